@@ -1,0 +1,54 @@
+# Everything from outside: Debian packages by pkg-config, pinned files from .deps/.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
+pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+pkg_check_modules(AVRO REQUIRED IMPORTED_TARGET avro-c)
+pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
+pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+
+set(DEPS ${CMAKE_SOURCE_DIR}/.deps)
+if(NOT EXISTS ${DEPS}/duckdb/lib/libduckdb.so)
+  message(FATAL_ERROR "run `make setup` first: ${DEPS}/duckdb is missing")
+endif()
+
+# The binary finds libduckdb.so in lib/ and the extensions in extensions/ beside itself.
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/lib ${CMAKE_BINARY_DIR}/extensions)
+file(COPY ${DEPS}/duckdb/lib/libduckdb.so DESTINATION ${CMAKE_BINARY_DIR}/lib)
+file(COPY ${DEPS}/duckdb/extensions/ DESTINATION ${CMAKE_BINARY_DIR}/extensions)
+add_library(duckdb SHARED IMPORTED)
+set_target_properties(duckdb PROPERTIES
+  IMPORTED_LOCATION ${CMAKE_BINARY_DIR}/lib/libduckdb.so
+  IMPORTED_NO_SONAME ON
+  INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${DEPS}/duckdb/include)
+set(CMAKE_BUILD_RPATH "$ORIGIN/lib")
+set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
+
+add_library(yyjson STATIC ${DEPS}/yyjson/yyjson.c)
+target_include_directories(yyjson SYSTEM PUBLIC ${DEPS}/yyjson)
+target_compile_options(yyjson PRIVATE -w -O2)
+
+# nanoarrow with its IPC writer (flatcc runtime beneath).
+file(GLOB FLATCC ${DEPS}/nanoarrow/flatcc-*)
+set(NANOARROW ${DEPS}/nanoarrow/arrow-nanoarrow/src)
+set(NANOARROW_VERSION 0.7.0)
+set(NANOARROW_VERSION_MAJOR 0)
+set(NANOARROW_VERSION_MINOR 7)
+set(NANOARROW_VERSION_PATCH 0)
+set(NANOARROW_NAMESPACE_DEFINE "#define NANOARROW_NAMESPACE LhArrow")
+configure_file(${NANOARROW}/nanoarrow/nanoarrow_config.h.in ${CMAKE_BINARY_DIR}/nanoarrow/nanoarrow/nanoarrow_config.h)
+add_library(nanoarrow STATIC
+  ${NANOARROW}/nanoarrow/common/array.c ${NANOARROW}/nanoarrow/common/array_stream.c
+  ${NANOARROW}/nanoarrow/common/schema.c ${NANOARROW}/nanoarrow/common/utils.c
+  ${NANOARROW}/nanoarrow/ipc/codecs.c ${NANOARROW}/nanoarrow/ipc/decoder.c
+  ${NANOARROW}/nanoarrow/ipc/encoder.c ${NANOARROW}/nanoarrow/ipc/reader.c
+  ${NANOARROW}/nanoarrow/ipc/writer.c
+  ${FLATCC}/src/runtime/builder.c ${FLATCC}/src/runtime/emitter.c
+  ${FLATCC}/src/runtime/refmap.c ${FLATCC}/src/runtime/verifier.c)
+target_include_directories(nanoarrow SYSTEM PUBLIC ${NANOARROW} ${CMAKE_BINARY_DIR}/nanoarrow ${FLATCC}/include)
+target_compile_options(nanoarrow PRIVATE -w -O2)

@@ -1,0 +1,32 @@
+/* api: the HTTP server: route table, authentication, handlers. Only this module knows HTTP.
+ * Depends on: base, storage, catalog, engine, ingest. Used by: cli. */
+#ifndef LH_API_API_H
+#define LH_API_API_H
+#include "ingest/ingest.h"
+
+/* What the handlers work on; all borrowed for the server's life. engine and ingest may be set
+ * after the server listens (the engine attaches to the catalog that it serves). */
+typedef struct lh_app {
+    const lh_config *config;
+    lh_tracer *tracer;
+    lh_bucket *bucket;
+    lh_catalog *catalog;
+    lh_engine *engine;
+    lh_ingest *ingest;
+    lh_str scratch_dir;
+    lh_str internal_token; /* of our own engine, made at start */
+} lh_app;
+
+typedef struct lh_server lh_server;
+/* Listens and serves at once; requests that need the engine get 503 until lh_server_ready(). Errors: INVALID
+ * (address, TLS files), IO (address in use). Owned: lh_server_free(). */
+LH_MUST_CHECK lh_code lh_server_start(lh_app *app, lh_server **ret, lh_error *err);
+void lh_server_ready(lh_server *server);
+lh_str lh_server_url(const lh_server *server); /* "http://127.0.0.1:3100" with the real port; borrowed */
+/* Stops accepting, lets running requests end (drain_timeout_ms, then cancels them). */
+void lh_server_drain(lh_server *server);
+void lh_server_free(lh_server *server);
+static inline void lh_server_freep(lh_server **server) { lh_server_free(*server); }
+/* The OpenAPI 3.1 document made from the route table. Arena. */
+LH_MUST_CHECK lh_code lh_api_openapi(lh_arena *arena, lh_str *ret, lh_error *err);
+#endif

@@ -1,0 +1,30 @@
+/* base: what every module stands on: errors, strings, arenas, buffers, JSON, ids,
+ * hashes, time, logs, configuration, trace spans, HTTP client.
+ * Depends on: nothing of ours. Used by: everything.
+ * Thread rule: values (arena, buffer, JSON) belong to one thread at a time; what
+ * is shared says so. */
+#ifndef LH_BASE_BASE_H
+#define LH_BASE_BASE_H
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/json.h"
+#include "base/id.h"
+#include "base/hash.h"
+#include "base/time.h"
+#include "base/log.h"
+#include "base/config.h"
+#include "base/trace.h"
+#include "base/http_client.h"
+
+#endif

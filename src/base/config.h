@@ -1,0 +1,34 @@
+/* Configuration: defaults, then lakehouse.toml, then LAKEHOUSE__SECTION__KEY of the
+ * environment, then flags; all from one table, settings.def. Immutable once loaded. */
+#ifndef LH_BASE_CONFIG_H
+#define LH_BASE_CONFIG_H
+#include "base/arena.h"
+
+/* Setting `server.queue_max` is the field `server_queue_max`. ENUM is its word. Strings: arena. */
+typedef struct lh_config {
+#define LH_SETTING_FIELD_STRING lh_str
+#define LH_SETTING_FIELD_SECRET lh_str
+#define LH_SETTING_FIELD_ENUM lh_str
+#define LH_SETTING_FIELD_INT int64_t
+#define LH_SETTING_FIELD_BOOL bool
+#define LH_SETTING(section, key, type, fallback, min, max, unit, help) LH_SETTING_FIELD_##type section##_##key;
+#include "base/settings.def"
+#undef LH_SETTING
+} lh_config;
+
+typedef struct lh_config_override { lh_str name, value; } lh_config_override; /* name "server.listen" */
+
+/* Loads in the order above. toml_path: NULL for none (lakehouse.toml of the working folder is the caller's
+ * choice). environment: like environ, NULL for none. An unknown section or key is INVALID and the message
+ * names the nearest known one and the place (file:line, or the variable); so is a value of the wrong type,
+ * outside its range, or not among its words. Errors: INVALID, NOT_FOUND (file), IO, NO_MEMORY. */
+LH_MUST_CHECK lh_code lh_config_load(lh_arena *arena, const char *toml_path, char *const *environment,
+                                     const lh_config_override *overrides, size_t override_count, lh_config *ret, lh_error *err);
+/* TOML with every setting, its help as a comment and where it differs from the default; SECRET as "***" when set.
+ * Parses again as a configuration (but for secrets). Arena. */
+LH_MUST_CHECK lh_code lh_config_show(lh_arena *arena, const lh_config *config, lh_str *ret, lh_error *err);
+/* The Markdown table of docs/reference/config.md. Arena. */
+LH_MUST_CHECK lh_code lh_config_reference(lh_arena *arena, lh_str *ret, lh_error *err);
+/* Bytes of memory for the engine: memory_percent of what the machine (or its cgroup) has. */
+uint64_t lh_config_engine_memory_bytes(const lh_config *config);
+#endif

@@ -1,0 +1,78 @@
+#include "base/base.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+struct lh_sha256_stream { EVP_MD_CTX *ctx; };
+
+lh_code lh_sha256_stream_new(lh_sha256_stream **ret, lh_error *err) {
+    lh_sha256_stream *stream = calloc(1, sizeof *stream);
+    if (!stream || !(stream->ctx = EVP_MD_CTX_new()) || EVP_DigestInit_ex(stream->ctx, EVP_sha256(), NULL) != 1) {
+        lh_sha256_stream_free(stream);
+        return lh_fail(err, LH_NO_MEMORY, "SHA-256: out of memory");
+    }
+    *ret = stream;
+    return LH_OK;
+}
+
+/* OpenSSL's digest calls only fail on misuse of a context that was set up: our bug. */
+static void hash_must(int result) {
+    if (result != 1) abort();
+}
+
+void lh_sha256_stream_add(lh_sha256_stream *stream, lh_str data) {
+    if (data.len) hash_must(EVP_DigestUpdate(stream->ctx, data.ptr, data.len));
+}
+
+lh_sha256 lh_sha256_stream_end(lh_sha256_stream *stream) {
+    lh_sha256 hash;
+    hash_must(EVP_DigestFinal_ex(stream->ctx, hash.bytes, NULL));
+    return hash;
+}
+
+void lh_sha256_stream_free(lh_sha256_stream *stream) {
+    if (!stream) return;
+    EVP_MD_CTX_free(stream->ctx);
+    free(stream);
+}
+
+lh_sha256 lh_sha256_of(lh_str data) {
+    lh_sha256 hash;
+    hash_must(EVP_Digest(data.ptr ? data.ptr : "", data.len, hash.bytes, NULL, EVP_sha256(), NULL));
+    return hash;
+}
+
+lh_sha256 lh_hmac_sha256(lh_str key, lh_str data) {
+    lh_sha256 hash;
+    unsigned length = 0;
+    hash_must(HMAC(EVP_sha256(), key.ptr ? key.ptr : "", (int)key.len, (const unsigned char *)(data.ptr ? data.ptr : ""),
+                   data.len, hash.bytes, &length) != NULL);
+    return hash;
+}
+
+void lh_hex(const void *data, size_t size_bytes, char *into) {
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < size_bytes; i++) {
+        into[2 * i] = digits[bytes[i] >> 4];
+        into[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    into[2 * size_bytes] = '\0';
+}
+
+lh_sha256_hex lh_sha256_to_hex(const lh_sha256 *hash) {
+    lh_sha256_hex hex;
+    lh_hex(hash->bytes, sizeof hash->bytes, hex.text);
+    return hex;
+}
+
+bool lh_equal_constant_time(lh_str a, lh_str b) {
+    return a.len == b.len && (a.len == 0 || CRYPTO_memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+uint64_t lh_hash_fast(lh_str s) {
+    uint64_t hash = 14695981039346656037u;
+    for (size_t i = 0; i < s.len; i++) hash = (hash ^ (unsigned char)s.ptr[i]) * 1099511628211u;
+    return hash;
+}
