@@ -1,0 +1,87 @@
+/* The commands as a table, and the small ones themselves. */
+#include "cli/cli.h"
+#include "cli/cli_internal.h"
+
+#include <stdio.h>
+
+static const lh_cli_command cli_commands[] = {
+    {"serve", "[flags]", "Run the gateway: HTTP API, SQL, Iceberg REST catalog",
+     "  lakehouse serve                                  the lake in ./lakehouse-data on 127.0.0.1:3100\n"
+     "  lakehouse serve --root /srv/lake --listen 127.0.0.1:0\n\n"
+     "The first line on stdout is `listening on http://HOST:PORT`; logs are JSON lines on stderr.\n"
+     "SIGTERM lets running requests end, then exits 0.\n",
+     lh_cli_serve},
+    {"sql", "[flags] [FILE…]", "Ask questions in SQL: a shell, one statement, or scripts",
+     "  lakehouse sql                                    a shell; \\? lists its commands\n"
+     "  lakehouse sql -c 'SELECT count(*) FROM flights'\n"
+     "  lakehouse sql --format csv < question.sql > answer.csv\n"
+     "  lakehouse sql --root /srv/lake                   opens the lake itself when no server runs on it\n",
+     lh_cli_sql},
+    {"ingest", "FILE… [flags]", "Load files into a dataset: CSV, TSV, JSON, NDJSON, Parquet (also gz, zst, zip)",
+     "  lakehouse ingest flights.csv                     the dataset is named after the file\n"
+     "  lakehouse ingest day*.csv.gz --dataset flights --mode append --option null=NA\n"
+     "  lakehouse ingest c.ndjson --dataset crm.clients --mode upsert --key client_id\n",
+     lh_cli_ingest},
+    {"datasets", "[list | show NAME | drop NAME] [flags]", "List, describe and drop datasets", NULL, lh_cli_datasets},
+    {"doctor", "[flags]", "Check this machine, the configuration and the lake, and say how to mend what is wrong", NULL, lh_cli_doctor},
+    {"config", "check | show | reference [flags]", "Check or show the configuration (secrets hidden), or list every setting", NULL,
+     lh_cli_config_command},
+    {"openapi", "", "Print the OpenAPI document of the HTTP API", NULL, lh_cli_openapi},
+    {"version", "", "Print the version", NULL, lh_cli_version},
+    {"help", "[COMMAND]", "Print this, or the help of one command", NULL, lh_cli_help},
+};
+enum { CLI_COUNT = sizeof cli_commands / sizeof *cli_commands };
+
+static void cli_usage(FILE *into) {
+    fprintf(into, "lakehouse turns a folder or a bucket into an Iceberg lakehouse.\n\nUsage: lakehouse COMMAND [flags]\n\n");
+    for (size_t i = 0; i < CLI_COUNT; i++) fprintf(into, "  %-9s %s\n", cli_commands[i].name, cli_commands[i].summary);
+    fprintf(into, "\n`lakehouse COMMAND --help` tells more. First steps: `lakehouse serve`, then `lakehouse ingest my.csv`, then `lakehouse sql`.\n");
+}
+
+static const lh_cli_command *cli_find(const char *name) {
+    for (size_t i = 0; i < CLI_COUNT; i++)
+        if (strcmp(cli_commands[i].name, name) == 0) return &cli_commands[i];
+    const char *names[CLI_COUNT];
+    for (size_t i = 0; i < CLI_COUNT; i++) names[i] = cli_commands[i].name;
+    const char *near = lh_cli_nearest(lh_str_from(name), names, CLI_COUNT);
+    if (near) lh_cli_complain("no command '%s'; did you mean `lakehouse %s`?", name, near);
+    else lh_cli_complain("no command '%s'; `lakehouse help` lists them", name);
+    return NULL;
+}
+
+int lh_cli_main(int argc, char **argv) {
+    const char *name = argc > 1 ? argv[1] : "help";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) name = "version";
+    const lh_cli_command *command = cli_find(name);
+    if (!command) return LH_EXIT_USAGE;
+    return command->run(command, argc > 2 ? argc - 2 : 0, argv + (argc > 2 ? 2 : argc));
+}
+
+int lh_cli_help(const lh_cli_command *self, int argc, char **argv) {
+    lh_cli_list names = {0};
+    int status = lh_cli_parse(self, NULL, 0, argc, argv, &names);
+    if (status >= 0) return status;
+    if (names.count == 0) return cli_usage(stdout), LH_EXIT_DONE;
+    const lh_cli_command *command = cli_find(names.items[0]);
+    char help[] = "--help";
+    return command ? command->run(command, 1, (char *[]){help, NULL}) : LH_EXIT_USAGE;
+}
+
+int lh_cli_version(const lh_cli_command *self, int argc, char **argv) {
+    int status = lh_cli_parse(self, NULL, 0, argc, argv, NULL);
+    if (status >= 0) return status;
+    printf("lakehouse %s\n", LH_VERSION);
+    return LH_EXIT_DONE;
+}
+
+int lh_cli_openapi(const lh_cli_command *self, int argc, char **argv) {
+    int status = lh_cli_parse(self, NULL, 0, argc, argv, NULL);
+    if (status >= 0) return status;
+    lh_error err = {0};
+    lh_str text;
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    if (lh_arena_new(LH_CLI_ARENA_BYTES, &arena, &err) != LH_OK || lh_api_openapi(arena, &text, &err) != LH_OK) return lh_cli_fail(&err);
+    printf("%.*s\n", LH_STR_ARG(text));
+    return LH_EXIT_DONE;
+}

@@ -1,0 +1,118 @@
+/* What the files of cli share: flags, the stack, the connection to a server. */
+#ifndef LH_CLI_CLI_INTERNAL_H
+#define LH_CLI_CLI_INTERNAL_H
+#include "api/api.h"
+
+#define LH_VERSION "0.1.0"
+enum { LH_EXIT_DONE = 0, LH_EXIT_FAILED = 1, LH_EXIT_USAGE = 2 };
+enum { LH_CLI_LIST_MAX = 256, LH_CLI_ARENA_BYTES = 256 << 20 };
+
+/* ---- flags (flags.c) ---- */
+typedef struct lh_cli_list { const char *items[LH_CLI_LIST_MAX]; size_t count; } lh_cli_list; /* borrowed from argv */
+
+/* One flag; exactly one of text, list, on is set. */
+typedef struct lh_cli_flag {
+    const char *name;       /* "root" is --root */
+    char letter;            /* 'c' is also -c; 0 for none */
+    const char *value_name; /* "DIR"; NULL for a switch */
+    const char *help;
+    const char **text;      /* last value wins */
+    lh_cli_list *list;      /* every value */
+    bool *on;
+} lh_cli_flag;
+
+typedef struct lh_cli_command {
+    const char *name, *arguments, *summary;
+    const char *details; /* further lines of --help: examples first */
+    int (*run)(const struct lh_cli_command *self, int argc, char **argv);
+} lh_cli_command;
+
+/* Reads argv (without the command's own name). Returns -1 to go on, or the exit status: --help was printed, or a
+ * complaint that names the nearest flag. positional NULL: none allowed. */
+int lh_cli_parse(const lh_cli_command *command, const lh_cli_flag *flags, size_t flag_count, int argc, char **argv,
+                 lh_cli_list *positional);
+/* The name nearest to `word`, or NULL when none is near. Borrowed. */
+const char *lh_cli_nearest(lh_str word, const char *const *names, size_t count);
+/* "lakehouse: …" on stderr. */
+void lh_cli_complain(const char *format, ...) LH_PRINTF(1, 2);
+/* Complains with err's message and returns LH_EXIT_FAILED. */
+int lh_cli_fail(const lh_error *err);
+
+/* ---- configuration by flags (source.c) ---- */
+typedef struct lh_cli_source {
+    const char *config_path, *root, *listen, *url, *api_key;
+    lh_cli_list sets; /* section.key=value */
+} lh_cli_source;
+/* Flag rows that several commands share. */
+#define LH_CLI_CONFIG_FLAGS(source)                                                                                   \
+    {.name = "config", .value_name = "FILE", .help = "configuration (default: lakehouse.toml here, if any)", .text = &(source).config_path}, \
+    {.name = "root", .value_name = "DIR", .help = "folder of the lake (default ./lakehouse-data)", .text = &(source).root}, \
+    {.name = "set", .value_name = "KEY=VALUE", .help = "any setting, as in --set engine.threads=2", .list = &(source).sets}
+#define LH_CLI_CLIENT_FLAGS(source)                                                                                   \
+    {.name = "url", .value_name = "URL", .help = "server to talk to (or $LAKEHOUSE_URL)", .text = &(source).url},      \
+    {.name = "api-key", .value_name = "KEY", .help = "key to show it (better: $LAKEHOUSE_API_KEY)", .text = &(source).api_key}
+/* The configuration as files, environment and these flags give it. Errors: as lh_config_load(). */
+LH_MUST_CHECK lh_code lh_cli_config(const lh_cli_source *source, lh_arena *arena, lh_config *ret, lh_error *err);
+
+/* ---- the stack (stack.c): bucket, catalog, server, engine, ingest ---- */
+typedef struct lh_stack lh_stack;
+/* Opens all up to a listening server; the engine is not there yet. config: borrowed for life.
+ * Owned: lh_stack_close(). Errors: what the parts give, worded for a person. */
+LH_MUST_CHECK lh_code lh_stack_listen(const lh_config *config, lh_stack **ret, lh_error *err);
+/* Opens the engine, attaches the catalog, and makes the server ready. */
+LH_MUST_CHECK lh_code lh_stack_ready(lh_stack *stack, lh_error *err);
+lh_str lh_stack_url(const lh_stack *stack);     /* borrowed */
+lh_metastore_stats lh_stack_replay(lh_stack *stack);
+/* Writes <root>/.scratch/server.json, so that other commands find this server; removed by lh_stack_close(). */
+LH_MUST_CHECK lh_code lh_stack_announce(lh_stack *stack, lh_error *err);
+/* Lets running requests end, then closes everything. NULL and half-open stacks are fine. */
+void lh_stack_close(lh_stack *stack);
+static inline void lh_stack_closep(lh_stack **stack) { lh_stack_close(*stack); }
+/* URL in the server.json of a root; empty when there is none or its process is gone. Arena. */
+lh_str lh_stack_find(lh_str root, lh_arena *arena);
+
+/* Path of `name` in the folder of this program. Errors: IO, INVALID (too long). */
+LH_MUST_CHECK lh_code lh_cli_beside_binary(const char *name, char *into, size_t into_bytes, lh_error *err);
+
+/* ---- per-process scratch folder (scratch.c) ---- */
+typedef struct lh_scratch { char path[4096]; int lock_fd; } lh_scratch; /* lock_fd -1: none */
+/* Makes <root>/.scratch/run-<id>/, locked while we live; removes those of dead processes. */
+LH_MUST_CHECK lh_code lh_scratch_open(lh_str root, lh_scratch *ret, lh_error *err);
+void lh_scratch_close(lh_scratch *scratch); /* removes the folder */
+
+/* ---- talking to a server (connection.c) ---- */
+typedef struct lh_connection lh_connection;
+/* --url; else the server that runs on the root; else, with --root, the stack in this process; else the
+ * configured address. quiet: says nothing on stderr. Owned: lh_connection_close(). Errors: UNAVAILABLE with what to do. */
+LH_MUST_CHECK lh_code lh_connection_open(const lh_cli_source *source, bool quiet, lh_connection **ret, lh_error *err);
+void lh_connection_close(lh_connection *connection);
+static inline void lh_connection_closep(lh_connection **connection) { lh_connection_close(*connection); }
+lh_str lh_connection_url(const lh_connection *connection); /* borrowed */
+
+typedef struct lh_exchange {
+    const char *method;
+    lh_str path;         /* "/query/sql", encoded */
+    lh_str content_type; /* empty: application/json when there is a body */
+    lh_str body;
+    lh_http_read_fn read; /* instead of body */
+    void *read_ctx;
+    uint64_t body_bytes;
+    lh_http_write_fn write; /* takes the body of a 2xx; NULL: returned in *ret */
+    void *write_ctx;
+    uint64_t answer_max_bytes; /* 0: 64 MiB */
+} lh_exchange;
+/* A status of 400 and above becomes an error with the server's message (line and column too).
+ * ret: the body's text when write is NULL; arena. May be NULL. */
+LH_MUST_CHECK lh_code lh_connection_do(lh_connection *connection, const lh_exchange *exchange, lh_arena *arena, lh_str *ret, lh_error *err);
+
+/* ---- commands ---- */
+int lh_cli_serve(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_sql(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_ingest(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_doctor(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_config_command(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_openapi(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_version(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_help(const lh_cli_command *self, int argc, char **argv);
+#endif

@@ -1,0 +1,157 @@
+/* One way for every command to reach a lake: a server by URL, the server that runs on a root (it says so in
+ * <root>/.scratch/server.json), or, with --root and no server, the whole stack in this process on a port of its own. */
+#include "cli/cli_internal.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct lh_connection {
+    lh_arena *arena; /* config, url, key */
+    lh_config config;
+    lh_http_client *client;
+    lh_stack *stack; /* NULL when the server is another process */
+    lh_str url, api_key;
+};
+
+static bool connection_answers(lh_connection *connection, lh_str url) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_http_answer answer = {0};
+    if (url.len == 0 || lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return false;
+    const lh_http_call call = {.method = "GET", .url = lh_arena_printf(arena, "%.*s/health", LH_STR_ARG(url)), .timeout_ms = 3000};
+    return lh_http_do(connection->client, &call, arena, &answer, NULL) == LH_OK && answer.status == 200;
+}
+
+/* A stack of our own: loopback, any free port, plain HTTP, and a key for this process when keys are asked for. */
+static lh_code connection_open_stack(lh_connection *connection, lh_error *err) {
+    lh_config *config = &connection->config;
+    config->server_listen = LH_STR("127.0.0.1:0");
+    config->server_tls_certificate = config->server_tls_key = LH_STR_NONE;
+    config->server_workers = 8;
+    if (lh_str_eq(config->auth_mode, LH_STR("keys"))) {
+        lh_uuid first = lh_uuid_new(), second = lh_uuid_new();
+        connection->api_key = config->auth_admin_key = lh_arena_printf(connection->arena, "%s%s", first.text, second.text);
+        LH_TRY(lh_arena_check(connection->arena, err));
+    }
+    lh_log_set_level(LH_LOG_ERROR);
+    LH_TRY(lh_stack_listen(config, &connection->stack, err));
+    LH_TRY(lh_stack_ready(connection->stack, err));
+    connection->url = lh_stack_url(connection->stack);
+    return LH_OK;
+}
+
+static lh_str connection_configured_url(lh_connection *connection) {
+    const lh_config *c = &connection->config;
+    return lh_arena_printf(connection->arena, "%s://%.*s", c->server_tls_key.len ? "https" : "http", LH_STR_ARG(c->server_listen));
+}
+
+static lh_code connection_choose(lh_connection *connection, const lh_cli_source *source, bool quiet, lh_error *err) {
+    const char *given = source->url ? source->url : getenv("LAKEHOUSE_URL");
+    if (given && *given) {
+        lh_str url = lh_str_from(given);
+        while (lh_str_ends(url, LH_STR("/"))) url.len--;
+        connection->url = lh_arena_dup(connection->arena, url);
+        return lh_arena_check(connection->arena, err);
+    }
+    LH_TRY(lh_cli_config(source, connection->arena, &connection->config, err));
+    lh_str found = lh_stack_find(connection->config.storage_root, connection->arena);
+    if (!connection_answers(connection, found)) found = LH_STR_NONE;
+    if (found.len == 0 && source->root) {
+        if (!quiet) fprintf(stderr, "no server runs on %s: opening the lake here\n", source->root);
+        return connection_open_stack(connection, err);
+    }
+    connection->url = found.len ? found : connection_configured_url(connection);
+    if (found.len == 0 && !connection_answers(connection, connection->url))
+        return lh_fail(err, LH_UNAVAILABLE,
+                       "no server answers at %.*s; start one with `lakehouse serve`, name one with --url, or add --root DIR to open the lake here",
+                       LH_STR_ARG(connection->url));
+    return LH_OK;
+}
+
+lh_code lh_connection_open(const lh_cli_source *source, bool quiet, lh_connection **ret, lh_error *err) {
+    LH_CLEANUP(lh_connection_closep) lh_connection *connection = calloc(1, sizeof *connection);
+    if (!connection) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    LH_TRY(lh_arena_new(8 << 20, &connection->arena, err));
+    const lh_http_client_options options = {.connections_max = 2, .idle_timeout_ms = 3600000}; /* a statement may think for long */
+    LH_TRY(lh_http_client_new(&options, &connection->client, err));
+    connection->api_key = lh_str_from(source->api_key ? source->api_key : getenv("LAKEHOUSE_API_KEY"));
+    LH_TRY(connection_choose(connection, source, quiet, err));
+    *ret = lh_take(&connection);
+    return LH_OK;
+}
+
+void lh_connection_close(lh_connection *connection) {
+    if (!connection) return;
+    lh_http_client_free(connection->client); /* first: open connections would hold up the drain */
+    lh_stack_close(connection->stack);
+    lh_arena_free(connection->arena);
+    free(connection);
+}
+
+lh_str lh_connection_url(const lh_connection *connection) { return connection->url; }
+
+/* ---- one exchange ---- */
+typedef struct connection_sink {
+    const lh_exchange *exchange;
+    int status;
+    lh_buf body; /* of an error, or when nobody takes it */
+} connection_sink;
+
+static lh_code connection_on_headers(void *ctx, int status, const lh_http_header *headers, size_t count) {
+    (void)headers, (void)count;
+    ((connection_sink *)ctx)->status = status;
+    return LH_OK;
+}
+
+static lh_code connection_on_body(void *ctx, lh_str data) {
+    connection_sink *sink = ctx;
+    if (sink->status < 400 && sink->exchange->write) return sink->exchange->write(sink->exchange->write_ctx, data);
+    lh_buf_append(&sink->body, data);
+    return lh_buf_check(&sink->body, NULL);
+}
+
+static lh_code connection_code_of(int status, lh_str name) {
+    for (int code = LH_OK + 1; code < LH_CODE_COUNT; code++)
+        if (lh_str_eq(name, lh_str_from(lh_code_name((lh_code)code)))) return (lh_code)code;
+    if (status == 401 || status == 403) return LH_DENIED;
+    if (status == 404) return LH_NOT_FOUND;
+    if (status == 409 || status == 412) return LH_CONFLICT;
+    if (status == 413 || status == 429) return LH_LIMIT;
+    return status == 503 ? LH_UNAVAILABLE : status >= 500 ? LH_INTERNAL : LH_INVALID;
+}
+
+static lh_code connection_read_error(const connection_sink *sink, lh_arena *arena, lh_error *err) {
+    lh_json *body = NULL;
+    const lh_json *error = NULL;
+    if (lh_json_parse(arena, lh_buf_str(&sink->body), &body, NULL) == LH_OK) error = lh_json_get(body, "error");
+    lh_str message = lh_json_get_string(error, "message");
+    lh_code code = connection_code_of(sink->status, lh_json_get_string(error, "code"));
+    if (message.len == 0) return lh_fail(err, code, "the server answered with status %d", sink->status);
+    lh_error_set(err, code, "%.*s", LH_STR_ARG(message));
+    const lh_json *details = lh_json_get(error, "details");
+    if (err) err->line = lh_json_uint(lh_json_get(details, "line"), 0);
+    if (err) err->column = lh_json_uint(lh_json_get(details, "column"), 0);
+    return code;
+}
+
+lh_code lh_connection_do(lh_connection *connection, const lh_exchange *exchange, lh_arena *arena, lh_str *ret, lh_error *err) {
+    lh_http_header headers[2];
+    size_t count = 0;
+    lh_str type = exchange->content_type.len ? exchange->content_type : LH_STR("application/json");
+    if (exchange->body.len || exchange->read) headers[count++] = (lh_http_header){LH_STR("Content-Type"), type};
+    if (connection->api_key.len) headers[count++] = (lh_http_header){LH_STR("X-API-Key"), connection->api_key};
+    connection_sink sink = {.exchange = exchange, .body = LH_BUF_INIT(exchange->answer_max_bytes ? exchange->answer_max_bytes : 64 << 20)};
+    const lh_http_call call = {
+        .method = exchange->method, .headers = headers, .header_count = count, .body = exchange->body, .read = exchange->read,
+        .url = lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(connection->url), LH_STR_ARG(exchange->path)),
+        .read_ctx = exchange->read_ctx, .body_bytes = exchange->body_bytes, .write = connection_on_body, .write_ctx = &sink,
+        .on_headers = connection_on_headers};
+    lh_http_answer answer = {0};
+    lh_code code = lh_http_do(connection->client, &call, arena, &answer, err);
+    if (code == LH_OK && answer.status >= 400) code = connection_read_error(&sink, arena, err);
+    if (code == LH_OK && ret) {
+        *ret = lh_arena_dup(arena, lh_buf_str(&sink.body));
+        code = lh_arena_check(arena, err);
+    }
+    lh_buf_done(&sink.body);
+    return code;
+}

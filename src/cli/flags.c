@@ -1,0 +1,123 @@
+/* Flags as tables: one row gives the parser, --help, and the suggestion for a misspelt one.
+ * --name value, --name=value, -c value, switches, and "--" before arguments that start with '-'. */
+#include "cli/cli_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { FLAGS_HELP_COLUMN = 26 };
+
+void lh_cli_complain(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fputs("lakehouse: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+int lh_cli_fail(const lh_error *err) {
+    lh_cli_complain("%s", err->message[0] ? err->message : lh_code_name(err->code));
+    return LH_EXIT_FAILED;
+}
+
+const char *lh_cli_nearest(lh_str word, const char *const *names, size_t count) {
+    const char *best = NULL;
+    size_t best_distance = word.len / 2 + 2; /* farther than that is no misspelling */
+    for (size_t i = 0; i < count; i++) {
+        size_t distance = lh_str_distance(word, lh_str_from(names[i]));
+        if (distance < best_distance) best = names[i], best_distance = distance;
+    }
+    return best;
+}
+
+static void flags_print(const lh_cli_flag *flag) {
+    char left[80];
+    snprintf(left, sizeof left, "  %c%c%s--%s%s%s", flag->letter ? '-' : ' ', flag->letter ? flag->letter : ' ', flag->letter ? ", " : "  ",
+             flag->name, flag->value_name ? " " : "", flag->value_name ? flag->value_name : "");
+    printf("%-*s %s\n", FLAGS_HELP_COLUMN, left, flag->help);
+}
+
+static void flags_help(const lh_cli_command *command, const lh_cli_flag *flags, size_t count) {
+    printf("%s.\n\nUsage: lakehouse %s%s%s\n\n", command->summary, command->name, command->arguments[0] ? " " : "", command->arguments);
+    for (size_t i = 0; i < count; i++) flags_print(&flags[i]);
+    flags_print(&(lh_cli_flag){.name = "help", .letter = 'h', .help = "this text"});
+    if (command->details) printf("\n%s", command->details);
+}
+
+static const lh_cli_flag *flags_find(const lh_cli_flag *flags, size_t count, lh_str name) {
+    bool is_letter = name.len == 2 && name.ptr[0] == '-' && name.ptr[1] != '-';
+    for (size_t i = 0; i < count; i++) {
+        if (is_letter ? flags[i].letter == name.ptr[1] : lh_str_eq(lh_str_from(flags[i].name), lh_str_sub(name, 2, SIZE_MAX)))
+            return &flags[i];
+    }
+    return NULL;
+}
+
+static int flags_unknown(const lh_cli_command *command, const lh_cli_flag *flags, size_t count, lh_str name) {
+    const char *names[64];
+    size_t known = 0;
+    for (; known < count && known < 64; known++) names[known] = flags[known].name;
+    const char *near = lh_cli_nearest(lh_str_sub(name, lh_str_starts(name, LH_STR("--")) ? 2 : 1, SIZE_MAX), names, known);
+    if (near) lh_cli_complain("%s has no flag %.*s; did you mean --%s?", command->name, LH_STR_ARG(name), near);
+    else lh_cli_complain("%s has no flag %.*s; `lakehouse %s --help` lists them", command->name, LH_STR_ARG(name), command->name);
+    return LH_EXIT_USAGE;
+}
+
+static int flags_append(lh_cli_list *list, const char *value, const char *what) {
+    if (list->count == LH_CLI_LIST_MAX) {
+        lh_cli_complain("more than %d %s", LH_CLI_LIST_MAX, what);
+        return LH_EXIT_USAGE;
+    }
+    list->items[list->count++] = value;
+    return -1;
+}
+
+/* Takes argv[*i], which starts with '-', and its value. */
+static int flags_take(const lh_cli_command *command, const lh_cli_flag *flags, size_t count, char **argv, int *i) {
+    lh_str value = lh_str_from(argv[*i]);
+    bool has_value = lh_str_find(value, '=') < value.len;
+    lh_str name = lh_str_split(&value, '=');
+    const lh_cli_flag *flag = flags_find(flags, count, name);
+    if (!flag) return flags_unknown(command, flags, count, name);
+    if (!flag->value_name) {
+        if (has_value) {
+            lh_cli_complain("--%s takes no value", flag->name);
+            return LH_EXIT_USAGE;
+        }
+        *flag->on = true;
+        return -1;
+    }
+    const char *text = has_value ? value.ptr : argv[*i + 1];
+    if (!text) {
+        if (!has_value) lh_cli_complain("--%s needs a value: --%s %s", flag->name, flag->name, flag->value_name);
+        if (!has_value) return LH_EXIT_USAGE;
+        text = "";
+    }
+    if (!has_value) ++*i;
+    if (flag->list) return flags_append(flag->list, text, flag->name);
+    *flag->text = text;
+    return -1;
+}
+
+int lh_cli_parse(const lh_cli_command *command, const lh_cli_flag *flags, size_t flag_count, int argc, char **argv,
+                 lh_cli_list *positional) {
+    bool only_positional = false;
+    for (int i = 0; i < argc; i++) {
+        lh_str arg = lh_str_from(argv[i]);
+        int status = -1;
+        if (!only_positional && lh_str_eq(arg, LH_STR("--"))) only_positional = true;
+        else if (!only_positional && (lh_str_eq(arg, LH_STR("--help")) || lh_str_eq(arg, LH_STR("-h")))) {
+            flags_help(command, flags, flag_count);
+            return LH_EXIT_DONE;
+        } else if (!only_positional && arg.len > 1 && arg.ptr[0] == '-') status = flags_take(command, flags, flag_count, argv, &i);
+        else if (positional) status = flags_append(positional, argv[i], "arguments");
+        else {
+            lh_cli_complain("%s takes no argument '%s'; `lakehouse %s --help` tells what it takes", command->name, argv[i], command->name);
+            status = LH_EXIT_USAGE;
+        }
+        if (status >= 0) return status;
+    }
+    return -1;
+}

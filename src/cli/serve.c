@@ -1,0 +1,84 @@
+/* `lakehouse serve`: runs the stack until SIGTERM or SIGINT, then drains it. Those two signals are blocked in
+ * every thread and taken by sigwait() here, so no handler runs in the middle of anything; a second one, during
+ * the drain, ends the process at once. */
+#include "cli/cli_internal.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static sigset_t serve_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return set;
+}
+
+static lh_log_level serve_log_level(lh_str word) {
+    static const char *const words[] = {"debug", "info", "warn", "error", "off"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (lh_str_eq(word, lh_str_from(words[i]))) return (lh_log_level)i;
+    return LH_LOG_INFO;
+}
+
+static void serve_log_start(lh_stack *stack, const lh_config *config, uint64_t started_ms) {
+    char sequence[24], entries[24], replay[24], total[24];
+    lh_metastore_stats stats = lh_stack_replay(stack);
+    snprintf(sequence, sizeof sequence, "%" PRIu64, stats.sequence);
+    snprintf(entries, sizeof entries, "%" PRIu64, stats.replayed_entries);
+    snprintf(replay, sizeof replay, "%" PRIu64, stats.replay_ms);
+    snprintf(total, sizeof total, "%" PRIu64, lh_time_monotonic_ms() - started_ms);
+    lh_log(LH_LOG_INFO, "ready", "version", LH_VERSION, "metastore_sequence", sequence, "replayed_entries", entries, "replay_ms", replay,
+           "start_ms", total, NULL);
+    if (lh_str_eq(config->auth_mode, LH_STR("off")))
+        lh_log(LH_LOG_WARN, "authentication is off: whoever reaches this address can read and change the lake (auth.mode = \"keys\" turns it on)",
+               NULL);
+}
+
+static lh_code serve_start(const lh_config *config, lh_stack **ret, lh_error *err) {
+    uint64_t started_ms = lh_time_monotonic_ms();
+    LH_CLEANUP(lh_stack_closep) lh_stack *stack = NULL;
+    LH_TRY(lh_stack_listen(config, &stack, err));
+    printf("listening on %.*s\n", LH_STR_ARG(lh_stack_url(stack)));
+    fflush(stdout);
+    LH_TRY(lh_stack_ready(stack, err));
+    LH_TRY(lh_stack_announce(stack, err));
+    serve_log_start(stack, config, started_ms);
+    *ret = lh_take(&stack);
+    return LH_OK;
+}
+
+/* Blocks until a signal to stop; later signals then have their default effect again. */
+static void serve_wait(void) {
+    sigset_t set = serve_signals();
+    int got = 0;
+    while (sigwait(&set, &got) != 0) continue;
+    lh_log(LH_LOG_INFO, "stopping", "signal", got == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int lh_cli_serve(const lh_cli_command *self, int argc, char **argv) {
+    lh_cli_source source = {0};
+    const lh_cli_flag flags[] = {
+        LH_CLI_CONFIG_FLAGS(source),
+        {.name = "listen", .value_name = "HOST:PORT", .help = "where to listen (default 127.0.0.1:3100; port 0 picks one)", .text = &source.listen},
+    };
+    int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, NULL);
+    if (status >= 0) return status;
+    lh_error err = {0};
+    lh_config config;
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    if (lh_arena_new(8 << 20, &arena, &err) != LH_OK || lh_cli_config(&source, arena, &config, &err) != LH_OK) return lh_cli_fail(&err);
+    lh_log_set_level(serve_log_level(config.log_level));
+    sigset_t set = serve_signals();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    LH_CLEANUP(lh_stack_closep) lh_stack *stack = NULL;
+    if (serve_start(&config, &stack, &err) != LH_OK) return lh_cli_fail(&err);
+    serve_wait();
+    lh_stack_close(lh_take(&stack));
+    lh_log(LH_LOG_INFO, "stopped", NULL);
+    return LH_EXIT_DONE;
+}

@@ -1,0 +1,197 @@
+/* The stack of one gateway, bottom up: tracer, scratch, bucket, catalog, server, engine, ingest.
+ * The server listens before the engine opens, because the engine attaches to the catalog that the
+ * server serves; until lh_stack_ready() requests that need the engine are answered 503. */
+#include "cli/cli_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct lh_stack {
+    const lh_config *config; /* borrowed */
+    lh_scratch scratch;
+    lh_tracer *tracer;
+    lh_bucket *bucket;
+    lh_catalog *catalog;
+    lh_server *server;
+    lh_engine *engine;
+    lh_ingest *ingest;
+    lh_app app;
+    char token[65];
+    char extension_dir[4096];
+    char announced[4096]; /* path of server.json, empty when not written */
+};
+
+static lh_s3_options stack_s3_options(const lh_config *c) {
+    return (lh_s3_options){.endpoint = c->storage_s3_endpoint, .region = c->storage_s3_region, .bucket = c->storage_s3_bucket,
+                           .access_key = c->storage_s3_access_key, .secret_key = c->storage_s3_secret_key,
+                           .path_style = c->storage_s3_path_style, .timeout_ms = (uint64_t)c->storage_s3_timeout_ms,
+                           .retries = (unsigned)c->storage_s3_retries};
+}
+
+static bool stack_is_s3(const lh_config *c) { return lh_str_eq(c->storage_kind, LH_STR("s3")); }
+
+static lh_code stack_open_tracer(lh_stack *stack, lh_error *err) {
+    const lh_config *c = stack->config;
+    lh_trace_exporter exporter = LH_TRACE_NONE;
+    if (lh_str_eq(c->trace_exporter, LH_STR("stdout"))) exporter = LH_TRACE_STDOUT;
+    if (lh_str_eq(c->trace_exporter, LH_STR("otlp"))) exporter = LH_TRACE_OTLP;
+    const lh_tracer_options options = {.exporter = exporter, .otlp_endpoint = c->trace_otlp_endpoint,
+                                       .service_name = c->trace_service_name, .queue_max = (uint64_t)c->trace_queue_max, .flush_ms = 1000};
+    return lh_tracer_new(&options, &stack->tracer, err);
+}
+
+static lh_code stack_open_lake(lh_stack *stack, lh_error *err) {
+    const lh_config *c = stack->config;
+    if (stack_is_s3(c)) {
+        const lh_s3_options s3 = stack_s3_options(c);
+        LH_TRY(lh_bucket_open_s3(&s3, &stack->bucket, err));
+    } else {
+        LH_TRY(lh_bucket_open_file(c->storage_root, &stack->bucket, err));
+    }
+    const lh_catalog_options options = {.bucket = stack->bucket, .checkpoint_entries = (uint64_t)c->catalog_checkpoint_entries,
+                                        .default_namespace = c->catalog_default_namespace};
+    return lh_catalog_open(&options, &stack->catalog, err);
+}
+
+static void stack_make_token(lh_stack *stack) {
+    unsigned char bytes[32];
+    lh_random_bytes(bytes, sizeof bytes);
+    lh_hex(bytes, sizeof bytes, stack->token);
+}
+
+static lh_code stack_listen_parts(lh_stack *stack, lh_error *err) {
+    LH_TRY(stack_open_tracer(stack, err));
+    LH_TRY(lh_scratch_open(stack->config->storage_root, &stack->scratch, err));
+    LH_TRY(stack_open_lake(stack, err));
+    stack_make_token(stack);
+    stack->app = (lh_app){.config = stack->config, .tracer = stack->tracer, .bucket = stack->bucket, .catalog = stack->catalog,
+                          .scratch_dir = lh_str_from(stack->scratch.path), .internal_token = lh_str_from(stack->token)};
+    return lh_server_start(&stack->app, &stack->server, err);
+}
+
+lh_code lh_stack_listen(const lh_config *config, lh_stack **ret, lh_error *err) {
+    LH_CLEANUP(lh_stack_closep) lh_stack *stack = calloc(1, sizeof *stack);
+    if (!stack) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    stack->config = config;
+    stack->scratch.lock_fd = -1;
+    LH_TRY(stack_listen_parts(stack, err));
+    *ret = lh_take(&stack);
+    return LH_OK;
+}
+
+/* engine.extension_dir, or extensions/ beside the binary. */
+static lh_code stack_find_extensions(lh_stack *stack, lh_error *err) {
+    lh_str configured = stack->config->engine_extension_dir;
+    if (configured.len) return lh_str_to_cstr(configured, stack->extension_dir, sizeof stack->extension_dir, err);
+    return lh_cli_beside_binary("extensions", stack->extension_dir, sizeof stack->extension_dir, err);
+}
+
+lh_code lh_cli_beside_binary(const char *name, char *into, size_t into_bytes, lh_error *err) {
+    char self[4096];
+    ssize_t got = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (got < 0) return lh_fail_errno(err, errno, "cannot find the path of this program");
+    self[got] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash) *slash = '\0';
+    if ((size_t)snprintf(into, into_bytes, "%s/%s", self, name) >= into_bytes) return lh_fail(err, LH_INVALID, "the path %s is too long", self);
+    return LH_OK;
+}
+
+static lh_code stack_open_engine(lh_stack *stack, lh_error *err) {
+    const lh_config *c = stack->config;
+    LH_TRY(stack_find_extensions(stack, err));
+    const lh_s3_options s3 = stack_s3_options(c);
+    const lh_engine_options options = {.catalog = stack->catalog, .bucket = stack->bucket, .scratch_dir = lh_str_from(stack->scratch.path),
+                                       .extension_dir = lh_str_from(stack->extension_dir), .threads = (unsigned)c->engine_threads,
+                                       .memory_bytes = lh_config_engine_memory_bytes(c), .connections = (unsigned)c->engine_connections,
+                                       .queue_max = (unsigned)c->engine_queue_max, .s3 = stack_is_s3(c) ? &s3 : NULL};
+    LH_TRY(lh_engine_open(&options, &stack->engine, err));
+    char url[512];
+    snprintf(url, sizeof url, "%.*s/iceberg", LH_STR_ARG(lh_server_url(stack->server)));
+    return lh_engine_attach(stack->engine, lh_str_from(url), stack->app.internal_token, err);
+}
+
+lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
+    const lh_config *c = stack->config;
+    LH_TRY(stack_open_engine(stack, err));
+    const lh_ingest_options options = {.engine = stack->engine, .catalog = stack->catalog, .bucket = stack->bucket,
+                                       .scratch_dir = stack->app.scratch_dir, .line_max_bytes = (uint64_t)c->ingest_line_max_bytes,
+                                       .columns_max = (uint64_t)c->ingest_columns_max};
+    LH_TRY(lh_ingest_new(&options, &stack->ingest, err));
+    stack->app.engine = stack->engine;
+    stack->app.ingest = stack->ingest;
+    lh_server_ready(stack->server);
+    return LH_OK;
+}
+
+lh_str lh_stack_url(const lh_stack *stack) { return lh_server_url(stack->server); }
+
+lh_metastore_stats lh_stack_replay(lh_stack *stack) { return lh_metastore_get_stats(lh_catalog_metastore(stack->catalog)); }
+
+/* ---- server.json: {"pid":…,"url":"…"} in <root>/.scratch/, a hint for other commands, never trusted ---- */
+static lh_code stack_write_small(const char *path, lh_str text, lh_error *err) {
+    FILE *file = fopen(path, "we");
+    if (!file) return lh_fail_errno(err, errno, "cannot write %s", path);
+    size_t put = fwrite(text.ptr, 1, text.len, file);
+    if (fclose(file) != 0 || put != text.len) return lh_fail(err, LH_IO, "cannot write %s", path);
+    return LH_OK;
+}
+
+lh_code lh_stack_announce(lh_stack *stack, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf buf = LH_BUF_INIT(4096);
+    lh_buf_printf(&buf, "{\"pid\":%ld,\"url\":", (long)getpid());
+    lh_buf_json_string(&buf, lh_stack_url(stack));
+    lh_buf_printf(&buf, "}\n");
+    LH_TRY(lh_buf_check(&buf, err));
+    char path[sizeof stack->announced];
+    lh_str parent = lh_str_from(stack->scratch.path);
+    while (parent.len && parent.ptr[parent.len - 1] != '/') parent.len--;
+    if ((size_t)snprintf(path, sizeof path, "%.*sserver.json", LH_STR_ARG(parent)) >= sizeof path) return LH_OK;
+    LH_TRY(stack_write_small(path, lh_buf_str(&buf), err));
+    memcpy(stack->announced, path, sizeof path);
+    return LH_OK;
+}
+
+static lh_json *stack_read_announcement(const char *path, lh_arena *arena) {
+    char text[4096];
+    FILE *file = fopen(path, "re");
+    if (!file) return NULL;
+    size_t got = fread(text, 1, sizeof text, file);
+    fclose(file);
+    lh_json *found = NULL;
+    if (lh_json_parse(arena, (lh_str){text, got}, &found, NULL) != LH_OK) return NULL;
+    return found;
+}
+
+lh_str lh_stack_find(lh_str root, lh_arena *arena) {
+    const char *path = lh_arena_cstr(arena, lh_arena_printf(arena, "%.*s/.scratch/server.json", LH_STR_ARG(root)));
+    const lh_json *found = path ? stack_read_announcement(path, arena) : NULL;
+    int64_t pid = lh_json_int(lh_json_get(found, "pid"), 0);
+    if (pid <= 0 || pid > INT32_MAX || (kill((pid_t)pid, 0) != 0 && errno == ESRCH)) return LH_STR_NONE;
+    return lh_json_get_string(found, "url");
+}
+
+static void stack_withdraw(lh_stack *stack) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    if (!stack->announced[0] || lh_arena_new(64 << 10, &arena, NULL) != LH_OK) return;
+    const lh_json *found = stack_read_announcement(stack->announced, arena);
+    if (lh_json_int(lh_json_get(found, "pid"), 0) == getpid()) unlink(stack->announced); /* not another's */
+}
+
+void lh_stack_close(lh_stack *stack) {
+    if (!stack) return;
+    stack_withdraw(stack);
+    if (stack->server) lh_server_drain(stack->server);
+    lh_ingest_free(stack->ingest);
+    lh_engine_free(stack->engine); /* may still call the catalog through the server */
+    lh_server_free(stack->server);
+    lh_catalog_free(stack->catalog);
+    lh_bucket_free(stack->bucket);
+    lh_scratch_close(&stack->scratch);
+    lh_tracer_free(stack->tracer);
+    free(stack);
+}
