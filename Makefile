@@ -1,0 +1,65 @@
+# The front door. Everything below is CMake + Ninja + CTest (CMakePresets.json); each target may be
+# called on a fresh clone, it sets up what it needs. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+JOBS ?= 2
+SCALE ?= 1
+T ?=
+CTEST = ctest --output-on-failure --no-tests=error -j$(JOBS) $(if $(T),-R '$(T)')
+
+# $(call build-preset,PRESET,FOLDER)
+define build-preset
+	@test -f $(2)/build.ninja || cmake --preset $(1)
+	@cmake --build $(2) -j $(JOBS)
+endef
+
+.PHONY: help setup setup-test setup-dev build test asan tsan fuzz bench lint format demo demo-stop clean
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: ## install what the build needs (seconds when nothing is missing)
+	@tools/setup build
+setup-test:
+	@tools/setup test
+setup-dev:
+	@tools/setup dev
+
+build: setup ## build/lakehouse (the default)
+	$(call build-preset,release,build)
+
+test: setup-test ## all tests, or one: make test T=config
+	$(call build-preset,release,build)
+	@$(CTEST) --test-dir build
+
+asan: setup-test ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(call build-preset,asan,build-asan)
+	@$(CTEST) --test-dir build-asan
+
+tsan: setup-test ## the tests under ThreadSanitizer
+	$(call build-preset,tsan,build-tsan)
+	@$(CTEST) --test-dir build-tsan
+
+fuzz: setup-dev ## every fuzzer for FUZZ_SECONDS (60)
+	$(call build-preset,fuzz,build-fuzz)
+	@tools/fuzz build-fuzz
+
+bench: setup-test ## figures against DuckDB on this machine
+	$(call build-preset,release,build)
+	@tools/bench
+
+lint: setup-dev ## clang-tidy, the banned functions, the layers
+	$(call build-preset,clang,build-clang)
+	@tools/lint build-clang
+
+format: setup-dev ## clang-format on what changed since HEAD
+	@tools/format
+
+demo: ## the staffing lake: build, load, ask, leave running (SCALE=0.01 for the hurried)
+	@SCALE=$(SCALE) tools/demo
+
+demo-stop: ## stop what make demo left running
+	@tools/demo stop
+
+clean: ## remove the build folders and the demo (not .deps/, not .venv/)
+	@tools/demo stop >/dev/null 2>&1 || true
+	rm -rf build build-asan build-tsan build-fuzz build-clang demo
