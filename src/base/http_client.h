@@ -39,6 +39,7 @@ typedef struct lh_http_call {
     lh_code (*on_headers)(void *ctx, int status, const lh_http_header *headers, size_t count);
     uint64_t answer_max_bytes; /* 0 = 64 MiB */
     uint64_t timeout_ms;       /* whole call; 0 = none */
+    const _Atomic bool *cancelled; /* once true the call fails with CANCELLED within a second; NULL is fine */
 } lh_http_call;
 
 typedef struct lh_http_answer {
