@@ -1,0 +1,145 @@
+/* The public calls of a bucket: check the key, open a trace span around what touches disk or network, call
+ * the kind's own function. Nothing here knows which kind it is.
+ * Spans belong to one call: a stream may be read or written between other spans of the thread, so a put's span
+ * covers its commit, a get's the opening. */
+#include "storage/storage_internal.h"
+
+static void bucket_span_begin(lh_span *span, const char *name, const lh_bucket *bucket, lh_str key) {
+    lh_span_begin(name, span);
+    lh_span_string(span, "storage.kind", lh_str_from(bucket->ops->kind));
+    lh_span_string(span, "storage.key", key);
+}
+
+void lh_bucket_free(lh_bucket *bucket) {
+    if (bucket) bucket->ops->free(bucket);
+}
+
+bool lh_bucket_is_local(const lh_bucket *bucket) { return lh_str_starts(bucket->location, LH_STR("/")); }
+
+lh_code lh_bucket_put_begin(lh_bucket *bucket, lh_str key, lh_put_condition condition, lh_object_writer **ret, lh_error *err) {
+    LH_TRY(lh_key_check(key, err));
+    if (condition.if_absent && condition.if_etag.len) return lh_fail(err, LH_INVALID, "a put takes one condition, not two");
+    if (condition.if_etag.len >= LH_ETAG_BYTES) return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(key));
+    return bucket->ops->put_begin(bucket, key, condition, ret, err);
+}
+
+lh_code lh_put_write(lh_object_writer *writer, lh_str data, lh_error *err) {
+    return data.len ? writer->bucket->ops->put_write(writer, data, err) : LH_OK;
+}
+
+lh_code lh_put_commit(lh_object_writer *writer, lh_object_info *ret, lh_error *err) {
+    lh_span span;
+    lh_object_info info = {0};
+    const struct bucket_ops *ops = writer->bucket->ops;
+    lh_span_begin("storage.put", &span);
+    lh_span_string(&span, "storage.kind", lh_str_from(ops->kind));
+    lh_code code = ops->put_commit(writer, &info, err);
+    lh_span_number(&span, "storage.bytes", (int64_t)info.size_bytes);
+    lh_span_end(&span, code);
+    if (code == LH_OK && ret) *ret = info;
+    return code;
+}
+
+void lh_put_abort(lh_object_writer *writer) {
+    if (writer) writer->bucket->ops->put_abort(writer);
+}
+
+lh_code lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, lh_put_condition condition, lh_object_info *ret, lh_error *err) {
+    lh_object_writer *writer = NULL;
+    LH_TRY(lh_bucket_put_begin(bucket, key, condition, &writer, err));
+    lh_code code = lh_put_write(writer, data, err);
+    if (code == LH_OK) return lh_put_commit(writer, ret, err);
+    lh_put_abort(writer);
+    return code;
+}
+
+static lh_code bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret, lh_object_info *ret_info, lh_error *err) {
+    lh_span span;
+    lh_object_info info = {0};
+    bucket_span_begin(&span, "storage.get", bucket, key);
+    lh_code code = bucket->ops->get_open(bucket, key, range, ret, &info, err);
+    lh_span_number(&span, "storage.object_bytes", (int64_t)info.size_bytes);
+    lh_span_end(&span, code);
+    if (code == LH_OK && ret_info) *ret_info = info;
+    return code;
+}
+
+lh_code lh_bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret, lh_object_info *ret_info, lh_error *err) {
+    LH_TRY(lh_key_check(key, err));
+    return bucket_get_open(bucket, key, range, ret, ret_info, err);
+}
+
+lh_code lh_get_read(lh_object_reader *reader, char *into, size_t cap_bytes, size_t *ret_len, lh_error *err) {
+    return reader->bucket->ops->get_read(reader, into, cap_bytes, ret_len, err);
+}
+
+void lh_get_close(lh_object_reader *reader) {
+    if (reader) reader->bucket->ops->get_close(reader);
+}
+
+lh_code lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max_bytes, lh_arena *arena, lh_str *ret, lh_object_info *ret_info, lh_error *err) {
+    LH_CLEANUP(lh_get_closep) lh_object_reader *reader = NULL;
+    lh_object_info info;
+    LH_TRY(lh_bucket_get_open(bucket, key, LH_RANGE_ALL, &reader, &info, err));
+    if (info.size_bytes > max_bytes)
+        return lh_fail(err, LH_LIMIT, "'%.*s' has %" PRIu64 " bytes; %" PRIu64 " are allowed", LH_STR_ARG(key), info.size_bytes, max_bytes);
+    size_t size = (size_t)info.size_bytes, filled = 0, got = 1;
+    char *bytes = lh_arena_alloc(arena, size + 1);
+    if (!bytes) return lh_arena_check(arena, err);
+    while (filled < size && got > 0) {
+        LH_TRY(lh_get_read(reader, bytes + filled, size - filled, &got, err));
+        filled += got;
+    }
+    if (filled < size) return lh_fail(err, LH_CORRUPT, "'%.*s' ended after %zu of %zu bytes", LH_STR_ARG(key), filled, size);
+    bytes[size] = '\0';
+    *ret = (lh_str){bytes, size};
+    if (ret_info) *ret_info = info;
+    return LH_OK;
+}
+
+lh_code lh_bucket_head(lh_bucket *bucket, lh_str key, lh_object_info *ret, lh_error *err) {
+    lh_span span;
+    LH_TRY(lh_key_check(key, err));
+    bucket_span_begin(&span, "storage.head", bucket, key);
+    lh_code code = bucket->ops->head(bucket, key, ret, err);
+    lh_span_end(&span, code);
+    return code;
+}
+
+lh_code lh_bucket_delete(lh_bucket *bucket, lh_str key, lh_str if_etag, lh_error *err) {
+    lh_span span;
+    LH_TRY(lh_key_check(key, err));
+    if (if_etag.len >= LH_ETAG_BYTES) return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(key));
+    bucket_span_begin(&span, "storage.delete", bucket, key);
+    lh_code code = bucket->ops->remove(bucket, key, if_etag, err);
+    lh_span_end(&span, code);
+    return code;
+}
+
+lh_code lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret, lh_error *err) {
+    lh_span span;
+    lh_object_page page = {0};
+    if (prefix.len > LH_LIMIT_KEY_BYTES || after.len > LH_LIMIT_KEY_BYTES)
+        return lh_fail(err, LH_INVALID, "a prefix or page token has more than %d bytes", LH_LIMIT_KEY_BYTES);
+    if (limit == 0) return lh_fail(err, LH_INVALID, "a page of 0 objects was asked for");
+    bucket_span_begin(&span, "storage.list", bucket, prefix);
+    lh_code code = bucket->ops->list(bucket, prefix, after, limit, arena, &page, err);
+    lh_span_number(&span, "storage.objects", (int64_t)page.count);
+    lh_span_end(&span, code);
+    if (code == LH_OK) *ret = page;
+    return code;
+}
+
+lh_code lh_bucket_make_folder(lh_bucket *bucket, lh_str key, lh_error *err) {
+    LH_TRY(lh_key_check(key, err));
+    return bucket->ops->make_folder(bucket, key, err);
+}
+
+lh_code lh_bucket_sync(lh_bucket *bucket, lh_str key, lh_error *err) {
+    lh_span span;
+    LH_TRY(lh_key_check(key, err));
+    bucket_span_begin(&span, "storage.sync", bucket, key);
+    lh_code code = bucket->ops->sync(bucket, key, err);
+    lh_span_end(&span, code);
+    return code;
+}
