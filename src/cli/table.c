@@ -1,0 +1,194 @@
+/* Two passes: every cell becomes text (arena), then widths are known and lines are printed. Widths are of terminal
+ * columns (utf8proc), not bytes. When the table is wider than the terminal, the widest columns give way first. */
+#include "cli/table.h"
+
+#include <utf8proc.h>
+
+enum { TABLE_COLUMN_WIDTH_MIN = 8 };
+
+typedef struct table {
+    size_t column_count, row_count;
+    lh_str *names;
+    bool *right;    /* numbers */
+    size_t *widths;
+    lh_str *cells;  /* row by row */
+} table;
+
+static size_t table_character(lh_str text, size_t i, size_t *ret_width) { /* bytes of the character at i */
+    utf8proc_int32_t point = 0;
+    utf8proc_ssize_t bytes = utf8proc_iterate((const utf8proc_uint8_t *)text.ptr + i, (utf8proc_ssize_t)(text.len - i), &point);
+    int width = bytes > 0 ? utf8proc_charwidth(point) : 1;
+    *ret_width = width > 0 ? (size_t)width : 0;
+    return bytes > 0 ? (size_t)bytes : 1;
+}
+
+size_t lh_cli_text_width(lh_str text) {
+    size_t total = 0, width;
+    for (size_t i = 0; i < text.len; total += width) i += table_character(text, i, &width);
+    return total;
+}
+
+static bool table_is_control(lh_str text, size_t i) { /* C0, DEL, C1 (as UTF-8) and bytes that are no UTF-8 */
+    unsigned char c = (unsigned char)text.ptr[i];
+    if (c < 0x20 || c == 0x7F) return true;
+    if (c < 0x80) return false;
+    utf8proc_int32_t point = 0;
+    if (utf8proc_iterate((const utf8proc_uint8_t *)text.ptr + i, (utf8proc_ssize_t)(text.len - i), &point) <= 0) return true;
+    return point >= 0x80 && point < 0xA0;
+}
+
+/* The text with control characters written as \n, \t, \x1B. */
+static lh_str table_escape(lh_arena *arena, lh_str text) {
+    size_t bad = 0, width;
+    for (size_t i = 0; i < text.len; i += table_character(text, i, &width)) bad += table_is_control(text, i);
+    if (bad == 0) return text;
+    char *into = lh_arena_alloc(arena, text.len + bad * 8 + 1);
+    if (!into) return LH_STR_NONE;
+    size_t n = 0;
+    for (size_t i = 0, bytes; i < text.len; i += bytes) {
+        bytes = table_character(text, i, &width);
+        char c = text.ptr[i];
+        if (!table_is_control(text, i)) memcpy(into + n, text.ptr + i, bytes), n += bytes;
+        else if (c == '\n' || c == '\t' || c == '\r') into[n++] = '\\', into[n++] = c == '\n' ? 'n' : c == '\t' ? 't' : 'r';
+        else
+            for (size_t k = 0; k < bytes; k++) n += (size_t)snprintf(into + n, 5, "\\x%02X", (unsigned char)text.ptr[i + k]);
+    }
+    return (lh_str){into, n};
+}
+
+static lh_str table_text(lh_arena *arena, const lh_json *value) {
+    lh_str text = LH_STR_NONE;
+    if (lh_json_is_null(value)) return LH_STR("NULL");
+    if (lh_json_is_string(value)) return table_escape(arena, lh_json_str(value, LH_STR_NONE));
+    if (lh_json_write(arena, value, false, &text, NULL) != LH_OK) return LH_STR_NONE; /* the arena remembers */
+    return table_escape(arena, text);
+}
+
+static bool table_is_number(lh_str type) {
+    static const char *const names[] = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL",
+                                        "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"};
+    if (lh_str_ends(type, LH_STR("]"))) return false; /* a list of them */
+    type = lh_str_sub(type, 0, lh_str_find(type, '('));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (lh_str_eq_nocase(type, lh_str_from(names[i]))) return true;
+    return false;
+}
+
+static lh_code table_fill(table *t, const lh_json *answer, lh_arena *arena, lh_error *err) {
+    const lh_json *columns = lh_json_get(answer, "columns"), *rows = lh_json_get(answer, "rows");
+    if (!lh_json_is_array(columns) || !lh_json_is_array(rows)) return lh_fail(err, LH_INVALID, "the answer has no columns and rows");
+    t->column_count = lh_json_size(columns);
+    t->row_count = lh_json_size(rows);
+    t->names = LH_ARENA_ARRAY(arena, lh_str, t->column_count + 1);
+    t->right = LH_ARENA_ARRAY(arena, bool, t->column_count + 1);
+    t->widths = LH_ARENA_ARRAY(arena, size_t, t->column_count + 1);
+    t->cells = LH_ARENA_ARRAY(arena, lh_str, t->column_count * t->row_count + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
+        t->names[it.index] = table_escape(arena, lh_json_get_string(it.value, "name"));
+        t->right[it.index] = table_is_number(lh_json_get_string(it.value, "type"));
+        t->widths[it.index] = lh_cli_text_width(t->names[it.index]);
+    }
+    for (lh_json_iter row = lh_json_each(rows); lh_json_next(&row);) {
+        if (lh_json_size(row.value) != t->column_count) return lh_fail(err, LH_INVALID, "a row of the answer has another number of columns");
+        for (lh_json_iter it = lh_json_each(row.value); lh_json_next(&it);) {
+            lh_str text = table_text(arena, it.value);
+            size_t width = lh_cli_text_width(text);
+            t->cells[row.index * t->column_count + it.index] = text;
+            if (width > t->widths[it.index]) t->widths[it.index] = width;
+        }
+    }
+    return lh_arena_check(arena, err);
+}
+
+/* Takes from the widest column until all fit, or all are small. */
+static void table_shrink(table *t, size_t limit) {
+    size_t total = 0; /* of the rule: two spaces a column, a line between */
+    for (size_t i = 0; i < t->column_count; i++) total += t->widths[i] + (i ? 3 : 2);
+    while (limit && total > limit) {
+        size_t widest = 0, second = 0;
+        for (size_t i = 0; i < t->column_count; i++)
+            if (t->widths[i] > t->widths[widest]) widest = i;
+        for (size_t i = 0; i < t->column_count; i++)
+            if (i != widest && t->widths[i] > second) second = t->widths[i];
+        size_t floor = second > TABLE_COLUMN_WIDTH_MIN ? second : TABLE_COLUMN_WIDTH_MIN;
+        if (t->widths[widest] <= TABLE_COLUMN_WIDTH_MIN) return;
+        size_t take = t->widths[widest] > floor ? t->widths[widest] - floor : 1;
+        if (take > total - limit) take = total - limit;
+        t->widths[widest] -= take;
+        total -= take;
+    }
+}
+
+static void table_spaces(FILE *into, size_t count) {
+    while (count--) fputc(' ', into);
+}
+
+/* The text in `width` columns; what does not fit ends in "…". */
+static void table_put(FILE *into, lh_str text, size_t width, bool right, lh_cli_table_style style) {
+    size_t total = lh_cli_text_width(text);
+    if (total <= width) {
+        if (right) table_spaces(into, width - total);
+        fwrite(text.ptr, 1, text.len, into);
+        if (!right) table_spaces(into, width - total);
+        return;
+    }
+    size_t used = 0, i = 0, one;
+    while (i < text.len) {
+        size_t bytes = table_character(text, i, &one);
+        if (used + one > width - 1) break;
+        used += one;
+        i += bytes;
+    }
+    fwrite(text.ptr, 1, i, into);
+    fputs(style.unicode ? "…" : "~", into);
+    table_spaces(into, width - used - 1);
+}
+
+static void table_line(FILE *into, const table *t, const lh_str *cells, lh_cli_table_style style) {
+    for (size_t i = 0; i < t->column_count; i++) {
+        fputs(i == 0 ? " " : style.unicode ? " │ " : " | ", into);
+        bool last_left = i + 1 == t->column_count && !t->right[i] && lh_cli_text_width(cells[i]) <= t->widths[i];
+        if (last_left) fwrite(cells[i].ptr, 1, cells[i].len, into); /* no spaces at the end of a line */
+        else table_put(into, cells[i], t->widths[i], t->right[i], style);
+    }
+    fputc('\n', into);
+}
+
+static void table_rule(FILE *into, const table *t, lh_cli_table_style style) {
+    for (size_t i = 0; i < t->column_count; i++) {
+        if (i) fputs(style.unicode ? "┼" : "+", into);
+        for (size_t k = 0; k < t->widths[i] + 2; k++) fputs(style.unicode ? "─" : "-", into);
+    }
+    fputc('\n', into);
+}
+
+static void table_expanded(FILE *into, const table *t) {
+    size_t width = 0;
+    for (size_t i = 0; i < t->column_count; i++)
+        if (lh_cli_text_width(t->names[i]) > width) width = lh_cli_text_width(t->names[i]);
+    for (size_t row = 0; row < t->row_count; row++) {
+        fprintf(into, "- row %zu\n", row + 1);
+        for (size_t i = 0; i < t->column_count; i++) {
+            lh_str cell = t->cells[row * t->column_count + i];
+            fprintf(into, "  %.*s", LH_STR_ARG(t->names[i]));
+            table_spaces(into, width - lh_cli_text_width(t->names[i]) + 2);
+            fwrite(cell.ptr, 1, cell.len, into);
+            fputc('\n', into);
+        }
+    }
+}
+
+lh_code lh_cli_table_print(FILE *into, const lh_json *answer, lh_cli_table_style style, lh_arena *arena, lh_error *err) {
+    table t = {0};
+    LH_TRY(table_fill(&t, answer, arena, err));
+    if (style.expanded) {
+        table_expanded(into, &t);
+    } else if (t.column_count) {
+        table_shrink(&t, style.width);
+        table_line(into, &t, t.names, style);
+        table_rule(into, &t, style);
+        for (size_t row = 0; row < t.row_count; row++) table_line(into, &t, t.cells + row * t.column_count, style);
+    }
+    return ferror(into) ? lh_fail(err, LH_IO, "cannot write the answer") : LH_OK;
+}

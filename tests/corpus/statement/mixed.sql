@@ -1,0 +1,2 @@
+select ';', "a;b" -- x;
+; begin; select 1; commit;
