@@ -2,6 +2,7 @@
 #ifndef LH_CLI_CLI_INTERNAL_H
 #define LH_CLI_CLI_INTERNAL_H
 #include "api/api.h"
+#include "cli/table.h"
 
 #define LH_VERSION "0.1.0"
 enum { LH_EXIT_DONE = 0, LH_EXIT_FAILED = 1, LH_EXIT_USAGE = 2 };
@@ -100,10 +101,14 @@ typedef struct lh_exchange {
     lh_http_write_fn write; /* takes the body of a 2xx; NULL: returned in *ret */
     void *write_ctx;
     uint64_t answer_max_bytes; /* 0: 64 MiB */
+    const _Atomic bool *cancelled; /* NULL is fine */
 } lh_exchange;
 /* A status of 400 and above becomes an error with the server's message (line and column too).
  * ret: the body's text when write is NULL; arena. May be NULL. */
 LH_MUST_CHECK lh_code lh_connection_do(lh_connection *connection, const lh_exchange *exchange, lh_arena *arena, lh_str *ret, lh_error *err);
+
+/* The table of `datasets list` on stdout. filter: part of the name, empty for all. */
+LH_MUST_CHECK lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_table_style style, lh_arena *arena, lh_error *err);
 
 /* ---- commands ---- */
 int lh_cli_serve(const lh_cli_command *self, int argc, char **argv);

@@ -144,7 +144,7 @@ lh_code lh_connection_do(lh_connection *connection, const lh_exchange *exchange,
         .method = exchange->method, .headers = headers, .header_count = count, .body = exchange->body, .read = exchange->read,
         .url = lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(connection->url), LH_STR_ARG(exchange->path)),
         .read_ctx = exchange->read_ctx, .body_bytes = exchange->body_bytes, .write = connection_on_body, .write_ctx = &sink,
-        .on_headers = connection_on_headers};
+        .on_headers = connection_on_headers, .cancelled = exchange->cancelled};
     lh_http_answer answer = {0};
     lh_code code = lh_http_do(connection->client, &call, arena, &answer, err);
     if (code == LH_OK && answer.status >= 400) code = connection_read_error(&sink, arena, err);

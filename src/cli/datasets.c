@@ -1,2 +1,138 @@
+/* `lakehouse datasets`: list, show, drop, over /datasets. */
 #include "cli/cli_internal.h"
-int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) { (void)self, (void)argc, (void)argv; return LH_EXIT_FAILED; }
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static lh_code datasets_get(lh_connection *connection, lh_str path, lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_str text;
+    const lh_exchange exchange = {.method = "GET", .path = path};
+    LH_TRY(lh_connection_do(connection, &exchange, arena, &text, err));
+    return lh_json_parse(arena, text, ret, err);
+}
+
+static void datasets_add_head(lh_arena *arena, lh_json *columns, const char *name, const char *type) {
+    lh_json *head = lh_json_new_object(arena);
+    lh_json_set_string(arena, head, "name", lh_str_from(name));
+    lh_json_set_string(arena, head, "type", lh_str_from(type));
+    lh_json_append(columns, head);
+}
+
+/* Bytes for people: 12.3 MB. */
+static lh_str datasets_size(lh_arena *arena, uint64_t bytes) {
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1000 && unit < 5) value /= 1000, unit++;
+    return lh_arena_printf(arena, unit && value < 100 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+static void datasets_add_rows(lh_arena *arena, lh_json *rows, const lh_json *items) {
+    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
+        lh_json *row = lh_json_new_array(arena);
+        lh_str updated = lh_json_get_string(it.value, "updated_at");
+        lh_json_append(row, lh_json_new_string(arena, lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(lh_json_get_string(it.value, "namespace")),
+                                                                      LH_STR_ARG(lh_json_get_string(it.value, "name")))));
+        lh_json_append(row, lh_json_new_uint(arena, lh_json_uint(lh_json_get(it.value, "row_count"), 0)));
+        lh_json_append(row, lh_json_new_string(arena, datasets_size(arena, lh_json_uint(lh_json_get(it.value, "bytes"), 0))));
+        lh_json_append(row, lh_json_new_uint(arena, lh_json_uint(lh_json_get(it.value, "files"), 0)));
+        lh_json_append(row, lh_json_new_uint(arena, lh_json_size(lh_json_get(it.value, "schema"))));
+        lh_json_append(row, updated.len ? lh_json_new_string(arena, updated) : lh_json_new_null(arena));
+        lh_json_append(rows, row);
+    }
+}
+
+lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_table_style style, lh_arena *arena, lh_error *err) {
+    lh_json *answer = lh_json_new_object(arena), *columns = lh_json_new_array(arena), *rows = lh_json_new_array(arena);
+    datasets_add_head(arena, columns, "dataset", "VARCHAR");
+    datasets_add_head(arena, columns, "rows", "BIGINT");
+    datasets_add_head(arena, columns, "size", "DECIMAL"); /* right-aligned */
+    datasets_add_head(arena, columns, "files", "BIGINT");
+    datasets_add_head(arena, columns, "columns", "BIGINT");
+    datasets_add_head(arena, columns, "updated", "VARCHAR");
+    lh_str token = LH_STR_NONE;
+    do {
+        LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(64 << 10);
+        lh_json *page = NULL;
+        lh_buf_append(&path, LH_STR("/datasets?limit=500&filter="));
+        lh_url_encode(&path, filter, false);
+        if (token.len) lh_buf_append(&path, LH_STR("&page_token=")), lh_url_encode(&path, token, false);
+        LH_TRY(lh_buf_check(&path, err));
+        LH_TRY(datasets_get(connection, lh_buf_str(&path), arena, &page, err));
+        datasets_add_rows(arena, rows, lh_json_get(page, "items"));
+        token = lh_json_get_string(page, "next_page_token");
+    } while (token.len);
+    lh_json_set(arena, answer, "columns", columns);
+    lh_json_set(arena, answer, "rows", rows);
+    LH_TRY(lh_arena_check(arena, err));
+    if (lh_json_size(rows) == 0) return printf("No datasets yet. Load one: lakehouse ingest FILE.csv\n"), LH_OK;
+    return lh_cli_table_print(stdout, answer, style, arena, err);
+}
+
+static lh_code datasets_path(lh_str name, lh_buf *path, lh_error *err) {
+    lh_buf_append(path, LH_STR("/datasets/by-name/"));
+    lh_url_encode(path, name, false);
+    return lh_buf_check(path, err);
+}
+
+static lh_code datasets_show(lh_connection *connection, lh_str name, lh_arena *arena, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
+    lh_json *dataset = NULL;
+    lh_str text;
+    LH_TRY(datasets_path(name, &path, err));
+    LH_TRY(datasets_get(connection, lh_buf_str(&path), arena, &dataset, err));
+    LH_TRY(lh_json_write(arena, dataset, true, &text, err));
+    printf("%.*s\n", LH_STR_ARG(text));
+    return LH_OK;
+}
+
+static lh_code datasets_drop(lh_connection *connection, lh_str name, bool purge, lh_arena *arena, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
+    LH_TRY(datasets_path(name, &path, err));
+    if (purge) lh_buf_append(&path, LH_STR("?purge=true"));
+    LH_TRY(lh_buf_check(&path, err));
+    const lh_exchange exchange = {.method = "DELETE", .path = lh_buf_str(&path)};
+    LH_TRY(lh_connection_do(connection, &exchange, arena, NULL, err));
+    printf("dropped %.*s%s\n", LH_STR_ARG(name), purge ? " and its files" : "; its files stay (drop --purge removes them too)");
+    return LH_OK;
+}
+
+static lh_code datasets_run(const lh_cli_source *source, lh_str verb, lh_str name, bool purge, lh_error *err) {
+    LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
+    LH_TRY(lh_connection_open(source, false, &connection, err));
+    if (lh_str_eq(verb, LH_STR("show"))) return datasets_show(connection, name, arena, err);
+    if (lh_str_eq(verb, LH_STR("drop"))) return datasets_drop(connection, name, purge, arena, err);
+    const lh_cli_table_style style = {.unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0};
+    return lh_cli_print_datasets(connection, name, style, arena, err);
+}
+
+int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
+    static const char *const verbs[] = {"list", "show", "drop"};
+    lh_cli_source source = {0};
+    lh_cli_list words = {0};
+    bool purge = false;
+    const lh_cli_flag flags[] = {
+        {.name = "purge", .help = "drop: remove the data files as well", .on = &purge},
+        LH_CLI_CLIENT_FLAGS(source),
+        LH_CLI_CONFIG_FLAGS(source),
+    };
+    setlocale(LC_ALL, "");
+    int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
+    if (status >= 0) return status;
+    lh_str verb = lh_str_from(words.count ? words.items[0] : "list"), name = lh_str_from(words.count > 1 ? words.items[1] : "");
+    const char *near = lh_cli_nearest(verb, verbs, 3);
+    if (!near || !lh_str_eq(verb, lh_str_from(near))) {
+        lh_cli_complain("datasets takes list, show NAME or drop NAME, not '%.*s'", LH_STR_ARG(verb));
+        return LH_EXIT_USAGE;
+    }
+    if (words.count > 2 || (name.len == 0 && !lh_str_eq(verb, LH_STR("list")))) {
+        lh_cli_complain("datasets %.*s takes the name of one dataset", LH_STR_ARG(verb));
+        return LH_EXIT_USAGE;
+    }
+    lh_error err = {0};
+    return datasets_run(&source, verb, name, purge, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+}
