@@ -1,2 +1,259 @@
+/* `lakehouse ingest`: each file goes to POST /ingest/file as one multipart body that is never whole in memory:
+ *
+ *   --B␍␊Content-Disposition: form-data; name="dataset"␍␊␍␊flights␍␊      fields, in `head`
+ *   --B␍␊Content-Disposition: form-data; name="file"; filename="f.csv"…   then the file's bytes from disk
+ *   ␍␊--B--␍␊                                                              `tail`
+ *
+ * The length is known before (Content-Length), so a file that shrinks meanwhile fails instead of hanging. */
 #include "cli/cli_internal.h"
-int lh_cli_ingest(const lh_cli_command *self, int argc, char **argv) { (void)self, (void)argc, (void)argv; return LH_EXIT_FAILED; }
+#include "cli/progress.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { INGEST_FIELDS_BYTES_MAX = 1 << 20 };
+
+typedef struct ingest_flags {
+    const char *dataset, *mode, *key, *format, *on_error;
+    lh_cli_list options; /* name=value */
+    bool quiet;
+} ingest_flags;
+
+typedef struct ingest_body {
+    lh_str head, tail;
+    size_t head_at, tail_at;
+    int fd;
+    uint64_t left; /* bytes of the file */
+    int read_errno;
+    bool shrank;
+    lh_progress progress;
+} ingest_body;
+
+/* ---- the body ---- */
+static size_t ingest_copy(lh_str from, size_t *at, char *into, size_t cap) {
+    size_t n = from.len - *at < cap ? from.len - *at : cap;
+    if (n) memcpy(into, from.ptr + *at, n);
+    *at += n;
+    return n;
+}
+
+static lh_code ingest_read(void *ctx, char *into, size_t cap_bytes, size_t *ret_len) {
+    ingest_body *body = ctx;
+    size_t n = ingest_copy(body->head, &body->head_at, into, cap_bytes);
+    if (n == 0 && body->left) {
+        ssize_t got = read(body->fd, into, cap_bytes < body->left ? cap_bytes : (size_t)body->left);
+        if (got <= 0) {
+            body->read_errno = got < 0 ? errno : 0;
+            body->shrank = got == 0;
+            return LH_IO;
+        }
+        n = (size_t)got;
+        body->left -= n;
+        lh_progress_add(&body->progress, n, lh_time_monotonic_ms());
+        if (body->left == 0) lh_progress_wait(&body->progress, "loading", lh_time_monotonic_ms());
+    }
+    if (n == 0) n = ingest_copy(body->tail, &body->tail_at, into, cap_bytes);
+    *ret_len = n;
+    return LH_OK;
+}
+
+static void ingest_part(lh_buf *buf, const char *boundary, const char *name, lh_str value) {
+    if (value.len == 0) return;
+    lh_buf_printf(buf, "--%s\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n", boundary, name);
+    lh_buf_append(buf, value);
+    lh_buf_append(buf, LH_STR("\r\n"));
+}
+
+/* As browsers do: quotes and line ends in a file name are percent-encoded. */
+static void ingest_file_name(lh_buf *buf, lh_str name) {
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        if (c == '"' || c == '\r' || c == '\n') lh_buf_printf(buf, "%%%02X", (unsigned)c);
+        else lh_buf_char(buf, c);
+    }
+}
+
+/* ---- options: numbers, booleans and JSON as they look, the rest text ---- */
+static lh_json *ingest_option_value(lh_arena *arena, lh_str text) {
+    lh_json *value = NULL;
+    bool plain = lh_str_eq(text, LH_STR("true")) || lh_str_eq(text, LH_STR("false")) || (text.len && (text.ptr[0] == '{' || text.ptr[0] == '['));
+    int64_t number;
+    if (plain && lh_json_parse(arena, text, &value, NULL) == LH_OK) return value;
+    if (lh_str_to_i64(text, &number) == LH_OK) return lh_json_new_int(arena, number);
+    if (lh_str_eq(text, LH_STR("\\t"))) text = LH_STR("\t"); /* as people write --option delimiter=\t */
+    return lh_json_new_string(arena, text);
+}
+
+static lh_code ingest_options(const lh_cli_list *list, lh_arena *arena, lh_str *ret, lh_error *err) {
+    lh_str text = LH_STR_NONE;
+    lh_json *object = lh_json_new_object(arena);
+    for (size_t i = 0; i < list->count; i++) {
+        lh_str value = lh_str_from(list->items[i]);
+        if (lh_str_find(value, '=') == value.len)
+            return lh_fail(err, LH_INVALID, "--option takes name=value, as in --option delimiter=';', not '%s'", list->items[i]);
+        lh_str name = lh_str_split(&value, '=');
+        bool text_only = lh_str_eq(name, LH_STR("null")) || lh_str_eq(name, LH_STR("delimiter")) || lh_str_eq(name, LH_STR("quote")) ||
+                         lh_str_eq(name, LH_STR("escape"));
+        bool tab = lh_str_eq(value, LH_STR("\\t"));
+        lh_json_put(arena, object, name, text_only && !tab ? lh_json_new_string(arena, value) : ingest_option_value(arena, value));
+    }
+    if (list->count) LH_TRY(lh_json_write(arena, object, false, &text, err));
+    *ret = text;
+    return lh_arena_check(arena, err);
+}
+
+/* flights.csv.gz → flights: the part before the first dot, with what SQL would have to quote made '_'. */
+static lh_str ingest_name_of(lh_str file_name, lh_arena *arena) {
+    lh_str stem = lh_str_sub(file_name, 0, lh_str_find(file_name, '.'));
+    char *text = lh_arena_alloc(arena, stem.len + 1);
+    for (size_t i = 0; text && i < stem.len; i++) {
+        char c = stem.ptr[i];
+        bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
+        text[i] = (char)(word ? c : c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : '_');
+    }
+    return text ? (lh_str){text, stem.len} : LH_STR_NONE;
+}
+
+static lh_str ingest_base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return lh_str_from(slash ? slash + 1 : path);
+}
+
+static lh_code ingest_fields(const ingest_flags *flags, lh_str dataset, lh_str file_name, const char *boundary, lh_arena *arena, lh_buf *head,
+                             lh_error *err) {
+    lh_str options = LH_STR_NONE;
+    LH_TRY(ingest_options(&flags->options, arena, &options, err));
+    ingest_part(head, boundary, "dataset", dataset);
+    ingest_part(head, boundary, "mode", lh_str_from(flags->mode));
+    ingest_part(head, boundary, "key", lh_str_from(flags->key));
+    ingest_part(head, boundary, "format", lh_str_from(flags->format));
+    ingest_part(head, boundary, "on_error", lh_str_from(flags->on_error));
+    ingest_part(head, boundary, "options", options);
+    ingest_part(head, boundary, "source", LH_STR("cli"));
+    lh_buf_printf(head, "--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=\"", boundary);
+    ingest_file_name(head, file_name);
+    lh_buf_append(head, LH_STR("\"\r\nContent-Type: application/octet-stream\r\n\r\n"));
+    return lh_buf_check(head, err);
+}
+
+/* ---- the result ---- */
+static void ingest_print_names(const lh_json *names, const char *what) {
+    for (lh_json_iter it = lh_json_each(names); lh_json_next(&it);) {
+        lh_str name = lh_json_is_object(it.value) ? lh_json_get_string(it.value, "name") : lh_json_str(it.value, LH_STR_NONE);
+        printf("%s%.*s", it.index ? ", " : what, LH_STR_ARG(name));
+    }
+    if (lh_json_size(names)) putchar('\n');
+}
+
+static void ingest_print(const lh_json *answer, lh_str file_name, uint64_t bytes, uint64_t elapsed_ms) {
+    lh_str dataset = lh_json_get_string(answer, "dataset");
+    uint64_t rows = lh_json_uint(lh_json_get(answer, "rows"), 0), rejected = lh_json_uint(lh_json_get(answer, "rejected"), 0);
+    double seconds = (double)(elapsed_ms ? elapsed_ms : 1) / 1000.0;
+    if (lh_json_bool(lh_json_get(answer, "deduplicated"), false)) {
+        printf("%.*s: these bytes are in %.*s already, nothing to do\n", LH_STR_ARG(file_name), LH_STR_ARG(dataset));
+        return;
+    }
+    printf("%.*s → %.*s: %" PRIu64 " rows, %zu columns, %s in %.2f s (%s/s)\n", LH_STR_ARG(file_name), LH_STR_ARG(dataset), rows,
+           lh_json_size(lh_json_get(answer, "columns")), lh_progress_bytes((double)bytes).text, seconds,
+           lh_progress_bytes((double)bytes / seconds).text);
+    ingest_print_names(lh_json_get(answer, "added_columns"), "  added columns: ");
+    ingest_print_names(lh_json_get(answer, "widened_columns"), "  widened columns: ");
+    if (rejected)
+        printf("  %" PRIu64 " rows were rejected; lines and reasons are in %.*s\n", rejected,
+               LH_STR_ARG(lh_json_get_string(answer, "rejects_dataset")));
+}
+
+static void ingest_explain(const ingest_body *body, const char *path, lh_error *err) {
+    lh_str name = ingest_base_name(path);
+    char message[LH_ERROR_MESSAGE_BYTES];
+    if (body->shrank) snprintf(message, sizeof message, "the file became shorter while it was sent");
+    else if (body->read_errno) snprintf(message, sizeof message, "cannot read it: %s", strerrorname_np(body->read_errno));
+    else memcpy(message, err->message, sizeof message);
+    lh_error_set(err, err->code, "%.*s: %s", LH_STR_ARG(name), message);
+}
+
+/* ---- one file ---- */
+static lh_code ingest_send(lh_connection *connection, const ingest_flags *flags, const char *path, ingest_body *body, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_buf_done) lh_buf head = LH_BUF_INIT(INGEST_FIELDS_BYTES_MAX);
+    LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
+    lh_str file_name = ingest_base_name(path);
+    lh_str dataset = flags->dataset ? lh_str_from(flags->dataset) : ingest_name_of(file_name, arena);
+    char boundary[64];
+    snprintf(boundary, sizeof boundary, "lakehouse-%s", lh_uuid_new().text);
+    LH_TRY(ingest_fields(flags, dataset, file_name, boundary, arena, &head, err));
+    uint64_t size = body->left, started_ms = lh_time_monotonic_ms();
+    body->head = lh_buf_str(&head);
+    body->tail = lh_arena_printf(arena, "\r\n--%s--\r\n", boundary);
+    body->progress = lh_progress_start(stderr, isatty(STDERR_FILENO) != 0, file_name, size, started_ms);
+    if (flags->quiet) body->progress.told_percent = 100, body->progress.terminal = false;
+    const lh_exchange exchange = {.method = "POST", .path = LH_STR("/ingest/file"), .read = ingest_read, .read_ctx = body,
+                                  .content_type = lh_arena_printf(arena, "multipart/form-data; boundary=%s", boundary),
+                                  .body_bytes = body->head.len + size + body->tail.len};
+    lh_str text = LH_STR_NONE;
+    lh_json *answer = NULL;
+    lh_code code = lh_connection_do(connection, &exchange, arena, &text, err);
+    lh_progress_clear(&body->progress);
+    LH_TRY(code);
+    LH_TRY(lh_json_parse(arena, text, &answer, err));
+    ingest_print(answer, file_name, size, lh_time_monotonic_ms() - started_ms);
+    return LH_OK;
+}
+
+static lh_code ingest_file(lh_connection *connection, const ingest_flags *flags, const char *path, lh_error *err) {
+    struct stat st;
+    ingest_body body = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
+    if (body.fd < 0) return lh_fail_errno(err, errno, "cannot open %s", path);
+    lh_code code = LH_OK;
+    if (fstat(body.fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        code = lh_fail(err, LH_INVALID, "%s is not a file", path);
+    } else {
+        body.left = (uint64_t)st.st_size;
+        code = ingest_send(connection, flags, path, &body, err);
+        if (code != LH_OK) ingest_explain(&body, path, err);
+    }
+    close(body.fd);
+    return code;
+}
+
+static int ingest_all(const lh_cli_source *source, ingest_flags *flags, const lh_cli_list *files) {
+    lh_error err = {0};
+    LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
+    if (lh_connection_open(source, flags->quiet, &connection, &err) != LH_OK) return lh_cli_fail(&err);
+    for (size_t i = 0; i < files->count; i++) {
+        if (ingest_file(connection, flags, files->items[i], &err) != LH_OK) {
+            if (files->count > i + 1) lh_cli_complain("stopped at file %zu of %zu; those before it are loaded", i + 1, files->count);
+            return lh_cli_fail(&err);
+        }
+        bool one_table = flags->dataset && (!flags->mode || strcmp(flags->mode, "create") == 0 || strcmp(flags->mode, "replace") == 0);
+        if (one_table) flags->mode = "append"; /* the further files of one dataset */
+    }
+    return LH_EXIT_DONE;
+}
+
+int lh_cli_ingest(const lh_cli_command *self, int argc, char **argv) {
+    lh_cli_source source = {0};
+    ingest_flags flags = {0};
+    lh_cli_list files = {0};
+    const lh_cli_flag rows[] = {
+        {.name = "dataset", .letter = 'd', .value_name = "NAME", .help = "table, as name or namespace.name (default: the file's name)", .text = &flags.dataset},
+        {.name = "mode", .value_name = "MODE", .help = "create (default), append, replace, upsert", .text = &flags.mode},
+        {.name = "key", .value_name = "COLUMNS", .help = "upsert: the columns that make a row the same, by commas", .text = &flags.key},
+        {.name = "format", .value_name = "FORMAT", .help = "csv, tsv, json, ndjson, parquet (default: by name and content)", .text = &flags.format},
+        {.name = "on-error", .value_name = "WHAT", .help = "fail (default) or quarantine: bad rows go to NAME__rejects", .text = &flags.on_error},
+        {.name = "option", .letter = 'o', .value_name = "KEY=VALUE", .help = "delimiter, quote, header, null, all_varchar, columns, flatten …", .list = &flags.options},
+        {.name = "quiet", .letter = 'q', .help = "no progress", .on = &flags.quiet},
+        LH_CLI_CLIENT_FLAGS(source),
+        LH_CLI_CONFIG_FLAGS(source),
+    };
+    int status = lh_cli_parse(self, rows, sizeof rows / sizeof *rows, argc, argv, &files);
+    if (status >= 0) return status;
+    if (files.count == 0) {
+        lh_cli_complain("ingest needs a file: lakehouse ingest flights.csv");
+        return LH_EXIT_USAGE;
+    }
+    return ingest_all(&source, &flags, &files);
+}
