@@ -55,6 +55,9 @@ typedef struct lh_cli_source {
 /* The configuration as files, environment and these flags give it. Errors: as lh_config_load(). */
 LH_MUST_CHECK lh_code lh_cli_config(const lh_cli_source *source, lh_arena *arena, lh_config *ret, lh_error *err);
 
+/* The S3 settings as options; borrowed from config. */
+lh_s3_options lh_cli_s3_options(const lh_config *config);
+
 /* ---- the stack (stack.c): bucket, catalog, server, engine, ingest ---- */
 typedef struct lh_stack lh_stack;
 /* Opens all up to a listening server; the engine is not there yet. config: borrowed for life.
@@ -80,6 +83,7 @@ typedef struct lh_scratch { char path[4096]; int lock_fd; } lh_scratch; /* lock_
 /* Makes <root>/.scratch/run-<id>/, locked while we live; removes those of dead processes. */
 LH_MUST_CHECK lh_code lh_scratch_open(lh_str root, lh_scratch *ret, lh_error *err);
 void lh_scratch_close(lh_scratch *scratch); /* removes the folder */
+void lh_cli_remove_tree(const char *path);  /* as far as it can */
 
 /* ---- talking to a server (connection.c) ---- */
 typedef struct lh_connection lh_connection;

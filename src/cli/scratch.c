@@ -21,7 +21,7 @@ static int scratch_remove_one(const char *path, const struct stat *st, int type,
     return remove(path);
 }
 
-static void scratch_remove_tree(const char *path) { (void)nftw(path, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS); }
+void lh_cli_remove_tree(const char *path) { (void)nftw(path, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS); }
 
 static int scratch_lock(const char *folder, int flags) { /* the locked descriptor, or -1 */
     char path[4200];
@@ -43,7 +43,7 @@ static void scratch_sweep(const char *parent) {
         if (rmdir(path) == 0) continue; /* its maker died before it made the lock */
         int fd = scratch_lock(path, 0);
         if (fd < 0) continue;
-        scratch_remove_tree(path);
+        lh_cli_remove_tree(path);
         close(fd);
     }
     closedir(dir);
@@ -77,7 +77,7 @@ lh_code lh_scratch_open(lh_str root, lh_scratch *ret, lh_error *err) {
 
 void lh_scratch_close(lh_scratch *scratch) {
     if (scratch->lock_fd < 0) return;
-    scratch_remove_tree(scratch->path);
+    lh_cli_remove_tree(scratch->path);
     close(scratch->lock_fd);
     scratch->lock_fd = -1;
 }

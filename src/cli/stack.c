@@ -25,13 +25,6 @@ struct lh_stack {
     char announced[4096]; /* path of server.json, empty when not written */
 };
 
-static lh_s3_options stack_s3_options(const lh_config *c) {
-    return (lh_s3_options){.endpoint = c->storage_s3_endpoint, .region = c->storage_s3_region, .bucket = c->storage_s3_bucket,
-                           .access_key = c->storage_s3_access_key, .secret_key = c->storage_s3_secret_key,
-                           .path_style = c->storage_s3_path_style, .timeout_ms = (uint64_t)c->storage_s3_timeout_ms,
-                           .retries = (unsigned)c->storage_s3_retries};
-}
-
 static bool stack_is_s3(const lh_config *c) { return lh_str_eq(c->storage_kind, LH_STR("s3")); }
 
 static lh_code stack_open_tracer(lh_stack *stack, lh_error *err) {
@@ -47,7 +40,7 @@ static lh_code stack_open_tracer(lh_stack *stack, lh_error *err) {
 static lh_code stack_open_lake(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
     if (stack_is_s3(c)) {
-        const lh_s3_options s3 = stack_s3_options(c);
+        const lh_s3_options s3 = lh_cli_s3_options(c);
         LH_TRY(lh_bucket_open_s3(&s3, &stack->bucket, err));
     } else {
         LH_TRY(lh_bucket_open_file(c->storage_root, &stack->bucket, err));
@@ -104,7 +97,7 @@ lh_code lh_cli_beside_binary(const char *name, char *into, size_t into_bytes, lh
 static lh_code stack_open_engine(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
     LH_TRY(stack_find_extensions(stack, err));
-    const lh_s3_options s3 = stack_s3_options(c);
+    const lh_s3_options s3 = lh_cli_s3_options(c);
     const lh_engine_options options = {.catalog = stack->catalog, .bucket = stack->bucket, .scratch_dir = lh_str_from(stack->scratch.path),
                                        .extension_dir = lh_str_from(stack->extension_dir), .threads = (unsigned)c->engine_threads,
                                        .memory_bytes = lh_config_engine_memory_bytes(c), .connections = (unsigned)c->engine_connections,
