@@ -11,6 +11,7 @@ pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat)
 
 set(DEPS ${CMAKE_SOURCE_DIR}/.deps)
 if(NOT EXISTS ${DEPS}/duckdb/lib/libduckdb.so)
@@ -25,7 +26,7 @@ add_library(duckdb SHARED IMPORTED)
 set_target_properties(duckdb PROPERTIES
   IMPORTED_LOCATION ${CMAKE_BINARY_DIR}/lib/libduckdb.so
   IMPORTED_NO_SONAME ON
-  INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${DEPS}/duckdb/include)
+  INTERFACE_INCLUDE_DIRECTORIES ${DEPS}/duckdb/include)
 set(CMAKE_BUILD_RPATH "$ORIGIN/lib")
 set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
 
