@@ -1,0 +1,290 @@
+/* Objects of the bucket over HTTP: streamed both ways through one buffer, with conditions and ranges.
+ *
+ * What may be changed: the lake's own objects are not this API's to change, whoever calls.
+ *   _catalog/…                     the metastore: 403 for every write and delete
+ *   below a table's folder         (one whose metadata/ holds a .metadata.json) an upload may add a new object there,
+ *                                  so that files can be brought and then registered; what exists is neither
+ *                                  replaced nor deleted: 403. Tables change by SQL, ingest and the catalog.
+ * Conditions that do not hold are 412 (304 for a GET's If-None-Match), as RFC 9110 has it. */
+#include "api/api_internal.h"
+#include "api/range.h"
+
+enum { STORAGE_BUFFER_BYTES = 256 << 10, STORAGE_OPEN_TRIES = 5, STORAGE_METADATA_LOOK = 64 };
+
+/* ---- what every handler needs ---- */
+
+static lh_code storage_key(lh_request *request, lh_str *ret, lh_error *err) {
+    lh_str key = lh_request_param(request, "key");
+    LH_TRY(lh_key_check(key, err));
+    *ret = key;
+    return LH_OK;
+}
+
+static lh_bucket *storage_bucket(const lh_request *request) { return lh_request_app(request)->bucket; }
+
+static lh_str storage_quoted(lh_request *request, const char *etag) { return lh_arena_printf(lh_request_arena(request), "\"%s\"", etag); }
+
+static void storage_info_headers(lh_request *request, const lh_object_info *info) {
+    lh_respond_header(request, "ETag", storage_quoted(request, info->etag));
+    lh_respond_header(request, "Last-Modified", lh_str_from(lh_time_http(info->modified_ms).text));
+    lh_respond_header(request, "Accept-Ranges", LH_STR("bytes"));
+}
+
+/* An answer of our own status in the API's error form (the table of codes knows neither 412 nor 416). */
+static lh_code storage_refuse(lh_request *request, unsigned status, lh_code code, lh_str message, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *body = lh_json_new_object(arena), *error = lh_json_new_object(arena);
+    lh_json_set_string(arena, error, "code", lh_str_from(lh_code_name(code)));
+    lh_json_set_string(arena, error, "message", message);
+    lh_json_set_string(arena, error, "trace_id", lh_trace_current_id());
+    lh_json_set(arena, body, "error", error);
+    return lh_respond_json(request, status, body, err);
+}
+
+/* ---- list ---- */
+
+static lh_json *storage_item(lh_arena *arena, const lh_object_entry *entry) {
+    lh_json *item = lh_json_new_object(arena);
+    lh_json_set_string(arena, item, "key", entry->key);
+    lh_json_set_uint(arena, item, "size_bytes", entry->size_bytes);
+    lh_json_set_string(arena, item, "etag", entry->etag);
+    lh_json_set_string(arena, item, "modified_at", lh_str_from(lh_time_rfc3339(entry->modified_ms).text));
+    return item;
+}
+
+lh_code api_objects_list(lh_request *request, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_object_page page;
+    uint64_t limit;
+    LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, LH_LIMIT_LIST_PAGE, &limit, err));
+    LH_TRY(lh_bucket_list(storage_bucket(request), lh_request_query(request, "prefix"), lh_request_query(request, "page_token"), (size_t)limit, arena, &page, err));
+    lh_json *body = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    for (size_t i = 0; i < page.count; i++) lh_json_append(items, storage_item(arena, &page.entries[i]));
+    lh_json_set(arena, body, "items", items);
+    bool more = page.more && page.count > 0;
+    lh_json_set(arena, body, "next_page_token", more ? lh_json_new_string(arena, page.entries[page.count - 1].key) : lh_json_new_null(arena));
+    LH_TRY(lh_arena_check(arena, err));
+    return lh_respond_json(request, 200, body, err);
+}
+
+/* ---- get and head ---- */
+
+static const char *storage_content_type(lh_str key) { /* nothing that a browser would run */
+    static const struct { const char *suffix, *type; } types[] = {
+        {".json", "application/json"}, {".ndjson", "application/x-ndjson"}, {".csv", "text/csv"}, {".tsv", "text/tab-separated-values"},
+        {".txt", "text/plain"}, {".parquet", "application/vnd.apache.parquet"}, {".avro", "application/avro"},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (lh_str_ends(key, lh_str_from(types[i].suffix))) return types[i].type;
+    return "application/octet-stream";
+}
+
+/* Answers 412 or 304 when a condition says so; *ret_answered tells. */
+static lh_code storage_check_conditions(lh_request *request, const lh_object_info *info, bool *ret_answered, lh_error *err) {
+    lh_str etag = lh_str_from(info->etag), match = lh_request_header(request, "If-Match"), none = lh_request_header(request, "If-None-Match");
+    *ret_answered = true;
+    if (match.len && !api_etag_list_has(match, etag, false)) return storage_refuse(request, 412, LH_CONFLICT, LH_STR("the object has another ETag"), err);
+    if (none.len && api_etag_list_has(none, etag, true)) {
+        storage_info_headers(request, info);
+        return lh_respond_empty(request, 304, err);
+    }
+    *ret_answered = false;
+    return LH_OK;
+}
+
+typedef struct storage_view {
+    lh_object_info info;
+    api_range_kind kind;
+    uint64_t offset, length;
+    lh_object_reader *reader; /* owned */
+} storage_view;
+static void storage_view_done(storage_view *view) { lh_get_close(view->reader); }
+
+static lh_str storage_wanted_range(lh_request *request, const lh_object_info *info) {
+    lh_str only_if = lh_request_header(request, "If-Range"); /* an ETag that still holds; a date never does */
+    if (only_if.len && !api_etag_list_has(only_if, lh_str_from(info->etag), false)) return LH_STR_NONE;
+    return lh_request_header(request, "Range");
+}
+
+/* Opens what the request asks for, all of one version of the object. With kind NONE nothing is open. */
+static lh_code storage_open(lh_request *request, lh_str key, storage_view *view, lh_error *err) {
+    lh_bucket *bucket = storage_bucket(request);
+    lh_object_info opened;
+    if (lh_request_header(request, "Range").len == 0) {
+        LH_TRY(lh_bucket_get_open(bucket, key, LH_RANGE_ALL, &view->reader, &view->info, err));
+        view->length = view->info.size_bytes;
+        return LH_OK;
+    }
+    for (int tries_left = STORAGE_OPEN_TRIES; tries_left > 0; tries_left--) { /* the size comes first; it may be replaced in between */
+        LH_TRY(lh_bucket_head(bucket, key, &view->info, err));
+        view->offset = 0;
+        view->length = view->info.size_bytes;
+        view->kind = api_range_parse(storage_wanted_range(request, &view->info), view->info.size_bytes, &view->offset, &view->length);
+        if (view->kind == API_RANGE_NONE) return LH_OK;
+        lh_code code = lh_bucket_get_open(bucket, key, (lh_byte_range){view->offset, view->length}, &view->reader, &opened, err);
+        if (code == LH_OK && strcmp(opened.etag, view->info.etag) == 0) return LH_OK;
+        if (code != LH_OK && code != LH_LIMIT) return code;
+        lh_get_close(lh_take(&view->reader));
+    }
+    return lh_fail(err, LH_UNAVAILABLE, "the object is replaced again and again; try later");
+}
+
+static lh_code storage_send(lh_request *request, storage_view *view, lh_error *err) {
+    LH_CLEANUP(lh_free_pointer) char *buffer = malloc(STORAGE_BUFFER_BYTES);
+    if (!buffer) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    for (;;) {
+        size_t got = 0;
+        LH_TRY(lh_get_read(view->reader, buffer, STORAGE_BUFFER_BYTES, &got, err));
+        if (got == 0) return LH_OK;
+        LH_TRY(lh_respond_write(request, (lh_str){buffer, got}, err));
+    }
+}
+
+lh_code api_object_get(lh_request *request, lh_error *err) {
+    LH_CLEANUP(storage_view_done) storage_view view = {.kind = API_RANGE_WHOLE};
+    lh_arena *arena = lh_request_arena(request);
+    bool answered;
+    lh_str key;
+    LH_TRY(storage_key(request, &key, err));
+    LH_TRY(storage_open(request, key, &view, err));
+    LH_TRY(storage_check_conditions(request, &view.info, &answered, err));
+    if (answered) return LH_OK;
+    if (view.kind == API_RANGE_NONE) {
+        lh_respond_header(request, "Content-Range", lh_arena_printf(arena, "bytes */%" PRIu64, view.info.size_bytes));
+        return storage_refuse(request, 416, LH_LIMIT, lh_arena_printf(arena, "the range lies outside the object's %" PRIu64 " bytes", view.info.size_bytes), err);
+    }
+    storage_info_headers(request, &view.info);
+    if (view.kind == API_RANGE_PART)
+        lh_respond_header(request, "Content-Range", lh_arena_printf(arena, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, view.offset,
+                                                                   view.offset + (view.length - 1), view.info.size_bytes));
+    LH_TRY(lh_respond_begin(request, view.kind == API_RANGE_PART ? 206 : 200, storage_content_type(key), view.length, err));
+    return storage_send(request, &view, err);
+}
+
+lh_code api_object_head(lh_request *request, lh_error *err) {
+    lh_object_info info;
+    bool answered;
+    lh_str key;
+    LH_TRY(storage_key(request, &key, err));
+    LH_TRY(lh_bucket_head(storage_bucket(request), key, &info, err));
+    LH_TRY(storage_check_conditions(request, &info, &answered, err));
+    if (answered) return LH_OK;
+    storage_info_headers(request, &info);
+    return lh_respond_begin(request, 200, storage_content_type(key), info.size_bytes, err); /* the server sends no body to a HEAD */
+}
+
+/* ---- put and delete ---- */
+
+static bool storage_is_table_folder(lh_request *request, lh_str folder) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_object_page page;
+    lh_str prefix = lh_arena_printf(arena, "%.*s/metadata/", LH_STR_ARG(folder));
+    if (lh_bucket_list(storage_bucket(request), prefix, LH_STR_NONE, STORAGE_METADATA_LOOK, arena, &page, NULL) != LH_OK) return true; /* in doubt, protect */
+    for (size_t i = 0; i < page.count; i++)
+        if (lh_str_ends(page.entries[i].key, LH_STR(".metadata.json"))) return true;
+    return page.more; /* so many objects under metadata/: a table's */
+}
+
+/* DENIED for the metastore's objects. *ret_table: the folder of the table that the key lies in, empty when in none. */
+static lh_code storage_check_owner(lh_request *request, lh_str key, lh_str *ret_table, lh_error *err) {
+    if (lh_str_eq(key, LH_STR("_catalog")) || lh_str_starts(key, LH_STR("_catalog/")))
+        return lh_fail(err, LH_DENIED, "objects under _catalog/ are the catalog's own; it alone writes them");
+    *ret_table = LH_STR_NONE;
+    for (size_t end = 0; end < key.len; end++) {
+        if (key.ptr[end] != '/' || !storage_is_table_folder(request, lh_str_sub(key, 0, end))) continue;
+        *ret_table = lh_str_sub(key, 0, end);
+        return LH_OK;
+    }
+    return LH_OK;
+}
+
+static lh_code storage_deny_table(lh_str key, lh_str table, const char *what, lh_error *err) {
+    return lh_fail(err, LH_DENIED, "'%.*s' lies in the folder of the table at '%.*s' and is not %s through this API: use SQL, ingest or the catalog",
+                   LH_STR_ARG(key), LH_STR_ARG(table), what);
+}
+
+/* The condition of a PUT or DELETE for the bucket. *ret_etag lives in `info`. *ret_answered: 412 is sent. */
+static lh_code storage_read_condition(lh_request *request, lh_str key, lh_object_info *info, lh_put_condition *ret, bool *ret_answered, lh_error *err) {
+    lh_str none = lh_str_trim(lh_request_header(request, "If-None-Match")), match = lh_request_header(request, "If-Match");
+    *ret = (lh_put_condition){0};
+    *ret_answered = false;
+    if (none.len && !lh_str_eq(none, LH_STR("*"))) return lh_fail(err, LH_INVALID, "If-None-Match takes only * here");
+    if (none.len && match.len) return lh_fail(err, LH_INVALID, "If-Match and If-None-Match exclude each other");
+    ret->if_absent = none.len > 0;
+    if (match.len == 0) return LH_OK;
+    lh_code code = lh_bucket_head(storage_bucket(request), key, info, err);
+    if (code != LH_OK && code != LH_NOT_FOUND) return code;
+    if (code == LH_NOT_FOUND || !api_etag_list_has(match, lh_str_from(info->etag), false)) {
+        *ret_answered = true;
+        return storage_refuse(request, 412, LH_CONFLICT, code == LH_NOT_FOUND ? LH_STR("the object does not exist") : LH_STR("the object has another ETag"), err);
+    }
+    ret->if_etag = lh_str_from(info->etag);
+    return LH_OK;
+}
+
+static lh_code storage_receive(lh_request *request, lh_object_writer *writer, lh_error *err) {
+    LH_CLEANUP(lh_free_pointer) char *buffer = malloc(STORAGE_BUFFER_BYTES);
+    if (!buffer) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    for (;;) {
+        size_t got = 0;
+        LH_TRY(lh_request_read(request, buffer, STORAGE_BUFFER_BYTES, &got, err));
+        if (got == 0) return LH_OK;
+        LH_TRY(lh_put_write(writer, (lh_str){buffer, got}, err));
+    }
+}
+
+static lh_code storage_put(lh_request *request, lh_str key, lh_put_condition condition, lh_object_info *ret, lh_error *err) {
+    lh_object_writer *writer = NULL;
+    LH_TRY(lh_bucket_put_begin(storage_bucket(request), key, condition, &writer, err));
+    lh_code code = storage_receive(request, writer, err);
+    if (code == LH_OK) return lh_put_commit(writer, ret, err);
+    lh_put_abort(writer);
+    return code;
+}
+
+lh_code api_object_put(lh_request *request, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_object_info info = {0};
+    lh_put_condition condition;
+    lh_error failed = {0};
+    lh_str key, table;
+    bool answered;
+    LH_TRY(storage_key(request, &key, err));
+    LH_TRY(storage_check_owner(request, key, &table, err));
+    LH_TRY(storage_read_condition(request, key, &info, &condition, &answered, err));
+    if (answered) return LH_OK;
+    bool conditional = condition.if_absent || condition.if_etag.len;
+    if (table.len && condition.if_etag.len) return storage_deny_table(key, table, "replaced", err);
+    if (table.len) condition.if_absent = true;
+    lh_code code = storage_put(request, key, condition, &info, &failed);
+    if (code == LH_CONFLICT && table.len && !conditional) return storage_deny_table(key, table, "replaced", err);
+    if (code == LH_CONFLICT && conditional) return storage_refuse(request, 412, code, lh_arena_dup(arena, lh_str_from(failed.message)), err);
+    if (code != LH_OK) {
+        if (err) *err = failed;
+        return code;
+    }
+    lh_object_entry entry = {key, info.size_bytes, info.modified_ms, lh_str_from(info.etag)};
+    lh_respond_header(request, "ETag", storage_quoted(request, info.etag));
+    return lh_respond_json(request, condition.if_absent ? 201 : 200, storage_item(arena, &entry), err);
+}
+
+lh_code api_object_delete(lh_request *request, lh_error *err) {
+    lh_object_info info;
+    lh_put_condition condition;
+    lh_error failed = {0};
+    lh_str key, table;
+    bool answered;
+    LH_TRY(storage_key(request, &key, err));
+    LH_TRY(storage_check_owner(request, key, &table, err));
+    if (table.len) return storage_deny_table(key, table, "deleted", err);
+    LH_TRY(storage_read_condition(request, key, &info, &condition, &answered, err));
+    if (answered) return LH_OK;
+    if (condition.if_absent) return lh_fail(err, LH_INVALID, "If-None-Match makes no sense with DELETE");
+    lh_code code = lh_bucket_delete(storage_bucket(request), key, condition.if_etag, &failed);
+    if (code == LH_CONFLICT && condition.if_etag.len) return storage_refuse(request, 412, code, lh_arena_dup(lh_request_arena(request), lh_str_from(failed.message)), err);
+    if (code != LH_OK) {
+        if (err) *err = failed;
+        return code;
+    }
+    return lh_respond_empty(request, 204, err);
+}
