@@ -36,8 +36,9 @@ LH_MUST_CHECK lh_code lh_metastore_list(lh_metastore *metastore, lh_str prefix, 
 enum { LH_VERSION_ANY = 0 };
 #define LH_VERSION_ABSENT UINT64_MAX
 /* expected: LH_VERSION_ANY, LH_VERSION_ABSENT, or the version the caller read. text empty: delete (put otherwise).
- * check_only: nothing is written, only the version is required. */
-typedef struct lh_change { lh_str key, text; uint64_t expected; bool check_only; } lh_change;
+ * check_only: nothing is written, only the version is required; prefix (with check_only and LH_VERSION_ABSENT): no
+ * document whose key starts with `key` may exist. */
+typedef struct lh_change { lh_str key, text; uint64_t expected; bool check_only, prefix; } lh_change;
 /* All or nothing; concurrent callers share a log entry (group commit). Errors: CONFLICT (a version differs:
  * read again and retry), IO, UNAVAILABLE, LIMIT. *ret_sequence may be NULL. */
 LH_MUST_CHECK lh_code lh_metastore_commit(lh_metastore *metastore, const lh_change *changes, size_t count, uint64_t *ret_sequence, lh_error *err);
@@ -48,6 +49,7 @@ typedef struct lh_catalog_options {
     lh_bucket *bucket;         /* borrowed for life */
     uint64_t checkpoint_entries;
     lh_str default_namespace;  /* made when missing */
+    const lh_s3_options *s3;   /* NULL for a local bucket; endpoint, region and path style go to clients, keys never */
 } lh_catalog_options;
 LH_MUST_CHECK lh_code lh_catalog_open(const lh_catalog_options *options, lh_catalog **ret, lh_error *err);
 void lh_catalog_free(lh_catalog *catalog);

@@ -1,0 +1,173 @@
+/* The catalog as a whole, names, and the documents of tables and namespaces:
+ *   "namespace/<levels joined by 0x1F>"   {"schema_version":1,"properties":{…}}
+ *   "table/<levels>/<name>"               {"schema_version":1,"metadata_key":"lake/…/metadata/….metadata.json",
+ *                                          "snapshot_id":n,"created_at":"…","owns_folder":true} */
+#include "catalog/catalog_internal.h"
+
+static lh_code catalog_ensure_default_namespace(lh_catalog *catalog, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(1 << 20, &arena, err));
+    LH_TRY(catalog_check_namespace(catalog->default_namespace, err));
+    lh_json *request = lh_json_new_object(arena), *ignored = NULL;
+    lh_json_set(arena, request, "namespace", catalog_namespace_to_json(catalog->default_namespace, arena));
+    lh_code code = lh_namespace_create(catalog, request, arena, &ignored, err);
+    return code == LH_CONFLICT ? LH_OK : code;
+}
+
+lh_code lh_catalog_open(const lh_catalog_options *options, lh_catalog **ret, lh_error *err) {
+    LH_CLEANUP(lh_catalog_freep) lh_catalog *catalog = calloc(1, sizeof *catalog);
+    if (!catalog) return lh_fail(err, LH_NO_MEMORY, "catalog: out of memory");
+    catalog->bucket = options->bucket;
+    lh_code copied = lh_str_dup(options->default_namespace, &catalog->default_namespace);
+    if (options->s3) {
+        catalog->s3_path_style = options->s3->path_style;
+        if (copied == LH_OK) copied = lh_str_dup(options->s3->endpoint, &catalog->s3_endpoint);
+        if (copied == LH_OK) copied = lh_str_dup(options->s3->region, &catalog->s3_region);
+    }
+    if (copied != LH_OK) return lh_fail(err, LH_NO_MEMORY, "catalog: out of memory");
+    LH_TRY(metadata_cache_new(&catalog->cache, err));
+    LH_TRY(annotation_store_new(&catalog->annotations, err));
+    LH_TRY(lh_metastore_open(options->bucket, options->checkpoint_entries, &catalog->metastore, err));
+    LH_TRY(catalog_ensure_default_namespace(catalog, err));
+    *ret = lh_take(&catalog);
+    return LH_OK;
+}
+
+void lh_catalog_free(lh_catalog *catalog) {
+    if (!catalog) return;
+    lh_metastore_free(catalog->metastore);
+    annotation_store_free(catalog->annotations);
+    metadata_cache_free(catalog->cache);
+    lh_str_free(catalog->default_namespace);
+    lh_str_free(catalog->s3_endpoint);
+    lh_str_free(catalog->s3_region);
+    free(catalog);
+}
+
+lh_metastore *lh_catalog_metastore(lh_catalog *catalog) { return catalog->metastore; }
+lh_str lh_catalog_default_namespace(const lh_catalog *catalog) { return catalog->default_namespace; }
+
+/* ---- names ---- */
+
+lh_code catalog_check_name(lh_str name, const char *what, lh_error *err) {
+    if (name.len == 0) return lh_fail(err, LH_INVALID, "the name of a %s is empty", what);
+    if (name.len > LH_LIMIT_NAME_BYTES)
+        return lh_fail(err, LH_INVALID, "the name of a %s is longer than %d bytes", what, LH_LIMIT_NAME_BYTES);
+    if (!lh_str_is_utf8(name)) return lh_fail(err, LH_INVALID, "the name of a %s is not UTF-8", what);
+    if (name.ptr[0] == '.') return lh_fail(err, LH_INVALID, "the name of a %s starts with a dot", what);
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.ptr[i] < 0x20 || name.ptr[i] == 0x7F || name.ptr[i] == '/')
+            return lh_fail(err, LH_INVALID, "the name of a %s has a control character or '/'", what);
+    return LH_OK;
+}
+
+lh_code catalog_check_namespace(lh_str namespace_, lh_error *err) {
+    size_t levels = 0;
+    for (lh_str rest = namespace_; levels == 0 || rest.len; levels++) {
+        LH_TRY(catalog_check_name(lh_str_split(&rest, '\x1f'), "namespace", err));
+        if (levels == 16) return lh_fail(err, LH_INVALID, "a namespace has more than 16 levels");
+    }
+    if (namespace_.ptr[namespace_.len - 1] == '\x1f') return lh_fail(err, LH_INVALID, "the name of a namespace is empty");
+    return LH_OK;
+}
+
+lh_str catalog_namespace_key(lh_str namespace_, lh_arena *arena) { return lh_arena_printf(arena, "namespace/%.*s", LH_STR_ARG(namespace_)); }
+
+lh_str catalog_table_key(lh_table_name name, lh_arena *arena) {
+    return lh_arena_printf(arena, "table/%.*s/%.*s", LH_STR_ARG(name.namespace_), LH_STR_ARG(name.name));
+}
+
+lh_code catalog_namespace_from_json(const lh_json *levels, lh_arena *arena, lh_str *ret, lh_error *err) {
+    if (!lh_json_is_array(levels) || lh_json_size(levels) == 0)
+        return lh_fail(err, LH_INVALID, "'namespace' must be an array of at least one name");
+    LH_CLEANUP(lh_buf_done) lh_buf joined = LH_BUF_INIT(17 * (LH_LIMIT_NAME_BYTES + 1));
+    for (lh_json_iter it = lh_json_each(levels); lh_json_next(&it);) {
+        if (!lh_json_is_string(it.value)) return lh_fail(err, LH_INVALID, "'namespace' must be an array of strings");
+        if (it.index) lh_buf_char(&joined, '\x1f');
+        lh_str level = lh_json_str(it.value, LH_STR_NONE);
+        LH_TRY(catalog_check_name(level, "namespace", err));
+        lh_buf_append(&joined, level);
+    }
+    LH_TRY(lh_buf_check(&joined, err));
+    LH_TRY(catalog_check_namespace(lh_buf_str(&joined), err));
+    *ret = lh_arena_dup(arena, lh_buf_str(&joined));
+    return lh_arena_check(arena, err);
+}
+
+lh_json *catalog_namespace_to_json(lh_str namespace_, lh_arena *arena) {
+    lh_json *levels = lh_json_new_array(arena);
+    for (lh_str rest = namespace_; rest.len;) lh_json_append(levels, lh_json_new_string(arena, lh_str_split(&rest, '\x1f')));
+    return levels;
+}
+
+lh_str catalog_namespace_text(lh_str namespace_, lh_arena *arena) {
+    char *text = lh_arena_alloc(arena, namespace_.len + 1);
+    if (!text) return LH_STR_NONE;
+    for (size_t i = 0; i < namespace_.len; i++) text[i] = namespace_.ptr[i] == '\x1f' ? '.' : namespace_.ptr[i];
+    text[namespace_.len] = '\0';
+    return (lh_str){text, namespace_.len};
+}
+
+lh_str lh_table_name_text(lh_table_name name, lh_arena *arena) {
+    return lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(catalog_namespace_text(name.namespace_, arena)), LH_STR_ARG(name.name));
+}
+
+lh_code lh_table_name_parse(const lh_catalog *catalog, lh_str text, lh_arena *arena, lh_table_name *ret, lh_error *err) {
+    size_t dot = text.len;
+    while (dot > 0 && text.ptr[dot - 1] != '.') dot--;
+    lh_table_name name = {catalog->default_namespace, lh_str_sub(text, dot, SIZE_MAX)};
+    if (dot > 0) {
+        char *levels = lh_arena_alloc(arena, dot);
+        if (!levels) return lh_arena_check(arena, err);
+        for (size_t i = 0; i + 1 < dot; i++) levels[i] = text.ptr[i] == '.' ? '\x1f' : text.ptr[i];
+        name.namespace_ = (lh_str){levels, dot - 1};
+    }
+    LH_TRY(catalog_check_namespace(name.namespace_, err));
+    LH_TRY(catalog_check_name(name.name, "table", err));
+    name.name = lh_arena_dup(arena, name.name);
+    *ret = name;
+    return lh_arena_check(arena, err);
+}
+
+/* ---- table documents ---- */
+
+lh_code catalog_table_find(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_table *ret, lh_error *err) {
+    lh_str text;
+    catalog_table table = {.name = name};
+    lh_code code = lh_metastore_get(catalog->metastore, catalog_table_key(name, arena), arena, &text, &table.version, err);
+    if (code == LH_NOT_FOUND)
+        return lh_fail(err, LH_NOT_FOUND, "table '%.*s' does not exist", LH_STR_ARG(lh_table_name_text(name, arena)));
+    if (code != LH_OK) return code;
+    lh_json *doc = NULL;
+    LH_TRY(lh_json_parse(arena, text, &doc, err));
+    table.metadata_key = lh_json_get_string(doc, "metadata_key");
+    table.created_at = lh_json_get_string(doc, "created_at");
+    table.owns_folder = lh_json_bool(lh_json_get(doc, "owns_folder"), false);
+    table.snapshot_id = lh_json_int(lh_json_get(doc, "snapshot_id"), -1);
+    *ret = table;
+    return LH_OK;
+}
+
+lh_code catalog_table_document(const catalog_table *table, lh_arena *arena, lh_str *ret, lh_error *err) {
+    lh_json *doc = lh_json_new_object(arena);
+    lh_json_set_int(arena, doc, "schema_version", 1);
+    lh_json_set_string(arena, doc, "metadata_key", table->metadata_key);
+    lh_json_set_int(arena, doc, "snapshot_id", table->snapshot_id);
+    lh_json_set_string(arena, doc, "created_at", table->created_at);
+    lh_json_set_bool(arena, doc, "owns_folder", table->owns_folder);
+    return lh_json_write(arena, doc, false, ret, err);
+}
+
+bool lh_table_exists(lh_catalog *catalog, lh_table_name name) {
+    int64_t ignored;
+    return lh_table_snapshot_id(catalog, name, &ignored, NULL) == LH_OK;
+}
+
+lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name name, int64_t *ret, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(256 << 10, &arena, err));
+    catalog_table table;
+    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
+    *ret = table.snapshot_id;
+    return LH_OK;
+}

@@ -1,0 +1,86 @@
+/* Private to catalog: the catalog's state, table documents, metadata rules, manifests. */
+#ifndef LH_CATALOG_CATALOG_INTERNAL_H
+#define LH_CATALOG_CATALOG_INTERNAL_H
+#include "catalog/annotation_internal.h"
+#include "catalog/catalog.h"
+
+#include <pthread.h>
+
+typedef struct metadata_cache metadata_cache;
+
+struct lh_catalog {
+    lh_bucket *bucket; /* borrowed */
+    lh_metastore *metastore;
+    metadata_cache *cache;
+    annotation_store *annotations;
+    lh_str default_namespace;              /* owned */
+    lh_str s3_endpoint, s3_region;         /* owned; empty for a local bucket */
+    bool s3_path_style;
+};
+
+/* ---- names and documents ---- */
+/* "namespace/<levels>" and "table/<levels>/<name>". Arena. */
+lh_str catalog_namespace_key(lh_str namespace_, lh_arena *arena);
+lh_str catalog_table_key(lh_table_name name, lh_arena *arena);
+LH_MUST_CHECK lh_code catalog_check_name(lh_str name, const char *what, lh_error *err);
+LH_MUST_CHECK lh_code catalog_check_namespace(lh_str namespace_, lh_error *err);
+/* REST's ["a","b"] → "a\x1f""b" (checked), and back. */
+LH_MUST_CHECK lh_code catalog_namespace_from_json(const lh_json *levels, lh_arena *arena, lh_str *ret, lh_error *err);
+lh_json *catalog_namespace_to_json(lh_str namespace_, lh_arena *arena);
+lh_str catalog_namespace_text(lh_str namespace_, lh_arena *arena); /* "a.b" */
+/* NOT_FOUND "namespace 'a.b' does not exist", or its version for a check_only change. */
+LH_MUST_CHECK lh_code catalog_namespace_version(lh_catalog *catalog, lh_str namespace_, uint64_t *ret, lh_error *err);
+/* Checks and applies one page of a sorted listing: token is the last key suffix of the page before. */
+enum { CATALOG_LIST_ALL = 1 << 24 };
+
+/* A table's document. Arena. */
+typedef struct catalog_table {
+    lh_table_name name;
+    lh_str metadata_key; /* key of its metadata.json in the bucket */
+    lh_str created_at;
+    bool owns_folder;    /* the location was made by us for this table alone */
+    uint64_t version;
+    int64_t snapshot_id; /* -1: none */
+} catalog_table;
+LH_MUST_CHECK lh_code catalog_table_find(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_table *ret, lh_error *err);
+LH_MUST_CHECK lh_code catalog_table_document(const catalog_table *table, lh_arena *arena, lh_str *ret, lh_error *err);
+
+/* ---- metadata files ---- */
+LH_MUST_CHECK lh_code metadata_cache_new(metadata_cache **ret, lh_error *err);
+void metadata_cache_free(metadata_cache *cache);
+/* Copies the text into the arena; false when absent. */
+bool metadata_cache_get(metadata_cache *cache, lh_str key, lh_arena *arena, lh_str *ret);
+void metadata_cache_put(metadata_cache *cache, lh_str key, lh_str text);
+/* Loads and parses (through the cache). Errors: CORRUPT, IO, NOT_FOUND → CORRUPT (a table without its metadata). */
+LH_MUST_CHECK lh_code catalog_metadata_load(lh_catalog *catalog, lh_str key, lh_arena *arena, lh_json **ret, lh_error *err);
+/* Writes metadata as the successor of previous_key (empty: the first) beneath the location. *ret_key: arena. */
+LH_MUST_CHECK lh_code catalog_metadata_write(lh_catalog *catalog, const lh_json *metadata, lh_str previous_key, lh_arena *arena, lh_str *ret_key, lh_error *err);
+void catalog_metadata_remove(lh_catalog *catalog, lh_str key); /* best effort */
+
+/* ---- table_metadata.c: the specification's rules, pure functions on JSON ---- */
+/* Empty metadata that updates build up (staged create, create). */
+lh_json *metadata_empty(lh_arena *arena);
+/* Errors: INVALID (unknown type, field missing), CONFLICT (not met). metadata NULL: the table does not exist. */
+LH_MUST_CHECK lh_code metadata_check_requirements(const lh_json *requirements, const lh_json *metadata, lh_error *err);
+/* Applies the updates in order, then checks the whole. metadata is changed in place (work on a copy).
+ * Errors: INVALID. previous_location/previous_ms: for metadata-log; empty for the first. */
+LH_MUST_CHECK lh_code metadata_apply_updates(lh_arena *arena, lh_json *metadata, const lh_json *updates, lh_error *err);
+LH_MUST_CHECK lh_code metadata_finish(lh_arena *arena, lh_json *metadata, lh_str previous_location, int64_t previous_ms, lh_error *err);
+/* CreateTableRequest → updates that make its first metadata, with fresh field ids. */
+LH_MUST_CHECK lh_code metadata_updates_for_create(lh_arena *arena, const lh_json *request, lh_str location, lh_json **ret, lh_error *err);
+int64_t metadata_current_snapshot_id(const lh_json *metadata); /* -1: none */
+lh_json *metadata_find(const lh_json *array, const char *id_name, int64_t id); /* element whose id is that, or NULL */
+lh_json *metadata_snapshot(const lh_json *metadata, int64_t id);
+lh_json *metadata_current_schema(const lh_json *metadata);
+/* Highest field id within a schema's fields, nested ones too; 0 when none. */
+int64_t metadata_highest_field_id(const lh_json *fields);
+
+/* ---- manifest.c ---- */
+typedef enum { MANIFEST_ADDED, MANIFEST_ALL } manifest_scope; /* what the snapshot itself added, or everything it reaches */
+typedef lh_code (*manifest_fn)(void *ctx, lh_str location, lh_error *err);
+/* Calls `each` for the manifest list, its manifests and their data files. Errors: CORRUPT (undecodable), the bucket's, each's. */
+LH_MUST_CHECK lh_code manifest_walk(lh_bucket *bucket, lh_str manifest_list, int64_t snapshot_id, manifest_scope scope, manifest_fn each, void *ctx, lh_error *err);
+/* Before a commit: what the snapshot added is on disk for good (or, on S3, there). */
+LH_MUST_CHECK lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, lh_str table_location, lh_error *err);
+
+#endif

@@ -1,0 +1,426 @@
+/* The rules of Iceberg table metadata, as pure functions on its JSON: requirements and updates of the
+ * REST specification (CommitTableRequest), formats 1 to 3.
+ *
+ * An update list is applied to a working copy; metadata_finish() then checks what must hold of the whole and
+ * keeps the logs. Ids of -1 in set-* updates mean "the one added last in this list". Nothing here touches storage. */
+#include "catalog/table_metadata_internal.h"
+
+enum { METADATA_FORMAT_MAX = 3, METADATA_FIRST_PARTITION_ID = 1000 };
+
+lh_json *metadata_find(const lh_json *array, const char *id_name, int64_t id) {
+    for (lh_json_iter it = lh_json_each(array); lh_json_next(&it);)
+        if (lh_json_int(lh_json_get(it.value, id_name), INT64_MIN) == id) return it.value;
+    return NULL;
+}
+
+lh_json *metadata_snapshot(const lh_json *metadata, int64_t id) { return metadata_find(lh_json_get(metadata, "snapshots"), "snapshot-id", id); }
+int64_t metadata_current_snapshot_id(const lh_json *metadata) { return lh_json_int(lh_json_get(metadata, "current-snapshot-id"), -1); }
+
+lh_json *metadata_current_schema(const lh_json *metadata) {
+    return metadata_find(lh_json_get(metadata, "schemas"), "schema-id", lh_json_int(lh_json_get(metadata, "current-schema-id"), -1));
+}
+
+int64_t metadata_format(const lh_json *metadata) { return lh_json_int(lh_json_get(metadata, "format-version"), 0); }
+
+lh_json *metadata_empty(lh_arena *arena) {
+    static const char *const lists[] = {"schemas", "partition-specs", "sort-orders", "snapshots", "snapshot-log", "metadata-log"};
+    lh_json *metadata = lh_json_new_object(arena);
+    lh_json_set_int(arena, metadata, "format-version", 2);
+    lh_json_set_int(arena, metadata, "last-sequence-number", 0);
+    lh_json_set_int(arena, metadata, "last-updated-ms", 0);
+    lh_json_set_int(arena, metadata, "last-column-id", 0);
+    lh_json_set_int(arena, metadata, "last-partition-id", METADATA_FIRST_PARTITION_ID - 1);
+    lh_json_set(arena, metadata, "properties", lh_json_new_object(arena));
+    lh_json_set(arena, metadata, "refs", lh_json_new_object(arena));
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) lh_json_set(arena, metadata, lists[i], lh_json_new_array(arena));
+    return metadata;
+}
+
+/* ---- requirements ---- */
+
+static lh_code metadata_require_id(const lh_json *requirement, const char *given, const lh_json *metadata, const char *kept, lh_error *err) {
+    const lh_json *expected = lh_json_get(requirement, given);
+    if (!lh_json_is_int(expected)) return lh_fail(err, LH_INVALID, "a requirement lacks the number '%s'", given);
+    int64_t want = lh_json_int(expected, 0), have = lh_json_int(lh_json_get(metadata, kept), INT64_MIN);
+    if (want != have)
+        return lh_fail(err, LH_CONFLICT, "Requirement failed: %s changed: expected %" PRId64 ", is %" PRId64, kept, want, have);
+    return LH_OK;
+}
+
+static lh_code metadata_require_ref(const lh_json *requirement, const lh_json *metadata, lh_error *err) {
+    lh_str ref = lh_json_get_string(requirement, "ref");
+    if (ref.len == 0) return lh_fail(err, LH_INVALID, "assert-ref-snapshot-id lacks 'ref'");
+    const lh_json *expected = lh_json_get(requirement, "snapshot-id");
+    const lh_json *have = lh_json_get(lh_json_get_str(lh_json_get(metadata, "refs"), ref), "snapshot-id");
+    int64_t want = lh_json_int(expected, -1), is = lh_json_int(have, -1);
+    if (want == is) return LH_OK; /* null and absent are both -1 */
+    if (is == -1) return lh_fail(err, LH_CONFLICT, "Requirement failed: ref '%.*s' does not exist, expected snapshot %" PRId64, LH_STR_ARG(ref), want);
+    if (want == -1) return lh_fail(err, LH_CONFLICT, "Requirement failed: ref '%.*s' was created concurrently", LH_STR_ARG(ref));
+    return lh_fail(err, LH_CONFLICT, "Requirement failed: ref '%.*s' changed: expected %" PRId64 ", is %" PRId64, LH_STR_ARG(ref), want, is);
+}
+
+static lh_code metadata_require(const lh_json *requirement, const lh_json *metadata, lh_error *err) {
+    static const struct { const char *type, *given, *kept; } ids[] = {
+        {"assert-last-assigned-field-id", "last-assigned-field-id", "last-column-id"},
+        {"assert-current-schema-id", "current-schema-id", "current-schema-id"},
+        {"assert-last-assigned-partition-id", "last-assigned-partition-id", "last-partition-id"},
+        {"assert-default-spec-id", "default-spec-id", "default-spec-id"},
+        {"assert-default-sort-order-id", "default-sort-order-id", "default-sort-order-id"},
+    };
+    lh_str type = lh_json_get_string(requirement, "type");
+    if (lh_str_eq(type, LH_STR("assert-create")))
+        return metadata ? lh_fail(err, LH_CONFLICT, "Requirement failed: table already exists") : LH_OK;
+    bool known = lh_str_eq(type, LH_STR("assert-table-uuid")) || lh_str_eq(type, LH_STR("assert-ref-snapshot-id"));
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) known |= lh_str_eq(type, lh_str_from(ids[i].type));
+    if (!known) return lh_fail(err, LH_INVALID, "unknown requirement '%.*s'", LH_STR_ARG(type));
+    if (!metadata) return lh_fail(err, LH_CONFLICT, "Requirement failed: table does not exist");
+    if (lh_str_eq(type, LH_STR("assert-ref-snapshot-id"))) return metadata_require_ref(requirement, metadata, err);
+    if (lh_str_eq(type, LH_STR("assert-table-uuid"))) {
+        lh_str want = lh_json_get_string(requirement, "uuid"), is = lh_json_get_string(metadata, "table-uuid");
+        if (!lh_str_eq_nocase(want, is))
+            return lh_fail(err, LH_CONFLICT, "Requirement failed: UUID does not match: expected %.*s, is %.*s", LH_STR_ARG(want), LH_STR_ARG(is));
+        return LH_OK;
+    }
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (lh_str_eq(type, lh_str_from(ids[i].type))) return metadata_require_id(requirement, ids[i].given, metadata, ids[i].kept, err);
+    return lh_fail(err, LH_INTERNAL, "requirement '%.*s' is not handled", LH_STR_ARG(type));
+}
+
+lh_code metadata_check_requirements(const lh_json *requirements, const lh_json *metadata, lh_error *err) {
+    if (!lh_json_is_null(requirements) && !lh_json_is_array(requirements))
+        return lh_fail(err, LH_INVALID, "'requirements' must be an array");
+    for (lh_json_iter it = lh_json_each(requirements); lh_json_next(&it);) LH_TRY(metadata_require(it.value, metadata, err));
+    return LH_OK;
+}
+
+/* ---- snapshots and refs ---- */
+
+lh_code metadata_add_snapshot(metadata_change *change, const lh_json *update, lh_error *err) {
+    const lh_json *snapshot = lh_json_get(update, "snapshot");
+    int64_t id = lh_json_int(lh_json_get(snapshot, "snapshot-id"), -1);
+    int64_t sequence = lh_json_int(lh_json_get(snapshot, "sequence-number"), 0);
+    int64_t format = metadata_format(change->metadata);
+    if (id < 0 || !lh_json_is_int(lh_json_get(snapshot, "timestamp-ms")))
+        return lh_fail(err, LH_INVALID, "add-snapshot lacks 'snapshot-id' or 'timestamp-ms'");
+    if (format >= 2 && (!lh_json_is_string(lh_json_get(snapshot, "manifest-list")) || !lh_json_is_string(lh_json_get(lh_json_get(snapshot, "summary"), "operation"))))
+        return lh_fail(err, LH_INVALID, "add-snapshot lacks 'manifest-list' or 'summary.operation'");
+    if (metadata_snapshot(change->metadata, id)) return lh_fail(err, LH_INVALID, "snapshot %" PRId64 " exists already", id);
+    int64_t last = lh_json_int(lh_json_get(change->metadata, "last-sequence-number"), 0);
+    bool has_parent = !lh_json_is_null(lh_json_get(snapshot, "parent-snapshot-id"));
+    if (format >= 2 && has_parent && sequence <= last)
+        return lh_fail(err, LH_CONFLICT, "Requirement failed: snapshot's sequence number %" PRId64 " is not above the last, %" PRId64, sequence, last);
+    if (format >= 3) {
+        int64_t next = lh_json_int(lh_json_get(change->metadata, "next-row-id"), 0);
+        int64_t first = lh_json_int(lh_json_get(snapshot, "first-row-id"), next);
+        if (first < next) return lh_fail(err, LH_CONFLICT, "Requirement failed: first-row-id %" PRId64 " is behind next-row-id %" PRId64, first, next);
+        lh_json_set_int(change->arena, change->metadata, "next-row-id", first + lh_json_int(lh_json_get(snapshot, "added-rows"), 0));
+    }
+    lh_json *copy = lh_json_copy(change->arena, snapshot);
+    if (format >= 2 && sequence > last) lh_json_set_int(change->arena, change->metadata, "last-sequence-number", sequence);
+    lh_json_append(lh_json_get(change->metadata, "snapshots"), copy);
+    lh_json_set_int(change->arena, change->metadata, "last-updated-ms", lh_json_int(lh_json_get(snapshot, "timestamp-ms"), 0));
+    change->added_snapshot = true;
+    return LH_OK;
+}
+
+lh_code metadata_set_ref(metadata_change *change, const lh_json *update, lh_error *err) {
+    lh_arena *arena = change->arena;
+    lh_str name = lh_json_get_string(update, "ref-name"), type = lh_json_get_string(update, "type");
+    int64_t id = lh_json_int(lh_json_get(update, "snapshot-id"), -1);
+    if (name.len == 0) return lh_fail(err, LH_INVALID, "set-snapshot-ref lacks 'ref-name'");
+    if (!lh_str_eq(type, LH_STR("branch")) && !lh_str_eq(type, LH_STR("tag")))
+        return lh_fail(err, LH_INVALID, "ref '%.*s': type must be branch or tag", LH_STR_ARG(name));
+    const lh_json *snapshot = metadata_snapshot(change->metadata, id);
+    if (!snapshot) return lh_fail(err, LH_INVALID, "ref '%.*s' names unknown snapshot %" PRId64, LH_STR_ARG(name), id);
+    bool main = lh_str_eq(name, LH_STR("main"));
+    if (main && !lh_str_eq(type, LH_STR("branch"))) return lh_fail(err, LH_INVALID, "ref 'main' must be a branch");
+    static const char *const options[] = {"max-ref-age-ms", "max-snapshot-age-ms", "min-snapshots-to-keep"};
+    lh_json *ref = lh_json_new_object(arena);
+    lh_json_set_int(arena, ref, "snapshot-id", id);
+    lh_json_set_string(arena, ref, "type", type);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (!lh_json_is_null(lh_json_get(update, options[i])))
+            lh_json_set(arena, ref, options[i], lh_json_copy(arena, lh_json_get(update, options[i])));
+    if (main && metadata_current_snapshot_id(change->metadata) != id) {
+        change->moved_main = true;
+        lh_json_set_int(arena, change->metadata, "current-snapshot-id", id);
+    }
+    lh_json_put(arena, lh_json_get(change->metadata, "refs"), name, ref);
+    return LH_OK;
+}
+
+/* Removes the ref; without main the table has no current snapshot and no history. */
+static void metadata_drop_ref(metadata_change *change, lh_str name) {
+    lh_json_remove(lh_json_get(change->metadata, "refs"), name);
+    if (!lh_str_eq(name, LH_STR("main"))) return;
+    lh_json_remove(change->metadata, LH_STR("current-snapshot-id"));
+    lh_json_set(change->arena, change->metadata, "snapshot-log", lh_json_new_array(change->arena));
+    change->moved_main = false;
+}
+
+lh_code metadata_remove_ref(metadata_change *change, const lh_json *update, lh_error *err) {
+    lh_str name = lh_json_get_string(update, "ref-name");
+    if (name.len == 0) return lh_fail(err, LH_INVALID, "remove-snapshot-ref lacks 'ref-name'");
+    metadata_drop_ref(change, name);
+    return LH_OK;
+}
+
+/* An entry whose snapshot is gone makes the history before it meaningless. */
+static void metadata_prune_snapshot_log(metadata_change *change) {
+    lh_json *kept = lh_json_new_array(change->arena);
+    for (lh_json_iter it = lh_json_each(lh_json_get(change->metadata, "snapshot-log")); lh_json_next(&it);) {
+        if (!metadata_snapshot(change->metadata, lh_json_int(lh_json_get(it.value, "snapshot-id"), -1))) kept = lh_json_new_array(change->arena);
+        else lh_json_append(kept, lh_json_copy(change->arena, it.value));
+    }
+    lh_json_set(change->arena, change->metadata, "snapshot-log", kept);
+}
+
+/* Removes from metadata.<list> the elements whose `id_name` is in the array of ids. */
+static void metadata_remove_ids(metadata_change *change, const char *list, const char *id_name, const lh_json *ids) {
+    lh_json *kept = lh_json_new_array(change->arena);
+    for (lh_json_iter it = lh_json_each(lh_json_get(change->metadata, list)); lh_json_next(&it);) {
+        bool remove = false;
+        for (lh_json_iter id = lh_json_each(ids); lh_json_next(&id);) remove |= lh_json_equal(id.value, lh_json_get(it.value, id_name));
+        if (!remove) lh_json_append(kept, lh_json_copy(change->arena, it.value));
+    }
+    lh_json_set(change->arena, change->metadata, list, kept);
+}
+
+lh_code metadata_remove_snapshots(metadata_change *change, const lh_json *update, lh_error *err) {
+    const lh_json *ids = lh_json_get(update, "snapshot-ids");
+    if (!lh_json_is_array(ids)) return lh_fail(err, LH_INVALID, "remove-snapshots lacks 'snapshot-ids'");
+    metadata_remove_ids(change, "snapshots", "snapshot-id", ids);
+    lh_json *refs = lh_json_copy(change->arena, lh_json_get(change->metadata, "refs"));
+    for (lh_json_iter it = lh_json_each(refs); lh_json_next(&it);)
+        if (!metadata_snapshot(change->metadata, lh_json_int(lh_json_get(it.value, "snapshot-id"), -1))) metadata_drop_ref(change, it.name);
+    metadata_prune_snapshot_log(change);
+    metadata_remove_ids(change, "statistics", "snapshot-id", ids);
+    metadata_remove_ids(change, "partition-statistics", "snapshot-id", ids);
+    return LH_OK;
+}
+
+/* ---- the rest of the updates ---- */
+
+static lh_code metadata_assign_uuid(metadata_change *change, const lh_json *update, lh_error *err) {
+    lh_str uuid = lh_json_get_string(update, "uuid"), have = lh_json_get_string(change->metadata, "table-uuid");
+    if (!lh_uuid_is_valid(uuid)) return lh_fail(err, LH_INVALID, "assign-uuid: '%.*s' is no UUID", LH_STR_ARG(uuid));
+    if (have.len && !lh_str_eq_nocase(have, uuid)) return lh_fail(err, LH_INVALID, "the table's UUID cannot be reassigned");
+    lh_json_set_string(change->arena, change->metadata, "table-uuid", uuid);
+    return LH_OK;
+}
+
+static lh_code metadata_upgrade_format(metadata_change *change, const lh_json *update, lh_error *err) {
+    int64_t want = lh_json_int(lh_json_get(update, "format-version"), -1), have = metadata_format(change->metadata);
+    bool fresh = lh_json_size(lh_json_get(change->metadata, "schemas")) == 0; /* staged create may choose freely */
+    if (want < 1 || want > METADATA_FORMAT_MAX) return lh_fail(err, LH_INVALID, "format-version %" PRId64 " is not supported", want);
+    if (want < have && !fresh) return lh_fail(err, LH_INVALID, "the table cannot go from format %" PRId64 " back to %" PRId64, have, want);
+    lh_json_set_int(change->arena, change->metadata, "format-version", want);
+    if (want >= 2 && lh_json_is_null(lh_json_get(change->metadata, "last-sequence-number")))
+        lh_json_set_int(change->arena, change->metadata, "last-sequence-number", 0);
+    if (want >= 3 && lh_json_is_null(lh_json_get(change->metadata, "next-row-id")))
+        lh_json_set_int(change->arena, change->metadata, "next-row-id", 0);
+    return LH_OK;
+}
+
+static lh_code metadata_set_location(metadata_change *change, const lh_json *update, lh_error *err) {
+    lh_str location = lh_json_get_string(update, "location");
+    if (location.len == 0) return lh_fail(err, LH_INVALID, "set-location lacks 'location'");
+    while (location.len > 1 && location.ptr[location.len - 1] == '/') location.len--;
+    lh_json_set_string(change->arena, change->metadata, "location", location);
+    return LH_OK;
+}
+
+static lh_code metadata_set_properties(metadata_change *change, const lh_json *update, lh_error *err) {
+    const lh_json *updates = lh_json_get(update, "updates");
+    if (!lh_json_is_object(updates)) updates = lh_json_get(update, "updated"); /* the name in older clients */
+    if (!lh_json_is_object(updates)) return lh_fail(err, LH_INVALID, "set-properties lacks 'updates'");
+    for (lh_json_iter it = lh_json_each(updates); lh_json_next(&it);) {
+        if (!lh_json_is_string(it.value)) return lh_fail(err, LH_INVALID, "property '%.*s' must be a string", LH_STR_ARG(it.name));
+        lh_json_put(change->arena, lh_json_get(change->metadata, "properties"), it.name, lh_json_copy(change->arena, it.value));
+    }
+    return LH_OK;
+}
+
+static lh_code metadata_remove_properties(metadata_change *change, const lh_json *update, lh_error *err) {
+    const lh_json *names = lh_json_get(update, "removals");
+    if (!lh_json_is_array(names)) names = lh_json_get(update, "removed");
+    if (!lh_json_is_array(names)) return lh_fail(err, LH_INVALID, "remove-properties lacks 'removals'");
+    for (lh_json_iter it = lh_json_each(names); lh_json_next(&it);)
+        lh_json_remove(lh_json_get(change->metadata, "properties"), lh_json_str(it.value, LH_STR_NONE));
+    return LH_OK;
+}
+
+/* Appends to metadata.<list>, made when missing, after removing what has the same id. */
+static lh_code metadata_replace_in(metadata_change *change, const char *list, const char *id_name, const lh_json *item, lh_error *err) {
+    const lh_json *id = lh_json_get(item, id_name);
+    if (lh_json_is_null(id)) return lh_fail(err, LH_INVALID, "an element of %s lacks '%s'", list, id_name);
+    lh_json *ids = lh_json_new_array(change->arena);
+    lh_json_append(ids, lh_json_copy(change->arena, id));
+    metadata_remove_ids(change, list, id_name, ids);
+    lh_json_append(lh_json_get(change->metadata, list), lh_json_copy(change->arena, item));
+    return LH_OK;
+}
+
+static lh_code metadata_remove_from(metadata_change *change, const char *list, const char *id_name, const lh_json *id, lh_error *err) {
+    if (lh_json_is_null(id)) return lh_fail(err, LH_INVALID, "an update lacks '%s'", id_name);
+    lh_json *ids = lh_json_new_array(change->arena);
+    lh_json_append(ids, lh_json_copy(change->arena, id));
+    metadata_remove_ids(change, list, id_name, ids);
+    return LH_OK;
+}
+
+static lh_code metadata_set_statistics(metadata_change *change, const lh_json *update, lh_error *err) {
+    return metadata_replace_in(change, "statistics", "snapshot-id", lh_json_get(update, "statistics"), err);
+}
+static lh_code metadata_remove_statistics(metadata_change *change, const lh_json *update, lh_error *err) {
+    return metadata_remove_from(change, "statistics", "snapshot-id", lh_json_get(update, "snapshot-id"), err);
+}
+static lh_code metadata_set_partition_statistics(metadata_change *change, const lh_json *update, lh_error *err) {
+    return metadata_replace_in(change, "partition-statistics", "snapshot-id", lh_json_get(update, "partition-statistics"), err);
+}
+static lh_code metadata_remove_partition_statistics(metadata_change *change, const lh_json *update, lh_error *err) {
+    return metadata_remove_from(change, "partition-statistics", "snapshot-id", lh_json_get(update, "snapshot-id"), err);
+}
+
+/* Removes schemas or specs, but never the one in use. */
+static lh_code metadata_remove_unused(metadata_change *change, const char *list, const char *id_name, const char *in_use, const lh_json *ids, lh_error *err) {
+    if (!lh_json_is_array(ids)) return lh_fail(err, LH_INVALID, "an update of %s lacks its ids", list);
+    for (lh_json_iter it = lh_json_each(ids); lh_json_next(&it);)
+        if (lh_json_equal(it.value, lh_json_get(change->metadata, in_use)))
+            return lh_fail(err, LH_INVALID, "%s %" PRId64 " is in use and cannot be removed", id_name, lh_json_int(it.value, 0));
+    metadata_remove_ids(change, list, id_name, ids);
+    return LH_OK;
+}
+
+static lh_code metadata_remove_specs(metadata_change *change, const lh_json *update, lh_error *err) {
+    return metadata_remove_unused(change, "partition-specs", "spec-id", "default-spec-id", lh_json_get(update, "spec-ids"), err);
+}
+static lh_code metadata_remove_schemas(metadata_change *change, const lh_json *update, lh_error *err) {
+    return metadata_remove_unused(change, "schemas", "schema-id", "current-schema-id", lh_json_get(update, "schema-ids"), err);
+}
+
+static lh_code metadata_need_v3(const metadata_change *change, const char *what, lh_error *err) {
+    return metadata_format(change->metadata) >= 3 ? LH_OK : lh_fail(err, LH_INVALID, "%s needs format-version 3", what);
+}
+static lh_code metadata_enable_row_lineage(metadata_change *change, const lh_json *update, lh_error *err) {
+    (void)update; /* always on in format 3 */
+    return metadata_need_v3(change, "row lineage", err);
+}
+static lh_code metadata_add_key(metadata_change *change, const lh_json *update, lh_error *err) {
+    LH_TRY(metadata_need_v3(change, "an encryption key", err));
+    return metadata_replace_in(change, "encryption-keys", "key-id", lh_json_get(update, "encryption-key"), err);
+}
+static lh_code metadata_remove_key(metadata_change *change, const lh_json *update, lh_error *err) {
+    LH_TRY(metadata_need_v3(change, "an encryption key", err));
+    return metadata_remove_from(change, "encryption-keys", "key-id", lh_json_get(update, "key-id"), err);
+}
+
+typedef lh_code (*metadata_update_fn)(metadata_change *change, const lh_json *update, lh_error *err);
+static const struct { const char *action; metadata_update_fn apply; } metadata_updates[] = {
+    {"assign-uuid", metadata_assign_uuid},
+    {"upgrade-format-version", metadata_upgrade_format},
+    {"add-schema", metadata_add_schema},
+    {"set-current-schema", metadata_set_current_schema},
+    {"add-spec", metadata_add_spec},
+    {"set-default-spec", metadata_set_default_spec},
+    {"add-sort-order", metadata_add_sort_order},
+    {"set-default-sort-order", metadata_set_default_sort_order},
+    {"add-snapshot", metadata_add_snapshot},
+    {"set-snapshot-ref", metadata_set_ref},
+    {"remove-snapshots", metadata_remove_snapshots},
+    {"remove-snapshot-ref", metadata_remove_ref},
+    {"set-location", metadata_set_location},
+    {"set-properties", metadata_set_properties},
+    {"remove-properties", metadata_remove_properties},
+    {"set-statistics", metadata_set_statistics},
+    {"remove-statistics", metadata_remove_statistics},
+    {"set-partition-statistics", metadata_set_partition_statistics},
+    {"remove-partition-statistics", metadata_remove_partition_statistics},
+    {"remove-partition-specs", metadata_remove_specs},
+    {"remove-schemas", metadata_remove_schemas},
+    {"enable-row-lineage", metadata_enable_row_lineage},
+    {"add-encryption-key", metadata_add_key},
+    {"remove-encryption-key", metadata_remove_key},
+};
+
+static lh_code metadata_apply(metadata_change *change, const lh_json *update, lh_error *err) {
+    lh_str action = lh_json_get_string(update, "action");
+    for (size_t i = 0; i < sizeof metadata_updates / sizeof *metadata_updates; i++)
+        if (lh_str_eq(action, lh_str_from(metadata_updates[i].action))) return metadata_updates[i].apply(change, update, err);
+    return lh_fail(err, LH_INVALID, "unknown update '%.*s'", LH_STR_ARG(action));
+}
+
+/* One log entry however often main moved within the list: readers only ever see the last. */
+static void metadata_log_main(metadata_change *change) {
+    lh_arena *arena = change->arena;
+    int64_t id = metadata_current_snapshot_id(change->metadata);
+    if (!change->moved_main || id < 0) return;
+    if (!change->added_snapshot) lh_json_set_int(arena, change->metadata, "last-updated-ms", lh_time_now_ms());
+    lh_json *entry = lh_json_new_object(arena);
+    lh_json_set_int(arena, entry, "timestamp-ms", lh_json_int(lh_json_get(change->metadata, "last-updated-ms"), 0));
+    lh_json_set_int(arena, entry, "snapshot-id", id);
+    lh_json_append(lh_json_get(change->metadata, "snapshot-log"), entry);
+}
+
+lh_code metadata_apply_updates(lh_arena *arena, lh_json *metadata, const lh_json *updates, lh_error *err) {
+    static const char *const lists[] = {"snapshots", "snapshot-log", "metadata-log", "statistics", "partition-statistics", "encryption-keys"};
+    if (!lh_json_is_array(updates)) return lh_fail(err, LH_INVALID, "'updates' must be an array");
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) /* optional in files of strangers */
+        if (!lh_json_is_array(lh_json_get(metadata, lists[i]))) lh_json_set(arena, metadata, lists[i], lh_json_new_array(arena));
+    if (!lh_json_is_object(lh_json_get(metadata, "properties"))) lh_json_set(arena, metadata, "properties", lh_json_new_object(arena));
+    if (!lh_json_is_object(lh_json_get(metadata, "refs"))) lh_json_set(arena, metadata, "refs", lh_json_new_object(arena));
+    metadata_change change = {.arena = arena, .metadata = metadata, .last_schema = -1, .last_spec = -1, .last_order = -1};
+    for (lh_json_iter it = lh_json_each(updates); lh_json_next(&it);) LH_TRY(metadata_apply(&change, it.value, err));
+    metadata_log_main(&change);
+    if (!change.added_snapshot) lh_json_set_int(arena, metadata, "last-updated-ms", lh_time_now_ms());
+    return lh_arena_check(arena, err);
+}
+
+/* ---- the whole ---- */
+
+static lh_code metadata_check_whole(const lh_json *metadata, lh_error *err) {
+    if (!lh_uuid_is_valid(lh_json_get_string(metadata, "table-uuid"))) return lh_fail(err, LH_INVALID, "the table has no UUID");
+    if (lh_json_get_string(metadata, "location").len == 0) return lh_fail(err, LH_INVALID, "the table has no location");
+    if (!metadata_current_schema(metadata)) return lh_fail(err, LH_INVALID, "the table has no current schema");
+    int64_t spec = lh_json_int(lh_json_get(metadata, "default-spec-id"), -1), order = lh_json_int(lh_json_get(metadata, "default-sort-order-id"), -1);
+    if (!metadata_find(lh_json_get(metadata, "partition-specs"), "spec-id", spec)) return lh_fail(err, LH_INVALID, "the table has no default partition spec");
+    if (!metadata_find(lh_json_get(metadata, "sort-orders"), "order-id", order)) return lh_fail(err, LH_INVALID, "the table has no default sort order");
+    return LH_OK;
+}
+
+/* Format 1 keeps the current schema and spec a second time, for old readers. */
+static void metadata_write_v1_members(lh_arena *arena, lh_json *metadata) {
+    int64_t spec = lh_json_int(lh_json_get(metadata, "default-spec-id"), -1);
+    if (metadata_format(metadata) != 1) {
+        lh_json_remove(metadata, LH_STR("schema"));
+        lh_json_remove(metadata, LH_STR("partition-spec"));
+        return;
+    }
+    lh_json_set(arena, metadata, "schema", lh_json_copy(arena, metadata_current_schema(metadata)));
+    const lh_json *fields = lh_json_get(metadata_find(lh_json_get(metadata, "partition-specs"), "spec-id", spec), "fields");
+    lh_json_set(arena, metadata, "partition-spec", lh_json_copy(arena, fields));
+    lh_json_remove(metadata, LH_STR("last-sequence-number"));
+}
+
+static int64_t metadata_property_int(const lh_json *metadata, const char *name, int64_t otherwise) {
+    int64_t value;
+    return lh_str_to_i64(lh_json_get_string(lh_json_get(metadata, "properties"), name), &value) == LH_OK ? value : otherwise;
+}
+
+lh_code metadata_finish(lh_arena *arena, lh_json *metadata, lh_str previous_location, int64_t previous_ms, lh_error *err) {
+    LH_TRY(metadata_check_whole(metadata, err));
+    lh_json *log = lh_json_get(metadata, "metadata-log");
+    if (previous_location.len) {
+        lh_json *entry = lh_json_new_object(arena);
+        lh_json_set_int(arena, entry, "timestamp-ms", previous_ms);
+        lh_json_set_string(arena, entry, "metadata-file", previous_location);
+        lh_json_append(log, entry);
+    }
+    int64_t keep = metadata_property_int(metadata, "write.metadata.previous-versions-max", 100);
+    while (lh_json_size(log) > (size_t)(keep < 1 ? 1 : keep)) lh_json_remove_at(log, 0);
+    metadata_write_v1_members(arena, metadata);
+    static const char *const optional[] = {"statistics", "partition-statistics", "encryption-keys"};
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
+        if (lh_json_size(lh_json_get(metadata, optional[i])) == 0) lh_json_remove(metadata, lh_str_from(optional[i]));
+    return lh_arena_check(arena, err);
+}
