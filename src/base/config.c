@@ -226,6 +226,12 @@ static int config_visit(void *ctx, const lh_toml_item *item) {
 lh_code lh_config_read_toml(lh_arena *arena, const char *file, lh_str text, lh_config *config, lh_error *err) {
     config_walk walk = {.arena = arena, .config = config, .file = file, .err = err};
     lh_toml_failure failure = {0};
+    size_t nul = lh_str_find(text, '\0');
+    if (nul < text.len) { /* tomlplusplus asserts on some of these */
+        config_origin place = {.file = file, .line = 1, .column = 1};
+        for (size_t i = 0; i < nul; i++) place.line += text.ptr[i] == '\n';
+        return config_complain(place, err, "not valid TOML: a NUL byte");
+    }
     switch (lh_toml_walk(text.ptr, text.len, config_visit, &walk, &failure)) {
     case LH_TOML_OK: return LH_OK;
     case LH_TOML_STOPPED: return walk.code;

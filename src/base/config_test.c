@@ -1,3 +1,4 @@
+#include "base/config_internal.h"
 #include "base/test.h"
 
 #include <unistd.h>
@@ -131,6 +132,14 @@ static void test_config__a_wrong_secret_is_not_repeated(void) {
     CHECK(!strstr(err.message, "hush"));
 }
 
+static void test_config__a_nul_byte_is_refused_with_its_line(void) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = test_arena();
+    lh_error err = {0};
+    lh_config config = {0};
+    CHECK(lh_config_read_toml(arena, "f", LH_STR("a\n[\0t]\n"), &config, &err) == LH_INVALID);
+    CHECK_STR(lh_str_from(err.message), LH_STR("f:2: not valid TOML: a NUL byte"));
+}
+
 static void test_config__reference_names_every_setting(void) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = test_arena();
     lh_error err = {0};
@@ -166,5 +175,6 @@ LH_TEST_MAIN(LH_TEST(test_config__defaults_are_those_of_the_table), LH_TEST(test
              LH_TEST(test_config__every_wrong_file_names_place_and_cure), LH_TEST(test_config__unknown_variables_and_flags_name_the_nearest),
              LH_TEST(test_config__a_missing_file_is_not_found), LH_TEST(test_config__settings_that_contradict_each_other_are_refused),
              LH_TEST(test_config__show_hides_secrets_and_loads_again), LH_TEST(test_config__a_wrong_secret_is_not_repeated),
+             LH_TEST(test_config__a_nul_byte_is_refused_with_its_line),
              LH_TEST(test_config__reference_names_every_setting), LH_TEST(test_config__every_cap_of_the_arena_fails_cleanly),
              LH_TEST(test_config__engine_memory_is_a_part_of_the_machine))

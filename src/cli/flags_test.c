@@ -13,8 +13,8 @@ static parsed parse(int argc, const char *const *args, bool positional) {
         {.name = "set", .value_name = "K=V", .list = &p.sets},
         {.name = "quiet", .letter = 'q', .on = &p.on},
     };
-    char texts[8][64];
-    char *argv[9] = {0};
+    char texts[16][64];
+    char *argv[17] = {0};
     for (int i = 0; i < argc; i++) snprintf(texts[i], sizeof texts[i], "%s", args[i]), argv[i] = texts[i];
     p.status = lh_cli_parse(&command, flags, 4, argc, argv, positional ? &p.words : NULL);
     /* What points into `texts` is compared by the caller's copies only. */
