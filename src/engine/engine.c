@@ -1,0 +1,283 @@
+/* The DuckDB instance: opened in memory with its extensions, then tied to the lake and locked.
+ *
+ * Order (each step needs what the one before left open):
+ *  1. open: threads, memory, spill folder; auto-install and auto-load off; unsigned extensions refused.
+ *  2. LOAD the extensions from their files: needs external access.
+ *  3. ATTACH our catalog: needs external access (it asks /v1/config), and stays attached.
+ *  4. allowed_directories = the bucket and the scratch folder; enable_external_access = false: from here on DuckDB
+ *     opens nothing else, and cannot be opened up again.
+ *  5. lock_configuration = true.
+ * The catalog's requests go through the extension's own HTTP client, which step 4 does not stop. */
+#include "engine/engine_internal.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static lh_code engine_result_failure(duckdb_result *result, const char *what, lh_error *err) {
+    const char *message = duckdb_result_error(result);
+    return lh_fail(err, LH_INTERNAL, "engine: %s: %s", what, message ? message : "failed");
+}
+
+lh_code engine_execute(duckdb_connection connection, const char *sql, lh_error *err) {
+    duckdb_result result;
+    lh_code code = LH_OK;
+    if (duckdb_query(connection, sql, &result) == DuckDBError) {
+        char what[32];
+        snprintf(what, sizeof what, "%s", sql); /* the verb only: an ATTACH holds a token */
+        char *space = strchr(what, ' ');
+        if (space) *space = '\0';
+        code = engine_result_failure(&result, what, err);
+    }
+    duckdb_destroy_result(&result);
+    return code;
+}
+
+static lh_code engine_set(duckdb_config config, const char *name, const char *value, lh_error *err) {
+    if (duckdb_set_config(config, name, value) == DuckDBError) return lh_fail(err, LH_INTERNAL, "engine: setting %s = %s is refused", name, value);
+    return LH_OK;
+}
+
+static lh_code engine_configure(duckdb_config config, const lh_engine_options *options, lh_error *err) {
+    char value[4200];
+    if (options->threads) {
+        snprintf(value, sizeof value, "%u", options->threads);
+        LH_TRY(engine_set(config, "threads", value, err));
+    }
+    if (options->memory_bytes) {
+        snprintf(value, sizeof value, "%" PRIu64 "B", options->memory_bytes);
+        LH_TRY(engine_set(config, "memory_limit", value, err));
+    }
+    char scratch[4096];
+    LH_TRY(lh_str_to_cstr(options->scratch_dir, scratch, sizeof scratch, err));
+    snprintf(value, sizeof value, "%s/spill", scratch);
+    LH_TRY(engine_set(config, "temp_directory", value, err));
+    LH_TRY(engine_set(config, "autoinstall_known_extensions", "false", err));
+    LH_TRY(engine_set(config, "autoload_known_extensions", "false", err));
+    LH_TRY(engine_set(config, "allow_community_extensions", "false", err));
+    LH_TRY(engine_set(config, "allow_unsigned_extensions", "false", err));
+    return engine_set(config, "allow_persistent_secrets", "false", err);
+}
+
+static lh_code engine_open_database(lh_engine *engine, const lh_engine_options *options, lh_error *err) {
+    duckdb_config config = NULL;
+    if (duckdb_create_config(&config) == DuckDBError) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    lh_code code = engine_configure(config, options, err);
+    char *message = NULL;
+    if (code == LH_OK && duckdb_open_ext(":memory:", &engine->database, config, &message) == DuckDBError)
+        code = lh_fail(err, LH_INTERNAL, "engine: DuckDB does not open: %s", message ? message : "unknown");
+    duckdb_free(message);
+    duckdb_destroy_config(&config);
+    return code;
+}
+
+static lh_code engine_load(lh_engine *engine, duckdb_connection connection, const char *name, lh_error *err) {
+    char path[4300];
+    int len = snprintf(path, sizeof path, "%.*s/%s.duckdb_extension", LH_STR_ARG(engine->extension_dir), name);
+    if (len < 0 || (size_t)len >= sizeof path) return lh_fail(err, LH_INVALID, "engine: the extension folder's path is too long");
+    if (access(path, R_OK) != 0)
+        return lh_fail(err, LH_NOT_FOUND, "engine: the DuckDB extension '%s' is not at %s; run `make setup` or set engine.extension_dir", name, path);
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(16 << 10);
+    lh_buf_append(&sql, LH_STR("LOAD "));
+    lh_buf_sql_string(&sql, lh_str_from(path));
+    lh_buf_char(&sql, '\0');
+    LH_TRY(lh_buf_check(&sql, err));
+    return engine_execute(connection, sql.ptr, err);
+}
+
+static lh_code engine_load_all(lh_engine *engine, lh_error *err) {
+    static const char *const names[] = {"avro", "httpfs", "json", "icu", "iceberg"};
+    duckdb_connection connection = NULL;
+    if (duckdb_connect(engine->database, &connection) == DuckDBError) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    lh_code code = LH_OK;
+    for (size_t i = 0; code == LH_OK && i < sizeof names / sizeof *names; i++) code = engine_load(engine, connection, names[i], err);
+    duckdb_disconnect(&connection);
+    return code;
+}
+
+static lh_code engine_copy_s3(lh_engine *engine, const lh_s3_options *s3, lh_error *err) {
+    if (!s3) return LH_OK;
+    engine->has_s3 = true;
+    engine->s3 = *s3;
+    lh_str *fields[] = {&engine->s3.endpoint, &engine->s3.region, &engine->s3.bucket, &engine->s3.access_key, &engine->s3.secret_key};
+    lh_code code = LH_OK;
+    for (size_t i = 0; i < 5; i++) {
+        lh_str from = *fields[i];
+        *fields[i] = LH_STR_NONE;
+        if (lh_str_dup(from, fields[i]) != LH_OK) code = lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    }
+    return code;
+}
+
+static lh_code engine_copy_options(lh_engine *engine, const lh_engine_options *options, lh_error *err) {
+    engine->catalog = options->catalog;
+    engine->bucket = options->bucket;
+    unsigned connections = options->connections ? options->connections : 1;
+    engine->connections_max = connections < LH_ENGINE_CONNECTIONS_MAX ? connections : LH_ENGINE_CONNECTIONS_MAX;
+    engine->queue_max = options->queue_max;
+    lh_str space = options->catalog ? lh_catalog_default_namespace(options->catalog) : LH_STR("main");
+    bool copied = lh_str_dup(options->scratch_dir, &engine->scratch_dir) == LH_OK &&
+                  lh_str_dup(options->extension_dir, &engine->extension_dir) == LH_OK &&
+                  lh_str_dup(space, &engine->default_namespace) == LH_OK;
+    if (!copied) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    return engine_copy_s3(engine, options->s3, err);
+}
+
+static lh_code engine_new(lh_engine **ret, lh_error *err) {
+    lh_engine *engine = calloc(1, sizeof *engine);
+    if (!engine) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    pthread_condattr_init(&engine->clock);
+    pthread_condattr_setclock(&engine->clock, CLOCK_MONOTONIC);
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_cond_init(&engine->timer_wake, &engine->clock);
+    *ret = engine;
+    return LH_OK;
+}
+
+lh_code lh_engine_open(const lh_engine_options *options, lh_engine **ret, lh_error *err) {
+    LH_CLEANUP(lh_engine_freep) lh_engine *engine = NULL;
+    LH_TRY(engine_new(&engine, err));
+    LH_TRY(engine_copy_options(engine, options, err));
+    LH_TRY(engine_open_database(engine, options, err));
+    LH_TRY(engine_load_all(engine, err));
+    LH_TRY(engine_timer_start(engine, err));
+    *ret = lh_take(&engine);
+    return LH_OK;
+}
+
+/* ---- attach ---- */
+static void attach_s3_secret(const lh_s3_options *s3, lh_buf *sql) {
+    lh_str endpoint = s3->endpoint;
+    bool tls = !lh_str_starts(endpoint, LH_STR("http://"));
+    size_t scheme = lh_str_search(endpoint, LH_STR("://"));
+    if (scheme != SIZE_MAX) endpoint = lh_str_sub(endpoint, scheme + 3, SIZE_MAX);
+    while (lh_str_ends(endpoint, LH_STR("/"))) endpoint.len--;
+    lh_buf_append(sql, LH_STR("CREATE SECRET lake_storage (TYPE s3, KEY_ID "));
+    lh_buf_sql_string(sql, s3->access_key);
+    lh_buf_append(sql, LH_STR(", SECRET "));
+    lh_buf_sql_string(sql, s3->secret_key);
+    lh_buf_append(sql, LH_STR(", REGION "));
+    lh_buf_sql_string(sql, s3->region);
+    lh_buf_append(sql, LH_STR(", ENDPOINT "));
+    lh_buf_sql_string(sql, endpoint);
+    lh_buf_printf(sql, ", URL_STYLE '%s', USE_SSL %s, SCOPE ", s3->path_style ? "path" : "vhost", tls ? "true" : "false");
+    LH_CLEANUP(lh_buf_done) lh_buf scope = LH_BUF_INIT(4096);
+    lh_buf_printf(&scope, "s3://%.*s", LH_STR_ARG(s3->bucket));
+    lh_buf_sql_string(sql, lh_buf_str(&scope));
+    lh_buf_append(sql, LH_STR(")"));
+}
+
+static lh_code attach_run(duckdb_connection connection, lh_buf *sql, lh_error *err) {
+    lh_buf_char(sql, '\0');
+    LH_TRY(lh_buf_check(sql, err));
+    lh_code code = engine_execute(connection, sql->ptr, err);
+    explicit_bzero(sql->ptr, sql->len);
+    lh_buf_clear(sql);
+    return code;
+}
+
+static lh_code attach_lake(lh_engine *engine, duckdb_connection connection, lh_str url, lh_str token, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
+    if (engine->has_s3) {
+        attach_s3_secret(&engine->s3, &sql);
+        LH_TRY(attach_run(connection, &sql, err));
+    }
+    lh_buf_append(&sql, LH_STR("CREATE SECRET lake_catalog (TYPE iceberg, TOKEN "));
+    lh_buf_sql_string(&sql, token);
+    lh_buf_append(&sql, LH_STR(", ENDPOINT "));
+    lh_buf_sql_string(&sql, url);
+    lh_buf_append(&sql, LH_STR(")"));
+    LH_TRY(attach_run(connection, &sql, err));
+    lh_buf_append(&sql, LH_STR("ATTACH '' AS lake (TYPE iceberg, SECRET lake_catalog, ACCESS_DELEGATION_MODE 'none', ENDPOINT "));
+    lh_buf_sql_string(&sql, url);
+    lh_buf_append(&sql, LH_STR(")"));
+    return attach_run(connection, &sql, err);
+}
+
+static lh_code attach_lock(lh_engine *engine, duckdb_connection connection, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(64 << 10, &arena, err));
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
+    lh_str root = lh_bucket_location(engine->bucket, LH_STR_NONE, arena);
+    lh_buf_append(&sql, LH_STR("SET allowed_directories = ["));
+    lh_buf_sql_string(&sql, lh_arena_printf(arena, "%.*s%s", LH_STR_ARG(root), lh_str_ends(root, LH_STR("/")) ? "" : "/"));
+    lh_buf_append(&sql, LH_STR(", "));
+    lh_buf_sql_string(&sql, lh_arena_printf(arena, "%.*s/", LH_STR_ARG(engine->scratch_dir)));
+    lh_buf_append(&sql, LH_STR("]"));
+    LH_TRY(lh_arena_check(arena, err));
+    LH_TRY(attach_run(connection, &sql, err));
+    LH_TRY(engine_execute(connection, "SET enable_external_access = false", err));
+    return engine_execute(connection, "SET lock_configuration = true", err);
+}
+
+lh_code lh_engine_attach(lh_engine *engine, lh_str url, lh_str token, lh_error *err) {
+    duckdb_connection connection = NULL;
+    if (duckdb_connect(engine->database, &connection) == DuckDBError) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    lh_code code = attach_lake(engine, connection, url, token, err);
+    if (code == LH_OK) code = attach_lock(engine, connection, err);
+    duckdb_disconnect(&connection);
+    if (code != LH_OK) return code;
+    pthread_mutex_lock(&engine->lock);
+    engine->attached = true;
+    pthread_mutex_unlock(&engine->lock);
+    return LH_OK;
+}
+
+/* ---- connections ---- */
+lh_code engine_connection_open(lh_engine *engine, engine_connection **ret, lh_error *err) {
+    engine_connection *connection = calloc(1, sizeof *connection);
+    if (!connection) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    connection->engine = engine;
+    if (duckdb_connect(engine->database, &connection->handle) == DuckDBError) {
+        free(connection);
+        return lh_fail(err, LH_NO_MEMORY, "engine: no more connections");
+    }
+    *ret = connection;
+    return LH_OK;
+}
+
+void engine_connection_close(engine_connection *connection) {
+    if (!connection) return;
+    duckdb_disconnect(&connection->handle);
+    free(connection);
+}
+
+lh_code engine_connection_enter(engine_connection *connection, lh_error *err) {
+    lh_engine *engine = connection->engine;
+    pthread_mutex_lock(&engine->lock);
+    bool attached = engine->attached;
+    pthread_mutex_unlock(&engine->lock);
+    if (!attached || connection->in_lake) return LH_OK;
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4096);
+    lh_buf_append(&sql, LH_STR("USE lake."));
+    lh_buf_sql_identifier(&sql, engine->default_namespace);
+    lh_buf_char(&sql, '\0');
+    LH_TRY(lh_buf_check(&sql, err));
+    LH_TRY(engine_execute(connection->handle, sql.ptr, err));
+    connection->in_lake = true;
+    return LH_OK;
+}
+
+lh_engine_stats lh_engine_get_stats(lh_engine *engine) {
+    pthread_mutex_lock(&engine->lock);
+    lh_engine_stats stats = engine->stats;
+    stats.running = 0;
+    for (const engine_connection *at = engine->running; at; at = at->next) stats.running++;
+    stats.waiting = engine->waiting;
+    pthread_mutex_unlock(&engine->lock);
+    return stats;
+}
+
+void lh_engine_free(lh_engine *engine) {
+    if (!engine) return;
+    engine_timer_stop(engine);
+    for (size_t i = 0; i < LH_ENGINE_CONNECTIONS_MAX; i++) engine_connection_close(engine->all[i]);
+    if (engine->database) duckdb_close(&engine->database);
+    engine_table_locks_free(engine);
+    lh_str owned[] = {engine->scratch_dir, engine->extension_dir, engine->default_namespace, engine->s3.endpoint, engine->s3.region,
+                      engine->s3.bucket, engine->s3.access_key, engine->s3.secret_key};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) lh_str_free(owned[i]);
+    pthread_cond_destroy(&engine->timer_wake);
+    pthread_mutex_destroy(&engine->lock);
+    pthread_condattr_destroy(&engine->clock);
+    free(engine);
+}

@@ -1,0 +1,113 @@
+/* Inside the engine: pooled connections, waiting, running statements, table locks. */
+#ifndef LH_ENGINE_INTERNAL_H
+#define LH_ENGINE_INTERNAL_H
+#include <duckdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "engine/engine.h"
+
+enum { LH_ENGINE_CONNECTIONS_MAX = 256, LH_ENGINE_RETRIES = 5 };
+#define LH_NO_DEADLINE UINT64_MAX /* deadlines are lh_time_monotonic_ns() */
+
+/* One who waits in a FIFO queue (pool or table lock); lives on its own stack, linked under engine->lock. */
+typedef struct engine_waiter {
+    struct engine_waiter *next;
+    pthread_cond_t cond;
+    bool granted, cancelled;
+    void *got;
+    lh_engine *engine;
+} engine_waiter;
+
+typedef struct engine_queue { engine_waiter *first, *last; size_t count; } engine_queue;
+
+/* A pooled connection. While `running`, it is in engine->running and the timer may interrupt it. */
+typedef struct engine_connection {
+    lh_engine *engine;
+    duckdb_connection handle;
+    bool in_lake; /* USE was done */
+    bool running, cancelled, timed_out;
+    uint64_t deadline_ns, timeout_ms;
+    lh_cancel *cancel;
+    struct engine_connection *next, *previous; /* of engine->running */
+} engine_connection;
+
+typedef struct engine_table_lock {
+    struct engine_table_lock *next;
+    engine_queue queue;
+    lh_str key; /* owned: namespace, NUL, name, lower case */
+    bool held;
+} engine_table_lock;
+
+/* lock guards everything below it; conditions are on the monotonic clock. Order: a cancel's lock before engine->lock. */
+struct lh_engine {
+    lh_catalog *catalog;
+    lh_bucket *bucket;
+    unsigned connections_max, queue_max;
+    lh_str scratch_dir, extension_dir, default_namespace; /* owned */
+    lh_s3_options s3; /* strings owned */
+    bool has_s3;
+    duckdb_database database;
+    pthread_condattr_t clock;
+    pthread_t timer;
+    bool timer_started;
+
+    pthread_mutex_t lock;
+    pthread_cond_t timer_wake;
+    bool closing, attached;
+    engine_connection *all[LH_ENGINE_CONNECTIONS_MAX], *idle[LH_ENGINE_CONNECTIONS_MAX];
+    size_t all_count, idle_count;
+    engine_queue pool_queue;
+    engine_connection *running;
+    engine_table_lock *table_locks;
+    lh_engine_stats stats; /* running and waiting are computed */
+    size_t waiting;
+};
+
+/* ---- cancel.c ---- */
+struct lh_cancel {
+    pthread_mutex_t lock; /* guards wake and ctx */
+    atomic_bool fired;
+    void (*wake)(void *ctx);
+    void *ctx;
+};
+/* From now on lh_cancel_fire() calls wake(ctx); true when it has fired already (then wake is not set). NULL never fires. */
+bool engine_cancel_watch(lh_cancel *cancel, void (*wake)(void *ctx), void *ctx);
+void engine_cancel_unwatch(lh_cancel *cancel); /* afterwards wake does not run and is not running */
+
+/* ---- pool.c ---- */
+lh_code engine_acquire(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_ns, engine_connection **ret, lh_error *err);
+void engine_release(engine_connection *connection);
+/* Between the two the statement on this connection is interrupted when the cancel fires or the deadline passes. */
+lh_code engine_running_begin(engine_connection *connection, lh_cancel *cancel, uint64_t deadline_ns, uint64_t timeout_ms, lh_error *err);
+void engine_running_end(engine_connection *connection);
+/* LH_OK, or CANCELLED with the reason. */
+lh_code engine_running_check(engine_connection *connection, lh_error *err);
+lh_code engine_timer_start(lh_engine *engine, lh_error *err);
+void engine_timer_stop(lh_engine *engine);
+
+/* ---- wait.c ---- */
+/* Queues and waits; the lock is held on entry and on return, and released meanwhile (also to watch the cancel). */
+lh_code engine_wait_locked(lh_engine *engine, engine_queue *queue, lh_cancel *cancel, uint64_t deadline_ns, const char *what, void **ret, lh_error *err);
+bool engine_grant_locked(engine_queue *queue, void *thing); /* wakes the first waiter; false when there is none */
+
+/* ---- table_lock.c ---- */
+lh_code engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *cancel, uint64_t deadline_ns, lh_error *err);
+void engine_table_locks_free(lh_engine *engine);
+
+/* ---- engine.c ---- */
+lh_code engine_connection_open(lh_engine *engine, engine_connection **ret, lh_error *err);
+void engine_connection_close(engine_connection *connection);
+lh_code engine_connection_enter(engine_connection *connection, lh_error *err); /* USE lake.<default namespace>, once */
+/* Runs one of our own statements, result dropped. */
+lh_code engine_execute(duckdb_connection connection, const char *sql, lh_error *err);
+
+/* ---- failure.c ---- */
+/* Turns DuckDB's error into ours. `text`: the statement it was about, which began at `offset` of `whole`. */
+lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_error *err);
+bool engine_is_foreign_commit(const char *message); /* another writer was faster */
+
+/* ---- bind.c ---- */
+/* Binds params (array by position, object by name; NULL none) to a prepared statement. Errors: INVALID naming it. */
+lh_code engine_bind(duckdb_prepared_statement statement, const lh_json *params, lh_error *err);
+#endif

@@ -1,0 +1,338 @@
+/* One request's SQL, from its text to bytes.
+ *
+ *   guard → lock the tables it writes → a connection → statement by statement → the last one's rows → unlock
+ *
+ * Each statement outside the text's own BEGIN … COMMIT runs in a transaction of ours: what prepare bound is what
+ * execute reads (one loadTable a table), and the commit is ours to see. Reads are streamed; a write's rows (a count,
+ * RETURNING) are held until its commit is done, so that an answer always means a durable change.
+ * A write that met a foreign commit is rolled back and run again with jittered backoff; inside the text's own
+ * transaction it is not, because what came before it is lost.
+ * Locks are taken all before the first statement, in the order of their names, so that requests cannot deadlock, and
+ * before the connection, so that waiting writers do not hold the pool. */
+#include "engine/run.h"
+
+#include <stdio.h>
+
+/* ---- names ---- */
+static lh_str run_namespace(lh_str schema, lh_arena *arena) { /* "a.b" → levels */
+    lh_str copy = lh_arena_dup(arena, schema);
+    for (size_t i = 0; i < copy.len; i++)
+        if (copy.ptr[i] == '.') ((char *)(uintptr_t)copy.ptr)[i] = 0x1F;
+    return copy;
+}
+
+/* t, ns.t, lake.ns.t; false for what is no table of the lake. */
+static bool run_table_name(const engine_run *run, const lh_sql_table *table, lh_table_name *ret) {
+    const lh_str *parts = table->parts;
+    size_t count = table->part_count;
+    if (count > 1 && count < 4 && lh_str_eq_nocase(parts[0], LH_STR("lake"))) parts++, count--;
+    if (count == 1) *ret = (lh_table_name){run->engine->default_namespace, parts[0]};
+    else if (count == 2) *ret = (lh_table_name){run_namespace(parts[0], run->arena), parts[1]};
+    else return false;
+    return ret->name.len > 0 && ret->namespace_.len > 0;
+}
+
+static int run_name_order(const void *a, const void *b) {
+    const lh_table_name *x = a, *y = b;
+    int order = lh_str_cmp(x->namespace_, y->namespace_);
+    return order ? order : lh_str_cmp(x->name, y->name);
+}
+
+static lh_str run_lower(lh_str text, lh_arena *arena) {
+    lh_str copy = lh_arena_dup(arena, text);
+    for (size_t i = 0; i < copy.len; i++)
+        if (copy.ptr[i] >= 'A' && copy.ptr[i] <= 'Z') ((char *)(uintptr_t)copy.ptr)[i] = (char)(copy.ptr[i] + 32);
+    return copy;
+}
+
+/* ---- locks ---- */
+static lh_code run_collect_locks(engine_run *run, lh_error *err) {
+    run->locks = LH_ARENA_ARRAY(run->arena, lh_table_name, run->scan.table_count + 1);
+    LH_TRY(lh_arena_check(run->arena, err));
+    size_t count = 0;
+    for (size_t i = 0; i < run->scan.table_count; i++) {
+        const lh_sql_table *table = &run->scan.tables[i];
+        lh_table_name name;
+        if (!table->write || !run_table_name(run, table, &name)) continue;
+        run->locks[count++] = (lh_table_name){run_lower(name.namespace_, run->arena), run_lower(name.name, run->arena)};
+    }
+    LH_TRY(lh_arena_check(run->arena, err));
+    if (count) qsort(run->locks, count, sizeof *run->locks, run_name_order);
+    size_t distinct = 0;
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || run_name_order(&run->locks[i], &run->locks[distinct - 1]) != 0) run->locks[distinct++] = run->locks[i];
+    run->lock_count = distinct;
+    return LH_OK;
+}
+
+static lh_code run_lock(engine_run *run, lh_error *err) {
+    LH_TRY(run_collect_locks(run, err));
+    while (run->locked < run->lock_count) {
+        LH_TRY(engine_lock_table(run->engine, run->locks[run->locked], run->query->cancel, run->deadline_ns, err));
+        run->locked++;
+    }
+    return LH_OK;
+}
+
+static void run_unlock(engine_run *run) {
+    while (run->locked > 0) lh_engine_unlock_table(run->engine, run->locks[--run->locked]);
+}
+
+/* ---- snapshots ---- */
+static int64_t run_snapshot_of(engine_run *run, const lh_sql_table *table, lh_table_name *ret_name) {
+    int64_t id = -1;
+    lh_catalog *catalog = run->engine->catalog;
+    if (!catalog || !run_table_name(run, table, ret_name)) return -2;
+    if (lh_table_snapshot_id(catalog, *ret_name, &id, NULL) != LH_OK) {
+        *ret_name = (lh_table_name){run_lower(ret_name->namespace_, run->arena), run_lower(ret_name->name, run->arena)};
+        if (lh_table_snapshot_id(catalog, *ret_name, &id, NULL) != LH_OK) return -2; /* no table */
+    }
+    return id;
+}
+
+/* Before a transaction begins: where each table stands. */
+static lh_code run_snapshots_before(engine_run *run, lh_error *err) {
+    run->before = LH_ARENA_ARRAY(run->arena, int64_t, run->scan.table_count + 1);
+    LH_TRY(lh_arena_check(run->arena, err));
+    for (size_t i = 0; i < run->scan.table_count; i++) {
+        lh_table_name name;
+        run->before[i] = run_snapshot_of(run, &run->scan.tables[i], &name);
+    }
+    return LH_OK;
+}
+
+/* After the last statement is bound: a table that stood still meanwhile was read as it stands. */
+static lh_code run_snapshots_after(engine_run *run, size_t statement, lh_error *err) {
+    run->snapshots = LH_ARENA_ARRAY(run->arena, engine_snapshot, run->scan.table_count + 1);
+    run->snapshot_count = 0;
+    LH_TRY(lh_arena_check(run->arena, err));
+    for (size_t i = 0; i < run->scan.table_count; i++) {
+        const lh_sql_table *table = &run->scan.tables[i];
+        lh_table_name name;
+        int64_t now = table->write || table->statement != statement ? -2 : run_snapshot_of(run, table, &name);
+        if (now == -2) continue;
+        int64_t id = table->has_at ? table->at_version : now == run->before[i] ? now : -1;
+        lh_str text = lh_table_name_text(name, run->arena);
+        bool known = false;
+        for (size_t j = 0; j < run->snapshot_count; j++)
+            if (lh_str_eq(run->snapshots[j].table, text) && run->snapshots[j].id == id) known = true;
+        if (!known) run->snapshots[run->snapshot_count++] = (engine_snapshot){text, id};
+    }
+    return lh_arena_check(run->arena, err);
+}
+
+/* ---- one prepared statement ---- */
+static lh_code run_failure(engine_run *run, const char *message, lh_error *err) {
+    lh_code stopped = engine_running_check(run->connection, err);
+    if (stopped != LH_OK) return stopped;
+    return engine_failure(message, run->query->sql, run->statement->offset, err);
+}
+
+static lh_code run_check_type(duckdb_prepared_statement prepared, lh_error *err) {
+    switch ((int)duckdb_prepared_statement_type(prepared)) {
+    case DUCKDB_STATEMENT_TYPE_SELECT: case DUCKDB_STATEMENT_TYPE_INSERT: case DUCKDB_STATEMENT_TYPE_UPDATE:
+    case DUCKDB_STATEMENT_TYPE_DELETE: case DUCKDB_STATEMENT_TYPE_MERGE_INTO: case DUCKDB_STATEMENT_TYPE_CREATE:
+    case DUCKDB_STATEMENT_TYPE_ALTER: case DUCKDB_STATEMENT_TYPE_DROP: case DUCKDB_STATEMENT_TYPE_EXPLAIN:
+    case DUCKDB_STATEMENT_TYPE_TRANSACTION: return LH_OK;
+    default: return lh_fail(err, LH_DENIED, "this kind of statement is not allowed");
+    }
+}
+
+static lh_code run_prepare(engine_run *run, duckdb_extracted_statements extracted, idx_t index, duckdb_prepared_statement *prepared, lh_error *err) {
+    if (duckdb_prepare_extracted_statement(run->connection->handle, extracted, index, prepared) == DuckDBError)
+        return run_failure(run, duckdb_prepare_error(*prepared), err);
+    return run_check_type(*prepared, err);
+}
+
+static lh_code run_execute(engine_run *run, duckdb_prepared_statement prepared, bool stream, duckdb_result *result, lh_error *err) {
+    duckdb_pending_result pending = NULL;
+    duckdb_state state = stream ? duckdb_pending_prepared_streaming(prepared, &pending) : duckdb_pending_prepared(prepared, &pending);
+    lh_code code = LH_OK;
+    if (state == DuckDBError) code = run_failure(run, duckdb_pending_error(pending), err);
+    else if (duckdb_execute_pending(pending, result) == DuckDBError) {
+        code = run_failure(run, duckdb_result_error(result), err);
+        duckdb_destroy_result(result);
+    }
+    duckdb_destroy_pending(&pending);
+    return code;
+}
+
+/* Hands out the rows up to rows_max. The rest of a truncated result is not computed. */
+static lh_code run_fetch(engine_run *run, duckdb_result *result, engine_rows *rows, lh_error *err) {
+    uint64_t max = run->query->rows_max;
+    if (rows->ops == &engine_rows_arrow) rows->arrow_options = duckdb_result_get_arrow_options(result);
+    lh_code code = LH_OK;
+    while (code == LH_OK && !run->truncated) {
+        duckdb_data_chunk chunk = duckdb_fetch_chunk(*result);
+        if (!chunk) break;
+        uint64_t count = duckdb_data_chunk_get_size(chunk), left = max ? max - rows->rows : count;
+        run->truncated = count > left;
+        engine_rows_chunk(rows, chunk, run->truncated ? left : count);
+        duckdb_destroy_data_chunk(&chunk);
+        code = rows->out.code;
+        if (code == LH_OK) code = engine_running_check(run->connection, err);
+    }
+    const char *message = code == LH_OK && !run->truncated ? duckdb_result_error(result) : NULL;
+    return message && *message ? run_failure(run, message, err) : code;
+}
+
+/* ---- one statement of the text ---- */
+typedef struct { engine_run *run; duckdb_extracted_statements extracted; idx_t count; duckdb_prepared_statement prepared; bool stream, has_result; duckdb_result result; } run_step;
+
+static void step_done(run_step *step) {
+    if (step->has_result) duckdb_destroy_result(&step->result);
+    if (step->prepared) duckdb_destroy_prepare(&step->prepared);
+    if (step->extracted) duckdb_destroy_extracted(&step->extracted);
+}
+
+static lh_code step_extract(run_step *step, lh_str sql, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(4 << 20);
+    lh_buf_append(&text, sql);
+    lh_buf_char(&text, '\0');
+    LH_TRY(lh_buf_check(&text, err));
+    if (step->prepared) duckdb_destroy_prepare(&step->prepared);
+    if (step->extracted) duckdb_destroy_extracted(&step->extracted);
+    step->count = duckdb_extract_statements(step->run->connection->handle, text.ptr, &step->extracted);
+    if (step->count == 0) return run_failure(step->run, duckdb_extract_statements_error(step->extracted), err);
+    return LH_OK;
+}
+
+/* A column that the format cannot show is cast around the query, which is then prepared again. */
+static lh_code step_columns(run_step *step, engine_rows *rows, lh_error *err) {
+    engine_run *run = step->run;
+    LH_TRY(engine_rows_columns(rows, step->prepared, false, run->arena, err));
+    if (!engine_rows_needs_cast(rows)) return LH_OK;
+    if (run->statement->verb != LH_VERB_QUERY || step->count != 1)
+        return lh_fail(err, LH_INVALID, "a column has a type that this format cannot show (VARIANT, GEOMETRY, or ENUM as Arrow): cast it to VARCHAR");
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(8 << 20);
+    LH_TRY(engine_rows_cast_sql(rows, run->statement->text, &sql, err));
+    LH_TRY(step_extract(step, lh_buf_str(&sql), err));
+    LH_TRY(run_prepare(run, step->extracted, 0, &step->prepared, err));
+    return engine_rows_columns(rows, step->prepared, true, run->arena, err);
+}
+
+/* All that DuckDB made of one statement (PIVOT makes several); the last one's result stays in step->result. */
+static lh_code step_run(run_step *step, engine_rows *rows, lh_error *err) {
+    engine_run *run = step->run;
+    LH_TRY(step_extract(step, run->statement->text, err));
+    idx_t count = step->count;
+    for (idx_t i = 0; i < count; i++) {
+        bool final = i + 1 == count;
+        if (step->prepared) duckdb_destroy_prepare(&step->prepared);
+        LH_TRY(run_prepare(run, step->extracted, i, &step->prepared, err));
+        if (final && rows) {
+            LH_TRY(step_columns(step, rows, err));
+            LH_TRY(run_snapshots_after(run, (size_t)(run->statement - run->scan.statements), err));
+        }
+        LH_TRY(engine_bind(step->prepared, run->query->params, err));
+        LH_TRY(run_execute(run, step->prepared, final && rows && step->stream, &step->result, err));
+        step->has_result = final;
+        if (!final) duckdb_destroy_result(&step->result);
+    }
+    return LH_OK;
+}
+
+static lh_code run_simple(engine_run *run, const char *sql, lh_error *err) {
+    duckdb_result result;
+    lh_code code = LH_OK;
+    if (duckdb_query(run->connection->handle, sql, &result) == DuckDBError) code = run_failure(run, duckdb_result_error(&result), err);
+    duckdb_destroy_result(&result);
+    return code;
+}
+
+static lh_code run_step_in(engine_run *run, run_step *step, bool own, engine_rows *rows, lh_error *err) {
+    LH_TRY(step_run(step, rows, err));
+    if (!step->stream && own) LH_TRY(run_simple(run, "COMMIT", err));
+    if (rows) LH_TRY(run_fetch(run, &step->result, rows, err));
+    return LH_OK;
+}
+
+static lh_code run_once(engine_run *run, engine_rows *rows, lh_error *err) {
+    lh_verb verb = run->statement->verb;
+    bool control = verb == LH_VERB_BEGIN || verb == LH_VERB_END;
+    bool own = !control && !run->in_transaction;
+    if (!run->in_transaction) LH_TRY(run_snapshots_before(run, err));
+    if (own) LH_TRY(run_simple(run, "BEGIN TRANSACTION", err));
+    run_step step = {.run = run, .stream = !run->statement->writes};
+    lh_code code = run_step_in(run, &step, own, rows, err);
+    step_done(&step);
+    if (own && (code != LH_OK || step.stream)) (void)run_simple(run, "ROLLBACK", NULL); /* a read has nothing to commit */
+    if (code == LH_OK && control) run->in_transaction = verb == LH_VERB_BEGIN;
+    return code;
+}
+
+static void run_backoff(unsigned attempt) { lh_time_sleep_ms((UINT64_C(5) << attempt) + lh_random_below(UINT64_C(10) << attempt)); }
+
+static lh_code run_statement(engine_run *run, engine_rows *rows, lh_error *err) {
+    for (unsigned attempt = 0;; attempt++) {
+        lh_code code = run_once(run, rows, err);
+        bool again = code == LH_CONFLICT && run->statement->writes && !run->in_transaction && attempt < LH_ENGINE_RETRIES && !(rows && rows->begun);
+        if (!again) return code;
+        pthread_mutex_lock(&run->engine->lock);
+        run->engine->stats.conflicts_retried++;
+        pthread_mutex_unlock(&run->engine->lock);
+        run_backoff(attempt);
+        LH_TRY(engine_running_check(run->connection, err));
+    }
+}
+
+/* ---- the request ---- */
+static lh_code run_statements(engine_run *run, engine_rows *rows, lh_error *err) {
+    LH_TRY(engine_connection_enter(run->connection, err));
+    for (size_t i = 0; i < run->scan.statement_count; i++) {
+        run->statement = &run->scan.statements[i];
+        LH_TRY(run_statement(run, i + 1 == run->scan.statement_count ? rows : NULL, err));
+    }
+    run->elapsed_ms = (lh_time_monotonic_ns() - run->started_ns) / 1000000u;
+    const engine_trailer trailer = {.snapshots = run->snapshots, .snapshot_count = run->snapshot_count, .elapsed_ms = run->elapsed_ms, .truncated = run->truncated};
+    return engine_rows_end(rows, &trailer);
+}
+
+static lh_code run_connected(engine_run *run, engine_rows *rows, lh_error *err) {
+    LH_TRY(engine_acquire(run->engine, run->query->cancel, run->deadline_ns, &run->connection, err));
+    lh_code code = engine_running_begin(run->connection, run->query->cancel, run->deadline_ns, run->query->timeout_ms, err);
+    if (code == LH_OK) {
+        code = run_statements(run, rows, err);
+        engine_running_end(run->connection);
+    }
+    engine_release(run->connection);
+    return code;
+}
+
+static lh_code run_all(engine_run *run, lh_bytes_fn write, void *ctx, lh_query_outcome *ret, lh_error *err) {
+    LH_TRY(lh_sql_scan_guarded(run->query->sql, run->arena, &run->scan, err));
+    engine_rows rows;
+    LH_TRY(engine_rows_init(&rows, run->query, write, ctx, err));
+    lh_code code = run_lock(run, err);
+    if (code == LH_OK) code = run_connected(run, &rows, err);
+    run_unlock(run);
+    *ret = (lh_query_outcome){.rows = rows.rows, .truncated = run->truncated, .elapsed_ms = run->elapsed_ms};
+    engine_rows_done(&rows);
+    return code;
+}
+
+static void run_count(lh_engine *engine, lh_code code) {
+    pthread_mutex_lock(&engine->lock);
+    engine->stats.statements++;
+    if (code == LH_CANCELLED) engine->stats.cancelled++;
+    else if (code != LH_OK) engine->stats.failed++;
+    pthread_mutex_unlock(&engine->lock);
+}
+
+lh_code lh_engine_run(lh_engine *engine, const lh_query *query, lh_bytes_fn write, void *ctx, lh_query_outcome *ret, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(LH_LIMIT_REQUEST_ARENA_BYTES, &arena, err));
+    uint64_t now = lh_time_monotonic_ns();
+    engine_run run = {.engine = engine, .query = query, .arena = arena, .started_ns = now, .deadline_ns = LH_NO_DEADLINE};
+    if (query->timeout_ms && query->timeout_ms < (LH_NO_DEADLINE - now) / 1000000u) run.deadline_ns = now + query->timeout_ms * 1000000u;
+    lh_query_outcome outcome = {0};
+    lh_span span;
+    lh_span_begin("engine.query", &span);
+    lh_code code = run_all(&run, write, ctx, &outcome, err);
+    lh_span_string(&span, "db.system", LH_STR("duckdb"));
+    lh_span_number(&span, "db.response.returned_rows", (int64_t)outcome.rows);
+    lh_span_end(&span, code);
+    run_count(engine, code);
+    if (code == LH_OK) *ret = outcome;
+    return code;
+}

@@ -1,0 +1,97 @@
+/* Our own statements on one connection: not guarded, run to their end, answers as JSON. */
+#include "engine/engine_internal.h"
+#include "engine/rows.h"
+
+struct lh_session {
+    engine_connection *connection;
+    lh_cancel *cancel; /* borrowed */
+};
+
+lh_code lh_session_open(lh_engine *engine, lh_cancel *cancel, lh_session **ret, lh_error *err) {
+    lh_session *session = calloc(1, sizeof *session);
+    if (!session) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    session->cancel = cancel;
+    lh_code code = engine_acquire(engine, cancel, LH_NO_DEADLINE, &session->connection, err);
+    if (code == LH_OK && (code = engine_connection_enter(session->connection, err)) != LH_OK) engine_release(session->connection);
+    if (code != LH_OK) {
+        free(session);
+        return code;
+    }
+    *ret = session;
+    return LH_OK;
+}
+
+void lh_session_close(lh_session *session) {
+    if (!session) return;
+    engine_release(session->connection);
+    free(session);
+}
+
+double lh_session_progress(lh_session *session) {
+    double percent = duckdb_query_progress(session->connection->handle).percentage;
+    return percent < 0 ? -1 : percent / 100;
+}
+
+static lh_code session_failure(lh_session *session, lh_str sql, const char *message, lh_error *err) {
+    lh_code stopped = engine_running_check(session->connection, err);
+    return stopped != LH_OK ? stopped : engine_failure(message, sql, 0, err);
+}
+
+static lh_code session_collect(void *ctx, lh_str data, lh_error *err) {
+    lh_buf *text = ctx;
+    lh_buf_append(text, data);
+    return lh_buf_check(text, err);
+}
+
+/* The result through the JSON writer, parsed again: one form of each type, one place that knows it. */
+static lh_code session_rows(duckdb_prepared_statement prepared, duckdb_result *result, lh_arena *arena, lh_json **ret, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(LH_LIMIT_JSON_BYTES);
+    engine_rows rows;
+    LH_TRY(engine_rows_init(&rows, &(lh_query){.format = LH_FORMAT_JSON}, session_collect, &text, err));
+    lh_code code = engine_rows_columns(&rows, prepared, false, arena, err);
+    while (code == LH_OK) {
+        duckdb_data_chunk chunk = duckdb_fetch_chunk(*result);
+        if (!chunk) break;
+        engine_rows_chunk(&rows, chunk, duckdb_data_chunk_get_size(chunk));
+        duckdb_destroy_data_chunk(&chunk);
+        code = rows.out.code;
+    }
+    if (code == LH_OK) code = engine_rows_end(&rows, &(engine_trailer){0});
+    engine_rows_done(&rows);
+    return code == LH_OK ? lh_json_parse(arena, lh_buf_str(&text), ret, err) : code;
+}
+
+static lh_code session_execute(lh_session *session, lh_str sql, duckdb_prepared_statement prepared, lh_arena *arena, lh_json **ret, lh_error *err) {
+    duckdb_result result;
+    lh_code code = LH_OK;
+    if (duckdb_execute_prepared(prepared, &result) == DuckDBError) code = session_failure(session, sql, duckdb_result_error(&result), err);
+    else if (ret) code = session_rows(prepared, &result, arena, ret, err);
+    duckdb_destroy_result(&result);
+    return code;
+}
+
+static lh_code session_run(lh_session *session, lh_str sql, const lh_json *params, lh_arena *arena, lh_json **ret, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(16 << 20);
+    lh_buf_append(&text, sql);
+    lh_buf_char(&text, '\0');
+    LH_TRY(lh_buf_check(&text, err));
+    duckdb_prepared_statement prepared = NULL;
+    lh_code code = LH_OK;
+    if (duckdb_prepare(session->connection->handle, text.ptr, &prepared) == DuckDBError)
+        code = session_failure(session, sql, duckdb_prepare_error(prepared), err);
+    if (code == LH_OK) code = engine_bind(prepared, params, err);
+    if (code == LH_OK) code = session_execute(session, sql, prepared, arena, ret, err);
+    duckdb_destroy_prepare(&prepared);
+    return code;
+}
+
+lh_code lh_session_run(lh_session *session, lh_str sql, const lh_json *params, lh_arena *arena, lh_json **ret, lh_error *err) {
+    LH_TRY(engine_running_begin(session->connection, session->cancel, LH_NO_DEADLINE, 0, err));
+    lh_span span;
+    lh_span_begin("engine.query", &span);
+    lh_code code = session_run(session, sql, params, arena, ret, err);
+    lh_span_string(&span, "db.system", LH_STR("duckdb"));
+    lh_span_end(&span, code);
+    engine_running_end(session->connection);
+    return code;
+}
