@@ -15,7 +15,7 @@ typedef struct lh_metastore_stats {
     uint64_t documents;
     uint64_t replayed_entries, replay_ms; /* at open */
     uint64_t checkpoint_sequence;
-    uint64_t commits, conflicts; /* since open */
+    uint64_t commits, conflicts; /* callers, since open */
 } lh_metastore_stats;
 
 /* Loads the newest checkpoint and the entries after it. Errors: CORRUPT, IO, UNAVAILABLE, NO_MEMORY. */
@@ -40,7 +40,8 @@ enum { LH_VERSION_ANY = 0 };
  * document whose key starts with `key` may exist. */
 typedef struct lh_change { lh_str key, text; uint64_t expected; bool check_only, prefix; } lh_change;
 /* All or nothing; concurrent callers share a log entry (group commit). Errors: CONFLICT (a version differs:
- * read again and retry), IO, UNAVAILABLE, LIMIT. *ret_sequence may be NULL. */
+ * read again and retry), INVALID (a key that is not UTF-8, a text that is no JSON object), LIMIT (24 MiB), UNAVAILABLE
+ * and IO (both leave open whether it landed). *ret_sequence may be NULL. */
 LH_MUST_CHECK lh_code lh_metastore_commit(lh_metastore *metastore, const lh_change *changes, size_t count, uint64_t *ret_sequence, lh_error *err);
 
 /* ---- the catalog ---- */
