@@ -1,4 +1,4 @@
-/* The one C++ file: tomlplusplus is C++ only. Nothing thrown leaves lh_toml_walk(). Parsing goes
+/* C++, because tomlplusplus is. Nothing thrown leaves lh_toml_walk(). Parsing goes
  * from a string, never from a stream. Tables of tomlplusplus are ordered by name, so the items are
  * sorted by their place first: errors name the first wrong line of the file. */
 #define TOML_HEADER_ONLY 1
@@ -11,7 +11,9 @@
 #include <stdexcept>
 #undef NDEBUG
 #define TOML_ASSERT(condition) ((condition) ? void() : throw std::logic_error("not understood"))
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wterminate" /* others stand in noexcept functions, where they hold */
+#endif
 
 /* Its table of white space has a hole at U+00C0 to U+0499, where it reaches what it calls unreachable (found by
  * config_fuzz in 3.3): those letters are no white space. */
