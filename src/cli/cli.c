@@ -58,14 +58,32 @@ int lh_cli_main(int argc, char **argv) {
     return command->run(command, argc > 2 ? argc - 2 : 0, argv + (argc > 2 ? 2 : argc));
 }
 
+static int cli_help_of(const lh_cli_command *command) {
+    char help[] = "--help";
+    return command->run(command, 1, (char *[]){help, NULL});
+}
+
+/* docs/reference/cli.md */
+static int cli_help_markdown(void) {
+    printf("# Command line\n\nMade by `lakehouse help --markdown`; do not edit. Exit status: 0 done, 1 failed (said on stderr), 2 not understood.\n");
+    for (size_t i = 0; i < CLI_COUNT; i++) {
+        printf("\n## lakehouse %s\n\n```\n", cli_commands[i].name);
+        if (cli_help_of(&cli_commands[i]) != LH_EXIT_DONE) return LH_EXIT_FAILED;
+        printf("```\n");
+    }
+    return LH_EXIT_DONE;
+}
+
 int lh_cli_help(const lh_cli_command *self, int argc, char **argv) {
     lh_cli_list names = {0};
-    int status = lh_cli_parse(self, NULL, 0, argc, argv, &names);
+    bool markdown = false;
+    const lh_cli_flag flag = {.name = "markdown", .help = "the help of every command, as docs/reference/cli.md", .on = &markdown};
+    int status = lh_cli_parse(self, &flag, 1, argc, argv, &names);
     if (status >= 0) return status;
+    if (markdown) return cli_help_markdown();
     if (names.count == 0) return cli_usage(stdout), LH_EXIT_DONE;
     const lh_cli_command *command = cli_find(names.items[0]);
-    char help[] = "--help";
-    return command ? command->run(command, 1, (char *[]){help, NULL}) : LH_EXIT_USAGE;
+    return command ? cli_help_of(command) : LH_EXIT_USAGE;
 }
 
 int lh_cli_version(const lh_cli_command *self, int argc, char **argv) {
