@@ -48,9 +48,10 @@ typedef struct file_reader {
     uint64_t offset, left_bytes;
 } file_reader;
 
-/* Opens what is an object: a regular file. A folder or a device under that name is no object. */
+/* Opens what is an object: a regular file. A folder or a device under that name is no object; O_NONBLOCK (which
+ * openat2 refuses beside O_PATH) keeps the opening of a pipe from waiting. */
 static lh_code file_open_object(const file_bucket *bucket, lh_str key, int flags, int *ret_fd, struct stat *ret_st, lh_error *err) {
-    FILE_FD fd = file_open_beneath(bucket, key, flags | O_NOFOLLOW | O_NONBLOCK);
+    FILE_FD fd = file_open_beneath(bucket, key, flags | O_NOFOLLOW);
     if (fd == -ENXIO || fd == -EISDIR) return file_path_fail(key, ENOENT, err); /* a socket or pipe; a folder */
     if (fd < 0) return file_path_fail(key, -fd, err);
     struct stat st;
@@ -66,7 +67,7 @@ static lh_code file_open_object(const file_bucket *bucket, lh_str key, int flags
 static lh_code file_get_open(lh_bucket *base, lh_str key, lh_byte_range range, lh_object_reader **ret, lh_object_info *ret_info, lh_error *err) {
     FILE_FD fd = -1;
     struct stat st;
-    LH_TRY(file_open_object(file_of(base), key, O_RDONLY, &fd, &st, err));
+    LH_TRY(file_open_object(file_of(base), key, O_RDONLY | O_NONBLOCK, &fd, &st, err));
     uint64_t size = (uint64_t)st.st_size;
     if (range.offset > size)
         return lh_fail(err, LH_LIMIT, "'%.*s' has %" PRIu64 " bytes; none at %" PRIu64, LH_STR_ARG(key), size, range.offset);
@@ -137,7 +138,7 @@ static lh_code file_sync_object(lh_bucket *base, lh_str key, lh_error *err) {
     FILE_FD fd = -1, folder_fd = -1;
     struct stat st;
     LH_TRY(file_writable(bucket, err));
-    LH_TRY(file_open_object(bucket, key, O_RDONLY, &fd, &st, err));
+    LH_TRY(file_open_object(bucket, key, O_RDONLY | O_NONBLOCK, &fd, &st, err));
     LH_TRY(file_sync(bucket, fd, key, err));
     LH_TRY(file_folder_make(bucket, file_name_of(key).folder, &folder_fd, err)); /* exists; syncs the way to it */
     return file_sync(bucket, folder_fd, key, err);
