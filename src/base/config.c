@@ -259,7 +259,7 @@ static lh_code config_read_open_file(FILE *file, lh_arena *arena, const char *pa
 static lh_code config_read_file(lh_arena *arena, const char *path, lh_config *config, lh_error *err) {
     FILE *file = fopen(path, "re");
     if (!file) return lh_fail_errno(err, errno, "cannot open the configuration %s", path);
-    lh_str text;
+    lh_str text = LH_STR_NONE;
     lh_code code = config_read_open_file(file, arena, path, &text, err);
     fclose(file);
     LH_TRY(code);

@@ -82,12 +82,11 @@ lh_code lh_sql_read_file(const char *path, lh_buf *into, lh_error *err) {
     bool standard = strcmp(path, "-") == 0;
     FILE *file = standard ? stdin : fopen(path, "re");
     if (!file) return lh_fail_errno(err, errno, "cannot open %s", path);
-    size_t got = 0;
-    do {
+    while (!feof(file) && !ferror(file)) {
         char *room = lh_buf_reserve(into, 64 << 10);
-        got = room ? fread(room, 1, 64 << 10, file) : 0;
-        into->len += got;
-    } while (got > 0);
+        if (!room) break; /* the buffer remembers */
+        into->len += fread(room, 1, 64 << 10, file);
+    }
     bool bad = ferror(file) != 0;
     if (!standard) fclose(file);
     if (bad) return lh_fail(err, LH_IO, "cannot read %s", path);
