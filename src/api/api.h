@@ -23,6 +23,8 @@ typedef struct lh_server lh_server;
 LH_MUST_CHECK lh_code lh_server_start(lh_app *app, lh_server **ret, lh_error *err);
 void lh_server_ready(lh_server *server);
 lh_str lh_server_url(const lh_server *server); /* "http://127.0.0.1:3100" with the real port; borrowed */
+/* Where the engine finds the catalog: a loopback listener of its own, plain HTTP, for app->internal_token only. Borrowed. */
+lh_str lh_server_engine_url(const lh_server *server);
 /* Stops accepting, lets running requests end (drain_timeout_ms, then cancels them). */
 void lh_server_drain(lh_server *server);
 void lh_server_free(lh_server *server);

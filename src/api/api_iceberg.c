@@ -1,0 +1,227 @@
+/* The Iceberg REST catalog over HTTP (the REST OpenAPI of Apache Iceberg 1.10): the wire side of src/catalog.
+ * Namespaces in paths are levels joined by 0x1F. Errors carry the specification's exception names. */
+#include "api/api_internal.h"
+
+/* ---- errors ---- */
+
+typedef struct iceberg_names { const char *not_found, *conflict; } iceberg_names;
+static const iceberg_names iceberg_namespace = {"NoSuchNamespaceException", "AlreadyExistsException"};
+static const iceberg_names iceberg_namespace_drop = {"NoSuchNamespaceException", "NamespaceNotEmptyException"};
+static const iceberg_names iceberg_table = {"NoSuchTableException", "CommitFailedException"};
+static const iceberg_names iceberg_table_new = {"NoSuchTableException", "AlreadyExistsException"};
+
+/* Answers NOT_FOUND and CONFLICT in the words of the operation; the rest is the server's default mapping. A missing
+ * namespace is told by its message, which the catalog alone writes. */
+static lh_code iceberg_fail(lh_request *request, lh_code code, const iceberg_names *names, lh_error *err) {
+    if (code != LH_NOT_FOUND && code != LH_CONFLICT) return code;
+    lh_arena *arena = lh_request_arena(request);
+    bool no_namespace = code == LH_NOT_FOUND && lh_str_starts(lh_str_from(err->message), LH_STR("namespace "));
+    const char *type = no_namespace ? "NoSuchNamespaceException" : code == LH_NOT_FOUND ? names->not_found : names->conflict;
+    lh_json *body = lh_json_new_object(arena), *error = lh_json_new_object(arena);
+    unsigned status = code == LH_NOT_FOUND ? 404 : 409;
+    lh_json_set_string(arena, error, "message", lh_str_from(err->message));
+    lh_json_set_string(arena, error, "type", lh_str_from(type));
+    lh_json_set_uint(arena, error, "code", status);
+    lh_json_set(arena, body, "error", error);
+    return lh_respond_json(request, status, body, err);
+}
+
+static lh_code iceberg_answer(lh_request *request, lh_code code, const lh_json *answer, const iceberg_names *names, lh_error *err) {
+    return code == LH_OK ? lh_respond_json(request, 200, answer, err) : iceberg_fail(request, code, names, err);
+}
+
+static lh_code iceberg_answer_empty(lh_request *request, lh_code code, const iceberg_names *names, lh_error *err) {
+    return code == LH_OK ? lh_respond_empty(request, 204, err) : iceberg_fail(request, code, names, err);
+}
+
+/* ---- what requests have in common ---- */
+
+static lh_catalog *iceberg_catalog(lh_request *request) { return lh_request_app(request)->catalog; }
+
+static lh_table_name iceberg_table_name(lh_request *request) {
+    return (lh_table_name){lh_request_param(request, "namespace"), lh_request_param(request, "table")};
+}
+
+static lh_code iceberg_page(lh_request *request, lh_page *ret, lh_error *err) {
+    uint64_t size;
+    LH_TRY(lh_request_query_uint(request, "pageSize", 1, 1000000, 0, &size, err));
+    *ret = (lh_page){lh_request_query(request, "pageToken"), size};
+    /* a client that can page says so by sending pageToken, even if empty */
+    if (size == 0 && lh_request_has_query(request, "pageToken")) ret->limit = LH_LIMIT_LIST_PAGE;
+    return LH_OK;
+}
+
+/* ---- configuration ---- */
+
+lh_code api_iceberg_config(lh_request *request, lh_error *err) {
+    static const char *const routes[] = {
+#define LH_ROUTE(method, path, permission, lane, handler, summary, request, response, body_max) #method " " path,
+#include "api/routes.def"
+#undef LH_ROUTE
+    };
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *answer = lh_json_new_object(arena), *endpoints = lh_json_new_array(arena);
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        lh_str rest = lh_str_from(routes[i]), method = lh_str_split(&rest, ' ');
+        if (!lh_str_starts(rest, LH_STR("/iceberg/v1/")) || lh_str_ends(rest, LH_STR("/config")) || lh_str_ends(rest, LH_STR("/oauth/tokens"))) continue;
+        lh_json_append(endpoints, lh_json_new_string(arena, lh_arena_printf(arena, "%.*s /v1/{prefix}%.*s", LH_STR_ARG(method), LH_STR_ARG(lh_str_sub(rest, 11, SIZE_MAX)))));
+    }
+    lh_json_set(arena, answer, "defaults", lh_json_new_object(arena));
+    lh_json_set(arena, answer, "overrides", lh_json_new_object(arena));
+    lh_json_set(arena, answer, "endpoints", endpoints);
+    return lh_respond_json(request, 200, answer, err);
+}
+
+/* RFC 6749 client credentials: the API key is the client secret, and it is also the token; whether it is good shows
+ * at the first request that uses it. */
+lh_code api_iceberg_oauth(lh_request *request, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_str body, secret = LH_STR_NONE, grant = LH_STR_NONE, subject = LH_STR_NONE;
+    LH_TRY(lh_request_body(request, &body, err));
+    for (lh_str rest = body; rest.len;) {
+        lh_str value = lh_str_split(&rest, '&'), name = lh_str_split(&value, '=');
+        LH_TRY(lh_url_decode(arena, value, &value, err));
+        if (lh_str_eq(name, LH_STR("client_secret"))) secret = value;
+        if (lh_str_eq(name, LH_STR("grant_type"))) grant = value;
+        if (lh_str_eq(name, LH_STR("subject_token"))) subject = value;
+    }
+    bool exchange = lh_str_eq(grant, LH_STR("urn:ietf:params:oauth:grant-type:token-exchange"));
+    lh_json *answer = lh_json_new_object(arena);
+    if (!exchange && !lh_str_eq(grant, LH_STR("client_credentials"))) {
+        lh_json_set_string(arena, answer, "error", LH_STR("unsupported_grant_type"));
+        return lh_respond_json(request, 400, answer, err);
+    }
+    lh_str token = exchange ? subject : secret;
+    if (token.len == 0) {
+        lh_json_set_string(arena, answer, "error", LH_STR("invalid_client"));
+        lh_json_set_string(arena, answer, "error_description", LH_STR("send an API key as client_secret"));
+        return lh_respond_json(request, 401, answer, err);
+    }
+    lh_json_set_string(arena, answer, "access_token", token);
+    lh_json_set_string(arena, answer, "token_type", LH_STR("bearer"));
+    lh_json_set_string(arena, answer, "issued_token_type", LH_STR("urn:ietf:params:oauth:token-type:access_token"));
+    lh_json_set_int(arena, answer, "expires_in", 3600);
+    return lh_respond_json(request, 200, answer, err);
+}
+
+/* ---- namespaces ---- */
+
+lh_code api_iceberg_namespaces(lh_request *request, lh_error *err) {
+    lh_page page;
+    lh_json *answer = NULL;
+    LH_TRY(iceberg_page(request, &page, err));
+    lh_code code = lh_namespace_list(iceberg_catalog(request), lh_request_query(request, "parent"), page, lh_request_arena(request), &answer, err);
+    return iceberg_answer(request, code, answer, &iceberg_namespace, err);
+}
+
+lh_code api_iceberg_namespace_create(lh_request *request, lh_error *err) {
+    lh_json *body = NULL, *answer = NULL;
+    LH_TRY(lh_request_json(request, &body, err));
+    return iceberg_answer(request, lh_namespace_create(iceberg_catalog(request), body, lh_request_arena(request), &answer, err), answer, &iceberg_namespace, err);
+}
+
+lh_code api_iceberg_namespace_load(lh_request *request, lh_error *err) {
+    lh_json *answer = NULL;
+    lh_code code = lh_namespace_load(iceberg_catalog(request), lh_request_param(request, "namespace"), lh_request_arena(request), &answer, err);
+    return iceberg_answer(request, code, answer, &iceberg_namespace, err);
+}
+
+lh_code api_iceberg_namespace_exists(lh_request *request, lh_error *err) {
+    lh_json *answer = NULL;
+    lh_code code = lh_namespace_load(iceberg_catalog(request), lh_request_param(request, "namespace"), lh_request_arena(request), &answer, err);
+    return iceberg_answer_empty(request, code, &iceberg_namespace, err);
+}
+
+lh_code api_iceberg_namespace_drop(lh_request *request, lh_error *err) {
+    return iceberg_answer_empty(request, lh_namespace_drop(iceberg_catalog(request), lh_request_param(request, "namespace"), err), &iceberg_namespace_drop, err);
+}
+
+lh_code api_iceberg_namespace_update(lh_request *request, lh_error *err) {
+    lh_json *body = NULL, *answer = NULL;
+    LH_TRY(lh_request_json(request, &body, err));
+    lh_code code = lh_namespace_update(iceberg_catalog(request), lh_request_param(request, "namespace"), body, lh_request_arena(request), &answer, err);
+    return iceberg_answer(request, code, answer, &iceberg_namespace, err);
+}
+
+/* ---- tables ---- */
+
+lh_code api_iceberg_tables(lh_request *request, lh_error *err) {
+    lh_page page;
+    lh_json *answer = NULL;
+    LH_TRY(iceberg_page(request, &page, err));
+    lh_code code = lh_table_list(iceberg_catalog(request), lh_request_param(request, "namespace"), page, lh_request_arena(request), &answer, err);
+    return iceberg_answer(request, code, answer, &iceberg_namespace, err);
+}
+
+lh_code api_iceberg_table_create(lh_request *request, lh_error *err) {
+    lh_json *body = NULL, *answer = NULL;
+    LH_TRY(lh_request_json(request, &body, err));
+    lh_code code = lh_table_create(iceberg_catalog(request), lh_request_param(request, "namespace"), body, lh_request_arena(request), &answer, err);
+    return iceberg_answer(request, code, answer, &iceberg_table_new, err);
+}
+
+lh_code api_iceberg_table_register(lh_request *request, lh_error *err) {
+    lh_json *body = NULL, *answer = NULL;
+    LH_TRY(lh_request_json(request, &body, err));
+    lh_code code = lh_table_register(iceberg_catalog(request), lh_request_param(request, "namespace"), body, lh_request_arena(request), &answer, err);
+    return iceberg_answer(request, code, answer, &iceberg_table_new, err);
+}
+
+/* The If-None-Match header's tag without its quotes and weakness. */
+static lh_str iceberg_etag(lh_request *request) {
+    lh_str tag = lh_str_trim(lh_request_header(request, "If-None-Match"));
+    if (lh_str_starts(tag, LH_STR("W/"))) tag = lh_str_sub(tag, 2, SIZE_MAX);
+    return tag.len >= 2 && tag.ptr[0] == '"' ? lh_str_sub(tag, 1, tag.len - 2) : tag;
+}
+
+lh_code api_iceberg_table_load(lh_request *request, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_str snapshots = lh_request_query(request, "snapshots"), etag;
+    lh_json *answer = NULL;
+    bool refs = lh_str_eq(snapshots, LH_STR("refs"));
+    if (snapshots.len && !refs && !lh_str_eq(snapshots, LH_STR("all"))) return lh_fail(err, LH_INVALID, "snapshots must be all or refs");
+    lh_code code = lh_table_load(iceberg_catalog(request), iceberg_table_name(request), refs, iceberg_etag(request), arena, &answer, &etag, err);
+    if (code != LH_OK) return iceberg_fail(request, code, &iceberg_table, err);
+    lh_respond_header(request, "ETag", lh_arena_printf(arena, "\"%.*s\"", LH_STR_ARG(etag)));
+    return answer ? lh_respond_json(request, 200, answer, err) : lh_respond_empty(request, 304, err);
+}
+
+lh_code api_iceberg_table_exists(lh_request *request, lh_error *err) {
+    int64_t ignored;
+    lh_code code = lh_table_snapshot_id(iceberg_catalog(request), iceberg_table_name(request), &ignored, err);
+    return iceberg_answer_empty(request, code, &iceberg_table, err);
+}
+
+lh_code api_iceberg_table_commit(lh_request *request, lh_error *err) {
+    lh_json *body = NULL, *answer = NULL;
+    LH_TRY(lh_request_json(request, &body, err));
+    lh_code code = lh_table_commit(iceberg_catalog(request), iceberg_table_name(request), body, lh_request_is_engine(request), lh_request_arena(request), &answer, err);
+    return iceberg_answer(request, code, answer, &iceberg_table, err);
+}
+
+lh_code api_iceberg_table_drop(lh_request *request, lh_error *err) {
+    bool purge = lh_str_eq_nocase(lh_request_query(request, "purgeRequested"), LH_STR("true"));
+    return iceberg_answer_empty(request, lh_table_drop(iceberg_catalog(request), iceberg_table_name(request), purge, err), &iceberg_table, err);
+}
+
+lh_code api_iceberg_table_rename(lh_request *request, lh_error *err) {
+    lh_json *body = NULL;
+    LH_TRY(lh_request_json(request, &body, err));
+    return iceberg_answer_empty(request, lh_table_rename(iceberg_catalog(request), body, lh_request_arena(request), err), &iceberg_table_new, err);
+}
+
+/* Scan and commit reports of clients: checked to be JSON and to name a table that exists, then dropped. */
+lh_code api_iceberg_metrics(lh_request *request, lh_error *err) {
+    lh_json *body = NULL;
+    int64_t ignored;
+    LH_TRY(lh_request_json(request, &body, err));
+    lh_code code = lh_table_snapshot_id(iceberg_catalog(request), iceberg_table_name(request), &ignored, err);
+    return iceberg_answer_empty(request, code, &iceberg_table, err);
+}
+
+lh_code api_iceberg_transaction(lh_request *request, lh_error *err) {
+    lh_json *body = NULL;
+    LH_TRY(lh_request_json(request, &body, err));
+    lh_code code = lh_transaction_commit(iceberg_catalog(request), body, lh_request_is_engine(request), lh_request_arena(request), err);
+    return iceberg_answer_empty(request, code, &iceberg_table, err);
+}

@@ -1,0 +1,337 @@
+/* One request: what handlers call (worker side), and what server.c calls (I/O side). See request_internal.h. */
+#include "api/request_internal.h"
+
+/* ---- rings; lock held ---- */
+
+static size_t ring_put(api_ring *ring, const char *data, size_t size) {
+    if (!ring->data && !(ring->data = malloc(API_RING_BYTES))) return 0;
+    size_t taken = 0;
+    while (taken < size && ring->used < API_RING_BYTES) {
+        size_t at = (ring->head + ring->used) % API_RING_BYTES, room = API_RING_BYTES - ring->used;
+        size_t run = API_RING_BYTES - at < room ? API_RING_BYTES - at : room;
+        if (run > size - taken) run = size - taken;
+        memcpy(ring->data + at, data + taken, run);
+        ring->used += run;
+        taken += run;
+    }
+    return taken;
+}
+
+static size_t ring_get(api_ring *ring, char *into, size_t cap) {
+    size_t given = 0;
+    while (given < cap && ring->used) {
+        size_t run = API_RING_BYTES - ring->head < ring->used ? API_RING_BYTES - ring->head : ring->used;
+        if (run > cap - given) run = cap - given;
+        memcpy(into + given, ring->data + ring->head, run);
+        ring->head = (ring->head + run) % API_RING_BYTES;
+        ring->used -= run;
+        given += run;
+    }
+    return given;
+}
+
+static void request_resume_locked(lh_request *request) {
+    if (!request->suspended || !request->connection) return;
+    request->suspended = false;
+    MHD_resume_connection(request->connection);
+}
+
+static void request_suspend_locked(lh_request *request) {
+    request->suspended = true;
+    MHD_suspend_connection(request->connection);
+}
+
+/* ---- I/O side ---- */
+
+size_t api_request_take_upload(lh_request *request, const char *data, size_t size) {
+    pthread_mutex_lock(&request->lock);
+    size_t taken;
+    if (request->in_discard) { /* the handler is done with it; a polite end needs the rest read */
+        taken = size;
+        request->discarded_bytes += size;
+    } else {
+        taken = ring_put(&request->in, data, size);
+        request->in_bytes += taken;
+        if (taken) pthread_cond_broadcast(&request->changed);
+        else if (request->in.data) request_suspend_locked(request);
+    }
+    bool cut = request->gone || (!request->in.data && !request->in_discard) || request->discarded_bytes > API_DISCARD_BYTES;
+    pthread_mutex_unlock(&request->lock);
+    return cut ? SIZE_MAX : taken;
+}
+
+void api_request_upload_end(lh_request *request) {
+    pthread_mutex_lock(&request->lock);
+    if (!request->in_end) {
+        request->in_end = true;
+        pthread_cond_broadcast(&request->changed);
+    }
+    pthread_mutex_unlock(&request->lock);
+}
+
+bool api_request_await_answer(lh_request *request) {
+    pthread_mutex_lock(&request->lock);
+    bool ready = request->answer != API_ANSWER_NONE;
+    if (!ready) request_suspend_locked(request);
+    pthread_mutex_unlock(&request->lock);
+    return ready;
+}
+
+ssize_t api_request_give(lh_request *request, char *into, size_t cap) {
+    pthread_mutex_lock(&request->lock);
+    size_t given = ring_get(&request->out, into, cap);
+    ssize_t result = (ssize_t)given;
+    if (given) {
+        request->out_bytes += given;
+        pthread_cond_broadcast(&request->changed);
+    } else if (request->out_failed) {
+        result = MHD_CONTENT_READER_END_WITH_ERROR;
+    } else if (request->out_end) {
+        result = MHD_CONTENT_READER_END_OF_STREAM;
+    } else {
+        request_suspend_locked(request);
+    }
+    pthread_mutex_unlock(&request->lock);
+    return result;
+}
+
+void api_request_abandon(lh_request *request) {
+    pthread_mutex_lock(&request->lock);
+    request->gone = true;
+    pthread_cond_broadcast(&request->changed);
+    request_resume_locked(request);
+    pthread_mutex_unlock(&request->lock);
+    lh_cancel_fire(request->cancel);
+}
+
+static ssize_t request_reader(void *cls, uint64_t position, char *into, size_t cap) {
+    (void)position;
+    return api_request_give(cls, into, cap);
+}
+
+struct MHD_Response *api_request_response(lh_request *request) {
+    struct MHD_Response *response;
+    if (request->answer == API_ANSWER_STREAM) {
+        uint64_t length = request->out_length == UINT64_MAX ? MHD_SIZE_UNKNOWN : request->out_length;
+        response = MHD_create_response_from_callback(length, 64 << 10, request_reader, request, NULL);
+    } else {
+        union { const char *in; void *out; } body = {.in = request->body.ptr ? request->body.ptr : ""}; /* only read */
+        response = MHD_create_response_from_buffer(request->body.len, body.out, MHD_RESPMEM_PERSISTENT);
+    }
+    if (!response) return NULL;
+    if (request->content_type) MHD_add_response_header(response, "Content-Type", request->content_type);
+    for (size_t i = 0; i < request->header_count; i++) /* lh_arena_dup() ended the values with a NUL */
+        if (request->headers[i].value.len) MHD_add_response_header(response, request->headers[i].name, request->headers[i].value.ptr);
+    return response;
+}
+
+void api_request_unref(lh_request *request) {
+    pthread_mutex_lock(&request->lock);
+    bool last = --request->references == 0;
+    pthread_mutex_unlock(&request->lock);
+    if (!last) return;
+    free(request->in.data);
+    free(request->out.data);
+    lh_cancel_free(request->cancel);
+    pthread_cond_destroy(&request->changed);
+    pthread_mutex_destroy(&request->lock);
+    lh_arena_free(request->arena); /* the request itself lies elsewhere */
+    free(request);
+}
+
+/* ---- worker side: reading ---- */
+
+lh_app *lh_request_app(const lh_request *request) { return request->server->app; }
+lh_arena *lh_request_arena(const lh_request *request) { return request->arena; }
+lh_str lh_request_method(const lh_request *request) { return request->method; }
+bool lh_request_is_engine(const lh_request *request) { return request->engine; }
+lh_cancel *lh_request_cancel(const lh_request *request) { return request->cancel; }
+uint64_t lh_request_content_length(const lh_request *request) { return request->content_length; }
+api_counters *api_request_counters(const lh_request *request) { return &request->server->metrics; }
+bool api_request_ready(const lh_request *request) { return atomic_load(&request->server->ready); }
+
+lh_str lh_request_param(const lh_request *request, const char *name) {
+    for (size_t i = 0; i < request->match.param_count; i++) {
+        const api_param *param = &request->match.params[i];
+        if (lh_str_eq((lh_str){param->name, param->name_len}, lh_str_from(name))) return param->value;
+    }
+    return LH_STR_NONE;
+}
+
+static const struct api_field *request_field(const lh_request *request, const char *name, bool is_query) {
+    for (size_t i = 0; i < request->field_count; i++) {
+        const struct api_field *field = &request->fields[i];
+        bool same = is_query ? lh_str_eq(field->name, lh_str_from(name)) : lh_str_eq_nocase(field->name, lh_str_from(name));
+        if (field->is_query == is_query && same) return field;
+    }
+    return NULL;
+}
+
+lh_str lh_request_header(const lh_request *request, const char *name) {
+    const struct api_field *field = request_field(request, name, false);
+    return field ? field->value : LH_STR_NONE;
+}
+
+bool lh_request_has_query(const lh_request *request, const char *name) { return request_field(request, name, true) != NULL; }
+
+lh_str lh_request_query(const lh_request *request, const char *name) {
+    const struct api_field *field = request_field(request, name, true);
+    return field ? field->value : LH_STR_NONE;
+}
+
+lh_code lh_request_query_uint(const lh_request *request, const char *name, uint64_t min, uint64_t max, uint64_t otherwise, uint64_t *ret, lh_error *err) {
+    uint64_t value = otherwise;
+    if (lh_request_has_query(request, name)) {
+        lh_str text = lh_request_query(request, name);
+        if (lh_str_to_u64(text, &value) != LH_OK || value < min || value > max)
+            return lh_fail(err, LH_INVALID, "query parameter '%s' must be a number from %" PRIu64 " to %" PRIu64, name, min, max);
+    }
+    *ret = value;
+    return LH_OK;
+}
+
+lh_code lh_request_read(lh_request *request, char *into, size_t cap_bytes, size_t *ret_len, lh_error *err) {
+    pthread_mutex_lock(&request->lock);
+    while (!request->in.used && !request->in_end && !request->gone) pthread_cond_wait(&request->changed, &request->lock);
+    bool gone = request->gone && !request->in.used;
+    size_t got = ring_get(&request->in, into, cap_bytes);
+    uint64_t received = request->in_bytes;
+    request_resume_locked(request);
+    pthread_mutex_unlock(&request->lock);
+    if (gone) return lh_fail(err, LH_CANCELLED, "the client went away before its request was whole");
+    if (received > (uint64_t)request->body_max) return lh_fail(err, LH_LIMIT, "the request body is larger than %" PRId64 " bytes", request->body_max);
+    *ret_len = got;
+    return LH_OK;
+}
+
+lh_code lh_request_body(lh_request *request, lh_str *ret, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf body = LH_BUF_INIT((size_t)request->body_max);
+    for (;;) {
+        size_t got;
+        char *room = lh_buf_reserve(&body, body.cap_bytes - body.len < 16384 ? body.cap_bytes - body.len : 16384);
+        LH_TRY(lh_buf_check(&body, err));
+        char spill;
+        bool full = body.cap_bytes == body.len;
+        LH_TRY(lh_request_read(request, full ? &spill : room, full ? 1 : (body.cap_bytes - body.len < 16384 ? body.cap_bytes - body.len : 16384), &got, err));
+        if (got == 0) break;
+        if (full) return lh_fail(err, LH_LIMIT, "the request body is larger than %" PRId64 " bytes", request->body_max);
+        body.len += got;
+    }
+    *ret = lh_arena_dup(request->arena, lh_buf_str(&body));
+    return lh_arena_check(request->arena, err);
+}
+
+lh_code lh_request_json(lh_request *request, lh_json **ret, lh_error *err) {
+    lh_str body;
+    LH_TRY(lh_request_body(request, &body, err));
+    if (lh_str_trim(body).len == 0) return lh_fail(err, LH_INVALID, "the request body is empty; JSON is expected");
+    return lh_json_parse(request->arena, body, ret, err);
+}
+
+/* ---- worker side: answering ---- */
+
+void lh_respond_header(lh_request *request, const char *name, lh_str value) {
+    if (request->header_count == API_RESPONSE_HEADERS_MAX) return;
+    request->headers[request->header_count].name = name;
+    request->headers[request->header_count++].value = lh_arena_dup(request->arena, value);
+}
+
+static lh_code request_answer(lh_request *request, api_answer answer, unsigned status, const char *content_type, lh_error *err) {
+    pthread_mutex_lock(&request->lock);
+    bool twice = request->answer != API_ANSWER_NONE, gone = request->gone;
+    if (!twice) {
+        request->status = status;
+        request->content_type = content_type;
+        request->answer = answer;
+        request->in_discard = true;
+        request->in.used = 0;
+        request_resume_locked(request);
+    }
+    pthread_mutex_unlock(&request->lock);
+    if (twice) return lh_fail(err, LH_INTERNAL, "a request was answered twice");
+    return gone ? lh_fail(err, LH_CANCELLED, "the client went away") : LH_OK;
+}
+
+lh_code lh_respond_bytes(lh_request *request, unsigned status, const char *content_type, lh_str body, lh_error *err) {
+    request->body = lh_arena_dup(request->arena, body);
+    LH_TRY(lh_arena_check(request->arena, err));
+    return request_answer(request, API_ANSWER_WHOLE, status, content_type, err);
+}
+
+lh_code lh_respond_json(lh_request *request, unsigned status, const lh_json *body, lh_error *err) {
+    lh_str text;
+    LH_TRY(lh_json_write(request->arena, body, false, &text, err));
+    request->body = text;
+    return request_answer(request, API_ANSWER_WHOLE, status, "application/json", err);
+}
+
+lh_code lh_respond_empty(lh_request *request, unsigned status, lh_error *err) {
+    request->body = LH_STR_NONE;
+    return request_answer(request, API_ANSWER_WHOLE, status, NULL, err);
+}
+
+lh_code lh_respond_begin(lh_request *request, unsigned status, const char *content_type, uint64_t length, lh_error *err) {
+    request->out_length = length;
+    return request_answer(request, API_ANSWER_STREAM, status, content_type, err);
+}
+
+lh_code lh_respond_write(void *ctx, lh_str data, lh_error *err) {
+    lh_request *request = ctx;
+    while (data.len) {
+        pthread_mutex_lock(&request->lock);
+        while (request->out.used == API_RING_BYTES && !request->gone) pthread_cond_wait(&request->changed, &request->lock);
+        bool gone = request->gone;
+        size_t taken = gone ? 0 : ring_put(&request->out, data.ptr, data.len);
+        if (taken) request_resume_locked(request);
+        pthread_mutex_unlock(&request->lock);
+        if (gone) return lh_fail(err, LH_CANCELLED, "the client went away");
+        if (!taken) return lh_fail(err, LH_NO_MEMORY, "server: out of memory");
+        data = lh_str_sub(data, taken, SIZE_MAX);
+    }
+    return LH_OK;
+}
+
+bool lh_respond_begun(const lh_request *request) { return request->answer != API_ANSWER_NONE; }
+
+/* ---- the worker's job ---- */
+
+static void request_answer_error(lh_request *request, lh_code code, lh_error *why) {
+    unsigned status = api_status_of(code, why);
+    if (code == LH_LIMIT && request->in_bytes > (uint64_t)request->body_max) status = 413;
+    if (status == 503) lh_respond_header(request, "Retry-After", LH_STR("1"));
+    if (status >= 500 && code != LH_UNAVAILABLE && code != LH_CANCELLED)
+        lh_log(LH_LOG_ERROR, "request failed", "route", request->match.route->name, "code", lh_code_name(code), "error", why->message, NULL);
+    request->header_count = status == 503 ? 1 : 0; /* what a failed handler meant for its good answer is dropped */
+    request->body = api_error_body(request->arena, request->iceberg, status, code, why);
+    lh_code ignored = request_answer(request, API_ANSWER_WHOLE, status, "application/json", NULL);
+    (void)ignored;
+}
+
+static void request_end(lh_request *request, lh_code code) {
+    pthread_mutex_lock(&request->lock);
+    request->out_end = true;
+    if (code != LH_OK && request->answer == API_ANSWER_STREAM) request->out_failed = true;
+    request_resume_locked(request);
+    pthread_mutex_unlock(&request->lock);
+}
+
+void api_request_run(lh_request *request) {
+    lh_server *server = request->server;
+    lh_error err = {0};
+    lh_span span;
+    lh_span_begin_root(server->app->tracer, request->match.route->name, lh_request_header(request, "traceparent"), &span);
+    lh_span_string(&span, "http.request.method", request->method);
+    lh_span_string(&span, "http.route", lh_str_from(request->match.route->path));
+    lh_respond_header(request, "X-Trace-Id", lh_trace_current_id());
+    lh_code code = lh_cancel_fired(request->cancel) ? LH_CANCELLED : request->match.route->handler(request, &err);
+    if (code == LH_OK && request->answer == API_ANSWER_NONE) code = lh_fail(&err, LH_INTERNAL, "the handler gave no answer");
+    if (code != LH_OK && request->answer == API_ANSWER_NONE) request_answer_error(request, code, &err);
+    else if (code != LH_OK && code != LH_CANCELLED)
+        lh_log(LH_LOG_WARN, "answer cut short", "route", request->match.route->name, "code", lh_code_name(code), "error", err.message, NULL);
+    request_end(request, code);
+    lh_span_number(&span, "http.response.status_code", request->status);
+    lh_span_end(&span, code);
+    unsigned status = lh_cancel_fired(request->cancel) ? 0 : request->status;
+    api_metrics_count(&server->metrics, request->match.route, status, (lh_time_monotonic_ns() - request->started_ns) / 1000);
+    api_request_unref(request);
+}
