@@ -159,8 +159,13 @@ static void test_http_client__dropped_short_or_silent_answers_are_unavailable(vo
     CHECK(fixture_do(f, "/short", (lh_http_call){.method = "GET"}) == LH_UNAVAILABLE);
     CHECK(fixture_do(f, "/silent", (lh_http_call){.method = "GET"}) == LH_UNAVAILABLE); /* idle_timeout_ms */
     CHECK(fixture_do(f, "/silent", (lh_http_call){.method = "GET", .timeout_ms = 50}) == LH_UNAVAILABLE);
-    f->server.port = 1;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    int deaf = socket(AF_INET, SOCK_STREAM, 0); /* bound, not listening */
+    CHECK(bind(deaf, (struct sockaddr *)&at, sizeof at) == 0 && getsockname(deaf, (struct sockaddr *)&at, &size) == 0);
+    f->server.port = ntohs(at.sin_port);
     CHECK(fixture_do(f, "/", (lh_http_call){.method = "GET"}) == LH_UNAVAILABLE);
+    close(deaf);
     CHECK(f->answer.status == 0); /* untouched */
     fixture_free(f);
 }

@@ -72,7 +72,6 @@ typedef struct s3_request {
 typedef struct s3_answer {
     lh_http_answer http;
     lh_str error_code; /* of an answer that is no success: "NoSuchKey" …; empty when it had none */
-    bool repeated;     /* an earlier try ended without a clear answer: it may have had its effect */
 } s3_answer;
 static inline void s3_request_header(s3_request *request, lh_str name, lh_str value) {
     if (request->header_count < S3_HEADERS_MAX) request->headers[request->header_count++] = (lh_http_header){name, value};

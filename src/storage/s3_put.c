@@ -1,9 +1,11 @@
 /* Writing an object to S3. Up to one part is gathered in memory; an object no larger goes in one PUT, a larger one
  * as a multipart upload, which becomes visible with its last call only.
  *
- * Conditions travel as If-None-Match: * and If-Match on that last call. When its answer got lost and the repeated
- * call is refused ("exists already", "no such upload"), it may be our own first try that won: the object carries the
- * put's id as metadata, and a HEAD tells. Without that, a metastore entry of ours would look like a stranger's. */
+ * Conditions travel as If-None-Match: * and If-Match on that last call. When its answer got lost, it is sent again, by
+ * us or by curl (which repeats, without a word, a call on a kept connection that turns out dead); if it is then
+ * refused ("exists already", "no such upload"), it may be our own first try that won. So the object carries the put's
+ * id as metadata, and a HEAD after each refusal tells. Without that, a metastore entry of ours would look like a
+ * stranger's. */
 #include "storage/s3_internal.h"
 
 enum { S3_PUT_ARENA_BYTES = 256 << 10, S3_COMPLETE_BYTES = 4 << 20, S3_COMMIT_ARENA_BYTES = 48 << 20 };
@@ -152,7 +154,7 @@ static lh_code s3_put_complete(s3_writer *writer, lh_arena *arena, s3_answer *an
     return LH_OK;
 }
 
-/* A refused repetition: is the object there the one that this put wrote? */
+/* A refused put: is the object there the one that this put wrote? */
 static bool s3_put_was_ours(const s3_writer *writer, lh_arena *arena, lh_object_info *ret) {
     lh_str put_id;
     lh_object_info info;
@@ -185,7 +187,7 @@ lh_code s3_put_commit(lh_object_writer *base, lh_object_info *ret, lh_error *err
     LH_TRY(lh_arena_new(S3_COMMIT_ARENA_BYTES, &arena, err));
     lh_code code = writer->upload_id.len ? s3_put_complete(writer, arena, &answer, &info, &own) : s3_put_single(writer, arena, &answer, &info, &own);
     bool refused = code == LH_CONFLICT || code == LH_NOT_FOUND;
-    if (refused && answer.repeated && s3_put_was_ours(writer, arena, &info)) code = LH_OK;
+    if (refused && s3_put_was_ours(writer, arena, &info)) code = LH_OK;
     if (code != LH_OK && writer->upload_id.len) s3_put_drop_upload(writer);
     if (refused && code == LH_NOT_FOUND && writer->if_etag[0]) code = LH_CONFLICT; /* If-Match on what is not there */
     if (code == LH_CONFLICT)

@@ -1,7 +1,7 @@
 /* One request to S3: build, sign, send, and repeat what may pass.
  *
- * Every request we send may be repeated: a put carries the same bytes to the same key, and a conditional one says
- * by `repeated` that an earlier try may have won, which its caller then looks up. The wait before try n is random
+ * Every request we send may be repeated: a put carries the same bytes to the same key, and a conditional one
+ * finds out by itself whether an earlier try has won (s3_put.c). The wait before try n is random
  * in [0, 100 ms · 2^n), 5 s at most, so that many gateways do not come back at once. */
 #include "storage/s3_internal.h"
 
@@ -112,7 +112,6 @@ lh_code s3_do(s3_bucket *bucket, const s3_request *request, lh_arena *arena, s3_
             *ret = answer;
             if (last || !s3_may_pass(&answer)) return s3_judge(request, &answer, message, err);
         }
-        answer.repeated = true;
         s3_wait(attempt);
     }
 }
