@@ -18,16 +18,6 @@
 
 enum { METASTORE_TRIES = 100, METASTORE_DEPTH_SPARE = 8, METASTORE_HEAD_BYTES = 64 << 10 };
 
-typedef struct metastore_waiter {
-    const lh_change *changes;
-    size_t count, bytes;
-    struct metastore_waiter *next;
-    bool done;
-    lh_code code;
-    uint64_t sequence;
-    lh_error err;
-} metastore_waiter;
-
 /* The callers of one entry, in order. */
 typedef struct metastore_batch {
     metastore_waiter *waiters[METASTORE_BATCH_MAX];

@@ -97,7 +97,17 @@ bool metastore_key_sequence(lh_str key, uint64_t *ret);
 
 /* ---- the metastore ---- */
 
-struct metastore_waiter;
+/* A caller of lh_metastore_commit() in the queue; on its stack. The leader alone touches it between taking it from the
+ * queue and setting `done` under queue_lock. */
+typedef struct metastore_waiter {
+    const lh_change *changes;
+    size_t count, bytes;
+    struct metastore_waiter *next;
+    bool done;
+    lh_code code;
+    uint64_t sequence;
+    lh_error err;
+} metastore_waiter;
 
 /* Locks: `queue_lock` guards the queue and `leading`. Who leads owns the right to change index, sequence and
  * recent, and does so under `index_lock` for writing; readers take it for reading. `checkpoint_lock` guards the
@@ -108,7 +118,7 @@ struct lh_metastore {
 
     pthread_mutex_t queue_lock;
     pthread_cond_t queue_changed;
-    struct metastore_waiter *queue_head, **queue_tail;
+    metastore_waiter *queue_head, **queue_tail;
     bool leading;
 
     pthread_rwlock_t index_lock;
