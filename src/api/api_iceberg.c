@@ -117,7 +117,8 @@ lh_code api_iceberg_namespaces(lh_request *request, lh_error *err) {
 lh_code api_iceberg_namespace_create(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    return iceberg_answer(request, lh_namespace_create(iceberg_catalog(request), body, lh_request_arena(request), &answer, err), answer, &iceberg_namespace, err);
+    lh_code code = lh_namespace_create(iceberg_catalog(request), body, lh_request_arena(request), &answer, err);
+    return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 
 lh_code api_iceberg_namespace_load(lh_request *request, lh_error *err) {

@@ -103,9 +103,10 @@ static lh_code stack_open_engine(lh_stack *stack, lh_error *err) {
                                        .memory_bytes = lh_config_engine_memory_bytes(c), .connections = (unsigned)c->engine_connections,
                                        .queue_max = (unsigned)c->engine_queue_max, .s3 = stack_is_s3(c) ? &s3 : NULL};
     LH_TRY(lh_engine_open(&options, &stack->engine, err));
-    char url[512];
-    snprintf(url, sizeof url, "%.*s/iceberg", LH_STR_ARG(lh_server_url(stack->server)));
-    return lh_engine_attach(stack->engine, lh_str_from(url), stack->app.internal_token, err);
+    /* CREATE TABLE AS of DuckDB's iceberg extension makes an empty folder "data" in the working folder: let it do so
+     * where it is swept up. Every path of the configuration was opened by now. */
+    if (chdir(stack->scratch.path) != 0) return lh_fail_errno(err, errno, "cannot enter the scratch folder");
+    return lh_engine_attach(stack->engine, lh_server_engine_url(stack->server), stack->app.internal_token, err);
 }
 
 lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {

@@ -187,7 +187,9 @@ static lh_code attach_lake(lh_engine *engine, duckdb_connection connection, lh_s
     lh_buf_sql_string(&sql, url);
     lh_buf_append(&sql, LH_STR(")"));
     LH_TRY(attach_run(connection, &sql, err));
-    lh_buf_append(&sql, LH_STR("ATTACH '' AS lake (TYPE iceberg, SECRET lake_catalog, ACCESS_DELEGATION_MODE 'none', ENDPOINT "));
+    lh_buf_append(&sql, LH_STR("ATTACH '' AS lake (TYPE iceberg, SECRET lake_catalog, ACCESS_DELEGATION_MODE 'none', DEFAULT_SCHEMA "));
+    lh_buf_sql_string(&sql, lh_catalog_default_namespace(engine->catalog)); /* without it a schema `main` is not found */
+    lh_buf_append(&sql, LH_STR(", ENDPOINT "));
     lh_buf_sql_string(&sql, url);
     lh_buf_append(&sql, LH_STR(")"));
     return attach_run(connection, &sql, err);
@@ -205,6 +207,8 @@ static lh_code attach_lock(lh_engine *engine, duckdb_connection connection, lh_e
     lh_buf_append(&sql, LH_STR("]"));
     LH_TRY(lh_arena_check(arena, err));
     LH_TRY(attach_run(connection, &sql, err));
+    /* CREATE TABLE AS looks for a folder of this relative name before it knows the table's location */
+    LH_TRY(engine_execute(connection, "SET allowed_paths = ['data']", err));
     LH_TRY(engine_execute(connection, "SET enable_external_access = false", err));
     return engine_execute(connection, "SET lock_configuration = true", err);
 }

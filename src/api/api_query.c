@@ -1,0 +1,95 @@
+/* POST /query/sql: one request's SQL to the engine, the answer streamed as it comes.
+ * The answer's head is sent with the first bytes, so that an error before them is an ordinary error answer. */
+#include "api/api_internal.h"
+
+typedef struct query_sink { lh_request *request; lh_format format; } query_sink;
+
+static lh_code query_write(void *ctx, lh_str data, lh_error *err) {
+    query_sink *sink = ctx;
+    if (!lh_respond_begun(sink->request))
+        LH_TRY(lh_respond_begin(sink->request, 200, lh_format_content_type(sink->format), UINT64_MAX, err));
+    return lh_respond_write(sink->request, data, err);
+}
+
+static lh_code query_format(lh_request *request, lh_str wanted, lh_format *ret, lh_error *err) {
+    static const struct { const char *name; lh_format format; } names[] = {
+        {"json", LH_FORMAT_JSON}, {"ndjson", LH_FORMAT_NDJSON}, {"csv", LH_FORMAT_CSV}, {"arrow", LH_FORMAT_ARROW}};
+    enum { COUNT = sizeof names / sizeof *names };
+    *ret = LH_FORMAT_JSON;
+    for (size_t i = 0; wanted.len && i < COUNT; i++)
+        if (lh_str_eq(wanted, lh_str_from(names[i].name))) return *ret = names[i].format, LH_OK;
+    if (wanted.len) return lh_fail(err, LH_INVALID, "'format' must be json, ndjson, csv or arrow");
+    for (lh_str rest = lh_request_header(request, "Accept"); rest.len;) { /* the first media type that we have */
+        lh_str type = lh_str_split(&rest, ',');
+        type = lh_str_trim(lh_str_split(&type, ';'));
+        for (size_t i = 0; i < COUNT; i++) {
+            lh_str ours = lh_str_from(lh_format_content_type(names[i].format));
+            if (lh_str_eq_nocase(type, lh_str_split(&ours, ';'))) return *ret = names[i].format, LH_OK;
+        }
+    }
+    return LH_OK;
+}
+
+/* A whole number within bounds, or `otherwise` when the member is absent. */
+static lh_code query_number(const lh_json *body, const char *name, uint64_t otherwise, uint64_t *ret, lh_error *err) {
+    const lh_json *value = lh_json_get(body, name);
+    *ret = otherwise;
+    if (lh_json_is_null(value)) return LH_OK;
+    int64_t number = lh_json_int(value, -1);
+    if (number < 0) return lh_fail(err, LH_INVALID, "'%s' must be a whole number, 0 or more", name);
+    *ret = (uint64_t)number;
+    return LH_OK;
+}
+
+static lh_code query_check_members(const lh_json *body, lh_error *err) {
+    static const char *const known[] = {"sql", "params", "limit", "format", "timeout_ms", "rows"};
+    if (!lh_json_is_object(body)) return lh_fail(err, LH_INVALID, "the request must be a JSON object with 'sql'");
+    for (lh_json_iter it = lh_json_each(body); lh_json_next(&it);) {
+        bool found = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++) found |= lh_str_eq(it.name, lh_str_from(known[i]));
+        if (!found) return lh_fail(err, LH_INVALID, "unknown field '%.*s'; known: sql, params, limit, format, timeout_ms, rows", LH_STR_ARG(it.name));
+    }
+    return LH_OK;
+}
+
+/* The smaller of what was asked for and what is allowed; 0 is unlimited. */
+static uint64_t query_cap(uint64_t asked, int64_t allowed) {
+    uint64_t most = (uint64_t)allowed;
+    return asked == 0 ? most : most == 0 || asked < most ? asked : most;
+}
+
+static lh_code query_parse(lh_request *request, lh_query *query, lh_error *err) {
+    const lh_config *config = lh_request_app(request)->config;
+    lh_json *body = NULL;
+    uint64_t limit, timeout_ms;
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(query_check_members(body, err));
+    query->sql = lh_json_get_string(body, "sql");
+    if (lh_str_trim(query->sql).len == 0) return lh_fail(err, LH_INVALID, "'sql' must be a string with at least one statement");
+    query->params = lh_json_get(body, "params");
+    if (lh_json_is_null(query->params)) query->params = NULL;
+    if (query->params && !lh_json_is_array(query->params) && !lh_json_is_object(query->params))
+        return lh_fail(err, LH_INVALID, "'params' must be an array ($1, ?) or an object ($name)");
+    lh_str rows = lh_json_str(lh_json_get(body, "rows"), LH_STR("arrays"));
+    query->rows_as_objects = lh_str_eq(rows, LH_STR("objects"));
+    if (!query->rows_as_objects && !lh_str_eq(rows, LH_STR("arrays"))) return lh_fail(err, LH_INVALID, "'rows' must be arrays or objects");
+    LH_TRY(query_number(body, "limit", 0, &limit, err));
+    LH_TRY(query_number(body, "timeout_ms", 0, &timeout_ms, err));
+    LH_TRY(query_format(request, lh_json_get_string(body, "format"), &query->format, err));
+    query->rows_max = query_cap(limit, config->query_rows_max);
+    query->timeout_ms = query_cap(timeout_ms, config->query_timeout_ms);
+    query->result_max_bytes = (uint64_t)config->query_result_max_bytes;
+    query->cancel = lh_request_cancel(request);
+    return LH_OK;
+}
+
+lh_code api_query_sql(lh_request *request, lh_error *err) {
+    lh_app *app = lh_request_app(request);
+    lh_query query = {0};
+    lh_query_outcome outcome;
+    if (!app->engine) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
+    LH_TRY(query_parse(request, &query, err));
+    query_sink sink = {request, query.format};
+    LH_TRY(lh_engine_run(app->engine, &query, query_write, &sink, &outcome, err));
+    return lh_respond_begun(request) ? LH_OK : query_write(&sink, LH_STR_NONE, err);
+}
