@@ -99,7 +99,7 @@ void *__wrap_calloc(size_t count, size_t size) {
 
 typedef struct caller {
     lh_metastore *store;
-    char key[16];
+    char key[32];
     uint64_t expected, sequence;
     lh_code code;
 } caller;
@@ -172,7 +172,7 @@ static void test_metastore__random_faults_lose_no_acknowledged_commit(void) {
     suite_open(s, &s->other, 15);
     atomic_store(&fault.random, true);
     for (int i = 0; i < 600; i++) {
-        char left[16], right[16];
+        char left[64], right[64];
         snprintf(left, sizeof left, "left/%d", i);
         snprintf(right, sizeof right, "right/%d", i);
         const lh_change pair[] = {{.key = lh_str_from(left), .text = LH_STR("{}"), .expected = LH_VERSION_ABSENT},
@@ -191,7 +191,7 @@ static void test_metastore__random_faults_lose_no_acknowledged_commit(void) {
     CHECK_STR(suite_dump(s, s->store), before);
     size_t lost = 0, half = 0, failures = 0;
     for (int i = 0; i < 600; i++) {
-        char left[16], right[16];
+        char left[64], right[64];
         snprintf(left, sizeof left, "left/%d", i);
         snprintf(right, sizeof right, "right/%d", i);
         bool is_left = suite_get(s, s->store, left, NULL).len > 0, is_right = suite_get(s, s->store, right, NULL).len > 0;
@@ -240,7 +240,7 @@ typedef struct crasher {
 static void *crash_thread(void *ctx) { /* commits pairs and reports each that was acknowledged, for ever */
     const crasher *c = ctx;
     for (int i = 0;; i++) {
-        char left[32], right[32];
+        char left[64], right[64];
         snprintf(left, sizeof left, "left/%d/%d/%d", c->round, c->thread, i);
         snprintf(right, sizeof right, "right/%d/%d/%d", c->round, c->thread, i);
         const lh_change pair[] = {{.key = lh_str_from(left), .text = LH_STR("{}")}, {.key = lh_str_from(right), .text = LH_STR("{}")}};

@@ -95,7 +95,7 @@ static void test_metastore__checkpoint_and_tail_equal_the_full_replay(void) {
     suite_open(never, &never->store, UINT64_MAX / 2);
     srandom(20261123);
     for (int round = 0; round < 400; round++) {
-        char keys[4][32], texts[4][64];
+        char keys[4][64], texts[4][128];
         lh_change changes[4] = {{.key = LH_STR_NONE}};
         size_t count = 1 + (size_t)random() % 4;
         for (size_t i = 0; i < count; i++) {
@@ -192,7 +192,7 @@ static void test_metastore__a_torn_checkpoint_falls_back_only_when_the_log_reach
     LH_CLEANUP(suite_freep) suite *s = suite_new();
     suite_open(s, &s->store, 5);
     for (int i = 1; i <= 10; i++) {
-        char key[8];
+        char key[32];
         snprintf(key, sizeof key, "k%d", i);
         suite_put(s->store, key, "{\"a\":[1,2]}");
         if (i % 5 == 0) suite_wait_checkpoint(s->store, (uint64_t)i);
@@ -271,7 +271,7 @@ static suite *suite_with_sleeper(void) {
     suite *s = suite_new();
     suite_open(s, &s->store, 5);
     for (int i = 1; i <= 15; i++) {
-        char key[8];
+        char key[32];
         snprintf(key, sizeof key, "k%d", i);
         suite_put(s->store, key, "{}");
         if (i == 4) suite_open(s, &s->other, 1000);
