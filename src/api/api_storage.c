@@ -28,6 +28,7 @@ static void storage_info_headers(lh_request *request, const lh_object_info *info
     lh_respond_header(request, "ETag", storage_quoted(request, info->etag));
     lh_respond_header(request, "Last-Modified", lh_str_from(lh_time_http(info->modified_ms).text));
     lh_respond_header(request, "Accept-Ranges", LH_STR("bytes"));
+    lh_respond_header(request, "X-Content-Type-Options", LH_STR("nosniff")); /* what was uploaded is never run as a page */
 }
 
 /* An answer of our own status in the API's error form (the table of codes knows neither 412 nor 416). */
@@ -36,6 +37,7 @@ static lh_code storage_refuse(lh_request *request, unsigned status, lh_code code
     lh_json *body = lh_json_new_object(arena), *error = lh_json_new_object(arena);
     lh_json_set_string(arena, error, "code", lh_str_from(lh_code_name(code)));
     lh_json_set_string(arena, error, "message", message);
+    lh_json_set(arena, error, "details", lh_json_new_object(arena));
     lh_json_set_string(arena, error, "trace_id", lh_trace_current_id());
     lh_json_set(arena, body, "error", error);
     return lh_respond_json(request, status, body, err);
