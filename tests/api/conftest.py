@@ -1,0 +1,69 @@
+import os
+import subprocess
+import time
+
+import pytest
+import requests
+
+from harness import BINARY, S3_SERVER, Server, free_port
+
+
+def pytest_configure():
+    assert BINARY.exists(), f"{BINARY} is not built: run `make build`"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One server for the tests of a file; each test uses names of its own."""
+    running = Server(tmp_path_factory.mktemp("lake") / "root")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A server of the test's own: `fresh(*flags, env={})`; every one started is stopped and checked."""
+    started = []
+
+    def start(*args, root=None, **options):
+        started.append(Server(root or tmp_path / f"root{len(started)}", *args, **options))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.stop(check=running.alive())
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """A real S3 server (versitygw) with one bucket, `lake`; the tests are skipped where it cannot be had."""
+    if not S3_SERVER.exists():
+        pytest.skip("versitygw is not installed (tools/setup-s3-server)")
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix="lakehouse-s3-")
+    port = free_port()
+    os.makedirs(f"{folder}/buckets/lake")
+    process = subprocess.Popen(
+        [str(S3_SERVER), "--port", f"127.0.0.1:{port}", "--access", "testaccess", "--secret", "testsecret", "posix", f"{folder}/buckets"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(200):
+        try:
+            requests.get(url, timeout=1)
+            break
+        except requests.RequestException:
+            time.sleep(0.05)
+    yield {
+        "url": url,
+        "env": {
+            "LAKEHOUSE__STORAGE__KIND": "s3", "LAKEHOUSE__STORAGE__S3_ENDPOINT": url, "LAKEHOUSE__STORAGE__S3_BUCKET": "lake",
+            "LAKEHOUSE__STORAGE__S3_ACCESS_KEY": "testaccess", "LAKEHOUSE__STORAGE__S3_SECRET_KEY": "testsecret",
+        },
+        "pyiceberg": {"s3.endpoint": url, "s3.access-key-id": "testaccess", "s3.secret-access-key": "testsecret", "s3.region": "us-east-1"},
+    }
+    process.terminate()
+    process.wait(10)
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,157 @@
+"""What the whole-server tests share: the real binary on a real port, in a folder of its own."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import requests
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("LAKEHOUSE_BUILD", ROOT / "build"))
+BINARY = BUILD / "lakehouse"
+EXTENSIONS = ROOT / ".deps" / "duckdb" / "extensions"
+S3_SERVER = ROOT / ".deps" / "bin" / "versitygw"
+# Under a sanitizer everything is some times slower: loops of rounds are shortened by it, never what they check.
+SANITIZED = os.environ.get("LAKEHOUSE_SANITIZED", "") != ""
+START_SECONDS = 60
+
+
+class ServerFailed(AssertionError):
+    pass
+
+
+class Server:
+    """One `lakehouse serve`. `stop()` asserts a clean end: exit 0 and no sanitizer report."""
+
+    def __init__(self, root, *args, env=None, url_wait=True):
+        self.root = pathlib.Path(root)
+        self.args = [str(a) for a in args]
+        self.env = {**os.environ, **(env or {})}
+        self.log_path = self.root.parent / (self.root.name + ".log")
+        self.process = None
+        self.url = None
+        self.headers = {}
+        if url_wait:
+            self.start()
+
+    def start(self):
+        command = [str(BINARY), "serve", "--root", str(self.root), "--listen", "127.0.0.1:0", *self.args]
+        self.log = open(self.log_path, "ab")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, env=self.env, text=True)
+        line = self.process.stdout.readline()
+        if not line.startswith("listening on "):
+            self.process.wait(10)
+            raise ServerFailed(f"did not start: {line!r}\n{self.log_text()[-4000:]}")
+        self.url = line.split()[-1]
+        self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            answer = requests.get(self.url + "/ready", timeout=30, verify=False)
+            if answer.status_code == 200:
+                return
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise ServerFailed(f"not ready: {answer.text}\n{self.log_text()[-4000:]}")
+            time.sleep(0.02)
+
+    def log_text(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def stop(self, check=True):
+        if not self.alive():
+            if check and self.process is not None:
+                raise ServerFailed(f"died with {self.process.returncode}\n{self.log_text()[-6000:]}")
+            return
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        self.process.stdout.close()
+        self.log.close()
+        text = self.log_text()
+        if check:
+            reports = [l for l in text.splitlines() if "Sanitizer" in l or "runtime error:" in l]
+            assert not reports, "\n".join(reports) + "\n" + text[-8000:]
+            assert code == 0, f"exit {code}\n{text[-4000:]}"
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(30)
+        self.process.stdout.close()
+        self.log.close()
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    def request(self, method, path, **options):
+        options.setdefault("timeout", 300)
+        options["headers"] = {**self.headers, **options.get("headers", {})}
+        return requests.request(method, self.url + path, **options)
+
+    def query(self, sql, **members):
+        return self.request("POST", "/query/sql", json={"sql": sql, **members})
+
+    def sql(self, sql, **members):
+        """Rows of a statement that must work."""
+        answer = self.query(sql, **members)
+        assert answer.status_code == 200, f"{sql}\n{answer.text}"
+        return json.loads(answer.text)["rows"]
+
+    def ingest(self, path_or_bytes, dataset, name=None, **fields):
+        """POST /ingest/file; the answer."""
+        options = fields.pop("options", None)
+        data = {"dataset": dataset, **fields}
+        if options is not None:
+            data["options"] = json.dumps(options)
+        if isinstance(path_or_bytes, (bytes, bytearray)):
+            return self.request("POST", "/ingest/file", data=data, files={"file": (name or "file.csv", bytes(path_or_bytes))})
+        with open(path_or_bytes, "rb") as file:
+            return self.request("POST", "/ingest/file", data=data, files={"file": (name or pathlib.Path(path_or_bytes).name, file)})
+
+    def rss_bytes(self):
+        for line in open(f"/proc/{self.process.pid}/status"):
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise ServerFailed("no VmRSS")
+
+    def raw(self, data, read_all=True, timeout=10):
+        """Sends bytes as they are; what comes back until the server closes or is silent."""
+        host, port = self.url.split("//")[1].split(":")
+        with socket.create_connection((host, int(port)), timeout=timeout) as connection:
+            connection.sendall(data)
+            got = b""
+            connection.settimeout(1.0 if not read_all else timeout)
+            try:
+                while chunk := connection.recv(65536):
+                    got += chunk
+            except (TimeoutError, ConnectionResetError):
+                pass
+            return got
+
+    def pyiceberg(self, **properties):
+        from pyiceberg.catalog import load_catalog
+
+        return load_catalog("lake", type="rest", uri=self.url + "/iceberg", **properties)
+
+    def duckdb(self, *extensions):
+        """DuckDB's own client, attached as `lake`; extensions come from .deps, never from the net."""
+        import duckdb
+
+        connection = duckdb.connect()
+        for name in ("avro", "httpfs", "iceberg", *extensions):
+            connection.execute(f"LOAD '{EXTENSIONS / name}.duckdb_extension'")
+        connection.execute(f"ATTACH '' AS lake (TYPE iceberg, ENDPOINT '{self.url}/iceberg', AUTHORIZATION_TYPE 'none')")
+        return connection
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
