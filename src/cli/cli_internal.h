@@ -93,6 +93,9 @@ LH_MUST_CHECK lh_code lh_connection_open(const lh_cli_source *source, bool quiet
 void lh_connection_close(lh_connection *connection);
 static inline void lh_connection_closep(lh_connection **connection) { lh_connection_close(*connection); }
 lh_str lh_connection_url(const lh_connection *connection); /* borrowed */
+/* Opens a file for reading, a relative path from where the command was called (a stack in this process has another
+ * working folder). *ret: the caller closes it. Errors: NOT_FOUND, IO, INVALID (not a regular file or pipe). */
+LH_MUST_CHECK lh_code lh_connection_open_file(const lh_connection *connection, const char *path, int *ret, lh_error *err);
 
 typedef struct lh_exchange {
     const char *method;

@@ -2,7 +2,10 @@
  * <root>/.scratch/server.json), or, with --root and no server, the whole stack in this process on a port of its own. */
 #include "cli/cli_internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct lh_connection {
@@ -11,6 +14,7 @@ struct lh_connection {
     lh_http_client *client;
     lh_stack *stack; /* NULL when the server is another process */
     lh_str url, api_key;
+    int folder_fd; /* where the command was called */
 };
 
 static bool connection_answers(lh_connection *connection, lh_str url) {
@@ -70,6 +74,8 @@ static lh_code connection_choose(lh_connection *connection, const lh_cli_source 
 lh_code lh_connection_open(const lh_cli_source *source, bool quiet, lh_connection **ret, lh_error *err) {
     LH_CLEANUP(lh_connection_closep) lh_connection *connection = calloc(1, sizeof *connection);
     if (!connection) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    connection->folder_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (connection->folder_fd < 0) return lh_fail_errno(err, errno, "cannot open the working folder");
     LH_TRY(lh_arena_new(8 << 20, &connection->arena, err));
     const lh_http_client_options options = {.connections_max = 2, .idle_timeout_ms = 3600000}; /* a statement may think for long */
     LH_TRY(lh_http_client_new(&options, &connection->client, err));
@@ -84,7 +90,20 @@ void lh_connection_close(lh_connection *connection) {
     lh_http_client_free(connection->client); /* first: open connections would hold up the drain */
     lh_stack_close(connection->stack);
     lh_arena_free(connection->arena);
+    if (connection->folder_fd >= 0) close(connection->folder_fd);
     free(connection);
+}
+
+lh_code lh_connection_open_file(const lh_connection *connection, const char *path, int *ret, lh_error *err) {
+    struct stat st;
+    int fd = openat(connection->folder_fd, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return lh_fail_errno(err, errno, "cannot open %s", path);
+    if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
+        close(fd);
+        return lh_fail(err, LH_INVALID, "%s is not a file", path);
+    }
+    *ret = fd;
+    return LH_OK;
 }
 
 lh_str lh_connection_url(const lh_connection *connection) { return connection->url; }

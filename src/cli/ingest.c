@@ -9,7 +9,6 @@
 #include "cli/progress.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -205,9 +204,9 @@ static lh_code ingest_send(lh_connection *connection, const ingest_flags *flags,
 
 static lh_code ingest_file(lh_connection *connection, const ingest_flags *flags, const char *path, lh_error *err) {
     struct stat st;
-    ingest_body body = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
-    if (body.fd < 0) return lh_fail_errno(err, errno, "cannot open %s", path);
+    ingest_body body = {0};
     lh_code code = LH_OK;
+    LH_TRY(lh_connection_open_file(connection, path, &body.fd, err));
     if (fstat(body.fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         code = lh_fail(err, LH_INVALID, "%s is not a file", path);
     } else {

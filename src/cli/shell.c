@@ -287,7 +287,7 @@ static void shell_include(shell *s, lh_str path) {
     lh_error err = {0};
     LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(64 << 20);
     s->sql->cancelled = false;
-    if (lh_str_to_cstr(path, file, sizeof file, &err) != LH_OK || lh_sql_read_file(file, &text, &err) != LH_OK ||
+    if (lh_str_to_cstr(path, file, sizeof file, &err) != LH_OK || lh_sql_read_file(s->sql, file, &text, &err) != LH_OK ||
         lh_sql_script(s->sql, lh_buf_str(&text), &err) != LH_OK)
         shell_report(&err);
     shell_learn_names(s);

@@ -78,25 +78,31 @@ lh_code lh_sql_script(lh_sql *sql, lh_str text, lh_error *err) {
     return lh_cli_statement_is_blank(text) ? LH_OK : lh_sql_run(sql, text, err); /* the last needs no ';' */
 }
 
-lh_code lh_sql_read_file(const char *path, lh_buf *into, lh_error *err) {
-    bool standard = strcmp(path, "-") == 0;
-    FILE *file = standard ? stdin : fopen(path, "re");
-    if (!file) return lh_fail_errno(err, errno, "cannot open %s", path);
-    while (!feof(file) && !ferror(file)) {
+static lh_code sql_read_all(int fd, const char *path, lh_buf *into, lh_error *err) {
+    for (;;) {
         char *room = lh_buf_reserve(into, 64 << 10);
-        if (!room) break; /* the buffer remembers */
-        into->len += fread(room, 1, 64 << 10, file);
+        if (!room) return lh_buf_check(into, err);
+        ssize_t got = read(fd, room, 64 << 10);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return lh_fail_errno(err, errno, "cannot read %s", path);
+        if (got == 0) return LH_OK;
+        into->len += (size_t)got;
     }
-    bool bad = ferror(file) != 0;
-    if (!standard) fclose(file);
-    if (bad) return lh_fail(err, LH_IO, "cannot read %s", path);
-    return lh_buf_check(into, err);
+}
+
+lh_code lh_sql_read_file(const lh_sql *sql, const char *path, lh_buf *into, lh_error *err) {
+    if (strcmp(path, "-") == 0) return sql_read_all(STDIN_FILENO, "the standard input", into, err);
+    int fd = -1;
+    LH_TRY(lh_connection_open_file(sql->connection, path, &fd, err));
+    lh_code code = sql_read_all(fd, path, into, err);
+    close(fd);
+    return code;
 }
 
 static lh_code sql_run_files(lh_sql *sql, const lh_cli_list *files, lh_error *err) {
     for (size_t i = 0; i < files->count; i++) {
         LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(SQL_SCRIPT_BYTES_MAX);
-        LH_TRY(lh_sql_read_file(files->items[i], &text, err));
+        LH_TRY(lh_sql_read_file(sql, files->items[i], &text, err));
         LH_TRY(lh_sql_script(sql, lh_buf_str(&text), err));
     }
     return LH_OK;

@@ -20,7 +20,7 @@ LH_MUST_CHECK lh_code lh_sql_run(lh_sql *sql, lh_str statement, lh_error *err);
 /* Runs a whole script; stops at the first error. */
 LH_MUST_CHECK lh_code lh_sql_script(lh_sql *sql, lh_str text, lh_error *err);
 /* The bytes of a file, or of standard input for "-". Owned: lh_buf_done(). Errors: NOT_FOUND, IO, LIMIT. */
-LH_MUST_CHECK lh_code lh_sql_read_file(const char *path, lh_buf *into, lh_error *err);
+LH_MUST_CHECK lh_code lh_sql_read_file(const lh_sql *sql, const char *path, lh_buf *into, lh_error *err);
 /* The shell on a terminal. Returns the exit status. */
 int lh_sql_shell(lh_sql *sql);
 #endif
