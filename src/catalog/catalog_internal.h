@@ -80,6 +80,9 @@ typedef enum { MANIFEST_ADDED, MANIFEST_ALL } manifest_scope; /* what the snapsh
 typedef lh_code (*manifest_fn)(void *ctx, lh_str location, lh_error *err);
 /* Calls `each` for the manifest list, its manifests and their data files. Errors: CORRUPT (undecodable), the bucket's, each's. */
 LH_MUST_CHECK lh_code manifest_walk(lh_bucket *bucket, lh_str manifest_list, int64_t snapshot_id, manifest_scope scope, manifest_fn each, void *ctx, lh_error *err);
+/* What the live entries of all its manifests add up to; for snapshots whose summary does not say. */
+typedef struct manifest_totals { uint64_t bytes, data_files, records, position_deletes, equality_deletes; } manifest_totals;
+LH_MUST_CHECK lh_code manifest_count(lh_bucket *bucket, lh_str manifest_list, manifest_totals *ret, lh_error *err);
 /* Before a commit: what the snapshot added is on disk for good (or, on S3, there). */
 LH_MUST_CHECK lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, lh_str table_location, lh_error *err);
 

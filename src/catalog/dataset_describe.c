@@ -71,30 +71,49 @@ static bool dataset_total(const lh_json *summary, const char *name, uint64_t *re
     return lh_json_is_string(value) && lh_str_to_u64(lh_json_str(value, LH_STR_NONE), ret) == LH_OK;
 }
 
+static const lh_json *dataset_summary(const lh_json *metadata) {
+    int64_t id = metadata_current_snapshot_id(metadata);
+    return id < 0 ? NULL : lh_json_get(metadata_snapshot(metadata, id), "summary");
+}
+
+bool dataset_summary_is_complete(const lh_json *metadata) {
+    static const char *const names[] = {"total-records", "total-data-files", "total-files-size"};
+    const lh_json *summary = dataset_summary(metadata);
+    uint64_t ignored;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!dataset_total(summary, names[i], &ignored)) return false;
+    return true;
+}
+
 /* Rows that a reader sees: equality deletes hide an unknown number, so then it is null. */
-static lh_json *dataset_row_count(const lh_json *summary, lh_arena *arena) {
-    uint64_t records = 0, deleted = 0, equality = 0;
-    if (!dataset_total(summary, "total-records", &records)) return lh_json_new_null(arena);
-    if (dataset_total(summary, "total-equality-deletes", &equality) && equality > 0) return lh_json_new_null(arena);
-    if (dataset_total(summary, "total-position-deletes", &deleted) && deleted > records) return lh_json_new_null(arena);
-    return lh_json_new_uint(arena, records - deleted);
+static lh_json *dataset_row_count(const manifest_totals *totals, lh_arena *arena) {
+    if (totals->equality_deletes > 0 || totals->position_deletes > totals->records) return lh_json_new_null(arena);
+    return lh_json_new_uint(arena, totals->records - totals->position_deletes);
 }
 
-static lh_json *dataset_number(const lh_json *summary, const char *name, lh_arena *arena) {
-    uint64_t value;
-    return dataset_total(summary, name, &value) ? lh_json_new_uint(arena, value) : lh_json_new_null(arena);
+static void dataset_set_sizes(const lh_json *metadata, const manifest_totals *totals, lh_arena *arena, lh_json *into) {
+    manifest_totals own = {0};
+    bool empty = metadata_current_snapshot_id(metadata) < 0, rows = true, bytes = true, files = true;
+    if (!empty && !totals) {
+        const lh_json *summary = dataset_summary(metadata);
+        rows = dataset_total(summary, "total-records", &own.records);
+        bytes = dataset_total(summary, "total-files-size", &own.bytes);
+        files = dataset_total(summary, "total-data-files", &own.data_files);
+        dataset_total(summary, "total-position-deletes", &own.position_deletes);
+        dataset_total(summary, "total-equality-deletes", &own.equality_deletes);
+    }
+    if (empty || !totals) totals = &own;
+    lh_json_set(arena, into, "row_count", rows ? dataset_row_count(totals, arena) : lh_json_new_null(arena));
+    lh_json_set(arena, into, "bytes", bytes ? lh_json_new_uint(arena, totals->bytes) : lh_json_new_null(arena));
+    lh_json_set(arena, into, "files", files ? lh_json_new_uint(arena, totals->data_files) : lh_json_new_null(arena));
 }
 
-void dataset_describe(const lh_json *metadata, lh_arena *arena, lh_json *into) {
+void dataset_describe(const lh_json *metadata, const manifest_totals *totals, lh_arena *arena, lh_json *into) {
     LH_CLEANUP(lh_buf_done) lh_buf canonical = LH_BUF_INIT(LH_LIMIT_METADATA_BYTES);
-    lh_json_set(arena, into, "schema", dataset_columns(metadata_current_schema(metadata), arena, &canonical));
     int64_t snapshot_id = metadata_current_snapshot_id(metadata);
-    const lh_json *summary = lh_json_get(snapshot_id >= 0 ? metadata_snapshot(metadata, snapshot_id) : NULL, "summary");
-    bool empty = snapshot_id < 0;
-    lh_json_set(arena, into, "row_count", empty ? lh_json_new_int(arena, 0) : dataset_row_count(summary, arena));
-    lh_json_set(arena, into, "bytes", empty ? lh_json_new_int(arena, 0) : dataset_number(summary, "total-files-size", arena));
-    lh_json_set(arena, into, "files", empty ? lh_json_new_int(arena, 0) : dataset_number(summary, "total-data-files", arena));
-    lh_json_set(arena, into, "snapshot_id", empty ? lh_json_new_null(arena) : lh_json_new_int(arena, snapshot_id));
+    lh_json_set(arena, into, "schema", dataset_columns(metadata_current_schema(metadata), arena, &canonical));
+    dataset_set_sizes(metadata, totals, arena, into);
+    lh_json_set(arena, into, "snapshot_id", snapshot_id < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, snapshot_id));
     const lh_sha256 hash = lh_sha256_of(lh_buf_str(&canonical));
     lh_json_set_string(arena, into, "schema_fingerprint", lh_str_from(lh_sha256_to_hex(&hash).text));
     lh_json_set_string(arena, into, "updated_at", lh_str_from(lh_time_rfc3339(lh_json_int(lh_json_get(metadata, "last-updated-ms"), 0)).text));

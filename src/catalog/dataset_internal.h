@@ -10,7 +10,10 @@ LH_MUST_CHECK lh_code dataset_drop_changes(lh_catalog *catalog, lh_table_name na
 LH_MUST_CHECK lh_code dataset_rename_changes(lh_catalog *catalog, lh_table_name from, lh_table_name to, lh_arena *arena,
                                              lh_change **ret, size_t *ret_count, lh_error *err);
 
-/* {"schema": […], "schema_fingerprint", "row_count", "bytes", "files", "snapshot_id", "updated_at", "location"} of a
- * table's metadata, set on `into`. Pure. row_count, bytes and files are null where the metadata does not tell. */
-void dataset_describe(const lh_json *metadata, lh_arena *arena, lh_json *into);
+/* Sets "schema", "schema_fingerprint", "row_count", "bytes", "files", "snapshot_id", "updated_at", "location" of a table's
+ * metadata on `into`. totals: of the current snapshot's manifests; NULL takes the snapshot's summary, and a number
+ * that it does not tell is null. Pure. */
+void dataset_describe(const lh_json *metadata, const manifest_totals *totals, lh_arena *arena, lh_json *into);
+/* Does the current snapshot's summary tell rows, bytes and files? */
+bool dataset_summary_is_complete(const lh_json *metadata);
 #endif

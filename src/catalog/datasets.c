@@ -27,6 +27,16 @@ static lh_code dataset_document(lh_catalog *catalog, lh_table_name name, lh_aren
     return code == LH_OK ? lh_json_parse(arena, text, ret, err) : code;
 }
 
+/* Sizes: from the snapshot's summary when it tells all, else counted in its manifests (DuckDB leaves the bytes out). A
+ * snapshot whose manifests cannot be read is described by what its summary does tell. */
+static void dataset_set_state(lh_catalog *catalog, const lh_json *metadata, lh_arena *arena, lh_json *into) {
+    int64_t id = metadata_current_snapshot_id(metadata);
+    lh_str list = lh_json_get_string(id < 0 ? NULL : metadata_snapshot(metadata, id), "manifest-list");
+    manifest_totals totals;
+    bool counted = list.len && !dataset_summary_is_complete(metadata) && manifest_count(catalog->bucket, list, &totals, NULL) == LH_OK;
+    dataset_describe(metadata, counted ? &totals : NULL, arena, into);
+}
+
 static void dataset_set_name(lh_table_name name, lh_arena *arena, lh_json *into) {
     lh_json_set_string(arena, into, "name", name.name);
     lh_json_set_string(arena, into, "namespace", catalog_namespace_text(name.namespace_, arena));
@@ -40,7 +50,7 @@ lh_code lh_dataset_get(lh_catalog *catalog, lh_table_name name, lh_arena *arena,
     LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
     LH_TRY(dataset_document(catalog, name, arena, &document, err));
     dataset_set_name(name, arena, dataset);
-    dataset_describe(metadata, arena, dataset);
+    dataset_set_state(catalog, metadata, arena, dataset);
     lh_str created_at = lh_json_get_string(document, "created_at");
     const lh_json *origin = lh_json_get(document, "origin");
     lh_json_set_string(arena, dataset, "created_at", created_at.len ? created_at : table.created_at);

@@ -118,6 +118,40 @@ lh_code manifest_walk(lh_bucket *bucket, lh_str manifest_list, int64_t snapshot_
     return each(ctx, manifest_list, err);
 }
 
+typedef struct manifest_sum {
+    lh_bucket *bucket;
+    manifest_totals totals;
+} manifest_sum;
+
+static lh_code manifest_sum_entry(void *ctx, const avro_value_t *record, lh_error *err) {
+    manifest_sum *sum = ctx;
+    avro_value_t data_file;
+    if (manifest_number(record, "status", -1) == 2) return LH_OK; /* deleted */
+    if (avro_value_get_by_name(record, "data_file", &data_file, NULL) != 0) return lh_fail(err, LH_CORRUPT, "a manifest entry has no data file");
+    int64_t bytes = manifest_number(&data_file, "file_size_in_bytes", 0), rows = manifest_number(&data_file, "record_count", 0);
+    int64_t content = manifest_number(&data_file, "content", 0); /* 0 data, 1 position deletes, 2 equality deletes; absent in format 1 */
+    if (bytes < 0 || rows < 0) return lh_fail(err, LH_CORRUPT, "a manifest entry has a negative size");
+    sum->totals.bytes += (uint64_t)bytes;
+    if (content == 0) sum->totals.data_files++, sum->totals.records += (uint64_t)rows;
+    if (content == 1) sum->totals.position_deletes += (uint64_t)rows;
+    if (content == 2) sum->totals.equality_deletes += (uint64_t)rows;
+    return LH_OK;
+}
+
+static lh_code manifest_sum_manifest(void *ctx, const avro_value_t *record, lh_error *err) {
+    manifest_sum *sum = ctx;
+    lh_str path;
+    if (!manifest_string(record, "manifest_path", &path)) return lh_fail(err, LH_CORRUPT, "a manifest list entry has no path");
+    return manifest_read_file(sum->bucket, path, manifest_sum_entry, sum, err);
+}
+
+lh_code manifest_count(lh_bucket *bucket, lh_str manifest_list, manifest_totals *ret, lh_error *err) {
+    manifest_sum sum = {.bucket = bucket};
+    LH_TRY(manifest_read_file(bucket, manifest_list, manifest_sum_manifest, &sum, err));
+    *ret = sum.totals;
+    return LH_OK;
+}
+
 static lh_code manifest_sync_file(void *ctx, lh_str location, lh_error *err) {
     lh_catalog *catalog = ctx;
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
