@@ -36,7 +36,9 @@ void api_guard_header(api_guard *guard, lh_str name, lh_str value) {
     }
 }
 
-const char *api_guard_verdict(const api_guard *guard, bool http11) {
+const char *api_guard_verdict(const api_guard *guard, lh_str version) {
+    bool http11 = lh_str_eq(version, LH_STR("HTTP/1.1"));
+    if (!http11 && !lh_str_eq(version, LH_STR("HTTP/1.0"))) return "the version must be HTTP/1.1 or HTTP/1.0";
     if (guard->reason) return guard->reason;
     if (guard->hosts > 1) return "more than one Host header";
     if (http11 && guard->hosts == 0) return "the Host header is missing";
@@ -50,6 +52,6 @@ const char *api_guard_verdict(const api_guard *guard, bool http11) {
 const char *api_guard_target(lh_str target) {
     if (target.len == 0 || target.ptr[0] != '/') return "the request target must start with '/'";
     for (size_t i = 0; i < target.len; i++)
-        if ((unsigned char)target.ptr[i] <= 0x20 || target.ptr[i] == 0x7F) return "the request target has a space or control character";
+        if ((unsigned char)target.ptr[i] <= 0x20 || target.ptr[i] == 0x7F || target.ptr[i] == '#') return "the request target has a space, a control character or a fragment";
     return NULL;
 }

@@ -1,6 +1,8 @@
 /* One request: what handlers call (worker side), and what server.c calls (I/O side). See request_internal.h. */
 #include "api/request_internal.h"
 
+#include <stdio.h>
+
 /* ---- rings; lock held ---- */
 
 static size_t ring_put(api_ring *ring, const char *data, size_t size) {
@@ -30,6 +32,9 @@ static size_t ring_get(api_ring *ring, char *into, size_t cap) {
     return given;
 }
 
+/* Room again is told to the I/O side in large steps: each resume wakes its thread. */
+static bool ring_is_low(const api_ring *ring) { return ring->used <= API_RING_BYTES / 2; }
+
 static void request_resume_locked(lh_request *request) {
     if (!request->suspended || !request->connection) return;
     request->suspended = false;
@@ -53,28 +58,38 @@ size_t api_request_take_upload(lh_request *request, const char *data, size_t siz
         taken = ring_put(&request->in, data, size);
         request->in_bytes += taken;
         if (taken) pthread_cond_broadcast(&request->changed);
-        else if (request->in.data) request_suspend_locked(request);
+        if (taken < size && request->in.data) request_suspend_locked(request); /* full, so a reader will resume it */
     }
     bool cut = request->gone || (!request->in.data && !request->in_discard) || request->discarded_bytes > API_DISCARD_BYTES;
     pthread_mutex_unlock(&request->lock);
     return cut ? SIZE_MAX : taken;
 }
 
-void api_request_upload_end(lh_request *request) {
+api_await api_request_await_answer(lh_request *request) {
     pthread_mutex_lock(&request->lock);
     if (!request->in_end) {
         request->in_end = true;
         pthread_cond_broadcast(&request->changed);
     }
+    api_await result = request->gone ? API_AWAIT_GONE : request->answer != API_ANSWER_NONE ? API_AWAIT_READY : API_AWAIT_SUSPENDED;
+    if (result == API_AWAIT_SUSPENDED) request_suspend_locked(request);
     pthread_mutex_unlock(&request->lock);
+    return result;
 }
 
-bool api_request_await_answer(lh_request *request) {
+bool api_request_is_waiting(lh_request *request) {
     pthread_mutex_lock(&request->lock);
-    bool ready = request->answer != API_ANSWER_NONE;
-    if (!ready) request_suspend_locked(request);
+    bool waiting = request->suspended && !request->gone;
     pthread_mutex_unlock(&request->lock);
-    return ready;
+    return waiting;
+}
+
+uint64_t api_request_detach(lh_request *request) {
+    pthread_mutex_lock(&request->lock);
+    uint64_t sent = request->answer == API_ANSWER_WHOLE ? request->body.len : request->out_bytes;
+    request->connection = NULL; /* libmicrohttpd frees it */
+    pthread_mutex_unlock(&request->lock);
+    return sent;
 }
 
 ssize_t api_request_give(lh_request *request, char *into, size_t cap) {
@@ -83,8 +98,8 @@ ssize_t api_request_give(lh_request *request, char *into, size_t cap) {
     ssize_t result = (ssize_t)given;
     if (given) {
         request->out_bytes += given;
-        pthread_cond_broadcast(&request->changed);
-    } else if (request->out_failed) {
+        if (ring_is_low(&request->out)) pthread_cond_broadcast(&request->changed);
+    } else if (request->out_failed || request->gone) {
         result = MHD_CONTENT_READER_END_WITH_ERROR;
     } else if (request->out_end) {
         result = MHD_CONTENT_READER_END_OF_STREAM;
@@ -100,6 +115,14 @@ void api_request_abandon(lh_request *request) {
     request->gone = true;
     pthread_cond_broadcast(&request->changed);
     request_resume_locked(request);
+    pthread_mutex_unlock(&request->lock);
+    lh_cancel_fire(request->cancel);
+}
+
+void api_request_stop(lh_request *request) {
+    pthread_mutex_lock(&request->lock);
+    request->stopped = true;
+    pthread_cond_broadcast(&request->changed);
     pthread_mutex_unlock(&request->lock);
     lh_cancel_fire(request->cancel);
 }
@@ -141,7 +164,7 @@ void api_request_unref(lh_request *request) {
 
 /* ---- worker side: reading ---- */
 
-lh_app *lh_request_app(const lh_request *request) { return request->server->app; }
+lh_app *lh_request_app(const lh_request *request) { return api_request_ready(request) ? request->server->app : &request->server->starting; }
 lh_arena *lh_request_arena(const lh_request *request) { return request->arena; }
 lh_str lh_request_method(const lh_request *request) { return request->method; }
 bool lh_request_is_engine(const lh_request *request) { return request->engine; }
@@ -192,14 +215,16 @@ lh_code lh_request_query_uint(const lh_request *request, const char *name, uint6
 
 lh_code lh_request_read(lh_request *request, char *into, size_t cap_bytes, size_t *ret_len, lh_error *err) {
     pthread_mutex_lock(&request->lock);
-    while (!request->in.used && !request->in_end && !request->gone) pthread_cond_wait(&request->changed, &request->lock);
-    bool gone = request->gone && !request->in.used;
+    while (!request->in.used && !request->in_end && !request->gone && !request->stopped) pthread_cond_wait(&request->changed, &request->lock);
+    bool gone = request->gone, stopped = request->stopped;
     size_t got = ring_get(&request->in, into, cap_bytes);
     uint64_t received = request->in_bytes;
-    request_resume_locked(request);
+    if (!request->in_end && ring_is_low(&request->in)) request_resume_locked(request);
     pthread_mutex_unlock(&request->lock);
+    if (stopped) return lh_fail(err, LH_CANCELLED, "the server is stopping");
     if (gone) return lh_fail(err, LH_CANCELLED, "the client went away before its request was whole");
-    if (received > (uint64_t)request->body_max) return lh_fail(err, LH_LIMIT, "the request body is larger than %" PRId64 " bytes", request->body_max);
+    request->body_overrun = received > (uint64_t)request->body_max;
+    if (request->body_overrun) return lh_fail(err, LH_LIMIT, "the request body is larger than %" PRId64 " bytes", request->body_max);
     *ret_len = got;
     return LH_OK;
 }
@@ -214,6 +239,7 @@ lh_code lh_request_body(lh_request *request, lh_str *ret, lh_error *err) {
         bool full = body.cap_bytes == body.len;
         LH_TRY(lh_request_read(request, full ? &spill : room, full ? 1 : (body.cap_bytes - body.len < 16384 ? body.cap_bytes - body.len : 16384), &got, err));
         if (got == 0) break;
+        request->body_overrun = full;
         if (full) return lh_fail(err, LH_LIMIT, "the request body is larger than %" PRId64 " bytes", request->body_max);
         body.len += got;
     }
@@ -277,14 +303,14 @@ lh_code lh_respond_begin(lh_request *request, unsigned status, const char *conte
 
 lh_code lh_respond_write(void *ctx, lh_str data, lh_error *err) {
     lh_request *request = ctx;
-    while (data.len) {
+    while (data.len && !request->head_only) { /* the answer to HEAD has no body */
         pthread_mutex_lock(&request->lock);
-        while (request->out.used == API_RING_BYTES && !request->gone) pthread_cond_wait(&request->changed, &request->lock);
-        bool gone = request->gone;
+        while (request->out.used == API_RING_BYTES && !request->gone && !request->stopped) pthread_cond_wait(&request->changed, &request->lock);
+        bool gone = request->gone || request->stopped;
         size_t taken = gone ? 0 : ring_put(&request->out, data.ptr, data.len);
         if (taken) request_resume_locked(request);
         pthread_mutex_unlock(&request->lock);
-        if (gone) return lh_fail(err, LH_CANCELLED, "the client went away");
+        if (gone) return lh_fail(err, LH_CANCELLED, "the client went away, or the server is stopping");
         if (!taken) return lh_fail(err, LH_NO_MEMORY, "server: out of memory");
         data = lh_str_sub(data, taken, SIZE_MAX);
     }
@@ -297,11 +323,12 @@ bool lh_respond_begun(const lh_request *request) { return request->answer != API
 
 static void request_answer_error(lh_request *request, lh_code code, lh_error *why) {
     unsigned status = api_status_of(code, why);
-    if (code == LH_LIMIT && request->in_bytes > (uint64_t)request->body_max) status = 413;
-    if (status == 503) lh_respond_header(request, "Retry-After", LH_STR("1"));
+    if (code == LH_LIMIT && request->body_overrun) status = 413;
+    if (code == LH_CANCELLED && atomic_load(&request->server->draining)) status = 503;
     if (status >= 500 && code != LH_UNAVAILABLE && code != LH_CANCELLED)
         lh_log(LH_LOG_ERROR, "request failed", "route", request->match.route->name, "code", lh_code_name(code), "error", why->message, NULL);
-    request->header_count = status == 503 ? 1 : 0; /* what a failed handler meant for its good answer is dropped */
+    request->header_count = request->header_kept; /* what a failed handler meant for its good answer is dropped */
+    if (status == 503) lh_respond_header(request, "Retry-After", LH_STR("1"));
     request->body = api_error_body(request->arena, request->iceberg, status, code, why);
     lh_code ignored = request_answer(request, API_ANSWER_WHOLE, status, "application/json", NULL);
     (void)ignored;
@@ -315,23 +342,42 @@ static void request_end(lh_request *request, lh_code code) {
     pthread_mutex_unlock(&request->lock);
 }
 
+static void request_begin_trace(lh_request *request, lh_span *span) {
+    char parent[56];
+    lh_span_begin_root(request->server->app->tracer, request->match.route->name, lh_request_header(request, "traceparent"), span);
+    lh_span_string(span, "http.request.method", request->method);
+    lh_span_string(span, "http.route", lh_str_from(request->match.route->path));
+    lh_respond_header(request, "X-Trace-Id", lh_trace_current_id());
+    lh_respond_header(request, "traceparent", lh_trace_parent_header(parent));
+    request->header_kept = request->header_count;
+}
+
+static void request_log_access(const lh_request *request, unsigned status, uint64_t elapsed_us) {
+    char status_text[12], elapsed[24];
+    snprintf(status_text, sizeof status_text, "%u", status);
+    snprintf(elapsed, sizeof elapsed, "%" PRIu64, elapsed_us);
+    lh_log(LH_LOG_DEBUG, "request", "method", request->match.route->method, "route", request->match.route->path, "status", status_text,
+           "elapsed_us", elapsed, NULL);
+}
+
 void api_request_run(lh_request *request) {
     lh_server *server = request->server;
-    lh_error err = {0};
+    lh_error err = {.code = LH_OK};
     lh_span span;
-    lh_span_begin_root(server->app->tracer, request->match.route->name, lh_request_header(request, "traceparent"), &span);
-    lh_span_string(&span, "http.request.method", request->method);
-    lh_span_string(&span, "http.route", lh_str_from(request->match.route->path));
-    lh_respond_header(request, "X-Trace-Id", lh_trace_current_id());
-    lh_code code = lh_cancel_fired(request->cancel) ? LH_CANCELLED : request->match.route->handler(request, &err);
+    request_begin_trace(request, &span);
+    lh_code code = LH_CANCELLED;
+    if (lh_cancel_fired(request->cancel)) lh_error_set(&err, code, "the client went away");
+    else code = request->match.route->handler(request, &err);
     if (code == LH_OK && request->answer == API_ANSWER_NONE) code = lh_fail(&err, LH_INTERNAL, "the handler gave no answer");
     if (code != LH_OK && request->answer == API_ANSWER_NONE) request_answer_error(request, code, &err);
     else if (code != LH_OK && code != LH_CANCELLED)
         lh_log(LH_LOG_WARN, "answer cut short", "route", request->match.route->name, "code", lh_code_name(code), "error", err.message, NULL);
     request_end(request, code);
     lh_span_number(&span, "http.response.status_code", request->status);
+    unsigned status = lh_cancel_fired(request->cancel) ? 0u : request->status;
+    uint64_t elapsed_us = (lh_time_monotonic_ns() - request->started_ns) / 1000;
+    request_log_access(request, request->status, elapsed_us);
     lh_span_end(&span, code);
-    unsigned status = lh_cancel_fired(request->cancel) ? 0 : request->status;
-    api_metrics_count(&server->metrics, request->match.route, status, (lh_time_monotonic_ns() - request->started_ns) / 1000);
+    api_metrics_count(&server->metrics, request->match.route, status, elapsed_us);
     api_request_unref(request);
 }

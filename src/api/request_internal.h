@@ -1,4 +1,4 @@
-/* Private to server.c, request.c, lanes.c: one request on its way.
+/* Private to server.c, connection.c, request.c, lanes.c: one request on its way.
  *
  * Two sides share it: the I/O side (a libmicrohttpd thread) and the worker side (a lane's thread). Each holds a
  * reference; the last one frees it. Bytes go through two bounded rings; a side that cannot go on waits: the worker on
@@ -10,7 +10,14 @@
 
 #include <microhttpd.h>
 
-enum { API_RING_BYTES = 256 << 10, API_DISCARD_BYTES = 64 << 20, API_RESPONSE_HEADERS_MAX = 24, API_FIELDS_MAX = 128 };
+enum {
+    API_RING_BYTES = 256 << 10,
+    API_DISCARD_BYTES = 1 << 30, /* of a body that nobody wants, read so that its sender sees the answer; then the connection is cut */
+    API_RESPONSE_HEADERS_MAX = 24,
+    API_FIELDS_MAX = 128,        /* headers and query parameters of one request */
+    API_ARENA_BYTES = 4 * LH_LIMIT_REQUEST_ARENA_BYTES, /* a 64 MiB commit is held as text and as a tree */
+    API_WATCH_MS = 100,
+};
 
 typedef struct api_ring { /* allocated on first use */
     char *data;
@@ -19,6 +26,7 @@ typedef struct api_ring { /* allocated on first use */
 
 /* What happens next on the wire, set by the worker. */
 typedef enum { API_ANSWER_NONE, API_ANSWER_WHOLE, API_ANSWER_STREAM } api_answer;
+typedef enum { API_AWAIT_READY, API_AWAIT_SUSPENDED, API_AWAIT_GONE } api_await;
 
 struct lh_request {
     lh_server *server;
@@ -29,7 +37,7 @@ struct lh_request {
     struct api_field { lh_str name, value; bool is_query; } *fields; /* headers and query parameters, copied: the
                                                                        connection may end while the worker reads them */
     size_t field_count;
-    bool engine, internal_listener, iceberg;
+    bool engine, internal_listener, iceberg, head_only;
     int64_t body_max;
     uint64_t content_length; /* UINT64_MAX: chunked */
     lh_cancel *cancel;
@@ -38,12 +46,15 @@ struct lh_request {
     lh_request *next_job;                          /* queue of a lane */
     lh_request *newer, *older;                     /* list of the server's active requests */
     struct { const char *name; lh_str value; } headers[API_RESPONSE_HEADERS_MAX];
-    size_t header_count;
+    bool body_overrun; /* the body has more bytes than body_max */
+    size_t header_count, header_kept; /* the first header_kept stay also when the handler fails */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int references;
-    bool suspended, gone; /* gone: the client went away, or the request was cut */
+    bool suspended;
+    bool gone;    /* the client went away, or the connection is to be cut */
+    bool stopped; /* the server drains and waits no longer: reads and writes fail, but an answer can still be sent */
     api_ring in, out;
     bool in_end, in_discard;
     uint64_t in_bytes, discarded_bytes, out_bytes;
@@ -64,8 +75,24 @@ typedef struct api_lane {
     bool stopping;
 } api_lane;
 
+/* One open connection, while it lives (see connection.c). */
+typedef struct api_connection {
+    int socket;
+    _Atomic bool busy; /* a request of it is being served */
+    _Atomic uint64_t since_ms;
+    struct api_connection *newer, *older;
+} api_connection;
+
+typedef struct api_listener {
+    int fd;
+    bool internal, ipv6;
+    unsigned threads;
+    const char *certificate, *key; /* PEM texts; NULL: plain HTTP */
+} api_listener;
+
 struct lh_server {
     lh_app *app;
+    lh_app starting; /* the same before lh_server_ready(): without engine and ingest */
     struct MHD_Daemon *daemon, *internal;
     lh_str url, engine_url; /* owned */
     api_lane lanes[2];
@@ -75,6 +102,8 @@ struct lh_server {
     pthread_cond_t active_changed;
     lh_request *active;
     size_t active_count;
+    pthread_mutex_t watch_lock; /* guards the list of connections */
+    api_connection *connections;
     pthread_t watchdog;
     bool watchdog_started;
 };
@@ -89,10 +118,15 @@ void api_request_run(lh_request *request);
 void api_request_unref(lh_request *request);
 /* The I/O side's calls; `lock` not held. */
 size_t api_request_take_upload(lh_request *request, const char *data, size_t size); /* how much was taken; may suspend */
-void api_request_upload_end(lh_request *request);
 ssize_t api_request_give(lh_request *request, char *into, size_t cap);           /* MHD content reader */
-/* True: an answer is ready to be queued. False: the connection was suspended and will be resumed. */
-bool api_request_await_answer(lh_request *request);
+api_await api_request_await_answer(lh_request *request); /* the body is at its end; is an answer ready to be queued? */
 void api_request_abandon(lh_request *request); /* the client is gone: cancel, wake the worker */
+void api_request_stop(lh_request *request);    /* the server stops: cancel; the handler may still answer */
+bool api_request_is_waiting(lh_request *request); /* suspended, and its client not known to be gone */
+uint64_t api_request_detach(lh_request *request); /* the connection ends its request; gives the body bytes that were sent */
 struct MHD_Response *api_request_response(lh_request *request);
+
+/* connection.c */
+struct MHD_Daemon *api_connection_daemon(lh_server *server, const api_listener *listener); /* owns fd; NULL on failure (then the caller's) */
+void *api_connection_watchdog(void *server); /* a thread's main */
 #endif

@@ -1,5 +1,6 @@
 /* The router: routes.def as a table, matched segment by segment. A path is split at '/' before it is
- * percent-decoded, so that %2F stays inside its segment; "{name...}" at the end takes the rest with its slashes. */
+ * percent-decoded, so that %2F stays inside its segment; "{name...}" at the end takes the rest with its slashes.
+ * HEAD goes to the path's GET when it has no HEAD of its own. */
 #include "api/server_internal.h"
 
 #include <stdio.h>
@@ -12,6 +13,14 @@ const api_route api_routes[API_ROUTE_COUNT] = {
 #include "api/routes.def"
 #undef LH_ROUTE
 };
+
+/* Could the path match? Compares what comes before the first parameter: most routes fall here. */
+static bool router_may_match(const char *pattern, lh_str path) {
+    size_t i = 0;
+    for (; pattern[i] && pattern[i] != '{'; i++)
+        if (i == path.len || path.ptr[i] != pattern[i]) return false;
+    return pattern[i] == '{' || i == path.len;
+}
 
 /* Matches a raw path; the values stay percent-encoded. */
 static bool router_match(const char *pattern, lh_str path, api_match *match) {
@@ -46,15 +55,20 @@ static void router_allow(api_match *match, const char *method) {
 lh_code api_router_find(lh_str method, lh_str raw_path, lh_arena *arena, api_match *ret, lh_error *err) {
     api_match found = {0};
     if (raw_path.len == 0 || raw_path.ptr[0] != '/') return lh_fail(err, LH_INVALID, "the request target must start with '/'");
-    for (size_t i = 0; i < API_ROUTE_COUNT; i++) {
-        if (!router_match(api_routes[i].path, raw_path, &found)) continue;
-        if (!lh_str_eq(method, lh_str_from(api_routes[i].method))) {
-            router_allow(&found, api_routes[i].method);
-            continue;
-        }
+    const api_route *get = NULL;
+    bool head = lh_str_eq(method, LH_STR("HEAD"));
+    for (size_t i = 0; i < API_ROUTE_COUNT && !found.route; i++) {
+        if (!router_may_match(api_routes[i].path, raw_path) || !router_match(api_routes[i].path, raw_path, &found)) continue;
+        lh_str takes = lh_str_from(api_routes[i].method);
+        if (lh_str_eq(method, takes)) found.route = &api_routes[i];
+        else router_allow(&found, api_routes[i].method);
+        if (head && lh_str_eq(takes, LH_STR("GET"))) get = &api_routes[i];
+        if (lh_str_eq(takes, LH_STR("GET"))) router_allow(&found, "HEAD");
+    }
+    if (!found.route && get && router_match(get->path, raw_path, &found)) found.route = get;
+    if (found.route) {
         for (size_t p = 0; p < found.param_count; p++)
             LH_TRY(lh_url_decode(arena, found.params[p].value, &found.params[p].value, err));
-        found.route = &api_routes[i];
         *ret = found;
         return LH_OK;
     }
