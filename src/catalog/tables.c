@@ -216,13 +216,22 @@ lh_code lh_table_rename(lh_catalog *catalog, const lh_json *request, lh_arena *a
     return code;
 }
 
-typedef struct table_purge { lh_catalog *catalog; lh_arena *arena; } table_purge;
+/* Keys to delete, collected before anything is: snapshots share manifests. Arena. */
+typedef struct table_purge { lh_catalog *catalog; lh_arena *arena; lh_str *keys; size_t count, room; } table_purge;
 
-static lh_code table_purge_file(void *ctx, lh_str location, lh_error *err) {
+static lh_code table_purge_add(void *ctx, lh_str location, lh_error *err) {
     table_purge *purge = ctx;
-    lh_str key;
-    LH_TRY(lh_bucket_key_of(purge->catalog->bucket, location, purge->arena, &key, err));
-    return lh_bucket_delete(purge->catalog->bucket, key, LH_STR_NONE, err);
+    if (purge->count == purge->room) {
+        size_t room = purge->room ? purge->room * 2 : 256;
+        lh_str *grown = LH_ARENA_ARRAY(purge->arena, lh_str, room);
+        if (!grown) return lh_arena_check(purge->arena, err);
+        if (purge->count) memcpy(grown, purge->keys, purge->count * sizeof *grown);
+        purge->keys = grown;
+        purge->room = room;
+    }
+    LH_TRY(lh_bucket_key_of(purge->catalog->bucket, lh_arena_dup(purge->arena, location), purge->arena, &purge->keys[purge->count], err));
+    purge->count++;
+    return LH_OK;
 }
 
 /* Everything under the table's own folder. */
@@ -242,12 +251,13 @@ static lh_code table_purge_files(lh_catalog *catalog, const catalog_table *table
     lh_str folder;
     LH_TRY(lh_bucket_key_of(catalog->bucket, lh_json_get_string(metadata, "location"), arena, &folder, err));
     if (table->owns_folder) return table_purge_folder(catalog, folder, err);
-    table_purge purge = {catalog, arena}; /* a folder that others may share: only what the metadata reaches */
+    table_purge purge = {.catalog = catalog, .arena = arena}; /* a folder that others may share: only what the metadata reaches */
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "snapshots")); lh_json_next(&it);)
         LH_TRY(manifest_walk(catalog->bucket, lh_json_get_string(it.value, "manifest-list"), lh_json_int(lh_json_get(it.value, "snapshot-id"), -1),
-                             MANIFEST_ALL, table_purge_file, &purge, err));
+                             MANIFEST_ALL, table_purge_add, &purge, err));
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "metadata-log")); lh_json_next(&it);)
-        LH_TRY(table_purge_file(&purge, lh_json_get_string(it.value, "metadata-file"), err));
+        LH_TRY(table_purge_add(&purge, lh_json_get_string(it.value, "metadata-file"), err));
+    for (size_t i = 0; i < purge.count; i++) LH_TRY(lh_bucket_delete(catalog->bucket, purge.keys[i], LH_STR_NONE, err));
     return lh_bucket_delete(catalog->bucket, table->metadata_key, LH_STR_NONE, err);
 }
 
