@@ -20,7 +20,7 @@ static void fuzz_checkpoint(lh_str bytes, size_t piece) {
     lh_code code = LH_OK;
     metastore_checkpoint_reader_init(&reader, LH_STR("fuzz"));
     for (size_t at = 0; code == LH_OK && at < bytes.len; at += piece) code = metastore_checkpoint_feed(&reader, lh_str_sub(bytes, at, piece), NULL);
-    if (code == LH_OK) code = metastore_checkpoint_finish(&reader, NULL);
+    if (code == LH_OK && metastore_checkpoint_finish(&reader, NULL) == LH_OK && !reader.ended) abort();
     for (size_t i = 1; i < reader.index.count; i++)
         if (lh_str_cmp(reader.index.docs[i - 1]->key, reader.index.docs[i]->key) >= 0) abort();
     metastore_checkpoint_reader_done(&reader);
