@@ -127,7 +127,7 @@ static unsigned char shell_interrupt(EditLine *edit, int key) {
     shell *s = NULL;
     el_get(edit, EL_CLIENTDATA, &s);
     s->interrupted = true;
-    fputs("^C", stdout);
+    fputs("^C\r\n", stdout);
     return CC_NEWLINE;
 }
 
