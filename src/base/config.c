@@ -34,9 +34,16 @@ typedef struct config_setting {
 #define CONFIG_DEFAULT_INT(v) .number = (v)
 #define CONFIG_DEFAULT_BOOL(v) .number = (v)
 static const config_setting config_settings[] = {
-#define LH_SETTING(section_, key_, type_, fallback_, min_, max_, unit_, help_)                                     \
-    {.section = #section_, .key = #key_, .type = CONFIG_##type_, .offset = offsetof(lh_config, section_##_##key_), \
-     CONFIG_DEFAULT_##type_(fallback_), .min = (min_), .max = (max_), .unit = (unit_), .help = (help_)},
+#define LH_SETTING(section_, key_, type_, fallback_, min_, max_, unit_, help_)                                         \
+    {.section = #section_,                                                                                             \
+     .key = #key_,                                                                                                     \
+     .type = CONFIG_##type_,                                                                                           \
+     .offset = offsetof(lh_config, section_##_##key_),                                                                 \
+     CONFIG_DEFAULT_##type_(fallback_),                                                                                \
+     .min = (min_),                                                                                                    \
+     .max = (max_),                                                                                                    \
+     .unit = (unit_),                                                                                                  \
+     .help = (help_)},
 #include "base/settings.def"
 #undef LH_SETTING
 };
@@ -50,7 +57,13 @@ typedef struct config_origin {
 } config_origin;
 
 typedef struct config_value {
-    enum { VALUE_TEXT, VALUE_STRING, VALUE_INT, VALUE_BOOL, VALUE_OTHER } kind; /* TEXT: untyped, of a variable or flag */
+    enum {
+        VALUE_TEXT,
+        VALUE_STRING,
+        VALUE_INT,
+        VALUE_BOOL,
+        VALUE_OTHER
+    } kind; /* TEXT: untyped, of a variable or flag */
     lh_str text;
     int64_t number;
 } config_value;
@@ -100,7 +113,8 @@ static const config_setting *config_nearest(lh_str section, lh_str key) {
     size_t best_score = SIZE_MAX;
     for (size_t i = 0; i < CONFIG_COUNT; i++) {
         const config_setting *s = &config_settings[i];
-        size_t score = 2 * lh_str_distance(lh_str_from(s->key), key) + lh_str_distance(lh_str_from(s->section), section);
+        size_t score =
+            2 * lh_str_distance(lh_str_from(s->key), key) + lh_str_distance(lh_str_from(s->section), section);
         if (score < best_score) best = s, best_score = score;
     }
     return best;
@@ -109,14 +123,21 @@ static const config_setting *config_nearest(lh_str section, lh_str key) {
 static const char *config_nearest_section(lh_str section) {
     const config_setting *best = &config_settings[0];
     for (size_t i = 0; i < CONFIG_COUNT; i++)
-        if (lh_str_distance(lh_str_from(config_settings[i].section), section) < lh_str_distance(lh_str_from(best->section), section))
+        if (lh_str_distance(lh_str_from(config_settings[i].section), section) <
+            lh_str_distance(lh_str_from(best->section), section))
             best = &config_settings[i];
     return best->section;
 }
 
-static lh_str *config_text_field(lh_config *config, const config_setting *s) { return (lh_str *)(void *)((char *)config + s->offset); }
-static int64_t *config_int_field(lh_config *config, const config_setting *s) { return (int64_t *)(void *)((char *)config + s->offset); }
-static bool *config_bool_field(lh_config *config, const config_setting *s) { return (bool *)(void *)((char *)config + s->offset); }
+static lh_str *config_text_field(lh_config *config, const config_setting *s) {
+    return (lh_str *)(void *)((char *)config + s->offset);
+}
+static int64_t *config_int_field(lh_config *config, const config_setting *s) {
+    return (int64_t *)(void *)((char *)config + s->offset);
+}
+static bool *config_bool_field(lh_config *config, const config_setting *s) {
+    return (bool *)(void *)((char *)config + s->offset);
+}
 static lh_str config_text(const lh_config *config, const config_setting *s) {
     return *(const lh_str *)(const void *)((const char *)config + s->offset);
 }
@@ -124,7 +145,9 @@ static int64_t config_number(const lh_config *config, const config_setting *s) {
     const void *field = (const char *)config + s->offset;
     return s->type == CONFIG_BOOL ? *(const bool *)field : *(const int64_t *)field;
 }
-static bool config_is_text(const config_setting *s) { return s->type == CONFIG_STRING || s->type == CONFIG_SECRET || s->type == CONFIG_ENUM; }
+static bool config_is_text(const config_setting *s) {
+    return s->type == CONFIG_STRING || s->type == CONFIG_SECRET || s->type == CONFIG_ENUM;
+}
 
 static void config_defaults(lh_config *config) {
     for (size_t i = 0; i < CONFIG_COUNT; i++) {
@@ -150,26 +173,28 @@ static lh_code config_assign_text(lh_arena *arena, lh_config *config, const conf
         if ((unsigned char)value.text.ptr[i] < 0x20 || value.text.ptr[i] == 0x7F)
             return config_complain(origin, err, "%s.%s holds a control character", s->section, s->key);
     if (s->type == CONFIG_ENUM && !config_word_known(s->unit, value.text))
-        return config_complain(origin, err, "%s.%s is one of %s, not '%.*s'", s->section, s->key, s->unit, LH_STR_ARG(value.text));
+        return config_complain(origin, err, "%s.%s is one of %s, not '%.*s'", s->section, s->key, s->unit,
+                               LH_STR_ARG(value.text));
     lh_str copy = lh_arena_dup(arena, value.text);
     LH_TRY(lh_arena_check(arena, err));
     *config_text_field(config, s) = copy;
     return LH_OK;
 }
 
-static lh_code config_assign_number(lh_config *config, const config_setting *s, config_value value, config_origin origin,
-                                    lh_error *err) {
+static lh_code config_assign_number(lh_config *config, const config_setting *s, config_value value,
+                                    config_origin origin, lh_error *err) {
     int64_t number = value.number;
     if (value.kind == VALUE_TEXT ? lh_str_to_i64(lh_str_trim(value.text), &number) != LH_OK : value.kind != VALUE_INT)
         return config_complain(origin, err, "%s.%s takes a whole number (%s)", s->section, s->key, s->unit);
     if (number < s->min || number > s->max)
-        return config_complain(origin, err, "%s.%s is %" PRId64 ", not within %" PRId64 " and %" PRId64 " %s", s->section, s->key,
-                               number, s->min, s->max, s->unit);
+        return config_complain(origin, err, "%s.%s is %" PRId64 ", not within %" PRId64 " and %" PRId64 " %s",
+                               s->section, s->key, number, s->min, s->max, s->unit);
     *config_int_field(config, s) = number;
     return LH_OK;
 }
 
-static lh_code config_assign_bool(lh_config *config, const config_setting *s, config_value value, config_origin origin, lh_error *err) {
+static lh_code config_assign_bool(lh_config *config, const config_setting *s, config_value value, config_origin origin,
+                                  lh_error *err) {
     bool truth = value.number != 0, known = value.kind == VALUE_BOOL;
     if (value.kind == VALUE_TEXT) {
         lh_str text = lh_str_trim(value.text);
@@ -181,8 +206,8 @@ static lh_code config_assign_bool(lh_config *config, const config_setting *s, co
     return LH_OK;
 }
 
-static lh_code config_assign(lh_arena *arena, lh_config *config, const config_setting *s, config_value value, config_origin origin,
-                             lh_error *err) {
+static lh_code config_assign(lh_arena *arena, lh_config *config, const config_setting *s, config_value value,
+                             config_origin origin, lh_error *err) {
     switch (s->type) {
     case CONFIG_INT: return config_assign_number(config, s, value, origin, err);
     case CONFIG_BOOL: return config_assign_bool(config, s, value, origin, err);
@@ -198,17 +223,18 @@ static lh_code config_visit_item(config_walk *walk, const lh_toml_item *item) {
     lh_str section = {item->section, item->section_bytes}, key = {item->key, item->key_bytes};
     config_origin origin = {.file = walk->file, .line = item->line, .column = item->column};
     if (item->kind == LH_TOML_SECTION)
-        return config_has_section(section) ? LH_OK
-                                           : config_complain(origin, walk->err, "unknown section [%.*s]; did you mean [%s]?",
-                                                             LH_STR_ARG(section), config_nearest_section(section));
+        return config_has_section(section)
+                   ? LH_OK
+                   : config_complain(origin, walk->err, "unknown section [%.*s]; did you mean [%s]?",
+                                     LH_STR_ARG(section), config_nearest_section(section));
     const config_setting *s = config_find(section, key);
     if (!s) {
         s = config_nearest(section, key);
         if (section.len == 0)
-            return config_complain(origin, walk->err, "'%.*s' stands outside a section; did you mean %s under [%s]?", LH_STR_ARG(key),
-                                   s->key, s->section);
-        return config_complain(origin, walk->err, "unknown setting %.*s.%.*s; did you mean %s.%s?", LH_STR_ARG(section), LH_STR_ARG(key),
-                               s->section, s->key);
+            return config_complain(origin, walk->err, "'%.*s' stands outside a section; did you mean %s under [%s]?",
+                                   LH_STR_ARG(key), s->key, s->section);
+        return config_complain(origin, walk->err, "unknown setting %.*s.%.*s; did you mean %s.%s?", LH_STR_ARG(section),
+                               LH_STR_ARG(key), s->section, s->key);
     }
     config_value value = {.kind = VALUE_OTHER, .number = item->number, .text = {item->text, item->text_bytes}};
     if (item->kind == LH_TOML_STRING) value.kind = VALUE_STRING;
@@ -246,7 +272,8 @@ static lh_code config_read_open_file(FILE *file, lh_arena *arena, const char *pa
     struct stat st;
     if (fstat(fileno(file), &st) != 0) return lh_fail_errno(err, errno, "cannot read %s", path);
     if (!S_ISREG(st.st_mode)) return lh_fail(err, LH_INVALID, "%s is not a file", path);
-    if (st.st_size > CONFIG_FILE_BYTES_MAX) return lh_fail(err, LH_INVALID, "%s is larger than %d bytes", path, CONFIG_FILE_BYTES_MAX);
+    if (st.st_size > CONFIG_FILE_BYTES_MAX)
+        return lh_fail(err, LH_INVALID, "%s is larger than %d bytes", path, CONFIG_FILE_BYTES_MAX);
     size_t size = (size_t)st.st_size;
     char *bytes = lh_arena_alloc(arena, size + 1);
     LH_TRY(lh_arena_check(arena, err));
@@ -269,7 +296,8 @@ static lh_code config_read_file(lh_arena *arena, const char *path, lh_config *co
 /* ---- environment and flags ---- */
 static void config_lower(lh_str from, char *into, size_t into_bytes) {
     size_t n = from.len < into_bytes - 1 ? from.len : into_bytes - 1;
-    for (size_t i = 0; i < n; i++) into[i] = (char)(from.ptr[i] >= 'A' && from.ptr[i] <= 'Z' ? from.ptr[i] + ('a' - 'A') : from.ptr[i]);
+    for (size_t i = 0; i < n; i++)
+        into[i] = (char)(from.ptr[i] >= 'A' && from.ptr[i] <= 'Z' ? from.ptr[i] + ('a' - 'A') : from.ptr[i]);
     into[n] = '\0';
 }
 
@@ -326,23 +354,30 @@ static lh_code config_check_relations(const lh_config *config, lh_error *err) {
         return lh_fail(err, LH_INVALID, "server.tls_certificate and server.tls_key go together; %s is empty",
                        config->server_tls_key.len ? "server.tls_certificate" : "server.tls_key");
     if (lh_str_find(config->server_listen, ':') == config->server_listen.len)
-        return lh_fail(err, LH_INVALID, "server.listen is HOST:PORT, such as 127.0.0.1:3100, not '%.*s'", LH_STR_ARG(config->server_listen));
+        return lh_fail(err, LH_INVALID, "server.listen is HOST:PORT, such as 127.0.0.1:3100, not '%.*s'",
+                       LH_STR_ARG(config->server_listen));
     if (lh_str_eq(config->auth_mode, LH_STR("off")) && !config_is_loopback(config->server_listen))
         return lh_fail(err, LH_INVALID,
-                       "server.listen %.*s is reachable from other machines: set auth.mode = \"keys\" (and auth.admin_key), or listen on 127.0.0.1",
+                       "server.listen %.*s is reachable from other machines: set auth.mode = \"keys\" (and "
+                       "auth.admin_key), or listen on 127.0.0.1",
                        LH_STR_ARG(config->server_listen));
     if (config->storage_root.len == 0) return lh_fail(err, LH_INVALID, "storage.root is empty");
     if (!lh_str_eq(config->storage_kind, LH_STR("s3"))) return LH_OK;
-    const struct { const char *name; lh_str value; } needed[] = {
-        {"s3_endpoint", config->storage_s3_endpoint}, {"s3_bucket", config->storage_s3_bucket},
-        {"s3_access_key", config->storage_s3_access_key}, {"s3_secret_key", config->storage_s3_secret_key}};
+    const struct {
+        const char *name;
+        lh_str value;
+    } needed[] = {{"s3_endpoint", config->storage_s3_endpoint},
+                  {"s3_bucket", config->storage_s3_bucket},
+                  {"s3_access_key", config->storage_s3_access_key},
+                  {"s3_secret_key", config->storage_s3_secret_key}};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (needed[i].value.len == 0) return lh_fail(err, LH_INVALID, "storage.kind is s3, but storage.%s is empty", needed[i].name);
+        if (needed[i].value.len == 0)
+            return lh_fail(err, LH_INVALID, "storage.kind is s3, but storage.%s is empty", needed[i].name);
     return LH_OK;
 }
 
-lh_code lh_config_load(lh_arena *arena, const char *toml_path, char *const *environment, const lh_config_override *overrides,
-                       size_t override_count, lh_config *ret, lh_error *err) {
+lh_code lh_config_load(lh_arena *arena, const char *toml_path, char *const *environment,
+                       const lh_config_override *overrides, size_t override_count, lh_config *ret, lh_error *err) {
     lh_config config = {0};
     config_defaults(&config);
     if (toml_path) LH_TRY(config_read_file(arena, toml_path, &config, err));
@@ -366,7 +401,8 @@ static void config_write_default(lh_buf *buf, const config_setting *s) {
 }
 
 static bool config_is_default(const lh_config *config, const config_setting *s) {
-    return config_is_text(s) ? lh_str_eq(config_text(config, s), lh_str_from(s->text)) : config_number(config, s) == s->number;
+    return config_is_text(s) ? lh_str_eq(config_text(config, s), lh_str_from(s->text))
+                             : config_number(config, s) == s->number;
 }
 
 static void config_write_setting(lh_buf *buf, const lh_config *config, const config_setting *s) {
@@ -439,7 +475,8 @@ lh_code lh_config_reference(lh_arena *arena, lh_str *ret, lh_error *err) {
     for (size_t i = 0; i < CONFIG_COUNT; i++) {
         const config_setting *s = &config_settings[i];
         if (strcmp(section, s->section) != 0)
-            lh_buf_printf(&buf, "%s## [%s]\n\n| setting | values | default | what it is |\n|---|---|---|---|\n", i ? "\n" : "", s->section);
+            lh_buf_printf(&buf, "%s## [%s]\n\n| setting | values | default | what it is |\n|---|---|---|---|\n",
+                          i ? "\n" : "", s->section);
         section = s->section;
         config_write_row(&buf, s);
     }
@@ -452,7 +489,8 @@ static uint64_t config_read_limit(const char *path) { /* UINT64_MAX: no file, or
     uint64_t limit = UINT64_MAX;
     FILE *file = fopen(path, "re");
     if (!file) return limit;
-    if (fgets(line, sizeof line, file) && lh_str_to_u64(lh_str_trim(lh_str_from(line)), &limit) != LH_OK) limit = UINT64_MAX;
+    if (fgets(line, sizeof line, file) && lh_str_to_u64(lh_str_trim(lh_str_from(line)), &limit) != LH_OK)
+        limit = UINT64_MAX;
     fclose(file);
     return limit;
 }

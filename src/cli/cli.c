@@ -23,9 +23,10 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse ingest c.ndjson --dataset crm.clients --mode upsert --key client_id\n",
      lh_cli_ingest},
     {"datasets", "[list | show NAME | drop NAME] [flags]", "List, describe and drop datasets", NULL, lh_cli_datasets},
-    {"doctor", "[flags]", "Check this machine, the configuration and the lake, and say how to mend what is wrong", NULL, lh_cli_doctor},
-    {"config", "check | show | reference [flags]", "Check or show the configuration (secrets hidden), or list every setting", NULL,
-     lh_cli_config_command},
+    {"doctor", "[flags]", "Check this machine, the configuration and the lake, and say how to mend what is wrong", NULL,
+     lh_cli_doctor},
+    {"config", "check | show | reference [flags]",
+     "Check or show the configuration (secrets hidden), or list every setting", NULL, lh_cli_config_command},
     {"openapi", "", "Print the OpenAPI document of the HTTP API", NULL, lh_cli_openapi},
     {"version", "", "Print the version", NULL, lh_cli_version},
     {"help", "[COMMAND]", "Print this, or the help of one command", NULL, lh_cli_help},
@@ -33,9 +34,11 @@ static const lh_cli_command cli_commands[] = {
 enum { CLI_COUNT = sizeof cli_commands / sizeof *cli_commands };
 
 static void cli_usage(FILE *into) {
-    fprintf(into, "lakehouse turns a folder or a bucket into an Iceberg lakehouse.\n\nUsage: lakehouse COMMAND [flags]\n\n");
+    fprintf(into,
+            "lakehouse turns a folder or a bucket into an Iceberg lakehouse.\n\nUsage: lakehouse COMMAND [flags]\n\n");
     for (size_t i = 0; i < CLI_COUNT; i++) fprintf(into, "  %-9s %s\n", cli_commands[i].name, cli_commands[i].summary);
-    fprintf(into, "\n`lakehouse COMMAND --help` tells more. First steps: `lakehouse serve`, then `lakehouse ingest my.csv`, then `lakehouse sql`.\n");
+    fprintf(into, "\n`lakehouse COMMAND --help` tells more. First steps: `lakehouse serve`, then `lakehouse ingest "
+                  "my.csv`, then `lakehouse sql`.\n");
 }
 
 static const lh_cli_command *cli_find(const char *name) {
@@ -65,7 +68,8 @@ static int cli_help_of(const lh_cli_command *command) {
 
 /* docs/reference/cli.md */
 static int cli_help_markdown(void) {
-    printf("# Command line\n\nMade by `lakehouse help --markdown`; do not edit. Exit status: 0 done, 1 failed (said on stderr), 2 not understood.\n");
+    printf("# Command line\n\nMade by `lakehouse help --markdown`; do not edit. Exit status: 0 done, 1 failed (said on "
+           "stderr), 2 not understood.\n");
     for (size_t i = 0; i < CLI_COUNT; i++) {
         printf("\n## lakehouse %s\n\n```\n", cli_commands[i].name);
         if (cli_help_of(&cli_commands[i]) != LH_EXIT_DONE) return LH_EXIT_FAILED;
@@ -77,7 +81,8 @@ static int cli_help_markdown(void) {
 int lh_cli_help(const lh_cli_command *self, int argc, char **argv) {
     lh_cli_list names = {0};
     bool markdown = false;
-    const lh_cli_flag flag = {.name = "markdown", .help = "the help of every command, as docs/reference/cli.md", .on = &markdown};
+    const lh_cli_flag flag = {
+        .name = "markdown", .help = "the help of every command, as docs/reference/cli.md", .on = &markdown};
     int status = lh_cli_parse(self, &flag, 1, argc, argv, &names);
     if (status >= 0) return status;
     if (markdown) return cli_help_markdown();
@@ -99,7 +104,8 @@ int lh_cli_openapi(const lh_cli_command *self, int argc, char **argv) {
     lh_error err = {0};
     lh_str text;
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    if (lh_arena_new(LH_CLI_ARENA_BYTES, &arena, &err) != LH_OK || lh_api_openapi(arena, &text, &err) != LH_OK) return lh_cli_fail(&err);
+    if (lh_arena_new(LH_CLI_ARENA_BYTES, &arena, &err) != LH_OK || lh_api_openapi(arena, &text, &err) != LH_OK)
+        return lh_cli_fail(&err);
     printf("%.*s\n", LH_STR_ARG(text));
     return LH_EXIT_DONE;
 }

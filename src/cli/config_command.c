@@ -15,8 +15,10 @@ static int config_reference(lh_arena *arena) {
     lh_code code = lh_config_reference(arena, &text, &err);
     if (code == LH_OK)
         printf("# Configuration\n\n"
-               "Made by `lakehouse config reference`; do not edit. A setting `section.key` comes from, each beating the one before: its\n"
-               "default, `lakehouse.toml` (`--config FILE`, or that file in the working folder), the variable `LAKEHOUSE__SECTION__KEY`,\n"
+               "Made by `lakehouse config reference`; do not edit. A setting `section.key` comes from, each beating "
+               "the one before: its\n"
+               "default, `lakehouse.toml` (`--config FILE`, or that file in the working folder), the variable "
+               "`LAKEHOUSE__SECTION__KEY`,\n"
                "the flag `--set section.key=value`. Secrets are never shown.\n\n");
     return config_print(code, text, &err);
 }
@@ -36,7 +38,8 @@ int lh_cli_config_command(const lh_cli_command *self, int argc, char **argv) {
     if (lh_str_eq(verb, LH_STR("reference"))) return config_reference(arena);
     if (!lh_str_eq(verb, LH_STR("check")) && !lh_str_eq(verb, LH_STR("show"))) {
         const char *near = lh_cli_nearest(verb, verbs, 3);
-        lh_cli_complain("config takes check, show or reference%s%s%s", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        lh_cli_complain("config takes check, show or reference%s%s%s", near ? "; did you mean " : "", near ? near : "",
+                        near ? "?" : "");
         return LH_EXIT_USAGE;
     }
     if (lh_cli_config(&source, arena, &config, &err) != LH_OK) return lh_cli_fail(&err);

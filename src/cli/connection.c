@@ -21,7 +21,8 @@ static bool connection_answers(lh_connection *connection, lh_str url) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_http_answer answer = {0};
     if (url.len == 0 || lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return false;
-    const lh_http_call call = {.method = "GET", .url = lh_arena_printf(arena, "%.*s/health", LH_STR_ARG(url)), .timeout_ms = 3000};
+    const lh_http_call call = {
+        .method = "GET", .url = lh_arena_printf(arena, "%.*s/health", LH_STR_ARG(url)), .timeout_ms = 3000};
     return lh_http_do(connection->client, &call, arena, &answer, NULL) == LH_OK && answer.status == 200;
 }
 
@@ -33,7 +34,8 @@ static lh_code connection_open_stack(lh_connection *connection, lh_error *err) {
     config->server_workers = 8;
     if (lh_str_eq(config->auth_mode, LH_STR("keys"))) {
         lh_uuid first = lh_uuid_new(), second = lh_uuid_new();
-        connection->api_key = config->auth_admin_key = lh_arena_printf(connection->arena, "%s%s", first.text, second.text);
+        connection->api_key = config->auth_admin_key =
+            lh_arena_printf(connection->arena, "%s%s", first.text, second.text);
         LH_TRY(lh_arena_check(connection->arena, err));
     }
     lh_log_set_level(LH_LOG_ERROR);
@@ -45,7 +47,8 @@ static lh_code connection_open_stack(lh_connection *connection, lh_error *err) {
 
 static lh_str connection_configured_url(lh_connection *connection) {
     const lh_config *c = &connection->config;
-    return lh_arena_printf(connection->arena, "%s://%.*s", c->server_tls_key.len ? "https" : "http", LH_STR_ARG(c->server_listen));
+    return lh_arena_printf(connection->arena, "%s://%.*s", c->server_tls_key.len ? "https" : "http",
+                           LH_STR_ARG(c->server_listen));
 }
 
 static lh_code connection_choose(lh_connection *connection, const lh_cli_source *source, bool quiet, lh_error *err) {
@@ -66,7 +69,8 @@ static lh_code connection_choose(lh_connection *connection, const lh_cli_source 
     connection->url = found.len ? found : connection_configured_url(connection);
     if (found.len == 0 && !connection_answers(connection, connection->url))
         return lh_fail(err, LH_UNAVAILABLE,
-                       "no server answers at %.*s; start one with `lakehouse serve`, name one with --url, or add --root DIR to open the lake here",
+                       "no server answers at %.*s; start one with `lakehouse serve`, name one with --url, or add "
+                       "--root DIR to open the lake here",
                        LH_STR_ARG(connection->url));
     return LH_OK;
 }
@@ -77,7 +81,8 @@ lh_code lh_connection_open(const lh_cli_source *source, bool quiet, lh_connectio
     connection->folder_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (connection->folder_fd < 0) return lh_fail_errno(err, errno, "cannot open the working folder");
     LH_TRY(lh_arena_new(8 << 20, &connection->arena, err));
-    const lh_http_client_options options = {.connections_max = 2, .idle_timeout_ms = 3600000}; /* a statement may think for long */
+    const lh_http_client_options options = {.connections_max = 2,
+                                            .idle_timeout_ms = 3600000}; /* a statement may think for long */
     LH_TRY(lh_http_client_new(&options, &connection->client, err));
     connection->api_key = lh_str_from(source->api_key ? source->api_key : getenv("LAKEHOUSE_API_KEY"));
     LH_TRY(connection_choose(connection, source, quiet, err));
@@ -152,18 +157,28 @@ static lh_code connection_read_error(const connection_sink *sink, lh_arena *aren
     return code;
 }
 
-lh_code lh_connection_do(lh_connection *connection, const lh_exchange *exchange, lh_arena *arena, lh_str *ret, lh_error *err) {
+lh_code lh_connection_do(lh_connection *connection, const lh_exchange *exchange, lh_arena *arena, lh_str *ret,
+                         lh_error *err) {
     lh_http_header headers[2];
     size_t count = 0;
     lh_str type = exchange->content_type.len ? exchange->content_type : LH_STR("application/json");
     if (exchange->body.len || exchange->read) headers[count++] = (lh_http_header){LH_STR("Content-Type"), type};
     if (connection->api_key.len) headers[count++] = (lh_http_header){LH_STR("X-API-Key"), connection->api_key};
-    connection_sink sink = {.exchange = exchange, .body = LH_BUF_INIT(exchange->answer_max_bytes ? exchange->answer_max_bytes : 64 << 20)};
+    connection_sink sink = {.exchange = exchange,
+                            .body = LH_BUF_INIT(exchange->answer_max_bytes ? exchange->answer_max_bytes : 64 << 20)};
     const lh_http_call call = {
-        .method = exchange->method, .headers = headers, .header_count = count, .body = exchange->body, .read = exchange->read,
+        .method = exchange->method,
+        .headers = headers,
+        .header_count = count,
+        .body = exchange->body,
+        .read = exchange->read,
         .url = lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(connection->url), LH_STR_ARG(exchange->path)),
-        .read_ctx = exchange->read_ctx, .body_bytes = exchange->body_bytes, .write = connection_on_body, .write_ctx = &sink,
-        .on_headers = connection_on_headers, .cancelled = exchange->cancelled};
+        .read_ctx = exchange->read_ctx,
+        .body_bytes = exchange->body_bytes,
+        .write = connection_on_body,
+        .write_ctx = &sink,
+        .on_headers = connection_on_headers,
+        .cancelled = exchange->cancelled};
     lh_http_answer answer = {0};
     lh_code code = lh_http_do(connection->client, &call, arena, &answer, err);
     if (code == LH_OK && answer.status >= 400) code = connection_read_error(&sink, arena, err);

@@ -33,10 +33,13 @@ static void datasets_add_rows(lh_arena *arena, lh_json *rows, const lh_json *ite
     for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
         lh_json *row = lh_json_new_array(arena);
         lh_str updated = lh_json_get_string(it.value, "updated_at");
-        lh_json_append(row, lh_json_new_string(arena, lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(lh_json_get_string(it.value, "namespace")),
-                                                                      LH_STR_ARG(lh_json_get_string(it.value, "name")))));
+        lh_json_append(row,
+                       lh_json_new_string(arena, lh_arena_printf(arena, "%.*s.%.*s",
+                                                                 LH_STR_ARG(lh_json_get_string(it.value, "namespace")),
+                                                                 LH_STR_ARG(lh_json_get_string(it.value, "name")))));
         lh_json_append(row, lh_json_new_uint(arena, lh_json_uint(lh_json_get(it.value, "row_count"), 0)));
-        lh_json_append(row, lh_json_new_string(arena, datasets_size(arena, lh_json_uint(lh_json_get(it.value, "bytes"), 0))));
+        lh_json_append(
+            row, lh_json_new_string(arena, datasets_size(arena, lh_json_uint(lh_json_get(it.value, "bytes"), 0))));
         lh_json_append(row, lh_json_new_uint(arena, lh_json_uint(lh_json_get(it.value, "files"), 0)));
         lh_json_append(row, lh_json_new_uint(arena, lh_json_size(lh_json_get(it.value, "schema"))));
         lh_json_append(row, updated.len ? lh_json_new_string(arena, updated) : lh_json_new_null(arena));
@@ -44,7 +47,8 @@ static void datasets_add_rows(lh_arena *arena, lh_json *rows, const lh_json *ite
     }
 }
 
-lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_table_style style, lh_arena *arena, lh_error *err) {
+lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_table_style style, lh_arena *arena,
+                              lh_error *err) {
     lh_json *answer = lh_json_new_object(arena), *columns = lh_json_new_array(arena), *rows = lh_json_new_array(arena);
     datasets_add_head(arena, columns, "dataset", "VARCHAR");
     datasets_add_head(arena, columns, "rows", "BIGINT");
@@ -95,7 +99,8 @@ static lh_code datasets_drop(lh_connection *connection, lh_str name, bool purge,
     LH_TRY(lh_buf_check(&path, err));
     const lh_exchange exchange = {.method = "DELETE", .path = lh_buf_str(&path)};
     LH_TRY(lh_connection_do(connection, &exchange, arena, NULL, err));
-    printf("dropped %.*s%s\n", LH_STR_ARG(name), purge ? " and its files" : "; its files stay (drop --purge removes them too)");
+    printf("dropped %.*s%s\n", LH_STR_ARG(name),
+           purge ? " and its files" : "; its files stay (drop --purge removes them too)");
     return LH_OK;
 }
 
@@ -123,7 +128,8 @@ int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
     setlocale(LC_ALL, "");
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
     if (status >= 0) return status;
-    lh_str verb = lh_str_from(words.count ? words.items[0] : "list"), name = lh_str_from(words.count > 1 ? words.items[1] : "");
+    lh_str verb = lh_str_from(words.count ? words.items[0] : "list"),
+           name = lh_str_from(words.count > 1 ? words.items[1] : "");
     const char *near = lh_cli_nearest(verb, verbs, 3);
     if (!near || !lh_str_eq(verb, lh_str_from(near))) {
         lh_cli_complain("datasets takes list, show NAME or drop NAME, not '%.*s'", LH_STR_ARG(verb));

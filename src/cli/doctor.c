@@ -69,7 +69,8 @@ static void doctor_check_root(doctor *d) {
     struct stat st;
     uint64_t fsync_us = 0;
     if (stat(root, &st) != 0) {
-        if (errno == ENOENT) doctor_say(d, DOCTOR_WARN, "root", "%s does not exist yet; `lakehouse serve` makes it", root);
+        if (errno == ENOENT)
+            doctor_say(d, DOCTOR_WARN, "root", "%s does not exist yet; `lakehouse serve` makes it", root);
         else doctor_say(d, DOCTOR_FAIL, "root", "%s: %s", root, strerrorname_np(errno));
         return;
     }
@@ -78,8 +79,13 @@ static void doctor_check_root(doctor *d) {
         return;
     }
     int failed = doctor_try_write(root, &fsync_us);
-    if (failed) doctor_say(d, DOCTOR_FAIL, "root", "cannot write in %s (%s); give this user write permission, or free space", root, strerrorname_np(failed));
-    else if (fsync_us > 100000) doctor_say(d, DOCTOR_WARN, "root", "%s is writable, but an fsync took %" PRIu64 " ms: every commit waits for some", root, fsync_us / 1000);
+    if (failed)
+        doctor_say(d, DOCTOR_FAIL, "root", "cannot write in %s (%s); give this user write permission, or free space",
+                   root, strerrorname_np(failed));
+    else if (fsync_us > 100000)
+        doctor_say(d, DOCTOR_WARN, "root",
+                   "%s is writable, but an fsync took %" PRIu64 " ms: every commit waits for some", root,
+                   fsync_us / 1000);
     else doctor_say(d, DOCTOR_OK, "root", "%s is writable, fsync takes %.2f ms", root, (double)fsync_us / 1000.0);
 }
 
@@ -89,9 +95,12 @@ static void doctor_check_space(doctor *d) {
     if (statvfs(root, &fs) != 0 && statvfs(".", &fs) != 0) return;
     uint64_t left = (uint64_t)fs.f_bavail * fs.f_frsize;
     double gigabytes = (double)left / 1e9;
-    if (left < DOCTOR_SPACE_WARN_BYTES) doctor_say(d, DOCTOR_WARN, "space", "%.1f GB are left on the disk of %s; an ingest needs about twice its file", gigabytes, root);
+    if (left < DOCTOR_SPACE_WARN_BYTES)
+        doctor_say(d, DOCTOR_WARN, "space", "%.1f GB are left on the disk of %s; an ingest needs about twice its file",
+                   gigabytes, root);
     else doctor_say(d, DOCTOR_OK, "space", "%.0f GB are left", gigabytes);
-    if (fs.f_favail < 10000) doctor_say(d, DOCTOR_WARN, "inodes", "%lu are left on the disk of %s", (unsigned long)fs.f_favail, root);
+    if (fs.f_favail < 10000)
+        doctor_say(d, DOCTOR_WARN, "inodes", "%lu are left on the disk of %s", (unsigned long)fs.f_favail, root);
 }
 
 /* ---- engine ---- */
@@ -106,7 +115,8 @@ static void doctor_check_extensions(doctor *d) {
     for (size_t i = 0; code == LH_OK && i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s.duckdb_extension", folder, names[i]);
         if (access(path, R_OK) == 0) continue;
-        doctor_say(d, DOCTOR_FAIL, "extensions", "%s is missing; run `make setup build`, or set engine.extension_dir", path);
+        doctor_say(d, DOCTOR_FAIL, "extensions", "%s is missing; run `make setup build`, or set engine.extension_dir",
+                   path);
         missing++;
     }
     if (code != LH_OK) doctor_say(d, DOCTOR_FAIL, "extensions", "%s", err.message);
@@ -141,7 +151,8 @@ static void doctor_check_engine(doctor *d) {
 /* ---- network ---- */
 static bool doctor_get(doctor *d, lh_str url, lh_http_answer *ret, lh_error *err) {
     lh_http_header key = {LH_STR("X-API-Key"), lh_str_from(d->api_key)};
-    const lh_http_call call = {.method = "GET", .url = url, .headers = &key, .header_count = d->api_key ? 1 : 0, .timeout_ms = 10000};
+    const lh_http_call call = {
+        .method = "GET", .url = url, .headers = &key, .header_count = d->api_key ? 1 : 0, .timeout_ms = 10000};
     return lh_http_do(d->client, &call, d->arena, ret, err) == LH_OK;
 }
 
@@ -154,12 +165,14 @@ static bool doctor_port_is_free(lh_str listen, int *ret_errno) {
     if (rest.len >= 2 && rest.ptr[0] == '[') rest = lh_str_sub(rest, 1, rest.len - 2);
     char port[16];
     *ret_errno = EINVAL;
-    if (lh_str_to_cstr(rest, host, sizeof host, NULL) != LH_OK || lh_str_to_cstr(lh_str_sub(listen, colon, SIZE_MAX), port, sizeof port, NULL) != LH_OK)
+    if (lh_str_to_cstr(rest, host, sizeof host, NULL) != LH_OK ||
+        lh_str_to_cstr(lh_str_sub(listen, colon, SIZE_MAX), port, sizeof port, NULL) != LH_OK)
         return false;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
     if (getaddrinfo(host, port, &hints, &found) != 0) return false;
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-    bool free_port = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 && bind(fd, found->ai_addr, found->ai_addrlen) == 0;
+    bool free_port = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+                     bind(fd, found->ai_addr, found->ai_addrlen) == 0;
     *ret_errno = free_port ? 0 : errno;
     if (fd >= 0) close(fd);
     freeaddrinfo(found);
@@ -172,7 +185,9 @@ static void doctor_check_ready(doctor *d) {
     lh_str url = lh_arena_printf(d->arena, "%.*s/ready", LH_STR_ARG(d->server_url));
     if (!doctor_get(d, url, &answer, &err)) doctor_say(d, DOCTOR_FAIL, "ready", "%s", err.message);
     else if (answer.status == 200) doctor_say(d, DOCTOR_OK, "ready", "every part of the server is");
-    else doctor_say(d, DOCTOR_FAIL, "ready", "status %d: %.*s; its log says more", answer.status, LH_STR_ARG(lh_str_sub(answer.body, 0, 300)));
+    else
+        doctor_say(d, DOCTOR_FAIL, "ready", "status %d: %.*s; its log says more", answer.status,
+                   LH_STR_ARG(lh_str_sub(answer.body, 0, 300)));
 }
 
 static void doctor_check_server(doctor *d) {
@@ -180,16 +195,20 @@ static void doctor_check_server(doctor *d) {
     int failed = 0;
     lh_str listen = d->config.server_listen, found = lh_stack_find(d->config.storage_root, d->arena);
     d->server_url = found.len ? found
-                              : lh_arena_printf(d->arena, "%s://%.*s", d->config.server_tls_key.len ? "https" : "http", LH_STR_ARG(listen));
+                              : lh_arena_printf(d->arena, "%s://%.*s", d->config.server_tls_key.len ? "https" : "http",
+                                                LH_STR_ARG(listen));
     bool answers = doctor_get(d, lh_arena_printf(d->arena, "%.*s/health", LH_STR_ARG(d->server_url)), &answer, NULL);
     if (answers && answer.status == 200) {
         doctor_say(d, DOCTOR_OK, "server", "a lakehouse answers at %.*s", LH_STR_ARG(d->server_url));
         doctor_check_ready(d);
         return;
     }
-    if (doctor_port_is_free(listen, &failed)) doctor_say(d, DOCTOR_OK, "port", "%.*s is free; no server runs", LH_STR_ARG(listen));
+    if (doctor_port_is_free(listen, &failed))
+        doctor_say(d, DOCTOR_OK, "port", "%.*s is free; no server runs", LH_STR_ARG(listen));
     else if (failed == EADDRINUSE)
-        doctor_say(d, DOCTOR_FAIL, "port", "another program listens on %.*s (see `ss -ltnp`); stop it, or serve with --listen 127.0.0.1:0", LH_STR_ARG(listen));
+        doctor_say(d, DOCTOR_FAIL, "port",
+                   "another program listens on %.*s (see `ss -ltnp`); stop it, or serve with --listen 127.0.0.1:0",
+                   LH_STR_ARG(listen));
     else doctor_say(d, DOCTOR_FAIL, "port", "cannot listen on %.*s: %s", LH_STR_ARG(listen), strerrorname_np(failed));
 }
 
@@ -200,23 +219,28 @@ static void doctor_check_s3(doctor *d) {
     lh_error err = {0};
     lh_bucket *bucket = NULL;
     const lh_s3_options options = lh_cli_s3_options(c);
-    if (lh_bucket_open_s3(&options, &bucket, &err) == LH_OK) doctor_say(d, DOCTOR_OK, "s3", "bucket %.*s answers", LH_STR_ARG(c->storage_s3_bucket));
+    if (lh_bucket_open_s3(&options, &bucket, &err) == LH_OK)
+        doctor_say(d, DOCTOR_OK, "s3", "bucket %.*s answers", LH_STR_ARG(c->storage_s3_bucket));
     else doctor_say(d, DOCTOR_FAIL, "s3", "%s", err.message);
     lh_bucket_free(bucket);
     lh_http_answer answer = {0};
     struct tm parts = {0};
     char date[64];
     if (!doctor_get(d, c->storage_s3_endpoint, &answer, NULL)) return;
-    if (lh_str_to_cstr(lh_http_answer_header(&answer, "date"), date, sizeof date, NULL) != LH_OK || !strptime(date, "%a, %d %b %Y %H:%M:%S", &parts)) return;
+    if (lh_str_to_cstr(lh_http_answer_header(&answer, "date"), date, sizeof date, NULL) != LH_OK ||
+        !strptime(date, "%a, %d %b %Y %H:%M:%S", &parts))
+        return;
     int64_t off_s = lh_time_now_ms() / 1000 - (int64_t)timegm(&parts);
-    if (llabs(off_s) > DOCTOR_CLOCK_MAX_S) doctor_say(d, DOCTOR_FAIL, "clock", "%" PRId64 " s off from the S3 server's; set the time (ntp)", off_s);
+    if (llabs(off_s) > DOCTOR_CLOCK_MAX_S)
+        doctor_say(d, DOCTOR_FAIL, "clock", "%" PRId64 " s off from the S3 server's; set the time (ntp)", off_s);
     else doctor_say(d, DOCTOR_OK, "clock", "agrees with the S3 server's to %" PRId64 " s", (int64_t)llabs(off_s));
 }
 
 /* ---- machine ---- */
 static void doctor_check_clock(doctor *d) {
     if (lh_time_now_ms() < INT64_C(1767225600000)) /* 2026 */
-        doctor_say(d, DOCTOR_FAIL, "clock", "it says %s; set it: snapshots are ordered by time", lh_time_rfc3339(lh_time_now_ms()).text);
+        doctor_say(d, DOCTOR_FAIL, "clock", "it says %s; set it: snapshots are ordered by time",
+                   lh_time_rfc3339(lh_time_now_ms()).text);
     else doctor_say(d, DOCTOR_OK, "clock", "%s", lh_time_rfc3339(lh_time_now_ms()).text);
 }
 
@@ -224,10 +248,14 @@ static void doctor_check_limits(doctor *d) {
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
     if (files.rlim_cur < DOCTOR_FILES_WANTED)
-        doctor_say(d, DOCTOR_WARN, "open files", "the limit is %llu; `ulimit -n %d` (or LimitNOFILE of the service) is safer", (unsigned long long)files.rlim_cur, DOCTOR_FILES_WANTED);
+        doctor_say(d, DOCTOR_WARN, "open files",
+                   "the limit is %llu; `ulimit -n %d` (or LimitNOFILE of the service) is safer",
+                   (unsigned long long)files.rlim_cur, DOCTOR_FILES_WANTED);
     else doctor_say(d, DOCTOR_OK, "open files", "up to %llu", (unsigned long long)files.rlim_cur);
     uint64_t memory = lh_config_engine_memory_bytes(&d->config);
-    if (memory < 500000000) doctor_say(d, DOCTOR_WARN, "memory", "the engine gets %.1f GB; large joins will spill to disk", (double)memory / 1e9);
+    if (memory < 500000000)
+        doctor_say(d, DOCTOR_WARN, "memory", "the engine gets %.1f GB; large joins will spill to disk",
+                   (double)memory / 1e9);
     else doctor_say(d, DOCTOR_OK, "memory", "the engine gets %.1f GB", (double)memory / 1e9);
 }
 
@@ -235,7 +263,8 @@ static void doctor_check_tls(doctor *d) {
     const lh_str files[] = {d->config.server_tls_certificate, d->config.server_tls_key};
     for (size_t i = 0; i < 2; i++) {
         const char *path = files[i].len ? lh_arena_cstr(d->arena, files[i]) : NULL;
-        if (path && access(path, R_OK) != 0) doctor_say(d, DOCTOR_FAIL, "tls", "cannot read %s: %s", path, strerrorname_np(errno));
+        if (path && access(path, R_OK) != 0)
+            doctor_say(d, DOCTOR_FAIL, "tls", "cannot read %s: %s", path, strerrorname_np(errno));
         else if (path) doctor_say(d, DOCTOR_OK, "tls", "%s is readable", path);
     }
 }
@@ -251,7 +280,9 @@ static int doctor_run(const lh_cli_source *source) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_http_client_freep) lh_http_client *client = NULL;
     doctor d = {.api_key = source->api_key ? source->api_key : getenv("LAKEHOUSE_API_KEY")};
-    if (lh_arena_new(8 << 20, &arena, &err) != LH_OK || lh_http_client_new(&(lh_http_client_options){0}, &client, &err) != LH_OK) return lh_cli_fail(&err);
+    if (lh_arena_new(8 << 20, &arena, &err) != LH_OK ||
+        lh_http_client_new(&(lh_http_client_options){0}, &client, &err) != LH_OK)
+        return lh_cli_fail(&err);
     d.arena = arena;
     d.client = client;
     lh_log_set_level(LH_LOG_OFF);
@@ -276,8 +307,14 @@ int lh_cli_doctor(const lh_cli_command *self, int argc, char **argv) {
     lh_cli_source source = {0};
     const lh_cli_flag flags[] = {
         LH_CLI_CONFIG_FLAGS(source),
-        {.name = "listen", .value_name = "HOST:PORT", .help = "the address that serve will use", .text = &source.listen},
-        {.name = "api-key", .value_name = "KEY", .help = "key to show the server (better: $LAKEHOUSE_API_KEY)", .text = &source.api_key},
+        {.name = "listen",
+         .value_name = "HOST:PORT",
+         .help = "the address that serve will use",
+         .text = &source.listen},
+        {.name = "api-key",
+         .value_name = "KEY",
+         .help = "key to show the server (better: $LAKEHOUSE_API_KEY)",
+         .text = &source.api_key},
     };
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, NULL);
     return status >= 0 ? status : doctor_run(&source);

@@ -34,13 +34,15 @@ const char *lh_cli_nearest(lh_str word, const char *const *names, size_t count) 
 
 static void flags_print(const lh_cli_flag *flag) {
     char left[80];
-    snprintf(left, sizeof left, "  %c%c%s--%s%s%s", flag->letter ? '-' : ' ', flag->letter ? flag->letter : ' ', flag->letter ? ", " : "  ",
-             flag->name, flag->value_name ? " " : "", flag->value_name ? flag->value_name : "");
+    snprintf(left, sizeof left, "  %c%c%s--%s%s%s", flag->letter ? '-' : ' ', flag->letter ? flag->letter : ' ',
+             flag->letter ? ", " : "  ", flag->name, flag->value_name ? " " : "",
+             flag->value_name ? flag->value_name : "");
     printf("%-*s %s\n", FLAGS_HELP_COLUMN, left, flag->help);
 }
 
 static void flags_help(const lh_cli_command *command, const lh_cli_flag *flags, size_t count) {
-    printf("%s.\n\nUsage: lakehouse %s%s%s\n\n", command->summary, command->name, command->arguments[0] ? " " : "", command->arguments);
+    printf("%s.\n\nUsage: lakehouse %s%s%s\n\n", command->summary, command->name, command->arguments[0] ? " " : "",
+           command->arguments);
     for (size_t i = 0; i < count; i++) flags_print(&flags[i]);
     flags_print(&(lh_cli_flag){.name = "help", .letter = 'h', .help = "this text"});
     if (command->details) printf("\n%s", command->details);
@@ -49,7 +51,8 @@ static void flags_help(const lh_cli_command *command, const lh_cli_flag *flags, 
 static const lh_cli_flag *flags_find(const lh_cli_flag *flags, size_t count, lh_str name) {
     bool is_letter = name.len == 2 && name.ptr[0] == '-' && name.ptr[1] != '-';
     for (size_t i = 0; i < count; i++) {
-        if (is_letter ? flags[i].letter == name.ptr[1] : lh_str_eq(lh_str_from(flags[i].name), lh_str_sub(name, 2, SIZE_MAX)))
+        if (is_letter ? flags[i].letter == name.ptr[1]
+                      : lh_str_eq(lh_str_from(flags[i].name), lh_str_sub(name, 2, SIZE_MAX)))
             return &flags[i];
     }
     return NULL;
@@ -59,9 +62,12 @@ static int flags_unknown(const lh_cli_command *command, const lh_cli_flag *flags
     const char *names[64];
     size_t known = 0;
     for (; known < count && known < 64; known++) names[known] = flags[known].name;
-    const char *near = lh_cli_nearest(lh_str_sub(name, lh_str_starts(name, LH_STR("--")) ? 2 : 1, SIZE_MAX), names, known);
+    const char *near =
+        lh_cli_nearest(lh_str_sub(name, lh_str_starts(name, LH_STR("--")) ? 2 : 1, SIZE_MAX), names, known);
     if (near) lh_cli_complain("%s has no flag %.*s; did you mean --%s?", command->name, LH_STR_ARG(name), near);
-    else lh_cli_complain("%s has no flag %.*s; `lakehouse %s --help` lists them", command->name, LH_STR_ARG(name), command->name);
+    else
+        lh_cli_complain("%s has no flag %.*s; `lakehouse %s --help` lists them", command->name, LH_STR_ARG(name),
+                        command->name);
     return LH_EXIT_USAGE;
 }
 
@@ -111,10 +117,12 @@ int lh_cli_parse(const lh_cli_command *command, const lh_cli_flag *flags, size_t
         else if (!only_positional && (lh_str_eq(arg, LH_STR("--help")) || lh_str_eq(arg, LH_STR("-h")))) {
             flags_help(command, flags, flag_count);
             return LH_EXIT_DONE;
-        } else if (!only_positional && arg.len > 1 && arg.ptr[0] == '-') status = flags_take(command, flags, flag_count, argv, &i);
+        } else if (!only_positional && arg.len > 1 && arg.ptr[0] == '-')
+            status = flags_take(command, flags, flag_count, argv, &i);
         else if (positional) status = flags_append(positional, argv[i], "arguments");
         else {
-            lh_cli_complain("%s takes no argument '%s'; `lakehouse %s --help` tells what it takes", command->name, argv[i], command->name);
+            lh_cli_complain("%s takes no argument '%s'; `lakehouse %s --help` tells what it takes", command->name,
+                            argv[i], command->name);
             status = LH_EXIT_USAGE;
         }
         if (status >= 0) return status;

@@ -1,7 +1,12 @@
 #include "base/test.h"
 #include "cli/cli_internal.h"
 
-typedef struct parsed { const char *root, *command; lh_cli_list sets, words; bool on; int status; } parsed;
+typedef struct parsed {
+    const char *root, *command;
+    lh_cli_list sets, words;
+    bool on;
+    int status;
+} parsed;
 
 static const lh_cli_command command = {"serve", "[flags]", "Run", NULL, NULL};
 
@@ -24,7 +29,7 @@ static parsed parse(int argc, const char *const *args, bool positional) {
     if (p.words.count) p.words.items[0] = memcpy(last, p.words.items[0], strlen(p.words.items[0]) + 1);
     return p;
 }
-#define PARSE(positional, ...) \
+#define PARSE(positional, ...)                                                                                         \
     parse((int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)), (const char *[]){__VA_ARGS__}, positional)
 
 static void test_cli__flags_take_values_in_every_spelling(void) {
@@ -59,5 +64,6 @@ static void test_cli__nearest_is_near(void) {
     CHECK(lh_cli_nearest(LH_STR("metamorphosis"), names, 3) == NULL);
 }
 
-LH_TEST_MAIN(LH_TEST(test_cli__flags_take_values_in_every_spelling), LH_TEST(test_cli__after_two_dashes_all_is_an_argument),
-             LH_TEST(test_cli__wrong_flags_are_usage_errors), LH_TEST(test_cli__nearest_is_near))
+LH_TEST_MAIN(LH_TEST(test_cli__flags_take_values_in_every_spelling),
+             LH_TEST(test_cli__after_two_dashes_all_is_an_argument), LH_TEST(test_cli__wrong_flags_are_usage_errors),
+             LH_TEST(test_cli__nearest_is_near))

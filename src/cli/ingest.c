@@ -78,7 +78,8 @@ static void ingest_file_name(lh_buf *buf, lh_str name) {
 /* ---- options: numbers, booleans and JSON as they look, the rest text ---- */
 static lh_json *ingest_option_value(lh_arena *arena, lh_str text) {
     lh_json *value = NULL;
-    bool plain = lh_str_eq(text, LH_STR("true")) || lh_str_eq(text, LH_STR("false")) || (text.len && (text.ptr[0] == '{' || text.ptr[0] == '['));
+    bool plain = lh_str_eq(text, LH_STR("true")) || lh_str_eq(text, LH_STR("false")) ||
+                 (text.len && (text.ptr[0] == '{' || text.ptr[0] == '['));
     int64_t number;
     if (plain && lh_json_parse(arena, text, &value, NULL) == LH_OK) return value;
     if (lh_str_to_i64(text, &number) == LH_OK) return lh_json_new_int(arena, number);
@@ -92,12 +93,14 @@ static lh_code ingest_options(const lh_cli_list *list, lh_arena *arena, lh_str *
     for (size_t i = 0; i < list->count; i++) {
         lh_str value = lh_str_from(list->items[i]);
         if (lh_str_find(value, '=') == value.len)
-            return lh_fail(err, LH_INVALID, "--option takes name=value, as in --option delimiter=';', not '%s'", list->items[i]);
+            return lh_fail(err, LH_INVALID, "--option takes name=value, as in --option delimiter=';', not '%s'",
+                           list->items[i]);
         lh_str name = lh_str_split(&value, '=');
-        bool text_only = lh_str_eq(name, LH_STR("null")) || lh_str_eq(name, LH_STR("delimiter")) || lh_str_eq(name, LH_STR("quote")) ||
-                         lh_str_eq(name, LH_STR("escape"));
+        bool text_only = lh_str_eq(name, LH_STR("null")) || lh_str_eq(name, LH_STR("delimiter")) ||
+                         lh_str_eq(name, LH_STR("quote")) || lh_str_eq(name, LH_STR("escape"));
         bool tab = lh_str_eq(value, LH_STR("\\t"));
-        lh_json_put(arena, object, name, text_only && !tab ? lh_json_new_string(arena, value) : ingest_option_value(arena, value));
+        lh_json_put(arena, object, name,
+                    text_only && !tab ? lh_json_new_string(arena, value) : ingest_option_value(arena, value));
     }
     if (list->count) LH_TRY(lh_json_write(arena, object, false, &text, err));
     *ret = text;
@@ -121,8 +124,8 @@ static lh_str ingest_base_name(const char *path) {
     return lh_str_from(slash ? slash + 1 : path);
 }
 
-static lh_code ingest_fields(const ingest_flags *flags, lh_str dataset, lh_str file_name, const char *boundary, lh_arena *arena, lh_buf *head,
-                             lh_error *err) {
+static lh_code ingest_fields(const ingest_flags *flags, lh_str dataset, lh_str file_name, const char *boundary,
+                             lh_arena *arena, lh_buf *head, lh_error *err) {
     lh_str options = LH_STR_NONE;
     LH_TRY(ingest_options(&flags->options, arena, &options, err));
     ingest_part(head, boundary, "dataset", dataset);
@@ -141,7 +144,8 @@ static lh_code ingest_fields(const ingest_flags *flags, lh_str dataset, lh_str f
 /* ---- the result ---- */
 static void ingest_print_names(const lh_json *names, const char *what) {
     for (lh_json_iter it = lh_json_each(names); lh_json_next(&it);) {
-        lh_str name = lh_json_is_object(it.value) ? lh_json_get_string(it.value, "name") : lh_json_str(it.value, LH_STR_NONE);
+        lh_str name =
+            lh_json_is_object(it.value) ? lh_json_get_string(it.value, "name") : lh_json_str(it.value, LH_STR_NONE);
         printf("%s%.*s", it.index ? ", " : what, LH_STR_ARG(name));
     }
     if (lh_json_size(names)) putchar('\n');
@@ -149,15 +153,16 @@ static void ingest_print_names(const lh_json *names, const char *what) {
 
 static void ingest_print(const lh_json *answer, lh_str file_name, uint64_t bytes, uint64_t elapsed_ms) {
     lh_str dataset = lh_json_get_string(answer, "dataset");
-    uint64_t rows = lh_json_uint(lh_json_get(answer, "rows"), 0), rejected = lh_json_uint(lh_json_get(answer, "rejected"), 0);
+    uint64_t rows = lh_json_uint(lh_json_get(answer, "rows"), 0),
+             rejected = lh_json_uint(lh_json_get(answer, "rejected"), 0);
     double seconds = (double)(elapsed_ms ? elapsed_ms : 1) / 1000.0;
     if (lh_json_bool(lh_json_get(answer, "deduplicated"), false)) {
         printf("%.*s: these bytes are in %.*s already, nothing to do\n", LH_STR_ARG(file_name), LH_STR_ARG(dataset));
         return;
     }
-    printf("%.*s → %.*s: %" PRIu64 " rows, %zu columns, %s in %.2f s (%s/s)\n", LH_STR_ARG(file_name), LH_STR_ARG(dataset), rows,
-           lh_json_size(lh_json_get(answer, "columns")), lh_progress_bytes((double)bytes).text, seconds,
-           lh_progress_bytes((double)bytes / seconds).text);
+    printf("%.*s → %.*s: %" PRIu64 " rows, %zu columns, %s in %.2f s (%s/s)\n", LH_STR_ARG(file_name),
+           LH_STR_ARG(dataset), rows, lh_json_size(lh_json_get(answer, "columns")),
+           lh_progress_bytes((double)bytes).text, seconds, lh_progress_bytes((double)bytes / seconds).text);
     ingest_print_names(lh_json_get(answer, "added_columns"), "  added columns: ");
     ingest_print_names(lh_json_get(answer, "widened_columns"), "  widened columns: ");
     if (rejected)
@@ -169,13 +174,15 @@ static void ingest_explain(const ingest_body *body, const char *path, lh_error *
     lh_str name = ingest_base_name(path);
     char message[LH_ERROR_MESSAGE_BYTES];
     if (body->shrank) snprintf(message, sizeof message, "the file became shorter while it was sent");
-    else if (body->read_errno) snprintf(message, sizeof message, "cannot read it: %s", strerrorname_np(body->read_errno));
+    else if (body->read_errno)
+        snprintf(message, sizeof message, "cannot read it: %s", strerrorname_np(body->read_errno));
     else memcpy(message, err->message, sizeof message);
     lh_error_set(err, err->code, "%.*s: %s", LH_STR_ARG(name), message);
 }
 
 /* ---- one file ---- */
-static lh_code ingest_send(lh_connection *connection, const ingest_flags *flags, const char *path, ingest_body *body, lh_error *err) {
+static lh_code ingest_send(lh_connection *connection, const ingest_flags *flags, const char *path, ingest_body *body,
+                           lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_buf_done) lh_buf head = LH_BUF_INIT(INGEST_FIELDS_BYTES_MAX);
     LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
@@ -189,7 +196,10 @@ static lh_code ingest_send(lh_connection *connection, const ingest_flags *flags,
     body->tail = lh_arena_printf(arena, "\r\n--%s--\r\n", boundary);
     body->progress = lh_progress_start(stderr, isatty(STDERR_FILENO) != 0, file_name, size, started_ms);
     if (flags->quiet) body->progress.told_percent = 100, body->progress.terminal = false;
-    const lh_exchange exchange = {.method = "POST", .path = LH_STR("/ingest/file"), .read = ingest_read, .read_ctx = body,
+    const lh_exchange exchange = {.method = "POST",
+                                  .path = LH_STR("/ingest/file"),
+                                  .read = ingest_read,
+                                  .read_ctx = body,
                                   .content_type = lh_arena_printf(arena, "multipart/form-data; boundary=%s", boundary),
                                   .body_bytes = body->head.len + size + body->tail.len};
     lh_str text = LH_STR_NONE;
@@ -224,10 +234,12 @@ static int ingest_all(const lh_cli_source *source, ingest_flags *flags, const lh
     if (lh_connection_open(source, flags->quiet, &connection, &err) != LH_OK) return lh_cli_fail(&err);
     for (size_t i = 0; i < files->count; i++) {
         if (ingest_file(connection, flags, files->items[i], &err) != LH_OK) {
-            if (files->count > i + 1) lh_cli_complain("stopped at file %zu of %zu; those before it are loaded", i + 1, files->count);
+            if (files->count > i + 1)
+                lh_cli_complain("stopped at file %zu of %zu; those before it are loaded", i + 1, files->count);
             return lh_cli_fail(&err);
         }
-        bool one_table = flags->dataset && (!flags->mode || strcmp(flags->mode, "create") == 0 || strcmp(flags->mode, "replace") == 0);
+        bool one_table = flags->dataset &&
+                         (!flags->mode || strcmp(flags->mode, "create") == 0 || strcmp(flags->mode, "replace") == 0);
         if (one_table) flags->mode = "append"; /* the further files of one dataset */
     }
     return LH_EXIT_DONE;
@@ -238,12 +250,32 @@ int lh_cli_ingest(const lh_cli_command *self, int argc, char **argv) {
     ingest_flags flags = {0};
     lh_cli_list files = {0};
     const lh_cli_flag rows[] = {
-        {.name = "dataset", .letter = 'd', .value_name = "NAME", .help = "table, as name or namespace.name (default: the file's name)", .text = &flags.dataset},
-        {.name = "mode", .value_name = "MODE", .help = "create (default), append, replace, upsert", .text = &flags.mode},
-        {.name = "key", .value_name = "COLUMNS", .help = "upsert: the columns that make a row the same, by commas", .text = &flags.key},
-        {.name = "format", .value_name = "FORMAT", .help = "csv, tsv, json, ndjson, parquet (default: by name and content)", .text = &flags.format},
-        {.name = "on-error", .value_name = "WHAT", .help = "fail (default) or quarantine: bad rows go to NAME__rejects", .text = &flags.on_error},
-        {.name = "option", .letter = 'o', .value_name = "KEY=VALUE", .help = "delimiter, quote, header, null, all_varchar, columns, flatten …", .list = &flags.options},
+        {.name = "dataset",
+         .letter = 'd',
+         .value_name = "NAME",
+         .help = "table, as name or namespace.name (default: the file's name)",
+         .text = &flags.dataset},
+        {.name = "mode",
+         .value_name = "MODE",
+         .help = "create (default), append, replace, upsert",
+         .text = &flags.mode},
+        {.name = "key",
+         .value_name = "COLUMNS",
+         .help = "upsert: the columns that make a row the same, by commas",
+         .text = &flags.key},
+        {.name = "format",
+         .value_name = "FORMAT",
+         .help = "csv, tsv, json, ndjson, parquet (default: by name and content)",
+         .text = &flags.format},
+        {.name = "on-error",
+         .value_name = "WHAT",
+         .help = "fail (default) or quarantine: bad rows go to NAME__rejects",
+         .text = &flags.on_error},
+        {.name = "option",
+         .letter = 'o',
+         .value_name = "KEY=VALUE",
+         .help = "delimiter, quote, header, null, all_varchar, columns, flatten …",
+         .list = &flags.options},
         {.name = "quiet", .letter = 'q', .help = "no progress", .on = &flags.quiet},
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source),

@@ -23,7 +23,9 @@ static void test_cli__a_terminal_sees_one_line_that_changes(void) {
                        "\r\x1B[Kf.csv  4.0 MB received in 2.0 s, loading\r\x1B[K");
 }
 
-static void test_cli__a_log_sees_a_few_plain_lines(void) { check_output(false, "f.csv: 25% of 4.0 MB sent\nf.csv: 100% of 4.0 MB sent\n"); }
+static void test_cli__a_log_sees_a_few_plain_lines(void) {
+    check_output(false, "f.csv: 25% of 4.0 MB sent\nf.csv: 100% of 4.0 MB sent\n");
+}
 
 static void test_cli__sizes_are_short(void) {
     CHECK_STR(lh_str_from(lh_progress_bytes(0).text), LH_STR("0 B"));

@@ -54,7 +54,8 @@ static lh_code scratch_make(const char *parent, lh_scratch *scratch, lh_error *e
         lh_uuid id = lh_uuid_new();
         if ((size_t)snprintf(scratch->path, sizeof scratch->path, "%s/run-%s", parent, id.text) >= sizeof scratch->path)
             return lh_fail(err, LH_INVALID, "the path %s is too long", parent);
-        if (mkdir(scratch->path, 0700) != 0) return lh_fail_errno(err, errno, "cannot make the scratch folder %s", scratch->path);
+        if (mkdir(scratch->path, 0700) != 0)
+            return lh_fail_errno(err, errno, "cannot make the scratch folder %s", scratch->path);
         scratch->lock_fd = scratch_lock(scratch->path, O_CREAT);
         if (scratch->lock_fd >= 0) return LH_OK;
     }
@@ -64,7 +65,8 @@ static lh_code scratch_make(const char *parent, lh_scratch *scratch, lh_error *e
 lh_code lh_scratch_open(lh_str root, lh_scratch *ret, lh_error *err) {
     char path[4096], real[4096], parent[4096 + 16];
     LH_TRY(lh_str_to_cstr(root, path, sizeof path - 16, err));
-    if (mkdir(path, 0755) != 0 && errno != EEXIST) return lh_fail_errno(err, errno, "cannot make the lake's folder %s", path);
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return lh_fail_errno(err, errno, "cannot make the lake's folder %s", path);
     if (!realpath(path, real)) return lh_fail_errno(err, errno, "cannot find the lake's folder %s", path);
     snprintf(parent, sizeof parent, "%s/.scratch", real);
     if (mkdir(parent, 0700) != 0 && errno != EEXIST) return lh_fail_errno(err, errno, "cannot make %s", parent);

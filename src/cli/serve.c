@@ -30,10 +30,12 @@ static void serve_log_start(lh_stack *stack, const lh_config *config, uint64_t s
     snprintf(entries, sizeof entries, "%" PRIu64, stats.replayed_entries);
     snprintf(replay, sizeof replay, "%" PRIu64, stats.replay_ms);
     snprintf(total, sizeof total, "%" PRIu64, lh_time_monotonic_ms() - started_ms);
-    lh_log(LH_LOG_INFO, "ready", "version", LH_VERSION, "metastore_sequence", sequence, "replayed_entries", entries, "replay_ms", replay,
-           "start_ms", total, NULL);
+    lh_log(LH_LOG_INFO, "ready", "version", LH_VERSION, "metastore_sequence", sequence, "replayed_entries", entries,
+           "replay_ms", replay, "start_ms", total, NULL);
     if (lh_str_eq(config->auth_mode, LH_STR("off")))
-        lh_log(LH_LOG_WARN, "authentication is off: whoever reaches this address can read and change the lake (auth.mode = \"keys\" turns it on)",
+        lh_log(LH_LOG_WARN,
+               "authentication is off: whoever reaches this address can read and change the lake (auth.mode = \"keys\" "
+               "turns it on)",
                NULL);
 }
 
@@ -63,14 +65,18 @@ int lh_cli_serve(const lh_cli_command *self, int argc, char **argv) {
     lh_cli_source source = {0};
     const lh_cli_flag flags[] = {
         LH_CLI_CONFIG_FLAGS(source),
-        {.name = "listen", .value_name = "HOST:PORT", .help = "where to listen (default 127.0.0.1:3100; port 0 picks one)", .text = &source.listen},
+        {.name = "listen",
+         .value_name = "HOST:PORT",
+         .help = "where to listen (default 127.0.0.1:3100; port 0 picks one)",
+         .text = &source.listen},
     };
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, NULL);
     if (status >= 0) return status;
     lh_error err = {0};
     lh_config config;
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    if (lh_arena_new(8 << 20, &arena, &err) != LH_OK || lh_cli_config(&source, arena, &config, &err) != LH_OK) return lh_cli_fail(&err);
+    if (lh_arena_new(8 << 20, &arena, &err) != LH_OK || lh_cli_config(&source, arena, &config, &err) != LH_OK)
+        return lh_cli_fail(&err);
     lh_log_set_level(serve_log_level(config.log_level));
     sigset_t set = serve_signals();
     pthread_sigmask(SIG_BLOCK, &set, NULL);

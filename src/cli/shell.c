@@ -20,21 +20,24 @@ typedef struct shell {
     EditLine *edit;
     History *history;
     char history_path[4096];
-    lh_buf buffer;        /* the lines of the statement so far */
+    lh_buf buffer; /* the lines of the statement so far */
     lh_arena *names_arena;
-    lh_str *names;        /* tables and columns, for completion; in names_arena */
+    lh_str *names; /* tables and columns, for completion; in names_arena */
     size_t name_count;
-    bool interrupted;     /* Ctrl-C at the prompt */
+    bool interrupted; /* Ctrl-C at the prompt */
     _Atomic bool closing;
     pthread_t watcher;
 } shell;
 
 static const char *const shell_keywords[] = {
-    "ALTER TABLE", "AND", "AS", "ASC", "BETWEEN", "BY", "CASE", "CAST", "COLUMN", "COMMIT", "COUNT", "CREATE TABLE", "CROSS JOIN", "DELETE FROM",
-    "DESC", "DESCRIBE", "DISTINCT", "DROP TABLE", "ELSE", "END", "EXCEPT", "EXISTS", "EXPLAIN", "FALSE", "FROM", "FULL JOIN", "GROUP BY",
-    "HAVING", "ILIKE", "IN", "INNER JOIN", "INSERT INTO", "INTERSECT", "INTERVAL", "IS NULL", "JOIN", "LEFT JOIN", "LIKE", "LIMIT", "MERGE INTO",
-    "NOT", "NULL", "OFFSET", "ON", "OR", "ORDER BY", "OVER", "PARTITION BY", "QUALIFY", "RIGHT JOIN", "ROLLBACK", "SELECT", "SET", "SHOW TABLES",
-    "SUM", "THEN", "TRUE", "UNION ALL", "UPDATE", "USING", "VALUES", "WHEN", "WHERE", "WITH"};
+    "ALTER TABLE", "AND",        "AS",       "ASC",          "BETWEEN",    "BY",          "CASE",       "CAST",
+    "COLUMN",      "COMMIT",     "COUNT",    "CREATE TABLE", "CROSS JOIN", "DELETE FROM", "DESC",       "DESCRIBE",
+    "DISTINCT",    "DROP TABLE", "ELSE",     "END",          "EXCEPT",     "EXISTS",      "EXPLAIN",    "FALSE",
+    "FROM",        "FULL JOIN",  "GROUP BY", "HAVING",       "ILIKE",      "IN",          "INNER JOIN", "INSERT INTO",
+    "INTERSECT",   "INTERVAL",   "IS NULL",  "JOIN",         "LEFT JOIN",  "LIKE",        "LIMIT",      "MERGE INTO",
+    "NOT",         "NULL",       "OFFSET",   "ON",           "OR",         "ORDER BY",    "OVER",       "PARTITION BY",
+    "QUALIFY",     "RIGHT JOIN", "ROLLBACK", "SELECT",       "SET",        "SHOW TABLES", "SUM",        "THEN",
+    "TRUE",        "UNION ALL",  "UPDATE",   "USING",        "VALUES",     "WHEN",        "WHERE",      "WITH"};
 
 /* ---- names for completion ---- */
 static lh_code shell_fetch(shell *s, lh_str path, lh_arena *arena, lh_json **ret, lh_error *err) {
@@ -80,14 +83,17 @@ static void completion_offer(completion *c, lh_str candidate) {
         if (lh_str_eq(c->found[i], candidate)) return;
     if (c->total == 0) c->common = candidate;
     size_t same = 0;
-    while (same < c->common.len && same < candidate.len && lh_str_eq_nocase(lh_str_sub(c->common, same, 1), lh_str_sub(candidate, same, 1))) same++;
+    while (same < c->common.len && same < candidate.len &&
+           lh_str_eq_nocase(lh_str_sub(c->common, same, 1), lh_str_sub(candidate, same, 1)))
+        same++;
     c->common.len = same;
     if (c->total < 64) c->found[c->total] = candidate;
     c->total++;
 }
 
 static bool shell_is_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (unsigned char)c >= 0x80;
 }
 
 static unsigned char shell_complete(EditLine *edit, int key) {
@@ -227,7 +233,8 @@ static void shell_run_units(shell *s) {
             shell_report(&err);
             rest = LH_STR_NONE; /* what follows may lean on what failed */
         }
-        if (lh_cli_statement_starts(unit, "create") || lh_cli_statement_starts(unit, "drop") || lh_cli_statement_starts(unit, "alter"))
+        if (lh_cli_statement_starts(unit, "create") || lh_cli_statement_starts(unit, "drop") ||
+            lh_cli_statement_starts(unit, "alter"))
             shell_learn_names(s);
     }
     if (lh_cli_statement_is_blank(rest)) rest = LH_STR_NONE;
@@ -248,7 +255,9 @@ static void shell_print_columns(const lh_json *columns, lh_arena *arena, const l
         lh_json *row = lh_json_new_array(arena);
         lh_json_append(row, lh_json_new_string(arena, lh_json_get_string(it.value, "name")));
         lh_json_append(row, lh_json_copy(arena, lh_json_get(it.value, "type")));
-        lh_json_append(row, lh_json_new_string(arena, lh_json_bool(lh_json_get(it.value, "nullable"), true) ? LH_STR("yes") : LH_STR("no")));
+        lh_json_append(row,
+                       lh_json_new_string(arena, lh_json_bool(lh_json_get(it.value, "nullable"), true) ? LH_STR("yes")
+                                                                                                       : LH_STR("no")));
         lh_json_append(rows, row);
     }
     lh_json_set(arena, answer, "columns", heads);
@@ -278,7 +287,8 @@ static void shell_describe(shell *s, lh_str name) {
 static void shell_list(shell *s) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_error err = {0};
-    if (lh_arena_new(64 << 20, &arena, &err) != LH_OK || lh_cli_print_datasets(s->sql->connection, LH_STR_NONE, s->sql->style, arena, &err) != LH_OK)
+    if (lh_arena_new(64 << 20, &arena, &err) != LH_OK ||
+        lh_cli_print_datasets(s->sql->connection, LH_STR_NONE, s->sql->style, arena, &err) != LH_OK)
         shell_report(&err);
 }
 
@@ -287,14 +297,15 @@ static void shell_include(shell *s, lh_str path) {
     lh_error err = {0};
     LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(64 << 20);
     s->sql->cancelled = false;
-    if (lh_str_to_cstr(path, file, sizeof file, &err) != LH_OK || lh_sql_read_file(s->sql, file, &text, &err) != LH_OK ||
-        lh_sql_script(s->sql, lh_buf_str(&text), &err) != LH_OK)
+    if (lh_str_to_cstr(path, file, sizeof file, &err) != LH_OK ||
+        lh_sql_read_file(s->sql, file, &text, &err) != LH_OK || lh_sql_script(s->sql, lh_buf_str(&text), &err) != LH_OK)
         shell_report(&err);
     shell_learn_names(s);
 }
 
 static void shell_help(void) {
-    printf("A statement ends with ';' and may span lines. Ctrl-C stops it, Ctrl-D leaves, Tab completes, Ctrl-R searches.\n"
+    printf("A statement ends with ';' and may span lines. Ctrl-C stops it, Ctrl-D leaves, Tab completes, Ctrl-R "
+           "searches.\n"
            "  \\d           list the tables (also \\dt)\n"
            "  \\d NAME      columns of a table\n"
            "  \\i FILE      run a script\n"
@@ -325,9 +336,12 @@ static bool shell_command(shell *s, lh_str line) {
     else if (lh_str_eq(word, LH_STR("\\d"))) shell_describe(s, argument);
     else if (lh_str_eq(word, LH_STR("\\i")) && argument.len) shell_include(s, argument);
     else if (lh_str_eq(word, LH_STR("\\format"))) shell_set_format(s, argument);
-    else if (lh_str_eq(word, LH_STR("\\timing"))) printf("times are %s\n", (s->sql->timing = !s->sql->timing) ? "on" : "off");
-    else if (lh_str_eq(word, LH_STR("\\x"))) printf("one line a value: %s\n", (s->sql->style.expanded = !s->sql->style.expanded) ? "on" : "off");
-    else if (lh_str_eq(word, LH_STR("\\limit")) && lh_str_to_u64(argument, &s->sql->limit) == LH_OK) printf("limit %" PRIu64 "\n", s->sql->limit);
+    else if (lh_str_eq(word, LH_STR("\\timing")))
+        printf("times are %s\n", (s->sql->timing = !s->sql->timing) ? "on" : "off");
+    else if (lh_str_eq(word, LH_STR("\\x")))
+        printf("one line a value: %s\n", (s->sql->style.expanded = !s->sql->style.expanded) ? "on" : "off");
+    else if (lh_str_eq(word, LH_STR("\\limit")) && lh_str_to_u64(argument, &s->sql->limit) == LH_OK)
+        printf("limit %" PRIu64 "\n", s->sql->limit);
     else fprintf(stderr, "no such command; \\? lists them\n");
     fflush(stdout);
     return true;
@@ -353,7 +367,9 @@ static void shell_loop(shell *s) {
         }
         lh_str text = lh_str_trim((lh_str){line, (size_t)count});
         if (text.len) shell_remember(s, line);
-        if (s->buffer.len == 0 && (shell_is_leaving(text) || (lh_str_starts(text, LH_STR("\\")) && !shell_command(s, text)))) return;
+        if (s->buffer.len == 0 &&
+            (shell_is_leaving(text) || (lh_str_starts(text, LH_STR("\\")) && !shell_command(s, text))))
+            return;
         if (s->buffer.len == 0 && (text.len == 0 || text.ptr[0] == '\\')) continue;
         lh_buf_append(&s->buffer, (lh_str){line, (size_t)count});
         lh_error err = {0};

@@ -9,7 +9,8 @@ lh_code lh_cli_config(const lh_cli_source *source, lh_arena *arena, lh_config *r
     for (size_t i = 0; i < source->sets.count; i++) {
         lh_str value = lh_str_from(source->sets.items[i]);
         if (lh_str_find(value, '=') == value.len)
-            return lh_fail(err, LH_INVALID, "--set takes section.key=value, as in --set engine.threads=2, not '%s'", source->sets.items[i]);
+            return lh_fail(err, LH_INVALID, "--set takes section.key=value, as in --set engine.threads=2, not '%s'",
+                           source->sets.items[i]);
         lh_str name = lh_str_split(&value, '=');
         overrides[count++] = (lh_config_override){name, value};
     }
@@ -21,8 +22,12 @@ lh_code lh_cli_config(const lh_cli_source *source, lh_arena *arena, lh_config *r
 }
 
 lh_s3_options lh_cli_s3_options(const lh_config *c) {
-    return (lh_s3_options){.endpoint = c->storage_s3_endpoint, .region = c->storage_s3_region, .bucket = c->storage_s3_bucket,
-                           .access_key = c->storage_s3_access_key, .secret_key = c->storage_s3_secret_key,
-                           .path_style = c->storage_s3_path_style, .timeout_ms = (uint64_t)c->storage_s3_timeout_ms,
+    return (lh_s3_options){.endpoint = c->storage_s3_endpoint,
+                           .region = c->storage_s3_region,
+                           .bucket = c->storage_s3_bucket,
+                           .access_key = c->storage_s3_access_key,
+                           .secret_key = c->storage_s3_secret_key,
+                           .path_style = c->storage_s3_path_style,
+                           .timeout_ms = (uint64_t)c->storage_s3_timeout_ms,
                            .retries = (unsigned)c->storage_s3_retries};
 }

@@ -29,7 +29,8 @@ static void sql_print_foot(const lh_sql *sql, const lh_json *answer, uint64_t st
     uint64_t rows = lh_json_uint(lh_json_get(answer, "row_count"), 0);
     double ms = (double)(lh_time_monotonic_ns() - started_ns) / 1e6;
     if (lh_json_size(lh_json_get(answer, "columns")) == 0) printf("(done");
-    else if (lh_json_bool(lh_json_get(answer, "truncated"), false)) printf("(first %" PRIu64 " rows; --limit 0 shows all", rows);
+    else if (lh_json_bool(lh_json_get(answer, "truncated"), false))
+        printf("(first %" PRIu64 " rows; --limit 0 shows all", rows);
     else printf("(%" PRIu64 " row%s", rows, rows == 1 ? "" : "s");
     if (sql->timing) printf(ms < 10 ? " in %.1f ms" : ms < 10000 ? " in %.0f ms" : " in %.3g ms", ms);
     printf(")\n");
@@ -60,8 +61,11 @@ lh_code lh_sql_run(lh_sql *sql, lh_str statement, lh_error *err) {
     LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES * 4ul, &arena, err));
     bool table = strcmp(sql->format, "table") == 0;
     uint64_t started_ns = lh_time_monotonic_ns();
-    lh_exchange exchange = {.method = "POST", .path = LH_STR("/query/sql"), .body = sql_request(sql, statement, table, arena),
-                            .answer_max_bytes = LH_CLI_ARENA_BYTES, .cancelled = &sql->cancelled};
+    lh_exchange exchange = {.method = "POST",
+                            .path = LH_STR("/query/sql"),
+                            .body = sql_request(sql, statement, table, arena),
+                            .answer_max_bytes = LH_CLI_ARENA_BYTES,
+                            .cancelled = &sql->cancelled};
     LH_TRY(lh_arena_check(arena, err));
     if (!table) exchange.write = sql_on_bytes;
     lh_str text = LH_STR_NONE;
@@ -143,9 +147,19 @@ int lh_cli_sql(const lh_cli_command *self, int argc, char **argv) {
     const char *limit = NULL;
     lh_sql sql = {.format = "table"};
     const lh_cli_flag flags[] = {
-        {.name = "command", .letter = 'c', .value_name = "SQL", .help = "run this and end (may be repeated)", .list = &statements},
-        {.name = "format", .value_name = "FORMAT", .help = "table (default), json, ndjson, csv, arrow", .text = &sql.format},
-        {.name = "limit", .value_name = "ROWS", .help = "rows of one answer; 0: all (default: 10000 for table, else all)", .text = &limit},
+        {.name = "command",
+         .letter = 'c',
+         .value_name = "SQL",
+         .help = "run this and end (may be repeated)",
+         .list = &statements},
+        {.name = "format",
+         .value_name = "FORMAT",
+         .help = "table (default), json, ndjson, csv, arrow",
+         .text = &sql.format},
+        {.name = "limit",
+         .value_name = "ROWS",
+         .help = "rows of one answer; 0: all (default: 10000 for table, else all)",
+         .text = &limit},
         {.name = "expanded", .letter = 'x', .help = "one line a value", .on = &sql.style.expanded},
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source),

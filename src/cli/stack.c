@@ -32,8 +32,11 @@ static lh_code stack_open_tracer(lh_stack *stack, lh_error *err) {
     lh_trace_exporter exporter = LH_TRACE_NONE;
     if (lh_str_eq(c->trace_exporter, LH_STR("stdout"))) exporter = LH_TRACE_STDOUT;
     if (lh_str_eq(c->trace_exporter, LH_STR("otlp"))) exporter = LH_TRACE_OTLP;
-    const lh_tracer_options options = {.exporter = exporter, .otlp_endpoint = c->trace_otlp_endpoint,
-                                       .service_name = c->trace_service_name, .queue_max = (uint64_t)c->trace_queue_max, .flush_ms = 1000};
+    const lh_tracer_options options = {.exporter = exporter,
+                                       .otlp_endpoint = c->trace_otlp_endpoint,
+                                       .service_name = c->trace_service_name,
+                                       .queue_max = (uint64_t)c->trace_queue_max,
+                                       .flush_ms = 1000};
     return lh_tracer_new(&options, &stack->tracer, err);
 }
 
@@ -45,7 +48,8 @@ static lh_code stack_open_lake(lh_stack *stack, lh_error *err) {
     } else {
         LH_TRY(lh_bucket_open_file(c->storage_root, &stack->bucket, err));
     }
-    const lh_catalog_options options = {.bucket = stack->bucket, .checkpoint_entries = (uint64_t)c->catalog_checkpoint_entries,
+    const lh_catalog_options options = {.bucket = stack->bucket,
+                                        .checkpoint_entries = (uint64_t)c->catalog_checkpoint_entries,
                                         .default_namespace = c->catalog_default_namespace};
     return lh_catalog_open(&options, &stack->catalog, err);
 }
@@ -61,8 +65,12 @@ static lh_code stack_listen_parts(lh_stack *stack, lh_error *err) {
     LH_TRY(lh_scratch_open(stack->config->storage_root, &stack->scratch, err));
     LH_TRY(stack_open_lake(stack, err));
     stack_make_token(stack);
-    stack->app = (lh_app){.config = stack->config, .tracer = stack->tracer, .bucket = stack->bucket, .catalog = stack->catalog,
-                          .scratch_dir = lh_str_from(stack->scratch.path), .internal_token = lh_str_from(stack->token)};
+    stack->app = (lh_app){.config = stack->config,
+                          .tracer = stack->tracer,
+                          .bucket = stack->bucket,
+                          .catalog = stack->catalog,
+                          .scratch_dir = lh_str_from(stack->scratch.path),
+                          .internal_token = lh_str_from(stack->token)};
     return lh_server_start(&stack->app, &stack->server, err);
 }
 
@@ -90,7 +98,8 @@ lh_code lh_cli_beside_binary(const char *name, char *into, size_t into_bytes, lh
     self[got] = '\0';
     char *slash = strrchr(self, '/');
     if (slash) *slash = '\0';
-    if ((size_t)snprintf(into, into_bytes, "%s/%s", self, name) >= into_bytes) return lh_fail(err, LH_INVALID, "the path %s is too long", self);
+    if ((size_t)snprintf(into, into_bytes, "%s/%s", self, name) >= into_bytes)
+        return lh_fail(err, LH_INVALID, "the path %s is too long", self);
     return LH_OK;
 }
 
@@ -98,10 +107,15 @@ static lh_code stack_open_engine(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
     LH_TRY(stack_find_extensions(stack, err));
     const lh_s3_options s3 = lh_cli_s3_options(c);
-    const lh_engine_options options = {.catalog = stack->catalog, .bucket = stack->bucket, .scratch_dir = lh_str_from(stack->scratch.path),
-                                       .extension_dir = lh_str_from(stack->extension_dir), .threads = (unsigned)c->engine_threads,
-                                       .memory_bytes = lh_config_engine_memory_bytes(c), .connections = (unsigned)c->engine_connections,
-                                       .queue_max = (unsigned)c->engine_queue_max, .s3 = stack_is_s3(c) ? &s3 : NULL};
+    const lh_engine_options options = {.catalog = stack->catalog,
+                                       .bucket = stack->bucket,
+                                       .scratch_dir = lh_str_from(stack->scratch.path),
+                                       .extension_dir = lh_str_from(stack->extension_dir),
+                                       .threads = (unsigned)c->engine_threads,
+                                       .memory_bytes = lh_config_engine_memory_bytes(c),
+                                       .connections = (unsigned)c->engine_connections,
+                                       .queue_max = (unsigned)c->engine_queue_max,
+                                       .s3 = stack_is_s3(c) ? &s3 : NULL};
     LH_TRY(lh_engine_open(&options, &stack->engine, err));
     /* CREATE TABLE AS of DuckDB's iceberg extension makes an empty folder "data" in the working folder: let it do so
      * where it is swept up. Every path of the configuration was opened by now. */
@@ -112,8 +126,11 @@ static lh_code stack_open_engine(lh_stack *stack, lh_error *err) {
 lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
     LH_TRY(stack_open_engine(stack, err));
-    const lh_ingest_options options = {.engine = stack->engine, .catalog = stack->catalog, .bucket = stack->bucket,
-                                       .scratch_dir = stack->app.scratch_dir, .line_max_bytes = (uint64_t)c->ingest_line_max_bytes,
+    const lh_ingest_options options = {.engine = stack->engine,
+                                       .catalog = stack->catalog,
+                                       .bucket = stack->bucket,
+                                       .scratch_dir = stack->app.scratch_dir,
+                                       .line_max_bytes = (uint64_t)c->ingest_line_max_bytes,
                                        .columns_max = (uint64_t)c->ingest_columns_max};
     LH_TRY(lh_ingest_new(&options, &stack->ingest, err));
     stack->app.engine = stack->engine;
@@ -124,7 +141,9 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
 
 lh_str lh_stack_url(const lh_stack *stack) { return lh_server_url(stack->server); }
 
-lh_metastore_stats lh_stack_replay(lh_stack *stack) { return lh_metastore_get_stats(lh_catalog_metastore(stack->catalog)); }
+lh_metastore_stats lh_stack_replay(lh_stack *stack) {
+    return lh_metastore_get_stats(lh_catalog_metastore(stack->catalog));
+}
 
 /* ---- server.json: {"pid":…,"url":"…"} in <root>/.scratch/, a hint for other commands, never trusted ---- */
 static lh_code stack_write_small(const char *path, lh_str text, lh_error *err) {

@@ -3,7 +3,8 @@
 #include "cli/statement.h"
 
 static bool statement_is_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (unsigned char)c >= 0x80;
 }
 static char statement_at(lh_str s, size_t i) { return i < s.len ? s.ptr[i] : '\0'; }
 
@@ -21,7 +22,8 @@ static size_t statement_skip_quoted(lh_str s, size_t i, bool backslash) {
 static size_t statement_skip_block(lh_str s, size_t i) {
     size_t depth = 0;
     while (i < s.len) {
-        bool opens = s.ptr[i] == '/' && statement_at(s, i + 1) == '*', closes = s.ptr[i] == '*' && statement_at(s, i + 1) == '/';
+        bool opens = s.ptr[i] == '/' && statement_at(s, i + 1) == '*',
+             closes = s.ptr[i] == '*' && statement_at(s, i + 1) == '/';
         depth += opens;
         depth -= closes;
         i += opens || closes ? 2 : 1;
@@ -89,7 +91,9 @@ static lh_str statement_first_word(lh_str s) {
     return lh_str_sub(s, i, end - i);
 }
 
-bool lh_cli_statement_starts(lh_str text, const char *word) { return lh_str_eq_nocase(statement_first_word(text), lh_str_from(word)); }
+bool lh_cli_statement_starts(lh_str text, const char *word) {
+    return lh_str_eq_nocase(statement_first_word(text), lh_str_from(word));
+}
 
 bool lh_cli_statement_is_blank(lh_str text) {
     for (size_t i = 0; i < text.len;) {
@@ -100,11 +104,13 @@ bool lh_cli_statement_is_blank(lh_str text) {
     return true;
 }
 
-static bool statement_opens_transaction(lh_str s) { return lh_cli_statement_starts(s, "begin") || lh_cli_statement_starts(s, "start"); }
+static bool statement_opens_transaction(lh_str s) {
+    return lh_cli_statement_starts(s, "begin") || lh_cli_statement_starts(s, "start");
+}
 
 static bool statement_closes_transaction(lh_str s) {
-    return lh_cli_statement_starts(s, "commit") || lh_cli_statement_starts(s, "rollback") || lh_cli_statement_starts(s, "end") ||
-           lh_cli_statement_starts(s, "abort");
+    return lh_cli_statement_starts(s, "commit") || lh_cli_statement_starts(s, "rollback") ||
+           lh_cli_statement_starts(s, "end") || lh_cli_statement_starts(s, "abort");
 }
 
 bool lh_cli_statement_next(lh_str *text, lh_str *ret) {

@@ -42,5 +42,6 @@ static void test_cli__comments_and_semicolons_are_blank(void) {
     CHECK(!lh_cli_statement_starts(LH_STR(""), "drop"));
 }
 
-LH_TEST_MAIN(LH_TEST(test_cli__statements_end_at_their_own_semicolon), LH_TEST(test_cli__an_open_quote_or_comment_is_not_complete),
-             LH_TEST(test_cli__a_transaction_is_one_unit), LH_TEST(test_cli__comments_and_semicolons_are_blank))
+LH_TEST_MAIN(LH_TEST(test_cli__statements_end_at_their_own_semicolon),
+             LH_TEST(test_cli__an_open_quote_or_comment_is_not_complete), LH_TEST(test_cli__a_transaction_is_one_unit),
+             LH_TEST(test_cli__comments_and_semicolons_are_blank))

@@ -9,14 +9,15 @@ enum { TABLE_COLUMN_WIDTH_MIN = 8 };
 typedef struct table {
     size_t column_count, row_count;
     lh_str *names;
-    bool *right;    /* numbers */
+    bool *right; /* numbers */
     size_t *widths;
-    lh_str *cells;  /* row by row */
+    lh_str *cells; /* row by row */
 } table;
 
 static size_t table_character(lh_str text, size_t i, size_t *ret_width) { /* bytes of the character at i */
     utf8proc_int32_t point = 0;
-    utf8proc_ssize_t bytes = utf8proc_iterate((const utf8proc_uint8_t *)text.ptr + i, (utf8proc_ssize_t)(text.len - i), &point);
+    utf8proc_ssize_t bytes =
+        utf8proc_iterate((const utf8proc_uint8_t *)text.ptr + i, (utf8proc_ssize_t)(text.len - i), &point);
     int width = bytes > 0 ? utf8proc_charwidth(point) : 1;
     *ret_width = width > 0 ? (size_t)width : 0;
     return bytes > 0 ? (size_t)bytes : 1;
@@ -33,7 +34,8 @@ static bool table_is_control(lh_str text, size_t i) { /* C0, DEL, C1 (as UTF-8) 
     if (c < 0x20 || c == 0x7F) return true;
     if (c < 0x80) return false;
     utf8proc_int32_t point = 0;
-    if (utf8proc_iterate((const utf8proc_uint8_t *)text.ptr + i, (utf8proc_ssize_t)(text.len - i), &point) <= 0) return true;
+    if (utf8proc_iterate((const utf8proc_uint8_t *)text.ptr + i, (utf8proc_ssize_t)(text.len - i), &point) <= 0)
+        return true;
     return point >= 0x80 && point < 0xA0;
 }
 
@@ -49,9 +51,11 @@ static lh_str table_escape(lh_arena *arena, lh_str text) {
         bytes = table_character(text, i, &width);
         char c = text.ptr[i];
         if (!table_is_control(text, i)) memcpy(into + n, text.ptr + i, bytes), n += bytes;
-        else if (c == '\n' || c == '\t' || c == '\r') into[n++] = '\\', into[n++] = c == '\n' ? 'n' : c == '\t' ? 't' : 'r';
+        else if (c == '\n' || c == '\t' || c == '\r')
+            into[n++] = '\\', into[n++] = c == '\n' ? 'n' : c == '\t' ? 't' : 'r';
         else
-            for (size_t k = 0; k < bytes; k++) n += (size_t)snprintf(into + n, 5, "\\x%02X", (unsigned char)text.ptr[i + k]);
+            for (size_t k = 0; k < bytes; k++)
+                n += (size_t)snprintf(into + n, 5, "\\x%02X", (unsigned char)text.ptr[i + k]);
     }
     return (lh_str){into, n};
 }
@@ -65,8 +69,8 @@ static lh_str table_text(lh_arena *arena, const lh_json *value) {
 }
 
 static bool table_is_number(lh_str type) {
-    static const char *const names[] = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL",
-                                        "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"};
+    static const char *const names[] = {"TINYINT", "SMALLINT", "INTEGER",   "BIGINT",   "HUGEINT", "FLOAT",   "DOUBLE",
+                                        "DECIMAL", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"};
     if (lh_str_ends(type, LH_STR("]"))) return false; /* a list of them */
     type = lh_str_sub(type, 0, lh_str_find(type, '('));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -76,7 +80,8 @@ static bool table_is_number(lh_str type) {
 
 static lh_code table_fill(table *t, const lh_json *answer, lh_arena *arena, lh_error *err) {
     const lh_json *columns = lh_json_get(answer, "columns"), *rows = lh_json_get(answer, "rows");
-    if (!lh_json_is_array(columns) || !lh_json_is_array(rows)) return lh_fail(err, LH_INVALID, "the answer has no columns and rows");
+    if (!lh_json_is_array(columns) || !lh_json_is_array(rows))
+        return lh_fail(err, LH_INVALID, "the answer has no columns and rows");
     t->column_count = lh_json_size(columns);
     t->row_count = lh_json_size(rows);
     t->names = LH_ARENA_ARRAY(arena, lh_str, t->column_count + 1);
@@ -90,7 +95,8 @@ static lh_code table_fill(table *t, const lh_json *answer, lh_arena *arena, lh_e
         t->widths[it.index] = lh_cli_text_width(t->names[it.index]);
     }
     for (lh_json_iter row = lh_json_each(rows); lh_json_next(&row);) {
-        if (lh_json_size(row.value) != t->column_count) return lh_fail(err, LH_INVALID, "a row of the answer has another number of columns");
+        if (lh_json_size(row.value) != t->column_count)
+            return lh_fail(err, LH_INVALID, "a row of the answer has another number of columns");
         for (lh_json_iter it = lh_json_each(row.value); lh_json_next(&it);) {
             lh_str text = table_text(arena, it.value);
             size_t width = lh_cli_text_width(text);
@@ -179,7 +185,8 @@ static void table_expanded(FILE *into, const table *t) {
     }
 }
 
-lh_code lh_cli_table_print(FILE *into, const lh_json *answer, lh_cli_table_style style, lh_arena *arena, lh_error *err) {
+lh_code lh_cli_table_print(FILE *into, const lh_json *answer, lh_cli_table_style style, lh_arena *arena,
+                           lh_error *err) {
     table t = {0};
     LH_TRY(table_fill(&t, answer, arena, err));
     if (style.expanded) {
