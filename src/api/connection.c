@@ -191,34 +191,68 @@ static void connection_refuse_whole(lh_request *request, const connection_refusa
 
 /* ---- a head is complete ---- */
 
+typedef struct connection_head { const char *url, *method, *version; bool internal, bad_target; } connection_head;
+
 static const char connection_bad_target = 0; /* marks, by its address, a request whose raw target is refused */
 
-/* Called with the raw target, before anything is split or decoded. */
+/* Called with the raw target, before anything is split or decoded. It lies in the request line, cut off by a NUL where
+ * the space before the version was: a NUL of the client's own ends it before that. */
 static void *connection_target(void *cls, const char *target, struct MHD_Connection *connection) {
     (void)cls, (void)connection;
     union { const char *in; void *out; } mark = {.in = &connection_bad_target};
-    return api_guard_target(lh_str_from(target)) ? mark.out : NULL;
+    bool whole = strncmp(target + strlen(target) + 1, "HTTP/", 5) == 0;
+    return !whole || api_guard_target(lh_str_from(target)) ? mark.out : NULL;
+}
+
+/* libmicrohttpd hands out each header as pointers into the bytes that it read, with NULs in place of the colon and of
+ * the line's CR and LF. So what its parser let pass shows in where they lie: a line that ended without CR, a NUL
+ * of the client's, a folded line (copied elsewhere), a line without a name (left out). */
+typedef struct connection_heads {
+    api_guard guard;
+    const char *end; /* of the last value, NULL at first */
+} connection_heads;
+
+static bool connection_is_next_line(const connection_heads *heads, const char *name) { return !heads->end || name == heads->end + 2; }
+
+static bool connection_is_one_line(const char *name, size_t name_size, const char *value) {
+    const char *at = name + name_size + 1;
+    if (value < at || value - at > 1024) return false;
+    while (at < value && (*at == ' ' || *at == '\t')) at++;
+    return at == value;
 }
 
 static enum MHD_Result connection_guard_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value, size_t value_size) {
+    connection_heads *heads = cls;
     (void)kind;
-    api_guard_header(cls, (lh_str){name, name_size}, (lh_str){value, value_size});
+    if (!heads->guard.reason && (!connection_is_next_line(heads, name) || !connection_is_one_line(name, name_size, value)))
+        heads->guard.reason = "each header must be one line with a name, ended by CR LF, without NUL";
+    heads->end = value + value_size;
+    api_guard_header(&heads->guard, (lh_str){name, name_size}, (lh_str){value, value_size});
     return MHD_YES;
 }
 
+/* The empty line follows the last header. */
+static void connection_guard_end(connection_heads *heads) {
+    static const char ends[4] = {0};
+    if (!heads->guard.reason && heads->end && memcmp(heads->end, ends, sizeof ends) != 0)
+        heads->guard.reason = "the headers must end with an empty line of CR LF";
+}
+
 /* What may be refused before memory is spent on a request. */
-static bool connection_guard(lh_server *server, bool internal, struct MHD_Connection *connection, const char *url, const char *version, bool bad_target, connection_refusal *refusal) {
-    api_guard guard = {0};
-    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, connection_guard_header, &guard);
-    const char *reason = bad_target ? "the request target must start with '/' and hold no space, control character or fragment" : api_guard_verdict(&guard, lh_str_from(version));
-    refusal->iceberg = strncmp(url, "/iceberg/", 9) == 0;
+static bool connection_guard(lh_server *server, struct MHD_Connection *connection, const connection_head *head, connection_refusal *refusal) {
+    connection_heads heads = {0};
+    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, connection_guard_header, &heads);
+    connection_guard_end(&heads);
+    const char *reason = head->bad_target ? "the request target must start with '/' and hold no space, control character or fragment"
+                                    : api_guard_verdict(&heads.guard, lh_str_from(head->method), lh_str_from(head->version));
+    refusal->iceberg = strncmp(head->url, "/iceberg/", 9) == 0;
     if (reason) {
         refusal->status = 400;
         refusal->code = lh_fail(&refusal->why, LH_INVALID, "%s", reason);
-    } else if (internal && !refusal->iceberg) {
+    } else if (head->internal && !refusal->iceberg) {
         refusal->status = 404;
         refusal->code = lh_fail(&refusal->why, LH_NOT_FOUND, "not here");
-    } else if (!internal && atomic_load(&server->draining)) {
+    } else if (!head->internal && atomic_load(&server->draining)) {
         refusal->status = 503, refusal->header = "Retry-After", refusal->value = "5";
         refusal->code = lh_fail(&refusal->why, LH_UNAVAILABLE, "the server is stopping");
     }
@@ -233,12 +267,10 @@ static void connection_set_busy(struct MHD_Connection *connection, bool busy) {
     atomic_store_explicit(&watched->busy, busy, memory_order_release);
 }
 
-typedef struct connection_head { const char *url, *method, *version; bool internal, bad_target; } connection_head;
-
 static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection *connection, const connection_head *head, void **con_cls) {
     connection_refusal refusal = {0};
     connection_set_busy(connection, true);
-    if (!connection_guard(server, head->internal, connection, head->url, head->version, head->bad_target, &refusal)) return connection_refuse(server, connection, &refusal);
+    if (!connection_guard(server, connection, head, &refusal)) return connection_refuse(server, connection, &refusal);
     lh_request *request = connection_request_new(server, connection);
     if (!request) return MHD_NO;
     request->iceberg = refusal.iceberg;
@@ -282,7 +314,8 @@ static enum MHD_Result connection_continue(lh_server *server, struct MHD_Connect
     }
     struct MHD_Response *response = api_request_response(request);
     if (!response) return MHD_NO;
-    if (atomic_load(&server->draining)) MHD_add_response_header(response, "Connection", "close");
+    /* libmicrohttpd takes a chunked body's lines also without CR: nothing behind one is read as a request */
+    if (request->content_length == UINT64_MAX || atomic_load(&server->draining)) MHD_add_response_header(response, "Connection", "close");
     enum MHD_Result queued = MHD_queue_response(connection, request->status, response);
     MHD_destroy_response(response);
     return queued;

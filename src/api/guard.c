@@ -1,6 +1,6 @@
 /* The request guard: refuses what two HTTP parsers could read in two ways (request smuggling), before anything
  * else looks at the request. RFC 9112 §6.3 (message body length), RFC 9110 §5.6.2 (tokens). libmicrohttpd 0.9.75
- * lets several of these through. A refused request is answered 400 and its connection closed, so that
+ * lets several of these through (connection.c looks at the layout of its lines, too). A refused request is answered 400 and its connection closed, so that
  * bytes behind it are never taken for another request. */
 #include "api/server_internal.h"
 
@@ -36,7 +36,8 @@ void api_guard_header(api_guard *guard, lh_str name, lh_str value) {
     }
 }
 
-const char *api_guard_verdict(const api_guard *guard, lh_str version) {
+const char *api_guard_verdict(const api_guard *guard, lh_str method, lh_str version) {
+    if (!guard_is_token(method)) return "the method has a character that is not allowed";
     bool http11 = lh_str_eq(version, LH_STR("HTTP/1.1"));
     if (!http11 && !lh_str_eq(version, LH_STR("HTTP/1.0"))) return "the version must be HTTP/1.1 or HTTP/1.0";
     if (guard->reason) return guard->reason;

@@ -27,6 +27,9 @@ static lh_code server_address(lh_str listen, struct sockaddr_storage *ret, sockl
     char *colon = strrchr(text, ':');
     if (!colon) return lh_fail(err, LH_INVALID, "server.listen '%s' must be HOST:PORT", text);
     *colon = '\0';
+    uint64_t port;
+    if (lh_str_to_u64(lh_str_from(colon + 1), &port) != LH_OK || port > UINT16_MAX)
+        return lh_fail(err, LH_INVALID, "server.listen '%.*s': the port must be a number from 0 to 65535", LH_STR_ARG(listen));
     char *host = text;
     if (host[0] == '[' && colon > host + 1 && colon[-1] == ']') colon[-1] = '\0', host++;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;

@@ -47,8 +47,8 @@ api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_liste
 typedef struct api_guard { unsigned hosts, lengths, encodings; const char *reason; } api_guard;
 /* Looks at one header; sets guard->reason at the first thing that is wrong. */
 void api_guard_header(api_guard *guard, lh_str name, lh_str value);
-/* After all headers: the reason to refuse, or NULL. version: of the request line. */
-const char *api_guard_verdict(const api_guard *guard, lh_str version);
+/* After all headers: the reason to refuse, or NULL. method, version: of the request line. */
+const char *api_guard_verdict(const api_guard *guard, lh_str method, lh_str version);
 /* The raw request target: the reason to refuse, or NULL. */
 const char *api_guard_target(lh_str target);
 
