@@ -83,6 +83,13 @@ LH_MUST_CHECK lh_code manifest_walk(lh_bucket *bucket, lh_str manifest_list, int
 /* What the live entries of all its manifests add up to; for snapshots whose summary does not say. */
 typedef struct manifest_totals { uint64_t bytes, data_files, records, position_deletes, equality_deletes; } manifest_totals;
 LH_MUST_CHECK lh_code manifest_count(lh_bucket *bucket, lh_str manifest_list, manifest_totals *ret, lh_error *err);
+/* An entry of a manifest list, as far as a later list has to repeat it. */
+typedef struct manifest_list_entry {
+    lh_str path;
+    int64_t length, spec_id, content, sequence, min_sequence, snapshot_id, files[3], rows[3]; /* added, existing, deleted */
+} manifest_list_entry;
+/* Arena. Errors: as manifest_walk. */
+LH_MUST_CHECK lh_code manifest_list_read(lh_bucket *bucket, lh_str manifest_list, lh_arena *arena, manifest_list_entry **ret, size_t *ret_count, lh_error *err);
 /* Before a commit: what the snapshot added is on disk for good (or, on S3, there). */
 LH_MUST_CHECK lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, lh_str table_location, lh_error *err);
 

@@ -152,6 +152,42 @@ lh_code manifest_count(lh_bucket *bucket, lh_str manifest_list, manifest_totals 
     return LH_OK;
 }
 
+typedef struct manifest_list_state { lh_arena *arena; manifest_list_entry *entries; size_t count, room; } manifest_list_state;
+
+static lh_code manifest_list_add(void *ctx, const avro_value_t *record, lh_error *err) {
+    manifest_list_state *list = ctx;
+    manifest_list_entry entry;
+    if (!manifest_string(record, "manifest_path", &entry.path)) return lh_fail(err, LH_CORRUPT, "a manifest list entry has no path");
+    entry.path = lh_arena_dup(list->arena, entry.path);
+    entry.length = manifest_number(record, "manifest_length", 0);
+    entry.spec_id = manifest_number(record, "partition_spec_id", 0);
+    entry.content = manifest_number(record, "content", 0);
+    entry.sequence = manifest_number(record, "sequence_number", 0);
+    entry.min_sequence = manifest_number(record, "min_sequence_number", 0);
+    entry.snapshot_id = manifest_number(record, "added_snapshot_id", 0);
+    static const char *const files[] = {"added_files_count", "existing_files_count", "deleted_files_count"};
+    static const char *const rows[] = {"added_rows_count", "existing_rows_count", "deleted_rows_count"};
+    for (int i = 0; i < 3; i++) entry.files[i] = manifest_number(record, files[i], 0), entry.rows[i] = manifest_number(record, rows[i], 0);
+    if (list->count == list->room) {
+        size_t room = list->room ? list->room * 2 : 64;
+        manifest_list_entry *grown = LH_ARENA_ARRAY(list->arena, manifest_list_entry, room);
+        if (!grown) return lh_arena_check(list->arena, err);
+        if (list->count) memcpy(grown, list->entries, list->count * sizeof *grown);
+        list->entries = grown;
+        list->room = room;
+    }
+    list->entries[list->count++] = entry;
+    return lh_arena_check(list->arena, err);
+}
+
+lh_code manifest_list_read(lh_bucket *bucket, lh_str manifest_list, lh_arena *arena, manifest_list_entry **ret, size_t *ret_count, lh_error *err) {
+    manifest_list_state list = {.arena = arena};
+    LH_TRY(manifest_read_file(bucket, manifest_list, manifest_list_add, &list, err));
+    *ret = list.entries;
+    *ret_count = list.count;
+    return LH_OK;
+}
+
 static lh_code manifest_sync_file(void *ctx, lh_str location, lh_error *err) {
     lh_catalog *catalog = ctx;
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
