@@ -14,7 +14,15 @@
  *   one: the loaded state must reach the newest checkpoint's number. */
 #include "catalog/metastore_internal.h"
 
+#include <time.h>
+
 enum { METASTORE_LOAD_TRIES = 5, METASTORE_READ_BYTES = 256 << 10 };
+
+uint64_t metastore_clock_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 /* ---- applying ---- */
 
@@ -180,12 +188,14 @@ static lh_code metastore_load_checkpoint(lh_metastore *metastore, uint64_t *ret_
 lh_code metastore_load(lh_metastore *metastore, uint64_t *ret_entries, lh_error *err) {
     lh_error broken = {0};
     for (int tries = 0; tries < METASTORE_LOAD_TRIES; tries++) { /* again when another gateway compacts the log meanwhile */
-        uint64_t must = 0;
+        uint64_t must = 0, started = metastore_clock_ms();
         bool gap = false;
         broken = (lh_error){0};
         LH_TRY(metastore_load_checkpoint(metastore, &must, &broken, err));
         LH_TRY(metastore_load_tail(metastore, ret_entries, &gap, err));
-        if (!gap && metastore->sequence >= must) return LH_OK;
+        if (gap || metastore->sequence < must) continue;
+        metastore->looked_ms = started;
+        return LH_OK;
     }
     char name[64];
     if (broken.code != LH_OK) {
@@ -198,8 +208,11 @@ lh_code metastore_load(lh_metastore *metastore, uint64_t *ret_entries, lh_error 
 
 lh_code metastore_catch_up(lh_metastore *metastore, lh_error *err) {
     bool gap = false;
+    uint64_t started = metastore_clock_ms();
     LH_TRY(metastore_load_tail(metastore, NULL, &gap, err));
-    return gap ? metastore_load(metastore, NULL, err) : LH_OK;
+    if (gap) return metastore_load(metastore, NULL, err);
+    metastore->looked_ms = started;
+    return LH_OK;
 }
 
 lh_code lh_metastore_refresh(lh_metastore *metastore, lh_error *err) {

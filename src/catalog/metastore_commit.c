@@ -10,6 +10,10 @@
  *   look, a gateway that slept through a compaction would create a number that existed and is
  *   gone, and its commit would be lost. (Entries up to a checkpoint are deleted only once a
  *   newer checkpoint is durable, and one newer than a deleted entry is always there.)
+ *   If there is such a checkpoint, the ids in it tell: ours is among them, all is well; another has our
+ *   number, then ours never was: it is taken back and the callers start again; or the number is
+ *   too old to be in it, then nobody can tell, which is UNAVAILABLE and takes nothing back.
+ *   So that this stays a matter of moments, whoever has not looked at the log for a while looks first.
  * - It exists: another gateway was faster; load its entry, check the callers again, try the next.
  * - Lost (time-out, reset): the entry is read back, and its id tells whose it is.
  * Any other failure leaves open whether the entry is there; if it is, the next commit finds it
@@ -134,8 +138,10 @@ static lh_code metastore_put_entry(lh_metastore *metastore, const metastore_stag
     return code == LH_CONFLICT && read != LH_NOT_FOUND ? read : code;
 }
 
-/* Does this checkpoint know our entry? Looks at its first line only. */
-static lh_code metastore_checkpoint_knows(lh_metastore *metastore, lh_str key, const metastore_staged *staged, bool *ret, lh_error *err) {
+typedef enum { METASTORE_OURS, METASTORE_HOLE, METASTORE_UNKNOWN } metastore_verdict;
+
+/* What a checkpoint beyond the entry before ours says about ours. Reads its first line only. */
+static lh_code metastore_ask_one(lh_metastore *metastore, lh_str key, const metastore_staged *staged, metastore_verdict *ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_get_closep) lh_object_reader *object = NULL;
     LH_CLEANUP(metastore_checkpoint_reader_done) metastore_checkpoint_reader reader;
@@ -149,38 +155,42 @@ static lh_code metastore_checkpoint_knows(lh_metastore *metastore, lh_str key, c
     for (; got && len < METASTORE_HEAD_BYTES; len += got)
         LH_TRY(lh_get_read(object, head + len, METASTORE_HEAD_BYTES - len, &got, err));
     lh_str line = {head, len};
-    line = lh_str_sub(line, 0, lh_str_find(line, '\n') + 1);
-    LH_TRY(metastore_checkpoint_feed(&reader, line, err));
-    *ret = reader.begun && reader.sequence >= staged->sequence && reader.sequence - staged->sequence < METASTORE_RECENT &&
-           lh_str_eq(lh_str_from(reader.recent.ids[staged->sequence % METASTORE_RECENT].text), lh_str_from(staged->id.text));
+    LH_TRY(metastore_checkpoint_feed(&reader, lh_str_sub(line, 0, lh_str_find(line, '\n') + 1), err));
+    *ret = METASTORE_UNKNOWN;
+    if (!reader.begun || reader.sequence < staged->sequence || reader.sequence - staged->sequence >= METASTORE_RECENT) return LH_OK;
+    lh_str id = lh_str_from(reader.recent.ids[staged->sequence % METASTORE_RECENT].text);
+    if (id.len) *ret = lh_str_eq(id, lh_str_from(staged->id.text)) ? METASTORE_OURS : METASTORE_HOLE;
     return LH_OK;
 }
 
 /* Is the entry that we just created the log's next? (See the head of this file.) */
-static lh_code metastore_confirm(lh_metastore *metastore, const metastore_staged *staged, bool *ret, lh_error *err) {
+static lh_code metastore_confirm(lh_metastore *metastore, const metastore_staged *staged, metastore_verdict *ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_object_page page;
     char name[64];
-    bool mine = true;
+    metastore_verdict verdict = METASTORE_OURS;
+    bool asked = false;
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
     LH_TRY(lh_bucket_list(metastore->bucket, LH_STR(METASTORE_CHECKPOINT_PREFIX), metastore_checkpoint_key(staged->sequence - 1, name), 16,
                           arena, &page, err));
-    for (size_t i = 0; i < page.count; i++) {
+    for (size_t i = 0; i < page.count && (!asked || verdict == METASTORE_UNKNOWN); i++) {
         uint64_t sequence;
         if (!metastore_key_sequence(page.entries[i].key, &sequence)) continue;
-        lh_code code = metastore_checkpoint_knows(metastore, page.entries[i].key, staged, &mine, NULL);
-        if (code != LH_OK) mine = false;
-        if (mine) break; /* another gateway saw our entry and was quick */
+        asked = true;
+        if (metastore_ask_one(metastore, page.entries[i].key, staged, &verdict, NULL) != LH_OK) verdict = METASTORE_UNKNOWN;
     }
-    *ret = mine;
+    *ret = verdict;
     return LH_OK;
 }
 
-/* Our entry fell into a hole of a compacted log: it never was. Takes it back, and starts again from a checkpoint. */
-static lh_code metastore_leave_hole(lh_metastore *metastore, const metastore_staged *staged, lh_error *err) {
+/* Our entry is not, or perhaps not, the log's next: starts again from a checkpoint. */
+static lh_code metastore_start_again(lh_metastore *metastore, const metastore_staged *staged, metastore_verdict verdict, lh_error *err) {
     char name[64];
-    LH_TRY(lh_bucket_delete(metastore->bucket, metastore_log_key(staged->sequence, name), LH_STR_NONE, err));
-    return metastore_load(metastore, NULL, err);
+    lh_str key = metastore_log_key(staged->sequence, name);
+    if (verdict == METASTORE_HOLE) LH_TRY(lh_bucket_delete(metastore->bucket, key, LH_STR_NONE, err));
+    LH_TRY(metastore_load(metastore, NULL, err));
+    if (verdict == METASTORE_HOLE) return LH_OK;
+    return lh_fail(err, LH_UNAVAILABLE, "catalog: cannot tell whether the commit landed, the log went on without us; look and try again");
 }
 
 /* Writes and applies one entry. *ret_written false: someone else's came first, all is to be checked again. */
@@ -189,17 +199,19 @@ static lh_code metastore_write(lh_metastore *metastore, const metastore_batch *b
     LH_CLEANUP(metastore_staged_done) metastore_staged staged = {0};
     const lh_change **changes;
     size_t count;
-    bool mine = false;
+    metastore_verdict verdict;
     const lh_uuid id = lh_uuid_new();
+    const uint64_t started = metastore_clock_ms();
     LH_TRY(lh_arena_new(METASTORE_PARSE_BYTES, &arena, err));
     LH_TRY(metastore_collect(batch, arena, &changes, &count, err));
     LH_TRY(metastore_stage(metastore, changes, count, metastore->sequence + 1, lh_uuid_str(&id), &staged, err));
     lh_code code = metastore_put_entry(metastore, &staged, err);
     if (code == LH_CONFLICT) return metastore_catch_up(metastore, err);
     if (code != LH_OK) return code;
-    LH_TRY(metastore_confirm(metastore, &staged, &mine, err));
-    if (!mine) return metastore_leave_hole(metastore, &staged, err);
+    LH_TRY(metastore_confirm(metastore, &staged, &verdict, err));
+    if (verdict != METASTORE_OURS) return metastore_start_again(metastore, &staged, verdict, err);
     metastore_staged_apply(metastore, &staged);
+    metastore->looked_ms = started;
     for (size_t i = 0; i < batch->count; i++) batch->waiters[i]->sequence = staged.sequence;
     *ret_written = true;
     return LH_OK;
@@ -208,7 +220,8 @@ static lh_code metastore_write(lh_metastore *metastore, const metastore_batch *b
 /* Brings every caller of the batch to an end: sets its code (and err). */
 static void metastore_commit_batch(lh_metastore *metastore, const metastore_batch *batch) {
     lh_error err = {0};
-    lh_code code = LH_OK;
+    bool trusted = metastore_clock_ms() - metastore->looked_ms < METASTORE_TRUST_MS;
+    lh_code code = trusted ? LH_OK : metastore_catch_up(metastore, &err);
     metastore_batch valid;
     bool written = false;
     for (int tries = 0; code == LH_OK && !written && metastore_select(metastore, batch, &valid); tries++) {

@@ -17,7 +17,8 @@ enum {
     METASTORE_ENTRY_BYTES = 24 << 20, /* an entry; what is written here must always be readable again: */
     METASTORE_PARSE_BYTES = 1 << 30,  /* memory to parse one, far above what the worst entry needs */
     METASTORE_KEY_BYTES = 8 << 10,
-    METASTORE_RECENT = 16, /* ids of the last entries, kept in memory and in checkpoints */
+    METASTORE_RECENT = 64,   /* ids of the last entries, kept in memory and in checkpoints */
+    METASTORE_TRUST_MS = 2000, /* after that long without a look at the log, a commit looks first */
 };
 
 /* ---- metastore_index.c ---- */
@@ -125,6 +126,7 @@ struct lh_metastore {
     metastore_index index;
     uint64_t sequence;
     metastore_recent recent;
+    uint64_t looked_ms; /* leader only: when we last knew the end of the log; by a clock that runs in suspension too */
 
     pthread_mutex_t checkpoint_lock;
     pthread_cond_t checkpoint_wanted;
@@ -155,6 +157,7 @@ void metastore_staged_done(metastore_staged *staged);
 LH_MUST_CHECK lh_code metastore_read_entry(lh_metastore *metastore, uint64_t sequence, lh_arena *arena, metastore_entry *ret, lh_error *err);
 /* Loads from the newest checkpoint on. After an error the index is still the whole state of some entry. Leader only. */
 LH_MUST_CHECK lh_code metastore_load(lh_metastore *metastore, uint64_t *ret_entries, lh_error *err);
+uint64_t metastore_clock_ms(void);
 /* Applies what others appended. Leader only. */
 LH_MUST_CHECK lh_code metastore_catch_up(lh_metastore *metastore, lh_error *err);
 /* Waits until nobody leads, and leads. */
