@@ -22,13 +22,16 @@ static lh_code storage_key(lh_request *request, lh_str *ret, lh_error *err) {
 
 static lh_bucket *storage_bucket(const lh_request *request) { return lh_request_app(request)->bucket; }
 
-static lh_str storage_quoted(lh_request *request, const char *etag) { return lh_arena_printf(lh_request_arena(request), "\"%s\"", etag); }
+static lh_str storage_quoted(lh_request *request, const char *etag) {
+    return lh_arena_printf(lh_request_arena(request), "\"%s\"", etag);
+}
 
 static void storage_info_headers(lh_request *request, const lh_object_info *info) {
     lh_respond_header(request, "ETag", storage_quoted(request, info->etag));
     lh_respond_header(request, "Last-Modified", lh_str_from(lh_time_http(info->modified_ms).text));
     lh_respond_header(request, "Accept-Ranges", LH_STR("bytes"));
-    lh_respond_header(request, "X-Content-Type-Options", LH_STR("nosniff")); /* what was uploaded is never run as a page */
+    lh_respond_header(request, "X-Content-Type-Options",
+                      LH_STR("nosniff")); /* what was uploaded is never run as a page */
 }
 
 /* An answer of our own status in the API's error form (the table of codes knows neither 412 nor 416). */
@@ -59,12 +62,14 @@ lh_code api_objects_list(lh_request *request, lh_error *err) {
     lh_object_page page;
     uint64_t limit;
     LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, LH_LIMIT_LIST_PAGE, &limit, err));
-    LH_TRY(lh_bucket_list(storage_bucket(request), lh_request_query(request, "prefix"), lh_request_query(request, "page_token"), (size_t)limit, arena, &page, err));
+    LH_TRY(lh_bucket_list(storage_bucket(request), lh_request_query(request, "prefix"),
+                          lh_request_query(request, "page_token"), (size_t)limit, arena, &page, err));
     lh_json *body = lh_json_new_object(arena), *items = lh_json_new_array(arena);
     for (size_t i = 0; i < page.count; i++) lh_json_append(items, storage_item(arena, &page.entries[i]));
     lh_json_set(arena, body, "items", items);
     bool more = page.more && page.count > 0;
-    lh_json_set(arena, body, "next_page_token", more ? lh_json_new_string(arena, page.entries[page.count - 1].key) : lh_json_new_null(arena));
+    lh_json_set(arena, body, "next_page_token",
+                more ? lh_json_new_string(arena, page.entries[page.count - 1].key) : lh_json_new_null(arena));
     LH_TRY(lh_arena_check(arena, err));
     return lh_respond_json(request, 200, body, err);
 }
@@ -72,9 +77,12 @@ lh_code api_objects_list(lh_request *request, lh_error *err) {
 /* ---- get and head ---- */
 
 static const char *storage_content_type(lh_str key) { /* nothing that a browser would run */
-    static const struct { const char *suffix, *type; } types[] = {
-        {".json", "application/json"}, {".ndjson", "application/x-ndjson"}, {".csv", "text/csv"}, {".tsv", "text/tab-separated-values"},
-        {".txt", "text/plain"}, {".parquet", "application/vnd.apache.parquet"}, {".avro", "application/avro"},
+    static const struct { const char *suffix, *type;
+    } types[] = {
+        {".json", "application/json"}, {".ndjson", "application/x-ndjson"},
+        {".csv", "text/csv"},          {".tsv", "text/tab-separated-values"},
+        {".txt", "text/plain"},        {".parquet", "application/vnd.apache.parquet"},
+        {".avro", "application/avro"},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (lh_str_ends(key, lh_str_from(types[i].suffix))) return types[i].type;
@@ -82,10 +90,13 @@ static const char *storage_content_type(lh_str key) { /* nothing that a browser 
 }
 
 /* Answers 412 or 304 when a condition says so; *ret_answered tells. */
-static lh_code storage_check_conditions(lh_request *request, const lh_object_info *info, bool *ret_answered, lh_error *err) {
-    lh_str etag = lh_str_from(info->etag), match = lh_request_header(request, "If-Match"), none = lh_request_header(request, "If-None-Match");
+static lh_code storage_check_conditions(lh_request *request, const lh_object_info *info, bool *ret_answered,
+                                        lh_error *err) {
+    lh_str etag = lh_str_from(info->etag), match = lh_request_header(request, "If-Match"),
+           none = lh_request_header(request, "If-None-Match");
     *ret_answered = true;
-    if (match.len && !api_etag_list_has(match, etag, false)) return storage_refuse(request, 412, LH_CONFLICT, LH_STR("the object has another ETag"), err);
+    if (match.len && !api_etag_list_has(match, etag, false))
+        return storage_refuse(request, 412, LH_CONFLICT, LH_STR("the object has another ETag"), err);
     if (none.len && api_etag_list_has(none, etag, true)) {
         storage_info_headers(request, info);
         return lh_respond_empty(request, 304, err);
@@ -117,13 +128,16 @@ static lh_code storage_open(lh_request *request, lh_str key, storage_view *view,
         view->length = view->info.size_bytes;
         return LH_OK;
     }
-    for (int tries_left = STORAGE_OPEN_TRIES; tries_left > 0; tries_left--) { /* the size comes first; it may be replaced in between */
+    for (int tries_left = STORAGE_OPEN_TRIES; tries_left > 0;
+         tries_left--) { /* the size comes first; it may be replaced in between */
         LH_TRY(lh_bucket_head(bucket, key, &view->info, err));
         view->offset = 0;
         view->length = view->info.size_bytes;
-        view->kind = api_range_parse(storage_wanted_range(request, &view->info), view->info.size_bytes, &view->offset, &view->length);
+        view->kind = api_range_parse(storage_wanted_range(request, &view->info), view->info.size_bytes, &view->offset,
+                                     &view->length);
         if (view->kind == API_RANGE_NONE) return LH_OK;
-        lh_code code = lh_bucket_get_open(bucket, key, (lh_byte_range){view->offset, view->length}, &view->reader, &opened, err);
+        lh_code code =
+            lh_bucket_get_open(bucket, key, (lh_byte_range){view->offset, view->length}, &view->reader, &opened, err);
         if (code == LH_OK && strcmp(opened.etag, view->info.etag) == 0) return LH_OK;
         if (code != LH_OK && code != LH_LIMIT) return code;
         lh_get_close(lh_take(&view->reader));
@@ -153,13 +167,17 @@ lh_code api_object_get(lh_request *request, lh_error *err) {
     if (answered) return LH_OK;
     if (view.kind == API_RANGE_NONE) {
         lh_respond_header(request, "Content-Range", lh_arena_printf(arena, "bytes */%" PRIu64, view.info.size_bytes));
-        return storage_refuse(request, 416, LH_LIMIT, lh_arena_printf(arena, "the range lies outside the object's %" PRIu64 " bytes", view.info.size_bytes), err);
+        return storage_refuse(
+            request, 416, LH_LIMIT,
+            lh_arena_printf(arena, "the range lies outside the object's %" PRIu64 " bytes", view.info.size_bytes), err);
     }
     storage_info_headers(request, &view.info);
     if (view.kind == API_RANGE_PART)
-        lh_respond_header(request, "Content-Range", lh_arena_printf(arena, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, view.offset,
-                                                                   view.offset + (view.length - 1), view.info.size_bytes));
-    LH_TRY(lh_respond_begin(request, view.kind == API_RANGE_PART ? 206 : 200, storage_content_type(key), view.length, err));
+        lh_respond_header(request, "Content-Range",
+                          lh_arena_printf(arena, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, view.offset,
+                                          view.offset + (view.length - 1), view.info.size_bytes));
+    LH_TRY(lh_respond_begin(request, view.kind == API_RANGE_PART ? 206 : 200, storage_content_type(key), view.length,
+                            err));
     return storage_send(request, &view, err);
 }
 
@@ -172,7 +190,8 @@ lh_code api_object_head(lh_request *request, lh_error *err) {
     LH_TRY(storage_check_conditions(request, &info, &answered, err));
     if (answered) return LH_OK;
     storage_info_headers(request, &info);
-    return lh_respond_begin(request, 200, storage_content_type(key), info.size_bytes, err); /* the server sends no body to a HEAD */
+    return lh_respond_begin(request, 200, storage_content_type(key), info.size_bytes,
+                            err); /* the server sends no body to a HEAD */
 }
 
 /* ---- put and delete ---- */
@@ -181,7 +200,9 @@ static bool storage_is_table_folder(lh_request *request, lh_str folder) {
     lh_arena *arena = lh_request_arena(request);
     lh_object_page page;
     lh_str prefix = lh_arena_printf(arena, "%.*s/metadata/", LH_STR_ARG(folder));
-    if (lh_bucket_list(storage_bucket(request), prefix, LH_STR_NONE, STORAGE_METADATA_LOOK, arena, &page, NULL) != LH_OK) return true; /* in doubt, protect */
+    if (lh_bucket_list(storage_bucket(request), prefix, LH_STR_NONE, STORAGE_METADATA_LOOK, arena, &page, NULL) !=
+        LH_OK)
+        return true; /* in doubt, protect */
     for (size_t i = 0; i < page.count; i++)
         if (lh_str_ends(page.entries[i].key, LH_STR(".metadata.json"))) return true;
     return page.more; /* so many objects under metadata/: a table's */
@@ -201,13 +222,17 @@ static lh_code storage_check_owner(lh_request *request, lh_str key, lh_str *ret_
 }
 
 static lh_code storage_deny_table(lh_str key, lh_str table, const char *what, lh_error *err) {
-    return lh_fail(err, LH_DENIED, "'%.*s' lies in the folder of the table at '%.*s' and is not %s through this API: use SQL, ingest or the catalog",
+    return lh_fail(err, LH_DENIED,
+                   "'%.*s' lies in the folder of the table at '%.*s' and is not %s through this API: use SQL, ingest "
+                   "or the catalog",
                    LH_STR_ARG(key), LH_STR_ARG(table), what);
 }
 
 /* The condition of a PUT or DELETE for the bucket. *ret_etag lives in `info`. *ret_answered: 412 is sent. */
-static lh_code storage_read_condition(lh_request *request, lh_str key, lh_object_info *info, lh_put_condition *ret, bool *ret_answered, lh_error *err) {
-    lh_str none = lh_str_trim(lh_request_header(request, "If-None-Match")), match = lh_request_header(request, "If-Match");
+static lh_code storage_read_condition(lh_request *request, lh_str key, lh_object_info *info, lh_put_condition *ret,
+                                      bool *ret_answered, lh_error *err) {
+    lh_str none = lh_str_trim(lh_request_header(request, "If-None-Match")),
+           match = lh_request_header(request, "If-Match");
     *ret = (lh_put_condition){0};
     *ret_answered = false;
     if (none.len && !lh_str_eq(none, LH_STR("*"))) return lh_fail(err, LH_INVALID, "If-None-Match takes only * here");
@@ -218,7 +243,9 @@ static lh_code storage_read_condition(lh_request *request, lh_str key, lh_object
     if (code != LH_OK && code != LH_NOT_FOUND) return code;
     if (code == LH_NOT_FOUND || !api_etag_list_has(match, lh_str_from(info->etag), false)) {
         *ret_answered = true;
-        return storage_refuse(request, 412, LH_CONFLICT, code == LH_NOT_FOUND ? LH_STR("the object does not exist") : LH_STR("the object has another ETag"), err);
+        return storage_refuse(
+            request, 412, LH_CONFLICT,
+            code == LH_NOT_FOUND ? LH_STR("the object does not exist") : LH_STR("the object has another ETag"), err);
     }
     ret->if_etag = lh_str_from(info->etag);
     return LH_OK;
@@ -235,7 +262,8 @@ static lh_code storage_receive(lh_request *request, lh_object_writer *writer, lh
     }
 }
 
-static lh_code storage_put(lh_request *request, lh_str key, lh_put_condition condition, lh_object_info *ret, lh_error *err) {
+static lh_code storage_put(lh_request *request, lh_str key, lh_put_condition condition, lh_object_info *ret,
+                           lh_error *err) {
     lh_object_writer *writer = NULL;
     LH_TRY(lh_bucket_put_begin(storage_bucket(request), key, condition, &writer, err));
     lh_code code = storage_receive(request, writer, err);
@@ -260,7 +288,8 @@ lh_code api_object_put(lh_request *request, lh_error *err) {
     if (table.len) condition.if_absent = true;
     lh_code code = storage_put(request, key, condition, &info, &failed);
     if (code == LH_CONFLICT && table.len && !conditional) return storage_deny_table(key, table, "replaced", err);
-    if (code == LH_CONFLICT && conditional) return storage_refuse(request, 412, code, lh_arena_dup(arena, lh_str_from(failed.message)), err);
+    if (code == LH_CONFLICT && conditional)
+        return storage_refuse(request, 412, code, lh_arena_dup(arena, lh_str_from(failed.message)), err);
     if (code != LH_OK) {
         if (err) *err = failed;
         return code;
@@ -283,7 +312,9 @@ lh_code api_object_delete(lh_request *request, lh_error *err) {
     if (answered) return LH_OK;
     if (condition.if_absent) return lh_fail(err, LH_INVALID, "If-None-Match makes no sense with DELETE");
     lh_code code = lh_bucket_delete(storage_bucket(request), key, condition.if_etag, &failed);
-    if (code == LH_CONFLICT && condition.if_etag.len) return storage_refuse(request, 412, code, lh_arena_dup(lh_request_arena(request), lh_str_from(failed.message)), err);
+    if (code == LH_CONFLICT && condition.if_etag.len)
+        return storage_refuse(request, 412, code, lh_arena_dup(lh_request_arena(request), lh_str_from(failed.message)),
+                              err);
     if (code != LH_OK) {
         if (err) *err = failed;
         return code;

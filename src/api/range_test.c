@@ -26,7 +26,8 @@ static void test_range__each_form(void) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint64_t offset = 0, length = 0;
         api_range_kind kind = api_range_parse(lh_str_from(cases[i].header), cases[i].size, &offset, &length);
-        if (kind != cases[i].kind || offset != cases[i].offset || length != cases[i].length) print_error("case '%s'\n", cases[i].header);
+        if (kind != cases[i].kind || offset != cases[i].offset || length != cases[i].length)
+            print_error("case '%s'\n", cases[i].header);
         CHECK(kind == cases[i].kind && offset == cases[i].offset && length == cases[i].length);
     }
 }

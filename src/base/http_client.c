@@ -113,7 +113,8 @@ static size_t http_on_read(char *into, size_t size, size_t count, void *ctx) {
 /* curl sends again when a kept connection turns out to be dead; a stream cannot start over. */
 static int http_on_seek(void *ctx, curl_off_t offset, int origin) {
     http_exchange *exchange = ctx;
-    if (exchange->call->read) return exchange->sent_bytes == 0 && offset == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
+    if (exchange->call->read)
+        return exchange->sent_bytes == 0 && offset == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
     if (origin != SEEK_SET || offset < 0 || (size_t)offset > exchange->call->body.len) return CURL_SEEKFUNC_FAIL;
     exchange->unsent = lh_str_sub(exchange->call->body, (size_t)offset, SIZE_MAX);
     return CURL_SEEKFUNC_OK;
@@ -122,7 +123,8 @@ static int http_on_seek(void *ctx, curl_off_t offset, int origin) {
 static lh_str http_lower(lh_arena *arena, lh_str name) {
     char *into = lh_arena_alloc(arena, name.len + 1);
     if (!into) return LH_STR_NONE;
-    for (size_t i = 0; i < name.len; i++) into[i] = name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? (char)(name.ptr[i] + 32) : name.ptr[i];
+    for (size_t i = 0; i < name.len; i++)
+        into[i] = name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? (char)(name.ptr[i] + 32) : name.ptr[i];
     into[name.len] = '\0';
     return (lh_str){into, name.len};
 }
@@ -156,7 +158,8 @@ static void http_tell_headers(http_exchange *exchange, CURL *easy) {
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     exchange->answer.status = (int)status;
     if (exchange->call->on_headers)
-        exchange->failed = exchange->call->on_headers(exchange->call->write_ctx, (int)status, exchange->headers, exchange->answer.header_count);
+        exchange->failed = exchange->call->on_headers(exchange->call->write_ctx, (int)status, exchange->headers,
+                                                      exchange->answer.header_count);
 }
 
 typedef struct http_sink { http_exchange *exchange; CURL *easy; } http_sink;
@@ -190,9 +193,11 @@ static bool http_has_line_break(lh_str s) {
 
 static lh_code http_add_header(struct curl_slist **list, lh_arena *arena, lh_str name, lh_str value, lh_error *err) {
     if (name.len == 0 || http_has_line_break(name) || lh_str_find(name, ':') < name.len || http_has_line_break(value))
-        return lh_fail(err, LH_INVALID, "the request header '%.*s' holds a byte that is not allowed", LH_STR_ARG(lh_str_sub(name, 0, 64)));
+        return lh_fail(err, LH_INVALID, "the request header '%.*s' holds a byte that is not allowed",
+                       LH_STR_ARG(lh_str_sub(name, 0, 64)));
     /* curl's own syntax: "Name;" is a header with an empty value, "Name:" removes it */
-    lh_str line = value.len ? lh_arena_printf(arena, "%.*s: %.*s", LH_STR_ARG(name), LH_STR_ARG(value)) : lh_arena_printf(arena, "%.*s;", LH_STR_ARG(name));
+    lh_str line = value.len ? lh_arena_printf(arena, "%.*s: %.*s", LH_STR_ARG(name), LH_STR_ARG(value))
+                            : lh_arena_printf(arena, "%.*s;", LH_STR_ARG(name));
     LH_TRY(lh_arena_check(arena, err));
     struct curl_slist *grown = curl_slist_append(*list, line.ptr);
     if (!grown) return lh_fail(err, LH_NO_MEMORY, "HTTP client: out of memory");
@@ -228,7 +233,8 @@ static void http_set_timeouts(CURL *easy, const lh_http_client *client, const lh
 static void http_set_body(CURL *easy, http_exchange *exchange) {
     const lh_http_call *call = exchange->call;
     uint64_t size = call->read ? call->body_bytes : call->body.len;
-    bool sends = size > 0 || strcmp(call->method, "POST") == 0 || strcmp(call->method, "PUT") == 0 || strcmp(call->method, "PATCH") == 0;
+    bool sends = size > 0 || strcmp(call->method, "POST") == 0 || strcmp(call->method, "PUT") == 0 ||
+                 strcmp(call->method, "PATCH") == 0;
     if (strcmp(call->method, "HEAD") == 0) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     } else if (sends) { /* UPLOAD also for an empty body: it announces a length of 0 */
@@ -245,11 +251,14 @@ static void http_set_body(CURL *easy, http_exchange *exchange) {
 
 static lh_code http_fail(const http_exchange *exchange, CURLcode rc, const char *detail, lh_error *err) {
     const char *why = detail[0] ? detail : curl_easy_strerror(rc);
-    if (exchange->failed == LH_LIMIT && !exchange->call->write) return lh_fail(err, LH_LIMIT, "the answer is larger than allowed");
-    if (exchange->failed != LH_OK) return lh_fail(err, exchange->failed, "the exchange was broken off: %s", lh_code_name(exchange->failed));
+    if (exchange->failed == LH_LIMIT && !exchange->call->write)
+        return lh_fail(err, LH_LIMIT, "the answer is larger than allowed");
+    if (exchange->failed != LH_OK)
+        return lh_fail(err, exchange->failed, "the exchange was broken off: %s", lh_code_name(exchange->failed));
     if (rc == CURLE_ABORTED_BY_CALLBACK) return lh_fail(err, LH_CANCELLED, "the exchange was cancelled");
     if (rc == CURLE_OUT_OF_MEMORY) return lh_fail(err, LH_NO_MEMORY, "HTTP client: out of memory");
-    if (rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL) return lh_fail(err, LH_INVALID, "not an HTTP URL: %s", why);
+    if (rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL)
+        return lh_fail(err, LH_INVALID, "not an HTTP URL: %s", why);
     return lh_fail(err, LH_UNAVAILABLE, "%s", why);
 }
 
@@ -258,7 +267,8 @@ static bool http_is_loopback(lh_str url) {
     size_t scheme = lh_str_search(url, LH_STR("://"));
     lh_str host = scheme == SIZE_MAX ? LH_STR_NONE : lh_str_sub(url, scheme + 3, SIZE_MAX);
     host = lh_str_sub(host, 0, lh_str_find(host, '/'));
-    return lh_str_starts(host, LH_STR("127.")) || lh_str_starts(host, LH_STR("[::1]")) || lh_str_eq(lh_str_sub(host, 0, lh_str_find(host, ':')), LH_STR("localhost"));
+    return lh_str_starts(host, LH_STR("127.")) || lh_str_starts(host, LH_STR("[::1]")) ||
+           lh_str_eq(lh_str_sub(host, 0, lh_str_find(host, ':')), LH_STR("localhost"));
 }
 
 static lh_code http_perform(lh_http_client *client, CURL *easy, http_exchange *exchange, lh_error *err) {
@@ -295,7 +305,8 @@ static lh_code http_perform(lh_http_client *client, CURL *easy, http_exchange *e
     return rc == CURLE_OK && exchange->failed == LH_OK ? LH_OK : http_fail(exchange, rc, detail, err);
 }
 
-lh_code lh_http_do(lh_http_client *client, const lh_http_call *call, lh_arena *arena, lh_http_answer *ret, lh_error *err) {
+lh_code lh_http_do(lh_http_client *client, const lh_http_call *call, lh_arena *arena, lh_http_answer *ret,
+                   lh_error *err) {
     if (http_has_line_break(call->url)) return lh_fail(err, LH_INVALID, "the URL holds a byte that is not allowed");
     LH_CLEANUP(lh_free_pointer) http_exchange *exchange = calloc(1, sizeof *exchange);
     if (!exchange) return lh_fail(err, LH_NO_MEMORY, "HTTP client: out of memory");
@@ -326,7 +337,8 @@ lh_str lh_http_answer_header(const lh_http_answer *answer, const char *lower_nam
 /* ---- percent-encoding ---- */
 
 static bool url_unreserved(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_' || c == '~';
 }
 
 void lh_url_encode(lh_buf *into, lh_str s, bool keep_slash) {

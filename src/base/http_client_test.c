@@ -31,11 +31,13 @@ static bool fake_receive(fake_server *server, int fd) {
     server->request_len = server->head_len = 0;
     size_t need = SIZE_MAX;
     while (server->request_len < need) {
-        ssize_t got = recv(fd, server->request + server->request_len, sizeof server->request - 1 - server->request_len, 0);
+        ssize_t got =
+            recv(fd, server->request + server->request_len, sizeof server->request - 1 - server->request_len, 0);
         if (got <= 0) return false;
         server->request_len += (size_t)got;
         server->request[server->request_len] = '\0';
-        const char *end = strstr(server->request, "\r\n\r\n"), *length = strcasestr(server->request, "\r\nContent-Length: ");
+        const char *end = strstr(server->request, "\r\n\r\n"),
+                   *length = strcasestr(server->request, "\r\nContent-Length: ");
         if (!end) continue;
         server->head_len = (size_t)(end - server->request) + 4;
         need = server->head_len + (length && length < end ? strtoul(length + 18, NULL, 10) : 0);
@@ -57,7 +59,8 @@ static bool fake_answer(fake_server *server, int fd) { /* false: close */
         return false;
     }
     if (fake_is(server, "/short")) return fake_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", 42), false;
-    if (fake_is(server, "/away")) return fake_send(fd, "HTTP/1.1 302 Found\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n", 59);
+    if (fake_is(server, "/away"))
+        return fake_send(fd, "HTTP/1.1 302 Found\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n", 59);
     if (fake_is(server, "/big")) {
         static const char block[100000] = {'x'};
         if (!fake_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n", 45)) return false;
@@ -67,7 +70,10 @@ static bool fake_answer(fake_server *server, int fd) { /* false: close */
     }
     size_t body = server->request_len - server->head_len;
     bool head_only = strncmp(server->request, "HEAD ", 5) == 0;
-    int n = snprintf(head, sizeof head, "HTTP/1.1 100 Continue\r\nX-Early: 1\r\n\r\nHTTP/1.1 418 Teapot\r\nX-Mixed-CASE:  padded \r\nContent-Length: %zu\r\n\r\n", body);
+    int n = snprintf(head, sizeof head,
+                     "HTTP/1.1 100 Continue\r\nX-Early: 1\r\n\r\nHTTP/1.1 418 Teapot\r\nX-Mixed-CASE:  padded "
+                     "\r\nContent-Length: %zu\r\n\r\n",
+                     body);
     return fake_send(fd, head, (size_t)n) && (head_only || fake_send(fd, server->request + server->head_len, body));
 }
 
@@ -131,7 +137,9 @@ static void test_http_client__sends_what_it_was_given_and_returns_status_headers
     fixture *f = fixture_new();
     lh_http_header headers[] = {{LH_STR("X-One"), LH_STR("a b")}, {LH_STR("X-Empty"), LH_STR("")}};
     lh_error err = {0};
-    CHECK_OK(fixture_do(f, "/a/../echo%2F?z=1&a=2", (lh_http_call){.method = "PUT", .headers = headers, .header_count = 2, .body = LH_STR("hello\0there")}));
+    CHECK_OK(fixture_do(
+        f, "/a/../echo%2F?z=1&a=2",
+        (lh_http_call){.method = "PUT", .headers = headers, .header_count = 2, .body = LH_STR("hello\0there")}));
     CHECK(f->answer.status == 418);
     CHECK_STR(f->answer.body, LH_STR("hello\0there"));
     CHECK_STR(lh_http_answer_header(&f->answer, "x-mixed-case"), LH_STR("padded"));
@@ -221,8 +229,14 @@ static void test_http_client__bodies_stream_both_ways(void) {
     fixture *f = fixture_new();
     lh_error err = {0};
     stream out = {.left = 30000}, in = {0};
-    CHECK_OK(fixture_do(f, "/echo", (lh_http_call){.method = "PUT", .read = stream_read, .read_ctx = &out, .body_bytes = 30000,
-                                                   .write = stream_write, .write_ctx = &in, .on_headers = stream_headers}));
+    CHECK_OK(fixture_do(f, "/echo",
+                        (lh_http_call){.method = "PUT",
+                                       .read = stream_read,
+                                       .read_ctx = &out,
+                                       .body_bytes = 30000,
+                                       .write = stream_write,
+                                       .write_ctx = &in,
+                                       .on_headers = stream_headers}));
     CHECK(out.left == 0 && in.got == 30000 && in.status == 418 && in.told == 1);
     in = (stream){0};
     CHECK_OK(fixture_do(f, "/big", (lh_http_call){.method = "GET", .write = stream_write, .write_ctx = &in}));
@@ -234,10 +248,14 @@ static void test_http_client__a_callbacks_code_is_the_calls_code(void) {
     fixture *f = fixture_new();
     lh_error err = {0};
     stream s = {.left = 3000, .answer = LH_DENIED};
-    CHECK(fixture_do(f, "/echo", (lh_http_call){.method = "PUT", .read = stream_read, .read_ctx = &s, .body_bytes = 3000}) == LH_DENIED);
+    CHECK(fixture_do(f, "/echo",
+                     (lh_http_call){.method = "PUT", .read = stream_read, .read_ctx = &s, .body_bytes = 3000}) ==
+          LH_DENIED);
     CHECK(fixture_do(f, "/big", (lh_http_call){.method = "GET", .write = stream_write, .write_ctx = &s}) == LH_DENIED);
     s = (stream){.left = 100};
-    CHECK(fixture_do(f, "/echo", (lh_http_call){.method = "PUT", .read = stream_read, .read_ctx = &s, .body_bytes = 3000}) == LH_INVALID);
+    CHECK(fixture_do(f, "/echo",
+                     (lh_http_call){.method = "PUT", .read = stream_read, .read_ctx = &s, .body_bytes = 3000}) ==
+          LH_INVALID);
     _Atomic bool cancelled = true;
     CHECK(fixture_do(f, "/silent", (lh_http_call){.method = "GET", .cancelled = &cancelled}) == LH_CANCELLED);
     CHECK_OK(fixture_do(f, "/echo", (lh_http_call){.method = "GET"})); /* and the handles still serve */

@@ -16,10 +16,13 @@ void lh_bucket_free(lh_bucket *bucket) {
 
 bool lh_bucket_is_local(const lh_bucket *bucket) { return lh_str_starts(bucket->location, LH_STR("/")); }
 
-lh_code lh_bucket_put_begin(lh_bucket *bucket, lh_str key, lh_put_condition condition, lh_object_writer **ret, lh_error *err) {
+lh_code lh_bucket_put_begin(lh_bucket *bucket, lh_str key, lh_put_condition condition, lh_object_writer **ret,
+                            lh_error *err) {
     LH_TRY(lh_key_check(key, err));
-    if (condition.if_absent && condition.if_etag.len) return lh_fail(err, LH_INVALID, "a put takes one condition, not two");
-    if (condition.if_etag.len >= LH_ETAG_BYTES) return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(key));
+    if (condition.if_absent && condition.if_etag.len)
+        return lh_fail(err, LH_INVALID, "a put takes one condition, not two");
+    if (condition.if_etag.len >= LH_ETAG_BYTES)
+        return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(key));
     return bucket->ops->put_begin(bucket, key, condition, ret, err);
 }
 
@@ -44,7 +47,8 @@ void lh_put_abort(lh_object_writer *writer) {
     if (writer) writer->bucket->ops->put_abort(writer);
 }
 
-lh_code lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, lh_put_condition condition, lh_object_info *ret, lh_error *err) {
+lh_code lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, lh_put_condition condition, lh_object_info *ret,
+                      lh_error *err) {
     lh_object_writer *writer = NULL;
     LH_TRY(lh_bucket_put_begin(bucket, key, condition, &writer, err));
     lh_code code = lh_put_write(writer, data, err);
@@ -53,7 +57,8 @@ lh_code lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, lh_put_conditi
     return code;
 }
 
-static lh_code bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret, lh_object_info *ret_info, lh_error *err) {
+static lh_code bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret,
+                               lh_object_info *ret_info, lh_error *err) {
     lh_span span;
     lh_object_info info = {0};
     bucket_span_begin(&span, "storage.get", bucket, key);
@@ -64,7 +69,8 @@ static lh_code bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range rang
     return code;
 }
 
-lh_code lh_bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret, lh_object_info *ret_info, lh_error *err) {
+lh_code lh_bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret,
+                           lh_object_info *ret_info, lh_error *err) {
     LH_TRY(lh_key_check(key, err));
     return bucket_get_open(bucket, key, range, ret, ret_info, err);
 }
@@ -77,12 +83,14 @@ void lh_get_close(lh_object_reader *reader) {
     if (reader) reader->bucket->ops->get_close(reader);
 }
 
-lh_code lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max_bytes, lh_arena *arena, lh_str *ret, lh_object_info *ret_info, lh_error *err) {
+lh_code lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max_bytes, lh_arena *arena, lh_str *ret,
+                      lh_object_info *ret_info, lh_error *err) {
     LH_CLEANUP(lh_get_closep) lh_object_reader *reader = NULL;
     lh_object_info info;
     LH_TRY(lh_bucket_get_open(bucket, key, LH_RANGE_ALL, &reader, &info, err));
     if (info.size_bytes > max_bytes)
-        return lh_fail(err, LH_LIMIT, "'%.*s' has %" PRIu64 " bytes; %" PRIu64 " are allowed", LH_STR_ARG(key), info.size_bytes, max_bytes);
+        return lh_fail(err, LH_LIMIT, "'%.*s' has %" PRIu64 " bytes; %" PRIu64 " are allowed", LH_STR_ARG(key),
+                       info.size_bytes, max_bytes);
     size_t size = (size_t)info.size_bytes, filled = 0, got = 1;
     char *bytes = lh_arena_alloc(arena, size + 1);
     if (!bytes) return lh_arena_check(arena, err);
@@ -90,7 +98,8 @@ lh_code lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max_bytes, lh_aren
         LH_TRY(lh_get_read(reader, bytes + filled, size - filled, &got, err));
         filled += got;
     }
-    if (filled < size) return lh_fail(err, LH_CORRUPT, "'%.*s' ended after %zu of %zu bytes", LH_STR_ARG(key), filled, size);
+    if (filled < size)
+        return lh_fail(err, LH_CORRUPT, "'%.*s' ended after %zu of %zu bytes", LH_STR_ARG(key), filled, size);
     bytes[size] = '\0';
     *ret = (lh_str){bytes, size};
     if (ret_info) *ret_info = info;
@@ -116,7 +125,8 @@ lh_code lh_bucket_delete(lh_bucket *bucket, lh_str key, lh_str if_etag, lh_error
     return code;
 }
 
-lh_code lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret, lh_error *err) {
+lh_code lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena,
+                       lh_object_page *ret, lh_error *err) {
     lh_span span;
     lh_object_page page = {0};
     if (prefix.len > LH_LIMIT_KEY_BYTES || after.len > LH_LIMIT_KEY_BYTES)

@@ -62,9 +62,13 @@ static void test_bucket__what_was_put_is_got(void) {
         CHECK_OK(lh_bucket_head(s.bucket, LH_STR("round/trip.bin"), &head, &err));
         CHECK(text.len == sizes[i] && memcmp(text.ptr, bytes, sizes[i]) == 0);
         CHECK(put.size_bytes == sizes[i] && got.size_bytes == sizes[i] && head.size_bytes == sizes[i]);
-        CHECK(put.etag[0] && strcmp(put.etag, got.etag) == 0 && strcmp(put.etag, head.etag) == 0 && !strchr(put.etag, '"'));
-        CHECK(head.modified_ms >= before - 2000 && head.modified_ms <= lh_time_now_ms() + 2000 && head.modified_ms == got.modified_ms);
-        if (sizes[i]) CHECK(lh_bucket_get(s.bucket, LH_STR("round/trip.bin"), sizes[i] - 1, s.arena, &text, NULL, &err) == LH_LIMIT);
+        CHECK(put.etag[0] && strcmp(put.etag, got.etag) == 0 && strcmp(put.etag, head.etag) == 0 &&
+              !strchr(put.etag, '"'));
+        CHECK(head.modified_ms >= before - 2000 && head.modified_ms <= lh_time_now_ms() + 2000 &&
+              head.modified_ms == got.modified_ms);
+        if (sizes[i])
+            CHECK(lh_bucket_get(s.bucket, LH_STR("round/trip.bin"), sizes[i] - 1, s.arena, &text, NULL, &err) ==
+                  LH_LIMIT);
     }
 }
 
@@ -82,7 +86,8 @@ static void test_bucket__what_is_not_there_is_not_found(void) {
     lh_str text;
     lh_object_reader *reader = NULL;
     suite_put(&s, "missing/folder/object", "x");
-    static const char *const keys[] = {"nothing", "missing/folder", "missing/folder/other", "missing/folder/object/below"};
+    static const char *const keys[] = {"nothing", "missing/folder", "missing/folder/other",
+                                       "missing/folder/object/below"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         CHECK(lh_bucket_head(s.bucket, lh_str_from(keys[i]), &info, &err) == LH_NOT_FOUND);
         CHECK(lh_bucket_get(s.bucket, lh_str_from(keys[i]), 100, s.arena, &text, NULL, &err) == LH_NOT_FOUND);
@@ -117,9 +122,13 @@ static void test_bucket__ranges(void) {
     lh_object_reader *reader = NULL;
     lh_object_info info;
     CHECK_OK(lh_bucket_put(s.bucket, LH_STR("ranges"), (lh_str){bytes, SIZE}, SUITE_ANY, NULL, &err));
-    static const uint64_t ranges[][2] = {{0, UINT64_MAX}, {0, 1}, {5, 10}, {SIZE - 1, 1}, {SIZE - 1, UINT64_MAX}, {SIZE, 5}, {100, 0}, {8388600, 100}, {1, SIZE}};
-    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) suite_check_range(&s, bytes, SIZE, ranges[i][0], ranges[i][1]);
-    CHECK(lh_bucket_get_open(s.bucket, LH_STR("ranges"), (lh_byte_range){SIZE + 1, 5}, &reader, &info, &err) == LH_LIMIT);
+    static const uint64_t ranges[][2] = {
+        {0, UINT64_MAX}, {0, 1},   {5, 10},        {SIZE - 1, 1}, {SIZE - 1, UINT64_MAX},
+        {SIZE, 5},       {100, 0}, {8388600, 100}, {1, SIZE}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        suite_check_range(&s, bytes, SIZE, ranges[i][0], ranges[i][1]);
+    CHECK(lh_bucket_get_open(s.bucket, LH_STR("ranges"), (lh_byte_range){SIZE + 1, 5}, &reader, &info, &err) ==
+          LH_LIMIT);
     CHECK(reader == NULL);
     suite_put(&s, "ranges", "");
     suite_check_range(&s, "", 0, 0, UINT64_MAX);
@@ -143,7 +152,8 @@ static void test_bucket__streamed_put_of_many_pieces(void) {
     CHECK(info.size_bytes == SIZE);
     lh_str text = suite_get(&s, "stream/large");
     CHECK(text.len == SIZE && memcmp(text.ptr, bytes, SIZE) == 0);
-    CHECK(lh_bucket_put(s.bucket, LH_STR("stream/large"), (lh_str){bytes, SIZE}, SUITE_ABSENT, NULL, &err) == LH_CONFLICT);
+    CHECK(lh_bucket_put(s.bucket, LH_STR("stream/large"), (lh_str){bytes, SIZE}, SUITE_ABSENT, NULL, &err) ==
+          LH_CONFLICT);
     CHECK_OK(lh_bucket_head(s.bucket, LH_STR("stream/large"), &head, &err));
     CHECK(strcmp(head.etag, info.etag) == 0);
     lh_put_condition mine = {.if_etag = lh_str_from(info.etag)};
@@ -182,16 +192,20 @@ static void test_bucket__if_etag_replaces_only_that_version(void) {
     SUITE;
     lh_object_info first, second;
     CHECK_OK(lh_bucket_put(s.bucket, LH_STR("cas/a"), LH_STR("one"), SUITE_ANY, &first, &err));
-    CHECK_OK(lh_bucket_put(s.bucket, LH_STR("cas/a"), LH_STR("two"), (lh_put_condition){.if_etag = lh_str_from(first.etag)}, &second, &err));
-    CHECK(lh_bucket_put(s.bucket, LH_STR("cas/a"), LH_STR("three"), (lh_put_condition){.if_etag = lh_str_from(first.etag)}, NULL, &err) == LH_CONFLICT);
+    CHECK_OK(lh_bucket_put(s.bucket, LH_STR("cas/a"), LH_STR("two"),
+                           (lh_put_condition){.if_etag = lh_str_from(first.etag)}, &second, &err));
+    CHECK(lh_bucket_put(s.bucket, LH_STR("cas/a"), LH_STR("three"),
+                        (lh_put_condition){.if_etag = lh_str_from(first.etag)}, NULL, &err) == LH_CONFLICT);
     CHECK_STR(suite_get(&s, "cas/a"), LH_STR("two"));
     CHECK(lh_bucket_delete(s.bucket, LH_STR("cas/a"), lh_str_from(first.etag), &err) == LH_CONFLICT);
     CHECK_OK(lh_bucket_delete(s.bucket, LH_STR("cas/a"), lh_str_from(second.etag), &err));
     CHECK(lh_bucket_delete(s.bucket, LH_STR("cas/a"), lh_str_from(second.etag), &err) == LH_CONFLICT);
-    CHECK(lh_bucket_put(s.bucket, LH_STR("cas/a"), LH_STR("four"), (lh_put_condition){.if_etag = lh_str_from(second.etag)}, NULL, &err) == LH_CONFLICT);
+    CHECK(lh_bucket_put(s.bucket, LH_STR("cas/a"), LH_STR("four"),
+                        (lh_put_condition){.if_etag = lh_str_from(second.etag)}, NULL, &err) == LH_CONFLICT);
     char long_etag[300];
     memset(long_etag, 'a', sizeof long_etag);
-    CHECK(lh_bucket_put(s.bucket, LH_STR("cas/b"), LH_STR("x"), (lh_put_condition){.if_etag = {long_etag, sizeof long_etag}}, NULL, &err) == LH_CONFLICT);
+    CHECK(lh_bucket_put(s.bucket, LH_STR("cas/b"), LH_STR("x"),
+                        (lh_put_condition){.if_etag = {long_etag, sizeof long_etag}}, NULL, &err) == LH_CONFLICT);
 }
 
 enum { SUITE_THREADS = 8, SUITE_ROUNDS = 10 };
@@ -246,7 +260,8 @@ static lh_code suite_add_one(lh_bucket *bucket, lh_arena *arena) { /* read, add,
     uint64_t value;
     LH_TRY(lh_bucket_get(bucket, LH_STR("counter"), 100, arena, &text, &info, NULL));
     LH_TRY(lh_str_to_u64(text, &value));
-    return lh_bucket_put(bucket, LH_STR("counter"), lh_arena_printf(arena, "%" PRIu64, value + 1), (lh_put_condition){.if_etag = lh_str_from(info.etag)}, NULL, NULL);
+    return lh_bucket_put(bucket, LH_STR("counter"), lh_arena_printf(arena, "%" PRIu64, value + 1),
+                         (lh_put_condition){.if_etag = lh_str_from(info.etag)}, NULL, NULL);
 }
 
 static void *suite_count(void *ctx) {
@@ -257,7 +272,8 @@ static void *suite_count(void *ctx) {
         if (code == LH_OK) code = suite_add_one(racer->bucket, arena);
         lh_arena_free(arena);
         added += code == LH_OK;
-        if (code == LH_OK || code == LH_CONFLICT || code == LH_CORRUPT) continue; /* CORRUPT: replaced while it was read */
+        if (code == LH_OK || code == LH_CONFLICT || code == LH_CORRUPT)
+            continue; /* CORRUPT: replaced while it was read */
         racer->other++;
         return NULL;
     }
@@ -298,12 +314,30 @@ static void test_bucket__a_reader_sees_one_version_only(void) {
     CHECK(code == LH_OK ? at == SIZE : code == LH_CORRUPT);
 }
 
-static int suite_compare(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int suite_compare(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static void test_bucket__list_pages_in_byte_order(void) {
     SUITE;
-    const char *keys[] = {"list/a", "list/a b", "list/a!", "list/a.b", "list/ab/c", "list/ab/c/d e+f%20g&h=i", "list/ab.c", "list/b/\xC3\xA9t\xC3\xA9", "list/b/\xF0\x9F\x8C\x8A",
-                          "list/b/Z", "list/b/z", "list/b/0", "list/c/c/c/c/c", "list/c/c.txt", "list/d'\"<>", "list/e;:@,$?#[]", "list/~", "list/\xEF\xBF\xBD"};
+    const char *keys[] = {"list/a",
+                          "list/a b",
+                          "list/a!",
+                          "list/a.b",
+                          "list/ab/c",
+                          "list/ab/c/d e+f%20g&h=i",
+                          "list/ab.c",
+                          "list/b/\xC3\xA9t\xC3\xA9",
+                          "list/b/\xF0\x9F\x8C\x8A",
+                          "list/b/Z",
+                          "list/b/z",
+                          "list/b/0",
+                          "list/c/c/c/c/c",
+                          "list/c/c.txt",
+                          "list/d'\"<>",
+                          "list/e;:@,$?#[]",
+                          "list/~",
+                          "list/\xEF\xBF\xBD"};
     enum { COUNT = sizeof keys / sizeof *keys };
     suite_put(&s, "lisa", "x");
     suite_put(&s, "list0", "x");
@@ -326,7 +360,8 @@ static void test_bucket__list_pages_in_byte_order(void) {
             for (size_t i = 0; i < page.count; i++, seen++) {
                 CHECK(seen < put);
                 CHECK_STR(page.entries[i].key, lh_str_from(keys[seen]));
-                CHECK(page.entries[i].size_bytes == 3 && page.entries[i].etag.len > 0 && page.entries[i].modified_ms > 0);
+                CHECK(page.entries[i].size_bytes == 3 && page.entries[i].etag.len > 0 &&
+                      page.entries[i].modified_ms > 0);
                 after = page.entries[i].key;
             }
             more = page.more;
@@ -339,7 +374,9 @@ static size_t suite_count_listed(suite *s, const char *prefix, const char *after
     lh_object_page page;
     lh_error err = {0};
     CHECK_OK(lh_bucket_list(s->bucket, lh_str_from(prefix), lh_str_from(after), 1000, s->arena, &page, &err));
-    for (size_t i = 0; i < page.count; i++) CHECK(lh_str_starts(page.entries[i].key, lh_str_from(prefix)) && lh_str_cmp(page.entries[i].key, lh_str_from(after)) > 0);
+    for (size_t i = 0; i < page.count; i++)
+        CHECK(lh_str_starts(page.entries[i].key, lh_str_from(prefix)) &&
+              lh_str_cmp(page.entries[i].key, lh_str_from(after)) > 0);
     return page.count;
 }
 
@@ -365,8 +402,23 @@ static void test_bucket__list_by_prefix_and_after(void) {
 
 static void test_bucket__bad_keys_are_refused(void) {
     SUITE;
-    const lh_str keys[] = {LH_STR(""), LH_STR("/"), LH_STR("/a"), LH_STR("a/"), LH_STR("a//b"), LH_STR("."), LH_STR(".."), LH_STR("a/../b"), LH_STR("a/./b"),
-                                  LH_STR("../x"), LH_STR("a\0b"), LH_STR("a\nb"), LH_STR("a\x7F"), LH_STR("a\xFF"), LH_STR("a\xC0\x80"), LH_STR(".scratch"), LH_STR(".scratch/put/x")};
+    const lh_str keys[] = {LH_STR(""),
+                           LH_STR("/"),
+                           LH_STR("/a"),
+                           LH_STR("a/"),
+                           LH_STR("a//b"),
+                           LH_STR("."),
+                           LH_STR(".."),
+                           LH_STR("a/../b"),
+                           LH_STR("a/./b"),
+                           LH_STR("../x"),
+                           LH_STR("a\0b"),
+                           LH_STR("a\nb"),
+                           LH_STR("a\x7F"),
+                           LH_STR("a\xFF"),
+                           LH_STR("a\xC0\x80"),
+                           LH_STR(".scratch"),
+                           LH_STR(".scratch/put/x")};
     lh_object_info info;
     lh_object_writer *writer = NULL;
     lh_object_reader *reader = NULL;
@@ -381,8 +433,10 @@ static void test_bucket__bad_keys_are_refused(void) {
     char long_key[LH_LIMIT_KEY_BYTES + 1];
     memset(long_key, 'k', sizeof long_key);
     for (size_t i = 100; i < sizeof long_key; i += 100) long_key[i] = '/';
-    CHECK(lh_key_check((lh_str){long_key, LH_LIMIT_KEY_BYTES}, &err) == LH_OK && lh_key_check((lh_str){long_key, sizeof long_key}, &err) == LH_INVALID);
-    CHECK(lh_key_check(LH_STR("..."), &err) == LH_OK && lh_key_check(LH_STR(".scratchy"), &err) == LH_OK && lh_key_check(LH_STR("a/.scratch"), &err) == LH_OK);
+    CHECK(lh_key_check((lh_str){long_key, LH_LIMIT_KEY_BYTES}, &err) == LH_OK &&
+          lh_key_check((lh_str){long_key, sizeof long_key}, &err) == LH_INVALID);
+    CHECK(lh_key_check(LH_STR("..."), &err) == LH_OK && lh_key_check(LH_STR(".scratchy"), &err) == LH_OK &&
+          lh_key_check(LH_STR("a/.scratch"), &err) == LH_OK);
 }
 
 static void test_bucket__location_and_key_are_inverse(void) {
@@ -393,14 +447,18 @@ static void test_bucket__location_and_key_are_inverse(void) {
         lh_str location = lh_bucket_location(s.bucket, lh_str_from(keys[i]), s.arena);
         CHECK_OK(lh_bucket_key_of(s.bucket, location, s.arena, &key, &err));
         CHECK_STR(key, lh_str_from(keys[i]));
-        CHECK_OK(lh_bucket_key_of(s.bucket, lh_arena_printf(s.arena, "%.*s/", LH_STR_ARG(location)), s.arena, &key, &err));
+        CHECK_OK(
+            lh_bucket_key_of(s.bucket, lh_arena_printf(s.arena, "%.*s/", LH_STR_ARG(location)), s.arena, &key, &err));
         CHECK_STR(key, lh_str_from(keys[i]));
     }
     lh_str root = lh_bucket_location(s.bucket, LH_STR_NONE, s.arena);
     CHECK(lh_bucket_key_of(s.bucket, root, s.arena, &key, &err) == LH_DENIED);
-    CHECK(lh_bucket_key_of(s.bucket, lh_arena_printf(s.arena, "%.*s2/a", LH_STR_ARG(root)), s.arena, &key, &err) == LH_DENIED);
-    CHECK(lh_bucket_key_of(s.bucket, lh_arena_printf(s.arena, "%.*s/a/../../b", LH_STR_ARG(root)), s.arena, &key, &err) == LH_DENIED);
-    CHECK(lh_bucket_key_of(s.bucket, lh_arena_printf(s.arena, "%.*s/.scratch/put/x", LH_STR_ARG(root)), s.arena, &key, &err) == LH_INVALID);
+    CHECK(lh_bucket_key_of(s.bucket, lh_arena_printf(s.arena, "%.*s2/a", LH_STR_ARG(root)), s.arena, &key, &err) ==
+          LH_DENIED);
+    CHECK(lh_bucket_key_of(s.bucket, lh_arena_printf(s.arena, "%.*s/a/../../b", LH_STR_ARG(root)), s.arena, &key,
+                           &err) == LH_DENIED);
+    CHECK(lh_bucket_key_of(s.bucket, lh_arena_printf(s.arena, "%.*s/.scratch/put/x", LH_STR_ARG(root)), s.arena, &key,
+                           &err) == LH_INVALID);
     CHECK(lh_bucket_key_of(s.bucket, LH_STR("/etc/passwd"), s.arena, &key, &err) == LH_DENIED);
     CHECK(lh_bucket_key_of(s.bucket, LH_STR("file:///etc/passwd"), s.arena, &key, &err) == LH_DENIED);
     CHECK(lh_bucket_key_of(s.bucket, LH_STR("s3://another/a"), s.arena, &key, &err) == LH_DENIED);

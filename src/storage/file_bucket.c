@@ -15,11 +15,14 @@
 #include <stdio.h>
 #include <sys/file.h>
 
-static int64_t file_mtime_ns(const struct stat *st) { return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec; }
+static int64_t file_mtime_ns(const struct stat *st) {
+    return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
 
 lh_object_info file_info_of(const struct stat *st) {
     lh_object_info info = {.size_bytes = (uint64_t)st->st_size, .modified_ms = file_mtime_ns(st) / 1000000};
-    snprintf(info.etag, sizeof info.etag, "%" PRIx64 "-%" PRIx64 "-%" PRIx64, (uint64_t)file_mtime_ns(st), (uint64_t)st->st_size, (uint64_t)st->st_ino);
+    snprintf(info.etag, sizeof info.etag, "%" PRIx64 "-%" PRIx64 "-%" PRIx64, (uint64_t)file_mtime_ns(st),
+             (uint64_t)st->st_size, (uint64_t)st->st_ino);
     return info;
 }
 
@@ -50,7 +53,8 @@ typedef struct file_reader {
 
 /* Opens what is an object: a regular file. A folder or a device under that name is no object; O_NONBLOCK (which
  * openat2 refuses beside O_PATH) keeps the opening of a pipe from waiting. */
-static lh_code file_open_object(const file_bucket *bucket, lh_str key, int flags, int *ret_fd, struct stat *ret_st, lh_error *err) {
+static lh_code file_open_object(const file_bucket *bucket, lh_str key, int flags, int *ret_fd, struct stat *ret_st,
+                                lh_error *err) {
     FILE_FD fd = file_open_beneath(bucket, key, flags | O_NOFOLLOW);
     if (fd == -ENXIO || fd == -EISDIR) return file_path_fail(key, ENOENT, err); /* a socket or pipe; a folder */
     if (fd < 0) return file_path_fail(key, -fd, err);
@@ -64,17 +68,20 @@ static lh_code file_open_object(const file_bucket *bucket, lh_str key, int flags
     return LH_OK;
 }
 
-static lh_code file_get_open(lh_bucket *base, lh_str key, lh_byte_range range, lh_object_reader **ret, lh_object_info *ret_info, lh_error *err) {
+static lh_code file_get_open(lh_bucket *base, lh_str key, lh_byte_range range, lh_object_reader **ret,
+                             lh_object_info *ret_info, lh_error *err) {
     FILE_FD fd = -1;
     struct stat st;
     LH_TRY(file_open_object(file_of(base), key, O_RDONLY | O_NONBLOCK, &fd, &st, err));
     uint64_t size = (uint64_t)st.st_size;
     if (range.offset > size)
-        return lh_fail(err, LH_LIMIT, "'%.*s' has %" PRIu64 " bytes; none at %" PRIu64, LH_STR_ARG(key), size, range.offset);
+        return lh_fail(err, LH_LIMIT, "'%.*s' has %" PRIu64 " bytes; none at %" PRIu64, LH_STR_ARG(key), size,
+                       range.offset);
     file_reader *reader = calloc(1, sizeof *reader);
     if (!reader) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     uint64_t left = size - range.offset;
-    *reader = (file_reader){.base.bucket = base, .fd = fd, .offset = range.offset, .left_bytes = range.length < left ? range.length : left};
+    *reader = (file_reader){
+        .base.bucket = base, .fd = fd, .offset = range.offset, .left_bytes = range.length < left ? range.length : left};
     fd = -1;
     *ret = &reader->base;
     *ret_info = file_info_of(&st);
@@ -123,8 +130,10 @@ static lh_code file_remove(lh_bucket *base, lh_str key, lh_str if_etag, lh_error
     bool exists = code == LH_OK && fstatat(folder_fd, name.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode);
     if (!exists) return if_etag.len ? lh_fail(err, LH_CONFLICT, "'%.*s' does not exist", LH_STR_ARG(key)) : LH_OK;
     if (!S_ISREG(st.st_mode)) return lh_fail(err, LH_DENIED, "'%.*s' is not a regular file", LH_STR_ARG(key));
-    if (if_etag.len && !file_etag_is(&st, if_etag)) return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(key));
-    if (unlinkat(folder_fd, name.name, 0) != 0 && errno != ENOENT) return lh_fail_errno(err, errno, "cannot delete '%.*s'", LH_STR_ARG(key));
+    if (if_etag.len && !file_etag_is(&st, if_etag))
+        return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(key));
+    if (unlinkat(folder_fd, name.name, 0) != 0 && errno != ENOENT)
+        return lh_fail_errno(err, errno, "cannot delete '%.*s'", LH_STR_ARG(key));
     return file_sync(bucket, folder_fd, key, err);
 }
 
@@ -201,17 +210,20 @@ static lh_code file_open_root(file_bucket *bucket, const char *path, lh_error *e
     if (real[1] == '\0') return lh_fail(err, LH_DENIED, "the machine's root folder cannot be a bucket");
     bucket->root_fd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (bucket->root_fd < 0) return lh_fail_errno(err, errno, "cannot open the folder %s", real);
-    if (lh_str_dup(lh_str_from(real), &bucket->base.location) != LH_OK) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    if (lh_str_dup(lh_str_from(real), &bucket->base.location) != LH_OK)
+        return lh_fail(err, LH_NO_MEMORY, "out of memory");
     lh_str given = lh_str_from(path);
     while (lh_str_ends(given, LH_STR("/"))) given.len--;
-    if (path[0] == '/' && !lh_str_eq(given, bucket->base.location) && lh_str_dup(given, &bucket->base.location_given) != LH_OK)
+    if (path[0] == '/' && !lh_str_eq(given, bucket->base.location) &&
+        lh_str_dup(given, &bucket->base.location_given) != LH_OK)
         return lh_fail(err, LH_NO_MEMORY, "out of memory");
     return LH_OK;
 }
 
 /* A folder of the store's own. DENIED when something else has its name. */
 static lh_code file_open_scratch(const file_bucket *bucket, const char *path, int *ret_fd, lh_error *err) {
-    if (mkdirat(bucket->root_fd, path, 0700) != 0 && errno != EEXIST) return lh_fail_errno(err, errno, "cannot make %s in the store", path);
+    if (mkdirat(bucket->root_fd, path, 0700) != 0 && errno != EEXIST)
+        return lh_fail_errno(err, errno, "cannot make %s in the store", path);
     int fd = file_open_beneath(bucket, lh_str_from(path), O_RDONLY | O_DIRECTORY);
     if (fd < 0) return lh_fail(err, LH_DENIED, "%s in the store is not a folder of its own", path);
     *ret_fd = fd;

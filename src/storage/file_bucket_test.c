@@ -98,7 +98,8 @@ static void test_file__a_scratch_that_is_a_link_is_refused(void) {
     CHECK(symlink("/tmp", link) == 0);
     CHECK(lh_bucket_open_file(lh_str_from(root), &bucket, NULL) == LH_DENIED && bucket == NULL);
     CHECK(unlink(link) == 0 && rmdir(root) == 0);
-    CHECK(lh_bucket_open_file(LH_STR("/"), &bucket, NULL) == LH_DENIED && lh_bucket_open_file(LH_STR(""), &bucket, NULL) == LH_INVALID);
+    CHECK(lh_bucket_open_file(LH_STR("/"), &bucket, NULL) == LH_DENIED &&
+          lh_bucket_open_file(LH_STR(""), &bucket, NULL) == LH_INVALID);
 }
 
 static void test_file__a_root_given_through_a_link_maps_both_ways(void) {
@@ -170,7 +171,8 @@ static void test_file__a_folder_of_thousands_lists_whole_and_sorted(void) {
 
 static void test_file__stale_temporary_files_go_at_open_and_others_stay(void) {
     lh_bucket_free(suite_open());
-    static const char *const names[] = {".scratch/put/00000000-0000-7000-8000-000000000001", ".scratch/put/00000000-0000-7000-8000-000000000002",
+    static const char *const names[] = {".scratch/put/00000000-0000-7000-8000-000000000001",
+                                        ".scratch/put/00000000-0000-7000-8000-000000000002",
                                         ".scratch/put/00000000-0000-7000-8000-000000000003"};
     struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
     for (int i = 0; i < 3; i++) write_file(path_of(names[i]), "left behind");
@@ -178,7 +180,8 @@ static void test_file__stale_temporary_files_go_at_open_and_others_stay(void) {
     int held = open(path_of(names[1]), O_RDONLY | O_CLOEXEC); /* a slow writer's */
     CHECK(held >= 0 && flock(held, LOCK_EX | LOCK_NB) == 0);
     lh_bucket_free(suite_open());
-    CHECK(access(path_of(names[0]), F_OK) != 0 && access(path_of(names[1]), F_OK) == 0 && access(path_of(names[2]), F_OK) == 0);
+    CHECK(access(path_of(names[0]), F_OK) != 0 && access(path_of(names[1]), F_OK) == 0 &&
+          access(path_of(names[2]), F_OK) == 0);
     close(held);
     CHECK(unlink(path_of(names[1])) == 0 && unlink(path_of(names[2])) == 0);
 }
@@ -271,16 +274,19 @@ static int sync_planned(void *ctx, int fd) {
 static void test_file__put_syncs_the_file_before_it_has_its_name_and_each_new_folder(void) {
     sync_plan plan = {0};
     lh_error err = {0};
-    suite s = {.bucket = open_at(here.root, (file_options){.walk = here.options.walk, .sync = sync_planned, .sync_ctx = &plan})};
+    suite s = {.bucket = open_at(here.root,
+                                 (file_options){.walk = here.options.walk, .sync = sync_planned, .sync_ctx = &plan})};
     CHECK_OK(lh_arena_new(1 << 16, &s.arena, &err));
     plan = (sync_plan){.watched = path_of("sync/a/b/object")};
     suite_put(&s, "sync/a/b/object", "x");
-    CHECK(!plan.named_before_file_sync && plan.files == 1 && plan.folders == 4); /* root, sync, a (new entries), b (the object's) */
+    CHECK(!plan.named_before_file_sync && plan.files == 1 &&
+          plan.folders == 4); /* root, sync, a (new entries), b (the object's) */
     plan = (sync_plan){0};
     suite_put(&s, "sync/a/b/object2", "x");
     CHECK(plan.files == 1 && plan.folders == 1);
     suite_done(&s);
-    s = (suite){.bucket = open_at(here.root, (file_options){.walk = here.options.walk, .sync = sync_planned, .sync_ctx = &plan})};
+    s = (suite){.bucket = open_at(here.root,
+                                  (file_options){.walk = here.options.walk, .sync = sync_planned, .sync_ctx = &plan})};
     plan = (sync_plan){0};
     CHECK_OK(lh_bucket_put(s.bucket, LH_STR("sync/a/b/object3"), LH_STR("x"), SUITE_ANY, NULL, &err));
     CHECK(plan.files == 1 && plan.folders == 4); /* whoever made the folders may not have synced them */
@@ -302,7 +308,8 @@ static void test_file__a_failed_fsync_stops_writes_and_not_reads(void) {
         lh_error err = {0};
         lh_str text;
         char key[32];
-        lh_bucket *bucket = open_at(here.root, (file_options){.walk = here.options.walk, .sync = sync_planned, .sync_ctx = &plan});
+        lh_bucket *bucket =
+            open_at(here.root, (file_options){.walk = here.options.walk, .sync = sync_planned, .sync_ctx = &plan});
         plan = (sync_plan){.fail_at = nth};
         snprintf(key, sizeof key, "poison/%d/object", nth);
         lh_code code = lh_bucket_put(bucket, lh_str_from(key), LH_STR("x"), SUITE_ANY, NULL, &err);
@@ -339,7 +346,9 @@ static int full_disk_child(void) { /* 0 good, 77 cannot mount */
         return 77;
     if (lh_bucket_open_file(lh_str_from(root), &bucket, &err) != LH_OK) return 1;
     if (lh_bucket_put(bucket, LH_STR("fits"), (lh_str){bytes, 1 << 20}, SUITE_ANY, NULL, &err) != LH_OK) return 2;
-    if (lh_bucket_put(bucket, LH_STR("too/large"), (lh_str){bytes, 4 << 20}, SUITE_ANY, NULL, &err) != LH_IO || err.sys_errno != ENOSPC) return 3;
+    if (lh_bucket_put(bucket, LH_STR("too/large"), (lh_str){bytes, 4 << 20}, SUITE_ANY, NULL, &err) != LH_IO ||
+        err.sys_errno != ENOSPC)
+        return 3;
     if (lh_bucket_head(bucket, LH_STR("too/large"), &info, &err) != LH_NOT_FOUND) return 4;
     /* the store lives on, and the space is back */
     if (lh_bucket_put(bucket, LH_STR("fits/not"), LH_STR("x"), SUITE_ANY, NULL, &err) != LH_CONFLICT) return 5;

@@ -47,7 +47,8 @@ static _Noreturn void crash_child(const char *root, unsigned first_version, int 
             bool absent = name % 2 != 0;
             snprintf(key, sizeof key, absent ? "log/%u/%u-%u" : "over/%u/%u", name % 5, name, version);
             char *text = crash_make(name, version, &size);
-            lh_code code = lh_bucket_put(bucket, lh_str_from(key), (lh_str){text, size}, (lh_put_condition){.if_absent = absent}, NULL, NULL);
+            lh_code code = lh_bucket_put(bucket, lh_str_from(key), (lh_str){text, size},
+                                         (lh_put_condition){.if_absent = absent}, NULL, NULL);
             free(text);
             if (code != LH_OK) _exit(2);
             if (write(ack_fd, &(crash_ack){name, version}, sizeof(crash_ack)) != sizeof(crash_ack)) _exit(3);
@@ -108,7 +109,8 @@ static void test_file_crash__every_acknowledged_object_survives_kills(void) {
         CHECK(child >= 0);
         if (child == 0) crash_child(root, first_version, pipe_fds[1]);
         close(pipe_fds[1]);
-        uint64_t kill_after = 1 + lh_random_below(2 * NAMES); /* acknowledged puts, and then somewhere within the next */
+        uint64_t kill_after =
+            1 + lh_random_below(2 * NAMES); /* acknowledged puts, and then somewhere within the next */
         for (uint64_t seen = 0; read(pipe_fds[0], &ack, sizeof ack) == sizeof ack;) {
             acked[ack.name] = ack.version;
             if (ack.version >= first_version) first_version = ack.version + 1;

@@ -60,7 +60,8 @@ bool file_etag_is(const struct stat *st, lh_str etag);
 LH_MUST_CHECK lh_code file_lock_key(const file_bucket *bucket, lh_str key, bool exclusive, int *ret_fd, lh_error *err);
 
 /* ---- file_put.c ---- */
-lh_code file_put_begin(lh_bucket *bucket, lh_str key, lh_put_condition condition, lh_object_writer **ret, lh_error *err);
+lh_code file_put_begin(lh_bucket *bucket, lh_str key, lh_put_condition condition, lh_object_writer **ret,
+                       lh_error *err);
 lh_code file_put_write(lh_object_writer *writer, lh_str data, lh_error *err);
 lh_code file_put_commit(lh_object_writer *writer, lh_object_info *ret, lh_error *err);
 void file_put_abort(lh_object_writer *writer);
@@ -68,5 +69,6 @@ void file_put_abort(lh_object_writer *writer);
 void file_put_sweep(const file_bucket *bucket);
 
 /* ---- file_list.c ---- */
-lh_code file_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret, lh_error *err);
+lh_code file_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret,
+                  lh_error *err);
 #endif

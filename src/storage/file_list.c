@@ -27,7 +27,9 @@ typedef struct list_walk {
     bool more;
 } list_walk;
 
-static int list_compare(const void *a, const void *b) { return strcmp(((const list_name *)a)->text, ((const list_name *)b)->text); }
+static int list_compare(const void *a, const void *b) {
+    return strcmp(((const list_name *)a)->text, ((const list_name *)b)->text);
+}
 
 /* Keeps the smallest names once the batch is full. */
 static void list_batch_cut(list_batch *batch) {
@@ -55,7 +57,8 @@ static int list_kind(int folder_fd, const struct dirent *entry) {
 }
 
 /* Adds the entry when its key may be on the page. `path` is "" or ends with '/'. */
-static void list_batch_add(const list_walk *walk, int folder_fd, lh_str path, const char *cursor, const struct dirent *entry, list_batch *batch) {
+static void list_batch_add(const list_walk *walk, int folder_fd, lh_str path, const char *cursor,
+                           const struct dirent *entry, list_batch *batch) {
     char full[LH_LIMIT_KEY_BYTES + 2];
     size_t length = strlen(entry->d_name);
     int kind = list_kind(folder_fd, entry);
@@ -73,16 +76,20 @@ static void list_batch_add(const list_walk *walk, int folder_fd, lh_str path, co
     if (++batch->count == 2 * LIST_BATCH) list_batch_cut(batch);
 }
 
-static lh_code list_batch_read(const list_walk *walk, int folder_fd, lh_str path, const char *cursor, list_batch *batch, lh_error *err) {
+static lh_code list_batch_read(const list_walk *walk, int folder_fd, lh_str path, const char *cursor, list_batch *batch,
+                               lh_error *err) {
     int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (!dir) {
         int failed = errno;
         if (fd >= 0) close(fd);
-        return failed == ENOENT ? LH_OK : lh_fail_errno(err, failed, "cannot list '%.*s'", LH_STR_ARG(path)); /* ENOENT: just removed */
+        return failed == ENOENT
+                   ? LH_OK
+                   : lh_fail_errno(err, failed, "cannot list '%.*s'", LH_STR_ARG(path)); /* ENOENT: just removed */
     }
     errno = 0;
-    for (struct dirent *entry; (entry = readdir(dir)); errno = 0) list_batch_add(walk, folder_fd, path, cursor, entry, batch);
+    for (struct dirent *entry; (entry = readdir(dir)); errno = 0)
+        list_batch_add(walk, folder_fd, path, cursor, entry, batch);
     int failed = errno;
     closedir(dir);
     if (failed && failed != ENOENT) return lh_fail_errno(err, failed, "cannot list '%.*s'", LH_STR_ARG(path));
@@ -92,7 +99,8 @@ static lh_code list_batch_read(const list_walk *walk, int folder_fd, lh_str path
 
 static lh_code list_emit(list_walk *walk, int folder_fd, lh_str path, const char *name, lh_error *err) {
     struct stat st;
-    if (fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) return LH_OK; /* gone meanwhile */
+    if (fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+        return LH_OK; /* gone meanwhile */
     if (walk->count == walk->limit) return walk->more = true, LH_OK;
     if (walk->count == walk->room) {
         size_t room = walk->room ? 2 * walk->room : 64;
@@ -125,8 +133,10 @@ static lh_code list_one(list_walk *walk, int folder_fd, lh_str path, const char 
 
 /* All of the folder that belongs on the page. Depth is bounded by the length of a key. */
 static lh_code list_folder(list_walk *walk, lh_str path, lh_error *err) {
-    int opened = file_open_beneath(walk->bucket, lh_str_sub(path, 0, path.len ? path.len - 1 : 0), O_RDONLY | O_DIRECTORY);
-    if (opened == -ENOENT || opened == -ENOTDIR || opened == -ELOOP || opened == -ENAMETOOLONG) return LH_OK; /* gone, or replaced, meanwhile */
+    int opened =
+        file_open_beneath(walk->bucket, lh_str_sub(path, 0, path.len ? path.len - 1 : 0), O_RDONLY | O_DIRECTORY);
+    if (opened == -ENOENT || opened == -ENOTDIR || opened == -ELOOP || opened == -ENAMETOOLONG)
+        return LH_OK; /* gone, or replaced, meanwhile */
     if (opened < 0) return lh_fail_errno(err, -opened, "cannot list '%.*s'", LH_STR_ARG(path));
     FILE_FD fd = opened;
     LH_CLEANUP(lh_free_pointer) list_batch *batch = malloc(sizeof *batch);
@@ -136,7 +146,8 @@ static lh_code list_folder(list_walk *walk, lh_str path, lh_error *err) {
         batch->count = 0;
         batch->cut = false;
         LH_TRY(list_batch_read(walk, fd, path, cursor, batch, err));
-        for (size_t i = 0; i < batch->count && !walk->more; i++) LH_TRY(list_one(walk, fd, path, batch->names[i].text, err));
+        for (size_t i = 0; i < batch->count && !walk->more; i++)
+            LH_TRY(list_one(walk, fd, path, batch->names[i].text, err));
         if (batch->count) memcpy(cursor, batch->names[batch->count - 1].text, sizeof cursor);
     } while (batch->cut && !walk->more);
     return LH_OK;
@@ -148,11 +159,13 @@ static lh_str list_start(lh_str prefix) {
     return prefix;
 }
 
-lh_code file_list(lh_bucket *base, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret, lh_error *err) {
+lh_code file_list(lh_bucket *base, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret,
+                  lh_error *err) {
     list_walk walk = {.bucket = file_of(base), .prefix = prefix, .after = after, .limit = limit, .arena = arena};
     lh_str start = list_start(prefix);
     lh_str folder = lh_str_sub(start, 0, start.len ? start.len - 1 : 0);
-    if (start.len && lh_key_check(folder, NULL) != LH_OK) return *ret = (lh_object_page){0}, LH_OK; /* no key is like that */
+    if (start.len && lh_key_check(folder, NULL) != LH_OK)
+        return *ret = (lh_object_page){0}, LH_OK; /* no key is like that */
     LH_TRY(list_folder(&walk, start, err));
     *ret = (lh_object_page){walk.entries, walk.count, walk.more};
     return LH_OK;

@@ -15,7 +15,8 @@
 #include <sys/syscall.h>
 
 static int path_openat2(int folder_fd, const char *path, int flags) {
-    struct open_how how = {.flags = (uint64_t)(unsigned)flags, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    struct open_how how = {.flags = (uint64_t)(unsigned)flags,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     for (;;) {
         long fd = syscall(SYS_openat2, folder_fd, path, &how, sizeof how);
         if (fd >= 0) return (int)fd;
@@ -29,7 +30,8 @@ static int path_open_part(int folder_fd, const char *name, int flags) {
     int fd = openat(folder_fd, name, flags | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0) return fd;
     int failed = errno;
-    if (failed == ENOTDIR && fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)) failed = ELOOP;
+    if (failed == ENOTDIR && fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+        failed = ELOOP;
     return -failed;
 }
 
@@ -83,7 +85,8 @@ lh_code file_folder_open(const file_bucket *bucket, lh_str path, int *ret_fd, lh
 lh_code file_writable(file_bucket *bucket, lh_error *err) {
     int failed = atomic_load(&bucket->poisoned);
     if (failed == 0) return LH_OK;
-    return lh_fail_errno(err, failed, "an fsync failed earlier, so nothing more is written: check the disk, then restart");
+    return lh_fail_errno(err, failed,
+                         "an fsync failed earlier, so nothing more is written: check the disk, then restart");
 }
 
 int file_fsync(file_bucket *bucket, int fd) {
@@ -120,7 +123,8 @@ static lh_code path_make_part(file_bucket *bucket, int parent_fd, lh_str path, i
     bool made = mkdirat(parent_fd, name.name, 0755) == 0;
     if (!made && errno != EEXIST) return lh_fail_errno(err, errno, "cannot make the folder '%.*s'", LH_STR_ARG(path));
     FILE_FD fd = path_open_part(parent_fd, name.name, O_RDONLY | O_DIRECTORY);
-    if (fd == -ENOTDIR) return lh_fail(err, LH_CONFLICT, "'%.*s' is an object, so nothing can lie under it", LH_STR_ARG(path));
+    if (fd == -ENOTDIR)
+        return lh_fail(err, LH_CONFLICT, "'%.*s' is an object, so nothing can lie under it", LH_STR_ARG(path));
     if (fd < 0) return file_path_fail(path, -fd, err);
     if (made || !path_synced(bucket, path, false)) {
         LH_TRY(file_sync(bucket, parent_fd, path, err));

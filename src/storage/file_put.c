@@ -51,7 +51,8 @@ static lh_code put_check_early(file_bucket *bucket, lh_str key, lh_put_condition
     bool exists = fd >= 0 && fstat(fd, &st) == 0;
     if (condition.if_absent && exists) return lh_fail(err, LH_CONFLICT, "'%.*s' exists already", LH_STR_ARG(key));
     if (condition.if_etag.len && (!exists || !file_etag_is(&st, condition.if_etag)))
-        return lh_fail(err, LH_CONFLICT, "'%.*s' %s", LH_STR_ARG(key), exists ? "has another version" : "does not exist");
+        return lh_fail(err, LH_CONFLICT, "'%.*s' %s", LH_STR_ARG(key),
+                       exists ? "has another version" : "does not exist");
     return LH_OK;
 }
 
@@ -66,7 +67,8 @@ lh_code file_put_begin(lh_bucket *base, lh_str key, lh_put_condition condition, 
     if (lh_str_dup(key, &writer->key) != LH_OK) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     writer->fd = openat(bucket->put_fd, writer->temp.text, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (writer->fd < 0) return lh_fail_errno(err, errno, "cannot make a temporary file");
-    (void)flock(writer->fd, LOCK_EX | LOCK_NB); /* nobody else has it yet; where locks do not work its age protects it */
+    (void)flock(writer->fd,
+                LOCK_EX | LOCK_NB); /* nobody else has it yet; where locks do not work its age protects it */
     *ret = &lh_take(&writer)->base;
     return LH_OK;
 }
@@ -130,7 +132,8 @@ static lh_code put_name(file_writer *writer, int folder_fd, const char *name, lh
     FILE_FD lock_fd = -1;
     struct stat st;
     if (writer->if_absent) {
-        if (linkat(bucket->put_fd, writer->temp.text, folder_fd, name, 0) != 0) return put_name_fail(writer, errno, err);
+        if (linkat(bucket->put_fd, writer->temp.text, folder_fd, name, 0) != 0)
+            return put_name_fail(writer, errno, err);
         (void)unlinkat(bucket->put_fd, writer->temp.text, 0);
         return LH_OK;
     }
@@ -150,7 +153,8 @@ lh_code file_put_commit(lh_object_writer *base, lh_object_info *ret, lh_error *e
     file_bucket *bucket = file_of(base->bucket);
     FILE_FD folder_fd = -1;
     struct stat st;
-    if (writer->failed) return lh_fail(err, LH_IO, "'%.*s' was not written: an earlier write of it failed", LH_STR_ARG(writer->key));
+    if (writer->failed)
+        return lh_fail(err, LH_IO, "'%.*s' was not written: an earlier write of it failed", LH_STR_ARG(writer->key));
     LH_TRY(file_writable(bucket, err));
     file_name name = file_name_of(writer->key);
     LH_TRY(put_settle(writer, &st, err));

@@ -5,11 +5,13 @@
 enum { KEY_PART_BYTES_MAX = 255 }; /* NAME_MAX: the same keys must fit both kinds of bucket */
 
 static lh_code key_part_check(lh_str part, lh_error *err) {
-    if (part.len == 0) return lh_fail(err, LH_INVALID, "the key has an empty part (a '/' at its start or end, or two in a row)");
+    if (part.len == 0)
+        return lh_fail(err, LH_INVALID, "the key has an empty part (a '/' at its start or end, or two in a row)");
     if (lh_str_eq(part, LH_STR(".")) || lh_str_eq(part, LH_STR("..")))
         return lh_fail(err, LH_INVALID, "the key has a part '%.*s'; '.' and '..' are not allowed", LH_STR_ARG(part));
     if (part.len > KEY_PART_BYTES_MAX)
-        return lh_fail(err, LH_INVALID, "a part of the key has %zu bytes; %d are allowed", part.len, KEY_PART_BYTES_MAX);
+        return lh_fail(err, LH_INVALID, "a part of the key has %zu bytes; %d are allowed", part.len,
+                       KEY_PART_BYTES_MAX);
     return LH_OK;
 }
 
@@ -23,7 +25,8 @@ lh_code lh_key_check(lh_str key, lh_error *err) {
         return lh_fail(err, LH_INVALID, "the key has %zu bytes; %d are allowed", key.len, LH_LIMIT_KEY_BYTES);
     for (size_t i = 0; i < key.len; i++)
         if ((unsigned char)key.ptr[i] < 0x20 || key.ptr[i] == 0x7F)
-            return lh_fail(err, LH_INVALID, "the key holds a control character (0x%02x at byte %zu)", (unsigned char)key.ptr[i], i);
+            return lh_fail(err, LH_INVALID, "the key holds a control character (0x%02x at byte %zu)",
+                           (unsigned char)key.ptr[i], i);
     if (!lh_str_is_utf8(key)) return lh_fail(err, LH_INVALID, "the key is not UTF-8");
     for (lh_str rest = key;;) {
         size_t slash = lh_str_find(rest, '/');
@@ -31,7 +34,8 @@ lh_code lh_key_check(lh_str key, lh_error *err) {
         if (slash == rest.len) break;
         rest = lh_str_sub(rest, slash + 1, SIZE_MAX);
     }
-    if (bucket_key_is_scratch(key)) return lh_fail(err, LH_INVALID, "keys under '" BUCKET_SCRATCH "' are the store's own");
+    if (bucket_key_is_scratch(key))
+        return lh_fail(err, LH_INVALID, "keys under '" BUCKET_SCRATCH "' are the store's own");
     return LH_OK;
 }
 
@@ -56,9 +60,11 @@ static lh_code key_location_plain(lh_str location, lh_arena *arena, lh_str *ret,
         return lh_arena_check(arena, err);
     }
     if (lh_str_starts(location, LH_STR("file:///"))) location = lh_str_sub(location, 7, SIZE_MAX);
-    else if (lh_str_starts(location, LH_STR("file:/")) && !lh_str_starts(location, LH_STR("file://"))) location = lh_str_sub(location, 5, SIZE_MAX);
+    else if (lh_str_starts(location, LH_STR("file:/")) && !lh_str_starts(location, LH_STR("file://")))
+        location = lh_str_sub(location, 5, SIZE_MAX);
     if (lh_str_starts(location, LH_STR("/")) || lh_str_starts(location, LH_STR("s3://"))) return *ret = location, LH_OK;
-    return lh_fail(err, LH_INVALID, "'%.*s' is not a location: an absolute path, file:///…, s3://… or s3a://… is", LH_STR_ARG(lh_str_sub(location, 0, 200)));
+    return lh_fail(err, LH_INVALID, "'%.*s' is not a location: an absolute path, file:///…, s3://… or s3a://… is",
+                   LH_STR_ARG(lh_str_sub(location, 0, 200)));
 }
 
 lh_code lh_bucket_key_of(const lh_bucket *bucket, lh_str location, lh_arena *arena, lh_str *ret, lh_error *err) {
@@ -69,7 +75,8 @@ lh_code lh_bucket_key_of(const lh_bucket *bucket, lh_str location, lh_arena *are
         return lh_fail(err, LH_DENIED, "'%.*s' is outside the store", LH_STR_ARG(lh_str_sub(location, 0, 200)));
     if (lh_str_ends(key, LH_STR("/"))) key.len--; /* a folder's location often ends with one */
     for (lh_str rest = key; rest.len;)
-        if (lh_str_eq(lh_str_split(&rest, '/'), LH_STR(".."))) return lh_fail(err, LH_DENIED, "a location must not hold '..'");
+        if (lh_str_eq(lh_str_split(&rest, '/'), LH_STR("..")))
+            return lh_fail(err, LH_DENIED, "a location must not hold '..'");
     LH_TRY(lh_key_check(key, err));
     *ret = lh_arena_dup(arena, key);
     return lh_arena_check(arena, err);

@@ -5,7 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    lh_bucket buckets[] = {{.location = LH_STR("/srv/lake"), .location_given = LH_STR("/lake")}, {.location = LH_STR("s3://lake")}};
+    lh_bucket buckets[] = {{.location = LH_STR("/srv/lake"), .location_given = LH_STR("/lake")},
+                           {.location = LH_STR("s3://lake")}};
     lh_str text = {(const char *)data, size}, key, again;
     lh_arena *arena = NULL;
     if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return 0;
@@ -20,7 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t i = 0; i < 2; i++) {
         if (lh_bucket_key_of(&buckets[i], text, arena, &key, NULL) != LH_OK) continue;
         assert(lh_key_check(key, NULL) == LH_OK);
-        assert(lh_bucket_key_of(&buckets[i], lh_bucket_location(&buckets[i], key, arena), arena, &again, NULL) == LH_OK && lh_str_eq(key, again));
+        assert(lh_bucket_key_of(&buckets[i], lh_bucket_location(&buckets[i], key, arena), arena, &again, NULL) ==
+                   LH_OK &&
+               lh_str_eq(key, again));
     }
     lh_arena_free(arena);
     return 0;

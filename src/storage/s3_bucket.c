@@ -11,7 +11,8 @@ enum { S3_ARENA_BYTES = 256 << 10, S3_LIST_ARENA_BYTES = 64 << 20, S3_LIST_PAGE 
 
 /* ---- head and reading ---- */
 
-lh_code s3_head_object(s3_bucket *bucket, lh_str key, lh_arena *arena, lh_object_info *ret, lh_str *ret_put_id, lh_error *err) {
+lh_code s3_head_object(s3_bucket *bucket, lh_str key, lh_arena *arena, lh_object_info *ret, lh_str *ret_put_id,
+                       lh_error *err) {
     s3_answer answer;
     s3_request request = {.method = "HEAD", .key = key};
     lh_code code = s3_do(bucket, &request, arena, &answer, err);
@@ -78,10 +79,13 @@ static lh_code s3_get_first(s3_reader *reader, const lh_http_answer *answer, lh_
     LH_TRY(s3_info_of(answer->headers, answer->header_count, &reader->info, err));
     lh_str range = lh_http_answer_header(answer, "content-range");
     size_t slash = lh_str_find(range, '/');
-    if (reader->status == 206 && lh_str_to_u64(lh_str_sub(range, slash + 1, SIZE_MAX), &reader->info.size_bytes) != LH_OK)
+    if (reader->status == 206 &&
+        lh_str_to_u64(lh_str_sub(range, slash + 1, SIZE_MAX), &reader->info.size_bytes) != LH_OK)
         return lh_fail(err, LH_CORRUPT, "the S3 service's answer has no usable Content-Range");
-    if (reader->status == 200 && reader->offset != 0) return lh_fail(err, LH_CORRUPT, "the S3 service did not heed the range");
-    if (reader->offset > reader->info.size_bytes) return lh_fail(err, LH_CORRUPT, "the S3 service's Content-Range makes no sense");
+    if (reader->status == 200 && reader->offset != 0)
+        return lh_fail(err, LH_CORRUPT, "the S3 service did not heed the range");
+    if (reader->offset > reader->info.size_bytes)
+        return lh_fail(err, LH_CORRUPT, "the S3 service's Content-Range makes no sense");
     uint64_t most = reader->info.size_bytes - reader->offset;
     if (reader->left_bytes > most) reader->left_bytes = most;
     snprintf(reader->if_match, sizeof reader->if_match, "\"%.*s\"", LH_ETAG_BYTES - 1, reader->info.etag);
@@ -94,8 +98,10 @@ static lh_code s3_get_piece(s3_reader *reader, lh_error *err) {
     s3_answer answer;
     LH_TRY(lh_arena_new(S3_ARENA_BYTES, &arena, err));
     reader->piece_wanted = reader->left_bytes < S3_READ_BYTES ? (size_t)reader->left_bytes : S3_READ_BYTES;
-    s3_request request = {.method = "GET", .key = reader->key, .write = s3_get_on_body, .on_headers = s3_get_on_headers, .ctx = reader};
-    lh_str range = lh_arena_printf(arena, "bytes=%" PRIu64 "-%" PRIu64, reader->offset, reader->offset + (reader->piece_wanted - 1));
+    s3_request request = {
+        .method = "GET", .key = reader->key, .write = s3_get_on_body, .on_headers = s3_get_on_headers, .ctx = reader};
+    lh_str range = lh_arena_printf(arena, "bytes=%" PRIu64 "-%" PRIu64, reader->offset,
+                                   reader->offset + (reader->piece_wanted - 1));
     s3_request_header(&request, LH_STR("range"), range);
     if (reader->if_match[0]) s3_request_header(&request, LH_STR("if-match"), lh_str_from(reader->if_match));
     lh_code code = s3_do(s3_of(reader->base.bucket), &request, arena, &answer, err);
@@ -103,7 +109,8 @@ static lh_code s3_get_piece(s3_reader *reader, lh_error *err) {
     LH_TRY(code);
     if (!reader->if_match[0]) LH_TRY(s3_get_first(reader, &answer.http, err));
     uint64_t expected = reader->left_bytes < reader->piece_wanted ? reader->left_bytes : reader->piece_wanted;
-    if (reader->piece_len != expected) return lh_fail(err, LH_CORRUPT, "the S3 service sent %zu of %" PRIu64 " bytes", reader->piece_len, expected);
+    if (reader->piece_len != expected)
+        return lh_fail(err, LH_CORRUPT, "the S3 service sent %zu of %" PRIu64 " bytes", reader->piece_len, expected);
     reader->offset += reader->piece_len;
     reader->left_bytes -= reader->piece_len;
     return LH_OK;
@@ -113,13 +120,16 @@ static lh_code s3_get_piece(s3_reader *reader, lh_error *err) {
 static lh_code s3_get_nothing(s3_reader *reader, lh_error *err) {
     LH_TRY(s3_head(reader->base.bucket, reader->key, &reader->info, err));
     if (reader->offset > reader->info.size_bytes)
-        return lh_fail(err, LH_LIMIT, "'%.*s' has %" PRIu64 " bytes; none at %" PRIu64, LH_STR_ARG(reader->key), reader->info.size_bytes, reader->offset);
-    if (reader->left_bytes && reader->offset < reader->info.size_bytes) return lh_fail(err, LH_UNAVAILABLE, "'%.*s' changed while it was opened", LH_STR_ARG(reader->key));
+        return lh_fail(err, LH_LIMIT, "'%.*s' has %" PRIu64 " bytes; none at %" PRIu64, LH_STR_ARG(reader->key),
+                       reader->info.size_bytes, reader->offset);
+    if (reader->left_bytes && reader->offset < reader->info.size_bytes)
+        return lh_fail(err, LH_UNAVAILABLE, "'%.*s' changed while it was opened", LH_STR_ARG(reader->key));
     reader->left_bytes = reader->piece_len = 0;
     return LH_OK;
 }
 
-static lh_code s3_get_open(lh_bucket *base, lh_str key, lh_byte_range range, lh_object_reader **ret, lh_object_info *ret_info, lh_error *err) {
+static lh_code s3_get_open(lh_bucket *base, lh_str key, lh_byte_range range, lh_object_reader **ret,
+                           lh_object_info *ret_info, lh_error *err) {
     LH_CLEANUP(lh_get_closep) lh_object_reader *owned = NULL;
     s3_reader *reader = calloc(1, sizeof *reader);
     if (!reader) return lh_fail(err, LH_NO_MEMORY, "out of memory");
@@ -139,7 +149,8 @@ static lh_code s3_get_read(lh_object_reader *base, char *into, size_t cap_bytes,
     s3_reader *reader = (s3_reader *)base;
     if (reader->given == reader->piece_len && reader->left_bytes) {
         lh_code code = s3_get_piece(reader, err);
-        if (code == LH_CONFLICT || code == LH_NOT_FOUND) return lh_fail(err, LH_CORRUPT, "'%.*s' changed while it was read", LH_STR_ARG(reader->key));
+        if (code == LH_CONFLICT || code == LH_NOT_FOUND)
+            return lh_fail(err, LH_CORRUPT, "'%.*s' changed while it was read", LH_STR_ARG(reader->key));
         LH_TRY(code);
     }
     size_t give = reader->piece_len - reader->given < cap_bytes ? reader->piece_len - reader->given : cap_bytes;
@@ -161,7 +172,8 @@ static lh_code s3_remove(lh_bucket *base, lh_str key, lh_str if_etag, lh_error *
         lh_code code = s3_head_object(s3_of(base), key, arena, &info, NULL, err);
         if (code == LH_NOT_FOUND) return lh_fail(err, LH_CONFLICT, "'%.*s' does not exist", LH_STR_ARG(key));
         LH_TRY(code);
-        if (!lh_str_eq(lh_str_from(info.etag), if_etag)) return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(key));
+        if (!lh_str_eq(lh_str_from(info.etag), if_etag))
+            return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(key));
         s3_request_header(&request, LH_STR("if-match"), lh_arena_printf(arena, "\"%.*s\"", LH_STR_ARG(if_etag)));
     }
     lh_code code = s3_do(s3_of(base), &request, arena, &answer, err);
@@ -170,35 +182,42 @@ static lh_code s3_remove(lh_bucket *base, lh_str key, lh_str if_etag, lh_error *
 }
 
 /* Adds what is a key here to the page. */
-static lh_code s3_list_take(const s3_xml_list *list, size_t limit, lh_arena *arena, lh_object_page *page, lh_error *err) {
+static lh_code s3_list_take(const s3_xml_list *list, size_t limit, lh_arena *arena, lh_object_page *page,
+                            lh_error *err) {
     for (size_t i = 0; i < list->count; i++) {
         const lh_object_entry *entry = &list->entries[i];
         if (lh_key_check(entry->key, NULL) != LH_OK) continue;
         if (page->count == limit) return page->more = true, LH_OK; /* more than was asked for */
-        page->entries[page->count++] = (lh_object_entry){lh_arena_dup(arena, entry->key), entry->size_bytes, entry->modified_ms, lh_arena_dup(arena, entry->etag)};
+        page->entries[page->count++] = (lh_object_entry){lh_arena_dup(arena, entry->key), entry->size_bytes,
+                                                         entry->modified_ms, lh_arena_dup(arena, entry->etag)};
     }
     return lh_arena_check(arena, err);
 }
 
 /* One page of the service. *after moves to its last key. */
-static lh_code s3_list_page(s3_bucket *bucket, lh_str prefix, lh_str *after, size_t limit, lh_arena *scratch, s3_xml_list *ret, lh_error *err) {
+static lh_code s3_list_page(s3_bucket *bucket, lh_str prefix, lh_str *after, size_t limit, lh_arena *scratch,
+                            s3_xml_list *ret, lh_error *err) {
     s3_answer answer;
     s3_request request = {.method = "GET"};
     s3_request_query(&request, LH_STR("list-type"), LH_STR("2"));
     s3_request_query(&request, LH_STR("encoding-type"), LH_STR("url"));
-    s3_request_query(&request, LH_STR("max-keys"), lh_arena_printf(scratch, "%zu", limit < S3_LIST_PAGE ? limit : S3_LIST_PAGE));
+    s3_request_query(&request, LH_STR("max-keys"),
+                     lh_arena_printf(scratch, "%zu", limit < S3_LIST_PAGE ? limit : S3_LIST_PAGE));
     if (prefix.len) s3_request_query(&request, LH_STR("prefix"), prefix);
     if (after->len) s3_request_query(&request, LH_STR("start-after"), *after);
     LH_TRY(s3_do(bucket, &request, scratch, &answer, err));
     LH_TRY(s3_xml_parse_list(answer.http.body, scratch, ret, err));
-    if (ret->truncated && ret->count == 0) return lh_fail(err, LH_CORRUPT, "the S3 service gave an empty page and said that there is more");
+    if (ret->truncated && ret->count == 0)
+        return lh_fail(err, LH_CORRUPT, "the S3 service gave an empty page and said that there is more");
     lh_str last = ret->count ? ret->entries[ret->count - 1].key : *after;
-    if (ret->truncated && lh_str_cmp(last, *after) <= 0) return lh_fail(err, LH_CORRUPT, "the S3 service's list goes round in circles");
+    if (ret->truncated && lh_str_cmp(last, *after) <= 0)
+        return lh_fail(err, LH_CORRUPT, "the S3 service's list goes round in circles");
     *after = last;
     return LH_OK;
 }
 
-static lh_code s3_list(lh_bucket *base, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret, lh_error *err) {
+static lh_code s3_list(lh_bucket *base, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret,
+                       lh_error *err) {
     lh_object_page page = {0};
     char cursor_bytes[4 * LH_LIMIT_KEY_BYTES];
     lh_str cursor = after;
@@ -213,7 +232,8 @@ static lh_code s3_list(lh_bucket *base, lh_str prefix, lh_str after, size_t limi
         LH_TRY(s3_list_take(&list, limit, arena, &page, err));
         more = list.truncated;
         if (more && page.count == limit) page.more = true;
-        if (cursor.len > sizeof cursor_bytes) return lh_fail(err, LH_CORRUPT, "the S3 service listed a key of %zu bytes", cursor.len);
+        if (cursor.len > sizeof cursor_bytes)
+            return lh_fail(err, LH_CORRUPT, "the S3 service listed a key of %zu bytes", cursor.len);
         if (cursor.len) memmove(cursor_bytes, cursor.ptr, cursor.len); /* out of `scratch` */
         cursor.ptr = cursor_bytes;
     }
@@ -235,7 +255,8 @@ static void s3_free(lh_bucket *base) {
     s3_bucket *bucket = s3_of(base);
     lh_http_client_free(bucket->http);
     if (bucket->secret_key.len) explicit_bzero((void *)(uintptr_t)bucket->secret_key.ptr, bucket->secret_key.len);
-    lh_str *owned[] = {&bucket->origin, &bucket->host, &bucket->path_prefix, &bucket->region, &bucket->access_key, &bucket->secret_key, &base->location, &base->location_given};
+    lh_str *owned[] = {&bucket->origin,     &bucket->host,       &bucket->path_prefix, &bucket->region,
+                       &bucket->access_key, &bucket->secret_key, &base->location,      &base->location_given};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) lh_str_free(*owned[i]);
     free(bucket);
 }
@@ -260,15 +281,18 @@ static const struct bucket_ops s3_ops = {
 /* ---- opening ---- */
 
 static lh_code s3_check_options(const lh_s3_options *options, lh_error *err) {
-    if (options->bucket.len < 3 || options->bucket.len > 63) return lh_fail(err, LH_INVALID, "an S3 bucket's name has 3 to 63 characters");
+    if (options->bucket.len < 3 || options->bucket.len > 63)
+        return lh_fail(err, LH_INVALID, "an S3 bucket's name has 3 to 63 characters");
     for (size_t i = 0; i < options->bucket.len; i++) {
         char c = options->bucket.ptr[i];
         if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_'))
             return lh_fail(err, LH_INVALID, "'%.*s' is not a name of an S3 bucket", LH_STR_ARG(options->bucket));
     }
-    if (options->access_key.len == 0 || options->access_key.len > 200 || options->secret_key.len == 0 || options->secret_key.len > 200)
+    if (options->access_key.len == 0 || options->access_key.len > 200 || options->secret_key.len == 0 ||
+        options->secret_key.len > 200)
         return lh_fail(err, LH_INVALID, "S3 needs an access key and a secret key of at most 200 characters");
-    if (options->region.len == 0 || options->region.len > 64) return lh_fail(err, LH_INVALID, "S3 needs a region of at most 64 characters");
+    if (options->region.len == 0 || options->region.len > 64)
+        return lh_fail(err, LH_INVALID, "S3 needs a region of at most 64 characters");
     return LH_OK;
 }
 
@@ -284,9 +308,12 @@ static lh_code s3_split_endpoint(lh_str endpoint, lh_str *scheme, lh_str *host, 
     *path = lh_str_sub(rest, slash, SIZE_MAX);
     while (lh_str_ends(*path, LH_STR("/"))) path->len--;
     for (size_t i = 0; i < endpoint.len; i++)
-        if ((unsigned char)endpoint.ptr[i] <= ' ' || endpoint.ptr[i] == '@' || endpoint.ptr[i] == '?' || endpoint.ptr[i] == '#')
-            return lh_fail(err, LH_INVALID, "the S3 endpoint holds a character that is not allowed (no user name, query or fragment)");
-    if (lh_str_ends(*host, lh_str_eq(*scheme, LH_STR("http")) ? LH_STR(":80") : LH_STR(":443"))) host->len = lh_str_find(*host, ':');
+        if ((unsigned char)endpoint.ptr[i] <= ' ' || endpoint.ptr[i] == '@' || endpoint.ptr[i] == '?' ||
+            endpoint.ptr[i] == '#')
+            return lh_fail(err, LH_INVALID,
+                           "the S3 endpoint holds a character that is not allowed (no user name, query or fragment)");
+    if (lh_str_ends(*host, lh_str_eq(*scheme, LH_STR("http")) ? LH_STR(":80") : LH_STR(":443")))
+        host->len = lh_str_find(*host, ':');
     if (host->len == 0) return lh_fail(err, LH_INVALID, "the S3 endpoint names no host");
     return LH_OK;
 }
@@ -322,7 +349,9 @@ static lh_code s3_probe(s3_bucket *bucket, lh_error *err) {
     lh_str name = lh_str_sub(bucket->base.location, 5, SIZE_MAX);
     lh_code code = s3_do(bucket, &request, arena, &answer, err);
     if (code == LH_NOT_FOUND) return lh_fail(err, code, "the S3 bucket '%.*s' does not exist", LH_STR_ARG(name));
-    if (code == LH_DENIED) return lh_fail(err, code, "the S3 service refuses access to the bucket '%.*s': check keys, region and clock", LH_STR_ARG(name));
+    if (code == LH_DENIED)
+        return lh_fail(err, code, "the S3 service refuses access to the bucket '%.*s': check keys, region and clock",
+                       LH_STR_ARG(name));
     return code;
 }
 

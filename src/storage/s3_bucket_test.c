@@ -66,7 +66,8 @@ static void proxy_serve(proxy *p, int client, int upstream) {
             ssize_t got = recv(client, buffer, sizeof buffer - 1, 0);
             if (got <= 0) return;
             buffer[got] = '\0';
-            bool request = !strncmp(buffer, "PUT ", 4) || !strncmp(buffer, "GET ", 4) || !strncmp(buffer, "POST ", 5) || !strncmp(buffer, "HEAD ", 5) || !strncmp(buffer, "DELETE ", 7);
+            bool request = !strncmp(buffer, "PUT ", 4) || !strncmp(buffer, "GET ", 4) || !strncmp(buffer, "POST ", 5) ||
+                           !strncmp(buffer, "HEAD ", 5) || !strncmp(buffer, "DELETE ", 7);
             if (request) fault = proxy_judge(p, buffer);
             if (fault == PROXY_CLOSE) return;
             if (fault == PROXY_503) {
@@ -170,11 +171,13 @@ static void test_s3__a_conditional_put_whose_answer_got_lost_is_known_as_ours(vo
     suite over = {.bucket = open_url(p->url, 3)};
     lh_object_info first, second;
     proxy_plan(p, PROXY_SWALLOW, 1, "PUT ");
-    CHECK_OK(lh_bucket_put(over.bucket, LH_STR("lost/a"), LH_STR("mine"), SUITE_ABSENT, &first, &err)); /* the second try meets the first one's object */
+    CHECK_OK(lh_bucket_put(over.bucket, LH_STR("lost/a"), LH_STR("mine"), SUITE_ABSENT, &first,
+                           &err)); /* the second try meets the first one's object */
     CHECK(atomic_load(&p->hits) == 1);
     CHECK_STR(suite_get(&s, "lost/a"), LH_STR("mine"));
     proxy_plan(p, PROXY_SWALLOW, 1, "PUT ");
-    CHECK_OK(lh_bucket_put(over.bucket, LH_STR("lost/a"), LH_STR("again"), (lh_put_condition){.if_etag = lh_str_from(first.etag)}, &second, &err));
+    CHECK_OK(lh_bucket_put(over.bucket, LH_STR("lost/a"), LH_STR("again"),
+                           (lh_put_condition){.if_etag = lh_str_from(first.etag)}, &second, &err));
     CHECK(atomic_load(&p->hits) == 1 && strcmp(first.etag, second.etag) != 0);
     CHECK_STR(suite_get(&s, "lost/a"), LH_STR("again"));
     /* and a stranger's object is not taken for ours */
@@ -224,7 +227,8 @@ static void test_s3__opening_says_what_is_wrong(void) {
     snprintf(deaf, sizeof deaf, "http://127.0.0.1:%d", s3_test_free_port()); /* nobody listens */
     bad.endpoint = lh_str_from(deaf);
     CHECK(lh_bucket_open_s3(&bad, &bucket, &err) == LH_UNAVAILABLE);
-    static const char *const endpoints[] = {"", "127.0.0.1:9000", "ftp://x", "http://", "http://user:pass@host", "http://a b", "https://h/?q"};
+    static const char *const endpoints[] = {
+        "", "127.0.0.1:9000", "ftp://x", "http://", "http://user:pass@host", "http://a b", "https://h/?q"};
     for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {
         bad.endpoint = lh_str_from(endpoints[i]);
         CHECK(lh_bucket_open_s3(&bad, &bucket, &err) == LH_INVALID);

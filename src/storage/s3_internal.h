@@ -38,7 +38,8 @@ typedef struct s3_sign_input {
     lh_str time; /* 20130524T000000Z */
 } s3_sign_input;
 /* Pairs percent-encoded, sorted and joined: "a=1&b=". Arena. */
-LH_MUST_CHECK lh_code s3_canonical_query(const lh_http_header *pairs, size_t count, lh_arena *arena, lh_str *ret, lh_error *err);
+LH_MUST_CHECK lh_code s3_canonical_query(const lh_http_header *pairs, size_t count, lh_arena *arena, lh_str *ret,
+                                         lh_error *err);
 /* The value of the Authorization header. Arena. Errors: NO_MEMORY, LIMIT. */
 LH_MUST_CHECK lh_code s3_sign(const s3_sign_input *input, lh_arena *arena, lh_str *ret, lh_error *err);
 
@@ -50,7 +51,8 @@ typedef struct s3_xml_list {
 } s3_xml_list;
 LH_MUST_CHECK lh_code s3_xml_parse_list(lh_str xml, lh_arena *arena, s3_xml_list *ret, lh_error *err);
 /* Text of the element `name` right below the root; *ret_root the root's name. Absent: empty. */
-LH_MUST_CHECK lh_code s3_xml_parse_value(lh_str xml, const char *name, lh_arena *arena, lh_str *ret_root, lh_str *ret, lh_error *err);
+LH_MUST_CHECK lh_code s3_xml_parse_value(lh_str xml, const char *name, lh_arena *arena, lh_str *ret_root, lh_str *ret,
+                                         lh_error *err);
 lh_str s3_etag_plain(lh_str quoted); /* without quotes */
 /* "Fri, 24 May 2013 00:00:00 GMT"; 0 when it is something else. */
 int64_t s3_time_of(lh_str http_date);
@@ -74,7 +76,8 @@ typedef struct s3_answer {
     lh_str error_code; /* of an answer that is no success: "NoSuchKey" …; empty when it had none */
 } s3_answer;
 static inline void s3_request_header(s3_request *request, lh_str name, lh_str value) {
-    if (request->header_count < S3_HEADERS_MAX) request->headers[request->header_count++] = (lh_http_header){name, value};
+    if (request->header_count < S3_HEADERS_MAX)
+        request->headers[request->header_count++] = (lh_http_header){name, value};
 }
 static inline void s3_request_query(s3_request *request, lh_str name, lh_str value) {
     if (request->query_count < S3_QUERY_MAX) request->query[request->query_count++] = (lh_http_header){name, value};
@@ -82,7 +85,8 @@ static inline void s3_request_query(s3_request *request, lh_str name, lh_str val
 /* Signs, sends, and repeats what may pass (5xx, 429, no connection) with jittered backoff. A final 2xx is LH_OK;
  * other statuses give NOT_FOUND (404), DENIED (403), CONFLICT (409, 412), LIMIT (416), INVALID (other 4xx),
  * UNAVAILABLE (still failing); ret is filled for them too. */
-LH_MUST_CHECK lh_code s3_do(s3_bucket *bucket, const s3_request *request, lh_arena *arena, s3_answer *ret, lh_error *err);
+LH_MUST_CHECK lh_code s3_do(s3_bucket *bucket, const s3_request *request, lh_arena *arena, s3_answer *ret,
+                            lh_error *err);
 /* ETag, Last-Modified and Content-Length of an answer. CORRUPT without an ETag that fits. */
 LH_MUST_CHECK lh_code s3_info_of(const lh_http_header *headers, size_t count, lh_object_info *ret, lh_error *err);
 lh_str s3_header_of(const lh_http_header *headers, size_t count, const char *name);
@@ -94,5 +98,6 @@ lh_code s3_put_commit(lh_object_writer *writer, lh_object_info *ret, lh_error *e
 void s3_put_abort(lh_object_writer *writer);
 #define S3_PUT_ID_HEADER "x-amz-meta-lakehouse-put"
 /* HEAD; *ret_put_id (arena, may be NULL) is the id that the put carried, empty when none. */
-LH_MUST_CHECK lh_code s3_head_object(s3_bucket *bucket, lh_str key, lh_arena *arena, lh_object_info *ret, lh_str *ret_put_id, lh_error *err);
+LH_MUST_CHECK lh_code s3_head_object(s3_bucket *bucket, lh_str key, lh_arena *arena, lh_object_info *ret,
+                                     lh_str *ret_put_id, lh_error *err);
 #endif

@@ -41,10 +41,15 @@ lh_code s3_put_begin(lh_bucket *base, lh_str key, lh_put_condition condition, lh
     LH_CLEANUP(s3_put_freep) s3_writer *writer = calloc(1, sizeof *writer);
     if (!writer) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     size_t part_bytes = s3_of(base)->part_bytes;
-    *writer = (s3_writer){.base.bucket = base, .if_absent = condition.if_absent, .put_id = lh_uuid_new(), .part_bytes = part_bytes, .part = LH_BUF_INIT(part_bytes)};
+    *writer = (s3_writer){.base.bucket = base,
+                          .if_absent = condition.if_absent,
+                          .put_id = lh_uuid_new(),
+                          .part_bytes = part_bytes,
+                          .part = LH_BUF_INIT(part_bytes)};
     if (condition.if_etag.len) {
         writer->if_etag[0] = '"';
-        memcpy(writer->if_etag + 1, condition.if_etag.ptr, condition.if_etag.len); /* shorter than LH_ETAG_BYTES: checked */
+        memcpy(writer->if_etag + 1, condition.if_etag.ptr,
+               condition.if_etag.len); /* shorter than LH_ETAG_BYTES: checked */
         writer->if_etag[condition.if_etag.len + 1] = '"';
     }
     if (lh_str_dup(key, &writer->key) != LH_OK) return lh_fail(err, LH_NO_MEMORY, "out of memory");
@@ -71,7 +76,8 @@ static lh_code s3_put_start(s3_writer *writer, lh_error *err) {
 }
 
 static lh_code s3_put_part_slot(s3_writer *writer, lh_error *err) {
-    if (writer->part_count == S3_PARTS_MAX) return lh_fail(err, LH_LIMIT, "'%.*s' is too large: over %d parts", LH_STR_ARG(writer->key), S3_PARTS_MAX);
+    if (writer->part_count == S3_PARTS_MAX)
+        return lh_fail(err, LH_LIMIT, "'%.*s' is too large: over %d parts", LH_STR_ARG(writer->key), S3_PARTS_MAX);
     if (writer->part_count < writer->etag_room) return LH_OK;
     size_t room = writer->etag_room ? 2 * writer->etag_room : 16;
     s3_part_etag *grown = realloc(writer->etags, room * sizeof *grown);
@@ -125,7 +131,8 @@ static void s3_put_conditions(const s3_writer *writer, s3_request *request) {
     if (writer->if_etag[0]) s3_request_header(request, LH_STR("if-match"), lh_str_from(writer->if_etag));
 }
 
-static lh_code s3_put_single(s3_writer *writer, lh_arena *arena, s3_answer *answer, lh_object_info *ret, lh_error *err) {
+static lh_code s3_put_single(s3_writer *writer, lh_arena *arena, s3_answer *answer, lh_object_info *ret,
+                             lh_error *err) {
     s3_request request = {.method = "PUT", .key = writer->key, .body = lh_buf_str(&writer->part)};
     s3_put_conditions(writer, &request);
     s3_put_id_header(writer, &request);
@@ -133,13 +140,15 @@ static lh_code s3_put_single(s3_writer *writer, lh_arena *arena, s3_answer *answ
     return s3_info_of(answer->http.headers, answer->http.header_count, ret, err);
 }
 
-static lh_code s3_put_complete(s3_writer *writer, lh_arena *arena, s3_answer *answer, lh_object_info *ret, lh_error *err) {
+static lh_code s3_put_complete(s3_writer *writer, lh_arena *arena, s3_answer *answer, lh_object_info *ret,
+                               lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf body = LH_BUF_INIT(S3_COMPLETE_BYTES);
     lh_str root, etag;
     if (writer->part.len) LH_TRY(s3_put_part(writer, err));
     lh_buf_append(&body, LH_STR("<CompleteMultipartUpload>"));
     for (size_t i = 0; i < writer->part_count; i++) /* hex and '-': nothing to escape; the quotes are part of it */
-        lh_buf_printf(&body, "<Part><PartNumber>%zu</PartNumber><ETag>&quot;%s&quot;</ETag></Part>", i + 1, writer->etags[i].text);
+        lh_buf_printf(&body, "<Part><PartNumber>%zu</PartNumber><ETag>&quot;%s&quot;</ETag></Part>", i + 1,
+                      writer->etags[i].text);
     lh_buf_append(&body, LH_STR("</CompleteMultipartUpload>"));
     LH_TRY(lh_buf_check(&body, err));
     s3_request request = {.method = "POST", .key = writer->key, .body = lh_buf_str(&body)};
@@ -147,7 +156,8 @@ static lh_code s3_put_complete(s3_writer *writer, lh_arena *arena, s3_answer *an
     s3_put_conditions(writer, &request);
     LH_TRY(s3_do(s3_of(writer->base.bucket), &request, arena, answer, err));
     LH_TRY(s3_xml_parse_value(answer->http.body, "ETag", arena, &root, &etag, err));
-    if (!lh_str_eq(root, LH_STR("CompleteMultipartUploadResult"))) return lh_fail(err, LH_CORRUPT, "the S3 service did not say that the upload is complete");
+    if (!lh_str_eq(root, LH_STR("CompleteMultipartUploadResult")))
+        return lh_fail(err, LH_CORRUPT, "the S3 service did not say that the upload is complete");
     lh_object_info info = {0};
     LH_TRY(lh_str_to_cstr(s3_etag_plain(etag), info.etag, sizeof info.etag, err));
     *ret = info;
@@ -185,13 +195,15 @@ lh_code s3_put_commit(lh_object_writer *base, lh_object_info *ret, lh_error *err
         return lh_fail(err, LH_IO, "'%.*s' was not written: an earlier write of it failed", LH_STR_ARG(writer->key));
     }
     LH_TRY(lh_arena_new(S3_COMMIT_ARENA_BYTES, &arena, err));
-    lh_code code = writer->upload_id.len ? s3_put_complete(writer, arena, &answer, &info, &own) : s3_put_single(writer, arena, &answer, &info, &own);
+    lh_code code = writer->upload_id.len ? s3_put_complete(writer, arena, &answer, &info, &own)
+                                         : s3_put_single(writer, arena, &answer, &info, &own);
     bool refused = code == LH_CONFLICT || code == LH_NOT_FOUND;
     if (refused && s3_put_was_ours(writer, arena, &info)) code = LH_OK;
     if (code != LH_OK && writer->upload_id.len) s3_put_drop_upload(writer);
     if (refused && code == LH_NOT_FOUND && writer->if_etag[0]) code = LH_CONFLICT; /* If-Match on what is not there */
     if (code == LH_CONFLICT)
-        return lh_fail(err, LH_CONFLICT, "'%.*s' %s", LH_STR_ARG(writer->key), writer->if_absent ? "exists already" : "has another version, or is gone");
+        return lh_fail(err, LH_CONFLICT, "'%.*s' %s", LH_STR_ARG(writer->key),
+                       writer->if_absent ? "exists already" : "has another version, or is gone");
     if (code != LH_OK) {
         lh_error_set(err, code, "%s", own.message);
         return code;

@@ -29,7 +29,8 @@ static lh_str s3_now(char into[17]) {
 }
 
 /* One try. Any HTTP status is LH_OK. */
-static lh_code s3_send(s3_bucket *bucket, const s3_request *request, lh_arena *arena, lh_http_answer *ret, lh_error *err) {
+static lh_code s3_send(s3_bucket *bucket, const s3_request *request, lh_arena *arena, lh_http_answer *ret,
+                       lh_error *err) {
     lh_str path, query, authorization;
     char now[17];
     lh_http_header headers[S3_SIGNED_MAX + 1];
@@ -43,16 +44,31 @@ static lh_code s3_send(s3_bucket *bucket, const s3_request *request, lh_arena *a
     headers[count++] = (lh_http_header){LH_STR("x-amz-date"), s3_now(now)};
     for (size_t i = 0; i < request->header_count; i++) headers[count++] = request->headers[i];
     s3_sign_input sign = {
-        .method = request->method, .path = path, .query = query, .headers = headers, .header_count = count,
-        .payload_hash = {hash_hex.text, LH_SHA256_HEX_BYTES}, .access_key = bucket->access_key, .secret_key = bucket->secret_key,
-        .region = bucket->region, .service = LH_STR("s3"), .time = {now, 16},
+        .method = request->method,
+        .path = path,
+        .query = query,
+        .headers = headers,
+        .header_count = count,
+        .payload_hash = {hash_hex.text, LH_SHA256_HEX_BYTES},
+        .access_key = bucket->access_key,
+        .secret_key = bucket->secret_key,
+        .region = bucket->region,
+        .service = LH_STR("s3"),
+        .time = {now, 16},
     };
     LH_TRY(s3_sign(&sign, arena, &authorization, err));
     headers[count++] = (lh_http_header){LH_STR("authorization"), authorization};
     lh_http_call call = {
-        .method = request->method, .headers = headers, .header_count = count, .body = request->body,
-        .url = lh_arena_printf(arena, "%.*s%.*s%s%.*s", LH_STR_ARG(bucket->origin), LH_STR_ARG(path), query.len ? "?" : "", LH_STR_ARG(query)),
-        .write = request->write, .write_ctx = request->ctx, .on_headers = request->on_headers, .answer_max_bytes = S3_XML_BYTES,
+        .method = request->method,
+        .headers = headers,
+        .header_count = count,
+        .body = request->body,
+        .url = lh_arena_printf(arena, "%.*s%.*s%s%.*s", LH_STR_ARG(bucket->origin), LH_STR_ARG(path),
+                               query.len ? "?" : "", LH_STR_ARG(query)),
+        .write = request->write,
+        .write_ctx = request->ctx,
+        .on_headers = request->on_headers,
+        .answer_max_bytes = S3_XML_BYTES,
     };
     LH_TRY(lh_arena_check(arena, err));
     return lh_http_do(bucket->http, &call, arena, ret, err);
@@ -63,15 +79,21 @@ static void s3_read_error(s3_answer *answer, lh_arena *arena, char *message) {
     lh_str root, code, text;
     message[0] = '\0';
     answer->error_code = LH_STR_NONE;
-    if (answer->http.body.len == 0 || lh_str_search(lh_str_sub(answer->http.body, 0, 1024), LH_STR("<Error>")) == SIZE_MAX) return;
-    if (s3_xml_parse_value(answer->http.body, "Code", arena, &root, &code, NULL) != LH_OK || !lh_str_eq(root, LH_STR("Error"))) return;
+    if (answer->http.body.len == 0 ||
+        lh_str_search(lh_str_sub(answer->http.body, 0, 1024), LH_STR("<Error>")) == SIZE_MAX)
+        return;
+    if (s3_xml_parse_value(answer->http.body, "Code", arena, &root, &code, NULL) != LH_OK ||
+        !lh_str_eq(root, LH_STR("Error")))
+        return;
     answer->error_code = code;
     if (s3_xml_parse_value(answer->http.body, "Message", arena, &root, &text, NULL) == LH_OK)
         snprintf(message, S3_MESSAGE_BYTES, "%.*s", LH_STR_ARG(lh_str_sub(text, 0, S3_MESSAGE_BYTES - 1)));
 }
 
 static bool s3_may_pass(const s3_answer *answer) {
-    static const char *const codes[] = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "ConditionalRequestConflict", "OperationAborted"};
+    static const char *const codes[] = {
+        "SlowDown",        "InternalError", "ServiceUnavailable", "RequestTimeout", "ConditionalRequestConflict",
+        "OperationAborted"};
     int status = answer->http.status;
     if (status == 429 || status == 500 || status == 502 || status == 503 || status == 504) return true;
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
@@ -90,8 +112,8 @@ static lh_code s3_judge(const s3_request *request, const s3_answer *answer, cons
                    : status == 416     ? LH_LIMIT
                    : status >= 400 && status < 500 ? LH_INVALID
                                                    : LH_IO;
-    lh_error_set(err, code, "S3 %s '%.*s': %d %.*s%s%s", request->method, LH_STR_ARG(request->key), status, LH_STR_ARG(answer->error_code),
-                 message[0] ? ": " : "", message);
+    lh_error_set(err, code, "S3 %s '%.*s': %d %.*s%s%s", request->method, LH_STR_ARG(request->key), status,
+                 LH_STR_ARG(answer->error_code), message[0] ? ": " : "", message);
     return code;
 }
 

@@ -25,7 +25,8 @@ lh_code s3_canonical_query(const lh_http_header *pairs, size_t count, lh_arena *
     LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(SIGN_BYTES_MAX);
     lh_http_header *encoded = LH_ARENA_ARRAY(arena, lh_http_header, count + 1);
     if (!encoded) return lh_arena_check(arena, err);
-    for (size_t i = 0; i < count; i++) encoded[i] = (lh_http_header){sign_encode(pairs[i].name, arena), sign_encode(pairs[i].value, arena)};
+    for (size_t i = 0; i < count; i++)
+        encoded[i] = (lh_http_header){sign_encode(pairs[i].name, arena), sign_encode(pairs[i].value, arena)};
     if (count) qsort(encoded, count, sizeof *encoded, sign_compare_headers);
     for (size_t i = 0; i < count; i++) {
         if (i) lh_buf_char(&out, '&');
@@ -87,13 +88,16 @@ lh_code s3_sign(const s3_sign_input *input, lh_arena *arena, lh_str *ret, lh_err
 
     lh_sha256 hash = lh_sha256_of(lh_buf_str(&text));
     lh_str day = lh_str_sub(input->time, 0, 8);
-    lh_str scope = lh_arena_printf(arena, "%.*s/%.*s/%.*s/aws4_request", LH_STR_ARG(day), LH_STR_ARG(input->region), LH_STR_ARG(input->service));
-    lh_str to_sign = lh_arena_printf(arena, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%s", LH_STR_ARG(input->time), LH_STR_ARG(scope), lh_sha256_to_hex(&hash).text);
+    lh_str scope = lh_arena_printf(arena, "%.*s/%.*s/%.*s/aws4_request", LH_STR_ARG(day), LH_STR_ARG(input->region),
+                                   LH_STR_ARG(input->service));
+    lh_str to_sign = lh_arena_printf(arena, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%s", LH_STR_ARG(input->time),
+                                     LH_STR_ARG(scope), lh_sha256_to_hex(&hash).text);
     LH_TRY(lh_arena_check(arena, err));
     lh_sha256 key = sign_key(input, day);
     lh_sha256 signature = lh_hmac_sha256(sign_bytes(&key), to_sign);
     explicit_bzero(&key, sizeof key);
-    *ret = lh_arena_printf(arena, "AWS4-HMAC-SHA256 Credential=%.*s/%.*s,SignedHeaders=%.*s,Signature=%s", LH_STR_ARG(input->access_key),
-                           LH_STR_ARG(scope), LH_STR_ARG(lh_buf_str(&names)), lh_sha256_to_hex(&signature).text);
+    *ret = lh_arena_printf(arena, "AWS4-HMAC-SHA256 Credential=%.*s/%.*s,SignedHeaders=%.*s,Signature=%s",
+                           LH_STR_ARG(input->access_key), LH_STR_ARG(scope), LH_STR_ARG(lh_buf_str(&names)),
+                           lh_sha256_to_hex(&signature).text);
     return lh_arena_check(arena, err);
 }

@@ -36,7 +36,8 @@ static inline bool s3_test_find(char into[4096]) {
 }
 
 static inline int s3_test_connect(int port) { /* an fd, or -1 */
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0) return fd;
     if (fd >= 0) close(fd);
@@ -47,7 +48,9 @@ static inline int s3_test_free_port(void) {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof at;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || getsockname(fd, (struct sockaddr *)&at, &size) != 0) abort();
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &size) != 0)
+        abort();
     close(fd);
     return ntohs(at.sin_port);
 }
@@ -60,7 +63,8 @@ static inline void s3_test_exec(const char *program, const s3_test_server *serve
     dup2(null, 2);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     snprintf(port, sizeof port, "127.0.0.1:%d", server->port);
-    execl(program, "versitygw", "--quiet", "--keep-alive", "--port", port, "--access", "testaccess", "--secret", "testsecret", "posix", server->folder, (char *)NULL);
+    execl(program, "versitygw", "--quiet", "--keep-alive", "--port", port, "--access", "testaccess", "--secret",
+          "testsecret", "posix", server->folder, (char *)NULL);
     _exit(127);
 }
 
@@ -105,7 +109,13 @@ static inline s3_test_server s3_test_server_start(void) {
 }
 
 static inline lh_s3_options s3_test_options(const char *url) {
-    return (lh_s3_options){.endpoint = lh_str_from(url), .region = LH_STR("us-east-1"), .bucket = LH_STR("lake"), .access_key = LH_STR("testaccess"),
-                           .secret_key = LH_STR("testsecret"), .path_style = true, .timeout_ms = 30000, .retries = 4};
+    return (lh_s3_options){.endpoint = lh_str_from(url),
+                           .region = LH_STR("us-east-1"),
+                           .bucket = LH_STR("lake"),
+                           .access_key = LH_STR("testaccess"),
+                           .secret_key = LH_STR("testsecret"),
+                           .path_style = true,
+                           .timeout_ms = 30000,
+                           .retries = 4};
 }
 #endif

@@ -65,7 +65,8 @@ static void xml_on_text(void *ctx, const char *data, int length) {
 
 static void xml_on_end(void *ctx, const char *name) {
     xml_reader *reader = ctx;
-    if (reader->depth == 2 || (reader->depth == 3 && reader->contents)) reader->on_end(reader, lh_str_from(name), lh_buf_str(&reader->text));
+    if (reader->depth == 2 || (reader->depth == 3 && reader->contents))
+        reader->on_end(reader, lh_str_from(name), lh_buf_str(&reader->text));
     if (reader->depth == 2 && reader->contents) {
         reader->contents = false;
         reader->list.count++;
@@ -92,12 +93,14 @@ static lh_code xml_parse(xml_reader *reader, lh_str xml, lh_error *err) {
     XML_ParserFree(reader->parser);
     lh_buf_done(&reader->text);
     LH_TRY(lh_arena_check(reader->arena, err));
-    return whole && !reader->failed ? LH_OK : lh_fail(err, LH_CORRUPT, "the S3 service's answer is not the XML it should be");
+    return whole && !reader->failed ? LH_OK
+                                    : lh_fail(err, LH_CORRUPT, "the S3 service's answer is not the XML it should be");
 }
 
 lh_str s3_etag_plain(lh_str quoted) {
     if (lh_str_starts(quoted, LH_STR("W/"))) quoted = lh_str_sub(quoted, 2, SIZE_MAX);
-    if (quoted.len >= 2 && quoted.ptr[0] == '"' && quoted.ptr[quoted.len - 1] == '"') return lh_str_sub(quoted, 1, quoted.len - 2);
+    if (quoted.len >= 2 && quoted.ptr[0] == '"' && quoted.ptr[quoted.len - 1] == '"')
+        return lh_str_sub(quoted, 1, quoted.len - 2);
     return quoted;
 }
 
@@ -109,7 +112,8 @@ static void xml_list_end(xml_reader *reader, lh_str name, lh_str text) {
     if (lh_str_eq(name, LH_STR("Key"))) entry->key = lh_arena_dup(reader->arena, text);
     else if (lh_str_eq(name, LH_STR("ETag"))) entry->etag = lh_arena_dup(reader->arena, s3_etag_plain(text));
     else if (lh_str_eq(name, LH_STR("Size")) && lh_str_to_u64(text, &entry->size_bytes) != LH_OK) xml_stop(reader);
-    else if (lh_str_eq(name, LH_STR("LastModified")) && lh_time_parse_rfc3339(text, &entry->modified_ms) != LH_OK) xml_stop(reader);
+    else if (lh_str_eq(name, LH_STR("LastModified")) && lh_time_parse_rfc3339(text, &entry->modified_ms) != LH_OK)
+        xml_stop(reader);
 }
 
 /* Keys are asked for in URL encoding, in which services write a space as '+'. */
@@ -123,17 +127,21 @@ static lh_code xml_decode_key(lh_arena *arena, lh_str *key, lh_error *err) {
 lh_code s3_xml_parse_list(lh_str xml, lh_arena *arena, s3_xml_list *ret, lh_error *err) {
     xml_reader reader = {.arena = arena, .on_end = xml_list_end};
     LH_TRY(xml_parse(&reader, xml, err));
-    if (!lh_str_eq(reader.root, LH_STR("ListBucketResult"))) return lh_fail(err, LH_CORRUPT, "the S3 service's answer is not a list");
-    for (size_t i = 0; reader.url_encoded && i < reader.list.count; i++) LH_TRY(xml_decode_key(arena, &reader.list.entries[i].key, err));
+    if (!lh_str_eq(reader.root, LH_STR("ListBucketResult")))
+        return lh_fail(err, LH_CORRUPT, "the S3 service's answer is not a list");
+    for (size_t i = 0; reader.url_encoded && i < reader.list.count; i++)
+        LH_TRY(xml_decode_key(arena, &reader.list.entries[i].key, err));
     *ret = reader.list;
     return LH_OK;
 }
 
 static void xml_value_end(xml_reader *reader, lh_str name, lh_str text) {
-    if (reader->depth == 2 && !reader->value.len && lh_str_eq(name, lh_str_from(reader->wanted))) reader->value = lh_arena_dup(reader->arena, text);
+    if (reader->depth == 2 && !reader->value.len && lh_str_eq(name, lh_str_from(reader->wanted)))
+        reader->value = lh_arena_dup(reader->arena, text);
 }
 
-lh_code s3_xml_parse_value(lh_str xml, const char *name, lh_arena *arena, lh_str *ret_root, lh_str *ret, lh_error *err) {
+lh_code s3_xml_parse_value(lh_str xml, const char *name, lh_arena *arena, lh_str *ret_root, lh_str *ret,
+                           lh_error *err) {
     xml_reader reader = {.arena = arena, .on_end = xml_value_end, .wanted = name};
     LH_TRY(xml_parse(&reader, xml, err));
     *ret_root = reader.root;
@@ -150,6 +158,7 @@ int64_t s3_time_of(lh_str http_date) {
     const char *at = strstr(months, month);
     if (!at || (at - months) % 3 != 0) return 0;
     int64_t ms = 0;
-    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, (int)(at - months) / 3 + 1, day, hour, minute, second);
+    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, (int)(at - months) / 3 + 1, day, hour, minute,
+             second);
     return lh_time_parse_rfc3339(lh_str_from(text), &ms) == LH_OK ? ms : 0;
 }

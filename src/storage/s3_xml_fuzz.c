@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     } else if (data[0] == 't') {
         (void)s3_time_of(xml);
     } else if (s3_xml_parse_list(xml, arena, &list, NULL) == LH_OK) {
-        for (size_t i = 0; i < list.count; i++) assert(list.entries[i].key.len <= size && list.entries[i].etag.len <= size);
+        for (size_t i = 0; i < list.count; i++)
+            assert(list.entries[i].key.len <= size && list.entries[i].etag.len <= size);
     }
     lh_arena_free(arena);
     return 0;

@@ -37,7 +37,8 @@ static inline void lh_bucket_freep(lh_bucket **bucket) { lh_bucket_free(*bucket)
 /* Where an object lies for other programs: "/abs/root/key" or "s3://bucket/key". Arena. key "" gives the root. */
 lh_str lh_bucket_location(const lh_bucket *bucket, lh_str key, lh_arena *arena);
 /* The key of such a location ("file:///…", "/…", "s3://…", "s3a://…"). Errors: DENIED (outside this bucket), INVALID. */
-LH_MUST_CHECK lh_code lh_bucket_key_of(const lh_bucket *bucket, lh_str location, lh_arena *arena, lh_str *ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_bucket_key_of(const lh_bucket *bucket, lh_str location, lh_arena *arena, lh_str *ret,
+                                       lh_error *err);
 bool lh_bucket_is_local(const lh_bucket *bucket);
 /* Errors: INVALID with the reason. */
 LH_MUST_CHECK lh_code lh_key_check(lh_str key, lh_error *err);
@@ -50,33 +51,40 @@ typedef struct lh_put_condition {
 
 /* Streams an object in: begin, write…, then commit or abort (which free the writer; commit also on failure).
  * Nothing is visible before commit. Errors: INVALID (key), CONFLICT, IO (sys_errno ENOSPC when full), UNAVAILABLE. */
-LH_MUST_CHECK lh_code lh_bucket_put_begin(lh_bucket *bucket, lh_str key, lh_put_condition condition, lh_object_writer **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_bucket_put_begin(lh_bucket *bucket, lh_str key, lh_put_condition condition,
+                                          lh_object_writer **ret, lh_error *err);
 LH_MUST_CHECK lh_code lh_put_write(lh_object_writer *writer, lh_str data, lh_error *err);
 LH_MUST_CHECK lh_code lh_put_commit(lh_object_writer *writer /* moved */, lh_object_info *ret, lh_error *err);
 void lh_put_abort(lh_object_writer *writer /* moved; NULL is fine */);
 /* The same in one call, for small objects. ret may be NULL. */
-LH_MUST_CHECK lh_code lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, lh_put_condition condition, lh_object_info *ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, lh_put_condition condition,
+                                    lh_object_info *ret, lh_error *err);
 
 /* Half-open byte range; length UINT64_MAX: to the end. */
 typedef struct lh_byte_range { uint64_t offset, length; } lh_byte_range;
 #define LH_RANGE_ALL ((lh_byte_range){0, UINT64_MAX})
 /* Streams an object out. info describes the whole object. Errors: INVALID, NOT_FOUND, LIMIT (offset beyond the end), IO, UNAVAILABLE. */
-LH_MUST_CHECK lh_code lh_bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret, lh_object_info *ret_info, lh_error *err);
+LH_MUST_CHECK lh_code lh_bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret,
+                                         lh_object_info *ret_info, lh_error *err);
 /* Fills up to cap_bytes; *ret_len 0 at the end. */
-LH_MUST_CHECK lh_code lh_get_read(lh_object_reader *reader, char *into, size_t cap_bytes, size_t *ret_len, lh_error *err);
+LH_MUST_CHECK lh_code lh_get_read(lh_object_reader *reader, char *into, size_t cap_bytes, size_t *ret_len,
+                                  lh_error *err);
 void lh_get_close(lh_object_reader *reader);
 static inline void lh_get_closep(lh_object_reader **reader) { lh_get_close(*reader); }
 /* The whole object. Arena. Errors: as above and LIMIT (larger than max_bytes). ret_info may be NULL. */
-LH_MUST_CHECK lh_code lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max_bytes, lh_arena *arena, lh_str *ret, lh_object_info *ret_info, lh_error *err);
+LH_MUST_CHECK lh_code lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max_bytes, lh_arena *arena, lh_str *ret,
+                                    lh_object_info *ret_info, lh_error *err);
 
-LH_MUST_CHECK lh_code lh_bucket_head(lh_bucket *bucket, lh_str key, lh_object_info *ret, lh_error *err); /* NOT_FOUND … */
+LH_MUST_CHECK lh_code lh_bucket_head(lh_bucket *bucket, lh_str key, lh_object_info *ret,
+                                     lh_error *err); /* NOT_FOUND … */
 /* Deleting what is not there is LH_OK. if_etag: empty, or delete only this version (CONFLICT). */
 LH_MUST_CHECK lh_code lh_bucket_delete(lh_bucket *bucket, lh_str key, lh_str if_etag, lh_error *err);
 
 typedef struct lh_object_entry { lh_str key; uint64_t size_bytes; int64_t modified_ms; lh_str etag; } lh_object_entry;
 typedef struct lh_object_page { lh_object_entry *entries; size_t count; bool more; } lh_object_page; /* arena */
 /* Keys that start with `prefix`, in byte order, those after `after` (exclusive), `limit` at most. */
-LH_MUST_CHECK lh_code lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena,
+                                     lh_object_page *ret, lh_error *err);
 
 /* Local buckets: makes the folders of `key` (all of it a folder), durably. S3: nothing to do. */
 LH_MUST_CHECK lh_code lh_bucket_make_folder(lh_bucket *bucket, lh_str key, lh_error *err);

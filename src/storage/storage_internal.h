@@ -7,16 +7,19 @@
 /* Keys are checked before any of these is called; etags come without quotes. */
 struct bucket_ops {
     const char *kind; /* "file", "s3": for trace spans */
-    lh_code (*put_begin)(lh_bucket *bucket, lh_str key, lh_put_condition condition, lh_object_writer **ret, lh_error *err);
+    lh_code (*put_begin)(lh_bucket *bucket, lh_str key, lh_put_condition condition, lh_object_writer **ret,
+                         lh_error *err);
     lh_code (*put_write)(lh_object_writer *writer, lh_str data, lh_error *err);
     lh_code (*put_commit)(lh_object_writer *writer, lh_object_info *ret, lh_error *err); /* frees */
     void (*put_abort)(lh_object_writer *writer);                                         /* frees */
-    lh_code (*get_open)(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret, lh_object_info *ret_info, lh_error *err);
+    lh_code (*get_open)(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret,
+                        lh_object_info *ret_info, lh_error *err);
     lh_code (*get_read)(lh_object_reader *reader, char *into, size_t cap_bytes, size_t *ret_len, lh_error *err);
     void (*get_close)(lh_object_reader *reader); /* frees */
     lh_code (*head)(lh_bucket *bucket, lh_str key, lh_object_info *ret, lh_error *err);
     lh_code (*remove)(lh_bucket *bucket, lh_str key, lh_str if_etag, lh_error *err);
-    lh_code (*list)(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret, lh_error *err);
+    lh_code (*list)(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret,
+                    lh_error *err);
     lh_code (*make_folder)(lh_bucket *bucket, lh_str key, lh_error *err);
     lh_code (*sync)(lh_bucket *bucket, lh_str key, lh_error *err);
     void (*free)(lh_bucket *bucket);
