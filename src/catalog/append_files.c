@@ -1,54 +1,10 @@
 /* Data files that lie in the bucket already become a snapshot without being copied: one manifest that names them, a
- * manifest list that also repeats what the table had, and an ordinary commit.
- *
- * Avro is written by hand here (libavro cannot set the file metadata that Iceberg needs): an object container
- * file of one uncompressed block, "Obj" 1, map of metadata, sync marker, count, size, records, sync marker
- * (Avro spec 1.11, "Object container files"). Field ids are those of the Iceberg spec, "Manifests". */
+ * manifest list that also repeats what the table had, and an ordinary commit. Field ids are those of the Iceberg
+ * spec, "Manifests". */
+#include "catalog/avro_internal.h"
 #include "catalog/catalog_internal.h"
 
-#include <stdio.h>
-
 enum { APPEND_FILES_MAX = 100000, APPEND_AVRO_BYTES = 256 << 20 };
-
-/* ---- Avro binary encoding ---- */
-
-static void avro_long(lh_buf *out, int64_t value) {
-    uint64_t zigzag = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
-    for (; zigzag >= 0x80; zigzag >>= 7) lh_buf_char(out, (char)(unsigned char)(zigzag | 0x80));
-    lh_buf_char(out, (char)(unsigned char)zigzag);
-}
-
-static void avro_text(lh_buf *out, lh_str s) {
-    avro_long(out, (int64_t)s.len);
-    lh_buf_append(out, s);
-}
-
-static void avro_some_long(lh_buf *out, int64_t value) { /* union [null, long] */
-    avro_long(out, 1);
-    avro_long(out, value);
-}
-
-static void avro_null(lh_buf *out) { avro_long(out, 0); }
-
-typedef struct avro_pair { const char *name; lh_str value; } avro_pair;
-
-static void avro_file(lh_buf *out, lh_str schema, const avro_pair *metadata, size_t metadata_count, int64_t records, lh_str block) {
-    char sync[16];
-    lh_random_bytes(sync, sizeof sync);
-    lh_buf_append(out, LH_STR("Obj\x01"));
-    avro_long(out, (int64_t)metadata_count + 2);
-    avro_text(out, LH_STR("avro.schema"));
-    avro_text(out, schema);
-    avro_text(out, LH_STR("avro.codec"));
-    avro_text(out, LH_STR("null"));
-    for (size_t i = 0; i < metadata_count; i++) avro_text(out, lh_str_from(metadata[i].name)), avro_text(out, metadata[i].value);
-    avro_long(out, 0);
-    lh_buf_append(out, (lh_str){sync, sizeof sync});
-    avro_long(out, records);
-    avro_long(out, (int64_t)block.len);
-    lh_buf_append(out, block);
-    lh_buf_append(out, (lh_str){sync, sizeof sync});
-}
 
 /* ---- manifest and manifest list ---- */
 
@@ -104,15 +60,15 @@ static lh_code append_write_manifest(append *a, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf block = LH_BUF_INIT(APPEND_AVRO_BYTES);
     LH_CLEANUP(lh_buf_done) lh_buf file = LH_BUF_INIT(APPEND_AVRO_BYTES);
     for (size_t i = 0; i < a->count; i++) {
-        avro_long(&block, 1); /* added */
-        avro_some_long(&block, a->snapshot_id);
-        avro_null(&block); /* sequence numbers are inherited from the manifest list */
-        avro_null(&block);
-        avro_long(&block, 0); /* data */
-        avro_text(&block, a->files[i].location);
-        avro_text(&block, LH_STR("PARQUET"));
-        avro_long(&block, (int64_t)a->files[i].rows);
-        avro_long(&block, (int64_t)a->files[i].size_bytes);
+        avro_write_long(&block, 1); /* added */
+        avro_write_some_long(&block, a->snapshot_id);
+        avro_write_null(&block); /* sequence numbers are inherited from the manifest list */
+        avro_write_null(&block);
+        avro_write_long(&block, 0); /* data */
+        avro_write_string(&block, a->files[i].location);
+        avro_write_string(&block, LH_STR("PARQUET"));
+        avro_write_long(&block, (int64_t)a->files[i].rows);
+        avro_write_long(&block, (int64_t)a->files[i].size_bytes);
     }
     LH_TRY(lh_buf_check(&block, err));
     lh_str schema;
@@ -120,17 +76,17 @@ static lh_code append_write_manifest(append *a, lh_error *err) {
     lh_str spec_id = lh_arena_printf(a->arena, "%" PRId64, lh_json_int(lh_json_get(a->metadata, "default-spec-id"), 0));
     const avro_pair metadata[] = {{"schema", schema}, {"partition-spec", LH_STR("[]")}, {"partition-spec-id", spec_id},
                                   {"format-version", LH_STR("2")}, {"content", LH_STR("data")}};
-    avro_file(&file, lh_str_from(append_manifest_schema), metadata, 5, (int64_t)a->count, lh_buf_str(&block));
+    avro_write_file(&file, lh_str_from(append_manifest_schema), metadata, 5, (int64_t)a->count, lh_buf_str(&block));
     a->manifest_length = file.len;
     return append_put(a, &file, a->manifest_key, err);
 }
 
 static void append_list_entry(lh_buf *block, const manifest_list_entry *entry) {
-    avro_text(block, entry->path);
+    avro_write_string(block, entry->path);
     const int64_t numbers[] = {entry->length, entry->spec_id, entry->content, entry->sequence, entry->min_sequence, entry->snapshot_id};
-    for (size_t i = 0; i < 6; i++) avro_long(block, numbers[i]);
-    for (size_t i = 0; i < 3; i++) avro_long(block, entry->files[i]);
-    for (size_t i = 0; i < 3; i++) avro_long(block, entry->rows[i]);
+    for (size_t i = 0; i < 6; i++) avro_write_long(block, numbers[i]);
+    for (size_t i = 0; i < 3; i++) avro_write_long(block, entry->files[i]);
+    for (size_t i = 0; i < 3; i++) avro_write_long(block, entry->rows[i]);
 }
 
 static lh_code append_write_list(append *a, lh_error *err) {
@@ -148,7 +104,7 @@ static lh_code append_write_list(append *a, lh_error *err) {
     LH_TRY(lh_buf_check(&block, err));
     const avro_pair metadata[] = {{"snapshot-id", lh_arena_printf(a->arena, "%" PRId64, a->snapshot_id)}, {"format-version", LH_STR("2")},
                                   {"sequence-number", lh_arena_printf(a->arena, "%" PRId64, a->sequence)}};
-    avro_file(&file, lh_str_from(append_list_schema), metadata, 3, (int64_t)old_count + 1, lh_buf_str(&block));
+    avro_write_file(&file, lh_str_from(append_list_schema), metadata, 3, (int64_t)old_count + 1, lh_buf_str(&block));
     return append_put(a, &file, a->list_key, err);
 }
 

@@ -76,10 +76,13 @@ lh_json *metadata_current_schema(const lh_json *metadata);
 int64_t metadata_highest_field_id(const lh_json *fields);
 
 /* ---- manifest.c ---- */
-typedef enum { MANIFEST_ADDED, MANIFEST_ALL } manifest_scope; /* what the snapshot itself added, or everything it reaches */
+/* What the snapshot itself added; the files that a read of it needs; everything that it names. */
+typedef enum { MANIFEST_ADDED, MANIFEST_LIVE, MANIFEST_ALL } manifest_scope;
 typedef lh_code (*manifest_fn)(void *ctx, lh_str location, lh_error *err);
-/* Calls `each` for the manifest list, its manifests and their data files. Errors: CORRUPT (undecodable), the bucket's, each's. */
-LH_MUST_CHECK lh_code manifest_walk(lh_bucket *bucket, lh_str manifest_list, int64_t snapshot_id, manifest_scope scope, manifest_fn each, void *ctx, lh_error *err);
+/* Calls `each` for a snapshot's data and delete files, each manifest after its files, the manifest list last. Errors: UNAVAILABLE
+ * (an Avro codec that we lack), CORRUPT (undecodable), the bucket's, each's. */
+LH_MUST_CHECK lh_code manifest_walk(lh_bucket *bucket, const lh_json *snapshot, manifest_scope scope, manifest_fn each,
+                                    void *ctx, lh_error *err);
 /* What the live entries of all its manifests add up to; for snapshots whose summary does not say. */
 typedef struct manifest_totals { uint64_t bytes, data_files, records, position_deletes, equality_deletes; } manifest_totals;
 LH_MUST_CHECK lh_code manifest_count(lh_bucket *bucket, lh_str manifest_list, manifest_totals *ret, lh_error *err);
@@ -90,7 +93,9 @@ typedef struct manifest_list_entry {
 } manifest_list_entry;
 /* Arena. Errors: as manifest_walk. */
 LH_MUST_CHECK lh_code manifest_list_read(lh_bucket *bucket, lh_str manifest_list, lh_arena *arena, manifest_list_entry **ret, size_t *ret_count, lh_error *err);
-/* Before a commit: what the snapshot added is on disk for good (or, on S3, there). */
-LH_MUST_CHECK lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, lh_str table_location, lh_error *err);
+/* Before a commit: what the snapshot added (or all that it needs, with MANIFEST_LIVE) is on disk for good (or, on S3,
+ * there). Errors: INVALID (it names what is not there, or cannot be read), IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, manifest_scope scope,
+                                    lh_str table_location, lh_error *err);
 
 #endif

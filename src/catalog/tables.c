@@ -175,7 +175,7 @@ lh_code lh_table_register(lh_catalog *catalog, lh_str namespace_, const lh_json 
     LH_TRY(lh_bucket_sync(catalog->bucket, table.metadata_key, err));
     table.snapshot_id = metadata_current_snapshot_id(metadata);
     if (table.snapshot_id >= 0)
-        LH_TRY(manifest_sync(catalog, metadata_snapshot(metadata, table.snapshot_id), lh_json_get_string(metadata, "location"), err));
+        LH_TRY(manifest_sync(catalog, metadata_snapshot(metadata, table.snapshot_id), MANIFEST_LIVE, lh_json_get_string(metadata, "location"), err));
     if (overwrite && lh_table_exists(catalog, table.name)) LH_TRY(lh_table_drop(catalog, table.name, false, err));
     LH_TRY(table_insert(catalog, &table, arena, err));
     *ret = table_answer(catalog, table.metadata_key, metadata, true, arena);
@@ -253,8 +253,7 @@ static lh_code table_purge_files(lh_catalog *catalog, const catalog_table *table
     if (table->owns_folder) return table_purge_folder(catalog, folder, err);
     table_purge purge = {.catalog = catalog, .arena = arena}; /* a folder that others may share: only what the metadata reaches */
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "snapshots")); lh_json_next(&it);)
-        LH_TRY(manifest_walk(catalog->bucket, lh_json_get_string(it.value, "manifest-list"), lh_json_int(lh_json_get(it.value, "snapshot-id"), -1),
-                             MANIFEST_ALL, table_purge_add, &purge, err));
+        LH_TRY(manifest_walk(catalog->bucket, it.value, MANIFEST_ALL, table_purge_add, &purge, err));
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "metadata-log")); lh_json_next(&it);)
         LH_TRY(table_purge_add(&purge, lh_json_get_string(it.value, "metadata-file"), err));
     for (size_t i = 0; i < purge.count; i++) LH_TRY(lh_bucket_delete(catalog->bucket, purge.keys[i], LH_STR_NONE, err));
@@ -304,7 +303,7 @@ static lh_code table_prepare_snapshots(lh_catalog *catalog, table_commit *commit
         if (!lh_str_eq(lh_json_get_string(it.value, "action"), LH_STR("add-snapshot"))) continue;
         lh_json *snapshot = metadata_snapshot(commit->metadata, lh_json_int(lh_json_get(lh_json_get(it.value, "snapshot"), "snapshot-id"), -1));
         if (!snapshot) continue; /* removed again in the same list */
-        LH_TRY(manifest_sync(catalog, snapshot, lh_json_get_string(commit->metadata, "location"), err));
+        LH_TRY(manifest_sync(catalog, snapshot, MANIFEST_ADDED, lh_json_get_string(commit->metadata, "location"), err));
         for (lh_json_iter p = lh_json_each(commit->annotated ? commit->annotation.properties : NULL); lh_json_next(&p);)
             lh_json_put(arena, lh_json_get(snapshot, "summary"), p.name, lh_json_copy(arena, p.value));
     }
