@@ -80,6 +80,7 @@ static lh_code query_parse(lh_request *request, lh_query *query, lh_error *err) 
     query->timeout_ms = query_cap(timeout_ms, config->query_timeout_ms);
     query->result_max_bytes = (uint64_t)config->query_result_max_bytes;
     query->cancel = lh_request_cancel(request);
+    query->read_only = !lh_request_may(request, LH_PERMIT_WRITE);
     return LH_OK;
 }
 

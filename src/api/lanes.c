@@ -62,3 +62,10 @@ bool api_lane_submit(api_lane *lane, lh_request *request) {
     pthread_mutex_unlock(&lane->lock);
     return room;
 }
+
+size_t api_lane_waiting(api_lane *lane) {
+    pthread_mutex_lock(&lane->lock);
+    size_t waiting = lane->waiting;
+    pthread_mutex_unlock(&lane->lock);
+    return waiting;
+}

@@ -168,9 +168,11 @@ lh_app *lh_request_app(const lh_request *request) { return api_request_ready(req
 lh_arena *lh_request_arena(const lh_request *request) { return request->arena; }
 lh_str lh_request_method(const lh_request *request) { return request->method; }
 bool lh_request_is_engine(const lh_request *request) { return request->engine; }
+bool lh_request_may(const lh_request *request, lh_permission permission) { return request->permission >= permission; }
 lh_cancel *lh_request_cancel(const lh_request *request) { return request->cancel; }
 uint64_t lh_request_content_length(const lh_request *request) { return request->content_length; }
 api_counters *api_request_counters(const lh_request *request) { return &request->server->metrics; }
+uint64_t api_request_waiting(const lh_request *request) { return api_lane_waiting(&request->server->lanes[LH_LANE_WORK]); }
 bool api_request_ready(const lh_request *request) { return atomic_load(&request->server->ready); }
 
 lh_str lh_request_param(const lh_request *request, const char *name) {

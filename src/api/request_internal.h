@@ -38,6 +38,7 @@ struct lh_request {
                                                                        connection may end while the worker reads them */
     size_t field_count;
     bool engine, internal_listener, iceberg, head_only;
+    lh_permission permission; /* the caller's */
     int64_t body_max;
     uint64_t content_length; /* UINT64_MAX: chunked */
     lh_cancel *cancel;
@@ -112,6 +113,7 @@ struct lh_server {
 LH_MUST_CHECK lh_code api_lane_init(api_lane *lane, size_t threads, size_t waiting_max, lh_error *err);
 void api_lane_done(api_lane *lane); /* runs what waits, then joins */
 bool api_lane_submit(api_lane *lane, lh_request *request);
+size_t api_lane_waiting(api_lane *lane);
 /* A worker's whole job: handler, error body, end of stream, metrics. Drops the worker's reference. */
 void api_request_run(lh_request *request);
 

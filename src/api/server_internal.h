@@ -61,5 +61,6 @@ typedef struct api_counters {
 } api_counters;
 void api_metrics_count(api_counters *metrics, const api_route *route, unsigned status, uint64_t elapsed_us);
 api_counters *api_request_counters(const lh_request *request);
+uint64_t api_request_waiting(const lh_request *request); /* length of the queue of LH_LANE_WORK */
 bool api_request_ready(const lh_request *request); /* lh_server_ready() was called */
 #endif

@@ -47,6 +47,7 @@ typedef struct lh_query {
     const lh_json *params;   /* array ($1, ?) or object ($name); NULL for none */
     lh_format format;
     bool rows_as_objects;    /* JSON: "rows":"objects" */
+    bool read_only;          /* a statement that changes the lake is DENIED */
     uint64_t rows_max;       /* 0: unlimited; beyond it "truncated":true */
     uint64_t result_max_bytes; /* 0: unlimited; LIMIT once passed */
     uint64_t timeout_ms;     /* 0: none; then CANCELLED with "timed out after …" */

@@ -299,8 +299,16 @@ static lh_code run_connected(engine_run *run, engine_rows *rows, lh_error *err) 
     return code;
 }
 
+static lh_code run_check_read_only(const lh_sql_scan *scan, lh_error *err) {
+    bool writes = false;
+    for (size_t i = 0; i < scan->statement_count; i++) writes |= scan->statements[i].writes;
+    for (size_t i = 0; i < scan->table_count; i++) writes |= scan->tables[i].write;
+    return writes ? lh_fail(err, LH_DENIED, "this statement changes the lake, and the caller may only read") : LH_OK;
+}
+
 static lh_code run_all(engine_run *run, lh_bytes_fn write, void *ctx, lh_query_outcome *ret, lh_error *err) {
     LH_TRY(lh_sql_scan_guarded(run->query->sql, run->arena, &run->scan, err));
+    if (run->query->read_only) LH_TRY(run_check_read_only(&run->scan, err));
     engine_rows rows;
     LH_TRY(engine_rows_init(&rows, run->query, write, ctx, err));
     lh_code code = run_lock(run, err);

@@ -1,0 +1,650 @@
+"""The HTTP server itself: routes and their checks, request smuggling, streaming, drain, time-outs, cancellation, keys, TLS."""
+import http.client
+import json
+import re
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+from openapi_spec_validator import validate
+from prometheus_client.parser import text_string_to_metric_families
+
+from harness import BINARY, ROOT, SANITIZED
+
+ADMIN = "an-admin-key-of-the-tests"
+KEYS_ENV = {"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN}
+
+
+def until(condition, seconds=30, what="condition"):
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"timed out waiting for {what}"
+        time.sleep(0.02)
+    return result
+
+
+def connect(server, timeout=20):
+    host, port = server.url.split("//")[1].split(":")
+    return socket.create_connection((host, int(port)), timeout=timeout)
+
+
+def read_to_end(connection):
+    got = b""
+    try:
+        while chunk := connection.recv(65536):
+            got += chunk
+    except ConnectionResetError:
+        pass
+    return got
+
+
+def metric(server, name, **labels):
+    text = server.request("GET", "/metrics").text
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == name and labels.items() <= sample.labels.items():
+                return sample.value
+    return 0
+
+
+# ---- smuggling: whatever the trick, the request hidden behind it is not executed ----
+
+HIDDEN = b"PUT /storage/objects/hidden HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nX"
+POST = b"POST /query/sql HTTP/1.1\r\nHost: x\r\n"
+GET = b"GET /health HTTP/1.1\r\nHost: x\r\n"
+CHUNKS = b"\r\n0\r\n\r\n" + HIDDEN
+PROBES = {
+    "transfer encoding and length": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n" + CHUNKS,
+    "length and transfer encoding": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n" + CHUNKS,
+    "two lengths": POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello" + HIDDEN,
+    "two equal lengths": POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello" + HIDDEN,
+    "list of lengths": POST + b"Content-Length: 5, 5\r\n\r\nhello" + HIDDEN,
+    "length with plus": POST + b"Content-Length: +5\r\n\r\nhello" + HIDDEN,
+    "negative length": POST + b"Content-Length: -5\r\n\r\nhello" + HIDDEN,
+    "hexadecimal length": POST + b"Content-Length: 0x5\r\n\r\nhello" + HIDDEN,
+    "empty length": POST + b"Content-Length:\r\n\r\nhello" + HIDDEN,
+    "length of 2^64 + 5": POST + b"Content-Length: 18446744073709551621\r\n\r\nhello" + HIDDEN,
+    "length with a space inside": POST + b"Content-Length: 5 0\r\n\r\nhello" + HIDDEN,
+    "space before the colon of the length": POST + b"Content-Length : 5\r\n\r\nhello" + HIDDEN,
+    "tab before the colon of the length": POST + b"Content-Length\t: 5\r\n\r\nhello" + HIDDEN,
+    "space before the colon of the encoding": POST + b"Transfer-Encoding : chunked\r\n" + CHUNKS,
+    "identity": POST + b"Transfer-Encoding: identity\r\n\r\n" + HIDDEN,
+    "gzip, chunked": POST + b"Transfer-Encoding: gzip, chunked\r\n" + CHUNKS,
+    "chunked, identity": POST + b"Transfer-Encoding: chunked, identity\r\n" + CHUNKS,
+    "xchunked": POST + b"Transfer-Encoding: xchunked\r\n" + CHUNKS,
+    "chunked in quotes": POST + b'Transfer-Encoding: "chunked"\r\n' + CHUNKS,
+    "chunked twice": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n" + CHUNKS,
+    "chunked behind a vertical tab": POST + b"Transfer-Encoding: \x0bchunked\r\n" + CHUNKS,
+    "chunked before a tab": POST + b"Transfer-Encoding: chunked\t\r\n" + CHUNKS,
+    "folded encoding": POST + b"Transfer-Encoding:\r\n chunked\r\n" + CHUNKS,
+    "chunked in HTTP/1.0": b"POST /query/sql HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + CHUNKS,
+    "folded header": GET + b"A: b\r\n c\r\n\r\n" + HIDDEN,
+    "first header begins with a space": b"GET /health HTTP/1.1\r\n Host: x\r\n\r\n" + HIDDEN,
+    "no host": b"GET /health HTTP/1.1\r\n\r\n" + HIDDEN,
+    "two hosts": GET + b"Host: y\r\n\r\n" + HIDDEN,
+    "header without a colon": GET + b"foo\r\n\r\n" + HIDDEN,
+    "header without a name": GET + b": foo\r\n\r\n" + HIDDEN,
+    "bracket in a name": GET + b"f(o: foo\r\n\r\n" + HIDDEN,
+    "NUL in a value": GET + b"A: a\x00b\r\n\r\n" + HIDDEN,
+    "NUL in a name": GET + b"A\x00: a\r\n\r\n" + HIDDEN,
+    "control character in a value": GET + b"A: a\x01b\r\n\r\n" + HIDDEN,
+    "length behind a bare CR": GET + b"A: a\rContent-Length: 5\r\n\r\n" + HIDDEN,
+    "length behind a bare LF": GET + b"A: a\nContent-Length: 5\r\n\r\n" + HIDDEN,
+    "encoding behind a bare CR": POST + b"A: a\rTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\nhello" + HIDDEN,
+    "NUL in the target": b"GET /hea\x00lth HTTP/1.1\r\nHost: x\r\n\r\n" + HIDDEN,
+    "control character in the target": b"GET /hea\x01lth HTTP/1.1\r\nHost: x\r\n\r\n" + HIDDEN,
+    "control character in the query": b"GET /health?a=\x01 HTTP/1.1\r\nHost: x\r\n\r\n" + HIDDEN,
+    "tabs in the request line": b"GET\t/health\tHTTP/1.1\r\nHost: x\r\n\r\n" + HIDDEN,
+    "space in the target": b"GET /hea lth HTTP/1.1\r\nHost: x\r\n\r\n" + HIDDEN,
+    "absolute target": b"GET http://x/health HTTP/1.1\r\nHost: x\r\n\r\n" + HIDDEN,
+    "HTTP/2.0": b"GET /health HTTP/2.0\r\nHost: x\r\n\r\n" + HIDDEN,
+    "HTTP/0.9": b"GET /health\r\n\r\n" + HIDDEN,
+    "http/1.1": b"GET /health http/1.1\r\nHost: x\r\n\r\n" + HIDDEN,
+    "method with a bracket": b"G(T /health HTTP/1.1\r\nHost: x\r\n\r\n" + HIDDEN,
+    "negative chunk": POST + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" + HIDDEN,
+    "chunk of 0x5": POST + b"Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n" + HIDDEN,
+    "chunk of 2^68": POST + b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\nhello" + CHUNKS,
+    "chunk size with a space": POST + b"Transfer-Encoding: chunked\r\n\r\n5 \r\nhello" + CHUNKS,
+    "chunk longer than it says": POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n" + HIDDEN,
+    "chunks with bare LF": POST + b"Transfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n" + HIDDEN,
+    "chunk extension with bare LF": POST + b"Transfer-Encoding: chunked\r\n\r\n5;\nxx\r\nhello" + CHUNKS,
+    "chunk without a size": POST + b"Transfer-Encoding: chunked\r\n\r\n\r\nhello" + CHUNKS,
+    "trailer with a length": POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nContent-Length: 50\r\n\r\n" + HIDDEN,
+    "GET with a body": GET + b"Content-Length: %d\r\n\r\n" % len(HIDDEN) + HIDDEN,
+    "GET with a chunked body": GET + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(HIDDEN) + HIDDEN + b"\r\n0\r\n\r\n",
+    "DELETE with a body": b"DELETE /health HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(HIDDEN) + HIDDEN,
+    "header of 200 kB": GET + b"A: " + b"a" * 200000 + b"\r\n\r\n" + HIDDEN,
+    "500 headers": GET + b"A: a\r\n" * 500 + b"\r\n" + HIDDEN,
+    "target of 100 kB": b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n" + HIDDEN,
+}
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_smuggling_is_refused(server, name):
+    with connect(server) as connection:
+        try:
+            connection.sendall(PROBES[name])
+        except ConnectionError:
+            pass
+        answer = read_to_end(connection)  # ends: the server closes
+    assert not answer or re.match(rb"HTTP/1\.1 (4\d\d|505) ", answer), answer[:200]
+    assert b"HTTP/1.1 2" not in answer, answer[:400]
+    assert server.request("GET", "/storage/objects/hidden").status_code == 404
+
+
+def test_honest_pipelining_is_answered_in_order(server):
+    with connect(server) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /nope HTTP/1.1\r\nHost: x\r\n\r\n"
+                           b"POST /query/sql HTTP/1.1\r\nHost: x\r\nContent-Length: 19\r\n\r\n{\"sql\":\"select 42\"}"
+                           b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = read_to_end(connection)
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"200", b"404", b"200", b"200"]
+    assert b"[42]" in answer
+
+
+# ---- every route of the document ----
+
+def spec_operations():
+    spec = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    for path, item in spec["paths"].items():
+        for method, operation in item.items():
+            yield method.upper(), re.sub(r"\{\w+\}", "thing", path), operation
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A server with keys: (server, {permission: key})."""
+    from harness import Server
+
+    running = Server(tmp_path_factory.mktemp("guarded") / "root", env=KEYS_ENV)
+    keys = {"admin": ADMIN}
+    for permission in ("read", "write"):
+        made = running.request("POST", "/access/keys", headers={"X-API-Key": ADMIN}, json={"name": permission, "permission": permission})
+        assert made.status_code == 201, made.text
+        keys[permission] = made.json()["key"]
+    yield running, keys
+    running.stop()
+
+
+def check_error(answer, path, code=None):
+    error = answer.json()["error"]
+    if path.startswith("/iceberg/"):
+        assert error["code"] == answer.status_code and error["type"] and error["message"], answer.text
+    else:
+        assert {"code", "message", "details", "trace_id"} <= error.keys(), answer.text
+        assert error["trace_id"] == answer.headers["X-Trace-Id"] and len(error["trace_id"]) == 32
+        assert code is None or error["code"] == code, answer.text
+
+
+def test_the_document_is_valid_and_committed(server):
+    text = server.request("GET", "/openapi.json").text
+    validate(json.loads(text))
+    printed = subprocess.run([BINARY, "openapi"], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == text.strip()
+    assert (ROOT / "docs" / "openapi.json").read_text() == printed, "run: lakehouse openapi > docs/openapi.json"
+
+
+def test_every_route_wants_a_key_and_its_permission(guarded):
+    server, keys = guarded
+    seen = 0
+    for method, path, operation in spec_operations():
+        needs = operation["x-permission"]
+        answer = server.request(method, path)
+        if needs == "public":
+            assert answer.status_code not in (401, 403, 404, 405) or path.endswith("/tokens"), (method, path, answer.text)
+            continue
+        assert answer.status_code == 401 and answer.headers["WWW-Authenticate"] == "Bearer", (method, path)
+        if method != "HEAD":
+            check_error(answer, path, "unauthenticated")
+        assert server.request(method, path, headers={"X-API-Key": "lh_000000000000_0"}).status_code == 401
+        assert server.request(method, path, headers={"Authorization": "Bearer wrong"}).status_code == 401
+        for weaker in {"read": [], "write": ["read"], "admin": ["read", "write"]}[needs]:
+            answer = server.request(method, path, headers={"X-API-Key": keys[weaker]})
+            assert answer.status_code == 403, (method, path, weaker)
+            check_error(answer, path, "denied")
+        seen += 1
+    assert seen > 25
+
+
+def test_every_body_has_a_cap(guarded):
+    server, keys = guarded
+    for method, path, operation in spec_operations():
+        cap = operation.get("x-body-max-bytes", 0 if "requestBody" not in operation else 1 << 40)
+        with connect(server) as connection:
+            head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {keys['admin']}\r\nExpect: 100-continue\r\nContent-Length: {cap + 1}\r\n\r\n"
+            connection.sendall(head.encode())
+            answer = read_to_end(connection)  # no 100, no waiting for the body
+        assert answer.startswith(b"HTTP/1.1 413 "), (method, path, answer[:200])
+
+
+def test_a_chunked_body_is_held_to_the_cap_as_it_comes(guarded):
+    server, keys = guarded
+    with connect(server) as connection:
+        connection.sendall(b"POST /access/keys HTTP/1.1\r\nHost: x\r\nX-API-Key: " + ADMIN.encode() + b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(20):
+            connection.sendall(b"2000\r\n" + b"x" * 0x2000 + b"\r\n")
+        connection.sendall(b"0\r\n\r\n")
+        answer = read_to_end(connection)
+    assert answer.startswith(b"HTTP/1.1 413 ") and b"too_large" in answer, answer[:300]
+
+
+def test_unknown_paths_and_methods(guarded):
+    server, keys = guarded
+    admin = {"X-API-Key": ADMIN}
+    assert server.request("GET", "/nope").status_code == 401  # a stranger learns no paths
+    answer = server.request("GET", "/nope", headers=admin)
+    assert answer.status_code == 404
+    check_error(answer, "/nope", "not_found")
+    answer = server.request("GET", "/iceberg/v1/nope", headers=admin)
+    assert answer.status_code == 404
+    check_error(answer, "/iceberg/v1/nope")
+    for method, path, _ in spec_operations():
+        answer = server.request("PATCH", path, headers=admin)
+        assert answer.status_code == 405 and method in answer.headers["Allow"].split(", "), (path, answer.headers)
+        assert server.request("GET", path.rstrip("/") + "/" if path != "/" else "//", headers=admin).status_code in (404, 405) or "/objects/" in path
+
+
+def test_head_is_get_without_a_body(server):
+    answer = server.request("HEAD", "/health")
+    assert answer.status_code == 200 and answer.content == b"" and answer.headers["Content-Length"] == "15"
+    server.request("PUT", "/storage/objects/headed", data=b"x" * 1000000)
+    with requests.Session() as session:
+        for _ in range(3):  # the connection goes on being used
+            answer = session.head(server.url + "/storage/objects/headed")
+            assert answer.status_code == 200 and answer.headers["Content-Length"] == "1000000" and answer.content == b""
+
+
+# ---- keys ----
+
+def test_keys_live_and_die(guarded):
+    server, _ = guarded
+    admin = {"X-API-Key": ADMIN}
+    made = server.request("POST", "/access/keys", headers=admin, json={"name": "for a day"}).json()
+    assert made["permission"] == "read" and re.fullmatch(r"lh_[0-9a-f]{12}_[0-9a-f]{64}", made["key"])
+    listed = server.request("GET", "/access/keys", headers=admin).json()["items"]
+    assert made["id"] in [k["id"] for k in listed] and all(k.keys() == {"id", "name", "permission", "created_at"} for k in listed)
+    assert server.request("GET", "/storage/objects", headers={"X-API-Key": made["key"]}).status_code == 200
+    assert server.request("GET", "/storage/objects", headers={"Authorization": "Bearer " + made["key"]}).status_code == 200
+    assert server.request("GET", "/storage/objects", headers={"X-API-Key": made["key"][:-1] + ("0" if made["key"][-1] != "0" else "1")}).status_code == 401
+    secret = made["key"].split("_")[2].encode()
+    for file in server.root.rglob("*"):
+        assert not file.is_file() or secret not in file.read_bytes(), file
+    assert secret.decode() not in server.log_text()
+    server.restart()
+    assert server.request("GET", "/storage/objects", headers={"X-API-Key": made["key"]}).status_code == 200
+    assert server.request("DELETE", "/access/keys/" + made["id"], headers=admin).status_code == 204
+    assert server.request("GET", "/storage/objects", headers={"X-API-Key": made["key"]}).status_code == 401
+    assert server.request("DELETE", "/access/keys/" + made["id"], headers=admin).status_code == 404
+    for bad in ({}, {"name": ""}, {"name": "x", "permission": "root"}, {"name": "x", "more": 1}, [], "x"):
+        assert server.request("POST", "/access/keys", headers=admin, json=bad).status_code == 400, bad
+
+
+def test_a_reader_cannot_write_by_sql(guarded):
+    server, keys = guarded
+    for sql in ("create table intruder (a int)", "drop table if exists intruder", "begin; create table intruder (a int); commit"):
+        answer = server.request("POST", "/query/sql", headers={"X-API-Key": keys["read"]}, json={"sql": sql})
+        assert answer.status_code == 403, (sql, answer.text)
+    assert server.request("POST", "/query/sql", headers={"X-API-Key": keys["read"]}, json={"sql": "select 1"}).status_code == 200
+
+
+def test_the_engines_token_opens_nothing_but_the_catalog(guarded):
+    """The engine's listener serves only /iceberg, only to the token made at start."""
+    server, _ = guarded
+    ports = set()
+    for line in open(f"/proc/{server.process.pid}/net/tcp").read().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A":
+            ports.add(int(fields[1].split(":")[1], 16))
+    inodes = subprocess.run(["ls", "-l", f"/proc/{server.process.pid}/fd"], capture_output=True, text=True).stdout
+    mine = {int(f.split()[1].split(":")[1], 16) for f in open(f"/proc/{server.process.pid}/net/tcp").read().splitlines()[1:] if f.split()[3] == "0A" and f"socket:[{f.split()[9]}]" in inodes}
+    mine.discard(int(server.url.rsplit(":", 1)[1]))
+    assert len(mine) == 1
+    internal = f"http://127.0.0.1:{mine.pop()}"
+    for path in ("/health", "/datasets", "/query/sql", "/access/keys"):
+        assert requests.get(internal + path, headers={"X-API-Key": ADMIN}).status_code == 404
+    assert requests.get(internal + "/iceberg/v1/namespaces").status_code == 401
+    assert requests.get(internal + "/iceberg/v1/namespaces", headers={"X-API-Key": ADMIN}).status_code == 401
+
+
+def test_without_keys_only_loopback(tmp_path):
+    done = subprocess.run([BINARY, "serve", "--root", tmp_path / "r", "--listen", "0.0.0.0:0"], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "auth" in done.stderr
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:99999", "127.0.0.1:x", "127.0.0.1", "nowhere.invalid:0", "[::1:0"])
+def test_bad_addresses_are_named(tmp_path, listen):
+    done = subprocess.run([BINARY, "serve", "--root", tmp_path / "r", "--listen", listen], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "listen" in done.stderr, done.stderr
+
+
+def test_an_address_in_use_is_said(server, tmp_path):
+    done = subprocess.run([BINARY, "serve", "--root", tmp_path / "r", "--listen", server.url.split("//")[1]], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "in use" in done.stderr
+
+
+# ---- bodies ----
+
+def test_expect_100_continue(server):
+    with connect(server) as connection:
+        connection.sendall(b"PUT /storage/objects/expected HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"hello")
+        assert read_to_end(connection).startswith(b"HTTP/1.1 200 ")
+    assert server.request("GET", "/storage/objects/expected").content == b"hello"
+
+
+def test_a_large_object_goes_both_ways_in_little_memory(server):
+    size = (64 << 20) if SANITIZED else (1 << 30)
+    piece = bytes(range(256)) * 4096  # 1 MiB
+    server.request("PUT", "/storage/objects/warm", data=b"x")
+    before, most, going = server.rss_bytes(), 0, True
+
+    def watch():
+        nonlocal most
+        while going:
+            most = max(most, server.rss_bytes())
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        answer = server.request("PUT", "/storage/objects/large", data=(piece for _ in range(size >> 20)))
+        assert answer.status_code == 200 and answer.json()["size_bytes"] == size
+        got = 0
+        with server.request("GET", "/storage/objects/large", stream=True) as answer:
+            for chunk in answer.iter_content(1 << 20):
+                assert got % (1 << 20) or chunk[:4096] == piece[:len(chunk[:4096])]
+                got += len(chunk)
+        assert got == size
+    finally:
+        going = False
+        watcher.join()
+    if not SANITIZED:
+        assert most - before < 64 << 20, f"{(most - before) >> 20} MiB more"
+    server.request("DELETE", "/storage/objects/large")
+
+
+def test_an_error_before_the_body_is_read_still_reaches_the_client(server):
+    with requests.Session() as session:
+        for _ in range(3):
+            answer = session.put(server.url + "/storage/objects/_catalog/x", data=b"x" * 20_000_000)
+            assert answer.status_code == 403
+        assert session.get(server.url + "/health").status_code == 200
+
+
+def test_a_body_cut_short_leaves_nothing(server):
+    with connect(server) as connection:
+        connection.sendall(b"PUT /storage/objects/cut HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 500000)
+    until(lambda: metric(server, "lakehouse_http_requests_total", route="/storage/objects/{key...}", method="PUT", status="cut") >= 1, what="the cut")
+    assert server.request("GET", "/storage/objects/cut").status_code == 404
+
+
+def test_slow_readers_and_writers_do_not_block_others(server):
+    server.request("PUT", "/storage/objects/slow", data=b"y" * 20_000_000)
+    slow = []
+    for _ in range(8):
+        connection = connect(server)
+        connection.sendall(b"GET /storage/objects/slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        slow.append(connection)
+        connection = connect(server)
+        connection.sendall(b"PUT /storage/objects/slower HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nab")
+        slow.append(connection)
+    assert server.sql("select 1") == [[1]]
+    for connection in slow:
+        connection.close()
+    until(lambda: metric(server, "lakehouse_http_in_flight") <= 1, what="the slow to go")
+
+
+# ---- load ----
+
+def test_a_full_queue_says_so_and_the_catalog_goes_on(fresh):
+    server = fresh(env={"LAKEHOUSE__SERVER__WORKERS": "2", "LAKEHOUSE__SERVER__QUEUE_MAX": "1"})
+    busy = []
+    for i in range(3):  # two run, one waits
+        connection = connect(server)
+        connection.sendall(b"PUT /storage/objects/b%d HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na" % i)
+        busy.append(connection)
+        until(lambda: metric(server, "lakehouse_http_in_flight") >= i + 2, what="the requests to arrive")
+    until(lambda: metric(server, "lakehouse_http_work_waiting") == 1, what="the queue to fill")
+    answer = server.request("GET", "/storage/objects")
+    assert answer.status_code == 503 and answer.headers["Retry-After"] == "1"
+    check_error(answer, "/storage/objects", "unavailable")
+    assert server.request("GET", "/iceberg/v1/config").status_code == 200
+    assert server.request("GET", "/iceberg/v1/namespaces").status_code == 200
+    for connection in busy:
+        connection.sendall(b"b")
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        connection.close()
+    assert server.request("GET", "/storage/objects").status_code == 200
+
+
+def test_too_many_connections_wait_their_turn(fresh):
+    server = fresh(env={"LAKEHOUSE__SERVER__CONNECTIONS_MAX": "8", "LAKEHOUSE__SERVER__IDLE_TIMEOUT_MS": "1000"})
+    idle = [connect(server) for _ in range(30)]
+    assert until(lambda: try_get(server.url + "/health"), what="a place")
+    for connection in idle:
+        connection.close()
+
+
+def try_get(url):
+    try:
+        return requests.get(url, timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def test_a_head_that_drips_is_cut(fresh):
+    server = fresh(env={"LAKEHOUSE__SERVER__IDLE_TIMEOUT_MS": "1000"})
+    with connect(server) as connection:
+        connection.settimeout(0.2)
+        ended = False
+        for i in range(200):
+            try:
+                connection.sendall(b"G" if i == 0 else b"E")
+                if connection.recv(1000) == b"":
+                    ended = True
+                    break
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                ended = True
+                break
+        assert ended
+    assert server.request("GET", "/health").status_code == 200
+
+
+# ---- cancellation, drain ----
+
+ENDLESS = "select count(*) from range(100000) a, range(100000) b, range(100000) c where a.range + b.range * c.range % 7 = 3"
+
+
+def start_query(server, sql, **members):
+    body = json.dumps({"sql": sql, **members}).encode()
+    connection = connect(server, timeout=60)
+    connection.sendall(b"POST /query/sql HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    return connection
+
+
+def test_a_client_that_goes_away_cancels_its_query(server):
+    before = metric(server, "lakehouse_queries_cancelled_total")
+    connection = start_query(server, ENDLESS)
+    until(lambda: metric(server, "lakehouse_queries_running") >= 1, what="the query to run")
+    connection.close()
+    until(lambda: metric(server, "lakehouse_queries_running") == 0, what="the query to end")
+    assert metric(server, "lakehouse_queries_cancelled_total") == before + 1
+    assert server.sql("select 2") == [[2]]
+
+
+def test_a_client_that_goes_away_mid_answer_cancels_its_query(server):
+    connection = start_query(server, "select range, repeat('x', 1000) from range(1000000000)", format="ndjson")
+    assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    connection.close()
+    until(lambda: metric(server, "lakehouse_queries_running") == 0, what="the query to end")
+
+
+def test_a_deadline_is_504(server):
+    answer = server.query(ENDLESS, timeout_ms=300)
+    assert answer.status_code == 504 and answer.json()["error"]["code"] == "cancelled", answer.text
+
+
+def test_drain_lets_requests_end(fresh):
+    server = fresh()
+    upload = connect(server, timeout=60)
+    upload.sendall(b"PUT /storage/objects/late HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello")
+    kept = http.client.HTTPConnection(*server.url.split("//")[1].split(":"))
+    kept.request("GET", "/health")
+    assert kept.getresponse().read()
+    until(lambda: metric(server, "lakehouse_http_in_flight") == 2, what="the upload to begin")
+    server.process.terminate()
+    until(lambda: refused(server), what="the listener to close")
+    kept.request("GET", "/health")
+    answer = kept.getresponse()
+    assert answer.status == 503 and answer.getheader("Retry-After")
+    assert server.alive()
+    upload.sendall(b"world")
+    answer = read_to_end(upload)
+    assert answer.startswith(b"HTTP/1.1 200") and b"Connection: close" in answer, answer
+    assert server.process.wait(60) == 0
+    assert (server.root / "late").read_bytes() == b"helloworld"
+
+
+def refused(server):
+    try:
+        connect(server).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
+def test_drain_cancels_what_does_not_end(fresh):
+    server = fresh(env={"LAKEHOUSE__SERVER__DRAIN_TIMEOUT_MS": "200"})
+    query = start_query(server, ENDLESS)
+    upload = connect(server, timeout=60)
+    upload.sendall(b"PUT /storage/objects/never HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello")
+    until(lambda: metric(server, "lakehouse_queries_running") >= 1 and metric(server, "lakehouse_http_in_flight") >= 3, what="both to run")
+    server.process.terminate()
+    answer = read_to_end(query)
+    assert answer.startswith(b"HTTP/1.1 503 "), answer[:300]
+    assert server.process.wait(60) == 0
+    upload.close()
+    assert not (server.root / "never").exists()
+
+
+# ---- what operators see ----
+
+def test_metrics_are_prometheus_text(server):
+    server.sql("select 1")
+    server.request("GET", "/nope")
+    answer = server.request("GET", "/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    families = {f.name: f for f in text_string_to_metric_families(answer.text)}
+    assert families["lakehouse_http_requests"].type == "counter" and families["lakehouse_http_request_seconds"].type == "histogram"
+    buckets = [s for s in families["lakehouse_http_request_seconds"].samples if s.labels.get("route") == "/query/sql" and s.name.endswith("_bucket")]
+    counts = [s.value for s in buckets]
+    assert counts == sorted(counts) and buckets[-1].labels["le"] == "+Inf" and counts[-1] >= 1
+    before = metric(server, "lakehouse_http_requests_total", route="/query/sql", status="2xx")
+    queries, sent = metric(server, "lakehouse_queries_total"), metric(server, "lakehouse_http_sent_bytes_total")
+    server.sql("select 2")
+    assert metric(server, "lakehouse_http_requests_total", route="/query/sql", status="2xx") == before + 1
+    assert metric(server, "lakehouse_queries_total") == queries + 1 and metric(server, "lakehouse_http_sent_bytes_total") > sent
+    commits = metric(server, "lakehouse_catalog_commits_total")
+    server.sql("create table metered as select 1 a")
+    assert metric(server, "lakehouse_catalog_commits_total") > commits
+    for name in ("lakehouse_catalog_sequence", "lakehouse_http_received_bytes_total", "lakehouse_http_refused_total"):
+        assert metric(server, name) > 0
+
+
+def test_traces_pass_through(server):
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    answer = server.request("GET", "/health", headers={"traceparent": parent})
+    assert answer.headers["X-Trace-Id"] == parent.split("-")[1]
+    version, trace, span, _ = answer.headers["traceparent"].split("-")
+    assert (version, trace) == ("00", parent.split("-")[1]) and span != parent.split("-")[2]
+    answer = server.request("GET", "/nope", headers={"traceparent": parent})
+    assert answer.json()["error"]["trace_id"] == parent.split("-")[1]
+    odd = server.request("GET", "/health", headers={"traceparent": "nonsense"}).headers["X-Trace-Id"]
+    assert re.fullmatch(r"[0-9a-f]{32}", odd)
+
+
+def test_health_and_ready(server):
+    assert server.request("GET", "/health").json() == {"status": "ok"}
+    ready = server.request("GET", "/ready").json()
+    assert ready["status"] == "ready" and {p["status"] for p in ready["parts"].values()} == {"ok"} and ready["parts"].keys() == {"storage", "metastore", "engine"}
+
+
+def test_pages_fetch_nothing_from_elsewhere(server):
+    for path in ("/", "/docs"):
+        answer = server.request("GET", path)
+        assert answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/html")
+        assert not re.search(r"(src|href|url\()\s*=?\s*[\"']?(https?:)?//", answer.text), path
+    assert "default-src 'none'" in server.request("GET", "/docs").headers["Content-Security-Policy"]
+
+
+def test_no_cross_origin_access(server):
+    answer = server.request("GET", "/health", headers={"Origin": "http://elsewhere.example"})
+    assert not [h for h in answer.headers if h.lower().startswith("access-control")]
+    assert server.request("OPTIONS", "/query/sql", headers={"Origin": "http://elsewhere.example", "Access-Control-Request-Method": "POST"}).status_code == 405
+
+
+# ---- TLS ----
+
+def test_tls(fresh, tmp_path):
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    server = fresh(env={"LAKEHOUSE__SERVER__TLS_CERTIFICATE": str(certificate), "LAKEHOUSE__SERVER__TLS_KEY": str(key)})
+    assert server.url.startswith("https://")
+    answer = requests.post(server.url + "/query/sql", json={"sql": "select 7"}, verify=certificate)
+    assert answer.json()["rows"] == [[7]]
+    requests.put(server.url + "/storage/objects/sealed", data=b"z" * 5_000_000, verify=certificate).raise_for_status()
+    assert requests.get(server.url + "/storage/objects/sealed", verify=certificate).content == b"z" * 5_000_000
+    assert requests.post(server.url + "/query/sql", json={"sql": "create table sealed as select 1 a"}, verify=certificate).status_code == 200  # the engine's own way in is plain
+    with pytest.raises(requests.exceptions.SSLError):
+        requests.get(server.url + "/health")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(certificate)
+    with connect(server) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as sealed:
+        assert sealed.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def test_a_bad_certificate_is_named(tmp_path):
+    (tmp_path / "bad.pem").write_text("nonsense")
+    done = subprocess.run([BINARY, "serve", "--root", tmp_path / "r", "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=60,
+                          env={"LAKEHOUSE__SERVER__TLS_CERTIFICATE": str(tmp_path / "bad.pem"), "LAKEHOUSE__SERVER__TLS_KEY": str(tmp_path / "bad.pem")})
+    assert done.returncode != 0 and "certificate" in done.stderr, done.stderr
+
+
+# ---- many at once ----
+
+def test_concurrent_clients_get_their_own_answers(server):
+    rounds, failures = (20 if SANITIZED else 100), []
+
+    def client(number):
+        try:
+            with requests.Session() as session:
+                for i in range(rounds):
+                    value = number * 1000 + i
+                    if i % 4 == 0:
+                        got = session.post(server.url + "/query/sql", json={"sql": "select ?", "params": [value]}).json()["rows"]
+                        assert got == [[value]], got
+                    elif i % 4 == 1:
+                        body = str(value).encode() * 1000
+                        session.put(f"{server.url}/storage/objects/many/{number}", data=body).raise_for_status()
+                        assert session.get(f"{server.url}/storage/objects/many/{number}").content == body
+                    elif i % 4 == 2:
+                        assert session.get(server.url + f"/nope{value}").status_code == 404
+                    else:
+                        assert session.get(server.url + "/iceberg/v1/namespaces").status_code == 200
+        except Exception as error:  # noqa: BLE001
+            failures.append(repr(error))
+
+    threads = [threading.Thread(target=client, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures[:3]
