@@ -6,14 +6,14 @@
 - No file-level mutable variable, but for those named here with their reason.
 - A function has at most 60 lines, 6 parameters are for the reviewer; a file has at most 800 lines.
 - A comment that names a call of ours, lh_…(), names one that exists.
-Lines beyond 120 columns are counted, and refused beyond 200: clang-format cannot break every table.
+Lines beyond 120 columns are counted, and refused beyond 240: clang-format cannot break every table.
 """
 import re
 import sys
 
 import source
 
-FUNCTION_LINES, FILE_LINES, COLUMNS, COLUMNS_MAX = 60, 800, 120, 200
+FUNCTION_LINES, FILE_LINES, COLUMNS, COLUMNS_MAX = 60, 800, 120, 240
 NEVER = re.compile(r"(?<![\w.>])(strcpy|strcat|stpcpy|sprintf|vsprintf|gets|strtok|atoi|atol|atoll|atof|strtol|strtoul|"
                    r"strtoll|strtoull|system|popen|rand|srand|localtime|gmtime|ctime|asctime|alloca|tmpnam|tempnam|mktemp|"
                    r"readdir_r|signal|vfork|setenv|putenv|strerror|getlogin|ttyname|setlocale)\s*\(")
