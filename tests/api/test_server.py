@@ -629,7 +629,7 @@ def test_concurrent_clients_get_their_own_answers(server):
                 for i in range(rounds):
                     value = number * 1000 + i
                     if i % 4 == 0:
-                        got = session.post(server.url + "/query/sql", json={"sql": "select ?", "params": [value]}).json()["rows"]
+                        got = session.post(server.url + "/query/sql", json={"sql": "select ?::bigint", "params": [value]}).json()["rows"]
                         assert got == [[value]], got
                     elif i % 4 == 1:
                         body = str(value).encode() * 1000
