@@ -1,0 +1,41 @@
+/* /datasets: what is in the lake, as people see it. */
+#include "api/api_internal.h"
+
+static lh_code dataset_name(lh_request *request, lh_table_name *ret, lh_error *err) {
+    return lh_table_name_parse(lh_request_app(request)->catalog, lh_request_param(request, "name"), lh_request_arena(request), ret, err);
+}
+
+lh_code api_datasets_list(lh_request *request, lh_error *err) {
+    uint64_t limit;
+    lh_json *answer = NULL;
+    LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, 100, &limit, err));
+    const lh_page page = {lh_request_query(request, "page_token"), limit};
+    LH_TRY(lh_dataset_list(lh_request_app(request)->catalog, lh_request_query(request, "namespace"), lh_request_query(request, "filter"), page,
+                           lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
+lh_code api_datasets_register(lh_request *request, lh_error *err) {
+    lh_app *app = lh_request_app(request);
+    lh_json *body = NULL, *answer = NULL;
+    if (!app->ingest) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_ingest_register(app->ingest, body, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 201, answer, err);
+}
+
+lh_code api_dataset_get(lh_request *request, lh_error *err) {
+    lh_table_name name;
+    lh_json *answer = NULL;
+    LH_TRY(dataset_name(request, &name, err));
+    LH_TRY(lh_dataset_get(lh_request_app(request)->catalog, name, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
+lh_code api_dataset_delete(lh_request *request, lh_error *err) {
+    lh_table_name name;
+    LH_TRY(dataset_name(request, &name, err));
+    bool purge = lh_str_eq(lh_request_query(request, "purge"), LH_STR("true"));
+    LH_TRY(lh_dataset_delete(lh_request_app(request)->catalog, name, purge, err));
+    return lh_respond_empty(request, 204, err);
+}

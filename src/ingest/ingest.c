@@ -1,0 +1,86 @@
+/* One file, from the request to the answer. */
+#include "ingest/ingest_internal.h"
+
+#include <stdio.h>
+
+lh_code lh_ingest_new(const lh_ingest_options *options, lh_ingest **ret, lh_error *err) {
+    lh_ingest *ingest = calloc(1, sizeof *ingest);
+    if (!ingest || lh_str_dup(options->scratch_dir, &ingest->scratch_dir) != LH_OK) {
+        free(ingest);
+        return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
+    }
+    ingest->engine = options->engine;
+    ingest->catalog = options->catalog;
+    ingest->bucket = options->bucket;
+    ingest->line_max_bytes = options->line_max_bytes;
+    ingest->columns_max = options->columns_max;
+    *ret = ingest;
+    return LH_OK;
+}
+
+void lh_ingest_free(lh_ingest *ingest) {
+    if (!ingest) return;
+    lh_str_free(ingest->scratch_dir);
+    free(ingest);
+}
+
+static bool ingest_is_word(lh_str given, const char *const *words, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (lh_str_eq(given, lh_str_from(words[i]))) return true;
+    return given.len == 0;
+}
+
+static lh_code ingest_check_request(ingest_job *job, lh_error *err) {
+    static const char *const modes[] = {"create", "append", "replace", "upsert"}, *const errors[] = {"fail", "quarantine"};
+    const lh_ingest_request *request = job->request;
+    if (request->dataset.len == 0) return lh_fail(err, LH_INVALID, "'dataset' is missing: the table's name, or namespace.table");
+    LH_TRY(lh_table_name_parse(job->ingest->catalog, request->dataset, job->arena, &job->name, err));
+    if (!ingest_is_word(request->mode, modes, 4)) return lh_fail(err, LH_INVALID, "'mode' must be create, append, replace or upsert");
+    if (!ingest_is_word(request->on_error, errors, 2)) return lh_fail(err, LH_INVALID, "'on_error' must be fail or quarantine");
+    job->quarantine = lh_str_eq(request->on_error, LH_STR("quarantine"));
+    job->rejects_name = (lh_table_name){job->name.namespace_, lh_arena_printf(job->arena, "%.*s__rejects", LH_STR_ARG(job->name.name))};
+    return ingest_options_parse(request->options, job->arena, &job->options, err);
+}
+
+/* A value that does not fit a type that was only guessed from a sample: guess again from the whole file, once. */
+static lh_code ingest_detect_and_load(ingest_job *job, lh_json **ret, lh_error *err) {
+    LH_TRY(ingest_relation_detect(job, err));
+    ingest_progress(job, 2);
+    lh_error first = {0};
+    lh_code code = ingest_load(job, ret, &first);
+    bool guessed = code == LH_INVALID && !job->exists && !job->quarantine && job->format != INGEST_PARQUET && job->options.sample_rows >= 0;
+    if (guessed && job->lines > (uint64_t)job->options.sample_rows) {
+        job->whole_sample = true;
+        LH_TRY(ingest_relation_detect(job, err));
+        code = ingest_load(job, ret, &first);
+    }
+    if (code != LH_OK && err) *err = first;
+    return code;
+}
+
+static lh_code ingest_run(ingest_job *job, lh_json **ret, lh_error *err) {
+    uint64_t started = lh_time_monotonic_ms();
+    lh_json *answer = NULL;
+    LH_TRY(ingest_check_request(job, err));
+    ingest_progress(job, 1);
+    LH_TRY(ingest_source_hash(job, err));
+    LH_TRY(ingest_source_open(job, err));
+    LH_TRY(lh_session_open(job->ingest->engine, job->request->cancel, &job->session, err));
+    LH_TRY(ingest_detect_and_load(job, &answer, err));
+    lh_json_set_uint(job->arena, answer, "bytes", job->bytes);
+    lh_json_set_uint(job->arena, answer, "elapsed_ms", lh_time_monotonic_ms() - started);
+    ingest_progress(job, 3);
+    *ret = answer;
+    return lh_arena_check(job->arena, err);
+}
+
+lh_code lh_ingest_file(lh_ingest *ingest, const lh_ingest_request *request, lh_arena *arena, lh_json **ret, lh_error *err) {
+    ingest_job job = {.ingest = ingest, .request = request, .arena = arena, .id = lh_uuid_new()};
+    lh_span span;
+    lh_span_begin("ingest.file", &span);
+    lh_code code = ingest_run(&job, ret, err);
+    lh_session_close(job.session);
+    ingest_source_done(&job);
+    lh_span_end(&span, code);
+    return code;
+}

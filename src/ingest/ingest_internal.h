@@ -1,0 +1,186 @@
+/* Private to ingest: the pieces of one job.
+ *   request → options → source (a plain UTF-8 file, checked) → relation (SQL over it, columns with types)
+ *           → schema (what the table has against what the file has) → load (one commit)
+ * Everything here lives in the job's arena. */
+#ifndef LH_INGEST_INTERNAL_H
+#define LH_INGEST_INTERNAL_H
+#include "ingest/ingest.h"
+
+#include <stdatomic.h>
+
+enum {
+    INGEST_JSON_DEPTH_MAX = 512,
+    INGEST_JSON_READ_DEPTH = 16,        /* values nested deeper than that are kept as JSON text */
+    INGEST_TYPE_DEPTH_MAX = 64,
+    INGEST_FLATTEN_DEPTH_DEFAULT = 3,
+    INGEST_SAMPLE_ROWS = 20480,         /* rows that types are detected from */
+    INGEST_RATIO_MAX = 1000,            /* decompressed ÷ compressed bytes, beyond the first … */
+    INGEST_RATIO_FREE_BYTES = 64 << 20, /* … bytes */
+    INGEST_REJECT_BYTES = 64 << 10,     /* of a bad line, kept in <dataset>__rejects */
+    INGEST_REJECTS_MAX = 1000000,
+    INGEST_TRIES = 5,                   /* of a commit that lost a race */
+    INGEST_HEAD_BYTES = 64 << 10,
+};
+
+struct lh_ingest {
+    lh_engine *engine;
+    lh_catalog *catalog;
+    lh_bucket *bucket;
+    lh_str scratch_dir; /* owned */
+    uint64_t line_max_bytes, columns_max;
+};
+
+/* ---- types.c: DuckDB's and Iceberg's types as one tree ---- */
+typedef enum ingest_kind {
+    INGEST_NULL,
+    INGEST_BOOLEAN,
+    INGEST_TINYINT,
+    INGEST_SMALLINT,
+    INGEST_INTEGER,
+    INGEST_BIGINT,
+    INGEST_HUGEINT,
+    INGEST_UTINYINT,
+    INGEST_USMALLINT,
+    INGEST_UINTEGER,
+    INGEST_UBIGINT,
+    INGEST_UHUGEINT,
+    INGEST_FLOAT,
+    INGEST_DOUBLE,
+    INGEST_DECIMAL, /* precision, scale */
+    INGEST_VARCHAR,
+    INGEST_JSON, /* text that is JSON; also "only nulls were seen" */
+    INGEST_BLOB,
+    INGEST_DATE,
+    INGEST_TIME,
+    INGEST_TIME_NS,
+    INGEST_TIMETZ,
+    INGEST_TIMESTAMP,
+    INGEST_TIMESTAMP_S,
+    INGEST_TIMESTAMP_MS,
+    INGEST_TIMESTAMP_NS,
+    INGEST_TIMESTAMPTZ,
+    INGEST_INTERVAL,
+    INGEST_UUID,
+    INGEST_ENUM,
+    INGEST_BIT,
+    INGEST_LIST,   /* fields[0] */
+    INGEST_STRUCT, /* fields */
+    INGEST_MAP,    /* fields[0] key, fields[1] value */
+    INGEST_OTHER,  /* a type that no table can hold; stored as text */
+} ingest_kind;
+
+typedef struct ingest_type ingest_type;
+typedef struct ingest_field { lh_str name; ingest_type *type; } ingest_field;
+struct ingest_type {
+    ingest_kind kind;
+    unsigned precision, scale; /* DECIMAL */
+    ingest_field *fields;
+    size_t count;
+};
+
+/* Parses a type as DuckDB prints it, or as people write it ("int", "text", "long"). Errors: INVALID, LIMIT (depth). */
+LH_MUST_CHECK lh_code ingest_type_parse(lh_str text, lh_arena *arena, ingest_type **ret, lh_error *err);
+/* The nearest type that an Iceberg v2 table can hold; the same pointer when it is one. NULL: arena is full. */
+ingest_type *ingest_type_storable(ingest_type *type, lh_arena *arena);
+void ingest_type_sql(const ingest_type *type, lh_buf *into);
+lh_str ingest_type_text(const ingest_type *type, lh_arena *arena); /* the SQL, for messages */
+bool ingest_type_equal(const ingest_type *a, const ingest_type *b);
+ingest_type *ingest_type_new(ingest_kind kind, lh_arena *arena); /* NULL: arena is full */
+/* Iceberg's JSON form. Errors: INVALID (a type of a later format version). */
+LH_MUST_CHECK lh_code ingest_type_from_iceberg(const lh_json *json, lh_arena *arena, ingest_type **ret, lh_error *err);
+/* Of a storable type; nested fields get ids from *next_id on, all optional. */
+lh_json *ingest_type_to_iceberg(const ingest_type *type, int64_t *next_id, lh_arena *arena);
+
+/* ---- names.c ---- */
+/* The name a column gets in the table: trimmed, control characters '_', 255 bytes at most, "column<n>" when empty. */
+lh_str ingest_name_clean(lh_str name, size_t position, lh_arena *arena);
+/* Names taken so far, compared without case (ASCII). */
+typedef struct ingest_names { lh_str *items; size_t count, room; } ingest_names;
+/* The name itself, or the first free of name_1, name_2, …; and takes it. Empty: arena is full. */
+lh_str ingest_names_take(ingest_names *names, lh_str name, lh_arena *arena);
+
+/* ---- options.c ---- */
+typedef struct ingest_csv_options {
+    lh_str delimiter, quote, escape, date_format, timestamp_format, decimal_separator;
+    bool has_quote, has_escape; /* an empty one means: none */
+    int header;                 /* -1: detect */
+    int64_t skip;               /* -1: detect */
+} ingest_csv_options;
+
+typedef struct ingest_named_type { lh_str name; ingest_type *type; } ingest_named_type;
+
+typedef struct ingest_options {
+    ingest_csv_options csv;
+    lh_str encoding;    /* canonical: "", "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1", "windows-1252" */
+    lh_str compression; /* "", "none", "gzip", "zstd", "zip" */
+    lh_str *nulls;      /* texts that are NULL; NULL: find them */
+    size_t null_count;
+    ingest_named_type *columns;
+    size_t column_count;
+    bool all_varchar, flatten, dedup;
+    int64_t flatten_depth, sample_rows; /* -1: all */
+} ingest_options;
+
+/* options may be NULL. Errors: INVALID naming the member. */
+LH_MUST_CHECK lh_code ingest_options_parse(const lh_json *options, lh_arena *arena, ingest_options *ret, lh_error *err);
+const ingest_type *ingest_options_column(const ingest_options *options, lh_str name); /* NULL: not given */
+
+/* ---- source.c: what was sent → a plain UTF-8 file ---- */
+typedef enum ingest_format { INGEST_CSV, INGEST_TSV, INGEST_JSON_ARRAY, INGEST_NDJSON, INGEST_PARQUET } ingest_format;
+
+typedef struct ingest_reject { uint64_t line; lh_str reason, raw; } ingest_reject;
+typedef struct ingest_column {
+    lh_str name;         /* in the table */
+    lh_str expression;   /* SQL over the relation */
+    lh_str source;       /* CSV: the column's name in the relation */
+    ingest_type *found;  /* as detected in the file */
+    ingest_type *target; /* as stored */
+    bool given;          /* the caller named its type */
+} ingest_column;
+
+typedef struct ingest_job {
+    lh_ingest *ingest;
+    const lh_ingest_request *request;
+    lh_arena *arena;
+    lh_session *session;
+    ingest_options options;
+    ingest_format format;
+    lh_str path;                 /* of the plain file */
+    char scratch[2][4096];       /* scratch files, removed by ingest_source_done() */
+    lh_str head;                 /* first bytes of the plain file */
+    uint64_t bytes, lines;       /* of the plain file; lines: line feeds, and the last without one */
+    lh_str delimiter, quote, escape; /* CSV */
+    bool header, quarantine, whole_sample;
+    ingest_column *columns;
+    size_t column_count;
+    ingest_reject *rejects;      /* NDJSON lines taken out before the load */
+    size_t reject_count, reject_room;
+    lh_table_name name, rejects_name;
+    bool exists;
+    lh_uuid id;
+    lh_str sha256;
+} ingest_job;
+
+const char *ingest_format_name(ingest_format format);
+/* Reads, decompresses, transcodes and checks. Errors: INVALID (with line and column), LIMIT, IO (ENOSPC), CANCELLED. */
+LH_MUST_CHECK lh_code ingest_source_open(ingest_job *job, lh_error *err);
+void ingest_source_done(ingest_job *job);
+/* SHA-256 of the bytes as received. */
+LH_MUST_CHECK lh_code ingest_source_hash(ingest_job *job, lh_error *err);
+
+/* ---- relation.c: SQL over the plain file, and its columns ---- */
+LH_MUST_CHECK lh_code ingest_relation_detect(ingest_job *job, lh_error *err);
+/* "read_csv(…)" and so on. Appends. */
+void ingest_relation_sql(const ingest_job *job, lh_buf *into);
+/* Turns an error of the reader into ours: line and column of the file, the file's own name instead of a scratch path. */
+lh_code ingest_relation_error(const ingest_job *job, lh_code code, lh_error *err);
+
+/* ---- schema.c: the table's columns against the file's ---- */
+/* Sets each column's target to the table's type, or lists it in *ret_add / *ret_widen (for lh_table_evolve).
+ * Errors: CONFLICT with a readable diff. */
+LH_MUST_CHECK lh_code ingest_schema_match(ingest_job *job, lh_json **ret_add, lh_json **ret_widen, lh_error *err);
+
+/* ---- load.c ---- */
+LH_MUST_CHECK lh_code ingest_load(ingest_job *job, lh_json **ret, lh_error *err);
+void ingest_progress(const ingest_job *job, int phase);
+#endif

@@ -1,0 +1,364 @@
+/* The load itself: one statement or one transaction of the engine, so that a dataset changes in one commit.
+ *
+ * The engine's write lock of the table is held from the schema check to the commit. What is remembered of the file
+ * (hash, name, source, job) is annotated: the catalog puts it into the snapshot's summary and writes the dataset's document
+ * and the "these bytes were ingested" record in the same metastore commit, so that the answer "deduplicated"
+ * can never be given for rows that are not there. */
+#include "ingest/ingest_internal.h"
+
+static bool load_mode(const ingest_job *job, const char *mode) {
+    lh_str given = job->request->mode.len ? job->request->mode : LH_STR("create");
+    return lh_str_eq(given, lh_str_from(mode));
+}
+
+void ingest_progress(const ingest_job *job, int phase) {
+    if (job->request->progress) atomic_store(&job->request->progress->phase, phase);
+}
+
+/* ---- SQL pieces ---- */
+
+static void load_table(const ingest_job *job, lh_table_name name, lh_buf *into) {
+    (void)job;
+    lh_buf_append(into, LH_STR("lake."));
+    LH_CLEANUP(lh_buf_done) lh_buf levels = LH_BUF_INIT(8192);
+    for (lh_str rest = name.namespace_; rest.len;) {
+        lh_str level = lh_str_split(&rest, '\x1f');
+        if (levels.len) lh_buf_char(&levels, '.');
+        lh_buf_append(&levels, level);
+    }
+    lh_buf_sql_identifier(into, lh_buf_str(&levels));
+    lh_buf_char(into, '.');
+    lh_buf_sql_identifier(into, name.name);
+}
+
+static void load_names(const ingest_job *job, lh_buf *into) {
+    for (size_t i = 0; i < job->column_count; i++) {
+        if (i) lh_buf_append(into, LH_STR(", "));
+        lh_buf_sql_identifier(into, job->columns[i].name);
+    }
+}
+
+/* "SELECT CAST(expr AS type) AS name, … FROM relation". */
+static void load_select(const ingest_job *job, lh_str extra, lh_buf *into) {
+    lh_buf_append(into, LH_STR("SELECT "));
+    for (size_t i = 0; i < job->column_count; i++) {
+        const ingest_column *column = &job->columns[i];
+        bool same = ingest_type_equal(column->found, column->target) || ((job->format == INGEST_CSV || job->format == INGEST_TSV) && column->target->count == 0);
+        if (i) lh_buf_append(into, LH_STR(", "));
+        if (!same) lh_buf_append(into, LH_STR("CAST("));
+        lh_buf_append(into, column->expression);
+        if (!same) lh_buf_append(into, LH_STR(" AS ")), ingest_type_sql(column->target, into), lh_buf_char(into, ')');
+        lh_buf_append(into, LH_STR(" AS "));
+        lh_buf_sql_identifier(into, column->name);
+    }
+    lh_buf_append(into, extra);
+    lh_buf_append(into, LH_STR(" FROM "));
+    ingest_relation_sql(job, into);
+}
+
+static lh_code load_run(ingest_job *job, const lh_buf *sql, lh_json **ret, lh_error *err) {
+    LH_TRY(lh_buf_check(sql, err));
+    lh_code code = lh_session_run(job->session, lh_buf_str(sql), NULL, job->arena, ret, err);
+    return code == LH_OK ? LH_OK : ingest_relation_error(job, code, err);
+}
+
+static lh_code load_run_text(ingest_job *job, const char *text, lh_error *err) {
+    return lh_session_run(job->session, lh_str_from(text), NULL, job->arena, NULL, err);
+}
+
+static uint64_t load_count(const lh_json *result) { return (uint64_t)lh_json_int(lh_json_at(lh_json_at(lh_json_get(result, "rows"), 0), 0), 0); }
+
+/* ---- the modes ---- */
+
+static lh_code load_create(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
+    lh_json *result = NULL;
+    lh_buf_append(&sql, LH_STR("CREATE TABLE "));
+    load_table(job, job->name, &sql);
+    lh_buf_append(&sql, LH_STR(" AS "));
+    load_select(job, LH_STR_NONE, &sql);
+    LH_TRY(load_run(job, &sql, &result, err));
+    *ret_rows = load_count(result);
+    return LH_OK;
+}
+
+static lh_code load_insert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
+    lh_json *result = NULL;
+    lh_buf_append(&sql, LH_STR("INSERT INTO "));
+    load_table(job, job->name, &sql);
+    lh_buf_append(&sql, LH_STR(" ("));
+    load_names(job, &sql);
+    lh_buf_append(&sql, LH_STR(") "));
+    load_select(job, LH_STR_NONE, &sql);
+    LH_TRY(load_run(job, &sql, &result, err));
+    *ret_rows = load_count(result);
+    return LH_OK;
+}
+
+static lh_code load_delete_all(ingest_job *job, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_buf_append(&sql, LH_STR("DELETE FROM "));
+    load_table(job, job->name, &sql);
+    return load_run(job, &sql, NULL, err);
+}
+
+/* Appends `a.key = b.key AND …` or the quoted keys, for each name of the comma-separated list. */
+static lh_code load_each_key(const ingest_job *job, const char *form, lh_buf *into, lh_error *err) {
+    size_t count = 0;
+    for (lh_str rest = job->request->key; rest.len; count++) {
+        lh_str key = lh_str_trim(lh_str_split(&rest, ','));
+        const ingest_column *found = NULL;
+        for (size_t i = 0; i < job->column_count; i++)
+            if (lh_str_eq_nocase(job->columns[i].name, key)) found = &job->columns[i];
+        if (!found) return lh_fail(err, LH_INVALID, "key column '%.*s' is not in the file", LH_STR_ARG(lh_str_sub(key, 0, 255)));
+        if (count) lh_buf_append(into, lh_str_from(form[0] == '=' ? " AND " : form[0] == 'n' ? " OR " : ", "));
+        if (form[0] == '=') lh_buf_append(into, LH_STR("t.")), lh_buf_sql_identifier(into, found->name), lh_buf_append(into, LH_STR(" = s."));
+        lh_buf_sql_identifier(into, found->name);
+        if (form[0] == 'n') lh_buf_append(into, LH_STR(" IS NULL"));
+    }
+    return count ? LH_OK : lh_fail(err, LH_INVALID, "mode upsert needs 'key': the column or columns (comma-separated) that identify a row");
+}
+
+/* The file goes into a temporary table first: it is read once, keys are checked, and of several rows with one key
+ * the last wins. */
+static lh_code load_stage(ingest_job *job, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
+    lh_json *result = NULL;
+    LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_stage", err));
+    lh_buf_append(&sql, LH_STR("CREATE TEMP TABLE ingest_stage AS "));
+    load_select(job, LH_STR(", row_number() OVER () AS ingest_row"), &sql);
+    LH_TRY(load_run(job, &sql, NULL, err));
+    lh_buf_clear(&sql);
+    lh_buf_append(&sql, LH_STR("SELECT count(*) FROM temp.main.ingest_stage WHERE "));
+    LH_TRY(load_each_key(job, "n", &sql, err));
+    LH_TRY(load_run(job, &sql, &result, err));
+    if (load_count(result)) return lh_fail(err, LH_INVALID, "%" PRIu64 " rows have no value in the key", load_count(result));
+    return LH_OK;
+}
+
+static lh_code load_merge(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
+    lh_json *result = NULL;
+    lh_buf_append(&sql, LH_STR("MERGE INTO "));
+    load_table(job, job->name, &sql);
+    lh_buf_append(&sql, LH_STR(" AS t USING (SELECT * EXCLUDE (ingest_row) FROM temp.main.ingest_stage QUALIFY row_number() OVER (PARTITION BY "));
+    LH_TRY(load_each_key(job, ",", &sql, err));
+    lh_buf_append(&sql, LH_STR(" ORDER BY ingest_row DESC) = 1) AS s ON "));
+    LH_TRY(load_each_key(job, "=", &sql, err));
+    lh_buf_append(&sql, LH_STR(" WHEN MATCHED THEN UPDATE SET "));
+    for (size_t i = 0; i < job->column_count; i++) {
+        if (i) lh_buf_append(&sql, LH_STR(", "));
+        lh_buf_sql_identifier(&sql, job->columns[i].name);
+        lh_buf_append(&sql, LH_STR(" = s."));
+        lh_buf_sql_identifier(&sql, job->columns[i].name);
+    }
+    lh_buf_append(&sql, LH_STR(" WHEN NOT MATCHED THEN INSERT ("));
+    load_names(job, &sql);
+    lh_buf_append(&sql, LH_STR(") VALUES ("));
+    for (size_t i = 0; i < job->column_count; i++) {
+        lh_buf_append(&sql, i ? LH_STR(", s.") : LH_STR("s."));
+        lh_buf_sql_identifier(&sql, job->columns[i].name);
+    }
+    lh_buf_char(&sql, ')');
+    LH_TRY(load_run(job, &sql, &result, err));
+    *ret_rows = load_count(result);
+    return LH_OK;
+}
+
+/* ---- rejects ---- */
+
+static lh_code load_reject_lines(ingest_job *job, lh_error *err) { /* NDJSON lines, taken out before */
+    for (size_t i = 0; i < job->reject_count; i++) {
+        lh_json *params = lh_json_new_array(job->arena);
+        lh_json_append(params, lh_json_new_uint(job->arena, job->rejects[i].line));
+        lh_json_append(params, lh_json_new_string(job->arena, job->rejects[i].reason));
+        lh_json_append(params, lh_json_new_string(job->arena, job->rejects[i].raw));
+        LH_TRY(lh_session_run(job->session, LH_STR("INSERT INTO temp.main.ingest_bad VALUES ($1, NULL, $2, $3)"), params, job->arena, NULL, err));
+    }
+    return LH_OK;
+}
+
+/* Collects the bad lines into temp.main.ingest_bad and counts them. */
+static lh_code load_collect_rejects(ingest_job *job, uint64_t *ret_rejected, lh_error *err) {
+    lh_json *result = NULL;
+    LH_TRY(load_run_text(job, "CREATE OR REPLACE TEMP TABLE ingest_bad (line BIGINT, column_name VARCHAR, reason VARCHAR, raw VARCHAR)", err));
+    if (job->format == INGEST_NDJSON) LH_TRY(load_reject_lines(job, err));
+    else if (job->format != INGEST_PARQUET && job->format != INGEST_JSON_ARRAY)
+        LH_TRY(load_run_text(job, "INSERT INTO temp.main.ingest_bad SELECT min(line), string_agg(DISTINCT column_name, ', '), min(error_message), left(any_value(csv_line), 65536) "
+                                  "FROM temp.main.ingest_errors GROUP BY line_byte_position", err));
+    LH_TRY(lh_session_run(job->session, LH_STR("SELECT count(*) FROM temp.main.ingest_bad"), NULL, job->arena, &result, err));
+    *ret_rejected = load_count(result);
+    return LH_OK;
+}
+
+static lh_code load_store_rejects(ingest_job *job, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_buf_append(&sql, LH_STR("CREATE TABLE IF NOT EXISTS "));
+    load_table(job, job->rejects_name, &sql);
+    lh_buf_append(&sql, LH_STR(" (line BIGINT, column_name VARCHAR, reason VARCHAR, raw VARCHAR, file VARCHAR, sha256 VARCHAR, job_id VARCHAR)"));
+    LH_TRY(load_run(job, &sql, NULL, err));
+    lh_buf_clear(&sql);
+    lh_buf_append(&sql, LH_STR("INSERT INTO "));
+    load_table(job, job->rejects_name, &sql);
+    lh_buf_append(&sql, LH_STR(" SELECT line, column_name, reason, raw, "));
+    lh_buf_sql_string(&sql, job->request->file_name);
+    lh_buf_append(&sql, LH_STR(", "));
+    lh_buf_sql_string(&sql, job->sha256);
+    lh_buf_append(&sql, LH_STR(", "));
+    lh_buf_sql_string(&sql, lh_uuid_str(&job->id));
+    lh_buf_append(&sql, LH_STR(" FROM temp.main.ingest_bad ORDER BY line"));
+    return load_run(job, &sql, NULL, err);
+}
+
+/* ---- one try ---- */
+
+typedef struct load_outcome { uint64_t rows, rejected; } load_outcome;
+
+static lh_code load_statements(ingest_job *job, load_outcome *ret, lh_error *err) {
+    bool create = !job->exists, replace = !create && load_mode(job, "replace"), upsert = !create && load_mode(job, "upsert");
+    if (upsert) LH_TRY(load_stage(job, err));
+    if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_errors; DROP TABLE IF EXISTS temp.main.ingest_scans", err));
+    bool transaction = replace || job->quarantine;
+    if (transaction) LH_TRY(load_run_text(job, "BEGIN", err));
+    lh_code code = replace ? load_delete_all(job, err) : LH_OK;
+    if (code == LH_OK) code = create ? load_create(job, &ret->rows, err) : upsert ? load_merge(job, &ret->rows, err) : load_insert(job, &ret->rows, err);
+    if (code == LH_OK && job->quarantine) code = load_collect_rejects(job, &ret->rejected, err);
+    if (code == LH_OK && ret->rejected) code = load_store_rejects(job, err);
+    if (!transaction) return code;
+    if (code == LH_OK) return load_run_text(job, "COMMIT", err);
+    lh_code ignored = load_run_text(job, "ROLLBACK", NULL);
+    (void)ignored;
+    return code;
+}
+
+/* ---- what is remembered ---- */
+
+static lh_json *load_origin(const ingest_job *job) {
+    lh_arena *arena = job->arena;
+    lh_json *origin = lh_json_new_object(arena);
+    lh_json_set_string(arena, origin, "source", job->request->source);
+    lh_json_set_string(arena, origin, "file", job->request->file_name);
+    lh_json_set_string(arena, origin, "format", lh_str_from(ingest_format_name(job->format)));
+    lh_json_set_string(arena, origin, "sha256", job->sha256);
+    lh_json_set_string(arena, origin, "job_id", lh_uuid_str(&job->id));
+    lh_json_set_string(arena, origin, "at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
+    return origin;
+}
+
+/* The dataset's document (kept created_at) and the record of these bytes. */
+static lh_code load_documents(const ingest_job *job, lh_change changes[2], lh_error *err) {
+    lh_arena *arena = job->arena;
+    lh_metastore *metastore = lh_catalog_metastore(job->ingest->catalog);
+    lh_str text, created = lh_arena_dup(arena, lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
+    lh_json *old = NULL, *doc = lh_json_new_object(arena), *record = load_origin(job);
+    changes[0] = (lh_change){.key = lh_dataset_key(job->name, arena)};
+    changes[1] = (lh_change){.key = lh_ingested_key(job->name, job->sha256, arena)};
+    if (lh_metastore_get(metastore, changes[0].key, arena, &text, NULL, NULL) == LH_OK && lh_json_parse(arena, text, &old, NULL) == LH_OK)
+        created = lh_json_str(lh_json_get(old, "created_at"), created);
+    lh_json_set_int(arena, doc, "schema_version", 1);
+    lh_json_set_string(arena, doc, "created_at", created);
+    lh_json_set(arena, doc, "origin", load_origin(job));
+    lh_json_set_int(arena, record, "schema_version", 1);
+    LH_TRY(lh_json_write(arena, doc, false, &changes[0].text, err));
+    return lh_json_write(arena, record, false, &changes[1].text, err);
+}
+
+static lh_json *load_properties(const ingest_job *job) {
+    lh_arena *arena = job->arena;
+    lh_json *properties = lh_json_new_object(arena);
+    lh_json_set_string(arena, properties, "lakehouse.sha256", job->sha256);
+    lh_json_set_string(arena, properties, "lakehouse.file", job->request->file_name);
+    lh_json_set_string(arena, properties, "lakehouse.source", job->request->source);
+    lh_json_set_string(arena, properties, "lakehouse.job-id", lh_uuid_str(&job->id));
+    return properties;
+}
+
+static bool load_was_ingested(const ingest_job *job) {
+    lh_str text;
+    if (!job->exists || !job->options.dedup || load_mode(job, "replace")) return false;
+    return lh_metastore_get(lh_catalog_metastore(job->ingest->catalog), lh_ingested_key(job->name, job->sha256, job->arena), job->arena, &text, NULL, NULL) == LH_OK;
+}
+
+static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, bool deduplicated, const lh_json *add, const lh_json *widen) {
+    lh_arena *arena = job->arena;
+    lh_json *answer = lh_json_new_object(arena), *columns = lh_json_new_array(arena);
+    int64_t snapshot = -1;
+    lh_json_set_string(arena, answer, "dataset", lh_table_name_text(job->name, arena));
+    lh_json_set_string(arena, answer, "mode", job->request->mode.len ? job->request->mode : LH_STR("create"));
+    lh_json_set_string(arena, answer, "format", lh_str_from(ingest_format_name(job->format)));
+    lh_json_set_uint(arena, answer, "rows", outcome->rows);
+    lh_json_set_uint(arena, answer, "rejected", outcome->rejected);
+    if (outcome->rejected) lh_json_set_string(arena, answer, "rejects_dataset", lh_table_name_text(job->rejects_name, arena));
+    lh_json_set_string(arena, answer, "sha256", job->sha256);
+    lh_json_set_bool(arena, answer, "deduplicated", deduplicated);
+    if (lh_table_snapshot_id(job->ingest->catalog, job->name, &snapshot, NULL) == LH_OK && snapshot >= 0) lh_json_set_int(arena, answer, "snapshot_id", snapshot);
+    lh_json_set_string(arena, answer, "job_id", lh_uuid_str(&job->id));
+    for (size_t i = 0; i < job->column_count; i++) {
+        lh_json *column = lh_json_new_object(arena);
+        lh_json_set_string(arena, column, "name", job->columns[i].name);
+        lh_json_set_string(arena, column, "type", ingest_type_text(job->columns[i].target, arena));
+        lh_json_append(columns, column);
+    }
+    lh_json_set(arena, answer, "columns", columns);
+    lh_json_set(arena, answer, "added_columns", add ? lh_json_copy(arena, add) : lh_json_new_array(arena));
+    lh_json_set(arena, answer, "widened_columns", widen ? lh_json_copy(arena, widen) : lh_json_new_array(arena));
+    return answer;
+}
+
+/* An existing table: does the mode go, and what does its schema need? */
+static lh_code load_prepare_table(ingest_job *job, lh_json **ret_add, lh_json **ret_widen, lh_error *err) {
+    if (!job->exists) {
+        if (load_mode(job, "append"))
+            return lh_fail(err, LH_NOT_FOUND, "dataset '%.*s' does not exist: use mode create", LH_STR_ARG(lh_table_name_text(job->name, job->arena)));
+        if (load_mode(job, "upsert")) {
+            LH_CLEANUP(lh_buf_done) lh_buf ignored = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+            LH_TRY(load_each_key(job, ",", &ignored, err));
+        }
+        lh_json *request = lh_json_new_object(job->arena), *levels = lh_json_new_array(job->arena), *made = NULL;
+        for (lh_str rest = job->name.namespace_; rest.len;) lh_json_append(levels, lh_json_new_string(job->arena, lh_str_split(&rest, '\x1f')));
+        lh_json_set(job->arena, request, "namespace", levels);
+        lh_code code = lh_namespace_create(job->ingest->catalog, request, job->arena, &made, err);
+        return code == LH_CONFLICT ? LH_OK : code;
+    }
+    if (load_mode(job, "create"))
+        return lh_fail(err, LH_CONFLICT, "dataset '%.*s' exists already: use mode append, replace or upsert", LH_STR_ARG(lh_table_name_text(job->name, job->arena)));
+    LH_TRY(ingest_schema_match(job, ret_add, ret_widen, err));
+    if (lh_json_size(*ret_add) || lh_json_size(*ret_widen)) return lh_table_evolve(job->ingest->catalog, job->name, *ret_add, *ret_widen, err);
+    return LH_OK;
+}
+
+static lh_code load_locked(ingest_job *job, lh_json **ret, lh_error *err) {
+    lh_json *add = NULL, *widen = NULL;
+    load_outcome outcome = {0};
+    lh_change documents[2];
+    job->exists = lh_table_exists(job->ingest->catalog, job->name);
+    if (load_was_ingested(job)) {
+        *ret = load_answer(job, &outcome, true, NULL, NULL);
+        return lh_arena_check(job->arena, err);
+    }
+    LH_TRY(load_prepare_table(job, &add, &widen, err));
+    LH_TRY(load_documents(job, documents, err));
+    lh_code code = LH_CONFLICT;
+    for (int tries = 0; code == LH_CONFLICT && tries < INGEST_TRIES; tries++) {
+        outcome = (load_outcome){0};
+        LH_TRY(lh_annotation_set(job->ingest->catalog, job->name, load_properties(job), documents, 2, err));
+        code = load_statements(job, &outcome, err);
+        lh_annotation_clear(job->ingest->catalog, job->name);
+    }
+    if (code != LH_OK) return code;
+    /* no snapshot was added (an empty file): the documents did not travel with one */
+    lh_str text;
+    lh_metastore *metastore = lh_catalog_metastore(job->ingest->catalog);
+    if (lh_metastore_get(metastore, documents[1].key, job->arena, &text, NULL, NULL) != LH_OK) LH_TRY(lh_metastore_commit(metastore, documents, 2, NULL, err));
+    if (job->request->progress) atomic_store(&job->request->progress->rows, outcome.rows);
+    *ret = load_answer(job, &outcome, false, add, widen);
+    return lh_arena_check(job->arena, err);
+}
+
+lh_code ingest_load(ingest_job *job, lh_json **ret, lh_error *err) {
+    LH_TRY(lh_engine_lock_table(job->ingest->engine, job->name, job->request->cancel, err));
+    lh_code code = load_locked(job, ret, err);
+    lh_engine_unlock_table(job->ingest->engine, job->name);
+    return code;
+}

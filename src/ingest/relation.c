@@ -1,0 +1,266 @@
+/* SQL over the plain file: read_csv, read_json or read_parquet with everything spelled out, and the file's columns.
+ *
+ * CSV: the structure (delimiter, names) is taken from the first record by ourselves, so that a ragged file fails with its
+ * line instead of being read as something else; DuckDB's sniffer only gives the types and whether there is a header.
+ * JSON: DuckDB detects the types; STRUCTs become columns a_b down to flatten_depth.
+ * No text of the file ever goes into SQL but through the two quoting functions. */
+#include "ingest/ingest_internal.h"
+
+#include <stdio.h>
+
+static lh_code relation_query(ingest_job *job, const lh_buf *sql, lh_json **ret, lh_error *err) {
+    LH_TRY(lh_buf_check(sql, err));
+    lh_code code = lh_session_run(job->session, lh_buf_str(sql), NULL, job->arena, ret, err);
+    return code == LH_OK ? LH_OK : ingest_relation_error(job, code, err);
+}
+
+static lh_code relation_new_columns(ingest_job *job, size_t room, lh_error *err) {
+    job->columns = LH_ARENA_ARRAY(job->arena, ingest_column, room + 1);
+    job->column_count = 0;
+    return job->columns ? LH_OK : lh_arena_check(job->arena, err);
+}
+
+static lh_str relation_identifier(lh_str name, lh_arena *arena) {
+    LH_CLEANUP(lh_buf_done) lh_buf quoted = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_buf_sql_identifier(&quoted, name);
+    return lh_arena_dup(arena, lh_buf_str(&quoted));
+}
+
+/* ---- CSV ---- */
+
+/* Splits the first record at `delimiter`; counts into *ret, and fills names when not NULL. Quotes are honoured. */
+static void relation_first_record(lh_str head, char delimiter, char quote, lh_arena *arena, lh_str *names, size_t *ret) {
+    size_t count = 0, used = 0;
+    char *field = names ? lh_arena_alloc(arena, head.len + 1) : NULL;
+    bool quoted = false, at_start = true;
+    for (size_t i = 0; i <= head.len; i++) {
+        char c = i < head.len ? head.ptr[i] : '\n';
+        if (quote && c == quote && (quoted || at_start)) {
+            if (quoted && i + 1 < head.len && head.ptr[i + 1] == quote) i++; /* a doubled quote */
+            else {
+                quoted = !quoted;
+                at_start = false;
+                continue;
+            }
+        } else if (!quoted && (c == delimiter || c == '\n' || (c == '\r' && i + 1 < head.len && head.ptr[i + 1] == '\n'))) {
+            if (names && field) names[count] = lh_arena_dup(arena, (lh_str){field, used});
+            count++;
+            used = 0;
+            at_start = true;
+            if (c != delimiter) break;
+            continue;
+        }
+        if (field) field[used++] = c;
+        at_start = false;
+    }
+    *ret = count;
+}
+
+static lh_str relation_without_bom(lh_str head) { return lh_str_starts(head, LH_STR("\xef\xbb\xbf")) ? lh_str_sub(head, 3, SIZE_MAX) : head; }
+
+static void relation_dialect(ingest_job *job, lh_str head) {
+    const ingest_csv_options *csv = &job->options.csv;
+    static const char candidates[] = ",\t;|";
+    job->quote = csv->has_quote ? csv->quote : LH_STR("\"");
+    job->escape = csv->has_escape ? csv->escape : job->quote;
+    job->delimiter = csv->delimiter.len ? csv->delimiter : job->format == INGEST_TSV ? LH_STR("\t") : LH_STR(",");
+    if (csv->delimiter.len || job->format == INGEST_TSV) return;
+    size_t best = 1, count;
+    for (size_t i = 0; i < 4; i++) {
+        relation_first_record(head, candidates[i], job->quote.len ? job->quote.ptr[0] : '\0', NULL, NULL, &count);
+        if (count > best) best = count, job->delimiter = (lh_str){&candidates[i], 1};
+    }
+}
+
+static void relation_csv_dialect_sql(const ingest_job *job, lh_buf *into) {
+    const ingest_csv_options *csv = &job->options.csv;
+    lh_buf_sql_string(into, job->path);
+    lh_buf_append(into, LH_STR(", delim="));
+    lh_buf_sql_string(into, job->delimiter);
+    lh_buf_append(into, LH_STR(", quote="));
+    lh_buf_sql_string(into, job->quote);
+    lh_buf_append(into, LH_STR(", escape="));
+    lh_buf_sql_string(into, job->escape);
+    lh_buf_printf(into, ", skip=%" PRId64 ", strict_mode=true, max_line_size=%" PRIu64, csv->skip > 0 ? csv->skip : 0, job->ingest->line_max_bytes + 16);
+    if (csv->date_format.len) lh_buf_append(into, LH_STR(", dateformat=")), lh_buf_sql_string(into, csv->date_format);
+    if (csv->timestamp_format.len) lh_buf_append(into, LH_STR(", timestampformat=")), lh_buf_sql_string(into, csv->timestamp_format);
+    if (csv->decimal_separator.len) lh_buf_append(into, LH_STR(", decimal_separator=")), lh_buf_sql_string(into, csv->decimal_separator);
+    lh_buf_append(into, LH_STR(", nullstr=[''"));
+    for (size_t i = 0; i < job->options.null_count; i++) {
+        if (job->options.nulls[i].len == 0) continue;
+        lh_buf_append(into, LH_STR(", "));
+        lh_buf_sql_string(into, job->options.nulls[i]);
+    }
+    lh_buf_char(into, ']');
+}
+
+/* Asks DuckDB's sniffer for types and header. *ret_types: array in column order, NULL when it found another shape. */
+static lh_code relation_sniff(ingest_job *job, size_t columns, lh_json **ret_types, bool *ret_header, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_json *result = NULL;
+    lh_buf_append(&sql, LH_STR("SELECT HasHeader, to_json(list_transform(Columns, lambda c: c.type))::VARCHAR FROM sniff_csv("));
+    relation_csv_dialect_sql(job, &sql);
+    if (job->options.csv.header >= 0 || job->lines <= 1) lh_buf_printf(&sql, ", header=%s", job->options.csv.header == 0 ? "false" : "true");
+    if (job->options.all_varchar) lh_buf_append(&sql, LH_STR(", all_varchar=true"));
+    lh_buf_printf(&sql, ", sample_size=%" PRId64 ")", job->whole_sample ? -1 : job->options.sample_rows);
+    *ret_types = NULL;
+    *ret_header = job->options.csv.header != 0;
+    LH_TRY(lh_buf_check(&sql, err));
+    lh_code code = lh_session_run(job->session, lh_buf_str(&sql), NULL, job->arena, &result, err);
+    if (code == LH_INVALID || code == LH_CONFLICT) return LH_OK; /* a ragged file: reading it will say where */
+    if (code != LH_OK) return code;
+    const lh_json *row = lh_json_at(lh_json_get(result, "rows"), 0);
+    lh_json *types = NULL;
+    LH_TRY(lh_json_parse(job->arena, lh_json_str(lh_json_at(row, 1), LH_STR("[]")), &types, err));
+    if (job->options.csv.header < 0) *ret_header = lh_json_bool(lh_json_at(row, 0), true);
+    if (lh_json_size(types) == columns) *ret_types = types;
+    return LH_OK;
+}
+
+static lh_code relation_csv(ingest_job *job, lh_error *err) {
+    lh_str head = relation_without_bom(job->head);
+    for (int64_t skip = job->options.csv.skip; skip > 0; skip--) (void)lh_str_split(&head, '\n');
+    relation_dialect(job, head);
+    char quote = job->quote.len ? job->quote.ptr[0] : '\0';
+    size_t count;
+    relation_first_record(head, job->delimiter.ptr[0], quote, NULL, NULL, &count);
+    if (count > job->ingest->columns_max) return lh_fail(err, LH_LIMIT, "the file has more than %" PRIu64 " columns", job->ingest->columns_max);
+    lh_str *names = LH_ARENA_ARRAY(job->arena, lh_str, count + 1);
+    if (!names) return lh_arena_check(job->arena, err);
+    relation_first_record(head, job->delimiter.ptr[0], quote, job->arena, names, &count);
+    lh_json *types = NULL;
+    LH_TRY(relation_new_columns(job, count, err));
+    LH_TRY(relation_sniff(job, count, &types, &job->header, err));
+    ingest_names taken = {0};
+    for (size_t i = 0; i < count; i++) {
+        ingest_column *column = &job->columns[job->column_count++];
+        const ingest_type *given;
+        column->name = ingest_names_take(&taken, ingest_name_clean(job->header ? names[i] : LH_STR_NONE, i, job->arena), job->arena);
+        column->source = column->name;
+        column->expression = relation_identifier(column->name, job->arena);
+        given = ingest_options_column(&job->options, column->name);
+        column->given = given != NULL;
+        lh_str type = job->options.all_varchar || !types ? LH_STR("VARCHAR") : lh_json_str(lh_json_at(types, i), LH_STR("VARCHAR"));
+        LH_TRY(ingest_type_parse(given ? ingest_type_text(given, job->arena) : type, job->arena, &column->found, err));
+        column->target = ingest_type_storable(column->found, job->arena);
+    }
+    return lh_arena_check(job->arena, err);
+}
+
+static void relation_csv_sql(const ingest_job *job, lh_buf *into) {
+    lh_buf_append(into, LH_STR("read_csv("));
+    relation_csv_dialect_sql(job, into);
+    lh_buf_printf(into, ", auto_detect=false, header=%s, columns={", job->header ? "true" : "false");
+    for (size_t i = 0; i < job->column_count; i++) {
+        const ingest_column *column = &job->columns[i];
+        LH_CLEANUP(lh_buf_done) lh_buf type = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+        bool nested = column->target->count != 0; /* CSV has no lists: read as text, cast in the expression */
+        if (nested) lh_buf_append(&type, LH_STR("VARCHAR"));
+        else ingest_type_sql(column->target, &type);
+        if (i) lh_buf_append(into, LH_STR(", "));
+        lh_buf_sql_string(into, column->source);
+        lh_buf_append(into, LH_STR(": "));
+        lh_buf_sql_string(into, lh_buf_str(&type));
+    }
+    lh_buf_char(into, '}');
+    if (job->quarantine) lh_buf_append(into, LH_STR(", store_rejects=true, rejects_table='ingest_errors', rejects_scan='ingest_scans', rejects_limit=0"));
+    lh_buf_char(into, ')');
+}
+
+/* ---- JSON and Parquet ---- */
+
+static void relation_json_sql(const ingest_job *job, lh_buf *into) {
+    lh_buf_append(into, LH_STR("read_json("));
+    lh_buf_sql_string(into, job->path);
+    lh_buf_printf(into, ", format='%s', maximum_object_size=%" PRIu64 ", maximum_depth=%d, sample_size=%" PRId64 ", union_by_name=true",
+                  job->format == INGEST_NDJSON ? "newline_delimited" : "auto", job->ingest->line_max_bytes, INGEST_JSON_READ_DEPTH,
+                  job->whole_sample ? -1 : job->options.sample_rows);
+    lh_buf_append(into, LH_STR(", convert_strings_to_integers=false)"));
+}
+
+void ingest_relation_sql(const ingest_job *job, lh_buf *into) {
+    if (job->format == INGEST_CSV || job->format == INGEST_TSV) relation_csv_sql(job, into);
+    else if (job->format == INGEST_PARQUET) {
+        lh_buf_append(into, LH_STR("read_parquet("));
+        lh_buf_sql_string(into, job->path);
+        lh_buf_char(into, ')');
+    } else relation_json_sql(job, into);
+}
+
+/* Columns of a type tree: STRUCTs become a_b, down to `depth` more levels. */
+static lh_code relation_flatten(ingest_job *job, lh_str name, lh_str expression, ingest_type *type, int64_t depth, ingest_names *taken, lh_error *err) {
+    if (type->kind == INGEST_STRUCT && type->count && depth > 0) {
+        for (size_t i = 0; i < type->count; i++) {
+            lh_str inner = lh_arena_printf(job->arena, "%.*s_%.*s", LH_STR_ARG(name), LH_STR_ARG(type->fields[i].name));
+            lh_str path = lh_arena_printf(job->arena, "%.*s.%.*s", LH_STR_ARG(expression), LH_STR_ARG(relation_identifier(type->fields[i].name, job->arena)));
+            LH_TRY(relation_flatten(job, inner, path, type->fields[i].type, depth - 1, taken, err));
+        }
+        return LH_OK;
+    }
+    if (job->column_count == job->ingest->columns_max) return lh_fail(err, LH_LIMIT, "the file has more than %" PRIu64 " columns", job->ingest->columns_max);
+    ingest_column *column = &job->columns[job->column_count];
+    column->name = ingest_names_take(taken, ingest_name_clean(name, job->column_count, job->arena), job->arena);
+    const ingest_type *given = ingest_options_column(&job->options, column->name);
+    column->given = given != NULL;
+    column->expression = column->source = expression;
+    column->found = type;
+    if (given) LH_TRY(ingest_type_parse(ingest_type_text(given, job->arena), job->arena, &column->found, err));
+    if (job->options.all_varchar && !given) column->found = ingest_type_new(INGEST_VARCHAR, job->arena);
+    column->target = column->found ? ingest_type_storable(column->found, job->arena) : NULL;
+    job->column_count++;
+    return lh_arena_check(job->arena, err);
+}
+
+static lh_code relation_described(ingest_job *job, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_json *result = NULL;
+    lh_buf_append(&sql, LH_STR("DESCRIBE SELECT * FROM "));
+    ingest_relation_sql(job, &sql);
+    LH_TRY(relation_query(job, &sql, &result, err));
+    const lh_json *rows = lh_json_get(result, "rows");
+    LH_TRY(relation_new_columns(job, job->ingest->columns_max, err));
+    bool json = job->format != INGEST_PARQUET;
+    ingest_names taken = {0};
+    for (lh_json_iter it = lh_json_each(rows); lh_json_next(&it);) {
+        lh_str name = lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE);
+        ingest_type *type = NULL;
+        LH_TRY(ingest_type_parse(lh_json_str(lh_json_at(it.value, 1), LH_STR_NONE), job->arena, &type, err));
+        int64_t depth = json && job->options.flatten ? job->options.flatten_depth : 0;
+        LH_TRY(relation_flatten(job, name, relation_identifier(name, job->arena), type, depth, &taken, err));
+    }
+    if (job->column_count == 0) return lh_fail(err, LH_INVALID, "the file has no columns");
+    return LH_OK;
+}
+
+lh_code ingest_relation_detect(ingest_job *job, lh_error *err) {
+    return job->format == INGEST_CSV || job->format == INGEST_TSV ? relation_csv(job, err) : relation_described(job, err);
+}
+
+/* ---- errors of the readers ---- */
+
+/* The number behind `word` in a message, 0 when there is none. */
+static uint64_t relation_number_after(lh_str message, const char *word) {
+    size_t at = lh_str_search(message, lh_str_from(word));
+    if (at == SIZE_MAX) return 0;
+    uint64_t number = 0;
+    for (at += strlen(word); at < message.len && message.ptr[at] >= '0' && message.ptr[at] <= '9'; at++) number = number * 10 + (uint64_t)(message.ptr[at] - '0');
+    return number;
+}
+
+lh_code ingest_relation_error(const ingest_job *job, lh_code code, lh_error *err) {
+    if (!err || code != LH_INVALID) return code;
+    lh_str message = lh_arena_dup(job->arena, lh_str_from(err->message));
+    static const char *const useless[] = {"\nPossible fixes:", "\nPossible Solution", "\n  file = ", "\n\n"};
+    for (size_t i = 0; i < sizeof useless / sizeof *useless; i++) { /* advice on reader settings that our callers do not have */
+        size_t cut = lh_str_search(message, lh_str_from(useless[i]));
+        if (cut != SIZE_MAX) message = lh_str_sub(message, 0, cut);
+    }
+    uint64_t line = relation_number_after(message, "Line: ");
+    if (line == 0) line = relation_number_after(message, "in line ");
+    size_t path = lh_str_search(message, job->path);
+    lh_str before = lh_str_sub(message, 0, path), after = path == SIZE_MAX ? LH_STR_NONE : lh_str_sub(message, path + job->path.len, SIZE_MAX);
+    lh_str name = path == SIZE_MAX ? LH_STR_NONE : job->request->file_name;
+    lh_error_set(err, code, "%.*s%.*s%.*s", LH_STR_ARG(before), LH_STR_ARG(name), LH_STR_ARG(after));
+    err->line = line;
+    return code;
+}

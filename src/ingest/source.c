@@ -1,0 +1,429 @@
+/* What was sent → a plain UTF-8 file that DuckDB reads.
+ *
+ * Compression is found by magic bytes and undone by libarchive into a scratch file (zip: exactly one file), with a
+ * limit on the ratio. A UTF-16 byte-order mark, or the option `encoding`, has the file transcoded by iconv. Then one
+ * pass over the bytes refuses what a reader would choke on, with line and column: NUL, invalid UTF-8, a line or JSON value
+ * that is too long, JSON nested too deep. Nothing is read whole into memory. */
+#include "ingest/ingest_internal.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <iconv.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { SOURCE_BLOCK = 1 << 20 };
+
+const char *ingest_format_name(ingest_format format) {
+    static const char *const names[] = {[INGEST_CSV] = "csv", [INGEST_TSV] = "tsv", [INGEST_JSON_ARRAY] = "json", [INGEST_NDJSON] = "ndjson", [INGEST_PARQUET] = "parquet"};
+    return names[format];
+}
+
+static void source_closep(int *fd) {
+    if (*fd >= 0) close(*fd);
+}
+
+static lh_code source_cancelled(const ingest_job *job, lh_error *err) {
+    if (job->request->cancel && lh_cancel_fired(job->request->cancel)) return lh_fail(err, LH_CANCELLED, "the ingest was cancelled");
+    return LH_OK;
+}
+
+static lh_code source_open_fd(lh_str path, int *ret, lh_error *err) {
+    char name[4096];
+    LH_TRY(lh_str_to_cstr(path, name, sizeof name, err));
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return lh_fail_errno(err, errno, "cannot open the uploaded file");
+    *ret = fd;
+    return LH_OK;
+}
+
+static lh_code source_scratch(ingest_job *job, int slot, const char *suffix, int *ret, lh_error *err) {
+    lh_uuid id = lh_uuid_new();
+    snprintf(job->scratch[slot], sizeof job->scratch[slot], "%.*s/ingest-%s.%s", LH_STR_ARG(job->ingest->scratch_dir), id.text, suffix);
+    int fd = open(job->scratch[slot], O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return lh_fail_errno(err, errno, "cannot make a scratch file");
+    *ret = fd;
+    return LH_OK;
+}
+
+static lh_code source_write(int fd, const char *data, size_t size, lh_error *err) {
+    while (size) {
+        ssize_t written = write(fd, data, size);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return lh_fail_errno(err, written < 0 ? errno : EIO, "cannot write a scratch file");
+        data += written;
+        size -= (size_t)written;
+    }
+    return LH_OK;
+}
+
+static lh_code source_read(int fd, char *into, size_t cap, size_t *ret, lh_error *err) {
+    ssize_t got;
+    do got = read(fd, into, cap);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return lh_fail_errno(err, errno, "cannot read the uploaded file");
+    *ret = (size_t)got;
+    return LH_OK;
+}
+
+static lh_code source_head(ingest_job *job, lh_error *err) {
+    LH_CLEANUP(source_closep) int fd = -1;
+    char *head = lh_arena_alloc(job->arena, INGEST_HEAD_BYTES);
+    if (!head) return lh_arena_check(job->arena, err);
+    LH_TRY(source_open_fd(job->path, &fd, err));
+    size_t used = 0, got = 1;
+    while (used < INGEST_HEAD_BYTES && got) {
+        LH_TRY(source_read(fd, head + used, INGEST_HEAD_BYTES - used, &got, err));
+        used += got;
+    }
+    job->head = (lh_str){head, used};
+    return LH_OK;
+}
+
+lh_code ingest_source_hash(ingest_job *job, lh_error *err) {
+    if (job->request->sha256_hex.len) {
+        job->sha256 = job->request->sha256_hex;
+        return LH_OK;
+    }
+    LH_CLEANUP(source_closep) int fd = -1;
+    LH_CLEANUP(lh_sha256_stream_freep) lh_sha256_stream *stream = NULL;
+    LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_BLOCK);
+    if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
+    LH_TRY(source_open_fd(job->request->path, &fd, err));
+    LH_TRY(lh_sha256_stream_new(&stream, err));
+    for (size_t got = 1; got;) {
+        LH_TRY(source_cancelled(job, err));
+        LH_TRY(source_read(fd, block, SOURCE_BLOCK, &got, err));
+        lh_sha256_stream_add(stream, (lh_str){block, got});
+    }
+    lh_sha256 hash = lh_sha256_stream_end(stream);
+    job->sha256 = lh_arena_dup(job->arena, lh_str_from(lh_sha256_to_hex(&hash).text));
+    return lh_arena_check(job->arena, err);
+}
+
+/* ---- decompression ---- */
+
+static bool source_is_compressed(const ingest_job *job) {
+    if (job->options.compression.len) return !lh_str_eq(job->options.compression, LH_STR("none"));
+    return lh_str_starts(job->head, LH_STR("\x1f\x8b")) || lh_str_starts(job->head, LH_STR("\x28\xb5\x2f\xfd")) || lh_str_starts(job->head, LH_STR("PK\x03\x04"));
+}
+
+static void source_archive_freep(struct archive **archive) {
+    if (*archive) archive_read_free(*archive);
+}
+
+static lh_code source_archive_error(struct archive *archive, lh_error *err) {
+    const char *why = archive_error_string(archive);
+    return lh_fail(err, LH_INVALID, "the compressed file is broken: %s", why ? why : "cannot be read");
+}
+
+static lh_code source_copy_entry(ingest_job *job, struct archive *archive, int out, uint64_t packed, lh_error *err) {
+    LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_BLOCK);
+    if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
+    for (uint64_t total = 0;;) {
+        LH_TRY(source_cancelled(job, err));
+        la_ssize_t got = archive_read_data(archive, block, SOURCE_BLOCK);
+        if (got < 0) return source_archive_error(archive, err);
+        if (got == 0) return LH_OK;
+        total += (uint64_t)got;
+        if (total > INGEST_RATIO_FREE_BYTES && total / INGEST_RATIO_MAX > packed)
+            return lh_fail(err, LH_LIMIT, "the file unpacks to more than %d times its size", INGEST_RATIO_MAX);
+        LH_TRY(source_write(out, block, (size_t)got, err));
+    }
+}
+
+static lh_code source_decompress(ingest_job *job, lh_error *err) {
+    LH_CLEANUP(source_archive_freep) struct archive *archive = archive_read_new();
+    LH_CLEANUP(source_closep) int in = -1;
+    LH_CLEANUP(source_closep) int out = -1;
+    struct archive_entry *entry;
+    if (!archive) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
+    archive_read_support_filter_gzip(archive);
+    archive_read_support_filter_zstd(archive);
+    archive_read_support_format_zip(archive);
+    archive_read_support_format_raw(archive);
+    LH_TRY(source_open_fd(job->path, &in, err));
+    uint64_t packed = (uint64_t)lseek(in, 0, SEEK_END);
+    lseek(in, 0, SEEK_SET);
+    LH_TRY(source_scratch(job, 0, "plain", &out, err));
+    if (archive_read_open_fd(archive, in, SOURCE_BLOCK) != ARCHIVE_OK) return source_archive_error(archive, err);
+    bool found = false;
+    for (int status; (status = archive_read_next_header(archive, &entry)) != ARCHIVE_EOF;) {
+        if (status < ARCHIVE_WARN) return source_archive_error(archive, err);
+        bool zip = archive_format(archive) == ARCHIVE_FORMAT_ZIP;
+        if (zip && archive_entry_filetype(entry) != AE_IFREG) continue;
+        if (found) return lh_fail(err, LH_INVALID, "the archive holds more than one file: send them one by one");
+        found = true;
+        LH_TRY(source_copy_entry(job, archive, out, packed, err));
+    }
+    if (!found) return lh_fail(err, LH_INVALID, "the archive holds no file");
+    job->path = lh_str_from(job->scratch[0]);
+    return source_head(job, err);
+}
+
+/* ---- encoding ---- */
+
+static const char *source_encoding(const ingest_job *job) {
+    lh_str given = job->options.encoding;
+    if (lh_str_starts(job->head, LH_STR("\xff\xfe"))) return "UTF-16LE";
+    if (lh_str_starts(job->head, LH_STR("\xfe\xff"))) return "UTF-16BE";
+    if (given.len == 0 || lh_str_eq(given, LH_STR("utf-8"))) return NULL;
+    if (lh_str_eq(given, LH_STR("latin-1"))) return "ISO-8859-1";
+    if (lh_str_eq(given, LH_STR("windows-1252"))) return "WINDOWS-1252";
+    return lh_str_eq(given, LH_STR("utf-16be")) ? "UTF-16BE" : "UTF-16LE";
+}
+
+static void source_iconv_closep(iconv_t *converter) {
+    if (*converter != (iconv_t)-1) iconv_close(*converter);
+}
+
+static lh_code source_transcode(ingest_job *job, const char *encoding, lh_error *err) {
+    LH_CLEANUP(source_closep) int in = -1;
+    LH_CLEANUP(source_closep) int out = -1;
+    LH_CLEANUP(source_iconv_closep) iconv_t converter = iconv_open("UTF-8", encoding);
+    LH_CLEANUP(lh_free_pointer) char *from = malloc(SOURCE_BLOCK);
+    LH_CLEANUP(lh_free_pointer) char *to = malloc(4 * (size_t)SOURCE_BLOCK);
+    if (!from || !to || converter == (iconv_t)-1) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
+    LH_TRY(source_open_fd(job->path, &in, err));
+    LH_TRY(source_scratch(job, 1, "utf8", &out, err));
+    bool first = true;
+    for (size_t kept = 0, got = 1; got || kept;) {
+        LH_TRY(source_cancelled(job, err));
+        LH_TRY(source_read(in, from + kept, SOURCE_BLOCK - kept, &got, err));
+        char *at = from, *write_at = to;
+        size_t left = kept + got, room = 4 * (size_t)SOURCE_BLOCK;
+        if (left == 0) break;
+        if (iconv(converter, &at, &left, &write_at, &room) == (size_t)-1 && (errno != EINVAL || got == 0))
+            return lh_fail(err, LH_INVALID, "the file is not %s", encoding);
+        lh_str text = {to, (size_t)(write_at - to)};
+        if (first && lh_str_starts(text, LH_STR("\xef\xbb\xbf"))) text = lh_str_sub(text, 3, SIZE_MAX);
+        first = false;
+        LH_TRY(source_write(out, text.ptr, text.len, err));
+        memmove(from, at, left);
+        kept = left;
+    }
+    job->path = lh_str_from(job->scratch[1]);
+    return source_head(job, err);
+}
+
+/* ---- format ---- */
+
+static bool source_name_ends(lh_str name, const char *suffix) {
+    lh_str end = lh_str_from(suffix);
+    return name.len >= end.len && lh_str_eq_nocase(lh_str_sub(name, name.len - end.len, end.len), end);
+}
+
+static lh_code source_detect_format(ingest_job *job, lh_error *err) {
+    static const struct { const char *name; ingest_format format; } names[] = {
+        {"csv", INGEST_CSV}, {"tsv", INGEST_TSV}, {"json", INGEST_JSON_ARRAY}, {"ndjson", INGEST_NDJSON}, {"jsonl", INGEST_NDJSON}, {"parquet", INGEST_PARQUET}};
+    lh_str given = job->request->format, name = job->request->file_name;
+    for (size_t i = 0; given.len && i < sizeof names / sizeof *names; i++)
+        if (lh_str_eq_nocase(given, lh_str_from(names[i].name))) return job->format = names[i].format, LH_OK;
+    if (given.len) return lh_fail(err, LH_INVALID, "format '%.*s' is not known; known: csv, tsv, json, ndjson, parquet", LH_STR_ARG(lh_str_sub(given, 0, 50)));
+    static const char *const packed[] = {".gz", ".zst", ".zip"};
+    for (size_t i = 0; i < 3; i++)
+        if (source_name_ends(name, packed[i])) name.len -= strlen(packed[i]);
+    lh_str start = lh_str_trim(lh_str_starts(job->head, LH_STR("\xef\xbb\xbf")) ? lh_str_sub(job->head, 3, SIZE_MAX) : job->head);
+    job->format = INGEST_CSV;
+    if (lh_str_starts(job->head, LH_STR("PAR1"))) job->format = INGEST_PARQUET;
+    else if (source_name_ends(name, ".parquet")) job->format = INGEST_PARQUET;
+    else if (source_name_ends(name, ".tsv") || source_name_ends(name, ".tab")) job->format = INGEST_TSV;
+    else if (source_name_ends(name, ".ndjson") || source_name_ends(name, ".jsonl")) job->format = INGEST_NDJSON;
+    else if (source_name_ends(name, ".csv")) job->format = INGEST_CSV;
+    else if (start.len && start.ptr[0] == '[') job->format = INGEST_JSON_ARRAY;
+    else if (start.len && start.ptr[0] == '{') job->format = INGEST_NDJSON;
+    return LH_OK;
+}
+
+/* ---- the checking pass ---- */
+
+typedef struct source_check {
+    ingest_job *job;
+    bool json;
+    uint64_t line, line_start, offset; /* of the current line and byte in the file */
+    uint64_t depth, max_line;
+    bool in_string, escaped;
+    char tail[4]; /* an unfinished UTF-8 character at the end of the block before */
+    size_t tail_len;
+} source_check;
+
+static lh_code source_bad(const source_check *check, uint64_t offset, lh_code code, const char *what, lh_error *err) {
+    uint64_t column = offset - check->line_start + 1;
+    lh_error_set(err, code, "line %" PRIu64 ", byte %" PRIu64 ": %s", check->line, column, what);
+    if (err) err->line = check->line, err->column = column;
+    return code;
+}
+
+static lh_code source_check_json(source_check *check, char c, lh_error *err) {
+    if (check->escaped) check->escaped = false;
+    else if (check->in_string) {
+        if (c == '\\') check->escaped = true;
+        else if (c == '"') check->in_string = false;
+    } else if (c == '"') check->in_string = true;
+    else if (c == '[' || c == '{') {
+        if (++check->depth > INGEST_JSON_DEPTH_MAX) return source_bad(check, check->offset, LH_LIMIT, "JSON is nested deeper than 512", err);
+    } else if ((c == ']' || c == '}') && check->depth) check->depth--;
+    return LH_OK;
+}
+
+/* Bytes of a block that is not plain ASCII: checked as whole characters; an unfinished one at the end is kept. */
+static lh_code source_check_utf8(source_check *check, lh_str block, uint64_t base, lh_error *err) {
+    char joined[8];
+    memcpy(joined, check->tail, check->tail_len);
+    size_t start = 0;
+    if (check->tail_len) { /* finish the character of the block before */
+        size_t take = 0;
+        while (check->tail_len + take < 4 && take < block.len && !lh_str_is_utf8((lh_str){joined, check->tail_len + take}))
+            joined[check->tail_len + take] = block.ptr[take], take++;
+        if (!lh_str_is_utf8((lh_str){joined, check->tail_len + take}))
+            return source_bad(check, base, LH_INVALID, "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
+        start = take;
+        check->tail_len = 0;
+    }
+    size_t end = block.len;
+    for (size_t back = 1; back <= 3 && back <= block.len - start; back++) { /* does the block end inside a character? */
+        unsigned char c = (unsigned char)block.ptr[block.len - back];
+        size_t need = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+        if (c >= 0xC0 && need > back) end = block.len - back;
+        if (c < 0x80 || c >= 0xC0) break;
+    }
+    if (!lh_str_is_utf8(lh_str_sub(block, start, end - start))) {
+        size_t bad = start; /* find it, for the message */
+        uint64_t line = check->line, line_start = check->line_start;
+        while (bad < end) {
+            unsigned char c = (unsigned char)block.ptr[bad];
+            size_t need = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+            if (bad + need > end || !lh_str_is_utf8(lh_str_sub(block, bad, need))) break;
+            if (c == '\n') line++, line_start = base + bad + 1;
+            bad += need;
+        }
+        source_check at = *check;
+        at.line = line, at.line_start = line_start;
+        return source_bad(&at, base + bad, LH_INVALID, "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
+    }
+    check->tail_len = block.len - end;
+    memcpy(check->tail, block.ptr + end, check->tail_len);
+    return LH_OK;
+}
+
+static bool source_is_plain_ascii(lh_str block) {
+    unsigned char all = 0;
+    for (size_t i = 0; i < block.len; i++) all |= (unsigned char)block.ptr[i];
+    return all < 0x80;
+}
+
+static lh_code source_check_block(source_check *check, lh_str block, lh_error *err) {
+    uint64_t base = check->offset;
+    if (check->tail_len || !source_is_plain_ascii(block)) LH_TRY(source_check_utf8(check, block, base, err));
+    const char *nul = memchr(block.ptr, '\0', block.len);
+    if (nul) {
+        for (const char *at = block.ptr; (at = memchr(at, '\n', (size_t)(nul - at))); at++) check->line++, check->line_start = base + (uint64_t)(at - block.ptr) + 1;
+        return source_bad(check, base + (uint64_t)(nul - block.ptr), LH_INVALID, "a NUL byte; if this is UTF-16, say so in options.encoding", err);
+    }
+    if (check->json) {
+        for (size_t i = 0; i < block.len; i++) {
+            check->offset = base + i;
+            LH_TRY(source_check_json(check, block.ptr[i], err));
+            if (block.ptr[i] == '\n') check->line++, check->line_start = base + i + 1;
+            else if (check->max_line && base + i - check->line_start > check->max_line) return source_bad(check, base + i, LH_LIMIT, "the line is longer than ingest.line_max_bytes", err);
+        }
+    } else {
+        for (size_t i = 0; i < block.len;) {
+            const char *feed = memchr(block.ptr + i, '\n', block.len - i);
+            uint64_t end = base + (feed ? (uint64_t)(feed - block.ptr) : block.len);
+            if (end - check->line_start > check->max_line) return source_bad(check, check->line_start + check->max_line, LH_LIMIT, "the line is longer than ingest.line_max_bytes", err);
+            if (!feed) break;
+            i = (size_t)(feed - block.ptr) + 1;
+            check->line++;
+            check->line_start = base + i;
+        }
+    }
+    check->offset = base + block.len;
+    return LH_OK;
+}
+
+static lh_code source_check_file(ingest_job *job, lh_error *err) {
+    LH_CLEANUP(source_closep) int fd = -1;
+    LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_BLOCK);
+    if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
+    bool json = job->format == INGEST_JSON_ARRAY || job->format == INGEST_NDJSON;
+    source_check check = {.job = job, .json = json, .line = 1, .max_line = job->format == INGEST_JSON_ARRAY ? 0 : job->ingest->line_max_bytes};
+    LH_TRY(source_open_fd(job->path, &fd, err));
+    for (size_t got = 1; got;) {
+        LH_TRY(source_cancelled(job, err));
+        LH_TRY(source_read(fd, block, SOURCE_BLOCK, &got, err));
+        if (got) LH_TRY(source_check_block(&check, (lh_str){block, got}, err));
+        if (job->request->progress) atomic_store(&job->request->progress->bytes_read, check.offset);
+    }
+    if (check.tail_len) return source_bad(&check, check.offset, LH_INVALID, "the file ends inside a character", err);
+    job->bytes = check.offset;
+    job->lines = check.line - (check.offset == check.line_start ? 1 : 0);
+    return LH_OK;
+}
+
+/* NDJSON with quarantine: lines that are no JSON object leave for the rejects, the others go to a new file. */
+static lh_code source_take_out(ingest_job *job, uint64_t line, const char *reason, lh_str raw, lh_error *err) {
+    if (job->reject_count == INGEST_REJECTS_MAX) return lh_fail(err, LH_LIMIT, "more than %d bad lines", INGEST_REJECTS_MAX);
+    if (job->reject_count == job->reject_room) {
+        size_t room = job->reject_room ? job->reject_room * 2 : 64;
+        ingest_reject *grown = LH_ARENA_ARRAY(job->arena, ingest_reject, room);
+        if (!grown) return lh_arena_check(job->arena, err);
+        if (job->reject_count) memcpy(grown, job->rejects, job->reject_count * sizeof *grown);
+        job->rejects = grown;
+        job->reject_room = room;
+    }
+    job->rejects[job->reject_count++] = (ingest_reject){line, lh_arena_dup(job->arena, lh_str_from(reason)), lh_arena_dup(job->arena, lh_str_sub(raw, 0, INGEST_REJECT_BYTES))};
+    return lh_arena_check(job->arena, err);
+}
+
+static lh_code source_split_ndjson(ingest_job *job, lh_error *err) {
+    char name[4096];
+    LH_TRY(lh_str_to_cstr(job->path, name, sizeof name, err));
+    FILE *in = fopen(name, "rb");
+    if (!in) return lh_fail_errno(err, errno, "cannot open the uploaded file");
+    LH_CLEANUP(source_closep) int out = -1;
+    char *text = NULL;
+    size_t room = 0;
+    job->scratch[1][0] = '\0';
+    lh_code code = source_scratch(job, 1, "good", &out, err);
+    for (uint64_t line = 1; code == LH_OK; line++) {
+        ssize_t got = getline(&text, &room, in);
+        if (got < 0) break;
+        lh_str raw = lh_str_trim((lh_str){text, (size_t)got});
+        LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+        lh_error why = {0};
+        lh_json *value = NULL;
+        if (raw.len == 0) continue;
+        code = lh_arena_new(8 * raw.len + (1 << 20), &arena, err);
+        if (code != LH_OK) break;
+        if (lh_json_parse(arena, raw, &value, &why) != LH_OK) code = source_take_out(job, line, why.message, raw, err);
+        else if (!lh_json_is_object(value)) code = source_take_out(job, line, "not a JSON object", raw, err);
+        else if ((code = source_write(out, raw.ptr, raw.len, err)) == LH_OK) code = source_write(out, "\n", 1, err);
+    }
+    free(text);
+    fclose(in);
+    if (code == LH_OK) job->path = lh_str_from(job->scratch[1]);
+    return code;
+}
+
+lh_code ingest_source_open(ingest_job *job, lh_error *err) {
+    job->path = job->request->path;
+    LH_TRY(source_head(job, err));
+    if (job->head.len == 0) return lh_fail(err, LH_INVALID, "the file is empty");
+    if (source_is_compressed(job)) LH_TRY(source_decompress(job, err));
+    if (job->head.len == 0) return lh_fail(err, LH_INVALID, "the file is empty");
+    LH_TRY(source_detect_format(job, err));
+    if (job->format == INGEST_PARQUET) return LH_OK;
+    const char *encoding = source_encoding(job);
+    if (encoding) LH_TRY(source_transcode(job, encoding, err));
+    LH_TRY(source_check_file(job, err));
+    if (lh_str_trim(job->head).len == 0 && job->bytes <= job->head.len) return lh_fail(err, LH_INVALID, "the file holds nothing but white space");
+    return job->quarantine && job->format == INGEST_NDJSON ? source_split_ndjson(job, err) : LH_OK;
+}
+
+void ingest_source_done(ingest_job *job) {
+    for (int i = 0; i < 2; i++)
+        if (job->scratch[i][0]) unlink(job->scratch[i]);
+}
