@@ -218,7 +218,8 @@ typedef struct load_outcome { uint64_t rows, rejected; } load_outcome;
 static lh_code load_statements(ingest_job *job, load_outcome *ret, lh_error *err) {
     bool create = !job->exists, replace = !create && load_mode(job, "replace"), upsert = !create && load_mode(job, "upsert");
     if (upsert) LH_TRY(load_stage(job, err));
-    if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_errors; DROP TABLE IF EXISTS temp.main.ingest_scans", err));
+    if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_errors", err));
+    if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_scans", err));
     bool transaction = replace || job->quarantine;
     if (transaction) LH_TRY(load_run_text(job, "BEGIN", err));
     lh_code code = replace ? load_delete_all(job, err) : LH_OK;

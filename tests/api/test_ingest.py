@@ -1,0 +1,197 @@
+"""POST /ingest/file: formats, compressions, encodings, modes, rejects, schema changes."""
+import gzip
+import io
+import json
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+CSV = b"id,name,amount,day\n1,ann,1.5,2026-01-02\n2,\"b, \"\"ob\"\"\",,2026-01-03\n3,caf\xc3\xa9,3.25,\n"
+WANT = [[1, "ann", 1.5, "2026-01-02"], [2, 'b, "ob"', None, "2026-01-03"], [3, "café", 3.25, None]]
+
+
+def names(prefix="t", n=[0]):
+    n[0] += 1
+    return f"{prefix}{n[0]}"
+
+
+def loaded(server, body, name, **fields):
+    table = names()
+    answer = server.ingest(body, table, name=name, **fields)
+    assert answer.status_code == 201, answer.text
+    return table, answer.json()
+
+
+def zipped(body):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inner.csv", body)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("body,name,options", [
+    (CSV, "a.csv", None),
+    (CSV.replace(b"\n", b"\r\n"), "a.csv", None),
+    (b"\xef\xbb\xbf" + CSV, "a.csv", None),
+    (CSV[:-1], "a.csv", None),
+    (gzip.compress(CSV), "a.csv.gz", None),
+    (zipped(CSV), "a.zip", None),
+    (CSV.decode().encode("utf-16"), "a.csv", None),
+    (CSV.decode().encode("latin-1"), "a.csv", {"encoding": "latin-1"}),
+    (CSV.replace(b'"b, ""ob"""', b'"b, ""ob"""').replace(b",", b";").replace(b"b; ", b"b, "), "a.csv", None),
+    (b"id\tname\tamount\tday\n1\tann\t1.5\t2026-01-02\n2\t\"b, \"\"ob\"\"\"\t\t2026-01-03\n3\tcaf\xc3\xa9\t3.25\t\n", "a.tsv", None),
+    (json.dumps([dict(zip(["id", "name", "amount", "day"], r)) for r in WANT]).encode(), "a.json", None),
+    ("\n".join(json.dumps(dict(zip(["id", "name", "amount", "day"], r))) for r in WANT).encode(), "a.ndjson", None),
+])
+def test_every_way_to_write_the_same_rows(server, body, name, options):
+    fields = {"options": options} if options else {}
+    table, answer = loaded(server, body, name, **fields)
+    assert answer["rows"] == 3 and answer["rejected"] == 0
+    assert server.sql(f"SELECT id, name, amount, day FROM {table} ORDER BY id") == WANT
+
+
+def test_parquet_with_types_that_iceberg_lacks(server):
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"u8": pa.array([1, 255], pa.uint8()), "u64": pa.array([1, 2**64 - 1], pa.uint64()), "l": [[1, 2], None], "s": [{"x": 1}, {"x": 2}]}), buffer)
+    table, _ = loaded(server, buffer.getvalue(), "a.parquet")
+    assert server.sql(f"SELECT u8, u64::VARCHAR, l, s.x FROM {table} ORDER BY u8") == [[1, "1", [1, 2], 1], [255, "18446744073709551615", None, 2]]
+
+
+def test_nested_json_is_flattened_or_kept(server):
+    body = b'{"id":1,"who":{"name":{"first":"A"},"tags":["x","y"]}}\n{"id":2,"who":{"name":{"first":"B"}}}\n'
+    table, answer = loaded(server, body, "a.ndjson")
+    assert [c["name"] for c in answer["columns"]] == ["id", "who_name_first", "who_tags"]
+    assert server.sql(f"SELECT * FROM {table} ORDER BY id") == [[1, "A", ["x", "y"]], [2, "B", None]]
+    kept, _ = loaded(server, body, "a.ndjson", options={"flatten": False})
+    assert server.sql(f"SELECT who.name.first FROM {kept} ORDER BY id") == [["A"], ["B"]]
+
+
+def test_header_only_makes_an_empty_table(server):
+    table, answer = loaded(server, b"a,b,c\n", "h.csv")
+    assert answer["rows"] == 0 and server.sql(f"SELECT count(*) FROM {table}") == [[0]]
+
+
+def test_all_varchar_and_given_types(server):
+    body = b"a,b\n001,2\n002,3\n"
+    table, answer = loaded(server, body, "a.csv", options={"all_varchar": True})
+    assert server.sql(f"SELECT a FROM {table} ORDER BY a") == [["001"], ["002"]]
+    table, answer = loaded(server, body, "a.csv", options={"columns": {"a": "VARCHAR", "b": "DECIMAL(9,2)"}})
+    assert [c["type"] for c in answer["columns"]] == ["VARCHAR", "DECIMAL(9,2)"]
+    assert server.ingest(body, names(), options={"colums": {}}).status_code == 400
+
+
+def test_modes(server):
+    table, _ = loaded(server, b"id,v\n1,a\n2,b\n", "1.csv")
+    assert server.ingest(b"id,v\n9,z\n", table).status_code == 409
+    assert server.ingest(b"id,v\n3,c\n", table, mode="append").status_code == 200
+    assert server.ingest(b"id,v\n2,B\n4,d\n4,D\n", table, mode="upsert", key="id").status_code == 200
+    assert server.sql(f"SELECT * FROM {table} ORDER BY id") == [[1, "a"], [2, "B"], [3, "c"], [4, "D"]]
+    assert server.ingest(b"id,v\n7,only\n", table, mode="replace").status_code == 200
+    assert server.sql(f"SELECT * FROM {table}") == [[7, "only"]]
+    assert server.ingest(b"id,v\n1,a\n", "never_made", mode="append").status_code == 404
+    assert server.ingest(b"id,v\n,a\n", table, mode="upsert", key="id").status_code == 400
+    assert server.ingest(b"id,v\n8,a\n", table, mode="upsert").status_code == 400
+    assert server.ingest(b"id,v\n8,a\n", table, mode="sideways").status_code == 400
+    assert server.sql(f"SELECT * FROM {table}") == [[7, "only"]]
+
+
+def test_dedup_and_lineage(server):
+    body = b"id\n1\n2\n"
+    table, first = loaded(server, body, "once.csv")
+    again = server.ingest(body, table, name="twice.csv", mode="append")
+    assert again.status_code == 200 and again.json()["deduplicated"] is True
+    assert again.json()["snapshot_id"] == first["snapshot_id"]
+    assert server.sql(f"SELECT count(*) FROM {table}") == [[2]]
+    origin = server.request("GET", f"/datasets/by-name/{table}").json()["origin"]
+    assert origin["file"] == "once.csv" and origin["sha256"] == first["sha256"] and origin["job_id"] == first["job_id"]
+    summary = server.pyiceberg().load_table(f"data.{table}").current_snapshot().summary
+    assert summary["lakehouse.sha256"] == first["sha256"] and summary["lakehouse.file"] == "once.csv"
+    server.sql(f"DROP TABLE {table}")  # and with it what was remembered
+    anew = server.ingest(body, table, name="once.csv")
+    assert anew.status_code == 201 and anew.json()["deduplicated"] is False
+
+
+def test_schema_grows_and_widens(server):
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"id": pa.array([1], pa.int32()), "x": pa.array([0.5], pa.float32())}), buffer)
+    table, _ = loaded(server, buffer.getvalue(), "a.parquet")
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"id": pa.array([2**40], pa.int64()), "x": pa.array([0.25], pa.float64()), "new": ["n"]}), buffer)
+    answer = server.ingest(buffer.getvalue(), table, name="b.parquet", mode="append")
+    assert answer.status_code == 200, answer.text
+    assert [c["name"] for c in answer.json()["added_columns"]] == ["new"]
+    assert sorted(c["name"] for c in answer.json()["widened_columns"]) == ["id", "x"]
+    assert server.sql(f"SELECT id, x, new FROM {table} ORDER BY id") == [[1, 0.5, None], [2**40, 0.25, "n"]]
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"id": [True]}), buffer)
+    answer = server.ingest(buffer.getvalue(), table, name="c.parquet", mode="append")
+    assert answer.status_code == 409 and "the table has BIGINT, the file has BOOLEAN" in answer.json()["error"]["message"]
+    assert server.sql(f"SELECT count(*) FROM {table}") == [[2]]
+
+
+def test_missing_columns_are_null(server):
+    table, _ = loaded(server, b"id,a,b\n1,x,y\n", "a.csv")
+    assert server.ingest(b"B,id\nz,2\n", table, mode="append").status_code == 200
+    assert server.sql(f"SELECT id, a, b FROM {table} ORDER BY id") == [[1, "x", "y"], [2, None, "z"]]
+
+
+def test_a_bad_row_fails_with_its_line_and_nothing_lands(server):
+    rows = b"id,v\n" + b"".join(b"%d,x\n" % i for i in range(50)) + b"oops,y,too many\n51,z\n"
+    table = names()
+    answer = server.ingest(rows, table)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["details"]["line"] == 52
+    assert server.query(f"SELECT * FROM {table}").status_code == 400
+
+
+def test_quarantine(server):
+    body = b"id,v\n1,a\n2,b,too many\n3,c\nx,d\n"
+    table = names()
+    answer = server.ingest(body, table, on_error="quarantine", options={"columns": {"id": "BIGINT"}})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["rows"] == 2 and answer.json()["rejected"] == 2
+    assert server.sql(f"SELECT id FROM {table} ORDER BY id") == [[1], [3]]
+    assert server.sql(f"SELECT line, raw FROM {table}__rejects ORDER BY line") == [[3, "2,b,too many"], [5, "x,d"]]
+    lines = b'{"id":1}\nnot json\n{"id":2}\n[3]\n'
+    table = names()
+    answer = server.ingest(lines, table, name="a.ndjson", on_error="quarantine")
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["rows"] == 2
+    assert server.sql(f"SELECT line, raw FROM {table}__rejects ORDER BY line") == [[2, "not json"], [4, "[3]"]]
+
+
+def test_register_parquet_and_iceberg(server):
+    buffer = io.BytesIO()
+    for part in range(2):
+        buffer = io.BytesIO()
+        pq.write_table(pa.table({"id": pa.array(range(part * 10, part * 10 + 10), pa.int64()), "s": [f"v{i}" for i in range(10)]}), buffer)
+        assert server.request("PUT", f"/storage/objects/drop/part{part}.parquet", data=buffer.getvalue()).status_code in (200, 201)
+    answer = server.request("POST", "/datasets", json={"name": "registered", "location": "drop", "format": "parquet"})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["row_count"] == 20
+    assert server.sql("SELECT count(*), sum(id), max(s) FROM registered") == [[20, 190, "v9"]]
+    assert server.pyiceberg().load_table("data.registered").scan().to_arrow().num_rows == 20
+    location = server.pyiceberg().load_table("data.registered").location()
+    folder = location.split("/root/")[1] if "/root/" in location else location
+    again = server.request("POST", "/datasets", json={"name": "again", "location": folder + "/metadata", "format": "iceberg"})
+    assert again.status_code == 201, again.text
+    assert server.sql("SELECT count(*) FROM again") == [[20]]
+    assert server.request("POST", "/datasets", json={"name": "x", "location": "/etc", "format": "parquet"}).status_code == 400
+    assert server.request("POST", "/datasets", json={"name": "x", "location": "absent", "format": "parquet"}).status_code == 404
+
+
+def test_dataset_pages_and_delete(server):
+    for i in range(5):
+        server.sql(f"CREATE TABLE paged.x{i} AS SELECT 1 a") if i else (server.sql("CREATE SCHEMA paged"), server.sql("CREATE TABLE paged.x0 AS SELECT 1 a"))
+    seen, token = [], None
+    while True:
+        answer = server.request("GET", "/datasets", params={"namespace": "paged", "limit": 2, **({"page_token": token} if token else {})}).json()
+        seen += [item["name"] for item in answer["items"]]
+        token = answer["next_page_token"]
+        if not token:
+            break
+    assert [s.split(".")[-1] for s in seen] == [f"x{i}" for i in range(5)]
+    assert server.request("DELETE", "/datasets/by-name/paged.x0", params={"purge": "true"}).status_code == 204
+    assert server.request("GET", "/datasets/by-name/paged.x0").status_code == 404
