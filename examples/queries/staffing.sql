@@ -16,10 +16,10 @@ GROUP BY j.vertical ORDER BY margin DESC;
 SELECT recruiter, count(*) AS calls, round(100.0 * count(*) FILTER (outcome = 'connected') / count(*), 1) AS connected_percent
 FROM call_log GROUP BY recruiter ORDER BY calls DESC, recruiter LIMIT 5;
 
--- Which available nurses near New York have wound care and ten years or more?
-SELECT candidate_id, first_name, last_name, years_experience, salary
+-- Which available people know wound care and have ten years or more?
+SELECT candidate_id, first_name, last_name, city, years_experience, salary
 FROM candidates
-WHERE vertical = 'healthcare' AND status = 'available' AND state = 'NY' AND skills LIKE '%wound care%' AND years_experience >= 10
+WHERE status = 'available' AND skills LIKE '%wound care%' AND years_experience >= 10
 ORDER BY years_experience DESC, candidate_id LIMIT 5;
 
 -- How many hours did clients buy in each quarter of 2025?

