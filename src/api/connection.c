@@ -9,7 +9,6 @@
  * watchdog shuts down those that give no whole request head in time (slow or silent clients). */
 #include "api/request_internal.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -58,26 +57,6 @@ static enum MHD_Result connection_refuse(lh_server *server, struct MHD_Connectio
 }
 
 /* ---- the request ---- */
-
-static void connection_activate(lh_server *server, lh_request *request) {
-    pthread_mutex_lock(&server->active_lock);
-    request->older = server->active;
-    if (server->active) server->active->newer = request;
-    server->active = request;
-    server->active_count++;
-    pthread_mutex_unlock(&server->active_lock);
-    atomic_fetch_add(&server->metrics.in_flight, 1);
-}
-
-static void connection_deactivate(lh_server *server, lh_request *request) {
-    pthread_mutex_lock(&server->active_lock);
-    *(request->newer ? &request->newer->older : &server->active) = request->older;
-    if (request->older) request->older->newer = request->newer;
-    server->active_count--;
-    if (server->active_count == 0) pthread_cond_broadcast(&server->active_changed);
-    pthread_mutex_unlock(&server->active_lock);
-    atomic_fetch_sub(&server->metrics.in_flight, 1);
-}
 
 static lh_request *connection_request_new(lh_server *server, struct MHD_Connection *connection) {
     lh_request *request = calloc(1, sizeof *request);
@@ -170,10 +149,9 @@ static void connection_check(lh_request *request, connection_refusal *refusal) {
 
 static void connection_submit(lh_request *request, connection_refusal *refusal) {
     request->references = 2;
-    connection_activate(request->server, request);
+    api_request_enlist(request);
     if (api_lane_submit(&request->server->lanes[request->match.route->lane], request)) return;
     request->references = 1;
-    connection_deactivate(request->server, request);
     refusal->status = 503, refusal->header = "Retry-After", refusal->value = "1";
     refusal->code = lh_fail(&refusal->why, LH_UNAVAILABLE, "too many requests wait; try again in a second");
 }
@@ -187,7 +165,7 @@ static void connection_refuse_whole(lh_request *request, const connection_refusa
     request->status = refusal->status;
     request->content_type = "application/json";
     request->answer = API_ANSWER_WHOLE;
-    connection_activate(request->server, request);
+    api_request_enlist(request);
 }
 
 /* ---- a head is complete ---- */
@@ -346,7 +324,6 @@ static void connection_completed(void *cls, struct MHD_Connection *connection, v
     bool whole = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     atomic_fetch_add_explicit(&server->metrics.bytes_out, api_request_detach(request), memory_order_relaxed);
     if (!whole) api_request_abandon(request);
-    connection_deactivate(server, request);
     api_request_unref(request);
 }
 
@@ -403,16 +380,11 @@ struct MHD_Daemon *api_connection_daemon(lh_server *server, const api_listener *
 
 /* ---- watchdog ---- */
 
-static bool connection_client_gone(int socket) {
-    struct pollfd fd = {.fd = socket, .events = POLLRDHUP};
-    return socket >= 0 && poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-}
-
 /* libmicrohttpd does not read suspended connections: looks whether their clients are still there. */
 static void connection_watch_requests(lh_server *server) {
-    pthread_mutex_lock(&server->active_lock); /* keeps each request and its socket alive while it is looked at */
+    pthread_mutex_lock(&server->active_lock); /* keeps each request alive while it is looked at */
     for (lh_request *request = server->active; request; request = request->older)
-        if (api_request_is_waiting(request) && connection_client_gone(request->socket)) api_request_abandon(request);
+        if (api_request_client_gone(request)) api_request_abandon(request);
     pthread_mutex_unlock(&server->active_lock);
 }
 

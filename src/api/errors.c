@@ -1,4 +1,4 @@
-/* lh_code → HTTP status → body. 401, 405 and 413 come from server.c, before any module runs. */
+/* lh_code → HTTP status → body. 401, 405 and 413 come from connection.c, before any module runs. */
 #include "api/server_internal.h"
 
 #include <errno.h>

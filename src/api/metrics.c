@@ -54,7 +54,7 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
     api_counters *counters = api_request_counters(request);
     metrics_routes(&out, counters);
     metrics_latency(&out, counters);
-    metrics_value(&out, "http_in_flight", "gauge", "Requests being served.", atomic_load(&counters->in_flight));
+    metrics_value(&out, "http_in_flight", "gauge", "Requests being served.", api_request_in_flight(request));
     metrics_value(&out, "http_work_waiting", "gauge", "Requests that wait for a worker.", api_request_waiting(request));
     metrics_value(&out, "http_refused_total", "counter", "Requests answered before a handler ran (guard, 403, 404, 405, 413, 503).", atomic_load(&counters->refused));
     metrics_value(&out, "http_unauthenticated_total", "counter", "Requests without a valid key.", atomic_load(&counters->unauthorized));

@@ -1,6 +1,7 @@
-/* One request: what handlers call (worker side), and what server.c calls (I/O side). See request_internal.h. */
+/* One request: what handlers call (worker side), and what connection.c calls (I/O side). See request_internal.h. */
 #include "api/request_internal.h"
 
+#include <poll.h>
 #include <stdio.h>
 
 /* ---- rings; lock held ---- */
@@ -77,11 +78,13 @@ api_await api_request_await_answer(lh_request *request) {
     return result;
 }
 
-bool api_request_is_waiting(lh_request *request) {
-    pthread_mutex_lock(&request->lock);
-    bool waiting = request->suspended && !request->gone;
+bool api_request_client_gone(lh_request *request) {
+    pthread_mutex_lock(&request->lock); /* a connection that is not detached has an open socket */
+    struct pollfd fd = {.fd = request->socket, .events = POLLRDHUP};
+    bool look = request->suspended && !request->gone && request->connection && request->socket >= 0;
+    bool gone = look && poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
     pthread_mutex_unlock(&request->lock);
-    return waiting;
+    return gone;
 }
 
 uint64_t api_request_detach(lh_request *request) {
@@ -148,11 +151,33 @@ struct MHD_Response *api_request_response(lh_request *request) {
     return response;
 }
 
+void api_request_enlist(lh_request *request) {
+    lh_server *server = request->server;
+    pthread_mutex_lock(&server->active_lock);
+    request->listed = true;
+    request->older = server->active;
+    if (server->active) server->active->newer = request;
+    server->active = request;
+    server->active_count++;
+    pthread_mutex_unlock(&server->active_lock);
+}
+
+static void request_delist(lh_request *request) {
+    lh_server *server = request->server;
+    pthread_mutex_lock(&server->active_lock);
+    *(request->newer ? &request->newer->older : &server->active) = request->older;
+    if (request->older) request->older->newer = request->newer;
+    server->active_count--;
+    if (server->active_count == 0) pthread_cond_broadcast(&server->active_changed);
+    pthread_mutex_unlock(&server->active_lock);
+}
+
 void api_request_unref(lh_request *request) {
     pthread_mutex_lock(&request->lock);
     bool last = --request->references == 0;
     pthread_mutex_unlock(&request->lock);
     if (!last) return;
+    if (request->listed) request_delist(request);
     free(request->in.data);
     free(request->out.data);
     lh_cancel_free(request->cancel);
@@ -172,6 +197,13 @@ bool lh_request_may(const lh_request *request, lh_permission permission) { retur
 lh_cancel *lh_request_cancel(const lh_request *request) { return request->cancel; }
 uint64_t lh_request_content_length(const lh_request *request) { return request->content_length; }
 api_counters *api_request_counters(const lh_request *request) { return &request->server->metrics; }
+uint64_t api_request_in_flight(const lh_request *request) {
+    pthread_mutex_lock(&request->server->active_lock);
+    size_t count = request->server->active_count;
+    pthread_mutex_unlock(&request->server->active_lock);
+    return count;
+}
+
 uint64_t api_request_waiting(const lh_request *request) { return api_lane_waiting(&request->server->lanes[LH_LANE_WORK]); }
 bool api_request_ready(const lh_request *request) { return atomic_load(&request->server->ready); }
 

@@ -45,7 +45,8 @@ struct lh_request {
     int socket;
     uint64_t started_ns;
     lh_request *next_job;                          /* queue of a lane */
-    lh_request *newer, *older;                     /* list of the server's active requests */
+    lh_request *newer, *older;                     /* list of the server's active requests; its active_lock guards it */
+    bool listed;
     struct { const char *name; lh_str value; } headers[API_RESPONSE_HEADERS_MAX];
     bool body_overrun; /* the body has more bytes than body_max */
     size_t header_count, header_kept; /* the first header_kept stay also when the handler fails */
@@ -124,7 +125,8 @@ ssize_t api_request_give(lh_request *request, char *into, size_t cap);          
 api_await api_request_await_answer(lh_request *request); /* the body is at its end; is an answer ready to be queued? */
 void api_request_abandon(lh_request *request); /* the client is gone: cancel, wake the worker */
 void api_request_stop(lh_request *request);    /* the server stops: cancel; the handler may still answer */
-bool api_request_is_waiting(lh_request *request); /* suspended, and its client not known to be gone */
+bool api_request_client_gone(lh_request *request); /* suspended, and its client closed the connection */
+void api_request_enlist(lh_request *request);      /* puts it on the server's list, until its last reference drops */
 uint64_t api_request_detach(lh_request *request); /* the connection ends its request; gives the body bytes that were sent */
 struct MHD_Response *api_request_response(lh_request *request);
 

@@ -57,10 +57,11 @@ enum { API_LATENCY_BUCKETS = 12 };
 typedef struct api_counters {
     _Atomic uint64_t requests[API_ROUTE_COUNT][6]; /* by status class; 0: cut */
     _Atomic uint64_t latency[API_ROUTE_COUNT][API_LATENCY_BUCKETS + 1], latency_us[API_ROUTE_COUNT];
-    _Atomic uint64_t bytes_in, bytes_out, refused, unauthorized, in_flight;
+    _Atomic uint64_t bytes_in, bytes_out, refused, unauthorized;
 } api_counters;
 void api_metrics_count(api_counters *metrics, const api_route *route, unsigned status, uint64_t elapsed_us);
 api_counters *api_request_counters(const lh_request *request);
+uint64_t api_request_in_flight(const lh_request *request); /* requests of the server that are not done */
 uint64_t api_request_waiting(const lh_request *request); /* length of the queue of LH_LANE_WORK */
 bool api_request_ready(const lh_request *request); /* lh_server_ready() was called */
 #endif
