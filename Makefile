@@ -7,10 +7,10 @@ SCALE ?= 1
 T ?=
 CTEST = ctest --output-on-failure --no-tests=error -j$(JOBS) $(if $(T),-R '$(T)')
 
-# $(call build-preset,PRESET,FOLDER)
+# $(call build-preset,PRESET,FOLDER,TARGETS): no targets is all
 define build-preset
 	@test -f $(2)/build.ninja || cmake --preset $(1)
-	@cmake --build $(2) -j $(JOBS)
+	@cmake --build $(2) -j $(JOBS) $(if $(3),--target $(3))
 endef
 
 .PHONY: help setup setup-test setup-dev build test asan tsan fuzz bench lint format demo demo-stop clean
@@ -25,7 +25,7 @@ setup-dev:
 	@tools/setup dev
 
 build: setup ## build/lakehouse (the default)
-	$(call build-preset,release,build)
+	$(call build-preset,release,build,lakehouse staffing_gen)
 
 test: setup-test ## all tests, or one: make test T=config
 	$(call build-preset,release,build)
