@@ -5,8 +5,6 @@
  * keeps the logs. Ids of -1 in set-* updates mean "the one added last in this list". Nothing here touches storage. */
 #include "catalog/table_metadata_internal.h"
 
-enum { METADATA_FORMAT_MAX = 3, METADATA_FIRST_PARTITION_ID = 1000 };
-
 lh_json *metadata_find(const lh_json *array, const char *id_name, int64_t id) {
     for (lh_json_iter it = lh_json_each(array); lh_json_next(&it);)
         if (lh_json_int(lh_json_get(it.value, id_name), INT64_MIN) == id) return it.value;
@@ -36,147 +34,9 @@ lh_json *metadata_empty(lh_arena *arena) {
     return metadata;
 }
 
-/* ---- requirements ---- */
+/* ---- updates ---- */
 
-static lh_code metadata_require_id(const lh_json *requirement, const char *given, const lh_json *metadata, const char *kept, lh_error *err) {
-    const lh_json *expected = lh_json_get(requirement, given);
-    if (!lh_json_is_int(expected)) return lh_fail(err, LH_INVALID, "a requirement lacks the number '%s'", given);
-    int64_t want = lh_json_int(expected, 0), have = lh_json_int(lh_json_get(metadata, kept), INT64_MIN);
-    if (want != have)
-        return lh_fail(err, LH_CONFLICT, "Requirement failed: %s changed: expected %" PRId64 ", is %" PRId64, kept, want, have);
-    return LH_OK;
-}
-
-static lh_code metadata_require_ref(const lh_json *requirement, const lh_json *metadata, lh_error *err) {
-    lh_str ref = lh_json_get_string(requirement, "ref");
-    if (ref.len == 0) return lh_fail(err, LH_INVALID, "assert-ref-snapshot-id lacks 'ref'");
-    const lh_json *expected = lh_json_get(requirement, "snapshot-id");
-    const lh_json *have = lh_json_get(lh_json_get_str(lh_json_get(metadata, "refs"), ref), "snapshot-id");
-    int64_t want = lh_json_int(expected, -1), is = lh_json_int(have, -1);
-    if (want == is) return LH_OK; /* null and absent are both -1 */
-    if (is == -1) return lh_fail(err, LH_CONFLICT, "Requirement failed: ref '%.*s' does not exist, expected snapshot %" PRId64, LH_STR_ARG(ref), want);
-    if (want == -1) return lh_fail(err, LH_CONFLICT, "Requirement failed: ref '%.*s' was created concurrently", LH_STR_ARG(ref));
-    return lh_fail(err, LH_CONFLICT, "Requirement failed: ref '%.*s' changed: expected %" PRId64 ", is %" PRId64, LH_STR_ARG(ref), want, is);
-}
-
-static lh_code metadata_require(const lh_json *requirement, const lh_json *metadata, lh_error *err) {
-    static const struct { const char *type, *given, *kept; } ids[] = {
-        {"assert-last-assigned-field-id", "last-assigned-field-id", "last-column-id"},
-        {"assert-current-schema-id", "current-schema-id", "current-schema-id"},
-        {"assert-last-assigned-partition-id", "last-assigned-partition-id", "last-partition-id"},
-        {"assert-default-spec-id", "default-spec-id", "default-spec-id"},
-        {"assert-default-sort-order-id", "default-sort-order-id", "default-sort-order-id"},
-    };
-    lh_str type = lh_json_get_string(requirement, "type");
-    if (lh_str_eq(type, LH_STR("assert-create")))
-        return metadata ? lh_fail(err, LH_CONFLICT, "Requirement failed: table already exists") : LH_OK;
-    bool known = lh_str_eq(type, LH_STR("assert-table-uuid")) || lh_str_eq(type, LH_STR("assert-ref-snapshot-id"));
-    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) known |= lh_str_eq(type, lh_str_from(ids[i].type));
-    if (!known) return lh_fail(err, LH_INVALID, "unknown requirement '%.*s'", LH_STR_ARG(type));
-    if (!metadata) return lh_fail(err, LH_CONFLICT, "Requirement failed: table does not exist");
-    if (lh_str_eq(type, LH_STR("assert-ref-snapshot-id"))) return metadata_require_ref(requirement, metadata, err);
-    if (lh_str_eq(type, LH_STR("assert-table-uuid"))) {
-        lh_str want = lh_json_get_string(requirement, "uuid"), is = lh_json_get_string(metadata, "table-uuid");
-        if (!lh_str_eq_nocase(want, is))
-            return lh_fail(err, LH_CONFLICT, "Requirement failed: UUID does not match: expected %.*s, is %.*s", LH_STR_ARG(want), LH_STR_ARG(is));
-        return LH_OK;
-    }
-    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-        if (lh_str_eq(type, lh_str_from(ids[i].type))) return metadata_require_id(requirement, ids[i].given, metadata, ids[i].kept, err);
-    return lh_fail(err, LH_INTERNAL, "requirement '%.*s' is not handled", LH_STR_ARG(type));
-}
-
-lh_code metadata_check_requirements(const lh_json *requirements, const lh_json *metadata, lh_error *err) {
-    if (!lh_json_is_null(requirements) && !lh_json_is_array(requirements))
-        return lh_fail(err, LH_INVALID, "'requirements' must be an array");
-    for (lh_json_iter it = lh_json_each(requirements); lh_json_next(&it);) LH_TRY(metadata_require(it.value, metadata, err));
-    return LH_OK;
-}
-
-/* ---- snapshots and refs ---- */
-
-lh_code metadata_add_snapshot(metadata_change *change, const lh_json *update, lh_error *err) {
-    const lh_json *snapshot = lh_json_get(update, "snapshot");
-    int64_t id = lh_json_int(lh_json_get(snapshot, "snapshot-id"), -1);
-    int64_t sequence = lh_json_int(lh_json_get(snapshot, "sequence-number"), 0);
-    int64_t format = metadata_format(change->metadata);
-    if (id < 0 || !lh_json_is_int(lh_json_get(snapshot, "timestamp-ms")))
-        return lh_fail(err, LH_INVALID, "add-snapshot lacks 'snapshot-id' or 'timestamp-ms'");
-    if (format >= 2 && (!lh_json_is_string(lh_json_get(snapshot, "manifest-list")) || !lh_json_is_string(lh_json_get(lh_json_get(snapshot, "summary"), "operation"))))
-        return lh_fail(err, LH_INVALID, "add-snapshot lacks 'manifest-list' or 'summary.operation'");
-    if (metadata_snapshot(change->metadata, id)) return lh_fail(err, LH_INVALID, "snapshot %" PRId64 " exists already", id);
-    int64_t last = lh_json_int(lh_json_get(change->metadata, "last-sequence-number"), 0);
-    bool has_parent = !lh_json_is_null(lh_json_get(snapshot, "parent-snapshot-id"));
-    if (format >= 2 && has_parent && sequence <= last)
-        return lh_fail(err, LH_CONFLICT, "Requirement failed: snapshot's sequence number %" PRId64 " is not above the last, %" PRId64, sequence, last);
-    if (format >= 3) {
-        int64_t next = lh_json_int(lh_json_get(change->metadata, "next-row-id"), 0);
-        int64_t first = lh_json_int(lh_json_get(snapshot, "first-row-id"), next);
-        if (first < next) return lh_fail(err, LH_CONFLICT, "Requirement failed: first-row-id %" PRId64 " is behind next-row-id %" PRId64, first, next);
-        lh_json_set_int(change->arena, change->metadata, "next-row-id", first + lh_json_int(lh_json_get(snapshot, "added-rows"), 0));
-    }
-    lh_json *copy = lh_json_copy(change->arena, snapshot);
-    if (format >= 2 && sequence > last) lh_json_set_int(change->arena, change->metadata, "last-sequence-number", sequence);
-    lh_json_append(lh_json_get(change->metadata, "snapshots"), copy);
-    lh_json_set_int(change->arena, change->metadata, "last-updated-ms", lh_json_int(lh_json_get(snapshot, "timestamp-ms"), 0));
-    change->added_snapshot = true;
-    return LH_OK;
-}
-
-lh_code metadata_set_ref(metadata_change *change, const lh_json *update, lh_error *err) {
-    lh_arena *arena = change->arena;
-    lh_str name = lh_json_get_string(update, "ref-name"), type = lh_json_get_string(update, "type");
-    int64_t id = lh_json_int(lh_json_get(update, "snapshot-id"), -1);
-    if (name.len == 0) return lh_fail(err, LH_INVALID, "set-snapshot-ref lacks 'ref-name'");
-    if (!lh_str_eq(type, LH_STR("branch")) && !lh_str_eq(type, LH_STR("tag")))
-        return lh_fail(err, LH_INVALID, "ref '%.*s': type must be branch or tag", LH_STR_ARG(name));
-    const lh_json *snapshot = metadata_snapshot(change->metadata, id);
-    if (!snapshot) return lh_fail(err, LH_INVALID, "ref '%.*s' names unknown snapshot %" PRId64, LH_STR_ARG(name), id);
-    bool main = lh_str_eq(name, LH_STR("main"));
-    if (main && !lh_str_eq(type, LH_STR("branch"))) return lh_fail(err, LH_INVALID, "ref 'main' must be a branch");
-    static const char *const options[] = {"max-ref-age-ms", "max-snapshot-age-ms", "min-snapshots-to-keep"};
-    lh_json *ref = lh_json_new_object(arena);
-    lh_json_set_int(arena, ref, "snapshot-id", id);
-    lh_json_set_string(arena, ref, "type", type);
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        if (!lh_json_is_null(lh_json_get(update, options[i])))
-            lh_json_set(arena, ref, options[i], lh_json_copy(arena, lh_json_get(update, options[i])));
-    if (main && metadata_current_snapshot_id(change->metadata) != id) {
-        change->moved_main = true;
-        lh_json_set_int(arena, change->metadata, "current-snapshot-id", id);
-    }
-    lh_json_put(arena, lh_json_get(change->metadata, "refs"), name, ref);
-    return LH_OK;
-}
-
-/* Removes the ref; without main the table has no current snapshot and no history. */
-static void metadata_drop_ref(metadata_change *change, lh_str name) {
-    lh_json_remove(lh_json_get(change->metadata, "refs"), name);
-    if (!lh_str_eq(name, LH_STR("main"))) return;
-    lh_json_remove(change->metadata, LH_STR("current-snapshot-id"));
-    lh_json_set(change->arena, change->metadata, "snapshot-log", lh_json_new_array(change->arena));
-    change->moved_main = false;
-}
-
-lh_code metadata_remove_ref(metadata_change *change, const lh_json *update, lh_error *err) {
-    lh_str name = lh_json_get_string(update, "ref-name");
-    if (name.len == 0) return lh_fail(err, LH_INVALID, "remove-snapshot-ref lacks 'ref-name'");
-    metadata_drop_ref(change, name);
-    return LH_OK;
-}
-
-/* An entry whose snapshot is gone makes the history before it meaningless. */
-static void metadata_prune_snapshot_log(metadata_change *change) {
-    lh_json *kept = lh_json_new_array(change->arena);
-    for (lh_json_iter it = lh_json_each(lh_json_get(change->metadata, "snapshot-log")); lh_json_next(&it);) {
-        if (!metadata_snapshot(change->metadata, lh_json_int(lh_json_get(it.value, "snapshot-id"), -1))) kept = lh_json_new_array(change->arena);
-        else lh_json_append(kept, lh_json_copy(change->arena, it.value));
-    }
-    lh_json_set(change->arena, change->metadata, "snapshot-log", kept);
-}
-
-/* Removes from metadata.<list> the elements whose `id_name` is in the array of ids. */
-static void metadata_remove_ids(metadata_change *change, const char *list, const char *id_name, const lh_json *ids) {
+void metadata_remove_ids(metadata_change *change, const char *list, const char *id_name, const lh_json *ids) {
     lh_json *kept = lh_json_new_array(change->arena);
     for (lh_json_iter it = lh_json_each(lh_json_get(change->metadata, list)); lh_json_next(&it);) {
         bool remove = false;
@@ -185,21 +45,6 @@ static void metadata_remove_ids(metadata_change *change, const char *list, const
     }
     lh_json_set(change->arena, change->metadata, list, kept);
 }
-
-lh_code metadata_remove_snapshots(metadata_change *change, const lh_json *update, lh_error *err) {
-    const lh_json *ids = lh_json_get(update, "snapshot-ids");
-    if (!lh_json_is_array(ids)) return lh_fail(err, LH_INVALID, "remove-snapshots lacks 'snapshot-ids'");
-    metadata_remove_ids(change, "snapshots", "snapshot-id", ids);
-    lh_json *refs = lh_json_copy(change->arena, lh_json_get(change->metadata, "refs"));
-    for (lh_json_iter it = lh_json_each(refs); lh_json_next(&it);)
-        if (!metadata_snapshot(change->metadata, lh_json_int(lh_json_get(it.value, "snapshot-id"), -1))) metadata_drop_ref(change, it.name);
-    metadata_prune_snapshot_log(change);
-    metadata_remove_ids(change, "statistics", "snapshot-id", ids);
-    metadata_remove_ids(change, "partition-statistics", "snapshot-id", ids);
-    return LH_OK;
-}
-
-/* ---- the rest of the updates ---- */
 
 static lh_code metadata_assign_uuid(metadata_change *change, const lh_json *update, lh_error *err) {
     lh_str uuid = lh_json_get_string(update, "uuid"), have = lh_json_get_string(change->metadata, "table-uuid");
@@ -269,13 +114,20 @@ static lh_code metadata_remove_from(metadata_change *change, const char *list, c
     return LH_OK;
 }
 
+static lh_code metadata_check_statistics(const lh_json *statistics, lh_error *err) {
+    if (lh_json_is_int(lh_json_get(statistics, "snapshot-id")) && lh_json_get_string(statistics, "statistics-path").len) return LH_OK;
+    return lh_fail(err, LH_INVALID, "statistics lack 'snapshot-id' or 'statistics-path'");
+}
+
 static lh_code metadata_set_statistics(metadata_change *change, const lh_json *update, lh_error *err) {
+    LH_TRY(metadata_check_statistics(lh_json_get(update, "statistics"), err));
     return metadata_replace_in(change, "statistics", "snapshot-id", lh_json_get(update, "statistics"), err);
 }
 static lh_code metadata_remove_statistics(metadata_change *change, const lh_json *update, lh_error *err) {
     return metadata_remove_from(change, "statistics", "snapshot-id", lh_json_get(update, "snapshot-id"), err);
 }
 static lh_code metadata_set_partition_statistics(metadata_change *change, const lh_json *update, lh_error *err) {
+    LH_TRY(metadata_check_statistics(lh_json_get(update, "partition-statistics"), err));
     return metadata_replace_in(change, "partition-statistics", "snapshot-id", lh_json_get(update, "partition-statistics"), err);
 }
 static lh_code metadata_remove_partition_statistics(metadata_change *change, const lh_json *update, lh_error *err) {
@@ -307,8 +159,11 @@ static lh_code metadata_enable_row_lineage(metadata_change *change, const lh_jso
     return metadata_need_v3(change, "row lineage", err);
 }
 static lh_code metadata_add_key(metadata_change *change, const lh_json *update, lh_error *err) {
+    const lh_json *key = lh_json_get(update, "encryption-key");
     LH_TRY(metadata_need_v3(change, "an encryption key", err));
-    return metadata_replace_in(change, "encryption-keys", "key-id", lh_json_get(update, "encryption-key"), err);
+    if (!lh_json_is_string(lh_json_get(key, "key-id")) || !lh_json_is_string(lh_json_get(key, "encrypted-key-metadata")))
+        return lh_fail(err, LH_INVALID, "an encryption key lacks 'key-id' or 'encrypted-key-metadata'");
+    return metadata_replace_in(change, "encryption-keys", "key-id", key, err);
 }
 static lh_code metadata_remove_key(metadata_change *change, const lh_json *update, lh_error *err) {
     LH_TRY(metadata_need_v3(change, "an encryption key", err));
@@ -355,7 +210,7 @@ static void metadata_log_main(metadata_change *change) {
     lh_arena *arena = change->arena;
     int64_t id = metadata_current_snapshot_id(change->metadata);
     if (!change->moved_main || id < 0) return;
-    if (!change->added_snapshot) lh_json_set_int(arena, change->metadata, "last-updated-ms", lh_time_now_ms());
+    if (!change->added_snapshot) metadata_touch(change, lh_time_now_ms());
     lh_json *entry = lh_json_new_object(arena);
     lh_json_set_int(arena, entry, "timestamp-ms", lh_json_int(lh_json_get(change->metadata, "last-updated-ms"), 0));
     lh_json_set_int(arena, entry, "snapshot-id", id);
@@ -372,7 +227,8 @@ lh_code metadata_apply_updates(lh_arena *arena, lh_json *metadata, const lh_json
     metadata_change change = {.arena = arena, .metadata = metadata, .last_schema = -1, .last_spec = -1, .last_order = -1};
     for (lh_json_iter it = lh_json_each(updates); lh_json_next(&it);) LH_TRY(metadata_apply(&change, it.value, err));
     metadata_log_main(&change);
-    if (!change.added_snapshot) lh_json_set_int(arena, metadata, "last-updated-ms", lh_time_now_ms());
+    if (!change.added_snapshot) metadata_touch(&change, lh_time_now_ms());
+    if (change.reshaped) LH_TRY(metadata_check_shape(metadata, err));
     return lh_arena_check(arena, err);
 }
 
