@@ -45,7 +45,7 @@ static lh_code server_listen(const struct sockaddr_storage *address, socklen_t s
     int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
     if (fd < 0) return lh_fail_errno(err, errno, "cannot make a socket");
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t bound_size = sizeof bound;
     if (bind(fd, (const struct sockaddr *)address, size) != 0 || listen(fd, 511) != 0 || getsockname(fd, (struct sockaddr *)&bound, &bound_size) != 0) {
         int why = errno;
