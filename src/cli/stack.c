@@ -23,6 +23,7 @@ struct lh_stack {
     char token[65];
     char extension_dir[4096];
     char announced[4096]; /* path of server.json, empty when not written */
+    int folder_fd;        /* the working folder before ours, -1 when it was not left */
 };
 
 static bool stack_is_s3(const lh_config *c) { return lh_str_eq(c->storage_kind, LH_STR("s3")); }
@@ -78,7 +79,7 @@ lh_code lh_stack_listen(const lh_config *config, lh_stack **ret, lh_error *err) 
     LH_CLEANUP(lh_stack_closep) lh_stack *stack = calloc(1, sizeof *stack);
     if (!stack) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     stack->config = config;
-    stack->scratch.lock_fd = -1;
+    stack->scratch.lock_fd = stack->folder_fd = -1;
     LH_TRY(stack_listen_parts(stack, err));
     *ret = lh_take(&stack);
     return LH_OK;
@@ -119,6 +120,7 @@ static lh_code stack_open_engine(lh_stack *stack, lh_error *err) {
     LH_TRY(lh_engine_open(&options, &stack->engine, err));
     /* CREATE TABLE AS of DuckDB's iceberg extension makes an empty folder "data" in the working folder: let it do so
      * where it is swept up. Every path of the configuration was opened by now. */
+    stack->folder_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (chdir(stack->scratch.path) != 0) return lh_fail_errno(err, errno, "cannot enter the scratch folder");
     return lh_engine_attach(stack->engine, lh_server_engine_url(stack->server), stack->app.internal_token, err);
 }
@@ -204,6 +206,10 @@ void lh_stack_close(lh_stack *stack) {
     lh_server_free(stack->server);
     lh_catalog_free(stack->catalog);
     lh_bucket_free(stack->bucket);
+    if (stack->folder_fd >= 0) {
+        (void)!fchdir(stack->folder_fd); /* the command is at its end, or looks at paths from where it was called */
+        close(stack->folder_fd);
+    }
     lh_scratch_close(&stack->scratch);
     lh_tracer_free(stack->tracer);
     free(stack);

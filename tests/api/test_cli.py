@@ -231,7 +231,7 @@ def test_datasets_lists_shows_and_drops(server, tmp_path):
 
 
 def test_doctor_says_what_is_wrong_and_how_to_mend_it(server, tmp_path):
-    done = lakehouse("doctor", "--root", server.root)
+    done = lakehouse("doctor", "--root", server.root.name, cwd=server.root.parent)
     assert f"a lakehouse answers at {server.url}" in done.stdout and "FAIL" not in done.stdout
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
