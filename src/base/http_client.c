@@ -221,13 +221,14 @@ static lh_code http_headers(const lh_http_call *call, lh_arena *arena, struct cu
     return LH_OK;
 }
 
-static void http_set_timeouts(CURL *easy, const lh_http_client *client, const lh_http_call *call) {
+static void http_set_options(CURL *easy, const lh_http_client *client, const lh_http_call *call) {
     uint64_t idle_seconds = (client->options.idle_timeout_ms + 999) / 1000;
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)client->options.connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)idle_seconds);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
+    if (client->options.ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, client->options.ca_file);
 }
 
 static void http_set_body(CURL *easy, http_exchange *exchange) {
@@ -297,7 +298,7 @@ static lh_code http_perform(lh_http_client *client, CURL *easy, http_exchange *e
         curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, http_on_progress);
         curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
     }
-    http_set_timeouts(easy, client, call);
+    http_set_options(easy, client, call);
     http_set_body(easy, exchange);
     CURLcode rc = curl_easy_perform(easy);
     if (rc == CURLE_OK) http_tell_headers(exchange, easy);

@@ -11,6 +11,7 @@ typedef struct lh_http_client_options {
     size_t connections_max;      /* easy handles kept; more calls wait; 0 = 16 */
     uint64_t connect_timeout_ms; /* 0 = 5000 */
     uint64_t idle_timeout_ms;    /* no byte for that long fails the call; 0 = 30000 */
+    const char *ca_file;         /* PEM file to trust instead of the system's; NULL: those. Borrowed for life */
 } lh_http_client_options;
 
 LH_MUST_CHECK lh_code lh_http_client_new(const lh_http_client_options *options, lh_http_client **ret, lh_error *err);

@@ -41,7 +41,7 @@ int lh_cli_fail(const lh_error *err);
 
 /* ---- configuration by flags (source.c) ---- */
 typedef struct lh_cli_source {
-    const char *config_path, *root, *listen, *url, *api_key;
+    const char *config_path, *root, *listen, *url, *api_key, *ca_file;
     lh_cli_list sets; /* section.key=value */
 } lh_cli_source;
 /* Flag rows that several commands share. */
@@ -51,7 +51,8 @@ typedef struct lh_cli_source {
     {.name = "set", .value_name = "KEY=VALUE", .help = "any setting, as in --set engine.threads=2", .list = &(source).sets}
 #define LH_CLI_CLIENT_FLAGS(source)                                                                                   \
     {.name = "url", .value_name = "URL", .help = "server to talk to (or $LAKEHOUSE_URL)", .text = &(source).url},      \
-    {.name = "api-key", .value_name = "KEY", .help = "key to show it (better: $LAKEHOUSE_API_KEY)", .text = &(source).api_key}
+    {.name = "api-key", .value_name = "KEY", .help = "key to show it (better: $LAKEHOUSE_API_KEY)", .text = &(source).api_key}, \
+    {.name = "ca-file", .value_name = "FILE", .help = "PEM file to trust for https (or $LAKEHOUSE_CA_FILE)", .text = &(source).ca_file}
 /* The configuration as files, environment and these flags give it. Errors: as lh_config_load(). */
 LH_MUST_CHECK lh_code lh_cli_config(const lh_cli_source *source, lh_arena *arena, lh_config *ret, lh_error *err);
 
@@ -86,6 +87,9 @@ void lh_scratch_close(lh_scratch *scratch); /* removes the folder */
 void lh_cli_remove_tree(const char *path);  /* as far as it can */
 
 /* ---- talking to a server (connection.c) ---- */
+/* The key and CA file to use: the flag, else the environment, else NULL. */
+const char *lh_cli_api_key(const lh_cli_source *source);
+const char *lh_cli_ca_file(const lh_cli_source *source);
 typedef struct lh_connection lh_connection;
 /* --url; else the server that runs on the root; else, with --root, the stack in this process; else the
  * configured address. quiet: says nothing on stderr. Owned: lh_connection_close(). Errors: UNAVAILABLE with what to do. */

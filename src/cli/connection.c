@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { CONNECTION_IDLE_MS = 24 * 3600 * 1000 }; /* a statement may think for long */
 
 struct lh_connection {
     lh_arena *arena; /* config, url, key */
@@ -16,6 +19,14 @@ struct lh_connection {
     lh_str url, api_key;
     int folder_fd; /* where the command was called */
 };
+
+const char *lh_cli_api_key(const lh_cli_source *source) {
+    return source->api_key ? source->api_key : getenv("LAKEHOUSE_API_KEY");
+}
+
+const char *lh_cli_ca_file(const lh_cli_source *source) {
+    return source->ca_file ? source->ca_file : getenv("LAKEHOUSE_CA_FILE");
+}
 
 static bool connection_answers(lh_connection *connection, lh_str url) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
@@ -39,6 +50,7 @@ static lh_code connection_open_stack(lh_connection *connection, lh_error *err) {
         LH_TRY(lh_arena_check(connection->arena, err));
     }
     lh_log_set_level(LH_LOG_ERROR);
+    signal(SIGPIPE, SIG_IGN); /* the server's sockets are in this process */
     LH_TRY(lh_stack_listen(config, &connection->stack, err));
     LH_TRY(lh_stack_ready(connection->stack, err));
     connection->url = lh_stack_url(connection->stack);
@@ -81,10 +93,10 @@ lh_code lh_connection_open(const lh_cli_source *source, bool quiet, lh_connectio
     connection->folder_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (connection->folder_fd < 0) return lh_fail_errno(err, errno, "cannot open the working folder");
     LH_TRY(lh_arena_new(8 << 20, &connection->arena, err));
-    const lh_http_client_options options = {.connections_max = 2,
-                                            .idle_timeout_ms = 3600000}; /* a statement may think for long */
+    const lh_http_client_options options = {
+        .connections_max = 2, .idle_timeout_ms = CONNECTION_IDLE_MS, .ca_file = lh_cli_ca_file(source)};
     LH_TRY(lh_http_client_new(&options, &connection->client, err));
-    connection->api_key = lh_str_from(source->api_key ? source->api_key : getenv("LAKEHOUSE_API_KEY"));
+    connection->api_key = lh_str_from(lh_cli_api_key(source));
     LH_TRY(connection_choose(connection, source, quiet, err));
     *ret = lh_take(&connection);
     return LH_OK;

@@ -21,8 +21,8 @@ typedef struct doctor {
     lh_config config;
     lh_arena *arena;
     lh_http_client *client;
-    lh_str server_url; /* of a server that runs on this root, or the configured address */
-    const char *api_key;
+    lh_str server_url;         /* of a server that runs on this root, or the configured address */
+    const char *api_key, *url; /* url: --url */
     unsigned failures, warnings;
 } doctor;
 
@@ -192,15 +192,22 @@ static void doctor_check_ready(doctor *d) {
 
 static void doctor_check_server(doctor *d) {
     lh_http_answer answer = {0};
+    lh_error err = {0};
     int failed = 0;
-    lh_str listen = d->config.server_listen, found = lh_stack_find(d->config.storage_root, d->arena);
+    lh_str listen = d->config.server_listen;
+    lh_str found = d->url ? lh_str_from(d->url) : lh_stack_find(d->config.storage_root, d->arena);
     d->server_url = found.len ? found
                               : lh_arena_printf(d->arena, "%s://%.*s", d->config.server_tls_key.len ? "https" : "http",
                                                 LH_STR_ARG(listen));
-    bool answers = doctor_get(d, lh_arena_printf(d->arena, "%.*s/health", LH_STR_ARG(d->server_url)), &answer, NULL);
+    bool answers = doctor_get(d, lh_arena_printf(d->arena, "%.*s/health", LH_STR_ARG(d->server_url)), &answer, &err);
     if (answers && answer.status == 200) {
         doctor_say(d, DOCTOR_OK, "server", "a lakehouse answers at %.*s", LH_STR_ARG(d->server_url));
         doctor_check_ready(d);
+        return;
+    }
+    if (d->url) {
+        doctor_say(d, DOCTOR_FAIL, "server", "%s does not answer as a lakehouse: %s", d->url,
+                   err.message[0] ? err.message : "another program listens there");
         return;
     }
     if (doctor_port_is_free(listen, &failed))
@@ -279,9 +286,9 @@ static int doctor_run(const lh_cli_source *source) {
     lh_error err = {0};
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_http_client_freep) lh_http_client *client = NULL;
-    doctor d = {.api_key = source->api_key ? source->api_key : getenv("LAKEHOUSE_API_KEY")};
+    doctor d = {.api_key = lh_cli_api_key(source), .url = source->url ? source->url : getenv("LAKEHOUSE_URL")};
     if (lh_arena_new(8 << 20, &arena, &err) != LH_OK ||
-        lh_http_client_new(&(lh_http_client_options){0}, &client, &err) != LH_OK)
+        lh_http_client_new(&(lh_http_client_options){.ca_file = lh_cli_ca_file(source)}, &client, &err) != LH_OK)
         return lh_cli_fail(&err);
     d.arena = arena;
     d.client = client;
@@ -311,10 +318,7 @@ int lh_cli_doctor(const lh_cli_command *self, int argc, char **argv) {
          .value_name = "HOST:PORT",
          .help = "the address that serve will use",
          .text = &source.listen},
-        {.name = "api-key",
-         .value_name = "KEY",
-         .help = "key to show the server (better: $LAKEHOUSE_API_KEY)",
-         .text = &source.api_key},
+        LH_CLI_CLIENT_FLAGS(source),
     };
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, NULL);
     return status >= 0 ? status : doctor_run(&source);

@@ -158,6 +158,18 @@ def test_keys_are_sent(fresh):
     lakehouse("sql", "--url", server.url, "--api-key", "k" * 40, "-c", "SELECT 1")
 
 
+def test_https_with_a_certificate_of_our_own(fresh, tmp_path):
+    pem, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=lake",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(pem)], check=True, capture_output=True)
+    server = fresh("--set", f"server.tls_certificate={pem}", "--set", f"server.tls_key={key}")
+    assert server.url.startswith("https://")
+    assert lakehouse("sql", "--url", server.url, "-c", "SELECT 1", check=False).returncode == 1
+    assert "42" in lakehouse("sql", "--url", server.url, "--ca-file", pem, "-c", "SELECT 42 AS a").stdout
+    assert "42" in lakehouse("sql", "--root", server.root, "-c", "SELECT 42 AS a", env={"LAKEHOUSE_CA_FILE": str(pem)}).stdout
+    assert "FAIL" not in lakehouse("doctor", "--url", server.url, "--root", server.root, "--ca-file", pem).stdout
+
+
 def test_ingest_loads_files_and_tells(server, tmp_path):
     (tmp_path / "My Sales-2025.csv").write_text("id,amount\n1,2.5\n2,3.5\n")
     done = lakehouse("ingest", "My Sales-2025.csv", "--url", server.url, cwd=tmp_path)
