@@ -57,7 +57,21 @@ LH_MUST_CHECK lh_code catalog_metadata_load(lh_catalog *catalog, lh_str key, lh_
 LH_MUST_CHECK lh_code catalog_metadata_write(lh_catalog *catalog, const lh_json *metadata, lh_str previous_key, lh_arena *arena, lh_str *ret_key, lh_error *err);
 void catalog_metadata_remove(lh_catalog *catalog, lh_str key); /* best effort */
 
-/* ---- table_metadata.c: the specification's rules, pure functions on JSON ---- */
+/* ---- tables.c, for table_commit.c ---- */
+/* LoadTableResult, or CommitTableResponse without `config`. metadata_key empty: staged, no metadata-location. Arena. */
+lh_json *table_answer(lh_catalog *catalog, lh_str metadata_key, lh_json *metadata, bool config, lh_arena *arena);
+/* A TableIdentifier of JSON. Arena. Errors: INVALID. */
+LH_MUST_CHECK lh_code table_identifier(const lh_json *identifier, lh_arena *arena, lh_table_name *ret, lh_error *err);
+/* Errors: INVALID (the name), NOT_FOUND (the namespace), CONFLICT (the table). */
+LH_MUST_CHECK lh_code table_must_be_new(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_error *err);
+/* Was the folder made by us for a table of that name? */
+bool table_is_own_folder(lh_table_name name, lh_str folder, lh_arena *arena);
+/* Makes data/ and metadata/ of a location, which engines on local disk expect. chosen: by a client, so it is first checked
+ * that no other table lies there. *ret: the folder's key. Arena. Errors: INVALID (outside, or in use), IO. */
+LH_MUST_CHECK lh_code table_claim_folder(lh_catalog *catalog, lh_str location, lh_table_name name, bool chosen,
+                                         lh_arena *arena, lh_str *ret, lh_error *err);
+
+/* ---- the table_*.c that know metadata: the specification's rules, pure functions on JSON ---- */
 /* Empty metadata that updates build up (staged create, create). */
 lh_json *metadata_empty(lh_arena *arena);
 /* Errors: INVALID (unknown type, field missing), CONFLICT (not met). metadata NULL: the table does not exist. */

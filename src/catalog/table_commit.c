@@ -1,0 +1,211 @@
+/* Commits to tables: one table's, and several tables' at once.
+ *
+ * Read the table's document (with its version) and its metadata; check the requirements; apply the updates to a
+ * copy; make what new snapshots added durable; write the new metadata file; put the documents of all tables in one metastore
+ * commit that expects the versions read. If another commit came between, everything is done again from the new
+ * state, so a requirement that no longer holds is found. Metadata files of attempts that lost are removed; after an answer that
+ * leaves open whether the commit landed they stay; a crash leaves at most files that nothing names. */
+#include "catalog/catalog_internal.h"
+
+enum { COMMIT_TRIES = 30, COMMIT_TABLES_MAX = 100 };
+
+/* One table's part of a commit while it is being prepared. */
+typedef struct table_commit {
+    const lh_json *request;
+    lh_table_name name;
+    bool exists;
+    catalog_table table;  /* as read */
+    lh_json *metadata;    /* the new one */
+    lh_str new_key;       /* its file; empty until written */
+    lh_str *old_files;    /* metadata files in the log before; arena */
+    size_t dropped;       /* as many of them left the log and are deleted after the commit */
+    bool annotated;
+    annotation annotation;
+} table_commit;
+
+static bool commit_has(const lh_json *list, const char *member, const char *value) {
+    for (lh_json_iter it = lh_json_each(list); lh_json_next(&it);)
+        if (lh_str_eq(lh_json_get_string(it.value, member), lh_str_from(value))) return true;
+    return false;
+}
+
+/* Snapshots of the request: made durable; the engine's annotation goes into their summaries. */
+static lh_code commit_take_snapshots(lh_catalog *catalog, table_commit *commit, lh_arena *arena, lh_error *err) {
+    lh_str location = lh_json_get_string(commit->metadata, "location");
+    for (lh_json_iter it = lh_json_each(lh_json_get(commit->request, "updates")); lh_json_next(&it);) {
+        if (!lh_str_eq(lh_json_get_string(it.value, "action"), LH_STR("add-snapshot"))) continue;
+        int64_t id = lh_json_int(lh_json_get(lh_json_get(it.value, "snapshot"), "snapshot-id"), -1);
+        lh_json *snapshot = metadata_snapshot(commit->metadata, id);
+        if (!snapshot) continue; /* removed again in the same list */
+        LH_TRY(manifest_sync(catalog, snapshot, MANIFEST_ADDED, location, err));
+        if (!commit->annotated) continue;
+        if (!lh_json_is_object(lh_json_get(snapshot, "summary"))) lh_json_set(arena, snapshot, "summary", lh_json_new_object(arena));
+        for (lh_json_iter p = lh_json_each(commit->annotation.properties); lh_json_next(&p);)
+            lh_json_put(arena, lh_json_get(snapshot, "summary"), p.name, lh_json_copy(arena, p.value));
+    }
+    return LH_OK;
+}
+
+/* Reads the table that is to change, or makes ready for one that is to be created. */
+static lh_code commit_read(lh_catalog *catalog, table_commit *commit, lh_arena *arena, lh_json **ret_old, lh_error *err) {
+    lh_code code = catalog_table_find(catalog, commit->name, arena, &commit->table, err);
+    commit->exists = code == LH_OK;
+    if (commit->exists) return catalog_metadata_load(catalog, commit->table.metadata_key, arena, ret_old, err);
+    if (code != LH_NOT_FOUND || !commit_has(lh_json_get(commit->request, "requirements"), "type", "assert-create")) return code;
+    LH_TRY(table_must_be_new(catalog, commit->name, arena, err));
+    commit->table = (catalog_table){.name = commit->name, .version = LH_VERSION_ABSENT};
+    commit->table.created_at = lh_arena_dup(arena, lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
+    return LH_OK;
+}
+
+/* The table's folder, when it is new or moved. One that we chose at a staged create is the table's own. */
+static lh_code commit_take_location(lh_catalog *catalog, table_commit *commit, lh_str before, lh_arena *arena, lh_error *err) {
+    lh_str location = lh_json_get_string(commit->metadata, "location"), folder;
+    if (lh_str_eq(before, location)) return LH_OK;
+    LH_TRY(table_claim_folder(catalog, location, commit->name, true, arena, &folder, err));
+    commit->table.owns_folder = !commit->exists && table_is_own_folder(commit->name, folder, arena);
+    return LH_OK;
+}
+
+/* Remembers the log of metadata files, to know later which ones left it. */
+static lh_code commit_note_files(table_commit *commit, lh_arena *arena, lh_error *err) {
+    const lh_json *log = lh_json_get(commit->metadata, "metadata-log");
+    commit->old_files = LH_ARENA_ARRAY(arena, lh_str, lh_json_size(log) + 1);
+    if (!commit->old_files) return lh_arena_check(arena, err);
+    for (lh_json_iter it = lh_json_each(log); lh_json_next(&it);)
+        commit->old_files[it.index] = lh_json_get_string(it.value, "metadata-file");
+    return LH_OK;
+}
+
+/* Reads the table, checks, applies and writes the new metadata file. */
+static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by_engine, lh_arena *arena, lh_error *err) {
+    const lh_json *updates = lh_json_get(commit->request, "updates");
+    lh_json *old = NULL;
+    LH_TRY(commit_read(catalog, commit, arena, &old, err));
+    LH_TRY(metadata_check_requirements(lh_json_get(commit->request, "requirements"), old, err));
+    lh_str previous = commit->exists ? lh_bucket_location(catalog->bucket, commit->table.metadata_key, arena) : LH_STR_NONE;
+    int64_t previous_ms = lh_json_int(lh_json_get(old, "last-updated-ms"), 0);
+    commit->metadata = old ? old : metadata_empty(arena);
+    lh_str location = lh_arena_dup(arena, lh_json_get_string(commit->metadata, "location"));
+    size_t files = lh_json_size(lh_json_get(commit->metadata, "metadata-log"));
+    LH_TRY(commit_note_files(commit, arena, err));
+    LH_TRY(metadata_apply_updates(arena, commit->metadata, updates, err));
+    LH_TRY(metadata_finish(arena, commit->metadata, previous, previous_ms, err));
+    LH_TRY(commit_take_location(catalog, commit, location, arena, err));
+    size_t kept = lh_json_size(lh_json_get(commit->metadata, "metadata-log"));
+    lh_str expire = lh_json_get_string(lh_json_get(commit->metadata, "properties"), "write.metadata.delete-after-commit.enabled");
+    if (lh_str_eq_nocase(expire, LH_STR("true")) && files + 1 > kept) commit->dropped = files + 1 - kept < files ? files + 1 - kept : files;
+    if (by_engine && commit_has(updates, "action", "add-snapshot"))
+        LH_TRY(annotation_peek(catalog->annotations, commit->name, arena, &commit->annotated, &commit->annotation, err));
+    LH_TRY(commit_take_snapshots(catalog, commit, arena, err));
+    previous = commit->exists ? commit->table.metadata_key : LH_STR_NONE;
+    return catalog_metadata_write(catalog, commit->metadata, previous, arena, &commit->new_key, err);
+}
+
+/* The metastore changes of all parts, one commit. */
+static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, size_t count, lh_arena *arena, lh_error *err) {
+    size_t room = 2 * count, used = 0;
+    for (size_t i = 0; i < count; i++) room += commits[i].annotated ? commits[i].annotation.count : 0;
+    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, room);
+    if (!changes) return lh_arena_check(arena, err);
+    for (size_t i = 0; i < count; i++) {
+        catalog_table table = commits[i].table;
+        table.metadata_key = commits[i].new_key;
+        table.snapshot_id = metadata_current_snapshot_id(commits[i].metadata);
+        changes[used] = (lh_change){.key = catalog_table_key(table.name, arena), .expected = table.version};
+        LH_TRY(catalog_table_document(&table, arena, &changes[used++].text, err));
+        if (!commits[i].exists) {
+            changes[used] = (lh_change){.key = catalog_namespace_key(table.name.namespace_, arena), .check_only = true};
+            LH_TRY(catalog_namespace_version(catalog, table.name.namespace_, &changes[used++].expected, err));
+        }
+        if (commits[i].annotated && commits[i].annotation.count) {
+            memcpy(changes + used, commits[i].annotation.documents, commits[i].annotation.count * sizeof *changes);
+            used += commits[i].annotation.count;
+        }
+    }
+    LH_TRY(lh_arena_check(arena, err));
+    return lh_metastore_commit(catalog->metastore, changes, used, NULL, err);
+}
+
+/* Metadata files that left the log go, but only of the table's own folder: files of strangers may name anything. */
+static void commit_after(lh_catalog *catalog, const table_commit *commit, lh_arena *arena) {
+    if (commit->annotated) annotation_taken(catalog->annotations, commit->name, commit->annotation.id);
+    lh_str folder = commit->new_key, key;
+    while (folder.len && folder.ptr[folder.len - 1] != '/') folder.len--;
+    for (size_t i = 0; i < commit->dropped; i++)
+        if (lh_bucket_key_of(catalog->bucket, commit->old_files[i], arena, &key, NULL) == LH_OK && lh_str_starts(key, folder) &&
+            lh_str_ends(key, LH_STR(".metadata.json")))
+            catalog_metadata_remove(catalog, key);
+}
+
+/* One try of all parts. CONFLICT with *ret_again: another commit came between, nothing was changed. */
+static lh_code commit_try(lh_catalog *catalog, table_commit *commits, size_t count, bool by_engine, bool *ret_again,
+                          lh_arena *arena, lh_error *err) {
+    lh_code code = LH_OK;
+    *ret_again = false;
+    for (size_t i = 0; i < count && code == LH_OK; i++) {
+        commits[i] = (table_commit){.request = commits[i].request, .name = commits[i].name};
+        code = commit_prepare(catalog, &commits[i], by_engine, arena, err);
+    }
+    bool may_have_landed = false;
+    if (code == LH_OK) {
+        code = commit_put_documents(catalog, commits, count, arena, err);
+        *ret_again = code == LH_CONFLICT;
+        may_have_landed = code == LH_UNAVAILABLE || code == LH_IO;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (code == LH_OK) commit_after(catalog, &commits[i], arena);
+        else if (!may_have_landed && commits[i].new_key.len) catalog_metadata_remove(catalog, commits[i].new_key);
+    }
+    return code;
+}
+
+/* `ret` (may be NULL) gets the first part's new metadata. */
+static lh_code commit_all(lh_catalog *catalog, table_commit *commits, size_t count, bool by_engine, lh_arena *arena,
+                          lh_json **ret, lh_error *err) {
+    for (int tries = 0;; tries++) {
+        LH_CLEANUP(lh_arena_freep) lh_arena *scratch = NULL; /* each try parses the metadata anew */
+        LH_TRY(lh_arena_new(8 * (size_t)LH_LIMIT_METADATA_BYTES, &scratch, err));
+        bool again = false;
+        lh_code code = commit_try(catalog, commits, count, by_engine, &again, scratch, err);
+        if (code == LH_OK && ret)
+            *ret = table_answer(catalog, commits[0].new_key, lh_json_copy(arena, commits[0].metadata), false, arena);
+        if (code == LH_OK) return lh_arena_check(arena, err);
+        if (!again) return code;
+        if (tries == COMMIT_TRIES) return lh_fail(err, LH_CONFLICT, "the table is changed too often: try again");
+        lh_time_sleep_ms(lh_random_below(1u << (tries < 6 ? tries : 6)));
+    }
+}
+
+static lh_code commit_traced(lh_catalog *catalog, table_commit *commits, size_t count, bool by_engine, lh_arena *arena,
+                             lh_json **ret, lh_error *err) {
+    lh_span span;
+    lh_span_begin("catalog.commit", &span);
+    lh_span_string(&span, "table", lh_table_name_text(commits[0].name, arena));
+    lh_span_number(&span, "tables", (int64_t)count);
+    lh_code code = commit_all(catalog, commits, count, by_engine, arena, ret, err);
+    lh_span_end(&span, code);
+    return code;
+}
+
+lh_code lh_table_commit(lh_catalog *catalog, lh_table_name name, const lh_json *request, bool by_engine, lh_arena *arena, lh_json **ret, lh_error *err) {
+    table_commit commit = {.request = request, .name = name};
+    return commit_traced(catalog, &commit, 1, by_engine, arena, ret, err);
+}
+
+lh_code lh_transaction_commit(lh_catalog *catalog, const lh_json *request, bool by_engine, lh_arena *arena, lh_error *err) {
+    const lh_json *parts = lh_json_get(request, "table-changes");
+    size_t count = lh_json_size(parts);
+    if (!lh_json_is_array(parts) || count == 0) return lh_fail(err, LH_INVALID, "'table-changes' must be an array of at least one change");
+    if (count > COMMIT_TABLES_MAX) return lh_fail(err, LH_LIMIT, "a transaction changes more than %d tables", COMMIT_TABLES_MAX);
+    table_commit *commits = LH_ARENA_ARRAY(arena, table_commit, count);
+    if (!commits) return lh_arena_check(arena, err);
+    for (lh_json_iter it = lh_json_each(parts); lh_json_next(&it);) {
+        commits[it.index].request = it.value;
+        LH_TRY(table_identifier(lh_json_get(it.value, "identifier"), arena, &commits[it.index].name, err));
+        for (size_t i = 0; i < it.index; i++)
+            if (lh_str_eq(catalog_table_key(commits[i].name, arena), catalog_table_key(commits[it.index].name, arena)))
+                return lh_fail(err, LH_INVALID, "a transaction names table '%.*s' twice", LH_STR_ARG(commits[i].name.name));
+    }
+    return commit_traced(catalog, commits, count, by_engine, arena, NULL, err);
+}
