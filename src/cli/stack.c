@@ -43,13 +43,14 @@ static lh_code stack_open_tracer(lh_stack *stack, lh_error *err) {
 
 static lh_code stack_open_lake(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
+    const lh_s3_options s3 = lh_cli_s3_options(c);
     if (stack_is_s3(c)) {
-        const lh_s3_options s3 = lh_cli_s3_options(c);
         LH_TRY(lh_bucket_open_s3(&s3, &stack->bucket, err));
     } else {
         LH_TRY(lh_bucket_open_file(c->storage_root, &stack->bucket, err));
     }
     const lh_catalog_options options = {.bucket = stack->bucket,
+                                        .s3 = stack_is_s3(c) ? &s3 : NULL,
                                         .checkpoint_entries = (uint64_t)c->catalog_checkpoint_entries,
                                         .default_namespace = c->catalog_default_namespace};
     return lh_catalog_open(&options, &stack->catalog, err);

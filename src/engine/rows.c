@@ -59,15 +59,37 @@ static lh_code rows_column(engine_rows *rows, duckdb_prepared_statement statemen
     return code;
 }
 
-lh_code engine_rows_columns(engine_rows *rows, duckdb_prepared_statement statement, bool recast, lh_arena *arena, lh_error *err) {
-    size_t count = duckdb_prepared_statement_column_count(statement);
-    const engine_column *before = recast ? rows->columns : NULL;
+static lh_code rows_make_columns(engine_rows *rows, size_t count, lh_arena *arena, lh_error *err) {
     rows_free_types(rows);
     rows->columns = LH_ARENA_ARRAY(arena, engine_column, count ? count : 1);
     rows->types = calloc(count ? count : 1, sizeof(duckdb_logical_type));
     rows->column_count = rows->types ? count : 0;
     if (!rows->types) return lh_fail(err, LH_NO_MEMORY, "out of memory");
-    LH_TRY(lh_arena_check(arena, err));
+    return lh_arena_check(arena, err);
+}
+
+bool engine_rows_unresolved(duckdb_prepared_statement statement) {
+    bool unresolved = false;
+    for (idx_t i = 0; i < duckdb_prepared_statement_column_count(statement); i++) {
+        duckdb_type type = duckdb_prepared_statement_column_type(statement, i);
+        unresolved = unresolved || type == DUCKDB_TYPE_INVALID || type == DUCKDB_TYPE_ANY;
+    }
+    return unresolved;
+}
+
+lh_code engine_rows_result_columns(engine_rows *rows, duckdb_result *result, lh_arena *arena, lh_error *err) {
+    LH_TRY(rows_make_columns(rows, duckdb_column_count(result), arena, err));
+    for (size_t i = 0; i < rows->column_count; i++) {
+        rows->types[i] = duckdb_column_logical_type(result, i);
+        LH_TRY(engine_column_init(&rows->columns[i], lh_str_from(duckdb_column_name(result, i)), rows->types[i], arena, err));
+    }
+    return rows->objects ? rows_keys(rows, arena, err) : LH_OK;
+}
+
+lh_code engine_rows_columns(engine_rows *rows, duckdb_prepared_statement statement, bool recast, lh_arena *arena, lh_error *err) {
+    size_t count = duckdb_prepared_statement_column_count(statement);
+    const engine_column *before = recast ? rows->columns : NULL;
+    LH_TRY(rows_make_columns(rows, count, arena, err));
     for (size_t i = 0; i < count; i++) {
         LH_TRY(rows_column(rows, statement, i, arena, err));
         if (before) rows->columns[i].type_name = before[i].type_name;

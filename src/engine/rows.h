@@ -38,6 +38,9 @@ extern const struct engine_rows_ops engine_rows_json, engine_rows_ndjson, engine
 LH_MUST_CHECK lh_code engine_rows_init(engine_rows *rows, const lh_query *query, lh_bytes_fn write, void *ctx, lh_error *err);
 /* Columns of a result to come; replaces those of an earlier try. recast: the type names of before are kept. */
 LH_MUST_CHECK lh_code engine_rows_columns(engine_rows *rows, duckdb_prepared_statement statement, bool recast, lh_arena *arena, lh_error *err);
+/* Does a column's type depend on a parameter, so that only the result knows it? Then engine_rows_result_columns(). */
+bool engine_rows_unresolved(duckdb_prepared_statement statement);
+LH_MUST_CHECK lh_code engine_rows_result_columns(engine_rows *rows, duckdb_result *result, lh_arena *arena, lh_error *err);
 /* Whether the format has no form for a column's type (VARIANT, GEOMETRY; for Arrow ENUM, BIGNUM): `ret` is then `sql`
  * wrapped so that those columns are cast. Call engine_rows_columns() with the new statement and `recast`. */
 bool engine_rows_needs_cast(const engine_rows *rows);

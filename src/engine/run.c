@@ -220,13 +220,15 @@ static lh_code step_run(run_step *step, engine_rows *rows, lh_error *err) {
         bool final = i + 1 == count;
         if (step->prepared) duckdb_destroy_prepare(&step->prepared);
         LH_TRY(run_prepare(run, step->extracted, i, &step->prepared, err));
+        bool late = final && rows && engine_rows_unresolved(step->prepared);
         if (final && rows) {
-            LH_TRY(step_columns(step, rows, err));
+            if (!late) LH_TRY(step_columns(step, rows, err));
             LH_TRY(run_snapshots_after(run, (size_t)(run->statement - run->scan.statements), err));
         }
         LH_TRY(engine_bind(step->prepared, run->query->params, err));
         LH_TRY(run_execute(run, step->prepared, final && rows && step->stream, &step->result, err));
         step->has_result = final;
+        if (late) LH_TRY(engine_rows_result_columns(rows, &step->result, run->arena, err));
         if (!final) duckdb_destroy_result(&step->result);
     }
     return LH_OK;

@@ -233,7 +233,8 @@ static lh_code source_detect_format(ingest_job *job, lh_error *err) {
     else if (source_name_ends(name, ".ndjson") || source_name_ends(name, ".jsonl")) job->format = INGEST_NDJSON;
     else if (source_name_ends(name, ".csv")) job->format = INGEST_CSV;
     else if (start.len && start.ptr[0] == '[') job->format = INGEST_JSON_ARRAY;
-    else if (start.len && start.ptr[0] == '{') job->format = INGEST_NDJSON;
+    else if (start.len && start.ptr[0] == '{') job->format = source_name_ends(name, ".json") ? INGEST_JSON_ARRAY : INGEST_NDJSON;
+    else if (source_name_ends(name, ".json")) return lh_fail(err, LH_INVALID, "a JSON file must hold objects, or an array of them");
     return LH_OK;
 }
 

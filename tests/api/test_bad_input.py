@@ -1,0 +1,104 @@
+"""Bad input of every kind: its documented error, the server lives on, nothing is half-written."""
+import io
+import os
+import subprocess
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from harness import Server
+
+
+def parquet(rows=1000):
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"a": list(range(rows))}), buffer)
+    return buffer.getvalue()
+
+
+CASES = {
+    "empty": (b"", "a.csv", 400, "empty"),
+    "only white space": (b" \n\n  \n", "a.csv", 400, None),
+    "ragged": (b"a,b\n1,2\n3,4,5\n6,7\n", "a.csv", 400, None),
+    "NUL bytes": (b"a,b\n1,\x002\n", "a.csv", 400, "NUL"),
+    "invalid UTF-8": (b"a,b\n1,\xff\xfe\n", "a.csv", 400, "UTF-8"),
+    "cut inside a character": (b"a,b\n1,\xe2\x82", "a.csv", 400, "character"),
+    "20 MB line": (b"a,b\n1," + b"x" * (20 << 20) + b"\n", "a.csv", 422, "line_max_bytes"),
+    "10,001 columns": (b",".join(b"c%d" % i for i in range(10001)) + b"\n", "a.csv", 422, "columns"),
+    "unterminated quote": (b'a,b\n1,"2\n3,4\n', "a.csv", 400, None),
+    "truncated Parquet": (parquet()[:-100], "a.parquet", 400, None),
+    "Parquet of garbage": (b"PAR1" + os.urandom(5000) + b"PAR1", "a.parquet", 400, None),
+    "JSON depth 100,000": (b'{"a":' + b"[" * 100000 + b"]" * 100000 + b"}", "a.json", 422, "nested"),
+    "broken JSON": (b'{"a":1}\n{"a":\n', "a.ndjson", 400, None),
+    "JSON scalar": (b"42\n", "a.json", 400, None),
+    "broken gzip": (b"\x1f\x8b\x08\x00garbagegarbage", "a.csv.gz", 400, "compressed"),
+    "not a zip": (b"PK\x03\x04" + os.urandom(200), "a.zip", 400, None),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_bad_file(server, name):
+    body, file_name, status, word = CASES[name]
+    table = "bad_" + "".join(c if c.isalnum() else "_" for c in name)
+    before = len(server.request("GET", "/datasets").json()["items"])
+    answer = server.ingest(body, table, name=file_name)
+    assert answer.status_code == status, answer.text[:500]
+    error = answer.json()["error"]
+    assert error["message"] and "/root" not in error["message"], "scratch paths are ours"
+    if word:
+        assert word in error["message"]
+    assert server.request("GET", "/health").status_code == 200
+    assert len(server.request("GET", "/datasets").json()["items"]) == before
+    scratch = [f for _, _, files in os.walk(server.root / ".scratch") for f in files if f.startswith(("upload-", "ingest-"))]
+    assert not scratch, "scratch files are left"
+
+
+def test_ten_thousand_columns_and_a_ten_megabyte_line_are_fine(server):
+    wide = b",".join(b"c%d" % i for i in range(2000)) + b"\n" + b",".join(b"%d" % i for i in range(2000)) + b"\n"
+    assert server.ingest(wide, "wide").status_code == 201
+    assert server.sql("SELECT c0, c1999 FROM wide") == [[0, 1999]]
+    long = b"a,b\n1," + b"x" * (10 << 20) + b"\n"
+    assert server.ingest(long, "long").status_code == 201
+    assert server.sql("SELECT length(b) FROM long") == [[10 << 20]]
+
+
+def test_bad_forms(server):
+    assert server.request("POST", "/ingest/file", data=b"x", headers={"Content-Type": "text/plain"}).status_code == 400
+    assert server.request("POST", "/ingest/file", data={"dataset": "x"}, files={"wrong": ("a", b"a\n1\n")}).status_code == 400
+    assert server.request("POST", "/ingest/file", files={"file": ("a.csv", b"a\n1\n")}).status_code == 400
+    assert server.ingest(b"a\n1\n", "bad/name").status_code == 400
+    assert server.ingest(b"a\n1\n", "../x").status_code == 400
+    assert server.ingest(b"a\n1\n", "unknown_one", mode="append").status_code == 404
+    assert server.ingest(b"a\n1\n", "x", options=[1]).status_code == 400
+
+
+def test_wrong_content_length(server):
+    short = server.raw(b"POST /query/sql HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{\"sql\":\"CREATE TABLE half AS SELECT 1 a\"}", read_all=False)
+    assert b" 200 " not in short.split(b"\r\n")[0]
+    assert server.query("SELECT * FROM half").status_code == 400
+    assert b" 400 " in server.raw(b"POST /query/sql HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n").split(b"\r\n")[0]
+    assert server.request("GET", "/health").status_code == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")
+def test_a_full_disk(tmp_path):
+    mount = tmp_path / "small"
+    mount.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(mount)]).returncode != 0:
+        pytest.skip("cannot mount a tmpfs here")
+    try:
+        server = Server(mount / "root")
+        assert server.ingest(b"a\n1\n2\n", "small").status_code == 201
+        big = b"a,b\n" + b"".join(b"%d,%s\n" % (i, os.urandom(20).hex().encode()) for i in range(700_000))
+        answer = server.ingest(big, "big")
+        assert answer.status_code == 507, answer.text
+        assert server.query("SELECT * FROM big").status_code == 400
+        assert server.sql("SELECT count(*) FROM small") == [[2]]
+        assert server.request("PUT", "/storage/objects/x/y", data=os.urandom(30 << 20)).status_code == 507
+        assert server.request("GET", "/storage/objects/x/y").status_code == 404
+        assert server.ingest(b"a\n3\n", "small", mode="append").status_code == 200
+        server.restart()
+        assert server.sql("SELECT sum(a) FROM small") == [[6]]
+        server.stop()
+    finally:
+        subprocess.run(["umount", "-l", str(mount)])

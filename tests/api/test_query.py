@@ -1,0 +1,152 @@
+"""POST /query/sql: formats, streaming, parameters, what is forbidden, changes, time travel, concurrency, cancel."""
+import io
+import json
+import threading
+import time
+
+import pyarrow.ipc
+import pytest
+import requests
+
+from harness import SANITIZED
+
+
+def test_formats_say_the_same(server):
+    sql = "SELECT i, 'v' || i AS v, i / 2 AS h FROM range(3) r(i)"
+    assert server.query(sql).json()["rows"] == [[0, "v0", 0.0], [1, "v1", 0.5], [2, "v2", 1.0]]
+    assert server.query(sql, rows="objects").json()["rows"][1] == {"i": 1, "v": "v1", "h": 0.5}
+    assert [json.loads(l) for l in server.query(sql, format="ndjson").text.splitlines()][2] == {"i": 2, "v": "v2", "h": 1.0}
+    assert server.query(sql, format="csv").text.splitlines()[:2] == ["i,v,h", "0,v0,0.0"]
+    table = pyarrow.ipc.open_stream(io.BytesIO(server.query(sql, format="arrow").content)).read_all()
+    assert table.to_pydict() == {"i": [0, 1, 2], "v": ["v0", "v1", "v2"], "h": [0.0, 0.5, 1.0]}
+    by_accept = server.request("POST", "/query/sql", json={"sql": sql}, headers={"Accept": "text/csv"})
+    assert by_accept.headers["Content-Type"].startswith("text/csv")
+
+
+def test_members_of_the_answer(server):
+    server.sql("CREATE TABLE m AS SELECT 1 AS a")
+    answer = server.query("SELECT a FROM m").json()
+    assert answer["columns"] == [{"name": "a", "type": "INTEGER"}] and answer["row_count"] == 1 and answer["truncated"] is False
+    assert answer["snapshots"][0]["table"] == "data.m" and answer["snapshots"][0]["snapshot_id"] > 0
+    cut = server.query("SELECT * FROM range(100)", limit=7).json()
+    assert cut["row_count"] == 7 and cut["truncated"] is True
+
+
+def test_parameters_are_bound(server):
+    assert server.sql("SELECT $1::INTEGER + 1, $2", params=[41, "x'; DROP TABLE y; --"]) == [[42, "x'; DROP TABLE y; --"]]
+    assert server.sql("SELECT $name", params={"name": "ann"}) == [["ann"]]
+    assert server.query("SELECT $1", params=[]).status_code == 400
+
+
+@pytest.mark.parametrize("expression,value", [
+    ("42::TINYINT", 42), ("9223372036854775807", 9223372036854775807), ("'a'::VARCHAR", "a"), ("NULL", None), ("true", True),
+    ("DATE '2026-01-31'", "2026-01-31"), ("[1, NULL, 3]", [1, None, 3]), ("{'a': 1, 'b': 'x'}", {"a": 1, "b": "x"}),
+    ("'nan'::DOUBLE", "NaN"), ("'inf'::DOUBLE", "Infinity"), ("'-inf'::DOUBLE", "-Infinity"), ("1.5::DOUBLE", 1.5),
+    ("'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::UUID", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"), ("'x'::ENUM('x', 'y')", "x")])
+def test_types(server, expression, value):
+    assert server.sql(f"SELECT {expression}") == [[value]]
+
+
+@pytest.mark.parametrize("sql", [
+    "ATTACH 'x.db'", "COPY (SELECT 1) TO '/tmp/x.csv'", "COPY m FROM '/etc/passwd'", "INSTALL spatial", "LOAD spatial", "SET threads=1",
+    "PRAGMA database_list", "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM '/etc/passwd'", "SELECT * FROM read_text('/etc/passwd')",
+    "FROM glob('/*')", "SELECT * FROM read_parquet('http://127.0.0.1:1/x.parquet')", "CREATE TEMP TABLE x (a INT)", "CALL pragma_version()",
+    "EXPORT DATABASE '/tmp/x'", "CREATE SECRET s (TYPE s3)", "SELECT * FROM query('SELECT 1')", "SELECT getenv('HOME')", "CREATE MACRO f() AS 1"])
+def test_forbidden_statements_are_403(server, sql):
+    answer = server.query(sql)
+    assert answer.status_code == 403, answer.text
+    assert answer.json()["error"]["code"] == "denied" and answer.json()["error"]["message"]
+
+
+def test_sql_errors_have_their_place(server):
+    answer = server.query("SELECT a,\n  nope\nFROM range(3) r(a)")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"] == {"line": 2, "column": 3}
+    assert "nope" in answer.json()["error"]["message"]
+    assert server.query("").status_code == 400
+    assert server.request("POST", "/query/sql", json={"sql": "SELECT 1", "lmit": 3}).status_code == 400
+
+
+def test_changes_transactions_and_time_travel(server):
+    server.sql("CREATE TABLE ch (id INTEGER, v VARCHAR)")
+    server.sql("BEGIN; INSERT INTO ch VALUES (1, 'a'); INSERT INTO ch VALUES (2, 'b'); COMMIT")
+    first = server.query("SELECT * FROM ch").json()["snapshots"][0]["snapshot_id"]
+    server.sql("UPDATE ch SET v = 'A' WHERE id = 1")
+    server.sql("DELETE FROM ch WHERE id = 2")
+    server.query("BEGIN; INSERT INTO ch VALUES (9, 'left open')")
+    assert server.sql("SELECT * FROM ch") == [[1, "A"]]
+    assert server.sql(f"SELECT v FROM ch AT (VERSION => {first}) ORDER BY id") == [["a"], ["b"]]
+
+
+def test_ten_million_rows_stream_in_little_memory(server):
+    rows = 1_000_000 if SANITIZED else 10_000_000
+    server.sql("SELECT 1")
+    before, peak, seen = server.rss_bytes(), 0, 0
+    answer = server.request("POST", "/query/sql", json={"sql": f"SELECT i, i * 2 AS j FROM range({rows}) r(i)", "format": "ndjson"}, stream=True)
+    for chunk in answer.iter_content(1 << 20):
+        seen += chunk.count(b"\n")
+        peak = max(peak, server.rss_bytes())
+    assert seen == rows
+    assert SANITIZED or peak < 200 << 20, f"{peak >> 20} MiB, {before >> 20} before"
+
+
+def test_a_client_that_leaves_stops_its_query(server):
+    running = lambda: [l for l in server.request("GET", "/metrics").text.splitlines() if l.startswith("lakehouse_queries_running")][0].split()[1]  # noqa: E731
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        server.query("SELECT count(*) FROM range(100000) a, range(10000000) b", timeout=0.7) if False else requests.post(
+            server.url + "/query/sql", json={"sql": "SELECT sum(a.range * b.range) FROM range(100000) a, range(10000000) b"}, timeout=0.7)
+    deadline = time.monotonic() + 30
+    while running() != "0":
+        assert time.monotonic() < deadline, "the query goes on without its client"
+        time.sleep(0.05)
+
+
+def test_a_timeout_ends_a_query(server):
+    answer = server.query("SELECT sum(a.range * b.range) FROM range(100000) a, range(10000000) b", timeout_ms=300)
+    assert answer.status_code == 504 and "timed out" in answer.json()["error"]["message"]
+
+
+def test_a_full_queue_is_503(fresh):
+    server = fresh("--set", "engine.connections=1", "--set", "engine.queue_max=1")
+    slow = "SELECT sum(a.range * b.range) FROM range(100000) a, range(10000000) b"
+    threads = [threading.Thread(target=lambda: server.query(slow, timeout_ms=4000)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    deadline, codes = time.monotonic() + 4, set()
+    while 503 not in codes and time.monotonic() < deadline:
+        answer = server.query("SELECT 1", timeout_ms=100)
+        codes.add(answer.status_code)
+        if answer.status_code == 503:
+            assert int(answer.headers["Retry-After"]) >= 1
+    for thread in threads:
+        thread.join()
+    assert 503 in codes
+
+
+def test_readers_and_writers_lose_nothing(server):
+    server.sql("CREATE TABLE conc (w INTEGER, i INTEGER)")
+    each, failures, stop = (5 if SANITIZED else 20), [], threading.Event()
+
+    def write(w):
+        for i in range(each):
+            answer = server.query(f"INSERT INTO conc VALUES ({w}, {i})")
+            if answer.status_code != 200:
+                failures.append(answer.text)
+
+    def read():
+        while not stop.is_set():
+            answer = server.query("SELECT count(*), count(DISTINCT (w, i)) FROM conc")
+            if answer.status_code != 200 or len(set(answer.json()["rows"][0])) != 1:
+                failures.append(answer.text)
+
+    writers = [threading.Thread(target=write, args=(w,)) for w in range(3)]
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for thread in writers + readers:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    stop.set()
+    for thread in readers:
+        thread.join()
+    assert not failures, failures[:3]
+    assert server.sql("SELECT count(*) FROM conc") == [[3 * each]]

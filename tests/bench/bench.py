@@ -1,0 +1,122 @@
+"""Figures against DuckDB in the same run on the same files. Absolute times mean little on a shared machine: the ratios
+count. Each pair is measured in turn (ours, theirs, ours, …) after a warm-up; medians are printed. Writes nothing into the repo.
+
+    make bench            all of it        ROWS=1000000 RUNS=9 by default
+"""
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import duckdb
+import requests
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "api"))
+os.environ.setdefault("LAKEHOUSE_BUILD", str(ROOT / "build"))
+from harness import BUILD, Server  # noqa: E402
+
+RUNS = int(os.environ.get("RUNS", "9"))
+ROWS = int(os.environ.get("ROWS", "1000000"))
+results = []
+
+
+def timed(call):
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1000
+
+
+def pair(ours, theirs, runs=RUNS):
+    ours(), theirs()
+    a, b = [], []
+    for _ in range(runs):
+        a.append(timed(ours))
+        b.append(timed(theirs))
+    return statistics.median(a), statistics.median(b)
+
+
+def report(name, ours, theirs, goal, met, unit="ms"):
+    results.append((name, ours, theirs, goal, met, unit))
+    ratio = f"{ours / theirs:6.2f}x" if theirs else "       "
+    other = f"{theirs:10.2f}" if theirs is not None else "          "
+    print(f"{name:44} {ours:10.2f} {other} {unit:3} {ratio}   {goal:28} {'met' if met else 'MISSED'}", flush=True)
+
+
+def main():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="lakehouse-bench-"))
+    started = time.perf_counter()
+    server = Server(folder / "root")
+    first = (time.perf_counter() - started) * 1000
+    time.sleep(1)
+    idle = server.rss_bytes() / 2**20
+    session = requests.Session()
+    plain = duckdb.connect()
+    cores = os.cpu_count()
+    print(f"DuckDB {duckdb.__version__}, {cores} cores, {ROWS:,} rows, medians of {RUNS} runs\n")
+    print(f"{'':44} {'lakehouse':>10} {'DuckDB':>10}      ratio   goal")
+
+    subprocess.run([str(BUILD / "staffing_gen"), "--scale", str(ROWS / 1_000_000), "--out", str(folder / "files"), "--format", "csv"], check=True)
+    csv = folder / "files" / "timesheets.csv"
+    plain.execute(f"COPY (FROM read_csv('{csv}')) TO '{folder}/t.parquet'")
+    counter = iter(range(10**6))
+
+    def ingest():
+        answer = server.ingest(csv, f"t{next(counter)}")
+        assert answer.status_code == 201, answer.text
+
+    def copy():
+        plain.execute(f"COPY (FROM read_csv('{csv}')) TO '{folder}/copy.parquet'")
+
+    a, b = pair(ingest, copy, max(3, RUNS // 3))
+    report("ingest CSV / COPY to Parquet", a, b, "<= 1.25x", a <= 1.25 * b)
+
+    def cli():
+        done = subprocess.run([str(BUILD / "lakehouse"), "ingest", str(csv), "--url", server.url, "--quiet", "--dataset", f"t{next(counter)}"], capture_output=True)
+        assert done.returncode == 0, done.stderr
+
+    a, b = pair(cli, copy, max(3, RUNS // 3))
+    report("ingest CSV by the CLI / COPY to Parquet", a, b, "<= 1.25x", a <= 1.25 * b)
+
+    def ours(sql, format="json"):
+        answer = session.post(server.url + "/query/sql", json={"sql": sql.replace("{t}", "t0"), "format": format})
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    def theirs(sql):
+        return plain.execute(sql.replace("{t}", f"read_parquet('{folder}/t.parquet')")).fetchall()
+
+    aggregate = "SELECT placement_id, count(*), sum(amount), avg(regular_hours) FROM {t} GROUP BY placement_id ORDER BY 3 DESC LIMIT 10"
+    a, b = pair(lambda: ours(aggregate), lambda: theirs(aggregate))
+    report("aggregate, HTTP / in process", a, b, "<= 1.3x", a <= 1.3 * b)
+    point = "SELECT * FROM {t} WHERE timesheet_id = 777"
+    a, b = pair(lambda: ours(point), lambda: theirs(point), 5 * RUNS)
+    report("point lookup, HTTP / in process", a, b, "<= 2 ms above", a <= b + 2)
+    a, b = pair(lambda: ours("SELECT 1"), lambda: theirs("SELECT 1"), 10 * RUNS)
+    report("SELECT 1, HTTP / in process", a, b, "-", True)
+    big = "SELECT * FROM {t} LIMIT 100000"
+    a, b = pair(lambda: ours(big), lambda: theirs(big))
+    report("100 k rows as JSON / fetchall()", a, b, "-", True)
+    arrow = lambda: plain.execute(big.replace("{t}", f"read_parquet('{folder}/t.parquet')")).to_arrow_table()  # noqa: E731
+    a, b = pair(lambda: ours(big, "arrow"), arrow)
+    report("100 k rows as Arrow / to_arrow_table()", a, b, "-", True)
+
+    server.sql("CREATE TABLE c (i INTEGER)")
+    commits = [timed(lambda: server.sql("INSERT INTO c VALUES (1)")) for _ in range(5 * RUNS)]
+    report("commit (INSERT of one row)", statistics.median(commits), None, "-", True)
+    restarts = []
+    for _ in range(5):
+        server.stop()
+        restarts.append(timed(server.start))
+    report("start to first answer", statistics.median(restarts), None, "<= 1000 ms", statistics.median(restarts) <= 1000)
+    report("start to first answer, empty lake", first, None, "<= 1000 ms", first <= 1000)
+    report("idle RSS, empty lake", idle, None, "<= 70 MB", idle <= 70, "MB")
+    server.stop()
+    print("\n" + json.dumps([dict(zip(("name", "ours", "theirs", "goal", "met", "unit"), r)) for r in results]), file=sys.stderr)
+
+
+main()
