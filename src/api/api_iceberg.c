@@ -2,6 +2,8 @@
  * Namespaces in paths are levels joined by 0x1F. Errors carry the specification's exception names. */
 #include "api/api_internal.h"
 
+#include <errno.h>
+
 /* ---- errors ---- */
 
 typedef struct iceberg_names { const char *not_found, *conflict; } iceberg_names;
@@ -10,20 +12,32 @@ static const iceberg_names iceberg_namespace_drop = {"NoSuchNamespaceException",
 static const iceberg_names iceberg_table = {"NoSuchTableException", "CommitFailedException"};
 static const iceberg_names iceberg_table_new = {"NoSuchTableException", "AlreadyExistsException"};
 
-/* Answers NOT_FOUND and CONFLICT in the words of the operation; the rest is the server's default mapping. A missing
- * namespace is told by its message, which the catalog alone writes. */
-static lh_code iceberg_fail(lh_request *request, lh_code code, const iceberg_names *names, lh_error *err) {
-    if (code != LH_NOT_FOUND && code != LH_CONFLICT) return code;
+static lh_code iceberg_refuse(lh_request *request, unsigned status, const char *type, const lh_error *why, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
-    bool no_namespace = code == LH_NOT_FOUND && lh_str_starts(lh_str_from(err->message), LH_STR("namespace "));
-    const char *type = no_namespace ? "NoSuchNamespaceException" : code == LH_NOT_FOUND ? names->not_found : names->conflict;
     lh_json *body = lh_json_new_object(arena), *error = lh_json_new_object(arena);
-    unsigned status = code == LH_NOT_FOUND ? 404 : 409;
-    lh_json_set_string(arena, error, "message", lh_str_from(err->message));
+    lh_json_set_string(arena, error, "message", lh_str_from(why->message));
     lh_json_set_string(arena, error, "type", lh_str_from(type));
     lh_json_set_uint(arena, error, "code", status);
     lh_json_set(arena, body, "error", error);
     return lh_respond_json(request, status, body, err);
+}
+
+/* Answers NOT_FOUND and CONFLICT in the words of the operation; the rest is the server's default mapping. A missing
+ * namespace is told by its message, which the catalog alone writes. */
+static lh_code iceberg_fail(lh_request *request, lh_code code, const iceberg_names *names, lh_error *err) {
+    const lh_error why = *err;
+    if (code == LH_CONFLICT) return iceberg_refuse(request, 409, names->conflict, &why, err);
+    if (code != LH_NOT_FOUND) return code;
+    bool no_namespace = lh_str_starts(lh_str_from(why.message), LH_STR("namespace "));
+    return iceberg_refuse(request, 404, no_namespace ? "NoSuchNamespaceException" : names->not_found, &why, err);
+}
+
+/* A commit that failed in storage may have landed: the client must look before it tries again or deletes its files. */
+static lh_code iceberg_commit_fail(lh_request *request, lh_code code, lh_error *err) {
+    const lh_error why = *err;
+    bool unknown = code == LH_UNAVAILABLE || (code == LH_IO && why.sys_errno != ENOSPC && why.sys_errno != EDQUOT);
+    return unknown ? iceberg_refuse(request, 500, "CommitStateUnknownException", &why, err)
+                   : iceberg_fail(request, code, &iceberg_table, err);
 }
 
 static lh_code iceberg_answer(lh_request *request, lh_code code, const lh_json *answer, const iceberg_names *names, lh_error *err) {
@@ -72,32 +86,49 @@ lh_code api_iceberg_config(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
-/* RFC 6749 client credentials: the API key is the client secret, and it is also the token; whether it is good shows
- * at the first request that uses it. */
-lh_code api_iceberg_oauth(lh_request *request, lh_error *err) {
+/* The fields of a token request that we look at. */
+typedef struct iceberg_grant {
+    lh_str type, secret, subject;
+} iceberg_grant;
+
+static lh_code iceberg_grant_read(lh_request *request, iceberg_grant *ret, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
-    lh_str body, secret = LH_STR_NONE, grant = LH_STR_NONE, subject = LH_STR_NONE;
+    iceberg_grant grant = {0};
+    lh_str body;
     LH_TRY(lh_request_body(request, &body, err));
     for (lh_str rest = body; rest.len;) {
         lh_str value = lh_str_split(&rest, '&'), name = lh_str_split(&value, '=');
         LH_TRY(lh_url_decode(arena, value, &value, err));
-        if (lh_str_eq(name, LH_STR("client_secret"))) secret = value;
-        if (lh_str_eq(name, LH_STR("grant_type"))) grant = value;
-        if (lh_str_eq(name, LH_STR("subject_token"))) subject = value;
+        if (lh_str_eq(name, LH_STR("grant_type"))) grant.type = value;
+        if (lh_str_eq(name, LH_STR("client_secret"))) grant.secret = value;
+        if (lh_str_eq(name, LH_STR("subject_token"))) grant.subject = value;
     }
-    bool exchange = lh_str_eq(grant, LH_STR("urn:ietf:params:oauth:grant-type:token-exchange"));
+    *ret = grant;
+    return lh_arena_check(arena, err);
+}
+
+static lh_code iceberg_oauth_refuse(lh_request *request, unsigned status, const char *error, const char *why, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
     lh_json *answer = lh_json_new_object(arena);
-    if (!exchange && !lh_str_eq(grant, LH_STR("client_credentials"))) {
-        lh_json_set_string(arena, answer, "error", LH_STR("unsupported_grant_type"));
-        return lh_respond_json(request, 400, answer, err);
-    }
-    lh_str token = exchange ? subject : secret;
-    if (token.len == 0) {
-        lh_json_set_string(arena, answer, "error", LH_STR("invalid_client"));
-        lh_json_set_string(arena, answer, "error_description", LH_STR("send an API key as client_secret"));
-        return lh_respond_json(request, 401, answer, err);
-    }
-    lh_json_set_string(arena, answer, "access_token", token);
+    lh_json_set_string(arena, answer, "error", lh_str_from(error));
+    lh_json_set_string(arena, answer, "error_description", lh_str_from(why));
+    return lh_respond_json(request, status, answer, err);
+}
+
+/* RFC 6749 client credentials: the API key is the client secret, and it is also the token. An exchange (RFC 8693)
+ * gives the token back. */
+lh_code api_iceberg_oauth(lh_request *request, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    iceberg_grant grant;
+    LH_TRY(iceberg_grant_read(request, &grant, err));
+    bool exchange = lh_str_eq(grant.type, LH_STR("urn:ietf:params:oauth:grant-type:token-exchange"));
+    if (!exchange && !lh_str_eq(grant.type, LH_STR("client_credentials")))
+        return iceberg_oauth_refuse(request, 400, "unsupported_grant_type", "send grant_type=client_credentials", err);
+    lh_str token = exchange ? grant.subject : grant.secret;
+    if (!lh_request_knows_token(request, token))
+        return iceberg_oauth_refuse(request, 401, "invalid_client", "send a valid API key as client_secret", err);
+    lh_json *answer = lh_json_new_object(arena);
+    lh_json_set_string(arena, answer, "access_token", token.len ? token : LH_STR("anonymous"));
     lh_json_set_string(arena, answer, "token_type", LH_STR("bearer"));
     lh_json_set_string(arena, answer, "issued_token_type", LH_STR("urn:ietf:params:oauth:token-type:access_token"));
     lh_json_set_int(arena, answer, "expires_in", 3600);
@@ -196,8 +227,9 @@ lh_code api_iceberg_table_exists(lh_request *request, lh_error *err) {
 lh_code api_iceberg_table_commit(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    lh_code code = lh_table_commit(iceberg_catalog(request), iceberg_table_name(request), body, lh_request_is_engine(request), lh_request_arena(request), &answer, err);
-    return iceberg_answer(request, code, answer, &iceberg_table, err);
+    lh_code code = lh_table_commit(iceberg_catalog(request), iceberg_table_name(request), body,
+                                   lh_request_is_engine(request), lh_request_arena(request), &answer, err);
+    return code == LH_OK ? lh_respond_json(request, 200, answer, err) : iceberg_commit_fail(request, code, err);
 }
 
 lh_code api_iceberg_table_drop(lh_request *request, lh_error *err) {
@@ -224,5 +256,5 @@ lh_code api_iceberg_transaction(lh_request *request, lh_error *err) {
     lh_json *body = NULL;
     LH_TRY(lh_request_json(request, &body, err));
     lh_code code = lh_transaction_commit(iceberg_catalog(request), body, lh_request_is_engine(request), lh_request_arena(request), err);
-    return iceberg_answer_empty(request, code, &iceberg_table, err);
+    return code == LH_OK ? lh_respond_empty(request, 204, err) : iceberg_commit_fail(request, code, err);
 }

@@ -33,6 +33,7 @@ bool lh_request_has_query(const lh_request *request, const char *name);
 LH_MUST_CHECK lh_code lh_request_query_uint(const lh_request *request, const char *name, uint64_t min, uint64_t max, uint64_t otherwise, uint64_t *ret, lh_error *err);
 lh_str lh_request_header(const lh_request *request, const char *name); /* any case; empty when absent */
 bool lh_request_may(const lh_request *request, lh_permission permission); /* does the caller's key reach that far? */
+bool lh_request_knows_token(const lh_request *request, lh_str token); /* would a request with that key be let in? */
 bool lh_request_is_engine(const lh_request *request); /* authenticated by the internal token */
 lh_cancel *lh_request_cancel(const lh_request *request); /* fires when the client goes away or the server drains */
 

@@ -43,6 +43,10 @@ api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_liste
     return (api_identity){0};
 }
 
+bool lh_request_knows_token(const lh_request *request, lh_str token) {
+    return api_authenticate(lh_request_app(request), token, false).known;
+}
+
 /* ---- handlers ---- */
 
 static lh_json *auth_public(lh_arena *arena, const lh_json *doc) {
