@@ -149,7 +149,6 @@ static void connection_check(lh_request *request, connection_refusal *refusal) {
 
 static void connection_submit(lh_request *request, connection_refusal *refusal) {
     request->references = 2;
-    api_request_enlist(request);
     if (api_lane_submit(&request->server->lanes[request->match.route->lane], request)) return;
     request->references = 1;
     refusal->status = 503, refusal->header = "Retry-After", refusal->value = "1";
@@ -165,7 +164,6 @@ static void connection_refuse_whole(lh_request *request, const connection_refusa
     request->status = refusal->status;
     request->content_type = "application/json";
     request->answer = API_ANSWER_WHOLE;
-    api_request_enlist(request);
 }
 
 /* ---- a head is complete ---- */
@@ -265,6 +263,7 @@ static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection
         refusal.code = lh_fail(&refusal.why, LH_INVALID, "the query string cannot be decoded, or there are more than %d headers and parameters", API_FIELDS_MAX);
         request->content_length = UINT64_MAX;
     }
+    api_request_enlist(request);
     if (refusal.status == 0) connection_submit(request, &refusal);
     if (refusal.status != 0 && request->content_length == 0) connection_refuse_whole(request, &refusal);
     if (refusal.status == 0 || request->content_length == 0) {

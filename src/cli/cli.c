@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/cli_internal.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 static const lh_cli_command cli_commands[] = {
@@ -58,6 +59,7 @@ int lh_cli_main(int argc, char **argv) {
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) name = "version";
     const lh_cli_command *command = cli_find(name);
     if (!command) return LH_EXIT_USAGE;
+    signal(SIGPIPE, SIG_IGN); /* a peer that leaves is an error of the write, everywhere */
     return command->run(command, argc > 2 ? argc - 2 : 0, argv + (argc > 2 ? 2 : argc));
 }
 

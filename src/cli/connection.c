@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,7 +49,6 @@ static lh_code connection_open_stack(lh_connection *connection, lh_error *err) {
         LH_TRY(lh_arena_check(connection->arena, err));
     }
     lh_log_set_level(LH_LOG_ERROR);
-    signal(SIGPIPE, SIG_IGN); /* the server's sockets are in this process */
     LH_TRY(lh_stack_listen(config, &connection->stack, err));
     LH_TRY(lh_stack_ready(connection->stack, err));
     connection->url = lh_stack_url(connection->stack);

@@ -80,7 +80,6 @@ int lh_cli_serve(const lh_cli_command *self, int argc, char **argv) {
     lh_log_set_level(serve_log_level(config.log_level));
     sigset_t set = serve_signals();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
     LH_CLEANUP(lh_stack_closep) lh_stack *stack = NULL;
     if (serve_start(&config, &stack, &err) != LH_OK) return lh_cli_fail(&err);
     serve_wait();

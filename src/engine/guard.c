@@ -374,6 +374,13 @@ static keyword guard_with_verb(const guard *g, size_t at) {
     return KW_SELECT;
 }
 
+/* A table of that name is followed by SET or an alias. */
+static bool updates_extensions(const guard *g, size_t at) {
+    bool words = keyword_at(g, at) == KW_UPDATE && at + 1 < g->count && g->tokens[at + 1].kind == LH_SQL_WORD &&
+                 lh_str_eq_nocase(token_text(g, at + 1), LH_STR("extensions"));
+    return words && (at + 2 == g->count || is_symbol(g, at + 2, ";") || is_symbol(g, at + 2, "("));
+}
+
 static lh_code guard_verb(guard *g, size_t at) {
     keyword kw = keyword_at(g, at);
     if (kw == KW_EXPLAIN) {
@@ -387,7 +394,10 @@ static lh_code guard_verb(guard *g, size_t at) {
     g->verb = kw == KW_WITH ? guard_with_verb(g, at) : kw;
     lh_verb verb = LH_VERB_QUERY;
     switch ((int)g->verb) {
-    case KW_INSERT: case KW_UPDATE: case KW_DELETE: case KW_MERGE: verb = LH_VERB_CHANGE; break;
+    case KW_INSERT: case KW_UPDATE: case KW_DELETE: case KW_MERGE:
+        if (updates_extensions(g, at)) return guard_deny_token(g, at, "UPDATE EXTENSIONS is not allowed");
+        verb = LH_VERB_CHANGE;
+        break;
     case KW_TRUNCATE: verb = LH_VERB_CHANGE; g->head = true; break;
     case KW_CREATE: case KW_ALTER: case KW_DROP: verb = LH_VERB_DEFINE; g->head = true; LH_TRY(guard_object(g, at + 1)); break;
     case KW_BEGIN: case KW_START: verb = LH_VERB_BEGIN; break;

@@ -175,7 +175,11 @@ def test_register_parquet_and_iceberg(server):
     assert server.pyiceberg().load_table("data.registered").scan().to_arrow().num_rows == 20
     location = server.pyiceberg().load_table("data.registered").location()
     folder = location.split("/root/")[1] if "/root/" in location else location
-    again = server.request("POST", "/datasets", json={"name": "again", "location": folder + "/metadata", "format": "iceberg"})
+    body = {"name": "again", "location": folder + "/metadata", "format": "iceberg"}
+    twice = server.request("POST", "/datasets", json=body)
+    assert twice.status_code == 400 and "another table's" in twice.text  # two tables never share a folder
+    assert server.request("DELETE", "/datasets/by-name/registered").status_code == 204  # without purge the files stay
+    again = server.request("POST", "/datasets", json=body)
     assert again.status_code == 201, again.text
     assert server.sql("SELECT count(*) FROM again") == [[20]]
     assert server.request("POST", "/datasets", json={"name": "x", "location": "/etc", "format": "parquet"}).status_code == 400

@@ -408,8 +408,8 @@ def test_a_full_queue_says_so_and_the_catalog_goes_on(fresh):
         connection = connect(server)
         connection.sendall(b"PUT /storage/objects/b%d HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na" % i)
         busy.append(connection)
-        until(lambda: metric(server, "lakehouse_http_in_flight") >= i + 2, what="the requests to arrive")
-    until(lambda: metric(server, "lakehouse_http_work_waiting") == 1, what="the queue to fill")
+        until(lambda: metric(server, "lakehouse_http_in_flight") >= i + 2 and
+              metric(server, "lakehouse_http_work_waiting") == (i == 2), what="the request to run, the third to wait")
     answer = server.request("GET", "/storage/objects")
     assert answer.status_code == 503 and answer.headers["Retry-After"] == "1"
     check_error(answer, "/storage/objects", "unavailable")

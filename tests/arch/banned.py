@@ -22,7 +22,7 @@ SLEEP = re.compile(r"(?<![\w.>])(sleep|usleep|nanosleep)\s*\(")
 ALLOWED = {  # file: {function: why}
     "src/base/time.c": {"nanosleep": "lh_time_sleep_ms itself"},
     "src/cli/doctor.c": {"fsync": "tries whether the disk can"},
-    "src/cli/serve.c": {"signal": "ignores SIGPIPE, before any thread"},
+    "src/cli/cli.c": {"signal": "ignores SIGPIPE, before any thread"},
     "src/cli/sql.c": {"setlocale": "widths of characters on the terminal, before any thread"},
     "src/cli/datasets.c": {"setlocale": "widths of characters on the terminal, before any thread"},
 }
