@@ -26,7 +26,9 @@ rng rng_for(uint64_t seed, uint64_t table, uint64_t row) {
 
 /* Lemire's multiply-shift with 32 random bits: bounds here are below 2^31. */
 uint64_t rng_below(rng *r, uint64_t bound) { return ((rng_next(r) >> 32) * bound) >> 32; }
-int64_t rng_between(rng *r, int64_t low, int64_t high) { return low + (int64_t)rng_below(r, (uint64_t)(high - low + 1)); }
+int64_t rng_between(rng *r, int64_t low, int64_t high) {
+    return low + (int64_t)rng_below(r, (uint64_t)(high - low + 1));
+}
 bool rng_chance(rng *r, unsigned percent) { return rng_below(r, 100) < percent; }
 
 /* ---- output ---- */
@@ -157,12 +159,22 @@ int main(int argc, char **argv) {
     }
     bool mixed = strcmp(format, "mixed") == 0, ndjson = strcmp(format, "ndjson") == 0;
     if (!out || !(scale > 0) || scale > 1000 || (!mixed && !ndjson && strcmp(format, "csv") != 0)) return usage();
-    if (mkdir(out, 0777) != 0 && errno != EEXIST) return fprintf(stderr, "staffing_gen: %s: %s\n", out, strerror(errno)), 1;
-    const firm f = {.seed = seed, .candidates = scaled(scale, 100000), .clients = scaled(scale, 2000), .job_orders = scaled(scale, 15000),
-                    .placements = scaled(scale, 50000), .timesheets = scaled(scale, 1000000), .calls = scaled(scale, 800000), .emails = scaled(scale, 500000)};
-    const struct { table_fn write; bool ndjson_when_mixed; } tables[] = {
-        {write_candidates, true}, {write_clients, false}, {write_job_orders, false}, {write_placements, false},
-        {write_timesheets, false}, {write_call_log, true}, {write_email_log, false}};
+    if (mkdir(out, 0777) != 0 && errno != EEXIST)
+        return fprintf(stderr, "staffing_gen: %s: %s\n", out, strerror(errno)), 1;
+    const firm f = {.seed = seed,
+                    .candidates = scaled(scale, 100000),
+                    .clients = scaled(scale, 2000),
+                    .job_orders = scaled(scale, 15000),
+                    .placements = scaled(scale, 50000),
+                    .timesheets = scaled(scale, 1000000),
+                    .calls = scaled(scale, 800000),
+                    .emails = scaled(scale, 500000)};
+    const struct {
+        table_fn write;
+        bool ndjson_when_mixed;
+    } tables[] = {{write_candidates, true},  {write_clients, false},    {write_job_orders, false},
+                  {write_placements, false}, {write_timesheets, false}, {write_call_log, true},
+                  {write_email_log, false}};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (!tables[i].write(&f, out, ndjson || (mixed && tables[i].ndjson_when_mixed))) return 1;
     return 0;

@@ -14,7 +14,11 @@ static void put_id(writer *w, const char *name, const char *prefix, int64_t n) {
 
 /* ---- clients, job orders, placements: what others refer to ---- */
 
-typedef struct job_shape { int64_t client, opened_day; const vertical *vertical; int64_t bill_cents; } job_shape;
+typedef struct job_shape {
+    int64_t client, opened_day;
+    const vertical *vertical;
+    int64_t bill_cents;
+} job_shape;
 static job_shape shape_job(const firm *f, int64_t n) {
     rng r = rng_for(f->seed, TABLE_JOB_ORDERS, (uint64_t)n);
     job_shape job = {.client = 1 + (int64_t)rng_below(&r, (uint64_t)f->clients)};
@@ -24,10 +28,13 @@ static job_shape shape_job(const firm *f, int64_t n) {
     return job;
 }
 
-typedef struct placement_shape { int64_t job, candidate, start_day, end_day, pay_cents; } placement_shape;
+typedef struct placement_shape {
+    int64_t job, candidate, start_day, end_day, pay_cents;
+} placement_shape;
 static placement_shape shape_placement(const firm *f, int64_t n) {
     rng r = rng_for(f->seed, TABLE_PLACEMENTS, (uint64_t)n);
-    placement_shape p = {.job = 1 + (int64_t)rng_below(&r, (uint64_t)f->job_orders), .candidate = 1 + (int64_t)rng_below(&r, (uint64_t)f->candidates)};
+    placement_shape p = {.job = 1 + (int64_t)rng_below(&r, (uint64_t)f->job_orders),
+                         .candidate = 1 + (int64_t)rng_below(&r, (uint64_t)f->candidates)};
     job_shape job = shape_job(f, p.job);
     p.start_day = job.opened_day + rng_between(&r, 3, 45);
     p.end_day = p.start_day + rng_between(&r, 28, 365);
@@ -41,10 +48,13 @@ static const vertical *candidate_vertical(const firm *f, int64_t n) {
 }
 
 bool write_clients(const firm *f, const char *folder, bool ndjson) {
-    static const char *const kinds[] = {"Health", "Logistics", "Systems", "Foods", "Partners", "Manufacturing", "Credit Union", "Labs"};
+    static const char *const kinds[] = {"Health",   "Logistics",     "Systems",      "Foods",
+                                        "Partners", "Manufacturing", "Credit Union", "Labs"};
     static const char *const ends[] = {"Inc.", "LLC", "Group", "& Sons", "Corp."};
     writer w;
-    if (!writer_open(&w, folder, "clients", ndjson, "client_id,name,industry,city,state,tier,contact_name,contact_email,credit_limit,since")) return false;
+    if (!writer_open(&w, folder, "clients", ndjson,
+                     "client_id,name,industry,city,state,tier,contact_name,contact_email,credit_limit,since"))
+        return false;
     for (int64_t n = 1; n <= f->clients; n++) {
         rng r = rng_for(f->seed, TABLE_CLIENTS, (uint64_t)n);
         const city *where = &cities[rng_below(&r, CITIES)];
@@ -52,7 +62,8 @@ bool write_clients(const firm *f, const char *folder, bool ndjson) {
         char text[200];
         row_begin(&w);
         put_id(&w, "client_id", "CLI", n);
-        snprintf(text, sizeof text, "%s %s%s %s", owner, kinds[rng_below(&r, 8)], rng_chance(&r, 30) ? "," : "", ends[rng_below(&r, 5)]);
+        snprintf(text, sizeof text, "%s %s%s %s", owner, kinds[rng_below(&r, 8)], rng_chance(&r, 30) ? "," : "",
+                 ends[rng_below(&r, 5)]);
         put_text(&w, "name", text);
         put_text(&w, "industry", verticals[rng_below(&r, VERTICALS)].name);
         put_text(&w, "city", where->name);
@@ -73,7 +84,10 @@ bool write_clients(const firm *f, const char *folder, bool ndjson) {
 bool write_candidates(const firm *f, const char *folder, bool ndjson) {
     static const char *const statuses[] = {"available", "available", "placed", "placed", "inactive", "blocked"};
     writer w;
-    if (!writer_open(&w, folder, "candidates", ndjson, "candidate_id,first_name,last_name,email,phone,city,state,zip,vertical,skills,years_experience,salary,status,resume_text,created_at")) return false;
+    if (!writer_open(&w, folder, "candidates", ndjson,
+                     "candidate_id,first_name,last_name,email,phone,city,state,zip,vertical,skills,years_experience,"
+                     "salary,status,resume_text,created_at"))
+        return false;
     for (int64_t n = 1; n <= f->candidates; n++) {
         rng r = rng_for(f->seed, TABLE_CANDIDATES, (uint64_t)n);
         const vertical *v = &verticals[rng_below(&r, VERTICALS)]; /* first, as in candidate_vertical() */
@@ -100,7 +114,10 @@ bool write_candidates(const firm *f, const char *folder, bool ndjson) {
         put_text(&w, "skills", text);
         put_int(&w, "years_experience", years);
         if (rng_chance(&r, 5)) put_null(&w, "salary");
-        else put_int(&w, "salary", (v->hourly_low + (v->hourly_high - v->hourly_low) * years / 40) * 2080 + rng_between(&r, -3000, 6000));
+        else
+            put_int(&w, "salary",
+                    (v->hourly_low + (v->hourly_high - v->hourly_low) * years / 40) * 2080 +
+                        rng_between(&r, -3000, 6000));
         put_text(&w, "status", statuses[rng_below(&r, 6)]);
         write_resume(&r, v, first, years, where->name, text);
         put_text(&w, "resume_text", text);
@@ -112,7 +129,9 @@ bool write_candidates(const firm *f, const char *folder, bool ndjson) {
 
 bool write_job_orders(const firm *f, const char *folder, bool ndjson) {
     writer w;
-    if (!writer_open(&w, folder, "job_orders", ndjson, "job_order_id,client_id,title,vertical,openings,bill_rate,status,opened_on,closed_on")) return false;
+    if (!writer_open(&w, folder, "job_orders", ndjson,
+                     "job_order_id,client_id,title,vertical,openings,bill_rate,status,opened_on,closed_on"))
+        return false;
     for (int64_t n = 1; n <= f->job_orders; n++) {
         job_shape job = shape_job(f, n);
         rng r = rng_for(f->seed, TABLE_JOB_ORDERS + 100, (uint64_t)n);
@@ -135,7 +154,9 @@ bool write_job_orders(const firm *f, const char *folder, bool ndjson) {
 
 bool write_placements(const firm *f, const char *folder, bool ndjson) {
     writer w;
-    if (!writer_open(&w, folder, "placements", ndjson, "placement_id,job_order_id,candidate_id,client_id,start_date,end_date,pay_rate,bill_rate,status")) return false;
+    if (!writer_open(&w, folder, "placements", ndjson,
+                     "placement_id,job_order_id,candidate_id,client_id,start_date,end_date,pay_rate,bill_rate,status"))
+        return false;
     for (int64_t n = 1; n <= f->placements; n++) {
         placement_shape p = shape_placement(f, n);
         job_shape job = shape_job(f, p.job);
@@ -157,12 +178,15 @@ bool write_placements(const firm *f, const char *folder, bool ndjson) {
 
 bool write_timesheets(const firm *f, const char *folder, bool ndjson) {
     writer w;
-    if (!writer_open(&w, folder, "timesheets", ndjson, "timesheet_id,placement_id,candidate_id,week_ending,regular_hours,overtime_hours,amount,approved")) return false;
+    if (!writer_open(&w, folder, "timesheets", ndjson,
+                     "timesheet_id,placement_id,candidate_id,week_ending,regular_hours,overtime_hours,amount,approved"))
+        return false;
     for (int64_t n = 1; n <= f->timesheets; n++) {
         rng r = rng_for(f->seed, TABLE_TIMESHEETS, (uint64_t)n);
         int64_t placement = 1 + (n - 1) % f->placements; /* every placement has its weeks */
         placement_shape p = shape_placement(f, placement);
-        int64_t weeks = (p.end_day - p.start_day) / 7, quarters = rng_between(&r, 64, 160), overtime = rng_chance(&r, 25) ? rng_between(&r, 1, 40) : 0;
+        int64_t weeks = (p.end_day - p.start_day) / 7, quarters = rng_between(&r, 64, 160),
+                overtime = rng_chance(&r, 25) ? rng_between(&r, 1, 40) : 0;
         row_begin(&w);
         put_int(&w, "timesheet_id", n);
         put_id(&w, "placement_id", "PLA", placement);
@@ -178,9 +202,12 @@ bool write_timesheets(const firm *f, const char *folder, bool ndjson) {
 }
 
 bool write_call_log(const firm *f, const char *folder, bool ndjson) {
-    static const char *const outcomes[] = {"connected", "connected", "voicemail", "no answer", "wrong number", "callback"};
+    static const char *const outcomes[] = {"connected", "connected",    "voicemail",
+                                           "no answer", "wrong number", "callback"};
     writer w;
-    if (!writer_open(&w, folder, "call_log", ndjson, "call_id,candidate_id,recruiter,direction,started_at,duration_seconds,outcome,notes")) return false;
+    if (!writer_open(&w, folder, "call_log", ndjson,
+                     "call_id,candidate_id,recruiter,direction,started_at,duration_seconds,outcome,notes"))
+        return false;
     for (int64_t n = 1; n <= f->calls; n++) {
         rng r = rng_for(f->seed, TABLE_CALLS, (uint64_t)n);
         int64_t candidate = 1 + (int64_t)rng_below(&r, (uint64_t)f->candidates);
@@ -205,7 +232,9 @@ bool write_call_log(const firm *f, const char *folder, bool ndjson) {
 
 bool write_email_log(const firm *f, const char *folder, bool ndjson) {
     writer w;
-    if (!writer_open(&w, folder, "email_log", ndjson, "email_id,candidate_id,job_order_id,recruiter,sent_at,subject,opened,replied")) return false;
+    if (!writer_open(&w, folder, "email_log", ndjson,
+                     "email_id,candidate_id,job_order_id,recruiter,sent_at,subject,opened,replied"))
+        return false;
     for (int64_t n = 1; n <= f->emails; n++) {
         rng r = rng_for(f->seed, TABLE_EMAILS, (uint64_t)n);
         int64_t job = 1 + (int64_t)rng_below(&r, (uint64_t)f->job_orders);

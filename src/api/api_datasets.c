@@ -2,7 +2,8 @@
 #include "api/api_internal.h"
 
 static lh_code dataset_name(lh_request *request, lh_table_name *ret, lh_error *err) {
-    return lh_table_name_parse(lh_request_app(request)->catalog, lh_request_param(request, "name"), lh_request_arena(request), ret, err);
+    return lh_table_name_parse(lh_request_app(request)->catalog, lh_request_param(request, "name"),
+                               lh_request_arena(request), ret, err);
 }
 
 lh_code api_datasets_list(lh_request *request, lh_error *err) {
@@ -10,8 +11,8 @@ lh_code api_datasets_list(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
     LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, 100, &limit, err));
     const lh_page page = {lh_request_query(request, "page_token"), limit};
-    LH_TRY(lh_dataset_list(lh_request_app(request)->catalog, lh_request_query(request, "namespace"), lh_request_query(request, "filter"), page,
-                           lh_request_arena(request), &answer, err));
+    LH_TRY(lh_dataset_list(lh_request_app(request)->catalog, lh_request_query(request, "namespace"),
+                           lh_request_query(request, "filter"), page, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
 

@@ -6,13 +6,16 @@
 
 /* ---- errors ---- */
 
-typedef struct iceberg_names { const char *not_found, *conflict; } iceberg_names;
+typedef struct iceberg_names {
+    const char *not_found, *conflict;
+} iceberg_names;
 static const iceberg_names iceberg_namespace = {"NoSuchNamespaceException", "AlreadyExistsException"};
 static const iceberg_names iceberg_namespace_drop = {"NoSuchNamespaceException", "NamespaceNotEmptyException"};
 static const iceberg_names iceberg_table = {"NoSuchTableException", "CommitFailedException"};
 static const iceberg_names iceberg_table_new = {"NoSuchTableException", "AlreadyExistsException"};
 
-static lh_code iceberg_refuse(lh_request *request, unsigned status, const char *type, const lh_error *why, lh_error *err) {
+static lh_code iceberg_refuse(lh_request *request, unsigned status, const char *type, const lh_error *why,
+                              lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_json *body = lh_json_new_object(arena), *error = lh_json_new_object(arena);
     lh_json_set_string(arena, error, "message", lh_str_from(why->message));
@@ -40,7 +43,8 @@ static lh_code iceberg_commit_fail(lh_request *request, lh_code code, lh_error *
                    : iceberg_fail(request, code, &iceberg_table, err);
 }
 
-static lh_code iceberg_answer(lh_request *request, lh_code code, const lh_json *answer, const iceberg_names *names, lh_error *err) {
+static lh_code iceberg_answer(lh_request *request, lh_code code, const lh_json *answer, const iceberg_names *names,
+                              lh_error *err) {
     return code == LH_OK ? lh_respond_json(request, 200, answer, err) : iceberg_fail(request, code, names, err);
 }
 
@@ -77,8 +81,12 @@ lh_code api_iceberg_config(lh_request *request, lh_error *err) {
     lh_json *answer = lh_json_new_object(arena), *endpoints = lh_json_new_array(arena);
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         lh_str rest = lh_str_from(routes[i]), method = lh_str_split(&rest, ' ');
-        if (!lh_str_starts(rest, LH_STR("/iceberg/v1/")) || lh_str_ends(rest, LH_STR("/config")) || lh_str_ends(rest, LH_STR("/oauth/tokens"))) continue;
-        lh_json_append(endpoints, lh_json_new_string(arena, lh_arena_printf(arena, "%.*s /v1/{prefix}%.*s", LH_STR_ARG(method), LH_STR_ARG(lh_str_sub(rest, 11, SIZE_MAX)))));
+        if (!lh_str_starts(rest, LH_STR("/iceberg/v1/")) || lh_str_ends(rest, LH_STR("/config")) ||
+            lh_str_ends(rest, LH_STR("/oauth/tokens")))
+            continue;
+        lh_json_append(endpoints,
+                       lh_json_new_string(arena, lh_arena_printf(arena, "%.*s /v1/{prefix}%.*s", LH_STR_ARG(method),
+                                                                 LH_STR_ARG(lh_str_sub(rest, 11, SIZE_MAX)))));
     }
     lh_json_set(arena, answer, "defaults", lh_json_new_object(arena));
     lh_json_set(arena, answer, "overrides", lh_json_new_object(arena));
@@ -107,7 +115,8 @@ static lh_code iceberg_grant_read(lh_request *request, iceberg_grant *ret, lh_er
     return lh_arena_check(arena, err);
 }
 
-static lh_code iceberg_oauth_refuse(lh_request *request, unsigned status, const char *error, const char *why, lh_error *err) {
+static lh_code iceberg_oauth_refuse(lh_request *request, unsigned status, const char *error, const char *why,
+                                    lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_json *answer = lh_json_new_object(arena);
     lh_json_set_string(arena, answer, "error", lh_str_from(error));
@@ -141,7 +150,8 @@ lh_code api_iceberg_namespaces(lh_request *request, lh_error *err) {
     lh_page page;
     lh_json *answer = NULL;
     LH_TRY(iceberg_page(request, &page, err));
-    lh_code code = lh_namespace_list(iceberg_catalog(request), lh_request_query(request, "parent"), page, lh_request_arena(request), &answer, err);
+    lh_code code = lh_namespace_list(iceberg_catalog(request), lh_request_query(request, "parent"), page,
+                                     lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 
@@ -154,24 +164,29 @@ lh_code api_iceberg_namespace_create(lh_request *request, lh_error *err) {
 
 lh_code api_iceberg_namespace_load(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
-    lh_code code = lh_namespace_load(iceberg_catalog(request), lh_request_param(request, "namespace"), lh_request_arena(request), &answer, err);
+    lh_code code = lh_namespace_load(iceberg_catalog(request), lh_request_param(request, "namespace"),
+                                     lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 
 lh_code api_iceberg_namespace_exists(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
-    lh_code code = lh_namespace_load(iceberg_catalog(request), lh_request_param(request, "namespace"), lh_request_arena(request), &answer, err);
+    lh_code code = lh_namespace_load(iceberg_catalog(request), lh_request_param(request, "namespace"),
+                                     lh_request_arena(request), &answer, err);
     return iceberg_answer_empty(request, code, &iceberg_namespace, err);
 }
 
 lh_code api_iceberg_namespace_drop(lh_request *request, lh_error *err) {
-    return iceberg_answer_empty(request, lh_namespace_drop(iceberg_catalog(request), lh_request_param(request, "namespace"), err), &iceberg_namespace_drop, err);
+    return iceberg_answer_empty(
+        request, lh_namespace_drop(iceberg_catalog(request), lh_request_param(request, "namespace"), err),
+        &iceberg_namespace_drop, err);
 }
 
 lh_code api_iceberg_namespace_update(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    lh_code code = lh_namespace_update(iceberg_catalog(request), lh_request_param(request, "namespace"), body, lh_request_arena(request), &answer, err);
+    lh_code code = lh_namespace_update(iceberg_catalog(request), lh_request_param(request, "namespace"), body,
+                                       lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 
@@ -181,21 +196,24 @@ lh_code api_iceberg_tables(lh_request *request, lh_error *err) {
     lh_page page;
     lh_json *answer = NULL;
     LH_TRY(iceberg_page(request, &page, err));
-    lh_code code = lh_table_list(iceberg_catalog(request), lh_request_param(request, "namespace"), page, lh_request_arena(request), &answer, err);
+    lh_code code = lh_table_list(iceberg_catalog(request), lh_request_param(request, "namespace"), page,
+                                 lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 
 lh_code api_iceberg_table_create(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    lh_code code = lh_table_create(iceberg_catalog(request), lh_request_param(request, "namespace"), body, lh_request_arena(request), &answer, err);
+    lh_code code = lh_table_create(iceberg_catalog(request), lh_request_param(request, "namespace"), body,
+                                   lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_table_new, err);
 }
 
 lh_code api_iceberg_table_register(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    lh_code code = lh_table_register(iceberg_catalog(request), lh_request_param(request, "namespace"), body, lh_request_arena(request), &answer, err);
+    lh_code code = lh_table_register(iceberg_catalog(request), lh_request_param(request, "namespace"), body,
+                                     lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_table_new, err);
 }
 
@@ -211,8 +229,10 @@ lh_code api_iceberg_table_load(lh_request *request, lh_error *err) {
     lh_str snapshots = lh_request_query(request, "snapshots"), etag;
     lh_json *answer = NULL;
     bool refs = lh_str_eq(snapshots, LH_STR("refs"));
-    if (snapshots.len && !refs && !lh_str_eq(snapshots, LH_STR("all"))) return lh_fail(err, LH_INVALID, "snapshots must be all or refs");
-    lh_code code = lh_table_load(iceberg_catalog(request), iceberg_table_name(request), refs, iceberg_etag(request), arena, &answer, &etag, err);
+    if (snapshots.len && !refs && !lh_str_eq(snapshots, LH_STR("all")))
+        return lh_fail(err, LH_INVALID, "snapshots must be all or refs");
+    lh_code code = lh_table_load(iceberg_catalog(request), iceberg_table_name(request), refs, iceberg_etag(request),
+                                 arena, &answer, &etag, err);
     if (code != LH_OK) return iceberg_fail(request, code, &iceberg_table, err);
     lh_respond_header(request, "ETag", lh_arena_printf(arena, "\"%.*s\"", LH_STR_ARG(etag)));
     return answer ? lh_respond_json(request, 200, answer, err) : lh_respond_empty(request, 304, err);
@@ -234,13 +254,16 @@ lh_code api_iceberg_table_commit(lh_request *request, lh_error *err) {
 
 lh_code api_iceberg_table_drop(lh_request *request, lh_error *err) {
     bool purge = lh_str_eq_nocase(lh_request_query(request, "purgeRequested"), LH_STR("true"));
-    return iceberg_answer_empty(request, lh_table_drop(iceberg_catalog(request), iceberg_table_name(request), purge, err), &iceberg_table, err);
+    return iceberg_answer_empty(
+        request, lh_table_drop(iceberg_catalog(request), iceberg_table_name(request), purge, err), &iceberg_table, err);
 }
 
 lh_code api_iceberg_table_rename(lh_request *request, lh_error *err) {
     lh_json *body = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    return iceberg_answer_empty(request, lh_table_rename(iceberg_catalog(request), body, lh_request_arena(request), err), &iceberg_table_new, err);
+    return iceberg_answer_empty(request,
+                                lh_table_rename(iceberg_catalog(request), body, lh_request_arena(request), err),
+                                &iceberg_table_new, err);
 }
 
 /* Scan and commit reports of clients: checked to be JSON and to name a table that exists, then dropped. */
@@ -255,6 +278,7 @@ lh_code api_iceberg_metrics(lh_request *request, lh_error *err) {
 lh_code api_iceberg_transaction(lh_request *request, lh_error *err) {
     lh_json *body = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    lh_code code = lh_transaction_commit(iceberg_catalog(request), body, lh_request_is_engine(request), lh_request_arena(request), err);
+    lh_code code = lh_transaction_commit(iceberg_catalog(request), body, lh_request_is_engine(request),
+                                         lh_request_arena(request), err);
     return code == LH_OK ? lh_respond_empty(request, 204, err) : iceberg_commit_fail(request, code, err);
 }

@@ -21,28 +21,38 @@ typedef struct ingest_upload {
 static lh_code upload_field(void *ctx, lh_str name, lh_str value, lh_error *err) {
     ingest_upload *upload = ctx;
     lh_arena *arena = lh_request_arena(upload->request);
-    struct { const char *name; lh_str *into; } fields[] = {
-        {"dataset", &upload->job.dataset}, {"mode", &upload->job.mode}, {"key", &upload->job.key}, {"format", &upload->job.format},
-        {"on_error", &upload->job.on_error}, {"source", &upload->job.source}};
-    if (lh_str_eq(name, LH_STR("options"))) return value.len ? lh_json_parse(arena, value, &upload->options, err) : LH_OK;
+    struct {
+        const char *name;
+        lh_str *into;
+    } fields[] = {{"dataset", &upload->job.dataset},   {"mode", &upload->job.mode},
+                  {"key", &upload->job.key},           {"format", &upload->job.format},
+                  {"on_error", &upload->job.on_error}, {"source", &upload->job.source}};
+    if (lh_str_eq(name, LH_STR("options")))
+        return value.len ? lh_json_parse(arena, value, &upload->options, err) : LH_OK;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (lh_str_eq(name, lh_str_from(fields[i].name))) {
             *fields[i].into = lh_arena_dup(arena, value);
             return lh_arena_check(arena, err);
         }
-    return lh_fail(err, LH_INVALID, "unknown form field '%.*s'; known: dataset, mode, key, format, on_error, options, source, file", LH_STR_ARG(lh_str_sub(name, 0, 100)));
+    return lh_fail(err, LH_INVALID,
+                   "unknown form field '%.*s'; known: dataset, mode, key, format, on_error, options, source, file",
+                   LH_STR_ARG(lh_str_sub(name, 0, 100)));
 }
 
 static lh_code upload_file_begin(void *ctx, lh_str name, lh_str file_name, lh_str content_type, lh_error *err) {
     ingest_upload *upload = ctx;
     (void)content_type;
     if (upload->seen_file) return lh_fail(err, LH_INVALID, "the form has more than one file");
-    if (!lh_str_eq(name, LH_STR("file"))) return lh_fail(err, LH_INVALID, "the file's form field must be called 'file'");
+    if (!lh_str_eq(name, LH_STR("file")))
+        return lh_fail(err, LH_INVALID, "the file's form field must be called 'file'");
     upload->seen_file = true;
-    while (lh_str_find(file_name, '/') < file_name.len) file_name = lh_str_sub(file_name, lh_str_find(file_name, '/') + 1, SIZE_MAX);
-    upload->job.file_name = lh_arena_dup(lh_request_arena(upload->request), lh_str_sub(file_name, 0, LH_LIMIT_NAME_BYTES));
+    while (lh_str_find(file_name, '/') < file_name.len)
+        file_name = lh_str_sub(file_name, lh_str_find(file_name, '/') + 1, SIZE_MAX);
+    upload->job.file_name =
+        lh_arena_dup(lh_request_arena(upload->request), lh_str_sub(file_name, 0, LH_LIMIT_NAME_BYTES));
     lh_uuid id = lh_uuid_new();
-    snprintf(upload->path, sizeof upload->path, "%.*s/upload-%s", LH_STR_ARG(lh_request_app(upload->request)->scratch_dir), id.text);
+    snprintf(upload->path, sizeof upload->path, "%.*s/upload-%s",
+             LH_STR_ARG(lh_request_app(upload->request)->scratch_dir), id.text);
     upload->fd = open(upload->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (upload->fd < 0) return lh_fail_errno(err, errno, "cannot make a scratch file");
     return lh_sha256_stream_new(&upload->hash, err);

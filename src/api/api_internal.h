@@ -9,16 +9,16 @@ typedef struct lh_request lh_request;
 
 typedef lh_code (*lh_handler)(lh_request *request, lh_error *err);
 
-typedef enum { /* who may call; checked before the handler */
-    LH_PERMIT_PUBLIC,  /* health, docs, oauth/tokens */
-    LH_PERMIT_READ,
-    LH_PERMIT_WRITE,
-    LH_PERMIT_ADMIN,
+typedef enum {                   /* who may call; checked before the handler */
+               LH_PERMIT_PUBLIC, /* health, docs, oauth/tokens */
+               LH_PERMIT_READ,
+               LH_PERMIT_WRITE,
+               LH_PERMIT_ADMIN,
 } lh_permission;
 
-typedef enum { /* whose threads run it */
-    LH_LANE_CATALOG, /* short work that the engine may wait for: never runs SQL */
-    LH_LANE_WORK,
+typedef enum {                  /* whose threads run it */
+               LH_LANE_CATALOG, /* short work that the engine may wait for: never runs SQL */
+               LH_LANE_WORK,
 } lh_lane;
 
 lh_app *lh_request_app(const lh_request *request);
@@ -30,15 +30,17 @@ lh_str lh_request_param(const lh_request *request, const char *name);
 lh_str lh_request_query(const lh_request *request, const char *name);
 bool lh_request_has_query(const lh_request *request, const char *name);
 /* Query parameter as a number in [min, max]; `otherwise` when absent. Errors: INVALID naming it. */
-LH_MUST_CHECK lh_code lh_request_query_uint(const lh_request *request, const char *name, uint64_t min, uint64_t max, uint64_t otherwise, uint64_t *ret, lh_error *err);
-lh_str lh_request_header(const lh_request *request, const char *name); /* any case; empty when absent */
+LH_MUST_CHECK lh_code lh_request_query_uint(const lh_request *request, const char *name, uint64_t min, uint64_t max,
+                                            uint64_t otherwise, uint64_t *ret, lh_error *err);
+lh_str lh_request_header(const lh_request *request, const char *name);    /* any case; empty when absent */
 bool lh_request_may(const lh_request *request, lh_permission permission); /* does the caller's key reach that far? */
-bool lh_request_knows_token(const lh_request *request, lh_str token); /* would a request with that key be let in? */
-bool lh_request_is_engine(const lh_request *request); /* authenticated by the internal token */
+bool lh_request_knows_token(const lh_request *request, lh_str token);     /* would a request with that key be let in? */
+bool lh_request_is_engine(const lh_request *request);                     /* authenticated by the internal token */
 lh_cancel *lh_request_cancel(const lh_request *request); /* fires when the client goes away or the server drains */
 
 /* Next piece of the body, blocking; *ret_len 0 at its end. Errors: INVALID (cut short), LIMIT (over the route's cap), CANCELLED. */
-LH_MUST_CHECK lh_code lh_request_read(lh_request *request, char *into, size_t cap_bytes, size_t *ret_len, lh_error *err);
+LH_MUST_CHECK lh_code lh_request_read(lh_request *request, char *into, size_t cap_bytes, size_t *ret_len,
+                                      lh_error *err);
 uint64_t lh_request_content_length(const lh_request *request); /* UINT64_MAX when chunked */
 /* The whole body (arena), as bytes or as JSON. Errors: as above, and JSON's. */
 LH_MUST_CHECK lh_code lh_request_body(lh_request *request, lh_str *ret, lh_error *err);
@@ -48,16 +50,19 @@ LH_MUST_CHECK lh_code lh_request_json(lh_request *request, lh_json **ret, lh_err
  * returns LH_OK; on an error after begin the connection is cut, so that the client sees it is not whole.) */
 void lh_respond_header(lh_request *request, const char *name, lh_str value);
 LH_MUST_CHECK lh_code lh_respond_json(lh_request *request, unsigned status, const lh_json *body, lh_error *err);
-LH_MUST_CHECK lh_code lh_respond_bytes(lh_request *request, unsigned status, const char *content_type, lh_str body, lh_error *err);
+LH_MUST_CHECK lh_code lh_respond_bytes(lh_request *request, unsigned status, const char *content_type, lh_str body,
+                                       lh_error *err);
 LH_MUST_CHECK lh_code lh_respond_empty(lh_request *request, unsigned status, lh_error *err);
 /* length: UINT64_MAX when unknown (chunked). */
-LH_MUST_CHECK lh_code lh_respond_begin(lh_request *request, unsigned status, const char *content_type, uint64_t length, lh_error *err);
+LH_MUST_CHECK lh_code lh_respond_begin(lh_request *request, unsigned status, const char *content_type, uint64_t length,
+                                       lh_error *err);
 /* Blocks while the client is slow. Errors: CANCELLED when it went away. Fits lh_bytes_fn with the request as ctx. */
 LH_MUST_CHECK lh_code lh_respond_write(void *request, lh_str data, lh_error *err);
 bool lh_respond_begun(const lh_request *request);
 
 /* Handlers, one per line of routes.def. */
-#define LH_ROUTE(method, path, permission, lane, handler, summary, request, response, body_max) lh_code handler(lh_request *request_, lh_error *err);
+#define LH_ROUTE(method, path, permission, lane, handler, summary, request, response, body_max)                        \
+    lh_code handler(lh_request *request_, lh_error *err);
 #include "api/routes.def"
 #undef LH_ROUTE
 #endif

@@ -2,7 +2,10 @@
  * The answer's head is sent with the first bytes, so that an error before them is an ordinary error answer. */
 #include "api/api_internal.h"
 
-typedef struct query_sink { lh_request *request; lh_format format; } query_sink;
+typedef struct query_sink {
+    lh_request *request;
+    lh_format format;
+} query_sink;
 
 static lh_code query_write(void *ctx, lh_str data, lh_error *err) {
     query_sink *sink = ctx;
@@ -12,7 +15,10 @@ static lh_code query_write(void *ctx, lh_str data, lh_error *err) {
 }
 
 static lh_code query_format(lh_request *request, lh_str wanted, lh_format *ret, lh_error *err) {
-    static const struct { const char *name; lh_format format; } names[] = {
+    static const struct {
+        const char *name;
+        lh_format format;
+    } names[] = {
         {"json", LH_FORMAT_JSON}, {"ndjson", LH_FORMAT_NDJSON}, {"csv", LH_FORMAT_CSV}, {"arrow", LH_FORMAT_ARROW}};
     enum { COUNT = sizeof names / sizeof *names };
     *ret = LH_FORMAT_JSON;
@@ -47,7 +53,9 @@ static lh_code query_check_members(const lh_json *body, lh_error *err) {
     for (lh_json_iter it = lh_json_each(body); lh_json_next(&it);) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) found |= lh_str_eq(it.name, lh_str_from(known[i]));
-        if (!found) return lh_fail(err, LH_INVALID, "unknown field '%.*s'; known: sql, params, limit, format, timeout_ms, rows", LH_STR_ARG(it.name));
+        if (!found)
+            return lh_fail(err, LH_INVALID, "unknown field '%.*s'; known: sql, params, limit, format, timeout_ms, rows",
+                           LH_STR_ARG(it.name));
     }
     return LH_OK;
 }
@@ -65,14 +73,16 @@ static lh_code query_parse(lh_request *request, lh_query *query, lh_error *err) 
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(query_check_members(body, err));
     query->sql = lh_json_get_string(body, "sql");
-    if (lh_str_trim(query->sql).len == 0) return lh_fail(err, LH_INVALID, "'sql' must be a string with at least one statement");
+    if (lh_str_trim(query->sql).len == 0)
+        return lh_fail(err, LH_INVALID, "'sql' must be a string with at least one statement");
     query->params = lh_json_get(body, "params");
     if (lh_json_is_null(query->params)) query->params = NULL;
     if (query->params && !lh_json_is_array(query->params) && !lh_json_is_object(query->params))
         return lh_fail(err, LH_INVALID, "'params' must be an array ($1, ?) or an object ($name)");
     lh_str rows = lh_json_str(lh_json_get(body, "rows"), LH_STR("arrays"));
     query->rows_as_objects = lh_str_eq(rows, LH_STR("objects"));
-    if (!query->rows_as_objects && !lh_str_eq(rows, LH_STR("arrays"))) return lh_fail(err, LH_INVALID, "'rows' must be arrays or objects");
+    if (!query->rows_as_objects && !lh_str_eq(rows, LH_STR("arrays")))
+        return lh_fail(err, LH_INVALID, "'rows' must be arrays or objects");
     LH_TRY(query_number(body, "limit", 0, &limit, err));
     LH_TRY(query_number(body, "timeout_ms", 0, &timeout_ms, err));
     LH_TRY(query_format(request, lh_json_get_string(body, "format"), &query->format, err));

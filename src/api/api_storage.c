@@ -77,7 +77,8 @@ lh_code api_objects_list(lh_request *request, lh_error *err) {
 /* ---- get and head ---- */
 
 static const char *storage_content_type(lh_str key) { /* nothing that a browser would run */
-    static const struct { const char *suffix, *type;
+    static const struct {
+        const char *suffix, *type;
     } types[] = {
         {".json", "application/json"}, {".ndjson", "application/x-ndjson"},
         {".csv", "text/csv"},          {".tsv", "text/tab-separated-values"},

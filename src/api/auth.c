@@ -3,7 +3,8 @@
  * Document: {"schema_version":1,"id","name","permission":"read|write|admin","salt","hash","created_at"}. */
 #include "api/server_internal.h"
 
-static const char *const auth_permissions[] = {[LH_PERMIT_PUBLIC] = "", [LH_PERMIT_READ] = "read", [LH_PERMIT_WRITE] = "write", [LH_PERMIT_ADMIN] = "admin"};
+static const char *const auth_permissions[] = {
+    [LH_PERMIT_PUBLIC] = "", [LH_PERMIT_READ] = "read", [LH_PERMIT_WRITE] = "write", [LH_PERMIT_ADMIN] = "admin"};
 
 static bool auth_permission_parse(lh_str text, lh_permission *ret) {
     for (int p = LH_PERMIT_READ; p <= LH_PERMIT_ADMIN; p++)
@@ -20,7 +21,8 @@ static bool auth_stored_key(lh_app *app, lh_str presented, lh_permission *ret) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_str rest = presented, text;
     lh_json *doc = NULL;
-    if (!lh_str_eq(lh_str_split(&rest, '_'), LH_STR("lh")) || lh_arena_new(64 << 10, &arena, NULL) != LH_OK) return false;
+    if (!lh_str_eq(lh_str_split(&rest, '_'), LH_STR("lh")) || lh_arena_new(64 << 10, &arena, NULL) != LH_OK)
+        return false;
     lh_str id = lh_str_split(&rest, '_'), key = lh_arena_printf(arena, "key/%.*s", LH_STR_ARG(id));
     if (lh_metastore_get(lh_catalog_metastore(app->catalog), key, arena, &text, NULL, NULL) != LH_OK) return false;
     if (lh_json_parse(arena, text, &doc, NULL) != LH_OK) return false;
@@ -32,13 +34,16 @@ static bool auth_stored_key(lh_app *app, lh_str presented, lh_permission *ret) {
 api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_listener) {
     if (internal_listener) {
         bool engine = lh_equal_constant_time(presented, app->internal_token);
-        return (api_identity){.known = engine, .engine = engine, .permission = engine ? LH_PERMIT_ADMIN : LH_PERMIT_PUBLIC};
+        return (api_identity){
+            .known = engine, .engine = engine, .permission = engine ? LH_PERMIT_ADMIN : LH_PERMIT_PUBLIC};
     }
-    if (lh_str_eq(app->config->auth_mode, LH_STR("off"))) return (api_identity){.known = true, .permission = LH_PERMIT_ADMIN};
+    if (lh_str_eq(app->config->auth_mode, LH_STR("off")))
+        return (api_identity){.known = true, .permission = LH_PERMIT_ADMIN};
     lh_permission permission;
     if (presented.len == 0) return (api_identity){0};
     lh_str admin = app->config->auth_admin_key;
-    if (admin.len && lh_equal_constant_time(presented, admin)) return (api_identity){.known = true, .permission = LH_PERMIT_ADMIN};
+    if (admin.len && lh_equal_constant_time(presented, admin))
+        return (api_identity){.known = true, .permission = LH_PERMIT_ADMIN};
     if (auth_stored_key(app, presented, &permission)) return (api_identity){.known = true, .permission = permission};
     return (api_identity){0};
 }
@@ -60,7 +65,8 @@ static lh_json *auth_public(lh_arena *arena, const lh_json *doc) {
 lh_code api_keys_list(lh_request *request, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_document_page docs;
-    LH_TRY(lh_metastore_list(lh_catalog_metastore(lh_request_app(request)->catalog), LH_STR("key/"), LH_STR_NONE, 100000, arena, &docs, err));
+    LH_TRY(lh_metastore_list(lh_catalog_metastore(lh_request_app(request)->catalog), LH_STR("key/"), LH_STR_NONE,
+                             100000, arena, &docs, err));
     lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *doc = NULL;
     for (size_t i = 0; i < docs.count; i++) {
         LH_TRY(lh_json_parse(arena, docs.items[i].text, &doc, err));
@@ -77,11 +83,15 @@ lh_code api_keys_create(lh_request *request, lh_error *err) {
     LH_TRY(lh_request_json(request, &body, err));
     for (lh_json_iter it = lh_json_each(body); lh_json_next(&it);)
         if (!lh_str_eq(it.name, LH_STR("name")) && !lh_str_eq(it.name, LH_STR("permission")))
-            return lh_fail(err, LH_INVALID, "unknown field '%.*s'; a key takes name and permission", LH_STR_ARG(it.name));
-    lh_str name = lh_json_get_string(body, "name"), wanted = lh_json_str(lh_json_get(body, "permission"), LH_STR("read"));
+            return lh_fail(err, LH_INVALID, "unknown field '%.*s'; a key takes name and permission",
+                           LH_STR_ARG(it.name));
+    lh_str name = lh_json_get_string(body, "name"),
+           wanted = lh_json_str(lh_json_get(body, "permission"), LH_STR("read"));
     lh_permission permission;
-    if (name.len == 0 || name.len > LH_LIMIT_NAME_BYTES) return lh_fail(err, LH_INVALID, "'name' must have 1 to %d bytes", LH_LIMIT_NAME_BYTES);
-    if (!auth_permission_parse(wanted, &permission)) return lh_fail(err, LH_INVALID, "'permission' must be read, write or admin");
+    if (name.len == 0 || name.len > LH_LIMIT_NAME_BYTES)
+        return lh_fail(err, LH_INVALID, "'name' must have 1 to %d bytes", LH_LIMIT_NAME_BYTES);
+    if (!auth_permission_parse(wanted, &permission))
+        return lh_fail(err, LH_INVALID, "'permission' must be read, write or admin");
     unsigned char random[6 + 16 + 32];
     char id[13], salt[33], secret[65];
     lh_random_bytes(random, sizeof random);

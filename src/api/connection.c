@@ -23,7 +23,8 @@ typedef struct connection_refusal {
 } connection_refusal;
 
 /* Counts, logs, traces a refusal and writes its body. Arena. */
-static lh_str connection_refusal_body(lh_server *server, const connection_refusal *refusal, lh_str traceparent, lh_arena *arena, char trace_id[33]) {
+static lh_str connection_refusal_body(lh_server *server, const connection_refusal *refusal, lh_str traceparent,
+                                      lh_arena *arena, char trace_id[33]) {
     lh_span span;
     char status[12];
     lh_span_begin_root(server->app->tracer, "refused", traceparent, &span);
@@ -38,13 +39,17 @@ static lh_str connection_refusal_body(lh_server *server, const connection_refusa
 }
 
 /* Answers without reading the body: libmicrohttpd then closes the connection. */
-static enum MHD_Result connection_refuse(lh_server *server, struct MHD_Connection *connection, const connection_refusal *refusal) {
+static enum MHD_Result connection_refuse(lh_server *server, struct MHD_Connection *connection,
+                                         const connection_refusal *refusal) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     char trace_id[33];
     if (lh_arena_new(64 << 10, &arena, NULL) != LH_OK) return MHD_NO;
     lh_str traceparent = lh_str_from(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "traceparent"));
     lh_str body = connection_refusal_body(server, refusal, traceparent, arena, trace_id);
-    union { const char *in; void *out; } bytes = {.in = body.ptr};
+    union {
+        const char *in;
+        void *out;
+    } bytes = {.in = body.ptr};
     struct MHD_Response *response = MHD_create_response_from_buffer(body.len, bytes.out, MHD_RESPMEM_MUST_COPY);
     if (!response) return MHD_NO;
     MHD_add_response_header(response, "Content-Type", "application/json");
@@ -67,7 +72,8 @@ static lh_request *connection_request_new(lh_server *server, struct MHD_Connecti
     request->connection = connection;
     request->references = 1;
     request->started_ns = lh_time_monotonic_ns();
-    if (lh_arena_new(API_ARENA_BYTES, &request->arena, NULL) != LH_OK || lh_cancel_new(&request->cancel, NULL) != LH_OK) {
+    if (lh_arena_new(API_ARENA_BYTES, &request->arena, NULL) != LH_OK ||
+        lh_cancel_new(&request->cancel, NULL) != LH_OK) {
         api_request_unref(request);
         return NULL;
     }
@@ -76,15 +82,20 @@ static lh_request *connection_request_new(lh_server *server, struct MHD_Connecti
     return request;
 }
 
-typedef struct connection_fields { lh_request *request; bool bad; } connection_fields;
+typedef struct connection_fields {
+    lh_request *request;
+    bool bad;
+} connection_fields;
 
-static enum MHD_Result connection_copy_field(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value, size_t value_size) {
+static enum MHD_Result connection_copy_field(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_size,
+                                             const char *value, size_t value_size) {
     connection_fields *fields = cls;
     lh_request *request = fields->request;
     struct api_field field = {{name, name_size}, {value, value_size}, kind == MHD_GET_ARGUMENT_KIND};
     if (request->field_count == API_FIELDS_MAX) fields->bad = true;
     if (field.is_query && !fields->bad)
-        fields->bad = lh_url_decode(request->arena, field.name, &field.name, NULL) != LH_OK || lh_url_decode(request->arena, field.value, &field.value, NULL) != LH_OK;
+        fields->bad = lh_url_decode(request->arena, field.name, &field.name, NULL) != LH_OK ||
+                      lh_url_decode(request->arena, field.value, &field.value, NULL) != LH_OK;
     if (fields->bad) return MHD_NO;
     field.name = lh_arena_dup(request->arena, field.name);
     field.value = lh_arena_dup(request->arena, field.value);
@@ -104,13 +115,16 @@ static bool connection_copy_fields(lh_request *request, struct MHD_Connection *c
 static lh_str connection_key(const lh_request *request) {
     lh_str key = lh_request_header(request, "X-API-Key"), bearer = lh_request_header(request, "Authorization");
     if (key.len) return key;
-    return bearer.len > 7 && lh_str_eq_nocase(lh_str_sub(bearer, 0, 7), LH_STR("Bearer ")) ? lh_str_trim(lh_str_sub(bearer, 7, SIZE_MAX)) : LH_STR_NONE;
+    return bearer.len > 7 && lh_str_eq_nocase(lh_str_sub(bearer, 0, 7), LH_STR("Bearer "))
+               ? lh_str_trim(lh_str_sub(bearer, 7, SIZE_MAX))
+               : LH_STR_NONE;
 }
 
 /* Does the announced length fit the route's cap? The guard has let pass one of the two headers at most. */
 static bool connection_body_fits(lh_request *request) {
     const api_route *route = request->match.route;
-    request->body_max = route->body_max == API_BODY_STREAM ? request->server->app->config->server_body_max_bytes : route->body_max;
+    request->body_max =
+        route->body_max == API_BODY_STREAM ? request->server->app->config->server_body_max_bytes : route->body_max;
     if (request->content_length == UINT64_MAX) return route->body_max != 0;
     return request->content_length <= (uint64_t)request->body_max;
 }
@@ -118,7 +132,8 @@ static bool connection_body_fits(lh_request *request) {
 static void connection_body_length(lh_request *request) {
     lh_str length = lh_request_header(request, "Content-Length");
     request->content_length = lh_request_header(request, "Transfer-Encoding").len ? UINT64_MAX : 0;
-    if (length.len && lh_str_to_u64(length, &request->content_length) != LH_OK) request->content_length = UINT64_MAX - 1; /* the guard saw digits */
+    if (length.len && lh_str_to_u64(length, &request->content_length) != LH_OK)
+        request->content_length = UINT64_MAX - 1; /* the guard saw digits */
 }
 
 /* Route, key, permission, body. Fills *refusal (its status stays 0 when the request may run). */
@@ -139,10 +154,12 @@ static void connection_check(lh_request *request, connection_refusal *refusal) {
         if (refusal->status == 405) refusal->header = "Allow", refusal->value = request->match.allow;
     } else if (identity.permission < needs) {
         refusal->status = 403;
-        refusal->code = lh_fail(why, LH_DENIED, "this key's permission does not reach to '%s'", request->match.route->summary);
+        refusal->code =
+            lh_fail(why, LH_DENIED, "this key's permission does not reach to '%s'", request->match.route->summary);
     } else if (!connection_body_fits(request)) {
         refusal->status = 413;
-        refusal->code = request->body_max ? lh_fail(why, LH_LIMIT, "the request body is larger than %" PRId64 " bytes", request->body_max)
+        refusal->code = request->body_max ? lh_fail(why, LH_LIMIT, "the request body is larger than %" PRId64 " bytes",
+                                                    request->body_max)
                                           : lh_fail(why, LH_LIMIT, "this path takes no request body");
     }
 }
@@ -158,7 +175,8 @@ static void connection_submit(lh_request *request, connection_refusal *refusal) 
 /* A refused request without a body: answered as if a handler had, so that its connection is kept. */
 static void connection_refuse_whole(lh_request *request, const connection_refusal *refusal) {
     char trace_id[33];
-    request->body = connection_refusal_body(request->server, refusal, lh_request_header(request, "traceparent"), request->arena, trace_id);
+    request->body = connection_refusal_body(request->server, refusal, lh_request_header(request, "traceparent"),
+                                            request->arena, trace_id);
     lh_respond_header(request, "X-Trace-Id", lh_str_from(trace_id));
     if (refusal->header) lh_respond_header(request, refusal->header, lh_str_from(refusal->value));
     request->status = refusal->status;
@@ -168,7 +186,10 @@ static void connection_refuse_whole(lh_request *request, const connection_refusa
 
 /* ---- a head is complete ---- */
 
-typedef struct connection_head { const char *url, *method, *version; bool internal, bad_target; } connection_head;
+typedef struct connection_head {
+    const char *url, *method, *version;
+    bool internal, bad_target;
+} connection_head;
 
 static const char connection_bad_target = 0; /* marks, by its address, a request whose raw target is refused */
 
@@ -176,7 +197,10 @@ static const char connection_bad_target = 0; /* marks, by its address, a request
  * the space before the version was: a NUL of the client's own ends it before that. */
 static void *connection_target(void *cls, const char *target, struct MHD_Connection *connection) {
     (void)cls, (void)connection;
-    union { const char *in; void *out; } mark = {.in = &connection_bad_target};
+    union {
+        const char *in;
+        void *out;
+    } mark = {.in = &connection_bad_target};
     bool whole = strncmp(target + strlen(target) + 1, "HTTP/", 5) == 0;
     return !whole || api_guard_target(lh_str_from(target)) ? mark.out : NULL;
 }
@@ -189,7 +213,9 @@ typedef struct connection_heads {
     const char *end; /* of the last value, NULL at first */
 } connection_heads;
 
-static bool connection_is_next_line(const connection_heads *heads, const char *name) { return !heads->end || name == heads->end + 2; }
+static bool connection_is_next_line(const connection_heads *heads, const char *name) {
+    return !heads->end || name == heads->end + 2;
+}
 
 static bool connection_is_one_line(const char *name, size_t name_size, const char *value) {
     const char *at = name + name_size + 1;
@@ -198,10 +224,12 @@ static bool connection_is_one_line(const char *name, size_t name_size, const cha
     return at == value;
 }
 
-static enum MHD_Result connection_guard_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value, size_t value_size) {
+static enum MHD_Result connection_guard_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_size,
+                                               const char *value, size_t value_size) {
     connection_heads *heads = cls;
     (void)kind;
-    if (!heads->guard.reason && (!connection_is_next_line(heads, name) || !connection_is_one_line(name, name_size, value)))
+    if (!heads->guard.reason &&
+        (!connection_is_next_line(heads, name) || !connection_is_one_line(name, name_size, value)))
         heads->guard.reason = "each header must be one line with a name, ended by CR LF, without NUL";
     heads->end = value + value_size;
     api_guard_header(&heads->guard, (lh_str){name, name_size}, (lh_str){value, value_size});
@@ -216,12 +244,14 @@ static void connection_guard_end(connection_heads *heads) {
 }
 
 /* What may be refused before memory is spent on a request. */
-static bool connection_guard(lh_server *server, struct MHD_Connection *connection, const connection_head *head, connection_refusal *refusal) {
+static bool connection_guard(lh_server *server, struct MHD_Connection *connection, const connection_head *head,
+                             connection_refusal *refusal) {
     connection_heads heads = {0};
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, connection_guard_header, &heads);
     connection_guard_end(&heads);
-    const char *reason = head->bad_target ? "the request target must start with '/' and hold no space, control character or fragment"
-                                    : api_guard_verdict(&heads.guard, lh_str_from(head->method), lh_str_from(head->version));
+    const char *reason = head->bad_target
+                             ? "the request target must start with '/' and hold no space, control character or fragment"
+                             : api_guard_verdict(&heads.guard, lh_str_from(head->method), lh_str_from(head->version));
     refusal->iceberg = strncmp(head->url, "/iceberg/", 9) == 0;
     if (reason) {
         refusal->status = 400;
@@ -244,7 +274,8 @@ static void connection_set_busy(struct MHD_Connection *connection, bool busy) {
     atomic_store_explicit(&watched->busy, busy, memory_order_release);
 }
 
-static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection *connection, const connection_head *head, void **con_cls) {
+static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection *connection,
+                                        const connection_head *head, void **con_cls) {
     connection_refusal refusal = {0};
     connection_set_busy(connection, true);
     if (!connection_guard(server, connection, head, &refusal)) return connection_refuse(server, connection, &refusal);
@@ -260,7 +291,9 @@ static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection
         connection_check(request, &refusal);
     } else {
         refusal.status = 400;
-        refusal.code = lh_fail(&refusal.why, LH_INVALID, "the query string cannot be decoded, or there are more than %d headers and parameters", API_FIELDS_MAX);
+        refusal.code = lh_fail(&refusal.why, LH_INVALID,
+                               "the query string cannot be decoded, or there are more than %d headers and parameters",
+                               API_FIELDS_MAX);
         request->content_length = UINT64_MAX;
     }
     api_request_enlist(request);
@@ -277,7 +310,8 @@ static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection
 
 /* ---- libmicrohttpd's callbacks ---- */
 
-static enum MHD_Result connection_continue(lh_server *server, struct MHD_Connection *connection, lh_request *request, const char *upload_data, size_t *upload_size) {
+static enum MHD_Result connection_continue(lh_server *server, struct MHD_Connection *connection, lh_request *request,
+                                           const char *upload_data, size_t *upload_size) {
     if (*upload_size) {
         size_t taken = api_request_take_upload(request, upload_data, *upload_size);
         if (taken == SIZE_MAX) return MHD_NO;
@@ -293,28 +327,38 @@ static enum MHD_Result connection_continue(lh_server *server, struct MHD_Connect
     struct MHD_Response *response = api_request_response(request);
     if (!response) return MHD_NO;
     /* libmicrohttpd takes a chunked body's lines also without CR: nothing behind one is read as a request */
-    if (request->content_length == UINT64_MAX || atomic_load(&server->draining)) MHD_add_response_header(response, "Connection", "close");
+    if (request->content_length == UINT64_MAX || atomic_load(&server->draining))
+        MHD_add_response_header(response, "Connection", "close");
     enum MHD_Result queued = MHD_queue_response(connection, request->status, response);
     MHD_destroy_response(response);
     return queued;
 }
 
-static enum MHD_Result connection_handle(lh_server *server, struct MHD_Connection *connection, connection_head *head, const char *upload_data, size_t *upload_size, void **con_cls) {
-    if (*con_cls && *con_cls != (const void *)&connection_bad_target) return connection_continue(server, connection, *con_cls, upload_data, upload_size);
+static enum MHD_Result connection_handle(lh_server *server, struct MHD_Connection *connection, connection_head *head,
+                                         const char *upload_data, size_t *upload_size, void **con_cls) {
+    if (*con_cls && *con_cls != (const void *)&connection_bad_target)
+        return connection_continue(server, connection, *con_cls, upload_data, upload_size);
     head->bad_target = *con_cls != NULL;
     *con_cls = NULL;
     return connection_begin(server, connection, head, con_cls);
 }
 
-static enum MHD_Result connection_public(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload_data, size_t *upload_size, void **con_cls) {
-    return connection_handle(cls, connection, &(connection_head){url, method, version, false, false}, upload_data, upload_size, con_cls);
+static enum MHD_Result connection_public(void *cls, struct MHD_Connection *connection, const char *url,
+                                         const char *method, const char *version, const char *upload_data,
+                                         size_t *upload_size, void **con_cls) {
+    return connection_handle(cls, connection, &(connection_head){url, method, version, false, false}, upload_data,
+                             upload_size, con_cls);
 }
 
-static enum MHD_Result connection_engine(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload_data, size_t *upload_size, void **con_cls) {
-    return connection_handle(cls, connection, &(connection_head){url, method, version, true, false}, upload_data, upload_size, con_cls);
+static enum MHD_Result connection_engine(void *cls, struct MHD_Connection *connection, const char *url,
+                                         const char *method, const char *version, const char *upload_data,
+                                         size_t *upload_size, void **con_cls) {
+    return connection_handle(cls, connection, &(connection_head){url, method, version, true, false}, upload_data,
+                             upload_size, con_cls);
 }
 
-static void connection_completed(void *cls, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode code) {
+static void connection_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+                                 enum MHD_RequestTerminationCode code) {
     lh_server *server = cls;
     lh_request *request = *con_cls;
     connection_set_busy(connection, false);
@@ -326,7 +370,8 @@ static void connection_completed(void *cls, struct MHD_Connection *connection, v
     api_request_unref(request);
 }
 
-static void connection_changed(void *cls, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode what) {
+static void connection_changed(void *cls, struct MHD_Connection *connection, void **socket_context,
+                               enum MHD_ConnectionNotificationCode what) {
     lh_server *server = cls;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         api_connection *watched = calloc(1, sizeof *watched);
@@ -359,22 +404,27 @@ static size_t connection_keep_encoded(void *cls, struct MHD_Connection *connecti
 
 struct MHD_Daemon *api_connection_daemon(lh_server *server, const api_listener *listener) {
     const lh_config *config = server->app->config;
-    struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, NULL}, {MHD_OPTION_HTTPS_MEM_KEY, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, NULL}, {MHD_OPTION_HTTPS_MEM_KEY, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    union { const char *in; void *out; } pem[2] = {{.in = listener->certificate}, {.in = listener->key}};
+    union {
+        const char *in;
+        void *out;
+    } pem[2] = {{.in = listener->certificate}, {.in = listener->key}};
     tls[0].ptr_value = pem[0].out;
     tls[1].ptr_value = pem[1].out;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | (listener->certificate ? MHD_USE_TLS : 0) | (listener->ipv6 ? MHD_USE_IPv6 : 0);
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+                     (listener->certificate ? MHD_USE_TLS : 0) | (listener->ipv6 ? MHD_USE_IPv6 : 0);
     unsigned idle_seconds = (unsigned)((config->server_idle_timeout_ms + 999) / 1000);
-    return MHD_start_daemon(flags, 0, NULL, NULL, listener->internal ? connection_engine : connection_public, server,
-                            MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_THREAD_POOL_SIZE, listener->threads,
-                            MHD_OPTION_CONNECTION_LIMIT, listener->internal ? 1024u : (unsigned)config->server_connections_max,
-                            MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)64 << 10,
-                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, connection_completed, server,
-                            MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
-                            MHD_OPTION_URI_LOG_CALLBACK, connection_target, NULL,
-                            MHD_OPTION_UNESCAPE_CALLBACK, connection_keep_encoded, NULL,
-                            MHD_OPTION_ARRAY, listener->certificate ? tls : none, MHD_OPTION_END);
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, listener->internal ? connection_engine : connection_public, server,
+        MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_THREAD_POOL_SIZE, listener->threads,
+        MHD_OPTION_CONNECTION_LIMIT, listener->internal ? 1024u : (unsigned)config->server_connections_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)64 << 10,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, connection_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server, MHD_OPTION_URI_LOG_CALLBACK, connection_target, NULL,
+        MHD_OPTION_UNESCAPE_CALLBACK, connection_keep_encoded, NULL, MHD_OPTION_ARRAY,
+        listener->certificate ? tls : none, MHD_OPTION_END);
 }
 
 /* ---- watchdog ---- */
@@ -391,7 +441,8 @@ static void connection_watch_heads(lh_server *server) {
     uint64_t now_ms = lh_time_monotonic_ms(), most_ms = (uint64_t)server->app->config->server_idle_timeout_ms;
     pthread_mutex_lock(&server->watch_lock);
     for (api_connection *c = server->connections; c; c = c->older)
-        if (!atomic_load_explicit(&c->busy, memory_order_acquire) && now_ms > atomic_load_explicit(&c->since_ms, memory_order_relaxed) + most_ms)
+        if (!atomic_load_explicit(&c->busy, memory_order_acquire) &&
+            now_ms > atomic_load_explicit(&c->since_ms, memory_order_relaxed) + most_ms)
             shutdown(c->socket, SHUT_RDWR); /* libmicrohttpd sees its end, and closes it */
     pthread_mutex_unlock(&server->watch_lock);
 }

@@ -5,8 +5,8 @@
 
 unsigned api_status_of(lh_code code, const lh_error *err) {
     static const unsigned statuses[LH_CODE_COUNT] = {
-        [LH_OK] = 200,      [LH_INVALID] = 400,   [LH_NOT_FOUND] = 404,   [LH_CONFLICT] = 409,
-        [LH_DENIED] = 403,  [LH_LIMIT] = 422,     [LH_NO_MEMORY] = 503,   [LH_IO] = 500,
+        [LH_OK] = 200,      [LH_INVALID] = 400,     [LH_NOT_FOUND] = 404, [LH_CONFLICT] = 409,
+        [LH_DENIED] = 403,  [LH_LIMIT] = 422,       [LH_NO_MEMORY] = 503, [LH_IO] = 500,
         [LH_CORRUPT] = 500, [LH_UNAVAILABLE] = 503, [LH_CANCELLED] = 504, [LH_INTERNAL] = 500,
     };
     if (err && (err->sys_errno == ENOSPC || err->sys_errno == EDQUOT)) return 507;
@@ -16,7 +16,9 @@ unsigned api_status_of(lh_code code, const lh_error *err) {
 /* Iceberg's exception for a status that a handler did not name itself. */
 static const char *errors_iceberg_type(unsigned status) {
     switch (status) {
-    case 400: case 405: case 413: return "BadRequestException";
+    case 400:
+    case 405:
+    case 413: return "BadRequestException";
     case 401: return "NotAuthorizedException";
     case 403: return "ForbiddenException";
     case 404: return "NoSuchTableException";
@@ -36,13 +38,17 @@ lh_str api_error_body(lh_arena *arena, bool iceberg, unsigned status, lh_code co
         lh_json *details = lh_json_new_object(arena);
         if (err->line) lh_json_set_uint(arena, details, "line", err->line);
         if (err->column) lh_json_set_uint(arena, details, "column", err->column);
-        const char *name = status == 401 ? "unauthenticated" : status == 405 ? "method_not_allowed" : status == 413 ? "too_large" : lh_code_name(code);
+        const char *name = status == 401   ? "unauthenticated"
+                           : status == 405 ? "method_not_allowed"
+                           : status == 413 ? "too_large"
+                                           : lh_code_name(code);
         lh_json_set_string(arena, error, "code", lh_str_from(name));
         lh_json_set(arena, error, "details", details);
         lh_json_set_string(arena, error, "trace_id", lh_trace_current_id());
     }
     lh_json_set(arena, body, "error", error);
     lh_str text;
-    if (lh_json_write(arena, body, false, &text, NULL) != LH_OK) return LH_STR("{\"error\":{\"code\":\"no_memory\",\"message\":\"out of memory\"}}");
+    if (lh_json_write(arena, body, false, &text, NULL) != LH_OK)
+        return LH_STR("{\"error\":{\"code\":\"no_memory\",\"message\":\"out of memory\"}}");
     return text;
 }

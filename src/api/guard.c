@@ -23,7 +23,8 @@ void api_guard_header(api_guard *guard, lh_str name, lh_str value) {
     if (guard->reason) return;
     if (!guard_is_token(name)) guard->reason = "a header name has a character that is not allowed";
     for (size_t i = 0; i < value.len && !guard->reason; i++)
-        if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') || value.ptr[i] == 0x7F) guard->reason = "a header value has a control character";
+        if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') || value.ptr[i] == 0x7F)
+            guard->reason = "a header value has a control character";
     if (guard->reason) return;
     if (lh_str_eq_nocase(name, LH_STR("Host"))) guard->hosts++;
     if (lh_str_eq_nocase(name, LH_STR("Content-Length"))) {
@@ -32,7 +33,8 @@ void api_guard_header(api_guard *guard, lh_str name, lh_str value) {
     }
     if (lh_str_eq_nocase(name, LH_STR("Transfer-Encoding"))) {
         guard->encodings++;
-        if (!lh_str_eq_nocase(value, LH_STR("chunked"))) guard->reason = "the only Transfer-Encoding understood is chunked";
+        if (!lh_str_eq_nocase(value, LH_STR("chunked")))
+            guard->reason = "the only Transfer-Encoding understood is chunked";
     }
 }
 
@@ -53,6 +55,7 @@ const char *api_guard_verdict(const api_guard *guard, lh_str method, lh_str vers
 const char *api_guard_target(lh_str target) {
     if (target.len == 0 || target.ptr[0] != '/') return "the request target must start with '/'";
     for (size_t i = 0; i < target.len; i++)
-        if ((unsigned char)target.ptr[i] <= 0x20 || target.ptr[i] == 0x7F || target.ptr[i] == '#') return "the request target has a space, a control character or a fragment";
+        if ((unsigned char)target.ptr[i] <= 0x20 || target.ptr[i] == 0x7F || target.ptr[i] == '#')
+            return "the request target has a space, a control character or a fragment";
     return NULL;
 }

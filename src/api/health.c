@@ -35,8 +35,10 @@ lh_code api_ready(lh_request *request, lh_error *err) {
 
 lh_code api_home(lh_request *request, lh_error *err) {
     static const char page[] =
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
-        "<title>lakehouse</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:4rem auto;padding:0 1rem}"
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+        "content=\"width=device-width\">"
+        "<title>lakehouse</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:4rem "
+        "auto;padding:0 1rem}"
         "code{background:#f2f2f2;padding:.1em .3em;border-radius:3px}li{margin:.4em 0}</style>"
         "<h1>lakehouse</h1><p>This server answers SQL over a governed Iceberg lake.</p><ul>"
         "<li><a href=\"/docs\">/docs</a>: every route, to read and to try</li>"

@@ -1,7 +1,8 @@
 /* GET /metrics: Prometheus text format 0.0.4. Counters are relaxed atomics, written by workers. */
 #include "api/server_internal.h"
 
-static const uint64_t metrics_bounds_us[API_LATENCY_BUCKETS] = {250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 500000, 2500000, 10000000};
+static const uint64_t metrics_bounds_us[API_LATENCY_BUCKETS] = {250,   500,   1000,   2500,   5000,    10000,
+                                                                25000, 50000, 100000, 500000, 2500000, 10000000};
 
 void api_metrics_count(api_counters *counters, const api_route *route, unsigned status, uint64_t elapsed_us) {
     size_t r = (size_t)(route - api_routes), bucket = 0;
@@ -22,17 +23,21 @@ static void metrics_value(lh_buf *out, const char *name, const char *type, const
 
 static void metrics_routes(lh_buf *out, api_counters *counters) {
     static const char *const classes[] = {"cut", "1xx", "2xx", "3xx", "4xx", "5xx"};
-    metrics_head(out, "http_requests_total", "counter", "Requests by route and status class; cut: the client went away.");
+    metrics_head(out, "http_requests_total", "counter",
+                 "Requests by route and status class; cut: the client went away.");
     for (size_t r = 0; r < API_ROUTE_COUNT; r++)
         for (size_t c = 0; c < 6; c++) {
             uint64_t count = atomic_load(&counters->requests[r][c]);
             if (count)
-                lh_buf_printf(out, "lakehouse_http_requests_total{method=\"%s\",route=\"%s\",status=\"%s\"} %" PRIu64 "\n", api_routes[r].method, api_routes[r].path, classes[c], count);
+                lh_buf_printf(out,
+                              "lakehouse_http_requests_total{method=\"%s\",route=\"%s\",status=\"%s\"} %" PRIu64 "\n",
+                              api_routes[r].method, api_routes[r].path, classes[c], count);
         }
 }
 
 static void metrics_latency(lh_buf *out, api_counters *counters) {
-    metrics_head(out, "http_request_seconds", "histogram", "Time from the request's headers to the end of its handler.");
+    metrics_head(out, "http_request_seconds", "histogram",
+                 "Time from the request's headers to the end of its handler.");
     for (size_t r = 0; r < API_ROUTE_COUNT; r++) {
         uint64_t below = 0, buckets[API_LATENCY_BUCKETS + 1], total = 0;
         for (size_t b = 0; b <= API_LATENCY_BUCKETS; b++) total += buckets[b] = atomic_load(&counters->latency[r][b]);
@@ -40,11 +45,17 @@ static void metrics_latency(lh_buf *out, api_counters *counters) {
         lh_str route = lh_str_from(api_routes[r].path);
         for (size_t b = 0; b < API_LATENCY_BUCKETS; b++) {
             below += buckets[b];
-            lh_buf_printf(out, "lakehouse_http_request_seconds_bucket{method=\"%s\",route=\"%.*s\",le=\"%g\"} %" PRIu64 "\n", api_routes[r].method, LH_STR_ARG(route), (double)metrics_bounds_us[b] / 1e6, below);
+            lh_buf_printf(out,
+                          "lakehouse_http_request_seconds_bucket{method=\"%s\",route=\"%.*s\",le=\"%g\"} %" PRIu64 "\n",
+                          api_routes[r].method, LH_STR_ARG(route), (double)metrics_bounds_us[b] / 1e6, below);
         }
-        lh_buf_printf(out, "lakehouse_http_request_seconds_bucket{method=\"%s\",route=\"%.*s\",le=\"+Inf\"} %" PRIu64 "\n", api_routes[r].method, LH_STR_ARG(route), total);
-        lh_buf_printf(out, "lakehouse_http_request_seconds_sum{method=\"%s\",route=\"%.*s\"} %g\n", api_routes[r].method, LH_STR_ARG(route), (double)atomic_load(&counters->latency_us[r]) / 1e6);
-        lh_buf_printf(out, "lakehouse_http_request_seconds_count{method=\"%s\",route=\"%.*s\"} %" PRIu64 "\n", api_routes[r].method, LH_STR_ARG(route), total);
+        lh_buf_printf(out,
+                      "lakehouse_http_request_seconds_bucket{method=\"%s\",route=\"%.*s\",le=\"+Inf\"} %" PRIu64 "\n",
+                      api_routes[r].method, LH_STR_ARG(route), total);
+        lh_buf_printf(out, "lakehouse_http_request_seconds_sum{method=\"%s\",route=\"%.*s\"} %g\n",
+                      api_routes[r].method, LH_STR_ARG(route), (double)atomic_load(&counters->latency_us[r]) / 1e6);
+        lh_buf_printf(out, "lakehouse_http_request_seconds_count{method=\"%s\",route=\"%.*s\"} %" PRIu64 "\n",
+                      api_routes[r].method, LH_STR_ARG(route), total);
     }
 }
 
@@ -56,27 +67,38 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
     metrics_latency(&out, counters);
     metrics_value(&out, "http_in_flight", "gauge", "Requests being served.", api_request_in_flight(request));
     metrics_value(&out, "http_work_waiting", "gauge", "Requests that wait for a worker.", api_request_waiting(request));
-    metrics_value(&out, "http_refused_total", "counter", "Requests answered before a handler ran (guard, 403, 404, 405, 413, 503).", atomic_load(&counters->refused));
-    metrics_value(&out, "http_unauthenticated_total", "counter", "Requests without a valid key.", atomic_load(&counters->unauthorized));
-    metrics_value(&out, "http_received_bytes_total", "counter", "Bytes of request bodies.", atomic_load(&counters->bytes_in));
-    metrics_value(&out, "http_sent_bytes_total", "counter", "Bytes of answer bodies.", atomic_load(&counters->bytes_out));
+    metrics_value(&out, "http_refused_total", "counter",
+                  "Requests answered before a handler ran (guard, 403, 404, 405, 413, 503).",
+                  atomic_load(&counters->refused));
+    metrics_value(&out, "http_unauthenticated_total", "counter", "Requests without a valid key.",
+                  atomic_load(&counters->unauthorized));
+    metrics_value(&out, "http_received_bytes_total", "counter", "Bytes of request bodies.",
+                  atomic_load(&counters->bytes_in));
+    metrics_value(&out, "http_sent_bytes_total", "counter", "Bytes of answer bodies.",
+                  atomic_load(&counters->bytes_out));
     lh_metastore_stats store = lh_metastore_get_stats(lh_catalog_metastore(app->catalog));
     metrics_value(&out, "catalog_sequence", "gauge", "Last log entry of the catalog.", store.sequence);
     metrics_value(&out, "catalog_documents", "gauge", "Documents in the catalog.", store.documents);
     metrics_value(&out, "catalog_commits_total", "counter", "Commits since the start.", store.commits);
-    metrics_value(&out, "catalog_conflicts_total", "counter", "Commits refused because another came first.", store.conflicts);
-    metrics_value(&out, "catalog_checkpoint_sequence", "gauge", "Log entry of the newest checkpoint.", store.checkpoint_sequence);
-    metrics_value(&out, "catalog_replay_milliseconds", "gauge", "Time to load the catalog at the start.", store.replay_ms);
+    metrics_value(&out, "catalog_conflicts_total", "counter", "Commits refused because another came first.",
+                  store.conflicts);
+    metrics_value(&out, "catalog_checkpoint_sequence", "gauge", "Log entry of the newest checkpoint.",
+                  store.checkpoint_sequence);
+    metrics_value(&out, "catalog_replay_milliseconds", "gauge", "Time to load the catalog at the start.",
+                  store.replay_ms);
     if (api_request_ready(request)) {
         lh_engine_stats engine = lh_engine_get_stats(app->engine);
         metrics_value(&out, "queries_running", "gauge", "Statements being run.", engine.running);
         metrics_value(&out, "queries_waiting", "gauge", "Statements waiting for a connection.", engine.waiting);
         metrics_value(&out, "queries_total", "counter", "Statements since the start.", engine.statements);
         metrics_value(&out, "queries_failed_total", "counter", "Statements that failed.", engine.failed);
-        metrics_value(&out, "queries_cancelled_total", "counter", "Statements that were cancelled or timed out.", engine.cancelled);
-        metrics_value(&out, "queries_conflicts_retried_total", "counter", "Statements run again after a foreign commit.", engine.conflicts_retried);
+        metrics_value(&out, "queries_cancelled_total", "counter", "Statements that were cancelled or timed out.",
+                      engine.cancelled);
+        metrics_value(&out, "queries_conflicts_retried_total", "counter",
+                      "Statements run again after a foreign commit.", engine.conflicts_retried);
     }
-    metrics_value(&out, "trace_spans_dropped_total", "counter", "Trace spans that did not fit the queue.", app->tracer ? lh_tracer_dropped(app->tracer) : 0);
+    metrics_value(&out, "trace_spans_dropped_total", "counter", "Trace spans that did not fit the queue.",
+                  app->tracer ? lh_tracer_dropped(app->tracer) : 0);
     LH_TRY(lh_buf_check(&out, err));
     return lh_respond_bytes(request, 200, "text/plain; version=0.0.4; charset=utf-8", lh_buf_str(&out), err);
 }

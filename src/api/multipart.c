@@ -9,7 +9,10 @@
  * Folded headers, encodings other than the identity and duplicated parameters are refused: nobody sends them honestly. */
 #include "api/multipart.h"
 
-typedef struct multipart_part { lh_str name, file_name, content_type; bool is_file, named; } multipart_part; /* in headers[] */
+typedef struct multipart_part {
+    lh_str name, file_name, content_type;
+    bool is_file, named;
+} multipart_part; /* in headers[] */
 
 typedef struct multipart {
     api_multipart_source source;
@@ -57,7 +60,9 @@ static lh_code multipart_until_delimiter(multipart *m, multipart_sink sink, lh_e
     for (;;) {
         lh_str unread = multipart_unread(m);
         const char *hit = memmem(unread.ptr, unread.len, m->delimiter, m->delimiter_len);
-        size_t tail = m->delimiter_len - 1, give = hit ? (size_t)(hit - unread.ptr) : unread.len > tail ? unread.len - tail : 0;
+        size_t tail = m->delimiter_len - 1, give = hit                 ? (size_t)(hit - unread.ptr)
+                                                   : unread.len > tail ? unread.len - tail
+                                                                       : 0;
         if (give) LH_TRY(sink(m, lh_str_sub(unread, 0, give), err));
         m->start += give + (hit ? m->delimiter_len : 0);
         if (hit) return LH_OK;
@@ -69,18 +74,22 @@ static lh_code multipart_until_delimiter(multipart *m, multipart_sink sink, lh_e
 
 static lh_code multipart_stray(multipart *m, lh_str data, lh_error *err) {
     m->stray_bytes += data.len;
-    if (m->stray_bytes > API_MULTIPART_STRAY_BYTES) return lh_fail(err, LH_INVALID, "multipart: more than %d bytes outside of parts", API_MULTIPART_STRAY_BYTES);
+    if (m->stray_bytes > API_MULTIPART_STRAY_BYTES)
+        return lh_fail(err, LH_INVALID, "multipart: more than %d bytes outside of parts", API_MULTIPART_STRAY_BYTES);
     return LH_OK;
 }
 
 static lh_code multipart_to_field(multipart *m, lh_str data, lh_error *err) {
     lh_buf_append(&m->field, data);
     if (lh_buf_check(&m->field, NULL) == LH_LIMIT)
-        return lh_fail(err, LH_LIMIT, "multipart: field '%.*s' has more than %d bytes", LH_STR_ARG(m->part.name), API_MULTIPART_FIELD_BYTES);
+        return lh_fail(err, LH_LIMIT, "multipart: field '%.*s' has more than %d bytes", LH_STR_ARG(m->part.name),
+                       API_MULTIPART_FIELD_BYTES);
     return lh_buf_check(&m->field, err);
 }
 
-static lh_code multipart_to_file(multipart *m, lh_str data, lh_error *err) { return m->handler->file_data(m->handler->ctx, data, err); }
+static lh_code multipart_to_file(multipart *m, lh_str data, lh_error *err) {
+    return m->handler->file_data(m->handler->ctx, data, err);
+}
 
 /* ---- a part's headers ---- */
 
@@ -162,15 +171,18 @@ static lh_code multipart_header(multipart *m, char *line, size_t len, lh_error *
     lh_str value = {line, len}, name = lh_str_split(&value, ':');
     if (name.len == len || name.len == 0) return lh_fail(err, LH_INVALID, "multipart: a part has a malformed header");
     for (size_t i = 0; i < name.len; i++)
-        if (!multipart_is_token_char(name.ptr[i])) return lh_fail(err, LH_INVALID, "multipart: a part's header name has a character that is not allowed");
+        if (!multipart_is_token_char(name.ptr[i]))
+            return lh_fail(err, LH_INVALID, "multipart: a part's header name has a character that is not allowed");
     value = lh_str_trim(value);
     if (lh_str_eq_nocase(name, LH_STR("Content-Disposition"))) {
-        if (m->part.named || m->part.is_file || !multipart_disposition(m, line + (value.len ? (size_t)(value.ptr - line) : len), value.len))
+        if (m->part.named || m->part.is_file ||
+            !multipart_disposition(m, line + (value.len ? (size_t)(value.ptr - line) : len), value.len))
             return lh_fail(err, LH_INVALID, "multipart: a part's Content-Disposition is malformed");
     } else if (lh_str_eq_nocase(name, LH_STR("Content-Type"))) {
         m->part.content_type = value;
     } else if (lh_str_eq_nocase(name, LH_STR("Content-Transfer-Encoding"))) {
-        if (!lh_str_eq_nocase(value, LH_STR("binary")) && !lh_str_eq_nocase(value, LH_STR("8bit")) && !lh_str_eq_nocase(value, LH_STR("7bit")))
+        if (!lh_str_eq_nocase(value, LH_STR("binary")) && !lh_str_eq_nocase(value, LH_STR("8bit")) &&
+            !lh_str_eq_nocase(value, LH_STR("7bit")))
             return lh_fail(err, LH_INVALID, "multipart: Content-Transfer-Encoding must be binary");
     }
     return LH_OK;
@@ -182,7 +194,9 @@ static lh_code multipart_take_headers(multipart *m, size_t *ret_len, lh_error *e
         lh_str unread = multipart_unread(m);
         const char *hit = memmem(unread.ptr, unread.len, "\r\n\r\n", 4);
         size_t len = hit ? (size_t)(hit - unread.ptr) : unread.len;
-        if (len > sizeof m->headers) return lh_fail(err, LH_LIMIT, "multipart: a part has more than %d bytes of headers", API_MULTIPART_HEADERS_BYTES);
+        if (len > sizeof m->headers)
+            return lh_fail(err, LH_LIMIT, "multipart: a part has more than %d bytes of headers",
+                           API_MULTIPART_HEADERS_BYTES);
         if (hit) {
             *ret_len = len > 2 ? len - 2 : 0;
             memcpy(m->headers, unread.ptr + 2, *ret_len);
@@ -215,7 +229,8 @@ static lh_code multipart_read_field(multipart *m, lh_error *err) {
     lh_buf_clear(&m->field);
     LH_TRY(multipart_until_delimiter(m, multipart_to_field, err));
     lh_str value = lh_buf_str(&m->field);
-    if (!lh_str_is_utf8(value)) return lh_fail(err, LH_INVALID, "multipart: field '%.*s' is not UTF-8", LH_STR_ARG(m->part.name));
+    if (!lh_str_is_utf8(value))
+        return lh_fail(err, LH_INVALID, "multipart: field '%.*s' is not UTF-8", LH_STR_ARG(m->part.name));
     return m->handler->field(m->handler->ctx, m->part.name, value, err);
 }
 
@@ -239,7 +254,8 @@ static lh_code multipart_boundary_line(multipart *m, bool *ret_last, lh_error *e
         LH_TRY(multipart_stray(m, LH_STR(" "), err));
         LH_TRY(multipart_need(m, 2, err));
     }
-    if (memcmp(m->window + m->start, "\r\n", 2) != 0) return lh_fail(err, LH_INVALID, "multipart: a boundary is followed by something else");
+    if (memcmp(m->window + m->start, "\r\n", 2) != 0)
+        return lh_fail(err, LH_INVALID, "multipart: a boundary is followed by something else");
     return LH_OK;
 }
 
@@ -258,15 +274,19 @@ static lh_code multipart_run(multipart *m, lh_error *err) {
     for (;;) {
         LH_TRY(multipart_boundary_line(m, &last, err));
         if (last) return multipart_epilogue(m, err);
-        if (++m->parts > API_MULTIPART_PARTS_MAX) return lh_fail(err, LH_LIMIT, "multipart: more than %d parts", API_MULTIPART_PARTS_MAX);
+        if (++m->parts > API_MULTIPART_PARTS_MAX)
+            return lh_fail(err, LH_LIMIT, "multipart: more than %d parts", API_MULTIPART_PARTS_MAX);
         LH_TRY(multipart_read_headers(m, err));
         LH_TRY(m->part.is_file ? multipart_read_file(m, err) : multipart_read_field(m, err));
     }
 }
 
-lh_code api_multipart_parse(lh_str boundary, api_multipart_source source, const api_multipart_handler *handler, lh_error *err) {
+lh_code api_multipart_parse(lh_str boundary, api_multipart_source source, const api_multipart_handler *handler,
+                            lh_error *err) {
     LH_CLEANUP(multipart_freep) multipart *m = NULL;
-    if (boundary.len == 0 || boundary.len > API_MULTIPART_BOUNDARY_BYTES) return lh_fail(err, LH_INVALID, "multipart: the boundary must have 1 to %d characters", API_MULTIPART_BOUNDARY_BYTES);
+    if (boundary.len == 0 || boundary.len > API_MULTIPART_BOUNDARY_BYTES)
+        return lh_fail(err, LH_INVALID, "multipart: the boundary must have 1 to %d characters",
+                       API_MULTIPART_BOUNDARY_BYTES);
     m = malloc(sizeof *m);
     if (!m) return lh_fail(err, LH_NO_MEMORY, "multipart: out of memory");
     m->source = source;
@@ -294,13 +314,17 @@ static bool multipart_is_boundary(lh_str s) { /* bcharsnospace of RFC 2046, and 
 
 lh_code api_multipart_boundary(lh_str content_type, lh_str *ret, lh_error *err) {
     lh_str rest = content_type, type = lh_str_trim(lh_str_split(&rest, ';'));
-    if (!lh_str_eq_nocase(type, LH_STR("multipart/form-data"))) return lh_fail(err, LH_INVALID, "the Content-Type must be multipart/form-data");
+    if (!lh_str_eq_nocase(type, LH_STR("multipart/form-data")))
+        return lh_fail(err, LH_INVALID, "the Content-Type must be multipart/form-data");
     while (rest.len) { /* a boundary holds no ';' and needs no escape, so splitting is enough */
         lh_str value = lh_str_split(&rest, ';'), name = lh_str_trim(lh_str_split(&value, '='));
         if (!lh_str_eq_nocase(name, LH_STR("boundary"))) continue;
         value = lh_str_trim(value);
-        if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"') value = lh_str_sub(value, 1, value.len - 2);
-        if (!multipart_is_boundary(value)) return lh_fail(err, LH_INVALID, "multipart: the boundary is malformed or longer than %d characters", API_MULTIPART_BOUNDARY_BYTES);
+        if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
+            value = lh_str_sub(value, 1, value.len - 2);
+        if (!multipart_is_boundary(value))
+            return lh_fail(err, LH_INVALID, "multipart: the boundary is malformed or longer than %d characters",
+                           API_MULTIPART_BOUNDARY_BYTES);
         *ret = value;
         return LH_OK;
     }

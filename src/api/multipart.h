@@ -9,8 +9,8 @@ enum {
     API_MULTIPART_FIELD_BYTES = 64 << 10,  /* a field that is no file */
     API_MULTIPART_HEADERS_BYTES = 8 << 10, /* all headers of one part */
     API_MULTIPART_PARTS_MAX = 256,
-    API_MULTIPART_STRAY_BYTES = 64 << 10,  /* before the first boundary; behind the last */
-    API_MULTIPART_BOUNDARY_BYTES = 70,     /* RFC 2046 */
+    API_MULTIPART_STRAY_BYTES = 64 << 10, /* before the first boundary; behind the last */
+    API_MULTIPART_BOUNDARY_BYTES = 70,    /* RFC 2046 */
 };
 
 /* What the reader calls, in the order of the parts; each lh_str is borrowed until the call returns. Any
@@ -34,7 +34,8 @@ typedef struct api_multipart_source {
 LH_MUST_CHECK lh_code api_multipart_boundary(lh_str content_type, lh_str *ret, lh_error *err);
 /* Reads to the end of the body. Errors: INVALID (cut short, malformed headers, a field that is not UTF-8),
  * LIMIT (a field, a part's headers, the number of parts), NO_MEMORY, and what source and handler return. */
-LH_MUST_CHECK lh_code api_multipart_parse(lh_str boundary, api_multipart_source source, const api_multipart_handler *handler, lh_error *err);
+LH_MUST_CHECK lh_code api_multipart_parse(lh_str boundary, api_multipart_source source,
+                                          const api_multipart_handler *handler, lh_error *err);
 /* Both for a request's body. */
 LH_MUST_CHECK lh_code lh_request_multipart(lh_request *request, const api_multipart_handler *handler, lh_error *err);
 #endif

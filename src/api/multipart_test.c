@@ -67,9 +67,10 @@ static void check_refused(lh_str body, lh_code code, const char *word) {
 
 static void test_multipart__parts_come_in_order_whatever_the_pieces(void) {
     lh_error err = {0};
-    fixture f = {.body = LH_STR("preamble\r\n" PART("name=\"dataset\"", "trips") PART("name=key", "")
-                                "--xyz \t\r\ncontent-disposition: FORM-DATA; filename=\"a.csv\"; name=\"file\"\r\nContent-Type: text/csv\r\n\r\n"
-                                "1,2\r\n--xy\r\n-\r--xyz\n\r\n" END "epilogue")};
+    fixture f = {.body = LH_STR("preamble\r\n" PART("name=\"dataset\"", "trips") PART(
+                     "name=key", "") "--xyz \t\r\ncontent-disposition: FORM-DATA; filename=\"a.csv\"; "
+                                     "name=\"file\"\r\nContent-Type: text/csv\r\n\r\n"
+                                     "1,2\r\n--xy\r\n-\r--xyz\n\r\n" END "epilogue")};
     for (f.step = 1; f.step < 300; f.step++) {
         CHECK_OK(fixture_run(&f, &err));
         CHECK_STR(lh_buf_str(&f.log), LH_STR("dataset=trips;key=;file<a.csv|text/csv|1,2\r\n--xy\r\n-\r--xyz\n>"));
@@ -90,7 +91,8 @@ static void test_multipart__an_empty_form_and_an_empty_file_are_fine(void) {
 
 static void test_multipart__names_are_unescaped(void) {
     lh_error err = {0};
-    fixture f = {.body = LH_STR(PART("name=\"a\\\"b\\\\c\"; filename=\"d:\\dir\\x%22y;z=1.csv\"", "!") END), .step = 64};
+    fixture f = {.body = LH_STR(PART("name=\"a\\\"b\\\\c\"; filename=\"d:\\dir\\x%22y;z=1.csv\"", "!") END),
+                 .step = 64};
     CHECK_OK(fixture_run(&f, &err));
     CHECK_STR(lh_buf_str(&f.log), LH_STR("a\"b\\c<d:\\dir\\x\"y;z=1.csv||!>"));
     lh_buf_done(&f.log);
@@ -108,9 +110,13 @@ static void test_multipart__what_is_malformed_is_refused(void) {
     check_refused(LH_STR(PART("name=\"a", "x") END), LH_INVALID, "malformed");
     check_refused(LH_STR(PART("name=", "x") END), LH_INVALID, "malformed");
     check_refused(LH_STR("--xyz\r\nContent-Disposition: attachment; name=a\r\n\r\nx\r\n" END), LH_INVALID, "malformed");
-    check_refused(LH_STR("--xyz\r\nContent-Disposition: form-data;\r\n name=a\r\n\r\nx\r\n" END), LH_INVALID, "malformed");
-    check_refused(LH_STR("--xyz\r\nContent-Disposition : form-data; name=a\r\n\r\nx\r\n" END), LH_INVALID, "not allowed");
-    check_refused(LH_STR("--xyz\r\nContent-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: base64\r\n\r\nx\r\n" END), LH_INVALID, "binary");
+    check_refused(LH_STR("--xyz\r\nContent-Disposition: form-data;\r\n name=a\r\n\r\nx\r\n" END), LH_INVALID,
+                  "malformed");
+    check_refused(LH_STR("--xyz\r\nContent-Disposition : form-data; name=a\r\n\r\nx\r\n" END), LH_INVALID,
+                  "not allowed");
+    check_refused(
+        LH_STR("--xyz\r\nContent-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: base64\r\n\r\nx\r\n" END),
+        LH_INVALID, "binary");
     check_refused(LH_STR(PART("name=\"a\xff\"", "x") END), LH_INVALID, "UTF-8");
     check_refused(LH_STR(PART("name=\"a\0b\"", "x") END), LH_INVALID, "UTF-8");
     check_refused(LH_STR(PART("name=\"a\"", "\xc3") END), LH_INVALID, "not UTF-8");
@@ -173,20 +179,22 @@ static void test_multipart__the_boundary_is_found_in_the_content_type(void) {
     lh_str boundary;
     CHECK_OK(api_multipart_boundary(LH_STR("multipart/form-data; boundary=abc"), &boundary, &err));
     CHECK_STR(boundary, LH_STR("abc"));
-    CHECK_OK(api_multipart_boundary(LH_STR("Multipart/Form-Data ; charset=utf-8; Boundary=\"a b'c\""), &boundary, &err));
+    CHECK_OK(
+        api_multipart_boundary(LH_STR("Multipart/Form-Data ; charset=utf-8; Boundary=\"a b'c\""), &boundary, &err));
     CHECK_STR(boundary, LH_STR("a b'c"));
     CHECK(api_multipart_boundary(LH_STR("multipart/mixed; boundary=abc"), &boundary, &err) == LH_INVALID);
     CHECK(api_multipart_boundary(LH_STR("multipart/form-data"), &boundary, &err) == LH_INVALID);
     CHECK(api_multipart_boundary(LH_STR("multipart/form-data; boundary="), &boundary, &err) == LH_INVALID);
     CHECK(api_multipart_boundary(LH_STR("multipart/form-data; boundary=\"a\r\""), &boundary, &err) == LH_INVALID);
-    CHECK(api_multipart_boundary(LH_STR("multipart/form-data; boundary=aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggggggggggh"), &boundary, &err) == LH_INVALID);
+    CHECK(api_multipart_boundary(
+              LH_STR("multipart/form-data; "
+                     "boundary=aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggggggggggh"),
+              &boundary, &err) == LH_INVALID);
     CHECK(api_multipart_boundary(LH_STR(""), &boundary, &err) == LH_INVALID);
 }
 
 LH_TEST_MAIN(LH_TEST(test_multipart__parts_come_in_order_whatever_the_pieces),
              LH_TEST(test_multipart__an_empty_form_and_an_empty_file_are_fine),
-             LH_TEST(test_multipart__names_are_unescaped),
-             LH_TEST(test_multipart__what_is_malformed_is_refused),
-             LH_TEST(test_multipart__limits_hold),
-             LH_TEST(test_multipart__a_file_larger_than_the_window_streams_whole),
+             LH_TEST(test_multipart__names_are_unescaped), LH_TEST(test_multipart__what_is_malformed_is_refused),
+             LH_TEST(test_multipart__limits_hold), LH_TEST(test_multipart__a_file_larger_than_the_window_streams_whole),
              LH_TEST(test_multipart__the_boundary_is_found_in_the_content_type))

@@ -39,7 +39,8 @@ static lh_json *openapi_type(lh_arena *arena, lh_str type) {
 }
 
 static lh_json *openapi_schema(lh_arena *arena, const api_schema *schema) {
-    lh_json *out = lh_json_new_object(arena), *properties = lh_json_new_object(arena), *required = lh_json_new_array(arena);
+    lh_json *out = lh_json_new_object(arena), *properties = lh_json_new_object(arena),
+            *required = lh_json_new_array(arena);
     lh_json_set_string(arena, out, "type", LH_STR("object"));
     for (size_t i = 0; i < schema->member_count; i++) {
         const api_member *member = &schema->members[i];
@@ -61,7 +62,8 @@ static void openapi_media(lh_arena *arena, lh_json *content, const char *media, 
 
 static lh_json *openapi_content(lh_arena *arena, const api_schema *schema) {
     lh_json *content = lh_json_new_object(arena);
-    openapi_media(arena, content, schema->media, schema->title ? openapi_ref(arena, "schemas", schema->title) : lh_json_new_object(arena));
+    openapi_media(arena, content, schema->media,
+                  schema->title ? openapi_ref(arena, "schemas", schema->title) : lh_json_new_object(arena));
     if (strcmp(schema->name, "rows") == 0) {
         openapi_media(arena, content, "application/x-ndjson", lh_json_new_object(arena));
         openapi_media(arena, content, "text/csv", lh_json_new_object(arena));
@@ -98,7 +100,8 @@ static lh_json *openapi_parameters(lh_arena *arena, const api_route *route) {
     for (size_t i = 0; i < api_parameter_count; i++) {
         const api_parameter *p = &api_parameters[i];
         if (&api_routes[p->route] == route)
-            lh_json_append(list, openapi_parameter(arena, p->in == API_IN_QUERY ? "query" : "header", lh_str_from(p->name), p->type, p->help));
+            lh_json_append(list, openapi_parameter(arena, p->in == API_IN_QUERY ? "query" : "header",
+                                                   lh_str_from(p->name), p->type, p->help));
     }
     return list;
 }
@@ -109,13 +112,19 @@ static lh_json *openapi_responses(lh_arena *arena, const api_route *route) {
     lh_json_set_string(arena, good, "description", schema->media ? LH_STR("Done") : LH_STR("Done; no body"));
     if (schema->media) lh_json_set(arena, good, "content", openapi_content(arena, schema));
     lh_json_set(arena, responses, "2XX", good);
-    lh_json_set(arena, responses, "default", openapi_ref(arena, "responses", lh_str_starts(lh_str_from(route->path), LH_STR("/iceberg/")) ? "IcebergError" : "Error"));
+    lh_json_set(arena, responses, "default",
+                openapi_ref(arena, "responses",
+                            lh_str_starts(lh_str_from(route->path), LH_STR("/iceberg/")) ? "IcebergError" : "Error"));
     return responses;
 }
 
 static lh_json *openapi_operation(lh_arena *arena, const api_route *route) {
-    static const char *const permissions[] = {[LH_PERMIT_PUBLIC] = "public", [LH_PERMIT_READ] = "read", [LH_PERMIT_WRITE] = "write", [LH_PERMIT_ADMIN] = "admin"};
-    lh_json *operation = lh_json_new_object(arena), *tags = lh_json_new_array(arena), *parameters = openapi_parameters(arena, route);
+    static const char *const permissions[] = {[LH_PERMIT_PUBLIC] = "public",
+                                              [LH_PERMIT_READ] = "read",
+                                              [LH_PERMIT_WRITE] = "write",
+                                              [LH_PERMIT_ADMIN] = "admin"};
+    lh_json *operation = lh_json_new_object(arena), *tags = lh_json_new_array(arena),
+            *parameters = openapi_parameters(arena, route);
     lh_str rest = lh_str_from(route->path + 1), tag = lh_str_split(&rest, '/');
     bool probe = rest.len == 0 && !lh_str_eq(tag, LH_STR("datasets"));
     lh_json_append(tags, lh_json_new_string(arena, probe ? LH_STR("server") : tag));
@@ -171,11 +180,17 @@ static lh_json *openapi_security_schemes(lh_arena *arena) {
 }
 
 static lh_json *openapi_error_responses(lh_arena *arena) {
-    lh_json *responses = lh_json_new_object(arena), *ours = lh_json_new_object(arena), *iceberg = lh_json_new_object(arena), *content = lh_json_new_object(arena);
-    lh_json_set_string(arena, ours, "description", LH_STR("Refused or failed. 400 invalid, 401 unauthenticated, 403 denied, 404 not_found, 405 method_not_allowed, 409 and 412 conflict, "
-                                                          "413 too_large, 422 limit, 500 internal, io or corrupt, 503 unavailable (Retry-After says when), 504 cancelled or timed out, 507 disk full"));
+    lh_json *responses = lh_json_new_object(arena), *ours = lh_json_new_object(arena),
+            *iceberg = lh_json_new_object(arena), *content = lh_json_new_object(arena);
+    lh_json_set_string(arena, ours, "description",
+                       LH_STR("Refused or failed. 400 invalid, 401 unauthenticated, 403 denied, 404 not_found, 405 "
+                              "method_not_allowed, 409 and 412 conflict, "
+                              "413 too_large, 422 limit, 500 internal, io or corrupt, 503 unavailable (Retry-After "
+                              "says when), 504 cancelled or timed out, 507 disk full"));
     lh_json_set(arena, ours, "content", openapi_content(arena, api_schema_find("error")));
-    lh_json_set_string(arena, iceberg, "description", LH_STR("Refused or failed, as the Iceberg REST specification has it: {\"error\":{\"message\",\"type\",\"code\"}}"));
+    lh_json_set_string(arena, iceberg, "description",
+                       LH_STR("Refused or failed, as the Iceberg REST specification has it: "
+                              "{\"error\":{\"message\",\"type\",\"code\"}}"));
     openapi_media(arena, content, "application/json", lh_json_new_object(arena));
     lh_json_set(arena, iceberg, "content", content);
     lh_json_set(arena, responses, "Error", ours);
@@ -186,7 +201,8 @@ static lh_json *openapi_error_responses(lh_arena *arena) {
 static lh_json *openapi_components(lh_arena *arena) {
     lh_json *components = lh_json_new_object(arena), *schemas = lh_json_new_object(arena);
     for (size_t i = 0; i < api_schema_count; i++)
-        if (api_schemas[i].title) lh_json_set(arena, schemas, api_schemas[i].title, openapi_schema(arena, &api_schemas[i]));
+        if (api_schemas[i].title)
+            lh_json_set(arena, schemas, api_schemas[i].title, openapi_schema(arena, &api_schemas[i]));
     lh_json_set(arena, components, "schemas", schemas);
     lh_json_set(arena, components, "responses", openapi_error_responses(arena));
     lh_json_set(arena, components, "securitySchemes", openapi_security_schemes(arena));
@@ -197,7 +213,9 @@ static lh_json *openapi_info(lh_arena *arena) {
     lh_json *info = lh_json_new_object(arena), *licence = lh_json_new_object(arena);
     lh_json_set_string(arena, info, "title", LH_STR("lakehouse"));
     lh_json_set_string(arena, info, "version", LH_STR("1.0"));
-    lh_json_set_string(arena, info, "description", LH_STR("Files in, Iceberg tables in the middle, SQL out. Lists are {items, next_page_token}; errors are {error: {code, message, details, trace_id}}; times are RFC 3339 UTC."));
+    lh_json_set_string(arena, info, "description",
+                       LH_STR("Files in, Iceberg tables in the middle, SQL out. Lists are {items, next_page_token}; "
+                              "errors are {error: {code, message, details, trace_id}}; times are RFC 3339 UTC."));
     lh_json_set_string(arena, licence, "name", LH_STR("Apache License 2.0"));
     lh_json_set_string(arena, licence, "identifier", LH_STR("Apache-2.0"));
     lh_json_set(arena, info, "license", licence);
@@ -205,7 +223,8 @@ static lh_json *openapi_info(lh_arena *arena) {
 }
 
 lh_code lh_api_openapi(lh_arena *arena, lh_str *ret, lh_error *err) {
-    lh_json *document = lh_json_new_object(arena), *security = lh_json_new_array(arena), *servers = lh_json_new_array(arena), *server = lh_json_new_object(arena);
+    lh_json *document = lh_json_new_object(arena), *security = lh_json_new_array(arena),
+            *servers = lh_json_new_array(arena), *server = lh_json_new_object(arena);
     static const char *const schemes[] = {"ApiKey", "Bearer"};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) { /* either will do */
         lh_json *one = lh_json_new_object(arena);

@@ -2,7 +2,12 @@
 #include "base/test.h"
 
 static void test_range__each_form(void) {
-    static const struct { const char *header; uint64_t size; api_range_kind kind; uint64_t offset, length; } cases[] = {
+    static const struct {
+        const char *header;
+        uint64_t size;
+        api_range_kind kind;
+        uint64_t offset, length;
+    } cases[] = {
         {"bytes=0-9", 100, API_RANGE_PART, 0, 10},
         {"BYTES=90-", 100, API_RANGE_PART, 90, 10},
         {"bytes=90-1000", 100, API_RANGE_PART, 90, 10},

@@ -61,7 +61,8 @@ size_t api_request_take_upload(lh_request *request, const char *data, size_t siz
         if (taken) pthread_cond_broadcast(&request->changed);
         if (taken < size && request->in.data) request_suspend_locked(request); /* full, so a reader will resume it */
     }
-    bool cut = request->gone || (!request->in.data && !request->in_discard) || request->discarded_bytes > API_DISCARD_BYTES;
+    bool cut =
+        request->gone || (!request->in.data && !request->in_discard) || request->discarded_bytes > API_DISCARD_BYTES;
     pthread_mutex_unlock(&request->lock);
     return cut ? SIZE_MAX : taken;
 }
@@ -72,7 +73,9 @@ api_await api_request_await_answer(lh_request *request) {
         request->in_end = true;
         pthread_cond_broadcast(&request->changed);
     }
-    api_await result = request->gone ? API_AWAIT_GONE : request->answer != API_ANSWER_NONE ? API_AWAIT_READY : API_AWAIT_SUSPENDED;
+    api_await result = request->gone                        ? API_AWAIT_GONE
+                       : request->answer != API_ANSWER_NONE ? API_AWAIT_READY
+                                                            : API_AWAIT_SUSPENDED;
     if (result == API_AWAIT_SUSPENDED) request_suspend_locked(request);
     pthread_mutex_unlock(&request->lock);
     return result;
@@ -141,13 +144,17 @@ struct MHD_Response *api_request_response(lh_request *request) {
         uint64_t length = request->out_length == UINT64_MAX ? MHD_SIZE_UNKNOWN : request->out_length;
         response = MHD_create_response_from_callback(length, 64 << 10, request_reader, request, NULL);
     } else {
-        union { const char *in; void *out; } body = {.in = request->body.ptr ? request->body.ptr : ""}; /* only read */
+        union {
+            const char *in;
+            void *out;
+        } body = {.in = request->body.ptr ? request->body.ptr : ""}; /* only read */
         response = MHD_create_response_from_buffer(request->body.len, body.out, MHD_RESPMEM_PERSISTENT);
     }
     if (!response) return NULL;
     if (request->content_type) MHD_add_response_header(response, "Content-Type", request->content_type);
     for (size_t i = 0; i < request->header_count; i++) /* lh_arena_dup() ended the values with a NUL */
-        if (request->headers[i].value.len) MHD_add_response_header(response, request->headers[i].name, request->headers[i].value.ptr);
+        if (request->headers[i].value.len)
+            MHD_add_response_header(response, request->headers[i].name, request->headers[i].value.ptr);
     return response;
 }
 
@@ -189,7 +196,9 @@ void api_request_unref(lh_request *request) {
 
 /* ---- worker side: reading ---- */
 
-lh_app *lh_request_app(const lh_request *request) { return api_request_ready(request) ? request->server->app : &request->server->starting; }
+lh_app *lh_request_app(const lh_request *request) {
+    return api_request_ready(request) ? request->server->app : &request->server->starting;
+}
 lh_arena *lh_request_arena(const lh_request *request) { return request->arena; }
 lh_str lh_request_method(const lh_request *request) { return request->method; }
 bool lh_request_is_engine(const lh_request *request) { return request->engine; }
@@ -204,7 +213,9 @@ uint64_t api_request_in_flight(const lh_request *request) {
     return count;
 }
 
-uint64_t api_request_waiting(const lh_request *request) { return api_lane_waiting(&request->server->lanes[LH_LANE_WORK]); }
+uint64_t api_request_waiting(const lh_request *request) {
+    return api_lane_waiting(&request->server->lanes[LH_LANE_WORK]);
+}
 bool api_request_ready(const lh_request *request) { return atomic_load(&request->server->ready); }
 
 lh_str lh_request_param(const lh_request *request, const char *name) {
@@ -218,7 +229,8 @@ lh_str lh_request_param(const lh_request *request, const char *name) {
 static const struct api_field *request_field(const lh_request *request, const char *name, bool is_query) {
     for (size_t i = 0; i < request->field_count; i++) {
         const struct api_field *field = &request->fields[i];
-        bool same = is_query ? lh_str_eq(field->name, lh_str_from(name)) : lh_str_eq_nocase(field->name, lh_str_from(name));
+        bool same =
+            is_query ? lh_str_eq(field->name, lh_str_from(name)) : lh_str_eq_nocase(field->name, lh_str_from(name));
         if (field->is_query == is_query && same) return field;
     }
     return NULL;
@@ -229,19 +241,23 @@ lh_str lh_request_header(const lh_request *request, const char *name) {
     return field ? field->value : LH_STR_NONE;
 }
 
-bool lh_request_has_query(const lh_request *request, const char *name) { return request_field(request, name, true) != NULL; }
+bool lh_request_has_query(const lh_request *request, const char *name) {
+    return request_field(request, name, true) != NULL;
+}
 
 lh_str lh_request_query(const lh_request *request, const char *name) {
     const struct api_field *field = request_field(request, name, true);
     return field ? field->value : LH_STR_NONE;
 }
 
-lh_code lh_request_query_uint(const lh_request *request, const char *name, uint64_t min, uint64_t max, uint64_t otherwise, uint64_t *ret, lh_error *err) {
+lh_code lh_request_query_uint(const lh_request *request, const char *name, uint64_t min, uint64_t max,
+                              uint64_t otherwise, uint64_t *ret, lh_error *err) {
     uint64_t value = otherwise;
     if (lh_request_has_query(request, name)) {
         lh_str text = lh_request_query(request, name);
         if (lh_str_to_u64(text, &value) != LH_OK || value < min || value > max)
-            return lh_fail(err, LH_INVALID, "query parameter '%s' must be a number from %" PRIu64 " to %" PRIu64, name, min, max);
+            return lh_fail(err, LH_INVALID, "query parameter '%s' must be a number from %" PRIu64 " to %" PRIu64, name,
+                           min, max);
     }
     *ret = value;
     return LH_OK;
@@ -249,7 +265,8 @@ lh_code lh_request_query_uint(const lh_request *request, const char *name, uint6
 
 lh_code lh_request_read(lh_request *request, char *into, size_t cap_bytes, size_t *ret_len, lh_error *err) {
     pthread_mutex_lock(&request->lock);
-    while (!request->in.used && !request->in_end && !request->gone && !request->stopped) pthread_cond_wait(&request->changed, &request->lock);
+    while (!request->in.used && !request->in_end && !request->gone && !request->stopped)
+        pthread_cond_wait(&request->changed, &request->lock);
     bool gone = request->gone, stopped = request->stopped;
     size_t got = ring_get(&request->in, into, cap_bytes);
     uint64_t received = request->in_bytes;
@@ -258,7 +275,8 @@ lh_code lh_request_read(lh_request *request, char *into, size_t cap_bytes, size_
     if (stopped) return lh_fail(err, LH_CANCELLED, "the server is stopping");
     if (gone) return lh_fail(err, LH_CANCELLED, "the client went away before its request was whole");
     request->body_overrun = received > (uint64_t)request->body_max;
-    if (request->body_overrun) return lh_fail(err, LH_LIMIT, "the request body is larger than %" PRId64 " bytes", request->body_max);
+    if (request->body_overrun)
+        return lh_fail(err, LH_LIMIT, "the request body is larger than %" PRId64 " bytes", request->body_max);
     *ret_len = got;
     return LH_OK;
 }
@@ -271,7 +289,9 @@ lh_code lh_request_body(lh_request *request, lh_str *ret, lh_error *err) {
         LH_TRY(lh_buf_check(&body, err));
         char spill;
         bool full = body.cap_bytes == body.len;
-        LH_TRY(lh_request_read(request, full ? &spill : room, full ? 1 : (body.cap_bytes - body.len < 16384 ? body.cap_bytes - body.len : 16384), &got, err));
+        LH_TRY(lh_request_read(request, full ? &spill : room,
+                               full ? 1 : (body.cap_bytes - body.len < 16384 ? body.cap_bytes - body.len : 16384), &got,
+                               err));
         if (got == 0) break;
         request->body_overrun = full;
         if (full) return lh_fail(err, LH_LIMIT, "the request body is larger than %" PRId64 " bytes", request->body_max);
@@ -296,7 +316,8 @@ void lh_respond_header(lh_request *request, const char *name, lh_str value) {
     request->headers[request->header_count++].value = lh_arena_dup(request->arena, value);
 }
 
-static lh_code request_answer(lh_request *request, api_answer answer, unsigned status, const char *content_type, lh_error *err) {
+static lh_code request_answer(lh_request *request, api_answer answer, unsigned status, const char *content_type,
+                              lh_error *err) {
     pthread_mutex_lock(&request->lock);
     bool twice = request->answer != API_ANSWER_NONE, gone = request->gone;
     if (!twice) {
@@ -330,7 +351,8 @@ lh_code lh_respond_empty(lh_request *request, unsigned status, lh_error *err) {
     return request_answer(request, API_ANSWER_WHOLE, status, NULL, err);
 }
 
-lh_code lh_respond_begin(lh_request *request, unsigned status, const char *content_type, uint64_t length, lh_error *err) {
+lh_code lh_respond_begin(lh_request *request, unsigned status, const char *content_type, uint64_t length,
+                         lh_error *err) {
     request->out_length = length;
     return request_answer(request, API_ANSWER_STREAM, status, content_type, err);
 }
@@ -339,7 +361,8 @@ lh_code lh_respond_write(void *ctx, lh_str data, lh_error *err) {
     lh_request *request = ctx;
     while (data.len && !request->head_only) { /* the answer to HEAD has no body */
         pthread_mutex_lock(&request->lock);
-        while (request->out.used == API_RING_BYTES && !request->gone && !request->stopped) pthread_cond_wait(&request->changed, &request->lock);
+        while (request->out.used == API_RING_BYTES && !request->gone && !request->stopped)
+            pthread_cond_wait(&request->changed, &request->lock);
         bool gone = request->gone || request->stopped;
         size_t taken = gone ? 0 : ring_put(&request->out, data.ptr, data.len);
         if (taken) request_resume_locked(request);
@@ -360,7 +383,8 @@ static void request_answer_error(lh_request *request, lh_code code, lh_error *wh
     if (code == LH_LIMIT && request->body_overrun) status = 413;
     if (code == LH_CANCELLED && atomic_load(&request->server->draining)) status = 503;
     if (status >= 500 && code != LH_UNAVAILABLE && code != LH_CANCELLED)
-        lh_log(LH_LOG_ERROR, "request failed", "route", request->match.route->name, "code", lh_code_name(code), "error", why->message, NULL);
+        lh_log(LH_LOG_ERROR, "request failed", "route", request->match.route->name, "code", lh_code_name(code), "error",
+               why->message, NULL);
     request->header_count = request->header_kept; /* what a failed handler meant for its good answer is dropped */
     if (status == 503) lh_respond_header(request, "Retry-After", LH_STR("1"));
     request->body = api_error_body(request->arena, request->iceberg, status, code, why);
@@ -378,7 +402,8 @@ static void request_end(lh_request *request, lh_code code) {
 
 static void request_begin_trace(lh_request *request, lh_span *span) {
     char parent[56];
-    lh_span_begin_root(request->server->app->tracer, request->match.route->name, lh_request_header(request, "traceparent"), span);
+    lh_span_begin_root(request->server->app->tracer, request->match.route->name,
+                       lh_request_header(request, "traceparent"), span);
     lh_span_string(span, "http.request.method", request->method);
     lh_span_string(span, "http.route", lh_str_from(request->match.route->path));
     lh_respond_header(request, "X-Trace-Id", lh_trace_current_id());
@@ -390,8 +415,8 @@ static void request_log_access(const lh_request *request, unsigned status, uint6
     char status_text[12], elapsed[24];
     snprintf(status_text, sizeof status_text, "%u", status);
     snprintf(elapsed, sizeof elapsed, "%" PRIu64, elapsed_us);
-    lh_log(LH_LOG_DEBUG, "request", "method", request->match.route->method, "route", request->match.route->path, "status", status_text,
-           "elapsed_us", elapsed, NULL);
+    lh_log(LH_LOG_DEBUG, "request", "method", request->match.route->method, "route", request->match.route->path,
+           "status", status_text, "elapsed_us", elapsed, NULL);
 }
 
 void api_request_run(lh_request *request) {
@@ -402,10 +427,12 @@ void api_request_run(lh_request *request) {
     lh_code code = LH_CANCELLED;
     if (lh_cancel_fired(request->cancel)) lh_error_set(&err, code, "the client went away");
     else code = request->match.route->handler(request, &err);
-    if (code == LH_OK && request->answer == API_ANSWER_NONE) code = lh_fail(&err, LH_INTERNAL, "the handler gave no answer");
+    if (code == LH_OK && request->answer == API_ANSWER_NONE)
+        code = lh_fail(&err, LH_INTERNAL, "the handler gave no answer");
     if (code != LH_OK && request->answer == API_ANSWER_NONE) request_answer_error(request, code, &err);
     else if (code != LH_OK && code != LH_CANCELLED)
-        lh_log(LH_LOG_WARN, "answer cut short", "route", request->match.route->name, "code", lh_code_name(code), "error", err.message, NULL);
+        lh_log(LH_LOG_WARN, "answer cut short", "route", request->match.route->name, "code", lh_code_name(code),
+               "error", err.message, NULL);
     request_end(request, code);
     lh_span_number(&span, "http.response.status_code", request->status);
     unsigned status = lh_cancel_fired(request->cancel) ? 0u : request->status;

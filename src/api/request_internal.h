@@ -12,9 +12,10 @@
 
 enum {
     API_RING_BYTES = 256 << 10,
-    API_DISCARD_BYTES = 1 << 30, /* of a body that nobody wants, read so that its sender sees the answer; then the connection is cut */
+    API_DISCARD_BYTES =
+        1 << 30, /* of a body that nobody wants, read so that its sender sees the answer; then the connection is cut */
     API_RESPONSE_HEADERS_MAX = 24,
-    API_FIELDS_MAX = 128,        /* headers and query parameters of one request */
+    API_FIELDS_MAX = 128,                               /* headers and query parameters of one request */
     API_ARENA_BYTES = 4 * LH_LIMIT_REQUEST_ARENA_BYTES, /* a 64 MiB commit is held as text and as a tree */
     API_WATCH_MS = 100,
 };
@@ -34,7 +35,10 @@ struct lh_request {
     lh_arena *arena;                   /* the worker's, once it is handed over */
     api_match match;
     lh_str method, path;
-    struct api_field { lh_str name, value; bool is_query; } *fields; /* headers and query parameters, copied: the
+    struct api_field {
+        lh_str name, value;
+        bool is_query;
+    } *fields; /* headers and query parameters, copied: the
                                                                        connection may end while the worker reads them */
     size_t field_count;
     bool engine, internal_listener, iceberg, head_only;
@@ -44,11 +48,14 @@ struct lh_request {
     lh_cancel *cancel;
     int socket;
     uint64_t started_ns;
-    lh_request *next_job;                          /* queue of a lane */
-    lh_request *newer, *older;                     /* list of the server's active requests; its active_lock guards it */
+    lh_request *next_job;      /* queue of a lane */
+    lh_request *newer, *older; /* list of the server's active requests; its active_lock guards it */
     bool listed;
-    struct { const char *name; lh_str value; } headers[API_RESPONSE_HEADERS_MAX];
-    bool body_overrun; /* the body has more bytes than body_max */
+    struct {
+        const char *name;
+        lh_str value;
+    } headers[API_RESPONSE_HEADERS_MAX];
+    bool body_overrun;                /* the body has more bytes than body_max */
     size_t header_count, header_kept; /* the first header_kept stay also when the handler fails */
 
     pthread_mutex_t lock;
@@ -64,8 +71,8 @@ struct lh_request {
     bool out_end, out_failed;
     unsigned status;
     const char *content_type;
-    lh_str body;              /* WHOLE: arena */
-    uint64_t out_length;      /* STREAM: UINT64_MAX when unknown */
+    lh_str body;         /* WHOLE: arena */
+    uint64_t out_length; /* STREAM: UINT64_MAX when unknown */
 };
 
 typedef struct api_lane {
@@ -120,17 +127,21 @@ void api_request_run(lh_request *request);
 
 void api_request_unref(lh_request *request);
 /* The I/O side's calls; `lock` not held. */
-size_t api_request_take_upload(lh_request *request, const char *data, size_t size); /* how much was taken; may suspend */
-ssize_t api_request_give(lh_request *request, char *into, size_t cap);           /* MHD content reader */
+size_t api_request_take_upload(lh_request *request, const char *data,
+                               size_t size);                           /* how much was taken; may suspend */
+ssize_t api_request_give(lh_request *request, char *into, size_t cap); /* MHD content reader */
 api_await api_request_await_answer(lh_request *request); /* the body is at its end; is an answer ready to be queued? */
-void api_request_abandon(lh_request *request); /* the client is gone: cancel, wake the worker */
-void api_request_stop(lh_request *request);    /* the server stops: cancel; the handler may still answer */
-bool api_request_client_gone(lh_request *request); /* suspended, and its client closed the connection */
-void api_request_enlist(lh_request *request);      /* puts it on the server's list, until its last reference drops */
-uint64_t api_request_detach(lh_request *request); /* the connection ends its request; gives the body bytes that were sent */
+void api_request_abandon(lh_request *request);           /* the client is gone: cancel, wake the worker */
+void api_request_stop(lh_request *request);              /* the server stops: cancel; the handler may still answer */
+bool api_request_client_gone(lh_request *request);       /* suspended, and its client closed the connection */
+void api_request_enlist(lh_request *request); /* puts it on the server's list, until its last reference drops */
+uint64_t
+api_request_detach(lh_request *request); /* the connection ends its request; gives the body bytes that were sent */
 struct MHD_Response *api_request_response(lh_request *request);
 
 /* connection.c */
-struct MHD_Daemon *api_connection_daemon(lh_server *server, const api_listener *listener); /* owns fd; NULL on failure (then the caller's) */
-void *api_connection_watchdog(void *server); /* a thread's main */
+struct MHD_Daemon *
+api_connection_daemon(lh_server *server,
+                      const api_listener *listener); /* owns fd; NULL on failure (then the caller's) */
+void *api_connection_watchdog(void *server);         /* a thread's main */
 #endif

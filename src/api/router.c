@@ -8,8 +8,9 @@
 #define API_BODY(body_max) (body_max)
 enum { STREAM = API_BODY_STREAM };
 const api_route api_routes[API_ROUTE_COUNT] = {
-#define LH_ROUTE(method, path, permission, lane, handler, summary, request, response, body_max) \
-    [API_ROUTE_##handler] = {#method, path, #handler, summary, #request, #response, LH_PERMIT_##permission, LH_LANE_##lane, handler, body_max},
+#define LH_ROUTE(method, path, permission, lane, handler, summary, request, response, body_max)                        \
+    [API_ROUTE_##handler] = {#method,        path,    #handler, summary, #request, #response, LH_PERMIT_##permission,  \
+                             LH_LANE_##lane, handler, body_max},
 #include "api/routes.def"
 #undef LH_ROUTE
 };
@@ -54,11 +55,13 @@ static void router_allow(api_match *match, const char *method) {
 
 lh_code api_router_find(lh_str method, lh_str raw_path, lh_arena *arena, api_match *ret, lh_error *err) {
     api_match found = {0};
-    if (raw_path.len == 0 || raw_path.ptr[0] != '/') return lh_fail(err, LH_INVALID, "the request target must start with '/'");
+    if (raw_path.len == 0 || raw_path.ptr[0] != '/')
+        return lh_fail(err, LH_INVALID, "the request target must start with '/'");
     const api_route *get = NULL;
     bool head = lh_str_eq(method, LH_STR("HEAD"));
     for (size_t i = 0; i < API_ROUTE_COUNT && !found.route; i++) {
-        if (!router_may_match(api_routes[i].path, raw_path) || !router_match(api_routes[i].path, raw_path, &found)) continue;
+        if (!router_may_match(api_routes[i].path, raw_path) || !router_match(api_routes[i].path, raw_path, &found))
+            continue;
         lh_str takes = lh_str_from(api_routes[i].method);
         if (lh_str_eq(method, takes)) found.route = &api_routes[i];
         else router_allow(&found, api_routes[i].method);

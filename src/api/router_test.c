@@ -10,7 +10,8 @@ static lh_str find(lh_arena *arena, const char *method, const char *path) {
     if (code != LH_OK) return lh_str_from(lh_code_name(code));
     lh_str text = lh_str_from(match.route->name);
     for (size_t i = 0; i < match.param_count; i++)
-        text = lh_arena_printf(arena, "%.*s %.*s=%.*s", LH_STR_ARG(text), (int)match.params[i].name_len, match.params[i].name, LH_STR_ARG(match.params[i].value));
+        text = lh_arena_printf(arena, "%.*s %.*s=%.*s", LH_STR_ARG(text), (int)match.params[i].name_len,
+                               match.params[i].name, LH_STR_ARG(match.params[i].value));
     return text;
 }
 #define FIND(method, path, expected) CHECK_STR(find(arena, method, path), LH_STR(expected))
@@ -32,9 +33,23 @@ static void test_router__segments_are_matched_whole(void) {
 static void test_router__what_does_not_match_is_not_found(void) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     CHECK(lh_arena_new(1 << 20, &arena, NULL) == LH_OK);
-    static const char *const paths[] = {"/nope", "/Health", "/health/", "//health", "/healthy", "/heal", "/datasets/", "/datasets/by-name", "/datasets/by-name/",
-                                        "/datasets/by-name/a/", "/datasets/by-name/a/b", "/storage/objects/", "/iceberg/v1/namespaces//tables", "/iceberg/v1/namespaces/n/tables/",
-                                        "/iceberg/v1/namespaces/n/tables/t/x", "/%68ealth", "/datasets/../health"};
+    static const char *const paths[] = {"/nope",
+                                        "/Health",
+                                        "/health/",
+                                        "//health",
+                                        "/healthy",
+                                        "/heal",
+                                        "/datasets/",
+                                        "/datasets/by-name",
+                                        "/datasets/by-name/",
+                                        "/datasets/by-name/a/",
+                                        "/datasets/by-name/a/b",
+                                        "/storage/objects/",
+                                        "/iceberg/v1/namespaces//tables",
+                                        "/iceberg/v1/namespaces/n/tables/",
+                                        "/iceberg/v1/namespaces/n/tables/t/x",
+                                        "/%68ealth",
+                                        "/datasets/../health"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         lh_str got = find(arena, "GET", paths[i]);
         if (!lh_str_eq(got, LH_STR("not_found"))) print_error("%s: %.*s\n", paths[i], LH_STR_ARG(got));
@@ -69,7 +84,9 @@ static void test_router__segments_are_decoded_after_they_are_split(void) {
     CHECK(lh_arena_new(1 << 20, &arena, NULL) == LH_OK);
     FIND("GET", "/datasets/by-name/a%2Fb", "api_dataset_get name=a/b");
     FIND("GET", "/datasets/by-name/a%252Fb", "api_dataset_get name=a%2Fb");
-    FIND("GET", "/iceberg/v1/namespaces/a%1Fb/tables", "api_iceberg_tables namespace=a\x1f" "b");
+    FIND("GET", "/iceberg/v1/namespaces/a%1Fb/tables",
+         "api_iceberg_tables namespace=a\x1f"
+         "b");
     FIND("GET", "/datasets/by-name/a+b%20c", "api_dataset_get name=a+b c");
     FIND("GET", "/datasets/by-name/%zz", "invalid");
     FIND("GET", "/datasets/by-name/%4", "invalid");
@@ -90,7 +107,8 @@ static void test_router__every_route_names_schemas_that_exist(void) {
     for (size_t i = 0; i < api_schema_count; i++)
         for (size_t m = 0; m < api_schemas[i].member_count; m++) {
             const char *type = api_schemas[i].members[m].type;
-            const api_schema *other = type[strspn(type, "[")] == '$' ? api_schema_find(type + strspn(type, "[") + 1) : &api_schemas[i];
+            const api_schema *other =
+                type[strspn(type, "[")] == '$' ? api_schema_find(type + strspn(type, "[") + 1) : &api_schemas[i];
             CHECK(other && other->title);
         }
 }
@@ -113,6 +131,8 @@ static void test_router__the_openapi_document_is_written(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_router__segments_are_matched_whole), LH_TEST(test_router__what_does_not_match_is_not_found),
-             LH_TEST(test_router__a_known_path_tells_its_methods), LH_TEST(test_router__head_goes_to_its_own_route_or_to_get),
-             LH_TEST(test_router__segments_are_decoded_after_they_are_split), LH_TEST(test_router__every_route_names_schemas_that_exist),
+             LH_TEST(test_router__a_known_path_tells_its_methods),
+             LH_TEST(test_router__head_goes_to_its_own_route_or_to_get),
+             LH_TEST(test_router__segments_are_decoded_after_they_are_split),
+             LH_TEST(test_router__every_route_names_schemas_that_exist),
              LH_TEST(test_router__the_openapi_document_is_written))

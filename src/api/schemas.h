@@ -5,11 +5,15 @@
 
 /* A member. type: "string", "integer", "number", "boolean", "object", "any", "time" (RFC 3339), "file", "a|b|c" (words),
  * "$x" (schema x), and "[" before any of these (an array of it). */
-typedef struct api_member { const char *name, *type; bool required; const char *help; } api_member;
+typedef struct api_member {
+    const char *name, *type;
+    bool required;
+    const char *help;
+} api_member;
 typedef struct api_schema {
-    const char *name;    /* as in routes.def */
-    const char *title;   /* its name under components/schemas; NULL: written in place */
-    const char *media;   /* content type; NULL: no body */
+    const char *name;          /* as in routes.def */
+    const char *title;         /* its name under components/schemas; NULL: written in place */
+    const char *media;         /* content type; NULL: no body */
     const api_member *members; /* NULL: any content of that type */
     size_t member_count;
 } api_schema;
@@ -17,7 +21,11 @@ typedef struct api_schema {
 const api_schema *api_schema_find(const char *name);
 
 typedef enum { API_IN_QUERY, API_IN_HEADER } api_in;
-typedef struct api_parameter { int route; api_in in; const char *name, *type, *help; } api_parameter; /* route: API_ROUTE_… */
+typedef struct api_parameter {
+    int route;
+    api_in in;
+    const char *name, *type, *help;
+} api_parameter; /* route: API_ROUTE_… */
 extern const api_parameter api_parameters[];
 extern const size_t api_parameter_count;
 extern const api_schema api_schemas[];

@@ -29,7 +29,8 @@ static lh_code server_address(lh_str listen, struct sockaddr_storage *ret, sockl
     *colon = '\0';
     uint64_t port;
     if (lh_str_to_u64(lh_str_from(colon + 1), &port) != LH_OK || port > UINT16_MAX)
-        return lh_fail(err, LH_INVALID, "server.listen '%.*s': the port must be a number from 0 to 65535", LH_STR_ARG(listen));
+        return lh_fail(err, LH_INVALID, "server.listen '%.*s': the port must be a number from 0 to 65535",
+                       LH_STR_ARG(listen));
     char *host = text;
     if (host[0] == '[' && colon > host + 1 && colon[-1] == ']') colon[-1] = '\0', host++;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
@@ -41,19 +42,24 @@ static lh_code server_address(lh_str listen, struct sockaddr_storage *ret, sockl
     return LH_OK;
 }
 
-static lh_code server_listen(const struct sockaddr_storage *address, socklen_t size, lh_str name, int *ret, uint16_t *ret_port, lh_error *err) {
+static lh_code server_listen(const struct sockaddr_storage *address, socklen_t size, lh_str name, int *ret,
+                             uint16_t *ret_port, lh_error *err) {
     int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
     if (fd < 0) return lh_fail_errno(err, errno, "cannot make a socket");
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     struct sockaddr_storage bound = {0};
     socklen_t bound_size = sizeof bound;
-    if (bind(fd, (const struct sockaddr *)address, size) != 0 || listen(fd, 511) != 0 || getsockname(fd, (struct sockaddr *)&bound, &bound_size) != 0) {
+    if (bind(fd, (const struct sockaddr *)address, size) != 0 || listen(fd, 511) != 0 ||
+        getsockname(fd, (struct sockaddr *)&bound, &bound_size) != 0) {
         int why = errno;
         close(fd);
-        if (why == EADDRINUSE) return lh_fail(err, LH_IO, "%.*s is in use: stop what listens there, or choose another with --listen", LH_STR_ARG(name));
+        if (why == EADDRINUSE)
+            return lh_fail(err, LH_IO, "%.*s is in use: stop what listens there, or choose another with --listen",
+                           LH_STR_ARG(name));
         return lh_fail_errno(err, why, "cannot listen on %.*s", LH_STR_ARG(name));
     }
-    uint16_t port = bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port : ((struct sockaddr_in *)&bound)->sin_port;
+    uint16_t port = bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                                : ((struct sockaddr_in *)&bound)->sin_port;
     *ret_port = ntohs(port);
     *ret = fd;
     return LH_OK;
@@ -91,13 +97,19 @@ static lh_code server_start_public(lh_server *server, lh_error *err) {
     }
     LH_TRY(server_address(config->server_listen, &address, &size, err));
     LH_TRY(server_listen(&address, size, config->server_listen, &fd, &port, err));
-    server->daemon = api_connection_daemon(server, &(api_listener){fd, false, address.ss_family == AF_INET6, server_io_threads(), certificate, key});
+    server->daemon = api_connection_daemon(
+        server, &(api_listener){fd, false, address.ss_family == AF_INET6, server_io_threads(), certificate, key});
     if (!server->daemon) {
         close(fd);
-        return lh_fail(err, LH_INVALID, certificate ? "the HTTP server does not start: check the TLS certificate and key" : "the HTTP server does not start");
+        return lh_fail(err, LH_INVALID,
+                       certificate ? "the HTTP server does not start: check the TLS certificate and key"
+                                   : "the HTTP server does not start");
     }
-    lh_str host = lh_str_sub(config->server_listen, 0, config->server_listen.len - (size_t)(strlen(strrchr(lh_arena_cstr(arena, config->server_listen), ':'))));
-    lh_str url = lh_arena_printf(arena, "%s://%.*s:%u", certificate ? "https" : "http", LH_STR_ARG(host.len ? host : LH_STR("0.0.0.0")), (unsigned)port);
+    lh_str host = lh_str_sub(config->server_listen, 0,
+                             config->server_listen.len -
+                                 (size_t)(strlen(strrchr(lh_arena_cstr(arena, config->server_listen), ':'))));
+    lh_str url = lh_arena_printf(arena, "%s://%.*s:%u", certificate ? "https" : "http",
+                                 LH_STR_ARG(host.len ? host : LH_STR("0.0.0.0")), (unsigned)port);
     return lh_str_dup(url, &server->url) == LH_OK ? LH_OK : lh_fail(err, LH_NO_MEMORY, "server: out of memory");
 }
 
@@ -116,7 +128,9 @@ static lh_code server_start_internal(lh_server *server, lh_error *err) {
         return lh_fail(err, LH_INTERNAL, "the engine's listener does not start");
     }
     snprintf(url, sizeof url, "http://127.0.0.1:%u/iceberg", (unsigned)port);
-    return lh_str_dup(lh_str_from(url), &server->engine_url) == LH_OK ? LH_OK : lh_fail(err, LH_NO_MEMORY, "server: out of memory");
+    return lh_str_dup(lh_str_from(url), &server->engine_url) == LH_OK
+               ? LH_OK
+               : lh_fail(err, LH_NO_MEMORY, "server: out of memory");
 }
 
 lh_code lh_server_start(lh_app *app, lh_server **ret, lh_error *err) {
@@ -130,10 +144,12 @@ lh_code lh_server_start(lh_app *app, lh_server **ret, lh_error *err) {
     pthread_mutex_init(&server->active_lock, NULL);
     pthread_cond_init(&server->active_changed, NULL);
     LH_TRY(api_lane_init(&server->lanes[LH_LANE_CATALOG], SERVER_CATALOG_THREADS, SERVER_CATALOG_WAITING, err));
-    LH_TRY(api_lane_init(&server->lanes[LH_LANE_WORK], (size_t)app->config->server_workers, (size_t)app->config->server_queue_max, err));
+    LH_TRY(api_lane_init(&server->lanes[LH_LANE_WORK], (size_t)app->config->server_workers,
+                         (size_t)app->config->server_queue_max, err));
     LH_TRY(server_start_internal(server, err));
     LH_TRY(server_start_public(server, err));
-    if (pthread_create(&server->watchdog, NULL, api_connection_watchdog, server) != 0) return lh_fail(err, LH_NO_MEMORY, "server: cannot start a thread");
+    if (pthread_create(&server->watchdog, NULL, api_connection_watchdog, server) != 0)
+        return lh_fail(err, LH_NO_MEMORY, "server: cannot start a thread");
     server->watchdog_started = true;
     *ret = lh_take(&server);
     return LH_OK;
@@ -151,7 +167,8 @@ static bool server_wait_idle(lh_server *server, uint64_t wait_ms) {
     until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
     if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
     pthread_mutex_lock(&server->active_lock);
-    while (server->active_count && pthread_cond_timedwait(&server->active_changed, &server->active_lock, &until) == 0) continue;
+    while (server->active_count && pthread_cond_timedwait(&server->active_changed, &server->active_lock, &until) == 0)
+        continue;
     bool idle = server->active_count == 0;
     pthread_mutex_unlock(&server->active_lock);
     return idle;

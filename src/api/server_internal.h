@@ -23,7 +23,11 @@ typedef struct api_route {
 } api_route;
 extern const api_route api_routes[API_ROUTE_COUNT];
 
-typedef struct api_param { const char *name; size_t name_len; lh_str value; } api_param; /* name within route.path */
+typedef struct api_param {
+    const char *name;
+    size_t name_len;
+    lh_str value;
+} api_param; /* name within route.path */
 typedef struct api_match {
     const api_route *route;
     api_param params[API_PARAMS_MAX];
@@ -39,12 +43,18 @@ unsigned api_status_of(lh_code code, const lh_error *err);
 lh_str api_error_body(lh_arena *arena, bool iceberg, unsigned status, lh_code code, const lh_error *err);
 
 /* ---- authentication (auth.c) ---- */
-typedef struct api_identity { bool known, engine; lh_permission permission; } api_identity;
+typedef struct api_identity {
+    bool known, engine;
+    lh_permission permission;
+} api_identity;
 /* presented: X-API-Key or the bearer token; empty when none. */
 api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_listener);
 
 /* ---- request guard (guard.c) ---- */
-typedef struct api_guard { unsigned hosts, lengths, encodings; const char *reason; } api_guard;
+typedef struct api_guard {
+    unsigned hosts, lengths, encodings;
+    const char *reason;
+} api_guard;
 /* Looks at one header; sets guard->reason at the first thing that is wrong. */
 void api_guard_header(api_guard *guard, lh_str name, lh_str value);
 /* After all headers: the reason to refuse, or NULL. method, version: of the request line. */
@@ -62,6 +72,6 @@ typedef struct api_counters {
 void api_metrics_count(api_counters *metrics, const api_route *route, unsigned status, uint64_t elapsed_us);
 api_counters *api_request_counters(const lh_request *request);
 uint64_t api_request_in_flight(const lh_request *request); /* requests of the server that are not done */
-uint64_t api_request_waiting(const lh_request *request); /* length of the queue of LH_LANE_WORK */
-bool api_request_ready(const lh_request *request); /* lh_server_ready() was called */
+uint64_t api_request_waiting(const lh_request *request);   /* length of the queue of LH_LANE_WORK */
+bool api_request_ready(const lh_request *request);         /* lh_server_ready() was called */
 #endif

@@ -108,7 +108,8 @@ lh_str lh_arena_printf(lh_arena *arena, const char *format, ...) {
 }
 
 lh_code lh_arena_check(const lh_arena *arena, lh_error *err) {
-    if (arena->failed == LH_LIMIT) return lh_fail(err, LH_LIMIT, "needs more than %zu bytes of memory", arena->cap_bytes);
+    if (arena->failed == LH_LIMIT)
+        return lh_fail(err, LH_LIMIT, "needs more than %zu bytes of memory", arena->cap_bytes);
     if (arena->failed != LH_OK) return lh_fail(err, arena->failed, "out of memory");
     return LH_OK;
 }

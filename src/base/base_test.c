@@ -82,9 +82,11 @@ static void test_base__uuids_are_valid_distinct_and_ordered(void) {
 
 static void test_base__sha256_and_hmac_of_published_vectors(void) {
     lh_sha256 h = lh_sha256_of(LH_STR("abc")); /* FIPS 180-4 */
-    CHECK_STR(lh_str_from(lh_sha256_to_hex(&h).text), LH_STR("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+    CHECK_STR(lh_str_from(lh_sha256_to_hex(&h).text),
+              LH_STR("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
     h = lh_hmac_sha256(LH_STR("Jefe"), LH_STR("what do ya want for nothing?")); /* RFC 4231, case 2 */
-    CHECK_STR(lh_str_from(lh_sha256_to_hex(&h).text), LH_STR("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
+    CHECK_STR(lh_str_from(lh_sha256_to_hex(&h).text),
+              LH_STR("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
 }
 
 static void test_base__numbers_refuse_overflow_and_signs(void) {
@@ -108,9 +110,11 @@ static void test_base__long_error_message_is_cut_at_a_character(void) {
     CHECK(lh_str_is_utf8(lh_str_from(err.message)));
 }
 
-LH_TEST_MAIN(LH_TEST(test_base__json_round_trip_keeps_order_and_replaces_in_place), LH_TEST(test_base__json_error_names_line_and_column),
-             LH_TEST(test_base__json_deep_nesting_is_refused), LH_TEST(test_base__arena_cap_is_a_sticky_limit),
-             LH_TEST(test_base__utf8_refuses_overlong_and_surrogates), LH_TEST(test_base__json_string_escapes_and_repairs),
-             LH_TEST(test_base__times_round_trip), LH_TEST(test_base__uuids_are_valid_distinct_and_ordered),
-             LH_TEST(test_base__sha256_and_hmac_of_published_vectors), LH_TEST(test_base__numbers_refuse_overflow_and_signs),
+LH_TEST_MAIN(LH_TEST(test_base__json_round_trip_keeps_order_and_replaces_in_place),
+             LH_TEST(test_base__json_error_names_line_and_column), LH_TEST(test_base__json_deep_nesting_is_refused),
+             LH_TEST(test_base__arena_cap_is_a_sticky_limit), LH_TEST(test_base__utf8_refuses_overlong_and_surrogates),
+             LH_TEST(test_base__json_string_escapes_and_repairs), LH_TEST(test_base__times_round_trip),
+             LH_TEST(test_base__uuids_are_valid_distinct_and_ordered),
+             LH_TEST(test_base__sha256_and_hmac_of_published_vectors),
+             LH_TEST(test_base__numbers_refuse_overflow_and_signs),
              LH_TEST(test_base__long_error_message_is_cut_at_a_character))

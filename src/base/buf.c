@@ -63,7 +63,10 @@ void lh_buf_printf(lh_buf *buf, const char *format, ...) {
 
 /* Bytes of the valid UTF-8 character at s[0], 0 when it is none. */
 static size_t buf_utf8_length(lh_str s) {
-    size_t length = (unsigned char)s.ptr[0] < 0x80 ? 1 : (unsigned char)s.ptr[0] < 0xE0 ? 2 : (unsigned char)s.ptr[0] < 0xF0 ? 3 : 4;
+    size_t length = (unsigned char)s.ptr[0] < 0x80   ? 1
+                    : (unsigned char)s.ptr[0] < 0xE0 ? 2
+                    : (unsigned char)s.ptr[0] < 0xF0 ? 3
+                                                     : 4;
     return length <= s.len && lh_str_is_utf8((lh_str){s.ptr, length}) ? length : 0;
 }
 

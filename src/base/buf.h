@@ -11,7 +11,7 @@ typedef struct lh_buf {
 } lh_buf;
 
 #define LH_BUF_INIT(cap) ((lh_buf){.cap_bytes = (cap)})
-void lh_buf_done(lh_buf *buf); /* frees; LH_CLEANUP(lh_buf_done) */
+void lh_buf_done(lh_buf *buf);  /* frees; LH_CLEANUP(lh_buf_done) */
 void lh_buf_clear(lh_buf *buf); /* empties, keeps memory, forgets a failure */
 void lh_buf_append(lh_buf *buf, lh_str s);
 void lh_buf_char(lh_buf *buf, char c);

@@ -16,14 +16,17 @@ typedef struct lh_config {
 #undef LH_SETTING
 } lh_config;
 
-typedef struct lh_config_override { lh_str name, value; } lh_config_override; /* name "server.listen" */
+typedef struct lh_config_override {
+    lh_str name, value;
+} lh_config_override; /* name "server.listen" */
 
 /* Loads in the order above. toml_path: NULL for none (lakehouse.toml of the working folder is the caller's
  * choice). environment: like environ, NULL for none. An unknown section or key is INVALID and the message
  * names the nearest known one and the place (file:line, or the variable); so is a value of the wrong type,
  * outside its range, or not among its words. Errors: INVALID, NOT_FOUND (file), IO, NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_config_load(lh_arena *arena, const char *toml_path, char *const *environment,
-                                     const lh_config_override *overrides, size_t override_count, lh_config *ret, lh_error *err);
+                                     const lh_config_override *overrides, size_t override_count, lh_config *ret,
+                                     lh_error *err);
 /* TOML with every setting, its help as a comment and where it differs from the default; SECRET as "***" when set.
  * Parses again as a configuration (but for secrets). Arena. */
 LH_MUST_CHECK lh_code lh_config_show(lh_arena *arena, const lh_config *config, lh_str *ret, lh_error *err);

@@ -3,5 +3,6 @@
 #include "base/config.h"
 
 /* Applies TOML text to *config, which may be half changed on an error. `file` names it in messages. */
-LH_MUST_CHECK lh_code lh_config_read_toml(lh_arena *arena, const char *file, lh_str text, lh_config *config, lh_error *err);
+LH_MUST_CHECK lh_code lh_config_read_toml(lh_arena *arena, const char *file, lh_str text, lh_config *config,
+                                          lh_error *err);
 #endif

@@ -37,18 +37,24 @@ static void test_config__flags_beat_environment_beats_file(void) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = test_arena();
     lh_error err = {0};
     lh_config config;
-    CHECK_OK(load_toml(arena, "[server]\nworkers = 3\nqueue_max = 4\nlisten = \"127.0.0.1:1\"\n[storage]\ns3_path_style = false\n",
-                       (char *[]){(char[]){"LAKEHOUSE__SERVER__QUEUE_MAX=5"}, (char[]){"PATH=/bin"}, NULL}, &config, &err));
+    CHECK_OK(load_toml(
+        arena, "[server]\nworkers = 3\nqueue_max = 4\nlisten = \"127.0.0.1:1\"\n[storage]\ns3_path_style = false\n",
+        (char *[]){(char[]){"LAKEHOUSE__SERVER__QUEUE_MAX=5"}, (char[]){"PATH=/bin"}, NULL}, &config, &err));
     CHECK(config.server_workers == 3 && config.server_queue_max == 5 && !config.storage_s3_path_style);
-    const lh_config_override flags[] = {{LH_STR("server.queue_max"), LH_STR("6")}, {LH_STR("storage.s3_path_style"), LH_STR("false")}};
-    CHECK_OK(lh_config_load(arena, NULL, (char *[]){(char[]){"LAKEHOUSE__SERVER__QUEUE_MAX=5"}, NULL}, flags, 2, &config, &err));
+    const lh_config_override flags[] = {{LH_STR("server.queue_max"), LH_STR("6")},
+                                        {LH_STR("storage.s3_path_style"), LH_STR("false")}};
+    CHECK_OK(lh_config_load(arena, NULL, (char *[]){(char[]){"LAKEHOUSE__SERVER__QUEUE_MAX=5"}, NULL}, flags, 2,
+                            &config, &err));
     CHECK(config.server_queue_max == 6 && !config.storage_s3_path_style);
 }
 
 static void test_config__every_wrong_file_names_place_and_cure(void) {
-    static const struct { const char *toml, *expected; } cases[] = {
+    static const struct {
+        const char *toml, *expected;
+    } cases[] = {
         {"[server]\n\nlisten_on = \"x\"\n", ":3: unknown setting server.listen_on; did you mean server.listen?"},
-        {"[server]\nmemory_precent = 5\n", ":2: unknown setting server.memory_precent; did you mean engine.memory_percent?"},
+        {"[server]\nmemory_precent = 5\n",
+         ":2: unknown setting server.memory_precent; did you mean engine.memory_percent?"},
         {"# c\n[servr]\n", ":2: unknown section [servr]; did you mean [server]?"},
         {"workers = 3\n", ":1: 'workers' stands outside a section; did you mean workers under [server]?"},
         {"[server]\nworkers = \"3\"\n", ":2: server.workers takes a whole number (threads)"},
@@ -66,7 +72,8 @@ static void test_config__every_wrong_file_names_place_and_cure(void) {
         lh_error err = {0};
         lh_config config = {.server_workers = 77};
         CHECK(load_toml(arena, cases[i].toml, NULL, &config, &err) == LH_INVALID);
-        if (!strstr(err.message, cases[i].expected)) print_error("got '%s', expected '%s'\n", err.message, cases[i].expected);
+        if (!strstr(err.message, cases[i].expected))
+            print_error("got '%s', expected '%s'\n", err.message, cases[i].expected);
         CHECK(strstr(err.message, cases[i].expected));
         CHECK(err.line >= 1 && config.server_workers == 77);
     }
@@ -76,9 +83,12 @@ static void test_config__unknown_variables_and_flags_name_the_nearest(void) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = test_arena();
     lh_error err = {0};
     lh_config config;
-    CHECK(lh_config_load(arena, NULL, (char *[]){(char[]){"LAKEHOUSE__SERVER__WORKER=5"}, NULL}, NULL, 0, &config, &err) == LH_INVALID);
-    CHECK_STR(lh_str_from(err.message), LH_STR("LAKEHOUSE__SERVER__WORKER: no such setting; did you mean LAKEHOUSE__SERVER__WORKERS?"));
-    CHECK(lh_config_load(arena, NULL, (char *[]){(char[]){"LAKEHOUSE__SERVER__WORKERS=five"}, NULL}, NULL, 0, &config, &err) == LH_INVALID);
+    CHECK(lh_config_load(arena, NULL, (char *[]){(char[]){"LAKEHOUSE__SERVER__WORKER=5"}, NULL}, NULL, 0, &config,
+                         &err) == LH_INVALID);
+    CHECK_STR(lh_str_from(err.message),
+              LH_STR("LAKEHOUSE__SERVER__WORKER: no such setting; did you mean LAKEHOUSE__SERVER__WORKERS?"));
+    CHECK(lh_config_load(arena, NULL, (char *[]){(char[]){"LAKEHOUSE__SERVER__WORKERS=five"}, NULL}, NULL, 0, &config,
+                         &err) == LH_INVALID);
     const lh_config_override flag = {LH_STR("engine.thread"), LH_STR("1")};
     CHECK(lh_config_load(arena, NULL, NULL, &flag, 1, &config, &err) == LH_INVALID);
     CHECK_STR(lh_str_from(err.message), LH_STR("engine.thread: no such setting; did you mean engine.threads?"));
@@ -103,7 +113,8 @@ static void test_config__settings_that_contradict_each_other_are_refused(void) {
     CHECK(load_toml(arena, "[server]\nlisten = \"127.0.0.1.evil.example:1\"\n", NULL, &config, &err) == LH_INVALID);
     CHECK(load_toml(arena, "[server]\nlisten = \"localhost\"\n", NULL, &config, &err) == LH_INVALID);
     CHECK(load_toml(arena, "[server]\ntls_key = \"k.pem\"\n", NULL, &config, &err) == LH_INVALID);
-    CHECK(load_toml(arena, "[storage]\nkind = \"s3\"\ns3_endpoint = \"http://127.0.0.1:1\"\n", NULL, &config, &err) == LH_INVALID);
+    CHECK(load_toml(arena, "[storage]\nkind = \"s3\"\ns3_endpoint = \"http://127.0.0.1:1\"\n", NULL, &config, &err) ==
+          LH_INVALID);
     CHECK(strstr(err.message, "storage.s3_bucket is empty"));
 }
 
@@ -111,7 +122,9 @@ static void test_config__show_hides_secrets_and_loads_again(void) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = test_arena();
     lh_error err = {0};
     lh_config config, again;
-    CHECK_OK(load_toml(arena, "[server]\nworkers = 3\n[storage]\nroot = 'a \"b\" \\c'\n[auth]\nadmin_key = \"hush-hush\"\n", NULL, &config, &err));
+    CHECK_OK(load_toml(arena,
+                       "[server]\nworkers = 3\n[storage]\nroot = 'a \"b\" \\c'\n[auth]\nadmin_key = \"hush-hush\"\n",
+                       NULL, &config, &err));
     lh_str text;
     CHECK_OK(lh_config_show(arena, &config, &text, &err));
     CHECK(lh_str_search(text, LH_STR("hush")) == SIZE_MAX);
@@ -145,7 +158,7 @@ static void test_config__reference_names_every_setting(void) {
     lh_error err = {0};
     lh_str text;
     CHECK_OK(lh_config_reference(arena, &text, &err));
-#define LH_SETTING(section, key, type, fallback, min, max, unit, help) \
+#define LH_SETTING(section, key, type, fallback, min, max, unit, help)                                                 \
     CHECK(lh_str_search(text, LH_STR("| `" #section "." #key "` | ")) != SIZE_MAX);
 #include "base/settings.def"
 #undef LH_SETTING
@@ -171,10 +184,15 @@ static void test_config__engine_memory_is_a_part_of_the_machine(void) {
     CHECK(half > 0 && lh_config_engine_memory_bytes(&config) == half / 2);
 }
 
-LH_TEST_MAIN(LH_TEST(test_config__defaults_are_those_of_the_table), LH_TEST(test_config__flags_beat_environment_beats_file),
-             LH_TEST(test_config__every_wrong_file_names_place_and_cure), LH_TEST(test_config__unknown_variables_and_flags_name_the_nearest),
-             LH_TEST(test_config__a_missing_file_is_not_found), LH_TEST(test_config__settings_that_contradict_each_other_are_refused),
-             LH_TEST(test_config__show_hides_secrets_and_loads_again), LH_TEST(test_config__a_wrong_secret_is_not_repeated),
+LH_TEST_MAIN(LH_TEST(test_config__defaults_are_those_of_the_table),
+             LH_TEST(test_config__flags_beat_environment_beats_file),
+             LH_TEST(test_config__every_wrong_file_names_place_and_cure),
+             LH_TEST(test_config__unknown_variables_and_flags_name_the_nearest),
+             LH_TEST(test_config__a_missing_file_is_not_found),
+             LH_TEST(test_config__settings_that_contradict_each_other_are_refused),
+             LH_TEST(test_config__show_hides_secrets_and_loads_again),
+             LH_TEST(test_config__a_wrong_secret_is_not_repeated),
              LH_TEST(test_config__a_nul_byte_is_refused_with_its_line),
-             LH_TEST(test_config__reference_names_every_setting), LH_TEST(test_config__every_cap_of_the_arena_fails_cleanly),
+             LH_TEST(test_config__reference_names_every_setting),
+             LH_TEST(test_config__every_cap_of_the_arena_fails_cleanly),
              LH_TEST(test_config__engine_memory_is_a_part_of_the_machine))

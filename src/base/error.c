@@ -8,7 +8,7 @@ static void error_vset(lh_error *err, lh_code code, const char *format, va_list 
 static void error_vset(lh_error *err, lh_code code, const char *format, va_list args) {
     char text[LH_ERROR_MESSAGE_BYTES]; /* the arguments may point into err->message */
     int length = vsnprintf(text, sizeof text, format, args);
-    if (length >= (int)sizeof text) { /* cut: not inside a UTF-8 character */
+    if (length >= (int)sizeof text) {  /* cut: not inside a UTF-8 character */
         size_t last = sizeof text - 2; /* to the first byte of the last character */
         while (last > 0 && ((unsigned char)text[last] & 0xC0) == 0x80) last--;
         if (!lh_str_is_utf8((lh_str){text + last, sizeof text - 1 - last})) text[last] = '\0';
@@ -33,8 +33,7 @@ void lh_error_set_errno(lh_error *err, lh_code code, int sys_errno, const char *
     va_end(args);
     char reason[128];
     size_t used = strlen(err->message);
-    snprintf(err->message + used, sizeof err->message - used, ": %s",
-             strerror_r(sys_errno, reason, sizeof reason));
+    snprintf(err->message + used, sizeof err->message - used, ": %s", strerror_r(sys_errno, reason, sizeof reason));
     err->sys_errno = sys_errno;
 }
 
@@ -47,10 +46,18 @@ lh_code lh_code_from_errno(int sys_errno) {
 
 const char *lh_code_name(lh_code code) {
     static const char *const names[LH_CODE_COUNT] = {
-        [LH_OK] = "ok",           [LH_INVALID] = "invalid",         [LH_NOT_FOUND] = "not_found",
-        [LH_CONFLICT] = "conflict", [LH_DENIED] = "denied",         [LH_LIMIT] = "limit",
-        [LH_NO_MEMORY] = "no_memory", [LH_IO] = "io",               [LH_CORRUPT] = "corrupt",
-        [LH_UNAVAILABLE] = "unavailable", [LH_CANCELLED] = "cancelled", [LH_INTERNAL] = "internal",
+        [LH_OK] = "ok",
+        [LH_INVALID] = "invalid",
+        [LH_NOT_FOUND] = "not_found",
+        [LH_CONFLICT] = "conflict",
+        [LH_DENIED] = "denied",
+        [LH_LIMIT] = "limit",
+        [LH_NO_MEMORY] = "no_memory",
+        [LH_IO] = "io",
+        [LH_CORRUPT] = "corrupt",
+        [LH_UNAVAILABLE] = "unavailable",
+        [LH_CANCELLED] = "cancelled",
+        [LH_INTERNAL] = "internal",
     };
     return (unsigned)code < LH_CODE_COUNT ? names[code] : "internal";
 }

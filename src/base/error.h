@@ -44,18 +44,20 @@ void lh_error_set_errno(lh_error *err, lh_code code, int sys_errno, const char *
 /* `return lh_fail(err, LH_INVALID, "…", …);` (a macro, so that analyzers see the code). */
 #define lh_fail(err, code, ...) (lh_error_set((err), (code), __VA_ARGS__), (code))
 /* The same for a failed system call; ENOENT gives NOT_FOUND, EEXIST CONFLICT, all else IO. */
-#define lh_fail_errno(err, sys_errno, ...) \
-    (lh_error_set_errno((err), lh_code_from_errno(sys_errno), (sys_errno), __VA_ARGS__), \
+#define lh_fail_errno(err, sys_errno, ...)                                                                             \
+    (lh_error_set_errno((err), lh_code_from_errno(sys_errno), (sys_errno), __VA_ARGS__),                               \
      lh_code_failed(lh_code_from_errno(sys_errno)))
 /* Returns early from a function that returns lh_code. */
-#define LH_TRY(call)                                \
-    do {                                            \
-        lh_code lh_try_code_ = (call);              \
-        if (lh_try_code_ != LH_OK) return lh_try_code_; \
+#define LH_TRY(call)                                                                                                   \
+    do {                                                                                                               \
+        lh_code lh_try_code_ = (call);                                                                                 \
+        if (lh_try_code_ != LH_OK) return lh_try_code_;                                                                \
     } while (0)
 
 lh_code lh_code_from_errno(int sys_errno);
-static inline lh_code lh_code_failed(lh_code code) { return code != LH_OK ? code : LH_IO; } /* never OK, which analyzers see */
+static inline lh_code lh_code_failed(lh_code code) {
+    return code != LH_OK ? code : LH_IO;
+} /* never OK, which analyzers see */
 /* Public name of a code: "invalid", "not_found", … Borrowed: static. */
 const char *lh_code_name(lh_code code);
 

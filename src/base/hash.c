@@ -4,7 +4,9 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-struct lh_sha256_stream { EVP_MD_CTX *ctx; };
+struct lh_sha256_stream {
+    EVP_MD_CTX *ctx;
+};
 
 lh_code lh_sha256_stream_new(lh_sha256_stream **ret, lh_error *err) {
     lh_sha256_stream *stream = calloc(1, sizeof *stream);
@@ -46,8 +48,8 @@ lh_sha256 lh_sha256_of(lh_str data) {
 lh_sha256 lh_hmac_sha256(lh_str key, lh_str data) {
     lh_sha256 hash;
     unsigned length = 0;
-    hash_must(HMAC(EVP_sha256(), key.ptr ? key.ptr : "", (int)key.len, (const unsigned char *)(data.ptr ? data.ptr : ""),
-                   data.len, hash.bytes, &length) != NULL);
+    hash_must(HMAC(EVP_sha256(), key.ptr ? key.ptr : "", (int)key.len,
+                   (const unsigned char *)(data.ptr ? data.ptr : ""), data.len, hash.bytes, &length) != NULL);
     return hash;
 }
 

@@ -4,8 +4,12 @@
 #include "base/str.h"
 
 enum { LH_SHA256_BYTES = 32, LH_SHA256_HEX_BYTES = 64 };
-typedef struct lh_sha256 { unsigned char bytes[LH_SHA256_BYTES]; } lh_sha256;
-typedef struct lh_sha256_hex { char text[LH_SHA256_HEX_BYTES + 1]; } lh_sha256_hex;
+typedef struct lh_sha256 {
+    unsigned char bytes[LH_SHA256_BYTES];
+} lh_sha256;
+typedef struct lh_sha256_hex {
+    char text[LH_SHA256_HEX_BYTES + 1];
+} lh_sha256_hex;
 
 /* A running hash. Owned: lh_sha256_stream_free(). NO_MEMORY when OpenSSL cannot. */
 typedef struct lh_sha256_stream lh_sha256_stream;
@@ -17,7 +21,7 @@ static inline void lh_sha256_stream_freep(lh_sha256_stream **stream) { lh_sha256
 
 lh_sha256 lh_sha256_of(lh_str data);
 lh_sha256 lh_hmac_sha256(lh_str key, lh_str data);
-lh_sha256_hex lh_sha256_to_hex(const lh_sha256 *hash); /* lower-case */
+lh_sha256_hex lh_sha256_to_hex(const lh_sha256 *hash);        /* lower-case */
 void lh_hex(const void *data, size_t size_bytes, char *into); /* writes 2*size digits and a NUL */
 /* Equal, in time that depends on the lengths only. */
 bool lh_equal_constant_time(lh_str a, lh_str b);

@@ -162,7 +162,10 @@ static void http_tell_headers(http_exchange *exchange, CURL *easy) {
                                                       exchange->answer.header_count);
 }
 
-typedef struct http_sink { http_exchange *exchange; CURL *easy; } http_sink;
+typedef struct http_sink {
+    http_exchange *exchange;
+    CURL *easy;
+} http_sink;
 
 static size_t http_on_write(char *data, size_t size, size_t count, void *ctx) {
     http_exchange *exchange = ((http_sink *)ctx)->exchange;

@@ -3,7 +3,9 @@
 #define LH_BASE_ID_H
 #include "base/str.h"
 
-typedef struct lh_uuid { char text[37]; } lh_uuid; /* lower-case, NUL-terminated */
+typedef struct lh_uuid {
+    char text[37];
+} lh_uuid; /* lower-case, NUL-terminated */
 /* Ordered by creation in milliseconds; 74 random bits. Thread-safe. Aborts when the system gives no randomness. */
 lh_uuid lh_uuid_new(void);
 bool lh_uuid_is_valid(lh_str text); /* 8-4-4-4-12 hex digits, any version */

@@ -6,7 +6,10 @@
 #include <yyjson.h>
 
 static yyjson_mut_val *json_in(const lh_json *value) {
-    union { const lh_json *in; yyjson_mut_val *out; } same = {.in = value};
+    union {
+        const lh_json *in;
+        yyjson_mut_val *out;
+    } same = {.in = value};
     return same.out;
 }
 static lh_json *json_out(yyjson_mut_val *value) { return (lh_json *)value; }
@@ -57,12 +60,16 @@ static lh_code json_syntax_error(lh_str text, const yyjson_read_err *bad, lh_err
 }
 
 lh_code lh_json_parse(lh_arena *arena, lh_str text, lh_json **ret, lh_error *err) {
-    if (text.len > LH_LIMIT_JSON_BYTES) return lh_fail(err, LH_LIMIT, "JSON of more than %d bytes", LH_LIMIT_JSON_BYTES);
+    if (text.len > LH_LIMIT_JSON_BYTES)
+        return lh_fail(err, LH_LIMIT, "JSON of more than %d bytes", LH_LIMIT_JSON_BYTES);
     if (json_too_deep(text)) return lh_fail(err, LH_LIMIT, "JSON nested deeper than %d", LH_LIMIT_JSON_DEPTH);
     yyjson_alc allocator = json_allocator(arena);
     yyjson_read_err bad = {0};
     yyjson_mut_doc *into = json_doc(arena);
-    union { const char *in; char *out; } bytes = {.in = text.len ? text.ptr : ""}; /* not written without YYJSON_READ_INSITU */
+    union {
+        const char *in;
+        char *out;
+    } bytes = {.in = text.len ? text.ptr : ""}; /* not written without YYJSON_READ_INSITU */
     yyjson_doc *doc = into ? yyjson_read_opts(bytes.out, text.len, YYJSON_READ_NOFLAG, &allocator, &bad) : NULL;
     if (!doc && lh_arena_check(arena, NULL) == LH_OK && into) return json_syntax_error(text, &bad, err);
     yyjson_mut_val *value = doc ? yyjson_val_mut_copy(into, yyjson_doc_get_root(doc)) : NULL;
@@ -107,7 +114,8 @@ int64_t lh_json_int(const lh_json *value, int64_t otherwise) {
     if (yyjson_mut_is_uint(v)) return yyjson_mut_get_uint(v) <= INT64_MAX ? (int64_t)yyjson_mut_get_uint(v) : otherwise;
     if (yyjson_mut_is_real(v)) {
         double real = yyjson_mut_get_real(v);
-        if (real >= -9007199254740992.0 && real <= 9007199254740992.0 && real == (double)(int64_t)real) return (int64_t)real;
+        if (real >= -9007199254740992.0 && real <= 9007199254740992.0 && real == (double)(int64_t)real)
+            return (int64_t)real;
     }
     return otherwise;
 }
@@ -132,7 +140,9 @@ size_t lh_json_size(const lh_json *container) {
 }
 
 lh_json *lh_json_at(const lh_json *array, size_t index) { return json_out(yyjson_mut_arr_get(json_in(array), index)); }
-lh_json *lh_json_get(const lh_json *object, const char *name) { return json_out(yyjson_mut_obj_get(json_in(object), name)); }
+lh_json *lh_json_get(const lh_json *object, const char *name) {
+    return json_out(yyjson_mut_obj_get(json_in(object), name));
+}
 lh_json *lh_json_get_str(const lh_json *object, lh_str name) {
     return json_out(yyjson_mut_obj_getn(json_in(object), name.ptr ? name.ptr : "", name.len));
 }

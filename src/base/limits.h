@@ -3,14 +3,14 @@
 #define LH_BASE_LIMITS_H
 
 enum {
-    LH_LIMIT_REQUEST_ARENA_BYTES = 64 << 20,  /* memory of one request beside its streams */
-    LH_LIMIT_JSON_BYTES = 64 << 20,           /* one JSON document */
+    LH_LIMIT_REQUEST_ARENA_BYTES = 64 << 20, /* memory of one request beside its streams */
+    LH_LIMIT_JSON_BYTES = 64 << 20,          /* one JSON document */
     LH_LIMIT_JSON_DEPTH = 512,
-    LH_LIMIT_KEY_BYTES = 1024,                /* an object key, as on S3 */
-    LH_LIMIT_NAME_BYTES = 255,                /* a namespace level, a table, a dataset */
+    LH_LIMIT_KEY_BYTES = 1024, /* an object key, as on S3 */
+    LH_LIMIT_NAME_BYTES = 255, /* a namespace level, a table, a dataset */
     LH_LIMIT_SQL_BYTES = 1 << 20,
     LH_LIMIT_LOG_LINE_BYTES = 16 << 10,
-    LH_LIMIT_LIST_PAGE = 1000,                /* items of one page */
-    LH_LIMIT_METADATA_BYTES = 32 << 20,       /* an Iceberg metadata.json */
+    LH_LIMIT_LIST_PAGE = 1000,          /* items of one page */
+    LH_LIMIT_METADATA_BYTES = 32 << 20, /* an Iceberg metadata.json */
 };
 #endif

@@ -31,7 +31,8 @@ void lh_log(lh_log_level level, const char *message, ...) {
     lh_buf_append(&line, LH_STR("}\n"));
     if (line.failed != LH_OK) { /* too long: the message alone is worth more than nothing */
         lh_buf_clear(&line);
-        lh_buf_printf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"log line too long\"}\n", now.text, names[level]);
+        lh_buf_printf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"log line too long\"}\n", now.text,
+                      names[level]);
     }
     ssize_t written = write(STDERR_FILENO, line.ptr, line.len); /* one call a line, so that lines do not mix */
     (void)written;

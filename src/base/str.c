@@ -69,7 +69,10 @@ lh_code lh_str_dup(lh_str s, lh_str *ret) {
 }
 
 void lh_str_free(lh_str s) {
-    union { const char *in; char *out; } owned = {.in = s.ptr}; /* the one place that drops the const of an owned string */
+    union {
+        const char *in;
+        char *out;
+    } owned = {.in = s.ptr}; /* the one place that drops the const of an owned string */
     free(owned.out);
 }
 

@@ -43,7 +43,8 @@ lh_time_text lh_time_rfc3339(int64_t ms) {
 
 lh_time_text lh_time_http(int64_t ms) {
     static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     int rest;
     struct tm tm = time_utc(ms, &rest);
     lh_time_text out;
@@ -66,9 +67,11 @@ lh_code lh_time_parse_rfc3339(lh_str text, int64_t *ret_ms) {
         text.ptr[13] != ':' || text.ptr[16] != ':')
         return LH_INVALID;
     if (!time_digits(text, 0, 4, &year) || !time_digits(text, 5, 2, &month) || !time_digits(text, 8, 2, &tm.tm_mday) ||
-        !time_digits(text, 11, 2, &tm.tm_hour) || !time_digits(text, 14, 2, &tm.tm_min) || !time_digits(text, 17, 2, &tm.tm_sec))
+        !time_digits(text, 11, 2, &tm.tm_hour) || !time_digits(text, 14, 2, &tm.tm_min) ||
+        !time_digits(text, 17, 2, &tm.tm_sec))
         return LH_INVALID;
-    if (month < 1 || month > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+    if (month < 1 || month > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 ||
+        tm.tm_sec > 60)
         return LH_INVALID;
     size_t at = 19;
     if (text.ptr[at] == '.') {

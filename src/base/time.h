@@ -8,7 +8,9 @@ uint64_t lh_time_monotonic_ns(void); /* for durations and deadlines */
 static inline uint64_t lh_time_monotonic_ms(void) { return lh_time_monotonic_ns() / 1000000u; }
 void lh_time_sleep_ms(uint64_t ms);
 
-typedef struct lh_time_text { char text[40]; } lh_time_text;
+typedef struct lh_time_text {
+    char text[40];
+} lh_time_text;
 lh_time_text lh_time_rfc3339(int64_t ms); /* 2026-11-23T14:55:33.120Z */
 lh_time_text lh_time_http(int64_t ms);    /* Mon, 23 Nov 2026 14:55:33 GMT (RFC 9110) */
 /* Errors: INVALID. Takes an offset or Z, and up to nanoseconds (cut to ms). */

@@ -77,8 +77,13 @@ static lh_code trace_post(lh_tracer *tracer, const trace_record *records, uint64
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
     LH_TRY(trace_otlp_encode(records, tracer->service_name, &body, err));
     const lh_http_header type = {LH_STR("Content-Type"), LH_STR("application/x-protobuf")};
-    const lh_http_call call = {.method = "POST", .url = tracer->url, .headers = &type, .header_count = 1,
-                               .body = lh_buf_str(&body), .answer_max_bytes = 64 << 10, .timeout_ms = timeout_ms};
+    const lh_http_call call = {.method = "POST",
+                               .url = tracer->url,
+                               .headers = &type,
+                               .header_count = 1,
+                               .body = lh_buf_str(&body),
+                               .answer_max_bytes = 64 << 10,
+                               .timeout_ms = timeout_ms};
     lh_http_answer answer;
     LH_TRY(lh_http_do(tracer->client, &call, arena, &answer, err));
     if (answer.status / 100 != 2)
@@ -94,7 +99,9 @@ static void trace_export(lh_tracer *tracer, trace_record *records, uint64_t coun
         tracer->failing = false;
     } else {
         atomic_fetch_add(&tracer->dropped, count);
-        if (!tracer->failing) lh_log(LH_LOG_WARN, "trace spans cannot be sent", "error", err.message, NULL); /* once, until it works again */
+        if (!tracer->failing)
+            lh_log(LH_LOG_WARN, "trace spans cannot be sent", "error", err.message,
+                   NULL); /* once, until it works again */
         tracer->failing = true;
     }
     trace_free_records(records);
@@ -134,7 +141,8 @@ static void *trace_main(void *ctx) {
 static lh_code trace_open_otlp(lh_tracer *tracer, lh_str endpoint, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf url = LH_BUF_INIT(2048);
     if (!lh_str_starts(endpoint, LH_STR("http://")) && !lh_str_starts(endpoint, LH_STR("https://")))
-        return lh_fail(err, LH_INVALID, "trace.otlp_endpoint '%.*s' is no http:// or https:// address", LH_STR_ARG(endpoint));
+        return lh_fail(err, LH_INVALID, "trace.otlp_endpoint '%.*s' is no http:// or https:// address",
+                       LH_STR_ARG(endpoint));
     while (lh_str_ends(endpoint, LH_STR("/"))) endpoint.len--;
     lh_buf_append(&url, endpoint);
     if (!lh_str_ends(endpoint, LH_STR("/v1/traces"))) lh_buf_append(&url, LH_STR("/v1/traces"));
@@ -164,7 +172,8 @@ lh_code lh_tracer_new(const lh_tracer_options *options, lh_tracer **ret, lh_erro
     tracer->exporter = options->exporter;
     tracer->queue_max = options->queue_max;
     tracer->flush_ms = options->flush_ms;
-    if (lh_str_dup(options->service_name, &tracer->service_name) != LH_OK) return lh_fail(err, LH_NO_MEMORY, "trace: out of memory");
+    if (lh_str_dup(options->service_name, &tracer->service_name) != LH_OK)
+        return lh_fail(err, LH_NO_MEMORY, "trace: out of memory");
     if (tracer->exporter == LH_TRACE_OTLP) LH_TRY(trace_open_otlp(tracer, options->otlp_endpoint, err));
     if (tracer->exporter != LH_TRACE_NONE) LH_TRY(trace_start_thread(tracer, err));
     *ret = lh_take(&tracer);
@@ -256,7 +265,9 @@ void lh_span_begin(const char *name, lh_span *span) {
     memcpy(span->parent_id, parent->span_id, sizeof span->parent_id);
     span->sampled = parent->sampled;
     if (span->tracer) trace_random_id(span->span_id, 8);
-    else memcpy(span->span_id, parent->span_id, sizeof span->span_id); /* what is not recorded must not be named as a parent */
+    else
+        memcpy(span->span_id, parent->span_id,
+               sizeof span->span_id); /* what is not recorded must not be named as a parent */
 }
 
 /* Copies at most 95 bytes, whole characters; what is not UTF-8 is shown as '?'. */

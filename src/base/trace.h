@@ -14,8 +14,8 @@ typedef struct lh_tracer_options {
     lh_trace_exporter exporter;
     lh_str otlp_endpoint; /* "http://host:4318"; spans go to its /v1/traces as protobuf */
     lh_str service_name;
-    uint64_t queue_max;   /* spans waiting at most; more are dropped and counted */
-    uint64_t flush_ms;    /* a batch leaves after that long, or when 512 spans wait */
+    uint64_t queue_max; /* spans waiting at most; more are dropped and counted */
+    uint64_t flush_ms;  /* a batch leaves after that long, or when 512 spans wait */
 } lh_tracer_options;
 
 /* Starts the batch thread (unless NONE). Owned: lh_tracer_free(). Errors: INVALID, NO_MEMORY. */
@@ -26,15 +26,20 @@ uint64_t lh_tracer_dropped(lh_tracer *tracer);
 
 enum { LH_SPAN_ATTRIBUTES_MAX = 12 };
 typedef struct lh_span {
-    lh_tracer *tracer; /* borrowed; NULL: not recorded, but ids are still made for roots */
-    struct lh_span *parent; /* the thread's current span before this one */
+    lh_tracer *tracer;                             /* borrowed; NULL: not recorded, but ids are still made for roots */
+    struct lh_span *parent;                        /* the thread's current span before this one */
     char trace_id[33], span_id[17], parent_id[17]; /* lower-case hex; empty when none */
     bool sampled;
     const char *name; /* borrowed: a literal */
     int64_t start_unix_ns;
     uint64_t start_monotonic_ns;
     size_t attribute_count;
-    struct { const char *name; char text[96]; int64_t number; bool is_number; } attributes[LH_SPAN_ATTRIBUTES_MAX];
+    struct {
+        const char *name;
+        char text[96];
+        int64_t number;
+        bool is_number;
+    } attributes[LH_SPAN_ATTRIBUTES_MAX];
 } lh_span;
 
 /* Opens a root (server) span and makes it the thread's current. traceparent: the request's header, empty

@@ -13,7 +13,12 @@ typedef struct trace_record {
     const char *name;
     int64_t start_unix_ns, end_unix_ns;
     size_t attribute_count;
-    struct { const char *name; char text[96]; int64_t number; bool is_number; } attributes[];
+    struct {
+        const char *name;
+        char text[96];
+        int64_t number;
+        bool is_number;
+    } attributes[];
 } trace_record;
 
 typedef struct trace_parent {

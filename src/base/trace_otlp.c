@@ -12,7 +12,10 @@
 
 /* protobuf-c declares strings as char*, and only reads them when it packs. */
 static char *otlp_text(const char *text) {
-    union { const char *in; char *out; } cast = {.in = text};
+    union {
+        const char *in;
+        char *out;
+    } cast = {.in = text};
     return cast.out;
 }
 
@@ -27,7 +30,8 @@ static ProtobufCBinaryData otlp_id(lh_arena *arena, const char *hex) {
     return (ProtobufCBinaryData){bytes ? size : 0, bytes};
 }
 
-static Lh__Otlp__KeyValue *otlp_key_value(lh_arena *arena, const char *key, const char *text, int64_t number, bool is_number) {
+static Lh__Otlp__KeyValue *otlp_key_value(lh_arena *arena, const char *key, const char *text, int64_t number,
+                                          bool is_number) {
     Lh__Otlp__KeyValue *pair = LH_ARENA_NEW(arena, Lh__Otlp__KeyValue);
     Lh__Otlp__AnyValue *value = LH_ARENA_NEW(arena, Lh__Otlp__AnyValue);
     if (!pair || !value) return NULL;
@@ -97,7 +101,8 @@ static Lh__Otlp__ExportRequest *otlp_request(lh_arena *arena, const trace_record
     *scope_spans = (Lh__Otlp__ScopeSpans){.base = scope_spans->base, .scope = scope, .n_spans = count, .spans = spans};
     *resource = (Lh__Otlp__Resource){.base = resource->base, .n_attributes = 1, .attributes = resource_attributes};
     by_scope[0] = scope_spans;
-    *resource_spans = (Lh__Otlp__ResourceSpans){.base = resource_spans->base, .resource = resource, .n_scope_spans = 1, .scope_spans = by_scope};
+    *resource_spans = (Lh__Otlp__ResourceSpans){
+        .base = resource_spans->base, .resource = resource, .n_scope_spans = 1, .scope_spans = by_scope};
     by_resource[0] = resource_spans;
     request->resource_spans = by_resource;
     request->n_resource_spans = 1;
@@ -121,9 +126,12 @@ void trace_json_line(const trace_record *record, lh_str service_name, lh_buf *in
     lh_buf_json_string(into, lh_str_from(record->name));
     lh_buf_append(into, LH_STR(",\"service\":"));
     lh_buf_json_string(into, service_name);
-    lh_buf_printf(into, ",\"trace_id\":\"%s\",\"span_id\":\"%s\",\"parent_id\":\"%s\",\"start\":\"%s\",\"duration_us\":%" PRId64 ",\"status\":\"%s\"",
-                  record->trace_id, record->span_id, record->parent_id, start.text,
-                  (record->end_unix_ns - record->start_unix_ns) / 1000, lh_code_name(record->code));
+    lh_buf_printf(
+        into,
+        ",\"trace_id\":\"%s\",\"span_id\":\"%s\",\"parent_id\":\"%s\",\"start\":\"%s\",\"duration_us\":%" PRId64
+        ",\"status\":\"%s\"",
+        record->trace_id, record->span_id, record->parent_id, start.text,
+        (record->end_unix_ns - record->start_unix_ns) / 1000, lh_code_name(record->code));
     lh_buf_append(into, LH_STR(",\"attributes\":{"));
     for (size_t i = 0; i < record->attribute_count; i++) {
         if (i) lh_buf_char(into, ',');

@@ -37,7 +37,8 @@ static bool receiver_read(receiver *r, int fd) { /* one request; false at the en
         size_t at = lh_str_search(lh_buf_str(&request), LH_STR("Content-Length: "));
         lh_str rest = lh_str_sub(lh_buf_str(&request), at + 16, SIZE_MAX);
         uint64_t length = 0;
-        if (at == SIZE_MAX || lh_str_to_u64(lh_str_sub(rest, 0, lh_str_find(rest, '\r')), &length) != LH_OK) return false;
+        if (at == SIZE_MAX || lh_str_to_u64(lh_str_sub(rest, 0, lh_str_find(rest, '\r')), &length) != LH_OK)
+            return false;
         body = (size_t)length;
     }
     pthread_mutex_lock(&r->lock);
@@ -57,7 +58,9 @@ static void *receiver_main(void *ctx) {
     for (int fd; (fd = accept(r->listen_fd, NULL, NULL)) >= 0; close(fd))
         while (receiver_read(r, fd)) {
             char answer[128];
-            int n = snprintf(answer, sizeof answer, "HTTP/1.1 %d x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n", r->status);
+            int n = snprintf(answer, sizeof answer,
+                             "HTTP/1.1 %d x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n",
+                             r->status);
             if (send(fd, answer, (size_t)n, MSG_NOSIGNAL) != n) break;
         }
     return NULL;
@@ -109,8 +112,11 @@ static lh_tracer *tracer_to(const receiver *r, uint64_t queue_max, uint64_t flus
     lh_error err = {0};
     lh_tracer *tracer = NULL;
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", r->port);
-    const lh_tracer_options options = {.exporter = LH_TRACE_OTLP, .otlp_endpoint = lh_str_from(url), .service_name = LH_STR("lake-test"),
-                                       .queue_max = queue_max, .flush_ms = flush_ms};
+    const lh_tracer_options options = {.exporter = LH_TRACE_OTLP,
+                                       .otlp_endpoint = lh_str_from(url),
+                                       .service_name = LH_STR("lake-test"),
+                                       .queue_max = queue_max,
+                                       .flush_ms = flush_ms};
     CHECK_OK(lh_tracer_new(&options, &tracer, &err));
     return tracer;
 }
@@ -118,7 +124,10 @@ static lh_tracer *tracer_to(const receiver *r, uint64_t queue_max, uint64_t flus
 /* ---- tests ---- */
 
 static void test_trace__traceparent_is_taken_only_when_well_formed(void) {
-    static const struct { const char *text; bool valid, sampled; } cases[] = {
+    static const struct {
+        const char *text;
+        bool valid, sampled;
+    } cases[] = {
         {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true, true},
         {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", true, false},
         {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03", true, true},
@@ -158,7 +167,8 @@ static void test_trace__spans_nest_on_their_thread_and_go_out_as_traceparent(voi
     CHECK_STR(lh_trace_current_id(), LH_STR("4bf92f3577b34da6a3ce929d0e0e4736"));
     lh_str sent = lh_trace_parent_header(header);
     CHECK(sent.len == 55 && lh_str_ends(sent, LH_STR("-01")));
-    CHECK_STR(lh_str_sub(sent, 36, 16), lh_str_from(root.span_id)); /* the child is not recorded: the root is the parent */
+    CHECK_STR(lh_str_sub(sent, 36, 16),
+              lh_str_from(root.span_id)); /* the child is not recorded: the root is the parent */
     lh_span_end(&child, LH_OK);
     CHECK_STR(lh_trace_current_id(), lh_str_from(root.trace_id));
     lh_span_end(&root, LH_OK);
@@ -198,13 +208,16 @@ static void test_trace__spans_arrive_at_an_otlp_receiver(void) {
     lh_span_end(&root, LH_OK);
     lh_tracer_free(tracer); /* sends what waits, long before flush_ms */
     receiver_wait(r, 1);
-    CHECK(strncmp(r->head, "POST /v1/traces HTTP/1.1\r\n", 26) == 0 && strstr(r->head, "Content-Type: application/x-protobuf\r\n"));
-    Lh__Otlp__ExportRequest *request = lh__otlp__export_request__unpack(NULL, r->bodies[0].len, (const uint8_t *)r->bodies[0].ptr);
+    CHECK(strncmp(r->head, "POST /v1/traces HTTP/1.1\r\n", 26) == 0 &&
+          strstr(r->head, "Content-Type: application/x-protobuf\r\n"));
+    Lh__Otlp__ExportRequest *request =
+        lh__otlp__export_request__unpack(NULL, r->bodies[0].len, (const uint8_t *)r->bodies[0].ptr);
     CHECK(request && request->n_resource_spans == 1 && request->resource_spans[0]->n_scope_spans == 1);
     CHECK(strcmp(request->resource_spans[0]->resource->attributes[0]->key, "service.name") == 0);
     CHECK(strcmp(request->resource_spans[0]->resource->attributes[0]->value->string_value, "lake-test") == 0);
     CHECK(request->resource_spans[0]->scope_spans[0]->n_spans == 2);
-    const Lh__Otlp__Span *inner = request->resource_spans[0]->scope_spans[0]->spans[0], *outer = request->resource_spans[0]->scope_spans[0]->spans[1];
+    const Lh__Otlp__Span *inner = request->resource_spans[0]->scope_spans[0]->spans[0],
+                         *outer = request->resource_spans[0]->scope_spans[0]->spans[1];
     char hex[33];
     CHECK(inner->trace_id.len == 16 && inner->span_id.len == 8 && inner->parent_span_id.len == 8);
     lh_hex(inner->trace_id.data, 16, hex);
@@ -214,9 +227,11 @@ static void test_trace__spans_arrive_at_an_otlp_receiver(void) {
     lh_hex(inner->parent_span_id.data, 8, hex);
     CHECK_STR(lh_str_from(hex), lh_str_from(ids[0]));
     CHECK(inner->kind == LH__OTLP__SPAN__KIND__KIND_INTERNAL && outer->kind == LH__OTLP__SPAN__KIND__KIND_SERVER);
-    CHECK(inner->status->code == LH__OTLP__STATUS__CODE__CODE_ERROR && outer->status->code == LH__OTLP__STATUS__CODE__CODE_UNSET);
+    CHECK(inner->status->code == LH__OTLP__STATUS__CODE__CODE_ERROR &&
+          outer->status->code == LH__OTLP__STATUS__CODE__CODE_UNSET);
     CHECK(strcmp(inner->status->message, "conflict") == 0);
-    CHECK(outer->start_time_unix_nano <= inner->start_time_unix_nano && inner->end_time_unix_nano <= outer->end_time_unix_nano + 1000000);
+    CHECK(outer->start_time_unix_nano <= inner->start_time_unix_nano &&
+          inner->end_time_unix_nano <= outer->end_time_unix_nano + 1000000);
     CHECK(attribute_of(inner, "catalog.sequence", &number) && number == -7);
     CHECK(strlen(attribute_of(inner, "long", &number)) == 94);
     CHECK(strcmp(attribute_of(inner, "bytes", &number), "a??b") == 0);
@@ -277,7 +292,8 @@ static void test_trace__stdout_gets_a_line_of_json_a_span(void) {
     lh_tracer *tracer = NULL;
     lh_span root;
     char text[4096];
-    const lh_tracer_options options = {.exporter = LH_TRACE_STDOUT, .service_name = LH_STR("lake \"x\""), .queue_max = 10, .flush_ms = 60000};
+    const lh_tracer_options options = {
+        .exporter = LH_TRACE_STDOUT, .service_name = LH_STR("lake \"x\""), .queue_max = 10, .flush_ms = 60000};
     CHECK_OK(lh_tracer_new(&options, &tracer, &err));
     fflush(stdout);
     CHECK(pipe(fds) == 0 && dup2(fds[1], STDOUT_FILENO) == STDOUT_FILENO);
@@ -305,7 +321,8 @@ static void test_trace__stdout_gets_a_line_of_json_a_span(void) {
 static void test_trace__a_bad_endpoint_is_invalid_and_none_needs_nothing(void) {
     lh_tracer *tracer = NULL;
     lh_error err = {0};
-    lh_tracer_options options = {.exporter = LH_TRACE_OTLP, .otlp_endpoint = LH_STR("localhost:4318"), .queue_max = 10, .flush_ms = 1};
+    lh_tracer_options options = {
+        .exporter = LH_TRACE_OTLP, .otlp_endpoint = LH_STR("localhost:4318"), .queue_max = 10, .flush_ms = 1};
     CHECK(lh_tracer_new(&options, &tracer, &err) == LH_INVALID);
     CHECK(tracer == NULL && strstr(err.message, "localhost:4318"));
     options.exporter = LH_TRACE_NONE;
@@ -320,7 +337,10 @@ static void test_trace__a_bad_endpoint_is_invalid_and_none_needs_nothing(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_trace__traceparent_is_taken_only_when_well_formed),
-             LH_TEST(test_trace__spans_nest_on_their_thread_and_go_out_as_traceparent), LH_TEST(test_trace__spans_arrive_at_an_otlp_receiver),
-             LH_TEST(test_trace__an_unsampled_parent_is_not_recorded), LH_TEST(test_trace__a_full_queue_drops_and_counts),
-             LH_TEST(test_trace__a_refusing_receiver_costs_spans_only), LH_TEST(test_trace__stdout_gets_a_line_of_json_a_span),
+             LH_TEST(test_trace__spans_nest_on_their_thread_and_go_out_as_traceparent),
+             LH_TEST(test_trace__spans_arrive_at_an_otlp_receiver),
+             LH_TEST(test_trace__an_unsampled_parent_is_not_recorded),
+             LH_TEST(test_trace__a_full_queue_drops_and_counts),
+             LH_TEST(test_trace__a_refusing_receiver_costs_spans_only),
+             LH_TEST(test_trace__stdout_gets_a_line_of_json_a_span),
              LH_TEST(test_trace__a_bad_endpoint_is_invalid_and_none_needs_nothing))

@@ -89,12 +89,13 @@ static lh_code annotation_check(const lh_json *properties, size_t count, lh_erro
         if (!lh_json_is_string(it.value))
             return lh_fail(err, LH_INVALID, "annotation property '%.*s' must be a string", LH_STR_ARG(it.name));
     if (count > ANNOTATION_DOCUMENTS_MAX)
-        return lh_fail(err, LH_LIMIT, "an annotation carries %zu documents, at most %d are taken", count, ANNOTATION_DOCUMENTS_MAX);
+        return lh_fail(err, LH_LIMIT, "an annotation carries %zu documents, at most %d are taken", count,
+                       ANNOTATION_DOCUMENTS_MAX);
     return LH_OK;
 }
 
-static lh_code annotation_entry_new(lh_table_name name, const lh_json *properties, const lh_change *documents, size_t count,
-                                    annotation_entry **ret, lh_error *err) {
+static lh_code annotation_entry_new(lh_table_name name, const lh_json *properties, const lh_change *documents,
+                                    size_t count, annotation_entry **ret, lh_error *err) {
     LH_CLEANUP(annotation_entry_freep) annotation_entry *entry = calloc(1, sizeof *entry);
     if (!entry) return lh_fail(err, LH_NO_MEMORY, "annotations: out of memory");
     LH_TRY(lh_arena_new(ANNOTATION_BYTES_MAX, &entry->arena, err));
@@ -108,8 +109,8 @@ static lh_code annotation_entry_new(lh_table_name name, const lh_json *propertie
     return LH_OK;
 }
 
-lh_code annotation_set(annotation_store *store, lh_table_name name, const lh_json *properties, const lh_change *documents,
-                       size_t count, lh_error *err) {
+lh_code annotation_set(annotation_store *store, lh_table_name name, const lh_json *properties,
+                       const lh_change *documents, size_t count, lh_error *err) {
     annotation_entry *entry = NULL;
     LH_TRY(annotation_check(properties, count, err));
     LH_TRY(annotation_entry_new(name, properties, documents, count, &entry, err));

@@ -22,21 +22,20 @@ static const char append_manifest_schema[] =
     "{\"name\":\"record_count\",\"type\":\"long\",\"field-id\":103},"
     "{\"name\":\"file_size_in_bytes\",\"type\":\"long\",\"field-id\":104}]}}]}";
 
-static const char append_list_schema[] =
-    "{\"type\":\"record\",\"name\":\"manifest_file\",\"fields\":["
-    "{\"name\":\"manifest_path\",\"type\":\"string\",\"field-id\":500},"
-    "{\"name\":\"manifest_length\",\"type\":\"long\",\"field-id\":501},"
-    "{\"name\":\"partition_spec_id\",\"type\":\"int\",\"field-id\":502},"
-    "{\"name\":\"content\",\"type\":\"int\",\"field-id\":517},"
-    "{\"name\":\"sequence_number\",\"type\":\"long\",\"field-id\":515},"
-    "{\"name\":\"min_sequence_number\",\"type\":\"long\",\"field-id\":516},"
-    "{\"name\":\"added_snapshot_id\",\"type\":\"long\",\"field-id\":503},"
-    "{\"name\":\"added_files_count\",\"type\":\"int\",\"field-id\":504},"
-    "{\"name\":\"existing_files_count\",\"type\":\"int\",\"field-id\":505},"
-    "{\"name\":\"deleted_files_count\",\"type\":\"int\",\"field-id\":506},"
-    "{\"name\":\"added_rows_count\",\"type\":\"long\",\"field-id\":512},"
-    "{\"name\":\"existing_rows_count\",\"type\":\"long\",\"field-id\":513},"
-    "{\"name\":\"deleted_rows_count\",\"type\":\"long\",\"field-id\":514}]}";
+static const char append_list_schema[] = "{\"type\":\"record\",\"name\":\"manifest_file\",\"fields\":["
+                                         "{\"name\":\"manifest_path\",\"type\":\"string\",\"field-id\":500},"
+                                         "{\"name\":\"manifest_length\",\"type\":\"long\",\"field-id\":501},"
+                                         "{\"name\":\"partition_spec_id\",\"type\":\"int\",\"field-id\":502},"
+                                         "{\"name\":\"content\",\"type\":\"int\",\"field-id\":517},"
+                                         "{\"name\":\"sequence_number\",\"type\":\"long\",\"field-id\":515},"
+                                         "{\"name\":\"min_sequence_number\",\"type\":\"long\",\"field-id\":516},"
+                                         "{\"name\":\"added_snapshot_id\",\"type\":\"long\",\"field-id\":503},"
+                                         "{\"name\":\"added_files_count\",\"type\":\"int\",\"field-id\":504},"
+                                         "{\"name\":\"existing_files_count\",\"type\":\"int\",\"field-id\":505},"
+                                         "{\"name\":\"deleted_files_count\",\"type\":\"int\",\"field-id\":506},"
+                                         "{\"name\":\"added_rows_count\",\"type\":\"long\",\"field-id\":512},"
+                                         "{\"name\":\"existing_rows_count\",\"type\":\"long\",\"field-id\":513},"
+                                         "{\"name\":\"deleted_rows_count\",\"type\":\"long\",\"field-id\":514}]}";
 
 /* What one append needs while it is prepared. */
 typedef struct append {
@@ -74,8 +73,11 @@ static lh_code append_write_manifest(append *a, lh_error *err) {
     lh_str schema;
     LH_TRY(lh_json_write(a->arena, metadata_current_schema(a->metadata), false, &schema, err));
     lh_str spec_id = lh_arena_printf(a->arena, "%" PRId64, lh_json_int(lh_json_get(a->metadata, "default-spec-id"), 0));
-    const avro_pair metadata[] = {{"schema", schema}, {"partition-spec", LH_STR("[]")}, {"partition-spec-id", spec_id},
-                                  {"format-version", LH_STR("2")}, {"content", LH_STR("data")}};
+    const avro_pair metadata[] = {{"schema", schema},
+                                  {"partition-spec", LH_STR("[]")},
+                                  {"partition-spec-id", spec_id},
+                                  {"format-version", LH_STR("2")},
+                                  {"content", LH_STR("data")}};
     avro_write_file(&file, lh_str_from(append_manifest_schema), metadata, 5, (int64_t)a->count, lh_buf_str(&block));
     a->manifest_length = file.len;
     return append_put(a, &file, a->manifest_key, err);
@@ -83,7 +85,8 @@ static lh_code append_write_manifest(append *a, lh_error *err) {
 
 static void append_list_entry(lh_buf *block, const manifest_list_entry *entry) {
     avro_write_string(block, entry->path);
-    const int64_t numbers[] = {entry->length, entry->spec_id, entry->content, entry->sequence, entry->min_sequence, entry->snapshot_id};
+    const int64_t numbers[] = {entry->length,   entry->spec_id,      entry->content,
+                               entry->sequence, entry->min_sequence, entry->snapshot_id};
     for (size_t i = 0; i < 6; i++) avro_write_long(block, numbers[i]);
     for (size_t i = 0; i < 3; i++) avro_write_long(block, entry->files[i]);
     for (size_t i = 0; i < 3; i++) avro_write_long(block, entry->rows[i]);
@@ -95,14 +98,22 @@ static lh_code append_write_list(append *a, lh_error *err) {
     manifest_list_entry *old = NULL;
     size_t old_count = 0;
     const lh_json *current = metadata_snapshot(a->metadata, metadata_current_snapshot_id(a->metadata));
-    if (current) LH_TRY(manifest_list_read(a->catalog->bucket, lh_json_get_string(current, "manifest-list"), a->arena, &old, &old_count, err));
-    const manifest_list_entry added = {.path = lh_bucket_location(a->catalog->bucket, a->manifest_key, a->arena), .length = (int64_t)a->manifest_length,
-                                       .spec_id = lh_json_int(lh_json_get(a->metadata, "default-spec-id"), 0), .sequence = a->sequence,
-                                       .min_sequence = a->sequence, .snapshot_id = a->snapshot_id, .files = {(int64_t)a->count, 0, 0}, .rows = {(int64_t)a->rows, 0, 0}};
+    if (current)
+        LH_TRY(manifest_list_read(a->catalog->bucket, lh_json_get_string(current, "manifest-list"), a->arena, &old,
+                                  &old_count, err));
+    const manifest_list_entry added = {.path = lh_bucket_location(a->catalog->bucket, a->manifest_key, a->arena),
+                                       .length = (int64_t)a->manifest_length,
+                                       .spec_id = lh_json_int(lh_json_get(a->metadata, "default-spec-id"), 0),
+                                       .sequence = a->sequence,
+                                       .min_sequence = a->sequence,
+                                       .snapshot_id = a->snapshot_id,
+                                       .files = {(int64_t)a->count, 0, 0},
+                                       .rows = {(int64_t)a->rows, 0, 0}};
     append_list_entry(&block, &added);
     for (size_t i = 0; i < old_count; i++) append_list_entry(&block, &old[i]);
     LH_TRY(lh_buf_check(&block, err));
-    const avro_pair metadata[] = {{"snapshot-id", lh_arena_printf(a->arena, "%" PRId64, a->snapshot_id)}, {"format-version", LH_STR("2")},
+    const avro_pair metadata[] = {{"snapshot-id", lh_arena_printf(a->arena, "%" PRId64, a->snapshot_id)},
+                                  {"format-version", LH_STR("2")},
                                   {"sequence-number", lh_arena_printf(a->arena, "%" PRId64, a->sequence)}};
     avro_write_file(&file, lh_str_from(append_list_schema), metadata, 3, (int64_t)old_count + 1, lh_buf_str(&block));
     return append_put(a, &file, a->list_key, err);
@@ -115,29 +126,35 @@ static lh_json *append_snapshot(append *a, const lh_json *extra) {
     lh_json *snapshot = lh_json_new_object(arena), *summary = lh_json_new_object(arena);
     const lh_json *current = metadata_snapshot(a->metadata, metadata_current_snapshot_id(a->metadata));
     lh_json_set_int(arena, snapshot, "snapshot-id", a->snapshot_id);
-    if (current) lh_json_set(arena, snapshot, "parent-snapshot-id", lh_json_copy(arena, lh_json_get(current, "snapshot-id")));
+    if (current)
+        lh_json_set(arena, snapshot, "parent-snapshot-id", lh_json_copy(arena, lh_json_get(current, "snapshot-id")));
     lh_json_set_int(arena, snapshot, "sequence-number", a->sequence);
     lh_json_set_int(arena, snapshot, "timestamp-ms", lh_time_now_ms());
     lh_json_set_string(arena, snapshot, "manifest-list", lh_bucket_location(a->catalog->bucket, a->list_key, arena));
     lh_json_set(arena, snapshot, "schema-id", lh_json_copy(arena, lh_json_get(a->metadata, "current-schema-id")));
     lh_json_set_string(arena, summary, "operation", LH_STR("append"));
-    static const char *const totals[][2] = {{"added-data-files", "total-data-files"}, {"added-records", "total-records"}, {"added-files-size", "total-files-size"}};
+    static const char *const totals[][2] = {{"added-data-files", "total-data-files"},
+                                            {"added-records", "total-records"},
+                                            {"added-files-size", "total-files-size"}};
     const uint64_t added[] = {a->count, a->rows, a->bytes};
     for (int i = 0; i < 3; i++) {
         uint64_t before = 0;
         lh_str had = lh_json_get_string(lh_json_get(current, "summary"), totals[i][1]);
         bool known = !current || lh_str_to_u64(had, &before) == LH_OK;
         lh_json_set_string(arena, summary, totals[i][0], lh_arena_printf(arena, "%" PRIu64, added[i]));
-        if (known) lh_json_set_string(arena, summary, totals[i][1], lh_arena_printf(arena, "%" PRIu64, before + added[i]));
+        if (known)
+            lh_json_set_string(arena, summary, totals[i][1], lh_arena_printf(arena, "%" PRIu64, before + added[i]));
     }
-    for (lh_json_iter it = lh_json_each(extra); lh_json_next(&it);) lh_json_put(arena, summary, it.name, lh_json_copy(arena, it.value));
+    for (lh_json_iter it = lh_json_each(extra); lh_json_next(&it);)
+        lh_json_put(arena, summary, it.name, lh_json_copy(arena, it.value));
     lh_json_set(arena, snapshot, "summary", summary);
     return snapshot;
 }
 
 static lh_json *append_request(append *a, const lh_json *extra) {
     lh_arena *arena = a->arena;
-    lh_json *request = lh_json_new_object(arena), *requirements = lh_json_new_array(arena), *updates = lh_json_new_array(arena);
+    lh_json *request = lh_json_new_object(arena), *requirements = lh_json_new_array(arena),
+            *updates = lh_json_new_array(arena);
     lh_json *require = lh_json_new_object(arena), *add = lh_json_new_object(arena), *ref = lh_json_new_object(arena);
     int64_t current = metadata_current_snapshot_id(a->metadata);
     lh_json_set_string(arena, require, "type", LH_STR("assert-ref-snapshot-id"));
@@ -163,7 +180,8 @@ static lh_code append_prepare(append *a, lh_table_name name, lh_error *err) {
     LH_TRY(catalog_table_find(a->catalog, name, a->arena, &table, err));
     LH_TRY(catalog_metadata_load(a->catalog, table.metadata_key, a->arena, &metadata, err));
     int64_t spec = lh_json_int(lh_json_get(metadata, "default-spec-id"), 0);
-    if (lh_json_int(lh_json_get(metadata, "format-version"), 0) < 2) return lh_fail(err, LH_INVALID, "files can be added to a table of format 2 or 3 only");
+    if (lh_json_int(lh_json_get(metadata, "format-version"), 0) < 2)
+        return lh_fail(err, LH_INVALID, "files can be added to a table of format 2 or 3 only");
     if (lh_json_size(lh_json_get(metadata_find(lh_json_get(metadata, "partition-specs"), "spec-id", spec), "fields")))
         return lh_fail(err, LH_INVALID, "files cannot be added to a partitioned table");
     a->metadata = metadata;
@@ -172,12 +190,15 @@ static lh_code append_prepare(append *a, lh_table_name name, lh_error *err) {
     lh_uuid uuid = lh_uuid_new();
     LH_TRY(lh_bucket_key_of(a->catalog->bucket, lh_json_get_string(metadata, "location"), a->arena, &a->folder, err));
     a->manifest_key = lh_arena_printf(a->arena, "%.*s/metadata/%s-m0.avro", LH_STR_ARG(a->folder), uuid.text);
-    a->list_key = lh_arena_printf(a->arena, "%.*s/metadata/snap-%" PRId64 "-0-%s.avro", LH_STR_ARG(a->folder), a->snapshot_id, uuid.text);
+    a->list_key = lh_arena_printf(a->arena, "%.*s/metadata/snap-%" PRId64 "-0-%s.avro", LH_STR_ARG(a->folder),
+                                  a->snapshot_id, uuid.text);
     return lh_arena_check(a->arena, err);
 }
 
-lh_code lh_table_append_files(lh_catalog *catalog, lh_table_name name, const lh_data_file *files, size_t count, const lh_json *summary, lh_error *err) {
-    if (count == 0 || count > APPEND_FILES_MAX) return lh_fail(err, LH_INVALID, "1 to %d files can be added at once", APPEND_FILES_MAX);
+lh_code lh_table_append_files(lh_catalog *catalog, lh_table_name name, const lh_data_file *files, size_t count,
+                              const lh_json *summary, lh_error *err) {
+    if (count == 0 || count > APPEND_FILES_MAX)
+        return lh_fail(err, LH_INVALID, "1 to %d files can be added at once", APPEND_FILES_MAX);
     for (int tries = 0;; tries++) {
         LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
         LH_TRY(lh_arena_new((size_t)APPEND_AVRO_BYTES + 4 * (size_t)LH_LIMIT_METADATA_BYTES, &arena, err));

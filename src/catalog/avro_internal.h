@@ -16,7 +16,8 @@ typedef lh_code (*avro_record_fn)(void *ctx, avro_value record, lh_error *err);
  * keeps the schema. Codecs: null and deflate. Errors: UNAVAILABLE (another codec), CORRUPT (no Avro file, broken, or
  * blocks of more than AVRO_BLOCK_BYTES), NO_MEMORY, LIMIT (arena), each's. */
 enum { AVRO_BLOCK_BYTES = 256 << 20 };
-LH_MUST_CHECK lh_code avro_read(lh_str bytes, lh_str name, lh_arena *arena, avro_record_fn each, void *ctx, lh_error *err);
+LH_MUST_CHECK lh_code avro_read(lh_str bytes, lh_str name, lh_arena *arena, avro_record_fn each, void *ctx,
+                                lh_error *err);
 avro_value avro_field(avro_value record, const char *name);
 int64_t avro_int(avro_value value, int64_t otherwise); /* of an int or a long */
 lh_str avro_str(avro_value value);                     /* of a string or bytes; empty otherwise */
@@ -31,6 +32,7 @@ void avro_write_string(lh_buf *out, lh_str value);
 void avro_write_null(lh_buf *out);                     /* of a union [null, …] */
 void avro_write_some_long(lh_buf *out, int64_t value); /* of a union [null, long] */
 /* Appends a whole file: schema as JSON text, metadata beside avro.schema and avro.codec, the encoded records. */
-void avro_write_file(lh_buf *out, lh_str schema, const avro_pair *metadata, size_t count, int64_t records, lh_str block);
+void avro_write_file(lh_buf *out, lh_str schema, const avro_pair *metadata, size_t count, int64_t records,
+                     lh_str block);
 
 #endif

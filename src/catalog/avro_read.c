@@ -15,8 +15,20 @@
 enum { AVRO_DEPTH = 64, AVRO_NAMES_MAX = 1000, AVRO_STEPS = 100000, AVRO_STEPS_PER_BYTE = 16 };
 
 typedef enum { /* in the order of avro_names */
-    AVRO_NULL, AVRO_BOOLEAN, AVRO_INT, AVRO_LONG, AVRO_FLOAT, AVRO_DOUBLE, AVRO_BYTES, AVRO_STRING,
-    AVRO_FIXED, AVRO_ENUM, AVRO_ARRAY, AVRO_MAP, AVRO_UNION, AVRO_RECORD,
+               AVRO_NULL,
+               AVRO_BOOLEAN,
+               AVRO_INT,
+               AVRO_LONG,
+               AVRO_FLOAT,
+               AVRO_DOUBLE,
+               AVRO_BYTES,
+               AVRO_STRING,
+               AVRO_FIXED,
+               AVRO_ENUM,
+               AVRO_ARRAY,
+               AVRO_MAP,
+               AVRO_UNION,
+               AVRO_RECORD,
 } avro_kind;
 
 struct avro_type {
@@ -31,7 +43,10 @@ struct avro_type {
 
 typedef struct avro_schema {
     lh_arena *arena;
-    struct { lh_str name; avro_type *type; } named[AVRO_NAMES_MAX];
+    struct {
+        lh_str name;
+        avro_type *type;
+    } named[AVRO_NAMES_MAX];
     size_t named_count;
 } avro_schema;
 
@@ -96,7 +111,8 @@ static lh_code avro_parse_object(avro_schema *schema, const lh_json *json, int d
     if (fixed) type->size = lh_json_uint(lh_json_get(json, "size"), UINT64_MAX);
     if (fixed || enumeration) LH_TRY(avro_name_type(schema, json, type, err));
     if (map || array)
-        LH_TRY(avro_parse_type(schema, lh_json_get(json, map ? "values" : "items"), depth + 1, &type->children[0], err));
+        LH_TRY(
+            avro_parse_type(schema, lh_json_get(json, map ? "values" : "items"), depth + 1, &type->children[0], err));
     *ret = type;
     return LH_OK;
 }
@@ -176,12 +192,16 @@ static bool avro_skip(const avro_type *type, avro_cursor *in, int depth) {
     switch (type->kind) {
     case AVRO_NULL: return true;
     case AVRO_BOOLEAN: return avro_pass(in, 1);
-    case AVRO_INT: case AVRO_LONG: case AVRO_ENUM: return avro_get_long(in, &number);
+    case AVRO_INT:
+    case AVRO_LONG:
+    case AVRO_ENUM: return avro_get_long(in, &number);
     case AVRO_FLOAT: return avro_pass(in, 4);
     case AVRO_DOUBLE: return avro_pass(in, 8);
-    case AVRO_BYTES: case AVRO_STRING: return avro_get_string(in, &text);
+    case AVRO_BYTES:
+    case AVRO_STRING: return avro_get_string(in, &text);
     case AVRO_FIXED: return avro_pass(in, type->size);
-    case AVRO_ARRAY: case AVRO_MAP: return avro_skip_items(type, in, depth);
+    case AVRO_ARRAY:
+    case AVRO_MAP: return avro_skip_items(type, in, depth);
     case AVRO_UNION:
         if (!avro_get_long(in, &number) || number < 0 || (uint64_t)number >= type->count) return false;
         return avro_skip(type->children[number], in, depth + 1);
@@ -198,7 +218,8 @@ static avro_value avro_value_at(const avro_type *type, avro_cursor *in) {
     const avro_value absent = {0};
     int64_t branch;
     for (int depth = 0; type->kind == AVRO_UNION; depth++) {
-        if (depth == AVRO_DEPTH || !avro_get_long(in, &branch) || branch < 0 || (uint64_t)branch >= type->count) return absent;
+        if (depth == AVRO_DEPTH || !avro_get_long(in, &branch) || branch < 0 || (uint64_t)branch >= type->count)
+            return absent;
         type = type->children[branch];
     }
     return type->kind == AVRO_NULL ? absent : (avro_value){type, in->at, in->end};
@@ -251,8 +272,7 @@ static lh_code avro_read_header(avro_file *file, lh_str *ret_schema, lh_str *ret
         if (count == 0) break;
         if (count < 0 && !avro_get_long(in, &size)) return avro_broken(file, err);
         for (count = count < 0 ? -count : count; count > 0; count--) {
-            if (!avro_get_string(in, &key) || !avro_get_string(in, &value))
-                return avro_broken(file, err);
+            if (!avro_get_string(in, &key) || !avro_get_string(in, &value)) return avro_broken(file, err);
             if (lh_str_eq(key, LH_STR("avro.schema"))) *ret_schema = value;
             if (lh_str_eq(key, LH_STR("avro.codec"))) *ret_codec = value;
         }
@@ -268,7 +288,8 @@ static lh_code avro_open(avro_file *file, lh_arena *arena, lh_error *err) {
     LH_TRY(avro_read_header(file, &text, &codec, err));
     file->deflate = lh_str_eq(codec, LH_STR("deflate"));
     if (!file->deflate && codec.len && !lh_str_eq(codec, LH_STR("null")))
-        return lh_fail(err, LH_UNAVAILABLE, "the manifest '%.*s' is compressed by the codec '%.*s', which is not supported",
+        return lh_fail(err, LH_UNAVAILABLE,
+                       "the manifest '%.*s' is compressed by the codec '%.*s', which is not supported",
                        LH_STR_ARG(file->name), LH_STR_ARG(codec));
     avro_schema *schema = LH_ARENA_NEW(arena, avro_schema);
     if (!schema) return lh_arena_check(arena, err);
@@ -277,14 +298,18 @@ static lh_code avro_open(avro_file *file, lh_arena *arena, lh_error *err) {
     if (code == LH_OK) code = avro_parse_type(schema, json, 0, &file->type, &why);
     if (code == LH_OK && file->type->kind != AVRO_RECORD) code = LH_CORRUPT;
     if (code == LH_NO_MEMORY) return lh_fail(err, code, "catalog: out of memory");
-    if (code != LH_OK) return lh_fail(err, LH_CORRUPT, "the manifest '%.*s' has no valid schema", LH_STR_ARG(file->name));
+    if (code != LH_OK)
+        return lh_fail(err, LH_CORRUPT, "the manifest '%.*s' has no valid schema", LH_STR_ARG(file->name));
     return LH_OK;
 }
 
 /* Raw deflate (RFC 1951) of one block. */
 static lh_code avro_inflate(const avro_file *file, lh_str packed, lh_buf *out, lh_error *err) {
     z_stream stream = {0};
-    union { const char *in; Bytef *out; } input = {.in = packed.ptr}; /* zlib only reads it */
+    union {
+        const char *in;
+        Bytef *out;
+    } input = {.in = packed.ptr}; /* zlib only reads it */
     if (inflateInit2(&stream, -15) != Z_OK) return lh_fail(err, LH_NO_MEMORY, "catalog: out of memory");
     stream.next_in = input.out;
     stream.avail_in = (uInt)packed.len;
@@ -293,7 +318,10 @@ static lh_code avro_inflate(const avro_file *file, lh_str packed, lh_buf *out, l
         size_t step = 64 << 10;
         char *into = lh_buf_reserve(out, step);
         if (!into) break;
-        union { char *in; Bytef *out; } output = {.in = into};
+        union {
+            char *in;
+            Bytef *out;
+        } output = {.in = into};
         stream.next_out = output.out;
         stream.avail_out = (uInt)step;
         status = inflate(&stream, Z_NO_FLUSH);

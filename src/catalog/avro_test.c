@@ -11,7 +11,8 @@ static const char test_schema[] =
     "{\"name\":\"maybe\",\"type\":[\"null\",\"long\"]},"
     "{\"name\":\"counts\",\"type\":[\"null\",{\"type\":\"map\",\"values\":\"double\"}]},"
     "{\"name\":\"inner\",\"type\":{\"type\":\"record\",\"name\":\"ns.in\",\"fields\":["
-    "{\"name\":\"hash\",\"type\":{\"type\":\"fixed\",\"name\":\"f\",\"size\":3}},{\"name\":\"text\",\"type\":\"string\"}]}},"
+    "{\"name\":\"hash\",\"type\":{\"type\":\"fixed\",\"name\":\"f\",\"size\":3}},{\"name\":\"text\",\"type\":"
+    "\"string\"}]}},"
     "{\"name\":\"again\",\"type\":\"f\"}]}";
 
 static void test_record(lh_buf *out, int64_t number, bool maybe, lh_str text) {
@@ -31,7 +32,11 @@ static void test_record(lh_buf *out, int64_t number, bool maybe, lh_str text) {
     lh_buf_append(out, LH_STR("def"));
 }
 
-typedef struct test_seen { size_t count; int64_t numbers[8], maybes[8]; char texts[8][16]; } test_seen;
+typedef struct test_seen {
+    size_t count;
+    int64_t numbers[8], maybes[8];
+    char texts[8][16];
+} test_seen;
 
 static lh_code test_each(void *ctx, avro_value record, lh_error *err) {
     test_seen *seen = ctx;
@@ -113,7 +118,8 @@ static void test_avro__deflate_is_read_and_another_codec_refused(void) {
     test_seen seen;
     lh_error err = {0};
     for (int i = 0; i < 5; i++) test_record(&block, i, i % 2, LH_STR("deflated"));
-    z_stream stream = {.next_in = (Bytef *)block.ptr, .avail_in = (uInt)block.len, .next_out = packed, .avail_out = sizeof packed};
+    z_stream stream = {
+        .next_in = (Bytef *)block.ptr, .avail_in = (uInt)block.len, .next_out = packed, .avail_out = sizeof packed};
     CHECK(deflateInit2(&stream, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) == Z_OK);
     CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END);
     lh_str bytes = {(const char *)packed, sizeof packed - stream.avail_out};
@@ -140,7 +146,8 @@ static void test_bomb(const char *schema, int64_t records) {
 static void test_avro__values_without_bytes_end(void) {
     LH_CLEANUP(lh_buf_done) lh_buf tower = LH_BUF_INIT(1 << 20);
     test_bomb("{\"type\":\"record\",\"name\":\"r\",\"fields\":["
-              "{\"name\":\"a\",\"type\":{\"type\":\"array\",\"items\":\"null\"}}]}", 1);
+              "{\"name\":\"a\",\"type\":{\"type\":\"array\",\"items\":\"null\"}}]}",
+              1);
     test_bomb("{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"a\",\"type\":\"r\"}]}", 1);
     test_bomb("{\"type\":\"record\",\"name\":\"r\",\"fields\":[]}", INT64_MAX);
     for (int i = 40; i > 0; i--)

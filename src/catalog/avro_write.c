@@ -26,7 +26,8 @@ static void avro_write_pair(lh_buf *out, lh_str name, lh_str value) {
     avro_write_string(out, value);
 }
 
-void avro_write_file(lh_buf *out, lh_str schema, const avro_pair *metadata, size_t count, int64_t records, lh_str block) {
+void avro_write_file(lh_buf *out, lh_str schema, const avro_pair *metadata, size_t count, int64_t records,
+                     lh_str block) {
     char marker[16];
     lh_random_bytes(marker, sizeof marker);
     const lh_str sync = {marker, sizeof marker};

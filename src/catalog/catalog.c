@@ -67,11 +67,14 @@ lh_code catalog_check_namespace(lh_str namespace_, lh_error *err) {
         LH_TRY(catalog_check_name(lh_str_split(&rest, '\x1f'), "namespace", err));
         if (levels == 16) return lh_fail(err, LH_INVALID, "a namespace has more than 16 levels");
     }
-    if (namespace_.ptr[namespace_.len - 1] == '\x1f') return lh_fail(err, LH_INVALID, "the name of a namespace is empty");
+    if (namespace_.ptr[namespace_.len - 1] == '\x1f')
+        return lh_fail(err, LH_INVALID, "the name of a namespace is empty");
     return LH_OK;
 }
 
-lh_str catalog_namespace_key(lh_str namespace_, lh_arena *arena) { return lh_arena_printf(arena, "namespace/%.*s", LH_STR_ARG(namespace_)); }
+lh_str catalog_namespace_key(lh_str namespace_, lh_arena *arena) {
+    return lh_arena_printf(arena, "namespace/%.*s", LH_STR_ARG(namespace_));
+}
 
 lh_str catalog_table_key(lh_table_name name, lh_arena *arena) {
     return lh_arena_printf(arena, "table/%.*s/%.*s", LH_STR_ARG(name.namespace_), LH_STR_ARG(name.name));
@@ -96,7 +99,8 @@ lh_code catalog_namespace_from_json(const lh_json *levels, lh_arena *arena, lh_s
 
 lh_json *catalog_namespace_to_json(lh_str namespace_, lh_arena *arena) {
     lh_json *levels = lh_json_new_array(arena);
-    for (lh_str rest = namespace_; rest.len;) lh_json_append(levels, lh_json_new_string(arena, lh_str_split(&rest, '\x1f')));
+    for (lh_str rest = namespace_; rest.len;)
+        lh_json_append(levels, lh_json_new_string(arena, lh_str_split(&rest, '\x1f')));
     return levels;
 }
 
@@ -109,10 +113,12 @@ lh_str catalog_namespace_text(lh_str namespace_, lh_arena *arena) {
 }
 
 lh_str lh_table_name_text(lh_table_name name, lh_arena *arena) {
-    return lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(catalog_namespace_text(name.namespace_, arena)), LH_STR_ARG(name.name));
+    return lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(catalog_namespace_text(name.namespace_, arena)),
+                           LH_STR_ARG(name.name));
 }
 
-lh_code lh_table_name_parse(const lh_catalog *catalog, lh_str text, lh_arena *arena, lh_table_name *ret, lh_error *err) {
+lh_code lh_table_name_parse(const lh_catalog *catalog, lh_str text, lh_arena *arena, lh_table_name *ret,
+                            lh_error *err) {
     size_t dot = text.len;
     while (dot > 0 && text.ptr[dot - 1] != '.') dot--;
     lh_table_name name = {catalog->default_namespace, lh_str_sub(text, dot, SIZE_MAX)};
@@ -131,10 +137,12 @@ lh_code lh_table_name_parse(const lh_catalog *catalog, lh_str text, lh_arena *ar
 
 /* ---- table documents ---- */
 
-lh_code catalog_table_find(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_table *ret, lh_error *err) {
+lh_code catalog_table_find(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_table *ret,
+                           lh_error *err) {
     lh_str text;
     catalog_table table = {.name = name};
-    lh_code code = lh_metastore_get(catalog->metastore, catalog_table_key(name, arena), arena, &text, &table.version, err);
+    lh_code code =
+        lh_metastore_get(catalog->metastore, catalog_table_key(name, arena), arena, &text, &table.version, err);
     if (code == LH_NOT_FOUND)
         return lh_fail(err, LH_NOT_FOUND, "table '%.*s' does not exist", LH_STR_ARG(lh_table_name_text(name, arena)));
     if (code != LH_OK) return code;

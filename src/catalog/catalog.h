@@ -11,7 +11,7 @@
 typedef struct lh_metastore lh_metastore;
 
 typedef struct lh_metastore_stats {
-    uint64_t sequence;         /* of the last applied log entry */
+    uint64_t sequence; /* of the last applied log entry */
     uint64_t documents;
     uint64_t replayed_entries, replay_ms; /* at open */
     uint64_t checkpoint_sequence;
@@ -19,7 +19,8 @@ typedef struct lh_metastore_stats {
 } lh_metastore_stats;
 
 /* Loads the newest checkpoint and the entries after it. Errors: CORRUPT, IO, UNAVAILABLE, NO_MEMORY. */
-LH_MUST_CHECK lh_code lh_metastore_open(lh_bucket *bucket /* borrowed for life */, uint64_t checkpoint_entries, lh_metastore **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_metastore_open(lh_bucket *bucket /* borrowed for life */, uint64_t checkpoint_entries,
+                                        lh_metastore **ret, lh_error *err);
 void lh_metastore_free(lh_metastore *metastore);
 static inline void lh_metastore_freep(lh_metastore **metastore) { lh_metastore_free(*metastore); }
 lh_metastore_stats lh_metastore_get_stats(lh_metastore *metastore);
@@ -27,61 +28,89 @@ lh_metastore_stats lh_metastore_get_stats(lh_metastore *metastore);
 LH_MUST_CHECK lh_code lh_metastore_refresh(lh_metastore *metastore, lh_error *err);
 
 /* The document's JSON text and its version (sequence of the entry that last put it). Arena. Errors: NOT_FOUND. */
-LH_MUST_CHECK lh_code lh_metastore_get(lh_metastore *metastore, lh_str key, lh_arena *arena, lh_str *ret, uint64_t *ret_version, lh_error *err);
-typedef struct lh_document { lh_str key, text; uint64_t version; } lh_document;
-typedef struct lh_document_page { lh_document *items; size_t count; bool more; } lh_document_page; /* arena */
+LH_MUST_CHECK lh_code lh_metastore_get(lh_metastore *metastore, lh_str key, lh_arena *arena, lh_str *ret,
+                                       uint64_t *ret_version, lh_error *err);
+typedef struct lh_document {
+    lh_str key, text;
+    uint64_t version;
+} lh_document;
+typedef struct lh_document_page {
+    lh_document *items;
+    size_t count;
+    bool more;
+} lh_document_page; /* arena */
 /* Keys that start with prefix, after `after` (exclusive), in byte order. */
-LH_MUST_CHECK lh_code lh_metastore_list(lh_metastore *metastore, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_document_page *ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_metastore_list(lh_metastore *metastore, lh_str prefix, lh_str after, size_t limit,
+                                        lh_arena *arena, lh_document_page *ret, lh_error *err);
 
 enum { LH_VERSION_ANY = 0 };
 #define LH_VERSION_ABSENT UINT64_MAX
 /* expected: LH_VERSION_ANY, LH_VERSION_ABSENT, or the version the caller read. text empty: delete (put otherwise).
  * check_only: nothing is written, only the version is required; prefix (with check_only and LH_VERSION_ABSENT): no
  * document whose key starts with `key` may exist. */
-typedef struct lh_change { lh_str key, text; uint64_t expected; bool check_only, prefix; } lh_change;
+typedef struct lh_change {
+    lh_str key, text;
+    uint64_t expected;
+    bool check_only, prefix;
+} lh_change;
 /* All or nothing; concurrent callers share a log entry (group commit). Errors: CONFLICT (a version differs:
  * read again and retry), INVALID (a key that is not UTF-8, a text that is no JSON object), LIMIT (24 MiB), UNAVAILABLE
  * and IO (both leave open whether it landed). *ret_sequence may be NULL. */
-LH_MUST_CHECK lh_code lh_metastore_commit(lh_metastore *metastore, const lh_change *changes, size_t count, uint64_t *ret_sequence, lh_error *err);
+LH_MUST_CHECK lh_code lh_metastore_commit(lh_metastore *metastore, const lh_change *changes, size_t count,
+                                          uint64_t *ret_sequence, lh_error *err);
 
 /* ---- the catalog ---- */
 typedef struct lh_catalog lh_catalog;
 typedef struct lh_catalog_options {
-    lh_bucket *bucket;         /* borrowed for life */
+    lh_bucket *bucket; /* borrowed for life */
     uint64_t checkpoint_entries;
-    lh_str default_namespace;  /* made when missing */
-    const lh_s3_options *s3;   /* NULL for a local bucket; endpoint, region and path style go to clients, keys never */
+    lh_str default_namespace; /* made when missing */
+    const lh_s3_options *s3;  /* NULL for a local bucket; endpoint, region and path style go to clients, keys never */
 } lh_catalog_options;
 LH_MUST_CHECK lh_code lh_catalog_open(const lh_catalog_options *options, lh_catalog **ret, lh_error *err);
 void lh_catalog_free(lh_catalog *catalog);
 static inline void lh_catalog_freep(lh_catalog **catalog) { lh_catalog_free(*catalog); }
-lh_metastore *lh_catalog_metastore(lh_catalog *catalog); /* borrowed */
+lh_metastore *lh_catalog_metastore(lh_catalog *catalog);        /* borrowed */
 lh_str lh_catalog_default_namespace(const lh_catalog *catalog); /* borrowed */
 
 /* A namespace is its levels joined by 0x1F, as in the REST specification. Names are UTF-8, 1…255 bytes a level,
  * without control characters, '/', or a leading '.'. */
-typedef struct lh_table_name { lh_str namespace_, name; } lh_table_name;
+typedef struct lh_table_name {
+    lh_str namespace_, name;
+} lh_table_name;
 /* "t", "ns.t" or "a.b.t" → name; the first form takes the default namespace. Arena. Errors: INVALID. */
-LH_MUST_CHECK lh_code lh_table_name_parse(const lh_catalog *catalog, lh_str text, lh_arena *arena, lh_table_name *ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_table_name_parse(const lh_catalog *catalog, lh_str text, lh_arena *arena, lh_table_name *ret,
+                                          lh_error *err);
 lh_str lh_table_name_text(lh_table_name name, lh_arena *arena); /* "ns.t" */
 
 /* Iceberg REST operations. Requests and answers are the specification's JSON bodies; `ret` is arena.
  * Errors: INVALID (400), NOT_FOUND (404), CONFLICT (409, exists already / not empty / CommitFailed), IO, UNAVAILABLE.
  * err->message names the thing; api turns the operation and code into Iceberg's error type. */
-typedef struct lh_page { lh_str token; size_t limit; } lh_page; /* limit 0: all in one page */
-LH_MUST_CHECK lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_arena *arena, lh_json **ret, lh_error *err);
-LH_MUST_CHECK lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err);
-LH_MUST_CHECK lh_code lh_namespace_load(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret, lh_error *err);
-LH_MUST_CHECK lh_code lh_namespace_update(lh_catalog *catalog, lh_str name, const lh_json *request, lh_arena *arena, lh_json **ret, lh_error *err);
+typedef struct lh_page {
+    lh_str token;
+    size_t limit;
+} lh_page; /* limit 0: all in one page */
+LH_MUST_CHECK lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_arena *arena, lh_json **ret,
+                                          lh_error *err);
+LH_MUST_CHECK lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, lh_page page, lh_arena *arena,
+                                        lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_namespace_load(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret,
+                                        lh_error *err);
+LH_MUST_CHECK lh_code lh_namespace_update(lh_catalog *catalog, lh_str name, const lh_json *request, lh_arena *arena,
+                                          lh_json **ret, lh_error *err);
 LH_MUST_CHECK lh_code lh_namespace_drop(lh_catalog *catalog, lh_str name, lh_error *err);
 
-LH_MUST_CHECK lh_code lh_table_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_table_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_arena *arena,
+                                    lh_json **ret, lh_error *err);
 /* LoadTableResult; with "stage-create" nothing is registered, but the folders data/ and metadata/ of the location exist. */
-LH_MUST_CHECK lh_code lh_table_create(lh_catalog *catalog, lh_str namespace_, const lh_json *request, lh_arena *arena, lh_json **ret, lh_error *err);
-LH_MUST_CHECK lh_code lh_table_register(lh_catalog *catalog, lh_str namespace_, const lh_json *request, lh_arena *arena, lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_table_create(lh_catalog *catalog, lh_str namespace_, const lh_json *request, lh_arena *arena,
+                                      lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_table_register(lh_catalog *catalog, lh_str namespace_, const lh_json *request, lh_arena *arena,
+                                        lh_json **ret, lh_error *err);
 /* refs_only: snapshots=refs. if_etag: the caller's If-None-Match without quotes; when it is current *ret becomes NULL (304).
  * *ret_etag (arena) is the ETag of the answer. */
-LH_MUST_CHECK lh_code lh_table_load(lh_catalog *catalog, lh_table_name name, bool refs_only, lh_str if_etag, lh_arena *arena, lh_json **ret, lh_str *ret_etag, lh_error *err);
+LH_MUST_CHECK lh_code lh_table_load(lh_catalog *catalog, lh_table_name name, bool refs_only, lh_str if_etag,
+                                    lh_arena *arena, lh_json **ret, lh_str *ret_etag, lh_error *err);
 bool lh_table_exists(lh_catalog *catalog, lh_table_name name);
 LH_MUST_CHECK lh_code lh_table_rename(lh_catalog *catalog, const lh_json *request, lh_arena *arena, lh_error *err);
 /* purge also deletes the files that the table's metadata reaches, after the drop is durable. */
@@ -89,9 +118,11 @@ LH_MUST_CHECK lh_code lh_table_drop(lh_catalog *catalog, lh_table_name name, boo
 /* CommitTableRequest → CommitTableResponse. by_engine: the caller is our own engine (takes annotations).
  * A failed requirement or a lost race is CONFLICT; an unknown update or requirement INVALID. Before the log entry is
  * written, every file that a new snapshot adds is fsynced (bucket on disk) or checked to exist. */
-LH_MUST_CHECK lh_code lh_table_commit(lh_catalog *catalog, lh_table_name name, const lh_json *request, bool by_engine, lh_arena *arena, lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_table_commit(lh_catalog *catalog, lh_table_name name, const lh_json *request, bool by_engine,
+                                      lh_arena *arena, lh_json **ret, lh_error *err);
 /* CommitTransactionRequest: several tables, all or nothing. */
-LH_MUST_CHECK lh_code lh_transaction_commit(lh_catalog *catalog, const lh_json *request, bool by_engine, lh_arena *arena, lh_error *err);
+LH_MUST_CHECK lh_code lh_transaction_commit(lh_catalog *catalog, const lh_json *request, bool by_engine,
+                                            lh_arena *arena, lh_error *err);
 /* Id of the table's current snapshot, -1 when it has none. In memory, microseconds. Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name name, int64_t *ret, lh_error *err);
 
@@ -99,27 +130,35 @@ LH_MUST_CHECK lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name na
 /* properties: object of strings put into the next snapshot's summary; documents: metastore changes in the same
  * commit (copied). Holds until the engine's next commit that adds a snapshot to the table, or lh_annotation_clear().
  * The caller holds the engine's write lock of the table, so the next such commit is its own. */
-LH_MUST_CHECK lh_code lh_annotation_set(lh_catalog *catalog, lh_table_name name, const lh_json *properties, const lh_change *documents, size_t count, lh_error *err);
+LH_MUST_CHECK lh_code lh_annotation_set(lh_catalog *catalog, lh_table_name name, const lh_json *properties,
+                                        const lh_change *documents, size_t count, lh_error *err);
 void lh_annotation_clear(lh_catalog *catalog, lh_table_name name);
 
 /* ---- schema evolution by us (append of a file with more or wider columns) ---- */
 /* add: array of {"name","type" (Iceberg), "doc"?}, appended as optional columns; widen: array of {"name","type"}.
  * Only what the specification allows: int→long, float→double, decimal(P,S)→decimal(P'>P,S), date→timestamp not in v2.
  * One commit; a race is retried inside. Errors: INVALID (not allowed, names why), NOT_FOUND, CONFLICT. */
-LH_MUST_CHECK lh_code lh_table_evolve(lh_catalog *catalog, lh_table_name name, const lh_json *add, const lh_json *widen, lh_error *err);
+LH_MUST_CHECK lh_code lh_table_evolve(lh_catalog *catalog, lh_table_name name, const lh_json *add, const lh_json *widen,
+                                      lh_error *err);
 
 /* ---- Parquet files that lie in the bucket already ---- */
-typedef struct lh_data_file { lh_str location; uint64_t size_bytes, rows; } lh_data_file;
+typedef struct lh_data_file {
+    lh_str location;
+    uint64_t size_bytes, rows;
+} lh_data_file;
 /* Appends the files as one snapshot without copying them (manifests written here; the table's
  * schema.name-mapping.default lets readers find the columns by name). Errors: INVALID, NOT_FOUND, CONFLICT. */
-LH_MUST_CHECK lh_code lh_table_append_files(lh_catalog *catalog, lh_table_name name, const lh_data_file *files, size_t count, const lh_json *summary, lh_error *err);
+LH_MUST_CHECK lh_code lh_table_append_files(lh_catalog *catalog, lh_table_name name, const lh_data_file *files,
+                                            size_t count, const lh_json *summary, lh_error *err);
 
 /* ---- datasets: a table and what we know of it ---- */
 /* {"name","namespace","format","schema":[{"name","type","nullable"}],"row_count","bytes","files","snapshot_id","schema_fingerprint",
  * "created_at","updated_at","origin":{…},"location"}. The document of origin is "dataset/<ns.t>", absent for tables of strangers. */
-LH_MUST_CHECK lh_code lh_dataset_get(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_dataset_get(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+                                     lh_error *err);
 /* {"items":[…],"next_page_token"}. filter: substring of the name, empty for all; namespace_ empty for all. */
-LH_MUST_CHECK lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh_str filter, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh_str filter, lh_page page,
+                                      lh_arena *arena, lh_json **ret, lh_error *err);
 /* Drops table and document; purge: the files as well. */
 LH_MUST_CHECK lh_code lh_dataset_delete(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err);
 /* Key of a dataset's document and of its "these bytes were ingested" record. Arena. */

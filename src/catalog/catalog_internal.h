@@ -13,8 +13,8 @@ struct lh_catalog {
     lh_metastore *metastore;
     metadata_cache *cache;
     annotation_store *annotations;
-    lh_str default_namespace;              /* owned */
-    lh_str s3_endpoint, s3_region;         /* owned; empty for a local bucket */
+    lh_str default_namespace;      /* owned */
+    lh_str s3_endpoint, s3_region; /* owned; empty for a local bucket */
     bool s3_path_style;
 };
 
@@ -38,11 +38,12 @@ typedef struct catalog_table {
     lh_table_name name;
     lh_str metadata_key; /* key of its metadata.json in the bucket */
     lh_str created_at;
-    bool owns_folder;    /* the location was made by us for this table alone */
+    bool owns_folder; /* the location was made by us for this table alone */
     uint64_t version;
     int64_t snapshot_id; /* -1: none */
 } catalog_table;
-LH_MUST_CHECK lh_code catalog_table_find(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_table *ret, lh_error *err);
+LH_MUST_CHECK lh_code catalog_table_find(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_table *ret,
+                                         lh_error *err);
 LH_MUST_CHECK lh_code catalog_table_document(const catalog_table *table, lh_arena *arena, lh_str *ret, lh_error *err);
 
 /* ---- metadata files ---- */
@@ -52,9 +53,11 @@ void metadata_cache_free(metadata_cache *cache);
 bool metadata_cache_get(metadata_cache *cache, lh_str key, lh_arena *arena, lh_str *ret);
 void metadata_cache_put(metadata_cache *cache, lh_str key, lh_str text);
 /* Loads and parses (through the cache). Errors: CORRUPT, IO, NOT_FOUND → CORRUPT (a table without its metadata). */
-LH_MUST_CHECK lh_code catalog_metadata_load(lh_catalog *catalog, lh_str key, lh_arena *arena, lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code catalog_metadata_load(lh_catalog *catalog, lh_str key, lh_arena *arena, lh_json **ret,
+                                            lh_error *err);
 /* Writes metadata as the successor of previous_key (empty: the first) beneath the location. *ret_key: arena. */
-LH_MUST_CHECK lh_code catalog_metadata_write(lh_catalog *catalog, const lh_json *metadata, lh_str previous_key, lh_arena *arena, lh_str *ret_key, lh_error *err);
+LH_MUST_CHECK lh_code catalog_metadata_write(lh_catalog *catalog, const lh_json *metadata, lh_str previous_key,
+                                             lh_arena *arena, lh_str *ret_key, lh_error *err);
 void catalog_metadata_remove(lh_catalog *catalog, lh_str key); /* best effort */
 
 /* ---- tables.c, for table_commit.c ---- */
@@ -79,10 +82,12 @@ LH_MUST_CHECK lh_code metadata_check_requirements(const lh_json *requirements, c
 /* Applies the updates in order, then checks the whole. metadata is changed in place (work on a copy).
  * Errors: INVALID. previous_location/previous_ms: for metadata-log; empty for the first. */
 LH_MUST_CHECK lh_code metadata_apply_updates(lh_arena *arena, lh_json *metadata, const lh_json *updates, lh_error *err);
-LH_MUST_CHECK lh_code metadata_finish(lh_arena *arena, lh_json *metadata, lh_str previous_location, int64_t previous_ms, lh_error *err);
+LH_MUST_CHECK lh_code metadata_finish(lh_arena *arena, lh_json *metadata, lh_str previous_location, int64_t previous_ms,
+                                      lh_error *err);
 /* CreateTableRequest → updates that make its first metadata, with fresh field ids. */
-LH_MUST_CHECK lh_code metadata_updates_for_create(lh_arena *arena, const lh_json *request, lh_str location, lh_json **ret, lh_error *err);
-int64_t metadata_current_snapshot_id(const lh_json *metadata); /* -1: none */
+LH_MUST_CHECK lh_code metadata_updates_for_create(lh_arena *arena, const lh_json *request, lh_str location,
+                                                  lh_json **ret, lh_error *err);
+int64_t metadata_current_snapshot_id(const lh_json *metadata);                 /* -1: none */
 lh_json *metadata_find(const lh_json *array, const char *id_name, int64_t id); /* element whose id is that, or NULL */
 lh_json *metadata_snapshot(const lh_json *metadata, int64_t id);
 lh_json *metadata_current_schema(const lh_json *metadata);
@@ -98,15 +103,19 @@ typedef lh_code (*manifest_fn)(void *ctx, lh_str location, lh_error *err);
 LH_MUST_CHECK lh_code manifest_walk(lh_bucket *bucket, const lh_json *snapshot, manifest_scope scope, manifest_fn each,
                                     void *ctx, lh_error *err);
 /* What the live entries of all its manifests add up to; for snapshots whose summary does not say. */
-typedef struct manifest_totals { uint64_t bytes, data_files, records, position_deletes, equality_deletes; } manifest_totals;
+typedef struct manifest_totals {
+    uint64_t bytes, data_files, records, position_deletes, equality_deletes;
+} manifest_totals;
 LH_MUST_CHECK lh_code manifest_count(lh_bucket *bucket, lh_str manifest_list, manifest_totals *ret, lh_error *err);
 /* An entry of a manifest list, as far as a later list has to repeat it. */
 typedef struct manifest_list_entry {
     lh_str path;
-    int64_t length, spec_id, content, sequence, min_sequence, snapshot_id, files[3], rows[3]; /* added, existing, deleted */
+    int64_t length, spec_id, content, sequence, min_sequence, snapshot_id, files[3],
+        rows[3]; /* added, existing, deleted */
 } manifest_list_entry;
 /* Arena. Errors: as manifest_walk. */
-LH_MUST_CHECK lh_code manifest_list_read(lh_bucket *bucket, lh_str manifest_list, lh_arena *arena, manifest_list_entry **ret, size_t *ret_count, lh_error *err);
+LH_MUST_CHECK lh_code manifest_list_read(lh_bucket *bucket, lh_str manifest_list, lh_arena *arena,
+                                         manifest_list_entry **ret, size_t *ret_count, lh_error *err);
 /* Before a commit: what the snapshot added (or all that it needs, with MANIFEST_LIVE) is on disk for good (or, on S3,
  * there). Errors: INVALID (it names what is not there, or cannot be read), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, manifest_scope scope,

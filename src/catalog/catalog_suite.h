@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 /* The call gives LH_OK; prints the error of the lake when not. */
-#define CHECK_OK_IN(l, call)                                                               \
-    do {                                                                                   \
-        lh_code in_code_ = (call);                                                         \
-        if (in_code_ != LH_OK) print_error("%s: %s\n", lh_code_name(in_code_), (l)->err.message); \
-        CHECK(in_code_ == LH_OK);                                                          \
+#define CHECK_OK_IN(l, call)                                                                                           \
+    do {                                                                                                               \
+        lh_code in_code_ = (call);                                                                                     \
+        if (in_code_ != LH_OK) print_error("%s: %s\n", lh_code_name(in_code_), (l)->err.message);                      \
+        CHECK(in_code_ == LH_OK);                                                                                      \
     } while (0)
 
 typedef struct lake {
@@ -26,7 +26,8 @@ typedef struct lake {
 static inline void lake_open(lake *l) {
     lh_catalog_free(l->catalog);
     l->catalog = NULL;
-    const lh_catalog_options options = {.bucket = l->bucket, .checkpoint_entries = 1000, .default_namespace = LH_STR("data")};
+    const lh_catalog_options options = {
+        .bucket = l->bucket, .checkpoint_entries = 1000, .default_namespace = LH_STR("data")};
     CHECK_OK_IN(l, lh_catalog_open(&options, &l->catalog, &l->err));
 }
 
@@ -62,7 +63,8 @@ static inline void lake_freep(lake **l) { lake_free(*l); }
 static inline lh_code lake_create(lake *l, const char *name, const char *more, lh_json **ret) {
     lh_json *ignored = NULL;
     const char *text = lh_arena_printf(l->arena, "{'name':'%s'," LAKE_SCHEMA "%s}", name, more).ptr;
-    return lh_table_create(l->catalog, LH_STR("data"), suite_json(l->arena, text), l->arena, ret ? ret : &ignored, &l->err);
+    return lh_table_create(l->catalog, LH_STR("data"), suite_json(l->arena, text), l->arena, ret ? ret : &ignored,
+                           &l->err);
 }
 
 static inline lh_json *lake_load(lake *l, const char *name) {
@@ -81,7 +83,8 @@ static inline lh_code lake_commit(lake *l, const char *name, const char *require
 }
 
 /* Puts an object that stands for a Parquet file and appends it to the table. */
-static inline lh_code lake_append(lh_catalog *catalog, lh_bucket *bucket, const char *table, const char *key, uint64_t rows, lh_error *err) {
+static inline lh_code lake_append(lh_catalog *catalog, lh_bucket *bucket, const char *table, const char *key,
+                                  uint64_t rows, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
     LH_TRY(lh_bucket_put(bucket, lh_str_from(key), LH_STR("PAR1PAR1"), (lh_put_condition){0}, NULL, err));

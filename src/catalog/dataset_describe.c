@@ -113,9 +113,11 @@ void dataset_describe(const lh_json *metadata, const manifest_totals *totals, lh
     int64_t snapshot_id = metadata_current_snapshot_id(metadata);
     lh_json_set(arena, into, "schema", dataset_columns(metadata_current_schema(metadata), arena, &canonical));
     dataset_set_sizes(metadata, totals, arena, into);
-    lh_json_set(arena, into, "snapshot_id", snapshot_id < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, snapshot_id));
+    lh_json_set(arena, into, "snapshot_id",
+                snapshot_id < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, snapshot_id));
     const lh_sha256 hash = lh_sha256_of(lh_buf_str(&canonical));
     lh_json_set_string(arena, into, "schema_fingerprint", lh_str_from(lh_sha256_to_hex(&hash).text));
-    lh_json_set_string(arena, into, "updated_at", lh_str_from(lh_time_rfc3339(lh_json_int(lh_json_get(metadata, "last-updated-ms"), 0)).text));
+    lh_json_set_string(arena, into, "updated_at",
+                       lh_str_from(lh_time_rfc3339(lh_json_int(lh_json_get(metadata, "last-updated-ms"), 0)).text));
     lh_json_set_string(arena, into, "location", lh_json_get_string(metadata, "location"));
 }

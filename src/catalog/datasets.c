@@ -14,12 +14,14 @@ lh_str lh_dataset_key(lh_table_name name, lh_arena *arena) {
 }
 
 lh_str lh_ingested_key(lh_table_name name, lh_str sha256_hex, lh_arena *arena) {
-    return lh_arena_printf(arena, "ingested/%.*s/%.*s/%.*s", LH_STR_ARG(name.namespace_), LH_STR_ARG(name.name), LH_STR_ARG(sha256_hex));
+    return lh_arena_printf(arena, "ingested/%.*s/%.*s/%.*s", LH_STR_ARG(name.namespace_), LH_STR_ARG(name.name),
+                           LH_STR_ARG(sha256_hex));
 }
 
 /* ---- describing ---- */
 
-static lh_code dataset_document(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret, lh_error *err) {
+static lh_code dataset_document(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+                                lh_error *err) {
     lh_str text;
     *ret = NULL;
     lh_code code = lh_metastore_get(catalog->metastore, lh_dataset_key(name, arena), arena, &text, NULL, err);
@@ -33,7 +35,8 @@ static void dataset_set_state(lh_catalog *catalog, const lh_json *metadata, lh_a
     int64_t id = metadata_current_snapshot_id(metadata);
     lh_str list = lh_json_get_string(id < 0 ? NULL : metadata_snapshot(metadata, id), "manifest-list");
     manifest_totals totals;
-    bool counted = list.len && !dataset_summary_is_complete(metadata) && manifest_count(catalog->bucket, list, &totals, NULL) == LH_OK;
+    bool counted = list.len && !dataset_summary_is_complete(metadata) &&
+                   manifest_count(catalog->bucket, list, &totals, NULL) == LH_OK;
     dataset_describe(metadata, counted ? &totals : NULL, arena, into);
 }
 
@@ -121,8 +124,8 @@ static lh_code dataset_append_item(lh_catalog *catalog, lh_str key, lh_arena *ar
 }
 
 /* One chunk of the listing; *after moves on, *ret_more tells whether there is anything behind it. */
-static lh_code dataset_list_chunk(lh_catalog *catalog, lh_str prefix, lh_str filter, size_t limit, lh_arena *arena, lh_json *items,
-                                  lh_str *after, bool *ret_more, lh_error *err) {
+static lh_code dataset_list_chunk(lh_catalog *catalog, lh_str prefix, lh_str filter, size_t limit, lh_arena *arena,
+                                  lh_json *items, lh_str *after, bool *ret_more, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *scratch = NULL;
     lh_document_page page;
     lh_str last = *after;
@@ -139,7 +142,8 @@ static lh_code dataset_list_chunk(lh_catalog *catalog, lh_str prefix, lh_str fil
     return lh_arena_check(arena, err);
 }
 
-lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh_str filter, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
+lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh_str filter, lh_page page, lh_arena *arena,
+                        lh_json **ret, lh_error *err) {
     lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
     lh_str prefix = namespace_.len ? lh_arena_printf(arena, "table/%.*s/", LH_STR_ARG(namespace_)) : LH_STR("table/");
     lh_str after = LH_STR_NONE;
@@ -148,7 +152,8 @@ lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh_str filter, l
     while (more && (page.limit == 0 || lh_json_size(items) < page.limit))
         LH_TRY(dataset_list_chunk(catalog, prefix, filter, page.limit, arena, items, &after, &more, err));
     lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token", more ? lh_json_new_string(arena, dataset_token(after, arena)) : lh_json_new_null(arena));
+    lh_json_set(arena, answer, "next_page_token",
+                more ? lh_json_new_string(arena, dataset_token(after, arena)) : lh_json_new_null(arena));
     LH_TRY(lh_arena_check(arena, err));
     *ret = answer;
     return LH_OK;
@@ -161,11 +166,13 @@ lh_code lh_dataset_delete(lh_catalog *catalog, lh_table_name name, bool purge, l
 }
 
 /* All documents of a dataset: its own and the "ingested" ones. */
-static lh_code dataset_documents(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_document_page *ret, lh_error *err) {
+static lh_code dataset_documents(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_document_page *ret,
+                                 lh_error *err) {
     lh_str own = lh_dataset_key(name, arena), text;
     lh_document_page page;
     uint64_t version;
-    LH_TRY(lh_metastore_list(catalog->metastore, lh_ingested_key(name, LH_STR_NONE, arena), LH_STR_NONE, CATALOG_LIST_ALL, arena, &page, err));
+    LH_TRY(lh_metastore_list(catalog->metastore, lh_ingested_key(name, LH_STR_NONE, arena), LH_STR_NONE,
+                             CATALOG_LIST_ALL, arena, &page, err));
     lh_document *all = LH_ARENA_ARRAY(arena, lh_document, page.count + 1);
     LH_TRY(lh_arena_check(arena, err));
     if (page.count) memcpy(all, page.items, page.count * sizeof *all);
@@ -176,7 +183,8 @@ static lh_code dataset_documents(lh_catalog *catalog, lh_table_name name, lh_are
     return LH_OK;
 }
 
-lh_code dataset_drop_changes(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_change **ret, size_t *ret_count, lh_error *err) {
+lh_code dataset_drop_changes(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_change **ret,
+                             size_t *ret_count, lh_error *err) {
     lh_document_page documents;
     LH_TRY(dataset_documents(catalog, name, arena, &documents, err));
     lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, documents.count + 1);
@@ -187,8 +195,8 @@ lh_code dataset_drop_changes(lh_catalog *catalog, lh_table_name name, lh_arena *
     return LH_OK;
 }
 
-lh_code dataset_rename_changes(lh_catalog *catalog, lh_table_name from, lh_table_name to, lh_arena *arena, lh_change **ret,
-                               size_t *ret_count, lh_error *err) {
+lh_code dataset_rename_changes(lh_catalog *catalog, lh_table_name from, lh_table_name to, lh_arena *arena,
+                               lh_change **ret, size_t *ret_count, lh_error *err) {
     lh_document_page documents;
     LH_TRY(dataset_documents(catalog, from, arena, &documents, err));
     size_t sha_at = lh_ingested_key(from, LH_STR_NONE, arena).len;
@@ -198,7 +206,8 @@ lh_code dataset_rename_changes(lh_catalog *catalog, lh_table_name from, lh_table
         lh_str key = documents.items[i].key;
         bool ingested = lh_str_starts(key, LH_STR("ingested/"));
         changes[2 * i].key = key;
-        changes[2 * i + 1].key = ingested ? lh_ingested_key(to, lh_str_sub(key, sha_at, SIZE_MAX), arena) : lh_dataset_key(to, arena);
+        changes[2 * i + 1].key =
+            ingested ? lh_ingested_key(to, lh_str_sub(key, sha_at, SIZE_MAX), arena) : lh_dataset_key(to, arena);
         changes[2 * i + 1].text = documents.items[i].text;
     }
     LH_TRY(lh_arena_check(arena, err));
@@ -209,8 +218,8 @@ lh_code dataset_rename_changes(lh_catalog *catalog, lh_table_name from, lh_table
 
 /* ---- annotations ---- */
 
-lh_code lh_annotation_set(lh_catalog *catalog, lh_table_name name, const lh_json *properties, const lh_change *documents, size_t count,
-                          lh_error *err) {
+lh_code lh_annotation_set(lh_catalog *catalog, lh_table_name name, const lh_json *properties,
+                          const lh_change *documents, size_t count, lh_error *err) {
     return annotation_set(catalog->annotations, name, properties, documents, count, err);
 }
 

@@ -30,13 +30,17 @@ static lh_json *evolve_field(const lh_json *schema, lh_str name) {
 static void evolve_number(lh_arena *arena, lh_json *type, int64_t *last) {
     static const char *const ids[] = {"element-id", "key-id", "value-id"}, *const types[] = {"element", "key", "value"};
     if (!lh_json_is_object(type)) return;
-    for (lh_json_iter it = lh_json_each(lh_json_get(type, "fields")); lh_json_next(&it);) lh_json_set_int(arena, it.value, "id", ++*last);
-    for (lh_json_iter it = lh_json_each(lh_json_get(type, "fields")); lh_json_next(&it);) evolve_number(arena, lh_json_get(it.value, "type"), last);
+    for (lh_json_iter it = lh_json_each(lh_json_get(type, "fields")); lh_json_next(&it);)
+        lh_json_set_int(arena, it.value, "id", ++*last);
+    for (lh_json_iter it = lh_json_each(lh_json_get(type, "fields")); lh_json_next(&it);)
+        evolve_number(arena, lh_json_get(it.value, "type"), last);
     for (int i = 0; i < 3; i++)
-        if (lh_json_get(type, types[i])) lh_json_set_int(arena, type, ids[i], ++*last), evolve_number(arena, lh_json_get(type, types[i]), last);
+        if (lh_json_get(type, types[i]))
+            lh_json_set_int(arena, type, ids[i], ++*last), evolve_number(arena, lh_json_get(type, types[i]), last);
 }
 
-static lh_code evolve_apply(lh_arena *arena, lh_json *schema, int64_t *last, const lh_json *add, const lh_json *widen, lh_error *err) {
+static lh_code evolve_apply(lh_arena *arena, lh_json *schema, int64_t *last, const lh_json *add, const lh_json *widen,
+                            lh_error *err) {
     for (lh_json_iter it = lh_json_each(widen); lh_json_next(&it);) {
         lh_str name = lh_json_get_string(it.value, "name"), to = lh_json_get_string(it.value, "type");
         lh_json *field = evolve_field(schema, name);
@@ -44,7 +48,8 @@ static lh_code evolve_apply(lh_arena *arena, lh_json *schema, int64_t *last, con
         lh_str from = lh_json_get_string(field, "type");
         if (lh_str_eq(from, to)) continue;
         if (!evolve_may_widen(from, to))
-            return lh_fail(err, LH_INVALID, "column '%.*s' cannot change from %.*s to %.*s", LH_STR_ARG(name), LH_STR_ARG(from), LH_STR_ARG(to));
+            return lh_fail(err, LH_INVALID, "column '%.*s' cannot change from %.*s to %.*s", LH_STR_ARG(name),
+                           LH_STR_ARG(from), LH_STR_ARG(to));
         lh_json_set_string(arena, field, "type", to);
     }
     for (lh_json_iter it = lh_json_each(add); lh_json_next(&it);) {
@@ -56,17 +61,21 @@ static lh_code evolve_apply(lh_arena *arena, lh_json *schema, int64_t *last, con
         lh_json_set_bool(arena, field, "required", false);
         evolve_number(arena, type, last);
         lh_json_set(arena, field, "type", type);
-        if (lh_json_get(it.value, "doc")) lh_json_set(arena, field, "doc", lh_json_copy(arena, lh_json_get(it.value, "doc")));
+        if (lh_json_get(it.value, "doc"))
+            lh_json_set(arena, field, "doc", lh_json_copy(arena, lh_json_get(it.value, "doc")));
         lh_json_append(lh_json_get(schema, "fields"), field);
     }
     return lh_arena_check(arena, err);
 }
 
 static lh_json *evolve_request(lh_arena *arena, const lh_json *metadata, lh_json *schema, int64_t last) {
-    lh_json *request = lh_json_new_object(arena), *requirements = lh_json_new_array(arena), *updates = lh_json_new_array(arena);
-    lh_json *requirement = lh_json_new_object(arena), *added = lh_json_new_object(arena), *current = lh_json_new_object(arena);
+    lh_json *request = lh_json_new_object(arena), *requirements = lh_json_new_array(arena),
+            *updates = lh_json_new_array(arena);
+    lh_json *requirement = lh_json_new_object(arena), *added = lh_json_new_object(arena),
+            *current = lh_json_new_object(arena);
     lh_json_set_string(arena, requirement, "type", LH_STR("assert-current-schema-id"));
-    lh_json_set(arena, requirement, "current-schema-id", lh_json_copy(arena, lh_json_get(metadata, "current-schema-id")));
+    lh_json_set(arena, requirement, "current-schema-id",
+                lh_json_copy(arena, lh_json_get(metadata, "current-schema-id")));
     lh_json_append(requirements, requirement);
     lh_json_set_string(arena, added, "action", LH_STR("add-schema"));
     lh_json_set(arena, added, "schema", schema);
@@ -80,7 +89,8 @@ static lh_json *evolve_request(lh_arena *arena, const lh_json *metadata, lh_json
     return request;
 }
 
-lh_code lh_table_evolve(lh_catalog *catalog, lh_table_name name, const lh_json *add, const lh_json *widen, lh_error *err) {
+lh_code lh_table_evolve(lh_catalog *catalog, lh_table_name name, const lh_json *add, const lh_json *widen,
+                        lh_error *err) {
     for (int tries = 0;; tries++) {
         LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
         LH_TRY(lh_arena_new(4 * (size_t)LH_LIMIT_METADATA_BYTES, &arena, err));
@@ -91,7 +101,8 @@ lh_code lh_table_evolve(lh_catalog *catalog, lh_table_name name, const lh_json *
         lh_json *schema = lh_json_copy(arena, metadata_current_schema(metadata));
         int64_t last = lh_json_int(lh_json_get(metadata, "last-column-id"), 0);
         LH_TRY(evolve_apply(arena, schema, &last, add, widen, err));
-        lh_code code = lh_table_commit(catalog, name, evolve_request(arena, metadata, schema, last), false, arena, &answer, err);
+        lh_code code =
+            lh_table_commit(catalog, name, evolve_request(arena, metadata, schema, last), false, arena, &answer, err);
         if (code != LH_CONFLICT || tries == 10) return code;
     }
 }

@@ -192,16 +192,20 @@ static lh_code manifest_sync_folder(lh_catalog *catalog, lh_str table_location, 
     return LH_OK;
 }
 
-lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, manifest_scope scope, lh_str table_location, lh_error *err) {
+lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, manifest_scope scope, lh_str table_location,
+                      lh_error *err) {
     lh_str list = lh_json_get_string(snapshot, "manifest-list");
     lh_error why = {0};
     lh_code code;
-    if (lh_bucket_is_local(catalog->bucket)) code = manifest_walk(catalog->bucket, snapshot, scope, manifest_sync_file, catalog, &why);
+    if (lh_bucket_is_local(catalog->bucket))
+        code = manifest_walk(catalog->bucket, snapshot, scope, manifest_sync_file, catalog, &why);
     else code = list.len ? manifest_sync_file(catalog, list, &why) : LH_OK; /* S3 acknowledged each object itself */
-    if (code == LH_UNAVAILABLE && lh_bucket_is_local(catalog->bucket)) return manifest_sync_folder(catalog, table_location, err);
+    if (code == LH_UNAVAILABLE && lh_bucket_is_local(catalog->bucket))
+        return manifest_sync_folder(catalog, table_location, err);
     if (code == LH_NOT_FOUND || code == LH_DENIED)
         return lh_fail(err, LH_INVALID, "the snapshot names a file that is not in the lake: %s", why.message);
-    if (code == LH_CORRUPT || code == LH_INVALID) return lh_fail(err, LH_INVALID, "the snapshot is broken: %s", why.message);
+    if (code == LH_CORRUPT || code == LH_INVALID)
+        return lh_fail(err, LH_INVALID, "the snapshot is broken: %s", why.message);
     if (code != LH_OK && err) *err = why;
     return code;
 }

@@ -128,7 +128,8 @@ static void metadata_normalize(lh_arena *arena, lh_json *metadata) {
     }
     int64_t current = metadata_current_snapshot_id(metadata);
     if (current < 0) lh_json_remove(metadata, LH_STR("current-snapshot-id"));
-    if (!lh_json_is_object(lh_json_get(metadata, "refs"))) lh_json_set(arena, metadata, "refs", lh_json_new_object(arena));
+    if (!lh_json_is_object(lh_json_get(metadata, "refs")))
+        lh_json_set(arena, metadata, "refs", lh_json_new_object(arena));
     if (current >= 0 && !lh_json_get(lh_json_get(metadata, "refs"), "main")) {
         lh_json *main = lh_json_new_object(arena);
         lh_json_set_int(arena, main, "snapshot-id", current);
@@ -142,7 +143,8 @@ lh_code catalog_metadata_load(lh_catalog *catalog, lh_str key, lh_arena *arena, 
     bool cached = metadata_cache_get(catalog->cache, key, arena, &text);
     if (!cached) {
         lh_code code = lh_bucket_get(catalog->bucket, key, LH_LIMIT_METADATA_BYTES, arena, &text, NULL, err);
-        if (code == LH_NOT_FOUND) return lh_fail(err, LH_CORRUPT, "the metadata file '%.*s' is missing", LH_STR_ARG(key));
+        if (code == LH_NOT_FOUND)
+            return lh_fail(err, LH_CORRUPT, "the metadata file '%.*s' is missing", LH_STR_ARG(key));
         if (code != LH_OK) return code;
     }
     lh_json *metadata = NULL;
@@ -169,7 +171,8 @@ static int64_t metadata_version_of(lh_str key) {
     return (int64_t)version;
 }
 
-lh_code catalog_metadata_write(lh_catalog *catalog, const lh_json *metadata, lh_str previous_key, lh_arena *arena, lh_str *ret_key, lh_error *err) {
+lh_code catalog_metadata_write(lh_catalog *catalog, const lh_json *metadata, lh_str previous_key, lh_arena *arena,
+                               lh_str *ret_key, lh_error *err) {
     lh_str text, folder;
     LH_TRY(lh_json_write(arena, metadata, false, &text, err));
     if (text.len > LH_LIMIT_METADATA_BYTES)
@@ -177,7 +180,8 @@ lh_code catalog_metadata_write(lh_catalog *catalog, const lh_json *metadata, lh_
     LH_TRY(lh_bucket_key_of(catalog->bucket, lh_json_get_string(metadata, "location"), arena, &folder, err));
     int64_t version = previous_key.len ? metadata_version_of(previous_key) + 1 : 0;
     lh_uuid uuid = lh_uuid_new();
-    lh_str key = lh_arena_printf(arena, "%.*s/metadata/%05" PRId64 "-%s.metadata.json", LH_STR_ARG(folder), version, uuid.text);
+    lh_str key =
+        lh_arena_printf(arena, "%.*s/metadata/%05" PRId64 "-%s.metadata.json", LH_STR_ARG(folder), version, uuid.text);
     LH_TRY(lh_arena_check(arena, err));
     LH_TRY(lh_bucket_put(catalog->bucket, key, text, (lh_put_condition){.if_absent = true}, NULL, err));
     metadata_cache_put(catalog->cache, key, text);

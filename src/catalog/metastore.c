@@ -26,8 +26,8 @@ uint64_t metastore_clock_ms(void) {
 
 /* ---- applying ---- */
 
-lh_code metastore_stage(lh_metastore *metastore, const lh_change *const *changes, size_t count, uint64_t sequence, lh_str id,
-                        metastore_staged *ret, lh_error *err) {
+lh_code metastore_stage(lh_metastore *metastore, const lh_change *const *changes, size_t count, uint64_t sequence,
+                        lh_str id, metastore_staged *ret, lh_error *err) {
     LH_CLEANUP(metastore_staged_done) metastore_staged staged = {.count = count, .sequence = sequence};
     staged.docs = calloc(count + 1, sizeof *staged.docs);
     staged.changes = calloc(count + 1, sizeof *staged.changes);
@@ -35,7 +35,8 @@ lh_code metastore_stage(lh_metastore *metastore, const lh_change *const *changes
     if (lh_str_to_cstr(id, staged.id.text, sizeof staged.id.text, NULL) != LH_OK) staged.id.text[0] = '\0';
     for (size_t i = 0; i < count; i++) {
         staged.changes[i] = changes[i];
-        if (changes[i]->text.len && metastore_doc_new(changes[i]->key, changes[i]->text, sequence, &staged.docs[i]) != LH_OK)
+        if (changes[i]->text.len &&
+            metastore_doc_new(changes[i]->key, changes[i]->text, sequence, &staged.docs[i]) != LH_OK)
             return lh_fail(err, LH_NO_MEMORY, "catalog: out of memory");
     }
     pthread_rwlock_wrlock(&metastore->index_lock);
@@ -66,7 +67,8 @@ void metastore_staged_done(metastore_staged *staged) {
     *staged = (metastore_staged){0};
 }
 
-static lh_code metastore_apply_entry(lh_metastore *metastore, const metastore_entry *entry, lh_arena *arena, lh_error *err) {
+static lh_code metastore_apply_entry(lh_metastore *metastore, const metastore_entry *entry, lh_arena *arena,
+                                     lh_error *err) {
     LH_CLEANUP(metastore_staged_done) metastore_staged staged = {0};
     const lh_change **changes = LH_ARENA_ARRAY(arena, const lh_change *, entry->count + 1);
     LH_TRY(lh_arena_check(arena, err));
@@ -78,7 +80,8 @@ static lh_code metastore_apply_entry(lh_metastore *metastore, const metastore_en
 
 /* ---- loading ---- */
 
-lh_code metastore_read_entry(lh_metastore *metastore, uint64_t sequence, lh_arena *arena, metastore_entry *ret, lh_error *err) {
+lh_code metastore_read_entry(lh_metastore *metastore, uint64_t sequence, lh_arena *arena, metastore_entry *ret,
+                             lh_error *err) {
     char name[64];
     lh_str key = metastore_log_key(sequence, name), bytes;
     metastore_entry entry;
@@ -96,7 +99,8 @@ static lh_code metastore_gap_after(lh_metastore *metastore, uint64_t sequence, b
     char name[64];
     lh_object_page page;
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
-    LH_TRY(lh_bucket_list(metastore->bucket, LH_STR(METASTORE_LOG_PREFIX), metastore_log_key(sequence, name), 1, arena, &page, err));
+    LH_TRY(lh_bucket_list(metastore->bucket, LH_STR(METASTORE_LOG_PREFIX), metastore_log_key(sequence, name), 1, arena,
+                          &page, err));
     *ret = page.count > 0;
     return LH_OK;
 }
@@ -121,7 +125,8 @@ static lh_code metastore_load_tail(lh_metastore *metastore, uint64_t *ret_entrie
     }
 }
 
-lh_code metastore_checkpoint_read(lh_metastore *metastore, lh_str key, metastore_checkpoint_reader *reader, lh_error *err) {
+lh_code metastore_checkpoint_read(lh_metastore *metastore, lh_str key, metastore_checkpoint_reader *reader,
+                                  lh_error *err) {
     LH_CLEANUP(lh_get_closep) lh_object_reader *object = NULL;
     LH_CLEANUP(lh_free_pointer) char *chunk = malloc(METASTORE_READ_BYTES);
     lh_object_info info;
@@ -154,12 +159,14 @@ static void metastore_adopt(lh_metastore *metastore, metastore_checkpoint_reader
 
 /* Adopts the newest checkpoint that is whole, or an empty index at 0. A broken one does not hurt while the log still
  * holds what it held: *ret_must is the sequence that the tail must then reach, and *ret_broken why. */
-static lh_code metastore_load_checkpoint(lh_metastore *metastore, uint64_t *ret_must, lh_error *ret_broken, lh_error *err) {
+static lh_code metastore_load_checkpoint(lh_metastore *metastore, uint64_t *ret_must, lh_error *ret_broken,
+                                         lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_object_page page;
     *ret_must = 0;
     LH_TRY(lh_arena_new(16 << 20, &arena, err));
-    LH_TRY(lh_bucket_list(metastore->bucket, LH_STR(METASTORE_CHECKPOINT_PREFIX), LH_STR_NONE, LH_LIMIT_LIST_PAGE, arena, &page, err));
+    LH_TRY(lh_bucket_list(metastore->bucket, LH_STR(METASTORE_CHECKPOINT_PREFIX), LH_STR_NONE, LH_LIMIT_LIST_PAGE,
+                          arena, &page, err));
     lh_code code = LH_NOT_FOUND;
     LH_CLEANUP(metastore_checkpoint_reader_done) metastore_checkpoint_reader reader;
     metastore_checkpoint_reader_init(&reader, LH_STR_NONE);
@@ -187,7 +194,8 @@ static lh_code metastore_load_checkpoint(lh_metastore *metastore, uint64_t *ret_
 
 lh_code metastore_load(lh_metastore *metastore, uint64_t *ret_entries, lh_error *err) {
     lh_error broken = {0};
-    for (int tries = 0; tries < METASTORE_LOAD_TRIES; tries++) { /* again when another gateway compacts the log meanwhile */
+    for (int tries = 0; tries < METASTORE_LOAD_TRIES;
+         tries++) { /* again when another gateway compacts the log meanwhile */
         uint64_t must = 0, started = metastore_clock_ms();
         bool gap = false;
         broken = (lh_error){0};
@@ -202,7 +210,8 @@ lh_code metastore_load(lh_metastore *metastore, uint64_t *ret_entries, lh_error 
         if (err) *err = broken;
         return broken.code;
     }
-    return lh_fail(err, LH_CORRUPT, "'%.*s' is missing, or does not follow the entry before it: restore '_catalog/' from a backup",
+    return lh_fail(err, LH_CORRUPT,
+                   "'%.*s' is missing, or does not follow the entry before it: restore '_catalog/' from a backup",
                    LH_STR_ARG(metastore_log_key(metastore->sequence + 1, name)));
 }
 
@@ -269,7 +278,8 @@ lh_metastore_stats lh_metastore_get_stats(lh_metastore *metastore) {
 
 /* ---- reading ---- */
 
-lh_code lh_metastore_get(lh_metastore *metastore, lh_str key, lh_arena *arena, lh_str *ret, uint64_t *ret_version, lh_error *err) {
+lh_code lh_metastore_get(lh_metastore *metastore, lh_str key, lh_arena *arena, lh_str *ret, uint64_t *ret_version,
+                         lh_error *err) {
     pthread_rwlock_rdlock(&metastore->index_lock);
     const metastore_doc *doc = metastore_index_find(&metastore->index, key);
     bool found = doc != NULL;
@@ -283,8 +293,8 @@ lh_code lh_metastore_get(lh_metastore *metastore, lh_str key, lh_arena *arena, l
     return LH_OK;
 }
 
-lh_code lh_metastore_list(lh_metastore *metastore, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_document_page *ret,
-                          lh_error *err) {
+lh_code lh_metastore_list(lh_metastore *metastore, lh_str prefix, lh_str after, size_t limit, lh_arena *arena,
+                          lh_document_page *ret, lh_error *err) {
     lh_document_page page = {0};
     pthread_rwlock_rdlock(&metastore->index_lock);
     const metastore_index *index = &metastore->index;

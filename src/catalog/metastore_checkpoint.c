@@ -16,13 +16,16 @@ static void metastore_delete_up_to(lh_metastore *metastore, const char *prefix, 
         LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
         lh_object_page page = {0};
         if (lh_arena_new(16 << 20, &arena, NULL) != LH_OK) return;
-        if (lh_bucket_list(metastore->bucket, lh_str_from(prefix), LH_STR_NONE, LH_LIMIT_LIST_PAGE, arena, &page, NULL) != LH_OK) return;
+        if (lh_bucket_list(metastore->bucket, lh_str_from(prefix), LH_STR_NONE, LH_LIMIT_LIST_PAGE, arena, &page,
+                           NULL) != LH_OK)
+            return;
         size_t deleted = 0;
         for (size_t i = 0; i < page.count; i++) {
             uint64_t sequence;
             if (!metastore_key_sequence(page.entries[i].key, &sequence)) continue; /* not ours */
             if (sequence > up_to) return;
-            if (lh_bucket_delete(metastore->bucket, page.entries[i].key, LH_STR_NONE, NULL) != LH_OK) return; /* keep the order */
+            if (lh_bucket_delete(metastore->bucket, page.entries[i].key, LH_STR_NONE, NULL) != LH_OK)
+                return; /* keep the order */
             deleted++;
         }
         more = page.more && deleted > 0;
@@ -30,7 +33,8 @@ static void metastore_delete_up_to(lh_metastore *metastore, const char *prefix, 
 }
 
 /* A consistent view to write while commits go on. */
-static lh_code metastore_share(lh_metastore *metastore, metastore_index *ret, uint64_t *ret_sequence, metastore_recent *ret_recent) {
+static lh_code metastore_share(lh_metastore *metastore, metastore_index *ret, uint64_t *ret_sequence,
+                               metastore_recent *ret_recent) {
     pthread_rwlock_rdlock(&metastore->index_lock);
     lh_code code = metastore_index_share(&metastore->index, ret);
     *ret_sequence = metastore->sequence;
@@ -47,8 +51,8 @@ static lh_code metastore_flush(lh_object_writer *writer, lh_buf *lines, size_t a
     return LH_OK;
 }
 
-static lh_code metastore_stream(lh_object_writer *writer, const metastore_index *index, uint64_t sequence, const metastore_recent *recent,
-                                lh_error *err) {
+static lh_code metastore_stream(lh_object_writer *writer, const metastore_index *index, uint64_t sequence,
+                                const metastore_recent *recent, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf lines = LH_BUF_INIT(2 * (size_t)METASTORE_ENTRY_BYTES);
     metastore_checkpoint_head(&lines, sequence, recent);
     for (size_t i = 0; i < index->count; i++) {
@@ -64,8 +68,8 @@ static lh_code metastore_put_checkpoint(lh_metastore *metastore, const metastore
     char name[64];
     lh_object_writer *writer = NULL;
     lh_object_info info;
-    LH_TRY(lh_bucket_put_begin(metastore->bucket, metastore_checkpoint_key(sequence, name), (lh_put_condition){.if_absent = if_absent},
-                               &writer, err));
+    LH_TRY(lh_bucket_put_begin(metastore->bucket, metastore_checkpoint_key(sequence, name),
+                               (lh_put_condition){.if_absent = if_absent}, &writer, err));
     lh_code code = metastore_stream(writer, index, sequence, recent, err);
     if (code == LH_OK) return lh_put_commit(writer, &info, err);
     lh_put_abort(writer);
@@ -87,7 +91,8 @@ static lh_code metastore_write_checkpoint(lh_metastore *metastore, lh_error *err
     LH_CLEANUP(metastore_index_clear) metastore_index index = {0};
     metastore_recent recent;
     uint64_t sequence;
-    if (metastore_share(metastore, &index, &sequence, &recent) != LH_OK) return lh_fail(err, LH_NO_MEMORY, "catalog: out of memory");
+    if (metastore_share(metastore, &index, &sequence, &recent) != LH_OK)
+        return lh_fail(err, LH_NO_MEMORY, "catalog: out of memory");
     lh_code code = metastore_put_checkpoint(metastore, &index, sequence, &recent, true, err);
     if (code == LH_CONFLICT) code = metastore_mend_checkpoint(metastore, &index, sequence, &recent, err);
     if (code != LH_OK) return code;
@@ -102,7 +107,8 @@ static lh_code metastore_write_checkpoint(lh_metastore *metastore, lh_error *err
 static void metastore_try_checkpoint(lh_metastore *metastore) {
     lh_error err = {0};
     if (metastore_write_checkpoint(metastore, &err) == LH_OK) return;
-    lh_metastore_stats stats = lh_metastore_get_stats(metastore); /* not again at once: a full disk must not slow each commit */
+    lh_metastore_stats stats =
+        lh_metastore_get_stats(metastore); /* not again at once: a full disk must not slow each commit */
     atomic_store(&metastore->checkpoint_after, stats.sequence + metastore->checkpoint_entries);
     lh_log(LH_LOG_WARN, "catalog checkpoint failed; the log holds everything", "error", err.message, NULL);
 }
@@ -126,7 +132,9 @@ static void *metastore_checkpoint_thread(void *arg) {
 
 void metastore_checkpoint_ask(lh_metastore *metastore) {
     uint64_t last = atomic_load(&metastore->checkpoint_sequence);
-    if (metastore->sequence < last + metastore->checkpoint_entries || metastore->sequence < atomic_load(&metastore->checkpoint_after)) return;
+    if (metastore->sequence < last + metastore->checkpoint_entries ||
+        metastore->sequence < atomic_load(&metastore->checkpoint_after))
+        return;
     pthread_mutex_lock(&metastore->checkpoint_lock);
     metastore->checkpoint_due = true;
     pthread_cond_signal(&metastore->checkpoint_wanted);

@@ -46,7 +46,8 @@ static bool metastore_batch_touches(const metastore_batch *batch, lh_str key, bo
 /* Is there, or will there be after the batch, a document whose key starts with `prefix`? */
 static bool metastore_any_with(lh_metastore *metastore, const metastore_batch *batch, lh_str prefix) {
     const metastore_index *index = &metastore->index;
-    for (size_t at = metastore_index_seek(index, prefix); at < index->count && lh_str_starts(index->docs[at]->key, prefix); at++) {
+    for (size_t at = metastore_index_seek(index, prefix);
+         at < index->count && lh_str_starts(index->docs[at]->key, prefix); at++) {
         bool present = true;
         metastore_batch_touches(batch, index->docs[at]->key, &present);
         if (present) return true;
@@ -63,7 +64,8 @@ static bool metastore_any_with(lh_metastore *metastore, const metastore_batch *b
 }
 
 /* Do the versions that this caller expects hold, given the index and the batch before it? */
-static lh_code metastore_check(lh_metastore *metastore, const metastore_batch *before, const metastore_waiter *waiter, lh_error *err) {
+static lh_code metastore_check(lh_metastore *metastore, const metastore_batch *before, const metastore_waiter *waiter,
+                               lh_error *err) {
     for (size_t i = 0; i < waiter->count; i++) {
         const lh_change *change = &waiter->changes[i];
         if (change->prefix) {
@@ -75,7 +77,8 @@ static lh_code metastore_check(lh_metastore *metastore, const metastore_batch *b
         const metastore_doc *doc = metastore_index_find(&metastore->index, change->key);
         bool present = doc != NULL;
         bool touched = metastore_batch_touches(before, change->key, &present);
-        bool fits = change->expected == LH_VERSION_ABSENT ? !present : !touched && doc && doc->version == change->expected;
+        bool fits =
+            change->expected == LH_VERSION_ABSENT ? !present : !touched && doc && doc->version == change->expected;
         if (!fits) return lh_fail(err, LH_CONFLICT, "'%.*s' was changed by another commit", LH_STR_ARG(change->key));
     }
     return LH_OK;
@@ -105,7 +108,8 @@ static bool metastore_select(lh_metastore *metastore, const metastore_batch *bat
 /* ---- writing ---- */
 
 /* All changes of the batch that are written, in order. Arena. */
-static lh_code metastore_collect(const metastore_batch *batch, lh_arena *arena, const lh_change ***ret, size_t *ret_count, lh_error *err) {
+static lh_code metastore_collect(const metastore_batch *batch, lh_arena *arena, const lh_change ***ret,
+                                 size_t *ret_count, lh_error *err) {
     size_t room = 0, count = 0;
     for (size_t i = 0; i < batch->count; i++) room += batch->waiters[i]->count;
     const lh_change **changes = LH_ARENA_ARRAY(arena, const lh_change *, room + 1);
@@ -123,14 +127,16 @@ static lh_code metastore_put_entry(lh_metastore *metastore, const metastore_stag
     LH_CLEANUP(lh_buf_done) lh_buf bytes = LH_BUF_INIT(METASTORE_ENTRY_BYTES);
     lh_str id = lh_str_from(staged->id.text);
     char name[64];
-    metastore_entry_begin(&bytes, staged->sequence, id, lh_str_from(metastore->recent.ids[metastore->sequence % METASTORE_RECENT].text));
+    metastore_entry_begin(&bytes, staged->sequence, id,
+                          lh_str_from(metastore->recent.ids[metastore->sequence % METASTORE_RECENT].text));
     for (size_t i = 0; i < staged->count; i++) metastore_entry_change(&bytes, staged->changes[i], i == 0);
     metastore_entry_end(&bytes);
     LH_TRY(lh_buf_check(&bytes, err));
     lh_code code = lh_bucket_put(metastore->bucket, metastore_log_key(staged->sequence, name), lh_buf_str(&bytes),
                                  (lh_put_condition){.if_absent = true}, NULL, err);
     if (code != LH_CONFLICT && code != LH_UNAVAILABLE) return code;
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL; /* a put that was sent twice may say CONFLICT of its own first try */
+    LH_CLEANUP(lh_arena_freep)
+    lh_arena *arena = NULL; /* a put that was sent twice may say CONFLICT of its own first try */
     LH_TRY(lh_arena_new(METASTORE_PARSE_BYTES, &arena, err));
     metastore_entry entry;
     lh_code read = metastore_read_entry(metastore, staged->sequence, arena, &entry, code == LH_CONFLICT ? err : NULL);
@@ -141,7 +147,8 @@ static lh_code metastore_put_entry(lh_metastore *metastore, const metastore_stag
 typedef enum { METASTORE_OURS, METASTORE_HOLE, METASTORE_UNKNOWN } metastore_verdict;
 
 /* What a checkpoint beyond the entry before ours says about ours. Reads its first line only. */
-static lh_code metastore_ask_one(lh_metastore *metastore, lh_str key, const metastore_staged *staged, metastore_verdict *ret, lh_error *err) {
+static lh_code metastore_ask_one(lh_metastore *metastore, lh_str key, const metastore_staged *staged,
+                                 metastore_verdict *ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_get_closep) lh_object_reader *object = NULL;
     LH_CLEANUP(metastore_checkpoint_reader_done) metastore_checkpoint_reader reader;
@@ -157,44 +164,50 @@ static lh_code metastore_ask_one(lh_metastore *metastore, lh_str key, const meta
     lh_str line = {head, len};
     LH_TRY(metastore_checkpoint_feed(&reader, lh_str_sub(line, 0, lh_str_find(line, '\n') + 1), err));
     *ret = METASTORE_UNKNOWN;
-    if (!reader.begun || reader.sequence < staged->sequence || reader.sequence - staged->sequence >= METASTORE_RECENT) return LH_OK;
+    if (!reader.begun || reader.sequence < staged->sequence || reader.sequence - staged->sequence >= METASTORE_RECENT)
+        return LH_OK;
     lh_str id = lh_str_from(reader.recent.ids[staged->sequence % METASTORE_RECENT].text);
     if (id.len) *ret = lh_str_eq(id, lh_str_from(staged->id.text)) ? METASTORE_OURS : METASTORE_HOLE;
     return LH_OK;
 }
 
 /* Is the entry that we just created the log's next? (See the head of this file.) */
-static lh_code metastore_confirm(lh_metastore *metastore, const metastore_staged *staged, metastore_verdict *ret, lh_error *err) {
+static lh_code metastore_confirm(lh_metastore *metastore, const metastore_staged *staged, metastore_verdict *ret,
+                                 lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_object_page page;
     char name[64];
     metastore_verdict verdict = METASTORE_OURS;
     bool asked = false;
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
-    LH_TRY(lh_bucket_list(metastore->bucket, LH_STR(METASTORE_CHECKPOINT_PREFIX), metastore_checkpoint_key(staged->sequence - 1, name), 16,
-                          arena, &page, err));
+    LH_TRY(lh_bucket_list(metastore->bucket, LH_STR(METASTORE_CHECKPOINT_PREFIX),
+                          metastore_checkpoint_key(staged->sequence - 1, name), 16, arena, &page, err));
     for (size_t i = 0; i < page.count && (!asked || verdict == METASTORE_UNKNOWN); i++) {
         uint64_t sequence;
         if (!metastore_key_sequence(page.entries[i].key, &sequence)) continue;
         asked = true;
-        if (metastore_ask_one(metastore, page.entries[i].key, staged, &verdict, NULL) != LH_OK) verdict = METASTORE_UNKNOWN;
+        if (metastore_ask_one(metastore, page.entries[i].key, staged, &verdict, NULL) != LH_OK)
+            verdict = METASTORE_UNKNOWN;
     }
     *ret = verdict;
     return LH_OK;
 }
 
 /* Our entry is not, or perhaps not, the log's next: starts again from a checkpoint. */
-static lh_code metastore_start_again(lh_metastore *metastore, const metastore_staged *staged, metastore_verdict verdict, lh_error *err) {
+static lh_code metastore_start_again(lh_metastore *metastore, const metastore_staged *staged, metastore_verdict verdict,
+                                     lh_error *err) {
     char name[64];
     lh_str key = metastore_log_key(staged->sequence, name);
     if (verdict == METASTORE_HOLE) LH_TRY(lh_bucket_delete(metastore->bucket, key, LH_STR_NONE, err));
     LH_TRY(metastore_load(metastore, NULL, err));
     if (verdict == METASTORE_HOLE) return LH_OK;
-    return lh_fail(err, LH_UNAVAILABLE, "catalog: cannot tell whether the commit landed, the log went on without us; look and try again");
+    return lh_fail(err, LH_UNAVAILABLE,
+                   "catalog: cannot tell whether the commit landed, the log went on without us; look and try again");
 }
 
 /* Writes and applies one entry. *ret_written false: someone else's came first, all is to be checked again. */
-static lh_code metastore_write(lh_metastore *metastore, const metastore_batch *batch, bool *ret_written, lh_error *err) {
+static lh_code metastore_write(lh_metastore *metastore, const metastore_batch *batch, bool *ret_written,
+                               lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(metastore_staged_done) metastore_staged staged = {0};
     const lh_change **changes;
@@ -225,7 +238,8 @@ static void metastore_commit_batch(lh_metastore *metastore, const metastore_batc
     metastore_batch valid;
     bool written = false;
     for (int tries = 0; code == LH_OK && !written && metastore_select(metastore, batch, &valid); tries++) {
-        if (tries == METASTORE_TRIES) code = lh_fail(&err, LH_UNAVAILABLE, "catalog: too many other commits, try again later");
+        if (tries == METASTORE_TRIES)
+            code = lh_fail(&err, LH_UNAVAILABLE, "catalog: too many other commits, try again later");
         else code = metastore_write(metastore, &valid, &written, &err);
     }
     for (size_t i = 0; i < batch->count; i++) {
@@ -323,14 +337,16 @@ static lh_code metastore_normalize(const lh_change *change, lh_arena *arena, lh_
         return lh_fail(err, LH_INVALID, "a document's key must be UTF-8 of 1 to %d bytes", METASTORE_KEY_BYTES);
     if (change->check_only || change->text.len == 0) return LH_OK;
     LH_TRY(lh_json_parse(arena, change->text, &document, err));
-    if (!lh_json_is_object(document)) return lh_fail(err, LH_INVALID, "document '%.*s' is no JSON object", LH_STR_ARG(change->key));
+    if (!lh_json_is_object(document))
+        return lh_fail(err, LH_INVALID, "document '%.*s' is no JSON object", LH_STR_ARG(change->key));
     LH_TRY(lh_json_write(arena, document, false, &ret->text, err));
-    if (metastore_is_too_deep(ret->text)) return lh_fail(err, LH_LIMIT, "document '%.*s' is nested too deep", LH_STR_ARG(change->key));
+    if (metastore_is_too_deep(ret->text))
+        return lh_fail(err, LH_LIMIT, "document '%.*s' is nested too deep", LH_STR_ARG(change->key));
     return LH_OK;
 }
 
-static lh_code metastore_commit_normalized(lh_metastore *metastore, const lh_change *changes, size_t count, lh_span *span,
-                                           uint64_t *ret_sequence, lh_error *err) {
+static lh_code metastore_commit_normalized(lh_metastore *metastore, const lh_change *changes, size_t count,
+                                           lh_span *span, uint64_t *ret_sequence, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     metastore_waiter self = {.count = count};
     LH_TRY(lh_arena_new(METASTORE_PARSE_BYTES, &arena, err));
@@ -341,7 +357,8 @@ static lh_code metastore_commit_normalized(lh_metastore *metastore, const lh_cha
         self.bytes += copies[i].text.len + 6 * copies[i].key.len + 64; /* a key's bytes may become \u00xx */
     }
     if (self.bytes > METASTORE_ENTRY_BYTES - 4096)
-        return lh_fail(err, LH_LIMIT, "a commit of %zu bytes is larger than a log entry (%d bytes)", self.bytes, METASTORE_ENTRY_BYTES - 4096);
+        return lh_fail(err, LH_LIMIT, "a commit of %zu bytes is larger than a log entry (%d bytes)", self.bytes,
+                       METASTORE_ENTRY_BYTES - 4096);
     self.changes = copies;
     metastore_queue(metastore, &self);
     lh_span_number(span, "catalog.sequence", (int64_t)self.sequence);
@@ -350,7 +367,8 @@ static lh_code metastore_commit_normalized(lh_metastore *metastore, const lh_cha
     return self.code;
 }
 
-lh_code lh_metastore_commit(lh_metastore *metastore, const lh_change *changes, size_t count, uint64_t *ret_sequence, lh_error *err) {
+lh_code lh_metastore_commit(lh_metastore *metastore, const lh_change *changes, size_t count, uint64_t *ret_sequence,
+                            lh_error *err) {
     lh_span span;
     lh_span_begin("catalog.commit", &span);
     lh_span_number(&span, "catalog.changes", (int64_t)count);

@@ -5,7 +5,11 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-typedef enum { FAULT_NONE, FAULT_BEFORE, FAULT_AFTER } fault_kind; /* the call is not made, or made and its answer lost */
+typedef enum {
+    FAULT_NONE,
+    FAULT_BEFORE,
+    FAULT_AFTER
+} fault_kind; /* the call is not made, or made and its answer lost */
 
 static struct {
     _Atomic int countdown; /* the call that brings it to 0 fails; below 0: none */
@@ -44,9 +48,12 @@ static size_t fault_queue_length(lh_metastore *store) {
     return length;
 }
 
-lh_code __real_lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, lh_put_condition condition, lh_object_info *ret, lh_error *err);
-lh_code __wrap_lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, lh_put_condition condition, lh_object_info *ret, lh_error *err);
-lh_code __wrap_lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, lh_put_condition condition, lh_object_info *ret, lh_error *err) {
+lh_code __real_lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, lh_put_condition condition,
+                             lh_object_info *ret, lh_error *err);
+lh_code __wrap_lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, lh_put_condition condition,
+                             lh_object_info *ret, lh_error *err);
+lh_code __wrap_lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, lh_put_condition condition,
+                             lh_object_info *ret, lh_error *err) {
     lh_code failed = LH_OK;
     lh_metastore *gate = atomic_exchange(&fault.gate, NULL);
     while (gate && fault_queue_length(gate) < atomic_load(&fault.gate_waiters)) sched_yield();
@@ -66,17 +73,23 @@ lh_code __wrap_lh_put_commit(lh_object_writer *writer, lh_object_info *ret, lh_e
     return kind == FAULT_AFTER ? failed : code;
 }
 
-lh_code __real_lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max, lh_arena *arena, lh_str *ret, lh_object_info *ret_info, lh_error *err);
-lh_code __wrap_lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max, lh_arena *arena, lh_str *ret, lh_object_info *ret_info, lh_error *err);
-lh_code __wrap_lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max, lh_arena *arena, lh_str *ret, lh_object_info *ret_info, lh_error *err) {
+lh_code __real_lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max, lh_arena *arena, lh_str *ret,
+                             lh_object_info *ret_info, lh_error *err);
+lh_code __wrap_lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max, lh_arena *arena, lh_str *ret,
+                             lh_object_info *ret_info, lh_error *err);
+lh_code __wrap_lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max, lh_arena *arena, lh_str *ret,
+                             lh_object_info *ret_info, lh_error *err) {
     lh_code failed = LH_OK;
     if (atomic_load(&fault.random) && fault_next(&failed, err) != FAULT_NONE) return failed;
     return __real_lh_bucket_get(bucket, key, max, arena, ret, ret_info, err);
 }
 
-lh_code __real_lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret, lh_error *err);
-lh_code __wrap_lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret, lh_error *err);
-lh_code __wrap_lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret, lh_error *err) {
+lh_code __real_lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena,
+                              lh_object_page *ret, lh_error *err);
+lh_code __wrap_lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena,
+                              lh_object_page *ret, lh_error *err);
+lh_code __wrap_lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena,
+                              lh_object_page *ret, lh_error *err) {
     lh_code failed = LH_OK;
     if (atomic_load(&fault.random) && fault_next(&failed, err) != FAULT_NONE) return failed;
     return __real_lh_bucket_list(bucket, prefix, after, limit, arena, ret, err);
@@ -132,7 +145,8 @@ static void test_metastore__callers_share_an_entry_and_a_conflict_hurts_one_only
     }
     CHECK((callers[8].code == LH_OK) != (callers[9].code == LH_OK));
     lh_metastore_stats stats = lh_metastore_get_stats(s->store);
-    CHECK(stats.sequence == 2 && stats.commits == CALLERS - 2 && stats.conflicts == 2 && stats.documents == CALLERS - 2);
+    CHECK(stats.sequence == 2 && stats.commits == CALLERS - 2 && stats.conflicts == 2 &&
+          stats.documents == CALLERS - 2);
 }
 
 /* ---- faults ---- */
@@ -194,7 +208,8 @@ static void test_metastore__random_faults_lose_no_acknowledged_commit(void) {
         char left[64], right[64];
         snprintf(left, sizeof left, "left/%d", i);
         snprintf(right, sizeof right, "right/%d", i);
-        bool is_left = suite_get(s, s->store, left, NULL).len > 0, is_right = suite_get(s, s->store, right, NULL).len > 0;
+        bool is_left = suite_get(s, s->store, left, NULL).len > 0,
+             is_right = suite_get(s, s->store, right, NULL).len > 0;
         lost += acknowledged[i] && !is_left;
         half += is_left != is_right;
         failures += failed[i];
@@ -243,9 +258,12 @@ static void *crash_thread(void *ctx) { /* commits pairs and reports each that wa
         char left[64], right[64];
         snprintf(left, sizeof left, "left/%d/%d/%d", c->round, c->thread, i);
         snprintf(right, sizeof right, "right/%d/%d/%d", c->round, c->thread, i);
-        const lh_change pair[] = {{.key = lh_str_from(left), .text = LH_STR("{}")}, {.key = lh_str_from(right), .text = LH_STR("{}")}};
+        const lh_change pair[] = {{.key = lh_str_from(left), .text = LH_STR("{}")},
+                                  {.key = lh_str_from(right), .text = LH_STR("{}")}};
         const int report[] = {c->thread, i};
-        if (lh_metastore_commit(c->store, pair, 2, NULL, NULL) != LH_OK || write(c->pipe, report, sizeof report) != sizeof report) _exit(2);
+        if (lh_metastore_commit(c->store, pair, 2, NULL, NULL) != LH_OK ||
+            write(c->pipe, report, sizeof report) != sizeof report)
+            _exit(2);
     }
     return NULL;
 }
@@ -255,7 +273,9 @@ static void crash_child(const char *root, int pipe_fd, int round) {
     lh_metastore *store = NULL;
     crasher crashers[CRASH_THREADS];
     pthread_t threads[CRASH_THREADS];
-    if (lh_bucket_open_file(lh_str_from(root), &bucket, NULL) != LH_OK || lh_metastore_open(bucket, 8, &store, NULL) != LH_OK) _exit(3);
+    if (lh_bucket_open_file(lh_str_from(root), &bucket, NULL) != LH_OK ||
+        lh_metastore_open(bucket, 8, &store, NULL) != LH_OK)
+        _exit(3);
     for (int i = 0; i < CRASH_THREADS; i++) {
         crashers[i] = (crasher){store, pipe_fd, i, round};
         if (pthread_create(&threads[i], NULL, crash_thread, &crashers[i]) != 0) _exit(4);
@@ -283,8 +303,10 @@ static void test_metastore__sigkill_at_any_moment_loses_nothing_and_leaves_no_ha
         suite_open(s, &s->store, 1000);
         for (int thread = 0; thread < CRASH_THREADS; thread++)
             for (int i = 0; i <= last[thread] + 1; i++) {
-                lh_str left = lh_arena_printf(s->arena, "left/%d/%d/%d", round, thread, i), right = lh_arena_printf(s->arena, "right/%d/%d/%d", round, thread, i);
-                bool is_left = suite_get(s, s->store, left.ptr, NULL).len > 0, is_right = suite_get(s, s->store, right.ptr, NULL).len > 0;
+                lh_str left = lh_arena_printf(s->arena, "left/%d/%d/%d", round, thread, i),
+                       right = lh_arena_printf(s->arena, "right/%d/%d/%d", round, thread, i);
+                bool is_left = suite_get(s, s->store, left.ptr, NULL).len > 0,
+                     is_right = suite_get(s, s->store, right.ptr, NULL).len > 0;
                 CHECK(is_left == is_right);
                 CHECK(is_left || i == last[thread] + 1); /* the one in flight may be there or not */
             }
@@ -296,5 +318,6 @@ static void test_metastore__sigkill_at_any_moment_loses_nothing_and_leaves_no_ha
 LH_TEST_MAIN(LH_TEST(test_metastore__callers_share_an_entry_and_a_conflict_hurts_one_only),
              LH_TEST(test_metastore__a_failed_put_changes_nothing_and_the_next_works),
              LH_TEST(test_metastore__a_lost_answer_is_found_by_reading_the_entry_back),
-             LH_TEST(test_metastore__random_faults_lose_no_acknowledged_commit), LH_TEST(test_metastore__any_allocation_may_fail),
+             LH_TEST(test_metastore__random_faults_lose_no_acknowledged_commit),
+             LH_TEST(test_metastore__any_allocation_may_fail),
              LH_TEST(test_metastore__sigkill_at_any_moment_loses_nothing_and_leaves_no_half))

@@ -31,7 +31,8 @@ lh_str metastore_checkpoint_key(uint64_t sequence, char into[64]) {
 bool metastore_key_sequence(lh_str key, uint64_t *ret) {
     bool log = lh_str_starts(key, LH_STR(METASTORE_LOG_PREFIX));
     if (!log && !lh_str_starts(key, LH_STR(METASTORE_CHECKPOINT_PREFIX))) return false;
-    lh_str rest = lh_str_sub(key, log ? sizeof METASTORE_LOG_PREFIX - 1 : sizeof METASTORE_CHECKPOINT_PREFIX - 1, SIZE_MAX);
+    lh_str rest =
+        lh_str_sub(key, log ? sizeof METASTORE_LOG_PREFIX - 1 : sizeof METASTORE_CHECKPOINT_PREFIX - 1, SIZE_MAX);
     lh_str extension = lh_str_sub(rest, METASTORE_SEQUENCE_DIGITS, SIZE_MAX);
     if (!lh_str_eq(extension, log ? LH_STR(".json") : LH_STR(".jsonl"))) return false;
     return lh_str_to_u64(lh_str_sub(rest, 0, METASTORE_SEQUENCE_DIGITS), ret) == LH_OK;
@@ -44,7 +45,8 @@ static lh_code metastore_check_format(const lh_json *head, const char *format, l
         return lh_fail(err, LH_CORRUPT, "'%.*s' is not a %s file", LH_STR_ARG(name), format);
     int64_t version = lh_json_int(lh_json_get(head, "schema_version"), -1);
     if (version < 1 || version > METASTORE_SCHEMA_VERSION)
-        return lh_fail(err, LH_CORRUPT, "'%.*s' has schema version %" PRId64 ", this program reads up to %d: use a newer one",
+        return lh_fail(err, LH_CORRUPT,
+                       "'%.*s' has schema version %" PRId64 ", this program reads up to %d: use a newer one",
                        LH_STR_ARG(name), version, METASTORE_SCHEMA_VERSION);
     return LH_OK;
 }
@@ -58,7 +60,8 @@ static lh_code metastore_json(lh_str text, lh_str name, lh_arena *arena, lh_json
 }
 
 /* One {"key", "put" | "delete"} into a change whose text lies in the arena. */
-static lh_code metastore_change_parse(const lh_json *item, lh_str name, lh_arena *arena, lh_change *ret, lh_error *err) {
+static lh_code metastore_change_parse(const lh_json *item, lh_str name, lh_arena *arena, lh_change *ret,
+                                      lh_error *err) {
     lh_str key = lh_json_get_string(item, "key");
     const lh_json *put = lh_json_get(item, "put");
     bool deleted = lh_json_bool(lh_json_get(item, "delete"), false);
@@ -129,7 +132,8 @@ static lh_code metastore_checkpoint_line(metastore_checkpoint_reader *reader, lh
     uint64_t version = lh_json_uint(lh_json_get(item, "version"), 0);
     if (change.text.len == 0 || version == 0 || version > reader->sequence)
         return lh_fail(err, LH_CORRUPT, "'%.*s' has a line that is no document", LH_STR_ARG(reader->name));
-    if (metastore_index_reserve(&reader->index, 1) != LH_OK || metastore_doc_new(change.key, change.text, version, &doc) != LH_OK)
+    if (metastore_index_reserve(&reader->index, 1) != LH_OK ||
+        metastore_doc_new(change.key, change.text, version, &doc) != LH_OK)
         return lh_fail(err, LH_NO_MEMORY, "catalog: out of memory");
     metastore_index_put(&reader->index, doc);
     return LH_OK;
@@ -144,8 +148,8 @@ lh_code metastore_checkpoint_feed(metastore_checkpoint_reader *reader, lh_str by
         if (reader->line.len || !whole) {
             lh_buf_append(&reader->line, piece);
             if (lh_buf_check(&reader->line, NULL) != LH_OK)
-                return lh_fail(err, reader->line.failed == LH_LIMIT ? LH_CORRUPT : LH_NO_MEMORY, "'%.*s' has a line that is too long",
-                               LH_STR_ARG(reader->name));
+                return lh_fail(err, reader->line.failed == LH_LIMIT ? LH_CORRUPT : LH_NO_MEMORY,
+                               "'%.*s' has a line that is too long", LH_STR_ARG(reader->name));
             line = lh_buf_str(&reader->line);
         }
         if (!whole) return LH_OK;
@@ -191,7 +195,8 @@ void metastore_entry_change(lh_buf *into, const lh_change *change, bool first) {
 void metastore_entry_end(lh_buf *into) { lh_buf_append(into, LH_STR("]}\n")); }
 
 void metastore_checkpoint_head(lh_buf *into, uint64_t sequence, const metastore_recent *recent) {
-    lh_buf_printf(into, "{\"format\":\"lakehouse-checkpoint\",\"schema_version\":%d,\"sequence\":%" PRIu64 ",\"recent\":[",
+    lh_buf_printf(into,
+                  "{\"format\":\"lakehouse-checkpoint\",\"schema_version\":%d,\"sequence\":%" PRIu64 ",\"recent\":[",
                   METASTORE_SCHEMA_VERSION, sequence);
     for (uint64_t i = 0; i < METASTORE_RECENT && i < sequence; i++)
         lh_buf_printf(into, "%s\"%s\"", i ? "," : "", recent->ids[(sequence - i) % METASTORE_RECENT].text);

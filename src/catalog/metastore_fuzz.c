@@ -10,16 +10,21 @@ static void fuzz_entry(lh_str bytes) {
     metastore_entry_begin(&again, entry.sequence, LH_STR("id"), LH_STR_NONE);
     for (size_t i = 0; i < entry.count; i++) metastore_entry_change(&again, &entry.changes[i], i == 0);
     metastore_entry_end(&again);
-    if (metastore_entry_parse(lh_buf_str(&again), LH_STR("fuzz"), arena, &second, NULL) != LH_OK || second.count != entry.count) abort();
+    if (metastore_entry_parse(lh_buf_str(&again), LH_STR("fuzz"), arena, &second, NULL) != LH_OK ||
+        second.count != entry.count)
+        abort();
     for (size_t i = 0; i < entry.count; i++)
-        if (!lh_str_eq(entry.changes[i].key, second.changes[i].key) || !lh_str_eq(entry.changes[i].text, second.changes[i].text)) abort();
+        if (!lh_str_eq(entry.changes[i].key, second.changes[i].key) ||
+            !lh_str_eq(entry.changes[i].text, second.changes[i].text))
+            abort();
 }
 
 static void fuzz_checkpoint(lh_str bytes, size_t piece) {
     metastore_checkpoint_reader reader;
     lh_code code = LH_OK;
     metastore_checkpoint_reader_init(&reader, LH_STR("fuzz"));
-    for (size_t at = 0; code == LH_OK && at < bytes.len; at += piece) code = metastore_checkpoint_feed(&reader, lh_str_sub(bytes, at, piece), NULL);
+    for (size_t at = 0; code == LH_OK && at < bytes.len; at += piece)
+        code = metastore_checkpoint_feed(&reader, lh_str_sub(bytes, at, piece), NULL);
     if (code == LH_OK && metastore_checkpoint_finish(&reader, NULL) == LH_OK && !reader.ended) abort();
     for (size_t i = 1; i < reader.index.count; i++)
         if (lh_str_cmp(reader.index.docs[i - 1]->key, reader.index.docs[i]->key) >= 0) abort();

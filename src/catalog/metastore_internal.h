@@ -17,7 +17,7 @@ enum {
     METASTORE_ENTRY_BYTES = 24 << 20, /* an entry; what is written here must always be readable again: */
     METASTORE_PARSE_BYTES = 1 << 30,  /* memory to parse one, far above what the worst entry needs */
     METASTORE_KEY_BYTES = 8 << 10,
-    METASTORE_RECENT = 64,   /* ids of the last entries, kept in memory and in checkpoints */
+    METASTORE_RECENT = 64,     /* ids of the last entries, kept in memory and in checkpoints */
     METASTORE_TRUST_MS = 2000, /* after that long without a look at the log, a commit looks first */
 };
 
@@ -53,9 +53,13 @@ LH_MUST_CHECK lh_code metastore_index_share(const metastore_index *index, metast
 
 /* ---- metastore_format.c ---- */
 
-typedef struct metastore_id { char text[40]; } metastore_id; /* a UUID, or "" */
+typedef struct metastore_id {
+    char text[40];
+} metastore_id; /* a UUID, or "" */
 /* Ids of the last entries: that of entry n at n % METASTORE_RECENT. */
-typedef struct metastore_recent { metastore_id ids[METASTORE_RECENT]; } metastore_recent;
+typedef struct metastore_recent {
+    metastore_id ids[METASTORE_RECENT];
+} metastore_recent;
 
 /* One parsed log entry. Arena. previous: id of the entry before, empty when unknown. */
 typedef struct metastore_entry {
@@ -66,7 +70,8 @@ typedef struct metastore_entry {
 } metastore_entry;
 
 /* Parses an entry's bytes. name: for the error. Errors: CORRUPT (also a newer schema version), NO_MEMORY, LIMIT. */
-LH_MUST_CHECK lh_code metastore_entry_parse(lh_str bytes, lh_str name, lh_arena *arena, metastore_entry *ret, lh_error *err);
+LH_MUST_CHECK lh_code metastore_entry_parse(lh_str bytes, lh_str name, lh_arena *arena, metastore_entry *ret,
+                                            lh_error *err);
 /* Appends an entry's start; then metastore_entry_change() for each change; then metastore_entry_end(). */
 void metastore_entry_begin(lh_buf *into, uint64_t sequence, lh_str id, lh_str previous);
 void metastore_entry_change(lh_buf *into, const lh_change *change, bool first);
@@ -148,13 +153,14 @@ typedef struct metastore_staged {
     metastore_id id;
 } metastore_staged;
 /* Makes documents and room, so that applying cannot fail. Leader only. Owned: metastore_staged_done(). Errors: NO_MEMORY. */
-LH_MUST_CHECK lh_code metastore_stage(lh_metastore *metastore, const lh_change *const *changes, size_t count, uint64_t sequence,
-                                      lh_str id, metastore_staged *ret, lh_error *err);
+LH_MUST_CHECK lh_code metastore_stage(lh_metastore *metastore, const lh_change *const *changes, size_t count,
+                                      uint64_t sequence, lh_str id, metastore_staged *ret, lh_error *err);
 void metastore_staged_apply(lh_metastore *metastore, metastore_staged *staged); /* leader only */
 void metastore_staged_done(metastore_staged *staged);
 
 /* Reads and parses entry `sequence`. Errors: NOT_FOUND, CORRUPT, the bucket's. */
-LH_MUST_CHECK lh_code metastore_read_entry(lh_metastore *metastore, uint64_t sequence, lh_arena *arena, metastore_entry *ret, lh_error *err);
+LH_MUST_CHECK lh_code metastore_read_entry(lh_metastore *metastore, uint64_t sequence, lh_arena *arena,
+                                           metastore_entry *ret, lh_error *err);
 /* Loads from the newest checkpoint on. After an error the index is still the whole state of some entry. Leader only. */
 LH_MUST_CHECK lh_code metastore_load(lh_metastore *metastore, uint64_t *ret_entries, lh_error *err);
 uint64_t metastore_clock_ms(void);
@@ -165,7 +171,8 @@ void metastore_lead(lh_metastore *metastore);
 void metastore_follow(lh_metastore *metastore);
 
 /* Reads one checkpoint. Errors: CORRUPT, NOT_FOUND, the bucket's. */
-LH_MUST_CHECK lh_code metastore_checkpoint_read(lh_metastore *metastore, lh_str key, metastore_checkpoint_reader *reader, lh_error *err);
+LH_MUST_CHECK lh_code metastore_checkpoint_read(lh_metastore *metastore, lh_str key,
+                                                metastore_checkpoint_reader *reader, lh_error *err);
 LH_MUST_CHECK lh_code metastore_checkpoint_start(lh_metastore *metastore, lh_error *err);
 void metastore_checkpoint_stop(lh_metastore *metastore);
 void metastore_checkpoint_ask(lh_metastore *metastore); /* leader only; wakes the thread when one is due */

@@ -51,7 +51,8 @@ static inline void suite_open(suite *s, lh_metastore **store, uint64_t checkpoin
     CHECK(code == LH_OK);
 }
 
-static inline lh_code suite_commit(lh_metastore *store, const char *key, const char *text, uint64_t expected, uint64_t *ret) {
+static inline lh_code suite_commit(lh_metastore *store, const char *key, const char *text, uint64_t expected,
+                                   uint64_t *ret) {
     const lh_change change = {.key = lh_str_from(key), .text = lh_str_from(text), .expected = expected};
     return lh_metastore_commit(store, &change, 1, ret, NULL);
 }
@@ -79,7 +80,8 @@ static inline lh_str suite_dump(suite *s, lh_metastore *store) {
     lh_document_page page;
     CHECK(lh_metastore_list(store, LH_STR_NONE, LH_STR_NONE, 1 << 24, s->arena, &page, &s->err) == LH_OK);
     for (size_t i = 0; i < page.count; i++)
-        lh_buf_printf(&dump, "%.*s %" PRIu64 " %.*s\n", LH_STR_ARG(page.items[i].key), page.items[i].version, LH_STR_ARG(page.items[i].text));
+        lh_buf_printf(&dump, "%.*s %" PRIu64 " %.*s\n", LH_STR_ARG(page.items[i].key), page.items[i].version,
+                      LH_STR_ARG(page.items[i].text));
     return lh_arena_dup(s->arena, lh_buf_str(&dump));
 }
 

@@ -5,8 +5,12 @@
 static void test_metastore__get_and_list_give_documents_by_key_with_versions(void) {
     LH_CLEANUP(suite_freep) suite *s = suite_new();
     suite_open(s, &s->store, 100);
-    const lh_change changes[] = {{.key = LH_STR("b/2"), .text = LH_STR("{\"n\":2}")}, {.key = LH_STR("a"), .text = LH_STR("{ \"n\" : 1 }")},
-                                 {.key = LH_STR("b/1"), .text = LH_STR("{\"n\":1.0}")}, {.key = LH_STR("c\x1f""d"), .text = LH_STR("{}")}};
+    const lh_change changes[] = {{.key = LH_STR("b/2"), .text = LH_STR("{\"n\":2}")},
+                                 {.key = LH_STR("a"), .text = LH_STR("{ \"n\" : 1 }")},
+                                 {.key = LH_STR("b/1"), .text = LH_STR("{\"n\":1.0}")},
+                                 {.key = LH_STR("c\x1f"
+                                                "d"),
+                                  .text = LH_STR("{}")}};
     uint64_t sequence = 0, version = 0;
     CHECK(lh_metastore_commit(s->store, changes, 4, &sequence, &s->err) == LH_OK);
     CHECK(sequence == 1);
@@ -35,7 +39,8 @@ static void test_metastore__versions_guard_puts_deletes_and_checks(void) {
     CHECK(suite_commit(s->store, "k", "{\"v\":2}", 1, NULL) == LH_OK);
     CHECK(suite_commit(s->store, "k", "{\"v\":3}", 1, NULL) == LH_CONFLICT);
     CHECK(suite_commit(s->store, "k", "", 1, NULL) == LH_CONFLICT);
-    lh_change pair[] = {{.key = LH_STR("k"), .expected = 1, .check_only = true}, {.key = LH_STR("other"), .text = LH_STR("{}")}};
+    lh_change pair[] = {{.key = LH_STR("k"), .expected = 1, .check_only = true},
+                        {.key = LH_STR("other"), .text = LH_STR("{}")}};
     CHECK(lh_metastore_commit(s->store, pair, 2, NULL, &s->err) == LH_CONFLICT);
     CHECK(strstr(s->err.message, "'k'") != NULL);
     CHECK(suite_get(s, s->store, "other", NULL).len == 0); /* all or nothing */
@@ -161,9 +166,13 @@ static void test_metastore__a_damaged_entry_is_corrupt_and_named(void) {
     suite_expect_corrupt(s, "schema version 2");
     suite_damage(s, key, LH_STR("{\"format\":\"lakehouse-log\",\"schema_version\":1,\"sequence\":3,\"changes\":[]}"));
     suite_expect_corrupt(s, entry2);
-    suite_damage(s, key, LH_STR("{\"format\":\"lakehouse-log\",\"schema_version\":1,\"sequence\":2,\"changes\":[{\"key\":\"k\"}]}"));
+    suite_damage(
+        s, key,
+        LH_STR("{\"format\":\"lakehouse-log\",\"schema_version\":1,\"sequence\":2,\"changes\":[{\"key\":\"k\"}]}"));
     suite_expect_corrupt(s, entry2);
-    suite_damage(s, key, LH_STR("{\"format\":\"lakehouse-log\",\"schema_version\":1,\"sequence\":2,\"previous\":\"stranger\",\"changes\":[]}"));
+    suite_damage(s, key,
+                 LH_STR("{\"format\":\"lakehouse-log\",\"schema_version\":1,\"sequence\":2,\"previous\":\"stranger\","
+                        "\"changes\":[]}"));
     suite_expect_corrupt(s, entry2);
     suite_damage(s, key, LH_STR_NONE); /* missing in the middle */
     suite_expect_corrupt(s, entry2);
@@ -175,11 +184,14 @@ static void test_metastore__a_damaged_entry_is_corrupt_and_named(void) {
 static void test_metastore__entries_of_the_first_version_load_without_ids(void) {
     LH_CLEANUP(suite_freep) suite *s = suite_new();
     suite_damage(s, LH_STR("_catalog/log/00000000000000000001.json"),
-                 LH_STR("{\"format\":\"lakehouse-log\",\"schema_version\":1,\"sequence\":1,\"changes\":[{\"key\":\"a\",\"put\":{\"x\":1},\"later\":0}]}"));
+                 LH_STR("{\"format\":\"lakehouse-log\",\"schema_version\":1,\"sequence\":1,\"changes\":[{\"key\":\"a\","
+                        "\"put\":{\"x\":1},\"later\":0}]}"));
     suite_damage(s, LH_STR("_catalog/log/00000000000000000002.json"),
-                 LH_STR("{\"format\":\"lakehouse-log\",\"schema_version\":1,\"sequence\":2,\"new\":[],\"changes\":[{\"key\":\"b\",\"put\":{}}]}"));
+                 LH_STR("{\"format\":\"lakehouse-log\",\"schema_version\":1,\"sequence\":2,\"new\":[],\"changes\":[{"
+                        "\"key\":\"b\",\"put\":{}}]}"));
     suite_damage(s, LH_STR("_catalog/checkpoint/00000000000000000001.jsonl"),
-                 LH_STR("{\"format\":\"lakehouse-checkpoint\",\"schema_version\":1,\"sequence\":1}\n{\"version\":1,\"key\":\"a\",\"put\":{\"x\":1}}\n{\"end\":true,\"documents\":1}\n"));
+                 LH_STR("{\"format\":\"lakehouse-checkpoint\",\"schema_version\":1,\"sequence\":1}\n{\"version\":1,"
+                        "\"key\":\"a\",\"put\":{\"x\":1}}\n{\"end\":true,\"documents\":1}\n"));
     suite_open(s, &s->store, 100);
     CHECK_STR(suite_dump(s, s->store), LH_STR("a 1 {\"x\":1}\nb 2 {}\n"));
     CHECK(suite_put(s->store, "c", "{}") == 3);
@@ -232,7 +244,8 @@ static void *race_main(void *ctx) { /* adds one to a counter, with the version i
         uint64_t version = 0;
         lh_json *document = NULL;
         char next[64];
-        if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK || lh_metastore_get(r->store, LH_STR("counter"), arena, &text, &version, NULL) != LH_OK ||
+        if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK ||
+            lh_metastore_get(r->store, LH_STR("counter"), arena, &text, &version, NULL) != LH_OK ||
             lh_json_parse(arena, text, &document, NULL) != LH_OK)
             return NULL;
         snprintf(next, sizeof next, "{\"n\":%" PRId64 "}", lh_json_int(lh_json_get(document, "n"), 0) + 1);
@@ -291,8 +304,9 @@ static suite *suite_with_sleeper(int last) {
 
 static void test_metastore__a_gateway_that_slept_through_a_compaction_loses_no_commit(void) {
     LH_CLEANUP(suite_freep) suite *s = suite_with_sleeper(15);
-    CHECK(suite_put(s->other, "awake", "{\"me\":1}") == 16);                           /* not 5, which existed and is gone */
-    CHECK(suite_commit(s->other, "k9", "{}", LH_VERSION_ABSENT, NULL) == LH_CONFLICT); /* it knows what it had slept through */
+    CHECK(suite_put(s->other, "awake", "{\"me\":1}") == 16); /* not 5, which existed and is gone */
+    CHECK(suite_commit(s->other, "k9", "{}", LH_VERSION_ABSENT, NULL) ==
+          LH_CONFLICT); /* it knows what it had slept through */
     suite_put(s->store, "first", "{}");
     CHECK(lh_metastore_refresh(s->other, &s->err) == LH_OK);
     CHECK_STR(suite_dump(s, s->store), suite_dump(s, s->other));
@@ -308,7 +322,8 @@ static void test_metastore__what_nobody_can_tell_is_unavailable_and_takes_nothin
     CHECK(lh_metastore_commit(s->other, &change, 1, NULL, &s->err) == LH_UNAVAILABLE);
     lh_object_info info;
     CHECK(lh_bucket_head(s->bucket, LH_STR("_catalog/log/00000000000000000005.json"), &info, &s->err) == LH_OK);
-    CHECK_STR(suite_dump(s, s->store), suite_dump(s, s->other)); /* it has loaded the log's end, and goes on from there */
+    CHECK_STR(suite_dump(s, s->store),
+              suite_dump(s, s->other)); /* it has loaded the log's end, and goes on from there */
     CHECK(suite_put(s->other, "awake", "{}") == 81);
 }
 
@@ -323,9 +338,12 @@ static void suite_check_orphans(int last) {
     LH_CLEANUP(suite_freep) suite *s = suite_with_sleeper(15);
     for (int i = 5; i <= last; i++) {
         char name[64];
-        suite_damage(s, metastore_log_key((uint64_t)i, name),
-                     lh_arena_printf(s->arena, "{\"format\":\"lakehouse-log\",\"schema_version\":1,\"sequence\":%d,\"id\":\"orphan%d\","
-                                               "\"changes\":[{\"key\":\"ghost\",\"put\":{}}]}", i, i));
+        suite_damage(
+            s, metastore_log_key((uint64_t)i, name),
+            lh_arena_printf(s->arena,
+                            "{\"format\":\"lakehouse-log\",\"schema_version\":1,\"sequence\":%d,\"id\":\"orphan%d\","
+                            "\"changes\":[{\"key\":\"ghost\",\"put\":{}}]}",
+                            i, i));
     }
     CHECK(lh_metastore_refresh(s->other, &s->err) == LH_OK);
     CHECK_STR(suite_dump(s, s->other), suite_dump(s, s->store));
@@ -339,7 +357,8 @@ static void test_metastore__an_entry_left_in_a_hole_is_not_followed(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_metastore__get_and_list_give_documents_by_key_with_versions),
-             LH_TEST(test_metastore__versions_guard_puts_deletes_and_checks), LH_TEST(test_metastore__prefix_check_wants_no_document_beneath),
+             LH_TEST(test_metastore__versions_guard_puts_deletes_and_checks),
+             LH_TEST(test_metastore__prefix_check_wants_no_document_beneath),
              LH_TEST(test_metastore__what_could_not_be_read_back_is_refused),
              LH_TEST(test_metastore__checkpoint_and_tail_equal_the_full_replay),
              LH_TEST(test_metastore__old_entries_are_removed_behind_the_checkpoint_before),

@@ -7,9 +7,11 @@ lh_code catalog_namespace_version(lh_catalog *catalog, lh_str namespace_, uint64
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
     lh_str text;
     LH_TRY(catalog_check_namespace(namespace_, err));
-    lh_code code = lh_metastore_get(catalog->metastore, catalog_namespace_key(namespace_, arena), arena, &text, ret, err);
+    lh_code code =
+        lh_metastore_get(catalog->metastore, catalog_namespace_key(namespace_, arena), arena, &text, ret, err);
     if (code != LH_NOT_FOUND) return code;
-    return lh_fail(err, LH_NOT_FOUND, "namespace '%.*s' does not exist", LH_STR_ARG(catalog_namespace_text(namespace_, arena)));
+    return lh_fail(err, LH_NOT_FOUND, "namespace '%.*s' does not exist",
+                   LH_STR_ARG(catalog_namespace_text(namespace_, arena)));
 }
 
 static lh_code namespace_document(const lh_json *properties, lh_arena *arena, lh_str *ret, lh_error *err) {
@@ -23,18 +25,21 @@ static lh_code namespace_check_properties(const lh_json *properties, lh_error *e
     if (lh_json_is_null(properties)) return LH_OK;
     if (!lh_json_is_object(properties)) return lh_fail(err, LH_INVALID, "'properties' must be an object of strings");
     for (lh_json_iter it = lh_json_each(properties); lh_json_next(&it);)
-        if (!lh_json_is_string(it.value)) return lh_fail(err, LH_INVALID, "property '%.*s' must be a string", LH_STR_ARG(it.name));
+        if (!lh_json_is_string(it.value))
+            return lh_fail(err, LH_INVALID, "property '%.*s' must be a string", LH_STR_ARG(it.name));
     return LH_OK;
 }
 
 static lh_json *namespace_answer(lh_str namespace_, const lh_json *properties, lh_arena *arena) {
     lh_json *answer = lh_json_new_object(arena);
     lh_json_set(arena, answer, "namespace", catalog_namespace_to_json(namespace_, arena));
-    lh_json_set(arena, answer, "properties", lh_json_is_object(properties) ? lh_json_copy(arena, properties) : lh_json_new_object(arena));
+    lh_json_set(arena, answer, "properties",
+                lh_json_is_object(properties) ? lh_json_copy(arena, properties) : lh_json_new_object(arena));
     return answer;
 }
 
-lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_arena *arena, lh_json **ret, lh_error *err) {
+lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_arena *arena, lh_json **ret,
+                            lh_error *err) {
     lh_str name, text;
     const lh_json *properties = lh_json_get(request, "properties");
     LH_TRY(catalog_namespace_from_json(lh_json_get(request, "namespace"), arena, &name, err));
@@ -58,11 +63,14 @@ lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_aren
     return lh_arena_check(arena, err);
 }
 
-lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
+lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, lh_page page, lh_arena *arena, lh_json **ret,
+                          lh_error *err) {
     uint64_t ignored;
     if (parent.len) LH_TRY(catalog_namespace_version(catalog, parent, &ignored, err));
-    lh_str prefix = parent.len ? lh_arena_printf(arena, "namespace/%.*s\x1f", LH_STR_ARG(parent)) : LH_STR("namespace/");
-    lh_str after = page.token.len ? lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(prefix), LH_STR_ARG(page.token)) : LH_STR_NONE;
+    lh_str prefix =
+        parent.len ? lh_arena_printf(arena, "namespace/%.*s\x1f", LH_STR_ARG(parent)) : LH_STR("namespace/");
+    lh_str after =
+        page.token.len ? lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(prefix), LH_STR_ARG(page.token)) : LH_STR_NONE;
     lh_document_page docs;
     LH_TRY(lh_metastore_list(catalog->metastore, prefix, after, CATALOG_LIST_ALL, arena, &docs, err));
     lh_json *answer = lh_json_new_object(arena), *list = lh_json_new_array(arena);
@@ -71,17 +79,20 @@ lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, lh_page page, lh_a
     for (; i < docs.count && (page.limit == 0 || listed < page.limit); i++) {
         lh_str rest = lh_str_sub(docs.items[i].key, prefix.len, SIZE_MAX);
         if (lh_str_find(rest, '\x1f') < rest.len) continue; /* a grandchild */
-        lh_json_append(list, catalog_namespace_to_json(lh_str_sub(docs.items[i].key, sizeof "namespace/" - 1, SIZE_MAX), arena));
+        lh_json_append(
+            list, catalog_namespace_to_json(lh_str_sub(docs.items[i].key, sizeof "namespace/" - 1, SIZE_MAX), arena));
         last = rest;
         listed++;
     }
     lh_json_set(arena, answer, "namespaces", list);
-    lh_json_set(arena, answer, "next-page-token", i < docs.count ? lh_json_new_string(arena, last) : lh_json_new_null(arena));
+    lh_json_set(arena, answer, "next-page-token",
+                i < docs.count ? lh_json_new_string(arena, last) : lh_json_new_null(arena));
     *ret = answer;
     return lh_arena_check(arena, err);
 }
 
-static lh_code namespace_read(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret, uint64_t *ret_version, lh_error *err) {
+static lh_code namespace_read(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret, uint64_t *ret_version,
+                              lh_error *err) {
     lh_str text;
     LH_TRY(catalog_namespace_version(catalog, name, ret_version, err));
     LH_TRY(lh_metastore_get(catalog->metastore, catalog_namespace_key(name, arena), arena, &text, ret_version, err));
@@ -97,9 +108,11 @@ lh_code lh_namespace_load(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_
 }
 
 /* UpdateNamespacePropertiesRequest on `properties`; fills the three lists of the response. */
-static lh_code namespace_change_properties(lh_json *properties, const lh_json *request, lh_arena *arena, lh_json *answer, lh_error *err) {
+static lh_code namespace_change_properties(lh_json *properties, const lh_json *request, lh_arena *arena,
+                                           lh_json *answer, lh_error *err) {
     const lh_json *updates = lh_json_get(request, "updates");
-    lh_json *updated = lh_json_new_array(arena), *removed = lh_json_new_array(arena), *missing = lh_json_new_array(arena);
+    lh_json *updated = lh_json_new_array(arena), *removed = lh_json_new_array(arena),
+            *missing = lh_json_new_array(arena);
     for (lh_json_iter it = lh_json_each(lh_json_get(request, "removals")); lh_json_next(&it);) {
         lh_str name = lh_json_str(it.value, LH_STR_NONE);
         if (lh_json_get_str(updates, name))
@@ -117,7 +130,8 @@ static lh_code namespace_change_properties(lh_json *properties, const lh_json *r
     return lh_arena_check(arena, err);
 }
 
-lh_code lh_namespace_update(lh_catalog *catalog, lh_str name, const lh_json *request, lh_arena *arena, lh_json **ret, lh_error *err) {
+lh_code lh_namespace_update(lh_catalog *catalog, lh_str name, const lh_json *request, lh_arena *arena, lh_json **ret,
+                            lh_error *err) {
     LH_TRY(namespace_check_properties(lh_json_get(request, "updates"), err));
     for (int tries = 0;; tries++) {
         lh_json *doc = NULL, *answer = lh_json_new_object(arena);
@@ -136,9 +150,11 @@ lh_code lh_namespace_drop(lh_catalog *catalog, lh_str name, lh_error *err) {
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
     lh_change changes[3] = {{.key = catalog_namespace_key(name, arena)}};
     LH_TRY(catalog_namespace_version(catalog, name, &changes[0].expected, err));
-    lh_str inside[2] = {lh_arena_printf(arena, "table/%.*s/", LH_STR_ARG(name)), lh_arena_printf(arena, "namespace/%.*s\x1f", LH_STR_ARG(name))};
+    lh_str inside[2] = {lh_arena_printf(arena, "table/%.*s/", LH_STR_ARG(name)),
+                        lh_arena_printf(arena, "namespace/%.*s\x1f", LH_STR_ARG(name))};
     for (int i = 0; i < 2; i++)
-        changes[i + 1] = (lh_change){.key = inside[i], .expected = LH_VERSION_ABSENT, .check_only = true, .prefix = true};
+        changes[i + 1] =
+            (lh_change){.key = inside[i], .expected = LH_VERSION_ABSENT, .check_only = true, .prefix = true};
     LH_TRY(lh_arena_check(arena, err));
     lh_code code = lh_metastore_commit(catalog->metastore, changes, 3, NULL, err);
     if (code != LH_CONFLICT) return code;

@@ -23,10 +23,15 @@ static void test_namespaces__have_parents_and_properties(void) {
     CHECK(strstr(l->err.message, "namespace 'x' does not exist") != NULL);
     CHECK_OK_IN(l, lh_namespace_load(l->catalog, LH_STR("a"), l->arena, &answer, &l->err));
     CHECK_JSON(l->arena, answer, "{'namespace':['a'],'properties':{'owner':'me'}}");
-    CHECK_JSON(l->arena, test_list(l, LH_STR_NONE, LH_STR_NONE, 0), "{'namespaces':[['a'],['data']],'next-page-token':null}");
-    CHECK_JSON(l->arena, test_list(l, LH_STR("a"), LH_STR_NONE, 0), "{'namespaces':[['a','b c']],'next-page-token':null}");
+    CHECK_JSON(l->arena, test_list(l, LH_STR_NONE, LH_STR_NONE, 0),
+               "{'namespaces':[['a'],['data']],'next-page-token':null}");
+    CHECK_JSON(l->arena, test_list(l, LH_STR("a"), LH_STR_NONE, 0),
+               "{'namespaces':[['a','b c']],'next-page-token':null}");
     CHECK(lh_namespace_list(l->catalog, LH_STR("nowhere"), (lh_page){0}, l->arena, &answer, &l->err) == LH_NOT_FOUND);
-    CHECK(lh_namespace_load(l->catalog, LH_STR("a\x1f" "b"), l->arena, &answer, &l->err) == LH_NOT_FOUND);
+    CHECK(lh_namespace_load(l->catalog,
+                            LH_STR("a\x1f"
+                                   "b"),
+                            l->arena, &answer, &l->err) == LH_NOT_FOUND);
     CHECK(lh_namespace_load(l->catalog, LH_STR(""), l->arena, &answer, &l->err) == LH_INVALID);
 }
 
@@ -51,26 +56,31 @@ static void test_namespaces__are_listed_in_pages_without_their_children(void) {
 }
 
 static void test_namespaces__names_are_checked(void) {
-    static const char *const bad[] = {"[]", "null", "'a'", "['']", "['a','']", "['a/b']", "['.hidden']", "[7]", "['a\\u001fb']", "['\\u0000']"};
+    static const char *const bad[] = {"[]",      "null",        "'a'", "['']",          "['a','']",
+                                      "['a/b']", "['.hidden']", "[7]", "['a\\u001fb']", "['\\u0000']"};
     LH_CLEANUP(lake_freep) lake *l = lake_new();
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) CHECK(test_create(l, bad[i], "{}") == LH_INVALID && l->err.message[0]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK(test_create(l, bad[i], "{}") == LH_INVALID && l->err.message[0]);
     CHECK(test_create(l, "['p']", "{'a':1}") == LH_INVALID);
     CHECK(test_create(l, "['p']", "[]") == LH_INVALID);
-    CHECK(test_create(l, "['1','2','3','4','5','6','7','8','9','10','11','12','13','14','15','16','17']", "{}") == LH_INVALID);
+    CHECK(test_create(l, "['1','2','3','4','5','6','7','8','9','10','11','12','13','14','15','16','17']", "{}") ==
+          LH_INVALID);
 }
 
 static void test_namespaces__properties_are_updated_and_removed(void) {
     LH_CLEANUP(lake_freep) lake *l = lake_new();
     lh_json *answer = NULL;
     CHECK_OK_IN(l, test_create(l, "['a']", "{'x':'1','y':'2'}"));
-    CHECK_OK_IN(l, lh_namespace_update(l->catalog, LH_STR("a"), suite_json(l->arena, "{'removals':['x','zzz'],'updates':{'y':'3','n':'4'}}"),
+    CHECK_OK_IN(l, lh_namespace_update(l->catalog, LH_STR("a"),
+                                       suite_json(l->arena, "{'removals':['x','zzz'],'updates':{'y':'3','n':'4'}}"),
                                        l->arena, &answer, &l->err));
     CHECK_JSON(l->arena, answer, "{'updated':['y','n'],'removed':['x'],'missing':['zzz']}");
     CHECK_OK_IN(l, lh_namespace_load(l->catalog, LH_STR("a"), l->arena, &answer, &l->err));
     CHECK_JSON(l->arena, lh_json_get(answer, "properties"), "{'y':'3','n':'4'}");
     const lh_json *both = suite_json(l->arena, "{'removals':['y'],'updates':{'y':'3'}}");
     CHECK(lh_namespace_update(l->catalog, LH_STR("a"), both, l->arena, &answer, &l->err) == LH_INVALID);
-    CHECK(lh_namespace_update(l->catalog, LH_STR("b"), suite_json(l->arena, "{}"), l->arena, &answer, &l->err) == LH_NOT_FOUND);
+    CHECK(lh_namespace_update(l->catalog, LH_STR("b"), suite_json(l->arena, "{}"), l->arena, &answer, &l->err) ==
+          LH_NOT_FOUND);
 }
 
 static void test_namespaces__only_an_empty_one_is_dropped(void) {
@@ -79,7 +89,10 @@ static void test_namespaces__only_an_empty_one_is_dropped(void) {
     CHECK_OK_IN(l, test_create(l, "['a','b']", "{}"));
     CHECK_OK_IN(l, test_create(l, "['ab']", "{}")); /* its name starts with the other's */
     CHECK(lh_namespace_drop(l->catalog, LH_STR("a"), &l->err) == LH_CONFLICT);
-    CHECK_OK_IN(l, lh_namespace_drop(l->catalog, LH_STR("a\x1f" "b"), &l->err));
+    CHECK_OK_IN(l, lh_namespace_drop(l->catalog,
+                                     LH_STR("a\x1f"
+                                            "b"),
+                                     &l->err));
     CHECK_OK_IN(l, lh_namespace_drop(l->catalog, LH_STR("a"), &l->err));
     CHECK(lh_namespace_drop(l->catalog, LH_STR("a"), &l->err) == LH_NOT_FOUND);
     CHECK_OK_IN(l, lake_create(l, "t", "", NULL));
@@ -94,7 +107,8 @@ static void test_namespaces__a_name_in_text_form_is_parsed(void) {
     CHECK_OK_IN(l, lh_table_name_parse(l->catalog, LH_STR("t"), l->arena, &name, &l->err));
     CHECK_STR(name.namespace_, LH_STR("data"));
     CHECK_OK_IN(l, lh_table_name_parse(l->catalog, LH_STR("a.b.t"), l->arena, &name, &l->err));
-    CHECK_STR(name.namespace_, LH_STR("a\x1f" "b"));
+    CHECK_STR(name.namespace_, LH_STR("a\x1f"
+                                      "b"));
     CHECK_STR(lh_table_name_text(name, l->arena), LH_STR("a.b.t"));
     CHECK(lh_table_name_parse(l->catalog, LH_STR(""), l->arena, &name, &l->err) == LH_INVALID);
     CHECK(lh_table_name_parse(l->catalog, LH_STR(".t"), l->arena, &name, &l->err) == LH_INVALID);
@@ -105,4 +119,5 @@ static void test_namespaces__a_name_in_text_form_is_parsed(void) {
 LH_TEST_MAIN(LH_TEST(test_namespaces__have_parents_and_properties),
              LH_TEST(test_namespaces__are_listed_in_pages_without_their_children),
              LH_TEST(test_namespaces__names_are_checked), LH_TEST(test_namespaces__properties_are_updated_and_removed),
-             LH_TEST(test_namespaces__only_an_empty_one_is_dropped), LH_TEST(test_namespaces__a_name_in_text_form_is_parsed))
+             LH_TEST(test_namespaces__only_an_empty_one_is_dropped),
+             LH_TEST(test_namespaces__a_name_in_text_form_is_parsed))

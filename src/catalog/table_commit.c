@@ -14,11 +14,11 @@ typedef struct table_commit {
     const lh_json *request;
     lh_table_name name;
     bool exists;
-    catalog_table table;  /* as read */
-    lh_json *metadata;    /* the new one */
-    lh_str new_key;       /* its file; empty until written */
-    lh_str *old_files;    /* metadata files in the log before; arena */
-    size_t dropped;       /* as many of them left the log and are deleted after the commit */
+    catalog_table table; /* as read */
+    lh_json *metadata;   /* the new one */
+    lh_str new_key;      /* its file; empty until written */
+    lh_str *old_files;   /* metadata files in the log before; arena */
+    size_t dropped;      /* as many of them left the log and are deleted after the commit */
     bool annotated;
     annotation annotation;
 } table_commit;
@@ -39,7 +39,8 @@ static lh_code commit_take_snapshots(lh_catalog *catalog, table_commit *commit, 
         if (!snapshot) continue; /* removed again in the same list */
         LH_TRY(manifest_sync(catalog, snapshot, MANIFEST_ADDED, location, err));
         if (!commit->annotated) continue;
-        if (!lh_json_is_object(lh_json_get(snapshot, "summary"))) lh_json_set(arena, snapshot, "summary", lh_json_new_object(arena));
+        if (!lh_json_is_object(lh_json_get(snapshot, "summary")))
+            lh_json_set(arena, snapshot, "summary", lh_json_new_object(arena));
         for (lh_json_iter p = lh_json_each(commit->annotation.properties); lh_json_next(&p);)
             lh_json_put(arena, lh_json_get(snapshot, "summary"), p.name, lh_json_copy(arena, p.value));
     }
@@ -47,11 +48,13 @@ static lh_code commit_take_snapshots(lh_catalog *catalog, table_commit *commit, 
 }
 
 /* Reads the table that is to change, or makes ready for one that is to be created. */
-static lh_code commit_read(lh_catalog *catalog, table_commit *commit, lh_arena *arena, lh_json **ret_old, lh_error *err) {
+static lh_code commit_read(lh_catalog *catalog, table_commit *commit, lh_arena *arena, lh_json **ret_old,
+                           lh_error *err) {
     lh_code code = catalog_table_find(catalog, commit->name, arena, &commit->table, err);
     commit->exists = code == LH_OK;
     if (commit->exists) return catalog_metadata_load(catalog, commit->table.metadata_key, arena, ret_old, err);
-    if (code != LH_NOT_FOUND || !commit_has(lh_json_get(commit->request, "requirements"), "type", "assert-create")) return code;
+    if (code != LH_NOT_FOUND || !commit_has(lh_json_get(commit->request, "requirements"), "type", "assert-create"))
+        return code;
     LH_TRY(table_must_be_new(catalog, commit->name, arena, err));
     commit->table = (catalog_table){.name = commit->name, .version = LH_VERSION_ABSENT};
     commit->table.created_at = lh_arena_dup(arena, lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
@@ -59,7 +62,8 @@ static lh_code commit_read(lh_catalog *catalog, table_commit *commit, lh_arena *
 }
 
 /* The table's folder, when it is new or moved. One that we chose at a staged create is the table's own. */
-static lh_code commit_take_location(lh_catalog *catalog, table_commit *commit, lh_str before, lh_arena *arena, lh_error *err) {
+static lh_code commit_take_location(lh_catalog *catalog, table_commit *commit, lh_str before, lh_arena *arena,
+                                    lh_error *err) {
     lh_str location = lh_json_get_string(commit->metadata, "location"), folder;
     if (lh_str_eq(before, location)) return LH_OK;
     LH_TRY(table_claim_folder(catalog, location, commit->name, true, arena, &folder, err));
@@ -78,12 +82,14 @@ static lh_code commit_note_files(table_commit *commit, lh_arena *arena, lh_error
 }
 
 /* Reads the table, checks, applies and writes the new metadata file. */
-static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by_engine, lh_arena *arena, lh_error *err) {
+static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by_engine, lh_arena *arena,
+                              lh_error *err) {
     const lh_json *updates = lh_json_get(commit->request, "updates");
     lh_json *old = NULL;
     LH_TRY(commit_read(catalog, commit, arena, &old, err));
     LH_TRY(metadata_check_requirements(lh_json_get(commit->request, "requirements"), old, err));
-    lh_str previous = commit->exists ? lh_bucket_location(catalog->bucket, commit->table.metadata_key, arena) : LH_STR_NONE;
+    lh_str previous =
+        commit->exists ? lh_bucket_location(catalog->bucket, commit->table.metadata_key, arena) : LH_STR_NONE;
     int64_t previous_ms = lh_json_int(lh_json_get(old, "last-updated-ms"), 0);
     commit->metadata = old ? old : metadata_empty(arena);
     lh_str location = lh_arena_dup(arena, lh_json_get_string(commit->metadata, "location"));
@@ -93,17 +99,21 @@ static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by
     LH_TRY(metadata_finish(arena, commit->metadata, previous, previous_ms, err));
     LH_TRY(commit_take_location(catalog, commit, location, arena, err));
     size_t kept = lh_json_size(lh_json_get(commit->metadata, "metadata-log"));
-    lh_str expire = lh_json_get_string(lh_json_get(commit->metadata, "properties"), "write.metadata.delete-after-commit.enabled");
-    if (lh_str_eq_nocase(expire, LH_STR("true")) && files + 1 > kept) commit->dropped = files + 1 - kept < files ? files + 1 - kept : files;
+    lh_str expire =
+        lh_json_get_string(lh_json_get(commit->metadata, "properties"), "write.metadata.delete-after-commit.enabled");
+    if (lh_str_eq_nocase(expire, LH_STR("true")) && files + 1 > kept)
+        commit->dropped = files + 1 - kept < files ? files + 1 - kept : files;
     if (by_engine && commit_has(updates, "action", "add-snapshot"))
-        LH_TRY(annotation_peek(catalog->annotations, commit->name, arena, &commit->annotated, &commit->annotation, err));
+        LH_TRY(
+            annotation_peek(catalog->annotations, commit->name, arena, &commit->annotated, &commit->annotation, err));
     LH_TRY(commit_take_snapshots(catalog, commit, arena, err));
     previous = commit->exists ? commit->table.metadata_key : LH_STR_NONE;
     return catalog_metadata_write(catalog, commit->metadata, previous, arena, &commit->new_key, err);
 }
 
 /* The metastore changes of all parts, one commit. */
-static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, size_t count, lh_arena *arena, lh_error *err) {
+static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, size_t count, lh_arena *arena,
+                                    lh_error *err) {
     size_t room = 2 * count, used = 0;
     for (size_t i = 0; i < count; i++) room += commits[i].annotated ? commits[i].annotation.count : 0;
     lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, room);
@@ -133,8 +143,8 @@ static void commit_after(lh_catalog *catalog, const table_commit *commit, lh_are
     lh_str folder = commit->new_key, key;
     while (folder.len && folder.ptr[folder.len - 1] != '/') folder.len--;
     for (size_t i = 0; i < commit->dropped; i++)
-        if (lh_bucket_key_of(catalog->bucket, commit->old_files[i], arena, &key, NULL) == LH_OK && lh_str_starts(key, folder) &&
-            lh_str_ends(key, LH_STR(".metadata.json")))
+        if (lh_bucket_key_of(catalog->bucket, commit->old_files[i], arena, &key, NULL) == LH_OK &&
+            lh_str_starts(key, folder) && lh_str_ends(key, LH_STR(".metadata.json")))
             catalog_metadata_remove(catalog, key);
 }
 
@@ -188,16 +198,20 @@ static lh_code commit_traced(lh_catalog *catalog, table_commit *commits, size_t 
     return code;
 }
 
-lh_code lh_table_commit(lh_catalog *catalog, lh_table_name name, const lh_json *request, bool by_engine, lh_arena *arena, lh_json **ret, lh_error *err) {
+lh_code lh_table_commit(lh_catalog *catalog, lh_table_name name, const lh_json *request, bool by_engine,
+                        lh_arena *arena, lh_json **ret, lh_error *err) {
     table_commit commit = {.request = request, .name = name};
     return commit_traced(catalog, &commit, 1, by_engine, arena, ret, err);
 }
 
-lh_code lh_transaction_commit(lh_catalog *catalog, const lh_json *request, bool by_engine, lh_arena *arena, lh_error *err) {
+lh_code lh_transaction_commit(lh_catalog *catalog, const lh_json *request, bool by_engine, lh_arena *arena,
+                              lh_error *err) {
     const lh_json *parts = lh_json_get(request, "table-changes");
     size_t count = lh_json_size(parts);
-    if (!lh_json_is_array(parts) || count == 0) return lh_fail(err, LH_INVALID, "'table-changes' must be an array of at least one change");
-    if (count > COMMIT_TABLES_MAX) return lh_fail(err, LH_LIMIT, "a transaction changes more than %d tables", COMMIT_TABLES_MAX);
+    if (!lh_json_is_array(parts) || count == 0)
+        return lh_fail(err, LH_INVALID, "'table-changes' must be an array of at least one change");
+    if (count > COMMIT_TABLES_MAX)
+        return lh_fail(err, LH_LIMIT, "a transaction changes more than %d tables", COMMIT_TABLES_MAX);
     table_commit *commits = LH_ARENA_ARRAY(arena, table_commit, count);
     if (!commits) return lh_arena_check(arena, err);
     for (lh_json_iter it = lh_json_each(parts); lh_json_next(&it);) {
@@ -205,7 +219,8 @@ lh_code lh_transaction_commit(lh_catalog *catalog, const lh_json *request, bool 
         LH_TRY(table_identifier(lh_json_get(it.value, "identifier"), arena, &commits[it.index].name, err));
         for (size_t i = 0; i < it.index; i++)
             if (lh_str_eq(catalog_table_key(commits[i].name, arena), catalog_table_key(commits[it.index].name, arena)))
-                return lh_fail(err, LH_INVALID, "a transaction names table '%.*s' twice", LH_STR_ARG(commits[i].name.name));
+                return lh_fail(err, LH_INVALID, "a transaction names table '%.*s' twice",
+                               LH_STR_ARG(commits[i].name.name));
     }
     return commit_traced(catalog, commits, count, by_engine, arena, NULL, err);
 }

@@ -51,8 +51,9 @@ static lh_code table_purge_folder(lh_catalog *catalog, lh_str folder, lh_error *
 
 /* What the metadata names: files of each snapshot, statistics, older metadata. */
 static lh_code table_purge_collect(table_purge *purge, const lh_json *metadata, lh_error *err) {
-    static const char *const lists[][2] = {
-        {"metadata-log", "metadata-file"}, {"statistics", "statistics-path"}, {"partition-statistics", "statistics-path"}};
+    static const char *const lists[][2] = {{"metadata-log", "metadata-file"},
+                                           {"statistics", "statistics-path"},
+                                           {"partition-statistics", "statistics-path"}};
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "snapshots")); lh_json_next(&it);) {
         lh_code code = manifest_walk(purge->catalog->bucket, it.value, MANIFEST_ALL, table_purge_add, purge, err);
         if (code != LH_OK && code != LH_NOT_FOUND) return code; /* an expired snapshot's files may be gone already */
@@ -63,7 +64,8 @@ static lh_code table_purge_collect(table_purge *purge, const lh_json *metadata, 
     return LH_OK;
 }
 
-static lh_code table_purge_files(lh_catalog *catalog, const catalog_table *table, const lh_json *metadata, lh_error *err) {
+static lh_code table_purge_files(lh_catalog *catalog, const catalog_table *table, const lh_json *metadata,
+                                 lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(DROP_PURGE_ARENA_BYTES, &arena, err));
     lh_str folder;

@@ -11,17 +11,23 @@ lh_json *metadata_find(const lh_json *array, const char *id_name, int64_t id) {
     return NULL;
 }
 
-lh_json *metadata_snapshot(const lh_json *metadata, int64_t id) { return metadata_find(lh_json_get(metadata, "snapshots"), "snapshot-id", id); }
-int64_t metadata_current_snapshot_id(const lh_json *metadata) { return lh_json_int(lh_json_get(metadata, "current-snapshot-id"), -1); }
+lh_json *metadata_snapshot(const lh_json *metadata, int64_t id) {
+    return metadata_find(lh_json_get(metadata, "snapshots"), "snapshot-id", id);
+}
+int64_t metadata_current_snapshot_id(const lh_json *metadata) {
+    return lh_json_int(lh_json_get(metadata, "current-snapshot-id"), -1);
+}
 
 lh_json *metadata_current_schema(const lh_json *metadata) {
-    return metadata_find(lh_json_get(metadata, "schemas"), "schema-id", lh_json_int(lh_json_get(metadata, "current-schema-id"), -1));
+    return metadata_find(lh_json_get(metadata, "schemas"), "schema-id",
+                         lh_json_int(lh_json_get(metadata, "current-schema-id"), -1));
 }
 
 int64_t metadata_format(const lh_json *metadata) { return lh_json_int(lh_json_get(metadata, "format-version"), 0); }
 
 lh_json *metadata_empty(lh_arena *arena) {
-    static const char *const lists[] = {"schemas", "partition-specs", "sort-orders", "snapshots", "snapshot-log", "metadata-log"};
+    static const char *const lists[] = {"schemas",   "partition-specs", "sort-orders",
+                                        "snapshots", "snapshot-log",    "metadata-log"};
     lh_json *metadata = lh_json_new_object(arena);
     lh_json_set_int(arena, metadata, "format-version", 2);
     lh_json_set_int(arena, metadata, "last-sequence-number", 0);
@@ -30,7 +36,8 @@ lh_json *metadata_empty(lh_arena *arena) {
     lh_json_set_int(arena, metadata, "last-partition-id", METADATA_FIRST_PARTITION_ID - 1);
     lh_json_set(arena, metadata, "properties", lh_json_new_object(arena));
     lh_json_set(arena, metadata, "refs", lh_json_new_object(arena));
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) lh_json_set(arena, metadata, lists[i], lh_json_new_array(arena));
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        lh_json_set(arena, metadata, lists[i], lh_json_new_array(arena));
     return metadata;
 }
 
@@ -40,7 +47,8 @@ void metadata_remove_ids(metadata_change *change, const char *list, const char *
     lh_json *kept = lh_json_new_array(change->arena);
     for (lh_json_iter it = lh_json_each(lh_json_get(change->metadata, list)); lh_json_next(&it);) {
         bool remove = false;
-        for (lh_json_iter id = lh_json_each(ids); lh_json_next(&id);) remove |= lh_json_equal(id.value, lh_json_get(it.value, id_name));
+        for (lh_json_iter id = lh_json_each(ids); lh_json_next(&id);)
+            remove |= lh_json_equal(id.value, lh_json_get(it.value, id_name));
         if (!remove) lh_json_append(kept, lh_json_copy(change->arena, it.value));
     }
     lh_json_set(change->arena, change->metadata, list, kept);
@@ -49,7 +57,8 @@ void metadata_remove_ids(metadata_change *change, const char *list, const char *
 static lh_code metadata_assign_uuid(metadata_change *change, const lh_json *update, lh_error *err) {
     lh_str uuid = lh_json_get_string(update, "uuid"), have = lh_json_get_string(change->metadata, "table-uuid");
     if (!lh_uuid_is_valid(uuid)) return lh_fail(err, LH_INVALID, "assign-uuid: '%.*s' is no UUID", LH_STR_ARG(uuid));
-    if (have.len && !lh_str_eq_nocase(have, uuid)) return lh_fail(err, LH_INVALID, "the table's UUID cannot be reassigned");
+    if (have.len && !lh_str_eq_nocase(have, uuid))
+        return lh_fail(err, LH_INVALID, "the table's UUID cannot be reassigned");
     lh_json_set_string(change->arena, change->metadata, "table-uuid", uuid);
     return LH_OK;
 }
@@ -57,8 +66,10 @@ static lh_code metadata_assign_uuid(metadata_change *change, const lh_json *upda
 static lh_code metadata_upgrade_format(metadata_change *change, const lh_json *update, lh_error *err) {
     int64_t want = lh_json_int(lh_json_get(update, "format-version"), -1), have = metadata_format(change->metadata);
     bool fresh = lh_json_size(lh_json_get(change->metadata, "schemas")) == 0; /* staged create may choose freely */
-    if (want < 1 || want > METADATA_FORMAT_MAX) return lh_fail(err, LH_INVALID, "format-version %" PRId64 " is not supported", want);
-    if (want < have && !fresh) return lh_fail(err, LH_INVALID, "the table cannot go from format %" PRId64 " back to %" PRId64, have, want);
+    if (want < 1 || want > METADATA_FORMAT_MAX)
+        return lh_fail(err, LH_INVALID, "format-version %" PRId64 " is not supported", want);
+    if (want < have && !fresh)
+        return lh_fail(err, LH_INVALID, "the table cannot go from format %" PRId64 " back to %" PRId64, have, want);
     lh_json_set_int(change->arena, change->metadata, "format-version", want);
     if (want >= 2 && lh_json_is_null(lh_json_get(change->metadata, "last-sequence-number")))
         lh_json_set_int(change->arena, change->metadata, "last-sequence-number", 0);
@@ -80,8 +91,10 @@ static lh_code metadata_set_properties(metadata_change *change, const lh_json *u
     if (!lh_json_is_object(updates)) updates = lh_json_get(update, "updated"); /* the name in older clients */
     if (!lh_json_is_object(updates)) return lh_fail(err, LH_INVALID, "set-properties lacks 'updates'");
     for (lh_json_iter it = lh_json_each(updates); lh_json_next(&it);) {
-        if (!lh_json_is_string(it.value)) return lh_fail(err, LH_INVALID, "property '%.*s' must be a string", LH_STR_ARG(it.name));
-        lh_json_put(change->arena, lh_json_get(change->metadata, "properties"), it.name, lh_json_copy(change->arena, it.value));
+        if (!lh_json_is_string(it.value))
+            return lh_fail(err, LH_INVALID, "property '%.*s' must be a string", LH_STR_ARG(it.name));
+        lh_json_put(change->arena, lh_json_get(change->metadata, "properties"), it.name,
+                    lh_json_copy(change->arena, it.value));
     }
     return LH_OK;
 }
@@ -96,7 +109,8 @@ static lh_code metadata_remove_properties(metadata_change *change, const lh_json
 }
 
 /* Appends to metadata.<list>, made when missing, after removing what has the same id. */
-static lh_code metadata_replace_in(metadata_change *change, const char *list, const char *id_name, const lh_json *item, lh_error *err) {
+static lh_code metadata_replace_in(metadata_change *change, const char *list, const char *id_name, const lh_json *item,
+                                   lh_error *err) {
     const lh_json *id = lh_json_get(item, id_name);
     if (lh_json_is_null(id)) return lh_fail(err, LH_INVALID, "an element of %s lacks '%s'", list, id_name);
     lh_json *ids = lh_json_new_array(change->arena);
@@ -106,7 +120,8 @@ static lh_code metadata_replace_in(metadata_change *change, const char *list, co
     return LH_OK;
 }
 
-static lh_code metadata_remove_from(metadata_change *change, const char *list, const char *id_name, const lh_json *id, lh_error *err) {
+static lh_code metadata_remove_from(metadata_change *change, const char *list, const char *id_name, const lh_json *id,
+                                    lh_error *err) {
     if (lh_json_is_null(id)) return lh_fail(err, LH_INVALID, "an update lacks '%s'", id_name);
     lh_json *ids = lh_json_new_array(change->arena);
     lh_json_append(ids, lh_json_copy(change->arena, id));
@@ -115,7 +130,8 @@ static lh_code metadata_remove_from(metadata_change *change, const char *list, c
 }
 
 static lh_code metadata_check_statistics(const lh_json *statistics, lh_error *err) {
-    if (lh_json_is_int(lh_json_get(statistics, "snapshot-id")) && lh_json_get_string(statistics, "statistics-path").len) return LH_OK;
+    if (lh_json_is_int(lh_json_get(statistics, "snapshot-id")) && lh_json_get_string(statistics, "statistics-path").len)
+        return LH_OK;
     return lh_fail(err, LH_INVALID, "statistics lack 'snapshot-id' or 'statistics-path'");
 }
 
@@ -128,27 +144,32 @@ static lh_code metadata_remove_statistics(metadata_change *change, const lh_json
 }
 static lh_code metadata_set_partition_statistics(metadata_change *change, const lh_json *update, lh_error *err) {
     LH_TRY(metadata_check_statistics(lh_json_get(update, "partition-statistics"), err));
-    return metadata_replace_in(change, "partition-statistics", "snapshot-id", lh_json_get(update, "partition-statistics"), err);
+    return metadata_replace_in(change, "partition-statistics", "snapshot-id",
+                               lh_json_get(update, "partition-statistics"), err);
 }
 static lh_code metadata_remove_partition_statistics(metadata_change *change, const lh_json *update, lh_error *err) {
     return metadata_remove_from(change, "partition-statistics", "snapshot-id", lh_json_get(update, "snapshot-id"), err);
 }
 
 /* Removes schemas or specs, but never the one in use. */
-static lh_code metadata_remove_unused(metadata_change *change, const char *list, const char *id_name, const char *in_use, const lh_json *ids, lh_error *err) {
+static lh_code metadata_remove_unused(metadata_change *change, const char *list, const char *id_name,
+                                      const char *in_use, const lh_json *ids, lh_error *err) {
     if (!lh_json_is_array(ids)) return lh_fail(err, LH_INVALID, "an update of %s lacks its ids", list);
     for (lh_json_iter it = lh_json_each(ids); lh_json_next(&it);)
         if (lh_json_equal(it.value, lh_json_get(change->metadata, in_use)))
-            return lh_fail(err, LH_INVALID, "%s %" PRId64 " is in use and cannot be removed", id_name, lh_json_int(it.value, 0));
+            return lh_fail(err, LH_INVALID, "%s %" PRId64 " is in use and cannot be removed", id_name,
+                           lh_json_int(it.value, 0));
     metadata_remove_ids(change, list, id_name, ids);
     return LH_OK;
 }
 
 static lh_code metadata_remove_specs(metadata_change *change, const lh_json *update, lh_error *err) {
-    return metadata_remove_unused(change, "partition-specs", "spec-id", "default-spec-id", lh_json_get(update, "spec-ids"), err);
+    return metadata_remove_unused(change, "partition-specs", "spec-id", "default-spec-id",
+                                  lh_json_get(update, "spec-ids"), err);
 }
 static lh_code metadata_remove_schemas(metadata_change *change, const lh_json *update, lh_error *err) {
-    return metadata_remove_unused(change, "schemas", "schema-id", "current-schema-id", lh_json_get(update, "schema-ids"), err);
+    return metadata_remove_unused(change, "schemas", "schema-id", "current-schema-id",
+                                  lh_json_get(update, "schema-ids"), err);
 }
 
 static lh_code metadata_need_v3(const metadata_change *change, const char *what, lh_error *err) {
@@ -161,7 +182,8 @@ static lh_code metadata_enable_row_lineage(metadata_change *change, const lh_jso
 static lh_code metadata_add_key(metadata_change *change, const lh_json *update, lh_error *err) {
     const lh_json *key = lh_json_get(update, "encryption-key");
     LH_TRY(metadata_need_v3(change, "an encryption key", err));
-    if (!lh_json_is_string(lh_json_get(key, "key-id")) || !lh_json_is_string(lh_json_get(key, "encrypted-key-metadata")))
+    if (!lh_json_is_string(lh_json_get(key, "key-id")) ||
+        !lh_json_is_string(lh_json_get(key, "encrypted-key-metadata")))
         return lh_fail(err, LH_INVALID, "an encryption key lacks 'key-id' or 'encrypted-key-metadata'");
     return metadata_replace_in(change, "encryption-keys", "key-id", key, err);
 }
@@ -171,7 +193,10 @@ static lh_code metadata_remove_key(metadata_change *change, const lh_json *updat
 }
 
 typedef lh_code (*metadata_update_fn)(metadata_change *change, const lh_json *update, lh_error *err);
-static const struct { const char *action; metadata_update_fn apply; } metadata_updates[] = {
+static const struct {
+    const char *action;
+    metadata_update_fn apply;
+} metadata_updates[] = {
     {"assign-uuid", metadata_assign_uuid},
     {"upgrade-format-version", metadata_upgrade_format},
     {"add-schema", metadata_add_schema},
@@ -201,7 +226,8 @@ static const struct { const char *action; metadata_update_fn apply; } metadata_u
 static lh_code metadata_apply(metadata_change *change, const lh_json *update, lh_error *err) {
     lh_str action = lh_json_get_string(update, "action");
     for (size_t i = 0; i < sizeof metadata_updates / sizeof *metadata_updates; i++)
-        if (lh_str_eq(action, lh_str_from(metadata_updates[i].action))) return metadata_updates[i].apply(change, update, err);
+        if (lh_str_eq(action, lh_str_from(metadata_updates[i].action)))
+            return metadata_updates[i].apply(change, update, err);
     return lh_fail(err, LH_INVALID, "unknown update '%.*s'", LH_STR_ARG(action));
 }
 
@@ -218,13 +244,18 @@ static void metadata_log_main(metadata_change *change) {
 }
 
 lh_code metadata_apply_updates(lh_arena *arena, lh_json *metadata, const lh_json *updates, lh_error *err) {
-    static const char *const lists[] = {"snapshots", "snapshot-log", "metadata-log", "statistics", "partition-statistics", "encryption-keys"};
+    static const char *const lists[] = {"snapshots",  "snapshot-log",         "metadata-log",
+                                        "statistics", "partition-statistics", "encryption-keys"};
     if (!lh_json_is_array(updates)) return lh_fail(err, LH_INVALID, "'updates' must be an array");
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) /* optional in files of strangers */
-        if (!lh_json_is_array(lh_json_get(metadata, lists[i]))) lh_json_set(arena, metadata, lists[i], lh_json_new_array(arena));
-    if (!lh_json_is_object(lh_json_get(metadata, "properties"))) lh_json_set(arena, metadata, "properties", lh_json_new_object(arena));
-    if (!lh_json_is_object(lh_json_get(metadata, "refs"))) lh_json_set(arena, metadata, "refs", lh_json_new_object(arena));
-    metadata_change change = {.arena = arena, .metadata = metadata, .last_schema = -1, .last_spec = -1, .last_order = -1};
+        if (!lh_json_is_array(lh_json_get(metadata, lists[i])))
+            lh_json_set(arena, metadata, lists[i], lh_json_new_array(arena));
+    if (!lh_json_is_object(lh_json_get(metadata, "properties")))
+        lh_json_set(arena, metadata, "properties", lh_json_new_object(arena));
+    if (!lh_json_is_object(lh_json_get(metadata, "refs")))
+        lh_json_set(arena, metadata, "refs", lh_json_new_object(arena));
+    metadata_change change = {
+        .arena = arena, .metadata = metadata, .last_schema = -1, .last_spec = -1, .last_order = -1};
     for (lh_json_iter it = lh_json_each(updates); lh_json_next(&it);) LH_TRY(metadata_apply(&change, it.value, err));
     metadata_log_main(&change);
     if (!change.added_snapshot) metadata_touch(&change, lh_time_now_ms());
@@ -235,12 +266,16 @@ lh_code metadata_apply_updates(lh_arena *arena, lh_json *metadata, const lh_json
 /* ---- the whole ---- */
 
 static lh_code metadata_check_whole(const lh_json *metadata, lh_error *err) {
-    if (!lh_uuid_is_valid(lh_json_get_string(metadata, "table-uuid"))) return lh_fail(err, LH_INVALID, "the table has no UUID");
+    if (!lh_uuid_is_valid(lh_json_get_string(metadata, "table-uuid")))
+        return lh_fail(err, LH_INVALID, "the table has no UUID");
     if (lh_json_get_string(metadata, "location").len == 0) return lh_fail(err, LH_INVALID, "the table has no location");
     if (!metadata_current_schema(metadata)) return lh_fail(err, LH_INVALID, "the table has no current schema");
-    int64_t spec = lh_json_int(lh_json_get(metadata, "default-spec-id"), -1), order = lh_json_int(lh_json_get(metadata, "default-sort-order-id"), -1);
-    if (!metadata_find(lh_json_get(metadata, "partition-specs"), "spec-id", spec)) return lh_fail(err, LH_INVALID, "the table has no default partition spec");
-    if (!metadata_find(lh_json_get(metadata, "sort-orders"), "order-id", order)) return lh_fail(err, LH_INVALID, "the table has no default sort order");
+    int64_t spec = lh_json_int(lh_json_get(metadata, "default-spec-id"), -1),
+            order = lh_json_int(lh_json_get(metadata, "default-sort-order-id"), -1);
+    if (!metadata_find(lh_json_get(metadata, "partition-specs"), "spec-id", spec))
+        return lh_fail(err, LH_INVALID, "the table has no default partition spec");
+    if (!metadata_find(lh_json_get(metadata, "sort-orders"), "order-id", order))
+        return lh_fail(err, LH_INVALID, "the table has no default sort order");
     return LH_OK;
 }
 
@@ -253,17 +288,20 @@ static void metadata_write_v1_members(lh_arena *arena, lh_json *metadata) {
         return;
     }
     lh_json_set(arena, metadata, "schema", lh_json_copy(arena, metadata_current_schema(metadata)));
-    const lh_json *fields = lh_json_get(metadata_find(lh_json_get(metadata, "partition-specs"), "spec-id", spec), "fields");
+    const lh_json *fields =
+        lh_json_get(metadata_find(lh_json_get(metadata, "partition-specs"), "spec-id", spec), "fields");
     lh_json_set(arena, metadata, "partition-spec", lh_json_copy(arena, fields));
     lh_json_remove(metadata, LH_STR("last-sequence-number"));
 }
 
 static int64_t metadata_property_int(const lh_json *metadata, const char *name, int64_t otherwise) {
     int64_t value;
-    return lh_str_to_i64(lh_json_get_string(lh_json_get(metadata, "properties"), name), &value) == LH_OK ? value : otherwise;
+    return lh_str_to_i64(lh_json_get_string(lh_json_get(metadata, "properties"), name), &value) == LH_OK ? value
+                                                                                                         : otherwise;
 }
 
-lh_code metadata_finish(lh_arena *arena, lh_json *metadata, lh_str previous_location, int64_t previous_ms, lh_error *err) {
+lh_code metadata_finish(lh_arena *arena, lh_json *metadata, lh_str previous_location, int64_t previous_ms,
+                        lh_error *err) {
     LH_TRY(metadata_check_whole(metadata, err));
     lh_json *log = lh_json_get(metadata, "metadata-log");
     if (previous_location.len) {

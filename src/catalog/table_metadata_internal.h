@@ -7,8 +7,8 @@ enum { METADATA_FORMAT_MAX = 3, METADATA_FIRST_PARTITION_ID = 1000 };
 
 typedef struct metadata_change {
     lh_arena *arena;
-    lh_json *metadata;                           /* the working copy */
-    int64_t last_schema, last_spec, last_order;  /* added last in this list; -1: none yet */
+    lh_json *metadata;                          /* the working copy */
+    int64_t last_schema, last_spec, last_order; /* added last in this list; -1: none yet */
     bool added_snapshot, moved_main;
     bool reshaped; /* another current schema, default spec or default order */
 } metadata_change;

@@ -3,12 +3,14 @@
  * one that we do not know is INVALID, because to ignore it would lose updates. */
 #include "catalog/catalog_internal.h"
 
-static lh_code metadata_require_id(const lh_json *requirement, const char *given, const lh_json *metadata, const char *kept, lh_error *err) {
+static lh_code metadata_require_id(const lh_json *requirement, const char *given, const lh_json *metadata,
+                                   const char *kept, lh_error *err) {
     const lh_json *expected = lh_json_get(requirement, given);
     if (!lh_json_is_int(expected)) return lh_fail(err, LH_INVALID, "a requirement lacks the number '%s'", given);
     int64_t want = lh_json_int(expected, 0), have = lh_json_int(lh_json_get(metadata, kept), INT64_MIN);
     if (want != have)
-        return lh_fail(err, LH_CONFLICT, "Requirement failed: %s changed: expected %" PRId64 ", is %" PRId64, kept, want, have);
+        return lh_fail(err, LH_CONFLICT, "Requirement failed: %s changed: expected %" PRId64 ", is %" PRId64, kept,
+                       want, have);
     return LH_OK;
 }
 
@@ -21,13 +23,19 @@ static lh_code metadata_require_ref(const lh_json *requirement, const lh_json *m
     const lh_json *have = lh_json_get(lh_json_get_str(lh_json_get(metadata, "refs"), ref), "snapshot-id");
     int64_t want = lh_json_int(expected, -1), is = lh_json_int(have, -1);
     if (want == is) return LH_OK; /* null and absent are both -1 */
-    if (is == -1) return lh_fail(err, LH_CONFLICT, "Requirement failed: ref '%.*s' does not exist, expected snapshot %" PRId64, LH_STR_ARG(ref), want);
-    if (want == -1) return lh_fail(err, LH_CONFLICT, "Requirement failed: ref '%.*s' was created concurrently", LH_STR_ARG(ref));
-    return lh_fail(err, LH_CONFLICT, "Requirement failed: ref '%.*s' changed: expected %" PRId64 ", is %" PRId64, LH_STR_ARG(ref), want, is);
+    if (is == -1)
+        return lh_fail(err, LH_CONFLICT, "Requirement failed: ref '%.*s' does not exist, expected snapshot %" PRId64,
+                       LH_STR_ARG(ref), want);
+    if (want == -1)
+        return lh_fail(err, LH_CONFLICT, "Requirement failed: ref '%.*s' was created concurrently", LH_STR_ARG(ref));
+    return lh_fail(err, LH_CONFLICT, "Requirement failed: ref '%.*s' changed: expected %" PRId64 ", is %" PRId64,
+                   LH_STR_ARG(ref), want, is);
 }
 
 static lh_code metadata_require(const lh_json *requirement, const lh_json *metadata, lh_error *err) {
-    static const struct { const char *type, *given, *kept; } ids[] = {
+    static const struct {
+        const char *type, *given, *kept;
+    } ids[] = {
         {"assert-last-assigned-field-id", "last-assigned-field-id", "last-column-id"},
         {"assert-current-schema-id", "current-schema-id", "current-schema-id"},
         {"assert-last-assigned-partition-id", "last-assigned-partition-id", "last-partition-id"},
@@ -46,18 +54,20 @@ static lh_code metadata_require(const lh_json *requirement, const lh_json *metad
         lh_str want = lh_json_get_string(requirement, "uuid"), is = lh_json_get_string(metadata, "table-uuid");
         if (want.len == 0) return lh_fail(err, LH_INVALID, "assert-table-uuid lacks 'uuid'");
         if (!lh_str_eq_nocase(want, is))
-            return lh_fail(err, LH_CONFLICT, "Requirement failed: UUID does not match: expected %.*s, is %.*s", LH_STR_ARG(want), LH_STR_ARG(is));
+            return lh_fail(err, LH_CONFLICT, "Requirement failed: UUID does not match: expected %.*s, is %.*s",
+                           LH_STR_ARG(want), LH_STR_ARG(is));
         return LH_OK;
     }
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-        if (lh_str_eq(type, lh_str_from(ids[i].type))) return metadata_require_id(requirement, ids[i].given, metadata, ids[i].kept, err);
+        if (lh_str_eq(type, lh_str_from(ids[i].type)))
+            return metadata_require_id(requirement, ids[i].given, metadata, ids[i].kept, err);
     return lh_fail(err, LH_INTERNAL, "requirement '%.*s' is not handled", LH_STR_ARG(type));
 }
 
 lh_code metadata_check_requirements(const lh_json *requirements, const lh_json *metadata, lh_error *err) {
     if (!lh_json_is_null(requirements) && !lh_json_is_array(requirements))
         return lh_fail(err, LH_INVALID, "'requirements' must be an array");
-    for (lh_json_iter it = lh_json_each(requirements); lh_json_next(&it);) LH_TRY(metadata_require(it.value, metadata, err));
+    for (lh_json_iter it = lh_json_each(requirements); lh_json_next(&it);)
+        LH_TRY(metadata_require(it.value, metadata, err));
     return LH_OK;
 }
-

@@ -17,9 +17,11 @@ static void test_requirements__uuid_is_compared_without_case(void) {
     LH_CLEANUP(suite_freep) suite *s = suite_new("{}");
     lh_json_set_string(s->arena, s->metadata, "table-uuid", LH_STR("0a1b2c3d-0000-4000-8000-00000000000a"));
     CHECK(test_require(s, "{'type':'assert-table-uuid','uuid':'0A1B2C3D-0000-4000-8000-00000000000A'}", true) == LH_OK);
-    CHECK(test_require(s, "{'type':'assert-table-uuid','uuid':'0a1b2c3d-0000-4000-8000-00000000000b'}", true) == LH_CONFLICT);
+    CHECK(test_require(s, "{'type':'assert-table-uuid','uuid':'0a1b2c3d-0000-4000-8000-00000000000b'}", true) ==
+          LH_CONFLICT);
     CHECK(test_require(s, "{'type':'assert-table-uuid'}", true) == LH_INVALID);
-    CHECK(test_require(s, "{'type':'assert-table-uuid','uuid':'0a1b2c3d-0000-4000-8000-00000000000a'}", false) == LH_CONFLICT);
+    CHECK(test_require(s, "{'type':'assert-table-uuid','uuid':'0a1b2c3d-0000-4000-8000-00000000000a'}", false) ==
+          LH_CONFLICT);
 }
 
 static void test_requirements__a_ref_must_be_where_the_client_saw_it(void) {
@@ -39,7 +41,10 @@ static void test_requirements__a_ref_must_be_where_the_client_saw_it(void) {
 
 #define TEST_ID "{'type':'%s','%s':%" PRId64 "}"
 static void test_requirements__ids_must_be_those_of_the_table(void) {
-    static const struct { const char *type, *member; int64_t is; } ids[] = {
+    static const struct {
+        const char *type, *member;
+        int64_t is;
+    } ids[] = {
         {"assert-last-assigned-field-id", "last-assigned-field-id", 3},
         {"assert-current-schema-id", "current-schema-id", 0},
         {"assert-last-assigned-partition-id", "last-assigned-partition-id", 999},
@@ -48,10 +53,13 @@ static void test_requirements__ids_must_be_those_of_the_table(void) {
     };
     LH_CLEANUP(suite_freep) suite *s = suite_new("{}");
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-        CHECK(test_require(s, lh_arena_printf(s->arena, TEST_ID, ids[i].type, ids[i].member, ids[i].is).ptr, true) == LH_OK);
-        CHECK(test_require(s, lh_arena_printf(s->arena, TEST_ID, ids[i].type, ids[i].member, ids[i].is + 1).ptr, true) == LH_CONFLICT);
+        CHECK(test_require(s, lh_arena_printf(s->arena, TEST_ID, ids[i].type, ids[i].member, ids[i].is).ptr, true) ==
+              LH_OK);
+        CHECK(test_require(s, lh_arena_printf(s->arena, TEST_ID, ids[i].type, ids[i].member, ids[i].is + 1).ptr,
+                           true) == LH_CONFLICT);
         CHECK(test_require(s, lh_arena_printf(s->arena, "{'type':'%s'}", ids[i].type).ptr, true) == LH_INVALID);
-        CHECK(test_require(s, lh_arena_printf(s->arena, "{'type':'%s','%s':'0'}", ids[i].type, ids[i].member).ptr, true) == LH_INVALID);
+        CHECK(test_require(s, lh_arena_printf(s->arena, "{'type':'%s','%s':'0'}", ids[i].type, ids[i].member).ptr,
+                           true) == LH_INVALID);
     }
 }
 
@@ -61,7 +69,8 @@ static void test_requirements__an_unknown_one_is_refused(void) {
     CHECK(test_require(s, "{'type':'assert-moon-phase'}", false) == LH_INVALID);
     CHECK(test_require(s, "{}", true) == LH_INVALID);
     CHECK(test_require(s, "7", true) == LH_INVALID);
-    CHECK(metadata_check_requirements(suite_json(s->arena, "{'type':'assert-create'}"), s->metadata, &s->err) == LH_INVALID);
+    CHECK(metadata_check_requirements(suite_json(s->arena, "{'type':'assert-create'}"), s->metadata, &s->err) ==
+          LH_INVALID);
     CHECK(metadata_check_requirements(NULL, s->metadata, &s->err) == LH_OK);
 }
 

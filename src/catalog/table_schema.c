@@ -12,7 +12,8 @@ static int64_t schema_highest_in_type(const lh_json *type);
 int64_t metadata_highest_field_id(const lh_json *fields) {
     int64_t highest = 0;
     for (lh_json_iter it = lh_json_each(fields); lh_json_next(&it);) {
-        int64_t id = lh_json_int(lh_json_get(it.value, "id"), 0), inner = schema_highest_in_type(lh_json_get(it.value, "type"));
+        int64_t id = lh_json_int(lh_json_get(it.value, "id"), 0),
+                inner = schema_highest_in_type(lh_json_get(it.value, "type"));
         if (id > highest) highest = id;
         if (inner > highest) highest = inner;
     }
@@ -31,8 +32,6 @@ static int64_t schema_highest_in_type(const lh_json *type) {
     return highest;
 }
 
-
-
 static bool schema_type_has_field(const lh_json *type, int64_t id) {
     static const char *const ids[] = {"element-id", "key-id", "value-id"}, *const types[] = {"element", "key", "value"};
     if (metadata_has_field(lh_json_get(type, "fields"), id)) return true;
@@ -45,7 +44,9 @@ static bool schema_type_has_field(const lh_json *type, int64_t id) {
 
 bool metadata_has_field(const lh_json *fields, int64_t id) {
     for (lh_json_iter it = lh_json_each(fields); lh_json_next(&it);)
-        if (lh_json_int(lh_json_get(it.value, "id"), 0) == id || schema_type_has_field(lh_json_get(it.value, "type"), id)) return true;
+        if (lh_json_int(lh_json_get(it.value, "id"), 0) == id ||
+            schema_type_has_field(lh_json_get(it.value, "type"), id))
+            return true;
     return false;
 }
 
@@ -71,16 +72,18 @@ static bool schema_type_numbers(lh_str type, lh_str name, char open, uint64_t *f
 
 /* The format that brought a primitive type; 0 for none. */
 static int64_t schema_primitive_format(lh_str type) {
-    static const char *const old[] = {"boolean", "int", "long", "float", "double", "date", "time", "timestamp", "timestamptz",
-                                      "string", "uuid", "binary"};
-    static const char *const third[] = {"timestamp_ns", "timestamptz_ns", "unknown", "variant", "geometry", "geography"};
+    static const char *const old[] = {"boolean", "int",       "long",        "float",  "double", "date",
+                                      "time",    "timestamp", "timestamptz", "string", "uuid",   "binary"};
+    static const char *const third[] = {"timestamp_ns", "timestamptz_ns", "unknown",
+                                        "variant",      "geometry",       "geography"};
     uint64_t first, second;
     for (size_t i = 0; i < sizeof old / sizeof *old; i++)
         if (lh_str_eq(type, lh_str_from(old[i]))) return 1;
     for (size_t i = 0; i < sizeof third / sizeof *third; i++)
         if (lh_str_eq(type, lh_str_from(third[i]))) return 3;
     if (schema_type_numbers(type, LH_STR("fixed"), '[', &first, NULL)) return 1;
-    if (schema_type_numbers(type, LH_STR("decimal"), '(', &first, &second)) return first >= 1 && first <= 38 && second <= first;
+    if (schema_type_numbers(type, LH_STR("decimal"), '(', &first, &second))
+        return first >= 1 && first <= 38 && second <= first;
     bool geo = lh_str_starts(type, LH_STR("geometry(")) || lh_str_starts(type, LH_STR("geography("));
     return geo && lh_str_ends(type, LH_STR(")")) ? 3 : 0;
 }
@@ -106,9 +109,12 @@ static lh_code schema_check_type(schema_check *check, const lh_json *type, lh_st
     if (lh_json_is_string(type)) {
         lh_str name = lh_json_str(type, LH_STR_NONE);
         int64_t format = schema_primitive_format(name);
-        if (format == 0) return lh_fail(err, LH_INVALID, "field '%.*s' has unknown type '%.*s'", LH_STR_ARG(field), LH_STR_ARG(name));
+        if (format == 0)
+            return lh_fail(err, LH_INVALID, "field '%.*s' has unknown type '%.*s'", LH_STR_ARG(field),
+                           LH_STR_ARG(name));
         if (format <= check->format) return LH_OK;
-        return lh_fail(err, LH_INVALID, "field '%.*s': type %.*s needs format-version %" PRId64, LH_STR_ARG(field), LH_STR_ARG(name), format);
+        return lh_fail(err, LH_INVALID, "field '%.*s': type %.*s needs format-version %" PRId64, LH_STR_ARG(field),
+                       LH_STR_ARG(name), format);
     }
     lh_str kind = lh_json_get_string(type, "type");
     if (lh_str_eq(kind, LH_STR("struct"))) return schema_check_fields(check, lh_json_get(type, "fields"), err);
@@ -116,14 +122,17 @@ static lh_code schema_check_type(schema_check *check, const lh_json *type, lh_st
         LH_TRY(schema_take_id(check, lh_json_get(type, "element-id"), field, err));
         return schema_check_type(check, lh_json_get(type, "element"), field, err);
     }
-    if (!lh_str_eq(kind, LH_STR("map"))) return lh_fail(err, LH_INVALID, "field '%.*s' has no valid type", LH_STR_ARG(field));
+    if (!lh_str_eq(kind, LH_STR("map")))
+        return lh_fail(err, LH_INVALID, "field '%.*s' has no valid type", LH_STR_ARG(field));
     LH_TRY(schema_take_id(check, lh_json_get(type, "key-id"), field, err));
     LH_TRY(schema_take_id(check, lh_json_get(type, "value-id"), field, err));
     LH_TRY(schema_check_type(check, lh_json_get(type, "key"), field, err));
     return schema_check_type(check, lh_json_get(type, "value"), field, err);
 }
 
-static int schema_compare_names(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
+static int schema_compare_names(const void *a, const void *b) {
+    return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b);
+}
 
 static int schema_compare_ids(const void *a, const void *b) {
     int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
@@ -145,7 +154,8 @@ static lh_code schema_check_fields(schema_check *check, const lh_json *fields, l
     }
     qsort(names, count, sizeof *names, schema_compare_names);
     for (size_t i = 1; i < count; i++)
-        if (lh_str_eq(names[i - 1], names[i])) return lh_fail(err, LH_INVALID, "a schema has two fields '%.*s'", LH_STR_ARG(names[i]));
+        if (lh_str_eq(names[i - 1], names[i]))
+            return lh_fail(err, LH_INVALID, "a schema has two fields '%.*s'", LH_STR_ARG(names[i]));
     return LH_OK;
 }
 
@@ -154,7 +164,8 @@ static lh_code schema_check_whole(metadata_change *change, const lh_json *schema
     LH_TRY(schema_check_fields(&check, lh_json_get(schema, "fields"), err));
     if (check.count) qsort(check.ids, check.count, sizeof *check.ids, schema_compare_ids);
     for (size_t i = 1; i < check.count; i++)
-        if (check.ids[i - 1] == check.ids[i]) return lh_fail(err, LH_INVALID, "a schema has two fields of id %" PRId64, check.ids[i]);
+        if (check.ids[i - 1] == check.ids[i])
+            return lh_fail(err, LH_INVALID, "a schema has two fields of id %" PRId64, check.ids[i]);
     for (lh_json_iter it = lh_json_each(lh_json_get(schema, "identifier-field-ids")); lh_json_next(&it);) {
         int64_t id = lh_json_int(it.value, -1);
         if (!metadata_has_field(lh_json_get(schema, "fields"), id))
@@ -171,7 +182,8 @@ static bool schema_same(const lh_json *a, const lh_json *b) {
     return same_ids && lh_json_equal(lh_json_get(a, "fields"), lh_json_get(b, "fields"));
 }
 
-int64_t metadata_pick_id(const lh_json *list, const char *id_name, const lh_json *item, bool (*same)(const lh_json *, const lh_json *), int64_t first, bool *ret_exists) {
+int64_t metadata_pick_id(const lh_json *list, const char *id_name, const lh_json *item,
+                         bool (*same)(const lh_json *, const lh_json *), int64_t first, bool *ret_exists) {
     int64_t id = first;
     *ret_exists = false;
     for (lh_json_iter it = lh_json_each(list); lh_json_next(&it);) {
@@ -186,11 +198,13 @@ lh_code metadata_add_schema(metadata_change *change, const lh_json *update, lh_e
     const lh_json *schema = lh_json_get(update, "schema");
     LH_TRY(schema_check_whole(change, schema, err));
     int64_t last = lh_json_int(lh_json_get(change->metadata, "last-column-id"), 0);
-    int64_t highest = metadata_highest_field_id(lh_json_get(schema, "fields")), given = lh_json_int(lh_json_get(update, "last-column-id"), 0);
+    int64_t highest = metadata_highest_field_id(lh_json_get(schema, "fields")),
+            given = lh_json_int(lh_json_get(update, "last-column-id"), 0);
     if (given > highest) highest = given;
     if (highest > last) lh_json_set_int(change->arena, change->metadata, "last-column-id", highest);
     bool exists;
-    int64_t id = metadata_pick_id(lh_json_get(change->metadata, "schemas"), "schema-id", schema, schema_same, 0, &exists);
+    int64_t id =
+        metadata_pick_id(lh_json_get(change->metadata, "schemas"), "schema-id", schema, schema_same, 0, &exists);
     if (!exists) {
         lh_json *copy = lh_json_copy(change->arena, schema);
         lh_json_set_string(change->arena, copy, "type", LH_STR("struct"));
@@ -201,17 +215,20 @@ lh_code metadata_add_schema(metadata_change *change, const lh_json *update, lh_e
     return LH_OK;
 }
 
-lh_code metadata_set_default(metadata_change *change, const lh_json *update, const char *given, int64_t last, const char *list, const char *id_name, const char *member, lh_error *err) {
+lh_code metadata_set_default(metadata_change *change, const lh_json *update, const char *given, int64_t last,
+                             const char *list, const char *id_name, const char *member, lh_error *err) {
     if (!lh_json_is_int(lh_json_get(update, given))) return lh_fail(err, LH_INVALID, "an update lacks '%s'", given);
     int64_t id = lh_json_int(lh_json_get(update, given), -1);
     if (id == -1) id = last;
     if (id < 0) return lh_fail(err, LH_INVALID, "%s -1: none was added in this commit", given);
-    if (!metadata_find(lh_json_get(change->metadata, list), id_name, id)) return lh_fail(err, LH_INVALID, "%s %" PRId64 " does not exist", given, id);
+    if (!metadata_find(lh_json_get(change->metadata, list), id_name, id))
+        return lh_fail(err, LH_INVALID, "%s %" PRId64 " does not exist", given, id);
     lh_json_set_int(change->arena, change->metadata, member, id);
     change->reshaped = true;
     return LH_OK;
 }
 
 lh_code metadata_set_current_schema(metadata_change *change, const lh_json *update, lh_error *err) {
-    return metadata_set_default(change, update, "schema-id", change->last_schema, "schemas", "schema-id", "current-schema-id", err);
+    return metadata_set_default(change, update, "schema-id", change->last_schema, "schemas", "schema-id",
+                                "current-schema-id", err);
 }

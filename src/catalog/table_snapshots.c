@@ -17,9 +17,11 @@ static lh_code snapshot_take_row_ids(metadata_change *change, const lh_json *sna
     int64_t first = lh_json_int(lh_json_get(snapshot, "first-row-id"), -1);
     int64_t rows = lh_json_int(lh_json_get(snapshot, "added-rows"), 0);
     if (first < 0) return lh_fail(err, LH_INVALID, "add-snapshot lacks 'first-row-id', which format 3 needs");
-    if (rows < 0 || rows > INT64_MAX - first) return lh_fail(err, LH_INVALID, "add-snapshot has an impossible 'added-rows'");
+    if (rows < 0 || rows > INT64_MAX - first)
+        return lh_fail(err, LH_INVALID, "add-snapshot has an impossible 'added-rows'");
     if (first < next)
-        return lh_fail(err, LH_CONFLICT, "Requirement failed: first-row-id %" PRId64 " is behind next-row-id %" PRId64, first, next);
+        return lh_fail(err, LH_CONFLICT, "Requirement failed: first-row-id %" PRId64 " is behind next-row-id %" PRId64,
+                       first, next);
     lh_json_set_int(change->arena, change->metadata, "next-row-id", first + rows);
     return LH_OK;
 }
@@ -31,21 +33,28 @@ lh_code metadata_add_snapshot(metadata_change *change, const lh_json *update, lh
     int64_t format = metadata_format(change->metadata);
     if (id < 0 || !lh_json_is_int(lh_json_get(snapshot, "timestamp-ms")))
         return lh_fail(err, LH_INVALID, "add-snapshot lacks 'snapshot-id' or 'timestamp-ms'");
-    if (format >= 2 && (!lh_json_is_string(lh_json_get(snapshot, "manifest-list")) || !lh_json_is_string(lh_json_get(lh_json_get(snapshot, "summary"), "operation"))))
+    if (format >= 2 && (!lh_json_is_string(lh_json_get(snapshot, "manifest-list")) ||
+                        !lh_json_is_string(lh_json_get(lh_json_get(snapshot, "summary"), "operation"))))
         return lh_fail(err, LH_INVALID, "add-snapshot lacks 'manifest-list' or 'summary.operation'");
     if (format >= 2 && !lh_json_is_int(lh_json_get(snapshot, "sequence-number")))
         return lh_fail(err, LH_INVALID, "add-snapshot lacks 'sequence-number'");
     const lh_json *schema = lh_json_get(snapshot, "schema-id");
-    if (!lh_json_is_null(schema) && !metadata_find(lh_json_get(change->metadata, "schemas"), "schema-id", lh_json_int(schema, -1)))
-        return lh_fail(err, LH_INVALID, "snapshot %" PRId64 " names unknown schema %" PRId64, id, lh_json_int(schema, -1));
-    if (metadata_snapshot(change->metadata, id)) return lh_fail(err, LH_INVALID, "snapshot %" PRId64 " exists already", id);
+    if (!lh_json_is_null(schema) &&
+        !metadata_find(lh_json_get(change->metadata, "schemas"), "schema-id", lh_json_int(schema, -1)))
+        return lh_fail(err, LH_INVALID, "snapshot %" PRId64 " names unknown schema %" PRId64, id,
+                       lh_json_int(schema, -1));
+    if (metadata_snapshot(change->metadata, id))
+        return lh_fail(err, LH_INVALID, "snapshot %" PRId64 " exists already", id);
     int64_t last = lh_json_int(lh_json_get(change->metadata, "last-sequence-number"), 0);
     bool has_parent = !lh_json_is_null(lh_json_get(snapshot, "parent-snapshot-id"));
     if (format >= 2 && has_parent && sequence <= last)
-        return lh_fail(err, LH_CONFLICT, "Requirement failed: snapshot's sequence number %" PRId64 " is not above the last, %" PRId64, sequence, last);
+        return lh_fail(err, LH_CONFLICT,
+                       "Requirement failed: snapshot's sequence number %" PRId64 " is not above the last, %" PRId64,
+                       sequence, last);
     if (format >= 3) LH_TRY(snapshot_take_row_ids(change, snapshot, err));
     lh_json *copy = lh_json_copy(change->arena, snapshot);
-    if (format >= 2 && sequence > last) lh_json_set_int(change->arena, change->metadata, "last-sequence-number", sequence);
+    if (format >= 2 && sequence > last)
+        lh_json_set_int(change->arena, change->metadata, "last-sequence-number", sequence);
     lh_json_append(lh_json_get(change->metadata, "snapshots"), copy);
     metadata_touch(change, lh_json_int(lh_json_get(snapshot, "timestamp-ms"), 0));
     change->added_snapshot = true;
@@ -110,7 +119,8 @@ lh_code metadata_remove_ref(metadata_change *change, const lh_json *update, lh_e
 static void metadata_prune_snapshot_log(metadata_change *change) {
     lh_json *kept = lh_json_new_array(change->arena);
     for (lh_json_iter it = lh_json_each(lh_json_get(change->metadata, "snapshot-log")); lh_json_next(&it);) {
-        if (!metadata_snapshot(change->metadata, lh_json_int(lh_json_get(it.value, "snapshot-id"), -1))) kept = lh_json_new_array(change->arena);
+        if (!metadata_snapshot(change->metadata, lh_json_int(lh_json_get(it.value, "snapshot-id"), -1)))
+            kept = lh_json_new_array(change->arena);
         else lh_json_append(kept, lh_json_copy(change->arena, it.value));
     }
     lh_json_set(change->arena, change->metadata, "snapshot-log", kept);
@@ -122,10 +132,10 @@ lh_code metadata_remove_snapshots(metadata_change *change, const lh_json *update
     metadata_remove_ids(change, "snapshots", "snapshot-id", ids);
     lh_json *refs = lh_json_copy(change->arena, lh_json_get(change->metadata, "refs"));
     for (lh_json_iter it = lh_json_each(refs); lh_json_next(&it);)
-        if (!metadata_snapshot(change->metadata, lh_json_int(lh_json_get(it.value, "snapshot-id"), -1))) metadata_drop_ref(change, it.name);
+        if (!metadata_snapshot(change->metadata, lh_json_int(lh_json_get(it.value, "snapshot-id"), -1)))
+            metadata_drop_ref(change, it.name);
     metadata_prune_snapshot_log(change);
     metadata_remove_ids(change, "statistics", "snapshot-id", ids);
     metadata_remove_ids(change, "partition-statistics", "snapshot-id", ids);
     return LH_OK;
 }
-

@@ -17,14 +17,17 @@ static lh_json *table_config(lh_catalog *catalog, lh_arena *arena) {
         lh_json_set_string(arena, config, "s3.endpoint", catalog->s3_endpoint);
         lh_json_set_string(arena, config, "s3.region", catalog->s3_region);
         lh_json_set_string(arena, config, "client.region", catalog->s3_region);
-        lh_json_set_string(arena, config, "s3.path-style-access", catalog->s3_path_style ? LH_STR("true") : LH_STR("false"));
+        lh_json_set_string(arena, config, "s3.path-style-access",
+                           catalog->s3_path_style ? LH_STR("true") : LH_STR("false"));
     }
     return config;
 }
 
 lh_json *table_answer(lh_catalog *catalog, lh_str metadata_key, lh_json *metadata, bool config, lh_arena *arena) {
     lh_json *answer = lh_json_new_object(arena);
-    if (metadata_key.len) lh_json_set_string(arena, answer, "metadata-location", lh_bucket_location(catalog->bucket, metadata_key, arena));
+    if (metadata_key.len)
+        lh_json_set_string(arena, answer, "metadata-location",
+                           lh_bucket_location(catalog->bucket, metadata_key, arena));
     lh_json_set(arena, answer, "metadata", metadata);
     if (config) lh_json_set(arena, answer, "config", table_config(catalog, arena));
     return answer;
@@ -32,13 +35,16 @@ lh_json *table_answer(lh_catalog *catalog, lh_str metadata_key, lh_json *metadat
 
 /* ---- list, load ---- */
 
-lh_code lh_table_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
+lh_code lh_table_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_arena *arena, lh_json **ret,
+                      lh_error *err) {
     uint64_t ignored;
     LH_TRY(catalog_namespace_version(catalog, namespace_, &ignored, err));
     lh_str prefix = lh_arena_printf(arena, "table/%.*s/", LH_STR_ARG(namespace_));
-    lh_str after = page.token.len ? lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(prefix), LH_STR_ARG(page.token)) : LH_STR_NONE;
+    lh_str after =
+        page.token.len ? lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(prefix), LH_STR_ARG(page.token)) : LH_STR_NONE;
     lh_document_page docs;
-    LH_TRY(lh_metastore_list(catalog->metastore, prefix, after, page.limit ? page.limit : CATALOG_LIST_ALL, arena, &docs, err));
+    LH_TRY(lh_metastore_list(catalog->metastore, prefix, after, page.limit ? page.limit : CATALOG_LIST_ALL, arena,
+                             &docs, err));
     lh_json *answer = lh_json_new_object(arena), *list = lh_json_new_array(arena);
     lh_str last = LH_STR_NONE;
     for (size_t i = 0; i < docs.count; i++) {
@@ -49,7 +55,8 @@ lh_code lh_table_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_a
         lh_json_append(list, item);
     }
     lh_json_set(arena, answer, "identifiers", list);
-    lh_json_set(arena, answer, "next-page-token", docs.more ? lh_json_new_string(arena, last) : lh_json_new_null(arena));
+    lh_json_set(arena, answer, "next-page-token",
+                docs.more ? lh_json_new_string(arena, last) : lh_json_new_null(arena));
     *ret = answer;
     return lh_arena_check(arena, err);
 }
@@ -66,10 +73,12 @@ static void table_keep_referenced(lh_json *metadata, lh_arena *arena) {
     lh_json_set(arena, metadata, "snapshots", kept);
 }
 
-lh_code lh_table_load(lh_catalog *catalog, lh_table_name name, bool refs_only, lh_str if_etag, lh_arena *arena, lh_json **ret, lh_str *ret_etag, lh_error *err) {
+lh_code lh_table_load(lh_catalog *catalog, lh_table_name name, bool refs_only, lh_str if_etag, lh_arena *arena,
+                      lh_json **ret, lh_str *ret_etag, lh_error *err) {
     catalog_table table;
     LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    lh_sha256 hash = lh_sha256_of(lh_arena_printf(arena, "%.*s|%s", LH_STR_ARG(table.metadata_key), refs_only ? "refs" : "all"));
+    lh_sha256 hash =
+        lh_sha256_of(lh_arena_printf(arena, "%.*s|%s", LH_STR_ARG(table.metadata_key), refs_only ? "refs" : "all"));
     lh_str etag = lh_arena_dup(arena, (lh_str){lh_sha256_to_hex(&hash).text, 32});
     if (ret_etag) *ret_etag = etag;
     if (if_etag.len && lh_str_eq(if_etag, etag)) {
@@ -87,7 +96,8 @@ lh_code lh_table_load(lh_catalog *catalog, lh_table_name name, bool refs_only, l
 
 /* "lake/<namespace>/<name>-"; names may be longer than a folder's name, and hold what is awkward in a path. */
 static lh_str table_own_prefix(lh_table_name name, lh_arena *arena) {
-    lh_str levels = lh_str_sub(name.namespace_, 0, TABLE_FOLDER_BYTES), last = lh_str_sub(name.name, 0, TABLE_FOLDER_BYTES);
+    lh_str levels = lh_str_sub(name.namespace_, 0, TABLE_FOLDER_BYTES),
+           last = lh_str_sub(name.name, 0, TABLE_FOLDER_BYTES);
     lh_str path = lh_arena_printf(arena, "lake/%.*s/%.*s-", LH_STR_ARG(levels), LH_STR_ARG(last));
     char *clean = lh_arena_alloc(arena, path.len + 1);
     if (!clean) return LH_STR_NONE;
@@ -136,13 +146,14 @@ static lh_code table_folder_is_free(lh_catalog *catalog, lh_str folder, lh_table
             if (other.len) other.len--;
         }
         if (other.len && table_folders_overlap(folder, other) && !lh_str_eq(docs.items[i].key, own))
-            return lh_fail(err, LH_INVALID, "the location '%.*s' is within or around another table's", LH_STR_ARG(folder));
+            return lh_fail(err, LH_INVALID, "the location '%.*s' is within or around another table's",
+                           LH_STR_ARG(folder));
     }
     return LH_OK;
 }
 
-lh_code table_claim_folder(lh_catalog *catalog, lh_str location, lh_table_name name, bool chosen, lh_arena *arena, lh_str *ret,
-                           lh_error *err) {
+lh_code table_claim_folder(lh_catalog *catalog, lh_str location, lh_table_name name, bool chosen, lh_arena *arena,
+                           lh_str *ret, lh_error *err) {
     lh_str key;
     if (lh_bucket_key_of(catalog->bucket, location, arena, &key, NULL) != LH_OK || key.len == 0 ||
         table_folders_overlap(key, LH_STR("_catalog")))
@@ -165,7 +176,8 @@ static lh_code table_insert(lh_catalog *catalog, catalog_table *table, bool repl
         catalog_table old = {.version = LH_VERSION_ABSENT};
         lh_code code = catalog_table_find(catalog, table->name, arena, &old, err);
         if (code == LH_OK && !replaces)
-            return lh_fail(err, LH_CONFLICT, "table '%.*s' exists already", LH_STR_ARG(lh_table_name_text(table->name, arena)));
+            return lh_fail(err, LH_CONFLICT, "table '%.*s' exists already",
+                           LH_STR_ARG(lh_table_name_text(table->name, arena)));
         if (code != LH_OK && code != LH_NOT_FOUND) return code;
         if (code == LH_OK) LH_TRY(dataset_drop_changes(catalog, table->name, arena, &extra, &extra_count, err));
         lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 2);
@@ -200,7 +212,8 @@ lh_code lh_table_create(lh_catalog *catalog, lh_str namespace_, const lh_json *r
     LH_TRY(metadata_updates_for_create(arena, request, location, &updates, err));
     LH_TRY(metadata_apply_updates(arena, metadata, updates, err));
     LH_TRY(metadata_finish(arena, metadata, LH_STR_NONE, 0, err));
-    LH_TRY(table_claim_folder(catalog, lh_json_get_string(metadata, "location"), table.name, chosen, arena, &folder, err));
+    LH_TRY(
+        table_claim_folder(catalog, lh_json_get_string(metadata, "location"), table.name, chosen, arena, &folder, err));
     table.owns_folder = !chosen;
     if (!lh_json_bool(lh_json_get(request, "stage-create"), false)) {
         LH_TRY(catalog_metadata_write(catalog, metadata, LH_STR_NONE, arena, &table.metadata_key, err));
@@ -214,8 +227,8 @@ lh_code lh_table_create(lh_catalog *catalog, lh_str namespace_, const lh_json *r
     return lh_arena_check(arena, err);
 }
 
-lh_code lh_table_register(lh_catalog *catalog, lh_str namespace_, const lh_json *request, lh_arena *arena, lh_json **ret,
-                          lh_error *err) {
+lh_code lh_table_register(lh_catalog *catalog, lh_str namespace_, const lh_json *request, lh_arena *arena,
+                          lh_json **ret, lh_error *err) {
     catalog_table table = {.name = {namespace_, lh_json_get_string(request, "name")}};
     lh_str location = lh_json_get_string(request, "metadata-location"), folder;
     bool overwrite = lh_json_bool(lh_json_get(request, "overwrite"), false);
@@ -238,7 +251,8 @@ lh_code lh_table_register(lh_catalog *catalog, lh_str namespace_, const lh_json 
     LH_TRY(lh_bucket_sync(catalog->bucket, table.metadata_key, err));
     table.snapshot_id = metadata_current_snapshot_id(metadata);
     const lh_json *current = metadata_snapshot(metadata, table.snapshot_id);
-    if (table.snapshot_id >= 0 && !current) return lh_fail(err, LH_INVALID, "the table metadata lacks its current snapshot");
+    if (table.snapshot_id >= 0 && !current)
+        return lh_fail(err, LH_INVALID, "the table metadata lacks its current snapshot");
     if (current) LH_TRY(manifest_sync(catalog, current, MANIFEST_LIVE, location, err));
     LH_TRY(table_insert(catalog, &table, overwrite, arena, err));
     *ret = table_answer(catalog, table.metadata_key, metadata, true, arena);
@@ -255,7 +269,8 @@ lh_code table_identifier(const lh_json *identifier, lh_arena *arena, lh_table_na
     return LH_OK;
 }
 
-static lh_code table_try_rename(lh_catalog *catalog, lh_table_name from, lh_table_name to, lh_arena *arena, lh_error *err) {
+static lh_code table_try_rename(lh_catalog *catalog, lh_table_name from, lh_table_name to, lh_arena *arena,
+                                lh_error *err) {
     catalog_table table;
     lh_change *extra = NULL;
     size_t extra_count = 0;

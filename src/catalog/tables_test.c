@@ -2,7 +2,8 @@
 
 static lh_str test_folder(lake *l, const char *name) {
     lh_str key;
-    CHECK_OK_IN(l, lh_bucket_key_of(l->bucket, lh_json_get_string(lake_metadata(l, name), "location"), l->arena, &key, &l->err));
+    CHECK_OK_IN(l, lh_bucket_key_of(l->bucket, lh_json_get_string(lake_metadata(l, name), "location"), l->arena, &key,
+                                    &l->err));
     return key;
 }
 
@@ -13,7 +14,8 @@ static void test_tables__a_created_table_is_loaded_also_after_a_restart(void) {
     lh_json *created = NULL, *answer = NULL;
     lh_str etag, again;
     CHECK_OK_IN(l, lake_create(l, "t", ",'properties':{'a':'b'}", &created));
-    CHECK_STR(lh_json_get_string(created, "metadata-location"), lh_json_get_string(lake_load(l, "t"), "metadata-location"));
+    CHECK_STR(lh_json_get_string(created, "metadata-location"),
+              lh_json_get_string(lake_load(l, "t"), "metadata-location"));
     CHECK(lake_create(l, "t", "", NULL) == LH_CONFLICT && strstr(l->err.message, "'data.t' exists already"));
     lake_open(l);
     CHECK_OK_IN(l, lh_table_load(l->catalog, LAKE_NAME("t"), false, LH_STR_NONE, l->arena, &answer, &etag, &l->err));
@@ -23,7 +25,8 @@ static void test_tables__a_created_table_is_loaded_also_after_a_restart(void) {
     CHECK_OK_IN(l, lake_commit(l, "t", "[]", "[{'action':'set-properties','updates':{'c':'d'}}]"));
     CHECK_OK_IN(l, lh_table_load(l->catalog, LAKE_NAME("t"), false, etag, l->arena, &answer, &again, &l->err));
     CHECK(answer != NULL && !lh_str_eq(etag, again));
-    CHECK(lh_table_load(l->catalog, LAKE_NAME("u"), false, LH_STR_NONE, l->arena, &answer, NULL, &l->err) == LH_NOT_FOUND);
+    CHECK(lh_table_load(l->catalog, LAKE_NAME("u"), false, LH_STR_NONE, l->arena, &answer, NULL, &l->err) ==
+          LH_NOT_FOUND);
 }
 
 static void test_tables__only_named_snapshots_are_told_when_refs_are_asked_for(void) {
@@ -46,8 +49,11 @@ static void test_tables__are_listed_in_pages(void) {
     lh_json *page = NULL;
     CHECK_OK_IN(l, lh_table_list(l->catalog, LH_STR("data"), (lh_page){LH_STR_NONE, 3}, l->arena, &page, &l->err));
     CHECK(lh_json_size(lh_json_get(page, "identifiers")) == 3);
-    CHECK_OK_IN(l, lh_table_list(l->catalog, LH_STR("data"), (lh_page){lh_json_get_string(page, "next-page-token"), 3}, l->arena, &page, &l->err));
-    CHECK_JSON(l->arena, page, "{'identifiers':[{'namespace':['data'],'name':'t3'},{'namespace':['data'],'name':'t4'}],'next-page-token':null}");
+    CHECK_OK_IN(l, lh_table_list(l->catalog, LH_STR("data"), (lh_page){lh_json_get_string(page, "next-page-token"), 3},
+                                 l->arena, &page, &l->err));
+    CHECK_JSON(l->arena, page,
+               "{'identifiers':[{'namespace':['data'],'name':'t3'},{'namespace':['data'],'name':'t4'}],'next-page-"
+               "token':null}");
     CHECK(lh_table_list(l->catalog, LH_STR("no"), (lh_page){0}, l->arena, &page, &l->err) == LH_NOT_FOUND);
 }
 
@@ -72,20 +78,28 @@ static void test_tables__folders_are_made_and_never_shared(void) {
 }
 
 static void test_tables__a_chosen_location_lies_in_the_bucket_and_is_free(void) {
-    static const char *const bad[] = {"/etc", "s3://other/x", "%s", "%s/_catalog", "%s/_catalog/log", "%s/mine/inside", "%s/../x", "relative"};
+    static const char *const bad[] = {"/etc",           "s3://other/x", "%s",      "%s/_catalog", "%s/_catalog/log",
+                                      "%s/mine/inside", "%s/../x",      "relative"};
     LH_CLEANUP(lake_freep) lake *l = lake_new();
     CHECK_OK_IN(l, lake_create(l, "mine", lh_arena_printf(l->arena, ",'location':'%s/mine/'", l->root).ptr, NULL));
     CHECK_STR(test_folder(l, "mine"), LH_STR("mine"));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        lh_str where = lh_str_starts(lh_str_from(bad[i]), LH_STR("%s")) ? lh_arena_printf(l->arena, "%s%s", l->root, bad[i] + 2) : lh_str_from(bad[i]);
-        lh_code code = lake_create(l, "t", lh_arena_printf(l->arena, ",'location':'%.*s'", LH_STR_ARG(where)).ptr, NULL);
+        lh_str where = lh_str_starts(lh_str_from(bad[i]), LH_STR("%s"))
+                           ? lh_arena_printf(l->arena, "%s%s", l->root, bad[i] + 2)
+                           : lh_str_from(bad[i]);
+        lh_code code =
+            lake_create(l, "t", lh_arena_printf(l->arena, ",'location':'%.*s'", LH_STR_ARG(where)).ptr, NULL);
         if (code != LH_INVALID) print_error("%.*s: %s\n", LH_STR_ARG(where), lh_code_name(code));
         CHECK(code == LH_INVALID);
     }
     CHECK_OK_IN(l, lake_create(l, "t", lh_arena_printf(l->arena, ",'location':'%s/mine2'", l->root).ptr, NULL));
-    CHECK(lake_commit(l, "t", "[]", lh_arena_printf(l->arena, "[{'action':'set-location','location':'%s/mine'}]", l->root).ptr) == LH_INVALID);
+    CHECK(lake_commit(l, "t", "[]",
+                      lh_arena_printf(l->arena, "[{'action':'set-location','location':'%s/mine'}]", l->root).ptr) ==
+          LH_INVALID);
     CHECK(lake_commit(l, "t", "[]", "[{'action':'set-location','location':'/tmp'}]") == LH_INVALID);
-    CHECK_OK_IN(l, lake_commit(l, "t", "[]", lh_arena_printf(l->arena, "[{'action':'set-location','location':'%s/mine3'}]", l->root).ptr));
+    CHECK_OK_IN(
+        l, lake_commit(l, "t", "[]",
+                       lh_arena_printf(l->arena, "[{'action':'set-location','location':'%s/mine3'}]", l->root).ptr));
     CHECK_STR(test_folder(l, "t"), LH_STR("mine3"));
 }
 
@@ -98,11 +112,17 @@ static void test_tables__a_staged_create_becomes_a_table_by_its_commit(void) {
     CHECK(lh_json_get(staged, "metadata-location") == NULL && !lh_table_exists(l->catalog, LAKE_NAME("t")));
     lh_str location = lh_json_get_string(lh_json_get(staged, "metadata"), "location");
     const char *updates = lh_arena_printf(l->arena,
-        "[{'action':'assign-uuid','uuid':'00000000-0000-4000-8000-000000000001'},{'action':'upgrade-format-version','format-version':2},"
-        "{'action':'add-schema','schema':{'type':'struct','fields':[{'id':1,'name':'id','required':false,'type':'long'}]}},"
-        "{'action':'set-current-schema','schema-id':-1},{'action':'add-spec','spec':{'fields':[]}},{'action':'set-default-spec','spec-id':-1},"
-        "{'action':'add-sort-order','sort-order':{'fields':[]}},{'action':'set-default-sort-order','sort-order-id':-1},"
-        "{'action':'set-location','location':'%.*s'}]", LH_STR_ARG(location)).ptr;
+                                          "[{'action':'assign-uuid','uuid':'00000000-0000-4000-8000-000000000001'},{'"
+                                          "action':'upgrade-format-version','format-version':2},"
+                                          "{'action':'add-schema','schema':{'type':'struct','fields':[{'id':1,'name':'"
+                                          "id','required':false,'type':'long'}]}},"
+                                          "{'action':'set-current-schema','schema-id':-1},{'action':'add-spec','spec':{"
+                                          "'fields':[]}},{'action':'set-default-spec','spec-id':-1},"
+                                          "{'action':'add-sort-order','sort-order':{'fields':[]}},{'action':'set-"
+                                          "default-sort-order','sort-order-id':-1},"
+                                          "{'action':'set-location','location':'%.*s'}]",
+                                          LH_STR_ARG(location))
+                              .ptr;
     CHECK(lake_commit(l, "t", "[]", updates) == LH_NOT_FOUND);
     CHECK(lake_commit(l, "t", "[{'type':'assert-create'}]", "[]") == LH_INVALID);
     CHECK(!lh_table_exists(l->catalog, LAKE_NAME("t")));
@@ -110,7 +130,8 @@ static void test_tables__a_staged_create_becomes_a_table_by_its_commit(void) {
     CHECK(lake_commit(l, "t", "[{'type':'assert-create'}]", updates) == LH_CONFLICT);
     CHECK_STR(lh_json_get_string(lake_metadata(l, "t"), "location"), location);
     lh_str folder = test_folder(l, "t");
-    CHECK_OK_IN(l, lh_bucket_put(l->bucket, lh_arena_printf(l->arena, "%.*s/data/left", LH_STR_ARG(folder)), LH_STR("x"), (lh_put_condition){0}, NULL, &l->err));
+    CHECK_OK_IN(l, lh_bucket_put(l->bucket, lh_arena_printf(l->arena, "%.*s/data/left", LH_STR_ARG(folder)),
+                                 LH_STR("x"), (lh_put_condition){0}, NULL, &l->err));
     CHECK_OK_IN(l, lh_table_drop(l->catalog, LAKE_NAME("t"), true, &l->err));
     CHECK(lake_objects(l, folder) == 0); /* its folder was its own */
 }
@@ -119,7 +140,9 @@ static void test_tables__a_staged_create_becomes_a_table_by_its_commit(void) {
 
 static lh_code test_register(lake *l, const char *name, lh_str location, bool overwrite) {
     lh_json *answer = NULL;
-    const char *text = lh_arena_printf(l->arena, "{'name':'%s','metadata-location':'%.*s','overwrite':%s}", name, LH_STR_ARG(location), overwrite ? "true" : "false").ptr;
+    const char *text = lh_arena_printf(l->arena, "{'name':'%s','metadata-location':'%.*s','overwrite':%s}", name,
+                                       LH_STR_ARG(location), overwrite ? "true" : "false")
+                           .ptr;
     return lh_table_register(l->catalog, LH_STR("data"), suite_json(l->arena, text), l->arena, &answer, &l->err);
 }
 
@@ -139,11 +162,14 @@ static void test_tables__a_dropped_table_can_be_registered_again(void) {
     CHECK_OK_IN(l, test_register(l, "u", location, true)); /* back to what it was */
     CHECK_STR(lh_json_get_string(lake_load(l, "u"), "metadata-location"), location);
     CHECK(test_register(l, "v", LH_STR("/etc/passwd"), false) == LH_INVALID);
-    CHECK(test_register(l, "v", lh_bucket_location(l->bucket, LH_STR("no/such.metadata.json"), l->arena), false) == LH_INVALID);
-    CHECK(test_register(l, "v", lh_bucket_location(l->bucket, LH_STR("files/a.parquet"), l->arena), false) == LH_INVALID);
+    CHECK(test_register(l, "v", lh_bucket_location(l->bucket, LH_STR("no/such.metadata.json"), l->arena), false) ==
+          LH_INVALID);
+    CHECK(test_register(l, "v", lh_bucket_location(l->bucket, LH_STR("files/a.parquet"), l->arena), false) ==
+          LH_INVALID);
     CHECK(test_register(l, "a/b", location, true) == LH_INVALID);
     CHECK_OK_IN(l, lh_bucket_delete(l->bucket, LH_STR("files/a.parquet"), LH_STR_NONE, &l->err));
-    CHECK(test_register(l, "u", location, true) == LH_INVALID && strstr(l->err.message, "not in the lake")); /* it could not be read */
+    CHECK(test_register(l, "u", location, true) == LH_INVALID &&
+          strstr(l->err.message, "not in the lake")); /* it could not be read */
 }
 
 static void test_tables__rename_moves_the_name_only(void) {
@@ -151,13 +177,18 @@ static void test_tables__rename_moves_the_name_only(void) {
     CHECK_OK_IN(l, lake_create(l, "a", "", NULL));
     CHECK_OK_IN(l, lake_create(l, "b", "", NULL));
     lh_str location = lh_json_get_string(lake_load(l, "a"), "metadata-location");
-#define TEST_RENAME(from, to) suite_json(l->arena, "{'source':{'namespace':['data'],'name':'" from "'},'destination':" to "}")
-    CHECK(lh_table_rename(l->catalog, TEST_RENAME("a", "{'namespace':['data'],'name':'b'}"), l->arena, &l->err) == LH_CONFLICT);
-    CHECK(lh_table_rename(l->catalog, TEST_RENAME("a", "{'namespace':['no'],'name':'b'}"), l->arena, &l->err) == LH_NOT_FOUND);
-    CHECK(lh_table_rename(l->catalog, TEST_RENAME("z", "{'namespace':['data'],'name':'c'}"), l->arena, &l->err) == LH_NOT_FOUND);
+#define TEST_RENAME(from, to)                                                                                          \
+    suite_json(l->arena, "{'source':{'namespace':['data'],'name':'" from "'},'destination':" to "}")
+    CHECK(lh_table_rename(l->catalog, TEST_RENAME("a", "{'namespace':['data'],'name':'b'}"), l->arena, &l->err) ==
+          LH_CONFLICT);
+    CHECK(lh_table_rename(l->catalog, TEST_RENAME("a", "{'namespace':['no'],'name':'b'}"), l->arena, &l->err) ==
+          LH_NOT_FOUND);
+    CHECK(lh_table_rename(l->catalog, TEST_RENAME("z", "{'namespace':['data'],'name':'c'}"), l->arena, &l->err) ==
+          LH_NOT_FOUND);
     CHECK(lh_table_rename(l->catalog, TEST_RENAME("a", "{'namespace':['data']}"), l->arena, &l->err) == LH_INVALID);
     CHECK(lh_table_rename(l->catalog, TEST_RENAME("a", "7"), l->arena, &l->err) == LH_INVALID);
-    CHECK_OK_IN(l, lh_table_rename(l->catalog, TEST_RENAME("a", "{'namespace':['data'],'name':'c'}"), l->arena, &l->err));
+    CHECK_OK_IN(l,
+                lh_table_rename(l->catalog, TEST_RENAME("a", "{'namespace':['data'],'name':'c'}"), l->arena, &l->err));
     CHECK(!lh_table_exists(l->catalog, LAKE_NAME("a")));
     CHECK_STR(lh_json_get_string(lake_load(l, "c"), "metadata-location"), location);
 }
@@ -171,9 +202,16 @@ static void test_tables__purge_reaches_only_the_tables_own_files(void) {
         CHECK_OK_IN(l, lake_append(l->catalog, l->bucket, "chosen", "chosen/data/a.parquet", 1, &l->err));
         CHECK_OK_IN(l, lake_append(l->catalog, l->bucket, "chosen", "files/shared.parquet", 1, &l->err));
     }
-    CHECK_OK_IN(l, lake_commit(l, "chosen", "[]", lh_arena_printf(l->arena,
-        "[{'action':'set-statistics','statistics':{'snapshot-id':1,'statistics-path':'%s/_catalog/log'}}]", l->root).ptr));
-    CHECK_OK_IN(l, lh_bucket_put(l->bucket, LH_STR("chosen/notes.txt"), LH_STR("x"), (lh_put_condition){0}, NULL, &l->err));
+    CHECK_OK_IN(
+        l, lake_commit(
+               l, "chosen", "[]",
+               lh_arena_printf(
+                   l->arena,
+                   "[{'action':'set-statistics','statistics':{'snapshot-id':1,'statistics-path':'%s/_catalog/log'}}]",
+                   l->root)
+                   .ptr));
+    CHECK_OK_IN(
+        l, lh_bucket_put(l->bucket, LH_STR("chosen/notes.txt"), LH_STR("x"), (lh_put_condition){0}, NULL, &l->err));
     size_t log = lake_objects(l, LH_STR("_catalog/"));
     lh_str own = test_folder(l, "own");
     CHECK_OK_IN(l, lh_table_drop(l->catalog, LAKE_NAME("own"), true, &l->err));
@@ -184,7 +222,10 @@ static void test_tables__purge_reaches_only_the_tables_own_files(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_tables__a_created_table_is_loaded_also_after_a_restart),
-             LH_TEST(test_tables__only_named_snapshots_are_told_when_refs_are_asked_for), LH_TEST(test_tables__are_listed_in_pages),
-             LH_TEST(test_tables__folders_are_made_and_never_shared), LH_TEST(test_tables__a_chosen_location_lies_in_the_bucket_and_is_free),
-             LH_TEST(test_tables__a_staged_create_becomes_a_table_by_its_commit), LH_TEST(test_tables__a_dropped_table_can_be_registered_again),
-             LH_TEST(test_tables__rename_moves_the_name_only), LH_TEST(test_tables__purge_reaches_only_the_tables_own_files))
+             LH_TEST(test_tables__only_named_snapshots_are_told_when_refs_are_asked_for),
+             LH_TEST(test_tables__are_listed_in_pages), LH_TEST(test_tables__folders_are_made_and_never_shared),
+             LH_TEST(test_tables__a_chosen_location_lies_in_the_bucket_and_is_free),
+             LH_TEST(test_tables__a_staged_create_becomes_a_table_by_its_commit),
+             LH_TEST(test_tables__a_dropped_table_can_be_registered_again),
+             LH_TEST(test_tables__rename_moves_the_name_only),
+             LH_TEST(test_tables__purge_reaches_only_the_tables_own_files))

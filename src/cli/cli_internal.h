@@ -9,7 +9,10 @@ enum { LH_EXIT_DONE = 0, LH_EXIT_FAILED = 1, LH_EXIT_USAGE = 2 };
 enum { LH_CLI_LIST_MAX = 256, LH_CLI_ARENA_BYTES = 256 << 20 };
 
 /* ---- flags (flags.c) ---- */
-typedef struct lh_cli_list { const char *items[LH_CLI_LIST_MAX]; size_t count; } lh_cli_list; /* borrowed from argv */
+typedef struct lh_cli_list {
+    const char *items[LH_CLI_LIST_MAX];
+    size_t count;
+} lh_cli_list; /* borrowed from argv */
 
 /* One flag; exactly one of text, list, on is set. */
 typedef struct lh_cli_flag {
@@ -17,8 +20,8 @@ typedef struct lh_cli_flag {
     char letter;            /* 'c' is also -c; 0 for none */
     const char *value_name; /* "DIR"; NULL for a switch */
     const char *help;
-    const char **text;      /* last value wins */
-    lh_cli_list *list;      /* every value */
+    const char **text; /* last value wins */
+    lh_cli_list *list; /* every value */
     bool *on;
 } lh_cli_flag;
 
@@ -45,14 +48,29 @@ typedef struct lh_cli_source {
     lh_cli_list sets; /* section.key=value */
 } lh_cli_source;
 /* Flag rows that several commands share. */
-#define LH_CLI_CONFIG_FLAGS(source)                                                                                   \
-    {.name = "config", .value_name = "FILE", .help = "configuration (default: lakehouse.toml here, if any)", .text = &(source).config_path}, \
-    {.name = "root", .value_name = "DIR", .help = "folder of the lake (default ./lakehouse-data)", .text = &(source).root}, \
-    {.name = "set", .value_name = "KEY=VALUE", .help = "any setting, as in --set engine.threads=2", .list = &(source).sets}
-#define LH_CLI_CLIENT_FLAGS(source)                                                                                   \
+#define LH_CLI_CONFIG_FLAGS(source)                                                                                    \
+    {.name = "config",                                                                                                 \
+     .value_name = "FILE",                                                                                             \
+     .help = "configuration (default: lakehouse.toml here, if any)",                                                   \
+     .text = &(source).config_path},                                                                                   \
+        {.name = "root",                                                                                               \
+         .value_name = "DIR",                                                                                          \
+         .help = "folder of the lake (default ./lakehouse-data)",                                                      \
+         .text = &(source).root},                                                                                      \
+    {                                                                                                                  \
+        .name = "set", .value_name = "KEY=VALUE", .help = "any setting, as in --set engine.threads=2",                 \
+        .list = &(source).sets                                                                                         \
+    }
+#define LH_CLI_CLIENT_FLAGS(source)                                                                                    \
     {.name = "url", .value_name = "URL", .help = "server to talk to (or $LAKEHOUSE_URL)", .text = &(source).url},      \
-    {.name = "api-key", .value_name = "KEY", .help = "key to show it (better: $LAKEHOUSE_API_KEY)", .text = &(source).api_key}, \
-    {.name = "ca-file", .value_name = "FILE", .help = "PEM file to trust for https (or $LAKEHOUSE_CA_FILE)", .text = &(source).ca_file}
+        {.name = "api-key",                                                                                            \
+         .value_name = "KEY",                                                                                          \
+         .help = "key to show it (better: $LAKEHOUSE_API_KEY)",                                                        \
+         .text = &(source).api_key},                                                                                   \
+    {                                                                                                                  \
+        .name = "ca-file", .value_name = "FILE", .help = "PEM file to trust for https (or $LAKEHOUSE_CA_FILE)",        \
+        .text = &(source).ca_file                                                                                      \
+    }
 /* The configuration as files, environment and these flags give it. Errors: as lh_config_load(). */
 LH_MUST_CHECK lh_code lh_cli_config(const lh_cli_source *source, lh_arena *arena, lh_config *ret, lh_error *err);
 
@@ -66,7 +84,7 @@ typedef struct lh_stack lh_stack;
 LH_MUST_CHECK lh_code lh_stack_listen(const lh_config *config, lh_stack **ret, lh_error *err);
 /* Opens the engine, attaches the catalog, and makes the server ready. */
 LH_MUST_CHECK lh_code lh_stack_ready(lh_stack *stack, lh_error *err);
-lh_str lh_stack_url(const lh_stack *stack);     /* borrowed */
+lh_str lh_stack_url(const lh_stack *stack); /* borrowed */
 lh_metastore_stats lh_stack_replay(lh_stack *stack);
 /* Writes <root>/.scratch/server.json, so that other commands find this server; removed by lh_stack_close(). */
 LH_MUST_CHECK lh_code lh_stack_announce(lh_stack *stack, lh_error *err);
@@ -80,7 +98,10 @@ lh_str lh_stack_find(lh_str root, lh_arena *arena);
 LH_MUST_CHECK lh_code lh_cli_beside_binary(const char *name, char *into, size_t into_bytes, lh_error *err);
 
 /* ---- per-process scratch folder (scratch.c) ---- */
-typedef struct lh_scratch { char path[4096]; int lock_fd; } lh_scratch; /* lock_fd -1: none */
+typedef struct lh_scratch {
+    char path[4096];
+    int lock_fd;
+} lh_scratch; /* lock_fd -1: none */
 /* Makes <root>/.scratch/run-<id>/, locked while we live; removes those of dead processes. */
 LH_MUST_CHECK lh_code lh_scratch_open(lh_str root, lh_scratch *ret, lh_error *err);
 void lh_scratch_close(lh_scratch *scratch); /* removes the folder */
@@ -99,7 +120,8 @@ static inline void lh_connection_closep(lh_connection **connection) { lh_connect
 lh_str lh_connection_url(const lh_connection *connection); /* borrowed */
 /* Opens a file for reading, a relative path from where the command was called (a stack in this process has another
  * working folder). *ret: the caller closes it. Errors: NOT_FOUND, IO, INVALID (not a regular file or pipe). */
-LH_MUST_CHECK lh_code lh_connection_open_file(const lh_connection *connection, const char *path, int *ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_connection_open_file(const lh_connection *connection, const char *path, int *ret,
+                                              lh_error *err);
 
 typedef struct lh_exchange {
     const char *method;
@@ -111,15 +133,17 @@ typedef struct lh_exchange {
     uint64_t body_bytes;
     lh_http_write_fn write; /* takes the body of a 2xx; NULL: returned in *ret */
     void *write_ctx;
-    uint64_t answer_max_bytes; /* 0: 64 MiB */
+    uint64_t answer_max_bytes;     /* 0: 64 MiB */
     const _Atomic bool *cancelled; /* NULL is fine */
 } lh_exchange;
 /* A status of 400 and above becomes an error with the server's message (line and column too).
  * ret: the body's text when write is NULL; arena. May be NULL. */
-LH_MUST_CHECK lh_code lh_connection_do(lh_connection *connection, const lh_exchange *exchange, lh_arena *arena, lh_str *ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_connection_do(lh_connection *connection, const lh_exchange *exchange, lh_arena *arena,
+                                       lh_str *ret, lh_error *err);
 
 /* The table of `datasets list` on stdout. filter: part of the name, empty for all. */
-LH_MUST_CHECK lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_table_style style, lh_arena *arena, lh_error *err);
+LH_MUST_CHECK lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_table_style style,
+                                            lh_arena *arena, lh_error *err);
 
 /* ---- commands ---- */
 int lh_cli_serve(const lh_cli_command *self, int argc, char **argv);

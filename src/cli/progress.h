@@ -22,6 +22,8 @@ void lh_progress_add(lh_progress *progress, uint64_t bytes, uint64_t now_ms);
 void lh_progress_wait(lh_progress *progress, const char *what, uint64_t now_ms);
 void lh_progress_clear(lh_progress *progress); /* removes the bar */
 /* "12.3 MB"; text of at most 15 bytes. */
-typedef struct lh_progress_text { char text[16]; } lh_progress_text;
+typedef struct lh_progress_text {
+    char text[16];
+} lh_progress_text;
 lh_progress_text lh_progress_bytes(double bytes);
 #endif

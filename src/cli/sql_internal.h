@@ -8,9 +8,9 @@ typedef struct lh_sql {
     lh_connection *connection; /* borrowed */
     const char *format;        /* one of lh_sql_formats */
     lh_cli_table_style style;
-    uint64_t limit;            /* rows of one answer; 0: all */
+    uint64_t limit; /* rows of one answer; 0: all */
     bool timing;
-    _Atomic bool cancelled;    /* Ctrl-C */
+    _Atomic bool cancelled; /* Ctrl-C */
 } lh_sql;
 
 extern const char *const lh_sql_formats[5];

@@ -13,7 +13,8 @@ typedef struct lh_cli_table_style {
 
 /* Prints {"columns":[{"name","type"}],"rows":[[…]]}. Numbers are right-aligned, null is NULL, control characters are
  * escaped (a terminal obeys them). Errors: IO, LIMIT or NO_MEMORY of the arena, INVALID (not such an answer). */
-LH_MUST_CHECK lh_code lh_cli_table_print(FILE *into, const lh_json *answer, lh_cli_table_style style, lh_arena *arena, lh_error *err);
+LH_MUST_CHECK lh_code lh_cli_table_print(FILE *into, const lh_json *answer, lh_cli_table_style style, lh_arena *arena,
+                                         lh_error *err);
 /* Columns of a terminal that the text takes. */
 size_t lh_cli_text_width(lh_str text);
 #endif

@@ -14,10 +14,14 @@ static duckdb_value bind_scalar(const lh_json *value) {
     }
     case LH_JSON_INT: {
         int64_t small = lh_json_int(value, INT64_MAX);
-        if (small == INT64_MAX) return duckdb_create_uint64(lh_json_uint(value, 0)); /* above INT64_MAX, or equal to it */
+        if (small == INT64_MAX)
+            return duckdb_create_uint64(lh_json_uint(value, 0)); /* above INT64_MAX, or equal to it */
         return duckdb_create_int64(small);
     }
-    case LH_JSON_NONE: case LH_JSON_NULL: case LH_JSON_ARRAY: case LH_JSON_OBJECT: break;
+    case LH_JSON_NONE:
+    case LH_JSON_NULL:
+    case LH_JSON_ARRAY:
+    case LH_JSON_OBJECT: break;
     }
     return duckdb_create_null_value();
 }
@@ -31,10 +35,13 @@ static duckdb_type bind_list_type(const lh_json *list) {
         case LH_JSON_INT: here = DUCKDB_TYPE_BIGINT; break;
         case LH_JSON_REAL: here = DUCKDB_TYPE_DOUBLE; break;
         case LH_JSON_STRING: here = DUCKDB_TYPE_VARCHAR; break;
-        case LH_JSON_NONE: case LH_JSON_NULL: continue;
-        case LH_JSON_ARRAY: case LH_JSON_OBJECT: return DUCKDB_TYPE_INVALID;
+        case LH_JSON_NONE:
+        case LH_JSON_NULL: continue;
+        case LH_JSON_ARRAY:
+        case LH_JSON_OBJECT: return DUCKDB_TYPE_INVALID;
         }
-        bool numbers = (type == DUCKDB_TYPE_BIGINT && here == DUCKDB_TYPE_DOUBLE) || (type == DUCKDB_TYPE_DOUBLE && here == DUCKDB_TYPE_BIGINT);
+        bool numbers = (type == DUCKDB_TYPE_BIGINT && here == DUCKDB_TYPE_DOUBLE) ||
+                       (type == DUCKDB_TYPE_DOUBLE && here == DUCKDB_TYPE_BIGINT);
         if (numbers) here = DUCKDB_TYPE_DOUBLE;
         else if (type != DUCKDB_TYPE_INVALID && here != type) return DUCKDB_TYPE_INVALID;
         type = here;
@@ -50,7 +57,9 @@ static duckdb_value bind_element(const lh_json *value, duckdb_type type) {
 static lh_code bind_list(const lh_json *list, const char *name, duckdb_value *ret, lh_error *err) {
     size_t count = lh_json_size(list), made = 0;
     duckdb_type type = bind_list_type(list);
-    if (type == DUCKDB_TYPE_INVALID) return lh_fail(err, LH_INVALID, "params: %s: a list may hold only booleans, only numbers or only strings", name);
+    if (type == DUCKDB_TYPE_INVALID)
+        return lh_fail(err, LH_INVALID, "params: %s: a list may hold only booleans, only numbers or only strings",
+                       name);
     duckdb_value *values = calloc(count ? count : 1, sizeof *values);
     if (!values) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     for (lh_json_iter it = lh_json_each(list); lh_json_next(&it);) values[made++] = bind_element(it.value, type);
@@ -62,9 +71,11 @@ static lh_code bind_list(const lh_json *list, const char *name, duckdb_value *re
     return *ret ? LH_OK : lh_fail(err, LH_INVALID, "params: %s: this list cannot be bound", name);
 }
 
-static lh_code bind_one(duckdb_prepared_statement statement, idx_t index, const char *name, const lh_json *value, lh_error *err) {
+static lh_code bind_one(duckdb_prepared_statement statement, idx_t index, const char *name, const lh_json *value,
+                        lh_error *err) {
     duckdb_value bound = NULL;
-    if (lh_json_is_object(value)) return lh_fail(err, LH_INVALID, "params: %s: an object cannot be bound; pass it as a JSON string", name);
+    if (lh_json_is_object(value))
+        return lh_fail(err, LH_INVALID, "params: %s: an object cannot be bound; pass it as a JSON string", name);
     if (lh_json_is_array(value)) LH_TRY(bind_list(value, name, &bound, err));
     else bound = bind_scalar(value);
     duckdb_state state = duckdb_bind_value(statement, index, bound);
@@ -75,7 +86,8 @@ static lh_code bind_one(duckdb_prepared_statement statement, idx_t index, const 
 static lh_code bind_positions(duckdb_prepared_statement statement, idx_t wanted, const lh_json *params, lh_error *err) {
     size_t given = lh_json_size(params);
     if (given != wanted)
-        return lh_fail(err, LH_INVALID, "params: the statement takes %" PRIu64 " values, %zu are given", (uint64_t)wanted, given);
+        return lh_fail(err, LH_INVALID, "params: the statement takes %" PRIu64 " values, %zu are given",
+                       (uint64_t)wanted, given);
     idx_t index = 1;
     for (lh_json_iter it = lh_json_each(params); lh_json_next(&it); index++) {
         char name[32];
@@ -101,7 +113,9 @@ static lh_code bind_names(duckdb_prepared_statement statement, idx_t wanted, con
 lh_code engine_bind(duckdb_prepared_statement statement, const lh_json *params, lh_error *err) {
     idx_t wanted = duckdb_nparams(statement);
     if (wanted == 0) return LH_OK;
-    if (lh_json_is_null(params)) return lh_fail(err, LH_INVALID, "params: the statement takes %" PRIu64 " values, none are given", (uint64_t)wanted);
+    if (lh_json_is_null(params))
+        return lh_fail(err, LH_INVALID, "params: the statement takes %" PRIu64 " values, none are given",
+                       (uint64_t)wanted);
     if (lh_json_is_array(params)) return bind_positions(statement, wanted, params, err);
     if (lh_json_is_object(params)) return bind_names(statement, wanted, params, err);
     return lh_fail(err, LH_INVALID, "params: an array (for $1, ?) or an object (for $name) is wanted");

@@ -10,7 +10,7 @@ enum { ENGINE_TYPE_DEPTH_MAX = 64 };
 /* Arena. The vector pointers are of the chunk last given to engine_column_load(). */
 typedef struct engine_column {
     lh_str name, type_name;
-    lh_str cast_name;    /* the type to cast to where a format has no form for this one (see casts) */
+    lh_str cast_name;                 /* the type to cast to where a format has no form for this one (see casts) */
     bool cast_always, cast_for_arrow; /* VARIANT, GEOMETRY; ENUM, BIGNUM */
     duckdb_type type;
     duckdb_type storage; /* of DECIMAL and ENUM: the integers beneath */
@@ -26,7 +26,8 @@ typedef struct engine_column {
 } engine_column;
 
 /* Errors: INVALID (a type that has no text form, or nests deeper than 64), NO_MEMORY. */
-LH_MUST_CHECK lh_code engine_column_init(engine_column *column, lh_str name, duckdb_logical_type type, lh_arena *arena, lh_error *err);
+LH_MUST_CHECK lh_code engine_column_init(engine_column *column, lh_str name, duckdb_logical_type type, lh_arena *arena,
+                                         lh_error *err);
 /* Points the tree at a vector of a chunk (borrowed until the chunk is destroyed). */
 void engine_column_load(engine_column *column, duckdb_vector vector);
 

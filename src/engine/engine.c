@@ -33,7 +33,8 @@ lh_code engine_execute(duckdb_connection connection, const char *sql, lh_error *
 }
 
 static lh_code engine_set(duckdb_config config, const char *name, const char *value, lh_error *err) {
-    if (duckdb_set_config(config, name, value) == DuckDBError) return lh_fail(err, LH_INTERNAL, "engine: setting %s = %s is refused", name, value);
+    if (duckdb_set_config(config, name, value) == DuckDBError)
+        return lh_fail(err, LH_INTERNAL, "engine: setting %s = %s is refused", name, value);
     return LH_OK;
 }
 
@@ -73,9 +74,12 @@ static lh_code engine_open_database(lh_engine *engine, const lh_engine_options *
 static lh_code engine_load(lh_engine *engine, duckdb_connection connection, const char *name, lh_error *err) {
     char path[4300];
     int len = snprintf(path, sizeof path, "%.*s/%s.duckdb_extension", LH_STR_ARG(engine->extension_dir), name);
-    if (len < 0 || (size_t)len >= sizeof path) return lh_fail(err, LH_INVALID, "engine: the extension folder's path is too long");
+    if (len < 0 || (size_t)len >= sizeof path)
+        return lh_fail(err, LH_INVALID, "engine: the extension folder's path is too long");
     if (access(path, R_OK) != 0)
-        return lh_fail(err, LH_NOT_FOUND, "engine: the DuckDB extension '%s' is not at %s; run `make setup` or set engine.extension_dir", name, path);
+        return lh_fail(err, LH_NOT_FOUND,
+                       "engine: the DuckDB extension '%s' is not at %s; run `make setup` or set engine.extension_dir",
+                       name, path);
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(16 << 10);
     lh_buf_append(&sql, LH_STR("LOAD "));
     lh_buf_sql_string(&sql, lh_str_from(path));
@@ -87,9 +91,11 @@ static lh_code engine_load(lh_engine *engine, duckdb_connection connection, cons
 static lh_code engine_load_all(lh_engine *engine, lh_error *err) {
     static const char *const names[] = {"avro", "httpfs", "json", "icu", "iceberg"};
     duckdb_connection connection = NULL;
-    if (duckdb_connect(engine->database, &connection) == DuckDBError) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    if (duckdb_connect(engine->database, &connection) == DuckDBError)
+        return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
     lh_code code = LH_OK;
-    for (size_t i = 0; code == LH_OK && i < sizeof names / sizeof *names; i++) code = engine_load(engine, connection, names[i], err);
+    for (size_t i = 0; code == LH_OK && i < sizeof names / sizeof *names; i++)
+        code = engine_load(engine, connection, names[i], err);
     duckdb_disconnect(&connection);
     return code;
 }
@@ -98,7 +104,8 @@ static lh_code engine_copy_s3(lh_engine *engine, const lh_s3_options *s3, lh_err
     if (!s3) return LH_OK;
     engine->has_s3 = true;
     engine->s3 = *s3;
-    lh_str *fields[] = {&engine->s3.endpoint, &engine->s3.region, &engine->s3.bucket, &engine->s3.access_key, &engine->s3.secret_key};
+    lh_str *fields[] = {&engine->s3.endpoint, &engine->s3.region, &engine->s3.bucket, &engine->s3.access_key,
+                        &engine->s3.secret_key};
     lh_code code = LH_OK;
     for (size_t i = 0; i < 5; i++) {
         lh_str from = *fields[i];
@@ -159,7 +166,8 @@ static void attach_s3_secret(const lh_s3_options *s3, lh_buf *sql) {
     lh_buf_sql_string(sql, s3->region);
     lh_buf_append(sql, LH_STR(", ENDPOINT "));
     lh_buf_sql_string(sql, endpoint);
-    lh_buf_printf(sql, ", URL_STYLE '%s', USE_SSL %s, SCOPE ", s3->path_style ? "path" : "vhost", tls ? "true" : "false");
+    lh_buf_printf(sql, ", URL_STYLE '%s', USE_SSL %s, SCOPE ", s3->path_style ? "path" : "vhost",
+                  tls ? "true" : "false");
     LH_CLEANUP(lh_buf_done) lh_buf scope = LH_BUF_INIT(4096);
     lh_buf_printf(&scope, "s3://%.*s", LH_STR_ARG(s3->bucket));
     lh_buf_sql_string(sql, lh_buf_str(&scope));
@@ -187,8 +195,11 @@ static lh_code attach_lake(lh_engine *engine, duckdb_connection connection, lh_s
     lh_buf_sql_string(&sql, url);
     lh_buf_append(&sql, LH_STR(")"));
     LH_TRY(attach_run(connection, &sql, err));
-    lh_buf_append(&sql, LH_STR("ATTACH '' AS lake (TYPE iceberg, SECRET lake_catalog, ACCESS_DELEGATION_MODE 'none', DEFAULT_SCHEMA "));
-    lh_buf_sql_string(&sql, lh_catalog_default_namespace(engine->catalog)); /* without it a schema `main` is not found */
+    lh_buf_append(
+        &sql,
+        LH_STR("ATTACH '' AS lake (TYPE iceberg, SECRET lake_catalog, ACCESS_DELEGATION_MODE 'none', DEFAULT_SCHEMA "));
+    lh_buf_sql_string(&sql,
+                      lh_catalog_default_namespace(engine->catalog)); /* without it a schema `main` is not found */
     lh_buf_append(&sql, LH_STR(", ENDPOINT "));
     lh_buf_sql_string(&sql, url);
     lh_buf_append(&sql, LH_STR(")"));
@@ -201,7 +212,8 @@ static lh_code attach_lock(lh_engine *engine, duckdb_connection connection, lh_e
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
     lh_str root = lh_bucket_location(engine->bucket, LH_STR_NONE, arena);
     lh_buf_append(&sql, LH_STR("SET allowed_directories = ["));
-    lh_buf_sql_string(&sql, lh_arena_printf(arena, "%.*s%s", LH_STR_ARG(root), lh_str_ends(root, LH_STR("/")) ? "" : "/"));
+    lh_buf_sql_string(&sql,
+                      lh_arena_printf(arena, "%.*s%s", LH_STR_ARG(root), lh_str_ends(root, LH_STR("/")) ? "" : "/"));
     lh_buf_append(&sql, LH_STR(", "));
     lh_buf_sql_string(&sql, lh_arena_printf(arena, "%.*s/", LH_STR_ARG(engine->scratch_dir)));
     lh_buf_append(&sql, LH_STR("]"));
@@ -215,7 +227,8 @@ static lh_code attach_lock(lh_engine *engine, duckdb_connection connection, lh_e
 
 lh_code lh_engine_attach(lh_engine *engine, lh_str url, lh_str token, lh_error *err) {
     duckdb_connection connection = NULL;
-    if (duckdb_connect(engine->database, &connection) == DuckDBError) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    if (duckdb_connect(engine->database, &connection) == DuckDBError)
+        return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
     lh_code code = attach_lake(engine, connection, url, token, err);
     if (code == LH_OK) code = attach_lock(engine, connection, err);
     duckdb_disconnect(&connection);
@@ -277,8 +290,8 @@ void lh_engine_free(lh_engine *engine) {
     for (size_t i = 0; i < LH_ENGINE_CONNECTIONS_MAX; i++) engine_connection_close(engine->all[i]);
     if (engine->database) duckdb_close(&engine->database);
     engine_table_locks_free(engine);
-    lh_str owned[] = {engine->scratch_dir, engine->extension_dir, engine->default_namespace, engine->s3.endpoint, engine->s3.region,
-                      engine->s3.bucket, engine->s3.access_key, engine->s3.secret_key};
+    lh_str owned[] = {engine->scratch_dir, engine->extension_dir, engine->default_namespace, engine->s3.endpoint,
+                      engine->s3.region,   engine->s3.bucket,     engine->s3.access_key,     engine->s3.secret_key};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) lh_str_free(owned[i]);
     pthread_cond_destroy(&engine->timer_wake);
     pthread_mutex_destroy(&engine->lock);

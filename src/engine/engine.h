@@ -11,11 +11,11 @@ typedef struct lh_engine lh_engine;
 typedef struct lh_session lh_session;
 
 typedef struct lh_engine_options {
-    lh_catalog *catalog;     /* borrowed for life */
-    lh_bucket *bucket;       /* borrowed for life: what the engine may read and write */
-    lh_str scratch_dir;      /* absolute; uploads and spill files; the engine may read and write there */
+    lh_catalog *catalog; /* borrowed for life */
+    lh_bucket *bucket;   /* borrowed for life: what the engine may read and write */
+    lh_str scratch_dir;  /* absolute; uploads and spill files; the engine may read and write there */
     lh_str extension_dir;
-    unsigned threads;        /* 0: one a core */
+    unsigned threads; /* 0: one a core */
     uint64_t memory_bytes;
     unsigned connections, queue_max;
     const lh_s3_options *s3; /* NULL for a local bucket */
@@ -29,7 +29,9 @@ LH_MUST_CHECK lh_code lh_engine_attach(lh_engine *engine, lh_str url, lh_str tok
 void lh_engine_free(lh_engine *engine); /* interrupts what runs */
 static inline void lh_engine_freep(lh_engine **engine) { lh_engine_free(*engine); }
 
-typedef struct lh_engine_stats { uint64_t running, waiting, statements, failed, cancelled, conflicts_retried; } lh_engine_stats;
+typedef struct lh_engine_stats {
+    uint64_t running, waiting, statements, failed, cancelled, conflicts_retried;
+} lh_engine_stats;
 lh_engine_stats lh_engine_get_stats(lh_engine *engine);
 
 /* A switch that stops a statement from another thread. Owned: lh_cancel_free() after the session closed. */
@@ -43,18 +45,22 @@ bool lh_cancel_fired(const lh_cancel *cancel);
 /* ---- one statement from outside, to bytes ---- */
 typedef enum { LH_FORMAT_JSON, LH_FORMAT_NDJSON, LH_FORMAT_CSV, LH_FORMAT_ARROW } lh_format;
 typedef struct lh_query {
-    lh_str sql;              /* one or more statements; the last one's result is the answer */
-    const lh_json *params;   /* array ($1, ?) or object ($name); NULL for none */
+    lh_str sql;            /* one or more statements; the last one's result is the answer */
+    const lh_json *params; /* array ($1, ?) or object ($name); NULL for none */
     lh_format format;
-    bool rows_as_objects;    /* JSON: "rows":"objects" */
-    bool read_only;          /* a statement that changes the lake is DENIED */
-    uint64_t rows_max;       /* 0: unlimited; beyond it "truncated":true */
+    bool rows_as_objects;      /* JSON: "rows":"objects" */
+    bool read_only;            /* a statement that changes the lake is DENIED */
+    uint64_t rows_max;         /* 0: unlimited; beyond it "truncated":true */
     uint64_t result_max_bytes; /* 0: unlimited; LIMIT once passed */
-    uint64_t timeout_ms;     /* 0: none; then CANCELLED with "timed out after …" */
-    lh_cancel *cancel;       /* borrowed; NULL: cannot be cancelled */
+    uint64_t timeout_ms;       /* 0: none; then CANCELLED with "timed out after …" */
+    lh_cancel *cancel;         /* borrowed; NULL: cannot be cancelled */
 } lh_query;
 typedef lh_code (*lh_bytes_fn)(void *ctx, lh_str data, lh_error *err);
-typedef struct lh_query_outcome { uint64_t rows; bool truncated; uint64_t elapsed_ms; } lh_query_outcome;
+typedef struct lh_query_outcome {
+    uint64_t rows;
+    bool truncated;
+    uint64_t elapsed_ms;
+} lh_query_outcome;
 
 /* Checks the statements (only queries and changes of lake tables; everything else is DENIED with what was
  * refused), takes a connection (UNAVAILABLE when the queue is full), runs, and hands out bytes as they come.
@@ -62,7 +68,8 @@ typedef struct lh_query_outcome { uint64_t rows; bool truncated; uint64_t elapse
  * Writers of one table queue behind each other, and a statement that met a foreign commit is run again (5 times).
  * BEGIN … COMMIT inside one request is one transaction; one left open is rolled back.
  * Errors: INVALID (DuckDB's message, line, column), DENIED, NOT_FOUND, LIMIT, CANCELLED, UNAVAILABLE, CONFLICT. */
-LH_MUST_CHECK lh_code lh_engine_run(lh_engine *engine, const lh_query *query, lh_bytes_fn write, void *ctx, lh_query_outcome *ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_engine_run(lh_engine *engine, const lh_query *query, lh_bytes_fn write, void *ctx,
+                                    lh_query_outcome *ret, lh_error *err);
 const char *lh_format_content_type(lh_format format);
 /* Refuses what foreign SQL may not do, by its tokens (used by lh_engine_run; public for its fuzzer). Errors: DENIED, INVALID. */
 LH_MUST_CHECK lh_code lh_sql_guard(lh_str sql, lh_error *err);
@@ -73,7 +80,8 @@ LH_MUST_CHECK lh_code lh_session_open(lh_engine *engine, lh_cancel *cancel, lh_s
 void lh_session_close(lh_session *session);
 static inline void lh_session_closep(lh_session **session) { lh_session_close(*session); }
 /* Runs one statement to its end. params: array, may be NULL. ret (may be NULL): {"columns":[{"name","type"}],"rows":[[…]]}, arena. */
-LH_MUST_CHECK lh_code lh_session_run(lh_session *session, lh_str sql, const lh_json *params, lh_arena *arena, lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_session_run(lh_session *session, lh_str sql, const lh_json *params, lh_arena *arena,
+                                     lh_json **ret, lh_error *err);
 double lh_session_progress(lh_session *session); /* 0…1 of what runs, -1 unknown; any thread */
 /* The engine's write lock of a table; statements of lh_engine_run on it wait meanwhile. Errors: CANCELLED. */
 LH_MUST_CHECK lh_code lh_engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *cancel, lh_error *err);

@@ -19,7 +19,10 @@ typedef struct engine_waiter {
     lh_engine *engine;
 } engine_waiter;
 
-typedef struct engine_queue { engine_waiter *first, *last; size_t count; } engine_queue;
+typedef struct engine_queue {
+    engine_waiter *first, *last;
+    size_t count;
+} engine_queue;
 
 /* A pooled connection. While `running`, it is in engine->running and the timer may interrupt it. */
 typedef struct engine_connection {
@@ -45,7 +48,7 @@ struct lh_engine {
     lh_bucket *bucket;
     unsigned connections_max, queue_max;
     lh_str scratch_dir, extension_dir, default_namespace; /* owned */
-    lh_s3_options s3; /* strings owned */
+    lh_s3_options s3;                                     /* strings owned */
     bool has_s3;
     duckdb_database database;
     pthread_condattr_t clock;
@@ -76,10 +79,12 @@ bool engine_cancel_watch(lh_cancel *cancel, void (*wake)(void *ctx), void *ctx);
 void engine_cancel_unwatch(lh_cancel *cancel); /* afterwards wake does not run and is not running */
 
 /* ---- pool.c ---- */
-lh_code engine_acquire(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_ns, engine_connection **ret, lh_error *err);
+lh_code engine_acquire(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_ns, engine_connection **ret,
+                       lh_error *err);
 void engine_release(engine_connection *connection);
 /* Between the two the statement on this connection is interrupted when the cancel fires or the deadline passes. */
-lh_code engine_running_begin(engine_connection *connection, lh_cancel *cancel, uint64_t deadline_ns, uint64_t timeout_ms, lh_error *err);
+lh_code engine_running_begin(engine_connection *connection, lh_cancel *cancel, uint64_t deadline_ns,
+                             uint64_t timeout_ms, lh_error *err);
 void engine_running_end(engine_connection *connection);
 /* LH_OK, or CANCELLED with the reason. */
 lh_code engine_running_check(engine_connection *connection, lh_error *err);
@@ -88,11 +93,13 @@ void engine_timer_stop(lh_engine *engine);
 
 /* ---- wait.c ---- */
 /* Queues and waits; the lock is held on entry and on return, and released meanwhile (also to watch the cancel). */
-lh_code engine_wait_locked(lh_engine *engine, engine_queue *queue, lh_cancel *cancel, uint64_t deadline_ns, const char *what, void **ret, lh_error *err);
+lh_code engine_wait_locked(lh_engine *engine, engine_queue *queue, lh_cancel *cancel, uint64_t deadline_ns,
+                           const char *what, void **ret, lh_error *err);
 bool engine_grant_locked(engine_queue *queue, void *thing); /* wakes the first waiter; false when there is none */
 
 /* ---- table_lock.c ---- */
-lh_code engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *cancel, uint64_t deadline_ns, lh_error *err);
+lh_code engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *cancel, uint64_t deadline_ns,
+                          lh_error *err);
 void engine_table_locks_free(lh_engine *engine);
 
 /* ---- engine.c ---- */

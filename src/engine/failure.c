@@ -8,7 +8,8 @@
 #include <errno.h>
 
 bool engine_is_foreign_commit(const char *message) {
-    static const char *const signs[] = {"CommitFailed", "Commit failed", "409", "Conflict_409", "TransactionContext Error: Failed to commit"};
+    static const char *const signs[] = {"CommitFailed", "Commit failed", "409", "Conflict_409",
+                                        "TransactionContext Error: Failed to commit"};
     if (!message) return false;
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
         if (strstr(message, signs[i])) return true;
@@ -17,10 +18,15 @@ bool engine_is_foreign_commit(const char *message) {
 
 /* By the message's first words: a failed prepare tells no type. */
 static lh_code failure_code(const char *message) {
-    static const struct { const char *start; lh_code code; } kinds[] = {
-        {"INTERRUPT Error", LH_CANCELLED}, {"Permission Error", LH_DENIED}, {"Out of Memory Error", LH_LIMIT}, {"IO Error", LH_IO},
-        {"HTTP Error", LH_UNAVAILABLE}, {"Network Error", LH_UNAVAILABLE}, {"Connection Error", LH_UNAVAILABLE},
-        {"INTERNAL Error", LH_INTERNAL}, {"FATAL Error", LH_INTERNAL},
+    static const struct {
+        const char *start;
+        lh_code code;
+    } kinds[] = {
+        {"INTERRUPT Error", LH_CANCELLED},    {"Permission Error", LH_DENIED},
+        {"Out of Memory Error", LH_LIMIT},    {"IO Error", LH_IO},
+        {"HTTP Error", LH_UNAVAILABLE},       {"Network Error", LH_UNAVAILABLE},
+        {"Connection Error", LH_UNAVAILABLE}, {"INTERNAL Error", LH_INTERNAL},
+        {"FATAL Error", LH_INTERNAL},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strncmp(message, kinds[i].start, strlen(kinds[i].start)) == 0)
@@ -67,7 +73,8 @@ lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_erro
     const char *mark = strstr(message, "\n\nLINE ");
     size_t len = mark ? (size_t)(mark - message) : strlen(message);
     while (len > 0 && message[len - 1] == '\n') len--;
-    if (strstr(message, "No space left on device")) lh_error_set_errno(err, code = LH_IO, ENOSPC, "%.*s", (int)len, message);
+    if (strstr(message, "No space left on device"))
+        lh_error_set_errno(err, code = LH_IO, ENOSPC, "%.*s", (int)len, message);
     else lh_error_set(err, code, "%.*s", (int)len, message);
     if (mark && err && whole.len) failure_place(whole, offset, mark + 2, err);
     return code;

@@ -17,6 +17,7 @@
 
 #include <stdio.h>
 
+/* clang-format off */
 typedef enum {
     KW_NONE, KW_SELECT, KW_WITH, KW_FROM, KW_VALUES, KW_TABLE, KW_INSERT, KW_UPDATE, KW_DELETE, KW_MERGE, KW_TRUNCATE, KW_CREATE,
     KW_ALTER, KW_DROP, KW_EXPLAIN, KW_DESCRIBE, KW_SHOW, KW_SUMMARIZE, KW_PIVOT, KW_UNPIVOT, KW_BEGIN, KW_START, KW_COMMIT, KW_END,
@@ -40,11 +41,15 @@ static const struct { const char *word; keyword is; } keywords[] = {
     {"then", KW_THEN}, {"do", KW_DO}, {"for", KW_FOR}, {"extract", KW_EXPRESSION_FROM}, {"substring", KW_EXPRESSION_FROM},
     {"trim", KW_EXPRESSION_FROM}, {"overlay", KW_EXPRESSION_FROM}, {"at", KW_AT}, {"as", KW_AS},
 };
+/* clang-format on */
 
 typedef enum { MODE_OTHER, MODE_FROM, MODE_VALUES } list_mode;
 typedef enum { EXPECT_NOTHING, EXPECT_READ, EXPECT_WRITE } expectation;
 enum { GUARD_DEPTH_MAX = 1000 };
-typedef struct { uint8_t mode, expect; bool expression_from; } level;
+typedef struct {
+    uint8_t mode, expect;
+    bool expression_from;
+} level;
 
 typedef struct {
     lh_str sql;
@@ -56,11 +61,13 @@ typedef struct {
     level *levels;
     size_t depth;
     lh_sql_statement *statement;
-    keyword verb;      /* of the statement, behind EXPLAIN and WITH */
-    bool head;         /* of CREATE/ALTER/DROP: its target has not come yet */
+    keyword verb; /* of the statement, behind EXPLAIN and WITH */
+    bool head;    /* of CREATE/ALTER/DROP: its target has not come yet */
 } guard;
 
-static lh_str token_text(const guard *g, size_t at) { return lh_str_sub(g->sql, g->tokens[at].offset, g->tokens[at].len); }
+static lh_str token_text(const guard *g, size_t at) {
+    return lh_str_sub(g->sql, g->tokens[at].offset, g->tokens[at].len);
+}
 
 static bool is_symbol(const guard *g, size_t at, const char *symbol) {
     return at < g->count && g->tokens[at].kind == LH_SQL_SYMBOL && lh_str_eq(token_text(g, at), lh_str_from(symbol));
@@ -79,7 +86,8 @@ static void mark_keywords(lh_str sql, lh_sql_tokens *tokens) {
     for (size_t i = 0; i < tokens->count; i++) {
         lh_sql_token *token = &tokens->items[i];
         if (token->kind != LH_SQL_WORD || token->len > 12) continue;
-        if (i > 0 && tokens->items[i - 1].kind == LH_SQL_SYMBOL && sql.ptr[tokens->items[i - 1].offset] == '.') continue;
+        if (i > 0 && tokens->items[i - 1].kind == LH_SQL_SYMBOL && sql.ptr[tokens->items[i - 1].offset] == '.')
+            continue;
         lh_str text = lh_str_sub(sql, token->offset, token->len);
         for (size_t k = 0; k < sizeof keywords / sizeof *keywords; k++)
             if (lh_str_eq_nocase(text, lh_str_from(keywords[k].word))) token->keyword = (uint16_t)keywords[k].is;
@@ -119,16 +127,20 @@ static lh_str name_of(guard *g, size_t at) {
 static lh_code guard_call(guard *g, size_t at) {
     if (!is_name(g, at) || !is_symbol(g, at + 1, "(")) return LH_OK;
     if (lh_sql_function_allowed(name_of(g, at))) return LH_OK;
-    return guard_deny_token(g, at, "this function is not allowed here: it reads files, settings or the net, runs SQL text or changes the engine");
+    return guard_deny_token(
+        g, at,
+        "this function is not allowed here: it reads files, settings or the net, runs SQL text or changes the engine");
 }
 
 /* ---- rule 3: table position ---- */
 static bool ends_like_file(lh_str name) {
-    static const char *const endings[] = {".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson", ".avro", ".db", ".duckdb", ".gz", ".zst",
-                                          ".txt", ".xlsx", ".arrow", ".arrows", ".feather", ".ipc", ".lance", ".shp", ".geojson", ".vortex"};
+    static const char *const endings[] = {".csv",    ".tsv",     ".parquet", ".json",  ".jsonl", ".ndjson",  ".avro",
+                                          ".db",     ".duckdb",  ".gz",      ".zst",   ".txt",   ".xlsx",    ".arrow",
+                                          ".arrows", ".feather", ".ipc",     ".lance", ".shp",   ".geojson", ".vortex"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         lh_str ending = lh_str_from(endings[i]);
-        if (name.len >= ending.len && lh_str_eq_nocase(lh_str_sub(name, name.len - ending.len, ending.len), ending)) return true;
+        if (name.len >= ending.len && lh_str_eq_nocase(lh_str_sub(name, name.len - ending.len, ending.len), ending))
+            return true;
     }
     return false;
 }
@@ -171,13 +183,15 @@ static void guard_report(guard *g, lh_sql_table table) {
 /* duckdb_logs and pragma_database_list also exist as views. */
 static bool is_inside_view(lh_str name) {
     lh_str head = lh_str_sub(name, 0, 7);
-    return !lh_sql_function_allowed(name) && (lh_str_eq_nocase(head, LH_STR("duckdb_")) || lh_str_eq_nocase(head, LH_STR("pragma_")));
+    return !lh_sql_function_allowed(name) &&
+           (lh_str_eq_nocase(head, LH_STR("duckdb_")) || lh_str_eq_nocase(head, LH_STR("pragma_")));
 }
 
 static void guard_time_travel(const guard *g, size_t at, lh_sql_table *table) {
     table->at_version = -1;
     table->has_at = keyword_at(g, at) == KW_AT && is_symbol(g, at + 1, "(");
-    bool version = table->has_at && at + 4 < g->count && lh_str_eq_nocase(token_text(g, at + 2), LH_STR("version")) && is_symbol(g, at + 3, "=>");
+    bool version = table->has_at && at + 4 < g->count && lh_str_eq_nocase(token_text(g, at + 2), LH_STR("version")) &&
+                   is_symbol(g, at + 3, "=>");
     int64_t number = -1;
     if (version && lh_str_to_i64(token_text(g, at + 4), &number) == LH_OK) table->at_version = number;
 }
@@ -188,11 +202,13 @@ static lh_code guard_table(guard *g) {
     lh_sql_table table = {.write = here->expect == EXPECT_WRITE};
     size_t first = g->at, last = g->at;
     for (;; last += 2) {
-        if (table.part_count == LH_SQL_NAME_PARTS) return guard_fail(g, first, LH_INVALID, "SQL", "a table name has more than four parts");
+        if (table.part_count == LH_SQL_NAME_PARTS)
+            return guard_fail(g, first, LH_INVALID, "SQL", "a table name has more than four parts");
         table.parts[table.part_count++] = name_of(g, last);
         if (!is_symbol(g, last + 1, ".") || !is_name(g, last + 2)) break;
     }
-    bool column_list = table.write && ((g->head && g->verb == KW_CREATE) || (first > 0 && keyword_at(g, first - 1) == KW_INTO));
+    bool column_list =
+        table.write && ((g->head && g->verb == KW_CREATE) || (first > 0 && keyword_at(g, first - 1) == KW_INTO));
     bool call = is_symbol(g, last + 1, "(") && !column_list;
     bool alias = is_symbol(g, last + 1, ":") && table.part_count == 1;
     g->at = last;
@@ -214,11 +230,13 @@ static lh_code guard_table(guard *g) {
 
 /* ---- brackets ---- */
 static lh_code guard_open(guard *g, bool round) {
-    if (g->depth + 1 == GUARD_DEPTH_MAX) return guard_fail(g, g->at, LH_INVALID, "SQL", "brackets nest deeper than 1000");
+    if (g->depth + 1 == GUARD_DEPTH_MAX)
+        return guard_fail(g, g->at, LH_INVALID, "SQL", "brackets nest deeper than 1000");
     level *outer = &g->levels[g->depth];
     bool table_position = round && outer->expect == EXPECT_READ;
     outer->expect = EXPECT_NOTHING;
-    level inner = {.mode = table_position ? MODE_FROM : MODE_OTHER, .expect = table_position ? EXPECT_READ : EXPECT_NOTHING};
+    level inner = {.mode = table_position ? MODE_FROM : MODE_OTHER,
+                   .expect = table_position ? EXPECT_READ : EXPECT_NOTHING};
     inner.expression_from = round && g->at > 0 && keyword_at(g, g->at - 1) == KW_EXPRESSION_FROM;
     g->levels[++g->depth] = inner;
     return LH_OK;
@@ -269,7 +287,8 @@ static void guard_using(guard *g) {
 }
 
 static void guard_ddl_target(guard *g, keyword kw) {
-    bool target = g->head && g->depth == 0 && (g->verb == KW_CREATE || g->verb == KW_ALTER || g->verb == KW_DROP || g->verb == KW_TRUNCATE);
+    bool target = g->head && g->depth == 0 &&
+                  (g->verb == KW_CREATE || g->verb == KW_ALTER || g->verb == KW_DROP || g->verb == KW_TRUNCATE);
     if (target) g->levels[0].expect = EXPECT_WRITE;
     else if (kw == KW_TABLE) g->levels[g->depth].expect = EXPECT_READ;
 }
@@ -282,13 +301,22 @@ static void guard_keyword(guard *g, keyword kw) {
     case KW_UPDATE: guard_update(g); return;
     case KW_USING: guard_using(g); return;
     case KW_INTO: here->expect = EXPECT_WRITE; return;
-    case KW_TABLE: case KW_VIEW: case KW_SCHEMA: guard_ddl_target(g, kw); return;
-    case KW_JOIN: case KW_PIVOT: case KW_UNPIVOT: case KW_DESCRIBE: case KW_SUMMARIZE: case KW_SHOW:
+    case KW_TABLE:
+    case KW_VIEW:
+    case KW_SCHEMA: guard_ddl_target(g, kw); return;
+    case KW_JOIN:
+    case KW_PIVOT:
+    case KW_UNPIVOT:
+    case KW_DESCRIBE:
+    case KW_SUMMARIZE:
+    case KW_SHOW:
         if (kw == KW_JOIN) here->mode = MODE_FROM;
         here->expect = EXPECT_READ;
         return;
-    case KW_LATERAL: case KW_ONLY: return; /* the table still comes */
-    case KW_SELECT: case KW_ENDS_LIST: here->mode = MODE_OTHER; break;
+    case KW_LATERAL:
+    case KW_ONLY: return; /* the table still comes */
+    case KW_SELECT:
+    case KW_ENDS_LIST: here->mode = MODE_OTHER; break;
     case KW_AS: g->head = false; break;
     case KW_TRUNCATE:
         if (g->verb != KW_TRUNCATE || !g->head) break;
@@ -304,9 +332,30 @@ static bool is_no_table_name(const guard *g, keyword kw) {
     if (kw == KW_IF) return keyword_at(g, g->at + 1) == KW_NOT || keyword_at(g, g->at + 1) == KW_EXISTS;
     if (kw == KW_EXISTS) return g->at > 0 && (keyword_at(g, g->at - 1) == KW_IF || keyword_at(g, g->at - 1) == KW_NOT);
     switch ((int)kw) {
-    case KW_SELECT: case KW_WITH: case KW_FROM: case KW_TABLE: case KW_DESCRIBE: case KW_SHOW: case KW_SUMMARIZE: case KW_PIVOT:
-    case KW_UNPIVOT: case KW_END: case KW_INTO: case KW_USING: case KW_ENDS_LIST: case KW_DISTINCT: case KW_NOT: case KW_LATERAL:
-    case KW_ONLY: case KW_RESERVED: case KW_CREATE: case KW_OR: case KW_THEN: case KW_DO: case KW_FOR: case KW_AS: return true;
+    case KW_SELECT:
+    case KW_WITH:
+    case KW_FROM:
+    case KW_TABLE:
+    case KW_DESCRIBE:
+    case KW_SHOW:
+    case KW_SUMMARIZE:
+    case KW_PIVOT:
+    case KW_UNPIVOT:
+    case KW_END:
+    case KW_INTO:
+    case KW_USING:
+    case KW_ENDS_LIST:
+    case KW_DISTINCT:
+    case KW_NOT:
+    case KW_LATERAL:
+    case KW_ONLY:
+    case KW_RESERVED:
+    case KW_CREATE:
+    case KW_OR:
+    case KW_THEN:
+    case KW_DO:
+    case KW_FOR:
+    case KW_AS: return true;
     default: return false;
     }
 }
@@ -336,7 +385,9 @@ static lh_code guard_string(guard *g) {
         return LH_OK;
     }
     if (here->expect != EXPECT_NOTHING)
-        return guard_deny_token(g, g->at, "a string in the place of a table would be read as a file; load it with an ingest, then query the table");
+        return guard_deny_token(
+            g, g->at,
+            "a string in the place of a table would be read as a file; load it with an ingest, then query the table");
     if (here->mode == MODE_VALUES) here->mode = MODE_FROM;
     return LH_OK;
 }
@@ -360,8 +411,9 @@ static size_t guard_skip_brackets(const guard *g, size_t at) { /* at '(' → beh
 
 static bool starts_query(const guard *g, size_t at) {
     keyword kw = keyword_at(g, at);
-    return is_symbol(g, at, "(") || kw == KW_SELECT || kw == KW_WITH || kw == KW_FROM || kw == KW_VALUES || kw == KW_TABLE || kw == KW_PIVOT ||
-           kw == KW_UNPIVOT || kw == KW_DESCRIBE || kw == KW_SHOW || kw == KW_SUMMARIZE;
+    return is_symbol(g, at, "(") || kw == KW_SELECT || kw == KW_WITH || kw == KW_FROM || kw == KW_VALUES ||
+           kw == KW_TABLE || kw == KW_PIVOT || kw == KW_UNPIVOT || kw == KW_DESCRIBE || kw == KW_SHOW ||
+           kw == KW_SUMMARIZE;
 }
 
 /* WITH a AS (…), … verb: the first verb outside brackets. */
@@ -369,7 +421,8 @@ static keyword guard_with_verb(const guard *g, size_t at) {
     for (; at < g->count && !is_symbol(g, at, ";"); at++) {
         if (is_symbol(g, at, "(")) at = guard_skip_brackets(g, at) - 1;
         keyword kw = keyword_at(g, at);
-        if (kw == KW_INSERT || kw == KW_UPDATE || kw == KW_DELETE || kw == KW_MERGE || kw == KW_SELECT || kw == KW_FROM) return kw;
+        if (kw == KW_INSERT || kw == KW_UPDATE || kw == KW_DELETE || kw == KW_MERGE || kw == KW_SELECT || kw == KW_FROM)
+            return kw;
     }
     return KW_SELECT;
 }
@@ -394,18 +447,36 @@ static lh_code guard_verb(guard *g, size_t at) {
     g->verb = kw == KW_WITH ? guard_with_verb(g, at) : kw;
     lh_verb verb = LH_VERB_QUERY;
     switch ((int)g->verb) {
-    case KW_INSERT: case KW_UPDATE: case KW_DELETE: case KW_MERGE:
+    case KW_INSERT:
+    case KW_UPDATE:
+    case KW_DELETE:
+    case KW_MERGE:
         if (updates_extensions(g, at)) return guard_deny_token(g, at, "UPDATE EXTENSIONS is not allowed");
         verb = LH_VERB_CHANGE;
         break;
-    case KW_TRUNCATE: verb = LH_VERB_CHANGE; g->head = true; break;
-    case KW_CREATE: case KW_ALTER: case KW_DROP: verb = LH_VERB_DEFINE; g->head = true; LH_TRY(guard_object(g, at + 1)); break;
-    case KW_BEGIN: case KW_START: verb = LH_VERB_BEGIN; break;
-    case KW_COMMIT: case KW_END: case KW_ROLLBACK: case KW_ABORT: verb = LH_VERB_END; break;
+    case KW_TRUNCATE:
+        verb = LH_VERB_CHANGE;
+        g->head = true;
+        break;
+    case KW_CREATE:
+    case KW_ALTER:
+    case KW_DROP:
+        verb = LH_VERB_DEFINE;
+        g->head = true;
+        LH_TRY(guard_object(g, at + 1));
+        break;
+    case KW_BEGIN:
+    case KW_START: verb = LH_VERB_BEGIN; break;
+    case KW_COMMIT:
+    case KW_END:
+    case KW_ROLLBACK:
+    case KW_ABORT: verb = LH_VERB_END; break;
     default:
         if (!starts_query(g, at))
-            return guard_deny_token(g, at, "this statement is not allowed; SELECT, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, CREATE, ALTER, DROP, "
-                                           "EXPLAIN, DESCRIBE, SHOW, SUMMARIZE, PIVOT and BEGIN … COMMIT are");
+            return guard_deny_token(
+                g, at,
+                "this statement is not allowed; SELECT, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, CREATE, ALTER, DROP, "
+                "EXPLAIN, DESCRIBE, SHOW, SUMMARIZE, PIVOT and BEGIN … COMMIT are");
     }
     g->statement->writes = verb == LH_VERB_CHANGE || verb == LH_VERB_DEFINE;
     if (!explained) g->statement->verb = verb;
@@ -417,15 +488,18 @@ static lh_code guard_token(guard *g) {
     switch ((lh_sql_kind)g->tokens[g->at].kind) {
     case LH_SQL_SYMBOL: return guard_symbol(g);
     case LH_SQL_STRING: return guard_string(g);
-    case LH_SQL_WORD: case LH_SQL_QUOTED: return guard_word(g);
-    case LH_SQL_NUMBER: case LH_SQL_PARAM: break;
+    case LH_SQL_WORD:
+    case LH_SQL_QUOTED: return guard_word(g);
+    case LH_SQL_NUMBER:
+    case LH_SQL_PARAM: break;
     }
     g->levels[g->depth].expect = EXPECT_NOTHING;
     return LH_OK;
 }
 
 static lh_code guard_statement(guard *g) {
-    if (g->scan->statement_count == LH_SQL_STATEMENTS_MAX) return guard_fail(g, g->at, LH_LIMIT, "SQL", "more than 1000 statements");
+    if (g->scan->statement_count == LH_SQL_STATEMENTS_MAX)
+        return guard_fail(g, g->at, LH_LIMIT, "SQL", "more than 1000 statements");
     g->statement = &g->scan->statements[g->scan->statement_count];
     size_t first = g->tokens[g->at].offset;
     *g->statement = (lh_sql_statement){.offset = first};
@@ -465,7 +539,13 @@ lh_code lh_sql_scan_guarded(lh_str sql, lh_arena *arena, lh_sql_scan *ret, lh_er
                         .tables = LH_ARENA_ARRAY(arena, lh_sql_table, LH_SQL_TABLES_MAX)};
     level *levels = LH_ARENA_ARRAY(arena, level, GUARD_DEPTH_MAX);
     LH_TRY(lh_arena_check(arena, err));
-    guard g = {.sql = sql, .tokens = tokens.items, .count = tokens.count, .arena = arena, .scan = &scan, .err = err, .levels = levels};
+    guard g = {.sql = sql,
+               .tokens = tokens.items,
+               .count = tokens.count,
+               .arena = arena,
+               .scan = &scan,
+               .err = err,
+               .levels = levels};
     LH_TRY(guard_all(&g));
     if (scan.statement_count == 0) return lh_fail(err, LH_INVALID, "SQL: there is no statement");
     *ret = scan;

@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 #include "engine/sql_guard.h"
 
+/* clang-format off */
 static const char *const refused[] = {
     /* statements */
     "ATTACH 'x.db'", "attach\n/* c */ ':memory:' as y", "DETACH lake", "COPY t TO 'x.csv'", "COPY (SELECT 1) TO 'x.csv'", "copy t from 'x.csv'",
@@ -85,6 +86,7 @@ static const char *const allowed[] = {
     "SELECT * FROM t ORDER BY a DESC, 'x'", "SELECT iceberg_bucket(a, 3) FROM t", "(SELECT 1) UNION (SELECT 2)", "SELECT CASE WHEN a THEN 'x' ELSE 'y' END FROM t",
     "SELECT \"sel\"\"ect\", größe FROM \"tübingen\"", "SELECT a$b FROM t", "SELECT * FROM t ASOF JOIN u ON t.a >= u.a", "SELECT * FROM json_each('{}')", "SELECT $1, $12",
 };
+/* clang-format on */
 
 static lh_code guard(const char *sql, lh_error *err) { return lh_sql_guard(lh_str_from(sql), err); }
 
@@ -128,7 +130,9 @@ static void test_engine__guard_reports_tables_and_verbs(void) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
     lh_sql_scan scan;
-    CHECK_OK(lh_sql_scan_guarded(LH_STR("WITH c AS (SELECT * FROM a.\"b\"\"c\") INSERT INTO lake.main.t SELECT * FROM c AT (VERSION => 7); DROP TABLE x"), arena, &scan, &err));
+    CHECK_OK(lh_sql_scan_guarded(LH_STR("WITH c AS (SELECT * FROM a.\"b\"\"c\") INSERT INTO lake.main.t SELECT * FROM "
+                                        "c AT (VERSION => 7); DROP TABLE x"),
+                                 arena, &scan, &err));
     CHECK(scan.statement_count == 2 && scan.table_count == 4);
     CHECK(scan.statements[0].verb == LH_VERB_CHANGE && scan.statements[0].writes);
     CHECK(scan.statements[1].verb == LH_VERB_DEFINE && scan.statements[1].offset == 94);
@@ -156,6 +160,7 @@ static void test_engine__guard_caps_size_and_depth(void) {
     free(text);
 }
 
-LH_TEST_MAIN(LH_TEST(test_engine__refuses_what_reaches_out_of_the_lake), LH_TEST(test_engine__refuses_text_that_two_readers_could_read_differently),
+LH_TEST_MAIN(LH_TEST(test_engine__refuses_what_reaches_out_of_the_lake),
+             LH_TEST(test_engine__refuses_text_that_two_readers_could_read_differently),
              LH_TEST(test_engine__allows_what_users_write), LH_TEST(test_engine__guard_names_the_place_and_the_thing),
              LH_TEST(test_engine__guard_reports_tables_and_verbs), LH_TEST(test_engine__guard_caps_size_and_depth))

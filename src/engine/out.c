@@ -4,7 +4,13 @@
 lh_code engine_out_init(engine_out *out, lh_bytes_fn write, void *ctx, uint64_t max_bytes, lh_error *err) {
     char *memory = malloc(ENGINE_OUT_BYTES);
     if (!memory) return lh_fail(err, LH_NO_MEMORY, "out of memory");
-    *out = (engine_out){.memory = memory, .at = memory, .end = memory + ENGINE_OUT_BYTES, .write = write, .ctx = ctx, .max_bytes = max_bytes, .err = err};
+    *out = (engine_out){.memory = memory,
+                        .at = memory,
+                        .end = memory + ENGINE_OUT_BYTES,
+                        .write = write,
+                        .ctx = ctx,
+                        .max_bytes = max_bytes,
+                        .err = err};
     return LH_OK;
 }
 
@@ -19,7 +25,10 @@ void engine_out_flush(engine_out *out) {
     if (len == 0 || out->code != LH_OK) return;
     out->sent_bytes += len;
     if (out->max_bytes && out->sent_bytes > out->max_bytes) {
-        out->code = lh_fail(out->err, LH_LIMIT, "the answer is larger than %" PRIu64 " bytes (query.result_max_bytes); add a LIMIT or aggregate", out->max_bytes);
+        out->code =
+            lh_fail(out->err, LH_LIMIT,
+                    "the answer is larger than %" PRIu64 " bytes (query.result_max_bytes); add a LIMIT or aggregate",
+                    out->max_bytes);
         return;
     }
     out->code = out->write(out->ctx, (lh_str){out->memory, len}, out->err);
@@ -36,8 +45,9 @@ void engine_out_bytes(engine_out *out, lh_str bytes) {
 }
 
 /* ---- numbers ---- */
-static const char out_pairs[201] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051"
-                                   "525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+static const char out_pairs[201] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051"
+    "525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
 /* Writes so that the last digit lies before `end`; returns the first. */
 static char *digits_before(char *end, uint64_t value) {

@@ -40,7 +40,7 @@ void engine_out_decimal(engine_out *out, engine_i128 value, unsigned scale);
 void engine_out_double(engine_out *out, double value);
 void engine_out_float(engine_out *out, float value);
 void engine_out_padded(engine_out *out, uint64_t value, unsigned digits); /* leading zeros */
-void engine_out_json_string(engine_out *out, lh_str text);               /* with its quotes */
-void engine_out_csv_string(engine_out *out, lh_str text);                /* quoted when it must be (RFC 4180) */
+void engine_out_json_string(engine_out *out, lh_str text);                /* with its quotes */
+void engine_out_csv_string(engine_out *out, lh_str text);                 /* quoted when it must be (RFC 4180) */
 void engine_out_base64(engine_out *out, lh_str bytes);
 #endif

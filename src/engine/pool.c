@@ -7,7 +7,8 @@
 
 enum { TIMER_REPEAT_NS = 20 * 1000 * 1000 };
 
-static lh_code pool_take_locked(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_ns, engine_connection **ret, lh_error *err) {
+static lh_code pool_take_locked(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_ns, engine_connection **ret,
+                                lh_error *err) {
     if (engine->closing) return lh_fail(err, LH_UNAVAILABLE, "the engine is closing");
     if (engine->idle_count > 0) {
         *ret = engine->idle[--engine->idle_count];
@@ -29,10 +30,12 @@ static lh_code pool_take_locked(lh_engine *engine, lh_cancel *cancel, uint64_t d
         return code;
     }
     if (engine->pool_queue.count >= engine->queue_max)
-        return lh_fail(err, LH_UNAVAILABLE, "all %u connections of the engine are busy and %u statements wait already; try again later",
+        return lh_fail(err, LH_UNAVAILABLE,
+                       "all %u connections of the engine are busy and %u statements wait already; try again later",
                        engine->connections_max, engine->queue_max);
     void *got = NULL;
-    LH_TRY(engine_wait_locked(engine, &engine->pool_queue, cancel, deadline_ns, "a connection of the engine", &got, err));
+    LH_TRY(
+        engine_wait_locked(engine, &engine->pool_queue, cancel, deadline_ns, "a connection of the engine", &got, err));
     *ret = got;
     return LH_OK;
 }
@@ -43,7 +46,8 @@ static void pool_put_locked(engine_connection *connection) {
     if (engine->closing) pthread_cond_broadcast(&engine->timer_wake);
 }
 
-lh_code engine_acquire(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_ns, engine_connection **ret, lh_error *err) {
+lh_code engine_acquire(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_ns, engine_connection **ret,
+                       lh_error *err) {
     engine_connection *connection = NULL;
     pthread_mutex_lock(&engine->lock);
     lh_code code = pool_take_locked(engine, cancel, deadline_ns, &connection, err);
@@ -56,7 +60,8 @@ lh_code engine_acquire(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_n
 void engine_release(engine_connection *connection) {
     lh_engine *engine = connection->engine;
     duckdb_result result;
-    (void)duckdb_query(connection->handle, "ROLLBACK", &result); /* fails when there is no transaction, as there should not be */
+    (void)duckdb_query(connection->handle, "ROLLBACK",
+                       &result); /* fails when there is no transaction, as there should not be */
     duckdb_destroy_result(&result);
     pthread_mutex_lock(&engine->lock);
     pool_put_locked(connection);
@@ -89,7 +94,8 @@ static void running_unlink_locked(engine_connection *connection) {
     connection->running = false;
 }
 
-lh_code engine_running_begin(engine_connection *connection, lh_cancel *cancel, uint64_t deadline_ns, uint64_t timeout_ms, lh_error *err) {
+lh_code engine_running_begin(engine_connection *connection, lh_cancel *cancel, uint64_t deadline_ns,
+                             uint64_t timeout_ms, lh_error *err) {
     lh_engine *engine = connection->engine;
     pthread_mutex_lock(&engine->lock);
     connection->cancelled = connection->timed_out = false;
@@ -116,7 +122,8 @@ void engine_running_end(engine_connection *connection) {
 lh_code engine_running_check(engine_connection *connection, lh_error *err) {
     lh_engine *engine = connection->engine;
     pthread_mutex_lock(&engine->lock);
-    bool cancelled = connection->cancelled, late = connection->timed_out || lh_time_monotonic_ns() >= connection->deadline_ns;
+    bool cancelled = connection->cancelled,
+         late = connection->timed_out || lh_time_monotonic_ns() >= connection->deadline_ns;
     bool closing = engine->closing;
     pthread_mutex_unlock(&engine->lock);
     if (cancelled) return lh_fail(err, LH_CANCELLED, "cancelled");
@@ -153,7 +160,8 @@ static void *timer_run(void *arg) {
 }
 
 lh_code engine_timer_start(lh_engine *engine, lh_error *err) {
-    if (pthread_create(&engine->timer, NULL, timer_run, engine) != 0) return lh_fail(err, LH_NO_MEMORY, "cannot start the engine's timer thread");
+    if (pthread_create(&engine->timer, NULL, timer_run, engine) != 0)
+        return lh_fail(err, LH_NO_MEMORY, "cannot start the engine's timer thread");
     engine->timer_started = true;
     return LH_OK;
 }

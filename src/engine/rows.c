@@ -1,8 +1,10 @@
 /* What the writers share: choice of the format, columns, begin before the first row. */
 #include "engine/rows.h"
 
-static const struct engine_rows_ops *const rows_formats[] = {
-    [LH_FORMAT_JSON] = &engine_rows_json, [LH_FORMAT_NDJSON] = &engine_rows_ndjson, [LH_FORMAT_CSV] = &engine_rows_csv, [LH_FORMAT_ARROW] = &engine_rows_arrow};
+static const struct engine_rows_ops *const rows_formats[] = {[LH_FORMAT_JSON] = &engine_rows_json,
+                                                             [LH_FORMAT_NDJSON] = &engine_rows_ndjson,
+                                                             [LH_FORMAT_CSV] = &engine_rows_csv,
+                                                             [LH_FORMAT_ARROW] = &engine_rows_arrow};
 
 const char *lh_format_content_type(lh_format format) {
     switch (format) {
@@ -15,7 +17,8 @@ const char *lh_format_content_type(lh_format format) {
 }
 
 lh_code engine_rows_init(engine_rows *rows, const lh_query *query, lh_bytes_fn write, void *ctx, lh_error *err) {
-    *rows = (engine_rows){.ops = rows_formats[query->format], .objects = query->rows_as_objects || query->format == LH_FORMAT_NDJSON};
+    *rows = (engine_rows){.ops = rows_formats[query->format],
+                          .objects = query->rows_as_objects || query->format == LH_FORMAT_NDJSON};
     return engine_out_init(&rows->out, write, ctx, query->result_max_bytes, err);
 }
 
@@ -51,7 +54,8 @@ static void rows_free_types(engine_rows *rows) {
     rows->types = NULL;
 }
 
-static lh_code rows_column(engine_rows *rows, duckdb_prepared_statement statement, size_t index, lh_arena *arena, lh_error *err) {
+static lh_code rows_column(engine_rows *rows, duckdb_prepared_statement statement, size_t index, lh_arena *arena,
+                           lh_error *err) {
     const char *name = duckdb_prepared_statement_column_name(statement, index);
     rows->types[index] = duckdb_prepared_statement_column_logical_type(statement, index);
     lh_code code = engine_column_init(&rows->columns[index], lh_str_from(name), rows->types[index], arena, err);
@@ -81,12 +85,14 @@ lh_code engine_rows_result_columns(engine_rows *rows, duckdb_result *result, lh_
     LH_TRY(rows_make_columns(rows, duckdb_column_count(result), arena, err));
     for (size_t i = 0; i < rows->column_count; i++) {
         rows->types[i] = duckdb_column_logical_type(result, i);
-        LH_TRY(engine_column_init(&rows->columns[i], lh_str_from(duckdb_column_name(result, i)), rows->types[i], arena, err));
+        LH_TRY(engine_column_init(&rows->columns[i], lh_str_from(duckdb_column_name(result, i)), rows->types[i], arena,
+                                  err));
     }
     return rows->objects ? rows_keys(rows, arena, err) : LH_OK;
 }
 
-lh_code engine_rows_columns(engine_rows *rows, duckdb_prepared_statement statement, bool recast, lh_arena *arena, lh_error *err) {
+lh_code engine_rows_columns(engine_rows *rows, duckdb_prepared_statement statement, bool recast, lh_arena *arena,
+                            lh_error *err) {
     size_t count = duckdb_prepared_statement_column_count(statement);
     const engine_column *before = recast ? rows->columns : NULL;
     LH_TRY(rows_make_columns(rows, count, arena, err));
@@ -133,7 +139,8 @@ static void rows_begin(engine_rows *rows) {
 void engine_rows_chunk(engine_rows *rows, duckdb_data_chunk chunk, uint64_t count) {
     rows_begin(rows);
     if (rows->out.code != LH_OK || count == 0) return;
-    for (size_t i = 0; i < rows->column_count; i++) engine_column_load(&rows->columns[i], duckdb_data_chunk_get_vector(chunk, i));
+    for (size_t i = 0; i < rows->column_count; i++)
+        engine_column_load(&rows->columns[i], duckdb_data_chunk_get_vector(chunk, i));
     rows->ops->chunk(rows, chunk, count);
     rows->rows += count;
 }

@@ -13,10 +13,12 @@ typedef struct arrow_state {
 } arrow_state;
 
 static void arrow_fail(engine_rows *rows, const char *what, const char *message) {
-    if (rows->out.code == LH_OK) rows->out.code = lh_fail(rows->out.err, LH_INTERNAL, "Arrow: %s: %s", what, message ? message : "failed");
+    if (rows->out.code == LH_OK)
+        rows->out.code = lh_fail(rows->out.err, LH_INTERNAL, "Arrow: %s: %s", what, message ? message : "failed");
 }
 
-static ArrowErrorCode arrow_write(struct ArrowIpcOutputStream *stream, const void *bytes, int64_t size_bytes, int64_t *written, struct ArrowError *error) {
+static ArrowErrorCode arrow_write(struct ArrowIpcOutputStream *stream, const void *bytes, int64_t size_bytes,
+                                  int64_t *written, struct ArrowError *error) {
     (void)error;
     engine_rows *rows = stream->private_data;
     engine_out_bytes(&rows->out, (lh_str){bytes, (size_t)size_bytes});
@@ -40,8 +42,10 @@ static bool arrow_schema(engine_rows *rows, arrow_state *state) {
         rows->out.code = lh_fail(rows->out.err, LH_NO_MEMORY, "out of memory");
         return false;
     }
-    for (size_t i = 0; i < rows->column_count; i++) names[i] = rows->columns[i].name.ptr ? rows->columns[i].name.ptr : "";
-    duckdb_error_data error = duckdb_to_arrow_schema(rows->arrow_options, rows->types, names, rows->column_count, &state->schema);
+    for (size_t i = 0; i < rows->column_count; i++)
+        names[i] = rows->columns[i].name.ptr ? rows->columns[i].name.ptr : "";
+    duckdb_error_data error =
+        duckdb_to_arrow_schema(rows->arrow_options, rows->types, names, rows->column_count, &state->schema);
     free(names);
     return arrow_check(rows, error, "schema");
 }
@@ -51,7 +55,8 @@ static void arrow_open(engine_rows *rows, arrow_state *state) {
     struct ArrowIpcOutputStream stream = {.write = arrow_write, .release = arrow_stream_release, .private_data = rows};
     state->has_writer = ArrowIpcWriterInit(&state->writer, &stream) == NANOARROW_OK;
     if (!state->has_writer) arrow_fail(rows, "writer", "out of memory");
-    else if (ArrowIpcWriterWriteSchema(&state->writer, &state->schema, &error) != NANOARROW_OK) arrow_fail(rows, "schema", error.message);
+    else if (ArrowIpcWriterWriteSchema(&state->writer, &state->schema, &error) != NANOARROW_OK)
+        arrow_fail(rows, "schema", error.message);
     else {
         state->has_view = ArrowArrayViewInitFromSchema(&state->view, &state->schema, &error) == NANOARROW_OK;
         if (!state->has_view) arrow_fail(rows, "schema", error.message);
@@ -82,7 +87,8 @@ static void arrow_end(engine_rows *rows, const engine_trailer *trailer) {
     (void)trailer;
     arrow_state *state = rows->arrow;
     struct ArrowError error = {0};
-    if (ArrowIpcWriterWriteArrayView(&state->writer, NULL, &error) != NANOARROW_OK) arrow_fail(rows, "end", error.message);
+    if (ArrowIpcWriterWriteArrayView(&state->writer, NULL, &error) != NANOARROW_OK)
+        arrow_fail(rows, "end", error.message);
 }
 
 static void arrow_done(engine_rows *rows) {
@@ -95,4 +101,5 @@ static void arrow_done(engine_rows *rows) {
     rows->arrow = NULL;
 }
 
-const struct engine_rows_ops engine_rows_arrow = {.begin = arrow_begin, .chunk = arrow_chunk, .end = arrow_end, .done = arrow_done};
+const struct engine_rows_ops engine_rows_arrow = {
+    .begin = arrow_begin, .chunk = arrow_chunk, .end = arrow_end, .done = arrow_done};

@@ -60,7 +60,8 @@ static lh_code run_collect_locks(engine_run *run, lh_error *err) {
     if (count) qsort(run->locks, count, sizeof *run->locks, run_name_order);
     size_t distinct = 0;
     for (size_t i = 0; i < count; i++)
-        if (i == 0 || run_name_order(&run->locks[i], &run->locks[distinct - 1]) != 0) run->locks[distinct++] = run->locks[i];
+        if (i == 0 || run_name_order(&run->locks[i], &run->locks[distinct - 1]) != 0)
+            run->locks[distinct++] = run->locks[i];
     run->lock_count = distinct;
     return LH_OK;
 }
@@ -130,23 +131,32 @@ static lh_code run_failure(engine_run *run, const char *message, lh_error *err) 
 
 static lh_code run_check_type(duckdb_prepared_statement prepared, lh_error *err) {
     switch ((int)duckdb_prepared_statement_type(prepared)) {
-    case DUCKDB_STATEMENT_TYPE_SELECT: case DUCKDB_STATEMENT_TYPE_INSERT: case DUCKDB_STATEMENT_TYPE_UPDATE:
-    case DUCKDB_STATEMENT_TYPE_DELETE: case DUCKDB_STATEMENT_TYPE_MERGE_INTO: case DUCKDB_STATEMENT_TYPE_CREATE:
-    case DUCKDB_STATEMENT_TYPE_ALTER: case DUCKDB_STATEMENT_TYPE_DROP: case DUCKDB_STATEMENT_TYPE_EXPLAIN:
+    case DUCKDB_STATEMENT_TYPE_SELECT:
+    case DUCKDB_STATEMENT_TYPE_INSERT:
+    case DUCKDB_STATEMENT_TYPE_UPDATE:
+    case DUCKDB_STATEMENT_TYPE_DELETE:
+    case DUCKDB_STATEMENT_TYPE_MERGE_INTO:
+    case DUCKDB_STATEMENT_TYPE_CREATE:
+    case DUCKDB_STATEMENT_TYPE_ALTER:
+    case DUCKDB_STATEMENT_TYPE_DROP:
+    case DUCKDB_STATEMENT_TYPE_EXPLAIN:
     case DUCKDB_STATEMENT_TYPE_TRANSACTION: return LH_OK;
     default: return lh_fail(err, LH_DENIED, "this kind of statement is not allowed");
     }
 }
 
-static lh_code run_prepare(engine_run *run, duckdb_extracted_statements extracted, idx_t index, duckdb_prepared_statement *prepared, lh_error *err) {
+static lh_code run_prepare(engine_run *run, duckdb_extracted_statements extracted, idx_t index,
+                           duckdb_prepared_statement *prepared, lh_error *err) {
     if (duckdb_prepare_extracted_statement(run->connection->handle, extracted, index, prepared) == DuckDBError)
         return run_failure(run, duckdb_prepare_error(*prepared), err);
     return run_check_type(*prepared, err);
 }
 
-static lh_code run_execute(engine_run *run, duckdb_prepared_statement prepared, bool stream, duckdb_result *result, lh_error *err) {
+static lh_code run_execute(engine_run *run, duckdb_prepared_statement prepared, bool stream, duckdb_result *result,
+                           lh_error *err) {
     duckdb_pending_result pending = NULL;
-    duckdb_state state = stream ? duckdb_pending_prepared_streaming(prepared, &pending) : duckdb_pending_prepared(prepared, &pending);
+    duckdb_state state =
+        stream ? duckdb_pending_prepared_streaming(prepared, &pending) : duckdb_pending_prepared(prepared, &pending);
     lh_code code = LH_OK;
     if (state == DuckDBError) code = run_failure(run, duckdb_pending_error(pending), err);
     else if (duckdb_execute_pending(pending, result) == DuckDBError) {
@@ -177,7 +187,14 @@ static lh_code run_fetch(engine_run *run, duckdb_result *result, engine_rows *ro
 }
 
 /* ---- one statement of the text ---- */
-typedef struct { engine_run *run; duckdb_extracted_statements extracted; idx_t count; duckdb_prepared_statement prepared; bool stream, has_result; duckdb_result result; } run_step;
+typedef struct {
+    engine_run *run;
+    duckdb_extracted_statements extracted;
+    idx_t count;
+    duckdb_prepared_statement prepared;
+    bool stream, has_result;
+    duckdb_result result;
+} run_step;
 
 static void step_done(run_step *step) {
     if (step->has_result) duckdb_destroy_result(&step->result);
@@ -203,7 +220,9 @@ static lh_code step_columns(run_step *step, engine_rows *rows, lh_error *err) {
     LH_TRY(engine_rows_columns(rows, step->prepared, false, run->arena, err));
     if (!engine_rows_needs_cast(rows)) return LH_OK;
     if (run->statement->verb != LH_VERB_QUERY || step->count != 1)
-        return lh_fail(err, LH_INVALID, "a column has a type that this format cannot show (VARIANT, GEOMETRY, or ENUM as Arrow): cast it to VARCHAR");
+        return lh_fail(err, LH_INVALID,
+                       "a column has a type that this format cannot show (VARIANT, GEOMETRY, or ENUM as Arrow): cast "
+                       "it to VARCHAR");
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(8 << 20);
     LH_TRY(engine_rows_cast_sql(rows, run->statement->text, &sql, err));
     LH_TRY(step_extract(step, lh_buf_str(&sql), err));
@@ -237,7 +256,8 @@ static lh_code step_run(run_step *step, engine_rows *rows, lh_error *err) {
 static lh_code run_simple(engine_run *run, const char *sql, lh_error *err) {
     duckdb_result result;
     lh_code code = LH_OK;
-    if (duckdb_query(run->connection->handle, sql, &result) == DuckDBError) code = run_failure(run, duckdb_result_error(&result), err);
+    if (duckdb_query(run->connection->handle, sql, &result) == DuckDBError)
+        code = run_failure(run, duckdb_result_error(&result), err);
     duckdb_destroy_result(&result);
     return code;
 }
@@ -258,17 +278,21 @@ static lh_code run_once(engine_run *run, engine_rows *rows, lh_error *err) {
     run_step step = {.run = run, .stream = !run->statement->writes};
     lh_code code = run_step_in(run, &step, own, rows, err);
     step_done(&step);
-    if (own && (code != LH_OK || step.stream)) (void)run_simple(run, "ROLLBACK", NULL); /* a read has nothing to commit */
+    if (own && (code != LH_OK || step.stream))
+        (void)run_simple(run, "ROLLBACK", NULL); /* a read has nothing to commit */
     if (code == LH_OK && control) run->in_transaction = verb == LH_VERB_BEGIN;
     return code;
 }
 
-static void run_backoff(unsigned attempt) { lh_time_sleep_ms((UINT64_C(5) << attempt) + lh_random_below(UINT64_C(10) << attempt)); }
+static void run_backoff(unsigned attempt) {
+    lh_time_sleep_ms((UINT64_C(5) << attempt) + lh_random_below(UINT64_C(10) << attempt));
+}
 
 static lh_code run_statement(engine_run *run, engine_rows *rows, lh_error *err) {
     for (unsigned attempt = 0;; attempt++) {
         lh_code code = run_once(run, rows, err);
-        bool again = code == LH_CONFLICT && run->statement->writes && !run->in_transaction && attempt < LH_ENGINE_RETRIES && !(rows && rows->begun);
+        bool again = code == LH_CONFLICT && run->statement->writes && !run->in_transaction &&
+                     attempt < LH_ENGINE_RETRIES && !(rows && rows->begun);
         if (!again) return code;
         pthread_mutex_lock(&run->engine->lock);
         run->engine->stats.conflicts_retried++;
@@ -286,13 +310,17 @@ static lh_code run_statements(engine_run *run, engine_rows *rows, lh_error *err)
         LH_TRY(run_statement(run, i + 1 == run->scan.statement_count ? rows : NULL, err));
     }
     run->elapsed_ms = (lh_time_monotonic_ns() - run->started_ns) / 1000000u;
-    const engine_trailer trailer = {.snapshots = run->snapshots, .snapshot_count = run->snapshot_count, .elapsed_ms = run->elapsed_ms, .truncated = run->truncated};
+    const engine_trailer trailer = {.snapshots = run->snapshots,
+                                    .snapshot_count = run->snapshot_count,
+                                    .elapsed_ms = run->elapsed_ms,
+                                    .truncated = run->truncated};
     return engine_rows_end(rows, &trailer);
 }
 
 static lh_code run_connected(engine_run *run, engine_rows *rows, lh_error *err) {
     LH_TRY(engine_acquire(run->engine, run->query->cancel, run->deadline_ns, &run->connection, err));
-    lh_code code = engine_running_begin(run->connection, run->query->cancel, run->deadline_ns, run->query->timeout_ms, err);
+    lh_code code =
+        engine_running_begin(run->connection, run->query->cancel, run->deadline_ns, run->query->timeout_ms, err);
     if (code == LH_OK) {
         code = run_statements(run, rows, err);
         engine_running_end(run->connection);
@@ -329,12 +357,15 @@ static void run_count(lh_engine *engine, lh_code code) {
     pthread_mutex_unlock(&engine->lock);
 }
 
-lh_code lh_engine_run(lh_engine *engine, const lh_query *query, lh_bytes_fn write, void *ctx, lh_query_outcome *ret, lh_error *err) {
+lh_code lh_engine_run(lh_engine *engine, const lh_query *query, lh_bytes_fn write, void *ctx, lh_query_outcome *ret,
+                      lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(LH_LIMIT_REQUEST_ARENA_BYTES, &arena, err));
     uint64_t now = lh_time_monotonic_ns();
-    engine_run run = {.engine = engine, .query = query, .arena = arena, .started_ns = now, .deadline_ns = LH_NO_DEADLINE};
-    if (query->timeout_ms && query->timeout_ms < (LH_NO_DEADLINE - now) / 1000000u) run.deadline_ns = now + query->timeout_ms * 1000000u;
+    engine_run run = {
+        .engine = engine, .query = query, .arena = arena, .started_ns = now, .deadline_ns = LH_NO_DEADLINE};
+    if (query->timeout_ms && query->timeout_ms < (LH_NO_DEADLINE - now) / 1000000u)
+        run.deadline_ns = now + query->timeout_ms * 1000000u;
     lh_query_outcome outcome = {0};
     lh_span span;
     lh_span_begin("engine.query", &span);

@@ -15,10 +15,10 @@ typedef struct engine_run {
     uint64_t started_ns, deadline_ns, elapsed_ms;
     lh_table_name *locks; /* arena; sorted, distinct; the first `locked` are held */
     size_t lock_count, locked;
-    int64_t *before;      /* arena; snapshot of each scan.tables before the transaction; -1 none, -2 no table */
+    int64_t *before;            /* arena; snapshot of each scan.tables before the transaction; -1 none, -2 no table */
     engine_snapshot *snapshots; /* arena */
     size_t snapshot_count;
-    bool in_transaction;  /* the text's own BEGIN is open */
+    bool in_transaction; /* the text's own BEGIN is open */
     bool truncated;
 } engine_run;
 #endif

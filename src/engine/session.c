@@ -12,7 +12,8 @@ lh_code lh_session_open(lh_engine *engine, lh_cancel *cancel, lh_session **ret, 
     if (!session) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     session->cancel = cancel;
     lh_code code = engine_acquire(engine, cancel, LH_NO_DEADLINE, &session->connection, err);
-    if (code == LH_OK && (code = engine_connection_enter(session->connection, err)) != LH_OK) engine_release(session->connection);
+    if (code == LH_OK && (code = engine_connection_enter(session->connection, err)) != LH_OK)
+        engine_release(session->connection);
     if (code != LH_OK) {
         free(session);
         return code;
@@ -44,7 +45,8 @@ static lh_code session_collect(void *ctx, lh_str data, lh_error *err) {
 }
 
 /* The result through the JSON writer, parsed again: one form of each type, one place that knows it. */
-static lh_code session_rows(duckdb_prepared_statement prepared, duckdb_result *result, lh_arena *arena, lh_json **ret, lh_error *err) {
+static lh_code session_rows(duckdb_prepared_statement prepared, duckdb_result *result, lh_arena *arena, lh_json **ret,
+                            lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(LH_LIMIT_JSON_BYTES);
     engine_rows rows;
     LH_TRY(engine_rows_init(&rows, &(lh_query){.format = LH_FORMAT_JSON}, session_collect, &text, err));
@@ -61,16 +63,19 @@ static lh_code session_rows(duckdb_prepared_statement prepared, duckdb_result *r
     return code == LH_OK ? lh_json_parse(arena, lh_buf_str(&text), ret, err) : code;
 }
 
-static lh_code session_execute(lh_session *session, lh_str sql, duckdb_prepared_statement prepared, lh_arena *arena, lh_json **ret, lh_error *err) {
+static lh_code session_execute(lh_session *session, lh_str sql, duckdb_prepared_statement prepared, lh_arena *arena,
+                               lh_json **ret, lh_error *err) {
     duckdb_result result;
     lh_code code = LH_OK;
-    if (duckdb_execute_prepared(prepared, &result) == DuckDBError) code = session_failure(session, sql, duckdb_result_error(&result), err);
+    if (duckdb_execute_prepared(prepared, &result) == DuckDBError)
+        code = session_failure(session, sql, duckdb_result_error(&result), err);
     else if (ret) code = session_rows(prepared, &result, arena, ret, err);
     duckdb_destroy_result(&result);
     return code;
 }
 
-static lh_code session_run(lh_session *session, lh_str sql, const lh_json *params, lh_arena *arena, lh_json **ret, lh_error *err) {
+static lh_code session_run(lh_session *session, lh_str sql, const lh_json *params, lh_arena *arena, lh_json **ret,
+                           lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(16 << 20);
     lh_buf_append(&text, sql);
     lh_buf_char(&text, '\0');
@@ -85,7 +90,8 @@ static lh_code session_run(lh_session *session, lh_str sql, const lh_json *param
     return code;
 }
 
-lh_code lh_session_run(lh_session *session, lh_str sql, const lh_json *params, lh_arena *arena, lh_json **ret, lh_error *err) {
+lh_code lh_session_run(lh_session *session, lh_str sql, const lh_json *params, lh_arena *arena, lh_json **ret,
+                       lh_error *err) {
     LH_TRY(engine_running_begin(session->connection, session->cancel, LH_NO_DEADLINE, 0, err));
     lh_span span;
     lh_span_begin("engine.query", &span);

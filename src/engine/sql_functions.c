@@ -4,16 +4,59 @@
  * Patterns cover families, so that a new read_x or x_scan is refused before anybody lists it. */
 #include "engine/sql_guard.h"
 
-static const char *const refused_names[] = { /* sorted */
-    "add_parquet_key", "checkpoint", "copy_database", "current_setting", "disable_logging", "disable_profile", "disable_profiling",
-    "duckdb_approx_database_count", "duckdb_connection_count", "duckdb_databases", "duckdb_external_file_cache", "duckdb_extensions",
-    "duckdb_log_contexts", "duckdb_logs", "duckdb_logs_parsed", "duckdb_memory", "duckdb_optimizers", "duckdb_prepared_statements",
-    "duckdb_profiling_settings", "duckdb_secret_types", "duckdb_secrets", "duckdb_settings", "duckdb_table_sample",
-    "duckdb_temporary_files", "duckdb_variables", "enable_logging", "enable_profile", "enable_profiling", "force_checkpoint",
-    "from_substrait", "from_substrait_json", "getenv", "getvariable", "glob", "iceberg_to_ducklake", "import_database",
-    "json_execute_serialized_sql", "json_serialize_plan", "parse_duckdb_log_message", "python_map_function", "query", "query_table",
-    "set_iceberg_schema_properties", "set_iceberg_table_properties", "remove_iceberg_schema_properties",
-    "remove_iceberg_table_properties", "repeat_row", "test_all_types", "test_vector_types", "truncate_duckdb_logs", "which_secret",
+static const char *const refused_names[] = {
+    /* sorted */
+    "add_parquet_key",
+    "checkpoint",
+    "copy_database",
+    "current_setting",
+    "disable_logging",
+    "disable_profile",
+    "disable_profiling",
+    "duckdb_approx_database_count",
+    "duckdb_connection_count",
+    "duckdb_databases",
+    "duckdb_external_file_cache",
+    "duckdb_extensions",
+    "duckdb_log_contexts",
+    "duckdb_logs",
+    "duckdb_logs_parsed",
+    "duckdb_memory",
+    "duckdb_optimizers",
+    "duckdb_prepared_statements",
+    "duckdb_profiling_settings",
+    "duckdb_secret_types",
+    "duckdb_secrets",
+    "duckdb_settings",
+    "duckdb_table_sample",
+    "duckdb_temporary_files",
+    "duckdb_variables",
+    "enable_logging",
+    "enable_profile",
+    "enable_profiling",
+    "force_checkpoint",
+    "from_substrait",
+    "from_substrait_json",
+    "getenv",
+    "getvariable",
+    "glob",
+    "iceberg_to_ducklake",
+    "import_database",
+    "json_execute_serialized_sql",
+    "json_serialize_plan",
+    "parse_duckdb_log_message",
+    "python_map_function",
+    "query",
+    "query_table",
+    "set_iceberg_schema_properties",
+    "set_iceberg_table_properties",
+    "remove_iceberg_schema_properties",
+    "remove_iceberg_table_properties",
+    "repeat_row",
+    "test_all_types",
+    "test_vector_types",
+    "truncate_duckdb_logs",
+    "which_secret",
     "write_log",
 };
 
@@ -32,10 +75,11 @@ static bool ends(const char *s, const char *suffix) {
 /* iceberg_bucket and iceberg_truncate are the partition transforms: plain scalars. */
 static bool name_is_family(const char *s) {
     if (starts(s, "iceberg_")) return strcmp(s, "iceberg_bucket") != 0 && strcmp(s, "iceberg_truncate") != 0;
-    return starts(s, "read_") || starts(s, "write_") || starts(s, "sniff_") || starts(s, "parquet_") || starts(s, "pragma_") ||
-           starts(s, "http_") || starts(s, "postgres_") || starts(s, "mysql_") || starts(s, "sqlite_") || starts(s, "lance_") ||
-           starts(s, "delta_") || starts(s, "st_read") || starts(s, "load_aws") || ends(s, "_scan") || ends(s, "_scan_pushdown") ||
-           ends(s, "_scan_dumb") || ends(s, "_attach") || ends(s, "_query") || ends(s, "_execute");
+    return starts(s, "read_") || starts(s, "write_") || starts(s, "sniff_") || starts(s, "parquet_") ||
+           starts(s, "pragma_") || starts(s, "http_") || starts(s, "postgres_") || starts(s, "mysql_") ||
+           starts(s, "sqlite_") || starts(s, "lance_") || starts(s, "delta_") || starts(s, "st_read") ||
+           starts(s, "load_aws") || ends(s, "_scan") || ends(s, "_scan_pushdown") || ends(s, "_scan_dumb") ||
+           ends(s, "_attach") || ends(s, "_query") || ends(s, "_execute");
 }
 
 bool lh_sql_function_allowed(lh_str name) {

@@ -4,23 +4,37 @@
 #include "engine/sql_lex.h"
 
 typedef enum {
-    LH_VERB_QUERY,       /* SELECT, WITH, FROM, VALUES, TABLE, PIVOT, DESCRIBE, SHOW, SUMMARIZE */
-    LH_VERB_CHANGE,      /* INSERT, UPDATE, DELETE, MERGE, TRUNCATE */
-    LH_VERB_DEFINE,      /* CREATE, ALTER, DROP */
+    LH_VERB_QUERY,  /* SELECT, WITH, FROM, VALUES, TABLE, PIVOT, DESCRIBE, SHOW, SUMMARIZE */
+    LH_VERB_CHANGE, /* INSERT, UPDATE, DELETE, MERGE, TRUNCATE */
+    LH_VERB_DEFINE, /* CREATE, ALTER, DROP */
     LH_VERB_EXPLAIN,
     LH_VERB_BEGIN,
-    LH_VERB_END,         /* COMMIT, END, ROLLBACK, ABORT */
+    LH_VERB_END, /* COMMIT, END, ROLLBACK, ABORT */
 } lh_verb;
 
 enum { LH_SQL_NAME_PARTS = 4, LH_SQL_TABLES_MAX = 256, LH_SQL_STATEMENTS_MAX = 1000 };
 
 /* A name in table position, unquoted, lower case not applied. Arena. has_at: AT (…) follows; at_version: of
  * AT (VERSION => n), else -1. */
-typedef struct lh_sql_table { lh_str parts[LH_SQL_NAME_PARTS]; uint8_t part_count; bool write; uint16_t statement; bool has_at; int64_t at_version; } lh_sql_table;
-typedef struct lh_sql_statement { lh_str text; size_t offset; lh_verb verb; bool writes; } lh_sql_statement;
+typedef struct lh_sql_table {
+    lh_str parts[LH_SQL_NAME_PARTS];
+    uint8_t part_count;
+    bool write;
+    uint16_t statement;
+    bool has_at;
+    int64_t at_version;
+} lh_sql_table;
+typedef struct lh_sql_statement {
+    lh_str text;
+    size_t offset;
+    lh_verb verb;
+    bool writes;
+} lh_sql_statement;
 typedef struct lh_sql_scan {
-    lh_sql_statement *statements; size_t statement_count; /* arena; empty ones dropped */
-    lh_sql_table *tables; size_t table_count;             /* arena; at most LH_SQL_TABLES_MAX, later reads are left out */
+    lh_sql_statement *statements;
+    size_t statement_count; /* arena; empty ones dropped */
+    lh_sql_table *tables;
+    size_t table_count; /* arena; at most LH_SQL_TABLES_MAX, later reads are left out */
 } lh_sql_scan;
 
 /* Guards `sql` and reports what it holds. Errors: DENIED (what and why, with its place), INVALID, LIMIT, NO_MEMORY. */

@@ -4,7 +4,12 @@
  * knows backslashes). So whatever passes is cut the same way by both, and the guard sees what DuckDB will see. */
 #include "engine/sql_lex.h"
 
-typedef struct { lh_str sql; size_t at; lh_sql_tokens *tokens; lh_error *err; } lexer;
+typedef struct {
+    lh_str sql;
+    size_t at;
+    lh_sql_tokens *tokens;
+    lh_error *err;
+} lexer;
 
 void lh_sql_tokens_done(lh_sql_tokens *tokens) {
     free(tokens->items);
@@ -36,7 +41,9 @@ static unsigned char lex_peek(const lexer *lex, size_t ahead) {
     return at < lex->sql.len ? (unsigned char)lex->sql.ptr[at] : 0;
 }
 
-static bool is_word_start(unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80; }
+static bool is_word_start(unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
+}
 static bool is_digit(unsigned char c) { return c >= '0' && c <= '9'; }
 static bool is_word_part(unsigned char c) { return is_word_start(c) || is_digit(c) || c == '$'; }
 static bool is_space(unsigned char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
@@ -50,7 +57,8 @@ static lh_code lex_push(lexer *lex, size_t from, lh_sql_kind kind) {
         tokens->items = items;
         tokens->room = room;
     }
-    tokens->items[tokens->count++] = (lh_sql_token){.offset = (uint32_t)from, .len = (uint32_t)(lex->at - from), .kind = (uint8_t)kind};
+    tokens->items[tokens->count++] =
+        (lh_sql_token){.offset = (uint32_t)from, .len = (uint32_t)(lex->at - from), .kind = (uint8_t)kind};
     return LH_OK;
 }
 
@@ -98,7 +106,8 @@ static lh_code lex_escape_string(lexer *lex, size_t from) {
     LH_TRY(lex_quoted(lex, from, '\'', true, LH_SQL_STRING));
     size_t end = lex->at;
     LH_TRY(lex_space(lex));
-    if (lex->at > end && lex_peek(lex, 0) == '\'') return lex_fail(lex, lex->at, "an E'…' string is continued by another string; write it as one");
+    if (lex->at > end && lex_peek(lex, 0) == '\'')
+        return lex_fail(lex, lex->at, "an E'…' string is continued by another string; write it as one");
     return LH_OK;
 }
 
@@ -110,7 +119,8 @@ static lh_code lex_dollar(lexer *lex) {
     if (end < len && is_digit((unsigned char)p[end])) {
         while (end < len && is_digit((unsigned char)p[end])) end++;
         lex->at = end;
-        if (end < len && is_word_part((unsigned char)p[end])) return lex_fail(lex, from, "a parameter number runs into a word");
+        if (end < len && is_word_part((unsigned char)p[end]))
+            return lex_fail(lex, from, "a parameter number runs into a word");
         return lex_push(lex, from, LH_SQL_PARAM);
     }
     while (end < len && (is_word_start((unsigned char)p[end]) || is_digit((unsigned char)p[end]))) end++;
@@ -145,8 +155,9 @@ static lh_code lex_number(lexer *lex) {
         lex->at += is_digit(sign) ? 1 : 2;
         (void)lex_digits(lex);
     }
-    if (is_word_part(lex_peek(lex, 0)) && lex->at < lex->sql.len) return lex_fail(lex, from, "a number runs into a word; put a space between");
-    if (lex_peek(lex, 0) == '.' ) return lex_fail(lex, from, "a number with two points");
+    if (is_word_part(lex_peek(lex, 0)) && lex->at < lex->sql.len)
+        return lex_fail(lex, from, "a number runs into a word; put a space between");
+    if (lex_peek(lex, 0) == '.') return lex_fail(lex, from, "a number with two points");
     return lex_push(lex, from, LH_SQL_NUMBER);
 }
 
@@ -155,7 +166,9 @@ static size_t lex_wide_space(const lexer *lex) {
     unsigned char a = lex_peek(lex, 0), b = lex_peek(lex, 1), c = lex_peek(lex, 2);
     if (a == 0xC2 && (b == 0xA0 || b == 0x85 || b == 0xAD)) return 2;
     if (a == 0xE1 && ((b == 0x9A && c == 0x80) || (b == 0xA0 && c == 0x8E))) return 3;
-    if (a == 0xE2 && ((b == 0x80 && ((c >= 0x80 && c <= 0x8F) || (c >= 0xA8 && c <= 0xAF))) || (b == 0x81 && c >= 0x9F && c <= 0xAF))) return 3;
+    if (a == 0xE2 && ((b == 0x80 && ((c >= 0x80 && c <= 0x8F) || (c >= 0xA8 && c <= 0xAF))) ||
+                      (b == 0x81 && c >= 0x9F && c <= 0xAF)))
+        return 3;
     if (a == 0xE3 && b == 0x80 && c == 0x80) return 3;
     if (a == 0xEF && b == 0xBB && c == 0xBF) return 3;
     return 0;
@@ -164,13 +177,15 @@ static size_t lex_wide_space(const lexer *lex) {
 static lh_code lex_word(lexer *lex) {
     size_t from = lex->at;
     while (lex->at < lex->sql.len && is_word_part(lex_peek(lex, 0))) {
-        if (lex_wide_space(lex)) return lex_fail(lex, lex->at, "a space that is not ASCII stands outside quotes; write a plain space");
+        if (lex_wide_space(lex))
+            return lex_fail(lex, lex->at, "a space that is not ASCII stands outside quotes; write a plain space");
         lex->at++;
     }
     size_t len = lex->at - from;
     unsigned char first = (unsigned char)lex->sql.ptr[from], next = lex_peek(lex, 0);
     if (len == 1 && (first == 'e' || first == 'E') && next == '\'') return lex_escape_string(lex, from);
-    if (len == 1 && (first == 'u' || first == 'U') && next == '&' && (lex_peek(lex, 1) == '\'' || lex_peek(lex, 1) == '"'))
+    if (len == 1 && (first == 'u' || first == 'U') && next == '&' &&
+        (lex_peek(lex, 1) == '\'' || lex_peek(lex, 1) == '"'))
         return lex_fail(lex, from, "U& escapes are not supported");
     return lex_push(lex, from, LH_SQL_WORD);
 }

@@ -12,9 +12,16 @@ typedef enum {
     LH_SQL_SYMBOL, /* one operator character, or "::" ":=" "=>" */
 } lh_sql_kind;
 
-typedef struct lh_sql_token { uint32_t offset, len; uint8_t kind; uint16_t keyword; } lh_sql_token; /* keyword: set by the guard */
+typedef struct lh_sql_token {
+    uint32_t offset, len;
+    uint8_t kind;
+    uint16_t keyword;
+} lh_sql_token; /* keyword: set by the guard */
 
-typedef struct lh_sql_tokens { lh_sql_token *items; size_t count, room; } lh_sql_tokens;
+typedef struct lh_sql_tokens {
+    lh_sql_token *items;
+    size_t count, room;
+} lh_sql_tokens;
 void lh_sql_tokens_done(lh_sql_tokens *tokens);
 
 /* Cuts `sql` into tokens, comments and white space dropped. Owned: lh_sql_tokens_done(). Errors: INVALID with line and

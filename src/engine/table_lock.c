@@ -46,12 +46,14 @@ static lh_code lock_take_locked(lh_engine *engine, lh_str key, lh_cancel *cancel
         return LH_OK;
     }
     void *granted = NULL;
-    lh_code code = engine_wait_locked(engine, &found->queue, cancel, deadline_ns, "the table's write lock", &granted, err);
+    lh_code code =
+        engine_wait_locked(engine, &found->queue, cancel, deadline_ns, "the table's write lock", &granted, err);
     if (code != LH_OK) lock_drop_unused_locked(engine, key);
     return code;
 }
 
-lh_code engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *cancel, uint64_t deadline_ns, lh_error *err) {
+lh_code engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *cancel, uint64_t deadline_ns,
+                          lh_error *err) {
     LH_CLEANUP(lh_str_freep) lh_str key = LH_STR_NONE;
     LH_TRY(lock_key(name, &key, err));
     pthread_mutex_lock(&engine->lock);

@@ -41,7 +41,8 @@ static void text_fraction(engine_out *out, uint64_t fraction, unsigned digits) {
     engine_out_padded(out, fraction, digits);
 }
 
-static void text_time(engine_out *out, uint64_t units, unsigned digits) { /* units of 10^-digits seconds since midnight */
+static void text_time(engine_out *out, uint64_t units,
+                      unsigned digits) { /* units of 10^-digits seconds since midnight */
     uint64_t second = 1;
     for (unsigned i = 0; i < digits; i++) second *= 10;
     uint64_t seconds = units / second;
@@ -119,7 +120,8 @@ static void text_interval(engine_out *out, duckdb_interval value) { /* P1Y2M3DT4
 /* ---- others ---- */
 static void text_uuid(engine_out *out, duckdb_hugeint value) {
     static const char hex[] = "0123456789abcdef";
-    uint64_t half[2] = {(uint64_t)value.upper ^ (UINT64_C(1) << 63), value.lower}; /* stored with the first bit flipped */
+    uint64_t half[2] = {(uint64_t)value.upper ^ (UINT64_C(1) << 63),
+                        value.lower}; /* stored with the first bit flipped */
     engine_out_room(out, 36);
     for (unsigned i = 0; i < 32; i++) {
         if (i == 8 || i == 12 || i == 16 || i == 20) *out->at++ = '-';
@@ -145,7 +147,8 @@ static void text_bignum(engine_out *out, lh_str bytes) {
     unsigned char *rest = malloc(count);
     char *text = malloc(count * 3 + 2);
     if (!rest || !text) out->code = lh_fail(out->err, LH_NO_MEMORY, "out of memory");
-    for (size_t i = 0; rest && i < count; i++) rest[i] = (unsigned char)((unsigned char)bytes.ptr[3 + i] ^ (negative ? 0xFF : 0));
+    for (size_t i = 0; rest && i < count; i++)
+        rest[i] = (unsigned char)((unsigned char)bytes.ptr[3 + i] ^ (negative ? 0xFF : 0));
     for (size_t first = 0; rest && text && first < count;) { /* long division by 10: BIGNUM is rare and short */
         unsigned carry = 0;
         for (size_t i = first; i < count; i++) {
@@ -203,7 +206,9 @@ static void text_real(engine_out *out, double value, bool single, bool quote) {
 static bool value_number(engine_out *out, const engine_column *column, uint64_t row, bool quote) {
     const void *data = column->data;
     switch ((int)column->type) {
-    case DUCKDB_TYPE_BOOLEAN: engine_out_bytes(out, ((const bool *)data)[row] ? LH_STR("true") : LH_STR("false")); return true;
+    case DUCKDB_TYPE_BOOLEAN:
+        engine_out_bytes(out, ((const bool *)data)[row] ? LH_STR("true") : LH_STR("false"));
+        return true;
     case DUCKDB_TYPE_TINYINT: engine_out_i64(out, ((const int8_t *)data)[row]); return true;
     case DUCKDB_TYPE_SMALLINT: engine_out_i64(out, ((const int16_t *)data)[row]); return true;
     case DUCKDB_TYPE_INTEGER: engine_out_i64(out, ((const int32_t *)data)[row]); return true;
@@ -243,7 +248,8 @@ static bool value_plain(engine_out *out, const engine_column *column, uint64_t r
     case DUCKDB_TYPE_INTERVAL: text_interval(out, ((const duckdb_interval *)data)[row]); return true;
     case DUCKDB_TYPE_UUID: text_uuid(out, ((const duckdb_hugeint *)data)[row]); return true;
     case DUCKDB_TYPE_BIT: text_bit(out, value_string(column, row)); return true;
-    case DUCKDB_TYPE_BLOB: case DUCKDB_TYPE_GEOMETRY: engine_out_base64(out, value_string(column, row)); return true;
+    case DUCKDB_TYPE_BLOB:
+    case DUCKDB_TYPE_GEOMETRY: engine_out_base64(out, value_string(column, row)); return true;
     default: return false;
     }
 }
@@ -308,7 +314,9 @@ static void value_nested(engine_out *out, const engine_column *column, uint64_t 
     }
 }
 
-static bool column_is_text(const engine_column *column) { return column->type == DUCKDB_TYPE_VARCHAR || column->type == DUCKDB_TYPE_ENUM; }
+static bool column_is_text(const engine_column *column) {
+    return column->type == DUCKDB_TYPE_VARCHAR || column->type == DUCKDB_TYPE_ENUM;
+}
 
 static lh_str value_text(const engine_column *column, uint64_t row) {
     return column->type == DUCKDB_TYPE_ENUM ? value_label(column, row) : value_string(column, row);

@@ -40,18 +40,22 @@ bool engine_grant_locked(engine_queue *queue, void *thing) {
 }
 
 static struct timespec wait_until(uint64_t deadline_ns) {
-    return (struct timespec){.tv_sec = (time_t)(deadline_ns / 1000000000u), .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    return (struct timespec){.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
 }
 
 static void wait_sleep_locked(lh_engine *engine, engine_waiter *waiter, uint64_t deadline_ns) {
     const struct timespec until = wait_until(deadline_ns);
     while (!waiter->granted && !waiter->cancelled && !engine->closing) {
         if (deadline_ns == LH_NO_DEADLINE) pthread_cond_wait(&waiter->cond, &engine->lock);
-        else if (pthread_cond_timedwait(&waiter->cond, &engine->lock, &until) != 0 && lh_time_monotonic_ns() >= deadline_ns) return;
+        else if (pthread_cond_timedwait(&waiter->cond, &engine->lock, &until) != 0 &&
+                 lh_time_monotonic_ns() >= deadline_ns)
+            return;
     }
 }
 
-lh_code engine_wait_locked(lh_engine *engine, engine_queue *queue, lh_cancel *cancel, uint64_t deadline_ns, const char *what, void **ret, lh_error *err) {
+lh_code engine_wait_locked(lh_engine *engine, engine_queue *queue, lh_cancel *cancel, uint64_t deadline_ns,
+                           const char *what, void **ret, lh_error *err) {
     engine_waiter waiter = {.engine = engine};
     pthread_cond_init(&waiter.cond, &engine->clock);
     queue_push(queue, &waiter);

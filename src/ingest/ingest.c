@@ -31,14 +31,19 @@ static bool ingest_is_word(lh_str given, const char *const *words, size_t count)
 }
 
 static lh_code ingest_check_request(ingest_job *job, lh_error *err) {
-    static const char *const modes[] = {"create", "append", "replace", "upsert"}, *const errors[] = {"fail", "quarantine"};
+    static const char *const modes[] = {"create", "append", "replace", "upsert"}, *const errors[] = {"fail",
+                                                                                                     "quarantine"};
     const lh_ingest_request *request = job->request;
-    if (request->dataset.len == 0) return lh_fail(err, LH_INVALID, "'dataset' is missing: the table's name, or namespace.table");
+    if (request->dataset.len == 0)
+        return lh_fail(err, LH_INVALID, "'dataset' is missing: the table's name, or namespace.table");
     LH_TRY(lh_table_name_parse(job->ingest->catalog, request->dataset, job->arena, &job->name, err));
-    if (!ingest_is_word(request->mode, modes, 4)) return lh_fail(err, LH_INVALID, "'mode' must be create, append, replace or upsert");
-    if (!ingest_is_word(request->on_error, errors, 2)) return lh_fail(err, LH_INVALID, "'on_error' must be fail or quarantine");
+    if (!ingest_is_word(request->mode, modes, 4))
+        return lh_fail(err, LH_INVALID, "'mode' must be create, append, replace or upsert");
+    if (!ingest_is_word(request->on_error, errors, 2))
+        return lh_fail(err, LH_INVALID, "'on_error' must be fail or quarantine");
     job->quarantine = lh_str_eq(request->on_error, LH_STR("quarantine"));
-    job->rejects_name = (lh_table_name){job->name.namespace_, lh_arena_printf(job->arena, "%.*s__rejects", LH_STR_ARG(job->name.name))};
+    job->rejects_name =
+        (lh_table_name){job->name.namespace_, lh_arena_printf(job->arena, "%.*s__rejects", LH_STR_ARG(job->name.name))};
     return ingest_options_parse(request->options, job->arena, &job->options, err);
 }
 
@@ -48,7 +53,8 @@ static lh_code ingest_detect_and_load(ingest_job *job, lh_json **ret, lh_error *
     ingest_progress(job, 2);
     lh_error first = {0};
     lh_code code = ingest_load(job, ret, &first);
-    bool guessed = code == LH_INVALID && !job->exists && !job->quarantine && job->format != INGEST_PARQUET && job->options.sample_rows >= 0;
+    bool guessed = code == LH_INVALID && !job->exists && !job->quarantine && job->format != INGEST_PARQUET &&
+                   job->options.sample_rows >= 0;
     if (guessed && job->lines > (uint64_t)job->options.sample_rows) {
         job->whole_sample = true;
         LH_TRY(ingest_relation_detect(job, err));
@@ -74,7 +80,8 @@ static lh_code ingest_run(ingest_job *job, lh_json **ret, lh_error *err) {
     return lh_arena_check(job->arena, err);
 }
 
-lh_code lh_ingest_file(lh_ingest *ingest, const lh_ingest_request *request, lh_arena *arena, lh_json **ret, lh_error *err) {
+lh_code lh_ingest_file(lh_ingest *ingest, const lh_ingest_request *request, lh_arena *arena, lh_json **ret,
+                       lh_error *err) {
     ingest_job job = {.ingest = ingest, .request = request, .arena = arena, .id = lh_uuid_new()};
     lh_span span;
     lh_span_begin("ingest.file", &span);

@@ -7,7 +7,7 @@
 
 typedef struct lh_ingest lh_ingest;
 typedef struct lh_ingest_options {
-    lh_engine *engine;   /* borrowed for life, as the rest */
+    lh_engine *engine; /* borrowed for life, as the rest */
     lh_catalog *catalog;
     lh_bucket *bucket;
     lh_str scratch_dir;
@@ -23,18 +23,18 @@ typedef struct lh_ingest_progress { /* written by the job, read by others: relax
 } lh_ingest_progress;
 
 typedef struct lh_ingest_request {
-    lh_str dataset;      /* "t" or "ns.t" */
-    lh_str mode;         /* "create" (default; CONFLICT when it exists), "append", "replace", "upsert" */
-    lh_str key;          /* upsert: column names, comma-separated */
-    lh_str format;       /* "csv", "tsv", "json", "ndjson", "parquet"; empty: by name, then content */
-    lh_str on_error;     /* "fail" (default) or "quarantine" */
+    lh_str dataset;         /* "t" or "ns.t" */
+    lh_str mode;            /* "create" (default; CONFLICT when it exists), "append", "replace", "upsert" */
+    lh_str key;             /* upsert: column names, comma-separated */
+    lh_str format;          /* "csv", "tsv", "json", "ndjson", "parquet"; empty: by name, then content */
+    lh_str on_error;        /* "fail" (default) or "quarantine" */
     const lh_json *options; /* {"delimiter","quote","escape","header":bool,"encoding","null":"NA","all_varchar":bool,
                                "columns":{"name":"type"},"compression":"none|gzip|zstd|zip","flatten":bool,"flatten_depth":n,
                                "date_format","timestamp_format","skip"}; NULL for none; unknown member: INVALID */
-    lh_str path;         /* absolute; the file as received (maybe compressed) */
-    lh_str file_name;    /* as the sender calls it: decides format and compression, goes to lineage */
-    lh_str source;       /* "upload", "cli", … */
-    lh_str sha256_hex;   /* of the bytes as received; empty: computed here */
+    lh_str path;            /* absolute; the file as received (maybe compressed) */
+    lh_str file_name;       /* as the sender calls it: decides format and compression, goes to lineage */
+    lh_str source;          /* "upload", "cli", … */
+    lh_str sha256_hex;      /* of the bytes as received; empty: computed here */
     lh_ingest_progress *progress; /* may be NULL */
     lh_cancel *cancel;            /* may be NULL */
 } lh_ingest_request;
@@ -44,9 +44,11 @@ typedef struct lh_ingest_request {
  * All or nothing: on any error the table is as before. Errors: INVALID (line and column of the first bad row; empty
  * file; header only gives an empty table in create mode), CONFLICT (exists; schema differs: a readable diff),
  * NOT_FOUND, LIMIT, CANCELLED, IO (ENOSPC). */
-LH_MUST_CHECK lh_code lh_ingest_file(lh_ingest *ingest, const lh_ingest_request *request, lh_arena *arena, lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_ingest_file(lh_ingest *ingest, const lh_ingest_request *request, lh_arena *arena,
+                                     lh_json **ret, lh_error *err);
 
 /* POST /datasets: {"name","location" (folder, file or metadata.json in the bucket) | "files":[…],"format":"parquet|iceberg"}. Nothing is copied.
  * *ret: the dataset. Errors: INVALID, NOT_FOUND, CONFLICT. */
-LH_MUST_CHECK lh_code lh_ingest_register(lh_ingest *ingest, const lh_json *request, lh_arena *arena, lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_ingest_register(lh_ingest *ingest, const lh_json *request, lh_arena *arena, lh_json **ret,
+                                         lh_error *err);
 #endif

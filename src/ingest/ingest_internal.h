@@ -10,7 +10,7 @@
 
 enum {
     INGEST_JSON_DEPTH_MAX = 512,
-    INGEST_JSON_READ_DEPTH = 16,        /* values nested deeper than that are kept as JSON text */
+    INGEST_JSON_READ_DEPTH = 16, /* values nested deeper than that are kept as JSON text */
     INGEST_TYPE_DEPTH_MAX = 64,
     INGEST_FLATTEN_DEPTH_DEFAULT = 3,
     INGEST_SAMPLE_ROWS = 20480,         /* rows that types are detected from */
@@ -18,7 +18,7 @@ enum {
     INGEST_RATIO_FREE_BYTES = 64 << 20, /* … bytes */
     INGEST_REJECT_BYTES = 64 << 10,     /* of a bad line, kept in <dataset>__rejects */
     INGEST_REJECTS_MAX = 1000000,
-    INGEST_TRIES = 5,                   /* of a commit that lost a race */
+    INGEST_TRIES = 5, /* of a commit that lost a race */
     INGEST_HEAD_BYTES = 64 << 10,
 };
 
@@ -70,7 +70,10 @@ typedef enum ingest_kind {
 } ingest_kind;
 
 typedef struct ingest_type ingest_type;
-typedef struct ingest_field { lh_str name; ingest_type *type; } ingest_field;
+typedef struct ingest_field {
+    lh_str name;
+    ingest_type *type;
+} ingest_field;
 struct ingest_type {
     ingest_kind kind;
     unsigned precision, scale; /* DECIMAL */
@@ -95,7 +98,10 @@ lh_json *ingest_type_to_iceberg(const ingest_type *type, int64_t *next_id, lh_ar
 /* The name a column gets in the table: trimmed, control characters '_', 255 bytes at most, "column<n>" when empty. */
 lh_str ingest_name_clean(lh_str name, size_t position, lh_arena *arena);
 /* Names taken so far, compared without case (ASCII). */
-typedef struct ingest_names { lh_str *items; size_t count, room; } ingest_names;
+typedef struct ingest_names {
+    lh_str *items;
+    size_t count, room;
+} ingest_names;
 /* The name itself, or the first free of name_1, name_2, …; and takes it. Empty: arena is full. */
 lh_str ingest_names_take(ingest_names *names, lh_str name, lh_arena *arena);
 
@@ -107,7 +113,10 @@ typedef struct ingest_csv_options {
     int64_t skip;               /* -1: detect */
 } ingest_csv_options;
 
-typedef struct ingest_named_type { lh_str name; ingest_type *type; } ingest_named_type;
+typedef struct ingest_named_type {
+    lh_str name;
+    ingest_type *type;
+} ingest_named_type;
 
 typedef struct ingest_options {
     ingest_csv_options csv;
@@ -128,7 +137,10 @@ const ingest_type *ingest_options_column(const ingest_options *options, lh_str n
 /* ---- source.c: what was sent → a plain UTF-8 file ---- */
 typedef enum ingest_format { INGEST_CSV, INGEST_TSV, INGEST_JSON_ARRAY, INGEST_NDJSON, INGEST_PARQUET } ingest_format;
 
-typedef struct ingest_reject { uint64_t line; lh_str reason, raw; } ingest_reject;
+typedef struct ingest_reject {
+    uint64_t line;
+    lh_str reason, raw;
+} ingest_reject;
 typedef struct ingest_column {
     lh_str name;         /* in the table */
     lh_str expression;   /* SQL over the relation */
@@ -145,15 +157,15 @@ typedef struct ingest_job {
     lh_session *session;
     ingest_options options;
     ingest_format format;
-    lh_str path;                 /* of the plain file */
-    char scratch[2][4096];       /* scratch files, removed by ingest_source_done() */
-    lh_str head;                 /* first bytes of the plain file */
-    uint64_t bytes, lines;       /* of the plain file; lines: line feeds, and the last without one */
+    lh_str path;                     /* of the plain file */
+    char scratch[2][4096];           /* scratch files, removed by ingest_source_done() */
+    lh_str head;                     /* first bytes of the plain file */
+    uint64_t bytes, lines;           /* of the plain file; lines: line feeds, and the last without one */
     lh_str delimiter, quote, escape; /* CSV */
     bool header, quarantine, whole_sample;
     ingest_column *columns;
     size_t column_count;
-    ingest_reject *rejects;      /* NDJSON lines taken out before the load */
+    ingest_reject *rejects; /* NDJSON lines taken out before the load */
     size_t reject_count, reject_room;
     lh_table_name name, rejects_name;
     bool exists;

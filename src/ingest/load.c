@@ -43,7 +43,8 @@ static void load_select(const ingest_job *job, lh_str extra, lh_buf *into) {
     lh_buf_append(into, LH_STR("SELECT "));
     for (size_t i = 0; i < job->column_count; i++) {
         const ingest_column *column = &job->columns[i];
-        bool same = ingest_type_equal(column->found, column->target) || ((job->format == INGEST_CSV || job->format == INGEST_TSV) && column->target->count == 0);
+        bool same = ingest_type_equal(column->found, column->target) ||
+                    ((job->format == INGEST_CSV || job->format == INGEST_TSV) && column->target->count == 0);
         if (i) lh_buf_append(into, LH_STR(", "));
         if (!same) lh_buf_append(into, LH_STR("CAST("));
         lh_buf_append(into, column->expression);
@@ -66,7 +67,9 @@ static lh_code load_run_text(ingest_job *job, const char *text, lh_error *err) {
     return lh_session_run(job->session, lh_str_from(text), NULL, job->arena, NULL, err);
 }
 
-static uint64_t load_count(const lh_json *result) { return (uint64_t)lh_json_int(lh_json_at(lh_json_at(lh_json_get(result, "rows"), 0), 0), 0); }
+static uint64_t load_count(const lh_json *result) {
+    return (uint64_t)lh_json_int(lh_json_at(lh_json_at(lh_json_get(result, "rows"), 0), 0), 0);
+}
 
 /* ---- the modes ---- */
 
@@ -111,13 +114,19 @@ static lh_code load_each_key(const ingest_job *job, const char *form, lh_buf *in
         const ingest_column *found = NULL;
         for (size_t i = 0; i < job->column_count; i++)
             if (lh_str_eq_nocase(job->columns[i].name, key)) found = &job->columns[i];
-        if (!found) return lh_fail(err, LH_INVALID, "key column '%.*s' is not in the file", LH_STR_ARG(lh_str_sub(key, 0, 255)));
+        if (!found)
+            return lh_fail(err, LH_INVALID, "key column '%.*s' is not in the file",
+                           LH_STR_ARG(lh_str_sub(key, 0, 255)));
         if (count) lh_buf_append(into, lh_str_from(form[0] == '=' ? " AND " : form[0] == 'n' ? " OR " : ", "));
-        if (form[0] == '=') lh_buf_append(into, LH_STR("t.")), lh_buf_sql_identifier(into, found->name), lh_buf_append(into, LH_STR(" = s."));
+        if (form[0] == '=')
+            lh_buf_append(into, LH_STR("t.")), lh_buf_sql_identifier(into, found->name),
+                lh_buf_append(into, LH_STR(" = s."));
         lh_buf_sql_identifier(into, found->name);
         if (form[0] == 'n') lh_buf_append(into, LH_STR(" IS NULL"));
     }
-    return count ? LH_OK : lh_fail(err, LH_INVALID, "mode upsert needs 'key': the column or columns (comma-separated) that identify a row");
+    return count ? LH_OK
+                 : lh_fail(err, LH_INVALID,
+                           "mode upsert needs 'key': the column or columns (comma-separated) that identify a row");
 }
 
 /* The file goes into a temporary table first: it is read once, keys are checked, and of several rows with one key
@@ -133,7 +142,8 @@ static lh_code load_stage(ingest_job *job, lh_error *err) {
     lh_buf_append(&sql, LH_STR("SELECT count(*) FROM temp.main.ingest_stage WHERE "));
     LH_TRY(load_each_key(job, "n", &sql, err));
     LH_TRY(load_run(job, &sql, &result, err));
-    if (load_count(result)) return lh_fail(err, LH_INVALID, "%" PRIu64 " rows have no value in the key", load_count(result));
+    if (load_count(result))
+        return lh_fail(err, LH_INVALID, "%" PRIu64 " rows have no value in the key", load_count(result));
     return LH_OK;
 }
 
@@ -142,7 +152,8 @@ static lh_code load_merge(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("MERGE INTO "));
     load_table(job, job->name, &sql);
-    lh_buf_append(&sql, LH_STR(" AS t USING (SELECT * EXCLUDE (ingest_row) FROM temp.main.ingest_stage QUALIFY row_number() OVER (PARTITION BY "));
+    lh_buf_append(&sql, LH_STR(" AS t USING (SELECT * EXCLUDE (ingest_row) FROM temp.main.ingest_stage QUALIFY "
+                               "row_number() OVER (PARTITION BY "));
     LH_TRY(load_each_key(job, ",", &sql, err));
     lh_buf_append(&sql, LH_STR(" ORDER BY ingest_row DESC) = 1) AS s ON "));
     LH_TRY(load_each_key(job, "=", &sql, err));
@@ -174,7 +185,8 @@ static lh_code load_reject_lines(ingest_job *job, lh_error *err) { /* NDJSON lin
         lh_json_append(params, lh_json_new_uint(job->arena, job->rejects[i].line));
         lh_json_append(params, lh_json_new_string(job->arena, job->rejects[i].reason));
         lh_json_append(params, lh_json_new_string(job->arena, job->rejects[i].raw));
-        LH_TRY(lh_session_run(job->session, LH_STR("INSERT INTO temp.main.ingest_bad VALUES ($1, NULL, $2, $3)"), params, job->arena, NULL, err));
+        LH_TRY(lh_session_run(job->session, LH_STR("INSERT INTO temp.main.ingest_bad VALUES ($1, NULL, $2, $3)"),
+                              params, job->arena, NULL, err));
     }
     return LH_OK;
 }
@@ -182,12 +194,18 @@ static lh_code load_reject_lines(ingest_job *job, lh_error *err) { /* NDJSON lin
 /* Collects the bad lines into temp.main.ingest_bad and counts them. */
 static lh_code load_collect_rejects(ingest_job *job, uint64_t *ret_rejected, lh_error *err) {
     lh_json *result = NULL;
-    LH_TRY(load_run_text(job, "CREATE OR REPLACE TEMP TABLE ingest_bad (line BIGINT, column_name VARCHAR, reason VARCHAR, raw VARCHAR)", err));
+    LH_TRY(load_run_text(
+        job, "CREATE OR REPLACE TEMP TABLE ingest_bad (line BIGINT, column_name VARCHAR, reason VARCHAR, raw VARCHAR)",
+        err));
     if (job->format == INGEST_NDJSON) LH_TRY(load_reject_lines(job, err));
     else if (job->format != INGEST_PARQUET && job->format != INGEST_JSON_ARRAY)
-        LH_TRY(load_run_text(job, "INSERT INTO temp.main.ingest_bad SELECT min(line), string_agg(DISTINCT column_name, ', '), min(error_message), left(any_value(csv_line), 65536) "
-                                  "FROM temp.main.ingest_errors GROUP BY line_byte_position", err));
-    LH_TRY(lh_session_run(job->session, LH_STR("SELECT count(*) FROM temp.main.ingest_bad"), NULL, job->arena, &result, err));
+        LH_TRY(load_run_text(job,
+                             "INSERT INTO temp.main.ingest_bad SELECT min(line), string_agg(DISTINCT column_name, ', "
+                             "'), min(error_message), left(any_value(csv_line), 65536) "
+                             "FROM temp.main.ingest_errors GROUP BY line_byte_position",
+                             err));
+    LH_TRY(lh_session_run(job->session, LH_STR("SELECT count(*) FROM temp.main.ingest_bad"), NULL, job->arena, &result,
+                          err));
     *ret_rejected = load_count(result);
     return LH_OK;
 }
@@ -196,7 +214,8 @@ static lh_code load_store_rejects(ingest_job *job, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_buf_append(&sql, LH_STR("CREATE TABLE IF NOT EXISTS "));
     load_table(job, job->rejects_name, &sql);
-    lh_buf_append(&sql, LH_STR(" (line BIGINT, column_name VARCHAR, reason VARCHAR, raw VARCHAR, file VARCHAR, sha256 VARCHAR, job_id VARCHAR)"));
+    lh_buf_append(&sql, LH_STR(" (line BIGINT, column_name VARCHAR, reason VARCHAR, raw VARCHAR, file VARCHAR, sha256 "
+                               "VARCHAR, job_id VARCHAR)"));
     LH_TRY(load_run(job, &sql, NULL, err));
     lh_buf_clear(&sql);
     lh_buf_append(&sql, LH_STR("INSERT INTO "));
@@ -213,17 +232,23 @@ static lh_code load_store_rejects(ingest_job *job, lh_error *err) {
 
 /* ---- one try ---- */
 
-typedef struct load_outcome { uint64_t rows, rejected; } load_outcome;
+typedef struct load_outcome {
+    uint64_t rows, rejected;
+} load_outcome;
 
 static lh_code load_statements(ingest_job *job, load_outcome *ret, lh_error *err) {
-    bool create = !job->exists, replace = !create && load_mode(job, "replace"), upsert = !create && load_mode(job, "upsert");
+    bool create = !job->exists, replace = !create && load_mode(job, "replace"),
+         upsert = !create && load_mode(job, "upsert");
     if (upsert) LH_TRY(load_stage(job, err));
     if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_errors", err));
     if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_scans", err));
     bool transaction = replace || job->quarantine;
     if (transaction) LH_TRY(load_run_text(job, "BEGIN", err));
     lh_code code = replace ? load_delete_all(job, err) : LH_OK;
-    if (code == LH_OK) code = create ? load_create(job, &ret->rows, err) : upsert ? load_merge(job, &ret->rows, err) : load_insert(job, &ret->rows, err);
+    if (code == LH_OK)
+        code = create   ? load_create(job, &ret->rows, err)
+               : upsert ? load_merge(job, &ret->rows, err)
+                        : load_insert(job, &ret->rows, err);
     if (code == LH_OK && job->quarantine) code = load_collect_rejects(job, &ret->rejected, err);
     if (code == LH_OK && ret->rejected) code = load_store_rejects(job, err);
     if (!transaction) return code;
@@ -255,7 +280,8 @@ static lh_code load_documents(const ingest_job *job, lh_change changes[2], lh_er
     lh_json *old = NULL, *doc = lh_json_new_object(arena), *record = load_origin(job);
     changes[0] = (lh_change){.key = lh_dataset_key(job->name, arena)};
     changes[1] = (lh_change){.key = lh_ingested_key(job->name, job->sha256, arena)};
-    if (lh_metastore_get(metastore, changes[0].key, arena, &text, NULL, NULL) == LH_OK && lh_json_parse(arena, text, &old, NULL) == LH_OK)
+    if (lh_metastore_get(metastore, changes[0].key, arena, &text, NULL, NULL) == LH_OK &&
+        lh_json_parse(arena, text, &old, NULL) == LH_OK)
         created = lh_json_str(lh_json_get(old, "created_at"), created);
     lh_json_set_int(arena, doc, "schema_version", 1);
     lh_json_set_string(arena, doc, "created_at", created);
@@ -278,10 +304,13 @@ static lh_json *load_properties(const ingest_job *job) {
 static bool load_was_ingested(const ingest_job *job) {
     lh_str text;
     if (!job->exists || !job->options.dedup || load_mode(job, "replace")) return false;
-    return lh_metastore_get(lh_catalog_metastore(job->ingest->catalog), lh_ingested_key(job->name, job->sha256, job->arena), job->arena, &text, NULL, NULL) == LH_OK;
+    return lh_metastore_get(lh_catalog_metastore(job->ingest->catalog),
+                            lh_ingested_key(job->name, job->sha256, job->arena), job->arena, &text, NULL,
+                            NULL) == LH_OK;
 }
 
-static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, bool deduplicated, const lh_json *add, const lh_json *widen) {
+static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, bool deduplicated, const lh_json *add,
+                            const lh_json *widen) {
     lh_arena *arena = job->arena;
     lh_json *answer = lh_json_new_object(arena), *columns = lh_json_new_array(arena);
     int64_t snapshot = -1;
@@ -290,10 +319,12 @@ static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, 
     lh_json_set_string(arena, answer, "format", lh_str_from(ingest_format_name(job->format)));
     lh_json_set_uint(arena, answer, "rows", outcome->rows);
     lh_json_set_uint(arena, answer, "rejected", outcome->rejected);
-    if (outcome->rejected) lh_json_set_string(arena, answer, "rejects_dataset", lh_table_name_text(job->rejects_name, arena));
+    if (outcome->rejected)
+        lh_json_set_string(arena, answer, "rejects_dataset", lh_table_name_text(job->rejects_name, arena));
     lh_json_set_string(arena, answer, "sha256", job->sha256);
     lh_json_set_bool(arena, answer, "deduplicated", deduplicated);
-    if (lh_table_snapshot_id(job->ingest->catalog, job->name, &snapshot, NULL) == LH_OK && snapshot >= 0) lh_json_set_int(arena, answer, "snapshot_id", snapshot);
+    if (lh_table_snapshot_id(job->ingest->catalog, job->name, &snapshot, NULL) == LH_OK && snapshot >= 0)
+        lh_json_set_int(arena, answer, "snapshot_id", snapshot);
     lh_json_set_string(arena, answer, "job_id", lh_uuid_str(&job->id));
     for (size_t i = 0; i < job->column_count; i++) {
         lh_json *column = lh_json_new_object(arena);
@@ -311,21 +342,25 @@ static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, 
 static lh_code load_prepare_table(ingest_job *job, lh_json **ret_add, lh_json **ret_widen, lh_error *err) {
     if (!job->exists) {
         if (load_mode(job, "append"))
-            return lh_fail(err, LH_NOT_FOUND, "dataset '%.*s' does not exist: use mode create", LH_STR_ARG(lh_table_name_text(job->name, job->arena)));
+            return lh_fail(err, LH_NOT_FOUND, "dataset '%.*s' does not exist: use mode create",
+                           LH_STR_ARG(lh_table_name_text(job->name, job->arena)));
         if (load_mode(job, "upsert")) {
             LH_CLEANUP(lh_buf_done) lh_buf ignored = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
             LH_TRY(load_each_key(job, ",", &ignored, err));
         }
         lh_json *request = lh_json_new_object(job->arena), *levels = lh_json_new_array(job->arena), *made = NULL;
-        for (lh_str rest = job->name.namespace_; rest.len;) lh_json_append(levels, lh_json_new_string(job->arena, lh_str_split(&rest, '\x1f')));
+        for (lh_str rest = job->name.namespace_; rest.len;)
+            lh_json_append(levels, lh_json_new_string(job->arena, lh_str_split(&rest, '\x1f')));
         lh_json_set(job->arena, request, "namespace", levels);
         lh_code code = lh_namespace_create(job->ingest->catalog, request, job->arena, &made, err);
         return code == LH_CONFLICT ? LH_OK : code;
     }
     if (load_mode(job, "create"))
-        return lh_fail(err, LH_CONFLICT, "dataset '%.*s' exists already: use mode append, replace or upsert", LH_STR_ARG(lh_table_name_text(job->name, job->arena)));
+        return lh_fail(err, LH_CONFLICT, "dataset '%.*s' exists already: use mode append, replace or upsert",
+                       LH_STR_ARG(lh_table_name_text(job->name, job->arena)));
     LH_TRY(ingest_schema_match(job, ret_add, ret_widen, err));
-    if (lh_json_size(*ret_add) || lh_json_size(*ret_widen)) return lh_table_evolve(job->ingest->catalog, job->name, *ret_add, *ret_widen, err);
+    if (lh_json_size(*ret_add) || lh_json_size(*ret_widen))
+        return lh_table_evolve(job->ingest->catalog, job->name, *ret_add, *ret_widen, err);
     return LH_OK;
 }
 
@@ -351,7 +386,8 @@ static lh_code load_locked(ingest_job *job, lh_json **ret, lh_error *err) {
     /* no snapshot was added (an empty file): the documents did not travel with one */
     lh_str text;
     lh_metastore *metastore = lh_catalog_metastore(job->ingest->catalog);
-    if (lh_metastore_get(metastore, documents[1].key, job->arena, &text, NULL, NULL) != LH_OK) LH_TRY(lh_metastore_commit(metastore, documents, 2, NULL, err));
+    if (lh_metastore_get(metastore, documents[1].key, job->arena, &text, NULL, NULL) != LH_OK)
+        LH_TRY(lh_metastore_commit(metastore, documents, 2, NULL, err));
     if (job->request->progress) atomic_store(&job->request->progress->rows, outcome.rows);
     *ret = load_answer(job, &outcome, false, add, widen);
     return lh_arena_check(job->arena, err);

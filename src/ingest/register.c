@@ -38,7 +38,8 @@ static lh_code register_folder(registration *r, lh_str key, const char *suffix, 
     while (page.more) {
         LH_TRY(lh_bucket_list(r->ingest->bucket, prefix, after, LH_LIMIT_LIST_PAGE, r->arena, &page, err));
         for (size_t i = 0; i < page.count; i++)
-            if (lh_str_ends(page.entries[i].key, lh_str_from(suffix))) LH_TRY(register_add(r, page.entries[i].key, err));
+            if (lh_str_ends(page.entries[i].key, lh_str_from(suffix)))
+                LH_TRY(register_add(r, page.entries[i].key, err));
         if (page.count) after = page.entries[page.count - 1].key;
     }
     return LH_OK;
@@ -58,13 +59,15 @@ static lh_code register_find(registration *r, const lh_json *request, const char
         if (lh_str_ends(key, lh_str_from(suffix))) LH_TRY(register_add(r, key, err));
         else LH_TRY(register_folder(r, key, suffix, err));
     }
-    if (r->count == 0) return lh_fail(err, LH_NOT_FOUND, "no %s file is there; name a file, a folder, or several 'files'", suffix);
+    if (r->count == 0)
+        return lh_fail(err, LH_NOT_FOUND, "no %s file is there; name a file, a folder, or several 'files'", suffix);
     return LH_OK;
 }
 
 /* ---- Parquet ---- */
 
-static lh_code register_sql(registration *r, const char *before, lh_str key, const char *after, lh_json **ret, lh_error *err) {
+static lh_code register_sql(registration *r, const char *before, lh_str key, const char *after, lh_json **ret,
+                            lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_buf_append(&sql, lh_str_from(before));
     lh_buf_sql_string(&sql, lh_bucket_location(r->ingest->bucket, key, r->arena));
@@ -76,17 +79,23 @@ static lh_code register_sql(registration *r, const char *before, lh_str key, con
 }
 
 static lh_code register_schema(registration *r, lh_json **ret_schema, lh_json **ret_mapping, lh_error *err) {
-    lh_json *described = NULL, *fields = lh_json_new_array(r->arena), *mapping = lh_json_new_array(r->arena), *schema = lh_json_new_object(r->arena);
+    lh_json *described = NULL, *fields = lh_json_new_array(r->arena), *mapping = lh_json_new_array(r->arena),
+            *schema = lh_json_new_object(r->arena);
     LH_TRY(register_sql(r, "DESCRIBE SELECT * FROM read_parquet(", r->keys[0], ")", &described, err));
     const lh_json *rows = lh_json_get(described, "rows");
     int64_t next_id = (int64_t)lh_json_size(rows) + 1;
     for (lh_json_iter it = lh_json_each(rows); lh_json_next(&it);) {
-        lh_str name = lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE), text = lh_json_str(lh_json_at(it.value, 1), LH_STR_NONE);
+        lh_str name = lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE),
+               text = lh_json_str(lh_json_at(it.value, 1), LH_STR_NONE);
         ingest_type *type = NULL;
         LH_TRY(ingest_type_parse(text, r->arena, &type, err));
         if (!ingest_type_equal(type, ingest_type_storable(type, r->arena)) || type->count)
-            return lh_fail(err, LH_INVALID, "column '%.*s' has type %.*s, which an Iceberg table cannot read in place: ingest the file instead", LH_STR_ARG(name), LH_STR_ARG(text));
-        lh_json *field = lh_json_new_object(r->arena), *map = lh_json_new_object(r->arena), *names = lh_json_new_array(r->arena);
+            return lh_fail(
+                err, LH_INVALID,
+                "column '%.*s' has type %.*s, which an Iceberg table cannot read in place: ingest the file instead",
+                LH_STR_ARG(name), LH_STR_ARG(text));
+        lh_json *field = lh_json_new_object(r->arena), *map = lh_json_new_object(r->arena),
+                *names = lh_json_new_array(r->arena);
         int64_t id = (int64_t)it.index + 1;
         lh_json_set_int(r->arena, field, "id", id);
         lh_json_set_string(r->arena, field, "name", name);
@@ -115,10 +124,12 @@ static lh_code register_files(registration *r, lh_data_file **ret, lh_error *err
         lh_json *meta = NULL, *described = NULL;
         LH_TRY(lh_bucket_head(r->ingest->bucket, r->keys[i], &info, err));
         LH_TRY(register_sql(r, "SELECT num_rows FROM parquet_file_metadata(", r->keys[i], ")", &meta, err));
-        LH_TRY(register_sql(r, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet(", r->keys[i], "))", &described, err));
+        LH_TRY(register_sql(r, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet(", r->keys[i],
+                            "))", &described, err));
         if (!first) first = described;
         if (!lh_json_equal(lh_json_get(first, "rows"), lh_json_get(described, "rows")))
-            return lh_fail(err, LH_CONFLICT, "'%.*s' has other columns than '%.*s'", LH_STR_ARG(r->keys[i]), LH_STR_ARG(r->keys[0]));
+            return lh_fail(err, LH_CONFLICT, "'%.*s' has other columns than '%.*s'", LH_STR_ARG(r->keys[i]),
+                           LH_STR_ARG(r->keys[0]));
         files[i] = (lh_data_file){lh_bucket_location(r->ingest->bucket, r->keys[i], r->arena), info.size_bytes,
                                   (uint64_t)lh_json_int(lh_json_at(lh_json_at(lh_json_get(meta, "rows"), 0), 0), 0)};
         LH_TRY(lh_bucket_sync(r->ingest->bucket, r->keys[i], err));
@@ -128,7 +139,8 @@ static lh_code register_files(registration *r, lh_data_file **ret, lh_error *err
 }
 
 static lh_code register_parquet(registration *r, const lh_json *request, lh_error *err) {
-    lh_json *schema = NULL, *mapping = NULL, *create = lh_json_new_object(r->arena), *properties = lh_json_new_object(r->arena), *made = NULL;
+    lh_json *schema = NULL, *mapping = NULL, *create = lh_json_new_object(r->arena),
+            *properties = lh_json_new_object(r->arena), *made = NULL;
     lh_data_file *files = NULL;
     lh_str text;
     LH_TRY(register_find(r, request, ".parquet", err));
@@ -165,12 +177,15 @@ lh_code lh_ingest_register(lh_ingest *ingest, const lh_json *request, lh_arena *
     for (lh_json_iter it = lh_json_each(request); lh_json_next(&it);) {
         bool found = false;
         for (size_t i = 0; i < 4; i++) found |= lh_str_eq(it.name, lh_str_from(known[i]));
-        if (!found) return lh_fail(err, LH_INVALID, "unknown field '%.*s'; known: name, location, files, format", LH_STR_ARG(it.name));
+        if (!found)
+            return lh_fail(err, LH_INVALID, "unknown field '%.*s'; known: name, location, files, format",
+                           LH_STR_ARG(it.name));
     }
     LH_TRY(lh_table_name_parse(ingest->catalog, lh_json_get_string(request, "name"), arena, &r.name, err));
     lh_str format = lh_json_str(lh_json_get(request, "format"), LH_STR("parquet"));
     bool iceberg = lh_str_eq(format, LH_STR("iceberg"));
-    if (!iceberg && !lh_str_eq(format, LH_STR("parquet"))) return lh_fail(err, LH_INVALID, "'format' must be parquet or iceberg");
+    if (!iceberg && !lh_str_eq(format, LH_STR("parquet")))
+        return lh_fail(err, LH_INVALID, "'format' must be parquet or iceberg");
     LH_TRY(lh_session_open(ingest->engine, NULL, &r.session, err));
     lh_code code = iceberg ? register_iceberg(&r, request, err) : register_parquet(&r, request, err);
     lh_session_close(r.session);

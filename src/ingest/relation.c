@@ -29,7 +29,8 @@ static lh_str relation_identifier(lh_str name, lh_arena *arena) {
 /* ---- CSV ---- */
 
 /* Splits the first record at `delimiter`; counts into *ret, and fills names when not NULL. Quotes are honoured. */
-static void relation_first_record(lh_str head, char delimiter, char quote, lh_arena *arena, lh_str *names, size_t *ret) {
+static void relation_first_record(lh_str head, char delimiter, char quote, lh_arena *arena, lh_str *names,
+                                  size_t *ret) {
     size_t count = 0, used = 0;
     char *field = names ? lh_arena_alloc(arena, head.len + 1) : NULL;
     bool quoted = false, at_start = true;
@@ -42,7 +43,8 @@ static void relation_first_record(lh_str head, char delimiter, char quote, lh_ar
                 at_start = false;
                 continue;
             }
-        } else if (!quoted && (c == delimiter || c == '\n' || (c == '\r' && i + 1 < head.len && head.ptr[i + 1] == '\n'))) {
+        } else if (!quoted &&
+                   (c == delimiter || c == '\n' || (c == '\r' && i + 1 < head.len && head.ptr[i + 1] == '\n'))) {
             if (names && field) names[count] = lh_arena_dup(arena, (lh_str){field, used});
             count++;
             used = 0;
@@ -56,7 +58,9 @@ static void relation_first_record(lh_str head, char delimiter, char quote, lh_ar
     *ret = count;
 }
 
-static lh_str relation_without_bom(lh_str head) { return lh_str_starts(head, LH_STR("\xef\xbb\xbf")) ? lh_str_sub(head, 3, SIZE_MAX) : head; }
+static lh_str relation_without_bom(lh_str head) {
+    return lh_str_starts(head, LH_STR("\xef\xbb\xbf")) ? lh_str_sub(head, 3, SIZE_MAX) : head;
+}
 
 static void relation_dialect(ingest_job *job, lh_str head) {
     const ingest_csv_options *csv = &job->options.csv;
@@ -81,10 +85,13 @@ static void relation_csv_dialect_sql(const ingest_job *job, lh_buf *into) {
     lh_buf_sql_string(into, job->quote);
     lh_buf_append(into, LH_STR(", escape="));
     lh_buf_sql_string(into, job->escape);
-    lh_buf_printf(into, ", skip=%" PRId64 ", strict_mode=true, max_line_size=%" PRIu64, csv->skip > 0 ? csv->skip : 0, job->ingest->line_max_bytes + 16);
+    lh_buf_printf(into, ", skip=%" PRId64 ", strict_mode=true, max_line_size=%" PRIu64, csv->skip > 0 ? csv->skip : 0,
+                  job->ingest->line_max_bytes + 16);
     if (csv->date_format.len) lh_buf_append(into, LH_STR(", dateformat=")), lh_buf_sql_string(into, csv->date_format);
-    if (csv->timestamp_format.len) lh_buf_append(into, LH_STR(", timestampformat=")), lh_buf_sql_string(into, csv->timestamp_format);
-    if (csv->decimal_separator.len) lh_buf_append(into, LH_STR(", decimal_separator=")), lh_buf_sql_string(into, csv->decimal_separator);
+    if (csv->timestamp_format.len)
+        lh_buf_append(into, LH_STR(", timestampformat=")), lh_buf_sql_string(into, csv->timestamp_format);
+    if (csv->decimal_separator.len)
+        lh_buf_append(into, LH_STR(", decimal_separator=")), lh_buf_sql_string(into, csv->decimal_separator);
     lh_buf_append(into, LH_STR(", nullstr=[''"));
     for (size_t i = 0; i < job->options.null_count; i++) {
         if (job->options.nulls[i].len == 0) continue;
@@ -98,9 +105,11 @@ static void relation_csv_dialect_sql(const ingest_job *job, lh_buf *into) {
 static lh_code relation_sniff(ingest_job *job, size_t columns, lh_json **ret_types, bool *ret_header, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
-    lh_buf_append(&sql, LH_STR("SELECT HasHeader, to_json(list_transform(Columns, lambda c: c.type))::VARCHAR FROM sniff_csv("));
+    lh_buf_append(
+        &sql, LH_STR("SELECT HasHeader, to_json(list_transform(Columns, lambda c: c.type))::VARCHAR FROM sniff_csv("));
     relation_csv_dialect_sql(job, &sql);
-    if (job->options.csv.header >= 0 || job->lines <= 1) lh_buf_printf(&sql, ", header=%s", job->options.csv.header == 0 ? "false" : "true");
+    if (job->options.csv.header >= 0 || job->lines <= 1)
+        lh_buf_printf(&sql, ", header=%s", job->options.csv.header == 0 ? "false" : "true");
     if (job->options.all_varchar) lh_buf_append(&sql, LH_STR(", all_varchar=true"));
     lh_buf_printf(&sql, ", sample_size=%" PRId64 ")", job->whole_sample ? -1 : job->options.sample_rows);
     *ret_types = NULL;
@@ -124,7 +133,8 @@ static lh_code relation_csv(ingest_job *job, lh_error *err) {
     char quote = job->quote.len ? job->quote.ptr[0] : '\0';
     size_t count;
     relation_first_record(head, job->delimiter.ptr[0], quote, NULL, NULL, &count);
-    if (count > job->ingest->columns_max) return lh_fail(err, LH_LIMIT, "the file has more than %" PRIu64 " columns", job->ingest->columns_max);
+    if (count > job->ingest->columns_max)
+        return lh_fail(err, LH_LIMIT, "the file has more than %" PRIu64 " columns", job->ingest->columns_max);
     lh_str *names = LH_ARENA_ARRAY(job->arena, lh_str, count + 1);
     if (!names) return lh_arena_check(job->arena, err);
     relation_first_record(head, job->delimiter.ptr[0], quote, job->arena, names, &count);
@@ -135,12 +145,14 @@ static lh_code relation_csv(ingest_job *job, lh_error *err) {
     for (size_t i = 0; i < count; i++) {
         ingest_column *column = &job->columns[job->column_count++];
         const ingest_type *given;
-        column->name = ingest_names_take(&taken, ingest_name_clean(job->header ? names[i] : LH_STR_NONE, i, job->arena), job->arena);
+        column->name = ingest_names_take(&taken, ingest_name_clean(job->header ? names[i] : LH_STR_NONE, i, job->arena),
+                                         job->arena);
         column->source = column->name;
         column->expression = relation_identifier(column->name, job->arena);
         given = ingest_options_column(&job->options, column->name);
         column->given = given != NULL;
-        lh_str type = job->options.all_varchar || !types ? LH_STR("VARCHAR") : lh_json_str(lh_json_at(types, i), LH_STR("VARCHAR"));
+        lh_str type = job->options.all_varchar || !types ? LH_STR("VARCHAR")
+                                                         : lh_json_str(lh_json_at(types, i), LH_STR("VARCHAR"));
         LH_TRY(ingest_type_parse(given ? ingest_type_text(given, job->arena) : type, job->arena, &column->found, err));
         column->target = ingest_type_storable(column->found, job->arena);
     }
@@ -163,7 +175,11 @@ static void relation_csv_sql(const ingest_job *job, lh_buf *into) {
         lh_buf_sql_string(into, lh_buf_str(&type));
     }
     lh_buf_char(into, '}');
-    if (job->quarantine) lh_buf_append(into, LH_STR(", store_rejects=true, rejects_table='ingest_errors', rejects_scan='ingest_scans', rejects_limit=0"));
+    if (job->quarantine)
+        lh_buf_append(
+            into,
+            LH_STR(
+                ", store_rejects=true, rejects_table='ingest_errors', rejects_scan='ingest_scans', rejects_limit=0"));
     lh_buf_char(into, ')');
 }
 
@@ -172,9 +188,11 @@ static void relation_csv_sql(const ingest_job *job, lh_buf *into) {
 static void relation_json_sql(const ingest_job *job, lh_buf *into) {
     lh_buf_append(into, LH_STR("read_json("));
     lh_buf_sql_string(into, job->path);
-    lh_buf_printf(into, ", format='%s', maximum_object_size=%" PRIu64 ", maximum_depth=%d, sample_size=%" PRId64 ", union_by_name=true",
-                  job->format == INGEST_NDJSON ? "newline_delimited" : "auto", job->ingest->line_max_bytes, INGEST_JSON_READ_DEPTH,
-                  job->whole_sample ? -1 : job->options.sample_rows);
+    lh_buf_printf(into,
+                  ", format='%s', maximum_object_size=%" PRIu64 ", maximum_depth=%d, sample_size=%" PRId64
+                  ", union_by_name=true",
+                  job->format == INGEST_NDJSON ? "newline_delimited" : "auto", job->ingest->line_max_bytes,
+                  INGEST_JSON_READ_DEPTH, job->whole_sample ? -1 : job->options.sample_rows);
     lh_buf_append(into, LH_STR(", convert_strings_to_integers=false)"));
 }
 
@@ -188,16 +206,19 @@ void ingest_relation_sql(const ingest_job *job, lh_buf *into) {
 }
 
 /* Columns of a type tree: STRUCTs become a_b, down to `depth` more levels. */
-static lh_code relation_flatten(ingest_job *job, lh_str name, lh_str expression, ingest_type *type, int64_t depth, ingest_names *taken, lh_error *err) {
+static lh_code relation_flatten(ingest_job *job, lh_str name, lh_str expression, ingest_type *type, int64_t depth,
+                                ingest_names *taken, lh_error *err) {
     if (type->kind == INGEST_STRUCT && type->count && depth > 0) {
         for (size_t i = 0; i < type->count; i++) {
             lh_str inner = lh_arena_printf(job->arena, "%.*s_%.*s", LH_STR_ARG(name), LH_STR_ARG(type->fields[i].name));
-            lh_str path = lh_arena_printf(job->arena, "%.*s.%.*s", LH_STR_ARG(expression), LH_STR_ARG(relation_identifier(type->fields[i].name, job->arena)));
+            lh_str path = lh_arena_printf(job->arena, "%.*s.%.*s", LH_STR_ARG(expression),
+                                          LH_STR_ARG(relation_identifier(type->fields[i].name, job->arena)));
             LH_TRY(relation_flatten(job, inner, path, type->fields[i].type, depth - 1, taken, err));
         }
         return LH_OK;
     }
-    if (job->column_count == job->ingest->columns_max) return lh_fail(err, LH_LIMIT, "the file has more than %" PRIu64 " columns", job->ingest->columns_max);
+    if (job->column_count == job->ingest->columns_max)
+        return lh_fail(err, LH_LIMIT, "the file has more than %" PRIu64 " columns", job->ingest->columns_max);
     ingest_column *column = &job->columns[job->column_count];
     column->name = ingest_names_take(taken, ingest_name_clean(name, job->column_count, job->arena), job->arena);
     const ingest_type *given = ingest_options_column(&job->options, column->name);
@@ -233,7 +254,8 @@ static lh_code relation_described(ingest_job *job, lh_error *err) {
 }
 
 lh_code ingest_relation_detect(ingest_job *job, lh_error *err) {
-    return job->format == INGEST_CSV || job->format == INGEST_TSV ? relation_csv(job, err) : relation_described(job, err);
+    return job->format == INGEST_CSV || job->format == INGEST_TSV ? relation_csv(job, err)
+                                                                  : relation_described(job, err);
 }
 
 /* ---- errors of the readers ---- */
@@ -243,7 +265,8 @@ static uint64_t relation_number_after(lh_str message, const char *word) {
     size_t at = lh_str_search(message, lh_str_from(word));
     if (at == SIZE_MAX) return 0;
     uint64_t number = 0;
-    for (at += strlen(word); at < message.len && message.ptr[at] >= '0' && message.ptr[at] <= '9'; at++) number = number * 10 + (uint64_t)(message.ptr[at] - '0');
+    for (at += strlen(word); at < message.len && message.ptr[at] >= '0' && message.ptr[at] <= '9'; at++)
+        number = number * 10 + (uint64_t)(message.ptr[at] - '0');
     return number;
 }
 
@@ -251,14 +274,16 @@ lh_code ingest_relation_error(const ingest_job *job, lh_code code, lh_error *err
     if (!err || code != LH_INVALID) return code;
     lh_str message = lh_arena_dup(job->arena, lh_str_from(err->message));
     static const char *const useless[] = {"\nPossible fixes:", "\nPossible Solution", "\n  file = ", "\n\n"};
-    for (size_t i = 0; i < sizeof useless / sizeof *useless; i++) { /* advice on reader settings that our callers do not have */
+    for (size_t i = 0; i < sizeof useless / sizeof *useless;
+         i++) { /* advice on reader settings that our callers do not have */
         size_t cut = lh_str_search(message, lh_str_from(useless[i]));
         if (cut != SIZE_MAX) message = lh_str_sub(message, 0, cut);
     }
     uint64_t line = relation_number_after(message, "Line: ");
     if (line == 0) line = relation_number_after(message, "in line ");
     size_t path = lh_str_search(message, job->path);
-    lh_str before = lh_str_sub(message, 0, path), after = path == SIZE_MAX ? LH_STR_NONE : lh_str_sub(message, path + job->path.len, SIZE_MAX);
+    lh_str before = lh_str_sub(message, 0, path),
+           after = path == SIZE_MAX ? LH_STR_NONE : lh_str_sub(message, path + job->path.len, SIZE_MAX);
     lh_str name = path == SIZE_MAX ? LH_STR_NONE : job->request->file_name;
     lh_error_set(err, code, "%.*s%.*s%.*s", LH_STR_ARG(before), LH_STR_ARG(name), LH_STR_ARG(after));
     err->line = line;

@@ -17,7 +17,11 @@
 enum { SOURCE_BLOCK = 1 << 20 };
 
 const char *ingest_format_name(ingest_format format) {
-    static const char *const names[] = {[INGEST_CSV] = "csv", [INGEST_TSV] = "tsv", [INGEST_JSON_ARRAY] = "json", [INGEST_NDJSON] = "ndjson", [INGEST_PARQUET] = "parquet"};
+    static const char *const names[] = {[INGEST_CSV] = "csv",
+                                        [INGEST_TSV] = "tsv",
+                                        [INGEST_JSON_ARRAY] = "json",
+                                        [INGEST_NDJSON] = "ndjson",
+                                        [INGEST_PARQUET] = "parquet"};
     return names[format];
 }
 
@@ -26,7 +30,8 @@ static void source_closep(int *fd) {
 }
 
 static lh_code source_cancelled(const ingest_job *job, lh_error *err) {
-    if (job->request->cancel && lh_cancel_fired(job->request->cancel)) return lh_fail(err, LH_CANCELLED, "the ingest was cancelled");
+    if (job->request->cancel && lh_cancel_fired(job->request->cancel))
+        return lh_fail(err, LH_CANCELLED, "the ingest was cancelled");
     return LH_OK;
 }
 
@@ -41,7 +46,8 @@ static lh_code source_open_fd(lh_str path, int *ret, lh_error *err) {
 
 static lh_code source_scratch(ingest_job *job, int slot, const char *suffix, int *ret, lh_error *err) {
     lh_uuid id = lh_uuid_new();
-    snprintf(job->scratch[slot], sizeof job->scratch[slot], "%.*s/ingest-%s.%s", LH_STR_ARG(job->ingest->scratch_dir), id.text, suffix);
+    snprintf(job->scratch[slot], sizeof job->scratch[slot], "%.*s/ingest-%s.%s", LH_STR_ARG(job->ingest->scratch_dir),
+             id.text, suffix);
     int fd = open(job->scratch[slot], O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) return lh_fail_errno(err, errno, "cannot make a scratch file");
     *ret = fd;
@@ -107,7 +113,8 @@ lh_code ingest_source_hash(ingest_job *job, lh_error *err) {
 
 static bool source_is_compressed(const ingest_job *job) {
     if (job->options.compression.len) return !lh_str_eq(job->options.compression, LH_STR("none"));
-    return lh_str_starts(job->head, LH_STR("\x1f\x8b")) || lh_str_starts(job->head, LH_STR("\x28\xb5\x2f\xfd")) || lh_str_starts(job->head, LH_STR("PK\x03\x04"));
+    return lh_str_starts(job->head, LH_STR("\x1f\x8b")) || lh_str_starts(job->head, LH_STR("\x28\xb5\x2f\xfd")) ||
+           lh_str_starts(job->head, LH_STR("PK\x03\x04"));
 }
 
 static void source_archive_freep(struct archive **archive) {
@@ -216,16 +223,22 @@ static bool source_name_ends(lh_str name, const char *suffix) {
 }
 
 static lh_code source_detect_format(ingest_job *job, lh_error *err) {
-    static const struct { const char *name; ingest_format format; } names[] = {
-        {"csv", INGEST_CSV}, {"tsv", INGEST_TSV}, {"json", INGEST_JSON_ARRAY}, {"ndjson", INGEST_NDJSON}, {"jsonl", INGEST_NDJSON}, {"parquet", INGEST_PARQUET}};
+    static const struct {
+        const char *name;
+        ingest_format format;
+    } names[] = {{"csv", INGEST_CSV},       {"tsv", INGEST_TSV},      {"json", INGEST_JSON_ARRAY},
+                 {"ndjson", INGEST_NDJSON}, {"jsonl", INGEST_NDJSON}, {"parquet", INGEST_PARQUET}};
     lh_str given = job->request->format, name = job->request->file_name;
     for (size_t i = 0; given.len && i < sizeof names / sizeof *names; i++)
         if (lh_str_eq_nocase(given, lh_str_from(names[i].name))) return job->format = names[i].format, LH_OK;
-    if (given.len) return lh_fail(err, LH_INVALID, "format '%.*s' is not known; known: csv, tsv, json, ndjson, parquet", LH_STR_ARG(lh_str_sub(given, 0, 50)));
+    if (given.len)
+        return lh_fail(err, LH_INVALID, "format '%.*s' is not known; known: csv, tsv, json, ndjson, parquet",
+                       LH_STR_ARG(lh_str_sub(given, 0, 50)));
     static const char *const packed[] = {".gz", ".zst", ".zip"};
     for (size_t i = 0; i < 3; i++)
         if (source_name_ends(name, packed[i])) name.len -= strlen(packed[i]);
-    lh_str start = lh_str_trim(lh_str_starts(job->head, LH_STR("\xef\xbb\xbf")) ? lh_str_sub(job->head, 3, SIZE_MAX) : job->head);
+    lh_str start =
+        lh_str_trim(lh_str_starts(job->head, LH_STR("\xef\xbb\xbf")) ? lh_str_sub(job->head, 3, SIZE_MAX) : job->head);
     job->format = INGEST_CSV;
     if (lh_str_starts(job->head, LH_STR("PAR1"))) job->format = INGEST_PARQUET;
     else if (source_name_ends(name, ".parquet")) job->format = INGEST_PARQUET;
@@ -233,8 +246,10 @@ static lh_code source_detect_format(ingest_job *job, lh_error *err) {
     else if (source_name_ends(name, ".ndjson") || source_name_ends(name, ".jsonl")) job->format = INGEST_NDJSON;
     else if (source_name_ends(name, ".csv")) job->format = INGEST_CSV;
     else if (start.len && start.ptr[0] == '[') job->format = INGEST_JSON_ARRAY;
-    else if (start.len && start.ptr[0] == '{') job->format = source_name_ends(name, ".json") ? INGEST_JSON_ARRAY : INGEST_NDJSON;
-    else if (source_name_ends(name, ".json")) return lh_fail(err, LH_INVALID, "a JSON file must hold objects, or an array of them");
+    else if (start.len && start.ptr[0] == '{')
+        job->format = source_name_ends(name, ".json") ? INGEST_JSON_ARRAY : INGEST_NDJSON;
+    else if (source_name_ends(name, ".json"))
+        return lh_fail(err, LH_INVALID, "a JSON file must hold objects, or an array of them");
     return LH_OK;
 }
 
@@ -264,7 +279,8 @@ static lh_code source_check_json(source_check *check, char c, lh_error *err) {
         else if (c == '"') check->in_string = false;
     } else if (c == '"') check->in_string = true;
     else if (c == '[' || c == '{') {
-        if (++check->depth > INGEST_JSON_DEPTH_MAX) return source_bad(check, check->offset, LH_LIMIT, "JSON is nested deeper than 512", err);
+        if (++check->depth > INGEST_JSON_DEPTH_MAX)
+            return source_bad(check, check->offset, LH_LIMIT, "JSON is nested deeper than 512", err);
     } else if ((c == ']' || c == '}') && check->depth) check->depth--;
     return LH_OK;
 }
@@ -276,10 +292,12 @@ static lh_code source_check_utf8(source_check *check, lh_str block, uint64_t bas
     size_t start = 0;
     if (check->tail_len) { /* finish the character of the block before */
         size_t take = 0;
-        while (check->tail_len + take < 4 && take < block.len && !lh_str_is_utf8((lh_str){joined, check->tail_len + take}))
+        while (check->tail_len + take < 4 && take < block.len &&
+               !lh_str_is_utf8((lh_str){joined, check->tail_len + take}))
             joined[check->tail_len + take] = block.ptr[take], take++;
         if (!lh_str_is_utf8((lh_str){joined, check->tail_len + take}))
-            return source_bad(check, base, LH_INVALID, "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
+            return source_bad(check, base, LH_INVALID,
+                              "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
         start = take;
         check->tail_len = 0;
     }
@@ -302,7 +320,8 @@ static lh_code source_check_utf8(source_check *check, lh_str block, uint64_t bas
         }
         source_check at = *check;
         at.line = line, at.line_start = line_start;
-        return source_bad(&at, base + bad, LH_INVALID, "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
+        return source_bad(&at, base + bad, LH_INVALID,
+                          "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
     }
     check->tail_len = block.len - end;
     memcpy(check->tail, block.ptr + end, check->tail_len);
@@ -320,21 +339,26 @@ static lh_code source_check_block(source_check *check, lh_str block, lh_error *e
     if (check->tail_len || !source_is_plain_ascii(block)) LH_TRY(source_check_utf8(check, block, base, err));
     const char *nul = memchr(block.ptr, '\0', block.len);
     if (nul) {
-        for (const char *at = block.ptr; (at = memchr(at, '\n', (size_t)(nul - at))); at++) check->line++, check->line_start = base + (uint64_t)(at - block.ptr) + 1;
-        return source_bad(check, base + (uint64_t)(nul - block.ptr), LH_INVALID, "a NUL byte; if this is UTF-16, say so in options.encoding", err);
+        for (const char *at = block.ptr; (at = memchr(at, '\n', (size_t)(nul - at))); at++)
+            check->line++, check->line_start = base + (uint64_t)(at - block.ptr) + 1;
+        return source_bad(check, base + (uint64_t)(nul - block.ptr), LH_INVALID,
+                          "a NUL byte; if this is UTF-16, say so in options.encoding", err);
     }
     if (check->json) {
         for (size_t i = 0; i < block.len; i++) {
             check->offset = base + i;
             LH_TRY(source_check_json(check, block.ptr[i], err));
             if (block.ptr[i] == '\n') check->line++, check->line_start = base + i + 1;
-            else if (check->max_line && base + i - check->line_start > check->max_line) return source_bad(check, base + i, LH_LIMIT, "the line is longer than ingest.line_max_bytes", err);
+            else if (check->max_line && base + i - check->line_start > check->max_line)
+                return source_bad(check, base + i, LH_LIMIT, "the line is longer than ingest.line_max_bytes", err);
         }
     } else {
         for (size_t i = 0; i < block.len;) {
             const char *feed = memchr(block.ptr + i, '\n', block.len - i);
             uint64_t end = base + (feed ? (uint64_t)(feed - block.ptr) : block.len);
-            if (end - check->line_start > check->max_line) return source_bad(check, check->line_start + check->max_line, LH_LIMIT, "the line is longer than ingest.line_max_bytes", err);
+            if (end - check->line_start > check->max_line)
+                return source_bad(check, check->line_start + check->max_line, LH_LIMIT,
+                                  "the line is longer than ingest.line_max_bytes", err);
             if (!feed) break;
             i = (size_t)(feed - block.ptr) + 1;
             check->line++;
@@ -350,7 +374,10 @@ static lh_code source_check_file(ingest_job *job, lh_error *err) {
     LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_BLOCK);
     if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
     bool json = job->format == INGEST_JSON_ARRAY || job->format == INGEST_NDJSON;
-    source_check check = {.job = job, .json = json, .line = 1, .max_line = job->format == INGEST_JSON_ARRAY ? 0 : job->ingest->line_max_bytes};
+    source_check check = {.job = job,
+                          .json = json,
+                          .line = 1,
+                          .max_line = job->format == INGEST_JSON_ARRAY ? 0 : job->ingest->line_max_bytes};
     LH_TRY(source_open_fd(job->path, &fd, err));
     for (size_t got = 1; got;) {
         LH_TRY(source_cancelled(job, err));
@@ -366,7 +393,8 @@ static lh_code source_check_file(ingest_job *job, lh_error *err) {
 
 /* NDJSON with quarantine: lines that are no JSON object leave for the rejects, the others go to a new file. */
 static lh_code source_take_out(ingest_job *job, uint64_t line, const char *reason, lh_str raw, lh_error *err) {
-    if (job->reject_count == INGEST_REJECTS_MAX) return lh_fail(err, LH_LIMIT, "more than %d bad lines", INGEST_REJECTS_MAX);
+    if (job->reject_count == INGEST_REJECTS_MAX)
+        return lh_fail(err, LH_LIMIT, "more than %d bad lines", INGEST_REJECTS_MAX);
     if (job->reject_count == job->reject_room) {
         size_t room = job->reject_room ? job->reject_room * 2 : 64;
         ingest_reject *grown = LH_ARENA_ARRAY(job->arena, ingest_reject, room);
@@ -375,7 +403,9 @@ static lh_code source_take_out(ingest_job *job, uint64_t line, const char *reaso
         job->rejects = grown;
         job->reject_room = room;
     }
-    job->rejects[job->reject_count++] = (ingest_reject){line, lh_arena_dup(job->arena, lh_str_from(reason)), lh_arena_dup(job->arena, lh_str_sub(raw, 0, INGEST_REJECT_BYTES))};
+    job->rejects[job->reject_count++] =
+        (ingest_reject){line, lh_arena_dup(job->arena, lh_str_from(reason)),
+                        lh_arena_dup(job->arena, lh_str_sub(raw, 0, INGEST_REJECT_BYTES))};
     return lh_arena_check(job->arena, err);
 }
 
@@ -420,7 +450,8 @@ lh_code ingest_source_open(ingest_job *job, lh_error *err) {
     const char *encoding = source_encoding(job);
     if (encoding) LH_TRY(source_transcode(job, encoding, err));
     LH_TRY(source_check_file(job, err));
-    if (lh_str_trim(job->head).len == 0 && job->bytes <= job->head.len) return lh_fail(err, LH_INVALID, "the file holds nothing but white space");
+    if (lh_str_trim(job->head).len == 0 && job->bytes <= job->head.len)
+        return lh_fail(err, LH_INVALID, "the file holds nothing but white space");
     return job->quarantine && job->format == INGEST_NDJSON ? source_split_ndjson(job, err) : LH_OK;
 }
 

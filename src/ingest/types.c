@@ -8,6 +8,7 @@
  * TIMESTAMP precisions → TIMESTAMP, T[n] → T[], and ENUM, JSON, INTERVAL, TIMETZ, BIT and unknown ones → VARCHAR. */
 #include "ingest/ingest_internal.h"
 
+/* clang-format off */
 static const struct { ingest_kind kind; const char *name; } type_names[] = {
     {INGEST_NULL, "\"NULL\""}, {INGEST_BOOLEAN, "BOOLEAN"}, {INGEST_TINYINT, "TINYINT"}, {INGEST_SMALLINT, "SMALLINT"},
     {INGEST_INTEGER, "INTEGER"}, {INGEST_BIGINT, "BIGINT"}, {INGEST_HUGEINT, "HUGEINT"}, {INGEST_UTINYINT, "UTINYINT"},
@@ -23,8 +24,15 @@ static const struct { ingest_kind kind; const char *name; } type_names[] = {
     {INGEST_DOUBLE, "DOUBLE PRECISION"}, {INGEST_VARCHAR, "STRING"}, {INGEST_VARCHAR, "TEXT"}, {INGEST_BLOB, "BINARY"},
     {INGEST_BLOB, "BYTEA"}, {INGEST_TIMESTAMP, "DATETIME"}, {INGEST_TIMESTAMPTZ, "TIMESTAMPTZ"}, {INGEST_TIMETZ, "TIMETZ"},
 };
+/* clang-format on */
 
-typedef struct type_reader { lh_str text; size_t at; lh_arena *arena; unsigned depth; lh_error *err; } type_reader;
+typedef struct type_reader {
+    lh_str text;
+    size_t at;
+    lh_arena *arena;
+    unsigned depth;
+    lh_error *err;
+} type_reader;
 
 ingest_type *ingest_type_new(ingest_kind kind, lh_arena *arena) {
     ingest_type *type = LH_ARENA_NEW(arena, ingest_type);
@@ -33,7 +41,8 @@ ingest_type *ingest_type_new(ingest_kind kind, lh_arena *arena) {
 }
 
 static lh_code type_fail(const type_reader *r, const char *what) {
-    return lh_fail(r->err, LH_INVALID, "'%.*s' is not a type (%s at character %zu)", LH_STR_ARG(lh_str_sub(r->text, 0, 200)), what, r->at + 1);
+    return lh_fail(r->err, LH_INVALID, "'%.*s' is not a type (%s at character %zu)",
+                   LH_STR_ARG(lh_str_sub(r->text, 0, 200)), what, r->at + 1);
 }
 
 static char type_peek(const type_reader *r) { return r->at < r->text.len ? r->text.ptr[r->at] : '\0'; }
@@ -47,7 +56,8 @@ static bool type_take(type_reader *r, char c) {
     return true;
 }
 static bool type_is_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (unsigned char)c >= 0x80;
 }
 
 /* A word, or a quoted name with its quotes doubled inside. */
@@ -114,7 +124,8 @@ static lh_code type_read_number(type_reader *r, unsigned max, unsigned *ret) {
     size_t from = r->at;
     uint64_t value = 0;
     while (r->at < r->text.len && r->text.ptr[r->at] >= '0' && r->text.ptr[r->at] <= '9') r->at++;
-    if (lh_str_to_u64(lh_str_sub(r->text, from, r->at - from), &value) != LH_OK || value > max) return type_fail(r, "a number does not fit");
+    if (lh_str_to_u64(lh_str_sub(r->text, from, r->at - from), &value) != LH_OK || value > max)
+        return type_fail(r, "a number does not fit");
     *ret = (unsigned)value;
     return LH_OK;
 }
@@ -127,7 +138,8 @@ static lh_code type_read_decimal(type_reader *r, ingest_type *type) {
     type->scale = 0;
     if (type_take(r, ',')) LH_TRY(type_read_number(r, 38, &type->scale));
     if (!type_take(r, ')')) return type_fail(r, "')' is missing");
-    if (type->precision == 0 || type->scale > type->precision) return type_fail(r, "1 ≤ precision ≤ 38 and scale ≤ precision");
+    if (type->precision == 0 || type->scale > type->precision)
+        return type_fail(r, "1 ≤ precision ≤ 38 and scale ≤ precision");
     return LH_OK;
 }
 
@@ -179,7 +191,8 @@ static lh_code type_read_base(type_reader *r, ingest_type *type) {
 }
 
 static lh_code type_read(type_reader *r, ingest_type **ret) {
-    if (++r->depth > INGEST_TYPE_DEPTH_MAX) return lh_fail(r->err, LH_LIMIT, "types are nested deeper than %d", INGEST_TYPE_DEPTH_MAX);
+    if (++r->depth > INGEST_TYPE_DEPTH_MAX)
+        return lh_fail(r->err, LH_LIMIT, "types are nested deeper than %d", INGEST_TYPE_DEPTH_MAX);
     ingest_type *type = ingest_type_new(INGEST_OTHER, r->arena);
     if (!type) return lh_arena_check(r->arena, r->err);
     LH_TRY(type_read_base(r, type));
@@ -188,7 +201,8 @@ static lh_code type_read(type_reader *r, ingest_type **ret) {
         type_space(r);
         if (type_peek(r) != ']') LH_TRY(type_read_number(r, 1000000, &length));
         if (!type_take(r, ']')) return type_fail(r, "']' is missing");
-        if (r->depth + lists > INGEST_TYPE_DEPTH_MAX) return lh_fail(r->err, LH_LIMIT, "types are nested deeper than %d", INGEST_TYPE_DEPTH_MAX);
+        if (r->depth + lists > INGEST_TYPE_DEPTH_MAX)
+            return lh_fail(r->err, LH_LIMIT, "types are nested deeper than %d", INGEST_TYPE_DEPTH_MAX);
         ingest_type *list = ingest_type_new(INGEST_LIST, r->arena);
         ingest_field *field = LH_ARENA_NEW(r->arena, ingest_field);
         if (!list || !field) return lh_arena_check(r->arena, r->err);
@@ -215,22 +229,48 @@ lh_code ingest_type_parse(lh_str text, lh_arena *arena, ingest_type **ret, lh_er
 
 static ingest_kind type_storable_kind(ingest_kind kind) {
     switch (kind) {
-    case INGEST_TINYINT: case INGEST_SMALLINT: case INGEST_UTINYINT: case INGEST_USMALLINT: return INGEST_INTEGER;
+    case INGEST_TINYINT:
+    case INGEST_SMALLINT:
+    case INGEST_UTINYINT:
+    case INGEST_USMALLINT: return INGEST_INTEGER;
     case INGEST_UINTEGER: return INGEST_BIGINT;
-    case INGEST_UBIGINT: case INGEST_HUGEINT: case INGEST_UHUGEINT: return INGEST_DECIMAL;
+    case INGEST_UBIGINT:
+    case INGEST_HUGEINT:
+    case INGEST_UHUGEINT: return INGEST_DECIMAL;
     case INGEST_TIME_NS: return INGEST_TIME;
-    case INGEST_TIMESTAMP_S: case INGEST_TIMESTAMP_MS: case INGEST_TIMESTAMP_NS: return INGEST_TIMESTAMP;
-    case INGEST_NULL: case INGEST_JSON: case INGEST_TIMETZ: case INGEST_INTERVAL: case INGEST_ENUM: case INGEST_BIT:
+    case INGEST_TIMESTAMP_S:
+    case INGEST_TIMESTAMP_MS:
+    case INGEST_TIMESTAMP_NS: return INGEST_TIMESTAMP;
+    case INGEST_NULL:
+    case INGEST_JSON:
+    case INGEST_TIMETZ:
+    case INGEST_INTERVAL:
+    case INGEST_ENUM:
+    case INGEST_BIT:
     case INGEST_OTHER: return INGEST_VARCHAR;
-    case INGEST_BOOLEAN: case INGEST_INTEGER: case INGEST_BIGINT: case INGEST_FLOAT: case INGEST_DOUBLE: case INGEST_DECIMAL:
-    case INGEST_VARCHAR: case INGEST_BLOB: case INGEST_DATE: case INGEST_TIME: case INGEST_TIMESTAMP: case INGEST_TIMESTAMPTZ:
-    case INGEST_UUID: case INGEST_LIST: case INGEST_STRUCT: case INGEST_MAP: return kind;
+    case INGEST_BOOLEAN:
+    case INGEST_INTEGER:
+    case INGEST_BIGINT:
+    case INGEST_FLOAT:
+    case INGEST_DOUBLE:
+    case INGEST_DECIMAL:
+    case INGEST_VARCHAR:
+    case INGEST_BLOB:
+    case INGEST_DATE:
+    case INGEST_TIME:
+    case INGEST_TIMESTAMP:
+    case INGEST_TIMESTAMPTZ:
+    case INGEST_UUID:
+    case INGEST_LIST:
+    case INGEST_STRUCT:
+    case INGEST_MAP: return kind;
     }
     return INGEST_VARCHAR;
 }
 
 ingest_type *ingest_type_storable(ingest_type *type, lh_arena *arena) {
-    ingest_kind kind = type->kind == INGEST_STRUCT && type->count == 0 ? INGEST_VARCHAR : type_storable_kind(type->kind);
+    ingest_kind kind =
+        type->kind == INGEST_STRUCT && type->count == 0 ? INGEST_VARCHAR : type_storable_kind(type->kind);
     bool changed = kind != type->kind || (kind == INGEST_LIST && type->precision);
     ingest_field *fields = type->count && kind == type->kind ? LH_ARENA_ARRAY(arena, ingest_field, type->count) : NULL;
     if (type->count && kind == type->kind && !fields) return NULL;
@@ -284,7 +324,8 @@ lh_str ingest_type_text(const ingest_type *type, lh_arena *arena) {
 }
 
 bool ingest_type_equal(const ingest_type *a, const ingest_type *b) {
-    if (a->kind != b->kind || a->precision != b->precision || a->scale != b->scale || a->count != b->count) return false;
+    if (a->kind != b->kind || a->precision != b->precision || a->scale != b->scale || a->count != b->count)
+        return false;
     for (size_t i = 0; i < a->count; i++) {
         if (a->kind == INGEST_STRUCT && !lh_str_eq(a->fields[i].name, b->fields[i].name)) return false;
         if (!ingest_type_equal(a->fields[i].type, b->fields[i].type)) return false;

@@ -23,7 +23,9 @@ static suite suite_begin(void) {
     CHECK(s.bucket && lh_arena_new(256 << 20, &s.arena, &s.err) == LH_OK);
     return s;
 }
-#define SUITE LH_CLEANUP(suite_done) suite s = suite_begin(); LH_UNUSED lh_error err = {0}
+#define SUITE                                                                                                          \
+    LH_CLEANUP(suite_done) suite s = suite_begin();                                                                    \
+    LH_UNUSED lh_error err = {0}
 static const lh_put_condition SUITE_ANY = {0}, SUITE_ABSENT = {.if_absent = true};
 
 static void suite_put(suite *s, const char *key, const char *text) {
@@ -476,14 +478,15 @@ static void test_bucket__folders_can_be_made_and_are_no_objects(void) {
     CHECK(suite_count_listed(&s, "made/", "") == 1);
 }
 
-#define SUITE_TESTS                                                                                               \
-    LH_TEST(test_bucket__what_was_put_is_got), LH_TEST(test_bucket__etag_changes_with_each_version),              \
-        LH_TEST(test_bucket__what_is_not_there_is_not_found), LH_TEST(test_bucket__ranges),                       \
-        LH_TEST(test_bucket__streamed_put_of_many_pieces), LH_TEST(test_bucket__aborted_put_leaves_nothing),      \
-        LH_TEST(test_bucket__if_absent_never_replaces), LH_TEST(test_bucket__if_etag_replaces_only_that_version), \
-        LH_TEST(test_bucket__of_many_threads_exactly_one_creates),                                                \
-        LH_TEST(test_bucket__conditional_replacements_lose_no_update),                                            \
-        LH_TEST(test_bucket__a_reader_sees_one_version_only), LH_TEST(test_bucket__list_pages_in_byte_order),     \
-        LH_TEST(test_bucket__list_by_prefix_and_after), LH_TEST(test_bucket__bad_keys_are_refused),               \
-        LH_TEST(test_bucket__location_and_key_are_inverse), LH_TEST(test_bucket__folders_can_be_made_and_are_no_objects)
+#define SUITE_TESTS                                                                                                    \
+    LH_TEST(test_bucket__what_was_put_is_got), LH_TEST(test_bucket__etag_changes_with_each_version),                   \
+        LH_TEST(test_bucket__what_is_not_there_is_not_found), LH_TEST(test_bucket__ranges),                            \
+        LH_TEST(test_bucket__streamed_put_of_many_pieces), LH_TEST(test_bucket__aborted_put_leaves_nothing),           \
+        LH_TEST(test_bucket__if_absent_never_replaces), LH_TEST(test_bucket__if_etag_replaces_only_that_version),      \
+        LH_TEST(test_bucket__of_many_threads_exactly_one_creates),                                                     \
+        LH_TEST(test_bucket__conditional_replacements_lose_no_update),                                                 \
+        LH_TEST(test_bucket__a_reader_sees_one_version_only), LH_TEST(test_bucket__list_pages_in_byte_order),          \
+        LH_TEST(test_bucket__list_by_prefix_and_after), LH_TEST(test_bucket__bad_keys_are_refused),                    \
+        LH_TEST(test_bucket__location_and_key_are_inverse),                                                            \
+        LH_TEST(test_bucket__folders_can_be_made_and_are_no_objects)
 #endif

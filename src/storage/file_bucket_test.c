@@ -14,7 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct { char root[128]; file_options options; } here;
+static struct {
+    char root[128];
+    file_options options;
+} here;
 
 static lh_bucket *open_at(const char *root, file_options options) {
     lh_bucket *bucket = NULL;

@@ -34,7 +34,9 @@ static bool crash_is_whole(lh_str text, unsigned *ret_name, unsigned *ret_versio
     return size == text.len && memcmp(expected, text.ptr, size) == 0;
 }
 
-typedef struct crash_ack { unsigned name, version; } crash_ack;
+typedef struct crash_ack {
+    unsigned name, version;
+} crash_ack;
 
 /* Runs until it is killed. Names of even number are replaced, those of odd number created by if_absent, in turns. */
 static _Noreturn void crash_child(const char *root, unsigned first_version, int ack_fd) {

@@ -14,11 +14,11 @@ enum { FILE_SYNCED_SLOTS = 1024, FILE_LOCK_STRIPES = 64 };
 typedef struct file_bucket {
     lh_bucket base;
     file_options options;
-    int root_fd, put_fd, lock_fd;  /* the root, .scratch/put, .scratch/lock */
-    bool openat2_works;            /* set at open */
-    atomic_int poisoned;           /* errno of a failed fsync; from then on nothing is written */
-    pthread_mutex_t lock;          /* guards what follows */
-    int64_t last_mtime_ns;         /* every put of this process gets a later one */
+    int root_fd, put_fd, lock_fd;        /* the root, .scratch/put, .scratch/lock */
+    bool openat2_works;                  /* set at open */
+    atomic_int poisoned;                 /* errno of a failed fsync; from then on nothing is written */
+    pthread_mutex_t lock;                /* guards what follows */
+    int64_t last_mtime_ns;               /* every put of this process gets a later one */
     lh_sha256 synced[FILE_SYNCED_SLOTS]; /* hashes of folder paths whose entries are known to be on disk */
 } file_bucket;
 
@@ -37,7 +37,10 @@ int file_open_beneath(const file_bucket *bucket, lh_str path, int flags);
 /* Was it because of a link (or a kind of file) that must not be followed? Then DENIED, else by errno. */
 lh_code file_path_fail(lh_str path, int sys_errno, lh_error *err);
 /* The folder's part of a key ("" at the top) and the rest. The name is NUL-terminated in `name`. */
-typedef struct file_name { lh_str folder; char name[256]; } file_name;
+typedef struct file_name {
+    lh_str folder;
+    char name[256];
+} file_name;
 file_name file_name_of(lh_str key);
 /* Opens the folder (readable, so that it can be synced). Errors: NOT_FOUND, DENIED, IO. */
 LH_MUST_CHECK lh_code file_folder_open(const file_bucket *bucket, lh_str path, int *ret_fd, lh_error *err);

@@ -11,7 +11,9 @@
 
 enum { LIST_BATCH = 1024 };
 
-typedef struct list_name { char text[258]; } list_name; /* a folder's ends with '/' */
+typedef struct list_name {
+    char text[258];
+} list_name; /* a folder's ends with '/' */
 typedef struct list_batch {
     size_t count;
     bool cut; /* larger names were left out */

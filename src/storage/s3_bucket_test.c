@@ -8,7 +8,9 @@
 #include <poll.h>
 #include <stdatomic.h>
 
-static struct { s3_test_server server; } here;
+static struct {
+    s3_test_server server;
+} here;
 
 static lh_bucket *open_url(const char *url, unsigned retries) {
     lh_bucket *bucket = NULL;
@@ -79,7 +81,10 @@ static void proxy_serve(proxy *p, int client, int upstream) {
     }
 }
 
-typedef struct proxy_pair { proxy *p; int client; } proxy_pair;
+typedef struct proxy_pair {
+    proxy *p;
+    int client;
+} proxy_pair;
 static void *proxy_connection(void *ctx) {
     proxy_pair pair = *(proxy_pair *)ctx;
     free(ctx);

@@ -5,10 +5,10 @@
 #include "storage/storage_internal.h"
 
 enum {
-    S3_PART_BYTES = 8 << 20,     /* a put's buffer: smaller objects go in one PUT */
-    S3_PARTS_PER_SIZE = 1000,    /* then the parts double: 10,000 parts hold more than a terabyte */
+    S3_PART_BYTES = 8 << 20,  /* a put's buffer: smaller objects go in one PUT */
+    S3_PARTS_PER_SIZE = 1000, /* then the parts double: 10,000 parts hold more than a terabyte */
     S3_PARTS_MAX = 10000,
-    S3_READ_BYTES = 8 << 20,     /* a get fetches that much at a time */
+    S3_READ_BYTES = 8 << 20, /* a get fetches that much at a time */
     S3_XML_BYTES = 16 << 20,
     S3_HEADERS_MAX = 8,
     S3_QUERY_MAX = 8,
@@ -17,20 +17,20 @@ enum {
 typedef struct s3_bucket {
     lh_bucket base;
     lh_http_client *http;
-    lh_str origin;      /* owned: "https://host:port" */
-    lh_str host;        /* owned: as in the Host header */
-    lh_str path_prefix; /* owned: "/bucket", or "" in virtual-host style; percent-encoded */
+    lh_str origin;                         /* owned: "https://host:port" */
+    lh_str host;                           /* owned: as in the Host header */
+    lh_str path_prefix;                    /* owned: "/bucket", or "" in virtual-host style; percent-encoded */
     lh_str region, access_key, secret_key; /* owned */
     unsigned retries;
-    size_t part_bytes;  /* S3_PART_BYTES, smaller in tests of servers that allow it */
+    size_t part_bytes; /* S3_PART_BYTES, smaller in tests of servers that allow it */
 } s3_bucket;
 static inline s3_bucket *s3_of(lh_bucket *bucket) { return (s3_bucket *)bucket; }
 
 /* ---- s3_sign.c ---- */
 typedef struct s3_sign_input {
     const char *method;
-    lh_str path;  /* percent-encoded, as it is sent */
-    lh_str query; /* canonical, as it is sent: s3_canonical_query */
+    lh_str path;                   /* percent-encoded, as it is sent */
+    lh_str query;                  /* canonical, as it is sent: s3_canonical_query */
     const lh_http_header *headers; /* all that are signed, "host" among them; lower-case names; any order */
     size_t header_count;
     lh_str payload_hash; /* hex SHA-256 of the body, or UNSIGNED-PAYLOAD */

@@ -10,7 +10,9 @@
 
 enum { S3_PUT_ARENA_BYTES = 256 << 10, S3_COMPLETE_BYTES = 4 << 20, S3_COMMIT_ARENA_BYTES = 48 << 20 };
 
-typedef struct s3_part_etag { char text[LH_ETAG_BYTES]; } s3_part_etag;
+typedef struct s3_part_etag {
+    char text[LH_ETAG_BYTES];
+} s3_part_etag;
 
 typedef struct s3_writer {
     lh_object_writer base;
@@ -19,8 +21,8 @@ typedef struct s3_writer {
     char if_etag[LH_ETAG_BYTES + 2]; /* quoted, "": no such condition */
     lh_uuid put_id;
     lh_buf part;
-    size_t part_bytes;  /* of the parts now */
-    lh_str upload_id;   /* owned; empty before the first part is sent */
+    size_t part_bytes;   /* of the parts now */
+    lh_str upload_id;    /* owned; empty before the first part is sent */
     s3_part_etag *etags; /* owned, room for etag_room */
     size_t part_count, etag_room;
     uint64_t size_bytes;

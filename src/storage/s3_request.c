@@ -105,13 +105,13 @@ static lh_code s3_judge(const s3_request *request, const s3_answer *answer, cons
     int status = answer->http.status;
     bool success = status >= 200 && status < 300 && answer->error_code.len == 0;
     if (success) return LH_OK;
-    lh_code code = s3_may_pass(answer) ? LH_UNAVAILABLE
-                   : status == 404     ? LH_NOT_FOUND
+    lh_code code = s3_may_pass(answer)              ? LH_UNAVAILABLE
+                   : status == 404                  ? LH_NOT_FOUND
                    : status == 401 || status == 403 ? LH_DENIED
                    : status == 409 || status == 412 ? LH_CONFLICT
-                   : status == 416     ? LH_LIMIT
-                   : status >= 400 && status < 500 ? LH_INVALID
-                                                   : LH_IO;
+                   : status == 416                  ? LH_LIMIT
+                   : status >= 400 && status < 500  ? LH_INVALID
+                                                    : LH_IO;
     lh_error_set(err, code, "S3 %s '%.*s': %d %.*s%s%s", request->method, LH_STR_ARG(request->key), status,
                  LH_STR_ARG(answer->error_code), message[0] ? ": " : "", message);
     return code;

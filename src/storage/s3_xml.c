@@ -15,10 +15,10 @@ struct xml_reader {
     XML_Parser parser;
     lh_arena *arena;
     unsigned depth;
-    lh_buf text;   /* of the innermost element so far */
+    lh_buf text; /* of the innermost element so far */
     bool failed;
-    lh_str root;   /* arena */
-    bool contents; /* inside an element Contents right below the root */
+    lh_str root;                                                  /* arena */
+    bool contents;                                                /* inside an element Contents right below the root */
     void (*on_end)(xml_reader *reader, lh_str name, lh_str text); /* depth: 2 below the root, 3 in its children */
     const char *wanted;
     lh_str value;

@@ -45,8 +45,8 @@ LH_MUST_CHECK lh_code lh_key_check(lh_str key, lh_error *err);
 
 /* At most one of the two; all zero: unconditional. */
 typedef struct lh_put_condition {
-    bool if_absent;  /* else CONFLICT */
-    lh_str if_etag;  /* replace only this version; else CONFLICT (also when there is none) */
+    bool if_absent; /* else CONFLICT */
+    lh_str if_etag; /* replace only this version; else CONFLICT (also when there is none) */
 } lh_put_condition;
 
 /* Streams an object in: begin, write…, then commit or abort (which free the writer; commit also on failure).
@@ -61,7 +61,9 @@ LH_MUST_CHECK lh_code lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, 
                                     lh_object_info *ret, lh_error *err);
 
 /* Half-open byte range; length UINT64_MAX: to the end. */
-typedef struct lh_byte_range { uint64_t offset, length; } lh_byte_range;
+typedef struct lh_byte_range {
+    uint64_t offset, length;
+} lh_byte_range;
 #define LH_RANGE_ALL ((lh_byte_range){0, UINT64_MAX})
 /* Streams an object out. info describes the whole object. Errors: INVALID, NOT_FOUND, LIMIT (offset beyond the end), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret,
@@ -80,8 +82,17 @@ LH_MUST_CHECK lh_code lh_bucket_head(lh_bucket *bucket, lh_str key, lh_object_in
 /* Deleting what is not there is LH_OK. if_etag: empty, or delete only this version (CONFLICT). */
 LH_MUST_CHECK lh_code lh_bucket_delete(lh_bucket *bucket, lh_str key, lh_str if_etag, lh_error *err);
 
-typedef struct lh_object_entry { lh_str key; uint64_t size_bytes; int64_t modified_ms; lh_str etag; } lh_object_entry;
-typedef struct lh_object_page { lh_object_entry *entries; size_t count; bool more; } lh_object_page; /* arena */
+typedef struct lh_object_entry {
+    lh_str key;
+    uint64_t size_bytes;
+    int64_t modified_ms;
+    lh_str etag;
+} lh_object_entry;
+typedef struct lh_object_page {
+    lh_object_entry *entries;
+    size_t count;
+    bool more;
+} lh_object_page; /* arena */
 /* Keys that start with `prefix`, in byte order, those after `after` (exclusive), `limit` at most. */
 LH_MUST_CHECK lh_code lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena,
                                      lh_object_page *ret, lh_error *err);

@@ -30,8 +30,12 @@ struct lh_bucket {
     lh_str location;       /* owned: "/abs/root" or "s3://bucket", no slash at the end */
     lh_str location_given; /* owned: the same as the caller wrote it, when symbolic links made it differ; else empty */
 };
-struct lh_object_writer { lh_bucket *bucket; };
-struct lh_object_reader { lh_bucket *bucket; };
+struct lh_object_writer {
+    lh_bucket *bucket;
+};
+struct lh_object_reader {
+    lh_bucket *bucket;
+};
 
 /* Keys under it hold what a store needs for itself; no bucket lists, reads or writes them by key. */
 #define BUCKET_SCRATCH ".scratch"
