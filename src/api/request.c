@@ -3,6 +3,8 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 /* ---- rings; lock held ---- */
 
@@ -81,11 +83,26 @@ api_await api_request_await_answer(lh_request *request) {
     return result;
 }
 
+/* libmicrohttpd waits for the edge of an event, and takes a short read for the end of what is there: when the end of
+ * the stream came with the last bytes, it learns nothing more. So does a body stand still, at its stream's end? */
+static bool request_is_cut_locked(lh_request *request, bool at_end) {
+    int unread = 0;
+    uint64_t seen = request->in_bytes + request->discarded_bytes;
+    bool still = at_end && !request->in_end && request->watched_bytes == seen &&
+                 ioctl(request->socket, FIONREAD, &unread) == 0 && unread == 0;
+    request->watched_bytes = seen;
+    request->still_rounds = still ? request->still_rounds + 1 : 0;
+    bool cut = request->still_rounds * API_WATCH_MS >= API_CUT_MS;
+    if (cut) shutdown(request->socket, SHUT_RDWR); /* an event that libmicrohttpd sees */
+    return cut;
+}
+
 bool api_request_client_gone(lh_request *request) {
     pthread_mutex_lock(&request->lock); /* a connection that is not detached has an open socket */
     struct pollfd fd = {.fd = request->socket, .events = POLLRDHUP};
-    bool look = request->suspended && !request->gone && request->connection && request->socket >= 0;
-    bool gone = look && poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+    bool look = !request->gone && request->connection && request->socket >= 0;
+    bool at_end = look && poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+    bool gone = request->suspended ? at_end : look && request_is_cut_locked(request, at_end);
     pthread_mutex_unlock(&request->lock);
     return gone;
 }

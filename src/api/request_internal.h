@@ -18,6 +18,7 @@ enum {
     API_FIELDS_MAX = 128,                               /* headers and query parameters of one request */
     API_ARENA_BYTES = 4 * LH_LIMIT_REQUEST_ARENA_BYTES, /* a 64 MiB commit is held as text and as a tree */
     API_WATCH_MS = 100,
+    API_CUT_MS = 1000, /* a body that stands still for so long at its stream's end is cut short */
 };
 
 typedef struct api_ring { /* allocated on first use */
@@ -67,6 +68,8 @@ struct lh_request {
     api_ring in, out;
     bool in_end, in_discard;
     uint64_t in_bytes, discarded_bytes, out_bytes;
+    uint64_t watched_bytes; /* of the body, when the watchdog last looked */
+    unsigned still_rounds;  /* how often it has seen no more, at the stream's end */
     api_answer answer;
     bool out_end, out_failed;
     unsigned status;

@@ -7,11 +7,17 @@
 
 #include <errno.h>
 
+/* Another writer came between: the statement may be run again from its start. "No reachable state": the extension reads a
+ * table as of the transaction's start, and the table's first snapshot is younger than that. */
 bool engine_is_foreign_commit(const char *message) {
-    static const char *const signs[] = {"CommitFailed", "Commit failed", "409", "Conflict_409",
-                                        "TransactionContext Error: Failed to commit"};
-    if (!message) return false;
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+    static const char *const kinds[] = {"TransactionContext Error", "HTTP Error", "IO Error",
+                                        "Invalid Configuration Error"};
+    static const char *const signs[] = {"CommitFailed", "Commit failed", "409", "Failed to commit",
+                                        "does not have a reachable state in this transaction"};
+    bool kind = false;
+    for (size_t i = 0; message && i < sizeof kinds / sizeof *kinds; i++)
+        kind |= strncmp(message, kinds[i], strlen(kinds[i])) == 0;
+    for (size_t i = 0; kind && i < sizeof signs / sizeof *signs; i++)
         if (strstr(message, signs[i])) return true;
     return false;
 }

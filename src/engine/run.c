@@ -291,8 +291,8 @@ static void run_backoff(unsigned attempt) {
 static lh_code run_statement(engine_run *run, engine_rows *rows, lh_error *err) {
     for (unsigned attempt = 0;; attempt++) {
         lh_code code = run_once(run, rows, err);
-        bool again = code == LH_CONFLICT && run->statement->writes && !run->in_transaction &&
-                     attempt < LH_ENGINE_RETRIES && !(rows && rows->begun);
+        bool again = code == LH_CONFLICT && !run->in_transaction && attempt < LH_ENGINE_RETRIES &&
+                     !(rows && rows->begun);
         if (!again) return code;
         pthread_mutex_lock(&run->engine->lock);
         run->engine->stats.conflicts_retried++;
