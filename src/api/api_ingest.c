@@ -1,4 +1,4 @@
-/* POST /ingest/file: a multipart form, its file streamed to the scratch folder and hashed on the way, then ingested.
+/* POST /ingest/file: a multipart form, its file streamed to the scratch folder and surveyed on the way, then ingested.
  * Fields: dataset, mode, key, format, on_error, options (JSON), source; in any order before or after the file. */
 #include "api/api_internal.h"
 #include "api/multipart.h"
@@ -12,7 +12,7 @@ typedef struct ingest_upload {
     lh_request *request;
     lh_ingest_request job;
     lh_json *options;
-    lh_sha256_stream *hash;
+    lh_ingest_survey *survey;
     char path[4096];
     int fd;
     bool seen_file;
@@ -55,12 +55,12 @@ static lh_code upload_file_begin(void *ctx, lh_str name, lh_str file_name, lh_st
              LH_STR_ARG(lh_request_app(upload->request)->scratch_dir), id.text);
     upload->fd = open(upload->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (upload->fd < 0) return lh_fail_errno(err, errno, "cannot make a scratch file");
-    return lh_sha256_stream_new(&upload->hash, err);
+    return lh_ingest_survey_new(lh_request_app(upload->request)->ingest, &upload->survey, err);
 }
 
 static lh_code upload_file_data(void *ctx, lh_str data, lh_error *err) {
     ingest_upload *upload = ctx;
-    lh_sha256_stream_add(upload->hash, data);
+    lh_ingest_survey_add(upload->survey, data);
     while (data.len) {
         ssize_t written = write(upload->fd, data.ptr, data.len);
         if (written < 0 && errno == EINTR) continue;
@@ -72,13 +72,10 @@ static lh_code upload_file_data(void *ctx, lh_str data, lh_error *err) {
 
 static lh_code upload_file_end(void *ctx, lh_error *err) {
     ingest_upload *upload = ctx;
-    lh_sha256 hash = lh_sha256_stream_end(upload->hash);
-    lh_arena *arena = lh_request_arena(upload->request);
-    upload->job.sha256_hex = lh_arena_dup(arena, lh_str_from(lh_sha256_to_hex(&hash).text));
+    lh_ingest_survey_end(upload->survey);
     int fd = upload->fd;
     upload->fd = -1;
-    if (close(fd) != 0) return lh_fail_errno(err, errno, "cannot store the upload");
-    return lh_arena_check(arena, err);
+    return close(fd) == 0 ? LH_OK : lh_fail_errno(err, errno, "cannot store the upload");
 }
 
 static lh_code upload_run(ingest_upload *upload, lh_error *err) {
@@ -89,6 +86,7 @@ static lh_code upload_run(ingest_upload *upload, lh_error *err) {
     LH_TRY(lh_request_multipart(upload->request, &handler, err));
     if (!upload->seen_file) return lh_fail(err, LH_INVALID, "the form has no file");
     upload->job.path = lh_str_from(upload->path);
+    upload->job.survey = upload->survey;
     upload->job.options = upload->options;
     upload->job.cancel = lh_request_cancel(upload->request);
     if (upload->job.source.len == 0) upload->job.source = LH_STR("upload");
@@ -103,6 +101,6 @@ lh_code api_ingest_file(lh_request *request, lh_error *err) {
     lh_code code = upload_run(&upload, err);
     if (upload.fd >= 0) close(upload.fd);
     if (upload.path[0]) unlink(upload.path);
-    lh_sha256_stream_free(upload.hash);
+    lh_ingest_survey_free(upload.survey);
     return code;
 }

@@ -188,9 +188,15 @@ static lh_code name_make(const engine_column *column, duckdb_logical_type type, 
     return lh_arena_check(arena, err);
 }
 
+/* DuckDB's Arrow of these loses something: UHUGEINT wraps, TIME WITH TIME ZONE drops its offset, BIT is inner bytes. */
+static bool column_has_no_arrow_form(duckdb_type type) {
+    return type == DUCKDB_TYPE_ENUM || type == DUCKDB_TYPE_BIGNUM || type == DUCKDB_TYPE_UHUGEINT ||
+           type == DUCKDB_TYPE_TIME_TZ || type == DUCKDB_TYPE_BIT;
+}
+
 static lh_code column_name(engine_column *column, duckdb_logical_type type, lh_arena *arena, lh_error *err) {
     column->cast_always = column->type == DUCKDB_TYPE_VARIANT || column->type == DUCKDB_TYPE_GEOMETRY;
-    column->cast_for_arrow = column->type == DUCKDB_TYPE_ENUM || column->type == DUCKDB_TYPE_BIGNUM;
+    column->cast_for_arrow = column_has_no_arrow_form(column->type);
     for (size_t i = 0; i < column->child_count; i++) {
         column->cast_always = column->cast_always || column->children[i].cast_always;
         column->cast_for_arrow = column->cast_for_arrow || column->children[i].cast_for_arrow;

@@ -11,7 +11,7 @@ enum { ENGINE_TYPE_DEPTH_MAX = 64 };
 typedef struct engine_column {
     lh_str name, type_name;
     lh_str cast_name;                 /* the type to cast to where a format has no form for this one (see casts) */
-    bool cast_always, cast_for_arrow; /* VARIANT, GEOMETRY; ENUM, BIGNUM */
+    bool cast_always, cast_for_arrow; /* VARIANT, GEOMETRY; column_has_no_arrow_form() */
     duckdb_type type;
     duckdb_type storage; /* of DECIMAL and ENUM: the integers beneath */
     unsigned scale;      /* DECIMAL */

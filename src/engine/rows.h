@@ -47,8 +47,9 @@ LH_MUST_CHECK lh_code engine_rows_columns(engine_rows *rows, duckdb_prepared_sta
 bool engine_rows_unresolved(duckdb_prepared_statement statement);
 LH_MUST_CHECK lh_code engine_rows_result_columns(engine_rows *rows, duckdb_result *result, lh_arena *arena,
                                                  lh_error *err);
-/* Whether the format has no form for a column's type (VARIANT, GEOMETRY; for Arrow ENUM, BIGNUM): `ret` is then `sql`
- * wrapped so that those columns are cast. Call engine_rows_columns() with the new statement and `recast`. */
+/* Whether the format has no form for a column's type (VARIANT, GEOMETRY; for Arrow ENUM, BIGNUM, UHUGEINT, BIT and TIME
+ * WITH TIME ZONE): `ret` is then `sql` wrapped so that those columns are cast. Call engine_rows_columns() with the new
+ * statement and `recast`. */
 bool engine_rows_needs_cast(const engine_rows *rows);
 LH_MUST_CHECK lh_code engine_rows_cast_sql(const engine_rows *rows, lh_str sql, lh_buf *ret, lh_error *err);
 void engine_rows_chunk(engine_rows *rows, duckdb_data_chunk chunk, uint64_t count); /* begins when it has not */

@@ -221,8 +221,8 @@ static lh_code step_columns(run_step *step, engine_rows *rows, lh_error *err) {
     if (!engine_rows_needs_cast(rows)) return LH_OK;
     if (run->statement->verb != LH_VERB_QUERY || step->count != 1)
         return lh_fail(err, LH_INVALID,
-                       "a column has a type that this format cannot show (VARIANT, GEOMETRY, or ENUM as Arrow): cast "
-                       "it to VARCHAR");
+                       "a column has a type that this format cannot show (VARIANT, GEOMETRY; for Arrow ENUM, BIGNUM, "
+                       "UHUGEINT, BIT, TIME WITH TIME ZONE): cast it to VARCHAR");
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(8 << 20);
     LH_TRY(engine_rows_cast_sql(rows, run->statement->text, &sql, err));
     LH_TRY(step_extract(step, lh_buf_str(&sql), err));
@@ -291,8 +291,8 @@ static void run_backoff(unsigned attempt) {
 static lh_code run_statement(engine_run *run, engine_rows *rows, lh_error *err) {
     for (unsigned attempt = 0;; attempt++) {
         lh_code code = run_once(run, rows, err);
-        bool again = code == LH_CONFLICT && !run->in_transaction && attempt < LH_ENGINE_RETRIES &&
-                     !(rows && rows->begun);
+        bool again =
+            code == LH_CONFLICT && !run->in_transaction && attempt < LH_ENGINE_RETRIES && !(rows && rows->begun);
         if (!again) return code;
         pthread_mutex_lock(&run->engine->lock);
         run->engine->stats.conflicts_retried++;

@@ -47,20 +47,25 @@ static lh_code ingest_check_request(ingest_job *job, lh_error *err) {
     return ingest_options_parse(request->options, job->arena, &job->options, err);
 }
 
-/* A value that does not fit a type that was only guessed from a sample: guess again from the whole file, once. */
+/* May another reading of the file help? A value that does not fit a type that was only guessed from a sample: guess
+ * again from the whole file. A record of many lines that is too long for DuckDB's usual buffers: take larger ones. */
+static bool ingest_read_again(ingest_job *job, const lh_error *why) {
+    bool text = job->format != INGEST_PARQUET;
+    if (text && !job->long_lines && strstr(why->message, "Maximum line size")) return job->long_lines = true;
+    bool guessed = text && !job->whole_sample && !job->exists && !job->quarantine && job->options.sample_rows >= 0;
+    return guessed && job->lines > (uint64_t)job->options.sample_rows && (job->whole_sample = true);
+}
+
 static lh_code ingest_detect_and_load(ingest_job *job, lh_json **ret, lh_error *err) {
-    LH_TRY(ingest_relation_detect(job, err));
-    ingest_progress(job, 2);
-    lh_error first = {0};
-    lh_code code = ingest_load(job, ret, &first);
-    bool guessed = code == LH_INVALID && !job->exists && !job->quarantine && job->format != INGEST_PARQUET &&
-                   job->options.sample_rows >= 0;
-    if (guessed && job->lines > (uint64_t)job->options.sample_rows) {
-        job->whole_sample = true;
+    lh_error why = {0};
+    lh_code code;
+    do {
         LH_TRY(ingest_relation_detect(job, err));
-        code = ingest_load(job, ret, &first);
-    }
-    if (code != LH_OK && err) *err = first;
+        ingest_progress(job, 2);
+        why = (lh_error){0};
+        code = ingest_load(job, ret, &why);
+    } while (code == LH_INVALID && ingest_read_again(job, &why));
+    if (code != LH_OK && err) *err = why;
     return code;
 }
 
@@ -69,7 +74,6 @@ static lh_code ingest_run(ingest_job *job, lh_json **ret, lh_error *err) {
     lh_json *answer = NULL;
     LH_TRY(ingest_check_request(job, err));
     ingest_progress(job, 1);
-    LH_TRY(ingest_source_hash(job, err));
     LH_TRY(ingest_source_open(job, err));
     LH_TRY(lh_session_open(job->ingest->engine, job->request->cancel, &job->session, err));
     LH_TRY(ingest_detect_and_load(job, &answer, err));

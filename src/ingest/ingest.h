@@ -22,6 +22,13 @@ typedef struct lh_ingest_progress { /* written by the job, read by others: relax
     _Atomic int phase; /* 0 receiving, 1 checking, 2 loading, 3 done */
 } lh_ingest_progress;
 
+/* What the bytes of a file are, found while they come: each block once, in order, of any size; then end. */
+typedef struct lh_ingest_survey lh_ingest_survey;
+LH_MUST_CHECK lh_code lh_ingest_survey_new(const lh_ingest *ingest, lh_ingest_survey **ret, lh_error *err);
+void lh_ingest_survey_add(lh_ingest_survey *survey, lh_str bytes);
+void lh_ingest_survey_end(lh_ingest_survey *survey);
+void lh_ingest_survey_free(lh_ingest_survey *survey);
+
 typedef struct lh_ingest_request {
     lh_str dataset;         /* "t" or "ns.t" */
     lh_str mode;            /* "create" (default; CONFLICT when it exists), "append", "replace", "upsert" */
@@ -34,9 +41,9 @@ typedef struct lh_ingest_request {
     lh_str path;            /* absolute; the file as received (maybe compressed) */
     lh_str file_name;       /* as the sender calls it: decides format and compression, goes to lineage */
     lh_str source;          /* "upload", "cli", … */
-    lh_str sha256_hex;      /* of the bytes as received; empty: computed here */
-    lh_ingest_progress *progress; /* may be NULL */
-    lh_cancel *cancel;            /* may be NULL */
+    const lh_ingest_survey *survey; /* of all bytes as received, ended */
+    lh_ingest_progress *progress;   /* may be NULL */
+    lh_cancel *cancel;              /* may be NULL */
 } lh_ingest_request;
 
 /* Runs to the end. *ret (arena): {"dataset","mode","format","rows","rejected","bytes","sha256","deduplicated":bool,"snapshot_id",

@@ -1,5 +1,5 @@
 /* Private to ingest: the pieces of one job.
- *   request → options → source (a plain UTF-8 file, checked) → relation (SQL over it, columns with types)
+ *   request (with the survey of its bytes) → options → source (a plain UTF-8 file) → relation (SQL over it, columns with types)
  *           → schema (what the table has against what the file has) → load (one commit)
  * Everything here lives in the job's arena. */
 #ifndef LH_INGEST_INTERNAL_H
@@ -20,6 +20,7 @@ enum {
     INGEST_REJECTS_MAX = 1000000,
     INGEST_TRIES = 5, /* of a commit that lost a race */
     INGEST_HEAD_BYTES = 64 << 10,
+    INGEST_LINE_USUAL_BYTES = 2000000, /* DuckDB's own limit; a longer one makes its buffers, and the load, slower */
 };
 
 struct lh_ingest {
@@ -162,7 +163,7 @@ typedef struct ingest_job {
     lh_str head;                     /* first bytes of the plain file */
     uint64_t bytes, lines;           /* of the plain file; lines: line feeds, and the last without one */
     lh_str delimiter, quote, escape; /* CSV */
-    bool header, quarantine, whole_sample;
+    bool header, quarantine, whole_sample, long_lines; /* long_lines: beyond INGEST_LINE_USUAL_BYTES */
     ingest_column *columns;
     size_t column_count;
     ingest_reject *rejects; /* NDJSON lines taken out before the load */
@@ -177,8 +178,25 @@ const char *ingest_format_name(ingest_format format);
 /* Reads, decompresses, transcodes and checks. Errors: INVALID (with line and column), LIMIT, IO (ENOSPC), CANCELLED. */
 LH_MUST_CHECK lh_code ingest_source_open(ingest_job *job, lh_error *err);
 void ingest_source_done(ingest_job *job);
-/* SHA-256 of the bytes as received. */
-LH_MUST_CHECK lh_code ingest_source_hash(ingest_job *job, lh_error *err);
+
+/* ---- survey.c: one pass over bytes ---- */
+struct lh_ingest_survey {
+    lh_sha256_stream *hash; /* owned; NULL when only the text is looked at */
+    lh_sha256_hex sha256_hex;
+    lh_str sha256; /* its text, once the survey ended */
+    bool json;
+    uint64_t line, line_start, offset; /* of the current line and byte */
+    uint64_t depth, max_line, longest_line;
+    bool in_string, escaped;
+    char tail[4]; /* an unfinished UTF-8 character at the end of the block before */
+    size_t tail_len;
+    lh_code code; /* the first fault of the text, LH_OK without */
+    lh_error fault;
+};
+void ingest_survey_init(lh_ingest_survey *survey, bool json, uint64_t line_max_bytes); /* 0: any length */
+void ingest_survey_text(lh_ingest_survey *survey, lh_str bytes);
+/* The fault, or else what is known of the file goes to the job. */
+LH_MUST_CHECK lh_code ingest_survey_verdict(const lh_ingest_survey *survey, ingest_job *job, lh_error *err);
 
 /* ---- relation.c: SQL over the plain file, and its columns ---- */
 LH_MUST_CHECK lh_code ingest_relation_detect(ingest_job *job, lh_error *err);

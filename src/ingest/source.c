@@ -1,9 +1,8 @@
 /* What was sent → a plain UTF-8 file that DuckDB reads.
  *
  * Compression is found by magic bytes and undone by libarchive into a scratch file (zip: exactly one file), with a
- * limit on the ratio. A UTF-16 byte-order mark, or the option `encoding`, has the file transcoded by iconv. Then one
- * pass over the bytes refuses what a reader would choke on, with line and column: NUL, invalid UTF-8, a line or JSON value
- * that is too long, JSON nested too deep. Nothing is read whole into memory. */
+ * limit on the ratio. A UTF-16 byte-order mark, or the option `encoding`, has the file transcoded by iconv. What a reader
+ * would choke on is refused (survey.c). Nothing is read whole into memory. */
 #include "ingest/ingest_internal.h"
 
 #include <archive.h>
@@ -86,27 +85,6 @@ static lh_code source_head(ingest_job *job, lh_error *err) {
     }
     job->head = (lh_str){head, used};
     return LH_OK;
-}
-
-lh_code ingest_source_hash(ingest_job *job, lh_error *err) {
-    if (job->request->sha256_hex.len) {
-        job->sha256 = job->request->sha256_hex;
-        return LH_OK;
-    }
-    LH_CLEANUP(source_closep) int fd = -1;
-    LH_CLEANUP(lh_sha256_stream_freep) lh_sha256_stream *stream = NULL;
-    LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_BLOCK);
-    if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
-    LH_TRY(source_open_fd(job->request->path, &fd, err));
-    LH_TRY(lh_sha256_stream_new(&stream, err));
-    for (size_t got = 1; got;) {
-        LH_TRY(source_cancelled(job, err));
-        LH_TRY(source_read(fd, block, SOURCE_BLOCK, &got, err));
-        lh_sha256_stream_add(stream, (lh_str){block, got});
-    }
-    lh_sha256 hash = lh_sha256_stream_end(stream);
-    job->sha256 = lh_arena_dup(job->arena, lh_str_from(lh_sha256_to_hex(&hash).text));
-    return lh_arena_check(job->arena, err);
 }
 
 /* ---- decompression ---- */
@@ -253,142 +231,30 @@ static lh_code source_detect_format(ingest_job *job, lh_error *err) {
     return LH_OK;
 }
 
-/* ---- the checking pass ---- */
+/* ---- checked ---- */
 
-typedef struct source_check {
-    ingest_job *job;
-    bool json;
-    uint64_t line, line_start, offset; /* of the current line and byte in the file */
-    uint64_t depth, max_line;
-    bool in_string, escaped;
-    char tail[4]; /* an unfinished UTF-8 character at the end of the block before */
-    size_t tail_len;
-} source_check;
-
-static lh_code source_bad(const source_check *check, uint64_t offset, lh_code code, const char *what, lh_error *err) {
-    uint64_t column = offset - check->line_start + 1;
-    lh_error_set(err, code, "line %" PRIu64 ", byte %" PRIu64 ": %s", check->line, column, what);
-    if (err) err->line = check->line, err->column = column;
-    return code;
-}
-
-static lh_code source_check_json(source_check *check, char c, lh_error *err) {
-    if (check->escaped) check->escaped = false;
-    else if (check->in_string) {
-        if (c == '\\') check->escaped = true;
-        else if (c == '"') check->in_string = false;
-    } else if (c == '"') check->in_string = true;
-    else if (c == '[' || c == '{') {
-        if (++check->depth > INGEST_JSON_DEPTH_MAX)
-            return source_bad(check, check->offset, LH_LIMIT, "JSON is nested deeper than 512", err);
-    } else if ((c == ']' || c == '}') && check->depth) check->depth--;
-    return LH_OK;
-}
-
-/* Bytes of a block that is not plain ASCII: checked as whole characters; an unfinished one at the end is kept. */
-static lh_code source_check_utf8(source_check *check, lh_str block, uint64_t base, lh_error *err) {
-    char joined[8];
-    memcpy(joined, check->tail, check->tail_len);
-    size_t start = 0;
-    if (check->tail_len) { /* finish the character of the block before */
-        size_t take = 0;
-        while (check->tail_len + take < 4 && take < block.len &&
-               !lh_str_is_utf8((lh_str){joined, check->tail_len + take}))
-            joined[check->tail_len + take] = block.ptr[take], take++;
-        if (!lh_str_is_utf8((lh_str){joined, check->tail_len + take}))
-            return source_bad(check, base, LH_INVALID,
-                              "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
-        start = take;
-        check->tail_len = 0;
-    }
-    size_t end = block.len;
-    for (size_t back = 1; back <= 3 && back <= block.len - start; back++) { /* does the block end inside a character? */
-        unsigned char c = (unsigned char)block.ptr[block.len - back];
-        size_t need = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
-        if (c >= 0xC0 && need > back) end = block.len - back;
-        if (c < 0x80 || c >= 0xC0) break;
-    }
-    if (!lh_str_is_utf8(lh_str_sub(block, start, end - start))) {
-        size_t bad = start; /* find it, for the message */
-        uint64_t line = check->line, line_start = check->line_start;
-        while (bad < end) {
-            unsigned char c = (unsigned char)block.ptr[bad];
-            size_t need = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
-            if (bad + need > end || !lh_str_is_utf8(lh_str_sub(block, bad, need))) break;
-            if (c == '\n') line++, line_start = base + bad + 1;
-            bad += need;
-        }
-        source_check at = *check;
-        at.line = line, at.line_start = line_start;
-        return source_bad(&at, base + bad, LH_INVALID,
-                          "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
-    }
-    check->tail_len = block.len - end;
-    memcpy(check->tail, block.ptr + end, check->tail_len);
-    return LH_OK;
-}
-
-static bool source_is_plain_ascii(lh_str block) {
-    unsigned char all = 0;
-    for (size_t i = 0; i < block.len; i++) all |= (unsigned char)block.ptr[i];
-    return all < 0x80;
-}
-
-static lh_code source_check_block(source_check *check, lh_str block, lh_error *err) {
-    uint64_t base = check->offset;
-    if (check->tail_len || !source_is_plain_ascii(block)) LH_TRY(source_check_utf8(check, block, base, err));
-    const char *nul = memchr(block.ptr, '\0', block.len);
-    if (nul) {
-        for (const char *at = block.ptr; (at = memchr(at, '\n', (size_t)(nul - at))); at++)
-            check->line++, check->line_start = base + (uint64_t)(at - block.ptr) + 1;
-        return source_bad(check, base + (uint64_t)(nul - block.ptr), LH_INVALID,
-                          "a NUL byte; if this is UTF-16, say so in options.encoding", err);
-    }
-    if (check->json) {
-        for (size_t i = 0; i < block.len; i++) {
-            check->offset = base + i;
-            LH_TRY(source_check_json(check, block.ptr[i], err));
-            if (block.ptr[i] == '\n') check->line++, check->line_start = base + i + 1;
-            else if (check->max_line && base + i - check->line_start > check->max_line)
-                return source_bad(check, base + i, LH_LIMIT, "the line is longer than ingest.line_max_bytes", err);
-        }
-    } else {
-        for (size_t i = 0; i < block.len;) {
-            const char *feed = memchr(block.ptr + i, '\n', block.len - i);
-            uint64_t end = base + (feed ? (uint64_t)(feed - block.ptr) : block.len);
-            if (end - check->line_start > check->max_line)
-                return source_bad(check, check->line_start + check->max_line, LH_LIMIT,
-                                  "the line is longer than ingest.line_max_bytes", err);
-            if (!feed) break;
-            i = (size_t)(feed - block.ptr) + 1;
-            check->line++;
-            check->line_start = base + i;
-        }
-    }
-    check->offset = base + block.len;
-    return LH_OK;
-}
-
+/* The file as sent was surveyed while it came; what was made of it, and JSON, is read once more. */
 static lh_code source_check_file(ingest_job *job, lh_error *err) {
     LH_CLEANUP(source_closep) int fd = -1;
     LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_BLOCK);
     if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
+    lh_ingest_survey survey;
     bool json = job->format == INGEST_JSON_ARRAY || job->format == INGEST_NDJSON;
-    source_check check = {.job = job,
-                          .json = json,
-                          .line = 1,
-                          .max_line = job->format == INGEST_JSON_ARRAY ? 0 : job->ingest->line_max_bytes};
+    ingest_survey_init(&survey, json, job->format == INGEST_JSON_ARRAY ? 0 : job->ingest->line_max_bytes);
     LH_TRY(source_open_fd(job->path, &fd, err));
-    for (size_t got = 1; got;) {
+    for (size_t got = 1; got && survey.code == LH_OK;) {
         LH_TRY(source_cancelled(job, err));
         LH_TRY(source_read(fd, block, SOURCE_BLOCK, &got, err));
-        if (got) LH_TRY(source_check_block(&check, (lh_str){block, got}, err));
-        if (job->request->progress) atomic_store(&job->request->progress->bytes_read, check.offset);
+        ingest_survey_text(&survey, (lh_str){block, got});
+        if (job->request->progress) atomic_store(&job->request->progress->bytes_read, survey.offset);
     }
-    if (check.tail_len) return source_bad(&check, check.offset, LH_INVALID, "the file ends inside a character", err);
-    job->bytes = check.offset;
-    job->lines = check.line - (check.offset == check.line_start ? 1 : 0);
-    return LH_OK;
+    return ingest_survey_verdict(&survey, job, err);
+}
+
+static lh_code source_check(ingest_job *job, lh_error *err) {
+    bool as_sent = job->path.ptr == job->request->path.ptr;
+    bool json = job->format == INGEST_JSON_ARRAY || job->format == INGEST_NDJSON;
+    return as_sent && !json ? ingest_survey_verdict(job->request->survey, job, err) : source_check_file(job, err);
 }
 
 /* NDJSON with quarantine: lines that are no JSON object leave for the rejects, the others go to a new file. */
@@ -441,6 +307,7 @@ static lh_code source_split_ndjson(ingest_job *job, lh_error *err) {
 
 lh_code ingest_source_open(ingest_job *job, lh_error *err) {
     job->path = job->request->path;
+    job->sha256 = job->request->survey->sha256;
     LH_TRY(source_head(job, err));
     if (job->head.len == 0) return lh_fail(err, LH_INVALID, "the file is empty");
     if (source_is_compressed(job)) LH_TRY(source_decompress(job, err));
@@ -449,7 +316,7 @@ lh_code ingest_source_open(ingest_job *job, lh_error *err) {
     if (job->format == INGEST_PARQUET) return LH_OK;
     const char *encoding = source_encoding(job);
     if (encoding) LH_TRY(source_transcode(job, encoding, err));
-    LH_TRY(source_check_file(job, err));
+    LH_TRY(source_check(job, err));
     if (lh_str_trim(job->head).len == 0 && job->bytes <= job->head.len)
         return lh_fail(err, LH_INVALID, "the file holds nothing but white space");
     return job->quarantine && job->format == INGEST_NDJSON ? source_split_ndjson(job, err) : LH_OK;

@@ -23,6 +23,14 @@ def test_formats_say_the_same(server):
     assert by_accept.headers["Content-Type"].startswith("text/csv")
 
 
+@pytest.mark.parametrize("expression,value", [
+    ("340282366920938463463374607431768211455::UHUGEINT", "340282366920938463463374607431768211455"), ("'10101'::BIT", "10101"),
+    ("'12:34:56+02:30'::TIMETZ", "12:34:56+02:30"), ("['x'::ENUM('x', 'y')]", ["x"]), ("123456789::BIGNUM", "123456789")])
+def test_types_that_arrow_lacks_come_as_text(server, expression, value):
+    stream = server.query(f"SELECT {expression} AS v", format="arrow").content
+    assert pyarrow.ipc.open_stream(io.BytesIO(stream)).read_all().to_pydict() == {"v": [value]}
+
+
 def test_members_of_the_answer(server):
     server.sql("CREATE TABLE m AS SELECT 1 AS a")
     answer = server.query("SELECT a FROM m").json()
