@@ -272,19 +272,29 @@ static lh_json *load_origin(const ingest_job *job) {
     return origin;
 }
 
-/* The dataset's document (kept created_at) and the record of these bytes. */
+/* A document of ours; NULL when there is none. */
+static const lh_json *load_document(const ingest_job *job, lh_str key) {
+    lh_str text;
+    lh_json *document = NULL;
+    bool found =
+        lh_metastore_get(lh_catalog_metastore(job->ingest->catalog), key, job->arena, &text, NULL, NULL) == LH_OK;
+    return found && lh_json_parse(job->arena, text, &document, NULL) == LH_OK ? document : NULL;
+}
+
+/* The dataset's document (kept created_at) and the record of these bytes. Each replace begins a generation, named by its
+ * job: records of files of an earlier one count no more, because their rows are gone. */
 static lh_code load_documents(const ingest_job *job, lh_change changes[2], lh_error *err) {
     lh_arena *arena = job->arena;
-    lh_metastore *metastore = lh_catalog_metastore(job->ingest->catalog);
-    lh_str text, created = lh_arena_dup(arena, lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
-    lh_json *old = NULL, *doc = lh_json_new_object(arena), *record = load_origin(job);
+    lh_str now = lh_arena_dup(arena, lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
+    lh_json *doc = lh_json_new_object(arena), *record = load_origin(job);
     changes[0] = (lh_change){.key = lh_dataset_key(job->name, arena)};
     changes[1] = (lh_change){.key = lh_ingested_key(job->name, job->sha256, arena)};
-    if (lh_metastore_get(metastore, changes[0].key, arena, &text, NULL, NULL) == LH_OK &&
-        lh_json_parse(arena, text, &old, NULL) == LH_OK)
-        created = lh_json_str(lh_json_get(old, "created_at"), created);
+    const lh_json *old = load_document(job, changes[0].key);
+    lh_str generation = load_mode(job, "replace") ? lh_uuid_str(&job->id) : lh_json_get_string(old, "generation");
     lh_json_set_int(arena, doc, "schema_version", 1);
-    lh_json_set_string(arena, doc, "created_at", created);
+    lh_json_set_string(arena, doc, "created_at", lh_json_str(lh_json_get(old, "created_at"), now));
+    lh_json_set_string(arena, doc, "generation", generation);
+    lh_json_set_string(arena, record, "generation", generation);
     lh_json_set(arena, doc, "origin", load_origin(job));
     lh_json_set_int(arena, record, "schema_version", 1);
     LH_TRY(lh_json_write(arena, doc, false, &changes[0].text, err));
@@ -302,11 +312,10 @@ static lh_json *load_properties(const ingest_job *job) {
 }
 
 static bool load_was_ingested(const ingest_job *job) {
-    lh_str text;
     if (!job->exists || !job->options.dedup || load_mode(job, "replace")) return false;
-    return lh_metastore_get(lh_catalog_metastore(job->ingest->catalog),
-                            lh_ingested_key(job->name, job->sha256, job->arena), job->arena, &text, NULL,
-                            NULL) == LH_OK;
+    const lh_json *record = load_document(job, lh_ingested_key(job->name, job->sha256, job->arena));
+    const lh_json *dataset = load_document(job, lh_dataset_key(job->name, job->arena));
+    return record && lh_str_eq(lh_json_get_string(record, "generation"), lh_json_get_string(dataset, "generation"));
 }
 
 static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, bool deduplicated, const lh_json *add,

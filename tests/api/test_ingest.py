@@ -97,6 +97,16 @@ def test_modes(server):
     assert server.sql(f"SELECT * FROM {table}") == [[7, "only"]]
 
 
+def test_a_replace_forgets_the_files_before_it(server):
+    table, first, second = names(), b"a\n1\n", b"a\n2\n"
+    for _ in range(2):  # a nightly job: the whole dataset anew, from two files
+        server.ingest(first, table, mode="replace")
+        assert server.ingest(second, table, mode="append").json()["deduplicated"] is False
+        assert server.sql(f"SELECT a FROM {table} ORDER BY a") == [[1], [2]]
+    assert server.ingest(second, table, mode="append").json()["deduplicated"] is True
+    assert server.ingest(first, table, mode="append").json()["deduplicated"] is True
+
+
 def test_dedup_and_lineage(server):
     body = b"id\n1\n2\n"
     table, first = loaded(server, body, "once.csv")
