@@ -77,7 +77,7 @@ static lh_code ingest_run(ingest_job *job, lh_json **ret, lh_error *err) {
     LH_TRY(ingest_source_open(job, err));
     LH_TRY(lh_session_open(job->ingest->engine, job->request->cancel, &job->session, err));
     LH_TRY(ingest_detect_and_load(job, &answer, err));
-    lh_json_set_uint(job->arena, answer, "bytes", job->bytes);
+    lh_json_set_uint(job->arena, answer, "bytes", job->request->survey->received);
     lh_json_set_uint(job->arena, answer, "elapsed_ms", lh_time_monotonic_ms() - started);
     ingest_progress(job, 3);
     *ret = answer;

@@ -181,6 +181,7 @@ void ingest_source_done(ingest_job *job);
 
 /* ---- survey.c: one pass over bytes ---- */
 struct lh_ingest_survey {
+    uint64_t received;      /* bytes, whatever they are */
     lh_sha256_stream *hash; /* owned; NULL when only the text is looked at */
     lh_sha256_hex sha256_hex;
     lh_str sha256; /* its text, once the survey ended */

@@ -332,8 +332,8 @@ static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, 
         lh_json_set_string(arena, answer, "rejects_dataset", lh_table_name_text(job->rejects_name, arena));
     lh_json_set_string(arena, answer, "sha256", job->sha256);
     lh_json_set_bool(arena, answer, "deduplicated", deduplicated);
-    if (lh_table_snapshot_id(job->ingest->catalog, job->name, &snapshot, NULL) == LH_OK && snapshot >= 0)
-        lh_json_set_int(arena, answer, "snapshot_id", snapshot);
+    bool has = lh_table_snapshot_id(job->ingest->catalog, job->name, &snapshot, NULL) == LH_OK && snapshot >= 0;
+    lh_json_set(arena, answer, "snapshot_id", has ? lh_json_new_int(arena, snapshot) : lh_json_new_null(arena));
     lh_json_set_string(arena, answer, "job_id", lh_uuid_str(&job->id));
     for (size_t i = 0; i < job->column_count; i++) {
         lh_json *column = lh_json_new_object(arena);

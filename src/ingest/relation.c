@@ -271,10 +271,24 @@ static uint64_t relation_number_after(lh_str message, const char *word) {
     return number;
 }
 
+/* "Malformed JSON in file "…", at byte 2 in line 3: unexpected character. ": DuckDB counts these lines from 2. */
+static bool relation_malformed_json(lh_str message, lh_error *err) {
+    uint64_t column = relation_number_after(message, "at byte "), line = relation_number_after(message, "in line ");
+    if (line < 2 || lh_str_search(message, LH_STR("Malformed JSON")) == SIZE_MAX) return false;
+    lh_str why = lh_str_sub(message, lh_str_search(message, LH_STR("in line ")), SIZE_MAX);
+    (void)lh_str_split(&why, ':');
+    lh_error_set(err, LH_INVALID, "line %" PRIu64 ", byte %" PRIu64 ": malformed JSON: %.*s", line - 1, column,
+                 LH_STR_ARG(lh_str_trim(why)));
+    err->line = line - 1;
+    err->column = column;
+    return true;
+}
+
 lh_code ingest_relation_error(const ingest_job *job, lh_code code, lh_error *err) {
     if (!err || code != LH_INVALID) return code;
     lh_str message = lh_arena_dup(job->arena, lh_str_from(err->message));
-    static const char *const useless[] = {"\nPossible fixes:", "\nPossible Solution", "\n  file = ", "\n\n"};
+    if (relation_malformed_json(message, err)) return code;
+    static const char *const useless[] = {"\nPossible fixes:", "\nPossible Solution", "\n  file = ", "\nTry ", "\n\n"};
     for (size_t i = 0; i < sizeof useless / sizeof *useless;
          i++) { /* advice on reader settings that our callers do not have */
         size_t cut = lh_str_search(message, lh_str_from(useless[i]));

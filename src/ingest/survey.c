@@ -24,6 +24,7 @@ void lh_ingest_survey_free(lh_ingest_survey *survey) {
 
 void lh_ingest_survey_add(lh_ingest_survey *survey, lh_str bytes) {
     lh_sha256_stream_add(survey->hash, bytes);
+    survey->received += bytes.len;
     ingest_survey_text(survey, bytes);
 }
 
@@ -154,6 +155,9 @@ lh_code ingest_survey_verdict(const lh_ingest_survey *survey, ingest_job *job, l
     }
     if (survey->tail_len)
         return survey_bad(survey, survey->offset, LH_INVALID, "the file ends inside a character", err);
+    bool open =
+        job->format == INGEST_JSON_ARRAY && (survey->depth || survey->in_string); /* DuckDB takes what is whole */
+    if (open) return survey_bad(survey, survey->offset, LH_INVALID, "the JSON ends before its last bracket", err);
     job->bytes = survey->offset;
     job->lines = survey->line - (survey->offset == survey->line_start ? 1 : 0);
     job->long_lines = survey->longest_line > INGEST_LINE_USUAL_BYTES;

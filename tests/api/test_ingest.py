@@ -107,6 +107,25 @@ def test_a_replace_forgets_the_files_before_it(server):
     assert server.ingest(first, table, mode="append").json()["deduplicated"] is True
 
 
+@pytest.mark.parametrize("body,line,column", [(b'{bad\n{"a":1}\n', 1, 2), (b'{"a":1}\n{"a":2}\n{"a":3}{"a":4}\n', 3, 8)])
+def test_malformed_json_is_found_in_its_line(server, body, line, column):
+    error = server.ingest(body, names(), name="a.ndjson").json()["error"]
+    assert error["details"] == {"line": line, "column": column} and error["message"].startswith(f"line {line}, byte {column}: malformed JSON")
+
+
+@pytest.mark.parametrize("body", [b'[{"a":1},', b'[{"a":1}', b'[{"a":1},{"a":"x', b'{"a":1'])
+def test_json_that_ends_early_is_refused(server, body):
+    assert server.ingest(body, names(), name="a.json").status_code == 400
+
+
+def test_bytes_are_those_that_were_sent(server):
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"a": [1]}), buffer)
+    for body, name in [(gzip.compress(CSV), "a.csv.gz"), (CSV, "a.csv"), (buffer.getvalue(), "a.parquet")]:
+        assert loaded(server, body, name)[1]["bytes"] == len(body)
+    assert loaded(server, b"a,b\n", "a.csv")[1]["snapshot_id"] is None
+
+
 def test_dedup_and_lineage(server):
     body = b"id\n1\n2\n"
     table, first = loaded(server, body, "once.csv")
