@@ -158,11 +158,12 @@ typedef struct ingest_job {
     lh_session *session;
     ingest_options options;
     ingest_format format;
-    lh_str path;                     /* of the plain file */
-    char scratch[2][4096];           /* scratch files, removed by ingest_source_done() */
-    lh_str head;                     /* first bytes of the plain file */
-    uint64_t bytes, lines;           /* of the plain file; lines: line feeds, and the last without one */
-    lh_str delimiter, quote, escape; /* CSV */
+    lh_str path;                          /* of the plain file */
+    char scratch[2][4096];                /* scratch files, removed by ingest_source_done() */
+    lh_str head;                          /* first bytes of the plain file */
+    uint64_t bytes, lines;                /* of the plain file; lines: line feeds, and the last without one */
+    lh_str delimiter, quote, escape;      /* CSV */
+    lh_str date_format, timestamp_format; /* CSV: found; empty for ISO */
     bool header, quarantine, whole_sample, long_lines; /* long_lines: beyond INGEST_LINE_USUAL_BYTES */
     ingest_column *columns;
     size_t column_count;

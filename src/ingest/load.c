@@ -239,9 +239,9 @@ typedef struct load_outcome {
 static lh_code load_statements(ingest_job *job, load_outcome *ret, lh_error *err) {
     bool create = !job->exists, replace = !create && load_mode(job, "replace"),
          upsert = !create && load_mode(job, "upsert");
-    if (upsert) LH_TRY(load_stage(job, err));
     if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_errors", err));
     if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_scans", err));
+    if (upsert) LH_TRY(load_stage(job, err)); /* reads the file, and fills those two */
     bool transaction = replace || job->quarantine;
     if (transaction) LH_TRY(load_run_text(job, "BEGIN", err));
     lh_code code = replace ? load_delete_all(job, err) : LH_OK;

@@ -106,8 +106,9 @@ static void relation_csv_dialect_sql(const ingest_job *job, lh_buf *into) {
 static lh_code relation_sniff(ingest_job *job, size_t columns, lh_json **ret_types, bool *ret_header, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
-    lh_buf_append(
-        &sql, LH_STR("SELECT HasHeader, to_json(list_transform(Columns, lambda c: c.type))::VARCHAR FROM sniff_csv("));
+    lh_buf_append(&sql,
+                  LH_STR("SELECT HasHeader, to_json(list_transform(Columns, lambda c: c.type))::VARCHAR, DateFormat, "
+                         "TimestampFormat FROM sniff_csv("));
     relation_csv_dialect_sql(job, &sql);
     if (job->options.csv.header >= 0 || job->lines <= 1)
         lh_buf_printf(&sql, ", header=%s", job->options.csv.header == 0 ? "false" : "true");
@@ -115,6 +116,7 @@ static lh_code relation_sniff(ingest_job *job, size_t columns, lh_json **ret_typ
     lh_buf_printf(&sql, ", sample_size=%" PRId64 ")", job->whole_sample ? -1 : job->options.sample_rows);
     *ret_types = NULL;
     *ret_header = job->options.csv.header != 0;
+    job->date_format = job->timestamp_format = LH_STR_NONE;
     LH_TRY(lh_buf_check(&sql, err));
     lh_code code = lh_session_run(job->session, lh_buf_str(&sql), NULL, job->arena, &result, err);
     if (code == LH_INVALID || code == LH_CONFLICT) return LH_OK; /* a ragged file: reading it will say where */
@@ -123,7 +125,10 @@ static lh_code relation_sniff(ingest_job *job, size_t columns, lh_json **ret_typ
     lh_json *types = NULL;
     LH_TRY(lh_json_parse(job->arena, lh_json_str(lh_json_at(row, 1), LH_STR("[]")), &types, err));
     if (job->options.csv.header < 0) *ret_header = lh_json_bool(lh_json_at(row, 0), true);
-    if (lh_json_size(types) == columns) *ret_types = types;
+    if (lh_json_size(types) != columns) return LH_OK;
+    *ret_types = types;
+    job->date_format = lh_json_str(lh_json_at(row, 2), LH_STR_NONE);
+    job->timestamp_format = lh_json_str(lh_json_at(row, 3), LH_STR_NONE);
     return LH_OK;
 }
 
@@ -163,6 +168,10 @@ static lh_code relation_csv(ingest_job *job, lh_error *err) {
 static void relation_csv_sql(const ingest_job *job, lh_buf *into) {
     lh_buf_append(into, LH_STR("read_csv("));
     relation_csv_dialect_sql(job, into);
+    if (job->date_format.len && !job->options.csv.date_format.len) /* 31/01/2026: as the sniffer read them */
+        lh_buf_append(into, LH_STR(", dateformat=")), lh_buf_sql_string(into, job->date_format);
+    if (job->timestamp_format.len && !job->options.csv.timestamp_format.len)
+        lh_buf_append(into, LH_STR(", timestampformat=")), lh_buf_sql_string(into, job->timestamp_format);
     lh_buf_printf(into, ", auto_detect=false, header=%s, columns={", job->header ? "true" : "false");
     for (size_t i = 0; i < job->column_count; i++) {
         const ingest_column *column = &job->columns[i];

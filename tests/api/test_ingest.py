@@ -126,6 +126,20 @@ def test_bytes_are_those_that_were_sent(server):
     assert loaded(server, b"a,b\n", "a.csv")[1]["snapshot_id"] is None
 
 
+@pytest.mark.parametrize("body,want", [
+    (b"d\n31/01/2026\n", "2026-01-31"), (b"d\n01/31/2026\n", "2026-01-31"), (b"d\n31.01.2026\n", "2026-01-31"), (b"d\n2026/01/31\n", "2026-01-31"),
+    (b"d\n31/01/2026 10:11:12\n", "2026-01-31T10:11:12"), (b"d\n2026-01-31T10:11:12\n", "2026-01-31T10:11:12")])
+def test_dates_are_read_as_people_write_them(server, body, want):
+    assert server.sql(f"SELECT d FROM {loaded(server, body, 'a.csv')[0]}") == [[want]]
+
+
+def test_an_upsert_may_quarantine(server):
+    table, _ = loaded(server, b"id,v\n1,a\n", "a.csv")
+    answer = server.ingest(b"id,v\n1,b\nx,c\n2,d\n", table, mode="upsert", key="id", on_error="quarantine").json()
+    assert answer["rejected"] == 1 and server.sql(f"SELECT * FROM {table} ORDER BY id") == [[1, "b"], [2, "d"]]
+    assert server.sql(f"SELECT line, raw FROM {table}__rejects") == [[3, "x,c"]]
+
+
 def test_dedup_and_lineage(server):
     body = b"id\n1\n2\n"
     table, first = loaded(server, body, "once.csv")
