@@ -6,20 +6,47 @@
 #include "engine/sql_lex.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+/* The value of a text member in JSON that lies somewhere in a message, its quotes perhaps escaped once. */
+static lh_str failure_member(const char *message, const char *name) {
+    static const char *const quotes[] = {"\"", "\\\""};
+    char start[64];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(start, sizeof start, "%s%s%s:%s", quotes[i], name, quotes[i], quotes[i]);
+        const char *at = strstr(message, start), *end = at ? strstr(at + strlen(start), quotes[i]) : NULL;
+        if (end) return (lh_str){at + strlen(start), (size_t)(end - at) - strlen(start)};
+    }
+    return LH_STR_NONE;
+}
 
 /* Another writer came between: the statement may be run again from its start. "No reachable state": the extension reads a
  * table as of the transaction's start, and the table's first snapshot is younger than that. */
 bool engine_is_foreign_commit(const char *message) {
-    static const char *const kinds[] = {"TransactionContext Error", "HTTP Error", "IO Error",
-                                        "Invalid Configuration Error"};
-    static const char *const signs[] = {"CommitFailed", "Commit failed", "409", "Failed to commit",
-                                        "does not have a reachable state in this transaction"};
-    bool kind = false;
-    for (size_t i = 0; message && i < sizeof kinds / sizeof *kinds; i++)
-        kind |= strncmp(message, kinds[i], strlen(kinds[i])) == 0;
-    for (size_t i = 0; kind && i < sizeof signs / sizeof *signs; i++)
-        if (strstr(message, signs[i])) return true;
-    return false;
+    return message && (lh_str_eq(failure_member(message, "type"), LH_STR("CommitFailedException")) ||
+                       strstr(message, "does not have a reachable state in this transaction"));
+}
+
+/* The catalog's refusal (api/errors.c), which reaches us through the extension. LH_OK: the message is not one. */
+static lh_code failure_of_catalog(const char *message) {
+    static const struct {
+        const char *type;
+        lh_code code;
+    } kinds[] = {
+        {"CommitFailedException", LH_CONFLICT},
+        {"CommitStateUnknownException", LH_UNAVAILABLE},
+        {"AlreadyExistsException", LH_CONFLICT},
+        {"NamespaceNotEmptyException", LH_CONFLICT},
+        {"NoSuchTableException", LH_NOT_FOUND},
+        {"NoSuchNamespaceException", LH_NOT_FOUND},
+        {"BadRequestException", LH_INVALID},
+        {"ForbiddenException", LH_DENIED},
+        {"ServiceUnavailableException", LH_UNAVAILABLE},
+    };
+    lh_str type = failure_member(message, "type");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (lh_str_eq(type, lh_str_from(kinds[i].type))) return kinds[i].code;
+    return LH_OK;
 }
 
 /* By the message's first words: a failed prepare tells no type. */
@@ -34,10 +61,12 @@ static lh_code failure_code(const char *message) {
         {"Connection Error", LH_UNAVAILABLE}, {"INTERNAL Error", LH_INTERNAL},
         {"FATAL Error", LH_INTERNAL},
     };
+    lh_code refused = failure_of_catalog(message);
+    if (refused != LH_OK) return refused;
+    if (engine_is_foreign_commit(message)) return LH_CONFLICT;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strncmp(message, kinds[i].start, strlen(kinds[i].start)) == 0)
-            return kinds[i].code == LH_CANCELLED || !engine_is_foreign_commit(message) ? kinds[i].code : LH_CONFLICT;
-    return engine_is_foreign_commit(message) ? LH_CONFLICT : LH_INVALID;
+        if (strncmp(message, kinds[i].start, strlen(kinds[i].start)) == 0) return kinds[i].code;
+    return LH_INVALID;
 }
 
 /* Offset of the shown place within `whole`, or SIZE_MAX. `line` is counted within the statement, from 1. */
@@ -79,8 +108,10 @@ lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_erro
     const char *mark = strstr(message, "\n\nLINE ");
     size_t len = mark ? (size_t)(mark - message) : strlen(message);
     while (len > 0 && message[len - 1] == '\n') len--;
+    lh_str refusal = failure_of_catalog(message) == LH_OK ? LH_STR_NONE : failure_member(message, "message");
+    if (refusal.len) message = refusal.ptr, len = refusal.len; /* in the catalog's own words */
     if (strstr(message, "No space left on device"))
-        lh_error_set_errno(err, code = LH_IO, ENOSPC, "%.*s", (int)len, message);
+        lh_error_set_errno(err, code = LH_IO, ENOSPC, "the statement could not be written");
     else lh_error_set(err, code, "%.*s", (int)len, message);
     if (mark && err && whole.len) failure_place(whole, offset, mark + 2, err);
     return code;

@@ -19,6 +19,7 @@ typedef struct engine_run {
     engine_snapshot *snapshots; /* arena */
     size_t snapshot_count;
     bool in_transaction; /* the text's own BEGIN is open */
+    bool lost_race;      /* the last failure: another writer came between */
     bool truncated;
 } engine_run;
 #endif

@@ -48,10 +48,14 @@ static lh_code ingest_check_request(ingest_job *job, lh_error *err) {
 }
 
 /* May another reading of the file help? A value that does not fit a type that was only guessed from a sample: guess
- * again from the whole file. A record of many lines that is too long for DuckDB's usual buffers: take larger ones. */
-static bool ingest_read_again(ingest_job *job, const lh_error *why) {
+ * again from the whole file. One that does not fit the table's type, which may be widened: widen it. A record of many
+ * lines that is too long for DuckDB's usual buffers, which its message does not always tell: take larger ones. */
+static bool ingest_read_again(ingest_job *job) {
     bool text = job->format != INGEST_PARQUET;
-    if (text && !job->long_lines && strstr(why->message, "Maximum line size")) return job->long_lines = true;
+    bool csv = job->format == INGEST_CSV || job->format == INGEST_TSV;
+    if (csv && !job->long_lines && job->bytes > INGEST_LINE_USUAL_BYTES) return job->long_lines = true;
+    for (size_t i = 0; i < job->column_count && !job->widen; i++)
+        if (job->columns[i].may_widen) return job->widen = true;
     bool guessed = text && !job->whole_sample && !job->exists && !job->quarantine && job->options.sample_rows >= 0;
     return guessed && job->lines > (uint64_t)job->options.sample_rows && (job->whole_sample = true);
 }
@@ -64,7 +68,7 @@ static lh_code ingest_detect_and_load(ingest_job *job, lh_json **ret, lh_error *
         ingest_progress(job, 2);
         why = (lh_error){0};
         code = ingest_load(job, ret, &why);
-    } while (code == LH_INVALID && ingest_read_again(job, &why));
+    } while (code == LH_INVALID && ingest_read_again(job));
     if (code != LH_OK && err) *err = why;
     return code;
 }

@@ -142,13 +142,17 @@ typedef struct ingest_reject {
     uint64_t line;
     lh_str reason, raw;
 } ingest_reject;
+typedef enum ingest_change { INGEST_KEEP, INGEST_ADD, INGEST_WIDEN } ingest_change;
+
 typedef struct ingest_column {
-    lh_str name;         /* in the table */
-    lh_str expression;   /* SQL over the relation */
-    lh_str source;       /* CSV: the column's name in the relation */
-    ingest_type *found;  /* as detected in the file */
-    ingest_type *target; /* as stored */
-    bool given;          /* the caller named its type */
+    lh_str name;          /* in the table */
+    lh_str expression;    /* SQL over the relation */
+    lh_str source;        /* CSV: the column's name in the relation */
+    ingest_type *found;   /* as detected in the file */
+    ingest_type *target;  /* as stored */
+    bool given;           /* the caller named its type */
+    bool may_widen;       /* the table's type is tried first; the file's would be a legal promotion */
+    ingest_change change; /* of the table, to `target`, in the commit that adds the rows */
 } ingest_column;
 
 typedef struct ingest_job {
@@ -164,7 +168,7 @@ typedef struct ingest_job {
     uint64_t bytes, lines;                /* of the plain file; lines: line feeds, and the last without one */
     lh_str delimiter, quote, escape;      /* CSV */
     lh_str date_format, timestamp_format; /* CSV: found; empty for ISO */
-    bool header, quarantine, whole_sample, long_lines; /* long_lines: beyond INGEST_LINE_USUAL_BYTES */
+    bool header, quarantine, whole_sample, widen, long_lines; /* long_lines: beyond INGEST_LINE_USUAL_BYTES */
     ingest_column *columns;
     size_t column_count;
     ingest_reject *rejects; /* NDJSON lines taken out before the load */
@@ -208,9 +212,8 @@ void ingest_relation_sql(const ingest_job *job, lh_buf *into);
 lh_code ingest_relation_error(const ingest_job *job, lh_code code, lh_error *err);
 
 /* ---- schema.c: the table's columns against the file's ---- */
-/* Sets each column's target to the table's type, or lists it in *ret_add / *ret_widen (for lh_table_evolve).
- * Errors: CONFLICT with a readable diff. */
-LH_MUST_CHECK lh_code ingest_schema_match(ingest_job *job, lh_json **ret_add, lh_json **ret_widen, lh_error *err);
+/* Sets each column's target to the table's type, or its `change`. Errors: CONFLICT with a readable diff. */
+LH_MUST_CHECK lh_code ingest_schema_match(ingest_job *job, lh_error *err);
 
 /* ---- load.c ---- */
 LH_MUST_CHECK lh_code ingest_load(ingest_job *job, lh_json **ret, lh_error *err);

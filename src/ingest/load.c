@@ -143,7 +143,7 @@ static lh_code load_stage(ingest_job *job, lh_error *err) {
     LH_TRY(load_each_key(job, "n", &sql, err));
     LH_TRY(load_run(job, &sql, &result, err));
     if (load_count(result))
-        return lh_fail(err, LH_INVALID, "%" PRIu64 " rows have no value in the key", load_count(result));
+        return lh_fail(err, LH_INVALID, "rows without a value in the key: %" PRIu64, load_count(result));
     return LH_OK;
 }
 
@@ -174,6 +174,72 @@ static lh_code load_merge(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     lh_buf_char(&sql, ')');
     LH_TRY(load_run(job, &sql, &result, err));
     *ret_rows = load_count(result);
+    return LH_OK;
+}
+
+/* ---- the table's schema ---- */
+
+static const ingest_column *load_next_change(const ingest_job *job, ingest_change change, size_t *at) {
+    for (; *at < job->column_count; ++*at)
+        if (job->columns[*at].change == change) return &job->columns[(*at)++];
+    return NULL;
+}
+
+static bool load_changes_schema(const ingest_job *job) {
+    size_t at = 0, from = 0;
+    return load_next_change(job, INGEST_ADD, &at) || load_next_change(job, INGEST_WIDEN, &from);
+}
+
+/* The extension has no ALTER for a list or a struct. */
+static bool load_adds_nested(const ingest_job *job) {
+    size_t at = 0;
+    for (const ingest_column *c; (c = load_next_change(job, INGEST_ADD, &at));)
+        if (c->target->count) return true;
+    return false;
+}
+
+static lh_code load_alter(ingest_job *job, ingest_change change, lh_error *err) {
+    size_t at = 0;
+    for (const ingest_column *c; (c = load_next_change(job, change, &at));) {
+        LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+        lh_buf_append(&sql, LH_STR("ALTER TABLE "));
+        load_table(job, job->name, &sql);
+        lh_buf_append(&sql, change == INGEST_ADD ? LH_STR(" ADD COLUMN ") : LH_STR(" ALTER COLUMN "));
+        lh_buf_sql_identifier(&sql, c->name);
+        lh_buf_append(&sql, change == INGEST_ADD ? LH_STR(" ") : LH_STR(" SET DATA TYPE "));
+        ingest_type_sql(c->target, &sql);
+        LH_TRY(load_run(job, &sql, NULL, err));
+    }
+    return LH_OK;
+}
+
+/* [{"name","type"}], the type in Iceberg's form or in SQL's. */
+static lh_json *load_change_list(const ingest_job *job, ingest_change change, bool iceberg) {
+    lh_arena *arena = job->arena;
+    lh_json *list = lh_json_new_array(arena);
+    int64_t next_id = 1;
+    size_t at = 0;
+    for (const ingest_column *c; (c = load_next_change(job, change, &at));) {
+        lh_json *item = lh_json_new_object(arena);
+        lh_json_set_string(arena, item, "name", c->name);
+        if (iceberg) lh_json_set(arena, item, "type", ingest_type_to_iceberg(c->target, &next_id, arena));
+        else lh_json_set_string(arena, item, "type", ingest_type_text(c->target, arena));
+        lh_json_append(list, item);
+    }
+    return list;
+}
+
+/* In a commit of its own, because of a nested column: after the whole file was read once, so that only a failing disk or a
+ * lost race can leave the table with a new, empty column and without the rows. */
+static lh_code load_evolve_first(ingest_job *job, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
+    lh_buf_append(&sql, LH_STR("SELECT count(COLUMNS(*)) FROM ("));
+    load_select(job, LH_STR_NONE, &sql);
+    lh_buf_char(&sql, ')');
+    LH_TRY(load_run(job, &sql, NULL, err));
+    LH_TRY(lh_table_evolve(job->ingest->catalog, job->name, load_change_list(job, INGEST_ADD, true),
+                           load_change_list(job, INGEST_WIDEN, true), err));
+    for (size_t i = 0; i < job->column_count; i++) job->columns[i].change = INGEST_KEEP;
     return LH_OK;
 }
 
@@ -234,6 +300,7 @@ static lh_code load_store_rejects(ingest_job *job, lh_error *err) {
 
 typedef struct load_outcome {
     uint64_t rows, rejected;
+    lh_json *added, *widened; /* NULL: none */
 } load_outcome;
 
 static lh_code load_statements(ingest_job *job, load_outcome *ret, lh_error *err) {
@@ -242,9 +309,11 @@ static lh_code load_statements(ingest_job *job, load_outcome *ret, lh_error *err
     if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_errors", err));
     if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_scans", err));
     if (upsert) LH_TRY(load_stage(job, err)); /* reads the file, and fills those two */
-    bool transaction = replace || job->quarantine;
+    bool alters = load_changes_schema(job), transaction = replace || job->quarantine || alters;
     if (transaction) LH_TRY(load_run_text(job, "BEGIN", err));
-    lh_code code = replace ? load_delete_all(job, err) : LH_OK;
+    lh_code code = alters ? load_alter(job, INGEST_ADD, err) : LH_OK;
+    if (code == LH_OK && alters) code = load_alter(job, INGEST_WIDEN, err);
+    if (code == LH_OK && replace) code = load_delete_all(job, err);
     if (code == LH_OK)
         code = create   ? load_create(job, &ret->rows, err)
                : upsert ? load_merge(job, &ret->rows, err)
@@ -318,8 +387,7 @@ static bool load_was_ingested(const ingest_job *job) {
     return record && lh_str_eq(lh_json_get_string(record, "generation"), lh_json_get_string(dataset, "generation"));
 }
 
-static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, bool deduplicated, const lh_json *add,
-                            const lh_json *widen) {
+static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, bool deduplicated) {
     lh_arena *arena = job->arena;
     lh_json *answer = lh_json_new_object(arena), *columns = lh_json_new_array(arena);
     int64_t snapshot = -1;
@@ -342,13 +410,13 @@ static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, 
         lh_json_append(columns, column);
     }
     lh_json_set(arena, answer, "columns", columns);
-    lh_json_set(arena, answer, "added_columns", add ? lh_json_copy(arena, add) : lh_json_new_array(arena));
-    lh_json_set(arena, answer, "widened_columns", widen ? lh_json_copy(arena, widen) : lh_json_new_array(arena));
+    lh_json_set(arena, answer, "added_columns", outcome->added ? outcome->added : lh_json_new_array(arena));
+    lh_json_set(arena, answer, "widened_columns", outcome->widened ? outcome->widened : lh_json_new_array(arena));
     return answer;
 }
 
 /* An existing table: does the mode go, and what does its schema need? */
-static lh_code load_prepare_table(ingest_job *job, lh_json **ret_add, lh_json **ret_widen, lh_error *err) {
+static lh_code load_prepare_table(ingest_job *job, load_outcome *outcome, lh_error *err) {
     if (!job->exists) {
         if (load_mode(job, "append"))
             return lh_fail(err, LH_NOT_FOUND, "dataset '%.*s' does not exist: use mode create",
@@ -367,26 +435,25 @@ static lh_code load_prepare_table(ingest_job *job, lh_json **ret_add, lh_json **
     if (load_mode(job, "create"))
         return lh_fail(err, LH_CONFLICT, "dataset '%.*s' exists already: use mode append, replace or upsert",
                        LH_STR_ARG(lh_table_name_text(job->name, job->arena)));
-    LH_TRY(ingest_schema_match(job, ret_add, ret_widen, err));
-    if (lh_json_size(*ret_add) || lh_json_size(*ret_widen))
-        return lh_table_evolve(job->ingest->catalog, job->name, *ret_add, *ret_widen, err);
-    return LH_OK;
+    LH_TRY(ingest_schema_match(job, err));
+    outcome->added = load_change_list(job, INGEST_ADD, false);
+    outcome->widened = load_change_list(job, INGEST_WIDEN, false);
+    return load_adds_nested(job) ? load_evolve_first(job, err) : LH_OK;
 }
 
 static lh_code load_locked(ingest_job *job, lh_json **ret, lh_error *err) {
-    lh_json *add = NULL, *widen = NULL;
     load_outcome outcome = {0};
     lh_change documents[2];
     job->exists = lh_table_exists(job->ingest->catalog, job->name);
     if (load_was_ingested(job)) {
-        *ret = load_answer(job, &outcome, true, NULL, NULL);
+        *ret = load_answer(job, &outcome, true);
         return lh_arena_check(job->arena, err);
     }
-    LH_TRY(load_prepare_table(job, &add, &widen, err));
+    LH_TRY(load_prepare_table(job, &outcome, err));
     LH_TRY(load_documents(job, documents, err));
     lh_code code = LH_CONFLICT;
     for (int tries = 0; code == LH_CONFLICT && tries < INGEST_TRIES; tries++) {
-        outcome = (load_outcome){0};
+        outcome.rows = outcome.rejected = 0;
         LH_TRY(lh_annotation_set(job->ingest->catalog, job->name, load_properties(job), documents, 2, err));
         code = load_statements(job, &outcome, err);
         lh_annotation_clear(job->ingest->catalog, job->name);
@@ -398,7 +465,7 @@ static lh_code load_locked(ingest_job *job, lh_json **ret, lh_error *err) {
     if (lh_metastore_get(metastore, documents[1].key, job->arena, &text, NULL, NULL) != LH_OK)
         LH_TRY(lh_metastore_commit(metastore, documents, 2, NULL, err));
     if (job->request->progress) atomic_store(&job->request->progress->rows, outcome.rows);
-    *ret = load_answer(job, &outcome, false, add, widen);
+    *ret = load_answer(job, &outcome, false);
     return lh_arena_check(job->arena, err);
 }
 

@@ -102,8 +102,10 @@ static void relation_csv_dialect_sql(const ingest_job *job, lh_buf *into) {
     lh_buf_char(into, ']');
 }
 
-/* Asks DuckDB's sniffer for types and header. *ret_types: array in column order, NULL when it found another shape. */
-static lh_code relation_sniff(ingest_job *job, size_t columns, lh_json **ret_types, bool *ret_header, lh_error *err) {
+/* Asks DuckDB's sniffer for types and header. *ret_types: array in column order, NULL when it found another shape.
+ * `ragged`: lines of another shape are looked over. */
+static lh_code relation_sniff(ingest_job *job, size_t columns, bool ragged, lh_json **ret_types, bool *ret_header,
+                              lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
     lh_buf_append(&sql,
@@ -113,6 +115,7 @@ static lh_code relation_sniff(ingest_job *job, size_t columns, lh_json **ret_typ
     if (job->options.csv.header >= 0 || job->lines <= 1)
         lh_buf_printf(&sql, ", header=%s", job->options.csv.header == 0 ? "false" : "true");
     if (job->options.all_varchar) lh_buf_append(&sql, LH_STR(", all_varchar=true"));
+    if (ragged) lh_buf_append(&sql, LH_STR(", ignore_errors=true"));
     lh_buf_printf(&sql, ", sample_size=%" PRId64 ")", job->whole_sample ? -1 : job->options.sample_rows);
     *ret_types = NULL;
     *ret_header = job->options.csv.header != 0;
@@ -146,7 +149,8 @@ static lh_code relation_csv(ingest_job *job, lh_error *err) {
     relation_first_record(head, job->delimiter.ptr[0], quote, job->arena, names, &count);
     lh_json *types = NULL;
     LH_TRY(relation_new_columns(job, count, err));
-    LH_TRY(relation_sniff(job, count, &types, &job->header, err));
+    LH_TRY(relation_sniff(job, count, false, &types, &job->header, err));
+    if (!types && job->quarantine) LH_TRY(relation_sniff(job, count, true, &types, &job->header, err));
     ingest_names taken = {0};
     for (size_t i = 0; i < count; i++) {
         ingest_column *column = &job->columns[job->column_count++];
@@ -263,9 +267,22 @@ static lh_code relation_described(ingest_job *job, lh_error *err) {
     return LH_OK;
 }
 
+static lh_code relation_check_options(const ingest_job *job, lh_error *err) {
+    for (size_t i = 0; i < job->options.column_count; i++) {
+        bool found = false;
+        for (size_t j = 0; j < job->column_count; j++)
+            found |= lh_str_eq_nocase(job->columns[j].name, job->options.columns[i].name);
+        if (!found)
+            return lh_fail(err, LH_INVALID, "option 'columns' names '%.*s', which the file has not",
+                           LH_STR_ARG(lh_str_sub(job->options.columns[i].name, 0, LH_LIMIT_NAME_BYTES)));
+    }
+    return LH_OK;
+}
+
 lh_code ingest_relation_detect(ingest_job *job, lh_error *err) {
-    return job->format == INGEST_CSV || job->format == INGEST_TSV ? relation_csv(job, err)
-                                                                  : relation_described(job, err);
+    bool csv = job->format == INGEST_CSV || job->format == INGEST_TSV;
+    LH_TRY(csv ? relation_csv(job, err) : relation_described(job, err));
+    return relation_check_options(job, err);
 }
 
 /* ---- errors of the readers ---- */

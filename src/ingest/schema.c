@@ -1,5 +1,7 @@
 /* What a table has against what a file has, column by column (by name, the case of ASCII letters ignored):
  *   same type, or one the table's type holds without loss   → stored as the table's type
+ *   CSV and JSON, whose types are guesses: one that the table's type can be read from → read as the table's type; when
+ *   a value does not fit, and the next rule allows it, the file is read again and the table widened
  *   a wider type that Iceberg lets a column become           → the table is widened first
  *   a column that the table lacks                            → added, optional
  *   a text column against another type                       → read as the table's type; a value that is not one fails
@@ -36,6 +38,19 @@ static bool schema_widens(const ingest_type *table, const ingest_type *file) {
            file->precision > table->precision;
 }
 
+/* May values that were guessed to be of the file's type be read as the table's? */
+static bool schema_reads(const ingest_type *table, const ingest_type *guess) {
+    ingest_kind g = guess->kind;
+    switch ((int)table->kind) {
+    case INGEST_INTEGER: return schema_is_integer(g);
+    case INGEST_DECIMAL: return schema_is_number(g);
+    case INGEST_BOOLEAN: return schema_is_integer(g);
+    case INGEST_TIMESTAMP:
+    case INGEST_TIMESTAMPTZ: return g == INGEST_DATE || g == INGEST_TIMESTAMP || g == INGEST_TIMESTAMPTZ;
+    default: return false;
+    }
+}
+
 static bool schema_is_text_format(const ingest_job *job) {
     return job->format == INGEST_CSV || job->format == INGEST_TSV;
 }
@@ -46,25 +61,19 @@ static const lh_json *schema_field(const lh_json *schema, lh_str name) {
     return NULL;
 }
 
-static void schema_note(lh_json *list, lh_str name, const ingest_type *type, int64_t *next_id, lh_arena *arena) {
-    lh_json *item = lh_json_new_object(arena);
-    lh_json_set_string(arena, item, "name", name);
-    lh_json_set(arena, item, "type", ingest_type_to_iceberg(type, next_id, arena));
-    lh_json_append(list, item);
-}
-
-static lh_code schema_match_column(ingest_job *job, ingest_column *column, const lh_json *field, lh_json *widen,
-                                   lh_buf *diff, lh_error *err) {
+static lh_code schema_match_column(ingest_job *job, ingest_column *column, const lh_json *field, lh_buf *diff,
+                                   lh_error *err) {
     ingest_type *table = NULL;
-    int64_t next_id = 1;
     LH_TRY(ingest_type_from_iceberg(lh_json_get(field, "type"), job->arena, &table, err));
     column->name = lh_json_get_string(field, "name"); /* as the table spells it */
     const ingest_type *file = column->target;
-    bool text = schema_is_text_format(job) && column->found->kind == INGEST_VARCHAR &&
-                table->count == 0; /* maybe only NULLs were sampled */
-    if (!schema_fits(table, file) && schema_widens(table, file)) {
-        schema_note(widen, column->name, file, &next_id, job->arena);
-    } else if (schema_fits(table, file) || text) {
+    bool guessed = job->format != INGEST_PARQUET && !column->given;
+    bool unseen = schema_is_text_format(job) && column->found->kind == INGEST_VARCHAR && table->count == 0;
+    bool widens = schema_widens(table, file), reads = guessed && schema_reads(table, file);
+    column->may_widen = widens && reads;
+    if (widens && (!reads || job->widen)) {
+        column->change = INGEST_WIDEN;
+    } else if (schema_fits(table, file) || reads || unseen) { /* unseen: maybe only NULLs were sampled */
         column->target = table;
     } else {
         lh_buf_printf(diff, "\n  %.*s: the table has %.*s, the file has %.*s", LH_STR_ARG(column->name),
@@ -73,7 +82,7 @@ static lh_code schema_match_column(ingest_job *job, ingest_column *column, const
     return LH_OK;
 }
 
-lh_code ingest_schema_match(ingest_job *job, lh_json **ret_add, lh_json **ret_widen, lh_error *err) {
+lh_code ingest_schema_match(ingest_job *job, lh_error *err) {
     lh_json *loaded = NULL;
     lh_str etag;
     LH_TRY(lh_table_load(job->ingest->catalog, job->name, true, LH_STR_NONE, job->arena, &loaded, &etag, err));
@@ -81,18 +90,14 @@ lh_code ingest_schema_match(ingest_job *job, lh_json **ret_add, lh_json **ret_wi
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "schemas")); lh_json_next(&it);)
         if (lh_json_equal(lh_json_get(it.value, "schema-id"), lh_json_get(metadata, "current-schema-id")))
             schema = it.value;
-    lh_json *add = lh_json_new_array(job->arena), *widen = lh_json_new_array(job->arena);
     LH_CLEANUP(lh_buf_done) lh_buf diff = LH_BUF_INIT(700);
-    int64_t next_id = 1;
     for (size_t i = 0; i < job->column_count; i++) {
         const lh_json *field = schema_field(schema, job->columns[i].name);
-        if (field) LH_TRY(schema_match_column(job, &job->columns[i], field, widen, &diff, err));
-        else schema_note(add, job->columns[i].name, job->columns[i].target, &next_id, job->arena);
+        job->columns[i].change = field ? INGEST_KEEP : INGEST_ADD;
+        if (field) LH_TRY(schema_match_column(job, &job->columns[i], field, &diff, err));
     }
     if (diff.len || diff.failed != LH_OK)
         return lh_fail(err, LH_CONFLICT, "the file does not fit dataset '%.*s':%.*s",
                        LH_STR_ARG(lh_table_name_text(job->name, job->arena)), LH_STR_ARG(lh_buf_str(&diff)));
-    *ret_add = add;
-    *ret_widen = widen;
     return lh_arena_check(job->arena, err);
 }

@@ -242,3 +242,57 @@ def test_dataset_pages_and_delete(server):
     assert [s.split(".")[-1] for s in seen] == [f"x{i}" for i in range(5)]
     assert server.request("DELETE", "/datasets/by-name/paged.x0", params={"purge": "true"}).status_code == 204
     assert server.request("GET", "/datasets/by-name/paged.x0").status_code == 404
+
+
+def columns(server, dataset):
+    return {c["name"]: c["type"] for c in server.request("GET", f"/datasets/by-name/{dataset}").json()["schema"]}
+
+
+def test_a_failed_append_leaves_the_schema(server):
+    assert server.ingest(b"a\n1\n", "kept").status_code == 201
+    before = server.pyiceberg().load_table("data.kept").metadata_location
+    answer = server.ingest(b"a,b\n1,2\n3\n", "kept", mode="append")
+    assert answer.status_code == 400 and answer.json()["error"]["details"]["line"] == 3
+    assert server.pyiceberg().load_table("data.kept").metadata_location == before
+
+
+def test_new_columns_and_rows_come_in_one_commit(server):
+    server.sql("CREATE TABLE evolving AS SELECT 1::INTEGER a, 1.5::FLOAT f")
+    history = len(server.pyiceberg().load_table("data.evolving").metadata.snapshots)
+    answer = server.ingest(b"a,f,n\n5000000000,2.5,x\n", "evolving", mode="append").json()
+    assert answer["added_columns"] == [{"name": "n", "type": "VARCHAR"}]
+    assert answer["widened_columns"] == [{"name": "a", "type": "BIGINT"}, {"name": "f", "type": "DOUBLE"}]
+    table = server.pyiceberg().load_table("data.evolving")
+    assert len(table.metadata.snapshots) == history + 1
+    assert table.current_snapshot().summary.additional_properties["lakehouse.sha256"] == answer["sha256"]
+    assert server.sql("SELECT a, f, n FROM evolving ORDER BY a") == [[1, 1.5, None], [5000000000, 2.5, "x"]]
+    nested = server.ingest(b'{"a":7,"l":[1,2]}\n', "evolving", name="f.ndjson", mode="append")
+    assert nested.json()["added_columns"] == [{"name": "l", "type": "BIGINT[]"}], nested.text
+    assert server.sql("SELECT l FROM evolving WHERE a = 7") == [[[1, 2]]]
+
+
+def test_text_is_read_as_the_tables_types(server):
+    server.sql("CREATE TABLE typed (i INTEGER, d DECIMAL(10,2), b BOOLEAN, t TIMESTAMP, s VARCHAR)")
+    answer = server.ingest(b"i,d,b,t,s\n1,1.25,1,2026-01-02,007\n", "typed", mode="append")
+    assert answer.status_code == 200 and answer.json()["widened_columns"] == [], answer.text
+    assert server.sql("FROM typed") == [[1, 1.25, True, "2026-01-02T00:00:00", "007"]]
+    wrong = server.ingest(b"i,d,b,t,s\n1.5,1.25,1,2026-01-02,007\n", "typed", mode="append")
+    assert wrong.status_code == 409 and "the table has INTEGER, the file has DOUBLE" in wrong.text
+
+
+def test_quarantine_of_a_ragged_file_keeps_types(server):
+    answer = server.ingest(b"a,b\n1,2\n3\n4,5,6\n7,8\n", "ragged_types", on_error="quarantine").json()
+    assert answer["rows"] == 2 and answer["rejected"] == 2
+    assert server.sql("SELECT typeof(a), sum(b) FROM ragged_types GROUP BY ALL") == [["BIGINT", 10]]
+
+
+def test_an_option_for_a_column_that_is_not_there(server):
+    answer = server.ingest(b"a\n1\n", "misnamed", options={"columns": {"zzz": "INTEGER"}})
+    assert answer.status_code == 400 and "'zzz'" in answer.text
+
+
+def test_a_record_longer_than_duckdbs_usual_lines(server):
+    record = "\n".join("x" * 1000 for _ in range(3000))
+    answer = server.ingest(f'a,b\n1,"{record}"\n2,y\n'.encode(), "long_records")
+    assert answer.status_code == 201, answer.text
+    assert server.sql("SELECT a, length(b) FROM long_records ORDER BY a") == [[1, len(record)], [2, 1]]
