@@ -1,7 +1,7 @@
 /* Objects of the bucket over HTTP: streamed both ways through one buffer, with conditions and ranges.
  *
  * What may be changed: the lake's own objects are not this API's to change, whoever calls.
- *   _catalog/…                     the metastore: 403 for every write and delete
+ *   _catalog/…                     the metastore: 403 for every write and delete; read by administrators only
  *   below a table's folder         (one whose metadata/ holds a .metadata.json) an upload may add a new object there,
  *                                  so that files can be brought and then registered; what exists is neither
  *                                  replaced nor deleted: 403. Tables change by SQL, ingest and the catalog.
@@ -16,6 +16,9 @@ enum { STORAGE_BUFFER_BYTES = 256 << 10, STORAGE_OPEN_TRIES = 5, STORAGE_METADAT
 static lh_code storage_key(lh_request *request, lh_str *ret, lh_error *err) {
     lh_str key = lh_request_param(request, "key");
     LH_TRY(lh_key_check(key, err));
+    bool catalog = lh_str_eq(key, LH_STR("_catalog")) || lh_str_starts(key, LH_STR("_catalog/"));
+    if (catalog && !lh_request_may(request, LH_PERMIT_ADMIN)) /* it holds the hashes of keys, and every table's name */
+        return lh_fail(err, LH_DENIED, "objects below '_catalog/' are for administrators");
     *ret = key;
     return LH_OK;
 }

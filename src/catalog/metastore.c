@@ -231,6 +231,18 @@ lh_code lh_metastore_refresh(lh_metastore *metastore, lh_error *err) {
     return code;
 }
 
+/* Readers see the commits of other processes on this bucket within METASTORE_STALE_MS: one of them looks, now and then.
+ * When the bucket cannot be reached they go on with what is known; /ready and the next commit tell. */
+static void metastore_freshen(lh_metastore *metastore) {
+    uint64_t now = metastore_clock_ms(), last = atomic_load_explicit(&metastore->freshened_ms, memory_order_relaxed);
+    if (now - last < METASTORE_STALE_MS || !atomic_compare_exchange_strong(&metastore->freshened_ms, &last, now))
+        return;
+    if (!metastore_try_lead(metastore)) return; /* a commit is under way, and looks as well */
+    lh_code ignored = metastore_catch_up(metastore, NULL);
+    (void)ignored;
+    metastore_follow(metastore);
+}
+
 /* ---- open and free ---- */
 
 lh_code lh_metastore_open(lh_bucket *bucket, uint64_t checkpoint_entries, lh_metastore **ret, lh_error *err) {
@@ -247,6 +259,7 @@ lh_code lh_metastore_open(lh_bucket *bucket, uint64_t checkpoint_entries, lh_met
     uint64_t started = lh_time_monotonic_ms();
     LH_TRY(metastore_load(metastore, &metastore->replayed_entries, err));
     metastore->replay_ms = lh_time_monotonic_ms() - started;
+    metastore->freshened_ms = metastore_clock_ms();
     LH_TRY(metastore_checkpoint_start(metastore, err));
     *ret = lh_take(&metastore);
     return LH_OK;
@@ -280,6 +293,7 @@ lh_metastore_stats lh_metastore_get_stats(lh_metastore *metastore) {
 
 lh_code lh_metastore_get(lh_metastore *metastore, lh_str key, lh_arena *arena, lh_str *ret, uint64_t *ret_version,
                          lh_error *err) {
+    metastore_freshen(metastore);
     pthread_rwlock_rdlock(&metastore->index_lock);
     const metastore_doc *doc = metastore_index_find(&metastore->index, key);
     bool found = doc != NULL;
@@ -296,6 +310,7 @@ lh_code lh_metastore_get(lh_metastore *metastore, lh_str key, lh_arena *arena, l
 lh_code lh_metastore_list(lh_metastore *metastore, lh_str prefix, lh_str after, size_t limit, lh_arena *arena,
                           lh_document_page *ret, lh_error *err) {
     lh_document_page page = {0};
+    metastore_freshen(metastore);
     pthread_rwlock_rdlock(&metastore->index_lock);
     const metastore_index *index = &metastore->index;
     size_t from = metastore_index_seek(index, lh_str_cmp(after, prefix) > 0 ? after : prefix);

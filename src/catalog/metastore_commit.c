@@ -271,6 +271,14 @@ void metastore_lead(lh_metastore *metastore) {
     pthread_mutex_unlock(&metastore->queue_lock);
 }
 
+bool metastore_try_lead(lh_metastore *metastore) {
+    pthread_mutex_lock(&metastore->queue_lock);
+    bool free = !metastore->leading;
+    if (free) metastore_lead_locked(metastore);
+    pthread_mutex_unlock(&metastore->queue_lock);
+    return free;
+}
+
 void metastore_follow(lh_metastore *metastore) {
     pthread_mutex_lock(&metastore->queue_lock);
     metastore_follow_locked(metastore);

@@ -12,6 +12,7 @@
 #define METASTORE_CHECKPOINT_PREFIX "_catalog/checkpoint/"
 
 enum {
+    METASTORE_STALE_MS = 1000,
     METASTORE_SCHEMA_VERSION = 1,     /* of entries and checkpoints; an older one loads, a newer one is CORRUPT */
     METASTORE_BATCH_MAX = 64,         /* callers that share a log entry */
     METASTORE_ENTRY_BYTES = 24 << 20, /* an entry; what is written here must always be readable again: */
@@ -138,6 +139,7 @@ struct lh_metastore {
     bool checkpoint_due, stopping, thread_started;
     pthread_t thread;
 
+    _Atomic uint64_t freshened_ms; /* when a reader last looked for the commits of others */
     _Atomic uint64_t checkpoint_sequence; /* the newest one known to be whole */
     _Atomic uint64_t checkpoint_after;    /* none is due before this sequence */
     _Atomic uint64_t commits, conflicts;
@@ -168,6 +170,7 @@ uint64_t metastore_clock_ms(void);
 LH_MUST_CHECK lh_code metastore_catch_up(lh_metastore *metastore, lh_error *err);
 /* Waits until nobody leads, and leads. */
 void metastore_lead(lh_metastore *metastore);
+bool metastore_try_lead(lh_metastore *metastore); /* false: somebody leads */
 void metastore_follow(lh_metastore *metastore);
 
 /* Reads one checkpoint. Errors: CORRUPT, NOT_FOUND, the bucket's. */

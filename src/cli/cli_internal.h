@@ -85,6 +85,7 @@ LH_MUST_CHECK lh_code lh_stack_listen(const lh_config *config, lh_stack **ret, l
 /* Opens the engine, attaches the catalog, and makes the server ready. */
 LH_MUST_CHECK lh_code lh_stack_ready(lh_stack *stack, lh_error *err);
 lh_str lh_stack_url(const lh_stack *stack); /* borrowed */
+bool lh_stack_has_keys(const lh_stack *stack); /* is an API key stored? */
 lh_metastore_stats lh_stack_replay(lh_stack *stack);
 /* Writes <root>/.scratch/server.json, so that other commands find this server; removed by lh_stack_close(). */
 LH_MUST_CHECK lh_code lh_stack_announce(lh_stack *stack, lh_error *err);

@@ -37,6 +37,11 @@ static void serve_log_start(lh_stack *stack, const lh_config *config, uint64_t s
                "authentication is off: whoever reaches this address can read and change the lake (auth.mode = \"keys\" "
                "turns it on)",
                NULL);
+    else if (config->auth_admin_key.len == 0 && !lh_stack_has_keys(stack))
+        lh_log(LH_LOG_WARN,
+               "nobody can get in: no API key is stored and auth.admin_key is not set (LAKEHOUSE__AUTH__ADMIN_KEY sets "
+               "it; with it, POST /access/keys makes others)",
+               NULL);
 }
 
 static lh_code serve_start(const lh_config *config, lh_stack **ret, lh_error *err) {

@@ -144,6 +144,15 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
 
 lh_str lh_stack_url(const lh_stack *stack) { return lh_server_url(stack->server); }
 
+bool lh_stack_has_keys(const lh_stack *stack) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_document_page keys = {0};
+    return lh_arena_new(64 << 10, &arena, NULL) == LH_OK &&
+           lh_metastore_list(lh_catalog_metastore(stack->catalog), LH_STR("key/"), LH_STR_NONE, 1, arena, &keys,
+                             NULL) == LH_OK &&
+           keys.count > 0;
+}
+
 lh_metastore_stats lh_stack_replay(lh_stack *stack) {
     return lh_metastore_get_stats(lh_catalog_metastore(stack->catalog));
 }

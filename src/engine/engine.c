@@ -219,6 +219,7 @@ static lh_code attach_lock(lh_engine *engine, duckdb_connection connection, lh_e
     lh_buf_append(&sql, LH_STR("]"));
     LH_TRY(lh_arena_check(arena, err));
     LH_TRY(attach_run(connection, &sql, err));
+    LH_TRY(engine_execute(connection, "SET GLOBAL TimeZone = 'UTC'", err)); /* not the machine's */
     /* CREATE TABLE AS looks for a folder of this relative name before it knows the table's location */
     LH_TRY(engine_execute(connection, "SET allowed_paths = ['data']", err));
     LH_TRY(engine_execute(connection, "SET enable_external_access = false", err));

@@ -169,6 +169,7 @@ typedef struct ingest_job {
     lh_str delimiter, quote, escape;      /* CSV */
     lh_str date_format, timestamp_format; /* CSV: found; empty for ISO */
     bool header, quarantine, whole_sample, widen, long_lines; /* long_lines: beyond INGEST_LINE_USUAL_BYTES */
+    bool mixed_lines;                                         /* some end in CR LF, some in LF */
     ingest_column *columns;
     size_t column_count;
     ingest_reject *rejects; /* NDJSON lines taken out before the load */
@@ -193,6 +194,8 @@ struct lh_ingest_survey {
     bool json;
     uint64_t line, line_start, offset; /* of the current line and byte */
     uint64_t depth, max_line, longest_line;
+    uint64_t crlf_lines; /* ended by CR LF; not counted in JSON */
+    char last;           /* byte of the block before */
     bool in_string, escaped;
     char tail[4]; /* an unfinished UTF-8 character at the end of the block before */
     size_t tail_len;

@@ -85,7 +85,8 @@ static void relation_csv_dialect_sql(const ingest_job *job, lh_buf *into) {
     lh_buf_sql_string(into, job->quote);
     lh_buf_append(into, LH_STR(", escape="));
     lh_buf_sql_string(into, job->escape);
-    lh_buf_printf(into, ", skip=%" PRId64 ", strict_mode=true", csv->skip > 0 ? csv->skip : 0);
+    lh_buf_printf(into, ", skip=%" PRId64 ", strict_mode=%s", csv->skip > 0 ? csv->skip : 0,
+                  job->mixed_lines ? "false" : "true"); /* strict: one kind of line end, too */
     if (job->long_lines || job->quarantine) /* a reject for its length would be a silent loss of a good row */
         lh_buf_printf(into, ", max_line_size=%" PRIu64, job->ingest->line_max_bytes + 16);
     if (csv->date_format.len) lh_buf_append(into, LH_STR(", dateformat=")), lh_buf_sql_string(into, csv->date_format);

@@ -136,11 +136,13 @@ static lh_code survey_block(lh_ingest_survey *survey, lh_str block, lh_error *er
             if (end - survey->line_start > survey->longest_line) survey->longest_line = end - survey->line_start;
             if (!feed) break;
             i = (size_t)(feed - block.ptr) + 1;
+            survey->crlf_lines += (i > 1 ? block.ptr[i - 2] : survey->last) == '\r';
             survey->line++;
             survey->line_start = base + i;
         }
     }
     survey->offset = base + block.len;
+    survey->last = block.ptr[block.len - 1];
     return LH_OK;
 }
 
@@ -160,6 +162,10 @@ lh_code ingest_survey_verdict(const lh_ingest_survey *survey, ingest_job *job, l
     if (open) return survey_bad(survey, survey->offset, LH_INVALID, "the JSON ends before its last bracket", err);
     job->bytes = survey->offset;
     job->lines = survey->line - (survey->offset == survey->line_start ? 1 : 0);
+    job->mixed_lines = survey->crlf_lines && survey->crlf_lines < survey->line - 1;
+    bool csv = job->format == INGEST_CSV || job->format == INGEST_TSV;
+    if (csv && survey->line == 1 && lh_str_find(lh_str_trim(job->head), '\r') < lh_str_trim(job->head).len)
+        return lh_fail(err, LH_INVALID, "the lines end in CR alone: convert them to LF or CR LF");
     job->long_lines = survey->longest_line > INGEST_LINE_USUAL_BYTES;
     return LH_OK;
 }

@@ -296,3 +296,11 @@ def test_a_record_longer_than_duckdbs_usual_lines(server):
     answer = server.ingest(f'a,b\n1,"{record}"\n2,y\n'.encode(), "long_records")
     assert answer.status_code == 201, answer.text
     assert server.sql("SELECT a, length(b) FROM long_records ORDER BY a") == [[1, len(record)], [2, 1]]
+
+
+def test_mixed_line_ends_are_read_and_lone_cr_is_refused(server):
+    answer = server.ingest(b'a,b\r\n1,x\n2,"y\nz"\r\n3,w\n', "mixed_lines")
+    assert answer.status_code == 201, answer.text
+    assert server.sql("SELECT a, b FROM mixed_lines ORDER BY a") == [[1, "x"], [2, "y\nz"], [3, "w"]]
+    mac = server.ingest(b"a,b\r1,2\r3,4\r", "mac_lines")
+    assert mac.status_code == 400 and "CR alone" in mac.text

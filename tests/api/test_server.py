@@ -648,3 +648,28 @@ def test_concurrent_clients_get_their_own_answers(server):
     for thread in threads:
         thread.join()
     assert not failures, failures[:3]
+
+
+def test_the_catalogs_own_objects_are_for_administrators(fresh):
+    server = fresh(env=KEYS_ENV)
+    server.headers = {"X-API-Key": ADMIN}
+    reader = server.request("POST", "/access/keys", json={"name": "r", "permission": "read"}).json()["key"]
+    server.sql("CREATE SCHEMA logged")
+    log = server.request("GET", "/storage/objects", params={"prefix": "_catalog/log/"}).json()["items"][0]["key"]
+    assert server.request("GET", "/storage/objects/" + log).status_code == 200
+    for method in ("GET", "HEAD"):
+        assert server.request(method, "/storage/objects/" + log, headers={"X-API-Key": reader}).status_code == 403
+
+
+def test_a_server_that_nobody_can_enter_says_so(fresh):
+    server = fresh(env={"LAKEHOUSE__AUTH__MODE": "keys"})
+    assert "nobody can get in" in server.log_text()
+    assert "nobody can get in" not in fresh(env=KEYS_ENV).log_text()
+
+
+def test_two_servers_on_one_root_see_each_other(fresh, tmp_path):
+    one, two = fresh(root=tmp_path / "shared"), fresh(root=tmp_path / "shared")
+    one.sql("CREATE TABLE seen AS SELECT 1 AS a")
+    assert until(lambda: two.query("SELECT a FROM seen").status_code == 200, what="the other server to see it")
+    one.sql("INSERT INTO seen VALUES (2)")
+    assert until(lambda: two.sql("SELECT count(*) FROM seen") == [[2]], what="the row")
