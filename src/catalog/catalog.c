@@ -27,6 +27,7 @@ lh_code lh_catalog_open(const lh_catalog_options *options, lh_catalog **ret, lh_
     if (copied != LH_OK) return lh_fail(err, LH_NO_MEMORY, "catalog: out of memory");
     LH_TRY(metadata_cache_new(&catalog->cache, err));
     LH_TRY(annotation_store_new(&catalog->annotations, err));
+    LH_TRY(staged_folders_new(&catalog->staged, err));
     LH_TRY(lh_metastore_open(options->bucket, options->checkpoint_entries, &catalog->metastore, err));
     LH_TRY(catalog_ensure_default_namespace(catalog, err));
     *ret = lh_take(&catalog);
@@ -37,6 +38,7 @@ void lh_catalog_free(lh_catalog *catalog) {
     if (!catalog) return;
     lh_metastore_free(catalog->metastore);
     annotation_store_free(catalog->annotations);
+    staged_folders_free(catalog->staged);
     metadata_cache_free(catalog->cache);
     lh_str_free(catalog->default_namespace);
     lh_str_free(catalog->s3_endpoint);

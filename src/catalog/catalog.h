@@ -123,6 +123,11 @@ LH_MUST_CHECK lh_code lh_table_commit(lh_catalog *catalog, lh_table_name name, c
 /* CommitTransactionRequest: several tables, all or nothing. */
 LH_MUST_CHECK lh_code lh_transaction_commit(lh_catalog *catalog, const lh_json *request, bool by_engine,
                                             lh_arena *arena, lh_error *err);
+/* After a statement of our engine that failed: removes the data files that it left, written since `since_ms` (wall
+ * clock). snapshot_before: the table's snapshot when it began, -1 for none; when it moved since, nothing is done.
+ * The caller holds the engine's lock of the table. Only in a local bucket. Errors: IO, CORRUPT; nothing is half-done. */
+LH_MUST_CHECK lh_code lh_table_sweep(lh_catalog *catalog, lh_table_name name, int64_t snapshot_before, int64_t since_ms,
+                                     lh_error *err);
 /* Id of the table's current snapshot, -1 when it has none. In memory, microseconds. Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name name, int64_t *ret, lh_error *err);
 

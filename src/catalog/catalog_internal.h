@@ -13,10 +13,17 @@ struct lh_catalog {
     lh_metastore *metastore;
     metadata_cache *cache;
     annotation_store *annotations;
+    struct staged_folders *staged;
     lh_str default_namespace;      /* owned */
     lh_str s3_endpoint, s3_region; /* owned; empty for a local bucket */
     bool s3_path_style;
 };
+
+/* ---- table_sweep.c ---- */
+typedef struct staged_folders staged_folders; /* folders of tables that do not exist yet; thread-safe */
+LH_MUST_CHECK lh_code staged_folders_new(staged_folders **ret, lh_error *err);
+void staged_folders_free(staged_folders *staged);
+void staged_folders_add(staged_folders *staged, lh_str table, lh_str folder);
 
 /* ---- names and documents ---- */
 /* "namespace/<levels>" and "table/<levels>/<name>". Arena. */

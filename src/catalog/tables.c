@@ -222,6 +222,9 @@ lh_code lh_table_create(lh_catalog *catalog, lh_str namespace_, const lh_json *r
             if (code == LH_CONFLICT) catalog_metadata_remove(catalog, table.metadata_key);
             return code;
         }
+    } else if (!chosen) {
+        staged_folders_add(catalog->staged, catalog_table_key(table.name, arena),
+                           lh_arena_printf(arena, "%.*s/", LH_STR_ARG(folder)));
     }
     *ret = table_answer(catalog, table.metadata_key, metadata, true, arena);
     return lh_arena_check(arena, err);

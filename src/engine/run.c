@@ -270,6 +270,17 @@ static lh_code run_step_in(engine_run *run, run_step *step, bool own, engine_row
     return LH_OK;
 }
 
+/* Files of a statement that failed; what cannot be removed is left for maintenance. An unknown outcome keeps them. */
+static void run_sweep(engine_run *run, int64_t since_ms) {
+    for (size_t i = 0; i < run->scan.table_count; i++) {
+        const lh_sql_table *table = &run->scan.tables[i];
+        lh_table_name name;
+        if (!table->write || run->before[i] != run_snapshot_of(run, table, &name)) continue;
+        lh_code ignored = lh_table_sweep(run->engine->catalog, name, run->before[i], since_ms, NULL);
+        (void)ignored;
+    }
+}
+
 static lh_code run_once(engine_run *run, engine_rows *rows, lh_error *err) {
     lh_verb verb = run->statement->verb;
     bool control = verb == LH_VERB_BEGIN || verb == LH_VERB_END;
@@ -277,10 +288,12 @@ static lh_code run_once(engine_run *run, engine_rows *rows, lh_error *err) {
     if (!run->in_transaction) LH_TRY(run_snapshots_before(run, err));
     if (own) LH_TRY(run_simple(run, "BEGIN TRANSACTION", err));
     run_step step = {.run = run, .stream = !run->statement->writes};
+    int64_t since_ms = lh_time_now_ms();
     lh_code code = run_step_in(run, &step, own, rows, err);
     step_done(&step);
     if (own && (code != LH_OK || step.stream))
         (void)run_simple(run, "ROLLBACK", NULL); /* a read has nothing to commit */
+    if (own && code != LH_OK && code != LH_UNAVAILABLE && run->statement->writes) run_sweep(run, since_ms);
     if (code == LH_OK && control) run->in_transaction = verb == LH_VERB_BEGIN;
     return code;
 }
@@ -291,9 +304,10 @@ static void run_backoff(unsigned attempt) {
 
 static lh_code run_statement(engine_run *run, engine_rows *rows, lh_error *err) {
     for (unsigned attempt = 0;; attempt++) {
+        run->lost_race = false;
         lh_code code = run_once(run, rows, err);
-        bool again =
-            code == LH_CONFLICT && !run->in_transaction && attempt < LH_ENGINE_RETRIES && !(rows && rows->begun);
+        bool again = code == LH_CONFLICT && run->lost_race && !run->in_transaction && attempt < LH_ENGINE_RETRIES &&
+                     !(rows && rows->begun);
         if (!again) return code;
         pthread_mutex_lock(&run->engine->lock);
         run->engine->stats.conflicts_retried++;

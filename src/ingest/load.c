@@ -441,6 +441,11 @@ static lh_code load_prepare_table(ingest_job *job, load_outcome *outcome, lh_err
     return load_adds_nested(job) ? load_evolve_first(job, err) : LH_OK;
 }
 
+static void load_sweep(const ingest_job *job, int64_t snapshot_before, int64_t since_ms) {
+    lh_code ignored = lh_table_sweep(job->ingest->catalog, job->name, snapshot_before, since_ms, NULL);
+    (void)ignored; /* what cannot be removed is left for maintenance */
+}
+
 static lh_code load_locked(ingest_job *job, lh_json **ret, lh_error *err) {
     load_outcome outcome = {0};
     lh_change documents[2];
@@ -455,7 +460,11 @@ static lh_code load_locked(ingest_job *job, lh_json **ret, lh_error *err) {
     for (int tries = 0; code == LH_CONFLICT && tries < INGEST_TRIES; tries++) {
         outcome.rows = outcome.rejected = 0;
         LH_TRY(lh_annotation_set(job->ingest->catalog, job->name, load_properties(job), documents, 2, err));
+        int64_t before = -1, since_ms = lh_time_now_ms();
+        bool known = lh_table_snapshot_id(job->ingest->catalog, job->name, &before, NULL) == LH_OK;
         code = load_statements(job, &outcome, err);
+        bool failed = code != LH_OK && code != LH_UNAVAILABLE; /* an unknown outcome keeps its files */
+        if (failed && known == job->exists) load_sweep(job, before, since_ms);
         lh_annotation_clear(job->ingest->catalog, job->name);
     }
     if (code != LH_OK) return code;

@@ -97,6 +97,16 @@ def test_a_full_disk(tmp_path):
         assert server.request("PUT", "/storage/objects/x/y", data=os.urandom(30 << 20)).status_code == 507
         assert server.request("GET", "/storage/objects/x/y").status_code == 404
         assert server.ingest(b"a\n3\n", "small", mode="append").status_code == 200
+        server.sql("CREATE TABLE grown AS SELECT uuid()::VARCHAR AS u FROM range(1000)")
+        free = os.statvfs(mount).f_bavail
+        for sql in ("CREATE TABLE filled AS SELECT uuid() AS u, uuid() AS v FROM range(900000)",
+                    "INSERT INTO grown SELECT uuid()::VARCHAR AS u FROM range(2000000)"):
+            answer = server.query(sql)
+            assert answer.status_code == 507, answer.text
+        assert server.ingest(big[:14 << 20], "big").status_code == 507  # arrives whole, but its Parquet has no room
+        block = os.statvfs(mount).f_frsize
+        assert (free - os.statvfs(mount).f_bavail) * block < 1 << 20  # what failed has left (almost) nothing
+        assert server.sql("SELECT count(*) FROM grown") == [[1000]]
         server.restart()
         assert server.sql("SELECT sum(a) FROM small") == [[6]]
         server.stop()

@@ -1,0 +1,1 @@
+SELECT * FROM t AS a where, 'x.csv'
