@@ -1,5 +1,6 @@
 /* Any bytes as SQL: the guard never crashes, what it reports lies within the text, and it says the same of a text
  * however the text is set: with space behind it, statement by statement, or twice in a row. */
+#include "engine/engine.h"
 #include "engine/sql_guard.h"
 
 #include <assert.h>
