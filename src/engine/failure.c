@@ -8,14 +8,17 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* The value of a text member in JSON that lies somewhere in a message, its quotes perhaps escaped once. */
+/* A text member of the catalog's answer that the extension put into its message: as JSON, its quotes perhaps escaped
+ * once, or in lines "\n type: …". */
 static lh_str failure_member(const char *message, const char *name) {
-    static const char *const quotes[] = {"\"", "\\\""};
+    static const struct {
+        const char *before, *after, *end;
+    } forms[] = {{"\"", "\":\"", "\""}, {"\\\"", "\\\":\\\"", "\\\""}, {"\n ", ": ", "\n"}};
     char start[64];
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(start, sizeof start, "%s%s%s:%s", quotes[i], name, quotes[i], quotes[i]);
-        const char *at = strstr(message, start), *end = at ? strstr(at + strlen(start), quotes[i]) : NULL;
-        if (end) return (lh_str){at + strlen(start), (size_t)(end - at) - strlen(start)};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        int len = snprintf(start, sizeof start, "%s%s%s", forms[i].before, name, forms[i].after);
+        const char *at = strstr(message, start), *end = at ? strstr(at + len, forms[i].end) : NULL;
+        if (end) return (lh_str){at + len, (size_t)(end - at) - (size_t)len};
     }
     return LH_STR_NONE;
 }

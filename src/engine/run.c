@@ -126,7 +126,7 @@ static lh_code run_snapshots_after(engine_run *run, size_t statement, lh_error *
 static lh_code run_failure(engine_run *run, const char *message, lh_error *err) {
     lh_code stopped = engine_running_check(run->connection, err);
     if (stopped != LH_OK) return stopped;
-    run->lost_race = engine_is_foreign_commit(message);
+    run->lost_race |= engine_is_foreign_commit(message); /* the ROLLBACK behind it may fail as well */
     return engine_failure(message, run->query->sql, run->statement->offset, err);
 }
 
