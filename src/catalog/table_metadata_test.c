@@ -67,8 +67,7 @@ static void test_metadata__create_refuses_what_is_no_schema(void) {
         "{'schema':{'fields':[]},'properties':{'format-version':'two'}}",
         "{'schema':{'fields':[{'id':1,'name':'a','type':'int','initial-default':5}]}}",
         "{'schema':{'fields':[]},'properties':{'a':1}}",
-        "{'schema':{'fields':[{'id':1,'name':'a','type':'int'}]},'partition-spec':{'fields':[{'source-id':2,'transform'"
-        ":'identity','name':'b'}]}}",
+        "{'schema':{'fields':[]},'partition-spec':{'fields':[{'source-id':2,'transform':'identity','name':'b'}]}}",
         "{'schema':{'identifier-field-ids':[9],'fields':[{'id':1,'name':'a','type':'int'}]}}",
     };
     LH_CLEANUP(suite_freep) suite *s = suite_new("{}");

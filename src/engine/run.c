@@ -274,8 +274,8 @@ static lh_code run_step_in(engine_run *run, run_step *step, bool own, engine_row
 static void run_sweep(engine_run *run, int64_t since_ms) {
     for (size_t i = 0; i < run->scan.table_count; i++) {
         const lh_sql_table *table = &run->scan.tables[i];
-        lh_table_name name;
-        if (!table->write || run->before[i] != run_snapshot_of(run, table, &name)) continue;
+        lh_table_name name = {0};
+        if (!table->write || run->before[i] != run_snapshot_of(run, table, &name) || !name.name.len) continue;
         lh_code ignored = lh_table_sweep(run->engine->catalog, name, run->before[i], since_ms, NULL);
         (void)ignored;
     }
