@@ -436,6 +436,13 @@ static void request_log_access(const lh_request *request, unsigned status, uint6
            "status", status_text, "elapsed_us", elapsed, NULL);
 }
 
+static bool request_was_cut(lh_request *request) {
+    pthread_mutex_lock(&request->lock);
+    bool gone = request->gone; /* which is set before the cancellation is */
+    pthread_mutex_unlock(&request->lock);
+    return gone || lh_cancel_fired(request->cancel);
+}
+
 void api_request_run(lh_request *request) {
     lh_server *server = request->server;
     lh_error err = {.code = LH_OK};
@@ -452,7 +459,7 @@ void api_request_run(lh_request *request) {
                "error", err.message, NULL);
     request_end(request, code);
     lh_span_number(&span, "http.response.status_code", request->status);
-    unsigned status = lh_cancel_fired(request->cancel) ? 0u : request->status;
+    unsigned status = request_was_cut(request) ? 0u : request->status;
     uint64_t elapsed_us = (lh_time_monotonic_ns() - request->started_ns) / 1000;
     request_log_access(request, request->status, elapsed_us);
     lh_span_end(&span, code);
