@@ -45,6 +45,12 @@ uint64_t lh_request_content_length(const lh_request *request); /* UINT64_MAX whe
 /* The whole body (arena), as bytes or as JSON. Errors: as above, and JSON's. */
 LH_MUST_CHECK lh_code lh_request_body(lh_request *request, lh_str *ret, lh_error *err);
 LH_MUST_CHECK lh_code lh_request_json(lh_request *request, lh_json **ret, lh_error *err);
+/* body.c: a JSON body's members. INVALID: not an object; a member that is not known (the message lists those that are);
+ * not a whole number >= 0; neither true nor false. An absent or null one is `otherwise`. */
+LH_MUST_CHECK lh_code lh_body_check(const lh_json *body, const char *const *known, size_t count, lh_error *err);
+LH_MUST_CHECK lh_code lh_body_uint(const lh_json *body, const char *name, uint64_t otherwise, uint64_t *ret,
+                                   lh_error *err);
+LH_MUST_CHECK lh_code lh_body_bool(const lh_json *body, const char *name, bool otherwise, bool *ret, lh_error *err);
 
 /* Answer: headers first, then one of: whole, JSON, empty, or begin + write…. (The stream ends when the handler
  * returns LH_OK; on an error after begin the connection is cut, so that the client sees it is not whole.) */

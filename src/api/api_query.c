@@ -36,30 +36,6 @@ static lh_code query_format(lh_request *request, lh_str wanted, lh_format *ret, 
     return LH_OK;
 }
 
-/* A whole number within bounds, or `otherwise` when the member is absent. */
-static lh_code query_number(const lh_json *body, const char *name, uint64_t otherwise, uint64_t *ret, lh_error *err) {
-    const lh_json *value = lh_json_get(body, name);
-    *ret = otherwise;
-    if (lh_json_is_null(value)) return LH_OK;
-    int64_t number = lh_json_int(value, -1);
-    if (number < 0) return lh_fail(err, LH_INVALID, "'%s' must be a whole number, 0 or more", name);
-    *ret = (uint64_t)number;
-    return LH_OK;
-}
-
-static lh_code query_check_members(const lh_json *body, lh_error *err) {
-    static const char *const known[] = {"sql", "params", "limit", "format", "timeout_ms", "rows"};
-    if (!lh_json_is_object(body)) return lh_fail(err, LH_INVALID, "the request must be a JSON object with 'sql'");
-    for (lh_json_iter it = lh_json_each(body); lh_json_next(&it);) {
-        bool found = false;
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++) found |= lh_str_eq(it.name, lh_str_from(known[i]));
-        if (!found)
-            return lh_fail(err, LH_INVALID, "unknown field '%.*s'; known: sql, params, limit, format, timeout_ms, rows",
-                           LH_STR_ARG(it.name));
-    }
-    return LH_OK;
-}
-
 /* The smaller of what was asked for and what is allowed; 0 is unlimited. */
 static uint64_t query_cap(uint64_t asked, int64_t allowed) {
     uint64_t most = (uint64_t)allowed;
@@ -71,7 +47,8 @@ static lh_code query_parse(lh_request *request, lh_query *query, lh_error *err) 
     lh_json *body = NULL;
     uint64_t limit, timeout_ms;
     LH_TRY(lh_request_json(request, &body, err));
-    LH_TRY(query_check_members(body, err));
+    static const char *const known[] = {"sql", "params", "limit", "format", "timeout_ms", "rows"};
+    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
     query->sql = lh_json_get_string(body, "sql");
     if (lh_str_trim(query->sql).len == 0)
         return lh_fail(err, LH_INVALID, "'sql' must be a string with at least one statement");
@@ -83,8 +60,8 @@ static lh_code query_parse(lh_request *request, lh_query *query, lh_error *err) 
     query->rows_as_objects = lh_str_eq(rows, LH_STR("objects"));
     if (!query->rows_as_objects && !lh_str_eq(rows, LH_STR("arrays")))
         return lh_fail(err, LH_INVALID, "'rows' must be arrays or objects");
-    LH_TRY(query_number(body, "limit", 0, &limit, err));
-    LH_TRY(query_number(body, "timeout_ms", 0, &timeout_ms, err));
+    LH_TRY(lh_body_uint(body, "limit", 0, &limit, err));
+    LH_TRY(lh_body_uint(body, "timeout_ms", 0, &timeout_ms, err));
     LH_TRY(query_format(request, lh_json_get_string(body, "format"), &query->format, err));
     query->rows_max = query_cap(limit, config->query_rows_max);
     query->timeout_ms = query_cap(timeout_ms, config->query_timeout_ms);

@@ -128,6 +128,32 @@ LH_MUST_CHECK lh_code lh_transaction_commit(lh_catalog *catalog, const lh_json *
  * The caller holds the engine's lock of the table. Only in a local bucket. Errors: IO, CORRUPT; nothing is half-done. */
 LH_MUST_CHECK lh_code lh_table_sweep(lh_catalog *catalog, lh_table_name name, int64_t snapshot_before, int64_t since_ms,
                                      lh_error *err);
+
+/* ---- maintenance of one table ---- */
+typedef struct lh_expire_options {
+    int64_t older_than_ms; /* wall clock: younger snapshots stay; a branch's own max-snapshot-age-ms comes first */
+    int64_t retain_last;   /* of each branch that does not say itself; at least 1 */
+    int64_t grace_ms;      /* a snapshot that was current so long ago stays, for statements that still read it */
+    bool dry_run;
+} lh_expire_options;
+/* Removes snapshots and old refs in one commit, then the files that only they named. *ret (arena): {"dataset","dry_run",
+ * "expired_snapshots":[id],"expired_refs":[name],"kept_snapshots","deleted_files","deleted_bytes"}.
+ * Errors: NOT_FOUND, INVALID (gc.enabled is false), CONFLICT (writers were faster ten times), CORRUPT, IO (after
+ * the commit: what is left are orphans). */
+LH_MUST_CHECK lh_code lh_table_expire(lh_catalog *catalog, lh_table_name name, const lh_expire_options *options,
+                                      lh_arena *arena, lh_json **ret, lh_error *err);
+typedef struct lh_orphan_options {
+    int64_t older_than_ms; /* wall clock: younger files are never orphans */
+    bool dry_run;
+} lh_orphan_options;
+/* *ret (arena): {"dataset","dry_run","orphan_files","orphan_bytes","files":[key], the first thousand}. Errors: NOT_FOUND,
+ * INVALID (gc.enabled is false; a folder that is not the table's alone), CORRUPT (nothing is deleted), IO. */
+LH_MUST_CHECK lh_code lh_table_remove_orphans(lh_catalog *catalog, lh_table_name name, const lh_orphan_options *options,
+                                              lh_arena *arena, lh_json **ret, lh_error *err);
+/* *ret (arena): {"dataset","ok","files","problems":[{"file","problem"}]}. Errors: NOT_FOUND, IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_table_verify(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+                                      lh_error *err);
+
 /* Id of the table's current snapshot, -1 when it has none. In memory, microseconds. Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name name, int64_t *ret, lh_error *err);
 

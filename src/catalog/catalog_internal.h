@@ -104,7 +104,11 @@ int64_t metadata_highest_field_id(const lh_json *fields);
 /* ---- manifest.c ---- */
 /* What the snapshot itself added; the files that a read of it needs; everything that it names. */
 typedef enum { MANIFEST_ADDED, MANIFEST_LIVE, MANIFEST_ALL } manifest_scope;
-typedef lh_code (*manifest_fn)(void *ctx, lh_str location, lh_error *err);
+typedef struct manifest_file {
+    lh_str location;
+    int64_t size_bytes; /* as the manifest says; -1: it does not */
+} manifest_file;
+typedef lh_code (*manifest_fn)(void *ctx, manifest_file file, lh_error *err);
 /* Calls `each` for a snapshot's data and delete files, each manifest after its files, the manifest list last. Errors: UNAVAILABLE
  * (an Avro codec that we lack), CORRUPT (undecodable), the bucket's, each's. */
 LH_MUST_CHECK lh_code manifest_walk(lh_bucket *bucket, const lh_json *snapshot, manifest_scope scope, manifest_fn each,
@@ -127,5 +131,26 @@ LH_MUST_CHECK lh_code manifest_list_read(lh_bucket *bucket, lh_str manifest_list
  * there). Errors: INVALID (it names what is not there, or cannot be read), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, manifest_scope scope,
                                     lh_str table_location, lh_error *err);
+
+/* ---- file_set.c: keys of the bucket ---- */
+typedef struct file_set {
+    lh_catalog *catalog;
+    lh_arena *arena; /* holds the set; its cap is the set's */
+    struct file_set_item {
+        lh_str key;
+        int64_t size_bytes; /* -1: unknown */
+    } *slots;
+    size_t count, room;
+} file_set;
+/* A file outside of the bucket is left out. Usable as a manifest_fn with the set as ctx. Errors: LIMIT (the arena). */
+LH_MUST_CHECK lh_code file_set_add(void *set, manifest_file file, lh_error *err);
+bool file_set_has(const file_set *set, lh_str key);
+/* All that the metadata's snapshots name; those whose id is in `only`, when not NULL. gone: one whose files were expired
+ * before is left out instead of an error. */
+LH_MUST_CHECK lh_code file_set_add_snapshots(file_set *set, const lh_json *metadata, const lh_json *only, bool gone,
+                                             lh_error *err);
+/* The table's folder with its '/'. INVALID when its property gc.enabled forbids to delete files. Arena. */
+LH_MUST_CHECK lh_code catalog_table_folder(lh_catalog *catalog, const lh_json *metadata, lh_arena *arena, lh_str *ret,
+                                           lh_error *err);
 
 #endif

@@ -42,7 +42,8 @@ static lh_code manifest_each_entry(void *ctx, avro_value record, lh_error *err) 
     if (path.len == 0) return lh_fail(err, LH_CORRUPT, "a manifest entry has no file path");
     bool wanted = state->scope == MANIFEST_ALL || status == MANIFEST_STATUS_ADDED ||
                   (state->scope == MANIFEST_LIVE && status != MANIFEST_STATUS_DELETED);
-    return wanted ? state->each(state->ctx, path, err) : LH_OK;
+    int64_t size = avro_int(avro_field(avro_field(record, "data_file"), "file_size_in_bytes"), -1);
+    return wanted ? state->each(state->ctx, (manifest_file){path, size}, err) : LH_OK;
 }
 
 static lh_code manifest_each_manifest(void *ctx, avro_value record, lh_error *err) {
@@ -54,7 +55,7 @@ static lh_code manifest_each_manifest(void *ctx, avro_value record, lh_error *er
                (state->sequence > 0 && sequence >= state->sequence);
     if (state->scope == MANIFEST_ADDED && !own) return LH_OK;
     LH_TRY(manifest_read_file(state->bucket, path, manifest_each_entry, state, err));
-    return state->each(state->ctx, path, err);
+    return state->each(state->ctx, (manifest_file){path, avro_int(avro_field(record, "manifest_length"), -1)}, err);
 }
 
 /* Format 1 may name its manifests in the snapshot itself. */
@@ -62,7 +63,7 @@ static lh_code manifest_walk_inline(manifest_state *state, const lh_json *manife
     for (lh_json_iter it = lh_json_each(manifests); lh_json_next(&it);) {
         lh_str path = lh_json_str(it.value, LH_STR_NONE);
         LH_TRY(manifest_read_file(state->bucket, path, manifest_each_entry, state, err));
-        LH_TRY(state->each(state->ctx, path, err));
+        LH_TRY(state->each(state->ctx, (manifest_file){path, -1}, err));
     }
     return LH_OK;
 }
@@ -75,7 +76,7 @@ lh_code manifest_walk(lh_bucket *bucket, const lh_json *snapshot, manifest_scope
     state.sequence = lh_json_int(lh_json_get(snapshot, "sequence-number"), 0);
     if (list.len == 0) return manifest_walk_inline(&state, lh_json_get(snapshot, "manifests"), err);
     LH_TRY(manifest_read_file(bucket, list, manifest_each_manifest, &state, err));
-    return each(ctx, list, err);
+    return each(ctx, (manifest_file){list, -1}, err);
 }
 
 /* ---- counting ---- */
@@ -167,12 +168,12 @@ lh_code manifest_list_read(lh_bucket *bucket, lh_str manifest_list, lh_arena *ar
 
 /* ---- syncing ---- */
 
-static lh_code manifest_sync_file(void *ctx, lh_str location, lh_error *err) {
+static lh_code manifest_sync_file(void *ctx, manifest_file file, lh_error *err) {
     lh_catalog *catalog = ctx;
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(64 << 10, &arena, err));
     lh_str key;
-    LH_TRY(lh_bucket_key_of(catalog->bucket, location, arena, &key, err));
+    LH_TRY(lh_bucket_key_of(catalog->bucket, file.location, arena, &key, err));
     return lh_bucket_sync(catalog->bucket, key, err);
 }
 
@@ -199,7 +200,9 @@ lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, manifest_sco
     lh_code code;
     if (lh_bucket_is_local(catalog->bucket))
         code = manifest_walk(catalog->bucket, snapshot, scope, manifest_sync_file, catalog, &why);
-    else code = list.len ? manifest_sync_file(catalog, list, &why) : LH_OK; /* S3 acknowledged each object itself */
+    else
+        code = list.len ? manifest_sync_file(catalog, (manifest_file){list, -1}, &why)
+                        : LH_OK; /* S3 acknowledged each object itself */
     if (code == LH_UNAVAILABLE && lh_bucket_is_local(catalog->bucket))
         return manifest_sync_folder(catalog, table_location, err);
     if (code == LH_NOT_FOUND || code == LH_DENIED)

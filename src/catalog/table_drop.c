@@ -8,33 +8,6 @@
 
 enum { DROP_TRIES = 30, DROP_PURGE_ARENA_BYTES = 512 << 20 };
 
-/* Keys to delete, collected before anything is: snapshots share manifests. Arena. */
-typedef struct table_purge {
-    lh_catalog *catalog;
-    lh_arena *arena;
-    lh_str folder; /* with its '/' */
-    lh_str *keys;
-    size_t count, room;
-} table_purge;
-
-static lh_code table_purge_add(void *ctx, lh_str location, lh_error *err) {
-    table_purge *purge = ctx;
-    lh_str key;
-    lh_code code = lh_bucket_key_of(purge->catalog->bucket, location, purge->arena, &key, err);
-    if (code == LH_DENIED || code == LH_INVALID || (code == LH_OK && !lh_str_starts(key, purge->folder))) return LH_OK;
-    if (code != LH_OK) return code;
-    if (purge->count == purge->room) {
-        size_t room = purge->room ? purge->room * 2 : 256;
-        lh_str *grown = LH_ARENA_ARRAY(purge->arena, lh_str, room);
-        if (!grown) return lh_arena_check(purge->arena, err);
-        if (purge->count) memcpy(grown, purge->keys, purge->count * sizeof *grown);
-        purge->keys = grown;
-        purge->room = room;
-    }
-    purge->keys[purge->count++] = lh_arena_dup(purge->arena, key);
-    return lh_arena_check(purge->arena, err);
-}
-
 /* Everything under the table's own folder. */
 static lh_code table_purge_folder(lh_catalog *catalog, lh_str folder, lh_error *err) {
     for (bool more = true; more;) {
@@ -49,21 +22,18 @@ static lh_code table_purge_folder(lh_catalog *catalog, lh_str folder, lh_error *
     return LH_OK;
 }
 
-/* What the metadata names: files of each snapshot, statistics, older metadata. */
-static lh_code table_purge_collect(table_purge *purge, const lh_json *metadata, lh_error *err) {
+/* Statistics and older metadata. */
+static lh_code table_purge_collect(file_set *set, const lh_json *metadata, lh_error *err) {
     static const char *const lists[][2] = {{"metadata-log", "metadata-file"},
                                            {"statistics", "statistics-path"},
                                            {"partition-statistics", "statistics-path"}};
-    for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "snapshots")); lh_json_next(&it);) {
-        lh_code code = manifest_walk(purge->catalog->bucket, it.value, MANIFEST_ALL, table_purge_add, purge, err);
-        if (code != LH_OK && code != LH_NOT_FOUND) return code; /* an expired snapshot's files may be gone already */
-    }
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (lh_json_iter it = lh_json_each(lh_json_get(metadata, lists[i][0])); lh_json_next(&it);)
-            LH_TRY(table_purge_add(purge, lh_json_get_string(it.value, lists[i][1]), err));
+            LH_TRY(file_set_add(set, (manifest_file){lh_json_get_string(it.value, lists[i][1]), -1}, err));
     return LH_OK;
 }
 
+/* Keys are collected before anything is deleted: snapshots share manifests. */
 static lh_code table_purge_files(lh_catalog *catalog, const catalog_table *table, const lh_json *metadata,
                                  lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
@@ -72,9 +42,12 @@ static lh_code table_purge_files(lh_catalog *catalog, const catalog_table *table
     LH_TRY(lh_bucket_key_of(catalog->bucket, lh_json_get_string(metadata, "location"), arena, &folder, err));
     folder = lh_arena_printf(arena, "%.*s/", LH_STR_ARG(folder));
     if (table->owns_folder) return table_purge_folder(catalog, folder, err);
-    table_purge purge = {.catalog = catalog, .arena = arena, .folder = folder};
-    LH_TRY(table_purge_collect(&purge, metadata, err));
-    for (size_t i = 0; i < purge.count; i++) LH_TRY(lh_bucket_delete(catalog->bucket, purge.keys[i], LH_STR_NONE, err));
+    file_set set = {.catalog = catalog, .arena = arena};
+    LH_TRY(file_set_add_snapshots(&set, metadata, NULL, true, err));
+    LH_TRY(table_purge_collect(&set, metadata, err));
+    for (size_t i = 0; i < set.room; i++)
+        if (set.slots[i].key.len && lh_str_starts(set.slots[i].key, folder))
+            LH_TRY(lh_bucket_delete(catalog->bucket, set.slots[i].key, LH_STR_NONE, err));
     return lh_bucket_delete(catalog->bucket, table->metadata_key, LH_STR_NONE, err);
 }
 

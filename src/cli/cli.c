@@ -24,6 +24,12 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse ingest c.ndjson --dataset crm.clients --mode upsert --key client_id\n",
      lh_cli_ingest},
     {"datasets", "[list | show NAME | drop NAME] [flags]", "List, describe and drop datasets", NULL, lh_cli_datasets},
+    {"tables", "expire NAME | orphans NAME | verify [NAME] [flags]", "Maintain tables: old snapshots, left-over files",
+     "  lakehouse tables expire crm.clients --dry-run    what would go\n"
+     "  lakehouse tables expire crm.clients --older-than 30 --retain-last 10\n"
+     "  lakehouse tables orphans crm.clients             files that no snapshot names\n"
+     "  lakehouse tables verify                          is every file there, with its size?\n",
+     lh_cli_tables},
     {"doctor", "[flags]", "Check this machine, the configuration and the lake, and say how to mend what is wrong", NULL,
      lh_cli_doctor},
     {"config", "check | show | reference [flags]",

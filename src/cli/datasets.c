@@ -20,15 +20,6 @@ static void datasets_add_head(lh_arena *arena, lh_json *columns, const char *nam
     lh_json_append(columns, head);
 }
 
-/* Bytes for people: 12.3 MB. */
-static lh_str datasets_size(lh_arena *arena, uint64_t bytes) {
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-    while (value >= 1000 && unit < 5) value /= 1000, unit++;
-    return lh_arena_printf(arena, unit && value < 100 ? "%.1f %s" : "%.0f %s", value, units[unit]);
-}
-
 static void datasets_add_rows(lh_arena *arena, lh_json *rows, const lh_json *items) {
     for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
         lh_json *row = lh_json_new_array(arena);
@@ -38,8 +29,8 @@ static void datasets_add_rows(lh_arena *arena, lh_json *rows, const lh_json *ite
                                                                  LH_STR_ARG(lh_json_get_string(it.value, "namespace")),
                                                                  LH_STR_ARG(lh_json_get_string(it.value, "name")))));
         lh_json_append(row, lh_json_new_uint(arena, lh_json_uint(lh_json_get(it.value, "row_count"), 0)));
-        lh_json_append(
-            row, lh_json_new_string(arena, datasets_size(arena, lh_json_uint(lh_json_get(it.value, "bytes"), 0))));
+        lh_json_append(row,
+                       lh_json_new_string(arena, lh_cli_size(arena, lh_json_uint(lh_json_get(it.value, "bytes"), 0))));
         lh_json_append(row, lh_json_new_uint(arena, lh_json_uint(lh_json_get(it.value, "files"), 0)));
         lh_json_append(row, lh_json_new_uint(arena, lh_json_size(lh_json_get(it.value, "schema"))));
         lh_json_append(row, updated.len ? lh_json_new_string(arena, updated) : lh_json_new_null(arena));

@@ -199,3 +199,11 @@ lh_code lh_cli_table_print(FILE *into, const lh_json *answer, lh_cli_table_style
     }
     return ferror(into) ? lh_fail(err, LH_IO, "cannot write the answer") : LH_OK;
 }
+
+lh_str lh_cli_size(lh_arena *arena, uint64_t bytes) {
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1000 && unit < 5) value /= 1000, unit++;
+    return lh_arena_printf(arena, unit && value < 100 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}

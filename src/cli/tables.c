@@ -1,0 +1,144 @@
+/* `lakehouse tables`: maintenance over /catalog. */
+#include "cli/cli_internal.h"
+
+#include <stdio.h>
+
+typedef struct tables_job {
+    lh_connection *connection;
+    lh_arena *arena;
+    lh_str name;
+    const char *days, *retain;
+    bool dry_run;
+} tables_job;
+
+/* --older-than DAYS as milliseconds into the body. */
+static lh_code tables_number(const tables_job *job, lh_json *body, const char *flag, const char *text,
+                             const char *member, uint64_t unit, lh_error *err) {
+    uint64_t number = 0;
+    if (!text) return LH_OK;
+    if (lh_str_to_u64(lh_str_from(text), &number) != LH_OK || number > INT64_MAX / unit)
+        return lh_fail(err, LH_INVALID, "--%s must be a whole number, not '%s'", flag, text);
+    lh_json_set_uint(job->arena, body, member, number * unit);
+    return LH_OK;
+}
+
+static lh_code tables_post(const tables_job *job, const char *verb, lh_json *body, lh_json **ret, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
+    lh_str text, answer;
+    if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
+    lh_buf_append(&path, LH_STR("/catalog/datasets/by-name/"));
+    lh_url_encode(&path, job->name, false);
+    lh_buf_printf(&path, "/%s", verb);
+    LH_TRY(lh_buf_check(&path, err));
+    LH_TRY(lh_json_write(job->arena, body, false, &text, err));
+    const lh_exchange exchange = {.method = "POST", .path = lh_buf_str(&path), .body = text};
+    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &answer, err));
+    return lh_json_parse(job->arena, answer, ret, err);
+}
+
+static uint64_t tables_count(const lh_json *answer, const char *member) {
+    return lh_json_uint(lh_json_get(answer, member), 0);
+}
+
+static lh_code tables_expire(const tables_job *job, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
+    LH_TRY(tables_number(job, body, "older-than", job->days, "older_than_ms", UINT64_C(86400000), err));
+    LH_TRY(tables_number(job, body, "retain-last", job->retain, "retain_last", 1, err));
+    LH_TRY(tables_post(job, "expire-snapshots", body, &answer, err));
+    printf("%s%zu snapshots expired, %" PRIu64 " kept; %" PRIu64 " files, %.*s\n", job->dry_run ? "dry run: " : "",
+           lh_json_size(lh_json_get(answer, "expired_snapshots")), tables_count(answer, "kept_snapshots"),
+           tables_count(answer, "deleted_files"),
+           LH_STR_ARG(lh_cli_size(job->arena, tables_count(answer, "deleted_bytes"))));
+    return LH_OK;
+}
+
+static lh_code tables_orphans(const tables_job *job, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
+    LH_TRY(tables_number(job, body, "older-than", job->days, "older_than_ms", UINT64_C(86400000), err));
+    LH_TRY(tables_post(job, "remove-orphans", body, &answer, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "files")); lh_json_next(&it);)
+        printf("  %.*s\n", LH_STR_ARG(lh_json_str(it.value, LH_STR_NONE)));
+    printf("%s%" PRIu64 " orphan files, %.*s\n", job->dry_run ? "dry run: " : "", tables_count(answer, "orphan_files"),
+           LH_STR_ARG(lh_cli_size(job->arena, tables_count(answer, "orphan_bytes"))));
+    return LH_OK;
+}
+
+/* Prints what one page found; *bad counts datasets with problems. */
+static void tables_print_verified(const lh_json *page, size_t *bad) {
+    for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);) {
+        bool ok = lh_json_bool(lh_json_get(it.value, "ok"), false);
+        printf("%-6s %.*s: %" PRIu64 " files\n", ok ? "ok" : "BROKEN",
+               LH_STR_ARG(lh_json_get_string(it.value, "dataset")), tables_count(it.value, "files"));
+        for (lh_json_iter p = lh_json_each(lh_json_get(it.value, "problems")); lh_json_next(&p);)
+            printf("       %.*s: %.*s\n", LH_STR_ARG(lh_json_get_string(p.value, "file")),
+                   LH_STR_ARG(lh_json_get_string(p.value, "problem")));
+        *bad += !ok;
+    }
+}
+
+static lh_code tables_verify(const tables_job *job, lh_error *err) {
+    size_t bad = 0;
+    lh_str token = LH_STR_NONE;
+    do {
+        LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(64 << 10);
+        lh_str text;
+        lh_json *page = NULL;
+        lh_buf_append(&path, LH_STR("/catalog/verify?dataset="));
+        lh_url_encode(&path, job->name, false);
+        if (token.len) lh_buf_append(&path, LH_STR("&page_token=")), lh_url_encode(&path, token, false);
+        LH_TRY(lh_buf_check(&path, err));
+        const lh_exchange exchange = {.method = "GET", .path = lh_buf_str(&path)};
+        LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &text, err));
+        LH_TRY(lh_json_parse(job->arena, text, &page, err));
+        tables_print_verified(page, &bad);
+        token = lh_json_get_string(page, "next_page_token");
+    } while (token.len);
+    return bad ? lh_fail(err, LH_CORRUPT, "%zu datasets have files that are missing or of another size: restore them",
+                         bad)
+               : LH_OK;
+}
+
+static const struct {
+    const char *verb;
+    bool one; /* takes the name of one dataset */
+    lh_code (*run)(const tables_job *job, lh_error *err);
+} tables_verbs[] = {
+    {"expire", true, tables_expire}, {"orphans", true, tables_orphans}, {"verify", false, tables_verify}};
+
+static lh_code tables_run(const lh_cli_source *source, size_t verb, tables_job *job, lh_error *err) {
+    LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
+    LH_TRY(lh_connection_open(source, false, &connection, err));
+    job->connection = connection;
+    job->arena = arena;
+    return tables_verbs[verb].run(job, err);
+}
+
+int lh_cli_tables(const lh_cli_command *self, int argc, char **argv) {
+    lh_cli_source source = {0};
+    lh_cli_list words = {0};
+    tables_job job = {0};
+    const lh_cli_flag flags[] = {
+        {.name = "older-than",
+         .value_name = "DAYS",
+         .help = "what is younger stays (5, for orphans 3)",
+         .text = &job.days},
+        {.name = "retain-last", .value_name = "N", .help = "expire: so many snapshots stay (1)", .text = &job.retain},
+        {.name = "dry-run", .help = "only say what would go", .on = &job.dry_run},
+        LH_CLI_CLIENT_FLAGS(source),
+        LH_CLI_CONFIG_FLAGS(source),
+    };
+    int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
+    if (status >= 0) return status;
+    lh_str verb = lh_str_from(words.count ? words.items[0] : "");
+    job.name = lh_str_from(words.count > 1 ? words.items[1] : "");
+    for (size_t i = 0; i < sizeof tables_verbs / sizeof *tables_verbs; i++) {
+        if (!lh_str_eq(verb, lh_str_from(tables_verbs[i].verb))) continue;
+        if (words.count > 2 || (tables_verbs[i].one && !job.name.len)) break;
+        lh_error err = {0};
+        return tables_run(&source, i, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+    }
+    lh_cli_complain("tables takes expire NAME, orphans NAME or verify [NAME]");
+    return LH_EXIT_USAGE;
+}
