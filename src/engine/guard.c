@@ -61,8 +61,9 @@ typedef struct {
     level *levels;
     size_t depth;
     lh_sql_statement *statement;
-    keyword verb; /* of the statement, behind EXPLAIN and WITH */
-    bool head;    /* of CREATE/ALTER/DROP: its target has not come yet */
+    keyword verb;     /* of the statement, behind EXPLAIN and WITH */
+    bool head;        /* of CREATE/ALTER/DROP: its target has not come yet */
+    size_t table_end; /* the token behind the last table name */
 } guard;
 
 static lh_str token_text(const guard *g, size_t at) {
@@ -180,9 +181,11 @@ static void guard_report(guard *g, lh_sql_table table) {
     g->scan->tables[g->scan->table_count++] = table;
 }
 
-/* duckdb_logs and pragma_database_list also exist as views. */
+/* duckdb_logs and pragma_database_list also exist as views; two of pg_catalog show settings and others' statements. */
 static bool is_inside_view(lh_str name) {
     lh_str head = lh_str_sub(name, 0, 7);
+    if (lh_str_eq_nocase(name, LH_STR("pg_settings")) || lh_str_eq_nocase(name, LH_STR("pg_prepared_statements")))
+        return true;
     return !lh_sql_function_allowed(name) &&
            (lh_str_eq_nocase(head, LH_STR("duckdb_")) || lh_str_eq_nocase(head, LH_STR("pragma_")));
 }
@@ -213,6 +216,9 @@ static lh_code guard_table(guard *g) {
     bool alias = is_symbol(g, last + 1, ":") && table.part_count == 1;
     g->at = last;
     here->expect = alias ? EXPECT_READ : EXPECT_NOTHING;
+    g->table_end = last + 1;
+    if (call && lh_str_eq_nocase(table.parts[table.part_count - 1], LH_STR("histogram")))
+        return guard_deny_token(g, last, "the table macro histogram, which reads any table or file, is not allowed");
     if (call) return guard_call(g, last);
     if (alias) {
         g->at = last + 1;
@@ -229,6 +235,8 @@ static lh_code guard_table(guard *g) {
 }
 
 /* ---- brackets ---- */
+static bool starts_query(const guard *g, size_t at);
+
 static lh_code guard_open(guard *g, bool round) {
     if (g->depth + 1 == GUARD_DEPTH_MAX)
         return guard_fail(g, g->at, LH_INVALID, "SQL", "brackets nest deeper than 1000");
@@ -237,7 +245,9 @@ static lh_code guard_open(guard *g, bool round) {
     outer->expect = EXPECT_NOTHING;
     level inner = {.mode = table_position ? MODE_FROM : MODE_OTHER,
                    .expect = table_position ? EXPECT_READ : EXPECT_NOTHING};
-    inner.expression_from = round && g->at > 0 && keyword_at(g, g->at - 1) == KW_EXPRESSION_FROM;
+    /* trim(…) and the like; but they may also name a table or its alias: INSERT INTO trim (SELECT …) */
+    bool word = g->at > 0 && keyword_at(g, g->at - 1) == KW_EXPRESSION_FROM && g->table_end != g->at;
+    inner.expression_from = round && word && (is_symbol(g, g->at + 1, "(") || !starts_query(g, g->at + 1));
     g->levels[++g->depth] = inner;
     return LH_OK;
 }
@@ -316,7 +326,10 @@ static void guard_keyword(guard *g, keyword kw) {
     case KW_LATERAL:
     case KW_ONLY: return; /* the table still comes */
     case KW_SELECT:
-    case KW_ENDS_LIST: here->mode = MODE_OTHER; break;
+    case KW_ENDS_LIST:
+        here->mode = MODE_OTHER;
+        here->expression_from = false;
+        break;
     case KW_AS: g->head = false; break;
     case KW_TRUNCATE:
         if (g->verb != KW_TRUNCATE || !g->head) break;
@@ -506,6 +519,7 @@ static lh_code guard_statement(guard *g) {
     g->depth = 0;
     g->levels[0] = (level){0};
     g->head = false;
+    g->table_end = SIZE_MAX;
     LH_TRY(guard_verb(g, g->at));
     while (g->at < g->count && !(g->depth == 0 && is_symbol(g, g->at, ";"))) {
         if (is_symbol(g, g->at, ";")) return guard_fail(g, g->at, LH_INVALID, "SQL", "';' inside brackets");

@@ -40,6 +40,7 @@ static const char *const refused_names[] = {
     "getenv",
     "getvariable",
     "glob",
+    "histogram_values",
     "iceberg_to_ducklake",
     "import_database",
     "json_execute_serialized_sql",
