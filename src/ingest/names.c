@@ -10,6 +10,7 @@ lh_str ingest_name_clean(lh_str name, size_t position, lh_arena *arena) {
     if (name.len > LH_LIMIT_NAME_BYTES) {
         name.len = LH_LIMIT_NAME_BYTES;
         while (name.len && ((unsigned char)name.ptr[name.len] & 0xC0) == 0x80) name.len--;
+        name = lh_str_trim(name); /* where it was cut */
     }
     if (name.len == 0) return lh_arena_printf(arena, "column%zu", position);
     char *clean = lh_arena_alloc(arena, name.len + 1);

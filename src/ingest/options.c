@@ -197,13 +197,17 @@ lh_code ingest_options_parse(const lh_json *options, lh_arena *arena, ingest_opt
                              .sample_rows = INGEST_SAMPLE_ROWS};
     if (!lh_json_is_null(options) && !lh_json_is_object(options))
         return lh_fail(err, LH_INVALID, "options must be a JSON object");
+    bool given[sizeof option_table / sizeof *option_table] = {false}; /* the readers count on being called once */
     for (lh_json_iter it = lh_json_each(options); lh_json_next(&it);) {
         option_reader r = {arena, &parsed, it.name, err};
-        option_fn read = NULL;
-        for (size_t i = 0; i < sizeof option_table / sizeof *option_table && !read; i++)
-            if (lh_str_eq(it.name, lh_str_from(option_table[i].name))) read = option_table[i].read;
-        if (!read) return option_unknown(it.name, err);
-        LH_TRY(read(&r, it.value));
+        size_t at = 0;
+        while (at < sizeof option_table / sizeof *option_table &&
+               !lh_str_eq(it.name, lh_str_from(option_table[at].name)))
+            at++;
+        if (at == sizeof option_table / sizeof *option_table) return option_unknown(it.name, err);
+        if (given[at]) return lh_fail(err, LH_INVALID, "option '%s' is given twice", option_table[at].name);
+        given[at] = true;
+        LH_TRY(option_table[at].read(&r, it.value));
     }
     LH_TRY(lh_arena_check(arena, err));
     *ret = parsed;

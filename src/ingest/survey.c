@@ -59,6 +59,11 @@ static lh_code survey_json(lh_ingest_survey *survey, char c, lh_error *err) {
     return LH_OK;
 }
 
+static size_t survey_character_bytes(char first) {
+    unsigned char c = (unsigned char)first;
+    return c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+}
+
 /* Bytes of a block that is not plain ASCII: checked as whole characters; an unfinished one at the end is kept. */
 static lh_code survey_utf8(lh_ingest_survey *survey, lh_str block, uint64_t base, lh_error *err) {
     char joined[8];
@@ -69,7 +74,12 @@ static lh_code survey_utf8(lh_ingest_survey *survey, lh_str block, uint64_t base
         while (survey->tail_len + take < 4 && take < block.len &&
                !lh_str_is_utf8((lh_str){joined, survey->tail_len + take}))
             joined[survey->tail_len + take] = block.ptr[take], take++;
-        if (!lh_str_is_utf8((lh_str){joined, survey->tail_len + take}))
+        bool whole = lh_str_is_utf8((lh_str){joined, survey->tail_len + take});
+        if (!whole && take == block.len && survey->tail_len + take < survey_character_bytes(joined[0])) {
+            memcpy(survey->tail, joined, survey->tail_len += take); /* a short block: the rest is yet to come */
+            return LH_OK;
+        }
+        if (!whole)
             return survey_bad(survey, base, LH_INVALID,
                               "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
         start = take;
@@ -78,7 +88,7 @@ static lh_code survey_utf8(lh_ingest_survey *survey, lh_str block, uint64_t base
     size_t end = block.len;
     for (size_t back = 1; back <= 3 && back <= block.len - start; back++) { /* does the block end inside a character? */
         unsigned char c = (unsigned char)block.ptr[block.len - back];
-        size_t need = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+        size_t need = survey_character_bytes((char)c);
         if (c >= 0xC0 && need > back) end = block.len - back;
         if (c < 0x80 || c >= 0xC0) break;
     }
@@ -86,8 +96,8 @@ static lh_code survey_utf8(lh_ingest_survey *survey, lh_str block, uint64_t base
         size_t bad = start; /* find it, for the message */
         uint64_t line = survey->line, line_start = survey->line_start;
         while (bad < end) {
-            unsigned char c = (unsigned char)block.ptr[bad];
-            size_t need = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+            char c = block.ptr[bad];
+            size_t need = survey_character_bytes(c);
             if (bad + need > end || !lh_str_is_utf8(lh_str_sub(block, bad, need))) break;
             if (c == '\n') line++, line_start = base + bad + 1;
             bad += need;

@@ -217,12 +217,23 @@ static lh_code type_read(type_reader *r, ingest_type **ret) {
     return LH_OK;
 }
 
+static unsigned type_depth(const ingest_type *type) {
+    unsigned deepest = 0;
+    for (size_t i = 0; i < type->count; i++) {
+        unsigned inner = type_depth(type->fields[i].type);
+        if (inner > deepest) deepest = inner;
+    }
+    return deepest + 1;
+}
+
 lh_code ingest_type_parse(lh_str text, lh_arena *arena, ingest_type **ret, lh_error *err) {
     type_reader r = {.text = text, .arena = arena, .err = err};
     ingest_type *type = NULL;
     LH_TRY(type_read(&r, &type));
     type_space(&r);
     if (r.at != text.len) return type_fail(&r, "something follows");
+    if (type_depth(type) > INGEST_TYPE_DEPTH_MAX) /* lists inside structs inside lists: the reader counts one of them */
+        return lh_fail(err, LH_LIMIT, "types are nested deeper than %d", INGEST_TYPE_DEPTH_MAX);
     *ret = type;
     return LH_OK;
 }

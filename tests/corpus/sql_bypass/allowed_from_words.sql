@@ -1,0 +1,1 @@
+SELECT extract(year FROM d), substring('abc' FROM 2), trim(BOTH 'x' FROM 'xax') FROM t

@@ -1,0 +1,1 @@
+INSERT INTO query (a) VALUES (1)

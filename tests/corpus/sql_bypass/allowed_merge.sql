@@ -1,0 +1,1 @@
+MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN UPDATE SET b = 'x', c = 'y' WHEN NOT MATCHED THEN INSERT VALUES (u.a, 'z', 'w')

@@ -1,0 +1,1 @@
+PIVOT t ON a IN ('x', 'y') USING first(b)

@@ -1,0 +1,1 @@
+SELECT $$read_csv('x')$$, E'it\'s', 'read_csv(''x'')'

@@ -1,0 +1,1 @@
+UNPIVOT t ON a, b INTO NAME n VALUE v

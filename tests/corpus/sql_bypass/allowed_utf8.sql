@@ -1,0 +1,1 @@
+SELECT "sel""ect", größe FROM "tübingen"

@@ -1,0 +1,1 @@
+FROM 'a': read_csv('x')

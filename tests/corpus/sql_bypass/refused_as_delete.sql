@@ -1,0 +1,1 @@
+SELECT 1 AS delete FROM read_csv('x')

@@ -1,0 +1,2 @@
+attach
+/* c */ ':memory:' as y

@@ -1,0 +1,1 @@
+SELECT [x FOR x IN (FROM 'x.csv')]

@@ -1,0 +1,1 @@
+FROM E'x.csv'

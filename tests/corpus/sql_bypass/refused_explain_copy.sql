@@ -1,0 +1,1 @@
+EXPLAIN (FORMAT json) COPY t TO 'x'

@@ -1,0 +1,1 @@
+SELECT * FROM t, LATERAL (FROM read_csv(t.p))

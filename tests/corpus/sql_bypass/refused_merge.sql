@@ -1,0 +1,1 @@
+MERGE INTO t USING read_csv('x') s ON true WHEN MATCHED THEN DELETE

@@ -1,0 +1,1 @@
+FROM "/abs/x".csv

@@ -1,0 +1,1 @@
+PIVOT 'a': 'x.csv' ON b

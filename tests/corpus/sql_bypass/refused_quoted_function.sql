@@ -1,0 +1,1 @@
+FROM "system"."main"."read_csv"('x')

@@ -1,0 +1,1 @@
+SELECT * FROM t TABLESAMPLE 10%, 'x.csv'
