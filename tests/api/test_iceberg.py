@@ -1,0 +1,183 @@
+"""The Iceberg REST catalog over plain HTTP: what the specification says of paths, pages, ETags and updates."""
+import pytest
+
+NS = "/iceberg/v1/namespaces"
+SCHEMA = {"type": "struct", "fields": [{"id": 1, "name": "id", "required": False, "type": "long"}]}
+
+
+def namespace(server, *levels):
+    answer = server.request("POST", NS, json={"namespace": list(levels)})
+    assert answer.status_code == 200, answer.text
+    return f"{NS}/" + "%1F".join(levels)
+
+
+def table(server, path, name, **more):
+    answer = server.request("POST", f"{path}/tables", json={"name": name, "schema": SCHEMA, **more})
+    assert answer.status_code == 200, answer.text
+    return f"{path}/tables/{name}"
+
+
+def check(answer, status, kind):
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert (error["type"], error["code"]) == (kind, status) and error["message"]
+
+
+def commit(server, path, *updates, requirements=()):
+    return server.request("POST", path, json={"requirements": list(requirements), "updates": list(updates)})
+
+
+def metadata(server, path):
+    return server.request("GET", path).json()["metadata"]
+
+
+@pytest.fixture
+def rows(server):
+    """A table of three snapshots, made by SQL; its path and their ids, oldest first."""
+    namespace(server, "refs")
+    for statement in ("CREATE TABLE refs.t AS SELECT 1 AS id", "INSERT INTO refs.t VALUES (2)", "INSERT INTO refs.t VALUES (3)"):
+        assert server.request("POST", "/query/sql", json={"sql": statement}).status_code == 200
+    path = f"{NS}/refs/tables/t"
+    yield path, [s["snapshot-id"] for s in sorted(metadata(server, path)["snapshots"], key=lambda s: s["sequence-number"])]
+    assert server.request("DELETE", path + "?purgeRequested=true").status_code == 204
+    assert server.request("DELETE", f"{NS}/refs").status_code == 204
+
+
+def test_config_names_every_route_that_is_served(server):
+    config = server.request("GET", "/iceberg/v1/config").json()
+    paths = server.request("GET", "/openapi.json").json()["paths"]
+    served = {f"{method.upper()} /v1/{{prefix}}{path[len('/iceberg/v1'):]}" for path, methods in paths.items() if path.startswith("/iceberg/v1/")
+              for method in methods if not path.endswith(("/config", "/oauth/tokens"))}
+    assert served == set(config["endpoints"])
+    assert config["defaults"] == {} and config["overrides"] == {}
+
+
+def test_namespaces_of_several_levels(server):
+    """Parents are listed level by level; every route takes levels joined by 0x1F; only an empty namespace goes."""
+    check(server.request("POST", NS, json={"namespace": ["deep", "no parent"]}), 404, "NoSuchNamespaceException")
+    top, middle, low = namespace(server, "deep"), namespace(server, "deep", "a.b"), namespace(server, "deep", "a.b", "c d")
+    check(server.request("POST", NS, json={"namespace": ["deep", "a.b"]}), 409, "AlreadyExistsException")
+    assert ["deep"] in server.request("GET", NS).json()["namespaces"]
+    assert server.request("GET", NS + "?parent=deep").json()["namespaces"] == [["deep", "a.b"]]
+    assert server.request("GET", NS + "?parent=deep%1Fa.b").json()["namespaces"] == [["deep", "a.b", "c d"]]
+    assert server.request("GET", NS + "?parent=deep%1Fa.b%1Fc d").json()["namespaces"] == []
+    check(server.request("GET", NS + "?parent=deep%1Fx"), 404, "NoSuchNamespaceException")
+    assert server.request("GET", low).json()["namespace"] == ["deep", "a.b", "c d"]
+    assert server.request("HEAD", low).status_code == 204 and server.request("HEAD", low + "%1Fe").status_code == 404
+    changed = server.request("POST", low + "/properties", json={"updates": {"k": "v"}, "removals": ["absent"]}).json()
+    assert changed == {"updated": ["k"], "removed": [], "missing": ["absent"]}
+    assert server.request("GET", low).json()["properties"] == {"k": "v"}
+    path = table(server, low, "t")
+    assert server.request("GET", low + "/tables").json()["identifiers"] == [{"namespace": ["deep", "a.b", "c d"], "name": "t"}]
+    assert server.request("GET", middle + "/tables").json()["identifiers"] == []
+    for full in (top, middle, low):
+        check(server.request("DELETE", full), 409, "NamespaceNotEmptyException")
+    to = {"source": {"namespace": ["deep", "a.b", "c d"], "name": "t"}, "destination": {"namespace": ["deep"], "name": "t2"}}
+    assert server.request("POST", "/iceberg/v1/tables/rename", json=to).status_code == 204
+    check(server.request("POST", "/iceberg/v1/tables/rename", json=to), 404, "NoSuchTableException")
+    assert server.request("HEAD", path).status_code == 404
+    assert server.request("DELETE", low).status_code == 204 and server.request("DELETE", middle).status_code == 204
+    check(server.request("DELETE", top), 409, "NamespaceNotEmptyException")
+    assert server.request("DELETE", top + "/tables/t2").status_code == 204 and server.request("DELETE", top).status_code == 204
+    check(server.request("DELETE", top), 404, "NoSuchNamespaceException")
+
+
+def test_pages(server):
+    """A client that sends pageToken, even empty, is given pages; their tokens lead through all, once each."""
+    top = namespace(server, "pages")
+    for i in range(5):
+        table(server, top, f"t{i}")
+        namespace(server, "pages", f"n{i}")
+    for path, member in ((top + "/tables?", "identifiers"), (NS + "?parent=pages&", "namespaces")):
+        assert server.request("GET", path).json()["next-page-token"] is None
+        token, seen = "", []
+        while token is not None:
+            page = server.request("GET", f"{path}pageSize=2&pageToken={token}").json()
+            assert 1 <= len(page[member]) <= 2
+            seen += page[member]
+            token = page["next-page-token"]
+        assert len(seen) == 5 and seen == server.request("GET", path).json()[member]
+        assert server.request("GET", path + "pageSize=0").status_code == 400
+
+
+def test_etag(server):
+    path = table(server, namespace(server, "etag"), "t")
+    tag = server.request("GET", path).headers["ETag"]
+    assert server.request("GET", path, headers={"If-None-Match": tag}).status_code == 304
+    assert server.request("GET", path + "?snapshots=refs", headers={"If-None-Match": tag}).status_code == 200
+    assert commit(server, path, {"action": "set-properties", "updates": {"a": "b"}}).status_code == 200
+    again = server.request("GET", path, headers={"If-None-Match": tag})
+    assert again.status_code == 200 and again.headers["ETag"] != tag
+
+
+def test_branches_and_tags(server, rows):
+    path, ids = rows
+
+    def ref(name, kind, at, **more):
+        return commit(server, path, {"action": "set-snapshot-ref", "ref-name": name, "type": kind, "snapshot-id": at, **more})
+
+    keep = {"max-ref-age-ms": 1000000, "max-snapshot-age-ms": 5000, "min-snapshots-to-keep": 2}
+    assert ref("audit", "branch", ids[0], **keep).status_code == 200
+    assert ref("v1", "tag", ids[1], **{"max-ref-age-ms": 7}).status_code == 200
+    refs = metadata(server, path)["refs"]
+    assert refs["audit"] == {"snapshot-id": ids[0], "type": "branch", **keep}
+    assert refs["v1"] == {"snapshot-id": ids[1], "type": "tag", "max-ref-age-ms": 7}
+    assert refs["main"]["snapshot-id"] == ids[2]
+    assert ref("bad", "tag", 42).status_code == 400 and ref("bad", "label", ids[0]).status_code == 400
+    assert ref("main", "tag", ids[2]).status_code == 400
+    held = {"type": "assert-ref-snapshot-id", "ref": "audit", "snapshot-id": ids[1]}
+    check(commit(server, path, requirements=[held]), 409, "CommitFailedException")
+    absent = {"type": "assert-ref-snapshot-id", "ref": "audit", "snapshot-id": None}
+    check(commit(server, path, requirements=[absent]), 409, "CommitFailedException")
+    named = {s["snapshot-id"] for s in server.request("GET", path + "?snapshots=refs").json()["metadata"]["snapshots"]}
+    assert named == set(ids)
+    assert commit(server, path, {"action": "remove-snapshot-ref", "ref-name": "v1"}, {"action": "remove-snapshot-ref", "ref-name": "audit"}).status_code == 200
+    assert set(metadata(server, path)["refs"]) == {"main"}
+    named = server.request("GET", path + "?snapshots=refs").json()["metadata"]["snapshots"]
+    assert [s["snapshot-id"] for s in named] == [ids[2]]
+
+
+def test_what_is_removed_and_what_is_in_use(server, rows):
+    path, ids = rows
+    second = {"type": "struct", "fields": SCHEMA["fields"] + [{"id": 2, "name": "b", "required": False, "type": "string"}]}
+    changed = commit(server, path, {"action": "add-schema", "schema": second}, {"action": "set-current-schema", "schema-id": -1},
+                     {"action": "add-spec", "spec": {"fields": [{"source-id": 1, "transform": "identity", "name": "id"}]}},
+                     {"action": "set-default-spec", "spec-id": -1})
+    assert changed.status_code == 200, changed.text
+    now = changed.json()["metadata"]
+    current, spec = now["current-schema-id"], now["default-spec-id"]
+    check(commit(server, path, {"action": "remove-schemas", "schema-ids": [current]}), 400, "BadRequestException")
+    check(commit(server, path, {"action": "remove-partition-specs", "spec-ids": [spec]}), 400, "BadRequestException")
+    others = [s["spec-id"] for s in now["partition-specs"] if s["spec-id"] != spec]
+    assert commit(server, path, {"action": "remove-partition-specs", "spec-ids": others}).status_code == 200
+    assert [s["spec-id"] for s in metadata(server, path)["partition-specs"]] == [spec]
+    assert commit(server, path, {"action": "remove-snapshots", "snapshot-ids": [ids[0]]}).status_code == 200
+    assert ids[0] not in [s["snapshot-id"] for s in metadata(server, path)["snapshots"]]
+    check(commit(server, path, {"action": "remove-everything"}), 400, "BadRequestException")
+    check(commit(server, path, requirements=[{"type": "assert-nothing"}]), 400, "BadRequestException")
+
+
+@pytest.mark.parametrize("kind", ["statistics", "partition-statistics"])
+def test_statistics_files(server, rows, kind):
+    """One file a snapshot; a second one takes the place of the first."""
+    path, ids = rows
+    for name in ("first", "second"):
+        file = {"snapshot-id": ids[1], "statistics-path": f"file:///tmp/{name}.puffin", "file-size-in-bytes": 10}
+        if kind == "statistics":
+            file |= {"file-footer-size-in-bytes": 4, "blob-metadata": [
+                {"type": "apache-datasketches-theta-v1", "snapshot-id": ids[1], "sequence-number": 1, "fields": [1], "properties": {"ndv": "3"}}]}
+        assert commit(server, path, {"action": f"set-{kind}", "snapshot-id": ids[1], kind: file}).status_code == 200
+    assert metadata(server, path)[kind] == [file]
+    assert commit(server, path, {"action": f"remove-{kind}", "snapshot-id": ids[1]}).status_code == 200
+    assert not metadata(server, path).get(kind)
+
+
+def test_format_3_keeps_encryption_keys(server):
+    path = table(server, namespace(server, "keys"), "t", properties={"format-version": "3"})
+    key = {"key-id": "k1", "encrypted-key-metadata": "c2VjcmV0", "encrypted-by-id": "kms", "properties": {"p": "q"}}
+    assert commit(server, path, {"action": "add-encryption-key", "encryption-key": key}).status_code == 200
+    assert metadata(server, path)["encryption-keys"] == [key]
+    assert commit(server, path, {"action": "remove-encryption-key", "key-id": "k1"}).status_code == 200
+    assert not metadata(server, path).get("encryption-keys")
+    second = table(server, f"{NS}/keys", "v2")
+    check(commit(server, second, {"action": "add-encryption-key", "encryption-key": key}), 400, "BadRequestException")
