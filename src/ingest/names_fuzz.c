@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { FUZZ_NAMES_MAX = 256 };
+enum { FUZZ_NAMES_MAX = 64 };
 
 static void fuzz_clean(lh_str name, lh_str clean, size_t position, lh_arena *arena) {
     assert(clean.len > 0 && clean.len <= LH_LIMIT_NAME_BYTES);
