@@ -21,6 +21,13 @@ LH_MUST_CHECK lh_code avro_read(lh_str bytes, lh_str name, lh_arena *arena, avro
 avro_value avro_field(avro_value record, const char *name);
 int64_t avro_int(avro_value value, int64_t otherwise); /* of an int or a long */
 lh_str avro_str(avro_value value);                     /* of a string or bytes; empty otherwise */
+/* Calls `each` for each item of an array; nothing for what is none. Errors: each's. */
+LH_MUST_CHECK lh_code avro_each(avro_value array, avro_record_fn each, void *ctx, lh_error *err);
+
+/* manifest.c: calls `each` for every live entry (data and delete files) of a snapshot's manifests. Errors: as manifest_walk. */
+struct lh_bucket;
+LH_MUST_CHECK lh_code manifest_each_live(struct lh_bucket *bucket, lh_str manifest_list, avro_record_fn each, void *ctx,
+                                         lh_error *err);
 
 /* ---- writing: a file of one uncompressed block ---- */
 typedef struct avro_pair {

@@ -247,6 +247,23 @@ lh_str avro_str(avro_value value) {
     return avro_get_string(&(avro_cursor){value.at, value.end, 0}, &text) ? text : LH_STR_NONE;
 }
 
+lh_code avro_each(avro_value array, avro_record_fn each, void *ctx, lh_error *err) {
+    /* a block with its size was passed over before, not walked */
+    avro_cursor in = {array.at, array.end, AVRO_STEPS + AVRO_STEPS_PER_BYTE * (size_t)(array.end - array.at)};
+    int64_t count, size;
+    if (!array.type || array.type->kind != AVRO_ARRAY) return LH_OK;
+    const avro_type *type = array.type->children[0];
+    while (avro_get_long(&in, &count) && count != 0 && count != INT64_MIN) {
+        if (count < 0 && !avro_get_long(&in, &size)) return LH_OK;
+        for (count = count < 0 ? -count : count; count > 0; count--) {
+            avro_cursor item = in;
+            if (!avro_skip(type, &in, 0)) return LH_OK;
+            LH_TRY(each(ctx, avro_value_at(type, &item), err));
+        }
+    }
+    return LH_OK;
+}
+
 /* ---- the file ---- */
 
 typedef struct avro_file {

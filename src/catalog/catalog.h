@@ -195,4 +195,37 @@ LH_MUST_CHECK lh_code lh_dataset_delete(lh_catalog *catalog, lh_table_name name,
 /* Key of a dataset's document and of its "these bytes were ingested" record. Arena. */
 lh_str lh_dataset_key(lh_table_name name, lh_arena *arena);
 lh_str lh_ingested_key(lh_table_name name, lh_str sha256_hex, lh_arena *arena);
+
+/* ---- what people and detectors say of a dataset ---- */
+/* lh_dataset_get() and "description","owner","sensitivity","tags","freshness":{…},"columns":[{…,"statistics"}],"lineage" (one step
+ * up),"metadata_updated_at". *ret_version is of what lh_dataset_patch() changes; 0 when nothing was said. Arena. */
+LH_MUST_CHECK lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+                                          uint64_t *ret_version, lh_error *err);
+LH_MUST_CHECK lh_code lh_dataset_metadata_version(lh_catalog *catalog, lh_table_name name, uint64_t *ret,
+                                                  lh_error *err);
+/* A JSON merge patch (RFC 7396) of description, owner, sensitivity, tags, expected_interval_s and columns {name:
+ * {description, sensitivity, pii_kind}}; null gives back the default. if_version: NULL, or the version it must have.
+ * Errors: INVALID (an unknown field or column, with the nearest; a bad value), NOT_FOUND, CONFLICT (if_version), LIMIT. */
+LH_MUST_CHECK lh_code lh_dataset_patch(lh_catalog *catalog, lh_table_name name, const lh_json *patch,
+                                       const uint64_t *if_version, lh_error *err);
+/* Verdicts of a detector: {column: {"pii_kind","confidence" 0…1,"evidence"?: counts} or null (nothing found)}. One that a
+ * person declared stays. Columns that are gone are passed over. Errors: INVALID, NOT_FOUND, CONFLICT (lost 30 races). */
+LH_MUST_CHECK lh_code lh_dataset_set_detected(lh_catalog *catalog, lh_table_name name, const lh_json *verdicts,
+                                              lh_error *err);
+
+/* ---- lineage ---- */
+typedef enum { LH_LINEAGE_UP = 1, LH_LINEAGE_DOWN = 2, LH_LINEAGE_BOTH = 3 } lh_lineage_direction;
+/* {"dataset","nodes":[{"id","kind" dataset|job|source,"name",…}],"edges":[{"from","to","kind" sql|ingest,…}],"truncated"}:
+ * datasets up to `depth` steps away; with UP also the loads of each and where they came from. Arena. Errors: NOT_FOUND. */
+LH_MUST_CHECK lh_code lh_lineage_get(lh_catalog *catalog, lh_table_name name, lh_lineage_direction direction,
+                                     unsigned depth, lh_arena *arena, lh_json **ret, lh_error *err);
+/* The engine's next commit that adds a snapshot to the table records that its rows came from these. What is no table, and
+ * the table itself, are left out; with none left nothing is set. As lh_annotation_set(). */
+LH_MUST_CHECK lh_code lh_lineage_annotate(lh_catalog *catalog, lh_table_name name, const lh_table_name *parents,
+                                          size_t count, lh_error *err);
+
+/* {"items":[{"dataset","score","matched":[{"field","value"}],"description","owner","tags"}],"next_page_token"}: datasets in
+ * which each word of `text` is found (name, tags, columns, owner, descriptions), best first. Errors: INVALID. */
+LH_MUST_CHECK lh_code lh_dataset_search(lh_catalog *catalog, lh_str text, lh_page page, lh_arena *arena, lh_json **ret,
+                                        lh_error *err);
 #endif

@@ -10,6 +10,26 @@ LH_MUST_CHECK lh_code dataset_drop_changes(lh_catalog *catalog, lh_table_name na
 LH_MUST_CHECK lh_code dataset_rename_changes(lh_catalog *catalog, lh_table_name from, lh_table_name to, lh_arena *arena,
                                              lh_change **ret, size_t *ret_count, lh_error *err);
 
+/* ---- dataset_metadata.c ---- */
+#define DATASET_SENSITIVITY "internal" /* of a dataset of which nobody said it */
+lh_str dataset_about_key(lh_table_name name, lh_arena *arena);
+/* What was said of the dataset: an empty object and version 0 when nothing was. Arena. Errors: CORRUPT, INVALID. */
+LH_MUST_CHECK lh_code dataset_about_read(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+                                         uint64_t *ret_version, lh_error *err);
+
+/* ---- dataset_lineage.c ---- */
+lh_str lineage_key(lh_table_name name, lh_arena *arena);
+/* The changes to other datasets' lineage that a rename of `from` needs, or its drop (to NULL). They expect the versions
+ * read. Arena. */
+LH_MUST_CHECK lh_code lineage_parent_changes(lh_catalog *catalog, lh_table_name from, const lh_table_name *to,
+                                             lh_arena *arena, lh_change **ret, size_t *ret_count, lh_error *err);
+
+/* ---- column_statistics.c ---- */
+/* *ret: object by field id of {"values","nulls","min","max","distinct","exact"}, as far as the current snapshot's manifests tell for
+ * each of its files; without a snapshot, or with more than COLUMN_MANIFESTS manifests, empty. Arena. Errors: as manifest_walk. */
+LH_MUST_CHECK lh_code column_statistics(lh_bucket *bucket, const lh_json *metadata, lh_arena *arena, lh_json **ret,
+                                        lh_error *err);
+
 /* Sets "schema", "schema_fingerprint", "row_count", "bytes", "files", "snapshot_id", "updated_at", "location" of a table's
  * metadata on `into`. totals: of the current snapshot's manifests; NULL takes the snapshot's summary, and a number
  * that it does not tell is null. Pure. */

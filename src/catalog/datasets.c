@@ -1,6 +1,8 @@
 /* Datasets: every table of the catalog, with what we know of it beyond Iceberg. Documents:
  *   "dataset/<levels>/<name>"            {"schema_version":1,"created_at":"…","origin":{…}}
  *   "ingested/<levels>/<name>/<sha256>"  what landed from these bytes (written by ingest)
+ *   "about/<levels>/<name>"              what people said of it (dataset_metadata.c)
+ *   "lineage/<levels>/<name>"            what SQL made it of (dataset_lineage.c)
  * (levels joined by 0x1F; names hold neither that nor '/', so no two datasets share a key.)
  * A table of strangers has no document and is a dataset all the same. The documents are dropped and
  * renamed in the table's own commit, whoever asked for it: records of a dropped table must
@@ -183,36 +185,71 @@ static lh_code dataset_documents(lh_catalog *catalog, lh_table_name name, lh_are
     return LH_OK;
 }
 
+/* The documents that a request may write while the table stays as it is. A rename expects their versions; a drop takes
+ * them whether they were there or not. */
+static void dataset_side_keys(lh_table_name name, lh_arena *arena, lh_str keys[2]) {
+    keys[0] = dataset_about_key(name, arena);
+    keys[1] = lineage_key(name, arena);
+}
+
 lh_code dataset_drop_changes(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_change **ret,
                              size_t *ret_count, lh_error *err) {
     lh_document_page documents;
+    lh_change *children = NULL;
+    size_t child_count = 0, used = 0;
+    lh_str side[2];
     LH_TRY(dataset_documents(catalog, name, arena, &documents, err));
-    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, documents.count + 1);
+    LH_TRY(lineage_parent_changes(catalog, name, NULL, arena, &children, &child_count, err));
+    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, documents.count + child_count + 2);
+    dataset_side_keys(name, arena, side);
     LH_TRY(lh_arena_check(arena, err));
-    for (size_t i = 0; i < documents.count; i++) changes[i].key = documents.items[i].key;
+    for (size_t i = 0; i < documents.count; i++) changes[used++].key = documents.items[i].key;
+    for (size_t i = 0; i < 2; i++) changes[used++].key = side[i];
+    for (size_t i = 0; i < child_count; i++) changes[used++] = children[i];
     *ret = changes;
-    *ret_count = documents.count;
+    *ret_count = used;
     return LH_OK;
+}
+
+static lh_code dataset_move(lh_catalog *catalog, lh_str from, lh_str to, lh_arena *arena, lh_change pair[2],
+                            size_t *used, lh_error *err) {
+    uint64_t version;
+    lh_str text;
+    lh_code code = lh_metastore_get(catalog->metastore, from, arena, &text, &version, err);
+    pair[0] = (lh_change){.key = from, .expected = code == LH_OK ? version : LH_VERSION_ABSENT};
+    pair[0].check_only = code == LH_NOT_FOUND;
+    *used += code == LH_OK ? 2 : 1;
+    if (code == LH_OK) pair[1] = (lh_change){.key = to, .text = text};
+    return code == LH_NOT_FOUND ? LH_OK : code;
 }
 
 lh_code dataset_rename_changes(lh_catalog *catalog, lh_table_name from, lh_table_name to, lh_arena *arena,
                                lh_change **ret, size_t *ret_count, lh_error *err) {
     lh_document_page documents;
+    lh_change *children = NULL;
+    size_t child_count = 0, used = 0;
+    lh_str old_keys[2], new_keys[2];
     LH_TRY(dataset_documents(catalog, from, arena, &documents, err));
+    LH_TRY(lineage_parent_changes(catalog, from, &to, arena, &children, &child_count, err));
     size_t sha_at = lh_ingested_key(from, LH_STR_NONE, arena).len;
-    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, 2 * documents.count + 1);
+    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, 2 * documents.count + child_count + 4);
+    dataset_side_keys(from, arena, old_keys);
+    dataset_side_keys(to, arena, new_keys);
     LH_TRY(lh_arena_check(arena, err));
     for (size_t i = 0; i < documents.count; i++) {
         lh_str key = documents.items[i].key;
         bool ingested = lh_str_starts(key, LH_STR("ingested/"));
-        changes[2 * i].key = key;
-        changes[2 * i + 1].key =
+        changes[used++].key = key;
+        changes[used].key =
             ingested ? lh_ingested_key(to, lh_str_sub(key, sha_at, SIZE_MAX), arena) : lh_dataset_key(to, arena);
-        changes[2 * i + 1].text = documents.items[i].text;
+        changes[used++].text = documents.items[i].text;
     }
+    for (size_t i = 0; i < 2; i++)
+        LH_TRY(dataset_move(catalog, old_keys[i], new_keys[i], arena, changes + used, &used, err));
+    for (size_t i = 0; i < child_count; i++) changes[used++] = children[i];
     LH_TRY(lh_arena_check(arena, err));
     *ret = changes;
-    *ret_count = 2 * documents.count;
+    *ret_count = used;
     return LH_OK;
 }
 

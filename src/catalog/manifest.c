@@ -120,6 +120,30 @@ lh_code manifest_count(lh_bucket *bucket, lh_str manifest_list, manifest_totals 
     return LH_OK;
 }
 
+typedef struct manifest_live {
+    lh_bucket *bucket;
+    avro_record_fn each;
+    void *ctx;
+} manifest_live;
+
+static lh_code manifest_live_entry(void *ctx, avro_value record, lh_error *err) {
+    const manifest_live *live = ctx;
+    bool gone = avro_int(avro_field(record, "status"), -1) == MANIFEST_STATUS_DELETED;
+    return gone ? LH_OK : live->each(live->ctx, record, err);
+}
+
+static lh_code manifest_live_manifest(void *ctx, avro_value record, lh_error *err) {
+    manifest_live *live = ctx;
+    lh_str path;
+    LH_TRY(manifest_path_of(record, &path, err));
+    return manifest_read_file(live->bucket, path, manifest_live_entry, live, err);
+}
+
+lh_code manifest_each_live(lh_bucket *bucket, lh_str manifest_list, avro_record_fn each, void *ctx, lh_error *err) {
+    manifest_live live = {bucket, each, ctx};
+    return manifest_read_file(bucket, manifest_list, manifest_live_manifest, &live, err);
+}
+
 /* ---- a list's entries ---- */
 
 typedef struct manifest_list_state {

@@ -23,7 +23,13 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse ingest day*.csv.gz --dataset flights --mode append --option null=NA\n"
      "  lakehouse ingest c.ndjson --dataset crm.clients --mode upsert --key client_id\n",
      lh_cli_ingest},
-    {"datasets", "[list | show NAME | drop NAME] [flags]", "List, describe and drop datasets", NULL, lh_cli_datasets},
+    {"datasets", "[list | show | describe | drop | lineage NAME | set NAME FIELD=VALUE… | search WORDS] [flags]",
+     "List, describe, annotate, search and drop datasets",
+     "Examples:\n"
+     "  lakehouse datasets set orders owner=ann tags=gold,daily columns.email.pii_kind=email\n"
+     "  lakehouse datasets set orders owner=        (back to the default)\n"
+     "  lakehouse datasets search 'orders email'\n",
+     lh_cli_datasets},
     {"tables", "expire NAME | orphans NAME | verify [NAME] [flags]", "Maintain tables: old snapshots, left-over files",
      "  lakehouse tables expire crm.clients --dry-run    what would go\n"
      "  lakehouse tables expire crm.clients --older-than 30 --retain-last 10\n"

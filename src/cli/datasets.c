@@ -1,4 +1,4 @@
-/* `lakehouse datasets`: list, show, drop, over /datasets. */
+/* `lakehouse datasets`: list, show, drop over /datasets; describe, set, lineage, search over /catalog. */
 #include "cli/cli_internal.h"
 
 #include <langinfo.h>
@@ -95,19 +95,106 @@ static lh_code datasets_drop(lh_connection *connection, lh_str name, bool purge,
     return LH_OK;
 }
 
-static lh_code datasets_run(const lh_cli_source *source, lh_str verb, lh_str name, bool purge, lh_error *err) {
+/* ---- /catalog ---- */
+
+static lh_code datasets_print(lh_connection *connection, const lh_buf *path, lh_arena *arena, lh_error *err) {
+    lh_json *answer = NULL;
+    lh_str text;
+    LH_TRY(lh_buf_check(path, err));
+    LH_TRY(datasets_get(connection, lh_buf_str(path), arena, &answer, err));
+    LH_TRY(lh_json_write(arena, answer, true, &text, err));
+    printf("%.*s\n", LH_STR_ARG(text));
+    return LH_OK;
+}
+
+static lh_code datasets_describe(lh_connection *connection, lh_str name, bool lineage, lh_arena *arena, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
+    lh_buf_append(&path, lineage ? LH_STR("/catalog/lineage/") : LH_STR("/catalog/datasets/by-name/"));
+    lh_url_encode(&path, name, false);
+    return datasets_print(connection, &path, arena, err);
+}
+
+static lh_code datasets_search(lh_connection *connection, lh_str text, lh_arena *arena, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
+    lh_json *answer = NULL;
+    lh_buf_append(&path, LH_STR("/catalog/search?limit=100&q="));
+    lh_url_encode(&path, text, false);
+    LH_TRY(lh_buf_check(&path, err));
+    LH_TRY(datasets_get(connection, lh_buf_str(&path), arena, &answer, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "items")); lh_json_next(&it);)
+        printf("%.*s\t%.*s\n", LH_STR_ARG(lh_json_get_string(it.value, "dataset")),
+               LH_STR_ARG(lh_json_get_string(it.value, "description")));
+    return LH_OK;
+}
+
+/* The value of FIELD=VALUE: null for an empty one, words for tags, a number for the interval. */
+static lh_json *datasets_value(lh_arena *arena, lh_str field, lh_str value) {
+    int64_t number;
+    if (value.len == 0) return lh_json_new_null(arena);
+    if (lh_str_eq(field, LH_STR("expected_interval_s")) && lh_str_to_i64(value, &number) == LH_OK)
+        return lh_json_new_int(arena, number);
+    if (!lh_str_eq(field, LH_STR("tags"))) return lh_json_new_string(arena, value);
+    lh_json *tags = lh_json_new_array(arena);
+    while (value.len) lh_json_append(tags, lh_json_new_string(arena, lh_str_trim(lh_str_split(&value, ','))));
+    return tags;
+}
+
+/* Puts one "owner=ann" or "columns.NAME.pii_kind=email" into the patch; false: it has no '='. */
+static bool datasets_assign(lh_arena *arena, lh_json *patch, lh_str word) {
+    size_t equals = lh_str_find(word, '='), prefix = sizeof "columns." - 1, dot = equals;
+    lh_str field = lh_str_sub(word, 0, equals), value = lh_str_sub(word, equals + 1, SIZE_MAX);
+    if (equals == word.len || equals == 0) return false;
+    while (dot > prefix && word.ptr[dot - 1] != '.') dot--;
+    if (!lh_str_starts(field, LH_STR("columns.")) || dot <= prefix) {
+        lh_json_put(arena, patch, field, datasets_value(arena, field, value));
+        return true;
+    }
+    lh_str column = lh_str_sub(word, prefix, dot - 1 - prefix);
+    if (!lh_json_get(patch, "columns")) lh_json_set(arena, patch, "columns", lh_json_new_object(arena));
+    lh_json *columns = lh_json_get(patch, "columns");
+    if (!lh_json_get_str(columns, column)) lh_json_put(arena, columns, column, lh_json_new_object(arena));
+    lh_json_put(arena, lh_json_get_str(columns, column), lh_str_sub(word, dot, equals - dot),
+                datasets_value(arena, LH_STR_NONE, value));
+    return true;
+}
+
+static lh_code datasets_set(lh_connection *connection, lh_str name, const lh_cli_list *words, lh_arena *arena,
+                            lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
+    lh_json *patch = lh_json_new_object(arena);
+    lh_str text;
+    for (size_t i = 2; i < words->count; i++)
+        if (!datasets_assign(arena, patch, lh_str_from(words->items[i])))
+            return lh_fail(err, LH_INVALID, "'%s' is not FIELD=VALUE", words->items[i]);
+    LH_TRY(lh_json_write(arena, patch, false, &text, err));
+    lh_buf_append(&path, LH_STR("/catalog/datasets/by-name/"));
+    lh_url_encode(&path, name, false);
+    lh_buf_append(&path, LH_STR("/metadata"));
+    LH_TRY(lh_buf_check(&path, err));
+    const lh_exchange exchange = {.method = "PATCH", .path = lh_buf_str(&path), .body = text};
+    LH_TRY(lh_connection_do(connection, &exchange, arena, NULL, err));
+    printf("set %zu of %.*s\n", words->count - 2, LH_STR_ARG(name));
+    return LH_OK;
+}
+
+static lh_code datasets_run(const lh_cli_source *source, lh_str verb, lh_str name, const lh_cli_list *words, bool purge,
+                            lh_error *err) {
     LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
     LH_TRY(lh_connection_open(source, false, &connection, err));
     if (lh_str_eq(verb, LH_STR("show"))) return datasets_show(connection, name, arena, err);
     if (lh_str_eq(verb, LH_STR("drop"))) return datasets_drop(connection, name, purge, arena, err);
+    if (lh_str_eq(verb, LH_STR("describe"))) return datasets_describe(connection, name, false, arena, err);
+    if (lh_str_eq(verb, LH_STR("lineage"))) return datasets_describe(connection, name, true, arena, err);
+    if (lh_str_eq(verb, LH_STR("search"))) return datasets_search(connection, name, arena, err);
+    if (lh_str_eq(verb, LH_STR("set"))) return datasets_set(connection, name, words, arena, err);
     const lh_cli_table_style style = {.unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0};
     return lh_cli_print_datasets(connection, name, style, arena, err);
 }
 
 int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
-    static const char *const verbs[] = {"list", "show", "drop"};
+    static const char *const verbs[] = {"list", "show", "drop", "describe", "set", "lineage", "search"};
     lh_cli_source source = {0};
     lh_cli_list words = {0};
     bool purge = false;
@@ -121,15 +208,22 @@ int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
     if (status >= 0) return status;
     lh_str verb = lh_str_from(words.count ? words.items[0] : "list"),
            name = lh_str_from(words.count > 1 ? words.items[1] : "");
-    const char *near = lh_cli_nearest(verb, verbs, 3);
+    const char *near = lh_cli_nearest(verb, verbs, sizeof verbs / sizeof *verbs);
     if (!near || !lh_str_eq(verb, lh_str_from(near))) {
-        lh_cli_complain("datasets takes list, show NAME or drop NAME, not '%.*s'", LH_STR_ARG(verb));
+        lh_cli_complain("datasets takes list, show, drop, describe, set, lineage or search, not '%.*s'",
+                        LH_STR_ARG(verb));
         return LH_EXIT_USAGE;
     }
-    if (words.count > 2 || (name.len == 0 && !lh_str_eq(verb, LH_STR("list")))) {
+    bool set = lh_str_eq(verb, LH_STR("set")), assigns = words.count > 2;
+    for (size_t i = 2; i < words.count && set; i++) assigns &= strchr(words.items[i], '=') != NULL;
+    if (set && (!assigns || name.len == 0)) {
+        lh_cli_complain("datasets set takes a dataset and FIELD=VALUE, as in: datasets set orders owner=ann");
+        return LH_EXIT_USAGE;
+    }
+    if (!set && (words.count > 2 || (name.len == 0 && !lh_str_eq(verb, LH_STR("list"))))) {
         lh_cli_complain("datasets %.*s takes the name of one dataset", LH_STR_ARG(verb));
         return LH_EXIT_USAGE;
     }
     lh_error err = {0};
-    return datasets_run(&source, verb, name, purge, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+    return datasets_run(&source, verb, name, &words, purge, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
 }

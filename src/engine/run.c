@@ -76,6 +76,14 @@ static lh_code run_lock(engine_run *run, lh_error *err) {
 }
 
 static void run_unlock(engine_run *run) {
+    bool all = run->lock_count > 0 && run->locked == run->lock_count; /* else others may hold them */
+    for (size_t i = 0; all && run->engine->catalog && i < run->scan.table_count; i++) {
+        lh_table_name name; /* an annotation that no commit took */
+        if (!run->scan.tables[i].write || !run_table_name(run, &run->scan.tables[i], &name)) continue;
+        lh_annotation_clear(run->engine->catalog, name);
+        lh_annotation_clear(run->engine->catalog,
+                            (lh_table_name){run_lower(name.namespace_, run->arena), run_lower(name.name, run->arena)});
+    }
     while (run->locked > 0) lh_engine_unlock_table(run->engine, run->locks[--run->locked]);
 }
 
@@ -281,11 +289,48 @@ static void run_sweep(engine_run *run, int64_t since_ms) {
     }
 }
 
+/* Does that statement write the target? */
+static bool run_feeds(const engine_run *run, size_t statement, const lh_sql_table *target) {
+    for (size_t i = 0; i < run->scan.table_count; i++) {
+        const lh_sql_table *table = &run->scan.tables[i];
+        bool same = table->write && table->statement == statement && table->part_count == target->part_count;
+        for (uint8_t p = 0; same && p < target->part_count; p++)
+            same = lh_str_eq_nocase(table->parts[p], target->parts[p]);
+        if (same) return true;
+    }
+    return false;
+}
+
+/* The tables that the statement writes get the tables that it reads as parents, in the commit that adds the rows. Of the
+ * text's own transaction that commit comes last, so earlier statements count as well. DELETE moves no rows. */
+static lh_code run_note_lineage(engine_run *run, lh_error *err) {
+    size_t last = (size_t)(run->statement - run->scan.statements);
+    lh_table_name *parents = LH_ARENA_ARRAY(run->arena, lh_table_name, run->scan.table_count + 1);
+    LH_TRY(lh_arena_check(run->arena, err));
+    for (size_t i = 0; i < run->scan.table_count && run->engine->catalog; i++) {
+        const lh_sql_table *target = &run->scan.tables[i];
+        size_t count = 0;
+        lh_table_name name;
+        if (!target->write || target->statement != last || !run_table_name(run, target, &name)) continue;
+        (void)run_snapshot_of(run, target, &name); /* its name as it is stored */
+        for (size_t j = 0; j < run->scan.table_count; j++) {
+            const lh_sql_table *source = &run->scan.tables[j];
+            lh_str text = run->scan.statements[source->statement].text;
+            if (source->write || source->statement > last || !run_feeds(run, source->statement, target)) continue;
+            if (lh_str_eq_nocase(lh_str_sub(text, 0, 6), LH_STR("delete"))) continue;
+            if (run_snapshot_of(run, source, &parents[count]) != -2) count++;
+        }
+        if (count) LH_TRY(lh_lineage_annotate(run->engine->catalog, name, parents, count, err));
+    }
+    return LH_OK;
+}
+
 static lh_code run_once(engine_run *run, engine_rows *rows, lh_error *err) {
     lh_verb verb = run->statement->verb;
     bool control = verb == LH_VERB_BEGIN || verb == LH_VERB_END;
     bool own = !control && !run->in_transaction;
     if (!run->in_transaction) LH_TRY(run_snapshots_before(run, err));
+    if (run->statement->writes) LH_TRY(run_note_lineage(run, err));
     if (own) LH_TRY(run_simple(run, "BEGIN TRANSACTION", err));
     run_step step = {.run = run, .stream = !run->statement->writes};
     int64_t since_ms = lh_time_now_ms();

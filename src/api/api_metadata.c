@@ -1,0 +1,87 @@
+/* /catalog: what is known of datasets beyond their tables; lineage; search. The ETag of a description is the version of
+ * what PATCH changes, so that a load between GET and PATCH does not get in the way. */
+#include "api/api_internal.h"
+#include "api/range.h"
+
+enum { METADATA_DEPTH_MAX = 20, METADATA_DEPTH = 3, METADATA_SEARCH_PAGE = 20 };
+
+static lh_code metadata_name(lh_request *request, lh_table_name *ret, lh_error *err) {
+    return lh_table_name_parse(lh_request_app(request)->catalog, lh_request_param(request, "name"),
+                               lh_request_arena(request), ret, err);
+}
+
+static lh_str metadata_etag(lh_request *request, uint64_t version) {
+    return lh_arena_printf(lh_request_arena(request), "m%" PRIu64, version);
+}
+
+static lh_code metadata_answer(lh_request *request, lh_table_name name, lh_error *err) {
+    lh_json *answer = NULL;
+    uint64_t version = 0;
+    LH_TRY(
+        lh_dataset_describe(lh_request_app(request)->catalog, name, lh_request_arena(request), &answer, &version, err));
+    lh_str etag = metadata_etag(request, version);
+    lh_respond_header(request, "ETag", lh_arena_printf(lh_request_arena(request), "\"%.*s\"", LH_STR_ARG(etag)));
+    return lh_respond_json(request, 200, answer, err);
+}
+
+lh_code api_metadata_get(lh_request *request, lh_error *err) {
+    lh_table_name name;
+    LH_TRY(metadata_name(request, &name, err));
+    return metadata_answer(request, name, err);
+}
+
+/* The table of codes has no 412. */
+static lh_code metadata_refuse(lh_request *request, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *body = lh_json_new_object(arena), *error = lh_json_new_object(arena);
+    lh_json_set_string(arena, error, "code", lh_str_from(lh_code_name(LH_CONFLICT)));
+    lh_json_set_string(arena, error, "message", LH_STR("what is said of the dataset has another ETag"));
+    lh_json_set(arena, error, "details", lh_json_new_object(arena));
+    lh_json_set_string(arena, error, "trace_id", lh_trace_current_id());
+    lh_json_set(arena, body, "error", error);
+    return lh_respond_json(request, 412, body, err);
+}
+
+lh_code api_metadata_patch(lh_request *request, lh_error *err) {
+    lh_catalog *catalog = lh_request_app(request)->catalog;
+    lh_str match = lh_request_header(request, "If-Match");
+    lh_table_name name;
+    lh_json *patch = NULL;
+    uint64_t version = 0;
+    LH_TRY(metadata_name(request, &name, err));
+    LH_TRY(lh_request_json(request, &patch, err));
+    LH_TRY(lh_dataset_metadata_version(catalog, name, &version, err));
+    if (match.len && !api_etag_list_has(match, metadata_etag(request, version), false))
+        return metadata_refuse(request, err);
+    bool exact = match.len && !lh_str_eq(lh_str_trim(match), LH_STR("*"));
+    lh_code code = lh_dataset_patch(catalog, name, patch, exact ? &version : NULL, err);
+    if (code == LH_CONFLICT && exact) return metadata_refuse(request, err);
+    return code == LH_OK ? metadata_answer(request, name, err) : code;
+}
+
+lh_code api_lineage_get(lh_request *request, lh_error *err) {
+    lh_str direction = lh_request_query(request, "direction");
+    lh_lineage_direction way = LH_LINEAGE_BOTH;
+    lh_table_name name;
+    uint64_t depth;
+    lh_json *answer = NULL;
+    LH_TRY(metadata_name(request, &name, err));
+    LH_TRY(lh_request_query_uint(request, "depth", 1, METADATA_DEPTH_MAX, METADATA_DEPTH, &depth, err));
+    if (lh_str_eq(direction, LH_STR("up"))) way = LH_LINEAGE_UP;
+    else if (lh_str_eq(direction, LH_STR("down"))) way = LH_LINEAGE_DOWN;
+    else if (direction.len && !lh_str_eq(direction, LH_STR("both")))
+        return lh_fail(err, LH_INVALID, "'direction' must be up, down or both");
+    LH_TRY(lh_lineage_get(lh_request_app(request)->catalog, name, way, (unsigned)depth, lh_request_arena(request),
+                          &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
+lh_code api_catalog_search(lh_request *request, lh_error *err) {
+    uint64_t limit;
+    lh_json *answer = NULL;
+    LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, METADATA_SEARCH_PAGE, &limit, err));
+    const lh_page page = {lh_request_query(request, "page_token"), limit};
+    LH_TRY(lh_dataset_search(lh_request_app(request)->catalog, lh_request_query(request, "q"), page,
+                             lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}

@@ -1,0 +1,273 @@
+"""What is known of a dataset beyond its table: metadata, freshness, statistics, lineage, search; over renames, drops, restarts."""
+import json
+import subprocess
+import threading
+
+import pytest
+
+from harness import BINARY
+
+CSV = b"id,email,amount,day\n1,a@x.org,1.50,2026-01-02\n2,b@x.org,,2026-01-03\n3,c@x.org,3.25,2026-01-01\n"
+
+
+def loaded(server, name, body=CSV, **fields):
+    answer = server.ingest(body, name, name=f"{name}.csv", **fields)
+    assert answer.status_code in (200, 201), answer.text
+
+
+def described(server, name):
+    answer = server.request("GET", f"/catalog/datasets/by-name/{name}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def patch(server, name, body, **headers):
+    return server.request("PATCH", f"/catalog/datasets/by-name/{name}/metadata", json=body,
+                          headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+def patched(server, name, body):
+    answer = patch(server, name, body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def column(dataset, name):
+    return next(c for c in dataset["columns"] if c["name"] == name)
+
+
+def lineage(server, name, **params):
+    answer = server.request("GET", f"/catalog/lineage/{name}", params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def datasets(graph):
+    return {n["name"]: n["distance"] for n in graph["nodes"] if n["kind"] == "dataset"}
+
+
+def sql_edges(graph):
+    return sorted((e["from"][8:], e["to"][8:]) for e in graph["edges"] if e["kind"] == "sql")
+
+
+def found(server, q, **params):
+    answer = server.request("GET", "/catalog/search", params={"q": q, **params})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def rename(server, old, new):
+    answer = server.request("POST", "/iceberg/v1/tables/rename", json={
+        "source": {"namespace": ["data"], "name": old}, "destination": {"namespace": ["data"], "name": new}})
+    assert answer.status_code == 204, answer.text
+
+
+def test_a_dataset_of_which_nobody_said_anything_has_the_defaults(server):
+    loaded(server, "plain")
+    d = described(server, "plain")
+    assert (d["description"], d["owner"], d["sensitivity"], d["tags"]) == ("", "", "internal", [])
+    assert d["freshness"]["status"] == "unknown" and d["metadata_updated_at"] is None
+    c = column(d, "email")
+    assert (c["pii_kind"], c["confidence"], c["said_by"], c["sensitivity"]) == (None, None, None, "internal")
+    assert server.request("GET", "/catalog/datasets/by-name/none").status_code == 404
+
+
+def test_statistics_come_from_the_manifests(server):
+    loaded(server, "stats")
+    d = described(server, "stats")
+    s = column(d, "id")["statistics"]
+    assert (s["values"], s["nulls"], s["min"], s["max"], s["exact"]) == (3, 0, 1, 3, True)
+    assert column(d, "amount")["statistics"]["nulls"] == 1
+    assert (column(d, "day")["statistics"]["min"], column(d, "day")["statistics"]["max"]) == ("2026-01-01", "2026-01-03")
+    loaded(server, "stats", b"id,email,amount,day\n-7,d@x.org,9.00,2025-12-31\n", mode="append")
+    s = column(described(server, "stats"), "id")["statistics"]
+    assert (s["values"], s["min"], s["max"]) == (4, -7, 3)
+    server.sql("DELETE FROM stats WHERE id = 1")
+    assert column(described(server, "stats"), "id")["statistics"]["exact"] is False
+
+
+def test_a_patch_merges_and_survives_a_restart(server):
+    loaded(server, "merged")
+    patched(server, "merged", {"description": "Orders", "owner": "ann", "tags": ["gold", "daily"], "expected_interval_s": 3600,
+                               "columns": {"email": {"description": "of the buyer", "sensitivity": "confidential", "pii_kind": "email"}}})
+    d = patched(server, "merged", {"owner": None, "sensitivity": "confidential", "columns": {"id": {"description": "key"}}})
+    server.restart()
+    assert described(server, "merged")["columns"] == d["columns"]
+    d = described(server, "merged")
+    assert (d["description"], d["owner"], d["sensitivity"], d["tags"]) == ("Orders", "", "confidential", ["gold", "daily"])
+    assert d["freshness"]["status"] == "fresh" and d["freshness"]["expected_interval_s"] == 3600
+    c = column(d, "email")
+    assert (c["pii_kind"], c["confidence"], c["said_by"]) == ("email", 1, "declared")
+    assert c["statistics"]["min"] is None and c["statistics"]["nulls"] == 0  # bounds are values
+    assert column(d, "id")["sensitivity"] == "confidential" and column(d, "id")["description"] == "key"
+    loaded(server, "merged", b"id,email,amount,day\n9,z@x.org,9.00,2026-02-01\n", mode="append")
+    assert described(server, "merged")["description"] == "Orders"  # a load does not touch it
+    assert patched(server, "merged", {"columns": {"email": {"pii_kind": None}}})["columns"][1]["said_by"] is None
+
+
+@pytest.mark.parametrize("body,part", [
+    ({"descripton": "x"}, "did you mean 'description'?"),
+    ({"zzzzzzzzzz": 1}, "unknown field 'zzzzzzzzzz'"),
+    ({"columns": {"emial": {}}}, "did you mean 'email'?"),
+    ({"columns": {"email": {"pii_knd": "x"}}}, "did you mean 'pii_kind'?"),
+    ({"columns": {"email": {"pii_kind": "E-Mail"}}}, "'pii_kind' must be"),
+    ({"columns": []}, "'columns' must be an object"),
+    ({"columns": {"email": 1}}, "must be an object, or null"),
+    ({"sensitivity": "secret"}, "'sensitivity' must be public"),
+    ({"tags": "a"}, "'tags' must be an array"),
+    ({"tags": [""]}, "a tag must be"),
+    ({"expected_interval_s": 0}, "'expected_interval_s' must be"),
+    ({"description": 1}, "'description' must be a string"),
+    ({"owner": "x" * 256}, "longer than 255"),
+    ([], "must be a JSON object"),
+])
+def test_a_bad_patch_is_refused_and_changes_nothing(server, body, part):
+    if server.request("GET", "/datasets/by-name/bad").status_code == 404:
+        loaded(server, "bad")
+    both = {"owner": "eve", **body} if isinstance(body, dict) and "owner" not in body else body
+    answer = patch(server, "bad", both)
+    assert answer.status_code == 400 and part in answer.json()["error"]["message"], answer.text
+    assert described(server, "bad")["owner"] == ""
+
+
+def test_if_match_lets_only_one_of_two_writers_through(server):
+    loaded(server, "matched")
+    etag = server.request("GET", "/catalog/datasets/by-name/matched").headers["ETag"]
+    loaded(server, "matched", b"id,email,amount,day\n9,z@x.org,9.00,2026-02-01\n", mode="append")  # no change of what is said
+    answer = patch(server, "matched", {"owner": "ann"}, If_Match=etag)
+    assert answer.status_code == 200 and answer.headers["ETag"] != etag
+    assert patch(server, "matched", {"owner": "bob"}, If_Match=etag).status_code == 412
+    assert patch(server, "matched", {"owner": "bob"}, If_Match="*").status_code == 200
+    etag = server.request("GET", "/catalog/datasets/by-name/matched").headers["ETag"]
+    codes = []
+    threads = [threading.Thread(target=lambda i=i: codes.append(patch(server, "matched", {"owner": str(i)}, If_Match=etag).status_code)) for i in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sorted(codes) == [200] + [412] * 7
+    assert patch(server, "none", {}).status_code == 404
+
+
+def test_patches_without_a_condition_all_land(server):
+    loaded(server, "raced", b"c0,c1,c2,c3,c4,c5,c6,c7\n1,2,3,4,5,6,7,8\n")
+    codes = []
+    threads = [threading.Thread(target=lambda i=i: codes.append(patch(server, "raced", {"columns": {f"c{i}": {"description": str(i)}}}).status_code)) for i in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert codes == [200] * 8
+    assert [c["description"] for c in described(server, "raced")["columns"]] == [str(i) for i in range(8)]
+
+
+def test_metadata_follows_a_column_and_a_table(server):
+    loaded(server, "moved")
+    patched(server, "moved", {"description": "kept", "columns": {"email": {"description": "mail"}}})
+    server.sql("ALTER TABLE moved RENAME COLUMN email TO mail")
+    rename(server, "moved", "moved2")
+    d = described(server, "moved2")
+    assert d["description"] == "kept" and column(d, "mail")["description"] == "mail"
+    assert server.request("DELETE", "/datasets/by-name/moved2?purge=true").status_code == 204
+    loaded(server, "moved2")
+    assert described(server, "moved2")["description"] == ""
+
+
+def test_lineage_goes_up_and_down(server):
+    loaded(server, "raw", source="shop")
+    server.sql("CREATE TABLE clean AS SELECT * FROM raw WHERE amount IS NOT NULL")
+    server.sql("CREATE TABLE totals AS SELECT sum(amount) AS total FROM clean")
+    server.sql("CREATE TABLE other AS SELECT 1 AS x")
+    server.sql("INSERT INTO totals SELECT x FROM other")
+    server.sql("DELETE FROM clean WHERE id IN (SELECT x FROM other)")
+    up = lineage(server, "totals", direction="up")
+    assert datasets(up) == {"data.totals": 0, "data.clean": -1, "data.other": -1, "data.raw": -2}
+    assert sql_edges(up) == [("data.clean", "data.totals"), ("data.other", "data.totals"), ("data.raw", "data.clean")]
+    job = next(n for n in up["nodes"] if n["kind"] == "job")
+    assert job["name"] == "raw.csv"
+    assert {"id": "source:shop", "kind": "source", "name": "shop"} in up["nodes"]
+    assert {"from": "source:shop", "to": job["id"], "kind": "ingest"} in up["edges"]
+    assert datasets(lineage(server, "totals", direction="up", depth=1)) == {"data.totals": 0, "data.clean": -1, "data.other": -1}
+    assert datasets(lineage(server, "raw", direction="down")) == {"data.raw": 0, "data.clean": 1, "data.totals": 2}
+    assert datasets(lineage(server, "clean")) == {"data.clean": 0, "data.raw": -1, "data.totals": 1}
+    assert server.request("GET", "/catalog/lineage/raw?direction=sideways").status_code == 400
+    assert server.request("GET", "/catalog/lineage/raw?depth=0").status_code == 400
+    assert server.request("GET", "/catalog/lineage/none").status_code == 404
+    server.restart()
+    assert lineage(server, "totals", direction="up") == up
+    rename(server, "clean", "cleaned")
+    assert sql_edges(lineage(server, "totals", direction="up")) == [("data.cleaned", "data.totals"), ("data.other", "data.totals"), ("data.raw", "data.cleaned")]
+    server.sql("DROP TABLE other")
+    server.sql("CREATE TABLE other AS SELECT 2 AS x")
+    up = lineage(server, "totals", direction="up")
+    assert "data.other" not in datasets(up) and [d["dataset"] for d in up["dropped"]] == ["data.other"]
+
+
+def test_lineage_of_transactions_and_of_what_failed(server):
+    server.sql("CREATE TABLE lt_a AS SELECT 1 AS x")
+    server.sql("CREATE TABLE lt_b AS SELECT 2 AS x")
+    server.sql("CREATE TABLE lt_c (x INTEGER)")
+    server.sql("CREATE TABLE lt_d (x INTEGER)")
+    server.sql("BEGIN; INSERT INTO lt_c SELECT x FROM lt_a; INSERT INTO lt_d SELECT 1; INSERT INTO lt_c SELECT x FROM lt_b; COMMIT")
+    assert sql_edges(lineage(server, "lt_c", direction="up")) == [("data.lt_a", "data.lt_c"), ("data.lt_b", "data.lt_c")]
+    assert sql_edges(lineage(server, "lt_d", direction="up")) == []
+    assert server.query("INSERT INTO lt_d SELECT error('no') FROM lt_a").status_code == 400
+    server.sql("INSERT INTO lt_d VALUES (7)")  # must not carry what the failed statement read
+    assert sql_edges(lineage(server, "lt_d", direction="up")) == []
+    server.sql("MERGE INTO lt_d USING lt_b ON lt_d.x = lt_b.x WHEN NOT MATCHED THEN INSERT VALUES (lt_b.x)")
+    assert sql_edges(lineage(server, "lt_d", direction="up")) == [("data.lt_b", "data.lt_d")]
+
+
+def test_search_ranks_and_pages(server):
+    for name in ["zebra", "zebra_herd", "savanna", "stripes"]:
+        loaded(server, name, b"id,colour\n1,white\n")
+    patched(server, "savanna", {"description": "where a zebra lives", "tags": ["africa"]})
+    patched(server, "stripes", {"columns": {"colour": {"description": "of the ZEBRA"}}})
+    answer = found(server, "zebra")
+    assert [i["dataset"] for i in answer["items"]] == ["data.zebra", "data.zebra_herd", "data.savanna", "data.stripes"]
+    assert answer["items"][3]["matched"] == [{"field": "column_description"}] and answer["next_page_token"] is None
+    assert [i["dataset"] for i in found(server, "zebra AFRICA")["items"]] == ["data.savanna"]
+    assert {i["dataset"] for i in found(server, "colour")["items"]} == {"data.zebra", "data.zebra_herd", "data.savanna", "data.stripes"}
+    seen, token = [], None
+    while True:
+        page = found(server, "zebra", limit=1, **({"page_token": token} if token else {}))
+        seen += [i["dataset"] for i in page["items"]]
+        token = page["next_page_token"]
+        if not token:
+            break
+    assert seen == [i["dataset"] for i in answer["items"]]
+    assert found(server, "no_such_thing_at_all")["items"] == []
+    for q in ["", " ", "a b c d e f g h i", "x" * 257]:
+        assert server.request("GET", "/catalog/search", params={"q": q}).status_code == 400
+    assert server.request("GET", "/catalog/search", params={"q": "a", "page_token": "x"}).status_code == 400
+
+
+def test_a_reader_may_look_but_not_change(fresh):
+    server = fresh("--set", "auth.mode=keys", env={"LAKEHOUSE__AUTH__ADMIN_KEY": "admin-key-of-the-test"})
+    admin = {"Authorization": "Bearer admin-key-of-the-test"}
+    server.headers = admin
+    loaded(server, "guarded")
+    key = server.request("POST", "/access/keys", json={"name": "r", "permission": "read"}).json()["key"]
+    server.headers = {"Authorization": f"Bearer {key}"}
+    assert described(server, "guarded")["owner"] == "" and found(server, "guarded")["items"] and lineage(server, "guarded")["nodes"]
+    assert patch(server, "guarded", {"owner": "eve"}).status_code == 403
+
+
+def test_the_command_line_describes_sets_shows_and_searches(server):
+    loaded(server, "shell")
+
+    def run(*args, code=0):
+        done = subprocess.run([str(BINARY), "datasets", *args, "--url", server.url], capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, done.stderr + done.stdout
+        return done.stdout if code == 0 else done.stderr
+
+    run("set", "shell", "owner=ann", "tags=a,b", "expected_interval_s=60", "columns.email.pii_kind=email", "description=It is = so")
+    d = json.loads(run("describe", "shell"))
+    assert (d["owner"], d["tags"], d["description"], d["freshness"]["expected_interval_s"]) == ("ann", ["a", "b"], "It is = so", 60)
+    assert column(d, "email")["said_by"] == "declared"
+    run("set", "shell", "owner=")
+    assert json.loads(run("describe", "shell"))["owner"] == ""
+    assert "did you mean 'owner'?" in run("set", "shell", "ownr=x", code=1)
+    run("set", "shell", "owner", code=2)
+    assert json.loads(run("lineage", "shell"))["dataset"] == "data.shell"
+    assert "data.shell" in run("search", "shell")
