@@ -316,7 +316,8 @@ static lh_code run_note_lineage(engine_run *run, lh_error *err) {
         for (size_t j = 0; j < run->scan.table_count; j++) {
             const lh_sql_table *source = &run->scan.tables[j];
             lh_str text = run->scan.statements[source->statement].text;
-            if (source->write || source->statement > last || !run_feeds(run, source->statement, target)) continue;
+            bool counts = source->statement == last || (run->in_transaction && source->statement < last);
+            if (source->write || !counts || !run_feeds(run, source->statement, target)) continue;
             if (lh_str_eq_nocase(lh_str_sub(text, 0, 6), LH_STR("delete"))) continue;
             if (run_snapshot_of(run, source, &parents[count]) != -2) count++;
         }

@@ -214,6 +214,8 @@ def test_lineage_of_transactions_and_of_what_failed(server):
     assert server.query("INSERT INTO lt_d SELECT error('no') FROM lt_a").status_code == 400
     server.sql("INSERT INTO lt_d VALUES (7)")  # must not carry what the failed statement read
     assert sql_edges(lineage(server, "lt_d", direction="up")) == []
+    server.sql("CREATE TABLE lt_e AS SELECT x FROM lt_a; DROP TABLE lt_e; CREATE TABLE lt_e AS SELECT x FROM lt_b")
+    assert sql_edges(lineage(server, "lt_e", direction="up")) == [("data.lt_b", "data.lt_e")]
     server.sql("MERGE INTO lt_d USING lt_b ON lt_d.x = lt_b.x WHEN NOT MATCHED THEN INSERT VALUES (lt_b.x)")
     assert sql_edges(lineage(server, "lt_d", direction="up")) == [("data.lt_b", "data.lt_d")]
 
