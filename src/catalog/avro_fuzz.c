@@ -1,17 +1,32 @@
 /* Avro files, of any bytes, read as a manifest list and as a manifest: every field that manifest.c asks for. */
 #include "catalog/avro_internal.h"
 
+/* A pair of a map by column, as column_statistics.c reads it. */
+static lh_code fuzz_pair(void *ctx, avro_value pair, lh_error *err) {
+    size_t *left = ctx;
+    (void)err;
+    (void)avro_int(avro_field(pair, "key"), 0);
+    lh_str bound = avro_str(avro_field(pair, "value"));
+    if (bound.len && (bound.ptr < pair.at || bound.ptr + bound.len > pair.end)) abort();
+    if (*left == 0) return LH_CANCELLED;
+    --*left;
+    return LH_OK;
+}
+
 static lh_code fuzz_record(void *ctx, avro_value record, lh_error *err) {
     static const char *const names[] = {"manifest_path", "added_snapshot_id", "sequence_number", "status", "data_file"};
     size_t *left = ctx;
     (void)err;
-    if ((*left)-- == 0) return LH_CANCELLED;
+    if (*left == 0) return LH_CANCELLED;
+    --*left;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         avro_value field = avro_field(record, names[i]), inner = avro_field(field, "file_path");
         lh_str text = avro_str(field), path = avro_str(inner);
         if (text.len && (text.ptr < record.at || text.ptr + text.len > record.end)) abort();
         if (path.len && (path.ptr < record.at || path.ptr + path.len > record.end)) abort();
         (void)avro_int(field, 0);
+        LH_TRY(avro_each(avro_field(field, "null_value_counts"), fuzz_pair, left, NULL));
+        LH_TRY(avro_each(avro_field(field, "lower_bounds"), fuzz_pair, left, NULL));
     }
     return LH_OK;
 }
