@@ -129,6 +129,24 @@ LH_MUST_CHECK lh_code lh_transaction_commit(lh_catalog *catalog, const lh_json *
 LH_MUST_CHECK lh_code lh_table_sweep(lh_catalog *catalog, lh_table_name name, int64_t snapshot_before, int64_t since_ms,
                                      lh_error *err);
 
+/* ---- views: names are shared with the tables of their namespace ---- */
+/* As for tables: bodies of the REST specification, answers in the arena, and these errors: INVALID, NOT_FOUND, CONFLICT. */
+LH_MUST_CHECK lh_code lh_view_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_arena *arena, lh_json **ret,
+                                   lh_error *err);
+LH_MUST_CHECK lh_code lh_view_create(lh_catalog *catalog, lh_str namespace_, const lh_json *request, lh_arena *arena,
+                                     lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_view_register(lh_catalog *catalog, lh_str namespace_, const lh_json *request, lh_arena *arena,
+                                       lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_view_load(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+                                   lh_error *err);
+/* A failed requirement is CONFLICT; a lost race is done again inside. */
+LH_MUST_CHECK lh_code lh_view_replace(lh_catalog *catalog, lh_table_name name, const lh_json *request, lh_arena *arena,
+                                      lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_view_rename(lh_catalog *catalog, const lh_json *request, lh_arena *arena, lh_error *err);
+/* Its metadata files stay: it can be registered again. */
+LH_MUST_CHECK lh_code lh_view_drop(lh_catalog *catalog, lh_table_name name, lh_error *err);
+LH_MUST_CHECK lh_code lh_view_exists(lh_catalog *catalog, lh_table_name name, bool *ret, lh_error *err);
+
 /* ---- maintenance of one table ---- */
 typedef struct lh_expire_options {
     int64_t older_than_ms; /* wall clock: younger snapshots stay; a branch's own max-snapshot-age-ms comes first */

@@ -29,6 +29,7 @@ void staged_folders_add(staged_folders *staged, lh_str table, lh_str folder);
 /* "namespace/<levels>" and "table/<levels>/<name>". Arena. */
 lh_str catalog_namespace_key(lh_str namespace_, lh_arena *arena);
 lh_str catalog_table_key(lh_table_name name, lh_arena *arena);
+lh_str catalog_view_key(lh_table_name name, lh_arena *arena); /* "view/<levels>/<name>" */
 LH_MUST_CHECK lh_code catalog_check_name(lh_str name, const char *what, lh_error *err);
 LH_MUST_CHECK lh_code catalog_check_namespace(lh_str namespace_, lh_error *err);
 /* REST's ["a","b"] → "a\x1f""b" (checked), and back. */
@@ -72,8 +73,16 @@ void catalog_metadata_remove(lh_catalog *catalog, lh_str key); /* best effort */
 lh_json *table_answer(lh_catalog *catalog, lh_str metadata_key, lh_json *metadata, bool config, lh_arena *arena);
 /* A TableIdentifier of JSON. Arena. Errors: INVALID. */
 LH_MUST_CHECK lh_code table_identifier(const lh_json *identifier, lh_arena *arena, lh_table_name *ret, lh_error *err);
-/* Errors: INVALID (the name), NOT_FOUND (the namespace), CONFLICT (the table). */
+lh_change table_no_view(lh_table_name name, lh_arena *arena); /* requires that no view has the name */
+/* Errors: INVALID (the name), NOT_FOUND (the namespace), CONFLICT (the table, or a view). */
 LH_MUST_CHECK lh_code table_must_be_new(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_error *err);
+/* A page of ListTablesResponse from the documents "<kind>/<levels>/…". */
+LH_MUST_CHECK lh_code catalog_list_identifiers(lh_catalog *catalog, const char *kind, lh_str namespace_, lh_page page,
+                                               lh_arena *arena, lh_json **ret, lh_error *err);
+lh_str table_new_folder(lh_table_name name, lh_arena *arena); /* a folder that nothing has yet */
+/* *ret: the folder's key. chosen: also checks that no other table lies there. Errors: INVALID. */
+LH_MUST_CHECK lh_code table_check_location(lh_catalog *catalog, lh_str location, lh_table_name name, bool chosen,
+                                           lh_arena *arena, lh_str *ret, lh_error *err);
 /* Was the folder made by us for a table of that name? */
 bool table_is_own_folder(lh_table_name name, lh_str folder, lh_arena *arena);
 /* Makes data/ and metadata/ of a location, which engines on local disk expect. chosen: by a client, so it is first checked

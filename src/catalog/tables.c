@@ -35,11 +35,9 @@ lh_json *table_answer(lh_catalog *catalog, lh_str metadata_key, lh_json *metadat
 
 /* ---- list, load ---- */
 
-lh_code lh_table_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_arena *arena, lh_json **ret,
-                      lh_error *err) {
-    uint64_t ignored;
-    LH_TRY(catalog_namespace_version(catalog, namespace_, &ignored, err));
-    lh_str prefix = lh_arena_printf(arena, "table/%.*s/", LH_STR_ARG(namespace_));
+lh_code catalog_list_identifiers(lh_catalog *catalog, const char *kind, lh_str namespace_, lh_page page,
+                                 lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_str prefix = lh_arena_printf(arena, "%s/%.*s/", kind, LH_STR_ARG(namespace_));
     lh_str after =
         page.token.len ? lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(prefix), LH_STR_ARG(page.token)) : LH_STR_NONE;
     lh_document_page docs;
@@ -59,6 +57,13 @@ lh_code lh_table_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_a
                 docs.more ? lh_json_new_string(arena, last) : lh_json_new_null(arena));
     *ret = answer;
     return lh_arena_check(arena, err);
+}
+
+lh_code lh_table_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_arena *arena, lh_json **ret,
+                      lh_error *err) {
+    uint64_t ignored;
+    LH_TRY(catalog_namespace_version(catalog, namespace_, &ignored, err));
+    return catalog_list_identifiers(catalog, "table", namespace_, page, arena, ret, err);
 }
 
 /* snapshots=refs: only the snapshots that a branch or tag names. */
@@ -109,7 +114,7 @@ static lh_str table_own_prefix(lh_table_name name, lh_arena *arena) {
     return (lh_str){clean, path.len};
 }
 
-static lh_str table_new_folder(lh_table_name name, lh_arena *arena) {
+lh_str table_new_folder(lh_table_name name, lh_arena *arena) {
     unsigned char random[TABLE_RANDOM_DIGITS / 2];
     char hex[TABLE_RANDOM_DIGITS + 1];
     lh_random_bytes(random, sizeof random);
@@ -152,13 +157,21 @@ static lh_code table_folder_is_free(lh_catalog *catalog, lh_str folder, lh_table
     return LH_OK;
 }
 
-lh_code table_claim_folder(lh_catalog *catalog, lh_str location, lh_table_name name, bool chosen, lh_arena *arena,
-                           lh_str *ret, lh_error *err) {
+lh_code table_check_location(lh_catalog *catalog, lh_str location, lh_table_name name, bool chosen, lh_arena *arena,
+                             lh_str *ret, lh_error *err) {
     lh_str key;
     if (lh_bucket_key_of(catalog->bucket, location, arena, &key, NULL) != LH_OK || key.len == 0 ||
         table_folders_overlap(key, LH_STR("_catalog")))
         return lh_fail(err, LH_INVALID, "the table location must lie inside this lake's bucket, and not in '_catalog'");
     if (chosen) LH_TRY(table_folder_is_free(catalog, key, name, err));
+    *ret = key;
+    return LH_OK;
+}
+
+lh_code table_claim_folder(lh_catalog *catalog, lh_str location, lh_table_name name, bool chosen, lh_arena *arena,
+                           lh_str *ret, lh_error *err) {
+    lh_str key;
+    LH_TRY(table_check_location(catalog, location, name, chosen, arena, &key, err));
     LH_TRY(lh_bucket_make_folder(catalog->bucket, lh_arena_printf(arena, "%.*s/data", LH_STR_ARG(key)), err));
     LH_TRY(lh_bucket_make_folder(catalog->bucket, lh_arena_printf(arena, "%.*s/metadata", LH_STR_ARG(key)), err));
     *ret = key;
@@ -166,6 +179,18 @@ lh_code table_claim_folder(lh_catalog *catalog, lh_str location, lh_table_name n
 }
 
 /* ---- create, register ---- */
+
+lh_change table_no_view(lh_table_name name, lh_arena *arena) {
+    return (lh_change){.key = catalog_view_key(name, arena), .expected = LH_VERSION_ABSENT, .check_only = true};
+}
+
+static lh_code table_check_no_view(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_error *err) {
+    bool exists;
+    LH_TRY(lh_view_exists(catalog, name, &exists, err));
+    if (!exists) return LH_OK;
+    return lh_fail(err, LH_CONFLICT, "View with same name already exists: %.*s",
+                   LH_STR_ARG(lh_table_name_text(name, arena)));
+}
 
 /* Puts the document of a table that is new, or (replaces) takes the place of one. */
 static lh_code table_insert(lh_catalog *catalog, catalog_table *table, bool replaces, lh_arena *arena, lh_error *err) {
@@ -180,15 +205,17 @@ static lh_code table_insert(lh_catalog *catalog, catalog_table *table, bool repl
                            LH_STR_ARG(lh_table_name_text(table->name, arena)));
         if (code != LH_OK && code != LH_NOT_FOUND) return code;
         if (code == LH_OK) LH_TRY(dataset_drop_changes(catalog, table->name, arena, &extra, &extra_count, err));
-        lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 2);
+        lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 3);
         if (!changes) return lh_arena_check(arena, err);
         changes[0] = (lh_change){.key = catalog_table_key(table->name, arena), .expected = old.version};
         changes[1] = (lh_change){.key = catalog_namespace_key(table->name.namespace_, arena), .check_only = true};
+        changes[2] = table_no_view(table->name, arena);
+        LH_TRY(table_check_no_view(catalog, table->name, arena, err));
         LH_TRY(catalog_namespace_version(catalog, table->name.namespace_, &changes[1].expected, err));
         LH_TRY(catalog_table_document(table, arena, &changes[0].text, err));
-        if (extra_count) memcpy(changes + 2, extra, extra_count * sizeof *extra);
+        if (extra_count) memcpy(changes + 3, extra, extra_count * sizeof *extra);
         LH_TRY(lh_arena_check(arena, err));
-        code = lh_metastore_commit(catalog->metastore, changes, extra_count + 2, NULL, err);
+        code = lh_metastore_commit(catalog->metastore, changes, extra_count + 3, NULL, err);
         if (code != LH_CONFLICT || tries == TABLE_TRIES) return code;
     }
 }
@@ -197,6 +224,7 @@ lh_code table_must_be_new(lh_catalog *catalog, lh_table_name name, lh_arena *are
     uint64_t ignored;
     LH_TRY(catalog_check_name(name.name, "table", err));
     LH_TRY(catalog_namespace_version(catalog, name.namespace_, &ignored, err));
+    LH_TRY(table_check_no_view(catalog, name, arena, err));
     if (!lh_table_exists(catalog, name)) return LH_OK;
     return lh_fail(err, LH_CONFLICT, "table '%.*s' exists already", LH_STR_ARG(lh_table_name_text(name, arena)));
 }
@@ -241,6 +269,7 @@ lh_code lh_table_register(lh_catalog *catalog, lh_str namespace_, const lh_json 
     if (location.len == 0) return lh_fail(err, LH_INVALID, "'metadata-location' is missing");
     LH_TRY(catalog_check_name(table.name.name, "table", err));
     LH_TRY(catalog_namespace_version(catalog, namespace_, &ignored, err));
+    LH_TRY(table_check_no_view(catalog, table.name, arena, err));
     if (!overwrite) LH_TRY(table_must_be_new(catalog, table.name, arena, err));
     if (lh_bucket_key_of(catalog->bucket, location, arena, &table.metadata_key, NULL) != LH_OK)
         return lh_fail(err, LH_INVALID, "'%.*s' does not lie inside this lake's bucket", LH_STR_ARG(location));
@@ -279,16 +308,17 @@ static lh_code table_try_rename(lh_catalog *catalog, lh_table_name from, lh_tabl
     size_t extra_count = 0;
     LH_TRY(catalog_table_find(catalog, from, arena, &table, err));
     LH_TRY(dataset_rename_changes(catalog, from, to, arena, &extra, &extra_count, err));
-    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 3);
+    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 4);
     if (!changes) return lh_arena_check(arena, err);
     changes[0] = (lh_change){.key = catalog_table_key(from, arena), .expected = table.version};
     changes[1] = (lh_change){.key = catalog_table_key(to, arena), .expected = LH_VERSION_ABSENT};
     changes[2] = (lh_change){.key = catalog_namespace_key(to.namespace_, arena), .check_only = true};
+    changes[3] = table_no_view(to, arena);
     LH_TRY(catalog_namespace_version(catalog, to.namespace_, &changes[2].expected, err));
     LH_TRY(catalog_table_document(&table, arena, &changes[1].text, err));
-    if (extra_count) memcpy(changes + 3, extra, extra_count * sizeof *extra);
+    if (extra_count) memcpy(changes + 4, extra, extra_count * sizeof *extra);
     LH_TRY(lh_arena_check(arena, err));
-    return lh_metastore_commit(catalog->metastore, changes, extra_count + 3, NULL, err);
+    return lh_metastore_commit(catalog->metastore, changes, extra_count + 4, NULL, err);
 }
 
 lh_code lh_table_rename(lh_catalog *catalog, const lh_json *request, lh_arena *arena, lh_error *err) {

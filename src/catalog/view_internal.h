@@ -1,0 +1,18 @@
+/* Private to catalog: the rules of Iceberg view metadata (view spec v1), pure functions on its JSON. */
+#ifndef LH_CATALOG_VIEW_INTERNAL_H
+#define LH_CATALOG_VIEW_INTERNAL_H
+#include "catalog/catalog_internal.h"
+
+/* Metadata without versions, which updates build up. */
+lh_json *view_metadata_empty(lh_arena *arena);
+/* CreateViewRequest → the updates that make its first metadata. Errors: INVALID. */
+LH_MUST_CHECK lh_code view_updates_for_create(lh_arena *arena, const lh_json *request, lh_str location, lh_json **ret,
+                                              lh_error *err);
+/* Errors: INVALID (unknown requirement, uuid missing), CONFLICT (not met). */
+LH_MUST_CHECK lh_code view_check_requirements(const lh_json *requirements, const lh_json *metadata, lh_error *err);
+/* Applies the updates in order, checks the whole, logs the current version and lets old versions go. metadata is changed
+ * in place (work on a copy). Errors: INVALID. */
+LH_MUST_CHECK lh_code view_apply_updates(lh_arena *arena, lh_json *metadata, const lh_json *updates, lh_error *err);
+/* Is it what the specification calls view metadata? For files of strangers. Errors: INVALID. */
+LH_MUST_CHECK lh_code view_metadata_check(lh_arena *arena, const lh_json *metadata, lh_error *err);
+#endif
