@@ -75,12 +75,13 @@ static lh_code survey_utf8(lh_ingest_survey *survey, lh_str block, uint64_t base
                !lh_str_is_utf8((lh_str){joined, survey->tail_len + take}))
             joined[survey->tail_len + take] = block.ptr[take], take++;
         bool whole = lh_str_is_utf8((lh_str){joined, survey->tail_len + take});
-        if (!whole && take == block.len && survey->tail_len + take < survey_character_bytes(joined[0])) {
+        bool more = take == block.len && ((unsigned char)joined[survey->tail_len + take - 1] & 0xC0) == 0x80;
+        if (!whole && more && survey->tail_len + take < survey_character_bytes(joined[0])) {
             memcpy(survey->tail, joined, survey->tail_len += take); /* a short block: the rest is yet to come */
             return LH_OK;
         }
         if (!whole)
-            return survey_bad(survey, base, LH_INVALID,
+            return survey_bad(survey, base - survey->tail_len, LH_INVALID,
                               "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
         start = take;
         survey->tail_len = 0;
@@ -133,7 +134,7 @@ static lh_code survey_block(lh_ingest_survey *survey, lh_str block, lh_error *er
             survey->offset = base + i;
             LH_TRY(survey_json(survey, block.ptr[i], err));
             if (block.ptr[i] == '\n') survey->line++, survey->line_start = base + i + 1;
-            else if (survey->max_line && base + i - survey->line_start > survey->max_line)
+            else if (survey->max_line && base + i - survey->line_start >= survey->max_line)
                 return survey_bad(survey, base + i, LH_LIMIT, "the line is longer than ingest.line_max_bytes", err);
         }
     } else {
