@@ -211,6 +211,10 @@ LH_MUST_CHECK lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh
 /* Drops table and document; purge: the files as well. */
 LH_MUST_CHECK lh_code lh_dataset_delete(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err);
 /* Key of a dataset's document and of its "these bytes were ingested" record. Arena. */
+/* Puts documents of a load that added no snapshot, while the table is there. That it is gone, or that somebody was
+ * faster, is no error: what is remembered of no rows may be forgotten. Errors: IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_dataset_remember(lh_catalog *catalog, lh_table_name name, const lh_change *documents,
+                                          size_t count, lh_error *err);
 lh_str lh_dataset_key(lh_table_name name, lh_arena *arena);
 lh_str lh_ingested_key(lh_table_name name, lh_str sha256_hex, lh_arena *arena);
 

@@ -98,6 +98,8 @@ LH_MUST_CHECK lh_code metadata_check_requirements(const lh_json *requirements, c
 /* Applies the updates in order, then checks the whole. metadata is changed in place (work on a copy).
  * Errors: INVALID. previous_location/previous_ms: for metadata-log; empty for the first. */
 LH_MUST_CHECK lh_code metadata_apply_updates(lh_arena *arena, lh_json *metadata, const lh_json *updates, lh_error *err);
+/* Does metadata that a stranger wrote hold together? Paths, ids, schemas, snapshots, refs. Errors: INVALID. */
+LH_MUST_CHECK lh_code metadata_check_stored(lh_arena *arena, const lh_json *metadata, lh_error *err);
 LH_MUST_CHECK lh_code metadata_finish(lh_arena *arena, lh_json *metadata, lh_str previous_location, int64_t previous_ms,
                                       lh_error *err);
 /* CreateTableRequest → updates that make its first metadata, with fresh field ids. */

@@ -261,3 +261,18 @@ lh_code lh_annotation_set(lh_catalog *catalog, lh_table_name name, const lh_json
 }
 
 void lh_annotation_clear(lh_catalog *catalog, lh_table_name name) { annotation_clear(catalog->annotations, name); }
+
+lh_code lh_dataset_remember(lh_catalog *catalog, lh_table_name name, const lh_change *documents, size_t count,
+                            lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(LH_LIMIT_JSON_BYTES, &arena, err));
+    catalog_table table;
+    lh_code code = catalog_table_find(catalog, name, arena, &table, err);
+    if (code != LH_OK) return code == LH_NOT_FOUND ? LH_OK : code;
+    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, count + 1);
+    if (!changes) return lh_arena_check(arena, err);
+    memcpy(changes, documents, count * sizeof *changes);
+    changes[count] = (lh_change){.key = catalog_table_key(name, arena), .check_only = true, .expected = table.version};
+    code = lh_metastore_commit(catalog->metastore, changes, count + 1, NULL, err);
+    return code == LH_CONFLICT ? LH_OK : code;
+}

@@ -134,7 +134,7 @@ static lh_code expiry_files(expiry *e, const lh_json *after, uint64_t *ret_files
     file_set gone = {.catalog = e->catalog, .arena = e->arena}, stays = gone;
     lh_str folder;
     LH_TRY(catalog_table_folder(e->catalog, e->metadata, e->arena, &folder, err));
-    LH_TRY(file_set_add_snapshots(&stays, after ? after : e->metadata, after ? NULL : e->kept, true, err));
+    LH_TRY(file_set_add_snapshots(&stays, after ? after : e->metadata, after ? NULL : e->kept, false, err));
     LH_TRY(file_set_add_snapshots(&gone, e->metadata, e->snapshots, true, err));
     for (size_t i = 0; i < gone.room; i++) {
         const struct file_set_item *item = &gone.slots[i];
@@ -156,6 +156,8 @@ static lh_code expiry_try(expiry *e, lh_table_name name, uint64_t *ret_files, ui
     LH_TRY(expiry_decide(e, err));
     if (lh_json_size(e->snapshots) == 0 && lh_json_size(e->refs) == 0) return LH_OK;
     if (!e->options->dry_run) {
+        uint64_t files = 0, bytes = 0; /* what stays must be readable, or nothing is expired at all */
+        LH_TRY(expiry_files(e, NULL, &files, &bytes, err));
         LH_TRY(expiry_commit(e, name, err));
         LH_TRY(catalog_table_find(e->catalog, name, e->arena, &table, err));
         LH_TRY(catalog_metadata_load(e->catalog, table.metadata_key, e->arena, &after, err));

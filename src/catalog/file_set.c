@@ -49,8 +49,13 @@ static bool file_set_wants(const lh_json *only, int64_t id) {
 lh_code file_set_add_snapshots(file_set *set, const lh_json *metadata, const lh_json *only, bool gone, lh_error *err) {
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "snapshots")); lh_json_next(&it);) {
         if (!file_set_wants(only, lh_json_int(lh_json_get(it.value, "snapshot-id"), -1))) continue;
-        lh_code code = manifest_walk(set->catalog->bucket, it.value, MANIFEST_ALL, file_set_add, set, err);
-        if (code != LH_OK && !(gone && code == LH_NOT_FOUND)) return code;
+        lh_error why = {0};
+        lh_code code = manifest_walk(set->catalog->bucket, it.value, MANIFEST_ALL, file_set_add, set, &why);
+        if (code == LH_NOT_FOUND && gone) continue;
+        if (code == LH_NOT_FOUND)
+            return lh_fail(err, LH_CORRUPT, "a file of snapshot %" PRId64 " is missing: %s",
+                           lh_json_int(lh_json_get(it.value, "snapshot-id"), -1), why.message);
+        if (code != LH_OK) return lh_fail(err, code, "%s", why.message);
     }
     return LH_OK;
 }

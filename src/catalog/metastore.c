@@ -95,13 +95,21 @@ lh_code metastore_read_entry(lh_metastore *metastore, uint64_t sequence, lh_aren
 
 /* Does the log go on after a missing entry? Then it was compacted away under us. */
 static lh_code metastore_gap_after(lh_metastore *metastore, uint64_t sequence, bool *ret, lh_error *err) {
+    enum { PAGE = 100 };
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     char name[64];
-    lh_object_page page;
-    LH_TRY(lh_arena_new(1 << 20, &arena, err));
-    LH_TRY(lh_bucket_list(metastore->bucket, LH_STR(METASTORE_LOG_PREFIX), metastore_log_key(sequence, name), 1, arena,
-                          &page, err));
-    *ret = page.count > 0;
+    lh_str after = metastore_log_key(sequence, name);
+    lh_object_page page = {.more = true};
+    LH_TRY(lh_arena_new(64 << 20, &arena, err));
+    *ret = false;
+    while (page.more && !*ret) {
+        LH_TRY(lh_bucket_list(metastore->bucket, LH_STR(METASTORE_LOG_PREFIX), after, PAGE, arena, &page, err));
+        uint64_t later;
+        for (size_t i = 0; i < page.count; i++) /* an editor's backup or the like is not ours */
+            *ret |= metastore_key_sequence(page.entries[i].key, &later) && later > sequence;
+        if (page.count == 0) break;
+        after = page.entries[page.count - 1].key;
+    }
     return LH_OK;
 }
 

@@ -201,8 +201,7 @@ static lh_code metastore_start_again(lh_metastore *metastore, const metastore_st
     if (verdict == METASTORE_HOLE) LH_TRY(lh_bucket_delete(metastore->bucket, key, LH_STR_NONE, err));
     LH_TRY(metastore_load(metastore, NULL, err));
     if (verdict == METASTORE_HOLE) return LH_OK;
-    return lh_fail(err, LH_UNAVAILABLE,
-                   "catalog: cannot tell whether the commit landed, the log went on without us; look and try again");
+    return lh_fail(err, LH_UNAVAILABLE, "the log went on without us; look and try again");
 }
 
 /* Writes and applies one entry. *ret_written false: someone else's came first, all is to be checked again. */
@@ -221,8 +220,13 @@ static lh_code metastore_write(lh_metastore *metastore, const metastore_batch *b
     lh_code code = metastore_put_entry(metastore, &staged, err);
     if (code == LH_CONFLICT) return metastore_catch_up(metastore, err);
     if (code != LH_OK) return code;
-    LH_TRY(metastore_confirm(metastore, &staged, &verdict, err));
-    if (verdict != METASTORE_OURS) return metastore_start_again(metastore, &staged, verdict, err);
+    lh_error why = {0}; /* the entry is there: no failure from here on may say that the commit is not */
+    code = metastore_confirm(metastore, &staged, &verdict, &why);
+    bool ours = code == LH_OK && verdict == METASTORE_OURS;
+    if (code == LH_OK && !ours) code = metastore_start_again(metastore, &staged, verdict, &why);
+    if (code != LH_OK)
+        return lh_fail(err, LH_UNAVAILABLE, "catalog: cannot tell whether the commit landed: %s", why.message);
+    if (!ours) return LH_OK;
     metastore_staged_apply(metastore, &staged);
     metastore->looked_ms = started;
     for (size_t i = 0; i < batch->count; i++) batch->waiters[i]->sequence = staged.sequence;

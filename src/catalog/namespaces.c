@@ -6,7 +6,10 @@ lh_code catalog_namespace_version(lh_catalog *catalog, lh_str namespace_, uint64
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
     lh_str text;
-    LH_TRY(catalog_check_namespace(namespace_, err));
+    /* A name that cannot be is one that is not: an engine that asks for it may go on. */
+    if (catalog_check_namespace(namespace_, err) == LH_INVALID)
+        return lh_fail(err, LH_NOT_FOUND, "namespace '%.*s' does not exist",
+                       LH_STR_ARG(catalog_namespace_text(lh_str_sub(namespace_, 0, LH_LIMIT_NAME_BYTES), arena)));
     lh_code code =
         lh_metastore_get(catalog->metastore, catalog_namespace_key(namespace_, arena), arena, &text, ret, err);
     if (code != LH_NOT_FOUND) return code;

@@ -4,7 +4,10 @@
  * copy; make what new snapshots added durable; write the new metadata file; put the documents of all tables in one metastore
  * commit that expects the versions read. If another commit came between, everything is done again from the new
  * state, so a requirement that no longer holds is found. Metadata files of attempts that lost are removed; after an answer that
- * leaves open whether the commit landed they stay; a crash leaves at most files that nothing names. */
+ * leaves open whether the commit landed they stay; a crash leaves at most files that nothing names.
+ *
+ * A client that heard no answer sends its commit again, and would delete its files if it were told that it lost. So a
+ * commit whose snapshots are in the tables already is answered as the first time. */
 #include "catalog/catalog_internal.h"
 
 enum { COMMIT_TRIES = 30, COMMIT_TABLES_MAX = 100 };
@@ -21,6 +24,7 @@ typedef struct table_commit {
     size_t dropped;      /* as many of them left the log and are deleted after the commit */
     bool annotated;
     annotation annotation;
+    lh_bucket_lock lock; /* shared: keeps the sweep (table_sweep.c) out */
 } table_commit;
 
 static bool commit_has(const lh_json *list, const char *member, const char *value) {
@@ -148,13 +152,65 @@ static void commit_after(lh_catalog *catalog, const table_commit *commit, lh_are
             catalog_metadata_remove(catalog, key);
 }
 
+/* Is the request's snapshot there, and the branch that it moved still on it or on a descendant? */
+static bool commit_snapshot_landed(const lh_json *request, const lh_json *metadata, const lh_json *update) {
+    const lh_json *wanted = lh_json_get(update, "snapshot");
+    int64_t id = lh_json_int(lh_json_get(wanted, "snapshot-id"), -1);
+    const lh_json *found = metadata_snapshot(metadata, id);
+    if (!found || !lh_str_eq(lh_json_get_string(found, "manifest-list"), lh_json_get_string(wanted, "manifest-list")))
+        return false;
+    for (lh_json_iter it = lh_json_each(lh_json_get(request, "updates")); lh_json_next(&it);) {
+        if (!lh_str_eq(lh_json_get_string(it.value, "action"), LH_STR("set-snapshot-ref"))) continue;
+        if (!lh_str_eq(lh_json_get_string(it.value, "ref-name"), LH_STR("main"))) continue;
+        int64_t at = metadata_current_snapshot_id(metadata);
+        for (size_t left = lh_json_size(lh_json_get(metadata, "snapshots")); left > 0 && at >= 0 && at != id; left--)
+            at = lh_json_int(lh_json_get(metadata_snapshot(metadata, at), "parent-snapshot-id"), -1);
+        if (at != id) return false;
+    }
+    return true;
+}
+
+/* Did this very request land before? Then all parts did, because they land together. */
+static lh_code commit_landed(lh_catalog *catalog, table_commit *commits, size_t count, bool *ret, lh_arena *arena,
+                             lh_error *err) {
+    size_t snapshots = 0;
+    *ret = false;
+    for (size_t i = 0; i < count; i++) {
+        lh_code code = catalog_table_find(catalog, commits[i].name, arena, &commits[i].table, err);
+        if (code == LH_NOT_FOUND) return LH_OK;
+        if (code != LH_OK) return code;
+        commits[i].new_key = LH_STR_NONE;
+        LH_TRY(catalog_metadata_load(catalog, commits[i].table.metadata_key, arena, &commits[i].metadata, err));
+        for (lh_json_iter it = lh_json_each(lh_json_get(commits[i].request, "updates")); lh_json_next(&it);) {
+            if (!lh_str_eq(lh_json_get_string(it.value, "action"), LH_STR("add-snapshot"))) continue;
+            if (!commit_snapshot_landed(commits[i].request, commits[i].metadata, it.value)) return LH_OK;
+            snapshots++;
+        }
+    }
+    *ret = snapshots > 0;
+    return LH_OK;
+}
+
+static lh_code commit_lock(lh_catalog *catalog, table_commit *commits, size_t count, lh_arena *arena, lh_error *err) {
+    for (size_t i = 0; i < count; i++)
+        LH_TRY(
+            lh_bucket_lock_shared(catalog->bucket, catalog_table_key(commits[i].name, arena), &commits[i].lock, err));
+    return LH_OK;
+}
+
+static void commit_unlock(table_commit *commits, size_t count) {
+    for (size_t i = 0; i < count; i++) lh_bucket_unlock(&commits[i].lock);
+}
+
 /* One try of all parts. CONFLICT with *ret_again: another commit came between, nothing was changed. */
 static lh_code commit_try(lh_catalog *catalog, table_commit *commits, size_t count, bool by_engine, bool *ret_again,
                           lh_arena *arena, lh_error *err) {
-    lh_code code = LH_OK;
+    bool landed = false;
     *ret_again = false;
+    lh_code code = commit_landed(catalog, commits, count, &landed, arena, err);
+    if (landed || code != LH_OK) return code;
     for (size_t i = 0; i < count && code == LH_OK; i++) {
-        commits[i] = (table_commit){.request = commits[i].request, .name = commits[i].name};
+        commits[i] = (table_commit){.request = commits[i].request, .name = commits[i].name, .lock = commits[i].lock};
         code = commit_prepare(catalog, &commits[i], by_engine, arena, err);
     }
     bool may_have_landed = false;
@@ -170,6 +226,21 @@ static lh_code commit_try(lh_catalog *catalog, table_commit *commits, size_t cou
     return code;
 }
 
+/* Are documents that the engine's commit carries not as it read them? Then trying again helps nobody but its caller. */
+static bool commit_documents_are_stale(lh_catalog *catalog, const table_commit *commits, size_t count,
+                                       lh_arena *arena) {
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; commits[i].annotated && j < commits[i].annotation.count; j++) {
+            const lh_change *document = &commits[i].annotation.documents[j];
+            uint64_t version = LH_VERSION_ABSENT;
+            lh_str text;
+            lh_code found = lh_metastore_get(catalog->metastore, document->key, arena, &text, &version, NULL);
+            if (found == LH_NOT_FOUND) version = LH_VERSION_ABSENT;
+            if (document->expected != LH_VERSION_ANY && document->expected != version) return true;
+        }
+    return false;
+}
+
 /* `ret` (may be NULL) gets the first part's new metadata. */
 static lh_code commit_all(lh_catalog *catalog, table_commit *commits, size_t count, bool by_engine, lh_arena *arena,
                           lh_json **ret, lh_error *err) {
@@ -177,11 +248,15 @@ static lh_code commit_all(lh_catalog *catalog, table_commit *commits, size_t cou
         LH_CLEANUP(lh_arena_freep) lh_arena *scratch = NULL; /* each try parses the metadata anew */
         LH_TRY(lh_arena_new(8 * (size_t)LH_LIMIT_METADATA_BYTES, &scratch, err));
         bool again = false;
-        lh_code code = commit_try(catalog, commits, count, by_engine, &again, scratch, err);
-        if (code == LH_OK && ret)
-            *ret = table_answer(catalog, commits[0].new_key, lh_json_copy(arena, commits[0].metadata), false, arena);
+        lh_code code = commit_lock(catalog, commits, count, scratch, err);
+        if (code == LH_OK) code = commit_try(catalog, commits, count, by_engine, &again, scratch, err);
+        commit_unlock(commits, count);
+        if (code == LH_OK && ret) {
+            lh_str key = commits[0].new_key.len ? commits[0].new_key : commits[0].table.metadata_key;
+            *ret = table_answer(catalog, key, lh_json_copy(arena, commits[0].metadata), false, arena);
+        }
         if (code == LH_OK) return lh_arena_check(arena, err);
-        if (!again) return code;
+        if (!again || commit_documents_are_stale(catalog, commits, count, scratch)) return code;
         if (tries == COMMIT_TRIES) return lh_fail(err, LH_CONFLICT, "the table is changed too often: try again");
         lh_time_sleep_ms(lh_random_below(1u << (tries < 6 ? tries : 6)));
     }
@@ -214,6 +289,7 @@ lh_code lh_transaction_commit(lh_catalog *catalog, const lh_json *request, bool 
         return lh_fail(err, LH_LIMIT, "a transaction changes more than %d tables", COMMIT_TABLES_MAX);
     table_commit *commits = LH_ARENA_ARRAY(arena, table_commit, count);
     if (!commits) return lh_arena_check(arena, err);
+    memset(commits, 0, count * sizeof *commits);
     for (lh_json_iter it = lh_json_each(parts); lh_json_next(&it);) {
         commits[it.index].request = it.value;
         LH_TRY(table_identifier(lh_json_get(it.value, "identifier"), arena, &commits[it.index].name, err));

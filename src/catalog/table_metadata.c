@@ -265,7 +265,23 @@ lh_code metadata_apply_updates(lh_arena *arena, lh_json *metadata, const lh_json
 
 /* ---- the whole ---- */
 
+/* Writers put files where these properties say: not among other tables' files, or the catalog's own. */
+static lh_code metadata_check_paths(const lh_json *metadata, lh_error *err) {
+    static const char *const paths[] = {"write.data.path", "write.metadata.path", "write.object-storage.path",
+                                        "write.folder-storage.path"};
+    lh_str location = lh_json_get_string(metadata, "location");
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        lh_str path = lh_json_get_string(lh_json_get(metadata, "properties"), paths[i]);
+        bool below = lh_str_starts(path, location) && (lh_str_ends(location, LH_STR("/")) ||
+                                                       lh_str_starts(lh_str_sub(path, location.len, 1), LH_STR("/")));
+        if (path.len && (!below || lh_str_search(path, LH_STR("..")) != SIZE_MAX))
+            return lh_fail(err, LH_INVALID, "property '%s' must lie below the table's location", paths[i]);
+    }
+    return LH_OK;
+}
+
 static lh_code metadata_check_whole(const lh_json *metadata, lh_error *err) {
+    LH_TRY(metadata_check_paths(metadata, err));
     if (!lh_uuid_is_valid(lh_json_get_string(metadata, "table-uuid")))
         return lh_fail(err, LH_INVALID, "the table has no UUID");
     if (lh_json_get_string(metadata, "location").len == 0) return lh_fail(err, LH_INVALID, "the table has no location");
@@ -277,6 +293,30 @@ static lh_code metadata_check_whole(const lh_json *metadata, lh_error *err) {
     if (!metadata_find(lh_json_get(metadata, "sort-orders"), "order-id", order))
         return lh_fail(err, LH_INVALID, "the table has no default sort order");
     return LH_OK;
+}
+
+static lh_code metadata_check_snapshots(const lh_json *metadata, lh_error *err) {
+    for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "snapshots")); lh_json_next(&it);)
+        if (lh_json_int(lh_json_get(it.value, "snapshot-id"), -1) < 0 ||
+            (!lh_json_is_string(lh_json_get(it.value, "manifest-list")) &&
+             !lh_json_is_array(lh_json_get(it.value, "manifests")))) /* as format 1 may have it */
+            return lh_fail(err, LH_INVALID, "snapshot %zu of the table has no id or no manifest list", it.index);
+    for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "refs")); lh_json_next(&it);)
+        if (!metadata_snapshot(metadata, lh_json_int(lh_json_get(it.value, "snapshot-id"), -1)))
+            return lh_fail(err, LH_INVALID, "the table lacks the snapshot of its branch or tag '%.*s'",
+                           LH_STR_ARG(it.name));
+    const lh_json *main = lh_json_get(lh_json_get(metadata, "refs"), "main");
+    if (lh_json_int(lh_json_get(main, "snapshot-id"), -1) != metadata_current_snapshot_id(metadata))
+        return lh_fail(err, LH_INVALID, "the table's current snapshot is not that of its branch 'main'");
+    return LH_OK;
+}
+
+lh_code metadata_check_stored(lh_arena *arena, const lh_json *metadata, lh_error *err) {
+    LH_TRY(metadata_check_whole(metadata, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "schemas")); lh_json_next(&it);)
+        LH_TRY(metadata_check_schema(arena, it.value, metadata_format(metadata), err));
+    LH_TRY(metadata_check_shape(metadata, err));
+    return metadata_check_snapshots(metadata, err);
 }
 
 /* Format 1 keeps the current schema and spec a second time, for old readers. */

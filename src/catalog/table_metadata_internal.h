@@ -17,6 +17,8 @@ int64_t metadata_format(const lh_json *metadata);
 void metadata_touch(metadata_change *change, int64_t now_ms); /* last-updated-ms, which never falls */
 /* The default spec and order take their values from columns of the current schema. */
 lh_code metadata_check_shape(const lh_json *metadata, lh_error *err);
+/* Names, types and ids of one schema, as far as the format has them. */
+lh_code metadata_check_schema(lh_arena *arena, const lh_json *schema, int64_t format, lh_error *err);
 /* Removes from metadata.<list> the elements whose `id_name` is in the array of ids. */
 void metadata_remove_ids(metadata_change *change, const char *list, const char *id_name, const lh_json *ids);
 bool metadata_has_field(const lh_json *fields, int64_t id); /* also within nested types */

@@ -159,8 +159,8 @@ static lh_code schema_check_fields(schema_check *check, const lh_json *fields, l
     return LH_OK;
 }
 
-static lh_code schema_check_whole(metadata_change *change, const lh_json *schema, lh_error *err) {
-    schema_check check = {.arena = change->arena, .format = metadata_format(change->metadata)};
+lh_code metadata_check_schema(lh_arena *arena, const lh_json *schema, int64_t format, lh_error *err) {
+    schema_check check = {.arena = arena, .format = format};
     LH_TRY(schema_check_fields(&check, lh_json_get(schema, "fields"), err));
     if (check.count) qsort(check.ids, check.count, sizeof *check.ids, schema_compare_ids);
     for (size_t i = 1; i < check.count; i++)
@@ -196,7 +196,7 @@ int64_t metadata_pick_id(const lh_json *list, const char *id_name, const lh_json
 
 lh_code metadata_add_schema(metadata_change *change, const lh_json *update, lh_error *err) {
     const lh_json *schema = lh_json_get(update, "schema");
-    LH_TRY(schema_check_whole(change, schema, err));
+    LH_TRY(metadata_check_schema(change->arena, schema, metadata_format(change->metadata), err));
     int64_t last = lh_json_int(lh_json_get(change->metadata, "last-column-id"), 0);
     int64_t highest = metadata_highest_field_id(lh_json_get(schema, "fields")),
             given = lh_json_int(lh_json_get(update, "last-column-id"), 0);

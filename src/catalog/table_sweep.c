@@ -1,15 +1,16 @@
 /* What a statement of our own engine left behind when it failed: data files that no snapshot names. Without this a full
  * disk stays full. Only files that look like the engine's (named by a UUID of version 7, whose first 48 bits are the
  * time in milliseconds, or a deletion file), written since the statement began, and only when the table stands where
- * it stood before, so that nobody else's commit can name them. A foreign DuckDB that writes at the same
- * moment may lose a file that it has not committed; its commit is then refused, because a commit syncs its files.
+ * it stood before, so that nobody else's commit can name them. Commits to the table are shut out meanwhile, those of
+ * other processes too: each commit shares the table's lock from before it syncs its files until it is done. A foreign DuckDB that writes
+ * at the same moment may lose a file that it has not committed; its commit is then refused, because it syncs its files.
  *
  * A table that is created with its rows has a folder before it exists: the last of these are remembered here. */
 #include "catalog/catalog_internal.h"
 
 #include <stdlib.h>
 
-enum { SWEEP_STAGED = 64 };
+enum { SWEEP_STAGED = 64, SWEEP_WAIT_MS = 2000 };
 
 typedef struct staged_folder {
     lh_str table, folder; /* owned: the table's key; the folder's key with its '/' */
@@ -94,7 +95,10 @@ lh_code lh_table_sweep(lh_catalog *catalog, lh_table_name name, int64_t snapshot
                        lh_error *err) {
     if (!lh_bucket_is_local(catalog->bucket)) return LH_OK; /* only a disk runs full */
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_bucket_unlock) lh_bucket_lock lock = {0};
     LH_TRY(lh_arena_new(4 * (size_t)LH_LIMIT_JSON_BYTES, &arena, err));
+    LH_TRY(lh_bucket_lock_exclusive(catalog->bucket, catalog_table_key(name, arena), SWEEP_WAIT_MS, &lock, err));
+    LH_TRY(lh_metastore_refresh(catalog->metastore, err)); /* what stands is now known, and stays */
     catalog_table table;
     lh_json *metadata = NULL;
     lh_str folder;

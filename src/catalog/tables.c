@@ -278,13 +278,12 @@ lh_code lh_table_register(lh_catalog *catalog, lh_str namespace_, const lh_json 
     if (code == LH_NOT_FOUND || code == LH_CORRUPT)
         return lh_fail(err, LH_INVALID, "'%.*s' is not there, or is no Iceberg table metadata", LH_STR_ARG(location));
     if (code != LH_OK) return code;
+    LH_TRY(metadata_check_stored(arena, metadata, err));
     location = lh_json_get_string(metadata, "location");
     LH_TRY(table_claim_folder(catalog, location, table.name, true, arena, &folder, err));
     LH_TRY(lh_bucket_sync(catalog->bucket, table.metadata_key, err));
     table.snapshot_id = metadata_current_snapshot_id(metadata);
     const lh_json *current = metadata_snapshot(metadata, table.snapshot_id);
-    if (table.snapshot_id >= 0 && !current)
-        return lh_fail(err, LH_INVALID, "the table metadata lacks its current snapshot");
     if (current) LH_TRY(manifest_sync(catalog, current, MANIFEST_LIVE, location, err));
     LH_TRY(table_insert(catalog, &table, overwrite, arena, err));
     *ret = table_answer(catalog, table.metadata_key, metadata, true, arena);

@@ -4,6 +4,8 @@
  * covers its commit, a get's the opening. */
 #include "storage/storage_internal.h"
 
+#include <unistd.h>
+
 static void bucket_span_begin(lh_span *span, const char *name, const lh_bucket *bucket, lh_str key) {
     lh_span_begin(name, span);
     lh_span_string(span, "storage.kind", lh_str_from(bucket->ops->kind));
@@ -152,4 +154,31 @@ lh_code lh_bucket_sync(lh_bucket *bucket, lh_str key, lh_error *err) {
     lh_code code = bucket->ops->sync(bucket, key, err);
     lh_span_end(&span, code);
     return code;
+}
+
+lh_code lh_bucket_lock_shared(lh_bucket *bucket, lh_str name, lh_bucket_lock *ret, lh_error *err) {
+    int fd = -1;
+    if (bucket->ops->lock) LH_TRY(bucket->ops->lock(bucket, name, false, &fd, err));
+    ret->fd_plus_one = fd + 1;
+    return LH_OK;
+}
+
+lh_code lh_bucket_lock_exclusive(lh_bucket *bucket, lh_str name, uint64_t wait_ms, lh_bucket_lock *ret, lh_error *err) {
+    enum { STEP_MS = 10 };
+    int fd = -1;
+    if (bucket->ops->lock) {
+        lh_code code = bucket->ops->lock(bucket, name, true, &fd, err);
+        for (uint64_t waited_ms = 0; code == LH_UNAVAILABLE && waited_ms < wait_ms; waited_ms += STEP_MS) {
+            lh_time_sleep_ms(STEP_MS);
+            code = bucket->ops->lock(bucket, name, true, &fd, err);
+        }
+        LH_TRY(code);
+    }
+    ret->fd_plus_one = fd + 1;
+    return LH_OK;
+}
+
+void lh_bucket_unlock(lh_bucket_lock *lock) {
+    if (lock->fd_plus_one > 0) close(lock->fd_plus_one - 1);
+    lock->fd_plus_one = 0;
 }

@@ -31,16 +31,28 @@ bool file_etag_is(const struct stat *st, lh_str etag) {
     return S_ISREG(st->st_mode) && lh_str_eq(lh_str_from(info.etag), etag);
 }
 
-lh_code file_lock_key(const file_bucket *bucket, lh_str key, bool exclusive, int *ret_fd, lh_error *err) {
+/* The stripe of `key` in a family of lock files. An open of its own: threads exclude each other too. */
+static lh_code file_lock(const file_bucket *bucket, const char *family, lh_str key, int operation, int *ret_fd,
+                         lh_error *err) {
     char name[8];
-    snprintf(name, sizeof name, "%02x", (unsigned)(lh_hash_fast(key) % FILE_LOCK_STRIPES));
+    snprintf(name, sizeof name, "%s%02x", family, (unsigned)(lh_hash_fast(key) % FILE_LOCK_STRIPES));
     FILE_FD fd = openat(bucket->lock_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return lh_fail_errno(err, errno == ENOENT ? EIO : errno, "cannot open a lock file");
-    while (flock(fd, exclusive ? LOCK_EX : LOCK_SH) != 0) /* an open of its own: threads exclude each other too */
+    while (flock(fd, operation) != 0) {
+        if (errno == EWOULDBLOCK) return lh_fail(err, LH_UNAVAILABLE, "'%.*s' is locked", LH_STR_ARG(key));
         if (errno != EINTR) return lh_fail_errno(err, errno, "cannot lock '%.*s'", LH_STR_ARG(key));
+    }
     *ret_fd = fd;
     fd = -1;
     return LH_OK;
+}
+
+lh_code file_lock_key(const file_bucket *bucket, lh_str key, bool exclusive, int *ret_fd, lh_error *err) {
+    return file_lock(bucket, "", key, exclusive ? LOCK_EX : LOCK_SH, ret_fd, err);
+}
+
+static lh_code file_lock_name(lh_bucket *base, lh_str name, bool exclusive, int *ret_fd, lh_error *err) {
+    return file_lock(file_of(base), "n", name, exclusive ? LOCK_EX | LOCK_NB : LOCK_SH, ret_fd, err);
 }
 
 /* ---- reading ---- */
@@ -178,6 +190,7 @@ static const struct bucket_ops file_ops = {
     .list = file_list,
     .make_folder = file_make_folder,
     .sync = file_sync_object,
+    .lock = file_lock_name,
     .free = file_free,
 };
 

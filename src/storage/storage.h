@@ -102,4 +102,15 @@ LH_MUST_CHECK lh_code lh_bucket_make_folder(lh_bucket *bucket, lh_str key, lh_er
 /* Local buckets: fsyncs an object that another program wrote, and its folder, so that a commit may name it.
  * S3: checks that it is there. Errors: NOT_FOUND, IO. */
 LH_MUST_CHECK lh_code lh_bucket_sync(lh_bucket *bucket, lh_str key, lh_error *err);
+
+/* A lock by name between all threads and processes on one local bucket: many share it, or one has it alone (names may
+ * collide: then it excludes more). S3 has none: LH_OK, nothing is held. A plain value; release it with lh_bucket_unlock(), which
+ * also takes {0}. Shared waits. Exclusive waits wait_ms at most, then UNAVAILABLE. Errors: IO. */
+typedef struct lh_bucket_lock {
+    int fd_plus_one;
+} lh_bucket_lock;
+LH_MUST_CHECK lh_code lh_bucket_lock_shared(lh_bucket *bucket, lh_str name, lh_bucket_lock *ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_bucket_lock_exclusive(lh_bucket *bucket, lh_str name, uint64_t wait_ms, lh_bucket_lock *ret,
+                                               lh_error *err);
+void lh_bucket_unlock(lh_bucket_lock *lock);
 #endif

@@ -22,6 +22,8 @@ struct bucket_ops {
                     lh_error *err);
     lh_code (*make_folder)(lh_bucket *bucket, lh_str key, lh_error *err);
     lh_code (*sync)(lh_bucket *bucket, lh_str key, lh_error *err);
+    /* NULL: no locks. exclusive: UNAVAILABLE at once when it is held. *ret: the file descriptor that holds it. */
+    lh_code (*lock)(lh_bucket *bucket, lh_str name, bool exclusive, int *ret, lh_error *err);
     void (*free)(lh_bucket *bucket);
 };
 
