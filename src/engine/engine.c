@@ -220,6 +220,8 @@ static lh_code attach_lock(lh_engine *engine, duckdb_connection connection, lh_e
     LH_TRY(lh_arena_check(arena, err));
     LH_TRY(attach_run(connection, &sql, err));
     LH_TRY(engine_execute(connection, "SET GLOBAL TimeZone = 'UTC'", err)); /* not the machine's */
+    /* a commit may take its time on a slow disk, and a client that gives up deletes the files that it names */
+    LH_TRY(engine_execute(connection, "SET GLOBAL http_timeout = 900", err));
     /* CREATE TABLE AS looks for a folder of this relative name before it knows the table's location */
     LH_TRY(engine_execute(connection, "SET allowed_paths = ['data']", err));
     LH_TRY(engine_execute(connection, "SET enable_external_access = false", err));

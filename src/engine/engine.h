@@ -82,6 +82,8 @@ static inline void lh_session_closep(lh_session **session) { lh_session_close(*s
 /* Runs one statement to its end. params: array, may be NULL. ret (may be NULL): {"columns":[{"name","type"}],"rows":[[…]]}, arena. */
 LH_MUST_CHECK lh_code lh_session_run(lh_session *session, lh_str sql, const lh_json *params, lh_arena *arena,
                                      lh_json **ret, lh_error *err);
+/* COMMIT of what the session's BEGIN began. Once begun it is not cancelled. Errors: as a statement's; CANCELLED: nothing landed. */
+LH_MUST_CHECK lh_code lh_session_commit(lh_session *session, lh_error *err);
 double lh_session_progress(lh_session *session); /* 0…1 of what runs, -1 unknown; any thread */
 /* The engine's write lock of a table; statements of lh_engine_run on it wait meanwhile. Errors: CANCELLED. */
 LH_MUST_CHECK lh_code lh_engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *cancel, lh_error *err);

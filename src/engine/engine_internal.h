@@ -29,7 +29,7 @@ typedef struct engine_connection {
     lh_engine *engine;
     duckdb_connection handle;
     bool in_lake; /* USE was done */
-    bool running, cancelled, timed_out;
+    bool running, cancelled, timed_out, committing;
     uint64_t deadline_ns, timeout_ms;
     lh_cancel *cancel;
     struct engine_connection *next, *previous; /* of engine->running */
@@ -82,12 +82,19 @@ void engine_cancel_unwatch(lh_cancel *cancel); /* afterwards wake does not run a
 lh_code engine_acquire(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_ns, engine_connection **ret,
                        lh_error *err);
 void engine_release(engine_connection *connection);
+/* Instead of a release, when calls on the connection were abandoned (escape.h): its place in the pool is free again, what
+ * DuckDB holds of it stays until the process ends. Sets and returns the error that `message` tells. */
+lh_code engine_abandon(engine_connection *connection, const char *message, lh_error *err);
 /* Between the two the statement on this connection is interrupted when the cancel fires or the deadline passes. */
 lh_code engine_running_begin(engine_connection *connection, lh_cancel *cancel, uint64_t deadline_ns,
                              uint64_t timeout_ms, lh_error *err);
 void engine_running_end(engine_connection *connection);
 /* LH_OK, or CANCELLED with the reason. */
 lh_code engine_running_check(engine_connection *connection, lh_error *err);
+/* Between the two nothing interrupts: a commit that is under way is told as it went, not as the clock went. CANCELLED
+ * when the statement is to stop already; then end need not be called. */
+lh_code engine_commit_begin(engine_connection *connection, lh_error *err);
+void engine_commit_end(engine_connection *connection);
 lh_code engine_timer_start(lh_engine *engine, lh_error *err);
 void engine_timer_stop(lh_engine *engine);
 

@@ -67,6 +67,7 @@ static lh_code failure_code(const char *message) {
     lh_code refused = failure_of_catalog(message);
     if (refused != LH_OK) return refused;
     if (engine_is_foreign_commit(message)) return LH_CONFLICT;
+    if (strstr(message, "Failed to commit")) return LH_UNAVAILABLE; /* the catalog's answer is not known */
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strncmp(message, kinds[i].start, strlen(kinds[i].start)) == 0) return kinds[i].code;
     return LH_INVALID;

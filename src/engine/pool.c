@@ -7,6 +7,12 @@
 
 enum { TIMER_REPEAT_NS = 20 * 1000 * 1000 };
 
+static void pool_enlist_locked(lh_engine *engine, engine_connection *fresh) {
+    size_t i = 0;
+    while (engine->all[i]) i++; /* all_count says that there is room */
+    engine->all[i] = fresh;
+}
+
 static lh_code pool_take_locked(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_ns, engine_connection **ret,
                                 lh_error *err) {
     if (engine->closing) return lh_fail(err, LH_UNAVAILABLE, "the engine is closing");
@@ -20,13 +26,8 @@ static lh_code pool_take_locked(lh_engine *engine, lh_cancel *cancel, uint64_t d
         engine_connection *fresh = NULL;
         lh_code code = engine_connection_open(engine, &fresh, err);
         pthread_mutex_lock(&engine->lock);
-        if (code == LH_OK) *ret = fresh;
+        if (code == LH_OK) pool_enlist_locked(engine, *ret = fresh);
         else engine->all_count--;
-        for (size_t i = 0; code == LH_OK && i < LH_ENGINE_CONNECTIONS_MAX; i++) {
-            if (engine->all[i]) continue;
-            engine->all[i] = fresh;
-            break;
-        }
         return code;
     }
     if (engine->pool_queue.count >= engine->queue_max)
@@ -68,12 +69,37 @@ void engine_release(engine_connection *connection) {
     pthread_mutex_unlock(&engine->lock);
 }
 
+lh_code engine_abandon(engine_connection *connection, const char *message, lh_error *err) {
+    lh_engine *engine = connection->engine;
+    engine_running_end(connection);
+    lh_code code = engine_failure(message, LH_STR_NONE, 0, err);
+    if (code == LH_INVALID) { /* what was stored, not what was sent */
+        code = LH_CORRUPT;
+        if (err) err->code = code;
+    }
+    pthread_mutex_lock(&engine->lock);
+    for (size_t i = 0; i < LH_ENGINE_CONNECTIONS_MAX; i++)
+        if (engine->all[i] == connection) engine->all[i] = NULL;
+    engine->all_count--;
+    engine_connection *fresh = NULL; /* who waits for a connection gets another */
+    bool wanted = engine->pool_queue.first != NULL && !engine->closing;
+    if (wanted) engine->all_count++;
+    pthread_mutex_unlock(&engine->lock);
+    bool opened = wanted && engine_connection_open(engine, &fresh, NULL) == LH_OK;
+    pthread_mutex_lock(&engine->lock);
+    if (opened) pool_enlist_locked(engine, fresh);
+    else if (wanted) engine->all_count--;
+    if (opened) pool_put_locked(fresh);
+    pthread_mutex_unlock(&engine->lock);
+    return code;
+}
+
 static void running_cancelled(void *ctx) {
     engine_connection *connection = ctx;
     lh_engine *engine = connection->engine;
     pthread_mutex_lock(&engine->lock);
     connection->cancelled = true;
-    if (connection->running) duckdb_interrupt(connection->handle);
+    if (connection->running && !connection->committing) duckdb_interrupt(connection->handle);
     pthread_cond_broadcast(&engine->timer_wake);
     pthread_mutex_unlock(&engine->lock);
 }
@@ -98,7 +124,7 @@ lh_code engine_running_begin(engine_connection *connection, lh_cancel *cancel, u
                              uint64_t timeout_ms, lh_error *err) {
     lh_engine *engine = connection->engine;
     pthread_mutex_lock(&engine->lock);
-    connection->cancelled = connection->timed_out = false;
+    connection->cancelled = connection->timed_out = connection->committing = false;
     connection->deadline_ns = deadline_ns;
     connection->timeout_ms = timeout_ms;
     connection->cancel = cancel;
@@ -119,23 +145,42 @@ void engine_running_end(engine_connection *connection) {
     pthread_mutex_unlock(&connection->engine->lock);
 }
 
-lh_code engine_running_check(engine_connection *connection, lh_error *err) {
-    lh_engine *engine = connection->engine;
-    pthread_mutex_lock(&engine->lock);
-    bool cancelled = connection->cancelled,
-         late = connection->timed_out || lh_time_monotonic_ns() >= connection->deadline_ns;
-    bool closing = engine->closing;
-    pthread_mutex_unlock(&engine->lock);
-    if (cancelled) return lh_fail(err, LH_CANCELLED, "cancelled");
-    if (closing) return lh_fail(err, LH_CANCELLED, "cancelled: the engine is closing");
+static lh_code running_check_locked(const engine_connection *connection, lh_error *err) {
+    bool late = connection->timed_out || lh_time_monotonic_ns() >= connection->deadline_ns;
+    if (connection->committing) return LH_OK;
+    if (connection->cancelled) return lh_fail(err, LH_CANCELLED, "cancelled");
+    if (connection->engine->closing) return lh_fail(err, LH_CANCELLED, "cancelled: the engine is closing");
     if (late) return lh_fail(err, LH_CANCELLED, "timed out after %" PRIu64 " ms", connection->timeout_ms);
     return LH_OK;
+}
+
+lh_code engine_running_check(engine_connection *connection, lh_error *err) {
+    pthread_mutex_lock(&connection->engine->lock);
+    lh_code code = running_check_locked(connection, err);
+    pthread_mutex_unlock(&connection->engine->lock);
+    return code;
+}
+
+lh_code engine_commit_begin(engine_connection *connection, lh_error *err) {
+    pthread_mutex_lock(&connection->engine->lock);
+    lh_code code = running_check_locked(connection, err);
+    connection->committing = code == LH_OK;
+    pthread_mutex_unlock(&connection->engine->lock);
+    return code;
+}
+
+void engine_commit_end(engine_connection *connection) {
+    pthread_mutex_lock(&connection->engine->lock);
+    connection->committing = false;
+    pthread_cond_broadcast(&connection->engine->timer_wake);
+    pthread_mutex_unlock(&connection->engine->lock);
 }
 
 /* Interrupts what is to be stopped; returns when to look again. */
 static uint64_t timer_sweep_locked(lh_engine *engine) {
     uint64_t now = lh_time_monotonic_ns(), next = LH_NO_DEADLINE;
     for (engine_connection *at = engine->running; at; at = at->next) {
+        if (at->committing) continue; /* wakes us at its end */
         bool late = now >= at->deadline_ns;
         if (late) at->timed_out = true;
         bool stop = late || at->cancelled || engine->closing;

@@ -176,8 +176,9 @@ static lh_code run_execute(engine_run *run, duckdb_prepared_statement prepared, 
     return code;
 }
 
-/* Hands out the rows up to rows_max. The rest of a truncated result is not computed. */
-static lh_code run_fetch(engine_run *run, duckdb_result *result, engine_rows *rows, lh_error *err) {
+/* Hands out the rows up to rows_max. The rest of a truncated result is not computed. A result that is not streamed is of a
+ * statement that took effect: no deadline turns that into an error any more. */
+static lh_code run_fetch(engine_run *run, duckdb_result *result, bool streamed, engine_rows *rows, lh_error *err) {
     uint64_t max = run->query->rows_max;
     if (rows->ops == &engine_rows_arrow) rows->arrow_options = duckdb_result_get_arrow_options(result);
     lh_code code = LH_OK;
@@ -189,7 +190,7 @@ static lh_code run_fetch(engine_run *run, duckdb_result *result, engine_rows *ro
         engine_rows_chunk(rows, chunk, run->truncated ? left : count);
         duckdb_destroy_data_chunk(&chunk);
         code = rows->out.code;
-        if (code == LH_OK) code = engine_running_check(run->connection, err);
+        if (code == LH_OK && streamed) code = engine_running_check(run->connection, err);
     }
     const char *message = code == LH_OK && !run->truncated ? duckdb_result_error(result) : NULL;
     return message && *message ? run_failure(run, message, err) : code;
@@ -271,10 +272,25 @@ static lh_code run_simple(engine_run *run, const char *sql, lh_error *err) {
     return code;
 }
 
+static lh_code run_commit(engine_run *run, lh_error *err) {
+    LH_TRY(engine_commit_begin(run->connection, err));
+    lh_code code = run_simple(run, "COMMIT", err);
+    engine_commit_end(run->connection);
+    return code;
+}
+
+/* The text's own COMMIT (or ROLLBACK, which is as quick). */
+static lh_code step_run_end(run_step *step, engine_rows *rows, lh_error *err) {
+    LH_TRY(engine_commit_begin(step->run->connection, err));
+    lh_code code = step_run(step, rows, err);
+    engine_commit_end(step->run->connection);
+    return code;
+}
+
 static lh_code run_step_in(engine_run *run, run_step *step, bool own, engine_rows *rows, lh_error *err) {
-    LH_TRY(step_run(step, rows, err));
-    if (!step->stream && own) LH_TRY(run_simple(run, "COMMIT", err));
-    if (rows) LH_TRY(run_fetch(run, &step->result, rows, err));
+    LH_TRY(run->statement->verb == LH_VERB_END ? step_run_end(step, rows, err) : step_run(step, rows, err));
+    if (!step->stream && own) LH_TRY(run_commit(run, err));
+    if (rows) LH_TRY(run_fetch(run, &step->result, step->stream, rows, err));
     return LH_OK;
 }
 
@@ -382,11 +398,14 @@ static lh_code run_connected(engine_run *run, engine_rows *rows, lh_error *err) 
     LH_TRY(engine_acquire(run->engine, run->query->cancel, run->deadline_ns, &run->connection, err));
     lh_code code =
         engine_running_begin(run->connection, run->query->cancel, run->deadline_ns, run->query->timeout_ms, err);
-    if (code == LH_OK) {
+    engine_escape escape;
+    if (code != LH_OK) engine_release(run->connection);
+    else if (ENGINE_ESCAPE(&escape)) {
         code = run_statements(run, rows, err);
+        engine_escape_done(&escape);
         engine_running_end(run->connection);
-    }
-    engine_release(run->connection);
+        engine_release(run->connection);
+    } else code = engine_abandon(run->connection, escape.message, err);
     return code;
 }
 

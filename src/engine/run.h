@@ -2,6 +2,7 @@
 #ifndef LH_ENGINE_RUN_H
 #define LH_ENGINE_RUN_H
 #include "engine/engine_internal.h"
+#include "engine/escape.h"
 #include "engine/rows.h"
 #include "engine/sql_guard.h"
 

@@ -1,9 +1,10 @@
 /* Our own statements on one connection: not guarded, run to their end, answers as JSON. */
 #include "engine/engine_internal.h"
+#include "engine/escape.h"
 #include "engine/rows.h"
 
 struct lh_session {
-    engine_connection *connection;
+    engine_connection *connection; /* NULL once it is lost */
     lh_cancel *cancel; /* borrowed */
 };
 
@@ -24,11 +25,12 @@ lh_code lh_session_open(lh_engine *engine, lh_cancel *cancel, lh_session **ret, 
 
 void lh_session_close(lh_session *session) {
     if (!session) return;
-    engine_release(session->connection);
+    if (session->connection) engine_release(session->connection);
     free(session);
 }
 
 double lh_session_progress(lh_session *session) {
+    if (!session->connection) return -1;
     double percent = duckdb_query_progress(session->connection->handle).percentage;
     return percent < 0 ? -1 : percent / 100;
 }
@@ -90,14 +92,37 @@ static lh_code session_run(lh_session *session, lh_str sql, const lh_json *param
     return code;
 }
 
+/* One statement under the watch of the pool's timer; `commit`: it cannot be stopped. */
+static lh_code session_run_watched(lh_session *session, lh_str sql, const lh_json *params, bool commit, lh_arena *arena,
+                                   lh_json **ret, lh_error *err) {
+    engine_connection *connection = session->connection;
+    engine_escape escape;
+    if (!connection) return lh_fail(err, LH_INTERNAL, "the engine's connection was lost");
+    LH_TRY(engine_running_begin(connection, session->cancel, LH_NO_DEADLINE, 0, err));
+    lh_code code = commit ? engine_commit_begin(connection, err) : LH_OK;
+    if (code == LH_OK && !ENGINE_ESCAPE(&escape)) {
+        session->connection = NULL;
+        return engine_abandon(connection, escape.message, err);
+    }
+    if (code == LH_OK) {
+        code = session_run(session, sql, params, arena, ret, err);
+        engine_escape_done(&escape);
+        if (commit) engine_commit_end(connection);
+    }
+    engine_running_end(connection);
+    return code;
+}
+
 lh_code lh_session_run(lh_session *session, lh_str sql, const lh_json *params, lh_arena *arena, lh_json **ret,
                        lh_error *err) {
-    LH_TRY(engine_running_begin(session->connection, session->cancel, LH_NO_DEADLINE, 0, err));
     lh_span span;
     lh_span_begin("engine.query", &span);
-    lh_code code = session_run(session, sql, params, arena, ret, err);
+    lh_code code = session_run_watched(session, sql, params, false, arena, ret, err);
     lh_span_string(&span, "db.system", LH_STR("duckdb"));
     lh_span_end(&span, code);
-    engine_running_end(session->connection);
     return code;
+}
+
+lh_code lh_session_commit(lh_session *session, lh_error *err) {
+    return session_run_watched(session, LH_STR("COMMIT"), NULL, true, NULL, NULL, err);
 }

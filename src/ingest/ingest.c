@@ -79,8 +79,11 @@ static lh_code ingest_run(ingest_job *job, lh_json **ret, lh_error *err) {
     LH_TRY(ingest_check_request(job, err));
     ingest_progress(job, 1);
     LH_TRY(ingest_source_open(job, err));
-    LH_TRY(lh_session_open(job->ingest->engine, job->request->cancel, &job->session, err));
-    LH_TRY(ingest_detect_and_load(job, &answer, err));
+    LH_TRY(lh_engine_lock_table(job->ingest->engine, job->name, job->request->cancel, err));
+    lh_code code = lh_session_open(job->ingest->engine, job->request->cancel, &job->session, err);
+    if (code == LH_OK) code = ingest_detect_and_load(job, &answer, err);
+    lh_engine_unlock_table(job->ingest->engine, job->name);
+    if (code != LH_OK) return code;
     lh_json_set_uint(job->arena, answer, "bytes", job->request->survey->received);
     lh_json_set_uint(job->arena, answer, "elapsed_ms", lh_time_monotonic_ms() - started);
     ingest_progress(job, 3);

@@ -219,6 +219,7 @@ lh_code ingest_relation_error(const ingest_job *job, lh_code code, lh_error *err
 LH_MUST_CHECK lh_code ingest_schema_match(ingest_job *job, lh_error *err);
 
 /* ---- load.c ---- */
+/* The caller holds the engine's lock of the table. */
 LH_MUST_CHECK lh_code ingest_load(ingest_job *job, lh_json **ret, lh_error *err);
 void ingest_progress(const ingest_job *job, int phase);
 #endif

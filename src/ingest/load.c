@@ -1,6 +1,7 @@
 /* The load itself: one statement or one transaction of the engine, so that a dataset changes in one commit.
  *
- * The engine's write lock of the table is held from the schema check to the commit. What is remembered of the file
+ * The engine's write lock of the table is held by the caller (ingest.c), from before it takes a connection, which is the order in
+ * which SQL takes them. What is remembered of the file
  * (hash, name, source, job) is annotated: the catalog puts it into the snapshot's summary and writes the dataset's document
  * and the "these bytes were ingested" record in the same metastore commit, so that the answer "deduplicated"
  * can never be given for rows that are not there. */
@@ -73,18 +74,6 @@ static uint64_t load_count(const lh_json *result) {
 
 /* ---- the modes ---- */
 
-static lh_code load_create(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
-    lh_json *result = NULL;
-    lh_buf_append(&sql, LH_STR("CREATE TABLE "));
-    load_table(job, job->name, &sql);
-    lh_buf_append(&sql, LH_STR(" AS "));
-    load_select(job, LH_STR_NONE, &sql);
-    LH_TRY(load_run(job, &sql, &result, err));
-    *ret_rows = load_count(result);
-    return LH_OK;
-}
-
 static lh_code load_insert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
@@ -147,15 +136,36 @@ static lh_code load_stage(ingest_job *job, lh_error *err) {
     return LH_OK;
 }
 
+/* The staged rows, of each key the last. */
+static lh_code load_staged_rows(const ingest_job *job, lh_buf *into, lh_error *err) {
+    lh_buf_append(into, LH_STR("SELECT * EXCLUDE (ingest_row) FROM temp.main.ingest_stage QUALIFY row_number() OVER "
+                               "(PARTITION BY "));
+    LH_TRY(load_each_key(job, ",", into, err));
+    lh_buf_append(into, LH_STR(" ORDER BY ingest_row DESC) = 1"));
+    return LH_OK;
+}
+
+static lh_code load_create(ingest_job *job, bool staged, uint64_t *ret_rows, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
+    lh_json *result = NULL;
+    lh_buf_append(&sql, LH_STR("CREATE TABLE "));
+    load_table(job, job->name, &sql);
+    lh_buf_append(&sql, LH_STR(" AS "));
+    if (staged) LH_TRY(load_staged_rows(job, &sql, err));
+    else load_select(job, LH_STR_NONE, &sql);
+    LH_TRY(load_run(job, &sql, &result, err));
+    *ret_rows = load_count(result);
+    return LH_OK;
+}
+
 static lh_code load_merge(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("MERGE INTO "));
     load_table(job, job->name, &sql);
-    lh_buf_append(&sql, LH_STR(" AS t USING (SELECT * EXCLUDE (ingest_row) FROM temp.main.ingest_stage QUALIFY "
-                               "row_number() OVER (PARTITION BY "));
-    LH_TRY(load_each_key(job, ",", &sql, err));
-    lh_buf_append(&sql, LH_STR(" ORDER BY ingest_row DESC) = 1) AS s ON "));
+    lh_buf_append(&sql, LH_STR(" AS t USING ("));
+    LH_TRY(load_staged_rows(job, &sql, err));
+    lh_buf_append(&sql, LH_STR(") AS s ON "));
     LH_TRY(load_each_key(job, "=", &sql, err));
     lh_buf_append(&sql, LH_STR(" WHEN MATCHED THEN UPDATE SET "));
     for (size_t i = 0; i < job->column_count; i++) {
@@ -304,24 +314,22 @@ typedef struct load_outcome {
 } load_outcome;
 
 static lh_code load_statements(ingest_job *job, load_outcome *ret, lh_error *err) {
-    bool create = !job->exists, replace = !create && load_mode(job, "replace"),
-         upsert = !create && load_mode(job, "upsert");
+    bool create = !job->exists, replace = !create && load_mode(job, "replace"), upsert = load_mode(job, "upsert");
     if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_errors", err));
     if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_scans", err));
     if (upsert) LH_TRY(load_stage(job, err)); /* reads the file, and fills those two */
-    bool alters = load_changes_schema(job), transaction = replace || job->quarantine || alters;
-    if (transaction) LH_TRY(load_run_text(job, "BEGIN", err));
+    bool alters = load_changes_schema(job);
+    LH_TRY(load_run_text(job, "BEGIN", err));
     lh_code code = alters ? load_alter(job, INGEST_ADD, err) : LH_OK;
     if (code == LH_OK && alters) code = load_alter(job, INGEST_WIDEN, err);
     if (code == LH_OK && replace) code = load_delete_all(job, err);
     if (code == LH_OK)
-        code = create   ? load_create(job, &ret->rows, err)
+        code = create   ? load_create(job, upsert, &ret->rows, err)
                : upsert ? load_merge(job, &ret->rows, err)
                         : load_insert(job, &ret->rows, err);
     if (code == LH_OK && job->quarantine) code = load_collect_rejects(job, &ret->rejected, err);
     if (code == LH_OK && ret->rejected) code = load_store_rejects(job, err);
-    if (!transaction) return code;
-    if (code == LH_OK) return load_run_text(job, "COMMIT", err);
+    if (code == LH_OK) return lh_session_commit(job->session, err);
     lh_code ignored = load_run_text(job, "ROLLBACK", NULL);
     (void)ignored;
     return code;
@@ -341,24 +349,28 @@ static lh_json *load_origin(const ingest_job *job) {
     return origin;
 }
 
-/* A document of ours; NULL when there is none. */
-static const lh_json *load_document(const ingest_job *job, lh_str key) {
+/* A document of ours; NULL when there is none. ret_version may be NULL. */
+static const lh_json *load_document(const ingest_job *job, lh_str key, uint64_t *ret_version) {
     lh_str text;
     lh_json *document = NULL;
+    uint64_t version = LH_VERSION_ABSENT;
     bool found =
-        lh_metastore_get(lh_catalog_metastore(job->ingest->catalog), key, job->arena, &text, NULL, NULL) == LH_OK;
+        lh_metastore_get(lh_catalog_metastore(job->ingest->catalog), key, job->arena, &text, &version, NULL) == LH_OK;
+    if (ret_version) *ret_version = found ? version : LH_VERSION_ABSENT;
     return found && lh_json_parse(job->arena, text, &document, NULL) == LH_OK ? document : NULL;
 }
 
 /* The dataset's document (kept created_at) and the record of these bytes. Each replace begins a generation, named by its
- * job: records of files of an earlier one count no more, because their rows are gone. */
+ * job: records of files of an earlier one count no more, because their rows are gone. Both are put only over what was read:
+ * of two gateways that load the same bytes one is in conflict, and then sees that they are there. */
 static lh_code load_documents(const ingest_job *job, lh_change changes[2], lh_error *err) {
     lh_arena *arena = job->arena;
     lh_str now = lh_arena_dup(arena, lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
     lh_json *doc = lh_json_new_object(arena), *record = load_origin(job);
     changes[0] = (lh_change){.key = lh_dataset_key(job->name, arena)};
     changes[1] = (lh_change){.key = lh_ingested_key(job->name, job->sha256, arena)};
-    const lh_json *old = load_document(job, changes[0].key);
+    const lh_json *old = load_document(job, changes[0].key, &changes[0].expected);
+    (void)load_document(job, changes[1].key, &changes[1].expected);
     lh_str generation = load_mode(job, "replace") ? lh_uuid_str(&job->id) : lh_json_get_string(old, "generation");
     lh_json_set_int(arena, doc, "schema_version", 1);
     lh_json_set_string(arena, doc, "created_at", lh_json_str(lh_json_get(old, "created_at"), now));
@@ -382,8 +394,8 @@ static lh_json *load_properties(const ingest_job *job) {
 
 static bool load_was_ingested(const ingest_job *job) {
     if (!job->exists || !job->options.dedup || load_mode(job, "replace")) return false;
-    const lh_json *record = load_document(job, lh_ingested_key(job->name, job->sha256, job->arena));
-    const lh_json *dataset = load_document(job, lh_dataset_key(job->name, job->arena));
+    const lh_json *record = load_document(job, lh_ingested_key(job->name, job->sha256, job->arena), NULL);
+    const lh_json *dataset = load_document(job, lh_dataset_key(job->name, job->arena), NULL);
     return record && lh_str_eq(lh_json_get_string(record, "generation"), lh_json_get_string(dataset, "generation"));
 }
 
@@ -446,41 +458,36 @@ static void load_sweep(const ingest_job *job, int64_t snapshot_before, int64_t s
     (void)ignored; /* what cannot be removed is left for maintenance */
 }
 
-static lh_code load_locked(ingest_job *job, lh_json **ret, lh_error *err) {
-    load_outcome outcome = {0};
+/* One try of a commit, with everything that it depends on read anew. */
+static lh_code load_try(ingest_job *job, load_outcome *outcome, bool *ret_known, lh_error *err) {
+    lh_catalog *catalog = job->ingest->catalog;
     lh_change documents[2];
-    job->exists = lh_table_exists(job->ingest->catalog, job->name);
-    if (load_was_ingested(job)) {
-        *ret = load_answer(job, &outcome, true);
-        return lh_arena_check(job->arena, err);
-    }
-    LH_TRY(load_prepare_table(job, &outcome, err));
+    int64_t before = -1, since_ms = lh_time_now_ms();
+    *outcome = (load_outcome){0};
+    job->exists = lh_table_exists(catalog, job->name);
+    *ret_known = load_was_ingested(job);
+    if (*ret_known) return LH_OK;
+    LH_TRY(load_prepare_table(job, outcome, err));
     LH_TRY(load_documents(job, documents, err));
-    lh_code code = LH_CONFLICT;
-    for (int tries = 0; code == LH_CONFLICT && tries < INGEST_TRIES; tries++) {
-        outcome.rows = outcome.rejected = 0;
-        LH_TRY(lh_annotation_set(job->ingest->catalog, job->name, load_properties(job), documents, 2, err));
-        int64_t before = -1, since_ms = lh_time_now_ms();
-        bool known = lh_table_snapshot_id(job->ingest->catalog, job->name, &before, NULL) == LH_OK;
-        code = load_statements(job, &outcome, err);
-        bool failed = code != LH_OK && code != LH_UNAVAILABLE; /* an unknown outcome keeps its files */
-        if (failed && known == job->exists) load_sweep(job, before, since_ms);
-        lh_annotation_clear(job->ingest->catalog, job->name);
-    }
-    if (code != LH_OK) return code;
-    /* no snapshot was added (an empty file): the documents did not travel with one */
-    lh_str text;
-    lh_metastore *metastore = lh_catalog_metastore(job->ingest->catalog);
-    if (lh_metastore_get(metastore, documents[1].key, job->arena, &text, NULL, NULL) != LH_OK)
-        LH_TRY(lh_metastore_commit(metastore, documents, 2, NULL, err));
-    if (job->request->progress) atomic_store(&job->request->progress->rows, outcome.rows);
-    *ret = load_answer(job, &outcome, false);
-    return lh_arena_check(job->arena, err);
+    LH_TRY(lh_annotation_set(catalog, job->name, load_properties(job), documents, 2, err));
+    bool exists = lh_table_snapshot_id(catalog, job->name, &before, NULL) == LH_OK;
+    lh_code code = load_statements(job, outcome, err);
+    lh_annotation_clear(catalog, job->name);
+    bool failed = code != LH_OK && code != LH_UNAVAILABLE; /* an unknown outcome keeps its files */
+    if (failed && exists == job->exists) load_sweep(job, before, since_ms);
+    /* without rows no snapshot was added, and the documents did not travel with one */
+    if (code == LH_OK && outcome->rows == 0) code = lh_dataset_remember(catalog, job->name, documents, 2, err);
+    return code;
 }
 
 lh_code ingest_load(ingest_job *job, lh_json **ret, lh_error *err) {
-    LH_TRY(lh_engine_lock_table(job->ingest->engine, job->name, job->request->cancel, err));
-    lh_code code = load_locked(job, ret, err);
-    lh_engine_unlock_table(job->ingest->engine, job->name);
-    return code;
+    load_outcome outcome;
+    bool known = false;
+    lh_code code = LH_CONFLICT;
+    for (int tries = 0; code == LH_CONFLICT && tries < INGEST_TRIES; tries++)
+        code = load_try(job, &outcome, &known, err);
+    if (code != LH_OK) return code;
+    if (job->request->progress) atomic_store(&job->request->progress->rows, outcome.rows);
+    *ret = load_answer(job, &outcome, known);
+    return lh_arena_check(job->arena, err);
 }

@@ -160,12 +160,28 @@ static lh_code register_parquet(registration *r, const lh_json *request, lh_erro
     return code;
 }
 
+/* 12 of "…/00012-<uuid>.metadata.json" and of "…/v12.metadata.json"; 0 of what has no number. */
+static uint64_t register_version(lh_str key) {
+    size_t at = key.len;
+    while (at > 0 && key.ptr[at - 1] != '/') at--;
+    if (at < key.len && key.ptr[at] == 'v') at++;
+    uint64_t version = 0;
+    for (; at < key.len && key.ptr[at] >= '0' && key.ptr[at] <= '9' && version < UINT64_MAX / 16; at++)
+        version = version * 10 + (uint64_t)(key.ptr[at] - '0');
+    return version;
+}
+
 static lh_code register_iceberg(registration *r, const lh_json *request, lh_error *err) {
     lh_json *body = lh_json_new_object(r->arena), *made = NULL;
     LH_TRY(register_find(r, request, ".metadata.json", err));
-    lh_str newest = r->keys[0]; /* names begin with the version: the last in order is the newest */
-    for (size_t i = 1; i < r->count; i++)
-        if (lh_str_cmp(r->keys[i], newest) > 0) newest = r->keys[i];
+    lh_str newest = r->keys[0];
+    for (size_t i = 1; i < r->count; i++) {
+        uint64_t best = register_version(newest), version = register_version(r->keys[i]);
+        if (version == best)
+            return lh_fail(err, LH_INVALID,
+                           "two metadata files have the version %" PRIu64 ": name the right one in 'location'", best);
+        if (version > best) newest = r->keys[i];
+    }
     lh_json_set_string(r->arena, body, "name", r->name.name);
     lh_json_set_string(r->arena, body, "metadata-location", lh_bucket_location(r->ingest->bucket, newest, r->arena));
     return lh_table_register(r->ingest->catalog, r->name.namespace_, body, r->arena, &made, err);
