@@ -1,8 +1,9 @@
 /* The I/O side: libmicrohttpd's callbacks.
  *
  * connection_begin() runs when a request's head is complete: guard, route, authentication, permission, body cap. What
- * fails there is answered at once; the rest becomes an lh_request in its lane. From then on the callbacks only
- * move bytes between the connection and the request's rings, and suspend the connection where they would have to wait.
+ * fails there is answered at once; the rest becomes an lh_request. From then on the callbacks only move bytes between the
+ * connection and the request's rings, and suspend the connection where they would have to wait. The request gets into its
+ * lane when its body is whole, or more than its ring holds: a client that sends slowly holds no worker.
  * A refused request whose body is not read closes its connection, so that no byte of it is taken for another request.
  *
  * Watching: each open connection has an api_connection in the server's list, which `watch_lock` guards; the
@@ -164,24 +165,27 @@ static void connection_check(lh_request *request, connection_refusal *refusal) {
     }
 }
 
-static void connection_submit(lh_request *request, connection_refusal *refusal) {
-    request->references = 2;
-    if (api_lane_submit(&request->server->lanes[request->match.route->lane], request)) return;
-    request->references = 1;
+static void connection_refuse_busy(connection_refusal *refusal) {
     refusal->status = 503, refusal->header = "Retry-After", refusal->value = "1";
     refusal->code = lh_fail(&refusal->why, LH_UNAVAILABLE, "too many requests wait; try again in a second");
 }
 
-/* A refused request without a body: answered as if a handler had, so that its connection is kept. */
+/* A request without a body, or with one that is read: answered as if a handler had, so that its connection is kept. */
 static void connection_refuse_whole(lh_request *request, const connection_refusal *refusal) {
     char trace_id[33];
-    request->body = connection_refusal_body(request->server, refusal, lh_request_header(request, "traceparent"),
-                                            request->arena, trace_id);
+    lh_str body = connection_refusal_body(request->server, refusal, lh_request_header(request, "traceparent"),
+                                          request->arena, trace_id);
     lh_respond_header(request, "X-Trace-Id", lh_str_from(trace_id));
     if (refusal->header) lh_respond_header(request, refusal->header, lh_str_from(refusal->value));
-    request->status = refusal->status;
-    request->content_type = "application/json";
-    request->answer = API_ANSWER_WHOLE;
+    api_request_answer_early(request, refusal->status, "application/json", body);
+}
+
+static void connection_submit(lh_request *request) {
+    request->submitted = true;
+    if (api_lane_submit(&request->server->lanes[request->match.route->lane], request)) return;
+    connection_refusal refusal = {.iceberg = request->iceberg};
+    connection_refuse_busy(&refusal);
+    connection_refuse_whole(request, &refusal);
 }
 
 /* ---- a head is complete ---- */
@@ -297,7 +301,8 @@ static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection
         request->content_length = UINT64_MAX;
     }
     api_request_enlist(request);
-    if (refusal.status == 0) connection_submit(request, &refusal);
+    if (refusal.status == 0 && api_lane_is_full(&server->lanes[request->match.route->lane])) connection_refuse_busy(&refusal);
+    request->submitted = refusal.status != 0;
     if (refusal.status != 0 && request->content_length == 0) connection_refuse_whole(request, &refusal);
     if (refusal.status == 0 || request->content_length == 0) {
         *con_cls = request;
@@ -312,6 +317,8 @@ static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection
 
 static enum MHD_Result connection_continue(lh_server *server, struct MHD_Connection *connection, lh_request *request,
                                            const char *upload_data, size_t *upload_size) {
+    if (!request->submitted && (*upload_size == 0 || !api_request_has_room(request, *upload_size)))
+        connection_submit(request);
     if (*upload_size) {
         size_t taken = api_request_take_upload(request, upload_data, *upload_size);
         if (taken == SIZE_MAX) return MHD_NO;
@@ -367,6 +374,9 @@ static void connection_completed(void *cls, struct MHD_Connection *connection, v
     bool whole = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     atomic_fetch_add_explicit(&server->metrics.bytes_out, api_request_detach(request), memory_order_relaxed);
     if (!whole) api_request_abandon(request);
+    if (!request->submitted)
+        api_metrics_count(&server->metrics, request->match.route, 0,
+                          (lh_time_monotonic_ns() - request->started_ns) / 1000);
     api_request_unref(request);
 }
 

@@ -53,6 +53,7 @@ bool api_lane_submit(api_lane *lane, lh_request *request) {
     pthread_mutex_lock(&lane->lock);
     bool room = lane->waiting < lane->waiting_max;
     if (room) {
+        api_request_ref(request);
         request->next_job = NULL;
         *lane->tail = request;
         lane->tail = &request->next_job;
@@ -62,6 +63,8 @@ bool api_lane_submit(api_lane *lane, lh_request *request) {
     pthread_mutex_unlock(&lane->lock);
     return room;
 }
+
+bool api_lane_is_full(api_lane *lane) { return api_lane_waiting(lane) >= lane->waiting_max; }
 
 size_t api_lane_waiting(api_lane *lane) {
     pthread_mutex_lock(&lane->lock);

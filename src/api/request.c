@@ -51,6 +51,23 @@ static void request_suspend_locked(lh_request *request) {
 
 /* ---- I/O side ---- */
 
+bool api_request_has_room(lh_request *request, size_t size) {
+    pthread_mutex_lock(&request->lock);
+    bool room = request->in_discard || size <= API_RING_BYTES - request->in.used;
+    pthread_mutex_unlock(&request->lock);
+    return room;
+}
+
+void api_request_answer_early(lh_request *request, unsigned status, const char *content_type, lh_str body) {
+    pthread_mutex_lock(&request->lock);
+    request->status = status;
+    request->content_type = content_type;
+    request->body = body;
+    request->answer = API_ANSWER_WHOLE;
+    request->in_discard = true;
+    pthread_mutex_unlock(&request->lock);
+}
+
 size_t api_request_take_upload(lh_request *request, const char *data, size_t size) {
     pthread_mutex_lock(&request->lock);
     size_t taken;
@@ -194,6 +211,12 @@ static void request_delist(lh_request *request) {
     server->active_count--;
     if (server->active_count == 0) pthread_cond_broadcast(&server->active_changed);
     pthread_mutex_unlock(&server->active_lock);
+}
+
+void api_request_ref(lh_request *request) {
+    pthread_mutex_lock(&request->lock);
+    request->references++;
+    pthread_mutex_unlock(&request->lock);
 }
 
 void api_request_unref(lh_request *request) {

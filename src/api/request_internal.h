@@ -52,6 +52,7 @@ struct lh_request {
     lh_request *next_job;      /* queue of a lane */
     lh_request *newer, *older; /* list of the server's active requests; its active_lock guards it */
     bool listed;
+    bool submitted; /* a lane has, or had it; the I/O side's */
     struct {
         const char *name;
         lh_str value;
@@ -123,15 +124,21 @@ struct lh_server {
 /* Lanes. submit: false when the queue is full. */
 LH_MUST_CHECK lh_code api_lane_init(api_lane *lane, size_t threads, size_t waiting_max, lh_error *err);
 void api_lane_done(api_lane *lane); /* runs what waits, then joins */
-bool api_lane_submit(api_lane *lane, lh_request *request);
+bool api_lane_submit(api_lane *lane, lh_request *request); /* takes a reference, unless it is full */
+bool api_lane_is_full(api_lane *lane);
 size_t api_lane_waiting(api_lane *lane);
 /* A worker's whole job: handler, error body, end of stream, metrics. Drops the worker's reference. */
 void api_request_run(lh_request *request);
 
+void api_request_ref(lh_request *request);
 void api_request_unref(lh_request *request);
 /* The I/O side's calls; `lock` not held. */
+/* Can so many more bytes of the body be taken before a worker reads some? */
+bool api_request_has_room(lh_request *request, size_t size);
 size_t api_request_take_upload(lh_request *request, const char *data,
                                size_t size);                           /* how much was taken; may suspend */
+/* Answers without a worker; the rest of the body is read and dropped. */
+void api_request_answer_early(lh_request *request, unsigned status, const char *content_type, lh_str body);
 ssize_t api_request_give(lh_request *request, char *into, size_t cap); /* MHD content reader */
 api_await api_request_await_answer(lh_request *request); /* the body is at its end; is an answer ready to be queued? */
 void api_request_abandon(lh_request *request);           /* the client is gone: cancel, wake the worker */
