@@ -488,7 +488,8 @@ def test_clients_that_send_half_a_body_stop_nobody(fresh):
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "garbage"])
 def test_a_broken_manifest_is_an_error_and_not_the_servers_end(fresh, damage):
-    server = fresh()
+    leaks = {"ASAN_OPTIONS": os.environ["ASAN_OPTIONS"].replace("detect_leaks=1", "detect_leaks=0")} if "ASAN_OPTIONS" in os.environ else {}
+    server = fresh(env=leaks)  # what such a statement held is lost (ADR 11)
     server.sql("CREATE TABLE broken (a INTEGER)")
     server.sql("INSERT INTO broken VALUES (1)")
     [manifest] = server.root.glob("lake/data/broken-*/metadata/*-m0.avro")
@@ -501,6 +502,7 @@ def test_a_broken_manifest_is_an_error_and_not_the_servers_end(fresh, damage):
     except requests.ConnectionError:
         pytest.fail("the server died")
     assert answer.status_code == 500 and answer.json()["error"]["code"] in ("corrupt", "io"), answer.text
+    assert damage != "gone" or answer.json()["error"]["message"].startswith("IO Error: Cannot open file"), answer.text
     # each takes a connection of the engine with it: those that follow get others, as many as there are
     calls = [lambda: server.query("FROM broken"), lambda: server.query("UPDATE broken SET a = 2"),
              lambda: server.ingest(b"a\n1\n", "broken", mode="upsert", key="a")]
