@@ -49,6 +49,20 @@ static const config_setting config_settings[] = {
 };
 enum { CONFIG_COUNT = sizeof config_settings / sizeof *config_settings };
 
+static const config_setting config_bucket_settings[] = {
+#define LH_BUCKET_SETTING(key_, type_, fallback_, unit_, help_)                                                        \
+    {.section = "storage.buckets",                                                                                     \
+     .key = #key_,                                                                                                     \
+     .type = CONFIG_##type_,                                                                                           \
+     .offset = offsetof(lh_bucket_config, key_),                                                                       \
+     CONFIG_DEFAULT_##type_(fallback_),                                                                                \
+     .unit = (unit_),                                                                                                  \
+     .help = (help_)},
+#include "base/bucket_settings.def"
+#undef LH_BUCKET_SETTING
+};
+enum { CONFIG_BUCKET_COUNT = sizeof config_bucket_settings / sizeof *config_bucket_settings };
+
 /* Where a value was read: a file and line, a variable, or a flag. */
 typedef struct config_origin {
     const char *file; /* NULL: `name` is the variable or flag */
@@ -72,6 +86,7 @@ typedef struct config_walk {
     lh_arena *arena;
     lh_config *config;
     const char *file;
+    bool lists_begun; /* the file's lists replace what was there */
     lh_code code;
     lh_error *err;
 } config_walk;
@@ -129,32 +144,33 @@ static const char *config_nearest_section(lh_str section) {
     return best->section;
 }
 
-static lh_str *config_text_field(lh_config *config, const config_setting *s) {
-    return (lh_str *)(void *)((char *)config + s->offset);
+static lh_str *config_text_field(void *values, const config_setting *s) {
+    return (lh_str *)(void *)((char *)values + s->offset);
 }
-static int64_t *config_int_field(lh_config *config, const config_setting *s) {
-    return (int64_t *)(void *)((char *)config + s->offset);
+static int64_t *config_int_field(void *values, const config_setting *s) {
+    return (int64_t *)(void *)((char *)values + s->offset);
 }
-static bool *config_bool_field(lh_config *config, const config_setting *s) {
-    return (bool *)(void *)((char *)config + s->offset);
+static bool *config_bool_field(void *values, const config_setting *s) {
+    return (bool *)(void *)((char *)values + s->offset);
 }
-static lh_str config_text(const lh_config *config, const config_setting *s) {
-    return *(const lh_str *)(const void *)((const char *)config + s->offset);
+static lh_str config_text(const void *values, const config_setting *s) {
+    return *(const lh_str *)(const void *)((const char *)values + s->offset);
 }
-static int64_t config_number(const lh_config *config, const config_setting *s) {
-    const void *field = (const char *)config + s->offset;
+static int64_t config_number(const void *values, const config_setting *s) {
+    const void *field = (const char *)values + s->offset;
     return s->type == CONFIG_BOOL ? *(const bool *)field : *(const int64_t *)field;
 }
 static bool config_is_text(const config_setting *s) {
     return s->type == CONFIG_STRING || s->type == CONFIG_SECRET || s->type == CONFIG_ENUM;
 }
 
-static void config_defaults(lh_config *config) {
-    for (size_t i = 0; i < CONFIG_COUNT; i++) {
-        const config_setting *s = &config_settings[i];
-        if (config_is_text(s)) *config_text_field(config, s) = lh_str_from(s->text);
-        else if (s->type == CONFIG_INT) *config_int_field(config, s) = s->number;
-        else *config_bool_field(config, s) = s->number != 0;
+/* `values`, here and below: the lh_config or lh_bucket_config that the settings are fields of. */
+static void config_defaults(const config_setting *settings, size_t count, void *values) {
+    for (size_t i = 0; i < count; i++) {
+        const config_setting *s = &settings[i];
+        if (config_is_text(s)) *config_text_field(values, s) = lh_str_from(s->text);
+        else if (s->type == CONFIG_INT) *config_int_field(values, s) = s->number;
+        else *config_bool_field(values, s) = s->number != 0;
     }
 }
 
@@ -164,7 +180,7 @@ static bool config_word_known(const char *words, lh_str word) {
     return false;
 }
 
-static lh_code config_assign_text(lh_arena *arena, lh_config *config, const config_setting *s, config_value value,
+static lh_code config_assign_text(lh_arena *arena, void *values, const config_setting *s, config_value value,
                                   config_origin origin, lh_error *err) {
     if (value.kind != VALUE_TEXT && value.kind != VALUE_STRING)
         return config_complain(origin, err, "%s.%s takes a text in quotes", s->section, s->key);
@@ -177,11 +193,11 @@ static lh_code config_assign_text(lh_arena *arena, lh_config *config, const conf
                                LH_STR_ARG(value.text));
     lh_str copy = lh_arena_dup(arena, value.text);
     LH_TRY(lh_arena_check(arena, err));
-    *config_text_field(config, s) = copy;
+    *config_text_field(values, s) = copy;
     return LH_OK;
 }
 
-static lh_code config_assign_number(lh_config *config, const config_setting *s, config_value value,
+static lh_code config_assign_number(void *values, const config_setting *s, config_value value,
                                     config_origin origin, lh_error *err) {
     int64_t number = value.number;
     if (value.kind == VALUE_TEXT ? lh_str_to_i64(lh_str_trim(value.text), &number) != LH_OK : value.kind != VALUE_INT)
@@ -189,11 +205,11 @@ static lh_code config_assign_number(lh_config *config, const config_setting *s, 
     if (number < s->min || number > s->max)
         return config_complain(origin, err, "%s.%s is %" PRId64 ", not within %" PRId64 " and %" PRId64 " %s",
                                s->section, s->key, number, s->min, s->max, s->unit);
-    *config_int_field(config, s) = number;
+    *config_int_field(values, s) = number;
     return LH_OK;
 }
 
-static lh_code config_assign_bool(lh_config *config, const config_setting *s, config_value value, config_origin origin,
+static lh_code config_assign_bool(void *values, const config_setting *s, config_value value, config_origin origin,
                                   lh_error *err) {
     bool truth = value.number != 0, known = value.kind == VALUE_BOOL;
     if (value.kind == VALUE_TEXT) {
@@ -202,26 +218,73 @@ static lh_code config_assign_bool(lh_config *config, const config_setting *s, co
         known = truth || lh_str_eq_nocase(text, LH_STR("false"));
     }
     if (!known) return config_complain(origin, err, "%s.%s takes true or false", s->section, s->key);
-    *config_bool_field(config, s) = truth;
+    *config_bool_field(values, s) = truth;
     return LH_OK;
 }
 
-static lh_code config_assign(lh_arena *arena, lh_config *config, const config_setting *s, config_value value,
+static lh_code config_assign(lh_arena *arena, void *values, const config_setting *s, config_value value,
                              config_origin origin, lh_error *err) {
     switch (s->type) {
-    case CONFIG_INT: return config_assign_number(config, s, value, origin, err);
-    case CONFIG_BOOL: return config_assign_bool(config, s, value, origin, err);
+    case CONFIG_INT: return config_assign_number(values, s, value, origin, err);
+    case CONFIG_BOOL: return config_assign_bool(values, s, value, origin, err);
     case CONFIG_STRING:
     case CONFIG_SECRET:
     case CONFIG_ENUM: break;
     }
-    return config_assign_text(arena, config, s, value, origin, err);
+    return config_assign_text(arena, values, s, value, origin, err);
 }
 
 /* ---- TOML ---- */
+static config_value config_value_of(const lh_toml_item *item) {
+    config_value value = {.kind = VALUE_OTHER, .number = item->number, .text = {item->text, item->text_bytes}};
+    if (item->kind == LH_TOML_STRING) value.kind = VALUE_STRING;
+    else if (item->kind == LH_TOML_INT) value.kind = VALUE_INT;
+    else if (item->kind == LH_TOML_BOOL) value.kind = VALUE_BOOL;
+    return value;
+}
+
+/* The element of storage.buckets, made with its defaults when it is new. */
+static lh_code config_bucket_at(config_walk *walk, size_t element, config_origin origin, lh_bucket_config **ret) {
+    lh_config *config = walk->config;
+    if (element >= LH_CONFIG_BUCKETS_MAX)
+        return config_complain(origin, walk->err, "more than %d storage.buckets", LH_CONFIG_BUCKETS_MAX);
+    if (!walk->lists_begun) {
+        config->storage_buckets = LH_ARENA_ARRAY(walk->arena, lh_bucket_config, LH_CONFIG_BUCKETS_MAX);
+        config->storage_bucket_count = 0;
+        LH_TRY(lh_arena_check(walk->arena, walk->err));
+        walk->lists_begun = true;
+    }
+    while (config->storage_bucket_count <= element)
+        config_defaults(config_bucket_settings, CONFIG_BUCKET_COUNT,
+                        &config->storage_buckets[config->storage_bucket_count++]);
+    *ret = &config->storage_buckets[element];
+    return LH_OK;
+}
+
+static lh_code config_visit_list(config_walk *walk, const lh_toml_item *item, config_origin origin) {
+    lh_str section = {item->section, item->section_bytes}, list = {item->list, item->list_bytes},
+           key = {item->key, item->key_bytes};
+    lh_bucket_config *bucket = NULL;
+    if (!lh_str_eq(section, LH_STR("storage")) || !lh_str_eq(list, LH_STR("buckets")))
+        return config_complain(origin, walk->err, "unknown list [[%.*s.%.*s]]; did you mean [[storage.buckets]]?",
+                               LH_STR_ARG(section), LH_STR_ARG(list));
+    LH_TRY(config_bucket_at(walk, item->element, origin, &bucket));
+    if (item->kind == LH_TOML_SECTION) return LH_OK;
+    const config_setting *nearest = &config_bucket_settings[0];
+    for (size_t i = 0; i < CONFIG_BUCKET_COUNT; i++) {
+        const config_setting *s = &config_bucket_settings[i];
+        if (lh_str_eq(lh_str_from(s->key), key))
+            return config_assign(walk->arena, bucket, s, config_value_of(item), origin, walk->err);
+        if (lh_str_distance(lh_str_from(s->key), key) < lh_str_distance(lh_str_from(nearest->key), key)) nearest = s;
+    }
+    return config_complain(origin, walk->err, "unknown setting '%.*s' of a bucket; did you mean %s?", LH_STR_ARG(key),
+                           nearest->key);
+}
+
 static lh_code config_visit_item(config_walk *walk, const lh_toml_item *item) {
     lh_str section = {item->section, item->section_bytes}, key = {item->key, item->key_bytes};
     config_origin origin = {.file = walk->file, .line = item->line, .column = item->column};
+    if (item->list) return config_visit_list(walk, item, origin);
     if (item->kind == LH_TOML_SECTION)
         return config_has_section(section)
                    ? LH_OK
@@ -236,11 +299,7 @@ static lh_code config_visit_item(config_walk *walk, const lh_toml_item *item) {
         return config_complain(origin, walk->err, "unknown setting %.*s.%.*s; did you mean %s.%s?", LH_STR_ARG(section),
                                LH_STR_ARG(key), s->section, s->key);
     }
-    config_value value = {.kind = VALUE_OTHER, .number = item->number, .text = {item->text, item->text_bytes}};
-    if (item->kind == LH_TOML_STRING) value.kind = VALUE_STRING;
-    else if (item->kind == LH_TOML_INT) value.kind = VALUE_INT;
-    else if (item->kind == LH_TOML_BOOL) value.kind = VALUE_BOOL;
-    return config_assign(walk->arena, walk->config, s, value, origin, walk->err);
+    return config_assign(walk->arena, walk->config, s, config_value_of(item), origin, walk->err);
 }
 
 static int config_visit(void *ctx, const lh_toml_item *item) {
@@ -349,6 +408,50 @@ static bool config_is_loopback(lh_str listen) {
     return lh_str_eq(host, LH_STR("localhost")) || lh_str_eq(host, LH_STR("[::1]"));
 }
 
+static bool config_is_bucket_name(lh_str name) {
+    bool good = name.len > 0 && name.len <= 63;
+    for (size_t i = 0; i < name.len && good; i++) {
+        char c = name.ptr[i];
+        good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    }
+    return good;
+}
+
+static bool config_has_bucket(const lh_config *config, lh_str name) {
+    for (size_t i = 0; i < config->storage_bucket_count; i++)
+        if (lh_str_eq(config->storage_buckets[i].name, name)) return true;
+    return lh_str_eq(config->storage_primary, name); /* which is always there */
+}
+
+static lh_code config_check_bucket(const lh_config *config, size_t at, lh_error *err) {
+    const lh_bucket_config *bucket = &config->storage_buckets[at];
+    bool s3 = lh_str_eq(bucket->kind, LH_STR("s3"));
+    if (!config_is_bucket_name(bucket->name))
+        return lh_fail(err, LH_INVALID,
+                       "storage.buckets: '%.*s' is no name of a bucket: 1 to 63 lower-case letters, digits, '-' and '_'",
+                       LH_STR_ARG(bucket->name));
+    for (size_t i = 0; i < at; i++)
+        if (lh_str_eq(config->storage_buckets[i].name, bucket->name))
+            return lh_fail(err, LH_INVALID, "storage.buckets: two are called '%.*s'", LH_STR_ARG(bucket->name));
+    if (s3 ? bucket->endpoint.len == 0 : bucket->root.len == 0)
+        return lh_fail(err, LH_INVALID, "storage.buckets: '%.*s' is of kind %s, but has no %s", LH_STR_ARG(bucket->name),
+                       s3 ? "s3" : "file", s3 ? "endpoint" : "root");
+    if (bucket->read_only && lh_str_eq(bucket->name, config->storage_primary))
+        return lh_fail(err, LH_INVALID, "storage.buckets: the primary '%.*s' cannot be read_only",
+                       LH_STR_ARG(bucket->name));
+    return LH_OK;
+}
+
+static lh_code config_check_buckets(const lh_config *config, lh_error *err) {
+    for (size_t i = 0; i < config->storage_bucket_count; i++) LH_TRY(config_check_bucket(config, i, err));
+    if (!config_is_bucket_name(config->storage_primary))
+        return lh_fail(err, LH_INVALID, "storage.primary is no name of a bucket");
+    if (config->storage_rescue_bucket.len && !config_has_bucket(config, config->storage_rescue_bucket))
+        return lh_fail(err, LH_INVALID, "storage.rescue_bucket: no bucket is called '%.*s'",
+                       LH_STR_ARG(config->storage_rescue_bucket));
+    return LH_OK;
+}
+
 static lh_code config_check_relations(const lh_config *config, lh_error *err) {
     if ((config->server_tls_certificate.len == 0) != (config->server_tls_key.len == 0))
         return lh_fail(err, LH_INVALID, "server.tls_certificate and server.tls_key go together; %s is empty",
@@ -362,6 +465,7 @@ static lh_code config_check_relations(const lh_config *config, lh_error *err) {
                        "auth.admin_key), or listen on 127.0.0.1",
                        LH_STR_ARG(config->server_listen));
     if (config->storage_root.len == 0) return lh_fail(err, LH_INVALID, "storage.root is empty");
+    LH_TRY(config_check_buckets(config, err));
     if (!lh_str_eq(config->storage_kind, LH_STR("s3"))) return LH_OK;
     const struct {
         const char *name;
@@ -379,7 +483,7 @@ static lh_code config_check_relations(const lh_config *config, lh_error *err) {
 lh_code lh_config_load(lh_arena *arena, const char *toml_path, char *const *environment,
                        const lh_config_override *overrides, size_t override_count, lh_config *ret, lh_error *err) {
     lh_config config = {0};
-    config_defaults(&config);
+    config_defaults(config_settings, CONFIG_COUNT, &config);
     if (toml_path) LH_TRY(config_read_file(arena, toml_path, &config, err));
     LH_TRY(config_read_environment(arena, environment, &config, err));
     for (size_t i = 0; i < override_count; i++) LH_TRY(config_read_override(arena, overrides[i], &config, err));
@@ -400,23 +504,23 @@ static void config_write_default(lh_buf *buf, const config_setting *s) {
     else lh_buf_printf(buf, "%s", s->number ? "true" : "false");
 }
 
-static bool config_is_default(const lh_config *config, const config_setting *s) {
-    return config_is_text(s) ? lh_str_eq(config_text(config, s), lh_str_from(s->text))
-                             : config_number(config, s) == s->number;
+static bool config_is_default(const void *values, const config_setting *s) {
+    return config_is_text(s) ? lh_str_eq(config_text(values, s), lh_str_from(s->text))
+                             : config_number(values, s) == s->number;
 }
 
-static void config_write_setting(lh_buf *buf, const lh_config *config, const config_setting *s) {
+static void config_write_setting(lh_buf *buf, const void *values, const config_setting *s) {
     lh_buf_printf(buf, "# %s", s->help);
     if (s->unit[0]) lh_buf_printf(buf, " (%s)", s->unit);
-    if (!config_is_default(config, s) && s->type != CONFIG_SECRET) {
+    if (!config_is_default(values, s) && s->type != CONFIG_SECRET) {
         lh_buf_printf(buf, "; default ");
         config_write_default(buf, s);
     }
     lh_buf_printf(buf, "\n%s = ", s->key);
-    if (s->type == CONFIG_SECRET && config_text(config, s).len) lh_buf_printf(buf, "\"***\"");
-    else if (config_is_text(s)) config_toml_string(buf, config_text(config, s));
-    else if (s->type == CONFIG_INT) lh_buf_printf(buf, "%" PRId64, config_number(config, s));
-    else lh_buf_printf(buf, "%s", config_number(config, s) ? "true" : "false");
+    if (s->type == CONFIG_SECRET && config_text(values, s).len) lh_buf_printf(buf, "\"***\"");
+    else if (config_is_text(s)) config_toml_string(buf, config_text(values, s));
+    else if (s->type == CONFIG_INT) lh_buf_printf(buf, "%" PRId64, config_number(values, s));
+    else lh_buf_printf(buf, "%s", config_number(values, s) ? "true" : "false");
     lh_buf_char(buf, '\n');
 }
 
@@ -428,6 +532,14 @@ static lh_code config_hand_over(lh_arena *arena, const lh_buf *buf, lh_str *ret,
     return LH_OK;
 }
 
+static void config_write_buckets(lh_buf *buf, const lh_config *config) {
+    for (size_t i = 0; i < config->storage_bucket_count; i++) {
+        lh_buf_printf(buf, "\n[[storage.buckets]]\n");
+        for (size_t j = 0; j < CONFIG_BUCKET_COUNT; j++)
+            config_write_setting(buf, &config->storage_buckets[i], &config_bucket_settings[j]);
+    }
+}
+
 lh_code lh_config_show(lh_arena *arena, const lh_config *config, lh_str *ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf buf = LH_BUF_INIT(CONFIG_TEXT_BYTES_MAX);
     const char *section = "";
@@ -436,6 +548,8 @@ lh_code lh_config_show(lh_arena *arena, const lh_config *config, lh_str *ret, lh
         if (strcmp(section, s->section) != 0) lh_buf_printf(&buf, "%s[%s]\n", i ? "\n" : "", s->section);
         section = s->section;
         config_write_setting(&buf, config, s);
+        bool last = i + 1 == CONFIG_COUNT || strcmp(config_settings[i + 1].section, section) != 0;
+        if (last && strcmp(section, "storage") == 0) config_write_buckets(&buf, config);
     }
     return config_hand_over(arena, &buf, ret, err);
 }
@@ -469,17 +583,22 @@ static void config_write_row(lh_buf *buf, const config_setting *s) {
     lh_buf_printf(buf, " |\n");
 }
 
+static void config_write_head(lh_buf *buf, bool first, const char *open, const char *section, const char *close) {
+    lh_buf_printf(buf, "%s## %s%s%s\n\n| setting | values | default | what it is |\n|---|---|---|---|\n", first ? "" : "\n",
+                  open, section, close);
+}
+
 lh_code lh_config_reference(lh_arena *arena, lh_str *ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf buf = LH_BUF_INIT(CONFIG_TEXT_BYTES_MAX);
     const char *section = "";
     for (size_t i = 0; i < CONFIG_COUNT; i++) {
         const config_setting *s = &config_settings[i];
-        if (strcmp(section, s->section) != 0)
-            lh_buf_printf(&buf, "%s## [%s]\n\n| setting | values | default | what it is |\n|---|---|---|---|\n",
-                          i ? "\n" : "", s->section);
+        if (strcmp(section, s->section) != 0) config_write_head(&buf, i == 0, "[", s->section, "]");
         section = s->section;
         config_write_row(&buf, s);
     }
+    config_write_head(&buf, false, "[[", "storage.buckets", "]]");
+    for (size_t i = 0; i < CONFIG_BUCKET_COUNT; i++) config_write_row(&buf, &config_bucket_settings[i]);
     return config_hand_over(arena, &buf, ret, err);
 }
 

@@ -4,16 +4,26 @@
 #define LH_BASE_CONFIG_H
 #include "base/arena.h"
 
-/* Setting `server.queue_max` is the field `server_queue_max`. ENUM is its word. Strings: arena. */
-typedef struct lh_config {
+/* One [[storage.buckets]]. */
+typedef struct lh_bucket_config {
 #define LH_SETTING_FIELD_STRING lh_str
 #define LH_SETTING_FIELD_SECRET lh_str
 #define LH_SETTING_FIELD_ENUM lh_str
 #define LH_SETTING_FIELD_INT int64_t
 #define LH_SETTING_FIELD_BOOL bool
+#define LH_BUCKET_SETTING(key, type, fallback, unit, help) LH_SETTING_FIELD_##type key;
+#include "base/bucket_settings.def"
+#undef LH_BUCKET_SETTING
+} lh_bucket_config;
+enum { LH_CONFIG_BUCKETS_MAX = 64 };
+
+/* Setting `server.queue_max` is the field `server_queue_max`. ENUM is its word. Strings: arena. */
+typedef struct lh_config {
 #define LH_SETTING(section, key, type, fallback, min, max, unit, help) LH_SETTING_FIELD_##type section##_##key;
 #include "base/settings.def"
 #undef LH_SETTING
+    lh_bucket_config *storage_buckets; /* [[storage.buckets]], in order; arena */
+    size_t storage_bucket_count;
 } lh_config;
 
 typedef struct lh_config_override {

@@ -39,6 +39,8 @@ struct entry {
     std::string_view key;
     const toml::node *node;
     toml::source_position place;
+    std::string_view list = {};
+    std::size_t element = 0;
 };
 
 lh_toml_item to_item(const entry &e) {
@@ -47,6 +49,9 @@ lh_toml_item to_item(const entry &e) {
     item.section_bytes = e.section.size();
     item.key = e.key.data();
     item.key_bytes = e.key.size();
+    item.list = e.list.data();
+    item.list_bytes = e.list.size();
+    item.element = e.element;
     item.line = e.place.line;
     item.column = e.place.column;
     item.kind = LH_TOML_OTHER;
@@ -66,6 +71,16 @@ lh_toml_item to_item(const entry &e) {
     return item;
 }
 
+void collect_list(std::vector<entry> &entries, std::string_view section, std::string_view list, const toml::array &tables) {
+    std::size_t element = 0;
+    for (const toml::node &node : tables) {
+        const toml::table &table = *node.as_table();
+        entries.push_back({section, {}, &node, table.source().begin, list, element});
+        for (const auto &[key, value] : table) entries.push_back({section, key.str(), &value, key.source().begin, list, element});
+        element++;
+    }
+}
+
 std::vector<entry> collect(const toml::table &root) {
     std::vector<entry> entries;
     for (const auto &[name, node] : root) {
@@ -75,7 +90,10 @@ std::vector<entry> collect(const toml::table &root) {
             continue;
         }
         entries.push_back({name.str(), {}, &node, name.source().begin});
-        for (const auto &[key, value] : *section) entries.push_back({name.str(), key.str(), &value, key.source().begin});
+        for (const auto &[key, value] : *section) {
+            if (value.is_array_of_tables()) collect_list(entries, name.str(), key.str(), *value.as_array());
+            else entries.push_back({name.str(), key.str(), &value, key.source().begin});
+        }
     }
     std::stable_sort(entries.begin(), entries.end(), [](const entry &a, const entry &b) {
         return a.place.line != b.place.line ? a.place.line < b.place.line : a.place.column < b.place.column;

@@ -1,5 +1,5 @@
-/* TOML by tomlplusplus, behind a C face: one call walks a document's two levels
- * (sections and their values). Private to base; only config.c and its fuzzer include it. */
+/* TOML by tomlplusplus, behind a C face: one call walks a document's two levels (sections and their values), and the
+ * tables of a list within a section ([[section.list]]). Private to base; only config.c and its fuzzer include it. */
 #ifndef LH_BASE_TOML_SHIM_H
 #define LH_BASE_TOML_SHIM_H
 #include <stddef.h>
@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 typedef enum {
-    LH_TOML_SECTION, /* a [section] header; key is empty */
+    LH_TOML_SECTION, /* a [section] header; key is empty. With a list: a [[section.list]] header */
     LH_TOML_STRING,
     LH_TOML_INT,
     LH_TOML_BOOL,
@@ -21,6 +21,8 @@ typedef enum {
 typedef struct lh_toml_item {
     const char *section, *key, *text;
     size_t section_bytes, key_bytes, text_bytes;
+    const char *list; /* NULL: a value of the section itself */
+    size_t list_bytes, element; /* of the list, from 0 */
     lh_toml_kind kind;
     int64_t number; /* INT, BOOL */
     uint64_t line, column;
