@@ -24,6 +24,7 @@
 #include "base/time.h"
 #include "base/log.h"
 #include "base/config.h"
+#include "base/secrets.h"
 #include "base/trace.h"
 #include "base/http_client.h"
 

@@ -417,12 +417,6 @@ static bool config_is_bucket_name(lh_str name) {
     return good;
 }
 
-static bool config_has_bucket(const lh_config *config, lh_str name) {
-    for (size_t i = 0; i < config->storage_bucket_count; i++)
-        if (lh_str_eq(config->storage_buckets[i].name, name)) return true;
-    return lh_str_eq(config->storage_primary, name); /* which is always there */
-}
-
 static lh_code config_check_bucket(const lh_config *config, size_t at, lh_error *err) {
     const lh_bucket_config *bucket = &config->storage_buckets[at];
     bool s3 = lh_str_eq(bucket->kind, LH_STR("s3"));
@@ -436,19 +430,14 @@ static lh_code config_check_bucket(const lh_config *config, size_t at, lh_error 
     if (s3 ? bucket->endpoint.len == 0 : bucket->root.len == 0)
         return lh_fail(err, LH_INVALID, "storage.buckets: '%.*s' is of kind %s, but has no %s", LH_STR_ARG(bucket->name),
                        s3 ? "s3" : "file", s3 ? "endpoint" : "root");
-    if (bucket->read_only && lh_str_eq(bucket->name, config->storage_primary))
-        return lh_fail(err, LH_INVALID, "storage.buckets: the primary '%.*s' cannot be read_only",
-                       LH_STR_ARG(bucket->name));
     return LH_OK;
 }
 
 static lh_code config_check_buckets(const lh_config *config, lh_error *err) {
     for (size_t i = 0; i < config->storage_bucket_count; i++) LH_TRY(config_check_bucket(config, i, err));
-    if (!config_is_bucket_name(config->storage_primary))
-        return lh_fail(err, LH_INVALID, "storage.primary is no name of a bucket");
-    if (config->storage_rescue_bucket.len && !config_has_bucket(config, config->storage_rescue_bucket))
-        return lh_fail(err, LH_INVALID, "storage.rescue_bucket: no bucket is called '%.*s'",
-                       LH_STR_ARG(config->storage_rescue_bucket));
+    if (config->storage_bucket_count) /* read and checked; what serves them is not wired yet: ADR 12 */
+        return lh_fail(err, LH_INVALID, "[[storage.buckets]] is not served by this version: a lake has the one bucket of "
+                                        "storage.kind");
     return LH_OK;
 }
 
@@ -583,22 +572,17 @@ static void config_write_row(lh_buf *buf, const config_setting *s) {
     lh_buf_printf(buf, " |\n");
 }
 
-static void config_write_head(lh_buf *buf, bool first, const char *open, const char *section, const char *close) {
-    lh_buf_printf(buf, "%s## %s%s%s\n\n| setting | values | default | what it is |\n|---|---|---|---|\n", first ? "" : "\n",
-                  open, section, close);
-}
-
 lh_code lh_config_reference(lh_arena *arena, lh_str *ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf buf = LH_BUF_INIT(CONFIG_TEXT_BYTES_MAX);
     const char *section = "";
     for (size_t i = 0; i < CONFIG_COUNT; i++) {
         const config_setting *s = &config_settings[i];
-        if (strcmp(section, s->section) != 0) config_write_head(&buf, i == 0, "[", s->section, "]");
+        if (strcmp(section, s->section) != 0)
+            lh_buf_printf(&buf, "%s## [%s]\n\n| setting | values | default | what it is |\n|---|---|---|---|\n",
+                          i ? "\n" : "", s->section);
         section = s->section;
         config_write_row(&buf, s);
     }
-    config_write_head(&buf, false, "[[", "storage.buckets", "]]");
-    for (size_t i = 0; i < CONFIG_BUCKET_COUNT; i++) config_write_row(&buf, &config_bucket_settings[i]);
     return config_hand_over(arena, &buf, ret, err);
 }
 

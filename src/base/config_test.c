@@ -52,6 +52,8 @@ static void test_config__every_wrong_file_names_place_and_cure(void) {
     static const struct {
         const char *toml, *expected;
     } cases[] = {
+        {"[[storage.buckets]]\nname = \"a\"\nrooot = \"x\"\n", ":3: unknown setting 'rooot' of a bucket; did you mean root?"},
+        {"[[storage.bucket]]\nname = \"a\"\n", ":1: unknown list [[storage.bucket]]; did you mean [[storage.buckets]]?"},
         {"[server]\n\nlisten_on = \"x\"\n", ":3: unknown setting server.listen_on; did you mean server.listen?"},
         {"[server]\nmemory_precent = 5\n",
          ":2: unknown setting server.memory_precent; did you mean engine.memory_percent?"},
@@ -164,6 +166,23 @@ static void test_config__reference_names_every_setting(void) {
 #undef LH_SETTING
 }
 
+static void test_config__a_list_of_buckets_is_checked_and_not_served_yet(void) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = test_arena();
+    static const char *const cases[][2] = {
+        {"[[storage.buckets]]\nname = \"A\"\nroot = \"x\"\n", "'A' is no name of a bucket"},
+        {"[[storage.buckets]]\nname = \"a\"\nkind = \"s3\"\n", "'a' is of kind s3, but has no endpoint"},
+        {"[[storage.buckets]]\nname = \"a\"\nroot = \"x\"\n[[storage.buckets]]\nname = \"a\"\nroot = \"y\"\n",
+         "two are called 'a'"},
+        {"[[storage.buckets]]\nname = \"a\"\nroot = \"x\"\n", "not served by this version"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lh_error err = {0};
+        lh_config config;
+        CHECK(load_toml(arena, cases[i][0], NULL, &config, &err) == LH_INVALID);
+        CHECK(strstr(err.message, cases[i][1]));
+    }
+}
+
 static void test_config__every_cap_of_the_arena_fails_cleanly(void) {
     lh_error err = {0};
     const char *toml = "[storage]\nroot = \"somewhere\"\n[auth]\nadmin_key = \"k\"\n";
@@ -194,5 +213,6 @@ LH_TEST_MAIN(LH_TEST(test_config__defaults_are_those_of_the_table),
              LH_TEST(test_config__a_wrong_secret_is_not_repeated),
              LH_TEST(test_config__a_nul_byte_is_refused_with_its_line),
              LH_TEST(test_config__reference_names_every_setting),
+             LH_TEST(test_config__a_list_of_buckets_is_checked_and_not_served_yet),
              LH_TEST(test_config__every_cap_of_the_arena_fails_cleanly),
              LH_TEST(test_config__engine_memory_is_a_part_of_the_machine))

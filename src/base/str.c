@@ -119,6 +119,12 @@ static size_t str_utf8_sequence(const unsigned char *s, size_t left) {
     return length;
 }
 
+lh_str lh_str_cut_utf8(lh_str s, size_t max_bytes) {
+    if (s.len <= max_bytes) return s;
+    while (max_bytes > 0 && ((unsigned char)s.ptr[max_bytes] & 0xC0) == 0x80) max_bytes--;
+    return lh_str_sub(s, 0, max_bytes);
+}
+
 bool lh_str_is_utf8(lh_str s) {
     for (size_t i = 0; i < s.len;) {
         size_t length = str_utf8_sequence((const unsigned char *)s.ptr + i, s.len - i);

@@ -217,17 +217,29 @@ static lh_code manifest_sync_folder(lh_catalog *catalog, lh_str table_location, 
     return LH_OK;
 }
 
+static lh_code manifest_is_local(lh_catalog *catalog, lh_str location, bool *ret, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(64 << 10, &arena, err));
+    lh_str key;
+    lh_code code = lh_bucket_key_of(catalog->bucket, location, arena, &key, err);
+    if (code == LH_DENIED) return lh_fail(err, LH_INVALID, "the snapshot names a file that is not in the lake");
+    if (code == LH_OK) *ret = lh_bucket_is_local(catalog->bucket, key);
+    return code;
+}
+
 lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, manifest_scope scope, lh_str table_location,
                       lh_error *err) {
     lh_str list = lh_json_get_string(snapshot, "manifest-list");
     lh_error why = {0};
     lh_code code;
-    if (lh_bucket_is_local(catalog->bucket))
+    bool local = false;
+    LH_TRY(manifest_is_local(catalog, list.len ? list : table_location, &local, err));
+    if (local)
         code = manifest_walk(catalog->bucket, snapshot, scope, manifest_sync_file, catalog, &why);
     else
         code = list.len ? manifest_sync_file(catalog, (manifest_file){list, -1}, &why)
                         : LH_OK; /* S3 acknowledged each object itself */
-    if (code == LH_UNAVAILABLE && lh_bucket_is_local(catalog->bucket))
+    if (code == LH_UNAVAILABLE && local)
         return manifest_sync_folder(catalog, table_location, err);
     if (code == LH_NOT_FOUND || code == LH_DENIED)
         return lh_fail(err, LH_INVALID, "the snapshot names a file that is not in the lake: %s", why.message);

@@ -76,6 +76,7 @@ static bool sweep_is_engines(lh_str key) {
 
 static lh_code sweep_folder(lh_catalog *catalog, lh_str folder, int64_t since_ms, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    if (!lh_bucket_is_local(catalog->bucket, folder)) return LH_OK; /* only a disk runs full */
     LH_TRY(lh_arena_new(64 << 20, &arena, err));
     lh_object_page page = {.more = true};
     for (lh_str after = LH_STR_NONE; page.more;) {
@@ -93,7 +94,7 @@ static lh_code sweep_folder(lh_catalog *catalog, lh_str folder, int64_t since_ms
 
 lh_code lh_table_sweep(lh_catalog *catalog, lh_table_name name, int64_t snapshot_before, int64_t since_ms,
                        lh_error *err) {
-    if (!lh_bucket_is_local(catalog->bucket)) return LH_OK; /* only a disk runs full */
+    if (!lh_bucket_is_local(catalog->bucket, LH_STR("_catalog"))) return LH_OK; /* there are no locks then */
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_bucket_unlock) lh_bucket_lock lock = {0};
     LH_TRY(lh_arena_new(4 * (size_t)LH_LIMIT_JSON_BYTES, &arena, err));

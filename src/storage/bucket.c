@@ -1,7 +1,8 @@
 /* The public calls of a bucket: check the key, open a trace span around what touches disk or network, call
  * the kind's own function. Nothing here knows which kind it is.
  * Spans belong to one call: a stream may be read or written between other spans of the thread, so a put's span
- * covers its commit, a get's the opening. */
+ * covers its commit, a get's the opening.
+ * Of several buckets seen as one (federation.c) each call goes to the one that holds the key. */
 #include "storage/storage_internal.h"
 
 #include <unistd.h>
@@ -12,33 +13,64 @@ static void bucket_span_begin(lh_span *span, const char *name, const lh_bucket *
     lh_span_string(span, "storage.key", key);
 }
 
+/* Whose key is it? Then checks the key. A list's prefix may be empty or half a key. */
+static lh_code bucket_route(lh_bucket **bucket, lh_str *key, bool whole_key, lh_error *err) {
+    if ((*bucket)->ops->route) LH_TRY((*bucket)->ops->route(*bucket, *key, bucket, key, err));
+    return whole_key ? lh_key_check(*key, err) : LH_OK;
+}
+
+static lh_code bucket_route_write(lh_bucket **bucket, lh_str *key, lh_error *err) {
+    LH_TRY(bucket_route(bucket, key, true, err));
+    if ((*bucket)->read_only) return lh_fail(err, LH_DENIED, "the bucket is read-only: '%.*s'", LH_STR_ARG(*key));
+    return LH_OK;
+}
+
+static lh_code bucket_told(const lh_bucket *bucket, const char *operation, lh_str key, lh_code code,
+                           const lh_error *err) {
+    bool failed = code == LH_IO || code == LH_UNAVAILABLE || code == LH_DENIED || code == LH_CORRUPT;
+    if (failed && bucket->observer.failed)
+        bucket->observer.failed(bucket->observer.ctx, operation, key, code, err ? err->message : "");
+    return code;
+}
+
 void lh_bucket_free(lh_bucket *bucket) {
     if (bucket) bucket->ops->free(bucket);
 }
 
-bool lh_bucket_is_local(const lh_bucket *bucket) { return lh_str_starts(bucket->location, LH_STR("/")); }
+bool lh_bucket_is_local(const lh_bucket *bucket, lh_str key) {
+    lh_bucket *holder = NULL;
+    lh_str ignored;
+    if (bucket->ops->route && bucket->ops->route(bucket, key, &holder, &ignored, NULL) == LH_OK) bucket = holder;
+    return lh_str_starts(bucket->location, LH_STR("/"));
+}
+
+lh_code lh_bucket_probe(lh_bucket *bucket, uint64_t timeout_ms, lh_error *err) {
+    return bucket_told(bucket, "probe", LH_STR_NONE, bucket->ops->probe(bucket, timeout_ms, err), err);
+}
 
 lh_code lh_bucket_put_begin(lh_bucket *bucket, lh_str key, lh_put_condition condition, lh_object_writer **ret,
                             lh_error *err) {
-    LH_TRY(lh_key_check(key, err));
+    LH_TRY(bucket_route_write(&bucket, &key, err));
     if (condition.if_absent && condition.if_etag.len)
         return lh_fail(err, LH_INVALID, "a put takes one condition, not two");
     if (condition.if_etag.len >= LH_ETAG_BYTES)
         return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(key));
-    return bucket->ops->put_begin(bucket, key, condition, ret, err);
+    return bucket_told(bucket, "put", key, bucket->ops->put_begin(bucket, key, condition, ret, err), err);
 }
 
 lh_code lh_put_write(lh_object_writer *writer, lh_str data, lh_error *err) {
-    return data.len ? writer->bucket->ops->put_write(writer, data, err) : LH_OK;
+    if (data.len == 0) return LH_OK;
+    const lh_bucket *bucket = writer->bucket;
+    return bucket_told(bucket, "put", LH_STR_NONE, bucket->ops->put_write(writer, data, err), err);
 }
 
 lh_code lh_put_commit(lh_object_writer *writer, lh_object_info *ret, lh_error *err) {
     lh_span span;
     lh_object_info info = {0};
-    const struct bucket_ops *ops = writer->bucket->ops;
+    const lh_bucket *bucket = writer->bucket;
     lh_span_begin("storage.put", &span);
-    lh_span_string(&span, "storage.kind", lh_str_from(ops->kind));
-    lh_code code = ops->put_commit(writer, &info, err);
+    lh_span_string(&span, "storage.kind", lh_str_from(bucket->ops->kind));
+    lh_code code = bucket_told(bucket, "put", LH_STR_NONE, bucket->ops->put_commit(writer, &info, err), err);
     lh_span_number(&span, "storage.bytes", (int64_t)info.size_bytes);
     lh_span_end(&span, code);
     if (code == LH_OK && ret) *ret = info;
@@ -64,7 +96,7 @@ static lh_code bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range rang
     lh_span span;
     lh_object_info info = {0};
     bucket_span_begin(&span, "storage.get", bucket, key);
-    lh_code code = bucket->ops->get_open(bucket, key, range, ret, &info, err);
+    lh_code code = bucket_told(bucket, "get", key, bucket->ops->get_open(bucket, key, range, ret, &info, err), err);
     lh_span_number(&span, "storage.object_bytes", (int64_t)info.size_bytes);
     lh_span_end(&span, code);
     if (code == LH_OK && ret_info) *ret_info = info;
@@ -73,12 +105,13 @@ static lh_code bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range rang
 
 lh_code lh_bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret,
                            lh_object_info *ret_info, lh_error *err) {
-    LH_TRY(lh_key_check(key, err));
+    LH_TRY(bucket_route(&bucket, &key, true, err));
     return bucket_get_open(bucket, key, range, ret, ret_info, err);
 }
 
 lh_code lh_get_read(lh_object_reader *reader, char *into, size_t cap_bytes, size_t *ret_len, lh_error *err) {
-    return reader->bucket->ops->get_read(reader, into, cap_bytes, ret_len, err);
+    const lh_bucket *bucket = reader->bucket;
+    return bucket_told(bucket, "get", LH_STR_NONE, bucket->ops->get_read(reader, into, cap_bytes, ret_len, err), err);
 }
 
 void lh_get_close(lh_object_reader *reader) {
@@ -110,21 +143,29 @@ lh_code lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max_bytes, lh_aren
 
 lh_code lh_bucket_head(lh_bucket *bucket, lh_str key, lh_object_info *ret, lh_error *err) {
     lh_span span;
-    LH_TRY(lh_key_check(key, err));
+    LH_TRY(bucket_route(&bucket, &key, true, err));
     bucket_span_begin(&span, "storage.head", bucket, key);
-    lh_code code = bucket->ops->head(bucket, key, ret, err);
+    lh_code code = bucket_told(bucket, "head", key, bucket->ops->head(bucket, key, ret, err), err);
     lh_span_end(&span, code);
     return code;
 }
 
 lh_code lh_bucket_delete(lh_bucket *bucket, lh_str key, lh_str if_etag, lh_error *err) {
     lh_span span;
-    LH_TRY(lh_key_check(key, err));
+    LH_TRY(bucket_route_write(&bucket, &key, err));
     if (if_etag.len >= LH_ETAG_BYTES) return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(key));
     bucket_span_begin(&span, "storage.delete", bucket, key);
-    lh_code code = bucket->ops->remove(bucket, key, if_etag, err);
+    lh_code code = bucket_told(bucket, "delete", key, bucket->ops->remove(bucket, key, if_etag, err), err);
     lh_span_end(&span, code);
     return code;
+}
+
+/* A page of one of several buckets: its keys as the whole knows them. */
+static lh_code bucket_list_whole(lh_str stem, lh_arena *arena, lh_object_page *page, lh_error *err) {
+    for (size_t i = 0; stem.len && i < page->count; i++)
+        page->entries[i].key =
+            lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(stem), LH_STR_ARG(page->entries[i].key));
+    return lh_arena_check(arena, err);
 }
 
 lh_code lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t limit, lh_arena *arena,
@@ -134,8 +175,14 @@ lh_code lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t li
     if (prefix.len > LH_LIMIT_KEY_BYTES || after.len > LH_LIMIT_KEY_BYTES)
         return lh_fail(err, LH_INVALID, "a prefix or page token has more than %d bytes", LH_LIMIT_KEY_BYTES);
     if (limit == 0) return lh_fail(err, LH_INVALID, "a page of 0 objects was asked for");
+    lh_str whole = prefix;
+    LH_TRY(bucket_route(&bucket, &prefix, false, err));
+    lh_str stem = lh_str_sub(whole, 0, whole.len - prefix.len); /* "//name/", or empty */
+    if (lh_str_starts(after, stem)) after = lh_str_sub(after, stem.len, SIZE_MAX);
     bucket_span_begin(&span, "storage.list", bucket, prefix);
-    lh_code code = bucket->ops->list(bucket, prefix, after, limit, arena, &page, err);
+    lh_code code =
+        bucket_told(bucket, "list", prefix, bucket->ops->list(bucket, prefix, after, limit, arena, &page, err), err);
+    if (code == LH_OK) code = bucket_list_whole(stem, arena, &page, err);
     lh_span_number(&span, "storage.objects", (int64_t)page.count);
     lh_span_end(&span, code);
     if (code == LH_OK) *ret = page;
@@ -143,21 +190,22 @@ lh_code lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t li
 }
 
 lh_code lh_bucket_make_folder(lh_bucket *bucket, lh_str key, lh_error *err) {
-    LH_TRY(lh_key_check(key, err));
-    return bucket->ops->make_folder(bucket, key, err);
+    LH_TRY(bucket_route_write(&bucket, &key, err));
+    return bucket_told(bucket, "make folder", key, bucket->ops->make_folder(bucket, key, err), err);
 }
 
 lh_code lh_bucket_sync(lh_bucket *bucket, lh_str key, lh_error *err) {
     lh_span span;
-    LH_TRY(lh_key_check(key, err));
+    LH_TRY(bucket_route(&bucket, &key, true, err));
     bucket_span_begin(&span, "storage.sync", bucket, key);
-    lh_code code = bucket->ops->sync(bucket, key, err);
+    lh_code code = bucket_told(bucket, "sync", key, bucket->ops->sync(bucket, key, err), err);
     lh_span_end(&span, code);
     return code;
 }
 
 lh_code lh_bucket_lock_shared(lh_bucket *bucket, lh_str name, lh_bucket_lock *ret, lh_error *err) {
     int fd = -1;
+    LH_TRY(bucket_route(&bucket, &name, false, err));
     if (bucket->ops->lock) LH_TRY(bucket->ops->lock(bucket, name, false, &fd, err));
     ret->fd_plus_one = fd + 1;
     return LH_OK;
@@ -166,6 +214,7 @@ lh_code lh_bucket_lock_shared(lh_bucket *bucket, lh_str name, lh_bucket_lock *re
 lh_code lh_bucket_lock_exclusive(lh_bucket *bucket, lh_str name, uint64_t wait_ms, lh_bucket_lock *ret, lh_error *err) {
     enum { STEP_MS = 10 };
     int fd = -1;
+    LH_TRY(bucket_route(&bucket, &name, false, err));
     if (bucket->ops->lock) {
         lh_code code = bucket->ops->lock(bucket, name, true, &fd, err);
         for (uint64_t waited_ms = 0; code == LH_UNAVAILABLE && waited_ms < wait_ms; waited_ms += STEP_MS) {

@@ -165,6 +165,54 @@ static lh_code file_sync_object(lh_bucket *base, lh_str key, lh_error *err) {
     return file_sync(bucket, folder_fd, key, err);
 }
 
+/* A folder of the store's own. DENIED when something else has its name. */
+static lh_code file_open_scratch(const file_bucket *bucket, const char *path, int *ret_fd, lh_error *err) {
+    if (mkdirat(bucket->root_fd, path, 0700) != 0 && errno != EEXIST)
+        return lh_fail_errno(err, errno, "cannot make %s in the store", path);
+    int fd = file_open_beneath(bucket, lh_str_from(path), O_RDONLY | O_DIRECTORY);
+    if (fd < 0) return lh_fail(err, LH_DENIED, "%s in the store is not a folder of its own", path);
+    *ret_fd = fd;
+    return LH_OK;
+}
+
+/* The folder at the root's path is another than the one we hold, as after a new mount: takes that one. dup3() puts each
+ * new folder in place of the old one in one step, so calls under way see one or the other. */
+static lh_code file_take_up(file_bucket *bucket, const char *path, lh_error *err) {
+    file_bucket fresh = {.options = bucket->options, .root_fd = -1, .put_fd = -1, .lock_fd = -1};
+    FILE_FD scratch_fd = -1;
+    fresh.openat2_works = bucket->openat2_works;
+    fresh.root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    lh_code code = fresh.root_fd < 0 ? lh_fail_errno(err, errno == ENOENT ? EIO : errno, "cannot open the folder %s", path)
+                                     : file_open_scratch(&fresh, BUCKET_SCRATCH, &scratch_fd, err);
+    if (code == LH_OK) code = file_open_scratch(&fresh, BUCKET_SCRATCH "/put", &fresh.put_fd, err);
+    if (code == LH_OK) code = file_open_scratch(&fresh, BUCKET_SCRATCH "/lock", &fresh.lock_fd, err);
+    if (code == LH_OK &&
+        (dup3(fresh.root_fd, bucket->root_fd, O_CLOEXEC) < 0 || dup3(fresh.put_fd, bucket->put_fd, O_CLOEXEC) < 0 ||
+         dup3(fresh.lock_fd, bucket->lock_fd, O_CLOEXEC) < 0))
+        code = lh_fail_errno(err, errno, "cannot take up the folder %s again", path);
+    pthread_mutex_lock(&bucket->lock);
+    if (code == LH_OK) memset(bucket->synced, 0, sizeof bucket->synced); /* of the folder before */
+    pthread_mutex_unlock(&bucket->lock);
+    file_closep(&fresh.root_fd);
+    file_closep(&fresh.put_fd);
+    file_closep(&fresh.lock_fd);
+    return code;
+}
+
+static lh_code file_probe(lh_bucket *base, uint64_t timeout_ms, lh_error *err) {
+    (void)timeout_ms; /* a disk that hangs cannot be left */
+    file_bucket *bucket = file_of(base);
+    char path[PATH_MAX];
+    struct stat now, held;
+    LH_TRY(lh_str_to_cstr(base->location, path, sizeof path, err));
+    if (stat(path, &now) != 0)
+        return lh_fail(err, LH_UNAVAILABLE, "the bucket's folder %s is gone", path);
+    if (!S_ISDIR(now.st_mode)) return lh_fail(err, LH_UNAVAILABLE, "%s is no folder any more", path);
+    if (fstat(bucket->root_fd, &held) != 0) return lh_fail_errno(err, errno, "the bucket's folder %s", path);
+    if (now.st_dev != held.st_dev || now.st_ino != held.st_ino) LH_TRY(file_take_up(bucket, path, err));
+    return file_writable(bucket, err);
+}
+
 static void file_free(lh_bucket *base) {
     file_bucket *bucket = file_of(base);
     file_closep(&bucket->root_fd);
@@ -191,6 +239,7 @@ static const struct bucket_ops file_ops = {
     .make_folder = file_make_folder,
     .sync = file_sync_object,
     .lock = file_lock_name,
+    .probe = file_probe,
     .free = file_free,
 };
 
@@ -230,16 +279,6 @@ static lh_code file_open_root(file_bucket *bucket, const char *path, lh_error *e
     if (path[0] == '/' && !lh_str_eq(given, bucket->base.location) &&
         lh_str_dup(given, &bucket->base.location_given) != LH_OK)
         return lh_fail(err, LH_NO_MEMORY, "out of memory");
-    return LH_OK;
-}
-
-/* A folder of the store's own. DENIED when something else has its name. */
-static lh_code file_open_scratch(const file_bucket *bucket, const char *path, int *ret_fd, lh_error *err) {
-    if (mkdirat(bucket->root_fd, path, 0700) != 0 && errno != EEXIST)
-        return lh_fail_errno(err, errno, "cannot make %s in the store", path);
-    int fd = file_open_beneath(bucket, lh_str_from(path), O_RDONLY | O_DIRECTORY);
-    if (fd < 0) return lh_fail(err, LH_DENIED, "%s in the store is not a folder of its own", path);
-    *ret_fd = fd;
     return LH_OK;
 }
 

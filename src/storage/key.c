@@ -40,12 +40,13 @@ lh_code lh_key_check(lh_str key, lh_error *err) {
 }
 
 lh_str lh_bucket_location(const lh_bucket *bucket, lh_str key, lh_arena *arena) {
+    lh_bucket *holder = NULL;
+    if (bucket->ops->route && bucket->ops->route(bucket, key, &holder, &key, NULL) == LH_OK) bucket = holder;
     if (key.len == 0) return lh_arena_dup(arena, bucket->location);
     return lh_arena_printf(arena, "%.*s/%.*s", LH_STR_ARG(bucket->location), LH_STR_ARG(key));
 }
 
-/* Cuts `root` and the '/' after it off the location. */
-static bool key_cut_root(lh_str location, lh_str root, lh_str *ret) {
+bool bucket_cut_root(lh_str location, lh_str root, lh_str *ret) {
     if (root.len == 0 || !lh_str_starts(location, root)) return false;
     lh_str rest = lh_str_sub(location, root.len, SIZE_MAX);
     if (rest.len == 0 || rest.ptr[0] != '/') return false;
@@ -68,16 +69,17 @@ static lh_code key_location_plain(lh_str location, lh_arena *arena, lh_str *ret,
 }
 
 lh_code lh_bucket_key_of(const lh_bucket *bucket, lh_str location, lh_arena *arena, lh_str *ret, lh_error *err) {
-    lh_str plain, key;
+    lh_str plain, key, stem = LH_STR_NONE;
     if (location.len == 0) return lh_fail(err, LH_INVALID, "the location is empty");
     LH_TRY(key_location_plain(location, arena, &plain, err));
-    if (!key_cut_root(plain, bucket->location, &key) && !key_cut_root(plain, bucket->location_given, &key))
+    if (bucket->ops->holder) bucket = bucket->ops->holder(bucket, plain, &stem);
+    if (!bucket_cut_root(plain, bucket->location, &key) && !bucket_cut_root(plain, bucket->location_given, &key))
         return lh_fail(err, LH_DENIED, "'%.*s' is outside the store", LH_STR_ARG(lh_str_sub(location, 0, 200)));
     if (lh_str_ends(key, LH_STR("/"))) key.len--; /* a folder's location often ends with one */
     for (lh_str rest = key; rest.len;)
         if (lh_str_eq(lh_str_split(&rest, '/'), LH_STR("..")))
             return lh_fail(err, LH_DENIED, "a location must not hold '..'");
     LH_TRY(lh_key_check(key, err));
-    *ret = lh_arena_dup(arena, key);
+    *ret = lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(stem), LH_STR_ARG(key));
     return lh_arena_check(arena, err);
 }

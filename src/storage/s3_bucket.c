@@ -251,6 +251,21 @@ static lh_code s3_sync(lh_bucket *base, lh_str key, lh_error *err) {
     return s3_head(base, key, &info, err);
 }
 
+static lh_code s3_probe(lh_bucket *base, uint64_t timeout_ms, lh_error *err) {
+    s3_bucket *bucket = s3_of(base);
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    s3_answer answer;
+    s3_request request = {.method = "HEAD", .once_within_ms = timeout_ms};
+    LH_TRY(lh_arena_new(S3_ARENA_BYTES, &arena, err));
+    lh_str name = lh_str_sub(bucket->base.location, 5, SIZE_MAX);
+    lh_code code = s3_do(bucket, &request, arena, &answer, err);
+    if (code == LH_NOT_FOUND) return lh_fail(err, code, "the S3 bucket '%.*s' does not exist", LH_STR_ARG(name));
+    if (code == LH_DENIED)
+        return lh_fail(err, code, "the S3 service refuses access to the bucket '%.*s': check keys, region and clock",
+                       LH_STR_ARG(name));
+    return code;
+}
+
 static void s3_free(lh_bucket *base) {
     s3_bucket *bucket = s3_of(base);
     lh_http_client_free(bucket->http);
@@ -275,6 +290,7 @@ static const struct bucket_ops s3_ops = {
     .list = s3_list,
     .make_folder = s3_make_folder,
     .sync = s3_sync,
+    .probe = s3_probe,
     .free = s3_free,
 };
 
@@ -341,27 +357,13 @@ static lh_code s3_fill(s3_bucket *bucket, const lh_s3_options *options, lh_error
     return lh_http_client_new(&http, &bucket->http, err);
 }
 
-static lh_code s3_probe(s3_bucket *bucket, lh_error *err) {
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    s3_answer answer;
-    s3_request request = {.method = "HEAD"};
-    LH_TRY(lh_arena_new(S3_ARENA_BYTES, &arena, err));
-    lh_str name = lh_str_sub(bucket->base.location, 5, SIZE_MAX);
-    lh_code code = s3_do(bucket, &request, arena, &answer, err);
-    if (code == LH_NOT_FOUND) return lh_fail(err, code, "the S3 bucket '%.*s' does not exist", LH_STR_ARG(name));
-    if (code == LH_DENIED)
-        return lh_fail(err, code, "the S3 service refuses access to the bucket '%.*s': check keys, region and clock",
-                       LH_STR_ARG(name));
-    return code;
-}
-
 lh_code lh_bucket_open_s3(const lh_s3_options *options, lh_bucket **ret, lh_error *err) {
     s3_bucket *bucket = calloc(1, sizeof *bucket);
     if (!bucket) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     *bucket = (s3_bucket){.base.ops = &s3_ops, .retries = options->retries, .part_bytes = S3_PART_BYTES};
     LH_CLEANUP(lh_bucket_freep) lh_bucket *owned = &bucket->base;
     LH_TRY(s3_fill(bucket, options, err));
-    LH_TRY(s3_probe(bucket, err));
+    if (!options->lazy) LH_TRY(s3_probe(owned, 0, err));
     *ret = lh_take(&owned);
     return LH_OK;
 }

@@ -253,7 +253,7 @@ static void test_s3__foreign_location_schemes_map_to_keys(void) {
     CHECK_OK(lh_bucket_key_of(s.bucket, LH_STR("s3a://lake/t/x"), s.arena, &key, &err));
     CHECK_STR(key, LH_STR("t/x"));
     CHECK_STR(lh_bucket_location(s.bucket, LH_STR("t/x"), s.arena), LH_STR("s3://lake/t/x"));
-    CHECK(!lh_bucket_is_local(s.bucket));
+    CHECK(!lh_bucket_is_local(s.bucket, LH_STR("t/x")));
 }
 
 int main(void) {

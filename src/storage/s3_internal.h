@@ -70,6 +70,7 @@ typedef struct s3_request {
     lh_http_write_fn write;
     lh_code (*on_headers)(void *ctx, int status, const lh_http_header *headers, size_t count);
     void *ctx;
+    uint64_t once_within_ms; /* not 0: one try, of so long */
 } s3_request;
 typedef struct s3_answer {
     lh_http_answer http;

@@ -69,6 +69,7 @@ static lh_code s3_send(s3_bucket *bucket, const s3_request *request, lh_arena *a
         .write_ctx = request->ctx,
         .on_headers = request->on_headers,
         .answer_max_bytes = S3_XML_BYTES,
+        .timeout_ms = request->once_within_ms,
     };
     LH_TRY(lh_arena_check(arena, err));
     return lh_http_do(bucket->http, &call, arena, ret, err);
@@ -126,7 +127,7 @@ lh_code s3_do(s3_bucket *bucket, const s3_request *request, lh_arena *arena, s3_
     char message[S3_MESSAGE_BYTES] = "";
     s3_answer answer = {0};
     for (unsigned attempt = 0;; attempt++) {
-        bool last = attempt >= bucket->retries;
+        bool last = attempt >= bucket->retries || request->once_within_ms > 0;
         lh_code code = s3_send(bucket, request, arena, &answer.http, err);
         if (code != LH_OK && (code != LH_UNAVAILABLE || last)) return code;
         if (code == LH_OK) {

@@ -23,6 +23,7 @@ typedef struct lh_object_info {
 typedef struct lh_s3_options {
     lh_str endpoint, region, bucket, access_key, secret_key; /* copied */
     bool path_style;
+    bool lazy; /* it may be opened while it does not answer */
     uint64_t timeout_ms;
     unsigned retries;
 } lh_s3_options;
@@ -39,7 +40,10 @@ lh_str lh_bucket_location(const lh_bucket *bucket, lh_str key, lh_arena *arena);
 /* The key of such a location ("file:///…", "/…", "s3://…", "s3a://…"). Errors: DENIED (outside this bucket), INVALID. */
 LH_MUST_CHECK lh_code lh_bucket_key_of(const lh_bucket *bucket, lh_str location, lh_arena *arena, lh_str *ret,
                                        lh_error *err);
-bool lh_bucket_is_local(const lh_bucket *bucket);
+/* Does the key's object lie on a disk of this machine? */
+bool lh_bucket_is_local(const lh_bucket *bucket, lh_str key);
+/* Does the bucket answer, within about timeout_ms? Errors: UNAVAILABLE, NOT_FOUND, DENIED, IO. Not for a registry's whole. */
+LH_MUST_CHECK lh_code lh_bucket_probe(lh_bucket *bucket, uint64_t timeout_ms, lh_error *err);
 /* Errors: INVALID with the reason. */
 LH_MUST_CHECK lh_code lh_key_check(lh_str key, lh_error *err);
 
@@ -113,4 +117,6 @@ LH_MUST_CHECK lh_code lh_bucket_lock_shared(lh_bucket *bucket, lh_str name, lh_b
 LH_MUST_CHECK lh_code lh_bucket_lock_exclusive(lh_bucket *bucket, lh_str name, uint64_t wait_ms, lh_bucket_lock *ret,
                                                lh_error *err);
 void lh_bucket_unlock(lh_bucket_lock *lock);
+
+#include "storage/registry.h"
 #endif

@@ -24,13 +24,27 @@ struct bucket_ops {
     lh_code (*sync)(lh_bucket *bucket, lh_str key, lh_error *err);
     /* NULL: no locks. exclusive: UNAVAILABLE at once when it is held. *ret: the file descriptor that holds it. */
     lh_code (*lock)(lh_bucket *bucket, lh_str name, bool exclusive, int *ret, lh_error *err);
+    /* Does it answer, within timeout_ms? A folder that came back (mounted again) is taken up. */
+    lh_code (*probe)(lh_bucket *bucket, uint64_t timeout_ms, lh_error *err);
+    /* NULL, or of several buckets seen as one: the one that holds `key`, and its key there. */
+    lh_code (*route)(const lh_bucket *bucket, lh_str key, lh_bucket **ret, lh_str *ret_key, lh_error *err);
+    /* With route: the one that the location lies in (or any), and what comes before its keys. */
+    const lh_bucket *(*holder)(const lh_bucket *bucket, lh_str location, lh_str *ret_stem);
     void (*free)(lh_bucket *bucket);
 };
+
+/* Is told of each call that failed for want of the bucket (IO, UNAVAILABLE, DENIED, CORRUPT). Any thread. */
+typedef struct bucket_observer {
+    void (*failed)(void *ctx, const char *operation, lh_str key, lh_code code, const char *message);
+    void *ctx;
+} bucket_observer;
 
 struct lh_bucket {
     const struct bucket_ops *ops;
     lh_str location;       /* owned: "/abs/root" or "s3://bucket", no slash at the end */
     lh_str location_given; /* owned: the same as the caller wrote it, when symbolic links made it differ; else empty */
+    bool read_only;
+    bucket_observer observer; /* failed may be NULL */
 };
 struct lh_object_writer {
     lh_bucket *bucket;
@@ -42,6 +56,8 @@ struct lh_object_reader {
 /* Keys under it hold what a store needs for itself; no bucket lists, reads or writes them by key. */
 #define BUCKET_SCRATCH ".scratch"
 bool bucket_key_is_scratch(lh_str key);
+/* Cuts `root` and the '/' after it off the location; false when it lies elsewhere. */
+bool bucket_cut_root(lh_str location, lh_str root, lh_str *ret);
 /* Could a key that starts with `prefix` start with `start`, or the other way round? For walking a tree. */
 static inline bool bucket_prefix_meets(lh_str prefix, lh_str start) {
     return lh_str_starts(prefix, start) || lh_str_starts(start, prefix);
