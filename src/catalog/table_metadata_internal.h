@@ -30,6 +30,9 @@ int64_t metadata_pick_id(const lh_json *list, const char *id_name, const lh_json
 lh_code metadata_set_default(metadata_change *change, const lh_json *update, const char *given, int64_t last,
                              const char *list, const char *id_name, const char *member, lh_error *err);
 lh_code metadata_add_schema(metadata_change *change, const lh_json *update, lh_error *err);
+/* DuckDB's extension gives the next schema the current one's id plus one. So when a table went back to an older schema, a copy
+ * of that with the next id becomes the current one. */
+void metadata_renew_schema(metadata_change *change);
 lh_code metadata_set_current_schema(metadata_change *change, const lh_json *update, lh_error *err);
 lh_code metadata_add_spec(metadata_change *change, const lh_json *update, lh_error *err);
 lh_code metadata_set_default_spec(metadata_change *change, const lh_json *update, lh_error *err);

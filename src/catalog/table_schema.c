@@ -170,6 +170,9 @@ lh_code metadata_check_schema(lh_arena *arena, const lh_json *schema, int64_t fo
         int64_t id = lh_json_int(it.value, -1);
         if (!metadata_has_field(lh_json_get(schema, "fields"), id))
             return lh_fail(err, LH_INVALID, "identifier field %" PRId64 " is not in the schema", id);
+        const lh_json *field = metadata_find(lh_json_get(schema, "fields"), "id", id); /* NULL: within a struct */
+        if (field && !lh_json_bool(lh_json_get(field, "required"), false))
+            return lh_fail(err, LH_INVALID, "identifier field %" PRId64 " must be a required column", id);
     }
     return LH_OK;
 }
@@ -231,4 +234,19 @@ lh_code metadata_set_default(metadata_change *change, const lh_json *update, con
 lh_code metadata_set_current_schema(metadata_change *change, const lh_json *update, lh_error *err) {
     return metadata_set_default(change, update, "schema-id", change->last_schema, "schemas", "schema-id",
                                 "current-schema-id", err);
+}
+
+void metadata_renew_schema(metadata_change *change) {
+    lh_json *schemas = lh_json_get(change->metadata, "schemas");
+    int64_t current = lh_json_int(lh_json_get(change->metadata, "current-schema-id"), -1), highest = current;
+    for (lh_json_iter it = lh_json_each(schemas); lh_json_next(&it);) {
+        int64_t id = lh_json_int(lh_json_get(it.value, "schema-id"), 0);
+        if (id > highest) highest = id;
+    }
+    const lh_json *schema = metadata_find(schemas, "schema-id", current);
+    if (highest == current || !schema) return;
+    lh_json *copy = lh_json_copy(change->arena, schema);
+    lh_json_set_int(change->arena, copy, "schema-id", highest + 1);
+    lh_json_append(schemas, copy);
+    lh_json_set_int(change->arena, change->metadata, "current-schema-id", highest + 1);
 }
