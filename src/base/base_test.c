@@ -17,6 +17,21 @@ static void test_base__json_round_trip_keeps_order_and_replaces_in_place(void) {
     CHECK(seen == 3);
 }
 
+static void test_base__json_keeps_the_text_of_numbers_when_asked(void) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_error err = {0};
+    CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
+    lh_json *v = NULL;
+    CHECK_OK(lh_json_parse_exact(arena, LH_STR("[1.10,123456789012345678901234567890,-7,8]"), &v, &err));
+    lh_str text;
+    CHECK_OK(lh_json_write(arena, v, false, &text, &err));
+    CHECK_STR(text, LH_STR("[1.10,123456789012345678901234567890,-7,8]"));
+    CHECK(lh_json_type_of(lh_json_at(v, 0)) == LH_JSON_REAL && lh_json_type_of(lh_json_at(v, 1)) == LH_JSON_REAL);
+    CHECK(lh_json_is_int(lh_json_at(v, 2)) && lh_json_int(lh_json_at(v, 2), 0) == -7);
+    CHECK(lh_json_uint(lh_json_at(v, 3), 0) == 8 && lh_json_uint(lh_json_at(v, 2), 5) == 5);
+    CHECK(lh_json_parse_exact(arena, LH_STR("[01]"), &v, &err) == LH_INVALID);
+}
+
 static void test_base__json_error_names_line_and_column(void) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_error err = {0};
@@ -111,6 +126,7 @@ static void test_base__long_error_message_is_cut_at_a_character(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_base__json_round_trip_keeps_order_and_replaces_in_place),
+             LH_TEST(test_base__json_keeps_the_text_of_numbers_when_asked),
              LH_TEST(test_base__json_error_names_line_and_column), LH_TEST(test_base__json_deep_nesting_is_refused),
              LH_TEST(test_base__arena_cap_is_a_sticky_limit), LH_TEST(test_base__utf8_refuses_overlong_and_surrogates),
              LH_TEST(test_base__json_string_escapes_and_repairs), LH_TEST(test_base__times_round_trip),

@@ -59,7 +59,7 @@ static lh_code json_syntax_error(lh_str text, const yyjson_read_err *bad, lh_err
     return LH_INVALID;
 }
 
-lh_code lh_json_parse(lh_arena *arena, lh_str text, lh_json **ret, lh_error *err) {
+static lh_code json_parse(lh_arena *arena, lh_str text, yyjson_read_flag flags, lh_json **ret, lh_error *err) {
     if (text.len > LH_LIMIT_JSON_BYTES)
         return lh_fail(err, LH_LIMIT, "JSON of more than %d bytes", LH_LIMIT_JSON_BYTES);
     if (json_too_deep(text)) return lh_fail(err, LH_LIMIT, "JSON nested deeper than %d", LH_LIMIT_JSON_DEPTH);
@@ -70,12 +70,26 @@ lh_code lh_json_parse(lh_arena *arena, lh_str text, lh_json **ret, lh_error *err
         const char *in;
         char *out;
     } bytes = {.in = text.len ? text.ptr : ""}; /* not written without YYJSON_READ_INSITU */
-    yyjson_doc *doc = into ? yyjson_read_opts(bytes.out, text.len, YYJSON_READ_NOFLAG, &allocator, &bad) : NULL;
+    yyjson_doc *doc = into ? yyjson_read_opts(bytes.out, text.len, flags, &allocator, &bad) : NULL;
     if (!doc && lh_arena_check(arena, NULL) == LH_OK && into) return json_syntax_error(text, &bad, err);
     yyjson_mut_val *value = doc ? yyjson_val_mut_copy(into, yyjson_doc_get_root(doc)) : NULL;
     LH_TRY(lh_arena_check(arena, err));
     *ret = json_out(value);
     return LH_OK;
+}
+
+lh_code lh_json_parse(lh_arena *arena, lh_str text, lh_json **ret, lh_error *err) {
+    return json_parse(arena, text, YYJSON_READ_NOFLAG, ret, err);
+}
+
+lh_code lh_json_parse_exact(lh_arena *arena, lh_str text, lh_json **ret, lh_error *err) {
+    return json_parse(arena, text, YYJSON_READ_NUMBER_AS_RAW, ret, err);
+}
+
+/* The text of a number of lh_json_parse_exact(); empty for any other value. */
+static lh_str json_digits(const lh_json *value) {
+    yyjson_mut_val *v = json_in(value);
+    return yyjson_mut_is_raw(v) ? (lh_str){yyjson_mut_get_raw(v), yyjson_mut_get_len(v)} : LH_STR_NONE;
 }
 
 lh_code lh_json_write(lh_arena *arena, const lh_json *value, bool pretty, lh_str *ret, lh_error *err) {
@@ -96,6 +110,10 @@ lh_json_type lh_json_type_of(const lh_json *value) {
     case YYJSON_TYPE_NULL: return LH_JSON_NULL;
     case YYJSON_TYPE_BOOL: return LH_JSON_BOOL;
     case YYJSON_TYPE_NUM: return yyjson_mut_is_real(json_in(value)) ? LH_JSON_REAL : LH_JSON_INT;
+    case YYJSON_TYPE_RAW: {
+        int64_t whole;
+        return lh_str_to_i64(json_digits(value), &whole) == LH_OK ? LH_JSON_INT : LH_JSON_REAL;
+    }
     case YYJSON_TYPE_STR: return LH_JSON_STRING;
     case YYJSON_TYPE_ARR: return LH_JSON_ARRAY;
     case YYJSON_TYPE_OBJ: return LH_JSON_OBJECT;
@@ -110,6 +128,8 @@ lh_str lh_json_str(const lh_json *value, lh_str otherwise) {
 
 int64_t lh_json_int(const lh_json *value, int64_t otherwise) {
     yyjson_mut_val *v = json_in(value);
+    int64_t whole;
+    if (yyjson_mut_is_raw(v)) return lh_str_to_i64(json_digits(value), &whole) == LH_OK ? whole : otherwise;
     if (yyjson_mut_is_sint(v)) return yyjson_mut_get_sint(v);
     if (yyjson_mut_is_uint(v)) return yyjson_mut_get_uint(v) <= INT64_MAX ? (int64_t)yyjson_mut_get_uint(v) : otherwise;
     if (yyjson_mut_is_real(v)) {
@@ -122,6 +142,8 @@ int64_t lh_json_int(const lh_json *value, int64_t otherwise) {
 
 uint64_t lh_json_uint(const lh_json *value, uint64_t otherwise) {
     yyjson_mut_val *v = json_in(value);
+    uint64_t whole;
+    if (yyjson_mut_is_raw(v)) return lh_str_to_u64(json_digits(value), &whole) == LH_OK ? whole : otherwise;
     return yyjson_mut_is_uint(v) ? yyjson_mut_get_uint(v) : otherwise;
 }
 

@@ -24,6 +24,9 @@ typedef enum {
 /* RFC 8259, UTF-8, one value; the text is copied. Integers beyond 64 bits become REAL.
  * Errors: INVALID with line and column; LIMIT (size, depth); NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_json_parse(lh_arena *arena, lh_str text, lh_json **ret, lh_error *err);
+/* The same, but a number keeps its text: lh_json_write() gives every digit back. lh_json_real() reads
+ * none of them, lh_json_equal() compares their text. */
+LH_MUST_CHECK lh_code lh_json_parse_exact(lh_arena *arena, lh_str text, lh_json **ret, lh_error *err);
 /* Appends compact JSON, or indented by two with `pretty`. Errors: LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_json_write(lh_arena *arena, const lh_json *value, bool pretty, lh_str *ret, lh_error *err);
 

@@ -39,7 +39,7 @@ static void sql_print_foot(const lh_sql *sql, const lh_json *answer, uint64_t st
 static lh_code sql_print_table(lh_sql *sql, lh_str text, uint64_t started_ns, lh_arena *arena, lh_error *err) {
     lh_json *answer = NULL;
     struct winsize size;
-    LH_TRY(lh_json_parse(arena, text, &answer, err));
+    LH_TRY(lh_json_parse_exact(arena, text, &answer, err)); /* every digit as it was sent */
     lh_cli_table_style style = sql->style;
     if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) style.width = size.ws_col;
     LH_TRY(lh_cli_table_print(stdout, answer, style, arena, err));

@@ -1,7 +1,9 @@
 /* Two passes: every cell becomes text (arena), then widths are known and lines are printed. Widths are of terminal
- * columns (utf8proc), not bytes. When the table is wider than the terminal, the widest columns give way first. */
+ * columns (utf8proc), not bytes. When the table is wider than the terminal, the widest text gives way first: a number or a
+ * date cut short would lie. When that is not enough, columns in the middle are left out, and a line says so. */
 #include "cli/table.h"
 
+#include <errno.h>
 #include <utf8proc.h>
 
 enum { TABLE_COLUMN_WIDTH_MIN = 8 };
@@ -9,9 +11,10 @@ enum { TABLE_COLUMN_WIDTH_MIN = 8 };
 typedef struct table {
     size_t column_count, row_count;
     lh_str *names;
-    bool *right; /* numbers */
-    size_t *widths;
+    bool *right, *text;     /* numbers; what may be cut */
+    size_t *widths, *needs; /* needs: of the values, without the name */
     lh_str *cells; /* row by row */
+    size_t gap, hidden; /* so many columns from `gap` on are left out */
 } table;
 
 static size_t table_character(lh_str text, size_t i, size_t *ret_width) { /* bytes of the character at i */
@@ -78,6 +81,14 @@ static bool table_is_number(lh_str type) {
     return false;
 }
 
+static bool table_is_text(lh_str type) {
+    static const char *const names[] = {"BOOLEAN", "DATE", "TIME", "TIMESTAMP", "UUID", "INTERVAL"};
+    if (table_is_number(type)) return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (lh_str_starts(type, lh_str_from(names[i])) && !lh_str_ends(type, LH_STR("]"))) return false;
+    return true;
+}
+
 static lh_code table_fill(table *t, const lh_json *answer, lh_arena *arena, lh_error *err) {
     const lh_json *columns = lh_json_get(answer, "columns"), *rows = lh_json_get(answer, "rows");
     if (!lh_json_is_array(columns) || !lh_json_is_array(rows))
@@ -86,13 +97,17 @@ static lh_code table_fill(table *t, const lh_json *answer, lh_arena *arena, lh_e
     t->row_count = lh_json_size(rows);
     t->names = LH_ARENA_ARRAY(arena, lh_str, t->column_count + 1);
     t->right = LH_ARENA_ARRAY(arena, bool, t->column_count + 1);
+    t->text = LH_ARENA_ARRAY(arena, bool, t->column_count + 1);
     t->widths = LH_ARENA_ARRAY(arena, size_t, t->column_count + 1);
+    t->needs = LH_ARENA_ARRAY(arena, size_t, t->column_count + 1);
     t->cells = LH_ARENA_ARRAY(arena, lh_str, t->column_count * t->row_count + 1);
     LH_TRY(lh_arena_check(arena, err));
     for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
         t->names[it.index] = table_escape(arena, lh_json_get_string(it.value, "name"));
         t->right[it.index] = table_is_number(lh_json_get_string(it.value, "type"));
+        t->text[it.index] = table_is_text(lh_json_get_string(it.value, "type"));
         t->widths[it.index] = lh_cli_text_width(t->names[it.index]);
+        t->needs[it.index] = 0;
     }
     for (lh_json_iter row = lh_json_each(rows); lh_json_next(&row);) {
         if (lh_json_size(row.value) != t->column_count)
@@ -101,24 +116,51 @@ static lh_code table_fill(table *t, const lh_json *answer, lh_arena *arena, lh_e
             lh_str text = table_text(arena, it.value);
             size_t width = lh_cli_text_width(text);
             t->cells[row.index * t->column_count + it.index] = text;
+            if (width > t->needs[it.index]) t->needs[it.index] = width;
             if (width > t->widths[it.index]) t->widths[it.index] = width;
         }
     }
     return lh_arena_check(arena, err);
 }
 
-/* Takes from the widest column until all fit, or all are small. */
+static bool table_hides(const table *t, size_t column) { return column >= t->gap && column < t->gap + t->hidden; }
+
+/* A column can be as narrow as this: a name may be cut, a number may not. */
+static size_t table_least(const table *t, size_t column) {
+    size_t least = t->text[column] ? TABLE_COLUMN_WIDTH_MIN : t->needs[column];
+    if (least < TABLE_COLUMN_WIDTH_MIN) least = TABLE_COLUMN_WIDTH_MIN;
+    return least < t->widths[column] ? least : t->widths[column];
+}
+
+/* Of the rule: two spaces a column, a line between; the gap has a column of its own. */
+static size_t table_total(const table *t, bool least) {
+    size_t total = t->hidden ? 3 : 0, shown = 0;
+    for (size_t i = 0; i < t->column_count; i++)
+        if (!table_hides(t, i)) total += (least ? table_least(t, i) : t->widths[i]) + (shown++ ? 3 : 2);
+    return total;
+}
+
+/* Leaves out columns from the middle until the others fit at their narrowest; the first and the last stay. */
+static void table_hide(table *t, size_t limit) {
+    while (t->column_count - t->hidden > 2 && table_total(t, true) > limit) {
+        if (!t->hidden) t->gap = t->column_count / 2;
+        else if (t->gap > t->column_count - t->gap - t->hidden) t->gap--;
+        t->hidden++;
+    }
+}
+
+/* Takes from the widest column that can give until all fit, or none can. */
 static void table_shrink(table *t, size_t limit) {
-    size_t total = 0; /* of the rule: two spaces a column, a line between */
-    for (size_t i = 0; i < t->column_count; i++) total += t->widths[i] + (i ? 3 : 2);
-    while (limit && total > limit) {
-        size_t widest = 0, second = 0;
+    for (size_t total = table_total(t, false); total > limit;) {
+        size_t widest = SIZE_MAX, second = 0;
+        for (size_t i = 0; i < t->column_count; i++) {
+            if (table_hides(t, i) || t->widths[i] <= table_least(t, i)) continue;
+            if (widest == SIZE_MAX || t->widths[i] > t->widths[widest]) widest = i;
+        }
+        if (widest == SIZE_MAX) return;
         for (size_t i = 0; i < t->column_count; i++)
-            if (t->widths[i] > t->widths[widest]) widest = i;
-        for (size_t i = 0; i < t->column_count; i++)
-            if (i != widest && t->widths[i] > second) second = t->widths[i];
-        size_t floor = second > TABLE_COLUMN_WIDTH_MIN ? second : TABLE_COLUMN_WIDTH_MIN;
-        if (t->widths[widest] <= TABLE_COLUMN_WIDTH_MIN) return;
+            if (i != widest && !table_hides(t, i) && t->widths[i] > second) second = t->widths[i];
+        size_t floor = second > table_least(t, widest) ? second : table_least(t, widest);
         size_t take = t->widths[widest] > floor ? t->widths[widest] - floor : 1;
         if (take > total - limit) take = total - limit;
         t->widths[widest] -= take;
@@ -154,6 +196,11 @@ static void table_put(FILE *into, lh_str text, size_t width, bool right, lh_cli_
 static void table_line(FILE *into, const table *t, const lh_str *cells, lh_cli_table_style style) {
     for (size_t i = 0; i < t->column_count; i++) {
         fputs(i == 0 ? " " : style.unicode ? " │ " : " | ", into);
+        if (table_hides(t, i)) {
+            fputs(style.unicode ? "…" : "~", into);
+            i += t->hidden - 1;
+            continue;
+        }
         bool last_left = i + 1 == t->column_count && !t->right[i] && lh_cli_text_width(cells[i]) <= t->widths[i];
         if (last_left) fwrite(cells[i].ptr, 1, cells[i].len, into); /* no spaces at the end of a line */
         else table_put(into, cells[i], t->widths[i], t->right[i], style);
@@ -163,10 +210,40 @@ static void table_line(FILE *into, const table *t, const lh_str *cells, lh_cli_t
 
 static void table_rule(FILE *into, const table *t, lh_cli_table_style style) {
     for (size_t i = 0; i < t->column_count; i++) {
+        size_t width = table_hides(t, i) ? 1 : t->widths[i];
         if (i) fputs(style.unicode ? "┼" : "+", into);
-        for (size_t k = 0; k < t->widths[i] + 2; k++) fputs(style.unicode ? "─" : "-", into);
+        for (size_t k = 0; k < width + 2; k++) fputs(style.unicode ? "─" : "-", into);
+        if (table_hides(t, i)) i += t->hidden - 1;
     }
     fputc('\n', into);
+}
+
+static void table_aligned(FILE *into, table *t, lh_cli_table_style style) {
+    if (style.width) table_hide(t, style.width);
+    if (style.width) table_shrink(t, style.width);
+    table_line(into, t, t->names, style);
+    table_rule(into, t, style);
+    for (size_t row = 0; row < t->row_count; row++) table_line(into, t, t->cells + row * t->column_count, style);
+    if (t->hidden)
+        fprintf(into, "(%zu of %zu columns do not fit and are left out; %s shows all)\n", t->hidden, t->column_count,
+                style.shell ? "\\x" : "-x");
+}
+
+/* The plan of EXPLAIN is a drawing: its lines stay lines. */
+static bool table_is_plan(const table *t) {
+    return t->column_count == 2 && lh_str_eq(t->names[0], LH_STR("explain_key")) &&
+           lh_str_eq(t->names[1], LH_STR("explain_value"));
+}
+
+static void table_plan(FILE *into, const lh_json *answer, lh_arena *arena) {
+    for (lh_json_iter row = lh_json_each(lh_json_get(answer, "rows")); lh_json_next(&row);) {
+        lh_str plan = lh_json_str(lh_json_at(row.value, 1), LH_STR_NONE);
+        while (plan.len) {
+            lh_str line = table_escape(arena, lh_str_split(&plan, '\n'));
+            fwrite(line.ptr, 1, line.len, into);
+            fputc('\n', into);
+        }
+    }
 }
 
 static void table_expanded(FILE *into, const table *t) {
@@ -189,15 +266,10 @@ lh_code lh_cli_table_print(FILE *into, const lh_json *answer, lh_cli_table_style
                            lh_error *err) {
     table t = {0};
     LH_TRY(table_fill(&t, answer, arena, err));
-    if (style.expanded) {
-        table_expanded(into, &t);
-    } else if (t.column_count) {
-        table_shrink(&t, style.width);
-        table_line(into, &t, t.names, style);
-        table_rule(into, &t, style);
-        for (size_t row = 0; row < t.row_count; row++) table_line(into, &t, t.cells + row * t.column_count, style);
-    }
-    return ferror(into) ? lh_fail(err, LH_IO, "cannot write the answer") : LH_OK;
+    if (table_is_plan(&t)) table_plan(into, answer, arena);
+    else if (style.expanded) table_expanded(into, &t);
+    else if (t.column_count) table_aligned(into, &t, style);
+    return ferror(into) ? lh_fail_errno(err, errno, "cannot write the answer") : LH_OK;
 }
 
 lh_str lh_cli_size(lh_arena *arena, uint64_t bytes) {

@@ -6,13 +6,14 @@
 #include "base/base.h"
 
 typedef struct lh_cli_table_style {
-    size_t width;  /* columns of the terminal: wide cells are cut to fit; 0: nothing is cut */
+    size_t width;  /* columns of the terminal: wide text is cut to fit, then columns are left out; 0: all is shown */
     bool unicode;  /* lines of box-drawing characters, else ASCII */
     bool expanded; /* one line a value, as for rows too wide to read */
+    bool shell;    /* hints name the shell's commands, not flags */
 } lh_cli_table_style;
 
 /* Prints {"columns":[{"name","type"}],"rows":[[…]]}. Numbers are right-aligned, null is NULL, control characters are
- * escaped (a terminal obeys them). Errors: IO, LIMIT or NO_MEMORY of the arena, INVALID (not such an answer). */
+ * escaped (a terminal obeys them), the plan of EXPLAIN is printed as it is drawn. Errors: IO, LIMIT or NO_MEMORY of the arena, INVALID (not such an answer). */
 LH_MUST_CHECK lh_code lh_cli_table_print(FILE *into, const lh_json *answer, lh_cli_table_style style, lh_arena *arena,
                                          lh_error *err);
 /* Columns of a terminal that the text takes. */
