@@ -416,9 +416,23 @@ static lh_code run_check_read_only(const lh_sql_scan *scan, lh_error *err) {
     return writes ? lh_fail(err, LH_DENIED, "this statement changes the lake, and the caller may only read") : LH_OK;
 }
 
+/* A request is all there is of its transactions: one that stays open could only be lost, and nobody would be told. */
+static lh_code run_check_closed(const lh_sql_scan *scan, lh_error *err) {
+    bool open = false;
+    for (size_t i = 0; i < scan->statement_count; i++) {
+        lh_verb verb = scan->statements[i].verb;
+        if (verb == LH_VERB_BEGIN || verb == LH_VERB_END) open = verb == LH_VERB_BEGIN;
+    }
+    return open ? lh_fail(err, LH_INVALID,
+                          "BEGIN without COMMIT: a transaction must be whole in one request, as in BEGIN; INSERT …; "
+                          "COMMIT. Nothing was done")
+                : LH_OK;
+}
+
 static lh_code run_all(engine_run *run, lh_bytes_fn write, void *ctx, lh_query_outcome *ret, lh_error *err) {
     LH_TRY(lh_sql_scan_guarded(run->query->sql, run->arena, &run->scan, err));
     if (run->query->read_only) LH_TRY(run_check_read_only(&run->scan, err));
+    LH_TRY(run_check_closed(&run->scan, err));
     engine_rows rows;
     LH_TRY(engine_rows_init(&rows, run->query, write, ctx, err));
     lh_code code = run_lock(run, err);

@@ -136,7 +136,10 @@ static void test_engine__a_transaction_is_whole(void) {
     LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
     (void)suite_run(s, "CREATE TABLE t (a INTEGER)", LH_FORMAT_JSON);
     (void)suite_run(s, "BEGIN; INSERT INTO t VALUES (1); ROLLBACK", LH_FORMAT_JSON);
-    (void)suite_run(s, "BEGIN; INSERT INTO t VALUES (2)", LH_FORMAT_JSON); /* left open */
+    CHECK(suite_try(s, "BEGIN; INSERT INTO t VALUES (2)", LH_FORMAT_JSON) == LH_INVALID); /* left open */
+    CHECK(strstr(s->err.message, "BEGIN without COMMIT"));
+    CHECK(suite_try(s, "BEGIN", LH_FORMAT_JSON) == LH_INVALID);
+    CHECK(suite_try(s, "BEGIN; COMMIT; BEGIN; FROM t", LH_FORMAT_JSON) == LH_INVALID && s->text.len == 0);
     CHECK(suite_try(s, "BEGIN; INSERT INTO t VALUES (3); SELECT nope; COMMIT", LH_FORMAT_JSON) == LH_INVALID);
     CHECK_STR(rows_of(s, "SELECT count(*) AS n FROM t"), LH_STR("{\"n\":0}\n"));
     (void)suite_run(s, "BEGIN; INSERT INTO t VALUES (4); INSERT INTO t VALUES (5); COMMIT", LH_FORMAT_JSON);

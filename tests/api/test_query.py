@@ -81,7 +81,8 @@ def test_changes_transactions_and_time_travel(server):
     first = server.query("SELECT * FROM ch").json()["snapshots"][0]["snapshot_id"]
     server.sql("UPDATE ch SET v = 'A' WHERE id = 1")
     server.sql("DELETE FROM ch WHERE id = 2")
-    server.query("BEGIN; INSERT INTO ch VALUES (9, 'left open')")
+    left_open = server.query("BEGIN; INSERT INTO ch VALUES (9, 'left open')")
+    assert left_open.status_code == 400 and "BEGIN without COMMIT" in left_open.json()["error"]["message"]
     assert server.sql("SELECT * FROM ch") == [[1, "A"]]
     assert server.sql(f"SELECT v FROM ch AT (VERSION => {first}) ORDER BY id") == [["a"], ["b"]]
 
