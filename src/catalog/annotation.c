@@ -21,7 +21,7 @@ enum {
 typedef struct annotation_entry {
     struct annotation_entry *next;
     lh_arena *arena; /* owned; all that follows lies in it */
-    lh_str namespace_, name, properties;
+    lh_str namespace_, name, properties, reshape;
     lh_change *documents;
     size_t count;
     uint64_t id;
@@ -124,6 +124,16 @@ lh_code annotation_set(annotation_store *store, lh_table_name name, const lh_jso
     return LH_OK;
 }
 
+lh_code annotation_set_reshape(annotation_store *store, lh_table_name name, const lh_json *reshape, lh_error *err) {
+    lh_code code = LH_OK;
+    pthread_mutex_lock(&store->lock);
+    annotation_entry *entry = *annotation_find_locked(store, name);
+    if (entry) code = lh_json_write(entry->arena, reshape, false, &entry->reshape, err);
+    pthread_mutex_unlock(&store->lock);
+    if (!entry) return lh_fail(err, LH_NOT_FOUND, "table '%.*s' has no annotation", LH_STR_ARG(name.name));
+    return code;
+}
+
 static void annotation_remove(annotation_store *store, lh_table_name name, uint64_t id) {
     pthread_mutex_lock(&store->lock);
     annotation_entry **link = annotation_find_locked(store, name), *entry = *link;
@@ -139,7 +149,7 @@ void annotation_taken(annotation_store *store, lh_table_name name, uint64_t id) 
 lh_code annotation_peek(annotation_store *store, lh_table_name name, lh_arena *arena, bool *ret_found, annotation *ret,
                         lh_error *err) {
     annotation copy = {0};
-    lh_str properties = LH_STR("{}");
+    lh_str properties = LH_STR("{}"), reshape = LH_STR_NONE;
     pthread_mutex_lock(&store->lock);
     const annotation_entry *entry = *annotation_find_locked(store, name);
     if (entry) {
@@ -147,11 +157,13 @@ lh_code annotation_peek(annotation_store *store, lh_table_name name, lh_arena *a
         copy.count = entry->count;
         copy.documents = annotation_copy_documents(arena, entry->documents, entry->count);
         if (entry->properties.len) properties = lh_arena_dup(arena, entry->properties);
+        if (entry->reshape.len) reshape = lh_arena_dup(arena, entry->reshape);
     }
     pthread_mutex_unlock(&store->lock);
     LH_TRY(lh_arena_check(arena, err));
     if (copy.id) {
         LH_TRY(lh_json_parse(arena, properties, &copy.properties, err));
+        if (reshape.len) LH_TRY(lh_json_parse(arena, reshape, &copy.reshape, err));
         *ret = copy;
     }
     *ret_found = copy.id != 0;

@@ -16,12 +16,16 @@ typedef struct annotation {
     lh_json *properties;  /* object of strings for the new snapshot's summary; arena */
     lh_change *documents; /* for the same metastore commit; arena */
     size_t count;
+    lh_json *reshape; /* {"schema","written"}: what the table's schema becomes (reshape.c); arena, NULL for none */
 } annotation;
 
 /* Sets or replaces the table's annotation; everything is copied. Errors: INVALID (properties is not an object of
  * strings), LIMIT, NO_MEMORY; the one before stays then. */
 LH_MUST_CHECK lh_code annotation_set(annotation_store *store, lh_table_name name, const lh_json *properties,
                                      const lh_change *documents, size_t count, lh_error *err);
+/* Adds a reshape to the annotation that is there. Errors: NOT_FOUND, LIMIT. */
+LH_MUST_CHECK lh_code annotation_set_reshape(annotation_store *store, lh_table_name name, const lh_json *reshape,
+                                             lh_error *err);
 void annotation_clear(annotation_store *store, lh_table_name name); /* fine when there is none */
 
 /* For a table commit by the engine that adds a snapshot: *ret_found tells whether there is one, then *ret is filled. The

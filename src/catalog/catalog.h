@@ -190,6 +190,31 @@ void lh_annotation_clear(lh_catalog *catalog, lh_table_name name);
 LH_MUST_CHECK lh_code lh_table_evolve(lh_catalog *catalog, lh_table_name name, const lh_json *add, const lh_json *widen,
                                       lh_error *err);
 
+/* ---- a schema changed as a whole, and taken back (reshape.c) ---- */
+typedef struct lh_reshape {
+    int64_t schema_id, snapshot_id; /* as read, which the commit requires; snapshot_id -1: the table has none */
+    const lh_json *schema;          /* the new one, with field ids; those above last-column-id are new columns */
+    const lh_json *properties;      /* strings for the new snapshot's summary */
+    const lh_json *moved;           /* {"<field id>": new field id}: what was said of a column follows it; may be NULL */
+} lh_reshape;
+/* One commit: the schema, and a snapshot of the same files that has it, so that there is one to go back from. A table
+ * without a snapshot only gets the schema. Errors: NOT_FOUND, CONFLICT (not as read any more), INVALID, IO. */
+LH_MUST_CHECK lh_code lh_table_reshape(lh_catalog *catalog, lh_table_name name, const lh_reshape *reshape,
+                                       lh_error *err);
+/* The same for a commit that also changes values: the engine adds columns of the names in `written` ({name: field id}), fills
+ * them and commits; that commit gets `schema` instead of what the engine sends, where those columns have their names and
+ * places. Added to the annotation that is set; INVALID at the commit when the engine chose other ids. */
+LH_MUST_CHECK lh_code lh_annotation_set_reshape(lh_catalog *catalog, lh_table_name name, const lh_json *schema,
+                                                const lh_json *written, lh_error *err);
+/* The change of the dataset's document for `moved` above; *ret_found false: nothing was said of those. Arena. */
+LH_MUST_CHECK lh_code lh_dataset_follow(lh_catalog *catalog, lh_table_name name, const lh_json *moved, lh_arena *arena,
+                                        lh_change *ret, bool *ret_found, lh_error *err);
+/* Makes a snapshot current that was it before (snapshot_id -1: the one before the current), with the schema that the
+ * table had then, in one commit; records of files whose rows come and go by that follow. *ret (arena): {"dataset",
+ * "snapshot_id","snapshot_before","schema_id"}. Errors: NOT_FOUND (table, snapshot), INVALID, CONFLICT. */
+LH_MUST_CHECK lh_code lh_table_rollback(lh_catalog *catalog, lh_table_name name, int64_t snapshot_id, lh_arena *arena,
+                                        lh_json **ret, lh_error *err);
+
 /* ---- Parquet files that lie in the bucket already ---- */
 typedef struct lh_data_file {
     lh_str location;

@@ -260,6 +260,17 @@ lh_code lh_annotation_set(lh_catalog *catalog, lh_table_name name, const lh_json
     return annotation_set(catalog->annotations, name, properties, documents, count, err);
 }
 
+lh_code lh_annotation_set_reshape(lh_catalog *catalog, lh_table_name name, const lh_json *schema,
+                                  const lh_json *written, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(LH_LIMIT_JSON_BYTES, &arena, err));
+    lh_json *reshape = lh_json_new_object(arena);
+    lh_json_set(arena, reshape, "schema", lh_json_copy(arena, schema));
+    lh_json_set(arena, reshape, "written", lh_json_copy(arena, written));
+    LH_TRY(lh_arena_check(arena, err));
+    return annotation_set_reshape(catalog->annotations, name, reshape, err);
+}
+
 void lh_annotation_clear(lh_catalog *catalog, lh_table_name name) { annotation_clear(catalog->annotations, name); }
 
 lh_code lh_dataset_remember(lh_catalog *catalog, lh_table_name name, const lh_change *documents, size_t count,

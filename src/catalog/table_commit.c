@@ -8,7 +8,7 @@
  *
  * A client that heard no answer sends its commit again, and would delete its files if it were told that it lost. So a
  * commit whose snapshots are in the tables already is answered as the first time. */
-#include "catalog/catalog_internal.h"
+#include "catalog/reshape_internal.h"
 
 enum { COMMIT_TRIES = 30, COMMIT_TABLES_MAX = 100 };
 
@@ -24,6 +24,7 @@ typedef struct table_commit {
     size_t dropped;      /* as many of them left the log and are deleted after the commit */
     bool annotated;
     annotation annotation;
+    const annotation *carried; /* by a commit of our own; NULL: the engine's is looked up */
     lh_bucket_lock lock; /* shared: keeps the sweep (table_sweep.c) out */
 } table_commit;
 
@@ -85,6 +86,20 @@ static lh_code commit_note_files(table_commit *commit, lh_arena *arena, lh_error
     return LH_OK;
 }
 
+/* What travels with the commit; a reshape makes other updates of the engine's. */
+static lh_code commit_take_annotation(lh_catalog *catalog, table_commit *commit, bool by_engine, const lh_json *old,
+                                      const lh_json **updates, lh_arena *arena, lh_error *err) {
+    if (commit->carried) {
+        commit->annotated = true;
+        commit->annotation = *commit->carried;
+    } else if (by_engine && commit_has(*updates, "action", "add-snapshot")) {
+        LH_TRY(
+            annotation_peek(catalog->annotations, commit->name, arena, &commit->annotated, &commit->annotation, err));
+    }
+    if (!commit->annotated || !commit->annotation.reshape) return LH_OK; /* a carried one has none */
+    return reshape_updates(old, commit->annotation.reshape, updates, arena, err);
+}
+
 /* Reads the table, checks, applies and writes the new metadata file. */
 static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by_engine, lh_arena *arena,
                               lh_error *err) {
@@ -99,7 +114,9 @@ static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by
     lh_str location = lh_arena_dup(arena, lh_json_get_string(commit->metadata, "location"));
     size_t files = lh_json_size(lh_json_get(commit->metadata, "metadata-log"));
     LH_TRY(commit_note_files(commit, arena, err));
+    LH_TRY(commit_take_annotation(catalog, commit, by_engine, old, &updates, arena, err));
     LH_TRY(metadata_apply_updates(arena, commit->metadata, updates, err));
+    if (commit->carried || commit->annotation.reshape) reshape_mark(commit->metadata, updates, arena);
     LH_TRY(metadata_finish(arena, commit->metadata, previous, previous_ms, err));
     LH_TRY(commit_take_location(catalog, commit, location, arena, err));
     size_t kept = lh_json_size(lh_json_get(commit->metadata, "metadata-log"));
@@ -107,9 +124,6 @@ static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by
         lh_json_get_string(lh_json_get(commit->metadata, "properties"), "write.metadata.delete-after-commit.enabled");
     if (lh_str_eq_nocase(expire, LH_STR("true")) && files + 1 > kept)
         commit->dropped = files + 1 - kept < files ? files + 1 - kept : files;
-    if (by_engine && commit_has(updates, "action", "add-snapshot"))
-        LH_TRY(
-            annotation_peek(catalog->annotations, commit->name, arena, &commit->annotated, &commit->annotation, err));
     LH_TRY(commit_take_snapshots(catalog, commit, arena, err));
     previous = commit->exists ? commit->table.metadata_key : LH_STR_NONE;
     return catalog_metadata_write(catalog, commit->metadata, previous, arena, &commit->new_key, err);
@@ -143,7 +157,7 @@ static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, 
 
 /* Metadata files that left the log go, but only of the table's own folder: files of strangers may name anything. */
 static void commit_after(lh_catalog *catalog, const table_commit *commit, lh_arena *arena) {
-    if (commit->annotated) annotation_taken(catalog->annotations, commit->name, commit->annotation.id);
+    if (commit->annotated && !commit->carried) annotation_taken(catalog->annotations, commit->name, commit->annotation.id);
     lh_str folder = commit->new_key, key;
     while (folder.len && folder.ptr[folder.len - 1] != '/') folder.len--;
     for (size_t i = 0; i < commit->dropped; i++)
@@ -210,7 +224,10 @@ static lh_code commit_try(lh_catalog *catalog, table_commit *commits, size_t cou
     lh_code code = commit_landed(catalog, commits, count, &landed, arena, err);
     if (landed || code != LH_OK) return code;
     for (size_t i = 0; i < count && code == LH_OK; i++) {
-        commits[i] = (table_commit){.request = commits[i].request, .name = commits[i].name, .lock = commits[i].lock};
+        commits[i] = (table_commit){.request = commits[i].request,
+                                    .name = commits[i].name,
+                                    .carried = commits[i].carried,
+                                    .lock = commits[i].lock};
         code = commit_prepare(catalog, &commits[i], by_engine, arena, err);
     }
     bool may_have_landed = false;
@@ -277,6 +294,12 @@ lh_code lh_table_commit(lh_catalog *catalog, lh_table_name name, const lh_json *
                         lh_arena *arena, lh_json **ret, lh_error *err) {
     table_commit commit = {.request = request, .name = name};
     return commit_traced(catalog, &commit, 1, by_engine, arena, ret, err);
+}
+
+lh_code table_commit_carrying(lh_catalog *catalog, lh_table_name name, const lh_json *request,
+                              const annotation *carried, lh_arena *arena, lh_json **ret, lh_error *err) {
+    table_commit commit = {.request = request, .name = name, .carried = carried};
+    return commit_traced(catalog, &commit, 1, false, arena, ret, err);
 }
 
 lh_code lh_transaction_commit(lh_catalog *catalog, const lh_json *request, bool by_engine, lh_arena *arena,
