@@ -32,7 +32,8 @@ static bool ingest_is_word(lh_str given, const char *const *words, size_t count)
 
 static lh_code ingest_check_request(ingest_job *job, lh_error *err) {
     static const char *const modes[] = {"create", "append", "replace", "upsert"}, *const errors[] = {"fail",
-                                                                                                     "quarantine"};
+                                                                                                     "quarantine"},
+                             *const changes[] = {"add", "fail", "migrate"};
     const lh_ingest_request *request = job->request;
     if (request->dataset.len == 0)
         return lh_fail(err, LH_INVALID, "'dataset' is missing: the table's name, or namespace.table");
@@ -41,6 +42,8 @@ static lh_code ingest_check_request(ingest_job *job, lh_error *err) {
         return lh_fail(err, LH_INVALID, "'mode' must be create, append, replace or upsert");
     if (!ingest_is_word(request->on_error, errors, 2))
         return lh_fail(err, LH_INVALID, "'on_error' must be fail or quarantine");
+    if (!ingest_is_word(request->on_schema_change, changes, 3))
+        return lh_fail(err, LH_INVALID, "'on_schema_change' must be add, fail or migrate");
     job->quarantine = lh_str_eq(request->on_error, LH_STR("quarantine"));
     job->rejects_name =
         (lh_table_name){job->name.namespace_, lh_arena_printf(job->arena, "%.*s__rejects", LH_STR_ARG(job->name.name))};
@@ -64,6 +67,7 @@ static lh_code ingest_detect_and_load(ingest_job *job, lh_json **ret, lh_error *
     lh_error why = {0};
     lh_code code;
     do {
+        job->migrated = NULL;
         LH_TRY(ingest_relation_detect(job, err));
         ingest_progress(job, 2);
         why = (lh_error){0};

@@ -35,6 +35,7 @@ typedef struct lh_ingest_request {
     lh_str key;             /* upsert: column names, comma-separated */
     lh_str format;          /* "csv", "tsv", "json", "ndjson", "parquet"; empty: by name, then content */
     lh_str on_error;        /* "fail" (default) or "quarantine" */
+    lh_str on_schema_change; /* an existing table: "add" (default: new columns and wider types), "fail", "migrate" */
     const lh_json *options; /* {"delimiter","quote","escape","header":bool,"encoding","null":"NA","all_varchar":bool,
                                "columns":{"name":"type"},"compression":"none|gzip|zstd|zip","flatten":bool,"flatten_depth":n,
                                "date_format","timestamp_format","skip"}; NULL for none; unknown member: INVALID */
@@ -58,4 +59,47 @@ LH_MUST_CHECK lh_code lh_ingest_file(lh_ingest *ingest, const lh_ingest_request 
  * *ret: the dataset. Errors: INVALID, NOT_FOUND, CONFLICT. */
 LH_MUST_CHECK lh_code lh_ingest_register(lh_ingest *ingest, const lh_json *request, lh_arena *arena, lh_json **ret,
                                          lh_error *err);
+
+/* ---- schemas compared and migrated ---- */
+typedef struct lh_schema_side { /* one of the three */
+    lh_str dataset;
+    int64_t snapshot_id; /* of the dataset; -1: what it is now */
+    lh_str object;       /* key of a file in the bucket */
+    const lh_ingest_request *file; /* with path, file_name, survey, and maybe format and options */
+    lh_str format;                 /* of object, and its options as lh_ingest_request has them */
+    const lh_json *options;
+} lh_schema_side;
+typedef struct lh_schema_diff {
+    lh_schema_side from, to;
+    bool values;           /* look at values too; without it only names, types and places count */
+    double min_confidence; /* of a prompt: what is less certain is asked */
+    size_t sample_rows;    /* of a prompt */
+    lh_cancel *cancel;     /* may be NULL */
+} lh_schema_diff;
+/* *ret (arena): {"from","to","equal","changes":[{"kind","from"?,"to"?,"confidence","reasons",…}],"rules","suggestions"}. Errors:
+ * NOT_FOUND, INVALID (a file that cannot be read; no side given), LIMIT, CANCELLED. */
+LH_MUST_CHECK lh_code lh_schema_compare(lh_ingest *ingest, const lh_schema_diff *request, lh_arena *arena,
+                                        lh_json **ret, lh_error *err);
+/* *ret (arena): {"prompt","open_questions","answer_schema","diff"}: a text for a model, values masked, and what its
+ * answer must be, which lh_schema_migrate() takes as rules. Errors: as lh_schema_compare(). */
+LH_MUST_CHECK lh_code lh_schema_prompt(lh_ingest *ingest, const lh_schema_diff *request, lh_arena *arena, lh_json **ret,
+                                       lh_error *err);
+
+typedef struct lh_schema_migration {
+    lh_str dataset;
+    const lh_json *rules;     /* array, or an answer {"rules":[…]}; NULL: from a diff with `to` */
+    const lh_schema_side *to; /* NULL with rules */
+    bool dry_run;
+    double min_confidence; /* rules below it are not applied */
+    size_t sample_rows;    /* of a dry run */
+    lh_cancel *cancel;     /* may be NULL */
+} lh_schema_migration;
+/* All rules in one commit, which lh_schema_rollback() takes back. *ret (arena): {"dataset","dry_run","applied","skipped","casts":
+ * [{"column","type","rows","failed","lossy"}],"columns","before"?,"after"?,"snapshot_id"?,"snapshot_before"?}. Errors: INVALID (a rule;
+ * values that cannot be cast, counted), NOT_FOUND, CONFLICT (writers were faster), CANCELLED, IO; nothing is changed then. */
+LH_MUST_CHECK lh_code lh_schema_migrate(lh_ingest *ingest, const lh_schema_migration *request, lh_arena *arena,
+                                        lh_json **ret, lh_error *err);
+/* lh_table_rollback() while no writer of this process is at work on the table. */
+LH_MUST_CHECK lh_code lh_schema_rollback(lh_ingest *ingest, lh_str dataset, int64_t snapshot_id, lh_cancel *cancel,
+                                         lh_arena *arena, lh_json **ret, lh_error *err);
 #endif

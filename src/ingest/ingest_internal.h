@@ -176,6 +176,7 @@ typedef struct ingest_job {
     size_t reject_count, reject_room;
     lh_table_name name, rejects_name;
     bool exists;
+    lh_json *migrated; /* on_schema_change = migrate: what was done to the file's columns; NULL: nothing */
     lh_uuid id;
     lh_str sha256;
 } ingest_job;
@@ -222,4 +223,7 @@ LH_MUST_CHECK lh_code ingest_schema_match(ingest_job *job, lh_error *err);
 /* The caller holds the engine's lock of the table. */
 LH_MUST_CHECK lh_code ingest_load(ingest_job *job, lh_json **ret, lh_error *err);
 void ingest_progress(const ingest_job *job, int phase);
+void ingest_table_sql(lh_table_name name, lh_buf *into); /* lake."ns"."t" */
+/* "SELECT CAST(expr AS type) AS name, …<extra> FROM relation". */
+void ingest_select_sql(const ingest_job *job, lh_str extra, lh_buf *into);
 #endif

@@ -18,8 +18,7 @@ void ingest_progress(const ingest_job *job, int phase) {
 
 /* ---- SQL pieces ---- */
 
-static void load_table(const ingest_job *job, lh_table_name name, lh_buf *into) {
-    (void)job;
+void ingest_table_sql(lh_table_name name, lh_buf *into) {
     lh_buf_append(into, LH_STR("lake."));
     LH_CLEANUP(lh_buf_done) lh_buf levels = LH_BUF_INIT(8192);
     for (lh_str rest = name.namespace_; rest.len;) {
@@ -39,8 +38,7 @@ static void load_names(const ingest_job *job, lh_buf *into) {
     }
 }
 
-/* "SELECT CAST(expr AS type) AS name, … FROM relation". */
-static void load_select(const ingest_job *job, lh_str extra, lh_buf *into) {
+void ingest_select_sql(const ingest_job *job, lh_str extra, lh_buf *into) {
     lh_buf_append(into, LH_STR("SELECT "));
     for (size_t i = 0; i < job->column_count; i++) {
         const ingest_column *column = &job->columns[i];
@@ -78,11 +76,11 @@ static lh_code load_insert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("INSERT INTO "));
-    load_table(job, job->name, &sql);
+    ingest_table_sql(job->name, &sql);
     lh_buf_append(&sql, LH_STR(" ("));
     load_names(job, &sql);
     lh_buf_append(&sql, LH_STR(") "));
-    load_select(job, LH_STR_NONE, &sql);
+    ingest_select_sql(job, LH_STR_NONE, &sql);
     LH_TRY(load_run(job, &sql, &result, err));
     *ret_rows = load_count(result);
     return LH_OK;
@@ -91,7 +89,7 @@ static lh_code load_insert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
 static lh_code load_delete_all(ingest_job *job, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_buf_append(&sql, LH_STR("DELETE FROM "));
-    load_table(job, job->name, &sql);
+    ingest_table_sql(job->name, &sql);
     return load_run(job, &sql, NULL, err);
 }
 
@@ -125,7 +123,7 @@ static lh_code load_stage(ingest_job *job, lh_error *err) {
     lh_json *result = NULL;
     LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_stage", err));
     lh_buf_append(&sql, LH_STR("CREATE TEMP TABLE ingest_stage AS "));
-    load_select(job, LH_STR(", row_number() OVER () AS ingest_row"), &sql);
+    ingest_select_sql(job, LH_STR(", row_number() OVER () AS ingest_row"), &sql);
     LH_TRY(load_run(job, &sql, NULL, err));
     lh_buf_clear(&sql);
     lh_buf_append(&sql, LH_STR("SELECT count(*) FROM temp.main.ingest_stage WHERE "));
@@ -149,10 +147,10 @@ static lh_code load_create(ingest_job *job, bool staged, uint64_t *ret_rows, lh_
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("CREATE TABLE "));
-    load_table(job, job->name, &sql);
+    ingest_table_sql(job->name, &sql);
     lh_buf_append(&sql, LH_STR(" AS "));
     if (staged) LH_TRY(load_staged_rows(job, &sql, err));
-    else load_select(job, LH_STR_NONE, &sql);
+    else ingest_select_sql(job, LH_STR_NONE, &sql);
     LH_TRY(load_run(job, &sql, &result, err));
     *ret_rows = load_count(result);
     return LH_OK;
@@ -162,7 +160,7 @@ static lh_code load_merge(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("MERGE INTO "));
-    load_table(job, job->name, &sql);
+    ingest_table_sql(job->name, &sql);
     lh_buf_append(&sql, LH_STR(" AS t USING ("));
     LH_TRY(load_staged_rows(job, &sql, err));
     lh_buf_append(&sql, LH_STR(") AS s ON "));
@@ -213,7 +211,7 @@ static lh_code load_alter(ingest_job *job, ingest_change change, lh_error *err) 
     for (const ingest_column *c; (c = load_next_change(job, change, &at));) {
         LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
         lh_buf_append(&sql, LH_STR("ALTER TABLE "));
-        load_table(job, job->name, &sql);
+        ingest_table_sql(job->name, &sql);
         lh_buf_append(&sql, change == INGEST_ADD ? LH_STR(" ADD COLUMN ") : LH_STR(" ALTER COLUMN "));
         lh_buf_sql_identifier(&sql, c->name);
         lh_buf_append(&sql, change == INGEST_ADD ? LH_STR(" ") : LH_STR(" SET DATA TYPE "));
@@ -244,7 +242,7 @@ static lh_json *load_change_list(const ingest_job *job, ingest_change change, bo
 static lh_code load_evolve_first(ingest_job *job, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_buf_append(&sql, LH_STR("SELECT count(COLUMNS(*)) FROM ("));
-    load_select(job, LH_STR_NONE, &sql);
+    ingest_select_sql(job, LH_STR_NONE, &sql);
     lh_buf_char(&sql, ')');
     LH_TRY(load_run(job, &sql, NULL, err));
     LH_TRY(lh_table_evolve(job->ingest->catalog, job->name, load_change_list(job, INGEST_ADD, true),
@@ -289,13 +287,13 @@ static lh_code load_collect_rejects(ingest_job *job, uint64_t *ret_rejected, lh_
 static lh_code load_store_rejects(ingest_job *job, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_buf_append(&sql, LH_STR("CREATE TABLE IF NOT EXISTS "));
-    load_table(job, job->rejects_name, &sql);
+    ingest_table_sql(job->rejects_name, &sql);
     lh_buf_append(&sql, LH_STR(" (line BIGINT, column_name VARCHAR, reason VARCHAR, raw VARCHAR, file VARCHAR, sha256 "
                                "VARCHAR, job_id VARCHAR)"));
     LH_TRY(load_run(job, &sql, NULL, err));
     lh_buf_clear(&sql);
     lh_buf_append(&sql, LH_STR("INSERT INTO "));
-    load_table(job, job->rejects_name, &sql);
+    ingest_table_sql(job->rejects_name, &sql);
     lh_buf_append(&sql, LH_STR(" SELECT line, column_name, reason, raw, "));
     lh_buf_sql_string(&sql, job->request->file_name);
     lh_buf_append(&sql, LH_STR(", "));
@@ -423,6 +421,8 @@ static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, 
     }
     lh_json_set(arena, answer, "columns", columns);
     lh_json_set(arena, answer, "added_columns", outcome->added ? outcome->added : lh_json_new_array(arena));
+    lh_json_set(arena, answer, "migrated_columns",
+                job->migrated ? lh_json_copy(arena, job->migrated) : lh_json_new_array(arena));
     lh_json_set(arena, answer, "widened_columns", outcome->widened ? outcome->widened : lh_json_new_array(arena));
     return answer;
 }

@@ -7,7 +7,7 @@
  *   a text column against another type                       → read as the table's type; a value that is not one fails
  *   anything else                                            → CONFLICT, every column that differs listed
  * Columns that the file lacks are NULL in its rows. */
-#include "ingest/ingest_internal.h"
+#include "ingest/evolve_internal.h"
 
 static bool schema_is_integer(ingest_kind kind) { return kind == INGEST_INTEGER || kind == INGEST_BIGINT; }
 static bool schema_is_number(ingest_kind kind) {
@@ -69,11 +69,14 @@ static lh_code schema_match_column(ingest_job *job, ingest_column *column, const
     const ingest_type *file = column->target;
     bool guessed = job->format != INGEST_PARQUET && !column->given;
     bool unseen = schema_is_text_format(job) && column->found->kind == INGEST_VARCHAR && table->count == 0;
+    bool casts = false;
     bool widens = schema_widens(table, file), reads = guessed && schema_reads(table, file);
     column->may_widen = widens && reads;
+    bool fits = schema_fits(table, file) || reads || unseen; /* unseen: maybe only NULLs were sampled */
+    if (!widens && !fits) LH_TRY(evolve_incoming_cast(job, column, table, &casts, err));
     if (widens && (!reads || job->widen)) {
         column->change = INGEST_WIDEN;
-    } else if (schema_fits(table, file) || reads || unseen) { /* unseen: maybe only NULLs were sampled */
+    } else if (fits || casts) {
         column->target = table;
     } else {
         lh_buf_printf(diff, "\n  %.*s: the table has %.*s, the file has %.*s", LH_STR_ARG(column->name),
@@ -91,6 +94,7 @@ lh_code ingest_schema_match(ingest_job *job, lh_error *err) {
         if (lh_json_equal(lh_json_get(it.value, "schema-id"), lh_json_get(metadata, "current-schema-id")))
             schema = it.value;
     LH_CLEANUP(lh_buf_done) lh_buf diff = LH_BUF_INIT(700);
+    LH_TRY(evolve_incoming_names(job, err));
     for (size_t i = 0; i < job->column_count; i++) {
         const lh_json *field = schema_field(schema, job->columns[i].name);
         job->columns[i].change = field ? INGEST_KEEP : INGEST_ADD;
@@ -99,5 +103,6 @@ lh_code ingest_schema_match(ingest_job *job, lh_error *err) {
     if (diff.len || diff.failed != LH_OK)
         return lh_fail(err, LH_CONFLICT, "the file does not fit dataset '%.*s':%.*s",
                        LH_STR_ARG(lh_table_name_text(job->name, job->arena)), LH_STR_ARG(lh_buf_str(&diff)));
+    LH_TRY(evolve_incoming_refuse(job, schema, err));
     return lh_arena_check(job->arena, err);
 }
