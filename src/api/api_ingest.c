@@ -16,9 +16,12 @@ static lh_code upload_field(void *ctx, lh_str name, lh_str value, lh_error *err)
     struct {
         const char *name;
         lh_str *into;
-    } fields[] = {{"dataset", &upload->job.dataset},   {"mode", &upload->job.mode},
-                  {"key", &upload->job.key},           {"format", &upload->job.format},
-                  {"on_error", &upload->job.on_error}, {"source", &upload->job.source},
+    } fields[] = {{"dataset", &upload->job.dataset},
+                  {"mode", &upload->job.mode},
+                  {"key", &upload->job.key},
+                  {"format", &upload->job.format},
+                  {"on_error", &upload->job.on_error},
+                  {"source", &upload->job.source},
                   {"on_schema_change", &upload->job.on_schema_change}};
     if (lh_str_eq(name, LH_STR("options")))
         return value.len ? lh_json_parse(arena, value, &upload->options, err) : LH_OK;

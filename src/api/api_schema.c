@@ -34,7 +34,8 @@ static lh_code schema_text(const lh_json *body, const char *name, lh_str *ret, l
 static lh_code schema_snapshot(const lh_json *body, int64_t *ret, lh_error *err) {
     const lh_json *value = lh_json_get(body, "snapshot_id");
     if (lh_json_is_null(value)) return *ret = -1, LH_OK;
-    if (lh_json_is_string(value) && lh_str_to_i64(lh_json_str(value, LH_STR_NONE), ret) == LH_OK && *ret >= 0) return LH_OK;
+    if (lh_json_is_string(value) && lh_str_to_i64(lh_json_str(value, LH_STR_NONE), ret) == LH_OK && *ret >= 0)
+        return LH_OK;
     if (!lh_json_is_int(value) || lh_json_int(value, -1) < 0)
         return lh_fail(err, LH_INVALID, "'snapshot_id' must be a snapshot's id");
     *ret = lh_json_int(value, -1);
@@ -80,8 +81,7 @@ static lh_code form_field(void *ctx, lh_str name, lh_str value, lh_error *err) {
     static const char *const known[] = {"dataset", "snapshot_id", "format", "min_confidence", "sample_rows"};
     schema_form *form = ctx;
     lh_arena *arena = lh_request_arena(form->request);
-    if (lh_str_eq(name, LH_STR("options")))
-        return value.len ? lh_json_parse(arena, value, &form->options, err) : LH_OK;
+    if (lh_str_eq(name, LH_STR("options"))) return value.len ? lh_json_parse(arena, value, &form->options, err) : LH_OK;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!lh_str_eq(name, lh_str_from(known[i]))) continue;
         lh_json *number = NULL;

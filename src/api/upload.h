@@ -17,5 +17,5 @@ LH_MUST_CHECK lh_code api_upload_begin(api_upload *upload, lh_str name, lh_str f
 LH_MUST_CHECK lh_code api_upload_data(api_upload *upload, lh_str data, lh_error *err);
 LH_MUST_CHECK lh_code api_upload_end(api_upload *upload, lh_error *err);
 LH_MUST_CHECK lh_code api_upload_check(const api_upload *upload, lh_error *err); /* INVALID: no file came */
-void api_upload_done(api_upload *upload); /* removes the scratch file */
+void api_upload_done(api_upload *upload);                                        /* removes the scratch file */
 #endif

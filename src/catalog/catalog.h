@@ -195,7 +195,7 @@ typedef struct lh_reshape {
     int64_t schema_id, snapshot_id; /* as read, which the commit requires; snapshot_id -1: the table has none */
     const lh_json *schema;          /* the new one, with field ids; those above last-column-id are new columns */
     const lh_json *properties;      /* strings for the new snapshot's summary */
-    const lh_json *moved;           /* {"<field id>": new field id}: what was said of a column follows it; may be NULL */
+    const lh_json *moved; /* {"<field id>": new field id}: what was said of a column follows it; may be NULL */
 } lh_reshape;
 /* One commit: the schema, and a snapshot of the same files that has it, so that there is one to go back from. A table
  * without a snapshot only gets the schema. Errors: NOT_FOUND, CONFLICT (not as read any more), INVALID, IO. */

@@ -147,7 +147,7 @@ static lh_code reshape_copy_list(lh_catalog *catalog, const lh_json *metadata, c
 
 static lh_json *reshape_snapshot(const lh_reshape *reshape, const lh_json *metadata, const lh_json *parent, int64_t id,
                                  lh_arena *arena) {
-    static const char *const totals[] = {"total-records",     "total-data-files",       "total-files-size",
+    static const char *const totals[] = {"total-records",      "total-data-files",       "total-files-size",
                                          "total-delete-files", "total-position-deletes", "total-equality-deletes"};
     lh_json *snapshot = lh_json_new_object(arena), *summary = lh_json_new_object(arena);
     lh_json_set_int(arena, snapshot, "snapshot-id", id);
@@ -214,9 +214,9 @@ lh_code lh_table_reshape(lh_catalog *catalog, lh_table_name name, const lh_resha
         reshape_set_main(arena, updates, metadata, id);
     }
     const annotation carried = {.documents = &document, .count = said ? 1 : 0};
-    lh_code code = table_commit_carrying(
-        catalog, name, reshape_request(arena, updates, reshape->schema_id, reshape->snapshot_id), &carried, arena,
-        &answer, err);
+    lh_code code =
+        table_commit_carrying(catalog, name, reshape_request(arena, updates, reshape->schema_id, reshape->snapshot_id),
+                              &carried, arena, &answer, err);
     if (list_key.len && (code == LH_CONFLICT || code == LH_INVALID)) catalog_metadata_remove(catalog, list_key);
     return code;
 }

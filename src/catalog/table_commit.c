@@ -157,7 +157,8 @@ static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, 
 
 /* Metadata files that left the log go, but only of the table's own folder: files of strangers may name anything. */
 static void commit_after(lh_catalog *catalog, const table_commit *commit, lh_arena *arena) {
-    if (commit->annotated && !commit->carried) annotation_taken(catalog->annotations, commit->name, commit->annotation.id);
+    if (commit->annotated && !commit->carried)
+        annotation_taken(catalog->annotations, commit->name, commit->annotation.id);
     lh_str folder = commit->new_key, key;
     while (folder.len && folder.ptr[folder.len - 1] != '/') folder.len--;
     for (size_t i = 0; i < commit->dropped; i++)

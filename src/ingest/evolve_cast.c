@@ -48,12 +48,12 @@ lh_code evolve_cast_check(const evolve_cast *cast, lh_error *err) {
     case EVOLVE_FORM_COUNT: break;
     }
     if (!good) return lh_fail(err, LH_INVALID, "form '%s' does not go from that type to that", cast_names[cast->form]);
-    if (cast->type->count)
-        return lh_fail(err, LH_INVALID, "values cannot be cast to a list, a struct or a map");
+    if (cast->type->count) return lh_fail(err, LH_INVALID, "values cannot be cast to a list, a struct or a map");
     if (cast->form == EVOLVE_FORM_DATE && !cast_format_is_good(cast->format))
-        return lh_fail(err, LH_INVALID,
-                       "'format' must have strptime's %%Y %%y %%m %%d %%b %%B %%H %%I %%M %%S %%f %%p %%j %%z %%a %%A and "
-                       "separators only");
+        return lh_fail(
+            err, LH_INVALID,
+            "'format' must have strptime's %%Y %%y %%m %%d %%b %%B %%H %%I %%M %%S %%f %%p %%j %%z %%a %%A and "
+            "separators only");
     if (cast->form != EVOLVE_FORM_DATE && cast->format.len)
         return lh_fail(err, LH_INVALID, "'format' belongs to the form 'date'");
     return LH_OK;

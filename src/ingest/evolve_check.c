@@ -90,7 +90,8 @@ static lh_code check_type(const check *c, const lh_json *json, ingest_type **ret
     lh_str text = lh_json_str(json, LH_STR_NONE);
     if (!lh_json_is_string(json) || text.len > 4096) return CHECK_FAIL(c, "'type' must be a string");
     if (ingest_type_parse(text, c->arena, ret, &why) != LH_OK) return CHECK_FAIL(c, "%s", why.message);
-    if ((*ret)->kind == INGEST_NULL || (*ret)->kind == INGEST_OTHER || !ingest_type_equal(*ret, ingest_type_storable(*ret, c->arena)))
+    if ((*ret)->kind == INGEST_NULL || (*ret)->kind == INGEST_OTHER ||
+        !ingest_type_equal(*ret, ingest_type_storable(*ret, c->arena)))
         return CHECK_FAIL(c, "a table cannot hold the type '%.*s'", LH_STR_ARG(lh_str_sub(text, 0, CHECK_SHOWN)));
     return LH_OK;
 }
@@ -119,7 +120,8 @@ static lh_code check_cast(check *c, const lh_json *json, evolve_rule *rule) {
     const lh_json *using = lh_json_get(json, "using"), *format = lh_json_get(json, "format"),
                   *on_error = lh_json_get(json, "on_error");
     lh_error why = {0};
-    lh_str form = lh_json_str(using, using ? LH_STR_NONE : LH_STR("cast")), error = lh_json_str(on_error, LH_STR("fail"));
+    lh_str form = lh_json_str(using, using ? LH_STR_NONE : LH_STR("cast")),
+           error = lh_json_str(on_error, LH_STR("fail"));
     LH_TRY(check_type(c, lh_json_get(json, "type"), &rule->type));
     rule->cast = (evolve_cast){.form = EVOLVE_FORM_COUNT, .from = rule->from[0]->type, .type = rule->type};
     for (int i = 0; i < EVOLVE_FORM_COUNT; i++)
@@ -133,7 +135,8 @@ static lh_code check_cast(check *c, const lh_json *json, evolve_rule *rule) {
         return CHECK_FAIL(c, "'on_error' must be fail or null");
     rule->null_on_error = lh_str_eq(error, LH_STR("null"));
     if (rule->cast.form == EVOLVE_FORM_CAST && ingest_type_equal(rule->cast.from, rule->type))
-        return CHECK_FAIL(c, "column '%.*s' has that type already", LH_STR_ARG(lh_str_sub(rule->from[0]->name, 0, CHECK_SHOWN)));
+        return CHECK_FAIL(c, "column '%.*s' has that type already",
+                          LH_STR_ARG(lh_str_sub(rule->from[0]->name, 0, CHECK_SHOWN)));
     if (evolve_cast_check(&rule->cast, &why) != LH_OK) return CHECK_FAIL(c, "%s", why.message);
     if (lh_json_get(json, "to")) LH_TRY(check_name(c, lh_json_get(json, "to"), rule));
     else rule->to[rule->to_count++] = rule->from[0]->name;
@@ -194,7 +197,8 @@ static lh_code check_rule(check *c, char *taken, const lh_json *json, evolve_rul
     rule->json = json;
     LH_TRY(check_members(c, json, rule->op));
     rule->confidence = confidence ? lh_json_real(confidence, -1) : 1;
-    if (!(rule->confidence >= 0 && rule->confidence <= 1)) return CHECK_FAIL(c, "'confidence' must be a number from 0 to 1");
+    if (!(rule->confidence >= 0 && rule->confidence <= 1))
+        return CHECK_FAIL(c, "'confidence' must be a number from 0 to 1");
     if (reasons && !lh_json_is_array(reasons) && !lh_json_is_string(reasons))
         return CHECK_FAIL(c, "'reasons' must be a string, or an array of them");
     if (rule->op == EVOLVE_MERGE) return check_merge(c, taken, json, rule);
@@ -246,7 +250,8 @@ static lh_code check_names(check *c, const char *taken, const evolve_rules *rule
     for (size_t i = 1; i < count; i++) {
         if (!lh_str_eq_nocase(left[i - 1].name, left[i].name)) continue;
         c->number = left[i].rule;
-        return CHECK_FAIL(c, "two columns would be called '%.*s'", LH_STR_ARG(lh_str_sub(left[i].name, 0, CHECK_SHOWN)));
+        return CHECK_FAIL(c, "two columns would be called '%.*s'",
+                          LH_STR_ARG(lh_str_sub(left[i].name, 0, CHECK_SHOWN)));
     }
     return LH_OK;
 }

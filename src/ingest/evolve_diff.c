@@ -37,8 +37,7 @@ static bool diff_is_time(ingest_kind kind) {
 /* Does the engine cast values of the one to the other at all? */
 static bool diff_casts(ingest_kind from, ingest_kind to) {
     if (from == INGEST_VARCHAR || to == INGEST_VARCHAR) return true;
-    if (from == INGEST_BOOLEAN || to == INGEST_BOOLEAN)
-        return diff_is_integer(from) || diff_is_integer(to);
+    if (from == INGEST_BOOLEAN || to == INGEST_BOOLEAN) return diff_is_integer(from) || diff_is_integer(to);
     if (diff_is_number(from) && diff_is_number(to)) return true;
     if (diff_is_time(from) && diff_is_time(to)) return true;
     if (diff_is_integer(from) && diff_is_time(to)) return to != INGEST_DATE; /* seconds of the epoch */
@@ -60,7 +59,8 @@ evolve_fit evolve_fit_of(const ingest_type *from, const ingest_type *to) {
 static evolve_fit diff_fit(const evolve_column *from, const evolve_column *to) {
     ingest_kind a = from->type->kind, b = to->type->kind;
     bool floats = (a == INGEST_FLOAT || a == INGEST_DOUBLE || a == INGEST_DECIMAL) && diff_is_number(b);
-    bool moments = (a == INGEST_TIMESTAMP || a == INGEST_TIMESTAMPTZ) && (b == INGEST_TIMESTAMP || b == INGEST_TIMESTAMPTZ);
+    bool moments =
+        (a == INGEST_TIMESTAMP || a == INGEST_TIMESTAMPTZ) && (b == INGEST_TIMESTAMP || b == INGEST_TIMESTAMPTZ);
     if (to->guessed && ((diff_is_integer(a) && diff_is_integer(b)) || floats || moments)) return EVOLVE_FIT_SAME;
     return evolve_fit_of(from->type, to->type);
 }
@@ -80,7 +80,8 @@ static double diff_overlap(const evolve_column *a, const evolve_column *b) {
         seen++;
     }
     double jaccard = seen ? (double)both / (double)seen : 0;
-    double all = (double)a->distinct + (double)b->distinct, fewer = (double)(a->distinct < b->distinct ? a->distinct : b->distinct);
+    double all = (double)a->distinct + (double)b->distinct,
+           fewer = (double)(a->distinct < b->distinct ? a->distinct : b->distinct);
     double common = all * jaccard / (1 + jaccard);
     return fewer > 0 ? (common < fewer ? common / fewer : 1) : 0;
 }
@@ -105,8 +106,8 @@ static void diff_reason(lh_json *reasons, lh_arena *arena, const char *text) {
     if (reasons && text[0]) lh_json_append(reasons, lh_json_new_string(arena, lh_str_from(text)));
 }
 
-static double diff_with_values(double confidence, const evolve_column *from, const evolve_column *to,
-                               lh_json *reasons, lh_arena *arena) {
+static double diff_with_values(double confidence, const evolve_column *from, const evolve_column *to, lh_json *reasons,
+                               lh_arena *arena) {
     if (from->distinct == 0 || to->distinct == 0) return confidence;
     double overlap = diff_overlap(from, to), weight = diff_value_weight(from, to);
     bool small_sets = from->distinct <= EVOLVE_HASHES / 2 && to->distinct <= EVOLVE_HASHES / 2 && from->distinct > 1 &&
@@ -122,10 +123,11 @@ static double diff_with_values(double confidence, const evolve_column *from, con
 }
 
 /* reasons may be NULL. */
-static double diff_score(const evolve_side *a, const evolve_column *from, const evolve_side *b,
-                         const evolve_column *to, lh_json *reasons, lh_arena *arena) {
+static double diff_score(const evolve_side *a, const evolve_column *from, const evolve_side *b, const evolve_column *to,
+                         lh_json *reasons, lh_arena *arena) {
     const char *why = "";
-    size_t i = (size_t)(from - a->columns), j = (size_t)(to - b->columns), n = a->count > b->count ? a->count : b->count;
+    size_t i = (size_t)(from - a->columns), j = (size_t)(to - b->columns),
+           n = a->count > b->count ? a->count : b->count;
     size_t apart = i > j ? i - j : j - i;
     double name = evolve_name_similarity(from->name, to->name, &why);
     double place = n > 1 ? 1 - (double)apart / (double)n : 1;
@@ -156,7 +158,7 @@ typedef struct diff_state {
     const evolve_side *from, *to;
     lh_arena *arena;
     const evolve_column **partner_of_from, **partner_of_to; /* by column number */
-    diff_pair *pairs;                                        /* best first */
+    diff_pair *pairs;                                       /* best first */
     size_t pair_count;
 } diff_state;
 
@@ -210,7 +212,8 @@ static lh_json *diff_candidates(const diff_state *d, const evolve_column *column
     lh_json *list = lh_json_new_array(d->arena);
     *ret_best = 0;
     for (size_t i = 0; i < d->pair_count && lh_json_size(list) < EVOLVE_CANDIDATES; i++) {
-        const evolve_column *self = added ? d->pairs[i].to : d->pairs[i].from, *other = added ? d->pairs[i].from : d->pairs[i].to;
+        const evolve_column *self = added ? d->pairs[i].to : d->pairs[i].from,
+                            *other = added ? d->pairs[i].from : d->pairs[i].to;
         bool taken = added ? d->partner_of_from[diff_index(d->from, other)] != NULL
                            : d->partner_of_to[diff_index(d->to, other)] != NULL;
         if (self != column || taken) continue;
@@ -252,8 +255,7 @@ static evolve_change diff_lone_change(const diff_state *d, const evolve_column *
     change.candidates = diff_candidates(d, column, added, &best);
     change.confidence = evolve_round(1 - best);
     change.reasons = lh_json_new_array(d->arena);
-    diff_reason(change.reasons, d->arena,
-                best > 0 ? "no other column is like enough" : "no other column is like it");
+    diff_reason(change.reasons, d->arena, best > 0 ? "no other column is like enough" : "no other column is like it");
     return change;
 }
 

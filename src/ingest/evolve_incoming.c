@@ -33,9 +33,10 @@ static lh_code incoming_file(const ingest_job *job, evolve_side *ret, lh_error *
     ret->columns = LH_ARENA_ARRAY(job->arena, evolve_column, job->column_count + 1);
     if (!ret->columns) return lh_arena_check(job->arena, err);
     for (size_t i = 0; i < job->column_count; i++)
-        ret->columns[ret->count++] = (evolve_column){.name = job->columns[i].name,
-                                                     .type = job->columns[i].target,
-                                                     .guessed = job->format != INGEST_PARQUET && !job->columns[i].given};
+        ret->columns[ret->count++] =
+            (evolve_column){.name = job->columns[i].name,
+                            .type = job->columns[i].target,
+                            .guessed = job->format != INGEST_PARQUET && !job->columns[i].given};
     return LH_OK;
 }
 
@@ -84,7 +85,8 @@ lh_code evolve_incoming_cast(ingest_job *job, const ingest_column *column, const
     const lh_json *count = lh_json_at(counts, 0);
     uint64_t bad = lh_json_uint(lh_json_get(count, "failed"), 0) + lh_json_uint(lh_json_get(count, "lossy"), 0);
     if (bad)
-        return lh_fail(err, LH_CONFLICT, "column '%.*s': %" PRIu64 " of %" PRIu64 " values cannot become %.*s without loss",
+        return lh_fail(err, LH_CONFLICT,
+                       "column '%.*s': %" PRIu64 " of %" PRIu64 " values cannot become %.*s without loss",
                        LH_STR_ARG(column->name), bad, lh_json_uint(lh_json_get(count, "rows"), 0),
                        LH_STR_ARG(ingest_type_text(table, job->arena)));
     lh_str change = lh_arena_printf(job->arena, "%.*s %.*s", LH_STR_ARG(column->name),

@@ -18,9 +18,9 @@ enum {
     EVOLVE_SAMPLE_ROWS_MAX = 100,
     EVOLVE_CANDIDATES = 3,
 };
-#define EVOLVE_RENAME_MIN 0.5      /* what is less likely is told as removed and added */
-#define EVOLVE_CANDIDATE_MIN 0.25  /* what is less likely is not told */
-#define EVOLVE_CONFIDENCE_MIN 0.8  /* what is less likely is not applied, unless the caller says so */
+#define EVOLVE_RENAME_MIN 0.5     /* what is less likely is told as removed and added */
+#define EVOLVE_CANDIDATE_MIN 0.25 /* what is less likely is not told */
+#define EVOLVE_CONFIDENCE_MIN 0.8 /* what is less likely is not applied, unless the caller says so */
 
 /* ---- columns ---- */
 typedef struct evolve_column {
@@ -28,8 +28,8 @@ typedef struct evolve_column {
     ingest_type *type; /* as a table stores it */
     int64_t id;        /* field id; 0: of a file */
     bool required;
-    bool guessed;      /* by a reader of text */
-    uint64_t distinct; /* different values; 0: none were seen, or not looked */
+    bool guessed;           /* by a reader of text */
+    uint64_t distinct;      /* different values; 0: none were seen, or not looked */
     const uint64_t *hashes; /* ascending: the lowest of the values' hashes */
     size_t hash_count;
 } evolve_column;
@@ -51,10 +51,10 @@ bool evolve_name_has_word(lh_str name, const char *const *words, size_t count);
 
 /* ---- evolve_diff.c ---- */
 typedef enum evolve_fit { /* of the old type to the new one */
-    EVOLVE_FIT_SAME,
-    EVOLVE_FIT_WIDENS, /* Iceberg lets the column become it */
-    EVOLVE_FIT_CASTS,  /* its values may be cast */
-    EVOLVE_FIT_NONE,
+                          EVOLVE_FIT_SAME,
+                          EVOLVE_FIT_WIDENS, /* Iceberg lets the column become it */
+                          EVOLVE_FIT_CASTS,  /* its values may be cast */
+                          EVOLVE_FIT_NONE,
 } evolve_fit;
 evolve_fit evolve_fit_of(const ingest_type *from, const ingest_type *to);
 
@@ -154,7 +154,8 @@ typedef struct evolve_plan {
     evolve_written *written;
     size_t written_count;
     lh_json *moved; /* {"old field id": new field id} */
-    lh_json *before, *after; /* SELECT lists: [{"name","sql"}] of the changed columns; a cast that fails is NULL there */
+    lh_json *before,
+        *after; /* SELECT lists: [{"name","sql"}] of the changed columns; a cast that fails is NULL there */
 } evolve_plan;
 /* metadata: the table's. Errors: INVALID (a partition, the sort order or the key needs a column that goes; nothing is left). */
 LH_MUST_CHECK lh_code evolve_plan_make(const lh_json *metadata, const evolve_side *table, const evolve_rules *rules,
@@ -164,10 +165,10 @@ LH_MUST_CHECK lh_code evolve_plan_make(const lh_json *metadata, const evolve_sid
 typedef struct evolve_source {
     const lh_schema_side *spec;
     evolve_side side;
-    lh_str relation;         /* SQL to select from, with the side's names */
-    lh_json *metadata;       /* of a dataset */
-    lh_table_name name;      /* of a dataset */
-    ingest_job job;          /* of a file */
+    lh_str relation;    /* SQL to select from, with the side's names */
+    lh_json *metadata;  /* of a dataset */
+    lh_table_name name; /* of a dataset */
+    ingest_job job;     /* of a file */
     lh_ingest_request request;
     lh_ingest_survey *survey; /* owned; of an object */
     char scratch[4096];       /* owned; of an object */
@@ -191,10 +192,9 @@ LH_MUST_CHECK lh_code evolve_suggest(lh_session *session, const evolve_diff *dif
 LH_MUST_CHECK lh_code evolve_count_failures(lh_session *session, lh_str relation, const evolve_rules *rules,
                                             lh_arena *arena, lh_json **ret, uint64_t *ret_refused, lh_error *err);
 /* Casts among the rules of a diff get the confidence that their values show. */
-LH_MUST_CHECK lh_code evolve_refine_casts(lh_session *session, lh_str relation, const evolve_side *side,
-                                          lh_json *rules, lh_arena *arena, lh_error *err);
-LH_MUST_CHECK lh_code evolve_run(lh_session *session, const lh_buf *sql, lh_arena *arena, lh_json **ret,
-                                 lh_error *err);
+LH_MUST_CHECK lh_code evolve_refine_casts(lh_session *session, lh_str relation, const evolve_side *side, lh_json *rules,
+                                          lh_arena *arena, lh_error *err);
+LH_MUST_CHECK lh_code evolve_run(lh_session *session, const lh_buf *sql, lh_arena *arena, lh_json **ret, lh_error *err);
 
 /* ---- evolve_mask.c: values that leave for a model ---- */
 /* The value with what may tell of a person replaced: e-mail addresses, numbers of 7 digits and more, IP addresses, IBANs, long

@@ -5,16 +5,19 @@
 enum { MASK_DIGITS = 7, MASK_TOKEN = 20, MASK_VALUE_BYTES = 80 };
 
 static bool mask_is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool mask_is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80; }
+static bool mask_is_alpha(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+}
 static bool mask_is_word(char c) { return mask_is_digit(c) || mask_is_alpha(c); }
 
 bool evolve_mask_name(lh_str column) {
     static const char *const words[] = {
-        "name",   "surname", "firstname", "lastname", "fullname", "email",   "mail",     "phone",  "tel",      "mobile", "fax",
-        "ssn",    "passport", "iban",     "card",     "account",  "birth",   "birthday", "dob",    "address",  "street", "salary",
-        "income", "tax",      "license",  "licence",  "ip",       "gender",  "religion", "health", "diagnosis", "password", "secret",
-        "token",  "key",      "username", "login",    "contact",  "person",  "patient",  "owner",  "candidate", "note", "notes",
-        "comment", "comments", "remark",  "remarks",  "description", "bio",  "resume",   "cv"};
+        "name",     "surname",  "firstname", "lastname",    "fullname", "email",     "mail",    "phone",   "tel",
+        "mobile",   "fax",      "ssn",       "passport",    "iban",     "card",      "account", "birth",   "birthday",
+        "dob",      "address",  "street",    "salary",      "income",   "tax",       "license", "licence", "ip",
+        "gender",   "religion", "health",    "diagnosis",   "password", "secret",    "token",   "key",     "username",
+        "login",    "contact",  "person",    "patient",     "owner",    "candidate", "note",    "notes",   "comment",
+        "comments", "remark",   "remarks",   "description", "bio",      "resume",    "cv"};
     return evolve_name_has_word(column, words, sizeof words / sizeof *words);
 }
 
@@ -75,8 +78,8 @@ static bool mask_hides_word(lh_str word) {
     size_t digits = 0, letters = 0;
     for (size_t i = 0; i < word.len; i++) digits += mask_is_digit(word.ptr[i]), letters += mask_is_alpha(word.ptr[i]);
     if (lh_str_find(word, '@') < word.len) return true;
-    bool iban = word.len >= 15 && mask_is_alpha(word.ptr[0]) && mask_is_alpha(word.ptr[1]) && mask_is_digit(word.ptr[2]) &&
-                mask_is_digit(word.ptr[3]);
+    bool iban = word.len >= 15 && mask_is_alpha(word.ptr[0]) && mask_is_alpha(word.ptr[1]) &&
+                mask_is_digit(word.ptr[2]) && mask_is_digit(word.ptr[3]);
     return iban || (digits >= 4 && letters >= 2 && word.len >= MASK_TOKEN);
 }
 

@@ -55,16 +55,26 @@ static const char *const names_same[][6] = {
 };
 
 static const char *const names_opposite[][2] = {
-    {"first", "last"},   {"start", "end"},     {"begin", "end"},      {"created", "updated"}, {"min", "max"},
-    {"from", "to"},      {"in", "out"},        {"old", "new"},        {"source", "target"},   {"billing", "shipping"},
-    {"home", "work"},    {"src", "dst"},       {"left", "right"},     {"open", "close"},      {"debit", "credit"},
-    {"buy", "sell"},     {"sender", "receiver"}, {"before", "after"}, {"gross", "net"},       {"city", "state"},
-    {"arr", "dep"},      {"arrival", "departure"}, {"origin", "dest"}, {"lat", "lon"},        {"year", "month"},
-    {"buyer", "seller"}, {"hour", "minute"},   {"height", "width"},   {"given", "family"},    {"latitude", "longitude"},
+    {"first", "last"},      {"start", "end"},
+    {"begin", "end"},       {"created", "updated"},
+    {"min", "max"},         {"from", "to"},
+    {"in", "out"},          {"old", "new"},
+    {"source", "target"},   {"billing", "shipping"},
+    {"home", "work"},       {"src", "dst"},
+    {"left", "right"},      {"open", "close"},
+    {"debit", "credit"},    {"buy", "sell"},
+    {"sender", "receiver"}, {"before", "after"},
+    {"gross", "net"},       {"city", "state"},
+    {"arr", "dep"},         {"arrival", "departure"},
+    {"origin", "dest"},     {"lat", "lon"},
+    {"year", "month"},      {"buyer", "seller"},
+    {"hour", "minute"},     {"height", "width"},
+    {"given", "family"},    {"latitude", "longitude"},
 };
 
-static const char *const names_common[] = {"id",   "at",   "date", "name", "is",    "the", "of",   "value", "code", "type",
-                                           "time", "key",  "text", "flag", "number", "no",  "num", "line",  "has",  "by"};
+static const char *const names_common[] = {"id",     "at",   "date", "name", "is",  "the",  "of",
+                                           "value",  "code", "type", "time", "key", "text", "flag",
+                                           "number", "no",   "num",  "line", "has", "by"};
 
 static bool names_is(lh_str word, const char *text) { return lh_str_eq(word, lh_str_from(text)); }
 
@@ -130,7 +140,8 @@ static double names_word_match(lh_str a, lh_str b) {
     if (lh_str_eq(a, b)) return 1;
     if (names_is_digit(a.ptr[0]) || names_is_digit(b.ptr[0])) return 0;
     if (names_mean_the_same(a, b)) return 0.9;
-    if (longer.len == shorter.len + 1 && lh_str_starts(longer, shorter) && longer.ptr[longer.len - 1] == 's') return 0.95;
+    if (longer.len == shorter.len + 1 && lh_str_starts(longer, shorter) && longer.ptr[longer.len - 1] == 's')
+        return 0.95;
     if (shorter.len >= 3 && lh_str_starts(longer, shorter)) return 0.8;
     double edit = names_edit(a, b);
     return shorter.len >= 4 && edit >= 0.75 ? edit * 0.9 : 0;

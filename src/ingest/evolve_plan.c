@@ -10,8 +10,8 @@
 
 typedef struct plan {
     const lh_json *metadata;
-    const lh_json *old;     /* fields of the current schema */
-    lh_json *fields;        /* of the new one */
+    const lh_json *old; /* fields of the current schema */
+    lh_json *fields;    /* of the new one */
     const evolve_side *table;
     const evolve_rules *rules;
     lh_arena *arena;
@@ -120,7 +120,8 @@ static void plan_write(plan *p, const evolve_rule *rule, const lh_json *old) {
     static const ingest_type text = {.kind = INGEST_VARCHAR};
     for (size_t i = 0; i < rule->to_count; i++) {
         evolve_written *written = &p->out->written[p->out->written_count++];
-        *written = (evolve_written){.final_name = rule->to[i], .id = p->next_id++, .type = rule->type ? rule->type : &text};
+        *written =
+            (evolve_written){.final_name = rule->to[i], .id = p->next_id++, .type = rule->type ? rule->type : &text};
         written->name = lh_arena_printf(p->arena, "__lakehouse_%zu", p->out->written_count);
         while (evolve_side_find(p->table, written->name))
             written->name = lh_arena_printf(p->arena, "%.*s_", LH_STR_ARG(written->name));
@@ -128,7 +129,8 @@ static void plan_write(plan *p, const evolve_rule *rule, const lh_json *old) {
         lh_json *field = plan_add_field(p, rule->to[i], written->type, written->id);
         plan_note(p, p->out->after, rule->to[i], plan_sql(p, rule, i, true));
         if (rule->op != EVOLVE_CAST) continue;
-        if (lh_json_get(old, "doc")) lh_json_set(p->arena, field, "doc", lh_json_copy(p->arena, lh_json_get(old, "doc")));
+        if (lh_json_get(old, "doc"))
+            lh_json_set(p->arena, field, "doc", lh_json_copy(p->arena, lh_json_get(old, "doc")));
         lh_json_put(p->arena, p->out->moved, lh_arena_printf(p->arena, "%" PRId64, rule->from[0]->id),
                     lh_json_new_int(p->arena, written->id));
     }
@@ -187,7 +189,8 @@ lh_code evolve_plan_make(const lh_json *metadata, const evolve_side *table, cons
                          evolve_plan *ret, lh_error *err) {
     const lh_json *schema = plan_current_schema(metadata);
     evolve_plan out = {.schema = lh_json_copy(arena, schema)};
-    plan p = {.metadata = metadata, .old = lh_json_get(schema, "fields"), .table = table, .rules = rules, .arena = arena};
+    plan p = {
+        .metadata = metadata, .old = lh_json_get(schema, "fields"), .table = table, .rules = rules, .arena = arena};
     p.out = &out;
     p.fields = lh_json_new_array(arena);
     out.moved = lh_json_new_object(arena);

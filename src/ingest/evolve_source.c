@@ -114,7 +114,8 @@ static lh_code source_object(lh_ingest *ingest, evolve_source *source, lh_error 
     LH_TRY(lh_key_check(name, err));
     LH_TRY(lh_bucket_get_open(ingest->bucket, name, LH_RANGE_ALL, &reader, &info, err));
     LH_TRY(lh_ingest_survey_new(ingest, &source->survey, err));
-    snprintf(source->scratch, sizeof source->scratch, "%.*s/ingest-%s.object", LH_STR_ARG(ingest->scratch_dir), id.text);
+    snprintf(source->scratch, sizeof source->scratch, "%.*s/ingest-%s.object", LH_STR_ARG(ingest->scratch_dir),
+             id.text);
     int fd = open(source->scratch, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) return source->scratch[0] = '\0', lh_fail_errno(err, errno, "cannot make a scratch file");
     lh_code code = source_copy(source, reader, fd, err);

@@ -31,7 +31,9 @@ static void values_text_sql(const evolve_column *column, lh_buf *into) {
     switch ((int)column->type->kind) {
     case INGEST_DECIMAL:
     case INGEST_FLOAT:
-    case INGEST_DOUBLE: lh_buf_printf(into, "regexp_replace(CAST(%.*s AS VARCHAR), '\\.0+$', '')", LH_STR_ARG(x)); break;
+    case INGEST_DOUBLE:
+        lh_buf_printf(into, "regexp_replace(CAST(%.*s AS VARCHAR), '\\.0+$', '')", LH_STR_ARG(x));
+        break;
     case INGEST_TIMESTAMP:
     case INGEST_TIMESTAMPTZ:
         lh_buf_printf(into, "regexp_replace(CAST(%.*s AS VARCHAR), '(\\+00)$| 00:00:00(\\+00)?$', '')", LH_STR_ARG(x));
@@ -105,9 +107,10 @@ static lh_code suggest_count(lh_session *session, suggestion *s, lh_arena *arena
     lh_buf_sql_string(&sql, lh_str_from(s->separator));
     lh_buf_append(&sql, LH_STR(" || lower(trim("));
     lh_buf_sql_identifier(&sql, s->parts[1]->name);
-    lh_buf_printf(&sql,
-                  ")) AS v FROM %.*s) SELECT (SELECT count(*) FROM w), (SELECT count(*) FROM w WHERE v IN (SELECT v FROM p))",
-                  LH_STR_ARG(s->parts_relation));
+    lh_buf_printf(
+        &sql,
+        ")) AS v FROM %.*s) SELECT (SELECT count(*) FROM w), (SELECT count(*) FROM w WHERE v IN (SELECT v FROM p))",
+        LH_STR_ARG(s->parts_relation));
     LH_TRY(evolve_run(session, &sql, arena, &result, err));
     s->values = values_count(result, 0);
     s->agreeing = values_count(result, 1);
@@ -131,10 +134,10 @@ static lh_json *suggest_json(const suggestion *s, lh_arena *arena) {
     if (!s->split) lh_json_set_string(arena, rule, "to", s->whole->name);
     lh_json_set_string(arena, rule, "separator", lh_str_from(s->separator));
     lh_json_set(arena, rule, "confidence", lh_json_new_real(arena, evolve_round(s->confidence)));
-    lh_json_append(reasons, lh_json_new_string(arena, lh_arena_printf(arena,
-                                                                      "%" PRIu64 " of %" PRIu64
-                                                                      " values are two joined ones of a row",
-                                                                      s->agreeing, s->values)));
+    lh_json_append(reasons,
+                   lh_json_new_string(
+                       arena, lh_arena_printf(arena, "%" PRIu64 " of %" PRIu64 " values are two joined ones of a row",
+                                              s->agreeing, s->values)));
     lh_json_set(arena, rule, "reasons", reasons);
     return rule;
 }
@@ -267,7 +270,8 @@ lh_code evolve_refine_casts(lh_session *session, lh_str relation, const evolve_s
         if (evolve_fit_of(one.items[0].cast.from, one.items[0].type) == EVOLVE_FIT_WIDENS) continue;
         LH_TRY(evolve_count_failures(session, relation, &one, arena, &counts, NULL, err));
         const lh_json *count = lh_json_at(counts, 0);
-        double rows = lh_json_real(lh_json_get(count, "rows"), 0), sure = lh_json_real(lh_json_get(it.value, "confidence"), 0);
+        double rows = lh_json_real(lh_json_get(count, "rows"), 0),
+               sure = lh_json_real(lh_json_get(it.value, "confidence"), 0);
         double bad = lh_json_real(lh_json_get(count, "failed"), 0) + lh_json_real(lh_json_get(count, "lossy"), 0);
         if (rows <= 0) continue;
         bool renamed = lh_json_get(it.value, "to") != NULL;

@@ -31,9 +31,8 @@ static bool ingest_is_word(lh_str given, const char *const *words, size_t count)
 }
 
 static lh_code ingest_check_request(ingest_job *job, lh_error *err) {
-    static const char *const modes[] = {"create", "append", "replace", "upsert"}, *const errors[] = {"fail",
-                                                                                                     "quarantine"},
-                             *const changes[] = {"add", "fail", "migrate"};
+    static const char *const modes[] = {"create", "append", "replace", "upsert"},
+                             *const errors[] = {"fail", "quarantine"}, *const changes[] = {"add", "fail", "migrate"};
     const lh_ingest_request *request = job->request;
     if (request->dataset.len == 0)
         return lh_fail(err, LH_INVALID, "'dataset' is missing: the table's name, or namespace.table");

@@ -63,8 +63,8 @@ LH_MUST_CHECK lh_code lh_ingest_register(lh_ingest *ingest, const lh_json *reque
 /* ---- schemas compared and migrated ---- */
 typedef struct lh_schema_side { /* one of the three */
     lh_str dataset;
-    int64_t snapshot_id; /* of the dataset; -1: what it is now */
-    lh_str object;       /* key of a file in the bucket */
+    int64_t snapshot_id;           /* of the dataset; -1: what it is now */
+    lh_str object;                 /* key of a file in the bucket */
     const lh_ingest_request *file; /* with path, file_name, survey, and maybe format and options */
     lh_str format;                 /* of object, and its options as lh_ingest_request has them */
     const lh_json *options;

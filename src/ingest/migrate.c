@@ -145,8 +145,7 @@ static lh_code migrate_sample(migration *m, lh_json *answer, lh_error *err) {
     LH_TRY(evolve_run(m->session, &sql, m->arena, &result, err));
     const lh_json *rows = lh_json_get(result, "rows");
     lh_json_set(m->arena, answer, "before", migrate_sample_side(m, m->plan.before, rows, 0));
-    lh_json_set(m->arena, answer, "after",
-                migrate_sample_side(m, m->plan.after, rows, lh_json_size(m->plan.before)));
+    lh_json_set(m->arena, answer, "after", migrate_sample_side(m, m->plan.after, rows, lh_json_size(m->plan.before)));
     return LH_OK;
 }
 

@@ -75,7 +75,9 @@ static ingest_column column_of(lake *l, const char *name, const char *type, bool
 }
 
 static ingest_job job_of(lake *l, const char *table, ingest_format format, ingest_column *columns, size_t count) {
+    static const lh_ingest_request plain = {.mode = {"append", 6}};
     return (ingest_job){.ingest = &l->ingest,
+                        .request = &plain,
                         .arena = l->arena,
                         .format = format,
                         .columns = columns,
