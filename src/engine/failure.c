@@ -110,7 +110,9 @@ lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_erro
     if (!message) message = "the statement failed";
     lh_code code = failure_code(message);
     const char *mark = strstr(message, "\n\nLINE ");
-    size_t len = mark ? (size_t)(mark - message) : strlen(message);
+    const char *trace = strstr(message, "Stack Trace:"); /* of DuckDB's own bugs; it tells of nothing but its build */
+    const char *end = mark ? mark : trace;
+    size_t len = end ? (size_t)(end - message) : strlen(message);
     while (len > 0 && message[len - 1] == '\n') len--;
     lh_str refusal = failure_of_catalog(message) == LH_OK ? LH_STR_NONE : failure_member(message, "message");
     if (refusal.len) message = refusal.ptr, len = refusal.len; /* in the catalog's own words */

@@ -57,6 +57,7 @@ static const char *const refused_names[] = {
     "test_all_types",
     "test_vector_types",
     "truncate_duckdb_logs",
+    "txid_current", /* an internal error in a lake: it asks a catalog that has no transactions of DuckDB's */
     "which_secret",
     "write_log",
 };

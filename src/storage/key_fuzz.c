@@ -5,8 +5,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    lh_bucket buckets[] = {{.location = LH_STR("/srv/lake"), .location_given = LH_STR("/lake")},
-                           {.location = LH_STR("s3://lake")}};
+    static const struct bucket_ops ops = {.kind = "none"};
+    lh_bucket buckets[] = {{.ops = &ops, .location = LH_STR("/srv/lake"), .location_given = LH_STR("/lake")},
+                           {.ops = &ops, .location = LH_STR("s3://lake")}};
     lh_str text = {(const char *)data, size}, key, again;
     lh_arena *arena = NULL;
     if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return 0;

@@ -561,3 +561,25 @@ def test_a_table_that_went_back_to_a_schema_can_be_changed_again(fresh):
     server.sql("ALTER TABLE back ADD COLUMN f INTEGER")
     assert server.ingest(b"a,c,f,g\n1,2,3,4\n", "back", mode="append").json()["added_columns"]
     assert server.sql("FROM back") == [[1, 2, 3, 4]]
+
+
+# ---- what an ingest leaves behind ----
+
+
+def test_a_load_leaves_no_temporary_table_to_those_who_come_next(fresh):
+    """They hold other people's rows and would hide tables of their names: after loads that failed, and after those that did not."""
+    server = fresh(env={"LAKEHOUSE__ENGINE__CONNECTIONS": "1"})  # the next statement gets the load's connection
+    assert server.ingest(b"k,v\n1,secret\n", "kept", mode="upsert", key="nope").status_code == 400
+    assert server.ingest(b"k,v\n1,secret\n", "kept", mode="upsert", key="k").status_code in (200, 201)
+    assert server.ingest(b"k,v\n1,a\n2\n", "quarantined", on_error="quarantine").status_code == 201
+    names = json.dumps(server.sql("SELECT table_name FROM duckdb_tables() WHERE temporary"))
+    assert names == "[]", names
+    server.sql("CREATE TABLE ingest_stage AS SELECT 'mine' AS who")
+    assert server.sql("FROM ingest_stage") == [["mine"]]
+    assert "secret" not in json.dumps(server.sql("SHOW ALL TABLES"))
+
+
+def test_duckdbs_own_bugs_tell_nothing_of_its_build(fresh):
+    server = fresh()
+    answer = server.query("SELECT txid_current()")
+    assert answer.status_code == 403 and "Stack Trace" not in answer.text, answer.text
