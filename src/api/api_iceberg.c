@@ -1,21 +1,17 @@
 /* The Iceberg REST catalog over HTTP (the REST OpenAPI of Apache Iceberg 1.10): the wire side of src/catalog.
  * Namespaces in paths are levels joined by 0x1F. Errors carry the specification's exception names. */
-#include "api/api_internal.h"
+#include "api/iceberg_internal.h"
 
 #include <errno.h>
 
 /* ---- errors ---- */
 
-typedef struct iceberg_names {
-    const char *not_found, *conflict;
-} iceberg_names;
 static const iceberg_names iceberg_namespace = {"NoSuchNamespaceException", "AlreadyExistsException"};
 static const iceberg_names iceberg_namespace_drop = {"NoSuchNamespaceException", "NamespaceNotEmptyException"};
 static const iceberg_names iceberg_table = {"NoSuchTableException", "CommitFailedException"};
 static const iceberg_names iceberg_table_new = {"NoSuchTableException", "AlreadyExistsException"};
 
-static lh_code iceberg_refuse(lh_request *request, unsigned status, const char *type, const lh_error *why,
-                              lh_error *err) {
+lh_code iceberg_refuse(lh_request *request, unsigned status, const char *type, const lh_error *why, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_json *body = lh_json_new_object(arena), *error = lh_json_new_object(arena);
     lh_json_set_string(arena, error, "message", lh_str_from(why->message));
@@ -25,42 +21,43 @@ static lh_code iceberg_refuse(lh_request *request, unsigned status, const char *
     return lh_respond_json(request, status, body, err);
 }
 
-/* Answers NOT_FOUND and CONFLICT in the words of the operation; the rest is the server's default mapping. A missing
- * namespace is told by its message, which the catalog alone writes. */
-static lh_code iceberg_fail(lh_request *request, lh_code code, const iceberg_names *names, lh_error *err) {
+lh_code iceberg_fail(lh_request *request, lh_code code, const iceberg_names *names, lh_error *err) {
     const lh_error why = *err;
     if (code == LH_CONFLICT) return iceberg_refuse(request, 409, names->conflict, &why, err);
     if (code != LH_NOT_FOUND) return code;
-    bool no_namespace = lh_str_starts(lh_str_from(why.message), LH_STR("namespace "));
+    bool no_namespace = lh_str_starts(lh_str_from(why.message), LH_STR("Namespace does not exist"));
     return iceberg_refuse(request, 404, no_namespace ? "NoSuchNamespaceException" : names->not_found, &why, err);
 }
 
-/* A commit that failed in storage may have landed: the client must look before it tries again or deletes its files. */
-static lh_code iceberg_commit_fail(lh_request *request, lh_code code, lh_error *err) {
+lh_code iceberg_commit_fail(lh_request *request, lh_code code, const iceberg_names *names, lh_error *err) {
     const lh_error why = *err;
     bool unknown = code == LH_UNAVAILABLE || (code == LH_IO && why.sys_errno != ENOSPC && why.sys_errno != EDQUOT);
     return unknown ? iceberg_refuse(request, 500, "CommitStateUnknownException", &why, err)
-                   : iceberg_fail(request, code, &iceberg_table, err);
+                   : iceberg_fail(request, code, names, err);
 }
 
-static lh_code iceberg_answer(lh_request *request, lh_code code, const lh_json *answer, const iceberg_names *names,
-                              lh_error *err) {
+lh_code iceberg_answer(lh_request *request, lh_code code, const lh_json *answer, const iceberg_names *names,
+                       lh_error *err) {
     return code == LH_OK ? lh_respond_json(request, 200, answer, err) : iceberg_fail(request, code, names, err);
 }
 
-static lh_code iceberg_answer_empty(lh_request *request, lh_code code, const iceberg_names *names, lh_error *err) {
+lh_code iceberg_answer_empty(lh_request *request, lh_code code, const iceberg_names *names, lh_error *err) {
     return code == LH_OK ? lh_respond_empty(request, 204, err) : iceberg_fail(request, code, names, err);
 }
 
 /* ---- what requests have in common ---- */
 
-static lh_catalog *iceberg_catalog(lh_request *request) { return lh_request_app(request)->catalog; }
+lh_catalog *iceberg_catalog(lh_request *request) { return lh_request_app(request)->catalog; }
 
-static lh_table_name iceberg_table_name(lh_request *request) {
-    return (lh_table_name){lh_request_param(request, "namespace"), lh_request_param(request, "table")};
+lh_str iceberg_namespace_name(lh_request *request) {
+    return lh_namespace_of_path(lh_request_param(request, "namespace"), lh_request_arena(request));
 }
 
-static lh_code iceberg_page(lh_request *request, lh_page *ret, lh_error *err) {
+static lh_table_name iceberg_table_name(lh_request *request) {
+    return (lh_table_name){iceberg_namespace_name(request), lh_request_param(request, "table")};
+}
+
+lh_code iceberg_page(lh_request *request, lh_page *ret, lh_error *err) {
     uint64_t size;
     LH_TRY(lh_request_query_uint(request, "pageSize", 1, 1000000, 0, &size, err));
     *ret = (lh_page){lh_request_query(request, "pageToken"), size};
@@ -150,8 +147,9 @@ lh_code api_iceberg_namespaces(lh_request *request, lh_error *err) {
     lh_page page;
     lh_json *answer = NULL;
     LH_TRY(iceberg_page(request, &page, err));
-    lh_code code = lh_namespace_list(iceberg_catalog(request), lh_request_query(request, "parent"), page,
-                                     lh_request_arena(request), &answer, err);
+    lh_code code = lh_namespace_list(
+        iceberg_catalog(request), lh_namespace_of_path(lh_request_query(request, "parent"), lh_request_arena(request)),
+        page, lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 
@@ -164,28 +162,28 @@ lh_code api_iceberg_namespace_create(lh_request *request, lh_error *err) {
 
 lh_code api_iceberg_namespace_load(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
-    lh_code code = lh_namespace_load(iceberg_catalog(request), lh_request_param(request, "namespace"),
+    lh_code code = lh_namespace_load(iceberg_catalog(request), iceberg_namespace_name(request),
                                      lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 
 lh_code api_iceberg_namespace_exists(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
-    lh_code code = lh_namespace_load(iceberg_catalog(request), lh_request_param(request, "namespace"),
+    lh_code code = lh_namespace_load(iceberg_catalog(request), iceberg_namespace_name(request),
                                      lh_request_arena(request), &answer, err);
     return iceberg_answer_empty(request, code, &iceberg_namespace, err);
 }
 
 lh_code api_iceberg_namespace_drop(lh_request *request, lh_error *err) {
-    return iceberg_answer_empty(
-        request, lh_namespace_drop(iceberg_catalog(request), lh_request_param(request, "namespace"), err),
-        &iceberg_namespace_drop, err);
+    return iceberg_answer_empty(request,
+                                lh_namespace_drop(iceberg_catalog(request), iceberg_namespace_name(request), err),
+                                &iceberg_namespace_drop, err);
 }
 
 lh_code api_iceberg_namespace_update(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    lh_code code = lh_namespace_update(iceberg_catalog(request), lh_request_param(request, "namespace"), body,
+    lh_code code = lh_namespace_update(iceberg_catalog(request), iceberg_namespace_name(request), body,
                                        lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
@@ -196,7 +194,7 @@ lh_code api_iceberg_tables(lh_request *request, lh_error *err) {
     lh_page page;
     lh_json *answer = NULL;
     LH_TRY(iceberg_page(request, &page, err));
-    lh_code code = lh_table_list(iceberg_catalog(request), lh_request_param(request, "namespace"), page,
+    lh_code code = lh_table_list(iceberg_catalog(request), iceberg_namespace_name(request), page,
                                  lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
@@ -204,7 +202,7 @@ lh_code api_iceberg_tables(lh_request *request, lh_error *err) {
 lh_code api_iceberg_table_create(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    lh_code code = lh_table_create(iceberg_catalog(request), lh_request_param(request, "namespace"), body,
+    lh_code code = lh_table_create(iceberg_catalog(request), iceberg_namespace_name(request), body,
                                    lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_table_new, err);
 }
@@ -212,7 +210,7 @@ lh_code api_iceberg_table_create(lh_request *request, lh_error *err) {
 lh_code api_iceberg_table_register(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    lh_code code = lh_table_register(iceberg_catalog(request), lh_request_param(request, "namespace"), body,
+    lh_code code = lh_table_register(iceberg_catalog(request), iceberg_namespace_name(request), body,
                                      lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_table_new, err);
 }
@@ -249,7 +247,8 @@ lh_code api_iceberg_table_commit(lh_request *request, lh_error *err) {
     LH_TRY(lh_request_json(request, &body, err));
     lh_code code = lh_table_commit(iceberg_catalog(request), iceberg_table_name(request), body,
                                    lh_request_is_engine(request), lh_request_arena(request), &answer, err);
-    return code == LH_OK ? lh_respond_json(request, 200, answer, err) : iceberg_commit_fail(request, code, err);
+    return code == LH_OK ? lh_respond_json(request, 200, answer, err)
+                         : iceberg_commit_fail(request, code, &iceberg_table, err);
 }
 
 lh_code api_iceberg_table_drop(lh_request *request, lh_error *err) {
@@ -280,5 +279,6 @@ lh_code api_iceberg_transaction(lh_request *request, lh_error *err) {
     LH_TRY(lh_request_json(request, &body, err));
     lh_code code = lh_transaction_commit(iceberg_catalog(request), body, lh_request_is_engine(request),
                                          lh_request_arena(request), err);
-    return code == LH_OK ? lh_respond_empty(request, 204, err) : iceberg_commit_fail(request, code, err);
+    return code == LH_OK ? lh_respond_empty(request, 204, err)
+                         : iceberg_commit_fail(request, code, &iceberg_table, err);
 }

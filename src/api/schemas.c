@@ -287,6 +287,7 @@ const api_parameter api_parameters[] = {
     ICEBERG_PAGED(api_iceberg_namespaces),
     QUERY(api_iceberg_namespaces, "parent", "string", "Levels joined by 0x1F"),
     ICEBERG_PAGED(api_iceberg_tables),
+    ICEBERG_PAGED(api_iceberg_views),
     QUERY(api_iceberg_table_load, "snapshots", "all|refs", "refs: only those that branches and tags name"),
     HEADER(api_iceberg_table_load, "If-None-Match", "string", "304 when the table has not changed"),
     QUERY(api_iceberg_table_drop, "purgeRequested", "boolean", "Also delete the files")};

@@ -58,14 +58,31 @@ lh_code catalog_check_name(lh_str name, const char *what, lh_error *err) {
     if (!lh_str_is_utf8(name)) return lh_fail(err, LH_INVALID, "the name of a %s is not UTF-8", what);
     if (name.ptr[0] == '.') return lh_fail(err, LH_INVALID, "the name of a %s starts with a dot", what);
     for (size_t i = 0; i < name.len; i++)
-        if ((unsigned char)name.ptr[i] < 0x20 || name.ptr[i] == 0x7F || name.ptr[i] == '/')
-            return lh_fail(err, LH_INVALID, "the name of a %s has a control character or '/'", what);
+        if ((unsigned char)name.ptr[i] < 0x20 || name.ptr[i] == 0x7F)
+            return lh_fail(err, LH_INVALID, "the name of a %s has a control character", what);
     return LH_OK;
 }
 
+/* A copy with one byte in another's place. */
+static lh_str catalog_swap_bytes(lh_str text, char from, char to, lh_arena *arena) {
+    char *copy = lh_arena_alloc(arena, text.len + 1);
+    if (!copy) return LH_STR_NONE;
+    for (size_t i = 0; i < text.len; i++) copy[i] = text.ptr[i] == from ? to : text.ptr[i];
+    copy[text.len] = '\0';
+    return (lh_str){copy, text.len};
+}
+
+lh_str lh_namespace_of_path(lh_str levels, lh_arena *arena) {
+    return catalog_swap_bytes(catalog_swap_bytes(levels, '\x1e', '\x01', arena), '/', '\x1e', arena);
+}
+
 lh_code catalog_check_namespace(lh_str namespace_, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(1 << 20, &arena, err));
     size_t levels = 0;
-    for (lh_str rest = namespace_; levels == 0 || rest.len; levels++) {
+    lh_str plain = catalog_swap_bytes(namespace_, '\x1e', '/', arena);
+    LH_TRY(lh_arena_check(arena, err));
+    for (lh_str rest = plain; levels == 0 || rest.len; levels++) {
         LH_TRY(catalog_check_name(lh_str_split(&rest, '\x1f'), "namespace", err));
         if (levels == 16) return lh_fail(err, LH_INVALID, "a namespace has more than 16 levels");
     }
@@ -95,23 +112,25 @@ lh_code catalog_namespace_from_json(const lh_json *levels, lh_arena *arena, lh_s
     }
     LH_TRY(lh_buf_check(&joined, err));
     LH_TRY(catalog_check_namespace(lh_buf_str(&joined), err));
-    *ret = lh_arena_dup(arena, lh_buf_str(&joined));
+    *ret = lh_namespace_of_path(lh_buf_str(&joined), arena);
     return lh_arena_check(arena, err);
 }
 
 lh_json *catalog_namespace_to_json(lh_str namespace_, lh_arena *arena) {
     lh_json *levels = lh_json_new_array(arena);
     for (lh_str rest = namespace_; rest.len;)
-        lh_json_append(levels, lh_json_new_string(arena, lh_str_split(&rest, '\x1f')));
+        lh_json_append(levels,
+                       lh_json_new_string(arena, catalog_swap_bytes(lh_str_split(&rest, '\x1f'), '\x1e', '/', arena)));
     return levels;
 }
 
 lh_str catalog_namespace_text(lh_str namespace_, lh_arena *arena) {
-    char *text = lh_arena_alloc(arena, namespace_.len + 1);
-    if (!text) return LH_STR_NONE;
-    for (size_t i = 0; i < namespace_.len; i++) text[i] = namespace_.ptr[i] == '\x1f' ? '.' : namespace_.ptr[i];
-    text[namespace_.len] = '\0';
-    return (lh_str){text, namespace_.len};
+    return catalog_swap_bytes(catalog_swap_bytes(namespace_, '\x1f', '.', arena), '\x1e', '/', arena);
+}
+
+lh_str lh_namespace_text(lh_str namespace_, lh_arena *arena) { return catalog_namespace_text(namespace_, arena); }
+lh_json *lh_namespace_levels(lh_str namespace_, lh_arena *arena) {
+    return catalog_namespace_to_json(namespace_, arena);
 }
 
 lh_str lh_table_name_text(lh_table_name name, lh_arena *arena) {
@@ -125,10 +144,9 @@ lh_code lh_table_name_parse(const lh_catalog *catalog, lh_str text, lh_arena *ar
     while (dot > 0 && text.ptr[dot - 1] != '.') dot--;
     lh_table_name name = {catalog->default_namespace, lh_str_sub(text, dot, SIZE_MAX)};
     if (dot > 0) {
-        char *levels = lh_arena_alloc(arena, dot);
-        if (!levels) return lh_arena_check(arena, err);
-        for (size_t i = 0; i + 1 < dot; i++) levels[i] = text.ptr[i] == '.' ? '\x1f' : text.ptr[i];
-        name.namespace_ = (lh_str){levels, dot - 1};
+        lh_str levels = catalog_swap_bytes(lh_str_sub(text, 0, dot - 1), '.', '\x1f', arena);
+        name.namespace_ = lh_namespace_of_path(levels, arena);
+        LH_TRY(lh_arena_check(arena, err));
     }
     LH_TRY(catalog_check_namespace(name.namespace_, err));
     LH_TRY(catalog_check_name(name.name, "table", err));
@@ -146,7 +164,7 @@ lh_code catalog_table_find(lh_catalog *catalog, lh_table_name name, lh_arena *ar
     lh_code code =
         lh_metastore_get(catalog->metastore, catalog_table_key(name, arena), arena, &text, &table.version, err);
     if (code == LH_NOT_FOUND)
-        return lh_fail(err, LH_NOT_FOUND, "table '%.*s' does not exist", LH_STR_ARG(lh_table_name_text(name, arena)));
+        return lh_fail(err, LH_NOT_FOUND, "Table does not exist: %.*s", LH_STR_ARG(lh_table_name_text(name, arena)));
     if (code != LH_OK) return code;
     lh_json *doc = NULL;
     LH_TRY(lh_json_parse(arena, text, &doc, err));

@@ -73,11 +73,15 @@ static inline void lh_catalog_freep(lh_catalog **catalog) { lh_catalog_free(*cat
 lh_metastore *lh_catalog_metastore(lh_catalog *catalog);        /* borrowed */
 lh_str lh_catalog_default_namespace(const lh_catalog *catalog); /* borrowed */
 
-/* A namespace is its levels joined by 0x1F, as in the REST specification. Names are UTF-8, 1…255 bytes a level,
- * without control characters, '/', or a leading '.'. */
+/* A namespace is its levels joined by 0x1F, as in the REST specification; a '/' within a level is held as 0x1E, so that
+ * keys can be split. Names are UTF-8, 1…255 bytes a level, without control characters or a leading '.'. */
 typedef struct lh_table_name {
     lh_str namespace_, name;
 } lh_table_name;
+/* Levels joined by 0x1F as a path or query has them → a namespace. Arena. */
+lh_str lh_namespace_of_path(lh_str levels, lh_arena *arena);
+lh_str lh_namespace_text(lh_str namespace_, lh_arena *arena);     /* "a.b", as SQL has it */
+lh_json *lh_namespace_levels(lh_str namespace_, lh_arena *arena); /* ["a","b"] */
 /* "t", "ns.t" or "a.b.t" → name; the first form takes the default namespace. Arena. Errors: INVALID. */
 LH_MUST_CHECK lh_code lh_table_name_parse(const lh_catalog *catalog, lh_str text, lh_arena *arena, lh_table_name *ret,
                                           lh_error *err);

@@ -63,7 +63,10 @@ void metadata_cache_put(metadata_cache *cache, lh_str key, lh_str text);
 /* Loads and parses (through the cache). Errors: CORRUPT, IO, NOT_FOUND → CORRUPT (a table without its metadata). */
 LH_MUST_CHECK lh_code catalog_metadata_load(lh_catalog *catalog, lh_str key, lh_arena *arena, lh_json **ret,
                                             lh_error *err);
-/* Writes metadata as the successor of previous_key (empty: the first) beneath the location. *ret_key: arena. */
+/* Where metadata is written: metadata/ of the location, or a view's property write.metadata.path. (A table's stays where
+ * the folders of tables are told from their metadata files.) */
+lh_str catalog_metadata_folder(const lh_json *metadata, lh_arena *arena);
+/* Writes metadata as the successor of previous_key (empty: the first) into its folder. *ret_key: arena. */
 LH_MUST_CHECK lh_code catalog_metadata_write(lh_catalog *catalog, const lh_json *metadata, lh_str previous_key,
                                              lh_arena *arena, lh_str *ret_key, lh_error *err);
 void catalog_metadata_remove(lh_catalog *catalog, lh_str key); /* best effort */
@@ -73,6 +76,9 @@ void catalog_metadata_remove(lh_catalog *catalog, lh_str key); /* best effort */
 lh_json *table_answer(lh_catalog *catalog, lh_str metadata_key, lh_json *metadata, bool config, lh_arena *arena);
 /* A TableIdentifier of JSON. Arena. Errors: INVALID. */
 LH_MUST_CHECK lh_code table_identifier(const lh_json *identifier, lh_arena *arena, lh_table_name *ret, lh_error *err);
+/* An error of a rename, told as one: what is there already becomes "Cannot rename a.b to a.c. View already exists". */
+LH_MUST_CHECK lh_code table_rename_failed(lh_code code, lh_table_name from, lh_table_name to, const lh_error *why,
+                                          lh_error *err);
 lh_change table_no_view(lh_table_name name, lh_arena *arena); /* requires that no view has the name */
 /* Errors: INVALID (the name), NOT_FOUND (the namespace), CONFLICT (the table, or a view). */
 LH_MUST_CHECK lh_code table_must_be_new(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_error *err);

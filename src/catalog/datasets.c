@@ -3,7 +3,7 @@
  *   "ingested/<levels>/<name>/<sha256>"  what landed from these bytes (written by ingest)
  *   "about/<levels>/<name>"              what people said of it (dataset_metadata.c)
  *   "lineage/<levels>/<name>"            what SQL made it of (dataset_lineage.c)
- * (levels joined by 0x1F; names hold neither that nor '/', so no two datasets share a key.)
+ * (levels joined by 0x1F; they hold no '/', so no two datasets share a key.)
  * A table of strangers has no document and is a dataset all the same. The documents are dropped and
  * renamed in the table's own commit, whoever asked for it: records of a dropped table must
  * not make a new one of that name believe that it holds the bytes. */
@@ -65,27 +65,18 @@ lh_code lh_dataset_get(lh_catalog *catalog, lh_table_name name, lh_arena *arena,
     return LH_OK;
 }
 
-/* ---- listing: page tokens are the last item's levels and name joined by '/' ---- */
+/* ---- listing: page tokens are the last item's key without "table/" ---- */
 
 static lh_code dataset_token_key(lh_str token, lh_arena *arena, lh_str *ret, lh_error *err) {
-    lh_str key = lh_arena_printf(arena, "table/%.*s", LH_STR_ARG(token));
-    size_t slash = key.len;
-    LH_TRY(lh_arena_check(arena, err));
-    while (slash > sizeof "table/" && key.ptr[slash - 1] != '/') slash--;
-    if (slash <= sizeof "table/") return lh_fail(err, LH_INVALID, "page_token is not one that this server gave");
-    char *levels = lh_arena_alloc(arena, key.len);
-    if (!levels) return lh_arena_check(arena, err);
-    for (size_t i = 0; i < key.len; i++)
-        levels[i] = key.ptr[i] == '/' && i >= sizeof "table/" - 1 && i + 1 < slash ? '\x1f' : key.ptr[i];
-    *ret = (lh_str){levels, key.len};
-    return LH_OK;
+    size_t slash = lh_str_find(token, '/');
+    if (slash == 0 || slash == token.len)
+        return lh_fail(err, LH_INVALID, "page_token is not one that this server gave");
+    *ret = lh_arena_printf(arena, "table/%.*s", LH_STR_ARG(token));
+    return lh_arena_check(arena, err);
 }
 
 static lh_str dataset_token(lh_str key, lh_arena *arena) {
-    lh_str token = lh_arena_dup(arena, lh_str_sub(key, sizeof "table/" - 1, SIZE_MAX));
-    char *text = lh_arena_alloc(arena, token.len + 1);
-    for (size_t i = 0; text && i < token.len; i++) text[i] = token.ptr[i] == '\x1f' ? '/' : token.ptr[i];
-    return text ? (lh_str){text, token.len} : LH_STR_NONE;
+    return lh_arena_dup(arena, lh_str_sub(key, sizeof "table/" - 1, SIZE_MAX));
 }
 
 static lh_table_name dataset_name_of(lh_str key) {

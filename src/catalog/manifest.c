@@ -192,13 +192,15 @@ lh_code manifest_list_read(lh_bucket *bucket, lh_str manifest_list, lh_arena *ar
 
 /* ---- syncing ---- */
 
+/* A file outside of the lake is its owner's to keep: a client may commit one, our engine does not read it. */
 static lh_code manifest_sync_file(void *ctx, manifest_file file, lh_error *err) {
     lh_catalog *catalog = ctx;
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(64 << 10, &arena, err));
     lh_str key;
-    LH_TRY(lh_bucket_key_of(catalog->bucket, file.location, arena, &key, err));
-    return lh_bucket_sync(catalog->bucket, key, err);
+    lh_code code = lh_bucket_key_of(catalog->bucket, file.location, arena, &key, err);
+    if (code == LH_DENIED || code == LH_INVALID) return LH_OK;
+    return code == LH_OK ? lh_bucket_sync(catalog->bucket, key, err) : code;
 }
 
 /* Manifests of a codec that avro_read.c lacks: everything in the table's folder is synced instead. */
@@ -234,13 +236,11 @@ lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, manifest_sco
     lh_code code;
     bool local = false;
     LH_TRY(manifest_is_local(catalog, list.len ? list : table_location, &local, err));
-    if (local)
-        code = manifest_walk(catalog->bucket, snapshot, scope, manifest_sync_file, catalog, &why);
+    if (local) code = manifest_walk(catalog->bucket, snapshot, scope, manifest_sync_file, catalog, &why);
     else
         code = list.len ? manifest_sync_file(catalog, (manifest_file){list, -1}, &why)
                         : LH_OK; /* S3 acknowledged each object itself */
-    if (code == LH_UNAVAILABLE && local)
-        return manifest_sync_folder(catalog, table_location, err);
+    if (code == LH_UNAVAILABLE && local) return manifest_sync_folder(catalog, table_location, err);
     if (code == LH_NOT_FOUND || code == LH_DENIED)
         return lh_fail(err, LH_INVALID, "the snapshot names a file that is not in the lake: %s", why.message);
     if (code == LH_CORRUPT || code == LH_INVALID)

@@ -1,4 +1,4 @@
-/* Table metadata files: `<location>/metadata/<5-digit version>-<uuid>.metadata.json`, written once and
+/* Table metadata files: `<folder>/<5-digit version>-<uuid>.metadata.json` (catalog_metadata_folder), written once and
  * never changed, so that the cache of their bytes needs no invalidation: least recently used go first when
  * it is larger than CACHE_BYTES. `lock` guards the whole cache. */
 #include "catalog/catalog_internal.h"
@@ -171,17 +171,23 @@ static int64_t metadata_version_of(lh_str key) {
     return (int64_t)version;
 }
 
+lh_str catalog_metadata_folder(const lh_json *metadata, lh_arena *arena) {
+    lh_str chosen = lh_json_get_string(lh_json_get(metadata, "properties"), "write.metadata.path");
+    if (chosen.len && lh_json_get(metadata, "view-uuid"))
+        return lh_str_ends(chosen, LH_STR("/")) ? lh_str_sub(chosen, 0, chosen.len - 1) : chosen;
+    return lh_arena_printf(arena, "%.*s/metadata", LH_STR_ARG(lh_json_get_string(metadata, "location")));
+}
+
 lh_code catalog_metadata_write(lh_catalog *catalog, const lh_json *metadata, lh_str previous_key, lh_arena *arena,
                                lh_str *ret_key, lh_error *err) {
     lh_str text, folder;
     LH_TRY(lh_json_write(arena, metadata, false, &text, err));
     if (text.len > LH_LIMIT_METADATA_BYTES)
         return lh_fail(err, LH_LIMIT, "table metadata larger than %d bytes: expire snapshots", LH_LIMIT_METADATA_BYTES);
-    LH_TRY(lh_bucket_key_of(catalog->bucket, lh_json_get_string(metadata, "location"), arena, &folder, err));
+    LH_TRY(lh_bucket_key_of(catalog->bucket, catalog_metadata_folder(metadata, arena), arena, &folder, err));
     int64_t version = previous_key.len ? metadata_version_of(previous_key) + 1 : 0;
     lh_uuid uuid = lh_uuid_new();
-    lh_str key =
-        lh_arena_printf(arena, "%.*s/metadata/%05" PRId64 "-%s.metadata.json", LH_STR_ARG(folder), version, uuid.text);
+    lh_str key = lh_arena_printf(arena, "%.*s/%05" PRId64 "-%s.metadata.json", LH_STR_ARG(folder), version, uuid.text);
     LH_TRY(lh_arena_check(arena, err));
     LH_TRY(lh_bucket_put(catalog->bucket, key, text, (lh_put_condition){.if_absent = true}, NULL, err));
     metadata_cache_put(catalog->cache, key, text);

@@ -1,5 +1,5 @@
 /* Namespaces of the Iceberg REST catalog. A namespace's parent must exist; only an empty one can be
- * dropped, which the metastore checks in the same commit (no table, no child). */
+ * dropped, which the metastore checks in the same commit (no table, no view, no child). */
 #include "catalog/catalog_internal.h"
 
 lh_code catalog_namespace_version(lh_catalog *catalog, lh_str namespace_, uint64_t *ret, lh_error *err) {
@@ -8,12 +8,12 @@ lh_code catalog_namespace_version(lh_catalog *catalog, lh_str namespace_, uint64
     lh_str text;
     /* A name that cannot be is one that is not: an engine that asks for it may go on. */
     if (catalog_check_namespace(namespace_, err) == LH_INVALID)
-        return lh_fail(err, LH_NOT_FOUND, "namespace '%.*s' does not exist",
+        return lh_fail(err, LH_NOT_FOUND, "Namespace does not exist: %.*s",
                        LH_STR_ARG(catalog_namespace_text(lh_str_sub(namespace_, 0, LH_LIMIT_NAME_BYTES), arena)));
     lh_code code =
         lh_metastore_get(catalog->metastore, catalog_namespace_key(namespace_, arena), arena, &text, ret, err);
     if (code != LH_NOT_FOUND) return code;
-    return lh_fail(err, LH_NOT_FOUND, "namespace '%.*s' does not exist",
+    return lh_fail(err, LH_NOT_FOUND, "Namespace does not exist: %.*s",
                    LH_STR_ARG(catalog_namespace_text(namespace_, arena)));
 }
 
@@ -60,7 +60,7 @@ lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_aren
     LH_TRY(lh_arena_check(arena, err));
     lh_code code = lh_metastore_commit(catalog->metastore, changes, count, NULL, err);
     if (code == LH_CONFLICT)
-        return lh_fail(err, code, "namespace '%.*s' exists already", LH_STR_ARG(catalog_namespace_text(name, arena)));
+        return lh_fail(err, code, "Namespace already exists: %.*s", LH_STR_ARG(catalog_namespace_text(name, arena)));
     if (code != LH_OK) return code;
     *ret = namespace_answer(name, properties, arena);
     return lh_arena_check(arena, err);
@@ -151,16 +151,17 @@ lh_code lh_namespace_update(lh_catalog *catalog, lh_str name, const lh_json *req
 lh_code lh_namespace_drop(lh_catalog *catalog, lh_str name, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
-    lh_change changes[3] = {{.key = catalog_namespace_key(name, arena)}};
+    lh_change changes[4] = {{.key = catalog_namespace_key(name, arena)}};
     LH_TRY(catalog_namespace_version(catalog, name, &changes[0].expected, err));
-    lh_str inside[2] = {lh_arena_printf(arena, "table/%.*s/", LH_STR_ARG(name)),
+    lh_str inside[3] = {lh_arena_printf(arena, "table/%.*s/", LH_STR_ARG(name)),
+                        lh_arena_printf(arena, "view/%.*s/", LH_STR_ARG(name)),
                         lh_arena_printf(arena, "namespace/%.*s\x1f", LH_STR_ARG(name))};
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         changes[i + 1] =
             (lh_change){.key = inside[i], .expected = LH_VERSION_ABSENT, .check_only = true, .prefix = true};
     LH_TRY(lh_arena_check(arena, err));
-    lh_code code = lh_metastore_commit(catalog->metastore, changes, 3, NULL, err);
+    lh_code code = lh_metastore_commit(catalog->metastore, changes, 4, NULL, err);
     if (code != LH_CONFLICT) return code;
-    return lh_fail(err, LH_CONFLICT, "namespace '%.*s' is not empty: drop its tables and namespaces first",
+    return lh_fail(err, LH_CONFLICT, "Namespace is not empty: %.*s; drop its tables, views and namespaces first",
                    LH_STR_ARG(catalog_namespace_text(name, arena)));
 }

@@ -20,7 +20,7 @@ static void test_namespaces__have_parents_and_properties(void) {
     CHECK_OK_IN(l, test_create(l, "['a','b c']", "{}"));
     CHECK(test_create(l, "['a']", "{}") == LH_CONFLICT);
     CHECK(test_create(l, "['x','y']", "{}") == LH_NOT_FOUND);
-    CHECK(strstr(l->err.message, "namespace 'x' does not exist") != NULL);
+    CHECK(strstr(l->err.message, "Namespace does not exist: x") != NULL);
     CHECK_OK_IN(l, lh_namespace_load(l->catalog, LH_STR("a"), l->arena, &answer, &l->err));
     CHECK_JSON(l->arena, answer, "{'namespace':['a'],'properties':{'owner':'me'}}");
     CHECK_JSON(l->arena, test_list(l, LH_STR_NONE, LH_STR_NONE, 0),
@@ -55,9 +55,25 @@ static void test_namespaces__are_listed_in_pages_without_their_children(void) {
     CHECK(seen == 8 && pages == 3);
 }
 
+static void test_namespaces__a_slash_in_a_level_is_none_between_levels(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new();
+    lh_json *answer = NULL;
+    CHECK_OK_IN(l, test_create(l, "['a/b']", "{}"));
+    CHECK_OK_IN(l, test_create(l, "['a/b','c/d']", "{}"));
+    CHECK(test_create(l, "['a/b']", "{}") == LH_CONFLICT && strstr(l->err.message, "Namespace already exists: a/b"));
+    lh_str parent = lh_namespace_of_path(LH_STR("a/b"), l->arena);
+    CHECK_OK_IN(l, lh_namespace_list(l->catalog, parent, (lh_page){0}, l->arena, &answer, &l->err));
+    CHECK_JSON(l->arena, lh_json_get(answer, "namespaces"), "[['a/b','c/d']]");
+    CHECK(lh_namespace_load(l->catalog, LH_STR("a"), l->arena, &answer, &l->err) == LH_NOT_FOUND);
+    lh_table_name name;
+    CHECK_OK_IN(l, lh_table_name_parse(l->catalog, LH_STR("a/b.c/d.e/f"), l->arena, &name, &l->err));
+    CHECK_STR(lh_table_name_text(name, l->arena), LH_STR("a/b.c/d.e/f"));
+    CHECK(lh_namespace_drop(l->catalog, parent, &l->err) == LH_CONFLICT);
+}
+
 static void test_namespaces__names_are_checked(void) {
-    static const char *const bad[] = {"[]",      "null",        "'a'", "['']",          "['a','']",
-                                      "['a/b']", "['.hidden']", "[7]", "['a\\u001fb']", "['\\u0000']"};
+    static const char *const bad[] = {"[]",          "null", "'a'",           "['']",       "['a','']", "['a\\u001eb']",
+                                      "['.hidden']", "[7]",  "['a\\u001fb']", "['\\u0000']"};
     LH_CLEANUP(lake_freep) lake *l = lake_new();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CHECK(test_create(l, bad[i], "{}") == LH_INVALID && l->err.message[0]);
@@ -118,6 +134,7 @@ static void test_namespaces__a_name_in_text_form_is_parsed(void) {
 
 LH_TEST_MAIN(LH_TEST(test_namespaces__have_parents_and_properties),
              LH_TEST(test_namespaces__are_listed_in_pages_without_their_children),
+             LH_TEST(test_namespaces__a_slash_in_a_level_is_none_between_levels),
              LH_TEST(test_namespaces__names_are_checked), LH_TEST(test_namespaces__properties_are_updated_and_removed),
              LH_TEST(test_namespaces__only_an_empty_one_is_dropped),
              LH_TEST(test_namespaces__a_name_in_text_form_is_parsed))

@@ -25,7 +25,7 @@ typedef struct table_commit {
     bool annotated;
     annotation annotation;
     const annotation *carried; /* by a commit of our own; NULL: the engine's is looked up */
-    lh_bucket_lock lock; /* shared: keeps the sweep (table_sweep.c) out */
+    lh_bucket_lock lock;       /* shared: keeps the sweep (table_sweep.c) out */
 } table_commit;
 
 static bool commit_has(const lh_json *list, const char *member, const char *value) {
@@ -132,7 +132,7 @@ static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by
 /* The metastore changes of all parts, one commit. */
 static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, size_t count, lh_arena *arena,
                                     lh_error *err) {
-    size_t room = 2 * count, used = 0;
+    size_t room = 3 * count, used = 0;
     for (size_t i = 0; i < count; i++) room += commits[i].annotated ? commits[i].annotation.count : 0;
     lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, room);
     if (!changes) return lh_arena_check(arena, err);
@@ -145,6 +145,7 @@ static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, 
         if (!commits[i].exists) {
             changes[used] = (lh_change){.key = catalog_namespace_key(table.name.namespace_, arena), .check_only = true};
             LH_TRY(catalog_namespace_version(catalog, table.name.namespace_, &changes[used++].expected, err));
+            changes[used++] = table_no_view(table.name, arena);
         }
         if (commits[i].annotated && commits[i].annotation.count) {
             memcpy(changes + used, commits[i].annotation.documents, commits[i].annotation.count * sizeof *changes);

@@ -3,14 +3,19 @@
  * one that we do not know is INVALID, because to ignore it would lose updates. */
 #include "catalog/catalog_internal.h"
 
-static lh_code metadata_require_id(const lh_json *requirement, const char *given, const lh_json *metadata,
-                                   const char *kept, lh_error *err) {
-    const lh_json *expected = lh_json_get(requirement, given);
-    if (!lh_json_is_int(expected)) return lh_fail(err, LH_INVALID, "a requirement lacks the number '%s'", given);
-    int64_t want = lh_json_int(expected, 0), have = lh_json_int(lh_json_get(metadata, kept), INT64_MIN);
+/* A requirement that an id is still the one that the client saw. */
+typedef struct metadata_id_rule {
+    const char *type, *given, *kept, *what;
+} metadata_id_rule;
+
+static lh_code metadata_require_id(const lh_json *requirement, const metadata_id_rule *rule, const lh_json *metadata,
+                                   lh_error *err) {
+    const lh_json *expected = lh_json_get(requirement, rule->given);
+    if (!lh_json_is_int(expected)) return lh_fail(err, LH_INVALID, "a requirement lacks the number '%s'", rule->given);
+    int64_t want = lh_json_int(expected, 0), have = lh_json_int(lh_json_get(metadata, rule->kept), INT64_MIN);
     if (want != have)
-        return lh_fail(err, LH_CONFLICT, "Requirement failed: %s changed: expected %" PRId64 ", is %" PRId64, kept,
-                       want, have);
+        return lh_fail(err, LH_CONFLICT, "Requirement failed: %s changed: expected %" PRId64 ", is %" PRId64,
+                       rule->what, want, have);
     return LH_OK;
 }
 
@@ -33,14 +38,13 @@ static lh_code metadata_require_ref(const lh_json *requirement, const lh_json *m
 }
 
 static lh_code metadata_require(const lh_json *requirement, const lh_json *metadata, lh_error *err) {
-    static const struct {
-        const char *type, *given, *kept;
-    } ids[] = {
-        {"assert-last-assigned-field-id", "last-assigned-field-id", "last-column-id"},
-        {"assert-current-schema-id", "current-schema-id", "current-schema-id"},
-        {"assert-last-assigned-partition-id", "last-assigned-partition-id", "last-partition-id"},
-        {"assert-default-spec-id", "default-spec-id", "default-spec-id"},
-        {"assert-default-sort-order-id", "default-sort-order-id", "default-sort-order-id"},
+    static const metadata_id_rule ids[] = {
+        {"assert-last-assigned-field-id", "last-assigned-field-id", "last-column-id", "last assigned field id"},
+        {"assert-current-schema-id", "current-schema-id", "current-schema-id", "current schema"},
+        {"assert-last-assigned-partition-id", "last-assigned-partition-id", "last-partition-id",
+         "last assigned partition id"},
+        {"assert-default-spec-id", "default-spec-id", "default-spec-id", "default partition spec"},
+        {"assert-default-sort-order-id", "default-sort-order-id", "default-sort-order-id", "default sort order"},
     };
     lh_str type = lh_json_get_string(requirement, "type");
     if (lh_str_eq(type, LH_STR("assert-create")))
@@ -59,8 +63,7 @@ static lh_code metadata_require(const lh_json *requirement, const lh_json *metad
         return LH_OK;
     }
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-        if (lh_str_eq(type, lh_str_from(ids[i].type)))
-            return metadata_require_id(requirement, ids[i].given, metadata, ids[i].kept, err);
+        if (lh_str_eq(type, lh_str_from(ids[i].type))) return metadata_require_id(requirement, &ids[i], metadata, err);
     return lh_fail(err, LH_INTERNAL, "requirement '%.*s' is not handled", LH_STR_ARG(type));
 }
 

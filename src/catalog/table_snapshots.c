@@ -99,12 +99,11 @@ lh_code metadata_set_ref(metadata_change *change, const lh_json *update, lh_erro
     return LH_OK;
 }
 
-/* Removes the ref; without main the table has no current snapshot and no history. */
+/* Removes the ref; without main the table has no current snapshot. Its history stays: a replaced table is still the same. */
 static void metadata_drop_ref(metadata_change *change, lh_str name) {
     lh_json_remove(lh_json_get(change->metadata, "refs"), name);
     if (!lh_str_eq(name, LH_STR("main"))) return;
     lh_json_remove(change->metadata, LH_STR("current-snapshot-id"));
-    lh_json_set(change->arena, change->metadata, "snapshot-log", lh_json_new_array(change->arena));
     change->moved_main = false;
 }
 

@@ -99,19 +99,24 @@ lh_code lh_table_load(lh_catalog *catalog, lh_table_name name, bool refs_only, l
 
 /* ---- where a table lies ---- */
 
+/* A name as a part of a path. */
+static const char *table_clean(lh_str name, lh_arena *arena) {
+    char *clean = lh_arena_alloc(arena, name.len + 1);
+    if (!clean) return "";
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'), digit = c >= '0' && c <= '9';
+        clean[i] = letter || digit || c == '-' || c == '_' ? c : '_';
+    }
+    clean[name.len] = '\0';
+    return clean;
+}
+
 /* "lake/<namespace>/<name>-"; names may be longer than a folder's name, and hold what is awkward in a path. */
 static lh_str table_own_prefix(lh_table_name name, lh_arena *arena) {
     lh_str levels = lh_str_sub(name.namespace_, 0, TABLE_FOLDER_BYTES),
            last = lh_str_sub(name.name, 0, TABLE_FOLDER_BYTES);
-    lh_str path = lh_arena_printf(arena, "lake/%.*s/%.*s-", LH_STR_ARG(levels), LH_STR_ARG(last));
-    char *clean = lh_arena_alloc(arena, path.len + 1);
-    if (!clean) return LH_STR_NONE;
-    for (size_t i = 0; i <= path.len; i++) {
-        char c = path.ptr[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'), digit = c >= '0' && c <= '9';
-        clean[i] = letter || digit || c == '\0' || c == '/' || c == '-' || c == '_' ? c : '_';
-    }
-    return (lh_str){clean, path.len};
+    return lh_arena_printf(arena, "lake/%s/%s-", table_clean(levels, arena), table_clean(last, arena));
 }
 
 lh_str table_new_folder(lh_table_name name, lh_arena *arena) {
@@ -201,7 +206,7 @@ static lh_code table_insert(lh_catalog *catalog, catalog_table *table, bool repl
         catalog_table old = {.version = LH_VERSION_ABSENT};
         lh_code code = catalog_table_find(catalog, table->name, arena, &old, err);
         if (code == LH_OK && !replaces)
-            return lh_fail(err, LH_CONFLICT, "table '%.*s' exists already",
+            return lh_fail(err, LH_CONFLICT, "Table already exists: %.*s",
                            LH_STR_ARG(lh_table_name_text(table->name, arena)));
         if (code != LH_OK && code != LH_NOT_FOUND) return code;
         if (code == LH_OK) LH_TRY(dataset_drop_changes(catalog, table->name, arena, &extra, &extra_count, err));
@@ -226,7 +231,7 @@ lh_code table_must_be_new(lh_catalog *catalog, lh_table_name name, lh_arena *are
     LH_TRY(catalog_namespace_version(catalog, name.namespace_, &ignored, err));
     LH_TRY(table_check_no_view(catalog, name, arena, err));
     if (!lh_table_exists(catalog, name)) return LH_OK;
-    return lh_fail(err, LH_CONFLICT, "table '%.*s' exists already", LH_STR_ARG(lh_table_name_text(name, arena)));
+    return lh_fail(err, LH_CONFLICT, "Table already exists: %.*s", LH_STR_ARG(lh_table_name_text(name, arena)));
 }
 
 lh_code lh_table_create(lh_catalog *catalog, lh_str namespace_, const lh_json *request, lh_arena *arena, lh_json **ret,
@@ -320,6 +325,20 @@ static lh_code table_try_rename(lh_catalog *catalog, lh_table_name from, lh_tabl
     return lh_metastore_commit(catalog->metastore, changes, extra_count + 4, NULL, err);
 }
 
+lh_code table_rename_failed(lh_code code, lh_table_name from, lh_table_name to, const lh_error *why, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    if (code == LH_OK) return LH_OK;
+    lh_str said = lh_str_from(why->message);
+    bool view = lh_str_starts(said, LH_STR("View ")), table = lh_str_starts(said, LH_STR("Table "));
+    if (code != LH_CONFLICT || !(view || table) || lh_arena_new(64 << 10, &arena, NULL) != LH_OK) {
+        if (err) *err = *why;
+        return code;
+    }
+    return lh_fail(err, code, "Cannot rename %.*s to %.*s. %s already exists",
+                   LH_STR_ARG(lh_table_name_text(from, arena)), LH_STR_ARG(lh_table_name_text(to, arena)),
+                   view ? "View" : "Table");
+}
+
 lh_code lh_table_rename(lh_catalog *catalog, const lh_json *request, lh_arena *arena, lh_error *err) {
     lh_table_name from, to;
     catalog_table ignored;
@@ -327,7 +346,8 @@ lh_code lh_table_rename(lh_catalog *catalog, const lh_json *request, lh_arena *a
     LH_TRY(table_identifier(lh_json_get(request, "destination"), arena, &to, err));
     for (int tries = 0;; tries++) {
         LH_TRY(catalog_table_find(catalog, from, arena, &ignored, err));
-        LH_TRY(table_must_be_new(catalog, to, arena, err));
+        lh_error why = {0};
+        LH_TRY(table_rename_failed(table_must_be_new(catalog, to, arena, &why), from, to, &why, err));
         lh_code code = table_try_rename(catalog, from, to, arena, err);
         if (code != LH_CONFLICT || tries == TABLE_TRIES) return code;
     }

@@ -16,7 +16,7 @@ static void test_tables__a_created_table_is_loaded_also_after_a_restart(void) {
     CHECK_OK_IN(l, lake_create(l, "t", ",'properties':{'a':'b'}", &created));
     CHECK_STR(lh_json_get_string(created, "metadata-location"),
               lh_json_get_string(lake_load(l, "t"), "metadata-location"));
-    CHECK(lake_create(l, "t", "", NULL) == LH_CONFLICT && strstr(l->err.message, "'data.t' exists already"));
+    CHECK(lake_create(l, "t", "", NULL) == LH_CONFLICT && strstr(l->err.message, "Table already exists: data.t"));
     lake_open(l);
     CHECK_OK_IN(l, lh_table_load(l->catalog, LAKE_NAME("t"), false, LH_STR_NONE, l->arena, &answer, &etag, &l->err));
     CHECK(lh_json_equal(lh_json_get(answer, "metadata"), lh_json_get(created, "metadata")));
@@ -73,7 +73,10 @@ static void test_tables__folders_are_made_and_never_shared(void) {
     longest[255] = '\0';
     CHECK_OK_IN(l, lake_create(l, longest, "", NULL));
     CHECK_OK_IN(l, lake_create(l, "\xc3\xa4 b%", "", NULL));
-    CHECK(lake_create(l, "a/b", "", NULL) == LH_INVALID);
+    CHECK(lake_create(l, "a\\nb", "", NULL) == LH_INVALID);
+    CHECK(lake_create(l, "../a/b", "", NULL) == LH_INVALID);
+    CHECK_OK_IN(l, lake_create(l, "a/b", "", NULL));
+    CHECK(lh_str_starts(test_folder(l, "a/b"), LH_STR("lake/data/a_b-")));
     CHECK(lake_create(l, "", "", NULL) == LH_INVALID);
 }
 
@@ -166,7 +169,7 @@ static void test_tables__a_dropped_table_can_be_registered_again(void) {
           LH_INVALID);
     CHECK(test_register(l, "v", lh_bucket_location(l->bucket, LH_STR("files/a.parquet"), l->arena), false) ==
           LH_INVALID);
-    CHECK(test_register(l, "a/b", location, true) == LH_INVALID);
+    CHECK(test_register(l, ".b", location, true) == LH_INVALID);
     CHECK_OK_IN(l, lh_bucket_delete(l->bucket, LH_STR("files/a.parquet"), LH_STR_NONE, &l->err));
     CHECK(test_register(l, "u", location, true) == LH_INVALID &&
           strstr(l->err.message, "not in the lake")); /* it could not be read */

@@ -228,14 +228,14 @@ static bool view_speaks(const lh_json *version, lh_str dialect) {
 
 /* A view must not fall silent for an engine that could read it, unless its property says so. */
 static lh_code view_check_dialects(const lh_json *metadata, const lh_json *before, lh_error *err) {
-    lh_str allowed = lh_json_get_string(lh_json_get(metadata, "properties"), "replace.drop-dialect-allowed");
+    lh_str allowed = lh_json_get_string(lh_json_get(metadata, "properties"), "replace.drop-dialect.allowed");
     const lh_json *now = view_find(metadata, view_current_id(metadata));
     if (lh_str_eq_nocase(allowed, LH_STR("true"))) return LH_OK;
     for (lh_json_iter it = lh_json_each(lh_json_get(before, "representations")); lh_json_next(&it);) {
         lh_str dialect = lh_json_get_string(it.value, "dialect");
         if (!view_speaks(now, dialect))
             return lh_fail(err, LH_INVALID,
-                           "Cannot replace view due to loss of view dialects (replace.drop-dialect-allowed=false): "
+                           "Cannot replace view due to loss of view dialects (replace.drop-dialect.allowed=false): "
                            "the new version lacks %.*s",
                            LH_STR_ARG(dialect));
     }

@@ -86,9 +86,9 @@ static void test_view_metadata__what_is_wrong_is_refused(void) {
 
 static void test_view_metadata__a_dialect_goes_only_when_the_view_allows_it(void) {
     LH_CLEANUP(suite_freep) suite *s = view_new();
-    CHECK(view_try(s, "[{'action':'set-properties','updates':{'replace.drop-dialect-allowed':'true'}}," VIEW_ADD(
+    CHECK(view_try(s, "[{'action':'set-properties','updates':{'replace.drop-dialect.allowed':'true'}}," VIEW_ADD(
                           2, 0, "select 2", "trino") "," VIEW_SET(-1) "]") == LH_OK);
-    CHECK(view_try(s, "[{'action':'remove-properties','removals':['replace.drop-dialect-allowed','a']}]") == LH_OK);
+    CHECK(view_try(s, "[{'action':'remove-properties','removals':['replace.drop-dialect.allowed','a']}]") == LH_OK);
     CHECK_JSON(s->arena, suite_member(s, "properties"), "{}");
 }
 

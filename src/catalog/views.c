@@ -73,10 +73,19 @@ static lh_code view_metadata_load(lh_catalog *catalog, lh_str key, lh_arena *are
     return lh_arena_check(arena, err);
 }
 
+/* The file's location, in the form (with or without a scheme) that its folder was given in. */
+static lh_str view_metadata_location(lh_catalog *catalog, lh_str key, const lh_json *metadata, lh_arena *arena) {
+    lh_str folder = catalog_metadata_folder(metadata, arena), folder_key;
+    if (lh_bucket_key_of(catalog->bucket, folder, arena, &folder_key, NULL) != LH_OK || !lh_str_starts(key, folder_key))
+        return lh_bucket_location(catalog->bucket, key, arena);
+    return lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(folder),
+                           LH_STR_ARG(lh_str_sub(key, folder_key.len, SIZE_MAX)));
+}
+
 /* LoadViewResult. */
 static lh_json *view_answer(lh_catalog *catalog, lh_str key, lh_json *metadata, lh_arena *arena) {
     lh_json *answer = lh_json_new_object(arena);
-    lh_json_set_string(arena, answer, "metadata-location", lh_bucket_location(catalog->bucket, key, arena));
+    lh_json_set_string(arena, answer, "metadata-location", view_metadata_location(catalog, key, metadata, arena));
     lh_json_set(arena, answer, "metadata", metadata);
     lh_json_set(arena, answer, "config", lh_json_new_object(arena));
     return answer;
@@ -142,8 +151,9 @@ static lh_code view_insert(lh_catalog *catalog, const catalog_view *view, const 
 /* Where a view's files go: in the bucket, and in no table's folder, whose purge would take them. */
 static lh_code view_check_location(lh_catalog *catalog, const lh_json *metadata, lh_table_name name, lh_arena *arena,
                                    lh_error *err) {
-    lh_str ignored;
-    return table_check_location(catalog, lh_json_get_string(metadata, "location"), name, true, arena, &ignored, err);
+    lh_str ignored, folder = catalog_metadata_folder(metadata, arena);
+    LH_TRY(table_check_location(catalog, lh_json_get_string(metadata, "location"), name, true, arena, &ignored, err));
+    return table_check_location(catalog, folder, name, true, arena, &ignored, err);
 }
 
 lh_code lh_view_create(lh_catalog *catalog, lh_str namespace_, const lh_json *request, lh_arena *arena, lh_json **ret,
@@ -197,9 +207,9 @@ static lh_code view_try_replace(lh_catalog *catalog, lh_table_name name, const l
     LH_TRY(view_find_document(catalog, name, arena, &view, err));
     LH_TRY(view_metadata_load(catalog, view.metadata_key, arena, &metadata, err));
     LH_TRY(view_check_requirements(lh_json_get(request, "requirements"), metadata, err));
-    lh_str before = lh_arena_dup(arena, lh_json_get_string(metadata, "location")), old_key = view.metadata_key;
+    lh_str before = lh_arena_dup(arena, catalog_metadata_folder(metadata, arena)), old_key = view.metadata_key;
     LH_TRY(view_apply_updates(arena, metadata, lh_json_get(request, "updates"), err));
-    if (!lh_str_eq(before, lh_json_get_string(metadata, "location")))
+    if (!lh_str_eq(before, catalog_metadata_folder(metadata, arena)))
         LH_TRY(view_check_location(catalog, metadata, name, arena, err));
     LH_TRY(catalog_metadata_write(catalog, metadata, old_key, arena, &view.metadata_key, err));
     change.expected = view.version;
@@ -237,7 +247,8 @@ lh_code lh_view_rename(lh_catalog *catalog, const lh_json *request, lh_arena *ar
     LH_TRY(view_find_document(catalog, from, arena, &view, err));
     catalog_view renamed = view;
     renamed.name = to;
-    return view_insert(catalog, &renamed, &view, arena, err);
+    lh_error why = {0};
+    return table_rename_failed(view_insert(catalog, &renamed, &view, arena, &why), from, to, &why, err);
 }
 
 lh_code lh_view_drop(lh_catalog *catalog, lh_table_name name, lh_error *err) {

@@ -55,6 +55,26 @@ static void test_views__a_view_does_not_lie_in_a_tables_folder(void) {
           LH_INVALID);
 }
 
+static void test_views__a_view_keeps_its_namespace_and_its_name(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new();
+    const char *create = "[{'type':'assert-create'}]";
+    lh_json *staged = NULL;
+    CHECK_OK_IN(l, views_create(l, "v", NULL));
+    CHECK(lh_namespace_drop(l->catalog, LH_STR("data"), &l->err) == LH_CONFLICT);
+    CHECK_OK_IN(l, lake_create(l, "late", ",'stage-create':true", &staged));
+    CHECK_OK_IN(l, views_create(l, "late", NULL));
+    CHECK(lake_commit(l, "late", create, "[]") == LH_CONFLICT && strstr(l->err.message, "View with same name"));
+    const lh_json *swap =
+        suite_json(l->arena, "{'source':{'namespace':['data'],'name':'v'},'destination':{'namespace':["
+                             "'data'],'name':'late'}}");
+    CHECK(lh_view_rename(l->catalog, swap, l->arena, &l->err) == LH_CONFLICT);
+    CHECK(strcmp(l->err.message, "Cannot rename data.v to data.late. View already exists") == 0);
+    CHECK_OK_IN(l, lh_view_drop(l->catalog, LAKE_NAME("v"), &l->err));
+    CHECK_OK_IN(l, lh_view_drop(l->catalog, LAKE_NAME("late"), &l->err));
+    CHECK_OK_IN(l, lh_namespace_drop(l->catalog, LH_STR("data"), &l->err));
+}
+
 LH_TEST_MAIN(LH_TEST(test_views__a_created_view_is_loaded_also_after_a_restart),
              LH_TEST(test_views__a_name_is_a_tables_or_a_views),
-             LH_TEST(test_views__a_view_does_not_lie_in_a_tables_folder))
+             LH_TEST(test_views__a_view_does_not_lie_in_a_tables_folder),
+             LH_TEST(test_views__a_view_keeps_its_namespace_and_its_name))

@@ -18,7 +18,7 @@ static lh_str run_namespace(lh_str schema, lh_arena *arena) { /* "a.b" → level
     lh_str copy = lh_arena_dup(arena, schema);
     for (size_t i = 0; i < copy.len; i++)
         if (copy.ptr[i] == '.') ((char *)(uintptr_t)copy.ptr)[i] = 0x1F;
-    return copy;
+    return lh_namespace_of_path(copy, arena);
 }
 
 /* t, ns.t, lake.ns.t; false for what is no table of the lake. */

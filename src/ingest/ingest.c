@@ -36,6 +36,8 @@ static lh_code ingest_check_request(ingest_job *job, lh_error *err) {
     const lh_ingest_request *request = job->request;
     if (request->dataset.len == 0)
         return lh_fail(err, LH_INVALID, "'dataset' is missing: the table's name, or namespace.table");
+    if (lh_str_find(request->dataset, '/') < request->dataset.len) /* more likely a path than a name */
+        return lh_fail(err, LH_INVALID, "the name of a dataset to load must not have a '/'");
     LH_TRY(lh_table_name_parse(job->ingest->catalog, request->dataset, job->arena, &job->name, err));
     if (!ingest_is_word(request->mode, modes, 4))
         return lh_fail(err, LH_INVALID, "'mode' must be create, append, replace or upsert");

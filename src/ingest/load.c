@@ -21,10 +21,9 @@ void ingest_progress(const ingest_job *job, int phase) {
 void ingest_table_sql(lh_table_name name, lh_buf *into) {
     lh_buf_append(into, LH_STR("lake."));
     LH_CLEANUP(lh_buf_done) lh_buf levels = LH_BUF_INIT(8192);
-    for (lh_str rest = name.namespace_; rest.len;) {
-        lh_str level = lh_str_split(&rest, '\x1f');
-        if (levels.len) lh_buf_char(&levels, '.');
-        lh_buf_append(&levels, level);
+    for (size_t i = 0; i < name.namespace_.len; i++) {
+        char c = name.namespace_.ptr[i];
+        lh_buf_char(&levels, c == '\x1f' ? '.' : c == '\x1e' ? '/' : c);
     }
     lh_buf_sql_identifier(into, lh_buf_str(&levels));
     lh_buf_char(into, '.');
@@ -437,10 +436,8 @@ static lh_code load_prepare_table(ingest_job *job, load_outcome *outcome, lh_err
             LH_CLEANUP(lh_buf_done) lh_buf ignored = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
             LH_TRY(load_each_key(job, ",", &ignored, err));
         }
-        lh_json *request = lh_json_new_object(job->arena), *levels = lh_json_new_array(job->arena), *made = NULL;
-        for (lh_str rest = job->name.namespace_; rest.len;)
-            lh_json_append(levels, lh_json_new_string(job->arena, lh_str_split(&rest, '\x1f')));
-        lh_json_set(job->arena, request, "namespace", levels);
+        lh_json *request = lh_json_new_object(job->arena), *made = NULL;
+        lh_json_set(job->arena, request, "namespace", lh_namespace_levels(job->name.namespace_, job->arena));
         lh_code code = lh_namespace_create(job->ingest->catalog, request, job->arena, &made, err);
         return code == LH_CONFLICT ? LH_OK : code;
     }

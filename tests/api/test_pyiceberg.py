@@ -34,7 +34,7 @@ def test_namespaces(server):
     catalog.drop_namespace("spaces")
     with pytest.raises(NoSuchNamespaceError):
         catalog.load_namespace_properties("spaces")
-    with pytest.raises(RESTError, match="'absent' does not exist"):  # PyIceberg has no better name for a 404 here
+    with pytest.raises(RESTError, match="Namespace does not exist: absent"):  # PyIceberg has no better name for a 404 here
         catalog.create_namespace(("absent", "inner"))
 
 

@@ -159,11 +159,11 @@ def test_readers_and_writers_lose_nothing(server):
 
 def test_the_catalogs_refusals_come_in_its_own_words(server):
     for sql, status, code, words in [
-            ('CREATE SCHEMA "nowhere.inner"', 404, "not_found", "namespace 'nowhere' does not exist"),
+            ('CREATE SCHEMA "nowhere.inner"', 404, "not_found", "Namespace does not exist: nowhere"),
             ("CREATE TABLE nanos (v TIMESTAMP_NS)", 400, "invalid", "field 'v': type timestamp_ns needs format-version 3")]:
         answer = server.query(sql)
         assert (answer.status_code, answer.json()["error"]["code"], answer.json()["error"]["message"]) == (status, code, words)
     server.sql("CREATE SCHEMA full_one")
     server.sql("CREATE TABLE full_one.t (a INTEGER)")
     answer = server.query("DROP SCHEMA full_one")
-    assert answer.status_code == 409 and answer.json()["error"]["message"].startswith("namespace 'full_one' is not empty")
+    assert answer.status_code == 409 and answer.json()["error"]["message"].startswith("Namespace is not empty: full_one")
