@@ -229,4 +229,4 @@ def test_pyiceberg(server):
     assert not catalog.view_exists("py.v")
     with pytest.raises(NoSuchViewError):
         catalog.load_view("py.v")
-    assert catalog.register_view("py.v", kept).uuid == made.uuid and catalog.view_exists("py.v")
+    assert catalog.register_view("py.v", kept).uuid() == made.uuid() and catalog.view_exists("py.v")
