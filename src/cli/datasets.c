@@ -1,5 +1,6 @@
-/* `lakehouse datasets`: list, show, drop over /datasets; describe, set, lineage, search over /catalog. */
-#include "cli/cli_internal.h"
+/* `lakehouse datasets`: list, show, drop over /datasets; describe, set, lineage, search over /catalog. diff, migrate and
+ * rollback are in datasets_schema.c. */
+#include "cli/datasets_schema.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -177,12 +178,21 @@ static lh_code datasets_set(lh_connection *connection, lh_str name, const lh_cli
     return LH_OK;
 }
 
-static lh_code datasets_run(const lh_cli_source *source, lh_str verb, lh_str name, const lh_cli_list *words, bool purge,
-                            lh_error *err) {
+static bool datasets_is_schema(lh_str verb) {
+    return lh_str_eq(verb, LH_STR("diff")) || lh_str_eq(verb, LH_STR("migrate")) || lh_str_eq(verb, LH_STR("rollback"));
+}
+
+static lh_code datasets_run(const lh_cli_source *source, lh_str verb, const lh_cli_list *words, lh_schema_job *job,
+                            bool purge, lh_error *err) {
+    lh_str name = job->name;
     LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
     LH_TRY(lh_connection_open(source, false, &connection, err));
+    job->connection = connection;
+    job->arena = arena;
+    if (datasets_is_schema(verb))
+        return lh_cli_datasets_schema(job, verb, words->count > 2 ? words->items[2] : NULL, err);
     if (lh_str_eq(verb, LH_STR("show"))) return datasets_show(connection, name, arena, err);
     if (lh_str_eq(verb, LH_STR("drop"))) return datasets_drop(connection, name, purge, arena, err);
     if (lh_str_eq(verb, LH_STR("describe"))) return datasets_describe(connection, name, false, arena, err);
@@ -193,37 +203,63 @@ static lh_code datasets_run(const lh_cli_source *source, lh_str verb, lh_str nam
     return lh_cli_print_datasets(connection, name, style, arena, err);
 }
 
+/* What is wrong with the words; NULL: nothing. */
+static const char *datasets_usage(lh_str verb, const lh_cli_list *words, const lh_schema_job *job) {
+    bool set = lh_str_eq(verb, LH_STR("set")), diff = lh_str_eq(verb, LH_STR("diff")), assigns = words->count > 2;
+    for (size_t i = 2; i < words->count && set; i++) assigns &= strchr(words->items[i], '=') != NULL;
+    if (set && (!assigns || job->name.len == 0))
+        return "datasets set takes a dataset and FIELD=VALUE, as in: datasets set orders owner=ann";
+    if (diff && (words->count != 3 || job->name.len == 0))
+        return "datasets diff takes a dataset and another one, or a file: datasets diff orders orders.csv";
+    if (lh_str_eq(verb, LH_STR("migrate")) && !job->to == !job->rules)
+        return "datasets migrate takes a dataset and either --to DATASET|FILE or --rules FILE.json";
+    if (!set && !diff && (words->count > 2 || (job->name.len == 0 && !lh_str_eq(verb, LH_STR("list")))))
+        return "datasets takes the name of one dataset behind the verb";
+    return NULL;
+}
+
 int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
-    static const char *const verbs[] = {"list", "show", "drop", "describe", "set", "lineage", "search"};
+    static const char *const verbs[] = {"list",    "show",   "drop", "describe", "set",
+                                        "lineage", "search", "diff", "migrate",  "rollback"};
     lh_cli_source source = {0};
     lh_cli_list words = {0};
+    lh_schema_job job = {0};
     bool purge = false;
     const lh_cli_flag flags[] = {
         {.name = "purge", .help = "drop: remove the data files as well", .on = &purge},
+        {.name = "to", .value_name = "DATASET|FILE", .help = "migrate: become as this is", .text = &job.to},
+        {.name = "rules",
+         .value_name = "FILE",
+         .help = "migrate: rules, or a model's answer, as JSON",
+         .text = &job.rules},
+        {.name = "dry-run", .help = "migrate: only show what would be done", .on = &job.dry_run},
+        {.name = "min-confidence",
+         .value_name = "0…1",
+         .help = "migrate: skip rules below it (0.8)",
+         .text = &job.min_confidence},
+        {.name = "snapshot", .value_name = "ID", .help = "rollback: to this one, not the last", .text = &job.snapshot},
+        {.name = "json", .help = "diff: all of it, as JSON", .on = &job.json},
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source),
     };
     setlocale(LC_ALL, "");
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
     if (status >= 0) return status;
-    lh_str verb = lh_str_from(words.count ? words.items[0] : "list"),
-           name = lh_str_from(words.count > 1 ? words.items[1] : "");
+    lh_str verb = lh_str_from(words.count ? words.items[0] : "list");
+    job.name = lh_str_from(words.count > 1 ? words.items[1] : "");
     const char *near = lh_cli_nearest(verb, verbs, sizeof verbs / sizeof *verbs);
     if (!near || !lh_str_eq(verb, lh_str_from(near))) {
-        lh_cli_complain("datasets takes list, show, drop, describe, set, lineage or search, not '%.*s'",
-                        LH_STR_ARG(verb));
+        lh_cli_complain(
+            "datasets takes list, show, drop, describe, set, lineage, search, diff, migrate or rollback, not "
+            "'%.*s'",
+            LH_STR_ARG(verb));
         return LH_EXIT_USAGE;
     }
-    bool set = lh_str_eq(verb, LH_STR("set")), assigns = words.count > 2;
-    for (size_t i = 2; i < words.count && set; i++) assigns &= strchr(words.items[i], '=') != NULL;
-    if (set && (!assigns || name.len == 0)) {
-        lh_cli_complain("datasets set takes a dataset and FIELD=VALUE, as in: datasets set orders owner=ann");
-        return LH_EXIT_USAGE;
-    }
-    if (!set && (words.count > 2 || (name.len == 0 && !lh_str_eq(verb, LH_STR("list"))))) {
-        lh_cli_complain("datasets %.*s takes the name of one dataset", LH_STR_ARG(verb));
+    const char *wrong = datasets_usage(verb, &words, &job);
+    if (wrong) {
+        lh_cli_complain("%s", wrong);
         return LH_EXIT_USAGE;
     }
     lh_error err = {0};
-    return datasets_run(&source, verb, name, &words, purge, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+    return datasets_run(&source, verb, &words, &job, purge, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
 }

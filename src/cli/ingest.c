@@ -1,79 +1,15 @@
-/* `lakehouse ingest`: each file goes to POST /ingest/file as one multipart body that is never whole in memory:
- *
- *   --B␍␊Content-Disposition: form-data; name="dataset"␍␊␍␊flights␍␊      fields, in `head`
- *   --B␍␊Content-Disposition: form-data; name="file"; filename="f.csv"…   then the file's bytes from disk
- *   ␍␊--B--␍␊                                                              `tail`
- *
- * The length is known before (Content-Length), so a file that shrinks meanwhile fails instead of hanging. */
+/* `lakehouse ingest`: each file goes to POST /ingest/file as a form (form.c). */
 #include "cli/cli_internal.h"
-#include "cli/progress.h"
+#include "cli/form.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { INGEST_FIELDS_BYTES_MAX = 1 << 20 };
-
 typedef struct ingest_flags {
-    const char *dataset, *mode, *key, *format, *on_error;
+    const char *dataset, *mode, *key, *format, *on_error, *on_schema_change;
     lh_cli_list options; /* name=value */
     bool quiet;
 } ingest_flags;
-
-typedef struct ingest_body {
-    lh_str head, tail;
-    size_t head_at, tail_at;
-    int fd;
-    uint64_t left; /* bytes of the file */
-    int read_errno;
-    bool shrank;
-    lh_progress progress;
-} ingest_body;
-
-/* ---- the body ---- */
-static size_t ingest_copy(lh_str from, size_t *at, char *into, size_t cap) {
-    size_t n = from.len - *at < cap ? from.len - *at : cap;
-    if (n) memcpy(into, from.ptr + *at, n);
-    *at += n;
-    return n;
-}
-
-static lh_code ingest_read(void *ctx, char *into, size_t cap_bytes, size_t *ret_len) {
-    ingest_body *body = ctx;
-    size_t n = ingest_copy(body->head, &body->head_at, into, cap_bytes);
-    if (n == 0 && body->left) {
-        ssize_t got = read(body->fd, into, cap_bytes < body->left ? cap_bytes : (size_t)body->left);
-        if (got <= 0) {
-            body->read_errno = got < 0 ? errno : 0;
-            body->shrank = got == 0;
-            return LH_IO;
-        }
-        n = (size_t)got;
-        body->left -= n;
-        lh_progress_add(&body->progress, n, lh_time_monotonic_ms());
-        if (body->left == 0) lh_progress_wait(&body->progress, "loading", lh_time_monotonic_ms());
-    }
-    if (n == 0) n = ingest_copy(body->tail, &body->tail_at, into, cap_bytes);
-    *ret_len = n;
-    return LH_OK;
-}
-
-static void ingest_part(lh_buf *buf, const char *boundary, const char *name, lh_str value) {
-    if (value.len == 0) return;
-    lh_buf_printf(buf, "--%s\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n", boundary, name);
-    lh_buf_append(buf, value);
-    lh_buf_append(buf, LH_STR("\r\n"));
-}
-
-/* As browsers do: quotes and line ends in a file name are percent-encoded. */
-static void ingest_file_name(lh_buf *buf, lh_str name) {
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (c == '"' || c == '\r' || c == '\n') lh_buf_printf(buf, "%%%02X", (unsigned)c);
-        else lh_buf_char(buf, c);
-    }
-}
 
 /* ---- options: numbers, booleans and JSON as they look, the rest text ---- */
 static lh_json *ingest_option_value(lh_arena *arena, lh_str text) {
@@ -119,26 +55,18 @@ static lh_str ingest_name_of(lh_str file_name, lh_arena *arena) {
     return text ? (lh_str){text, stem.len} : LH_STR_NONE;
 }
 
-static lh_str ingest_base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return lh_str_from(slash ? slash + 1 : path);
-}
-
-static lh_code ingest_fields(const ingest_flags *flags, lh_str dataset, lh_str file_name, const char *boundary,
-                             lh_arena *arena, lh_buf *head, lh_error *err) {
+static lh_code ingest_fields(const ingest_flags *flags, lh_str dataset, lh_form *form, lh_arena *arena, lh_error *err) {
     lh_str options = LH_STR_NONE;
     LH_TRY(ingest_options(&flags->options, arena, &options, err));
-    ingest_part(head, boundary, "dataset", dataset);
-    ingest_part(head, boundary, "mode", lh_str_from(flags->mode));
-    ingest_part(head, boundary, "key", lh_str_from(flags->key));
-    ingest_part(head, boundary, "format", lh_str_from(flags->format));
-    ingest_part(head, boundary, "on_error", lh_str_from(flags->on_error));
-    ingest_part(head, boundary, "options", options);
-    ingest_part(head, boundary, "source", LH_STR("cli"));
-    lh_buf_printf(head, "--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=\"", boundary);
-    ingest_file_name(head, file_name);
-    lh_buf_append(head, LH_STR("\"\r\nContent-Type: application/octet-stream\r\n\r\n"));
-    return lh_buf_check(head, err);
+    lh_form_field(form, "dataset", dataset);
+    lh_form_field(form, "mode", lh_str_from(flags->mode));
+    lh_form_field(form, "key", lh_str_from(flags->key));
+    lh_form_field(form, "format", lh_str_from(flags->format));
+    lh_form_field(form, "on_error", lh_str_from(flags->on_error));
+    lh_form_field(form, "on_schema_change", lh_str_from(flags->on_schema_change));
+    lh_form_field(form, "options", options);
+    lh_form_field(form, "source", LH_STR("cli"));
+    return LH_OK;
 }
 
 /* ---- the result ---- */
@@ -165,67 +93,39 @@ static void ingest_print(const lh_json *answer, lh_str file_name, uint64_t bytes
            lh_progress_bytes((double)bytes).text, seconds, lh_progress_bytes((double)bytes / seconds).text);
     ingest_print_names(lh_json_get(answer, "added_columns"), "  added columns: ");
     ingest_print_names(lh_json_get(answer, "widened_columns"), "  widened columns: ");
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "migrated_columns")); lh_json_next(&it);)
+        printf("  %.*s: %.*s → %.*s\n", LH_STR_ARG(lh_json_get_string(it.value, "kind")),
+               LH_STR_ARG(lh_json_get_string(it.value, "from")), LH_STR_ARG(lh_json_get_string(it.value, "to")));
     if (rejected)
         printf("  %" PRIu64 " rows were rejected; lines and reasons are in %.*s\n", rejected,
                LH_STR_ARG(lh_json_get_string(answer, "rejects_dataset")));
 }
 
-static void ingest_explain(const ingest_body *body, const char *path, lh_error *err) {
-    lh_str name = ingest_base_name(path);
-    char message[LH_ERROR_MESSAGE_BYTES];
-    if (body->shrank) snprintf(message, sizeof message, "the file became shorter while it was sent");
-    else if (body->read_errno)
-        snprintf(message, sizeof message, "cannot read it: %s", strerrorname_np(body->read_errno));
-    else memcpy(message, err->message, sizeof message);
-    lh_error_set(err, err->code, "%.*s: %s", LH_STR_ARG(name), message);
-}
-
 /* ---- one file ---- */
-static lh_code ingest_send(lh_connection *connection, const ingest_flags *flags, const char *path, ingest_body *body,
+static lh_code ingest_send(lh_connection *connection, const ingest_flags *flags, lh_form *form, lh_arena *arena,
                            lh_error *err) {
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    LH_CLEANUP(lh_buf_done) lh_buf head = LH_BUF_INIT(INGEST_FIELDS_BYTES_MAX);
-    LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
-    lh_str file_name = ingest_base_name(path);
-    lh_str dataset = flags->dataset ? lh_str_from(flags->dataset) : ingest_name_of(file_name, arena);
-    char boundary[64];
-    snprintf(boundary, sizeof boundary, "lakehouse-%s", lh_uuid_new().text);
-    LH_TRY(ingest_fields(flags, dataset, file_name, boundary, arena, &head, err));
-    uint64_t size = body->left, started_ms = lh_time_monotonic_ms();
-    body->head = lh_buf_str(&head);
-    body->tail = lh_arena_printf(arena, "\r\n--%s--\r\n", boundary);
-    body->progress = lh_progress_start(stderr, isatty(STDERR_FILENO) != 0, file_name, size, started_ms);
-    if (flags->quiet) body->progress.told_percent = 100, body->progress.terminal = false;
-    const lh_exchange exchange = {.method = "POST",
-                                  .path = LH_STR("/ingest/file"),
-                                  .read = ingest_read,
-                                  .read_ctx = body,
-                                  .content_type = lh_arena_printf(arena, "multipart/form-data; boundary=%s", boundary),
-                                  .body_bytes = body->head.len + size + body->tail.len};
-    lh_str text = LH_STR_NONE;
+    lh_str dataset = flags->dataset ? lh_str_from(flags->dataset) : ingest_name_of(form->file_name, arena);
+    uint64_t started_ms = lh_time_monotonic_ms(), size = form->left;
     lh_json *answer = NULL;
-    lh_code code = lh_connection_do(connection, &exchange, arena, &text, err);
-    lh_progress_clear(&body->progress);
+    LH_TRY(ingest_fields(flags, dataset, form, arena, err));
+    lh_progress progress = lh_progress_start(stderr, isatty(STDERR_FILENO) != 0, form->file_name, size, started_ms);
+    if (flags->quiet) progress.told_percent = 100, progress.terminal = false;
+    form->progress = &progress;
+    lh_code code = lh_form_post(connection, LH_STR("/ingest/file"), form, arena, &answer, err);
+    form->progress = NULL;
+    lh_progress_clear(&progress);
     LH_TRY(code);
-    LH_TRY(lh_json_parse(arena, text, &answer, err));
-    ingest_print(answer, file_name, size, lh_time_monotonic_ms() - started_ms);
+    ingest_print(answer, form->file_name, size, lh_time_monotonic_ms() - started_ms);
     return LH_OK;
 }
 
 static lh_code ingest_file(lh_connection *connection, const ingest_flags *flags, const char *path, lh_error *err) {
-    struct stat st;
-    ingest_body body = {0};
-    lh_code code = LH_OK;
-    LH_TRY(lh_connection_open_file(connection, path, &body.fd, err));
-    if (fstat(body.fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        code = lh_fail(err, LH_INVALID, "%s is not a file", path);
-    } else {
-        body.left = (uint64_t)st.st_size;
-        code = ingest_send(connection, flags, path, &body, err);
-        if (code != LH_OK) ingest_explain(&body, path, err);
-    }
-    close(body.fd);
-    return code;
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_form_done) lh_form form;
+    lh_form_init(&form);
+    LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
+    LH_TRY(lh_form_open(connection, path, &form, err));
+    return ingest_send(connection, flags, &form, arena, err);
 }
 
 static int ingest_all(const lh_cli_source *source, ingest_flags *flags, const lh_cli_list *files) {
@@ -271,6 +171,10 @@ int lh_cli_ingest(const lh_cli_command *self, int argc, char **argv) {
          .value_name = "WHAT",
          .help = "fail (default) or quarantine: bad rows go to NAME__rejects",
          .text = &flags.on_error},
+        {.name = "on-schema-change",
+         .value_name = "WHAT",
+         .help = "a dataset that is there: add (default), fail, migrate",
+         .text = &flags.on_schema_change},
         {.name = "option",
          .letter = 'o',
          .value_name = "KEY=VALUE",

@@ -3,6 +3,7 @@ import decimal
 import io
 import json
 import random
+import subprocess
 import threading
 import time
 
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import requests
 
-from harness import SANITIZED, Server
+from harness import BINARY, SANITIZED, Server
 
 KILLS = 3 if SANITIZED else 10
 
@@ -432,3 +433,41 @@ def test_a_kill_within_a_migration_leaves_the_old_or_the_new(tmp_path):
         assert server.request("GET", "/catalog/verify?dataset=torn").json()["items"][0]["ok"]
     readers_agree(server, "torn")
     server.stop()
+
+
+# ---- the command line ----
+
+def lakehouse(*args, server, check=True):
+    done = subprocess.run([str(BINARY), *map(str, args), "--url", server.url], capture_output=True, text=True, timeout=120)
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+def test_commands(server, tmp_path):
+    server.sql("CREATE TABLE cli_old AS SELECT i::INTEGER AS id, 'c' || i AS cust_name, i::VARCHAR AS price FROM range(20) r(i)")
+    (tmp_path / "new.csv").write_text("id,customer_name,price\n" + "".join(f"{i},c{i},{i}.5\n" for i in range(20)))
+    out = lakehouse("datasets", "diff", "cli_old", tmp_path / "new.csv", server=server).stdout
+    assert "renamed" in out and "customer_name" in out and "type_changed" in out
+    answer = json.loads(lakehouse("datasets", "diff", "cli_old", tmp_path / "new.csv", "--json", server=server).stdout)
+    assert set(changes(answer)) == {"renamed cust_name>customer_name", "type_changed price"}
+    dry = json.loads(lakehouse("datasets", "migrate", "cli_old", "--to", tmp_path / "new.csv", "--dry-run", server=server).stdout)
+    assert [r["op"] for r in dry["applied"]] == ["rename", "cast"] and dry["dry_run"]
+    first = metadata(server, "cli_old")["current-snapshot-id"]
+    assert "2 rules applied" in lakehouse("datasets", "migrate", "cli_old", "--to", tmp_path / "new.csv", server=server).stdout
+    assert columns(server, "cli_old") == [("id", "INTEGER"), ("customer_name", "VARCHAR"), ("price", "DOUBLE")]
+    out = lakehouse("datasets", "diff", f"cli_old@{first}", "cli_old", server=server).stdout
+    assert "renamed" in out and "cust_name" in out
+    assert "the same" in lakehouse("datasets", "diff", "cli_old", "cli_old", server=server).stdout
+    lakehouse("datasets", "rollback", "cli_old", "--snapshot", first, server=server)
+    assert "cust_name" in dict(columns(server, "cli_old"))
+    (tmp_path / "rules.json").write_text(json.dumps({"rules": [{"op": "drop", "column": "price", "confidence": 0.6}]}))
+    assert "0 rules applied, 1 skipped" in lakehouse("datasets", "migrate", "cli_old", "--rules", tmp_path / "rules.json", server=server).stdout
+    lakehouse("datasets", "migrate", "cli_old", "--rules", tmp_path / "rules.json", "--min-confidence", "0.5", server=server)
+    assert "price" not in dict(columns(server, "cli_old"))
+    done = lakehouse("ingest", tmp_path / "new.csv", "--dataset", "cli_old", "--mode", "append", "--on-schema-change", "fail", server=server, check=False)
+    assert done.returncode == 1 and "customer_name: the table lacks it" in done.stderr
+    done = lakehouse("ingest", tmp_path / "new.csv", "--dataset", "cli_old", "--mode", "append", "--on-schema-change", "migrate", server=server)
+    assert "renamed: customer_name → cust_name" in done.stdout
+    for wrong in (["diff", "cli_old"], ["migrate", "cli_old"], ["migrate", "cli_old", "--to", "a", "--rules", "b"]):
+        assert lakehouse("datasets", *wrong, server=server, check=False).returncode == 2
+    assert lakehouse("datasets", "rollback", "nowhere", server=server, check=False).returncode == 1

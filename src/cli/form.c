@@ -1,0 +1,109 @@
+/* A file goes to the server as one multipart body that is never whole in memory:
+ *
+ *   --B␍␊Content-Disposition: form-data; name="dataset"␍␊␍␊flights␍␊      fields, in `head`
+ *   --B␍␊Content-Disposition: form-data; name="file"; filename="f.csv"…   then the file's bytes from disk
+ *   ␍␊--B--␍␊                                                              `tail`
+ *
+ * The length is known before (Content-Length), so a file that shrinks meanwhile fails instead of hanging. */
+#include "cli/form.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FORM_FIELDS_BYTES_MAX = 1 << 20 };
+
+void lh_form_init(lh_form *form) {
+    *form = (lh_form){.head = LH_BUF_INIT(FORM_FIELDS_BYTES_MAX), .fd = -1};
+    snprintf(form->boundary, sizeof form->boundary, "lakehouse-%s", lh_uuid_new().text);
+}
+
+void lh_form_done(lh_form *form) {
+    lh_buf_done(&form->head);
+    if (form->fd >= 0) close(form->fd);
+    form->fd = -1;
+}
+
+lh_code lh_form_open(lh_connection *connection, const char *path, lh_form *form, lh_error *err) {
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+    LH_TRY(lh_connection_open_file(connection, path, &form->fd, err));
+    if (fstat(form->fd, &st) != 0 || !S_ISREG(st.st_mode)) return lh_fail(err, LH_INVALID, "%s is not a file", path);
+    form->left = (uint64_t)st.st_size;
+    form->file_name = lh_str_from(slash ? slash + 1 : path);
+    return LH_OK;
+}
+
+void lh_form_field(lh_form *form, const char *name, lh_str value) {
+    if (value.len == 0) return;
+    lh_buf_printf(&form->head, "--%s\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n", form->boundary, name);
+    lh_buf_append(&form->head, value);
+    lh_buf_append(&form->head, LH_STR("\r\n"));
+}
+
+static size_t form_copy(lh_str from, size_t *at, char *into, size_t cap) {
+    size_t n = from.len - *at < cap ? from.len - *at : cap;
+    if (n) memcpy(into, from.ptr + *at, n);
+    *at += n;
+    return n;
+}
+
+static lh_code form_read(void *ctx, char *into, size_t cap_bytes, size_t *ret_len) {
+    lh_form *form = ctx;
+    size_t n = form_copy(lh_buf_str(&form->head), &form->head_at, into, cap_bytes);
+    if (n == 0 && form->left) {
+        ssize_t got = read(form->fd, into, cap_bytes < form->left ? cap_bytes : (size_t)form->left);
+        if (got <= 0) {
+            form->read_errno = got < 0 ? errno : 0;
+            form->shrank = got == 0;
+            return LH_IO;
+        }
+        n = (size_t)got;
+        form->left -= n;
+        if (form->progress) lh_progress_add(form->progress, n, lh_time_monotonic_ms());
+        if (form->progress && form->left == 0) lh_progress_wait(form->progress, "loading", lh_time_monotonic_ms());
+    }
+    if (n == 0) n = form_copy(lh_str_from(form->tail), &form->tail_at, into, cap_bytes);
+    *ret_len = n;
+    return LH_OK;
+}
+
+/* As browsers do: quotes and line ends in a file name are percent-encoded. */
+static void form_file_name(lh_buf *buf, lh_str name) {
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        if (c == '"' || c == '\r' || c == '\n') lh_buf_printf(buf, "%%%02X", (unsigned)c);
+        else lh_buf_char(buf, c);
+    }
+}
+
+static void form_explain(const lh_form *form, lh_error *err) {
+    char message[LH_ERROR_MESSAGE_BYTES];
+    if (form->shrank) snprintf(message, sizeof message, "the file became shorter while it was sent");
+    else if (form->read_errno)
+        snprintf(message, sizeof message, "cannot read it: %s", strerrorname_np(form->read_errno));
+    else memcpy(message, err->message, sizeof message);
+    lh_error_set(err, err->code, "%.*s: %s", LH_STR_ARG(form->file_name), message);
+}
+
+lh_code lh_form_post(lh_connection *connection, lh_str path, lh_form *form, lh_arena *arena, lh_json **ret,
+                     lh_error *err) {
+    lh_str text = LH_STR_NONE;
+    lh_buf_printf(&form->head, "--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=\"", form->boundary);
+    form_file_name(&form->head, form->file_name);
+    lh_buf_append(&form->head, LH_STR("\"\r\nContent-Type: application/octet-stream\r\n\r\n"));
+    LH_TRY(lh_buf_check(&form->head, err));
+    snprintf(form->tail, sizeof form->tail, "\r\n--%s--\r\n", form->boundary);
+    const lh_exchange exchange = {.method = "POST",
+                                  .path = path,
+                                  .read = form_read,
+                                  .read_ctx = form,
+                                  .content_type =
+                                      lh_arena_printf(arena, "multipart/form-data; boundary=%s", form->boundary),
+                                  .body_bytes = form->head.len + form->left + strlen(form->tail)};
+    lh_code code = lh_connection_do(connection, &exchange, arena, &text, err);
+    if (code == LH_OK) return lh_json_parse(arena, text, ret, err);
+    if (err) form_explain(form, err);
+    return code;
+}

@@ -1,0 +1,27 @@
+/* One file as a form to a server, read from disk as it goes. */
+#ifndef LH_CLI_FORM_H
+#define LH_CLI_FORM_H
+#include "cli/cli_internal.h"
+#include "cli/progress.h"
+
+typedef struct lh_form {
+    lh_buf head;      /* fields, and the head of the file's part */
+    lh_str file_name; /* borrowed from the path */
+    char boundary[64], tail[80];
+    size_t head_at, tail_at;
+    int fd;                /* owned; -1: none */
+    uint64_t left;         /* bytes of the file */
+    lh_progress *progress; /* borrowed; NULL: none */
+    int read_errno;
+    bool shrank;
+} lh_form;
+
+void lh_form_init(lh_form *form);
+void lh_form_done(lh_form *form);
+/* Errors: NOT_FOUND, IO, INVALID (no file). */
+LH_MUST_CHECK lh_code lh_form_open(lh_connection *connection, const char *path, lh_form *form, lh_error *err);
+void lh_form_field(lh_form *form, const char *name, lh_str value); /* an empty value is left out */
+/* Sends it, once. *ret (arena): the answer. Errors name the file. */
+LH_MUST_CHECK lh_code lh_form_post(lh_connection *connection, lh_str path, lh_form *form, lh_arena *arena,
+                                   lh_json **ret, lh_error *err);
+#endif
