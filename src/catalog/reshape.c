@@ -114,8 +114,9 @@ lh_code reshape_updates(const lh_json *metadata, const lh_json *reshape, const l
         lh_json_append(changed, copy);
     }
     LH_TRY(reshape_check_written(metadata, reshape, theirs, arena, err));
+    LH_TRY(lh_arena_check(arena, err));
     *updates = changed;
-    return lh_arena_check(arena, err);
+    return LH_OK;
 }
 
 void reshape_mark(lh_json *metadata, const lh_json *updates, lh_arena *arena) {

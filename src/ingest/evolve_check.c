@@ -28,6 +28,7 @@ static const struct {
 
 #define CHECK_FAIL(c, ...) check_fail((c), lh_arena_printf((c)->arena, __VA_ARGS__))
 static lh_code check_fail(const check *c, lh_str why) {
+    LH_TRY(lh_arena_check(c->arena, c->err)); /* what looks wrong may only be cut off */
     return lh_fail(c->err, LH_INVALID, "rule %zu: %.*s", c->number, LH_STR_ARG(lh_str_sub(why, 0, 700)));
 }
 
@@ -90,8 +91,9 @@ static lh_code check_type(const check *c, const lh_json *json, ingest_type **ret
     lh_str text = lh_json_str(json, LH_STR_NONE);
     if (!lh_json_is_string(json) || text.len > 4096) return CHECK_FAIL(c, "'type' must be a string");
     if (ingest_type_parse(text, c->arena, ret, &why) != LH_OK) return CHECK_FAIL(c, "%s", why.message);
-    if ((*ret)->kind == INGEST_NULL || (*ret)->kind == INGEST_OTHER ||
-        !ingest_type_equal(*ret, ingest_type_storable(*ret, c->arena)))
+    const ingest_type *stored = ingest_type_storable(*ret, c->arena);
+    if (!stored) return lh_arena_check(c->arena, c->err);
+    if ((*ret)->kind == INGEST_NULL || (*ret)->kind == INGEST_OTHER || !ingest_type_equal(*ret, stored))
         return CHECK_FAIL(c, "a table cannot hold the type '%.*s'", LH_STR_ARG(lh_str_sub(text, 0, CHECK_SHOWN)));
     return LH_OK;
 }
@@ -263,6 +265,7 @@ lh_code evolve_rules_check(const lh_json *json, const evolve_side *table, lh_are
             if (!lh_str_eq(it.name, LH_STR("rules")))
                 return lh_fail(err, LH_INVALID, "unknown member '%.*s' of the answer; known: rules",
                                LH_STR_ARG(lh_str_sub(it.name, 0, CHECK_SHOWN)));
+        if (lh_json_size(json) > 1) return lh_fail(err, LH_INVALID, "member 'rules' of the answer stands twice");
         json = lh_json_get(json, "rules");
     }
     if (!lh_json_is_array(json)) return lh_fail(err, LH_INVALID, "'rules' must be an array");
@@ -278,8 +281,9 @@ lh_code evolve_rules_check(const lh_json *json, const evolve_side *table, lh_are
         rules.count++;
     }
     LH_TRY(check_names(&c, taken, &rules));
+    LH_TRY(lh_arena_check(arena, err));
     *ret = rules;
-    return lh_arena_check(arena, err);
+    return LH_OK;
 }
 
 /* Written out rather than made: it is read by people and models, and small. */

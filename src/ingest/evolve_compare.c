@@ -92,37 +92,48 @@ static lh_code prompt_samples(lh_ingest *ingest, lh_session *session, const evol
     return lh_buf_check(into, err);
 }
 
+/* A name as a JSON string, so that what a name holds cannot look like ours. */
+static lh_str prompt_name(const evolve_column *column, lh_arena *arena) {
+    LH_CLEANUP(lh_buf_done) lh_buf quoted = LH_BUF_INIT(16 << 10);
+    if (column) lh_buf_json_string(&quoted, column->name);
+    return lh_arena_dup(arena, lh_buf_str(&quoted));
+}
+
+static lh_str prompt_question(const evolve_change *change, lh_arena *arena) {
+    lh_str from = prompt_name(change->from, arena), to = prompt_name(change->to, arena);
+    switch (change->kind) {
+    case EVOLVE_REMOVED:
+        return lh_arena_printf(
+            arena,
+            "Column %.*s is gone: was it dropped on purpose, renamed, split or merged, or is it only "
+            "missing?",
+            LH_STR_ARG(from));
+    case EVOLVE_ADDED:
+        return lh_arena_printf(arena, "Column %.*s is new: is it an old one renamed, or made of old ones?",
+                               LH_STR_ARG(to));
+    case EVOLVE_RENAMED:
+        return lh_arena_printf(arena, "Is %.*s the old %.*s under another name (confidence %.2f)?", LH_STR_ARG(to),
+                               LH_STR_ARG(from), change->confidence);
+    case EVOLVE_TYPE_CHANGED: break;
+    }
+    return lh_arena_printf(arena, "Can the values of %.*s become %.*s, and how?", LH_STR_ARG(from),
+                           LH_STR_ARG(ingest_type_text(change->to->type, arena)));
+}
+
 /* What rules cannot decide: changes below the confidence, and suggestions, which change more than one column. */
 static lh_json *prompt_questions(const evolve_comparison *c, double min_confidence, lh_arena *arena) {
     lh_json *list = lh_json_new_array(arena);
     for (size_t i = 0; i < c->diff.count; i++) {
         const evolve_change *change = &c->diff.changes[i];
-        double confidence = change->confidence;
-        if (change->fit == EVOLVE_FIT_CASTS) confidence *= 0.9;
-        lh_str from = change->from ? change->from->name : LH_STR_NONE, to = change->to ? change->to->name : LH_STR_NONE,
-               text;
-        if (change->kind == EVOLVE_REMOVED)
-            text = lh_arena_printf(arena,
-                                   "Column \"%.*s\" is gone: was it dropped on purpose, renamed, split or merged, "
-                                   "or is it only missing?",
-                                   LH_STR_ARG(from));
-        else if (confidence >= min_confidence) continue;
-        else if (change->kind == EVOLVE_ADDED)
-            text = lh_arena_printf(arena, "Column \"%.*s\" is new: is it an old one renamed, or made of old ones?",
-                                   LH_STR_ARG(to));
-        else if (change->kind == EVOLVE_RENAMED)
-            text = lh_arena_printf(arena, "Is \"%.*s\" the old \"%.*s\" under another name (confidence %.2f)?",
-                                   LH_STR_ARG(to), LH_STR_ARG(from), change->confidence);
-        else
-            text = lh_arena_printf(arena, "Can the values of \"%.*s\" become %.*s, and how?", LH_STR_ARG(from),
-                                   LH_STR_ARG(ingest_type_text(change->to->type, arena)));
-        lh_json_append(list, lh_json_new_string(arena, text));
+        double confidence = change->fit == EVOLVE_FIT_CASTS ? change->confidence * 0.9 : change->confidence;
+        if (change->kind == EVOLVE_REMOVED || confidence < min_confidence)
+            lh_json_append(list, lh_json_new_string(arena, prompt_question(change, arena)));
     }
     for (lh_json_iter it = lh_json_each(c->suggestions); lh_json_next(&it);) {
         lh_str rule = LH_STR_NONE;
         if (lh_json_write(arena, it.value, false, &rule, NULL) != LH_OK) continue;
-        lh_json_append(list,
-                       lh_json_new_string(arena, lh_arena_printf(arena, "Is this meant: %.*s?", LH_STR_ARG(rule))));
+        lh_str text = lh_arena_printf(arena, "Is this meant: %.*s?", LH_STR_ARG(rule));
+        lh_json_append(list, lh_json_new_string(arena, text));
     }
     return list;
 }
@@ -165,8 +176,10 @@ static lh_code prompt_text(lh_ingest *ingest, lh_session *session, const evolve_
     LH_TRY(lh_json_write(arena, evolve_rules_schema(arena), false, &json, err));
     lh_buf_printf(&text, "\nJSON schema of the answer\n%.*s\n", LH_STR_ARG(json));
     LH_TRY(lh_buf_check(&text, err));
-    *ret = lh_arena_dup(arena, lh_buf_str(&text));
-    return lh_arena_check(arena, err);
+    lh_str copy = lh_arena_dup(arena, lh_buf_str(&text));
+    LH_TRY(lh_arena_check(arena, err));
+    *ret = copy;
+    return LH_OK;
 }
 
 /* ---- the two calls ---- */

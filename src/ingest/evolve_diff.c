@@ -277,8 +277,9 @@ lh_code evolve_diff_make(const evolve_side *from, const evolve_side *to, lh_aren
     }
     for (size_t j = 0; j < to->count; j++)
         if (!d.partner_of_to[j]) diff.changes[diff.count++] = diff_lone_change(&d, &to->columns[j], true);
+    LH_TRY(lh_arena_check(arena, err));
     *ret = diff;
-    return lh_arena_check(arena, err);
+    return LH_OK;
 }
 
 /* ---- as JSON ---- */

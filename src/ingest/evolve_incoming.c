@@ -25,8 +25,10 @@ static lh_code incoming_relation(const ingest_job *job, lh_str *ret, lh_error *e
     ingest_select_sql(job, LH_STR_NONE, &sql);
     lh_buf_char(&sql, ')');
     LH_TRY(lh_buf_check(&sql, err));
-    *ret = lh_arena_dup(job->arena, lh_buf_str(&sql));
-    return lh_arena_check(job->arena, err);
+    lh_str copy = lh_arena_dup(job->arena, lh_buf_str(&sql));
+    LH_TRY(lh_arena_check(job->arena, err));
+    *ret = copy;
+    return LH_OK;
 }
 
 static lh_code incoming_file(const ingest_job *job, evolve_side *ret, lh_error *err) {

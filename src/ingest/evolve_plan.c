@@ -214,6 +214,7 @@ lh_code evolve_plan_make(const lh_json *metadata, const evolve_side *table, cons
     LH_TRY(plan_check(&p, schema, err));
     lh_json_set(arena, out.schema, "fields", p.fields);
     lh_json_remove(out.schema, LH_STR("schema-id"));
+    LH_TRY(lh_arena_check(arena, err));
     *ret = out;
-    return lh_arena_check(arena, err);
+    return LH_OK;
 }

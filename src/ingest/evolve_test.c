@@ -235,6 +235,7 @@ static void test_evolve__bad_rules_are_refused_with_the_reason(void) {
     static const char *const bad[][2] = {
         {"7", "must be an array"},
         {"{'rules':[],'note':'x'}", "unknown member 'note'"},
+        {"{'rules':[],'rules':[]}", "stands twice"},
         {"[7]", "must be an object"},
         {"[{'op':'truncate','column':'name'}]", "'op' must be"},
         {"[{'op':'rename','column':'name'}]", "needs 'to'"},
@@ -398,6 +399,55 @@ static void test_evolve__a_column_that_the_table_needs_stays(void) {
     CHECK_OK(plan_of("[{'op':'rename','column':'id','to':'key'}]", arena, &plan, &err));
 }
 
+/* ---- memory ---- */
+
+/* Everything with an arena that is full at the 1st, 2nd, 3rd … step: an error, never a crash or half an answer. */
+static void test_evolve__a_full_arena_is_an_error(void) {
+    static const char from_text[] = "cust_name:VARCHAR=a|b|c n:VARCHAR gone:DATE",
+                      to_text[] = "customer_name:VARCHAR=a|b n:DOUBLE new:DATE";
+    bool done = false;
+    for (size_t cap = 100; !done && cap < (1 << 20); cap += 97) {
+        LH_CLEANUP(lh_arena_freep) lh_arena *columns = NULL;
+        LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+        evolve_diff diff = {.count = 77};
+        evolve_rules rules = {.count = 77};
+        lh_error err = {0};
+        CHECK(lh_arena_new(1 << 20, &columns, NULL) == LH_OK && lh_arena_new(cap, &arena, NULL) == LH_OK);
+        const evolve_side from = case_side(from_text, columns), to = case_side(to_text, columns);
+        lh_code code = evolve_diff_make(&from, &to, arena, &diff, &err);
+        CHECK(code == LH_OK || diff.count == 77);
+        lh_json *found = code == LH_OK ? evolve_rules_of(&diff, arena) : NULL;
+        if (code == LH_OK) code = lh_arena_check(arena, &err);
+        if (code == LH_OK) code = evolve_rules_check(found, &from, arena, &rules, &err);
+        CHECK(code == LH_OK || code == LH_LIMIT || code == LH_NO_MEMORY);
+        CHECK(code == LH_OK || rules.count == 77);
+        done = code == LH_OK;
+    }
+    CHECK(done);
+}
+
+static void test_evolve__a_plan_in_a_full_arena_is_an_error(void) {
+    bool done = false;
+    for (size_t cap = 5000; !done && cap < (1 << 20); cap += 97) { /* what the test itself needs fits always */
+        LH_CLEANUP(lh_arena_freep) lh_arena *own = NULL;
+        LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+        lh_json *metadata = NULL, *json = NULL;
+        evolve_rules rules;
+        evolve_plan plan = {.written_count = 77};
+        CHECK(lh_arena_new(1 << 20, &own, NULL) == LH_OK && lh_arena_new(cap, &arena, NULL) == LH_OK);
+        const evolve_side table = case_side("id:INTEGER name:VARCHAR price:VARCHAR", own);
+        CHECK(lh_json_parse(own, lh_str_from(plan_metadata), &metadata, NULL) == LH_OK);
+        CHECK(lh_json_parse(
+                  own, LH_STR("[{\"op\":\"split\",\"column\":\"name\",\"into\":[\"a\",\"b\"],\"separator\":\" \"}]"),
+                  &json, NULL) == LH_OK);
+        CHECK(evolve_rules_check(json, &table, own, &rules, NULL) == LH_OK);
+        lh_code code = evolve_plan_make(metadata, &table, &rules, arena, &plan, NULL);
+        CHECK(code == LH_OK || ((code == LH_LIMIT || code == LH_NO_MEMORY) && plan.written_count == 77));
+        done = code == LH_OK;
+    }
+    CHECK(done);
+}
+
 /* ---- masks ---- */
 
 static void test_evolve__a_mask_hides_what_may_be_personal(void) {
@@ -434,5 +484,6 @@ LH_TEST_MAIN(LH_TEST(test_evolve__a_diff_finds_what_people_would_say),
              LH_TEST(test_evolve__the_rules_of_a_diff_pass_the_check),
              LH_TEST(test_evolve__a_plan_keeps_ids_and_places),
              LH_TEST(test_evolve__a_plan_keeps_docs_and_what_was_said),
-             LH_TEST(test_evolve__a_column_that_the_table_needs_stays),
+             LH_TEST(test_evolve__a_column_that_the_table_needs_stays), LH_TEST(test_evolve__a_full_arena_is_an_error),
+             LH_TEST(test_evolve__a_plan_in_a_full_arena_is_an_error),
              LH_TEST(test_evolve__a_mask_hides_what_may_be_personal))

@@ -203,8 +203,9 @@ lh_code evolve_suggest(lh_session *session, const evolve_diff *diff, lh_str from
         const suggestion s = {.whole = added[i], .whole_relation = to, .parts_relation = from};
         LH_TRY(suggest_whole(session, s, removed, removed_count, arena, list, err));
     }
+    LH_TRY(lh_arena_check(arena, err));
     *ret = list;
-    return lh_arena_check(arena, err);
+    return LH_OK;
 }
 
 /* ---- casts that fail ---- */
@@ -254,9 +255,10 @@ lh_code evolve_count_failures(lh_session *session, lh_str relation, const evolve
         lh_json_append(list, item);
         if (!rule->null_on_error) refused += failed;
     }
+    LH_TRY(lh_arena_check(arena, err));
     *ret = list;
     if (ret_refused) *ret_refused = refused;
-    return lh_arena_check(arena, err);
+    return LH_OK;
 }
 
 lh_code evolve_refine_casts(lh_session *session, lh_str relation, const evolve_side *side, lh_json *rules,
@@ -266,7 +268,7 @@ lh_code evolve_refine_casts(lh_session *session, lh_str relation, const evolve_s
         evolve_rules one = {0};
         if (!lh_str_eq(lh_json_get_string(it.value, "op"), LH_STR("cast"))) continue;
         lh_json_append(alone, lh_json_copy(arena, it.value));
-        LH_TRY(evolve_rules_check(alone, side, arena, &one, err));
+        if (evolve_rules_check(alone, side, arena, &one, NULL) != LH_OK) continue; /* a stranger's odd name */
         if (evolve_fit_of(one.items[0].cast.from, one.items[0].type) == EVOLVE_FIT_WIDENS) continue;
         LH_TRY(evolve_count_failures(session, relation, &one, arena, &counts, NULL, err));
         const lh_json *count = lh_json_at(counts, 0);

@@ -272,8 +272,9 @@ static lh_code migrate_answer(migration *m, lh_json **ret, lh_error *err) {
     else LH_TRY(lh_table_snapshot_id(m->ingest->catalog, m->table.name, &snapshot, err));
     lh_json_set(m->arena, answer, "snapshot_before", migrate_snapshot(m, m->snapshot_before));
     lh_json_set(m->arena, answer, "snapshot_id", migrate_snapshot(m, snapshot));
+    LH_TRY(lh_arena_check(m->arena, err));
     *ret = answer;
-    return lh_arena_check(m->arena, err);
+    return LH_OK;
 }
 
 static lh_code migrate_run(migration *m, lh_json **ret, lh_error *err) {

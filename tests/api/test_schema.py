@@ -400,6 +400,21 @@ def test_a_prompt_masks_and_its_answer_is_taken_after_a_check(server):
     migrate(server, "contacts", status=400)
 
 
+# ---- on S3 ----
+
+def test_a_lake_on_s3(fresh, s3):
+    server = fresh(env=s3["env"])
+    server.sql("CREATE TABLE cloud AS SELECT i::VARCHAR AS v, 'x' || i AS name FROM range(50) r(i)")
+    migrate(server, "cloud", rules=[{"op": "rename", "column": "name", "to": "label"}])
+    migrate(server, "cloud", rules=[{"op": "cast", "column": "v", "type": "INTEGER"}])
+    scan = server.pyiceberg(**s3["pyiceberg"]).load_table("data.cloud").scan().to_arrow()
+    assert scan.column_names == ["v", "label"] and sorted(scan.column("v").to_pylist()) == list(range(50))
+    rollback(server, "cloud")
+    assert columns(server, "cloud") == [("v", "VARCHAR"), ("label", "VARCHAR")]
+    assert server.request("PUT", "/storage/objects/in/n.csv", data=b"v,label\n1,a\n").status_code in (200, 201)
+    assert set(changes(diff(server, **{"from": {"dataset": "cloud"}, "to": {"object": "in/n.csv"}}))) == {"type_changed v"}
+
+
 # ---- crash ----
 
 def test_a_kill_within_a_migration_leaves_the_old_or_the_new(tmp_path):
