@@ -231,65 +231,67 @@ static void test_evolve__good_rules_are_taken(void) {
     }
 }
 
+static const char *const bad_rules[][2] = {
+    {"7", "must be an array"},
+    {"{'rules':[],'note':'x'}", "unknown member 'note'"},
+    {"{'rules':[],'rules':[]}", "stands twice"},
+    {"[7]", "must be an object"},
+    {"[{'op':'truncate','column':'name'}]", "'op' must be"},
+    {"[{'op':'rename','column':'name'}]", "needs 'to'"},
+    {"[{'op':'rename','column':'name','to':'x','sql':'1'}]", "unknown member 'sql'"},
+    {"[{'op':'rename','column':'name','column':'id','to':'x'}]", "stands twice"},
+    {"[{'op':'rename','column':'nam','to':'x'}]", "does not exist"},
+    {"[{'op':'rename','column':'NAME','to':'x'}]", "does not exist"},
+    {"[{'op':'rename','column':7,'to':'x'}]", "must be a string"},
+    {"[{'op':'rename','column':'name','to':''}]", "1 to 255"},
+    {"[{'op':'rename','column':'name','to':' x'}]", "white space"},
+    {"[{'op':'rename','column':'name','to':'a\\nb'}]", "control characters"},
+    {"[{'op':'rename','column':'name','to':'ID'}]", "two columns would be called"},
+    {"[{'op':'rename','column':'name','to':'x'},{'op':'drop','column':'name'}]", "has a rule already"},
+    {"[{'op':'rename','column':'name','to':'x','confidence':2}]", "from 0 to 1"},
+    {"[{'op':'rename','column':'name','to':'x','confidence':'high'}]", "from 0 to 1"},
+    {"[{'op':'rename','column':'name','to':'x','reasons':7}]", "'reasons'"},
+    {"[{'op':'cast','column':'price','type':'MONEY'}]", "cannot hold"},
+    {"[{'op':'cast','column':'price','type':'HUGEINT'}]", "cannot hold"},
+    {"[{'op':'cast','column':'price','type':'INTEGER); DROP TABLE t'}]", "not a type"},
+    {"[{'op':'cast','column':'price','type':'VARCHAR'}]", "has that type already"},
+    {"[{'op':'cast','column':'price','type':'BIGINT[]'}]", "does not go"},
+    {"[{'op':'cast','column':'tags','type':'BIGINT'}]", "does not go"},
+    {"[{'op':'cast','column':'id','type':'DOUBLE','using':'number'}]", "does not go"},
+    {"[{'op':'cast','column':'price','type':'DOUBLE','using':'eval'}]", "'using' must be"},
+    {"[{'op':'cast','column':'price','type':'DOUBLE','using':null}]", "'using' must be"},
+    {"[{'op':'cast','column':'price','type':'DOUBLE','on_error':'ignore'}]", "fail or null"},
+    {"[{'op':'cast','column':'price','type':'DOUBLE','sql':'(SELECT 1)'}]", "'sql' is not free"},
+    {"[{'op':'cast','column':'price','type':'DOUBLE','sql':'CAST(\\'id\\' AS DOUBLE)'}]", "'sql' is not free"},
+    {"[{'op':'cast','column':'day','type':'DATE','using':'date'}]", "'format' must"},
+    {"[{'op':'cast','column':'day','type':'DATE','using':'date','format':'%Q'}]", "'format' must"},
+    {"[{'op':'cast','column':'day','type':'DATE','using':'date','format':'%d;%m'}]", "'format' must"},
+    {"[{'op':'cast','column':'day','type':'DATE','format':'%d'}]", "belongs to"},
+    {"[{'op':'add','column':'name','type':'BIGINT'}]", "two columns would be called"},
+    {"[{'op':'add','column':'x','type':'BIGINT','default':[1]}]", "'default' must be"},
+    {"[{'op':'add','column':'x','type':'BIGINT[]','default':1}]", "'default' must be"},
+    {"[{'op':'split','column':'id','into':['a','b'],'separator':' '}]", "only a text column"},
+    {"[{'op':'split','column':'name','into':['a'],'separator':' '}]", "2 to 4"},
+    {"[{'op':'split','column':'name','into':['a','A'],'separator':' '}]", "two columns would be called"},
+    {"[{'op':'split','column':'name','into':['a','b'],'separator':''}]", "'separator' must be"},
+    {"[{'op':'split','column':'name','into':['a','b'],'separator':' ','keep':1}]", "'keep' must be"},
+    {"[{'op':'merge','columns':['name','name'],'to':'x','separator':' '}]", "has a rule already"},
+    {"[{'op':'merge','columns':['name','tags'],'to':'x','separator':' '}]", "nested"},
+    {"[{'op':'drop','column':'id'},{'op':'drop','column':'name'},{'op':'drop','column':'price'},{'op':'drop',"
+     "'column':'day'},{'op':'drop','column':'tags'}]",
+     "leave no column"},
+};
+
 static void test_evolve__bad_rules_are_refused_with_the_reason(void) {
-    static const char *const bad[][2] = {
-        {"7", "must be an array"},
-        {"{'rules':[],'note':'x'}", "unknown member 'note'"},
-        {"{'rules':[],'rules':[]}", "stands twice"},
-        {"[7]", "must be an object"},
-        {"[{'op':'truncate','column':'name'}]", "'op' must be"},
-        {"[{'op':'rename','column':'name'}]", "needs 'to'"},
-        {"[{'op':'rename','column':'name','to':'x','sql':'1'}]", "unknown member 'sql'"},
-        {"[{'op':'rename','column':'name','column':'id','to':'x'}]", "stands twice"},
-        {"[{'op':'rename','column':'nam','to':'x'}]", "does not exist"},
-        {"[{'op':'rename','column':'NAME','to':'x'}]", "does not exist"},
-        {"[{'op':'rename','column':7,'to':'x'}]", "must be a string"},
-        {"[{'op':'rename','column':'name','to':''}]", "1 to 255"},
-        {"[{'op':'rename','column':'name','to':' x'}]", "white space"},
-        {"[{'op':'rename','column':'name','to':'a\\nb'}]", "control characters"},
-        {"[{'op':'rename','column':'name','to':'ID'}]", "two columns would be called"},
-        {"[{'op':'rename','column':'name','to':'x'},{'op':'drop','column':'name'}]", "has a rule already"},
-        {"[{'op':'rename','column':'name','to':'x','confidence':2}]", "from 0 to 1"},
-        {"[{'op':'rename','column':'name','to':'x','confidence':'high'}]", "from 0 to 1"},
-        {"[{'op':'rename','column':'name','to':'x','reasons':7}]", "'reasons'"},
-        {"[{'op':'cast','column':'price','type':'MONEY'}]", "cannot hold"},
-        {"[{'op':'cast','column':'price','type':'HUGEINT'}]", "cannot hold"},
-        {"[{'op':'cast','column':'price','type':'INTEGER); DROP TABLE t'}]", "not a type"},
-        {"[{'op':'cast','column':'price','type':'VARCHAR'}]", "has that type already"},
-        {"[{'op':'cast','column':'price','type':'BIGINT[]'}]", "does not go"},
-        {"[{'op':'cast','column':'tags','type':'BIGINT'}]", "does not go"},
-        {"[{'op':'cast','column':'id','type':'DOUBLE','using':'number'}]", "does not go"},
-        {"[{'op':'cast','column':'price','type':'DOUBLE','using':'eval'}]", "'using' must be"},
-        {"[{'op':'cast','column':'price','type':'DOUBLE','using':null}]", "'using' must be"},
-        {"[{'op':'cast','column':'price','type':'DOUBLE','on_error':'ignore'}]", "fail or null"},
-        {"[{'op':'cast','column':'price','type':'DOUBLE','sql':'(SELECT 1)'}]", "'sql' is not free"},
-        {"[{'op':'cast','column':'price','type':'DOUBLE','sql':'CAST(\\'id\\' AS DOUBLE)'}]", "'sql' is not free"},
-        {"[{'op':'cast','column':'day','type':'DATE','using':'date'}]", "'format' must"},
-        {"[{'op':'cast','column':'day','type':'DATE','using':'date','format':'%Q'}]", "'format' must"},
-        {"[{'op':'cast','column':'day','type':'DATE','using':'date','format':'%d;%m'}]", "'format' must"},
-        {"[{'op':'cast','column':'day','type':'DATE','format':'%d'}]", "belongs to"},
-        {"[{'op':'add','column':'name','type':'BIGINT'}]", "two columns would be called"},
-        {"[{'op':'add','column':'x','type':'BIGINT','default':[1]}]", "'default' must be"},
-        {"[{'op':'add','column':'x','type':'BIGINT[]','default':1}]", "'default' must be"},
-        {"[{'op':'split','column':'id','into':['a','b'],'separator':' '}]", "only a text column"},
-        {"[{'op':'split','column':'name','into':['a'],'separator':' '}]", "2 to 4"},
-        {"[{'op':'split','column':'name','into':['a','A'],'separator':' '}]", "two columns would be called"},
-        {"[{'op':'split','column':'name','into':['a','b'],'separator':''}]", "'separator' must be"},
-        {"[{'op':'split','column':'name','into':['a','b'],'separator':' ','keep':1}]", "'keep' must be"},
-        {"[{'op':'merge','columns':['name','name'],'to':'x','separator':' '}]", "has a rule already"},
-        {"[{'op':'merge','columns':['name','tags'],'to':'x','separator':' '}]", "nested"},
-        {"[{'op':'drop','column':'id'},{'op':'drop','column':'name'},{'op':'drop','column':'price'},{'op':'drop',"
-         "'column':'day'},{'op':'drop','column':'tags'}]",
-         "leave no column"},
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < sizeof bad_rules / sizeof *bad_rules; i++) {
         LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
         lh_error err = {0};
         evolve_rules rules = {.count = 77};
         CHECK(lh_arena_new(1 << 20, &arena, NULL) == LH_OK);
-        lh_code code = rules_check(RULES_TABLE, bad[i][0], arena, &rules, &err);
-        if (code != LH_INVALID || !strstr(err.message, bad[i][1])) print_error("%s: '%s'\n", bad[i][0], err.message);
-        CHECK(code == LH_INVALID && strstr(err.message, bad[i][1]) && rules.count == 77);
+        lh_code code = rules_check(RULES_TABLE, bad_rules[i][0], arena, &rules, &err);
+        if (code != LH_INVALID || !strstr(err.message, bad_rules[i][1]))
+            print_error("%s: '%s'\n", bad_rules[i][0], err.message);
+        CHECK(code == LH_INVALID && strstr(err.message, bad_rules[i][1]) && rules.count == 77);
     }
 }
 
