@@ -104,6 +104,24 @@ static void test_base__sha256_and_hmac_of_published_vectors(void) {
               LH_STR("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
 }
 
+static void check_base64(const char *text, const char *expected) { /* NULL: refused */
+    char into[64];
+    size_t bytes = 0;
+    lh_code code = lh_base64_decode(lh_str_from(text), into, &bytes);
+    CHECK((code == LH_OK) == (expected != NULL));
+    if (expected) CHECK_STR(((lh_str){into, bytes}), lh_str_from(expected));
+}
+
+static void test_base__base64_of_published_vectors_and_what_is_none(void) {
+    check_base64("", ""); /* RFC 4648, section 10 */
+    check_base64("Zg==", "f");
+    check_base64("Zm8=", "fo");
+    check_base64("Zm9vYmFy", "foobar");
+    check_base64("/+8=", "\xFF\xEF");
+    static const char *const bad[] = {"Z", "Zg=", "Zg", "Z===", "====", "Zh==", "Zm9=", "Zm8=Zm8=", "Zm 8", "Zm8\n", "_-8="};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) check_base64(bad[i], NULL);
+}
+
 static void test_base__numbers_refuse_overflow_and_signs(void) {
     uint64_t u;
     int64_t i;
@@ -112,6 +130,14 @@ static void test_base__numbers_refuse_overflow_and_signs(void) {
     CHECK(lh_str_to_u64(LH_STR("+1"), &u) == LH_INVALID);
     CHECK(lh_str_to_i64(LH_STR("-9223372036854775808"), &i) == LH_OK && i == INT64_MIN);
     CHECK(lh_str_to_i64(LH_STR("9223372036854775808"), &i) == LH_INVALID);
+}
+
+static void test_base__an_error_message_is_utf8_whatever_it_quotes(void) {
+    lh_error err = {0};
+    lh_error_set(&err, LH_INVALID, "no '%s' and no '%.*s' here", "\xFF!\xC3(\xE2\x82", 3, "\xC3\xA9\xC3\xA9");
+    CHECK_STR(lh_str_from(err.message), LH_STR("no '?!?(?\?' and no '\xC3\xA9?' here"));
+    lh_error_set(&err, LH_INVALID, "\x80");
+    CHECK_STR(lh_str_from(err.message), LH_STR("?"));
 }
 
 static void test_base__long_error_message_is_cut_at_a_character(void) {
@@ -132,5 +158,7 @@ LH_TEST_MAIN(LH_TEST(test_base__json_round_trip_keeps_order_and_replaces_in_plac
              LH_TEST(test_base__json_string_escapes_and_repairs), LH_TEST(test_base__times_round_trip),
              LH_TEST(test_base__uuids_are_valid_distinct_and_ordered),
              LH_TEST(test_base__sha256_and_hmac_of_published_vectors),
+             LH_TEST(test_base__base64_of_published_vectors_and_what_is_none),
              LH_TEST(test_base__numbers_refuse_overflow_and_signs),
+             LH_TEST(test_base__an_error_message_is_utf8_whatever_it_quotes),
              LH_TEST(test_base__long_error_message_is_cut_at_a_character))

@@ -4,6 +4,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* A message quotes what came from outside, and goes out as JSON: bytes that are not UTF-8 become '?'. */
+static void error_repair(char *text) {
+    lh_str rest = lh_str_from(text);
+    for (;;) {
+        size_t good = lh_str_utf8_prefix(rest);
+        if (good == rest.len) return;
+        text[good] = '?';
+        text += good + 1;
+        rest = lh_str_from(text);
+    }
+}
+
 static void error_vset(lh_error *err, lh_code code, const char *format, va_list args) LH_PRINTF(3, 0);
 static void error_vset(lh_error *err, lh_code code, const char *format, va_list args) {
     char text[LH_ERROR_MESSAGE_BYTES]; /* the arguments may point into err->message */
@@ -13,6 +25,7 @@ static void error_vset(lh_error *err, lh_code code, const char *format, va_list 
         while (last > 0 && ((unsigned char)text[last] & 0xC0) == 0x80) last--;
         if (!lh_str_is_utf8((lh_str){text + last, sizeof text - 1 - last})) text[last] = '\0';
     }
+    error_repair(text);
     *err = (lh_error){.code = code};
     memcpy(err->message, text, sizeof text);
 }

@@ -36,7 +36,7 @@ typedef struct lh_error {
     char message[LH_ERROR_MESSAGE_BYTES];
 } lh_error;
 
-/* Writes code and message into *err (NULL is fine); cut at a UTF-8 character. */
+/* Writes code and message into *err (NULL is fine). The message is always UTF-8: cut at a character, other bytes become '?'. */
 void lh_error_set(lh_error *err, lh_code code, const char *format, ...) LH_PRINTF(3, 4);
 /* The same with errno's text appended and errno kept in sys_errno. */
 void lh_error_set_errno(lh_error *err, lh_code code, int sys_errno, const char *format, ...) LH_PRINTF(4, 5);

@@ -69,6 +69,30 @@ lh_sha256_hex lh_sha256_to_hex(const lh_sha256 *hash) {
     return hex;
 }
 
+static int base64_value(char c) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+lh_code lh_base64_decode(lh_str text, char *into, size_t *ret_bytes) {
+    size_t padding = lh_str_ends(text, LH_STR("==")) ? 2 : lh_str_ends(text, LH_STR("=")) ? 1 : 0, bytes = 0;
+    uint32_t bits = 0;
+    if (text.len % 4) return LH_INVALID;
+    for (size_t i = 0; i < text.len; i++) {
+        int value = i < text.len - padding ? base64_value(text.ptr[i]) : 0;
+        if (value < 0) return LH_INVALID;
+        bits = bits << 6 | (uint32_t)value;
+        if (i % 4 != 3) continue;
+        size_t whole = i + 1 == text.len ? 3 - padding : 3;
+        if (whole < 3 && (bits & ((1u << (8 * (3 - whole))) - 1))) return LH_INVALID; /* bits that stand for nothing */
+        for (size_t b = 0; b < whole; b++) into[bytes++] = (char)(bits >> (16 - 8 * b));
+        bits = 0;
+    }
+    *ret_bytes = bytes;
+    return LH_OK;
+}
+
 bool lh_equal_constant_time(lh_str a, lh_str b) {
     return a.len == b.len && (a.len == 0 || CRYPTO_memcmp(a.ptr, b.ptr, a.len) == 0);
 }

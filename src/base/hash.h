@@ -1,4 +1,4 @@
-/* SHA-256, HMAC-SHA-256 (OpenSSL), hex, constant-time compare, and a fast hash for tables in memory. */
+/* SHA-256, HMAC-SHA-256 (OpenSSL), hex, base64, constant-time compare, and a fast hash for tables in memory. */
 #ifndef LH_BASE_HASH_H
 #define LH_BASE_HASH_H
 #include "base/str.h"
@@ -23,6 +23,8 @@ lh_sha256 lh_sha256_of(lh_str data);
 lh_sha256 lh_hmac_sha256(lh_str key, lh_str data);
 lh_sha256_hex lh_sha256_to_hex(const lh_sha256 *hash);        /* lower-case */
 void lh_hex(const void *data, size_t size_bytes, char *into); /* writes 2*size digits and a NUL */
+/* RFC 4648 §4, with its padding, nothing else between. into: room for 3 bytes of each 4. Errors: INVALID. */
+LH_MUST_CHECK lh_code lh_base64_decode(lh_str text, char *into, size_t *ret_bytes);
 /* Equal, in time that depends on the lengths only. */
 bool lh_equal_constant_time(lh_str a, lh_str b);
 /* FNV-1a, 64 bits: for hash tables, not for secrets or files. */

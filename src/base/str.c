@@ -125,14 +125,17 @@ lh_str lh_str_cut_utf8(lh_str s, size_t max_bytes) {
     return lh_str_sub(s, 0, max_bytes);
 }
 
-bool lh_str_is_utf8(lh_str s) {
-    for (size_t i = 0; i < s.len;) {
-        size_t length = str_utf8_sequence((const unsigned char *)s.ptr + i, s.len - i);
-        if (length == 0) return false;
-        i += length;
+size_t lh_str_utf8_prefix(lh_str s) {
+    size_t at = 0;
+    while (at < s.len) {
+        size_t length = str_utf8_sequence((const unsigned char *)s.ptr + at, s.len - at);
+        if (length == 0) break;
+        at += length;
     }
-    return true;
+    return at;
 }
+
+bool lh_str_is_utf8(lh_str s) { return lh_str_utf8_prefix(s) == s.len; }
 
 size_t lh_str_distance(lh_str a, lh_str b) {
     enum { LONGEST = 64 };
