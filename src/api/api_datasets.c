@@ -36,7 +36,8 @@ lh_code api_dataset_get(lh_request *request, lh_error *err) {
 lh_code api_dataset_delete(lh_request *request, lh_error *err) {
     lh_table_name name;
     LH_TRY(dataset_name(request, &name, err));
-    bool purge = lh_str_eq(lh_request_query(request, "purge"), LH_STR("true"));
+    bool purge;
+    LH_TRY(lh_request_query_bool(request, "purge", &purge, err));
     LH_TRY(lh_dataset_delete(lh_request_app(request)->catalog, name, purge, err));
     return lh_respond_empty(request, 204, err);
 }

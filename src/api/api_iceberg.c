@@ -1,6 +1,7 @@
 /* The Iceberg REST catalog over HTTP (the REST OpenAPI of Apache Iceberg 1.10): the wire side of src/catalog.
  * Namespaces in paths are levels joined by 0x1F. Errors carry the specification's exception names. */
 #include "api/iceberg_internal.h"
+#include "api/range.h"
 
 #include <errno.h>
 
@@ -121,8 +122,8 @@ static lh_code iceberg_oauth_refuse(lh_request *request, unsigned status, const 
     return lh_respond_json(request, status, answer, err);
 }
 
-/* RFC 6749 client credentials: the API key is the client secret, and it is also the token. An exchange (RFC 8693)
- * gives the token back. */
+/* RFC 6749 client credentials: the API key is the client secret (in the body or as HTTP Basic; the client's id does not
+ * matter), and it is also the token. An exchange (RFC 8693) gives the token back. */
 lh_code api_iceberg_oauth(lh_request *request, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     iceberg_grant grant;
@@ -132,7 +133,7 @@ lh_code api_iceberg_oauth(lh_request *request, lh_error *err) {
         return iceberg_oauth_refuse(request, 400, "unsupported_grant_type", "send grant_type=client_credentials", err);
     lh_str token = exchange ? grant.subject : grant.secret;
     if (!lh_request_knows_token(request, token))
-        return iceberg_oauth_refuse(request, 401, "invalid_client", "send a valid API key as client_secret", err);
+        return iceberg_oauth_refuse(request, 401, "invalid_client", "send a valid API key as client_secret, or as HTTP Basic's password", err);
     lh_json *answer = lh_json_new_object(arena);
     lh_json_set_string(arena, answer, "access_token", token.len ? token : LH_STR("anonymous"));
     lh_json_set_string(arena, answer, "token_type", LH_STR("bearer"));
@@ -215,9 +216,10 @@ lh_code api_iceberg_table_register(lh_request *request, lh_error *err) {
     return iceberg_answer(request, code, answer, &iceberg_table_new, err);
 }
 
-/* The If-None-Match header's tag without its quotes and weakness. */
+/* The If-None-Match header's tag without its quotes and weakness; none of a list, which is looked at after the load. */
 static lh_str iceberg_etag(lh_request *request) {
     lh_str tag = lh_str_trim(lh_request_header(request, "If-None-Match"));
+    if (lh_str_find(tag, ',') < tag.len) return LH_STR_NONE;
     if (lh_str_starts(tag, LH_STR("W/"))) tag = lh_str_sub(tag, 2, SIZE_MAX);
     return tag.len >= 2 && tag.ptr[0] == '"' ? lh_str_sub(tag, 1, tag.len - 2) : tag;
 }
@@ -233,6 +235,7 @@ lh_code api_iceberg_table_load(lh_request *request, lh_error *err) {
                                  arena, &answer, &etag, err);
     if (code != LH_OK) return iceberg_fail(request, code, &iceberg_table, err);
     lh_respond_header(request, "ETag", lh_arena_printf(arena, "\"%.*s\"", LH_STR_ARG(etag)));
+    if (api_etag_list_has(lh_request_header(request, "If-None-Match"), etag, true)) answer = NULL;
     return answer ? lh_respond_json(request, 200, answer, err) : lh_respond_empty(request, 304, err);
 }
 
@@ -252,7 +255,8 @@ lh_code api_iceberg_table_commit(lh_request *request, lh_error *err) {
 }
 
 lh_code api_iceberg_table_drop(lh_request *request, lh_error *err) {
-    bool purge = lh_str_eq_nocase(lh_request_query(request, "purgeRequested"), LH_STR("true"));
+    bool purge;
+    LH_TRY(lh_request_query_bool(request, "purgeRequested", &purge, err));
     return iceberg_answer_empty(
         request, lh_table_drop(iceberg_catalog(request), iceberg_table_name(request), purge, err), &iceberg_table, err);
 }

@@ -32,6 +32,8 @@ bool lh_request_has_query(const lh_request *request, const char *name);
 /* Query parameter as a number in [min, max]; `otherwise` when absent. Errors: INVALID naming it. */
 LH_MUST_CHECK lh_code lh_request_query_uint(const lh_request *request, const char *name, uint64_t min, uint64_t max,
                                             uint64_t otherwise, uint64_t *ret, lh_error *err);
+/* true, false (any case), 1 or 0; false when absent. Errors: INVALID naming it. */
+LH_MUST_CHECK lh_code lh_request_query_bool(const lh_request *request, const char *name, bool *ret, lh_error *err);
 lh_str lh_request_header(const lh_request *request, const char *name);    /* any case; empty when absent */
 bool lh_request_may(const lh_request *request, lh_permission permission); /* does the caller's key reach that far? */
 bool lh_request_knows_token(const lh_request *request, lh_str token);     /* would a request with that key be let in? */
@@ -45,7 +47,8 @@ uint64_t lh_request_content_length(const lh_request *request); /* UINT64_MAX whe
 /* The whole body (arena), as bytes or as JSON. Errors: as above, and JSON's. */
 LH_MUST_CHECK lh_code lh_request_body(lh_request *request, lh_str *ret, lh_error *err);
 LH_MUST_CHECK lh_code lh_request_json(lh_request *request, lh_json **ret, lh_error *err);
-/* body.c: a JSON body's members. INVALID: not an object; a member that is not known (the message lists those that are);
+/* body.c: a JSON body's members. INVALID: not an object; a member that is not known (the message lists those that are; 64 at
+ * most), or stands twice;
  * not a whole number >= 0; neither true nor false. An absent or null one is `otherwise`. */
 LH_MUST_CHECK lh_code lh_body_check(const lh_json *body, const char *const *known, size_t count, lh_error *err);
 LH_MUST_CHECK lh_code lh_body_uint(const lh_json *body, const char *name, uint64_t otherwise, uint64_t *ret,

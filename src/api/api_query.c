@@ -14,24 +14,52 @@ static lh_code query_write(void *ctx, lh_str data, lh_error *err) {
     return lh_respond_write(sink->request, data, err);
 }
 
+static const struct {
+    const char *name;
+    lh_format format;
+} query_formats[] = {
+    {"json", LH_FORMAT_JSON}, {"ndjson", LH_FORMAT_NDJSON}, {"csv", LH_FORMAT_CSV}, {"arrow", LH_FORMAT_ARROW}};
+enum { QUERY_FORMATS = sizeof query_formats / sizeof *query_formats, QUERY_QUALITY_FULL = 1000 };
+
+/* The q of a media range's parameters, in thousandths; one that cannot be read counts as none. */
+static unsigned query_quality(lh_str parameters) {
+    while (parameters.len) {
+        lh_str part = lh_str_split(&parameters, ';'), name = lh_str_trim(lh_str_split(&part, '='));
+        if (!lh_str_eq_nocase(name, LH_STR("q"))) continue;
+        lh_str thousandths = lh_str_trim(part), whole = lh_str_split(&thousandths, '.');
+        char digits[4] = "000";
+        uint64_t quality;
+        if (!lh_str_eq(whole, LH_STR("0")) || thousandths.len > 3) break;
+        if (thousandths.len) memcpy(digits, thousandths.ptr, thousandths.len);
+        if (lh_str_to_u64(lh_str_from(digits), &quality) == LH_OK) return (unsigned)quality;
+    }
+    return QUERY_QUALITY_FULL;
+}
+
+/* What a media range stands for, as an index of query_formats; QUERY_FORMATS for one that we do not have. */
+static size_t query_media(lh_str type) {
+    if (lh_str_eq(type, LH_STR("*/*")) || lh_str_eq_nocase(type, LH_STR("application/*"))) return 0;
+    for (size_t i = 0; i < QUERY_FORMATS; i++) {
+        lh_str ours = lh_str_from(lh_format_content_type(query_formats[i].format));
+        if (lh_str_eq_nocase(type, lh_str_split(&ours, ';'))) return i;
+    }
+    return QUERY_FORMATS;
+}
+
+/* Named in the body; else the best of the Accept header, the first of equals; else JSON. */
 static lh_code query_format(lh_request *request, lh_str wanted, lh_format *ret, lh_error *err) {
-    static const struct {
-        const char *name;
-        lh_format format;
-    } names[] = {
-        {"json", LH_FORMAT_JSON}, {"ndjson", LH_FORMAT_NDJSON}, {"csv", LH_FORMAT_CSV}, {"arrow", LH_FORMAT_ARROW}};
-    enum { COUNT = sizeof names / sizeof *names };
-    *ret = LH_FORMAT_JSON;
-    for (size_t i = 0; wanted.len && i < COUNT; i++)
-        if (lh_str_eq(wanted, lh_str_from(names[i].name))) return *ret = names[i].format, LH_OK;
+    for (size_t i = 0; wanted.len && i < QUERY_FORMATS; i++)
+        if (lh_str_eq(wanted, lh_str_from(query_formats[i].name))) return *ret = query_formats[i].format, LH_OK;
     if (wanted.len) return lh_fail(err, LH_INVALID, "'format' must be json, ndjson, csv or arrow");
-    for (lh_str rest = lh_request_header(request, "Accept"); rest.len;) { /* the first media type that we have */
-        lh_str type = lh_str_split(&rest, ',');
-        type = lh_str_trim(lh_str_split(&type, ';'));
-        for (size_t i = 0; i < COUNT; i++) {
-            lh_str ours = lh_str_from(lh_format_content_type(names[i].format));
-            if (lh_str_eq_nocase(type, lh_str_split(&ours, ';'))) return *ret = names[i].format, LH_OK;
-        }
+    unsigned best = 0;
+    *ret = LH_FORMAT_JSON;
+    for (lh_str rest = lh_request_header(request, "Accept"); rest.len;) {
+        lh_str range = lh_str_split(&rest, ','), type = lh_str_trim(lh_str_split(&range, ';'));
+        size_t found = query_media(type);
+        unsigned quality = query_quality(range);
+        if (found == QUERY_FORMATS || quality <= best) continue;
+        best = quality;
+        *ret = query_formats[found].format;
     }
     return LH_OK;
 }

@@ -92,7 +92,7 @@ static lh_code form_field(void *ctx, lh_str name, lh_str value, lh_error *err) {
     return lh_fail(err, LH_INVALID,
                    "unknown form field '%.*s'; known: dataset, snapshot_id, format, options, min_confidence, "
                    "sample_rows, file",
-                   LH_STR_ARG(lh_str_sub(name, 0, 100)));
+                   LH_STR_ARG(lh_str_cut_utf8(name, 100)));
 }
 
 static lh_code form_file_begin(void *ctx, lh_str name, lh_str file_name, lh_str content_type, lh_error *err) {

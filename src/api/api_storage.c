@@ -1,7 +1,8 @@
 /* Objects of the bucket over HTTP: streamed both ways through one buffer, with conditions and ranges.
  *
  * What may be changed: the lake's own objects are not this API's to change, whoever calls.
- *   _catalog/…                     the metastore: 403 for every write and delete; read by administrators only
+ *   _catalog/…, _errors/…          the metastore, the journal of failures: 403 for every write and delete; read and
+ *                                  listed for administrators only
  *   below a table's folder         (one whose metadata/ holds a .metadata.json) an upload may add a new object there,
  *                                  so that files can be brought and then registered; what exists is neither
  *                                  replaced nor deleted: 403. Tables change by SQL, ingest and the catalog.
@@ -13,12 +14,24 @@ enum { STORAGE_BUFFER_BYTES = 256 << 10, STORAGE_OPEN_TRIES = 5, STORAGE_METADAT
 
 /* ---- what every handler needs ---- */
 
+static const char *const storage_inner[] = {"_catalog/", "_errors/"};
+enum { STORAGE_INNER_COUNT = sizeof storage_inner / sizeof *storage_inner };
+
+/* The folder of our own that the key lies in (or is), or NULL. */
+static const char *storage_inner_of(lh_str key) {
+    for (size_t i = 0; i < STORAGE_INNER_COUNT; i++) {
+        lh_str folder = lh_str_from(storage_inner[i]);
+        if (lh_str_starts(key, folder) || lh_str_eq(key, lh_str_sub(folder, 0, folder.len - 1))) return storage_inner[i];
+    }
+    return NULL;
+}
+
 static lh_code storage_key(lh_request *request, lh_str *ret, lh_error *err) {
     lh_str key = lh_request_param(request, "key");
     LH_TRY(lh_key_check(key, err));
-    bool catalog = lh_str_eq(key, LH_STR("_catalog")) || lh_str_starts(key, LH_STR("_catalog/"));
-    if (catalog && !lh_request_may(request, LH_PERMIT_ADMIN)) /* it holds the hashes of keys, and every table's name */
-        return lh_fail(err, LH_DENIED, "objects below '_catalog/' are for administrators");
+    const char *inner = storage_inner_of(key);
+    if (inner && !lh_request_may(request, LH_PERMIT_ADMIN)) /* hashes of keys, every table's name */
+        return lh_fail(err, LH_DENIED, "objects below '%s' are for administrators", inner);
     *ret = key;
     return LH_OK;
 }
@@ -60,13 +73,38 @@ static lh_json *storage_item(lh_arena *arena, const lh_object_entry *entry) {
     return item;
 }
 
+/* Drops our own folders from a page. *after: where to go on, behind the folder when the page ends in one. */
+static void storage_hide(lh_arena *arena, lh_object_page *page, lh_str *after) {
+    size_t shown = 0;
+    for (size_t i = 0; i < page->count; i++) {
+        const char *inner = storage_inner_of(page->entries[i].key);
+        lh_str last = inner ? lh_arena_printf(arena, "%s\xF4\x8F\xBF\xBF", inner) : LH_STR_NONE; /* U+10FFFF */
+        *after = lh_str_cmp(last, page->entries[i].key) > 0 ? last : page->entries[i].key;
+        if (!inner) page->entries[shown++] = page->entries[i];
+    }
+    page->count = shown;
+}
+
+/* A page of what the caller may see, never empty while more follows: a token that names a hidden key would show it. */
+static lh_code storage_list(lh_request *request, size_t limit, lh_object_page *ret, lh_error *err) {
+    lh_str prefix = lh_request_query(request, "prefix"), after = lh_request_query(request, "page_token");
+    bool all = lh_request_may(request, LH_PERMIT_ADMIN);
+    lh_object_page page;
+    do {
+        LH_TRY(lh_bucket_list(storage_bucket(request), prefix, after, limit, lh_request_arena(request), &page, err));
+        if (!all) storage_hide(lh_request_arena(request), &page, &after);
+        LH_TRY(lh_arena_check(lh_request_arena(request), err));
+    } while (!all && page.count == 0 && page.more);
+    *ret = page;
+    return LH_OK;
+}
+
 lh_code api_objects_list(lh_request *request, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_object_page page;
     uint64_t limit;
     LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, LH_LIMIT_LIST_PAGE, &limit, err));
-    LH_TRY(lh_bucket_list(storage_bucket(request), lh_request_query(request, "prefix"),
-                          lh_request_query(request, "page_token"), (size_t)limit, arena, &page, err));
+    LH_TRY(storage_list(request, (size_t)limit, &page, err));
     lh_json *body = lh_json_new_object(arena), *items = lh_json_new_array(arena);
     for (size_t i = 0; i < page.count; i++) lh_json_append(items, storage_item(arena, &page.entries[i]));
     lh_json_set(arena, body, "items", items);
@@ -214,8 +252,8 @@ static bool storage_is_table_folder(lh_request *request, lh_str folder) {
 
 /* DENIED for the metastore's objects. *ret_table: the folder of the table that the key lies in, empty when in none. */
 static lh_code storage_check_owner(lh_request *request, lh_str key, lh_str *ret_table, lh_error *err) {
-    if (lh_str_eq(key, LH_STR("_catalog")) || lh_str_starts(key, LH_STR("_catalog/")))
-        return lh_fail(err, LH_DENIED, "objects under _catalog/ are the catalog's own; it alone writes them");
+    const char *inner = storage_inner_of(key);
+    if (inner) return lh_fail(err, LH_DENIED, "objects under %s are the lake's own; it alone writes them", inner);
     *ret_table = LH_STR_NONE;
     for (size_t end = 0; end < key.len; end++) {
         if (key.ptr[end] != '/' || !storage_is_table_folder(request, lh_str_sub(key, 0, end))) continue;
@@ -284,6 +322,8 @@ lh_code api_object_put(lh_request *request, lh_error *err) {
     lh_str key, table;
     bool answered;
     LH_TRY(storage_key(request, &key, err));
+    if (lh_request_header(request, "Content-Range").len)
+        return lh_fail(err, LH_INVALID, "an object is written whole: Content-Range makes no sense with PUT");
     LH_TRY(storage_check_owner(request, key, &table, err));
     LH_TRY(storage_read_condition(request, key, &info, &condition, &answered, err));
     if (answered) return LH_OK;

@@ -81,10 +81,8 @@ lh_code api_keys_create(lh_request *request, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_json *body = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    for (lh_json_iter it = lh_json_each(body); lh_json_next(&it);)
-        if (!lh_str_eq(it.name, LH_STR("name")) && !lh_str_eq(it.name, LH_STR("permission")))
-            return lh_fail(err, LH_INVALID, "unknown field '%.*s'; a key takes name and permission",
-                           LH_STR_ARG(it.name));
+    static const char *const known[] = {"name", "permission"};
+    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
     lh_str name = lh_json_get_string(body, "name"),
            wanted = lh_json_str(lh_json_get(body, "permission"), LH_STR("read"));
     lh_permission permission;

@@ -3,13 +3,17 @@
 
 lh_code lh_body_check(const lh_json *body, const char *const *known, size_t count, lh_error *err) {
     if (!lh_json_is_object(body)) return lh_fail(err, LH_INVALID, "the request body must be a JSON object");
+    uint64_t seen = 0; /* two members of one name: two readers could take two of them */
     for (lh_json_iter it = lh_json_each(body); lh_json_next(&it);) {
-        bool found = false;
-        for (size_t i = 0; i < count; i++) found |= lh_str_eq(it.name, lh_str_from(known[i]));
+        uint64_t found = 0;
+        for (size_t i = 0; i < count && i < 64; i++)
+            if (lh_str_eq(it.name, lh_str_from(known[i]))) found = UINT64_C(1) << i;
+        if (found & seen) return lh_fail(err, LH_INVALID, "field '%.*s' stands twice", LH_STR_ARG(it.name));
+        seen |= found;
         if (found) continue;
         LH_CLEANUP(lh_buf_done) lh_buf names = LH_BUF_INIT(200);
         for (size_t i = 0; i < count; i++) lh_buf_printf(&names, i ? ", %s" : "%s", known[i]);
-        return lh_fail(err, LH_INVALID, "unknown field '%.*s'; known: %.*s", LH_STR_ARG(lh_str_sub(it.name, 0, 50)),
+        return lh_fail(err, LH_INVALID, "unknown field '%.*s'; known: %.*s", LH_STR_ARG(lh_str_cut_utf8(it.name, 50)),
                        LH_STR_ARG(lh_buf_str(&names)));
     }
     return LH_OK;

@@ -9,6 +9,7 @@
  * Watching: each open connection has an api_connection in the server's list, which `watch_lock` guards; the
  * watchdog shuts down those that give no whole request head in time (slow or silent clients). */
 #include "api/request_internal.h"
+#include "api/schemas.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -96,7 +97,8 @@ static enum MHD_Result connection_copy_field(void *cls, enum MHD_ValueKind kind,
     if (request->field_count == API_FIELDS_MAX) fields->bad = true;
     if (field.is_query && !fields->bad)
         fields->bad = lh_url_decode(request->arena, field.name, &field.name, NULL) != LH_OK ||
-                      lh_url_decode(request->arena, field.value, &field.value, NULL) != LH_OK;
+                      lh_url_decode(request->arena, field.value, &field.value, NULL) != LH_OK ||
+                      !lh_str_is_utf8(field.name) || !lh_str_is_utf8(field.value);
     if (fields->bad) return MHD_NO;
     field.name = lh_arena_dup(request->arena, field.name);
     field.value = lh_arena_dup(request->arena, field.value);
@@ -137,6 +139,26 @@ static void connection_body_length(lh_request *request) {
         request->content_length = UINT64_MAX - 1; /* the guard saw digits */
 }
 
+/* Query parameters that our own routes do not have (Iceberg's clients may send more than we know; a probe may add what
+ * it likes), and bodies that are not sent as they are. */
+static void connection_check_fields(const lh_request *request, connection_refusal *refusal) {
+    const api_route *route = request->match.route;
+    bool strict = !request->iceberg && route->permission != LH_PERMIT_PUBLIC;
+    for (size_t i = 0; i < request->field_count && refusal->status == 0; i++) {
+        const struct api_field *field = &request->fields[i];
+        if (field->is_query && strict) {
+            refusal->code = api_parameter_check(route, field->name, &refusal->why);
+            if (refusal->code != LH_OK) refusal->status = 400;
+        } else if (!field->is_query && lh_str_eq_nocase(field->name, LH_STR("Content-Encoding")) &&
+                   !lh_str_eq_nocase(field->value, LH_STR("identity"))) {
+            refusal->status = 415, refusal->header = "Accept-Encoding", refusal->value = "identity";
+            refusal->code = lh_fail(&refusal->why, LH_INVALID,
+                                    "a request body is taken as it is, without a Content-Encoding; a file may be "
+                                    "compressed itself (.gz, .zst)");
+        }
+    }
+}
+
 /* Route, key, permission, body. Fills *refusal (its status stays 0 when the request may run). */
 static void connection_check(lh_request *request, connection_refusal *refusal) {
     lh_server *server = request->server;
@@ -162,6 +184,8 @@ static void connection_check(lh_request *request, connection_refusal *refusal) {
         refusal->code = request->body_max ? lh_fail(why, LH_LIMIT, "the request body is larger than %" PRId64 " bytes",
                                                     request->body_max)
                                           : lh_fail(why, LH_LIMIT, "this path takes no request body");
+    } else {
+        connection_check_fields(request, refusal);
     }
 }
 
@@ -296,7 +320,7 @@ static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection
     } else {
         refusal.status = 400;
         refusal.code = lh_fail(&refusal.why, LH_INVALID,
-                               "the query string cannot be decoded, or there are more than %d headers and parameters",
+                               "the query string is not UTF-8 or has a bad %%-escape, or there are more than %d headers and parameters",
                                API_FIELDS_MAX);
         request->content_length = UINT64_MAX;
     }

@@ -1,4 +1,4 @@
-/* lh_code → HTTP status → body. 401, 405 and 413 come from connection.c, before any module runs. */
+/* lh_code → HTTP status → body. 401, 405, 413 and 415 come from connection.c, before any module runs. */
 #include "api/server_internal.h"
 
 #include <errno.h>
@@ -18,14 +18,22 @@ static const char *errors_iceberg_type(unsigned status) {
     switch (status) {
     case 400:
     case 405:
-    case 413: return "BadRequestException";
+    case 413:
+    case 415: return "BadRequestException";
     case 401: return "NotAuthorizedException";
     case 403: return "ForbiddenException";
-    case 404: return "NoSuchTableException";
+    case 404: return "NotFoundException"; /* a path: what a handler misses it names itself */
     case 409: return "CommitFailedException";
     case 503: return "ServiceUnavailableException";
     default: return "InternalServerError";
     }
+}
+
+/* The request's arena is at its end, so that not even an error can be written. */
+static lh_str errors_without_memory(bool iceberg) {
+    return iceberg ? LH_STR("{\"error\":{\"message\":\"out of memory\",\"type\":\"InternalServerError\",\"code\":500}}")
+                   : LH_STR("{\"error\":{\"code\":\"no_memory\",\"message\":\"out of memory\",\"details\":{},"
+                            "\"trace_id\":\"\"}}");
 }
 
 lh_str api_error_body(lh_arena *arena, bool iceberg, unsigned status, lh_code code, const lh_error *err) {
@@ -41,6 +49,7 @@ lh_str api_error_body(lh_arena *arena, bool iceberg, unsigned status, lh_code co
         const char *name = status == 401   ? "unauthenticated"
                            : status == 405 ? "method_not_allowed"
                            : status == 413 ? "too_large"
+                           : status == 415 ? "unsupported"
                                            : lh_code_name(code);
         lh_json_set_string(arena, error, "code", lh_str_from(name));
         lh_json_set(arena, error, "details", details);
@@ -48,7 +57,6 @@ lh_str api_error_body(lh_arena *arena, bool iceberg, unsigned status, lh_code co
     }
     lh_json_set(arena, body, "error", error);
     lh_str text;
-    if (lh_json_write(arena, body, false, &text, NULL) != LH_OK)
-        return LH_STR("{\"error\":{\"code\":\"no_memory\",\"message\":\"out of memory\"}}");
+    if (lh_json_write(arena, body, false, &text, NULL) != LH_OK) return errors_without_memory(iceberg);
     return text;
 }

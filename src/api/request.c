@@ -303,6 +303,16 @@ lh_code lh_request_query_uint(const lh_request *request, const char *name, uint6
     return LH_OK;
 }
 
+lh_code lh_request_query_bool(const lh_request *request, const char *name, bool *ret, lh_error *err) {
+    lh_str text = lh_request_query(request, name);
+    bool yes = lh_str_eq_nocase(text, LH_STR("true")) || lh_str_eq(text, LH_STR("1"));
+    bool no = lh_str_eq_nocase(text, LH_STR("false")) || lh_str_eq(text, LH_STR("0"));
+    if (!yes && !no && lh_request_has_query(request, name))
+        return lh_fail(err, LH_INVALID, "query parameter '%s' must be true or false", name);
+    *ret = yes;
+    return LH_OK;
+}
+
 lh_code lh_request_read(lh_request *request, char *into, size_t cap_bytes, size_t *ret_len, lh_error *err) {
     pthread_mutex_lock(&request->lock);
     while (!request->in.used && !request->in_end && !request->gone && !request->stopped)
@@ -421,6 +431,7 @@ bool lh_respond_begun(const lh_request *request) { return request->answer != API
 static void request_answer_error(lh_request *request, lh_code code, lh_error *why) {
     unsigned status = api_status_of(code, why);
     if (code == LH_LIMIT && request->body_overrun) status = 413;
+    if (status == 422 && request->iceberg) status = 400; /* the specification has no 422 */
     if (code == LH_CANCELLED && atomic_load(&request->server->draining)) status = 503;
     if (status >= 500 && code != LH_UNAVAILABLE && code != LH_CANCELLED)
         lh_log(LH_LOG_ERROR, "request failed", "route", request->match.route->name, "code", lh_code_name(code), "error",

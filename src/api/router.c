@@ -70,8 +70,10 @@ lh_code api_router_find(lh_str method, lh_str raw_path, lh_arena *arena, api_mat
     }
     if (!found.route && get && router_match(get->path, raw_path, &found)) found.route = get;
     if (found.route) {
-        for (size_t p = 0; p < found.param_count; p++)
+        for (size_t p = 0; p < found.param_count; p++) {
             LH_TRY(lh_url_decode(arena, found.params[p].value, &found.params[p].value, err));
+            if (!lh_str_is_utf8(found.params[p].value)) return lh_fail(err, LH_INVALID, "the path is not UTF-8");
+        }
         *ret = found;
         return LH_OK;
     }

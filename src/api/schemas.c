@@ -298,3 +298,15 @@ const api_schema *api_schema_find(const char *name) {
         if (strcmp(api_schemas[i].name, name) == 0) return &api_schemas[i];
     return NULL;
 }
+
+lh_code api_parameter_check(const api_route *route, lh_str name, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf names = LH_BUF_INIT(400);
+    for (size_t i = 0; i < api_parameter_count; i++) {
+        const api_parameter *p = &api_parameters[i];
+        if (&api_routes[p->route] != route || p->in != API_IN_QUERY) continue;
+        if (lh_str_eq(name, lh_str_from(p->name))) return LH_OK;
+        lh_buf_printf(&names, names.len ? ", %s" : "; known: %s", p->name);
+    }
+    return lh_fail(err, LH_INVALID, "unknown query parameter '%.*s'%.*s", LH_STR_ARG(lh_str_cut_utf8(name, 50)),
+                   LH_STR_ARG(names.len ? lh_buf_str(&names) : LH_STR("; this path takes none")));
+}

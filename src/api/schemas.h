@@ -28,6 +28,8 @@ typedef struct api_parameter {
 } api_parameter; /* route: API_ROUTE_… */
 extern const api_parameter api_parameters[];
 extern const size_t api_parameter_count;
+/* Refuses a query parameter that the route does not have, naming those that it has. Errors: INVALID. */
+LH_MUST_CHECK lh_code api_parameter_check(const api_route *route, lh_str name, lh_error *err);
 extern const api_schema api_schemas[];
 extern const size_t api_schema_count;
 #endif

@@ -40,9 +40,9 @@ lh_code dataset_about_read(lh_catalog *catalog, lh_table_name name, lh_arena *ar
 
 static lh_code about_unknown(const char *what, lh_str given, lh_str near, lh_error *err) {
     if (near.len == 0 || lh_str_distance(given, near) > 3)
-        return lh_fail(err, LH_INVALID, "unknown %s '%.*s'", what, LH_STR_ARG(lh_str_sub(given, 0, 60)));
+        return lh_fail(err, LH_INVALID, "unknown %s '%.*s'", what, LH_STR_ARG(lh_str_cut_utf8(given, 60)));
     return lh_fail(err, LH_INVALID, "unknown %s '%.*s'; did you mean '%.*s'?", what,
-                   LH_STR_ARG(lh_str_sub(given, 0, 60)), LH_STR_ARG(lh_str_sub(near, 0, 60)));
+                   LH_STR_ARG(lh_str_cut_utf8(given, 60)), LH_STR_ARG(lh_str_cut_utf8(near, 60)));
 }
 
 static lh_str about_nearer(lh_str given, lh_str best, lh_str candidate) {
@@ -164,7 +164,7 @@ static lh_code about_patch_columns(lh_arena *arena, lh_json *about, const lh_jso
         }
         if (!lh_json_is_object(it.value))
             return lh_fail(err, LH_INVALID, "column '%.*s' must be an object, or null",
-                           LH_STR_ARG(lh_str_sub(it.name, 0, 60)));
+                           LH_STR_ARG(lh_str_cut_utf8(it.name, 60)));
         lh_json *record = about_column_record(arena, about, id);
         for (lh_json_iter field = lh_json_each(it.value); lh_json_next(&field);)
             LH_TRY(about_patch_column_field(arena, record, field.name, field.value, err));

@@ -29,7 +29,7 @@ static const struct {
 #define CHECK_FAIL(c, ...) check_fail((c), lh_arena_printf((c)->arena, __VA_ARGS__))
 static lh_code check_fail(const check *c, lh_str why) {
     LH_TRY(lh_arena_check(c->arena, c->err)); /* what looks wrong may only be cut off */
-    return lh_fail(c->err, LH_INVALID, "rule %zu: %.*s", c->number, LH_STR_ARG(lh_str_sub(why, 0, 700)));
+    return lh_fail(c->err, LH_INVALID, "rule %zu: %.*s", c->number, LH_STR_ARG(lh_str_cut_utf8(why, 700)));
 }
 
 static bool check_knows(evolve_op op, lh_str member) {

@@ -129,9 +129,9 @@ static lh_code option_columns(option_reader *r, const lh_json *value) {
         if (code == LH_OK && (column->type->kind == INGEST_OTHER || column->type->kind == INGEST_ENUM ||
                               column->type->kind == INGEST_NULL))
             code = lh_fail(&inner, LH_INVALID, "'%.*s' is not a type",
-                           LH_STR_ARG(lh_str_sub(lh_json_str(it.value, LH_STR_NONE), 0, 100)));
+                           LH_STR_ARG(lh_str_cut_utf8(lh_json_str(it.value, LH_STR_NONE), 100)));
         if (code != LH_OK)
-            return lh_fail(r->err, code, "option 'columns', column '%.*s': %s", LH_STR_ARG(lh_str_sub(it.name, 0, 255)),
+            return lh_fail(r->err, code, "option 'columns', column '%.*s': %s", LH_STR_ARG(lh_str_cut_utf8(it.name, 255)),
                            inner.message);
         if (!(column->type = ingest_type_storable(column->type, r->arena))) return lh_arena_check(r->arena, r->err);
     }
@@ -186,7 +186,7 @@ static lh_code option_unknown(lh_str name, lh_error *err) {
         best = i;
     }
     return lh_fail(err, LH_INVALID, "unknown option '%.*s'; the nearest known one is '%s'",
-                   LH_STR_ARG(lh_str_sub(name, 0, 100)), option_table[best].name);
+                   LH_STR_ARG(lh_str_cut_utf8(name, 100)), option_table[best].name);
 }
 
 lh_code ingest_options_parse(const lh_json *options, lh_arena *arena, ingest_options *ret, lh_error *err) {

@@ -211,7 +211,7 @@ static lh_code source_detect_format(ingest_job *job, lh_error *err) {
         if (lh_str_eq_nocase(given, lh_str_from(names[i].name))) return job->format = names[i].format, LH_OK;
     if (given.len)
         return lh_fail(err, LH_INVALID, "format '%.*s' is not known; known: csv, tsv, json, ndjson, parquet",
-                       LH_STR_ARG(lh_str_sub(given, 0, 50)));
+                       LH_STR_ARG(lh_str_cut_utf8(given, 50)));
     static const char *const packed[] = {".gz", ".zst", ".zip"};
     for (size_t i = 0; i < 3; i++)
         if (source_name_ends(name, packed[i])) name.len -= strlen(packed[i]);

@@ -65,7 +65,7 @@ static lh_code key_location_plain(lh_str location, lh_arena *arena, lh_str *ret,
         location = lh_str_sub(location, 5, SIZE_MAX);
     if (lh_str_starts(location, LH_STR("/")) || lh_str_starts(location, LH_STR("s3://"))) return *ret = location, LH_OK;
     return lh_fail(err, LH_INVALID, "'%.*s' is not a location: an absolute path, file:///…, s3://… or s3a://… is",
-                   LH_STR_ARG(lh_str_sub(location, 0, 200)));
+                   LH_STR_ARG(lh_str_cut_utf8(location, 200)));
 }
 
 lh_code lh_bucket_key_of(const lh_bucket *bucket, lh_str location, lh_arena *arena, lh_str *ret, lh_error *err) {
@@ -74,7 +74,7 @@ lh_code lh_bucket_key_of(const lh_bucket *bucket, lh_str location, lh_arena *are
     LH_TRY(key_location_plain(location, arena, &plain, err));
     if (bucket->ops->holder) bucket = bucket->ops->holder(bucket, plain, &stem);
     if (!bucket_cut_root(plain, bucket->location, &key) && !bucket_cut_root(plain, bucket->location_given, &key))
-        return lh_fail(err, LH_DENIED, "'%.*s' is outside the store", LH_STR_ARG(lh_str_sub(location, 0, 200)));
+        return lh_fail(err, LH_DENIED, "'%.*s' is outside the store", LH_STR_ARG(lh_str_cut_utf8(location, 200)));
     if (lh_str_ends(key, LH_STR("/"))) key.len--; /* a folder's location often ends with one */
     for (lh_str rest = key; rest.len;)
         if (lh_str_eq(lh_str_split(&rest, '/'), LH_STR("..")))
