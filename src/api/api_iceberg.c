@@ -97,6 +97,20 @@ typedef struct iceberg_grant {
     lh_str type, secret, subject;
 } iceberg_grant;
 
+/* HTTP Basic, as RFC 6749 §2.3.1 has it: base64 of "id:secret", each form-encoded. Empty when there is none, or it is bad. */
+static lh_str iceberg_basic_secret(lh_request *request) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_str header = lh_request_header(request, "Authorization"), secret;
+    if (header.len < 6 || !lh_str_eq_nocase(lh_str_sub(header, 0, 6), LH_STR("Basic "))) return LH_STR_NONE;
+    char *decoded = lh_arena_alloc(arena, header.len);
+    size_t bytes = 0;
+    if (!decoded || lh_base64_decode(lh_str_trim(lh_str_sub(header, 6, SIZE_MAX)), decoded, &bytes) != LH_OK)
+        return LH_STR_NONE;
+    secret = (lh_str){decoded, bytes};
+    (void)lh_str_split(&secret, ':');
+    return lh_url_decode(arena, secret, &secret, NULL) == LH_OK ? secret : LH_STR_NONE;
+}
+
 static lh_code iceberg_grant_read(lh_request *request, iceberg_grant *ret, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     iceberg_grant grant = {0};
@@ -109,6 +123,7 @@ static lh_code iceberg_grant_read(lh_request *request, iceberg_grant *ret, lh_er
         if (lh_str_eq(name, LH_STR("client_secret"))) grant.secret = value;
         if (lh_str_eq(name, LH_STR("subject_token"))) grant.subject = value;
     }
+    if (grant.secret.len == 0) grant.secret = iceberg_basic_secret(request);
     *ret = grant;
     return lh_arena_check(arena, err);
 }
