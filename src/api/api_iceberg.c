@@ -148,7 +148,8 @@ lh_code api_iceberg_oauth(lh_request *request, lh_error *err) {
         return iceberg_oauth_refuse(request, 400, "unsupported_grant_type", "send grant_type=client_credentials", err);
     lh_str token = exchange ? grant.subject : grant.secret;
     if (!lh_request_knows_token(request, token))
-        return iceberg_oauth_refuse(request, 401, "invalid_client", "send a valid API key as client_secret, or as HTTP Basic's password", err);
+        return iceberg_oauth_refuse(request, 401, "invalid_client",
+                                    "send a valid API key as client_secret, or as HTTP Basic's password", err);
     lh_json *answer = lh_json_new_object(arena);
     lh_json_set_string(arena, answer, "access_token", token.len ? token : LH_STR("anonymous"));
     lh_json_set_string(arena, answer, "token_type", LH_STR("bearer"));

@@ -21,7 +21,8 @@ enum { STORAGE_INNER_COUNT = sizeof storage_inner / sizeof *storage_inner };
 static const char *storage_inner_of(lh_str key) {
     for (size_t i = 0; i < STORAGE_INNER_COUNT; i++) {
         lh_str folder = lh_str_from(storage_inner[i]);
-        if (lh_str_starts(key, folder) || lh_str_eq(key, lh_str_sub(folder, 0, folder.len - 1))) return storage_inner[i];
+        if (lh_str_starts(key, folder) || lh_str_eq(key, lh_str_sub(folder, 0, folder.len - 1)))
+            return storage_inner[i];
     }
     return NULL;
 }

@@ -319,9 +319,10 @@ static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection
         connection_check(request, &refusal);
     } else {
         refusal.status = 400;
-        refusal.code = lh_fail(&refusal.why, LH_INVALID,
-                               "the query string is not UTF-8 or has a bad %%-escape, or there are more than %d headers and parameters",
-                               API_FIELDS_MAX);
+        refusal.code = lh_fail(
+            &refusal.why, LH_INVALID,
+            "the query string is not UTF-8 or has a bad %%-escape, or there are more than %d headers and parameters",
+            API_FIELDS_MAX);
         request->content_length = UINT64_MAX;
     }
     api_request_enlist(request);

@@ -118,7 +118,8 @@ static void test_base__base64_of_published_vectors_and_what_is_none(void) {
     check_base64("Zm8=", "fo");
     check_base64("Zm9vYmFy", "foobar");
     check_base64("/+8=", "\xFF\xEF");
-    static const char *const bad[] = {"Z", "Zg=", "Zg", "Z===", "====", "Zh==", "Zm9=", "Zm8=Zm8=", "Zm 8", "Zm8\n", "_-8="};
+    static const char *const bad[] = {
+        "Z", "Zg=", "Zg", "Z===", "====", "Zh==", "Zm9=", "Zm8=Zm8=", "Zm 8", "Zm8\n", "_-8="};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) check_base64(bad[i], NULL);
 }
 

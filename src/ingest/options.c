@@ -131,8 +131,8 @@ static lh_code option_columns(option_reader *r, const lh_json *value) {
             code = lh_fail(&inner, LH_INVALID, "'%.*s' is not a type",
                            LH_STR_ARG(lh_str_cut_utf8(lh_json_str(it.value, LH_STR_NONE), 100)));
         if (code != LH_OK)
-            return lh_fail(r->err, code, "option 'columns', column '%.*s': %s", LH_STR_ARG(lh_str_cut_utf8(it.name, 255)),
-                           inner.message);
+            return lh_fail(r->err, code, "option 'columns', column '%.*s': %s",
+                           LH_STR_ARG(lh_str_cut_utf8(it.name, 255)), inner.message);
         if (!(column->type = ingest_type_storable(column->type, r->arena))) return lh_arena_check(r->arena, r->err);
     }
     return LH_OK;
