@@ -106,6 +106,24 @@ static void failure_place(lh_str whole, size_t offset, const char *mark, lh_erro
     if (found != SIZE_MAX) lh_sql_place(whole, found, &err->line, &err->column);
 }
 
+/* What the extension cannot do, said for our users. Empty: in DuckDB's words. */
+static lh_str failure_own_words(const char *message) {
+    static const struct {
+        const char *theirs, *ours;
+    } words[] = {
+        {"Not implemented Error: Create View",
+         "views cannot be made by SQL in a lake; CREATE TABLE … AS keeps the rows of a query"},
+        {"Not implemented Error: CREATE OR REPLACE", "CREATE OR REPLACE is not supported in a lake: use DROP and "
+                                                     "CREATE, or an ingest with mode=replace, which keeps "
+                                                     "the table and its history"},
+        {"Not implemented Error: DROP SCHEMA",
+         "DROP SCHEMA … CASCADE is not supported in a lake: drop its tables first"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strncmp(message, words[i].theirs, strlen(words[i].theirs)) == 0) return lh_str_from(words[i].ours);
+    return LH_STR_NONE;
+}
+
 lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_error *err) {
     if (!message) message = "the statement failed";
     lh_code code = failure_code(message);
@@ -115,7 +133,8 @@ lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_erro
     size_t len = end ? (size_t)(end - message) : strlen(message);
     while (len > 0 && message[len - 1] == '\n') len--;
     lh_str refusal = failure_of_catalog(message) == LH_OK ? LH_STR_NONE : failure_member(message, "message");
-    if (refusal.len) message = refusal.ptr, len = refusal.len; /* in the catalog's own words */
+    if (refusal.len == 0) refusal = failure_own_words(message);
+    if (refusal.len) message = refusal.ptr, len = refusal.len; /* in the catalog's own words, or ours */
     if (strstr(message, "No space left on device"))
         lh_error_set_errno(err, code = LH_IO, ENOSPC, "the statement could not be written");
     else lh_error_set(err, code, "%.*s", (int)len, message);

@@ -2,6 +2,7 @@
  *
  * Three rules, each of which errs on the side of refusing:
  *  1. A statement starts with an allowed verb (also behind EXPLAIN); CREATE, ALTER and DROP only of TABLE, VIEW, SCHEMA.
+ *     Any other word is refused: denied when it is a statement of DuckDB's, a syntax error when it is none that we know.
  *     The caller checks the prepared statement's type once more.
  *  2. A name directly before '(' anywhere is a function call, but for a write target's column list; a refused name is
  *     refused wherever it stands, so nothing depends on knowing where functions may stand.
@@ -406,11 +407,67 @@ static lh_code guard_string(guard *g) {
 }
 
 /* ---- rule 1: verbs ---- */
+/* Both lists choose words and status of a refusal, and nothing else: what is in none of them is refused as well, as the
+ * syntax error that DuckDB's parser would find there. It is not asked, so that no text reaches it unguarded; a statement
+ * of a later DuckDB that is missing here is a syntax error instead of a denial. */
+static const char *const guard_statements[] = {
+    "analyze", "analyse", "attach", "call",    "checkpoint", "comment", "copy",    "deallocate", "declare",
+    "detach",  "discard", "do",     "execute", "export",     "fetch",   "force",   "grant",      "import",
+    "install", "listen",  "load",   "lock",    "notify",     "pragma",  "prepare", "refresh",    "reindex",
+    "release", "rename",  "reset",  "revoke",  "savepoint",  "set",     "use",     "vacuum"};
+static const char *const guard_objects[] = {
+    "access",     "aggregate", "collation", "conversion",  "database",  "event",     "extension",
+    "foreign",    "function",  "global",    "index",       "local",     "macro",     "materialized",
+    "persistent", "policy",    "procedure", "publication", "recursive", "role",      "rule",
+    "secret",     "sequence",  "server",    "statistics",  "temp",      "temporary", "text",
+    "trigger",    "type",      "unique",    "unlogged",    "user"};
+
+static bool is_listed(const guard *g, size_t at, const char *const *words, size_t count) {
+    for (size_t i = 0; at < g->count && g->tokens[at].kind == LH_SQL_WORD && i < count; i++)
+        if (lh_str_eq_nocase(token_text(g, at), lh_str_from(words[i]))) return true;
+    return false;
+}
+
+static lh_code guard_syntax(guard *g, size_t at, const char *const *meant, size_t count) {
+    lh_str text = at < g->count ? lh_str_cut_utf8(token_text(g, at), 60) : LH_STR("");
+    char what[160] = "syntax error at the end";
+    if (at < g->count) snprintf(what, sizeof what, "syntax error at or near \"%.*s\"", LH_STR_ARG(text));
+    lh_str lower = lh_arena_dup(g->arena, text);
+    for (size_t i = 0; i < lower.len; i++)
+        if (lower.ptr[i] >= 'A' && lower.ptr[i] <= 'Z') ((char *)(uintptr_t)lower.ptr)[i] = (char)(lower.ptr[i] + 32);
+    size_t nearest = 3; /* a word that far is another word */
+    const char *word = NULL;
+    for (size_t i = 0; lower.len > 2 && g->tokens[at].kind == LH_SQL_WORD && i < count; i++) {
+        size_t distance = lh_str_distance(lower, lh_str_from(meant[i]));
+        if (distance < nearest) nearest = distance, word = meant[i];
+    }
+    if (!word) return guard_fail(g, at, LH_INVALID, "SQL", what);
+    char why[200];
+    snprintf(why, sizeof why, "%s; did you mean %s?", what, word);
+    return guard_fail(g, at, LH_INVALID, "SQL", why);
+}
+
 static lh_code guard_object(guard *g, size_t at) { /* what CREATE, ALTER or DROP is about */
+    static const char *const known[] = {"table", "view", "schema"};
     keyword kw = keyword_at(g, at);
     if (kw == KW_OR && keyword_at(g, at + 1) == KW_REPLACE) kw = keyword_at(g, at += 2);
     if (kw == KW_TABLE || kw == KW_VIEW || kw == KW_SCHEMA) return LH_OK;
-    return guard_deny_token(g, at, "only TABLE, VIEW and SCHEMA can be created, altered or dropped");
+    if (is_listed(g, at, guard_objects, sizeof guard_objects / sizeof *guard_objects))
+        return guard_deny_token(g, at, "only TABLE and SCHEMA can be created, altered or dropped");
+    return guard_syntax(g, at, known, sizeof known / sizeof *known);
+}
+
+/* At the first word of a statement that is none of ours. */
+static lh_code guard_no_statement(guard *g, size_t at) {
+    static const char *const known[] = {"select", "with",  "from",    "values",   "table",     "insert", "update",
+                                        "delete", "merge", "create",  "truncate", "alter",     "drop",   "explain",
+                                        "show",   "pivot", "unpivot", "describe", "summarize", "begin",  "commit"};
+    if (!is_listed(g, at, guard_statements, sizeof guard_statements / sizeof *guard_statements))
+        return guard_syntax(g, at, known, sizeof known / sizeof *known);
+    return guard_deny_token(
+        g, at,
+        "this statement is not allowed; SELECT, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, CREATE, ALTER, DROP, EXPLAIN, "
+        "DESCRIBE, SHOW, SUMMARIZE, PIVOT and BEGIN … COMMIT are");
 }
 
 static size_t guard_skip_brackets(const guard *g, size_t at) { /* at '(' → behind its ')' */
@@ -485,11 +542,7 @@ static lh_code guard_verb(guard *g, size_t at) {
     case KW_ROLLBACK:
     case KW_ABORT: verb = LH_VERB_END; break;
     default:
-        if (!starts_query(g, at))
-            return guard_deny_token(
-                g, at,
-                "this statement is not allowed; SELECT, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, CREATE, ALTER, DROP, "
-                "EXPLAIN, DESCRIBE, SHOW, SUMMARIZE, PIVOT and BEGIN … COMMIT are");
+        if (!starts_query(g, at)) return guard_no_statement(g, at);
     }
     g->statement->writes = verb == LH_VERB_CHANGE || verb == LH_VERB_DEFINE;
     if (!explained) g->statement->verb = verb;

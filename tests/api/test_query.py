@@ -66,6 +66,25 @@ def test_forbidden_statements_are_403(server, sql):
     assert answer.json()["error"]["code"] == "denied" and answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("sql,message,place", [
+    ("selct 1", 'SQL: syntax error at or near "selct"; did you mean select?', (1, 1)), ("SELECT 1;\n FROMM m", None, (2, 2)), ("1+1", None, (1, 1)),
+    ("?", None, (1, 1)), ("create tabel x (a INTEGER)", None, (1, 8))])
+def test_a_slip_of_the_pen_is_400_with_its_place(server, sql, message, place):
+    answer = server.query(sql)
+    assert answer.status_code == 400 and "syntax error" in answer.json()["error"]["message"], answer.text
+    assert message is None or answer.json()["error"]["message"] == message
+    assert tuple(answer.json()["error"]["details"].values()) == place
+
+
+@pytest.mark.parametrize("sql,words", [
+    ("CREATE VIEW v AS SELECT 1", "views cannot be made"), ("CREATE OR REPLACE TABLE r AS SELECT 1 AS a", "DROP and CREATE"),
+    ("CREATE OR REPLACE SCHEMA r", "DROP and CREATE"), ("DROP SCHEMA IF EXISTS data CASCADE", "drop its tables first"), ("CREATE INDEX i ON t (a)", "only TABLE and SCHEMA")])
+def test_what_a_lake_cannot_do_is_said_in_our_words(server, sql, words):
+    answer = server.query(sql)
+    assert answer.status_code in (400, 403) and words in answer.json()["error"]["message"], answer.text
+    assert "DuckDB" not in answer.text and "Not implemented" not in answer.text
+
+
 def test_sql_errors_have_their_place(server):
     answer = server.query("SELECT a,\n  nope\nFROM range(3) r(a)")
     assert answer.status_code == 400
@@ -167,3 +186,18 @@ def test_the_catalogs_refusals_come_in_its_own_words(server):
     server.sql("CREATE TABLE full_one.t (a INTEGER)")
     answer = server.query("DROP SCHEMA full_one")
     assert answer.status_code == 409 and answer.json()["error"]["message"].startswith("Namespace is not empty: full_one")
+
+
+def test_no_function_fails_inside_or_tells_of_the_machine(server):
+    """Every function that the engine has, called without arguments and with one: an answer or a refusal, never a fault."""
+    names = server.sql("SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_name ~ '^[a-z_0-9]+$' ORDER BY 1")
+    assert len(names) > 600
+    told = (str(server.root), "/root/", "/tmp/", "Stack Trace", "libduckdb", "lake_catalog", "0x7f")
+    faults, session = [], requests.Session()
+    for (name,) in names:
+        for sql in (f"SELECT {name}()", f"SELECT {name}(NULL)", f"SELECT {name}('a')", f"FROM {name}() LIMIT 1", f"FROM {name}('m') LIMIT 1"):
+            answer = session.post(server.url + "/query/sql", json={"sql": sql, "timeout_ms": 20000, "limit": 10})
+            if answer.status_code not in (200, 400, 403, 404, 422) or any(word in answer.text for word in told):
+                faults.append((sql, answer.status_code, answer.text[:300]))
+    assert not faults, "\n".join(map(str, faults[:20]))
+    assert server.sql("SELECT 1") == [[1]]
