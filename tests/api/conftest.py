@@ -8,8 +8,16 @@ import requests
 from harness import BINARY, S3_SERVER, Server, free_port
 
 
-def pytest_configure():
+def pytest_configure(config):
     assert BINARY.exists(), f"{BINARY} is not built: run `make build`"
+    config.addinivalue_line("markers", "s3: needs the S3 server; CTest runs these as a test of their own")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if "s3" in item.fixturenames or "s3" in parameters:
+            item.add_marker("s3")
 
 
 @pytest.fixture(scope="module")
