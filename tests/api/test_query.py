@@ -190,12 +190,14 @@ def test_the_catalogs_refusals_come_in_its_own_words(server):
 
 def test_no_function_fails_inside_or_tells_of_the_machine(server):
     """Every function that the engine has, called without arguments and with one: an answer or a refusal, never a fault."""
-    names = server.sql("SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_name ~ '^[a-z_0-9]+$' ORDER BY 1")
+    names = server.sql("SELECT function_name, bool_or(function_type LIKE 'table%') FROM duckdb_functions() "
+                       "WHERE function_name ~ '^[a-z_0-9]+$' GROUP BY ALL ORDER BY 1")
     assert len(names) > 600
     told = (str(server.root), "/root/", "/tmp/", "Stack Trace", "libduckdb", "lake_catalog", "0x7f")
     faults, session = [], requests.Session()
-    for (name,) in names:
-        for sql in (f"SELECT {name}()", f"SELECT {name}(NULL)", f"SELECT {name}('a')", f"FROM {name}() LIMIT 1", f"FROM {name}('m') LIMIT 1"):
+    for name, is_table in names:
+        rows = [f"FROM {name}() LIMIT 1", f"FROM {name}('m') LIMIT 1"] if is_table else []
+        for sql in (f"SELECT {name}()", f"SELECT {name}(NULL)", f"SELECT {name}('a')", *rows):
             answer = session.post(server.url + "/query/sql", json={"sql": sql, "timeout_ms": 20000, "limit": 10})
             if answer.status_code not in (200, 400, 403, 404, 422) or any(word in answer.text for word in told):
                 faults.append((sql, answer.status_code, answer.text[:300]))
