@@ -150,6 +150,7 @@ typedef struct ingest_column {
     lh_str source;        /* CSV: the column's name in the relation */
     ingest_type *found;   /* as detected in the file */
     ingest_type *target;  /* as stored */
+    bool exact;           /* JSON: whole numbers, read as text so that a fraction fails and is not rounded */
     bool given;           /* the caller named its type */
     bool may_widen;       /* the table's type is tried first; the file's would be a legal promotion */
     ingest_change change; /* of the table, to `target`, in the commit that adds the rows */
@@ -163,13 +164,17 @@ typedef struct ingest_job {
     ingest_options options;
     ingest_format format;
     lh_str path;                          /* of the plain file */
-    char scratch[2][4096];                /* scratch files, removed by ingest_source_done() */
+    char scratch[3][4096];                /* scratch files, removed by ingest_source_done() */
     lh_str head;                          /* first bytes of the plain file */
     uint64_t bytes, lines;                /* of the plain file; lines: line feeds, and the last without one */
     lh_str delimiter, quote, escape;      /* CSV */
     lh_str date_format, timestamp_format; /* CSV: found; empty for ISO */
     bool header, quarantine, whole_sample, widen, long_lines; /* long_lines: beyond INGEST_LINE_USUAL_BYTES */
     bool mixed_lines;                                         /* some end in CR LF, some in LF */
+    ingest_field *json_fields;                                /* JSON: what is read, when it is spelled out */
+    size_t json_field_count;
+    uint64_t json_records;
+    bool json_no_maps; /* objects of very many different keys are columns, too */
     ingest_column *columns;
     size_t column_count;
     ingest_reject *rejects; /* NDJSON lines taken out before the load */
@@ -192,9 +197,10 @@ struct lh_ingest_survey {
     lh_sha256_stream *hash; /* owned; NULL when only the text is looked at */
     lh_sha256_hex sha256_hex;
     lh_str sha256; /* its text, once the survey ended */
-    bool json;
+    bool json, any_value;              /* any_value: JSON that is no object is left to others */
     uint64_t line, line_start, offset; /* of the current line and byte */
     uint64_t depth, max_line, longest_line;
+    uint64_t top, records; /* JSON: depth at which the objects stand, 1 in an array; how many there are */
     uint64_t crlf_lines; /* ended by CR LF; not counted in JSON */
     char last;           /* byte of the block before */
     bool in_string, escaped;
@@ -214,6 +220,18 @@ LH_MUST_CHECK lh_code ingest_relation_detect(ingest_job *job, lh_error *err);
 void ingest_relation_sql(const ingest_job *job, lh_buf *into);
 /* Turns an error of the reader into ours: line and column of the file, the file's own name instead of a scratch path. */
 lh_code ingest_relation_error(const ingest_job *job, lh_code code, lh_error *err);
+
+/* ---- json.c: "read_json(…)", and what it reads ---- */
+void ingest_json_sql(const ingest_job *job, lh_buf *into);
+/* From now on the reader gets these names and types, JSON as text; nothing changes when they cannot be spelled out. */
+void ingest_json_spell_out(ingest_job *job, ingest_field *fields, size_t count);
+
+/* Whole numbers of a file that goes on behind the sample become `exact`. */
+void ingest_json_exact(ingest_job *job);
+
+/* ---- probe.c: types that were found too narrow ---- */
+/* Sets found and target of such columns. Errors: CANCELLED, NO_MEMORY. */
+LH_MUST_CHECK lh_code ingest_probe(ingest_job *job, lh_error *err);
 
 /* ---- schema.c: the table's columns against the file's ---- */
 /* Sets each column's target to the table's type, or its `change`. Errors: CONFLICT with a readable diff. */

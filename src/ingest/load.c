@@ -37,6 +37,22 @@ static void load_names(const ingest_job *job, lh_buf *into) {
     }
 }
 
+static void load_expression(const ingest_column *column, lh_buf *into) {
+    const ingest_type *target = column->target;
+    bool whole = target->kind == INGEST_INTEGER || target->kind == INGEST_BIGINT ||
+                 (target->kind == INGEST_DECIMAL && target->scale == 0);
+    if (!column->exact || !whole) {
+        lh_buf_append(into, column->expression);
+        return;
+    }
+    lh_buf_printf(into, "if(contains(%.*s, '.'), error(", LH_STR_ARG(column->expression));
+    lh_buf_sql_string(into, LH_STR("column \""));
+    lh_buf_append(into, LH_STR(" || "));
+    lh_buf_sql_string(into, column->name);
+    lh_buf_printf(into, " || '\": ' || %.*s || ' is not a whole number'), %.*s)", LH_STR_ARG(column->expression),
+                  LH_STR_ARG(column->expression));
+}
+
 void ingest_select_sql(const ingest_job *job, lh_str extra, lh_buf *into) {
     lh_buf_append(into, LH_STR("SELECT "));
     for (size_t i = 0; i < job->column_count; i++) {
@@ -45,7 +61,7 @@ void ingest_select_sql(const ingest_job *job, lh_str extra, lh_buf *into) {
                     ((job->format == INGEST_CSV || job->format == INGEST_TSV) && column->target->count == 0);
         if (i) lh_buf_append(into, LH_STR(", "));
         if (!same) lh_buf_append(into, LH_STR("CAST("));
-        lh_buf_append(into, column->expression);
+        load_expression(column, into);
         if (!same) lh_buf_append(into, LH_STR(" AS ")), ingest_type_sql(column->target, into), lh_buf_char(into, ')');
         lh_buf_append(into, LH_STR(" AS "));
         lh_buf_sql_identifier(into, column->name);
@@ -450,6 +466,12 @@ static lh_code load_prepare_table(ingest_job *job, load_outcome *outcome, lh_err
     return load_adds_nested(job) ? load_evolve_first(job, err) : LH_OK;
 }
 
+/* Nothing will be loaded: the answer tells the columns as the table has them. */
+static void load_take_types(ingest_job *job) {
+    lh_code ignored = ingest_schema_match(job, NULL);
+    (void)ignored;
+}
+
 static void load_sweep(const ingest_job *job, int64_t snapshot_before, int64_t since_ms) {
     lh_code ignored = lh_table_sweep(job->ingest->catalog, job->name, snapshot_before, since_ms, NULL);
     (void)ignored; /* what cannot be removed is left for maintenance */
@@ -463,6 +485,7 @@ static lh_code load_try(ingest_job *job, load_outcome *outcome, bool *ret_known,
     *outcome = (load_outcome){0};
     job->exists = lh_table_exists(catalog, job->name);
     *ret_known = load_was_ingested(job);
+    if (*ret_known) load_take_types(job);
     if (*ret_known) return LH_OK;
     LH_TRY(load_prepare_table(job, outcome, err));
     LH_TRY(load_documents(job, documents, err));

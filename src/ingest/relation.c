@@ -2,7 +2,7 @@
  *
  * CSV: the structure (delimiter, names) is taken from the first record by ourselves, so that a ragged file fails with its
  * line instead of being read as something else; DuckDB's sniffer only gives the types and whether there is a header.
- * JSON: DuckDB detects the types; STRUCTs become columns a_b down to flatten_depth.
+ * JSON: json.c; STRUCTs become columns a_b down to flatten_depth. Then probe.c has a second look at the types.
  * No text of the file ever goes into SQL but through the two quoting functions. */
 #include "ingest/ingest_internal.h"
 
@@ -200,24 +200,19 @@ static void relation_csv_sql(const ingest_job *job, lh_buf *into) {
 
 /* ---- JSON and Parquet ---- */
 
-static void relation_json_sql(const ingest_job *job, lh_buf *into) {
-    lh_buf_append(into, LH_STR("read_json("));
-    lh_buf_sql_string(into, job->path);
-    lh_buf_printf(into,
-                  ", format='%s', maximum_object_size=%" PRIu64 ", maximum_depth=%d, sample_size=%" PRId64
-                  ", union_by_name=true",
-                  job->format == INGEST_NDJSON ? "newline_delimited" : "auto", job->ingest->line_max_bytes,
-                  INGEST_JSON_READ_DEPTH, job->whole_sample ? -1 : job->options.sample_rows);
-    lh_buf_append(into, LH_STR(", convert_strings_to_integers=false)"));
-}
-
 void ingest_relation_sql(const ingest_job *job, lh_buf *into) {
     if (job->format == INGEST_CSV || job->format == INGEST_TSV) relation_csv_sql(job, into);
     else if (job->format == INGEST_PARQUET) {
         lh_buf_append(into, LH_STR("read_parquet("));
         lh_buf_sql_string(into, job->path);
         lh_buf_char(into, ')');
-    } else relation_json_sql(job, into);
+    } else ingest_json_sql(job, into);
+}
+
+/* A column of JSON that could not be spelled out: the text of its values. */
+static void relation_unquote(const ingest_job *job, ingest_column *column) {
+    column->expression = lh_arena_printf(job->arena, "(%.*s->>'$')", LH_STR_ARG(column->expression));
+    column->found = ingest_type_new(INGEST_VARCHAR, job->arena);
 }
 
 /* Columns of a type tree: STRUCTs become a_b, down to `depth` more levels. */
@@ -237,35 +232,59 @@ static lh_code relation_flatten(ingest_job *job, lh_str name, lh_str expression,
     ingest_column *column = &job->columns[job->column_count];
     column->name = ingest_names_take(taken, ingest_name_clean(name, job->column_count, job->arena), job->arena);
     const ingest_type *given = ingest_options_column(&job->options, column->name);
+    ingest_type *wanted = job->options.all_varchar ? ingest_type_new(INGEST_VARCHAR, job->arena) : type;
+    if (given) LH_TRY(ingest_type_parse(ingest_type_text(given, job->arena), job->arena, &wanted, err));
     column->given = given != NULL;
     column->expression = column->source = expression;
     column->found = type;
-    if (given) LH_TRY(ingest_type_parse(ingest_type_text(given, job->arena), job->arena, &column->found, err));
-    if (job->options.all_varchar && !given) column->found = ingest_type_new(INGEST_VARCHAR, job->arena);
-    column->target = column->found ? ingest_type_storable(column->found, job->arena) : NULL;
+    column->target = wanted ? ingest_type_storable(wanted, job->arena) : NULL;
+    if (job->json_field_count && wanted != type && column->target) *type = *column->target; /* read as that */
+    else if (type->kind == INGEST_JSON) relation_unquote(job, column);
     job->column_count++;
     return lh_arena_check(job->arena, err);
 }
 
-static lh_code relation_described(ingest_job *job, lh_error *err) {
+/* The names and types that DuckDB finds. Of objects of very many different keys it makes one MAP, unless told not to. */
+static lh_code relation_describe(ingest_job *job, ingest_field **ret, size_t *ret_count, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
+    lh_error why = {0};
     lh_buf_append(&sql, LH_STR("DESCRIBE SELECT * FROM "));
     ingest_relation_sql(job, &sql);
-    LH_TRY(relation_query(job, &sql, &result, err));
-    const lh_json *rows = lh_json_get(result, "rows");
-    LH_TRY(relation_new_columns(job, job->ingest->columns_max, err));
-    bool json = job->format != INGEST_PARQUET;
-    ingest_names taken = {0};
-    for (lh_json_iter it = lh_json_each(rows); lh_json_next(&it);) {
-        lh_str name = lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE);
-        ingest_type *type = NULL;
-        LH_TRY(ingest_type_parse(lh_json_str(lh_json_at(it.value, 1), LH_STR_NONE), job->arena, &type, err));
-        int64_t depth = json && job->options.flatten ? job->options.flatten_depth : 0;
-        LH_TRY(relation_flatten(job, name, relation_identifier(name, job->arena), type, depth, &taken, err));
+    lh_code code = relation_query(job, &sql, &result, &why);
+    if (code == LH_INVALID && strstr(why.message, "expected records")) {
+        if (job->json_no_maps) return lh_fail(err, LH_INVALID, "the file is empty: its objects have no members");
+        job->json_no_maps = true;
+        return relation_describe(job, ret, ret_count, err);
     }
-    if (job->column_count == 0) return lh_fail(err, LH_INVALID, "the file has no columns");
+    if (code != LH_OK && err) *err = why;
+    if (code != LH_OK) return code;
+    const lh_json *rows = lh_json_get(result, "rows");
+    ingest_field *fields = LH_ARENA_ARRAY(job->arena, ingest_field, lh_json_size(rows) + 1);
+    if (!fields) return lh_arena_check(job->arena, err);
+    for (lh_json_iter it = lh_json_each(rows); lh_json_next(&it);) {
+        fields[it.index].name = lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE);
+        LH_TRY(ingest_type_parse(lh_json_str(lh_json_at(it.value, 1), LH_STR_NONE), job->arena, &fields[it.index].type,
+                                 err));
+    }
+    *ret = fields;
+    *ret_count = lh_json_size(rows);
     return LH_OK;
+}
+
+static lh_code relation_described(ingest_job *job, lh_error *err) {
+    ingest_field *fields = NULL;
+    size_t count = 0;
+    bool json = job->format != INGEST_PARQUET;
+    job->json_field_count = 0;
+    LH_TRY(relation_describe(job, &fields, &count, err));
+    if (json) ingest_json_spell_out(job, fields, count);
+    LH_TRY(relation_new_columns(job, job->ingest->columns_max, err));
+    ingest_names taken = {0};
+    for (size_t i = 0; i < count; i++)
+        LH_TRY(relation_flatten(job, fields[i].name, relation_identifier(fields[i].name, job->arena), fields[i].type,
+                                json && job->options.flatten ? job->options.flatten_depth : 0, &taken, err));
+    return job->column_count ? LH_OK : lh_fail(err, LH_INVALID, "the file has no columns");
 }
 
 static lh_code relation_check_options(const ingest_job *job, lh_error *err) {
@@ -283,7 +302,11 @@ static lh_code relation_check_options(const ingest_job *job, lh_error *err) {
 lh_code ingest_relation_detect(ingest_job *job, lh_error *err) {
     bool csv = job->format == INGEST_CSV || job->format == INGEST_TSV;
     LH_TRY(csv ? relation_csv(job, err) : relation_described(job, err));
-    return relation_check_options(job, err);
+    LH_TRY(relation_check_options(job, err));
+    if (job->format == INGEST_PARQUET) return LH_OK;
+    LH_TRY(ingest_probe(job, err));
+    ingest_json_exact(job);
+    return lh_arena_check(job->arena, err);
 }
 
 /* ---- errors of the readers ---- */

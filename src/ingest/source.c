@@ -1,7 +1,8 @@
 /* What was sent → a plain UTF-8 file that DuckDB reads.
  *
  * Compression is found by magic bytes and undone by libarchive into a scratch file (zip: exactly one file), with a
- * limit on the ratio. A UTF-16 byte-order mark, or the option `encoding`, has the file transcoded by iconv. What a reader
+ * limit on the ratio. A UTF-16 byte-order mark, or the option `encoding`, has the file transcoded by iconv, and only then
+ * its first character tells CSV from JSON; JSON loses a UTF-8 mark, too, which DuckDB refuses there. What a reader
  * would choke on is refused (survey.c). Nothing is read whole into memory. */
 #include "ingest/ingest_internal.h"
 
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 enum { SOURCE_BLOCK = 1 << 20 };
+#define SOURCE_UTF8_MARK "\xef\xbb\xbf"
 
 const char *ingest_format_name(ingest_format format) {
     static const char *const names[] = {[INGEST_CSV] = "csv",
@@ -183,7 +185,7 @@ static lh_code source_transcode(ingest_job *job, const char *encoding, lh_error 
         if (iconv(converter, &at, &left, &write_at, &room) == (size_t)-1 && (errno != EINVAL || got == 0))
             return lh_fail(err, LH_INVALID, "the file is not %s", encoding);
         lh_str text = {to, (size_t)(write_at - to)};
-        if (first && lh_str_starts(text, LH_STR("\xef\xbb\xbf"))) text = lh_str_sub(text, 3, SIZE_MAX);
+        while (first && lh_str_starts(text, LH_STR(SOURCE_UTF8_MARK))) text = lh_str_sub(text, 3, SIZE_MAX);
         first = false;
         LH_TRY(source_write(out, text.ptr, text.len, err));
         memmove(from, at, left);
@@ -200,26 +202,41 @@ static bool source_name_ends(lh_str name, const char *suffix) {
     return name.len >= end.len && lh_str_eq_nocase(lh_str_sub(name, name.len - end.len, end.len), end);
 }
 
+/* The file's name without the end that says how it is packed. */
+static lh_str source_name(const ingest_job *job) {
+    static const char *const packed[] = {".gz", ".zst", ".zip"};
+    lh_str name = job->request->file_name;
+    for (size_t i = 0; i < 3; i++)
+        if (source_name_ends(name, packed[i])) name.len -= strlen(packed[i]);
+    return name;
+}
+
+static bool source_is_parquet(const ingest_job *job) {
+    lh_str given = job->request->format;
+    if (given.len) return lh_str_eq_nocase(given, LH_STR("parquet"));
+    return lh_str_starts(job->head, LH_STR("PAR1")) || source_name_ends(source_name(job), ".parquet");
+}
+
+static bool source_is_json(const ingest_job *job) {
+    return job->format == INGEST_JSON_ARRAY || job->format == INGEST_NDJSON;
+}
+
 static lh_code source_detect_format(ingest_job *job, lh_error *err) {
     static const struct {
         const char *name;
         ingest_format format;
     } names[] = {{"csv", INGEST_CSV},       {"tsv", INGEST_TSV},      {"json", INGEST_JSON_ARRAY},
                  {"ndjson", INGEST_NDJSON}, {"jsonl", INGEST_NDJSON}, {"parquet", INGEST_PARQUET}};
-    lh_str given = job->request->format, name = job->request->file_name;
+    lh_str given = job->request->format, name = source_name(job);
     for (size_t i = 0; given.len && i < sizeof names / sizeof *names; i++)
         if (lh_str_eq_nocase(given, lh_str_from(names[i].name))) return job->format = names[i].format, LH_OK;
     if (given.len)
         return lh_fail(err, LH_INVALID, "format '%.*s' is not known; known: csv, tsv, json, ndjson, parquet",
                        LH_STR_ARG(lh_str_cut_utf8(given, 50)));
-    static const char *const packed[] = {".gz", ".zst", ".zip"};
-    for (size_t i = 0; i < 3; i++)
-        if (source_name_ends(name, packed[i])) name.len -= strlen(packed[i]);
-    lh_str start =
-        lh_str_trim(lh_str_starts(job->head, LH_STR("\xef\xbb\xbf")) ? lh_str_sub(job->head, 3, SIZE_MAX) : job->head);
+    bool marked = lh_str_starts(job->head, LH_STR(SOURCE_UTF8_MARK));
+    lh_str start = lh_str_trim(marked ? lh_str_sub(job->head, 3, SIZE_MAX) : job->head);
     job->format = INGEST_CSV;
-    if (lh_str_starts(job->head, LH_STR("PAR1"))) job->format = INGEST_PARQUET;
-    else if (source_name_ends(name, ".parquet")) job->format = INGEST_PARQUET;
+    if (source_is_parquet(job)) job->format = INGEST_PARQUET;
     else if (source_name_ends(name, ".tsv") || source_name_ends(name, ".tab")) job->format = INGEST_TSV;
     else if (source_name_ends(name, ".ndjson") || source_name_ends(name, ".jsonl")) job->format = INGEST_NDJSON;
     else if (source_name_ends(name, ".csv")) job->format = INGEST_CSV;
@@ -239,8 +256,9 @@ static lh_code source_check_file(ingest_job *job, lh_error *err) {
     LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_BLOCK);
     if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
     lh_ingest_survey survey;
-    bool json = job->format == INGEST_JSON_ARRAY || job->format == INGEST_NDJSON;
-    ingest_survey_init(&survey, json, job->format == INGEST_JSON_ARRAY ? 0 : job->ingest->line_max_bytes);
+    ingest_survey_init(&survey, source_is_json(job),
+                       job->format == INGEST_JSON_ARRAY ? 0 : job->ingest->line_max_bytes);
+    survey.any_value = job->quarantine && job->format == INGEST_NDJSON; /* source_split_ndjson() takes them out */
     LH_TRY(source_open_fd(job->path, &fd, err));
     for (size_t got = 1; got && survey.code == LH_OK;) {
         LH_TRY(source_cancelled(job, err));
@@ -253,8 +271,7 @@ static lh_code source_check_file(ingest_job *job, lh_error *err) {
 
 static lh_code source_check(ingest_job *job, lh_error *err) {
     bool as_sent = job->path.ptr == job->request->path.ptr;
-    bool json = job->format == INGEST_JSON_ARRAY || job->format == INGEST_NDJSON;
-    return as_sent && !json ? ingest_survey_verdict(job->request->survey, job, err) : source_check_file(job, err);
+    return as_sent && !source_is_json(job) ? ingest_survey_verdict(job->request->survey, job, err) : source_check_file(job, err);
 }
 
 /* NDJSON with quarantine: lines that are no JSON object leave for the rejects, the others go to a new file. */
@@ -283,8 +300,7 @@ static lh_code source_split_ndjson(ingest_job *job, lh_error *err) {
     LH_CLEANUP(source_closep) int out = -1;
     char *text = NULL;
     size_t room = 0;
-    job->scratch[1][0] = '\0';
-    lh_code code = source_scratch(job, 1, "good", &out, err);
+    lh_code code = source_scratch(job, 2, "good", &out, err);
     for (uint64_t line = 1; code == LH_OK; line++) {
         ssize_t got = getline(&text, &room, in);
         if (got < 0) break;
@@ -301,7 +317,7 @@ static lh_code source_split_ndjson(ingest_job *job, lh_error *err) {
     }
     free(text);
     fclose(in);
-    if (code == LH_OK) job->path = lh_str_from(job->scratch[1]);
+    if (code == LH_OK) job->path = lh_str_from(job->scratch[2]);
     return code;
 }
 
@@ -312,10 +328,12 @@ lh_code ingest_source_open(ingest_job *job, lh_error *err) {
     if (job->head.len == 0) return lh_fail(err, LH_INVALID, "the file is empty");
     if (source_is_compressed(job)) LH_TRY(source_decompress(job, err));
     if (job->head.len == 0) return lh_fail(err, LH_INVALID, "the file is empty");
+    const char *encoding = source_is_parquet(job) ? NULL : source_encoding(job);
+    if (encoding) LH_TRY(source_transcode(job, encoding, err));
     LH_TRY(source_detect_format(job, err));
     if (job->format == INGEST_PARQUET) return LH_OK;
-    const char *encoding = source_encoding(job);
-    if (encoding) LH_TRY(source_transcode(job, encoding, err));
+    if (source_is_json(job) && lh_str_starts(job->head, LH_STR(SOURCE_UTF8_MARK)))
+        LH_TRY(source_transcode(job, "UTF-8", err));
     LH_TRY(source_check(job, err));
     if (lh_str_trim(job->head).len == 0 && job->bytes <= job->head.len)
         return lh_fail(err, LH_INVALID, "the file holds nothing but white space");
@@ -323,6 +341,6 @@ lh_code ingest_source_open(ingest_job *job, lh_error *err) {
 }
 
 void ingest_source_done(ingest_job *job) {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         if (job->scratch[i][0]) unlink(job->scratch[i]);
 }

@@ -1,9 +1,10 @@
 /* What one pass over the bytes tells, as they come: their hash, how many lines they have and how long the longest is, and
  * whether a reader of text would choke on them, with line and column: NUL, invalid UTF-8, a line that is too long,
- * JSON nested too deep. An upload is surveyed while it arrives, when its format is not known yet; so a fault is kept
+ * JSON nested too deep or with other things than objects in it. An upload is surveyed while it arrives, when its format is not known yet; so a fault is kept
  * here, and only told when the file turns out to be text. */
 #include "ingest/ingest_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 lh_code lh_ingest_survey_new(const lh_ingest *ingest, lh_ingest_survey **ret, lh_error *err) {
@@ -46,16 +47,38 @@ static lh_code survey_bad(const lh_ingest_survey *survey, uint64_t offset, lh_co
     return code;
 }
 
+/* A value begins where the objects stand: `c` is its first character, or one inside a bare word. */
+static lh_code survey_record(lh_ingest_survey *survey, char c, lh_error *err) {
+    if (c == '[' && survey->depth == 0 && survey->top == 0 && survey->records == 0) {
+        survey->top = 1;
+        return LH_OK;
+    }
+    if (c == '{') {
+        survey->records++;
+        return LH_OK;
+    }
+    if (survey->any_value) return LH_OK;
+    char what[100] = "not a JSON object";
+    if (survey->top) snprintf(what, sizeof what, "element %" PRIu64 " is not a JSON object", survey->records + 1);
+    return survey_bad(survey, survey->offset, LH_INVALID, what, err);
+}
+
 static lh_code survey_json(lh_ingest_survey *survey, char c, lh_error *err) {
+    bool begins = survey->depth <= survey->top;
     if (survey->escaped) survey->escaped = false;
     else if (survey->in_string) {
         if (c == '\\') survey->escaped = true;
         else if (c == '"') survey->in_string = false;
-    } else if (c == '"') survey->in_string = true;
-    else if (c == '[' || c == '{') {
+    } else if (c == '"') {
+        if (begins) LH_TRY(survey_record(survey, c, err));
+        survey->in_string = true;
+    } else if (c == '[' || c == '{') {
+        if (begins) LH_TRY(survey_record(survey, c, err));
         if (++survey->depth > INGEST_JSON_DEPTH_MAX)
             return survey_bad(survey, survey->offset, LH_LIMIT, "JSON is nested deeper than 512", err);
-    } else if ((c == ']' || c == '}') && survey->depth) survey->depth--;
+    } else if (c == ']' || c == '}') {
+        if (survey->depth) survey->depth--;
+    } else if (begins && (unsigned char)c > ' ' && c != ',') LH_TRY(survey_record(survey, c, err));
     return LH_OK;
 }
 
@@ -171,7 +194,9 @@ lh_code ingest_survey_verdict(const lh_ingest_survey *survey, ingest_job *job, l
     bool open =
         job->format == INGEST_JSON_ARRAY && (survey->depth || survey->in_string); /* DuckDB takes what is whole */
     if (open) return survey_bad(survey, survey->offset, LH_INVALID, "the JSON ends before its last bracket", err);
+    if (survey->top && !survey->records) return lh_fail(err, LH_INVALID, "the file is empty: an array without objects");
     job->bytes = survey->offset;
+    job->json_records = survey->records;
     job->lines = survey->line - (survey->offset == survey->line_start ? 1 : 0);
     job->mixed_lines = survey->crlf_lines && survey->crlf_lines < survey->line - 1;
     bool csv = job->format == INGEST_CSV || job->format == INGEST_TSV;

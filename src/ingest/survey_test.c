@@ -74,16 +74,16 @@ static void test_ingest__a_line_has_a_longest_length(void) {
     static const ingest_format formats[] = {INGEST_CSV, INGEST_NDJSON};
     for (size_t i = 0; i < 2; i++)
         for (size_t piece = 1; piece < 14; piece++) {
-            CHECK(look_at(LH_STR("\"\"\n\"45678910\"\n"), piece, formats[i], 10)->code == LH_OK);
-            CHECK(look_at(LH_STR("\"\"\n\"45678910\""), piece, formats[i], 10)->code == LH_OK);
-            const looked *l = look_at(LH_STR("\"\"\n\"456789101\"\n\n"), piece, formats[i], 10);
+            CHECK(look_at(LH_STR("{}\n{\"345678\"}\n"), piece, formats[i], 10)->code == LH_OK);
+            CHECK(look_at(LH_STR("{}\n{\"345678\"}"), piece, formats[i], 10)->code == LH_OK);
+            const looked *l = look_at(LH_STR("{}\n{\"3456789\"}\n\n"), piece, formats[i], 10);
             CHECK(l->code == LH_LIMIT && l->err.line == 2 && l->err.column == 11);
         }
-    CHECK(look_at(LH_STR("[\"a text that is long\"]"), 7, INGEST_JSON_ARRAY, 0)->code == LH_OK); /* 0: any */
+    CHECK(look_at(LH_STR("[{\"a text that is long\"}]"), 7, INGEST_JSON_ARRAY, 0)->code == LH_OK); /* 0: any */
 }
 
 static void test_ingest__json_is_bracketed_and_not_too_deep(void) {
-    static const char *const open[] = {"[{\"a\":1},", "[{\"a\":1}", "[\"", "[{\"a\":\"]}\\\"]}"};
+    static const char *const open[] = {"[{\"a\":1},", "[{\"a\":1}", "[{\"", "[{\"a\":\"]}\\\"]}"};
     for (size_t i = 0; i < sizeof open / sizeof *open; i++)
         for (size_t piece = 1; piece < 9; piece++) {
             const looked *l = look_at(lh_str_from(open[i]), piece, INGEST_JSON_ARRAY, 0);
@@ -94,12 +94,36 @@ static void test_ingest__json_is_bracketed_and_not_too_deep(void) {
         size_t depth = INGEST_JSON_DEPTH_MAX + over;
         memset(text, '[', depth);
         memset(text + depth, ']', depth);
+        text[0] = '{', text[2 * depth - 1] = '}';
         lh_code code = look_at((lh_str){text, 2 * depth}, 100, INGEST_JSON_ARRAY, 0)->code;
         CHECK(code == (over ? LH_LIMIT : LH_OK));
     }
     memset(text, '[', sizeof text);
-    text[0] = '"', text[sizeof text - 1] = '"'; /* in a string they are no brackets */
+    memcpy(text, "{\"", 2), memcpy(text + sizeof text - 2, "\"}", 2); /* in a string they are no brackets */
     CHECK(look_at((lh_str){text, sizeof text}, 100, INGEST_NDJSON, 0)->code == LH_OK);
+}
+
+static void test_ingest__json_holds_objects_only(void) {
+    static const struct {
+        const char *text, *why; /* NULL: none */
+        ingest_format format;
+        uint64_t line, column, objects;
+    } files[] = {{"[{\"a\":[1,\"x\"]} ,\n{}]\n", NULL, INGEST_JSON_ARRAY, 0, 0, 2},
+                 {"{\"a\":\"}{[\"}\r\n\n {}{}", NULL, INGEST_NDJSON, 0, 0, 3},
+                 {"[1]", "element 1 is not", INGEST_JSON_ARRAY, 1, 2, 0},
+                 {"[{},\n\"x\"]", "element 2 is not", INGEST_JSON_ARRAY, 2, 1, 0},
+                 {"[{},[{}]]", "element 2 is not", INGEST_JSON_ARRAY, 1, 5, 0},
+                 {"[{}] [{}]", "element 2 is not", INGEST_JSON_ARRAY, 1, 6, 0},
+                 {"{}\n[{}]", "byte 1: not a JSON object", INGEST_NDJSON, 2, 1, 0},
+                 {"{}\n  nan", "byte 3: not a JSON object", INGEST_NDJSON, 2, 3, 0},
+                 {" [ ]", "an array without objects", INGEST_JSON_ARRAY, 0, 0, 0}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        for (size_t piece = 1; piece < 9; piece++) {
+            const looked *l = look_at(lh_str_from(files[i].text), piece, files[i].format, 100);
+            CHECK(l->code == (files[i].why ? LH_INVALID : LH_OK) && l->job.json_records == files[i].objects);
+            CHECK(!files[i].why || strstr(l->err.message, files[i].why));
+            CHECK(l->err.line == files[i].line && l->err.column == files[i].column);
+        }
 }
 
 static void test_ingest__lone_cr_ends_no_line(void) {
@@ -128,5 +152,6 @@ LH_TEST_MAIN(LH_TEST(test_ingest__a_file_is_the_same_however_it_arrives),
              LH_TEST(test_ingest__lines_are_counted_with_and_without_a_last_end),
              LH_TEST(test_ingest__what_is_not_utf8_is_found_in_its_place),
              LH_TEST(test_ingest__nul_is_found_in_its_place), LH_TEST(test_ingest__a_line_has_a_longest_length),
-             LH_TEST(test_ingest__json_is_bracketed_and_not_too_deep), LH_TEST(test_ingest__lone_cr_ends_no_line),
+             LH_TEST(test_ingest__json_is_bracketed_and_not_too_deep), LH_TEST(test_ingest__json_holds_objects_only),
+             LH_TEST(test_ingest__lone_cr_ends_no_line),
              LH_TEST(test_ingest__a_survey_hashes_all_bytes))

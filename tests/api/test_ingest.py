@@ -304,3 +304,118 @@ def test_mixed_line_ends_are_read_and_lone_cr_is_refused(server):
     assert server.sql("SELECT a, b FROM mixed_lines ORDER BY a") == [[1, "x"], [2, "y\nz"], [3, "w"]]
     mac = server.ingest(b"a,b\r1,2\r3,4\r", "mac_lines")
     assert mac.status_code == 400 and "CR alone" in mac.text
+
+
+def rows_of(server, body, name, **fields):
+    table, answer = loaded(server, body, name, **fields)
+    return server.sql(f"SELECT * FROM {table}"), [c["type"] for c in answer["columns"]]
+
+
+def test_json_of_mixed_types_is_text_without_quotes(server):
+    assert rows_of(server, b'{"a":1}\n{"a":"x"}\n{"a":{"k":"v"}}\n{"a":[1,"y"]}\n', "a.ndjson") == ([["1"], ["x"], ['{"k":"v"}'], ['[1,"y"]']], ["VARCHAR"])
+    assert rows_of(server, b'{"l":["x",1],"s":[{"k":1},{"k":"v"}]}\n', "a.ndjson")[0] == [[["x", "1"], [{"k": "1"}, {"k": "v"}]]]
+    assert rows_of(server, b'{"A":1,"a":"x"}\n{"A":"q","a":2}\n', "a.ndjson")[0] == [["1", "x"], ["q", "2"]]  # DuckDB renames one of them
+    table, _ = loaded(server, b'{"a":"s"}\n', "a.ndjson")
+    assert server.ingest(b'{"a":1}\n{"a":"x"}\n', table, name="b.ndjson", mode="append").status_code == 200
+    assert sorted(server.sql(f"SELECT a FROM {table}")) == [["1"], ["s"], ["x"]]
+
+
+def test_types_that_are_named_are_read_whatever_json_and_parquet_hold(server):
+    body = b'{"a":1,"b":"7"}\n{"a":"x","b":8}\n'
+    assert rows_of(server, body, "a.ndjson", options={"columns": {"a": "VARCHAR", "b": "BIGINT"}}) == ([["1", 7], ["x", 8]], ["VARCHAR", "BIGINT"])
+    assert rows_of(server, body, "a.ndjson", options={"all_varchar": True})[0] == [["1", "7"], ["x", "8"]]
+    assert rows_of(server, b'{"d":"31/01/2026"}\n', "a.ndjson", options={"date_format": "%d/%m/%Y"}) == ([["2026-01-31"]], ["DATE"])
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"a": [1]}), buffer)
+    assert rows_of(server, buffer.getvalue(), "a.parquet", options={"columns": {"a": "VARCHAR"}}) == ([["1"]], ["VARCHAR"])
+
+
+@pytest.mark.parametrize("body,name,options", [
+    (b'\xef\xbb\xbf[{"a":"\xc3\xa9"}]', "a.json", None), (b'\xef\xbb\xbf{"a":"\xc3\xa9"}\n', "a.ndjson", None), (b'\xef\xbb\xbf{"a":"\xc3\xa9"}\n', "a", None),
+    ('[{"a":"é"}]'.encode("utf-16"), "a.json", None), ('{"a":"é"}'.encode("utf-16"), "noname", None),
+    ('[{"a":"é"}]'.encode("utf-16"), "a.json", {"encoding": "utf-16"}), ('[{"a":"é"}]'.encode("utf-16-be"), "a.json", {"encoding": "utf-16be"})])
+def test_json_is_json_in_every_encoding(server, body, name, options):
+    assert rows_of(server, body, name, **({"options": options} if options else {}))[0] == [["é"]]
+
+
+def test_a_transcoded_file_with_bad_lines_leaves_no_scratch_file(server):
+    answer = server.ingest('{"a":1}\nbad\n'.encode("utf-16"), names(), name="a.ndjson", on_error="quarantine").json()
+    assert answer["rows"] == 1 and answer["rejected"] == 1
+    assert not [f for f in (server.root / ".scratch").rglob("ingest-*")]
+
+
+@pytest.mark.parametrize("body,words,line", [
+    (b"[1,2]", "element 1 is not a JSON object", 1), (b'[{"a":1},\n[2]]', "element 2 is not a JSON object", 2), (b'[{"a":1},null]', "element 2", 1),
+    (b"[]", "empty", None), (b"[ ]\n", "empty", None), (b"{}\n{}\n", "no members", None), (b'{"a":1}\n"oops"\n', "not a JSON object", 2),
+    (b'{"a":"}\\n\\"{"}\n\n[3]\n', "not a JSON object", 3), (b'{"a":1}\nnull\n', "not a JSON object", 2), (b'{"a":1}\n-5\n', "not a JSON object", 2)])
+def test_json_that_is_no_object_is_refused(server, body, words, line):
+    error = server.ingest(body, names(), name="a.json" if body[:1] == b"[" else "a.ndjson").json()["error"]
+    assert error["code"] == "invalid" and words in error["message"] and error["details"].get("line") == line, error
+
+
+def test_one_stray_line_among_many_objects_is_refused_or_put_aside(server):
+    some = b"".join(b'{"a":%d}\n' % i for i in range(2500))
+    answer = server.ingest(some + b'"oops"\n' + some, names(), name="a.ndjson")
+    assert answer.status_code == 400 and answer.json()["error"]["details"]["line"] == 2501
+    table, answer = loaded(server, some + b'"oops"\n' + some, "a.ndjson", on_error="quarantine")
+    assert answer["rows"] == 5000 and answer["rejected"] == 1 and answer["columns"] == [{"name": "a", "type": "BIGINT"}]
+
+
+def test_objects_of_very_many_keys_are_columns(server):
+    table, answer = loaded(server, b"".join(b'{"k%d":1}\n' % i for i in range(300)), "a.ndjson")
+    assert len(answer["columns"]) == 300 and server.sql(f"SELECT sum(k299) FROM {table}") == [[1]]
+
+
+TZ = "TIMESTAMP WITH TIME ZONE"
+
+
+@pytest.mark.parametrize("values,want,kind", [
+    (['"2026-01-02T03:04:05+02:00"'], ["2026-01-02T01:04:05Z"], TZ), (['"2026-01-02T03:04:05Z"'], ["2026-01-02T03:04:05Z"], TZ),
+    (['"2026-01-02T03:04:05+02:00"', '"2026-01-02 03:04:05Z"', "null"], ["2026-01-02T01:04:05Z", "2026-01-02T03:04:05Z", None], TZ),
+    (['"2026-01-02T03:04:05"'], ["2026-01-02T03:04:05"], "TIMESTAMP"), (['["2026-01-02T03:04:05+02:00"]'], [["2026-01-02T01:04:05Z"]], TZ + "[]"),
+    (['"2026-01-02T03:04:05+02:00"', '"then"'], ["2026-01-02T03:04:05+02:00", "then"], "VARCHAR"), (['"01-31-2026"'], ["01-31-2026"], "VARCHAR")])
+def test_offsets_of_timestamps_are_kept_in_json(server, values, want, kind):
+    body = "".join('{"t":%s}\n' % v for v in values).encode()
+    assert rows_of(server, body, "a.ndjson") == ([[w] for w in want], [kind])
+
+
+def test_an_offset_behind_the_sample_is_applied(server):
+    body = b'{"t":"2026-01-02T03:04:05"}\n' * 3 + b'{"t":"2026-01-02T03:04:05+02:00"}\n'
+    table, answer = loaded(server, body, "a.ndjson", options={"sample": 2})
+    assert answer["columns"][0]["type"] == "TIMESTAMP" and server.sql(f"SELECT min(t) FROM {table}") == [["2026-01-02T01:04:05"]]
+
+
+BIG = "12345678901234567890"
+
+
+@pytest.mark.parametrize("values,kind", [
+    ([BIG, "-9223372036854775809", "1"], "DECIMAL(38,0)"), (["9" * 38], "DECIMAL(38,0)"), (["9" * 39], "VARCHAR"), (["9" * 45, "7"], "VARCHAR"), (["9223372036854775807"], "BIGINT")])
+@pytest.mark.parametrize("write,name", [(lambda v: "n\n" + "\n".join(v), "a.csv"), (lambda v: "\n".join('{"n":%s}' % x for x in v), "a.ndjson")])
+def test_whole_numbers_beyond_bigint_keep_their_digits(server, values, kind, write, name):
+    table, answer = loaded(server, write(values).encode(), name)
+    assert answer["columns"][0]["type"] == kind
+    assert sorted(server.sql(f"SELECT n::VARCHAR FROM {table}")) == sorted([v] for v in values)
+
+
+def test_one_fraction_among_great_numbers_makes_them_double(server):
+    for body, name in [(f"n\n{BIG}\n{BIG}\n{BIG}\n1.5\n", "a.csv"), ("".join('{"n":%s}\n' % v for v in [BIG, BIG, BIG, 1.5]), "a.ndjson")]:
+        table, answer = loaded(server, body.encode(), name, options={"sample": 2})
+        assert answer["columns"][0]["type"] == "DOUBLE" and server.sql(f"SELECT min(n) FROM {table}") == [[1.5]]
+
+
+def test_the_answer_to_known_bytes_tells_the_datasets_types(server):
+    table, _ = loaded(server, b'{"a":1.5}\n', "a.ndjson")
+    for known in (False, True):
+        answer = server.ingest(b'{"a":1}\n', table, name="b.ndjson", mode="append").json()
+        assert answer["deduplicated"] is known and answer["columns"] == [{"name": "a", "type": "DOUBLE"}]
+
+
+def test_a_fraction_behind_the_sample_is_not_rounded(server):
+    body = b'{"a":1}\n' * 5 + b'{"a":2.5}\n'
+    assert rows_of(server, body, "a.ndjson", options={"sample": 2})[1] == ["DOUBLE"]
+    table, _ = loaded(server, b'{"a":1}\n', "a.ndjson")
+    wrong = server.ingest(body, table, name="b.ndjson", mode="append", options={"sample": 2})
+    assert wrong.status_code == 400 and 'column "a": 2.5 is not a whole number' in wrong.json()["error"]["message"]
+    server.sql(f"CREATE TABLE {table}_d AS SELECT 0.5::DOUBLE a")
+    assert server.ingest(body, f"{table}_d", name="b.ndjson", mode="append", options={"sample": 2}).status_code == 200
+    assert server.sql(f"SELECT max(a) FROM {table}_d") == [[2.5]]
