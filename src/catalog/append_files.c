@@ -155,12 +155,8 @@ static lh_json *append_request(append *a, const lh_json *extra) {
     lh_arena *arena = a->arena;
     lh_json *request = lh_json_new_object(arena), *requirements = lh_json_new_array(arena),
             *updates = lh_json_new_array(arena);
-    lh_json *require = lh_json_new_object(arena), *add = lh_json_new_object(arena), *ref = lh_json_new_object(arena);
-    int64_t current = metadata_current_snapshot_id(a->metadata);
-    lh_json_set_string(arena, require, "type", LH_STR("assert-ref-snapshot-id"));
-    lh_json_set_string(arena, require, "ref", LH_STR("main"));
-    lh_json_set(arena, require, "snapshot-id", current < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, current));
-    lh_json_append(requirements, require);
+    lh_json *add = lh_json_new_object(arena), *ref = lh_json_new_object(arena);
+    lh_json_append(requirements, metadata_main_stands(arena, metadata_current_snapshot_id(a->metadata)));
     lh_json_set_string(arena, add, "action", LH_STR("add-snapshot"));
     lh_json_set(arena, add, "snapshot", append_snapshot(a, extra));
     lh_json_append(updates, add);

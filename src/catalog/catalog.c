@@ -9,7 +9,7 @@ static lh_code catalog_ensure_default_namespace(lh_catalog *catalog, lh_error *e
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
     LH_TRY(catalog_check_namespace(catalog->default_namespace, err));
     lh_json *request = lh_json_new_object(arena), *ignored = NULL;
-    lh_json_set(arena, request, "namespace", catalog_namespace_to_json(catalog->default_namespace, arena));
+    lh_json_set(arena, request, "namespace", lh_namespace_levels(catalog->default_namespace, arena));
     lh_code code = lh_namespace_create(catalog, request, arena, &ignored, err);
     return code == LH_CONFLICT ? LH_OK : code;
 }
@@ -51,16 +51,21 @@ lh_str lh_catalog_default_namespace(const lh_catalog *catalog) { return catalog-
 
 /* ---- names ---- */
 
-lh_code catalog_check_name(lh_str name, const char *what, lh_error *err) {
+/* `inner`: a control character that may be in it all the same; 0: none. */
+static lh_code catalog_check_word(lh_str name, const char *what, char inner, lh_error *err) {
     if (name.len == 0) return lh_fail(err, LH_INVALID, "the name of a %s is empty", what);
     if (name.len > LH_LIMIT_NAME_BYTES)
         return lh_fail(err, LH_INVALID, "the name of a %s is longer than %d bytes", what, LH_LIMIT_NAME_BYTES);
     if (!lh_str_is_utf8(name)) return lh_fail(err, LH_INVALID, "the name of a %s is not UTF-8", what);
     if (name.ptr[0] == '.') return lh_fail(err, LH_INVALID, "the name of a %s starts with a dot", what);
     for (size_t i = 0; i < name.len; i++)
-        if ((unsigned char)name.ptr[i] < 0x20 || name.ptr[i] == 0x7F)
+        if (((unsigned char)name.ptr[i] < 0x20 && (!inner || name.ptr[i] != inner)) || name.ptr[i] == 0x7F)
             return lh_fail(err, LH_INVALID, "the name of a %s has a control character", what);
     return LH_OK;
+}
+
+lh_code catalog_check_name(lh_str name, const char *what, lh_error *err) {
+    return catalog_check_word(name, what, '\0', err);
 }
 
 /* A copy with one byte in another's place. */
@@ -77,13 +82,9 @@ lh_str lh_namespace_of_path(lh_str levels, lh_arena *arena) {
 }
 
 lh_code catalog_check_namespace(lh_str namespace_, lh_error *err) {
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    LH_TRY(lh_arena_new(1 << 20, &arena, err));
     size_t levels = 0;
-    lh_str plain = catalog_swap_bytes(namespace_, '\x1e', '/', arena);
-    LH_TRY(lh_arena_check(arena, err));
-    for (lh_str rest = plain; levels == 0 || rest.len; levels++) {
-        LH_TRY(catalog_check_name(lh_str_split(&rest, '\x1f'), "namespace", err));
+    for (lh_str rest = namespace_; levels == 0 || rest.len; levels++) {
+        LH_TRY(catalog_check_word(lh_str_split(&rest, '\x1f'), "namespace", '\x1e', err)); /* a '/' */
         if (levels == 16) return lh_fail(err, LH_INVALID, "a namespace has more than 16 levels");
     }
     if (namespace_.ptr[namespace_.len - 1] == '\x1f')
@@ -116,7 +117,7 @@ lh_code catalog_namespace_from_json(const lh_json *levels, lh_arena *arena, lh_s
     return lh_arena_check(arena, err);
 }
 
-lh_json *catalog_namespace_to_json(lh_str namespace_, lh_arena *arena) {
+lh_json *lh_namespace_levels(lh_str namespace_, lh_arena *arena) {
     lh_json *levels = lh_json_new_array(arena);
     for (lh_str rest = namespace_; rest.len;)
         lh_json_append(levels,
@@ -124,17 +125,12 @@ lh_json *catalog_namespace_to_json(lh_str namespace_, lh_arena *arena) {
     return levels;
 }
 
-lh_str catalog_namespace_text(lh_str namespace_, lh_arena *arena) {
+lh_str lh_namespace_text(lh_str namespace_, lh_arena *arena) {
     return catalog_swap_bytes(catalog_swap_bytes(namespace_, '\x1f', '.', arena), '\x1e', '/', arena);
 }
 
-lh_str lh_namespace_text(lh_str namespace_, lh_arena *arena) { return catalog_namespace_text(namespace_, arena); }
-lh_json *lh_namespace_levels(lh_str namespace_, lh_arena *arena) {
-    return catalog_namespace_to_json(namespace_, arena);
-}
-
 lh_str lh_table_name_text(lh_table_name name, lh_arena *arena) {
-    return lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(catalog_namespace_text(name.namespace_, arena)),
+    return lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(lh_namespace_text(name.namespace_, arena)),
                            LH_STR_ARG(name.name));
 }
 

@@ -195,6 +195,8 @@ LH_MUST_CHECK lh_code lh_table_evolve(lh_catalog *catalog, lh_table_name name, c
                                       lh_error *err);
 
 /* ---- a schema changed as a whole, and taken back (reshape.c) ---- */
+/* In the summary of a snapshot that came of a change: the id of the schema that was current before it. */
+#define LH_SUMMARY_SCHEMA_BEFORE "lakehouse.migrated-from-schema-id"
 typedef struct lh_reshape {
     int64_t schema_id, snapshot_id; /* as read, which the commit requires; snapshot_id -1: the table has none */
     const lh_json *schema;          /* the new one, with field ids; those above last-column-id are new columns */
@@ -239,11 +241,11 @@ LH_MUST_CHECK lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh
                                       lh_arena *arena, lh_json **ret, lh_error *err);
 /* Drops table and document; purge: the files as well. */
 LH_MUST_CHECK lh_code lh_dataset_delete(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err);
-/* Key of a dataset's document and of its "these bytes were ingested" record. Arena. */
 /* Puts documents of a load that added no snapshot, while the table is there. That it is gone, or that somebody was
  * faster, is no error: what is remembered of no rows may be forgotten. Errors: IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_dataset_remember(lh_catalog *catalog, lh_table_name name, const lh_change *documents,
                                           size_t count, lh_error *err);
+/* Key of a dataset's document and of its "these bytes were ingested" record. Arena. */
 lh_str lh_dataset_key(lh_table_name name, lh_arena *arena);
 lh_str lh_ingested_key(lh_table_name name, lh_str sha256_hex, lh_arena *arena);
 

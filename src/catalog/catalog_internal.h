@@ -34,8 +34,6 @@ LH_MUST_CHECK lh_code catalog_check_name(lh_str name, const char *what, lh_error
 LH_MUST_CHECK lh_code catalog_check_namespace(lh_str namespace_, lh_error *err);
 /* REST's ["a","b"] → "a\x1f""b" (checked), and back. */
 LH_MUST_CHECK lh_code catalog_namespace_from_json(const lh_json *levels, lh_arena *arena, lh_str *ret, lh_error *err);
-lh_json *catalog_namespace_to_json(lh_str namespace_, lh_arena *arena);
-lh_str catalog_namespace_text(lh_str namespace_, lh_arena *arena); /* "a.b" */
 /* NOT_FOUND "namespace 'a.b' does not exist", or its version for a check_only change. */
 LH_MUST_CHECK lh_code catalog_namespace_version(lh_catalog *catalog, lh_str namespace_, uint64_t *ret, lh_error *err);
 /* Checks and applies one page of a sorted listing: token is the last key suffix of the page before. */
@@ -104,16 +102,20 @@ LH_MUST_CHECK lh_code metadata_check_requirements(const lh_json *requirements, c
 /* Applies the updates in order, then checks the whole. metadata is changed in place (work on a copy).
  * Errors: INVALID. previous_location/previous_ms: for metadata-log; empty for the first. */
 LH_MUST_CHECK lh_code metadata_apply_updates(lh_arena *arena, lh_json *metadata, const lh_json *updates, lh_error *err);
-/* Does metadata that a stranger wrote hold together? Paths, ids, schemas, snapshots, refs. Errors: INVALID. */
-LH_MUST_CHECK lh_code metadata_check_stored(lh_arena *arena, const lh_json *metadata, lh_error *err);
 LH_MUST_CHECK lh_code metadata_finish(lh_arena *arena, lh_json *metadata, lh_str previous_location, int64_t previous_ms,
                                       lh_error *err);
+/* Does metadata that a stranger wrote hold together? Paths, ids, schemas, snapshots, refs. Errors: INVALID. */
+LH_MUST_CHECK lh_code metadata_check_stored(lh_arena *arena, const lh_json *metadata, lh_error *err);
 /* CreateTableRequest → updates that make its first metadata, with fresh field ids. */
 LH_MUST_CHECK lh_code metadata_updates_for_create(lh_arena *arena, const lh_json *request, lh_str location,
                                                   lh_json **ret, lh_error *err);
 int64_t metadata_current_snapshot_id(const lh_json *metadata);                 /* -1: none */
 lh_json *metadata_find(const lh_json *array, const char *id_name, int64_t id); /* element whose id is that, or NULL */
 lh_json *metadata_snapshot(const lh_json *metadata, int64_t id);
+/* Is the snapshot `id` the snapshot `from`, or one of its ancestors? */
+bool metadata_descends(const lh_json *metadata, int64_t from, int64_t id);
+/* The requirement of a commit of our own: main is still on that snapshot (below 0: on none). Arena. */
+lh_json *metadata_main_stands(lh_arena *arena, int64_t snapshot_id);
 lh_json *metadata_current_schema(const lh_json *metadata);
 /* Highest field id within a schema's fields, nested ones too; 0 when none. */
 int64_t metadata_highest_field_id(const lh_json *fields);

@@ -44,7 +44,7 @@ static void dataset_set_state(lh_catalog *catalog, const lh_json *metadata, lh_a
 
 static void dataset_set_name(lh_table_name name, lh_arena *arena, lh_json *into) {
     lh_json_set_string(arena, into, "name", name.name);
-    lh_json_set_string(arena, into, "namespace", catalog_namespace_text(name.namespace_, arena));
+    lh_json_set_string(arena, into, "namespace", lh_namespace_text(name.namespace_, arena));
     lh_json_set_string(arena, into, "format", LH_STR("iceberg"));
 }
 

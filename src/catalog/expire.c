@@ -69,10 +69,7 @@ static void expiry_refs(expiry *e) {
 static bool expiry_is_reachable(const expiry *e, int64_t wanted) {
     for (lh_json_iter it = lh_json_each(lh_json_get(e->metadata, "refs")); lh_json_next(&it);) {
         int64_t id = lh_json_int(lh_json_get(it.value, "snapshot-id"), -1);
-        for (size_t left = lh_json_size(lh_json_get(e->metadata, "snapshots")); left > 0 && id >= 0; left--) {
-            if (id == wanted) return true;
-            id = lh_json_int(lh_json_get(metadata_snapshot(e->metadata, id), "parent-snapshot-id"), -1);
-        }
+        if (metadata_descends(e->metadata, id, wanted)) return true;
     }
     return false;
 }
@@ -113,12 +110,8 @@ static lh_json *expiry_update(lh_arena *arena, const char *action, const char *m
 static lh_code expiry_commit(expiry *e, lh_table_name name, lh_error *err) {
     lh_arena *arena = e->arena;
     lh_json *request = lh_json_new_object(arena), *requirements = lh_json_new_array(arena),
-            *updates = lh_json_new_array(arena), *same = lh_json_new_object(arena), *answer = NULL;
-    lh_json_set_string(arena, same, "type", LH_STR("assert-ref-snapshot-id"));
-    lh_json_set_string(arena, same, "ref", LH_STR("main"));
-    int64_t current = metadata_current_snapshot_id(e->metadata);
-    lh_json_set(arena, same, "snapshot-id", current < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, current));
-    lh_json_append(requirements, same);
+            *updates = lh_json_new_array(arena), *answer = NULL;
+    lh_json_append(requirements, metadata_main_stands(arena, metadata_current_snapshot_id(e->metadata)));
     for (lh_json_iter it = lh_json_each(e->refs); lh_json_next(&it);)
         lh_json_append(updates, expiry_update(arena, "remove-snapshot-ref", "ref-name", lh_json_copy(arena, it.value)));
     lh_json_append(updates,

@@ -9,12 +9,12 @@ lh_code catalog_namespace_version(lh_catalog *catalog, lh_str namespace_, uint64
     /* A name that cannot be is one that is not: an engine that asks for it may go on. */
     if (catalog_check_namespace(namespace_, err) == LH_INVALID)
         return lh_fail(err, LH_NOT_FOUND, "Namespace does not exist: %.*s",
-                       LH_STR_ARG(catalog_namespace_text(lh_str_sub(namespace_, 0, LH_LIMIT_NAME_BYTES), arena)));
+                       LH_STR_ARG(lh_namespace_text(lh_str_sub(namespace_, 0, LH_LIMIT_NAME_BYTES), arena)));
     lh_code code =
         lh_metastore_get(catalog->metastore, catalog_namespace_key(namespace_, arena), arena, &text, ret, err);
     if (code != LH_NOT_FOUND) return code;
     return lh_fail(err, LH_NOT_FOUND, "Namespace does not exist: %.*s",
-                   LH_STR_ARG(catalog_namespace_text(namespace_, arena)));
+                   LH_STR_ARG(lh_namespace_text(namespace_, arena)));
 }
 
 static lh_code namespace_document(const lh_json *properties, lh_arena *arena, lh_str *ret, lh_error *err) {
@@ -35,7 +35,7 @@ static lh_code namespace_check_properties(const lh_json *properties, lh_error *e
 
 static lh_json *namespace_answer(lh_str namespace_, const lh_json *properties, lh_arena *arena) {
     lh_json *answer = lh_json_new_object(arena);
-    lh_json_set(arena, answer, "namespace", catalog_namespace_to_json(namespace_, arena));
+    lh_json_set(arena, answer, "namespace", lh_namespace_levels(namespace_, arena));
     lh_json_set(arena, answer, "properties",
                 lh_json_is_object(properties) ? lh_json_copy(arena, properties) : lh_json_new_object(arena));
     return answer;
@@ -60,7 +60,7 @@ lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_aren
     LH_TRY(lh_arena_check(arena, err));
     lh_code code = lh_metastore_commit(catalog->metastore, changes, count, NULL, err);
     if (code == LH_CONFLICT)
-        return lh_fail(err, code, "Namespace already exists: %.*s", LH_STR_ARG(catalog_namespace_text(name, arena)));
+        return lh_fail(err, code, "Namespace already exists: %.*s", LH_STR_ARG(lh_namespace_text(name, arena)));
     if (code != LH_OK) return code;
     *ret = namespace_answer(name, properties, arena);
     return lh_arena_check(arena, err);
@@ -83,7 +83,7 @@ lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, lh_page page, lh_a
         lh_str rest = lh_str_sub(docs.items[i].key, prefix.len, SIZE_MAX);
         if (lh_str_find(rest, '\x1f') < rest.len) continue; /* a grandchild */
         lh_json_append(
-            list, catalog_namespace_to_json(lh_str_sub(docs.items[i].key, sizeof "namespace/" - 1, SIZE_MAX), arena));
+            list, lh_namespace_levels(lh_str_sub(docs.items[i].key, sizeof "namespace/" - 1, SIZE_MAX), arena));
         last = rest;
         listed++;
     }
@@ -163,5 +163,5 @@ lh_code lh_namespace_drop(lh_catalog *catalog, lh_str name, lh_error *err) {
     lh_code code = lh_metastore_commit(catalog->metastore, changes, 4, NULL, err);
     if (code != LH_CONFLICT) return code;
     return lh_fail(err, LH_CONFLICT, "Namespace is not empty: %.*s; drop its tables, views and namespaces first",
-                   LH_STR_ARG(catalog_namespace_text(name, arena)));
+                   LH_STR_ARG(lh_namespace_text(name, arena)));
 }

@@ -9,13 +9,11 @@
  * with a schema for each ALTER. Hence reshape_updates(): of the engine's commit the snapshot is taken, of ours the schema, in
  * which the ids of those columns have their final names and places. Both land in one metadata file.
  *
- * A snapshot that came of either tells in its summary which schema was current before it (RESHAPE_SCHEMA), because
+ * A snapshot that came of either tells in its summary which schema was current before it (LH_SUMMARY_SCHEMA_BEFORE), because
  * the snapshot before may be older than that schema. */
 #include "catalog/reshape_internal.h"
 
 #include "catalog/dataset_internal.h"
-
-#define RESHAPE_SCHEMA "lakehouse.migrated-from-schema-id"
 
 enum { RESHAPE_LIST_BYTES = 256 << 20 };
 
@@ -52,15 +50,11 @@ static void reshape_set_main(lh_arena *arena, lh_json *updates, const lh_json *m
 /* The request of those updates, which requires the schema and the snapshot to be these. */
 static lh_json *reshape_request(lh_arena *arena, lh_json *updates, int64_t schema_id, int64_t snapshot_id) {
     lh_json *request = lh_json_new_object(arena), *requirements = lh_json_new_array(arena),
-            *schema = lh_json_new_object(arena), *main = lh_json_new_object(arena);
+            *schema = lh_json_new_object(arena);
     lh_json_set_string(arena, schema, "type", LH_STR("assert-current-schema-id"));
     lh_json_set_int(arena, schema, "current-schema-id", schema_id);
     lh_json_append(requirements, schema);
-    lh_json_set_string(arena, main, "type", LH_STR("assert-ref-snapshot-id"));
-    lh_json_set_string(arena, main, "ref", LH_STR("main"));
-    lh_json_set(arena, main, "snapshot-id",
-                snapshot_id < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, snapshot_id));
-    lh_json_append(requirements, main);
+    lh_json_append(requirements, metadata_main_stands(arena, snapshot_id));
     lh_json_set(arena, request, "requirements", requirements);
     lh_json_set(arena, request, "updates", updates);
     return request;
@@ -224,12 +218,6 @@ lh_code lh_table_reshape(lh_catalog *catalog, lh_table_name name, const lh_resha
 
 /* ---- back ---- */
 
-static bool rollback_reaches(const lh_json *metadata, int64_t from, int64_t to) {
-    for (size_t left = lh_json_size(lh_json_get(metadata, "snapshots")); left > 0 && from >= 0 && from != to; left--)
-        from = lh_json_int(lh_json_get(metadata_snapshot(metadata, from), "parent-snapshot-id"), -1);
-    return from == to;
-}
-
 /* The snapshot to go to: the one asked for, if main was ever on it; else the last that main was on before. */
 static lh_code rollback_target(const lh_json *metadata, int64_t asked, int64_t *ret, lh_error *err) {
     int64_t current = metadata_current_snapshot_id(metadata), before = -1;
@@ -247,7 +235,7 @@ static lh_code rollback_target(const lh_json *metadata, int64_t asked, int64_t *
         return asked < 0 ? lh_fail(err, LH_INVALID, "the table has no snapshot before its current one")
                          : lh_fail(err, LH_NOT_FOUND, "snapshot %" PRId64 " does not exist (any more)", asked);
     if (target == current) return lh_fail(err, LH_INVALID, "snapshot %" PRId64 " is the current one", target);
-    if (asked >= 0 && !known && !rollback_reaches(metadata, current, asked))
+    if (asked >= 0 && !known && !metadata_descends(metadata, current, asked))
         return lh_fail(err, LH_INVALID, "snapshot %" PRId64 " was never the table's current one", asked);
     *ret = target;
     return LH_OK;
@@ -258,7 +246,7 @@ static int64_t rollback_schema(const lh_json *metadata, int64_t target) {
     int64_t current = metadata_current_snapshot_id(metadata), told = -1;
     const lh_json *snapshot = metadata_snapshot(metadata, current), *schemas = lh_json_get(metadata, "schemas");
     bool migrated = lh_json_int(lh_json_get(snapshot, "parent-snapshot-id"), -1) == target;
-    lh_str text = lh_json_get_string(lh_json_get(snapshot, "summary"), RESHAPE_SCHEMA);
+    lh_str text = lh_json_get_string(lh_json_get(snapshot, "summary"), LH_SUMMARY_SCHEMA_BEFORE);
     if (migrated && lh_str_to_i64(text, &told) == LH_OK && metadata_find(schemas, "schema-id", told)) return told;
     int64_t id = lh_json_int(lh_json_get(metadata_snapshot(metadata, target), "schema-id"), -1);
     return metadata_find(schemas, "schema-id", id) ? id : lh_json_int(lh_json_get(metadata, "current-schema-id"), 0);
@@ -305,7 +293,7 @@ static lh_code rollback_record(rollback_records *r, const lh_json *snapshot, boo
 static lh_code rollback_walk(rollback_records *r, const lh_json *metadata, int64_t from, int64_t to, bool gone,
                              lh_error *err) {
     for (size_t left = lh_json_size(lh_json_get(metadata, "snapshots")); left > 0 && from >= 0; left--) {
-        if (rollback_reaches(metadata, to, from)) return LH_OK;
+        if (metadata_descends(metadata, to, from)) return LH_OK;
         const lh_json *snapshot = metadata_snapshot(metadata, from);
         LH_TRY(rollback_record(r, snapshot, gone, err));
         from = lh_json_int(lh_json_get(snapshot, "parent-snapshot-id"), -1);

@@ -18,7 +18,7 @@ typedef struct table_commit {
     lh_table_name name;
     bool exists;
     catalog_table table; /* as read */
-    lh_json *metadata;   /* the new one */
+    lh_json *metadata;   /* as read, then the new one */
     lh_str new_key;      /* its file; empty until written */
     lh_str *old_files;   /* metadata files in the log before; arena */
     size_t dropped;      /* as many of them left the log and are deleted after the commit */
@@ -52,12 +52,20 @@ static lh_code commit_take_snapshots(lh_catalog *catalog, table_commit *commit, 
     return LH_OK;
 }
 
-/* Reads the table that is to change, or makes ready for one that is to be created. */
-static lh_code commit_read(lh_catalog *catalog, table_commit *commit, lh_arena *arena, lh_json **ret_old,
-                           lh_error *err) {
-    lh_code code = catalog_table_find(catalog, commit->name, arena, &commit->table, err);
-    commit->exists = code == LH_OK;
-    if (commit->exists) return catalog_metadata_load(catalog, commit->table.metadata_key, arena, ret_old, err);
+/* Reads the table, once a try: its document and its metadata. Errors: NOT_FOUND. */
+static lh_code commit_read(lh_catalog *catalog, table_commit *commit, lh_arena *arena, lh_error *err) {
+    if (commit->exists) return LH_OK;
+    LH_TRY(catalog_table_find(catalog, commit->name, arena, &commit->table, err));
+    LH_TRY(catalog_metadata_load(catalog, commit->table.metadata_key, arena, &commit->metadata, err));
+    commit->exists = true;
+    return LH_OK;
+}
+
+/* The same, or makes ready for a table that is to be created. */
+static lh_code commit_begin(lh_catalog *catalog, table_commit *commit, lh_arena *arena, lh_json **ret_old,
+                            lh_error *err) {
+    lh_code code = commit_read(catalog, commit, arena, err);
+    *ret_old = commit->metadata;
     if (code != LH_NOT_FOUND || !commit_has(lh_json_get(commit->request, "requirements"), "type", "assert-create"))
         return code;
     LH_TRY(table_must_be_new(catalog, commit->name, arena, err));
@@ -105,7 +113,7 @@ static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by
                               lh_error *err) {
     const lh_json *updates = lh_json_get(commit->request, "updates");
     lh_json *old = NULL;
-    LH_TRY(commit_read(catalog, commit, arena, &old, err));
+    LH_TRY(commit_begin(catalog, commit, arena, &old, err));
     LH_TRY(metadata_check_requirements(lh_json_get(commit->request, "requirements"), old, err));
     lh_str previous =
         commit->exists ? lh_bucket_location(catalog->bucket, commit->table.metadata_key, arena) : LH_STR_NONE;
@@ -178,10 +186,7 @@ static bool commit_snapshot_landed(const lh_json *request, const lh_json *metada
     for (lh_json_iter it = lh_json_each(lh_json_get(request, "updates")); lh_json_next(&it);) {
         if (!lh_str_eq(lh_json_get_string(it.value, "action"), LH_STR("set-snapshot-ref"))) continue;
         if (!lh_str_eq(lh_json_get_string(it.value, "ref-name"), LH_STR("main"))) continue;
-        int64_t at = metadata_current_snapshot_id(metadata);
-        for (size_t left = lh_json_size(lh_json_get(metadata, "snapshots")); left > 0 && at >= 0 && at != id; left--)
-            at = lh_json_int(lh_json_get(metadata_snapshot(metadata, at), "parent-snapshot-id"), -1);
-        if (at != id) return false;
+        if (!metadata_descends(metadata, metadata_current_snapshot_id(metadata), id)) return false;
     }
     return true;
 }
@@ -192,11 +197,9 @@ static lh_code commit_landed(lh_catalog *catalog, table_commit *commits, size_t 
     size_t snapshots = 0;
     *ret = false;
     for (size_t i = 0; i < count; i++) {
-        lh_code code = catalog_table_find(catalog, commits[i].name, arena, &commits[i].table, err);
+        lh_code code = commit_read(catalog, &commits[i], arena, err);
         if (code == LH_NOT_FOUND) return LH_OK;
         if (code != LH_OK) return code;
-        commits[i].new_key = LH_STR_NONE;
-        LH_TRY(catalog_metadata_load(catalog, commits[i].table.metadata_key, arena, &commits[i].metadata, err));
         for (lh_json_iter it = lh_json_each(lh_json_get(commits[i].request, "updates")); lh_json_next(&it);) {
             if (!lh_str_eq(lh_json_get_string(it.value, "action"), LH_STR("add-snapshot"))) continue;
             if (!commit_snapshot_landed(commits[i].request, commits[i].metadata, it.value)) return LH_OK;
@@ -223,15 +226,15 @@ static lh_code commit_try(lh_catalog *catalog, table_commit *commits, size_t cou
                           lh_arena *arena, lh_error *err) {
     bool landed = false;
     *ret_again = false;
-    lh_code code = commit_landed(catalog, commits, count, &landed, arena, err);
-    if (landed || code != LH_OK) return code;
-    for (size_t i = 0; i < count && code == LH_OK; i++) {
+    for (size_t i = 0; i < count; i++) /* forgets the try before */
         commits[i] = (table_commit){.request = commits[i].request,
                                     .name = commits[i].name,
                                     .carried = commits[i].carried,
                                     .lock = commits[i].lock};
+    lh_code code = commit_landed(catalog, commits, count, &landed, arena, err);
+    if (landed || code != LH_OK) return code;
+    for (size_t i = 0; i < count && code == LH_OK; i++)
         code = commit_prepare(catalog, &commits[i], by_engine, arena, err);
-    }
     bool may_have_landed = false;
     if (code == LH_OK) {
         code = commit_put_documents(catalog, commits, count, arena, err);

@@ -18,6 +18,21 @@ int64_t metadata_current_snapshot_id(const lh_json *metadata) {
     return lh_json_int(lh_json_get(metadata, "current-snapshot-id"), -1);
 }
 
+bool metadata_descends(const lh_json *metadata, int64_t from, int64_t id) {
+    for (size_t left = lh_json_size(lh_json_get(metadata, "snapshots")); left > 0 && from >= 0 && from != id; left--)
+        from = lh_json_int(lh_json_get(metadata_snapshot(metadata, from), "parent-snapshot-id"), -1);
+    return id >= 0 && from == id;
+}
+
+lh_json *metadata_main_stands(lh_arena *arena, int64_t snapshot_id) {
+    lh_json *requirement = lh_json_new_object(arena);
+    lh_json_set_string(arena, requirement, "type", LH_STR("assert-ref-snapshot-id"));
+    lh_json_set_string(arena, requirement, "ref", LH_STR("main"));
+    lh_json_set(arena, requirement, "snapshot-id",
+                snapshot_id < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, snapshot_id));
+    return requirement;
+}
+
 lh_json *metadata_current_schema(const lh_json *metadata) {
     return metadata_find(lh_json_get(metadata, "schemas"), "schema-id",
                          lh_json_int(lh_json_get(metadata, "current-schema-id"), -1));

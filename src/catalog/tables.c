@@ -48,7 +48,7 @@ lh_code catalog_list_identifiers(lh_catalog *catalog, const char *kind, lh_str n
     for (size_t i = 0; i < docs.count; i++) {
         lh_json *item = lh_json_new_object(arena);
         last = lh_str_sub(docs.items[i].key, prefix.len, SIZE_MAX);
-        lh_json_set(arena, item, "namespace", catalog_namespace_to_json(namespace_, arena));
+        lh_json_set(arena, item, "namespace", lh_namespace_levels(namespace_, arena));
         lh_json_set_string(arena, item, "name", last);
         lh_json_append(list, item);
     }

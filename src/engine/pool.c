@@ -7,10 +7,21 @@
 
 enum { TIMER_REPEAT_NS = 20 * 1000 * 1000 };
 
-static void pool_enlist_locked(lh_engine *engine, engine_connection *fresh) {
-    size_t i = 0;
-    while (engine->all[i]) i++; /* all_count says that there is room */
-    engine->all[i] = fresh;
+/* One more connection, opened outside the lock while its seat is taken. */
+static lh_code pool_open_locked(lh_engine *engine, engine_connection **ret, lh_error *err) {
+    size_t seat = 0;
+    engine->all_count++;
+    pthread_mutex_unlock(&engine->lock);
+    engine_connection *fresh = NULL;
+    lh_code code = engine_connection_open(engine, &fresh, err);
+    pthread_mutex_lock(&engine->lock);
+    if (code != LH_OK) {
+        engine->all_count--;
+        return code;
+    }
+    while (engine->all[seat]) seat++; /* all_count says that there is one */
+    *ret = engine->all[seat] = fresh;
+    return LH_OK;
 }
 
 static lh_code pool_take_locked(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_ns, engine_connection **ret,
@@ -20,16 +31,7 @@ static lh_code pool_take_locked(lh_engine *engine, lh_cancel *cancel, uint64_t d
         *ret = engine->idle[--engine->idle_count];
         return LH_OK;
     }
-    if (engine->all_count < engine->connections_max) {
-        engine->all_count++; /* the seat is taken, the connection is opened outside the lock */
-        pthread_mutex_unlock(&engine->lock);
-        engine_connection *fresh = NULL;
-        lh_code code = engine_connection_open(engine, &fresh, err);
-        pthread_mutex_lock(&engine->lock);
-        if (code == LH_OK) pool_enlist_locked(engine, *ret = fresh);
-        else engine->all_count--;
-        return code;
-    }
+    if (engine->all_count < engine->connections_max) return pool_open_locked(engine, ret, err);
     if (engine->pool_queue.count >= engine->queue_max)
         return lh_fail(err, LH_UNAVAILABLE,
                        "all %u connections of the engine are busy and %u statements wait already; try again later",
@@ -97,13 +99,7 @@ lh_code engine_abandon(engine_connection *connection, const char *message, lh_er
     engine->all_count--;
     engine_connection *fresh = NULL; /* who waits for a connection gets another */
     bool wanted = engine->pool_queue.first != NULL && !engine->closing;
-    if (wanted) engine->all_count++;
-    pthread_mutex_unlock(&engine->lock);
-    bool opened = wanted && engine_connection_open(engine, &fresh, NULL) == LH_OK;
-    pthread_mutex_lock(&engine->lock);
-    if (opened) pool_enlist_locked(engine, fresh);
-    else if (wanted) engine->all_count--;
-    if (opened) pool_put_locked(fresh);
+    if (wanted && pool_open_locked(engine, &fresh, NULL) == LH_OK) pool_put_locked(fresh);
     pthread_mutex_unlock(&engine->lock);
     return code;
 }

@@ -51,7 +51,7 @@ lh_code evolve_source_table(lh_ingest *ingest, lh_table_name name, int64_t snaps
         LH_TRY(ingest_type_from_iceberg(lh_json_get(it.value, "type"), arena, &column->type, err));
     }
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-    ingest_table_sql(name, &sql);
+    ingest_table_sql(name, arena, &sql);
     if (snapshot_id >= 0) lh_buf_printf(&sql, " AT (VERSION => %" PRId64 ")", snapshot_id);
     LH_TRY(lh_buf_check(&sql, err));
     ret->relation = lh_arena_dup(arena, lh_buf_str(&sql));
@@ -83,23 +83,13 @@ static lh_code source_file(lh_ingest *ingest, lh_session *session, lh_arena *are
     return lh_arena_check(arena, err);
 }
 
-static lh_code source_copy_block(int fd, lh_str data, lh_error *err) {
-    while (data.len) {
-        ssize_t written = write(fd, data.ptr, data.len);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return lh_fail_errno(err, written < 0 ? errno : EIO, "cannot write a scratch file");
-        data = lh_str_sub(data, (size_t)written, SIZE_MAX);
-    }
-    return LH_OK;
-}
-
 static lh_code source_copy(evolve_source *source, lh_object_reader *reader, int fd, lh_error *err) {
     LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_OBJECT_BLOCK);
     if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
     for (size_t got = 1; got;) {
         LH_TRY(lh_get_read(reader, block, SOURCE_OBJECT_BLOCK, &got, err));
         lh_ingest_survey_add(source->survey, (lh_str){block, got});
-        LH_TRY(source_copy_block(fd, (lh_str){block, got}, err));
+        LH_TRY(ingest_write(fd, (lh_str){block, got}, err));
     }
     lh_ingest_survey_end(source->survey);
     return LH_OK;

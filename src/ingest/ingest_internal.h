@@ -189,6 +189,7 @@ typedef struct ingest_job {
 const char *ingest_format_name(ingest_format format);
 /* Reads, decompresses, transcodes and checks. Errors: INVALID (with line and column), LIMIT, IO (ENOSPC), CANCELLED. */
 LH_MUST_CHECK lh_code ingest_source_open(ingest_job *job, lh_error *err);
+LH_MUST_CHECK lh_code ingest_write(int fd, lh_str data, lh_error *err); /* all of it, into a scratch file */
 void ingest_source_done(ingest_job *job);
 
 /* ---- survey.c: one pass over bytes ---- */
@@ -241,7 +242,7 @@ LH_MUST_CHECK lh_code ingest_schema_match(ingest_job *job, lh_error *err);
 /* The caller holds the engine's lock of the table. */
 LH_MUST_CHECK lh_code ingest_load(ingest_job *job, lh_json **ret, lh_error *err);
 void ingest_progress(const ingest_job *job, int phase);
-void ingest_table_sql(lh_table_name name, lh_buf *into); /* lake."ns"."t" */
+void ingest_table_sql(lh_table_name name, lh_arena *arena, lh_buf *into); /* lake."ns"."t" */
 /* "SELECT CAST(expr AS type) AS name, …<extra> FROM relation". */
 void ingest_select_sql(const ingest_job *job, lh_str extra, lh_buf *into);
 #endif

@@ -18,14 +18,9 @@ void ingest_progress(const ingest_job *job, int phase) {
 
 /* ---- SQL pieces ---- */
 
-void ingest_table_sql(lh_table_name name, lh_buf *into) {
+void ingest_table_sql(lh_table_name name, lh_arena *arena, lh_buf *into) {
     lh_buf_append(into, LH_STR("lake."));
-    LH_CLEANUP(lh_buf_done) lh_buf levels = LH_BUF_INIT(8192);
-    for (size_t i = 0; i < name.namespace_.len; i++) {
-        char c = name.namespace_.ptr[i];
-        lh_buf_char(&levels, c == '\x1f' ? '.' : c == '\x1e' ? '/' : c);
-    }
-    lh_buf_sql_identifier(into, lh_buf_str(&levels));
+    lh_buf_sql_identifier(into, lh_namespace_text(name.namespace_, arena));
     lh_buf_char(into, '.');
     lh_buf_sql_identifier(into, name.name);
 }
@@ -91,7 +86,7 @@ static lh_code load_insert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("INSERT INTO "));
-    ingest_table_sql(job->name, &sql);
+    ingest_table_sql(job->name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" ("));
     load_names(job, &sql);
     lh_buf_append(&sql, LH_STR(") "));
@@ -104,7 +99,7 @@ static lh_code load_insert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
 static lh_code load_delete_all(ingest_job *job, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_buf_append(&sql, LH_STR("DELETE FROM "));
-    ingest_table_sql(job->name, &sql);
+    ingest_table_sql(job->name, job->arena, &sql);
     return load_run(job, &sql, NULL, err);
 }
 
@@ -162,7 +157,7 @@ static lh_code load_create(ingest_job *job, bool staged, uint64_t *ret_rows, lh_
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("CREATE TABLE "));
-    ingest_table_sql(job->name, &sql);
+    ingest_table_sql(job->name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" AS "));
     if (staged) LH_TRY(load_staged_rows(job, &sql, err));
     else ingest_select_sql(job, LH_STR_NONE, &sql);
@@ -175,7 +170,7 @@ static lh_code load_merge(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("MERGE INTO "));
-    ingest_table_sql(job->name, &sql);
+    ingest_table_sql(job->name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" AS t USING ("));
     LH_TRY(load_staged_rows(job, &sql, err));
     lh_buf_append(&sql, LH_STR(") AS s ON "));
@@ -226,7 +221,7 @@ static lh_code load_alter(ingest_job *job, ingest_change change, lh_error *err) 
     for (const ingest_column *c; (c = load_next_change(job, change, &at));) {
         LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
         lh_buf_append(&sql, LH_STR("ALTER TABLE "));
-        ingest_table_sql(job->name, &sql);
+        ingest_table_sql(job->name, job->arena, &sql);
         lh_buf_append(&sql, change == INGEST_ADD ? LH_STR(" ADD COLUMN ") : LH_STR(" ALTER COLUMN "));
         lh_buf_sql_identifier(&sql, c->name);
         lh_buf_append(&sql, change == INGEST_ADD ? LH_STR(" ") : LH_STR(" SET DATA TYPE "));
@@ -302,13 +297,13 @@ static lh_code load_collect_rejects(ingest_job *job, uint64_t *ret_rejected, lh_
 static lh_code load_store_rejects(ingest_job *job, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_buf_append(&sql, LH_STR("CREATE TABLE IF NOT EXISTS "));
-    ingest_table_sql(job->rejects_name, &sql);
+    ingest_table_sql(job->rejects_name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" (line BIGINT, column_name VARCHAR, reason VARCHAR, raw VARCHAR, file VARCHAR, sha256 "
                                "VARCHAR, job_id VARCHAR)"));
     LH_TRY(load_run(job, &sql, NULL, err));
     lh_buf_clear(&sql);
     lh_buf_append(&sql, LH_STR("INSERT INTO "));
-    ingest_table_sql(job->rejects_name, &sql);
+    ingest_table_sql(job->rejects_name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" SELECT line, column_name, reason, raw, "));
     lh_buf_sql_string(&sql, job->request->file_name);
     lh_buf_append(&sql, LH_STR(", "));

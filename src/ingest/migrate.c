@@ -156,7 +156,7 @@ static lh_code migrate_properties(const migration *m, lh_json **ret, lh_error *e
     lh_str rules, schema = lh_arena_printf(m->arena, "%" PRId64,
                                            lh_json_int(lh_json_get(m->table.metadata, "current-schema-id"), 0));
     LH_TRY(lh_json_write(m->arena, m->rules_json, false, &rules, err));
-    lh_json_set_string(m->arena, properties, "lakehouse.migrated-from-schema-id", schema);
+    lh_json_set_string(m->arena, properties, LH_SUMMARY_SCHEMA_BEFORE, schema);
     if (rules.len <= MIGRATE_RULES_BYTES) lh_json_set_string(m->arena, properties, "lakehouse.migration", rules);
     *ret = properties;
     return LH_OK;

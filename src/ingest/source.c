@@ -55,13 +55,12 @@ static lh_code source_scratch(ingest_job *job, int slot, const char *suffix, int
     return LH_OK;
 }
 
-static lh_code source_write(int fd, const char *data, size_t size, lh_error *err) {
-    while (size) {
-        ssize_t written = write(fd, data, size);
+lh_code ingest_write(int fd, lh_str data, lh_error *err) {
+    while (data.len) {
+        ssize_t written = write(fd, data.ptr, data.len);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return lh_fail_errno(err, written < 0 ? errno : EIO, "cannot write a scratch file");
-        data += written;
-        size -= (size_t)written;
+        data = lh_str_sub(data, (size_t)written, SIZE_MAX);
     }
     return LH_OK;
 }
@@ -117,7 +116,7 @@ static lh_code source_copy_entry(ingest_job *job, struct archive *archive, int o
         total += (uint64_t)got;
         if (total > INGEST_RATIO_FREE_BYTES && total / INGEST_RATIO_MAX > packed)
             return lh_fail(err, LH_LIMIT, "the file unpacks to more than %d times its size", INGEST_RATIO_MAX);
-        LH_TRY(source_write(out, block, (size_t)got, err));
+        LH_TRY(ingest_write(out, (lh_str){block, (size_t)got}, err));
     }
 }
 
@@ -187,7 +186,7 @@ static lh_code source_transcode(ingest_job *job, const char *encoding, lh_error 
         lh_str text = {to, (size_t)(write_at - to)};
         while (first && lh_str_starts(text, LH_STR(SOURCE_UTF8_MARK))) text = lh_str_sub(text, 3, SIZE_MAX);
         first = false;
-        LH_TRY(source_write(out, text.ptr, text.len, err));
+        LH_TRY(ingest_write(out, text, err));
         memmove(from, at, left);
         kept = left;
     }
@@ -313,7 +312,7 @@ static lh_code source_split_ndjson(ingest_job *job, lh_error *err) {
         if (code != LH_OK) break;
         if (lh_json_parse(arena, raw, &value, &why) != LH_OK) code = source_take_out(job, line, why.message, raw, err);
         else if (!lh_json_is_object(value)) code = source_take_out(job, line, "not a JSON object", raw, err);
-        else if ((code = source_write(out, raw.ptr, raw.len, err)) == LH_OK) code = source_write(out, "\n", 1, err);
+        else if ((code = ingest_write(out, raw, err)) == LH_OK) code = ingest_write(out, LH_STR("\n"), err);
     }
     free(text);
     fclose(in);

@@ -48,7 +48,7 @@ LH_MUST_CHECK lh_code lh_registry_get_open(lh_registry *registry, lh_str bucket,
 LH_MUST_CHECK lh_code lh_registry_head(lh_registry *registry, lh_str bucket, lh_str key, lh_object_info *ret,
                                        lh_str *ret_from, lh_error *err);
 
-/* {"name","kind","primary","rescue","read_only","state"} a bucket, and with `secret_free_details` "location" and, of S3, "endpoint"
+/* {"name","kind","primary","rescue","read_only","state"} a bucket, and with `details` "location" and, of S3, "endpoint"
  * and "region". Arena. */
 LH_MUST_CHECK lh_code lh_registry_describe(lh_registry *registry, bool details, lh_arena *arena, lh_json **ret,
                                            lh_error *err);
