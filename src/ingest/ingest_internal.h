@@ -105,6 +105,7 @@ typedef struct ingest_names {
 } ingest_names;
 /* The name itself, or the first free of name_1, name_2, …; and takes it. Empty: arena is full. */
 lh_str ingest_names_take(ingest_names *names, lh_str name, lh_arena *arena);
+bool ingest_names_has(const ingest_names *names, lh_str name);
 
 /* ---- options.c ---- */
 typedef struct ingest_csv_options {
@@ -177,6 +178,8 @@ typedef struct ingest_job {
     bool json_no_maps; /* objects of very many different keys are columns, too */
     ingest_column *columns;
     size_t column_count;
+    lh_str *absent; /* columns of the table that the file lacks */
+    size_t absent_count;
     ingest_reject *rejects; /* NDJSON lines taken out before the load */
     size_t reject_count, reject_room;
     lh_table_name name, rejects_name;
@@ -197,13 +200,13 @@ struct lh_ingest_survey {
     uint64_t received;      /* bytes, whatever they are */
     lh_sha256_stream *hash; /* owned; NULL when only the text is looked at */
     lh_sha256_hex sha256_hex;
-    lh_str sha256; /* its text, once the survey ended */
+    lh_str sha256;                     /* its text, once the survey ended */
     bool json, any_value;              /* any_value: JSON that is no object is left to others */
     uint64_t line, line_start, offset; /* of the current line and byte */
     uint64_t depth, max_line, longest_line;
     uint64_t top, records; /* JSON: depth at which the objects stand, 1 in an array; how many there are */
-    uint64_t crlf_lines; /* ended by CR LF; not counted in JSON */
-    char last;           /* byte of the block before */
+    uint64_t crlf_lines;   /* ended by CR LF; not counted in JSON */
+    char last;             /* byte of the block before */
     bool in_string, escaped;
     char tail[4]; /* an unfinished UTF-8 character at the end of the block before */
     size_t tail_len;

@@ -103,8 +103,21 @@ static lh_code load_delete_all(ingest_job *job, lh_error *err) {
     return load_run(job, &sql, NULL, err);
 }
 
-/* Appends `a.key = b.key AND …` or the quoted keys, for each name of the comma-separated list. */
-static lh_code load_each_key(const ingest_job *job, const char *form, lh_buf *into, lh_error *err) {
+/* Appends, for each name of the comma-separated list: `"key", …`, `"key" IS NULL OR …`, `t."key" = s."key" AND …`. */
+typedef enum load_keys { LOAD_KEYS_LISTED, LOAD_KEYS_ANY_NULL, LOAD_KEYS_EQUAL } load_keys;
+
+static void load_key(lh_str name, load_keys form, lh_buf *into) {
+    if (form == LOAD_KEYS_EQUAL) {
+        lh_buf_append(into, LH_STR("t."));
+        lh_buf_sql_identifier(into, name);
+        lh_buf_append(into, LH_STR(" = s."));
+    }
+    lh_buf_sql_identifier(into, name);
+    if (form == LOAD_KEYS_ANY_NULL) lh_buf_append(into, LH_STR(" IS NULL"));
+}
+
+static lh_code load_each_key(const ingest_job *job, load_keys form, lh_buf *into, lh_error *err) {
+    static const char *const between[] = {", ", " OR ", " AND "};
     size_t count = 0;
     for (lh_str rest = job->request->key; rest.len; count++) {
         lh_str key = lh_str_trim(lh_str_split(&rest, ','));
@@ -113,21 +126,16 @@ static lh_code load_each_key(const ingest_job *job, const char *form, lh_buf *in
             if (lh_str_eq_nocase(job->columns[i].name, key)) found = &job->columns[i];
         if (!found)
             return lh_fail(err, LH_INVALID, "key column '%.*s' is not in the file",
-                           LH_STR_ARG(lh_str_sub(key, 0, 255)));
-        if (count) lh_buf_append(into, lh_str_from(form[0] == '=' ? " AND " : form[0] == 'n' ? " OR " : ", "));
-        if (form[0] == '=')
-            lh_buf_append(into, LH_STR("t.")), lh_buf_sql_identifier(into, found->name),
-                lh_buf_append(into, LH_STR(" = s."));
-        lh_buf_sql_identifier(into, found->name);
-        if (form[0] == 'n') lh_buf_append(into, LH_STR(" IS NULL"));
+                           LH_STR_ARG(lh_str_cut_utf8(key, LH_LIMIT_NAME_BYTES)));
+        if (count) lh_buf_append(into, lh_str_from(between[form]));
+        load_key(found->name, form, into);
     }
     return count ? LH_OK
                  : lh_fail(err, LH_INVALID,
                            "mode upsert needs 'key': the column or columns (comma-separated) that identify a row");
 }
 
-/* The file goes into a temporary table first: it is read once, keys are checked, and of several rows with one key
- * the last wins. */
+/* The file goes into a temporary table first: it is read once, and keys are checked. */
 static lh_code load_stage(ingest_job *job, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
@@ -137,7 +145,7 @@ static lh_code load_stage(ingest_job *job, lh_error *err) {
     LH_TRY(load_run(job, &sql, NULL, err));
     lh_buf_clear(&sql);
     lh_buf_append(&sql, LH_STR("SELECT count(*) FROM temp.main.ingest_stage WHERE "));
-    LH_TRY(load_each_key(job, "n", &sql, err));
+    LH_TRY(load_each_key(job, LOAD_KEYS_ANY_NULL, &sql, err));
     LH_TRY(load_run(job, &sql, &result, err));
     if (load_count(result))
         return lh_fail(err, LH_INVALID, "rows without a value in the key: %" PRIu64, load_count(result));
@@ -148,7 +156,7 @@ static lh_code load_stage(ingest_job *job, lh_error *err) {
 static lh_code load_staged_rows(const ingest_job *job, lh_buf *into, lh_error *err) {
     lh_buf_append(into, LH_STR("SELECT * EXCLUDE (ingest_row) FROM temp.main.ingest_stage QUALIFY row_number() OVER "
                                "(PARTITION BY "));
-    LH_TRY(load_each_key(job, ",", into, err));
+    LH_TRY(load_each_key(job, LOAD_KEYS_LISTED, into, err));
     lh_buf_append(into, LH_STR(" ORDER BY ingest_row DESC) = 1"));
     return LH_OK;
 }
@@ -166,30 +174,39 @@ static lh_code load_create(ingest_job *job, bool staged, uint64_t *ret_rows, lh_
     return LH_OK;
 }
 
-static lh_code load_merge(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
-    lh_json *result = NULL;
-    lh_buf_append(&sql, LH_STR("MERGE INTO "));
+/* Columns that the file lacks keep their values: they are fetched before the rows that hold them go. */
+static lh_code load_fetch_absent(ingest_job *job, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_buf_append(&sql, LH_STR("CREATE OR REPLACE TEMP TABLE ingest_stage AS SELECT s.*"));
+    for (size_t i = 0; i < job->absent_count; i++)
+        lh_buf_append(&sql, LH_STR(", t.")), lh_buf_sql_identifier(&sql, job->absent[i]);
+    lh_buf_append(&sql, LH_STR(" FROM temp.main.ingest_stage AS s LEFT JOIN "));
     ingest_table_sql(job->name, job->arena, &sql);
-    lh_buf_append(&sql, LH_STR(" AS t USING ("));
-    LH_TRY(load_staged_rows(job, &sql, err));
-    lh_buf_append(&sql, LH_STR(") AS s ON "));
-    LH_TRY(load_each_key(job, "=", &sql, err));
-    lh_buf_append(&sql, LH_STR(" WHEN MATCHED THEN UPDATE SET "));
-    for (size_t i = 0; i < job->column_count; i++) {
-        if (i) lh_buf_append(&sql, LH_STR(", "));
-        lh_buf_sql_identifier(&sql, job->columns[i].name);
-        lh_buf_append(&sql, LH_STR(" = s."));
-        lh_buf_sql_identifier(&sql, job->columns[i].name);
-    }
-    lh_buf_append(&sql, LH_STR(" WHEN NOT MATCHED THEN INSERT ("));
-    load_names(job, &sql);
-    lh_buf_append(&sql, LH_STR(") VALUES ("));
-    for (size_t i = 0; i < job->column_count; i++) {
-        lh_buf_append(&sql, i ? LH_STR(", s.") : LH_STR("s."));
-        lh_buf_sql_identifier(&sql, job->columns[i].name);
-    }
+    lh_buf_append(&sql, LH_STR(" AS t ON "));
+    LH_TRY(load_each_key(job, LOAD_KEYS_EQUAL, &sql, err));
+    return load_run(job, &sql, NULL, err);
+}
+
+static lh_code load_delete_staged(ingest_job *job, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_buf_append(&sql, LH_STR("DELETE FROM "));
+    ingest_table_sql(job->name, job->arena, &sql);
+    lh_buf_append(&sql, LH_STR(" AS t WHERE EXISTS (SELECT 1 FROM temp.main.ingest_stage AS s WHERE "));
+    LH_TRY(load_each_key(job, LOAD_KEYS_EQUAL, &sql, err));
     lh_buf_char(&sql, ')');
+    return load_run(job, &sql, NULL, err);
+}
+
+/* No MERGE: a key may stand in the table more than once, and stands there once afterwards. */
+static lh_code load_upsert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_json *result = NULL;
+    if (job->absent_count) LH_TRY(load_fetch_absent(job, err));
+    LH_TRY(load_delete_staged(job, err));
+    lh_buf_append(&sql, LH_STR("INSERT INTO "));
+    ingest_table_sql(job->name, job->arena, &sql);
+    lh_buf_append(&sql, LH_STR(" BY NAME "));
+    LH_TRY(load_staged_rows(job, &sql, err));
     LH_TRY(load_run(job, &sql, &result, err));
     *ret_rows = load_count(result);
     return LH_OK;
@@ -333,7 +350,7 @@ static lh_code load_statements(ingest_job *job, load_outcome *ret, lh_error *err
     if (code == LH_OK && replace) code = load_delete_all(job, err);
     if (code == LH_OK)
         code = create   ? load_create(job, upsert, &ret->rows, err)
-               : upsert ? load_merge(job, &ret->rows, err)
+               : upsert ? load_upsert(job, &ret->rows, err)
                         : load_insert(job, &ret->rows, err);
     if (code == LH_OK && job->quarantine) code = load_collect_rejects(job, &ret->rejected, err);
     if (code == LH_OK && ret->rejected) code = load_store_rejects(job, err);
@@ -445,7 +462,7 @@ static lh_code load_prepare_table(ingest_job *job, load_outcome *outcome, lh_err
                            LH_STR_ARG(lh_table_name_text(job->name, job->arena)));
         if (load_mode(job, "upsert")) {
             LH_CLEANUP(lh_buf_done) lh_buf ignored = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-            LH_TRY(load_each_key(job, ",", &ignored, err));
+            LH_TRY(load_each_key(job, LOAD_KEYS_LISTED, &ignored, err));
         }
         lh_json *request = lh_json_new_object(job->arena), *made = NULL;
         lh_json_set(job->arena, request, "namespace", lh_namespace_levels(job->name.namespace_, job->arena));

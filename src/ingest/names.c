@@ -42,6 +42,14 @@ static bool names_put(ingest_names *names, lh_str name) {
     return true;
 }
 
+bool ingest_names_has(const ingest_names *names, lh_str name) {
+    if (!names->room) return false;
+    size_t at = (size_t)names_hash(name) & (names->room - 1);
+    for (; names->items[at].len; at = (at + 1) & (names->room - 1))
+        if (lh_str_eq_nocase(names->items[at], name)) return true;
+    return false;
+}
+
 static bool names_grow(ingest_names *names, lh_arena *arena) {
     if (names->room && names->count < names->room / 2) return true;
     ingest_names more = {.room = names->room ? names->room * 2 : 64};

@@ -85,6 +85,19 @@ static lh_code schema_match_column(ingest_job *job, ingest_column *column, const
     return LH_OK;
 }
 
+static lh_code schema_find_absent(ingest_job *job, const lh_json *schema, lh_error *err) {
+    const lh_json *fields = lh_json_get(schema, "fields");
+    job->absent = LH_ARENA_ARRAY(job->arena, lh_str, lh_json_size(fields) + 1);
+    job->absent_count = 0;
+    ingest_names held = {0};
+    for (size_t i = 0; i < job->column_count; i++) (void)ingest_names_take(&held, job->columns[i].name, job->arena);
+    for (lh_json_iter it = lh_json_each(fields); job->absent && lh_json_next(&it);) {
+        lh_str name = lh_json_get_string(it.value, "name");
+        if (!ingest_names_has(&held, name)) job->absent[job->absent_count++] = name;
+    }
+    return lh_arena_check(job->arena, err);
+}
+
 lh_code ingest_schema_match(ingest_job *job, lh_error *err) {
     lh_json *loaded = NULL;
     lh_str etag;
@@ -104,5 +117,5 @@ lh_code ingest_schema_match(ingest_job *job, lh_error *err) {
         return lh_fail(err, LH_CONFLICT, "the file does not fit dataset '%.*s':%.*s",
                        LH_STR_ARG(lh_table_name_text(job->name, job->arena)), LH_STR_ARG(lh_buf_str(&diff)));
     LH_TRY(evolve_incoming_refuse(job, schema, err));
-    return lh_arena_check(job->arena, err);
+    return schema_find_absent(job, schema, err);
 }

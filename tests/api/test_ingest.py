@@ -97,6 +97,19 @@ def test_modes(server):
     assert server.sql(f"SELECT * FROM {table}") == [[7, "only"]]
 
 
+def test_an_upsert_leaves_one_row_of_each_key(server):
+    table = names()
+    server.sql(f"CREATE TABLE {table} AS SELECT * FROM (VALUES (1, 'a', 'x'), (1, 'b', 'x'), (2, 'c', 'y'), (NULL, 'd', 'n')) t(k, v, kept)")
+    answer = server.ingest(b"k,v\n1,y\n1,z\n3,new\n", table, mode="upsert", key="k")
+    assert answer.status_code == 200 and answer.json()["rows"] == 2, answer.text
+    assert server.sql(f"FROM {table} ORDER BY k") == [[1, "z", "x"], [2, "c", "y"], [3, "new", None], [None, "d", "n"]]  # what the file lacks is kept
+    both = server.ingest(b"v,K,kept\nc,2,q\nC,2,q\nc,4,q\n", table, mode="upsert", key="v, k")
+    assert both.status_code == 200, both.text
+    assert server.sql(f"SELECT v, kept FROM {table} WHERE k = 2 ORDER BY v") == [["C", "q"], ["c", "q"]]
+    assert server.ingest(b"k,more\n2,m\n", table, mode="upsert", key="k").status_code == 200  # adds a column, and makes one row of the two
+    assert server.sql(f"SELECT kept, more FROM {table} WHERE k = 2") == [["q", "m"]]
+
+
 def test_a_replace_forgets_the_files_before_it(server):
     table, first, second = names(), b"a\n1\n", b"a\n2\n"
     for _ in range(2):  # a nightly job: the whole dataset anew, from two files
