@@ -28,32 +28,58 @@ static lh_str relation_identifier(lh_str name, lh_arena *arena) {
 
 /* ---- CSV ---- */
 
-/* Splits the first record at `delimiter`; counts into *ret, and fills names when not NULL. Quotes are honoured. */
-static void relation_first_record(lh_str head, char delimiter, char quote, lh_arena *arena, lh_str *names,
-                                  size_t *ret) {
-    size_t count = 0, used = 0;
-    char *field = names ? lh_arena_alloc(arena, head.len + 1) : NULL;
-    bool quoted = false, at_start = true;
-    for (size_t i = 0; i <= head.len; i++) {
-        char c = i < head.len ? head.ptr[i] : '\n';
-        if (quote && c == quote && (quoted || at_start)) {
-            if (quoted && i + 1 < head.len && head.ptr[i + 1] == quote) i++; /* a doubled quote */
-            else {
-                quoted = !quoted;
-                at_start = false;
-                continue;
-            }
-        } else if (!quoted &&
-                   (c == delimiter || c == '\n' || (c == '\r' && i + 1 < head.len && head.ptr[i + 1] == '\n'))) {
-            if (names && field) names[count] = lh_arena_dup(arena, (lh_str){field, used});
-            count++;
-            used = 0;
-            at_start = true;
-            if (c != delimiter) break;
+/* One field of CSV text, and how it ends. */
+typedef struct relation_field {
+    size_t next;           /* where the next one begins */
+    bool quoted, enclosed; /* begins with a quote; and ends with one */
+    bool last, cut;        /* of its record; the text ends before it does */
+} relation_field;
+
+static size_t relation_line_end(lh_str text, size_t at) { /* bytes of the line end at `at`, 0: none */
+    if (text.ptr[at] == '\n') return 1;
+    return lh_str_starts(lh_str_sub(text, at, 2), LH_STR("\r\n")) ? 2 : 0;
+}
+
+/* Reads the field at `at`; its text without quotes goes to `into` when not NULL, which has room. */
+static relation_field relation_read_field(lh_str text, size_t at, lh_str delimiter, char quote, char *into,
+                                          size_t *ret_used) {
+    relation_field field = {.quoted = quote && at < text.len && text.ptr[at] == quote};
+    size_t used = 0;
+    bool open = field.quoted;
+    for (size_t i = at + (open ? 1 : 0); i < text.len; i++) {
+        char c = text.ptr[i];
+        if (open && c == quote && !(i + 1 < text.len && text.ptr[i + 1] == quote)) {
+            open = false;
+            field.enclosed = true;
             continue;
         }
-        if (field) field[used++] = c;
-        at_start = false;
+        if (open && c == quote) i++; /* a doubled quote */
+        if (!open) {
+            size_t end = relation_line_end(text, i);
+            field.last = end != 0;
+            field.next = i + (end ? end : delimiter.len);
+            if (end || lh_str_starts(lh_str_sub(text, i, SIZE_MAX), delimiter)) return *ret_used = used, field;
+            field.enclosed = false; /* goes on behind its second quote */
+        }
+        if (into) into[used] = c;
+        used++;
+    }
+    *ret_used = used;
+    field.next = text.len;
+    field.last = field.cut = true;
+    return field;
+}
+
+/* Splits the first record; counts into *ret, and fills names when not NULL. */
+static void relation_first_record(lh_str head, lh_str delimiter, char quote, lh_arena *arena, lh_str *names,
+                                  size_t *ret) {
+    char *text = names ? lh_arena_alloc(arena, head.len + 1) : NULL;
+    size_t count = 0, used = 0;
+    relation_field field = {0};
+    while (!field.last) {
+        field = relation_read_field(head, field.next, delimiter, quote, text, &used);
+        if (names && text) names[count] = lh_arena_dup(arena, (lh_str){text, used});
+        count++;
     }
     *ret = count;
 }
@@ -62,18 +88,40 @@ static lh_str relation_without_bom(lh_str head) {
     return lh_str_starts(head, LH_STR("\xef\xbb\xbf")) ? lh_str_sub(head, 3, SIZE_MAX) : head;
 }
 
-static void relation_dialect(ingest_job *job, lh_str head) {
-    const ingest_csv_options *csv = &job->options.csv;
+/* The delimiter that splits the first record into most columns. */
+static lh_str relation_find_delimiter(lh_str head, char quote) {
     static const char candidates[] = ",\t;|";
-    job->quote = csv->has_quote ? csv->quote : LH_STR("\"");
-    job->escape = csv->has_escape ? csv->escape : job->quote;
-    job->delimiter = csv->delimiter.len ? csv->delimiter : job->format == INGEST_TSV ? LH_STR("\t") : LH_STR(",");
-    if (csv->delimiter.len || job->format == INGEST_TSV) return;
+    lh_str found = LH_STR(",");
     size_t best = 1, count;
     for (size_t i = 0; i < 4; i++) {
-        relation_first_record(head, candidates[i], job->quote.len ? job->quote.ptr[0] : '\0', NULL, NULL, &count);
-        if (count > best) best = count, job->delimiter = (lh_str){&candidates[i], 1};
+        lh_str candidate = {&candidates[i], 1};
+        relation_first_record(head, candidate, quote, NULL, NULL, &count);
+        if (count > best) best = count, found = candidate;
     }
+    return found;
+}
+
+/* Is ' a quote here? Some field is enclosed in it, none only begins with it, and none with ". */
+static bool relation_single_quoted(lh_str head, bool whole, lh_str delimiter) {
+    size_t enclosed = 0, used;
+    for (relation_field field = {0}; field.next < head.len;) {
+        char first = head.ptr[field.next];
+        field = relation_read_field(head, field.next, delimiter, '\'', NULL, &used);
+        if (field.cut && !whole) break;
+        if (first == '"' || (field.quoted && !field.enclosed)) return false;
+        enclosed += field.quoted && field.enclosed && used;
+    }
+    return enclosed > 0;
+}
+
+static void relation_dialect(ingest_job *job, lh_str head) {
+    const ingest_csv_options *csv = &job->options.csv;
+    lh_str given = csv->delimiter.len ? csv->delimiter : job->format == INGEST_TSV ? LH_STR("\t") : LH_STR_NONE;
+    job->quote = csv->has_quote ? csv->quote : LH_STR("\"");
+    lh_str tried = given.len ? given : relation_find_delimiter(head, '\'');
+    if (!csv->has_quote && relation_single_quoted(head, job->bytes <= job->head.len, tried)) job->quote = LH_STR("'");
+    job->escape = csv->has_escape ? csv->escape : job->quote;
+    job->delimiter = given.len ? given : relation_find_delimiter(head, job->quote.len ? job->quote.ptr[0] : '\0');
 }
 
 static void relation_csv_dialect_sql(const ingest_job *job, lh_buf *into) {
@@ -142,12 +190,12 @@ static lh_code relation_csv(ingest_job *job, lh_error *err) {
     relation_dialect(job, head);
     char quote = job->quote.len ? job->quote.ptr[0] : '\0';
     size_t count;
-    relation_first_record(head, job->delimiter.ptr[0], quote, NULL, NULL, &count);
+    relation_first_record(head, job->delimiter, quote, NULL, NULL, &count);
     if (count > job->ingest->columns_max)
         return lh_fail(err, LH_LIMIT, "the file has more than %" PRIu64 " columns", job->ingest->columns_max);
     lh_str *names = LH_ARENA_ARRAY(job->arena, lh_str, count + 1);
     if (!names) return lh_arena_check(job->arena, err);
-    relation_first_record(head, job->delimiter.ptr[0], quote, job->arena, names, &count);
+    relation_first_record(head, job->delimiter, quote, job->arena, names, &count);
     lh_json *types = NULL;
     LH_TRY(relation_new_columns(job, count, err));
     LH_TRY(relation_sniff(job, count, false, &types, &job->header, err));

@@ -68,6 +68,21 @@ def test_nested_json_is_flattened_or_kept(server):
     assert server.sql(f"SELECT who.name.first FROM {kept} ORDER BY id") == [["A"], ["B"]]
 
 
+@pytest.mark.parametrize("delimiter", ["||", "~|~", "\u00a6", "::::"])
+def test_delimiters_of_several_bytes(server, delimiter):
+    body = CSV.decode().replace('"b, ""ob"""', '"b| ""ob"""').replace(",", delimiter).replace("b|", "b,").encode()
+    table, _ = loaded(server, body, "a.csv", options={"delimiter": delimiter})
+    assert server.sql(f"SELECT id, name, amount, day FROM {table} ORDER BY id") == WANT
+
+
+@pytest.mark.parametrize("body,want", [
+    (b"'a;1','b'\n'x, y','it''s'\n", [["x, y", "it's"]]), (b"a,b\n1,'x, y'\n2,z\n", [[1, "x, y"], [2, "z"]]), (b"'a','b'\n'1','two\nlines'\n", [[1, "two\nlines"]]),
+    (b"a,b\n'tis,1\n'x',2\n", [["'tis", 1], ["'x'", 2]]), (b"a,b\n\"x, y\",'z'\n", [["x, y", "'z'"]]), (b"a,b\n'90s' music,1\n", [["'90s' music", 1]]),
+    (b"a,b\n'',1\n", [["''", 1]])])
+def test_single_quotes_are_found_where_they_enclose(server, body, want):
+    assert sorted(rows_of(server, body, "a.csv")[0]) == sorted(want)
+
+
 def test_header_only_makes_an_empty_table(server):
     table, answer = loaded(server, b"a,b,c\n", "h.csv")
     assert answer["rows"] == 0 and server.sql(f"SELECT count(*) FROM {table}") == [[0]]
