@@ -24,6 +24,19 @@ void lh_ingest_free(lh_ingest *ingest) {
     free(ingest);
 }
 
+lh_code ingest_make_namespace(const lh_ingest *ingest, lh_str namespace_, lh_arena *arena, lh_error *err) {
+    for (size_t end = 0; end < namespace_.len; end++) {
+        end += lh_str_find(lh_str_sub(namespace_, end, SIZE_MAX), '\x1f');
+        lh_str level = lh_str_sub(namespace_, 0, end);
+        lh_json *request = lh_json_new_object(arena), *ignored = NULL;
+        if (lh_namespace_load(ingest->catalog, level, arena, &ignored, NULL) == LH_OK) continue;
+        lh_json_set(arena, request, "namespace", lh_namespace_levels(level, arena));
+        lh_code code = lh_namespace_create(ingest->catalog, request, arena, &ignored, err);
+        if (code != LH_OK && code != LH_CONFLICT) return code;
+    }
+    return LH_OK;
+}
+
 static bool ingest_is_word(lh_str given, const char *const *words, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (lh_str_eq(given, lh_str_from(words[i]))) return true;

@@ -241,6 +241,10 @@ LH_MUST_CHECK lh_code ingest_probe(ingest_job *job, lh_error *err);
 /* Sets each column's target to the table's type, or its `change`. Errors: CONFLICT with a readable diff. */
 LH_MUST_CHECK lh_code ingest_schema_match(ingest_job *job, lh_error *err);
 
+/* ---- ingest.c ---- */
+/* Makes it and its parents, as far as they do not exist. */
+LH_MUST_CHECK lh_code ingest_make_namespace(const lh_ingest *ingest, lh_str namespace_, lh_arena *arena, lh_error *err);
+
 /* ---- load.c ---- */
 /* The caller holds the engine's lock of the table. */
 LH_MUST_CHECK lh_code ingest_load(ingest_job *job, lh_json **ret, lh_error *err);

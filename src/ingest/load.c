@@ -464,10 +464,7 @@ static lh_code load_prepare_table(ingest_job *job, load_outcome *outcome, lh_err
             LH_CLEANUP(lh_buf_done) lh_buf ignored = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
             LH_TRY(load_each_key(job, LOAD_KEYS_LISTED, &ignored, err));
         }
-        lh_json *request = lh_json_new_object(job->arena), *made = NULL;
-        lh_json_set(job->arena, request, "namespace", lh_namespace_levels(job->name.namespace_, job->arena));
-        lh_code code = lh_namespace_create(job->ingest->catalog, request, job->arena, &made, err);
-        return code == LH_CONFLICT ? LH_OK : code;
+        return ingest_make_namespace(job->ingest, job->name.namespace_, job->arena, err);
     }
     if (load_mode(job, "create"))
         return lh_fail(err, LH_CONFLICT, "dataset '%.*s' exists already: use mode append, replace or upsert",

@@ -3,6 +3,8 @@
  * carry no Iceberg field ids. Iceberg: the newest metadata.json is registered. */
 #include "ingest/ingest_internal.h"
 
+#include <stdlib.h>
+
 enum { REGISTER_FILES_MAX = 10000 };
 
 typedef struct registration {
@@ -11,6 +13,7 @@ typedef struct registration {
     lh_session *session;
     lh_table_name name;
     lh_str *keys;
+    uint64_t *sizes;
     size_t count;
 } registration;
 
@@ -45,6 +48,26 @@ static lh_code register_folder(registration *r, lh_str key, const char *suffix, 
     return LH_OK;
 }
 
+static int register_compare(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
+
+/* Each must be there, and once: a file named twice would have its rows twice. */
+static lh_code register_check(registration *r, lh_error *err) {
+    qsort(r->keys, r->count, sizeof *r->keys, register_compare);
+    r->sizes = LH_ARENA_ARRAY(r->arena, uint64_t, r->count);
+    if (!r->sizes) return lh_arena_check(r->arena, err);
+    for (size_t i = 0; i < r->count; i++) {
+        lh_object_info info;
+        if (i && lh_str_eq(r->keys[i - 1], r->keys[i]))
+            return lh_fail(err, LH_INVALID, "'%.*s' is named twice", LH_STR_ARG(r->keys[i]));
+        lh_code code = lh_bucket_head(r->ingest->bucket, r->keys[i], &info, err);
+        if (code == LH_NOT_FOUND)
+            return lh_fail(err, code, "there is no object '%.*s' in the bucket", LH_STR_ARG(r->keys[i]));
+        if (code != LH_OK) return code;
+        r->sizes[i] = info.size_bytes;
+    }
+    return LH_OK;
+}
+
 /* Fills r->keys from "location" (a file or a folder) or "files". */
 static lh_code register_find(registration *r, const lh_json *request, const char *suffix, lh_error *err) {
     lh_str location = lh_json_get_string(request, "location"), key;
@@ -61,7 +84,7 @@ static lh_code register_find(registration *r, const lh_json *request, const char
     }
     if (r->count == 0)
         return lh_fail(err, LH_NOT_FOUND, "no %s file is there; name a file, a folder, or several 'files'", suffix);
-    return LH_OK;
+    return register_check(r, err);
 }
 
 /* ---- Parquet ---- */
@@ -120,9 +143,7 @@ static lh_code register_files(registration *r, lh_data_file **ret, lh_error *err
     lh_json *first = NULL;
     if (!files) return lh_arena_check(r->arena, err);
     for (size_t i = 0; i < r->count; i++) {
-        lh_object_info info;
         lh_json *meta = NULL, *described = NULL;
-        LH_TRY(lh_bucket_head(r->ingest->bucket, r->keys[i], &info, err));
         LH_TRY(register_sql(r, "SELECT num_rows FROM parquet_file_metadata(", r->keys[i], ")", &meta, err));
         LH_TRY(register_sql(r, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet(", r->keys[i],
                             "))", &described, err));
@@ -130,7 +151,7 @@ static lh_code register_files(registration *r, lh_data_file **ret, lh_error *err
         if (!lh_json_equal(lh_json_get(first, "rows"), lh_json_get(described, "rows")))
             return lh_fail(err, LH_CONFLICT, "'%.*s' has other columns than '%.*s'", LH_STR_ARG(r->keys[i]),
                            LH_STR_ARG(r->keys[0]));
-        files[i] = (lh_data_file){lh_bucket_location(r->ingest->bucket, r->keys[i], r->arena), info.size_bytes,
+        files[i] = (lh_data_file){lh_bucket_location(r->ingest->bucket, r->keys[i], r->arena), r->sizes[i],
                                   (uint64_t)lh_json_int(lh_json_at(lh_json_at(lh_json_get(meta, "rows"), 0), 0), 0)};
         LH_TRY(lh_bucket_sync(r->ingest->bucket, r->keys[i], err));
     }
@@ -151,6 +172,7 @@ static lh_code register_parquet(registration *r, const lh_json *request, lh_erro
     lh_json_set_string(r->arena, create, "name", r->name.name);
     lh_json_set(r->arena, create, "schema", schema);
     lh_json_set(r->arena, create, "properties", properties);
+    LH_TRY(ingest_make_namespace(r->ingest, r->name.namespace_, r->arena, err));
     LH_TRY(lh_table_create(r->ingest->catalog, r->name.namespace_, create, r->arena, &made, err));
     lh_code code = lh_table_append_files(r->ingest->catalog, r->name, files, r->count, NULL, err);
     if (code != LH_OK) { /* as before: the table was made a moment ago, and is empty */
@@ -184,6 +206,7 @@ static lh_code register_iceberg(registration *r, const lh_json *request, lh_erro
     }
     lh_json_set_string(r->arena, body, "name", r->name.name);
     lh_json_set_string(r->arena, body, "metadata-location", lh_bucket_location(r->ingest->bucket, newest, r->arena));
+    LH_TRY(ingest_make_namespace(r->ingest, r->name.namespace_, r->arena, err));
     return lh_table_register(r->ingest->catalog, r->name.namespace_, body, r->arena, &made, err);
 }
 

@@ -257,6 +257,29 @@ def test_register_parquet_and_iceberg(server):
     assert server.request("POST", "/datasets", json={"name": "x", "location": "absent", "format": "parquet"}).status_code == 404
 
 
+def test_register_refuses_what_is_absent_or_named_twice(server):
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"id": [1, 2]}), buffer)
+    assert server.request("PUT", "/storage/objects/once/a.parquet", data=buffer.getvalue()).status_code in (200, 201)
+    register = lambda **body: server.request("POST", "/datasets", json={"name": "deep.er.once", **body})
+    for body in [{"files": ["once/absent.parquet"]}, {"files": ["once/a.parquet", "once/absent.parquet"]}, {"location": "once/absent.parquet"}]:
+        absent = register(**body)
+        assert absent.status_code == 404 and "'once/absent.parquet'" in absent.text and str(server.root) not in absent.text
+    for body in [{"files": ["once/a.parquet", "once/a.parquet"]}, {"files": ["once/a.parquet"], "location": "once"}]:
+        twice = register(**body)
+        assert twice.status_code == 400 and "'once/a.parquet' is named twice" in twice.text
+    made = register(files=["once/a.parquet"])
+    assert made.status_code == 201 and made.json()["row_count"] == 2, made.text  # and its namespaces
+    assert server.sql('SELECT count(*) FROM "deep.er".once') == [[2]]
+
+
+def test_nested_namespaces_are_made(server):
+    assert server.ingest(b"a\n1\n", "north.south.east.t").status_code == 201
+    assert server.sql('FROM "north.south.east".t') == [[1]]
+    assert server.ingest(b"a\n2\n", "north.south.west.t", mode="upsert", key="a").status_code == 200
+    assert server.pyiceberg().list_namespaces("north.south") == [("north", "south", "east"), ("north", "south", "west")]
+
+
 def test_dataset_pages_and_delete(server):
     for i in range(5):
         server.sql(f"CREATE TABLE paged.x{i} AS SELECT 1 a") if i else (server.sql("CREATE SCHEMA paged"), server.sql("CREATE TABLE paged.x0 AS SELECT 1 a"))
