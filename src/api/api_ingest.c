@@ -1,5 +1,6 @@
 /* POST /ingest/file: a multipart form, its file streamed to the scratch folder and surveyed on the way, then ingested.
- * Fields: dataset, mode, key, format, on_error, on_schema_change, options (JSON), source; in any order before or after the file. */
+ * Fields: dataset, mode, key, format, on_error, on_schema_change, options (JSON), source; in any order before or after the file.
+ * Those before it are checked before it is read. */
 #include "api/api_internal.h"
 #include "api/upload.h"
 
@@ -39,6 +40,9 @@ static lh_code upload_field(void *ctx, lh_str name, lh_str value, lh_error *err)
 static lh_code upload_file_begin(void *ctx, lh_str name, lh_str file_name, lh_str content_type, lh_error *err) {
     ingest_upload *upload = ctx;
     (void)content_type;
+    upload->job.options = upload->options;
+    LH_TRY(
+        lh_ingest_check(lh_request_app(upload->request)->ingest, &upload->job, lh_request_arena(upload->request), err));
     return api_upload_begin(&upload->file, name, file_name, err);
 }
 

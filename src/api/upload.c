@@ -14,7 +14,8 @@ lh_code api_upload_begin(api_upload *upload, lh_str name, lh_str file_name, lh_e
     upload->seen_file = true;
     while (lh_str_find(file_name, '/') < file_name.len)
         file_name = lh_str_sub(file_name, lh_str_find(file_name, '/') + 1, SIZE_MAX);
-    upload->file_name = lh_arena_dup(lh_request_arena(upload->request), lh_str_sub(file_name, 0, LH_LIMIT_NAME_BYTES));
+    upload->file_name =
+        lh_arena_dup(lh_request_arena(upload->request), lh_str_cut_utf8(file_name, LH_LIMIT_NAME_BYTES));
     lh_uuid id = lh_uuid_new();
     snprintf(upload->path, sizeof upload->path, "%.*s/upload-%s", LH_STR_ARG(app->scratch_dir), id.text);
     upload->fd = open(upload->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -24,13 +25,7 @@ lh_code api_upload_begin(api_upload *upload, lh_str name, lh_str file_name, lh_e
 
 lh_code api_upload_data(api_upload *upload, lh_str data, lh_error *err) {
     lh_ingest_survey_add(upload->survey, data);
-    while (data.len) {
-        ssize_t written = write(upload->fd, data.ptr, data.len);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return lh_fail_errno(err, written < 0 ? errno : EIO, "cannot store the upload");
-        data = lh_str_sub(data, (size_t)written, SIZE_MAX);
-    }
-    return LH_OK;
+    return lh_ingest_write(upload->fd, data, err);
 }
 
 lh_code api_upload_end(api_upload *upload, lh_error *err) {

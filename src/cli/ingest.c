@@ -1,6 +1,7 @@
 /* `lakehouse ingest`: each file goes to POST /ingest/file as a form (form.c). */
 #include "cli/cli_internal.h"
 #include "cli/form.h"
+#include "ingest/ingest.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -41,18 +42,6 @@ static lh_code ingest_options(const lh_cli_list *list, lh_arena *arena, lh_str *
     if (list->count) LH_TRY(lh_json_write(arena, object, false, &text, err));
     *ret = text;
     return lh_arena_check(arena, err);
-}
-
-/* flights.csv.gz → flights: the part before the first dot, with what SQL would have to quote made '_'. */
-static lh_str ingest_name_of(lh_str file_name, lh_arena *arena) {
-    lh_str stem = lh_str_sub(file_name, 0, lh_str_find(file_name, '.'));
-    char *text = lh_arena_alloc(arena, stem.len + 1);
-    for (size_t i = 0; text && i < stem.len; i++) {
-        char c = stem.ptr[i];
-        bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
-        text[i] = (char)(word ? c : c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : '_');
-    }
-    return text ? (lh_str){text, stem.len} : LH_STR_NONE;
 }
 
 static lh_code ingest_fields(const ingest_flags *flags, lh_str dataset, lh_form *form, lh_arena *arena, lh_error *err) {
@@ -104,7 +93,7 @@ static void ingest_print(const lh_json *answer, lh_str file_name, uint64_t bytes
 /* ---- one file ---- */
 static lh_code ingest_send(lh_connection *connection, const ingest_flags *flags, lh_form *form, lh_arena *arena,
                            lh_error *err) {
-    lh_str dataset = flags->dataset ? lh_str_from(flags->dataset) : ingest_name_of(form->file_name, arena);
+    lh_str dataset = flags->dataset ? lh_str_from(flags->dataset) : lh_ingest_dataset_name(form->file_name, arena);
     uint64_t started_ms = lh_time_monotonic_ms(), size = form->left;
     lh_json *answer = NULL;
     LH_TRY(ingest_fields(flags, dataset, form, arena, err));

@@ -89,7 +89,7 @@ static lh_code source_copy(evolve_source *source, lh_object_reader *reader, int 
     for (size_t got = 1; got;) {
         LH_TRY(lh_get_read(reader, block, SOURCE_OBJECT_BLOCK, &got, err));
         lh_ingest_survey_add(source->survey, (lh_str){block, got});
-        LH_TRY(ingest_write(fd, (lh_str){block, got}, err));
+        LH_TRY(lh_ingest_write(fd, (lh_str){block, got}, err));
     }
     lh_ingest_survey_end(source->survey);
     return LH_OK;

@@ -43,21 +43,55 @@ static bool ingest_is_word(lh_str given, const char *const *words, size_t count)
     return given.len == 0;
 }
 
-static lh_code ingest_check_request(ingest_job *job, lh_error *err) {
+static lh_code ingest_check_words(const lh_ingest_request *request, lh_error *err) {
     static const char *const modes[] = {"create", "append", "replace", "upsert"},
                              *const errors[] = {"fail", "quarantine"}, *const changes[] = {"add", "fail", "migrate"};
-    const lh_ingest_request *request = job->request;
-    if (request->dataset.len == 0)
-        return lh_fail(err, LH_INVALID, "'dataset' is missing: the table's name, or namespace.table");
-    if (lh_str_find(request->dataset, '/') < request->dataset.len) /* more likely a path than a name */
-        return lh_fail(err, LH_INVALID, "the name of a dataset to load must not have a '/'");
-    LH_TRY(lh_table_name_parse(job->ingest->catalog, request->dataset, job->arena, &job->name, err));
+    ingest_format format;
     if (!ingest_is_word(request->mode, modes, 4))
         return lh_fail(err, LH_INVALID, "'mode' must be create, append, replace or upsert");
     if (!ingest_is_word(request->on_error, errors, 2))
         return lh_fail(err, LH_INVALID, "'on_error' must be fail or quarantine");
     if (!ingest_is_word(request->on_schema_change, changes, 3))
         return lh_fail(err, LH_INVALID, "'on_schema_change' must be add, fail or migrate");
+    if (request->format.len && !ingest_format_parse(request->format, &format))
+        return lh_fail(err, LH_INVALID, "'format' must be csv, tsv, json, ndjson or parquet");
+    return LH_OK;
+}
+
+static lh_code ingest_check_name(const lh_ingest *ingest, lh_str dataset, lh_arena *arena, lh_table_name *ret,
+                                 lh_error *err) {
+    if (lh_str_find(dataset, '/') < dataset.len) /* more likely a path than a name */
+        return lh_fail(err, LH_INVALID, "the name of a dataset to load must not have a '/'");
+    if (lh_str_find(dataset, '"') < dataset.len)
+        return lh_fail(err, LH_INVALID,
+                       "the name of a dataset to load must not have a '\"': it is written without quotes");
+    return lh_table_name_parse(ingest->catalog, dataset, arena, ret, err);
+}
+
+static lh_code ingest_check_key(lh_str key, lh_error *err) {
+    for (lh_str rest = key, name; rest.len;) {
+        name = lh_str_trim(lh_str_split(&rest, ','));
+        if (name.len == 0)
+            return lh_fail(err, LH_INVALID, "'key' has an empty name: it is a list of columns, as in a,b");
+    }
+    return LH_OK;
+}
+
+lh_code lh_ingest_check(const lh_ingest *ingest, const lh_ingest_request *request, lh_arena *arena, lh_error *err) {
+    lh_table_name name;
+    ingest_options options;
+    if (request->dataset.len) LH_TRY(ingest_check_name(ingest, request->dataset, arena, &name, err));
+    LH_TRY(ingest_check_words(request, err));
+    LH_TRY(ingest_check_key(request->key, err));
+    return ingest_options_parse(request->options, arena, &options, err);
+}
+
+static lh_code ingest_take_request(ingest_job *job, lh_error *err) {
+    const lh_ingest_request *request = job->request;
+    if (request->dataset.len == 0)
+        return lh_fail(err, LH_INVALID, "'dataset' is missing: the table's name, or namespace.table");
+    LH_TRY(lh_ingest_check(job->ingest, request, job->arena, err));
+    LH_TRY(ingest_check_name(job->ingest, request->dataset, job->arena, &job->name, err));
     job->quarantine = lh_str_eq(request->on_error, LH_STR("quarantine"));
     job->rejects_name =
         (lh_table_name){job->name.namespace_, lh_arena_printf(job->arena, "%.*s__rejects", LH_STR_ARG(job->name.name))};
@@ -94,7 +128,7 @@ static lh_code ingest_detect_and_load(ingest_job *job, lh_json **ret, lh_error *
 static lh_code ingest_run(ingest_job *job, lh_json **ret, lh_error *err) {
     uint64_t started = lh_time_monotonic_ms();
     lh_json *answer = NULL;
-    LH_TRY(ingest_check_request(job, err));
+    LH_TRY(ingest_take_request(job, err));
     ingest_progress(job, 1);
     LH_TRY(ingest_source_open(job, err));
     LH_TRY(lh_engine_lock_table(job->ingest->engine, job->name, job->request->cancel, err));

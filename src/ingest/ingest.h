@@ -22,10 +22,15 @@ typedef struct lh_ingest_progress { /* written by the job, read by others: relax
     _Atomic int phase; /* 0 receiving, 1 checking, 2 loading, 3 done */
 } lh_ingest_progress;
 
+/* "2024 Sales.csv.gz" → "t_2024_sales": what SQL takes without quotes. Arena; never empty. */
+lh_str lh_ingest_dataset_name(lh_str file_name, lh_arena *arena);
+
 /* What the bytes of a file are, found while they come: each block once, in order, of any size; then end. */
 typedef struct lh_ingest_survey lh_ingest_survey;
 LH_MUST_CHECK lh_code lh_ingest_survey_new(const lh_ingest *ingest, lh_ingest_survey **ret, lh_error *err);
 void lh_ingest_survey_add(lh_ingest_survey *survey, lh_str bytes);
+/* All of `bytes` into a scratch file. Errors: IO. */
+LH_MUST_CHECK lh_code lh_ingest_write(int fd, lh_str bytes, lh_error *err);
 void lh_ingest_survey_end(lh_ingest_survey *survey);
 void lh_ingest_survey_free(lh_ingest_survey *survey);
 
@@ -47,6 +52,9 @@ typedef struct lh_ingest_request {
     lh_cancel *cancel;              /* may be NULL */
 } lh_ingest_request;
 
+/* What can be said of a request before its file is there: the fields that are given, each by itself. Errors: INVALID. */
+LH_MUST_CHECK lh_code lh_ingest_check(const lh_ingest *ingest, const lh_ingest_request *request, lh_arena *arena,
+                                      lh_error *err);
 /* Runs to the end. *ret (arena): {"dataset","mode","format","rows","rejected","bytes","sha256","deduplicated":bool,"snapshot_id",
  * "job_id","rejects_dataset"?,"columns":[{"name","type"}],"added_columns","widened_columns","elapsed_ms"}.
  * All or nothing: on any error the table is as before. Errors: INVALID (line and column of the first bad row; empty

@@ -190,9 +190,9 @@ typedef struct ingest_job {
 } ingest_job;
 
 const char *ingest_format_name(ingest_format format);
+bool ingest_format_parse(lh_str name, ingest_format *ret); /* false: not known */
 /* Reads, decompresses, transcodes and checks. Errors: INVALID (with line and column), LIMIT, IO (ENOSPC), CANCELLED. */
 LH_MUST_CHECK lh_code ingest_source_open(ingest_job *job, lh_error *err);
-LH_MUST_CHECK lh_code ingest_write(int fd, lh_str data, lh_error *err); /* all of it, into a scratch file */
 void ingest_source_done(ingest_job *job);
 
 /* ---- survey.c: one pass over bytes ---- */

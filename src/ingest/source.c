@@ -26,6 +26,17 @@ const char *ingest_format_name(ingest_format format) {
     return names[format];
 }
 
+bool ingest_format_parse(lh_str name, ingest_format *ret) {
+    static const struct {
+        const char *name;
+        ingest_format format;
+    } names[] = {{"csv", INGEST_CSV},       {"tsv", INGEST_TSV},      {"json", INGEST_JSON_ARRAY},
+                 {"ndjson", INGEST_NDJSON}, {"jsonl", INGEST_NDJSON}, {"parquet", INGEST_PARQUET}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (lh_str_eq_nocase(name, lh_str_from(names[i].name))) return *ret = names[i].format, true;
+    return false;
+}
+
 static void source_closep(int *fd) {
     if (*fd >= 0) close(*fd);
 }
@@ -55,7 +66,7 @@ static lh_code source_scratch(ingest_job *job, int slot, const char *suffix, int
     return LH_OK;
 }
 
-lh_code ingest_write(int fd, lh_str data, lh_error *err) {
+lh_code lh_ingest_write(int fd, lh_str data, lh_error *err) {
     while (data.len) {
         ssize_t written = write(fd, data.ptr, data.len);
         if (written < 0 && errno == EINTR) continue;
@@ -88,6 +99,17 @@ static lh_code source_head(ingest_job *job, lh_error *err) {
     return LH_OK;
 }
 
+/* ---- Excel ---- */
+
+static lh_code source_excel(lh_error *err) {
+    return lh_fail(err, LH_INVALID, "Excel files are not read yet: save the sheet as CSV (UTF-8) and send that");
+}
+
+static bool source_is_office(struct archive_entry *entry) { /* .xlsx begins so */
+    const char *name = archive_entry_pathname(entry);
+    return name && (strcmp(name, "[Content_Types].xml") == 0 || strncmp(name, "xl/", 3) == 0);
+}
+
 /* ---- decompression ---- */
 
 static bool source_is_compressed(const ingest_job *job) {
@@ -116,7 +138,7 @@ static lh_code source_copy_entry(ingest_job *job, struct archive *archive, int o
         total += (uint64_t)got;
         if (total > INGEST_RATIO_FREE_BYTES && total / INGEST_RATIO_MAX > packed)
             return lh_fail(err, LH_LIMIT, "the file unpacks to more than %d times its size", INGEST_RATIO_MAX);
-        LH_TRY(ingest_write(out, (lh_str){block, (size_t)got}, err));
+        LH_TRY(lh_ingest_write(out, (lh_str){block, (size_t)got}, err));
     }
 }
 
@@ -140,6 +162,7 @@ static lh_code source_decompress(ingest_job *job, lh_error *err) {
         if (status < ARCHIVE_WARN) return source_archive_error(archive, err);
         bool zip = archive_format(archive) == ARCHIVE_FORMAT_ZIP;
         if (zip && archive_entry_filetype(entry) != AE_IFREG) continue;
+        if (zip && source_is_office(entry)) return source_excel(err);
         if (found) return lh_fail(err, LH_INVALID, "the archive holds more than one file: send them one by one");
         found = true;
         LH_TRY(source_copy_entry(job, archive, out, packed, err));
@@ -186,7 +209,7 @@ static lh_code source_transcode(ingest_job *job, const char *encoding, lh_error 
         lh_str text = {to, (size_t)(write_at - to)};
         while (first && lh_str_starts(text, LH_STR(SOURCE_UTF8_MARK))) text = lh_str_sub(text, 3, SIZE_MAX);
         first = false;
-        LH_TRY(ingest_write(out, text, err));
+        LH_TRY(lh_ingest_write(out, text, err));
         memmove(from, at, left);
         kept = left;
     }
@@ -221,14 +244,8 @@ static bool source_is_json(const ingest_job *job) {
 }
 
 static lh_code source_detect_format(ingest_job *job, lh_error *err) {
-    static const struct {
-        const char *name;
-        ingest_format format;
-    } names[] = {{"csv", INGEST_CSV},       {"tsv", INGEST_TSV},      {"json", INGEST_JSON_ARRAY},
-                 {"ndjson", INGEST_NDJSON}, {"jsonl", INGEST_NDJSON}, {"parquet", INGEST_PARQUET}};
     lh_str given = job->request->format, name = source_name(job);
-    for (size_t i = 0; given.len && i < sizeof names / sizeof *names; i++)
-        if (lh_str_eq_nocase(given, lh_str_from(names[i].name))) return job->format = names[i].format, LH_OK;
+    if (given.len && ingest_format_parse(given, &job->format)) return LH_OK;
     if (given.len)
         return lh_fail(err, LH_INVALID, "format '%.*s' is not known; known: csv, tsv, json, ndjson, parquet",
                        LH_STR_ARG(lh_str_cut_utf8(given, 50)));
@@ -312,7 +329,7 @@ static lh_code source_split_ndjson(ingest_job *job, lh_error *err) {
         if (code != LH_OK) break;
         if (lh_json_parse(arena, raw, &value, &why) != LH_OK) code = source_take_out(job, line, why.message, raw, err);
         else if (!lh_json_is_object(value)) code = source_take_out(job, line, "not a JSON object", raw, err);
-        else if ((code = ingest_write(out, raw, err)) == LH_OK) code = ingest_write(out, LH_STR("\n"), err);
+        else if ((code = lh_ingest_write(out, raw, err)) == LH_OK) code = lh_ingest_write(out, LH_STR("\n"), err);
     }
     free(text);
     fclose(in);
@@ -325,6 +342,7 @@ lh_code ingest_source_open(ingest_job *job, lh_error *err) {
     job->sha256 = job->request->survey->sha256;
     LH_TRY(source_head(job, err));
     if (job->head.len == 0) return lh_fail(err, LH_INVALID, "the file is empty");
+    if (lh_str_starts(job->head, LH_STR("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"))) return source_excel(err); /* .xls */
     if (source_is_compressed(job)) LH_TRY(source_decompress(job, err));
     if (job->head.len == 0) return lh_fail(err, LH_INVALID, "the file is empty");
     const char *encoding = source_is_parquet(job) ? NULL : source_encoding(job);

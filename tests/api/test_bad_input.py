@@ -2,6 +2,7 @@
 import io
 import os
 import subprocess
+import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +17,18 @@ def parquet(rows=1000):
     return buffer.getvalue()
 
 
+def xlsx():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as book:
+        for name in ("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml", "xl/worksheets/sheet1.xml"):
+            book.writestr(name, "<?xml version='1.0'?><x/>")
+    return buffer.getvalue()
+
+
 CASES = {
+    "Excel": (xlsx(), "report.xlsx", 400, "save the sheet as CSV"),
+    "Excel under another name": (xlsx(), "a.csv", 400, "save the sheet as CSV"),
+    "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "report.xls", 400, "save the sheet as CSV"),
     "empty": (b"", "a.csv", 400, "empty"),
     "only white space": (b" \n\n  \n", "a.csv", 400, None),
     "ragged": (b"a,b\n1,2\n3,4,5\n6,7\n", "a.csv", 400, None),

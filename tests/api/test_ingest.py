@@ -2,6 +2,7 @@
 import gzip
 import io
 import json
+import socket
 import zipfile
 
 import pyarrow as pa
@@ -470,3 +471,36 @@ def test_a_fraction_behind_the_sample_is_not_rounded(server):
     server.sql(f"CREATE TABLE {table}_d AS SELECT 0.5::DOUBLE a")
     assert server.ingest(body, f"{table}_d", name="b.ndjson", mode="append", options={"sample": 2}).status_code == 200
     assert server.sql(f"SELECT max(a) FROM {table}_d") == [[2.5]]
+
+
+@pytest.mark.parametrize("fields,words", [
+    ({"mode": "apend"}, "'mode' must be"), ({"format": "xml"}, "'format' must be"), ({"on_error": "ignore"}, "'on_error' must be"), ({"on_schema_change": "x"}, "'on_schema_change'"),
+    ({"key": "a,,b"}, "'key' has an empty name"), ({"dataset": "in/a.csv"}, "'/'"), ({"dataset": '"my table"'}, "without quotes"), ({"dataset": "a..b"}, "name"),
+    ({"options": '{"delim":";"}'}, "unknown option"), ({"options": "{"}, "JSON"), ({"sideways": "x"}, "unknown form field")])
+def test_fields_before_the_file_are_refused_before_it_is_read(server, fields, words):
+    answer, kept = upload_half(server, {"dataset": "early", **fields})
+    assert not kept and answer.startswith("HTTP/1.1 400") and words in answer.replace('\\"', '"'), answer
+
+
+def test_a_file_behind_good_fields_is_kept_while_it_arrives(server):
+    answer, kept = upload_half(server, {"dataset": "early", "mode": "upsert", "key": "a", "format": "ndjson", "on_error": "fail", "options": "{}"})
+    assert kept and answer.startswith("HTTP/1.1 200"), answer
+
+
+def upload_half(server, fields):
+    """The answer, and whether the scratch folder held the file when most of it was sent: more than sockets and server buffer."""
+    parts = "".join(f'--b\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in fields.items())
+    first = parts.encode() + b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.ndjson"\r\n\r\n{"a":1}\n' + b"\n" * (24 << 20)
+    last = b"{\"a\":2}\n\r\n--b--\r\n"
+    head = f"POST /ingest/file HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(first + last)}\r\n\r\n"
+    host, port = server.url.split("//")[1].split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(head.encode() + first)
+        kept = bool(list((server.root / ".scratch").rglob("upload-*")))
+        connection.sendall(last)
+        return b"".join(iter(lambda: connection.recv(65536), b"")).decode(), kept
+
+
+def test_a_long_file_name_is_cut_at_a_character(server):
+    table, answer = loaded(server, b"a\n1\n", "x" * 250 + "\u20ac\u20ac.csv")
+    assert server.request("GET", f"/datasets/by-name/{table}").json()["origin"]["file"] == "x" * 250 + "\u20ac"
