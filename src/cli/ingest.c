@@ -68,6 +68,15 @@ static void ingest_print_names(const lh_json *names, const char *what) {
     if (lh_json_size(names)) putchar('\n');
 }
 
+/* What was guessed, and may have been guessed wrongly. */
+static void ingest_print_reading(const lh_json *answer) {
+    lh_str encoding = lh_json_get_string(answer, "encoding"), dates = lh_json_get_string(answer, "date_format");
+    if (encoding.len && !lh_str_eq(encoding, LH_STR("utf-8"))) printf("  read as %.*s\n", LH_STR_ARG(encoding));
+    if (dates.len) printf("  dates read as %.*s\n", LH_STR_ARG(dates));
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "warnings")); lh_json_next(&it);)
+        printf("  warning: %.*s\n", LH_STR_ARG(lh_json_str(it.value, LH_STR_NONE)));
+}
+
 static void ingest_print(const lh_json *answer, lh_str file_name, uint64_t bytes, uint64_t elapsed_ms) {
     lh_str dataset = lh_json_get_string(answer, "dataset");
     uint64_t rows = lh_json_uint(lh_json_get(answer, "rows"), 0),
@@ -80,6 +89,7 @@ static void ingest_print(const lh_json *answer, lh_str file_name, uint64_t bytes
     printf("%.*s → %.*s: %" PRIu64 " rows, %zu columns, %s in %.2f s (%s/s)\n", LH_STR_ARG(file_name),
            LH_STR_ARG(dataset), rows, lh_json_size(lh_json_get(answer, "columns")),
            lh_progress_bytes((double)bytes).text, seconds, lh_progress_bytes((double)bytes / seconds).text);
+    ingest_print_reading(answer);
     ingest_print_names(lh_json_get(answer, "added_columns"), "  added columns: ");
     ingest_print_names(lh_json_get(answer, "widened_columns"), "  widened columns: ");
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "migrated_columns")); lh_json_next(&it);)

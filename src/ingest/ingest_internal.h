@@ -167,6 +167,8 @@ typedef struct ingest_job {
     lh_str path;                          /* of the plain file */
     char scratch[3][4096];                /* scratch files, removed by ingest_source_done() */
     lh_str head;                          /* first bytes of the plain file */
+    const char *encoding;                 /* of what came */
+    bool not_utf8;                        /* the plain file was refused for that */
     uint64_t bytes, lines;                /* of the plain file; lines: line feeds, and the last without one */
     lh_str delimiter, quote, escape;      /* CSV */
     lh_str date_format, timestamp_format; /* CSV: found; empty for ISO */
@@ -210,6 +212,7 @@ struct lh_ingest_survey {
     bool in_string, escaped;
     char tail[4]; /* an unfinished UTF-8 character at the end of the block before */
     size_t tail_len;
+    bool not_utf8;
     lh_code code; /* the first fault of the text, LH_OK without */
     lh_error fault;
 };
@@ -217,6 +220,15 @@ void ingest_survey_init(lh_ingest_survey *survey, bool json, uint64_t line_max_b
 void ingest_survey_text(lh_ingest_survey *survey, lh_str bytes);
 /* The fault, or else what is known of the file goes to the job. */
 LH_MUST_CHECK lh_code ingest_survey_verdict(const lh_ingest_survey *survey, ingest_job *job, lh_error *err);
+
+/* ---- encoding.c ---- */
+typedef struct ingest_encoding { /* zeroed at first */
+    uint64_t beyond_ascii, likely;
+    bool impossible;
+    unsigned char last[2];
+} ingest_encoding;
+void ingest_encoding_add(ingest_encoding *e, lh_str bytes);
+bool ingest_encoding_is_windows_1252(ingest_encoding *e); /* of all that was added; ends it */
 
 /* ---- relation.c: SQL over the plain file, and its columns ---- */
 LH_MUST_CHECK lh_code ingest_relation_detect(ingest_job *job, lh_error *err);
@@ -240,6 +252,7 @@ LH_MUST_CHECK lh_code ingest_probe(ingest_job *job, lh_error *err);
 /* ---- schema.c: the table's columns against the file's ---- */
 /* Sets each column's target to the table's type, or its `change`. Errors: CONFLICT with a readable diff. */
 LH_MUST_CHECK lh_code ingest_schema_match(ingest_job *job, lh_error *err);
+LH_MUST_CHECK lh_code ingest_schema_of(const ingest_job *job, const lh_json **ret, lh_error *err); /* the table's */
 
 /* ---- ingest.c ---- */
 /* Makes it and its parents, as far as they do not exist. */

@@ -424,7 +424,62 @@ static bool load_was_ingested(const ingest_job *job) {
     return record && lh_str_eq(lh_json_get_string(record, "generation"), lh_json_get_string(dataset, "generation"));
 }
 
-static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, bool deduplicated) {
+static bool load_type_has(const ingest_type *type, ingest_kind kind) {
+    if (type->kind == kind || (kind == INGEST_TIMESTAMP && type->kind == INGEST_TIMESTAMPTZ)) return true;
+    for (size_t i = 0; i < type->count; i++)
+        if (load_type_has(type->fields[i].type, kind)) return true;
+    return false;
+}
+
+static bool load_has_type(const ingest_job *job, ingest_kind kind) {
+    for (size_t i = 0; i < job->column_count; i++)
+        if (load_type_has(job->columns[i].target, kind)) return true;
+    return false;
+}
+
+static lh_json *load_column(lh_str name, const ingest_type *type, lh_arena *arena) {
+    lh_json *column = lh_json_new_object(arena);
+    lh_json_set_string(arena, column, "name", name);
+    lh_json_set_string(arena, column, "type", ingest_type_text(type, arena));
+    return column;
+}
+
+static lh_code load_dataset_columns(const ingest_job *job, lh_json *into, lh_error *err) {
+    const lh_json *schema = NULL;
+    LH_TRY(ingest_schema_of(job, &schema, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(schema, "fields")); lh_json_next(&it);) {
+        ingest_type *type = NULL;
+        LH_TRY(ingest_type_from_iceberg(lh_json_get(it.value, "type"), job->arena, &type, err));
+        lh_json_append(into, load_column(lh_json_get_string(it.value, "name"), type, job->arena));
+    }
+    return LH_OK;
+}
+
+/* How the text was read, as far as it could have been read otherwise. */
+static void load_tell_reading(const ingest_job *job, lh_json *answer) {
+    lh_json *warnings = lh_json_new_array(job->arena);
+    const struct {
+        const char *name;
+        lh_str given, found;
+        ingest_kind kind;
+    } formats[] = {{"date_format", job->options.csv.date_format, job->date_format, INGEST_DATE},
+                   {"timestamp_format", job->options.csv.timestamp_format, job->timestamp_format, INGEST_TIMESTAMP}};
+    for (size_t i = 0; i < 2; i++) {
+        lh_str format = formats[i].given.len ? formats[i].given : formats[i].found;
+        bool used = load_has_type(job, formats[i].kind), iso = lh_str_eq(format, LH_STR("%Y-%m-%d"));
+        if (used && format.len && !iso) lh_json_set_string(job->arena, answer, formats[i].name, format);
+        if (formats[i].given.len && !used && job->format != INGEST_PARQUET) {
+            lh_str text = lh_arena_printf(job->arena, "option '%s' ('%.*s') fits no column of the file",
+                                          formats[i].name, LH_STR_ARG(formats[i].given));
+            lh_json_append(warnings, lh_json_new_string(job->arena, text));
+        }
+    }
+    if (job->format != INGEST_PARQUET) lh_json_set_string(job->arena, answer, "encoding", lh_str_from(job->encoding));
+    lh_json_set(job->arena, answer, "warnings", warnings);
+}
+
+static lh_code load_answer(const ingest_job *job, const load_outcome *outcome, bool deduplicated, lh_json **ret,
+                           lh_error *err) {
     lh_arena *arena = job->arena;
     lh_json *answer = lh_json_new_object(arena), *columns = lh_json_new_array(arena);
     int64_t snapshot = -1;
@@ -440,18 +495,17 @@ static lh_json *load_answer(const ingest_job *job, const load_outcome *outcome, 
     bool has = lh_table_snapshot_id(job->ingest->catalog, job->name, &snapshot, NULL) == LH_OK && snapshot >= 0;
     lh_json_set(arena, answer, "snapshot_id", has ? lh_json_new_int(arena, snapshot) : lh_json_new_null(arena));
     lh_json_set_string(arena, answer, "job_id", lh_uuid_str(&job->id));
-    for (size_t i = 0; i < job->column_count; i++) {
-        lh_json *column = lh_json_new_object(arena);
-        lh_json_set_string(arena, column, "name", job->columns[i].name);
-        lh_json_set_string(arena, column, "type", ingest_type_text(job->columns[i].target, arena));
-        lh_json_append(columns, column);
-    }
+    for (size_t i = 0; i < job->column_count && !deduplicated; i++)
+        lh_json_append(columns, load_column(job->columns[i].name, job->columns[i].target, arena));
+    if (deduplicated) LH_TRY(load_dataset_columns(job, columns, err));
     lh_json_set(arena, answer, "columns", columns);
     lh_json_set(arena, answer, "added_columns", outcome->added ? outcome->added : lh_json_new_array(arena));
     lh_json_set(arena, answer, "migrated_columns",
                 job->migrated ? lh_json_copy(arena, job->migrated) : lh_json_new_array(arena));
     lh_json_set(arena, answer, "widened_columns", outcome->widened ? outcome->widened : lh_json_new_array(arena));
-    return answer;
+    if (!deduplicated) load_tell_reading(job, answer);
+    *ret = answer;
+    return lh_arena_check(arena, err);
 }
 
 /* An existing table: does the mode go, and what does its schema need? */
@@ -475,12 +529,6 @@ static lh_code load_prepare_table(ingest_job *job, load_outcome *outcome, lh_err
     return load_adds_nested(job) ? load_evolve_first(job, err) : LH_OK;
 }
 
-/* Nothing will be loaded: the answer tells the columns as the table has them. */
-static void load_take_types(ingest_job *job) {
-    lh_code ignored = ingest_schema_match(job, NULL);
-    (void)ignored;
-}
-
 static void load_sweep(const ingest_job *job, int64_t snapshot_before, int64_t since_ms) {
     lh_code ignored = lh_table_sweep(job->ingest->catalog, job->name, snapshot_before, since_ms, NULL);
     (void)ignored; /* what cannot be removed is left for maintenance */
@@ -494,7 +542,6 @@ static lh_code load_try(ingest_job *job, load_outcome *outcome, bool *ret_known,
     *outcome = (load_outcome){0};
     job->exists = lh_table_exists(catalog, job->name);
     *ret_known = load_was_ingested(job);
-    if (*ret_known) load_take_types(job);
     if (*ret_known) return LH_OK;
     LH_TRY(load_prepare_table(job, outcome, err));
     LH_TRY(load_documents(job, documents, err));
@@ -517,6 +564,5 @@ lh_code ingest_load(ingest_job *job, lh_json **ret, lh_error *err) {
         code = load_try(job, &outcome, &known, err);
     if (code != LH_OK) return code;
     if (job->request->progress) atomic_store(&job->request->progress->rows, outcome.rows);
-    *ret = load_answer(job, &outcome, known);
-    return lh_arena_check(job->arena, err);
+    return load_answer(job, &outcome, known, ret, err);
 }

@@ -98,14 +98,20 @@ static lh_code schema_find_absent(ingest_job *job, const lh_json *schema, lh_err
     return lh_arena_check(job->arena, err);
 }
 
-lh_code ingest_schema_match(ingest_job *job, lh_error *err) {
+lh_code ingest_schema_of(const ingest_job *job, const lh_json **ret, lh_error *err) {
     lh_json *loaded = NULL;
     lh_str etag;
     LH_TRY(lh_table_load(job->ingest->catalog, job->name, true, LH_STR_NONE, job->arena, &loaded, &etag, err));
-    const lh_json *metadata = lh_json_get(loaded, "metadata"), *schema = NULL;
+    const lh_json *metadata = lh_json_get(loaded, "metadata");
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "schemas")); lh_json_next(&it);)
         if (lh_json_equal(lh_json_get(it.value, "schema-id"), lh_json_get(metadata, "current-schema-id")))
-            schema = it.value;
+            *ret = it.value;
+    return LH_OK;
+}
+
+lh_code ingest_schema_match(ingest_job *job, lh_error *err) {
+    const lh_json *schema = NULL;
+    LH_TRY(ingest_schema_of(job, &schema, err));
     LH_CLEANUP(lh_buf_done) lh_buf diff = LH_BUF_INIT(700);
     LH_TRY(evolve_incoming_names(job, err));
     for (size_t i = 0; i < job->column_count; i++) {

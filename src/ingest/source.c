@@ -3,7 +3,7 @@
  * Compression is found by magic bytes and undone by libarchive into a scratch file (zip: exactly one file), with a
  * limit on the ratio. A UTF-16 byte-order mark, or the option `encoding`, has the file transcoded by iconv, and only then
  * its first character tells CSV from JSON; JSON loses a UTF-8 mark, too, which DuckDB refuses there. What a reader
- * would choke on is refused (survey.c). Nothing is read whole into memory. */
+ * would choke on is refused (survey.c); but a CSV that is not UTF-8 may be windows-1252 (encoding.c). Nothing is read whole into memory. */
 #include "ingest/ingest_internal.h"
 
 #include <archive.h>
@@ -174,14 +174,22 @@ static lh_code source_decompress(ingest_job *job, lh_error *err) {
 
 /* ---- encoding ---- */
 
-static const char *source_encoding(const ingest_job *job) {
-    lh_str given = job->options.encoding;
-    if (lh_str_starts(job->head, LH_STR("\xff\xfe"))) return "UTF-16LE";
-    if (lh_str_starts(job->head, LH_STR("\xfe\xff"))) return "UTF-16BE";
-    if (given.len == 0 || lh_str_eq(given, LH_STR("utf-8"))) return NULL;
-    if (lh_str_eq(given, LH_STR("latin-1"))) return "ISO-8859-1";
-    if (lh_str_eq(given, LH_STR("windows-1252"))) return "WINDOWS-1252";
-    return lh_str_eq(given, LH_STR("utf-16be")) ? "UTF-16BE" : "UTF-16LE";
+typedef struct source_encoding_name {
+    const char *iconv, *ours; /* iconv's word, and that of the option */
+} source_encoding_name;
+
+/* By the byte-order mark, or as the caller says; UTF-8 otherwise. */
+static const source_encoding_name *source_encoding(const ingest_job *job) {
+    static const source_encoding_name names[] = {{"UTF-8", "utf-8"},
+                                                 {"UTF-16LE", "utf-16le"},
+                                                 {"UTF-16BE", "utf-16be"},
+                                                 {"ISO-8859-1", "latin-1"},
+                                                 {"WINDOWS-1252", "windows-1252"}};
+    if (lh_str_starts(job->head, LH_STR("\xff\xfe"))) return &names[1];
+    if (lh_str_starts(job->head, LH_STR("\xfe\xff"))) return &names[2];
+    for (size_t i = 1; i < sizeof names / sizeof *names; i++)
+        if (lh_str_eq(job->options.encoding, lh_str_from(names[i].ours))) return &names[i];
+    return &names[lh_str_eq(job->options.encoding, LH_STR("utf-16")) ? 1 : 0];
 }
 
 static void source_iconv_closep(iconv_t *converter) {
@@ -285,9 +293,39 @@ static lh_code source_check_file(ingest_job *job, lh_error *err) {
     return ingest_survey_verdict(&survey, job, err);
 }
 
-static lh_code source_check(ingest_job *job, lh_error *err) {
+static lh_code source_check_once(ingest_job *job, lh_error *err) {
     bool as_sent = job->path.ptr == job->request->path.ptr;
     return as_sent && !source_is_json(job) ? ingest_survey_verdict(job->request->survey, job, err) : source_check_file(job, err);
+}
+
+static lh_code source_looks_like_windows_1252(ingest_job *job, bool *ret, lh_error *err) {
+    LH_CLEANUP(source_closep) int fd = -1;
+    LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_BLOCK);
+    ingest_encoding encoding = {0};
+    if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
+    LH_TRY(source_open_fd(job->path, &fd, err));
+    for (size_t got = 1; got && !encoding.impossible;) {
+        LH_TRY(source_cancelled(job, err));
+        LH_TRY(source_read(fd, block, SOURCE_BLOCK, &got, err));
+        ingest_encoding_add(&encoding, (lh_str){block, got});
+    }
+    *ret = ingest_encoding_is_windows_1252(&encoding);
+    return LH_OK;
+}
+
+static lh_code source_check(ingest_job *job, lh_error *err) {
+    lh_error why = {0};
+    bool windows = false;
+    lh_code code = source_check_once(job, &why);
+    if (job->not_utf8 && !source_is_json(job) && job->options.encoding.len == 0)
+        LH_TRY(source_looks_like_windows_1252(job, &windows, err));
+    if (windows) {
+        job->encoding = "windows-1252";
+        LH_TRY(source_transcode(job, "WINDOWS-1252", err));
+        return source_check_once(job, err);
+    }
+    if (code != LH_OK && err) *err = why;
+    return code;
 }
 
 /* NDJSON with quarantine: lines that are no JSON object leave for the rejects, the others go to a new file. */
@@ -345,8 +383,10 @@ lh_code ingest_source_open(ingest_job *job, lh_error *err) {
     if (lh_str_starts(job->head, LH_STR("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"))) return source_excel(err); /* .xls */
     if (source_is_compressed(job)) LH_TRY(source_decompress(job, err));
     if (job->head.len == 0) return lh_fail(err, LH_INVALID, "the file is empty");
-    const char *encoding = source_is_parquet(job) ? NULL : source_encoding(job);
-    if (encoding) LH_TRY(source_transcode(job, encoding, err));
+    const source_encoding_name *encoding = source_encoding(job);
+    job->encoding = encoding->ours;
+    if (!source_is_parquet(job) && !lh_str_eq(lh_str_from(encoding->ours), LH_STR("utf-8")))
+        LH_TRY(source_transcode(job, encoding->iconv, err));
     LH_TRY(source_detect_format(job, err));
     if (job->format == INGEST_PARQUET) return LH_OK;
     if (source_is_json(job) && lh_str_starts(job->head, LH_STR(SOURCE_UTF8_MARK)))

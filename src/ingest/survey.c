@@ -87,6 +87,12 @@ static size_t survey_character_bytes(char first) {
     return c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
 }
 
+static lh_code survey_not_utf8(lh_ingest_survey *survey, const lh_ingest_survey *at, uint64_t offset, lh_error *err) {
+    survey->not_utf8 = true;
+    return survey_bad(at, offset, LH_INVALID,
+                      "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
+}
+
 /* Bytes of a block that is not plain ASCII: checked as whole characters; an unfinished one at the end is kept. */
 static lh_code survey_utf8(lh_ingest_survey *survey, lh_str block, uint64_t base, lh_error *err) {
     char joined[8];
@@ -103,9 +109,7 @@ static lh_code survey_utf8(lh_ingest_survey *survey, lh_str block, uint64_t base
             memcpy(survey->tail, joined, survey->tail_len += take); /* a short block: the rest is yet to come */
             return LH_OK;
         }
-        if (!whole)
-            return survey_bad(survey, base - survey->tail_len, LH_INVALID,
-                              "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
+        if (!whole) return survey_not_utf8(survey, survey, base - survey->tail_len, err);
         start = take;
         survey->tail_len = 0;
     }
@@ -128,8 +132,7 @@ static lh_code survey_utf8(lh_ingest_survey *survey, lh_str block, uint64_t base
         }
         lh_ingest_survey at = *survey;
         at.line = line, at.line_start = line_start;
-        return survey_bad(&at, base + bad, LH_INVALID,
-                          "not UTF-8; name the encoding (latin-1, windows-1252, utf-16) in options.encoding", err);
+        return survey_not_utf8(survey, &at, base + bad, err);
     }
     survey->tail_len = block.len - end;
     memcpy(survey->tail, block.ptr + end, survey->tail_len);
@@ -185,6 +188,7 @@ void ingest_survey_text(lh_ingest_survey *survey, lh_str bytes) {
 }
 
 lh_code ingest_survey_verdict(const lh_ingest_survey *survey, ingest_job *job, lh_error *err) {
+    job->not_utf8 = survey->not_utf8 || survey->tail_len;
     if (survey->code != LH_OK) {
         if (err) *err = survey->fault;
         return survey->code;

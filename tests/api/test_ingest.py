@@ -84,6 +84,37 @@ def test_single_quotes_are_found_where_they_enclose(server, body, want):
     assert sorted(rows_of(server, body, "a.csv")[0]) == sorted(want)
 
 
+def test_windows_1252_is_read_and_told(server):
+    text = "name;city\nMüller;Köln\nEspaña – “sí”;10 €\n"
+    table, answer = loaded(server, text.encode("cp1252"), "a.csv")
+    assert answer["encoding"] == "windows-1252"
+    assert sorted(server.sql(f"FROM {table}")) == [["España – “sí”", "10 €"], ["Müller", "Köln"]]
+    packed, answer = loaded(server, gzip.compress(b"a\n" + b"plain\n" * 200000 + "Garçon\n".encode("cp1252")), "b.csv.gz")
+    assert answer["encoding"] == "windows-1252" and server.sql(f"SELECT count(*) FROM {packed} WHERE a = 'Garçon'") == [[1]]
+    assert loaded(server, b"a\nb\n", "c.csv")[1]["encoding"] == "utf-8"
+    assert loaded(server, "a\né\n".encode("utf-16"), "d.csv")[1]["encoding"] == "utf-16le"
+    for body in [b"a\nr\xc3\xa9sum\xc3\xa9\n\xff\n", "a\nПривет мир\n".encode("cp1251"), "a\nこんにちは\n".encode("shift-jis")]:
+        refused = server.ingest(body, names())
+        assert refused.status_code == 400 and "not UTF-8" in refused.text
+    assert server.ingest("a\nMüller\n".encode("cp1252"), names(), options={"encoding": "utf-8"}).status_code == 400
+
+
+@pytest.mark.parametrize("value,want,taken", [
+    ("03/04/2026", "2026-04-03", "%d/%m/%Y"), ("01/31/2026", "2026-01-31", "%m/%d/%Y"), ("03.04.2026", "2026-04-03", "%d.%m.%Y"), ("03/04/26", "2003-04-26", "%y/%m/%d"),
+    ("2026-04-03", "2026-04-03", None)])
+def test_the_form_of_dates_is_told(server, value, want, taken):
+    table, answer = loaded(server, f"d\n{value}\n".encode(), "a.csv")
+    assert answer.get("date_format") == taken and answer["warnings"] == [] and server.sql(f"FROM {table}") == [[want]]
+
+
+def test_a_date_format_that_fits_nothing_is_told(server):
+    for body, name in [(b"d\n2026-01-02\n", "a.csv"), (b'{"d":"2026-01-02"}\n', "a.ndjson")]:
+        _, answer = loaded(server, body, name, options={"date_format": "%Y"})
+        assert answer["warnings"] == ["option 'date_format' ('%Y') fits no column of the file"]
+    fits = loaded(server, b"d\n03/04/2026\n", "a.csv", options={"date_format": "%m/%d/%Y"})[1]
+    assert fits["warnings"] == [] and fits["date_format"] == "%m/%d/%Y"
+
+
 def test_header_only_makes_an_empty_table(server):
     table, answer = loaded(server, b"a,b,c\n", "h.csv")
     assert answer["rows"] == 0 and server.sql(f"SELECT count(*) FROM {table}") == [[0]]
@@ -460,6 +491,14 @@ def test_the_answer_to_known_bytes_tells_the_datasets_types(server):
     for known in (False, True):
         answer = server.ingest(b'{"a":1}\n', table, name="b.ndjson", mode="append").json()
         assert answer["deduplicated"] is known and answer["columns"] == [{"name": "a", "type": "DOUBLE"}]
+
+
+def test_the_answer_to_known_bytes_has_the_datasets_columns(server):
+    table, _ = loaded(server, b"a,b\n1,2\n", "a.csv", options={"all_varchar": True})
+    server.sql(f"ALTER TABLE {table} ADD COLUMN c DATE")
+    server.sql(f"ALTER TABLE {table} RENAME COLUMN b TO d")
+    answer = server.ingest(b"a,b\n1,2\n", table, mode="append", on_schema_change="fail").json()
+    assert answer["deduplicated"] and answer["columns"] == [{"name": "a", "type": "VARCHAR"}, {"name": "d", "type": "VARCHAR"}, {"name": "c", "type": "DATE"}]
 
 
 def test_a_fraction_behind_the_sample_is_not_rounded(server):
