@@ -46,6 +46,7 @@ lh_str api_error_body(lh_arena *arena, bool iceberg, unsigned status, lh_code co
         lh_json *details = lh_json_new_object(arena);
         if (err->line) lh_json_set_uint(arena, details, "line", err->line);
         if (err->column) lh_json_set_uint(arena, details, "column", err->column);
+        if (err->name[0]) lh_json_set_string(arena, details, "column_name", lh_str_from(err->name));
         const char *name = status == 401   ? "unauthenticated"
                            : status == 405 ? "method_not_allowed"
                            : status == 413 ? "too_large"

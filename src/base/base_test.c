@@ -137,6 +137,8 @@ static void test_base__an_error_message_is_utf8_whatever_it_quotes(void) {
     lh_error err = {0};
     lh_error_set(&err, LH_INVALID, "no '%s' and no '%.*s' here", "\xFF!\xC3(\xE2\x82", 3, "\xC3\xA9\xC3\xA9");
     CHECK_STR(lh_str_from(err.message), LH_STR("no '?!?(?\?' and no '\xC3\xA9?' here"));
+    lh_error_set_name(&err, LH_STR("k\xFF\xC3\xA9"));
+    CHECK_STR(lh_str_from(err.name), LH_STR("k?\xC3\xA9"));
     lh_error_set(&err, LH_INVALID, "\x80");
     CHECK_STR(lh_str_from(err.message), LH_STR("?"));
 }

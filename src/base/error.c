@@ -50,6 +50,14 @@ void lh_error_set_errno(lh_error *err, lh_code code, int sys_errno, const char *
     err->sys_errno = sys_errno;
 }
 
+void lh_error_set_name(lh_error *err, lh_str name) {
+    if (!err) return;
+    name = lh_str_cut_utf8(name, sizeof err->name - 1);
+    if (name.len) memcpy(err->name, name.ptr, name.len);
+    err->name[name.len] = '\0';
+    error_repair(err->name);
+}
+
 lh_code lh_code_from_errno(int sys_errno) {
     if (sys_errno == ENOENT) return LH_NOT_FOUND;
     if (sys_errno == EEXIST) return LH_CONFLICT;

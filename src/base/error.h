@@ -25,14 +25,15 @@ typedef enum lh_code {
     LH_CODE_COUNT
 } lh_code;
 
-enum { LH_ERROR_MESSAGE_BYTES = 1024 };
+enum { LH_ERROR_MESSAGE_BYTES = 1024, LH_ERROR_NAME_BYTES = 256 };
 
 /* Filled by the call that failed; untouched otherwise. `line` and `column` (from 1)
- * are the place in the input, 0 when there is none. */
+ * are the place in the input, 0 when there is none; `name` that of the table's column in question, or empty. */
 typedef struct lh_error {
     lh_code code;
     int sys_errno;
     uint64_t line, column;
+    char name[LH_ERROR_NAME_BYTES];
     char message[LH_ERROR_MESSAGE_BYTES];
 } lh_error;
 

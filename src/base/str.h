@@ -51,6 +51,7 @@ LH_MUST_CHECK lh_code lh_str_to_i64(lh_str s, int64_t *ret);
 bool lh_str_is_utf8(lh_str s); /* RFC 3629: no overlong form, no surrogate */
 size_t lh_str_utf8_prefix(lh_str s);                /* bytes of `s` up to the first that is not UTF-8 */
 lh_str lh_str_cut_utf8(lh_str s, size_t max_bytes); /* the first max_bytes at most, cut between characters */
+void lh_error_set_name(lh_error *err, lh_str name); /* cut at a character; NULL is fine */
 /* Levenshtein distance of the first 64 bytes: for "did you mean". */
 size_t lh_str_distance(lh_str a, lh_str b);
 #endif

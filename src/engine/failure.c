@@ -124,6 +124,30 @@ static lh_str failure_own_words(const char *message) {
     return LH_STR_NONE;
 }
 
+/* Without DuckDB's advice on settings of its CSV reader, which our callers do not have. */
+static size_t failure_without_advice(const char *message, size_t len) {
+    static const char *const advice[] = {"\nPossible fixes:", "\nPossible solutions:", "\nThis type was ",
+                                         "\n  file = "};
+    if (!strstr(message, "CSV Error on Line")) return len;
+    for (size_t i = 0; i < sizeof advice / sizeof *advice; i++) {
+        const char *at = strstr(message, advice[i]);
+        if (at && (size_t)(at - message) < len) len = (size_t)(at - message);
+    }
+    return len;
+}
+
+/* A message that quotes a long text says at its end what is wrong: the middle goes. */
+static void failure_set(lh_error *err, lh_code code, lh_str message) {
+    enum { BEGIN = 600, END = 350 };
+    if (message.len < LH_ERROR_MESSAGE_BYTES) {
+        lh_error_set(err, code, "%.*s", LH_STR_ARG(message));
+        return;
+    }
+    lh_str begin = lh_str_cut_utf8(message, BEGIN), end = lh_str_sub(message, message.len - END, SIZE_MAX);
+    while (end.len && ((unsigned char)end.ptr[0] & 0xC0) == 0x80) end = lh_str_sub(end, 1, SIZE_MAX);
+    lh_error_set(err, code, "%.*s … %.*s", LH_STR_ARG(begin), LH_STR_ARG(end));
+}
+
 lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_error *err) {
     if (!message) message = "the statement failed";
     lh_code code = failure_code(message);
@@ -131,13 +155,14 @@ lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_erro
     const char *trace = strstr(message, "Stack Trace:"); /* of DuckDB's own bugs; it tells of nothing but its build */
     const char *end = mark ? mark : trace;
     size_t len = end ? (size_t)(end - message) : strlen(message);
+    len = failure_without_advice(message, len);
     while (len > 0 && message[len - 1] == '\n') len--;
     lh_str refusal = failure_of_catalog(message) == LH_OK ? LH_STR_NONE : failure_member(message, "message");
     if (refusal.len == 0) refusal = failure_own_words(message);
     if (refusal.len) message = refusal.ptr, len = refusal.len; /* in the catalog's own words, or ours */
     if (strstr(message, "No space left on device"))
         lh_error_set_errno(err, code = LH_IO, ENOSPC, "the statement could not be written");
-    else lh_error_set(err, code, "%.*s", (int)len, message);
+    else failure_set(err, code, (lh_str){message, len});
     if (mark && err && whole.len) failure_place(whole, offset, mark + 2, err);
     return code;
 }

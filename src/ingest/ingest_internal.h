@@ -234,6 +234,7 @@ bool ingest_encoding_is_windows_1252(ingest_encoding *e); /* of all that was add
 LH_MUST_CHECK lh_code ingest_relation_detect(ingest_job *job, lh_error *err);
 /* "read_csv(…)" and so on. Appends. */
 void ingest_relation_sql(const ingest_job *job, lh_buf *into);
+/* ---- reader_error.c ---- */
 /* Turns an error of the reader into ours: line and column of the file, the file's own name instead of a scratch path. */
 lh_code ingest_relation_error(const ingest_job *job, lh_code code, lh_error *err);
 

@@ -173,6 +173,29 @@ def test_malformed_json_is_found_in_its_line(server, body, line, column):
     assert error["details"] == {"line": line, "column": column} and error["message"].startswith(f"line {line}, byte {column}: malformed JSON")
 
 
+@pytest.mark.parametrize("body,details,words", [
+    (b"id,v\n1,a\nx,b\n", {"line": 3, "column_name": "id"}, ['line 3, column "id": "x" is no BIGINT\nthe line: x,b\n', "on_error=quarantine", "options.null"]),
+    (b"id,v\n1,a\n2,b,c\n", {"line": 3}, ["line 3: 3 fields where 2 are expected\nthe line: 2,b,c\n", "on_error=quarantine", "options.skip"]),
+    (b"id,v\n1,a\n2\n", {"line": 3}, ["line 3: 1 fields where 2 are expected\nthe line: 2\n"]),
+    (b'id,v\n1,a\n2,"b\n', {"line": 3}, ["line 3: a quote that does not end", 'the line: 2,"b\n', "options.quote"]),
+    (b"id,v\n1," + b"y" * 3000 + b",2\n", {"line": 2}, ["line 2: 3 fields where 2 are expected", "options.skip"]),
+    (b"id,v\n" + b"z" * 3000 + b"," + b"y" * 3000 + b"\n", {"line": 2, "column_name": "id"}, ['line 2, column "id":', "is no BIGINT", "options.null"])])
+def test_errors_of_csv_say_what_where_and_what_next(server, body, details, words):
+    error = server.ingest(body, names(), options={"columns": {"id": "BIGINT"}}).json()["error"]
+    assert error["code"] == "invalid" and error["details"] == details, error
+    for word in words:
+        assert word in error["message"], error["message"]
+    assert "CSV Error" not in error["message"] and "Possible" not in error["message"]
+
+
+@pytest.mark.parametrize("before", [0, 1, 5000])
+@pytest.mark.parametrize("last,words", [(b'{"a":x}', ", byte 6: malformed JSON: unexpected character"), (b'{"a":"x"}', ': Failed to cast value to numerical: "x"')])
+def test_errors_in_a_json_array_name_the_element(server, before, last, words):
+    body = b"[" + b",\n".join([b'{"a":1}'] * before + [last]) + b"]"
+    answer = server.ingest(body, names(), name="a.json", options={"columns": {"a": "BIGINT"}})
+    assert answer.status_code == 400 and answer.json()["error"]["message"].startswith(f"element {before + 1}{words}"), answer.text
+
+
 @pytest.mark.parametrize("body", [b'[{"a":1},', b'[{"a":1}', b'[{"a":1},{"a":"x', b'{"a":1'])
 def test_json_that_ends_early_is_refused(server, body):
     assert server.ingest(body, names(), name="a.json").status_code == 400
