@@ -20,6 +20,7 @@ enum {
     INGEST_REJECTS_MAX = 1000000,
     INGEST_TRIES = 5, /* of a commit that lost a race */
     INGEST_HEAD_BYTES = 64 << 10,
+    INGEST_LONG_HEAD_BYTES = 4 << 20,  /* of a CSV whose first record is longer than that: columns_max long names */
     INGEST_LINE_USUAL_BYTES = 2000000, /* DuckDB's own limit; a longer one makes its buffers, and the load, slower */
 };
 
@@ -195,6 +196,7 @@ const char *ingest_format_name(ingest_format format);
 bool ingest_format_parse(lh_str name, ingest_format *ret); /* false: not known */
 /* Reads, decompresses, transcodes and checks. Errors: INVALID (with line and column), LIMIT, IO (ENOSPC), CANCELLED. */
 LH_MUST_CHECK lh_code ingest_source_open(ingest_job *job, lh_error *err);
+LH_MUST_CHECK lh_code ingest_source_head(ingest_job *job, size_t bytes, lh_error *err); /* sets job->head */
 void ingest_source_done(ingest_job *job);
 
 /* ---- survey.c: one pass over bytes ---- */

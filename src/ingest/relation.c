@@ -70,8 +70,8 @@ static relation_field relation_read_field(lh_str text, size_t at, lh_str delimit
     return field;
 }
 
-/* Splits the first record; counts into *ret, and fills names when not NULL. */
-static void relation_first_record(lh_str head, lh_str delimiter, char quote, lh_arena *arena, lh_str *names,
+/* Splits the first record; counts into *ret, and fills names when not NULL. False: the text ends before it does. */
+static bool relation_first_record(lh_str head, lh_str delimiter, char quote, lh_arena *arena, lh_str *names,
                                   size_t *ret) {
     char *text = names ? lh_arena_alloc(arena, head.len + 1) : NULL;
     size_t count = 0, used = 0;
@@ -82,6 +82,7 @@ static void relation_first_record(lh_str head, lh_str delimiter, char quote, lh_
         count++;
     }
     *ret = count;
+    return !field.cut;
 }
 
 static lh_str relation_without_bom(lh_str head) {
@@ -95,7 +96,7 @@ static lh_str relation_find_delimiter(lh_str head, char quote) {
     size_t best = 1, count;
     for (size_t i = 0; i < 4; i++) {
         lh_str candidate = {&candidates[i], 1};
-        relation_first_record(head, candidate, quote, NULL, NULL, &count);
+        (void)relation_first_record(head, candidate, quote, NULL, NULL, &count);
         if (count > best) best = count, found = candidate;
     }
     return found;
@@ -184,18 +185,28 @@ static lh_code relation_sniff(ingest_job *job, size_t columns, bool ragged, lh_j
     return LH_OK;
 }
 
+static char relation_quote(const ingest_job *job) { return job->quote.len ? job->quote.ptr[0] : '\0'; }
+
+/* The dialect, the text from the first record on, and its fields. False: the head is too short for it. */
+static bool relation_structure(ingest_job *job, lh_str *ret_head, size_t *ret_count) {
+    *ret_head = relation_without_bom(job->head);
+    for (int64_t skip = job->options.csv.skip; skip > 0 && ret_head->len; skip--) (void)lh_str_split(ret_head, '\n');
+    relation_dialect(job, *ret_head);
+    return relation_first_record(*ret_head, job->delimiter, relation_quote(job), NULL, NULL, ret_count);
+}
+
 static lh_code relation_csv(ingest_job *job, lh_error *err) {
-    lh_str head = relation_without_bom(job->head);
-    for (int64_t skip = job->options.csv.skip; skip > 0; skip--) (void)lh_str_split(&head, '\n');
-    relation_dialect(job, head);
-    char quote = job->quote.len ? job->quote.ptr[0] : '\0';
+    lh_str head;
     size_t count;
-    relation_first_record(head, job->delimiter, quote, NULL, NULL, &count);
+    if (!relation_structure(job, &head, &count) && job->bytes > job->head.len) {
+        LH_TRY(ingest_source_head(job, INGEST_LONG_HEAD_BYTES, err));
+        (void)relation_structure(job, &head, &count);
+    }
     if (count > job->ingest->columns_max)
         return lh_fail(err, LH_LIMIT, "the file has more than %" PRIu64 " columns", job->ingest->columns_max);
     lh_str *names = LH_ARENA_ARRAY(job->arena, lh_str, count + 1);
     if (!names) return lh_arena_check(job->arena, err);
-    relation_first_record(head, job->delimiter, quote, job->arena, names, &count);
+    (void)relation_first_record(head, job->delimiter, relation_quote(job), job->arena, names, &count);
     lh_json *types = NULL;
     LH_TRY(relation_new_columns(job, count, err));
     LH_TRY(relation_sniff(job, count, false, &types, &job->header, err));

@@ -85,14 +85,14 @@ static lh_code source_read(int fd, char *into, size_t cap, size_t *ret, lh_error
     return LH_OK;
 }
 
-static lh_code source_head(ingest_job *job, lh_error *err) {
+lh_code ingest_source_head(ingest_job *job, size_t bytes, lh_error *err) {
     LH_CLEANUP(source_closep) int fd = -1;
-    char *head = lh_arena_alloc(job->arena, INGEST_HEAD_BYTES);
+    char *head = lh_arena_alloc(job->arena, bytes);
     if (!head) return lh_arena_check(job->arena, err);
     LH_TRY(source_open_fd(job->path, &fd, err));
     size_t used = 0, got = 1;
-    while (used < INGEST_HEAD_BYTES && got) {
-        LH_TRY(source_read(fd, head + used, INGEST_HEAD_BYTES - used, &got, err));
+    while (used < bytes && got) {
+        LH_TRY(source_read(fd, head + used, bytes - used, &got, err));
         used += got;
     }
     job->head = (lh_str){head, used};
@@ -169,7 +169,7 @@ static lh_code source_decompress(ingest_job *job, lh_error *err) {
     }
     if (!found) return lh_fail(err, LH_INVALID, "the archive holds no file");
     job->path = lh_str_from(job->scratch[0]);
-    return source_head(job, err);
+    return ingest_source_head(job, INGEST_HEAD_BYTES, err);
 }
 
 /* ---- encoding ---- */
@@ -222,7 +222,7 @@ static lh_code source_transcode(ingest_job *job, const char *encoding, lh_error 
         kept = left;
     }
     job->path = lh_str_from(job->scratch[1]);
-    return source_head(job, err);
+    return ingest_source_head(job, INGEST_HEAD_BYTES, err);
 }
 
 /* ---- format ---- */
@@ -378,7 +378,7 @@ static lh_code source_split_ndjson(ingest_job *job, lh_error *err) {
 lh_code ingest_source_open(ingest_job *job, lh_error *err) {
     job->path = job->request->path;
     job->sha256 = job->request->survey->sha256;
-    LH_TRY(source_head(job, err));
+    LH_TRY(ingest_source_head(job, INGEST_HEAD_BYTES, err));
     if (job->head.len == 0) return lh_fail(err, LH_INVALID, "the file is empty");
     if (lh_str_starts(job->head, LH_STR("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"))) return source_excel(err); /* .xls */
     if (source_is_compressed(job)) LH_TRY(source_decompress(job, err));

@@ -39,6 +39,8 @@ def zipped(body):
     (CSV[:-1], "a.csv", None),
     (gzip.compress(CSV), "a.csv.gz", None),
     (zipped(CSV), "a.zip", None),
+    (pa.compress(CSV, codec="zstd", asbytes=True), "a.csv.zst", None),
+    (pa.compress(CSV, codec="zstd", asbytes=True), "a", None),
     (CSV.decode().encode("utf-16"), "a.csv", None),
     (CSV.decode().encode("latin-1"), "a.csv", {"encoding": "latin-1"}),
     (CSV.replace(b'"b, ""ob"""', b'"b, ""ob"""').replace(b",", b";").replace(b"b; ", b"b, "), "a.csv", None),
@@ -113,6 +115,11 @@ def test_a_date_format_that_fits_nothing_is_told(server):
         assert answer["warnings"] == ["option 'date_format' ('%Y') fits no column of the file"]
     fits = loaded(server, b"d\n03/04/2026\n", "a.csv", options={"date_format": "%m/%d/%Y"})[1]
     assert fits["warnings"] == [] and fits["date_format"] == "%m/%d/%Y"
+
+
+def test_lines_to_skip_may_be_long(server):
+    table, _ = loaded(server, b"# a remark\n" * 50000 + b"a,b\n1,2\n", "a.csv", options={"skip": 50000})
+    assert server.sql(f"SELECT a, b FROM {table}") == [[1, 2]]
 
 
 def test_header_only_makes_an_empty_table(server):
