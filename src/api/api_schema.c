@@ -1,8 +1,8 @@
-/* Schemas: diff, prompt, migrate, rollback. A side of a diff is {"dataset","snapshot_id"?} or {"object","format"?,"options"?}; or
+/* Schemas: diff, prompt, migrate, rollback; the scan for personal data. A side of a diff is {"dataset","snapshot_id"?} or {"object","format"?,"options"?}; or
  * the request is a form with a dataset and a file, which is the new side. */
 #include "api/upload.h"
 
-enum { SCHEMA_SAMPLE_ROWS = 5, SCHEMA_SAMPLE_MAX = 100 };
+enum { SCHEMA_SAMPLE_ROWS = 5, SCHEMA_SAMPLE_MAX = 100, SCHEMA_SCAN_ROWS = 10000 };
 #define SCHEMA_CONFIDENCE 0.8
 
 typedef struct schema_form {
@@ -197,19 +197,43 @@ lh_code api_schema_migrate(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
+/* A body that may be left away. */
+static lh_code schema_body_or_none(lh_request *request, lh_json **ret, lh_error *err) {
+    lh_str text;
+    LH_TRY(lh_request_body(request, &text, err));
+    if (text.len) return lh_json_parse(lh_request_arena(request), text, ret, err);
+    *ret = lh_json_new_object(lh_request_arena(request));
+    return LH_OK;
+}
+
 lh_code api_schema_rollback(lh_request *request, lh_error *err) {
     static const char *const known[] = {"snapshot_id"};
     lh_ingest *ingest = NULL;
     lh_json *body = NULL, *answer = NULL;
-    lh_str text;
     int64_t snapshot_id;
     LH_TRY(schema_ingest(request, &ingest, err));
-    LH_TRY(lh_request_body(request, &text, err));
-    if (text.len == 0) body = lh_json_new_object(lh_request_arena(request));
-    else LH_TRY(lh_json_parse(lh_request_arena(request), text, &body, err));
+    LH_TRY(schema_body_or_none(request, &body, err));
     LH_TRY(lh_body_check(body, known, 1, err));
     LH_TRY(schema_snapshot(body, &snapshot_id, err));
     LH_TRY(lh_schema_rollback(ingest, lh_request_param(request, "name"), snapshot_id, lh_request_cancel(request),
                               lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
+lh_code api_dataset_scan(lh_request *request, lh_error *err) {
+    static const char *const known[] = {"sample_rows", "dry_run"};
+    lh_ingest *ingest = NULL;
+    lh_json *body = NULL, *answer = NULL;
+    uint64_t rows;
+    lh_ingest_scan_request scan = {.dataset = lh_request_param(request, "name"), .cancel = lh_request_cancel(request)};
+    LH_TRY(schema_ingest(request, &ingest, err));
+    LH_TRY(schema_body_or_none(request, &body, err));
+    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
+    LH_TRY(lh_body_bool(body, "dry_run", false, &scan.dry_run, err));
+    LH_TRY(lh_body_uint(body, "sample_rows", SCHEMA_SCAN_ROWS, &rows, err));
+    if (rows == 0 || rows > LH_LIMIT_SCAN_ROWS)
+        return lh_fail(err, LH_INVALID, "'sample_rows' must be from 1 to %d", LH_LIMIT_SCAN_ROWS);
+    scan.sample_rows = (size_t)rows;
+    LH_TRY(lh_ingest_scan(ingest, &scan, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }

@@ -74,6 +74,9 @@ const api_schema api_schemas[] = {
          {"deduplicated", "boolean", true, "The same bytes were there already: nothing changed"},
          {"snapshot_id", "any", true, "The table's snapshot, a number, or null when it has none"},
          {"job_id", "string", true, "Id of this load"}, {"rejects_dataset", "string", false, "Where the bad rows are"},
+         {"pii", "any", false,
+          "Of a new dataset, replaced rows, or new columns: [{column, pii_kind, confidence}] of the personal data "
+          "found; null: could not look"},
          {"columns", "[$column", true, "Of the file, as loaded; of the dataset, when it was there already"},
          {"encoding", "string", false, "Of text, as it was read"},
          {"date_format", "string", false, "Of a CSV's dates, when it is not ISO's"},
@@ -133,6 +136,23 @@ const api_schema api_schemas[] = {
              {"statistics", "any", true,
               "{values, nulls, min, max, distinct, exact} as the manifests tell, or null; no min and max of a column "
               "with personal data or of restricted sensitivity"})},
+    {"scan", "Scan", JSON,
+     MEMBERS({"sample_rows", "integer", false, "Rows of the sample (10,000), 1 to 100,000, drawn from all rows"},
+             {"dry_run", "boolean", false, "Only tell; nothing is remembered"})},
+    {"scanned", "Scanned", JSON,
+     MEMBERS({"dataset", "string", true, "namespace.t"}, {"snapshot_id", "any", true, "What was looked at, or null"},
+             {"dry_run", "boolean", true, "Nothing was remembered"},
+             {"sampled_rows", "integer", true, "Rows that were looked at"},
+             {"columns", "[$scanned_column", true, "In the table's order"})},
+    {"scanned_column", "ScannedColumn", JSON,
+     MEMBERS(
+         {"name", "string", true, "Its name"}, {"type", "string", true, "The engine's type"},
+         {"pii_kind", "any", true, "What was found; null: nothing"}, {"confidence", "any", true, "0 to 1, or null"},
+         {"declared", "any", true, "What a person declared, which stands; or null"},
+         {"evidence", "any", false,
+          "{values, nulls, matched, share, named, scheme, found}: counts, never values; found: of a free text, values "
+          "that hold the kind"},
+         {"skipped", "string", false, "Why the column was not looked at"})},
     {"metadata_patch", "MetadataPatch", JSON,
      MEMBERS({"description", "any", false, "A string; null gives back the default, here and below"},
              {"owner", "any", false, "A string"},

@@ -11,6 +11,7 @@ enum {
     LH_LIMIT_SQL_BYTES = 1 << 20,
     LH_LIMIT_LOG_LINE_BYTES = 16 << 10,
     LH_LIMIT_LIST_PAGE = 1000,          /* items of one page */
+    LH_LIMIT_SCAN_ROWS = 100000,        /* rows that a scan for personal data samples */
     LH_LIMIT_METADATA_BYTES = 32 << 20, /* an Iceberg metadata.json */
 };
 #endif

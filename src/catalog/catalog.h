@@ -261,8 +261,8 @@ LH_MUST_CHECK lh_code lh_dataset_metadata_version(lh_catalog *catalog, lh_table_
  * Errors: INVALID (an unknown field or column, with the nearest; a bad value), NOT_FOUND, CONFLICT (if_version), LIMIT. */
 LH_MUST_CHECK lh_code lh_dataset_patch(lh_catalog *catalog, lh_table_name name, const lh_json *patch,
                                        const uint64_t *if_version, lh_error *err);
-/* Verdicts of a detector: {column: {"pii_kind","confidence" 0…1,"evidence"?: counts} or null (nothing found)}. One that a
- * person declared stays. Columns that are gone are passed over. Errors: INVALID, NOT_FOUND, CONFLICT (lost 30 races). */
+/* Verdicts of a detector: {column: {"field_id"?,"pii_kind"?,"confidence" 0…1,"evidence"?: counts} or null}; no kind: nothing was
+ * found. One that a person declared stays. Columns that are gone, or have another id, are passed over. Errors: INVALID, NOT_FOUND, CONFLICT (lost 30 races). */
 LH_MUST_CHECK lh_code lh_dataset_set_detected(lh_catalog *catalog, lh_table_name name, const lh_json *verdicts,
                                               lh_error *err);
 

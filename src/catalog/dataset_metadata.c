@@ -118,6 +118,10 @@ static lh_json *about_column_record(lh_arena *arena, lh_json *about, int64_t id)
     return lh_json_get_str(columns, key);
 }
 
+static bool about_has_record(lh_arena *arena, const lh_json *about, int64_t id) {
+    return lh_json_get_str(lh_json_get(about, "columns"), lh_arena_printf(arena, "%" PRId64, id)) != NULL;
+}
+
 static lh_json *about_verdict(lh_arena *arena, lh_str kind, double confidence, const char *said_by) {
     lh_json *pii = lh_json_new_object(arena);
     lh_json_set_string(arena, pii, "kind", kind);
@@ -213,11 +217,14 @@ static lh_code about_detect(lh_arena *arena, lh_json *about, const lh_json *sche
                             lh_error *err) {
     for (lh_json_iter it = lh_json_each(verdicts); lh_json_next(&it);) {
         int64_t id = -1;
-        if (about_column(schema, it.name, &id, NULL) != LH_OK) continue; /* dropped since it was read */
+        if (about_column(schema, it.name, &id, NULL) != LH_OK) continue;        /* dropped since it was read */
+        if (lh_json_int(lh_json_get(it.value, "field_id"), id) != id) continue; /* another one of that name */
+        bool found = !lh_json_is_null(lh_json_get(it.value, "pii_kind"));
+        if (!found && !about_has_record(arena, about, id)) continue;
         lh_json *record = about_column_record(arena, about, id);
         if (lh_str_eq(lh_json_get_string(lh_json_get(record, "pii"), "said_by"), LH_STR("declared"))) continue;
         lh_json_remove(record, LH_STR("pii"));
-        if (lh_json_is_null(it.value)) continue;
+        if (!found) continue;
         LH_TRY(about_check_kind(lh_json_get(it.value, "pii_kind"), err));
         double confidence = lh_json_real(lh_json_get(it.value, "confidence"), -1);
         if (!(confidence >= 0 && confidence <= 1))
@@ -246,7 +253,9 @@ static lh_code about_try(lh_catalog *catalog, lh_table_name name, about_change c
     LH_TRY(dataset_about_read(catalog, name, arena, &about, &version, err));
     if (if_version && *if_version != version)
         return lh_fail(err, LH_CONFLICT, "the metadata of '%.*s' was changed meanwhile", LH_STR_ARG(name.name));
+    const lh_json *before = lh_json_copy(arena, about);
     LH_TRY(change(arena, about, metadata_current_schema(metadata), input, err));
+    if (change == about_detect && lh_json_equal(before, about)) return lh_arena_check(arena, err); /* as it was */
     lh_json_set_int(arena, about, "schema_version", 1);
     lh_json_set_string(arena, about, "updated_at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
     lh_change changes[2] = {{.key = dataset_about_key(name, arena), .expected = version ? version : LH_VERSION_ABSENT},

@@ -25,8 +25,8 @@ static const lh_cli_command cli_commands[] = {
      lh_cli_ingest},
     {"datasets",
      "[list | show | describe | drop | lineage NAME | set NAME FIELD=VALUE… | search WORDS | "
-     "diff NAME OTHER|FILE | migrate NAME | rollback NAME] [flags]",
-     "List, describe, annotate, search, drop, compare and migrate datasets",
+     "diff NAME OTHER|FILE | migrate NAME | rollback NAME | scan NAME] [flags]",
+     "List, describe, annotate, search, drop, compare, migrate and scan datasets",
      "Examples:\n"
      "  lakehouse datasets set orders owner=ann tags=gold,daily columns.email.pii_kind=email\n"
      "  lakehouse datasets set orders owner=        (back to the default)\n"
@@ -34,7 +34,8 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse datasets diff orders orders-may.csv\n"
      "  lakehouse datasets diff orders@7301846253870143 orders      (a snapshot against now)\n"
      "  lakehouse datasets migrate orders --to orders-may.csv --dry-run\n"
-     "  lakehouse datasets rollback orders\n",
+     "  lakehouse datasets rollback orders\n"
+     "  lakehouse datasets scan orders --dry-run      (where is personal data?)\n",
      lh_cli_datasets},
     {"tables", "expire NAME | orphans NAME | verify [NAME] [flags]", "Maintain tables: old snapshots, left-over files",
      "  lakehouse tables expire crm.clients --dry-run    what would go\n"

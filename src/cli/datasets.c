@@ -1,5 +1,5 @@
-/* `lakehouse datasets`: list, show, drop over /datasets; describe, set, lineage, search over /catalog. diff, migrate and
- * rollback are in datasets_schema.c. */
+/* `lakehouse datasets`: list, show, drop over /datasets; describe, set, lineage, search over /catalog. diff, migrate,
+ * rollback and scan are in datasets_schema.c. */
 #include "cli/datasets_schema.h"
 
 #include <langinfo.h>
@@ -179,7 +179,8 @@ static lh_code datasets_set(lh_connection *connection, lh_str name, const lh_cli
 }
 
 static bool datasets_is_schema(lh_str verb) {
-    return lh_str_eq(verb, LH_STR("diff")) || lh_str_eq(verb, LH_STR("migrate")) || lh_str_eq(verb, LH_STR("rollback"));
+    return lh_str_eq(verb, LH_STR("diff")) || lh_str_eq(verb, LH_STR("migrate")) ||
+           lh_str_eq(verb, LH_STR("rollback")) || lh_str_eq(verb, LH_STR("scan"));
 }
 
 static lh_code datasets_run(const lh_cli_source *source, lh_str verb, const lh_cli_list *words, lh_schema_job *job,
@@ -219,8 +220,8 @@ static const char *datasets_usage(lh_str verb, const lh_cli_list *words, const l
 }
 
 int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
-    static const char *const verbs[] = {"list",    "show",   "drop", "describe", "set",
-                                        "lineage", "search", "diff", "migrate",  "rollback"};
+    static const char *const verbs[] = {"list",   "show", "drop",    "describe", "set", "lineage",
+                                        "search", "diff", "migrate", "rollback", "scan"};
     lh_cli_source source = {0};
     lh_cli_list words = {0};
     lh_schema_job job = {0};
@@ -232,13 +233,14 @@ int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
          .value_name = "FILE",
          .help = "migrate: rules, or a model's answer, as JSON",
          .text = &job.rules},
-        {.name = "dry-run", .help = "migrate: only show what would be done", .on = &job.dry_run},
+        {.name = "dry-run", .help = "migrate, scan: only show what would be done", .on = &job.dry_run},
         {.name = "min-confidence",
          .value_name = "0…1",
          .help = "migrate: skip rules below it (0.8)",
          .text = &job.min_confidence},
         {.name = "snapshot", .value_name = "ID", .help = "rollback: to this one, not the last", .text = &job.snapshot},
-        {.name = "json", .help = "diff: all of it, as JSON", .on = &job.json},
+        {.name = "sample-rows", .value_name = "N", .help = "scan: rows to look at (10000)", .text = &job.sample_rows},
+        {.name = "json", .help = "diff, scan: all of it, as JSON", .on = &job.json},
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source),
     };
@@ -250,7 +252,7 @@ int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
     const char *near = lh_cli_nearest(verb, verbs, sizeof verbs / sizeof *verbs);
     if (!near || !lh_str_eq(verb, lh_str_from(near))) {
         lh_cli_complain(
-            "datasets takes list, show, drop, describe, set, lineage, search, diff, migrate or rollback, not "
+            "datasets takes list, show, drop, describe, set, lineage, search, diff, migrate, rollback or scan, not "
             "'%.*s'",
             LH_STR_ARG(verb));
         return LH_EXIT_USAGE;

@@ -1,5 +1,6 @@
 /* Two sides, what they differ in, and what would make the one of the other. */
 #include "ingest/evolve_internal.h"
+#include "pii/pii.h"
 
 lh_code evolve_compare(lh_ingest *ingest, lh_session *session, const lh_schema_diff *request, lh_arena *arena,
                        evolve_comparison *ret, lh_error *err) {
@@ -49,6 +50,15 @@ static lh_json *compare_json(const evolve_comparison *c, lh_arena *arena) {
 
 /* ---- the prompt ---- */
 
+/* Does the sample that would be shown look personal? cells: the rows; index: the column's place in them. */
+static bool compare_sample_is_personal(const evolve_column *column, const lh_json *rows, size_t index) {
+    lh_pii_column counts;
+    lh_pii_begin(&counts, column->name, LH_PII_TYPE_TEXT);
+    for (lh_json_iter row = lh_json_each(rows); lh_json_next(&row);)
+        lh_pii_add(&counts, lh_json_str(lh_json_at(row.value, index), LH_STR_NONE));
+    return lh_pii_end(&counts).kind != LH_PII_NONE;
+}
+
 /* Columns whose values must not be shown: by a verdict, by sensitivity, by name. */
 static bool compare_is_personal(const evolve_column *column, const lh_json *described) {
     for (lh_json_iter it = lh_json_each(lh_json_get(described, "columns")); lh_json_next(&it);) {
@@ -77,7 +87,8 @@ static lh_code prompt_samples(lh_ingest *ingest, lh_session *session, const evol
     LH_TRY(evolve_run(session, &sql, arena, &result, err));
     for (size_t i = 0; i < source->side.count; i++) {
         const evolve_column *column = &source->side.columns[i];
-        bool personal = compare_is_personal(column, described);
+        bool personal = compare_is_personal(column, described) ||
+                        compare_sample_is_personal(column, lh_json_get(result, "rows"), i);
         lh_buf_append(into, LH_STR("- "));
         lh_buf_json_string(into, column->name);
         lh_buf_printf(into, " %.*s:", LH_STR_ARG(ingest_type_text(column->type, arena)));

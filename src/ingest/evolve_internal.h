@@ -197,8 +197,8 @@ LH_MUST_CHECK lh_code evolve_refine_casts(lh_session *session, lh_str relation, 
 LH_MUST_CHECK lh_code evolve_run(lh_session *session, const lh_buf *sql, lh_arena *arena, lh_json **ret, lh_error *err);
 
 /* ---- evolve_mask.c: values that leave for a model ---- */
-/* The value with what may tell of a person replaced: e-mail addresses, numbers of 7 digits and more, IP addresses, IBANs, long
- * tokens. whole: nothing but its shape is left. Arena. */
+/* The value with what may tell of a person replaced: what lh_pii_find() finds, numbers of 7 digits and more, long tokens. whole: nothing
+ * but its shape is left. Arena. */
 lh_str evolve_mask(lh_str value, bool whole, lh_arena *arena);
 bool evolve_mask_name(lh_str column); /* does the name alone tell that its values are personal? */
 

@@ -1,6 +1,8 @@
-/* Sample values that leave the lake for a model. Rather too much is masked than too little: what is found by form alone goes,
- * and of a column that is known to be personal, by a verdict or by its name, only the shape of a value stays. */
+/* Sample values that leave the lake for a model. Rather too much is masked than too little: what the detector of personal data finds
+ * goes, and with it long numbers and long tokens, which may be anybody's; of a column that is known to be personal, by a verdict,
+ * its name or its sample, only the shape of a value stays. */
 #include "ingest/evolve_internal.h"
+#include "pii/pii.h"
 
 enum { MASK_DIGITS = 7, MASK_TOKEN = 20, MASK_VALUE_BYTES = 80 };
 
@@ -10,15 +12,12 @@ static bool mask_is_alpha(char c) {
 }
 static bool mask_is_word(char c) { return mask_is_digit(c) || mask_is_alpha(c); }
 
-bool evolve_mask_name(lh_str column) {
-    static const char *const words[] = {
-        "name",     "surname",  "firstname", "lastname",    "fullname", "email",     "mail",    "phone",   "tel",
-        "mobile",   "fax",      "ssn",       "passport",    "iban",     "card",      "account", "birth",   "birthday",
-        "dob",      "address",  "street",    "salary",      "income",   "tax",       "license", "licence", "ip",
-        "gender",   "religion", "health",    "diagnosis",   "password", "secret",    "token",   "key",     "username",
-        "login",    "contact",  "person",    "patient",     "owner",    "candidate", "note",    "notes",   "comment",
-        "comments", "remark",   "remarks",   "description", "bio",      "resume",    "cv"};
-    return evolve_name_has_word(column, words, sizeof words / sizeof *words);
+bool evolve_mask_name(lh_str column) { /* names of secrets and of texts, beside those of personal data */
+    static const char *const words[] = {"account", "fax",      "gender",  "religion", "health",      "password",
+                                        "secret",  "token",    "key",     "login",    "note",        "notes",
+                                        "comment", "comments", "remark",  "remarks",  "description", "bio",
+                                        "resume",  "cv",       "license", "licence",  "tax"};
+    return lh_pii_name_is_personal(column) || evolve_name_has_word(column, words, sizeof words / sizeof *words);
 }
 
 /* Letters become x and X, digits 9; everything else stays. */
@@ -67,20 +66,12 @@ static size_t mask_date(lh_str value, size_t at) {
     return parts == 3 && ends && i - at <= 10 && i - at >= 6 ? i : at;
 }
 
-static bool mask_is_ip(lh_str text) {
-    size_t dots = 0;
-    for (size_t i = 0; i < text.len; i++) dots += text.ptr[i] == '.';
-    return dots == 3;
-}
-
-/* The word around an '@', or one that is long and of letters and digits: an address, a key. */
+/* A word with an '@', or a long one of letters and digits: a handle, a key. */
 static bool mask_hides_word(lh_str word) {
     size_t digits = 0, letters = 0;
     for (size_t i = 0; i < word.len; i++) digits += mask_is_digit(word.ptr[i]), letters += mask_is_alpha(word.ptr[i]);
-    if (lh_str_find(word, '@') < word.len) return true;
-    bool iban = word.len >= 15 && mask_is_alpha(word.ptr[0]) && mask_is_alpha(word.ptr[1]) &&
-                mask_is_digit(word.ptr[2]) && mask_is_digit(word.ptr[3]);
-    return iban || (digits >= 4 && letters >= 2 && word.len >= MASK_TOKEN);
+    bool handle = lh_str_find(word, '@') < word.len && letters > 0;
+    return handle || (digits >= 4 && letters >= 2 && word.len >= MASK_TOKEN);
 }
 
 static size_t mask_word_end(lh_str value, size_t at) {
@@ -90,15 +81,11 @@ static size_t mask_word_end(lh_str value, size_t at) {
 
 static size_t mask_next(lh_str value, size_t at, bool inside, lh_buf *into) {
     size_t digits = 0, word = mask_word_end(value, at);
-    if (!inside && word > at && mask_hides_word(lh_str_sub(value, at, word - at))) {
-        bool mail = lh_str_find(lh_str_sub(value, at, word - at), '@') < word - at;
-        return lh_buf_append(into, mail ? LH_STR("[email]") : LH_STR("[token]")), word;
-    }
+    if (!inside && word > at && mask_hides_word(lh_str_sub(value, at, word - at)))
+        return lh_buf_append(into, LH_STR("[token]")), word;
     if (mask_is_digit(value.ptr[at]) || value.ptr[at] == '+') {
         size_t date = mask_date(value, at), end = mask_digits(value, at, &digits);
         if (date > at && !inside) return lh_buf_append(into, lh_str_sub(value, at, date - at)), date;
-        lh_str run = lh_str_sub(value, at, end - at);
-        if (digits >= 4 && mask_is_ip(run)) return lh_buf_append(into, LH_STR("[ip]")), end;
         if (digits >= MASK_DIGITS) return lh_buf_append(into, LH_STR("[digits]")), end;
         if (end > at && mask_is_digit(value.ptr[at])) /* short: this number only */
             for (end = at; end < value.len && mask_is_digit(value.ptr[end]);) end++;
@@ -108,12 +95,29 @@ static size_t mask_next(lh_str value, size_t at, bool inside, lh_buf *into) {
     return lh_buf_char(into, value.ptr[at]), at + 1;
 }
 
+/* What lies between two findings of the detector. */
+static void mask_between(lh_str value, size_t from, size_t to, lh_buf *into) {
+    const lh_str part = lh_str_sub(value, 0, to);
+    for (size_t at = from; at < to && into->len < 2 * MASK_VALUE_BYTES;)
+        at = mask_next(part, at, at > from && mask_is_word(part.ptr[at - 1]), into);
+}
+
+static void mask_text(lh_str value, lh_buf *into) {
+    size_t from = 0, at = 0, len = 0;
+    lh_pii_kind kind;
+    while (into->len < 2 * MASK_VALUE_BYTES && (kind = lh_pii_find(value, from, &at, &len)) != LH_PII_NONE) {
+        mask_between(value, from, at, into);
+        lh_buf_printf(into, "[%s]", lh_pii_kind_name(kind));
+        from = at + len;
+    }
+    mask_between(value, from, value.len, into);
+}
+
 lh_str evolve_mask(lh_str value, bool whole, lh_arena *arena) {
     LH_CLEANUP(lh_buf_done) lh_buf masked = LH_BUF_INIT(1 << 20);
     size_t cut = MASK_VALUE_BYTES;
     if (whole) mask_shape(lh_str_sub(value, 0, 4 * MASK_VALUE_BYTES), &masked);
-    for (size_t at = 0; !whole && at < value.len && masked.len < 2 * MASK_VALUE_BYTES;)
-        at = mask_next(value, at, at > 0 && mask_is_word(value.ptr[at - 1]), &masked);
+    else mask_text(value, &masked);
     lh_str text = lh_buf_str(&masked);
     if (text.len <= cut) return lh_arena_dup(arena, text);
     while (cut > 0 && ((unsigned char)text.ptr[cut] & 0xC0) == 0x80) cut--;

@@ -14,6 +14,7 @@ lh_code lh_ingest_new(const lh_ingest_options *options, lh_ingest **ret, lh_erro
     ingest->bucket = options->bucket;
     ingest->line_max_bytes = options->line_max_bytes;
     ingest->columns_max = options->columns_max;
+    ingest->detect_pii = options->detect_pii;
     *ret = ingest;
     return LH_OK;
 }
@@ -136,6 +137,7 @@ static lh_code ingest_run(ingest_job *job, lh_json **ret, lh_error *err) {
     if (code == LH_OK) code = ingest_detect_and_load(job, &answer, err);
     lh_engine_unlock_table(job->ingest->engine, job->name);
     if (code != LH_OK) return code;
+    ingest_scan_loaded(job, answer);
     lh_json_set_uint(job->arena, answer, "bytes", job->request->survey->received);
     lh_json_set_uint(job->arena, answer, "elapsed_ms", lh_time_monotonic_ms() - started);
     ingest_progress(job, 3);

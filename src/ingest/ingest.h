@@ -1,6 +1,6 @@
 /* ingest: a file becomes (part of) a table. The bytes lie on disk already (an upload streamed to
  * the scratch folder, or the CLI's file); DuckDB reads them from there, never whole in memory.
- * Depends on: base, storage, catalog, engine. Used by: api, cli. Thread-safe: any call, any thread. */
+ * Depends on: base, pii, storage, catalog, engine. Used by: api, cli. Thread-safe: any call, any thread. */
 #ifndef LH_INGEST_INGEST_H
 #define LH_INGEST_INGEST_H
 #include "engine/engine.h"
@@ -12,6 +12,7 @@ typedef struct lh_ingest_options {
     lh_bucket *bucket;
     lh_str scratch_dir;
     uint64_t line_max_bytes, columns_max;
+    bool detect_pii; /* look for personal data after a load */
 } lh_ingest_options;
 LH_MUST_CHECK lh_code lh_ingest_new(const lh_ingest_options *options, lh_ingest **ret, lh_error *err);
 void lh_ingest_free(lh_ingest *ingest);
@@ -56,7 +57,7 @@ typedef struct lh_ingest_request {
 LH_MUST_CHECK lh_code lh_ingest_check(const lh_ingest *ingest, const lh_ingest_request *request, lh_arena *arena,
                                       lh_error *err);
 /* Runs to the end. *ret (arena): {"dataset","mode","format","rows","rejected","bytes","sha256","deduplicated":bool,"snapshot_id",
- * "job_id","rejects_dataset"?,"columns":[{"name","type"}],"added_columns","widened_columns","elapsed_ms"}.
+ * "job_id","rejects_dataset"?,"pii"?,"columns":[{"name","type"}],"added_columns","widened_columns","elapsed_ms"}.
  * All or nothing: on any error the table is as before. Errors: INVALID (line and column of the first bad row; empty
  * file; header only gives an empty table in create mode), CONFLICT (exists; schema differs: a readable diff),
  * NOT_FOUND, LIMIT, CANCELLED, IO (ENOSPC). */
@@ -67,6 +68,19 @@ LH_MUST_CHECK lh_code lh_ingest_file(lh_ingest *ingest, const lh_ingest_request 
  * *ret: the dataset. Errors: INVALID, NOT_FOUND, CONFLICT. */
 LH_MUST_CHECK lh_code lh_ingest_register(lh_ingest *ingest, const lh_json *request, lh_arena *arena, lh_json **ret,
                                          lh_error *err);
+
+/* ---- personal data ---- */
+typedef struct lh_ingest_scan_request {
+    lh_str dataset;
+    size_t sample_rows; /* 1 … LH_LIMIT_SCAN_ROWS; drawn from all rows */
+    bool dry_run;       /* nothing is remembered */
+    lh_cancel *cancel;  /* may be NULL */
+} lh_ingest_scan_request;
+/* Looks for personal data in a sample of rows and remembers what it finds, as lh_dataset_set_detected() does. *ret (arena):
+ * {"dataset","snapshot_id","dry_run","sampled_rows","columns":[{"name","type","pii_kind","confidence","declared","evidence" or
+ * "skipped"}]}; counts, never values. Errors: NOT_FOUND, INVALID, CANCELLED, UNAVAILABLE, LIMIT. */
+LH_MUST_CHECK lh_code lh_ingest_scan(lh_ingest *ingest, const lh_ingest_scan_request *request, lh_arena *arena,
+                                     lh_json **ret, lh_error *err);
 
 /* ---- schemas compared and migrated ---- */
 typedef struct lh_schema_side { /* one of the three */

@@ -1,0 +1,338 @@
+/* Which columns hold personal data: a sample of rows through the engine, values counted by pii, verdicts told to the catalog, which
+ * keeps what a person declared.
+ *
+ * The sample is a reservoir over all rows of the current snapshot. After a large load that would read the table once more, so there
+ * it is a reservoir over four windows of each data file, one in each quarter, which the engine finds without reading the rest. It is
+ * staged in a temporary table, some columns at a time, and fetched in pages that fit into a JSON document. */
+#include "ingest/evolve_internal.h"
+#include "pii/pii.h"
+
+enum {
+    SCAN_ROWS_OF_LOAD = 2000,
+    SCAN_WHOLE_ROWS = 500000, /* a table with more is sampled in windows after a load */
+    SCAN_WINDOWS = 4,
+    SCAN_WINDOW_ROWS = 4096,
+    SCAN_STAGE_COLUMNS = 64,
+    SCAN_PAGE_COLUMNS = 16,
+    SCAN_PAGE_ROWS = 1000,
+    SCAN_VALUE_CHARS = 512, /* 1000 rows of 16 such values, each character escaped, are below LH_LIMIT_JSON_BYTES */
+    SCAN_PAGE_ARENA_BYTES = 4 * LH_LIMIT_JSON_BYTES,
+};
+
+typedef struct scan_column {
+    const evolve_column *column;
+    const char *skipped; /* why it is not looked at; NULL: it is */
+    lh_pii_column counts;
+    lh_pii_verdict verdict;
+} scan_column;
+
+typedef struct scan {
+    lh_ingest *ingest;
+    lh_session *session; /* borrowed */
+    lh_arena *arena;
+    evolve_source table;
+    scan_column *columns;
+    size_t count;
+    size_t rows_wanted;
+    uint64_t rows; /* sampled */
+    bool windows;
+    uint64_t file_rows; /* of a data file, about */
+} scan;
+
+static const char *scan_type(const ingest_type *type, lh_pii_type *ret) {
+    switch ((int)type->kind) {
+    case INGEST_VARCHAR:
+    case INGEST_JSON: *ret = LH_PII_TYPE_TEXT; return NULL;
+    case INGEST_INTEGER:
+    case INGEST_BIGINT: *ret = LH_PII_TYPE_WHOLE; return NULL;
+    case INGEST_FLOAT:
+    case INGEST_DOUBLE: *ret = LH_PII_TYPE_NUMBER; return NULL;
+    case INGEST_DECIMAL: *ret = type->scale ? LH_PII_TYPE_NUMBER : LH_PII_TYPE_WHOLE; return NULL;
+    case INGEST_DATE:
+    case INGEST_TIMESTAMP:
+    case INGEST_TIMESTAMPTZ: *ret = LH_PII_TYPE_DATE; return NULL;
+    case INGEST_LIST:
+    case INGEST_STRUCT:
+    case INGEST_MAP: return "nested values are not looked at";
+    default: return "values of this type are not looked at";
+    }
+}
+
+/* only (may be NULL): [{"name"}], the columns to look at. */
+static bool scan_is_wanted(const lh_json *only, lh_str name) {
+    if (!only) return true;
+    for (lh_json_iter it = lh_json_each(only); lh_json_next(&it);)
+        if (lh_str_eq_nocase(lh_json_get_string(it.value, "name"), name)) return true;
+    return false;
+}
+
+static lh_code scan_open(scan *s, lh_table_name name, const lh_json *only, lh_error *err) {
+    LH_TRY(evolve_source_table(s->ingest, name, -1, s->arena, &s->table, err));
+    s->columns = LH_ARENA_ARRAY(s->arena, scan_column, s->table.side.count);
+    if (!s->columns) return lh_arena_check(s->arena, err);
+    for (size_t i = 0; i < s->table.side.count; i++) {
+        lh_pii_type type = LH_PII_TYPE_TEXT;
+        scan_column *column = &s->columns[s->count];
+        *column = (scan_column){.column = &s->table.side.columns[i]};
+        if (!scan_is_wanted(only, column->column->name)) continue;
+        column->skipped = scan_type(column->column->type, &type);
+        lh_pii_begin(&column->counts, column->column->name, type);
+        s->count++;
+    }
+    return LH_OK;
+}
+
+/* ---- the sample ---- */
+
+static void scan_select(const scan *s, size_t from, size_t to, uint64_t window, lh_buf *sql) {
+    lh_buf_append(sql, LH_STR("SELECT "));
+    for (size_t i = from; i < to; i++) {
+        lh_buf_append(sql, i > from ? LH_STR(", left(CAST(") : LH_STR("left(CAST("));
+        lh_buf_sql_identifier(sql, s->columns[i].column->name);
+        lh_buf_printf(sql, " AS VARCHAR), %d) AS c%zu", SCAN_VALUE_CHARS, i);
+    }
+    lh_buf_printf(sql, " FROM %.*s", LH_STR_ARG(s->table.relation));
+    if (s->windows)
+        lh_buf_printf(sql, " WHERE file_row_number BETWEEN %" PRIu64 " AND %" PRIu64, window,
+                      window + SCAN_WINDOW_ROWS - 1);
+    else lh_buf_printf(sql, " TABLESAMPLE reservoir(%zu ROWS)", s->rows_wanted);
+}
+
+static lh_code scan_stage(scan *s, size_t from, size_t to, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_buf_append(&sql, LH_STR("CREATE OR REPLACE TEMP TABLE lh_pii_sample AS "));
+    if (s->windows) lh_buf_append(&sql, LH_STR("SELECT * FROM ("));
+    for (unsigned i = 0; i < (s->windows ? SCAN_WINDOWS : 1); i++) {
+        uint64_t quarter = s->file_rows / SCAN_WINDOWS;
+        if (i) lh_buf_append(&sql, LH_STR(" UNION ALL "));
+        scan_select(s, from, to, i * quarter + lh_random_below(quarter ? quarter : 1), &sql);
+    }
+    if (s->windows) lh_buf_printf(&sql, ") TABLESAMPLE reservoir(%zu ROWS)", s->rows_wanted);
+    return evolve_run(s->session, &sql, s->arena, NULL, err);
+}
+
+static void scan_count(scan *s, size_t from, const lh_json *rows) {
+    for (lh_json_iter row = lh_json_each(rows); lh_json_next(&row);) {
+        for (lh_json_iter cell = lh_json_each(row.value); lh_json_next(&cell);) {
+            lh_pii_column *counts = &s->columns[from + cell.index].counts;
+            if (lh_json_is_null(cell.value)) lh_pii_add_null(counts);
+            else lh_pii_add(counts, lh_json_str(cell.value, LH_STR_NONE));
+        }
+    }
+}
+
+/* One page of some columns; *ret: rows that it had. */
+static lh_code scan_page(scan *s, size_t from, size_t to, uint64_t at, uint64_t *ret, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_json *result = NULL;
+    LH_TRY(lh_arena_new(SCAN_PAGE_ARENA_BYTES, &arena, err));
+    lh_buf_append(&sql, LH_STR("SELECT "));
+    for (size_t i = from; i < to; i++) lh_buf_printf(&sql, "%sc%zu", i > from ? ", " : "", i);
+    lh_buf_printf(&sql, " FROM temp.main.lh_pii_sample WHERE rowid >= %" PRIu64 " AND rowid < %" PRIu64, at,
+                  at + SCAN_PAGE_ROWS);
+    LH_TRY(evolve_run(s->session, &sql, arena, &result, err));
+    scan_count(s, from, lh_json_get(result, "rows"));
+    *ret = lh_json_size(lh_json_get(result, "rows"));
+    return LH_OK;
+}
+
+static lh_code scan_pages(scan *s, size_t from, size_t to, lh_error *err) {
+    for (size_t first = from; first < to; first += SCAN_PAGE_COLUMNS) {
+        size_t last = first + SCAN_PAGE_COLUMNS < to ? first + SCAN_PAGE_COLUMNS : to;
+        uint64_t at = 0, got = SCAN_PAGE_ROWS;
+        for (; got == SCAN_PAGE_ROWS; at += got) LH_TRY(scan_page(s, first, last, at, &got, err));
+        if (at > s->rows) s->rows = at;
+    }
+    return LH_OK;
+}
+
+/* Columns that are looked at come first, the others keep their verdict NONE. */
+static size_t scan_sort(scan *s) {
+    size_t looked_at = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->columns[i].skipped) continue;
+        scan_column column = s->columns[i];
+        memmove(&s->columns[looked_at + 1], &s->columns[looked_at], (i - looked_at) * sizeof column);
+        s->columns[looked_at++] = column;
+    }
+    return looked_at;
+}
+
+static lh_code scan_run(scan *s, lh_error *err) {
+    size_t looked_at = scan_sort(s);
+    for (size_t from = 0; from < looked_at; from += SCAN_STAGE_COLUMNS) {
+        size_t to = from + SCAN_STAGE_COLUMNS < looked_at ? from + SCAN_STAGE_COLUMNS : looked_at;
+        LH_TRY(scan_stage(s, from, to, err));
+        LH_TRY(scan_pages(s, from, to, err));
+    }
+    for (size_t i = 0; i < looked_at; i++) s->columns[i].verdict = lh_pii_end(&s->columns[i].counts);
+    return LH_OK;
+}
+
+/* ---- verdicts ---- */
+
+static double scan_share(uint64_t part, uint64_t whole) {
+    return whole ? (double)(uint64_t)((double)part / (double)whole * 1000 + 0.5) / 1000 : 0;
+}
+
+static lh_json *scan_evidence(const scan_column *column, lh_arena *arena) {
+    const lh_pii_verdict *verdict = &column->verdict;
+    lh_json *evidence = lh_json_new_object(arena);
+    lh_json_set_uint(arena, evidence, "values", verdict->values);
+    lh_json_set_uint(arena, evidence, "nulls", column->counts.nulls + column->counts.blanks);
+    lh_json_set_uint(arena, evidence, "matched", verdict->matched);
+    lh_json_set(arena, evidence, "share", lh_json_new_real(arena, scan_share(verdict->matched, verdict->values)));
+    lh_json_set_bool(arena, evidence, "named", verdict->named);
+    if (verdict->scheme) lh_json_set_string(arena, evidence, "scheme", lh_str_from(verdict->scheme));
+    if (verdict->kind != LH_PII_TEXT) return evidence;
+    lh_json *found = lh_json_new_object(arena);
+    for (int kind = 0; kind < LH_PII_KINDS; kind++)
+        if (verdict->found[kind])
+            lh_json_set_uint(arena, found, lh_pii_kind_name((lh_pii_kind)kind), verdict->found[kind]);
+    lh_json_set(arena, evidence, "found", found);
+    return evidence;
+}
+
+static double scan_confidence(double confidence) { return (double)(int)(confidence * 100 + 0.5) / 100; }
+
+static lh_code scan_tell(const scan *s, lh_error *err) {
+    lh_arena *arena = s->arena;
+    lh_json *verdicts = lh_json_new_object(arena);
+    for (size_t i = 0; i < s->count; i++) {
+        const scan_column *column = &s->columns[i];
+        if (column->skipped) continue;
+        lh_json *verdict = lh_json_new_object(arena);
+        lh_json_set_int(arena, verdict, "field_id", column->column->id);
+        if (column->verdict.kind != LH_PII_NONE) {
+            lh_json_set_string(arena, verdict, "pii_kind", lh_str_from(lh_pii_kind_name(column->verdict.kind)));
+            lh_json_set(arena, verdict, "confidence",
+                        lh_json_new_real(arena, scan_confidence(column->verdict.confidence)));
+            lh_json_set(arena, verdict, "evidence", scan_evidence(column, arena));
+        }
+        lh_json_put(arena, verdicts, column->column->name, verdict);
+    }
+    LH_TRY(lh_arena_check(arena, err));
+    return lh_dataset_set_detected(s->ingest->catalog, s->table.name, verdicts, err);
+}
+
+/* ---- on demand ---- */
+
+/* What stands of the column now: a person's word beside what was found. */
+static void scan_declared(const lh_json *described, lh_str name, lh_arena *arena, lh_json *into) {
+    for (lh_json_iter it = lh_json_each(lh_json_get(described, "columns")); lh_json_next(&it);) {
+        bool declared = lh_str_eq(lh_json_get_string(it.value, "said_by"), LH_STR("declared"));
+        if (!lh_str_eq(lh_json_get_string(it.value, "name"), name)) continue;
+        lh_json_set(arena, into, "declared",
+                    declared ? lh_json_copy(arena, lh_json_get(it.value, "pii_kind")) : lh_json_new_null(arena));
+        return;
+    }
+}
+
+static lh_json *scan_column_json(const scan_column *column, const lh_json *described, lh_arena *arena) {
+    lh_json *json = lh_json_new_object(arena);
+    bool found = column->verdict.kind != LH_PII_NONE;
+    lh_json_set_string(arena, json, "name", column->column->name);
+    lh_json_set_string(arena, json, "type", ingest_type_text(column->column->type, arena));
+    lh_json_set(arena, json, "pii_kind",
+                found ? lh_json_new_string(arena, lh_str_from(lh_pii_kind_name(column->verdict.kind)))
+                      : lh_json_new_null(arena));
+    lh_json_set(arena, json, "confidence",
+                found ? lh_json_new_real(arena, scan_confidence(column->verdict.confidence)) : lh_json_new_null(arena));
+    lh_json_set(arena, json, "declared", lh_json_new_null(arena));
+    scan_declared(described, column->column->name, arena, json);
+    if (column->skipped) lh_json_set_string(arena, json, "skipped", lh_str_from(column->skipped));
+    else lh_json_set(arena, json, "evidence", scan_evidence(column, arena));
+    return json;
+}
+
+static lh_code scan_answer(const scan *s, bool dry_run, lh_json **ret, lh_error *err) {
+    lh_arena *arena = s->arena;
+    lh_json *answer = lh_json_new_object(arena), *columns = lh_json_new_array(arena), *described = NULL;
+    uint64_t version;
+    LH_TRY(lh_dataset_describe(s->ingest->catalog, s->table.name, arena, &described, &version, err));
+    int64_t snapshot = lh_json_int(lh_json_get(s->table.metadata, "current-snapshot-id"), -1);
+    for (size_t place = 0; place < s->table.side.count; place++) /* in the table's order */
+        for (size_t i = 0; i < s->count; i++)
+            if (s->columns[i].column == &s->table.side.columns[place])
+                lh_json_append(columns, scan_column_json(&s->columns[i], described, arena));
+    lh_json_set_string(arena, answer, "dataset", lh_table_name_text(s->table.name, arena));
+    lh_json_set(arena, answer, "snapshot_id",
+                snapshot < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, snapshot));
+    lh_json_set_bool(arena, answer, "dry_run", dry_run);
+    lh_json_set_uint(arena, answer, "sampled_rows", s->rows);
+    lh_json_set(arena, answer, "columns", columns);
+    LH_TRY(lh_arena_check(arena, err));
+    *ret = answer;
+    return LH_OK;
+}
+
+static lh_code scan_dataset(scan *s, const lh_ingest_scan_request *request, lh_json **ret, lh_error *err) {
+    lh_table_name name;
+    LH_TRY(lh_table_name_parse(s->ingest->catalog, request->dataset, s->arena, &name, err));
+    LH_TRY(scan_open(s, name, NULL, err));
+    LH_TRY(lh_session_open(s->ingest->engine, request->cancel, &s->session, err));
+    lh_code code = scan_run(s, err);
+    lh_session_close(s->session);
+    if (code == LH_OK && !request->dry_run) code = scan_tell(s, err);
+    return code == LH_OK ? scan_answer(s, request->dry_run, ret, err) : code;
+}
+
+lh_code lh_ingest_scan(lh_ingest *ingest, const lh_ingest_scan_request *request, lh_arena *arena, lh_json **ret,
+                       lh_error *err) {
+    scan s = {.ingest = ingest, .arena = arena, .rows_wanted = request->sample_rows};
+    lh_span span;
+    lh_span_begin("ingest.scan", &span);
+    lh_code code = scan_dataset(&s, request, ret, err);
+    lh_span_end(&span, code);
+    return code;
+}
+
+/* ---- after a load ---- */
+
+static lh_json *scan_found(const scan *s) {
+    lh_json *list = lh_json_new_array(s->arena);
+    for (size_t i = 0; i < s->count; i++) {
+        const lh_pii_verdict *verdict = &s->columns[i].verdict;
+        if (verdict->kind == LH_PII_NONE) continue;
+        lh_json *item = lh_json_new_object(s->arena);
+        lh_json_set_string(s->arena, item, "column", s->columns[i].column->name);
+        lh_json_set_string(s->arena, item, "pii_kind", lh_str_from(lh_pii_kind_name(verdict->kind)));
+        lh_json_set(s->arena, item, "confidence", lh_json_new_real(s->arena, scan_confidence(verdict->confidence)));
+        lh_json_append(list, item);
+    }
+    return list;
+}
+
+/* A large table is sampled in windows, unless a column of its own hides the number of a row. */
+static lh_code scan_plan(scan *s, lh_error *err) {
+    lh_json *dataset = NULL;
+    LH_TRY(lh_dataset_get(s->ingest->catalog, s->table.name, s->arena, &dataset, err));
+    uint64_t rows = lh_json_uint(lh_json_get(dataset, "row_count"), 0),
+             files = lh_json_uint(lh_json_get(dataset, "files"), 0);
+    s->file_rows = files ? rows / files : rows;
+    s->windows = rows > SCAN_WHOLE_ROWS && !evolve_side_find(&s->table.side, LH_STR("file_row_number"));
+    return LH_OK;
+}
+
+static lh_code scan_load(scan *s, lh_table_name name, const lh_json *only, lh_error *err) {
+    LH_TRY(scan_open(s, name, only, err));
+    LH_TRY(scan_plan(s, err));
+    LH_TRY(scan_run(s, err));
+    return scan_tell(s, err);
+}
+
+void ingest_scan_loaded(ingest_job *job, lh_json *answer) {
+    const lh_json *added = lh_json_get(answer, "added_columns");
+    bool deduplicated = lh_json_bool(lh_json_get(answer, "deduplicated"), false);
+    bool whole = !job->exists || lh_str_eq(job->request->mode, LH_STR("replace"));
+    scan s = {.ingest = job->ingest, .session = job->session, .arena = job->arena, .rows_wanted = SCAN_ROWS_OF_LOAD};
+    lh_json *found = NULL;
+    lh_span span;
+    if (!job->ingest->detect_pii || deduplicated || (!whole && lh_json_size(added) == 0)) return;
+    lh_span_begin("ingest.scan", &span);
+    lh_code code = scan_load(&s, job->name, whole ? NULL : added, NULL);
+    if (code == LH_OK) found = scan_found(&s);
+    lh_json_set(job->arena, answer, "pii", found ? found : lh_json_new_null(job->arena));
+    lh_span_end(&span, code);
+}
