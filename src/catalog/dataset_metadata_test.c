@@ -44,6 +44,25 @@ static void test_metadata__a_declared_verdict_stays_over_a_detected_one(void) {
     CHECK(lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, &l->err) == LH_INVALID);
 }
 
+static void test_metadata__a_verdict_is_of_a_field_id_and_the_same_again_changes_nothing(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new();
+    uint64_t first = 0, second = 0;
+    test_table(l, "t");
+    CHECK_OK_IN(
+        l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"),
+                                   suite_json(l->arena, "{'id':{'field_id':77,'pii_kind':'phone','confidence':1}}"),
+                                   &l->err)); /* of a column that had the name when it was read */
+    test_described(l, "t", &first);
+    CHECK(first == 0 && lh_json_is_null(lh_json_get(test_column(l, "t"), "pii_kind")));
+    lh_json *found = suite_json(l->arena, "{'id':{'field_id':1,'pii_kind':'phone','confidence':1}}");
+    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, &l->err));
+    test_described(l, "t", &first);
+    CHECK_STR(lh_json_get_string(test_column(l, "t"), "pii_kind"), LH_STR("phone"));
+    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, &l->err));
+    test_described(l, "t", &second);
+    CHECK(first > 0 && first == second);
+}
+
 static void test_metadata__a_version_lets_one_writer_through(void) {
     LH_CLEANUP(lake_freep) lake *l = lake_new();
     test_table(l, "t");
@@ -103,6 +122,7 @@ static void test_metadata__a_drop_leaves_nothing_and_a_rename_takes_all(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_metadata__a_declared_verdict_stays_over_a_detected_one),
+             LH_TEST(test_metadata__a_verdict_is_of_a_field_id_and_the_same_again_changes_nothing),
              LH_TEST(test_metadata__a_version_lets_one_writer_through),
              LH_TEST(test_metadata__an_older_document_loads_with_defaults),
              LH_TEST(test_metadata__a_drop_leaves_nothing_and_a_rename_takes_all))

@@ -116,6 +116,48 @@ static void test_pii__words_are_sorted_and_found(void) {
     CHECK(!pii_word(LH_STR_NONE) && pii_is_blank(LH_STR("N/A")) && !pii_is_blank(LH_STR("Nina")));
 }
 
+static void test_pii__names_say_what_they_say(void) {
+    static const char *const personal[] = {"customerEmail", "first_name", "FIRSTNAME", "DateOfBirth", "pay_rate",
+                                           "tel1",          "Straße",     "IPAddress", "ssn_number",  "codice fiscale"};
+    static const char *const others[] = {"quantity",   "unnamed7", "email_count", "phone_model",   "salary_band",
+                                         "ip_version", "paid",     "display",     "shipping_cost", ""};
+    for (size_t i = 0; i < sizeof personal / sizeof *personal; i++)
+        CHECK(lh_pii_name_is_personal(lh_str_from(personal[i])));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) CHECK(!lh_pii_name_is_personal(lh_str_from(others[i])));
+}
+
+static lh_pii_verdict judge(const char *name, lh_pii_type type, const char *value, size_t times, const char *rest) {
+    lh_pii_column column;
+    lh_pii_begin(&column, lh_str_from(name), type);
+    for (size_t i = 0; i < times; i++) lh_pii_add(&column, lh_str_from(value));
+    for (size_t i = times; i < 10; i++) lh_pii_add(&column, lh_str_from(rest));
+    lh_pii_add_null(&column);
+    return lh_pii_end(&column);
+}
+
+static void test_pii__confidence_follows_the_evidence(void) {
+    lh_pii_verdict all = judge("a", LH_PII_TYPE_TEXT, "ann@x.org", 10, ""),
+                   most = judge("a", LH_PII_TYPE_TEXT, "ann@x.org", 6, "no"),
+                   named = judge("email", LH_PII_TYPE_TEXT, "ann@x.org", 6, "no"),
+                   blank = judge("a", LH_PII_TYPE_TEXT, "ann@x.org", 1, "N/A");
+    CHECK(all.kind == LH_PII_EMAIL && all.values == 10 && all.matched == 10 && !all.named);
+    CHECK(most.kind == LH_PII_EMAIL && most.matched == 6 && most.confidence < all.confidence);
+    CHECK(named.named && named.confidence > most.confidence);
+    CHECK(blank.kind == LH_PII_EMAIL && blank.values == 1 && blank.confidence < all.confidence);
+    CHECK(judge("email", LH_PII_TYPE_TEXT, "yes", 5, "no").kind == LH_PII_NONE);
+    CHECK(judge("n", LH_PII_TYPE_WHOLE, "123456789", 10, "").kind == LH_PII_NONE);
+    CHECK(judge("ssn", LH_PII_TYPE_WHOLE, "1234567", 10, "").kind == LH_PII_SSN); /* 001-23-4567 */
+    CHECK(judge("start", LH_PII_TYPE_DATE, "1981-02-28", 10, "").kind == LH_PII_NONE);
+    CHECK(judge("dob", LH_PII_TYPE_DATE, "1981-02-28", 10, "").kind == LH_PII_BIRTH);
+    CHECK(judge("phone", LH_PII_TYPE_NUMBER, "2125550100.0", 10, "").kind == LH_PII_PHONE);
+    CHECK(judge("pay_rate", LH_PII_TYPE_NUMBER, "23.50", 10, "").kind == LH_PII_SALARY);
+    lh_pii_verdict id = judge("x", LH_PII_TYPE_TEXT, "12345678Z", 10, "");
+    CHECK(id.kind == LH_PII_NATIONAL_ID && lh_str_eq(lh_str_from(id.scheme), LH_STR("es_dni")));
+    lh_pii_verdict text =
+        judge("t", LH_PII_TYPE_TEXT, "please do write to ann@x.org soon", 3, "there is nothing in this one");
+    CHECK(text.kind == LH_PII_TEXT && text.matched == 3 && text.found[LH_PII_EMAIL] == 3);
+}
+
 static void finds(const char *text, lh_pii_kind kind, const char *what) {
     size_t at = 0, len = 0;
     lh_pii_kind found = lh_pii_find(lh_str_from(text), 0, &at, &len);
@@ -144,4 +186,5 @@ static void test_pii__texts_are_searched(void) {
 LH_TEST_MAIN(LH_TEST(test_pii__forms_of_addresses), LH_TEST(test_pii__forms_of_cards_and_accounts),
              LH_TEST(test_pii__forms_of_numbers_of_people), LH_TEST(test_pii__each_scheme_has_its_check_digit),
              LH_TEST(test_pii__dates_and_amounts), LH_TEST(test_pii__words_are_sorted_and_found),
+             LH_TEST(test_pii__names_say_what_they_say), LH_TEST(test_pii__confidence_follows_the_evidence),
              LH_TEST(test_pii__texts_are_searched))

@@ -61,7 +61,7 @@ static const char names_about[] = " type types kind count counts total enabled f
                                   "opt optin category level currency duration expiry expires expiration valid validity "
                                   "country region weight language lang frequency "
                                   "provider carrier template subject sent bounced clicked opened consent hidden zone "
-                                  "free mask subnet score rank rate percent pct "
+                                  "free mask subnet score rank percent pct "
                                   "memory mac wallet web url uri http json ";
 static const char names_other[] = " order orders invoice part parts serial case account acct ticket sku tracking batch "
                                   "isbn isbn13 isbn10 upc ean barcode gtin claim policy "

@@ -193,6 +193,18 @@ def test_what_is_not_there(server):
     assert scan(server, "nowhere", expect=404)["error"]["code"] == "not_found"
 
 
+def test_a_scan_that_fails_fails_no_load(server):
+    """What is said of the dataset fills its document, so that a verdict cannot be written."""
+    columns = 104
+    load(server, "full", ",".join(f"c{i}" for i in range(columns)) + "\n" + ",".join(["word"] * columns) + "\n")
+    patch(server, "full", columns={f"c{i}": {"description": "d" * 9990} for i in range(52)})
+    patch(server, "full", columns={f"c{i}": {"description": "d" * 9990} for i in range(52, columns)})
+    row = ",".join(["ann@example.org"] * columns)
+    answer = load(server, "full", ",".join(f"c{i}" for i in range(columns)) + "\n" + f"{row}\n" * 30, mode="replace")
+    assert answer["rows"] == 30 and answer["pii"] is None and server.sql("SELECT count(*) FROM \"full\"") == [[30]]
+    assert scan(server, "full", expect=422)["error"]["code"] == "limit"
+
+
 def test_it_can_be_turned_off(fresh):
     server = fresh(env={"LAKEHOUSE__INGEST__DETECT_PII": "false"})
     answer = load(server, "people", people(20))
