@@ -248,7 +248,7 @@ static void verdict_offer(const lh_pii_column *c, lh_pii_kind kind, uint64_t mat
     *best = (lh_pii_verdict){kind, confidence, c->values, matched, named, NULL, {0}};
 }
 
-enum { NEVER = 2 };
+#define NEVER 2.0 /* no share reaches it */
 
 static double verdict_least(const lh_pii_column *c, lh_pii_kind kind, double said, double unsaid) {
     return column_says(c, kind) ? said : unsaid;
