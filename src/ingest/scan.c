@@ -2,16 +2,16 @@
  * keeps what a person declared.
  *
  * The sample is a reservoir over all rows of the current snapshot. After a large load that would read the table once more, so there
- * it is a reservoir over four windows of each data file, one in each quarter, which the engine finds without reading the rest. It is
+ * it is a reservoir over windows of some data files, each at a random place, which the engine finds without reading the rest. It is
  * staged in a temporary table, some columns at a time, and fetched in pages that fit into a JSON document. */
 #include "ingest/evolve_internal.h"
 #include "pii/pii.h"
 
 enum {
     SCAN_ROWS_OF_LOAD = 2000,
-    SCAN_WHOLE_ROWS = 500000, /* a table with more is sampled in windows after a load */
-    SCAN_WINDOWS = 4,
-    SCAN_WINDOW_ROWS = 4096,
+    SCAN_WHOLE_ROWS = 200000, /* a table with more is sampled in windows after a load */
+    SCAN_WINDOWS = 2,         /* the engine decodes a row group for each: about as many rows as SCAN_WHOLE_ROWS */
+    SCAN_WINDOW_ROWS = 2048,
     SCAN_STAGE_COLUMNS = 64,
     SCAN_PAGE_COLUMNS = 16,
     SCAN_PAGE_ROWS = 1000,
@@ -36,7 +36,7 @@ typedef struct scan {
     size_t rows_wanted;
     uint64_t rows; /* sampled */
     bool windows;
-    uint64_t file_rows; /* of a data file, about */
+    lh_json *files; /* that windows are of: [[name, last row]]; NULL: not drawn yet */
 } scan;
 
 static const char *scan_type(const ingest_type *type, lh_pii_type *ret) {
@@ -84,7 +84,7 @@ static lh_code scan_open(scan *s, lh_table_name name, const lh_json *only, lh_er
 
 /* ---- the sample ---- */
 
-static void scan_select(const scan *s, size_t from, size_t to, uint64_t window, lh_buf *sql) {
+static void scan_select(const scan *s, size_t from, size_t to, lh_buf *sql) {
     lh_buf_append(sql, LH_STR("SELECT "));
     for (size_t i = from; i < to; i++) {
         lh_buf_append(sql, i > from ? LH_STR(", left(CAST(") : LH_STR("left(CAST("));
@@ -92,22 +92,47 @@ static void scan_select(const scan *s, size_t from, size_t to, uint64_t window, 
         lh_buf_printf(sql, " AS VARCHAR), %d) AS c%zu", SCAN_VALUE_CHARS, i);
     }
     lh_buf_printf(sql, " FROM %.*s", LH_STR_ARG(s->table.relation));
-    if (s->windows)
-        lh_buf_printf(sql, " WHERE file_row_number BETWEEN %" PRIu64 " AND %" PRIu64, window,
-                      window + SCAN_WINDOW_ROWS - 1);
-    else lh_buf_printf(sql, " TABLESAMPLE reservoir(%zu ROWS)", s->rows_wanted);
+}
+
+/* Files of which one window each is read, drawn at random, one of them maybe twice. *ret: rows of names. */
+static lh_code scan_draw_files(scan *s, lh_json **ret, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_json *result = NULL, *drawn = lh_json_new_array(s->arena);
+    lh_buf_printf(&sql, "SELECT filename, max(file_row_number) FROM %.*s GROUP BY filename",
+                  LH_STR_ARG(s->table.relation));
+    LH_TRY(evolve_run(s->session, &sql, s->arena, &result, err));
+    const lh_json *files = lh_json_get(result, "rows");
+    for (unsigned i = 0; i < SCAN_WINDOWS && lh_json_size(files); i++)
+        lh_json_append(drawn, lh_json_copy(s->arena, lh_json_at(files, lh_random_below(lh_json_size(files)))));
+    *ret = drawn;
+    return lh_arena_check(s->arena, err);
+}
+
+/* A statement a window: of several at once the engine would read all files. */
+static lh_code scan_stage_windows(scan *s, size_t from, size_t to, lh_error *err) {
+    if (!s->files) LH_TRY(scan_draw_files(s, &s->files, err));
+    for (lh_json_iter file = lh_json_each(s->files); lh_json_next(&file);) {
+        LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+        uint64_t last = lh_json_uint(lh_json_at(file.value, 1), 0);
+        uint64_t at = last < SCAN_WINDOW_ROWS ? 0 : lh_random_below(last - SCAN_WINDOW_ROWS + 2);
+        lh_buf_append(&sql, file.index ? LH_STR("INSERT INTO temp.main.lh_pii_rows ")
+                                       : LH_STR("CREATE OR REPLACE TEMP TABLE lh_pii_rows AS "));
+        scan_select(s, from, to, &sql);
+        lh_buf_append(&sql, LH_STR(" WHERE filename = "));
+        lh_buf_sql_string(&sql, lh_json_str(lh_json_at(file.value, 0), LH_STR_NONE));
+        lh_buf_printf(&sql, " AND file_row_number BETWEEN %" PRIu64 " AND %" PRIu64, at, at + SCAN_WINDOW_ROWS - 1);
+        LH_TRY(evolve_run(s->session, &sql, s->arena, NULL, err));
+    }
+    return LH_OK;
 }
 
 static lh_code scan_stage(scan *s, size_t from, size_t to, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    if (s->windows) LH_TRY(scan_stage_windows(s, from, to, err));
     lh_buf_append(&sql, LH_STR("CREATE OR REPLACE TEMP TABLE lh_pii_sample AS "));
-    if (s->windows) lh_buf_append(&sql, LH_STR("SELECT * FROM ("));
-    for (unsigned i = 0; i < (s->windows ? SCAN_WINDOWS : 1); i++) {
-        uint64_t quarter = s->file_rows / SCAN_WINDOWS;
-        if (i) lh_buf_append(&sql, LH_STR(" UNION ALL "));
-        scan_select(s, from, to, i * quarter + lh_random_below(quarter ? quarter : 1), &sql);
-    }
-    if (s->windows) lh_buf_printf(&sql, ") TABLESAMPLE reservoir(%zu ROWS)", s->rows_wanted);
+    if (s->windows) lh_buf_append(&sql, LH_STR("SELECT * FROM temp.main.lh_pii_rows"));
+    else scan_select(s, from, to, &sql);
+    lh_buf_printf(&sql, " TABLESAMPLE reservoir(%zu ROWS)", s->rows_wanted);
     return evolve_run(s->session, &sql, s->arena, NULL, err);
 }
 
@@ -304,14 +329,13 @@ static lh_json *scan_found(const scan *s) {
     return list;
 }
 
-/* A large table is sampled in windows, unless a column of its own hides the number of a row. */
+/* A large table is sampled in windows, unless columns of its own hide the number of a row and the name of a file. */
 static lh_code scan_plan(scan *s, lh_error *err) {
     lh_json *dataset = NULL;
     LH_TRY(lh_dataset_get(s->ingest->catalog, s->table.name, s->arena, &dataset, err));
-    uint64_t rows = lh_json_uint(lh_json_get(dataset, "row_count"), 0),
-             files = lh_json_uint(lh_json_get(dataset, "files"), 0);
-    s->file_rows = files ? rows / files : rows;
-    s->windows = rows > SCAN_WHOLE_ROWS && !evolve_side_find(&s->table.side, LH_STR("file_row_number"));
+    s->windows = lh_json_uint(lh_json_get(dataset, "row_count"), 0) > SCAN_WHOLE_ROWS &&
+                 !evolve_side_find(&s->table.side, LH_STR("file_row_number")) &&
+                 !evolve_side_find(&s->table.side, LH_STR("filename"));
     return LH_OK;
 }
 
