@@ -272,7 +272,7 @@ static void connection_guard_end(connection_heads *heads) {
 }
 
 /* What may be refused before memory is spent on a request. */
-static bool connection_guard(lh_server *server, struct MHD_Connection *connection, const connection_head *head,
+static bool connection_guard(struct MHD_Connection *connection, const connection_head *head,
                              connection_refusal *refusal) {
     connection_heads heads = {0};
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, connection_guard_header, &heads);
@@ -287,11 +287,15 @@ static bool connection_guard(lh_server *server, struct MHD_Connection *connectio
     } else if (head->internal && !refusal->iceberg) {
         refusal->status = 404;
         refusal->code = lh_fail(&refusal->why, LH_NOT_FOUND, "not here");
-    } else if (!head->internal && atomic_load(&server->draining)) {
-        refusal->status = 503, refusal->header = "Retry-After", refusal->value = "5";
-        refusal->code = lh_fail(&refusal->why, LH_UNAVAILABLE, "the server is stopping");
     }
     return refusal->status == 0;
+}
+
+/* Asked of a request that is listed: lh_server_drain() sees it, or it sees that the server drains. */
+static void connection_guard_drain(const lh_request *request, connection_refusal *refusal) {
+    if (refusal->status != 0 || request->internal_listener || !atomic_load(&request->server->draining)) return;
+    refusal->status = 503, refusal->header = "Retry-After", refusal->value = "5";
+    refusal->code = lh_fail(&refusal->why, LH_UNAVAILABLE, "the server is stopping");
 }
 
 static void connection_set_busy(struct MHD_Connection *connection, bool busy) {
@@ -306,7 +310,7 @@ static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection
                                         const connection_head *head, void **con_cls) {
     connection_refusal refusal = {0};
     connection_set_busy(connection, true);
-    if (!connection_guard(server, connection, head, &refusal)) return connection_refuse(server, connection, &refusal);
+    if (!connection_guard(connection, head, &refusal)) return connection_refuse(server, connection, &refusal);
     lh_request *request = connection_request_new(server, connection);
     if (!request) return MHD_NO;
     request->iceberg = refusal.iceberg;
@@ -326,6 +330,7 @@ static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection
         request->content_length = UINT64_MAX;
     }
     api_request_enlist(request);
+    connection_guard_drain(request, &refusal);
     if (refusal.status == 0 && api_lane_is_full(&server->lanes[request->match.route->lane])) connection_refuse_busy(&refusal);
     request->submitted = refusal.status != 0;
     if (refusal.status != 0 && request->content_length == 0) connection_refuse_whole(request, &refusal);

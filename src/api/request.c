@@ -78,10 +78,11 @@ size_t api_request_take_upload(lh_request *request, const char *data, size_t siz
         taken = ring_put(&request->in, data, size);
         request->in_bytes += taken;
         if (taken) pthread_cond_broadcast(&request->changed);
-        if (taken < size && request->in.data) request_suspend_locked(request); /* full, so a reader will resume it */
     }
     bool cut =
         request->gone || (!request->in.data && !request->in_discard) || request->discarded_bytes > API_DISCARD_BYTES;
+    /* Full: a reader will resume it. Never one that is cut: libmicrohttpd keeps a suspended connection for ever. */
+    if (taken < size && !cut) request_suspend_locked(request);
     pthread_mutex_unlock(&request->lock);
     return cut ? SIZE_MAX : taken;
 }

@@ -1,6 +1,7 @@
 """The HTTP server itself: routes and their checks, request smuggling, streaming, drain, time-outs, cancellation, keys, TLS."""
 import http.client
 import json
+import os
 import re
 import socket
 import ssl
@@ -537,6 +538,29 @@ def test_drain_cancels_what_does_not_end(fresh):
     assert server.process.wait(60) == 0
     upload.close()
     assert not (server.root / "never").exists()
+
+
+def sockets(server):
+    folder = f"/proc/{server.process.pid}/fd"
+    return sum("socket:" in os.path.realpath(f"{folder}/{fd}") for fd in os.listdir(folder))
+
+
+def test_an_upload_that_is_cut_while_it_waits_for_a_worker_is_let_go(fresh):
+    """Its buffer is full and nobody reads it: the connection must not be suspended once more as it is closed."""
+    server = fresh(env={"LAKEHOUSE__SERVER__WORKERS": "2"})
+    head = b"PUT /storage/objects/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n"
+    listening = sockets(server)
+    *busy, cut = [connect(server) for _ in range(3)]
+    for i, connection in enumerate((*busy, cut)):
+        connection.sendall(head % (b"upload%d" % i))
+        connection.sendall(bytes(400_000))  # more than the buffer; the kernel keeps the rest, so the end is seen
+        taken = i * 400_000 + (400_000 if connection is not cut else 256 << 10)
+        until(lambda: metric(server, "lakehouse_http_received_bytes_total") >= taken, what="the bytes to be taken")
+    cut.close()
+    until(lambda: sockets(server) == listening + len(busy), 10, what="the server to close its end")
+    for connection in busy:
+        connection.close()
+    server.stop()  # asserts exit 0
 
 
 # ---- what operators see ----
