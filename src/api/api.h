@@ -1,8 +1,9 @@
 /* api: the HTTP server: route table, authentication, handlers. Only this module knows HTTP.
- * Depends on: base, storage, catalog, engine, ingest. Used by: cli. */
+ * Depends on: base, storage, catalog, engine, maintain, ingest. Used by: cli. */
 #ifndef LH_API_API_H
 #define LH_API_API_H
 #include "ingest/ingest.h"
+#include "maintain/maintain.h"
 
 /* What the handlers work on; all borrowed for the server's life. engine and ingest may be set
  * after the server listens (the engine attaches to the catalog that it serves). */
@@ -13,6 +14,7 @@ typedef struct lh_app {
     lh_catalog *catalog;
     lh_engine *engine;
     lh_ingest *ingest;
+    lh_maintain *maintain;
     lh_str scratch_dir;
     lh_str internal_token; /* of our own engine, made at start */
 } lh_app;

@@ -60,6 +60,38 @@ lh_code api_dataset_orphans(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
+lh_code api_compact(lh_request *request, lh_error *err) {
+    static const char *const known[] = {"dataset", "target_file_bytes", "small_file_bytes", "sort",
+                                        "all",     "deletes_only",      "dry_run"};
+    lh_app *app = lh_request_app(request);
+    lh_json *body = NULL, *answer = NULL;
+    lh_compact_request compact = {.cancel = lh_request_cancel(request)};
+    if (!app->maintain) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
+    lh_str dataset = lh_json_get_string(body, "dataset");
+    if (dataset.len == 0) return lh_fail(err, LH_INVALID, "'dataset' is missing: the table's name, or namespace.table");
+    LH_TRY(lh_table_name_parse(app->catalog, dataset, lh_request_arena(request), &compact.table, err));
+    LH_TRY(lh_body_uint(body, "target_file_bytes", LH_COMPACT_TARGET_BYTES, &compact.target_bytes, err));
+    LH_TRY(lh_body_uint(body, "small_file_bytes", 0, &compact.small_bytes, err));
+    LH_TRY(lh_body_bool(body, "all", false, &compact.all, err));
+    LH_TRY(lh_body_bool(body, "deletes_only", false, &compact.deletes_only, err));
+    LH_TRY(lh_body_bool(body, "dry_run", false, &compact.dry_run, err));
+    compact.sort = lh_json_get(body, "sort");
+    if (compact.sort && !lh_json_is_array(compact.sort))
+        return lh_fail(err, LH_INVALID, "'sort' must be an array of {column, direction, nulls}");
+    LH_TRY(lh_compact(app->maintain, &compact, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
+lh_code api_maintenance(lh_request *request, lh_error *err) {
+    lh_app *app = lh_request_app(request);
+    lh_json *answer = NULL;
+    if (!app->maintain) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
+    LH_TRY(lh_maintain_jobs(app->maintain, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
 /* One dataset, or a page of all. */
 lh_code api_catalog_verify(lh_request *request, lh_error *err) {
     lh_catalog *catalog = lh_request_app(request)->catalog;

@@ -140,6 +140,7 @@ lh_code lh_server_start(lh_app *app, lh_server **ret, lh_error *err) {
     server->starting = *app;
     server->starting.engine = NULL;
     server->starting.ingest = NULL;
+    server->starting.maintain = NULL;
     pthread_mutex_init(&server->watch_lock, NULL);
     pthread_mutex_init(&server->active_lock, NULL);
     pthread_cond_init(&server->active_changed, NULL);

@@ -22,21 +22,6 @@ static const char append_manifest_schema[] =
     "{\"name\":\"record_count\",\"type\":\"long\",\"field-id\":103},"
     "{\"name\":\"file_size_in_bytes\",\"type\":\"long\",\"field-id\":104}]}}]}";
 
-static const char append_list_schema[] = "{\"type\":\"record\",\"name\":\"manifest_file\",\"fields\":["
-                                         "{\"name\":\"manifest_path\",\"type\":\"string\",\"field-id\":500},"
-                                         "{\"name\":\"manifest_length\",\"type\":\"long\",\"field-id\":501},"
-                                         "{\"name\":\"partition_spec_id\",\"type\":\"int\",\"field-id\":502},"
-                                         "{\"name\":\"content\",\"type\":\"int\",\"field-id\":517},"
-                                         "{\"name\":\"sequence_number\",\"type\":\"long\",\"field-id\":515},"
-                                         "{\"name\":\"min_sequence_number\",\"type\":\"long\",\"field-id\":516},"
-                                         "{\"name\":\"added_snapshot_id\",\"type\":\"long\",\"field-id\":503},"
-                                         "{\"name\":\"added_files_count\",\"type\":\"int\",\"field-id\":504},"
-                                         "{\"name\":\"existing_files_count\",\"type\":\"int\",\"field-id\":505},"
-                                         "{\"name\":\"deleted_files_count\",\"type\":\"int\",\"field-id\":506},"
-                                         "{\"name\":\"added_rows_count\",\"type\":\"long\",\"field-id\":512},"
-                                         "{\"name\":\"existing_rows_count\",\"type\":\"long\",\"field-id\":513},"
-                                         "{\"name\":\"deleted_rows_count\",\"type\":\"long\",\"field-id\":514}]}";
-
 /* What one append needs while it is prepared. */
 typedef struct append {
     lh_catalog *catalog;
@@ -83,15 +68,6 @@ static lh_code append_write_manifest(append *a, lh_error *err) {
     return append_put(a, &file, a->manifest_key, err);
 }
 
-static void append_list_entry(lh_buf *block, const manifest_list_entry *entry) {
-    avro_write_string(block, entry->path);
-    const int64_t numbers[] = {entry->length,   entry->spec_id,      entry->content,
-                               entry->sequence, entry->min_sequence, entry->snapshot_id};
-    for (size_t i = 0; i < 6; i++) avro_write_long(block, numbers[i]);
-    for (size_t i = 0; i < 3; i++) avro_write_long(block, entry->files[i]);
-    for (size_t i = 0; i < 3; i++) avro_write_long(block, entry->rows[i]);
-}
-
 static lh_code append_write_list(append *a, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf block = LH_BUF_INIT(APPEND_AVRO_BYTES);
     LH_CLEANUP(lh_buf_done) lh_buf file = LH_BUF_INIT(APPEND_AVRO_BYTES);
@@ -109,13 +85,10 @@ static lh_code append_write_list(append *a, lh_error *err) {
                                        .snapshot_id = a->snapshot_id,
                                        .files = {(int64_t)a->count, 0, 0},
                                        .rows = {(int64_t)a->rows, 0, 0}};
-    append_list_entry(&block, &added);
-    for (size_t i = 0; i < old_count; i++) append_list_entry(&block, &old[i]);
+    manifest_list_write_entry(&block, &added);
+    for (size_t i = 0; i < old_count; i++) manifest_list_write_entry(&block, &old[i]);
     LH_TRY(lh_buf_check(&block, err));
-    const avro_pair metadata[] = {{"snapshot-id", lh_arena_printf(a->arena, "%" PRId64, a->snapshot_id)},
-                                  {"format-version", LH_STR("2")},
-                                  {"sequence-number", lh_arena_printf(a->arena, "%" PRId64, a->sequence)}};
-    avro_write_file(&file, lh_str_from(append_list_schema), metadata, 3, (int64_t)old_count + 1, lh_buf_str(&block));
+    manifest_list_write(&file, a->snapshot_id, a->sequence, (int64_t)old_count + 1, lh_buf_str(&block));
     return append_put(a, &file, a->list_key, err);
 }
 

@@ -23,6 +23,17 @@ int64_t avro_int(avro_value value, int64_t otherwise); /* of an int or a long */
 lh_str avro_str(avro_value value);                     /* of a string or bytes; empty otherwise */
 /* Calls `each` for each item of an array; nothing for what is none. Errors: each's. */
 LH_MUST_CHECK lh_code avro_each(avro_value array, avro_record_fn each, void *ctx, lh_error *err);
+/* A pair of a file's header ("avro.schema"); empty when it has none or is no Avro file. Borrowed from the bytes. */
+lh_str avro_header(lh_str bytes, const char *name);
+lh_str avro_raw(avro_value record, const char *name); /* a field as it is encoded, the branch of a union included */
+/* The value as text that two schemas of the same field share: a null, numbers, bytes; of a record its fields in order. */
+void avro_canonical(avro_value value, lh_buf *out);
+/* Appends the record, some of its (maybe optional) int and long fields with other values. What it lacks is passed over. */
+typedef struct avro_patch {
+    const char *name;
+    int64_t value;
+} avro_patch;
+void avro_copy(avro_value record, const avro_patch *patches, size_t count, lh_buf *out);
 
 /* manifest.c: calls `each` for every live entry (data and delete files) of a snapshot's manifests. Errors: as manifest_walk. */
 struct lh_bucket;
@@ -38,6 +49,7 @@ void avro_write_long(lh_buf *out, int64_t value);
 void avro_write_string(lh_buf *out, lh_str value);
 void avro_write_null(lh_buf *out);                     /* of a union [null, …] */
 void avro_write_some_long(lh_buf *out, int64_t value); /* of a union [null, long] */
+void avro_write_raw(lh_buf *out, lh_str bytes);        /* encoded already */
 /* Appends a whole file: schema as JSON text, metadata beside avro.schema and avro.codec, the encoded records. */
 void avro_write_file(lh_buf *out, lh_str schema, const avro_pair *metadata, size_t count, int64_t records,
                      lh_str block);

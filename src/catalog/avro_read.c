@@ -264,6 +264,89 @@ lh_code avro_each(avro_value array, avro_record_fn each, void *ctx, lh_error *er
     return LH_OK;
 }
 
+/* ---- values as they are encoded ---- */
+
+lh_str avro_raw(avro_value record, const char *name) {
+    avro_cursor in = {record.at, record.end, UINT64_MAX};
+    if (!record.type || record.type->kind != AVRO_RECORD) return LH_STR_NONE;
+    for (size_t i = 0; i < record.type->count; i++) {
+        const char *from = in.at;
+        if (!avro_skip(record.type->children[i], &in, 0)) break;
+        if (lh_str_eq(record.type->names[i], lh_str_from(name))) return (lh_str){from, (size_t)(in.at - from)};
+    }
+    return LH_STR_NONE;
+}
+
+static void avro_canonical_record(avro_value record, lh_buf *out) {
+    avro_cursor in = {record.at, record.end, UINT64_MAX};
+    for (size_t i = 0; i < record.type->count; i++) {
+        avro_cursor value = in;
+        if (!avro_skip(record.type->children[i], &in, 0)) return;
+        avro_canonical(avro_value_at(record.type->children[i], &value), out);
+    }
+}
+
+void avro_canonical(avro_value value, lh_buf *out) {
+    avro_cursor in = {value.at, value.end, UINT64_MAX};
+    lh_str text = avro_str(value);
+    if (!value.type) {
+        lh_buf_char(out, 'n');
+        return;
+    }
+    switch (value.type->kind) {
+    case AVRO_INT:
+    case AVRO_LONG: lh_buf_printf(out, "i%" PRId64 ";", avro_int(value, 0)); return;
+    case AVRO_RECORD: avro_canonical_record(value, out); return;
+    case AVRO_NULL:
+    case AVRO_BOOLEAN:
+    case AVRO_FLOAT:
+    case AVRO_DOUBLE:
+    case AVRO_FIXED:
+    case AVRO_ENUM:
+    case AVRO_ARRAY:
+    case AVRO_MAP:
+    case AVRO_UNION:
+        if (avro_skip(value.type, &in, 0)) text = (lh_str){value.at, (size_t)(in.at - value.at)};
+        break;
+    case AVRO_BYTES:
+    case AVRO_STRING: break;
+    }
+    lh_buf_printf(out, "b%zu:", text.len);
+    avro_write_raw(out, text);
+}
+
+/* An int or a long, or an optional one. */
+static bool avro_write_number(const avro_type *type, int64_t value, lh_buf *out) {
+    if (type->kind == AVRO_UNION) {
+        for (size_t i = 0; i < type->count; i++) {
+            avro_kind kind = type->children[i]->kind;
+            if (kind != AVRO_INT && kind != AVRO_LONG) continue;
+            avro_write_long(out, (int64_t)i);
+            avro_write_long(out, value);
+            return true;
+        }
+        return false;
+    }
+    if (type->kind != AVRO_INT && type->kind != AVRO_LONG) return false;
+    avro_write_long(out, value);
+    return true;
+}
+
+void avro_copy(avro_value record, const avro_patch *patches, size_t count, lh_buf *out) {
+    avro_cursor in = {record.at, record.end, UINT64_MAX};
+    if (!record.type || record.type->kind != AVRO_RECORD) return;
+    for (size_t i = 0; i < record.type->count; i++) {
+        const avro_type *type = record.type->children[i];
+        const char *from = in.at;
+        bool patched = false;
+        if (!avro_skip(type, &in, 0)) return;
+        for (size_t p = 0; p < count && !patched; p++)
+            if (lh_str_eq(record.type->names[i], lh_str_from(patches[p].name)))
+                patched = avro_write_number(type, patches[p].value, out);
+        if (!patched) avro_write_raw(out, (lh_str){from, (size_t)(in.at - from)});
+    }
+}
+
 /* ---- the file ---- */
 
 typedef struct avro_file {
@@ -275,6 +358,21 @@ typedef struct avro_file {
 
 static lh_code avro_broken(const avro_file *file, lh_error *err) {
     return lh_fail(err, LH_CORRUPT, "the manifest '%.*s' cannot be decoded", LH_STR_ARG(file->name));
+}
+
+lh_str avro_header(lh_str bytes, const char *name) {
+    avro_cursor in = {bytes.ptr, bytes.ptr + bytes.len, 0};
+    int64_t count, size;
+    lh_str key, value;
+    if (!lh_str_starts(bytes, LH_STR("Obj\x01"))) return LH_STR_NONE;
+    for (in.at += 4; avro_get_long(&in, &count) && count != 0 && count != INT64_MIN;) {
+        if (count < 0 && !avro_get_long(&in, &size)) return LH_STR_NONE;
+        for (count = count < 0 ? -count : count; count > 0; count--) {
+            if (!avro_get_string(&in, &key) || !avro_get_string(&in, &value)) return LH_STR_NONE;
+            if (lh_str_eq(key, lh_str_from(name))) return value;
+        }
+    }
+    return LH_STR_NONE;
 }
 
 /* The header's map; finds the schema's text and the codec. */

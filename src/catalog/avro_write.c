@@ -21,6 +21,10 @@ void avro_write_some_long(lh_buf *out, int64_t value) {
     avro_write_long(out, value);
 }
 
+void avro_write_raw(lh_buf *out, lh_str bytes) {
+    if (bytes.len) lh_buf_append(out, bytes);
+}
+
 static void avro_write_pair(lh_buf *out, lh_str name, lh_str value) {
     avro_write_string(out, name);
     avro_write_string(out, value);

@@ -231,6 +231,57 @@ typedef struct lh_data_file {
 LH_MUST_CHECK lh_code lh_table_append_files(lh_catalog *catalog, lh_table_name name, const lh_data_file *files,
                                             size_t count, const lh_json *summary, lh_error *err);
 
+/* ---- data files rewritten: other files of the same rows (rewrite_*.c) ---- */
+typedef struct lh_rewrite_options {
+    uint64_t target_bytes; /* of a file */
+    uint64_t small_bytes;  /* a file below is rewritten, if there is another to go with it */
+    bool all;              /* every file, however large */
+    bool deletes_only;     /* small files stay; only deletes are worked in */
+} lh_rewrite_options;
+typedef struct lh_rewrite_group { /* files of one partition */
+    int64_t spec_id;
+    lh_str partition;    /* its values, as one text that names it */
+    size_t first, count; /* of the plan's entries */
+    uint64_t rows, bytes;
+    uint64_t deleted_rows;    /* at most so many of them are deleted, when no equality delete is among */
+    bool deletes, equalities; /* does a delete file concern it, and one by equality? */
+} lh_rewrite_group;
+typedef struct lh_rewrite_plan {
+    int64_t snapshot_id, sequence; /* what was looked at; -1: an empty table */
+    lh_str location;               /* of the table */
+    const lh_json *schema, *properties, *sort_order;
+    lh_rewrite_group *groups;
+    size_t group_count, file_count; /* files in all groups */
+    uint64_t rows, bytes;
+    struct rewrite_state *state;
+} lh_rewrite_plan; /* arena */
+/* Errors: NOT_FOUND, INVALID (a format other than 2; a file that is not Parquet), CORRUPT, LIMIT (more entries than the arena holds). */
+LH_MUST_CHECK lh_code lh_table_rewrite_plan(lh_catalog *catalog, lh_table_name name, const lh_rewrite_options *options,
+                                            lh_arena *arena, lh_rewrite_plan *ret, lh_error *err);
+/* Writes table metadata whose only snapshot is the group's files and the deletes: for the engine to read. *ret: its
+ * location; lh_table_rewrite_done() removes it. */
+LH_MUST_CHECK lh_code lh_table_rewrite_source(lh_catalog *catalog, const lh_rewrite_plan *plan, size_t group, lh_str id,
+                                              lh_arena *arena, lh_str *ret, lh_error *err);
+typedef struct lh_rewrite_file {
+    size_t group;
+    lh_str location;
+    uint64_t size_bytes, rows;
+    const lh_json
+        *statistics; /* {"\"column\"": {"min","max","null_count","column_size_bytes"}}, as DuckDB tells; may be NULL */
+} lh_rewrite_file;
+typedef struct lh_rewritten {
+    int64_t snapshot_id;
+    uint64_t delete_files; /* that went, because nothing they refer to is left */
+} lh_rewritten;
+/* The files in the place of the plan's, as one snapshot of operation "replace", on top of what others appended meanwhile. sorted:
+ * they have the table's sort order. Errors: CONFLICT (files of the plan went or got deletes meanwhile: plan anew; or
+ * writers were faster ten times), NOT_FOUND, IO and UNAVAILABLE (leave open whether it landed). */
+LH_MUST_CHECK lh_code lh_table_rewrite_commit(lh_catalog *catalog, lh_table_name name, const lh_rewrite_plan *plan,
+                                              const lh_rewrite_file *files, size_t count, bool sorted,
+                                              const lh_json *summary, lh_rewritten *ret, lh_error *err);
+/* Removes what the rewrite of that id wrote: the sources, and with `files` the data files as well. Best effort. */
+void lh_table_rewrite_done(lh_catalog *catalog, const lh_rewrite_plan *plan, lh_str id, bool files);
+
 /* ---- datasets: a table and what we know of it ---- */
 /* {"name","namespace","format","schema":[{"name","type","nullable"}],"row_count","bytes","files","snapshot_id","schema_fingerprint",
  * "created_at","updated_at","origin":{…},"location"}. The document of origin is "dataset/<ns.t>", absent for tables of strangers. */

@@ -146,6 +146,9 @@ typedef struct manifest_list_entry {
 /* Arena. Errors: as manifest_walk. */
 LH_MUST_CHECK lh_code manifest_list_read(lh_bucket *bucket, lh_str manifest_list, lh_arena *arena,
                                          manifest_list_entry **ret, size_t *ret_count, lh_error *err);
+void manifest_list_write_entry(lh_buf *block, const manifest_list_entry *entry);
+/* Appends a whole manifest list (format 2) of those entries. */
+void manifest_list_write(lh_buf *file, int64_t snapshot_id, int64_t sequence, int64_t count, lh_str block);
 /* Before a commit: what the snapshot added (or all that it needs, with MANIFEST_LIVE) is on disk for good (or, on S3,
  * there). Errors: INVALID (it names what is not there, or cannot be read), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, manifest_scope scope,
@@ -164,8 +167,8 @@ typedef struct file_set {
 /* A file outside of the bucket is left out. Usable as a manifest_fn with the set as ctx. Errors: LIMIT (the arena). */
 LH_MUST_CHECK lh_code file_set_add(void *set, manifest_file file, lh_error *err);
 bool file_set_has(const file_set *set, lh_str key);
-/* All that the metadata's snapshots name; those whose id is in `only`, when not NULL. gone: one whose files were expired
- * before is left out instead of an error. */
+/* All that a read of the metadata's snapshots needs; of those whose id is in `only`, when not NULL. gone: also what they say
+ * was deleted, and one whose files were expired before is left out instead of an error. */
 LH_MUST_CHECK lh_code file_set_add_snapshots(file_set *set, const lh_json *metadata, const lh_json *only, bool gone,
                                              lh_error *err);
 /* The table's folder with its '/'. INVALID when its property gc.enabled forbids to delete files. Arena. */

@@ -50,7 +50,7 @@ lh_code file_set_add_snapshots(file_set *set, const lh_json *metadata, const lh_
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "snapshots")); lh_json_next(&it);) {
         if (!file_set_wants(only, lh_json_int(lh_json_get(it.value, "snapshot-id"), -1))) continue;
         lh_error why = {0};
-        lh_code code = manifest_walk(set->catalog->bucket, it.value, MANIFEST_ALL, file_set_add, set, &why);
+        lh_code code = manifest_walk(set->catalog->bucket, it.value, gone ? MANIFEST_ALL : MANIFEST_LIVE, file_set_add, set, &why);
         if (code == LH_NOT_FOUND && gone) continue;
         if (code == LH_NOT_FOUND)
             return lh_fail(err, LH_CORRUPT, "a file of snapshot %" PRId64 " is missing: %s",

@@ -7,6 +7,8 @@
 #include "catalog/avro_internal.h"
 #include "catalog/catalog_internal.h"
 
+#include <stdio.h>
+
 enum { MANIFEST_BYTES = 256 << 20, MANIFEST_STATUS_ADDED = 1, MANIFEST_STATUS_DELETED = 2 };
 
 static lh_code manifest_read_file(lh_bucket *bucket, lh_str location, avro_record_fn each, void *ctx, lh_error *err) {
@@ -188,6 +190,42 @@ lh_code manifest_list_read(lh_bucket *bucket, lh_str manifest_list, lh_arena *ar
     *ret = list.entries;
     *ret_count = list.count;
     return LH_OK;
+}
+
+/* ---- writing a list ---- */
+
+static const char manifest_list_schema[] = "{\"type\":\"record\",\"name\":\"manifest_file\",\"fields\":["
+                                           "{\"name\":\"manifest_path\",\"type\":\"string\",\"field-id\":500},"
+                                           "{\"name\":\"manifest_length\",\"type\":\"long\",\"field-id\":501},"
+                                           "{\"name\":\"partition_spec_id\",\"type\":\"int\",\"field-id\":502},"
+                                           "{\"name\":\"content\",\"type\":\"int\",\"field-id\":517},"
+                                           "{\"name\":\"sequence_number\",\"type\":\"long\",\"field-id\":515},"
+                                           "{\"name\":\"min_sequence_number\",\"type\":\"long\",\"field-id\":516},"
+                                           "{\"name\":\"added_snapshot_id\",\"type\":\"long\",\"field-id\":503},"
+                                           "{\"name\":\"added_files_count\",\"type\":\"int\",\"field-id\":504},"
+                                           "{\"name\":\"existing_files_count\",\"type\":\"int\",\"field-id\":505},"
+                                           "{\"name\":\"deleted_files_count\",\"type\":\"int\",\"field-id\":506},"
+                                           "{\"name\":\"added_rows_count\",\"type\":\"long\",\"field-id\":512},"
+                                           "{\"name\":\"existing_rows_count\",\"type\":\"long\",\"field-id\":513},"
+                                           "{\"name\":\"deleted_rows_count\",\"type\":\"long\",\"field-id\":514}]}";
+
+void manifest_list_write_entry(lh_buf *block, const manifest_list_entry *entry) {
+    avro_write_string(block, entry->path);
+    const int64_t numbers[] = {entry->length,   entry->spec_id,      entry->content,
+                               entry->sequence, entry->min_sequence, entry->snapshot_id};
+    for (size_t i = 0; i < 6; i++) avro_write_long(block, numbers[i]);
+    for (size_t i = 0; i < 3; i++) avro_write_long(block, entry->files[i]);
+    for (size_t i = 0; i < 3; i++) avro_write_long(block, entry->rows[i]);
+}
+
+void manifest_list_write(lh_buf *file, int64_t snapshot_id, int64_t sequence, int64_t count, lh_str block) {
+    char numbers[2][32];
+    snprintf(numbers[0], sizeof numbers[0], "%" PRId64, snapshot_id);
+    snprintf(numbers[1], sizeof numbers[1], "%" PRId64, sequence);
+    const avro_pair metadata[] = {{"snapshot-id", lh_str_from(numbers[0])},
+                                  {"format-version", LH_STR("2")},
+                                  {"sequence-number", lh_str_from(numbers[1])}};
+    avro_write_file(file, lh_str_from(manifest_list_schema), metadata, 3, count, block);
 }
 
 /* ---- syncing ---- */

@@ -19,6 +19,7 @@ struct lh_stack {
     lh_server *server;
     lh_engine *engine;
     lh_ingest *ingest;
+    lh_maintain *maintain;
     lh_app app;
     char token[65];
     char extension_dir[4096];
@@ -137,8 +138,11 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
                                        .columns_max = (uint64_t)c->ingest_columns_max,
                                        .detect_pii = c->ingest_detect_pii};
     LH_TRY(lh_ingest_new(&options, &stack->ingest, err));
+    const lh_maintain_options maintain = {stack->engine, stack->catalog, stack->bucket};
+    LH_TRY(lh_maintain_new(&maintain, &stack->maintain, err));
     stack->app.engine = stack->engine;
     stack->app.ingest = stack->ingest;
+    stack->app.maintain = stack->maintain;
     lh_server_ready(stack->server);
     return LH_OK;
 }
@@ -213,6 +217,7 @@ void lh_stack_close(lh_stack *stack) {
     stack_withdraw(stack);
     if (stack->server) lh_server_drain(stack->server);
     lh_ingest_free(stack->ingest);
+    lh_maintain_free(stack->maintain);
     lh_engine_free(stack->engine); /* may still call the catalog through the server */
     lh_server_free(stack->server);
     lh_catalog_free(stack->catalog);

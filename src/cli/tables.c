@@ -7,8 +7,8 @@ typedef struct tables_job {
     lh_connection *connection;
     lh_arena *arena;
     lh_str name;
-    const char *days, *retain;
-    bool dry_run;
+    const char *days, *retain, *target, *sort;
+    bool dry_run, all;
 } tables_job;
 
 /* --older-than DAYS as milliseconds into the body. */
@@ -98,12 +98,54 @@ static lh_code tables_verify(const tables_job *job, lh_error *err) {
                : LH_OK;
 }
 
+/* --sort "day,id desc" as [{"column","direction"}]. */
+static lh_json *tables_sort(const tables_job *job) {
+    lh_json *keys = lh_json_new_array(job->arena);
+    for (lh_str rest = lh_str_from(job->sort); rest.len;) {
+        lh_json *key = lh_json_new_object(job->arena);
+        lh_str part = lh_str_trim(lh_str_split(&rest, ','));
+        bool descending = lh_str_ends(part, LH_STR(" desc")) || lh_str_ends(part, LH_STR(" DESC"));
+        if (descending) part = lh_str_trim(lh_str_sub(part, 0, part.len - 5));
+        lh_json_set_string(job->arena, key, "column", part);
+        lh_json_set_string(job->arena, key, "direction", descending ? LH_STR("desc") : LH_STR("asc"));
+        lh_json_append(keys, key);
+    }
+    return keys;
+}
+
+static lh_code tables_compact(const tables_job *job, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
+    lh_str text, answered;
+    lh_json_set_string(job->arena, body, "dataset", job->name);
+    LH_TRY(tables_number(job, body, "target", job->target, "target_file_bytes", 1 << 20, err));
+    if (job->sort) lh_json_set(job->arena, body, "sort", tables_sort(job));
+    if (job->all) lh_json_set_bool(job->arena, body, "all", true);
+    if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
+    LH_TRY(lh_json_write(job->arena, body, false, &text, err));
+    const lh_exchange exchange = {.method = "POST", .path = LH_STR("/query/compact"), .body = text};
+    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &answered, err));
+    LH_TRY(lh_json_parse(job->arena, answered, &answer, err));
+    lh_str before = lh_cli_size(job->arena, tables_count(answer, "bytes_before"));
+    if (tables_count(answer, "files_before") == 0) printf("nothing to compact\n");
+    else if (job->dry_run)
+        printf("dry run: %" PRIu64 " files, %.*s would be rewritten\n", tables_count(answer, "files_before"),
+               LH_STR_ARG(before));
+    else
+        printf("%" PRIu64 " files, %.*s became %" PRIu64 ", %.*s; %" PRIu64 " delete files went\n",
+               tables_count(answer, "files_before"), LH_STR_ARG(before), tables_count(answer, "files_after"),
+               LH_STR_ARG(lh_cli_size(job->arena, tables_count(answer, "bytes_after"))),
+               tables_count(answer, "delete_files_removed"));
+    return LH_OK;
+}
+
 static const struct {
     const char *verb;
     bool one; /* takes the name of one dataset */
     lh_code (*run)(const tables_job *job, lh_error *err);
-} tables_verbs[] = {
-    {"expire", true, tables_expire}, {"orphans", true, tables_orphans}, {"verify", false, tables_verify}};
+} tables_verbs[] = {{"compact", true, tables_compact},
+                    {"expire", true, tables_expire},
+                    {"orphans", true, tables_orphans},
+                    {"verify", false, tables_verify}};
 
 static lh_code tables_run(const lh_cli_source *source, size_t verb, tables_job *job, lh_error *err) {
     LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
@@ -125,7 +167,13 @@ int lh_cli_tables(const lh_cli_command *self, int argc, char **argv) {
          .help = "what is younger stays (5, for orphans 3)",
          .text = &job.days},
         {.name = "retain-last", .value_name = "N", .help = "expire: so many snapshots stay (1)", .text = &job.retain},
-        {.name = "dry-run", .help = "only say what would go", .on = &job.dry_run},
+        {.name = "target", .value_name = "MIB", .help = "compact: size of the new files (256)", .text = &job.target},
+        {.name = "sort",
+         .value_name = "COLUMNS",
+         .help = "compact: 'day,id desc'; else the table's own order",
+         .text = &job.sort},
+        {.name = "all", .help = "compact: rewrite every file, not only small ones", .on = &job.all},
+        {.name = "dry-run", .help = "only say what would be done", .on = &job.dry_run},
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source),
     };
@@ -139,6 +187,6 @@ int lh_cli_tables(const lh_cli_command *self, int argc, char **argv) {
         lh_error err = {0};
         return tables_run(&source, i, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
     }
-    lh_cli_complain("tables takes expire NAME, orphans NAME or verify [NAME]");
+    lh_cli_complain("tables takes compact NAME, expire NAME, orphans NAME or verify [NAME]");
     return LH_EXIT_USAGE;
 }

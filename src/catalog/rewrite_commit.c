@@ -1,0 +1,418 @@
+/* The commit of a rewrite: one snapshot of operation "replace" in which the plan's files are deleted and the new ones added.
+ *
+ * It is laid on what the table is by then. Files that others appended stay as they are. If a file of the plan is gone, or
+ * got a delete by position, the new files hold rows that are not the table's any more: CONFLICT, nothing is committed. A new
+ * delete by equality is fine, because the new files get the sequence number of the snapshot that was read, not of this one:
+ * what was deleted later is deleted from them as well.
+ *
+ * A delete file goes when no data file is left that it can concern. The new files do not count: deletes up to
+ * the snapshot read are worked into them, those by position name other files. */
+#include "catalog/reshape_internal.h"
+#include "catalog/rewrite_internal.h"
+
+#include <stdlib.h>
+
+enum { REWRITE_TRIES = 10, REWRITE_ARENA_BYTES = 1 << 30 };
+
+typedef struct rewrite_commit {
+    lh_catalog *catalog;
+    lh_table_name name;
+    const lh_rewrite_plan *plan;
+    const lh_rewrite_file *files;
+    size_t count;
+    bool sorted;
+    const lh_json *summary;
+    lh_arena *arena;
+    rewrite_state now; /* the table by now */
+    int64_t snapshot_id, sequence;
+    lh_str prefix; /* of the metadata files' keys */
+    uint64_t added_rows, added_bytes, removed_files, removed_rows, removed_bytes, removed_deletes;
+} rewrite_commit;
+
+static lh_code rewrite_conflict(lh_error *err) {
+    return lh_fail(err, LH_CONFLICT, "rows of the files that were rewritten were changed meanwhile: try again");
+}
+
+/* ---- what goes ---- */
+
+static lh_code rewrite_mark_files(rewrite_commit *c, lh_error *err) {
+    const rewrite_state *planned = c->plan->state;
+    for (size_t i = 0; i < planned->count; i++) {
+        if (!planned->entries[i].removed) continue;
+        rewrite_entry *found = rewrite_find(&c->now, planned->entries[i].path);
+        if (!found || found->removed) return rewrite_conflict(err);
+        found->removed = true;
+        c->removed_files++;
+        c->removed_rows += (uint64_t)found->rows;
+        c->removed_bytes += (uint64_t)found->size_bytes;
+    }
+    return LH_OK;
+}
+
+typedef struct rewrite_left { /* of a partition, or of the table */
+    int64_t oldest;           /* least sequence number of the data files that stay; INT64_MAX: none stays */
+    bool rewritten;
+} rewrite_left;
+
+static void rewrite_left_add(rewrite_left *left, const rewrite_entry *entry) {
+    if (entry->content != REWRITE_CONTENT_DATA) return;
+    if (entry->removed) left->rewritten = true;
+    else if (entry->sequence < left->oldest) left->oldest = entry->sequence;
+}
+
+static lh_code rewrite_mark_delete(rewrite_commit *c, rewrite_entry *entry, const rewrite_left *left, lh_error *err) {
+    bool positions = entry->content == REWRITE_CONTENT_POSITIONS;
+    const rewrite_entry *of = entry->referenced.len ? rewrite_find(&c->now, entry->referenced) : NULL;
+    if (entry->sequence > c->plan->sequence) { /* of a writer since */
+        bool meets = entry->referenced.len ? of && of->removed : left->rewritten;
+        return positions && meets ? rewrite_conflict(err) : LH_OK;
+    }
+    if (entry->referenced.len) entry->removed = !of || of->removed;
+    else entry->removed = positions ? left->oldest > entry->sequence : left->oldest >= entry->sequence;
+    c->removed_deletes += entry->removed;
+    return LH_OK;
+}
+
+static lh_code rewrite_mark_deletes(rewrite_commit *c, lh_error *err) {
+    rewrite_left everywhere = {.oldest = INT64_MAX};
+    rewrite_entry *entries = c->now.entries;
+    for (size_t i = 0; i < c->now.count; i++) rewrite_left_add(&everywhere, &entries[i]);
+    for (size_t from = 0, to = 0; from < c->now.count; from = to) {
+        rewrite_left left = {.oldest = INT64_MAX};
+        for (; to < c->now.count && rewrite_same_partition(&entries[from], &entries[to]); to++)
+            rewrite_left_add(&left, &entries[to]);
+        for (size_t i = from; i < to; i++)
+            if (entries[i].content != REWRITE_CONTENT_DATA)
+                LH_TRY(rewrite_mark_delete(c, &entries[i], entries[i].everywhere ? &everywhere : &left, err));
+    }
+    return LH_OK;
+}
+
+/* ---- the manifest of the new files ---- */
+
+static const char rewrite_schema_head[] =
+    "{\"type\":\"record\",\"name\":\"manifest_entry\",\"fields\":["
+    "{\"name\":\"status\",\"type\":\"int\",\"field-id\":0},"
+    "{\"name\":\"snapshot_id\",\"type\":[\"null\",\"long\"],\"default\":null,\"field-id\":1},"
+    "{\"name\":\"sequence_number\",\"type\":[\"null\",\"long\"],\"default\":null,\"field-id\":3},"
+    "{\"name\":\"file_sequence_number\",\"type\":[\"null\",\"long\"],\"default\":null,\"field-id\":4},"
+    "{\"name\":\"data_file\",\"field-id\":2,\"type\":{\"type\":\"record\",\"name\":\"r2\",\"fields\":["
+    "{\"name\":\"content\",\"type\":\"int\",\"field-id\":134},"
+    "{\"name\":\"file_path\",\"type\":\"string\",\"field-id\":100},"
+    "{\"name\":\"file_format\",\"type\":\"string\",\"field-id\":101},"
+    "{\"name\":\"partition\",\"field-id\":102,\"type\":";
+static const char rewrite_schema_tail[] =
+    "},{\"name\":\"record_count\",\"type\":\"long\",\"field-id\":103},"
+    "{\"name\":\"file_size_in_bytes\",\"type\":\"long\",\"field-id\":104},"
+    "{\"name\":\"column_sizes\",\"field-id\":108,\"type\":{\"type\":\"array\",\"logicalType\":\"map\",\"items\":"
+    "{\"type\":\"record\",\"name\":\"k117_v118\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":117},"
+    "{\"name\":\"value\",\"type\":\"long\",\"field-id\":118}]}}},"
+    "{\"name\":\"value_counts\",\"field-id\":109,\"type\":{\"type\":\"array\",\"logicalType\":\"map\",\"items\":"
+    "{\"type\":\"record\",\"name\":\"k119_v120\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":119},"
+    "{\"name\":\"value\",\"type\":\"long\",\"field-id\":120}]}}},"
+    "{\"name\":\"null_value_counts\",\"field-id\":110,\"type\":{\"type\":\"array\",\"logicalType\":\"map\",\"items\":"
+    "{\"type\":\"record\",\"name\":\"k121_v122\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":121},"
+    "{\"name\":\"value\",\"type\":\"long\",\"field-id\":122}]}}},"
+    "{\"name\":\"lower_bounds\",\"field-id\":125,\"type\":{\"type\":\"array\",\"logicalType\":\"map\",\"items\":"
+    "{\"type\":\"record\",\"name\":\"k126_v127\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":126},"
+    "{\"name\":\"value\",\"type\":\"bytes\",\"field-id\":127}]}}},"
+    "{\"name\":\"upper_bounds\",\"field-id\":128,\"type\":{\"type\":\"array\",\"logicalType\":\"map\",\"items\":"
+    "{\"type\":\"record\",\"name\":\"k129_v130\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":129},"
+    "{\"name\":\"value\",\"type\":\"bytes\",\"field-id\":130}]}}},"
+    "{\"name\":\"sort_order_id\",\"type\":[\"null\",\"int\"],\"default\":null,\"field-id\":140}]}}]}";
+
+static const lh_json *rewrite_field(const lh_json *record, const char *name) {
+    for (lh_json_iter it = lh_json_each(lh_json_get(record, "fields")); lh_json_next(&it);)
+        if (lh_str_eq(lh_json_get_string(it.value, "name"), lh_str_from(name))) return lh_json_get(it.value, "type");
+    return NULL;
+}
+
+/* Our schema with the partition's type as the old files' writer has it, so that its values can be repeated. */
+static lh_code rewrite_added_schema(rewrite_commit *c, const rewrite_entry *like, lh_str *ret, lh_error *err) {
+    lh_json *schema = NULL;
+    lh_str partition;
+    LH_TRY(lh_json_parse(c->arena, c->plan->state->schemas[like->manifest], &schema, err));
+    const lh_json *type = rewrite_field(rewrite_field(schema, "data_file"), "partition");
+    if (!type) return lh_fail(err, LH_CORRUPT, "a manifest's schema has no partition");
+    LH_TRY(lh_json_write(c->arena, type, false, &partition, err));
+    *ret = lh_arena_printf(c->arena, "%s%.*s%s", rewrite_schema_head, LH_STR_ARG(partition), rewrite_schema_tail);
+    return lh_arena_check(c->arena, err);
+}
+
+typedef struct rewrite_column {
+    int64_t id;
+    const lh_json *told;
+    lh_str bounds[2];
+} rewrite_column;
+
+static lh_str rewrite_told(const rewrite_column *column, const char *member) {
+    return lh_json_get_string(column->told, member);
+}
+
+static void rewrite_column_bounds(rewrite_column *column, lh_str type, lh_arena *arena) {
+    static const char *const members[] = {"min", "max"};
+    lh_str nan = rewrite_told(column, "has_nan");
+    bool real = lh_str_eq(type, LH_STR("float")) || lh_str_eq(type, LH_STR("double"));
+    for (int i = 0; i < 2; i++) {
+        const lh_json *text = lh_json_get(column->told, members[i]);
+        if (lh_json_is_string(text) && !(real && !lh_str_eq(nan, LH_STR("false"))))
+            column->bounds[i] = bound_encode(type, lh_json_str(text, LH_STR_NONE), i == 1, arena);
+        if (lh_json_is_string(text) && lh_str_eq(type, LH_STR("string")) && column->bounds[i].len == 0 &&
+            lh_json_str(text, LH_STR_NONE).len == 0)
+            column->bounds[i] = LH_STR("");
+    }
+}
+
+/* The primitive columns of the first level that the file has statistics of. */
+static size_t rewrite_columns(rewrite_commit *c, const lh_rewrite_file *file, rewrite_column *columns) {
+    size_t count = 0;
+    for (lh_json_iter it = lh_json_each(lh_json_get(c->plan->schema, "fields")); lh_json_next(&it);) {
+        LH_CLEANUP(lh_buf_done) lh_buf quoted = LH_BUF_INIT(4096);
+        lh_str type = lh_json_get_string(it.value, "type");
+        lh_buf_sql_identifier(&quoted, lh_json_get_string(it.value, "name"));
+        const lh_json *told = lh_json_get_str(file->statistics, lh_buf_str(&quoted));
+        if (type.len == 0 || !told) continue;
+        columns[count] = (rewrite_column){.id = lh_json_int(lh_json_get(it.value, "id"), -1), .told = told};
+        rewrite_column_bounds(&columns[count++], type, c->arena);
+    }
+    return count;
+}
+
+static void rewrite_write_counts(lh_buf *out, const rewrite_column *columns, size_t count, const char *member,
+                                 uint64_t rows) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number = rows;
+        if (member && lh_str_to_u64(rewrite_told(&columns[i], member), &number) != LH_OK) continue;
+        avro_write_long(out, 1); /* a block of one: how many there will be is not known before */
+        avro_write_long(out, columns[i].id);
+        avro_write_long(out, (int64_t)number);
+    }
+    avro_write_long(out, 0);
+}
+
+static void rewrite_write_bounds(lh_buf *out, const rewrite_column *columns, size_t count, int which) {
+    for (size_t i = 0; i < count; i++) {
+        if (!columns[i].bounds[which].ptr) continue;
+        avro_write_long(out, 1);
+        avro_write_long(out, columns[i].id);
+        avro_write_long(out, (int64_t)columns[i].bounds[which].len);
+        avro_write_raw(out, columns[i].bounds[which]);
+    }
+    avro_write_long(out, 0);
+}
+
+static lh_code rewrite_add_file(rewrite_commit *c, rewrite_output *output, const lh_rewrite_file *file, lh_error *err) {
+    const lh_rewrite_group *group = &c->plan->groups[file->group];
+    const rewrite_entry *like = &c->plan->state->entries[group->first];
+    lh_str schema;
+    rewrite_manifest *into = NULL;
+    LH_TRY(rewrite_added_schema(c, like, &schema, err));
+    LH_TRY(rewrite_output_at(output, schema, group->spec_id, 0, &into, err));
+    rewrite_column *columns =
+        LH_ARENA_ARRAY(c->arena, rewrite_column, lh_json_size(lh_json_get(c->plan->schema, "fields")) + 1);
+    if (!columns) return lh_arena_check(c->arena, err);
+    size_t count = rewrite_columns(c, file, columns);
+    lh_buf *out = &into->block;
+    avro_write_long(out, 1); /* added */
+    avro_write_some_long(out, c->snapshot_id);
+    avro_write_some_long(out, c->plan->sequence); /* of the rows, not of this snapshot */
+    avro_write_null(out);
+    avro_write_long(out, 0); /* data */
+    avro_write_string(out, file->location);
+    avro_write_string(out, LH_STR("PARQUET"));
+    avro_write_raw(out, avro_raw(avro_field(like->record, "data_file"), "partition"));
+    avro_write_long(out, (int64_t)file->rows);
+    avro_write_long(out, (int64_t)file->size_bytes);
+    rewrite_write_counts(out, columns, count, "column_size_bytes", 0);
+    rewrite_write_counts(out, columns, count, NULL, file->rows);
+    rewrite_write_counts(out, columns, count, "null_count", 0);
+    rewrite_write_bounds(out, columns, count, 0);
+    rewrite_write_bounds(out, columns, count, 1);
+    if (c->sorted) avro_write_some_long(out, lh_json_int(lh_json_get(c->plan->sort_order, "order-id"), 0));
+    else avro_write_null(out);
+    into->files[0]++;
+    into->rows[0] += (int64_t)file->rows;
+    if (c->plan->sequence < into->min_sequence) into->min_sequence = c->plan->sequence;
+    c->added_rows += file->rows;
+    c->added_bytes += file->size_bytes;
+    return lh_buf_check(out, err);
+}
+
+/* ---- manifests and their list ---- */
+
+/* Which manifests name something that goes; the others stay as they are. */
+static lh_code rewrite_touched(rewrite_commit *c, bool **ret, lh_error *err) {
+    bool *touched = LH_ARENA_ARRAY(c->arena, bool, c->now.manifest_count + 1);
+    if (!touched) return lh_arena_check(c->arena, err);
+    for (size_t i = 0; i < c->now.count; i++)
+        if (c->now.entries[i].removed) touched[c->now.entries[i].manifest] = true;
+    *ret = touched;
+    return LH_OK;
+}
+
+static lh_code rewrite_fill(rewrite_commit *c, rewrite_output *output, const bool *touched, lh_error *err) {
+    for (size_t i = 0; i < c->count; i++) LH_TRY(rewrite_add_file(c, output, &c->files[i], err));
+    for (size_t i = 0; i < c->now.count; i++) {
+        const rewrite_entry *entry = &c->now.entries[i];
+        if (touched[entry->manifest])
+            LH_TRY(rewrite_output_entry(output, &c->now, entry, entry->removed ? 2 : 0, c->snapshot_id, err));
+    }
+    return LH_OK;
+}
+
+static lh_code rewrite_write(rewrite_commit *c, lh_str *ret_list, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf list = LH_BUF_INIT(REWRITE_AVRO_BYTES);
+    LH_CLEANUP(lh_buf_done) lh_buf file = LH_BUF_INIT(REWRITE_AVRO_BYTES);
+    LH_CLEANUP(rewrite_output_done) rewrite_output output = {0};
+    bool *touched = NULL;
+    int64_t count = 0;
+    LH_TRY(rewrite_touched(c, &touched, err));
+    LH_TRY(rewrite_fill(c, &output, touched, err));
+    LH_TRY(rewrite_output_write(&output, &c->now, c->prefix, c->snapshot_id, c->sequence, &list, &count, err));
+    for (size_t i = 0; i < c->now.manifest_count; i++) {
+        if (touched[i]) continue;
+        manifest_list_write_entry(&list, &c->now.manifests[i]);
+        count++;
+    }
+    manifest_list_write(&file, c->snapshot_id, c->sequence, count, lh_buf_str(&list));
+    LH_TRY(lh_buf_check(&list, err));
+    LH_TRY(lh_buf_check(&file, err));
+    lh_str key = lh_arena_printf(c->arena, "%.*s-list.avro", LH_STR_ARG(c->prefix));
+    LH_TRY(lh_arena_check(c->arena, err));
+    LH_TRY(lh_bucket_put(c->catalog->bucket, key, lh_buf_str(&file), (lh_put_condition){.if_absent = true}, NULL, err));
+    *ret_list = lh_bucket_location(c->catalog->bucket, key, c->arena);
+    return lh_arena_check(c->arena, err);
+}
+
+/* ---- the snapshot ---- */
+
+static void rewrite_set(rewrite_commit *c, lh_json *summary, const char *name, uint64_t number) {
+    lh_json_set_string(c->arena, summary, name, lh_arena_printf(c->arena, "%" PRIu64, number));
+}
+
+static lh_json *rewrite_summary(rewrite_commit *c) {
+    uint64_t files = c->count, bytes = c->added_bytes, rows = c->added_rows, deletes = 0, positions = 0, equalities = 0;
+    lh_json *summary = lh_json_new_object(c->arena);
+    for (size_t i = 0; i < c->now.count; i++) {
+        const rewrite_entry *entry = &c->now.entries[i];
+        if (entry->removed) continue;
+        bool data = entry->content == REWRITE_CONTENT_DATA;
+        uint64_t *into = data ? &rows : entry->content == REWRITE_CONTENT_POSITIONS ? &positions : &equalities;
+        *into += (uint64_t)entry->rows;
+        *(data ? &files : &deletes) += 1;
+        bytes += (uint64_t)entry->size_bytes;
+    }
+    lh_json_set_string(c->arena, summary, "operation", LH_STR("replace"));
+    rewrite_set(c, summary, "added-data-files", c->count);
+    rewrite_set(c, summary, "deleted-data-files", c->removed_files);
+    rewrite_set(c, summary, "removed-delete-files", c->removed_deletes);
+    rewrite_set(c, summary, "added-records", c->added_rows);
+    rewrite_set(c, summary, "deleted-records", c->removed_rows);
+    rewrite_set(c, summary, "added-files-size", c->added_bytes);
+    rewrite_set(c, summary, "removed-files-size", c->removed_bytes);
+    rewrite_set(c, summary, "total-data-files", files);
+    rewrite_set(c, summary, "total-delete-files", deletes);
+    rewrite_set(c, summary, "total-records", rows);
+    rewrite_set(c, summary, "total-files-size", bytes);
+    rewrite_set(c, summary, "total-position-deletes", positions);
+    rewrite_set(c, summary, "total-equality-deletes", equalities);
+    for (lh_json_iter it = lh_json_each(c->summary); lh_json_next(&it);)
+        lh_json_put(c->arena, summary, it.name, lh_json_copy(c->arena, it.value));
+    return summary;
+}
+
+static lh_json *rewrite_request(rewrite_commit *c, lh_str list) {
+    lh_arena *arena = c->arena;
+    lh_json *snapshot = lh_json_new_object(arena), *add = lh_json_new_object(arena), *ref = lh_json_new_object(arena);
+    lh_json *request = lh_json_new_object(arena), *requirements = lh_json_new_array(arena),
+            *updates = lh_json_new_array(arena);
+    int64_t parent = metadata_current_snapshot_id(c->now.metadata);
+    lh_json_set_int(arena, snapshot, "snapshot-id", c->snapshot_id);
+    lh_json_set_int(arena, snapshot, "parent-snapshot-id", parent);
+    lh_json_set_int(arena, snapshot, "sequence-number", c->sequence);
+    lh_json_set_int(arena, snapshot, "timestamp-ms", lh_time_now_ms());
+    lh_json_set_string(arena, snapshot, "manifest-list", list);
+    lh_json_set(arena, snapshot, "schema-id", lh_json_copy(arena, lh_json_get(c->now.metadata, "current-schema-id")));
+    lh_json_set(arena, snapshot, "summary", rewrite_summary(c));
+    lh_json_set_string(arena, add, "action", LH_STR("add-snapshot"));
+    lh_json_set(arena, add, "snapshot", snapshot);
+    const lh_json *main = lh_json_get(lh_json_get(c->now.metadata, "refs"), "main");
+    for (lh_json_iter it = lh_json_each(main); lh_json_next(&it);) /* how long its snapshots are kept stays */
+        lh_json_put(arena, ref, it.name, lh_json_copy(arena, it.value));
+    lh_json_set_string(arena, ref, "action", LH_STR("set-snapshot-ref"));
+    lh_json_set_string(arena, ref, "ref-name", LH_STR("main"));
+    lh_json_set_string(arena, ref, "type", LH_STR("branch"));
+    lh_json_set_int(arena, ref, "snapshot-id", c->snapshot_id);
+    lh_json_append(updates, add);
+    lh_json_append(updates, ref);
+    lh_json_append(requirements, metadata_main_stands(arena, parent));
+    lh_json_set(arena, request, "requirements", requirements);
+    lh_json_set(arena, request, "updates", updates);
+    return request;
+}
+
+/* ---- one try ---- */
+
+static void rewrite_forget(rewrite_commit *c) {
+    lh_object_page page;
+    if (!c->prefix.len ||
+        lh_bucket_list(c->catalog->bucket, c->prefix, LH_STR_NONE, LH_LIMIT_LIST_PAGE, c->arena, &page, NULL) != LH_OK)
+        return;
+    for (size_t i = 0; i < page.count; i++) catalog_metadata_remove(c->catalog, page.entries[i].key);
+}
+
+static lh_code rewrite_begin(rewrite_commit *c, lh_error *err) {
+    catalog_table table;
+    lh_json *metadata = NULL;
+    lh_str folder;
+    LH_TRY(catalog_table_find(c->catalog, c->name, c->arena, &table, err));
+    LH_TRY(catalog_metadata_load(c->catalog, table.metadata_key, c->arena, &metadata, err));
+    if (!metadata_descends(metadata, metadata_current_snapshot_id(metadata), c->plan->snapshot_id) ||
+        !lh_str_eq(lh_json_get_string(metadata, "table-uuid"),
+                   lh_json_get_string(c->plan->state->metadata, "table-uuid")))
+        return rewrite_conflict(err);
+    LH_TRY(rewrite_load(c->catalog, metadata, c->arena, &c->now, err));
+    LH_TRY(rewrite_mark_files(c, err));
+    LH_TRY(rewrite_mark_deletes(c, err));
+    c->snapshot_id = (int64_t)(lh_random_below((uint64_t)INT64_MAX - 1) + 1);
+    c->sequence = lh_json_int(lh_json_get(metadata, "last-sequence-number"), 0) + 1;
+    lh_uuid uuid = lh_uuid_new();
+    LH_TRY(lh_bucket_key_of(c->catalog->bucket, c->plan->location, c->arena, &folder, err));
+    c->prefix =
+        lh_arena_printf(c->arena, "%.*s/metadata/snap-%" PRId64 "-0-%s", LH_STR_ARG(folder), c->snapshot_id, uuid.text);
+    return lh_arena_check(c->arena, err);
+}
+
+/* *ret_again: another commit came between, nothing is amiss with the files. */
+static lh_code rewrite_try(rewrite_commit *c, bool *ret_again, lh_error *err) {
+    lh_json *answer = NULL;
+    lh_str list;
+    *ret_again = false;
+    LH_TRY(rewrite_begin(c, err));
+    lh_code code = rewrite_write(c, &list, err);
+    if (code == LH_OK) {
+        code = lh_table_commit(c->catalog, c->name, rewrite_request(c, list), false, c->arena, &answer, err);
+        *ret_again = code == LH_CONFLICT;
+        if (code == LH_IO || code == LH_UNAVAILABLE) return code; /* it may have landed */
+    }
+    if (code != LH_OK) rewrite_forget(c);
+    return code;
+}
+
+lh_code lh_table_rewrite_commit(lh_catalog *catalog, lh_table_name name, const lh_rewrite_plan *plan,
+                                const lh_rewrite_file *files, size_t count, bool sorted, const lh_json *summary,
+                                lh_rewritten *ret, lh_error *err) {
+    for (int tries = 0;; tries++) {
+        LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+        LH_TRY(lh_arena_new(REWRITE_ARENA_BYTES, &arena, err));
+        rewrite_commit c = {.catalog = catalog, .name = name, .plan = plan, .files = files, .count = count};
+        c.sorted = sorted;
+        c.summary = summary;
+        c.arena = arena;
+        bool again = false;
+        lh_code code = rewrite_try(&c, &again, err);
+        if (code == LH_OK) *ret = (lh_rewritten){c.snapshot_id, c.removed_deletes};
+        if (!again || tries == REWRITE_TRIES) return code;
+        lh_time_sleep_ms(lh_random_below(20));
+    }
+}

@@ -1,0 +1,42 @@
+/* maintain: tables are kept in shape: small files and deletes are rewritten into sorted files of a chosen size.
+ * Depends on: base, storage, catalog, engine. Used by: api, cli. Thread-safe: any call, any thread. */
+#ifndef LH_MAINTAIN_MAINTAIN_H
+#define LH_MAINTAIN_MAINTAIN_H
+#include "engine/engine.h"
+
+typedef struct lh_maintain lh_maintain;
+typedef struct lh_maintain_options {
+    lh_engine *engine; /* borrowed for life, as the rest */
+    lh_catalog *catalog;
+    lh_bucket *bucket;
+} lh_maintain_options;
+LH_MUST_CHECK lh_code lh_maintain_new(const lh_maintain_options *options, lh_maintain **ret, lh_error *err);
+void lh_maintain_free(lh_maintain *maintain); /* NULL is fine */
+static inline void lh_maintain_freep(lh_maintain **maintain) { lh_maintain_free(*maintain); }
+
+enum { LH_COMPACT_TARGET_BYTES = 256 << 20, LH_COMPACT_TARGET_MIN_BYTES = 64 << 10 };
+typedef struct lh_compact_request {
+    lh_table_name table;
+    uint64_t target_bytes; /* of a file */
+    uint64_t small_bytes;  /* a file below is rewritten; 0: three quarters of the target */
+    const lh_json
+        *sort; /* [{"column","direction" asc|desc,"nulls" first|last}]; NULL: as the table's sort order says */
+    bool all, deletes_only, dry_run; /* as lh_rewrite_options */
+    lh_cancel *cancel;               /* may be NULL */
+} lh_compact_request;
+
+/* Rewrites what is worth it, in one snapshot, while others read and write. *ret (arena): {"dataset","dry_run","snapshot_id"
+ * (null: nothing to do),"partitions","files_before","files_after","bytes_before","bytes_after","rows","delete_files_removed",
+ * "elapsed_ms"}; of a dry run what would be rewritten. On any error the table is as it was, and what was written is removed, or
+ * an orphan. Errors: NOT_FOUND, INVALID (a format other than 2; a sort column), CONFLICT (rows of the files were
+ * changed meanwhile, three times), CANCELLED, LIMIT, CORRUPT (the rows read are not the rows counted), IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_compact(lh_maintain *maintain, const lh_compact_request *request, lh_arena *arena,
+                                 lh_json **ret, lh_error *err);
+
+typedef struct lh_maintain_stats {
+    uint64_t compactions, failed, files_removed, files_written, conflicts; /* since start */
+} lh_maintain_stats;
+lh_maintain_stats lh_maintain_get_stats(lh_maintain *maintain);
+/* {"jobs":[{"id","kind","dataset","phase","files_total","files_done","started_at"}]}: what runs now. Arena. */
+LH_MUST_CHECK lh_code lh_maintain_jobs(lh_maintain *maintain, lh_arena *arena, lh_json **ret, lh_error *err);
+#endif

@@ -1,0 +1,268 @@
+"""Compaction: other files, the same rows, for every reader, whatever happens meanwhile."""
+import json
+import os
+import pathlib
+import random
+import threading
+import time
+
+import pyarrow as pa
+import pytest
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table.sorting import NullOrder, SortDirection, SortField, SortOrder
+from pyiceberg.transforms import BucketTransform, DayTransform, IdentityTransform, MonthTransform, TruncateTransform
+from pyiceberg.types import DateType, LongType, NestedField, StringType
+
+from harness import SANITIZED
+
+KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 3 if SANITIZED else 8))
+
+
+def compact(server, dataset, status=200, **body):
+    answer = server.request("POST", "/query/compact", json={"dataset": dataset, **body})
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def table(server, name):
+    return server.pyiceberg().load_table(f"data.{name}")
+
+
+def data_files(server, name):
+    return [task.file for task in table(server, name).scan().plan_files()]
+
+
+def verified(server, name):
+    return server.request("GET", "/catalog/verify", params={"dataset": name}).json()["items"][0]
+
+
+def plain(rows):
+    return sorted(json.dumps(row, default=str, sort_keys=True) for row in rows)
+
+
+def seen(server, name):
+    """The rows as our SQL, DuckDB's client and PyIceberg see them."""
+    ours = plain(server.sql(f"FROM {name}"))
+    client = server.duckdb()
+    sums = [server.sql(f"SELECT count(*), sum(hash(t)) FROM {name} t"), [list(r) for r in client.execute(f"SELECT count(*), sum(hash(t)) FROM lake.data.{name} t").fetchall()]]
+    theirs = table(server, name).scan().to_arrow()
+    return ours, str(sums), plain(theirs.to_pylist())
+
+
+def compacted(server, name, **body):
+    """Compacts, and checks that nobody sees other rows; the answer."""
+    before = seen(server, name)
+    answer = compact(server, name, **body)
+    assert seen(server, name) == before
+    assert len(before[0]) == len(before[2]) and verified(server, name)["ok"]
+    return answer
+
+
+def fill(server, name, appends=6, rows=20):
+    server.sql(f"CREATE TABLE {name} (id BIGINT, d DATE, v VARCHAR)")
+    append(server, name, appends, rows)
+
+
+def append(server, name, appends=6, rows=20):
+    for i in range(appends):
+        server.sql(f"INSERT INTO {name} SELECT i + {i * rows}, DATE '2024-01-01' + (i * 7)::INT, chr((97 + i % 3)::INT) || repeat('é', (i % 40)::INT) FROM range({rows}) r(i)")
+
+
+def test_small_files_and_deletes_become_one_file(server):
+    fill(server, "many")
+    server.sql("DELETE FROM many WHERE id % 7 = 0")
+    server.sql("UPDATE many SET v = 'changed' WHERE id % 5 = 1")
+    server.duckdb().execute("DELETE FROM lake.data.many WHERE id = 3")
+    before = table(server, "many").current_snapshot()
+    said = compact(server, "many", dry_run=True)
+    assert said["files_before"] >= 6 and said["snapshot_id"] is None
+    assert table(server, "many").current_snapshot().snapshot_id == before.snapshot_id
+    done = compacted(server, "many")
+    assert (done["files_before"], done["files_after"]) == (said["files_before"], 1) and done["delete_files_removed"] > 0
+    after = table(server, "many")
+    assert len(data_files(server, "many")) == 1 and not any(t.delete_files for t in after.scan().plan_files())
+    summary = after.current_snapshot().summary
+    assert summary.operation.value == "replace" and summary["total-delete-files"] == "0"
+    assert summary["total-records"] == str(server.sql("SELECT count(*) FROM many")[0][0])
+    assert after.current_snapshot().parent_snapshot_id == before.snapshot_id
+    # readers of the old snapshot are not disturbed
+    assert after.scan(snapshot_id=before.snapshot_id).to_arrow().num_rows == int(summary["total-records"])
+    assert server.sql(f"SELECT count(*) FROM many AT (VERSION => {before.snapshot_id})") == server.sql("SELECT count(*) FROM many")
+    assert compact(server, "many")["files_before"] == 0  # nothing is left to do
+    server.sql("DELETE FROM many WHERE id < 10")  # deletes go on to work on the new file
+    server.sql("INSERT INTO many VALUES (1000, NULL, NULL)")
+    compacted(server, "many")
+    server.restart()
+    assert server.sql("SELECT count(*) FROM many WHERE id = 1000") == [[1]]
+
+
+def test_bounds_of_the_new_files_hide_no_row(server):
+    server.sql("CREATE TABLE wide (i INTEGER, l BIGINT, f FLOAT, x DOUBLE, n DECIMAL(12,3), b BOOLEAN, d DATE, ts TIMESTAMP, tz TIMESTAMPTZ, s VARCHAR, "
+               "u UUID, a INTEGER[], o STRUCT(p INTEGER, q VARCHAR), m MAP(VARCHAR, INTEGER))")
+    for i in range(4):
+        server.sql(f"""INSERT INTO wide SELECT i - 50, -i * 1000000000000, i / 7, CASE WHEN i = 5 THEN 'nan'::DOUBLE ELSE -i / 3 END, (i - 30) * 1.125, i % 2 = 0,
+            DATE '1969-12-20' + i::INT, TIMESTAMP '1969-12-31 23:00:00.123456' + INTERVAL (i) MINUTE, TIMESTAMPTZ '2020-02-29 12:00:00+02' + INTERVAL (i) DAY,
+            CASE WHEN i % 10 = 0 THEN NULL ELSE repeat(chr((122 + i % 200)::INT), (i % 90 + 1)::INT) END, uuid(), [i, NULL], {{'p': i, 'q': 'x'}}, MAP {{'k': i}}
+            FROM range({i * 25}, {i * 25 + 25}) r(i)""")
+    compacted(server, "wide")
+    rows = table(server, "wide").scan().to_arrow()
+    for name, value in [("i", -50), ("i", 49), ("l", 0), ("l", -99 * 10**12), ("d", rows["d"][0].as_py()), ("s", "{{")]:
+        got = table(server, "wide").scan(row_filter=f"{name} = '{value}'" if not isinstance(value, int) else f"{name} = {value}").to_arrow()
+        assert got.num_rows == sum(v == value for v in rows[name].to_pylist()) > 0
+    for name in ("n", "ts", "tz", "s", "f"):
+        for value in random.Random(1).sample([v for v in rows[name].to_pylist() if v is not None], 10):
+            from pyiceberg.expressions import EqualTo
+            got = table(server, "wide").scan(row_filter=EqualTo(name, value.isoformat() if hasattr(value, "isoformat") else value)).to_arrow()
+            assert got.num_rows >= 1, (name, value)
+    assert server.sql("SELECT count(*) FROM wide WHERE x = 'nan'::DOUBLE") == [[1]]
+
+
+@pytest.mark.parametrize("source, transform", [(3, IdentityTransform()), (2, MonthTransform()), (2, DayTransform()), (1, BucketTransform(4)), (3, TruncateTransform(1))],
+                         ids=["identity", "month", "day", "bucket", "truncate"])
+def test_partitions_stay(server, source, transform):
+    name = "p_" + str(transform).split("[")[0]
+    columns = Schema(NestedField(1, "id", LongType()), NestedField(2, "d", DateType()), NestedField(3, "v", StringType()))
+    server.pyiceberg().create_table(f"data.{name}", columns, partition_spec=PartitionSpec(PartitionField(source, 1000, transform, "part")))
+    for i in range(3):
+        server.sql(f"INSERT INTO {name} SELECT i + {i * 20}, CASE WHEN i = 4 THEN NULL ELSE DATE '2024-01-01' + (i % 3 * 31)::INT END, CASE WHEN i = 5 THEN NULL ELSE chr((97 + i % 3)::INT) END FROM range(20) r(i)")
+    server.sql(f"DELETE FROM {name} WHERE id IN (1, 7, 25)")
+    wanted = {str(f.partition) for f in data_files(server, name)}
+    compacted(server, name)
+    files = data_files(server, name)
+    assert {str(f.partition) for f in files} == wanted and len(files) == len(wanted)
+    server.sql(f"INSERT INTO {name} SELECT i, DATE '2024-02-01', 'a' FROM range(20) r(i)")
+    server.sql(f"DELETE FROM {name} WHERE id = 2")
+    compacted(server, name)
+    assert server.sql(f"SELECT count(*) FROM {name} WHERE v = 'a' AND d = DATE '2024-02-01'")[0][0] >= 19
+
+
+def test_one_partition_of_many_is_rewritten_and_deletes_of_the_others_stay(server):
+    columns = Schema(NestedField(1, "id", LongType()), NestedField(2, "v", StringType()))
+    server.pyiceberg().create_table("data.several", columns, partition_spec=PartitionSpec(PartitionField(2, 1000, IdentityTransform(), "v")))
+    server.sql("INSERT INTO several SELECT i, 'big' FROM range(1000) r(i)")
+    for i in range(3):
+        server.sql(f"INSERT INTO several SELECT i, 'small' FROM range({i * 10}, {i * 10 + 10}) r(i)")
+    kept = {f.file_path for f in data_files(server, "several") if f.record_count == 1000}
+    assert compacted(server, "several")["files_before"] == 3
+    assert kept < {f.file_path for f in data_files(server, "several")}
+    server.sql("DELETE FROM several WHERE v = 'big' AND id = 1")
+    done = compacted(server, "several", deletes_only=True)
+    assert (done["files_before"], done["rows"], done["delete_files_removed"]) == (1, 999, 1)
+
+
+def test_a_schema_that_changed(server):
+    fill(server, "evolved", appends=2)
+    server.sql("ALTER TABLE evolved ADD COLUMN extra INTEGER")
+    server.sql("ALTER TABLE evolved RENAME COLUMN v TO label")
+    server.sql("INSERT INTO evolved SELECT i + 100, NULL, 'new', i FROM range(10) r(i)")
+    with table(server, "evolved").update_schema() as change:
+        change.delete_column("d")
+    server.sql("INSERT INTO evolved SELECT i + 200, 'newer', i FROM range(10) r(i)")
+    server.sql("DELETE FROM evolved WHERE id = 105")
+    assert compacted(server, "evolved")["files_after"] == 1
+    assert server.sql("SELECT count(*), count(label), count(extra) FROM evolved") == [[59, 59, 19]]
+
+
+def test_registered_files_without_field_ids(server, tmp_path):
+    import pyarrow.parquet as pq
+    for i in range(3):
+        pq.write_table(pa.table({"a": [i, i + 1], "b": ["x", None]}), tmp_path / "f.parquet")
+        assert server.request("PUT", f"/storage/objects/bare/f{i}.parquet", data=(tmp_path / "f.parquet").read_bytes()).status_code in (200, 201)
+    assert server.request("POST", "/datasets", json={"name": "bare", "location": "bare"}).status_code == 201
+    assert compacted(server, "bare")["files_before"] == 3
+
+
+def test_target_size_and_sort_order(server):
+    columns = Schema(NestedField(1, "id", LongType()), NestedField(2, "v", StringType()))
+    order = SortOrder(SortField(source_id=1, transform=IdentityTransform(), direction=SortDirection.DESC, null_order=NullOrder.NULLS_LAST))
+    server.pyiceberg().create_table("data.sorted", columns, sort_order=order)
+    rows = 200_000 if SANITIZED else 1_000_000
+    for i in range(4):
+        server.sql(f"INSERT INTO sorted SELECT hash(i * 4 + {i}) % {4 * rows}, md5(i::VARCHAR) FROM range({rows // 4}) r(i)")
+    done = compacted(server, "sorted", target_file_bytes=2 << 20, all=True)
+    files = sorted(data_files(server, "sorted"), key=lambda f: f.record_count)
+    assert done["files_after"] == len(files) > 1
+    ids = sorted(server.sql("SELECT filename, min(id), max(id) FROM sorted GROUP BY filename"), key=lambda r: -r[1])
+    assert all(a[1] >= b[2] for a, b in zip(ids, ids[1:]))  # ranges do not overlap
+    import pyarrow.parquet as pq
+    inside = pq.read_table(ids[0][0].removeprefix("file://"), columns=["id"])["id"].to_pylist()
+    assert inside == sorted(inside, reverse=True)
+    assert {f.sort_order_id for f in files} == {1}
+    asked = compacted(server, "sorted", target_file_bytes=1 << 30, all=True, sort=[{"column": "v", "direction": "desc", "nulls": "last"}])
+    assert asked["files_after"] == 1 and {f.sort_order_id for f in data_files(server, "sorted")} == {None}
+
+
+def test_refusals(server):
+    fill(server, "refused", appends=2)
+    for body, words in [({"target_file_bytes": 1}, "at least"), ({"sort": "id"}, "array"), ({"sort": [{"column": "nope"}]}, "nope"),
+                        ({"sort": [{"column": "id", "direction": "up"}]}, "asc or desc"), ({"unknown": 1}, "unknown"), ({"dry_run": 1}, "true or false")]:
+        assert words in json.dumps(compact(server, "refused", status=400, **body))
+    compact(server, "no_such_table", status=404)
+    assert server.request("POST", "/query/compact", json={}).status_code == 400
+    columns = Schema(NestedField(1, "id", LongType()))
+    server.pyiceberg().create_table("data.third", columns, properties={"format-version": "3"})
+    assert "format 3" in json.dumps(compact(server, "third", status=400))
+    server.sql("CREATE TABLE nothing (a INTEGER)")
+    assert compact(server, "nothing")["files_before"] == 0
+    assert server.request("GET", "/maintenance").json()["jobs"] == []
+
+
+def test_all_rows_deleted(server):
+    fill(server, "emptied", appends=2)
+    server.sql("DELETE FROM emptied")
+    assert compacted(server, "emptied")["files_after"] == 0
+    server.sql("INSERT INTO emptied VALUES (1, NULL, 'x')")
+    assert server.sql("SELECT id FROM emptied") == [[1]]
+
+
+def test_expiry_after_compaction_frees_the_old_files(server):
+    fill(server, "freed")
+    old = [pathlib.Path(f.file_path.removeprefix("file://")) for f in data_files(server, "freed")]
+    compact(server, "freed")
+    answer = server.request("POST", "/catalog/datasets/by-name/freed/expire-snapshots", json={"older_than_ms": 0, "grace_ms": 0})
+    assert answer.status_code == 200 and not any(path.exists() for path in old)
+    assert server.sql("SELECT count(*) FROM freed") == [[120]] and verified(server, "freed")["ok"]
+
+
+def test_a_crash_loses_nothing(fresh):
+    """SIGKILL at a random moment of compaction, expiry and removal of orphans. LAKEHOUSE_KILLS=50 for the long run."""
+    fresh = fresh()
+    fill(fresh, "crashed", appends=4, rows=200)
+    want = 4 * 200
+    for round_ in range(KILLS):
+        fresh.sql(f"INSERT INTO crashed SELECT {10_000 + round_}, NULL, 'x'")
+        fresh.sql(f"DELETE FROM crashed WHERE id = {round_}")
+        sums = fresh.sql("SELECT count(*), sum(hash(t)) FROM crashed t")
+        steps = [lambda: fresh.request("POST", "/query/compact", json={"dataset": "crashed"}),
+                 lambda: fresh.request("POST", "/catalog/datasets/by-name/crashed/expire-snapshots", json={"older_than_ms": 0, "grace_ms": 0}),
+                 lambda: fresh.request("POST", "/catalog/datasets/by-name/crashed/remove-orphans", json={"older_than_ms": 3_600_000})]
+        for number, step in enumerate(steps):
+            def quiet(run=step):
+                try:
+                    run()
+                except Exception:
+                    pass  # the server dies under it
+            thread = threading.Thread(target=quiet)
+            thread.start()
+            time.sleep(random.Random(round_ * 3 + number).random() * 0.2)
+            fresh.kill()
+            thread.join()
+            fresh.start()
+            assert fresh.sql("SELECT count(*), sum(hash(t)) FROM crashed t") == sums
+            assert verified(fresh, "crashed")["ok"]
+    assert sums[0][0] == want
+    compacted(fresh, "crashed")
+
+
+def test_the_command_line(server):
+    import subprocess
+    from harness import BINARY
+    fill(server, "by_hand")
+    def run(*words):
+        done = subprocess.run([BINARY, "tables", *words, "--url", server.url], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+    assert "6 files" in run("compact", "by_hand", "--dry-run")
+    assert " became 1, " in run("compact", "by_hand", "--sort", "v,id desc", "--target", "64")
+    assert "nothing to compact" in run("compact", "by_hand")
