@@ -10,7 +10,9 @@
 typedef struct lh_app {
     const lh_config *config;
     lh_tracer *tracer;
-    lh_bucket *bucket;
+    lh_bucket *bucket; /* the registry's whole */
+    lh_registry *registry;
+    lh_str folder; /* where relative paths of the configuration begin */
     lh_catalog *catalog;
     lh_engine *engine;
     lh_ingest *ingest;

@@ -216,12 +216,28 @@ lh_code api_iceberg_tables(lh_request *request, lh_error *err) {
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 
+/* Keys open the whole bucket, so they are for those only who may write, where the configuration allows it, and who ask. */
+static bool iceberg_vends(lh_request *request) {
+    lh_str wanted = lh_request_header(request, "X-Iceberg-Access-Delegation");
+    if (!lh_request_app(request)->config->storage_vend_credentials || !lh_request_may(request, LH_PERMIT_WRITE))
+        return false;
+    while (wanted.len)
+        if (lh_str_eq(lh_str_trim(lh_str_split(&wanted, ',')), LH_STR("vended-credentials"))) return true;
+    return false;
+}
+
+static lh_code iceberg_answer_table(lh_request *request, lh_code code, lh_json *answer, lh_error *err) {
+    if (code == LH_OK && iceberg_vends(request))
+        lh_table_vend(iceberg_catalog(request), answer, lh_request_arena(request));
+    return iceberg_answer(request, code, answer, &iceberg_table_new, err);
+}
+
 lh_code api_iceberg_table_create(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     LH_TRY(lh_request_json(request, &body, err));
     lh_code code = lh_table_create(iceberg_catalog(request), iceberg_namespace_name(request), body,
                                    lh_request_arena(request), &answer, err);
-    return iceberg_answer(request, code, answer, &iceberg_table_new, err);
+    return iceberg_answer_table(request, code, answer, err);
 }
 
 lh_code api_iceberg_table_register(lh_request *request, lh_error *err) {
@@ -229,7 +245,7 @@ lh_code api_iceberg_table_register(lh_request *request, lh_error *err) {
     LH_TRY(lh_request_json(request, &body, err));
     lh_code code = lh_table_register(iceberg_catalog(request), iceberg_namespace_name(request), body,
                                      lh_request_arena(request), &answer, err);
-    return iceberg_answer(request, code, answer, &iceberg_table_new, err);
+    return iceberg_answer_table(request, code, answer, err);
 }
 
 /* The If-None-Match header's tag without its quotes and weakness; none of a list, which is looked at after the load. */
@@ -250,6 +266,7 @@ lh_code api_iceberg_table_load(lh_request *request, lh_error *err) {
     lh_code code = lh_table_load(iceberg_catalog(request), iceberg_table_name(request), refs, iceberg_etag(request),
                                  arena, &answer, &etag, err);
     if (code != LH_OK) return iceberg_fail(request, code, &iceberg_table, err);
+    if (answer && iceberg_vends(request)) lh_table_vend(iceberg_catalog(request), answer, arena);
     lh_respond_header(request, "ETag", lh_arena_printf(arena, "\"%.*s\"", LH_STR_ARG(etag)));
     if (api_etag_list_has(lh_request_header(request, "If-None-Match"), etag, true)) answer = NULL;
     return answer ? lh_respond_json(request, 200, answer, err) : lh_respond_empty(request, 304, err);

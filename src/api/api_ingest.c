@@ -59,6 +59,7 @@ static lh_code upload_run(ingest_upload *upload, lh_error *err) {
     if (!app->ingest) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
     LH_TRY(lh_request_multipart(upload->request, &handler, err));
     LH_TRY(api_upload_check(&upload->file, err));
+    upload->job.bucket = lh_request_header(upload->request, "X-Lakehouse-Bucket");
     upload->job.path = lh_str_from(upload->file.path);
     upload->job.file_name = upload->file.file_name;
     upload->job.survey = upload->file.survey;

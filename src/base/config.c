@@ -433,11 +433,27 @@ static lh_code config_check_bucket(const lh_config *config, size_t at, lh_error 
     return LH_OK;
 }
 
+static bool config_has_bucket(const lh_config *config, lh_str name) {
+    for (size_t i = 0; i < config->storage_bucket_count; i++)
+        if (lh_str_eq(config->storage_buckets[i].name, name)) return true;
+    return false;
+}
+
+lh_str lh_config_primary(const lh_config *config) {
+    return config->storage_primary.len ? config->storage_primary : LH_STR("primary");
+}
+
+bool lh_config_lists_primary(const lh_config *config) { return config_has_bucket(config, lh_config_primary(config)); }
+
 static lh_code config_check_buckets(const lh_config *config, lh_error *err) {
     for (size_t i = 0; i < config->storage_bucket_count; i++) LH_TRY(config_check_bucket(config, i, err));
-    if (config->storage_bucket_count) /* read and checked; what serves them is not wired yet: ADR 12 */
-        return lh_fail(err, LH_INVALID, "[[storage.buckets]] is not served by this version: a lake has the one bucket of "
-                                        "storage.kind");
+    if (config->storage_primary.len && !config_has_bucket(config, config->storage_primary))
+        return lh_fail(err, LH_INVALID, "storage.primary is '%.*s', which is none of storage.buckets",
+                       LH_STR_ARG(config->storage_primary));
+    lh_str rescue = config->storage_rescue_bucket;
+    if (rescue.len && !config_has_bucket(config, rescue) && !lh_str_eq(rescue, lh_config_primary(config)))
+        return lh_fail(err, LH_INVALID, "storage.rescue_bucket is '%.*s', which is none of storage.buckets",
+                       LH_STR_ARG(rescue));
     return LH_OK;
 }
 
@@ -455,7 +471,7 @@ static lh_code config_check_relations(const lh_config *config, lh_error *err) {
                        LH_STR_ARG(config->server_listen));
     if (config->storage_root.len == 0) return lh_fail(err, LH_INVALID, "storage.root is empty");
     LH_TRY(config_check_buckets(config, err));
-    if (!lh_str_eq(config->storage_kind, LH_STR("s3"))) return LH_OK;
+    if (!lh_str_eq(config->storage_kind, LH_STR("s3")) || lh_config_lists_primary(config)) return LH_OK;
     const struct {
         const char *name;
         lh_str value;

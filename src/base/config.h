@@ -42,6 +42,9 @@ LH_MUST_CHECK lh_code lh_config_load(lh_arena *arena, const char *toml_path, cha
 LH_MUST_CHECK lh_code lh_config_show(lh_arena *arena, const lh_config *config, lh_str *ret, lh_error *err);
 /* The Markdown table of docs/reference/config.md. Arena. */
 LH_MUST_CHECK lh_code lh_config_reference(lh_arena *arena, lh_str *ret, lh_error *err);
+/* Name of the bucket that holds the catalog; is it one of storage_buckets, or that of storage.kind? */
+lh_str lh_config_primary(const lh_config *config);
+bool lh_config_lists_primary(const lh_config *config);
 /* Bytes of memory for the engine: memory_percent of what the machine (or its cgroup) has. */
 uint64_t lh_config_engine_memory_bytes(const lh_config *config);
 #endif

@@ -166,14 +166,15 @@ static void test_config__reference_names_every_setting(void) {
 #undef LH_SETTING
 }
 
-static void test_config__a_list_of_buckets_is_checked_and_not_served_yet(void) {
+static void test_config__a_list_of_buckets_is_checked(void) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = test_arena();
     static const char *const cases[][2] = {
         {"[[storage.buckets]]\nname = \"A\"\nroot = \"x\"\n", "'A' is no name of a bucket"},
         {"[[storage.buckets]]\nname = \"a\"\nkind = \"s3\"\n", "'a' is of kind s3, but has no endpoint"},
         {"[[storage.buckets]]\nname = \"a\"\nroot = \"x\"\n[[storage.buckets]]\nname = \"a\"\nroot = \"y\"\n",
          "two are called 'a'"},
-        {"[[storage.buckets]]\nname = \"a\"\nroot = \"x\"\n", "not served by this version"},
+        {"[storage]\nprimary = \"b\"\n[[storage.buckets]]\nname = \"a\"\nroot = \"x\"\n", "none of storage.buckets"},
+        {"[storage]\nrescue_bucket = \"b\"\n[[storage.buckets]]\nname = \"a\"\nroot = \"x\"\n", "rescue_bucket is 'b'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         lh_error err = {0};
@@ -181,6 +182,15 @@ static void test_config__a_list_of_buckets_is_checked_and_not_served_yet(void) {
         CHECK(load_toml(arena, cases[i][0], NULL, &config, &err) == LH_INVALID);
         CHECK(strstr(err.message, cases[i][1]));
     }
+    lh_error err = {0};
+    lh_config config;
+    CHECK_OK(load_toml(arena, "[[storage.buckets]]\nname = \"a\"\nroot = \"x\"\n", NULL, &config, &err));
+    CHECK_STR(lh_config_primary(&config), LH_STR("primary"));
+    CHECK(!lh_config_lists_primary(&config) && config.storage_bucket_count == 1);
+    CHECK_OK(load_toml(
+        arena, "[storage]\nprimary = \"a\"\nrescue_bucket = \"a\"\n[[storage.buckets]]\nname = \"a\"\nroot = \"x\"\n",
+        NULL, &config, &err));
+    CHECK(lh_config_lists_primary(&config));
 }
 
 static void test_config__every_cap_of_the_arena_fails_cleanly(void) {
@@ -212,7 +222,6 @@ LH_TEST_MAIN(LH_TEST(test_config__defaults_are_those_of_the_table),
              LH_TEST(test_config__show_hides_secrets_and_loads_again),
              LH_TEST(test_config__a_wrong_secret_is_not_repeated),
              LH_TEST(test_config__a_nul_byte_is_refused_with_its_line),
-             LH_TEST(test_config__reference_names_every_setting),
-             LH_TEST(test_config__a_list_of_buckets_is_checked_and_not_served_yet),
+             LH_TEST(test_config__reference_names_every_setting), LH_TEST(test_config__a_list_of_buckets_is_checked),
              LH_TEST(test_config__every_cap_of_the_arena_fails_cleanly),
              LH_TEST(test_config__engine_memory_is_a_part_of_the_machine))

@@ -21,7 +21,7 @@ enum {
 typedef struct annotation_entry {
     struct annotation_entry *next;
     lh_arena *arena; /* owned; all that follows lies in it */
-    lh_str namespace_, name, properties, reshape;
+    lh_str namespace_, name, properties, reshape, bucket;
     lh_change *documents;
     size_t count;
     uint64_t id;
@@ -132,6 +132,30 @@ lh_code annotation_set_reshape(annotation_store *store, lh_table_name name, cons
     pthread_mutex_unlock(&store->lock);
     if (!entry) return lh_fail(err, LH_NOT_FOUND, "table '%.*s' has no annotation", LH_STR_ARG(name.name));
     return code;
+}
+
+lh_code annotation_set_bucket(annotation_store *store, lh_table_name name, lh_str bucket, lh_error *err) {
+    pthread_mutex_lock(&store->lock);
+    bool there = *annotation_find_locked(store, name) != NULL;
+    pthread_mutex_unlock(&store->lock);
+    if (!there)
+        LH_TRY(annotation_set(store, name, NULL, NULL, 0, err)); /* the table's lock is ours: nobody else does */
+    pthread_mutex_lock(&store->lock);
+    annotation_entry *entry = *annotation_find_locked(store, name);
+    if (entry) entry->bucket = lh_arena_dup(entry->arena, bucket);
+    lh_code code = LH_OK;
+    if (entry) code = lh_arena_check(entry->arena, err);
+    else lh_error_set(err, code = LH_CONFLICT, "the annotation is gone");
+    pthread_mutex_unlock(&store->lock);
+    return code;
+}
+
+lh_str annotation_bucket(annotation_store *store, lh_table_name name, lh_arena *arena) {
+    pthread_mutex_lock(&store->lock);
+    const annotation_entry *entry = *annotation_find_locked(store, name);
+    lh_str bucket = entry && entry->bucket.len ? lh_arena_dup(arena, entry->bucket) : LH_STR_NONE;
+    pthread_mutex_unlock(&store->lock);
+    return bucket;
 }
 
 static void annotation_remove(annotation_store *store, lh_table_name name, uint64_t id) {

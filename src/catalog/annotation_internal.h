@@ -26,6 +26,9 @@ LH_MUST_CHECK lh_code annotation_set(annotation_store *store, lh_table_name name
 /* Adds a reshape to the annotation that is there. Errors: NOT_FOUND, LIMIT. */
 LH_MUST_CHECK lh_code annotation_set_reshape(annotation_store *store, lh_table_name name, const lh_json *reshape,
                                              lh_error *err);
+/* The bucket that the table shall be made in; with no annotation there, one without properties is made. Errors: LIMIT … */
+LH_MUST_CHECK lh_code annotation_set_bucket(annotation_store *store, lh_table_name name, lh_str bucket, lh_error *err);
+lh_str annotation_bucket(annotation_store *store, lh_table_name name, lh_arena *arena); /* empty: none. Arena */
 void annotation_clear(annotation_store *store, lh_table_name name); /* fine when there is none */
 
 /* For a table commit by the engine that adds a snapshot: *ret_found tells whether there is one, then *ret is filled. The

@@ -1,7 +1,9 @@
 /* The catalog as a whole, names, and the documents of tables and namespaces:
  *   "namespace/<levels joined by 0x1F>"   {"schema_version":1,"properties":{…}}
- *   "table/<levels>/<name>"               {"schema_version":1,"metadata_key":"lake/…/metadata/….metadata.json",
- *                                          "snapshot_id":n,"created_at":"…","owns_folder":true} */
+ *   "table/<levels>/<name>"               {"schema_version":1,"bucket":"…","metadata_key":"lake/…/metadata/….metadata.json",
+ *                                          "snapshot_id":n,"created_at":"…","owns_folder":true}
+ * "bucket" names the bucket that metadata_key is a key of; a record without it is of before there were several: the
+ * primary. In memory the key is as the whole of the buckets knows it. */
 #include "catalog/catalog_internal.h"
 
 static lh_code catalog_ensure_default_namespace(lh_catalog *catalog, lh_error *err) {
@@ -18,12 +20,8 @@ lh_code lh_catalog_open(const lh_catalog_options *options, lh_catalog **ret, lh_
     LH_CLEANUP(lh_catalog_freep) lh_catalog *catalog = calloc(1, sizeof *catalog);
     if (!catalog) return lh_fail(err, LH_NO_MEMORY, "catalog: out of memory");
     catalog->bucket = options->bucket;
+    catalog->registry = options->registry;
     lh_code copied = lh_str_dup(options->default_namespace, &catalog->default_namespace);
-    if (options->s3) {
-        catalog->s3_path_style = options->s3->path_style;
-        if (copied == LH_OK) copied = lh_str_dup(options->s3->endpoint, &catalog->s3_endpoint);
-        if (copied == LH_OK) copied = lh_str_dup(options->s3->region, &catalog->s3_region);
-    }
     if (copied != LH_OK) return lh_fail(err, LH_NO_MEMORY, "catalog: out of memory");
     LH_TRY(metadata_cache_new(&catalog->cache, err));
     LH_TRY(annotation_store_new(&catalog->annotations, err));
@@ -41,8 +39,6 @@ void lh_catalog_free(lh_catalog *catalog) {
     staged_folders_free(catalog->staged);
     metadata_cache_free(catalog->cache);
     lh_str_free(catalog->default_namespace);
-    lh_str_free(catalog->s3_endpoint);
-    lh_str_free(catalog->s3_region);
     free(catalog);
 }
 
@@ -164,22 +160,61 @@ lh_code catalog_table_find(lh_catalog *catalog, lh_table_name name, lh_arena *ar
     if (code != LH_OK) return code;
     lh_json *doc = NULL;
     LH_TRY(lh_json_parse(arena, text, &doc, err));
-    table.metadata_key = lh_json_get_string(doc, "metadata_key");
+    table.metadata_key = catalog_document_metadata_key(catalog, doc, arena);
     table.created_at = lh_json_get_string(doc, "created_at");
     table.owns_folder = lh_json_bool(lh_json_get(doc, "owns_folder"), false);
     table.snapshot_id = lh_json_int(lh_json_get(doc, "snapshot_id"), -1);
     *ret = table;
-    return LH_OK;
+    return lh_arena_check(arena, err);
 }
 
-lh_code catalog_table_document(const catalog_table *table, lh_arena *arena, lh_str *ret, lh_error *err) {
+lh_str catalog_bucket_of(const lh_catalog *catalog, lh_str key, lh_str *ret_key) {
+    lh_str rest = lh_str_sub(key, 2, SIZE_MAX), name = LH_STR_NONE;
+    if (!lh_str_starts(key, LH_STR("//"))) rest = key;
+    else name = lh_str_split(&rest, '/');
+    *ret_key = rest;
+    if (name.len || !catalog->registry) return name;
+    return lh_registry_options_at(catalog->registry, 0)->name;
+}
+
+lh_str catalog_document_metadata_key(const lh_catalog *catalog, const lh_json *doc, lh_arena *arena) {
+    lh_str key = lh_json_get_string(doc, "metadata_key"), bucket = lh_json_get_string(doc, "bucket"), ignored;
+    if (bucket.len == 0 || lh_str_eq(bucket, catalog_bucket_of(catalog, LH_STR("x"), &ignored))) return key;
+    return lh_arena_printf(arena, "//%.*s/%.*s", LH_STR_ARG(bucket), LH_STR_ARG(key));
+}
+
+lh_code catalog_table_document(const lh_catalog *catalog, const catalog_table *table, lh_arena *arena, lh_str *ret,
+                               lh_error *err) {
     lh_json *doc = lh_json_new_object(arena);
+    lh_str key, bucket = catalog_bucket_of(catalog, table->metadata_key, &key);
     lh_json_set_int(arena, doc, "schema_version", 1);
-    lh_json_set_string(arena, doc, "metadata_key", table->metadata_key);
+    if (bucket.len) lh_json_set_string(arena, doc, "bucket", bucket);
+    lh_json_set_string(arena, doc, "metadata_key", key);
     lh_json_set_int(arena, doc, "snapshot_id", table->snapshot_id);
     lh_json_set_string(arena, doc, "created_at", table->created_at);
     lh_json_set_bool(arena, doc, "owns_folder", table->owns_folder);
     return lh_json_write(arena, doc, false, ret, err);
+}
+
+lh_code lh_catalog_check_bucket(const lh_catalog *catalog, lh_str bucket, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_str key;
+    size_t index;
+    if (!catalog->registry) return lh_fail(err, LH_UNAVAILABLE, "this lake has one bucket, which has no name");
+    LH_TRY(lh_arena_new(64 << 10, &arena, err));
+    LH_TRY(lh_registry_key(catalog->registry, bucket, LH_STR("x"), arena, &key, err));
+    LH_TRY(lh_registry_index_of(catalog->registry, key, &index, err));
+    if (lh_registry_options_at(catalog->registry, index)->read_only)
+        return lh_fail(err, LH_DENIED, "the bucket '%.*s' is read-only", LH_STR_ARG(bucket));
+    return LH_OK;
+}
+
+lh_code lh_table_bucket(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_str *ret, lh_error *err) {
+    catalog_table table;
+    lh_str ignored;
+    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
+    *ret = lh_arena_dup(arena, catalog_bucket_of(catalog, table.metadata_key, &ignored));
+    return lh_arena_check(arena, err);
 }
 
 bool lh_table_exists(lh_catalog *catalog, lh_table_name name) {

@@ -65,7 +65,7 @@ typedef struct lh_catalog_options {
     lh_bucket *bucket; /* borrowed for life */
     uint64_t checkpoint_entries;
     lh_str default_namespace; /* made when missing */
-    const lh_s3_options *s3;  /* NULL for a local bucket; endpoint, region and path style go to clients, keys never */
+    lh_registry *registry;    /* borrowed for life: whose whole the bucket is; NULL when it is just one */
 } lh_catalog_options;
 LH_MUST_CHECK lh_code lh_catalog_open(const lh_catalog_options *options, lh_catalog **ret, lh_error *err);
 void lh_catalog_free(lh_catalog *catalog);
@@ -115,6 +115,8 @@ LH_MUST_CHECK lh_code lh_table_register(lh_catalog *catalog, lh_str namespace_, 
  * *ret_etag (arena) is the ETag of the answer. */
 LH_MUST_CHECK lh_code lh_table_load(lh_catalog *catalog, lh_table_name name, bool refs_only, lh_str if_etag,
                                     lh_arena *arena, lh_json **ret, lh_str *ret_etag, lh_error *err);
+/* Adds the keys of the S3 bucket that the table lies in to the config of a LoadTableResult; none for a local one. */
+void lh_table_vend(const lh_catalog *catalog, lh_json *answer, lh_arena *arena);
 bool lh_table_exists(lh_catalog *catalog, lh_table_name name);
 LH_MUST_CHECK lh_code lh_table_rename(lh_catalog *catalog, const lh_json *request, lh_arena *arena, lh_error *err);
 /* purge also deletes the files that the table's metadata reaches, after the drop is durable. */
@@ -172,7 +174,8 @@ typedef struct lh_orphan_options {
  * INVALID (gc.enabled is false; a folder that is not the table's alone), CORRUPT (nothing is deleted), IO. */
 LH_MUST_CHECK lh_code lh_table_remove_orphans(lh_catalog *catalog, lh_table_name name, const lh_orphan_options *options,
                                               lh_arena *arena, lh_json **ret, lh_error *err);
-/* *ret (arena): {"dataset","ok","files","problems":[{"file","problem"}]}. Errors: NOT_FOUND, IO, UNAVAILABLE. */
+/* *ret (arena): {"dataset","ok","files","problems":[{"file","problem"}]}; a bucket that does not answer is a problem, too. Errors:
+ * NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_table_verify(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
                                       lh_error *err);
 
@@ -186,6 +189,18 @@ LH_MUST_CHECK lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name na
 LH_MUST_CHECK lh_code lh_annotation_set(lh_catalog *catalog, lh_table_name name, const lh_json *properties,
                                         const lh_change *documents, size_t count, lh_error *err);
 void lh_annotation_clear(lh_catalog *catalog, lh_table_name name);
+
+/* The table of that name, when it is made, lies in this bucket (ingest's X-Lakehouse-Bucket). Holds until
+ * lh_annotation_clear(). Errors: as lh_catalog_check_bucket(). */
+LH_MUST_CHECK lh_code lh_annotation_set_bucket(lh_catalog *catalog, lh_table_name name, lh_str bucket, lh_error *err);
+
+/* A property of a new table that does the same. */
+#define LH_PROPERTY_BUCKET "lakehouse.bucket"
+/* May a new table lie in the bucket? Errors: UNAVAILABLE (none of that name), DENIED (it is read-only). */
+LH_MUST_CHECK lh_code lh_catalog_check_bucket(const lh_catalog *catalog, lh_str bucket, lh_error *err);
+/* Name of the bucket that the table lies in; empty when the only one has none. Arena. Errors: NOT_FOUND. */
+LH_MUST_CHECK lh_code lh_table_bucket(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_str *ret,
+                                      lh_error *err);
 
 /* ---- schema evolution by us (append of a file with more or wider columns) ---- */
 /* add: array of {"name","type" (Iceberg), "doc"?}, appended as optional columns; widen: array of {"name","type"}.

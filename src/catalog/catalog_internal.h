@@ -9,14 +9,13 @@
 typedef struct metadata_cache metadata_cache;
 
 struct lh_catalog {
-    lh_bucket *bucket; /* borrowed */
+    lh_bucket *bucket;     /* borrowed */
+    lh_registry *registry; /* borrowed; NULL: one bucket without a name */
     lh_metastore *metastore;
     metadata_cache *cache;
     annotation_store *annotations;
     struct staged_folders *staged;
-    lh_str default_namespace;      /* owned */
-    lh_str s3_endpoint, s3_region; /* owned; empty for a local bucket */
-    bool s3_path_style;
+    lh_str default_namespace; /* owned */
 };
 
 /* ---- table_sweep.c ---- */
@@ -50,7 +49,12 @@ typedef struct catalog_table {
 } catalog_table;
 LH_MUST_CHECK lh_code catalog_table_find(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_table *ret,
                                          lh_error *err);
-LH_MUST_CHECK lh_code catalog_table_document(const catalog_table *table, lh_arena *arena, lh_str *ret, lh_error *err);
+LH_MUST_CHECK lh_code catalog_table_document(const lh_catalog *catalog, const catalog_table *table, lh_arena *arena,
+                                             lh_str *ret, lh_error *err);
+/* The metadata_key of a table's document as the whole of the buckets knows it. Arena. */
+lh_str catalog_document_metadata_key(const lh_catalog *catalog, const lh_json *doc, lh_arena *arena);
+/* Name of the bucket that holds the whole's key (empty: the only one, which has none), and the key in it. Borrowed. */
+lh_str catalog_bucket_of(const lh_catalog *catalog, lh_str key, lh_str *ret_key);
 
 /* ---- metadata files ---- */
 LH_MUST_CHECK lh_code metadata_cache_new(metadata_cache **ret, lh_error *err);
@@ -88,7 +92,7 @@ lh_str table_new_folder(lh_table_name name, lh_arena *arena); /* a folder that n
 LH_MUST_CHECK lh_code table_check_location(lh_catalog *catalog, lh_str location, lh_table_name name, bool chosen,
                                            lh_arena *arena, lh_str *ret, lh_error *err);
 /* Was the folder made by us for a table of that name? */
-bool table_is_own_folder(lh_table_name name, lh_str folder, lh_arena *arena);
+bool table_is_own_folder(const lh_catalog *catalog, lh_table_name name, lh_str folder, lh_arena *arena);
 /* Makes data/ and metadata/ of a location, which engines on local disk expect. chosen: by a client, so it is first checked
  * that no other table lies there. *ret: the folder's key. Arena. Errors: INVALID (outside, or in use), IO. */
 LH_MUST_CHECK lh_code table_claim_folder(lh_catalog *catalog, lh_str location, lh_table_name name, bool chosen,

@@ -251,6 +251,11 @@ lh_code lh_annotation_set(lh_catalog *catalog, lh_table_name name, const lh_json
     return annotation_set(catalog->annotations, name, properties, documents, count, err);
 }
 
+lh_code lh_annotation_set_bucket(lh_catalog *catalog, lh_table_name name, lh_str bucket, lh_error *err) {
+    LH_TRY(lh_catalog_check_bucket(catalog, bucket, err));
+    return annotation_set_bucket(catalog->annotations, name, bucket, err);
+}
+
 lh_code lh_annotation_set_reshape(lh_catalog *catalog, lh_table_name name, const lh_json *schema,
                                   const lh_json *written, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;

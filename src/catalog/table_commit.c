@@ -80,7 +80,7 @@ static lh_code commit_take_location(lh_catalog *catalog, table_commit *commit, l
     lh_str location = lh_json_get_string(commit->metadata, "location"), folder;
     if (lh_str_eq(before, location)) return LH_OK;
     LH_TRY(table_claim_folder(catalog, location, commit->name, true, arena, &folder, err));
-    commit->table.owns_folder = !commit->exists && table_is_own_folder(commit->name, folder, arena);
+    commit->table.owns_folder = !commit->exists && table_is_own_folder(catalog, commit->name, folder, arena);
     return LH_OK;
 }
 
@@ -149,7 +149,7 @@ static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, 
         table.metadata_key = commits[i].new_key;
         table.snapshot_id = metadata_current_snapshot_id(commits[i].metadata);
         changes[used] = (lh_change){.key = catalog_table_key(table.name, arena), .expected = table.version};
-        LH_TRY(catalog_table_document(&table, arena, &changes[used++].text, err));
+        LH_TRY(catalog_table_document(catalog, &table, arena, &changes[used++].text, err));
         if (!commits[i].exists) {
             changes[used] = (lh_change){.key = catalog_namespace_key(table.name.namespace_, arena), .check_only = true};
             LH_TRY(catalog_namespace_version(catalog, table.name.namespace_, &changes[used++].expected, err));

@@ -11,16 +11,36 @@ enum { TABLE_TRIES = 30, TABLE_RANDOM_DIGITS = 8, TABLE_FOLDER_BYTES = 100 };
 
 /* ---- answers ---- */
 
-static lh_json *table_config(lh_catalog *catalog, lh_arena *arena) {
+/* The options of the S3 bucket that the table of such an answer lies in; NULL for a local one. */
+static const lh_s3_options *table_s3(const lh_catalog *catalog, const lh_json *metadata, lh_arena *arena) {
+    lh_str key;
+    size_t index;
+    if (!catalog->registry ||
+        lh_bucket_key_of(catalog->bucket, lh_json_get_string(metadata, "location"), arena, &key, NULL) != LH_OK ||
+        lh_registry_index_of(catalog->registry, key, &index, NULL) != LH_OK)
+        return NULL;
+    const lh_bucket_options *options = lh_registry_options_at(catalog->registry, index);
+    return options->is_s3 ? &options->s3 : NULL;
+}
+
+static lh_json *table_config(const lh_catalog *catalog, const lh_json *metadata, lh_arena *arena) {
     lh_json *config = lh_json_new_object(arena);
-    if (catalog->s3_endpoint.len) {
-        lh_json_set_string(arena, config, "s3.endpoint", catalog->s3_endpoint);
-        lh_json_set_string(arena, config, "s3.region", catalog->s3_region);
-        lh_json_set_string(arena, config, "client.region", catalog->s3_region);
-        lh_json_set_string(arena, config, "s3.path-style-access",
-                           catalog->s3_path_style ? LH_STR("true") : LH_STR("false"));
+    const lh_s3_options *s3 = table_s3(catalog, metadata, arena);
+    if (s3) {
+        lh_json_set_string(arena, config, "s3.endpoint", s3->endpoint);
+        lh_json_set_string(arena, config, "s3.region", s3->region);
+        lh_json_set_string(arena, config, "client.region", s3->region);
+        lh_json_set_string(arena, config, "s3.path-style-access", s3->path_style ? LH_STR("true") : LH_STR("false"));
     }
     return config;
+}
+
+void lh_table_vend(const lh_catalog *catalog, lh_json *answer, lh_arena *arena) {
+    lh_json *config = lh_json_get(answer, "config");
+    const lh_s3_options *s3 = table_s3(catalog, lh_json_get(answer, "metadata"), arena);
+    if (!s3 || !config) return;
+    lh_json_set_string(arena, config, "s3.access-key-id", s3->access_key);
+    lh_json_set_string(arena, config, "s3.secret-access-key", s3->secret_key);
 }
 
 lh_json *table_answer(lh_catalog *catalog, lh_str metadata_key, lh_json *metadata, bool config, lh_arena *arena) {
@@ -29,7 +49,7 @@ lh_json *table_answer(lh_catalog *catalog, lh_str metadata_key, lh_json *metadat
         lh_json_set_string(arena, answer, "metadata-location",
                            lh_bucket_location(catalog->bucket, metadata_key, arena));
     lh_json_set(arena, answer, "metadata", metadata);
-    if (config) lh_json_set(arena, answer, "config", table_config(catalog, arena));
+    if (config) lh_json_set(arena, answer, "config", table_config(catalog, metadata, arena));
     return answer;
 }
 
@@ -127,8 +147,9 @@ lh_str table_new_folder(lh_table_name name, lh_arena *arena) {
     return lh_arena_printf(arena, "%.*s%s", LH_STR_ARG(table_own_prefix(name, arena)), hex);
 }
 
-bool table_is_own_folder(lh_table_name name, lh_str folder, lh_arena *arena) {
+bool table_is_own_folder(const lh_catalog *catalog, lh_table_name name, lh_str folder, lh_arena *arena) {
     lh_str prefix = table_own_prefix(name, arena);
+    (void)catalog_bucket_of(catalog, folder, &folder);
     if (folder.len != prefix.len + TABLE_RANDOM_DIGITS || !lh_str_starts(folder, prefix)) return false;
     for (size_t i = prefix.len; i < folder.len; i++)
         if (!strchr("0123456789abcdef", folder.ptr[i])) return false;
@@ -150,7 +171,7 @@ static lh_code table_folder_is_free(lh_catalog *catalog, lh_str folder, lh_table
     for (size_t i = 0; i < docs.count; i++) {
         lh_json *doc = NULL;
         LH_TRY(lh_json_parse(arena, docs.items[i].text, &doc, err));
-        lh_str other = lh_json_get_string(doc, "metadata_key");
+        lh_str other = catalog_document_metadata_key(catalog, doc, arena);
         for (int up = 0; up < 2; up++) { /* <folder>/metadata/<file> */
             while (other.len && other.ptr[other.len - 1] != '/') other.len--;
             if (other.len) other.len--;
@@ -166,8 +187,9 @@ lh_code table_check_location(lh_catalog *catalog, lh_str location, lh_table_name
                              lh_str *ret, lh_error *err) {
     lh_str key;
     if (lh_bucket_key_of(catalog->bucket, location, arena, &key, NULL) != LH_OK || key.len == 0 ||
-        table_folders_overlap(key, LH_STR("_catalog")))
-        return lh_fail(err, LH_INVALID, "the table location must lie inside this lake's bucket, and not in '_catalog'");
+        table_folders_overlap(key, LH_STR("_catalog")) || table_folders_overlap(key, LH_STR("_errors")))
+        return lh_fail(err, LH_INVALID,
+                       "the table location must lie inside a bucket of this lake, and not in '_catalog' or '_errors'");
     if (chosen) LH_TRY(table_folder_is_free(catalog, key, name, err));
     *ret = key;
     return LH_OK;
@@ -217,7 +239,7 @@ static lh_code table_insert(lh_catalog *catalog, catalog_table *table, bool repl
         changes[2] = table_no_view(table->name, arena);
         LH_TRY(table_check_no_view(catalog, table->name, arena, err));
         LH_TRY(catalog_namespace_version(catalog, table->name.namespace_, &changes[1].expected, err));
-        LH_TRY(catalog_table_document(table, arena, &changes[0].text, err));
+        LH_TRY(catalog_table_document(catalog, table, arena, &changes[0].text, err));
         if (extra_count) memcpy(changes + 3, extra, extra_count * sizeof *extra);
         LH_TRY(lh_arena_check(arena, err));
         code = lh_metastore_commit(catalog->metastore, changes, extra_count + 3, NULL, err);
@@ -234,13 +256,26 @@ lh_code table_must_be_new(lh_catalog *catalog, lh_table_name name, lh_arena *are
     return lh_fail(err, LH_CONFLICT, "Table already exists: %.*s", LH_STR_ARG(lh_table_name_text(name, arena)));
 }
 
+/* A new folder in the bucket that an annotation names, or the property lakehouse.bucket, or else in the primary. */
+static lh_code table_place(lh_catalog *catalog, lh_table_name name, const lh_json *request, lh_arena *arena,
+                           lh_str *ret, lh_error *err) {
+    lh_str folder = table_new_folder(name, arena);
+    lh_str bucket = annotation_bucket(catalog->annotations, name, arena);
+    if (bucket.len == 0) bucket = lh_json_get_string(lh_json_get(request, "properties"), LH_PROPERTY_BUCKET);
+    if (bucket.len) LH_TRY(lh_catalog_check_bucket(catalog, bucket, err));
+    if (bucket.len && catalog->registry)
+        LH_TRY(lh_registry_key(catalog->registry, bucket, folder, arena, &folder, err));
+    *ret = lh_bucket_location(catalog->bucket, folder, arena);
+    return lh_arena_check(arena, err);
+}
+
 lh_code lh_table_create(lh_catalog *catalog, lh_str namespace_, const lh_json *request, lh_arena *arena, lh_json **ret,
                         lh_error *err) {
     catalog_table table = {.name = {namespace_, lh_json_get_string(request, "name")}, .snapshot_id = -1};
     lh_str location = lh_json_get_string(request, "location"), folder;
     bool chosen = location.len > 0;
     LH_TRY(table_must_be_new(catalog, table.name, arena, err));
-    if (!chosen) location = lh_bucket_location(catalog->bucket, table_new_folder(table.name, arena), arena);
+    if (!chosen) LH_TRY(table_place(catalog, table.name, request, arena, &location, err));
     lh_json *updates = NULL, *metadata = metadata_empty(arena);
     LH_TRY(metadata_updates_for_create(arena, request, location, &updates, err));
     LH_TRY(metadata_apply_updates(arena, metadata, updates, err));
@@ -319,7 +354,7 @@ static lh_code table_try_rename(lh_catalog *catalog, lh_table_name from, lh_tabl
     changes[2] = (lh_change){.key = catalog_namespace_key(to.namespace_, arena), .check_only = true};
     changes[3] = table_no_view(to, arena);
     LH_TRY(catalog_namespace_version(catalog, to.namespace_, &changes[2].expected, err));
-    LH_TRY(catalog_table_document(&table, arena, &changes[1].text, err));
+    LH_TRY(catalog_table_document(catalog, &table, arena, &changes[1].text, err));
     if (extra_count) memcpy(changes + 4, extra, extra_count * sizeof *extra);
     LH_TRY(lh_arena_check(arena, err));
     return lh_metastore_commit(catalog->metastore, changes, extra_count + 4, NULL, err);

@@ -31,14 +31,19 @@ lh_code lh_table_verify(lh_catalog *catalog, lh_table_name name, lh_arena *arena
     LH_TRY(catalog_table_find(catalog, name, work, &table, err));
     lh_code code = catalog_metadata_load(catalog, table.metadata_key, work, &metadata, &why);
     if (code == LH_OK) code = file_set_add_snapshots(&set, metadata, NULL, false, &why);
-    bool broken = code == LH_CORRUPT || code == LH_NOT_FOUND;
-    if (broken) lh_json_append(problems, verify_problem(arena, table.metadata_key, why.message));
+    lh_str at = table.metadata_key;
+    for (size_t i = 0; code == LH_OK && i < set.room; i++) {
+        if (set.slots[i].key.len == 0) continue;
+        at = set.slots[i].key;
+        code = verify_file(catalog, &set.slots[i], arena, problems, &why);
+    }
+    /* a bucket that does not answer is this table's problem, and not a reason to look at no other */
+    bool told = code == LH_CORRUPT || code == LH_NOT_FOUND || code == LH_UNAVAILABLE || code == LH_IO;
+    if (told) lh_json_append(problems, verify_problem(arena, at, why.message));
     else if (code != LH_OK) {
         if (err) *err = why;
         return code;
     }
-    for (size_t i = 0; i < set.room; i++)
-        if (set.slots[i].key.len) LH_TRY(verify_file(catalog, &set.slots[i], arena, problems, err));
     lh_json_set_string(arena, answer, "dataset", lh_table_name_text(name, arena));
     lh_json_set_bool(arena, answer, "ok", lh_json_size(problems) == 0);
     lh_json_set_uint(arena, answer, "files", set.count);

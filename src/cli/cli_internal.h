@@ -74,9 +74,6 @@ typedef struct lh_cli_source {
 /* The configuration as files, environment and these flags give it. Errors: as lh_config_load(). */
 LH_MUST_CHECK lh_code lh_cli_config(const lh_cli_source *source, lh_arena *arena, lh_config *ret, lh_error *err);
 
-/* The S3 settings as options; borrowed from config. */
-lh_s3_options lh_cli_s3_options(const lh_config *config);
-
 /* ---- the stack (stack.c): bucket, catalog, server, engine, ingest ---- */
 typedef struct lh_stack lh_stack;
 /* Opens all up to a listening server; the engine is not there yet. config: borrowed for life.

@@ -225,7 +225,7 @@ static void doctor_check_s3(doctor *d) {
     if (!lh_str_eq(c->storage_kind, LH_STR("s3"))) return;
     lh_error err = {0};
     lh_bucket *bucket = NULL;
-    const lh_s3_options options = lh_cli_s3_options(c);
+    const lh_s3_options options = lh_s3_options_from(c);
     if (lh_bucket_open_s3(&options, &bucket, &err) == LH_OK)
         doctor_say(d, DOCTOR_OK, "s3", "bucket %.*s answers", LH_STR_ARG(c->storage_s3_bucket));
     else doctor_say(d, DOCTOR_FAIL, "s3", "%s", err.message);

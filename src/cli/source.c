@@ -20,14 +20,3 @@ lh_code lh_cli_config(const lh_cli_source *source, lh_arena *arena, lh_config *r
     if (!path && access("lakehouse.toml", F_OK) == 0) path = "lakehouse.toml";
     return lh_config_load(arena, path, environ, overrides, count, ret, err);
 }
-
-lh_s3_options lh_cli_s3_options(const lh_config *c) {
-    return (lh_s3_options){.endpoint = c->storage_s3_endpoint,
-                           .region = c->storage_s3_region,
-                           .bucket = c->storage_s3_bucket,
-                           .access_key = c->storage_s3_access_key,
-                           .secret_key = c->storage_s3_secret_key,
-                           .path_style = c->storage_s3_path_style,
-                           .timeout_ms = (uint64_t)c->storage_s3_timeout_ms,
-                           .retries = (unsigned)c->storage_s3_retries};
-}

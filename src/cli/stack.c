@@ -1,4 +1,4 @@
-/* The stack of one gateway, bottom up: tracer, scratch, bucket, catalog, server, engine, ingest.
+/* The stack of one gateway, bottom up: tracer, scratch, buckets, catalog, server, engine, ingest.
  * The server listens before the engine opens, because the engine attaches to the catalog that the
  * server serves; until lh_stack_ready() requests that need the engine are answered 503. */
 #include "cli/cli_internal.h"
@@ -14,7 +14,7 @@ struct lh_stack {
     const lh_config *config; /* borrowed */
     lh_scratch scratch;
     lh_tracer *tracer;
-    lh_bucket *bucket;
+    lh_registry *registry;
     lh_catalog *catalog;
     lh_server *server;
     lh_engine *engine;
@@ -23,11 +23,10 @@ struct lh_stack {
     lh_app app;
     char token[65];
     char extension_dir[4096];
+    char folder[4096];    /* where relative paths of the configuration begin */
     char announced[4096]; /* path of server.json, empty when not written */
     int folder_fd;        /* the working folder before ours, -1 when it was not left */
 };
-
-static bool stack_is_s3(const lh_config *c) { return lh_str_eq(c->storage_kind, LH_STR("s3")); }
 
 static lh_code stack_open_tracer(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
@@ -44,14 +43,11 @@ static lh_code stack_open_tracer(lh_stack *stack, lh_error *err) {
 
 static lh_code stack_open_lake(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
-    const lh_s3_options s3 = lh_cli_s3_options(c);
-    if (stack_is_s3(c)) {
-        LH_TRY(lh_bucket_open_s3(&s3, &stack->bucket, err));
-    } else {
-        LH_TRY(lh_bucket_open_file(c->storage_root, &stack->bucket, err));
-    }
-    const lh_catalog_options options = {.bucket = stack->bucket,
-                                        .s3 = stack_is_s3(c) ? &s3 : NULL,
+    if (!getcwd(stack->folder, sizeof stack->folder))
+        return lh_fail_errno(err, errno, "cannot find this folder's path");
+    LH_TRY(lh_registry_open_config(c, lh_str_from(stack->folder), &stack->registry, err));
+    const lh_catalog_options options = {.bucket = lh_registry_whole(stack->registry),
+                                        .registry = stack->registry,
                                         .checkpoint_entries = (uint64_t)c->catalog_checkpoint_entries,
                                         .default_namespace = c->catalog_default_namespace};
     return lh_catalog_open(&options, &stack->catalog, err);
@@ -70,7 +66,9 @@ static lh_code stack_listen_parts(lh_stack *stack, lh_error *err) {
     stack_make_token(stack);
     stack->app = (lh_app){.config = stack->config,
                           .tracer = stack->tracer,
-                          .bucket = stack->bucket,
+                          .bucket = lh_registry_whole(stack->registry),
+                          .registry = stack->registry,
+                          .folder = lh_str_from(stack->folder),
                           .catalog = stack->catalog,
                           .scratch_dir = lh_str_from(stack->scratch.path),
                           .internal_token = lh_str_from(stack->token)};
@@ -109,16 +107,14 @@ lh_code lh_cli_beside_binary(const char *name, char *into, size_t into_bytes, lh
 static lh_code stack_open_engine(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
     LH_TRY(stack_find_extensions(stack, err));
-    const lh_s3_options s3 = lh_cli_s3_options(c);
     const lh_engine_options options = {.catalog = stack->catalog,
-                                       .bucket = stack->bucket,
+                                       .registry = stack->registry,
                                        .scratch_dir = lh_str_from(stack->scratch.path),
                                        .extension_dir = lh_str_from(stack->extension_dir),
                                        .threads = (unsigned)c->engine_threads,
                                        .memory_bytes = lh_config_engine_memory_bytes(c),
                                        .connections = (unsigned)c->engine_connections,
-                                       .queue_max = (unsigned)c->engine_queue_max,
-                                       .s3 = stack_is_s3(c) ? &s3 : NULL};
+                                       .queue_max = (unsigned)c->engine_queue_max};
     LH_TRY(lh_engine_open(&options, &stack->engine, err));
     /* CREATE TABLE AS of DuckDB's iceberg extension makes an empty folder "data" in the working folder: let it do so
      * where it is swept up. Every path of the configuration was opened by now. */
@@ -132,7 +128,7 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
     LH_TRY(stack_open_engine(stack, err));
     const lh_ingest_options options = {.engine = stack->engine,
                                        .catalog = stack->catalog,
-                                       .bucket = stack->bucket,
+                                       .bucket = lh_registry_whole(stack->registry),
                                        .scratch_dir = stack->app.scratch_dir,
                                        .line_max_bytes = (uint64_t)c->ingest_line_max_bytes,
                                        .columns_max = (uint64_t)c->ingest_columns_max,
@@ -221,7 +217,7 @@ void lh_stack_close(lh_stack *stack) {
     lh_engine_free(stack->engine); /* may still call the catalog through the server */
     lh_server_free(stack->server);
     lh_catalog_free(stack->catalog);
-    lh_bucket_free(stack->bucket);
+    lh_registry_free(stack->registry);
     if (stack->folder_fd >= 0) {
         (void)!fchdir(stack->folder_fd); /* the command is at its end, or looks at paths from where it was called */
         close(stack->folder_fd);

@@ -4,7 +4,7 @@
  *  1. open: threads, memory, spill folder; auto-install and auto-load off; unsigned extensions refused.
  *  2. LOAD the extensions from their files: needs external access.
  *  3. ATTACH our catalog: needs external access (it asks /v1/config), and stays attached.
- *  4. allowed_directories = the bucket and the scratch folder; enable_external_access = false: from here on DuckDB
+ *  4. allowed_directories = the buckets and the scratch folder; enable_external_access = false: from here on DuckDB
  *     opens nothing else, and cannot be opened up again.
  *  5. lock_configuration = true.
  * The catalog's requests go through the extension's own HTTP client, which step 4 does not stop. */
@@ -38,18 +38,18 @@ static lh_code engine_set(duckdb_config config, const char *name, const char *va
     return LH_OK;
 }
 
-static lh_code engine_configure(duckdb_config config, const lh_engine_options *options, lh_error *err) {
+static lh_code engine_configure(duckdb_config config, const lh_engine *engine, lh_error *err) {
     char value[4200];
-    if (options->threads) {
-        snprintf(value, sizeof value, "%u", options->threads);
+    if (engine->threads) {
+        snprintf(value, sizeof value, "%u", engine->threads);
         LH_TRY(engine_set(config, "threads", value, err));
     }
-    if (options->memory_bytes) {
-        snprintf(value, sizeof value, "%" PRIu64 "B", options->memory_bytes);
+    if (engine->memory_bytes) {
+        snprintf(value, sizeof value, "%" PRIu64 "B", engine->memory_bytes);
         LH_TRY(engine_set(config, "memory_limit", value, err));
     }
     char scratch[4096];
-    LH_TRY(lh_str_to_cstr(options->scratch_dir, scratch, sizeof scratch, err));
+    LH_TRY(lh_str_to_cstr(engine->scratch_dir, scratch, sizeof scratch, err));
     snprintf(value, sizeof value, "%s/spill", scratch);
     LH_TRY(engine_set(config, "temp_directory", value, err));
     LH_TRY(engine_set(config, "autoinstall_known_extensions", "false", err));
@@ -59,19 +59,19 @@ static lh_code engine_configure(duckdb_config config, const lh_engine_options *o
     return engine_set(config, "allow_persistent_secrets", "false", err);
 }
 
-static lh_code engine_open_database(lh_engine *engine, const lh_engine_options *options, lh_error *err) {
+static lh_code engine_open_database(const lh_engine *engine, duckdb_database *ret, lh_error *err) {
     duckdb_config config = NULL;
     if (duckdb_create_config(&config) == DuckDBError) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
-    lh_code code = engine_configure(config, options, err);
+    lh_code code = engine_configure(config, engine, err);
     char *message = NULL;
-    if (code == LH_OK && duckdb_open_ext(":memory:", &engine->database, config, &message) == DuckDBError)
+    if (code == LH_OK && duckdb_open_ext(":memory:", ret, config, &message) == DuckDBError)
         code = lh_fail(err, LH_INTERNAL, "engine: DuckDB does not open: %s", message ? message : "unknown");
     duckdb_free(message);
     duckdb_destroy_config(&config);
     return code;
 }
 
-static lh_code engine_load(lh_engine *engine, duckdb_connection connection, const char *name, lh_error *err) {
+static lh_code engine_load(const lh_engine *engine, duckdb_connection connection, const char *name, lh_error *err) {
     char path[4300];
     int len = snprintf(path, sizeof path, "%.*s/%s.duckdb_extension", LH_STR_ARG(engine->extension_dir), name);
     if (len < 0 || (size_t)len >= sizeof path)
@@ -88,10 +88,10 @@ static lh_code engine_load(lh_engine *engine, duckdb_connection connection, cons
     return engine_execute(connection, sql.ptr, err);
 }
 
-static lh_code engine_load_all(lh_engine *engine, lh_error *err) {
+static lh_code engine_load_all(const lh_engine *engine, duckdb_database database, lh_error *err) {
     static const char *const names[] = {"avro", "httpfs", "json", "icu", "iceberg"};
     duckdb_connection connection = NULL;
-    if (duckdb_connect(engine->database, &connection) == DuckDBError)
+    if (duckdb_connect(database, &connection) == DuckDBError)
         return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
     lh_code code = LH_OK;
     for (size_t i = 0; code == LH_OK && i < sizeof names / sizeof *names; i++)
@@ -100,24 +100,11 @@ static lh_code engine_load_all(lh_engine *engine, lh_error *err) {
     return code;
 }
 
-static lh_code engine_copy_s3(lh_engine *engine, const lh_s3_options *s3, lh_error *err) {
-    if (!s3) return LH_OK;
-    engine->has_s3 = true;
-    engine->s3 = *s3;
-    lh_str *fields[] = {&engine->s3.endpoint, &engine->s3.region, &engine->s3.bucket, &engine->s3.access_key,
-                        &engine->s3.secret_key};
-    lh_code code = LH_OK;
-    for (size_t i = 0; i < 5; i++) {
-        lh_str from = *fields[i];
-        *fields[i] = LH_STR_NONE;
-        if (lh_str_dup(from, fields[i]) != LH_OK) code = lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
-    }
-    return code;
-}
-
 static lh_code engine_copy_options(lh_engine *engine, const lh_engine_options *options, lh_error *err) {
     engine->catalog = options->catalog;
-    engine->bucket = options->bucket;
+    engine->registry = options->registry;
+    engine->threads = options->threads;
+    engine->memory_bytes = options->memory_bytes;
     unsigned connections = options->connections ? options->connections : 1;
     engine->connections_max = connections < LH_ENGINE_CONNECTIONS_MAX ? connections : LH_ENGINE_CONNECTIONS_MAX;
     engine->queue_max = options->queue_max;
@@ -126,7 +113,7 @@ static lh_code engine_copy_options(lh_engine *engine, const lh_engine_options *o
                   lh_str_dup(options->extension_dir, &engine->extension_dir) == LH_OK &&
                   lh_str_dup(space, &engine->default_namespace) == LH_OK;
     if (!copied) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
-    return engine_copy_s3(engine, options->s3, err);
+    return LH_OK;
 }
 
 static lh_code engine_new(lh_engine **ret, lh_error *err) {
@@ -144,21 +131,21 @@ lh_code lh_engine_open(const lh_engine_options *options, lh_engine **ret, lh_err
     LH_CLEANUP(lh_engine_freep) lh_engine *engine = NULL;
     LH_TRY(engine_new(&engine, err));
     LH_TRY(engine_copy_options(engine, options, err));
-    LH_TRY(engine_open_database(engine, options, err));
-    LH_TRY(engine_load_all(engine, err));
+    LH_TRY(engine_open_database(engine, &engine->database, err));
+    LH_TRY(engine_load_all(engine, engine->database, err));
     LH_TRY(engine_timer_start(engine, err));
     *ret = lh_take(&engine);
     return LH_OK;
 }
 
 /* ---- attach ---- */
-static void attach_s3_secret(const lh_s3_options *s3, lh_buf *sql) {
+static void attach_s3_secret(size_t number, const lh_s3_options *s3, lh_buf *sql) {
     lh_str endpoint = s3->endpoint;
     bool tls = !lh_str_starts(endpoint, LH_STR("http://"));
     size_t scheme = lh_str_search(endpoint, LH_STR("://"));
     if (scheme != SIZE_MAX) endpoint = lh_str_sub(endpoint, scheme + 3, SIZE_MAX);
     while (lh_str_ends(endpoint, LH_STR("/"))) endpoint.len--;
-    lh_buf_append(sql, LH_STR("CREATE SECRET lake_storage (TYPE s3, KEY_ID "));
+    lh_buf_printf(sql, "CREATE SECRET lake_storage_%zu (TYPE s3, KEY_ID ", number);
     lh_buf_sql_string(sql, s3->access_key);
     lh_buf_append(sql, LH_STR(", SECRET "));
     lh_buf_sql_string(sql, s3->secret_key);
@@ -169,7 +156,7 @@ static void attach_s3_secret(const lh_s3_options *s3, lh_buf *sql) {
     lh_buf_printf(sql, ", URL_STYLE '%s', USE_SSL %s, SCOPE ", s3->path_style ? "path" : "vhost",
                   tls ? "true" : "false");
     LH_CLEANUP(lh_buf_done) lh_buf scope = LH_BUF_INIT(4096);
-    lh_buf_printf(&scope, "s3://%.*s", LH_STR_ARG(s3->bucket));
+    lh_buf_printf(&scope, "s3://%.*s/", LH_STR_ARG(s3->bucket)); /* the slash: "lake" is not of "lake-2" */
     lh_buf_sql_string(sql, lh_buf_str(&scope));
     lh_buf_append(sql, LH_STR(")"));
 }
@@ -183,12 +170,21 @@ static lh_code attach_run(duckdb_connection connection, lh_buf *sql, lh_error *e
     return code;
 }
 
-static lh_code attach_lake(lh_engine *engine, duckdb_connection connection, lh_str url, lh_str token, lh_error *err) {
+static lh_code attach_secrets(const lh_engine *engine, duckdb_connection connection, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
-    if (engine->has_s3) {
-        attach_s3_secret(&engine->s3, &sql);
+    for (size_t i = 0; engine->registry && i < lh_registry_count(engine->registry); i++) {
+        const lh_bucket_options *options = lh_registry_options_at(engine->registry, i);
+        if (!options->is_s3 || !lh_registry_is_active(engine->registry, i)) continue;
+        attach_s3_secret(i, &options->s3, &sql);
         LH_TRY(attach_run(connection, &sql, err));
     }
+    return LH_OK;
+}
+
+static lh_code attach_lake(const lh_engine *engine, duckdb_connection connection, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
+    lh_str url = engine->url, token = engine->token;
+    LH_TRY(attach_secrets(engine, connection, err));
     lh_buf_append(&sql, LH_STR("CREATE SECRET lake_catalog (TYPE iceberg, TOKEN "));
     lh_buf_sql_string(&sql, token);
     lh_buf_append(&sql, LH_STR(", ENDPOINT "));
@@ -206,18 +202,29 @@ static lh_code attach_lake(lh_engine *engine, duckdb_connection connection, lh_s
     return attach_run(connection, &sql, err);
 }
 
-static lh_code attach_lock(lh_engine *engine, duckdb_connection connection, lh_error *err) {
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    LH_TRY(lh_arena_new(64 << 10, &arena, err));
-    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
-    lh_str root = lh_bucket_location(engine->bucket, LH_STR_NONE, arena);
-    lh_buf_append(&sql, LH_STR("SET allowed_directories = ["));
-    lh_buf_sql_string(&sql,
-                      lh_arena_printf(arena, "%.*s%s", LH_STR_ARG(root), lh_str_ends(root, LH_STR("/")) ? "" : "/"));
-    lh_buf_append(&sql, LH_STR(", "));
-    lh_buf_sql_string(&sql, lh_arena_printf(arena, "%.*s/", LH_STR_ARG(engine->scratch_dir)));
-    lh_buf_append(&sql, LH_STR("]"));
-    LH_TRY(lh_arena_check(arena, err));
+static void attach_directory(lh_str directory, lh_buf *sql) {
+    LH_CLEANUP(lh_buf_done) lh_buf whole = LH_BUF_INIT(8192);
+    lh_buf_printf(&whole, "%.*s%s", LH_STR_ARG(directory), lh_str_ends(directory, LH_STR("/")) ? "" : "/");
+    lh_buf_sql_string(sql, lh_buf_str(&whole));
+}
+
+/* The buckets' folders and prefixes, and the scratch folder. */
+static void attach_directories(const lh_engine *engine, lh_buf *sql) {
+    lh_buf_append(sql, LH_STR("SET allowed_directories = ["));
+    for (size_t i = 0; engine->registry && i < lh_registry_count(engine->registry); i++) {
+        lh_str location = lh_registry_location_at(engine->registry, i);
+        if (location.len == 0) location = lh_registry_options_at(engine->registry, i)->root; /* not there yet */
+        if (location.len == 0 || !lh_registry_is_active(engine->registry, i)) continue;
+        attach_directory(location, sql);
+        lh_buf_append(sql, LH_STR(", "));
+    }
+    attach_directory(engine->scratch_dir, sql);
+    lh_buf_append(sql, LH_STR("]"));
+}
+
+static lh_code attach_lock(const lh_engine *engine, duckdb_connection connection, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(1 << 20);
+    attach_directories(engine, &sql);
     LH_TRY(attach_run(connection, &sql, err));
     LH_TRY(engine_execute(connection, "SET GLOBAL TimeZone = 'UTC'", err)); /* not the machine's */
     /* a commit may take its time on a slow disk, and a client that gives up deletes the files that it names */
@@ -230,30 +237,70 @@ static lh_code attach_lock(lh_engine *engine, duckdb_connection connection, lh_e
     return engine_execute(connection, "SET lock_configuration = true", err);
 }
 
-lh_code lh_engine_attach(lh_engine *engine, lh_str url, lh_str token, lh_error *err) {
+static lh_code engine_attach_database(const lh_engine *engine, duckdb_database database, lh_error *err) {
     duckdb_connection connection = NULL;
-    if (duckdb_connect(engine->database, &connection) == DuckDBError)
+    if (duckdb_connect(database, &connection) == DuckDBError)
         return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
-    lh_code code = attach_lake(engine, connection, url, token, err);
+    lh_code code = attach_lake(engine, connection, err);
     if (code == LH_OK) code = attach_lock(engine, connection, err);
     duckdb_disconnect(&connection);
-    if (code != LH_OK) return code;
+    return code;
+}
+
+lh_code lh_engine_attach(lh_engine *engine, lh_str url, lh_str token, lh_error *err) {
+    if (lh_str_dup(url, &engine->url) != LH_OK || lh_str_dup(token, &engine->token) != LH_OK)
+        return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    LH_TRY(engine_attach_database(engine, engine->database, err));
     pthread_mutex_lock(&engine->lock);
     engine->attached = true;
     pthread_mutex_unlock(&engine->lock);
     return LH_OK;
 }
 
+/* A connection holds its database: that of before is closed with the last of them. */
+lh_code lh_engine_reopen(lh_engine *engine, lh_error *err) {
+    duckdb_database fresh = NULL;
+    LH_TRY(engine_open_database(engine, &fresh, err));
+    lh_code code = engine_load_all(engine, fresh, err);
+    if (code == LH_OK) code = engine_attach_database(engine, fresh, err);
+    if (code == LH_OK) {
+        pthread_mutex_lock(&engine->lock);
+        duckdb_database before = engine->database;
+        engine->database = fresh;
+        fresh = before;
+        engine->generation++;
+        for (size_t i = 0; code == LH_OK && i < engine->idle_count; i++)
+            code = engine_connection_renew_locked(engine->idle[i], err);
+        pthread_mutex_unlock(&engine->lock);
+    }
+    duckdb_close(&fresh);
+    return code;
+}
+
 /* ---- connections ---- */
-lh_code engine_connection_open(lh_engine *engine, engine_connection **ret, lh_error *err) {
+lh_code engine_connection_open_locked(lh_engine *engine, engine_connection **ret, lh_error *err) {
     engine_connection *connection = calloc(1, sizeof *connection);
     if (!connection) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
     connection->engine = engine;
+    connection->generation = engine->generation;
     if (duckdb_connect(engine->database, &connection->handle) == DuckDBError) {
         free(connection);
         return lh_fail(err, LH_NO_MEMORY, "engine: no more connections");
     }
     *ret = connection;
+    return LH_OK;
+}
+
+lh_code engine_connection_renew_locked(engine_connection *connection, lh_error *err) {
+    lh_engine *engine = connection->engine;
+    duckdb_connection fresh = NULL;
+    if (connection->generation == engine->generation) return LH_OK;
+    if (duckdb_connect(engine->database, &fresh) == DuckDBError)
+        return lh_fail(err, LH_NO_MEMORY, "engine: no more connections");
+    duckdb_disconnect(&connection->handle);
+    connection->handle = fresh;
+    connection->generation = engine->generation;
+    connection->in_lake = false;
     return LH_OK;
 }
 
@@ -295,8 +342,9 @@ void lh_engine_free(lh_engine *engine) {
     for (size_t i = 0; i < LH_ENGINE_CONNECTIONS_MAX; i++) engine_connection_close(engine->all[i]);
     if (engine->database) duckdb_close(&engine->database);
     engine_table_locks_free(engine);
-    lh_str owned[] = {engine->scratch_dir, engine->extension_dir, engine->default_namespace, engine->s3.endpoint,
-                      engine->s3.region,   engine->s3.bucket,     engine->s3.access_key,     engine->s3.secret_key};
+    if (engine->token.len) explicit_bzero((void *)(uintptr_t)engine->token.ptr, engine->token.len);
+    lh_str owned[] = {engine->scratch_dir, engine->extension_dir, engine->default_namespace, engine->url,
+                      engine->token};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) lh_str_free(owned[i]);
     pthread_cond_destroy(&engine->timer_wake);
     pthread_mutex_destroy(&engine->lock);

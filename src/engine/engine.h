@@ -12,13 +12,12 @@ typedef struct lh_session lh_session;
 
 typedef struct lh_engine_options {
     lh_catalog *catalog; /* borrowed for life */
-    lh_bucket *bucket;   /* borrowed for life: what the engine may read and write */
+    lh_registry *registry; /* borrowed for life: what the engine may read and write; NULL: only the scratch folder */
     lh_str scratch_dir;  /* absolute; uploads and spill files; the engine may read and write there */
     lh_str extension_dir;
     unsigned threads; /* 0: one a core */
     uint64_t memory_bytes;
     unsigned connections, queue_max;
-    const lh_s3_options *s3; /* NULL for a local bucket */
 } lh_engine_options;
 
 /* Opens DuckDB and loads the extensions (tens of ms). No lake yet: the catalog is served by us, so attach
@@ -26,6 +25,9 @@ typedef struct lh_engine_options {
 LH_MUST_CHECK lh_code lh_engine_open(const lh_engine_options *options, lh_engine **ret, lh_error *err);
 /* Attaches our catalog at url ("http://127.0.0.1:3100/iceberg") with the internal token, then locks the configuration. */
 LH_MUST_CHECK lh_code lh_engine_attach(lh_engine *engine, lh_str url, lh_str token, lh_error *err);
+/* After a bucket came or went: opens another DuckDB that may reach just those that there are now. What runs ends in the one
+ * before; later statements take the new. Errors: as the two above; then all is as it was. */
+LH_MUST_CHECK lh_code lh_engine_reopen(lh_engine *engine, lh_error *err);
 void lh_engine_free(lh_engine *engine); /* interrupts what runs */
 static inline void lh_engine_freep(lh_engine **engine) { lh_engine_free(*engine); }
 

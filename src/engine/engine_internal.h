@@ -29,6 +29,7 @@ typedef struct engine_connection {
     lh_engine *engine;
     duckdb_connection handle;
     bool in_lake; /* USE was done */
+    uint64_t generation;
     bool running, cancelled, timed_out, committing;
     uint64_t deadline_ns, timeout_ms;
     lh_cancel *cancel;
@@ -45,12 +46,12 @@ typedef struct engine_table_lock {
 /* lock guards everything below it; conditions are on the monotonic clock. Order: a cancel's lock before engine->lock. */
 struct lh_engine {
     lh_catalog *catalog;
-    lh_bucket *bucket;
+    lh_registry *registry;
     unsigned connections_max, queue_max;
     lh_str scratch_dir, extension_dir, default_namespace; /* owned */
-    lh_s3_options s3;                                     /* strings owned */
-    bool has_s3;
-    duckdb_database database;
+    lh_str url, token;                                    /* owned: of the catalog, once attached */
+    unsigned threads;
+    uint64_t memory_bytes;
     pthread_condattr_t clock;
     pthread_t timer;
     bool timer_started;
@@ -58,6 +59,8 @@ struct lh_engine {
     pthread_mutex_t lock;
     pthread_cond_t timer_wake;
     bool closing, attached;
+    duckdb_database database;
+    uint64_t generation; /* of the database; lh_engine_reopen() begins another */
     engine_connection *all[LH_ENGINE_CONNECTIONS_MAX], *idle[LH_ENGINE_CONNECTIONS_MAX];
     size_t all_count, idle_count;
     engine_queue pool_queue;
@@ -110,7 +113,9 @@ lh_code engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *canc
 void engine_table_locks_free(lh_engine *engine);
 
 /* ---- engine.c ---- */
-lh_code engine_connection_open(lh_engine *engine, engine_connection **ret, lh_error *err);
+lh_code engine_connection_open_locked(lh_engine *engine, engine_connection **ret, lh_error *err);
+/* A connection of a database before this one gets a handle of this one. On an error it is as before. */
+lh_code engine_connection_renew_locked(engine_connection *connection, lh_error *err);
 void engine_connection_close(engine_connection *connection);
 lh_code engine_connection_enter(engine_connection *connection, lh_error *err); /* USE lake.<default namespace>, once */
 /* Runs one of our own statements, result dropped. */

@@ -7,18 +7,11 @@
 
 enum { TIMER_REPEAT_NS = 20 * 1000 * 1000 };
 
-/* One more connection, opened outside the lock while its seat is taken. */
 static lh_code pool_open_locked(lh_engine *engine, engine_connection **ret, lh_error *err) {
     size_t seat = 0;
-    engine->all_count++;
-    pthread_mutex_unlock(&engine->lock);
     engine_connection *fresh = NULL;
-    lh_code code = engine_connection_open(engine, &fresh, err);
-    pthread_mutex_lock(&engine->lock);
-    if (code != LH_OK) {
-        engine->all_count--;
-        return code;
-    }
+    LH_TRY(engine_connection_open_locked(engine, &fresh, err));
+    engine->all_count++;
     while (engine->all[seat]) seat++; /* all_count says that there is one */
     *ret = engine->all[seat] = fresh;
     return LH_OK;
@@ -54,6 +47,10 @@ lh_code engine_acquire(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_n
     engine_connection *connection = NULL;
     pthread_mutex_lock(&engine->lock);
     lh_code code = pool_take_locked(engine, cancel, deadline_ns, &connection, err);
+    if (code == LH_OK) {
+        code = engine_connection_renew_locked(connection, err);
+        if (code != LH_OK) pool_put_locked(connection);
+    }
     pthread_mutex_unlock(&engine->lock);
     if (code != LH_OK) return code;
     *ret = connection;

@@ -534,6 +534,26 @@ static void load_sweep(const ingest_job *job, int64_t snapshot_before, int64_t s
     (void)ignored; /* what cannot be removed is left for maintenance */
 }
 
+/* A new table, and that of its rejects, go to the bucket of the request. */
+static lh_code load_place(const ingest_job *job, lh_error *err) {
+    lh_catalog *catalog = job->ingest->catalog;
+    lh_str bucket = job->request->bucket;
+    if (bucket.len == 0 || job->exists) return LH_OK;
+    LH_TRY(lh_annotation_set_bucket(catalog, job->name, bucket, err));
+    return lh_annotation_set_bucket(catalog, job->rejects_name, bucket, err);
+}
+
+static lh_code load_check_bucket(const ingest_job *job, lh_error *err) {
+    lh_str wanted = job->request->bucket, there = LH_STR_NONE;
+    if (wanted.len == 0) return LH_OK;
+    LH_TRY(lh_catalog_check_bucket(job->ingest->catalog, wanted, err));
+    if (!job->exists || lh_table_bucket(job->ingest->catalog, job->name, job->arena, &there, NULL) != LH_OK ||
+        lh_str_eq(there, wanted))
+        return LH_OK;
+    return lh_fail(err, LH_CONFLICT, "dataset '%.*s' lies in the bucket '%.*s': move it first, or leave the bucket out",
+                   LH_STR_ARG(lh_table_name_text(job->name, job->arena)), LH_STR_ARG(there));
+}
+
 /* One try of a commit, with everything that it depends on read anew. */
 static lh_code load_try(ingest_job *job, load_outcome *outcome, bool *ret_known, lh_error *err) {
     lh_catalog *catalog = job->ingest->catalog;
@@ -541,14 +561,17 @@ static lh_code load_try(ingest_job *job, load_outcome *outcome, bool *ret_known,
     int64_t before = -1, since_ms = lh_time_now_ms();
     *outcome = (load_outcome){0};
     job->exists = lh_table_exists(catalog, job->name);
+    LH_TRY(load_check_bucket(job, err));
     *ret_known = load_was_ingested(job);
     if (*ret_known) return LH_OK;
     LH_TRY(load_prepare_table(job, outcome, err));
     LH_TRY(load_documents(job, documents, err));
     LH_TRY(lh_annotation_set(catalog, job->name, load_properties(job), documents, 2, err));
     bool exists = lh_table_snapshot_id(catalog, job->name, &before, NULL) == LH_OK;
-    lh_code code = load_statements(job, outcome, err);
+    lh_code code = load_place(job, err);
+    if (code == LH_OK) code = load_statements(job, outcome, err);
     lh_annotation_clear(catalog, job->name);
+    if (job->request->bucket.len) lh_annotation_clear(catalog, job->rejects_name);
     bool failed = code != LH_OK && code != LH_UNAVAILABLE; /* an unknown outcome keeps its files */
     if (failed && exists == job->exists) load_sweep(job, before, since_ms);
     /* without rows no snapshot was added, and the documents did not travel with one */

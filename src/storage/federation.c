@@ -35,8 +35,9 @@ static const lh_bucket *federation_holder(const lh_bucket *base, lh_str location
     for (size_t i = 0; i < registry->count; i++) {
         const lh_bucket *bucket = atomic_load(&registry->members[i].bucket);
         lh_str ignored;
-        if (!bucket || (!bucket_cut_root(location, bucket->location, &ignored) &&
-                        !bucket_cut_root(location, bucket->location_given, &ignored)))
+        if (!bucket || !registry->members[i].active ||
+            (!bucket_cut_root(location, bucket->location, &ignored) &&
+             !bucket_cut_root(location, bucket->location_given, &ignored)))
             continue;
         *ret_stem = registry->members[i].stem;
         return bucket;

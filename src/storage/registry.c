@@ -11,14 +11,16 @@ enum { REGISTRY_BACKOFF_MAX = 8, REGISTRY_ASK_AGAIN_MS = 1000 };
 
 registry_member *registry_find(const lh_registry *registry, lh_str name) {
     for (size_t i = 0; i < registry->count; i++)
-        if (lh_str_eq(registry->members[i].options.name, name)) return &registry->members[i];
+        if (registry->members[i].active && lh_str_eq(registry->members[i].options.name, name))
+            return &registry->members[i];
     return NULL;
 }
 
 lh_code registry_unknown(const lh_registry *registry, lh_str name, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf names = LH_BUF_INIT(8192);
     for (size_t i = 0; i < registry->count; i++)
-        lh_buf_printf(&names, "%s%.*s", i ? ", " : "", LH_STR_ARG(registry->members[i].options.name));
+        if (registry->members[i].active)
+            lh_buf_printf(&names, "%s%.*s", i ? ", " : "", LH_STR_ARG(registry->members[i].options.name));
     return lh_fail(err, LH_UNAVAILABLE, "there is no bucket '%.*s'; there are: %.*s", LH_STR_ARG(lh_str_sub(name, 0, 64)),
                    LH_STR_ARG(lh_buf_str(&names)));
 }
@@ -89,6 +91,7 @@ static registry_member *registry_due_locked(lh_registry *registry, uint64_t *ret
     *ret_next_ms = now + 3600000;
     for (size_t i = 0; i < registry->count; i++) {
         registry_member *member = &registry->members[i];
+        if (!member->active) continue;
         if (member->health.due_ms <= now) return member;
         if (member->health.due_ms < *ret_next_ms) *ret_next_ms = member->health.due_ms;
     }
@@ -143,7 +146,7 @@ static lh_code registry_check_apart(const lh_registry *registry, lh_error *err) 
             const lh_bucket *a = atomic_load(&registry->members[i].bucket), *b = atomic_load(&registry->members[j].bucket);
             lh_str ignored;
             lh_str first = registry->members[i].options.name, second = registry->members[j].options.name;
-            if (i == j || !a || !b) continue;
+            if (i == j || !a || !b || !registry->members[i].active || !registry->members[j].active) continue;
             if (lh_str_eq(a->location, b->location) || bucket_cut_root(a->location, b->location, &ignored))
                 return lh_fail(err, LH_INVALID, "the buckets '%.*s' and '%.*s' lie at the same place, or one in the other",
                                LH_STR_ARG(first), LH_STR_ARG(second));
@@ -152,10 +155,15 @@ static lh_code registry_check_apart(const lh_registry *registry, lh_error *err) 
 }
 
 static lh_code registry_fill(lh_registry *registry, const lh_registry_options *options, lh_error *err) {
-    registry->members = calloc(options->count, sizeof *registry->members);
+    if (options->count > LH_REGISTRY_BUCKETS_MAX)
+        return lh_fail(err, LH_LIMIT, "more than %d buckets", LH_REGISTRY_BUCKETS_MAX);
+    registry->members = calloc(LH_REGISTRY_BUCKETS_MAX, sizeof *registry->members);
     if (!registry->members) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     registry->count = options->count;
-    for (size_t i = 0; i < options->count; i++) LH_TRY(member_copy(registry, i, &options->buckets[i], err));
+    for (size_t i = 0; i < options->count; i++) {
+        LH_TRY(member_copy(registry, i, &options->buckets[i], err));
+        registry->members[i].active = true;
+    }
     LH_TRY(member_open(&registry->members[0], err));
     LH_TRY(error_log_new(atomic_load(&registry->members[0].bucket), &registry->errors, err));
     for (size_t i = 1; i < registry->count; i++) {
@@ -181,6 +189,7 @@ lh_code lh_registry_open(const lh_registry_options *options, lh_registry **ret, 
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&registry->lock, NULL);
     pthread_cond_init(&registry->changed, &clock);
+    pthread_mutex_init(&registry->adding, NULL);
     pthread_condattr_destroy(&clock);
     LH_TRY(registry_fill(registry, options, err));
     if (pthread_create(&registry->prober, NULL, registry_run, registry) != 0)
@@ -211,9 +220,78 @@ void lh_registry_free(lh_registry *registry) {
     for (size_t i = 0; i < registry->count; i++) member_done(&registry->members[i]);
     free(registry->members);
     pthread_cond_destroy(&registry->changed);
+    pthread_mutex_destroy(&registry->adding);
     pthread_mutex_destroy(&registry->lock);
     free(registry);
 }
+
+/* ---- coming and going ---- */
+
+static bool member_is_same(const registry_member *member, const lh_bucket_options *options) {
+    const lh_s3_options *a = &member->options.s3, *b = &options->s3;
+    return member->options.is_s3 == options->is_s3 && member->options.read_only == options->read_only &&
+           lh_str_eq(member->options.name, options->name) && lh_str_eq(member->options.root, options->root) &&
+           lh_str_eq(a->endpoint, b->endpoint) && lh_str_eq(a->region, b->region) && lh_str_eq(a->bucket, b->bucket) &&
+           lh_str_eq(a->access_key, b->access_key) && lh_str_eq(a->secret_key, b->secret_key) &&
+           a->path_style == b->path_style;
+}
+
+/* The place of a removed bucket that is the same as this, or a new place. */
+static lh_code registry_place_locked(lh_registry *registry, const lh_bucket_options *options, registry_member **ret,
+                                     lh_error *err) {
+    for (size_t i = 1; i < registry->count; i++) {
+        *ret = &registry->members[i];
+        if (!(*ret)->active && (*ret)->added && member_is_same(*ret, options)) return LH_OK;
+    }
+    size_t at = registry->count;
+    if (at == LH_REGISTRY_BUCKETS_MAX)
+        return lh_fail(err, LH_LIMIT, "%d buckets came and went: start the server anew", LH_REGISTRY_BUCKETS_MAX);
+    *ret = &registry->members[at];
+    lh_code code = member_copy(registry, at, options, err);
+    if (code == LH_OK) code = member_open(*ret, err);
+    if (code != LH_OK) {
+        member_done(*ret);
+        **ret = (registry_member){0};
+        return code;
+    }
+    (*ret)->added = true;
+    registry->count = at + 1;
+    return LH_OK;
+}
+
+static lh_code registry_add_locked(lh_registry *registry, const lh_bucket_options *options, lh_error *err) {
+    registry_member *member = NULL;
+    if (registry_find(registry, options->name))
+        return lh_fail(err, LH_CONFLICT, "there is a bucket '%.*s' already", LH_STR_ARG(options->name));
+    LH_TRY(registry_place_locked(registry, options, &member, err));
+    member->active = true;
+    lh_code code = registry_check_apart(registry, err);
+    if (code != LH_OK) member->active = false;
+    return code;
+}
+
+lh_code lh_registry_add(lh_registry *registry, const lh_bucket_options *options, lh_error *err) {
+    pthread_mutex_lock(&registry->adding);
+    lh_code code = registry_add_locked(registry, options, err);
+    pthread_mutex_unlock(&registry->adding);
+    pthread_mutex_lock(&registry->lock);
+    pthread_cond_broadcast(&registry->changed); /* it is asked at once */
+    pthread_mutex_unlock(&registry->lock);
+    return code;
+}
+
+lh_code lh_registry_remove(lh_registry *registry, lh_str name, lh_error *err) {
+    lh_code code = LH_OK;
+    pthread_mutex_lock(&registry->adding);
+    registry_member *member = registry_find(registry, name);
+    if (!member) code = lh_fail(err, LH_NOT_FOUND, "there is no bucket '%.*s'", LH_STR_ARG(name));
+    else if (!member->added) code = lh_fail(err, LH_DENIED, "the bucket '%.*s' is the server's own", LH_STR_ARG(name));
+    else member->active = false;
+    pthread_mutex_unlock(&registry->adding);
+    return code;
+}
+
+bool lh_registry_is_active(const lh_registry *registry, size_t index) { return registry->members[index].active; }
 
 /* ---- what others ask ---- */
 
@@ -276,14 +354,20 @@ static lh_code registry_read_rescued(lh_registry *registry, lh_str bucket, const
     *ret_from = member->options.name;
     lh_code code = member_read(member, read, &why);
     bool out = code != LH_OK && member_is_out(member, code);
-    if (out && rescue && rescue != member && member_read(rescue, read, NULL) == LH_OK) {
+    lh_code saved = LH_UNAVAILABLE;
+    if (out && rescue && rescue != member) saved = member_read(rescue, read, NULL);
+    if (saved == LH_OK) {
         *ret_from = rescue->options.name;
         return LH_OK;
     }
     if (code != LH_OK && err) *err = why;
     if (!out) return code;
-    return lh_fail(err, LH_UNAVAILABLE, "the bucket '%.*s' does not answer%s: %s", LH_STR_ARG(member->options.name),
-                   rescue && rescue != member ? ", and the rescue bucket has no such object" : "", why.message);
+    if (saved == LH_NOT_FOUND || saved == LH_LIMIT)
+        return lh_fail(err, saved,
+                       "the bucket '%.*s' does not answer (%s), and the rescue bucket '%.*s' has no such object",
+                       LH_STR_ARG(member->options.name), why.message, LH_STR_ARG(rescue->options.name));
+    return lh_fail(err, LH_UNAVAILABLE, "the bucket '%.*s' does not answer: %s", LH_STR_ARG(member->options.name),
+                   why.message);
 }
 
 lh_code lh_registry_get_open(lh_registry *registry, lh_str bucket, lh_str key, lh_byte_range range,
@@ -308,6 +392,7 @@ lh_code lh_registry_describe(lh_registry *registry, bool details, lh_arena *aren
     lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
     for (size_t i = 0; i < registry->count; i++) {
         const registry_member *member = &registry->members[i];
+        if (!member->active) continue;
         lh_json *item = lh_json_new_object(arena);
         pthread_mutex_lock(&registry->lock);
         member_state state = member->health.state;
@@ -338,6 +423,7 @@ lh_code lh_registry_health(lh_registry *registry, bool now, lh_arena *arena, lh_
     lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
     for (size_t i = 0; i < registry->count; i++) {
         registry_member *member = &registry->members[i];
+        if (!member->active) continue;
         if (now) member_probe(member);
         lh_json *item = lh_json_new_object(arena);
         lh_json_set_string(arena, item, "name", member->options.name);

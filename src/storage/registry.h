@@ -22,11 +22,26 @@ typedef struct lh_registry_options {
     uint64_t probe_interval_ms, probe_timeout_ms;
 } lh_registry_options;
 
+/* What the configuration says: storage.buckets with the primary first; relative paths are of `folder`. Errors: those of secrets
+ * and of lh_registry_open(). */
+LH_MUST_CHECK lh_code lh_registry_open_config(const lh_config *config, lh_str folder, lh_registry **ret, lh_error *err);
+/* One such bucket as options. Arena. Errors: those of lh_secret_find(). */
+LH_MUST_CHECK lh_code lh_bucket_options_from(const lh_config *config, lh_str folder, const lh_bucket_config *bucket,
+                                             lh_arena *arena, lh_bucket_options *ret, lh_error *err);
+lh_s3_options lh_s3_options_from(const lh_config *config); /* storage.s3_…; borrowed from config */
+
 /* Opens all. The primary must answer; another bucket may not yet: it is asked again and again. Errors: those of the primary's
  * opening; INVALID (a name twice, a bucket within another, two S3 buckets of one name). Owned: lh_registry_free(). */
 LH_MUST_CHECK lh_code lh_registry_open(const lh_registry_options *options, lh_registry **ret, lh_error *err);
 void lh_registry_free(lh_registry *registry);
 static inline void lh_registry_freep(lh_registry **registry) { lh_registry_free(*registry); }
+
+enum { LH_REGISTRY_BUCKETS_MAX = 256 };
+/* Takes a bucket up while others are at work. Errors: CONFLICT (there is one of that name), LIMIT, and as lh_registry_open(). */
+LH_MUST_CHECK lh_code lh_registry_add(lh_registry *registry, const lh_bucket_options *options, lh_error *err);
+/* Serves such a bucket no more; what is at work in it ends. Errors: NOT_FOUND, DENIED (it is of the configuration). */
+LH_MUST_CHECK lh_code lh_registry_remove(lh_registry *registry, lh_str name, lh_error *err);
+bool lh_registry_is_active(const lh_registry *registry, size_t index); /* false: was removed */
 
 lh_bucket *lh_registry_whole(lh_registry *registry); /* borrowed: all buckets as one */
 size_t lh_registry_count(const lh_registry *registry);
@@ -40,8 +55,8 @@ LH_MUST_CHECK lh_code lh_registry_key(const lh_registry *registry, lh_str bucket
                                       lh_error *err);
 
 /* Reads from the bucket, or, when that does not answer, from the rescue bucket; *ret_from (borrowed) is the name of the one
- * that answered. A missing object of a bucket that answers is NOT_FOUND, and never looked for elsewhere. Otherwise as
- * lh_bucket_get_open() and lh_bucket_head(). Errors also: UNAVAILABLE (unknown bucket; or neither could help). */
+ * that answered. A missing object of a bucket that answers is NOT_FOUND, and never looked for elsewhere; what both lack, too. Otherwise
+ * as lh_bucket_get_open() and lh_bucket_head(). Errors also: UNAVAILABLE (unknown bucket; or none answers). */
 LH_MUST_CHECK lh_code lh_registry_get_open(lh_registry *registry, lh_str bucket, lh_str key, lh_byte_range range,
                                            lh_object_reader **ret, lh_object_info *ret_info, lh_str *ret_from,
                                            lh_error *err);

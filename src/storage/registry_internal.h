@@ -16,6 +16,8 @@ typedef struct registry_member {
     lh_bucket_options options; /* owned strings */
     lh_str stem;               /* owned: "//name/"; empty for the primary */
     lh_bucket *_Atomic bucket; /* owned; NULL while it could not be opened */
+    atomic_bool active;        /* false: was removed; stays, because calls may still be at work in it */
+    bool added;                /* by lh_registry_add() */
     struct {
         member_state state;
         int64_t checked_ms, since_ms; /* wall clock */
@@ -25,8 +27,9 @@ typedef struct registry_member {
 } registry_member;
 
 struct lh_registry {
-    registry_member *members;
-    size_t count;
+    registry_member *members; /* LH_REGISTRY_BUCKETS_MAX of them */
+    atomic_size_t count;      /* only grows, behind a member that is whole */
+    pthread_mutex_t adding;   /* guards adding and removing */
     registry_member *rescue; /* NULL: none */
     lh_bucket *whole;        /* owned */
     error_log *errors;       /* owned */

@@ -106,7 +106,7 @@ static void test_registry__rescue_serves_for_want_of_the_bucket_only(void) {
     CHECK(rmdir(path) != 0);
     CHECK(lake_read(l, "two", "only", &from) == LH_OK);
     CHECK_STR(from, LH_STR("spare"));
-    CHECK(lake_read(l, "two", "nowhere", &from) == LH_UNAVAILABLE);
+    CHECK(lake_read(l, "two", "nowhere", &from) == LH_NOT_FOUND); /* in neither */
     CHECK(rename(away, path) == 0);
     CHECK(lake_read(l, "two", "only", &from) == LH_NOT_FOUND);
 }
@@ -119,7 +119,7 @@ static void test_registry__what_fails_is_told_and_another_folder_in_its_place_is
     snprintf(path, sizeof path, "%s/two", l->folder);
     snprintf(away, sizeof away, "%s/two-away", l->folder);
     CHECK(rename(path, away) == 0);
-    CHECK(lake_read(l, "two", "x", &from) == LH_UNAVAILABLE);
+    CHECK(lake_read(l, "two", "x", &from) == LH_NOT_FOUND); /* nor has the rescue bucket it */
     CHECK(lh_registry_health(l->registry, true, l->arena, &answer, &l->err) == LH_OK);
     CHECK_STR(lh_json_get_string(lh_json_at(lh_json_get(answer, "items"), 0), "state"), LH_STR("ok"));
     CHECK_STR(lh_json_get_string(lh_json_at(lh_json_get(answer, "items"), 1), "state"), LH_STR("unreachable"));
@@ -141,7 +141,26 @@ static void test_registry__what_fails_is_told_and_another_folder_in_its_place_is
     CHECK(access(object, F_OK) == 0);
 }
 
+static void test_registry__a_bucket_comes_and_goes_while_others_are_served(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new(false);
+    const lh_bucket_options late = {.name = LH_STR("late"), .root = lake_path(l, "late")};
+    const lh_bucket_options inside = {.name = LH_STR("inside"), .root = lake_path(l, "two/inside")};
+    CHECK(lh_registry_add(l->registry, &late, &l->err) == LH_OK);
+    CHECK(lh_registry_add(l->registry, &late, &l->err) == LH_CONFLICT);
+    CHECK(lh_registry_add(l->registry, &inside, &l->err) == LH_INVALID);
+    lh_str key = lake_put(l, LH_STR("late"), "a");
+    CHECK(lh_registry_remove(l->registry, LH_STR("two"), &l->err) == LH_DENIED);
+    CHECK(lh_registry_remove(l->registry, LH_STR("nine"), &l->err) == LH_NOT_FOUND);
+    CHECK(lh_registry_remove(l->registry, LH_STR("late"), &l->err) == LH_OK);
+    CHECK(lh_bucket_head(l->whole, key, &(lh_object_info){0}, &l->err) == LH_UNAVAILABLE);
+    size_t count = lh_registry_count(l->registry);
+    CHECK(lh_registry_add(l->registry, &late, &l->err) == LH_OK); /* the same: its place is taken again */
+    CHECK(lh_registry_count(l->registry) == count);
+    CHECK(lh_bucket_head(l->whole, key, &(lh_object_info){0}, &l->err) == LH_OK);
+}
+
 LH_TEST_MAIN(LH_TEST(test_registry__a_key_tells_its_bucket_and_so_does_a_location),
              LH_TEST(test_registry__a_read_only_bucket_takes_no_write),
              LH_TEST(test_registry__rescue_serves_for_want_of_the_bucket_only),
+             LH_TEST(test_registry__a_bucket_comes_and_goes_while_others_are_served),
              LH_TEST(test_registry__what_fails_is_told_and_another_folder_in_its_place_is_taken_up))

@@ -1,11 +1,6 @@
-import os
-import subprocess
-import time
-
 import pytest
-import requests
 
-from harness import BINARY, S3_SERVER, Server, free_port
+from harness import BINARY, S3_SERVER, S3Server, Server
 
 
 def pytest_configure(config):
@@ -50,18 +45,8 @@ def s3():
     import tempfile
 
     folder = tempfile.mkdtemp(prefix="lakehouse-s3-")
-    port = free_port()
-    os.makedirs(f"{folder}/buckets/lake")
-    process = subprocess.Popen(
-        [str(S3_SERVER), "--port", f"127.0.0.1:{port}", "--access", "testaccess", "--secret", "testsecret", "posix", f"{folder}/buckets"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(200):
-        try:
-            requests.get(url, timeout=1)
-            break
-        except requests.RequestException:
-            time.sleep(0.05)
+    running = S3Server(f"{folder}/buckets", "lake")
+    url = running.url
     yield {
         "url": url,
         "env": {
@@ -70,8 +55,7 @@ def s3():
         },
         "pyiceberg": {"s3.endpoint": url, "s3.access-key-id": "testaccess", "s3.secret-access-key": "testsecret", "s3.region": "us-east-1"},
     }
-    process.terminate()
-    process.wait(10)
+    running.stop()
     import shutil
 
     shutil.rmtree(folder, ignore_errors=True)

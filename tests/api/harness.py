@@ -26,11 +26,12 @@ class ServerFailed(AssertionError):
 class Server:
     """One `lakehouse serve`. `stop()` asserts a clean end: exit 0 and no sanitizer report."""
 
-    def __init__(self, root, *args, env=None, url_wait=True):
+    def __init__(self, root, *args, env=None, url_wait=True, cwd=None):
         self.root = pathlib.Path(root)
         self.args = [str(a) for a in args]
         self.env = {**os.environ, **(env or {})}
         self.log_path = self.root.parent / (self.root.name + ".log")
+        self.cwd = cwd
         self.process = None
         self.url = None
         self.headers = {}
@@ -40,7 +41,7 @@ class Server:
     def start(self):
         command = [str(BINARY), "serve", "--root", str(self.root), "--listen", "127.0.0.1:0", *self.args]
         self.log = open(self.log_path, "ab")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, env=self.env, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, env=self.env, text=True, cwd=self.cwd)
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
             self.process.wait(10)
@@ -149,6 +150,33 @@ class Server:
             connection.execute(f"LOAD '{EXTENSIONS / name}.duckdb_extension'")
         connection.execute(f"ATTACH '' AS lake (TYPE iceberg, ENDPOINT '{self.url}/iceberg', AUTHORIZATION_TYPE 'none')")
         return connection
+
+
+class S3Server:
+    """versitygw over a folder, in which each folder is a bucket; keys testaccess and testsecret."""
+
+    def __init__(self, folder, *buckets):
+        self.folder = pathlib.Path(folder)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        for bucket in buckets:
+            (self.folder / bucket).mkdir(parents=True)
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [str(S3_SERVER), "--port", f"127.0.0.1:{self.port}", "--access", "testaccess", "--secret", "testsecret", "posix", str(self.folder)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(200):
+            try:
+                requests.get(self.url, timeout=1)
+                break
+            except requests.RequestException:
+                time.sleep(0.05)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
 
 
 def free_port():
