@@ -134,7 +134,7 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
                                        .columns_max = (uint64_t)c->ingest_columns_max,
                                        .detect_pii = c->ingest_detect_pii};
     LH_TRY(lh_ingest_new(&options, &stack->ingest, err));
-    const lh_maintain_options maintain = {stack->engine, stack->catalog, stack->bucket};
+    const lh_maintain_options maintain = {stack->engine, stack->catalog, lh_registry_whole(stack->registry)};
     LH_TRY(lh_maintain_new(&maintain, &stack->maintain, err));
     stack->app.engine = stack->engine;
     stack->app.ingest = stack->ingest;

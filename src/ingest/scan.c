@@ -9,6 +9,7 @@
 
 enum {
     SCAN_ROWS_OF_LOAD = 2000,
+    SCAN_COLUMNS_OF_LOAD = 500, /* each statement about a very wide table takes the engine seconds: on demand only */
     SCAN_WHOLE_ROWS = 200000, /* a table with more is sampled in windows after a load */
     SCAN_WINDOWS = 2,         /* the engine decodes a row group for each: about as many rows as SCAN_WHOLE_ROWS */
     SCAN_WINDOW_ROWS = 2048,
@@ -341,6 +342,8 @@ static lh_code scan_plan(scan *s, lh_error *err) {
 
 static lh_code scan_load(scan *s, lh_table_name name, const lh_json *only, lh_error *err) {
     LH_TRY(scan_open(s, name, only, err));
+    if (s->count > SCAN_COLUMNS_OF_LOAD)
+        return lh_fail(err, LH_LIMIT, "more than %d columns are not scanned after a load", SCAN_COLUMNS_OF_LOAD);
     LH_TRY(scan_plan(s, err));
     LH_TRY(scan_run(s, err));
     return scan_tell(s, err);

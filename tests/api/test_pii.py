@@ -178,6 +178,13 @@ def test_wide_and_odd_names(server):
     assert len(scan(server, "wide")["columns"]) == 151
 
 
+def test_a_very_wide_table_is_scanned_on_demand_only(server):
+    names = [f"c{i}" for i in range(500)] + ["email"]
+    text = ",".join(names) + "\n" + "".join(",".join(["x"] * 500 + [f"u{i}@example.org"]) + "\n" for i in range(20))
+    assert load(server, "very_wide", text)["pii"] is None
+    assert {c["name"]: c for c in scan(server, "very_wide")["columns"]}["email"]["pii_kind"] == "email"
+
+
 @pytest.mark.parametrize("body, message", [
     ({"sample_rows": 0}, "'sample_rows' must be from 1 to 100000"),
     ({"sample_rows": 100001}, "'sample_rows' must be from 1 to 100000"),
