@@ -26,7 +26,7 @@ static lh_code rewrite_take_bound(void *ctx, avro_value pair, lh_error *err) {
 }
 
 /* The data file that all of a position delete file's rows name, when it tells. */
-static lh_code rewrite_referenced(avro_value data_file, lh_str *ret, lh_error *err) {
+lh_code rewrite_referenced(avro_value data_file, lh_str *ret, lh_error *err) {
     rewrite_bound lower = {0}, upper = {0};
     *ret = avro_str(avro_field(data_file, "referenced_data_file"));
     if (ret->len) return LH_OK;

@@ -43,6 +43,7 @@ static lh_code commit_take_snapshots(lh_catalog *catalog, table_commit *commit, 
         lh_json *snapshot = metadata_snapshot(commit->metadata, id);
         if (!snapshot) continue; /* removed again in the same list */
         LH_TRY(manifest_sync(catalog, snapshot, MANIFEST_ADDED, location, err));
+        LH_TRY(stale_deletes_check(catalog, commit->metadata, snapshot, err));
         if (!commit->annotated) continue;
         if (!lh_json_is_object(lh_json_get(snapshot, "summary")))
             lh_json_set(arena, snapshot, "summary", lh_json_new_object(arena));

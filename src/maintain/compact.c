@@ -2,7 +2,8 @@
  *
  *   lh_table_rewrite_plan → for each partition: source, COPY, count → lh_table_rewrite_commit
  *
- * No lock is held: writers go on, and the commit is laid on what they did. When rows of the chosen files were changed
+ * Writers go on, and the commit is laid on what they did; only for its few milliseconds the table's write lock is held, because
+ * the engine, whose statement began before a commit and ends after it, deletes rows of files that are gone. When rows of the chosen files were changed
  * meanwhile all is thrown away and planned anew, three times at most. New files lie in data/compact-<id>-<partition>/, so that
  * they can be found and removed; a crash leaves them to the removal of orphans. */
 #include "maintain/maintain_internal.h"
@@ -243,8 +244,11 @@ static lh_code compact_commit(compaction *c, lh_error *err) {
     lh_json_set_string(c->arena, summary, "lakehouse.source", LH_STR("compaction"));
     lh_json_set_string(c->arena, summary, "lakehouse.job-id", lh_uuid_str(&c->id));
     atomic_store(&c->job->phase, "committing");
-    return lh_table_rewrite_commit(c->maintain->catalog, c->request->table, &c->plan, c->files, c->count, c->sorted,
-                                   summary, &c->done, err);
+    LH_TRY(lh_engine_lock_table(c->maintain->engine, c->request->table, c->request->cancel, err));
+    lh_code code = lh_table_rewrite_commit(c->maintain->catalog, c->request->table, &c->plan, c->files, c->count,
+                                           c->sorted, summary, &c->done, err);
+    lh_engine_unlock_table(c->maintain->engine, c->request->table);
+    return code;
 }
 
 static lh_code compact_plan(compaction *c, lh_error *err) {

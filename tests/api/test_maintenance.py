@@ -216,6 +216,61 @@ def test_all_rows_deleted(server):
     assert server.sql("SELECT id FROM emptied") == [[1]]
 
 
+def test_writers_go_on(server):
+    """Appends, updates and deletes of our SQL, compaction all the while: no row lost, none twice, none back."""
+    server.sql("CREATE TABLE busy (w INTEGER, i INTEGER, n INTEGER)")
+    rounds, failed, counts = 8 if SANITIZED else 20, [], {"done": 0, "conflict": 0}
+
+    def write(writer):
+        for i in range(rounds):
+            for sql in [f"INSERT INTO busy SELECT {writer}, {i} * 10 + k, 0 FROM range(10) r(k)", f"UPDATE busy SET n = n + 1 WHERE w = {writer} AND i = {i} * 10",
+                        f"DELETE FROM busy WHERE w = {writer} AND i = {i} * 10 + 9"]:
+                answer = server.query(sql)
+                if answer.status_code != 200:
+                    failed.append(answer.text)
+
+    writers = [threading.Thread(target=write, args=(w,)) for w in range(2)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        answer = server.request("POST", "/query/compact", json={"dataset": "busy"})
+        assert answer.status_code in (200, 409), answer.text
+        counts["done" if answer.status_code == 200 else "conflict"] += 1
+        assert server.query("SELECT count(*) FROM busy").status_code == 200
+    for writer in writers:
+        writer.join()
+    assert not failed and counts["done"] > 0
+    compacted(server, "busy")
+    assert server.sql("SELECT count(*), count(DISTINCT (w, i)), sum(n) FROM busy") == [[2 * rounds * 9, 2 * rounds * 9, 2 * rounds]]
+
+
+def test_a_delete_of_a_file_that_was_replaced_is_a_conflict(server):
+    """A writer that read the table before a compaction and names the one after as parent would lose its delete."""
+    from pyiceberg.manifest import MANIFEST_LIST_FILE_SCHEMAS, ManifestFile, write_manifest_list
+    fill(server, "late", appends=2)
+    before = table(server, "late").current_snapshot()
+    server.sql("DELETE FROM late WHERE id = 1")
+    deleted = table(server, "late")
+    late = [m for m in deleted.current_snapshot().manifests(deleted.io) if m.content == 1]
+    rolled = server.request("POST", "/catalog/datasets/by-name/late/rollback", json={"snapshot_id": before.snapshot_id})
+    assert rolled.status_code == 200, rolled.text
+    compact(server, "late")
+    now = table(server, "late")
+    parent, sequence, id_ = now.current_snapshot(), now.metadata.last_sequence_number + 1, 4711
+    location = f"{now.location()}/metadata/late-list.avro"
+    fields = [f.name for f in MANIFEST_LIST_FILE_SCHEMAS[2].fields]
+    own = {"sequence_number": sequence, "min_sequence_number": sequence, "added_snapshot_id": id_}
+    mine = [ManifestFile.from_args(_table_format_version=2, **{**{name: getattr(m, name) for name in fields}, **own}) for m in late]
+    with write_manifest_list(2, now.io.new_output(location), id_, parent.snapshot_id, sequence, avro_compression="null") as out:
+        out.add_manifests(mine + parent.manifests(now.io))
+    snapshot = {"snapshot-id": id_, "parent-snapshot-id": parent.snapshot_id, "sequence-number": sequence, "timestamp-ms": int(time.time() * 1000),
+                "manifest-list": location, "summary": {"operation": "delete"}, "schema-id": 0}
+    answer = server.request("POST", "/iceberg/v1/namespaces/data/tables/late", json={"requirements": [], "updates": [
+        {"action": "add-snapshot", "snapshot": snapshot}, {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": id_}]})
+    assert answer.status_code == 409 and "compaction" in answer.text, answer.text
+    assert server.sql("SELECT count(*) FROM late") == [[40]]
+
+
 def test_expiry_after_compaction_frees_the_old_files(server):
     fill(server, "freed")
     old = [pathlib.Path(f.file_path.removeprefix("file://")) for f in data_files(server, "freed")]
