@@ -59,6 +59,24 @@ static void metrics_latency(lh_buf *out, api_counters *counters) {
     }
 }
 
+static void metrics_maintain(lh_buf *out, lh_maintain_stats stats) {
+    metrics_value(out, "compactions_total", "counter", "Compactions that made a snapshot.", stats.compactions);
+    metrics_value(out, "compactions_failed_total", "counter", "Compactions that failed.", stats.failed);
+    metrics_value(out, "compactions_conflicts_total", "counter", "Compactions thrown away because rows were changed.",
+                  stats.conflicts);
+    metrics_value(out, "compaction_files_removed_total", "counter", "Data files that were rewritten.",
+                  stats.files_removed);
+    metrics_value(out, "compaction_files_written_total", "counter", "Data files that they became.",
+                  stats.files_written);
+    metrics_value(out, "maintenance_rounds_total", "counter", "Rounds of the background policy.", stats.rounds);
+    metrics_value(out, "maintenance_failed_total", "counter", "Steps of the background policy that failed.",
+                  stats.policy_failed);
+    metrics_value(out, "maintenance_snapshots_expired_total", "counter", "Snapshots that the policy expired.",
+                  stats.snapshots_expired);
+    metrics_value(out, "maintenance_orphans_removed_total", "counter", "Orphan files that the policy removed.",
+                  stats.orphans_removed);
+}
+
 lh_code api_metrics(lh_request *request, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(4 << 20);
     lh_app *app = lh_request_app(request);
@@ -97,6 +115,7 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
         metrics_value(&out, "queries_conflicts_retried_total", "counter",
                       "Statements run again after a foreign commit.", engine.conflicts_retried);
     }
+    if (app->maintain) metrics_maintain(&out, lh_maintain_get_stats(app->maintain));
     metrics_value(&out, "trace_spans_dropped_total", "counter", "Trace spans that did not fit the queue.",
                   app->tracer ? lh_tracer_dropped(app->tracer) : 0);
     LH_TRY(lh_buf_check(&out, err));

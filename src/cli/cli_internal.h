@@ -81,6 +81,8 @@ typedef struct lh_stack lh_stack;
 LH_MUST_CHECK lh_code lh_stack_listen(const lh_config *config, lh_stack **ret, lh_error *err);
 /* Opens the engine, attaches the catalog, and makes the server ready. */
 LH_MUST_CHECK lh_code lh_stack_ready(lh_stack *stack, lh_error *err);
+/* The background policy of maintenance, when the configuration turns it on. */
+LH_MUST_CHECK lh_code lh_stack_maintain(lh_stack *stack, lh_error *err);
 lh_str lh_stack_url(const lh_stack *stack); /* borrowed */
 bool lh_stack_has_keys(const lh_stack *stack); /* is an API key stored? */
 lh_metastore_stats lh_stack_replay(lh_stack *stack);

@@ -143,6 +143,37 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
     return LH_OK;
 }
 
+/* One line of the log for each step that did something, or failed. */
+static void stack_report(void *ctx, const char *step, lh_str dataset, const lh_json *answer, const lh_error *err) {
+    char name[LH_LIMIT_KEY_BYTES], counted[24];
+    (void)ctx;
+    snprintf(name, sizeof name, "%.*s", LH_STR_ARG(lh_str_cut_utf8(dataset, sizeof name - 1)));
+    if (err) {
+        lh_log(LH_LOG_WARN, "maintenance failed", "step", step, "dataset", name, "code", lh_code_name(err->code), "why",
+               err->message, NULL);
+        return;
+    }
+    uint64_t number = lh_json_uint(lh_json_get(answer, "files_before"), 0) +
+                      lh_json_uint(lh_json_get(answer, "orphan_files"), 0) +
+                      lh_json_size(lh_json_get(answer, "expired_snapshots"));
+    snprintf(counted, sizeof counted, "%" PRIu64, number);
+    lh_log(LH_LOG_INFO, "maintained", "step", step, "dataset", name, "count", counted, NULL);
+}
+
+lh_code lh_stack_maintain(lh_stack *stack, lh_error *err) {
+    const lh_config *c = stack->config;
+    const lh_maintain_policy policy = {.interval_ms = (uint64_t)c->maintenance_interval_ms,
+                                       .target_file_bytes = (uint64_t)c->maintenance_target_file_bytes,
+                                       .small_file_bytes = (uint64_t)c->maintenance_small_file_bytes,
+                                       .files_min = (uint64_t)c->maintenance_files_min,
+                                       .snapshot_age_ms = c->maintenance_snapshot_age_ms,
+                                       .snapshots_min = c->maintenance_snapshots_min,
+                                       .snapshot_grace_ms = c->maintenance_snapshot_grace_ms,
+                                       .orphan_age_ms = c->maintenance_orphan_age_ms,
+                                       .report = stack_report};
+    return c->maintenance_enabled ? lh_maintain_start(stack->maintain, &policy, err) : LH_OK;
+}
+
 lh_str lh_stack_url(const lh_stack *stack) { return lh_server_url(stack->server); }
 
 bool lh_stack_has_keys(const lh_stack *stack) {
@@ -211,6 +242,7 @@ static void stack_withdraw(lh_stack *stack) {
 void lh_stack_close(lh_stack *stack) {
     if (!stack) return;
     stack_withdraw(stack);
+    lh_maintain_stop(stack->maintain); /* works through the engine, which asks the server */
     if (stack->server) lh_server_drain(stack->server);
     lh_ingest_free(stack->ingest);
     lh_maintain_free(stack->maintain);

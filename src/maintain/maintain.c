@@ -1,9 +1,16 @@
 /* The module's state, and the list of the jobs that run, for those who ask how far they are. */
 #include "maintain/maintain_internal.h"
 
+#include <time.h>
+
 lh_code lh_maintain_new(const lh_maintain_options *options, lh_maintain **ret, lh_error *err) {
     lh_maintain *maintain = calloc(1, sizeof *maintain);
     if (!maintain) return lh_fail(err, LH_NO_MEMORY, "maintain: out of memory");
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&maintain->wake, &clock);
+    pthread_condattr_destroy(&clock);
     pthread_mutex_init(&maintain->lock, NULL);
     maintain->engine = options->engine;
     maintain->catalog = options->catalog;
@@ -14,6 +21,9 @@ lh_code lh_maintain_new(const lh_maintain_options *options, lh_maintain **ret, l
 
 void lh_maintain_free(lh_maintain *maintain) {
     if (!maintain) return;
+    lh_maintain_stop(maintain);
+    lh_cancel_free(maintain->cancel);
+    pthread_cond_destroy(&maintain->wake);
     pthread_mutex_destroy(&maintain->lock);
     free(maintain);
 }
@@ -55,12 +65,15 @@ static lh_json *maintain_job_json(const maintain_job *job, lh_arena *arena) {
 }
 
 lh_code lh_maintain_jobs(lh_maintain *maintain, lh_arena *arena, lh_json **ret, lh_error *err) {
-    lh_json *answer = lh_json_new_object(arena), *jobs = lh_json_new_array(arena);
+    lh_json *answer = lh_json_new_object(arena), *jobs = lh_json_new_array(arena), *policy = lh_json_new_object(arena);
     pthread_mutex_lock(&maintain->lock);
+    lh_json_set_bool(arena, policy, "enabled", maintain->started);
+    lh_json_set_uint(arena, policy, "rounds", maintain->stats.rounds);
     for (const maintain_job *job = maintain->jobs; job; job = job->next)
         lh_json_append(jobs, maintain_job_json(job, arena));
     pthread_mutex_unlock(&maintain->lock);
     lh_json_set(arena, answer, "jobs", jobs);
+    lh_json_set(arena, answer, "policy", policy);
     *ret = answer;
     return lh_arena_check(arena, err);
 }

@@ -35,8 +35,22 @@ LH_MUST_CHECK lh_code lh_compact(lh_maintain *maintain, const lh_compact_request
 
 typedef struct lh_maintain_stats {
     uint64_t compactions, failed, files_removed, files_written, conflicts; /* since start */
+    uint64_t rounds, policy_failed, snapshots_expired, orphans_removed;    /* of the background policy */
 } lh_maintain_stats;
 lh_maintain_stats lh_maintain_get_stats(lh_maintain *maintain);
-/* {"jobs":[{"id","kind","dataset","phase","files_total","files_done","started_at"}]}: what runs now. Arena. */
+/* ---- in the background ---- */
+typedef struct lh_maintain_policy {
+    uint64_t interval_ms, target_file_bytes, small_file_bytes;
+    uint64_t files_min; /* a table is compacted when so many of its files would be rewritten */
+    int64_t snapshot_age_ms, snapshots_min, snapshot_grace_ms, orphan_age_ms;
+    /* Called on the policy's thread after each step that did something (answer) or failed (err); may be NULL. */
+    void (*report)(void *ctx, const char *step, lh_str dataset, const lh_json *answer, const lh_error *err);
+    void *ctx;
+} lh_maintain_policy;
+/* Starts the policy's thread; once. Errors: IO, NO_MEMORY. */
+LH_MUST_CHECK lh_code lh_maintain_start(lh_maintain *maintain, const lh_maintain_policy *policy, lh_error *err);
+void lh_maintain_stop(lh_maintain *maintain); /* cancels what it does and waits for it; NULL and not started are fine */
+
+/* {"jobs":[{"id","kind","dataset","phase","files_total","files_done","started_at"}],"policy":{"enabled","rounds"}}: what runs now. Arena. */
 LH_MUST_CHECK lh_code lh_maintain_jobs(lh_maintain *maintain, lh_arena *arena, lh_json **ret, lh_error *err);
 #endif

@@ -19,7 +19,7 @@ typedef struct maintain_job {
     _Atomic uint64_t files_total, files_done;
 } maintain_job;
 
-/* lock guards jobs and stats. */
+/* lock guards jobs, stats and stopping; wake is on the monotonic clock. */
 struct lh_maintain {
     lh_engine *engine;
     lh_catalog *catalog;
@@ -27,6 +27,11 @@ struct lh_maintain {
     pthread_mutex_t lock;
     maintain_job *jobs;
     lh_maintain_stats stats;
+    lh_maintain_policy policy; /* the rest is policy.c's */
+    lh_cancel *cancel;
+    pthread_t thread;
+    pthread_cond_t wake;
+    bool started, stopping;
 };
 
 void maintain_job_begin(lh_maintain *maintain, maintain_job *job);

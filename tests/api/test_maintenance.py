@@ -321,3 +321,34 @@ def test_the_command_line(server):
     assert "6 files" in run("compact", "by_hand", "--dry-run")
     assert " became 1, " in run("compact", "by_hand", "--sort", "v,id desc", "--target", "64")
     assert "nothing to compact" in run("compact", "by_hand")
+
+
+def metric(server, name):
+    return next(float(l.split()[1]) for l in server.request("GET", "/metrics").text.splitlines() if l.startswith(f"lakehouse_{name} "))
+
+
+def wait_for(what, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_background_policy(fresh):
+    settings = {"ENABLED": "true", "INTERVAL_MS": "200", "FILES_MIN": "4", "SNAPSHOT_AGE_MS": "0", "SNAPSHOT_GRACE_MS": "0"}
+    running = fresh(env={f"LAKEHOUSE__MAINTENANCE__{k}": v for k, v in settings.items()})
+    fill(running, "watched")
+    running.sql("CREATE TABLE third AS SELECT 1 AS a")  # nothing to do there
+    wait_for(lambda: metric(running, "compactions_total") > 0 and len(table(running, "watched").metadata.snapshots) == 1)
+    assert metric(running, "maintenance_snapshots_expired_total") > 0
+    assert running.sql("SELECT count(*) FROM watched") == [[120]] and verified(running, "watched")["ok"]
+    policy = running.request("GET", "/maintenance").json()["policy"]
+    assert policy["enabled"] and policy["rounds"] > 0
+    assert metric(running, "maintenance_failed_total") == 0
+    log = running.log_text()
+    assert '"maintained"' in log and '"data.watched"' in log
+    running.stop()  # in the middle of whatever it does
+
+
+def test_without_the_setting_nothing_happens_by_itself(server):
+    assert not server.request("GET", "/maintenance").json()["policy"]["enabled"]
