@@ -84,6 +84,29 @@ lh_code api_compact(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
+static lh_code maintain_answer_layout(lh_request *request, lh_table_name name, lh_error *err) {
+    lh_json *answer = NULL;
+    LH_TRY(lh_table_layout(lh_request_app(request)->catalog, name, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
+lh_code api_layout_get(lh_request *request, lh_error *err) {
+    lh_table_name name;
+    LH_TRY(maintain_dataset(request, &name, err));
+    return maintain_answer_layout(request, name, err);
+}
+
+lh_code api_layout_put(lh_request *request, lh_error *err) {
+    static const char *const known[] = {"sort", "partition", "bloom"};
+    lh_json *body = NULL;
+    lh_table_name name;
+    LH_TRY(maintain_dataset(request, &name, err));
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
+    LH_TRY(lh_table_set_layout(lh_request_app(request)->catalog, name, body, err));
+    return maintain_answer_layout(request, name, err);
+}
+
 lh_code api_maintenance(lh_request *request, lh_error *err) {
     lh_app *app = lh_request_app(request);
     lh_json *answer = NULL;

@@ -262,9 +262,9 @@ typedef struct lh_rewrite_group { /* files of one partition */
     bool deletes, equalities; /* does a delete file concern it, and one by equality? */
 } lh_rewrite_group;
 typedef struct lh_rewrite_plan {
-    int64_t snapshot_id, sequence; /* what was looked at; -1: an empty table */
-    lh_str location;               /* of the table */
-    const lh_json *schema, *properties, *sort_order;
+    int64_t snapshot_id, sequence;                               /* what was looked at; -1: an empty table */
+    lh_str location;                                             /* of the table */
+    const lh_json *schema, *properties, *sort_order, *sort_keys; /* sort_keys: as lh_table_layout() has them */
     lh_rewrite_group *groups;
     size_t group_count, file_count; /* files in all groups */
     uint64_t rows, bytes;
@@ -296,6 +296,16 @@ LH_MUST_CHECK lh_code lh_table_rewrite_commit(lh_catalog *catalog, lh_table_name
                                               const lh_json *summary, lh_rewritten *ret, lh_error *err);
 /* Removes what the rewrite of that id wrote: the sources, and with `files` the data files as well. Best effort. */
 void lh_table_rewrite_done(lh_catalog *catalog, const lh_rewrite_plan *plan, lh_str id, bool files);
+
+/* ---- how a table's files are laid out ---- */
+/* {"dataset","sort":[{"column" (null: nested),"transform","direction" asc|desc,"nulls" first|last}],"partition":[{"column","transform"}],
+ * "bloom":[column]}. Arena. Errors: NOT_FOUND. */
+LH_MUST_CHECK lh_code lh_table_layout(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+                                      lh_error *err);
+/* Sets those of "sort", "partition" and "bloom" that `layout` has, in one commit; files that are there stay as they are.
+ * Errors: NOT_FOUND, INVALID (a column, a transform), CONFLICT. */
+LH_MUST_CHECK lh_code lh_table_set_layout(lh_catalog *catalog, lh_table_name name, const lh_json *layout,
+                                          lh_error *err);
 
 /* ---- datasets: a table and what we know of it ---- */
 /* {"name","namespace","format","schema":[{"name","type","nullable"}],"row_count","bytes","files","snapshot_id","schema_fingerprint",

@@ -158,6 +158,7 @@ void manifest_list_write(lh_buf *file, int64_t snapshot_id, int64_t sequence, in
 LH_MUST_CHECK lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, manifest_scope scope,
                                     lh_str table_location, lh_error *err);
 
+lh_json *layout_sort(const lh_json *metadata, lh_arena *arena); /* layout.c: "sort" of lh_table_layout() */
 /* stale_deletes.c: CONFLICT when the new snapshot deletes rows of files that a compaction among its parents replaced. */
 LH_MUST_CHECK lh_code stale_deletes_check(lh_catalog *catalog, const lh_json *metadata, const lh_json *snapshot,
                                           lh_error *err);

@@ -124,6 +124,7 @@ lh_code lh_table_rewrite_plan(lh_catalog *catalog, lh_table_name name, const lh_
     plan.properties = lh_json_get(metadata, "properties");
     plan.sort_order = metadata_find(lh_json_get(metadata, "sort-orders"), "order-id",
                                     lh_json_int(lh_json_get(metadata, "default-sort-order-id"), 0));
+    plan.sort_keys = layout_sort(metadata, arena);
     plan.groups = LH_ARENA_ARRAY(arena, lh_rewrite_group, state->count + 1);
     if (!plan.groups) return lh_arena_check(arena, err);
     rewrite_mark(state);

@@ -7,7 +7,7 @@ typedef struct tables_job {
     lh_connection *connection;
     lh_arena *arena;
     lh_str name;
-    const char *days, *retain, *target, *sort;
+    const char *days, *retain, *target, *sort, *given;
     bool dry_run, all;
 } tables_job;
 
@@ -98,16 +98,21 @@ static lh_code tables_verify(const tables_job *job, lh_error *err) {
                : LH_OK;
 }
 
-/* --sort "day,id desc" as [{"column","direction"}]. */
-static lh_json *tables_sort(const tables_job *job) {
+/* "day,month(at),id desc" as [{"column","transform","direction"}]. */
+static lh_json *tables_keys(const tables_job *job, lh_str text, bool directed) {
     lh_json *keys = lh_json_new_array(job->arena);
-    for (lh_str rest = lh_str_from(job->sort); rest.len;) {
+    for (lh_str rest = text; rest.len;) {
         lh_json *key = lh_json_new_object(job->arena);
         lh_str part = lh_str_trim(lh_str_split(&rest, ','));
         bool descending = lh_str_ends(part, LH_STR(" desc")) || lh_str_ends(part, LH_STR(" DESC"));
         if (descending) part = lh_str_trim(lh_str_sub(part, 0, part.len - 5));
+        size_t open = lh_str_find(part, '(');
+        if (open < part.len && lh_str_ends(part, LH_STR(")"))) {
+            lh_json_set_string(job->arena, key, "transform", lh_str_sub(part, 0, open));
+            part = lh_str_sub(part, open + 1, part.len - open - 2);
+        }
         lh_json_set_string(job->arena, key, "column", part);
-        lh_json_set_string(job->arena, key, "direction", descending ? LH_STR("desc") : LH_STR("asc"));
+        if (directed) lh_json_set_string(job->arena, key, "direction", descending ? LH_STR("desc") : LH_STR("asc"));
         lh_json_append(keys, key);
     }
     return keys;
@@ -118,7 +123,7 @@ static lh_code tables_compact(const tables_job *job, lh_error *err) {
     lh_str text, answered;
     lh_json_set_string(job->arena, body, "dataset", job->name);
     LH_TRY(tables_number(job, body, "target", job->target, "target_file_bytes", 1 << 20, err));
-    if (job->sort) lh_json_set(job->arena, body, "sort", tables_sort(job));
+    if (job->sort) lh_json_set(job->arena, body, "sort", tables_keys(job, lh_str_from(job->sort), true));
     if (job->all) lh_json_set_bool(job->arena, body, "all", true);
     if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
     LH_TRY(lh_json_write(job->arena, body, false, &text, err));
@@ -138,14 +143,49 @@ static lh_code tables_compact(const tables_job *job, lh_error *err) {
     return LH_OK;
 }
 
+/* Sets one part of the layout when the command has a second word, and prints it. */
+static lh_code tables_layout(const tables_job *job, const char *member, lh_json *value, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
+    lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
+    lh_str text = LH_STR_NONE, answered;
+    lh_buf_append(&path, LH_STR("/catalog/datasets/by-name/"));
+    lh_url_encode(&path, job->name, false);
+    lh_buf_append(&path, LH_STR("/layout"));
+    LH_TRY(lh_buf_check(&path, err));
+    lh_json_set(job->arena, body, member, value);
+    if (job->given) LH_TRY(lh_json_write(job->arena, body, false, &text, err));
+    const lh_exchange exchange = {.method = job->given ? "PUT" : "GET", .path = lh_buf_str(&path), .body = text};
+    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &answered, err));
+    LH_TRY(lh_json_parse(job->arena, answered, &answer, err));
+    LH_TRY(lh_json_write(job->arena, lh_json_get(answer, member), false, &text, err));
+    printf("%s: %.*s\n", member, LH_STR_ARG(text));
+    return LH_OK;
+}
+
+static lh_code tables_sort(const tables_job *job, lh_error *err) {
+    return tables_layout(job, "sort", tables_keys(job, lh_str_from(job->given ? job->given : ""), true), err);
+}
+
+static lh_code tables_partition(const tables_job *job, lh_error *err) {
+    return tables_layout(job, "partition", tables_keys(job, lh_str_from(job->given ? job->given : ""), false), err);
+}
+
+static lh_code tables_bloom(const tables_job *job, lh_error *err) {
+    lh_json *columns = lh_json_new_array(job->arena);
+    for (lh_str rest = lh_str_from(job->given ? job->given : ""); rest.len;)
+        lh_json_append(columns, lh_json_new_string(job->arena, lh_str_trim(lh_str_split(&rest, ','))));
+    return tables_layout(job, "bloom", columns, err);
+}
+
 static const struct {
     const char *verb;
-    bool one; /* takes the name of one dataset */
+    bool one;   /* takes the name of one dataset */
+    bool given; /* and maybe another word */
     lh_code (*run)(const tables_job *job, lh_error *err);
-} tables_verbs[] = {{"compact", true, tables_compact},
-                    {"expire", true, tables_expire},
-                    {"orphans", true, tables_orphans},
-                    {"verify", false, tables_verify}};
+} tables_verbs[] = {{"compact", true, false, tables_compact}, {"expire", true, false, tables_expire},
+                    {"orphans", true, false, tables_orphans}, {"verify", false, false, tables_verify},
+                    {"sort", true, true, tables_sort},        {"partition", true, true, tables_partition},
+                    {"bloom", true, true, tables_bloom}};
 
 static lh_code tables_run(const lh_cli_source *source, size_t verb, tables_job *job, lh_error *err) {
     LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
@@ -181,12 +221,14 @@ int lh_cli_tables(const lh_cli_command *self, int argc, char **argv) {
     if (status >= 0) return status;
     lh_str verb = lh_str_from(words.count ? words.items[0] : "");
     job.name = lh_str_from(words.count > 1 ? words.items[1] : "");
+    job.given = words.count > 2 ? words.items[2] : NULL;
     for (size_t i = 0; i < sizeof tables_verbs / sizeof *tables_verbs; i++) {
         if (!lh_str_eq(verb, lh_str_from(tables_verbs[i].verb))) continue;
-        if (words.count > 2 || (tables_verbs[i].one && !job.name.len)) break;
+        if (words.count > (tables_verbs[i].given ? 3u : 2u) || (tables_verbs[i].one && !job.name.len)) break;
         lh_error err = {0};
         return tables_run(&source, i, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
     }
-    lh_cli_complain("tables takes compact NAME, expire NAME, orphans NAME or verify [NAME]");
+    lh_cli_complain(
+        "tables takes compact NAME, expire NAME, orphans NAME, verify [NAME], sort|partition|bloom NAME [COLUMNS]");
     return LH_EXIT_USAGE;
 }

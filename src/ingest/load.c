@@ -82,6 +82,21 @@ static uint64_t load_count(const lh_json *result) {
 
 /* ---- the modes ---- */
 
+/* The table's sort order, when it is one of columns that the file has. */
+static void load_order(const ingest_job *job, lh_buf *into) {
+    LH_CLEANUP(lh_buf_done) lh_buf order = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_json *layout = NULL;
+    if (lh_table_layout(job->ingest->catalog, job->name, job->arena, &layout, NULL) != LH_OK) return;
+    const lh_json *keys = lh_json_get(layout, "sort");
+    for (lh_json_iter it = lh_json_each(keys); lh_json_next(&it);) {
+        bool found = false;
+        for (size_t i = 0; i < job->column_count; i++)
+            found |= lh_str_eq(job->columns[i].name, lh_json_get_string(it.value, "column"));
+        if (!found) return;
+    }
+    if (lh_json_size(keys) && lh_engine_order_sql(keys, &order, NULL) == LH_OK) lh_buf_append(into, lh_buf_str(&order));
+}
+
 static lh_code load_insert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
@@ -91,6 +106,7 @@ static lh_code load_insert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     load_names(job, &sql);
     lh_buf_append(&sql, LH_STR(") "));
     ingest_select_sql(job, LH_STR_NONE, &sql);
+    load_order(job, &sql);
     LH_TRY(load_run(job, &sql, &result, err));
     *ret_rows = load_count(result);
     return LH_OK;

@@ -70,6 +70,15 @@ static const char *compact_codec(const lh_json *properties) {
     return known[0];
 }
 
+/* Is a bloom filter wanted of any column? DuckDB writes them of all columns that it encodes by a dictionary, or of none. */
+static bool compact_has_bloom(const lh_json *properties) {
+    for (lh_json_iter it = lh_json_each(properties); lh_json_next(&it);)
+        if (lh_str_starts(it.name, LH_STR("write.parquet.bloom-filter-enabled.column.")) &&
+            lh_str_eq_nocase(lh_json_str(it.value, LH_STR_NONE), LH_STR("true")))
+            return true;
+    return false;
+}
+
 static lh_code compact_folder(compaction *c, size_t group, lh_str *ret, lh_error *err) {
     lh_str key;
     LH_TRY(lh_bucket_key_of(c->maintain->bucket, c->plan.location, c->arena, &key, err));
@@ -101,6 +110,8 @@ static lh_code compact_copy(compaction *c, lh_str select, lh_str path, bool by_s
     lh_buf_append(&sql, LH_STR(") TO "));
     lh_buf_sql_string(&sql, path);
     lh_buf_printf(&sql, " (FORMAT parquet, RETURN_STATS true, COMPRESSION '%s', ", compact_codec(c->plan.properties));
+    if (compact_has_bloom(c->plan.properties)) lh_buf_append(&sql, LH_STR("DICTIONARY_SIZE_LIMIT 1000000, "));
+    else lh_buf_append(&sql, LH_STR("WRITE_BLOOM_FILTER false, "));
     if (by_size)
         lh_buf_printf(&sql, "OVERWRITE_OR_IGNORE true, FILENAME_PATTERN 'c-{uuidv7}', FILE_SIZE_BYTES %" PRIu64 ", ",
                       c->request->target_bytes);

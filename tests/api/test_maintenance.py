@@ -193,6 +193,69 @@ def test_target_size_and_sort_order(server):
     assert asked["files_after"] == 1 and {f.sort_order_id for f in data_files(server, "sorted")} == {None}
 
 
+def layout(server, name, status=200, **body):
+    answer = server.request("PUT", f"/catalog/datasets/by-name/{name}/layout", json=body)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def rows_of_files(server, name, column):
+    import pyarrow.parquet as pq
+    return [pq.read_table(f.file_path.removeprefix("file://"), columns=[column])[column].to_pylist() for f in data_files(server, name)]
+
+
+def test_a_sort_order_is_kept_by_ingest_and_compaction(server):
+    text = b"k,v\n" + b"".join(b"%d,x%d\n" % (i * 7919 % 1000, i) for i in range(1000))
+    assert server.ingest(text, "ordered").status_code == 201
+    assert layout(server, "ordered", sort=[{"column": "k", "direction": "desc"}])["sort"] == [{"column": "k", "transform": "identity", "direction": "desc", "nulls": "last"}]
+    assert server.ingest(text + b"5,new\n", "ordered", mode="append").status_code == 200
+    orders = [ks == sorted(ks, reverse=True) for ks in rows_of_files(server, "ordered", "k")]
+    assert orders.count(True) == 1 and len(orders) == 2  # what was there stays as it was
+    server.sql("INSERT INTO ordered VALUES (3, 'y')")
+    compacted(server, "ordered")
+    (ks,) = rows_of_files(server, "ordered", "k")
+    assert ks == sorted(ks, reverse=True) and len(ks) == 2002
+    assert data_files(server, "ordered")[0].sort_order_id == table(server, "ordered").sort_order().order_id > 0
+    assert layout(server, "ordered", sort=[])["sort"] == []
+
+
+def test_partitions_are_kept_by_ingest_and_compaction(server):
+    text = b"k,d\n" + b"".join(b"%d,2024-0%d-15\n" % (i, i % 3 + 1) for i in range(90))
+    assert server.ingest(text, "parted").status_code == 201
+    told = layout(server, "parted", partition=[{"column": "d", "transform": "month"}, {"column": "k", "transform": "bucket[2]"}])
+    assert told["partition"] == [{"column": "d", "transform": "month"}, {"column": "k", "transform": "bucket[2]"}]
+    assert server.request("GET", "/catalog/datasets/by-name/parted/layout").json() == told
+    for more in (b"100,2024-01-01\n", b"101,2024-02-01\n"):
+        assert server.ingest(text + more, "parted", mode="append").status_code == 200
+    files = data_files(server, "parted")
+    assert len([f for f in files if f.spec_id == 1]) == 12 and len([f for f in files if f.spec_id == 0]) == 1
+    compacted(server, "parted")
+    assert sorted(f.spec_id for f in data_files(server, "parted")) == [0] + [1] * 6
+    assert server.sql("SELECT count(*) FROM parted WHERE d = DATE '2024-02-15'") == [[90]]
+    assert compacted(server, "parted")["files_before"] == 0
+
+
+def test_layouts_that_do_not_fit(server):
+    server.sql("CREATE TABLE fits (i INTEGER, s VARCHAR, d DATE, l INTEGER[])")
+    for body, words in [({"sort": [{"column": "zz"}]}, "zz"), ({"sort": [{"column": "i", "transform": "bucket[3]"}]}, "bucket"), ({"sort": [{"column": "l"}]}, "'l'"),
+                        ({"partition": [{"column": "s", "transform": "month"}]}, "month"), ({"partition": [{"column": "i", "transform": "bucket[0]"}]}, "bucket"),
+                        ({"partition": [{"column": "i", "transform": "nonsense"}]}, "nonsense"), ({"partition": [{"column": "d", "transform": "hour"}]}, "hour"),
+                        ({"sort": [{"column": "i", "direction": "up"}]}, "asc or desc"), ({"bloom": ["zz"]}, "zz"), ({"sort": "i"}, "array"), ({"cluster": []}, "unknown")]:
+        assert words in json.dumps(layout(server, "fits", status=400, **body)), body
+    assert server.request("GET", "/catalog/datasets/by-name/no_such/layout").status_code == 404
+
+
+def test_bloom_filters_are_written_when_asked_for(server):
+    fill(server, "bloomed", appends=3, rows=500)
+    blooms = lambda: [[r[0] for r in server.duckdb().execute("SELECT bloom_filter_offset IS NOT NULL FROM parquet_metadata(?)", [f.file_path]).fetchall()] for f in data_files(server, "bloomed")]
+    compact(server, "bloomed")
+    assert not any(any(b) for b in blooms())
+    assert layout(server, "bloomed", bloom=["id"])["bloom"] == ["id"]
+    compacted(server, "bloomed", all=True)
+    assert all(b[0] for b in blooms())
+    assert layout(server, "bloomed", bloom=[])["bloom"] == []
+
+
 def test_refusals(server):
     fill(server, "refused", appends=2)
     for body, words in [({"target_file_bytes": 1}, "at least"), ({"sort": "id"}, "array"), ({"sort": [{"column": "nope"}]}, "nope"),
@@ -321,6 +384,9 @@ def test_the_command_line(server):
     assert "6 files" in run("compact", "by_hand", "--dry-run")
     assert " became 1, " in run("compact", "by_hand", "--sort", "v,id desc", "--target", "64")
     assert "nothing to compact" in run("compact", "by_hand")
+    assert '"transform":"month"' in run("partition", "by_hand", "month(d),bucket[4](id)")
+    assert '"direction":"desc"' in run("sort", "by_hand", "v,id desc") and '"direction":"desc"' in run("sort", "by_hand")
+    assert run("sort", "by_hand", "") == "sort: []\n" and run("bloom", "by_hand", "id") == 'bloom: ["id"]\n'
 
 
 def metric(server, name):
