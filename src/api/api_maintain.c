@@ -60,6 +60,21 @@ lh_code api_dataset_orphans(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
+lh_code api_catalog_remove_dropped(lh_request *request, lh_error *err) {
+    static const char *const known[] = {"older_than_ms", "dry_run"};
+    lh_json *body = NULL, *answer = NULL;
+    uint64_t age;
+    lh_orphan_options options = {0};
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
+    LH_TRY(lh_body_uint(body, "older_than_ms", MAINTAIN_ORPHAN_AGE_MS, &age, err));
+    LH_TRY(lh_body_bool(body, "dry_run", false, &options.dry_run, err));
+    options.older_than_ms = maintain_ago(age);
+    LH_TRY(
+        lh_catalog_remove_dropped(lh_request_app(request)->catalog, &options, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
 lh_code api_compact(lh_request *request, lh_error *err) {
     static const char *const known[] = {"dataset", "target_file_bytes", "small_file_bytes", "sort",
                                         "all",     "deletes_only",      "dry_run"};

@@ -174,6 +174,10 @@ typedef struct lh_orphan_options {
  * INVALID (gc.enabled is false; a folder that is not the table's alone), CORRUPT (nothing is deleted), IO. */
 LH_MUST_CHECK lh_code lh_table_remove_orphans(lh_catalog *catalog, lh_table_name name, const lh_orphan_options *options,
                                               lh_arena *arena, lh_json **ret, lh_error *err);
+/* Files of tables that were dropped without purge before options->older_than_ms, as far as their folder was made by us.
+ * *ret (arena): {"dry_run","files","bytes","tables":[{"dataset","dropped_at","metadata","files","bytes"}]}. Errors: IO. */
+LH_MUST_CHECK lh_code lh_catalog_remove_dropped(lh_catalog *catalog, const lh_orphan_options *options, lh_arena *arena,
+                                                lh_json **ret, lh_error *err);
 /* *ret (arena): {"dataset","ok","files","problems":[{"file","problem"}]}; a bucket that does not answer is a problem, too. Errors:
  * NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_table_verify(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,

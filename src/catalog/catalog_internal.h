@@ -98,6 +98,18 @@ bool table_is_own_folder(const lh_catalog *catalog, lh_table_name name, lh_str f
 LH_MUST_CHECK lh_code table_claim_folder(lh_catalog *catalog, lh_str location, lh_table_name name, bool chosen,
                                          lh_arena *arena, lh_str *ret, lh_error *err);
 
+/* Refuses a folder that another table has, or that lies within or around one. Errors: INVALID. */
+LH_MUST_CHECK lh_code table_folder_is_free(lh_catalog *catalog, lh_str folder, lh_table_name name, lh_error *err);
+
+/* ---- dropped.c: "dropped/<folder>" of tables that are gone while their files are not ---- */
+LH_MUST_CHECK lh_code dropped_change(const catalog_table *table, lh_str folder, lh_arena *arena, lh_change *ret,
+                                     lh_error *err);
+LH_MUST_CHECK lh_code dropped_forget(lh_catalog *catalog, lh_str folder, lh_arena *arena, lh_error *err);
+/* For the commit of a table that lies there again; *ret_found false: nothing was dropped there. Errors: CONFLICT (its files are
+ * being removed). */
+LH_MUST_CHECK lh_code dropped_return(lh_catalog *catalog, lh_str folder, lh_arena *arena, lh_change *ret,
+                                     bool *ret_found, lh_error *err);
+
 /* ---- the table_*.c that know metadata: the specification's rules, pure functions on JSON ---- */
 /* Empty metadata that updates build up (staged create, create). */
 lh_json *metadata_empty(lh_arena *arena);

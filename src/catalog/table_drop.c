@@ -2,7 +2,7 @@
  *
  * A folder that we made for the table is emptied. Of any other folder only those files go that the table's metadata names
  * and that lie in the folder: metadata of strangers may name anything, also other tables' files. What a crash
- * leaves behind is named by nothing. */
+ * leaves behind of a folder of ours is found by its document (dropped.c). */
 #include "catalog/catalog_internal.h"
 #include "catalog/dataset_internal.h"
 
@@ -51,16 +51,28 @@ static lh_code table_purge_files(lh_catalog *catalog, const catalog_table *table
     return lh_bucket_delete(catalog->bucket, table->metadata_key, LH_STR_NONE, err);
 }
 
+/* The folder, when it was made for the table alone; else empty. */
+static lh_str table_own_folder(const catalog_table *table) {
+    lh_str folder = table->owns_folder ? table->metadata_key : LH_STR_NONE;
+    for (int up = 0; up < 2 && folder.len; up++) { /* <folder>/metadata/<file> */
+        while (folder.len && folder.ptr[folder.len - 1] != '/') folder.len--;
+        if (folder.len) folder.len--;
+    }
+    return folder;
+}
+
 static lh_code table_try_drop(lh_catalog *catalog, const catalog_table *table, lh_arena *arena, lh_error *err) {
     lh_change *extra = NULL;
     size_t extra_count = 0;
     LH_TRY(dataset_drop_changes(catalog, table->name, arena, &extra, &extra_count, err));
-    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 1);
+    lh_str folder = table_own_folder(table);
+    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 2);
     if (!changes) return lh_arena_check(arena, err);
+    if (folder.len) LH_TRY(dropped_change(table, folder, arena, &changes[extra_count + 1], err));
     changes[0] = (lh_change){.key = catalog_table_key(table->name, arena), .expected = table->version};
     if (extra_count) memcpy(changes + 1, extra, extra_count * sizeof *extra);
     LH_TRY(lh_arena_check(arena, err));
-    return lh_metastore_commit(catalog->metastore, changes, extra_count + 1, NULL, err);
+    return lh_metastore_commit(catalog->metastore, changes, extra_count + 1 + (folder.len > 0), NULL, err);
 }
 
 lh_code lh_table_drop(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err) {
@@ -76,7 +88,8 @@ lh_code lh_table_drop(lh_catalog *catalog, lh_table_name name, bool purge, lh_er
         if (code == LH_CONFLICT && tries < DROP_TRIES) continue;
         if (code != LH_OK || !purge) return code;
         code = table_purge_files(catalog, &table, metadata, &why);
-        if (code == LH_OK) return LH_OK;
+        lh_str own = table_own_folder(&table);
+        if (code == LH_OK) return own.len ? dropped_forget(catalog, own, arena, err) : LH_OK;
         return lh_fail(err, LH_IO, "the table is dropped, but not all of its files are deleted: %s", why.message);
     }
 }

@@ -161,8 +161,7 @@ static bool table_folders_overlap(lh_str a, lh_str b) {
     return lh_str_starts(longer, shorter) && (longer.len == shorter.len || longer.ptr[shorter.len] == '/');
 }
 
-/* Refuses a folder that another table has, or that lies within or around one. */
-static lh_code table_folder_is_free(lh_catalog *catalog, lh_str folder, lh_table_name name, lh_error *err) {
+lh_code table_folder_is_free(lh_catalog *catalog, lh_str folder, lh_table_name name, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new((size_t)1 << 30, &arena, err));
     lh_str own = catalog_table_key(name, arena);
@@ -220,7 +219,8 @@ static lh_code table_check_no_view(lh_catalog *catalog, lh_table_name name, lh_a
 }
 
 /* Puts the document of a table that is new, or (replaces) takes the place of one. */
-static lh_code table_insert(lh_catalog *catalog, catalog_table *table, bool replaces, lh_arena *arena, lh_error *err) {
+static lh_code table_insert(lh_catalog *catalog, catalog_table *table, lh_str folder, bool replaces, lh_arena *arena,
+                            lh_error *err) {
     table->created_at = lh_arena_dup(arena, lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
     for (int tries = 0;; tries++) {
         lh_change *extra = NULL;
@@ -232,8 +232,10 @@ static lh_code table_insert(lh_catalog *catalog, catalog_table *table, bool repl
                            LH_STR_ARG(lh_table_name_text(table->name, arena)));
         if (code != LH_OK && code != LH_NOT_FOUND) return code;
         if (code == LH_OK) LH_TRY(dataset_drop_changes(catalog, table->name, arena, &extra, &extra_count, err));
-        lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 3);
+        bool returns = false;
+        lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 4);
         if (!changes) return lh_arena_check(arena, err);
+        LH_TRY(dropped_return(catalog, folder, arena, &changes[extra_count + 3], &returns, err));
         changes[0] = (lh_change){.key = catalog_table_key(table->name, arena), .expected = old.version};
         changes[1] = (lh_change){.key = catalog_namespace_key(table->name.namespace_, arena), .check_only = true};
         changes[2] = table_no_view(table->name, arena);
@@ -242,7 +244,7 @@ static lh_code table_insert(lh_catalog *catalog, catalog_table *table, bool repl
         LH_TRY(catalog_table_document(catalog, table, arena, &changes[0].text, err));
         if (extra_count) memcpy(changes + 3, extra, extra_count * sizeof *extra);
         LH_TRY(lh_arena_check(arena, err));
-        code = lh_metastore_commit(catalog->metastore, changes, extra_count + 3, NULL, err);
+        code = lh_metastore_commit(catalog->metastore, changes, extra_count + 3 + returns, NULL, err);
         if (code != LH_CONFLICT || tries == TABLE_TRIES) return code;
     }
 }
@@ -285,7 +287,7 @@ lh_code lh_table_create(lh_catalog *catalog, lh_str namespace_, const lh_json *r
     table.owns_folder = !chosen;
     if (!lh_json_bool(lh_json_get(request, "stage-create"), false)) {
         LH_TRY(catalog_metadata_write(catalog, metadata, LH_STR_NONE, arena, &table.metadata_key, err));
-        lh_code code = table_insert(catalog, &table, false, arena, err);
+        lh_code code = table_insert(catalog, &table, folder, false, arena, err);
         if (code != LH_OK) {
             if (code == LH_CONFLICT) catalog_metadata_remove(catalog, table.metadata_key);
             return code;
@@ -325,7 +327,7 @@ lh_code lh_table_register(lh_catalog *catalog, lh_str namespace_, const lh_json 
     table.snapshot_id = metadata_current_snapshot_id(metadata);
     const lh_json *current = metadata_snapshot(metadata, table.snapshot_id);
     if (current) LH_TRY(manifest_sync(catalog, current, MANIFEST_LIVE, location, err));
-    LH_TRY(table_insert(catalog, &table, overwrite, arena, err));
+    LH_TRY(table_insert(catalog, &table, folder, overwrite, arena, err));
     *ret = table_answer(catalog, table.metadata_key, metadata, true, arena);
     return lh_arena_check(arena, err);
 }

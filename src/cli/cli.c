@@ -37,7 +37,7 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse datasets rollback orders\n"
      "  lakehouse datasets scan orders --dry-run      (where is personal data?)\n",
      lh_cli_datasets},
-    {"tables", "compact NAME | expire NAME | orphans NAME | verify [NAME] | sort|partition|bloom NAME [COLUMNS] [flags]",
+    {"tables", "compact NAME | expire NAME | orphans NAME | dropped | verify [NAME] | sort|partition|bloom NAME [COLUMNS] [flags]",
      "Maintain tables: small files, old snapshots, left-over files",
      "  lakehouse tables compact crm.clients --target 128\n"
      "  lakehouse tables sort crm.clients 'country,id desc'   of files written from now on\n"
@@ -45,6 +45,7 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse tables expire crm.clients --dry-run    what would go\n"
      "  lakehouse tables expire crm.clients --older-than 30 --retain-last 10\n"
      "  lakehouse tables orphans crm.clients             files that no snapshot names\n"
+     "  lakehouse tables dropped --dry-run               files of tables that were dropped without purge\n"
      "  lakehouse tables verify                          is every file there, with its size?\n",
      lh_cli_tables},
     {"doctor", "[flags]", "Check this machine, the configuration and the lake, and say how to mend what is wrong", NULL,

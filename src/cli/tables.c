@@ -63,6 +63,23 @@ static lh_code tables_orphans(const tables_job *job, lh_error *err) {
     return LH_OK;
 }
 
+static lh_code tables_dropped(const tables_job *job, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
+    lh_str text, answered;
+    LH_TRY(tables_number(job, body, "older-than", job->days, "older_than_ms", UINT64_C(86400000), err));
+    if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
+    LH_TRY(lh_json_write(job->arena, body, false, &text, err));
+    const lh_exchange exchange = {.method = "POST", .path = LH_STR("/catalog/remove-dropped"), .body = text};
+    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &answered, err));
+    LH_TRY(lh_json_parse(job->arena, answered, &answer, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "tables")); lh_json_next(&it);)
+        printf("  %.*s, dropped %.*s: %" PRIu64 " files\n", LH_STR_ARG(lh_json_get_string(it.value, "dataset")),
+               LH_STR_ARG(lh_json_get_string(it.value, "dropped_at")), tables_count(it.value, "files"));
+    printf("%s%" PRIu64 " files of dropped tables, %.*s\n", job->dry_run ? "dry run: " : "",
+           tables_count(answer, "files"), LH_STR_ARG(lh_cli_size(job->arena, tables_count(answer, "bytes"))));
+    return LH_OK;
+}
+
 /* Prints what one page found; *bad counts datasets with problems. */
 static void tables_print_verified(const lh_json *page, size_t *bad) {
     for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);) {
@@ -182,10 +199,10 @@ static const struct {
     bool one;   /* takes the name of one dataset */
     bool given; /* and maybe another word */
     lh_code (*run)(const tables_job *job, lh_error *err);
-} tables_verbs[] = {{"compact", true, false, tables_compact}, {"expire", true, false, tables_expire},
-                    {"orphans", true, false, tables_orphans}, {"verify", false, false, tables_verify},
-                    {"sort", true, true, tables_sort},        {"partition", true, true, tables_partition},
-                    {"bloom", true, true, tables_bloom}};
+} tables_verbs[] = {{"compact", true, false, tables_compact},    {"expire", true, false, tables_expire},
+                    {"orphans", true, false, tables_orphans},    {"verify", false, false, tables_verify},
+                    {"dropped", false, false, tables_dropped},   {"sort", true, true, tables_sort},
+                    {"partition", true, true, tables_partition}, {"bloom", true, true, tables_bloom}};
 
 static lh_code tables_run(const lh_cli_source *source, size_t verb, tables_job *job, lh_error *err) {
     LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
@@ -204,7 +221,7 @@ int lh_cli_tables(const lh_cli_command *self, int argc, char **argv) {
     const lh_cli_flag flags[] = {
         {.name = "older-than",
          .value_name = "DAYS",
-         .help = "what is younger stays (5, for orphans 3)",
+         .help = "what is younger stays (5, for orphans and dropped 3)",
          .text = &job.days},
         {.name = "retain-last", .value_name = "N", .help = "expire: so many snapshots stay (1)", .text = &job.retain},
         {.name = "target", .value_name = "MIB", .help = "compact: size of the new files (256)", .text = &job.target},
@@ -228,7 +245,7 @@ int lh_cli_tables(const lh_cli_command *self, int argc, char **argv) {
         lh_error err = {0};
         return tables_run(&source, i, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
     }
-    lh_cli_complain(
-        "tables takes compact NAME, expire NAME, orphans NAME, verify [NAME], sort|partition|bloom NAME [COLUMNS]");
+    lh_cli_complain("tables takes compact NAME, expire NAME, orphans NAME, dropped, verify [NAME], "
+                    "sort|partition|bloom NAME [COLUMNS]");
     return LH_EXIT_USAGE;
 }

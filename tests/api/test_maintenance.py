@@ -418,3 +418,27 @@ def test_the_background_policy(fresh):
 
 def test_without_the_setting_nothing_happens_by_itself(server):
     assert not server.request("GET", "/maintenance").json()["policy"]["enabled"]
+
+
+def test_files_of_dropped_tables(fresh):
+    running = fresh()
+    drop = lambda **body: running.request("POST", "/catalog/remove-dropped", json=body).json()
+    for name in ("stays", "back", "gone"):
+        running.sql(f"CREATE TABLE {name} AS SELECT 1 AS a")
+    folders = {name: pathlib.Path(table(running, name).location().removeprefix("file://")) for name in ("stays", "back", "gone")}
+    metadata = table(running, "back").metadata_location
+    for name in ("back", "gone"):
+        running.pyiceberg().drop_table(f"data.{name}")
+    assert drop()["tables"] == []  # within the grace time
+    said = drop(older_than_ms=0, dry_run=True)
+    assert sorted(t["dataset"] for t in said["tables"]) == ["data.back", "data.gone"] and said["files"] >= 6
+    running.pyiceberg().register_table("data.back", metadata)
+    running.restart()
+    done = drop(older_than_ms=0)
+    assert [t["dataset"] for t in done["tables"]] == ["data.gone"]
+    assert not any(p.is_file() for p in folders["gone"].rglob("*")) and any(p.is_file() for p in folders["back"].rglob("*"))
+    assert running.sql("FROM back") == [[1]] and running.sql("FROM stays") == [[1]]
+    assert drop(older_than_ms=0)["tables"] == []
+    running.sql("CREATE TABLE purged AS SELECT 1 AS a")
+    assert running.request("DELETE", "/iceberg/v1/namespaces/data/tables/purged", params={"purgeRequested": "true"}).status_code == 204
+    assert drop(older_than_ms=0, dry_run=True)["files"] == 0
