@@ -190,6 +190,8 @@ LH_MUST_CHECK lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name na
 /* properties: object of strings put into the next snapshot's summary; documents: metastore changes in the same
  * commit (copied). Holds until the engine's next commit that adds a snapshot to the table, or lh_annotation_clear().
  * The caller holds the engine's write lock of the table, so the next such commit is its own. */
+/* Among the properties: the commit replaces all rows; the snapshot has only the data files that it adds. */
+#define LH_SUMMARY_REPLACES_ALL "lakehouse.replaces-all"
 LH_MUST_CHECK lh_code lh_annotation_set(lh_catalog *catalog, lh_table_name name, const lh_json *properties,
                                         const lh_change *documents, size_t count, lh_error *err);
 void lh_annotation_clear(lh_catalog *catalog, lh_table_name name);

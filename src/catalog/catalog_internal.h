@@ -171,6 +171,10 @@ LH_MUST_CHECK lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot
                                     lh_str table_location, lh_error *err);
 
 lh_json *layout_sort(const lh_json *metadata, lh_arena *arena); /* layout.c: "sort" of lh_table_layout() */
+/* replace_all.c: the snapshot's rows are all rows. *ret_new: the key of the manifest list that it gets; *ret_old: of the one that
+ * it had, for after the commit. Both may be set on failure. */
+LH_MUST_CHECK lh_code replace_all(lh_catalog *catalog, const lh_json *metadata, lh_json *snapshot, lh_arena *arena,
+                                  lh_str *ret_old, lh_str *ret_new, lh_error *err);
 /* stale_deletes.c: CONFLICT when the new snapshot deletes rows of files that a compaction among its parents replaced. */
 LH_MUST_CHECK lh_code stale_deletes_check(lh_catalog *catalog, const lh_json *metadata, const lh_json *snapshot,
                                           lh_error *err);

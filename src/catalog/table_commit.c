@@ -24,8 +24,9 @@ typedef struct table_commit {
     size_t dropped;      /* as many of them left the log and are deleted after the commit */
     bool annotated;
     annotation annotation;
-    const annotation *carried; /* by a commit of our own; NULL: the engine's is looked up */
-    lh_bucket_lock lock;       /* shared: keeps the sweep (table_sweep.c) out */
+    const annotation *carried;    /* by a commit of our own; NULL: the engine's is looked up */
+    lh_str list_before, list_key; /* manifest lists of a replacement: the engine's, and ours; empty: none */
+    lh_bucket_lock lock;          /* shared: keeps the sweep (table_sweep.c) out */
 } table_commit;
 
 static bool commit_has(const lh_json *list, const char *member, const char *value) {
@@ -49,6 +50,9 @@ static lh_code commit_take_snapshots(lh_catalog *catalog, table_commit *commit, 
             lh_json_set(arena, snapshot, "summary", lh_json_new_object(arena));
         for (lh_json_iter p = lh_json_each(commit->annotation.properties); lh_json_next(&p);)
             lh_json_put(arena, lh_json_get(snapshot, "summary"), p.name, lh_json_copy(arena, p.value));
+        if (lh_json_get(commit->annotation.properties, LH_SUMMARY_REPLACES_ALL))
+            LH_TRY(
+                replace_all(catalog, commit->metadata, snapshot, arena, &commit->list_before, &commit->list_key, err));
     }
     return LH_OK;
 }
@@ -169,6 +173,7 @@ static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, 
 static void commit_after(lh_catalog *catalog, const table_commit *commit, lh_arena *arena) {
     if (commit->annotated && !commit->carried)
         annotation_taken(catalog->annotations, commit->name, commit->annotation.id);
+    if (commit->list_key.len) catalog_metadata_remove(catalog, commit->list_before);
     lh_str folder = commit->new_key, key;
     while (folder.len && folder.ptr[folder.len - 1] != '/') folder.len--;
     for (size_t i = 0; i < commit->dropped; i++)
@@ -177,12 +182,20 @@ static void commit_after(lh_catalog *catalog, const table_commit *commit, lh_are
             catalog_metadata_remove(catalog, key);
 }
 
+/* What an attempt that lost has written. */
+static void commit_forget(lh_catalog *catalog, const table_commit *commit) {
+    if (commit->new_key.len) catalog_metadata_remove(catalog, commit->new_key);
+    if (commit->list_key.len) catalog_metadata_remove(catalog, commit->list_key);
+}
+
 /* Is the request's snapshot there, and the branch that it moved still on it or on a descendant? */
 static bool commit_snapshot_landed(const lh_json *request, const lh_json *metadata, const lh_json *update) {
     const lh_json *wanted = lh_json_get(update, "snapshot");
     int64_t id = lh_json_int(lh_json_get(wanted, "snapshot-id"), -1);
     const lh_json *found = metadata_snapshot(metadata, id);
-    if (!found || !lh_str_eq(lh_json_get_string(found, "manifest-list"), lh_json_get_string(wanted, "manifest-list")))
+    if (!found) return false;
+    bool ours = lh_json_get(lh_json_get(found, "summary"), LH_SUMMARY_REPLACES_ALL) != NULL; /* with a list of ours */
+    if (!ours && !lh_str_eq(lh_json_get_string(found, "manifest-list"), lh_json_get_string(wanted, "manifest-list")))
         return false;
     for (lh_json_iter it = lh_json_each(lh_json_get(request, "updates")); lh_json_next(&it);) {
         if (!lh_str_eq(lh_json_get_string(it.value, "action"), LH_STR("set-snapshot-ref"))) continue;
@@ -244,7 +257,7 @@ static lh_code commit_try(lh_catalog *catalog, table_commit *commits, size_t cou
     }
     for (size_t i = 0; i < count; i++) {
         if (code == LH_OK) commit_after(catalog, &commits[i], arena);
-        else if (!may_have_landed && commits[i].new_key.len) catalog_metadata_remove(catalog, commits[i].new_key);
+        else if (!may_have_landed) commit_forget(catalog, &commits[i]);
     }
     return code;
 }

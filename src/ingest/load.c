@@ -363,11 +363,11 @@ static lh_code load_statements(ingest_job *job, load_outcome *ret, lh_error *err
     LH_TRY(load_run_text(job, "BEGIN", err));
     lh_code code = alters ? load_alter(job, INGEST_ADD, err) : LH_OK;
     if (code == LH_OK && alters) code = load_alter(job, INGEST_WIDEN, err);
-    if (code == LH_OK && replace) code = load_delete_all(job, err);
     if (code == LH_OK)
         code = create   ? load_create(job, upsert, &ret->rows, err)
                : upsert ? load_upsert(job, &ret->rows, err)
                         : load_insert(job, &ret->rows, err);
+    if (code == LH_OK && replace && ret->rows == 0) code = load_delete_all(job, err); /* nothing was inserted */
     if (code == LH_OK && job->quarantine) code = load_collect_rejects(job, &ret->rejected, err);
     if (code == LH_OK && ret->rejected) code = load_store_rejects(job, err);
     if (code == LH_OK) return lh_session_commit(job->session, err);
@@ -430,6 +430,8 @@ static lh_json *load_properties(const ingest_job *job) {
     lh_json_set_string(arena, properties, "lakehouse.file", job->request->file_name);
     lh_json_set_string(arena, properties, "lakehouse.source", job->request->source);
     lh_json_set_string(arena, properties, "lakehouse.job-id", lh_uuid_str(&job->id));
+    if (job->exists && load_mode(job, "replace"))
+        lh_json_set_string(arena, properties, LH_SUMMARY_REPLACES_ALL, LH_STR("true"));
     return properties;
 }
 

@@ -442,3 +442,25 @@ def test_files_of_dropped_tables(fresh):
     running.sql("CREATE TABLE purged AS SELECT 1 AS a")
     assert running.request("DELETE", "/iceberg/v1/namespaces/data/tables/purged", params={"purgeRequested": "true"}).status_code == 204
     assert drop(older_than_ms=0, dry_run=True)["files"] == 0
+
+
+def test_a_replacing_ingest_is_one_overwrite_of_new_files(server):
+    assert server.ingest(b"a,b\n1,x\n2,y\n3,z\n", "swap").status_code == 201
+    server.sql("DELETE FROM swap WHERE a = 1")
+    before = table(server, "swap").current_snapshot()
+    for body, rows in [(b"a,b\n7,q\n", 1), (b"a,b,c\n8,q,1\n9,r,2\n", 2), (b"a,b\n", 0), (b"a,b\n5,t\n", 1)]:
+        last = table(server, "swap").current_snapshot()
+        answer = server.ingest(body, "swap", mode="replace")
+        assert answer.status_code == 200 and answer.json()["rows"] == rows, answer.text
+        now = table(server, "swap")
+        snapshot = now.current_snapshot()
+        assert snapshot.parent_snapshot_id == last.snapshot_id and snapshot.summary.operation.value == "overwrite"
+        manifests = snapshot.manifests(now.io)
+        assert all(m.added_snapshot_id == snapshot.snapshot_id and m.content == 0 for m in manifests) and len(manifests) == (rows > 0)
+        assert snapshot.summary["total-records"] == str(rows) and snapshot.summary["total-delete-files"] == "0"
+        assert len(seen(server, "swap")[0]) == len(seen(server, "swap")[2]) == rows
+    assert server.sql(f"SELECT count(*) FROM swap AT (VERSION => {before.snapshot_id})") == [[2]]
+    done = server.request("POST", "/catalog/datasets/by-name/swap/expire-snapshots", json={"older_than_ms": 0, "grace_ms": 0}).json()
+    assert done["deleted_files"] > 0 and verified(server, "swap")["ok"]
+    left = [p for p in pathlib.Path(now.location().removeprefix("file://")).rglob("*.parquet") if not p.name.endswith("-deletes.parquet")]
+    assert len(left) == 1  # all that was replaced is released; a delete file of the replace by no rows is an orphan
