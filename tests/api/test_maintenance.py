@@ -464,3 +464,51 @@ def test_a_replacing_ingest_is_one_overwrite_of_new_files(server):
     assert done["deleted_files"] > 0 and verified(server, "swap")["ok"]
     left = [p for p in pathlib.Path(now.location().removeprefix("file://")).rglob("*.parquet") if not p.name.endswith("-deletes.parquet")]
     assert len(left) == 1  # all that was replaced is released; a delete file of the replace by no rows is an orphan
+
+
+def delete_by_equality(server, name, ids):
+    """Commits a file of equality deletes of column id (field 1), as Flink would: PyIceberg and DuckDB write none."""
+    import pyarrow.parquet as pq
+    from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestContent, ManifestEntry, ManifestEntryStatus, ManifestWriterV2, write_manifest_list
+    from pyiceberg.typedef import Record
+
+    class DeletesWriter(ManifestWriterV2):
+        def content(self):
+            return ManifestContent.DELETES
+
+        @property
+        def _meta(self):
+            return {**super()._meta, "content": "deletes"}
+
+    now = table(server, name)
+    id_, sequence, parent = random.getrandbits(62), now.metadata.last_sequence_number + 1, now.current_snapshot()
+    path = f"{now.location()}/data/eq-{id_}.parquet"
+    schema = pa.schema([pa.field("id", pa.int64(), metadata={"PARQUET:field_id": "1"})])
+    pq.write_table(pa.table({"id": ids}, schema=schema), path.removeprefix("file://"))
+    file = DataFile.from_args(_table_format_version=2, content=DataFileContent.EQUALITY_DELETES, file_path=path, file_format=FileFormat.PARQUET, partition=Record(),
+                              record_count=len(ids), file_size_in_bytes=os.path.getsize(path.removeprefix("file://")), equality_ids=[1], column_sizes={}, value_counts={},
+                              null_value_counts={}, nan_value_counts={}, lower_bounds={}, upper_bounds={})
+    manifest, listed = f"{now.location()}/metadata/eq-{id_}.avro", f"{now.location()}/metadata/eq-{id_}-list.avro"
+    with DeletesWriter(now.spec(), now.schema(), now.io.new_output(manifest), id_, "null") as writer:
+        writer.add_entry(ManifestEntry.from_args(status=ManifestEntryStatus.ADDED, snapshot_id=id_, data_file=file))
+    with write_manifest_list(2, now.io.new_output(listed), id_, parent.snapshot_id, sequence, avro_compression="null") as out:
+        out.add_manifests([writer.to_manifest_file(), *parent.manifests(now.io)])
+    snapshot = {"snapshot-id": id_, "parent-snapshot-id": parent.snapshot_id, "sequence-number": sequence, "timestamp-ms": int(time.time() * 1000),
+                "manifest-list": listed, "summary": {"operation": "delete"}, "schema-id": 0}
+    answer = server.request("POST", f"/iceberg/v1/namespaces/data/tables/{name}", json={"requirements": [], "updates": [
+        {"action": "add-snapshot", "snapshot": snapshot}, {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": id_}]})
+    assert answer.status_code == 200, answer.text
+
+
+def test_equality_deletes(server):
+    fill(server, "equal", appends=3)
+    delete_by_equality(server, "equal", [1, 21, 41])
+    server.sql("INSERT INTO equal VALUES (1, NULL, 'again')")  # younger than the delete, so it stays
+    rows = plain(server.sql("FROM equal"))
+    assert len(rows) == 58
+    done = compact(server, "equal")
+    assert (done["files_before"], done["files_after"], done["rows"], done["delete_files_removed"]) == (4, 1, 58, 1)
+    assert plain(server.sql("FROM equal")) == rows and table(server, "equal").scan().to_arrow().num_rows == 58
+    delete_by_equality(server, "equal", [1, 2])  # the new file is older than these
+    assert server.sql("SELECT count(*), count(*) FILTER (id < 3) FROM equal") == [[56, 1]]
+    assert compact(server, "equal")["rows"] == 56
