@@ -71,6 +71,8 @@ typedef struct lh_cli_source {
         .name = "ca-file", .value_name = "FILE", .help = "PEM file to trust for https (or $LAKEHOUSE_CA_FILE)",        \
         .text = &(source).ca_file                                                                                      \
     }
+/* The file that is read: --config, or ./lakehouse.toml; NULL for none. */
+const char *lh_cli_config_path(const lh_cli_source *source);
 /* The configuration as files, environment and these flags give it. Errors: as lh_config_load(). */
 LH_MUST_CHECK lh_code lh_cli_config(const lh_cli_source *source, lh_arena *arena, lh_config *ret, lh_error *err);
 
@@ -84,15 +86,44 @@ LH_MUST_CHECK lh_code lh_stack_ready(lh_stack *stack, lh_error *err);
 /* The background policy of maintenance, when the configuration turns it on. */
 LH_MUST_CHECK lh_code lh_stack_maintain(lh_stack *stack, lh_error *err);
 lh_str lh_stack_url(const lh_stack *stack); /* borrowed */
-bool lh_stack_has_keys(const lh_stack *stack); /* is an API key stored? */
+/* Keys are asked for, but there is none: neither auth.admin_key nor a stored one. Looks into a lake in a folder without
+ * changing it; of one in S3 it does not know, and says false. */
+bool lh_cli_is_locked_out(const lh_config *config);
+bool lh_stack_is_locked_out(const lh_stack *stack);
+#define LH_CLI_LOCKED_OUT                                                                                              \
+    "nobody can get in: no API key is stored and auth.admin_key is not set (LAKEHOUSE__AUTH__ADMIN_KEY sets it; with " \
+    "it, POST /access/keys makes others)"
 lh_metastore_stats lh_stack_replay(lh_stack *stack);
-/* Writes <root>/.scratch/server.json, so that other commands find this server; removed by lh_stack_close(). */
+/* Lets other commands find this server (announce.c) until lh_stack_close(). */
 LH_MUST_CHECK lh_code lh_stack_announce(lh_stack *stack, lh_error *err);
 /* Lets running requests end, then closes everything. NULL and half-open stacks are fine. */
 void lh_stack_close(lh_stack *stack);
 static inline void lh_stack_closep(lh_stack **stack) { lh_stack_close(*stack); }
-/* URL in the server.json of a root; empty when there is none or its process is gone. Arena. */
-lh_str lh_stack_find(lh_str root, lh_arena *arena);
+
+/* ---- the servers of a root (announce.c) ---- */
+enum { LH_ANNOUNCED_MAX = 32 };
+typedef struct lh_announcement {
+    char path[4096];
+    int fd; /* -1: none */
+} lh_announcement;
+/* Writes into `folder` that this process serves at `url`. Errors: IO, DENIED, INVALID (path too long). */
+LH_MUST_CHECK lh_code lh_announce(const char *folder, lh_str url, lh_announcement *ret, lh_error *err);
+void lh_announcement_withdraw(lh_announcement *announcement);
+typedef struct lh_announced {
+    lh_str urls[LH_ANNOUNCED_MAX]; /* arena */
+    size_t count;
+} lh_announced;
+/* What living processes announced on the root: to be checked before use. */
+lh_announced lh_announced_on(lh_str root, lh_arena *arena);
+bool lh_announced_has(const lh_announced *servers, lh_str url);
+
+/* ---- addresses (address.c) ---- */
+/* Could a server listen on HOST:PORT? *ret_errno: why not. */
+bool lh_cli_port_is_free(lh_str listen, int *ret_errno);
+/* "http://HOST:PORT" of server.listen; arena. */
+lh_str lh_cli_configured_url(const lh_config *config, lh_arena *arena);
+/* OK when a lakehouse answers at the URL. Errors: UNAVAILABLE and what else lh_http_do() gives. */
+LH_MUST_CHECK lh_code lh_cli_check_lakehouse(lh_http_client *client, lh_str url, lh_error *err);
 
 /* Path of `name` in the folder of this program. Errors: IO, INVALID (too long). */
 LH_MUST_CHECK lh_code lh_cli_beside_binary(const char *name, char *into, size_t into_bytes, lh_error *err);

@@ -48,6 +48,8 @@ int lh_cli_config_command(const lh_cli_command *self, int argc, char **argv) {
         lh_code code = lh_config_show(arena, &config, &text, &err);
         return config_print(code, text, &err);
     }
-    printf("The configuration is valid.\n");
+    const char *file = lh_cli_config_path(&source);
+    printf(file ? "%s is valid.\n" : "The configuration is valid (no file: defaults, environment and flags).\n", file);
+    if (lh_cli_is_locked_out(&config)) fprintf(stderr, "warning: %s\n", LH_CLI_LOCKED_OUT);
     return LH_EXIT_DONE;
 }

@@ -1,5 +1,5 @@
-/* One way for every command to reach a lake: a server by URL, the server that runs on a root (it says so in
- * <root>/.scratch/server.json), or, with --root and no server, the whole stack in this process on a port of its own. */
+/* One way for every command to reach a lake: a server by URL, a server that runs on a root (announce.c), or,
+ * with --root and no server, the whole stack in this process on a port of its own. */
 #include "cli/cli_internal.h"
 
 #include <errno.h>
@@ -27,15 +27,6 @@ const char *lh_cli_ca_file(const lh_cli_source *source) {
     return source->ca_file ? source->ca_file : getenv("LAKEHOUSE_CA_FILE");
 }
 
-static bool connection_answers(lh_connection *connection, lh_str url) {
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    lh_http_answer answer = {0};
-    if (url.len == 0 || lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return false;
-    const lh_http_call call = {
-        .method = "GET", .url = lh_arena_printf(arena, "%.*s/health", LH_STR_ARG(url)), .timeout_ms = 3000};
-    return lh_http_do(connection->client, &call, arena, &answer, NULL) == LH_OK && answer.status == 200;
-}
-
 /* A stack of our own: loopback, any free port, plain HTTP, and a key for this process when keys are asked for. */
 static lh_code connection_open_stack(lh_connection *connection, lh_error *err) {
     lh_config *config = &connection->config;
@@ -55,34 +46,51 @@ static lh_code connection_open_stack(lh_connection *connection, lh_error *err) {
     return LH_OK;
 }
 
-static lh_str connection_configured_url(lh_connection *connection) {
-    const lh_config *c = &connection->config;
-    return lh_arena_printf(connection->arena, "%s://%.*s", c->server_tls_key.len ? "https" : "http",
-                           LH_STR_ARG(c->server_listen));
+/* A server of the root that answers; empty when there is none. */
+static lh_str connection_find(lh_connection *connection) {
+    lh_announced servers = lh_announced_on(connection->config.storage_root, connection->arena);
+    for (size_t i = 0; i < servers.count; i++)
+        if (lh_cli_check_lakehouse(connection->client, servers.urls[i], NULL) == LH_OK) return servers.urls[i];
+    return LH_STR_NONE;
+}
+
+static lh_code connection_use_url(lh_connection *connection, const char *given, lh_error *err) {
+    lh_error why = {0};
+    lh_str url = lh_str_from(given);
+    while (lh_str_ends(url, LH_STR("/"))) url.len--;
+    connection->url = lh_arena_dup(connection->arena, url);
+    LH_TRY(lh_arena_check(connection->arena, err));
+    if (lh_cli_check_lakehouse(connection->client, connection->url, &why) == LH_OK) return LH_OK;
+    return lh_fail(err, why.code, "no lakehouse answers at %s: %s", given, why.message);
+}
+
+/* What --set says of the storage or the address helps to find the server; the rest is for a stack of our own. */
+static void connection_warn_of_settings(const lh_connection *connection, const lh_cli_source *source) {
+    for (size_t i = 0; i < source->sets.count; i++) {
+        lh_str name = lh_str_from(source->sets.items[i]);
+        if (lh_str_starts(name, LH_STR("server.")) || lh_str_starts(name, LH_STR("storage."))) continue;
+        lh_cli_complain("--set %s changes nothing: the server at %.*s has its own settings", source->sets.items[i],
+                        LH_STR_ARG(connection->url));
+    }
 }
 
 static lh_code connection_choose(lh_connection *connection, const lh_cli_source *source, bool quiet, lh_error *err) {
     const char *given = source->url ? source->url : getenv("LAKEHOUSE_URL");
-    if (given && *given) {
-        lh_str url = lh_str_from(given);
-        while (lh_str_ends(url, LH_STR("/"))) url.len--;
-        connection->url = lh_arena_dup(connection->arena, url);
-        return lh_arena_check(connection->arena, err);
-    }
+    if (given && *given) return connection_use_url(connection, given, err);
     LH_TRY(lh_cli_config(source, connection->arena, &connection->config, err));
-    lh_str found = lh_stack_find(connection->config.storage_root, connection->arena);
-    if (!connection_answers(connection, found)) found = LH_STR_NONE;
-    if (found.len == 0 && source->root) {
+    connection->url = connection_find(connection);
+    if (connection->url.len) return LH_OK;
+    if (source->root) {
         if (!quiet) fprintf(stderr, "no server runs on %s: opening the lake here\n", source->root);
         return connection_open_stack(connection, err);
     }
-    connection->url = found.len ? found : connection_configured_url(connection);
-    if (found.len == 0 && !connection_answers(connection, connection->url))
-        return lh_fail(err, LH_UNAVAILABLE,
-                       "no server answers at %.*s; start one with `lakehouse serve`, name one with --url, or add "
-                       "--root DIR to open the lake here",
-                       LH_STR_ARG(connection->url));
-    return LH_OK;
+    connection->url = lh_cli_configured_url(&connection->config, connection->arena);
+    if (lh_cli_check_lakehouse(connection->client, connection->url, NULL) == LH_OK) return LH_OK;
+    return lh_fail(
+        err, LH_UNAVAILABLE,
+        "no server answers at %.*s; start one with `lakehouse serve`, name one with --url, or add --root DIR "
+        "to open the lake here",
+        LH_STR_ARG(connection->url));
 }
 
 lh_code lh_connection_open(const lh_cli_source *source, bool quiet, lh_connection **ret, lh_error *err) {
@@ -96,6 +104,7 @@ lh_code lh_connection_open(const lh_cli_source *source, bool quiet, lh_connectio
     LH_TRY(lh_http_client_new(&options, &connection->client, err));
     connection->api_key = lh_str_from(lh_cli_api_key(source));
     LH_TRY(connection_choose(connection, source, quiet, err));
+    if (!connection->stack) connection_warn_of_settings(connection, source);
     *ret = lh_take(&connection);
     return LH_OK;
 }

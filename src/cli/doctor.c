@@ -4,11 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -64,13 +62,29 @@ static int doctor_try_write(const char *folder, uint64_t *ret_fsync_us) {
     return failed;
 }
 
+/* `serve` makes the root, but not the folders above it. */
+static void doctor_check_parent(doctor *d, const char *root) {
+    uint64_t fsync_us;
+    char path[4096];
+    snprintf(path, sizeof path, "%s", root);
+    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) path[n - 1] = '\0';
+    char *slash = strrchr(path, '/');
+    if (!slash) snprintf(path, sizeof path, ".");
+    else slash[slash == path] = '\0';
+    int failed = doctor_try_write(path, &fsync_us);
+    if (failed)
+        doctor_say(d, DOCTOR_FAIL, "root",
+                   "%s does not exist, and cannot be made in %s (%s); choose another with --root", root, path,
+                   strerrorname_np(failed));
+    else doctor_say(d, DOCTOR_WARN, "root", "%s does not exist yet; `lakehouse serve` makes it", root);
+}
+
 static void doctor_check_root(doctor *d) {
     const char *root = doctor_root(d);
     struct stat st;
     uint64_t fsync_us = 0;
     if (stat(root, &st) != 0) {
-        if (errno == ENOENT)
-            doctor_say(d, DOCTOR_WARN, "root", "%s does not exist yet; `lakehouse serve` makes it", root);
+        if (errno == ENOENT) doctor_check_parent(d, root);
         else doctor_say(d, DOCTOR_FAIL, "root", "%s: %s", root, strerrorname_np(errno));
         return;
     }
@@ -156,29 +170,6 @@ static bool doctor_get(doctor *d, lh_str url, lh_http_answer *ret, lh_error *err
     return lh_http_do(d->client, &call, d->arena, ret, err) == LH_OK;
 }
 
-static bool doctor_port_is_free(lh_str listen, int *ret_errno) {
-    char host[256];
-    lh_str rest = listen;
-    size_t colon = listen.len;
-    while (colon && listen.ptr[colon - 1] != ':') colon--;
-    rest.len = colon ? colon - 1 : 0;
-    if (rest.len >= 2 && rest.ptr[0] == '[') rest = lh_str_sub(rest, 1, rest.len - 2);
-    char port[16];
-    *ret_errno = EINVAL;
-    if (lh_str_to_cstr(rest, host, sizeof host, NULL) != LH_OK ||
-        lh_str_to_cstr(lh_str_sub(listen, colon, SIZE_MAX), port, sizeof port, NULL) != LH_OK)
-        return false;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-    if (getaddrinfo(host, port, &hints, &found) != 0) return false;
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-    bool free_port = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-                     bind(fd, found->ai_addr, found->ai_addrlen) == 0;
-    *ret_errno = free_port ? 0 : errno;
-    if (fd >= 0) close(fd);
-    freeaddrinfo(found);
-    return free_port;
-}
-
 static void doctor_check_ready(doctor *d) {
     lh_http_answer answer = {0};
     lh_error err = {0};
@@ -190,33 +181,55 @@ static void doctor_check_ready(doctor *d) {
                    LH_STR_ARG(lh_str_sub(answer.body, 0, 300)));
 }
 
-static void doctor_check_server(doctor *d) {
-    lh_http_answer answer = {0};
+static void doctor_check_url(doctor *d) {
     lh_error err = {0};
+    d->server_url = lh_str_from(d->url);
+    if (lh_cli_check_lakehouse(d->client, d->server_url, &err) != LH_OK) {
+        doctor_say(d, DOCTOR_FAIL, "server", "%s does not answer as a lakehouse: %s", d->url, err.message);
+        return;
+    }
+    doctor_say(d, DOCTOR_OK, "server", "a lakehouse answers at %s", d->url);
+    doctor_check_ready(d);
+}
+
+/* Nobody serves this root: could we? */
+static void doctor_check_port(doctor *d) {
     int failed = 0;
     lh_str listen = d->config.server_listen;
-    lh_str found = d->url ? lh_str_from(d->url) : lh_stack_find(d->config.storage_root, d->arena);
-    d->server_url = found.len ? found
-                              : lh_arena_printf(d->arena, "%s://%.*s", d->config.server_tls_key.len ? "https" : "http",
-                                                LH_STR_ARG(listen));
-    bool answers = doctor_get(d, lh_arena_printf(d->arena, "%.*s/health", LH_STR_ARG(d->server_url)), &answer, &err);
-    if (answers && answer.status == 200) {
-        doctor_say(d, DOCTOR_OK, "server", "a lakehouse answers at %.*s", LH_STR_ARG(d->server_url));
-        doctor_check_ready(d);
-        return;
-    }
-    if (d->url) {
-        doctor_say(d, DOCTOR_FAIL, "server", "%s does not answer as a lakehouse: %s", d->url,
-                   err.message[0] ? err.message : "another program listens there");
-        return;
-    }
-    if (doctor_port_is_free(listen, &failed))
+    d->server_url = lh_cli_configured_url(&d->config, d->arena);
+    if (lh_cli_port_is_free(listen, &failed))
         doctor_say(d, DOCTOR_OK, "port", "%.*s is free; no server runs", LH_STR_ARG(listen));
+    else if (failed == EADDRINUSE && lh_cli_check_lakehouse(d->client, d->server_url, NULL) == LH_OK)
+        doctor_say(d, DOCTOR_WARN, "server",
+                   "a lakehouse answers at %.*s, but of another root than %s; name its root with --root, or serve this "
+                   "one with --listen 127.0.0.1:0",
+                   LH_STR_ARG(d->server_url), doctor_root(d));
     else if (failed == EADDRINUSE)
         doctor_say(d, DOCTOR_FAIL, "port",
                    "another program listens on %.*s (see `ss -ltnp`); stop it, or serve with --listen 127.0.0.1:0",
                    LH_STR_ARG(listen));
     else doctor_say(d, DOCTOR_FAIL, "port", "cannot listen on %.*s: %s", LH_STR_ARG(listen), strerrorname_np(failed));
+}
+
+static void doctor_check_server(doctor *d) {
+    if (d->url) {
+        doctor_check_url(d);
+        return;
+    }
+    lh_announced servers = lh_announced_on(d->config.storage_root, d->arena);
+    size_t answering = 0;
+    for (size_t i = 0; i < servers.count; i++) {
+        if (lh_cli_check_lakehouse(d->client, servers.urls[i], NULL) != LH_OK) continue;
+        d->server_url = servers.urls[i];
+        answering++;
+        doctor_say(d, DOCTOR_OK, "server", "a lakehouse answers at %.*s", LH_STR_ARG(d->server_url));
+        doctor_check_ready(d);
+    }
+    if (!answering) doctor_check_port(d);
+}
+
+static void doctor_check_keys(doctor *d) {
+    if (lh_cli_is_locked_out(&d->config)) doctor_say(d, DOCTOR_WARN, "keys", "%s", LH_CLI_LOCKED_OUT);
 }
 
 /* S3 refuses requests whose time differs by 15 minutes; its Date header tells by how much we are off. */
@@ -303,6 +316,7 @@ static int doctor_run(const lh_cli_source *source) {
     doctor_check_extensions(&d);
     doctor_check_engine(&d);
     doctor_check_server(&d);
+    doctor_check_keys(&d);
     doctor_check_tls(&d);
     doctor_check_s3(&d);
     doctor_check_clock(&d);

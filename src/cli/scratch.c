@@ -23,6 +23,16 @@ static int scratch_remove_one(const char *path, const struct stat *st, int type,
 
 void lh_cli_remove_tree(const char *path) { (void)nftw(path, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS); }
 
+static lh_code scratch_fail(const char *path, int failed, lh_error *err) {
+    if (failed != EACCES && failed != EROFS && failed != EPERM)
+        return lh_fail_errno(err, failed, "cannot make %s", path);
+    return lh_fail(
+        err, LH_DENIED,
+        "this user may not write in the lake (%s: %s), which even reading it needs: ask a server that runs on "
+        "it (--url), or change the folder's permissions",
+        path, strerrorname_np(failed));
+}
+
 static int scratch_lock(const char *folder, int flags) { /* the locked descriptor, or -1 */
     char path[4200];
     snprintf(path, sizeof path, "%s/lock", folder);
@@ -54,8 +64,7 @@ static lh_code scratch_make(const char *parent, lh_scratch *scratch, lh_error *e
         lh_uuid id = lh_uuid_new();
         if ((size_t)snprintf(scratch->path, sizeof scratch->path, "%s/run-%s", parent, id.text) >= sizeof scratch->path)
             return lh_fail(err, LH_INVALID, "the path %s is too long", parent);
-        if (mkdir(scratch->path, 0700) != 0)
-            return lh_fail_errno(err, errno, "cannot make the scratch folder %s", scratch->path);
+        if (mkdir(scratch->path, 0700) != 0) return scratch_fail(scratch->path, errno, err);
         scratch->lock_fd = scratch_lock(scratch->path, O_CREAT);
         if (scratch->lock_fd >= 0) return LH_OK;
     }
@@ -69,7 +78,7 @@ lh_code lh_scratch_open(lh_str root, lh_scratch *ret, lh_error *err) {
         return lh_fail_errno(err, errno, "cannot make the lake's folder %s", path);
     if (!realpath(path, real)) return lh_fail_errno(err, errno, "cannot find the lake's folder %s", path);
     snprintf(parent, sizeof parent, "%s/.scratch", real);
-    if (mkdir(parent, 0700) != 0 && errno != EEXIST) return lh_fail_errno(err, errno, "cannot make %s", parent);
+    if (mkdir(parent, 0755) != 0 && errno != EEXIST) return scratch_fail(parent, errno, err);
     scratch_sweep(parent);
     lh_scratch scratch = {.lock_fd = -1};
     LH_TRY(scratch_make(parent, &scratch, err));

@@ -3,6 +3,7 @@
  * the drain, ends the process at once. */
 #include "cli/cli_internal.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,19 +38,51 @@ static void serve_log_start(lh_stack *stack, const lh_config *config, uint64_t s
                "authentication is off: whoever reaches this address can read and change the lake (auth.mode = \"keys\" "
                "turns it on)",
                NULL);
-    else if (config->auth_admin_key.len == 0 && !lh_stack_has_keys(stack))
-        lh_log(LH_LOG_WARN,
-               "nobody can get in: no API key is stored and auth.admin_key is not set (LAKEHOUSE__AUTH__ADMIN_KEY sets "
-               "it; with it, POST /access/keys makes others)",
-               NULL);
+    else if (lh_stack_is_locked_out(stack)) lh_log(LH_LOG_WARN, LH_CLI_LOCKED_OUT, NULL);
+}
+
+/* Several servers of one lake are allowed; who starts a second one by mistake shall see it. */
+static void serve_log_others(const lh_config *config) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return;
+    lh_announced others = lh_announced_on(config->storage_root, arena);
+    for (size_t i = 0; i < others.count; i++) {
+        const char *url = lh_arena_cstr(arena, others.urls[i]);
+        if (url) lh_log(LH_LOG_INFO, "another server serves this root too", "url", url, NULL);
+    }
+}
+
+/* Before any folder is made. Another lakehouse at the address is told from another program. */
+static lh_code serve_check_address(const lh_config *config, lh_error *err) {
+    int failed = 0;
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_http_client_freep) lh_http_client *client = NULL;
+    if (lh_cli_port_is_free(config->server_listen, &failed) || failed != EADDRINUSE)
+        return LH_OK; /* the server says it */
+    LH_TRY(lh_arena_new(1 << 20, &arena, err));
+    LH_TRY(lh_http_client_new(&(lh_http_client_options){0}, &client, err));
+    lh_str url = lh_cli_configured_url(config, arena);
+    if (lh_cli_check_lakehouse(client, url, NULL) != LH_OK)
+        return lh_fail(err, LH_IO, "%.*s is in use: stop what listens there, or choose another with --listen",
+                       LH_STR_ARG(config->server_listen));
+    lh_announced servers = lh_announced_on(config->storage_root, arena);
+    if (lh_announced_has(&servers, url))
+        return lh_fail(err, LH_CONFLICT, "a lakehouse serves %.*s on %.*s already", LH_STR_ARG(config->storage_root),
+                       LH_STR_ARG(config->server_listen));
+    return lh_fail(err, LH_CONFLICT,
+                   "another lakehouse, of another root, listens on %.*s: choose another address with --listen, as "
+                   "--listen 127.0.0.1:0",
+                   LH_STR_ARG(config->server_listen));
 }
 
 static lh_code serve_start(const lh_config *config, lh_stack **ret, lh_error *err) {
     uint64_t started_ms = lh_time_monotonic_ms();
     LH_CLEANUP(lh_stack_closep) lh_stack *stack = NULL;
+    LH_TRY(serve_check_address(config, err));
     LH_TRY(lh_stack_listen(config, &stack, err));
     printf("listening on %.*s\n", LH_STR_ARG(lh_stack_url(stack)));
     fflush(stdout);
+    serve_log_others(config); /* the engine takes another working folder */
     LH_TRY(lh_stack_ready(stack, err));
     LH_TRY(lh_stack_announce(stack, err));
     LH_TRY(lh_stack_maintain(stack, err));

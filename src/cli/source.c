@@ -3,6 +3,11 @@
 
 #include <unistd.h>
 
+const char *lh_cli_config_path(const lh_cli_source *source) {
+    if (source->config_path) return source->config_path;
+    return access("lakehouse.toml", F_OK) == 0 ? "lakehouse.toml" : NULL;
+}
+
 lh_code lh_cli_config(const lh_cli_source *source, lh_arena *arena, lh_config *ret, lh_error *err) {
     lh_config_override overrides[LH_CLI_LIST_MAX + 2];
     size_t count = 0;
@@ -16,7 +21,5 @@ lh_code lh_cli_config(const lh_cli_source *source, lh_arena *arena, lh_config *r
     }
     if (source->root) overrides[count++] = (lh_config_override){LH_STR("storage.root"), lh_str_from(source->root)};
     if (source->listen) overrides[count++] = (lh_config_override){LH_STR("server.listen"), lh_str_from(source->listen)};
-    const char *path = source->config_path;
-    if (!path && access("lakehouse.toml", F_OK) == 0) path = "lakehouse.toml";
-    return lh_config_load(arena, path, environ, overrides, count, ret, err);
+    return lh_config_load(arena, lh_cli_config_path(source), environ, overrides, count, ret, err);
 }

@@ -5,9 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct lh_stack {
@@ -23,9 +21,9 @@ struct lh_stack {
     lh_app app;
     char token[65];
     char extension_dir[4096];
-    char folder[4096];    /* where relative paths of the configuration begin */
-    char announced[4096]; /* path of server.json, empty when not written */
-    int folder_fd;        /* the working folder before ours, -1 when it was not left */
+    char folder[4096]; /* where relative paths of the configuration begin */
+    lh_announcement announcement;
+    int folder_fd; /* the working folder before ours, -1 when it was not left */
 };
 
 static lh_code stack_open_tracer(lh_stack *stack, lh_error *err) {
@@ -79,7 +77,7 @@ lh_code lh_stack_listen(const lh_config *config, lh_stack **ret, lh_error *err) 
     LH_CLEANUP(lh_stack_closep) lh_stack *stack = calloc(1, sizeof *stack);
     if (!stack) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     stack->config = config;
-    stack->scratch.lock_fd = stack->folder_fd = -1;
+    stack->scratch.lock_fd = stack->announcement.fd = stack->folder_fd = -1;
     LH_TRY(stack_listen_parts(stack, err));
     *ret = lh_take(&stack);
     return LH_OK;
@@ -176,72 +174,45 @@ lh_code lh_stack_maintain(lh_stack *stack, lh_error *err) {
 
 lh_str lh_stack_url(const lh_stack *stack) { return lh_server_url(stack->server); }
 
-bool lh_stack_has_keys(const lh_stack *stack) {
+static bool stack_stores_keys(lh_metastore *metastore) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_document_page keys = {0};
-    return lh_arena_new(64 << 10, &arena, NULL) == LH_OK &&
-           lh_metastore_list(lh_catalog_metastore(stack->catalog), LH_STR("key/"), LH_STR_NONE, 1, arena, &keys,
-                             NULL) == LH_OK &&
-           keys.count > 0;
+    return lh_arena_new(1 << 20, &arena, NULL) == LH_OK &&
+           lh_metastore_list(metastore, LH_STR("key/"), LH_STR_NONE, 1, arena, &keys, NULL) == LH_OK && keys.count > 0;
+}
+
+static bool stack_asks_for_keys(const lh_config *config) {
+    return lh_str_eq(config->auth_mode, LH_STR("keys")) && config->auth_admin_key.len == 0;
+}
+
+bool lh_stack_is_locked_out(const lh_stack *stack) {
+    return stack_asks_for_keys(stack->config) && !stack_stores_keys(lh_catalog_metastore(stack->catalog));
+}
+
+bool lh_cli_is_locked_out(const lh_config *config) {
+    LH_CLEANUP(lh_bucket_freep) lh_bucket *bucket = NULL;
+    LH_CLEANUP(lh_metastore_freep) lh_metastore *metastore = NULL;
+    char root[4096];
+    if (!stack_asks_for_keys(config) || lh_str_eq(config->storage_kind, LH_STR("s3"))) return false;
+    if (lh_str_to_cstr(config->storage_root, root, sizeof root, NULL) != LH_OK || access(root, F_OK) != 0) return true;
+    return lh_bucket_open_file(config->storage_root, &bucket, NULL) == LH_OK &&
+           lh_metastore_open(bucket, UINT64_MAX, &metastore, NULL) == LH_OK && !stack_stores_keys(metastore);
 }
 
 lh_metastore_stats lh_stack_replay(lh_stack *stack) {
     return lh_metastore_get_stats(lh_catalog_metastore(stack->catalog));
 }
 
-/* ---- server.json: {"pid":…,"url":"…"} in <root>/.scratch/, a hint for other commands, never trusted ---- */
-static lh_code stack_write_small(const char *path, lh_str text, lh_error *err) {
-    FILE *file = fopen(path, "we");
-    if (!file) return lh_fail_errno(err, errno, "cannot write %s", path);
-    size_t put = fwrite(text.ptr, 1, text.len, file);
-    if (fclose(file) != 0 || put != text.len) return lh_fail(err, LH_IO, "cannot write %s", path);
-    return LH_OK;
-}
-
 lh_code lh_stack_announce(lh_stack *stack, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf buf = LH_BUF_INIT(4096);
-    lh_buf_printf(&buf, "{\"pid\":%ld,\"url\":", (long)getpid());
-    lh_buf_json_string(&buf, lh_stack_url(stack));
-    lh_buf_printf(&buf, "}\n");
-    LH_TRY(lh_buf_check(&buf, err));
-    char path[sizeof stack->announced];
-    lh_str parent = lh_str_from(stack->scratch.path);
-    while (parent.len && parent.ptr[parent.len - 1] != '/') parent.len--;
-    if ((size_t)snprintf(path, sizeof path, "%.*sserver.json", LH_STR_ARG(parent)) >= sizeof path) return LH_OK;
-    LH_TRY(stack_write_small(path, lh_buf_str(&buf), err));
-    memcpy(stack->announced, path, sizeof path);
-    return LH_OK;
-}
-
-static lh_json *stack_read_announcement(const char *path, lh_arena *arena) {
-    char text[4096];
-    FILE *file = fopen(path, "re");
-    if (!file) return NULL;
-    size_t got = fread(text, 1, sizeof text, file);
-    fclose(file);
-    lh_json *found = NULL;
-    if (lh_json_parse(arena, (lh_str){text, got}, &found, NULL) != LH_OK) return NULL;
-    return found;
-}
-
-lh_str lh_stack_find(lh_str root, lh_arena *arena) {
-    const char *path = lh_arena_cstr(arena, lh_arena_printf(arena, "%.*s/.scratch/server.json", LH_STR_ARG(root)));
-    const lh_json *found = path ? stack_read_announcement(path, arena) : NULL;
-    int64_t pid = lh_json_int(lh_json_get(found, "pid"), 0);
-    if (pid <= 0 || pid > INT32_MAX || (kill((pid_t)pid, 0) != 0 && errno == ESRCH)) return LH_STR_NONE;
-    return lh_json_get_string(found, "url");
-}
-
-static void stack_withdraw(lh_stack *stack) {
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    if (!stack->announced[0] || lh_arena_new(64 << 10, &arena, NULL) != LH_OK) return;
-    const lh_json *found = stack_read_announcement(stack->announced, arena);
-    if (lh_json_int(lh_json_get(found, "pid"), 0) == getpid()) unlink(stack->announced); /* not another's */
+    char folder[sizeof stack->scratch.path];
+    memcpy(folder, stack->scratch.path, sizeof folder);
+    *strrchr(folder, '/') = '\0';
+    return lh_announce(folder, lh_stack_url(stack), &stack->announcement, err);
 }
 
 void lh_stack_close(lh_stack *stack) {
     if (!stack) return;
-    stack_withdraw(stack);
+    lh_announcement_withdraw(&stack->announcement);
     lh_maintain_stop(stack->maintain); /* works through the engine, which asks the server */
     if (stack->server) lh_server_drain(stack->server);
     lh_ingest_free(stack->ingest);

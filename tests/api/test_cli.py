@@ -1,30 +1,16 @@
-"""The commands as a person and a script use them: the real binary against a real server, the shell on a real terminal."""
+"""The commands as a person and a script use them: the real binary against a real server."""
 import json
 import os
-import pty
 import re
-import select
 import signal
 import socket
 import subprocess
-import termios
 import time
 
 import pytest
 
+from commands import lakehouse
 from harness import BINARY, SANITIZED, free_port
-
-SLOW = 5 if SANITIZED else 1
-
-
-def lakehouse(*args, env=None, cwd=None, stdin=None, check=True, timeout=120):
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("LAKEHOUSE_") or k == "LAKEHOUSE_BUILD"}
-    done = subprocess.run([str(BINARY), *map(str, args)], input=stdin, capture_output=True, text=True, timeout=timeout * SLOW, cwd=cwd,
-                          env={**clean, "LC_ALL": "C.UTF-8", **(env or {})})
-    assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
-    if check:
-        assert done.returncode == 0, (args, done.returncode, done.stdout, done.stderr)
-    return done
 
 
 def test_a_command_or_flag_that_is_misspelt_names_the_nearest():
@@ -69,10 +55,11 @@ def test_start_errors_are_one_readable_line(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_drains_and_exits_0_and_leaves_no_scratch(fresh, number):
     server = fresh()
-    assert json.loads((server.root / ".scratch" / "server.json").read_text())["url"] == server.url
+    (announced,) = (server.root / ".scratch").glob("server-*.json")
+    assert json.loads(announced.read_text())["url"] == server.url
     server.process.send_signal(number)
     assert server.process.wait(60) == 0
-    assert not (server.root / ".scratch" / "server.json").exists()
+    assert not announced.exists()
     assert not list((server.root / ".scratch").glob("run-*"))
 
 
@@ -259,94 +246,3 @@ def test_doctor_says_what_is_wrong_and_how_to_mend_it(server, tmp_path):
     done = lakehouse("doctor", "--set", "server.worker=1", check=False)
     assert done.returncode == 1 and "server.workers" in done.stdout
     assert not list(tmp_path.glob(".lakehouse-doctor*")) and not list(server.root.glob(".lakehouse-doctor*"))
-
-
-class Terminal:
-    """`lakehouse sql` on a pseudo terminal."""
-
-    def __init__(self, url, home):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            env = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm", "XDG_STATE_HOME": str(home), "HOME": str(home)}
-            os.execve(str(BINARY), [str(BINARY), "sql", "--url", url], env)
-        self.seen = ""
-
-    def expect(self, text, seconds=30):
-        """Reads until the text came, behind what was expected before."""
-        deadline = time.monotonic() + seconds * SLOW
-        while text not in self.seen:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"no {text!r} in {self.seen!r}")
-            if select.select([self.fd], [], [], 0.1)[0]:
-                try:
-                    got = os.read(self.fd, 65536).decode(errors="replace")
-                except OSError:
-                    raise AssertionError(f"ended before {text!r}: {self.seen!r}")
-                self.seen += got
-        before, self.seen = self.seen.split(text, 1)
-        return before
-
-    def prompt(self):
-        """The prompt is there, and the line editor has taken the terminal over from the kernel."""
-        self.expect("lake> ")
-        while termios.tcgetattr(self.fd)[3] & termios.ICANON:
-            time.sleep(0.01)
-
-    def send(self, text):
-        os.write(self.fd, text.encode())
-
-    def wait(self):
-        status = os.waitpid(self.pid, 0)[1]
-        os.close(self.fd)
-        return os.waitstatus_to_exitcode(status)
-
-
-def test_the_shell_edits_completes_remembers_and_describes(server, tmp_path):
-    server.sql("CREATE TABLE cli_shell_table AS SELECT 41 AS number_of_things, 'x' AS s")
-    shell = Terminal(server.url, tmp_path)
-    shell.prompt()
-    shell.send("select number_of_\t + 1\nfrom cli_shell_t\t;\n")
-    shell.expect("  ... ")
-    shell.expect("42")
-    shell.prompt()
-    shell.send("\\d cli_shell_table\n")
-    shell.expect("number_of_things")
-    shell.expect("data.cli_shell_table: 1 rows")
-    shell.send("\\dt\n")
-    shell.expect("data.cli_shell_table")
-    shell.send("\\timing\n")
-    shell.expect("times are off")
-    shell.send("select broken from;\n")
-    shell.expect("error: ")
-    shell.prompt()
-    shell.send("\\nonsense\n")
-    shell.expect("\\? lists them")
-    shell.send("\\q\n")
-    assert shell.wait() == 0
-    history = tmp_path / "lakehouse" / "sql_history"
-    assert "cli_shell_table" in history.read_text() and history.stat().st_mode & 0o077 == 0
-    again = Terminal(server.url, tmp_path)
-    again.prompt()
-    again.send("\x10")  # Ctrl-P: the last line of the session before
-    again.expect("\\q")
-    again.send("\n")
-    assert again.wait() == 0
-
-
-def test_ctrl_c_drops_the_line_or_stops_the_statement(server, tmp_path):
-    shell = Terminal(server.url, tmp_path)
-    shell.prompt()
-    shell.send("select 'half of")
-    shell.send("\x03")
-    shell.prompt()
-    shell.send("select count(*) from range(1000000) a, range(1000000) b;\n")
-    shell.expect("range(1000000) b;")
-    time.sleep(0.5)  # so that the statement runs; either way it must end
-    shell.send("\x03")
-    shell.expect("cancelled")
-    shell.prompt()
-    shell.send("select 6*7;\n")
-    shell.expect("42")
-    shell.prompt()
-    shell.send("\x04")
-    assert shell.wait() == 0
