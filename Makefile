@@ -60,6 +60,7 @@ demo: ## the staffing lake: build, load, ask, leave running (SCALE=0.01 for the 
 demo-stop: ## stop what make demo left running
 	@tools/demo stop
 
-clean: ## remove the build folders and the demo (not .deps/, not .venv/)
+clean: ## remove the build folders (not .deps/, not .venv/, not the demo's lake)
 	@tools/demo stop >/dev/null 2>&1 || true
-	rm -rf build build-asan build-tsan build-fuzz build-clang demo
+	rm -rf build build-asan build-tsan build-fuzz build-clang demo/files
+	@[ ! -d demo/lake ] || echo "demo/lake stays, it may hold what you loaded: rm -rf demo removes it"

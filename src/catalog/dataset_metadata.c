@@ -49,6 +49,19 @@ static lh_str about_nearer(lh_str given, lh_str best, lh_str candidate) {
     return best.len == 0 || lh_str_distance(given, candidate) < lh_str_distance(given, best) ? candidate : best;
 }
 
+/* Of fields that are a short list: the nearest, or all of them. */
+static lh_code about_unknown_of(const char *what, lh_str given, const char *const *known, size_t count, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf list = LH_BUF_INIT(1024);
+    lh_str near = LH_STR_NONE;
+    for (size_t i = 0; i < count; i++) {
+        near = about_nearer(given, near, lh_str_from(known[i]));
+        lh_buf_printf(&list, "%s%s", i == 0 ? "" : i + 1 == count ? " and " : ", ", known[i]);
+    }
+    if (lh_str_distance(given, near) <= 3) return about_unknown(what, given, near, err);
+    return lh_fail(err, LH_INVALID, "unknown %s '%.*s'; there are %.*s", what, LH_STR_ARG(lh_str_cut_utf8(given, 60)),
+                   LH_STR_ARG(lh_buf_str(&list)));
+}
+
 static lh_code about_check_text(const lh_json *value, lh_str name, size_t max, lh_error *err) {
     if (!lh_json_is_string(value))
         return lh_fail(err, LH_INVALID, "'%.*s' must be a string, or null", LH_STR_ARG(name));
@@ -145,10 +158,7 @@ static lh_code about_patch_column_field(lh_arena *arena, lh_json *record, lh_str
     } else if (lh_str_eq(name, LH_STR("sensitivity"))) {
         if (!gone) LH_TRY(about_check_sensitivity(value, err));
     } else {
-        lh_str near = LH_STR_NONE;
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-            near = about_nearer(name, near, lh_str_from(known[i]));
-        return about_unknown("field of a column", name, near, err);
+        return about_unknown_of("field of a column", name, known, sizeof known / sizeof *known, err);
     }
     if (gone) lh_json_remove(record, name);
     else lh_json_put(arena, record, name, lh_json_copy(arena, value));
@@ -196,10 +206,9 @@ static lh_code about_patch(lh_arena *arena, lh_json *about, const lh_json *schem
     static const char *const known[] = {"description", "owner",   "sensitivity",
                                         "tags",        "columns", "expected_interval_s"};
     for (lh_json_iter it = lh_json_each(patch); lh_json_next(&it);) {
-        lh_str near = LH_STR_NONE;
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-            near = about_nearer(it.name, near, lh_str_from(known[i]));
-        if (!lh_str_eq(near, it.name)) return about_unknown("field", it.name, near, err);
+        bool found = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++) found |= lh_str_eq(it.name, lh_str_from(known[i]));
+        if (!found) return about_unknown_of("field", it.name, known, sizeof known / sizeof *known, err);
         if (lh_str_eq(it.name, LH_STR("columns"))) {
             LH_TRY(about_patch_columns(arena, about, schema, it.value, err));
         } else if (lh_json_is_null(it.value)) {

@@ -24,13 +24,14 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse ingest c.ndjson --dataset crm.clients --mode upsert --key client_id\n",
      lh_cli_ingest},
     {"datasets",
-     "[list | show | describe | drop | lineage NAME | set NAME FIELD=VALUE… | search WORDS | "
+     "[list | show | describe | history | lineage | drop NAME | set NAME FIELD=VALUE… | search WORDS | "
      "diff NAME OTHER|FILE | migrate NAME | rollback NAME | scan NAME] [flags]",
      "List, describe, annotate, search, drop, compare, migrate and scan datasets",
      "Examples:\n"
      "  lakehouse datasets set orders owner=ann tags=gold,daily columns.email.pii_kind=email\n"
      "  lakehouse datasets set orders owner=        (back to the default)\n"
-     "  lakehouse datasets search 'orders email'\n"
+     "  lakehouse datasets search orders email\n"
+     "  lakehouse datasets history orders           (its snapshots, for AT and rollback)\n"
      "  lakehouse datasets diff orders orders-may.csv\n"
      "  lakehouse datasets diff orders@7301846253870143 orders      (a snapshot against now)\n"
      "  lakehouse datasets migrate orders --to orders-may.csv --dry-run\n"

@@ -172,9 +172,41 @@ typedef struct lh_exchange {
 LH_MUST_CHECK lh_code lh_connection_do(lh_connection *connection, const lh_exchange *exchange, lh_arena *arena,
                                        lh_str *ret, lh_error *err);
 
+/* GET that answers JSON. *ret: arena. */
+LH_MUST_CHECK lh_code lh_connection_get(lh_connection *connection, lh_str path, lh_arena *arena, lh_json **ret,
+                                        lh_error *err);
+/* The same with a JSON body: method is POST, PATCH, … */
+LH_MUST_CHECK lh_code lh_connection_send(lh_connection *connection, const char *method, lh_str path,
+                                         const lh_json *body, lh_arena *arena, lh_json **ret, lh_error *err);
+
+/* ---- what is printed (rows.c, type_words.c, datasets*.c) ---- */
+lh_cli_table_style lh_cli_style(void); /* of this terminal's character set */
+typedef struct lh_cli_column {
+    const char *name;
+    bool number; /* right-aligned */
+} lh_cli_column;
+/* A table that is made here: rows_next(), then a call for each cell. */
+typedef struct lh_cli_rows {
+    lh_arena *arena;
+    lh_json *answer, *rows, *row;
+} lh_cli_rows;
+lh_cli_rows lh_cli_rows_new(lh_arena *arena, const lh_cli_column *columns, size_t count);
+void lh_cli_rows_next(lh_cli_rows *rows);
+void lh_cli_rows_text(lh_cli_rows *rows, lh_str text);
+void lh_cli_rows_count(lh_cli_rows *rows, uint64_t number);
+void lh_cli_rows_value(lh_cli_rows *rows, const lh_json *value); /* null is an empty cell */
+LH_MUST_CHECK lh_code lh_cli_rows_print(lh_cli_rows *rows, lh_cli_table_style style, lh_error *err);
+LH_MUST_CHECK lh_code lh_cli_print_json(const lh_json *value, lh_arena *arena, lh_error *err);
+lh_str lh_cli_counted(lh_arena *arena, uint64_t number, const char *noun); /* "1 row", "2 rows"; arena */
+lh_str lh_cli_type(lh_arena *arena, lh_str iceberg);                       /* "list<long>" → "BIGINT[]"; arena */
+void lh_cli_name_append(lh_buf *into, lh_str name); /* as SQL needs it: "Customer Name" in quotes */
 /* The table of `datasets list` on stdout. filter: part of the name, empty for all. */
 LH_MUST_CHECK lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_table_style style,
                                             lh_arena *arena, lh_error *err);
+/* A dataset's "schema" as a table; "2 rows, 1.2 kB in 1 file". */
+LH_MUST_CHECK lh_code lh_cli_print_columns(const lh_json *columns, lh_cli_table_style style, lh_arena *arena,
+                                           lh_error *err);
+lh_str lh_cli_extent(const lh_json *dataset, lh_arena *arena);
 
 /* ---- commands ---- */
 int lh_cli_serve(const lh_cli_command *self, int argc, char **argv);

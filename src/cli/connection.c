@@ -208,3 +208,16 @@ lh_code lh_connection_do(lh_connection *connection, const lh_exchange *exchange,
     lh_buf_done(&sink.body);
     return code;
 }
+
+lh_code lh_connection_get(lh_connection *connection, lh_str path, lh_arena *arena, lh_json **ret, lh_error *err) {
+    return lh_connection_send(connection, "GET", path, NULL, arena, ret, err);
+}
+
+lh_code lh_connection_send(lh_connection *connection, const char *method, lh_str path, const lh_json *body,
+                           lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_str text = LH_STR_NONE, answer;
+    if (body) LH_TRY(lh_json_write(arena, body, false, &text, err));
+    const lh_exchange exchange = {.method = method, .path = path, .body = text};
+    LH_TRY(lh_connection_do(connection, &exchange, arena, &answer, err));
+    return lh_json_parse(arena, answer, ret, err);
+}

@@ -1,53 +1,39 @@
-/* `lakehouse datasets`: list, show, drop over /datasets; describe, set, lineage, search over /catalog. diff, migrate,
- * rollback and scan are in datasets_schema.c. */
-#include "cli/datasets_schema.h"
+/* `lakehouse datasets`: the verbs as a table; list and drop over /datasets, set and search over /catalog. The other verbs are in
+ * datasets_show.c, datasets_schema.c and datasets_scan.c. */
+#include "cli/datasets_internal.h"
 
-#include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
 #include <unistd.h>
 
-static lh_code datasets_get(lh_connection *connection, lh_str path, lh_arena *arena, lh_json **ret, lh_error *err) {
-    lh_str text;
-    const lh_exchange exchange = {.method = "GET", .path = path};
-    LH_TRY(lh_connection_do(connection, &exchange, arena, &text, err));
-    return lh_json_parse(arena, text, ret, err);
+lh_code lh_datasets_path(const lh_datasets_job *job, const char *before, lh_str name, const char *after, lh_str *ret,
+                         lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
+    lh_buf_append(&path, lh_str_from(before));
+    lh_url_encode(&path, name, false);
+    lh_buf_append(&path, lh_str_from(after));
+    LH_TRY(lh_buf_check(&path, err));
+    *ret = lh_arena_dup(job->arena, lh_buf_str(&path));
+    return lh_arena_check(job->arena, err);
 }
 
-static void datasets_add_head(lh_arena *arena, lh_json *columns, const char *name, const char *type) {
-    lh_json *head = lh_json_new_object(arena);
-    lh_json_set_string(arena, head, "name", lh_str_from(name));
-    lh_json_set_string(arena, head, "type", lh_str_from(type));
-    lh_json_append(columns, head);
+/* ---- list ---- */
+static void datasets_add(lh_cli_rows *rows, const lh_json *dataset) {
+    lh_str name = lh_arena_printf(rows->arena, "%.*s.%.*s", LH_STR_ARG(lh_json_get_string(dataset, "namespace")),
+                                  LH_STR_ARG(lh_json_get_string(dataset, "name")));
+    lh_cli_rows_next(rows);
+    lh_cli_rows_text(rows, name);
+    lh_cli_rows_count(rows, lh_json_uint(lh_json_get(dataset, "row_count"), 0));
+    lh_cli_rows_text(rows, lh_cli_size(rows->arena, lh_json_uint(lh_json_get(dataset, "bytes"), 0)));
+    lh_cli_rows_count(rows, lh_json_uint(lh_json_get(dataset, "files"), 0));
+    lh_cli_rows_count(rows, lh_json_size(lh_json_get(dataset, "schema")));
+    lh_cli_rows_value(rows, lh_json_get(dataset, "updated_at"));
 }
 
-static void datasets_add_rows(lh_arena *arena, lh_json *rows, const lh_json *items) {
-    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
-        lh_json *row = lh_json_new_array(arena);
-        lh_str updated = lh_json_get_string(it.value, "updated_at");
-        lh_json_append(row,
-                       lh_json_new_string(arena, lh_arena_printf(arena, "%.*s.%.*s",
-                                                                 LH_STR_ARG(lh_json_get_string(it.value, "namespace")),
-                                                                 LH_STR_ARG(lh_json_get_string(it.value, "name")))));
-        lh_json_append(row, lh_json_new_uint(arena, lh_json_uint(lh_json_get(it.value, "row_count"), 0)));
-        lh_json_append(row,
-                       lh_json_new_string(arena, lh_cli_size(arena, lh_json_uint(lh_json_get(it.value, "bytes"), 0))));
-        lh_json_append(row, lh_json_new_uint(arena, lh_json_uint(lh_json_get(it.value, "files"), 0)));
-        lh_json_append(row, lh_json_new_uint(arena, lh_json_size(lh_json_get(it.value, "schema"))));
-        lh_json_append(row, updated.len ? lh_json_new_string(arena, updated) : lh_json_new_null(arena));
-        lh_json_append(rows, row);
-    }
-}
-
-lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_table_style style, lh_arena *arena,
-                              lh_error *err) {
-    lh_json *answer = lh_json_new_object(arena), *columns = lh_json_new_array(arena), *rows = lh_json_new_array(arena);
-    datasets_add_head(arena, columns, "dataset", "VARCHAR");
-    datasets_add_head(arena, columns, "rows", "BIGINT");
-    datasets_add_head(arena, columns, "size", "DECIMAL"); /* right-aligned */
-    datasets_add_head(arena, columns, "files", "BIGINT");
-    datasets_add_head(arena, columns, "columns", "BIGINT");
-    datasets_add_head(arena, columns, "updated", "VARCHAR");
+/* All pages, one array. */
+static lh_code datasets_fetch_all(lh_connection *connection, lh_str filter, lh_arena *arena, lh_json **ret,
+                                  lh_error *err) {
+    lh_json *all = lh_json_new_array(arena);
     lh_str token = LH_STR_NONE;
     do {
         LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(64 << 10);
@@ -56,75 +42,85 @@ lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_t
         lh_url_encode(&path, filter, false);
         if (token.len) lh_buf_append(&path, LH_STR("&page_token=")), lh_url_encode(&path, token, false);
         LH_TRY(lh_buf_check(&path, err));
-        LH_TRY(datasets_get(connection, lh_buf_str(&path), arena, &page, err));
-        datasets_add_rows(arena, rows, lh_json_get(page, "items"));
+        LH_TRY(lh_connection_get(connection, lh_buf_str(&path), arena, &page, err));
+        for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);)
+            lh_json_append(all, lh_json_copy(arena, it.value));
         token = lh_json_get_string(page, "next_page_token");
     } while (token.len);
-    lh_json_set(arena, answer, "columns", columns);
-    lh_json_set(arena, answer, "rows", rows);
-    LH_TRY(lh_arena_check(arena, err));
-    if (lh_json_size(rows) == 0) return printf("No datasets yet. Load one: lakehouse ingest FILE.csv\n"), LH_OK;
-    return lh_cli_table_print(stdout, answer, style, arena, err);
+    *ret = all;
+    return lh_arena_check(arena, err);
 }
 
-static lh_code datasets_path(lh_str name, lh_buf *path, lh_error *err) {
-    lh_buf_append(path, LH_STR("/datasets/by-name/"));
-    lh_url_encode(path, name, false);
-    return lh_buf_check(path, err);
+lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_table_style style, lh_arena *arena,
+                              lh_error *err) {
+    static const lh_cli_column heads[] = {{"dataset", false}, {"rows", true},    {"size", true},
+                                          {"files", true},    {"columns", true}, {"updated", false}};
+    lh_json *all = NULL;
+    LH_TRY(datasets_fetch_all(connection, filter, arena, &all, err));
+    lh_cli_rows rows = lh_cli_rows_new(arena, heads, sizeof heads / sizeof *heads);
+    for (lh_json_iter it = lh_json_each(all); lh_json_next(&it);) datasets_add(&rows, it.value);
+    if (lh_json_size(all)) return lh_cli_rows_print(&rows, style, err);
+    if (filter.len) printf("No dataset's name holds '%.*s'.\n", LH_STR_ARG(filter));
+    else printf("No datasets yet. Load one: lakehouse ingest FILE.csv\n");
+    return LH_OK;
 }
 
-static lh_code datasets_show(lh_connection *connection, lh_str name, lh_arena *arena, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
+static lh_code datasets_list(const lh_datasets_job *job, lh_error *err) {
+    lh_json *all = NULL;
+    if (!job->json) return lh_cli_print_datasets(job->connection, job->name, lh_cli_style(), job->arena, err);
+    LH_TRY(datasets_fetch_all(job->connection, job->name, job->arena, &all, err));
+    return lh_cli_print_json(all, job->arena, err);
+}
+
+/* ---- drop ---- */
+
+/* On a terminal, where a slip of the hand is likely, a dataset is dropped only after a yes. */
+static lh_code datasets_confirm(const lh_datasets_job *job, lh_error *err) {
+    char answer[16] = "";
+    lh_str path;
     lh_json *dataset = NULL;
-    lh_str text;
-    LH_TRY(datasets_path(name, &path, err));
-    LH_TRY(datasets_get(connection, lh_buf_str(&path), arena, &dataset, err));
-    LH_TRY(lh_json_write(arena, dataset, true, &text, err));
-    printf("%.*s\n", LH_STR_ARG(text));
+    if (job->yes || !isatty(STDIN_FILENO)) return LH_OK;
+    LH_TRY(lh_datasets_path(job, "/datasets/by-name/", job->name, "", &path, err));
+    LH_TRY(lh_connection_get(job->connection, path, job->arena, &dataset, err));
+    fprintf(stderr, "Drop %.*s.%.*s (%.*s)%s? [y/N] ", LH_STR_ARG(lh_json_get_string(dataset, "namespace")),
+            LH_STR_ARG(lh_json_get_string(dataset, "name")), LH_STR_ARG(lh_cli_extent(dataset, job->arena)),
+            job->purge ? " and its files" : "");
+    if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y')) return LH_OK;
+    return lh_fail(err, LH_CANCELLED, "nothing was dropped (--yes asks no question)");
+}
+
+static lh_code datasets_drop(const lh_datasets_job *job, lh_error *err) {
+    lh_str path;
+    LH_TRY(datasets_confirm(job, err));
+    LH_TRY(lh_datasets_path(job, "/datasets/by-name/", job->name, job->purge ? "?purge=true" : "", &path, err));
+    const lh_exchange exchange = {.method = "DELETE", .path = path};
+    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, NULL, err));
+    printf("dropped %.*s%s\n", LH_STR_ARG(job->name),
+           job->purge ? " and its files" : "; its files stay (drop --purge removes them too)");
     return LH_OK;
 }
 
-static lh_code datasets_drop(lh_connection *connection, lh_str name, bool purge, lh_arena *arena, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
-    LH_TRY(datasets_path(name, &path, err));
-    if (purge) lh_buf_append(&path, LH_STR("?purge=true"));
-    LH_TRY(lh_buf_check(&path, err));
-    const lh_exchange exchange = {.method = "DELETE", .path = lh_buf_str(&path)};
-    LH_TRY(lh_connection_do(connection, &exchange, arena, NULL, err));
-    printf("dropped %.*s%s\n", LH_STR_ARG(name),
-           purge ? " and its files" : "; its files stay (drop --purge removes them too)");
-    return LH_OK;
-}
-
-/* ---- /catalog ---- */
-
-static lh_code datasets_print(lh_connection *connection, const lh_buf *path, lh_arena *arena, lh_error *err) {
+/* ---- search, set ---- */
+static lh_code datasets_search(const lh_datasets_job *job, lh_error *err) {
+    static const lh_cli_column heads[] = {{"dataset", false}, {"description", false}};
+    LH_CLEANUP(lh_buf_done) lh_buf words = LH_BUF_INIT(8192);
     lh_json *answer = NULL;
-    lh_str text;
-    LH_TRY(lh_buf_check(path, err));
-    LH_TRY(datasets_get(connection, lh_buf_str(path), arena, &answer, err));
-    LH_TRY(lh_json_write(arena, answer, true, &text, err));
-    printf("%.*s\n", LH_STR_ARG(text));
-    return LH_OK;
-}
-
-static lh_code datasets_describe(lh_connection *connection, lh_str name, bool lineage, lh_arena *arena, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
-    lh_buf_append(&path, lineage ? LH_STR("/catalog/lineage/") : LH_STR("/catalog/datasets/by-name/"));
-    lh_url_encode(&path, name, false);
-    return datasets_print(connection, &path, arena, err);
-}
-
-static lh_code datasets_search(lh_connection *connection, lh_str text, lh_arena *arena, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
-    lh_json *answer = NULL;
-    lh_buf_append(&path, LH_STR("/catalog/search?limit=100&q="));
-    lh_url_encode(&path, text, false);
-    LH_TRY(lh_buf_check(&path, err));
-    LH_TRY(datasets_get(connection, lh_buf_str(&path), arena, &answer, err));
-    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "items")); lh_json_next(&it);)
-        printf("%.*s\t%.*s\n", LH_STR_ARG(lh_json_get_string(it.value, "dataset")),
-               LH_STR_ARG(lh_json_get_string(it.value, "description")));
+    lh_str path;
+    for (size_t i = 1; i < job->words->count; i++)
+        lh_buf_printf(&words, "%s%s", i > 1 ? " " : "", job->words->items[i]);
+    LH_TRY(lh_buf_check(&words, err));
+    LH_TRY(lh_datasets_path(job, "/catalog/search?limit=100&q=", lh_buf_str(&words), "", &path, err));
+    LH_TRY(lh_connection_get(job->connection, path, job->arena, &answer, err));
+    const lh_json *items = lh_json_get(answer, "items");
+    if (job->json) return lh_cli_print_json(items, job->arena, err);
+    lh_cli_rows rows = lh_cli_rows_new(job->arena, heads, sizeof heads / sizeof *heads);
+    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
+        lh_cli_rows_next(&rows);
+        lh_cli_rows_text(&rows, lh_json_get_string(it.value, "dataset"));
+        lh_cli_rows_text(&rows, lh_json_get_string(it.value, "description"));
+    }
+    if (lh_json_size(items)) return lh_cli_rows_print(&rows, lh_cli_style(), err);
+    printf("Nothing has all of: %.*s\n", LH_STR_ARG(lh_buf_str(&words)));
     return LH_OK;
 }
 
@@ -159,75 +155,87 @@ static bool datasets_assign(lh_arena *arena, lh_json *patch, lh_str word) {
     return true;
 }
 
-static lh_code datasets_set(lh_connection *connection, lh_str name, const lh_cli_list *words, lh_arena *arena,
-                            lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
-    lh_json *patch = lh_json_new_object(arena);
-    lh_str text;
-    for (size_t i = 2; i < words->count; i++)
-        if (!datasets_assign(arena, patch, lh_str_from(words->items[i])))
-            return lh_fail(err, LH_INVALID, "'%s' is not FIELD=VALUE", words->items[i]);
-    LH_TRY(lh_json_write(arena, patch, false, &text, err));
-    lh_buf_append(&path, LH_STR("/catalog/datasets/by-name/"));
-    lh_url_encode(&path, name, false);
-    lh_buf_append(&path, LH_STR("/metadata"));
-    LH_TRY(lh_buf_check(&path, err));
-    const lh_exchange exchange = {.method = "PATCH", .path = lh_buf_str(&path), .body = text};
-    LH_TRY(lh_connection_do(connection, &exchange, arena, NULL, err));
-    printf("set %zu of %.*s\n", words->count - 2, LH_STR_ARG(name));
+static lh_code datasets_set(const lh_datasets_job *job, lh_error *err) {
+    lh_json *patch = lh_json_new_object(job->arena), *answer = NULL;
+    lh_str path;
+    for (size_t i = 2; i < job->words->count; i++)
+        if (!datasets_assign(job->arena, patch, lh_str_from(job->words->items[i])))
+            return lh_fail(err, LH_INVALID, "'%s' is not FIELD=VALUE, as owner=ann", job->words->items[i]);
+    LH_TRY(lh_datasets_path(job, "/catalog/datasets/by-name/", job->name, "/metadata", &path, err));
+    LH_TRY(lh_connection_send(job->connection, "PATCH", path, patch, job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
+    printf("%.*s now has", LH_STR_ARG(job->name));
+    for (size_t i = 2; i < job->words->count; i++) printf("%s %s", i > 2 ? "," : "", job->words->items[i]);
+    putchar('\n');
     return LH_OK;
 }
 
-static bool datasets_is_schema(lh_str verb) {
-    return lh_str_eq(verb, LH_STR("diff")) || lh_str_eq(verb, LH_STR("migrate")) ||
-           lh_str_eq(verb, LH_STR("rollback")) || lh_str_eq(verb, LH_STR("scan"));
+/* ---- the verbs ---- */
+static const struct {
+    const char *verb, *takes;
+    size_t least, most; /* words behind the verb */
+    lh_datasets_verb run;
+} datasets_verbs[] = {
+    {"list", "[PART OF A NAME]", 0, 1, datasets_list},
+    {"show", "NAME", 1, 1, lh_datasets_show},
+    {"describe", "NAME", 1, 1, lh_datasets_describe},
+    {"history", "NAME", 1, 1, lh_datasets_history},
+    {"lineage", "NAME", 1, 1, lh_datasets_lineage},
+    {"search", "WORDS", 1, LH_CLI_LIST_MAX, datasets_search},
+    {"set", "NAME FIELD=VALUE…, as in: datasets set orders owner=ann", 2, LH_CLI_LIST_MAX, datasets_set},
+    {"drop", "NAME", 1, 1, datasets_drop},
+    {"diff", "NAME and another dataset, or a file: datasets diff orders orders.csv", 2, 2, lh_datasets_diff},
+    {"migrate", "NAME and either --to DATASET|FILE or --rules FILE.json", 1, 1, lh_datasets_migrate},
+    {"rollback", "NAME", 1, 1, lh_datasets_rollback},
+    {"scan", "NAME", 1, 1, lh_datasets_scan},
+};
+enum { DATASETS_VERBS = sizeof datasets_verbs / sizeof *datasets_verbs };
+
+/* Index of the verb, or DATASETS_VERBS after a complaint. */
+static size_t datasets_find_verb(const char *word) {
+    const char *names[DATASETS_VERBS];
+    LH_CLEANUP(lh_buf_done) lh_buf list = LH_BUF_INIT(4096);
+    for (size_t i = 0; i < DATASETS_VERBS; i++) {
+        if (strcmp(datasets_verbs[i].verb, word) == 0) return i;
+        names[i] = datasets_verbs[i].verb;
+        lh_buf_printf(&list, "%s%s", i == 0 ? "" : i + 1 == DATASETS_VERBS ? " or " : ", ", names[i]);
+    }
+    const char *near = lh_cli_nearest(lh_str_from(word), names, DATASETS_VERBS);
+    if (near) lh_cli_complain("datasets has no verb '%s'; did you mean `lakehouse datasets %s`?", word, near);
+    else lh_cli_complain("datasets takes %.*s, not '%s'", LH_STR_ARG(lh_buf_str(&list)), word);
+    return DATASETS_VERBS;
 }
 
-static lh_code datasets_run(const lh_cli_source *source, lh_str verb, const lh_cli_list *words, lh_schema_job *job,
-                            bool purge, lh_error *err) {
-    lh_str name = job->name;
+static bool datasets_is_understood(size_t verb, const lh_datasets_job *job) {
+    size_t behind = job->words->count ? job->words->count - 1 : 0;
+    bool understood = behind >= datasets_verbs[verb].least && behind <= datasets_verbs[verb].most;
+    if (datasets_verbs[verb].least) understood &= job->name.len > 0;
+    if (datasets_verbs[verb].run == lh_datasets_migrate) understood &= !job->to != !job->rules;
+    for (size_t i = 2; datasets_verbs[verb].run == datasets_set && i < job->words->count; i++)
+        understood &= strchr(job->words->items[i], '=') != NULL;
+    if (!understood) lh_cli_complain("datasets %s takes %s", datasets_verbs[verb].verb, datasets_verbs[verb].takes);
+    return understood;
+}
+
+static int datasets_run(const lh_cli_source *source, size_t verb, lh_datasets_job *job) {
+    lh_error err = {0};
     LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
-    LH_TRY(lh_connection_open(source, false, &connection, err));
+    if (lh_arena_new(LH_CLI_ARENA_BYTES, &arena, &err) != LH_OK ||
+        lh_connection_open(source, false, &connection, &err) != LH_OK)
+        return lh_cli_fail(&err);
     job->connection = connection;
     job->arena = arena;
-    if (datasets_is_schema(verb))
-        return lh_cli_datasets_schema(job, verb, words->count > 2 ? words->items[2] : NULL, err);
-    if (lh_str_eq(verb, LH_STR("show"))) return datasets_show(connection, name, arena, err);
-    if (lh_str_eq(verb, LH_STR("drop"))) return datasets_drop(connection, name, purge, arena, err);
-    if (lh_str_eq(verb, LH_STR("describe"))) return datasets_describe(connection, name, false, arena, err);
-    if (lh_str_eq(verb, LH_STR("lineage"))) return datasets_describe(connection, name, true, arena, err);
-    if (lh_str_eq(verb, LH_STR("search"))) return datasets_search(connection, name, arena, err);
-    if (lh_str_eq(verb, LH_STR("set"))) return datasets_set(connection, name, words, arena, err);
-    const lh_cli_table_style style = {.unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0};
-    return lh_cli_print_datasets(connection, name, style, arena, err);
-}
-
-/* What is wrong with the words; NULL: nothing. */
-static const char *datasets_usage(lh_str verb, const lh_cli_list *words, const lh_schema_job *job) {
-    bool set = lh_str_eq(verb, LH_STR("set")), diff = lh_str_eq(verb, LH_STR("diff")), assigns = words->count > 2;
-    for (size_t i = 2; i < words->count && set; i++) assigns &= strchr(words->items[i], '=') != NULL;
-    if (set && (!assigns || job->name.len == 0))
-        return "datasets set takes a dataset and FIELD=VALUE, as in: datasets set orders owner=ann";
-    if (diff && (words->count != 3 || job->name.len == 0))
-        return "datasets diff takes a dataset and another one, or a file: datasets diff orders orders.csv";
-    if (lh_str_eq(verb, LH_STR("migrate")) && !job->to == !job->rules)
-        return "datasets migrate takes a dataset and either --to DATASET|FILE or --rules FILE.json";
-    if (!set && !diff && (words->count > 2 || (job->name.len == 0 && !lh_str_eq(verb, LH_STR("list")))))
-        return "datasets takes the name of one dataset behind the verb";
-    return NULL;
+    return datasets_verbs[verb].run(job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
 }
 
 int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
-    static const char *const verbs[] = {"list",   "show", "drop",    "describe", "set", "lineage",
-                                        "search", "diff", "migrate", "rollback", "scan"};
     lh_cli_source source = {0};
     lh_cli_list words = {0};
-    lh_schema_job job = {0};
-    bool purge = false;
+    lh_datasets_job job = {.words = &words};
     const lh_cli_flag flags[] = {
-        {.name = "purge", .help = "drop: remove the data files as well", .on = &purge},
+        {.name = "purge", .help = "drop: remove the data files as well", .on = &job.purge},
+        {.name = "yes", .letter = 'y', .help = "drop: ask no question", .on = &job.yes},
         {.name = "to", .value_name = "DATASET|FILE", .help = "migrate: become as this is", .text = &job.to},
         {.name = "rules",
          .value_name = "FILE",
@@ -240,28 +248,15 @@ int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
          .text = &job.min_confidence},
         {.name = "snapshot", .value_name = "ID", .help = "rollback: to this one, not the last", .text = &job.snapshot},
         {.name = "sample-rows", .value_name = "N", .help = "scan: rows to look at (10000)", .text = &job.sample_rows},
-        {.name = "json", .help = "diff, scan: all of it, as JSON", .on = &job.json},
+        {.name = "json", .help = "the server's answer, all of it, as JSON", .on = &job.json},
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source),
     };
     setlocale(LC_ALL, "");
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
     if (status >= 0) return status;
-    lh_str verb = lh_str_from(words.count ? words.items[0] : "list");
     job.name = lh_str_from(words.count > 1 ? words.items[1] : "");
-    const char *near = lh_cli_nearest(verb, verbs, sizeof verbs / sizeof *verbs);
-    if (!near || !lh_str_eq(verb, lh_str_from(near))) {
-        lh_cli_complain(
-            "datasets takes list, show, drop, describe, set, lineage, search, diff, migrate, rollback or scan, not "
-            "'%.*s'",
-            LH_STR_ARG(verb));
-        return LH_EXIT_USAGE;
-    }
-    const char *wrong = datasets_usage(verb, &words, &job);
-    if (wrong) {
-        lh_cli_complain("%s", wrong);
-        return LH_EXIT_USAGE;
-    }
-    lh_error err = {0};
-    return datasets_run(&source, verb, &words, &job, purge, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+    size_t verb = datasets_find_verb(words.count ? words.items[0] : "list");
+    if (verb == DATASETS_VERBS || !datasets_is_understood(verb, &job)) return LH_EXIT_USAGE;
+    return datasets_run(&source, verb, &job);
 }

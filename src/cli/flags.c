@@ -24,7 +24,9 @@ int lh_cli_fail(const lh_error *err) {
 
 const char *lh_cli_nearest(lh_str word, const char *const *names, size_t count) {
     const char *best = NULL;
-    size_t best_distance = word.len / 2 + 2; /* farther than that is no misspelling */
+    size_t best_distance = word.len / 3 + 2; /* farther than that is no misspelling */
+    for (size_t i = 0; word.len > 1 && i < count; i++)
+        if (lh_str_starts(lh_str_from(names[i]), word)) return names[i]; /* the beginning of it */
     for (size_t i = 0; i < count; i++) {
         size_t distance = lh_str_distance(word, lh_str_from(names[i]));
         if (distance < best_distance) best = names[i], best_distance = distance;

@@ -62,6 +62,10 @@ static void test_cli__nearest_is_near(void) {
     CHECK(strcmp(lh_cli_nearest(LH_STR("srve"), names, 3), "serve") == 0);
     CHECK(strcmp(lh_cli_nearest(LH_STR("injest"), names, 3), "ingest") == 0);
     CHECK(lh_cli_nearest(LH_STR("metamorphosis"), names, 3) == NULL);
+    const char *const options[] = {"date_format", "encoding", "delimiter", "root"};
+    CHECK(strcmp(lh_cli_nearest(LH_STR("delim"), options, 4), "delimiter") ==
+          0); /* the beginning of a word comes first */
+    CHECK(lh_cli_nearest(LH_STR("format"), options, 4) == NULL);
 }
 
 LH_TEST_MAIN(LH_TEST(test_cli__flags_take_values_in_every_spelling),

@@ -242,29 +242,6 @@ static void shell_run_units(shell *s) {
     s->buffer.len = rest.len;
 }
 
-static void shell_print_columns(const lh_json *columns, lh_arena *arena, const lh_sql *sql) {
-    lh_json *answer = lh_json_new_object(arena), *heads = lh_json_new_array(arena), *rows = lh_json_new_array(arena);
-    const char *const names[] = {"column", "type", "nullable"};
-    lh_error err = {0};
-    for (size_t i = 0; i < 3; i++) {
-        lh_json *head = lh_json_new_object(arena);
-        lh_json_set_string(arena, head, "name", lh_str_from(names[i]));
-        lh_json_append(heads, head);
-    }
-    for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
-        lh_json *row = lh_json_new_array(arena);
-        lh_json_append(row, lh_json_new_string(arena, lh_json_get_string(it.value, "name")));
-        lh_json_append(row, lh_json_copy(arena, lh_json_get(it.value, "type")));
-        lh_json_append(row,
-                       lh_json_new_string(arena, lh_json_bool(lh_json_get(it.value, "nullable"), true) ? LH_STR("yes")
-                                                                                                       : LH_STR("no")));
-        lh_json_append(rows, row);
-    }
-    lh_json_set(arena, answer, "columns", heads);
-    lh_json_set(arena, answer, "rows", rows);
-    if (lh_cli_table_print(stdout, answer, sql->style, arena, &err) != LH_OK) shell_report(&err);
-}
-
 static void shell_describe(shell *s, lh_str name) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
@@ -277,11 +254,10 @@ static void shell_describe(shell *s, lh_str name) {
         shell_report(&err);
         return;
     }
-    shell_print_columns(lh_json_get(dataset, "schema"), arena, s->sql);
-    printf("%.*s.%.*s: %" PRIu64 " rows, %" PRIu64 " bytes in %" PRIu64 " files, snapshot %" PRId64 "\n",
-           LH_STR_ARG(lh_json_get_string(dataset, "namespace")), LH_STR_ARG(lh_json_get_string(dataset, "name")),
-           lh_json_uint(lh_json_get(dataset, "row_count"), 0), lh_json_uint(lh_json_get(dataset, "bytes"), 0),
-           lh_json_uint(lh_json_get(dataset, "files"), 0), lh_json_int(lh_json_get(dataset, "snapshot_id"), -1));
+    if (lh_cli_print_columns(lh_json_get(dataset, "schema"), s->sql->style, arena, &err) != LH_OK) shell_report(&err);
+    printf("%.*s.%.*s: %.*s, snapshot %" PRId64 "\n", LH_STR_ARG(lh_json_get_string(dataset, "namespace")),
+           LH_STR_ARG(lh_json_get_string(dataset, "name")), LH_STR_ARG(lh_cli_extent(dataset, arena)),
+           lh_json_int(lh_json_get(dataset, "snapshot_id"), -1));
 }
 
 static void shell_list(shell *s) {

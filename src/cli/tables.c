@@ -24,16 +24,12 @@ static lh_code tables_number(const tables_job *job, lh_json *body, const char *f
 
 static lh_code tables_post(const tables_job *job, const char *verb, lh_json *body, lh_json **ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
-    lh_str text, answer;
     if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
     lh_buf_append(&path, LH_STR("/catalog/datasets/by-name/"));
     lh_url_encode(&path, job->name, false);
     lh_buf_printf(&path, "/%s", verb);
     LH_TRY(lh_buf_check(&path, err));
-    LH_TRY(lh_json_write(job->arena, body, false, &text, err));
-    const lh_exchange exchange = {.method = "POST", .path = lh_buf_str(&path), .body = text};
-    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &answer, err));
-    return lh_json_parse(job->arena, answer, ret, err);
+    return lh_connection_send(job->connection, "POST", lh_buf_str(&path), body, job->arena, ret, err);
 }
 
 static uint64_t tables_count(const lh_json *answer, const char *member) {
@@ -98,15 +94,12 @@ static lh_code tables_verify(const tables_job *job, lh_error *err) {
     lh_str token = LH_STR_NONE;
     do {
         LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(64 << 10);
-        lh_str text;
         lh_json *page = NULL;
         lh_buf_append(&path, LH_STR("/catalog/verify?dataset="));
         lh_url_encode(&path, job->name, false);
         if (token.len) lh_buf_append(&path, LH_STR("&page_token=")), lh_url_encode(&path, token, false);
         LH_TRY(lh_buf_check(&path, err));
-        const lh_exchange exchange = {.method = "GET", .path = lh_buf_str(&path)};
-        LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &text, err));
-        LH_TRY(lh_json_parse(job->arena, text, &page, err));
+        LH_TRY(lh_connection_get(job->connection, lh_buf_str(&path), job->arena, &page, err));
         tables_print_verified(page, &bad);
         token = lh_json_get_string(page, "next_page_token");
     } while (token.len);

@@ -221,7 +221,7 @@ def test_datasets_lists_shows_and_drops(server, tmp_path):
     out = lakehouse("datasets", "--url", server.url).stdout
     assert re.search(r"data\.cli_listed +│ +5 │", out)
     assert "cli_listed" in lakehouse("datasets", "list", "listed", "--url", server.url).stdout
-    shown = json.loads(lakehouse("datasets", "show", "cli_listed", "--url", server.url).stdout)
+    shown = json.loads(lakehouse("datasets", "show", "cli_listed", "--json", "--url", server.url).stdout)
     assert shown["row_count"] == 5 and [c["name"] for c in shown["schema"]] == ["i", "s"]
     lakehouse("datasets", "drop", "cli_listed", "--url", server.url)
     done = lakehouse("datasets", "show", "cli_listed", "--url", server.url, check=False)

@@ -14,7 +14,7 @@ def test_the_shell_edits_completes_remembers_and_describes(server, tmp_path):
     shell.prompt()
     shell.send("\\d cli_shell_table\n")
     shell.expect("number_of_things")
-    shell.expect("data.cli_shell_table: 1 rows")
+    shell.expect("data.cli_shell_table: 1 row, ")
     shell.send("\\dt\n")
     shell.expect("data.cli_shell_table")
     shell.send("\\timing\n")

@@ -1,10 +1,11 @@
-"""The tools beside the server: a benchmark that fails says so, one that works leaves its figures."""
+"""The tools beside the server: benchmarks, and the demo."""
 import json
 import os
 import subprocess
 
 import pytest
 
+from commands import lakehouse
 from harness import BUILD, ROOT, SANITIZED
 
 
@@ -26,3 +27,25 @@ def test_a_benchmark_leaves_its_figures(tmp_path):
     assert done.returncode == 0, done.stderr
     figures = json.loads((BUILD / "bench.json").read_text())
     assert len(figures) > 8 and all(figure["ours"] > 0 and figure["name"] for figure in figures)
+
+
+def test_the_demo_keeps_what_a_user_loaded_into_its_lake(tmp_path):
+    def demo(*args):
+        done = subprocess.run([str(ROOT / "tools" / "demo"), *args], capture_output=True, text=True, timeout=600, env={
+            **os.environ, "LAKEHOUSE_BUILD": str(BUILD), "DEMO_DIR": str(tmp_path / "demo"), "DEMO_LISTEN": "127.0.0.1:0", "SCALE": "0.001"})
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    (tmp_path / "mine.csv").write_text("a\n1\n2\n")
+    root = ["--root", str(tmp_path / "demo" / "lake")]
+    try:
+        assert "Yours now" in demo()
+        lakehouse("ingest", tmp_path / "mine.csv", *root)
+        before = lakehouse("sql", *root, "--format", "csv", "-c", "SELECT count(*) FROM placements").stdout
+        assert "Yours now" in demo()
+        assert lakehouse("sql", *root, "--format", "csv", "-c", "SELECT count(*) FROM mine").stdout.split()[-1] == "2"
+        assert lakehouse("sql", *root, "--format", "csv", "-c", "SELECT count(*) FROM placements").stdout == before
+    finally:
+        stopped = demo("stop")
+    assert f"serve --root {tmp_path / 'demo' / 'lake'}" in stopped
+    assert "No demo server runs" in demo("stop")

@@ -1,0 +1,90 @@
+"""`lakehouse datasets` as a person reads it, and as JSON."""
+import json
+import re
+
+import pytest
+
+from commands import Terminal, lakehouse
+
+
+@pytest.fixture(scope="module")
+def orders(server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    for number in (1, 2):
+        (folder / f"orders{number}.csv").write_text(f"id,Customer Name,day\n{number},ann,2026-01-0{number}\n")
+    lakehouse("ingest", folder / "orders1.csv", folder / "orders2.csv", "-d", "orders", "-q", "--url", server.url)
+    return server
+
+
+def datasets(server, *words, **options):
+    return lakehouse("datasets", *words, "--url", server.url, **options)
+
+
+def test_show_is_a_page_in_the_words_of_sql(orders):
+    out = datasets(orders, "show", "orders").stdout
+    assert out.startswith("data.orders\n") and re.search(r"holds +2 rows, [\d.]+ k?B in 2 files", out)
+    assert re.search(r"Customer Name +│ VARCHAR +│ yes", out) and re.search(r"id +│ BIGINT", out) and "long" not in out
+    assert json.loads(datasets(orders, "show", "orders", "--json").stdout)["row_count"] == 2
+
+
+def test_describe_has_what_was_set_and_the_statistics(orders):
+    out = datasets(orders, "set", "orders", "owner=ann", "tags=gold,daily", "columns.id.description=the key").stdout
+    assert out == "orders now has owner=ann, tags=gold,daily, columns.id.description=the key\n"
+    out = datasets(orders, "describe", "orders").stdout
+    assert re.search(r"owner +ann\n", out) and re.search(r"tags +gold, daily\n", out)
+    assert re.search(r"day +│ DATE .*│ +0 │ 2026-01-01 │ 2026-01-02", out) and "the key" in out
+    assert json.loads(datasets(orders, "describe", "orders", "--json").stdout)["owner"] == "ann"
+
+
+def test_an_unknown_field_names_the_known_ones(orders):
+    done = datasets(orders, "set", "orders", "ownr=ann", check=False)
+    assert done.returncode == 1 and "did you mean 'owner'?" in done.stderr
+    done = datasets(orders, "set", "orders", "purpose=ann", check=False)
+    assert done.returncode == 1 and "description, owner, sensitivity, tags, columns and expected_interval_s" in done.stderr
+    done = datasets(orders, "set", "orders", "columns.id.purpose=ann", check=False)
+    assert done.returncode == 1 and "sensitivity" in done.stderr
+
+
+def test_lineage_names_what_was_loaded(orders):
+    out = datasets(orders, "lineage", "orders").stdout
+    assert re.search(r"job orders2.csv +│ ingest │ dataset data.orders", out)
+    assert json.loads(datasets(orders, "lineage", "orders", "--json").stdout)["dataset"] == "data.orders"
+
+
+def test_history_gives_what_at_takes(orders):
+    out = datasets(orders, "history", "orders").stdout
+    first, second = re.findall(r"^ *(\d{15,}) │", out, re.M)
+    assert "orders1.csv" in out and out.count("yes") == 1
+    assert orders.sql(f"SELECT count(*) FROM orders AT (VERSION => {first})") == [[1]]
+    assert orders.sql(f"SELECT count(*) FROM orders AT (VERSION => {second})") == [[2]]
+    assert len(json.loads(datasets(orders, "history", "orders", "--json").stdout)) == 2
+
+
+def test_list_and_search_say_when_there_is_nothing(orders):
+    assert "No dataset's name holds 'zzz'" in datasets(orders, "list", "zzz").stdout
+    assert "Nothing has all of: zzz yyy" in datasets(orders, "search", "zzz", "yyy").stdout
+    assert "data.orders" in datasets(orders, "search", "orders", "customer").stdout
+    assert any(d["name"] == "orders" for d in json.loads(datasets(orders, "--json").stdout))
+
+
+def test_a_misspelt_verb_and_missing_words_are_said(orders):
+    assert "did you mean `lakehouse datasets history`?" in datasets(orders, "hist", check=False).stderr
+    done = datasets(orders, "search", check=False)
+    assert done.returncode == 2 and "datasets search takes WORDS" in done.stderr
+    done = datasets(orders, "--format", "json", check=False)
+    assert done.returncode == 2 and "did you mean" not in done.stderr
+
+
+def test_drop_asks_on_a_terminal(orders, tmp_path):
+    orders.sql("CREATE TABLE dropped_or_not AS SELECT 1 AS i")
+    for answer, kept in [("n\n", True), ("y\n", False)]:
+        terminal = Terminal(tmp_path, "datasets", "drop", "dropped_or_not", "--url", orders.url)
+        terminal.expect("Drop data.dropped_or_not (1 row")
+        terminal.send(answer)
+        terminal.expect("nothing was dropped" if kept else "dropped dropped_or_not")
+        assert terminal.wait() == (1 if kept else 0)
+        assert (orders.request("GET", "/datasets/by-name/dropped_or_not").status_code == 200) == kept
+    orders.sql("CREATE TABLE dropped_or_not AS SELECT 1 AS i")
+    terminal = Terminal(tmp_path, "datasets", "drop", "dropped_or_not", "--yes", "--url", orders.url)
+    terminal.expect("dropped dropped_or_not")
+    assert terminal.wait() == 0
