@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/cli_internal.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -78,6 +79,18 @@ static const lh_cli_command *cli_find(const char *name) {
     return NULL;
 }
 
+/* Output that did not arrive is a failure, whatever the command thinks. */
+static int cli_end(int status) {
+    bool failed = ferror(stdout) != 0;
+    if (fflush(stdout) == 0 && !failed) return status;
+    if (status != LH_EXIT_DONE) return status;
+    clearerr(stdout);
+    if (failed && fputc('\n', stdout) != EOF && fflush(stdout) == 0) return LH_EXIT_FAILED; /* asked again for the reason */
+    if (errno == EPIPE) return LH_EXIT_PIPE;
+    lh_cli_complain("cannot write the output: %s", strerrordesc_np(errno));
+    return LH_EXIT_FAILED;
+}
+
 int lh_cli_main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "help";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
@@ -85,7 +98,7 @@ int lh_cli_main(int argc, char **argv) {
     const lh_cli_command *command = cli_find(name);
     if (!command) return LH_EXIT_USAGE;
     signal(SIGPIPE, SIG_IGN); /* a peer that leaves is an error of the write, everywhere */
-    return command->run(command, argc > 2 ? argc - 2 : 0, argv + (argc > 2 ? 2 : argc));
+    return cli_end(command->run(command, argc > 2 ? argc - 2 : 0, argv + (argc > 2 ? 2 : argc)));
 }
 
 static int cli_help_of(const lh_cli_command *command) {

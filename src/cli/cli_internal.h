@@ -5,7 +5,8 @@
 #include "cli/table.h"
 
 #define LH_VERSION "0.1.0"
-enum { LH_EXIT_DONE = 0, LH_EXIT_FAILED = 1, LH_EXIT_USAGE = 2 };
+/* PIPE: whoever read the output has enough; nothing is said, as if by SIGPIPE. INTERRUPTED: by Ctrl-C. */
+enum { LH_EXIT_DONE = 0, LH_EXIT_FAILED = 1, LH_EXIT_USAGE = 2, LH_EXIT_INTERRUPTED = 130, LH_EXIT_PIPE = 141 };
 enum { LH_CLI_LIST_MAX = 256, LH_CLI_ARENA_BYTES = 256 << 20 };
 
 /* ---- flags (flags.c) ---- */
@@ -199,6 +200,7 @@ LH_MUST_CHECK lh_code lh_cli_rows_print(lh_cli_rows *rows, lh_cli_table_style st
 LH_MUST_CHECK lh_code lh_cli_print_json(const lh_json *value, lh_arena *arena, lh_error *err);
 lh_str lh_cli_counted(lh_arena *arena, uint64_t number, const char *noun); /* "1 row", "2 rows"; arena */
 lh_str lh_cli_type(lh_arena *arena, lh_str iceberg);                       /* "list<long>" → "BIGINT[]"; arena */
+bool lh_cli_name_is_plain(lh_str name);                                    /* SQL takes it without quotes */
 void lh_cli_name_append(lh_buf *into, lh_str name); /* as SQL needs it: "Customer Name" in quotes */
 /* The table of `datasets list` on stdout. filter: part of the name, empty for all. */
 LH_MUST_CHECK lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_table_style style,

@@ -1,50 +1,29 @@
 /* `lakehouse sql`: statements go to POST /query/sql one by one, a transaction as one. The formats but "table" are the
- * server's bytes, streamed to stdout as they come; a table needs the whole answer to align it, so it has a limit. */
+ * server's bytes, streamed to stdout as they come; a table needs the whole answer to align it, so it has a limit.
+ * What is printed is in answer.c, the \commands are in commands.c. */
 #include "cli/sql_internal.h"
 #include "cli/statement.h"
 
 #include <errno.h>
-#include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { SQL_TABLE_ROWS = 10000, SQL_SCRIPT_BYTES_MAX = 64 << 20 };
 
-const char *const lh_sql_formats[5] = {"table", "json", "ndjson", "csv", "arrow"};
+const char *const lh_sql_formats[LH_SQL_FORMATS] = {"table", "json", "ndjson", "csv", "arrow"};
 
 bool lh_sql_format_known(const char *format) {
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < LH_SQL_FORMATS; i++)
         if (strcmp(format, lh_sql_formats[i]) == 0) return true;
     return false;
 }
 
 static lh_code sql_on_bytes(void *ctx, lh_str data) {
-    (void)ctx;
-    return fwrite(data.ptr, 1, data.len, stdout) == data.len ? LH_OK : LH_IO;
-}
-
-static void sql_print_foot(const lh_sql *sql, const lh_json *answer, uint64_t started_ns) {
-    uint64_t rows = lh_json_uint(lh_json_get(answer, "row_count"), 0);
-    double ms = (double)(lh_time_monotonic_ns() - started_ns) / 1e6;
-    if (lh_json_size(lh_json_get(answer, "columns")) == 0) printf("(done");
-    else if (lh_json_bool(lh_json_get(answer, "truncated"), false))
-        printf("(first %" PRIu64 " rows; --limit 0 shows all", rows);
-    else printf("(%" PRIu64 " row%s", rows, rows == 1 ? "" : "s");
-    if (sql->timing) printf(ms < 10 ? " in %.1f ms" : ms < 10000 ? " in %.0f ms" : " in %.3g ms", ms);
-    printf(")\n");
-}
-
-static lh_code sql_print_table(lh_sql *sql, lh_str text, uint64_t started_ns, lh_arena *arena, lh_error *err) {
-    lh_json *answer = NULL;
-    struct winsize size;
-    LH_TRY(lh_json_parse_exact(arena, text, &answer, err)); /* every digit as it was sent */
-    lh_cli_table_style style = sql->style;
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) style.width = size.ws_col;
-    LH_TRY(lh_cli_table_print(stdout, answer, style, arena, err));
-    sql_print_foot(sql, answer, started_ns);
-    return LH_OK;
+    lh_sql *sql = ctx;
+    if (fwrite(data.ptr, 1, data.len, stdout) == data.len) return LH_OK;
+    sql->write_errno = errno;
+    return LH_IO;
 }
 
 static lh_str sql_request(const lh_sql *sql, lh_str statement, bool table, lh_arena *arena) {
@@ -56,30 +35,81 @@ static lh_str sql_request(const lh_sql *sql, lh_str statement, bool table, lh_ar
     return lh_json_write(arena, body, false, &text, NULL) == LH_OK ? text : LH_STR_NONE; /* the arena remembers */
 }
 
-lh_code lh_sql_run(lh_sql *sql, lh_str statement, lh_error *err) {
+/* Everything of the answer goes to stdout. Errors: the server's; IO when stdout takes no more. */
+static lh_code sql_run(lh_sql *sql, lh_str unit, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES * 4ul, &arena, err));
     bool table = strcmp(sql->format, "table") == 0;
     uint64_t started_ns = lh_time_monotonic_ns();
     lh_exchange exchange = {.method = "POST",
                             .path = LH_STR("/query/sql"),
-                            .body = sql_request(sql, statement, table, arena),
+                            .body = sql_request(sql, unit, table, arena),
                             .answer_max_bytes = LH_CLI_ARENA_BYTES,
                             .cancelled = &sql->cancelled};
     LH_TRY(lh_arena_check(arena, err));
-    if (!table) exchange.write = sql_on_bytes;
+    if (!table) exchange.write = sql_on_bytes, exchange.write_ctx = sql;
     lh_str text = LH_STR_NONE;
-    LH_TRY(lh_connection_do(sql->connection, &exchange, arena, table ? &text : NULL, err));
-    if (table) LH_TRY(sql_print_table(sql, text, started_ns, arena, err));
-    else if (strcmp(sql->format, "json") == 0) putchar('\n');
-    return fflush(stdout) == 0 ? LH_OK : lh_fail_errno(err, errno, "cannot write the answer");
+    lh_code code = lh_connection_do(sql->connection, &exchange, arena, table ? &text : NULL, err);
+    if (code == LH_OK && table) code = lh_sql_print_answer(sql, unit, text, started_ns, arena, err);
+    else if (code == LH_OK && strcmp(sql->format, "json") == 0) putchar('\n');
+    if ((code == LH_OK && fflush(stdout) != 0) || (ferror(stdout) && !sql->write_errno)) sql->write_errno = errno;
+    return sql->write_errno ? lh_fail_errno(err, sql->write_errno, "cannot write the answer") : code;
 }
 
-lh_code lh_sql_script(lh_sql *sql, lh_str text, lh_error *err) {
-    lh_str unit;
-    while (lh_cli_statement_next(&text, &unit))
-        if (!lh_cli_statement_is_blank(unit)) LH_TRY(lh_sql_run(sql, unit, err));
-    return lh_cli_statement_is_blank(text) ? LH_OK : lh_sql_run(sql, text, err); /* the last needs no ';' */
+static bool sql_run_unit(lh_sql *sql, const char *file, lh_str whole, lh_str unit) {
+    lh_error err = {0};
+    if (lh_cli_statement_is_blank(unit) || sql_run(sql, unit, &err) == LH_OK) return true;
+    lh_sql_report(sql, file, whole, unit, &err);
+    return false;
+}
+
+static bool sql_run_command(lh_sql *sql, const char *file, lh_str line) {
+    lh_error err = {0};
+    lh_code code = lh_sql_command_run(sql, line, &err);
+    if (code == LH_OK && fflush(stdout) != 0) {
+        sql->write_errno = errno;
+        code = lh_fail_errno(&err, sql->write_errno, "cannot write the answer");
+    }
+    if (code != LH_OK) lh_sql_report(sql, file, line, line, &err);
+    return code == LH_OK;
+}
+
+bool lh_sql_run_ready(lh_sql *sql, const char *file, lh_str *text) {
+    lh_str whole = *text, part;
+    bool done = true;
+    while (done && !sql->leave) {
+        if (lh_cli_statement_command(text, &part)) done = sql_run_command(sql, file, part);
+        else if (lh_cli_statement_next(text, &part)) done = sql_run_unit(sql, file, whole, part);
+        else return true;
+    }
+    *text = LH_STR_NONE;
+    return done;
+}
+
+bool lh_sql_script(lh_sql *sql, const char *file, lh_str text) {
+    lh_str rest = text;
+    return lh_sql_run_ready(sql, file, &rest) && sql_run_unit(sql, file, text, rest);
+}
+
+/* The -c texts, each ended as if by ';'. A transaction may reach over several: BEGIN in one, COMMIT in a later one. */
+static bool sql_run_commands(lh_sql *sql, const lh_cli_list *texts) {
+    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(SQL_SCRIPT_BYTES_MAX);
+    for (size_t i = 0; i < texts->count && !sql->leave; i++) {
+        lh_buf_append(&text, lh_str_from(texts->items[i]));
+        bool waits = i + 1 < texts->count && (lh_cli_statement_starts(lh_buf_str(&text), "begin") ||
+                                              lh_cli_statement_starts(lh_buf_str(&text), "start"));
+        if (waits) lh_buf_append(&text, LH_STR("\n;"));
+        lh_str rest = lh_buf_str(&text);
+        if (waits && !lh_sql_run_ready(sql, NULL, &rest)) return false;
+        if (waits && lh_cli_statement_in_transaction(rest)) {
+            memmove(text.ptr, rest.ptr, rest.len);
+            text.len = rest.len;
+            continue;
+        }
+        if (!lh_sql_script(sql, NULL, rest)) return false;
+        lh_buf_clear(&text);
+    }
+    return true;
 }
 
 static lh_code sql_read_all(int fd, const char *path, lh_buf *into, lh_error *err) {
@@ -103,30 +133,41 @@ lh_code lh_sql_read_file(const lh_sql *sql, const char *path, lh_buf *into, lh_e
     return code;
 }
 
-static lh_code sql_run_files(lh_sql *sql, const lh_cli_list *files, lh_error *err) {
-    for (size_t i = 0; i < files->count; i++) {
+/* `lakehouse sql "select 1"` looks for a file of that name. */
+static int sql_fail_file(const char *path, const lh_error *err) {
+    if (strchr(path, ' ') == NULL) return lh_cli_fail(err);
+    lh_cli_complain("%s; to run a statement: lakehouse sql -c '…'", err->message);
+    return LH_EXIT_FAILED;
+}
+
+static int sql_run_files(lh_sql *sql, const lh_cli_list *files) {
+    for (size_t i = 0; i < files->count && !sql->leave; i++) {
         LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(SQL_SCRIPT_BYTES_MAX);
-        LH_TRY(lh_sql_read_file(sql, files->items[i], &text, err));
-        LH_TRY(lh_sql_script(sql, lh_buf_str(&text), err));
+        lh_error err = {0};
+        bool is_stdin = strcmp(files->items[i], "-") == 0;
+        if (lh_sql_read_file(sql, files->items[i], &text, &err) != LH_OK) return sql_fail_file(files->items[i], &err);
+        if (!lh_sql_script(sql, is_stdin ? NULL : files->items[i], lh_buf_str(&text))) return LH_EXIT_FAILED;
     }
-    return LH_OK;
+    return LH_EXIT_DONE;
 }
 
 static int sql_all(lh_sql *sql, const lh_cli_list *statements, lh_cli_list *files) {
-    lh_error err = {0};
     bool terminal = isatty(STDIN_FILENO) != 0;
     if (statements->count == 0 && files->count == 0 && terminal) return lh_sql_shell(sql);
     if (statements->count == 0 && files->count == 0) files->items[files->count++] = "-";
-    for (size_t i = 0; i < statements->count; i++)
-        if (lh_sql_script(sql, lh_str_from(statements->items[i]), &err) != LH_OK) return lh_cli_fail(&err);
-    return sql_run_files(sql, files, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+    int status = sql_run_commands(sql, statements) ? sql_run_files(sql, files) : LH_EXIT_FAILED;
+    return sql->write_errno == EPIPE ? LH_EXIT_PIPE : status;
 }
 
 static int sql_read_options(lh_sql *sql, const char *limit) {
-    sql->style.unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    sql->style.unicode = lh_cli_style().unicode;
     sql->timing = true;
     if (!lh_sql_format_known(sql->format)) {
         lh_cli_complain("--format is one of table, json, ndjson, csv, arrow, not '%s'", sql->format);
+        return LH_EXIT_USAGE;
+    }
+    if (sql->style.expanded && strcmp(sql->format, "table") != 0) {
+        lh_cli_complain("--expanded is a way to print a table, not %s", sql->format);
         return LH_EXIT_USAGE;
     }
     if (strcmp(sql->format, "arrow") == 0 && isatty(STDOUT_FILENO)) {
@@ -150,7 +191,7 @@ int lh_cli_sql(const lh_cli_command *self, int argc, char **argv) {
         {.name = "command",
          .letter = 'c',
          .value_name = "SQL",
-         .help = "run this and end (may be repeated)",
+         .help = "run this and end; again for more (BEGIN in one, COMMIT in a later one)",
          .list = &statements},
         {.name = "format",
          .value_name = "FORMAT",
@@ -160,7 +201,7 @@ int lh_cli_sql(const lh_cli_command *self, int argc, char **argv) {
          .value_name = "ROWS",
          .help = "rows of one answer; 0: all (default: 10000 for table, else all)",
          .text = &limit},
-        {.name = "expanded", .letter = 'x', .help = "one line a value", .on = &sql.style.expanded},
+        {.name = "expanded", .letter = 'x', .help = "one line a value of a table", .on = &sql.style.expanded},
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source),
     };

@@ -78,31 +78,33 @@ static size_t statement_end(lh_str s) {
     return SIZE_MAX;
 }
 
-static lh_str statement_first_word(lh_str s) {
-    size_t i = 0;
-    while (i < s.len && (!statement_is_word(s.ptr[i]) || statement_is_comment(s, i))) {
-        char c = s.ptr[i];
-        if (!statement_is_comment(s, i) && c != ';' && c != ' ' && !(c >= '\t' && c <= '\r')) return LH_STR_NONE;
-        i = statement_skip(s, i);
-        if (i == SIZE_MAX) return LH_STR_NONE;
+static bool statement_is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+/* Behind white space and comments, and with `ends` behind ';' too; SIZE_MAX when a comment is open. */
+static size_t statement_skip_blank(lh_str s, size_t i, bool ends) {
+    while (i != SIZE_MAX && i < s.len) {
+        if (statement_is_comment(s, i)) i = statement_skip(s, i);
+        else if (statement_is_space(s.ptr[i]) || (ends && s.ptr[i] == ';')) i++;
+        else break;
     }
-    size_t end = i;
-    while (end < s.len && statement_is_word(s.ptr[end])) end++;
-    return lh_str_sub(s, i, end - i);
+    return i;
+}
+
+lh_str lh_cli_statement_word(lh_str text, size_t number) {
+    size_t start = statement_skip_blank(text, 0, true), end = start;
+    for (;; number--) {
+        if (start == SIZE_MAX) return LH_STR_NONE;
+        for (end = start; end < text.len && statement_is_word(text.ptr[end]);) end++;
+        if (number == 0 || end == start) return number ? LH_STR_NONE : lh_str_sub(text, start, end - start);
+        start = statement_skip_blank(text, end, false);
+    }
 }
 
 bool lh_cli_statement_starts(lh_str text, const char *word) {
-    return lh_str_eq_nocase(statement_first_word(text), lh_str_from(word));
+    return lh_str_eq_nocase(lh_cli_statement_word(text, 0), lh_str_from(word));
 }
 
-bool lh_cli_statement_is_blank(lh_str text) {
-    for (size_t i = 0; i < text.len;) {
-        char c = text.ptr[i];
-        if (!statement_is_comment(text, i) && c != ';' && c != ' ' && !(c >= '\t' && c <= '\r')) return false;
-        i = statement_skip(text, i);
-    }
-    return true;
-}
+bool lh_cli_statement_is_blank(lh_str text) { return statement_skip_blank(text, 0, true) == text.len; }
 
 static bool statement_opens_transaction(lh_str s) {
     return lh_cli_statement_starts(s, "begin") || lh_cli_statement_starts(s, "start");
@@ -111,6 +113,31 @@ static bool statement_opens_transaction(lh_str s) {
 static bool statement_closes_transaction(lh_str s) {
     return lh_cli_statement_starts(s, "commit") || lh_cli_statement_starts(s, "rollback") ||
            lh_cli_statement_starts(s, "end") || lh_cli_statement_starts(s, "abort");
+}
+
+lh_str lh_cli_statement_last(lh_str unit) {
+    lh_str last = unit;
+    while (unit.len) {
+        size_t end = statement_end(unit);
+        lh_str one = lh_str_sub(unit, 0, end);
+        if (!lh_cli_statement_is_blank(one)) last = one;
+        unit = lh_str_sub(unit, one.len, SIZE_MAX);
+    }
+    return last;
+}
+
+bool lh_cli_statement_command(lh_str *text, lh_str *ret) {
+    size_t start = statement_skip_blank(*text, 0, true);
+    if (start == SIZE_MAX || start == text->len || text->ptr[start] != '\\') return false;
+    lh_str rest = lh_str_sub(*text, start, SIZE_MAX);
+    *ret = lh_str_trim(lh_str_split(&rest, '\n'));
+    *text = rest;
+    return true;
+}
+
+bool lh_cli_statement_in_transaction(lh_str text) {
+    size_t end = statement_end(text);
+    return end != SIZE_MAX && statement_opens_transaction(lh_str_sub(text, 0, end));
 }
 
 bool lh_cli_statement_next(lh_str *text, lh_str *ret) {

@@ -11,5 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     if (taken + text.len != size) abort();
     (void)lh_cli_statement_is_blank(text);
+    (void)lh_cli_statement_word(text, 3);
+    lh_str last = lh_cli_statement_last((lh_str){(const char *)data, size});
+    if (last.len > size) abort();
+    (void)lh_cli_statement_command(&text, &unit);
     return 0;
 }

@@ -42,6 +42,41 @@ static void test_cli__comments_and_semicolons_are_blank(void) {
     CHECK(!lh_cli_statement_starts(LH_STR(""), "drop"));
 }
 
-LH_TEST_MAIN(LH_TEST(test_cli__statements_end_at_their_own_semicolon),
+static void test_cli__an_open_comment_is_not_blank(void) {
+    CHECK(!lh_cli_statement_is_blank(LH_STR("/* a;")));
+    CHECK(!lh_cli_statement_is_blank(LH_STR(" ; /* a /* b */ ;\n")));
+    CHECK(lh_cli_statement_is_blank(LH_STR("/* a; */")));
+}
+
+static void test_cli__words_and_the_last_statement(void) {
+    CHECK_STR(lh_cli_statement_word(LH_STR("/* x */ create  or -- y\n replace table t"), 3), LH_STR("table"));
+    CHECK_STR(lh_cli_statement_word(LH_STR("drop"), 1), LH_STR(""));
+    CHECK_STR(lh_cli_statement_word(LH_STR("drop (a)"), 1), LH_STR(""));
+    CHECK_STR(lh_cli_statement_last(LH_STR("begin; insert; commit;")), LH_STR(" commit;"));
+    CHECK_STR(lh_cli_statement_last(LH_STR("select 1")), LH_STR("select 1"));
+    CHECK_STR(lh_cli_statement_last(LH_STR("select 1; -- x")), LH_STR("select 1;"));
+    CHECK_STR(lh_cli_statement_last(LH_STR("")), LH_STR(""));
+}
+
+static void test_cli__a_command_is_a_line_between_statements(void) {
+    lh_str text = LH_STR(" -- x\n\\d sales\nselect 1;"), line;
+    CHECK(lh_cli_statement_command(&text, &line));
+    CHECK_STR(line, LH_STR("\\d sales"));
+    CHECK_STR(text, LH_STR("select 1;"));
+    CHECK(!lh_cli_statement_command(&text, &line));
+    text = LH_STR("select 1\n\\d");
+    CHECK(!lh_cli_statement_command(&text, &line));
+}
+
+static void test_cli__a_transaction_is_seen_while_it_is_open(void) {
+    CHECK(lh_cli_statement_in_transaction(LH_STR("begin; insert")));
+    CHECK(!lh_cli_statement_in_transaction(LH_STR("begin")));
+    CHECK(!lh_cli_statement_in_transaction(LH_STR("select 1;")));
+}
+
+LH_TEST_MAIN(LH_TEST(test_cli__an_open_comment_is_not_blank), LH_TEST(test_cli__words_and_the_last_statement),
+             LH_TEST(test_cli__a_command_is_a_line_between_statements),
+             LH_TEST(test_cli__a_transaction_is_seen_while_it_is_open),
+             LH_TEST(test_cli__statements_end_at_their_own_semicolon),
              LH_TEST(test_cli__an_open_quote_or_comment_is_not_complete), LH_TEST(test_cli__a_transaction_is_one_unit),
              LH_TEST(test_cli__comments_and_semicolons_are_blank))

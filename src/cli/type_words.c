@@ -87,25 +87,3 @@ lh_str lh_cli_type(lh_arena *arena, lh_str iceberg) {
     type_write(iceberg, &text, 0);
     return lh_buf_check(&text, NULL) == LH_OK ? lh_arena_dup(arena, lh_buf_str(&text)) : iceberg;
 }
-
-static bool name_is_plain(lh_str name) {
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        bool digit = c >= '0' && c <= '9';
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && c != '_' && !(digit && i)) return false;
-    }
-    return name.len > 0;
-}
-
-void lh_cli_name_append(lh_buf *into, lh_str name) {
-    if (name_is_plain(name)) {
-        lh_buf_append(into, name);
-        return;
-    }
-    lh_buf_char(into, '"');
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] == '"') lh_buf_char(into, '"');
-        lh_buf_char(into, name.ptr[i]);
-    }
-    lh_buf_char(into, '"');
-}

@@ -56,6 +56,12 @@ class Terminal:
         while termios.tcgetattr(self.fd)[3] & termios.ICANON:
             time.sleep(0.01)
 
+    def ask(self, text, answer):
+        """Types a line at the prompt; what came before the answer."""
+        self.prompt()
+        self.send(text + "\n")
+        return self.expect(answer)
+
     def send(self, text):
         os.write(self.fd, text.encode())
 

@@ -1,7 +1,14 @@
 """`lakehouse sql` as a shell, on a real terminal."""
 import time
 
-from commands import Terminal
+import pytest
+
+from commands import Terminal, lakehouse
+
+
+@pytest.fixture
+def shell(server, tmp_path):
+    return Terminal(tmp_path, "sql", "--url", server.url)
 
 
 def test_the_shell_edits_completes_remembers_and_describes(server, tmp_path):
@@ -53,3 +60,159 @@ def test_ctrl_c_drops_the_line_or_stops_the_statement(server, tmp_path):
     shell.prompt()
     shell.send("\x04")
     assert shell.wait() == 0
+
+
+def test_ctrl_c_at_an_empty_line_gives_a_fresh_prompt(shell):
+    shell.prompt()
+    shell.send("\x03")
+    shell.prompt()
+    shell.send("select 'first line\n")
+    shell.expect("  ... ")
+    shell.send("\x03")
+    shell.ask("select 6*7;", "42")
+    shell.prompt()
+    shell.send("\\q\n")
+    assert shell.wait() == 0
+
+
+def test_a_semicolon_in_a_leading_comment_ends_nothing(shell):
+    shell.prompt()
+    shell.send("/* a comment;\nof two lines; */ select 6*7;\n")
+    assert "error" not in shell.expect("42")
+    shell.prompt()
+    shell.send("exit\n")
+    assert shell.wait() == 0
+
+
+def test_words_that_people_try_are_understood(server, tmp_path):
+    for word in ["quit", "exit;", "QUIT"]:
+        shell = Terminal(tmp_path, "sql", "--url", server.url)
+        shell.ask("help", "rows of one answer, 0 for all")
+        shell.prompt()
+        shell.send(word + "\n")
+        assert shell.wait() == 0
+
+
+def test_an_unfinished_statement_is_not_dropped_without_a_word(shell):
+    shell.prompt()
+    shell.send("select 1\n")
+    shell.expect("  ... ")
+    shell.send("\x04")
+    shell.expect("did not end")
+    assert shell.wait() == 1
+
+
+def test_a_transaction_is_collected_and_said(server, shell):
+    server.sql("CREATE TABLE shell_tx (i INTEGER)")
+    shell.ask("begin;", "sent together")
+    shell.expect("begin> ")
+    shell.send("insert into shell_tx values (1);\n")
+    shell.expect("begin> ")
+    assert server.sql("SELECT count(*) FROM shell_tx") == [[0]]
+    shell.send("commit;\n")
+    shell.expect("COMMIT (")
+    assert server.sql("SELECT count(*) FROM shell_tx") == [[1]]
+    shell.prompt()
+    shell.send("\\q\n")
+    assert shell.wait() == 0
+
+
+def test_commands_say_what_they_take(shell):
+    shell.ask("\\limit x", "\\limit takes a number of rows, 0 for all, not 'x'")
+    shell.ask("\\i", "\\i takes a FILE")
+    shell.ask("\\formt csv", "did you mean \\format?")
+    shell.ask("\\limit 2", "at most 2 rows")
+    shell.ask("from range(5);", "\\limit 0 shows all")
+    shell.ask("\\dn", "data")
+    shell.prompt()
+    shell.send("\\q\n")
+    assert shell.wait() == 0
+
+
+def test_tab_quotes_names_and_knows_commands(server, tmp_path):
+    server.sql('CREATE TABLE shell_tab AS SELECT 41 AS "Customer Name", 1 AS "order"')
+    shell = Terminal(tmp_path, "sql", "--url", server.url)
+    shell.ask("select Cust\t+ 1 from shell_ta\t;", "42")
+    shell.ask("\\form\tc\t", "\r\n")
+    shell.ask("select s.orde\t from shell_tab s;", "\r\norder\r")
+    shell.prompt()
+    shell.send("\\q\n")
+    assert shell.wait() == 0
+
+
+def sql(server, *args, **options):
+    return lakehouse("sql", "--url", server.url, *args, **options)
+
+
+def test_backslash_commands_work_in_c_and_in_scripts(server, tmp_path):
+    server.sql("CREATE TABLE shell_batch AS SELECT 1 AS i")
+    assert "INTEGER" in sql(server, "-c", "\\d shell_batch").stdout
+    out = sql(server, stdin="\\format csv\nselect 1 as a;\n-- then\n\\d shell_batch\nselect 2 as b").stdout
+    assert out.startswith("a\n1\n") and "shell_batch: 1 row" in out and out.endswith("b\n2\n")
+    (tmp_path / "inner.sql").write_text("select 'inner' as w;\n\\q\n")
+    out = sql(server, "--format", "csv", "-c", "\\i inner.sql", "-c", "select 'never'", cwd=tmp_path).stdout
+    assert out == "w\ninner\n"
+    done = sql(server, "-c", "\\limit x", check=False)
+    assert done.returncode == 1 and "takes a number" in done.stderr
+    (tmp_path / "loop.sql").write_text("\\i loop.sql\n")
+    assert "more than 16 deep" in sql(server, "loop.sql", cwd=tmp_path, check=False).stderr
+
+
+def test_a_transaction_may_reach_over_several_c(server):
+    server.sql("CREATE TABLE shell_spans (i INTEGER)")
+    sql(server, "-c", "begin", "-c", "insert into shell_spans values (1); insert into shell_spans values (2)", "-c", "rollback")
+    assert server.sql("SELECT count(*) FROM shell_spans") == [[0]]
+    out = sql(server, "-c", "begin;", "-c", "insert into shell_spans values (1)", "-c", "commit", "-c", "select 7 as a").stdout
+    assert "COMMIT" in out and "7" in out
+    assert server.sql("SELECT count(*) FROM shell_spans") == [[1]]
+    done = sql(server, "-c", "begin", "-c", "insert into shell_spans values (2)", check=False)
+    assert done.returncode == 1 and "BEGIN without COMMIT" in done.stderr
+    assert server.sql("SELECT count(*) FROM shell_spans") == [[1]]
+
+
+def test_a_change_is_said_as_a_change(server):
+    said = [("CREATE TABLE shell_change (i INTEGER)", "CREATE TABLE"), ("INSERT INTO shell_change VALUES (1), (2)", "INSERT 2"),
+            ("/* x */ update shell_change set i = 3", "UPDATE 2"), ("DELETE FROM shell_change WHERE i = 9", "DELETE 0"),
+            ("BEGIN; DELETE FROM shell_change; ROLLBACK", "ROLLBACK"), ("ALTER TABLE shell_change ADD COLUMN j INTEGER", "ALTER TABLE"),
+            ("CREATE TABLE shell_change_2 AS SELECT 1 AS i", "CREATE TABLE, 1 row"), ("DROP TABLE shell_change", "DROP TABLE")]
+    for statement, words in said:
+        out = sql(server, "-c", statement).stdout
+        assert out.split(" (")[0] == words and len(out.splitlines()) == 1, out
+    assert "Count" in sql(server, "-c", 'SELECT 7 AS "Count"').stdout
+
+
+def test_an_error_shows_its_place(server, tmp_path):
+    (tmp_path / "s.sql").write_text("select 1 as a;\n\nselect 1 as a,\n   no_such; select 2;\n")
+    done = sql(server, "s.sql", cwd=tmp_path, check=False)
+    assert done.returncode == 1 and "lakehouse: s.sql:4:4: " in done.stderr
+    assert done.stderr.endswith("LINE 4:    no_such; select 2;\n           ^\n")
+    done = sql(server, "-c", "select 1; select 'x', no_such", check=False)
+    assert done.stderr.endswith("LINE 1: select 1; select 'x', no_such\n                              ^\n")
+    done = sql(server, "-c", "select " + "1, " * 100 + "no_such", check=False)
+    shown, caret = done.stderr.splitlines()[-2:]
+    assert len(shown) < 120 and shown[caret.index("^"):].startswith("no_such")
+
+
+def test_output_that_nobody_takes(server):
+    import subprocess
+
+    from commands import environment
+    from harness import BINARY
+
+    for arguments in [["sql", "--format", "csv", "-c", "from range(1000000)"], ["sql", "--limit", "0", "-c", "from range(100000)"]]:
+        process = subprocess.Popen([str(BINARY), *arguments, "--url", server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b"" and process.wait() == 141
+    for arguments in [["sql", "--format", "csv", "-c", "from range(100000)"], ["sql", "-c", "select 1"], ["datasets"], ["version"]]:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([str(BINARY), *arguments, *(["--url", server.url] if arguments != ["version"] else [])], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, env=environment())
+        assert done.returncode == 1 and "No space left on device" in done.stderr
+
+
+def test_what_sql_cannot_mean_is_said(server):
+    done = sql(server, "select 1", check=False)
+    assert done.returncode == 1 and "lakehouse sql -c" in done.stderr
+    done = sql(server, "-x", "--format", "csv", "-c", "select 1", check=False)
+    assert done.returncode == 2 and "not csv" in done.stderr
