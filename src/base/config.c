@@ -100,6 +100,7 @@ static lh_code config_complain(config_origin origin, lh_error *err, const char *
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
     if (origin.file) lh_error_set(err, LH_INVALID, "%s:%" PRIu64 ": %s", origin.file, origin.line, why);
+    else if (lh_str_starts(lh_str_from(why), origin.name)) lh_error_set(err, LH_INVALID, "%s", why); /* --set names it so */
     else lh_error_set(err, LH_INVALID, "%.*s: %s", LH_STR_ARG(origin.name), why);
     if (err) {
         err->line = origin.line;

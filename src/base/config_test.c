@@ -91,6 +91,9 @@ static void test_config__unknown_variables_and_flags_name_the_nearest(void) {
               LH_STR("LAKEHOUSE__SERVER__WORKER: no such setting; did you mean LAKEHOUSE__SERVER__WORKERS?"));
     CHECK(lh_config_load(arena, NULL, (char *[]){(char[]){"LAKEHOUSE__SERVER__WORKERS=five"}, NULL}, NULL, 0, &config,
                          &err) == LH_INVALID);
+    const lh_config_override word = {LH_STR("engine.threads"), LH_STR("many")};
+    CHECK(lh_config_load(arena, NULL, NULL, &word, 1, &config, &err) == LH_INVALID);
+    CHECK_STR(lh_str_from(err.message), LH_STR("engine.threads takes a whole number (threads)"));
     const lh_config_override flag = {LH_STR("engine.thread"), LH_STR("1")};
     CHECK(lh_config_load(arena, NULL, NULL, &flag, 1, &config, &err) == LH_INVALID);
     CHECK_STR(lh_str_from(err.message), LH_STR("engine.thread: no such setting; did you mean engine.threads?"));

@@ -22,7 +22,10 @@ static const lh_cli_command cli_commands[] = {
     {"ingest", "FILE… [flags]", "Load files into a dataset: CSV, TSV, JSON, NDJSON, Parquet (also gz, zst, zip)",
      "  lakehouse ingest flights.csv                     the dataset is named after the file\n"
      "  lakehouse ingest day*.csv.gz --dataset flights --mode append --option null=NA\n"
-     "  lakehouse ingest c.ndjson --dataset crm.clients --mode upsert --key client_id\n",
+     "  lakehouse ingest c.ndjson --dataset crm.clients --mode upsert --key client_id\n"
+     "  curl -s https://example.org/a.csv | lakehouse ingest - --dataset a\n\n"
+     "On a terminal a bar shows bytes and rate while the file is sent; rows are known when the server has loaded it, "
+     "and told then.\n",
      lh_cli_ingest},
     {"datasets",
      "[list | show | describe | history | lineage | drop NAME | set NAME FIELD=VALUE… | search WORDS | "
@@ -85,7 +88,8 @@ static int cli_end(int status) {
     if (fflush(stdout) == 0 && !failed) return status;
     if (status != LH_EXIT_DONE) return status;
     clearerr(stdout);
-    if (failed && fputc('\n', stdout) != EOF && fflush(stdout) == 0) return LH_EXIT_FAILED; /* asked again for the reason */
+    if (failed && fputc('\n', stdout) != EOF && fflush(stdout) == 0)
+        return LH_EXIT_FAILED; /* asked again for the reason */
     if (errno == EPIPE) return LH_EXIT_PIPE;
     lh_cli_complain("cannot write the output: %s", strerrordesc_np(errno));
     return LH_EXIT_FAILED;

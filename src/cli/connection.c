@@ -135,6 +135,7 @@ lh_str lh_connection_url(const lh_connection *connection) { return connection->u
 /* ---- one exchange ---- */
 typedef struct connection_sink {
     const lh_exchange *exchange;
+    bool has_key; /* was shown */
     int status;
     lh_buf body; /* of an error, or when nobody takes it */
 } connection_sink;
@@ -165,6 +166,11 @@ static lh_code connection_code_of(int status, lh_str name) {
 static lh_code connection_read_error(const connection_sink *sink, lh_arena *arena, lh_error *err) {
     lh_json *body = NULL;
     const lh_json *error = NULL;
+    if (sink->status == 401)
+        return lh_fail(err, LH_DENIED,
+                       sink->has_key ? "the server does not know this API key (--api-key, or $LAKEHOUSE_API_KEY)"
+                                     : "the server asks for an API key: --api-key KEY, or better "
+                                       "$LAKEHOUSE_API_KEY");
     if (lh_json_parse(arena, lh_buf_str(&sink->body), &body, NULL) == LH_OK) error = lh_json_get(body, "error");
     lh_str message = lh_json_get_string(error, "message");
     lh_code code = connection_code_of(sink->status, lh_json_get_string(error, "code"));
@@ -184,6 +190,7 @@ lh_code lh_connection_do(lh_connection *connection, const lh_exchange *exchange,
     if (exchange->body.len || exchange->read) headers[count++] = (lh_http_header){LH_STR("Content-Type"), type};
     if (connection->api_key.len) headers[count++] = (lh_http_header){LH_STR("X-API-Key"), connection->api_key};
     connection_sink sink = {.exchange = exchange,
+                            .has_key = connection->api_key.len > 0,
                             .body = LH_BUF_INIT(exchange->answer_max_bytes ? exchange->answer_max_bytes : 64 << 20)};
     const lh_http_call call = {
         .method = exchange->method,

@@ -11,6 +11,7 @@ enum { FLAGS_HELP_COLUMN = 26 };
 void lh_cli_complain(const char *format, ...) {
     va_list args;
     va_start(args, format);
+    fflush(stdout); /* into one file both come in order */
     fputs("lakehouse: ", stderr);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);

@@ -8,11 +8,13 @@
 #include "cli/form.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FORM_FIELDS_BYTES_MAX = 1 << 20 };
+enum { FORM_FIELDS_BYTES_MAX = 1 << 20, FORM_POLL_MS = 200 };
 
 void lh_form_init(lh_form *form) {
     *form = (lh_form){.head = LH_BUF_INIT(FORM_FIELDS_BYTES_MAX), .fd = -1};
@@ -25,9 +27,33 @@ void lh_form_done(lh_form *form) {
     form->fd = -1;
 }
 
+/* All of the standard input into a file without a name. */
+static lh_code form_spool(lh_form *form, lh_error *err) {
+    const char *folder = getenv("TMPDIR");
+    char block[64 << 10];
+    form->fd = open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (form->fd < 0) return lh_fail_errno(err, errno, "cannot put the standard input aside in $TMPDIR");
+    for (;;) {
+        struct pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN};
+        if (form->cancelled && *form->cancelled) return lh_fail(err, LH_CANCELLED, "interrupted");
+        if (poll(&ready, 1, FORM_POLL_MS) == 0) continue;
+        ssize_t got = read(STDIN_FILENO, block, sizeof block);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return lh_fail_errno(err, errno, "cannot read the standard input");
+        if (got == 0) break;
+        for (ssize_t put = 0, n; put < got; put += n)
+            if ((n = write(form->fd, block + put, (size_t)(got - put))) < 0)
+                return lh_fail_errno(err, errno, "cannot put the standard input aside in $TMPDIR");
+        form->left += (uint64_t)got;
+    }
+    form->file_name = LH_STR("stdin");
+    return lseek(form->fd, 0, SEEK_SET) == 0 ? LH_OK : lh_fail_errno(err, errno, "cannot read the standard input");
+}
+
 lh_code lh_form_open(lh_connection *connection, const char *path, lh_form *form, lh_error *err) {
     const char *slash = strrchr(path, '/');
     struct stat st;
+    if (strcmp(path, "-") == 0) return form_spool(form, err);
     LH_TRY(lh_connection_open_file(connection, path, &form->fd, err));
     if (fstat(form->fd, &st) != 0 || !S_ISREG(st.st_mode)) return lh_fail(err, LH_INVALID, "%s is not a file", path);
     form->left = (uint64_t)st.st_size;
@@ -101,6 +127,7 @@ lh_code lh_form_post(lh_connection *connection, lh_str path, lh_form *form, lh_a
                                   .read_ctx = form,
                                   .content_type =
                                       lh_arena_printf(arena, "multipart/form-data; boundary=%s", form->boundary),
+                                  .cancelled = form->cancelled,
                                   .body_bytes = form->head.len + form->left + strlen(form->tail)};
     lh_code code = lh_connection_do(connection, &exchange, arena, &text, err);
     if (code == LH_OK) return lh_json_parse(arena, text, ret, err);

@@ -9,16 +9,18 @@ typedef struct lh_form {
     lh_str file_name; /* borrowed from the path */
     char boundary[64], tail[80];
     size_t head_at, tail_at;
-    int fd;                /* owned; -1: none */
-    uint64_t left;         /* bytes of the file */
-    lh_progress *progress; /* borrowed; NULL: none */
+    int fd;                        /* owned; -1: none */
+    uint64_t left;                 /* bytes of the file */
+    lh_progress *progress;         /* borrowed; NULL: none */
+    const _Atomic bool *cancelled; /* borrowed; NULL: never */
     int read_errno;
     bool shrank;
 } lh_form;
 
 void lh_form_init(lh_form *form);
 void lh_form_done(lh_form *form);
-/* Errors: NOT_FOUND, IO, INVALID (no file). */
+/* "-" is the standard input, put aside in $TMPDIR first: its length must be known. Errors: NOT_FOUND, IO, INVALID (no file),
+ * CANCELLED. */
 LH_MUST_CHECK lh_code lh_form_open(lh_connection *connection, const char *path, lh_form *form, lh_error *err);
 void lh_form_field(lh_form *form, const char *name, lh_str value); /* an empty value is left out */
 /* Sends it, once. *ret (arena): the answer. Errors name the file. */

@@ -1,8 +1,10 @@
 /* `lakehouse ingest`: each file goes to POST /ingest/file as a form (form.c). */
 #include "cli/cli_internal.h"
 #include "cli/form.h"
+#include "cli/interrupt.h"
 #include "ingest/ingest.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -10,7 +12,65 @@ typedef struct ingest_flags {
     const char *dataset, *mode, *key, *format, *on_error, *on_schema_change;
     lh_cli_list options; /* name=value */
     bool quiet;
+    _Atomic bool interrupted; /* Ctrl-C */
 } ingest_flags;
+
+/* ---- what can be said before anything is sent ---- */
+static bool ingest_check_word(const char *flag, const char *word, const char *const *known, size_t count) {
+    LH_CLEANUP(lh_buf_done) lh_buf list = LH_BUF_INIT(1024);
+    for (size_t i = 0; i < count; i++) {
+        if (!word || strcmp(word, known[i]) == 0) return true;
+        lh_buf_printf(&list, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", known[i]);
+    }
+    const char *near = lh_cli_nearest(lh_str_from(word), known, count);
+    lh_cli_complain("--%s takes %.*s, not '%s'%s%s%s", flag, LH_STR_ARG(lh_buf_str(&list)), word,
+                    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return false;
+}
+
+static bool ingest_check_dataset(const char *name) {
+    if (!name) return true;
+    lh_str rest = lh_str_from(name);
+    bool wrong = rest.len == 0 || lh_str_ends(rest, LH_STR(".")) || strchr(name, '/') != NULL;
+    while (rest.len && !wrong) wrong = lh_str_split(&rest, '.').len == 0;
+    if (wrong) lh_cli_complain("--dataset takes a name, as flights or sales.orders, not '%s'", name);
+    return !wrong;
+}
+
+static bool ingest_check_key(const ingest_flags *flags) {
+    bool upsert = flags->mode && strcmp(flags->mode, "upsert") == 0;
+    if (upsert && !(flags->key && *flags->key)) {
+        lh_cli_complain("--mode upsert needs --key: the columns that make a row the same, as --key id");
+        return false;
+    }
+    if (flags->key && !upsert)
+        lh_cli_complain("--key is for --mode upsert; with --mode %s it says nothing",
+                        flags->mode ? flags->mode : "create");
+    return upsert || !flags->key;
+}
+
+static bool ingest_check_files(const ingest_flags *flags, const lh_cli_list *files) {
+    for (size_t i = 0; i < files->count; i++) {
+        bool is_stdin = strcmp(files->items[i], "-") == 0;
+        if (is_stdin && !flags->dataset) lh_cli_complain("the standard input has no name: say --dataset NAME");
+        if (is_stdin && !flags->dataset) return false;
+        if (is_stdin || access(files->items[i], R_OK) == 0) continue;
+        lh_cli_complain("cannot open %s: %s%s", files->items[i], strerrordesc_np(errno),
+                        files->count > 1 ? "; nothing was loaded" : "");
+        return false;
+    }
+    return true;
+}
+
+static bool ingest_is_understood(const ingest_flags *flags) {
+    static const char *const modes[] = {"create", "append", "replace", "upsert"},
+                             *const errors[] = {"fail", "quarantine"}, *const changes[] = {"add", "fail", "migrate"},
+                             *const formats[] = {"csv", "tsv", "json", "ndjson", "parquet"};
+    return ingest_check_word("mode", flags->mode, modes, 4) && ingest_check_word("format", flags->format, formats, 5) &&
+           ingest_check_word("on-error", flags->on_error, errors, 2) &&
+           ingest_check_word("on-schema-change", flags->on_schema_change, changes, 3) && ingest_check_key(flags) &&
+           ingest_check_dataset(flags->dataset);
+}
 
 /* ---- options: numbers, booleans and JSON as they look, the rest text ---- */
 static lh_json *ingest_option_value(lh_arena *arena, lh_str text) {
@@ -86,9 +146,11 @@ static void ingest_print(const lh_json *answer, lh_str file_name, uint64_t bytes
         printf("%.*s: these bytes are in %.*s already, nothing to do\n", LH_STR_ARG(file_name), LH_STR_ARG(dataset));
         return;
     }
-    printf("%.*s → %.*s: %" PRIu64 " rows, %zu columns, %s in %.2f s (%s/s)\n", LH_STR_ARG(file_name),
-           LH_STR_ARG(dataset), rows, lh_json_size(lh_json_get(answer, "columns")),
-           lh_progress_bytes((double)bytes).text, seconds, lh_progress_bytes((double)bytes / seconds).text);
+    size_t columns = lh_json_size(lh_json_get(answer, "columns"));
+    printf("%.*s → %.*s: %" PRIu64 " row%s, %zu column%s, %s in %.2f s (%.0f rows/s, %s/s)\n", LH_STR_ARG(file_name),
+           LH_STR_ARG(dataset), rows, rows == 1 ? "" : "s", columns, columns == 1 ? "" : "s",
+           lh_progress_bytes((double)bytes).text, seconds, (double)rows / seconds,
+           lh_progress_bytes((double)bytes / seconds).text);
     ingest_print_reading(answer);
     ingest_print_names(lh_json_get(answer, "added_columns"), "  added columns: ");
     ingest_print_names(lh_json_get(answer, "widened_columns"), "  widened columns: ");
@@ -96,23 +158,61 @@ static void ingest_print(const lh_json *answer, lh_str file_name, uint64_t bytes
         printf("  %.*s: %.*s → %.*s\n", LH_STR_ARG(lh_json_get_string(it.value, "kind")),
                LH_STR_ARG(lh_json_get_string(it.value, "from")), LH_STR_ARG(lh_json_get_string(it.value, "to")));
     if (rejected)
-        printf("  %" PRIu64 " rows were rejected; lines and reasons are in %.*s\n", rejected,
-               LH_STR_ARG(lh_json_get_string(answer, "rejects_dataset")));
+        printf("  %" PRIu64 " row%s rejected; lines and reasons are in %.*s\n", rejected,
+               rejected == 1 ? " was" : "s were", LH_STR_ARG(lh_json_get_string(answer, "rejects_dataset")));
 }
 
 /* ---- one file ---- */
+
+/* The server speaks of fields of its form; here they are flags. */
+static void ingest_reword(lh_error *err) {
+    static const struct {
+        const char *field, *flag;
+    } words[] = {{"options.encoding", "-o encoding=…"},
+                 {"options.", "-o "},
+                 {"'dataset'", "--dataset"},
+                 {"'mode'", "--mode"},
+                 {"'key'", "--key"},
+                 {"'format'", "--format"},
+                 {"'on_error'", "--on-error"},
+                 {"on_error=", "--on-error "},
+                 {"'on_schema_change'", "--on-schema-change"},
+                 {"on_schema_change=", "--on-schema-change "},
+                 {"mode=", "--mode "},
+                 {"use mode ", "use --mode "}};
+    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(2 * LH_ERROR_MESSAGE_BYTES);
+    lh_str rest = lh_str_from(err->message);
+    while (rest.len) {
+        lh_str took = lh_str_sub(rest, 0, 1), put = took;
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (lh_str_starts(rest, lh_str_from(words[i].field)) && took.len == 1)
+                took = lh_str_from(words[i].field), put = lh_str_from(words[i].flag);
+        lh_buf_append(&text, put);
+        rest = lh_str_sub(rest, took.len, SIZE_MAX);
+    }
+    lh_str reworded = lh_buf_str(&text);
+    if (lh_buf_check(&text, NULL) == LH_OK) lh_error_set(err, err->code, "%.*s", LH_STR_ARG(reworded));
+}
+
 static lh_code ingest_send(lh_connection *connection, const ingest_flags *flags, lh_form *form, lh_arena *arena,
                            lh_error *err) {
     lh_str dataset = flags->dataset ? lh_str_from(flags->dataset) : lh_ingest_dataset_name(form->file_name, arena);
     uint64_t started_ms = lh_time_monotonic_ms(), size = form->left;
     lh_json *answer = NULL;
     LH_TRY(ingest_fields(flags, dataset, form, arena, err));
-    lh_progress progress = lh_progress_start(stderr, isatty(STDERR_FILENO) != 0, form->file_name, size, started_ms);
-    if (flags->quiet) progress.told_percent = 100, progress.terminal = false;
+    bool shown = !flags->quiet && isatty(STDERR_FILENO);
+    lh_progress progress = lh_progress_start(stderr, shown, form->file_name, size, started_ms);
     form->progress = &progress;
     lh_code code = lh_form_post(connection, LH_STR("/ingest/file"), form, arena, &answer, err);
     form->progress = NULL;
     lh_progress_clear(&progress);
+    if (code != LH_OK && flags->interrupted)
+        return form->left
+                   ? lh_fail(err, LH_CANCELLED, "interrupted; nothing of %.*s was loaded", LH_STR_ARG(form->file_name))
+                   : lh_fail(
+                         err, LH_CANCELLED,
+                         "interrupted; the server may have loaded %.*s: look with `lakehouse datasets history %.*s`",
+                         LH_STR_ARG(form->file_name), LH_STR_ARG(dataset));
     LH_TRY(code);
     ingest_print(answer, form->file_name, size, lh_time_monotonic_ms() - started_ms);
     return LH_OK;
@@ -122,6 +222,7 @@ static lh_code ingest_file(lh_connection *connection, const ingest_flags *flags,
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_form_done) lh_form form;
     lh_form_init(&form);
+    form.cancelled = &flags->interrupted;
     LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
     LH_TRY(lh_form_open(connection, path, &form, err));
     return ingest_send(connection, flags, &form, arena, err);
@@ -135,7 +236,9 @@ static int ingest_all(const lh_cli_source *source, ingest_flags *flags, const lh
         if (ingest_file(connection, flags, files->items[i], &err) != LH_OK) {
             if (files->count > i + 1)
                 lh_cli_complain("stopped at file %zu of %zu; those before it are loaded", i + 1, files->count);
-            return lh_cli_fail(&err);
+            ingest_reword(&err);
+            (void)lh_cli_fail(&err);
+            return flags->interrupted ? LH_EXIT_INTERRUPTED : LH_EXIT_FAILED;
         }
         bool one_table = flags->dataset &&
                          (!flags->mode || strcmp(flags->mode, "create") == 0 || strcmp(flags->mode, "replace") == 0);
@@ -189,5 +292,11 @@ int lh_cli_ingest(const lh_cli_command *self, int argc, char **argv) {
         lh_cli_complain("ingest needs a file: lakehouse ingest flights.csv");
         return LH_EXIT_USAGE;
     }
-    return ingest_all(&source, &flags, &files);
+    if (!ingest_is_understood(&flags)) return LH_EXIT_USAGE;
+    if (!ingest_check_files(&flags, &files)) return LH_EXIT_FAILED;
+    lh_interrupt interrupt = {0};
+    (void)lh_interrupt_start(&interrupt, &flags.interrupted);
+    status = ingest_all(&source, &flags, &files);
+    lh_interrupt_stop(&interrupt);
+    return status;
 }

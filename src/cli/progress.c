@@ -12,9 +12,9 @@ lh_progress_text lh_progress_bytes(double bytes) {
     return out;
 }
 
-lh_progress lh_progress_start(FILE *into, bool terminal, lh_str label, uint64_t total_bytes, uint64_t now_ms) {
+lh_progress lh_progress_start(FILE *into, bool shown, lh_str label, uint64_t total_bytes, uint64_t now_ms) {
     return (lh_progress){
-        .into = into, .terminal = terminal, .label = label, .total_bytes = total_bytes, .started_ms = now_ms};
+        .into = into, .shown = shown, .label = label, .total_bytes = total_bytes, .started_ms = now_ms};
 }
 
 static unsigned progress_percent(const lh_progress *p) {
@@ -41,19 +41,11 @@ static void progress_draw(lh_progress *p, uint64_t now_ms) {
 
 void lh_progress_add(lh_progress *p, uint64_t bytes, uint64_t now_ms) {
     p->done_bytes += bytes;
-    if (p->terminal) {
-        if (now_ms - p->drawn_ms >= PROGRESS_REDRAW_MS || !p->open) progress_draw(p, now_ms);
-        return;
-    }
-    unsigned percent = progress_percent(p) / 25 * 25;
-    if (percent <= p->told_percent) return;
-    p->told_percent = percent;
-    fprintf(p->into, "%.*s: %u%% of %s sent\n", LH_STR_ARG(p->label), percent,
-            lh_progress_bytes((double)p->total_bytes).text);
+    if (p->shown && (now_ms - p->drawn_ms >= PROGRESS_REDRAW_MS || !p->open)) progress_draw(p, now_ms);
 }
 
 void lh_progress_wait(lh_progress *p, const char *what, uint64_t now_ms) {
-    if (!p->terminal) return;
+    if (!p->shown) return;
     double seconds = (double)(now_ms - p->started_ms) / 1000.0;
     fprintf(p->into, "\r\x1B[K%.*s  %s received in %.1f s, %s", LH_STR_ARG(p->label),
             lh_progress_bytes((double)p->total_bytes).text, seconds, what);

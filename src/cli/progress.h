@@ -1,4 +1,4 @@
-/* A progress line: a bar on a terminal, plain lines elsewhere. */
+/* A progress line on a terminal: a bar while bytes go, then what the server does with them. */
 #ifndef LH_CLI_PROGRESS_H
 #define LH_CLI_PROGRESS_H
 #include <stdio.h>
@@ -7,16 +7,15 @@
 
 typedef struct lh_progress {
     FILE *into;
-    bool terminal;
+    bool shown;
     lh_str label; /* borrowed */
     uint64_t total_bytes, done_bytes;
     uint64_t started_ms, drawn_ms;
-    unsigned told_percent;
     bool open; /* a bar stands on the current line */
 } lh_progress;
 
-/* terminal: redraws one line ten times a second; else one line every 25 percent. */
-lh_progress lh_progress_start(FILE *into, bool terminal, lh_str label, uint64_t total_bytes, uint64_t now_ms);
+/* shown: draws one line anew ten times a second; else nothing, which is what a log wants. */
+lh_progress lh_progress_start(FILE *into, bool shown, lh_str label, uint64_t total_bytes, uint64_t now_ms);
 void lh_progress_add(lh_progress *progress, uint64_t bytes, uint64_t now_ms);
 /* All bytes are there; `what` goes on ("loading…"). */
 void lh_progress_wait(lh_progress *progress, const char *what, uint64_t now_ms);

@@ -1,16 +1,13 @@
 /* The SQL shell: libedit for lines and history, completion.c for Tab, commands.c for what begins with '\'. A statement may span
  * lines; it is sent when its ';' comes, a transaction when its COMMIT comes.
  * Ctrl-C: at the prompt it drops the statement (the terminal sends it as a character there); while a statement runs it is
- * SIGINT, which is blocked and taken by a small thread that sets sql->cancelled. No signal handler, no globals.
- * Threads: `cancelled` is atomic and the only thing shared. */
+ * SIGINT, which sets sql->cancelled (interrupt.c). */
 #include "cli/completion.h"
 #include "cli/sql_internal.h"
 #include "cli/statement.h"
 
 #include <errno.h>
 #include <histedit.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,8 +24,6 @@ typedef struct shell {
     lh_completion_names names; /* in names_arena */
     bool interrupted;          /* Ctrl-C at the prompt */
     bool told;                 /* what BEGIN does was said */
-    _Atomic bool closing;
-    pthread_t watcher;
 } shell;
 
 /* ---- names for completion ---- */
@@ -140,32 +135,7 @@ static bool shell_open(shell *s) {
     return true;
 }
 
-/* ---- Ctrl-C while a statement runs ---- */
-static void *shell_watch(void *argument) {
-    shell *s = argument;
-    sigset_t set;
-    int got;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    while (!s->closing)
-        if (sigwait(&set, &got) == 0) s->sql->cancelled = true;
-    return NULL;
-}
-
-static bool shell_start_watcher(shell *s) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    return pthread_create(&s->watcher, NULL, shell_watch, s) == 0;
-}
-
-static void shell_close(shell *s, bool watched) {
-    if (watched) {
-        s->closing = true;
-        pthread_kill(s->watcher, SIGINT);
-        pthread_join(s->watcher, NULL);
-    }
+static void shell_close(shell *s) {
     if (s->edit) el_end(s->edit);
     if (s->history) history_end(s->history);
     lh_arena_free(s->names_arena);
@@ -233,10 +203,9 @@ static int shell_loop(shell *s) {
 
 int lh_sql_shell(lh_sql *sql) {
     shell s = {.sql = sql, .buffer = LH_BUF_INIT(SHELL_BUFFER_BYTES)};
-    bool watched = shell_start_watcher(&s);
-    sql->style.shell = true;
     int status = LH_EXIT_FAILED;
-    if (!watched || !shell_open(&s)) {
+    sql->style.shell = true;
+    if (!shell_open(&s)) {
         lh_cli_complain("cannot use this terminal");
     } else {
         lh_str url = lh_connection_url(sql->connection);
@@ -244,6 +213,6 @@ int lh_sql_shell(lh_sql *sql) {
         shell_learn_names(&s);
         status = shell_loop(&s);
     }
-    shell_close(&s, watched);
+    shell_close(&s);
     return status;
 }

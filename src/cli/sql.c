@@ -1,6 +1,7 @@
 /* `lakehouse sql`: statements go to POST /query/sql one by one, a transaction as one. The formats but "table" are the
  * server's bytes, streamed to stdout as they come; a table needs the whole answer to align it, so it has a limit.
  * What is printed is in answer.c, the \commands are in commands.c. */
+#include "cli/interrupt.h"
 #include "cli/sql_internal.h"
 #include "cli/statement.h"
 
@@ -151,9 +152,7 @@ static int sql_run_files(lh_sql *sql, const lh_cli_list *files) {
     return LH_EXIT_DONE;
 }
 
-static int sql_all(lh_sql *sql, const lh_cli_list *statements, lh_cli_list *files) {
-    bool terminal = isatty(STDIN_FILENO) != 0;
-    if (statements->count == 0 && files->count == 0 && terminal) return lh_sql_shell(sql);
+static int sql_batch(lh_sql *sql, const lh_cli_list *statements, lh_cli_list *files) {
     if (statements->count == 0 && files->count == 0) files->items[files->count++] = "-";
     int status = sql_run_commands(sql, statements) ? sql_run_files(sql, files) : LH_EXIT_FAILED;
     return sql->write_errno == EPIPE ? LH_EXIT_PIPE : status;
@@ -210,8 +209,12 @@ int lh_cli_sql(const lh_cli_command *self, int argc, char **argv) {
     if (status < 0) status = sql_read_options(&sql, limit);
     if (status >= 0) return status;
     lh_error err = {0};
-    LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
-    if (lh_connection_open(&source, false, &connection, &err) != LH_OK) return lh_cli_fail(&err);
-    sql.connection = connection;
-    return sql_all(&sql, &statements, &files);
+    lh_interrupt interrupt = {0};
+    bool shell = statements.count == 0 && files.count == 0 && isatty(STDIN_FILENO) != 0;
+    if (shell) (void)lh_interrupt_start(&interrupt, &sql.cancelled); /* else Ctrl-C ends us */
+    if (lh_connection_open(&source, false, &sql.connection, &err) != LH_OK) status = lh_cli_fail(&err);
+    else status = shell ? lh_sql_shell(&sql) : sql_batch(&sql, &statements, &files);
+    lh_connection_close(sql.connection);
+    lh_interrupt_stop(&interrupt);
+    return status;
 }

@@ -180,7 +180,9 @@ static const struct { const char *name; option_fn read; } option_table[] = {
 static lh_code option_unknown(lh_str name, lh_error *err) {
     size_t best = 0, least = SIZE_MAX;
     for (size_t i = 0; i < sizeof option_table / sizeof *option_table; i++) {
-        size_t distance = lh_str_distance(name, lh_str_from(option_table[i].name));
+        lh_str known = lh_str_from(option_table[i].name);
+        bool begins = name.len > 1 && lh_str_starts(known, name); /* "delim": nearer than what is only as long */
+        size_t distance = begins ? 0 : lh_str_distance(name, known);
         if (distance >= least) continue;
         least = distance;
         best = i;

@@ -160,6 +160,8 @@ static void test_ingest__an_unknown_option_names_the_nearest(void) {
     lh_error err = {0};
     CHECK(parse("{'delimeter':','}", arena, &options, &err) == LH_INVALID);
     CHECK(strstr(err.message, "unknown option 'delimeter'") && strstr(err.message, "'delimiter'"));
+    CHECK(parse("{'delim':','}", arena, &options, &err) == LH_INVALID);
+    CHECK(strstr(err.message, "'delimiter'")); /* the beginning of a word comes first */
     CHECK(parse("{'Header':true}", arena, &options, &err) == LH_INVALID); /* names are exact */
     CHECK(strstr(err.message, "'header'"));
 }
