@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 enum { CONNECTION_IDLE_MS = 24 * 3600 * 1000 }; /* a statement may think for long */
+enum { CONNECTION_START_MS = 30000, CONNECTION_LOOK_MS = 50 };
 
 struct lh_connection {
     lh_arena *arena; /* config, url, key */
@@ -93,6 +94,22 @@ static lh_code connection_choose(lh_connection *connection, const lh_cli_source 
         LH_STR_ARG(connection->url));
 }
 
+/* A server listens before its engine is there: `serve &` and a command right behind it is no error. */
+static void connection_await_engine(lh_connection *connection) {
+    for (uint64_t waited_ms = 0; waited_ms < CONNECTION_START_MS; waited_ms += CONNECTION_LOOK_MS) {
+        LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+        lh_http_answer answer = {0};
+        if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return;
+        const lh_http_call call = {.method = "GET",
+                                   .url = lh_arena_printf(arena, "%.*s/ready", LH_STR_ARG(connection->url)),
+                                   .timeout_ms = CONNECTION_START_MS};
+        if (lh_http_do(connection->client, &call, arena, &answer, NULL) != LH_OK || answer.status != 503 ||
+            lh_str_search(answer.body, LH_STR("\"starting\"")) == SIZE_MAX)
+            return; /* another trouble is told by what is asked next */
+        lh_time_sleep_ms(CONNECTION_LOOK_MS);
+    }
+}
+
 lh_code lh_connection_open(const lh_cli_source *source, bool quiet, lh_connection **ret, lh_error *err) {
     LH_CLEANUP(lh_connection_closep) lh_connection *connection = calloc(1, sizeof *connection);
     if (!connection) return lh_fail(err, LH_NO_MEMORY, "out of memory");
@@ -105,6 +122,7 @@ lh_code lh_connection_open(const lh_cli_source *source, bool quiet, lh_connectio
     connection->api_key = lh_str_from(lh_cli_api_key(source));
     LH_TRY(connection_choose(connection, source, quiet, err));
     if (!connection->stack) connection_warn_of_settings(connection, source);
+    if (!connection->stack) connection_await_engine(connection);
     *ret = lh_take(&connection);
     return LH_OK;
 }

@@ -290,7 +290,7 @@ static void doctor_check_tls(doctor *d) {
 }
 
 static int doctor_end(const doctor *d) {
-    if (d->failures) printf("\n%u to mend, %u warnings.\n", d->failures, d->warnings);
+    if (d->failures) printf("\n%u to mend, %u warning%s.\n", d->failures, d->warnings, d->warnings == 1 ? "" : "s");
     else printf("\nAll well%s.\n", d->warnings ? ", with warnings" : "");
     return d->failures ? LH_EXIT_FAILED : LH_EXIT_DONE;
 }

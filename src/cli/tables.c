@@ -7,11 +7,11 @@ typedef struct tables_job {
     lh_connection *connection;
     lh_arena *arena;
     lh_str name;
-    const char *days, *retain, *target, *sort, *given;
+    const char *days, *retain, *grace, *target, *sort, *given;
     bool dry_run, all;
 } tables_job;
 
-/* --older-than DAYS as milliseconds into the body. */
+/* A number in `unit`s of the member, as --older-than DAYS in milliseconds, into the body. */
 static lh_code tables_number(const tables_job *job, lh_json *body, const char *flag, const char *text,
                              const char *member, uint64_t unit, lh_error *err) {
     uint64_t number = 0;
@@ -40,11 +40,20 @@ static lh_code tables_expire(const tables_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
     LH_TRY(tables_number(job, body, "older-than", job->days, "older_than_ms", UINT64_C(86400000), err));
     LH_TRY(tables_number(job, body, "retain-last", job->retain, "retain_last", 1, err));
+    LH_TRY(tables_number(job, body, "grace", job->grace, "grace_ms", 60000, err));
     LH_TRY(tables_post(job, "expire-snapshots", body, &answer, err));
-    printf("%s%zu snapshots expired, %" PRIu64 " kept; %" PRIu64 " files, %.*s\n", job->dry_run ? "dry run: " : "",
-           lh_json_size(lh_json_get(answer, "expired_snapshots")), tables_count(answer, "kept_snapshots"),
-           tables_count(answer, "deleted_files"),
-           LH_STR_ARG(lh_cli_size(job->arena, tables_count(answer, "deleted_bytes"))));
+    size_t expired = lh_json_size(lh_json_get(answer, "expired_snapshots"));
+    uint64_t bytes = tables_count(answer, "deleted_bytes"); /* as far as manifests tell: 0 of lists of manifests */
+    lh_str gone = lh_cli_counted(job->arena, expired, "snapshot"),
+           files = lh_cli_counted(job->arena, tables_count(answer, "deleted_files"), "file");
+    printf("%s%.*s expired, %" PRIu64 " kept; %.*s%s%.*s\n", job->dry_run ? "dry run: " : "", LH_STR_ARG(gone),
+           tables_count(answer, "kept_snapshots"), LH_STR_ARG(files), bytes ? ", " : "",
+           LH_STR_ARG(bytes ? lh_cli_size(job->arena, bytes) : LH_STR_NONE));
+    if (expired == 0 && tables_count(answer, "kept_snapshots") > 1)
+        printf("What is younger stays (--older-than, %s days), as does the newest, and what was the current one within "
+               "the "
+               "last %s minutes, which a statement may still read (--grace)\n",
+               job->days ? job->days : "5", job->grace ? job->grace : "60");
     return LH_OK;
 }
 
@@ -54,7 +63,8 @@ static lh_code tables_orphans(const tables_job *job, lh_error *err) {
     LH_TRY(tables_post(job, "remove-orphans", body, &answer, err));
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "files")); lh_json_next(&it);)
         printf("  %.*s\n", LH_STR_ARG(lh_json_str(it.value, LH_STR_NONE)));
-    printf("%s%" PRIu64 " orphan files, %.*s\n", job->dry_run ? "dry run: " : "", tables_count(answer, "orphan_files"),
+    printf("%s%" PRIu64 " orphan file%s, %.*s\n", job->dry_run ? "dry run: " : "", tables_count(answer, "orphan_files"),
+           tables_count(answer, "orphan_files") == 1 ? "" : "s",
            LH_STR_ARG(lh_cli_size(job->arena, tables_count(answer, "orphan_bytes"))));
     return LH_OK;
 }
@@ -80,8 +90,9 @@ static lh_code tables_dropped(const tables_job *job, lh_error *err) {
 static void tables_print_verified(const lh_json *page, size_t *bad) {
     for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);) {
         bool ok = lh_json_bool(lh_json_get(it.value, "ok"), false);
-        printf("%-6s %.*s: %" PRIu64 " files\n", ok ? "ok" : "BROKEN",
-               LH_STR_ARG(lh_json_get_string(it.value, "dataset")), tables_count(it.value, "files"));
+        printf("%-6s %.*s: %" PRIu64 " file%s\n", ok ? "ok" : "BROKEN",
+               LH_STR_ARG(lh_json_get_string(it.value, "dataset")), tables_count(it.value, "files"),
+               tables_count(it.value, "files") == 1 ? "" : "s");
         for (lh_json_iter p = lh_json_each(lh_json_get(it.value, "problems")); lh_json_next(&p);)
             printf("       %.*s: %.*s\n", LH_STR_ARG(lh_json_get_string(p.value, "file")),
                    LH_STR_ARG(lh_json_get_string(p.value, "problem")));
@@ -103,8 +114,8 @@ static lh_code tables_verify(const tables_job *job, lh_error *err) {
         tables_print_verified(page, &bad);
         token = lh_json_get_string(page, "next_page_token");
     } while (token.len);
-    return bad ? lh_fail(err, LH_CORRUPT, "%zu datasets have files that are missing or of another size: restore them",
-                         bad)
+    return bad ? lh_fail(err, LH_CORRUPT, "%zu dataset%s files that are missing or of another size: restore them", bad,
+                         bad == 1 ? " has" : "s have")
                : LH_OK;
 }
 
@@ -217,6 +228,10 @@ int lh_cli_tables(const lh_cli_command *self, int argc, char **argv) {
          .help = "what is younger stays (5, for orphans and dropped 3)",
          .text = &job.days},
         {.name = "retain-last", .value_name = "N", .help = "expire: so many snapshots stay (1)", .text = &job.retain},
+        {.name = "grace",
+         .value_name = "MINUTES",
+         .help = "expire: what was current so lately stays (60)",
+         .text = &job.grace},
         {.name = "target", .value_name = "MIB", .help = "compact: size of the new files (256)", .text = &job.target},
         {.name = "sort",
          .value_name = "COLUMNS",

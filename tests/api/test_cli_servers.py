@@ -101,3 +101,17 @@ def test_config_check_names_the_file(tmp_path):
     assert "no file" in lakehouse("config", "check", cwd=tmp_path).stdout
     (tmp_path / "lakehouse.toml").write_text("[engine]\nthreads = 3\n")
     assert lakehouse("config", "check", cwd=tmp_path).stdout == "lakehouse.toml is valid.\n"
+
+
+def test_a_command_right_behind_serve_waits_for_the_engine(tmp_path):
+    (tmp_path / "f.csv").write_text("a\n1\n")
+    for number in range(3):
+        serve = subprocess.Popen([str(BINARY), "serve", "--root", str(tmp_path / f"lake{number}"), "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL, text=True, env=environment())
+        try:
+            url = serve.stdout.readline().split()[-1]
+            assert "1 row" in lakehouse("ingest", tmp_path / "f.csv", "--url", url).stdout
+        finally:
+            serve.terminate()
+            serve.wait(60)
+            serve.stdout.close()
