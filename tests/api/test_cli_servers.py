@@ -1,6 +1,8 @@
 """Commands find the server of a lake, or say why there is none."""
 import os
+import pathlib
 import subprocess
+import tempfile
 
 import pytest
 
@@ -53,6 +55,7 @@ def test_doctor_fails_on_a_root_that_cannot_be_made(tmp_path):
 
 
 def test_a_url_without_a_server_is_said_before_anything_else(tmp_path):
+    (tmp_path / "x.csv").write_text("a\n1\n")
     url = f"http://127.0.0.1:{free_port()}"
     for command in [["sql"], ["datasets"], ["ingest", "x.csv"]]:
         done = lakehouse(*command, "--url", url, cwd=tmp_path, stdin="SELECT 1;", check=False)
@@ -83,18 +86,19 @@ def test_settings_that_a_running_server_does_not_hear_are_named(server):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs to become another user")
-def test_a_lake_that_this_user_may_not_write_is_a_clear_answer(fresh, tmp_path):
-    def sql():
-        return subprocess.run([str(BINARY), "sql", "--root", str(tmp_path / "lake"), "-c", "SELECT 7 AS a"], capture_output=True, text=True,
-                              env=environment(), cwd="/", user=65534, group=65534, extra_groups=[])
+def test_a_lake_that_this_user_may_not_write_is_a_clear_answer(fresh):
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are for their user only
+        os.chmod(folder, 0o755)
 
-    for folder in [tmp_path, tmp_path.parent, tmp_path.parent.parent]:
-        folder.chmod(0o755)
-    server = fresh(root=tmp_path / "lake")
-    assert "7" in sql().stdout  # the running server is found all the same
-    server.stop()
-    done = sql()
-    assert done.returncode == 1 and "this user may not write in the lake" in done.stderr
+        def sql():
+            return subprocess.run([str(BINARY), "sql", "--root", f"{folder}/lake", "-c", "SELECT 7 AS a"], capture_output=True, text=True,
+                                  env=environment(), cwd="/", user=65534, group=65534, extra_groups=[])
+
+        server = fresh(root=pathlib.Path(folder) / "lake")
+        assert "7" in sql().stdout  # the running server is found all the same
+        server.stop()
+        done = sql()
+        assert done.returncode == 1 and "this user may not write in the lake" in done.stderr
 
 
 def test_config_check_names_the_file(tmp_path):
