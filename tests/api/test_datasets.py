@@ -264,12 +264,12 @@ def test_the_command_line_describes_sets_shows_and_searches(server):
         return done.stdout if code == 0 else done.stderr
 
     run("set", "shell", "owner=ann", "tags=a,b", "expected_interval_s=60", "columns.email.pii_kind=email", "description=It is = so")
-    d = json.loads(run("describe", "shell"))
+    d = json.loads(run("describe", "shell", "--json"))
     assert (d["owner"], d["tags"], d["description"], d["freshness"]["expected_interval_s"]) == ("ann", ["a", "b"], "It is = so", 60)
     assert column(d, "email")["said_by"] == "declared"
     run("set", "shell", "owner=")
-    assert json.loads(run("describe", "shell"))["owner"] == ""
+    assert json.loads(run("describe", "shell", "--json"))["owner"] == ""
     assert "did you mean 'owner'?" in run("set", "shell", "ownr=x", code=1)
     run("set", "shell", "owner", code=2)
-    assert json.loads(run("lineage", "shell"))["dataset"] == "data.shell"
+    assert json.loads(run("lineage", "shell", "--json"))["dataset"] == "data.shell"
     assert "data.shell" in run("search", "shell")
