@@ -1,5 +1,8 @@
-/* Objects of the bucket over HTTP: streamed both ways through one buffer, with conditions and ranges.
+/* Objects of the buckets over HTTP: streamed both ways through one buffer, with conditions and ranges. /storage/objects are
+ * those of the primary, /storage/buckets/{bucket}/objects those of any.
  *
+ * A read that fails because the bucket does not answer is served by the rescue bucket, and says so: X-Lakehouse-Bucket is
+ * the one that answered. Writes go to the bucket that was named, or fail.
  * What may be changed: the lake's own objects are not this API's to change, whoever calls.
  *   _catalog/…, _errors/…          the metastore, the journal of failures: 403 for every write and delete; read and
  *                                  listed for administrators only
@@ -27,17 +30,31 @@ static const char *storage_inner_of(lh_str key) {
     return NULL;
 }
 
-static lh_code storage_key(lh_request *request, lh_str *ret, lh_error *err) {
-    lh_str key = lh_request_param(request, "key");
-    LH_TRY(lh_key_check(key, err));
-    const char *inner = storage_inner_of(key);
-    if (inner && !lh_request_may(request, LH_PERMIT_ADMIN)) /* hashes of keys, every table's name */
-        return lh_fail(err, LH_DENIED, "objects below '%s' are for administrators", inner);
-    *ret = key;
-    return LH_OK;
-}
+/* An object that a request is about. */
+typedef struct storage_place {
+    lh_str bucket, key; /* the bucket's name, and the key in it */
+    lh_str whole;       /* the same as a key of all buckets; arena */
+} storage_place;
 
 static lh_bucket *storage_bucket(const lh_request *request) { return lh_request_app(request)->bucket; }
+static lh_registry *storage_registry(const lh_request *request) { return lh_request_app(request)->registry; }
+
+static lh_str storage_bucket_name(const lh_request *request) {
+    lh_str name = lh_request_param(request, "bucket");
+    return name.len ? name : lh_registry_options_at(storage_registry(request), 0)->name;
+}
+
+static lh_code storage_place_of(lh_request *request, storage_place *ret, lh_error *err) {
+    storage_place place = {.bucket = storage_bucket_name(request), .key = lh_request_param(request, "key")};
+    LH_TRY(lh_key_check(place.key, err));
+    const char *inner = storage_inner_of(place.key);
+    if (inner && !lh_request_may(request, LH_PERMIT_ADMIN)) /* hashes of keys, every table's name */
+        return lh_fail(err, LH_DENIED, "objects below '%s' are for administrators", inner);
+    LH_TRY(lh_registry_key(storage_registry(request), place.bucket, place.key, lh_request_arena(request), &place.whole,
+                           err));
+    *ret = place;
+    return LH_OK;
+}
 
 static lh_str storage_quoted(lh_request *request, const char *etag) {
     return lh_arena_printf(lh_request_arena(request), "\"%s\"", etag);
@@ -88,13 +105,20 @@ static void storage_hide(lh_arena *arena, lh_object_page *page, lh_str *after) {
 
 /* A page of what the caller may see, never empty while more follows: a token that names a hidden key would show it. */
 static lh_code storage_list(lh_request *request, size_t limit, lh_object_page *ret, lh_error *err) {
-    lh_str prefix = lh_request_query(request, "prefix"), after = lh_request_query(request, "page_token");
+    lh_arena *arena = lh_request_arena(request);
+    lh_str bucket = storage_bucket_name(request), after = lh_request_query(request, "page_token"), prefix, token;
     bool all = lh_request_may(request, LH_PERMIT_ADMIN);
     lh_object_page page;
+    LH_TRY(lh_registry_key(storage_registry(request), bucket, LH_STR_NONE, arena, &prefix, err));
+    size_t stem = prefix.len;
+    prefix = lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(prefix), LH_STR_ARG(lh_request_query(request, "prefix")));
     do {
-        LH_TRY(lh_bucket_list(storage_bucket(request), prefix, after, limit, lh_request_arena(request), &page, err));
-        if (!all) storage_hide(lh_request_arena(request), &page, &after);
-        LH_TRY(lh_arena_check(lh_request_arena(request), err));
+        LH_TRY(lh_registry_key(storage_registry(request), bucket, after, arena, &token, err));
+        LH_TRY(
+            lh_bucket_list(storage_bucket(request), prefix, after.len ? token : LH_STR_NONE, limit, arena, &page, err));
+        for (size_t i = 0; i < page.count; i++) page.entries[i].key = lh_str_sub(page.entries[i].key, stem, SIZE_MAX);
+        if (!all) storage_hide(arena, &page, &after);
+        LH_TRY(lh_arena_check(arena, err));
     } while (!all && page.count == 0 && page.more);
     *ret = page;
     return LH_OK;
@@ -153,6 +177,7 @@ typedef struct storage_view {
     api_range_kind kind;
     uint64_t offset, length;
     lh_object_reader *reader; /* owned */
+    lh_str from;              /* the bucket that answered; borrowed */
 } storage_view;
 static void storage_view_done(storage_view *view) { lh_get_close(view->reader); }
 
@@ -163,29 +188,36 @@ static lh_str storage_wanted_range(lh_request *request, const lh_object_info *in
 }
 
 /* Opens what the request asks for, all of one version of the object. With kind NONE nothing is open. */
-static lh_code storage_open(lh_request *request, lh_str key, storage_view *view, lh_error *err) {
-    lh_bucket *bucket = storage_bucket(request);
+static lh_code storage_open(lh_request *request, const storage_place *place, storage_view *view, lh_error *err) {
+    lh_registry *registry = storage_registry(request);
     lh_object_info opened;
     if (lh_request_header(request, "Range").len == 0) {
-        LH_TRY(lh_bucket_get_open(bucket, key, LH_RANGE_ALL, &view->reader, &view->info, err));
+        LH_TRY(lh_registry_get_open(registry, place->bucket, place->key, LH_RANGE_ALL, &view->reader, &view->info,
+                                    &view->from, err));
         view->length = view->info.size_bytes;
         return LH_OK;
     }
     for (int tries_left = STORAGE_OPEN_TRIES; tries_left > 0;
          tries_left--) { /* the size comes first; it may be replaced in between */
-        LH_TRY(lh_bucket_head(bucket, key, &view->info, err));
+        LH_TRY(lh_registry_head(registry, place->bucket, place->key, &view->info, &view->from, err));
         view->offset = 0;
         view->length = view->info.size_bytes;
         view->kind = api_range_parse(storage_wanted_range(request, &view->info), view->info.size_bytes, &view->offset,
                                      &view->length);
         if (view->kind == API_RANGE_NONE) return LH_OK;
         lh_code code =
-            lh_bucket_get_open(bucket, key, (lh_byte_range){view->offset, view->length}, &view->reader, &opened, err);
+            lh_registry_get_open(registry, place->bucket, place->key, (lh_byte_range){view->offset, view->length},
+                                 &view->reader, &opened, &view->from, err);
         if (code == LH_OK && strcmp(opened.etag, view->info.etag) == 0) return LH_OK;
         if (code != LH_OK && code != LH_LIMIT) return code;
         lh_get_close(lh_take(&view->reader));
     }
     return lh_fail(err, LH_UNAVAILABLE, "the object is replaced again and again; try later");
+}
+
+static void storage_tell_bucket(lh_request *request, const storage_place *place, lh_str from) {
+    lh_respond_header(request, "X-Lakehouse-Bucket", from);
+    if (!lh_str_eq(from, place->bucket)) lh_respond_header(request, "X-Lakehouse-Rescue-Used", LH_STR("true"));
 }
 
 static lh_code storage_send(lh_request *request, storage_view *view, lh_error *err) {
@@ -203,9 +235,10 @@ lh_code api_object_get(lh_request *request, lh_error *err) {
     LH_CLEANUP(storage_view_done) storage_view view = {.kind = API_RANGE_WHOLE};
     lh_arena *arena = lh_request_arena(request);
     bool answered;
-    lh_str key;
-    LH_TRY(storage_key(request, &key, err));
-    LH_TRY(storage_open(request, key, &view, err));
+    storage_place place;
+    LH_TRY(storage_place_of(request, &place, err));
+    LH_TRY(storage_open(request, &place, &view, err));
+    storage_tell_bucket(request, &place, view.from);
     LH_TRY(storage_check_conditions(request, &view.info, &answered, err));
     if (answered) return LH_OK;
     if (view.kind == API_RANGE_NONE) {
@@ -219,21 +252,23 @@ lh_code api_object_get(lh_request *request, lh_error *err) {
         lh_respond_header(request, "Content-Range",
                           lh_arena_printf(arena, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, view.offset,
                                           view.offset + (view.length - 1), view.info.size_bytes));
-    LH_TRY(lh_respond_begin(request, view.kind == API_RANGE_PART ? 206 : 200, storage_content_type(key), view.length,
-                            err));
+    LH_TRY(lh_respond_begin(request, view.kind == API_RANGE_PART ? 206 : 200, storage_content_type(place.key),
+                            view.length, err));
     return storage_send(request, &view, err);
 }
 
 lh_code api_object_head(lh_request *request, lh_error *err) {
     lh_object_info info;
+    lh_str from;
     bool answered;
-    lh_str key;
-    LH_TRY(storage_key(request, &key, err));
-    LH_TRY(lh_bucket_head(storage_bucket(request), key, &info, err));
+    storage_place place;
+    LH_TRY(storage_place_of(request, &place, err));
+    LH_TRY(lh_registry_head(storage_registry(request), place.bucket, place.key, &info, &from, err));
+    storage_tell_bucket(request, &place, from);
     LH_TRY(storage_check_conditions(request, &info, &answered, err));
     if (answered) return LH_OK;
     storage_info_headers(request, &info);
-    return lh_respond_begin(request, 200, storage_content_type(key), info.size_bytes,
+    return lh_respond_begin(request, 200, storage_content_type(place.key), info.size_bytes,
                             err); /* the server sends no body to a HEAD */
 }
 
@@ -252,12 +287,14 @@ static bool storage_is_table_folder(lh_request *request, lh_str folder) {
 }
 
 /* DENIED for the metastore's objects. *ret_table: the folder of the table that the key lies in, empty when in none. */
-static lh_code storage_check_owner(lh_request *request, lh_str key, lh_str *ret_table, lh_error *err) {
+static lh_code storage_check_owner(lh_request *request, const storage_place *place, lh_str *ret_table, lh_error *err) {
+    lh_str key = place->key, stem = lh_str_sub(place->whole, 0, place->whole.len - key.len);
     const char *inner = storage_inner_of(key);
     if (inner) return lh_fail(err, LH_DENIED, "objects under %s are the lake's own; it alone writes them", inner);
     *ret_table = LH_STR_NONE;
     for (size_t end = 0; end < key.len; end++) {
-        if (key.ptr[end] != '/' || !storage_is_table_folder(request, lh_str_sub(key, 0, end))) continue;
+        if (key.ptr[end] != '/' || !storage_is_table_folder(request, lh_str_sub(place->whole, 0, stem.len + end)))
+            continue;
         *ret_table = lh_str_sub(key, 0, end);
         return LH_OK;
     }
@@ -272,7 +309,7 @@ static lh_code storage_deny_table(lh_str key, lh_str table, const char *what, lh
 }
 
 /* The condition of a PUT or DELETE for the bucket. *ret_etag lives in `info`. *ret_answered: 412 is sent. */
-static lh_code storage_read_condition(lh_request *request, lh_str key, lh_object_info *info, lh_put_condition *ret,
+static lh_code storage_read_condition(lh_request *request, lh_str whole, lh_object_info *info, lh_put_condition *ret,
                                       bool *ret_answered, lh_error *err) {
     lh_str none = lh_str_trim(lh_request_header(request, "If-None-Match")),
            match = lh_request_header(request, "If-Match");
@@ -282,7 +319,7 @@ static lh_code storage_read_condition(lh_request *request, lh_str key, lh_object
     if (none.len && match.len) return lh_fail(err, LH_INVALID, "If-Match and If-None-Match exclude each other");
     ret->if_absent = none.len > 0;
     if (match.len == 0) return LH_OK;
-    lh_code code = lh_bucket_head(storage_bucket(request), key, info, err);
+    lh_code code = lh_bucket_head(storage_bucket(request), whole, info, err);
     if (code != LH_OK && code != LH_NOT_FOUND) return code;
     if (code == LH_NOT_FOUND || !api_etag_list_has(match, lh_str_from(info->etag), false)) {
         *ret_answered = true;
@@ -305,10 +342,10 @@ static lh_code storage_receive(lh_request *request, lh_object_writer *writer, lh
     }
 }
 
-static lh_code storage_put(lh_request *request, lh_str key, lh_put_condition condition, lh_object_info *ret,
+static lh_code storage_put(lh_request *request, lh_str whole, lh_put_condition condition, lh_object_info *ret,
                            lh_error *err) {
     lh_object_writer *writer = NULL;
-    LH_TRY(lh_bucket_put_begin(storage_bucket(request), key, condition, &writer, err));
+    LH_TRY(lh_bucket_put_begin(storage_bucket(request), whole, condition, &writer, err));
     lh_code code = storage_receive(request, writer, err);
     if (code == LH_OK) return lh_put_commit(writer, ret, err);
     lh_put_abort(writer);
@@ -320,27 +357,29 @@ lh_code api_object_put(lh_request *request, lh_error *err) {
     lh_object_info info = {0};
     lh_put_condition condition;
     lh_error failed = {0};
-    lh_str key, table;
+    storage_place place;
+    lh_str table;
     bool answered;
-    LH_TRY(storage_key(request, &key, err));
+    LH_TRY(storage_place_of(request, &place, err));
     if (lh_request_header(request, "Content-Range").len)
         return lh_fail(err, LH_INVALID, "an object is written whole: Content-Range makes no sense with PUT");
-    LH_TRY(storage_check_owner(request, key, &table, err));
-    LH_TRY(storage_read_condition(request, key, &info, &condition, &answered, err));
+    LH_TRY(storage_check_owner(request, &place, &table, err));
+    LH_TRY(storage_read_condition(request, place.whole, &info, &condition, &answered, err));
     if (answered) return LH_OK;
     bool conditional = condition.if_absent || condition.if_etag.len;
-    if (table.len && condition.if_etag.len) return storage_deny_table(key, table, "replaced", err);
+    if (table.len && condition.if_etag.len) return storage_deny_table(place.key, table, "replaced", err);
     if (table.len) condition.if_absent = true;
-    lh_code code = storage_put(request, key, condition, &info, &failed);
-    if (code == LH_CONFLICT && table.len && !conditional) return storage_deny_table(key, table, "replaced", err);
+    lh_code code = storage_put(request, place.whole, condition, &info, &failed);
+    if (code == LH_CONFLICT && table.len && !conditional) return storage_deny_table(place.key, table, "replaced", err);
     if (code == LH_CONFLICT && conditional)
         return storage_refuse(request, 412, code, lh_arena_dup(arena, lh_str_from(failed.message)), err);
     if (code != LH_OK) {
         if (err) *err = failed;
         return code;
     }
-    lh_object_entry entry = {key, info.size_bytes, info.modified_ms, lh_str_from(info.etag)};
+    lh_object_entry entry = {place.key, info.size_bytes, info.modified_ms, lh_str_from(info.etag)};
     lh_respond_header(request, "ETag", storage_quoted(request, info.etag));
+    lh_respond_header(request, "X-Lakehouse-Bucket", place.bucket);
     return lh_respond_json(request, condition.if_absent ? 201 : 200, storage_item(arena, &entry), err);
 }
 
@@ -348,15 +387,16 @@ lh_code api_object_delete(lh_request *request, lh_error *err) {
     lh_object_info info;
     lh_put_condition condition;
     lh_error failed = {0};
-    lh_str key, table;
+    storage_place place;
+    lh_str table;
     bool answered;
-    LH_TRY(storage_key(request, &key, err));
-    LH_TRY(storage_check_owner(request, key, &table, err));
-    if (table.len) return storage_deny_table(key, table, "deleted", err);
-    LH_TRY(storage_read_condition(request, key, &info, &condition, &answered, err));
+    LH_TRY(storage_place_of(request, &place, err));
+    LH_TRY(storage_check_owner(request, &place, &table, err));
+    if (table.len) return storage_deny_table(place.key, table, "deleted", err);
+    LH_TRY(storage_read_condition(request, place.whole, &info, &condition, &answered, err));
     if (answered) return LH_OK;
     if (condition.if_absent) return lh_fail(err, LH_INVALID, "If-None-Match makes no sense with DELETE");
-    lh_code code = lh_bucket_delete(storage_bucket(request), key, condition.if_etag, &failed);
+    lh_code code = lh_bucket_delete(storage_bucket(request), place.whole, condition.if_etag, &failed);
     if (code == LH_CONFLICT && condition.if_etag.len)
         return storage_refuse(request, 412, code, lh_arena_dup(lh_request_arena(request), lh_str_from(failed.message)),
                               err);
@@ -366,3 +406,11 @@ lh_code api_object_delete(lh_request *request, lh_error *err) {
     }
     return lh_respond_empty(request, 204, err);
 }
+
+/* ---- the same in a bucket that the path names ---- */
+
+lh_code api_bucket_objects_list(lh_request *request, lh_error *err) { return api_objects_list(request, err); }
+lh_code api_bucket_object_get(lh_request *request, lh_error *err) { return api_object_get(request, err); }
+lh_code api_bucket_object_head(lh_request *request, lh_error *err) { return api_object_head(request, err); }
+lh_code api_bucket_object_put(lh_request *request, lh_error *err) { return api_object_put(request, err); }
+lh_code api_bucket_object_delete(lh_request *request, lh_error *err) { return api_object_delete(request, err); }

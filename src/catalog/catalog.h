@@ -208,6 +208,10 @@ LH_MUST_CHECK lh_code lh_catalog_check_bucket(const lh_catalog *catalog, lh_str 
 LH_MUST_CHECK lh_code lh_table_bucket(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_str *ret,
                                       lh_error *err);
 
+/* Writes the primary's name into each table's record that names no bucket. *ret (arena): {"stamped","already","bucket"}.
+ * Errors: IO, UNAVAILABLE; CONFLICT (lost many races): what was stamped stays so. */
+LH_MUST_CHECK lh_code lh_catalog_stamp_buckets(lh_catalog *catalog, lh_arena *arena, lh_json **ret, lh_error *err);
+
 /* ---- schema evolution by us (append of a file with more or wider columns) ---- */
 /* add: array of {"name","type" (Iceberg), "doc"?}, appended as optional columns; widen: array of {"name","type"}.
  * Only what the specification allows: int→long, float→double, decimal(P,S)→decimal(P'>P,S), date→timestamp not in v2.

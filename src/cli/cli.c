@@ -53,6 +53,11 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse tables dropped --dry-run               files of tables that were dropped without purge\n"
      "  lakehouse tables verify                          is every file there, with its size?\n",
      lh_cli_tables},
+    {"buckets", "[list | health | errors | migrate] [flags]", "The buckets of a lake: which there are, do they answer",
+     "  lakehouse buckets health                         fails when one does not answer\n"
+     "  lakehouse buckets errors --bucket archive        what failed there, newest first\n"
+     "  lakehouse buckets migrate                        records of before there were several name theirs\n",
+     lh_cli_buckets},
     {"doctor", "[flags]", "Check this machine, the configuration and the lake, and say how to mend what is wrong", NULL,
      lh_cli_doctor},
     {"config", "check | show | reference [flags]",

@@ -13,24 +13,27 @@ static void bucket_span_begin(lh_span *span, const char *name, const lh_bucket *
     lh_span_string(span, "storage.key", key);
 }
 
-/* Whose key is it? Then checks the key. A list's prefix may be empty or half a key. */
-static lh_code bucket_route(lh_bucket **bucket, lh_str *key, bool whole_key, lh_error *err) {
-    if ((*bucket)->ops->route) LH_TRY((*bucket)->ops->route(*bucket, *key, bucket, key, err));
-    return whole_key ? lh_key_check(*key, err) : LH_OK;
-}
-
-static lh_code bucket_route_write(lh_bucket **bucket, lh_str *key, lh_error *err) {
-    LH_TRY(bucket_route(bucket, key, true, err));
-    if ((*bucket)->read_only) return lh_fail(err, LH_DENIED, "the bucket is read-only: '%.*s'", LH_STR_ARG(*key));
-    return LH_OK;
-}
-
 static lh_code bucket_told(const lh_bucket *bucket, const char *operation, lh_str key, lh_code code,
                            const lh_error *err) {
     bool failed = code == LH_IO || code == LH_UNAVAILABLE || code == LH_DENIED || code == LH_CORRUPT;
     if (failed && bucket->observer.failed)
         bucket->observer.failed(bucket->observer.ctx, operation, key, code, err ? err->message : "");
     return code;
+}
+
+/* Whose key is it? Then checks the key, and that the bucket is where it was. A list's prefix may be empty or half a key. */
+static lh_code bucket_route(lh_bucket **bucket, lh_str *key, const char *operation, lh_error *err) {
+    bool half = strcmp(operation, "list") == 0 || strcmp(operation, "lock") == 0;
+    if ((*bucket)->ops->route) LH_TRY((*bucket)->ops->route(*bucket, *key, bucket, key, err));
+    if (!half) LH_TRY(lh_key_check(*key, err));
+    if (!(*bucket)->ops->present || !(*bucket)->observer.failed) return LH_OK;
+    return bucket_told(*bucket, operation, *key, (*bucket)->ops->present(*bucket, err), err);
+}
+
+static lh_code bucket_route_write(lh_bucket **bucket, lh_str *key, const char *operation, lh_error *err) {
+    LH_TRY(bucket_route(bucket, key, operation, err));
+    if ((*bucket)->read_only) return lh_fail(err, LH_DENIED, "the bucket is read-only: '%.*s'", LH_STR_ARG(*key));
+    return LH_OK;
 }
 
 void lh_bucket_free(lh_bucket *bucket) {
@@ -50,7 +53,7 @@ lh_code lh_bucket_probe(lh_bucket *bucket, uint64_t timeout_ms, lh_error *err) {
 
 lh_code lh_bucket_put_begin(lh_bucket *bucket, lh_str key, lh_put_condition condition, lh_object_writer **ret,
                             lh_error *err) {
-    LH_TRY(bucket_route_write(&bucket, &key, err));
+    LH_TRY(bucket_route_write(&bucket, &key, "put", err));
     if (condition.if_absent && condition.if_etag.len)
         return lh_fail(err, LH_INVALID, "a put takes one condition, not two");
     if (condition.if_etag.len >= LH_ETAG_BYTES)
@@ -105,7 +108,7 @@ static lh_code bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range rang
 
 lh_code lh_bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret,
                            lh_object_info *ret_info, lh_error *err) {
-    LH_TRY(bucket_route(&bucket, &key, true, err));
+    LH_TRY(bucket_route(&bucket, &key, "get", err));
     return bucket_get_open(bucket, key, range, ret, ret_info, err);
 }
 
@@ -143,7 +146,7 @@ lh_code lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max_bytes, lh_aren
 
 lh_code lh_bucket_head(lh_bucket *bucket, lh_str key, lh_object_info *ret, lh_error *err) {
     lh_span span;
-    LH_TRY(bucket_route(&bucket, &key, true, err));
+    LH_TRY(bucket_route(&bucket, &key, "head", err));
     bucket_span_begin(&span, "storage.head", bucket, key);
     lh_code code = bucket_told(bucket, "head", key, bucket->ops->head(bucket, key, ret, err), err);
     lh_span_end(&span, code);
@@ -152,7 +155,7 @@ lh_code lh_bucket_head(lh_bucket *bucket, lh_str key, lh_object_info *ret, lh_er
 
 lh_code lh_bucket_delete(lh_bucket *bucket, lh_str key, lh_str if_etag, lh_error *err) {
     lh_span span;
-    LH_TRY(bucket_route_write(&bucket, &key, err));
+    LH_TRY(bucket_route_write(&bucket, &key, "delete", err));
     if (if_etag.len >= LH_ETAG_BYTES) return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(key));
     bucket_span_begin(&span, "storage.delete", bucket, key);
     lh_code code = bucket_told(bucket, "delete", key, bucket->ops->remove(bucket, key, if_etag, err), err);
@@ -176,7 +179,7 @@ lh_code lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t li
         return lh_fail(err, LH_INVALID, "a prefix or page token has more than %d bytes", LH_LIMIT_KEY_BYTES);
     if (limit == 0) return lh_fail(err, LH_INVALID, "a page of 0 objects was asked for");
     lh_str whole = prefix;
-    LH_TRY(bucket_route(&bucket, &prefix, false, err));
+    LH_TRY(bucket_route(&bucket, &prefix, "list", err));
     lh_str stem = lh_str_sub(whole, 0, whole.len - prefix.len); /* "//name/", or empty */
     if (lh_str_starts(after, stem)) after = lh_str_sub(after, stem.len, SIZE_MAX);
     bucket_span_begin(&span, "storage.list", bucket, prefix);
@@ -190,13 +193,13 @@ lh_code lh_bucket_list(lh_bucket *bucket, lh_str prefix, lh_str after, size_t li
 }
 
 lh_code lh_bucket_make_folder(lh_bucket *bucket, lh_str key, lh_error *err) {
-    LH_TRY(bucket_route_write(&bucket, &key, err));
+    LH_TRY(bucket_route_write(&bucket, &key, "make folder", err));
     return bucket_told(bucket, "make folder", key, bucket->ops->make_folder(bucket, key, err), err);
 }
 
 lh_code lh_bucket_sync(lh_bucket *bucket, lh_str key, lh_error *err) {
     lh_span span;
-    LH_TRY(bucket_route(&bucket, &key, true, err));
+    LH_TRY(bucket_route(&bucket, &key, "sync", err));
     bucket_span_begin(&span, "storage.sync", bucket, key);
     lh_code code = bucket_told(bucket, "sync", key, bucket->ops->sync(bucket, key, err), err);
     lh_span_end(&span, code);
@@ -205,7 +208,7 @@ lh_code lh_bucket_sync(lh_bucket *bucket, lh_str key, lh_error *err) {
 
 lh_code lh_bucket_lock_shared(lh_bucket *bucket, lh_str name, lh_bucket_lock *ret, lh_error *err) {
     int fd = -1;
-    LH_TRY(bucket_route(&bucket, &name, false, err));
+    LH_TRY(bucket_route(&bucket, &name, "lock", err));
     if (bucket->ops->lock) LH_TRY(bucket->ops->lock(bucket, name, false, &fd, err));
     ret->fd_plus_one = fd + 1;
     return LH_OK;
@@ -214,7 +217,7 @@ lh_code lh_bucket_lock_shared(lh_bucket *bucket, lh_str name, lh_bucket_lock *re
 lh_code lh_bucket_lock_exclusive(lh_bucket *bucket, lh_str name, uint64_t wait_ms, lh_bucket_lock *ret, lh_error *err) {
     enum { STEP_MS = 10 };
     int fd = -1;
-    LH_TRY(bucket_route(&bucket, &name, false, err));
+    LH_TRY(bucket_route(&bucket, &name, "lock", err));
     if (bucket->ops->lock) {
         lh_code code = bucket->ops->lock(bucket, name, true, &fd, err);
         for (uint64_t waited_ms = 0; code == LH_UNAVAILABLE && waited_ms < wait_ms; waited_ms += STEP_MS) {

@@ -199,6 +199,18 @@ static lh_code file_take_up(file_bucket *bucket, const char *path, lh_error *err
     return code;
 }
 
+/* Is the folder that we hold the one that other programs find there? One that was moved away would take our writes, and
+ * the engine, which goes by path, would see none of them. */
+static lh_code file_present(lh_bucket *base, lh_error *err) {
+    char path[PATH_MAX];
+    struct stat now, held;
+    LH_TRY(lh_str_to_cstr(base->location, path, sizeof path, err));
+    if (stat(path, &now) != 0) return lh_fail(err, LH_UNAVAILABLE, "the bucket's folder %s is gone", path);
+    if (fstat(file_of(base)->root_fd, &held) != 0 || now.st_dev != held.st_dev || now.st_ino != held.st_ino)
+        return lh_fail(err, LH_UNAVAILABLE, "another folder is at %s than was there", path);
+    return LH_OK;
+}
+
 static lh_code file_probe(lh_bucket *base, uint64_t timeout_ms, lh_error *err) {
     (void)timeout_ms; /* a disk that hangs cannot be left */
     file_bucket *bucket = file_of(base);
@@ -239,6 +251,7 @@ static const struct bucket_ops file_ops = {
     .make_folder = file_make_folder,
     .sync = file_sync_object,
     .lock = file_lock_name,
+    .present = file_present,
     .probe = file_probe,
     .free = file_free,
 };

@@ -24,6 +24,8 @@ struct bucket_ops {
     lh_code (*sync)(lh_bucket *bucket, lh_str key, lh_error *err);
     /* NULL: no locks. exclusive: UNAVAILABLE at once when it is held. *ret: the file descriptor that holds it. */
     lh_code (*lock)(lh_bucket *bucket, lh_str name, bool exclusive, int *ret, lh_error *err);
+    /* NULL, or a quick look whether a bucket of a registry is still where it was. Errors: UNAVAILABLE. */
+    lh_code (*present)(lh_bucket *bucket, lh_error *err);
     /* Does it answer, within timeout_ms? A folder that came back (mounted again) is taken up. */
     lh_code (*probe)(lh_bucket *bucket, uint64_t timeout_ms, lh_error *err);
     /* NULL, or of several buckets seen as one: the one that holds `key`, and its key there. */

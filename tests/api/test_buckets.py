@@ -2,12 +2,13 @@
 import json
 import os
 import pathlib
+import subprocess
 import time
 
 import pytest
 import requests
 
-from harness import S3Server, Server, free_port
+from harness import BINARY, S3Server, Server, free_port
 
 KEYS = {"LAKEHOUSE_SECRET__WAREHOUSE__ACCESS_KEY": "testaccess", "LAKEHOUSE_SECRET__WAREHOUSE__SECRET_KEY": "testsecret"}
 NO_KEYS = {"LAKEHOUSE_SECRET__WAREHOUSE__ACCESS_KEY": "wrongaccess", "LAKEHOUSE_SECRET__WAREHOUSE__SECRET_KEY": "wrongsecret"}
@@ -98,6 +99,156 @@ def test_maintenance_works_in_any_bucket(lake):
     assert lake.sql("SELECT count(*) FROM near") == [[2]]
 
 
+# ---- objects, health, rescue, the journal ----
+
+def objects(bucket, key=None):
+    return f"/storage/buckets/{bucket}/objects" + (f"/{key}" if key else "")
+
+
+def until(check, what):
+    deadline = time.monotonic() + 60
+    while not (found := check()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+    return found
+
+
+def state(server, bucket):
+    return next(b for b in server.request("GET", "/storage/bucket-health").json()["items"] if b["name"] == bucket)
+
+
+def test_objects_of_a_bucket_are_written_read_listed_and_deleted_there(lake):
+    put = lake.request("PUT", objects("two", "notes/a.txt"), data=b"in two")
+    assert put.status_code == 200 and put.json()["key"] == "notes/a.txt" and put.headers["X-Lakehouse-Bucket"] == "two"
+    assert (lake.folder / "two/notes/a.txt").read_bytes() == b"in two"
+    got = lake.request("GET", objects("two", "notes/a.txt"), headers={"Range": "bytes=3-"})
+    assert got.status_code == 206 and got.content == b"two" and got.headers["X-Lakehouse-Bucket"] == "two"
+    assert "X-Lakehouse-Rescue-Used" not in got.headers
+    assert lake.request("GET", objects("primary", "notes/a.txt")).status_code == 404
+    lake.request("PUT", "/storage/objects/notes/b.txt", data=b"in the primary")
+    assert lake.request("HEAD", objects("primary", "notes/b.txt")).headers["Content-Length"] == "14"
+    for name in ("c", "d", "e"):
+        lake.request("PUT", objects("two", f"notes/{name}.txt"), data=b"")
+    keys, token = [], None
+    while True:
+        page = lake.request("GET", objects("two"), params={"prefix": "notes/", "limit": 2, **({"page_token": token} if token else {})}).json()
+        keys += [item["key"] for item in page["items"]]
+        token = page["next_page_token"]
+        if not token:
+            break
+    assert keys == ["notes/a.txt", "notes/c.txt", "notes/d.txt", "notes/e.txt"]
+    etag = put.headers["ETag"]
+    assert lake.request("DELETE", objects("two", "notes/a.txt"), headers={"If-Match": '"other"'}).status_code == 412
+    assert lake.request("DELETE", objects("two", "notes/a.txt"), headers={"If-Match": etag}).status_code == 204
+    assert lake.request("GET", objects("two", "notes/a.txt")).status_code == 404
+    for method in ("GET", "PUT", "DELETE"):
+        answer = lake.request(method, objects("nine", "x"), data=b"" if method == "PUT" else None)
+        assert answer.status_code == 503 and "primary, two, spare" in answer.text
+    assert lake.request("PUT", objects("two", "../primary/x"), data=b"").status_code in (400, 404)
+
+
+def test_files_of_a_table_in_any_bucket_are_protected(lake):
+    load(lake, "guarded", b"id\n1\n", "two")
+    folder = lake.request("GET", "/datasets/by-name/guarded").json()["location"].removeprefix(f"{lake.folder}/two/")
+    data = lake.request("GET", objects("two"), params={"prefix": folder + "/data/"}).json()["items"][0]["key"]
+    assert lake.request("DELETE", objects("two", data)).status_code == 403
+    assert lake.request("PUT", objects("two", data), data=b"x").status_code == 403
+    assert lake.request("PUT", objects("primary", "_catalog/log/x"), data=b"x").status_code == 403
+
+
+def test_a_bucket_that_is_taken_away_shows_in_health_and_journal_and_is_rescued(lake):
+    for bucket in ("two", "spare"):
+        lake.request("PUT", objects(bucket, "both.txt"), data=bucket.encode())
+    lake.request("PUT", objects("spare", "only-spare.txt"), data=b"spare")
+    assert lake.request("GET", objects("two", "only-spare.txt")).status_code == 404  # its bucket answers: it is not there
+    until(lambda: state(lake, "two")["state"] == "ok", "two is not healthy")
+    (lake.folder / "two").rename(lake.folder / "two-away")
+    try:
+        down = until(lambda: (s := state(lake, "two"))["state"] == "unreachable" and s, "nobody noticed")
+        assert down["failures"] >= 1 and down["error"] and down["since"]
+        assert state(lake, "primary")["state"] == "ok"
+        for method in ("GET", "HEAD"):
+            got = lake.request(method, objects("two", "both.txt"))
+            assert got.status_code == 200 and got.headers["X-Lakehouse-Rescue-Used"] == "true" and got.headers["X-Lakehouse-Bucket"] == "spare"
+        assert lake.request("GET", objects("two", "both.txt")).content == b"spare"
+        assert lake.request("GET", objects("two", "in-neither.txt")).status_code == 404
+        assert lake.request("PUT", objects("two", "new.txt"), data=b"x").status_code == 503
+        assert lake.request("DELETE", objects("two", "both.txt")).status_code == 503
+        assert not (lake.folder / "spare" / "new.txt").exists() and (lake.folder / "spare" / "both.txt").exists()
+        assert lake.query("SELECT * FROM far").status_code >= 500
+        assert lake.sql("SELECT count(*) FROM near") == [[2]]
+        problems = verify(lake, "far")["problems"]
+        assert problems and not verify(lake, "far")["ok"]
+        page = lake.request("GET", "/storage/errors", params={"bucket": "two", "operation": "put"}).json()["items"]
+        assert page[0]["key"] == "new.txt" and page[0]["code"] == "unavailable" and page[0]["bucket"] == "two"
+        assert not lake.request("GET", "/storage/errors", params={"bucket": "spare"}).json()["items"]
+        first = lake.request("GET", "/storage/errors", params={"limit": 1}).json()
+        second = lake.request("GET", "/storage/errors", params={"limit": 1, "page_token": first["next_page_token"]}).json()
+        assert first["items"][0]["id"] > second["items"][0]["id"]
+        assert lake.request("GET", "/storage/errors", params={"since": "2100-01-01T00:00:00Z"}).json()["items"] == []
+        assert lake.request("GET", "/storage/errors", params={"since": "yesterday"}).status_code == 400
+        journal = lake.folder / "root" / "_errors" / "bucket_errors.jsonl"
+        until(lambda: journal.exists() and "new.txt" in journal.read_text(), "the journal is not written")
+        assert all(json.loads(line)["time"] for line in journal.read_text().splitlines())
+    finally:
+        (lake.folder / "two-away").rename(lake.folder / "two")
+    until(lambda: state(lake, "two")["state"] == "ok", "two did not come back")
+    assert lake.request("GET", objects("two", "both.txt")).content == b"two"
+    assert lake.sql("SELECT count(*) FROM far") == [[5]]
+
+
+def test_buckets_are_listed_and_their_places_told_to_administrators_only(tmp_path, fresh):
+    config = configure(tmp_path, {"two": {"root": str(tmp_path / "two"), "read_only": True}}, rescue_bucket="two")
+    server = fresh("--config", config, "--set", "auth.mode=keys", "--set", "auth.admin_key=top")
+    admin = {"X-API-Key": "top"}
+    key = server.request("POST", "/access/keys", headers=admin, json={"name": "r", "permission": "read"}).json()["key"]
+    plain = server.request("GET", "/storage/buckets", headers={"X-API-Key": key}).json()["items"]
+    assert [(b["name"], b["kind"], b["primary"], b["rescue"], b["read_only"]) for b in plain] == [
+        ("primary", "file", True, False, False), ("two", "file", False, True, True)]
+    assert "location" not in plain[0]
+    assert server.request("GET", "/storage/buckets", headers=admin).json()["items"][1]["location"] == str(tmp_path / "two")
+    assert server.request("GET", "/storage/errors", headers={"X-API-Key": key}).status_code == 403
+    assert server.request("GET", "/storage/bucket-health?now=true", headers={"X-API-Key": key}).status_code == 403
+    health = server.request("GET", "/storage/bucket-health?now=true", headers=admin).json()["items"]
+    assert [b["state"] for b in health] == ["ok", "ok"]
+    assert server.request("PUT", objects("two", "x"), headers=admin, data=b"x").status_code == 403
+    assert server.request("POST", "/catalog/migrate-buckets", headers=admin).json() == {"stamped": 0, "already": 0, "bucket": "primary"}
+
+
+def test_the_journal_waits_while_the_primary_is_down(tmp_path, fresh):
+    config = configure(tmp_path, {"main": {"root": str(tmp_path / "main")}, "two": {"root": str(tmp_path / "two")}}, primary="main", probe_interval_ms=100)
+    server = fresh("--config", config)
+    (tmp_path / "main").rename(tmp_path / "main-away")
+    until(lambda: state(server, "main")["state"] == "unreachable", "nobody noticed")
+    waiting = server.request("GET", "/storage/errors", params={"bucket": "main"}).json()["items"]
+    assert waiting and not (tmp_path / "main").exists()
+    (tmp_path / "main-away").rename(tmp_path / "main")
+    journal = tmp_path / "main" / "_errors" / "bucket_errors.jsonl"
+    until(lambda: journal.exists() and waiting[0]["id"] in journal.read_text(), "what waited was not written")
+
+
+def test_the_command_line_shows_buckets(lake):
+    def run(*args):
+        done = subprocess.run([str(BINARY), "buckets", *args, "--url", lake.url], capture_output=True, text=True, cwd=lake.folder, timeout=120)
+        return done.returncode, done.stdout + done.stderr
+
+    code, text = run()
+    assert code == 0 and all(name in text for name in ("primary", "two", "spare", str(lake.folder / "two")))
+    assert run("health")[0] == 0
+    lake.request("PUT", objects("two", "x"), data=b"x")
+    (lake.folder / "two").rename(lake.folder / "two-gone")
+    try:
+        code, text = run("health")
+        assert code == 1 and "unreachable" in text and "'two' does not answer" in text
+    finally:
+        (lake.folder / "two-gone").rename(lake.folder / "two")
+    code, text = run("errors", "--bucket", "two", "--limit", "3")
+    assert code == 0 and "is gone" in text and len(text.splitlines()) < 10
+    code, text = run("migrate")
+    assert code == 0 and "0 records now name the bucket 'primary'" in text
+    assert run("nonsense")[0] == 2
+
+
 # ---- S3 ----
 
 @pytest.fixture(scope="module")
@@ -159,3 +310,30 @@ def test_secrets_that_others_may_read_are_refused(tmp_path, fresh):
     assert "chmod 600" in str(refused.value) and "hush" not in str(refused.value)
     (tmp_path / "secrets.toml").chmod(0o600)
     fresh("--config", config, root=tmp_path / "again")  # the bucket does not answer, the server does
+
+
+def test_an_s3_service_that_stops_is_rescued_from_disk(s3, tmp_path, fresh):
+    service = S3Server(tmp_path / "s3", "cloudy")
+    config = configure(tmp_path, {"warehouse": {"kind": "s3", "endpoint": service.url, "bucket": "cloudy"}, "spare": {"root": str(tmp_path / "spare")}},
+                       rescue_bucket="spare", probe_interval_ms=100, probe_timeout_ms=2000, s3_retries=0)
+    server = fresh("--config", config, env=KEYS)
+    assert load(server, "clouds", b"id\n1\n", "warehouse").status_code == 201
+    for bucket in ("warehouse", "spare"):
+        assert server.request("PUT", objects(bucket, "a.txt"), data=bucket.encode()).status_code == 200
+    assert server.request("GET", objects("warehouse", "a.txt")).content == b"warehouse"
+    service.stop()
+    try:
+        until(lambda: state(server, "warehouse")["state"] == "unreachable", "nobody noticed")
+        got = server.request("GET", objects("warehouse", "a.txt"))
+        assert got.content == b"spare" and got.headers["X-Lakehouse-Rescue-Used"] == "true"
+        assert server.request("PUT", objects("warehouse", "b.txt"), data=b"x").status_code == 503
+        assert server.request("GET", objects("warehouse", "nowhere.txt")).status_code == 404
+        assert not verify(server, "clouds")["ok"]
+    finally:
+        service.start()
+    until(lambda: state(server, "warehouse")["state"] == "ok", "it did not come back")
+    assert server.request("GET", objects("warehouse", "a.txt")).content == b"warehouse"
+    assert server.sql("SELECT count(*) FROM clouds") == [[1]]
+    errors = server.request("GET", "/storage/errors", params={"bucket": "warehouse", "limit": 1000}).json()["items"]
+    assert {"put", "probe"} <= {e["operation"] for e in errors} and "testsecret" not in json.dumps(errors)
+    service.stop()

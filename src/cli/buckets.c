@@ -1,0 +1,125 @@
+/* `lakehouse buckets`: the buckets of a lake, over /storage. */
+#include "cli/cli_internal.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdio.h>
+
+typedef struct buckets_job {
+    lh_connection *connection;
+    lh_arena *arena;
+    const char *bucket, *limit;
+} buckets_job;
+
+static lh_code buckets_call(const buckets_job *job, const char *method, lh_str path, lh_json **ret, lh_error *err) {
+    lh_str text;
+    const lh_exchange exchange = {.method = method, .path = path};
+    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &text, err));
+    return lh_json_parse(job->arena, text, ret, err);
+}
+
+/* The members of each item as a table. */
+static lh_code buckets_print(const buckets_job *job, const lh_json *items, const char *const *members, size_t count,
+                             lh_error *err) {
+    lh_arena *arena = job->arena;
+    lh_json *answer = lh_json_new_object(arena), *columns = lh_json_new_array(arena), *rows = lh_json_new_array(arena);
+    for (size_t i = 0; i < count; i++) {
+        lh_json *column = lh_json_new_object(arena);
+        lh_json_set_string(arena, column, "name", lh_str_from(members[i]));
+        lh_json_set_string(arena, column, "type", LH_STR("VARCHAR"));
+        lh_json_append(columns, column);
+    }
+    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
+        lh_json *row = lh_json_new_array(arena);
+        for (size_t i = 0; i < count; i++) {
+            const lh_json *value = lh_json_get(it.value, members[i]);
+            lh_json_append(row, value ? lh_json_copy(arena, value) : lh_json_new_null(arena));
+        }
+        lh_json_append(rows, row);
+    }
+    lh_json_set(arena, answer, "columns", columns);
+    lh_json_set(arena, answer, "rows", rows);
+    LH_TRY(lh_arena_check(arena, err));
+    const lh_cli_table_style style = {.unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0};
+    return lh_cli_table_print(stdout, answer, style, arena, err);
+}
+
+static lh_code buckets_list(const buckets_job *job, lh_error *err) {
+    static const char *const members[] = {"name", "kind", "state", "primary", "rescue", "read_only", "location"};
+    lh_json *answer = NULL;
+    LH_TRY(buckets_call(job, "GET", LH_STR("/storage/buckets"), &answer, err));
+    return buckets_print(job, lh_json_get(answer, "items"), members, sizeof members / sizeof *members, err);
+}
+
+/* Fails when one does not answer, for scripts. */
+static lh_code buckets_health(const buckets_job *job, lh_error *err) {
+    static const char *const members[] = {"name", "state", "since", "latency_ms", "failures", "error"};
+    lh_json *answer = NULL;
+    LH_TRY(buckets_call(job, "GET", LH_STR("/storage/bucket-health?now=true"), &answer, err));
+    LH_TRY(buckets_print(job, lh_json_get(answer, "items"), members, sizeof members / sizeof *members, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "items")); lh_json_next(&it);)
+        if (!lh_str_eq(lh_json_get_string(it.value, "state"), LH_STR("ok")))
+            return lh_fail(err, LH_UNAVAILABLE, "the bucket '%.*s' does not answer",
+                           LH_STR_ARG(lh_json_get_string(it.value, "name")));
+    return LH_OK;
+}
+
+static lh_code buckets_errors(const buckets_job *job, lh_error *err) {
+    static const char *const members[] = {"time", "bucket", "operation", "key", "code", "message"};
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
+    lh_json *answer = NULL;
+    lh_buf_append(&path, LH_STR("/storage/errors?limit="));
+    lh_url_encode(&path, lh_str_from(job->limit ? job->limit : "20"), false);
+    if (job->bucket) lh_buf_append(&path, LH_STR("&bucket=")), lh_url_encode(&path, lh_str_from(job->bucket), false);
+    LH_TRY(lh_buf_check(&path, err));
+    LH_TRY(buckets_call(job, "GET", lh_buf_str(&path), &answer, err));
+    return buckets_print(job, lh_json_get(answer, "items"), members, sizeof members / sizeof *members, err);
+}
+
+static lh_code buckets_migrate(const buckets_job *job, lh_error *err) {
+    lh_json *answer = NULL;
+    LH_TRY(buckets_call(job, "POST", LH_STR("/catalog/migrate-buckets"), &answer, err));
+    printf("%" PRIu64 " records now name the bucket '%.*s'; %" PRIu64 " named theirs already\n",
+           lh_json_uint(lh_json_get(answer, "stamped"), 0), LH_STR_ARG(lh_json_get_string(answer, "bucket")),
+           lh_json_uint(lh_json_get(answer, "already"), 0));
+    return LH_OK;
+}
+
+static const struct {
+    const char *verb;
+    lh_code (*run)(const buckets_job *job, lh_error *err);
+} buckets_verbs[] = {
+    {"list", buckets_list}, {"health", buckets_health}, {"errors", buckets_errors}, {"migrate", buckets_migrate}};
+
+static lh_code buckets_run(const lh_cli_source *source, size_t verb, buckets_job *job, lh_error *err) {
+    LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
+    LH_TRY(lh_connection_open(source, false, &connection, err));
+    job->connection = connection;
+    job->arena = arena;
+    return buckets_verbs[verb].run(job, err);
+}
+
+int lh_cli_buckets(const lh_cli_command *self, int argc, char **argv) {
+    lh_cli_source source = {0};
+    lh_cli_list words = {0};
+    buckets_job job = {0};
+    const lh_cli_flag flags[] = {
+        {.name = "bucket", .value_name = "NAME", .help = "errors: only of this bucket", .text = &job.bucket},
+        {.name = "limit", .value_name = "N", .help = "errors: so many (20)", .text = &job.limit},
+        LH_CLI_CLIENT_FLAGS(source),
+        LH_CLI_CONFIG_FLAGS(source),
+    };
+    setlocale(LC_ALL, "");
+    int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
+    if (status >= 0) return status;
+    lh_str verb = lh_str_from(words.count ? words.items[0] : "list");
+    for (size_t i = 0; words.count < 2 && i < sizeof buckets_verbs / sizeof *buckets_verbs; i++) {
+        if (!lh_str_eq(verb, lh_str_from(buckets_verbs[i].verb))) continue;
+        lh_error err = {0};
+        return buckets_run(&source, i, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+    }
+    lh_cli_complain("buckets takes list, health, errors or migrate");
+    return LH_EXIT_USAGE;
+}
