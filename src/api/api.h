@@ -5,6 +5,13 @@
 #include "ingest/ingest.h"
 #include "maintain/maintain.h"
 
+/* What belongs to one user and is taken up while the server runs (profiles.c). config, registry: borrowed for life. */
+typedef struct lh_profiles lh_profiles;
+LH_MUST_CHECK lh_code lh_profiles_new(const lh_config *config, lh_str folder, lh_registry *registry, lh_profiles **ret,
+                                      lh_error *err);
+void lh_profiles_free(lh_profiles *profiles);
+static inline void lh_profiles_freep(lh_profiles **profiles) { lh_profiles_free(*profiles); }
+
 /* What the handlers work on; all borrowed for the server's life. engine and ingest may be set
  * after the server listens (the engine attaches to the catalog that it serves). */
 typedef struct lh_app {
@@ -12,7 +19,7 @@ typedef struct lh_app {
     lh_tracer *tracer;
     lh_bucket *bucket; /* the registry's whole */
     lh_registry *registry;
-    lh_str folder; /* where relative paths of the configuration begin */
+    lh_profiles *profiles;
     lh_catalog *catalog;
     lh_engine *engine;
     lh_ingest *ingest;

@@ -52,6 +52,21 @@ static lh_code upload_file_data(void *ctx, lh_str data, lh_error *err) {
 
 static lh_code upload_file_end(void *ctx, lh_error *err) { return api_upload_end(&((ingest_upload *)ctx)->file, err); }
 
+/* Bucket and namespace: as the request says, else as its profile does. A default is no wish: a dataset that is elsewhere
+ * already stays there. */
+static lh_code upload_place(ingest_upload *upload, lh_error *err) {
+    lh_request *request = upload->request;
+    lh_ingest_request *job = &upload->job;
+    lh_profile_defaults defaults;
+    LH_TRY(api_profile_default(request, &defaults, err));
+    if (defaults.namespace_.len && job->dataset.len && lh_str_find(job->dataset, '.') == job->dataset.len)
+        job->dataset = lh_arena_printf(lh_request_arena(request), "%.*s.%.*s", LH_STR_ARG(defaults.namespace_),
+                                       LH_STR_ARG(job->dataset));
+    job->bucket = lh_request_header(request, "X-Lakehouse-Bucket");
+    job->default_bucket = defaults.bucket;
+    return lh_arena_check(lh_request_arena(request), err);
+}
+
 static lh_code upload_run(ingest_upload *upload, lh_error *err) {
     lh_app *app = lh_request_app(upload->request);
     const api_multipart_handler handler = {upload, upload_field, upload_file_begin, upload_file_data, upload_file_end};
@@ -59,7 +74,7 @@ static lh_code upload_run(ingest_upload *upload, lh_error *err) {
     if (!app->ingest) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
     LH_TRY(lh_request_multipart(upload->request, &handler, err));
     LH_TRY(api_upload_check(&upload->file, err));
-    upload->job.bucket = lh_request_header(upload->request, "X-Lakehouse-Bucket");
+    LH_TRY(upload_place(upload, err));
     upload->job.path = lh_str_from(upload->file.path);
     upload->job.file_name = upload->file.file_name;
     upload->job.survey = upload->file.survey;

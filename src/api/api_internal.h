@@ -69,6 +69,13 @@ LH_MUST_CHECK lh_code lh_respond_begin(lh_request *request, unsigned status, con
 LH_MUST_CHECK lh_code lh_respond_write(void *request, lh_str data, lh_error *err);
 bool lh_respond_begun(const lh_request *request);
 
+/* ---- profiles.c ---- */
+typedef struct lh_profile_defaults {
+    lh_str bucket, namespace_; /* empty: none */
+} lh_profile_defaults;
+/* Those of the profile that the header X-Lakehouse-Profile names; none without it. Arena. Errors: NOT_FOUND (not active). */
+LH_MUST_CHECK lh_code api_profile_default(lh_request *request, lh_profile_defaults *ret, lh_error *err);
+
 /* Handlers, one per line of routes.def. */
 #define LH_ROUTE(method, path, permission, lane, handler, summary, request, response, body_max)                        \
     lh_code handler(lh_request *request_, lh_error *err);

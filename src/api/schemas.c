@@ -329,6 +329,12 @@ const api_schema api_schemas[] = {
              {"already", "integer", true, "Records that did before"},
              {"bucket", "string", true, "What was written: the primary"})},
 
+    {"profile", "Profile", JSON,
+     MEMBERS({"user", "string", true, "Whose"}, {"active", "boolean", true, "Is it taken up"},
+             {"bucket", "any", true, "Name of their own bucket; null: none"},
+             {"cache_pins", "[string", true, "Datasets to keep near; kept, and without effect yet"},
+             {"defaults", "object", true, "bucket and namespace of what is loaded with X-Lakehouse-Profile"})},
+
     {"key_create", "KeyCreate", JSON,
      MEMBERS({"name", "string", true, "Whose key, what for"},
              {"permission", "read|write|admin", false, "read when absent"})},
@@ -383,6 +389,8 @@ const api_parameter api_parameters[] = {
     HEADER(api_object_delete, "If-Match", "string", "Delete only this version; else 412"),
     HEADER(api_ingest_file, "X-Lakehouse-Bucket", "string",
            "A new dataset lies in this bucket; 409 when it is elsewhere"),
+    HEADER(api_ingest_file, "X-Lakehouse-Profile", "string",
+           "An active profile, whose bucket and namespace are the defaults"),
     PAGED(api_bucket_objects_list),
     QUERY(api_bucket_objects_list, "prefix", "string", "How the keys start"),
     HEADER(api_bucket_object_get, "Range", "string", "bytes=from-to: one range"),

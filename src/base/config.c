@@ -262,6 +262,18 @@ static lh_code config_bucket_at(config_walk *walk, size_t element, config_origin
     return LH_OK;
 }
 
+static lh_code config_assign_bucket(lh_arena *arena, lh_bucket_config *bucket, lh_str key, config_value value,
+                                    config_origin origin, lh_error *err) {
+    const config_setting *nearest = &config_bucket_settings[0];
+    for (size_t i = 0; i < CONFIG_BUCKET_COUNT; i++) {
+        const config_setting *s = &config_bucket_settings[i];
+        if (lh_str_eq(lh_str_from(s->key), key)) return config_assign(arena, bucket, s, value, origin, err);
+        if (lh_str_distance(lh_str_from(s->key), key) < lh_str_distance(lh_str_from(nearest->key), key)) nearest = s;
+    }
+    return config_complain(origin, err, "unknown setting '%.*s' of a bucket; did you mean %s?",
+                           LH_STR_ARG(lh_str_cut_utf8(key, 100)), nearest->key);
+}
+
 static lh_code config_visit_list(config_walk *walk, const lh_toml_item *item, config_origin origin) {
     lh_str section = {item->section, item->section_bytes}, list = {item->list, item->list_bytes},
            key = {item->key, item->key_bytes};
@@ -271,15 +283,7 @@ static lh_code config_visit_list(config_walk *walk, const lh_toml_item *item, co
                                LH_STR_ARG(section), LH_STR_ARG(list));
     LH_TRY(config_bucket_at(walk, item->element, origin, &bucket));
     if (item->kind == LH_TOML_SECTION) return LH_OK;
-    const config_setting *nearest = &config_bucket_settings[0];
-    for (size_t i = 0; i < CONFIG_BUCKET_COUNT; i++) {
-        const config_setting *s = &config_bucket_settings[i];
-        if (lh_str_eq(lh_str_from(s->key), key))
-            return config_assign(walk->arena, bucket, s, config_value_of(item), origin, walk->err);
-        if (lh_str_distance(lh_str_from(s->key), key) < lh_str_distance(lh_str_from(nearest->key), key)) nearest = s;
-    }
-    return config_complain(origin, walk->err, "unknown setting '%.*s' of a bucket; did you mean %s?", LH_STR_ARG(key),
-                           nearest->key);
+    return config_assign_bucket(walk->arena, bucket, key, config_value_of(item), origin, walk->err);
 }
 
 static lh_code config_visit_item(config_walk *walk, const lh_toml_item *item) {
@@ -418,19 +422,40 @@ static bool config_is_bucket_name(lh_str name) {
     return good;
 }
 
-static lh_code config_check_bucket(const lh_config *config, size_t at, lh_error *err) {
-    const lh_bucket_config *bucket = &config->storage_buckets[at];
+static lh_code config_check_bucket(const lh_bucket_config *bucket, lh_error *err) {
     bool s3 = lh_str_eq(bucket->kind, LH_STR("s3"));
     if (!config_is_bucket_name(bucket->name))
         return lh_fail(err, LH_INVALID,
                        "storage.buckets: '%.*s' is no name of a bucket: 1 to 63 lower-case letters, digits, '-' and '_'",
                        LH_STR_ARG(bucket->name));
-    for (size_t i = 0; i < at; i++)
-        if (lh_str_eq(config->storage_buckets[i].name, bucket->name))
-            return lh_fail(err, LH_INVALID, "storage.buckets: two are called '%.*s'", LH_STR_ARG(bucket->name));
     if (s3 ? bucket->endpoint.len == 0 : bucket->root.len == 0)
         return lh_fail(err, LH_INVALID, "storage.buckets: '%.*s' is of kind %s, but has no %s", LH_STR_ARG(bucket->name),
                        s3 ? "s3" : "file", s3 ? "endpoint" : "root");
+    return LH_OK;
+}
+
+static lh_code config_check_bucket_at(const lh_config *config, size_t at, lh_error *err) {
+    const lh_bucket_config *bucket = &config->storage_buckets[at];
+    for (size_t i = 0; i < at; i++)
+        if (lh_str_eq(config->storage_buckets[i].name, bucket->name))
+            return lh_fail(err, LH_INVALID, "storage.buckets: two are called '%.*s'", LH_STR_ARG(bucket->name));
+    return config_check_bucket(bucket, err);
+}
+
+lh_code lh_config_bucket(lh_arena *arena, const lh_json *object, lh_bucket_config *ret, lh_error *err) {
+    lh_bucket_config bucket = {0};
+    const config_origin origin = {.name = LH_STR("bucket")};
+    if (!lh_json_is_object(object)) return lh_fail(err, LH_INVALID, "'bucket' is an object");
+    config_defaults(config_bucket_settings, CONFIG_BUCKET_COUNT, &bucket);
+    for (lh_json_iter it = lh_json_each(object); lh_json_next(&it);) {
+        config_value value = {.kind = VALUE_OTHER};
+        if (lh_json_is_string(it.value)) value = (config_value){VALUE_STRING, lh_json_str(it.value, LH_STR_NONE), 0};
+        if (lh_json_type_of(it.value) == LH_JSON_BOOL)
+            value = (config_value){VALUE_BOOL, LH_STR_NONE, lh_json_bool(it.value, false)};
+        LH_TRY(config_assign_bucket(arena, &bucket, it.name, value, origin, err));
+    }
+    LH_TRY(config_check_bucket(&bucket, err));
+    *ret = bucket;
     return LH_OK;
 }
 
@@ -447,7 +472,7 @@ lh_str lh_config_primary(const lh_config *config) {
 bool lh_config_lists_primary(const lh_config *config) { return config_has_bucket(config, lh_config_primary(config)); }
 
 static lh_code config_check_buckets(const lh_config *config, lh_error *err) {
-    for (size_t i = 0; i < config->storage_bucket_count; i++) LH_TRY(config_check_bucket(config, i, err));
+    for (size_t i = 0; i < config->storage_bucket_count; i++) LH_TRY(config_check_bucket_at(config, i, err));
     if (config->storage_primary.len && !config_has_bucket(config, config->storage_primary))
         return lh_fail(err, LH_INVALID, "storage.primary is '%.*s', which is none of storage.buckets",
                        LH_STR_ARG(config->storage_primary));

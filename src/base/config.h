@@ -3,6 +3,7 @@
 #ifndef LH_BASE_CONFIG_H
 #define LH_BASE_CONFIG_H
 #include "base/arena.h"
+#include "base/json.h"
 
 /* One [[storage.buckets]]. */
 typedef struct lh_bucket_config {
@@ -42,6 +43,8 @@ LH_MUST_CHECK lh_code lh_config_load(lh_arena *arena, const char *toml_path, cha
 LH_MUST_CHECK lh_code lh_config_show(lh_arena *arena, const lh_config *config, lh_str *ret, lh_error *err);
 /* The Markdown table of docs/reference/config.md. Arena. */
 LH_MUST_CHECK lh_code lh_config_reference(lh_arena *arena, lh_str *ret, lh_error *err);
+/* A bucket from a JSON object with the members of [[storage.buckets]]. Arena. Errors: INVALID (a member, a value, as in a file). */
+LH_MUST_CHECK lh_code lh_config_bucket(lh_arena *arena, const lh_json *object, lh_bucket_config *ret, lh_error *err);
 /* Name of the bucket that holds the catalog; is it one of storage_buckets, or that of storage.kind? */
 lh_str lh_config_primary(const lh_config *config);
 bool lh_config_lists_primary(const lh_config *config);

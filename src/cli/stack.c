@@ -13,6 +13,7 @@ struct lh_stack {
     lh_scratch scratch;
     lh_tracer *tracer;
     lh_registry *registry;
+    lh_profiles *profiles;
     lh_catalog *catalog;
     lh_server *server;
     lh_engine *engine;
@@ -44,6 +45,7 @@ static lh_code stack_open_lake(lh_stack *stack, lh_error *err) {
     if (!getcwd(stack->folder, sizeof stack->folder))
         return lh_fail_errno(err, errno, "cannot find this folder's path");
     LH_TRY(lh_registry_open_config(c, lh_str_from(stack->folder), &stack->registry, err));
+    LH_TRY(lh_profiles_new(c, lh_str_from(stack->folder), stack->registry, &stack->profiles, err));
     const lh_catalog_options options = {.bucket = lh_registry_whole(stack->registry),
                                         .registry = stack->registry,
                                         .checkpoint_entries = (uint64_t)c->catalog_checkpoint_entries,
@@ -66,7 +68,7 @@ static lh_code stack_listen_parts(lh_stack *stack, lh_error *err) {
                           .tracer = stack->tracer,
                           .bucket = lh_registry_whole(stack->registry),
                           .registry = stack->registry,
-                          .folder = lh_str_from(stack->folder),
+                          .profiles = stack->profiles,
                           .catalog = stack->catalog,
                           .scratch_dir = lh_str_from(stack->scratch.path),
                           .internal_token = lh_str_from(stack->token)};
@@ -220,6 +222,7 @@ void lh_stack_close(lh_stack *stack) {
     lh_engine_free(stack->engine); /* may still call the catalog through the server */
     lh_server_free(stack->server);
     lh_catalog_free(stack->catalog);
+    lh_profiles_free(stack->profiles);
     lh_registry_free(stack->registry);
     if (stack->folder_fd >= 0) {
         (void)!fchdir(stack->folder_fd); /* the command is at its end, or looks at paths from where it was called */

@@ -38,7 +38,8 @@ void lh_ingest_survey_free(lh_ingest_survey *survey);
 typedef struct lh_ingest_request {
     lh_str dataset;         /* "t" or "ns.t" */
     lh_str mode;            /* "create" (default; CONFLICT when it exists), "append", "replace", "upsert" */
-    lh_str bucket; /* where a new table lies; CONFLICT when it is elsewhere; empty: the primary, or where it is */
+    lh_str bucket;          /* where a new table lies; CONFLICT when it is elsewhere; empty: the default */
+    lh_str default_bucket;  /* where a new table lies when `bucket` is empty; empty: the primary */
     lh_str key;             /* upsert: column names, comma-separated */
     lh_str format;          /* "csv", "tsv", "json", "ndjson", "parquet"; empty: by name, then content */
     lh_str on_error;        /* "fail" (default) or "quarantine" */

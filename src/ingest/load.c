@@ -555,7 +555,7 @@ static void load_sweep(const ingest_job *job, int64_t snapshot_before, int64_t s
 /* A new table, and that of its rejects, go to the bucket of the request. */
 static lh_code load_place(const ingest_job *job, lh_error *err) {
     lh_catalog *catalog = job->ingest->catalog;
-    lh_str bucket = job->request->bucket;
+    lh_str bucket = job->request->bucket.len ? job->request->bucket : job->request->default_bucket;
     if (bucket.len == 0 || job->exists) return LH_OK;
     LH_TRY(lh_annotation_set_bucket(catalog, job->name, bucket, err));
     return lh_annotation_set_bucket(catalog, job->rejects_name, bucket, err);
@@ -589,7 +589,7 @@ static lh_code load_try(ingest_job *job, load_outcome *outcome, bool *ret_known,
     lh_code code = load_place(job, err);
     if (code == LH_OK) code = load_statements(job, outcome, err);
     lh_annotation_clear(catalog, job->name);
-    if (job->request->bucket.len) lh_annotation_clear(catalog, job->rejects_name);
+    if (!job->exists) lh_annotation_clear(catalog, job->rejects_name);
     bool failed = code != LH_OK && code != LH_UNAVAILABLE; /* an unknown outcome keeps its files */
     if (failed && exists == job->exists) load_sweep(job, before, since_ms);
     /* without rows no snapshot was added, and the documents did not travel with one */

@@ -227,6 +227,74 @@ def test_the_journal_waits_while_the_primary_is_down(tmp_path, fresh):
     until(lambda: journal.exists() and waiting[0]["id"] in journal.read_text(), "what waited was not written")
 
 
+def test_a_profile_brings_a_user_s_bucket_while_the_server_runs(tmp_path, fresh):
+    profiles = tmp_path / "profiles"
+    profiles.mkdir()
+    document = {"bucket": {"name": "anns", "root": "ann"}, "cache_pins": ["people.visits"], "defaults": {"namespace": "people"}}
+    (profiles / "ann.json").write_text(json.dumps(document))
+    (profiles / "bad.json").write_text('{"bucket": {"name": "b", "rooot": "x"}}')
+    (profiles / "link.json").symlink_to("/etc/passwd")
+    config = configure(tmp_path, {"two": {"root": str(tmp_path / "two")}}, profile_root=str(profiles), probe_interval_ms=100)
+    server = fresh("--config", config)
+    as_ann = {"X-Lakehouse-Profile": "ann"}
+
+    def visit(dataset, rows, **fields):
+        return server.request("POST", "/ingest/file", headers=as_ann, data={"dataset": dataset, **fields}, files={"file": ("v.csv", rows)})
+
+    assert server.request("GET", "/profile/ann").json() == {
+        "user": "ann", "active": False, "bucket": "anns", "cache_pins": ["people.visits"], "defaults": {"bucket": "anns", "namespace": "people"}}
+    assert visit("visits", b"id\n1\n").status_code == 404
+    server.pyiceberg().create_namespace("people")
+    activated = server.request("POST", "/profile/ann/activate")
+    assert activated.status_code == 200 and activated.json()["active"], activated.text
+    assert [b["name"] for b in server.request("GET", "/storage/buckets").json()["items"]] == ["primary", "two", "anns"]
+    assert visit("visits", b"id\n1\n2\n").status_code == 201
+    location = server.request("GET", "/datasets/by-name/people.visits").json()["location"]
+    assert location.startswith(f"{profiles}/ann/")
+    load(server, "here", b"id\n2\n")
+    assert server.sql("SELECT count(*) FROM here JOIN people.visits USING (id)") == [[1]]
+    assert server.pyiceberg().load_table("people.visits").scan().to_arrow().num_rows == 2
+    assert server.request("POST", "/profile/ann/activate").status_code == 200  # the document is read anew
+    assert server.sql("SELECT count(*) FROM people.visits") == [[2]]
+    assert server.request("POST", "/profile/ann/deactivate").status_code == 204
+    assert server.query("SELECT * FROM people.visits").status_code >= 400
+    assert server.sql("SELECT count(*) FROM here") == [[1]]
+    assert server.request("GET", objects("anns", "x")).status_code == 503
+    assert visit("more", b"id\n1\n").status_code == 404
+    assert server.request("POST", "/profile/ann/activate").status_code == 200
+    assert server.sql("SELECT count(*) FROM people.visits") == [[2]]
+    for user, status in (("nobody", 404), ("bad", 400), ("Ann", 400), ("..%2fann", 400), ("link", 500)):
+        answer = server.request("POST", f"/profile/{user}/activate")
+        assert answer.status_code in (status, 400) and "root:" not in answer.text, (user, answer.text)
+    assert "did you mean root" in server.request("POST", "/profile/bad/activate").text
+
+
+def test_statements_run_through_while_profiles_come_and_go(tmp_path, fresh):
+    import threading
+
+    (tmp_path / "ann.json").write_text(json.dumps({"bucket": {"name": "anns", "root": "ann"}}))
+    server = fresh("--set", f"storage.profile_root={tmp_path}")
+    load(server, "steady", b"id\n1\n2\n3\n")
+    failed, done = [], threading.Event()
+
+    def ask():
+        while not done.is_set():
+            answer = server.query("SELECT sum(id) FROM steady")
+            if answer.status_code != 200 or answer.json()["rows"][0][0] not in (6, "6"):
+                failed.append(answer.text)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        assert server.request("POST", "/profile/ann/activate").status_code == 200
+        assert server.request("POST", "/profile/ann/deactivate").status_code == 204
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed[:3]
+
+
 def test_the_command_line_shows_buckets(lake):
     def run(*args):
         done = subprocess.run([str(BINARY), "buckets", *args, "--url", lake.url], capture_output=True, text=True, cwd=lake.folder, timeout=120)
