@@ -39,3 +39,19 @@ lh_code api_buckets_migrate(lh_request *request, lh_error *err) {
     LH_TRY(lh_catalog_stamp_buckets(lh_request_app(request)->catalog, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
+
+lh_code api_dataset_move(lh_request *request, lh_error *err) {
+    static const char *const known[] = {"bucket"};
+    lh_app *app = lh_request_app(request);
+    lh_json *body = NULL, *answer = NULL;
+    lh_move_request move = {.cancel = lh_request_cancel(request)};
+    if (!app->maintain) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_body_check(body, known, 1, err));
+    move.bucket = lh_json_get_string(body, "bucket");
+    if (move.bucket.len == 0) return lh_fail(err, LH_INVALID, "'bucket' is missing: where the dataset shall lie");
+    LH_TRY(lh_table_name_parse(app->catalog, lh_request_param(request, "name"), lh_request_arena(request), &move.table,
+                               err));
+    LH_TRY(lh_move(app->maintain, &move, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}

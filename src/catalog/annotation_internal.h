@@ -16,6 +16,7 @@ typedef struct annotation {
     lh_json *properties;  /* object of strings for the new snapshot's summary; arena */
     lh_change *documents; /* for the same metastore commit; arena */
     size_t count;
+    bool moves;       /* by a commit of our own: the table moves to a folder of its own */
     lh_json *reshape; /* {"schema","written"}: what the table's schema becomes (reshape.c); arena, NULL for none */
 } annotation;
 

@@ -1,7 +1,8 @@
 /* The catalog as a whole, names, and the documents of tables and namespaces:
  *   "namespace/<levels joined by 0x1F>"   {"schema_version":1,"properties":{…}}
  *   "table/<levels>/<name>"               {"schema_version":1,"bucket":"…","metadata_key":"lake/…/metadata/….metadata.json",
- *                                          "snapshot_id":n,"created_at":"…","owns_folder":true}
+ *                                          "snapshot_id":n,"created_at":"…","owns_folder":true,
+ *                                          "former_folders":[{"bucket","folder"}] that it moved out of, if any}
  * "bucket" names the bucket that metadata_key is a key of; a record without it is of before there were several: the
  * primary. In memory the key is as the whole of the buckets knows it. */
 #include "catalog/catalog_internal.h"
@@ -162,6 +163,7 @@ lh_code catalog_table_find(lh_catalog *catalog, lh_table_name name, lh_arena *ar
     LH_TRY(lh_json_parse(arena, text, &doc, err));
     table.metadata_key = catalog_document_metadata_key(catalog, doc, arena);
     table.created_at = lh_json_get_string(doc, "created_at");
+    table.former = catalog_document_former(catalog, doc, arena);
     table.owns_folder = lh_json_bool(lh_json_get(doc, "owns_folder"), false);
     table.snapshot_id = lh_json_int(lh_json_get(doc, "snapshot_id"), -1);
     *ret = table;
@@ -177,10 +179,45 @@ lh_str catalog_bucket_of(const lh_catalog *catalog, lh_str key, lh_str *ret_key)
     return lh_registry_options_at(catalog->registry, 0)->name;
 }
 
-lh_str catalog_document_metadata_key(const lh_catalog *catalog, const lh_json *doc, lh_arena *arena) {
-    lh_str key = lh_json_get_string(doc, "metadata_key"), bucket = lh_json_get_string(doc, "bucket"), ignored;
+/* The whole's key of a bucket's. */
+static lh_str catalog_whole_key(const lh_catalog *catalog, lh_str bucket, lh_str key, lh_arena *arena) {
+    lh_str ignored;
     if (bucket.len == 0 || lh_str_eq(bucket, catalog_bucket_of(catalog, LH_STR("x"), &ignored))) return key;
     return lh_arena_printf(arena, "//%.*s/%.*s", LH_STR_ARG(bucket), LH_STR_ARG(key));
+}
+
+lh_str catalog_document_metadata_key(const lh_catalog *catalog, const lh_json *doc, lh_arena *arena) {
+    return catalog_whole_key(catalog, lh_json_get_string(doc, "bucket"), lh_json_get_string(doc, "metadata_key"),
+                             arena);
+}
+
+lh_json *catalog_document_former(const lh_catalog *catalog, const lh_json *doc, lh_arena *arena) {
+    const lh_json *list = lh_json_get(doc, "former_folders");
+    if (lh_json_size(list) == 0) return NULL;
+    lh_json *former = lh_json_new_array(arena);
+    for (lh_json_iter it = lh_json_each(list); lh_json_next(&it);)
+        lh_json_append(former,
+                       lh_json_new_string(arena, catalog_whole_key(catalog, lh_json_get_string(it.value, "bucket"),
+                                                                   lh_json_get_string(it.value, "folder"), arena)));
+    return former;
+}
+
+static lh_json *catalog_write_former(const lh_catalog *catalog, const lh_json *former, lh_arena *arena) {
+    lh_json *list = lh_json_new_array(arena);
+    for (lh_json_iter it = lh_json_each(former); lh_json_next(&it);) {
+        lh_json *item = lh_json_new_object(arena);
+        lh_str folder, bucket = catalog_bucket_of(catalog, lh_json_str(it.value, LH_STR_NONE), &folder);
+        lh_json_set_string(arena, item, "bucket", bucket);
+        lh_json_set_string(arena, item, "folder", folder);
+        lh_json_append(list, item);
+    }
+    return list;
+}
+
+bool catalog_is_former(const catalog_table *table, lh_str key) {
+    for (lh_json_iter it = lh_json_each(table->former); lh_json_next(&it);)
+        if (lh_str_starts(key, lh_json_str(it.value, LH_STR("/")))) return true;
+    return false;
 }
 
 lh_code catalog_table_document(const lh_catalog *catalog, const catalog_table *table, lh_arena *arena, lh_str *ret,
@@ -193,6 +230,7 @@ lh_code catalog_table_document(const lh_catalog *catalog, const catalog_table *t
     lh_json_set_int(arena, doc, "snapshot_id", table->snapshot_id);
     lh_json_set_string(arena, doc, "created_at", table->created_at);
     lh_json_set_bool(arena, doc, "owns_folder", table->owns_folder);
+    if (table->former) lh_json_set(arena, doc, "former_folders", catalog_write_former(catalog, table->former, arena));
     return lh_json_write(arena, doc, false, ret, err);
 }
 

@@ -272,14 +272,22 @@ typedef struct lh_rewrite_group { /* files of one partition */
     bool deletes, equalities; /* does a delete file concern it, and one by equality? */
 } lh_rewrite_group;
 typedef struct lh_rewrite_plan {
-    int64_t snapshot_id, sequence;                               /* what was looked at; -1: an empty table */
-    lh_str location;                                             /* of the table */
+    int64_t snapshot_id, sequence; /* what was looked at; -1: an empty table */
+    lh_str location;               /* of the table */
+    lh_str target; /* set by the caller: where the table moves to by this rewrite of all its files; empty: it stays */
     const lh_json *schema, *properties, *sort_order, *sort_keys; /* sort_keys: as lh_table_layout() has them */
     lh_rewrite_group *groups;
     size_t group_count, file_count; /* files in all groups */
     uint64_t rows, bytes;
     struct rewrite_state *state;
 } lh_rewrite_plan; /* arena */
+/* Where the new files go: below data/ of it. */
+static inline lh_str lh_rewrite_location(const lh_rewrite_plan *plan) {
+    return plan->target.len ? plan->target : plan->location;
+}
+/* A folder for the table in that bucket, which nothing has yet. Arena. Errors: as lh_catalog_check_bucket(). */
+LH_MUST_CHECK lh_code lh_table_new_location(lh_catalog *catalog, lh_table_name name, lh_str bucket, lh_arena *arena,
+                                            lh_str *ret, lh_error *err);
 /* Errors: NOT_FOUND, INVALID (a format other than 2; a file that is not Parquet), CORRUPT, LIMIT (more entries than the arena holds). */
 LH_MUST_CHECK lh_code lh_table_rewrite_plan(lh_catalog *catalog, lh_table_name name, const lh_rewrite_options *options,
                                             lh_arena *arena, lh_rewrite_plan *ret, lh_error *err);

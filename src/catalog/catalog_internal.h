@@ -38,12 +38,14 @@ LH_MUST_CHECK lh_code catalog_namespace_version(lh_catalog *catalog, lh_str name
 /* Checks and applies one page of a sorted listing: token is the last key suffix of the page before. */
 enum { CATALOG_LIST_ALL = 1 << 24 };
 
+enum { CATALOG_FORMER_MAX = 32 };
 /* A table's document. Arena. */
 typedef struct catalog_table {
     lh_table_name name;
     lh_str metadata_key; /* key of its metadata.json in the bucket */
     lh_str created_at;
     bool owns_folder; /* the location was made by us for this table alone */
+    lh_json *former;  /* keys of such folders that it moved out of, with '/'; NULL: none */
     uint64_t version;
     int64_t snapshot_id; /* -1: none */
 } catalog_table;
@@ -53,6 +55,10 @@ LH_MUST_CHECK lh_code catalog_table_document(const lh_catalog *catalog, const ca
                                              lh_str *ret, lh_error *err);
 /* The metadata_key of a table's document as the whole of the buckets knows it. Arena. */
 lh_str catalog_document_metadata_key(const lh_catalog *catalog, const lh_json *doc, lh_arena *arena);
+bool catalog_is_former(const catalog_table *table,
+                       lh_str key); /* does it lie in a folder that the table moved out of? */
+/* The folders that a document says it left, as whole keys; NULL: none. Arena. */
+lh_json *catalog_document_former(const lh_catalog *catalog, const lh_json *doc, lh_arena *arena);
 /* Name of the bucket that holds the whole's key (empty: the only one, which has none), and the key in it. Borrowed. */
 lh_str catalog_bucket_of(const lh_catalog *catalog, lh_str key, lh_str *ret_key);
 

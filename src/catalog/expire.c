@@ -4,7 +4,7 @@
  * refs other than main go when their snapshot is older than max-ref-age-ms. Snapshots that no ref reaches are kept
  * while they are young. One that was current until a moment ago is kept for the grace time, however old it is: a
  * statement that runs may still read it.
- * Files go after the commit is durable, and only those in the table's folder that no remaining snapshot names. A crash in
+ * Files go after the commit is durable, and only those in the table's folder (or one that it left) that no remaining snapshot names. A crash in
  * between leaves orphans, which the removal of orphans finds. */
 #include "catalog/catalog_internal.h"
 
@@ -14,6 +14,7 @@ typedef struct expiry {
     lh_catalog *catalog;
     lh_arena *arena;
     const lh_expire_options *options;
+    catalog_table table;
     lh_json *metadata;
     int64_t now_ms;
     lh_json *kept, *snapshots, *refs; /* ids that stay; ids that go; names that go */
@@ -131,7 +132,8 @@ static lh_code expiry_files(expiry *e, const lh_json *after, uint64_t *ret_files
     LH_TRY(file_set_add_snapshots(&gone, e->metadata, e->snapshots, true, err));
     for (size_t i = 0; i < gone.room; i++) {
         const struct file_set_item *item = &gone.slots[i];
-        if (!item->key.len || !lh_str_starts(item->key, folder) || file_set_has(&stays, item->key)) continue;
+        bool own = lh_str_starts(item->key, folder) || catalog_is_former(&e->table, item->key);
+        if (!item->key.len || !own || file_set_has(&stays, item->key)) continue;
         ++*ret_files;
         *ret_bytes += item->size_bytes > 0 ? (uint64_t)item->size_bytes : 0;
         if (after) LH_TRY(lh_bucket_delete(e->catalog->bucket, item->key, LH_STR_NONE, err));
@@ -144,6 +146,7 @@ static lh_code expiry_try(expiry *e, lh_table_name name, uint64_t *ret_files, ui
     lh_json *after = NULL;
     lh_str folder;
     LH_TRY(catalog_table_find(e->catalog, name, e->arena, &table, err));
+    e->table = table;
     LH_TRY(catalog_metadata_load(e->catalog, table.metadata_key, e->arena, &e->metadata, err));
     LH_TRY(catalog_table_folder(e->catalog, e->metadata, e->arena, &folder, err));
     LH_TRY(expiry_decide(e, err));

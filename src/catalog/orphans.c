@@ -63,6 +63,8 @@ lh_code lh_table_remove_orphans(lh_catalog *catalog, lh_table_name name, const l
                        "the table lies in a folder that its creator chose: what else is there may not be its own");
     LH_TRY(orphans_name_metadata(&o, &table, metadata, err));
     LH_TRY(orphans_folder(&o, folder, arena, err));
+    for (lh_json_iter it = lh_json_each(table.former); lh_json_next(&it);)
+        LH_TRY(orphans_folder(&o, lh_json_str(it.value, LH_STR_NONE), arena, err));
     lh_json *answer = lh_json_new_object(arena);
     lh_json_set_string(arena, answer, "dataset", lh_table_name_text(name, arena));
     lh_json_set_bool(arena, answer, "dry_run", options->dry_run);

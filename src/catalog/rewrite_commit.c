@@ -5,6 +5,9 @@
  * delete by equality is fine, because the new files get the sequence number of the snapshot that was read, not of this one:
  * what was deleted later is deleted from them as well.
  *
+ * When the table moves (plan->target), nothing may be left behind: the snapshot has manifests of the new files only, is
+ * written to the new location and set together with it.
+ *
  * A delete file goes when no data file is left that it can concern. The new files do not count: deletes up to
  * the snapshot read are worked into them, those by position name other files. */
 #include "catalog/reshape_internal.h"
@@ -84,6 +87,17 @@ static lh_code rewrite_mark_deletes(rewrite_commit *c, lh_error *err) {
         for (size_t i = from; i < to; i++)
             if (entries[i].content != REWRITE_CONTENT_DATA)
                 LH_TRY(rewrite_mark_delete(c, &entries[i], entries[i].everywhere ? &everywhere : &left, err));
+    }
+    return LH_OK;
+}
+
+/* A table that moves takes everything with it. */
+static lh_code rewrite_check_all_go(const rewrite_commit *c, lh_error *err) {
+    for (size_t i = 0; i < c->now.count && c->plan->target.len; i++) {
+        const rewrite_entry *entry = &c->now.entries[i];
+        if (entry->removed) continue;
+        if (entry->sequence > c->plan->sequence) return rewrite_conflict(err);
+        return lh_fail(err, LH_LIMIT, "the table has too many files to be moved at once: compact it first");
     }
     return LH_OK;
 }
@@ -270,7 +284,7 @@ static lh_code rewrite_write(rewrite_commit *c, lh_str *ret_list, lh_error *err)
     LH_TRY(rewrite_fill(c, &output, touched, err));
     LH_TRY(rewrite_output_write(&output, &c->now, c->prefix, c->snapshot_id, c->sequence, &list, &count, err));
     for (size_t i = 0; i < c->now.manifest_count; i++) {
-        if (touched[i]) continue;
+        if (touched[i] || c->plan->target.len) continue; /* of a table that moves: one without live files */
         manifest_list_write_entry(&list, &c->now.manifests[i]);
         count++;
     }
@@ -321,6 +335,23 @@ static lh_json *rewrite_summary(rewrite_commit *c) {
     return summary;
 }
 
+static void rewrite_add_location(rewrite_commit *c, lh_json *updates) {
+    lh_arena *arena = c->arena;
+    lh_json *location = lh_json_new_object(arena), *set = lh_json_new_object(arena),
+            *values = lh_json_new_object(arena);
+    lh_str key, ignored;
+    lh_json_set_string(arena, location, "action", LH_STR("set-location"));
+    lh_json_set_string(arena, location, "location", c->plan->target);
+    lh_json_append(updates, location);
+    if (!lh_json_get(lh_json_get(c->now.metadata, "properties"), LH_PROPERTY_BUCKET) ||
+        lh_bucket_key_of(c->catalog->bucket, c->plan->target, arena, &key, NULL) != LH_OK)
+        return;
+    lh_json_set_string(arena, values, LH_PROPERTY_BUCKET, catalog_bucket_of(c->catalog, key, &ignored));
+    lh_json_set_string(arena, set, "action", LH_STR("set-properties"));
+    lh_json_set(arena, set, "updates", values);
+    lh_json_append(updates, set);
+}
+
 static lh_json *rewrite_request(rewrite_commit *c, lh_str list) {
     lh_arena *arena = c->arena;
     lh_json *snapshot = lh_json_new_object(arena), *add = lh_json_new_object(arena), *ref = lh_json_new_object(arena);
@@ -328,7 +359,7 @@ static lh_json *rewrite_request(rewrite_commit *c, lh_str list) {
             *updates = lh_json_new_array(arena);
     int64_t parent = metadata_current_snapshot_id(c->now.metadata);
     lh_json_set_int(arena, snapshot, "snapshot-id", c->snapshot_id);
-    lh_json_set_int(arena, snapshot, "parent-snapshot-id", parent);
+    if (parent >= 0) lh_json_set_int(arena, snapshot, "parent-snapshot-id", parent);
     lh_json_set_int(arena, snapshot, "sequence-number", c->sequence);
     lh_json_set_int(arena, snapshot, "timestamp-ms", lh_time_now_ms());
     lh_json_set_string(arena, snapshot, "manifest-list", list);
@@ -343,6 +374,7 @@ static lh_json *rewrite_request(rewrite_commit *c, lh_str list) {
     lh_json_set_string(arena, ref, "ref-name", LH_STR("main"));
     lh_json_set_string(arena, ref, "type", LH_STR("branch"));
     lh_json_set_int(arena, ref, "snapshot-id", c->snapshot_id);
+    if (c->plan->target.len) rewrite_add_location(c, updates);
     lh_json_append(updates, add);
     lh_json_append(updates, ref);
     lh_json_append(requirements, metadata_main_stands(arena, parent));
@@ -367,17 +399,20 @@ static lh_code rewrite_begin(rewrite_commit *c, lh_error *err) {
     lh_str folder;
     LH_TRY(catalog_table_find(c->catalog, c->name, c->arena, &table, err));
     LH_TRY(catalog_metadata_load(c->catalog, table.metadata_key, c->arena, &metadata, err));
-    if (!metadata_descends(metadata, metadata_current_snapshot_id(metadata), c->plan->snapshot_id) ||
-        !lh_str_eq(lh_json_get_string(metadata, "table-uuid"),
-                   lh_json_get_string(c->plan->state->metadata, "table-uuid")))
+    bool stands = c->plan->snapshot_id < 0
+                      ? metadata_current_snapshot_id(metadata) < 0
+                      : metadata_descends(metadata, metadata_current_snapshot_id(metadata), c->plan->snapshot_id);
+    if (!stands || !lh_str_eq(lh_json_get_string(metadata, "table-uuid"),
+                              lh_json_get_string(c->plan->state->metadata, "table-uuid")))
         return rewrite_conflict(err);
     LH_TRY(rewrite_load(c->catalog, metadata, c->arena, &c->now, err));
     LH_TRY(rewrite_mark_files(c, err));
     LH_TRY(rewrite_mark_deletes(c, err));
+    LH_TRY(rewrite_check_all_go(c, err));
     c->snapshot_id = (int64_t)(lh_random_below((uint64_t)INT64_MAX - 1) + 1);
     c->sequence = lh_json_int(lh_json_get(metadata, "last-sequence-number"), 0) + 1;
     lh_uuid uuid = lh_uuid_new();
-    LH_TRY(lh_bucket_key_of(c->catalog->bucket, c->plan->location, c->arena, &folder, err));
+    LH_TRY(lh_bucket_key_of(c->catalog->bucket, lh_rewrite_location(c->plan), c->arena, &folder, err));
     c->prefix =
         lh_arena_printf(c->arena, "%.*s/metadata/snap-%" PRId64 "-0-%s", LH_STR_ARG(folder), c->snapshot_id, uuid.text);
     return lh_arena_check(c->arena, err);
@@ -391,7 +426,11 @@ static lh_code rewrite_try(rewrite_commit *c, bool *ret_again, lh_error *err) {
     LH_TRY(rewrite_begin(c, err));
     lh_code code = rewrite_write(c, &list, err);
     if (code == LH_OK) {
-        code = lh_table_commit(c->catalog, c->name, rewrite_request(c, list), false, c->arena, &answer, err);
+        const annotation moves = {.moves = true};
+        code =
+            c->plan->target.len
+                ? table_commit_carrying(c->catalog, c->name, rewrite_request(c, list), &moves, c->arena, &answer, err)
+                : lh_table_commit(c->catalog, c->name, rewrite_request(c, list), false, c->arena, &answer, err);
         *ret_again = code == LH_CONFLICT;
         if (code == LH_IO || code == LH_UNAVAILABLE) return code; /* it may have landed */
     }

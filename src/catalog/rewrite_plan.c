@@ -146,7 +146,8 @@ static bool rewrite_source_has(const lh_rewrite_plan *plan, size_t group, const 
 
 static lh_str rewrite_prefix(const lh_rewrite_plan *plan, lh_str id, const char *folder, lh_arena *arena) {
     lh_str key;
-    if (lh_bucket_key_of(plan->state->catalog->bucket, plan->location, arena, &key, NULL) != LH_OK) return LH_STR_NONE;
+    if (lh_bucket_key_of(plan->state->catalog->bucket, lh_rewrite_location(plan), arena, &key, NULL) != LH_OK)
+        return LH_STR_NONE;
     return lh_arena_printf(arena, "%.*s/%s/compact-%.*s", LH_STR_ARG(key), folder, LH_STR_ARG(id));
 }
 

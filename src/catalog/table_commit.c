@@ -79,13 +79,31 @@ static lh_code commit_begin(lh_catalog *catalog, table_commit *commit, lh_arena 
     return LH_OK;
 }
 
-/* The table's folder, when it is new or moved. One that we chose at a staged create is the table's own. */
+/* The folder that the table leaves: if it was its own, what is left there is still the table's to remove. */
+static lh_code commit_leave_folder(lh_catalog *catalog, table_commit *commit, lh_str before, lh_arena *arena,
+                                   lh_error *err) {
+    lh_str folder;
+    if (!commit->table.owns_folder) return LH_OK;
+    LH_TRY(lh_bucket_key_of(catalog->bucket, before, arena, &folder, err));
+    lh_json *former = commit->table.former ? lh_json_copy(arena, commit->table.former) : lh_json_new_array(arena);
+    if (lh_json_size(former) == CATALOG_FORMER_MAX)
+        return lh_fail(err, LH_LIMIT,
+                       "the table has moved %d times: nothing of what it left is forgotten before it is dropped",
+                       CATALOG_FORMER_MAX);
+    lh_json_append(former, lh_json_new_string(arena, lh_arena_printf(arena, "%.*s/", LH_STR_ARG(folder))));
+    commit->table.former = former;
+    return lh_arena_check(arena, err);
+}
+
+/* The table's folder, when it is new or moved. One that we chose at a staged create or a move is the table's own. */
 static lh_code commit_take_location(lh_catalog *catalog, table_commit *commit, lh_str before, lh_arena *arena,
                                     lh_error *err) {
     lh_str location = lh_json_get_string(commit->metadata, "location"), folder;
     if (lh_str_eq(before, location)) return LH_OK;
     LH_TRY(table_claim_folder(catalog, location, commit->name, true, arena, &folder, err));
-    commit->table.owns_folder = !commit->exists && table_is_own_folder(catalog, commit->name, folder, arena);
+    bool moves = commit->carried && commit->carried->moves;
+    if (moves) LH_TRY(commit_leave_folder(catalog, commit, before, arena, err));
+    commit->table.owns_folder = (!commit->exists || moves) && table_is_own_folder(catalog, commit->name, folder, arena);
     return LH_OK;
 }
 

@@ -41,6 +41,8 @@ static lh_code table_purge_files(lh_catalog *catalog, const catalog_table *table
     lh_str folder;
     LH_TRY(lh_bucket_key_of(catalog->bucket, lh_json_get_string(metadata, "location"), arena, &folder, err));
     folder = lh_arena_printf(arena, "%.*s/", LH_STR_ARG(folder));
+    for (lh_json_iter it = lh_json_each(table->former); lh_json_next(&it);)
+        LH_TRY(table_purge_folder(catalog, lh_json_str(it.value, LH_STR_NONE), err));
     if (table->owns_folder) return table_purge_folder(catalog, folder, err);
     file_set set = {.catalog = catalog, .arena = arena};
     LH_TRY(file_set_add_snapshots(&set, metadata, NULL, true, err));

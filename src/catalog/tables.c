@@ -175,7 +175,12 @@ lh_code table_folder_is_free(lh_catalog *catalog, lh_str folder, lh_table_name n
             while (other.len && other.ptr[other.len - 1] != '/') other.len--;
             if (other.len) other.len--;
         }
-        if (other.len && table_folders_overlap(folder, other) && !lh_str_eq(docs.items[i].key, own))
+        bool taken = other.len && table_folders_overlap(folder, other);
+        for (lh_json_iter it = lh_json_each(catalog_document_former(catalog, doc, arena)); lh_json_next(&it);) {
+            lh_str left = lh_json_str(it.value, LH_STR("/"));
+            taken |= table_folders_overlap(folder, lh_str_sub(left, 0, left.len - 1));
+        }
+        if (taken && !lh_str_eq(docs.items[i].key, own))
             return lh_fail(err, LH_INVALID, "the location '%.*s' is within or around another table's",
                            LH_STR_ARG(folder));
     }
@@ -258,16 +263,22 @@ lh_code table_must_be_new(lh_catalog *catalog, lh_table_name name, lh_arena *are
     return lh_fail(err, LH_CONFLICT, "Table already exists: %.*s", LH_STR_ARG(lh_table_name_text(name, arena)));
 }
 
+lh_code lh_table_new_location(lh_catalog *catalog, lh_table_name name, lh_str bucket, lh_arena *arena, lh_str *ret,
+                              lh_error *err) {
+    lh_str folder;
+    LH_TRY(lh_catalog_check_bucket(catalog, bucket, err));
+    LH_TRY(lh_registry_key(catalog->registry, bucket, table_new_folder(name, arena), arena, &folder, err));
+    *ret = lh_bucket_location(catalog->bucket, folder, arena);
+    return lh_arena_check(arena, err);
+}
+
 /* A new folder in the bucket that an annotation names, or the property lakehouse.bucket, or else in the primary. */
 static lh_code table_place(lh_catalog *catalog, lh_table_name name, const lh_json *request, lh_arena *arena,
                            lh_str *ret, lh_error *err) {
-    lh_str folder = table_new_folder(name, arena);
     lh_str bucket = annotation_bucket(catalog->annotations, name, arena);
     if (bucket.len == 0) bucket = lh_json_get_string(lh_json_get(request, "properties"), LH_PROPERTY_BUCKET);
-    if (bucket.len) LH_TRY(lh_catalog_check_bucket(catalog, bucket, err));
-    if (bucket.len && catalog->registry)
-        LH_TRY(lh_registry_key(catalog->registry, bucket, folder, arena, &folder, err));
-    *ret = lh_bucket_location(catalog->bucket, folder, arena);
+    if (bucket.len) return lh_table_new_location(catalog, name, bucket, arena, ret, err);
+    *ret = lh_bucket_location(catalog->bucket, table_new_folder(name, arena), arena);
     return lh_arena_check(arena, err);
 }
 

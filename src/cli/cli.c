@@ -29,7 +29,7 @@ static const lh_cli_command cli_commands[] = {
      lh_cli_ingest},
     {"datasets",
      "[list | show | describe | history | lineage | drop NAME | set NAME FIELD=VALUE… | search WORDS | "
-     "diff NAME OTHER|FILE | migrate NAME | rollback NAME | scan NAME] [flags]",
+     "diff NAME OTHER|FILE | migrate NAME | rollback NAME | scan NAME | move NAME BUCKET] [flags]",
      "List, describe, annotate, search, drop, compare, migrate and scan datasets",
      "Examples:\n"
      "  lakehouse datasets set orders owner=ann tags=gold,daily columns.email.pii_kind=email\n"

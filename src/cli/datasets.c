@@ -170,6 +170,21 @@ static lh_code datasets_set(const lh_datasets_job *job, lh_error *err) {
     return LH_OK;
 }
 
+/* ---- move ---- */
+static lh_code datasets_move(const lh_datasets_job *job, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
+    lh_str path;
+    lh_json_set_string(job->arena, body, "bucket", lh_str_from(job->words->items[2]));
+    LH_TRY(lh_datasets_path(job, "/catalog/datasets/by-name/", job->name, "/move", &path, err));
+    LH_TRY(lh_connection_send(job->connection, "POST", path, body, job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
+    printf("moved %.*s from %.*s to %.*s: %" PRIu64 " rows, %.*s\n", LH_STR_ARG(job->name),
+           LH_STR_ARG(lh_json_get_string(answer, "bucket_before")), LH_STR_ARG(lh_json_get_string(answer, "bucket")),
+           lh_json_uint(lh_json_get(answer, "rows"), 0),
+           LH_STR_ARG(lh_cli_size(job->arena, lh_json_uint(lh_json_get(answer, "bytes_after"), 0))));
+    return LH_OK;
+}
+
 /* ---- the verbs ---- */
 static const struct {
     const char *verb, *takes;
@@ -188,6 +203,7 @@ static const struct {
     {"migrate", "NAME and either --to DATASET|FILE or --rules FILE.json", 1, 1, lh_datasets_migrate},
     {"rollback", "NAME", 1, 1, lh_datasets_rollback},
     {"scan", "NAME", 1, 1, lh_datasets_scan},
+    {"move", "NAME BUCKET, as in: datasets move orders archive", 2, 2, datasets_move},
 };
 enum { DATASETS_VERBS = sizeof datasets_verbs / sizeof *datasets_verbs };
 

@@ -81,7 +81,7 @@ static bool compact_has_bloom(const lh_json *properties) {
 
 static lh_code compact_folder(compaction *c, size_t group, lh_str *ret, lh_error *err) {
     lh_str key;
-    LH_TRY(lh_bucket_key_of(c->maintain->bucket, c->plan.location, c->arena, &key, err));
+    LH_TRY(lh_bucket_key_of(c->maintain->bucket, lh_rewrite_location(&c->plan), c->arena, &key, err));
     key = lh_arena_printf(c->arena, "%.*s/data/compact-%s-%zu", LH_STR_ARG(key), c->id.text, group);
     LH_TRY(lh_arena_check(c->arena, err));
     LH_TRY(lh_bucket_make_folder(c->maintain->bucket, key, err));
@@ -241,18 +241,33 @@ static lh_code compact_group(compaction *c, size_t group, lh_error *err) {
 
 /* ---- one try ---- */
 
+/* Of a table that moves: each new file is there, with the size that the engine told. */
+static lh_code compact_check_files(const compaction *c, lh_error *err) {
+    for (size_t i = 0; i < c->count && c->request->location.len; i++) {
+        lh_str key;
+        lh_object_info info;
+        LH_TRY(lh_bucket_key_of(c->maintain->bucket, c->files[i].location, c->arena, &key, err));
+        LH_TRY(lh_bucket_head(c->maintain->bucket, key, &info, err));
+        if (info.size_bytes != c->files[i].size_bytes)
+            return lh_fail(err, LH_CORRUPT, "'%.*s' has %" PRIu64 " bytes, and not the %" PRIu64 " that were written",
+                           LH_STR_ARG(key), info.size_bytes, c->files[i].size_bytes);
+    }
+    return LH_OK;
+}
+
 static lh_code compact_write(compaction *c, lh_error *err) {
     atomic_store(&c->job->phase, "rewriting");
     c->files = LH_ARENA_ARRAY(c->arena, lh_rewrite_file, COMPACT_FILES_MAX);
     if (!c->files) return lh_arena_check(c->arena, err);
     LH_TRY(lh_session_open(c->maintain->engine, c->request->cancel, &c->session, err));
     for (size_t i = 0; i < c->plan.group_count; i++) LH_TRY(compact_group(c, i, err));
-    return LH_OK;
+    return compact_check_files(c, err);
 }
 
 static lh_code compact_commit(compaction *c, lh_error *err) {
     lh_json *summary = lh_json_new_object(c->arena);
-    lh_json_set_string(c->arena, summary, "lakehouse.source", LH_STR("compaction"));
+    lh_json_set_string(c->arena, summary, "lakehouse.source",
+                       c->request->location.len ? LH_STR("move") : LH_STR("compaction"));
     lh_json_set_string(c->arena, summary, "lakehouse.job-id", lh_uuid_str(&c->id));
     atomic_store(&c->job->phase, "committing");
     LH_TRY(lh_engine_lock_table(c->maintain->engine, c->request->table, c->request->cancel, err));
@@ -270,6 +285,7 @@ static lh_code compact_plan(compaction *c, lh_error *err) {
                                         .deletes_only = r->deletes_only};
     atomic_store(&c->job->phase, "planning");
     LH_TRY(lh_table_rewrite_plan(c->maintain->catalog, r->table, &options, c->arena, &c->plan, err));
+    c->plan.target = r->location;
     atomic_store(&c->job->files_total, c->plan.file_count);
     atomic_store(&c->job->files_done, 0);
     lh_buf_clear(&c->order);
@@ -278,7 +294,8 @@ static lh_code compact_plan(compaction *c, lh_error *err) {
 
 static lh_code compact_try(compaction *c, lh_error *err) {
     LH_TRY(compact_plan(c, err));
-    if (c->request->dry_run || c->plan.file_count == 0) return LH_OK;
+    bool moves = c->request->location.len > 0;
+    if (c->request->dry_run || (c->plan.file_count == 0 && !moves)) return LH_OK;
     lh_code code = compact_write(c, err);
     lh_session_close(c->session);
     c->session = NULL;
@@ -295,7 +312,7 @@ static lh_code compact_try(compaction *c, lh_error *err) {
 
 static lh_json *compact_answer(const compaction *c, uint64_t elapsed_ms, lh_arena *arena) {
     lh_json *answer = lh_json_new_object(arena);
-    bool dry = c->request->dry_run, done = !dry && c->plan.file_count > 0;
+    bool dry = c->request->dry_run, done = !dry && c->done.snapshot_id > 0;
     lh_json_set_string(arena, answer, "dataset", lh_table_name_text(c->request->table, arena));
     lh_json_set_bool(arena, answer, "dry_run", dry);
     lh_json_set(arena, answer, "snapshot_id",
@@ -345,7 +362,9 @@ lh_code lh_compact(lh_maintain *maintain, const lh_compact_request *request, lh_
                    lh_error *err) {
     if (request->target_bytes < LH_COMPACT_TARGET_MIN_BYTES)
         return lh_fail(err, LH_INVALID, "'target_file_bytes' must be at least %d", LH_COMPACT_TARGET_MIN_BYTES);
-    maintain_job job = {.kind = "compact", .dataset = lh_table_name_text(request->table, arena), .phase = "planning"};
+    maintain_job job = {.kind = request->location.len ? "move" : "compact",
+                        .dataset = lh_table_name_text(request->table, arena),
+                        .phase = "planning"};
     lh_span span;
     maintain_job_begin(maintain, &job);
     lh_span_begin("maintain.compact", &span);

@@ -22,6 +22,7 @@ typedef struct lh_compact_request {
     const lh_json
         *sort; /* [{"column","direction" asc|desc,"nulls" first|last}]; NULL: as the table's sort order says */
     bool all, deletes_only, dry_run; /* as lh_rewrite_options */
+    lh_str location;                 /* empty, or (with all) the folder that the table moves to */
     lh_cancel *cancel;               /* may be NULL */
 } lh_compact_request;
 
@@ -32,6 +33,17 @@ typedef struct lh_compact_request {
  * changed meanwhile, three times), CANCELLED, LIMIT, CORRUPT (the rows read are not the rows counted), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_compact(lh_maintain *maintain, const lh_compact_request *request, lh_arena *arena,
                                  lh_json **ret, lh_error *err);
+
+typedef struct lh_move_request {
+    lh_table_name table;
+    lh_str bucket;
+    lh_cancel *cancel; /* may be NULL */
+} lh_move_request;
+/* The table to another bucket, in one commit that its readers do not notice. *ret (arena): as lh_compact()'s, and "bucket",
+ * "bucket_before","location". Errors: those, UNAVAILABLE (no such bucket), DENIED (it is read-only), CONFLICT (it is there
+ * already). */
+LH_MUST_CHECK lh_code lh_move(lh_maintain *maintain, const lh_move_request *request, lh_arena *arena, lh_json **ret,
+                              lh_error *err);
 
 typedef struct lh_maintain_stats {
     uint64_t compactions, failed, files_removed, files_written, conflicts; /* since start */

@@ -227,6 +227,106 @@ def test_the_journal_waits_while_the_primary_is_down(tmp_path, fresh):
     until(lambda: journal.exists() and waiting[0]["id"] in journal.read_text(), "what waited was not written")
 
 
+def move(server, dataset, bucket):
+    return server.request("POST", f"/catalog/datasets/by-name/{dataset}/move", json={"bucket": bucket})
+
+
+def test_a_dataset_moves_with_its_deletes_schema_and_history(lake):
+    load(lake, "mover", b"id,v\n1,a\n2,b\n3,c\n")
+    load(lake, "mover", b"id,v\n4,d\n", mode="append")
+    lake.sql("DELETE FROM mover WHERE id = 2")
+    lake.sql("ALTER TABLE mover RENAME COLUMN v TO w")
+    lake.request("PATCH", "/catalog/datasets/by-name/mover/metadata", json={"owner": "ann"})
+    before = lake.pyiceberg().load_table("data.mover")
+    old_place, old_snapshot = pathlib.Path(before.location()), before.current_snapshot().snapshot_id
+    answer = move(lake, "mover", "two")
+    assert answer.status_code == 200, answer.text
+    moved = answer.json()
+    assert (moved["bucket_before"], moved["bucket"], moved["rows"]) == ("primary", "two", 3) and moved["location"].startswith(f"{lake.folder}/two/")
+    rows = [[1, "a"], [3, "c"], [4, "d"]]
+    assert lake.sql("SELECT id, w FROM mover ORDER BY id") == rows
+    table = lake.pyiceberg().load_table("data.mover")
+    assert sorted(map(list, zip(*table.scan().to_arrow().select(["id", "w"]).to_pydict().values()))) == rows
+    files = [task.file for task in table.scan().plan_files()]
+    assert files and all(f.file_path.startswith(moved["location"]) for f in files)
+    assert table.current_snapshot().manifest_list.startswith(moved["location"])
+    assert all(m.manifest_path.startswith(moved["location"]) for m in table.current_snapshot().manifests(table.io))
+    assert table.metadata.table_uuid == before.metadata.table_uuid
+    assert table.scan(snapshot_id=old_snapshot).to_arrow().num_rows == 3  # the history stays
+    assert lake.request("GET", "/catalog/datasets/by-name/mover").json()["owner"] == "ann"
+    lake.sql("INSERT INTO mover VALUES (5, 'e')")
+    assert verify(lake, "mover")["ok"]
+    assert move(lake, "mover", "two").status_code == 409
+    assert move(lake, "mover", "nine").status_code == 503
+    assert move(lake, "nothing", "two").status_code == 404
+    assert move(lake, "mover", "").status_code == 400
+    # what it left behind is maintenance's to take
+    assert list(old_place.rglob("*.parquet"))
+    assert lake.request("POST", "/catalog/datasets/by-name/mover/expire-snapshots", json={"older_than_ms": 0, "grace_ms": 0}).status_code == 200
+    assert not list(old_place.rglob("*.parquet")), list(old_place.rglob("*"))
+    assert lake.sql("SELECT count(*) FROM mover") == [[4]] and verify(lake, "mover")["ok"]
+    # and back again, then away with everything
+    assert move(lake, "mover", "primary").status_code == 200
+    lake.restart()
+    assert lake.sql("SELECT count(*) FROM mover") == [[4]]
+    assert lake.request("DELETE", "/datasets/by-name/mover?purge=true").status_code == 204
+    assert not [p for top in ("root", "two") for p in (lake.folder / top).rglob("mover-*/**/*") if p.is_file()]
+
+
+def test_an_empty_dataset_and_one_of_partitions_move(lake):
+    import pyarrow as pa
+    from pyiceberg.transforms import IdentityTransform
+
+    lake.sql("CREATE TABLE hollow (id BIGINT)")
+    assert move(lake, "hollow", "two").status_code == 200
+    assert lake.request("GET", "/datasets/by-name/hollow").json()["location"].startswith(f"{lake.folder}/two/")
+    lake.sql("INSERT INTO hollow VALUES (1)")
+    lake.sql("DELETE FROM hollow")
+    assert move(lake, "hollow", "spare").status_code == 200
+    assert lake.sql("SELECT count(*) FROM hollow") == [[0]]
+    lake.sql("INSERT INTO hollow VALUES (2)")
+    assert lake.sql("SELECT id FROM hollow") == [[2]]
+    rows = pa.table({"day": pa.array(["mon", "tue", "tue"]), "n": pa.array([1, 2, 3], pa.int64())})
+    table = lake.pyiceberg().create_table("data.parted", rows.schema, properties={"lakehouse.bucket": "two"})
+    with table.update_spec() as spec:
+        spec.add_field("day", IdentityTransform(), "day")
+    table.append(rows)
+    assert move(lake, "parted", "primary").json()["partitions"] == 2
+    table = lake.pyiceberg().load_table("data.parted")
+    assert table.properties["lakehouse.bucket"] == "primary"
+    assert table.scan(row_filter="day = 'tue'").to_arrow().num_rows == 2
+    assert lake.sql("SELECT sum(n) FROM parted WHERE day = 'tue'") == [[5]]
+
+
+def test_writers_wait_while_a_dataset_moves(lake):
+    import threading
+
+    load(lake, "busy", b"id\n0\n")
+    failed, done = [], threading.Event()
+
+    def write(writer):
+        n = 0
+        while not done.is_set():
+            n += 1
+            answer = lake.query(f"INSERT INTO busy VALUES ({writer * 1000 + n})")
+            if answer.status_code != 200:
+                failed.append(answer.text)
+            counts[writer] = n
+
+    counts = {1: 0, 2: 0}
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in counts]
+    for thread in threads:
+        thread.start()
+    for bucket in ("two", "spare", "primary"):
+        assert move(lake, "busy", bucket).status_code == 200
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed[:3]
+    assert lake.sql("SELECT count(*), count(DISTINCT id) FROM busy") == [[1 + sum(counts.values())] * 2]
+    assert verify(lake, "busy")["ok"]
+
+
 def test_a_profile_brings_a_user_s_bucket_while_the_server_runs(tmp_path, fresh):
     profiles = tmp_path / "profiles"
     profiles.mkdir()
@@ -346,6 +446,17 @@ def test_sql_joins_files_and_two_s3_services(clouds, s3):
     clouds.sql("UPDATE second SET c = (SELECT b FROM first)")
     assert clouds.sql("SELECT c FROM second") == [["y"]]
     assert clouds.request("GET", "/datasets/by-name/second").json()["location"].startswith("s3://warehouse-2/")
+
+
+def test_a_dataset_moves_between_disk_and_two_s3_services(clouds):
+    load(clouds, "nomad", b"id,v\n1,a\n2,b\n")
+    clouds.sql("DELETE FROM nomad WHERE id = 1")
+    for bucket, start in (("warehouse", "s3://lake/"), ("archive", "s3://warehouse-2/"), ("primary", "/")):
+        done = subprocess.run([str(BINARY), "datasets", "move", "nomad", bucket, "--url", clouds.url], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0 and f"to {bucket}: 1 rows" in done.stdout, done
+        assert clouds.request("GET", "/datasets/by-name/nomad").json()["location"].startswith(start)
+        assert clouds.sql("SELECT id, v FROM nomad") == [[2, "b"]]
+        assert verify(clouds, "nomad")["ok"]
 
 
 def test_an_iceberg_client_gets_the_config_of_the_table_s_bucket(clouds, s3):
