@@ -2,6 +2,7 @@
  * datasets_show.c, datasets_schema.c and datasets_scan.c. */
 #include "cli/datasets_internal.h"
 
+#include <inttypes.h>
 #include <locale.h>
 #include <stdio.h>
 #include <unistd.h>
