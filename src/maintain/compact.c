@@ -266,14 +266,14 @@ static lh_code compact_write(compaction *c, lh_error *err) {
 
 static lh_code compact_commit(compaction *c, lh_error *err) {
     lh_json *summary = lh_json_new_object(c->arena);
-    lh_json_set_string(c->arena, summary, "lakehouse.source",
-                       c->request->location.len ? LH_STR("move") : LH_STR("compaction"));
+    bool moves = c->request->location.len > 0; /* then the caller holds the write lock */
+    lh_json_set_string(c->arena, summary, "lakehouse.source", moves ? LH_STR("move") : LH_STR("compaction"));
     lh_json_set_string(c->arena, summary, "lakehouse.job-id", lh_uuid_str(&c->id));
     atomic_store(&c->job->phase, "committing");
-    LH_TRY(lh_engine_lock_table(c->maintain->engine, c->request->table, c->request->cancel, err));
+    if (!moves) LH_TRY(lh_engine_lock_table(c->maintain->engine, c->request->table, c->request->cancel, err));
     lh_code code = lh_table_rewrite_commit(c->maintain->catalog, c->request->table, &c->plan, c->files, c->count,
                                            c->sorted, summary, &c->done, err);
-    lh_engine_unlock_table(c->maintain->engine, c->request->table);
+    if (!moves) lh_engine_unlock_table(c->maintain->engine, c->request->table);
     return code;
 }
 

@@ -22,8 +22,9 @@ typedef struct lh_compact_request {
     const lh_json
         *sort; /* [{"column","direction" asc|desc,"nulls" first|last}]; NULL: as the table's sort order says */
     bool all, deletes_only, dry_run; /* as lh_rewrite_options */
-    lh_str location;                 /* empty, or (with all) the folder that the table moves to */
-    lh_cancel *cancel;               /* may be NULL */
+    lh_str
+        location; /* empty, or (with all) the folder that the table moves to; the caller holds the table's write lock */
+    lh_cancel *cancel; /* may be NULL */
 } lh_compact_request;
 
 /* Rewrites what is worth it, in one snapshot, while others read and write. *ret (arena): {"dataset","dry_run","snapshot_id"
