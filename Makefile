@@ -13,7 +13,7 @@ define build-preset
 	@cmake --build $(2) -j $(JOBS) $(if $(3),--target $(3))
 endef
 
-.PHONY: help setup setup-test setup-dev build test asan tsan fuzz bench lint format demo demo-stop clean
+.PHONY: help setup setup-test setup-dev build test test-spark asan tsan fuzz bench lint format demo demo-stop clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -30,6 +30,11 @@ build: setup ## build/lakehouse (the default)
 test: setup-test ## all tests, or one: make test T=config
 	$(call build-preset,release,build)
 	@$(CTEST) --test-dir build
+
+test-spark: setup-test ## Spark and the others in one lake; says "skipped" where Java or Maven is not installed
+	$(call build-preset,release,build,lakehouse)
+	@tools/setup-spark || true
+	@tools/pytest tests/api/spark || [ $$? = 77 ]
 
 asan: setup-test ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call build-preset,asan,build-asan)
