@@ -1,7 +1,8 @@
 /* api: the HTTP server: route table, authentication, handlers. Only this module knows HTTP.
- * Depends on: base, storage, catalog, engine, maintain, ingest. Used by: cli. */
+ * Depends on: base, storage, catalog, access, engine, maintain, ingest. Used by: cli. */
 #ifndef LH_API_API_H
 #define LH_API_API_H
+#include "access/access.h"
 #include "ingest/ingest.h"
 #include "maintain/maintain.h"
 

@@ -9,13 +9,6 @@ typedef struct lh_request lh_request;
 
 typedef lh_code (*lh_handler)(lh_request *request, lh_error *err);
 
-typedef enum {                   /* who may call; checked before the handler */
-               LH_PERMIT_PUBLIC, /* health, docs, oauth/tokens */
-               LH_PERMIT_READ,
-               LH_PERMIT_WRITE,
-               LH_PERMIT_ADMIN,
-} lh_permission;
-
 typedef enum {                  /* whose threads run it */
                LH_LANE_CATALOG, /* short work that the engine may wait for: never runs SQL */
                LH_LANE_WORK,

@@ -1,35 +1,5 @@
-/* API keys. A key is "lh_<id>_<secret>": the id (12 hex digits) finds the document "key/<id>", the secret (256 random
- * bits) is compared in constant time as SHA-256(salt ‖ secret). The secret is shown once and kept nowhere.
- * Document: {"schema_version":1,"id","name","permission":"read|write|admin","salt","hash","created_at"}. */
+/* Whose key a request shows (access knows the keys), and /access/keys. */
 #include "api/server_internal.h"
-
-static const char *const auth_permissions[] = {
-    [LH_PERMIT_PUBLIC] = "", [LH_PERMIT_READ] = "read", [LH_PERMIT_WRITE] = "write", [LH_PERMIT_ADMIN] = "admin"};
-
-static bool auth_permission_parse(lh_str text, lh_permission *ret) {
-    for (int p = LH_PERMIT_READ; p <= LH_PERMIT_ADMIN; p++)
-        if (lh_str_eq(text, lh_str_from(auth_permissions[p]))) return *ret = (lh_permission)p, true;
-    return false;
-}
-
-static lh_sha256_hex auth_hash(lh_str salt, lh_str secret) {
-    lh_sha256 hash = lh_hmac_sha256(salt, secret);
-    return lh_sha256_to_hex(&hash);
-}
-
-static bool auth_stored_key(lh_app *app, lh_str presented, lh_permission *ret) {
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    lh_str rest = presented, text;
-    lh_json *doc = NULL;
-    if (!lh_str_eq(lh_str_split(&rest, '_'), LH_STR("lh")) || lh_arena_new(64 << 10, &arena, NULL) != LH_OK)
-        return false;
-    lh_str id = lh_str_split(&rest, '_'), key = lh_arena_printf(arena, "key/%.*s", LH_STR_ARG(id));
-    if (lh_metastore_get(lh_catalog_metastore(app->catalog), key, arena, &text, NULL, NULL) != LH_OK) return false;
-    if (lh_json_parse(arena, text, &doc, NULL) != LH_OK) return false;
-    lh_sha256_hex hash = auth_hash(lh_json_get_string(doc, "salt"), rest);
-    return lh_equal_constant_time(lh_str_from(hash.text), lh_json_get_string(doc, "hash")) &&
-           auth_permission_parse(lh_json_get_string(doc, "permission"), ret);
-}
 
 api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_listener) {
     if (internal_listener) {
@@ -37,15 +7,8 @@ api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_liste
         return (api_identity){
             .known = engine, .engine = engine, .permission = engine ? LH_PERMIT_ADMIN : LH_PERMIT_PUBLIC};
     }
-    if (lh_str_eq(app->config->auth_mode, LH_STR("off")))
-        return (api_identity){.known = true, .permission = LH_PERMIT_ADMIN};
-    lh_permission permission;
-    if (presented.len == 0) return (api_identity){0};
-    lh_str admin = app->config->auth_admin_key;
-    if (admin.len && lh_equal_constant_time(presented, admin))
-        return (api_identity){.known = true, .permission = LH_PERMIT_ADMIN};
-    if (auth_stored_key(app, presented, &permission)) return (api_identity){.known = true, .permission = permission};
-    return (api_identity){0};
+    lh_identity identity = lh_access_identify(app->config, app->catalog, presented);
+    return (api_identity){.known = identity.known, .permission = identity.permission};
 }
 
 bool lh_request_knows_token(const lh_request *request, lh_str token) {
@@ -54,72 +17,25 @@ bool lh_request_knows_token(const lh_request *request, lh_str token) {
 
 /* ---- handlers ---- */
 
-static lh_json *auth_public(lh_arena *arena, const lh_json *doc) {
-    static const char *const members[] = {"id", "name", "permission", "created_at"};
-    lh_json *item = lh_json_new_object(arena);
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        lh_json_set_string(arena, item, members[i], lh_json_get_string(doc, members[i]));
-    return item;
-}
-
 lh_code api_keys_list(lh_request *request, lh_error *err) {
-    lh_arena *arena = lh_request_arena(request);
-    lh_document_page docs;
-    LH_TRY(lh_metastore_list(lh_catalog_metastore(lh_request_app(request)->catalog), LH_STR("key/"), LH_STR_NONE,
-                             100000, arena, &docs, err));
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *doc = NULL;
-    for (size_t i = 0; i < docs.count; i++) {
-        LH_TRY(lh_json_parse(arena, docs.items[i].text, &doc, err));
-        lh_json_append(items, auth_public(arena, doc));
-    }
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token", lh_json_new_null(arena));
+    lh_json *answer = NULL;
+    LH_TRY(lh_access_keys_list(lh_request_app(request)->catalog, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
 
 lh_code api_keys_create(lh_request *request, lh_error *err) {
-    lh_arena *arena = lh_request_arena(request);
-    lh_json *body = NULL;
+    lh_json *body = NULL, *answer = NULL;
     LH_TRY(lh_request_json(request, &body, err));
     static const char *const known[] = {"name", "permission"};
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
-    lh_str name = lh_json_get_string(body, "name"),
-           wanted = lh_json_str(lh_json_get(body, "permission"), LH_STR("read"));
-    lh_permission permission;
-    if (name.len == 0 || name.len > LH_LIMIT_NAME_BYTES)
-        return lh_fail(err, LH_INVALID, "'name' must have 1 to %d bytes", LH_LIMIT_NAME_BYTES);
-    if (!auth_permission_parse(wanted, &permission))
-        return lh_fail(err, LH_INVALID, "'permission' must be read, write or admin");
-    unsigned char random[6 + 16 + 32];
-    char id[13], salt[33], secret[65];
-    lh_random_bytes(random, sizeof random);
-    lh_hex(random, 6, id);
-    lh_hex(random + 6, 16, salt);
-    lh_hex(random + 22, 32, secret);
-    lh_sha256_hex hash = auth_hash(lh_str_from(salt), lh_str_from(secret));
-    lh_json *doc = lh_json_new_object(arena);
-    lh_json_set_int(arena, doc, "schema_version", 1);
-    lh_json_set_string(arena, doc, "id", lh_str_from(id));
-    lh_json_set_string(arena, doc, "name", name);
-    lh_json_set_string(arena, doc, "permission", wanted);
-    lh_json_set_string(arena, doc, "salt", lh_str_from(salt));
-    lh_json_set_string(arena, doc, "hash", lh_str_from(hash.text));
-    lh_json_set_string(arena, doc, "created_at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
-    lh_change change = {.key = lh_arena_printf(arena, "key/%s", id), .expected = LH_VERSION_ABSENT};
-    LH_TRY(lh_json_write(arena, doc, false, &change.text, err));
-    LH_TRY(lh_metastore_commit(lh_catalog_metastore(lh_request_app(request)->catalog), &change, 1, NULL, err));
-    lh_json *answer = auth_public(arena, doc);
-    lh_json_set_string(arena, answer, "key", lh_arena_printf(arena, "lh_%s_%s", id, secret));
+    LH_TRY(lh_access_key_create(lh_request_app(request)->catalog, lh_json_get_string(body, "name"),
+                                lh_json_str(lh_json_get(body, "permission"), LH_STR("read")), lh_request_arena(request),
+                                &answer, err));
     return lh_respond_json(request, 201, answer, err);
 }
 
 lh_code api_keys_revoke(lh_request *request, lh_error *err) {
-    lh_arena *arena = lh_request_arena(request);
-    lh_metastore *metastore = lh_catalog_metastore(lh_request_app(request)->catalog);
-    lh_str id = lh_request_param(request, "id"), text;
-    lh_change change = {.key = lh_arena_printf(arena, "key/%.*s", LH_STR_ARG(id))};
-    if (lh_metastore_get(metastore, change.key, arena, &text, &change.expected, NULL) != LH_OK)
-        return lh_fail(err, LH_NOT_FOUND, "there is no API key with id '%.*s'", LH_STR_ARG(id));
-    LH_TRY(lh_metastore_commit(metastore, &change, 1, NULL, err));
+    LH_TRY(lh_access_key_revoke(lh_request_app(request)->catalog, lh_request_param(request, "id"),
+                                lh_request_arena(request), err));
     return lh_respond_empty(request, 204, err);
 }

@@ -116,11 +116,7 @@ static bool connection_copy_fields(lh_request *request, struct MHD_Connection *c
 }
 
 static lh_str connection_key(const lh_request *request) {
-    lh_str key = lh_request_header(request, "X-API-Key"), bearer = lh_request_header(request, "Authorization");
-    if (key.len) return key;
-    return bearer.len > 7 && lh_str_eq_nocase(lh_str_sub(bearer, 0, 7), LH_STR("Bearer "))
-               ? lh_str_trim(lh_str_sub(bearer, 7, SIZE_MAX))
-               : LH_STR_NONE;
+    return lh_access_key_shown(lh_request_header(request, "X-API-Key"), lh_request_header(request, "Authorization"));
 }
 
 /* Does the announced length fit the route's cap? The guard has let pass one of the two headers at most. */

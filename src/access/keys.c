@@ -1,0 +1,116 @@
+/* API keys. A key is "lh_<id>_<secret>": the id (12 hex digits) finds the document "key/<id>", the secret (256 random
+ * bits) is compared in constant time as SHA-256(salt ‖ secret). The secret is shown once and kept nowhere.
+ * Document: {"schema_version":1,"id","name","permission":"read|write|admin","salt","hash","created_at"}. */
+#include "access/access.h"
+
+static const char *const keys_permissions[] = {
+    [LH_PERMIT_PUBLIC] = "", [LH_PERMIT_READ] = "read", [LH_PERMIT_WRITE] = "write", [LH_PERMIT_ADMIN] = "admin"};
+
+static bool keys_permission_parse(lh_str text, lh_permission *ret) {
+    for (int p = LH_PERMIT_READ; p <= LH_PERMIT_ADMIN; p++)
+        if (lh_str_eq(text, lh_str_from(keys_permissions[p]))) return *ret = (lh_permission)p, true;
+    return false;
+}
+
+static lh_sha256_hex keys_hash(lh_str salt, lh_str secret) {
+    lh_sha256 hash = lh_hmac_sha256(salt, secret);
+    return lh_sha256_to_hex(&hash);
+}
+
+/* ---- who is that? ---- */
+
+lh_str lh_access_key_shown(lh_str x_api_key, lh_str authorization) {
+    const lh_str scheme = LH_STR("Bearer ");
+    if (x_api_key.len) return x_api_key;
+    return lh_str_eq_nocase(lh_str_sub(authorization, 0, scheme.len), scheme)
+               ? lh_str_trim(lh_str_sub(authorization, scheme.len, SIZE_MAX))
+               : LH_STR_NONE;
+}
+
+static bool keys_find(lh_catalog *catalog, lh_str presented, lh_permission *ret) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_str rest = presented, text;
+    lh_json *doc = NULL;
+    if (!lh_str_eq(lh_str_split(&rest, '_'), LH_STR("lh")) || lh_arena_new(64 << 10, &arena, NULL) != LH_OK)
+        return false;
+    lh_str id = lh_str_split(&rest, '_'), key = lh_arena_printf(arena, "key/%.*s", LH_STR_ARG(id));
+    if (lh_metastore_get(lh_catalog_metastore(catalog), key, arena, &text, NULL, NULL) != LH_OK) return false;
+    if (lh_json_parse(arena, text, &doc, NULL) != LH_OK) return false;
+    lh_sha256_hex hash = keys_hash(lh_json_get_string(doc, "salt"), rest);
+    return lh_equal_constant_time(lh_str_from(hash.text), lh_json_get_string(doc, "hash")) &&
+           keys_permission_parse(lh_json_get_string(doc, "permission"), ret);
+}
+
+lh_identity lh_access_identify(const lh_config *config, lh_catalog *catalog, lh_str key) {
+    lh_permission permission;
+    if (lh_str_eq(config->auth_mode, LH_STR("off"))) return (lh_identity){true, LH_PERMIT_ADMIN};
+    if (key.len == 0) return (lh_identity){0};
+    lh_str admin = config->auth_admin_key;
+    if (admin.len && lh_equal_constant_time(key, admin)) return (lh_identity){true, LH_PERMIT_ADMIN};
+    if (keys_find(catalog, key, &permission)) return (lh_identity){true, permission};
+    return (lh_identity){0};
+}
+
+/* ---- the keys ---- */
+
+static lh_json *keys_public(lh_arena *arena, const lh_json *doc) {
+    static const char *const members[] = {"id", "name", "permission", "created_at"};
+    lh_json *item = lh_json_new_object(arena);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        lh_json_set_string(arena, item, members[i], lh_json_get_string(doc, members[i]));
+    return item;
+}
+
+lh_code lh_access_keys_list(lh_catalog *catalog, lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_document_page docs;
+    LH_TRY(lh_metastore_list(lh_catalog_metastore(catalog), LH_STR("key/"), LH_STR_NONE, 100000, arena, &docs, err));
+    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *doc = NULL;
+    for (size_t i = 0; i < docs.count; i++) {
+        LH_TRY(lh_json_parse(arena, docs.items[i].text, &doc, err));
+        lh_json_append(items, keys_public(arena, doc));
+    }
+    lh_json_set(arena, answer, "items", items);
+    lh_json_set(arena, answer, "next_page_token", lh_json_new_null(arena));
+    *ret = answer;
+    return LH_OK;
+}
+
+lh_code lh_access_key_create(lh_catalog *catalog, lh_str name, lh_str permission, lh_arena *arena, lh_json **ret,
+                             lh_error *err) {
+    lh_permission ignored;
+    if (name.len == 0 || name.len > LH_LIMIT_NAME_BYTES)
+        return lh_fail(err, LH_INVALID, "'name' must have 1 to %d bytes", LH_LIMIT_NAME_BYTES);
+    if (!keys_permission_parse(permission, &ignored))
+        return lh_fail(err, LH_INVALID, "'permission' must be read, write or admin");
+    unsigned char random[6 + 16 + 32];
+    char id[13], salt[33], secret[65];
+    lh_random_bytes(random, sizeof random);
+    lh_hex(random, 6, id);
+    lh_hex(random + 6, 16, salt);
+    lh_hex(random + 22, 32, secret);
+    lh_sha256_hex hash = keys_hash(lh_str_from(salt), lh_str_from(secret));
+    lh_json *doc = lh_json_new_object(arena);
+    lh_json_set_int(arena, doc, "schema_version", 1);
+    lh_json_set_string(arena, doc, "id", lh_str_from(id));
+    lh_json_set_string(arena, doc, "name", name);
+    lh_json_set_string(arena, doc, "permission", permission);
+    lh_json_set_string(arena, doc, "salt", lh_str_from(salt));
+    lh_json_set_string(arena, doc, "hash", lh_str_from(hash.text));
+    lh_json_set_string(arena, doc, "created_at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
+    lh_change change = {.key = lh_arena_printf(arena, "key/%s", id), .expected = LH_VERSION_ABSENT};
+    LH_TRY(lh_json_write(arena, doc, false, &change.text, err));
+    LH_TRY(lh_metastore_commit(lh_catalog_metastore(catalog), &change, 1, NULL, err));
+    lh_json *answer = keys_public(arena, doc);
+    lh_json_set_string(arena, answer, "key", lh_arena_printf(arena, "lh_%s_%s", id, secret));
+    *ret = answer;
+    return LH_OK;
+}
+
+lh_code lh_access_key_revoke(lh_catalog *catalog, lh_str id, lh_arena *arena, lh_error *err) {
+    lh_metastore *metastore = lh_catalog_metastore(catalog);
+    lh_change change = {.key = lh_arena_printf(arena, "key/%.*s", LH_STR_ARG(id))};
+    lh_str text;
+    if (lh_metastore_get(metastore, change.key, arena, &text, &change.expected, NULL) != LH_OK)
+        return lh_fail(err, LH_NOT_FOUND, "there is no API key with id '%.*s'", LH_STR_ARG(id));
+    return lh_metastore_commit(metastore, &change, 1, NULL, err);
+}
