@@ -343,6 +343,27 @@ LH_MUST_CHECK lh_code lh_dataset_remember(lh_catalog *catalog, lh_table_name nam
 lh_str lh_dataset_key(lh_table_name name, lh_arena *arena);
 lh_str lh_ingested_key(lh_table_name name, lh_str sha256_hex, lh_arena *arena);
 
+/* ---- what changed (change_feed.c): the last thousands of changes, in memory ---- */
+typedef enum { LH_CHANGED_CREATED = 1, LH_CHANGED_UPDATED, LH_CHANGED_DROPPED } lh_changed;
+typedef struct lh_dataset_change {
+    lh_changed kind; /* UPDATED: rows, schema, or what is said of it; a rename is DROPPED and CREATED */
+    lh_table_name name;
+    int64_t snapshot_id; /* the current one after it (of a drop: the last); -1: none */
+} lh_dataset_change;
+typedef struct lh_dataset_changes {
+    uint64_t sequence; /* of the log entry; without changes: of the last entry */
+    lh_dataset_change *items;
+    size_t count;
+    size_t behind; /* changes after `after`, these included */
+} lh_dataset_changes;
+/* The changes of the first log entry after entry `after` that has any; none is no error. Arena. Errors: NOT_FOUND (they are not
+ * kept any more: `after` is too old, or from before a restart). */
+LH_MUST_CHECK lh_code lh_dataset_changes_after(lh_catalog *catalog, uint64_t after, lh_arena *arena,
+                                               lh_dataset_changes *ret, lh_error *err);
+/* Calls `listener` after each applied entry, on the committing thread: it must be short and commit nothing. One at a time; NULL
+ * ends it, and when that returns no call is under way. Other gateways' entries are applied when somebody reads. */
+void lh_dataset_changes_listen(lh_catalog *catalog, void (*listener)(void *ctx), void *ctx);
+
 /* ---- what people and detectors say of a dataset ---- */
 /* lh_dataset_get() and "description","owner","sensitivity","tags","freshness":{…},"columns":[{…,"statistics"}],"lineage" (one step
  * up),"metadata_updated_at". *ret_version is of what lh_dataset_patch() changes; 0 when nothing was said. Arena. */

@@ -51,13 +51,18 @@ lh_code metastore_stage(lh_metastore *metastore, const lh_change *const *changes
 void metastore_staged_apply(lh_metastore *metastore, metastore_staged *staged) {
     pthread_rwlock_wrlock(&metastore->index_lock);
     for (size_t i = 0; i < staged->count; i++) {
+        lh_str key = staged->changes[i]->key;
+        change_feed_table(&metastore->feed, &metastore->index, staged->sequence, key, staged->docs[i]);
         if (staged->docs[i]) metastore_index_put(&metastore->index, staged->docs[i]);
-        else metastore_index_remove(&metastore->index, staged->changes[i]->key);
+        else metastore_index_remove(&metastore->index, key);
         staged->docs[i] = NULL;
     }
+    for (size_t i = 0; i < staged->count; i++)
+        change_feed_about(&metastore->feed, &metastore->index, staged->sequence, staged->changes[i]->key);
     metastore->sequence = staged->sequence;
     metastore->recent.ids[staged->sequence % METASTORE_RECENT] = staged->id;
     pthread_rwlock_unlock(&metastore->index_lock);
+    change_feed_notify(&metastore->feed);
 }
 
 void metastore_staged_done(metastore_staged *staged) {
@@ -160,6 +165,7 @@ static void metastore_adopt(lh_metastore *metastore, metastore_checkpoint_reader
     metastore->index = reader->index;
     metastore->sequence = reader->sequence;
     metastore->recent = reader->recent;
+    change_feed_clear(&metastore->feed, reader->sequence);
     pthread_rwlock_unlock(&metastore->index_lock);
     reader->index = before;
     atomic_store(&metastore->checkpoint_sequence, reader->sequence);
@@ -264,6 +270,7 @@ lh_code lh_metastore_open(lh_bucket *bucket, uint64_t checkpoint_entries, lh_met
     pthread_rwlock_init(&metastore->index_lock, NULL);
     pthread_mutex_init(&metastore->checkpoint_lock, NULL);
     pthread_cond_init(&metastore->checkpoint_wanted, NULL);
+    LH_TRY(change_feed_init(&metastore->feed, err));
     uint64_t started = lh_time_monotonic_ms();
     LH_TRY(metastore_load(metastore, &metastore->replayed_entries, err));
     metastore->replay_ms = lh_time_monotonic_ms() - started;
@@ -277,6 +284,7 @@ void lh_metastore_free(lh_metastore *metastore) {
     if (!metastore) return;
     metastore_checkpoint_stop(metastore);
     metastore_index_clear(&metastore->index);
+    change_feed_done(&metastore->feed);
     pthread_cond_destroy(&metastore->checkpoint_wanted);
     pthread_mutex_destroy(&metastore->checkpoint_lock);
     pthread_rwlock_destroy(&metastore->index_lock);

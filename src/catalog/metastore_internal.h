@@ -102,6 +102,32 @@ lh_str metastore_checkpoint_key(uint64_t sequence, char into[64]);
 /* The number in such a key; false for a foreign name. */
 bool metastore_key_sequence(lh_str key, uint64_t *ret);
 
+/* ---- change_feed.c ---- */
+
+enum { CHANGE_FEED_ITEMS = 4096 };
+typedef struct change_feed_item {
+    uint64_t sequence;
+    lh_changed kind;
+    metastore_doc *doc; /* of the table; shared */
+} change_feed_item;
+typedef struct change_feed {
+    change_feed_item *items; /* a ring */
+    size_t first, count;
+    uint64_t complete_after;
+    pthread_mutex_t listener_lock; /* held while the listener runs; taken with no other lock held */
+    void (*listener)(void *ctx);
+    void *listener_ctx;
+} change_feed;
+LH_MUST_CHECK lh_code change_feed_init(change_feed *feed, lh_error *err);
+void change_feed_done(change_feed *feed);
+void change_feed_clear(change_feed *feed, uint64_t sequence); /* complete after that entry */
+/* One change of an entry, before it is applied. doc NULL: a deletion. */
+void change_feed_table(change_feed *feed, const metastore_index *index, uint64_t sequence, lh_str key,
+                       metastore_doc *doc);
+/* The same of what is said of a dataset, after all changes of the entry were applied. */
+void change_feed_about(change_feed *feed, const metastore_index *index, uint64_t sequence, lh_str key);
+void change_feed_notify(change_feed *feed);
+
 /* ---- the metastore ---- */
 
 /* A caller of lh_metastore_commit() in the queue; on its stack. The leader alone touches it between taking it from the
@@ -132,6 +158,7 @@ struct lh_metastore {
     metastore_index index;
     uint64_t sequence;
     metastore_recent recent;
+    change_feed feed; /* by index_lock, too */
     uint64_t looked_ms; /* leader only: when we last knew the end of the log; by a clock that runs in suspension too */
 
     pthread_mutex_t checkpoint_lock;
