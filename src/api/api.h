@@ -1,10 +1,11 @@
 /* api: the HTTP server: route table, authentication, handlers. Only this module knows HTTP.
- * Depends on: base, storage, catalog, access, engine, maintain, ingest. Used by: cli. */
+ * Depends on: base, storage, catalog, access, engine, maintain, ingest, rpc. Used by: cli. */
 #ifndef LH_API_API_H
 #define LH_API_API_H
 #include "access/access.h"
 #include "ingest/ingest.h"
 #include "maintain/maintain.h"
+#include "rpc/rpc.h"
 
 /* What belongs to one user and is taken up while the server runs (profiles.c). config, registry: borrowed for life. */
 typedef struct lh_profiles lh_profiles;
@@ -25,6 +26,7 @@ typedef struct lh_app {
     lh_engine *engine;
     lh_ingest *ingest;
     lh_maintain *maintain;
+    lh_rpc *rpc; /* for the metrics; NULL: there is no gRPC server */
     lh_str scratch_dir;
     lh_str internal_token; /* of our own engine, made at start */
 } lh_app;

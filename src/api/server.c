@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SERVER_CATALOG_THREADS = 8, SERVER_CATALOG_WAITING = 4096, SERVER_CANCEL_MS = 5000, SERVER_PEM_BYTES = 1 << 20 };
+enum { SERVER_CATALOG_THREADS = 8, SERVER_CATALOG_WAITING = 4096, SERVER_CANCEL_MS = 5000 };
 
 /* ---- start and stop ---- */
 
@@ -65,18 +65,6 @@ static lh_code server_listen(const struct sockaddr_storage *address, socklen_t s
     return LH_OK;
 }
 
-static lh_code server_read_file(lh_str path, lh_arena *arena, const char **ret, lh_error *err) {
-    const char *name = lh_arena_cstr(arena, path);
-    FILE *file = name ? fopen(name, "rb") : NULL;
-    if (!file) return lh_fail_errno(err, errno, "cannot read '%.*s'", LH_STR_ARG(path));
-    char *text = lh_arena_calloc(arena, 1, SERVER_PEM_BYTES);
-    size_t size = text ? fread(text, 1, SERVER_PEM_BYTES - 1, file) : 0;
-    fclose(file);
-    if (size == 0) return lh_fail(err, LH_INVALID, "'%.*s' is empty", LH_STR_ARG(path));
-    *ret = text;
-    return LH_OK;
-}
-
 static unsigned server_io_threads(void) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     return cores < 8 ? 2 : cores > 32 ? 8 : (unsigned)cores / 4;
@@ -91,10 +79,7 @@ static lh_code server_start_public(lh_server *server, lh_error *err) {
     int fd;
     uint16_t port;
     const char *certificate = NULL, *key = NULL;
-    if (config->server_tls_certificate.len) {
-        LH_TRY(server_read_file(config->server_tls_certificate, arena, &certificate, err));
-        LH_TRY(server_read_file(config->server_tls_key, arena, &key, err));
-    }
+    LH_TRY(lh_config_read_tls(config, arena, &certificate, &key, err));
     LH_TRY(server_address(config->server_listen, &address, &size, err));
     LH_TRY(server_listen(&address, size, config->server_listen, &fd, &port, err));
     server->daemon = api_connection_daemon(

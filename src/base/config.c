@@ -198,8 +198,8 @@ static lh_code config_assign_text(lh_arena *arena, void *values, const config_se
     return LH_OK;
 }
 
-static lh_code config_assign_number(void *values, const config_setting *s, config_value value,
-                                    config_origin origin, lh_error *err) {
+static lh_code config_assign_number(void *values, const config_setting *s, config_value value, config_origin origin,
+                                    lh_error *err) {
     int64_t number = value.number;
     if (value.kind == VALUE_TEXT ? lh_str_to_i64(lh_str_trim(value.text), &number) != LH_OK : value.kind != VALUE_INT)
         return config_complain(origin, err, "%s.%s takes a whole number (%s)", s->section, s->key, s->unit);
@@ -402,15 +402,18 @@ static lh_code config_read_override(lh_arena *arena, lh_config_override flag, lh
 }
 
 /* ---- what one setting asks of another ---- */
-static bool config_is_loopback(lh_str listen) {
+static lh_str config_host(lh_str listen) {
     size_t colon = listen.len;
     while (colon && listen.ptr[colon - 1] != ':') colon--;
-    lh_str host = lh_str_sub(listen, 0, colon ? colon - 1 : 0);
+    return lh_str_sub(listen, 0, colon ? colon - 1 : 0);
+}
+
+static bool config_is_loopback(lh_str host) {
     char text[INET_ADDRSTRLEN];
     struct in_addr address;
     bool is_ipv4 = lh_str_to_cstr(host, text, sizeof text, NULL) == LH_OK && inet_pton(AF_INET, text, &address) == 1;
     if (is_ipv4) return ntohl(address.s_addr) >> 24 == 127;
-    return lh_str_eq(host, LH_STR("localhost")) || lh_str_eq(host, LH_STR("[::1]"));
+    return lh_str_eq(host, LH_STR("localhost")) || lh_str_eq(host, LH_STR("[::1]")) || lh_str_eq(host, LH_STR("::1"));
 }
 
 static bool config_is_bucket_name(lh_str name) {
@@ -429,8 +432,8 @@ static lh_code config_check_bucket(const lh_bucket_config *bucket, lh_error *err
                        "storage.buckets: '%.*s' is no name of a bucket: 1 to 63 lower-case letters, digits, '-' and '_'",
                        LH_STR_ARG(bucket->name));
     if (s3 ? bucket->endpoint.len == 0 : bucket->root.len == 0)
-        return lh_fail(err, LH_INVALID, "storage.buckets: '%.*s' is of kind %s, but has no %s", LH_STR_ARG(bucket->name),
-                       s3 ? "s3" : "file", s3 ? "endpoint" : "root");
+        return lh_fail(err, LH_INVALID, "storage.buckets: '%.*s' is of kind %s, but has no %s",
+                       LH_STR_ARG(bucket->name), s3 ? "s3" : "file", s3 ? "endpoint" : "root");
     return LH_OK;
 }
 
@@ -490,7 +493,13 @@ static lh_code config_check_relations(const lh_config *config, lh_error *err) {
     if (lh_str_find(config->server_listen, ':') == config->server_listen.len)
         return lh_fail(err, LH_INVALID, "server.listen is HOST:PORT, such as 127.0.0.1:3100, not '%.*s'",
                        LH_STR_ARG(config->server_listen));
-    if (lh_str_eq(config->auth_mode, LH_STR("off")) && !config_is_loopback(config->server_listen))
+    bool open = lh_str_eq(config->auth_mode, LH_STR("off"));
+    if (open && config->grpc_enabled && !config_is_loopback(config->grpc_host))
+        return lh_fail(err, LH_INVALID,
+                       "grpc.host %.*s is reachable from other machines: set auth.mode = \"keys\" (and "
+                       "auth.admin_key), or listen on 127.0.0.1",
+                       LH_STR_ARG(config->grpc_host));
+    if (open && !config_is_loopback(config_host(config->server_listen)))
         return lh_fail(err, LH_INVALID,
                        "server.listen %.*s is reachable from other machines: set auth.mode = \"keys\" (and "
                        "auth.admin_key), or listen on 127.0.0.1",
@@ -648,4 +657,27 @@ uint64_t lh_config_engine_memory_bytes(const lh_config *config) {
         if (limit < total) total = limit;
     }
     return total / 100 * (uint64_t)config->engine_memory_percent;
+}
+
+/* ---- the files that settings name ---- */
+
+enum { CONFIG_PEM_BYTES = 1 << 20 };
+
+static lh_code config_read_pem(lh_str path, lh_arena *arena, const char **ret, lh_error *err) {
+    const char *name = lh_arena_cstr(arena, path);
+    FILE *file = name ? fopen(name, "rbe") : NULL;
+    if (!file) return lh_fail_errno(err, errno, "cannot read '%.*s'", LH_STR_ARG(path));
+    char *text = lh_arena_calloc(arena, 1, CONFIG_PEM_BYTES);
+    size_t size = text ? fread(text, 1, CONFIG_PEM_BYTES - 1, file) : 0;
+    fclose(file);
+    if (size == 0) return lh_fail(err, LH_INVALID, "'%.*s' is empty", LH_STR_ARG(path));
+    *ret = text;
+    return LH_OK;
+}
+
+lh_code lh_config_read_tls(const lh_config *config, lh_arena *arena, const char **ret_certificate, const char **ret_key,
+                           lh_error *err) {
+    if (config->server_tls_certificate.len == 0) return LH_OK;
+    LH_TRY(config_read_pem(config->server_tls_certificate, arena, ret_certificate, err));
+    return config_read_pem(config->server_tls_key, arena, ret_key, err);
 }

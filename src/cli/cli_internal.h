@@ -79,14 +79,15 @@ LH_MUST_CHECK lh_code lh_cli_config(const lh_cli_source *source, lh_arena *arena
 
 /* ---- the stack (stack.c): bucket, catalog, server, engine, ingest ---- */
 typedef struct lh_stack lh_stack;
-/* Opens all up to a listening server; the engine is not there yet. config: borrowed for life.
+/* Opens all up to a listening server; the engine is not there yet. config: borrowed for life. grpc: also the gRPC server.
  * Owned: lh_stack_close(). Errors: what the parts give, worded for a person. */
-LH_MUST_CHECK lh_code lh_stack_listen(const lh_config *config, lh_stack **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_stack_listen(const lh_config *config, bool grpc, lh_stack **ret, lh_error *err);
 /* Opens the engine, attaches the catalog, and makes the server ready. */
 LH_MUST_CHECK lh_code lh_stack_ready(lh_stack *stack, lh_error *err);
 /* The background policy of maintenance, when the configuration turns it on. */
 LH_MUST_CHECK lh_code lh_stack_maintain(lh_stack *stack, lh_error *err);
-lh_str lh_stack_url(const lh_stack *stack); /* borrowed */
+lh_str lh_stack_url(const lh_stack *stack);  /* borrowed */
+lh_str lh_stack_grpc(const lh_stack *stack); /* address of the gRPC server, empty when there is none; borrowed */
 /* Keys are asked for, but there is none: neither auth.admin_key nor a stored one. Looks into a lake in a folder without
  * changing it; of one in S3 it does not know, and says false. */
 bool lh_cli_is_locked_out(const lh_config *config);

@@ -41,7 +41,7 @@ static lh_code connection_open_stack(lh_connection *connection, lh_error *err) {
         LH_TRY(lh_arena_check(connection->arena, err));
     }
     lh_log_set_level(LH_LOG_ERROR);
-    LH_TRY(lh_stack_listen(config, &connection->stack, err));
+    LH_TRY(lh_stack_listen(config, false, &connection->stack, err));
     LH_TRY(lh_stack_ready(connection->stack, err));
     connection->url = lh_stack_url(connection->stack);
     return LH_OK;

@@ -153,7 +153,7 @@ static void doctor_check_engine(doctor *d) {
     config.trace_exporter = LH_STR("none");
     uint64_t started_ms = lh_time_monotonic_ms();
     lh_stack *stack = NULL;
-    lh_code code = lh_stack_listen(&config, &stack, &err);
+    lh_code code = lh_stack_listen(&config, false, &stack, &err);
     if (code == LH_OK) code = lh_stack_ready(stack, &err);
     uint64_t took_ms = lh_time_monotonic_ms() - started_ms;
     lh_stack_close(stack);

@@ -79,8 +79,10 @@ static lh_code serve_start(const lh_config *config, lh_stack **ret, lh_error *er
     uint64_t started_ms = lh_time_monotonic_ms();
     LH_CLEANUP(lh_stack_closep) lh_stack *stack = NULL;
     LH_TRY(serve_check_address(config, err));
-    LH_TRY(lh_stack_listen(config, &stack, err));
+    LH_TRY(lh_stack_listen(config, config->grpc_enabled, &stack, err));
     printf("listening on %.*s\n", LH_STR_ARG(lh_stack_url(stack)));
+    lh_str grpc = lh_stack_grpc(stack);
+    if (grpc.len) printf("grpc on %.*s\n", LH_STR_ARG(grpc));
     fflush(stdout);
     serve_log_others(config); /* the engine takes another working folder */
     LH_TRY(lh_stack_ready(stack, err));

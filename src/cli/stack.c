@@ -1,4 +1,4 @@
-/* The stack of one gateway, bottom up: tracer, scratch, buckets, catalog, server, engine, ingest.
+/* The stack of one gateway, bottom up: tracer, scratch, buckets, catalog, servers, engine, ingest.
  * The server listens before the engine opens, because the engine attaches to the catalog that the
  * server serves; until lh_stack_ready() requests that need the engine are answered 503. */
 #include "cli/cli_internal.h"
@@ -16,10 +16,12 @@ struct lh_stack {
     lh_profiles *profiles;
     lh_catalog *catalog;
     lh_server *server;
+    lh_rpc *rpc; /* NULL: off, or a stack that serves one command */
     lh_engine *engine;
     lh_ingest *ingest;
     lh_maintain *maintain;
     lh_app app;
+    bool serves_grpc;
     char token[65];
     char extension_dir[4096];
     char folder[4096]; /* where relative paths of the configuration begin */
@@ -72,13 +74,18 @@ static lh_code stack_listen_parts(lh_stack *stack, lh_error *err) {
                           .catalog = stack->catalog,
                           .scratch_dir = lh_str_from(stack->scratch.path),
                           .internal_token = lh_str_from(stack->token)};
-    return lh_server_start(&stack->app, &stack->server, err);
+    LH_TRY(lh_server_start(&stack->app, &stack->server, err));
+    if (!stack->serves_grpc) return LH_OK;
+    LH_TRY(lh_rpc_start(stack->config, stack->catalog, stack->tracer, &stack->rpc, err));
+    stack->app.rpc = stack->rpc; /* looked at from lh_server_ready() on */
+    return LH_OK;
 }
 
-lh_code lh_stack_listen(const lh_config *config, lh_stack **ret, lh_error *err) {
+lh_code lh_stack_listen(const lh_config *config, bool grpc, lh_stack **ret, lh_error *err) {
     LH_CLEANUP(lh_stack_closep) lh_stack *stack = calloc(1, sizeof *stack);
     if (!stack) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     stack->config = config;
+    stack->serves_grpc = grpc;
     stack->scratch.lock_fd = stack->announcement.fd = stack->folder_fd = -1;
     LH_TRY(stack_listen_parts(stack, err));
     *ret = lh_take(&stack);
@@ -140,6 +147,7 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
     stack->app.ingest = stack->ingest;
     stack->app.maintain = stack->maintain;
     lh_server_ready(stack->server);
+    if (stack->rpc) lh_rpc_ready(stack->rpc, stack->ingest);
     return LH_OK;
 }
 
@@ -175,6 +183,7 @@ lh_code lh_stack_maintain(lh_stack *stack, lh_error *err) {
 }
 
 lh_str lh_stack_url(const lh_stack *stack) { return lh_server_url(stack->server); }
+lh_str lh_stack_grpc(const lh_stack *stack) { return stack->rpc ? lh_rpc_address(stack->rpc) : LH_STR_NONE; }
 
 static bool stack_stores_keys(lh_metastore *metastore) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
@@ -216,7 +225,10 @@ void lh_stack_close(lh_stack *stack) {
     if (!stack) return;
     lh_announcement_withdraw(&stack->announcement);
     lh_maintain_stop(stack->maintain); /* works through the engine, which asks the server */
+    if (stack->rpc) lh_rpc_drain_begin(stack->rpc); /* both drain at once, within the same time */
     if (stack->server) lh_server_drain(stack->server);
+    stack->app.rpc = NULL;
+    lh_rpc_free(stack->rpc);
     lh_ingest_free(stack->ingest);
     lh_maintain_free(stack->maintain);
     lh_engine_free(stack->engine); /* may still call the catalog through the server */

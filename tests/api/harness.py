@@ -17,6 +17,7 @@ S3_SERVER = ROOT / ".deps" / "bin" / "versitygw"
 # Under a sanitizer everything is some times slower: loops of rounds are shortened by it, never what they check.
 SANITIZED = os.environ.get("LAKEHOUSE_SANITIZED", "") != ""
 START_SECONDS = 60
+os.environ.setdefault("LAKEHOUSE__GRPC__PORT", "0")  # servers of several tests run side by side
 
 
 class ServerFailed(AssertionError):
@@ -47,6 +48,7 @@ class Server:
             self.process.wait(10)
             raise ServerFailed(f"did not start: {line!r}\n{self.log_text()[-4000:]}")
         self.url = line.split()[-1]
+        self.grpc_line = None
         self.wait_ready()
         return self
 
@@ -59,6 +61,14 @@ class Server:
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise ServerFailed(f"not ready: {answer.text}\n{self.log_text()[-4000:]}")
             time.sleep(0.02)
+
+    @property
+    def grpc(self):
+        """HOST:PORT of the gRPC server."""
+        if self.grpc_line is None:
+            self.grpc_line = self.process.stdout.readline()
+            assert self.grpc_line.startswith("grpc on "), self.grpc_line
+        return self.grpc_line.split()[-1]
 
     def log_text(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
