@@ -181,16 +181,12 @@ void rpc_call_run(rpc_call *call) {
 }
 
 static void call_was_read(rpc_call *call, bool ok) {
-    char why[96];
     if (ok && call->message) {
         if (call->method->direct) rpc_call_run(call);
         else if (!rpc_workers_submit(&call->rpc->workers, call))
             rpc_call_finish(call, GRPC_STATUS_UNAVAILABLE, "too many calls wait; try again in a second", NULL);
-    } else if (ok && grpc_call_failed_before_recv_message(call->call)) {
-        snprintf(why, sizeof why,
-                 "the message is larger than grpc.message_max_bytes (%" PRId64 "), or the call was cut",
-                 call->rpc->config->grpc_message_max_bytes);
-        rpc_call_finish(call, GRPC_STATUS_RESOURCE_EXHAUSTED, why, NULL);
+    } else if (grpc_call_failed_before_recv_message(call->call)) { /* gRPC itself refused a message too large */
+        rpc_call_finish(call, GRPC_STATUS_CANCELLED, "the call was cut, or its message is too large", NULL);
     } else if (ok && call->method->kind == RPC_DIALOG) {
         rpc_call_finish(call, GRPC_STATUS_OK, "", NULL);
     } else {

@@ -3,7 +3,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 
 import grpc
 import pyarrow as pa
@@ -201,12 +200,36 @@ def test_changes_of_another_gateway_are_seen(api, fresh, dial, tmp_path):
     watch.stream.cancel()
 
 
+def test_a_slow_client_is_cut_off_and_goes_on_after_its_last_sequence(api, fresh, dial):
+    server = fresh("--set", "grpc.watch_lag_max=8")
+    name, cut = "n" * 200, 'WatchChanges",status="RESOURCE_EXHAUSTED"} 1\n'
+    server.sql(f"CREATE TABLE {name} (a INTEGER)")
+    small = [("grpc.http2.lookahead_bytes", 1024), ("grpc.http2.bdp_probe", 0)]  # what the client's library reads ahead
+    slow, quick, expected = Watch(api, dial(server, small)), Watch(api, dial(server)), []
+    for i in range(3000):
+        server.request("PATCH", f"/catalog/datasets/by-name/{name}/metadata", json={"owner": f"o{i}"}).raise_for_status()
+        expected.append(quick.next())
+        if cut in server.request("GET", "/metrics").text:
+            break
+    assert cut in server.request("GET", "/metrics").text
+    got = []
+    with pytest.raises(grpc.RpcError) as raised:
+        while True:
+            got.append(slow.next())
+    assert raised.value.code() == StatusCode.RESOURCE_EXHAUSTED and "go on after" in raised.value.details()
+    assert len(got) < len(expected)
+    again = Watch(api, dial(server), after=got[-1][0] if got else slow.start)
+    assert got + [again.next() for _ in expected[len(got):]] == expected
+    again.stream.cancel()
+    quick.stream.cancel()
+
+
 # ---- limits ----
 
 def test_limits(api, fresh, dial):
     server = fresh("--set", "grpc.watches_max=2", "--set", "grpc.message_max_bytes=2000")
     stub, messages = dial(server), api[0]
-    fails(StatusCode.RESOURCE_EXHAUSTED, lambda: stub.GetDataset(messages.GetDatasetRequest(name="x" * 3000), timeout=WAIT))
+    fails(StatusCode.RESOURCE_EXHAUSTED, lambda: stub.GetDataset(messages.GetDatasetRequest(name="x" * 3000), timeout=WAIT), "larger than max")
     fails(StatusCode.NOT_FOUND, lambda: stub.GetDataset(messages.GetDatasetRequest(name="x" * 200), timeout=WAIT))
     for i in range(30):
         server.sql(f"CREATE TABLE t{i} (a INTEGER)")
