@@ -264,7 +264,7 @@ void rpc_call_await(lh_rpc *rpc) {
     call->read = (rpc_tag){call_was_read, call};
     call->write = (rpc_tag){call_was_written, call};
     call->finish = (rpc_tag){call_was_finished, call};
-    atomic_init(&call->refs, 1);
+    atomic_store(&call->refs, 1);
     grpc_metadata_array_init(&call->metadata);
     grpc_call_details_init(&call->details);
     if (grpc_server_request_call(rpc->server, &call->call, &call->details, &call->metadata, rpc->queue, rpc->queue,

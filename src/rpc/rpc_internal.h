@@ -110,7 +110,7 @@ struct lh_rpc {
     pthread_mutex_t
         watch_lock; /* guards the list and each watch's fields; gRPC's batches of watches are started under it */
     rpc_call *watches;
-    size_t watch_count;
+    size_t watch_counts[RPC_METHODS_MAX]; /* by method: who may watch the health only takes no place from the others */
 
     pthread_mutex_t
         pump_lock; /* guards the three below; the catalog's listener takes it, so nothing is done under it */

@@ -10,12 +10,14 @@
 
 enum { WATCH_LOOK_SECONDS = 1 };
 
+static size_t *watch_count(const rpc_call *call) { return &call->rpc->watch_counts[call->method - rpc_methods]; }
+
 static void watch_end_locked(rpc_call *call, grpc_status_code status, const char *why) {
     lh_rpc *rpc = call->rpc;
     if (call->previous_watch) call->previous_watch->next_watch = call->next_watch;
     else rpc->watches = call->next_watch;
     if (call->next_watch) call->next_watch->previous_watch = call->previous_watch;
-    rpc->watch_count--;
+    --*watch_count(call);
     call->watching = false;
     if (!call->sending) {
         rpc_call_finish(call, status, why, NULL);
@@ -56,13 +58,13 @@ void rpc_watch_add(rpc_call *call) {
         rpc_call_finish(call, GRPC_STATUS_UNAVAILABLE, "the server is stopping", NULL);
     } else if (atomic_load(&call->gone)) {
         rpc_call_finish(call, GRPC_STATUS_CANCELLED, "the client is gone", NULL);
-    } else if (rpc->watch_count >= (size_t)rpc->config->grpc_watches_max) {
+    } else if (*watch_count(call) >= (size_t)rpc->config->grpc_watches_max) {
         rpc_call_finish(call, GRPC_STATUS_RESOURCE_EXHAUSTED, "too many watches at once (grpc.watches_max)", NULL);
     } else {
         call->next_watch = rpc->watches;
         if (rpc->watches) rpc->watches->previous_watch = call;
         rpc->watches = call;
-        rpc->watch_count++;
+        ++*watch_count(call);
         call->watching = true;
         watch_advance_locked(call);
     }
