@@ -1,7 +1,8 @@
 /* grpc.health.v1.Health: "" is the server, "lakehouse.v1.CatalogService" its service; both serve from when the engine is
  * there until the server stops. */
-#include <grpc/health/v1/health.pb-c.h>
 #include "rpc/rpc_internal.h"
+
+#include <grpc/health/v1/health.pb-c.h>
 
 static bool health_knows(lh_str service) {
     return service.len == 0 || lh_str_eq(service, LH_STR("lakehouse.v1.CatalogService"));

@@ -136,7 +136,7 @@ lh_json *rpc_message_to_json(const ProtobufCMessage *message, lh_arena *arena) {
     lh_json *json = lh_json_new_object(arena);
     for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
-        if (field->type != PROTOBUF_C_TYPE_STRING) continue;
+        if (field->type != PROTOBUF_C_TYPE_STRING || !message_has(message, field)) continue;
         char **at = message_field(message, field);
         if (field->label != PROTOBUF_C_LABEL_REPEATED) {
             if (*at && **at) lh_json_set_string(arena, json, field->name, lh_str_from(*at));

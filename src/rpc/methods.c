@@ -1,9 +1,9 @@
 /* Every method, and nowhere else: the path, the permission, how it moves, its request and its handler. */
 #include "rpc/rpc_internal.h"
 
+#include "lakehouse.pb-c.h"
 #include <grpc/health/v1/health.pb-c.h>
 #include <grpc/reflection/v1/reflection.pb-c.h>
-#include "lakehouse.pb-c.h"
 
 #define CATALOG "/lakehouse.v1.CatalogService/"
 #define HEALTH "/grpc.health.v1.Health/"

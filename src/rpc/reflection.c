@@ -1,8 +1,9 @@
 /* grpc.reflection.v1 and v1alpha: the descriptors of proto/, which the build embeds, by file name and by symbol. Each file
  * stands alone (none imports another), so an answer is always one file. */
+#include "rpc/rpc_internal.h"
+
 #include "descriptor_names.pb-c.h"
 #include <grpc/reflection/v1/reflection.pb-c.h>
-#include "rpc/rpc_internal.h"
 
 static const uint8_t reflection_bytes[] = {
 #include "rpc_descriptors.h"

@@ -1,6 +1,5 @@
 /* The first byte chooses a method; the rest is a request of it. What parses becomes JSON; what asks reflection is answered, in
  * a message that parses again. */
-#include "grpc/reflection/v1/reflection.pb-c.h"
 #include "rpc/rpc_internal.h"
 
 #include <assert.h>
