@@ -675,6 +675,16 @@ static lh_code config_read_pem(lh_str path, lh_arena *arena, const char **ret, l
     return LH_OK;
 }
 
+uint16_t lh_config_grpc_port(const lh_config *config) {
+    lh_str listen = config->server_listen;
+    uint64_t port = 0;
+    size_t colon = config_host(listen).len;
+    if (config->grpc_port >= 0) return (uint16_t)config->grpc_port;
+    if (lh_str_to_u64(lh_str_sub(listen, colon + 1, SIZE_MAX), &port) != LH_OK || port == 0 || port >= UINT16_MAX)
+        return 0;
+    return (uint16_t)(port + 1);
+}
+
 lh_code lh_config_read_tls(const lh_config *config, lh_arena *arena, const char **ret_certificate, const char **ret_key,
                            lh_error *err) {
     if (config->server_tls_certificate.len == 0) return LH_OK;

@@ -48,6 +48,8 @@ LH_MUST_CHECK lh_code lh_config_bucket(lh_arena *arena, const lh_json *object, l
 /* Name of the bucket that holds the catalog; is it one of storage_buckets, or that of storage.kind? */
 lh_str lh_config_primary(const lh_config *config);
 bool lh_config_lists_primary(const lh_config *config);
+/* Port of the gRPC server: grpc.port, or what its -1 stands for. */
+uint16_t lh_config_grpc_port(const lh_config *config);
 /* The texts of server.tls_certificate and server.tls_key (arena); both stay as they are when TLS is off. Errors: NOT_FOUND, IO,
  * INVALID (empty). */
 LH_MUST_CHECK lh_code lh_config_read_tls(const lh_config *config, lh_arena *arena, const char **ret_certificate,

@@ -169,6 +169,38 @@ static void test_config__reference_names_every_setting(void) {
 #undef LH_SETTING
 }
 
+static void test_config__grpc_listens_behind_http_and_not_for_strangers(void) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_error err = {0};
+    lh_config config;
+    CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
+    CHECK_OK(lh_config_load(arena, NULL, NULL, NULL, 0, &config, &err));
+    CHECK(config.grpc_enabled && lh_config_grpc_port(&config) == 3101);
+    const struct {
+        const char *listen, *port;
+        uint16_t expected;
+    } ports[] = {{"127.0.0.1:3200", "-1", 3201}, {"127.0.0.1:0", "-1", 0}, {"[::1]:80", "-1", 81},
+                 {"127.0.0.1:65535", "-1", 0},   {"127.0.0.1:0", "7", 7},  {"127.0.0.1:3100", "0", 0}};
+    for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+        const lh_config_override flags[] = {{LH_STR("server.listen"), lh_str_from(ports[i].listen)},
+                                            {LH_STR("grpc.port"), lh_str_from(ports[i].port)}};
+        CHECK_OK(lh_config_load(arena, NULL, NULL, flags, 2, &config, &err));
+        CHECK(lh_config_grpc_port(&config) == ports[i].expected);
+    }
+    lh_config_override flags[] = {{LH_STR("grpc.host"), LH_STR("0.0.0.0")}, {LH_STR("auth.mode"), LH_STR("off")}};
+    CHECK(lh_config_load(arena, NULL, NULL, flags, 2, &config, &err) == LH_INVALID);
+    CHECK(strstr(err.message, "grpc.host 0.0.0.0") && strstr(err.message, "auth.mode"));
+    flags[1].value = LH_STR("keys");
+    CHECK_OK(lh_config_load(arena, NULL, NULL, flags, 2, &config, &err));
+    flags[1] = (lh_config_override){LH_STR("grpc.enabled"), LH_STR("false")};
+    CHECK_OK(lh_config_load(arena, NULL, NULL, flags, 2, &config, &err));
+    const char *const local[] = {"127.9.9.9", "localhost", "::1", "[::1]"};
+    for (size_t i = 0; i < 4; i++) {
+        flags[0].value = lh_str_from(local[i]);
+        CHECK_OK(lh_config_load(arena, NULL, NULL, flags, 1, &config, &err));
+    }
+}
+
 static void test_config__a_list_of_buckets_is_checked(void) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = test_arena();
     static const char *const cases[][2] = {
@@ -216,7 +248,8 @@ static void test_config__engine_memory_is_a_part_of_the_machine(void) {
     CHECK(half > 0 && lh_config_engine_memory_bytes(&config) == half / 2);
 }
 
-LH_TEST_MAIN(LH_TEST(test_config__defaults_are_those_of_the_table),
+LH_TEST_MAIN(LH_TEST(test_config__grpc_listens_behind_http_and_not_for_strangers),
+             LH_TEST(test_config__defaults_are_those_of_the_table),
              LH_TEST(test_config__flags_beat_environment_beats_file),
              LH_TEST(test_config__every_wrong_file_names_place_and_cure),
              LH_TEST(test_config__unknown_variables_and_flags_name_the_nearest),

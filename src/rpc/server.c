@@ -93,7 +93,7 @@ static lh_code server_listen(lh_rpc *rpc, lh_error *err) {
     LH_TRY(server_credentials(rpc->config, arena, &credentials, err));
     if (lh_str_starts(host, LH_STR("[")) && lh_str_ends(host, LH_STR("]"))) host = lh_str_sub(host, 1, host.len - 2);
     bool ipv6 = lh_str_find(host, ':') < host.len;
-    snprintf(port, sizeof port, "%d", (int)rpc->config->grpc_port);
+    snprintf(port, sizeof port, "%u", (unsigned)lh_config_grpc_port(rpc->config));
     const char *open = ipv6 ? "[" : "", *close = ipv6 ? "]" : "";
     lh_str wanted = lh_arena_printf(arena, "%s%.*s%s:%s", open, LH_STR_ARG(host), close, port);
     const char *wanted_text = lh_arena_cstr(arena, wanted), *host_text = lh_arena_cstr(arena, host);

@@ -17,7 +17,6 @@ S3_SERVER = ROOT / ".deps" / "bin" / "versitygw"
 # Under a sanitizer everything is some times slower: loops of rounds are shortened by it, never what they check.
 SANITIZED = os.environ.get("LAKEHOUSE_SANITIZED", "") != ""
 START_SECONDS = 60
-os.environ.setdefault("LAKEHOUSE__GRPC__PORT", "0")  # servers of several tests run side by side
 
 
 class ServerFailed(AssertionError):

@@ -643,7 +643,7 @@ def test_tls(fresh, tmp_path):
 def test_a_bad_certificate_is_named(tmp_path):
     (tmp_path / "bad.pem").write_text("nonsense")
     done = subprocess.run([BINARY, "serve", "--root", tmp_path / "r", "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=60,
-                          env={**os.environ, "LAKEHOUSE__SERVER__TLS_CERTIFICATE": str(tmp_path / "bad.pem"), "LAKEHOUSE__SERVER__TLS_KEY": str(tmp_path / "bad.pem")})
+                          env={"LAKEHOUSE__SERVER__TLS_CERTIFICATE": str(tmp_path / "bad.pem"), "LAKEHOUSE__SERVER__TLS_KEY": str(tmp_path / "bad.pem")})
     assert done.returncode != 0 and "certificate" in done.stderr, done.stderr
 
 
