@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import grpc
 import pyarrow as pa
@@ -106,6 +107,9 @@ def test_errors_have_the_status_and_words_of_http(api, server, dial):
     fails(StatusCode.INVALID_ARGUMENT, lambda: stub.ListDatasets(messages.ListDatasetsRequest(page_token="zzz"), timeout=WAIT), "page_token")
     trailing = dict(fails(StatusCode.NOT_FOUND, lambda: stub.GetDataset(messages.GetDatasetRequest(name="nowhere"), timeout=WAIT)).trailing_metadata())
     assert len(trailing["x-trace-id"]) == 32
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    call = lambda: stub.GetDataset(messages.GetDatasetRequest(name="nowhere"), metadata=[("traceparent", f"00-{trace}-00f067aa0ba902b7-01")], timeout=WAIT)
+    assert dict(fails(StatusCode.NOT_FOUND, call).trailing_metadata())["x-trace-id"] == trace
 
 
 def test_lists_have_pages_and_filters(api, server, dial):
@@ -365,6 +369,43 @@ def test_a_stop_ends_watches_and_lets_calls_end(api, fresh, dial):
     fails(StatusCode.UNAVAILABLE, watch.next, "stopping")
     fails(StatusCode.UNAVAILABLE, lambda: list(beat))
     fails(StatusCode.UNAVAILABLE, lambda: stub.ListDatasets(api[0].ListDatasetsRequest(), timeout=WAIT))
+
+
+def test_many_clients_at_once_and_a_stop_in_the_middle(api, fresh, dial):
+    server = fresh()
+    server.sql("CREATE TABLE t AS SELECT 1 AS a")
+    rounds, half, outcomes = 20 if SANITIZED else 60, threading.Barrier(9), []
+
+    def client(number):
+        stub = dial(server)
+        for i in range(rounds):
+            if i == rounds // 2:
+                half.wait(WAIT)
+            try:
+                if i % 3 == 0:
+                    stub.ListDatasets(api[0].ListDatasetsRequest(), timeout=WAIT)
+                elif i % 3 == 1:
+                    stub.GetDataset(api[0].GetDatasetRequest(name="t"), timeout=WAIT)
+                else:
+                    watch = Watch(api, stub)
+                    if number % 2:
+                        watch.stream.cancel()
+                outcomes.append((i, StatusCode.OK))
+            except grpc.RpcError as error:
+                outcomes.append((i, error.code()))
+
+    clients = [threading.Thread(target=client, args=(n,)) for n in range(8)]
+    for thread in clients:
+        thread.start()
+    half.wait(WAIT)
+    server.stop()
+    for thread in clients:
+        thread.join()
+    assert len(outcomes) == 8 * rounds
+    assert {code for i, code in outcomes if i < rounds // 2} == {StatusCode.OK}
+    # CANCELLED: gRPC's own answer to what arrives in the moment when its server is told to stop
+    assert {code for i, code in outcomes} <= {StatusCode.OK, StatusCode.UNAVAILABLE, StatusCode.CANCELLED}
+    assert outcomes[-1][1] == StatusCode.UNAVAILABLE
 
 
 def serve(folder, *args, **env):
