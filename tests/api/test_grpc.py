@@ -1,4 +1,4 @@
-"""gRPC: the catalog's service, its stream of changes, health checks and reflection, with Python's grpcio and with grpcurl."""
+"""gRPC: the catalog's service, its stream of changes, health checks and reflection, with Python's grpcio."""
 import json
 import os
 import subprocess
@@ -20,7 +20,6 @@ from grpc_tools import protoc
 from harness import BINARY, ROOT, SANITIZED, Server
 
 ADMIN = "an-administrators-key-of-the-tests"
-GRPCURL = ROOT / ".deps" / "bin" / "grpcurl"
 WAIT = 120 if SANITIZED else 30  # a deadline, so that a failed test ends; nothing is measured by it
 
 
@@ -339,23 +338,6 @@ def test_reflection_gives_what_a_client_needs(server):
         assert [a.WhichOneof("message_response") for a in answers] == ["file_descriptor_response"] * len(good) + ["error_response"] * len(bad)
         assert [a.original_request for a in answers] == good + bad
         assert {a.error_response.error_code for a in answers[len(good):]} == {StatusCode.NOT_FOUND.value[0], StatusCode.INVALID_ARGUMENT.value[0]}
-
-
-def test_grpcurl(server):
-    if not GRPCURL.exists():
-        pytest.skip("grpcurl is not installed (tools/setup-grpcurl)")
-    server.sql("CREATE TABLE curled AS SELECT 1 AS a")
-
-    def grpcurl(*args):
-        done = subprocess.run([GRPCURL, "-plaintext", "-max-time", str(WAIT), *args], capture_output=True, text=True, timeout=WAIT + 30)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert "lakehouse.v1.CatalogService" in grpcurl(server.grpc, "list")
-    assert "returns ( stream .lakehouse.v1.WatchChangesResponse )" in grpcurl(server.grpc, "describe", "lakehouse.v1.CatalogService")
-    got = json.loads(grpcurl("-d", '{"name": "curled"}', server.grpc, "lakehouse.v1.CatalogService/GetDataset"))
-    assert (got["name"], got["rowCount"], got["schema"]) == ("curled", "1", [{"name": "a", "type": "int", "nullable": True}])
-    assert json.loads(grpcurl(server.grpc, "grpc.health.v1.Health/Check")) == {"status": "SERVING"}
 
 
 # ---- start and stop ----
