@@ -13,7 +13,7 @@ pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat)
 
 # gRPC's C core and what it stands on, linked statically: as fifty shared libraries they cost every command 15 ms and 8 MB.
-pkg_check_modules(GRPC REQUIRED grpc)
+pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET grpc)
 set(GRPC_STATIC ${GRPC_STATIC_LIBRARIES})
 list(REMOVE_DUPLICATES GRPC_STATIC)
 list(FILTER GRPC_STATIC EXCLUDE REGEX "^(ssl|crypto|z|rt|m|dl|pthread|atomic)$")
@@ -21,8 +21,12 @@ list(TRANSFORM GRPC_STATIC PREPEND -l)
 list(JOIN GRPC_STATIC " " GRPC_STATIC)
 add_library(grpc_core INTERFACE)
 target_include_directories(grpc_core SYSTEM INTERFACE ${GRPC_INCLUDE_DIRS})
-target_link_libraries(grpc_core INTERFACE
-  "-Wl,--push-state,-Bstatic,--start-group ${GRPC_STATIC} -Wl,--end-group,--pop-state -lssl -lcrypto -lz -ldl -lstdc++")
+if(LH_SANITIZE) # so that tests/tsan.supp can name them
+  target_link_libraries(grpc_core INTERFACE PkgConfig::GRPC)
+else()
+  target_link_libraries(grpc_core INTERFACE
+    "-Wl,--push-state,-Bstatic,--start-group ${GRPC_STATIC} -Wl,--end-group,--pop-state -lssl -lcrypto -lz -ldl -lstdc++")
+endif()
 
 set(DEPS ${CMAKE_SOURCE_DIR}/.deps)
 if(NOT EXISTS ${DEPS}/duckdb/lib/libduckdb.so)

@@ -23,6 +23,7 @@ void rpc_call_unref(rpc_call *call) {
 /* Starts a batch, which takes a reference. False: gRPC refused it, which is our bug or the end of the call. */
 static bool call_start(rpc_call *call, const grpc_op *ops, size_t count, rpc_tag *tag) {
     rpc_call_ref(call);
+    atomic_fetch_add(&call->rpc->handed, 1);
     if (grpc_call_start_batch(call->call, ops, count, tag, NULL) == GRPC_CALL_OK) return true;
     rpc_call_unref(call);
     return false;
@@ -267,6 +268,7 @@ void rpc_call_await(lh_rpc *rpc) {
     atomic_store(&call->refs, 1);
     grpc_metadata_array_init(&call->metadata);
     grpc_call_details_init(&call->details);
+    atomic_fetch_add(&rpc->handed, 1);
     if (grpc_server_request_call(rpc->server, &call->call, &call->details, &call->metadata, rpc->queue, rpc->queue,
                                  &call->arrive) != GRPC_CALL_OK)
         rpc_call_unref(call);

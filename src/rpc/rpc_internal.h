@@ -99,6 +99,7 @@ struct lh_rpc {
     rpc_workers workers;
     _Atomic bool draining;
     _Atomic uint64_t active;
+    _Atomic uint64_t handed; /* to gRPC; read with each event, because ThreadSanitizer does not see the order in gRPC */
     _Atomic uint64_t finished[RPC_METHODS_MAX + 1][RPC_STATUSES]; /* by method (the last: none of ours) and status */
 
     pthread_mutex_t drain_lock;
