@@ -5,7 +5,7 @@
 static void *message_alloc(void *arena, size_t size) { return lh_arena_alloc(arena, size); }
 static void message_free(void *arena, void *pointer) { (void)arena, (void)pointer; }
 
-static lh_code message_check(const ProtobufCMessage *message, lh_error *err);
+static lh_code message_check(ProtobufCMessage *message, lh_error *err);
 
 static void *message_field(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field) {
     union {
@@ -30,14 +30,15 @@ static bool message_has(const ProtobufCMessage *message, const ProtobufCFieldDes
     return *(const uint32_t *)message_quantifier(message, field) == field->id;
 }
 
-static lh_code message_check_one(const ProtobufCFieldDescriptor *field, const void *value, lh_error *err) {
+static lh_code message_check_one(const ProtobufCFieldDescriptor *field, void *value, lh_error *err) {
     if (field->type == PROTOBUF_C_TYPE_MESSAGE) return value ? message_check(value, err) : LH_OK;
     if (value && !lh_str_is_utf8(lh_str_from(value))) return lh_fail(err, LH_INVALID, "'%s' is not UTF-8", field->name);
     return LH_OK;
 }
 
-/* Every text in it is UTF-8, which protobuf-c does not look at. */
-static lh_code message_check(const ProtobufCMessage *message, lh_error *err) {
+/* Every text in it is UTF-8, which protobuf-c does not look at. Fields that we do not know are dropped, so that none is echoed. */
+static lh_code message_check(ProtobufCMessage *message, lh_error *err) {
+    message->n_unknown_fields = 0;
     for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
         if ((field->type != PROTOBUF_C_TYPE_STRING && field->type != PROTOBUF_C_TYPE_MESSAGE) ||

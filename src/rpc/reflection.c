@@ -111,7 +111,7 @@ static lh_code reflection_answer_services(lh_arena *arena, reflection_response *
 
 static lh_code reflection_answer(const reflection_request *request, lh_arena *arena, reflection_response *answer,
                                  lh_error *err) {
-    switch (request->message_request_case) {
+    switch ((int)request->message_request_case) {
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME:
         return reflection_answer_file(reflection_is_file, request->file_by_filename, arena, answer, err);
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL:
