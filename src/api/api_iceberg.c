@@ -256,6 +256,12 @@ static lh_str iceberg_etag(lh_request *request) {
     return tag.len >= 2 && tag.ptr[0] == '"' ? lh_str_sub(tag, 1, tag.len - 2) : tag;
 }
 
+/* Loaded or committed table, as this client can work with it. */
+static void iceberg_show(lh_request *request, lh_json *answer) {
+    if (lh_str_starts(lh_request_header(request, "User-Agent"), LH_STR("duckdb/")))
+        lh_table_show_to_duckdb(answer, lh_request_arena(request));
+}
+
 lh_code api_iceberg_table_load(lh_request *request, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_str snapshots = lh_request_query(request, "snapshots"), etag;
@@ -266,6 +272,7 @@ lh_code api_iceberg_table_load(lh_request *request, lh_error *err) {
     lh_code code = lh_table_load(iceberg_catalog(request), iceberg_table_name(request), refs, iceberg_etag(request),
                                  arena, &answer, &etag, err);
     if (code != LH_OK) return iceberg_fail(request, code, &iceberg_table, err);
+    if (answer) iceberg_show(request, answer);
     if (answer && iceberg_vends(request)) lh_table_vend(iceberg_catalog(request), answer, arena);
     lh_respond_header(request, "ETag", lh_arena_printf(arena, "\"%.*s\"", LH_STR_ARG(etag)));
     if (api_etag_list_has(lh_request_header(request, "If-None-Match"), etag, true)) answer = NULL;
@@ -283,8 +290,9 @@ lh_code api_iceberg_table_commit(lh_request *request, lh_error *err) {
     LH_TRY(lh_request_json(request, &body, err));
     lh_code code = lh_table_commit(iceberg_catalog(request), iceberg_table_name(request), body,
                                    lh_request_is_engine(request), lh_request_arena(request), &answer, err);
-    return code == LH_OK ? lh_respond_json(request, 200, answer, err)
-                         : iceberg_commit_fail(request, code, &iceberg_table, err);
+    if (code != LH_OK) return iceberg_commit_fail(request, code, &iceberg_table, err);
+    iceberg_show(request, answer);
+    return lh_respond_json(request, 200, answer, err);
 }
 
 lh_code api_iceberg_table_drop(lh_request *request, lh_error *err) {

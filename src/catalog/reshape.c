@@ -325,7 +325,7 @@ static lh_code rollback_try(lh_catalog *catalog, lh_table_name name, int64_t ask
     lh_json_set_string(arena, answer, "dataset", lh_table_name_text(name, arena));
     lh_json_set_int(arena, answer, "snapshot_id", target);
     lh_json_set_int(arena, answer, "snapshot_before", current);
-    lh_json_set(arena, answer, "schema_id", /* a copy of that schema has an id of its own (metadata_renew_schema) */
+    lh_json_set(arena, answer, "schema_id",
                 lh_json_copy(arena, lh_json_get(lh_json_get(committed, "metadata"), "current-schema-id")));
     *ret = answer;
     return LH_OK;

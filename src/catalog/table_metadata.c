@@ -270,9 +270,8 @@ lh_code metadata_apply_updates(lh_arena *arena, lh_json *metadata, const lh_json
     if (!lh_json_is_object(lh_json_get(metadata, "refs")))
         lh_json_set(arena, metadata, "refs", lh_json_new_object(arena));
     metadata_change change = {
-        .arena = arena, .metadata = metadata, .last_schema = -1, .last_spec = -1, .last_order = -1};
+        .arena = arena, .metadata = metadata, .last_schema = -1, .last_spec = -1, .last_order = -1, .given_schema = -1};
     for (lh_json_iter it = lh_json_each(updates); lh_json_next(&it);) LH_TRY(metadata_apply(&change, it.value, err));
-    if (change.reshaped) metadata_renew_schema(&change);
     metadata_log_main(&change);
     if (!change.added_snapshot) metadata_touch(&change, lh_time_now_ms());
     if (change.reshaped) LH_TRY(metadata_check_shape(metadata, err));

@@ -9,6 +9,7 @@ typedef struct metadata_change {
     lh_arena *arena;
     lh_json *metadata;                          /* the working copy */
     int64_t last_schema, last_spec, last_order; /* added last in this list; -1: none yet */
+    int64_t given_schema;                       /* the id that its writer thought last_schema has; -1: none */
     bool added_snapshot, moved_main;
     bool reshaped; /* another current schema, default spec or default order */
 } metadata_change;
@@ -30,9 +31,9 @@ int64_t metadata_pick_id(const lh_json *list, const char *id_name, const lh_json
 lh_code metadata_set_default(metadata_change *change, const lh_json *update, const char *given, int64_t last,
                              const char *list, const char *id_name, const char *member, lh_error *err);
 lh_code metadata_add_schema(metadata_change *change, const lh_json *update, lh_error *err);
-/* DuckDB's extension gives the next schema the current one's id plus one. So when a table went back to an older schema, a copy
- * of that with the next id becomes the current one. */
-void metadata_renew_schema(metadata_change *change);
+/* The id of a schema that an update names: of the one that the same list has added, by the id that its writer gave it; or as it
+ * was shown to DuckDB. */
+int64_t metadata_named_schema(const metadata_change *change, int64_t id);
 lh_code metadata_set_current_schema(metadata_change *change, const lh_json *update, lh_error *err);
 lh_code metadata_add_spec(metadata_change *change, const lh_json *update, lh_error *err);
 lh_code metadata_set_default_spec(metadata_change *change, const lh_json *update, lh_error *err);

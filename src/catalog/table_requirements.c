@@ -13,6 +13,7 @@ static lh_code metadata_require_id(const lh_json *requirement, const metadata_id
     const lh_json *expected = lh_json_get(requirement, rule->given);
     if (!lh_json_is_int(expected)) return lh_fail(err, LH_INVALID, "a requirement lacks the number '%s'", rule->given);
     int64_t want = lh_json_int(expected, 0), have = lh_json_int(lh_json_get(metadata, rule->kept), INT64_MIN);
+    if (strcmp(rule->kept, "current-schema-id") == 0) want = metadata_shown_schema(want);
     if (want != have)
         return lh_fail(err, LH_CONFLICT, "Requirement failed: %s changed: expected %" PRId64 ", is %" PRId64,
                        rule->what, want, have);

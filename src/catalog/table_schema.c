@@ -215,7 +215,12 @@ lh_code metadata_add_schema(metadata_change *change, const lh_json *update, lh_e
         lh_json_append(lh_json_get(change->metadata, "schemas"), copy);
     }
     change->last_schema = id;
+    change->given_schema = lh_json_int(lh_json_get(schema, "schema-id"), -1);
     return LH_OK;
+}
+
+int64_t metadata_named_schema(const metadata_change *change, int64_t id) {
+    return id >= 0 && id == change->given_schema ? change->last_schema : metadata_shown_schema(id);
 }
 
 lh_code metadata_set_default(metadata_change *change, const lh_json *update, const char *given, int64_t last,
@@ -232,21 +237,30 @@ lh_code metadata_set_default(metadata_change *change, const lh_json *update, con
 }
 
 lh_code metadata_set_current_schema(metadata_change *change, const lh_json *update, lh_error *err) {
-    return metadata_set_default(change, update, "schema-id", change->last_schema, "schemas", "schema-id",
+    int64_t given = lh_json_int(lh_json_get(update, "schema-id"), -1), id = metadata_named_schema(change, given);
+    lh_json *named = lh_json_copy(change->arena, update);
+    if (id != given) lh_json_set_int(change->arena, named, "schema-id", id);
+    return metadata_set_default(change, named, "schema-id", change->last_schema, "schemas", "schema-id",
                                 "current-schema-id", err);
 }
 
-void metadata_renew_schema(metadata_change *change) {
-    lh_json *schemas = lh_json_get(change->metadata, "schemas");
-    int64_t current = lh_json_int(lh_json_get(change->metadata, "current-schema-id"), -1), highest = current;
+/* ---- ids as DuckDB is shown them ---- */
+
+enum { SCHEMA_SHOWN_FIRST = 1 << 30 }; /* plus the schema's own id, so that it tells which was current */
+
+int64_t metadata_shown_schema(int64_t id) { return id >= SCHEMA_SHOWN_FIRST ? id - SCHEMA_SHOWN_FIRST : id; }
+
+void lh_table_show_to_duckdb(lh_json *answer, lh_arena *arena) {
+    lh_json *metadata = lh_json_get(answer, "metadata"), *schemas = lh_json_get(metadata, "schemas");
+    int64_t current = lh_json_int(lh_json_get(metadata, "current-schema-id"), -1), highest = current;
     for (lh_json_iter it = lh_json_each(schemas); lh_json_next(&it);) {
         int64_t id = lh_json_int(lh_json_get(it.value, "schema-id"), 0);
         if (id > highest) highest = id;
     }
     const lh_json *schema = metadata_find(schemas, "schema-id", current);
-    if (highest == current || !schema) return;
-    lh_json *copy = lh_json_copy(change->arena, schema);
-    lh_json_set_int(change->arena, copy, "schema-id", highest + 1);
+    if (!schema || highest == current || highest >= SCHEMA_SHOWN_FIRST) return;
+    lh_json *copy = lh_json_copy(arena, schema);
+    lh_json_set_int(arena, copy, "schema-id", SCHEMA_SHOWN_FIRST + current);
     lh_json_append(schemas, copy);
-    lh_json_set_int(change->arena, change->metadata, "current-schema-id", highest + 1);
+    lh_json_set_int(arena, metadata, "current-schema-id", SCHEMA_SHOWN_FIRST + current);
 }

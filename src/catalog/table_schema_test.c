@@ -18,13 +18,33 @@ static void test_schema__minus_one_is_the_schema_added_last(void) {
     CHECK_REFUSED(s, "[{'action':'set-current-schema','schema-id':9}]", "does not exist");
     CHECK_REFUSED(s, "[{'action':'set-current-schema'}]", "schema-id");
     CHECK_UPDATE(s, "[{'action':'set-current-schema','schema-id':0}]");
-    /* back at an older one: a copy of it with the next id, which is what DuckDB's extension counts from */
-    CHECK(suite_int(s, "current-schema-id") == 2 && suite_int(s, "last-column-id") == 4);
-    CHECK(lh_json_size(suite_member(s, "schemas")) == 3);
-    CHECK(lh_json_equal(lh_json_get(lh_json_at(suite_member(s, "schemas"), 0), "fields"),
-                        lh_json_get(lh_json_at(suite_member(s, "schemas"), 2), "fields")));
-    CHECK_UPDATE(s, "[{'action':'set-current-schema','schema-id':2}]");
+    CHECK(suite_int(s, "current-schema-id") == 0 && suite_int(s, "last-column-id") == 4);
+    CHECK(lh_json_size(suite_member(s, "schemas")) == 2);
+}
+
+static void test_schema__what_a_writer_guessed_is_the_one_that_it_added(void) {
+    LH_CLEANUP(suite_freep) suite *s = suite_new("{}");
+    CHECK_UPDATE(s, "[" TEST_ADD_COLUMN "]");
+    CHECK_UPDATE(s, "[{'action':'add-schema','schema':{'type':'struct','schema-id':1,'fields':[{'id':1,'name':'id',"
+                    "'required':true,'type':'long'}]}},{'action':'set-current-schema','schema-id':1}]");
     CHECK(suite_int(s, "current-schema-id") == 2 && lh_json_size(suite_member(s, "schemas")) == 3);
+    CHECK_UPDATE(s, "[{'action':'set-current-schema','schema-id':1}]");
+    CHECK(suite_int(s, "current-schema-id") == 1);
+}
+
+static void test_schema__duckdb_is_shown_a_current_schema_above_all_others(void) {
+    LH_CLEANUP(suite_freep) suite *s = suite_new("{}");
+    CHECK_UPDATE(s, "[" TEST_ADD_COLUMN "]");
+    lh_json *answer = lh_json_new_object(s->arena), *shown = lh_json_copy(s->arena, s->metadata);
+    lh_json_set(s->arena, answer, "metadata", shown);
+    lh_table_show_to_duckdb(answer, s->arena);
+    CHECK(lh_json_int(lh_json_get(shown, "current-schema-id"), -1) == 1 << 30);
+    CHECK(lh_json_size(lh_json_get(shown, "schemas")) == 3);
+    CHECK_UPDATE(s, "[{'action':'set-current-schema','schema-id':1073741825}]");
+    CHECK(suite_int(s, "current-schema-id") == 1);
+    lh_json_set(s->arena, answer, "metadata", shown = lh_json_copy(s->arena, s->metadata));
+    lh_table_show_to_duckdb(answer, s->arena); /* the highest already */
+    CHECK(lh_json_equal(shown, s->metadata));
 }
 
 static void test_schema__an_equal_schema_is_reused(void) {
@@ -170,8 +190,10 @@ static void test_order__unsorted_is_0_and_others_count_from_1(void) {
     CHECK_REFUSED(s, "[{'action':'set-default-sort-order'}]", "sort-order-id");
 }
 
-LH_TEST_MAIN(LH_TEST(test_schema__minus_one_is_the_schema_added_last), LH_TEST(test_schema__an_equal_schema_is_reused),
-             LH_TEST(test_schema__last_column_id_never_falls),
+LH_TEST_MAIN(LH_TEST(test_schema__minus_one_is_the_schema_added_last),
+             LH_TEST(test_schema__what_a_writer_guessed_is_the_one_that_it_added),
+             LH_TEST(test_schema__duckdb_is_shown_a_current_schema_above_all_others),
+             LH_TEST(test_schema__an_equal_schema_is_reused), LH_TEST(test_schema__last_column_id_never_falls),
              LH_TEST(test_schema__field_ids_are_unique_over_all_levels),
              LH_TEST(test_schema__types_are_those_of_the_specification),
              LH_TEST(test_schema__the_one_in_use_is_not_removed), LH_TEST(test_spec__fields_get_ids_and_keep_them),

@@ -38,11 +38,10 @@ lh_code metadata_add_snapshot(metadata_change *change, const lh_json *update, lh
         return lh_fail(err, LH_INVALID, "add-snapshot lacks 'manifest-list' or 'summary.operation'");
     if (format >= 2 && !lh_json_is_int(lh_json_get(snapshot, "sequence-number")))
         return lh_fail(err, LH_INVALID, "add-snapshot lacks 'sequence-number'");
-    const lh_json *schema = lh_json_get(snapshot, "schema-id");
-    if (!lh_json_is_null(schema) &&
-        !metadata_find(lh_json_get(change->metadata, "schemas"), "schema-id", lh_json_int(schema, -1)))
-        return lh_fail(err, LH_INVALID, "snapshot %" PRId64 " names unknown schema %" PRId64, id,
-                       lh_json_int(schema, -1));
+    const lh_json *given = lh_json_get(snapshot, "schema-id");
+    int64_t schema = metadata_named_schema(change, lh_json_int(given, -1));
+    if (!lh_json_is_null(given) && !metadata_find(lh_json_get(change->metadata, "schemas"), "schema-id", schema))
+        return lh_fail(err, LH_INVALID, "snapshot %" PRId64 " names unknown schema %" PRId64, id, schema);
     if (metadata_snapshot(change->metadata, id))
         return lh_fail(err, LH_INVALID, "snapshot %" PRId64 " exists already", id);
     int64_t last = lh_json_int(lh_json_get(change->metadata, "last-sequence-number"), 0);
@@ -53,6 +52,7 @@ lh_code metadata_add_snapshot(metadata_change *change, const lh_json *update, lh
                        sequence, last);
     if (format >= 3) LH_TRY(snapshot_take_row_ids(change, snapshot, err));
     lh_json *copy = lh_json_copy(change->arena, snapshot);
+    if (!lh_json_is_null(given)) lh_json_set_int(change->arena, copy, "schema-id", schema);
     if (format >= 2 && sequence > last)
         lh_json_set_int(change->arena, change->metadata, "last-sequence-number", sequence);
     lh_json_append(lh_json_get(change->metadata, "snapshots"), copy);

@@ -103,7 +103,7 @@ static lh_code view_add_schema(view_change *change, const lh_json *update, lh_er
     lh_json_set_int(change->arena, holder, "format-version", METADATA_FORMAT_MAX);
     lh_json_set(change->arena, holder, "schemas",
                 lh_json_copy(change->arena, lh_json_get(change->metadata, "schemas")));
-    metadata_change schemas = {.arena = change->arena, .metadata = holder, .last_schema = -1};
+    metadata_change schemas = {.arena = change->arena, .metadata = holder, .last_schema = -1, .given_schema = -1};
     LH_TRY(metadata_add_schema(&schemas, update, err));
     lh_json_set(change->arena, change->metadata, "schemas",
                 lh_json_copy(change->arena, lh_json_get(holder, "schemas")));
