@@ -27,7 +27,7 @@ static void test_ingest__what_is_not_windows_1252_is_not_taken_for_it(void) {
         "\xcf\xf0\xe8\xe2\xe5\xf2 \xec\xe8\xf0\n",       /* windows-1251 */
         "\x83n\x83\x8d\x81[\n",                           /* Shift JIS */
         "M\xfcller\x81",                                   /* a byte that it lacks */
-        "k\x94nnen, m\x84" "chtig, gr\x81n",               /* code page 437 */
+        ("k\x94nnen, m\x84" "chtig, gr\x81n"),              /* code page 437 */
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) CHECK(!is_windows_1252(lh_str_from(texts[i]), 3));
 }

@@ -45,7 +45,7 @@ lh_code evolve_cast_check(const evolve_cast *cast, lh_error *err) {
     case EVOLVE_FORM_BOOLEAN: good = text && to == INGEST_BOOLEAN; break;
     case EVOLVE_FORM_EPOCH_S:
     case EVOLVE_FORM_EPOCH_MS: good = (text || cast_is_number(from)) && cast_is_time(to); break;
-    case EVOLVE_FORM_COUNT: break;
+    case EVOLVE_FORM_COUNT: return lh_fail(err, LH_INVALID, "no such form");
     }
     if (!good) return lh_fail(err, LH_INVALID, "form '%s' does not go from that type to that", cast_names[cast->form]);
     if (cast->type->count) return lh_fail(err, LH_INVALID, "values cannot be cast to a list, a struct or a map");

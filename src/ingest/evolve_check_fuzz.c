@@ -66,7 +66,9 @@ static void fuzz_rules(const evolve_rules *rules, const evolve_side *table, lh_a
         assert(rule->confidence >= 0 && rule->confidence <= 1);
         for (size_t j = 0; j < rule->from_count; j++) {
             assert(rule->from[j] >= table->columns && rule->from[j] < table->columns + table->count);
-            assert(taken[rule->from[j] - table->columns]++ == 0);
+            size_t *uses = &taken[rule->from[j] - table->columns];
+            assert(*uses == 0);
+            ++*uses;
         }
         for (size_t j = 0; j < rule->to_count; j++)
             assert(rule->to[j].len && rule->to[j].len <= LH_LIMIT_NAME_BYTES && lh_str_is_utf8(rule->to[j]));

@@ -210,7 +210,7 @@ static lh_str names_joined(const names_words *words) {
 }
 
 double evolve_name_similarity(lh_str a, lh_str b, const char **ret_reason) {
-    names_words left, right;
+    names_words left = {0}, right = {0};
     names_cut(a, &left);
     names_cut(b, &right);
     double words = names_words_score(&left, &right), edit = names_edit(names_joined(&left), names_joined(&right));

@@ -38,7 +38,7 @@ static lh_pii_kind columns_label(const lh_json *line) {
     for (int kind = 0; kind < LH_PII_KINDS; kind++)
         if (lh_str_eq(lh_json_get_string(line, "label"), lh_str_from(lh_pii_kind_name((lh_pii_kind)kind))))
             return (lh_pii_kind)kind;
-    CHECK(!"a label that is no kind");
+    CHECK(false); /* a label that is no kind */
     return LH_PII_NONE;
 }
 
