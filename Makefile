@@ -13,7 +13,7 @@ define build-preset
 	@cmake --build $(2) -j $(JOBS) $(if $(3),--target $(3))
 endef
 
-.PHONY: help setup setup-test setup-dev build test test-spark asan tsan fuzz bench lint format demo demo-stop clean
+.PHONY: help setup setup-test setup-dev build test test-spark test-kit asan tsan fuzz bench lint format demo demo-stop clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -35,6 +35,11 @@ test-spark: setup-test ## Spark and the others in one lake; says "skipped" where
 	$(call build-preset,release,build,lakehouse)
 	@tools/setup-spark || true
 	@tools/pytest tests/api/spark || [ $$? = 77 ]
+
+test-kit: setup-test ## Iceberg's own compatibility kit; says "skipped" where Java or Maven is not installed
+	$(call build-preset,release,build,lakehouse)
+	@tools/setup-kit || true
+	@tools/pytest tests/api/kit || [ $$? = 77 ]
 
 asan: setup-test ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call build-preset,asan,build-asan)
