@@ -14,6 +14,7 @@ typedef enum lh_permission { /* each reaches as far as those before it */
 typedef struct lh_identity {
     bool known;
     lh_permission permission;
+    lh_str principal; /* id of a stored key (borrowed of what was shown), "admin", "-": authentication is off */
 } lh_identity;
 
 /* The key that a caller shows, of its two headers (or gRPC metadata): X-API-Key, else Authorization's bearer token; empty

@@ -27,7 +27,7 @@ lh_str lh_access_key_shown(lh_str x_api_key, lh_str authorization) {
                : LH_STR_NONE;
 }
 
-static bool keys_find(lh_catalog *catalog, lh_str presented, lh_permission *ret) {
+static bool keys_find(lh_catalog *catalog, lh_str presented, lh_identity *ret) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_str rest = presented, text;
     lh_json *doc = NULL;
@@ -37,18 +37,18 @@ static bool keys_find(lh_catalog *catalog, lh_str presented, lh_permission *ret)
     if (lh_metastore_get(lh_catalog_metastore(catalog), key, arena, &text, NULL, NULL) != LH_OK) return false;
     if (lh_json_parse(arena, text, &doc, NULL) != LH_OK) return false;
     lh_sha256_hex hash = keys_hash(lh_json_get_string(doc, "salt"), rest);
+    *ret = (lh_identity){.known = true, .principal = id};
     return lh_equal_constant_time(lh_str_from(hash.text), lh_json_get_string(doc, "hash")) &&
-           keys_permission_parse(lh_json_get_string(doc, "permission"), ret);
+           keys_permission_parse(lh_json_get_string(doc, "permission"), &ret->permission);
 }
 
 lh_identity lh_access_identify(const lh_config *config, lh_catalog *catalog, lh_str key) {
-    lh_permission permission;
-    if (lh_str_eq(config->auth_mode, LH_STR("off"))) return (lh_identity){true, LH_PERMIT_ADMIN};
+    lh_identity stored;
+    if (lh_str_eq(config->auth_mode, LH_STR("off"))) return (lh_identity){true, LH_PERMIT_ADMIN, LH_STR("-")};
     if (key.len == 0) return (lh_identity){0};
     lh_str admin = config->auth_admin_key;
-    if (admin.len && lh_equal_constant_time(key, admin)) return (lh_identity){true, LH_PERMIT_ADMIN};
-    if (keys_find(catalog, key, &permission)) return (lh_identity){true, permission};
-    return (lh_identity){0};
+    if (admin.len && lh_equal_constant_time(key, admin)) return (lh_identity){true, LH_PERMIT_ADMIN, LH_STR("admin")};
+    return keys_find(catalog, key, &stored) ? stored : (lh_identity){0};
 }
 
 /* ---- the keys ---- */

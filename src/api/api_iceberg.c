@@ -48,7 +48,7 @@ lh_code iceberg_answer_empty(lh_request *request, lh_code code, const iceberg_na
 
 /* ---- what requests have in common ---- */
 
-lh_catalog *iceberg_catalog(lh_request *request) { return lh_request_app(request)->catalog; }
+lh_catalog *iceberg_catalog(lh_request *request) { return lh_request_catalog(request); }
 
 lh_str iceberg_namespace_name(lh_request *request) {
     return lh_namespace_of_path(lh_request_param(request, "namespace"), lh_request_arena(request));
@@ -89,6 +89,11 @@ lh_code api_iceberg_config(lh_request *request, lh_error *err) {
     lh_json_set(arena, answer, "defaults", lh_json_new_object(arena));
     lh_json_set(arena, answer, "overrides", lh_json_new_object(arena));
     lh_json_set(arena, answer, "endpoints", endpoints);
+    int64_t lifetime_ms = lh_request_app(request)->config->catalog_idempotency_lifetime_ms;
+    lh_json_set_string(arena, answer, "idempotency-key-lifetime",
+                       lifetime_ms % 60000 == 0 ? lh_arena_printf(arena, "PT%" PRId64 "M", lifetime_ms / 60000)
+                                                : lh_arena_printf(arena, "PT%" PRId64 ".%03dS", lifetime_ms / 1000,
+                                                                  (int)(lifetime_ms % 1000)));
     return lh_respond_json(request, 200, answer, err);
 }
 
@@ -226,9 +231,19 @@ static bool iceberg_vends(lh_request *request) {
     return false;
 }
 
+/* DuckDB counts ids of schemas from the current one's. */
+static void iceberg_show(lh_request *request, lh_json *answer) {
+    if (lh_str_starts(lh_request_header(request, "User-Agent"), LH_STR("duckdb/")))
+        lh_table_show_to_duckdb(answer, lh_request_arena(request));
+}
+
+void iceberg_suit(lh_request *request, lh_json *answer) {
+    iceberg_show(request, answer);
+    if (iceberg_vends(request)) lh_table_vend(iceberg_catalog(request), answer, lh_request_arena(request));
+}
+
 static lh_code iceberg_answer_table(lh_request *request, lh_code code, lh_json *answer, lh_error *err) {
-    if (code == LH_OK && iceberg_vends(request))
-        lh_table_vend(iceberg_catalog(request), answer, lh_request_arena(request));
+    if (code == LH_OK) iceberg_suit(request, answer);
     return iceberg_answer(request, code, answer, &iceberg_table_new, err);
 }
 
@@ -256,12 +271,6 @@ static lh_str iceberg_etag(lh_request *request) {
     return tag.len >= 2 && tag.ptr[0] == '"' ? lh_str_sub(tag, 1, tag.len - 2) : tag;
 }
 
-/* Loaded or committed table, as this client can work with it. */
-static void iceberg_show(lh_request *request, lh_json *answer) {
-    if (lh_str_starts(lh_request_header(request, "User-Agent"), LH_STR("duckdb/")))
-        lh_table_show_to_duckdb(answer, lh_request_arena(request));
-}
-
 lh_code api_iceberg_table_load(lh_request *request, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_str snapshots = lh_request_query(request, "snapshots"), etag;
@@ -272,8 +281,7 @@ lh_code api_iceberg_table_load(lh_request *request, lh_error *err) {
     lh_code code = lh_table_load(iceberg_catalog(request), iceberg_table_name(request), refs, iceberg_etag(request),
                                  arena, &answer, &etag, err);
     if (code != LH_OK) return iceberg_fail(request, code, &iceberg_table, err);
-    if (answer) iceberg_show(request, answer);
-    if (answer && iceberg_vends(request)) lh_table_vend(iceberg_catalog(request), answer, arena);
+    if (answer) iceberg_suit(request, answer);
     lh_respond_header(request, "ETag", lh_arena_printf(arena, "\"%.*s\"", LH_STR_ARG(etag)));
     if (api_etag_list_has(lh_request_header(request, "If-None-Match"), etag, true)) answer = NULL;
     return answer ? lh_respond_json(request, 200, answer, err) : lh_respond_empty(request, 304, err);

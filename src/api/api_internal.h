@@ -15,6 +15,7 @@ typedef enum {                  /* whose threads run it */
 } lh_lane;
 
 lh_app *lh_request_app(const lh_request *request);
+lh_catalog *lh_request_catalog(const lh_request *request); /* the app's; with an Idempotency-Key, one that records it */
 lh_arena *lh_request_arena(const lh_request *request);
 lh_str lh_request_method(const lh_request *request);
 /* Decoded path parameter of the route's {name}; a last {key...} takes the rest with its slashes. */

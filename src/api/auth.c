@@ -8,7 +8,8 @@ api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_liste
             .known = engine, .engine = engine, .permission = engine ? LH_PERMIT_ADMIN : LH_PERMIT_PUBLIC};
     }
     lh_identity identity = lh_access_identify(app->config, app->catalog, presented);
-    return (api_identity){.known = identity.known, .permission = identity.permission};
+    return (api_identity){
+        .known = identity.known, .permission = identity.permission, .principal = identity.principal};
 }
 
 bool lh_request_knows_token(const lh_request *request, lh_str token) {

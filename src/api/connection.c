@@ -163,6 +163,7 @@ static void connection_check(lh_request *request, connection_refusal *refusal) {
     api_identity identity = api_authenticate(server->app, connection_key(request), request->internal_listener);
     request->engine = identity.engine;
     request->permission = identity.permission;
+    request->principal = identity.principal;
     lh_permission needs = found == LH_OK ? request->match.route->permission : LH_PERMIT_READ;
     if (!identity.known && needs != LH_PERMIT_PUBLIC) { /* before 404 and 405: a stranger learns no paths */
         refusal->status = 401, refusal->header = "WWW-Authenticate", refusal->value = "Bearer";

@@ -102,6 +102,8 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
                   store.conflicts);
     metrics_value(&out, "catalog_checkpoint_sequence", "gauge", "Log entry of the newest checkpoint.",
                   store.checkpoint_sequence);
+    metrics_value(&out, "catalog_idempotency_records", "gauge", "Answers kept for Idempotency-Keys.",
+                  lh_idempotency_count(app->catalog));
     metrics_value(&out, "catalog_replay_milliseconds", "gauge", "Time to load the catalog at the start.",
                   store.replay_ms);
     if (api_request_ready(request)) {

@@ -103,6 +103,11 @@ static lh_json *openapi_parameters(lh_arena *arena, const api_route *route) {
             lh_json_append(list, openapi_parameter(arena, p->in == API_IN_QUERY ? "query" : "header",
                                                    lh_str_from(p->name), p->type, p->help));
     }
+    if (api_takes_idempotency_key(route))
+        lh_json_append(list,
+                       openapi_parameter(arena, "header", LH_STR("Idempotency-Key"), "string",
+                                         "A UUID of version 7: the same request under it is done once, and answered "
+                                         "the same again"));
     return list;
 }
 

@@ -240,6 +240,9 @@ void api_request_unref(lh_request *request) {
 lh_app *lh_request_app(const lh_request *request) {
     return api_request_ready(request) ? request->server->app : &request->server->starting;
 }
+lh_catalog *lh_request_catalog(const lh_request *request) {
+    return request->catalog ? request->catalog : request->server->app->catalog;
+}
 lh_arena *lh_request_arena(const lh_request *request) { return request->arena; }
 lh_str lh_request_method(const lh_request *request) { return request->method; }
 bool lh_request_is_engine(const lh_request *request) { return request->engine; }
@@ -333,6 +336,10 @@ lh_code lh_request_read(lh_request *request, char *into, size_t cap_bytes, size_
 }
 
 lh_code lh_request_body(lh_request *request, lh_str *ret, lh_error *err) {
+    if (request->whole_body.ptr) {
+        *ret = request->whole_body;
+        return LH_OK;
+    }
     LH_CLEANUP(lh_buf_done) lh_buf body = LH_BUF_INIT((size_t)request->body_max);
     for (;;) {
         size_t got;
@@ -348,7 +355,8 @@ lh_code lh_request_body(lh_request *request, lh_str *ret, lh_error *err) {
         if (full) return lh_fail(err, LH_LIMIT, "the request body is larger than %" PRId64 " bytes", request->body_max);
         body.len += got;
     }
-    *ret = lh_arena_dup(request->arena, lh_buf_str(&body));
+    request->whole_body = lh_arena_dup(request->arena, lh_buf_str(&body));
+    *ret = request->whole_body;
     return lh_arena_check(request->arena, err);
 }
 
@@ -369,6 +377,11 @@ void lh_respond_header(lh_request *request, const char *name, lh_str value) {
 
 static lh_code request_answer(lh_request *request, api_answer answer, unsigned status, const char *content_type,
                               lh_error *err) {
+    if (request->holds) {
+        request->status = status;
+        request->content_type = content_type;
+        return LH_OK;
+    }
     pthread_mutex_lock(&request->lock);
     bool twice = request->answer != API_ANSWER_NONE, gone = request->gone;
     if (!twice) {
@@ -382,6 +395,11 @@ static lh_code request_answer(lh_request *request, api_answer answer, unsigned s
     pthread_mutex_unlock(&request->lock);
     if (twice) return lh_fail(err, LH_INTERNAL, "a request was answered twice");
     return gone ? lh_fail(err, LH_CANCELLED, "the client went away") : LH_OK;
+}
+
+lh_code api_request_release(lh_request *request, lh_error *err) {
+    request->holds = false;
+    return request_answer(request, API_ANSWER_WHOLE, request->status, request->content_type, err);
 }
 
 lh_code lh_respond_bytes(lh_request *request, unsigned status, const char *content_type, lh_str body, lh_error *err) {
@@ -429,7 +447,7 @@ bool lh_respond_begun(const lh_request *request) { return request->answer != API
 
 /* ---- the worker's job ---- */
 
-static void request_answer_error(lh_request *request, lh_code code, lh_error *why) {
+void api_request_answer_error(lh_request *request, lh_code code, lh_error *why) {
     unsigned status = api_status_of(code, why);
     if (code == LH_LIMIT && request->body_overrun) status = 413;
     if (status == 422 && request->iceberg) status = 400; /* the specification has no 422 */
@@ -485,10 +503,10 @@ void api_request_run(lh_request *request) {
     request_begin_trace(request, &span);
     lh_code code = LH_CANCELLED;
     if (lh_cancel_fired(request->cancel)) lh_error_set(&err, code, "the client went away");
-    else code = request->match.route->handler(request, &err);
+    else code = api_handle(request, &err);
     if (code == LH_OK && request->answer == API_ANSWER_NONE)
         code = lh_fail(&err, LH_INTERNAL, "the handler gave no answer");
-    if (code != LH_OK && request->answer == API_ANSWER_NONE) request_answer_error(request, code, &err);
+    if (code != LH_OK && request->answer == API_ANSWER_NONE) api_request_answer_error(request, code, &err);
     else if (code != LH_OK && code != LH_CANCELLED)
         lh_log(LH_LOG_WARN, "answer cut short", "route", request->match.route->name, "code", lh_code_name(code),
                "error", err.message, NULL);

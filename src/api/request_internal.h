@@ -44,6 +44,10 @@ struct lh_request {
     size_t field_count;
     bool engine, internal_listener, iceberg, head_only;
     lh_permission permission; /* the caller's */
+    lh_str principal;         /* who calls: a key's id, "admin", or "-" without authentication */
+    lh_catalog *catalog;      /* that records its Idempotency-Key; NULL without one */
+    bool holds;               /* an answer is kept back until api_request_release() */
+    lh_str whole_body;        /* once it was read as a whole */
     int64_t body_max;
     uint64_t content_length; /* UINT64_MAX: chunked */
     lh_cancel *cancel;
@@ -96,6 +100,19 @@ typedef struct api_connection {
     struct api_connection *newer, *older;
 } api_connection;
 
+/* Requests with an Idempotency-Key (idempotency.c). `lock` guards both fields below it. */
+typedef struct api_idempotent { /* one that is being done; on its worker's stack */
+    lh_str document;
+    struct api_idempotent *next;
+} api_idempotent;
+typedef struct api_idempotency {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    api_idempotent *running;
+    size_t waiting;
+    _Atomic uint64_t due_ms; /* when expired records are removed next */
+} api_idempotency;
+
 typedef struct api_listener {
     int fd;
     bool internal, ipv6;
@@ -110,6 +127,7 @@ struct lh_server {
     lh_str url, engine_url; /* owned */
     api_lane lanes[2];
     api_counters metrics;
+    api_idempotency idempotency;
     _Atomic bool ready, draining, stopping;
     pthread_mutex_t active_lock; /* guards the list of active requests and its count */
     pthread_cond_t active_changed;
@@ -120,6 +138,15 @@ struct lh_server {
     pthread_t watchdog;
     bool watchdog_started;
 };
+
+/* ---- idempotency.c ---- */
+/* Runs the route's handler; with an Idempotency-Key, only if the same request was not done already. */
+LH_MUST_CHECK lh_code api_handle(lh_request *request, lh_error *err);
+void api_idempotency_init(api_idempotency *all);
+void api_idempotency_done(api_idempotency *all);
+/* The worker's: sends the answer that was held, and writes that of an error. */
+LH_MUST_CHECK lh_code api_request_release(lh_request *request, lh_error *err);
+void api_request_answer_error(lh_request *request, lh_code code, lh_error *why);
 
 /* Lanes. submit: false when the queue is full. */
 LH_MUST_CHECK lh_code api_lane_init(api_lane *lane, size_t threads, size_t waiting_max, lh_error *err);

@@ -22,6 +22,7 @@ typedef struct api_route {
     int64_t body_max; /* bytes; 0: no body; API_BODY_STREAM: the setting */
 } api_route;
 extern const api_route api_routes[API_ROUTE_COUNT];
+bool api_takes_idempotency_key(const api_route *route); /* idempotency.c */
 
 typedef struct api_param {
     const char *name;
@@ -46,6 +47,7 @@ lh_str api_error_body(lh_arena *arena, bool iceberg, unsigned status, lh_code co
 typedef struct api_identity {
     bool known, engine;
     lh_permission permission;
+    lh_str principal; /* id of a stored key (borrowed of what was presented), "admin", "-": authentication is off */
 } api_identity;
 /* presented: X-API-Key or the bearer token; empty when none. */
 api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_listener);

@@ -10,8 +10,9 @@ enum {
     LH_LIMIT_NAME_BYTES = 255, /* a namespace level, a table, a dataset */
     LH_LIMIT_SQL_BYTES = 1 << 20,
     LH_LIMIT_LOG_LINE_BYTES = 16 << 10,
-    LH_LIMIT_LIST_PAGE = 1000,          /* items of one page */
-    LH_LIMIT_SCAN_ROWS = 100000,        /* rows that a scan for personal data samples */
-    LH_LIMIT_METADATA_BYTES = 32 << 20, /* an Iceberg metadata.json */
+    LH_LIMIT_LIST_PAGE = 1000,             /* items of one page */
+    LH_LIMIT_SCAN_ROWS = 100000,           /* rows that a scan for personal data samples */
+    LH_LIMIT_METADATA_BYTES = 32 << 20,    /* an Iceberg metadata.json */
+    LH_LIMIT_IDEMPOTENCY_BYTES = 16 << 10, /* the record of one Idempotency-Key */
 };
 #endif

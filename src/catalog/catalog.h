@@ -59,6 +59,9 @@ typedef struct lh_change {
 LH_MUST_CHECK lh_code lh_metastore_commit(lh_metastore *metastore, const lh_change *changes, size_t count,
                                           uint64_t *ret_sequence, lh_error *err);
 
+/* How many keys start with prefix (1 to 255 bytes). */
+uint64_t lh_metastore_count(lh_metastore *metastore, lh_str prefix);
+
 /* ---- the catalog ---- */
 typedef struct lh_catalog lh_catalog;
 typedef struct lh_catalog_options {
@@ -156,6 +159,35 @@ LH_MUST_CHECK lh_code lh_view_rename(lh_catalog *catalog, const lh_json *request
 /* Its metadata files stay: it can be registered again. */
 LH_MUST_CHECK lh_code lh_view_drop(lh_catalog *catalog, lh_table_name name, lh_error *err);
 LH_MUST_CHECK lh_code lh_view_exists(lh_catalog *catalog, lh_table_name name, bool *ret, lh_error *err);
+
+/* ---- idempotency keys of REST requests (idempotency.c) ---- */
+/* One request that came with a key, while it is served. */
+typedef struct lh_idempotency {
+    lh_str document; /* lh_idempotency_document() */
+    lh_str request;  /* hash of method, target and body, in hex */
+    int64_t lifetime_ms;
+    bool done; /* set by the commit that did the request: its record is there as well */
+} lh_idempotency;
+typedef struct lh_idempotent_answer {
+    unsigned status; /* 0: the key is new */
+    lh_json *body;   /* NULL: none */
+    bool is_table;   /* a LoadTableResult */
+} lh_idempotent_answer;
+/* The key of the record's document. principal, key: without '/'. Arena. */
+lh_str lh_idempotency_document(lh_str principal, lh_str key, lh_arena *arena);
+/* The catalog for one request: a commit that changes what the request asks for also puts its record (CANCELLED: there is one
+ * meanwhile, nothing was changed). record: borrowed as long as the result. Arena; NULL when that is full. */
+lh_catalog *lh_catalog_recording(lh_catalog *catalog, lh_idempotency *record, lh_arena *arena);
+/* What the same request was answered. Bodies with metadata are made again from their file, or from what is there now.
+ * Arena. Errors: CONFLICT (the key is another request's), NOT_FOUND (it was done, but the answer cannot be made again). */
+LH_MUST_CHECK lh_code lh_idempotency_find(lh_catalog *catalog, const lh_idempotency *record, lh_arena *arena,
+                                          lh_idempotent_answer *ret, lh_error *err);
+/* Records a refusal. Errors: CANCELLED (there is a record meanwhile), LIMIT (LH_LIMIT_IDEMPOTENCY_BYTES). */
+LH_MUST_CHECK lh_code lh_idempotency_put(lh_catalog *catalog, const lh_idempotency *record, unsigned status,
+                                         lh_str body, lh_arena *arena, lh_error *err);
+uint64_t lh_idempotency_count(lh_catalog *catalog);
+/* Removes the records that expired, and the oldest, a tenth, when there are records_max or more. */
+LH_MUST_CHECK lh_code lh_idempotency_expire(lh_catalog *catalog, uint64_t records_max, lh_error *err);
 
 /* ---- maintenance of one table ---- */
 typedef struct lh_expire_options {

@@ -16,7 +16,27 @@ struct lh_catalog {
     annotation_store *annotations;
     struct staged_folders *staged;
     lh_str default_namespace; /* owned */
+    lh_idempotency *record;   /* lh_catalog_recording(): of the one request that uses this; else NULL */
 };
+
+/* ---- idempotency.c ---- */
+/* What the client is told once a commit did its request, for the record of its key. */
+typedef struct catalog_answer {
+    enum {
+        CATALOG_ANSWER_EMPTY,     /* 204 */
+        CATALOG_ANSWER_BODY,      /* `body`, which is small */
+        CATALOG_ANSWER_NAMESPACE, /* the namespace of `name` */
+        CATALOG_ANSWER_TABLE,     /* LoadTableResult of metadata_key */
+        CATALOG_ANSWER_COMMIT,    /* CommitTableResponse */
+        CATALOG_ANSWER_VIEW       /* LoadViewResult */
+    } kind;
+    lh_table_name name;
+    lh_str metadata_key;
+    const lh_json *body;
+} catalog_answer;
+/* The commit that does what a REST request asks for: as lh_metastore_commit(), and with the request's record, if any. */
+LH_MUST_CHECK lh_code catalog_commit(lh_catalog *catalog, const lh_change *changes, size_t count,
+                                     const catalog_answer *answer, lh_error *err);
 
 /* ---- table_sweep.c ---- */
 typedef struct staged_folders staged_folders; /* folders of tables that do not exist yet; thread-safe */

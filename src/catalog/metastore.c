@@ -14,6 +14,7 @@
  *   one: the loaded state must reach the newest checkpoint's number. */
 #include "catalog/metastore_internal.h"
 
+#include <assert.h>
 #include <time.h>
 
 enum { METASTORE_LOAD_TRIES = 5, METASTORE_READ_BYTES = 256 << 10 };
@@ -321,6 +322,18 @@ lh_code lh_metastore_get(lh_metastore *metastore, lh_str key, lh_arena *arena, l
     *ret = text;
     if (ret_version) *ret_version = version;
     return LH_OK;
+}
+
+uint64_t lh_metastore_count(lh_metastore *metastore, lh_str prefix) {
+    char end[256];
+    assert(prefix.len > 0 && prefix.len < sizeof end);
+    memcpy(end, prefix.ptr, prefix.len);
+    end[prefix.len - 1]++; /* the first key behind all that start with it */
+    pthread_rwlock_rdlock(&metastore->index_lock);
+    size_t from = metastore_index_seek(&metastore->index, prefix),
+           to = metastore_index_seek(&metastore->index, (lh_str){end, prefix.len});
+    pthread_rwlock_unlock(&metastore->index_lock);
+    return to - from;
 }
 
 lh_code lh_metastore_list(lh_metastore *metastore, lh_str prefix, lh_str after, size_t limit, lh_arena *arena,

@@ -58,7 +58,8 @@ lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_aren
         changes[count++].check_only = true;
     }
     LH_TRY(lh_arena_check(arena, err));
-    lh_code code = lh_metastore_commit(catalog->metastore, changes, count, NULL, err);
+    const catalog_answer answer = {.kind = CATALOG_ANSWER_NAMESPACE, .name = {.namespace_ = name}};
+    lh_code code = catalog_commit(catalog, changes, count, &answer, err);
     if (code == LH_CONFLICT)
         return lh_fail(err, code, "Namespace already exists: %.*s", LH_STR_ARG(lh_namespace_text(name, arena)));
     if (code != LH_OK) return code;
@@ -142,7 +143,8 @@ lh_code lh_namespace_update(lh_catalog *catalog, lh_str name, const lh_json *req
         LH_TRY(namespace_read(catalog, name, arena, &doc, &change.expected, err));
         LH_TRY(namespace_change_properties(lh_json_get(doc, "properties"), request, arena, answer, err));
         LH_TRY(lh_json_write(arena, doc, false, &change.text, err));
-        lh_code code = lh_metastore_commit(catalog->metastore, &change, 1, NULL, err);
+        lh_code code =
+            catalog_commit(catalog, &change, 1, &(catalog_answer){.kind = CATALOG_ANSWER_BODY, .body = answer}, err);
         if (code == LH_OK) *ret = answer;
         if (code != LH_CONFLICT || tries == 20) return code;
     }
@@ -160,7 +162,7 @@ lh_code lh_namespace_drop(lh_catalog *catalog, lh_str name, lh_error *err) {
         changes[i + 1] =
             (lh_change){.key = inside[i], .expected = LH_VERSION_ABSENT, .check_only = true, .prefix = true};
     LH_TRY(lh_arena_check(arena, err));
-    lh_code code = lh_metastore_commit(catalog->metastore, changes, 4, NULL, err);
+    lh_code code = catalog_commit(catalog, changes, 4, &(catalog_answer){0}, err);
     if (code != LH_CONFLICT) return code;
     return lh_fail(err, LH_CONFLICT, "Namespace is not empty: %.*s; drop its tables, views and namespaces first",
                    LH_STR_ARG(lh_namespace_text(name, arena)));

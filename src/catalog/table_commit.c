@@ -16,6 +16,7 @@ enum { COMMIT_TRIES = 30, COMMIT_TABLES_MAX = 100 };
 typedef struct table_commit {
     const lh_json *request;
     lh_table_name name;
+    bool alone; /* not of a transaction: the answer is its metadata */
     bool exists;
     catalog_table table; /* as read */
     lh_json *metadata;   /* as read, then the new one */
@@ -184,7 +185,11 @@ static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, 
         }
     }
     LH_TRY(lh_arena_check(arena, err));
-    return lh_metastore_commit(catalog->metastore, changes, used, NULL, err);
+    catalog_answer answer = {0};
+    if (commits[0].alone)
+        answer = (catalog_answer){
+            .kind = CATALOG_ANSWER_COMMIT, .name = commits[0].name, .metadata_key = commits[0].new_key};
+    return catalog_commit(catalog, changes, used, &answer, err);
 }
 
 /* Metadata files that left the log go, but only of the table's own folder: files of strangers may name anything. */
@@ -261,6 +266,7 @@ static lh_code commit_try(lh_catalog *catalog, table_commit *commits, size_t cou
     for (size_t i = 0; i < count; i++) /* forgets the try before */
         commits[i] = (table_commit){.request = commits[i].request,
                                     .name = commits[i].name,
+                                    .alone = commits[i].alone,
                                     .carried = commits[i].carried,
                                     .lock = commits[i].lock};
     lh_code code = commit_landed(catalog, commits, count, &landed, arena, err);
@@ -329,7 +335,7 @@ static lh_code commit_traced(lh_catalog *catalog, table_commit *commits, size_t 
 
 lh_code lh_table_commit(lh_catalog *catalog, lh_table_name name, const lh_json *request, bool by_engine,
                         lh_arena *arena, lh_json **ret, lh_error *err) {
-    table_commit commit = {.request = request, .name = name};
+    table_commit commit = {.request = request, .name = name, .alone = true};
     return commit_traced(catalog, &commit, 1, by_engine, arena, ret, err);
 }
 

@@ -74,7 +74,7 @@ static lh_code table_try_drop(lh_catalog *catalog, const catalog_table *table, l
     changes[0] = (lh_change){.key = catalog_table_key(table->name, arena), .expected = table->version};
     if (extra_count) memcpy(changes + 1, extra, extra_count * sizeof *extra);
     LH_TRY(lh_arena_check(arena, err));
-    return lh_metastore_commit(catalog->metastore, changes, extra_count + 1 + (folder.len > 0), NULL, err);
+    return catalog_commit(catalog, changes, extra_count + 1 + (folder.len > 0), &(catalog_answer){0}, err);
 }
 
 lh_code lh_table_drop(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err) {

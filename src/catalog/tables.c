@@ -249,7 +249,9 @@ static lh_code table_insert(lh_catalog *catalog, catalog_table *table, lh_str fo
         LH_TRY(catalog_table_document(catalog, table, arena, &changes[0].text, err));
         if (extra_count) memcpy(changes + 3, extra, extra_count * sizeof *extra);
         LH_TRY(lh_arena_check(arena, err));
-        code = lh_metastore_commit(catalog->metastore, changes, extra_count + 3 + returns, NULL, err);
+        const catalog_answer answer = {
+            .kind = CATALOG_ANSWER_TABLE, .name = table->name, .metadata_key = table->metadata_key};
+        code = catalog_commit(catalog, changes, extra_count + 3 + returns, &answer, err);
         if (code != LH_CONFLICT || tries == TABLE_TRIES) return code;
     }
 }
@@ -300,7 +302,7 @@ lh_code lh_table_create(lh_catalog *catalog, lh_str namespace_, const lh_json *r
         LH_TRY(catalog_metadata_write(catalog, metadata, LH_STR_NONE, arena, &table.metadata_key, err));
         lh_code code = table_insert(catalog, &table, folder, false, arena, err);
         if (code != LH_OK) {
-            if (code == LH_CONFLICT) catalog_metadata_remove(catalog, table.metadata_key);
+            if (code == LH_CONFLICT || code == LH_CANCELLED) catalog_metadata_remove(catalog, table.metadata_key);
             return code;
         }
     } else if (!chosen) {
@@ -370,7 +372,7 @@ static lh_code table_try_rename(lh_catalog *catalog, lh_table_name from, lh_tabl
     LH_TRY(catalog_table_document(catalog, &table, arena, &changes[1].text, err));
     if (extra_count) memcpy(changes + 4, extra, extra_count * sizeof *extra);
     LH_TRY(lh_arena_check(arena, err));
-    return lh_metastore_commit(catalog->metastore, changes, extra_count + 4, NULL, err);
+    return catalog_commit(catalog, changes, extra_count + 4, &(catalog_answer){0}, err);
 }
 
 lh_code table_rename_failed(lh_code code, lh_table_name from, lh_table_name to, const lh_error *why, lh_error *err) {

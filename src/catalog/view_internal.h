@@ -15,4 +15,7 @@ LH_MUST_CHECK lh_code view_check_requirements(const lh_json *requirements, const
 LH_MUST_CHECK lh_code view_apply_updates(lh_arena *arena, lh_json *metadata, const lh_json *updates, lh_error *err);
 /* Is it what the specification calls view metadata? For files of strangers. Errors: INVALID. */
 LH_MUST_CHECK lh_code view_metadata_check(lh_arena *arena, const lh_json *metadata, lh_error *err);
+/* LoadViewResult of a metadata file. Errors: CORRUPT (also when it is not there), the bucket's. */
+LH_MUST_CHECK lh_code view_load_file(lh_catalog *catalog, lh_str metadata_key, lh_arena *arena, lh_json **ret,
+                                     lh_error *err);
 #endif

@@ -91,6 +91,13 @@ static lh_json *view_answer(lh_catalog *catalog, lh_str key, lh_json *metadata, 
     return answer;
 }
 
+lh_code view_load_file(lh_catalog *catalog, lh_str metadata_key, lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_json *metadata = NULL;
+    LH_TRY(view_metadata_load(catalog, metadata_key, arena, &metadata, err));
+    *ret = view_answer(catalog, metadata_key, metadata, arena);
+    return lh_arena_check(arena, err);
+}
+
 /* ---- list, load ---- */
 
 lh_code lh_view_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_arena *arena, lh_json **ret,
@@ -102,11 +109,8 @@ lh_code lh_view_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_ar
 
 lh_code lh_view_load(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret, lh_error *err) {
     catalog_view view;
-    lh_json *metadata = NULL;
     LH_TRY(view_find_document(catalog, name, arena, &view, err));
-    LH_TRY(view_metadata_load(catalog, view.metadata_key, arena, &metadata, err));
-    *ret = view_answer(catalog, view.metadata_key, metadata, arena);
-    return lh_arena_check(arena, err);
+    return view_load_file(catalog, view.metadata_key, arena, ret, err);
 }
 
 /* ---- create, register ---- */
@@ -127,6 +131,7 @@ static lh_code view_must_be_new(lh_catalog *catalog, lh_table_name name, lh_aren
 /* Puts the document of a new view; `from` (NULL: none) is removed in the same commit. */
 static lh_code view_insert(lh_catalog *catalog, const catalog_view *view, const catalog_view *from, lh_arena *arena,
                            lh_error *err) {
+    const catalog_answer loaded = {.kind = CATALOG_ANSWER_VIEW, .name = view->name, .metadata_key = view->metadata_key};
     for (int tries = 0;; tries++) {
         lh_change changes[4] = {
             {.key = catalog_view_key(view->name, arena), .expected = LH_VERSION_ABSENT},
@@ -143,7 +148,7 @@ static lh_code view_insert(lh_catalog *catalog, const catalog_view *view, const 
             changes[3] = (lh_change){.key = catalog_view_key(from->name, arena), .expected = now.version};
         }
         LH_TRY(lh_arena_check(arena, err));
-        lh_code code = lh_metastore_commit(catalog->metastore, changes, from ? 4 : 3, NULL, err);
+        lh_code code = catalog_commit(catalog, changes, from ? 4 : 3, from ? &(catalog_answer){0} : &loaded, err);
         if (code != LH_CONFLICT || tries == VIEW_TRIES) return code;
     }
 }
@@ -169,7 +174,8 @@ lh_code lh_view_create(lh_catalog *catalog, lh_str namespace_, const lh_json *re
     LH_TRY(catalog_metadata_write(catalog, metadata, LH_STR_NONE, arena, &view.metadata_key, err));
     view.created_at = lh_arena_dup(arena, lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
     lh_code code = view_insert(catalog, &view, NULL, arena, err);
-    if (code == LH_CONFLICT || code == LH_NOT_FOUND) catalog_metadata_remove(catalog, view.metadata_key);
+    if (code == LH_CONFLICT || code == LH_NOT_FOUND || code == LH_CANCELLED)
+        catalog_metadata_remove(catalog, view.metadata_key);
     if (code != LH_OK) return code;
     *ret = view_answer(catalog, view.metadata_key, metadata, arena);
     return lh_arena_check(arena, err);
@@ -214,8 +220,9 @@ static lh_code view_try_replace(lh_catalog *catalog, lh_table_name name, const l
     LH_TRY(catalog_metadata_write(catalog, metadata, old_key, arena, &view.metadata_key, err));
     change.expected = view.version;
     LH_TRY(view_document(&view, arena, &change.text, err));
-    lh_code code = lh_metastore_commit(catalog->metastore, &change, 1, NULL, err);
-    if (code == LH_CONFLICT) catalog_metadata_remove(catalog, view.metadata_key);
+    const catalog_answer answer = {.kind = CATALOG_ANSWER_VIEW, .name = name, .metadata_key = view.metadata_key};
+    lh_code code = catalog_commit(catalog, &change, 1, &answer, err);
+    if (code == LH_CONFLICT || code == LH_CANCELLED) catalog_metadata_remove(catalog, view.metadata_key);
     *ret_again = code == LH_CONFLICT;
     if (code == LH_OK) *ret = view_answer(catalog, view.metadata_key, metadata, arena);
     return code;
@@ -259,7 +266,7 @@ lh_code lh_view_drop(lh_catalog *catalog, lh_table_name name, lh_error *err) {
         LH_TRY(view_find_document(catalog, name, arena, &view, err));
         const lh_change change = {.key = catalog_view_key(name, arena), .expected = view.version};
         LH_TRY(lh_arena_check(arena, err));
-        lh_code code = lh_metastore_commit(catalog->metastore, &change, 1, NULL, err);
+        lh_code code = catalog_commit(catalog, &change, 1, &(catalog_answer){0}, err);
         if (code != LH_CONFLICT || tries == VIEW_TRIES) return code;
     }
 }
