@@ -1,26 +1,11 @@
 /* Data files that lie in the bucket already become a snapshot without being copied: one manifest that names them, a
  * manifest list that also repeats what the table had, and an ordinary commit. Field ids are those of the Iceberg
  * spec, "Manifests". */
-#include "catalog/avro_internal.h"
-#include "catalog/catalog_internal.h"
+#include "catalog/entry_internal.h"
 
-enum { APPEND_FILES_MAX = 100000, APPEND_AVRO_BYTES = 256 << 20 };
+enum { APPEND_FILES_MAX = 100000, APPEND_AVRO_BYTES = 256 << 20, APPEND_STATISTICS_BYTES = 64 << 20 };
 
 /* ---- manifest and manifest list ---- */
-
-static const char append_manifest_schema[] =
-    "{\"type\":\"record\",\"name\":\"manifest_entry\",\"fields\":["
-    "{\"name\":\"status\",\"type\":\"int\",\"field-id\":0},"
-    "{\"name\":\"snapshot_id\",\"type\":[\"null\",\"long\"],\"default\":null,\"field-id\":1},"
-    "{\"name\":\"sequence_number\",\"type\":[\"null\",\"long\"],\"default\":null,\"field-id\":3},"
-    "{\"name\":\"file_sequence_number\",\"type\":[\"null\",\"long\"],\"default\":null,\"field-id\":4},"
-    "{\"name\":\"data_file\",\"field-id\":2,\"type\":{\"type\":\"record\",\"name\":\"r2\",\"fields\":["
-    "{\"name\":\"content\",\"type\":\"int\",\"field-id\":134},"
-    "{\"name\":\"file_path\",\"type\":\"string\",\"field-id\":100},"
-    "{\"name\":\"file_format\",\"type\":\"string\",\"field-id\":101},"
-    "{\"name\":\"partition\",\"type\":{\"type\":\"record\",\"name\":\"r102\",\"fields\":[]},\"field-id\":102},"
-    "{\"name\":\"record_count\",\"type\":\"long\",\"field-id\":103},"
-    "{\"name\":\"file_size_in_bytes\",\"type\":\"long\",\"field-id\":104}]}}]}";
 
 /* What one append needs while it is prepared. */
 typedef struct append {
@@ -40,21 +25,32 @@ static lh_code append_put(append *a, const lh_buf *bytes, lh_str key, lh_error *
     return lh_bucket_put(a->catalog->bucket, key, lh_buf_str(bytes), (lh_put_condition){.if_absent = true}, NULL, err);
 }
 
+static lh_code append_write_entry(append *a, const lh_data_file *file, const entry_fields *fields, lh_buf *block,
+                                  lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *scratch = NULL;
+    entry_statistics statistics = {0};
+    LH_TRY(lh_arena_new(APPEND_STATISTICS_BYTES, &scratch, err));
+    if (file->footer) LH_TRY(entry_of_footer(fields, file->footer, scratch, &statistics, err));
+    avro_write_long(block, 1); /* added */
+    avro_write_some_long(block, a->snapshot_id);
+    avro_write_null(block); /* sequence numbers are inherited from the manifest list */
+    avro_write_null(block);
+    avro_write_long(block, 0); /* data */
+    avro_write_string(block, file->location);
+    avro_write_string(block, LH_STR("PARQUET"));
+    avro_write_long(block, (int64_t)file->rows);
+    avro_write_long(block, (int64_t)file->size_bytes);
+    entry_write(&statistics, block);
+    avro_write_null(block); /* no sort order */
+    return lh_buf_check(block, err);
+}
+
 static lh_code append_write_manifest(append *a, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf block = LH_BUF_INIT(APPEND_AVRO_BYTES);
     LH_CLEANUP(lh_buf_done) lh_buf file = LH_BUF_INIT(APPEND_AVRO_BYTES);
-    for (size_t i = 0; i < a->count; i++) {
-        avro_write_long(&block, 1); /* added */
-        avro_write_some_long(&block, a->snapshot_id);
-        avro_write_null(&block); /* sequence numbers are inherited from the manifest list */
-        avro_write_null(&block);
-        avro_write_long(&block, 0); /* data */
-        avro_write_string(&block, a->files[i].location);
-        avro_write_string(&block, LH_STR("PARQUET"));
-        avro_write_long(&block, (int64_t)a->files[i].rows);
-        avro_write_long(&block, (int64_t)a->files[i].size_bytes);
-    }
-    LH_TRY(lh_buf_check(&block, err));
+    entry_fields fields;
+    LH_TRY(entry_fields_load(a->metadata, a->arena, &fields, err));
+    for (size_t i = 0; i < a->count; i++) LH_TRY(append_write_entry(a, &a->files[i], &fields, &block, err));
     lh_str schema;
     LH_TRY(lh_json_write(a->arena, metadata_current_schema(a->metadata), false, &schema, err));
     lh_str spec_id = lh_arena_printf(a->arena, "%" PRId64, lh_json_int(lh_json_get(a->metadata, "default-spec-id"), 0));
@@ -63,7 +59,9 @@ static lh_code append_write_manifest(append *a, lh_error *err) {
                                   {"partition-spec-id", spec_id},
                                   {"format-version", LH_STR("2")},
                                   {"content", LH_STR("data")}};
-    avro_write_file(&file, lh_str_from(append_manifest_schema), metadata, 5, (int64_t)a->count, lh_buf_str(&block));
+    lh_str entries = entry_schema(LH_STR("{\"type\":\"record\",\"name\":\"r102\",\"fields\":[]}"), a->arena);
+    LH_TRY(lh_arena_check(a->arena, err));
+    avro_write_file(&file, entries, metadata, 5, (int64_t)a->count, lh_buf_str(&block));
     a->manifest_length = file.len;
     return append_put(a, &file, a->manifest_key, err);
 }

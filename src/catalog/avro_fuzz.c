@@ -16,7 +16,7 @@ static lh_code fuzz_pair(void *ctx, avro_value pair, lh_error *err) {
 /* As a rewrite repeats entries: copied without a patch a record is what it was. */
 static void fuzz_copy(avro_value record) {
     LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(16 << 20);
-    const avro_patch patches[] = {{"status", 2}, {"sequence_number", INT64_MAX}};
+    const avro_patch patches[] = {{"status", 2, NULL}, {"sequence_number", INT64_MAX, NULL}};
     const lh_str whole = {record.at, (size_t)(record.end - record.at)};
     avro_copy(record, NULL, 0, &out);
     if (out.failed == LH_OK && (out.len != whole.len || (out.len && memcmp(out.ptr, whole.ptr, out.len) != 0))) abort();

@@ -32,6 +32,7 @@ void avro_canonical(avro_value value, lh_buf *out);
 typedef struct avro_patch {
     const char *name;
     int64_t value;
+    const lh_str *raw; /* of any field: encoded already, empty to leave it out; NULL: value */
 } avro_patch;
 void avro_copy(avro_value record, const avro_patch *patches, size_t count, lh_buf *out);
 

@@ -340,9 +340,11 @@ void avro_copy(avro_value record, const avro_patch *patches, size_t count, lh_bu
         const char *from = in.at;
         bool patched = false;
         if (!avro_skip(type, &in, 0)) return;
-        for (size_t p = 0; p < count && !patched; p++)
-            if (lh_str_eq(record.type->names[i], lh_str_from(patches[p].name)))
-                patched = avro_write_number(type, patches[p].value, out);
+        for (size_t p = 0; p < count && !patched; p++) {
+            if (!lh_str_eq(record.type->names[i], lh_str_from(patches[p].name))) continue;
+            if (patches[p].raw) avro_write_raw(out, *patches[p].raw);
+            patched = patches[p].raw || avro_write_number(type, patches[p].value, out);
+        }
         if (!patched) avro_write_raw(out, (lh_str){from, (size_t)(in.at - from)});
     }
 }

@@ -283,9 +283,22 @@ LH_MUST_CHECK lh_code lh_table_rollback(lh_catalog *catalog, lh_table_name name,
                                         lh_json **ret, lh_error *err);
 
 /* ---- Parquet files that lie in the bucket already ---- */
+typedef struct lh_file_column { /* of the first level, as the file's footer tells; not nested */
+    lh_str name, type;          /* DuckDB's */
+    int64_t field_id;           /* -1: it has none */
+    int64_t size_bytes, nulls;  /* -1: not told */
+    bool bounded, no_nan;       /* are there min and max; would they be missing if there were a NaN? */
+    lh_str min, max;            /* as DuckDB writes values */
+} lh_file_column;
+typedef struct lh_file_footer {
+    uint64_t rows;
+    lh_file_column *columns;
+    size_t count;
+} lh_file_footer;
 typedef struct lh_data_file {
     lh_str location;
     uint64_t size_bytes, rows;
+    const lh_file_footer *footer; /* for the statistics; NULL: none */
 } lh_data_file;
 /* Appends the files as one snapshot without copying them (manifests written here; the table's
  * schema.name-mapping.default lets readers find the columns by name). Errors: INVALID, NOT_FOUND, CONFLICT. */
@@ -315,6 +328,7 @@ typedef struct lh_rewrite_plan {
     lh_rewrite_group *groups;
     size_t group_count, file_count; /* files in all groups */
     uint64_t rows, bytes;
+    bool restores; /* nothing is rewritten but what manifests tell of files (lh_resync) */
     struct rewrite_state *state;
 } lh_rewrite_plan; /* arena */
 /* Where the new files go: below data/ of it. */

@@ -88,7 +88,8 @@ static inline lh_code lake_append(lh_catalog *catalog, lh_bucket *bucket, const 
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
     LH_TRY(lh_bucket_put(bucket, lh_str_from(key), LH_STR("PAR1PAR1"), (lh_put_condition){0}, NULL, err));
-    const lh_data_file file = {lh_bucket_location(bucket, lh_str_from(key), arena), 8, rows};
+    const lh_data_file file = {
+        .location = lh_bucket_location(bucket, lh_str_from(key), arena), .size_bytes = 8, .rows = rows};
     return lh_table_append_files(catalog, LAKE_NAME(table), &file, 1, NULL, err);
 }
 

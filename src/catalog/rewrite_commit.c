@@ -10,10 +10,9 @@
  *
  * A delete file goes when no data file is left that it can concern. The new files do not count: deletes up to
  * the snapshot read are worked into them, those by position name other files. */
+#include "catalog/entry_internal.h"
 #include "catalog/reshape_internal.h"
 #include "catalog/rewrite_internal.h"
-
-#include <stdlib.h>
 
 enum { REWRITE_TRIES = 10, REWRITE_ARENA_BYTES = 1 << 30 };
 
@@ -26,7 +25,8 @@ typedef struct rewrite_commit {
     bool sorted;
     const lh_json *summary;
     lh_arena *arena;
-    rewrite_state now; /* the table by now */
+    entry_fields fields; /* of the plan's schema */
+    rewrite_state now;   /* the table by now */
     int64_t snapshot_id, sequence;
     lh_str prefix; /* of the metadata files' keys */
     uint64_t added_rows, added_bytes, removed_files, removed_rows, removed_bytes, removed_deletes;
@@ -91,6 +91,23 @@ static lh_code rewrite_mark_deletes(rewrite_commit *c, lh_error *err) {
     return LH_OK;
 }
 
+/* Entries whose statistics the plan restores, as far as they are what the plan read. */
+static void rewrite_mark_restored(rewrite_commit *c) {
+    const rewrite_state *planned = c->plan->state;
+    for (size_t i = 0; i < planned->count; i++) {
+        const rewrite_entry *entry = &planned->entries[i];
+        rewrite_entry *found = entry->restored.len ? rewrite_find(&c->now, entry->path) : NULL;
+        if (!found || found->spec_id != entry->spec_id || found->sequence != entry->sequence ||
+            !lh_str_eq(c->now.schemas[found->manifest], planned->schemas[entry->manifest]) ||
+            !lh_str_eq(avro_raw(found->record, "data_file"), avro_raw(entry->record, "data_file")))
+            continue;
+        found->restored = entry->restored;
+        found->restored_schema = entry->restored_schema;
+        found->rows = entry->rows;
+        found->size_bytes = entry->size_bytes;
+    }
+}
+
 /* A table that moves takes everything with it. */
 static lh_code rewrite_check_all_go(const rewrite_commit *c, lh_error *err) {
     for (size_t i = 0; i < c->now.count && c->plan->target.len; i++) {
@@ -103,37 +120,6 @@ static lh_code rewrite_check_all_go(const rewrite_commit *c, lh_error *err) {
 }
 
 /* ---- the manifest of the new files ---- */
-
-static const char rewrite_schema_head[] =
-    "{\"type\":\"record\",\"name\":\"manifest_entry\",\"fields\":["
-    "{\"name\":\"status\",\"type\":\"int\",\"field-id\":0},"
-    "{\"name\":\"snapshot_id\",\"type\":[\"null\",\"long\"],\"default\":null,\"field-id\":1},"
-    "{\"name\":\"sequence_number\",\"type\":[\"null\",\"long\"],\"default\":null,\"field-id\":3},"
-    "{\"name\":\"file_sequence_number\",\"type\":[\"null\",\"long\"],\"default\":null,\"field-id\":4},"
-    "{\"name\":\"data_file\",\"field-id\":2,\"type\":{\"type\":\"record\",\"name\":\"r2\",\"fields\":["
-    "{\"name\":\"content\",\"type\":\"int\",\"field-id\":134},"
-    "{\"name\":\"file_path\",\"type\":\"string\",\"field-id\":100},"
-    "{\"name\":\"file_format\",\"type\":\"string\",\"field-id\":101},"
-    "{\"name\":\"partition\",\"field-id\":102,\"type\":";
-static const char rewrite_schema_tail[] =
-    "},{\"name\":\"record_count\",\"type\":\"long\",\"field-id\":103},"
-    "{\"name\":\"file_size_in_bytes\",\"type\":\"long\",\"field-id\":104},"
-    "{\"name\":\"column_sizes\",\"field-id\":108,\"type\":{\"type\":\"array\",\"logicalType\":\"map\",\"items\":"
-    "{\"type\":\"record\",\"name\":\"k117_v118\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":117},"
-    "{\"name\":\"value\",\"type\":\"long\",\"field-id\":118}]}}},"
-    "{\"name\":\"value_counts\",\"field-id\":109,\"type\":{\"type\":\"array\",\"logicalType\":\"map\",\"items\":"
-    "{\"type\":\"record\",\"name\":\"k119_v120\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":119},"
-    "{\"name\":\"value\",\"type\":\"long\",\"field-id\":120}]}}},"
-    "{\"name\":\"null_value_counts\",\"field-id\":110,\"type\":{\"type\":\"array\",\"logicalType\":\"map\",\"items\":"
-    "{\"type\":\"record\",\"name\":\"k121_v122\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":121},"
-    "{\"name\":\"value\",\"type\":\"long\",\"field-id\":122}]}}},"
-    "{\"name\":\"lower_bounds\",\"field-id\":125,\"type\":{\"type\":\"array\",\"logicalType\":\"map\",\"items\":"
-    "{\"type\":\"record\",\"name\":\"k126_v127\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":126},"
-    "{\"name\":\"value\",\"type\":\"bytes\",\"field-id\":127}]}}},"
-    "{\"name\":\"upper_bounds\",\"field-id\":128,\"type\":{\"type\":\"array\",\"logicalType\":\"map\",\"items\":"
-    "{\"type\":\"record\",\"name\":\"k129_v130\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":129},"
-    "{\"name\":\"value\",\"type\":\"bytes\",\"field-id\":130}]}}},"
-    "{\"name\":\"sort_order_id\",\"type\":[\"null\",\"int\"],\"default\":null,\"field-id\":140}]}}]}";
 
 static const lh_json *rewrite_field(const lh_json *record, const char *name) {
     for (lh_json_iter it = lh_json_each(lh_json_get(record, "fields")); lh_json_next(&it);)
@@ -149,70 +135,8 @@ static lh_code rewrite_added_schema(rewrite_commit *c, const rewrite_entry *like
     const lh_json *type = rewrite_field(rewrite_field(schema, "data_file"), "partition");
     if (!type) return lh_fail(err, LH_CORRUPT, "a manifest's schema has no partition");
     LH_TRY(lh_json_write(c->arena, type, false, &partition, err));
-    *ret = lh_arena_printf(c->arena, "%s%.*s%s", rewrite_schema_head, LH_STR_ARG(partition), rewrite_schema_tail);
+    *ret = entry_schema(partition, c->arena);
     return lh_arena_check(c->arena, err);
-}
-
-typedef struct rewrite_column {
-    int64_t id;
-    const lh_json *told;
-    lh_str bounds[2];
-} rewrite_column;
-
-static lh_str rewrite_told(const rewrite_column *column, const char *member) {
-    return lh_json_get_string(column->told, member);
-}
-
-static void rewrite_column_bounds(rewrite_column *column, lh_str type, lh_arena *arena) {
-    static const char *const members[] = {"min", "max"};
-    lh_str nan = rewrite_told(column, "has_nan");
-    bool real = lh_str_eq(type, LH_STR("float")) || lh_str_eq(type, LH_STR("double"));
-    for (int i = 0; i < 2; i++) {
-        const lh_json *text = lh_json_get(column->told, members[i]);
-        if (lh_json_is_string(text) && !(real && !lh_str_eq(nan, LH_STR("false"))))
-            column->bounds[i] = bound_encode(type, lh_json_str(text, LH_STR_NONE), i == 1, arena);
-        if (lh_json_is_string(text) && lh_str_eq(type, LH_STR("string")) && column->bounds[i].len == 0 &&
-            lh_json_str(text, LH_STR_NONE).len == 0)
-            column->bounds[i] = LH_STR("");
-    }
-}
-
-/* The primitive columns of the first level that the file has statistics of. */
-static size_t rewrite_columns(rewrite_commit *c, const lh_rewrite_file *file, rewrite_column *columns) {
-    size_t count = 0;
-    for (lh_json_iter it = lh_json_each(lh_json_get(c->plan->schema, "fields")); lh_json_next(&it);) {
-        LH_CLEANUP(lh_buf_done) lh_buf quoted = LH_BUF_INIT(4096);
-        lh_str type = lh_json_get_string(it.value, "type");
-        lh_buf_sql_identifier(&quoted, lh_json_get_string(it.value, "name"));
-        const lh_json *told = lh_json_get_str(file->statistics, lh_buf_str(&quoted));
-        if (type.len == 0 || !told) continue;
-        columns[count] = (rewrite_column){.id = lh_json_int(lh_json_get(it.value, "id"), -1), .told = told};
-        rewrite_column_bounds(&columns[count++], type, c->arena);
-    }
-    return count;
-}
-
-static void rewrite_write_counts(lh_buf *out, const rewrite_column *columns, size_t count, const char *member,
-                                 uint64_t rows) {
-    for (size_t i = 0; i < count; i++) {
-        uint64_t number = rows;
-        if (member && lh_str_to_u64(rewrite_told(&columns[i], member), &number) != LH_OK) continue;
-        avro_write_long(out, 1); /* a block of one: how many there will be is not known before */
-        avro_write_long(out, columns[i].id);
-        avro_write_long(out, (int64_t)number);
-    }
-    avro_write_long(out, 0);
-}
-
-static void rewrite_write_bounds(lh_buf *out, const rewrite_column *columns, size_t count, int which) {
-    for (size_t i = 0; i < count; i++) {
-        if (!columns[i].bounds[which].ptr) continue;
-        avro_write_long(out, 1);
-        avro_write_long(out, columns[i].id);
-        avro_write_long(out, (int64_t)columns[i].bounds[which].len);
-        avro_write_raw(out, columns[i].bounds[which]);
-    }
-    avro_write_long(out, 0);
 }
 
 static lh_code rewrite_add_file(rewrite_commit *c, rewrite_output *output, const lh_rewrite_file *file, lh_error *err) {
@@ -222,10 +146,8 @@ static lh_code rewrite_add_file(rewrite_commit *c, rewrite_output *output, const
     rewrite_manifest *into = NULL;
     LH_TRY(rewrite_added_schema(c, like, &schema, err));
     LH_TRY(rewrite_output_at(output, schema, group->spec_id, 0, &into, err));
-    rewrite_column *columns =
-        LH_ARENA_ARRAY(c->arena, rewrite_column, lh_json_size(lh_json_get(c->plan->schema, "fields")) + 1);
-    if (!columns) return lh_arena_check(c->arena, err);
-    size_t count = rewrite_columns(c, file, columns);
+    entry_statistics statistics;
+    LH_TRY(entry_of_written(&c->fields, file->statistics, file->rows, c->arena, &statistics, err));
     lh_buf *out = &into->block;
     avro_write_long(out, 1); /* added */
     avro_write_some_long(out, c->snapshot_id);
@@ -237,11 +159,7 @@ static lh_code rewrite_add_file(rewrite_commit *c, rewrite_output *output, const
     avro_write_raw(out, avro_raw(avro_field(like->record, "data_file"), "partition"));
     avro_write_long(out, (int64_t)file->rows);
     avro_write_long(out, (int64_t)file->size_bytes);
-    rewrite_write_counts(out, columns, count, "column_size_bytes", 0);
-    rewrite_write_counts(out, columns, count, NULL, file->rows);
-    rewrite_write_counts(out, columns, count, "null_count", 0);
-    rewrite_write_bounds(out, columns, count, 0);
-    rewrite_write_bounds(out, columns, count, 1);
+    entry_write(&statistics, out);
     if (c->sorted) avro_write_some_long(out, lh_json_int(lh_json_get(c->plan->sort_order, "order-id"), 0));
     else avro_write_null(out);
     into->files[0]++;
@@ -254,12 +172,12 @@ static lh_code rewrite_add_file(rewrite_commit *c, rewrite_output *output, const
 
 /* ---- manifests and their list ---- */
 
-/* Which manifests name something that goes; the others stay as they are. */
+/* Which manifests name something that goes or is restored; the others stay as they are. */
 static lh_code rewrite_touched(rewrite_commit *c, bool **ret, lh_error *err) {
     bool *touched = LH_ARENA_ARRAY(c->arena, bool, c->now.manifest_count + 1);
     if (!touched) return lh_arena_check(c->arena, err);
     for (size_t i = 0; i < c->now.count; i++)
-        if (c->now.entries[i].removed) touched[c->now.entries[i].manifest] = true;
+        if (c->now.entries[i].removed || c->now.entries[i].restored.len) touched[c->now.entries[i].manifest] = true;
     *ret = touched;
     return LH_OK;
 }
@@ -405,9 +323,11 @@ static lh_code rewrite_begin(rewrite_commit *c, lh_error *err) {
     if (!stands || !lh_str_eq(lh_json_get_string(metadata, "table-uuid"),
                               lh_json_get_string(c->plan->state->metadata, "table-uuid")))
         return rewrite_conflict(err);
+    LH_TRY(entry_fields_load(c->plan->state->metadata, c->arena, &c->fields, err));
     LH_TRY(rewrite_load(c->catalog, metadata, c->arena, &c->now, err));
+    rewrite_mark_restored(c);
     LH_TRY(rewrite_mark_files(c, err));
-    LH_TRY(rewrite_mark_deletes(c, err));
+    if (!c->plan->restores) LH_TRY(rewrite_mark_deletes(c, err));
     LH_TRY(rewrite_check_all_go(c, err));
     c->snapshot_id = (int64_t)(lh_random_below((uint64_t)INT64_MAX - 1) + 1);
     c->sequence = lh_json_int(lh_json_get(metadata, "last-sequence-number"), 0) + 1;

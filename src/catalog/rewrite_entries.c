@@ -185,12 +185,15 @@ lh_code rewrite_output_entry(rewrite_output *output, const rewrite_state *state,
     rewrite_manifest *into = NULL;
     bool deleted = status == REWRITE_STATUS_DELETED;
     int64_t content = entry->content == REWRITE_CONTENT_DATA ? 0 : 1;
-    LH_TRY(rewrite_output_at(output, state->schemas[entry->manifest], entry->spec_id, content, &into, err));
-    const avro_patch patches[] = {{"status", status},
-                                  {"snapshot_id", deleted ? snapshot_id : entry->snapshot_id},
-                                  {"sequence_number", entry->sequence},
-                                  {"file_sequence_number", entry->file_sequence}};
-    avro_copy(entry->record, patches, 4, &into->block);
+    bool restored = entry->restored.len > 0;
+    lh_str schema = restored ? entry->restored_schema : state->schemas[entry->manifest];
+    LH_TRY(rewrite_output_at(output, schema, entry->spec_id, content, &into, err));
+    const avro_patch patches[] = {{.name = "status", .value = status},
+                                  {.name = "snapshot_id", .value = deleted ? snapshot_id : entry->snapshot_id},
+                                  {.name = "sequence_number", .value = entry->sequence},
+                                  {.name = "file_sequence_number", .value = entry->file_sequence},
+                                  {.name = "data_file", .raw = &entry->restored}};
+    avro_copy(entry->record, patches, restored ? 5 : 4, &into->block);
     into->files[deleted ? 2 : 1]++;
     into->rows[deleted ? 2 : 1] += entry->rows;
     if (!deleted && entry->sequence < into->min_sequence) into->min_sequence = entry->sequence;

@@ -22,6 +22,8 @@ typedef struct rewrite_entry {
     bool equalities;        /* … by equality */
     uint64_t deleted_rows;  /* at most; of deletes by position that name this file */
     bool removed;           /* goes by this rewrite */
+    lh_str restored;        /* its data_file with other statistics; empty: none */
+    lh_str restored_schema; /* … of the entry, in Avro */
 } rewrite_entry;
 
 /* Sorted by spec and partition; within one the deletes last. */

@@ -5,11 +5,11 @@
 
 #include <stdlib.h>
 
-enum { REGISTER_FILES_MAX = 10000 };
+enum { REGISTER_FILES_MAX = 10000, REGISTER_FOOTERS_BYTES = 1 << 30 };
 
 typedef struct registration {
     lh_ingest *ingest;
-    lh_arena *arena;
+    lh_arena *arena, *footers; /* footers: of what the files tell of their columns */
     lh_session *session;
     lh_table_name name;
     lh_str *keys;
@@ -137,22 +137,31 @@ static lh_code register_schema(registration *r, lh_json **ret_schema, lh_json **
     return LH_OK;
 }
 
-/* Size and rows of each file; every one must have the first one's columns. */
+static lh_code register_footer(registration *r, lh_str key, lh_str location, lh_file_footer *ret, lh_error *err) {
+    lh_error why = {0};
+    lh_code code = lh_session_footer(r->session, location, r->footers, ret, &why);
+    if (code == LH_OK) return LH_OK;
+    return lh_fail(err, code, "'%.*s' cannot be registered: %s", LH_STR_ARG(key), why.message);
+}
+
+/* Size, rows and statistics of each file; every one must have the first one's columns. */
 static lh_code register_files(registration *r, lh_data_file **ret, lh_error *err) {
     lh_data_file *files = LH_ARENA_ARRAY(r->arena, lh_data_file, r->count);
     lh_json *first = NULL;
     if (!files) return lh_arena_check(r->arena, err);
     for (size_t i = 0; i < r->count; i++) {
-        lh_json *meta = NULL, *described = NULL;
-        LH_TRY(register_sql(r, "SELECT num_rows FROM parquet_file_metadata(", r->keys[i], ")", &meta, err));
+        lh_json *described = NULL;
+        lh_file_footer *footer = LH_ARENA_NEW(r->footers, lh_file_footer);
+        lh_str location = lh_bucket_location(r->ingest->bucket, r->keys[i], r->arena);
+        if (!footer) return lh_arena_check(r->footers, err);
+        LH_TRY(register_footer(r, r->keys[i], location, footer, err));
         LH_TRY(register_sql(r, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet(", r->keys[i],
                             "))", &described, err));
         if (!first) first = described;
         if (!lh_json_equal(lh_json_get(first, "rows"), lh_json_get(described, "rows")))
             return lh_fail(err, LH_CONFLICT, "'%.*s' has other columns than '%.*s'", LH_STR_ARG(r->keys[i]),
                            LH_STR_ARG(r->keys[0]));
-        files[i] = (lh_data_file){lh_bucket_location(r->ingest->bucket, r->keys[i], r->arena), r->sizes[i],
-                                  (uint64_t)lh_json_int(lh_json_at(lh_json_at(lh_json_get(meta, "rows"), 0), 0), 0)};
+        files[i] = (lh_data_file){location, r->sizes[i], footer->rows, footer};
         LH_TRY(lh_bucket_sync(r->ingest->bucket, r->keys[i], err));
     }
     *ret = files;
@@ -160,10 +169,13 @@ static lh_code register_files(registration *r, lh_data_file **ret, lh_error *err
 }
 
 static lh_code register_parquet(registration *r, const lh_json *request, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *footers = NULL;
     lh_json *schema = NULL, *mapping = NULL, *create = lh_json_new_object(r->arena),
             *properties = lh_json_new_object(r->arena), *made = NULL;
     lh_data_file *files = NULL;
     lh_str text;
+    LH_TRY(lh_arena_new(REGISTER_FOOTERS_BYTES, &footers, err));
+    r->footers = footers;
     LH_TRY(register_find(r, request, ".parquet", err));
     LH_TRY(register_schema(r, &schema, &mapping, err));
     LH_TRY(register_files(r, &files, err));
