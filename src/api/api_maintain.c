@@ -99,6 +99,23 @@ lh_code api_compact(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
+lh_code api_catalog_resync(lh_request *request, lh_error *err) {
+    static const char *const known[] = {"dataset", "dry_run"};
+    lh_app *app = lh_request_app(request);
+    lh_json *body = NULL, *answer = NULL;
+    lh_resync_request resync = {.cancel = lh_request_cancel(request)};
+    if (!app->maintain) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
+    LH_TRY(lh_body_bool(body, "dry_run", false, &resync.dry_run, err));
+    const lh_json *dataset = lh_json_get(body, "dataset");
+    if (dataset)
+        LH_TRY(lh_table_name_parse(app->catalog, lh_json_str(dataset, LH_STR_NONE), lh_request_arena(request),
+                                   &resync.table, err));
+    LH_TRY(lh_resync_missing(app->maintain, &resync, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
 static lh_code maintain_answer_layout(lh_request *request, lh_table_name name, lh_error *err) {
     lh_json *answer = NULL;
     LH_TRY(lh_table_layout(lh_request_app(request)->catalog, name, lh_request_arena(request), &answer, err));

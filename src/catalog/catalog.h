@@ -365,6 +365,34 @@ LH_MUST_CHECK lh_code lh_table_rewrite_commit(lh_catalog *catalog, lh_table_name
 /* Removes what the rewrite of that id wrote: the sources, and with `files` the data files as well. Best effort. */
 void lh_table_rewrite_done(lh_catalog *catalog, const lh_rewrite_plan *plan, lh_str id, bool files);
 
+/* ---- what manifests and records tell, restored (resync.c, resync_records.c) ---- */
+typedef struct lh_resync {
+    lh_rewrite_plan plan;
+    size_t file_count; /* data files */
+    struct resync_state *state;
+} lh_resync; /* arena */
+typedef struct lh_resynced {
+    bool needed;       /* something is to be committed: of files, or the snapshot's totals */
+    uint64_t files;    /* whose entries told too little, or other numbers than the files */
+    uint64_t columns;  /* that got statistics */
+    int64_t row_count; /* -1: deletes by equality hide an unknown number */
+} lh_resynced;
+/* Errors: as lh_table_rewrite_plan(). */
+LH_MUST_CHECK lh_code lh_table_resync_plan(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_resync *ret,
+                                           lh_error *err);
+lh_str lh_table_resync_file(const lh_resync *resync, size_t file); /* its location; borrowed */
+/* What the file is. Errors: LIMIT, CORRUPT (the manifest's schema). */
+LH_MUST_CHECK lh_code lh_table_resync_take(lh_resync *resync, size_t file, uint64_t size_bytes,
+                                           const lh_file_footer *footer, lh_error *err);
+lh_resynced lh_table_resync_result(const lh_resync *resync);
+/* One snapshot of operation "replace" with the same rows, on top of what others did meanwhile. Errors: as lh_table_rewrite_commit(). */
+LH_MUST_CHECK lh_code lh_table_resync_commit(lh_catalog *catalog, lh_table_name name, const lh_resync *resync,
+                                             const lh_json *summary, int64_t *ret_snapshot_id, lh_error *err);
+/* The table's current snapshot and the time when it was made, in its records that lost them. *ret: one did. Errors: NOT_FOUND,
+ * CORRUPT, CONFLICT (lost many races), IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_table_restore_records(lh_catalog *catalog, lh_table_name name, bool dry_run, bool *ret,
+                                               lh_error *err);
+
 /* ---- how a table's files are laid out ---- */
 /* {"dataset","sort":[{"column" (null: nested),"transform","direction" asc|desc,"nulls" first|last}],"partition":[{"column","transform"}],
  * "bloom":[column]}. Arena. Errors: NOT_FOUND. */

@@ -34,9 +34,10 @@ LH_MUST_CHECK lh_code entry_of_written(const entry_fields *fields, const lh_json
                                        entry_statistics *ret, lh_error *err);
 /* What the entry of a manifest tells, of nested columns as well. */
 LH_MUST_CHECK lh_code entry_read(avro_value data_file, lh_arena *arena, entry_statistics *ret, lh_error *err);
-/* Adds what `more` tells and `into` does not. *gained: set for each field of which a count of nulls or a bound came. */
+/* Adds what `more` tells and `into` does not. gained: set for each field of which a count of nulls or a bound came;
+ * *gained_count: how many of them. */
 LH_MUST_CHECK lh_code entry_fill(entry_statistics *into, const entry_statistics *more, const entry_fields *fields,
-                                 bool *gained, lh_error *err);
+                                 bool *gained, size_t *gained_count, lh_error *err);
 
 /* The Avro schema of entries whose partition has that type (JSON), down to the size and the statistics; sort_order_id comes last. */
 lh_str entry_schema(lh_str partition_type, lh_arena *arena);

@@ -222,7 +222,7 @@ static bool entry_fill_number(int64_t *into, int64_t from) {
 }
 
 lh_code entry_fill(entry_statistics *into, const entry_statistics *more, const entry_fields *fields, bool *gained,
-                   lh_error *err) {
+                   size_t *gained_count, lh_error *err) {
     for (size_t i = 0; i < more->count; i++) {
         const entry_column *from = &more->columns[i];
         entry_column *column = entry_find(into, from->id, i);
@@ -237,8 +237,10 @@ lh_code entry_fill(entry_statistics *into, const entry_statistics *more, const e
             got = true;
         }
         entry_fill_number(&column->nans, from->nans);
-        for (size_t f = 0; got && f < fields->count; f++)
-            if (fields->items[f].id == from->id) gained[f] = true;
+        const entry_field *field = got ? entry_field_of(fields, from->id, i) : NULL;
+        if (!field) continue;
+        gained[field - fields->items] = true;
+        ++*gained_count;
     }
     return LH_OK;
 }

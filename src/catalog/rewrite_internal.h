@@ -44,6 +44,9 @@ typedef struct rewrite_state {
 /* Every live entry of the metadata's current snapshot. Errors: as manifest_walk; INVALID (a manifest of format 1). */
 LH_MUST_CHECK lh_code rewrite_load(lh_catalog *catalog, lh_json *metadata, lh_arena *arena, rewrite_state *ret,
                                    lh_error *err);
+/* rewrite_plan.c: a plan in which nothing is chosen yet. Errors: as lh_table_rewrite_plan(). */
+LH_MUST_CHECK lh_code rewrite_plan_load(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_rewrite_plan *ret,
+                                        lh_error *err);
 rewrite_entry *rewrite_find(const rewrite_state *state, lh_str path); /* a data file; NULL: none of that path */
 /* The data file that all of a position delete file's rows name; empty when it does not tell. Borrowed from the entry. */
 LH_MUST_CHECK lh_code rewrite_referenced(avro_value data_file, lh_str *ret, lh_error *err);

@@ -106,8 +106,8 @@ static lh_code rewrite_check(const rewrite_state *state, lh_error *err) {
     return LH_OK;
 }
 
-lh_code lh_table_rewrite_plan(lh_catalog *catalog, lh_table_name name, const lh_rewrite_options *options,
-                              lh_arena *arena, lh_rewrite_plan *ret, lh_error *err) {
+lh_code rewrite_plan_load(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_rewrite_plan *ret,
+                          lh_error *err) {
     rewrite_state *state = LH_ARENA_NEW(arena, rewrite_state);
     catalog_table table;
     lh_json *metadata = NULL;
@@ -125,6 +125,15 @@ lh_code lh_table_rewrite_plan(lh_catalog *catalog, lh_table_name name, const lh_
     plan.sort_order = metadata_find(lh_json_get(metadata, "sort-orders"), "order-id",
                                     lh_json_int(lh_json_get(metadata, "default-sort-order-id"), 0));
     plan.sort_keys = layout_sort(metadata, arena);
+    *ret = plan;
+    return lh_arena_check(arena, err);
+}
+
+lh_code lh_table_rewrite_plan(lh_catalog *catalog, lh_table_name name, const lh_rewrite_options *options,
+                              lh_arena *arena, lh_rewrite_plan *ret, lh_error *err) {
+    lh_rewrite_plan plan;
+    LH_TRY(rewrite_plan_load(catalog, name, arena, &plan, err));
+    rewrite_state *state = plan.state;
     plan.groups = LH_ARENA_ARRAY(arena, lh_rewrite_group, state->count + 1);
     if (!plan.groups) return lh_arena_check(arena, err);
     rewrite_mark(state);

@@ -42,7 +42,9 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse datasets rollback orders\n"
      "  lakehouse datasets scan orders --dry-run      (where is personal data?)\n",
      lh_cli_datasets},
-    {"tables", "compact NAME | expire NAME | orphans NAME | dropped | verify [NAME] | sort|partition|bloom NAME [COLUMNS] [flags]",
+    {"tables",
+     "compact NAME | expire NAME | orphans NAME | dropped | verify [NAME] | resync [NAME] | sort|partition|bloom NAME "
+     "[COLUMNS] [flags]",
      "Maintain tables: small files, old snapshots, left-over files",
      "  lakehouse tables compact crm.clients --target 128\n"
      "  lakehouse tables sort crm.clients 'country,id desc'   of files written from now on\n"
@@ -51,7 +53,8 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse tables expire crm.clients --older-than 30 --retain-last 10\n"
      "  lakehouse tables orphans crm.clients             files that no snapshot names\n"
      "  lakehouse tables dropped --dry-run               files of tables that were dropped without purge\n"
-     "  lakehouse tables verify                          is every file there, with its size?\n",
+     "  lakehouse tables verify                          is every file there, with its size?\n"
+     "  lakehouse tables resync --dry-run                row counts and statistics that were lost, from the files\n",
      lh_cli_tables},
     {"buckets", "[list | health | errors | migrate] [flags]", "The buckets of a lake: which there are, do they answer",
      "  lakehouse buckets health                         fails when one does not answer\n"

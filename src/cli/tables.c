@@ -164,6 +164,37 @@ static lh_code tables_compact(const tables_job *job, lh_error *err) {
     return LH_OK;
 }
 
+static void tables_print_resynced(const tables_job *job, const lh_json *answer) {
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "restored")); lh_json_next(&it);) {
+        lh_str files = lh_cli_counted(job->arena, tables_count(it.value, "files_without_statistics"), "file"),
+               columns = lh_cli_counted(job->arena, tables_count(it.value, "columns"), "column");
+        lh_str rows = lh_json_is_null(lh_json_get(it.value, "row_count"))
+                          ? LH_STR("rows not known")
+                          : lh_cli_counted(job->arena, tables_count(it.value, "row_count"), "row");
+        printf("restored %.*s: %.*s, statistics of %.*s in %.*s\n", LH_STR_ARG(lh_json_get_string(it.value, "dataset")),
+               LH_STR_ARG(rows), LH_STR_ARG(columns), LH_STR_ARG(files));
+    }
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "problems")); lh_json_next(&it);)
+        printf("PROBLEM  %.*s: %.*s\n", LH_STR_ARG(lh_json_get_string(it.value, "dataset")),
+               LH_STR_ARG(lh_json_get_string(it.value, "problem")));
+}
+
+/* Fails when a table had a problem, as verify does. */
+static lh_code tables_resync(const tables_job *job, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
+    if (job->name.len) lh_json_set_string(job->arena, body, "dataset", job->name);
+    if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
+    LH_TRY(
+        lh_connection_send(job->connection, "POST", LH_STR("/catalog/resync-missing"), body, job->arena, &answer, err));
+    tables_print_resynced(job, answer);
+    size_t restored = lh_json_size(lh_json_get(answer, "restored")),
+           problems = lh_json_size(lh_json_get(answer, "problems"));
+    printf("%s%" PRIu64 " checked, %zu restored\n", job->dry_run ? "dry run: " : "",
+           tables_count(answer, "tables_checked"), restored);
+    if (problems) return lh_fail(err, LH_CORRUPT, "%zu datasets have problems", problems);
+    return LH_OK;
+}
+
 /* Sets one part of the layout when the command has a second word, and prints it. */
 static lh_code tables_layout(const tables_job *job, const char *member, lh_json *value, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
@@ -206,7 +237,8 @@ static const struct {
 } tables_verbs[] = {{"compact", true, false, tables_compact},    {"expire", true, false, tables_expire},
                     {"orphans", true, false, tables_orphans},    {"verify", false, false, tables_verify},
                     {"dropped", false, false, tables_dropped},   {"sort", true, true, tables_sort},
-                    {"partition", true, true, tables_partition}, {"bloom", true, true, tables_bloom}};
+                    {"partition", true, true, tables_partition}, {"bloom", true, true, tables_bloom},
+                    {"resync", false, false, tables_resync}};
 
 static lh_code tables_run(const lh_cli_source *source, size_t verb, tables_job *job, lh_error *err) {
     LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
@@ -253,7 +285,7 @@ int lh_cli_tables(const lh_cli_command *self, int argc, char **argv) {
         lh_error err = {0};
         return tables_run(&source, i, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
     }
-    lh_cli_complain("tables takes compact NAME, expire NAME, orphans NAME, dropped, verify [NAME], "
+    lh_cli_complain("tables takes compact NAME, expire NAME, orphans NAME, dropped, verify [NAME], resync [NAME], "
                     "sort|partition|bloom NAME [COLUMNS]");
     return LH_EXIT_USAGE;
 }

@@ -37,6 +37,12 @@ void maintain_job_begin(lh_maintain *maintain, maintain_job *job) {
     pthread_mutex_unlock(&maintain->lock);
 }
 
+void maintain_job_at(lh_maintain *maintain, maintain_job *job, lh_str dataset) {
+    pthread_mutex_lock(&maintain->lock);
+    job->dataset = dataset;
+    pthread_mutex_unlock(&maintain->lock);
+}
+
 void maintain_job_end(lh_maintain *maintain, maintain_job *job) {
     pthread_mutex_lock(&maintain->lock);
     maintain_job **at = &maintain->jobs;

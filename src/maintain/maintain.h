@@ -46,6 +46,18 @@ typedef struct lh_move_request {
 LH_MUST_CHECK lh_code lh_move(lh_maintain *maintain, const lh_move_request *request, lh_arena *arena, lh_json **ret,
                               lh_error *err);
 
+typedef struct lh_resync_request {
+    lh_table_name table; /* without a name: all tables */
+    bool dry_run;
+    lh_cancel *cancel; /* may be NULL */
+} lh_resync_request;
+/* Row counts, sizes, statistics and totals that manifests and records lost, from the files' footers; at most one snapshot a table,
+ * of the same rows. *ret (arena): {"dry_run","tables_checked","restored":[{"dataset","row_count" (null: unknown),"columns",
+ * "files_without_statistics","records","snapshot_id" (null: none)}],"problems":[{"dataset","problem"}]}: the first ten thousand of
+ * each. Errors: NOT_FOUND (the table), CANCELLED, IO; what was restored before stays. */
+LH_MUST_CHECK lh_code lh_resync_missing(lh_maintain *maintain, const lh_resync_request *request, lh_arena *arena,
+                                        lh_json **ret, lh_error *err);
+
 typedef struct lh_maintain_stats {
     uint64_t compactions, failed, files_removed, files_written, conflicts; /* since start */
     uint64_t rounds, policy_failed, snapshots_expired, orphans_removed;    /* of the background policy */

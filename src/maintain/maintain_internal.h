@@ -8,7 +8,7 @@
 
 enum { MAINTAIN_JOBS_MAX = 64 };
 
-/* One that runs; lies on its thread's stack, linked under maintain->lock. Numbers are read by others. */
+/* One that runs; lies on its thread's stack, linked under maintain->lock. Numbers are read by others; dataset under the lock. */
 typedef struct maintain_job {
     struct maintain_job *next;
     lh_uuid id;
@@ -35,6 +35,8 @@ struct lh_maintain {
 };
 
 void maintain_job_begin(lh_maintain *maintain, maintain_job *job);
+/* It is at another table now; dataset is borrowed until the next call. */
+void maintain_job_at(lh_maintain *maintain, maintain_job *job, lh_str dataset);
 void maintain_job_end(lh_maintain *maintain, maintain_job *job);
 
 /* sort.c: appends " ORDER BY …" for the order asked for, or the table's. *ret_table: it is the table's own order. Errors: INVALID. */
