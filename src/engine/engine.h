@@ -86,9 +86,11 @@ LH_MUST_CHECK lh_code lh_session_run(lh_session *session, lh_str sql, const lh_j
                                      lh_json **ret, lh_error *err);
 /* COMMIT of what the session's BEGIN began. Once begun it is not cancelled. Errors: as a statement's; CANCELLED: nothing landed. */
 LH_MUST_CHECK lh_code lh_session_commit(lh_session *session, lh_error *err);
-/* What the footer of a Parquet file says. *ret: arena. Errors: INVALID (no Parquet file), and a statement's. */
-LH_MUST_CHECK lh_code lh_session_footer(lh_session *session, lh_str location, lh_arena *arena, lh_file_footer *ret,
-                                        lh_error *err);
+enum { LH_FOOTERS_MAX = 64 };
+/* What the footers of `count` Parquet files, LH_FOOTERS_MAX at most, say. ret: so many; arena. *ret_failed: the one that an
+ * error is of. Errors: INVALID (no Parquet file), and a statement's. */
+LH_MUST_CHECK lh_code lh_session_footers(lh_session *session, const lh_str *locations, size_t count, lh_arena *arena,
+                                         lh_file_footer *ret, size_t *ret_failed, lh_error *err);
 double lh_session_progress(lh_session *session); /* 0…1 of what runs, -1 unknown; any thread */
 /* The engine's write lock of a table; statements of lh_engine_run on it wait meanwhile. Errors: CANCELLED. */
 LH_MUST_CHECK lh_code lh_engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *cancel, lh_error *err);

@@ -137,31 +137,41 @@ static lh_code register_schema(registration *r, lh_json **ret_schema, lh_json **
     return LH_OK;
 }
 
-static lh_code register_footer(registration *r, lh_str key, lh_str location, lh_file_footer *ret, lh_error *err) {
+/* The footers of all files, in the order of the keys. */
+static lh_code register_footers(registration *r, const lh_str *locations, lh_file_footer **ret, lh_error *err) {
+    lh_file_footer *footers = LH_ARENA_ARRAY(r->footers, lh_file_footer, r->count);
     lh_error why = {0};
-    lh_code code = lh_session_footer(r->session, location, r->footers, ret, &why);
-    if (code == LH_OK) return LH_OK;
-    return lh_fail(err, code, "'%.*s' cannot be registered: %s", LH_STR_ARG(key), why.message);
+    size_t failed;
+    if (!footers) return lh_arena_check(r->footers, err);
+    for (size_t i = 0; i < r->count; i += LH_FOOTERS_MAX) {
+        size_t count = r->count - i < LH_FOOTERS_MAX ? r->count - i : LH_FOOTERS_MAX;
+        lh_code code = lh_session_footers(r->session, locations + i, count, r->footers, footers + i, &failed, &why);
+        if (code != LH_OK)
+            return lh_fail(err, code, "'%.*s' cannot be registered: %s", LH_STR_ARG(r->keys[i + failed]), why.message);
+    }
+    *ret = footers;
+    return LH_OK;
 }
 
 /* Size, rows and statistics of each file; every one must have the first one's columns. */
 static lh_code register_files(registration *r, lh_data_file **ret, lh_error *err) {
     lh_data_file *files = LH_ARENA_ARRAY(r->arena, lh_data_file, r->count);
+    lh_str *locations = LH_ARENA_ARRAY(r->arena, lh_str, r->count);
+    lh_file_footer *footers = NULL;
     lh_json *first = NULL;
-    if (!files) return lh_arena_check(r->arena, err);
+    if (!files || !locations) return lh_arena_check(r->arena, err);
+    for (size_t i = 0; i < r->count; i++) locations[i] = lh_bucket_location(r->ingest->bucket, r->keys[i], r->arena);
+    LH_TRY(lh_arena_check(r->arena, err));
+    LH_TRY(register_footers(r, locations, &footers, err));
     for (size_t i = 0; i < r->count; i++) {
         lh_json *described = NULL;
-        lh_file_footer *footer = LH_ARENA_NEW(r->footers, lh_file_footer);
-        lh_str location = lh_bucket_location(r->ingest->bucket, r->keys[i], r->arena);
-        if (!footer) return lh_arena_check(r->footers, err);
-        LH_TRY(register_footer(r, r->keys[i], location, footer, err));
         LH_TRY(register_sql(r, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet(", r->keys[i],
                             "))", &described, err));
         if (!first) first = described;
         if (!lh_json_equal(lh_json_get(first, "rows"), lh_json_get(described, "rows")))
             return lh_fail(err, LH_CONFLICT, "'%.*s' has other columns than '%.*s'", LH_STR_ARG(r->keys[i]),
                            LH_STR_ARG(r->keys[0]));
-        files[i] = (lh_data_file){location, r->sizes[i], footer->rows, footer};
+        files[i] = (lh_data_file){locations[i], r->sizes[i], footers[i].rows, &footers[i]};
         LH_TRY(lh_bucket_sync(r->ingest->bucket, r->keys[i], err));
     }
     *ret = files;

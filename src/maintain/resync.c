@@ -17,7 +17,7 @@ typedef struct resync_job {
     uint64_t checked;
 } resync_job;
 
-/* ---- one file ---- */
+/* ---- some files ---- */
 
 /* An error of a file becomes one of the table that names it, which is there. */
 static lh_code resync_file_failed(lh_code code, lh_str location, const char *why, lh_error *err) {
@@ -26,20 +26,36 @@ static lh_code resync_file_failed(lh_code code, lh_str location, const char *why
     return lh_fail(err, code, "'%.*s': %s", LH_STR_ARG(location), why);
 }
 
-static lh_code resync_file(const resync_job *r, lh_session *session, lh_resync *resync, size_t file, lh_error *err) {
-    LH_CLEANUP(lh_arena_freep) lh_arena *scratch = NULL;
+/* Its size, and where the engine finds it. */
+static lh_code resync_find(const resync_job *r, lh_str location, lh_arena *arena, lh_str *ret, uint64_t *ret_size,
+                           lh_error *err) {
     lh_bucket *bucket = r->maintain->bucket;
-    lh_str key, location = lh_table_resync_file(resync, file);
+    lh_str key;
     lh_object_info info;
-    lh_file_footer footer;
+    LH_TRY(lh_bucket_key_of(bucket, location, arena, &key, err));
+    LH_TRY(lh_bucket_head(bucket, key, &info, err));
+    *ret = lh_bucket_location(bucket, key, arena);
+    *ret_size = info.size_bytes;
+    return lh_arena_check(arena, err);
+}
+
+/* Those from `first` on, LH_FOOTERS_MAX at most. */
+static lh_code resync_files(const resync_job *r, lh_session *session, lh_resync *resync, size_t first, size_t count,
+                            lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *scratch = NULL;
+    lh_str locations[LH_FOOTERS_MAX];
+    uint64_t sizes[LH_FOOTERS_MAX];
+    lh_file_footer footers[LH_FOOTERS_MAX];
     lh_error why = {0};
+    lh_code code = LH_OK;
+    size_t at = 0;
     LH_TRY(lh_arena_new(RESYNC_ARENA_BYTES / 4, &scratch, err));
-    lh_code code = lh_bucket_key_of(bucket, location, scratch, &key, &why);
-    if (code == LH_OK) code = lh_bucket_head(bucket, key, &info, &why);
-    if (code == LH_OK)
-        code = lh_session_footer(session, lh_bucket_location(bucket, key, scratch), scratch, &footer, &why);
-    if (code == LH_OK) code = lh_table_resync_take(resync, file, info.size_bytes, &footer, &why);
-    return code == LH_OK ? LH_OK : resync_file_failed(code, location, why.message, err);
+    for (size_t i = 0; i < count && code == LH_OK; i++)
+        code = resync_find(r, lh_table_resync_file(resync, first + (at = i)), scratch, &locations[i], &sizes[i], &why);
+    if (code == LH_OK) code = lh_session_footers(session, locations, count, scratch, footers, &at, &why);
+    for (size_t i = 0; i < count && code == LH_OK; i++)
+        code = lh_table_resync_take(resync, first + (at = i), sizes[i], &footers[i], &why);
+    return code == LH_OK ? LH_OK : resync_file_failed(code, lh_table_resync_file(resync, first + at), why.message, err);
 }
 
 /* ---- one table ---- */
@@ -56,9 +72,10 @@ static lh_code resync_read(resync_job *r, lh_resync *resync, lh_error *err) {
     atomic_store(&r->job.files_total, resync->file_count);
     if (resync->file_count == 0) return LH_OK;
     LH_TRY(lh_session_open(r->maintain->engine, r->request->cancel, &session, err));
-    for (size_t i = 0; i < resync->file_count; i++) {
-        LH_TRY(resync_file(r, session, resync, i, err));
-        atomic_store(&r->job.files_done, i + 1);
+    for (size_t i = 0, count; i < resync->file_count; i += count) {
+        count = resync->file_count - i < LH_FOOTERS_MAX ? resync->file_count - i : LH_FOOTERS_MAX;
+        LH_TRY(resync_files(r, session, resync, i, count, err));
+        atomic_store(&r->job.files_done, i + count);
     }
     return LH_OK;
 }

@@ -18,6 +18,7 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import LongType, NestedField, StringType
 
 from commands import lakehouse
+from harness import Server
 
 WIDE = """SELECT i::INTEGER - 50 AS i, i::BIGINT * 10000000000 - 7 AS l, i / 7 - 3 AS x, (i / 3)::FLOAT AS f, ((i - 30) * 1.125)::DECIMAL(12,3) AS n, i % 2 = 0 AS b,
     DATE '1969-12-20' + i::INTEGER AS d, TIMESTAMP '1969-12-31 23:00:00.123456' + INTERVAL (i) MINUTE AS ts, TIMESTAMPTZ '2020-02-29 12:00:00+02' + INTERVAL (i) DAY AS tz,
@@ -316,3 +317,48 @@ def test_records_that_lost_their_time_of_making(fresh):
     assert restored[:13] == born[:13]
     server.restart()
     assert server.request("GET", "/datasets/by-name/kept").json()["created_at"] == restored and resync(server)["restored"] == []
+
+
+def test_on_s3(s3, tmp_path):
+    running = Server(tmp_path / "root", env=s3["env"])
+    try:
+        put(running, "drop/p.parquet", parquet(WIDE.format(0, 50), tmp_path / "p.parquet"))
+        register(running, "on_s3", location="drop")
+        assert told(running, "on_s3")["i"]["max"] == -1
+        assert resync(running, "on_s3") == {"dry_run": False, "tables_checked": 1, "restored": [], "problems": []}
+        running.sql("CREATE TABLE own AS SELECT i FROM range(9) r(i)")
+        done = resync(running, "own")
+        assert done["restored"][0]["row_count"] == 9 and done["problems"] == [] and resync(running, "own")["restored"] == []
+        assert running.sql("SELECT count(*) FROM own") == [[9]]
+    finally:
+        running.stop()
+
+
+def test_names_with_pattern_characters(server):
+    """The engine would read a1 in the place of a[1]."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"id": [1, 2]}), buffer)
+    for key in ("odd/a%5B1%5D.parquet", "odd/a1.parquet", "odd/it's ü.parquet"):
+        put(server, key, buffer.getvalue())
+    register(server, "quoted", files=["odd/it's ü.parquet", "odd/a1.parquet"])
+    assert told(server, "quoted")["id"] == {"values": 4, "nulls": 0, "min": 1, "max": 2, "distinct": None, "exact": True}
+    for files in (["odd/a[1].parquet"], ["odd/a1.parquet", "odd/a[1].parquet"]):
+        answer = server.request("POST", "/datasets", json={"name": "odd", "files": files})
+        assert answer.status_code == 400 and "'odd/a[1].parquet' cannot be registered" in answer.text
+
+
+def test_many_files_are_read_together_and_a_broken_one_is_named(server):
+    for i in range(150):
+        buffer = io.BytesIO()
+        pq.write_table(pa.table({"id": [i, None], "s": [f"v{i}", "w"]}), buffer)
+        put(server, f"crowd/{i:03}.parquet", buffer.getvalue())
+    register(server, "crowd", location="crowd")
+    have = told(server, "crowd")
+    assert (have["id"]["min"], have["id"]["max"], have["id"]["nulls"], have["id"]["values"]) == (0, 149, 150, 300)
+    commit_snapshot(server, "crowd", stripped())
+    done = resync(server, "crowd")["restored"][0]
+    assert (done["files_without_statistics"], done["columns"], done["row_count"]) == (150, 2, 300) and told(server, "crowd") == have
+    put(server, "crowd/077.parquet", b"PAR1" + b"\0" * 50 + b"PAR1")
+    assert "crowd/077.parquet': it is no Parquet file" in resync(server, "crowd")["problems"][0]["problem"]
+    answer = server.request("POST", "/datasets", json={"name": "crowd2", "location": "crowd"})
+    assert answer.status_code == 400 and "'crowd/077.parquet' cannot be registered: it is no Parquet file" in answer.text
