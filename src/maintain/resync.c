@@ -166,8 +166,10 @@ static lh_code resync_page(resync_job *r, lh_str *token, lh_error *err) {
     for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);) {
         lh_str dataset = lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(lh_json_get_string(it.value, "namespace")),
                                          LH_STR_ARG(lh_json_get_string(it.value, "name")));
-        LH_TRY(lh_table_name_parse(r->maintain->catalog, dataset, arena, &table, err));
-        LH_TRY(resync_table(r, table, dataset, err));
+        lh_error why = {0};
+        if (lh_table_name_parse(r->maintain->catalog, dataset, arena, &table, &why) != LH_OK)
+            resync_complain(r, dataset, &why);
+        else LH_TRY(resync_table(r, table, dataset, err));
     }
     *token = lh_arena_dup(r->arena, lh_json_get_string(page, "next_page_token"));
     return lh_arena_check(r->arena, err);
