@@ -649,14 +649,22 @@ static uint64_t config_read_limit(const char *path) { /* UINT64_MAX: no file, or
     return limit;
 }
 
-uint64_t lh_config_engine_memory_bytes(const lh_config *config) {
+static uint64_t config_machine_bytes(void) {
     uint64_t total = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     const char *const limits[] = {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         uint64_t limit = config_read_limit(limits[i]);
         if (limit < total) total = limit;
     }
-    return total / 100 * (uint64_t)config->engine_memory_percent;
+    return total;
+}
+
+uint64_t lh_config_engine_memory_bytes(const lh_config *config) {
+    return config_machine_bytes() / 100 * (uint64_t)config->engine_memory_percent;
+}
+
+uint64_t lh_config_cache_limit_bytes(const lh_config *config) {
+    return config->cache_limit_bytes ? (uint64_t)config->cache_limit_bytes : config_machine_bytes() / 4;
 }
 
 /* ---- the files that settings name ---- */

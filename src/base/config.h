@@ -56,4 +56,6 @@ LH_MUST_CHECK lh_code lh_config_read_tls(const lh_config *config, lh_arena *aren
                                          const char **ret_key, lh_error *err);
 /* Bytes of memory for the engine: memory_percent of what the machine (or its cgroup) has. */
 uint64_t lh_config_engine_memory_bytes(const lh_config *config);
+/* cache.limit_bytes, or a quarter of what the machine has. */
+uint64_t lh_config_cache_limit_bytes(const lh_config *config);
 #endif

@@ -260,11 +260,33 @@ bool lh_table_exists(lh_catalog *catalog, lh_table_name name) {
     return lh_table_snapshot_id(catalog, name, &ignored, NULL) == LH_OK;
 }
 
-lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name name, int64_t *ret, lh_error *err) {
+lh_code lh_table_version(lh_catalog *catalog, lh_table_name name, lh_table_state *ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(256 << 10, &arena, err));
     catalog_table table;
     LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    *ret = table.snapshot_id;
+    *ret = (lh_table_state){.version = table.version, .snapshot_id = table.snapshot_id, .schema_id = -1};
+    return LH_OK;
+}
+
+lh_code lh_table_get_state(lh_catalog *catalog, lh_table_name name, lh_table_state *ret, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(LH_LIMIT_REQUEST_ARENA_BYTES, &arena, err));
+    catalog_table table;
+    lh_json *metadata = NULL;
+    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
+    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    lh_table_state state = {.version = table.version, .snapshot_id = table.snapshot_id};
+    state.schema_id = lh_json_int(lh_json_get(metadata, "current-schema-id"), -1);
+    lh_str uuid = lh_json_get_string(metadata, "table-uuid");
+    if (uuid.len && uuid.len < sizeof state.uuid.text) memcpy(state.uuid.text, uuid.ptr, uuid.len);
+    *ret = state;
+    return LH_OK;
+}
+
+lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name name, int64_t *ret, lh_error *err) {
+    lh_table_state state;
+    LH_TRY(lh_table_version(catalog, name, &state, err));
+    *ret = state.snapshot_id;
     return LH_OK;
 }

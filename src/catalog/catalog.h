@@ -222,6 +222,17 @@ LH_MUST_CHECK lh_code lh_table_verify(lh_catalog *catalog, lh_table_name name, l
 /* Id of the table's current snapshot, -1 when it has none. In memory, microseconds. Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name name, int64_t *ret, lh_error *err);
 
+/* What a table's rows and their form depend on. */
+typedef struct lh_table_state {
+    uint64_t version; /* of the table's document: another one after each change */
+    int64_t snapshot_id, schema_id;
+    lh_uuid uuid;
+} lh_table_state;
+/* As lh_table_snapshot_id(); only version and snapshot_id are set. */
+LH_MUST_CHECK lh_code lh_table_version(lh_catalog *catalog, lh_table_name name, lh_table_state *ret, lh_error *err);
+/* All of it; reads the metadata. Errors: NOT_FOUND, CORRUPT, IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_table_get_state(lh_catalog *catalog, lh_table_name name, lh_table_state *ret, lh_error *err);
+
 /* ---- what our own engine's next commit carries ---- */
 /* properties: object of strings put into the next snapshot's summary; documents: metastore changes in the same
  * commit (copied). Holds until the engine's next commit that adds a snapshot to the table, or lh_annotation_clear().
@@ -362,6 +373,10 @@ typedef struct lh_rewritten {
 LH_MUST_CHECK lh_code lh_table_rewrite_commit(lh_catalog *catalog, lh_table_name name, const lh_rewrite_plan *plan,
                                               const lh_rewrite_file *files, size_t count, bool sorted,
                                               const lh_json *summary, lh_rewritten *ret, lh_error *err);
+/* A plan of just the files that the snapshots after `since` appended, one group a partition and spec, for
+ * lh_table_rewrite_source(); it is not for a commit. Errors: as the plan's, and INVALID when something other than appends came since. */
+LH_MUST_CHECK lh_code lh_table_added_plan(lh_catalog *catalog, lh_table_name name, int64_t since, lh_arena *arena,
+                                          lh_rewrite_plan *ret, lh_error *err);
 /* Removes what the rewrite of that id wrote: the sources, and with `files` the data files as well. Best effort. */
 void lh_table_rewrite_done(lh_catalog *catalog, const lh_rewrite_plan *plan, lh_str id, bool files);
 

@@ -6,7 +6,7 @@
  * files, and all delete files. So the deletes are applied by the code that every query uses. */
 #include "catalog/rewrite_internal.h"
 
-enum { REWRITE_FILES_MAX = 100000, REWRITE_DELETES_OF_ALL = 1000000 };
+enum { REWRITE_FILES_MAX = 100000, REWRITE_DELETES_OF_ALL = 1000000, REWRITE_APPENDS_MAX = 1000 };
 
 /* ---- which ---- */
 
@@ -125,6 +125,7 @@ lh_code rewrite_plan_load(lh_catalog *catalog, lh_table_name name, lh_arena *are
     plan.sort_order = metadata_find(lh_json_get(metadata, "sort-orders"), "order-id",
                                     lh_json_int(lh_json_get(metadata, "default-sort-order-id"), 0));
     plan.sort_keys = layout_sort(metadata, arena);
+    plan.groups = LH_ARENA_ARRAY(arena, lh_rewrite_group, state->count + 1);
     *ret = plan;
     return lh_arena_check(arena, err);
 }
@@ -134,13 +135,67 @@ lh_code lh_table_rewrite_plan(lh_catalog *catalog, lh_table_name name, const lh_
     lh_rewrite_plan plan;
     LH_TRY(rewrite_plan_load(catalog, name, arena, &plan, err));
     rewrite_state *state = plan.state;
-    plan.groups = LH_ARENA_ARRAY(arena, lh_rewrite_group, state->count + 1);
-    if (!plan.groups) return lh_arena_check(arena, err);
     rewrite_mark(state);
     for (size_t from = 0, to; from < state->count; from = to) {
         to = rewrite_partition_end(state, from);
         rewrite_choose(state, from, to, options, &plan);
     }
+    *ret = plan;
+    return lh_arena_check(arena, err);
+}
+
+/* ---- what was appended ---- */
+
+/* Ids of the snapshots after `since`, each of which must be an append. */
+static lh_code rewrite_appends(const lh_json *metadata, int64_t since, int64_t *ids, size_t *ret_count, lh_error *err) {
+    size_t count = 0;
+    for (int64_t at = metadata_current_snapshot_id(metadata); at != since;) {
+        const lh_json *snapshot = metadata_snapshot(metadata, at);
+        lh_str operation = lh_json_get_string(lh_json_get(snapshot, "summary"), "operation");
+        if (!snapshot || count == REWRITE_APPENDS_MAX || !lh_str_eq(operation, LH_STR("append")))
+            return lh_fail(err, LH_INVALID, "more than appends came since the snapshot");
+        ids[count++] = at;
+        at = lh_json_int(lh_json_get(snapshot, "parent-snapshot-id"), -1);
+    }
+    *ret_count = count;
+    return LH_OK;
+}
+
+/* Entry i goes into the group of the entry before, when that is of the same partition. */
+static void rewrite_add_to_group(lh_rewrite_plan *plan, size_t i) {
+    const rewrite_entry *entry = &plan->state->entries[i];
+    lh_rewrite_group *group = plan->group_count ? &plan->groups[plan->group_count - 1] : NULL;
+    if (!group || !rewrite_same_partition(&plan->state->entries[group->first], entry)) {
+        group = &plan->groups[plan->group_count++];
+        *group = (lh_rewrite_group){.spec_id = entry->spec_id, .partition = entry->partition, .first = i};
+    }
+    group->count++;
+    group->rows += (uint64_t)entry->rows;
+    plan->file_count++;
+    plan->rows += (uint64_t)entry->rows;
+}
+
+static lh_code rewrite_choose_added(lh_rewrite_plan *plan, int64_t since, lh_error *err) {
+    rewrite_state *state = plan->state;
+    size_t count = 0;
+    int64_t *ids = LH_ARENA_ARRAY(state->arena, int64_t, REWRITE_APPENDS_MAX);
+    if (!ids) return lh_arena_check(state->arena, err);
+    LH_TRY(rewrite_appends(state->metadata, since, ids, &count, err));
+    for (size_t i = 0; i < state->count; i++) {
+        rewrite_entry *entry = &state->entries[i];
+        for (size_t k = 0; k < count && !entry->removed; k++) entry->removed = entry->snapshot_id == ids[k];
+        if (entry->removed && entry->content != REWRITE_CONTENT_DATA)
+            return lh_fail(err, LH_INVALID, "deletes came since the snapshot");
+        if (entry->removed) rewrite_add_to_group(plan, i);
+    }
+    return LH_OK;
+}
+
+lh_code lh_table_added_plan(lh_catalog *catalog, lh_table_name name, int64_t since, lh_arena *arena,
+                            lh_rewrite_plan *ret, lh_error *err) {
+    lh_rewrite_plan plan = {0};
+    LH_TRY(rewrite_plan_load(catalog, name, arena, &plan, err));
+    LH_TRY(rewrite_choose_added(&plan, since, err));
     *ret = plan;
     return lh_arena_check(arena, err);
 }

@@ -56,6 +56,11 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse tables verify                          is every file there, with its size?\n"
      "  lakehouse tables resync --dry-run                row counts and statistics that were lost, from the files\n",
      lh_cli_tables},
+    {"cache", "[stats | pin NAME [COLUMNS] | evict NAME] [flags]", "Datasets that the server holds in memory",
+     "  lakehouse cache pin crm.clients                  queries read it there, without knowing\n"
+     "  lakehouse cache pin crm.clients id,name          only these columns\n"
+     "  lakehouse cache evict crm.clients                or --all\n",
+     lh_cli_cache},
     {"buckets", "[list | health | errors | migrate] [flags]", "The buckets of a lake: which there are, do they answer",
      "  lakehouse buckets health                         fails when one does not answer\n"
      "  lakehouse buckets errors --bucket archive        what failed there, newest first\n"

@@ -217,6 +217,7 @@ int lh_cli_sql(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_ingest(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_buckets(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_cache(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_tables(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_doctor(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_config_command(const lh_cli_command *self, int argc, char **argv);

@@ -121,13 +121,26 @@ static lh_code stack_open_engine(lh_stack *stack, lh_error *err) {
                                        .threads = (unsigned)c->engine_threads,
                                        .memory_bytes = lh_config_engine_memory_bytes(c),
                                        .connections = (unsigned)c->engine_connections,
-                                       .queue_max = (unsigned)c->engine_queue_max};
+                                       .queue_max = (unsigned)c->engine_queue_max,
+                                       .cache_limit_bytes = lh_config_cache_limit_bytes(c),
+                                       .cache_auto_pin_hits = (uint64_t)c->cache_auto_pin_hits,
+                                       .cache_load_timeout_ms = (uint64_t)c->cache_load_timeout_ms};
     LH_TRY(lh_engine_open(&options, &stack->engine, err));
     /* CREATE TABLE AS of DuckDB's iceberg extension makes an empty folder "data" in the working folder: let it do so
      * where it is swept up. Every path of the configuration was opened by now. */
     stack->folder_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (chdir(stack->scratch.path) != 0) return lh_fail_errno(err, errno, "cannot enter the scratch folder");
     return lh_engine_attach(stack->engine, lh_server_engine_url(stack->server), stack->app.internal_token, err);
+}
+
+/* A pin that cannot be is told and passed over: the lake works without it. */
+static void stack_pin(lh_stack *stack) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_error err = {0};
+    lh_code code = lh_arena_new(1 << 20, &arena, &err);
+    if (code == LH_OK)
+        code = lh_cache_pin_list(stack->engine, stack->config->cache_pin, LH_CACHE_BY_CONFIG, arena, &err);
+    if (code != LH_OK) lh_log(LH_LOG_WARN, "cache.pin", "code", lh_code_name(code), "why", err.message, NULL);
 }
 
 lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
@@ -148,6 +161,7 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
     stack->app.maintain = stack->maintain;
     lh_server_ready(stack->server);
     if (stack->rpc) lh_rpc_ready(stack->rpc, stack->ingest);
+    stack_pin(stack);
     return LH_OK;
 }
 

@@ -133,6 +133,7 @@ lh_code lh_engine_open(const lh_engine_options *options, lh_engine **ret, lh_err
     LH_TRY(engine_copy_options(engine, options, err));
     LH_TRY(engine_open_database(engine, &engine->database, err));
     LH_TRY(engine_load_all(engine, engine->database, err));
+    if (engine->catalog) LH_TRY(engine_hot_new(engine, options, &engine->hot, err));
     LH_TRY(engine_timer_start(engine, err));
     *ret = lh_take(&engine);
     return LH_OK;
@@ -242,6 +243,7 @@ static lh_code engine_attach_database(const lh_engine *engine, duckdb_database d
     if (duckdb_connect(database, &connection) == DuckDBError)
         return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
     lh_code code = attach_lake(engine, connection, err);
+    if (code == LH_OK) code = engine_hot_attach(engine->hot, database, connection, err);
     if (code == LH_OK) code = attach_lock(engine, connection, err);
     duckdb_disconnect(&connection);
     return code;
@@ -254,7 +256,7 @@ lh_code lh_engine_attach(lh_engine *engine, lh_str url, lh_str token, lh_error *
     pthread_mutex_lock(&engine->lock);
     engine->attached = true;
     pthread_mutex_unlock(&engine->lock);
-    return LH_OK;
+    return engine_hot_start(engine->hot, err);
 }
 
 /* A connection holds its database: that of before is closed with the last of them. */
@@ -271,7 +273,9 @@ lh_code lh_engine_reopen(lh_engine *engine, lh_error *err) {
         engine->generation++;
         for (size_t i = 0; code == LH_OK && i < engine->idle_count; i++)
             code = engine_connection_renew_locked(engine->idle[i], err);
+        uint64_t generation = engine->generation;
         pthread_mutex_unlock(&engine->lock);
+        engine_hot_reopened(engine->hot, generation);
     }
     duckdb_close(&fresh);
     return code;
@@ -338,10 +342,12 @@ lh_engine_stats lh_engine_get_stats(lh_engine *engine) {
 
 void lh_engine_free(lh_engine *engine) {
     if (!engine) return;
+    engine_hot_stop(engine->hot);
     engine_timer_stop(engine);
     for (size_t i = 0; i < LH_ENGINE_CONNECTIONS_MAX; i++) engine_connection_close(engine->all[i]);
     if (engine->database) duckdb_close(&engine->database);
     engine_table_locks_free(engine);
+    engine_hot_free(engine->hot);
     if (engine->token.len) explicit_bzero((void *)(uintptr_t)engine->token.ptr, engine->token.len);
     lh_str owned[] = {engine->scratch_dir, engine->extension_dir, engine->default_namespace, engine->url,
                       engine->token};

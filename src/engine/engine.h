@@ -11,13 +11,16 @@ typedef struct lh_engine lh_engine;
 typedef struct lh_session lh_session;
 
 typedef struct lh_engine_options {
-    lh_catalog *catalog; /* borrowed for life */
+    lh_catalog *catalog;   /* borrowed for life */
     lh_registry *registry; /* borrowed for life: what the engine may read and write; NULL: only the scratch folder */
-    lh_str scratch_dir;  /* absolute; uploads and spill files; the engine may read and write there */
+    lh_str scratch_dir;    /* absolute; uploads and spill files; the engine may read and write there */
     lh_str extension_dir;
     unsigned threads; /* 0: one a core */
     uint64_t memory_bytes;
     unsigned connections, queue_max;
+    uint64_t cache_limit_bytes;     /* 0: a quarter of memory_bytes */
+    uint64_t cache_auto_pin_hits;   /* reads of a table after which it is pinned; 0: never */
+    uint64_t cache_load_timeout_ms; /* 0: none */
 } lh_engine_options;
 
 /* Opens DuckDB and loads the extensions (tens of ms). No lake yet: the catalog is served by us, so attach
@@ -75,6 +78,31 @@ LH_MUST_CHECK lh_code lh_engine_run(lh_engine *engine, const lh_query *query, lh
 const char *lh_format_content_type(lh_format format);
 /* Refuses what foreign SQL may not do, by its tokens (used by lh_engine_run; public for its fuzzer). Errors: DENIED, INVALID. */
 LH_MUST_CHECK lh_code lh_sql_guard(lh_str sql, lh_error *err);
+
+/* ---- the hot cache: tables of the lake, or some of their columns, held in memory (docs/adr/0017) ----
+ * A query reads the copy, without knowing, whenever that is what the lake would show it, and else the lake. */
+typedef enum { LH_CACHE_BY_REQUEST, LH_CACHE_BY_CONFIG, LH_CACHE_BY_PROFILE, LH_CACHE_AUTOMATIC } lh_cache_origin;
+typedef struct lh_cache_pin {
+    lh_table_name table;
+    const lh_str *columns; /* borrowed */
+    size_t column_count;   /* 0: all */
+    lh_cache_origin origin;
+    bool wait;         /* until it is loaded; else it loads behind */
+    lh_cancel *cancel; /* of the waiting, not of the load; may be NULL */
+} lh_cache_pin;
+/* Takes the place of an earlier pin of the table that has other columns. Errors: NOT_FOUND (the table), INVALID (a column),
+ * LIMIT (too many pins); with wait also LIMIT (it does not fit: nothing is left of it), CONFLICT (evicted meanwhile),
+ * CANCELLED, and those of a query. */
+LH_MUST_CHECK lh_code lh_cache_pin_table(lh_engine *engine, const lh_cache_pin *pin, lh_error *err);
+/* Pins "a, crm.b(x, y)" without waiting. Errors: INVALID (what was read of the list is pinned), or the first of those of
+ * lh_cache_pin_table(); all others are pinned. */
+LH_MUST_CHECK lh_code lh_cache_pin_list(lh_engine *engine, lh_str list, lh_cache_origin origin, lh_arena *arena,
+                                        lh_error *err);
+/* table NULL: all. Errors: NOT_FOUND (it is not pinned). */
+LH_MUST_CHECK lh_code lh_cache_evict(lh_engine *engine, const lh_table_name *table, uint64_t *ret_bytes,
+                                     size_t *ret_count, lh_error *err);
+/* {"limit_bytes","bytes","hits","misses","evictions","full_loads","delta_loads","items":[{"dataset","columns","state",…}]}. Arena. */
+LH_MUST_CHECK lh_code lh_cache_stats(lh_engine *engine, lh_arena *arena, lh_json **ret, lh_error *err);
 
 /* ---- our own statements (ingest): several on one connection, not guarded ---- */
 /* Waits for a connection like lh_engine_run. cancel may be NULL. Owned: lh_session_close(), which rolls back. */

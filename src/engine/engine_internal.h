@@ -10,6 +10,8 @@
 enum { LH_ENGINE_CONNECTIONS_MAX = 256, LH_ENGINE_RETRIES = 5 };
 #define LH_NO_DEADLINE UINT64_MAX /* deadlines are lh_time_monotonic_ns() */
 
+typedef struct engine_hot engine_hot;
+
 /* One who waits in a FIFO queue (pool or table lock); lives on its own stack, linked under engine->lock. */
 typedef struct engine_waiter {
     struct engine_waiter *next;
@@ -52,6 +54,7 @@ struct lh_engine {
     lh_str url, token;                                    /* owned: of the catalog, once attached */
     unsigned threads;
     uint64_t memory_bytes;
+    engine_hot *hot; /* owned; NULL without a catalog */
     pthread_condattr_t clock;
     pthread_t timer;
     bool timer_started;
@@ -120,6 +123,18 @@ void engine_connection_close(engine_connection *connection);
 lh_code engine_connection_enter(engine_connection *connection, lh_error *err); /* USE lake.<default namespace>, once */
 /* Runs one of our own statements, result dropped. */
 lh_code engine_execute(duckdb_connection connection, const char *sql, lh_error *err);
+
+/* ---- the hot cache, hot*.c; see hot.h ---- */
+lh_code engine_hot_new(lh_engine *engine, const lh_engine_options *options, engine_hot **ret, lh_error *err);
+/* Makes the hidden database of a new DuckDB, before that is locked. */
+lh_code engine_hot_attach(engine_hot *hot, duckdb_database database, duckdb_connection connection, lh_error *err);
+lh_code engine_hot_start(engine_hot *hot, lh_error *err);
+void engine_hot_reopened(engine_hot *hot, uint64_t generation); /* what was held is gone, and loaded again */
+void engine_hot_stop(engine_hot *hot);                          /* NULL is fine, as for free */
+void engine_hot_free(engine_hot *hot);
+/* The table may have changed: its copy is brought up to date. hot NULL is fine. */
+void engine_hot_poke(engine_hot *hot, lh_table_name name);
+void engine_hot_poke_id(engine_hot *hot, uint64_t id);
 
 /* ---- failure.c ---- */
 /* Turns DuckDB's error into ours. `text`: the statement it was about, which began at `offset` of `whole`. */

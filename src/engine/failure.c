@@ -3,6 +3,7 @@
  *                       ^
  * where the line is shortened ("...") when long: the place is found again in the text itself. */
 #include "engine/engine_internal.h"
+#include "engine/hot.h"
 #include "engine/sql_lex.h"
 
 #include <errno.h>
@@ -148,6 +149,13 @@ static void failure_set(lh_error *err, lh_code code, lh_str message) {
     lh_error_set(err, code, "%.*s … %.*s", LH_STR_ARG(begin), LH_STR_ARG(end));
 }
 
+/* DuckDB's guess of what was meant looks into the hidden database as well. */
+static size_t failure_without_hidden(const char *message, size_t len) {
+    const char *guess = strstr(message, "\nDid you mean ");
+    bool hidden = guess && strstr(guess, HOT_DATABASE);
+    return hidden && (size_t)(guess - message) < len ? (size_t)(guess - message) : len;
+}
+
 lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_error *err) {
     if (!message) message = "the statement failed";
     lh_code code = failure_code(message);
@@ -155,7 +163,7 @@ lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_erro
     const char *trace = strstr(message, "Stack Trace:"); /* of DuckDB's own bugs; it tells of nothing but its build */
     const char *end = mark ? mark : trace;
     size_t len = end ? (size_t)(end - message) : strlen(message);
-    len = failure_without_advice(message, len);
+    len = failure_without_hidden(message, failure_without_advice(message, len));
     while (len > 0 && message[len - 1] == '\n') len--;
     lh_str refusal = failure_of_catalog(message) == LH_OK ? LH_STR_NONE : failure_member(message, "message");
     if (refusal.len == 0) refusal = failure_own_words(message);

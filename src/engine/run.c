@@ -88,26 +88,35 @@ static void run_unlock(engine_run *run) {
 }
 
 /* ---- snapshots ---- */
-static int64_t run_snapshot_of(engine_run *run, const lh_sql_table *table, lh_table_name *ret_name) {
-    int64_t id = -1;
+static bool run_state_of(engine_run *run, const lh_sql_table *table, lh_table_name *ret_name, lh_table_state *ret) {
     lh_catalog *catalog = run->engine->catalog;
-    if (!catalog || !run_table_name(run, table, ret_name)) return -2;
-    if (lh_table_snapshot_id(catalog, *ret_name, &id, NULL) != LH_OK) {
-        *ret_name = (lh_table_name){run_lower(ret_name->namespace_, run->arena), run_lower(ret_name->name, run->arena)};
-        if (lh_table_snapshot_id(catalog, *ret_name, &id, NULL) != LH_OK) return -2; /* no table */
-    }
-    return id;
+    if (!catalog || !run_table_name(run, table, ret_name)) return false;
+    if (lh_table_version(catalog, *ret_name, ret, NULL) == LH_OK) return true;
+    *ret_name = (lh_table_name){run_lower(ret_name->namespace_, run->arena), run_lower(ret_name->name, run->arena)};
+    return lh_table_version(catalog, *ret_name, ret, NULL) == LH_OK;
+}
+
+static int64_t run_snapshot_of(engine_run *run, const lh_sql_table *table, lh_table_name *ret_name) {
+    lh_table_state state;
+    return run_state_of(run, table, ret_name, &state) ? state.snapshot_id : -2; /* no table */
 }
 
 /* Before a transaction begins: where each table stands. */
 static lh_code run_snapshots_before(engine_run *run, lh_error *err) {
-    run->before = LH_ARENA_ARRAY(run->arena, int64_t, run->scan.table_count + 1);
+    if (!run->before) run->before = LH_ARENA_ARRAY(run->arena, run_before, run->scan.table_count + 1);
     LH_TRY(lh_arena_check(run->arena, err));
     for (size_t i = 0; i < run->scan.table_count; i++) {
-        lh_table_name name;
-        run->before[i] = run_snapshot_of(run, &run->scan.tables[i], &name);
+        lh_table_state state = {.snapshot_id = -2};
+        run_before before = {0};
+        if (!run_state_of(run, &run->scan.tables[i], &before.name, &state)) state = (lh_table_state){.snapshot_id = -2};
+        before.snapshot_id = state.snapshot_id;
+        before.version = state.version;
+        lh_table_name written;
+        before.exact = state.version && run_table_name(run, &run->scan.tables[i], &written) &&
+                       run_name_order(&written, &before.name) == 0;
+        run->before[i] = before;
     }
-    return LH_OK;
+    return lh_arena_check(run->arena, err);
 }
 
 /* After the last statement is bound: a table that stood still meanwhile was read as it stands. */
@@ -120,7 +129,8 @@ static lh_code run_snapshots_after(engine_run *run, size_t statement, lh_error *
         lh_table_name name;
         int64_t now = table->write || table->statement != statement ? -2 : run_snapshot_of(run, table, &name);
         if (now == -2) continue;
-        int64_t id = table->has_at ? table->at_version : now == run->before[i] ? now : -1;
+        int64_t id = table->has_at ? table->at_version : now == run->before[i].snapshot_id ? now : -1;
+        if (run->before[i].hot_id) id = run->before[i].snapshot_id;
         lh_str text = lh_table_name_text(name, run->arena);
         bool known = false;
         for (size_t j = 0; j < run->snapshot_count; j++)
@@ -168,6 +178,7 @@ static lh_code run_execute(engine_run *run, duckdb_prepared_statement prepared, 
         stream ? duckdb_pending_prepared_streaming(prepared, &pending) : duckdb_pending_prepared(prepared, &pending);
     lh_code code = LH_OK;
     if (state == DuckDBError) code = run_failure(run, duckdb_pending_error(pending), err);
+    else if (!run_hot_unchanged(run)) code = lh_fail(err, LH_CONFLICT, "a table changed meanwhile");
     else if (duckdb_execute_pending(pending, result) == DuckDBError) {
         code = run_failure(run, duckdb_result_error(result), err);
         duckdb_destroy_result(result);
@@ -221,6 +232,7 @@ static lh_code step_extract(run_step *step, lh_str sql, lh_error *err) {
     if (step->extracted) duckdb_destroy_extracted(&step->extracted);
     step->count = duckdb_extract_statements(step->run->connection->handle, text.ptr, &step->extracted);
     if (step->count == 0) return run_failure(step->run, duckdb_extract_statements_error(step->extracted), err);
+    run_hot_rewrite(step->run, step->extracted, step->count);
     return LH_OK;
 }
 
@@ -299,8 +311,9 @@ static void run_sweep(engine_run *run, int64_t since_ms) {
     for (size_t i = 0; i < run->scan.table_count; i++) {
         const lh_sql_table *table = &run->scan.tables[i];
         lh_table_name name = {0};
-        if (!table->write || run->before[i] != run_snapshot_of(run, table, &name) || !name.name.len) continue;
-        lh_code ignored = lh_table_sweep(run->engine->catalog, name, run->before[i], since_ms, NULL);
+        if (!table->write || run->before[i].snapshot_id != run_snapshot_of(run, table, &name) || !name.name.len)
+            continue;
+        lh_code ignored = lh_table_sweep(run->engine->catalog, name, run->before[i].snapshot_id, since_ms, NULL);
         (void)ignored;
     }
 }
@@ -368,8 +381,14 @@ static lh_code run_statement(engine_run *run, engine_rows *rows, lh_error *err) 
     for (unsigned attempt = 0;; attempt++) {
         run->lost_race = false;
         lh_code code = run_once(run, rows, err);
-        bool again = code == LH_CONFLICT && run->lost_race && !run->in_transaction && attempt < LH_ENGINE_RETRIES &&
-                     !(rows && rows->begun);
+        bool begun = rows && rows->begun;
+        if (code == LH_OK) run_hot_count(run);
+        if (run->hot_used && !run->hot_off && code != LH_OK && code != LH_CANCELLED && !begun) {
+            run->hot_off = true; /* what is wrong is told by the lake */
+            continue;
+        }
+        bool again =
+            code == LH_CONFLICT && run->lost_race && !run->in_transaction && attempt < LH_ENGINE_RETRIES && !begun;
         if (!again) return code;
         pthread_mutex_lock(&run->engine->lock);
         run->engine->stats.conflicts_retried++;
@@ -384,6 +403,7 @@ static lh_code run_statements(engine_run *run, engine_rows *rows, lh_error *err)
     LH_TRY(engine_connection_enter(run->connection, err));
     for (size_t i = 0; i < run->scan.statement_count; i++) {
         run->statement = &run->scan.statements[i];
+        run->hot_off = false;
         LH_TRY(run_statement(run, i + 1 == run->scan.statement_count ? rows : NULL, err));
     }
     run->elapsed_ms = (lh_time_monotonic_ns() - run->started_ns) / 1000000u;

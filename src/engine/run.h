@@ -6,6 +6,15 @@
 #include "engine/rows.h"
 #include "engine/sql_guard.h"
 
+/* A table of the text as it was before the transaction began. */
+typedef struct run_before {
+    lh_table_name name;  /* as the catalog has it */
+    int64_t snapshot_id; /* -1 none, -2 no table */
+    uint64_t version;    /* 0: no table */
+    bool exact;          /* the text has just this name, in its case */
+    uint64_t hot_id;     /* of the copy that is read in its place; 0: none */
+} run_before;
+
 typedef struct engine_run {
     lh_engine *engine;
     const lh_query *query;
@@ -16,11 +25,19 @@ typedef struct engine_run {
     uint64_t started_ns, deadline_ns, elapsed_ms;
     lh_table_name *locks; /* arena; sorted, distinct; the first `locked` are held */
     size_t lock_count, locked;
-    int64_t *before;            /* arena; snapshot of each scan.tables before the transaction; -1 none, -2 no table */
+    run_before *before;         /* arena; of each scan.tables */
     engine_snapshot *snapshots; /* arena */
     size_t snapshot_count;
     bool in_transaction; /* the text's own BEGIN is open */
     bool lost_race;      /* the last failure: another writer came between */
     bool truncated;
+    bool hot_used; /* the statement reads copies of the cache */
+    bool hot_off;  /* … which did not go well: it is to read the lake */
 } engine_run;
+
+/* ---- hot_use.c ---- */
+/* Puts copies into the place of tables, where they are what the lake would show: `count` statements were extracted. */
+void run_hot_rewrite(engine_run *run, duckdb_extracted_statements extracted, idx_t count);
+bool run_hot_unchanged(engine_run *run); /* asked once the statement is bound */
+void run_hot_count(engine_run *run);
 #endif

@@ -76,6 +76,7 @@ void lh_engine_unlock_table(lh_engine *engine, lh_table_name name) {
     }
     pthread_mutex_unlock(&engine->lock);
     lh_str_free(key);
+    engine_hot_poke(engine->hot, name); /* whoever had the lock may have written */
 }
 
 void engine_table_locks_free(lh_engine *engine) {

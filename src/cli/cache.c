@@ -1,0 +1,110 @@
+/* `lakehouse cache`: what the server holds in memory. */
+#include "cli/cli_internal.h"
+
+#include <stdio.h>
+
+typedef struct cache_job {
+    lh_connection *connection;
+    lh_arena *arena;
+    lh_str name, columns;
+    bool all, no_wait;
+} cache_job;
+
+static lh_code cache_post(const cache_job *job, const char *path, lh_json *body, lh_json **ret, lh_error *err) {
+    lh_str text = LH_STR_NONE, answer;
+    if (body) LH_TRY(lh_json_write(job->arena, body, false, &text, err));
+    const lh_exchange exchange = {.method = body ? "POST" : "GET", .path = lh_str_from(path), .body = text};
+    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &answer, err));
+    return lh_json_parse(job->arena, answer, ret, err);
+}
+
+static uint64_t cache_count(const lh_json *answer, const char *member) {
+    return lh_json_uint(lh_json_get(answer, member), 0);
+}
+
+static lh_code cache_pin(const cache_job *job, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *answer = NULL, *columns = lh_json_new_array(job->arena);
+    lh_json_set_string(job->arena, body, "dataset", job->name);
+    for (lh_str rest = job->columns; rest.len;)
+        lh_json_append(columns, lh_json_new_string(job->arena, lh_str_trim(lh_str_split(&rest, ','))));
+    if (job->columns.len) lh_json_set(job->arena, body, "columns", columns);
+    if (job->no_wait) lh_json_set_bool(job->arena, body, "wait", false);
+    LH_TRY(cache_post(job, "/query/cache/pin", body, &answer, err));
+    lh_str dataset = lh_json_get_string(answer, "dataset");
+    if (job->no_wait) printf("%.*s loads\n", LH_STR_ARG(dataset));
+    else
+        printf("%.*s: %" PRIu64 " rows, %.*s in memory\n", LH_STR_ARG(dataset), cache_count(answer, "rows"),
+               LH_STR_ARG(lh_cli_size(job->arena, cache_count(answer, "bytes"))));
+    return LH_OK;
+}
+
+static lh_code cache_evict(const cache_job *job, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
+    if (job->all) lh_json_set_bool(job->arena, body, "all", true);
+    else lh_json_set_string(job->arena, body, "dataset", job->name);
+    LH_TRY(cache_post(job, "/query/cache/evict", body, &answer, err));
+    printf("%" PRIu64 " evicted, %.*s free\n", cache_count(answer, "evicted"),
+           LH_STR_ARG(lh_cli_size(job->arena, cache_count(answer, "bytes"))));
+    return LH_OK;
+}
+
+static void cache_print_item(const cache_job *job, const lh_json *item) {
+    lh_str error = lh_json_get_string(item, "error"), text = LH_STR_NONE;
+    const lh_json *columns = lh_json_get(item, "columns");
+    if (!lh_json_is_null(columns) && lh_json_write(job->arena, columns, false, &text, NULL) != LH_OK)
+        text = LH_STR_NONE;
+    printf("%-8.*s %.*s%s%.*s: %" PRIu64 " rows, %.*s; %" PRIu64 " hits, %" PRIu64 " misses\n",
+           LH_STR_ARG(lh_json_get_string(item, "state")), LH_STR_ARG(lh_json_get_string(item, "dataset")),
+           text.len ? " " : "", LH_STR_ARG(text), cache_count(item, "rows"),
+           LH_STR_ARG(lh_cli_size(job->arena, cache_count(item, "bytes"))), cache_count(item, "hits"),
+           cache_count(item, "misses"));
+    if (error.len) printf("         %.*s\n", LH_STR_ARG(error));
+}
+
+static lh_code cache_stats(const cache_job *job, lh_error *err) {
+    lh_json *answer = NULL;
+    LH_TRY(cache_post(job, "/query/cache/stats", NULL, &answer, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "items")); lh_json_next(&it);)
+        cache_print_item(job, it.value);
+    printf("%.*s of %.*s; %" PRIu64 " hits, %" PRIu64 " misses, %" PRIu64 " evictions\n",
+           LH_STR_ARG(lh_cli_size(job->arena, cache_count(answer, "bytes"))),
+           LH_STR_ARG(lh_cli_size(job->arena, cache_count(answer, "limit_bytes"))), cache_count(answer, "hits"),
+           cache_count(answer, "misses"), cache_count(answer, "evictions"));
+    return LH_OK;
+}
+
+static lh_code cache_run(const lh_cli_source *source, lh_code (*run)(const cache_job *job, lh_error *err),
+                         cache_job *job, lh_error *err) {
+    LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
+    LH_TRY(lh_connection_open(source, false, &connection, err));
+    job->connection = connection;
+    job->arena = arena;
+    return run(job, err);
+}
+
+int lh_cli_cache(const lh_cli_command *self, int argc, char **argv) {
+    lh_cli_source source = {0};
+    lh_cli_list words = {0};
+    cache_job job = {0};
+    const lh_cli_flag flags[] = {{.name = "all", .help = "evict: everything", .on = &job.all},
+                                 {.name = "no-wait", .help = "pin: do not wait until it is loaded", .on = &job.no_wait},
+                                 LH_CLI_CLIENT_FLAGS(source),
+                                 LH_CLI_CONFIG_FLAGS(source)};
+    int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
+    if (status >= 0) return status;
+    lh_str verb = lh_str_from(words.count ? words.items[0] : "stats");
+    job.name = lh_str_from(words.count > 1 ? words.items[1] : "");
+    job.columns = lh_str_from(words.count > 2 ? words.items[2] : "");
+    lh_code (*run)(const cache_job *job, lh_error *err) = NULL;
+    if (lh_str_eq(verb, LH_STR("stats")) && words.count < 2) run = cache_stats;
+    if (lh_str_eq(verb, LH_STR("evict")) && words.count == (job.all ? 1 : 2)) run = cache_evict;
+    if (lh_str_eq(verb, LH_STR("pin")) && (words.count == 2 || words.count == 3)) run = cache_pin;
+    if (!run) {
+        lh_cli_complain("cache takes stats, pin NAME [COLUMNS], evict NAME or evict --all");
+        return LH_EXIT_USAGE;
+    }
+    lh_error err = {0};
+    return cache_run(&source, run, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+}
