@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 enum {
+    HOT_CLOCK_MS = 10000,
     HOT_TRIES = 20,
     HOT_GROUPS_MAX = 64,
     HOT_RETRY_NS_PER_MS = 1000000,
@@ -30,7 +31,6 @@ typedef struct hot_load {
     size_t column_count;
     hot_entry entry; /* a copy, which becomes what the entry is; its pointers are not used */
     duckdb_connection connection;
-    duckdb_database database;
     uint64_t deadline_ns, room, begun_bytes, reached;
     double progress;
     uint64_t changed_rows; /* of the last statement */
@@ -47,7 +47,7 @@ static lh_code load_stopped(hot_load *load, lh_error *err) {
     bool doomed = !entry || entry->doomed || hot->stopping;
     if (entry) entry->progress = load->progress;
     pthread_mutex_unlock(&hot->lock);
-    uint64_t now = hot_shim_memory(load->database);
+    uint64_t now = hot_shim_memory(load->connection);
     load->reached = now > load->begun_bytes ? now - load->begun_bytes : 0;
     load->over = load->reached > load->room;
     if (doomed) return lh_fail(err, LH_CANCELLED, "evicted while it was loaded");
@@ -262,12 +262,28 @@ static lh_code load_copy(hot_load *load, lh_error *err) {
 /* In one transaction; what is there behind it was committed. */
 static lh_code load_in_transaction(hot_load *load, lh_code (*body)(hot_load *load, lh_error *err), lh_error *err) {
     load->over = load->moved = false;
-    load->begun_bytes = hot_shim_memory(load->database);
+    load->begun_bytes = hot_shim_memory(load->connection);
     LH_TRY(load_simple(load, "BEGIN TRANSACTION", err));
     lh_code code = body(load, err);
     if (code == LH_OK) code = load_simple(load, "COMMIT", err);
     if (code != LH_OK) load_rollback(load);
     return code;
+}
+
+/* The extension reads a table as of the transaction's begin, by the clock: a snapshot of which the writer's clock was ahead is
+ * not seen until that time has come, and the one before would be taken for it. */
+static lh_code load_await_snapshot(hot_load *load, const lh_table_state *state, lh_error *err) {
+    load->begun_bytes = hot_shim_memory(load->connection);
+    for (;;) {
+        int64_t ahead = state->snapshot_ms - lh_time_now_ms();
+        if (ahead < 0) return LH_OK;
+        if (ahead > HOT_CLOCK_MS)
+            return lh_fail(err, LH_CONFLICT,
+                           "the snapshot's time is %" PRId64 " ms ahead of this machine's clock: set the writer's clock",
+                           ahead);
+        lh_time_sleep_ms(ahead < 20 ? (uint64_t)ahead + 1 : 20);
+        LH_TRY(load_stopped(load, err));
+    }
 }
 
 /* The size is known only now: others go, or it does. */
@@ -318,6 +334,7 @@ static lh_code load_full(hot_load *load, lh_error *err) {
     for (unsigned tries = 0;; tries++) {
         LH_TRY(load_make_room(load, need, err));
         LH_TRY(lh_table_get_state(load->hot->engine->catalog, load->name, &load->entry.state, err));
+        LH_TRY(load_await_snapshot(load, &load->entry.state, err));
         load_new_names(load);
         lh_code code = load_in_transaction(load, load_copy, err);
         if (code == LH_OK) break;
@@ -359,7 +376,7 @@ static lh_code delta_group(hot_load *load, hot_delta *delta, size_t group, lh_er
 }
 
 static lh_code delta_insert(hot_load *load, hot_delta *delta, lh_error *err) {
-    load->begun_bytes = hot_shim_memory(load->database);
+    load->begun_bytes = hot_shim_memory(load->connection);
     load->over = false;
     LH_TRY(load_simple(load, "BEGIN TRANSACTION", err));
     lh_code code = LH_OK;
@@ -412,8 +429,7 @@ static lh_code load_entry(hot_load *load, lh_error *err) {
     load_note(load, state.version, false);
     pthread_mutex_lock(&load->hot->engine->lock);
     uint64_t generation = load->hot->engine->generation;
-    load->database = load->hot->engine->database;
-    duckdb_state connected = duckdb_connect(load->database, &load->connection);
+    duckdb_state connected = duckdb_connect(load->hot->engine->database, &load->connection);
     pthread_mutex_unlock(&load->hot->engine->lock);
     if (connected == DuckDBError) return lh_fail(err, LH_NO_MEMORY, "engine: no more connections");
     bool here = entry->held && entry->generation == generation && load_same_form(&entry->state, &state);
@@ -422,6 +438,8 @@ static lh_code load_entry(hot_load *load, lh_error *err) {
         return LH_OK;
     }
     load_note(load, state.version, true);
+    load->room = UINT64_MAX;
+    LH_TRY(load_await_snapshot(load, &state, err));
     if (here && load_delta(load, &state, NULL) == LH_OK) return LH_OK;
     if (!load->connection) return lh_fail(err, LH_INTERNAL, "the engine's connection was lost");
     lh_code code = load_full(load, err);

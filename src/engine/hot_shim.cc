@@ -277,10 +277,12 @@ bool hot_shim_measure(duckdb_connection connection, const char *hot, const char 
     return found;
 }
 
-uint64_t hot_shim_memory(duckdb_database database) {
+uint64_t hot_shim_memory(duckdb_connection connection) {
     uint64_t bytes = 0;
+    if (!connection) return 0;
     try {
-        for (auto &info : BufferManager::GetBufferManager(instance_of(database)).GetMemoryUsageInfo())
+        auto &context = *reinterpret_cast<Connection *>(connection)->context;
+        for (auto &info : BufferManager::GetBufferManager(context).GetMemoryUsageInfo())
             if (info.tag == MemoryTag::IN_MEMORY_TABLE || info.tag == MemoryTag::OVERFLOW_STRINGS)
                 bytes += info.size + info.evicted_data;
     } catch (...) {

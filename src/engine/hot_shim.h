@@ -25,8 +25,8 @@ typedef struct hot_shim_size {
 } hot_shim_size;
 /* What a table of the hidden database takes. false: there is none. Not inside a transaction. */
 bool hot_shim_measure(duckdb_connection connection, const char *hot, const char *table, hot_shim_size *ret);
-/* Bytes that all tables in memory take, also those of uncommitted transactions. */
-uint64_t hot_shim_memory(duckdb_database database);
+/* Bytes that all tables in memory take, also those of uncommitted transactions. connection NULL: 0. */
+uint64_t hot_shim_memory(duckdb_connection connection);
 #ifdef __cplusplus
 }
 #endif
