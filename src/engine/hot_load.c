@@ -17,8 +17,9 @@ enum {
     HOT_CLOCK_MS = 10000,
     HOT_TRIES = 20,
     HOT_GROUPS_MAX = 64,
-    HOT_RETRY_NS_PER_MS = 1000000,
     HOT_RETRY_MS = 30000,
+    HOT_RETRY_LARGE_MS = 600000, /* of what was too large */
+    HOT_DROP_TRIES = 50,
     HOT_ROOM_STEP = 1 << 20
 };
 
@@ -152,8 +153,8 @@ void hot_drop(engine_hot *hot, char names[][HOT_NAME_BYTES], size_t count) {
         char sql[256];
         if (!names[i][0]) continue;
         snprintf(sql, sizeof sql, "DROP TABLE IF EXISTS \"%s\".main.\"%s\"", hot->database, names[i]);
-        lh_code ignored = engine_execute(connection, sql, NULL);
-        (void)ignored;
+        for (unsigned tries = 0; engine_execute(connection, sql, NULL) != LH_OK && tries < HOT_DROP_TRIES; tries++)
+            lh_time_sleep_ms(2); /* another change of the hidden database came between */
         names[i][0] = '\0';
     }
     if (connection) duckdb_disconnect(&connection);
@@ -278,9 +279,9 @@ static lh_code load_await_snapshot(hot_load *load, const lh_table_state *state, 
         int64_t ahead = state->snapshot_ms - lh_time_now_ms();
         if (ahead < 0) return LH_OK;
         if (ahead > HOT_CLOCK_MS)
-            return lh_fail(err, LH_CONFLICT,
-                           "the snapshot's time is %" PRId64 " ms ahead of this machine's clock: set the writer's clock",
-                           ahead);
+            return lh_fail(
+                err, LH_CONFLICT,
+                "the snapshot's time is %" PRId64 " ms ahead of this machine's clock: set the writer's clock", ahead);
         lh_time_sleep_ms(ahead < 20 ? (uint64_t)ahead + 1 : 20);
         LH_TRY(load_stopped(load, err));
     }
@@ -425,7 +426,9 @@ static void load_note(hot_load *load, uint64_t version, bool withdraw) {
 static lh_code load_entry(hot_load *load, lh_error *err) {
     hot_entry *entry = &load->entry;
     lh_table_state state;
-    LH_TRY(lh_table_get_state(load->hot->engine->catalog, load->name, &state, err));
+    lh_code found = lh_table_get_state(load->hot->engine->catalog, load->name, &state, err);
+    if (found == LH_NOT_FOUND) load_forget_copy(load);
+    if (found != LH_OK) return found;
     load_note(load, state.version, false);
     pthread_mutex_lock(&load->hot->engine->lock);
     uint64_t generation = load->hot->engine->generation;
@@ -468,11 +471,13 @@ static void load_finish_locked(hot_load *load, lh_code code, const lh_error *err
     entry->delta_rows = result->delta_rows;
     entry->failed = code;
     entry->tried_version = result->tried_version;
-    entry->retry_ns = lh_time_monotonic_ns() + (uint64_t)HOT_RETRY_MS * HOT_RETRY_NS_PER_MS;
+    entry->retry_ns =
+        lh_time_monotonic_ns() + UINT64_C(1000000) * (code == LH_LIMIT ? HOT_RETRY_LARGE_MS : HOT_RETRY_MS);
     snprintf(entry->failure, sizeof entry->failure, "%s", code == LH_OK ? "" : err->message);
     if (code == LH_OK) entry->loaded_ms = lh_time_now_ms();
     if (reopened) entry->wanted = true;
-    bool dropped = code == LH_NOT_FOUND && entry->origin == LH_CACHE_AUTOMATIC;
+    bool dropped =
+        code == LH_NOT_FOUND && entry->origin == LH_CACHE_AUTOMATIC; /* others wait for the next of that name */
     if (entry->doomed || dropped) hot_remove_locked(hot, entry, gone);
 }
 

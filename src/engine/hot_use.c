@@ -8,7 +8,7 @@
 
 static void hot_poke_locked(engine_hot *hot, hot_entry *entry, uint64_t version) {
     bool failed = entry->failed != LH_OK && lh_time_monotonic_ns() < entry->retry_ns;
-    bool tried = (entry->busy || failed) && entry->tried_version == version;
+    bool tried = (entry->busy || failed) && (entry->tried_version == version || entry->failed == LH_LIMIT);
     if (entry->version != version && !entry->wanted && !tried) hot_want_locked(hot, entry);
 }
 
@@ -26,6 +26,7 @@ void engine_hot_poke_id(engine_hot *hot, uint64_t id) {
     pthread_mutex_lock(&hot->lock);
     entry = hot_by_id_locked(hot, id);
     if (entry && code == LH_OK) hot_poke_locked(hot, entry, state.version);
+    if (entry && code == LH_NOT_FOUND && entry->held && !entry->busy) hot_want_locked(hot, entry); /* lets go of it */
     pthread_mutex_unlock(&hot->lock);
 }
 

@@ -136,6 +136,7 @@ def test_answers_are_the_same_with_and_without(lake):
     for sql, before in zip(QUERIES, cold):
         assert whole(lake, sql) == before, sql
     assert all("error" in answer for answer in cold[-10:-8]) and "snapshots" in cold[0] and cold[0]["snapshots"][0]["snapshot_id"] > 0
+    assert sum(i["hits"] for i in stats(lake)["items"] if i["dataset"] in ("data.people", "data.teams", "data.Odd Name", "crm.people")) > 35
     before = hits(lake, "data.people")
     assert lake.query("SELECT * FROM people ORDER BY id", format="csv").text == csv
     read = pa.ipc.open_stream(io.BytesIO(lake.query("SELECT * FROM people ORDER BY id", format="arrow").content)).read_all()
@@ -404,6 +405,34 @@ def test_pins_by_the_configuration_and_by_reading(fresh):
     assert again.sql("SELECT * FROM one") == [[9]] and hits(again, "data.one") >= 1
 
 
+def test_a_dataset_that_is_dropped_leaves_the_memory(fresh):
+    server = fresh()
+    server.sql("CREATE TABLE leaves AS SELECT i FROM range(1000) r(i)")
+    assert pin(server, "leaves")["rows"] == 1000 and stats(server)["bytes"] > 0
+    server.sql("DROP TABLE leaves")
+    deadline = time.monotonic() + 30 * SLOW
+    while (now := stats(server))["bytes"] or now["items"][0]["state"] != "failed":
+        assert time.monotonic() < deadline, now
+        time.sleep(0.01)
+    assert server.query("SELECT * FROM leaves").status_code >= 400
+    server.sql("CREATE TABLE leaves AS SELECT 7 AS b")
+    assert server.sql("SELECT * FROM leaves") == [[7]] and settled(server, "data.leaves")["rows"] == 1
+    assert server.sql("SELECT * FROM leaves") == [[7]] and hits(server, "data.leaves") == 1
+
+
+def test_the_server_stops_while_it_loads(fresh):
+    server = fresh()
+    server.sql("CREATE TABLE long AS SELECT i, hash(i)::VARCHAR AS h FROM range(2000000) r(i)")
+    for round_ in range(3):
+        pin(server, "long", status=202, wait=False)
+        time.sleep(0.02 * round_)
+        server.restart()
+    assert server.sql("SELECT count(*) FROM long") == [[2000000]]
+    pin(server, "long", status=202, wait=False)
+    assert evict(server, "long")["evicted"] == 1
+    assert stats(server)["items"] == [] and server.sql("SELECT count(*) FROM long") == [[2000000]]
+
+
 def test_bad_requests_and_rights(lake, fresh):
     lake.sql("CREATE TABLE simple AS SELECT 1 AS a")
     assert "nosuch" in pin(lake, "nosuch", status=404)["error"]["message"]
@@ -416,6 +445,14 @@ def test_bad_requests_and_rights(lake, fresh):
     assert pin(lake, "simple", status=202, wait=False)["dataset"] == "data.simple"
     settled(lake, "data.simple")
     assert evict(lake, "simple")["evicted"] == 1 and item(lake, "data.simple") is None
+    keys = fresh("--set", "auth.mode=keys", env={"LAKEHOUSE__AUTH__ADMIN_KEY": "a" * 40})
+    admin = {"X-API-Key": "a" * 40}
+    made = keys.request("POST", "/access/keys", json={"name": "w", "permission": "write"}, headers=admin).json()
+    writer = {"X-API-Key": made["key"]}
+    for verb in ("pin", "evict"):
+        assert keys.request("POST", f"/query/cache/{verb}", json={"dataset": "x"}).status_code == 401
+        assert keys.request("POST", f"/query/cache/{verb}", json={"dataset": "x"}, headers=writer).status_code == 403
+    assert keys.request("GET", "/query/cache/stats", headers=writer).status_code == 200
     server = fresh("--set", "cache.load_timeout_ms=1")
     server.sql("CREATE TABLE slow AS SELECT i, hash(i)::VARCHAR AS h FROM range(3000000) r(i)")
     answer = server.request("POST", "/query/cache/pin", json={"dataset": "slow"})
