@@ -1,7 +1,7 @@
 /* Profiles: what belongs to one user and is taken up while the server runs: a bucket of their own and defaults for what they
  * load. The document is <storage.profile_root>/<user>.json, the operator's, read anew at each activation:
  *   {"bucket": {as [[storage.buckets]]}, "cache_pins": ["ns.t"], "defaults": {"bucket": "…", "namespace": "…"}}
- * All members are optional. cache_pins are kept and shown; nothing pins yet. `lock` guards the list; `changing` is held by
+ * All members are optional. cache_pins are pinned in the hot cache when the profile is activated. `lock` guards the list; `changing` is held by
  * whoever activates or deactivates, so that the registry, the engine and the list change together. */
 #include "api/api_internal.h"
 
@@ -244,6 +244,16 @@ lh_code api_profile_default(lh_request *request, lh_profile_defaults *ret, lh_er
 
 /* ---- handlers ---- */
 
+/* Best effort: a dataset may come later, and the profile is as good without. */
+static void profile_pin(const lh_app *app, const lh_json *pins, lh_arena *arena) {
+    for (lh_json_iter it = lh_json_each(pins); lh_json_next(&it);) {
+        lh_cache_pin pin = {.origin = LH_CACHE_BY_PROFILE};
+        lh_code code = lh_table_name_parse(app->catalog, lh_json_str(it.value, LH_STR_NONE), arena, &pin.table, NULL);
+        if (code == LH_OK) code = lh_cache_pin_table(app->engine, &pin, NULL);
+        (void)code;
+    }
+}
+
 static lh_code profile_change(lh_request *request, bool activate, lh_error *err) {
     const lh_app *app = lh_request_app(request);
     lh_profiles *profiles = app->profiles;
@@ -257,6 +267,7 @@ static lh_code profile_change(lh_request *request, bool activate, lh_error *err)
                             : profile_leave(profiles, user, app->engine, err);
     pthread_mutex_unlock(&profiles->changing);
     LH_TRY(code);
+    if (activate) profile_pin(app, lh_json_get(answer, "cache_pins"), arena);
     return activate ? lh_respond_json(request, 200, answer, err) : lh_respond_empty(request, 204, err);
 }
 

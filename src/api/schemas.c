@@ -388,7 +388,7 @@ const api_schema api_schemas[] = {
     {"profile", "Profile", JSON,
      MEMBERS({"user", "string", true, "Whose"}, {"active", "boolean", true, "Is it taken up"},
              {"bucket", "any", true, "Name of their own bucket; null: none"},
-             {"cache_pins", "[string", true, "Datasets to keep near; kept, and without effect yet"},
+             {"cache_pins", "[string", true, "Datasets that activation pins in the hot cache, when they are there"},
              {"defaults", "object", true, "bucket and namespace of what is loaded with X-Lakehouse-Profile"})},
 
     {"key_create", "KeyCreate", JSON,

@@ -472,3 +472,38 @@ def test_the_command(lake):
     assert failed.returncode == 1 and "not in the cache" in failed.stderr
     for wrong in [("pin",), ("evict",), ("evict", "a", "--all"), ("stats", "x"), ("hold", "x")]:
         assert run(*wrong, check=False).returncode == 2
+
+
+def test_profiles_pin_and_a_bucket_that_comes_or_goes_starts_the_copies_anew(tmp_path, fresh):
+    profiles = tmp_path / "profiles"
+    profiles.mkdir()
+    (profiles / "ann.json").write_text(json.dumps({"bucket": {"name": "anns", "root": "ann"}, "cache_pins": ["mine", "nosuch"], "defaults": {"namespace": "data"}}))
+    server = fresh("--set", f"storage.profile_root={profiles}")
+    server.sql("CREATE TABLE shared AS SELECT 1 AS a")
+    pin(server, "shared")
+    assert server.request("POST", "/profile/ann/activate").status_code == 200
+    assert server.sql("SELECT * FROM shared") == [[1]]
+    assert settled(server, "data.shared")["rows"] == 1
+    answer = server.request("POST", "/ingest/file", headers={"X-Lakehouse-Profile": "ann"}, data={"dataset": "mine"}, files={"file": ("m.csv", b"id\n1\n2\n")})
+    assert answer.status_code == 201, answer.text
+    assert server.request("POST", "/profile/ann/activate").status_code == 200
+    assert settled(server, "data.mine")["pinned_by"] == "profile"
+    assert server.sql("SELECT count(*) FROM mine, shared") == [[2]] and hits(server, "data.mine") == 1
+    assert server.request("POST", "/profile/ann/deactivate").status_code == 204
+    assert server.query("SELECT * FROM mine").status_code >= 400
+    settled(server, "data.shared"), settled(server, "data.mine", "failed")
+    before = hits(server, "data.shared")
+    assert server.sql("SELECT * FROM shared") == [[1]] and hits(server, "data.shared") == before + 1
+    assert server.query("SELECT * FROM mine").status_code >= 400
+
+
+def test_a_lake_in_s3(s3, fresh):
+    server = fresh(env=s3["env"])
+    server.sql("CREATE TABLE cached_s3 AS SELECT i, 'v' || i AS v FROM range(100) r(i)")
+    assert pin(server, "cached_s3")["rows"] == 100
+    server.sql("INSERT INTO cached_s3 VALUES (100, 'new')")
+    assert server.sql("SELECT count(*) FROM cached_s3") == [[101]]
+    found = settled(server, "data.cached_s3")
+    assert (found["rows"], found["full_loads"], found["delta_rows"]) == (101, 1, 1)
+    before = hits(server, "data.cached_s3")
+    assert server.sql("SELECT v FROM cached_s3 WHERE i = 100") == [["new"]] and hits(server, "data.cached_s3") == before + 1
