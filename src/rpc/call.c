@@ -217,7 +217,7 @@ static bool call_is_allowed(rpc_call *call) {
     const rpc_method *method = call->method;
     lh_permission needs = method ? method->permission : LH_PERMIT_READ;
     lh_str key = lh_access_key_shown(rpc_call_metadata(call, "x-api-key"), rpc_call_metadata(call, "authorization"));
-    lh_identity identity = needs == LH_PERMIT_PUBLIC ? (lh_identity){true, LH_PERMIT_PUBLIC}
+    lh_identity identity = needs == LH_PERMIT_PUBLIC ? (lh_identity){true, LH_PERMIT_PUBLIC, LH_STR_NONE}
                                                      : lh_access_identify(call->rpc->config, call->rpc->catalog, key);
     char why[128];
     if (!identity.known) {
