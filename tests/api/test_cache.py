@@ -105,7 +105,7 @@ QUERIES = [
     "SELECT * FROM crm.people",
     "SELECT p.id, c.id FROM people p, crm.people c WHERE p.id = 1",
     "SELECT a FROM people AS t(a, b) WHERE a = 2",
-    "PIVOT (SELECT team, score FROM people WHERE team < 3) ON team USING count(*)",
+    "PIVOT (SELECT team, score FROM people WHERE team < 3) ON team USING count(*) ORDER BY score",
     "UNPIVOT (SELECT id, team FROM people WHERE id = 1) ON id, team",
     "SELECT team, count(*) FROM people GROUP BY ROLLUP (team) ORDER BY 1 NULLS LAST",
     "SELECT p.id FROM people p, LATERAL (SELECT t.team FROM teams t WHERE t.team = p.team) x ORDER BY 1 LIMIT 3",
