@@ -203,7 +203,9 @@ static void connection_refuse_whole(lh_request *request, const connection_refusa
 
 static void connection_submit(lh_request *request) {
     request->submitted = true;
-    if (api_lane_submit(&request->server->lanes[request->match.route->lane], request)) return;
+    api_request_ref(request); /* the worker's */
+    if (lh_workers_submit(request->server->lanes[request->match.route->lane], request)) return;
+    api_request_unref(request);
     connection_refusal refusal = {.iceberg = request->iceberg};
     connection_refuse_busy(&refusal);
     connection_refuse_whole(request, &refusal);
@@ -328,7 +330,7 @@ static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection
     }
     api_request_enlist(request);
     connection_guard_drain(request, &refusal);
-    if (refusal.status == 0 && api_lane_is_full(&server->lanes[request->match.route->lane])) connection_refuse_busy(&refusal);
+    if (refusal.status == 0 && lh_workers_are_full(server->lanes[request->match.route->lane])) connection_refuse_busy(&refusal);
     request->submitted = refusal.status != 0;
     if (refusal.status != 0 && request->content_length == 0) connection_refuse_whole(request, &refusal);
     if (refusal.status == 0 || request->content_length == 0) {

@@ -258,7 +258,7 @@ uint64_t api_request_in_flight(const lh_request *request) {
 }
 
 uint64_t api_request_waiting(const lh_request *request) {
-    return api_lane_waiting(&request->server->lanes[LH_LANE_WORK]);
+    return lh_workers_waiting(request->server->lanes[LH_LANE_WORK]);
 }
 bool api_request_ready(const lh_request *request) { return atomic_load(&request->server->ready); }
 

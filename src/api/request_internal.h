@@ -1,4 +1,4 @@
-/* Private to server.c, connection.c, request.c, lanes.c: one request on its way.
+/* Private to server.c, connection.c, request.c: one request on its way.
  *
  * Two sides share it: the I/O side (a libmicrohttpd thread) and the worker side (a lane's thread). Each holds a
  * reference; the last one frees it. Bytes go through two bounded rings; a side that cannot go on waits: the worker on
@@ -53,7 +53,6 @@ struct lh_request {
     lh_cancel *cancel;
     int socket;
     uint64_t started_ns;
-    lh_request *next_job;      /* queue of a lane */
     lh_request *newer, *older; /* list of the server's active requests; its active_lock guards it */
     bool listed;
     bool submitted; /* a lane has, or had it; the I/O side's */
@@ -82,15 +81,6 @@ struct lh_request {
     lh_str body;         /* WHOLE: arena */
     uint64_t out_length; /* STREAM: UINT64_MAX when unknown */
 };
-
-typedef struct api_lane {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    lh_request *head, **tail;
-    size_t waiting, waiting_max, thread_count;
-    pthread_t *threads;
-    bool stopping;
-} api_lane;
 
 /* One open connection, while it lives (see connection.c). */
 typedef struct api_connection {
@@ -125,7 +115,9 @@ struct lh_server {
     lh_app starting; /* the same before lh_server_ready(): without engine and ingest */
     struct MHD_Daemon *daemon, *internal;
     lh_str url, engine_url; /* owned */
-    api_lane lanes[2];
+    /* Catalog requests have a lane of their own, because the engine waits for them from inside a statement: they must never
+     * queue behind statements. A job that waits or runs holds a reference of its request. */
+    lh_workers *lanes[2];
     api_counters metrics;
     api_idempotency idempotency;
     _Atomic bool ready, draining, stopping;
@@ -148,12 +140,6 @@ void api_idempotency_done(api_idempotency *all);
 LH_MUST_CHECK lh_code api_request_release(lh_request *request, lh_error *err);
 void api_request_answer_error(lh_request *request, lh_code code, lh_error *why);
 
-/* Lanes. submit: false when the queue is full. */
-LH_MUST_CHECK lh_code api_lane_init(api_lane *lane, size_t threads, size_t waiting_max, lh_error *err);
-void api_lane_done(api_lane *lane); /* runs what waits, then joins */
-bool api_lane_submit(api_lane *lane, lh_request *request); /* takes a reference, unless it is full */
-bool api_lane_is_full(api_lane *lane);
-size_t api_lane_waiting(api_lane *lane);
 /* A worker's whole job: handler, error body, end of stream, metrics. Drops the worker's reference. */
 void api_request_run(lh_request *request);
 

@@ -1,7 +1,7 @@
 /* The HTTP server on libmicrohttpd (epoll, a small pool of I/O threads): start, drain, stop.
  *
  * A request's way: an I/O thread (connection.c) checks the head: guard, route, authentication, permission, body cap;
- * what fails is answered at once. The rest goes to its lane (lanes.c), whose worker runs the handler as blocking
+ * what fails is answered at once. The rest goes to its lane (lanes), whose worker runs the handler as blocking
  * code (request.c), while the I/O thread moves the body's bytes in and the answer's bytes out through bounded rings,
  * suspending the connection whenever it would have to wait. A watchdog looks at suspended connections, which
  * libmicrohttpd does not read, and cancels requests whose client went away.
@@ -118,6 +118,8 @@ static lh_code server_start_internal(lh_server *server, lh_error *err) {
                : lh_fail(err, LH_NO_MEMORY, "server: out of memory");
 }
 
+static void server_run_request(void *request) { api_request_run(request); }
+
 lh_code lh_server_start(lh_app *app, lh_server **ret, lh_error *err) {
     LH_CLEANUP(lh_server_freep) lh_server *server = calloc(1, sizeof *server);
     if (!server) return lh_fail(err, LH_NO_MEMORY, "server: out of memory");
@@ -130,9 +132,10 @@ lh_code lh_server_start(lh_app *app, lh_server **ret, lh_error *err) {
     pthread_mutex_init(&server->watch_lock, NULL);
     pthread_mutex_init(&server->active_lock, NULL);
     pthread_cond_init(&server->active_changed, NULL);
-    LH_TRY(api_lane_init(&server->lanes[LH_LANE_CATALOG], SERVER_CATALOG_THREADS, SERVER_CATALOG_WAITING, err));
-    LH_TRY(api_lane_init(&server->lanes[LH_LANE_WORK], (size_t)app->config->server_workers,
-                         (size_t)app->config->server_queue_max, err));
+    LH_TRY(lh_workers_new(SERVER_CATALOG_THREADS, SERVER_CATALOG_WAITING, server_run_request,
+                          &server->lanes[LH_LANE_CATALOG], err));
+    LH_TRY(lh_workers_new((size_t)app->config->server_workers, (size_t)app->config->server_queue_max,
+                          server_run_request, &server->lanes[LH_LANE_WORK], err));
     LH_TRY(server_start_internal(server, err));
     LH_TRY(server_start_public(server, err));
     if (pthread_create(&server->watchdog, NULL, api_connection_watchdog, server) != 0)
@@ -185,7 +188,7 @@ void lh_server_free(lh_server *server) {
     if (server->watchdog_started) pthread_join(server->watchdog, NULL);
     if (server->daemon) MHD_stop_daemon(server->daemon);
     if (server->internal) MHD_stop_daemon(server->internal);
-    for (int i = 0; i < 2; i++) api_lane_done(&server->lanes[i]);
+    for (int i = 0; i < 2; i++) lh_workers_free(server->lanes[i]);
     api_idempotency_done(&server->idempotency);
     pthread_cond_destroy(&server->active_changed);
     pthread_mutex_destroy(&server->active_lock);

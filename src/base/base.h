@@ -1,5 +1,5 @@
 /* base: what every module stands on: errors, strings, arenas, buffers, JSON, ids,
- * hashes, time, logs, configuration, trace spans, HTTP client.
+ * hashes, time, logs, configuration, trace spans, HTTP client, worker threads.
  * Depends on: nothing of ours. Used by: everything.
  * Thread rule: values (arena, buffer, JSON) belong to one thread at a time; what
  * is shared says so. */
@@ -27,5 +27,6 @@
 #include "base/secrets.h"
 #include "base/trace.h"
 #include "base/http_client.h"
+#include "base/workers.h"
 
 #endif

@@ -184,7 +184,7 @@ void rpc_call_run(rpc_call *call) {
 static void call_was_read(rpc_call *call, bool ok) {
     if (ok && call->message) {
         if (call->method->direct) rpc_call_run(call);
-        else if (!rpc_workers_submit(&call->rpc->workers, call))
+        else if (!lh_workers_submit(call->rpc->workers, call))
             rpc_call_finish(call, GRPC_STATUS_UNAVAILABLE, "too many calls wait; try again in a second", NULL);
     } else if (grpc_call_failed_before_recv_message(call->call)) { /* gRPC itself refused a message too large */
         rpc_call_finish(call, GRPC_STATUS_CANCELLED, "the call was cut, or its message is too large", NULL);

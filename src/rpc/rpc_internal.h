@@ -68,7 +68,6 @@ struct rpc_call {
     grpc_status_code status; /* of the end; OK while a handler has not chosen one */
     char trace_id[33];
     uint64_t started_ns;
-    rpc_call *next_job;
     /* a watch; by the watch lock */
     rpc_call *next_watch, *previous_watch;
     bool watching, sending;
@@ -76,15 +75,6 @@ struct rpc_call {
     bool begun;
     int told; /* health: the status told last */
 };
-
-typedef struct rpc_workers {
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t changed;
-    rpc_call *head, **tail;
-    size_t waiting, count;
-    bool stopping;
-    pthread_t threads[RPC_WORKERS];
-} rpc_workers;
 
 struct lh_rpc {
     const lh_config *config; /* borrowed, as these: */
@@ -96,7 +86,7 @@ struct lh_rpc {
     grpc_completion_queue *queue;
     pthread_t pollers[RPC_POLLERS];
     size_t poller_count;
-    rpc_workers workers;
+    lh_workers *workers; /* for handlers that read storage or run SQL */
     _Atomic bool draining;
     _Atomic uint64_t active;
     _Atomic uint64_t handed; /* to gRPC; read with each event, because ThreadSanitizer does not see the order in gRPC */
@@ -133,11 +123,6 @@ void rpc_call_count(rpc_call *call, grpc_status_code status); /* in the metrics 
 void rpc_call_fail(rpc_call *call, lh_code code, const lh_error *err);
 /* Sends a message of a stream; `write` is called when it is done. Errors: LIMIT (its size), INTERNAL. */
 LH_MUST_CHECK lh_code rpc_call_write(rpc_call *call, const ProtobufCMessage *message, lh_error *err);
-
-/* ---- work.c ---- */
-LH_MUST_CHECK lh_code rpc_workers_init(rpc_workers *workers, lh_error *err);
-void rpc_workers_done(rpc_workers *workers);                   /* what waits is still run */
-bool rpc_workers_submit(rpc_workers *workers, rpc_call *call); /* false: too many wait */
 
 /* ---- watch.c ---- */
 LH_MUST_CHECK lh_code rpc_watch_start(lh_rpc *rpc, lh_error *err);

@@ -150,6 +150,8 @@ static lh_code server_open(lh_rpc *rpc, lh_error *err) {
     return LH_OK;
 }
 
+static void server_run_call(void *call) { rpc_call_run(call); }
+
 lh_code lh_rpc_start(const lh_config *config, lh_catalog *catalog, lh_tracer *tracer, lh_rpc **ret, lh_error *err) {
     LH_CLEANUP(lh_rpc_freep) lh_rpc *rpc = calloc(1, sizeof *rpc);
     if (!rpc) return lh_fail(err, LH_NO_MEMORY, "gRPC: out of memory");
@@ -167,7 +169,7 @@ lh_code lh_rpc_start(const lh_config *config, lh_catalog *catalog, lh_tracer *tr
     pthread_condattr_destroy(&monotonic);
     gpr_set_log_function(server_log);
     grpc_init();
-    LH_TRY(rpc_workers_init(&rpc->workers, err));
+    LH_TRY(lh_workers_new(RPC_WORKERS, RPC_QUEUE_MAX, server_run_call, &rpc->workers, err));
     LH_TRY(rpc_watch_start(rpc, err));
     LH_TRY(server_open(rpc, err));
     *ret = lh_take(&rpc);
@@ -230,7 +232,7 @@ static void server_close(lh_rpc *rpc) {
 void lh_rpc_free(lh_rpc *rpc) {
     if (!rpc) return;
     lh_rpc_drain(rpc);
-    rpc_workers_done(&rpc->workers);
+    lh_workers_free(rpc->workers);
     rpc_watch_stop(rpc);
     server_close(rpc);
     grpc_shutdown();
