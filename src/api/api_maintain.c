@@ -165,9 +165,8 @@ lh_code api_catalog_verify(lh_request *request, lh_error *err) {
         LH_TRY(lh_dataset_list(catalog, LH_STR_NONE, LH_STR_NONE, wanted, arena, &page, err));
     }
     for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);) {
-        lh_str text = lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(lh_json_get_string(it.value, "namespace")),
-                                      LH_STR_ARG(lh_json_get_string(it.value, "name")));
-        LH_TRY(lh_table_name_parse(catalog, text, arena, &name, err));
+        lh_str text;
+        LH_TRY(lh_dataset_listed(catalog, it.value, arena, &text, &name, err));
         lh_code code = lh_table_verify(catalog, name, arena, &item, err);
         if (code == LH_NOT_FOUND) continue; /* dropped meanwhile */
         if (code != LH_OK) return code;

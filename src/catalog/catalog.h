@@ -427,6 +427,9 @@ LH_MUST_CHECK lh_code lh_dataset_get(lh_catalog *catalog, lh_table_name name, lh
 /* {"items":[…],"next_page_token"}. filter: substring of the name, empty for all; namespace_ empty for all. */
 LH_MUST_CHECK lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh_str filter, lh_page page,
                                       lh_arena *arena, lh_json **ret, lh_error *err);
+/* The table of an item of lh_dataset_list(). *ret_text (arena): "namespace.name", also on an error. Errors: as lh_table_name_parse(). */
+LH_MUST_CHECK lh_code lh_dataset_listed(lh_catalog *catalog, const lh_json *item, lh_arena *arena, lh_str *ret_text,
+                                        lh_table_name *ret, lh_error *err);
 /* Drops table and document; purge: the files as well. */
 LH_MUST_CHECK lh_code lh_dataset_delete(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err);
 /* Puts documents of a load that added no snapshot, while the table is there. That it is gone, or that somebody was

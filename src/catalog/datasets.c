@@ -152,6 +152,13 @@ lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh_str filter, l
     return LH_OK;
 }
 
+lh_code lh_dataset_listed(lh_catalog *catalog, const lh_json *item, lh_arena *arena, lh_str *ret_text,
+                          lh_table_name *ret, lh_error *err) {
+    *ret_text = lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(lh_json_get_string(item, "namespace")),
+                                LH_STR_ARG(lh_json_get_string(item, "name")));
+    return lh_table_name_parse(catalog, *ret_text, arena, ret, err);
+}
+
 /* ---- dropping and renaming ---- */
 
 lh_code lh_dataset_delete(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err) {

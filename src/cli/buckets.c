@@ -1,9 +1,10 @@
 /* `lakehouse buckets`: the buckets of a lake, over /storage. */
 #include "cli/cli_internal.h"
 
-#include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
+
+enum { BUCKETS_MEMBERS_MAX = 8 };
 
 typedef struct buckets_job {
     lh_connection *connection;
@@ -11,43 +12,23 @@ typedef struct buckets_job {
     const char *bucket, *limit;
 } buckets_job;
 
-static lh_code buckets_call(const buckets_job *job, const char *method, lh_str path, lh_json **ret, lh_error *err) {
-    lh_str text;
-    const lh_exchange exchange = {.method = method, .path = path};
-    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &text, err));
-    return lh_json_parse(job->arena, text, ret, err);
-}
-
 /* The members of each item as a table. */
 static lh_code buckets_print(const buckets_job *job, const lh_json *items, const char *const *members, size_t count,
                              lh_error *err) {
-    lh_arena *arena = job->arena;
-    lh_json *answer = lh_json_new_object(arena), *columns = lh_json_new_array(arena), *rows = lh_json_new_array(arena);
-    for (size_t i = 0; i < count; i++) {
-        lh_json *column = lh_json_new_object(arena);
-        lh_json_set_string(arena, column, "name", lh_str_from(members[i]));
-        lh_json_set_string(arena, column, "type", LH_STR("VARCHAR"));
-        lh_json_append(columns, column);
-    }
+    lh_cli_column heads[BUCKETS_MEMBERS_MAX] = {0};
+    for (size_t i = 0; i < count; i++) heads[i].name = members[i];
+    lh_cli_rows rows = lh_cli_rows_new(job->arena, heads, count);
     for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
-        lh_json *row = lh_json_new_array(arena);
-        for (size_t i = 0; i < count; i++) {
-            const lh_json *value = lh_json_get(it.value, members[i]);
-            lh_json_append(row, value ? lh_json_copy(arena, value) : lh_json_new_null(arena));
-        }
-        lh_json_append(rows, row);
+        lh_cli_rows_next(&rows);
+        for (size_t i = 0; i < count; i++) lh_cli_rows_json(&rows, lh_json_get(it.value, members[i]));
     }
-    lh_json_set(arena, answer, "columns", columns);
-    lh_json_set(arena, answer, "rows", rows);
-    LH_TRY(lh_arena_check(arena, err));
-    const lh_cli_table_style style = {.unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0};
-    return lh_cli_table_print(stdout, answer, style, arena, err);
+    return lh_cli_rows_print(&rows, lh_cli_style(), err);
 }
 
 static lh_code buckets_list(const buckets_job *job, lh_error *err) {
     static const char *const members[] = {"name", "kind", "state", "primary", "rescue", "read_only", "location"};
     lh_json *answer = NULL;
-    LH_TRY(buckets_call(job, "GET", LH_STR("/storage/buckets"), &answer, err));
+    LH_TRY(lh_connection_get(job->connection, LH_STR("/storage/buckets"), job->arena, &answer, err));
     return buckets_print(job, lh_json_get(answer, "items"), members, sizeof members / sizeof *members, err);
 }
 
@@ -55,7 +36,7 @@ static lh_code buckets_list(const buckets_job *job, lh_error *err) {
 static lh_code buckets_health(const buckets_job *job, lh_error *err) {
     static const char *const members[] = {"name", "state", "since", "latency_ms", "failures", "error"};
     lh_json *answer = NULL;
-    LH_TRY(buckets_call(job, "GET", LH_STR("/storage/bucket-health?now=true"), &answer, err));
+    LH_TRY(lh_connection_get(job->connection, LH_STR("/storage/bucket-health?now=true"), job->arena, &answer, err));
     LH_TRY(buckets_print(job, lh_json_get(answer, "items"), members, sizeof members / sizeof *members, err));
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "items")); lh_json_next(&it);)
         if (!lh_str_eq(lh_json_get_string(it.value, "state"), LH_STR("ok")))
@@ -72,13 +53,14 @@ static lh_code buckets_errors(const buckets_job *job, lh_error *err) {
     lh_url_encode(&path, lh_str_from(job->limit ? job->limit : "20"), false);
     if (job->bucket) lh_buf_append(&path, LH_STR("&bucket=")), lh_url_encode(&path, lh_str_from(job->bucket), false);
     LH_TRY(lh_buf_check(&path, err));
-    LH_TRY(buckets_call(job, "GET", lh_buf_str(&path), &answer, err));
+    LH_TRY(lh_connection_get(job->connection, lh_buf_str(&path), job->arena, &answer, err));
     return buckets_print(job, lh_json_get(answer, "items"), members, sizeof members / sizeof *members, err);
 }
 
 static lh_code buckets_migrate(const buckets_job *job, lh_error *err) {
     lh_json *answer = NULL;
-    LH_TRY(buckets_call(job, "POST", LH_STR("/catalog/migrate-buckets"), &answer, err));
+    LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/catalog/migrate-buckets"), NULL, job->arena, &answer,
+                              err));
     printf("%" PRIu64 " records now name the bucket '%.*s'; %" PRIu64 " named theirs already\n",
            lh_json_uint(lh_json_get(answer, "stamped"), 0), LH_STR_ARG(lh_json_get_string(answer, "bucket")),
            lh_json_uint(lh_json_get(answer, "already"), 0));
@@ -92,12 +74,10 @@ static const struct {
     {"list", buckets_list}, {"health", buckets_health}, {"errors", buckets_errors}, {"migrate", buckets_migrate}};
 
 static lh_code buckets_run(const lh_cli_source *source, size_t verb, buckets_job *job, lh_error *err) {
-    LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
-    LH_TRY(lh_connection_open(source, false, &connection, err));
-    job->connection = connection;
-    job->arena = arena;
+    LH_CLEANUP(lh_cli_session_done) lh_cli_session session = {0};
+    LH_TRY(lh_cli_session_open(source, &session, err));
+    job->connection = session.connection;
+    job->arena = session.arena;
     return buckets_verbs[verb].run(job, err);
 }
 

@@ -10,14 +10,6 @@ typedef struct cache_job {
     bool all, no_wait;
 } cache_job;
 
-static lh_code cache_post(const cache_job *job, const char *path, lh_json *body, lh_json **ret, lh_error *err) {
-    lh_str text = LH_STR_NONE, answer;
-    if (body) LH_TRY(lh_json_write(job->arena, body, false, &text, err));
-    const lh_exchange exchange = {.method = body ? "POST" : "GET", .path = lh_str_from(path), .body = text};
-    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &answer, err));
-    return lh_json_parse(job->arena, answer, ret, err);
-}
-
 static uint64_t cache_count(const lh_json *answer, const char *member) {
     return lh_json_uint(lh_json_get(answer, member), 0);
 }
@@ -29,7 +21,7 @@ static lh_code cache_pin(const cache_job *job, lh_error *err) {
         lh_json_append(columns, lh_json_new_string(job->arena, lh_str_trim(lh_str_split(&rest, ','))));
     if (job->columns.len) lh_json_set(job->arena, body, "columns", columns);
     if (job->no_wait) lh_json_set_bool(job->arena, body, "wait", false);
-    LH_TRY(cache_post(job, "/query/cache/pin", body, &answer, err));
+    LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/query/cache/pin"), body, job->arena, &answer, err));
     lh_str dataset = lh_json_get_string(answer, "dataset");
     if (job->no_wait) printf("%.*s loads\n", LH_STR_ARG(dataset));
     else
@@ -42,7 +34,7 @@ static lh_code cache_evict(const cache_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
     if (job->all) lh_json_set_bool(job->arena, body, "all", true);
     else lh_json_set_string(job->arena, body, "dataset", job->name);
-    LH_TRY(cache_post(job, "/query/cache/evict", body, &answer, err));
+    LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/query/cache/evict"), body, job->arena, &answer, err));
     printf("%" PRIu64 " evicted, %.*s free\n", cache_count(answer, "evicted"),
            LH_STR_ARG(lh_cli_size(job->arena, cache_count(answer, "bytes"))));
     return LH_OK;
@@ -63,7 +55,7 @@ static void cache_print_item(const cache_job *job, const lh_json *item) {
 
 static lh_code cache_stats(const cache_job *job, lh_error *err) {
     lh_json *answer = NULL;
-    LH_TRY(cache_post(job, "/query/cache/stats", NULL, &answer, err));
+    LH_TRY(lh_connection_get(job->connection, LH_STR("/query/cache/stats"), job->arena, &answer, err));
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "items")); lh_json_next(&it);)
         cache_print_item(job, it.value);
     printf("%.*s of %.*s; %" PRIu64 " hits, %" PRIu64 " misses, %" PRIu64 " evictions\n",
@@ -75,12 +67,10 @@ static lh_code cache_stats(const cache_job *job, lh_error *err) {
 
 static lh_code cache_run(const lh_cli_source *source, lh_code (*run)(const cache_job *job, lh_error *err),
                          cache_job *job, lh_error *err) {
-    LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
-    LH_TRY(lh_connection_open(source, false, &connection, err));
-    job->connection = connection;
-    job->arena = arena;
+    LH_CLEANUP(lh_cli_session_done) lh_cli_session session = {0};
+    LH_TRY(lh_cli_session_open(source, &session, err));
+    job->connection = session.connection;
+    job->arena = session.arena;
     return run(job, err);
 }
 

@@ -148,6 +148,13 @@ typedef struct lh_connection lh_connection;
 /* --url; else the server that runs on the root; else, with --root, the stack in this process; else the
  * configured address. quiet: says nothing on stderr. Owned: lh_connection_close(). Errors: UNAVAILABLE with what to do. */
 LH_MUST_CHECK lh_code lh_connection_open(const lh_cli_source *source, bool quiet, lh_connection **ret, lh_error *err);
+/* What a command with verbs works with: the server, and an arena of LH_CLI_ARENA_BYTES for all that is said. */
+typedef struct lh_cli_session {
+    lh_connection *connection; /* owned, as this: */
+    lh_arena *arena;
+} lh_cli_session;
+LH_MUST_CHECK lh_code lh_cli_session_open(const lh_cli_source *source, lh_cli_session *ret, lh_error *err);
+void lh_cli_session_done(lh_cli_session *session);
 void lh_connection_close(lh_connection *connection);
 static inline void lh_connection_closep(lh_connection **connection) { lh_connection_close(*connection); }
 lh_str lh_connection_url(const lh_connection *connection); /* borrowed */
@@ -196,6 +203,7 @@ lh_cli_rows lh_cli_rows_new(lh_arena *arena, const lh_cli_column *columns, size_
 void lh_cli_rows_next(lh_cli_rows *rows);
 void lh_cli_rows_text(lh_cli_rows *rows, lh_str text);
 void lh_cli_rows_count(lh_cli_rows *rows, uint64_t number);
+void lh_cli_rows_json(lh_cli_rows *rows, const lh_json *value);  /* null is NULL, as in an answer */
 void lh_cli_rows_value(lh_cli_rows *rows, const lh_json *value); /* null is an empty cell */
 LH_MUST_CHECK lh_code lh_cli_rows_print(lh_cli_rows *rows, lh_cli_table_style style, lh_error *err);
 LH_MUST_CHECK lh_code lh_cli_print_json(const lh_json *value, lh_arena *arena, lh_error *err);

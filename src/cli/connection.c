@@ -136,6 +136,16 @@ void lh_connection_close(lh_connection *connection) {
     free(connection);
 }
 
+lh_code lh_cli_session_open(const lh_cli_source *source, lh_cli_session *ret, lh_error *err) {
+    LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &ret->arena, err));
+    return lh_connection_open(source, false, &ret->connection, err);
+}
+
+void lh_cli_session_done(lh_cli_session *session) {
+    lh_connection_close(session->connection);
+    lh_arena_free(session->arena);
+}
+
 lh_code lh_connection_open_file(const lh_connection *connection, const char *path, int *ret, lh_error *err) {
     struct stat st;
     int fd = openat(connection->folder_fd, path, O_RDONLY | O_CLOEXEC);

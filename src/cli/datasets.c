@@ -236,13 +236,10 @@ static bool datasets_is_understood(size_t verb, const lh_datasets_job *job) {
 
 static int datasets_run(const lh_cli_source *source, size_t verb, lh_datasets_job *job) {
     lh_error err = {0};
-    LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    if (lh_arena_new(LH_CLI_ARENA_BYTES, &arena, &err) != LH_OK ||
-        lh_connection_open(source, false, &connection, &err) != LH_OK)
-        return lh_cli_fail(&err);
-    job->connection = connection;
-    job->arena = arena;
+    LH_CLEANUP(lh_cli_session_done) lh_cli_session session = {0};
+    if (lh_cli_session_open(source, &session, &err) != LH_OK) return lh_cli_fail(&err);
+    job->connection = session.connection;
+    job->arena = session.arena;
     return datasets_verbs[verb].run(job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
 }
 

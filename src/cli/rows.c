@@ -35,9 +35,13 @@ void lh_cli_rows_count(lh_cli_rows *rows, uint64_t number) {
     lh_json_append(rows->row, lh_json_new_uint(rows->arena, number));
 }
 
+void lh_cli_rows_json(lh_cli_rows *rows, const lh_json *value) {
+    lh_json_append(rows->row, value ? lh_json_copy(rows->arena, value) : lh_json_new_null(rows->arena));
+}
+
 void lh_cli_rows_value(lh_cli_rows *rows, const lh_json *value) {
-    lh_json_append(rows->row, lh_json_is_null(value) ? lh_json_new_string(rows->arena, LH_STR_NONE)
-                                                     : lh_json_copy(rows->arena, value));
+    if (lh_json_is_null(value)) lh_cli_rows_text(rows, LH_STR_NONE);
+    else lh_cli_rows_json(rows, value);
 }
 
 lh_code lh_cli_rows_print(lh_cli_rows *rows, lh_cli_table_style style, lh_error *err) {

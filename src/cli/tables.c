@@ -71,13 +71,10 @@ static lh_code tables_orphans(const tables_job *job, lh_error *err) {
 
 static lh_code tables_dropped(const tables_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
-    lh_str text, answered;
     LH_TRY(tables_number(job, body, "older-than", job->days, "older_than_ms", UINT64_C(86400000), err));
     if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
-    LH_TRY(lh_json_write(job->arena, body, false, &text, err));
-    const lh_exchange exchange = {.method = "POST", .path = LH_STR("/catalog/remove-dropped"), .body = text};
-    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &answered, err));
-    LH_TRY(lh_json_parse(job->arena, answered, &answer, err));
+    LH_TRY(
+        lh_connection_send(job->connection, "POST", LH_STR("/catalog/remove-dropped"), body, job->arena, &answer, err));
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "tables")); lh_json_next(&it);)
         printf("  %.*s, dropped %.*s: %" PRIu64 " files\n", LH_STR_ARG(lh_json_get_string(it.value, "dataset")),
                LH_STR_ARG(lh_json_get_string(it.value, "dropped_at")), tables_count(it.value, "files"));
@@ -141,16 +138,12 @@ static lh_json *tables_keys(const tables_job *job, lh_str text, bool directed) {
 
 static lh_code tables_compact(const tables_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
-    lh_str text, answered;
     lh_json_set_string(job->arena, body, "dataset", job->name);
     LH_TRY(tables_number(job, body, "target", job->target, "target_file_bytes", 1 << 20, err));
     if (job->sort) lh_json_set(job->arena, body, "sort", tables_keys(job, lh_str_from(job->sort), true));
     if (job->all) lh_json_set_bool(job->arena, body, "all", true);
     if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
-    LH_TRY(lh_json_write(job->arena, body, false, &text, err));
-    const lh_exchange exchange = {.method = "POST", .path = LH_STR("/query/compact"), .body = text};
-    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &answered, err));
-    LH_TRY(lh_json_parse(job->arena, answered, &answer, err));
+    LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/query/compact"), body, job->arena, &answer, err));
     lh_str before = lh_cli_size(job->arena, tables_count(answer, "bytes_before"));
     if (tables_count(answer, "files_before") == 0) printf("nothing to compact\n");
     else if (job->dry_run)
@@ -199,16 +192,14 @@ static lh_code tables_resync(const tables_job *job, lh_error *err) {
 static lh_code tables_layout(const tables_job *job, const char *member, lh_json *value, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
-    lh_str text = LH_STR_NONE, answered;
+    lh_str text;
     lh_buf_append(&path, LH_STR("/catalog/datasets/by-name/"));
     lh_url_encode(&path, job->name, false);
     lh_buf_append(&path, LH_STR("/layout"));
     LH_TRY(lh_buf_check(&path, err));
     lh_json_set(job->arena, body, member, value);
-    if (job->given) LH_TRY(lh_json_write(job->arena, body, false, &text, err));
-    const lh_exchange exchange = {.method = job->given ? "PUT" : "GET", .path = lh_buf_str(&path), .body = text};
-    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, &answered, err));
-    LH_TRY(lh_json_parse(job->arena, answered, &answer, err));
+    LH_TRY(lh_connection_send(job->connection, job->given ? "PUT" : "GET", lh_buf_str(&path), job->given ? body : NULL,
+                              job->arena, &answer, err));
     LH_TRY(lh_json_write(job->arena, lh_json_get(answer, member), false, &text, err));
     printf("%s: %.*s\n", member, LH_STR_ARG(text));
     return LH_OK;
@@ -241,12 +232,10 @@ static const struct {
                     {"resync", false, false, tables_resync}};
 
 static lh_code tables_run(const lh_cli_source *source, size_t verb, tables_job *job, lh_error *err) {
-    LH_CLEANUP(lh_connection_closep) lh_connection *connection = NULL;
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
-    LH_TRY(lh_connection_open(source, false, &connection, err));
-    job->connection = connection;
-    job->arena = arena;
+    LH_CLEANUP(lh_cli_session_done) lh_cli_session session = {0};
+    LH_TRY(lh_cli_session_open(source, &session, err));
+    job->connection = session.connection;
+    job->arena = session.arena;
     return tables_verbs[verb].run(job, err);
 }
 

@@ -88,17 +88,21 @@ static void run_unlock(engine_run *run) {
 }
 
 /* ---- snapshots ---- */
-static bool run_state_of(engine_run *run, const lh_sql_table *table, lh_table_name *ret_name, lh_table_state *ret) {
+/* False: no table. *ret_exact: it has just the name that the text has, in its case. */
+static bool run_state_of(engine_run *run, const lh_sql_table *table, lh_table_name *ret_name, lh_table_state *ret,
+                         bool *ret_exact) {
     lh_catalog *catalog = run->engine->catalog;
+    *ret_exact = false;
     if (!catalog || !run_table_name(run, table, ret_name)) return false;
-    if (lh_table_version(catalog, *ret_name, ret, NULL) == LH_OK) return true;
+    if (lh_table_version(catalog, *ret_name, ret, NULL) == LH_OK) return *ret_exact = true;
     *ret_name = (lh_table_name){run_lower(ret_name->namespace_, run->arena), run_lower(ret_name->name, run->arena)};
     return lh_table_version(catalog, *ret_name, ret, NULL) == LH_OK;
 }
 
 static int64_t run_snapshot_of(engine_run *run, const lh_sql_table *table, lh_table_name *ret_name) {
     lh_table_state state;
-    return run_state_of(run, table, ret_name, &state) ? state.snapshot_id : -2; /* no table */
+    bool exact;
+    return run_state_of(run, table, ret_name, &state, &exact) ? state.snapshot_id : -2; /* no table */
 }
 
 /* Before a transaction begins: where each table stands. */
@@ -106,14 +110,11 @@ static lh_code run_snapshots_before(engine_run *run, lh_error *err) {
     if (!run->before) run->before = LH_ARENA_ARRAY(run->arena, run_before, run->scan.table_count + 1);
     LH_TRY(lh_arena_check(run->arena, err));
     for (size_t i = 0; i < run->scan.table_count; i++) {
-        lh_table_state state = {.snapshot_id = -2};
+        lh_table_state state = {0};
         run_before before = {0};
-        if (!run_state_of(run, &run->scan.tables[i], &before.name, &state)) state = (lh_table_state){.snapshot_id = -2};
-        before.snapshot_id = state.snapshot_id;
-        before.version = state.version;
-        lh_table_name written;
-        before.exact = state.version && run_table_name(run, &run->scan.tables[i], &written) &&
-                       run_name_order(&written, &before.name) == 0;
+        bool found = run_state_of(run, &run->scan.tables[i], &before.name, &state, &before.exact);
+        before.snapshot_id = found ? state.snapshot_id : -2;
+        before.version = found ? state.version : 0;
         run->before[i] = before;
     }
     return lh_arena_check(run->arena, err);

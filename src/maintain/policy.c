@@ -117,9 +117,8 @@ static bool policy_page(lh_maintain *maintain, lh_str *after) {
                         NULL) != LH_OK)
         return false;
     for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);) {
-        lh_str text = lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(lh_json_get_string(it.value, "namespace")),
-                                      LH_STR_ARG(lh_json_get_string(it.value, "name")));
-        if (lh_table_name_parse(maintain->catalog, text, arena, &name, NULL) != LH_OK) continue;
+        lh_str text;
+        if (lh_dataset_listed(maintain->catalog, it.value, arena, &text, &name, NULL) != LH_OK) continue;
         if (!policy_table(maintain, name)) return false;
     }
     lh_str_free(*after);

@@ -164,10 +164,9 @@ static lh_code resync_page(resync_job *r, lh_str *token, lh_error *err) {
     LH_TRY(lh_dataset_list(r->maintain->catalog, LH_STR_NONE, LH_STR_NONE, (lh_page){*token, RESYNC_PAGE}, arena, &page,
                            err));
     for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);) {
-        lh_str dataset = lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(lh_json_get_string(it.value, "namespace")),
-                                         LH_STR_ARG(lh_json_get_string(it.value, "name")));
+        lh_str dataset;
         lh_error why = {0};
-        if (lh_table_name_parse(r->maintain->catalog, dataset, arena, &table, &why) != LH_OK)
+        if (lh_dataset_listed(r->maintain->catalog, it.value, arena, &dataset, &table, &why) != LH_OK)
             resync_complain(r, dataset, &why);
         else LH_TRY(resync_table(r, table, dataset, err));
     }
