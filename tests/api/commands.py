@@ -50,9 +50,9 @@ class Terminal:
         before, self.seen = self.seen.split(text, 1)
         return before
 
-    def prompt(self):
+    def prompt(self, text="lake> "):
         """The prompt is there, and the line editor has taken the terminal over from the kernel."""
-        self.expect("lake> ")
+        self.expect(text)
         while termios.tcgetattr(self.fd)[3] & termios.ICANON:
             time.sleep(0.01)
 

@@ -16,7 +16,7 @@ def test_the_shell_edits_completes_remembers_and_describes(server, tmp_path):
     shell = Terminal(tmp_path, "sql", "--url", server.url)
     shell.prompt()
     shell.send("select number_of_\t + 1\nfrom cli_shell_t\t;\n")
-    shell.expect("  ... ")
+    shell.prompt("  ... ")
     shell.expect("42")
     shell.prompt()
     shell.send("\\d cli_shell_table\n")
@@ -67,7 +67,7 @@ def test_ctrl_c_at_an_empty_line_gives_a_fresh_prompt(shell):
     shell.send("\x03")
     shell.prompt()
     shell.send("select 'first line\n")
-    shell.expect("  ... ")
+    shell.prompt("  ... ")
     shell.send("\x03")
     shell.ask("select 6*7;", "42")
     shell.prompt()
@@ -96,7 +96,7 @@ def test_words_that_people_try_are_understood(server, tmp_path):
 def test_an_unfinished_statement_is_not_dropped_without_a_word(shell):
     shell.prompt()
     shell.send("select 1\n")
-    shell.expect("  ... ")
+    shell.prompt("  ... ")
     shell.send("\x04")
     shell.expect("did not end")
     assert shell.wait() == 1
