@@ -142,6 +142,8 @@ static lh_code idempotency_serve(lh_request *request, lh_idempotency *record, lh
     lh_catalog *catalog = request->server->app->catalog;
     for (int tries = 0;; tries++) {
         lh_idempotent_answer answer = {0};
+        /* what other gateways did: a refusal that is kept must not be of what was */
+        LH_TRY(lh_metastore_refresh(lh_catalog_metastore(catalog), err));
         lh_code code = lh_idempotency_find(catalog, record, request->arena, &answer, err);
         if (code != LH_OK || answer.status) return idempotency_replay(request, code, &answer, err);
         code = request->match.route->handler(request, err);

@@ -284,6 +284,15 @@ def test_duplicates_at_once(fresh, tmp_path, gateways):
     assert len(loaded(server, held)["metadata-log"]) == rounds
 
 
+def test_a_refusal_is_not_of_what_another_gateway_changed_meanwhile(fresh, tmp_path):
+    """A gateway looks for the others' commits once a second; a refusal that is kept for good has to be of what is."""
+    ours, theirs = [fresh(root=tmp_path / "lake") for _ in range(2)]
+    for n in range(5):
+        assert theirs.request("GET", NS).status_code == 200  # it looked just now
+        path = namespace(ours, f"young{n}")
+        assert send(theirs, "POST", f"{path}/tables", {"name": "t", "schema": SCHEMA}, new_key()).status_code == 200
+
+
 def test_a_restart_forgets_nothing(fresh):
     server = fresh()
     path = namespace(server, "restarts")
