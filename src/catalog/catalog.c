@@ -131,16 +131,9 @@ lh_str lh_table_name_text(lh_table_name name, lh_arena *arena) {
                            LH_STR_ARG(name.name));
 }
 
-lh_code lh_table_name_parse(const lh_catalog *catalog, lh_str text, lh_arena *arena, lh_table_name *ret,
-                            lh_error *err) {
-    size_t dot = text.len;
-    while (dot > 0 && text.ptr[dot - 1] != '.') dot--;
-    lh_table_name name = {catalog->default_namespace, lh_str_sub(text, dot, SIZE_MAX)};
-    if (dot > 0) {
-        lh_str levels = catalog_swap_bytes(lh_str_sub(text, 0, dot - 1), '.', '\x1f', arena);
-        name.namespace_ = lh_namespace_of_path(levels, arena);
-        LH_TRY(lh_arena_check(arena, err));
-    }
+lh_code lh_table_name_parse(lh_catalog *catalog, lh_str text, lh_arena *arena, lh_table_name *ret, lh_error *err) {
+    lh_table_name name = {catalog->default_namespace, text};
+    if (lh_str_find(text, '.') < text.len) LH_TRY(dotted_find(catalog, text, arena, &name, err));
     LH_TRY(catalog_check_namespace(name.namespace_, err));
     LH_TRY(catalog_check_name(name.name, "table", err));
     name.name = lh_arena_dup(arena, name.name);

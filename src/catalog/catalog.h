@@ -85,8 +85,9 @@ typedef struct lh_table_name {
 lh_str lh_namespace_of_path(lh_str levels, lh_arena *arena);
 lh_str lh_namespace_text(lh_str namespace_, lh_arena *arena);     /* "a.b", as SQL has it */
 lh_json *lh_namespace_levels(lh_str namespace_, lh_arena *arena); /* ["a","b"] */
-/* "t", "ns.t" or "a.b.t" → name; the first form takes the default namespace. Arena. Errors: INVALID. */
-LH_MUST_CHECK lh_code lh_table_name_parse(const lh_catalog *catalog, lh_str text, lh_arena *arena, lh_table_name *ret,
+/* "t", "ns.t" or "a.b.t" → name; the first form takes the default namespace. A dot may also be within a level or the table's
+ * name: then it is the table or view that is there, else the namespace that is. Arena. Errors: INVALID. */
+LH_MUST_CHECK lh_code lh_table_name_parse(lh_catalog *catalog, lh_str text, lh_arena *arena, lh_table_name *ret,
                                           lh_error *err);
 lh_str lh_table_name_text(lh_table_name name, lh_arena *arena); /* "ns.t" */
 

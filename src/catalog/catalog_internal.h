@@ -58,6 +58,19 @@ LH_MUST_CHECK lh_code catalog_namespace_version(lh_catalog *catalog, lh_str name
 /* Checks and applies one page of a sorted listing: token is the last key suffix of the page before. */
 enum { CATALOG_LIST_ALL = 1 << 24 };
 
+/* ---- dotted.c: names that look alike when their levels are joined by dots ---- */
+/* What the commit of a new namespace also holds, so that no other has its dotted form: one or two changes. Arena. */
+LH_MUST_CHECK lh_code dotted_claim(lh_str namespace_, lh_arena *arena, lh_change changes[2], size_t *ret_count,
+                                   lh_error *err);
+/* What the commit of its drop also holds; false: nothing. Arena. */
+bool dotted_release(lh_str namespace_, lh_arena *arena, lh_change *ret);
+/* The namespace that "a.b" is: the one that has the form, else ["a","b"], there or not. Arena. */
+LH_MUST_CHECK lh_code dotted_namespace(lh_catalog *catalog, lh_str text, lh_arena *arena, lh_str *ret, lh_error *err);
+/* The table or view that "a.b.t" is, its own name as short as can be; without one what the last dot splits. Arena. */
+LH_MUST_CHECK lh_code dotted_find(lh_catalog *catalog, lh_str text, lh_arena *arena, lh_table_name *ret, lh_error *err);
+/* Errors: CONFLICT, a table or view of another name has the same dotted form. */
+LH_MUST_CHECK lh_code dotted_must_be_new(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_error *err);
+
 enum { CATALOG_FORMER_MAX = 32 };
 /* A table's document. Arena. */
 typedef struct catalog_table {

@@ -132,9 +132,70 @@ static void test_namespaces__a_name_in_text_form_is_parsed(void) {
     CHECK(lh_table_name_parse(l->catalog, LH_STR("a."), l->arena, &name, &l->err) == LH_INVALID);
 }
 
+static void test_namespaces__a_dotted_form_is_one_namespaces(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new();
+    CHECK_OK_IN(l, test_create(l, "['a']", "{}"));
+    CHECK_OK_IN(l, test_create(l, "['a','b']", "{}"));
+    CHECK(test_create(l, "['a.b']", "{}") == LH_CONFLICT && strstr(l->err.message, "Namespace already exists: a.b"));
+    CHECK_OK_IN(l, test_create(l, "['x.y']", "{}"));
+    CHECK_OK_IN(l, test_create(l, "['x.y','z']", "{}"));
+    CHECK_OK_IN(l, test_create(l, "['x']", "{}"));
+    CHECK(test_create(l, "['x','y']", "{}") == LH_CONFLICT && test_create(l, "['x','y.z']", "{}") == LH_CONFLICT);
+    CHECK(test_create(l, "['x.y']", "{}") == LH_CONFLICT);
+    CHECK_OK_IN(l, lh_namespace_drop(l->catalog, LH_STR("x.y\x1fz"), &l->err));
+    CHECK_OK_IN(l, test_create(l, "['x','y.z']", "{}")); /* free again */
+    CHECK_OK_IN(l, lh_namespace_drop(l->catalog, LH_STR("x.y"), &l->err));
+    CHECK_OK_IN(l, test_create(l, "['x','y']", "{}"));
+}
+
+static lh_code test_table(lake *l, const char *levels, const char *name) {
+    lh_json *answer = NULL;
+    l->err = (lh_error){0};
+    const char *text = lh_arena_printf(l->arena, "{'name':'%s','schema':{'type':'struct','fields':[]}}", name).ptr;
+    return lh_table_create(l->catalog, lh_str_from(levels), suite_json(l->arena, text), l->arena, &answer, &l->err);
+}
+
+static void test_check_parsed(lake *l, const char *text, const char *namespace_, const char *table) {
+    lh_table_name name;
+    CHECK_OK_IN(l, lh_table_name_parse(l->catalog, lh_str_from(text), l->arena, &name, &l->err));
+    CHECK_STR(name.namespace_, lh_str_from(namespace_));
+    CHECK_STR(name.name, lh_str_from(table));
+}
+
+static void test_namespaces__a_dotted_name_finds_what_has_it(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new();
+    CHECK_OK_IN(l, test_create(l, "['a']", "{}"));
+    CHECK_OK_IN(l, test_create(l, "['a','b']", "{}"));
+    CHECK_OK_IN(l, test_create(l, "['x.y']", "{}"));
+    CHECK_OK_IN(l, test_table(l, "a", "b.t"));
+    CHECK_OK_IN(l, test_table(l, "x.y", "t"));
+    CHECK_OK_IN(l, test_table(l, "x.y", "u.v"));
+    test_check_parsed(l, "a.b.t", "a", "b.t");
+    test_check_parsed(l, "a.b.new",
+                      "a\x1f"
+                      "b",
+                      "new");
+    test_check_parsed(l, "x.y.t", "x.y", "t");
+    test_check_parsed(l, "x.y.u.v", "x.y", "u.v");
+    test_check_parsed(l, "x.y.new", "x.y", "new");
+    CHECK(test_table(l,
+                     "a\x1f"
+                     "b",
+                     "t") == LH_CONFLICT);
+    CHECK(strstr(l->err.message, "Table already exists: a.b.t") != NULL);
+    CHECK_OK_IN(l, test_table(l,
+                              "a\x1f"
+                              "b",
+                              "c.d"));
+    CHECK(test_table(l, "a", "b.c.d") == LH_CONFLICT);
+    CHECK(lh_table_name_parse(l->catalog, LH_STR("a.b."), l->arena, &(lh_table_name){0}, &l->err) == LH_INVALID);
+}
+
 LH_TEST_MAIN(LH_TEST(test_namespaces__have_parents_and_properties),
              LH_TEST(test_namespaces__are_listed_in_pages_without_their_children),
              LH_TEST(test_namespaces__a_slash_in_a_level_is_none_between_levels),
              LH_TEST(test_namespaces__names_are_checked), LH_TEST(test_namespaces__properties_are_updated_and_removed),
              LH_TEST(test_namespaces__only_an_empty_one_is_dropped),
-             LH_TEST(test_namespaces__a_name_in_text_form_is_parsed))
+             LH_TEST(test_namespaces__a_name_in_text_form_is_parsed),
+             LH_TEST(test_namespaces__a_dotted_form_is_one_namespaces),
+             LH_TEST(test_namespaces__a_dotted_name_finds_what_has_it))

@@ -261,6 +261,7 @@ lh_code table_must_be_new(lh_catalog *catalog, lh_table_name name, lh_arena *are
     LH_TRY(catalog_check_name(name.name, "table", err));
     LH_TRY(catalog_namespace_version(catalog, name.namespace_, &ignored, err));
     LH_TRY(table_check_no_view(catalog, name, arena, err));
+    LH_TRY(dotted_must_be_new(catalog, name, arena, err));
     if (!lh_table_exists(catalog, name)) return LH_OK;
     return lh_fail(err, LH_CONFLICT, "Table already exists: %.*s", LH_STR_ARG(lh_table_name_text(name, arena)));
 }

@@ -125,7 +125,7 @@ static lh_code view_must_be_new(lh_catalog *catalog, lh_table_name name, lh_aren
     if (exists) return lh_fail(err, LH_CONFLICT, "View already exists: %.*s", LH_STR_ARG(text));
     if (lh_table_exists(catalog, name))
         return lh_fail(err, LH_CONFLICT, "Table with same name already exists: %.*s", LH_STR_ARG(text));
-    return LH_OK;
+    return dotted_must_be_new(catalog, name, arena, err);
 }
 
 /* Puts the document of a new view; `from` (NULL: none) is removed in the same commit. */

@@ -52,6 +52,19 @@ def test_config_names_every_route_that_is_served(server):
     assert config["defaults"] == {} and config["overrides"] == {}
 
 
+def test_names_with_dots_are_found_by_their_dotted_form(server):
+    """["dots","in"] and ["dots.in"] look alike, so only one of them can be; a table's own name may have dots."""
+    outer, dotted, inner = namespace(server, "dots"), namespace(server, "dots.are"), namespace(server, "dots.are", "in")
+    check(server.request("POST", NS, json={"namespace": ["dots", "are"]}), 409, "AlreadyExistsException")
+    path, other = table(server, outer, "a.b"), table(server, inner, "t")
+    for name, parts in (("dots.a.b", ("dots", "a.b")), ("dots.are.in.t", ("dots.are.in", "t"))):
+        found = server.request("GET", f"/datasets/by-name/{name}").json()
+        assert (found["namespace"], found["name"]) == parts
+    check(server.request("POST", f"{outer}/tables", json={"name": "are.in.t", "schema": SCHEMA}), 409, "AlreadyExistsException")
+    for full in (path, other, inner, dotted, outer):
+        assert server.request("DELETE", full).status_code == 204, full
+
+
 def test_namespaces_of_several_levels(server):
     """Parents are listed level by level; every route takes levels joined by 0x1F; only an empty namespace goes."""
     check(server.request("POST", NS, json={"namespace": ["deep", "no parent"]}), 404, "NoSuchNamespaceException")
