@@ -210,6 +210,10 @@ void manifest_list_write(lh_buf *file, int64_t snapshot_id, int64_t sequence, in
 LH_MUST_CHECK lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, manifest_scope scope,
                                     lh_str table_location, lh_error *err);
 
+/* ---- transform.c ---- */
+bool transform_exists(lh_str transform);             /* one that the specification knows, "bucket[16]" */
+bool transform_takes(lh_str transform, lh_str type); /* type: a primitive one's name; empty for another */
+
 lh_json *layout_sort(const lh_json *metadata, lh_arena *arena); /* layout.c: "sort" of lh_table_layout() */
 /* replace_all.c: the snapshot's rows are all rows. *ret_new: the key of the manifest list that it gets; *ret_old: of the one that
  * it had, for after the commit. Both may be set on failure. */

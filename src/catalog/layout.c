@@ -3,7 +3,7 @@
  * stays as it was written; compaction sorts it anew, and keeps it in the partitions that it has. */
 #include "catalog/catalog_internal.h"
 
-enum { LAYOUT_TRIES = 10, LAYOUT_KEYS_MAX = 32, LAYOUT_ARGUMENT_MAX = 1 << 30 };
+enum { LAYOUT_TRIES = 10, LAYOUT_KEYS_MAX = 32 };
 #define LAYOUT_BLOOM "write.parquet.bloom-filter-enabled.column."
 
 static const lh_json *layout_column(const lh_json *metadata, const char *member, const lh_json *value) {
@@ -79,36 +79,10 @@ lh_code lh_table_layout(lh_catalog *catalog, lh_table_name name, lh_arena *arena
 
 /* ---- set ---- */
 
-/* "bucket[16]" → 16 for the name "bucket"; false for another name or a number out of range. */
-static bool layout_argument(lh_str transform, const char *name, uint64_t *ret) {
-    lh_str rest = lh_str_sub(transform, strlen(name), SIZE_MAX);
-    if (!lh_str_starts(transform, lh_str_from(name)) || rest.len < 3 || rest.ptr[0] != '[' ||
-        rest.ptr[rest.len - 1] != ']')
-        return false;
-    return lh_str_to_u64(lh_str_sub(rest, 1, rest.len - 2), ret) == LH_OK && *ret > 0 && *ret <= LAYOUT_ARGUMENT_MAX;
-}
-
-static bool layout_is_one_of(lh_str text, const char *const *words, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (lh_str_starts(text, lh_str_from(words[i]))) return true;
-    return false;
-}
-
-/* Does the transform exist, and take values of that type? (Iceberg spec, "Partition Transforms".) */
+/* The engine's ORDER BY knows no bucket or truncate. */
 static bool layout_transform_fits(lh_str transform, lh_str type, bool sort) {
-    static const char *const cut[] = {"int", "long", "decimal(", "string", "binary"};
-    static const char *const hashed[] = {"int",  "long", "decimal(", "string", "binary",
-                                         "date", "time", "uuid",     "fixed["}; /* "time" also begins timestamps */
-    static const char *const parts[] = {"year", "month", "day"};
-    uint64_t number;
-    bool date = lh_str_eq(type, LH_STR("date")), stamp = lh_str_starts(type, LH_STR("timestamp"));
-    if (lh_str_eq(transform, LH_STR("identity"))) return type.len > 0;
-    if (lh_str_eq(transform, LH_STR("hour"))) return stamp;
-    for (size_t i = 0; i < 3; i++)
-        if (lh_str_eq(transform, lh_str_from(parts[i]))) return date || stamp;
-    if (sort) return false; /* the engine's ORDER BY knows none of the others */
-    if (layout_argument(transform, "bucket", &number)) return layout_is_one_of(type, hashed, 9);
-    return layout_argument(transform, "truncate", &number) && layout_is_one_of(type, cut, 5);
+    bool numbered = lh_str_find(transform, '[') < transform.len;
+    return !lh_str_eq(transform, LH_STR("void")) && !(sort && numbered) && transform_takes(transform, type);
 }
 
 /* One key as a field of a spec or an order: its source and transform. */

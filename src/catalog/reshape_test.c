@@ -114,6 +114,7 @@ static lh_code test_engine_commit(lake *l, int64_t id, const char *type) {
                         id, type, test_current(l),
                         LH_STR_ARG(lh_json_get_string(test_snapshot(l, test_current(l)), "manifest-list")))
             .ptr;
+    lh_json_set(l->arena, request, "requirements", lh_json_new_array(l->arena));
     lh_json_set(l->arena, request, "updates", suite_json(l->arena, updates));
     l->err = (lh_error){0};
     return lh_table_commit(l->catalog, LAKE_NAME("t"), request, true, l->arena, &answer, &l->err);

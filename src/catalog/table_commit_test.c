@@ -123,7 +123,7 @@ static void test_commit__the_engines_commit_carries_its_annotation(void) {
         .key = LH_STR("ingested/x"), .text = LH_STR("{\"n\":1}"), .expected = LH_VERSION_ABSENT};
     CHECK_OK_IN(
         l, lh_annotation_set(l->catalog, LAKE_NAME("t"), suite_json(l->arena, "{'job':'j1'}"), &document, 1, &l->err));
-    lh_json *request = lh_json_new_object(l->arena), *answer = NULL;
+    lh_json *request = suite_json(l->arena, "{'requirements':[]}"), *answer = NULL;
     lh_json_set(l->arena, request, "updates",
                 suite_json(l->arena, test_add_snapshot(l, 77, 2, lh_arena_cstr(l->arena, list))));
     uint64_t sequence = lh_metastore_get_stats(lh_catalog_metastore(l->catalog)).sequence, version;
@@ -231,9 +231,11 @@ static void *test_set_many(void *ctx) {
         if ((worker->code = lh_arena_new(8 << 20, &arena, &worker->err)) != LH_OK) break;
         lh_json *answer = NULL,
                 *request = suite_json(
-                    arena, lh_arena_printf(arena, "{'updates':[{'action':'set-properties','updates':{'p%d-%d':'1'}}]}",
-                                           worker->number, i)
-                               .ptr);
+                    arena,
+                    lh_arena_printf(
+                        arena, "{'requirements':[],'updates':[{'action':'set-properties','updates':{'p%d-%d':'1'}}]}",
+                        worker->number, i)
+                        .ptr);
         worker->code =
             lh_table_commit(worker->lake->catalog, LAKE_NAME("t"), request, false, arena, &answer, &worker->err);
     }

@@ -71,13 +71,12 @@ lh_code metadata_updates_for_create(lh_arena *arena, const lh_json *request, lh_
             lh_json_append(fresh, schema_renamed(arena, renamed, it.value));
         lh_json_set(arena, schema, "identifier-field-ids", fresh);
     }
-    lh_json *properties = lh_json_is_object(lh_json_get(request, "properties"))
-                              ? lh_json_copy(arena, lh_json_get(request, "properties"))
-                              : lh_json_new_object(arena);
-    lh_str wanted = lh_json_get_string(properties, "format-version");
+    lh_str wanted = lh_json_get_string(lh_json_get(request, "properties"), "format-version");
     if (wanted.len && lh_str_to_i64(wanted, &format) != LH_OK)
         return lh_fail(err, LH_INVALID, "property 'format-version' is no number");
-    lh_json_remove(properties, LH_STR("format-version"));
+    lh_json *properties = lh_json_new_object(arena);
+    for (lh_json_iter it = lh_json_each(lh_json_get(request, "properties")); lh_json_next(&it);)
+        if (!metadata_is_reserved(it.name)) lh_json_put(arena, properties, it.name, lh_json_copy(arena, it.value));
     lh_uuid uuid = lh_uuid_new();
     lh_json_set_string(arena, metadata_update(arena, updates, "assign-uuid"), "uuid", lh_uuid_str(&uuid));
     lh_json_set_int(arena, metadata_update(arena, updates, "upgrade-format-version"), "format-version", format);

@@ -101,6 +101,18 @@ static lh_code metadata_set_location(metadata_change *change, const lh_json *upd
     return LH_OK;
 }
 
+/* These are other members of the metadata: as properties they would contradict them. */
+bool metadata_is_reserved(lh_str property) {
+    static const char *const names[] = {"format-version",           "uuid",
+                                        "snapshot-count",           "current-snapshot-id",
+                                        "current-snapshot-summary", "current-snapshot-timestamp-ms",
+                                        "current-schema",           "default-partition-spec",
+                                        "default-sort-order"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (lh_str_eq(property, lh_str_from(names[i]))) return true;
+    return false;
+}
+
 static lh_code metadata_set_properties(metadata_change *change, const lh_json *update, lh_error *err) {
     const lh_json *updates = lh_json_get(update, "updates");
     if (!lh_json_is_object(updates)) updates = lh_json_get(update, "updated"); /* the name in older clients */
@@ -108,6 +120,11 @@ static lh_code metadata_set_properties(metadata_change *change, const lh_json *u
     for (lh_json_iter it = lh_json_each(updates); lh_json_next(&it);) {
         if (!lh_json_is_string(it.value))
             return lh_fail(err, LH_INVALID, "property '%.*s' must be a string", LH_STR_ARG(it.name));
+        if (metadata_is_reserved(it.name))
+            return lh_fail(err, LH_INVALID, "property '%.*s' is reserved%s", LH_STR_ARG(it.name),
+                           lh_str_eq(it.name, LH_STR("format-version"))
+                               ? ": the update upgrade-format-version changes the format"
+                               : "");
         lh_json_put(change->arena, lh_json_get(change->metadata, "properties"), it.name,
                     lh_json_copy(change->arena, it.value));
     }

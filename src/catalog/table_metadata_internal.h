@@ -14,6 +14,7 @@ typedef struct metadata_change {
     bool reshaped; /* another current schema, default spec or default order */
 } metadata_change;
 
+bool metadata_is_reserved(lh_str property); /* a property's name that no table keeps */
 int64_t metadata_format(const lh_json *metadata);
 void metadata_touch(metadata_change *change, int64_t now_ms); /* last-updated-ms, which never falls */
 /* The default spec and order take their values from columns of the current schema. */

@@ -171,6 +171,8 @@ static void test_metadata__properties_and_location_are_set_and_removed(void) {
     CHECK_JSON(s->arena, suite_member(s, "properties"), "{'b':'3','c':'4'}");
     CHECK_REFUSED(s, "[{'action':'set-properties','updates':{'b':3}}]", "must be a string");
     CHECK_REFUSED(s, "[{'action':'set-properties'}]", "updates");
+    CHECK_REFUSED(s, "[{'action':'set-properties','updates':{'format-version':'3'}}]", "upgrade-format-version");
+    CHECK_REFUSED(s, "[{'action':'set-properties','updates':{'current-snapshot-id':'3'}}]", "reserved");
     CHECK_REFUSED(s, "[{'action':'remove-properties'}]", "removals");
     CHECK_UPDATE(s, "[{'action':'set-location','location':'/lake/u//'}]");
     CHECK_STR(lh_json_get_string(s->metadata, "location"), LH_STR("/lake/u"));

@@ -69,8 +69,8 @@ static lh_code metadata_require(const lh_json *requirement, const lh_json *metad
 }
 
 lh_code metadata_check_requirements(const lh_json *requirements, const lh_json *metadata, lh_error *err) {
-    if (!lh_json_is_null(requirements) && !lh_json_is_array(requirements))
-        return lh_fail(err, LH_INVALID, "'requirements' must be an array");
+    if (!lh_json_is_array(requirements))
+        return lh_fail(err, LH_INVALID, "'requirements' must be an array; [] asks for nothing");
     for (lh_json_iter it = lh_json_each(requirements); lh_json_next(&it);)
         LH_TRY(metadata_require(it.value, metadata, err));
     return LH_OK;

@@ -71,7 +71,8 @@ static void test_requirements__an_unknown_one_is_refused(void) {
     CHECK(test_require(s, "7", true) == LH_INVALID);
     CHECK(metadata_check_requirements(suite_json(s->arena, "{'type':'assert-create'}"), s->metadata, &s->err) ==
           LH_INVALID);
-    CHECK(metadata_check_requirements(NULL, s->metadata, &s->err) == LH_OK);
+    CHECK(metadata_check_requirements(NULL, s->metadata, &s->err) == LH_INVALID);
+    CHECK(metadata_check_requirements(suite_json(s->arena, "[]"), s->metadata, &s->err) == LH_OK);
 }
 
 LH_TEST_MAIN(LH_TEST(test_requirements__assert_create_needs_that_the_table_is_not_there),

@@ -142,6 +142,16 @@ static void test_spec__names_and_columns_are_checked(void) {
     CHECK_REFUSED(s, TEST_SPEC("{'transform':'day','name':'d'}"), "unknown column");
     CHECK_REFUSED(s, TEST_SPEC("{'source-id':3,'name':'d'}"), "no transform");
     CHECK_REFUSED(s, TEST_SPEC("{'source-id':3,'transform':'day'}"), "no name");
+    CHECK_REFUSED(s, TEST_SPEC("{'source-id':3,'transform':'fortnight','name':'f'}"), "unknown transform 'fortnight'");
+    CHECK_REFUSED(s, TEST_SPEC("{'source-id':1,'transform':'bucket[0]','name':'b'}"), "unknown transform");
+    CHECK_REFUSED(s, TEST_SPEC("{'source-id':1,'transform':'bucket','name':'b'}"), "unknown transform");
+    CHECK_REFUSED(s, TEST_SPEC("{'source-id':2,'transform':'day','name':'d'}"), "of type string does not take 'day'");
+    CHECK_REFUSED(s, TEST_SPEC("{'source-id':3,'transform':'truncate[2]','name':'d'}"), "does not take");
+    CHECK_REFUSED(
+        s,
+        "[{'action':'add-sort-order','sort-order':{'fields':[{'source-id':1,'transform':'by moon','direction':"
+        "'asc','null-order':'nulls-first'}]}}]",
+        "unknown transform");
     CHECK_REFUSED(s, TEST_SPEC("{'source-id':3,'transform':'day','name':'id'}"), "name of a column");
     CHECK_REFUSED(s, TEST_SPEC("{'source-id':1,'transform':'bucket[3]','name':'id'}"), "name of a column");
     CHECK_REFUSED(

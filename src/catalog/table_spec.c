@@ -21,33 +21,44 @@ static int64_t metadata_source_of(const lh_json *field) {
     return lh_json_int(lh_json_size(several) ? lh_json_at(several, 0) : lh_json_get(field, "source-id"), -1);
 }
 
+/* The type of a column that values can be taken from: at the top or within structs, not within lists or maps; empty without. */
+static lh_str schema_source_type(const lh_json *fields, int64_t id) {
+    for (lh_json_iter it = lh_json_each(fields); lh_json_next(&it);) {
+        const lh_json *type = lh_json_get(it.value, "type");
+        if (lh_json_is_string(type) && lh_json_int(lh_json_get(it.value, "id"), -1) == id)
+            return lh_json_str(type, LH_STR_NONE);
+        if (!lh_str_eq(lh_json_get_string(type, "type"), LH_STR("struct"))) continue;
+        lh_str inner = schema_source_type(lh_json_get(type, "fields"), id);
+        if (inner.len) return inner;
+    }
+    return LH_STR_NONE;
+}
+
 static lh_code metadata_check_transform(metadata_change *change, const lh_json *field, const char *what,
                                         lh_error *err) {
     int64_t source = metadata_source_of(field);
-    if (lh_json_get_string(field, "transform").len == 0)
-        return lh_fail(err, LH_INVALID, "a field of a %s has no transform", what);
+    lh_str transform = lh_json_get_string(field, "transform"),
+           type = schema_source_type(lh_json_get(metadata_current_schema(change->metadata), "fields"), source),
+           shown = lh_str_cut_utf8(transform, 50);
+    if (transform.len == 0) return lh_fail(err, LH_INVALID, "a field of a %s has no transform", what);
+    if (!transform_exists(transform))
+        return lh_fail(err, LH_INVALID,
+                       "a field of a %s has an unknown transform '%.*s': identity, void, year, month, day, hour, "
+                       "bucket[N] or truncate[N]",
+                       what, LH_STR_ARG(shown));
     if (!metadata_knows_field(change->metadata, source))
         return lh_fail(err, LH_INVALID, "a field of a %s names unknown column %" PRId64, what, source);
+    if (type.len && !transform_takes(transform, type)) /* one that the current schema lacks: metadata_check_shape() */
+        return lh_fail(err, LH_INVALID, "a field of a %s: column %" PRId64 " of type %.*s does not take '%.*s'", what,
+                       source, LH_STR_ARG(type), LH_STR_ARG(shown));
     return LH_OK;
-}
-
-/* A column that values can be taken from: at the top or within structs, not within lists or maps. */
-static bool schema_has_source(const lh_json *fields, int64_t id) {
-    for (lh_json_iter it = lh_json_each(fields); lh_json_next(&it);) {
-        const lh_json *type = lh_json_get(it.value, "type");
-        if (lh_json_is_string(type) && lh_json_int(lh_json_get(it.value, "id"), -1) == id) return true;
-        if (lh_str_eq(lh_json_get_string(type, "type"), LH_STR("struct")) &&
-            schema_has_source(lh_json_get(type, "fields"), id))
-            return true;
-    }
-    return false;
 }
 
 static lh_code metadata_check_sources(const lh_json *metadata, const lh_json *fields, const char *what, lh_error *err) {
     const lh_json *columns = lh_json_get(metadata_current_schema(metadata), "fields");
     for (lh_json_iter it = lh_json_each(fields); lh_json_next(&it);)
         if (!lh_str_eq(lh_json_get_string(it.value, "transform"), LH_STR("void")) &&
-            !schema_has_source(columns, metadata_source_of(it.value)))
+            schema_source_type(columns, metadata_source_of(it.value)).len == 0)
             return lh_fail(err, LH_INVALID,
                            "the %s needs column %" PRId64 ", which the schema lacks or which is no single value", what,
                            metadata_source_of(it.value));

@@ -123,6 +123,29 @@ def test_etag(server):
     assert again.status_code == 200 and again.headers["ETag"] != tag
 
 
+def test_what_a_commit_must_hold(server):
+    """The specification wants `requirements`; transforms are those it knows; what metadata tells elsewhere is no property."""
+    path = table(server, namespace(server, "strict"), "t", properties={"format-version": "2", "uuid": "mine", "kept": "yes"})
+    assert metadata(server, path)["properties"] == {"kept": "yes"}
+    check(server.request("POST", path, json={"updates": []}), 400, "BadRequestException")
+    change = {"identifier": {"namespace": ["strict"], "name": "t"}, "updates": []}
+    check(server.request("POST", "/iceberg/v1/transactions/commit", json={"table-changes": [change]}), 400, "BadRequestException")
+
+    def refused(update, *words):
+        answer = commit(server, path, update)
+        check(answer, 400, "BadRequestException")
+        assert all(word in answer.json()["error"]["message"] for word in words), answer.text
+
+    for transform in ("yearly", "bucket[]", "truncate[-1]", "Day", "day"):  # the column is a long
+        field = {"source-id": 1, "transform": transform}
+        refused({"action": "add-spec", "spec": {"fields": [{**field, "name": "p"}]}}, transform)
+        refused({"action": "add-sort-order", "sort-order": {"fields": [{**field, "direction": "asc", "null-order": "nulls-last"}]}}, transform)
+    refused({"action": "set-properties", "updates": {"format-version": "3"}}, "reserved", "upgrade-format-version")
+    assert metadata(server, path)["format-version"] == 2
+    assert commit(server, path, {"action": "upgrade-format-version", "format-version": 3}).status_code == 200
+    assert metadata(server, path)["format-version"] == 3
+
+
 def test_branches_and_tags(server, rows):
     path, ids = rows
 
