@@ -126,6 +126,10 @@ void lh_table_show_to_duckdb(lh_json *answer, lh_arena *arena);
 /* Adds the keys of the S3 bucket that the table lies in to the config of a LoadTableResult; none for a local one. */
 void lh_table_vend(const lh_catalog *catalog, lh_json *answer, lh_arena *arena);
 bool lh_table_exists(lh_catalog *catalog, lh_table_name name);
+/* The tables whose document was put after that log entry (0: all). *ret_sequence: the entry up to which that is true. Arena. */
+LH_MUST_CHECK lh_code lh_table_changed_since(lh_catalog *catalog, uint64_t sequence, lh_arena *arena,
+                                             lh_table_name **ret, size_t *ret_count, uint64_t *ret_sequence,
+                                             lh_error *err);
 LH_MUST_CHECK lh_code lh_table_rename(lh_catalog *catalog, const lh_json *request, lh_arena *arena, lh_error *err);
 /* purge also deletes the files that the table's metadata reaches, after the drop is durable. */
 LH_MUST_CHECK lh_code lh_table_drop(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err);

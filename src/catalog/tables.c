@@ -86,6 +86,25 @@ lh_code lh_table_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_a
     return catalog_list_identifiers(catalog, "table", namespace_, page, arena, ret, err);
 }
 
+lh_code lh_table_changed_since(lh_catalog *catalog, uint64_t sequence, lh_arena *arena, lh_table_name **ret,
+                               size_t *ret_count, uint64_t *ret_sequence, lh_error *err) {
+    uint64_t now = lh_metastore_get_stats(catalog->metastore).sequence;
+    size_t changed = 0;
+    lh_document_page docs;
+    lh_str prefix = LH_STR("table/");
+    LH_TRY(lh_metastore_list(catalog->metastore, prefix, LH_STR_NONE, CATALOG_LIST_ALL, arena, &docs, err));
+    lh_table_name *names = LH_ARENA_ARRAY(arena, lh_table_name, docs.count + 1);
+    if (!names) return lh_arena_check(arena, err);
+    for (size_t i = 0; i < docs.count; i++) {
+        lh_str name = lh_str_sub(docs.items[i].key, prefix.len, SIZE_MAX), namespace_ = lh_str_split(&name, '/');
+        if (docs.items[i].version > sequence) names[changed++] = (lh_table_name){namespace_, name};
+    }
+    *ret = names;
+    *ret_count = changed;
+    *ret_sequence = now;
+    return lh_arena_check(arena, err);
+}
+
 /* snapshots=refs: only the snapshots that a branch or tag names. */
 static void table_keep_referenced(lh_json *metadata, lh_arena *arena) {
     lh_json *kept = lh_json_new_array(arena);

@@ -105,7 +105,7 @@ static void answer_point(uint64_t number, lh_str line, uint64_t column) {
     size_t at = 0, from = 0;
     for (uint64_t k = 1; k < column && at < line.len; k++) {
         at = answer_character(line, at);
-        if (lh_cli_text_width(lh_str_sub(line, from, at - from)) > ANSWER_LINE_WIDTH / 2)
+        if (lh_str_width(lh_str_sub(line, from, at - from)) > ANSWER_LINE_WIDTH / 2)
             from = answer_character(line, from);
     }
     lh_str shown = lh_str_cut_utf8(lh_str_sub(line, from, SIZE_MAX), ANSWER_LINE_WIDTH);
@@ -113,7 +113,7 @@ static void answer_point(uint64_t number, lh_str line, uint64_t column) {
     int label = fprintf(stderr, "LINE %" PRIu64 ": ", number);
     if (from) fputs("...", stderr), label += 3;
     answer_put_line(shown);
-    fprintf(stderr, "%s\n%*s^\n", cut ? "..." : "", label + (int)lh_cli_text_width(lh_str_sub(line, from, at - from)),
+    fprintf(stderr, "%s\n%*s^\n", cut ? "..." : "", label + (int)lh_str_width(lh_str_sub(line, from, at - from)),
             "");
 }
 

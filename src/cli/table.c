@@ -1,10 +1,9 @@
 /* Two passes: every cell becomes text (arena), then widths are known and lines are printed. Widths are of terminal
- * columns (utf8proc), not bytes. When the table is wider than the terminal, the widest text gives way first: a number or a
+ * columns, not bytes. When the table is wider than the terminal, the widest text gives way first: a number or a
  * date cut short would lie. When that is not enough, columns in the middle are left out, and a line says so. */
 #include "cli/table.h"
 
 #include <errno.h>
-#include <utf8proc.h>
 
 enum { TABLE_COLUMN_WIDTH_MIN = 8 };
 
@@ -13,45 +12,28 @@ typedef struct table {
     lh_str *names;
     bool *right, *text;     /* numbers; what may be cut */
     size_t *widths, *needs; /* needs: of the values, without the name */
-    lh_str *cells; /* row by row */
-    size_t gap, hidden; /* so many columns from `gap` on are left out */
+    lh_str *cells;          /* row by row */
+    size_t gap, hidden;     /* so many columns from `gap` on are left out */
 } table;
-
-static size_t table_character(lh_str text, size_t i, size_t *ret_width) { /* bytes of the character at i */
-    utf8proc_int32_t point = 0;
-    utf8proc_ssize_t bytes =
-        utf8proc_iterate((const utf8proc_uint8_t *)text.ptr + i, (utf8proc_ssize_t)(text.len - i), &point);
-    int width = bytes > 0 ? utf8proc_charwidth(point) : 1;
-    *ret_width = width > 0 ? (size_t)width : 0;
-    return bytes > 0 ? (size_t)bytes : 1;
-}
-
-size_t lh_cli_text_width(lh_str text) {
-    size_t total = 0, width;
-    for (size_t i = 0; i < text.len; total += width) i += table_character(text, i, &width);
-    return total;
-}
 
 static bool table_is_control(lh_str text, size_t i) { /* C0, DEL, C1 (as UTF-8) and bytes that are no UTF-8 */
     unsigned char c = (unsigned char)text.ptr[i];
     if (c < 0x20 || c == 0x7F) return true;
     if (c < 0x80) return false;
-    utf8proc_int32_t point = 0;
-    if (utf8proc_iterate((const utf8proc_uint8_t *)text.ptr + i, (utf8proc_ssize_t)(text.len - i), &point) <= 0)
-        return true;
-    return point >= 0x80 && point < 0xA0;
+    if (lh_str_utf8_prefix(lh_str_sub(text, i, 4)) == 0) return true;
+    return c == 0xC2 && (unsigned char)text.ptr[i + 1] < 0xA0;
 }
 
 /* The text with control characters written as \n, \t, \x1B. */
 static lh_str table_escape(lh_arena *arena, lh_str text) {
     size_t bad = 0, width;
-    for (size_t i = 0; i < text.len; i += table_character(text, i, &width)) bad += table_is_control(text, i);
+    for (size_t i = 0; i < text.len; i += lh_str_cluster(text, i, &width)) bad += table_is_control(text, i);
     if (bad == 0) return text;
     char *into = lh_arena_alloc(arena, text.len + bad * 8 + 1);
     if (!into) return LH_STR_NONE;
     size_t n = 0;
     for (size_t i = 0, bytes; i < text.len; i += bytes) {
-        bytes = table_character(text, i, &width);
+        bytes = lh_str_cluster(text, i, &width);
         char c = text.ptr[i];
         if (!table_is_control(text, i)) memcpy(into + n, text.ptr + i, bytes), n += bytes;
         else if (c == '\n' || c == '\t' || c == '\r')
@@ -106,7 +88,7 @@ static lh_code table_fill(table *t, const lh_json *answer, lh_arena *arena, lh_e
         t->names[it.index] = table_escape(arena, lh_json_get_string(it.value, "name"));
         t->right[it.index] = table_is_number(lh_json_get_string(it.value, "type"));
         t->text[it.index] = table_is_text(lh_json_get_string(it.value, "type"));
-        t->widths[it.index] = lh_cli_text_width(t->names[it.index]);
+        t->widths[it.index] = lh_str_width(t->names[it.index]);
         t->needs[it.index] = 0;
     }
     for (lh_json_iter row = lh_json_each(rows); lh_json_next(&row);) {
@@ -114,7 +96,7 @@ static lh_code table_fill(table *t, const lh_json *answer, lh_arena *arena, lh_e
             return lh_fail(err, LH_INVALID, "a row of the answer has another number of columns");
         for (lh_json_iter it = lh_json_each(row.value); lh_json_next(&it);) {
             lh_str text = table_text(arena, it.value);
-            size_t width = lh_cli_text_width(text);
+            size_t width = lh_str_width(text);
             t->cells[row.index * t->column_count + it.index] = text;
             if (width > t->needs[it.index]) t->needs[it.index] = width;
             if (width > t->widths[it.index]) t->widths[it.index] = width;
@@ -174,7 +156,7 @@ static void table_spaces(FILE *into, size_t count) {
 
 /* The text in `width` columns; what does not fit ends in "…". */
 static void table_put(FILE *into, lh_str text, size_t width, bool right, lh_cli_table_style style) {
-    size_t total = lh_cli_text_width(text);
+    size_t total = lh_str_width(text);
     if (total <= width) {
         if (right) table_spaces(into, width - total);
         fwrite(text.ptr, 1, text.len, into);
@@ -183,7 +165,7 @@ static void table_put(FILE *into, lh_str text, size_t width, bool right, lh_cli_
     }
     size_t used = 0, i = 0, one;
     while (i < text.len) {
-        size_t bytes = table_character(text, i, &one);
+        size_t bytes = lh_str_cluster(text, i, &one);
         if (used + one > width - 1) break;
         used += one;
         i += bytes;
@@ -201,7 +183,7 @@ static void table_line(FILE *into, const table *t, const lh_str *cells, lh_cli_t
             i += t->hidden - 1;
             continue;
         }
-        bool last_left = i + 1 == t->column_count && !t->right[i] && lh_cli_text_width(cells[i]) <= t->widths[i];
+        bool last_left = i + 1 == t->column_count && !t->right[i] && lh_str_width(cells[i]) <= t->widths[i];
         if (last_left) fwrite(cells[i].ptr, 1, cells[i].len, into); /* no spaces at the end of a line */
         else table_put(into, cells[i], t->widths[i], t->right[i], style);
     }
@@ -249,13 +231,13 @@ static void table_plan(FILE *into, const lh_json *answer, lh_arena *arena) {
 static void table_expanded(FILE *into, const table *t) {
     size_t width = 0;
     for (size_t i = 0; i < t->column_count; i++)
-        if (lh_cli_text_width(t->names[i]) > width) width = lh_cli_text_width(t->names[i]);
+        if (lh_str_width(t->names[i]) > width) width = lh_str_width(t->names[i]);
     for (size_t row = 0; row < t->row_count; row++) {
         fprintf(into, "- row %zu\n", row + 1);
         for (size_t i = 0; i < t->column_count; i++) {
             lh_str cell = t->cells[row * t->column_count + i];
             fprintf(into, "  %.*s", LH_STR_ARG(t->names[i]));
-            table_spaces(into, width - lh_cli_text_width(t->names[i]) + 2);
+            table_spaces(into, width - lh_str_width(t->names[i]) + 2);
             fwrite(cell.ptr, 1, cell.len, into);
             fputc('\n', into);
         }

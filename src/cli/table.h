@@ -16,8 +16,6 @@ typedef struct lh_cli_table_style {
  * escaped (a terminal obeys them), the plan of EXPLAIN is printed as it is drawn. Errors: IO, LIMIT or NO_MEMORY of the arena, INVALID (not such an answer). */
 LH_MUST_CHECK lh_code lh_cli_table_print(FILE *into, const lh_json *answer, lh_cli_table_style style, lh_arena *arena,
                                          lh_error *err);
-/* Columns of a terminal that the text takes. */
-size_t lh_cli_text_width(lh_str text);
 /* Bytes for people: "12.3 MB". Arena. */
 lh_str lh_cli_size(lh_arena *arena, uint64_t bytes);
 #endif

@@ -271,6 +271,7 @@ lh_code lh_engine_reopen(lh_engine *engine, lh_error *err) {
         engine->database = fresh;
         fresh = before;
         engine->generation++;
+        engine->listed_sequence = 0;
         for (size_t i = 0; code == LH_OK && i < engine->idle_count; i++)
             code = engine_connection_renew_locked(engine->idle[i], err);
         uint64_t generation = engine->generation;

@@ -69,6 +69,7 @@ struct lh_engine {
     engine_queue pool_queue;
     engine_connection *running;
     engine_table_lock *table_locks;
+    uint64_t listed_sequence; /* of the catalog, up to which lists of columns are true; listing.c */
     lh_engine_stats stats; /* running and waiting are computed */
     size_t waiting;
 };

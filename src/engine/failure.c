@@ -1,7 +1,8 @@
 /* DuckDB's errors as ours. Its message ends in
  *     LINE 3: SELECT a, b FROM t
  *                       ^
- * where the line is shortened ("...") when long: the place is found again in the text itself. */
+ * where the line is shortened ("...") when long, and the mark stands where a terminal shows the place: the width of what is
+ * before it, in which a tab counts nothing. The place is found again in the text itself. */
 #include "engine/engine_internal.h"
 #include "engine/hot.h"
 #include "engine/sql_lex.h"
@@ -74,6 +75,20 @@ static lh_code failure_code(const char *message) {
     return LH_INVALID;
 }
 
+/* The bytes of `text` before the place with so many columns before it; SIZE_MAX: the text is narrower. A place behind tabs is
+ * that of the first character that is shown. */
+static size_t failure_bytes(lh_str text, size_t columns) {
+    size_t at = 0, width;
+    while (at < text.len) {
+        size_t bytes = lh_str_cluster(text, at, &width);
+        if (columns == 0 && width > 0) return at;
+        if (width > columns) return SIZE_MAX;
+        columns -= width;
+        at += bytes;
+    }
+    return columns == 0 ? at : SIZE_MAX;
+}
+
 /* Offset of the shown place within `whole`, or SIZE_MAX. `line` is counted within the statement, from 1. */
 static size_t failure_find(lh_str whole, size_t offset, lh_str shown_line, size_t caret, uint64_t line) {
     size_t at = offset;
@@ -83,13 +98,15 @@ static size_t failure_find(lh_str whole, size_t offset, lh_str shown_line, size_
         at += end + 1;
     }
     lh_str rest = lh_str_sub(whole, at, SIZE_MAX);
-    lh_str source = lh_str_sub(rest, 0, lh_str_find(rest, '\n'));
-    if (!lh_str_starts(shown_line, LH_STR("..."))) return caret <= source.len ? at + caret : SIZE_MAX;
-    if (caret < 3) return SIZE_MAX;
-    lh_str part = lh_str_sub(shown_line, 3, SIZE_MAX);
-    if (lh_str_ends(part, LH_STR("..."))) part.len -= 3;
-    size_t found = lh_str_search(source, part);
-    return found == SIZE_MAX ? SIZE_MAX : at + found + caret - 3;
+    lh_str source = lh_str_sub(rest, 0, lh_str_find(rest, '\n')), part = source;
+    if (lh_str_starts(shown_line, LH_STR("..."))) {
+        if (caret < 3) return SIZE_MAX;
+        caret -= 3;
+        part = lh_str_sub(shown_line, 3, SIZE_MAX);
+        if (lh_str_ends(part, LH_STR("..."))) part.len -= 3;
+    }
+    size_t found = lh_str_search(source, part), before = failure_bytes(part, caret);
+    return found == SIZE_MAX || before == SIZE_MAX ? SIZE_MAX : at + found + before;
 }
 
 /* Reads "LINE n: text\n   ^" at `mark`; sets err->line and column. */

@@ -362,6 +362,7 @@ static lh_code run_once(engine_run *run, engine_rows *rows, lh_error *err) {
     bool own = !control && !run->in_transaction;
     if (!run->in_transaction) LH_TRY(run_snapshots_before(run, err));
     if (run->statement->writes) LH_TRY(run_note_lineage(run, err));
+    if (own) LH_TRY(engine_listing_refresh(run, err));
     if (own) LH_TRY(run_simple(run, "BEGIN TRANSACTION", err));
     run_step step = {.run = run, .stream = !run->statement->writes};
     int64_t since_ms = lh_time_now_ms();

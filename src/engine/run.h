@@ -40,4 +40,7 @@ typedef struct engine_run {
 void run_hot_rewrite(engine_run *run, duckdb_extracted_statements extracted, idx_t count);
 bool run_hot_unchanged(engine_run *run); /* asked once the statement is bound */
 void run_hot_count(engine_run *run);
+/* ---- listing.c ---- */
+/* Before a statement outside the text's own transaction: if it lists columns, DuckDB is told of the tables that changed. */
+lh_code engine_listing_refresh(engine_run *run, lh_error *err);
 #endif

@@ -90,6 +90,11 @@ def test_sql_errors_have_their_place(server):
     assert answer.status_code == 400
     assert answer.json()["error"]["details"] == {"line": 2, "column": 3}
     assert "nope" in answer.json()["error"]["message"]
+    for before in ("'é', ", "'日本', ", "'👩‍👩‍👧 e\u0301', ", "\t\t", "1,\t'ü',\t", "1,\r\n  ", "'é',\n\t'é', ", "'" + 50 * "日é\t" + "', "):
+        for start in ("SELECT ", "SELECT 'ü';\r\nSELECT "):
+            line = (start + before).split("\n")
+            answer = server.query(f"{start}{before}nope FROM range(3) r(a) WHERE '{100 * 'ß'}' <> ''")
+            assert answer.json()["error"]["details"] == {"line": len(line), "column": len(line[-1]) + 1}, (start, before)
     assert server.query("").status_code == 400
     assert server.request("POST", "/query/sql", json={"sql": "SELECT 1", "lmit": 3}).status_code == 400
 
@@ -205,3 +210,31 @@ def test_no_function_fails_inside_or_tells_of_the_machine(server):
                 faults.append((sql, answer.status_code, answer.text[:300]))
     assert not faults, "\n".join(map(str, faults[:20]))
     assert server.sql("SELECT 1") == [[1]]
+
+
+def test_lists_of_columns_are_those_of_now(fresh):
+    """DuckDB's catalog lists what it loaded last: here nobody reads a table between a change and the list, or a start and the list."""
+    server = fresh()
+
+    def columns():
+        lists = (server.sql("SELECT table_name, list(column_name ORDER BY ordinal_position) FROM information_schema.columns GROUP BY ALL ORDER BY ALL"),
+                 server.sql("SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() WHERE NOT internal GROUP BY ALL ORDER BY ALL"),
+                 sorted([row[2], row[3]] for row in server.sql("SHOW ALL TABLES")))
+        assert lists[0] == lists[1] == lists[2]
+        return dict(lists[0])
+
+    server.sql("CREATE TABLE listed (a INTEGER)")
+    server.sql("CREATE SCHEMA more")
+    server.sql('CREATE SCHEMA "more.or"')
+    server.sql('CREATE TABLE "more.or"."le ""ss" (z INTEGER)')
+    assert columns() == {"listed": ["a"], 'le "ss': ["z"]}
+    server.sql("ALTER TABLE listed ADD COLUMN b INTEGER")
+    assert columns()["listed"] == ["a", "b"]
+    assert server.ingest(b"a,b,c\n1,2,3\n", "listed", mode="append").status_code == 200
+    assert columns()["listed"] == ["a", "b", "c"]
+    table = server.pyiceberg().load_table("data.listed")  # a stranger's change
+    with table.update_schema() as update:
+        update.rename_column("c", "d")
+    assert columns()["listed"] == ["a", "b", "d"]
+    server.restart()
+    assert columns() == {"listed": ["a", "b", "d"], 'le "ss': ["z"]}

@@ -15,10 +15,10 @@ import source
 
 OWNERS = {  # prefix of the header: the module that may include it
     "duckdb.h": "engine", "duckdb/": "engine", "cxxabi.h": "engine", "nanoarrow/": "engine",
-    "yyjson.h": "base", "curl/": "base", "openssl/": "base", "toml++/": "base", "otlp_trace.pb-c.h": "base",
+    "yyjson.h": "base", "curl/": "base", "openssl/": "base", "toml++/": "base", "utf8proc.h": "base", "otlp_trace.pb-c.h": "base",
     "grpc/": "rpc", "protobuf-c/": "rpc", "lakehouse.pb-c.h": "rpc", "descriptor_names.pb-c.h": "rpc", "rpc_descriptors.h": "rpc",
     "cmocka.h": "base", "expat.h": "storage", "zlib.h": "catalog", "microhttpd.h": "api", "api_docs_page.h": "api",
-    "histedit.h": "cli", "editline/": "cli", "utf8proc.h": "cli", "archive.h": "ingest", "archive_entry.h": "ingest",
+    "histedit.h": "cli", "editline/": "cli", "archive.h": "ingest", "archive_entry.h": "ingest",
     "zstd.h": "ingest", "unicode/": "ingest", "iconv.h": "ingest",
 }
 SYSTEM = re.compile(

@@ -1,0 +1,49 @@
+/* Lists of columns: information_schema, duckdb_columns(), SHOW ALL TABLES and their like. DuckDB's Iceberg catalog shows
+ * there what it loaded last of a table, and of one that nobody has read yet a column "__". So before a statement that asks for
+ * such a list the tables that changed since the list before are bound once, which loads them. */
+#include "engine/run.h"
+
+/* Words that such a statement has; one that has them for another reason only takes longer. */
+static bool listing_asks(lh_str text) {
+    static const char *const words[] = {"information_schema", "duckdb_columns", "duckdb_tables", "duckdb_constraints",
+                                        "pg_attribute",       "pg_catalog",     "show"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        lh_str word = lh_str_from(words[i]);
+        for (size_t at = 0; at + word.len <= text.len; at++)
+            if (lh_str_eq_nocase(lh_str_sub(text, at, word.len), word)) return true;
+    }
+    return false;
+}
+
+/* One that cannot be loaded is listed as it was. */
+static lh_code listing_load(engine_run *run, lh_table_name name, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
+    duckdb_prepared_statement prepared = NULL;
+    LH_TRY(engine_running_check(run->connection, err));
+    lh_buf_append(&sql, LH_STR("FROM lake."));
+    lh_buf_sql_identifier(&sql, lh_namespace_text(name.namespace_, run->arena));
+    lh_buf_char(&sql, '.');
+    lh_buf_sql_identifier(&sql, name.name);
+    lh_buf_char(&sql, '\0');
+    LH_TRY(lh_buf_check(&sql, err));
+    (void)duckdb_prepare(run->connection->handle, sql.ptr, &prepared);
+    duckdb_destroy_prepare(&prepared);
+    return LH_OK;
+}
+
+lh_code engine_listing_refresh(engine_run *run, lh_error *err) {
+    lh_engine *engine = run->engine;
+    if (!engine->catalog || !listing_asks(run->statement->text)) return LH_OK;
+    lh_table_name *names = NULL;
+    size_t count = 0;
+    uint64_t sequence = 0;
+    pthread_mutex_lock(&engine->lock);
+    uint64_t listed = engine->listed_sequence;
+    pthread_mutex_unlock(&engine->lock);
+    LH_TRY(lh_table_changed_since(engine->catalog, listed, run->arena, &names, &count, &sequence, err));
+    for (size_t i = 0; i < count; i++) LH_TRY(listing_load(run, names[i], err));
+    pthread_mutex_lock(&engine->lock);
+    if (sequence > engine->listed_sequence) engine->listed_sequence = sequence;
+    pthread_mutex_unlock(&engine->lock);
+    return LH_OK;
+}
