@@ -293,11 +293,29 @@ lh_code api_iceberg_table_exists(lh_request *request, lh_error *err) {
     return iceberg_answer_empty(request, code, &iceberg_table, err);
 }
 
+/* ["a","b"] as the path has it. */
+static lh_str iceberg_joined(lh_request *request, const lh_json *levels) {
+    lh_str joined = LH_STR_NONE;
+    for (lh_json_iter it = lh_json_each(levels); lh_json_next(&it);)
+        joined = lh_arena_printf(lh_request_arena(request), "%.*s%s%.*s", LH_STR_ARG(joined), it.index ? "\x1f" : "",
+                                 LH_STR_ARG(lh_json_str(it.value, LH_STR_NONE)));
+    return joined;
+}
+
+/* A commit of our engine belongs to the trace of who holds the table's lock. */
+static void iceberg_link(lh_request *request, lh_table_name name) {
+    char parent[56];
+    if (lh_request_is_engine(request))
+        lh_span_adopt(lh_engine_trace_of(lh_request_app(request)->engine, &name, parent));
+}
+
 lh_code api_iceberg_table_commit(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
+    lh_table_name name = iceberg_table_name(request);
     LH_TRY(lh_request_json(request, &body, err));
-    lh_code code = lh_table_commit(iceberg_catalog(request), iceberg_table_name(request), body,
-                                   lh_request_is_engine(request), lh_request_arena(request), &answer, err);
+    iceberg_link(request, name);
+    lh_code code = lh_table_commit(iceberg_catalog(request), name, body, lh_request_is_engine(request),
+                                   lh_request_arena(request), &answer, err);
     if (code != LH_OK) return iceberg_commit_fail(request, code, &iceberg_table, err);
     iceberg_show(request, answer);
     return lh_respond_json(request, 200, answer, err);
@@ -330,6 +348,9 @@ lh_code api_iceberg_metrics(lh_request *request, lh_error *err) {
 lh_code api_iceberg_transaction(lh_request *request, lh_error *err) {
     lh_json *body = NULL;
     LH_TRY(lh_request_json(request, &body, err));
+    const lh_json *first = lh_json_get(lh_json_at(lh_json_get(body, "table-changes"), 0), "identifier");
+    iceberg_link(request, (lh_table_name){iceberg_joined(request, lh_json_get(first, "namespace")),
+                                          lh_json_get_string(first, "name")});
     lh_code code = lh_transaction_commit(iceberg_catalog(request), body, lh_request_is_engine(request),
                                          lh_request_arena(request), err);
     return code == LH_OK ? lh_respond_empty(request, 204, err)

@@ -472,8 +472,9 @@ static void request_end(lh_request *request, lh_code code) {
 
 static void request_begin_trace(lh_request *request, lh_span *span) {
     char parent[56];
-    lh_span_begin_root(request->server->app->tracer, request->match.route->name,
-                       lh_request_header(request, "traceparent"), span);
+    lh_str given = lh_request_header(request, "traceparent");
+    if (request->engine) given = lh_engine_trace_of(lh_request_app(request)->engine, NULL, parent); /* it sends none */
+    lh_span_begin_root(request->server->app->tracer, request->match.route->name, given, span);
     lh_span_string(span, "http.request.method", request->method);
     lh_span_string(span, "http.route", lh_str_from(request->match.route->path));
     lh_respond_header(request, "X-Trace-Id", lh_trace_current_id());

@@ -257,6 +257,16 @@ void lh_span_begin_root(lh_tracer *tracer, const char *name, lh_str traceparent,
     trace_random_id(span->span_id, 8);
 }
 
+void lh_span_adopt(lh_str traceparent) {
+    trace_parent parent;
+    lh_span *span = trace_current;
+    if (!span || !trace_parent_parse(traceparent, &parent)) return;
+    memcpy(span->trace_id, parent.trace_id, sizeof span->trace_id);
+    memcpy(span->parent_id, parent.span_id, sizeof span->parent_id);
+    span->sampled = parent.sampled;
+    if (!parent.sampled) span->tracer = NULL;
+}
+
 void lh_span_begin(const char *name, lh_span *span) {
     const lh_span *parent = trace_current;
     trace_begin(span, parent ? parent->tracer : NULL, name);

@@ -45,6 +45,8 @@ typedef struct lh_span {
 /* Opens a root (server) span and makes it the thread's current. traceparent: the request's header, empty
  * or malformed starts a new trace. `span` must stay where it is until ended. */
 void lh_span_begin_root(lh_tracer *tracer, const char *name, lh_str traceparent, lh_span *span);
+/* The thread's current span, which must be a root without children yet, becomes a child of that one; malformed: nothing. */
+void lh_span_adopt(lh_str traceparent);
 /* Opens a child of the thread's current span. */
 void lh_span_begin(const char *name, lh_span *span);
 void lh_span_string(lh_span *span, const char *name, lh_str value); /* cut to 95 bytes; beyond the maximum ignored */

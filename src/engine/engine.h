@@ -123,6 +123,9 @@ double lh_session_progress(lh_session *session); /* 0…1 of what runs, -1 unkno
 /* The engine's write lock of a table; statements of lh_engine_run on it wait meanwhile. Errors: CANCELLED. */
 LH_MUST_CHECK lh_code lh_engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *cancel, lh_error *err);
 void lh_engine_unlock_table(lh_engine *engine, lh_table_name name);
+/* Whose call of the catalog is this? The traceparent of the holder of that table's lock, for a commit; without a name or a
+ * holder that of the one statement that runs, if there is one only; else, or without an engine, empty. `into`: 56 bytes. */
+lh_str lh_engine_trace_of(lh_engine *engine, const lh_table_name *committed, char into[56]);
 /* Appends " ORDER BY …" of keys as lh_table_layout() has them; nothing for none. Errors: INVALID (a nested column, a transform). */
 LH_MUST_CHECK lh_code lh_engine_order_sql(const lh_json *keys, lh_buf *into, lh_error *err);
 #endif

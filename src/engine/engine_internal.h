@@ -35,6 +35,7 @@ typedef struct engine_connection {
     bool running, cancelled, timed_out, committing;
     uint64_t deadline_ns, timeout_ms;
     lh_cancel *cancel;
+    char trace[56]; /* traceparent of what runs, not ended by a NUL; empty: none */
     struct engine_connection *next, *previous; /* of engine->running */
 } engine_connection;
 
@@ -43,6 +44,7 @@ typedef struct engine_table_lock {
     engine_queue queue;
     lh_str key; /* owned: namespace, NUL, name, lower case */
     bool held;
+    char trace[56]; /* traceparent of the holder */
 } engine_table_lock;
 
 /* lock guards everything below it; conditions are on the monotonic clock. Order: a cancel's lock before engine->lock. */

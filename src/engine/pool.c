@@ -135,6 +135,8 @@ lh_code engine_running_begin(engine_connection *connection, lh_cancel *cancel, u
     connection->deadline_ns = deadline_ns;
     connection->timeout_ms = timeout_ms;
     connection->cancel = cancel;
+    connection->trace[0] = '\0';
+    (void)lh_trace_parent_header(connection->trace);
     running_link_locked(connection);
     if (deadline_ns != LH_NO_DEADLINE) pthread_cond_broadcast(&engine->timer_wake);
     pthread_mutex_unlock(&engine->lock);

@@ -41,15 +41,17 @@ static lh_code lock_take_locked(lh_engine *engine, lh_str key, lh_cancel *cancel
         found->next = engine->table_locks;
         engine->table_locks = found;
     }
-    if (!found->held) {
-        found->held = true;
-        return LH_OK;
+    if (found->held) {
+        void *granted = NULL;
+        lh_code code =
+            engine_wait_locked(engine, &found->queue, cancel, deadline_ns, "the table's write lock", &granted, err);
+        if (code != LH_OK) lock_drop_unused_locked(engine, key);
+        if (code != LH_OK) return code;
     }
-    void *granted = NULL;
-    lh_code code =
-        engine_wait_locked(engine, &found->queue, cancel, deadline_ns, "the table's write lock", &granted, err);
-    if (code != LH_OK) lock_drop_unused_locked(engine, key);
-    return code;
+    found->held = true;
+    found->trace[0] = '\0';
+    (void)lh_trace_parent_header(found->trace);
+    return LH_OK;
 }
 
 lh_code engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *cancel, uint64_t deadline_ns,
@@ -60,6 +62,20 @@ lh_code engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *canc
     lh_code code = lock_take_locked(engine, key, cancel, deadline_ns, err);
     pthread_mutex_unlock(&engine->lock);
     return code;
+}
+
+lh_str lh_engine_trace_of(lh_engine *engine, const lh_table_name *committed, char into[56]) {
+    LH_CLEANUP(lh_str_freep) lh_str key = LH_STR_NONE;
+    const char *trace = NULL;
+    if (!engine || (committed && lock_key(*committed, &key, NULL) != LH_OK)) return LH_STR_NONE;
+    pthread_mutex_lock(&engine->lock);
+    const engine_table_lock *lock = committed ? *lock_find_locked(engine, key) : NULL;
+    if (lock && lock->held) trace = lock->trace;
+    else if (engine->running && !engine->running->next) trace = engine->running->trace;
+    bool known = trace && trace[0];
+    if (known) memcpy(into, trace, 56);
+    pthread_mutex_unlock(&engine->lock);
+    return known ? (lh_str){into, 55} : LH_STR_NONE;
 }
 
 lh_code lh_engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *cancel, lh_error *err) {

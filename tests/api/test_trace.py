@@ -1,5 +1,6 @@
 """OpenTelemetry: a request's spans reach an OTLP receiver as one trace, under the caller's traceparent."""
 import http.server
+import re
 import threading
 import time
 
@@ -38,3 +39,48 @@ def test_spans_of_a_request_arrive(fresh, receiver):
         assert time.monotonic() < deadline, [len(b) for _, _, b in bodies]
         time.sleep(0.05)
     assert bodies[0][:2] == ("/v1/traces", "application/x-protobuf")
+
+
+def spans(bodies, trace):
+    """{name: [(id, parent's id)]} of a trace, read from the messages' bytes: trace_id, span_id, parent_span_id, name follow each other."""
+    found = {}
+    for _, _, body in list(bodies):
+        for span, parent, name in re.findall(rb"\x0a\x10" + re.escape(trace) + rb"\x12\x08(.{8})(?:\x22\x08(.{8}))?\x2a.([a-z_./]+)", body, re.DOTALL):
+            found.setdefault(name.decode(), []).append((span, parent))
+    return found
+
+
+def above(found, name):
+    """The names of the spans above the last one of that name, nearest first."""
+    by_id = {span: (parent, n) for n, all_of_it in found.items() for span, parent in all_of_it}
+    names, at = [], by_id[found[name][-1][0]][0]
+    while at in by_id:
+        at, n = by_id[at]
+        names.append(n)
+    return names
+
+
+def test_the_engines_calls_of_the_catalog_belong_to_their_statement(fresh, receiver):
+    url, bodies = receiver
+    server = fresh("--set", "trace.exporter=otlp", "--set", f"trace.otlp_endpoint={url}")
+
+    def traced(number, *names, **request):
+        trace = bytes([number]) * 16
+        request["headers"] = {"traceparent": f"00-{trace.hex()}-00f067aa0ba902b7-01"}
+        assert server.request(**request).status_code in (200, 201)
+        deadline = time.monotonic() + 20
+        while not all(name in spans(bodies, trace) for name in names):
+            assert time.monotonic() < deadline, spans(bodies, trace)
+            time.sleep(0.05)
+        return spans(bodies, trace)
+
+    statement = dict(method="POST", path="/query/sql")
+    traced(1, "api_query_sql", json={"sql": "CREATE TABLE traced (a INTEGER)"}, **statement)
+    found = traced(2, "catalog.commit", "api_query_sql", json={"sql": "INSERT INTO traced VALUES (1)"}, **statement)
+    assert above(found, "catalog.commit") == ["api_iceberg_transaction", "engine.query", "api_query_sql"]
+    assert above(found, "api_iceberg_table_load") == ["engine.query", "api_query_sql"]
+    found = traced(3, "api_iceberg_table_load", "api_query_sql", json={"sql": "FROM traced"}, **statement)
+    assert above(found, "api_iceberg_table_load") == ["engine.query", "api_query_sql"]
+    found = traced(4, "catalog.commit", "api_ingest_file", method="POST", path="/ingest/file", data={"dataset": "traced", "mode": "append"},
+                   files={"file": ("a.csv", b"a\n2\n")})
+    assert above(found, "catalog.commit")[-1] == "api_ingest_file" and "api_iceberg_transaction" in above(found, "catalog.commit")
