@@ -702,3 +702,20 @@ def test_two_servers_on_one_root_see_each_other(fresh, tmp_path):
     assert until(lambda: two.query("SELECT a FROM seen").status_code == 200, what="the other server to see it")
     one.sql("INSERT INTO seen VALUES (2)")
     assert until(lambda: two.sql("SELECT count(*) FROM seen") == [[2]], what="the row")
+
+
+def test_a_start_tells_what_it_replayed_and_how_long_it_took(fresh):
+    server = fresh()
+    server.sql("CREATE TABLE t AS SELECT 1 AS a")
+    server.kill()
+    server.start()
+
+    def lines():
+        return [json.loads(line) for line in server.log_text().splitlines() if '"message":"ready"' in line]
+
+    until(lambda: len(lines()) == 2, what="the second start")
+    ready = lines()
+    for line, replayed in zip(ready, (False, True)):
+        assert (int(line["replayed_entries"]) > 0) == replayed and int(line["metastore_sequence"]) >= int(line["replayed_entries"])
+        assert 0 <= int(line["replay_ms"]) <= int(line["start_ms"])
+    assert f'lakehouse_catalog_replay_milliseconds {ready[1]["replay_ms"]}' in server.request("GET", "/metrics").text
