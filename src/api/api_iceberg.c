@@ -58,6 +58,11 @@ static lh_table_name iceberg_table_name(lh_request *request) {
     return (lh_table_name){iceberg_namespace_name(request), lh_request_param(request, "table")};
 }
 
+lh_code iceberg_body(lh_request *request, lh_json **ret, lh_error *err) {
+    LH_TRY(lh_request_json(request, ret, err));
+    return lh_json_is_object(*ret) ? LH_OK : lh_fail(err, LH_INVALID, "the request body must be a JSON object");
+}
+
 lh_code iceberg_page(lh_request *request, lh_page *ret, lh_error *err) {
     uint64_t size;
     LH_TRY(lh_request_query_uint(request, "pageSize", 1, 1000000, 0, &size, err));
@@ -177,7 +182,7 @@ lh_code api_iceberg_namespaces(lh_request *request, lh_error *err) {
 
 lh_code api_iceberg_namespace_create(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
-    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(iceberg_body(request, &body, err));
     lh_code code = lh_namespace_create(iceberg_catalog(request), body, lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
@@ -204,7 +209,7 @@ lh_code api_iceberg_namespace_drop(lh_request *request, lh_error *err) {
 
 lh_code api_iceberg_namespace_update(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
-    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(iceberg_body(request, &body, err));
     lh_code code = lh_namespace_update(iceberg_catalog(request), iceberg_namespace_name(request), body,
                                        lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
@@ -249,7 +254,7 @@ static lh_code iceberg_answer_table(lh_request *request, lh_code code, lh_json *
 
 lh_code api_iceberg_table_create(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
-    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(iceberg_body(request, &body, err));
     lh_code code = lh_table_create(iceberg_catalog(request), iceberg_namespace_name(request), body,
                                    lh_request_arena(request), &answer, err);
     return iceberg_answer_table(request, code, answer, err);
@@ -257,7 +262,7 @@ lh_code api_iceberg_table_create(lh_request *request, lh_error *err) {
 
 lh_code api_iceberg_table_register(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
-    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(iceberg_body(request, &body, err));
     lh_code code = lh_table_register(iceberg_catalog(request), iceberg_namespace_name(request), body,
                                      lh_request_arena(request), &answer, err);
     return iceberg_answer_table(request, code, answer, err);
@@ -312,7 +317,7 @@ static void iceberg_link(lh_request *request, lh_table_name name) {
 lh_code api_iceberg_table_commit(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     lh_table_name name = iceberg_table_name(request);
-    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(iceberg_body(request, &body, err));
     iceberg_link(request, name);
     lh_code code = lh_table_commit(iceberg_catalog(request), name, body, lh_request_is_engine(request),
                                    lh_request_arena(request), &answer, err);
@@ -330,7 +335,7 @@ lh_code api_iceberg_table_drop(lh_request *request, lh_error *err) {
 
 lh_code api_iceberg_table_rename(lh_request *request, lh_error *err) {
     lh_json *body = NULL;
-    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(iceberg_body(request, &body, err));
     return iceberg_answer_empty(request,
                                 lh_table_rename(iceberg_catalog(request), body, lh_request_arena(request), err),
                                 &iceberg_table_new, err);
@@ -340,14 +345,14 @@ lh_code api_iceberg_table_rename(lh_request *request, lh_error *err) {
 lh_code api_iceberg_metrics(lh_request *request, lh_error *err) {
     lh_json *body = NULL;
     int64_t ignored;
-    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(iceberg_body(request, &body, err));
     lh_code code = lh_table_snapshot_id(iceberg_catalog(request), iceberg_table_name(request), &ignored, err);
     return iceberg_answer_empty(request, code, &iceberg_table, err);
 }
 
 lh_code api_iceberg_transaction(lh_request *request, lh_error *err) {
     lh_json *body = NULL;
-    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(iceberg_body(request, &body, err));
     const lh_json *first = lh_json_get(lh_json_at(lh_json_get(body, "table-changes"), 0), "identifier");
     iceberg_link(request, (lh_table_name){iceberg_joined(request, lh_json_get(first, "namespace")),
                                           lh_json_get_string(first, "name")});

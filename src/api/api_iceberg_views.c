@@ -26,7 +26,7 @@ lh_code api_iceberg_views(lh_request *request, lh_error *err) {
 
 lh_code api_iceberg_view_create(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
-    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(iceberg_body(request, &body, err));
     lh_code code = lh_view_create(iceberg_catalog(request), iceberg_namespace_name(request), body,
                                   lh_request_arena(request), &answer, err);
     return code == LH_OK ? lh_respond_json(request, 200, answer, err)
@@ -35,7 +35,7 @@ lh_code api_iceberg_view_create(lh_request *request, lh_error *err) {
 
 lh_code api_iceberg_view_register(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
-    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(iceberg_body(request, &body, err));
     lh_code code = lh_view_register(iceberg_catalog(request), iceberg_namespace_name(request), body,
                                     lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_view_new, err);
@@ -56,7 +56,7 @@ lh_code api_iceberg_view_exists(lh_request *request, lh_error *err) {
 
 lh_code api_iceberg_view_replace(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
-    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(iceberg_body(request, &body, err));
     lh_code code = lh_view_replace(iceberg_catalog(request), iceberg_view_name(request), body,
                                    lh_request_arena(request), &answer, err);
     return code == LH_OK ? lh_respond_json(request, 200, answer, err)
@@ -70,7 +70,7 @@ lh_code api_iceberg_view_drop(lh_request *request, lh_error *err) {
 
 lh_code api_iceberg_view_rename(lh_request *request, lh_error *err) {
     lh_json *body = NULL;
-    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(iceberg_body(request, &body, err));
     return iceberg_answer_empty(request, lh_view_rename(iceberg_catalog(request), body, lh_request_arena(request), err),
                                 &iceberg_view_new, err);
 }

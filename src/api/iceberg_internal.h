@@ -12,6 +12,7 @@ lh_catalog *iceberg_catalog(lh_request *request);
 /* Makes a LoadTableResult what this client needs: with the S3 keys, if it may have them and asks; DuckDB's peculiarities. */
 void iceberg_suit(lh_request *request, lh_json *answer);
 lh_str iceberg_namespace_name(lh_request *request); /* the path's {namespace} */
+LH_MUST_CHECK lh_code iceberg_body(lh_request *request, lh_json **ret, lh_error *err); /* a JSON object */
 /* pageToken and pageSize. Errors: INVALID. */
 LH_MUST_CHECK lh_code iceberg_page(lh_request *request, lh_page *ret, lh_error *err);
 LH_MUST_CHECK lh_code iceberg_refuse(lh_request *request, unsigned status, const char *type, const lh_error *why,

@@ -142,7 +142,8 @@ static lh_json *openapi_operation(lh_arena *arena, const api_route *route) {
     const api_schema *schema = api_schema_find(route->request);
     if (schema->media) {
         lh_json *body = lh_json_new_object(arena);
-        lh_json_set_bool(arena, body, "required", true);
+        bool optional = strcmp(schema->name, "scan") == 0; /* the only one */
+        lh_json_set_bool(arena, body, "required", !optional);
         lh_json_set(arena, body, "content", openapi_content(arena, schema));
         lh_json_set(arena, operation, "requestBody", body);
         if (route->body_max > 0) lh_json_set_int(arena, operation, "x-body-max-bytes", route->body_max);
@@ -186,18 +187,18 @@ static lh_json *openapi_security_schemes(lh_arena *arena) {
 
 static lh_json *openapi_error_responses(lh_arena *arena) {
     lh_json *responses = lh_json_new_object(arena), *ours = lh_json_new_object(arena),
-            *iceberg = lh_json_new_object(arena), *content = lh_json_new_object(arena);
-    lh_json_set_string(arena, ours, "description",
-                       LH_STR("Refused or failed. 400 invalid, 401 unauthenticated, 403 denied, 404 not_found, 405 "
-                              "method_not_allowed, 409 and 412 conflict, "
-                              "413 too_large, 422 limit, 500 internal, io or corrupt, 503 unavailable (Retry-After "
-                              "says when), 504 cancelled or timed out, 507 disk full"));
+            *iceberg = lh_json_new_object(arena);
+    lh_json_set_string(
+        arena, ours, "description",
+        LH_STR("Refused or failed. 400 invalid, 401 unauthenticated, 403 denied, 404 not_found, 405 "
+               "method_not_allowed, 409 and 412 conflict, "
+               "413 too_large, 415 unsupported, 422 limit, 500 internal, io or corrupt, 503 unavailable (Retry-After "
+               "says when), 504 cancelled or timed out, 507 disk full"));
     lh_json_set(arena, ours, "content", openapi_content(arena, api_schema_find("error")));
     lh_json_set_string(arena, iceberg, "description",
                        LH_STR("Refused or failed, as the Iceberg REST specification has it: "
                               "{\"error\":{\"message\",\"type\",\"code\"}}"));
-    openapi_media(arena, content, "application/json", lh_json_new_object(arena));
-    lh_json_set(arena, iceberg, "content", content);
+    lh_json_set(arena, iceberg, "content", openapi_content(arena, api_schema_find("iceberg_error")));
     lh_json_set(arena, responses, "Error", ours);
     lh_json_set(arena, responses, "IcebergError", iceberg);
     return responses;

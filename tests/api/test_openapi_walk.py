@@ -1,0 +1,301 @@
+"""Every route of our own document and every endpoint that the Iceberg catalog advertises: good answers and refusals are what the document, or
+the specification, says of them. Nothing that an answer holds is unsaid in the document."""
+import copy
+import io
+import json
+import re
+
+import pyarrow.parquet
+import pytest
+from jsonschema import Draft202012Validator
+
+from harness import ROOT, Server
+
+ADMIN = "an-admin-key-of-the-walk"
+DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
+OPERATIONS = {operation["operationId"]: (method.upper(), path, operation) for path, item in DOCUMENT["paths"].items() for method, operation in item.items()}
+STRICT = copy.deepcopy(DOCUMENT["components"])
+for schema in STRICT["schemas"].values():
+    if "properties" in schema:
+        schema["additionalProperties"] = False
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    """A server with keys, a second bucket and a user's profile; `lake.headers` is the administrator's key."""
+    folder = tmp_path_factory.mktemp("walk")
+    (folder / "profiles").mkdir()
+    (folder / "profiles" / "ann.json").write_text(json.dumps({"bucket": {"name": "ann", "root": "own"}}))
+    (folder / "lakehouse.toml").write_text(f'[storage]\nprofile_root = "{folder / "profiles"}"\n[[storage.buckets]]\nname = "two"\nroot = "{folder / "two"}"\n')
+    running = Server(folder / "root", "--config", str(folder / "lakehouse.toml"),
+                     env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN})
+    running.headers = {"X-API-Key": ADMIN}
+    running.sql("CREATE TABLE t AS SELECT 1 AS a, 'x' AS b")
+    yield running
+    running.stop()
+
+
+def check_body(answer, content, where):
+    """The answer is of a media type of the document, and valid by its schema."""
+    media = answer.headers.get("Content-Type", "").split(";")[0]
+    assert media in content, (where, media)
+    if media != "application/json":
+        return
+    errors = list(Draft202012Validator({**content[media].get("schema", {}), "components": STRICT}).iter_errors(answer.json()))
+    assert not errors, (where, [error.message for error in errors], answer.text[:500])
+
+
+def check_refusal(answer, status, where):
+    assert answer.status_code == status, (where, answer.status_code, answer.text)
+    if where[0] == "HEAD":
+        assert not answer.content
+        return
+    kind = "IcebergError" if where[1].startswith("/iceberg/") else "Error"
+    check_body(answer, DOCUMENT["components"]["responses"][kind]["content"], where)
+    if kind == "IcebergError":
+        assert answer.json()["error"]["code"] == status, where
+
+
+def fill(path, **names):
+    return re.sub(r"\{(\w+)\}", lambda found: names.get(found.group(1), "absent"), path)
+
+
+def takes_json(operation):
+    return "application/json" in operation.get("requestBody", {}).get("content", {})
+
+
+# ---- refusals ----
+
+def test_without_a_key_each_route_is_401(lake):
+    for method, path, operation in OPERATIONS.values():
+        if operation["x-permission"] != "public":
+            answer = lake.request(method, fill(path), headers={"X-API-Key": ""})
+            check_refusal(answer, 401, (method, path))
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_methods_that_a_path_lacks_are_405(lake):
+    for path, item in DOCUMENT["paths"].items():
+        has = {method.upper() for method in item}
+        has |= {"HEAD"} & {"HEAD" if "GET" in has else ""}  # as HTTP has it
+        for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} - has:
+            answer = lake.request(method, fill(path))
+            check_refusal(answer, 405, (method, path))
+            assert set(re.split(r",\s*", answer.headers["Allow"])) == has, path
+
+
+def test_paths_that_are_none_are_404(lake):
+    for path in ("/nope", "/iceberg/v1/nope", "/datasets/nope", "/iceberg/v2/config"):
+        check_refusal(lake.request("GET", path), 404, ("GET", path))
+
+
+def test_a_coded_body_is_415(lake):
+    for method, path, operation in OPERATIONS.values():
+        if "requestBody" in operation:
+            answer = lake.request(method, fill(path), data=b"{}", headers={"Content-Encoding": "gzip"})
+            check_refusal(answer, 415, (method, path))
+
+
+def test_a_body_that_is_no_json_is_400(lake):
+    for method, path, operation in OPERATIONS.values():
+        if takes_json(operation):
+            for body in (b'{"a":', b"[]", b"7", b"null", b""):
+                if body == b"" and not operation["requestBody"]["required"]:
+                    continue
+                answer = lake.request(method, fill(path, name="t"), data=body)
+                check_refusal(answer, 400, (method, path, body))
+
+
+def test_a_body_over_the_cap_is_413(lake):
+    for method, path, operation in OPERATIONS.values():
+        if cap := operation.get("x-body-max-bytes"):
+            head = f"{method} {fill(path)} HTTP/1.1\r\nHost: x\r\nX-API-Key: {ADMIN}\r\nContent-Length: {cap + 1}\r\nConnection: close\r\n\r\n"
+            assert lake.raw(head.encode()).startswith(b"HTTP/1.1 413"), (method, path)
+
+
+def test_an_unknown_parameter_is_400(lake):
+    for method, path, operation in OPERATIONS.values():
+        if operation["x-permission"] != "public" and not path.startswith("/iceberg/"):
+            check_refusal(lake.request(method, fill(path), params={"bogus": "1"}), 400, (method, path))
+
+
+SCHEMA = {"type": "struct", "fields": [{"id": 1, "name": "id", "required": False, "type": "long"}]}
+VIEW = {"name": "v", "schema": SCHEMA, "properties": {}, "view-version": {
+    "version-id": 1, "schema-id": 0, "timestamp-ms": 1, "summary": {}, "default-namespace": ["walk"], "representations": [{"type": "sql", "sql": "SELECT 1", "dialect": "spark"}]}}
+REPORT = {"report-type": "scan-report", "table-name": "t", "snapshot-id": 1, "filter": True, "schema-id": 0, "projected-field-ids": [], "projected-field-names": [], "metrics": {}}
+ICEBERG_BODIES = {
+    "iceberg_namespace_update": {"updates": {"k": "v"}, "removals": []}, "iceberg_table_create": {"name": "t", "schema": SCHEMA},
+    "iceberg_table_register": {"name": "t", "metadata-location": "/x/metadata/00000-x.metadata.json"}, "iceberg_table_commit": {"requirements": [], "updates": []},
+    "iceberg_metrics": REPORT, "iceberg_view_create": VIEW, "iceberg_view_register": {"name": "v", "metadata-location": "/x"}, "iceberg_view_replace": {"updates": []},
+}
+
+
+# a good body of each route that wants one
+BODIES = {**ICEBERG_BODIES, "schema_migrate": {"rules": [{"from": "a", "to": "b"}]}, "schema_rollback": {"snapshot_id": 1}, "metadata_patch": {"owner": "me"},
+          "layout_put": {"sort": []}, "dataset_move": {"bucket": "two"}}
+OTHER_ABSENCE = {  # what names something absent and is not 404
+    "object_put": 200, "object_delete": 204, "profile_deactivate": 204,
+    **{name: 503 for name in OPERATIONS if name.startswith("bucket_object")},  # a bucket that no profile brings now
+}
+
+
+def test_absent_names_are_404(lake):
+    for name, (method, path, operation) in OPERATIONS.items():
+        if "{" in path:
+            options = {"data": b""} if "application/octet-stream" in operation.get("requestBody", {}).get("content", {}) else {}
+            if takes_json(operation):
+                options = {"json": BODIES.get(name, {})}
+            answer = lake.request(method, fill(path), **options)
+            expected = OTHER_ABSENCE.get(name, 404)
+            if expected >= 400:
+                check_refusal(answer, expected, (method, path))
+            assert answer.status_code == expected, (name, answer.text)
+
+
+# ---- good answers of our own routes ----
+
+FILE = {"file": ("f.csv", b"a,b\n2,y\n3,z\n")}
+SIDES = {"from": {"dataset": "w"}, "to": {"dataset": "t"}}
+WALK = [  # operation, what fills its path, what is sent; in this order
+    ("health", {}, {}), ("ready", {}, {}), ("metrics", {}, {}), ("openapi", {}, {}), ("docs", {}, {}), ("home", {}, {}),
+    ("query_sql", {}, {"json": {"sql": "SELECT 1 AS a, 'x' AS b FROM t"}}), ("query_sql", {}, {"json": {"sql": "FROM t", "format": "csv"}}),
+    ("query_sql", {}, {"json": {"sql": "CREATE TABLE other AS FROM t", "rows": "objects"}}),
+    ("ingest_file", {}, {"data": {"dataset": "w"}, "files": FILE}), ("ingest_file", {}, {"data": {"dataset": "w", "mode": "append"}, "files": FILE}),
+    ("ingest_file", {}, {"data": {"dataset": "w", "mode": "append", "on_error": "quarantine"}, "files": {"file": ("g.csv", b"a,b\nx,y\n4,z\n")}}),
+    ("datasets_list", {}, {}), ("datasets_list", {}, {"params": {"limit": 1, "filter": "w"}}), ("dataset_get", {"name": "w"}, {}),
+    ("metadata_get", {"name": "w"}, {}), ("metadata_patch", {"name": "w"}, {"json": {"owner": "me", "tags": ["x"], "columns": {"a": {"description": "d"}}}}),
+    ("dataset_scan", {"name": "w"}, {"json": {}}), ("lineage_get", {"name": "w"}, {}), ("lineage_get", {"name": "data.other"}, {"params": {"direction": "both"}}),
+    ("catalog_search", {}, {"params": {"q": "me"}}), ("schema_diff", {}, {"json": SIDES}), ("schema_prompt", {}, {"json": SIDES}),
+    ("layout_put", {"name": "w"}, {"json": {"sort": [{"column": "a"}]}}), ("layout_get", {"name": "w"}, {}),
+    ("compact", {}, {"json": {"dataset": "w", "all": True}}), ("compact", {}, {"json": {"dataset": "w", "dry_run": True}}),
+    ("dataset_expire", {"name": "w"}, {"json": {"dry_run": True}}), ("dataset_orphans", {"name": "w"}, {"json": {"dry_run": True}}), ("maintenance", {}, {}),
+    ("schema_migrate", {"name": "other"}, {"json": {"rules": [{"op": "rename", "column": "b", "to": "c"}]}}), ("schema_rollback", {"name": "other"}, {"json": {}}),
+    ("dataset_move", {"name": "other"}, {"json": {"bucket": "two"}}), ("dataset_delete", {"name": "other"}, {}),
+    ("catalog_remove_dropped", {}, {"json": {"dry_run": True}}), ("catalog_verify", {}, {}), ("catalog_verify", {}, {"params": {"dataset": "w"}}),
+    ("object_put", {"key": "x/y"}, {"data": b"12345"}), ("objects_list", {}, {"params": {"prefix": "x/"}}), ("object_get", {"key": "x/y"}, {}), ("object_head", {"key": "x/y"}, {}),
+    ("datasets_register", {}, {"json": {"name": "again", "files": ["p.parquet"]}}), ("object_delete", {"key": "x/y"}, {}),
+    ("buckets_list", {}, {}), ("buckets_health", {}, {}), ("buckets_health", {}, {"params": {"now": "true"}}), ("buckets_errors", {}, {}),
+    ("bucket_object_put", {"bucket": "two", "key": "k"}, {"data": b"1"}), ("bucket_objects_list", {"bucket": "two"}, {}), ("bucket_object_get", {"bucket": "two", "key": "k"}, {}),
+    ("bucket_object_head", {"bucket": "two", "key": "k"}, {}), ("bucket_object_delete", {"bucket": "two", "key": "k"}, {}), ("buckets_migrate", {}, {}),
+    ("profile_get", {"user": "ann"}, {}), ("profile_activate", {"user": "ann"}, {}), ("profile_get", {"user": "ann"}, {}), ("profile_deactivate", {"user": "ann"}, {}),
+    ("keys_create", {}, {"json": {"name": "k"}}), ("keys_list", {}, {}), ("keys_revoke", {"id": "?"}, {}),
+]
+
+
+def test_good_answers_are_what_the_document_says(lake):
+    written = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), written)
+    assert lake.request("PUT", "/storage/objects/p.parquet", data=written.getvalue()).status_code in (200, 201)
+    for name, names, options in WALK:
+        method, path, operation = OPERATIONS[name]
+        if name == "keys_revoke":
+            names = {"id": lake.request("GET", "/access/keys").json()["items"][0]["id"]}
+        answer = lake.request(method, fill(path, **names), **options)
+        assert answer.status_code // 100 == 2, (name, answer.text)
+        content = operation["responses"]["2XX"].get("content", {})
+        if method == "HEAD" or not content:
+            assert not answer.content, name
+        else:
+            check_body(answer, content, (name, path))
+    assert {name for name, _, _ in WALK} == {name for name in OPERATIONS if not name.startswith("iceberg_")}
+
+
+# ---- the Iceberg catalog: what the REST specification says of the answers ----
+
+def thing(**members):
+    """An object of which these members are required; a name that ends in _ is optional."""
+    kinds = {str: {"type": "string"}, int: {"type": "integer"}, list: {"type": "array"}, dict: {"type": "object"}}
+    properties = {name.rstrip("_").replace("_", "-"): kinds[kind] if isinstance(kind, type) else kind for name, kind in members.items()}
+    return {"type": "object", "properties": properties, "required": [name.replace("_", "-") for name in members if not name.endswith("_")]}
+
+
+def many(items):
+    return {"type": "array", "items": items}
+
+
+STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
+LEVELS = {**many({"type": "string"}), "minItems": 1}
+PAGE = {"type": ["string", "null"]}
+IDENTIFIERS = thing(identifiers=many(thing(namespace=LEVELS, name=str)), next_page_token_=PAGE)
+NAMESPACE = thing(namespace=LEVELS, properties=STRINGS)
+STRUCT = thing(type={"const": "struct"}, fields=many(thing(id=int, name=str, required={"type": "boolean"}, type={"type": ["string", "object"]})), schema_id=int,
+               identifier_field_ids_=many({"type": "integer"}))
+SNAPSHOT = {**thing(timestamp_ms=int, manifest_list=str, summary=STRINGS, parent_snapshot_id_=int, sequence_number=int, schema_id_=int),
+            "required": ["snapshot-id", "timestamp-ms", "manifest-list", "summary"]}
+METADATA = thing(
+    format_version={"type": "integer", "minimum": 1, "maximum": 3}, table_uuid=str, location=str, last_updated_ms=int, properties=STRINGS, schemas=many(STRUCT), current_schema_id=int,
+    last_column_id=int, partition_specs=many(thing(spec_id=int, fields=list)), default_spec_id=int, last_partition_id=int, sort_orders=many(thing(order_id=int, fields=list)),
+    default_sort_order_id=int, snapshots=many(SNAPSHOT), refs={"type": "object", "additionalProperties": thing(type={"enum": ["branch", "tag"]}, snapshot_id=int)},
+    current_snapshot_id_={"type": ["integer", "null"]}, last_sequence_number=int, snapshot_log=many(thing(snapshot_id=int, timestamp_ms=int)),
+    metadata_log=many(thing(metadata_file=str, timestamp_ms=int)))
+TABLE = thing(metadata_location=str, metadata=METADATA, config_=STRINGS)
+STAGED = {**TABLE, "required": ["metadata"]}
+VIEW_METADATA = thing(view_uuid=str, format_version={"const": 1}, location=str, current_version_id=int, schemas=many(STRUCT), versions=many(thing(
+    version_id=int, timestamp_ms=int, schema_id=int, summary=STRINGS, default_namespace={"type": "array"},
+    representations={**many(thing(type={"const": "sql"}, sql=str, dialect=str)), "minItems": 1})), version_log=many(thing(version_id=int, timestamp_ms=int)), properties=STRINGS)
+VIEW_LOADED = thing(metadata_location=str, metadata=VIEW_METADATA, config_=STRINGS)
+CHANGED = thing(updated=many({"type": "string"}), removed=many({"type": "string"}), missing_={"type": ["array", "null"]})
+CONFIG = thing(defaults=STRINGS, overrides=STRINGS, endpoints_=many({"type": "string", "pattern": "^(GET|HEAD|POST|DELETE) /v1/\\{prefix\\}/"}),
+               idempotency_key_lifetime_={"type": "string", "pattern": "^PT[0-9]+[SMH]$"})
+TOKEN = {"type": "object", "required": ["access_token", "token_type"], "properties": {
+    "access_token": {"type": "string"}, "token_type": {"enum": ["bearer", "mac", "N_A"]}, "expires_in": {"type": "integer"}, "issued_token_type": {"type": "string"}}}
+
+EMPTY = None
+N, T, V = "/namespaces/{namespace}", "/namespaces/{namespace}/tables/{table}", "/namespaces/{namespace}/views/{view}"
+SET = {"action": "set-properties", "updates": {"k": "v"}}
+
+
+def moved(name, to):
+    return {"source": {"namespace": ["walk"], "name": name}, "destination": {"namespace": ["walk"], "name": to}}
+
+
+ICEBERG_WALK = [  # endpoint, what is sent, the answer's schema; in this order
+    ("POST /namespaces", {"namespace": ["walk"], "properties": {"owner": "me"}}, NAMESPACE), ("GET /namespaces", None, thing(namespaces=many(LEVELS), next_page_token_=PAGE)),
+    (f"GET {N}", None, NAMESPACE), (f"HEAD {N}", None, EMPTY), (f"POST {N}/properties", {"removals": ["owner", "x"], "updates": {"a": "b"}}, CHANGED),
+    (f"POST {N}/tables", {"name": "staged", "schema": SCHEMA, "stage-create": True}, STAGED), (f"POST {N}/tables", {"name": "t", "schema": SCHEMA, "properties": {"a": "b"}}, TABLE),
+    (f"GET {N}/tables", None, IDENTIFIERS), (f"GET {T}", None, TABLE), (f"HEAD {T}", None, EMPTY),
+    (f"POST {T}", {"requirements": [{"type": "assert-create"}], "updates": []}, 409), (f"POST {T}", {"requirements": [], "updates": [SET]}, thing(metadata_location=str, metadata=METADATA)),
+    (f"POST {T}/metrics", REPORT, EMPTY), ("POST /transactions/commit", {"table-changes": [{"identifier": {"namespace": ["walk"], "name": "t"}, "requirements": [], "updates": [SET]}]}, EMPTY),
+    ("POST /tables/rename", moved("t", "u"), EMPTY), ("POST /tables/rename", moved("u", "t"), EMPTY), (f"POST {N}/register", {"name": "again", "metadata-location": "?", "overwrite": False}, 400),
+    (f"POST {N}/views", VIEW, VIEW_LOADED), (f"GET {N}/views", None, IDENTIFIERS), (f"GET {V}", None, VIEW_LOADED), (f"HEAD {V}", None, EMPTY), (f"POST {V}", {"updates": [SET]}, VIEW_LOADED),
+    ("POST /views/rename", moved("v", "w"), EMPTY), ("POST /views/rename", moved("w", "v"), EMPTY), (f"POST {N}/views", VIEW, 409), (f"DELETE {N}", None, 409),
+    (f"POST {N}/register", "t", TABLE), (f"POST {N}/register-view", "v", VIEW_LOADED),
+    (f"DELETE {V}", None, EMPTY), (f"DELETE {T}", None, EMPTY), (f"DELETE {N}", None, EMPTY), (f"DELETE {N}", None, 404), (f"HEAD {T}", None, 404), (f"HEAD {V}", None, 404),
+]
+
+
+def check_specified(answer, schema, where):
+    if schema is EMPTY:
+        assert (answer.status_code, answer.content) == (204, b""), (where, answer.text)
+        return
+    assert answer.status_code == 200 and answer.headers["Content-Type"] == "application/json", (where, answer.text)
+    errors = list(Draft202012Validator(schema).iter_errors(answer.json()))
+    assert not errors, (where, [error.message for error in errors][:5])
+
+
+def registered_anew(lake, kind, path):
+    """Drops a table or view without its files: what registers it again."""
+    location = lake.request("GET", path).json()["metadata-location"]
+    assert lake.request("DELETE", path).status_code == 204
+    return {"name": kind, "metadata-location": location}
+
+
+def test_each_advertised_endpoint_answers_as_specified(lake):
+    base = "/iceberg/v1"
+    config = lake.request("GET", f"{base}/config")
+    check_specified(config, CONFIG, "config")
+    check_specified(lake.request("POST", f"{base}/oauth/tokens", data={"grant_type": "client_credentials", "client_secret": ADMIN}), TOKEN, "tokens")
+    lake.sql("CREATE SCHEMA held; CREATE TABLE held.t AS SELECT 1 AS a, [1] AS b, {'c': 2} AS d")
+    check_specified(lake.request("GET", f"{base}/namespaces/held/tables/t"), TABLE, "a table with a snapshot")
+    for endpoint, body, expected in ICEBERG_WALK:
+        method, path = endpoint.split(" ")
+        path = base + fill(path, namespace="walk", table="t", view="v")
+        if body in ("t", "v"):
+            body = registered_anew(lake, body, f"{base}/namespaces/walk/{'tables' if body == 't' else 'views'}/{body}")
+        answer = lake.request(method, path, **({} if body is None else {"json": body}))
+        if isinstance(expected, int):
+            check_refusal(answer, expected, (method, path))
+        else:
+            check_specified(answer, expected, endpoint)
+    walked = {endpoint.replace(" ", " /v1/{prefix}", 1) for endpoint, _, _ in ICEBERG_WALK}
+    assert walked == set(config.json()["endpoints"])
