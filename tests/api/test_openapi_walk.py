@@ -178,6 +178,7 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("bucket_object_put", {"bucket": "two", "key": "k"}, {"data": b"1"}), ("bucket_objects_list", {"bucket": "two"}, {}), ("bucket_object_get", {"bucket": "two", "key": "k"}, {}),
     ("bucket_object_head", {"bucket": "two", "key": "k"}, {}), ("bucket_object_delete", {"bucket": "two", "key": "k"}, {}), ("buckets_migrate", {}, {}),
     ("profile_get", {"user": "ann"}, {}), ("profile_activate", {"user": "ann"}, {}), ("profile_get", {"user": "ann"}, {}), ("profile_deactivate", {"user": "ann"}, {}),
+    ("cache_pin", {}, {"json": {"dataset": "w"}}), ("cache_stats", {}, {}), ("cache_evict", {}, {"json": {"dataset": "w"}}), ("catalog_resync", {}, {"json": {"dry_run": True}}),
     ("keys_create", {}, {"json": {"name": "k"}}), ("keys_list", {}, {}), ("keys_revoke", {"id": "?"}, {}),
 ]
 
