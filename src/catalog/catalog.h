@@ -121,7 +121,9 @@ LH_MUST_CHECK lh_code lh_table_load(lh_catalog *catalog, lh_table_name name, boo
                                     lh_arena *arena, lh_json **ret, lh_str *ret_etag, lh_error *err);
 /* DuckDB's extension gives a schema that it adds the current one's id plus one, and refuses when another has that id, as in a table
  * that went back to an older schema. There it is shown a copy of the current schema by an id above all others, which
- * requirements and updates understand. answer: LoadTableResult or CommitTableResponse, changed in place. */
+ * requirements and updates understand. And it reads an older state of a table that was updated after its transaction began: one
+ * that was updated in the future, by the clock of another gateway, is shown as updated long ago.
+ * answer: LoadTableResult or CommitTableResponse, changed in place. */
 void lh_table_show_to_duckdb(lh_json *answer, lh_arena *arena);
 /* Adds the keys of the S3 bucket that the table lies in to the config of a LoadTableResult; none for a local one. */
 void lh_table_vend(const lh_catalog *catalog, lh_json *answer, lh_arena *arena);

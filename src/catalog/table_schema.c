@@ -250,8 +250,8 @@ enum { SCHEMA_SHOWN_FIRST = 1 << 30 }; /* plus the schema's own id, so that it t
 
 int64_t metadata_shown_schema(int64_t id) { return id >= SCHEMA_SHOWN_FIRST ? id - SCHEMA_SHOWN_FIRST : id; }
 
-void lh_table_show_to_duckdb(lh_json *answer, lh_arena *arena) {
-    lh_json *metadata = lh_json_get(answer, "metadata"), *schemas = lh_json_get(metadata, "schemas");
+static void table_show_schema(lh_json *metadata, lh_arena *arena) {
+    lh_json *schemas = lh_json_get(metadata, "schemas");
     int64_t current = lh_json_int(lh_json_get(metadata, "current-schema-id"), -1), highest = current;
     for (lh_json_iter it = lh_json_each(schemas); lh_json_next(&it);) {
         int64_t id = lh_json_int(lh_json_get(it.value, "schema-id"), 0);
@@ -263,4 +263,26 @@ void lh_table_show_to_duckdb(lh_json *answer, lh_arena *arena) {
     lh_json_set_int(arena, copy, "schema-id", SCHEMA_SHOWN_FIRST + current);
     lh_json_append(schemas, copy);
     lh_json_set_int(arena, metadata, "current-schema-id", SCHEMA_SHOWN_FIRST + current);
+}
+
+/* Times in the list that are beyond `now_ms` become the latest that is not. */
+static void table_show_past(lh_json *list, int64_t now_ms, lh_arena *arena) {
+    int64_t past = 0;
+    for (lh_json_iter it = lh_json_each(list); lh_json_next(&it);) {
+        int64_t at = lh_json_int(lh_json_get(it.value, "timestamp-ms"), 0);
+        if (at > past && at <= now_ms) past = at;
+    }
+    for (lh_json_iter it = lh_json_each(list); lh_json_next(&it);)
+        if (lh_json_int(lh_json_get(it.value, "timestamp-ms"), 0) > now_ms)
+            lh_json_set_int(arena, it.value, "timestamp-ms", past);
+}
+
+void lh_table_show_to_duckdb(lh_json *answer, lh_arena *arena) {
+    lh_json *metadata = lh_json_get(answer, "metadata");
+    int64_t now_ms = lh_time_now_ms();
+    table_show_schema(metadata, arena);
+    if (lh_json_int(lh_json_get(metadata, "last-updated-ms"), 0) <= now_ms) return;
+    lh_json_set_int(arena, metadata, "last-updated-ms", 0);
+    table_show_past(lh_json_get(metadata, "snapshots"), now_ms, arena);
+    table_show_past(lh_json_get(metadata, "snapshot-log"), now_ms, arena);
 }

@@ -45,6 +45,9 @@ static void test_schema__duckdb_is_shown_a_current_schema_above_all_others(void)
     lh_json_set(s->arena, answer, "metadata", shown = lh_json_copy(s->arena, s->metadata));
     lh_table_show_to_duckdb(answer, s->arena); /* the highest already */
     CHECK(lh_json_equal(shown, s->metadata));
+    lh_json_set_int(s->arena, shown, "last-updated-ms", lh_time_now_ms() + 60000); /* another server's clock */
+    lh_table_show_to_duckdb(answer, s->arena);
+    CHECK(lh_json_int(lh_json_get(shown, "last-updated-ms"), -1) == 0);
 }
 
 static void test_schema__an_equal_schema_is_reused(void) {

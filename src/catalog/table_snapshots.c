@@ -3,7 +3,8 @@
  *
  * Invariants: a ref names a snapshot that is there; "main" and current-snapshot-id are the same or both absent;
  * last-sequence-number never falls; times in the log never fall (a client whose clock is behind gets the time of the entry
- * before). */
+ * before); no snapshot is made after its commit (one of a client whose clock is ahead gets the time of its commit: readers
+ * that ask for the state as of now, as DuckDB does, would miss it until then). */
 #include "catalog/table_metadata_internal.h"
 
 void metadata_touch(metadata_change *change, int64_t now_ms) {
@@ -52,11 +53,14 @@ lh_code metadata_add_snapshot(metadata_change *change, const lh_json *update, lh
                        sequence, last);
     if (format >= 3) LH_TRY(snapshot_take_row_ids(change, snapshot, err));
     lh_json *copy = lh_json_copy(change->arena, snapshot);
+    int64_t made_ms = lh_json_int(lh_json_get(snapshot, "timestamp-ms"), 0), now_ms = lh_time_now_ms();
+    if (made_ms > now_ms) made_ms = now_ms;
+    lh_json_set_int(change->arena, copy, "timestamp-ms", made_ms);
     if (!lh_json_is_null(given)) lh_json_set_int(change->arena, copy, "schema-id", schema);
     if (format >= 2 && sequence > last)
         lh_json_set_int(change->arena, change->metadata, "last-sequence-number", sequence);
     lh_json_append(lh_json_get(change->metadata, "snapshots"), copy);
-    metadata_touch(change, lh_json_int(lh_json_get(snapshot, "timestamp-ms"), 0));
+    metadata_touch(change, made_ms);
     change->added_snapshot = true;
     return LH_OK;
 }

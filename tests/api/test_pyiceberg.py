@@ -1,5 +1,8 @@
 """PyIceberg as a stranger's client: what it writes we read, what we write it reads, and racing writers lose nothing."""
+import json
 import multiprocessing
+import time
+import types
 
 import pyarrow as pa
 import pytest
@@ -114,6 +117,39 @@ def test_staged_create_and_branches(server):
     table.append(rows(3, 3))
     assert table.scan(snapshot_id=table.snapshot_by_name("start").snapshot_id).to_arrow().num_rows == 3
     assert server.sql("SELECT count(*) FROM staged.t") == [[6]]
+
+
+def test_sql_reads_what_a_writer_whose_clock_is_ahead_committed(server, monkeypatch):
+    catalog = server.pyiceberg()
+    catalog.create_namespace("ahead")
+    table = catalog.create_table("ahead.t", rows(1).schema)
+    table.append(rows(3))
+    monkeypatch.setattr("pyiceberg.table.snapshots.time", types.SimpleNamespace(time=lambda: time.time() + 3600))
+    table.append(rows(3, 3))
+    assert server.sql("SELECT count(*) FROM ahead.t") == [[6]]
+    server.sql("INSERT INTO ahead.t VALUES (6, 'n6')")
+    made = [s.timestamp_ms for s in catalog.load_table("ahead.t").snapshots()]
+    assert made == sorted(made) and made[-1] <= time.time() * 1000
+
+
+def test_sql_reads_a_table_of_a_catalog_whose_clock_was_ahead(server):
+    """Its metadata file is as it is: registered, or committed by another gateway of the lake."""
+    catalog = server.pyiceberg()
+    catalog.create_namespace("stranger")
+    table = catalog.create_table("stranger.t", rows(1).schema)
+    table.append(rows(3))
+    table.append(rows(3, 3))
+    metadata = json.loads(table.metadata.model_dump_json(by_alias=True, exclude_none=True))
+    later = int(time.time() * 1000) + 3600_000
+    metadata["last-updated-ms"] = metadata["snapshots"][-1]["timestamp-ms"] = metadata["snapshot-log"][-1]["timestamp-ms"] = later
+    location = table.metadata_location.rsplit("/", 1)[0] + "/00009-ahead.metadata.json"
+    catalog.drop_table("stranger.t")
+    answer = server.request("PUT", "/storage/objects/" + location.split("/root/")[1], data=json.dumps(metadata))
+    assert answer.status_code == 201, answer.text
+    catalog.register_table("stranger.t", location)
+    assert server.sql("SELECT count(*) FROM stranger.t") == [[6]]
+    server.sql("INSERT INTO stranger.t VALUES (6, 'n6')")
+    assert server.sql("SELECT count(*) FROM stranger.t") == [[7]]
 
 
 def append_many(url, which, count):
