@@ -271,7 +271,6 @@ lh_code lh_table_get_state(lh_catalog *catalog, lh_table_name name, lh_table_sta
     LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
     lh_table_state state = {.version = table.version, .snapshot_id = table.snapshot_id};
     state.schema_id = lh_json_int(lh_json_get(metadata, "current-schema-id"), -1);
-    state.snapshot_ms = lh_json_int(lh_json_get(metadata_snapshot(metadata, state.snapshot_id), "timestamp-ms"), 0);
     lh_str uuid = lh_json_get_string(metadata, "table-uuid");
     if (uuid.len && uuid.len < sizeof state.uuid.text) memcpy(state.uuid.text, uuid.ptr, uuid.len);
     *ret = state;

@@ -233,7 +233,6 @@ LH_MUST_CHECK lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name na
 typedef struct lh_table_state {
     uint64_t version; /* of the table's document: another one after each change */
     int64_t snapshot_id, schema_id;
-    int64_t snapshot_ms; /* when its writer says that it was made; 0 without a snapshot */
     lh_uuid uuid;
 } lh_table_state;
 /* As lh_table_snapshot_id(); only version and snapshot_id are set. */

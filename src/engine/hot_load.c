@@ -14,7 +14,6 @@
 #include <stdio.h>
 
 enum {
-    HOT_CLOCK_MS = 10000,
     HOT_TRIES = 20,
     HOT_GROUPS_MAX = 64,
     HOT_RETRY_MS = 30000,
@@ -271,22 +270,6 @@ static lh_code load_in_transaction(hot_load *load, lh_code (*body)(hot_load *loa
     return code;
 }
 
-/* The extension reads a table as of the transaction's begin, by the clock: a snapshot of which the writer's clock was ahead is
- * not seen until that time has come, and the one before would be taken for it. */
-static lh_code load_await_snapshot(hot_load *load, const lh_table_state *state, lh_error *err) {
-    load->begun_bytes = hot_shim_memory(load->connection);
-    for (;;) {
-        int64_t ahead = state->snapshot_ms - lh_time_now_ms();
-        if (ahead < 0) return LH_OK;
-        if (ahead > HOT_CLOCK_MS)
-            return lh_fail(
-                err, LH_CONFLICT,
-                "the snapshot's time is %" PRId64 " ms ahead of this machine's clock: set the writer's clock", ahead);
-        lh_time_sleep_ms(ahead < 20 ? (uint64_t)ahead + 1 : 20);
-        LH_TRY(load_stopped(load, err));
-    }
-}
-
 /* The size is known only now: others go, or it does. */
 static lh_code load_settle(hot_load *load, lh_error *err) {
     hot_shim_size size = {0};
@@ -335,7 +318,6 @@ static lh_code load_full(hot_load *load, lh_error *err) {
     for (unsigned tries = 0;; tries++) {
         LH_TRY(load_make_room(load, need, err));
         LH_TRY(lh_table_get_state(load->hot->engine->catalog, load->name, &load->entry.state, err));
-        LH_TRY(load_await_snapshot(load, &load->entry.state, err));
         load_new_names(load);
         lh_code code = load_in_transaction(load, load_copy, err);
         if (code == LH_OK) break;
@@ -442,7 +424,6 @@ static lh_code load_entry(hot_load *load, lh_error *err) {
     }
     load_note(load, state.version, true);
     load->room = UINT64_MAX;
-    LH_TRY(load_await_snapshot(load, &state, err));
     if (here && load_delta(load, &state, NULL) == LH_OK) return LH_OK;
     if (!load->connection) return lh_fail(err, LH_INTERNAL, "the engine's connection was lost");
     lh_code code = load_full(load, err);
