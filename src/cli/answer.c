@@ -12,18 +12,18 @@ enum { ANSWER_LINE_WIDTH = 100 }; /* of the line shown with an error */
 static void answer_time(const lh_sql *sql, const char *before, uint64_t started_ns, const char *after) {
     double ms = (double)(lh_time_monotonic_ns() - started_ns) / 1e6;
     if (!sql->timing) return;
-    fputs(before, stdout);
-    printf(ms < 10 ? "%.1f ms" : ms < 10000 ? "%.0f ms" : "%.3g ms", ms);
-    fputs(after, stdout);
+    fputs(before, sql->out);
+    fprintf(sql->out, ms < 10 ? "%.1f ms" : ms < 10000 ? "%.0f ms" : "%.3g ms", ms);
+    fputs(after, sql->out);
 }
 
 static void answer_foot(const lh_sql *sql, const lh_json *answer, uint64_t started_ns) {
     uint64_t rows = lh_json_uint(lh_json_get(answer, "row_count"), 0);
     bool cut = lh_json_bool(lh_json_get(answer, "truncated"), false);
-    printf("(%s%" PRIu64 " row%s", cut ? "first " : "", rows, rows == 1 ? "" : "s");
+    fprintf(sql->out, "(%s%" PRIu64 " row%s", cut ? "first " : "", rows, rows == 1 ? "" : "s");
     answer_time(sql, " in ", started_ns, "");
-    if (cut) printf("; %s 0 shows all", sql->style.shell ? "\\limit" : "--limit");
-    printf(")\n");
+    if (cut) fprintf(sql->out, "; %s 0 shows all", sql->style.shell ? "\\limit" : "--limit");
+    fputs(")\n", sql->out);
 }
 
 /* ---- changes ---- */
@@ -33,9 +33,9 @@ static bool answer_word_is(lh_str word, const char *const *words, size_t count) 
     return false;
 }
 
-static void answer_print_upper(lh_str word) {
+static void answer_print_upper(FILE *into, lh_str word) {
     for (size_t i = 0; i < word.len; i++)
-        putchar(word.ptr[i] >= 'a' && word.ptr[i] <= 'z' ? word.ptr[i] - 32 : word.ptr[i]);
+        fputc(word.ptr[i] >= 'a' && word.ptr[i] <= 'z' ? word.ptr[i] - 32 : word.ptr[i], into);
 }
 
 /* "CREATE OR REPLACE TABLE t" → TABLE. */
@@ -50,7 +50,7 @@ static lh_str answer_object(lh_str statement) {
 }
 
 /* The answer is of a change: one column, Count or Success, and a statement that changes. False: it is a table. */
-static bool answer_print_change(lh_str statement, const lh_json *answer) {
+static bool answer_print_change(FILE *into, lh_str statement, const lh_json *answer) {
     static const char *const rows_of[] = {"insert", "update", "delete", "merge", "truncate"};
     static const char *const objects_of[] = {"create", "alter", "drop"};
     static const char *const ends[] = {"commit", "end", "rollback", "abort"};
@@ -63,10 +63,10 @@ static bool answer_print_change(lh_str statement, const lh_json *answer) {
         (head.len && !lh_str_eq(head, LH_STR("Count")) && !lh_str_eq(head, LH_STR("Success"))))
         return false;
     uint64_t count = lh_json_uint(lh_json_at(lh_json_at(rows, 0), 0), 0);
-    answer_print_upper(word);
-    if (object_changes) putchar(' '), answer_print_upper(answer_object(statement));
-    if (rows_change) printf(" %" PRIu64, count);
-    else if (object_changes && lh_json_size(rows)) printf(", %" PRIu64 " row%s", count, count == 1 ? "" : "s");
+    answer_print_upper(into, word);
+    if (object_changes) fputc(' ', into), answer_print_upper(into, answer_object(statement));
+    if (rows_change) fprintf(into, " %" PRIu64, count);
+    else if (object_changes && lh_json_size(rows)) fprintf(into, ", %" PRIu64 " row%s", count, count == 1 ? "" : "s");
     return true;
 }
 
@@ -75,14 +75,14 @@ lh_code lh_sql_print_answer(const lh_sql *sql, lh_str unit, lh_str text, uint64_
     lh_json *answer = NULL;
     struct winsize size;
     LH_TRY(lh_json_parse_exact(arena, text, &answer, err)); /* every digit as it was sent */
-    if (answer_print_change(lh_cli_statement_last(unit), answer)) {
+    if (answer_print_change(sql->out, lh_cli_statement_last(unit), answer)) {
         answer_time(sql, " (", started_ns, ")");
-        putchar('\n');
+        fputc('\n', sql->out);
         return LH_OK;
     }
     lh_cli_table_style style = sql->style;
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) style.width = size.ws_col;
-    LH_TRY(lh_cli_table_print(stdout, answer, style, arena, err));
+    if (ioctl(fileno(sql->out), TIOCGWINSZ, &size) == 0) style.width = size.ws_col;
+    LH_TRY(lh_cli_table_print(sql->out, answer, style, arena, err));
     answer_foot(sql, answer, started_ns);
     return LH_OK;
 }
@@ -135,7 +135,7 @@ static lh_str answer_line(lh_str whole, uint64_t number) {
 
 void lh_sql_report(const lh_sql *sql, const char *file, lh_str whole, lh_str unit, const lh_error *err) {
     uint64_t line, column;
-    if (err->sys_errno == EPIPE) return; /* whoever read has enough */
+    if (sql->out == stdout && err->sys_errno == EPIPE) return; /* whoever read has enough */
     fflush(stdout);
     fputs(err->code == LH_CANCELLED ? "cancelled: " : sql->style.shell ? "error: " : "lakehouse: ", stderr);
     if (err->line == 0) {

@@ -162,6 +162,9 @@ lh_str lh_connection_url(const lh_connection *connection); /* borrowed */
  * working folder). *ret: the caller closes it. Errors: NOT_FOUND, IO, INVALID (not a regular file or pipe). */
 LH_MUST_CHECK lh_code lh_connection_open_file(const lh_connection *connection, const char *path, int *ret,
                                               lh_error *err);
+/* Makes a file, or empties the one there is; the path as above. *ret: the caller closes it. Errors: as open(2). */
+LH_MUST_CHECK lh_code lh_connection_create_file(const lh_connection *connection, const char *path, FILE **ret,
+                                                lh_error *err);
 
 typedef struct lh_exchange {
     const char *method;
@@ -196,6 +199,7 @@ typedef struct lh_cli_column {
 } lh_cli_column;
 /* A table that is made here: rows_next(), then a call for each cell. */
 typedef struct lh_cli_rows {
+    FILE *into; /* stdout, unless it is set */
     lh_arena *arena;
     lh_json *answer, *rows, *row;
 } lh_cli_rows;
@@ -211,12 +215,12 @@ lh_str lh_cli_counted(lh_arena *arena, uint64_t number, const char *noun); /* "1
 lh_str lh_cli_type(lh_arena *arena, lh_str iceberg);                       /* "list<long>" → "BIGINT[]"; arena */
 bool lh_cli_name_is_plain(lh_str name);                                    /* SQL takes it without quotes */
 void lh_cli_name_append(lh_buf *into, lh_str name); /* as SQL needs it: "Customer Name" in quotes */
-/* The table of `datasets list` on stdout. filter: part of the name, empty for all. */
-LH_MUST_CHECK lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_table_style style,
-                                            lh_arena *arena, lh_error *err);
+/* The table of `datasets list`. filter: part of the name, empty for all. */
+LH_MUST_CHECK lh_code lh_cli_print_datasets(FILE *into, lh_connection *connection, lh_str filter,
+                                            lh_cli_table_style style, lh_arena *arena, lh_error *err);
 /* A dataset's "schema" as a table; "2 rows, 1.2 kB in 1 file". */
-LH_MUST_CHECK lh_code lh_cli_print_columns(const lh_json *columns, lh_cli_table_style style, lh_arena *arena,
-                                           lh_error *err);
+LH_MUST_CHECK lh_code lh_cli_print_columns(FILE *into, const lh_json *columns, lh_cli_table_style style,
+                                           lh_arena *arena, lh_error *err);
 lh_str lh_cli_extent(const lh_json *dataset, lh_arena *arena);
 
 /* ---- commands ---- */

@@ -8,7 +8,7 @@ enum { COMMANDS_DEPTH_MAX = 16, COMMANDS_SCRIPT_BYTES_MAX = 64 << 20 };
 static lh_code command_list(lh_sql *sql, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(64 << 20, &arena, err));
-    return lh_cli_print_datasets(sql->connection, LH_STR_NONE, sql->style, arena, err);
+    return lh_cli_print_datasets(sql->out, sql->connection, LH_STR_NONE, sql->style, arena, err);
 }
 
 static lh_code command_tables(lh_sql *sql, lh_str argument, lh_error *err) {
@@ -32,10 +32,10 @@ static lh_code command_describe(lh_sql *sql, lh_str argument, lh_error *err) {
     lh_url_encode(&path, command_unquote(argument), false);
     LH_TRY(lh_buf_check(&path, err));
     LH_TRY(lh_connection_get(sql->connection, lh_buf_str(&path), arena, &dataset, err));
-    LH_TRY(lh_cli_print_columns(lh_json_get(dataset, "schema"), sql->style, arena, err));
-    printf("%.*s.%.*s: %.*s, snapshot %" PRId64 "\n", LH_STR_ARG(lh_json_get_string(dataset, "namespace")),
-           LH_STR_ARG(lh_json_get_string(dataset, "name")), LH_STR_ARG(lh_cli_extent(dataset, arena)),
-           lh_json_int(lh_json_get(dataset, "snapshot_id"), -1));
+    LH_TRY(lh_cli_print_columns(sql->out, lh_json_get(dataset, "schema"), sql->style, arena, err));
+    fprintf(sql->out, "%.*s.%.*s: %.*s, snapshot %" PRId64 "\n", LH_STR_ARG(lh_json_get_string(dataset, "namespace")),
+            LH_STR_ARG(lh_json_get_string(dataset, "name")), LH_STR_ARG(lh_cli_extent(dataset, arena)),
+            lh_json_int(lh_json_get(dataset, "snapshot_id"), -1));
     return LH_OK;
 }
 
@@ -47,6 +47,7 @@ static lh_code command_namespaces(lh_sql *sql, lh_str argument, lh_error *err) {
     LH_TRY(lh_arena_new(64 << 20, &arena, err));
     LH_TRY(lh_connection_get(sql->connection, LH_STR("/iceberg/v1/namespaces"), arena, &answer, err));
     lh_cli_rows rows = lh_cli_rows_new(arena, heads, 1);
+    rows.into = sql->out;
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "namespaces")); lh_json_next(&it);) {
         LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(64 << 10);
         for (lh_json_iter level = lh_json_each(it.value); lh_json_next(&level);)
@@ -68,6 +69,16 @@ static lh_code command_include(lh_sql *sql, lh_str argument, lh_error *err) {
     bool done = lh_sql_script(sql, path, lh_buf_str(&text));
     sql->depth--;
     return done ? LH_OK : lh_fail(err, LH_INVALID, "\\i %s stopped there", path);
+}
+
+static lh_code command_output(lh_sql *sql, lh_str argument, lh_error *err) {
+    char path[4096];
+    FILE *out = stdout;
+    if (argument.len) {
+        LH_TRY(lh_str_to_cstr(argument, path, sizeof path, err));
+        LH_TRY(lh_connection_create_file(sql->connection, path, &out, err));
+    }
+    return lh_sql_write_to(sql, out, err);
 }
 
 static lh_code command_format(lh_sql *sql, lh_str argument, lh_error *err) {
@@ -130,6 +141,7 @@ const lh_sql_command lh_sql_commands[] = {
     {"\\dt", NULL, "the tables", command_tables},
     {"\\dn", NULL, "the namespaces", command_namespaces},
     {"\\i", "FILE", "run a script", command_include},
+    {"\\o", "[FILE]", "answers go to a file; without a name to the terminal again", command_output},
     {"\\format", "FORMAT", "table, json, ndjson, csv", command_format},
     {"\\limit", "ROWS", "rows of one answer, 0 for all", command_limit},
     {"\\timing", NULL, "times on or off", command_timing},

@@ -50,6 +50,7 @@ static void test_cli__commands_and_their_words_complete(void) {
     check_insert("\\d am", 2, "");
     check_insert("\\d ord", 3, "\"order lines\" ");
     check_insert("\\i sal", 3, "");
+    check_insert("\\o", 2, "\\o ");
 }
 
 LH_TEST_MAIN(LH_TEST(test_cli__one_candidate_goes_in_whole), LH_TEST(test_cli__a_name_that_needs_quotes_gets_them),

@@ -158,6 +158,18 @@ lh_code lh_connection_open_file(const lh_connection *connection, const char *pat
     return LH_OK;
 }
 
+lh_code lh_connection_create_file(const lh_connection *connection, const char *path, FILE **ret, lh_error *err) {
+    int fd = openat(connection->folder_fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) return lh_fail_errno(err, errno, "cannot open %s", path);
+    FILE *file = fdopen(fd, "w");
+    if (!file) {
+        close(fd);
+        return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    }
+    *ret = file;
+    return LH_OK;
+}
+
 lh_str lh_connection_url(const lh_connection *connection) { return connection->url; }
 
 /* ---- one exchange ---- */

@@ -52,23 +52,24 @@ static lh_code datasets_fetch_all(lh_connection *connection, lh_str filter, lh_a
     return lh_arena_check(arena, err);
 }
 
-lh_code lh_cli_print_datasets(lh_connection *connection, lh_str filter, lh_cli_table_style style, lh_arena *arena,
-                              lh_error *err) {
+lh_code lh_cli_print_datasets(FILE *into, lh_connection *connection, lh_str filter, lh_cli_table_style style,
+                              lh_arena *arena, lh_error *err) {
     static const lh_cli_column heads[] = {{"dataset", false}, {"rows", true},    {"size", true},
                                           {"files", true},    {"columns", true}, {"updated", false}};
     lh_json *all = NULL;
     LH_TRY(datasets_fetch_all(connection, filter, arena, &all, err));
     lh_cli_rows rows = lh_cli_rows_new(arena, heads, sizeof heads / sizeof *heads);
+    rows.into = into;
     for (lh_json_iter it = lh_json_each(all); lh_json_next(&it);) datasets_add(&rows, it.value);
     if (lh_json_size(all)) return lh_cli_rows_print(&rows, style, err);
-    if (filter.len) printf("No dataset's name holds '%.*s'.\n", LH_STR_ARG(filter));
-    else printf("No datasets yet. Load one: lakehouse ingest FILE.csv\n");
+    if (filter.len) fprintf(into, "No dataset's name holds '%.*s'.\n", LH_STR_ARG(filter));
+    else fprintf(into, "No datasets yet. Load one: lakehouse ingest FILE.csv\n");
     return LH_OK;
 }
 
 static lh_code datasets_list(const lh_datasets_job *job, lh_error *err) {
     lh_json *all = NULL;
-    if (!job->json) return lh_cli_print_datasets(job->connection, job->name, lh_cli_style(), job->arena, err);
+    if (!job->json) return lh_cli_print_datasets(stdout, job->connection, job->name, lh_cli_style(), job->arena, err);
     LH_TRY(datasets_fetch_all(job->connection, job->name, job->arena, &all, err));
     return lh_cli_print_json(all, job->arena, err);
 }

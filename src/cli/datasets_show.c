@@ -49,9 +49,11 @@ static void show_head(const lh_json *dataset, lh_arena *arena) {
     putchar('\n');
 }
 
-lh_code lh_cli_print_columns(const lh_json *columns, lh_cli_table_style style, lh_arena *arena, lh_error *err) {
+lh_code lh_cli_print_columns(FILE *into, const lh_json *columns, lh_cli_table_style style, lh_arena *arena,
+                             lh_error *err) {
     static const lh_cli_column heads[] = {{"column", false}, {"type", false}, {"nullable", false}};
     lh_cli_rows rows = lh_cli_rows_new(arena, heads, sizeof heads / sizeof *heads);
+    rows.into = into;
     for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
         lh_cli_rows_next(&rows);
         lh_cli_rows_text(&rows, lh_json_get_string(it.value, "name"));
@@ -92,7 +94,7 @@ lh_code lh_datasets_show(const lh_datasets_job *job, lh_error *err) {
     LH_TRY(show_fetch(job, "/datasets/by-name/", &dataset, err));
     if (job->json) return lh_cli_print_json(dataset, job->arena, err);
     show_head(dataset, job->arena);
-    return lh_cli_print_columns(lh_json_get(dataset, "schema"), lh_cli_style(), job->arena, err);
+    return lh_cli_print_columns(stdout, lh_json_get(dataset, "schema"), lh_cli_style(), job->arena, err);
 }
 
 lh_code lh_datasets_describe(const lh_datasets_job *job, lh_error *err) {

@@ -9,8 +9,11 @@ lh_cli_table_style lh_cli_style(void) {
 }
 
 lh_cli_rows lh_cli_rows_new(lh_arena *arena, const lh_cli_column *columns, size_t count) {
-    lh_cli_rows rows = {
-        .arena = arena, .answer = lh_json_new_object(arena), .rows = lh_json_new_array(arena), .row = NULL};
+    lh_cli_rows rows = {.into = stdout,
+                        .arena = arena,
+                        .answer = lh_json_new_object(arena),
+                        .rows = lh_json_new_array(arena),
+                        .row = NULL};
     lh_json *heads = lh_json_new_array(arena);
     for (size_t i = 0; i < count; i++) {
         lh_json *head = lh_json_new_object(arena);
@@ -47,7 +50,7 @@ void lh_cli_rows_value(lh_cli_rows *rows, const lh_json *value) {
 lh_code lh_cli_rows_print(lh_cli_rows *rows, lh_cli_table_style style, lh_error *err) {
     lh_json_set(rows->arena, rows->answer, "rows", rows->rows);
     LH_TRY(lh_arena_check(rows->arena, err));
-    return lh_cli_table_print(stdout, rows->answer, style, rows->arena, err);
+    return lh_cli_table_print(rows->into, rows->answer, style, rows->arena, err);
 }
 
 lh_code lh_cli_print_json(const lh_json *value, lh_arena *arena, lh_error *err) {

@@ -1,5 +1,5 @@
 /* `lakehouse sql`: statements go to POST /query/sql one by one, a transaction as one. The formats but "table" are the
- * server's bytes, streamed to stdout as they come; a table needs the whole answer to align it, so it has a limit.
+ * server's bytes, streamed out as they come; a table needs the whole answer to align it, so it has a limit.
  * What is printed is in answer.c, the \commands are in commands.c. */
 #include "cli/interrupt.h"
 #include "cli/sql_internal.h"
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define SQL_CANNOT_WRITE_FILE "cannot write the answer to the file of \\o"
 enum { SQL_TABLE_ROWS = 10000, SQL_SCRIPT_BYTES_MAX = 64 << 20 };
 
 const char *const lh_sql_formats[LH_SQL_FORMATS] = {"table", "json", "ndjson", "csv", "arrow"};
@@ -22,7 +23,7 @@ bool lh_sql_format_known(const char *format) {
 
 static lh_code sql_on_bytes(void *ctx, lh_str data) {
     lh_sql *sql = ctx;
-    if (fwrite(data.ptr, 1, data.len, stdout) == data.len) return LH_OK;
+    if (fwrite(data.ptr, 1, data.len, sql->out) == data.len) return LH_OK;
     sql->write_errno = errno;
     return LH_IO;
 }
@@ -36,7 +37,23 @@ static lh_str sql_request(const lh_sql *sql, lh_str statement, bool table, lh_ar
     return lh_json_write(arena, body, false, &text, NULL) == LH_OK ? text : LH_STR_NONE; /* the arena remembers */
 }
 
-/* Everything of the answer goes to stdout. Errors: the server's; IO when stdout takes no more. */
+/* Sends off what is printed. Errors: IO, of this write or one before: write_errno remembers it. */
+static lh_code sql_flush(lh_sql *sql, lh_error *err) {
+    if ((fflush(sql->out) != 0 || ferror(sql->out)) && !sql->write_errno) sql->write_errno = errno;
+    if (!sql->write_errno) return LH_OK;
+    if (sql->out != stdout) return lh_fail_errno(err, sql->write_errno, SQL_CANNOT_WRITE_FILE);
+    return lh_fail_errno(err, sql->write_errno, "cannot write the answer");
+}
+
+lh_code lh_sql_write_to(lh_sql *sql, FILE *out, lh_error *err) {
+    bool said = sql->write_errno != 0;
+    int failed = sql->out != stdout && fclose(sql->out) != 0 ? errno : 0;
+    sql->out = out;
+    sql->write_errno = 0;
+    return failed && !said ? lh_fail_errno(err, failed, SQL_CANNOT_WRITE_FILE) : LH_OK;
+}
+
+/* Everything of the answer goes out. Errors: the server's; IO when it cannot be written. */
 static lh_code sql_run(lh_sql *sql, lh_str unit, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES * 4ul, &arena, err));
@@ -52,9 +69,9 @@ static lh_code sql_run(lh_sql *sql, lh_str unit, lh_error *err) {
     lh_str text = LH_STR_NONE;
     lh_code code = lh_connection_do(sql->connection, &exchange, arena, table ? &text : NULL, err);
     if (code == LH_OK && table) code = lh_sql_print_answer(sql, unit, text, started_ns, arena, err);
-    else if (code == LH_OK && strcmp(sql->format, "json") == 0) putchar('\n');
-    if ((code == LH_OK && fflush(stdout) != 0) || (ferror(stdout) && !sql->write_errno)) sql->write_errno = errno;
-    return sql->write_errno ? lh_fail_errno(err, sql->write_errno, "cannot write the answer") : code;
+    else if (code == LH_OK && strcmp(sql->format, "json") == 0) fputc('\n', sql->out);
+    lh_code written = sql_flush(sql, err);
+    return written == LH_OK ? code : written;
 }
 
 static bool sql_run_unit(lh_sql *sql, const char *file, lh_str whole, lh_str unit) {
@@ -67,10 +84,7 @@ static bool sql_run_unit(lh_sql *sql, const char *file, lh_str whole, lh_str uni
 static bool sql_run_command(lh_sql *sql, const char *file, lh_str line) {
     lh_error err = {0};
     lh_code code = lh_sql_command_run(sql, line, &err);
-    if (code == LH_OK && fflush(stdout) != 0) {
-        sql->write_errno = errno;
-        code = lh_fail_errno(&err, sql->write_errno, "cannot write the answer");
-    }
+    if (code == LH_OK) code = sql_flush(sql, &err);
     if (code != LH_OK) lh_sql_report(sql, file, line, line, &err);
     return code == LH_OK;
 }
@@ -155,7 +169,7 @@ static int sql_run_files(lh_sql *sql, const lh_cli_list *files) {
 static int sql_batch(lh_sql *sql, const lh_cli_list *statements, lh_cli_list *files) {
     if (statements->count == 0 && files->count == 0) files->items[files->count++] = "-";
     int status = sql_run_commands(sql, statements) ? sql_run_files(sql, files) : LH_EXIT_FAILED;
-    return sql->write_errno == EPIPE ? LH_EXIT_PIPE : status;
+    return sql->out == stdout && sql->write_errno == EPIPE ? LH_EXIT_PIPE : status;
 }
 
 static int sql_read_options(lh_sql *sql, const char *limit) {
@@ -185,7 +199,7 @@ int lh_cli_sql(const lh_cli_command *self, int argc, char **argv) {
     lh_cli_source source = {0};
     lh_cli_list statements = {0}, files = {0};
     const char *limit = NULL;
-    lh_sql sql = {.format = "table"};
+    lh_sql sql = {.format = "table", .out = stdout};
     const lh_cli_flag flags[] = {
         {.name = "command",
          .letter = 'c',
@@ -214,6 +228,7 @@ int lh_cli_sql(const lh_cli_command *self, int argc, char **argv) {
     if (shell) (void)lh_interrupt_start(&interrupt, &sql.cancelled); /* else Ctrl-C ends us */
     if (lh_connection_open(&source, false, &sql.connection, &err) != LH_OK) status = lh_cli_fail(&err);
     else status = shell ? lh_sql_shell(&sql) : sql_batch(&sql, &statements, &files);
+    if (lh_sql_write_to(&sql, stdout, &err) != LH_OK) status = lh_cli_fail(&err);
     lh_connection_close(sql.connection);
     lh_interrupt_stop(&interrupt);
     return status;

@@ -140,6 +140,29 @@ def test_tab_quotes_names_and_knows_commands(server, tmp_path):
     assert shell.wait() == 0
 
 
+def test_answers_go_to_a_file_and_messages_stay(server, tmp_path):
+    server.sql("CREATE TABLE shell_out AS SELECT 41 AS i")
+    shell = Terminal(tmp_path, "sql", "--url", server.url)
+    shell.ask("\\o out.txt", "\r\n")
+    shell.ask("select 6*7 as answer;", "\r\n")
+    shell.ask("\\d shell_out", "\r\n")
+    shell.ask("\\timing", "times are off")
+    shell.ask("select broken;", "error: ")
+    shell.ask("\\o no/such/folder.txt", "error: cannot open no/such/folder.txt: No such file")
+    shell.ask("insert into shell_out values (1);", "\r\n")  # still to the file that was open
+    shell.ask("\\o", "\r\n")
+    assert "42" not in shell.ask("select 'back ' || 'here' as w;", "back here")
+    out = (tmp_path / "out.txt").read_text()
+    assert "42\n(1 row in " in out and "data.shell_out: 1 row, " in out and out.endswith("INSERT 1\n") and "times" not in out
+    shell.ask("\\o /dev/full", "\r\n")
+    shell.ask("select 1;", "error: cannot write the answer to the file of \\o: No space left on device")
+    shell.ask("\\o", "\r\n")
+    shell.ask("select 6*7;", "42")
+    shell.prompt()
+    shell.send("\\q\n")
+    assert shell.wait() == 0
+
+
 def sql(server, *args, **options):
     return lakehouse("sql", "--url", server.url, *args, **options)
 
@@ -156,6 +179,29 @@ def test_backslash_commands_work_in_c_and_in_scripts(server, tmp_path):
     assert done.returncode == 1 and "takes a number" in done.stderr
     (tmp_path / "loop.sql").write_text("\\i loop.sql\n")
     assert "more than 16 deep" in sql(server, "loop.sql", cwd=tmp_path, check=False).stderr
+
+
+def test_a_script_sends_its_answers_to_files(server, tmp_path):
+    done = sql(server, "--format", "csv", stdin="\\o a.csv\nselect 1 as a;\nselect 2 as b;\n\\limit 3\n\\o b c.csv\nselect 3 as c;\n\\o\nselect 4 as d;\n"
+               "\\o a.csv\nselect 5 as e", cwd=tmp_path)
+    assert done.stdout == "at most 3 rows of an answer\nd\n4\n" and done.stderr == ""
+    assert (tmp_path / "b c.csv").read_text() == "c\n3\n" and (tmp_path / "a.csv").read_text() == "e\n5\n"
+    (tmp_path / "wide").mkdir()
+    sql(server, "-c", "\\o wide/t.txt", "-c", f"select '{'x' * 300}' as a, 2 as b; insert into no_such values (1)", cwd=tmp_path, check=False)
+    assert "x" * 300 in (tmp_path / "wide" / "t.txt").read_text()
+    done = sql(server, "-c", "\\o wide", "-c", "select 'never'", cwd=tmp_path, check=False)
+    assert done.returncode == 1 and done.stderr == "lakehouse: cannot open wide: Is a directory\n" and done.stdout == ""
+    for more in [["--format", "csv"], ["--format", "json"], []]:
+        done = sql(server, *more, "-c", "\\o /dev/full", "-c", "from range(5000)", "-c", "select 'never'", check=False)
+        assert done.returncode == 1 and done.stdout == ""
+        assert done.stderr == "lakehouse: cannot write the answer to the file of \\o: No space left on device\n"
+    done = sql(server, "-c", "\\o /dev/full", "-c", "\\dt", check=False)
+    assert done.returncode == 1 and "No space left on device" in done.stderr
+
+
+def test_a_lake_opened_here_writes_where_it_was_called(tmp_path):
+    lakehouse("sql", "--root", "lake", "-c", "\\o here.txt", "-c", "select 6*7 as a", cwd=tmp_path)
+    assert "42" in (tmp_path / "here.txt").read_text()
 
 
 def test_a_transaction_may_reach_over_several_c(server):
