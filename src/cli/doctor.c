@@ -1,5 +1,6 @@
-/* `lakehouse doctor`: one check a function; each prints OK, WARN or FAIL with what to do. Nothing here changes the
- * lake: the write check uses a file of its own in the scratch folder. Exit status 1 when a check failed. */
+/* `lakehouse doctor`: one check a function; each prints OK, WARN or FAIL with what to do; with --json all are
+ * printed at the end. Nothing here changes the lake: the write check uses a file of its own, which it removes. Exit
+ * status 1 when a check failed. */
 #include "cli/cli_internal.h"
 
 #include <errno.h>
@@ -12,8 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DOCTOR_FILES_WANTED = 4096, DOCTOR_CLOCK_MAX_S = 300 };
+enum { DOCTOR_FILES_WANTED = 4096, DOCTOR_CLOCK_MAX_S = 300, DOCTOR_TEXT_BYTES = 16384 };
 enum { DOCTOR_SPACE_WARN_BYTES = 2000000000 };
+
+typedef enum { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL, DOCTOR_VERDICTS } doctor_verdict;
+static const char *const doctor_statuses[DOCTOR_VERDICTS] = {"ok", "warn", "fail"};
 
 typedef struct doctor {
     lh_config config;
@@ -21,22 +25,31 @@ typedef struct doctor {
     lh_http_client *client;
     lh_str server_url;         /* of a server that runs on this root, or the configured address */
     const char *api_key, *url; /* url: --url */
-    unsigned failures, warnings;
+    lh_json *checks;           /* what was said, for --json; else NULL */
+    unsigned counts[DOCTOR_VERDICTS];
 } doctor;
 
-typedef enum { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL } doctor_verdict;
+static void doctor_keep(doctor *d, doctor_verdict verdict, const char *what, const char *text) {
+    lh_error message = {0};
+    lh_error_set(&message, LH_OK, "%s", text); /* makes UTF-8 of it: what a server said may be none */
+    lh_json *check = lh_json_new_object(d->arena);
+    lh_json_set_string(d->arena, check, "check", lh_str_from(what));
+    lh_json_set_string(d->arena, check, "status", lh_str_from(doctor_statuses[verdict]));
+    lh_json_set_string(d->arena, check, "message", lh_str_from(message.message));
+    lh_json_append(d->checks, check);
+}
 
 static void doctor_say(doctor *d, doctor_verdict verdict, const char *what, const char *format, ...) LH_PRINTF(4, 5);
 static void doctor_say(doctor *d, doctor_verdict verdict, const char *what, const char *format, ...) {
-    static const char *const words[] = {"OK  ", "WARN", "FAIL"};
+    static const char *const words[DOCTOR_VERDICTS] = {"OK  ", "WARN", "FAIL"};
+    char text[DOCTOR_TEXT_BYTES];
     va_list args;
-    printf("%s  %-14s ", words[verdict], what);
     va_start(args, format);
-    vprintf(format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    putchar('\n');
-    d->failures += verdict == DOCTOR_FAIL;
-    d->warnings += verdict == DOCTOR_WARN;
+    if (d->checks) doctor_keep(d, verdict, what, text);
+    else printf("%s  %-14s %s\n", words[verdict], what, text);
+    d->counts[verdict]++;
 }
 
 static const char *doctor_root(doctor *d) {
@@ -289,13 +302,24 @@ static void doctor_check_tls(doctor *d) {
     }
 }
 
-static int doctor_end(const doctor *d) {
-    if (d->failures) printf("\n%u to mend, %u warning%s.\n", d->failures, d->warnings, d->warnings == 1 ? "" : "s");
-    else printf("\nAll well%s.\n", d->warnings ? ", with warnings" : "");
-    return d->failures ? LH_EXIT_FAILED : LH_EXIT_DONE;
+/* {"checks":[{"check","status","message"}],"ok","warn","fail"} */
+static lh_code doctor_print_json(const doctor *d, lh_error *err) {
+    lh_json *answer = lh_json_new_object(d->arena);
+    lh_json_set(d->arena, answer, "checks", d->checks);
+    for (size_t i = 0; i < DOCTOR_VERDICTS; i++) lh_json_set_uint(d->arena, answer, doctor_statuses[i], d->counts[i]);
+    return lh_cli_print_json(answer, d->arena, err);
 }
 
-static int doctor_run(const lh_cli_source *source) {
+static int doctor_end(const doctor *d) {
+    lh_error err = {0};
+    unsigned failures = d->counts[DOCTOR_FAIL], warnings = d->counts[DOCTOR_WARN];
+    if (d->checks && doctor_print_json(d, &err) != LH_OK) return lh_cli_fail(&err);
+    if (!d->checks && failures) printf("\n%u to mend, %u warning%s.\n", failures, warnings, warnings == 1 ? "" : "s");
+    if (!d->checks && !failures) printf("\nAll well%s.\n", warnings ? ", with warnings" : "");
+    return failures ? LH_EXIT_FAILED : LH_EXIT_DONE;
+}
+
+static int doctor_run(const lh_cli_source *source, bool json) {
     lh_error err = {0};
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_http_client_freep) lh_http_client *client = NULL;
@@ -305,6 +329,7 @@ static int doctor_run(const lh_cli_source *source) {
         return lh_cli_fail(&err);
     d.arena = arena;
     d.client = client;
+    if (json) d.checks = lh_json_new_array(arena);
     lh_log_set_level(LH_LOG_OFF);
     if (lh_cli_config(source, arena, &d.config, &err) != LH_OK) {
         doctor_say(&d, DOCTOR_FAIL, "configuration", "%s", err.message);
@@ -326,7 +351,9 @@ static int doctor_run(const lh_cli_source *source) {
 
 int lh_cli_doctor(const lh_cli_command *self, int argc, char **argv) {
     lh_cli_source source = {0};
+    bool json = false;
     const lh_cli_flag flags[] = {
+        {.name = "json", .help = "the checks, and how many were ok, warn and fail, as JSON", .on = &json},
         LH_CLI_CONFIG_FLAGS(source),
         {.name = "listen",
          .value_name = "HOST:PORT",
@@ -335,5 +362,5 @@ int lh_cli_doctor(const lh_cli_command *self, int argc, char **argv) {
         LH_CLI_CLIENT_FLAGS(source),
     };
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, NULL);
-    return status >= 0 ? status : doctor_run(&source);
+    return status >= 0 ? status : doctor_run(&source, json);
 }

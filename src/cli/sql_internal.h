@@ -28,8 +28,8 @@ bool lh_sql_format_known(const char *format);
 bool lh_sql_run_ready(lh_sql *sql, const char *file, lh_str *text);
 /* Runs a whole script, whose last statement needs no ';'. False as above. */
 bool lh_sql_script(lh_sql *sql, const char *file, lh_str text);
-/* From now on answers go to `out`, which is moved here; the file before it is closed. Errors: IO, of what that file did not
- * take, unless it was said already. */
+/* From now on answers go to `out`, which is moved here; the file before it is closed. Errors: IO, of what that file
+ * did not take, unless it was said already. */
 LH_MUST_CHECK lh_code lh_sql_write_to(lh_sql *sql, FILE *out, lh_error *err);
 /* The bytes of a file, or of standard input for "-". Owned: lh_buf_done(). Errors: NOT_FOUND, IO, LIMIT. */
 LH_MUST_CHECK lh_code lh_sql_read_file(const lh_sql *sql, const char *path, lh_buf *into, lh_error *err);

@@ -246,3 +246,22 @@ def test_doctor_says_what_is_wrong_and_how_to_mend_it(server, tmp_path):
     done = lakehouse("doctor", "--set", "server.worker=1", check=False)
     assert done.returncode == 1 and "server.workers" in done.stdout
     assert not list(tmp_path.glob(".lakehouse-doctor*")) and not list(server.root.glob(".lakehouse-doctor*"))
+
+
+def test_doctor_tells_programs_the_same(tmp_path):
+    flags = ["--root", tmp_path / "lake", "--listen", f"127.0.0.1:{free_port()}"]
+    said = json.loads(lakehouse("doctor", "--json", *flags).stdout)
+    checks = {c["check"]: c for c in said["checks"]}
+    assert all(set(c) == {"check", "status", "message"} for c in said["checks"])
+    assert {"configuration", "root", "extensions", "engine", "port", "clock", "open files", "memory"} <= set(checks)
+    assert checks["root"]["status"] == "warn" and "lake does not exist yet" in checks["root"]["message"]
+    assert {s: said[s] for s in ["ok", "warn", "fail"]} == {s: sum(c["status"] == s for c in said["checks"]) for s in ["ok", "warn", "fail"]}
+    done = lakehouse("doctor", "--json", *flags, "--set", "engine.extension_dir=/nowhere", check=False)
+    told = json.loads(done.stdout)
+    failed = [c for c in told["checks"] if c["status"] == "fail"]
+    assert done.returncode == 1 and done.stderr == "" and told["fail"] == len(failed) > 1
+    assert any("/nowhere/iceberg.duckdb_extension is missing" in c["message"] for c in failed if c["check"] == "extensions")
+    bad = json.loads(lakehouse("doctor", "--json", "--set", "server.worker=1", check=False).stdout)
+    assert [c["check"] for c in bad["checks"]] == ["configuration"] and bad["fail"] == 1 and "server.workers" in bad["checks"][0]["message"]
+    nobody = json.loads(lakehouse("doctor", "--json", "--url", os.fsdecode(b"http://127.0.0.1:1/\xe9"), check=False).stdout)  # no UTF-8
+    assert any(c["status"] == "fail" and "http://127.0.0.1:1/? does not answer" in c["message"] for c in nobody["checks"])
