@@ -1,4 +1,4 @@
-/* `lakehouse tables`: maintenance over /catalog. */
+/* `lakehouse tables`: maintenance over /catalog; with --json each verb prints the server's answer as it is. */
 #include "cli/cli_internal.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@ typedef struct tables_job {
     lh_arena *arena;
     lh_str name;
     const char *days, *retain, *grace, *target, *sort, *given;
-    bool dry_run, all;
+    bool dry_run, all, json;
 } tables_job;
 
 /* A number in `unit`s of the member, as --older-than DAYS in milliseconds, into the body. */
@@ -42,6 +42,7 @@ static lh_code tables_expire(const tables_job *job, lh_error *err) {
     LH_TRY(tables_number(job, body, "retain-last", job->retain, "retain_last", 1, err));
     LH_TRY(tables_number(job, body, "grace", job->grace, "grace_ms", 60000, err));
     LH_TRY(tables_post(job, "expire-snapshots", body, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
     size_t expired = lh_json_size(lh_json_get(answer, "expired_snapshots"));
     uint64_t bytes = tables_count(answer, "deleted_bytes"); /* as far as manifests tell: 0 of lists of manifests */
     lh_str gone = lh_cli_counted(job->arena, expired, "snapshot"),
@@ -61,6 +62,7 @@ static lh_code tables_orphans(const tables_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
     LH_TRY(tables_number(job, body, "older-than", job->days, "older_than_ms", UINT64_C(86400000), err));
     LH_TRY(tables_post(job, "remove-orphans", body, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "files")); lh_json_next(&it);)
         printf("  %.*s\n", LH_STR_ARG(lh_json_str(it.value, LH_STR_NONE)));
     printf("%s%" PRIu64 " orphan file%s, %.*s\n", job->dry_run ? "dry run: " : "", tables_count(answer, "orphan_files"),
@@ -75,6 +77,7 @@ static lh_code tables_dropped(const tables_job *job, lh_error *err) {
     if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
     LH_TRY(
         lh_connection_send(job->connection, "POST", LH_STR("/catalog/remove-dropped"), body, job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "tables")); lh_json_next(&it);)
         printf("  %.*s, dropped %.*s: %" PRIu64 " files\n", LH_STR_ARG(lh_json_get_string(it.value, "dataset")),
                LH_STR_ARG(lh_json_get_string(it.value, "dropped_at")), tables_count(it.value, "files"));
@@ -83,34 +86,40 @@ static lh_code tables_dropped(const tables_job *job, lh_error *err) {
     return LH_OK;
 }
 
-/* Prints what one page found; *bad counts datasets with problems. */
-static void tables_print_verified(const lh_json *page, size_t *bad) {
-    for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);) {
-        bool ok = lh_json_bool(lh_json_get(it.value, "ok"), false);
-        printf("%-6s %.*s: %" PRIu64 " file%s\n", ok ? "ok" : "BROKEN",
-               LH_STR_ARG(lh_json_get_string(it.value, "dataset")), tables_count(it.value, "files"),
-               tables_count(it.value, "files") == 1 ? "" : "s");
-        for (lh_json_iter p = lh_json_each(lh_json_get(it.value, "problems")); lh_json_next(&p);)
-            printf("       %.*s: %.*s\n", LH_STR_ARG(lh_json_get_string(p.value, "file")),
-                   LH_STR_ARG(lh_json_get_string(p.value, "problem")));
-        *bad += !ok;
-    }
+static void tables_print_verified(const lh_json *item) {
+    bool ok = lh_json_bool(lh_json_get(item, "ok"), false);
+    printf("%-6s %.*s: %" PRIu64 " file%s\n", ok ? "ok" : "BROKEN", LH_STR_ARG(lh_json_get_string(item, "dataset")),
+           tables_count(item, "files"), tables_count(item, "files") == 1 ? "" : "s");
+    for (lh_json_iter p = lh_json_each(lh_json_get(item, "problems")); lh_json_next(&p);)
+        printf("       %.*s: %.*s\n", LH_STR_ARG(lh_json_get_string(p.value, "file")),
+               LH_STR_ARG(lh_json_get_string(p.value, "problem")));
 }
 
+static lh_code tables_verify_page(const tables_job *job, lh_str token, lh_json **ret, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(64 << 10);
+    lh_buf_append(&path, LH_STR("/catalog/verify?dataset="));
+    lh_url_encode(&path, job->name, false);
+    if (token.len) lh_buf_append(&path, LH_STR("&page_token=")), lh_url_encode(&path, token, false);
+    LH_TRY(lh_buf_check(&path, err));
+    return lh_connection_get(job->connection, lh_buf_str(&path), job->arena, ret, err);
+}
+
+/* As words page by page, as JSON one array of all. Fails when a dataset has a problem. */
 static lh_code tables_verify(const tables_job *job, lh_error *err) {
     size_t bad = 0;
     lh_str token = LH_STR_NONE;
+    lh_json *all = lh_json_new_array(job->arena);
     do {
-        LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(64 << 10);
         lh_json *page = NULL;
-        lh_buf_append(&path, LH_STR("/catalog/verify?dataset="));
-        lh_url_encode(&path, job->name, false);
-        if (token.len) lh_buf_append(&path, LH_STR("&page_token=")), lh_url_encode(&path, token, false);
-        LH_TRY(lh_buf_check(&path, err));
-        LH_TRY(lh_connection_get(job->connection, lh_buf_str(&path), job->arena, &page, err));
-        tables_print_verified(page, &bad);
+        LH_TRY(tables_verify_page(job, token, &page, err));
+        for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);) {
+            bad += !lh_json_bool(lh_json_get(it.value, "ok"), false);
+            if (job->json) lh_json_append(all, lh_json_copy(job->arena, it.value));
+            else tables_print_verified(it.value);
+        }
         token = lh_json_get_string(page, "next_page_token");
     } while (token.len);
+    if (job->json) LH_TRY(lh_cli_print_json(all, job->arena, err));
     return bad ? lh_fail(err, LH_CORRUPT, "%zu dataset%s files that are missing or of another size: restore them", bad,
                          bad == 1 ? " has" : "s have")
                : LH_OK;
@@ -144,6 +153,7 @@ static lh_code tables_compact(const tables_job *job, lh_error *err) {
     if (job->all) lh_json_set_bool(job->arena, body, "all", true);
     if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
     LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/query/compact"), body, job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
     lh_str before = lh_cli_size(job->arena, tables_count(answer, "bytes_before"));
     if (tables_count(answer, "files_before") == 0) printf("nothing to compact\n");
     else if (job->dry_run)
@@ -170,6 +180,8 @@ static void tables_print_resynced(const tables_job *job, const lh_json *answer) 
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "problems")); lh_json_next(&it);)
         printf("PROBLEM  %.*s: %.*s\n", LH_STR_ARG(lh_json_get_string(it.value, "dataset")),
                LH_STR_ARG(lh_json_get_string(it.value, "problem")));
+    printf("%s%" PRIu64 " checked, %zu restored\n", job->dry_run ? "dry run: " : "",
+           tables_count(answer, "tables_checked"), lh_json_size(lh_json_get(answer, "restored")));
 }
 
 /* Fails when a table had a problem, as verify does. */
@@ -179,11 +191,9 @@ static lh_code tables_resync(const tables_job *job, lh_error *err) {
     if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
     LH_TRY(
         lh_connection_send(job->connection, "POST", LH_STR("/catalog/resync-missing"), body, job->arena, &answer, err));
-    tables_print_resynced(job, answer);
-    size_t restored = lh_json_size(lh_json_get(answer, "restored")),
-           problems = lh_json_size(lh_json_get(answer, "problems"));
-    printf("%s%" PRIu64 " checked, %zu restored\n", job->dry_run ? "dry run: " : "",
-           tables_count(answer, "tables_checked"), restored);
+    size_t problems = lh_json_size(lh_json_get(answer, "problems"));
+    if (job->json) LH_TRY(lh_cli_print_json(answer, job->arena, err));
+    else tables_print_resynced(job, answer);
     if (problems) return lh_fail(err, LH_CORRUPT, "%zu datasets have problems", problems);
     return LH_OK;
 }
@@ -200,6 +210,7 @@ static lh_code tables_layout(const tables_job *job, const char *member, lh_json 
     lh_json_set(job->arena, body, member, value);
     LH_TRY(lh_connection_send(job->connection, job->given ? "PUT" : "GET", lh_buf_str(&path), job->given ? body : NULL,
                               job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
     LH_TRY(lh_json_write(job->arena, lh_json_get(answer, member), false, &text, err));
     printf("%s: %.*s\n", member, LH_STR_ARG(text));
     return LH_OK;
@@ -260,6 +271,7 @@ int lh_cli_tables(const lh_cli_command *self, int argc, char **argv) {
          .text = &job.sort},
         {.name = "all", .help = "compact: rewrite every file, not only small ones", .on = &job.all},
         {.name = "dry-run", .help = "only say what would be done", .on = &job.dry_run},
+        {.name = "json", .help = "the server's answer, all of it, as JSON", .on = &job.json},
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source),
     };

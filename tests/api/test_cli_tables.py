@@ -1,4 +1,6 @@
-"""`lakehouse tables` says what it did, and why it did nothing."""
+"""`lakehouse tables` says what it did, and why it did nothing; programs get the server's answers."""
+import json
+
 from commands import lakehouse
 
 
@@ -14,3 +16,42 @@ def test_expire_says_why_nothing_went_and_how_it_would(server):
     assert lakehouse(*tables, "--grace", "0").stdout == "0 snapshots expired, 1 kept; 0 files\n"
     done = lakehouse(*tables, "--grace", "soon", check=False)
     assert done.returncode == 1 and "--grace must be a whole number, not 'soon'" in done.stderr
+
+
+def test_every_verb_gives_programs_the_answer_of_the_server(server):
+    server.sql("CREATE TABLE told_json AS SELECT 1 AS i, 'x' AS s")
+    server.sql("INSERT INTO told_json VALUES (2, 'y')")
+    place = "/catalog/datasets/by-name/told_json"
+
+    def tables(*args):
+        return json.loads(lakehouse("tables", *args, "--json", "--url", server.url).stdout)
+
+    def post(path, **body):
+        return server.request("POST", path, json=body).json()
+
+    assert tables("sort", "told_json", "i desc") == tables("sort", "told_json") == server.request("GET", place + "/layout").json()
+    assert tables("partition", "told_json")["sort"][0]["column"] == "i"
+    assert tables("bloom", "told_json", "s")["bloom"] == ["s"]
+    compacted, told = tables("compact", "told_json", "--dry-run"), post("/query/compact", dataset="told_json", dry_run=True)
+    assert {**compacted, "elapsed_ms": 0} == {**told, "elapsed_ms": 0} and compacted["files_before"] == 2
+    expired = tables("expire", "told_json", "--older-than", "0", "--grace", "0", "--dry-run")
+    assert expired == post(place + "/expire-snapshots", older_than_ms=0, grace_ms=0, dry_run=True) and len(expired["expired_snapshots"]) == 1
+    assert tables("orphans", "told_json", "--dry-run") == post(place + "/remove-orphans", dry_run=True)
+    assert tables("dropped", "--dry-run") == post("/catalog/remove-dropped", dry_run=True)
+    assert tables("resync", "told_json", "--dry-run") == post("/catalog/resync-missing", dataset="told_json", dry_run=True)
+    verified = tables("verify")
+    assert verified == server.request("GET", "/catalog/verify").json()["items"] and "data.told_json" in [v["dataset"] for v in verified]
+
+
+def test_json_of_a_broken_table_is_whole_and_fails(fresh):
+    server = fresh()
+    server.sql("CREATE TABLE broken AS SELECT 1 AS i")
+    server.sql("CREATE TABLE whole AS SELECT 1 AS i")
+    (file,) = [f for f in server.root.glob("**/*.parquet") if "broken" in str(f.relative_to(server.root))]
+    file.unlink()
+    done = lakehouse("tables", "verify", "--json", "--url", server.url, check=False)
+    found = {v["dataset"]: v for v in json.loads(done.stdout)}
+    assert done.returncode == 1 and "1 dataset has files that are missing" in done.stderr
+    assert found["data.whole"]["ok"] and not found["data.broken"]["ok"] and len(found["data.broken"]["problems"]) == 1
+    done = lakehouse("tables", "verify", "--url", server.url, check=False)
+    assert done.returncode == 1 and "BROKEN data.broken: " in done.stdout and "ok     data.whole: 3 files\n" in done.stdout

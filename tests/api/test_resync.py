@@ -273,6 +273,8 @@ def test_one_broken_table_stops_no_other(fresh):
     assert resync(server)["restored"] == [] and len(resync(server)["problems"]) == 1
     told_of = lakehouse("tables", "resync", "--url", server.url, check=False)
     assert told_of.returncode == 1 and "PROBLEM  data.b_broken: " in told_of.stdout and "3 checked, 0 restored" in told_of.stdout
+    told_of = lakehouse("tables", "resync", "--json", "--url", server.url, check=False)
+    assert told_of.returncode == 1 and json.loads(told_of.stdout) == resync(server)
     commit_snapshot(server, "a_first", stripped())
     assert lakehouse("tables", "resync", "a_first", "--dry-run", "--url", server.url).stdout == "restored data.a_first: 5 rows, statistics of 1 column in 1 file\ndry run: 1 checked, 1 restored\n"
     # a footer that cannot be read
