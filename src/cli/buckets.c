@@ -73,6 +73,10 @@ static const struct {
 } buckets_verbs[] = {
     {"list", buckets_list}, {"health", buckets_health}, {"errors", buckets_errors}, {"migrate", buckets_migrate}};
 
+const char *lh_cli_buckets_verb(size_t i) {
+    return i < sizeof buckets_verbs / sizeof *buckets_verbs ? buckets_verbs[i].verb : NULL;
+}
+
 static lh_code buckets_run(const lh_cli_source *source, size_t verb, buckets_job *job, lh_error *err) {
     LH_CLEANUP(lh_cli_session_done) lh_cli_session session = {0};
     LH_TRY(lh_cli_session_open(source, &session, err));

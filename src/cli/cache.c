@@ -65,13 +65,28 @@ static lh_code cache_stats(const cache_job *job, lh_error *err) {
     return LH_OK;
 }
 
-static lh_code cache_run(const lh_cli_source *source, lh_code (*run)(const cache_job *job, lh_error *err),
-                         cache_job *job, lh_error *err) {
+static const struct {
+    const char *verb;
+    size_t least, most; /* words behind the verb */
+    lh_code (*run)(const cache_job *job, lh_error *err);
+} cache_verbs[] = {{"stats", 0, 0, cache_stats}, {"pin", 1, 2, cache_pin}, {"evict", 1, 1, cache_evict}};
+
+const char *lh_cli_cache_verb(size_t i) {
+    return i < sizeof cache_verbs / sizeof *cache_verbs ? cache_verbs[i].verb : NULL;
+}
+
+/* --all stands for the name. */
+static bool cache_is_understood(size_t verb, size_t behind, bool all) {
+    bool nameless = all && cache_verbs[verb].run == cache_evict;
+    return nameless ? behind == 0 : behind >= cache_verbs[verb].least && behind <= cache_verbs[verb].most;
+}
+
+static lh_code cache_run(const lh_cli_source *source, size_t verb, cache_job *job, lh_error *err) {
     LH_CLEANUP(lh_cli_session_done) lh_cli_session session = {0};
     LH_TRY(lh_cli_session_open(source, &session, err));
     job->connection = session.connection;
     job->arena = session.arena;
-    return run(job, err);
+    return cache_verbs[verb].run(job, err);
 }
 
 int lh_cli_cache(const lh_cli_command *self, int argc, char **argv) {
@@ -87,14 +102,12 @@ int lh_cli_cache(const lh_cli_command *self, int argc, char **argv) {
     lh_str verb = lh_str_from(words.count ? words.items[0] : "stats");
     job.name = lh_str_from(words.count > 1 ? words.items[1] : "");
     job.columns = lh_str_from(words.count > 2 ? words.items[2] : "");
-    lh_code (*run)(const cache_job *job, lh_error *err) = NULL;
-    if (lh_str_eq(verb, LH_STR("stats")) && words.count < 2) run = cache_stats;
-    if (lh_str_eq(verb, LH_STR("evict")) && words.count == (job.all ? 1 : 2)) run = cache_evict;
-    if (lh_str_eq(verb, LH_STR("pin")) && (words.count == 2 || words.count == 3)) run = cache_pin;
-    if (!run) {
-        lh_cli_complain("cache takes stats, pin NAME [COLUMNS], evict NAME or evict --all");
-        return LH_EXIT_USAGE;
+    for (size_t i = 0; i < sizeof cache_verbs / sizeof *cache_verbs; i++) {
+        if (!lh_str_eq(verb, lh_str_from(cache_verbs[i].verb))) continue;
+        if (!cache_is_understood(i, words.count ? words.count - 1 : 0, job.all)) break;
+        lh_error err = {0};
+        return cache_run(&source, i, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
     }
-    lh_error err = {0};
-    return cache_run(&source, run, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+    lh_cli_complain("cache takes stats, pin NAME [COLUMNS], evict NAME or evict --all");
+    return LH_EXIT_USAGE;
 }

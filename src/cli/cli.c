@@ -12,13 +12,13 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse serve --root /srv/lake --listen 127.0.0.1:0\n\n"
      "The first line on stdout is `listening on http://HOST:PORT`; logs are JSON lines on stderr.\n"
      "SIGTERM lets running requests end, then exits 0.\n",
-     lh_cli_serve},
+     .run = lh_cli_serve},
     {"sql", "[flags] [FILE…]", "Ask questions in SQL: a shell, one statement, or scripts",
      "  lakehouse sql                                    a shell; \\? lists its commands\n"
      "  lakehouse sql -c 'SELECT count(*) FROM flights'\n"
      "  lakehouse sql --format csv < question.sql > answer.csv\n"
      "  lakehouse sql --root /srv/lake                   opens the lake itself when no server runs on it\n",
-     lh_cli_sql},
+     .run = lh_cli_sql},
     {"ingest", "FILE… [flags]", "Load files into a dataset: CSV, TSV, JSON, NDJSON, Parquet (also gz, zst, zip)",
      "  lakehouse ingest flights.csv                     the dataset is named after the file\n"
      "  lakehouse ingest day*.csv.gz --dataset flights --mode append --option null=NA\n"
@@ -26,7 +26,7 @@ static const lh_cli_command cli_commands[] = {
      "  curl -s https://example.org/a.csv | lakehouse ingest - --dataset a\n\n"
      "On a terminal a bar shows bytes and rate while the file is sent; rows are known when the server has loaded it, "
      "and told then.\n",
-     lh_cli_ingest},
+     .run = lh_cli_ingest},
     {"datasets",
      "[list | show | describe | history | lineage | drop NAME | set NAME FIELD=VALUE… | search WORDS | "
      "diff NAME OTHER|FILE | migrate NAME | rollback NAME | scan NAME | move NAME BUCKET] [flags]",
@@ -41,7 +41,7 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse datasets migrate orders --to orders-may.csv --dry-run\n"
      "  lakehouse datasets rollback orders\n"
      "  lakehouse datasets scan orders --dry-run      (where is personal data?)\n",
-     lh_cli_datasets},
+     .run = lh_cli_datasets, .verb = lh_cli_datasets_verb},
     {"tables",
      "compact NAME | expire NAME | orphans NAME | dropped | verify [NAME] | resync [NAME] | sort|partition|bloom NAME "
      "[COLUMNS] [flags]",
@@ -55,31 +55,39 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse tables dropped --dry-run               files of tables that were dropped without purge\n"
      "  lakehouse tables verify                          is every file there, with its size?\n"
      "  lakehouse tables resync --dry-run                row counts and statistics that were lost, from the files\n",
-     lh_cli_tables},
+     .run = lh_cli_tables, .verb = lh_cli_tables_verb},
     {"cache", "[stats | pin NAME [COLUMNS] | evict NAME] [flags]", "Datasets that the server holds in memory",
      "  lakehouse cache pin crm.clients                  queries read it there, without knowing\n"
      "  lakehouse cache pin crm.clients id,name          only these columns\n"
      "  lakehouse cache evict crm.clients                or --all\n",
-     lh_cli_cache},
+     .run = lh_cli_cache, .verb = lh_cli_cache_verb},
     {"buckets", "[list | health | errors | migrate] [flags]", "The buckets of a lake: which there are, do they answer",
      "  lakehouse buckets health                         fails when one does not answer\n"
      "  lakehouse buckets errors --bucket archive        what failed there, newest first\n"
      "  lakehouse buckets migrate                        records of before there were several name theirs\n",
-     lh_cli_buckets},
+     .run = lh_cli_buckets, .verb = lh_cli_buckets_verb},
     {"doctor", "[flags]", "Check this machine, the configuration and the lake, and say how to mend what is wrong", NULL,
-     lh_cli_doctor},
+     .run = lh_cli_doctor},
     {"config", "check | show | reference [flags]",
-     "Check or show the configuration (secrets hidden), or list every setting", NULL, lh_cli_config_command},
-    {"openapi", "", "Print the OpenAPI document of the HTTP API", NULL, lh_cli_openapi},
-    {"version", "", "Print the version", NULL, lh_cli_version},
-    {"help", "[COMMAND]", "Print this, or the help of one command", NULL, lh_cli_help},
+     "Check or show the configuration (secrets hidden), or list every setting", NULL, .run = lh_cli_config_command,
+     .verb = lh_cli_config_verb},
+    {"completion", "bash", "Print a script that completes commands, verbs and flags in bash",
+     "  source <(lakehouse completion bash)              in ~/.bashrc, for every shell\n", .run = lh_cli_completion,
+     .verb = lh_cli_completion_verb},
+    {"openapi", "", "Print the OpenAPI document of the HTTP API", NULL, .run = lh_cli_openapi},
+    {"version", "", "Print the version", NULL, .run = lh_cli_version},
+    {"help", "[COMMAND]", "Print this, or the help of one command", NULL, .run = lh_cli_help,
+     .verb = lh_cli_command_name},
 };
 enum { CLI_COUNT = sizeof cli_commands / sizeof *cli_commands };
+
+const lh_cli_command *lh_cli_command_at(size_t i) { return i < CLI_COUNT ? &cli_commands[i] : NULL; }
+const char *lh_cli_command_name(size_t i) { return i < CLI_COUNT ? cli_commands[i].name : NULL; }
 
 static void cli_usage(FILE *into) {
     fprintf(into,
             "lakehouse turns a folder or a bucket into an Iceberg lakehouse.\n\nUsage: lakehouse COMMAND [flags]\n\n");
-    for (size_t i = 0; i < CLI_COUNT; i++) fprintf(into, "  %-9s %s\n", cli_commands[i].name, cli_commands[i].summary);
+    for (size_t i = 0; i < CLI_COUNT; i++) fprintf(into, "  %-10s %s\n", cli_commands[i].name, cli_commands[i].summary);
     fprintf(into, "\n`lakehouse COMMAND --help` tells more. First steps: `lakehouse serve`, then `lakehouse ingest "
                   "my.csv`, then `lakehouse sql`.\n");
 }

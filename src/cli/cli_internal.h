@@ -30,10 +30,17 @@ typedef struct lh_cli_command {
     const char *name, *arguments, *summary;
     const char *details; /* further lines of --help: examples first */
     int (*run)(const struct lh_cli_command *self, int argc, char **argv);
+    const char *(*verb)(size_t i);                            /* its verbs, NULL behind the last; NULL: it has none */
+    void (*on_flags)(const lh_cli_flag *flags, size_t count); /* NULL; else run() only hands over its table of flags */
 } lh_cli_command;
 
-/* Reads argv (without the command's own name). Returns -1 to go on, or the exit status: --help was printed, or a
- * complaint that names the nearest flag. positional NULL: none allowed. */
+/* ---- the table of commands (cli.c) ---- */
+const lh_cli_command *lh_cli_command_at(size_t i); /* NULL behind the last */
+const char *lh_cli_command_name(size_t i);
+
+/* Reads argv (without the command's own name), before the command does anything. Returns -1 to go on, or the exit
+ * status: --help was printed, the flags were handed over, or a complaint that names the nearest flag was made.
+ * positional NULL: none allowed. */
 int lh_cli_parse(const lh_cli_command *command, const lh_cli_flag *flags, size_t flag_count, int argc, char **argv,
                  lh_cli_list *positional);
 /* The name nearest to `word`, or NULL when none is near. Borrowed. */
@@ -233,7 +240,15 @@ int lh_cli_cache(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_tables(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_doctor(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_config_command(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_completion(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_openapi(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_version(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_help(const lh_cli_command *self, int argc, char **argv);
+/* Their verbs; NULL behind the last. */
+const char *lh_cli_datasets_verb(size_t i);
+const char *lh_cli_buckets_verb(size_t i);
+const char *lh_cli_cache_verb(size_t i);
+const char *lh_cli_tables_verb(size_t i);
+const char *lh_cli_config_verb(size_t i);
+const char *lh_cli_completion_verb(size_t i);
 #endif

@@ -23,8 +23,12 @@ static int config_reference(lh_arena *arena) {
     return config_print(code, text, &err);
 }
 
+static const char *const config_verbs[] = {"check", "show", "reference"};
+enum { CONFIG_VERBS = sizeof config_verbs / sizeof *config_verbs };
+
+const char *lh_cli_config_verb(size_t i) { return i < CONFIG_VERBS ? config_verbs[i] : NULL; }
+
 int lh_cli_config_command(const lh_cli_command *self, int argc, char **argv) {
-    static const char *const verbs[] = {"check", "show", "reference"};
     lh_cli_source source = {0};
     lh_cli_list words = {0};
     const lh_cli_flag flags[] = {LH_CLI_CONFIG_FLAGS(source)};
@@ -37,7 +41,7 @@ int lh_cli_config_command(const lh_cli_command *self, int argc, char **argv) {
     if (lh_arena_new(8 << 20, &arena, &err) != LH_OK) return lh_cli_fail(&err);
     if (lh_str_eq(verb, LH_STR("reference"))) return config_reference(arena);
     if (!lh_str_eq(verb, LH_STR("check")) && !lh_str_eq(verb, LH_STR("show"))) {
-        const char *near = lh_cli_nearest(verb, verbs, 3);
+        const char *near = lh_cli_nearest(verb, config_verbs, CONFIG_VERBS);
         lh_cli_complain("config takes check, show or reference%s%s%s", near ? "; did you mean " : "", near ? near : "",
                         near ? "?" : "");
         return LH_EXIT_USAGE;

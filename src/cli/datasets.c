@@ -209,6 +209,8 @@ static const struct {
 };
 enum { DATASETS_VERBS = sizeof datasets_verbs / sizeof *datasets_verbs };
 
+const char *lh_cli_datasets_verb(size_t i) { return i < DATASETS_VERBS ? datasets_verbs[i].verb : NULL; }
+
 /* Index of the verb, or DATASETS_VERBS after a complaint. */
 static size_t datasets_find_verb(const char *word) {
     const char *names[DATASETS_VERBS];

@@ -113,6 +113,10 @@ static int flags_take(const lh_cli_command *command, const lh_cli_flag *flags, s
 int lh_cli_parse(const lh_cli_command *command, const lh_cli_flag *flags, size_t flag_count, int argc, char **argv,
                  lh_cli_list *positional) {
     bool only_positional = false;
+    if (command->on_flags) {
+        command->on_flags(flags, flag_count);
+        return LH_EXIT_DONE;
+    }
     for (int i = 0; i < argc; i++) {
         lh_str arg = lh_str_from(argv[i]);
         int status = -1;

@@ -8,7 +8,7 @@ typedef struct parsed {
     int status;
 } parsed;
 
-static const lh_cli_command command = {"serve", "[flags]", "Run", NULL, NULL};
+static const lh_cli_command command = {.name = "serve", .arguments = "[flags]", .summary = "Run"};
 
 static parsed parse(int argc, const char *const *args, bool positional) {
     parsed p = {0};

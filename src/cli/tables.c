@@ -242,6 +242,10 @@ static const struct {
                     {"partition", true, true, tables_partition}, {"bloom", true, true, tables_bloom},
                     {"resync", false, false, tables_resync}};
 
+const char *lh_cli_tables_verb(size_t i) {
+    return i < sizeof tables_verbs / sizeof *tables_verbs ? tables_verbs[i].verb : NULL;
+}
+
 static lh_code tables_run(const lh_cli_source *source, size_t verb, tables_job *job, lh_error *err) {
     LH_CLEANUP(lh_cli_session_done) lh_cli_session session = {0};
     LH_TRY(lh_cli_session_open(source, &session, err));

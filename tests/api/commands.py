@@ -26,13 +26,15 @@ def lakehouse(*args, env=None, cwd=None, stdin=None, check=True, timeout=120):
 
 
 class Terminal:
-    """A command on a pseudo terminal."""
+    """A command on a pseudo terminal; of the binary, or another program beside it."""
 
-    def __init__(self, home, *args):
+    def __init__(self, home, *args, program=BINARY):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(home)
-            os.execve(str(BINARY), [str(BINARY), *map(str, args)], environment(TERM="xterm", XDG_STATE_HOME=str(home), HOME=str(home)))
+            path = f"{BINARY.parent}:{os.environ['PATH']}"
+            os.execvpe(str(program), [str(program), *map(str, args)],
+                       environment(TERM="xterm", XDG_STATE_HOME=str(home), HOME=str(home), PS1="bash> ", PATH=path))
         self.seen = ""
 
     def expect(self, text, seconds=30):
