@@ -19,6 +19,13 @@ SANITIZED = os.environ.get("LAKEHOUSE_SANITIZED", "") != ""
 START_SECONDS = 60
 
 
+def wait_for(what, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 class ServerFailed(AssertionError):
     pass
 

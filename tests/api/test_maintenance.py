@@ -14,7 +14,7 @@ from pyiceberg.table.sorting import NullOrder, SortDirection, SortField, SortOrd
 from pyiceberg.transforms import BucketTransform, DayTransform, IdentityTransform, MonthTransform, TruncateTransform
 from pyiceberg.types import DateType, LongType, NestedField, StringType
 
-from harness import SANITIZED
+from harness import SANITIZED, wait_for
 
 KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 3 if SANITIZED else 8))
 
@@ -391,13 +391,6 @@ def test_the_command_line(server):
 
 def metric(server, name):
     return next(float(l.split()[1]) for l in server.request("GET", "/metrics").text.splitlines() if l.startswith(f"lakehouse_{name} "))
-
-
-def wait_for(what, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_the_background_policy(fresh):
