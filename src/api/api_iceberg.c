@@ -227,10 +227,13 @@ lh_code api_iceberg_tables(lh_request *request, lh_error *err) {
 }
 
 /* Keys open the whole bucket, so they are for those only who may write, where the configuration allows it, and who ask. */
+static bool iceberg_may_vend(lh_request *request) {
+    return lh_request_app(request)->config->storage_vend_credentials && lh_request_may(request, LH_PERMIT_WRITE);
+}
+
 static bool iceberg_vends(lh_request *request) {
     lh_str wanted = lh_request_header(request, "X-Iceberg-Access-Delegation");
-    if (!lh_request_app(request)->config->storage_vend_credentials || !lh_request_may(request, LH_PERMIT_WRITE))
-        return false;
+    if (!iceberg_may_vend(request)) return false;
     while (wanted.len)
         if (lh_str_eq(lh_str_trim(lh_str_split(&wanted, ',')), LH_STR("vended-credentials"))) return true;
     return false;
@@ -290,6 +293,20 @@ lh_code api_iceberg_table_load(lh_request *request, lh_error *err) {
     lh_respond_header(request, "ETag", lh_arena_printf(arena, "\"%.*s\"", LH_STR_ARG(etag)));
     if (api_etag_list_has(lh_request_header(request, "If-None-Match"), etag, true)) answer = NULL;
     return answer ? lh_respond_json(request, 200, answer, err) : lh_respond_empty(request, 304, err);
+}
+
+/* loadCredentials: of a local table none, and none where keys are not vended. */
+lh_code api_iceberg_credentials(lh_request *request, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *table = NULL, *answer = lh_json_new_object(arena);
+    lh_str etag;
+    lh_code code = lh_table_load(iceberg_catalog(request), iceberg_table_name(request), true, LH_STR_NONE, arena,
+                                 &table, &etag, err);
+    if (code != LH_OK) return iceberg_fail(request, code, &iceberg_table, err);
+    if (iceberg_may_vend(request)) lh_table_vend(iceberg_catalog(request), table, arena);
+    lh_json *vended = lh_json_get(table, "storage-credentials");
+    lh_json_set(arena, answer, "storage-credentials", vended ? vended : lh_json_new_array(arena));
+    return lh_respond_json(request, 200, answer, err);
 }
 
 lh_code api_iceberg_table_exists(lh_request *request, lh_error *err) {

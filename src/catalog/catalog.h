@@ -125,7 +125,8 @@ LH_MUST_CHECK lh_code lh_table_load(lh_catalog *catalog, lh_table_name name, boo
  * that was updated in the future, by the clock of another gateway, is shown as updated long ago.
  * answer: LoadTableResult or CommitTableResponse, changed in place. */
 void lh_table_show_to_duckdb(lh_json *answer, lh_arena *arena);
-/* Adds the keys of the S3 bucket that the table lies in to the config of a LoadTableResult; none for a local one. */
+/* Adds the keys of the S3 bucket that the table lies in to the config of a LoadTableResult, where older clients look, and to its
+ * "storage-credentials"; none for a local one. */
 void lh_table_vend(const lh_catalog *catalog, lh_json *answer, lh_arena *arena);
 bool lh_table_exists(lh_catalog *catalog, lh_table_name name);
 /* The tables whose document was put after that log entry (0: all). *ret_sequence: the entry up to which that is true. Arena. */

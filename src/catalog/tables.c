@@ -41,6 +41,12 @@ void lh_table_vend(const lh_catalog *catalog, lh_json *answer, lh_arena *arena) 
     if (!s3 || !config) return;
     lh_json_set_string(arena, config, "s3.access-key-id", s3->access_key);
     lh_json_set_string(arena, config, "s3.secret-access-key", s3->secret_key);
+    lh_json *list = lh_json_new_array(arena), *credential = lh_json_new_object(arena);
+    lh_json_set(arena, credential, "prefix",
+                lh_json_copy(arena, lh_json_get(lh_json_get(answer, "metadata"), "location")));
+    lh_json_set(arena, credential, "config", lh_json_copy(arena, config));
+    lh_json_append(list, credential);
+    lh_json_set(arena, answer, "storage-credentials", list);
 }
 
 lh_json *table_answer(lh_catalog *catalog, lh_str metadata_key, lh_json *metadata, bool config, lh_arena *arena) {

@@ -467,8 +467,14 @@ def test_an_iceberg_client_gets_the_config_of_the_table_s_bucket(clouds, s3):
         assert plain["s3.endpoint"] == url and plain["s3.path-style-access"] == "true" and not any("key" in k for k in plain)
         vended = clouds.request("GET", path + table, headers=asking).json()["config"]
         assert vended["s3.secret-access-key"] == "testsecret"
+        for answer in (clouds.request("GET", path + table, headers=asking), clouds.request("GET", path + table + "/credentials")):
+            (credential,) = answer.json()["storage-credentials"]
+            assert credential["config"] == vended and credential["prefix"].startswith("s3://")
         assert clouds.pyiceberg(**{"header.X-Iceberg-Access-Delegation": "vended-credentials"}).load_table(f"data.{table}").scan().to_arrow().num_rows == 1
     assert clouds.request("GET", path + "disk", headers=asking).json()["config"] == {}
+    assert clouds.request("GET", path + "disk/credentials").json() == {"storage-credentials": []}
+    absent = clouds.request("GET", path + "absent/credentials")
+    assert absent.status_code == 404 and absent.json()["error"]["type"] == "NoSuchTableException"
     assert "testsecret" not in clouds.log_text()
 
 
@@ -478,6 +484,7 @@ def test_no_keys_are_vended_unless_the_configuration_says_so(s3, tmp_path, fresh
     assert load(server, "mine", b"id\n1\n", "warehouse").status_code == 201
     answer = server.request("GET", "/iceberg/v1/namespaces/data/tables/mine", headers={"X-Iceberg-Access-Delegation": "vended-credentials"})
     assert answer.json()["config"]["s3.endpoint"] == s3["url"] and "testsecret" not in answer.text
+    assert server.request("GET", "/iceberg/v1/namespaces/data/tables/mine/credentials").json() == {"storage-credentials": []}
 
 
 def test_secrets_that_others_may_read_are_refused(tmp_path, fresh):

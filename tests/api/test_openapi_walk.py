@@ -256,6 +256,7 @@ ICEBERG_WALK = [  # endpoint, what is sent, the answer's schema; in this order
     (f"POST {N}/tables", {"name": "staged", "schema": SCHEMA, "stage-create": True}, STAGED), (f"POST {N}/tables", {"name": "t", "schema": SCHEMA, "properties": {"a": "b"}}, TABLE),
     (f"GET {N}/tables", None, IDENTIFIERS), (f"GET {T}", None, TABLE), (f"HEAD {T}", None, EMPTY),
     (f"POST {T}", {"requirements": [{"type": "assert-create"}], "updates": []}, 409), (f"POST {T}", {"requirements": [], "updates": [SET]}, thing(metadata_location=str, metadata=METADATA)),
+    (f"GET {T}/credentials", None, thing(storage_credentials=many(thing(prefix=str, config=STRINGS)))),
     (f"POST {T}/metrics", REPORT, EMPTY), ("POST /transactions/commit", {"table-changes": [{"identifier": {"namespace": ["walk"], "name": "t"}, "requirements": [], "updates": [SET]}]}, EMPTY),
     ("POST /tables/rename", moved("t", "u"), EMPTY), ("POST /tables/rename", moved("u", "t"), EMPTY), (f"POST {N}/register", {"name": "again", "metadata-location": "?", "overwrite": False}, 400),
     (f"POST {N}/views", VIEW, VIEW_LOADED), (f"GET {N}/views", None, IDENTIFIERS), (f"GET {V}", None, VIEW_LOADED), (f"HEAD {V}", None, EMPTY), (f"POST {V}", {"updates": [SET]}, VIEW_LOADED),

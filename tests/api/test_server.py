@@ -557,7 +557,7 @@ def test_an_upload_that_is_cut_while_it_waits_for_a_worker_is_let_go(fresh):
         taken = i * 300_000 + (300_000 if connection is not cut else 256 << 10)
         until(lambda: metric(server, "lakehouse_http_received_bytes_total") >= taken, what="the bytes to be taken")
     cut.close()
-    until(lambda: sockets(server) == listening + len(busy), 10, what="the server to close its end")
+    until(lambda: sockets(server) == listening + len(busy), 30, what="the server to close its end")
     for connection in busy:
         connection.close()
     server.stop()  # asserts exit 0
