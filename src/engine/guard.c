@@ -11,8 +11,9 @@
  *     after a comma, a colon (prefix alias) or an opening bracket of a FROM list. A FROM list of one bracket level
  *     ends only at a reserved word, which cannot be an alias, so that no alias can end it early (WITH does not end it:
  *     WITH ORDINALITY).
- * Tables in table position are reported; that list may hold names that are no tables (a column after DESC), and the
- * callers look every name up. */
+ * Tables in table position are reported, but for reads of a name that a WITH in whose scope they stand gives to a query.
+ * The list may hold names that are no tables (a column after DESC), and the callers look every name up. It tells which
+ * snapshots were read; what is refused hangs on none of this, so a query's name must be an allowed one, too. */
 #include "engine/engine.h"
 #include "engine/sql_guard.h"
 
@@ -46,11 +47,19 @@ static const struct { const char *word; keyword is; } keywords[] = {
 
 typedef enum { MODE_OTHER, MODE_FROM, MODE_VALUES } list_mode;
 typedef enum { EXPECT_NOTHING, EXPECT_READ, EXPECT_WRITE } expectation;
-enum { GUARD_DEPTH_MAX = 1000 };
+enum { GUARD_DEPTH_MAX = 1000, GUARD_QUERY_NAMES_MAX = 256 };
 typedef struct {
     uint8_t mode, expect;
     bool expression_from;
+    bool with_body; /* of the newest query name of the level around it */
 } level;
+
+/* WITH name AS (…) */
+typedef struct {
+    lh_str name;
+    size_t depth; /* of WITH: the name ends with that bracket */
+    bool recursive, visible;
+} query_name;
 
 typedef struct {
     lh_str sql;
@@ -61,6 +70,9 @@ typedef struct {
     lh_error *err;
     level *levels;
     size_t depth;
+    query_name *query_names; /* that are open: those of inner brackets last */
+    size_t query_name_count;
+    size_t with_body; /* the bracket behind the newest one's AS */
     lh_sql_statement *statement;
     keyword verb;     /* of the statement, behind EXPLAIN and WITH */
     bool head;        /* of CREATE/ALTER/DROP: its target has not come yet */
@@ -123,6 +135,66 @@ static lh_str name_of(guard *g, size_t at) {
         if (text.ptr[i] == '"') i++;
     }
     return (lh_str){copy, len};
+}
+
+static bool is_word(const guard *g, size_t at, const char *word) {
+    return at < g->count && g->tokens[at].kind == LH_SQL_WORD && lh_str_eq_nocase(token_text(g, at), lh_str_from(word));
+}
+
+/* ---- names that WITH gives to queries ---- */
+static size_t with_columns_end(const guard *g, size_t at) { /* at '(' of a list of names → behind its ')' */
+    for (at++; is_name(g, at) && is_symbol(g, at + 1, ","); at += 2) continue;
+    return is_name(g, at) && is_symbol(g, at + 1, ")") ? at + 2 : g->count;
+}
+
+/* name [(column, …)] [USING KEY (column, …)] AS [[NOT] MATERIALIZED] ( → that bracket; SIZE_MAX: it is something else. */
+static size_t with_body_of(const guard *g, size_t at) {
+    if (!is_name(g, at++)) return SIZE_MAX;
+    if (is_symbol(g, at, "(")) at = with_columns_end(g, at);
+    if (keyword_at(g, at) == KW_USING && is_word(g, at + 1, "key") && is_symbol(g, at + 2, "("))
+        at = with_columns_end(g, at + 2);
+    if (keyword_at(g, at++) != KW_AS) return SIZE_MAX;
+    if (keyword_at(g, at) == KW_NOT) at++;
+    if (is_word(g, at, "materialized")) at++;
+    return is_symbol(g, at, "(") ? at : SIZE_MAX;
+}
+
+static void with_name(guard *g, size_t at, bool recursive) {
+    size_t body = with_body_of(g, at);
+    if (body == SIZE_MAX || g->query_name_count == GUARD_QUERY_NAMES_MAX) return; /* its reads count as a table's */
+    g->query_names[g->query_name_count++] =
+        (query_name){.name = name_of(g, at), .depth = g->depth, .recursive = recursive};
+    g->with_body = body;
+}
+
+static void guard_with(guard *g) {
+    bool recursive = is_word(g, g->at + 1, "recursive") && with_body_of(g, g->at + 1) == SIZE_MAX;
+    with_name(g, g->at + (recursive ? 2 : 1), recursive);
+}
+
+/* In its own body a recursive name is the query's only behind UNION; before it a table's, as DuckDB has it. */
+static void with_set_operation(guard *g) {
+    if (!g->levels[g->depth].with_body) return;
+    size_t own = g->query_name_count;
+    while (g->query_names[--own].depth == g->depth) continue; /* those of a WITH in the body */
+    if (is_word(g, g->at, "union")) g->query_names[own].visible = g->query_names[own].recursive;
+    if (is_word(g, g->at, "except")) g->query_names[own].visible = false;
+}
+
+/* At a closing bracket: names within it end, and the one whose query it was begins. */
+static void with_close(guard *g, bool body) {
+    while (g->query_name_count && g->query_names[g->query_name_count - 1].depth > g->depth) g->query_name_count--;
+    if (!body) return;
+    query_name *newest = &g->query_names[g->query_name_count - 1];
+    newest->visible = true;
+    if (is_symbol(g, g->at + 1, ",")) with_name(g, g->at + 2, newest->recursive);
+}
+
+static bool is_query_name(const guard *g, const lh_sql_table *table) {
+    if (table->write || table->part_count != 1) return false;
+    for (size_t i = 0; i < g->query_name_count; i++)
+        if (g->query_names[i].visible && lh_str_eq_nocase(g->query_names[i].name, table->parts[0])) return true;
+    return false;
 }
 
 /* ---- rule 2: functions ---- */
@@ -231,7 +303,7 @@ static lh_code guard_table(guard *g) {
     if (table.write) LH_TRY(guard_target(g, first, &table));
     if (!table.write && is_inside_view(table.parts[table.part_count - 1]))
         return guard_deny_token(g, first, "this view of the engine's inside is not allowed");
-    guard_report(g, table);
+    if (!is_query_name(g, &table)) guard_report(g, table);
     return LH_OK;
 }
 
@@ -245,7 +317,8 @@ static lh_code guard_open(guard *g, bool round) {
     bool table_position = round && outer->expect == EXPECT_READ;
     outer->expect = EXPECT_NOTHING;
     level inner = {.mode = table_position ? MODE_FROM : MODE_OTHER,
-                   .expect = table_position ? EXPECT_READ : EXPECT_NOTHING};
+                   .expect = table_position ? EXPECT_READ : EXPECT_NOTHING,
+                   .with_body = g->at == g->with_body};
     /* trim(…) and the like; but they may also name a table or its alias: INSERT INTO trim (SELECT …) */
     bool word = g->at > 0 && keyword_at(g, g->at - 1) == KW_EXPRESSION_FROM && g->table_end != g->at;
     inner.expression_from = round && word && (is_symbol(g, g->at + 1, "(") || !starts_query(g, g->at + 1));
@@ -260,6 +333,7 @@ static lh_code guard_symbol(guard *g) {
     if (c == ')' || c == ']' || c == '}') {
         if (g->depth == 0) return guard_fail(g, g->at, LH_INVALID, "SQL", "a closing bracket has no opening one");
         g->depth--;
+        with_close(g, here->with_body);
         return LH_OK;
     }
     if (c == ',' && here->mode == MODE_VALUES && is_symbol(g, g->at + 1, "(")) return LH_OK; /* the next row */
@@ -326,8 +400,10 @@ static void guard_keyword(guard *g, keyword kw) {
         return;
     case KW_LATERAL:
     case KW_ONLY: return; /* the table still comes */
+    case KW_WITH: guard_with(g); break;
     case KW_SELECT:
     case KW_ENDS_LIST:
+        with_set_operation(g);
         here->mode = MODE_OTHER;
         here->expression_from = false;
         break;
@@ -379,7 +455,7 @@ static lh_code guard_word(guard *g) {
     keyword kw = keyword_at(g, g->at);
     bool values = kw == KW_VALUES && is_symbol(g, g->at + 1, "(") && here->expect == EXPECT_READ;
     if (values) {
-        *here = (level){.mode = MODE_VALUES, .expression_from = here->expression_from};
+        *here = (level){.mode = MODE_VALUES, .expression_from = here->expression_from, .with_body = here->with_body};
         return LH_OK;
     }
     if (here->mode == MODE_VALUES) here->mode = MODE_FROM; /* an alias behind the rows: the FROM list goes on */
@@ -571,6 +647,8 @@ static lh_code guard_statement(guard *g) {
     *g->statement = (lh_sql_statement){.offset = first};
     g->depth = 0;
     g->levels[0] = (level){0};
+    g->query_name_count = 0;
+    g->with_body = SIZE_MAX;
     g->head = false;
     g->table_end = SIZE_MAX;
     LH_TRY(guard_verb(g, g->at));
@@ -605,6 +683,7 @@ lh_code lh_sql_scan_guarded(lh_str sql, lh_arena *arena, lh_sql_scan *ret, lh_er
     lh_sql_scan scan = {.statements = LH_ARENA_ARRAY(arena, lh_sql_statement, statements_max),
                         .tables = LH_ARENA_ARRAY(arena, lh_sql_table, LH_SQL_TABLES_MAX)};
     level *levels = LH_ARENA_ARRAY(arena, level, GUARD_DEPTH_MAX);
+    query_name *query_names = LH_ARENA_ARRAY(arena, query_name, GUARD_QUERY_NAMES_MAX);
     LH_TRY(lh_arena_check(arena, err));
     guard g = {.sql = sql,
                .tokens = tokens.items,
@@ -612,7 +691,8 @@ lh_code lh_sql_scan_guarded(lh_str sql, lh_arena *arena, lh_sql_scan *ret, lh_er
                .arena = arena,
                .scan = &scan,
                .err = err,
-               .levels = levels};
+               .levels = levels,
+               .query_names = query_names};
     LH_TRY(guard_all(&g));
     if (scan.statement_count == 0) return lh_fail(err, LH_INVALID, "SQL: there is no statement");
     *ret = scan;

@@ -203,7 +203,7 @@ static void test_engine__guard_reports_tables_and_verbs(void) {
     CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
     lh_sql_scan scan;
     CHECK_OK(lh_sql_scan_guarded(LH_STR("WITH c AS (SELECT * FROM a.\"b\"\"c\") INSERT INTO lake.main.t SELECT * FROM "
-                                        "c AT (VERSION => 7); DROP TABLE x"),
+                                        "d AT (VERSION => 7); DROP TABLE x"),
                                  arena, &scan, &err));
     CHECK(scan.statement_count == 2 && scan.table_count == 4);
     CHECK(scan.statements[0].verb == LH_VERB_CHANGE && scan.statements[0].writes);
@@ -216,6 +216,94 @@ static void test_engine__guard_reports_tables_and_verbs(void) {
     CHECK(scan.tables[3].write && scan.tables[3].statement == 1);
     CHECK_OK(lh_sql_scan_guarded(LH_STR("EXPLAIN ANALYZE DELETE FROM t"), arena, &scan, &err));
     CHECK(scan.statements[0].verb == LH_VERB_EXPLAIN && scan.statements[0].writes && scan.tables[0].write);
+}
+
+/* "text" → the tables that it reads, in their order. Each is what DuckDB 1.5 reads. */
+static const struct {
+    const char *sql, *reads;
+} query_names[] = {
+    {"WITH h AS (SELECT 9 AS z) SELECT * FROM h", ""},
+    {"WITH h AS (SELECT 9 AS z) SELECT * FROM data.h, lake.data.h", "data.h lake.data.h"},
+    {"WITH h AS (SELECT 9 z) SELECT * FROM H JOIN \"h\" USING (z), x: h", ""},
+    {"WITH \"H\" AS (SELECT 9 z) TABLE h", ""},
+    {"WITH \"a\"\"b\" AS (SELECT 9 z) FROM \"A\"\"B\", \"a\"", "a"},
+    {"WITH q AS (FROM h), h AS (SELECT 9 z) SELECT * FROM q, h", "h"},
+    {"WITH h AS (SELECT 9 z), q AS (FROM h), r AS (FROM q, t) FROM r, h", "t"},
+    {"WITH h AS (FROM h) FROM h", "h"},
+    {"WITH h(a, b) AS MATERIALIZED (SELECT 9, 8), q(c) AS NOT MATERIALIZED (FROM h) FROM q, h", ""},
+    {"WITH RECURSIVE h AS (SELECT 9 z UNION ALL SELECT z + 1 FROM h WHERE z < 11) FROM h", ""},
+    {"WITH RECURSIVE h AS (SELECT z FROM h UNION SELECT z + 1 FROM (SELECT z FROM h)) FROM h", "h"},
+    {"WITH RECURSIVE h AS (SELECT z FROM h) FROM h", "h"},
+    {"WITH RECURSIVE h AS (SELECT 1 z EXCEPT SELECT z FROM h) FROM h", "h"},
+    {"WITH RECURSIVE q AS (FROM h), h AS (SELECT 1 UNION ALL FROM h, q) FROM h", "h"},
+    {"WITH RECURSIVE h AS (WITH i AS (FROM h) FROM i UNION ALL FROM h, i) FROM h, i", "h i"},
+    {"WITH RECURSIVE h(a, b) USING KEY (a) AS (SELECT 1, 2 UNION SELECT a, b FROM h) FROM h", ""},
+    {"WITH h AS (SELECT 1 z UNION ALL FROM h) FROM h", "h"},
+    {"WITH recursive AS (SELECT 1 z) FROM recursive, h", "h"},
+    {"WITH h AS (SELECT 9 z) SELECT * FROM (WITH q AS (FROM h) FROM q), q", "q"},
+    {"WITH h AS (SELECT 9 z) SELECT * FROM (WITH h AS (FROM h) FROM h)", ""},
+    {"SELECT * FROM (WITH h AS (SELECT 9 z) FROM h), h", "h"},
+    {"(WITH h AS (SELECT 9 z) SELECT * FROM h) UNION ALL FROM h", "h"},
+    {"WITH h AS (SELECT 9 z) SELECT * FROM h UNION ALL FROM h", ""},
+    {"WITH h AS (FROM (WITH q AS (SELECT 4 z) FROM q)) FROM q", "q"},
+    {"WITH h AS (SELECT 9 z) SELECT (SELECT z FROM h), [z FOR z IN [1, (FROM h)]] ORDER BY (FROM h)", ""},
+    {"WITH h AS (SELECT 9 z) SELECT * FROM h AT (VERSION => 3)", ""},
+    {"WITH h AS (SELECT 9 z) PIVOT h ON z USING sum(z)", ""},
+    {"WITH h AS (SELECT 9 z) FROM (SUMMARIZE h), (DESCRIBE h)", ""},
+    {"SELECT 1 AS with, z FROM h", "h"},
+    {"SELECT TIMESTAMP WITH TIME ZONE '2024-01-01' FROM h", "h"},
+    {"FROM range(3) WITH ORDINALITY AS r(a, b), h", "h"},
+    {"WITH h AS (SELECT 1); FROM h", "h"},
+    {"INSERT INTO t WITH h AS (SELECT 9 z) SELECT z FROM h", "+t"},
+    {"WITH h AS (SELECT 9 z) INSERT INTO h FROM h", "+h"},
+    {"WITH h AS (SELECT 9 z) DELETE FROM h USING h AS i", "+h"},
+    {"WITH h AS (SELECT 9 z) UPDATE h SET z = 1", "+h"},
+    {"WITH h AS (SELECT 9 z) MERGE INTO h USING h ON true WHEN MATCHED THEN DELETE", "+h"},
+    {"MERGE INTO t USING (WITH h AS (FROM i) FROM h) s ON true WHEN MATCHED THEN UPDATE SET z = (FROM h)", "+t i h"},
+    {"CREATE TABLE t AS WITH h AS (FROM i) FROM h", "+t i"},
+    {"EXPLAIN ANALYZE WITH h AS (FROM i) FROM h", "i"},
+};
+
+static void test_engine__a_name_that_with_gives_is_no_table(void) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_error err = {0};
+    CHECK_OK(lh_arena_new(16 << 20, &arena, &err));
+    for (size_t i = 0; i < sizeof query_names / sizeof *query_names; i++) {
+        LH_CLEANUP(lh_buf_done) lh_buf reads = LH_BUF_INIT(1 << 10);
+        lh_sql_scan scan = {0};
+        CHECK_OK(lh_sql_scan_guarded(lh_str_from(query_names[i].sql), arena, &scan, &err));
+        for (size_t t = 0; t < scan.table_count; t++) {
+            if (t) lh_buf_char(&reads, ' ');
+            if (scan.tables[t].write) lh_buf_char(&reads, '+');
+            for (size_t p = 0; p < scan.tables[t].part_count; p++) {
+                if (p) lh_buf_char(&reads, '.');
+                lh_buf_append(&reads, scan.tables[t].parts[p]);
+            }
+        }
+        if (!lh_str_eq(lh_buf_str(&reads), lh_str_from(query_names[i].reads)))
+            print_error("%s reads '%.*s'\n", query_names[i].sql, LH_STR_ARG(lh_buf_str(&reads)));
+        CHECK_STR(lh_buf_str(&reads), lh_str_from(query_names[i].reads));
+    }
+}
+
+/* A list without end is cut: what is beyond counts as tables. What WITH names is refused as ever. */
+static void test_engine__names_of_with_are_capped_and_guarded(void) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(1 << 20);
+    lh_sql_scan scan = {0};
+    lh_error err = {0};
+    CHECK_OK(lh_arena_new(16 << 20, &arena, &err));
+    lh_buf_append(&sql, LH_STR("WITH h0 AS (SELECT 0)"));
+    for (int i = 1; i < 300; i++) lh_buf_printf(&sql, ", h%d AS (SELECT %d)", i, i);
+    lh_buf_append(&sql, LH_STR(" FROM h0, h255, h256, h299"));
+    CHECK_OK(lh_sql_scan_guarded(lh_buf_str(&sql), arena, &scan, &err));
+    CHECK(scan.table_count == 2);
+    CHECK_STR(scan.tables[0].parts[0], LH_STR("h256"));
+    CHECK(guard("WITH \"x.csv\" AS (SELECT 1) FROM \"x.csv\"", NULL) == LH_DENIED);
+    CHECK(guard("WITH read_csv(a) AS (SELECT 1) FROM read_csv", NULL) == LH_DENIED);
+    CHECK(guard("WITH duckdb_settings AS (SELECT 1) FROM duckdb_settings", NULL) == LH_DENIED);
+    CHECK(guard("WITH h AS (SELECT * FROM read_csv('x')) FROM h", NULL) == LH_DENIED);
+    CHECK(guard("WITH h AS (SELECT 1) FROM h, 'x.csv'", NULL) == LH_DENIED);
 }
 
 static void test_engine__guard_caps_size_and_depth(void) {
@@ -237,4 +325,7 @@ LH_TEST_MAIN(LH_TEST(test_engine__refuses_what_reaches_out_of_the_lake),
              LH_TEST(test_engine__a_slip_of_the_pen_is_a_syntax_error_with_its_place),
              LH_TEST(test_engine__what_duckdb_knows_as_a_statement_is_no_slip),
              LH_TEST(test_engine__allows_what_users_write), LH_TEST(test_engine__guard_names_the_place_and_the_thing),
-             LH_TEST(test_engine__guard_reports_tables_and_verbs), LH_TEST(test_engine__guard_caps_size_and_depth))
+             LH_TEST(test_engine__guard_reports_tables_and_verbs),
+             LH_TEST(test_engine__a_name_that_with_gives_is_no_table),
+             LH_TEST(test_engine__names_of_with_are_capped_and_guarded),
+             LH_TEST(test_engine__guard_caps_size_and_depth))

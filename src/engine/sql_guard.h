@@ -14,7 +14,7 @@ typedef enum {
 
 enum { LH_SQL_NAME_PARTS = 4, LH_SQL_TABLES_MAX = 256, LH_SQL_STATEMENTS_MAX = 1000 };
 
-/* A name in table position, unquoted, lower case not applied. Arena. has_at: AT (…) follows; at_version: of
+/* A name in table position, unquoted, lower case not applied; none that is read where WITH gives it to a query. Arena. has_at: AT (…) follows; at_version: of
  * AT (VERSION => n), else -1. */
 typedef struct lh_sql_table {
     lh_str parts[LH_SQL_NAME_PARTS];

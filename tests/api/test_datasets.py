@@ -203,6 +203,17 @@ def test_lineage_goes_up_and_down(server):
     assert "data.other" not in datasets(up) and [d["dataset"] for d in up["dropped"]] == ["data.other"]
 
 
+def test_lineage_knows_the_names_that_with_gives(server):
+    server.sql("CREATE TABLE lw_h AS SELECT 1 AS z")
+    server.sql("CREATE TABLE lw_i AS SELECT 2 AS z")
+    server.sql("CREATE TABLE lw_t (z INTEGER)")
+    server.sql("INSERT INTO lw_t WITH lw_h AS (SELECT z FROM lw_i) SELECT z FROM lw_h")
+    assert sql_edges(lineage(server, "lw_t", direction="up")) == [("data.lw_i", "data.lw_t")]
+    server.sql("WITH q AS (FROM lw_h), lw_h AS (SELECT 9 AS z) INSERT INTO lw_t SELECT z FROM q")
+    assert sql_edges(lineage(server, "lw_t", direction="up")) == [("data.lw_h", "data.lw_t"), ("data.lw_i", "data.lw_t")]
+    assert server.sql("SELECT z FROM lw_t ORDER BY z") == [[1], [2]]
+
+
 def test_lineage_of_transactions_and_of_what_failed(server):
     server.sql("CREATE TABLE lt_a AS SELECT 1 AS x")
     server.sql("CREATE TABLE lt_b AS SELECT 2 AS x")

@@ -40,6 +40,22 @@ def test_members_of_the_answer(server):
     assert cut["row_count"] == 7 and cut["truncated"] is True
 
 
+def test_a_query_named_like_a_table_is_not_that_table(server):
+    server.sql("CREATE TABLE named AS SELECT 1 AS z")
+    read = lambda sql: [s["table"] for s in server.query(sql).json()["snapshots"]]
+    assert server.sql("WITH named AS (SELECT 9 AS z) SELECT * FROM named") == [[9]]
+    assert read("WITH named AS (SELECT 9 AS z) SELECT * FROM named") == []
+    assert read('WITH "NAMED"(a) AS MATERIALIZED (SELECT 9) SELECT * FROM (WITH q AS (FROM named) FROM q)') == []
+    assert read("WITH RECURSIVE named AS (SELECT 1 AS z UNION ALL SELECT z + 1 FROM named WHERE z < 3) FROM named") == []
+    for sql, rows in (("WITH q AS (FROM named), named AS (SELECT 9 AS z) SELECT * FROM q", [[1]]),
+                      ("WITH named AS (SELECT z + 10 AS z FROM named) FROM named", [[11]]),
+                      ("WITH named AS (SELECT 9 AS z) SELECT * FROM data.named", [[1]]),
+                      ("SELECT * FROM (WITH named AS (SELECT 9 AS z) FROM named) UNION ALL FROM named", [[9], [1]]),
+                      ("WITH RECURSIVE named AS (SELECT z FROM named UNION ALL SELECT z + 1 FROM named WHERE z < 2) FROM named", [[1], [2]])):
+        assert server.sql(sql) == rows, sql
+        assert read(sql) == ["data.named"], sql
+
+
 def test_parameters_are_bound(server):
     assert server.sql("SELECT $1::INTEGER + 1, $2", params=[41, "x'; DROP TABLE y; --"]) == [[42, "x'; DROP TABLE y; --"]]
     assert server.sql("SELECT $name", params={"name": "ann"}) == [["ann"]]
