@@ -243,6 +243,9 @@ lh_code ingest_relation_error(const ingest_job *job, lh_code code, lh_error *err
 
 /* ---- json.c: "read_json(…)", and what it reads ---- */
 void ingest_json_sql(const ingest_job *job, lh_buf *into);
+/* The place of the column that is an empty key's; `count`: none is. Reads the whole file where one may be. */
+lh_code ingest_json_empty_key(const ingest_job *job, const ingest_field *fields, size_t count, size_t *ret,
+                              lh_error *err);
 /* From now on the reader gets these names and types, JSON as text; nothing changes when they cannot be spelled out. */
 void ingest_json_spell_out(ingest_job *job, ingest_field *fields, size_t count);
 

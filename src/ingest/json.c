@@ -3,9 +3,11 @@
  *   a type that the caller named → that type
  *   whole numbers                → text, when there are more rows than the sample had: DuckDB would read 2.5 as 2
  *   anything else                → the type found, or what probe.c made of it
- * Columns whose names cannot be spelled out are read as DuckDB finds them: an empty key, and A beside a, of which DuckDB
- * calls the second a_1. */
+ * Columns whose names cannot be spelled out are read as DuckDB finds them: an empty key, which it calls C<position>, and A
+ * beside a, of which it calls the second a_1. */
 #include "ingest/ingest_internal.h"
+
+#include <stdio.h>
 
 static void json_format_sql(const char *name, lh_str format, lh_buf *into) {
     if (format.len == 0) return;
@@ -21,10 +23,9 @@ void ingest_json_sql(const ingest_job *job, lh_buf *into) {
     json_format_sql("dateformat", job->options.csv.date_format, into);
     json_format_sql("timestampformat", job->options.csv.timestamp_format, into);
     if (job->json_field_count == 0) {
-        lh_buf_printf(into,
-                      ", maximum_depth=%d, sample_size=%" PRId64
-                      ", union_by_name=true, convert_strings_to_integers=false",
-                      INGEST_JSON_READ_DEPTH, job->whole_sample ? -1 : job->options.sample_rows);
+        lh_buf_printf(
+            into, ", maximum_depth=%d, sample_size=%" PRId64 ", union_by_name=true, convert_strings_to_integers=false",
+            INGEST_JSON_READ_DEPTH, job->whole_sample ? -1 : job->options.sample_rows);
         if (job->json_no_maps) lh_buf_append(into, LH_STR(", map_inference_threshold=-1"));
     } else lh_buf_append(into, LH_STR(", columns={"));
     for (size_t i = 0; i < job->json_field_count; i++) {
@@ -42,11 +43,40 @@ void ingest_json_sql(const ingest_job *job, lh_buf *into) {
 static bool json_is_renamed(const ingest_field *fields, size_t count, lh_str name) {
     size_t end = name.len;
     while (end && name.ptr[end - 1] >= '0' && name.ptr[end - 1] <= '9') end--;
-    if (end == name.len || end < 2 || name.ptr[end - 1] != '_') return name.len == 0;
+    if (end == name.len || end < 2 || name.ptr[end - 1] != '_') return false;
     lh_str stem = lh_str_sub(name, 0, end - 1);
     for (size_t i = 0; i < count; i++)
         if (lh_str_eq_nocase(fields[i].name, stem)) return true;
     return false;
+}
+
+static lh_code json_has_empty_key(const ingest_job *job, bool *ret, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_json *result = NULL;
+    lh_buf_append(&sql, LH_STR("SELECT 1 FROM read_json_objects("));
+    lh_buf_sql_string(&sql, job->path);
+    lh_buf_printf(&sql, ", format='%s', maximum_object_size=%" PRIu64,
+                  job->format == INGEST_NDJSON ? "newline_delimited" : "auto", job->ingest->line_max_bytes);
+    lh_buf_append(&sql, LH_STR(") WHERE list_contains(json_keys(json), '') LIMIT 1"));
+    LH_TRY(lh_buf_check(&sql, err));
+    lh_code code = lh_session_run(job->session, lh_buf_str(&sql), NULL, job->arena, &result, err);
+    if (code != LH_OK) return ingest_relation_error(job, code, err);
+    *ret = lh_json_size(lh_json_get(result, "rows")) > 0;
+    return LH_OK;
+}
+
+lh_code ingest_json_empty_key(const ingest_job *job, const ingest_field *fields, size_t count, size_t *ret,
+                              lh_error *err) {
+    char name[32];
+    size_t at = 0;
+    for (; at < count; at++) {
+        snprintf(name, sizeof name, "C%zu", at);
+        if (lh_str_eq(fields[at].name, lh_str_from(name))) break;
+    }
+    bool empty = false;
+    if (at < count) LH_TRY(json_has_empty_key(job, &empty, err));
+    *ret = empty ? at : count;
+    return LH_OK;
 }
 
 static void json_as_text(ingest_type *type) {

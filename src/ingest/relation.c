@@ -337,12 +337,16 @@ static lh_code relation_described(ingest_job *job, lh_error *err) {
     bool json = job->format != INGEST_PARQUET;
     job->json_field_count = 0;
     LH_TRY(relation_describe(job, &fields, &count, err));
-    if (json) ingest_json_spell_out(job, fields, count);
+    size_t unnamed = count;
+    if (json) LH_TRY(ingest_json_empty_key(job, fields, count, &unnamed, err));
+    if (json && unnamed == count) ingest_json_spell_out(job, fields, count);
     LH_TRY(relation_new_columns(job, job->ingest->columns_max, err));
     ingest_names taken = {0};
-    for (size_t i = 0; i < count; i++)
-        LH_TRY(relation_flatten(job, fields[i].name, relation_identifier(fields[i].name, job->arena), fields[i].type,
+    for (size_t i = 0; i < count; i++) {
+        lh_str name = i == unnamed ? ingest_name_clean(LH_STR_NONE, i, job->arena) : fields[i].name;
+        LH_TRY(relation_flatten(job, name, relation_identifier(fields[i].name, job->arena), fields[i].type,
                                 json && job->options.flatten ? job->options.flatten_depth : 0, &taken, err));
+    }
     return job->column_count ? LH_OK : lh_fail(err, LH_INVALID, "the file has no columns");
 }
 

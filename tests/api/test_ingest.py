@@ -279,6 +279,19 @@ def test_a_bad_row_fails_with_its_line_and_nothing_lands(server):
     assert server.query(f"SELECT * FROM {table}").status_code == 400
 
 
+def test_an_empty_key_is_a_column_without_a_name(server):
+    table, answer = loaded(server, b'{"":1,"a":"x"}\n{"":2,"a":"y"}\n', "a.ndjson")
+    assert [c["name"] for c in answer["columns"]] == ["column0", "a"]
+    assert server.sql(f"SELECT column0, a FROM {table} ORDER BY 1") == [[1, "x"], [2, "y"]]
+    table, answer = loaded(server, b'[{"a":1,"":{"x":2,"y":[3]}}]', "a.json")
+    assert [c["name"] for c in answer["columns"]] == ["a", "column1_x", "column1_y"]
+    assert server.sql(f"SELECT * FROM {table}") == [[1, 2, [3]]]
+    table, answer = loaded(server, b'{"a":1,"":2}\n', "a.ndjson", options={"columns": {"column1": "VARCHAR"}})
+    assert answer["columns"][1] == {"name": "column1", "type": "VARCHAR"} and server.sql(f"SELECT * FROM {table}") == [[1, "2"]]
+    table, answer = loaded(server, b'{"C0":1,"C1":{"a":2}}\n', "a.ndjson")  # as DuckDB calls an empty key
+    assert [c["name"] for c in answer["columns"]] == ["C0", "C1_a"] and server.sql(f"SELECT * FROM {table}") == [[1, 2]]
+
+
 def test_quarantine(server):
     body = b"id,v\n1,a\n2,b,too many\n3,c\nx,d\n"
     table = names()
