@@ -126,16 +126,31 @@ static lh_code ingest_detect_and_load(ingest_job *job, lh_json **ret, lh_error *
     return code;
 }
 
+/* The rejects' lock comes second, in the order of names in which SQL takes locks as well. */
+static lh_code ingest_lock(const ingest_job *job, lh_error *err) {
+    lh_engine *engine = job->ingest->engine;
+    LH_TRY(lh_engine_lock_table(engine, job->name, job->request->cancel, err));
+    if (!job->quarantine) return LH_OK;
+    lh_code code = lh_engine_lock_table(engine, job->rejects_name, job->request->cancel, err);
+    if (code != LH_OK) lh_engine_unlock_table(engine, job->name);
+    return code;
+}
+
+static void ingest_unlock(const ingest_job *job) {
+    if (job->quarantine) lh_engine_unlock_table(job->ingest->engine, job->rejects_name);
+    lh_engine_unlock_table(job->ingest->engine, job->name);
+}
+
 static lh_code ingest_run(ingest_job *job, lh_json **ret, lh_error *err) {
     uint64_t started = lh_time_monotonic_ms();
     lh_json *answer = NULL;
     LH_TRY(ingest_take_request(job, err));
     ingest_progress(job, 1);
     LH_TRY(ingest_source_open(job, err));
-    LH_TRY(lh_engine_lock_table(job->ingest->engine, job->name, job->request->cancel, err));
+    LH_TRY(ingest_lock(job, err));
     lh_code code = lh_session_open(job->ingest->engine, job->request->cancel, &job->session, err);
     if (code == LH_OK) code = ingest_detect_and_load(job, &answer, err);
-    lh_engine_unlock_table(job->ingest->engine, job->name);
+    ingest_unlock(job);
     if (code != LH_OK) return code;
     ingest_scan_loaded(job, answer);
     lh_json_set_uint(job->arena, answer, "bytes", job->request->survey->received);

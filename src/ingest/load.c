@@ -1,6 +1,6 @@
 /* The load itself: one statement or one transaction of the engine, so that a dataset changes in one commit.
  *
- * The engine's write lock of the table is held by the caller (ingest.c), from before it takes a connection, which is the order in
+ * The engine's write lock of the table, and that of its rejects, is held by the caller (ingest.c), from before it takes a connection, which is the order in
  * which SQL takes them. What is remembered of the file
  * (hash, name, source, job) is annotated: the catalog puts it into the snapshot's summary and writes the dataset's document
  * and the "these bytes were ingested" record in the same metastore commit, so that the answer "deduplicated"
@@ -112,11 +112,14 @@ static lh_code load_insert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     return LH_OK;
 }
 
-static lh_code load_delete_all(ingest_job *job, lh_error *err) {
+static lh_code load_delete_all(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("DELETE FROM "));
     ingest_table_sql(job->name, job->arena, &sql);
-    return load_run(job, &sql, NULL, err);
+    LH_TRY(load_run(job, &sql, &result, err));
+    *ret_rows = load_count(result);
+    return LH_OK;
 }
 
 /* Appends, for each name of the comma-separated list: `"key", …`, `"key" IS NULL OR …`, `t."key" = s."key" AND …`. */
@@ -327,7 +330,31 @@ static lh_code load_collect_rejects(ingest_job *job, uint64_t *ret_rejected, lh_
     return LH_OK;
 }
 
-static lh_code load_store_rejects(ingest_job *job, lh_error *err) {
+/* The engine's extension commits a table that it makes by itself, so one whose rows are to land with the dataset's must be there. */
+static lh_code load_make_rejects(const ingest_job *job, lh_error *err) {
+    static const char *const columns[] = {"line", "column_name", "reason", "raw", "file", "sha256", "job_id"};
+    lh_arena *arena = job->arena;
+    lh_json *request = lh_json_new_object(arena), *schema = lh_json_new_object(arena),
+            *fields = lh_json_new_array(arena), *ignored = NULL;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        lh_json *field = lh_json_new_object(arena);
+        lh_json_set_int(arena, field, "id", (int64_t)i + 1);
+        lh_json_set_string(arena, field, "name", lh_str_from(columns[i]));
+        lh_json_set_string(arena, field, "type", i ? LH_STR("string") : LH_STR("long"));
+        lh_json_set_bool(arena, field, "required", false);
+        lh_json_append(fields, field);
+    }
+    lh_json_set_string(arena, schema, "type", LH_STR("struct"));
+    lh_json_set(arena, schema, "fields", fields);
+    lh_json_set_string(arena, request, "name", job->rejects_name.name);
+    lh_json_set(arena, request, "schema", schema);
+    LH_TRY(lh_arena_check(arena, err));
+    return lh_table_create(job->ingest->catalog, job->rejects_name.namespace_, request, arena, &ignored, err);
+}
+
+static lh_code load_store_rejects(ingest_job *job, bool changed, lh_error *err) {
+    bool there = lh_table_exists(job->ingest->catalog, job->rejects_name);
+    if (changed && job->exists && !there) LH_TRY(load_make_rejects(job, err));
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_buf_append(&sql, LH_STR("CREATE TABLE IF NOT EXISTS "));
     ingest_table_sql(job->rejects_name, job->arena, &sql);
@@ -345,35 +372,6 @@ static lh_code load_store_rejects(ingest_job *job, lh_error *err) {
     lh_buf_sql_string(&sql, lh_uuid_str(&job->id));
     lh_buf_append(&sql, LH_STR(" FROM temp.main.ingest_bad ORDER BY line"));
     return load_run(job, &sql, NULL, err);
-}
-
-/* ---- one try ---- */
-
-typedef struct load_outcome {
-    uint64_t rows, rejected;
-    lh_json *added, *widened; /* NULL: none */
-} load_outcome;
-
-static lh_code load_statements(ingest_job *job, load_outcome *ret, lh_error *err) {
-    bool create = !job->exists, replace = !create && load_mode(job, "replace"), upsert = load_mode(job, "upsert");
-    if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_errors", err));
-    if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_scans", err));
-    if (upsert) LH_TRY(load_stage(job, err)); /* reads the file, and fills those two */
-    bool alters = load_changes_schema(job);
-    LH_TRY(load_run_text(job, "BEGIN", err));
-    lh_code code = alters ? load_alter(job, INGEST_ADD, err) : LH_OK;
-    if (code == LH_OK && alters) code = load_alter(job, INGEST_WIDEN, err);
-    if (code == LH_OK)
-        code = create   ? load_create(job, upsert, &ret->rows, err)
-               : upsert ? load_upsert(job, &ret->rows, err)
-                        : load_insert(job, &ret->rows, err);
-    if (code == LH_OK && replace && ret->rows == 0) code = load_delete_all(job, err); /* nothing was inserted */
-    if (code == LH_OK && job->quarantine) code = load_collect_rejects(job, &ret->rejected, err);
-    if (code == LH_OK && ret->rejected) code = load_store_rejects(job, err);
-    if (code == LH_OK) return lh_session_commit(job->session, err);
-    lh_code ignored = load_run_text(job, "ROLLBACK", NULL);
-    (void)ignored;
-    return code;
 }
 
 /* ---- what is remembered ---- */
@@ -434,6 +432,61 @@ static lh_json *load_properties(const ingest_job *job) {
         lh_json_set_string(arena, properties, LH_SUMMARY_REPLACES_ALL, LH_STR("true"));
     return properties;
 }
+
+/* A new table, and that of its rejects, go to the bucket of the request. */
+static lh_code load_place(const ingest_job *job, lh_error *err) {
+    lh_catalog *catalog = job->ingest->catalog;
+    lh_str bucket = job->request->bucket.len ? job->request->bucket : job->request->default_bucket;
+    if (bucket.len == 0 || job->exists) return LH_OK;
+    LH_TRY(lh_annotation_set_bucket(catalog, job->name, bucket, err));
+    return lh_annotation_set_bucket(catalog, job->rejects_name, bucket, err);
+}
+
+/* What the commit takes along. The documents travel with the table that gets a snapshot: the dataset's, or, when the load changes
+ * none of its rows, that of its rejects. */
+static lh_code load_annotate(const ingest_job *job, const lh_change documents[2], bool by_rejects, lh_error *err) {
+    lh_catalog *catalog = job->ingest->catalog;
+    LH_TRY(lh_annotation_set(catalog, job->name, load_properties(job), documents, by_rejects ? 0 : 2, err));
+    if (by_rejects) LH_TRY(lh_annotation_set(catalog, job->rejects_name, NULL, documents, 2, err));
+    return load_place(job, err);
+}
+
+/* ---- one try ---- */
+
+typedef struct load_outcome {
+    uint64_t rows, rejected;
+    bool remembered;          /* the commit took the documents along */
+    lh_json *added, *widened; /* NULL: none */
+} load_outcome;
+
+static lh_code load_statements(ingest_job *job, const lh_change documents[2], load_outcome *ret, lh_error *err) {
+    uint64_t deleted = 0;
+    bool create = !job->exists, replace = !create && load_mode(job, "replace"), upsert = load_mode(job, "upsert");
+    if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_errors", err));
+    if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_scans", err));
+    if (upsert) LH_TRY(load_stage(job, err)); /* reads the file, and fills those two */
+    bool alters = load_changes_schema(job);
+    LH_TRY(load_run_text(job, "BEGIN", err));
+    lh_code code = alters ? load_alter(job, INGEST_ADD, err) : LH_OK;
+    if (code == LH_OK && alters) code = load_alter(job, INGEST_WIDEN, err);
+    if (code == LH_OK)
+        code = create   ? load_create(job, upsert, &ret->rows, err)
+               : upsert ? load_upsert(job, &ret->rows, err)
+                        : load_insert(job, &ret->rows, err);
+    if (code == LH_OK && replace && ret->rows == 0)
+        code = load_delete_all(job, &deleted, err); /* nothing was inserted */
+    if (code == LH_OK && job->quarantine) code = load_collect_rejects(job, &ret->rejected, err);
+    bool changed = ret->rows || deleted;
+    if (code == LH_OK && ret->rejected) code = load_store_rejects(job, changed, err);
+    if (code == LH_OK && ret->rejected && !changed) code = load_annotate(job, documents, true, err);
+    ret->remembered = changed || ret->rejected;
+    if (code == LH_OK) return lh_session_commit(job->session, err);
+    lh_code ignored = load_run_text(job, "ROLLBACK", NULL);
+    (void)ignored;
+    return code;
+}
+
+/* ---- the answer ---- */
 
 static bool load_was_ingested(const ingest_job *job) {
     if (!job->exists || !job->options.dedup || load_mode(job, "replace")) return false;
@@ -552,15 +605,6 @@ static void load_sweep(const ingest_job *job, int64_t snapshot_before, int64_t s
     (void)ignored; /* what cannot be removed is left for maintenance */
 }
 
-/* A new table, and that of its rejects, go to the bucket of the request. */
-static lh_code load_place(const ingest_job *job, lh_error *err) {
-    lh_catalog *catalog = job->ingest->catalog;
-    lh_str bucket = job->request->bucket.len ? job->request->bucket : job->request->default_bucket;
-    if (bucket.len == 0 || job->exists) return LH_OK;
-    LH_TRY(lh_annotation_set_bucket(catalog, job->name, bucket, err));
-    return lh_annotation_set_bucket(catalog, job->rejects_name, bucket, err);
-}
-
 static lh_code load_check_bucket(const ingest_job *job, lh_error *err) {
     lh_str wanted = job->request->bucket, there = LH_STR_NONE;
     if (wanted.len == 0) return LH_OK;
@@ -584,16 +628,16 @@ static lh_code load_try(ingest_job *job, load_outcome *outcome, bool *ret_known,
     if (*ret_known) return LH_OK;
     LH_TRY(load_prepare_table(job, outcome, err));
     LH_TRY(load_documents(job, documents, err));
-    LH_TRY(lh_annotation_set(catalog, job->name, load_properties(job), documents, 2, err));
     bool exists = lh_table_snapshot_id(catalog, job->name, &before, NULL) == LH_OK;
-    lh_code code = load_place(job, err);
-    if (code == LH_OK) code = load_statements(job, outcome, err);
+    lh_code code = load_annotate(job, documents, false, err);
+    if (code == LH_OK) code = load_statements(job, documents, outcome, err);
     lh_annotation_clear(catalog, job->name);
-    if (!job->exists) lh_annotation_clear(catalog, job->rejects_name);
+    if (job->quarantine || !job->exists) lh_annotation_clear(catalog, job->rejects_name);
     bool failed = code != LH_OK && code != LH_UNAVAILABLE; /* an unknown outcome keeps its files */
     if (failed && exists == job->exists) load_sweep(job, before, since_ms);
-    /* without rows no snapshot was added, and the documents did not travel with one */
-    if (code == LH_OK && outcome->rows == 0) code = lh_dataset_remember(catalog, job->name, documents, 2, err);
+    if (code == LH_OK &&
+        !outcome->remembered) /* no row came, went or was rejected: there was no snapshot to travel with */
+        code = lh_dataset_remember(catalog, job->name, documents, 2, err);
     return code;
 }
 

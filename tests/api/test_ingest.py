@@ -308,6 +308,27 @@ def test_quarantine(server):
     assert server.sql(f"SELECT line, raw FROM {table}__rejects ORDER BY line") == [[2, "not json"], [4, "[3]"]]
 
 
+@pytest.mark.parametrize("mode,rows,body,left", [
+    ("create", None, b"x\ny\n", 0), ("append", b"id\n1\n", b"x\ny\n", 1), ("replace", b"id\n1\n", b"x\ny\n", 0), ("upsert", b"id\n1\n", b"x\ny\n", 1),
+    ("replace", b"id\n", b"x\ny\n", 0), ("append", b"id\n1\n", b"2\nx\ny\n", 2)])
+def test_rejects_land_in_one_commit_with_rows_and_what_is_remembered(server, mode, rows, body, left):
+    table, log = names("alone"), server.root / "_catalog" / "log"
+    load = lambda body, **fields: server.ingest(b"id\n" + body, table, options={"columns": {"id": "BIGINT"}}, **fields).json()
+    if rows:
+        load(rows[3:])
+    before = set(log.iterdir())
+    answer = load(body, mode=mode, key="id" if mode == "upsert" else "", on_error="quarantine")
+    assert (answer["rows"], answer["rejected"], answer["deduplicated"]) == (body.count(b"2"), 2, False)
+    entries = [entry.read_text() for entry in sorted(set(log.iterdir()) - before)]
+    last = json.loads(entries.pop())
+    put = {change["key"]: change["put"] for change in last["changes"]}
+    assert f"ingested/data/{table}/{answer['sha256']}" in put and put[f"table/data/{table}__rejects"]["snapshot_id"] > 0
+    assert (f"table/data/{table}" in put) == bool(answer["rows"] or (rows and len(rows) > 3 and mode == "replace"))
+    assert all('"snapshot_id":-1' in entry and "ingested/" not in entry for entry in entries)  # tables without a row, if they were not there
+    assert load(body, mode="append", on_error="quarantine")["deduplicated"]
+    assert server.sql(f"SELECT count(*) FROM {table}__rejects") == [[2]] and server.sql(f"SELECT count(*) FROM {table}") == [[left]]
+
+
 def test_register_parquet_and_iceberg(server):
     buffer = io.BytesIO()
     for part in range(2):
