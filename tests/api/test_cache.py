@@ -371,6 +371,7 @@ def test_pins_by_the_configuration_and_by_reading(fresh):
     assert "nosuch" in again.log_text()
     for _ in range(2):
         again.sql("SELECT * FROM often")
+    again.sql("WITH often AS (SELECT 9) SELECT * FROM often")  # reads no table
     assert item(again, "data.often") is None
     again.sql("SELECT * FROM often")
     assert settled(again, "data.often")["pinned_by"] == "automatic"
