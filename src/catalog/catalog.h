@@ -229,6 +229,10 @@ LH_MUST_CHECK lh_code lh_table_verify(lh_catalog *catalog, lh_table_name name, l
 
 /* Id of the table's current snapshot, -1 when it has none. In memory, microseconds. Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name name, int64_t *ret, lh_error *err);
+/* Of its snapshot at that wall clock time, as DuckDB's extension picks it for AT (TIMESTAMP => …); -1: there was none. Reads
+ * the metadata. Errors: NOT_FOUND, CORRUPT, IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_table_snapshot_at(lh_catalog *catalog, lh_table_name name, int64_t at_ms, int64_t *ret,
+                                           lh_error *err);
 
 /* What a table's rows and their form depend on. */
 typedef struct lh_table_state {

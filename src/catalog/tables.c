@@ -142,6 +142,22 @@ lh_code lh_table_load(lh_catalog *catalog, lh_table_name name, bool refs_only, l
     return lh_arena_check(arena, err);
 }
 
+lh_code lh_table_snapshot_at(lh_catalog *catalog, lh_table_name name, int64_t at_ms, int64_t *ret, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_json *answer = NULL;
+    LH_TRY(lh_arena_new(8 * (size_t)LH_LIMIT_METADATA_BYTES, &arena, err));
+    LH_TRY(lh_table_load(catalog, name, false, LH_STR_NONE, arena, &answer, NULL, err));
+    lh_table_show_to_duckdb(answer, arena);
+    const lh_json *metadata = lh_json_get(answer, "metadata");
+    *ret = -1;
+    for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "snapshot-log")); lh_json_next(&it);) {
+        int64_t id = lh_json_int(lh_json_get(it.value, "snapshot-id"), -1);
+        bool before = lh_json_int(lh_json_get(it.value, "timestamp-ms"), INT64_MAX) <= at_ms;
+        if (before && metadata_snapshot(metadata, id)) *ret = id;
+    }
+    return LH_OK;
+}
+
 /* ---- where a table lies ---- */
 
 /* A name as a part of a path. */

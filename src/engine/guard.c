@@ -263,13 +263,38 @@ static bool is_inside_view(lh_str name) {
            (lh_str_eq_nocase(head, LH_STR("duckdb_")) || lh_str_eq_nocase(head, LH_STR("pragma_")));
 }
 
+/* A literal and casts of it, up to the bracket that closes before it: TIMESTAMP '…', '…'::DATE, CAST('…' AS TIMESTAMP). */
+static lh_str guard_at_constant(const guard *g, size_t at) {
+    static const char *const words[] = {"cast",         "as",           "timestamp",    "timestamptz", "timestamp_s",
+                                        "timestamp_ms", "timestamp_us", "timestamp_ns", "date",        "datetime",
+                                        "with",         "without",      "time",         "zone"};
+    size_t depth = 0, first = at;
+    for (; at < g->count && !(depth == 0 && is_symbol(g, at, ")")); at++) {
+        bool known = g->tokens[at].kind == LH_SQL_STRING || is_symbol(g, at, "::");
+        for (size_t i = 0; !known && i < sizeof words / sizeof *words; i++) known = is_word(g, at, words[i]);
+        if (is_symbol(g, at, "(")) depth++;
+        else if (is_symbol(g, at, ")")) depth--;
+        else if (!known) return LH_STR_NONE;
+    }
+    if (at == first || at == g->count) return LH_STR_NONE;
+    size_t from = g->tokens[first].offset, to = g->tokens[at - 1].offset + g->tokens[at - 1].len;
+    return lh_str_sub(g->sql, from, to - from);
+}
+
+/* Behind a table's name: AT (…), or [AS] alias [(column, …)] AT (…). */
 static void guard_time_travel(const guard *g, size_t at, lh_sql_table *table) {
+    size_t alias = keyword_at(g, at) == KW_AS ? at + 1 : at;
+    if (keyword_at(g, at) != KW_AT && is_name(g, alias) && keyword_at(g, alias) == KW_NONE) {
+        at = alias + 1;
+        if (is_symbol(g, at, "(")) at = with_columns_end(g, at);
+    }
     table->at_version = -1;
     table->has_at = keyword_at(g, at) == KW_AT && is_symbol(g, at + 1, "(");
-    bool version = table->has_at && at + 4 < g->count && lh_str_eq_nocase(token_text(g, at + 2), LH_STR("version")) &&
-                   is_symbol(g, at + 3, "=>");
+    if (!table->has_at || !is_symbol(g, at + 3, "=>")) return;
     int64_t number = -1;
+    bool version = is_word(g, at + 2, "version") && at + 4 < g->count;
     if (version && lh_str_to_i64(token_text(g, at + 4), &number) == LH_OK) table->at_version = number;
+    if (is_word(g, at + 2, "timestamp")) table->at_timestamp = guard_at_constant(g, at + 4);
 }
 
 /* At a name in table position: takes the whole dotted chain. */

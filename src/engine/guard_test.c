@@ -218,6 +218,39 @@ static void test_engine__guard_reports_tables_and_verbs(void) {
     CHECK(scan.statements[0].verb == LH_VERB_EXPLAIN && scan.statements[0].writes && scan.tables[0].write);
 }
 
+/* What is between AT (TIMESTAMP => and ), when it is a constant that DuckDB may be asked for. */
+static void test_engine__guard_reports_constant_times(void) {
+    static const struct {
+        const char *at, *constant;
+    } times[] = {
+        {"TIMESTAMP => TIMESTAMP '2026-01-02 03:04:05'", "TIMESTAMP '2026-01-02 03:04:05'"},
+        {"timestamp=>'2026-01-02'", "'2026-01-02'"},
+        {"TIMESTAMP => CAST(('2026-01-02'::DATE) AS TIMESTAMP WITH TIME ZONE)",
+         "CAST(('2026-01-02'::DATE) AS TIMESTAMP WITH TIME ZONE)"},
+        {"TIMESTAMP => now()", ""},
+        {"TIMESTAMP => getenv('HOME')::TIMESTAMP", NULL},
+        {"TIMESTAMP => now() - INTERVAL '1 hour'", ""},
+        {"TIMESTAMP => (SELECT max(t) FROM x)", ""},
+        {"TIMESTAMP => '2026-01-02' || error('x')", ""},
+        {"TIMESTAMP => $1", ""},
+        {"TIMESTAMP => ", ""},
+        {"VERSION => '2026-01-02'", ""},
+    };
+    static const char *const aliases[] = {"", "x", "AS x", "AS \"a b\"(c, d)", "x(c)"};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+        lh_error err = {0};
+        lh_sql_scan scan = {0};
+        CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
+        lh_str sql = lh_arena_printf(arena, "SELECT * FROM t %s AT (%s), u", aliases[i % 5], times[i].at);
+        lh_code code = lh_sql_scan_guarded(sql, arena, &scan, &err);
+        CHECK(code == (times[i].constant ? LH_OK : LH_DENIED));
+        if (!times[i].constant) continue;
+        CHECK(scan.tables[0].has_at && scan.table_count > 1 && !scan.tables[scan.table_count - 1].has_at);
+        CHECK_STR(scan.tables[0].at_timestamp, lh_str_from(times[i].constant));
+    }
+}
+
 /* "text" → the tables that it reads, in their order. Each is what DuckDB 1.5 reads. */
 static const struct {
     const char *sql, *reads;
@@ -325,7 +358,7 @@ LH_TEST_MAIN(LH_TEST(test_engine__refuses_what_reaches_out_of_the_lake),
              LH_TEST(test_engine__a_slip_of_the_pen_is_a_syntax_error_with_its_place),
              LH_TEST(test_engine__what_duckdb_knows_as_a_statement_is_no_slip),
              LH_TEST(test_engine__allows_what_users_write), LH_TEST(test_engine__guard_names_the_place_and_the_thing),
-             LH_TEST(test_engine__guard_reports_tables_and_verbs),
+             LH_TEST(test_engine__guard_reports_tables_and_verbs), LH_TEST(test_engine__guard_reports_constant_times),
              LH_TEST(test_engine__a_name_that_with_gives_is_no_table),
              LH_TEST(test_engine__names_of_with_are_capped_and_guarded),
              LH_TEST(test_engine__guard_caps_size_and_depth))

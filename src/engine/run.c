@@ -120,6 +120,35 @@ static lh_code run_snapshots_before(engine_run *run, lh_error *err) {
     return lh_arena_check(run->arena, err);
 }
 
+/* The time that a constant of AT (TIMESTAMP => …) is, as the extension has it. The statement with it is bound by now, so DuckDB
+ * took it; its own transaction is not troubled by asking. */
+static bool run_constant_ms(engine_run *run, lh_str constant, int64_t *ret) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    duckdb_result result;
+    lh_buf_append(&sql, LH_STR("SELECT epoch_ms(TRY_CAST(("));
+    lh_buf_append(&sql, constant);
+    lh_buf_append(&sql, LH_STR(") AS TIMESTAMP_MS))"));
+    lh_buf_char(&sql, '\0');
+    if (lh_buf_check(&sql, NULL) != LH_OK) return false;
+    bool known = duckdb_query(run->connection->handle, sql.ptr, &result) == DuckDBSuccess &&
+                 duckdb_row_count(&result) == 1 && !duckdb_value_is_null(&result, 0, 0);
+    if (known) *ret = duckdb_value_int64(&result, 0, 0);
+    duckdb_destroy_result(&result);
+    return known;
+}
+
+/* The snapshot that is read of a table that stands at `now`; -1: none, or not known. */
+static int64_t run_snapshot_read(engine_run *run, size_t at, lh_table_name name, int64_t now) {
+    const lh_sql_table *table = &run->scan.tables[at];
+    int64_t ms, id = -1;
+    if (run->before[at].hot_id) return run->before[at].snapshot_id;
+    if (table->has_at && table->at_timestamp.len == 0) return table->at_version;
+    if (now != run->before[at].snapshot_id) return -1;
+    if (!table->has_at) return now;
+    if (!run_constant_ms(run, table->at_timestamp, &ms)) return -1;
+    return lh_table_snapshot_at(run->engine->catalog, name, ms, &id, NULL) == LH_OK ? id : -1;
+}
+
 /* After the last statement is bound: a table that stood still meanwhile was read as it stands. */
 static lh_code run_snapshots_after(engine_run *run, size_t statement, lh_error *err) {
     run->snapshots = LH_ARENA_ARRAY(run->arena, engine_snapshot, run->scan.table_count + 1);
@@ -130,8 +159,7 @@ static lh_code run_snapshots_after(engine_run *run, size_t statement, lh_error *
         lh_table_name name;
         int64_t now = table->write || table->statement != statement ? -2 : run_snapshot_of(run, table, &name);
         if (now == -2) continue;
-        int64_t id = table->has_at ? table->at_version : now == run->before[i].snapshot_id ? now : -1;
-        if (run->before[i].hot_id) id = run->before[i].snapshot_id;
+        int64_t id = run_snapshot_read(run, i, name, now);
         lh_str text = lh_table_name_text(name, run->arena);
         bool known = false;
         for (size_t j = 0; j < run->snapshot_count; j++)

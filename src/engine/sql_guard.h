@@ -23,6 +23,7 @@ typedef struct lh_sql_table {
     uint16_t statement;
     bool has_at;
     int64_t at_version;
+    lh_str at_timestamp; /* of AT (TIMESTAMP => …): SQL of a literal, maybe cast, and of nothing else; empty for another */
 } lh_sql_table;
 typedef struct lh_sql_statement {
     lh_str text;

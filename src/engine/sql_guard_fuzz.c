@@ -22,7 +22,8 @@ static void fuzz_within(const lh_sql_scan *scan, lh_str sql) {
         const lh_sql_table *table = &scan->tables[i];
         assert(table->part_count > 0 && table->part_count <= LH_SQL_NAME_PARTS);
         assert(table->statement < scan->statement_count);
-        assert(table->has_at || table->at_version == -1);
+        assert(table->has_at || (table->at_version == -1 && table->at_timestamp.len == 0));
+        assert(table->at_timestamp.len <= sql.len && (table->at_version == -1 || table->at_timestamp.len == 0));
         for (size_t j = 0; j < table->part_count; j++) assert(table->parts[j].len <= sql.len);
     }
 }
@@ -33,7 +34,7 @@ static void fuzz_same_statement(const lh_sql_statement *a, const lh_sql_statemen
 
 static void fuzz_same_table(const lh_sql_table *a, const lh_sql_table *b) {
     assert(a->part_count == b->part_count && a->write == b->write);
-    assert(a->has_at == b->has_at && a->at_version == b->at_version);
+    assert(a->has_at == b->has_at && a->at_version == b->at_version && lh_str_eq(a->at_timestamp, b->at_timestamp));
     for (size_t i = 0; i < a->part_count; i++) assert(lh_str_eq(a->parts[i], b->parts[i]));
 }
 

@@ -127,6 +127,37 @@ def test_changes_transactions_and_time_travel(server):
     assert server.sql(f"SELECT v FROM ch AT (VERSION => {first}) ORDER BY id") == [["a"], ["b"]]
 
 
+def test_time_travel_by_a_time_tells_its_snapshot(server):
+    table = "told"
+    server.sql(f"CREATE TABLE {table} AS SELECT 1 AS a")
+    now = lambda: server.sql("SELECT epoch_ms(current_timestamp)")[0][0]
+    read = lambda at: (lambda answer: (sorted(r[0] for r in answer["rows"]), [s["snapshot_id"] for s in answer["snapshots"]]))(
+        server.query(f"SELECT a FROM {table} AT (TIMESTAMP => {at})").json())
+    current = lambda: server.query(f"SELECT a FROM {table}").json()["snapshots"][0]["snapshot_id"]
+    text = lambda ms: server.sql("SELECT strftime(make_timestamp_ms($1), '%Y-%m-%d %H:%M:%S.%g')", params=[ms])[0][0]
+    step = lambda: (time.sleep(0.01), now(), time.sleep(0.01))[1]
+    first, between = current(), step()
+    server.sql(f"INSERT INTO {table} VALUES (2)")
+    second, after = current(), step()
+    assert first != second
+    for form in ("TIMESTAMP '{}'", "'{}'", "'{}'::TIMESTAMP", "CAST('{}' AS TIMESTAMP_MS)", "TIMESTAMP WITH TIME ZONE '{}+00'", "'{}+00'::TIMESTAMPTZ",
+                 "('{}')::timestamp /* of '' */"):
+        assert read(form.format(text(between))) == ([1], [first]), form
+        assert read(form.format(text(after))) == ([1, 2], [second]), form
+    assert read("DATE '2001-02-03'") == ([], [None]) and read("DATE '2999-01-01'") == ([1, 2], [second])
+    log = server.pyiceberg().load_table(f"data.{table}").metadata.snapshot_log
+    for entry, rows in zip(log[-2:], ([1], [1, 2])):  # to the very millisecond
+        assert read(f"TIMESTAMP '{text(entry.timestamp_ms)}'") == (rows, [entry.snapshot_id])
+    assert read(f"TIMESTAMP '{text(log[-1].timestamp_ms - 1)}'")[1] == [first]
+    assert read("now()::TIMESTAMP")[1] == [None]  # no plain constant
+    answer = server.query(f"SELECT * FROM {table} AS x AT (TIMESTAMP => TIMESTAMP '{text(between)}'), {table} y(b) AT (VERSION => {second}), {table} z").json()
+    assert [s["snapshot_id"] for s in answer["snapshots"]] == [first, second]
+    assert server.request("POST", f"/catalog/datasets/by-name/{table}/rollback", json={"snapshot_id": first}).status_code == 200
+    back = step()
+    assert read(f"TIMESTAMP '{text(back)}'") == ([1], [first])
+    assert read(f"TIMESTAMP '{text(after)}'") == ([1, 2], [second])
+
+
 @pytest.mark.parametrize("format,ends", [("ndjson", b"\n"), ("csv", b"\n"), ("json", b"]"), ("arrow", b"")])
 def test_ten_million_rows_stream_in_little_memory(server, format, ends):
     rows = 1_000_000 if SANITIZED else 10_000_000
