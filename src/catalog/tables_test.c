@@ -106,6 +106,41 @@ static void test_tables__a_chosen_location_lies_in_the_bucket_and_is_free(void) 
     CHECK_STR(test_folder(l, "t"), LH_STR("mine3"));
 }
 
+/* ---- time ---- */
+
+static int64_t test_snapshot_at(lake *l, int64_t at_ms) {
+    int64_t id = -2;
+    CHECK_OK_IN(l, lh_table_snapshot_at(l->catalog, LAKE_NAME("t"), at_ms, &id, &l->err));
+    return id;
+}
+
+static void test_tables__the_snapshot_of_a_time_is_that_of_the_log(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new();
+    int64_t first = -1, second = -1;
+    CHECK(lh_table_snapshot_at(l->catalog, LAKE_NAME("t"), 0, &first, &l->err) == LH_NOT_FOUND && first == -1);
+    CHECK_OK_IN(l, lake_create(l, "t", "", NULL));
+    CHECK(test_snapshot_at(l, INT64_MAX) == -1);
+    CHECK_OK_IN(l, lake_append(l->catalog, l->bucket, "t", "files/a.parquet", 1, &l->err));
+    CHECK_OK_IN(l, lh_table_snapshot_id(l->catalog, LAKE_NAME("t"), &first, &l->err));
+    lh_time_sleep_ms(2);
+    CHECK_OK_IN(l, lake_append(l->catalog, l->bucket, "t", "files/b.parquet", 1, &l->err));
+    CHECK_OK_IN(l, lh_table_snapshot_id(l->catalog, LAKE_NAME("t"), &second, &l->err));
+    lh_time_sleep_ms(2);
+    CHECK_OK_IN(l, lake_commit(l, "t", "[]",
+                               lh_arena_printf(l->arena,
+                                               "[{'action':'set-snapshot-ref','ref-name':'main','type':'branch',"
+                                               "'snapshot-id':%" PRId64 "}]",
+                                               first)
+                                   .ptr)); /* back */
+    const lh_json *log = lh_json_get(lake_metadata(l, "t"), "snapshot-log");
+    int64_t at[3];
+    for (size_t i = 0; i < 3; i++) at[i] = lh_json_int(lh_json_get(lh_json_at(log, i), "timestamp-ms"), 0);
+    CHECK(test_snapshot_at(l, INT64_MIN) == -1 && test_snapshot_at(l, at[0] - 1) == -1);
+    CHECK(test_snapshot_at(l, at[0]) == first && test_snapshot_at(l, at[1] - 1) == first);
+    CHECK(test_snapshot_at(l, at[1]) == second && test_snapshot_at(l, at[2] - 1) == second);
+    CHECK(test_snapshot_at(l, at[2]) == first && test_snapshot_at(l, INT64_MAX) == first);
+}
+
 /* ---- staged create ---- */
 
 static void test_tables__a_staged_create_becomes_a_table_by_its_commit(void) {
@@ -228,6 +263,7 @@ LH_TEST_MAIN(LH_TEST(test_tables__a_created_table_is_loaded_also_after_a_restart
              LH_TEST(test_tables__only_named_snapshots_are_told_when_refs_are_asked_for),
              LH_TEST(test_tables__are_listed_in_pages), LH_TEST(test_tables__folders_are_made_and_never_shared),
              LH_TEST(test_tables__a_chosen_location_lies_in_the_bucket_and_is_free),
+             LH_TEST(test_tables__the_snapshot_of_a_time_is_that_of_the_log),
              LH_TEST(test_tables__a_staged_create_becomes_a_table_by_its_commit),
              LH_TEST(test_tables__a_dropped_table_can_be_registered_again),
              LH_TEST(test_tables__rename_moves_the_name_only),

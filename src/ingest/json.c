@@ -50,14 +50,15 @@ static bool json_is_renamed(const ingest_field *fields, size_t count, lh_str nam
     return false;
 }
 
-static lh_code json_has_empty_key(const ingest_job *job, bool *ret, lh_error *err) {
+static lh_code json_has_key(const ingest_job *job, lh_str key, bool *ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("SELECT 1 FROM read_json_objects("));
     lh_buf_sql_string(&sql, job->path);
-    lh_buf_printf(&sql, ", format='%s', maximum_object_size=%" PRIu64,
+    lh_buf_printf(&sql, ", format='%s', maximum_object_size=%" PRIu64 ") WHERE list_contains(json_keys(json), ",
                   job->format == INGEST_NDJSON ? "newline_delimited" : "auto", job->ingest->line_max_bytes);
-    lh_buf_append(&sql, LH_STR(") WHERE list_contains(json_keys(json), '') LIMIT 1"));
+    lh_buf_sql_string(&sql, key);
+    lh_buf_append(&sql, LH_STR(") LIMIT 1"));
     LH_TRY(lh_buf_check(&sql, err));
     lh_code code = lh_session_run(job->session, lh_buf_str(&sql), NULL, job->arena, &result, err);
     if (code != LH_OK) return ingest_relation_error(job, code, err);
@@ -67,15 +68,18 @@ static lh_code json_has_empty_key(const ingest_job *job, bool *ret, lh_error *er
 
 lh_code ingest_json_empty_key(const ingest_job *job, const ingest_field *fields, size_t count, size_t *ret,
                               lh_error *err) {
-    char name[32];
-    size_t at = 0;
-    for (; at < count; at++) {
-        snprintf(name, sizeof name, "C%zu", at);
-        if (lh_str_eq(fields[at].name, lh_str_from(name))) break;
+    bool asked = false, empty = true, named = false;
+    size_t found = count;
+    for (size_t i = 0; i < count && empty && found == count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "C%zu", i);
+        if (!lh_str_eq(fields[i].name, lh_str_from(name))) continue;
+        if (!asked) LH_TRY(json_has_key(job, LH_STR(""), &empty, err));
+        asked = true;
+        if (empty) LH_TRY(json_has_key(job, fields[i].name, &named, err));
+        if (empty && !named) found = i;
     }
-    bool empty = false;
-    if (at < count) LH_TRY(json_has_empty_key(job, &empty, err));
-    *ret = empty ? at : count;
+    *ret = found;
     return LH_OK;
 }
 

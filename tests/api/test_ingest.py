@@ -288,7 +288,10 @@ def test_an_empty_key_is_a_column_without_a_name(server):
     assert server.sql(f"SELECT * FROM {table}") == [[1, 2, [3]]]
     table, answer = loaded(server, b'{"a":1,"":2}\n', "a.ndjson", options={"columns": {"column1": "VARCHAR"}})
     assert answer["columns"][1] == {"name": "column1", "type": "VARCHAR"} and server.sql(f"SELECT * FROM {table}") == [[1, "2"]]
-    table, answer = loaded(server, b'{"C0":1,"C1":{"a":2}}\n', "a.ndjson")  # as DuckDB calls an empty key
+    table, answer = loaded(server, b'{"C0":1,"":2,"C2":3}\n', "a.ndjson")  # as DuckDB calls an empty key
+    assert [c["name"] for c in answer["columns"]] == ["C0", "column1", "C2"] and server.sql(f"SELECT * FROM {table}") == [[1, 2, 3]]
+    assert server.ingest(b'{"a":{"":1}}\n', names(), name="a.ndjson").status_code == 400
+    table, answer = loaded(server, b'{"C0":1,"C1":{"a":2}}\n', "a.ndjson")
     assert [c["name"] for c in answer["columns"]] == ["C0", "C1_a"] and server.sql(f"SELECT * FROM {table}") == [[1, 2]]
 
 
