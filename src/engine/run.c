@@ -120,8 +120,8 @@ static lh_code run_snapshots_before(engine_run *run, lh_error *err) {
     return lh_arena_check(run->arena, err);
 }
 
-/* The time that a constant of AT (TIMESTAMP => …) is, as the extension has it. The statement with it is bound by now, so DuckDB
- * took it; its own transaction is not troubled by asking. */
+/* The time that a constant of AT (TIMESTAMP => …) is, as the extension has it. The statement with it is bound by now, so
+ * DuckDB took it; asking does no harm to the transaction. */
 static bool run_constant_ms(engine_run *run, lh_str constant, int64_t *ret) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     duckdb_result result;

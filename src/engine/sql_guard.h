@@ -14,8 +14,9 @@ typedef enum {
 
 enum { LH_SQL_NAME_PARTS = 4, LH_SQL_TABLES_MAX = 256, LH_SQL_STATEMENTS_MAX = 1000 };
 
-/* A name in table position, unquoted, lower case not applied; none that is read where WITH gives it to a query. Arena. has_at: AT (…) follows; at_version: of
- * AT (VERSION => n), else -1. */
+/* A name in table position, unquoted, lower case not applied; none that is read where WITH gives it to a query. Arena.
+ * has_at: AT (…) follows; at_version: of AT (VERSION => n), else -1; at_timestamp: of AT (TIMESTAMP => …), SQL of a literal
+ * and maybe casts of it, empty for anything else. */
 typedef struct lh_sql_table {
     lh_str parts[LH_SQL_NAME_PARTS];
     uint8_t part_count;
@@ -23,7 +24,7 @@ typedef struct lh_sql_table {
     uint16_t statement;
     bool has_at;
     int64_t at_version;
-    lh_str at_timestamp; /* of AT (TIMESTAMP => …): SQL of a literal, maybe cast, and of nothing else; empty for another */
+    lh_str at_timestamp;
 } lh_sql_table;
 typedef struct lh_sql_statement {
     lh_str text;

@@ -1,10 +1,10 @@
 /* The load itself: one statement or one transaction of the engine, so that a dataset changes in one commit.
  *
- * The engine's write lock of the table, and that of its rejects, is held by the caller (ingest.c), from before it takes a connection, which is the order in
- * which SQL takes them. What is remembered of the file
- * (hash, name, source, job) is annotated: the catalog puts it into the snapshot's summary and writes the dataset's document
- * and the "these bytes were ingested" record in the same metastore commit, so that the answer "deduplicated"
- * can never be given for rows that are not there. */
+ * The engine's write lock of the table, and that of its rejects, is held by the caller (ingest.c), from before it takes a
+ * connection, which is the order in which SQL takes them. What is remembered of the file (hash, name, source, job) is
+ * annotated: the catalog puts it into the snapshot's summary and writes the dataset's document and the "these bytes were
+ * ingested" record in the same metastore commit, so that the answer "deduplicated" can never be given for rows that are
+ * not there. */
 #include "ingest/ingest_internal.h"
 
 static bool load_mode(const ingest_job *job, const char *mode) {
@@ -330,7 +330,8 @@ static lh_code load_collect_rejects(ingest_job *job, uint64_t *ret_rejected, lh_
     return LH_OK;
 }
 
-/* The engine's extension commits a table that it makes by itself, so one whose rows are to land with the dataset's must be there. */
+/* The engine's extension commits a table that it makes apart from the others of a transaction: one whose rows are to land
+ * with the dataset's must be there before. */
 static lh_code load_make_rejects(const ingest_job *job, lh_error *err) {
     static const char *const columns[] = {"line", "column_name", "reason", "raw", "file", "sha256", "job_id"};
     lh_arena *arena = job->arena;
@@ -442,8 +443,8 @@ static lh_code load_place(const ingest_job *job, lh_error *err) {
     return lh_annotation_set_bucket(catalog, job->rejects_name, bucket, err);
 }
 
-/* What the commit takes along. The documents travel with the table that gets a snapshot: the dataset's, or, when the load changes
- * none of its rows, that of its rejects. */
+/* What the commit takes along. The documents travel with the table that gets a snapshot: the dataset's, or, when the load
+ * changes none of its rows, that of its rejects. */
 static lh_code load_annotate(const ingest_job *job, const lh_change documents[2], bool by_rejects, lh_error *err) {
     lh_catalog *catalog = job->ingest->catalog;
     LH_TRY(lh_annotation_set(catalog, job->name, load_properties(job), documents, by_rejects ? 0 : 2, err));
