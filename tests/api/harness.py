@@ -132,11 +132,18 @@ class Server:
         with open(path_or_bytes, "rb") as file:
             return self.request("POST", "/ingest/file", data=data, files={"file": (name or pathlib.Path(path_or_bytes).name, file)})
 
-    def rss_bytes(self):
+    def rss_bytes(self, field="VmRSS"):
         for line in open(f"/proc/{self.process.pid}/status"):
-            if line.startswith("VmRSS:"):
+            if line.startswith(field + ":"):
                 return int(line.split()[1]) * 1024
-        raise ServerFailed("no VmRSS")
+        raise ServerFailed(f"no {field}")
+
+    def peak_bytes(self):
+        """Most resident memory since the start, or since forget_peak()."""
+        return self.rss_bytes("VmHWM")
+
+    def forget_peak(self):
+        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def raw(self, data, read_all=True, timeout=10):
         """Sends bytes as they are; what comes back until the server closes or is silent."""

@@ -48,11 +48,17 @@ CASES = {
 }
 
 
+def files_of(server):
+    """Every file of the bucket, the log of the catalog among them; not what is scratch."""
+    return {path for path in server.root.rglob("*") if path.is_file() and ".scratch" not in path.parts}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_bad_file(server, name):
     body, file_name, status, word = CASES[name]
     table = "bad_" + "".join(c if c.isalnum() else "_" for c in name)
     before = len(server.request("GET", "/datasets").json()["items"])
+    files = files_of(server)
     answer = server.ingest(body, table, name=file_name)
     assert answer.status_code == status, answer.text[:500]
     error = answer.json()["error"]
@@ -63,6 +69,7 @@ def test_a_bad_file(server, name):
     assert len(server.request("GET", "/datasets").json()["items"]) == before
     scratch = [f for _, _, files in os.walk(server.root / ".scratch") for f in files if f.startswith(("upload-", "ingest-"))]
     assert not scratch, "scratch files are left"
+    assert files_of(server) == files
 
 
 def test_ten_thousand_columns_and_a_ten_megabyte_line_are_fine(server):

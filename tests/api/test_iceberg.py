@@ -171,6 +171,8 @@ def test_branches_and_tags(server, rows):
     assert set(metadata(server, path)["refs"]) == {"main"}
     named = server.request("GET", path + "?snapshots=refs").json()["metadata"]["snapshots"]
     assert [s["snapshot-id"] for s in named] == [ids[2]]
+    assert server.request("GET", path + "?snapshots=all").json()["metadata"] == metadata(server, path)
+    check(server.request("GET", path + "?snapshots=some"), 400, "BadRequestException")
 
 
 def test_what_is_removed_and_what_is_in_use(server, rows):

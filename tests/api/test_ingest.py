@@ -1,5 +1,6 @@
 """POST /ingest/file: formats, compressions, encodings, modes, rejects, schema changes."""
 import gzip
+import hashlib
 import io
 import json
 import socket
@@ -69,6 +70,9 @@ def test_nested_json_is_flattened_or_kept(server):
     assert server.sql(f"SELECT * FROM {table} ORDER BY id") == [[1, "A", ["x", "y"]], [2, "B", None]]
     kept, _ = loaded(server, body, "a.ndjson", options={"flatten": False})
     assert server.sql(f"SELECT who.name.first FROM {kept} ORDER BY id") == [["A"], ["B"]]
+    for depth, want in [(0, ["id", "who"]), (1, ["id", "who_name", "who_tags"]), (2, ["id", "who_name_first", "who_tags"])]:
+        _, answer = loaded(server, body, "a.ndjson", options={"flatten_depth": depth})
+        assert [c["name"] for c in answer["columns"]] == want
 
 
 @pytest.mark.parametrize("delimiter", ["||", "~|~", "\u00a6", "::::"])
@@ -241,6 +245,7 @@ def test_dedup_and_lineage(server):
     assert origin["file"] == "once.csv" and origin["sha256"] == first["sha256"] and origin["job_id"] == first["job_id"]
     summary = server.pyiceberg().load_table(f"data.{table}").current_snapshot().summary
     assert summary["lakehouse.sha256"] == first["sha256"] and summary["lakehouse.file"] == "once.csv"
+    assert summary["lakehouse.job-id"] == first["job_id"] and summary["lakehouse.source"] == origin["source"] == "upload"
     server.sql(f"DROP TABLE {table}")  # and with it what was remembered
     anew = server.ingest(body, table, name="once.csv")
     assert anew.status_code == 201 and anew.json()["deduplicated"] is False
@@ -302,7 +307,11 @@ def test_quarantine(server):
     assert answer.status_code == 201, answer.text
     assert answer.json()["rows"] == 2 and answer.json()["rejected"] == 2
     assert server.sql(f"SELECT id FROM {table} ORDER BY id") == [[1], [3]]
-    assert server.sql(f"SELECT line, raw FROM {table}__rejects ORDER BY line") == [[3, "2,b,too many"], [5, "x,d"]]
+    assert server.sql(f"SELECT line, raw, column_name FROM {table}__rejects ORDER BY line") == [[3, "2,b,too many", None], [5, "x,d", "id"]]
+    (fields,), (value,) = server.sql(f"SELECT reason FROM {table}__rejects ORDER BY line")
+    assert "3" in fields and "2" in fields and "BIGINT" in value
+    loads = server.sql(f"SELECT DISTINCT file, sha256, job_id FROM {table}__rejects")
+    assert loads == [["file.csv", hashlib.sha256(body).hexdigest(), answer.json()["job_id"]]]
     lines = b'{"id":1}\nnot json\n{"id":2}\n[3]\n'
     table = names()
     answer = server.ingest(lines, table, name="a.ndjson", on_error="quarantine")

@@ -1,4 +1,5 @@
 """POST /query/sql: formats, streaming, parameters, what is forbidden, changes, time travel, concurrency, cancel."""
+import datetime
 import io
 import json
 import threading
@@ -119,12 +120,16 @@ def test_changes_transactions_and_time_travel(server):
     server.sql("CREATE TABLE ch (id INTEGER, v VARCHAR)")
     server.sql("BEGIN; INSERT INTO ch VALUES (1, 'a'); INSERT INTO ch VALUES (2, 'b'); COMMIT")
     first = server.query("SELECT * FROM ch").json()["snapshots"][0]["snapshot_id"]
+    at = server.pyiceberg().load_table("data.ch").current_snapshot().timestamp_ms
     server.sql("UPDATE ch SET v = 'A' WHERE id = 1")
     server.sql("DELETE FROM ch WHERE id = 2")
     left_open = server.query("BEGIN; INSERT INTO ch VALUES (9, 'left open')")
     assert left_open.status_code == 400 and "BEGIN without COMMIT" in left_open.json()["error"]["message"]
     assert server.sql("SELECT * FROM ch") == [[1, "A"]]
     assert server.sql(f"SELECT v FROM ch AT (VERSION => {first}) ORDER BY id") == [["a"], ["b"]]
+    time_of = lambda ms: f"TIMESTAMP '{datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone.utc):%Y-%m-%d %H:%M:%S.%f}'"  # noqa: E731
+    assert server.sql(f"SELECT v FROM ch AT (TIMESTAMP => {time_of(at)}) ORDER BY id") == [["a"], ["b"]]
+    assert server.sql(f"FROM ch AT (TIMESTAMP => {time_of(at - 3600_000)})") == []
 
 
 def test_time_travel_by_a_time_tells_its_snapshot(server):
