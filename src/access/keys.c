@@ -1,5 +1,5 @@
 /* API keys. A key is "lh_<id>_<secret>": the id (12 hex digits) finds the document "key/<id>", the secret (256 random
- * bits) is compared in constant time as SHA-256(salt ‖ secret). The secret is shown once and kept nowhere.
+ * bits) is compared in constant time as HMAC-SHA-256 under the key's salt. The secret is shown once and kept nowhere.
  * Document: {"schema_version":1,"id","name","permission":"read|write|admin","salt","hash","created_at"}. */
 #include "access/access.h"
 

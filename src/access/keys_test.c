@@ -63,6 +63,36 @@ static void test_access__a_key_is_known_until_it_is_revoked(void) {
     CHECK(lh_access_key_revoke(l.catalog, id, l.arena, &err) == LH_NOT_FOUND);
 }
 
+static lh_json *lake_document(lake *l, const lh_json *made) {
+    lh_error err = {0};
+    lh_str text, key = lh_arena_printf(l->arena, "key/%.*s", LH_STR_ARG(lh_json_get_string(made, "id")));
+    lh_json *doc = NULL;
+    CHECK_OK(lh_metastore_get(lh_catalog_metastore(l->catalog), key, l->arena, &text, NULL, &err));
+    CHECK(lh_str_search(text, lh_str_sub(lh_json_get_string(made, "key"), 16, SIZE_MAX)) == SIZE_MAX); /* the secret */
+    CHECK_OK(lh_json_parse(l->arena, text, &doc, &err));
+    return doc;
+}
+
+static void test_access__a_document_has_a_hash_under_a_salt_of_its_own(void) {
+    LH_CLEANUP(lake_done) lake l;
+    lh_error err = {0};
+    lh_str salts[2], hashes[2];
+    lake_open(&l);
+    for (size_t i = 0; i < 2; i++) {
+        lh_json *made = NULL;
+        CHECK_OK(lh_access_key_create(l.catalog, LH_STR("twin"), LH_STR("read"), l.arena, &made, &err));
+        lh_json *doc = lake_document(&l, made);
+        lh_str secret = lh_str_sub(lh_json_get_string(made, "key"), 16, SIZE_MAX);
+        salts[i] = lh_json_get_string(doc, "salt"), hashes[i] = lh_json_get_string(doc, "hash");
+        CHECK(secret.len == 64 && salts[i].len == 32 && hashes[i].len == 64);
+        lh_sha256 salted = lh_hmac_sha256(salts[i], secret), plain = lh_sha256_of(secret);
+        lh_sha256_hex expected = lh_sha256_to_hex(&salted), unsalted = lh_sha256_to_hex(&plain);
+        CHECK_STR(hashes[i], lh_str_from(expected.text));
+        CHECK(!lh_str_eq(hashes[i], lh_str_from(unsalted.text)));
+    }
+    CHECK(!lh_str_eq(salts[0], salts[1]) && !lh_str_eq(hashes[0], hashes[1]));
+}
+
 static void test_access__the_admin_key_and_no_authentication(void) {
     LH_CLEANUP(lake_done) lake l;
     lake_open(&l);
@@ -92,4 +122,5 @@ static void test_access__a_list_shows_no_secret(void) {
 
 LH_TEST_MAIN(LH_TEST(test_access__the_key_shown_is_of_either_header),
              LH_TEST(test_access__a_key_is_known_until_it_is_revoked),
+             LH_TEST(test_access__a_document_has_a_hash_under_a_salt_of_its_own),
              LH_TEST(test_access__the_admin_key_and_no_authentication), LH_TEST(test_access__a_list_shows_no_secret))

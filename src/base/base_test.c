@@ -63,6 +63,24 @@ static void test_base__arena_cap_is_a_sticky_limit(void) {
     CHECK(lh_json_new_object(arena) == NULL || lh_arena_check(arena, NULL) == LH_LIMIT);
 }
 
+static void test_base__buf_cap_is_a_sticky_limit(void) {
+    LH_CLEANUP(lh_buf_done) lh_buf buf = LH_BUF_INIT(300); /* more than its first piece of memory */
+    lh_error err = {0};
+    for (int i = 0; i < 300; i++) lh_buf_char(&buf, 'x');
+    CHECK(buf.len == 300 && lh_buf_check(&buf, &err) == LH_OK); /* exact fit */
+    lh_buf_char(&buf, 'y');
+    CHECK(buf.len == 300 && lh_buf_check(&buf, &err) == LH_LIMIT);
+    CHECK_STR(lh_str_from(err.message), LH_STR("larger than 300 bytes"));
+    buf.len = 200; /* room again, but what failed stays failed */
+    lh_buf_append(&buf, LH_STR("z"));
+    CHECK(buf.len == 200 && lh_buf_reserve(&buf, 1) == NULL && lh_buf_check(&buf, NULL) == LH_LIMIT);
+    lh_buf_clear(&buf);
+    lh_buf_append(&buf, LH_STR("anew"));
+    CHECK(lh_buf_check(&buf, NULL) == LH_OK && buf.room_bytes <= 300);
+    CHECK(lh_buf_reserve(&buf, SIZE_MAX) == NULL && lh_buf_check(&buf, NULL) == LH_LIMIT); /* does not wrap */
+    CHECK_STR(lh_buf_str(&buf), LH_STR("anew"));
+}
+
 static void test_base__utf8_refuses_overlong_and_surrogates(void) {
     CHECK(lh_str_is_utf8(LH_STR("h\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80")));
     CHECK(!lh_str_is_utf8(LH_STR("\xC0\x80")));
@@ -157,7 +175,8 @@ static void test_base__long_error_message_is_cut_at_a_character(void) {
 LH_TEST_MAIN(LH_TEST(test_base__json_round_trip_keeps_order_and_replaces_in_place),
              LH_TEST(test_base__json_keeps_the_text_of_numbers_when_asked),
              LH_TEST(test_base__json_error_names_line_and_column), LH_TEST(test_base__json_deep_nesting_is_refused),
-             LH_TEST(test_base__arena_cap_is_a_sticky_limit), LH_TEST(test_base__utf8_refuses_overlong_and_surrogates),
+             LH_TEST(test_base__arena_cap_is_a_sticky_limit), LH_TEST(test_base__buf_cap_is_a_sticky_limit),
+             LH_TEST(test_base__utf8_refuses_overlong_and_surrogates),
              LH_TEST(test_base__json_string_escapes_and_repairs), LH_TEST(test_base__times_round_trip),
              LH_TEST(test_base__uuids_are_valid_distinct_and_ordered),
              LH_TEST(test_base__sha256_and_hmac_of_published_vectors),

@@ -223,7 +223,7 @@ static void attach_directories(const lh_engine *engine, lh_buf *sql) {
     lh_buf_append(sql, LH_STR("]"));
 }
 
-static lh_code attach_lock(const lh_engine *engine, duckdb_connection connection, lh_error *err) {
+lh_code engine_lock_down(const lh_engine *engine, duckdb_connection connection, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(1 << 20);
     attach_directories(engine, &sql);
     LH_TRY(attach_run(connection, &sql, err));
@@ -244,7 +244,7 @@ static lh_code engine_attach_database(const lh_engine *engine, duckdb_database d
         return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
     lh_code code = attach_lake(engine, connection, err);
     if (code == LH_OK) code = engine_hot_attach(engine->hot, database, connection, err);
-    if (code == LH_OK) code = attach_lock(engine, connection, err);
+    if (code == LH_OK) code = engine_lock_down(engine, connection, err);
     duckdb_disconnect(&connection);
     return code;
 }

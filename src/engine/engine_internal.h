@@ -35,7 +35,7 @@ typedef struct engine_connection {
     bool running, cancelled, timed_out, committing;
     uint64_t deadline_ns, timeout_ms;
     lh_cancel *cancel;
-    char trace[56]; /* traceparent of what runs, not ended by a NUL; empty: none */
+    char trace[56];                            /* traceparent of what runs, not ended by a NUL; empty: none */
     struct engine_connection *next, *previous; /* of engine->running */
 } engine_connection;
 
@@ -72,7 +72,7 @@ struct lh_engine {
     engine_connection *running;
     engine_table_lock *table_locks;
     uint64_t listed_sequence; /* of the catalog, up to which lists of columns are true; listing.c */
-    lh_engine_stats stats; /* running and waiting are computed */
+    lh_engine_stats stats;    /* running and waiting are computed */
     size_t waiting;
 };
 
@@ -126,6 +126,8 @@ void engine_connection_close(engine_connection *connection);
 lh_code engine_connection_enter(engine_connection *connection, lh_error *err); /* USE lake.<default namespace>, once */
 /* Runs one of our own statements, result dropped. */
 lh_code engine_execute(duckdb_connection connection, const char *sql, lh_error *err);
+/* The last step of attaching: from now on no file but the buckets' and the scratch folder's, and no SET. For good. */
+lh_code engine_lock_down(const lh_engine *engine, duckdb_connection connection, lh_error *err);
 
 /* ---- the hot cache, hot*.c; see hot.h ---- */
 lh_code engine_hot_new(lh_engine *engine, const lh_engine_options *options, engine_hot **ret, lh_error *err);

@@ -234,6 +234,9 @@ static void test_engine__types_without_a_form_are_cast(void) {
     static const form forms[] = {
         {"42::VARIANT", "VARIANT", "\"42\"", "42"},
         {"['a'::VARIANT]", "VARIANT[]", "[\"a\"]", "\"[\"\"a\"\"]\""},
+        {"'POINT (1 2)'::GEOMETRY", "GEOMETRY", "\"POINT (1 2)\"", "POINT (1 2)"},
+        {"'LINESTRING (0 0, 1 1)'::GEOMETRY", "GEOMETRY", "\"LINESTRING (0 0, 1 1)\"", "\"LINESTRING (0 0, 1 1)\""},
+        {"['POINT (1 2)'::GEOMETRY]", "GEOMETRY[]", "[\"POINT (1 2)\"]", "\"[\"\"POINT (1 2)\"\"]\""},
     };
     CHECK_FORMS(forms);
 }

@@ -12,6 +12,8 @@ enum {
     S3_XML_BYTES = 16 << 20,
     S3_HEADERS_MAX = 8,
     S3_QUERY_MAX = 8,
+    S3_BACKOFF_MS = 100,
+    S3_BACKOFF_MAX_MS = 5000,
 };
 
 typedef struct s3_bucket {
@@ -88,6 +90,7 @@ static inline void s3_request_query(s3_request *request, lh_str name, lh_str val
  * UNAVAILABLE (still failing); ret is filled for them too. */
 LH_MUST_CHECK lh_code s3_do(s3_bucket *bucket, const s3_request *request, lh_arena *arena, s3_answer *ret,
                             lh_error *err);
+uint64_t s3_backoff_ms(unsigned attempt); /* to wait behind the failed try `attempt`, from 0; random */
 /* ETag, Last-Modified and Content-Length of an answer. CORRUPT without an ETag that fits. */
 LH_MUST_CHECK lh_code s3_info_of(const lh_http_header *headers, size_t count, lh_object_info *ret, lh_error *err);
 lh_str s3_header_of(const lh_http_header *headers, size_t count, const char *name);

@@ -1,14 +1,14 @@
 /* One request to S3: build, sign, send, and repeat what may pass.
  *
  * Every request we send may be repeated: a put carries the same bytes to the same key, and a conditional one
- * finds out by itself whether an earlier try has won (s3_put.c). The wait before try n is random
- * in [0, 100 ms · 2^n), 5 s at most, so that many gateways do not come back at once. */
+ * finds out by itself whether an earlier try has won (s3_put.c). The wait behind try n is random
+ * in [1, 100 ms · 2^n], 5 s at most, so that many gateways do not come back at once. */
 #include "storage/s3_internal.h"
 
 #include <stdio.h>
 #include <time.h>
 
-enum { S3_BACKOFF_MS = 100, S3_BACKOFF_MAX_MS = 5000, S3_SIGNED_MAX = S3_HEADERS_MAX + 3, S3_MESSAGE_BYTES = 300 };
+enum { S3_SIGNED_MAX = S3_HEADERS_MAX + 3, S3_MESSAGE_BYTES = 300 };
 
 static lh_code s3_path(const s3_bucket *bucket, lh_str key, lh_arena *arena, lh_str *ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(16 << 10);
@@ -118,9 +118,9 @@ static lh_code s3_judge(const s3_request *request, const s3_answer *answer, cons
     return code;
 }
 
-static void s3_wait(unsigned attempt) {
+uint64_t s3_backoff_ms(unsigned attempt) {
     uint64_t most = (uint64_t)S3_BACKOFF_MS << (attempt < 10 ? attempt : 10);
-    lh_time_sleep_ms(lh_random_below(most < S3_BACKOFF_MAX_MS ? most : S3_BACKOFF_MAX_MS) + 1);
+    return lh_random_below(most < S3_BACKOFF_MAX_MS ? most : S3_BACKOFF_MAX_MS) + 1;
 }
 
 lh_code s3_do(s3_bucket *bucket, const s3_request *request, lh_arena *arena, s3_answer *ret, lh_error *err) {
@@ -135,7 +135,7 @@ lh_code s3_do(s3_bucket *bucket, const s3_request *request, lh_arena *arena, s3_
             *ret = answer;
             if (last || !s3_may_pass(&answer)) return s3_judge(request, &answer, message, err);
         }
-        s3_wait(attempt);
+        lh_time_sleep_ms(s3_backoff_ms(attempt));
     }
 }
 
