@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ S3_SERVER = ROOT / ".deps" / "bin" / "versitygw"
 # Under a sanitizer everything is some times slower: loops of rounds are shortened by it, never what they check.
 SANITIZED = os.environ.get("LAKEHOUSE_SANITIZED", "") != ""
 START_SECONDS = 60
+RFC_3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
 def wait_for(what, seconds=60):
@@ -96,6 +98,7 @@ class Server:
             reports = [l for l in text.splitlines() if "Sanitizer" in l or "runtime error:" in l]
             assert not reports, "\n".join(reports) + "\n" + text[-8000:]
             assert code == 0, f"exit {code}\n{text[-4000:]}"
+            check_log(text)
 
     def kill(self):
         self.process.kill()
@@ -173,6 +176,17 @@ class Server:
             connection.execute(f"LOAD '{EXTENSIONS / name}.duckdb_extension'")
         connection.execute(f"ATTACH '' AS lake (TYPE iceberg, ENDPOINT '{self.url}/iceberg', AUTHORIZATION_TYPE 'none')")
         return connection
+
+
+def check_log(text):
+    """What a server writes on stderr is what docs/operate.md says: a JSON object a line."""
+    for line in text.rstrip("\n").split("\n"):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            raise ServerFailed(f"a log line that is no JSON: {line[:1000]!r}") from None
+        named = isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in ("time", "level", "message"))
+        assert named and entry["level"] in ("debug", "info", "warn", "error") and re.fullmatch(RFC_3339, entry["time"]), line
 
 
 class S3Server:

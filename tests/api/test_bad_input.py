@@ -1,6 +1,7 @@
 """Bad input of every kind: its documented error, the server lives on, nothing is half-written."""
 import io
 import os
+import socket
 import subprocess
 import zipfile
 
@@ -53,6 +54,21 @@ def files_of(server):
     return {path for path in server.root.rglob("*") if path.is_file() and ".scratch" not in path.parts}
 
 
+def uploads_of(server):
+    return [f for _, _, files in os.walk(server.root / ".scratch") for f in files if f.startswith(("upload-", "ingest-"))]
+
+
+def read_to_end(connection):
+    """What comes until the server closes; it may close on bytes that it did not read."""
+    got = b""
+    try:
+        while chunk := connection.recv(65536):
+            got += chunk
+    except ConnectionResetError:
+        pass
+    return got
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_bad_file(server, name):
     body, file_name, status, word = CASES[name]
@@ -67,8 +83,7 @@ def test_a_bad_file(server, name):
         assert word in error["message"]
     assert server.request("GET", "/health").status_code == 200
     assert len(server.request("GET", "/datasets").json()["items"]) == before
-    scratch = [f for _, _, files in os.walk(server.root / ".scratch") for f in files if f.startswith(("upload-", "ingest-"))]
-    assert not scratch, "scratch files are left"
+    assert not uploads_of(server), "scratch files are left"
     assert files_of(server) == files
 
 
@@ -97,6 +112,23 @@ def test_wrong_content_length(server):
     assert b" 200 " not in short.split(b"\r\n")[0]
     assert server.query("SELECT * FROM half").status_code == 400
     assert b" 400 " in server.raw(b"POST /query/sql HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n").split(b"\r\n")[0]
+    assert server.request("GET", "/health").status_code == 200
+
+
+def test_an_upload_of_another_length_than_it_says_lands_nothing(server):
+    form = (b'--b\r\nContent-Disposition: form-data; name="dataset"\r\n\r\nwrong_length\r\n'
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\na\n1\n2\n\r\n--b--\r\n')
+    files, (host, port) = files_of(server), server.url.split("//")[1].split(":")
+    for more, answered in [(50, b""), (-8, b"HTTP/1.1 400 "), (-40, b"HTTP/1.1 400 ")]:
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
+            connection.sendall(b"POST /ingest/file HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+                               b"Content-Length: %d\r\n\r\n" % (len(form) + more) + form)
+            if more > 0:
+                connection.shutdown(socket.SHUT_WR)  # else the server waits for the rest
+            answer = read_to_end(connection)
+        assert answer.startswith(answered) and (answered or not answer) and b"HTTP/1.1 2" not in answer, (more, answer[:300])
+    assert server.query("SELECT * FROM wrong_length").status_code == 400
+    assert files_of(server) == files and not uploads_of(server)
     assert server.request("GET", "/health").status_code == 200
 
 

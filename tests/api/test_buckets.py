@@ -222,9 +222,14 @@ def test_the_journal_waits_while_the_primary_is_down(tmp_path, fresh):
     until(lambda: state(server, "main")["state"] == "unreachable", "nobody noticed")
     waiting = server.request("GET", "/storage/errors", params={"bucket": "main"}).json()["items"]
     assert waiting and not (tmp_path / "main").exists()
+    ready = server.request("GET", "/ready")
+    parts = ready.json()["parts"]
+    assert ready.status_code == 503 and ready.json()["status"] == "not ready" and int(ready.headers["Retry-After"]) >= 1
+    assert parts["engine"] == {"status": "ok"} and parts["storage"]["status"] == "failed" and parts["storage"]["message"], parts
     (tmp_path / "main-away").rename(tmp_path / "main")
     journal = tmp_path / "main" / "_errors" / "bucket_errors.jsonl"
     until(lambda: journal.exists() and waiting[0]["id"] in journal.read_text(), "what waited was not written")
+    assert server.request("GET", "/ready").status_code == 200
 
 
 def move(server, dataset, bucket):

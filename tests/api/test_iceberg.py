@@ -1,4 +1,6 @@
 """The Iceberg REST catalog over plain HTTP: what the specification says of paths, pages, ETags and updates."""
+import re
+
 import pytest
 
 NS = "/iceberg/v1/namespaces"
@@ -121,6 +123,12 @@ def test_etag(server):
     assert commit(server, path, {"action": "set-properties", "updates": {"a": "b"}}).status_code == 200
     again = server.request("GET", path, headers={"If-None-Match": tag})
     assert again.status_code == 200 and again.headers["ETag"] != tag
+    body = again.json()
+    files = [entry["metadata-file"] for entry in body["metadata"]["metadata-log"]] + [body["metadata-location"]]
+    uuid = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+    for version, file in enumerate(files):  # the version counts up, the UUID makes it one's own
+        assert re.fullmatch(re.escape(body["metadata"]["location"]) + rf"/metadata/{version:05}-{uuid}\.metadata\.json", file), files
+    assert len(set(files)) == len(files) == 2
 
 
 def test_what_a_commit_must_hold(server):

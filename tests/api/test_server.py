@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -613,6 +614,16 @@ def test_pages_fetch_nothing_from_elsewhere(server):
     assert "default-src 'none'" in server.request("GET", "/docs").headers["Content-Security-Policy"]
 
 
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_the_page_of_the_api_has_a_script_that_parses(server, tmp_path):
+    scripts = re.findall(r"<script[^>]*>(.*?)</script>", server.request("GET", "/docs").text, re.S)
+    assert len(scripts) >= 1 and any(len(script) > 1000 for script in scripts)
+    for script in scripts:
+        (tmp_path / "page.js").write_text(script)
+        done = subprocess.run(["node", "--check", str(tmp_path / "page.js")], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
 def test_no_cross_origin_access(server):
     answer = server.request("GET", "/health", headers={"Origin": "http://elsewhere.example"})
     assert not [h for h in answer.headers if h.lower().startswith("access-control")]
@@ -691,9 +702,13 @@ def test_the_catalogs_own_objects_are_for_administrators(fresh):
 
 
 def test_a_server_that_nobody_can_enter_says_so(fresh):
-    server = fresh(env={"LAKEHOUSE__AUTH__MODE": "keys"})
-    assert "nobody can get in" in server.log_text()
-    assert "nobody can get in" not in fresh(env=KEYS_ENV).log_text()
+    server = fresh(env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__LOG__LEVEL": "warn"})
+    assert "nobody can get in" in server.log_text() and '"level":"info"' not in server.log_text()
+    open_to_some = fresh(env={**KEYS_ENV, "LAKEHOUSE__LOG__LEVEL": "debug"})
+    assert "nobody can get in" not in open_to_some.log_text()
+    trace = open_to_some.request("GET", "/health").headers["X-Trace-Id"]  # with debug each request has its line
+    until(lambda: any('"level":"debug"' in l and trace in l for l in open_to_some.log_text().splitlines()), what="the request's line")
+    assert '"level":"info","message":"ready"' in open_to_some.log_text()
 
 
 def test_two_servers_on_one_root_see_each_other(fresh, tmp_path):

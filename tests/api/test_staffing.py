@@ -1,9 +1,11 @@
 """The staffing firm: generated, loaded by the CLI's own way in, joined, and the demo's five questions answered."""
+import json
+import os
 import subprocess
 
 import pytest
 
-from harness import BINARY, BUILD, ROOT
+from harness import BINARY, BUILD, ROOT, SANITIZED
 
 SCALE = "0.01"
 ROWS = {"candidates": 1000, "clients": 20, "job_orders": 150, "placements": 500, "timesheets": 10000, "call_log": 8000, "email_log": 5000}
@@ -19,6 +21,22 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
     assert first == generate(tmp_path / "b")
     assert first != generate(tmp_path / "c", "--seed", "2")
     assert set(first) == {"candidates.ndjson", "call_log.ndjson", "clients.csv", "job_orders.csv", "placements.csv", "timesheets.csv", "email_log.csv"}
+
+
+@pytest.mark.skipif(SANITIZED, reason="2.5 million rows of a program that its sanitizers saw at a smaller scale")
+def test_scale_1_has_the_rows_it_is_said_to_have(tmp_path):
+    """Into pipes, which are emptied in the order in which it fills them: nothing is kept. As NDJSON a row is a line."""
+    pipes = [tmp_path / f"{table}.ndjson" for table in ("candidates", "clients", "job_orders", "placements", "timesheets", "call_log", "email_log")]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    with subprocess.Popen([str(BUILD / "staffing_gen"), "--scale", "1", "--format", "ndjson", "--out", str(tmp_path)]) as generator:
+        with open(pipes[0]) as candidates:
+            first = json.loads(next(candidates))
+            rows = 1 + sum(1 for _ in candidates)
+        done = subprocess.run(["wc", "-l", *map(str, pipes[1:])], capture_output=True, text=True, timeout=600)
+    counts = [int(line.split()[0]) for line in done.stdout.splitlines()]
+    assert generator.returncode == 0 and first["candidate_id"] == "CAN000001"
+    assert [rows, *counts[:-1]] == [100 * n for n in ROWS.values()] and rows + counts[-1] == 2_467_000
 
 
 @pytest.fixture(scope="module")

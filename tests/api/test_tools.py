@@ -1,8 +1,10 @@
 """The tools beside the server: benchmarks, and the demo."""
 import json
 import os
+import re
 import shlex
 import subprocess
+import sys
 
 import pytest
 
@@ -42,7 +44,13 @@ def test_the_demo_keeps_what_a_user_loaded_into_its_lake(tmp_path):
     (tmp_path / "mine.csv").write_text("a\n1\n2\n")
     root = ["--root", str(folder / "lake")]
     try:
-        assert "Yours now" in demo()
+        told = demo()
+        url = re.search(r"^listening on (http://127\.0\.0\.1:\d+)", told, re.M)[1]
+        assert len(re.findall(r"^\(\d+ rows? in [\d.]+ ms\)$", told, re.M)) == 5, told
+        assert f"  {url}/docs\n" in told and f"lakehouse sql --url {url}\n" in told
+        python = "\n".join(line.strip() for line in re.search(r"python3: (.*\n.*)\n", told)[1].splitlines())
+        done = subprocess.run([sys.executable, "-c", python.replace("load_catalog(\"", "print(load_catalog(\"") + ")"], capture_output=True, text=True)
+        assert done.returncode == 0 and "placement_id" in done.stdout and python.count("load_catalog(") == 1, done.stderr
         lakehouse("ingest", tmp_path / "mine.csv", *root)
         before = lakehouse("sql", *root, "--format", "csv", "-c", "SELECT count(*) FROM placements").stdout
         assert "Yours now" in demo()
