@@ -1,4 +1,6 @@
 """What is known of a dataset beyond its table: metadata, freshness, statistics, lineage, search; over renames, drops, restarts."""
+import hashlib
+import hmac
 import json
 import subprocess
 import threading
@@ -284,3 +286,64 @@ def test_the_command_line_describes_sets_shows_and_searches(server):
     run("set", "shell", "owner", code=2)
     assert json.loads(run("lineage", "shell", "--json"))["dataset"] == "data.shell"
     assert "data.shell" in run("search", "shell")
+
+
+def first_format(root):
+    """A lake as the first version of the documents had it: each with no more than must be there, in an entry without ids and time."""
+    folder, log = root / "lake" / "data", root / "_catalog" / "log"
+    schema = {"type": "struct", "schema-id": 0, "fields": [{"id": 1, "name": "id", "required": False, "type": "long"}]}
+    table = {"format-version": 2, "table-uuid": "01900000-0000-7000-8000-000000000001", "location": str(folder / "old"), "last-sequence-number": 0,
+             "last-updated-ms": 1, "last-column-id": 1, "current-schema-id": 0, "schemas": [schema], "default-spec-id": 0, "last-partition-id": 999,
+             "partition-specs": [{"spec-id": 0, "fields": []}], "default-sort-order-id": 0, "sort-orders": [{"order-id": 0, "fields": []}]}
+    view = {"format-version": 1, "view-uuid": "01900000-0000-7000-8000-000000000002", "location": str(folder / "seen"), "current-version-id": 1,
+            "schemas": [schema], "version-log": [{"version-id": 1, "timestamp-ms": 1}], "versions": [
+                {"version-id": 1, "timestamp-ms": 1, "schema-id": 0, "summary": {}, "default-namespace": ["data"],
+                 "representations": [{"type": "sql", "sql": "SELECT 1 AS id", "dialect": "duckdb"}]}]}
+    for name, metadata in (("old", table), ("seen", view)):
+        (folder / name / "metadata").mkdir(parents=True)
+        (folder / name / "metadata" / "00000-first.metadata.json").write_text(json.dumps(metadata))
+    salt, secret = "5a" * 16, "ab" * 32
+    documents = {
+        "namespace/data": {},
+        "table/data/old": {"metadata_key": "lake/data/old/metadata/00000-first.metadata.json"},
+        "dataset/data/old": {"created_at": "2026-01-01T00:00:00.000Z"},
+        f"ingested/data/old/{hashlib.sha256(OLD_BYTES).hexdigest()}": {},
+        "about/data/old": {"owner": "ann"},
+        "lineage/data/old": {"parents": [{"namespace": "data", "name": "before"}]},
+        "dropped/lake/data/gone": {"folder": "lake/data/gone", "dropped_at_ms": 1},
+        "view/data/seen": {"metadata_key": "lake/data/seen/metadata/00000-first.metadata.json"},
+        f"idempotent/admin/{OLD_REQUEST}": {"request": "00" * 32, "expires_at_ms": 1 << 50, "status": 204},
+        "key/0123456789ab": {"id": "0123456789ab", "permission": "read", "salt": salt,
+                             "hash": hmac.new(salt.encode(), secret.encode(), hashlib.sha256).hexdigest()},
+    }
+    changes = [{"key": key, "put": {"schema_version": 1, **document}} for key, document in documents.items()]
+    log.mkdir(parents=True)
+    (log / f"{1:020}.json").write_text(json.dumps({"format": "lakehouse-log", "schema_version": 1, "sequence": 1, "changes": changes}))
+    return {"X-API-Key": f"lh_0123456789ab_{secret}"}
+
+
+OLD_BYTES, OLD_REQUEST = b"id\n1\n", "01900000-0000-7000-8000-000000000003"
+
+
+def test_documents_of_the_first_format_are_read(fresh, tmp_path):
+    reader = first_format(tmp_path / "old")
+    server = fresh("--set", "auth.mode=keys", "--set", "auth.admin_key=top", root=tmp_path / "old")
+    server.headers = {"X-API-Key": "top"}
+    assert server.request("GET", "/iceberg/v1/namespaces/data").json()["properties"] == {}
+    assert server.request("GET", "/datasets", headers=reader).json()["items"][0]["name"] == "old"
+    keys = server.request("GET", "/access/keys").json()["items"]
+    assert [(key["id"], key["permission"]) for key in keys] == [("0123456789ab", "read")]
+    old = described(server, "old")
+    assert old["created_at"] == "2026-01-01T00:00:00.000Z" and old["owner"] == "ann" and old["tags"] == []
+    assert sql_edges(lineage(server, "old")) == [("data.before", "data.old")]
+    assert server.request("GET", "/iceberg/v1/namespaces/data/views/seen").json()["metadata"]["current-version-id"] == 1
+    dropped = server.request("POST", "/catalog/remove-dropped", json={"dry_run": True})
+    assert dropped.status_code == 200 and len(dropped.json()["tables"]) == 1, dropped.text
+    other = server.request("POST", "/iceberg/v1/namespaces", json={"namespace": ["n"]}, headers={"Idempotency-Key": OLD_REQUEST})
+    assert other.status_code == 422, other.text  # the key is another request's
+    known = server.ingest(OLD_BYTES, "old", mode="append").json()
+    assert known["deduplicated"] is True
+    assert server.ingest(b"id\n2\n", "old", mode="append").json()["deduplicated"] is False and server.sql("FROM old") == [[2]]
+    for entry in (server.root / "_catalog" / "log").glob("*.json"):
+        for change in json.loads(entry.read_text())["changes"]:
+            assert change.get("delete") or change["put"]["schema_version"] == 1, change

@@ -33,6 +33,9 @@ def lake(tmp_path_factory):
     running.sql("CREATE TABLE t AS SELECT 1 AS a, 'x' AS b")
     yield running
     running.stop()
+    for entry in (folder / "root" / "_catalog" / "log").glob("*.json"):  # and all that the walk put into the catalog tells its form
+        for change in json.loads(entry.read_text())["changes"]:
+            assert change.get("delete") or change["put"]["schema_version"] == 1, change
 
 
 def check_body(answer, content, where):
