@@ -33,7 +33,7 @@ class ServerFailed(AssertionError):
 
 
 class Server:
-    """One `lakehouse serve`. `stop()` asserts a clean end: exit 0 and no sanitizer report."""
+    """One `lakehouse serve`. `stop()` asserts a clean end: exit 0, no sanitizer report, a log of JSON lines."""
 
     def __init__(self, root, *args, env=None, url_wait=True, cwd=None):
         self.root = pathlib.Path(root)
