@@ -180,7 +180,7 @@ class Server:
 
 def check_log(text):
     """What a server writes on stderr is what docs/operate.md says: a JSON object a line."""
-    for line in text.rstrip("\n").split("\n"):
+    for line in filter(None, text.split("\n")):
         try:
             entry = json.loads(line)
         except ValueError:
