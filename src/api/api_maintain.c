@@ -41,22 +41,22 @@ lh_code api_dataset_expire(lh_request *request, lh_error *err) {
 lh_code api_dataset_orphans(lh_request *request, lh_error *err) {
     static const char *const known[] = {"older_than_ms", "dry_run"};
     lh_json *body = NULL, *answer = NULL;
-    lh_table_name name;
     uint64_t age;
-    lh_orphan_options options = {0};
-    LH_TRY(maintain_dataset(request, &name, err));
+    lh_app *app = lh_request_app(request);
+    lh_orphans_request orphans = {.cancel = lh_request_cancel(request)};
+    if (!app->maintain) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
+    LH_TRY(maintain_dataset(request, &orphans.table, err));
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
     LH_TRY(lh_body_uint(body, "older_than_ms", MAINTAIN_ORPHAN_AGE_MS, &age, err));
-    LH_TRY(lh_body_bool(body, "dry_run", false, &options.dry_run, err));
+    LH_TRY(lh_body_bool(body, "dry_run", false, &orphans.options.dry_run, err));
     if (age < MAINTAIN_HOUR_MS)
         return lh_fail(err, LH_INVALID,
                        "'older_than_ms' must be at least %" PRIu64 ", an hour: a writer may be about to commit younger "
                        "files",
                        MAINTAIN_HOUR_MS);
-    options.older_than_ms = maintain_ago(age);
-    LH_TRY(lh_table_remove_orphans(lh_request_app(request)->catalog, name, &options, lh_request_arena(request), &answer,
-                                   err));
+    orphans.options.older_than_ms = maintain_ago(age);
+    LH_TRY(lh_remove_orphans(app->maintain, &orphans, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
 

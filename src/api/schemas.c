@@ -338,7 +338,7 @@ const api_schema api_schemas[] = {
      MEMBERS({"jobs", "[$maintenance_job", true, "That run now"},
              {"policy", "object", true, "Of the background policy: enabled, rounds since the start"})},
     {"maintenance_job", "MaintenanceJob", JSON,
-     MEMBERS({"id", "string", true, "Its id"}, {"kind", "compact|move|resync", true, "What it does"},
+     MEMBERS({"id", "string", true, "Its id"}, {"kind", "compact|move|orphans|resync", true, "What it does"},
              {"dataset", "string", true, "namespace.t; empty: between two"},
              {"phase", "string", true, "planning, rewriting or reading, committing"},
              {"files_total", "integer", true, "Files to rewrite or read"},

@@ -214,10 +214,17 @@ typedef struct lh_orphan_options {
     int64_t older_than_ms; /* wall clock: younger files are never orphans */
     bool dry_run;
 } lh_orphan_options;
-/* *ret (arena): {"dataset","dry_run","orphan_files","orphan_bytes","files":[key], the first thousand}. Errors: NOT_FOUND,
- * INVALID (gc.enabled is false; a folder that is not the table's alone), CORRUPT (nothing is deleted), IO. */
-LH_MUST_CHECK lh_code lh_table_remove_orphans(lh_catalog *catalog, lh_table_name name, const lh_orphan_options *options,
-                                              lh_arena *arena, lh_json **ret, lh_error *err);
+typedef struct lh_orphans lh_orphans;
+/* Lists the files of the table's folders that are old enough. name and *ret: as long as the arena. Errors: NOT_FOUND,
+ * INVALID (gc.enabled is false; a folder that is not the table's alone), CORRUPT, IO. */
+LH_MUST_CHECK lh_code lh_table_list_orphans(lh_catalog *catalog, lh_table_name name, const lh_orphan_options *options,
+                                            lh_arena *arena, lh_orphans **ret, lh_error *err);
+/* Deletes the next of those that the table does not name by now, a hundred at most. *ret_more: there may be more. The caller
+ * holds the engine's write lock of the table (not for a dry run, which only counts). Errors: those, CONFLICT (the name is another table's),
+ * UNAVAILABLE (commits all the while). */
+LH_MUST_CHECK lh_code lh_table_remove_orphans(lh_orphans *orphans, bool *ret_more, lh_error *err);
+/* *ret (arena): {"dataset","dry_run","orphan_files","orphan_bytes","files":[key], the first thousand}. */
+LH_MUST_CHECK lh_code lh_orphans_tell(const lh_orphans *orphans, lh_arena *arena, lh_json **ret, lh_error *err);
 /* Files of tables that were dropped without purge before options->older_than_ms, as far as their folder was made by us.
  * *ret (arena): {"dry_run","files","bytes","tables":[{"dataset","dropped_at","metadata","files","bytes"}]}. Errors: IO. */
 LH_MUST_CHECK lh_code lh_catalog_remove_dropped(lh_catalog *catalog, const lh_orphan_options *options, lh_arena *arena,

@@ -58,6 +58,16 @@ typedef struct lh_resync_request {
 LH_MUST_CHECK lh_code lh_resync_missing(lh_maintain *maintain, const lh_resync_request *request, lh_arena *arena,
                                         lh_json **ret, lh_error *err);
 
+typedef struct lh_orphans_request {
+    lh_table_name table;
+    lh_orphan_options options;
+    lh_cancel *cancel; /* may be NULL */
+} lh_orphans_request;
+/* Deletes old files in the table's folder that it does not name. *ret (arena): as lh_orphans_tell()'s. Errors: as
+ * lh_table_list_orphans()'s and lh_table_remove_orphans()'s, CANCELLED. */
+LH_MUST_CHECK lh_code lh_remove_orphans(lh_maintain *maintain, const lh_orphans_request *request, lh_arena *arena,
+                                        lh_json **ret, lh_error *err);
+
 typedef struct lh_maintain_stats {
     uint64_t compactions, failed, files_removed, files_written, conflicts; /* since start */
     uint64_t rounds, policy_failed, snapshots_expired, orphans_removed;    /* of the background policy */

@@ -2,7 +2,7 @@
  *
  * Each step is the one that a request asks for, so what holds for those holds here: a table that cannot be maintained, or lost
  * its races, is passed over until the next round. Statements that wait for the engine come first. stop() fires the cancel, which
- * ends a compaction at once; the two other steps end with the table at hand.
+ * ends a compaction at once and the removal of orphans after its batch; expiry ends with the table at hand.
  * lock (of the module) guards `stopping`, `wake` and the numbers of the rounds. */
 #include "maintain/maintain_internal.h"
 
@@ -84,10 +84,12 @@ static void policy_expire(lh_maintain *maintain, lh_table_name table, lh_arena *
 }
 
 static void policy_orphans(lh_maintain *maintain, lh_table_name table, lh_arena *arena) {
-    const lh_orphan_options options = {.older_than_ms = lh_time_now_ms() - maintain->policy.orphan_age_ms};
+    const lh_orphans_request request = {.table = table,
+                                        .options.older_than_ms = lh_time_now_ms() - maintain->policy.orphan_age_ms,
+                                        .cancel = maintain->cancel};
     lh_json *answer = NULL;
     lh_error err = {0};
-    lh_code code = lh_table_remove_orphans(maintain->catalog, table, &options, arena, &answer, &err);
+    lh_code code = lh_remove_orphans(maintain, &request, arena, &answer, &err);
     uint64_t removed = lh_json_uint(lh_json_get(answer, "orphan_files"), 0);
     pthread_mutex_lock(&maintain->lock);
     maintain->stats.orphans_removed += removed;
