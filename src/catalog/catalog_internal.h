@@ -219,7 +219,7 @@ lh_json *layout_sort(const lh_json *metadata, lh_arena *arena); /* layout.c: "so
  * it had, for after the commit. Both may be set on failure. */
 LH_MUST_CHECK lh_code replace_all(lh_catalog *catalog, const lh_json *metadata, lh_json *snapshot, lh_arena *arena,
                                   lh_str *ret_old, lh_str *ret_new, lh_error *err);
-/* stale_deletes.c: CONFLICT when the new snapshot deletes rows of files that a compaction among its parents replaced. */
+/* stale_deletes.c: CONFLICT when the new snapshot deletes rows of files that it does not have, because a compaction replaced them. */
 LH_MUST_CHECK lh_code stale_deletes_check(lh_catalog *catalog, const lh_json *metadata, const lh_json *snapshot,
                                           lh_error *err);
 

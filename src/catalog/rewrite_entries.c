@@ -25,14 +25,22 @@ static lh_code rewrite_take_bound(void *ctx, avro_value pair, lh_error *err) {
     return LH_OK;
 }
 
-/* The data file that all of a position delete file's rows name, when it tells. */
-lh_code rewrite_referenced(avro_value data_file, lh_str *ret, lh_error *err) {
+lh_code rewrite_path_bounds(avro_value data_file, lh_str *ret_lower, lh_str *ret_upper, lh_error *err) {
     rewrite_bound lower = {0}, upper = {0};
-    *ret = avro_str(avro_field(data_file, "referenced_data_file"));
-    if (ret->len) return LH_OK;
     LH_TRY(avro_each(avro_field(data_file, "lower_bounds"), rewrite_take_bound, &lower, err));
     LH_TRY(avro_each(avro_field(data_file, "upper_bounds"), rewrite_take_bound, &upper, err));
-    if (lower.value.len && lh_str_eq(lower.value, upper.value)) *ret = lower.value;
+    *ret_lower = lower.value;
+    *ret_upper = upper.value;
+    return LH_OK;
+}
+
+/* The data file that all of a position delete file's rows name, when it tells. */
+lh_code rewrite_referenced(avro_value data_file, lh_str *ret, lh_error *err) {
+    lh_str lower, upper;
+    *ret = avro_str(avro_field(data_file, "referenced_data_file"));
+    if (ret->len) return LH_OK;
+    LH_TRY(rewrite_path_bounds(data_file, &lower, &upper, err));
+    if (lower.len && lh_str_eq(lower, upper)) *ret = lower;
     return LH_OK;
 }
 

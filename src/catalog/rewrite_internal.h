@@ -50,6 +50,8 @@ LH_MUST_CHECK lh_code rewrite_plan_load(lh_catalog *catalog, lh_table_name name,
 rewrite_entry *rewrite_find(const rewrite_state *state, lh_str path); /* a data file; NULL: none of that path */
 /* The data file that all of a position delete file's rows name; empty when it does not tell. Borrowed from the entry. */
 LH_MUST_CHECK lh_code rewrite_referenced(avro_value data_file, lh_str *ret, lh_error *err);
+/* Of a position delete file: between which paths the data files lie that its rows name; empty where it does not tell. Borrowed. */
+LH_MUST_CHECK lh_code rewrite_path_bounds(avro_value data_file, lh_str *ret_lower, lh_str *ret_upper, lh_error *err);
 bool rewrite_same_partition(const rewrite_entry *a, const rewrite_entry *b);
 
 /* ---- manifests to be written: entries of one schema and spec go into one ---- */

@@ -459,10 +459,9 @@ def test_a_replacing_ingest_is_one_overwrite_of_new_files(server):
     assert len(left) == 1  # all that was replaced is released; a delete file of the replace by no rows is an orphan
 
 
-def delete_by_equality(server, name, ids):
-    """Commits a file of equality deletes of column id (field 1), as Flink would: PyIceberg and DuckDB write none."""
-    import pyarrow.parquet as pq
-    from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestContent, ManifestEntry, ManifestEntryStatus, ManifestWriterV2, write_manifest_list
+def commit_deletes(server, name, **file):
+    """Commits one delete file on the current snapshot, as a client would: PyIceberg and DuckDB write not all kinds. The answer."""
+    from pyiceberg.manifest import DataFile, FileFormat, ManifestContent, ManifestEntry, ManifestEntryStatus, ManifestWriterV2, write_manifest_list
     from pyiceberg.typedef import Record
 
     class DeletesWriter(ManifestWriterV2):
@@ -475,22 +474,78 @@ def delete_by_equality(server, name, ids):
 
     now = table(server, name)
     id_, sequence, parent = random.getrandbits(62), now.metadata.last_sequence_number + 1, now.current_snapshot()
-    path = f"{now.location()}/data/eq-{id_}.parquet"
-    schema = pa.schema([pa.field("id", pa.int64(), metadata={"PARQUET:field_id": "1"})])
-    pq.write_table(pa.table({"id": ids}, schema=schema), path.removeprefix("file://"))
-    file = DataFile.from_args(_table_format_version=2, content=DataFileContent.EQUALITY_DELETES, file_path=path, file_format=FileFormat.PARQUET, partition=Record(),
-                              record_count=len(ids), file_size_in_bytes=os.path.getsize(path.removeprefix("file://")), equality_ids=[1], column_sizes={}, value_counts={},
-                              null_value_counts={}, nan_value_counts={}, lower_bounds={}, upper_bounds={})
-    manifest, listed = f"{now.location()}/metadata/eq-{id_}.avro", f"{now.location()}/metadata/eq-{id_}-list.avro"
+    unknown = {k: {} for k in ("column_sizes", "value_counts", "null_value_counts", "nan_value_counts", "lower_bounds", "upper_bounds")}
+    file = DataFile.from_args(_table_format_version=2, **{**unknown, "file_format": FileFormat.PARQUET, "partition": Record(), **file})
+    manifest, listed = f"{now.location()}/metadata/d-{id_}.avro", f"{now.location()}/metadata/d-{id_}-list.avro"
     with DeletesWriter(now.spec(), now.schema(), now.io.new_output(manifest), id_, "null") as writer:
         writer.add_entry(ManifestEntry.from_args(status=ManifestEntryStatus.ADDED, snapshot_id=id_, data_file=file))
     with write_manifest_list(2, now.io.new_output(listed), id_, parent.snapshot_id, sequence, avro_compression="null") as out:
         out.add_manifests([writer.to_manifest_file(), *parent.manifests(now.io)])
     snapshot = {"snapshot-id": id_, "parent-snapshot-id": parent.snapshot_id, "sequence-number": sequence, "timestamp-ms": int(time.time() * 1000),
                 "manifest-list": listed, "summary": {"operation": "delete"}, "schema-id": 0}
-    answer = server.request("POST", f"/iceberg/v1/namespaces/data/tables/{name}", json={"requirements": [], "updates": [
+    return server.request("POST", f"/iceberg/v1/namespaces/data/tables/{name}", json={"requirements": [], "updates": [
         {"action": "add-snapshot", "snapshot": snapshot}, {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": id_}]})
+
+
+def delete_by_position(server, name, *paths):
+    """Row 0 of each of these data files, by one delete file, as Spark's of partition granularity. The answer."""
+    import pyarrow.parquet as pq
+    from pyiceberg.manifest import DataFileContent
+    path = f"{table(server, name).location()}/data/pos-{random.getrandbits(62)}.parquet"
+    schema = pa.schema([pa.field("file_path", pa.string(), False, {"PARQUET:field_id": "2147483546"}), pa.field("pos", pa.int64(), False, {"PARQUET:field_id": "2147483545"})])
+    pq.write_table(pa.table({"file_path": sorted(paths), "pos": [0] * len(paths)}, schema=schema), path.removeprefix("file://"))
+    return commit_deletes(server, name, content=DataFileContent.POSITION_DELETES, file_path=path, record_count=len(paths), file_size_in_bytes=os.path.getsize(path.removeprefix("file://")),
+                          lower_bounds={2147483546: min(paths).encode()}, upper_bounds={2147483546: max(paths).encode()})
+
+
+def delete_by_equality(server, name, ids):
+    """A file of equality deletes of column id (field 1), as Flink would."""
+    import pyarrow.parquet as pq
+    from pyiceberg.manifest import DataFileContent
+    path = f"{table(server, name).location()}/data/eq-{random.getrandbits(62)}.parquet"
+    schema = pa.schema([pa.field("id", pa.int64(), metadata={"PARQUET:field_id": "1"})])
+    pq.write_table(pa.table({"id": ids}, schema=schema), path.removeprefix("file://"))
+    answer = commit_deletes(server, name, content=DataFileContent.EQUALITY_DELETES, file_path=path, record_count=len(ids),
+                            file_size_in_bytes=os.path.getsize(path.removeprefix("file://")), equality_ids=[1])
     assert answer.status_code == 200, answer.text
+
+
+def paths_of(server, name):
+    return sorted(f.file_path for f in data_files(server, name))
+
+
+def test_a_late_delete_is_a_conflict_however_long_ago_the_compaction_was(server):
+    fill(server, "older", appends=2)
+    (gone, _) = paths_of(server, "older")
+    compact(server, "older")
+    for i in range(33):
+        server.sql(f"INSERT INTO older VALUES ({1000 + i}, NULL, NULL)")
+    answer = delete_by_position(server, "older", gone)
+    assert answer.status_code == 409 and answer.json()["error"]["type"] == "CommitFailedException", answer.text
+    expired = server.request("POST", "/catalog/datasets/by-name/older/expire-snapshots", json={"older_than_ms": 0, "grace_ms": 0, "retain_last": 2})
+    assert len(expired.json()["expired_snapshots"]) > 30
+    assert delete_by_position(server, "older", gone).status_code == 409  # nothing tells of the compaction any more
+    assert server.sql("SELECT count(*) FROM older") == [[73]]
+    assert delete_by_position(server, "older", paths_of(server, "older")[0]).status_code == 200  # of a file that is there
+    assert server.sql("SELECT count(*) FROM older") == [[72]]
+
+
+def test_a_late_delete_of_several_files_is_a_conflict(server):
+    fill(server, "several_late", appends=3)
+    first, second, third = paths_of(server, "several_late")
+    assert delete_by_position(server, "several_late", first, second).status_code == 200  # nothing was replaced yet
+    compact(server, "several_late")
+    assert server.sql("SELECT count(*) FROM several_late") == [[58]]
+    server.sql("INSERT INTO several_late VALUES (1000, NULL, NULL)")
+    for paths in [(second, third), (first, *paths_of(server, "several_late"))]:
+        answer = delete_by_position(server, "several_late", *paths)
+        assert answer.status_code == 409 and "granularity" in answer.text, answer.text
+    assert server.sql("SELECT count(*) FROM several_late") == [[59]] and verified(server, "several_late")["ok"]
+    for i in (1001, 1002):
+        server.sql(f"INSERT INTO several_late VALUES ({i}, NULL, NULL)")
+    fresh = [path for path in paths_of(server, "several_late") if path > third and "compact-" not in path]
+    assert len(fresh) == 3 and delete_by_position(server, "several_late", *fresh).status_code == 200  # no replaced file lies there
+    assert server.sql("SELECT count(*) FROM several_late") == [[58]]
 
 
 def test_equality_deletes(server):
