@@ -241,13 +241,17 @@ static lh_code compact_group(compaction *c, size_t group, lh_error *err) {
 
 /* ---- one try ---- */
 
-/* Of a table that moves: each new file is there, with the size that the engine told. */
+/* Each new file is there, with the size that the engine told: a rewrite that was slower than the grace time of orphans may find
+ * them gone, and a commit to S3 does not look for them. */
 static lh_code compact_check_files(const compaction *c, lh_error *err) {
-    for (size_t i = 0; i < c->count && c->request->location.len; i++) {
+    for (size_t i = 0; i < c->count; i++) {
         lh_str key;
         lh_object_info info;
         LH_TRY(lh_bucket_key_of(c->maintain->bucket, c->files[i].location, c->arena, &key, err));
-        LH_TRY(lh_bucket_head(c->maintain->bucket, key, &info, err));
+        lh_code code = lh_bucket_head(c->maintain->bucket, key, &info, err);
+        if (code == LH_NOT_FOUND)
+            return lh_fail(err, LH_CONFLICT, "'%.*s' was removed before it was committed", LH_STR_ARG(key));
+        if (code != LH_OK) return code;
         if (info.size_bytes != c->files[i].size_bytes)
             return lh_fail(err, LH_CORRUPT, "'%.*s' has %" PRIu64 " bytes, and not the %" PRIu64 " that were written",
                            LH_STR_ARG(key), info.size_bytes, c->files[i].size_bytes);
@@ -261,7 +265,7 @@ static lh_code compact_write(compaction *c, lh_error *err) {
     if (!c->files) return lh_arena_check(c->arena, err);
     LH_TRY(lh_session_open(c->maintain->engine, c->request->cancel, &c->session, err));
     for (size_t i = 0; i < c->plan.group_count; i++) LH_TRY(compact_group(c, i, err));
-    return compact_check_files(c, err);
+    return LH_OK;
 }
 
 static lh_code compact_commit(compaction *c, lh_error *err) {
@@ -271,8 +275,10 @@ static lh_code compact_commit(compaction *c, lh_error *err) {
     lh_json_set_string(c->arena, summary, "lakehouse.job-id", lh_uuid_str(&c->id));
     atomic_store(&c->job->phase, "committing");
     if (!moves) LH_TRY(lh_engine_lock_table(c->maintain->engine, c->request->table, c->request->cancel, err));
-    lh_code code = lh_table_rewrite_commit(c->maintain->catalog, c->request->table, &c->plan, c->files, c->count,
-                                           c->sorted, summary, &c->done, err);
+    lh_code code = compact_check_files(c, err); /* under the lock, which the removal of orphans needs as well */
+    if (code == LH_OK)
+        code = lh_table_rewrite_commit(c->maintain->catalog, c->request->table, &c->plan, c->files, c->count, c->sorted,
+                                       summary, &c->done, err);
     if (!moves) lh_engine_unlock_table(c->maintain->engine, c->request->table);
     return code;
 }
