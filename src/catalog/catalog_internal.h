@@ -170,6 +170,10 @@ lh_json *metadata_find(const lh_json *array, const char *id_name, int64_t id); /
 lh_json *metadata_snapshot(const lh_json *metadata, int64_t id);
 /* Is the snapshot `id` the snapshot `from`, or one of its ancestors? */
 bool metadata_descends(const lh_json *metadata, int64_t from, int64_t id);
+/* When the rows last came, went or changed: a snapshot of operation "replace" has those of its parent, and tells of when they
+ * are when the parent has expired. -1: there is no such snapshot. */
+int64_t metadata_rows_changed_ms(const lh_json *metadata, int64_t id);
+#define LH_SUMMARY_ROWS_CHANGED_AT "lakehouse.rows-changed-at"
 /* The requirement of a commit of our own: main is still on that snapshot (below 0: on none). Arena. */
 lh_json *metadata_main_stands(lh_arena *arena, int64_t snapshot_id);
 lh_json *metadata_current_schema(const lh_json *metadata);

@@ -36,6 +36,20 @@ static bool commit_has(const lh_json *list, const char *member, const char *valu
     return false;
 }
 
+static lh_json *commit_summary(lh_json *snapshot, lh_arena *arena) {
+    if (!lh_json_is_object(lh_json_get(snapshot, "summary")))
+        lh_json_set(arena, snapshot, "summary", lh_json_new_object(arena));
+    return lh_json_get(snapshot, "summary");
+}
+
+/* A snapshot that only has the rows in another form tells how old they are, for when its parent has expired. */
+static void commit_tell_age(const lh_json *metadata, lh_json *snapshot, lh_arena *arena) {
+    lh_json *summary = lh_json_get(snapshot, "summary");
+    int64_t at = metadata_rows_changed_ms(metadata, lh_json_int(lh_json_get(snapshot, "parent-snapshot-id"), -1));
+    if (at >= 0 && lh_str_eq(lh_json_get_string(summary, "operation"), LH_STR("replace")))
+        lh_json_set_string(arena, summary, LH_SUMMARY_ROWS_CHANGED_AT, lh_str_from(lh_time_rfc3339(at).text));
+}
+
 /* Snapshots of the request: made durable; the engine's annotation goes into their summaries. */
 static lh_code commit_take_snapshots(lh_catalog *catalog, table_commit *commit, lh_arena *arena, lh_error *err) {
     lh_str location = lh_json_get_string(commit->metadata, "location");
@@ -46,11 +60,11 @@ static lh_code commit_take_snapshots(lh_catalog *catalog, table_commit *commit, 
         if (!snapshot) continue; /* removed again in the same list */
         LH_TRY(manifest_sync(catalog, snapshot, MANIFEST_ADDED, location, err));
         LH_TRY(stale_deletes_check(catalog, commit->metadata, snapshot, err));
+        commit_tell_age(commit->metadata, snapshot, arena);
         if (!commit->annotated) continue;
-        if (!lh_json_is_object(lh_json_get(snapshot, "summary")))
-            lh_json_set(arena, snapshot, "summary", lh_json_new_object(arena));
+        lh_json *summary = commit_summary(snapshot, arena);
         for (lh_json_iter p = lh_json_each(commit->annotation.properties); lh_json_next(&p);)
-            lh_json_put(arena, lh_json_get(snapshot, "summary"), p.name, lh_json_copy(arena, p.value));
+            lh_json_put(arena, summary, p.name, lh_json_copy(arena, p.value));
         if (lh_json_get(commit->annotation.properties, LH_SUMMARY_REPLACES_ALL))
             LH_TRY(
                 replace_all(catalog, commit->metadata, snapshot, arena, &commit->list_before, &commit->list_key, err));

@@ -24,6 +24,20 @@ bool metadata_descends(const lh_json *metadata, int64_t from, int64_t id) {
     return id >= 0 && from == id;
 }
 
+int64_t metadata_rows_changed_ms(const lh_json *metadata, int64_t id) {
+    int64_t at = -1;
+    for (size_t left = lh_json_size(lh_json_get(metadata, "snapshots")); left > 0; left--) {
+        const lh_json *snapshot = metadata_snapshot(metadata, id), *summary = lh_json_get(snapshot, "summary");
+        if (!snapshot) break;
+        at = lh_json_int(lh_json_get(snapshot, "timestamp-ms"), -1);
+        if (!lh_str_eq(lh_json_get_string(summary, "operation"), LH_STR("replace"))) break;
+        int64_t told = -1;
+        if (lh_time_parse_rfc3339(lh_json_get_string(summary, LH_SUMMARY_ROWS_CHANGED_AT), &told) == LH_OK) return told;
+        id = lh_json_int(lh_json_get(snapshot, "parent-snapshot-id"), -1);
+    }
+    return at;
+}
+
 lh_json *metadata_main_stands(lh_arena *arena, int64_t snapshot_id) {
     lh_json *requirement = lh_json_new_object(arena);
     lh_json_set_string(arena, requirement, "type", LH_STR("assert-ref-snapshot-id"));

@@ -560,3 +560,19 @@ def test_equality_deletes(server):
     delete_by_equality(server, "equal", [1, 2])  # the new file is older than these
     assert server.sql("SELECT count(*), count(*) FILTER (id < 3) FROM equal") == [[56, 1]]
     assert compact(server, "equal")["rows"] == 56
+
+
+def test_compaction_does_not_make_a_stale_dataset_fresh(server):
+    fill(server, "dull", appends=2)
+    path = "/catalog/datasets/by-name/dull"
+    freshness = lambda: server.request("GET", path).json()["freshness"]
+    assert server.request("PATCH", path + "/metadata", json={"expected_interval_s": 1}).status_code == 200
+    wait_for(lambda: freshness()["status"] == "stale")
+    stale = freshness()
+    assert compact(server, "dull")["files_after"] == 1
+    assert freshness() == stale
+    assert layout(server, "dull", sort=[{"column": "id"}]) and compact(server, "dull", all=True)["files_after"] == 1
+    expired = server.request("POST", path + "/expire-snapshots", json={"older_than_ms": 0, "grace_ms": 0})
+    assert len(expired.json()["expired_snapshots"]) > 2 and freshness() == stale  # the snapshot of the last change is gone
+    server.sql("INSERT INTO dull VALUES (1000, NULL, NULL)")
+    assert freshness()["updated_at"] > stale["updated_at"]
