@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 JOBS ?= 2
 SCALE ?= 1
+KILLS ?= 50
 T ?=
 CTEST = ctest --output-on-failure --no-tests=error -j$(JOBS) $(if $(T),-R '$(T)')
 
@@ -13,7 +14,7 @@ define build-preset
 	@cmake --build $(2) -j $(JOBS) $(if $(3),--target $(3))
 endef
 
-.PHONY: help setup setup-test setup-dev build test test-spark test-kit asan tsan fuzz bench lint format demo demo-stop clean
+.PHONY: help setup setup-test setup-dev build test test-spark test-kit crash asan tsan fuzz bench lint format demo demo-stop clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -40,6 +41,11 @@ test-kit: setup-test ## Iceberg's own compatibility kit; says "skipped" where Ja
 	$(call build-preset,release,build,lakehouse)
 	@tools/setup-kit || true
 	@tools/pytest tests/api/kit || [ $$? = 77 ]
+
+crash: setup-test ## every test that kills the server, with KILLS (50) kills of each step
+	$(call build-preset,release,build,lakehouse)
+	@LAKEHOUSE_KILLS=$(KILLS) tools/pytest tests/api/test_crash.py tests/api/test_maintenance.py \
+		tests/api/test_schema.py tests/api/test_idempotency.py -s -k 'crash or kill'
 
 asan: setup-test ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call build-preset,asan,build-asan)

@@ -11,6 +11,7 @@ import requests
 
 from harness import SANITIZED, Server
 
+KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 3 if SANITIZED else 10))
 NS = "/iceberg/v1/namespaces"
 SCHEMA = {"type": "struct", "fields": [{"id": 1, "name": "id", "required": False, "type": "long"}]}
 VIEW = {"schema": SCHEMA, "properties": {}, "view-version": {
@@ -323,7 +324,7 @@ def test_killed_right_after_the_commit(tmp_path):
     server = Server(tmp_path / "root")
     path = namespace(server, "kills")
     held = table(server, path)
-    for n in range(3 if SANITIZED else 10):
+    for n in range(KILLS):
         key, change = new_key(), set_property("n", str(n))
         connection = send_and_forget(server, "POST", held, change, key)
         while loaded(server, held).get("properties", {}).get("n") != str(n):
@@ -342,7 +343,7 @@ def test_killed_at_any_moment(tmp_path):
     server = Server(tmp_path / "root")
     path = namespace(server, "moments")
     landed = 0
-    for n in range(3 if SANITIZED else 10):
+    for n in range(KILLS):
         table(server, path, f"a{n}")
         key, move = new_key(), rename(("moments", f"a{n}"), ("moments", f"b{n}"))
         connection = send_and_forget(server, "POST", "/iceberg/v1/tables/rename", move, key)

@@ -8,6 +8,7 @@ import time
 
 import pyarrow as pa
 import pytest
+import requests
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table.sorting import NullOrder, SortDirection, SortField, SortOrder
@@ -16,7 +17,7 @@ from pyiceberg.types import DateType, LongType, NestedField, StringType
 
 from harness import SANITIZED, wait_for
 
-KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 3 if SANITIZED else 8))
+KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 2 if SANITIZED else 5))
 
 
 def compact(server, dataset, status=200, **body):
@@ -343,34 +344,103 @@ def test_expiry_after_compaction_frees_the_old_files(server):
     assert server.sql("SELECT count(*) FROM freed") == [[120]] and verified(server, "freed")["ok"]
 
 
-def test_a_crash_loses_nothing(fresh):
-    """SIGKILL at a random moment of compaction, expiry and removal of orphans. LAKEHOUSE_KILLS=50 for the long run."""
-    fresh = fresh()
-    fill(fresh, "crashed", appends=4, rows=200)
-    want = 4 * 200
+class Steps:
+    """The steps of maintenance, each with something to do: a method gets that ready and gives the request."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def compact(self, round_):
+        self.server.sql(f"INSERT INTO crashed SELECT {10_000 + round_}, NULL, 'x'")
+        self.server.sql(f"DELETE FROM crashed WHERE id = {round_}")
+        return "/query/compact", {"dataset": "crashed"}
+
+    def expire(self, round_):
+        return "/catalog/datasets/by-name/crashed/expire-snapshots", {"older_than_ms": 0, "grace_ms": 0}
+
+    def orphans(self, round_):
+        for i in range(250):
+            path = location(self.server, "crashed") / "data" / f"left-{i}.parquet"
+            path.write_bytes(b"x")
+            os.utime(path, (LONG_AGO, LONG_AGO))
+        return "/catalog/datasets/by-name/crashed/remove-orphans", {}
+
+    def dropped(self, round_):
+        self.server.sql(f"CREATE TABLE gone_{round_} AS SELECT 1 AS a")
+        for i in range(100):
+            (location(self.server, f"gone_{round_}") / "data" / f"more-{i}.parquet").write_bytes(b"x")
+        self.server.pyiceberg().drop_table(f"data.gone_{round_}")
+        return "/catalog/remove-dropped", {"older_than_ms": 0}
+
+    def move(self, round_):
+        self.server.sql("DROP TABLE IF EXISTS moving")
+        self.server.sql("CREATE TABLE moving AS FROM crashed")
+        return "/catalog/datasets/by-name/moving/move", {"bucket": "two"}
+
+    def resync(self, round_):
+        self.server.sql(f"INSERT INTO crashed SELECT {20_000 + round_}, NULL, 'x'")  # DuckDB tells no total size
+        self.server.sql(f"DELETE FROM crashed WHERE id = {20_000 + round_}")
+        return "/catalog/resync-missing", {"dataset": "crashed"}
+
+
+LONG_AGO = time.time() - 4 * 24 * 3600
+
+
+def location(server, name):
+    return pathlib.Path(table(server, name).location().removeprefix("file://"))
+
+
+def killed_within(server, delay, path, body):
+    """Sends the request, kills the server after so many seconds and starts it again; how long the answer took, None: there was none."""
+    took = []
+
+    def call():
+        started = time.monotonic()
+        try:
+            answer = server.request("POST", path, json=body)
+        except requests.RequestException:
+            return  # the server died under it
+        assert answer.status_code == 200, answer.text
+        took.append(time.monotonic() - started)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    time.sleep(delay)
+    server.kill()
+    caller.join()
+    server.start()
+    return took[0] if took else None
+
+
+def test_a_crash_loses_nothing(fresh, tmp_path):
+    """SIGKILL at a random moment of each step of maintenance (LAKEHOUSE_KILLS=50: `make crash`): the rows are there, and it can be done again."""
+    (tmp_path / "lakehouse.toml").write_text('[storage]\n[[storage.buckets]]\nname = "two"\nroot = "two"\n')
+    server = fresh("--config", "lakehouse.toml", cwd=tmp_path)
+    fill(server, "crashed", appends=4, rows=200)
+    rows = lambda name: server.sql(f"SELECT count(*), sum(hash(t)) FROM {name} t")
+    names = ("compact", "expire", "orphans", "dropped", "move", "resync")
+    dice, within, span = random.Random(20261127), dict.fromkeys(names, 0), dict.fromkeys(names, 0.1)
     for round_ in range(KILLS):
-        fresh.sql(f"INSERT INTO crashed SELECT {10_000 + round_}, NULL, 'x'")
-        fresh.sql(f"DELETE FROM crashed WHERE id = {round_}")
-        sums = fresh.sql("SELECT count(*), sum(hash(t)) FROM crashed t")
-        steps = [lambda: fresh.request("POST", "/query/compact", json={"dataset": "crashed"}),
-                 lambda: fresh.request("POST", "/catalog/datasets/by-name/crashed/expire-snapshots", json={"older_than_ms": 0, "grace_ms": 0}),
-                 lambda: fresh.request("POST", "/catalog/datasets/by-name/crashed/remove-orphans", json={"older_than_ms": 3_600_000})]
-        for number, step in enumerate(steps):
-            def quiet(run=step):
-                try:
-                    run()
-                except Exception:
-                    pass  # the server dies under it
-            thread = threading.Thread(target=quiet)
-            thread.start()
-            time.sleep(random.Random(round_ * 3 + number).random() * 0.2)
-            fresh.kill()
-            thread.join()
-            fresh.start()
-            assert fresh.sql("SELECT count(*), sum(hash(t)) FROM crashed t") == sums
-            assert verified(fresh, "crashed")["ok"]
-    assert sums[0][0] == want
-    compacted(fresh, "crashed")
+        for name in names:
+            path, body = getattr(Steps(server), name)(round_)
+            sums = rows("crashed")
+            took = killed_within(server, dice.random() * span[name], path, body)
+            within[name] += took is None
+            span[name] = 1.5 * span[name] if took is None else took  # so that kills fall on all of the step
+            assert rows("crashed") == sums and verified(server, "crashed")["ok"]
+            if name == "move":
+                assert rows("moving") == sums and verified(server, "moving")["ok"]
+    print(f"{KILLS} kills of each step, within it: {within}")
+    assert all(within.values()) if KILLS > 2 else any(within.values())
+    assert sums[0][0] == 800
+    compacted(server, "crashed")
+    for path, body in (Steps(server).orphans(KILLS), ("/catalog/remove-dropped", {"older_than_ms": 0}), Steps(server).expire(KILLS), Steps(server).resync(KILLS)):
+        answer = server.request("POST", path, json=body)
+        assert answer.status_code == 200 and not answer.json().get("problems"), answer.text
+    assert not any("left-" in path.name for path in location(server, "crashed").rglob("*"))
+    assert server.request("POST", "/catalog/remove-dropped", json={"older_than_ms": 0}).json()["tables"] == []
+    assert not any("more-" in path.name for path in tmp_path.rglob("*"))
+    assert rows("crashed")[0][0] == 800 and verified(server, "crashed")["ok"]
 
 
 def test_the_command_line(server):

@@ -2,6 +2,7 @@
 import decimal
 import io
 import json
+import os
 import random
 import subprocess
 import threading
@@ -14,7 +15,7 @@ import requests
 
 from harness import BINARY, SANITIZED, Server
 
-KILLS = 3 if SANITIZED else 10
+KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 3 if SANITIZED else 10))
 
 
 def diff(server, **body):
