@@ -82,18 +82,23 @@ static uint64_t load_count(const lh_json *result) {
 
 /* ---- the modes ---- */
 
-/* The table's sort order, when it is one of columns that the file has. */
-static void load_order(const ingest_job *job, lh_buf *into) {
+static bool load_has(const ingest_job *job, lh_str name, bool fetched) {
+    for (size_t i = 0; i < job->column_count; i++)
+        if (lh_str_eq(job->columns[i].name, name)) return true;
+    for (size_t i = 0; fetched && i < job->absent_count; i++)
+        if (lh_str_eq(job->absent[i], name)) return true;
+    return false;
+}
+
+/* The table's sort order. A column that the file lacks has one value in all its rows, so that they are sorted without it;
+ * fetched: the staged rows have it nevertheless (an upsert). */
+static void load_order(const ingest_job *job, bool fetched, lh_buf *into) {
     LH_CLEANUP(lh_buf_done) lh_buf order = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-    lh_json *layout = NULL;
+    lh_json *layout = NULL, *keys = lh_json_new_array(job->arena);
     if (lh_table_layout(job->ingest->catalog, job->name, job->arena, &layout, NULL) != LH_OK) return;
-    const lh_json *keys = lh_json_get(layout, "sort");
-    for (lh_json_iter it = lh_json_each(keys); lh_json_next(&it);) {
-        bool found = false;
-        for (size_t i = 0; i < job->column_count; i++)
-            found |= lh_str_eq(job->columns[i].name, lh_json_get_string(it.value, "column"));
-        if (!found) return;
-    }
+    for (lh_json_iter it = lh_json_each(lh_json_get(layout, "sort")); lh_json_next(&it);)
+        if (load_has(job, lh_json_get_string(it.value, "column"), fetched))
+            lh_json_append(keys, lh_json_copy(job->arena, it.value));
     if (lh_json_size(keys) && lh_engine_order_sql(keys, &order, NULL) == LH_OK) lh_buf_append(into, lh_buf_str(&order));
 }
 
@@ -106,7 +111,7 @@ static lh_code load_insert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     load_names(job, &sql);
     lh_buf_append(&sql, LH_STR(") "));
     ingest_select_sql(job, LH_STR_NONE, &sql);
-    load_order(job, &sql);
+    load_order(job, false, &sql);
     LH_TRY(load_run(job, &sql, &result, err));
     *ret_rows = load_count(result);
     return LH_OK;
@@ -226,6 +231,7 @@ static lh_code load_upsert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     ingest_table_sql(job->name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" BY NAME "));
     LH_TRY(load_staged_rows(job, &sql, err));
+    load_order(job, true, &sql);
     LH_TRY(load_run(job, &sql, &result, err));
     *ret_rows = load_count(result);
     return LH_OK;

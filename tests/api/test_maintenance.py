@@ -220,6 +220,22 @@ def test_a_sort_order_is_kept_by_ingest_and_compaction(server):
     assert layout(server, "ordered", sort=[])["sort"] == []
 
 
+def test_a_sort_order_is_kept_by_upserts_and_by_files_that_lack_a_column(server):
+    text = b"k,g,v\n" + b"".join(b"%d,%d,x%d\n" % (i * 7919 % 1000, i % 3, i) for i in range(1000))
+    assert server.ingest(text, "upserted").status_code == 201
+    layout(server, "upserted", sort=[{"column": "g"}, {"column": "k", "direction": "desc"}])
+    descending = lambda keys: keys == sorted(keys, key=lambda key: (key[0] is not None, key[0], -key[1]))
+    old = set(paths_of(server, "upserted"))
+    half = b"k,v\n" + b"".join(b"%d,y%d\n" % (i * 31 % 500, i) for i in range(500))
+    assert server.ingest(half, "upserted", mode="upsert", key="k").status_code == 200  # g stays as it is
+    assert server.ingest(half.replace(b"y", b"z"), "upserted", mode="append").status_code == 200  # g is null
+    import pyarrow.parquet as pq
+    written = [pq.read_table(path.removeprefix("file://"), columns=["g", "k"]).to_pylist() for path in paths_of(server, "upserted") if path not in old]
+    assert sorted({row["g"] for row in rows} == {None} for rows in written) == [False, True]
+    assert all(len(rows) == 500 and descending([(row["g"], row["k"]) for row in rows]) for rows in written)
+    assert server.sql("SELECT count(*), count(g), count(*) FILTER (v LIKE 'y%') FROM upserted") == [[1500, 1000, 500]]
+
+
 def test_partitions_are_kept_by_ingest_and_compaction(server):
     text = b"k,d\n" + b"".join(b"%d,2024-0%d-15\n" % (i, i % 3 + 1) for i in range(90))
     assert server.ingest(text, "parted").status_code == 201
