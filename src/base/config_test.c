@@ -52,8 +52,10 @@ static void test_config__every_wrong_file_names_place_and_cure(void) {
     static const struct {
         const char *toml, *expected;
     } cases[] = {
-        {"[[storage.buckets]]\nname = \"a\"\nrooot = \"x\"\n", ":3: unknown setting 'rooot' of a bucket; did you mean root?"},
-        {"[[storage.bucket]]\nname = \"a\"\n", ":1: unknown list [[storage.bucket]]; did you mean [[storage.buckets]]?"},
+        {"[[storage.buckets]]\nname = \"a\"\nrooot = \"x\"\n",
+         ":3: unknown setting 'rooot' of a bucket; did you mean root?"},
+        {"[[storage.bucket]]\nname = \"a\"\n",
+         ":1: unknown list [[storage.bucket]]; did you mean [[storage.buckets]]?"},
         {"[server]\n\nlisten_on = \"x\"\n", ":3: unknown setting server.listen_on; did you mean server.listen?"},
         {"[server]\nmemory_precent = 5\n",
          ":2: unknown setting server.memory_precent; did you mean engine.memory_percent?"},
@@ -248,7 +250,16 @@ static void test_config__engine_memory_is_a_part_of_the_machine(void) {
     CHECK(half > 0 && lh_config_engine_memory_bytes(&config) == half / 2);
 }
 
-LH_TEST_MAIN(LH_TEST(test_config__grpc_listens_behind_http_and_not_for_strangers),
+static void test_config__the_hot_cache_has_a_quarter_of_the_machine_unless_told(void) {
+    lh_config config = {.engine_memory_percent = 50};
+    uint64_t half = lh_config_engine_memory_bytes(&config), quarter = lh_config_cache_limit_bytes(&config);
+    CHECK(quarter > 0 && quarter / 1000 == half / 2 / 1000);
+    config.cache_limit_bytes = 7;
+    CHECK(lh_config_cache_limit_bytes(&config) == 7);
+}
+
+LH_TEST_MAIN(LH_TEST(test_config__the_hot_cache_has_a_quarter_of_the_machine_unless_told),
+             LH_TEST(test_config__grpc_listens_behind_http_and_not_for_strangers),
              LH_TEST(test_config__defaults_are_those_of_the_table),
              LH_TEST(test_config__flags_beat_environment_beats_file),
              LH_TEST(test_config__every_wrong_file_names_place_and_cure),

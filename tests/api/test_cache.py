@@ -1,6 +1,8 @@
 """The hot cache: a query that reads it answers as the lake would, at every moment; nobody sees it; it keeps to its limit."""
 import io
 import json
+import os
+import pathlib
 import threading
 import time
 import types
@@ -331,6 +333,14 @@ def test_nobody_sees_or_names_the_copies(lake):
         assert answer.status_code >= 400 and answer.text.count("lh_hot_") <= answer.text.count("lh_hot_" + "0" * 32) + ("lh_hot_.main" in name), answer.text
     assert lake.query("SELECT nosuch FROM hidden_one").json()["error"]["message"].count("lh_hot") == 0
     assert [c["name"] for c in lake.query("SELECT (SELECT max(a) FROM hidden_one) FROM hidden_one").json()["columns"]] == ["(SELECT max(a) FROM hidden_one)"]
+
+
+def test_a_quarter_of_the_memory_is_the_limit_by_default(server):
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        if os.path.exists(limit) and (text := pathlib.Path(limit).read_text().strip()).isdigit():
+            machine = min(machine, int(text))
+    assert stats(server)["limit_bytes"] == machine // 4
 
 
 def test_the_limit_holds_by_letting_go_of_what_was_not_used(fresh):
