@@ -428,6 +428,65 @@ def killed_within(server, delay, path, body):
     return took[0] if took else None
 
 
+def test_readers_of_old_snapshots_are_not_broken_within_the_grace_time(server):
+    """A statement that streams, a client's open transaction and a loaded table: all began before compaction, expiry and removal of orphans."""
+    rows = 10_000 if SANITIZED else 30_000
+    server.sql("CREATE TABLE long_read (id BIGINT, s VARCHAR)")
+    for i in range(6):
+        server.sql(f"INSERT INTO long_read SELECT i, repeat(md5(i::VARCHAR), 4) FROM range({i * rows}, {(i + 1) * rows}) r(i)")
+    held, old = table(server, "long_read"), paths_of(server, "long_read")
+    client = server.duckdb()
+    client.execute("BEGIN")
+    assert client.execute("SELECT count(*) FROM lake.data.long_read").fetchall() == [(6 * rows,)]
+    answer = server.request("POST", "/query/sql", json={"sql": "FROM long_read", "format": "ndjson"}, stream=True)
+    lines = answer.iter_lines(chunk_size=64 << 10)
+    read = [next(lines)]
+    assert compact(server, "long_read", all=True)["files_before"] == 6
+    for path in old:
+        os.utime(path.removeprefix("file://"), (LONG_AGO, LONG_AGO))
+    dataset = "/catalog/datasets/by-name/long_read"
+    assert server.request("POST", f"{dataset}/expire-snapshots", json={"older_than_ms": 0}).json()["deleted_files"] == 0
+    assert server.request("POST", f"{dataset}/remove-orphans", json={}).json()["orphan_files"] == 0
+    read += list(lines)
+    ids = [json.loads(line)["id"] for line in read if line.startswith(b'{"id"')]
+    assert len(ids) == len(set(ids)) == 6 * rows
+    assert client.execute("SELECT count(*), sum(id) FROM lake.data.long_read").fetchall() == [(6 * rows, sum(range(6 * rows)))]
+    client.execute("COMMIT")
+    assert [t.file.file_path for t in held.scan().plan_files()] and held.scan().to_arrow().num_rows == 6 * rows
+    # when nobody reads any more they go
+    assert server.request("POST", f"{dataset}/expire-snapshots", json={"older_than_ms": 0, "grace_ms": 0}).json()["deleted_files"] >= 6
+    assert not any(os.path.exists(path.removeprefix("file://")) for path in old) and verified(server, "long_read")["ok"]
+
+
+def test_a_compaction_whose_writers_are_faster_gives_up_whole(server):
+    """Rows of its files are deleted all the while: three tries, and the table is what the writer made of it."""
+    rows = 40_000 if SANITIZED else 150_000
+    server.sql("CREATE TABLE contested AS SELECT i AS id, md5(i::VARCHAR) AS s FROM range(10) r(i)")
+    server.sql(f"INSERT INTO contested SELECT i, md5(i::VARCHAR) FROM range(10, {rows}) r(i)")
+    files, answers, done = paths_of(server, "contested"), [], threading.Event()
+    conflicts = metric(server, "compactions_conflicts_total")
+
+    def compact_all():
+        answers.append(server.request("POST", "/query/compact", json={"dataset": "contested", "all": True, "sort": [{"column": "s"}]}))
+        done.set()
+
+    compactor = threading.Thread(target=compact_all)
+    compactor.start()
+    deleted = 0
+    while not done.is_set():
+        server.sql(f"DELETE FROM contested WHERE id = {deleted}")
+        deleted += 1
+    compactor.join()
+    assert answers[0].status_code == 409 and "meanwhile" in answers[0].text, answers[0].text
+    assert metric(server, "compactions_conflicts_total") == conflicts + 3
+    now = table(server, "contested")
+    assert not any(snapshot.summary.operation.value == "replace" for snapshot in now.metadata.snapshots)
+    assert paths_of(server, "contested") == files and verified(server, "contested")["ok"]
+    assert not any("compact-" in str(path) for path in location(server, "contested").rglob("*") if path.is_file())
+    assert server.sql("SELECT count(*), min(id) FROM contested") == [[rows - deleted, deleted]]
+    assert compact(server, "contested", all=True)["rows"] == rows - deleted
+
+
 def test_a_crash_loses_nothing(fresh, tmp_path):
     """SIGKILL at a random moment of each step of maintenance (LAKEHOUSE_KILLS=50: `make crash`): the rows are there, and it can be done again."""
     (tmp_path / "lakehouse.toml").write_text('[storage]\n[[storage.buckets]]\nname = "two"\nroot = "two"\n')
