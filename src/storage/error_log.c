@@ -7,7 +7,8 @@
  * it is still the version that was read: gateways that share a lake share the log.
  *
  * Records wait in memory until they are written, also while the primary is down: the oldest are dropped (and counted in
- * a record of their own) when there are more than ERROR_LOG_WAITING. `lock` guards the waiting ones. */
+ * a record of their own) when there are more than ERROR_LOG_WAITING. A write takes ERROR_LOG_BYTES of them, so that no file grows
+ * beyond twice that. `lock` guards the waiting ones. */
 #include "storage/registry_internal.h"
 
 #include <stdio.h>
@@ -18,6 +19,7 @@ enum {
     ERROR_LOG_WAITING = 2000,
     ERROR_LOG_MESSAGE_BYTES = 500,
     ERROR_LOG_KEY_BYTES = 300,
+    ERROR_LOG_LINE_BYTES = 6 << 10, /* more than the two above, escaped, and the rest of a record */
     ERROR_LOG_PERIOD_S = 1,
     ERROR_LOG_TRIES = 5,
     ERROR_LOG_ARENA_BYTES = 64 << 20,
@@ -29,7 +31,8 @@ struct error_log {
     pthread_cond_t changed;
     lh_str waiting[ERROR_LOG_WAITING]; /* owned lines without their ends; a ring from `first` */
     size_t first, count;
-    uint64_t dropped;
+    uint64_t gone;    /* records that ever left the ring: the number of the one at `first` */
+    uint64_t dropped; /* of them, those that no file has and no record counts */
     bool stopping, started;
     pthread_t writer;
 };
@@ -42,11 +45,16 @@ static lh_str error_log_name(unsigned number, char into[64]) {
 
 /* ---- adding ---- */
 
+static void error_log_pop_locked(error_log *log) {
+    lh_str_free(log->waiting[log->first]);
+    log->first = (log->first + 1) % ERROR_LOG_WAITING;
+    log->count--;
+    log->gone++;
+}
+
 static void error_log_push_locked(error_log *log, lh_str line) {
     if (log->count == ERROR_LOG_WAITING) {
-        lh_str_free(log->waiting[log->first]);
-        log->first = (log->first + 1) % ERROR_LOG_WAITING;
-        log->count--;
+        error_log_pop_locked(log);
         log->dropped++;
     }
     log->waiting[(log->first + log->count++) % ERROR_LOG_WAITING] = line;
@@ -83,33 +91,35 @@ void error_log_add(error_log *log, lh_str bucket, const char *operation, lh_str 
 
 /* ---- writing ---- */
 
-/* Moves the waiting lines into `into`; how many there were. They stay in the ring until error_log_written(). */
-static size_t error_log_take(error_log *log, lh_buf *into) {
+typedef struct error_batch {
+    uint64_t first, count, dropped; /* number of the first record, how many, and how many were told to be dropped */
+} error_batch;
+
+/* Copies waiting lines to `into`, about max_bytes of them. They stay in the ring until error_log_written(). */
+static error_batch error_log_take(error_log *log, size_t max_bytes, lh_buf *into) {
     char dropped[160];
     pthread_mutex_lock(&log->lock);
-    size_t count = log->count;
-    for (size_t i = 0; i < count; i++) {
-        lh_buf_append(into, log->waiting[(log->first + i) % ERROR_LOG_WAITING]);
+    error_batch batch = {.first = log->gone};
+    for (; batch.count < log->count && into->len < max_bytes; batch.count++) {
+        lh_buf_append(into, log->waiting[(log->first + batch.count) % ERROR_LOG_WAITING]);
         lh_buf_char(into, '\n');
     }
-    if (log->dropped) {
+    if (batch.count == log->count) batch.dropped = log->dropped; /* told last: its id is the newest */
+    if (batch.dropped) {
         const lh_uuid id = lh_uuid_new();
         snprintf(dropped, sizeof dropped, "{\"id\":\"%s\",\"time\":\"%s\",\"dropped\":%" PRIu64 "}\n", id.text,
-                 lh_time_rfc3339(lh_time_now_ms()).text, log->dropped);
+                 lh_time_rfc3339(lh_time_now_ms()).text, batch.dropped);
         lh_buf_append(into, lh_str_from(dropped));
     }
     pthread_mutex_unlock(&log->lock);
-    return count;
+    return batch;
 }
 
-static void error_log_written(error_log *log, size_t count) {
+static void error_log_written(error_log *log, error_batch batch) {
     pthread_mutex_lock(&log->lock);
-    for (; count > 0 && log->count > 0; count--) { /* fewer when some were dropped meanwhile */
-        lh_str_free(log->waiting[log->first]);
-        log->first = (log->first + 1) % ERROR_LOG_WAITING;
-        log->count--;
-    }
-    log->dropped = 0;
+    uint64_t left = log->gone - batch.first; /* the ring was full meanwhile: they left it, but are not lost */
+    log->dropped -= batch.dropped + (left < batch.count ? left : batch.count);
+    while (log->gone < batch.first + batch.count) error_log_pop_locked(log);
     pthread_mutex_unlock(&log->lock);
 }
 
@@ -133,7 +143,7 @@ static lh_code error_log_rotate(error_log *log, const char *etag, lh_arena *aren
 
 static lh_code error_log_try(error_log *log, lh_str lines, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    LH_CLEANUP(lh_buf_done) lh_buf whole = LH_BUF_INIT(8 * ERROR_LOG_BYTES);
+    LH_CLEANUP(lh_buf_done) lh_buf whole = LH_BUF_INIT(4 * ERROR_LOG_BYTES);
     char name[64];
     lh_str old = LH_STR_NONE;
     lh_object_info info = {0};
@@ -154,14 +164,22 @@ static lh_code error_log_try(error_log *log, lh_str lines, lh_error *err) {
     return lh_bucket_put(log->primary, key, lh_buf_str(&whole), condition, NULL, err);
 }
 
-/* Writes what waits. What cannot be written stays. */
-static void error_log_flush(error_log *log) {
-    LH_CLEANUP(lh_buf_done) lh_buf lines = LH_BUF_INIT(4 * ERROR_LOG_BYTES);
-    size_t count = error_log_take(log, &lines);
+/* Writes some of what waits; what cannot be written stays. LH_CANCELLED: nothing waits. */
+static lh_code error_log_write(error_log *log) {
+    LH_CLEANUP(lh_buf_done) lh_buf lines = LH_BUF_INIT(2 * ERROR_LOG_BYTES);
+    error_batch batch = error_log_take(log, ERROR_LOG_BYTES, &lines);
+    LH_TRY(lh_buf_check(&lines, NULL));
     lh_code code = lines.len == 0 ? LH_CANCELLED : LH_CONFLICT;
     for (int tries = 0; code == LH_CONFLICT && tries < ERROR_LOG_TRIES; tries++)
         code = error_log_try(log, lh_buf_str(&lines), NULL);
-    if (code == LH_OK) error_log_written(log, count);
+    if (code == LH_OK) error_log_written(log, batch);
+    return code;
+}
+
+static void error_log_flush(error_log *log) {
+    lh_code code;
+    do code = error_log_write(log);
+    while (code == LH_OK);
 }
 
 static void *error_log_run(void *arg) {
@@ -208,8 +226,7 @@ void error_log_free(error_log *log) {
     pthread_mutex_unlock(&log->lock);
     if (log->started) pthread_join(log->writer, NULL);
     if (log->started) error_log_flush(log);
-    for (; log->count > 0; log->count--, log->first = (log->first + 1) % ERROR_LOG_WAITING)
-        lh_str_free(log->waiting[log->first]);
+    while (log->count > 0) error_log_pop_locked(log);
     pthread_cond_destroy(&log->changed);
     pthread_mutex_destroy(&log->lock);
     free(log);
@@ -264,8 +281,9 @@ static void error_page_read(error_page *page, lh_str text) {
 
 lh_code error_log_read(error_log *log, const lh_error_filter *filter, lh_arena *arena, lh_json **ret, lh_error *err) {
     error_page page = {.filter = filter, .arena = arena, .items = lh_json_new_array(arena)};
-    LH_CLEANUP(lh_buf_done) lh_buf waiting = LH_BUF_INIT(4 * ERROR_LOG_BYTES);
-    error_log_take(log, &waiting);
+    LH_CLEANUP(lh_buf_done) lh_buf waiting = LH_BUF_INIT((ERROR_LOG_WAITING + 1) * ERROR_LOG_LINE_BYTES);
+    error_log_take(log, SIZE_MAX, &waiting);
+    LH_TRY(lh_buf_check(&waiting, err));
     error_page_read(&page, lh_arena_dup(arena, lh_buf_str(&waiting)));
     for (unsigned number = 0; number <= ERROR_LOG_FILES && !page.more; number++) {
         char name[64];
