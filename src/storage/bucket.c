@@ -51,6 +51,12 @@ lh_code lh_bucket_probe(lh_bucket *bucket, uint64_t timeout_ms, lh_error *err) {
     return bucket_told(bucket, "probe", LH_STR_NONE, bucket->ops->probe(bucket, timeout_ms, err), err);
 }
 
+/* Keys were checked: they fit. */
+static void bucket_keep_key(lh_str key, char into[LH_LIMIT_KEY_BYTES + 1]) {
+    memcpy(into, key.ptr, key.len);
+    into[key.len] = '\0';
+}
+
 lh_code lh_bucket_put_begin(lh_bucket *bucket, lh_str key, lh_put_condition condition, lh_object_writer **ret,
                             lh_error *err) {
     LH_TRY(bucket_route_write(&bucket, &key, "put", err));
@@ -58,22 +64,25 @@ lh_code lh_bucket_put_begin(lh_bucket *bucket, lh_str key, lh_put_condition cond
         return lh_fail(err, LH_INVALID, "a put takes one condition, not two");
     if (condition.if_etag.len >= LH_ETAG_BYTES)
         return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(key));
-    return bucket_told(bucket, "put", key, bucket->ops->put_begin(bucket, key, condition, ret, err), err);
+    LH_TRY(bucket_told(bucket, "put", key, bucket->ops->put_begin(bucket, key, condition, ret, err), err));
+    bucket_keep_key(key, (*ret)->key);
+    return LH_OK;
 }
 
 lh_code lh_put_write(lh_object_writer *writer, lh_str data, lh_error *err) {
     if (data.len == 0) return LH_OK;
     const lh_bucket *bucket = writer->bucket;
-    return bucket_told(bucket, "put", LH_STR_NONE, bucket->ops->put_write(writer, data, err), err);
+    return bucket_told(bucket, "put", lh_str_from(writer->key), bucket->ops->put_write(writer, data, err), err);
 }
 
 lh_code lh_put_commit(lh_object_writer *writer, lh_object_info *ret, lh_error *err) {
     lh_span span;
     lh_object_info info = {0};
     const lh_bucket *bucket = writer->bucket;
-    lh_span_begin("storage.put", &span);
-    lh_span_string(&span, "storage.kind", lh_str_from(bucket->ops->kind));
-    lh_code code = bucket_told(bucket, "put", LH_STR_NONE, bucket->ops->put_commit(writer, &info, err), err);
+    char key[LH_LIMIT_KEY_BYTES + 1]; /* the writer is freed by its commit */
+    bucket_keep_key(lh_str_from(writer->key), key);
+    bucket_span_begin(&span, "storage.put", bucket, lh_str_from(key));
+    lh_code code = bucket_told(bucket, "put", lh_str_from(key), bucket->ops->put_commit(writer, &info, err), err);
     lh_span_number(&span, "storage.bytes", (int64_t)info.size_bytes);
     lh_span_end(&span, code);
     if (code == LH_OK && ret) *ret = info;
@@ -102,6 +111,7 @@ static lh_code bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range rang
     lh_code code = bucket_told(bucket, "get", key, bucket->ops->get_open(bucket, key, range, ret, &info, err), err);
     lh_span_number(&span, "storage.object_bytes", (int64_t)info.size_bytes);
     lh_span_end(&span, code);
+    if (code == LH_OK) bucket_keep_key(key, (*ret)->key);
     if (code == LH_OK && ret_info) *ret_info = info;
     return code;
 }
@@ -114,7 +124,8 @@ lh_code lh_bucket_get_open(lh_bucket *bucket, lh_str key, lh_byte_range range, l
 
 lh_code lh_get_read(lh_object_reader *reader, char *into, size_t cap_bytes, size_t *ret_len, lh_error *err) {
     const lh_bucket *bucket = reader->bucket;
-    return bucket_told(bucket, "get", LH_STR_NONE, bucket->ops->get_read(reader, into, cap_bytes, ret_len, err), err);
+    lh_code code = bucket->ops->get_read(reader, into, cap_bytes, ret_len, err);
+    return bucket_told(bucket, "get", lh_str_from(reader->key), code, err);
 }
 
 void lh_get_close(lh_object_reader *reader) {

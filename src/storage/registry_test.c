@@ -1,7 +1,10 @@
 #include "base/test.h"
-#include "storage/storage_internal.h"
+#include "storage/registry_internal.h"
 
+#include <dirent.h>
 #include <ftw.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,8 +162,60 @@ static void test_registry__a_bucket_comes_and_goes_while_others_are_served(void)
     CHECK(lh_bucket_head(l->whole, key, &(lh_object_info){0}, &l->err) == LH_OK);
 }
 
+/* The newest record of the bucket "two". */
+static void lake_check_journal(lake *l, const char *operation, const char *key, const char *code) {
+    const lh_error_filter filter = {.bucket = LH_STR("two"), .limit = 1};
+    lh_json *answer = NULL;
+    CHECK(lh_registry_errors(l->registry, &filter, l->arena, &answer, &l->err) == LH_OK);
+    const lh_json *first = lh_json_at(lh_json_get(answer, "items"), 0);
+    CHECK_STR(lh_json_get_string(first, "operation"), lh_str_from(operation));
+    CHECK_STR(lh_json_get_string(first, "key"), lh_str_from(key));
+    CHECK_STR(lh_json_get_string(first, "code"), lh_str_from(code));
+}
+
+static void lake_remove_temporary_files(lake *l) {
+    char path[400];
+    snprintf(path, sizeof path, "%s/two/.scratch/put", l->folder);
+    DIR *folder = opendir(path);
+    CHECK(folder != NULL);
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        (void)unlinkat(dirfd(folder), entry->d_name, 0);
+    closedir(folder);
+}
+
+static void test_registry__a_stream_that_fails_is_told_with_its_key(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new(false);
+    lh_object_writer *writer = NULL;
+    lh_object_reader *reader = NULL;
+    char bytes[16], path[128];
+    size_t got = 0;
+    struct rlimit before, small;
+    CHECK(lh_bucket_put_begin(l->whole, LH_STR("//two/t/long"), (lh_put_condition){0}, &writer, &l->err) == LH_OK);
+    CHECK(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    small = before;
+    small.rlim_cur = 4;
+    CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &small) == 0); /* the disk is full */
+    lh_code code = lh_put_write(writer, LH_STR("more than four bytes"), &l->err);
+    CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    CHECK(code == LH_IO);
+    lake_check_journal(l, "put", "t/long", "io");
+    lh_put_abort(writer);
+    CHECK(lh_bucket_put_begin(l->whole, LH_STR("//two/t/lost"), (lh_put_condition){0}, &writer, &l->err) == LH_OK);
+    lake_remove_temporary_files(l);
+    CHECK(lh_put_commit(writer, NULL, &l->err) == LH_IO);
+    lake_check_journal(l, "put", "t/lost", "io");
+    lh_str key = lake_put(l, LH_STR("two"), "t/cut");
+    CHECK(lh_bucket_get_open(l->whole, key, LH_RANGE_ALL, &reader, NULL, &l->err) == LH_OK);
+    snprintf(path, sizeof path, "%s/two/t/cut", l->folder);
+    CHECK(truncate(path, 0) == 0);
+    CHECK(lh_get_read(reader, bytes, sizeof bytes, &got, &l->err) == LH_CORRUPT);
+    lh_get_close(reader);
+    lake_check_journal(l, "get", "t/cut", "corrupt");
+}
+
 LH_TEST_MAIN(LH_TEST(test_registry__a_key_tells_its_bucket_and_so_does_a_location),
              LH_TEST(test_registry__a_read_only_bucket_takes_no_write),
+             LH_TEST(test_registry__a_stream_that_fails_is_told_with_its_key),
              LH_TEST(test_registry__rescue_serves_for_want_of_the_bucket_only),
              LH_TEST(test_registry__a_bucket_comes_and_goes_while_others_are_served),
              LH_TEST(test_registry__what_fails_is_told_and_another_folder_in_its_place_is_taken_up))

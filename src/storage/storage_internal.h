@@ -48,11 +48,14 @@ struct lh_bucket {
     bool read_only;
     bucket_observer observer; /* failed may be NULL */
 };
+/* key: NUL-terminated; bucket.c's, for the observer. */
 struct lh_object_writer {
     lh_bucket *bucket;
+    char key[LH_LIMIT_KEY_BYTES + 1];
 };
 struct lh_object_reader {
     lh_bucket *bucket;
+    char key[LH_LIMIT_KEY_BYTES + 1];
 };
 
 /* Keys under it hold what a store needs for itself; no bucket lists, reads or writes them by key. */
