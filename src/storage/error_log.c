@@ -218,14 +218,20 @@ lh_code error_log_new(lh_bucket *primary, error_log **ret, lh_error *err) {
     return LH_OK;
 }
 
-void error_log_free(error_log *log) {
-    if (!log) return;
+void error_log_stop(error_log *log) {
+    if (!log || !log->started) return;
     pthread_mutex_lock(&log->lock);
     log->stopping = true;
     pthread_cond_broadcast(&log->changed);
     pthread_mutex_unlock(&log->lock);
-    if (log->started) pthread_join(log->writer, NULL);
-    if (log->started) error_log_flush(log);
+    pthread_join(log->writer, NULL);
+    log->started = false;
+    error_log_flush(log);
+}
+
+void error_log_free(error_log *log) {
+    if (!log) return;
+    error_log_stop(log);
     while (log->count > 0) error_log_pop_locked(log);
     pthread_cond_destroy(&log->changed);
     pthread_mutex_destroy(&log->lock);

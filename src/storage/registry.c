@@ -1,13 +1,14 @@
 /* The buckets of a lake: opening, asking whether they answer, reading by name with rescue.
  *
- * One thread asks each bucket every probe_interval_ms, and up to 8 times less often while it does not answer. A call that
- * failed for want of its bucket makes the next question due at once. A bucket that could not be opened (its folder cannot
+ * One thread has each bucket asked every probe_interval_ms, and up to 8 times less often while it does not answer. A question has a
+ * thread of its own: one that hangs (a mount that does not come back) holds up no other, and counts as a failure when
+ * probe_timeout_ms are over; it is the only one of its bucket. A call that failed for want of its bucket makes the next question due at once. A bucket that could not be opened (its folder cannot
  * be made, its S3 options are fine but it does not answer) is opened by the first question that works. */
 #include "storage/registry_internal.h"
 
 #include <stdio.h>
 
-enum { REGISTRY_BACKOFF_MAX = 8, REGISTRY_ASK_AGAIN_MS = 1000 };
+enum { REGISTRY_BACKOFF_MAX = 8, REGISTRY_ASK_AGAIN_MS = 1000, REGISTRY_GRACE_MS = 1000 };
 
 registry_member *registry_find(const lh_registry *registry, lh_str name) {
     for (size_t i = 0; i < registry->count; i++)
@@ -72,49 +73,104 @@ static void member_note_locked(registry_member *member, lh_code code, uint64_t l
     member->health.due_ms = lh_time_monotonic_ms() + times * member->registry->probe_interval_ms;
 }
 
-static void member_probe(registry_member *member) {
+/* ---- asking ---- */
+
+/* A question of the thread of its own; the only one that opens the bucket. */
+static void *member_answer(void *arg) {
+    registry_member *member = arg;
     lh_registry *registry = member->registry;
     lh_error why = {0};
     uint64_t started = lh_time_monotonic_ms();
-    lh_bucket *bucket = atomic_load(&member->bucket);
-    lh_code code = bucket ? LH_OK : member_open(member, &why);
+    lh_code code = atomic_load(&member->bucket) ? LH_OK : member_open(member, &why);
     if (code == LH_OK) code = lh_bucket_probe(atomic_load(&member->bucket), registry->probe_timeout_ms, &why);
     else member_failed(member, "probe", LH_STR_NONE, code, why.message);
     pthread_mutex_lock(&registry->lock);
     member_note_locked(member, code, lh_time_monotonic_ms() - started, why.message);
+    member->question.under_way = member->question.late = false;
+    member->question.answers++;
+    pthread_cond_broadcast(&registry->changed);
     pthread_mutex_unlock(&registry->lock);
+    return NULL;
 }
 
-/* The next member that is due, or NULL and when one will be. */
-static registry_member *registry_due_locked(lh_registry *registry, uint64_t *ret_next_ms) {
+static void member_ask_locked(registry_member *member) {
+    if (member->question.started)
+        pthread_join(member->question.thread, NULL); /* has answered, and needs no lock any more */
+    member->question.asked_ms = lh_time_monotonic_ms();
+    member->question.started = pthread_create(&member->question.thread, NULL, member_answer, member) == 0;
+    member->question.under_way = member->question.started;
+    if (member->question.started) return;
+    member_note_locked(member, LH_NO_MEMORY, 0, "cannot start a thread to ask it");
+    member->question.answers++;
+}
+
+static void member_note_late_locked(registry_member *member, uint64_t now) {
+    char message[80];
+    snprintf(message, sizeof message, "the bucket did not answer within %" PRIu64 " ms",
+             member->registry->probe_timeout_ms);
+    member->question.late = true;
+    member_note_locked(member, LH_UNAVAILABLE, now - member->question.asked_ms, message);
+    error_log_add(member->registry->errors, member->options.name, "probe", LH_STR_NONE, LH_UNAVAILABLE, message);
+    pthread_cond_broadcast(&member->registry->changed);
+}
+
+/* Does what is due of a bucket; when to look at it again, at the latest. */
+static uint64_t member_step_locked(registry_member *member) {
     uint64_t now = lh_time_monotonic_ms();
-    *ret_next_ms = now + 3600000;
-    for (size_t i = 0; i < registry->count; i++) {
-        registry_member *member = &registry->members[i];
-        if (!member->active) continue;
-        if (member->health.due_ms <= now) return member;
-        if (member->health.due_ms < *ret_next_ms) *ret_next_ms = member->health.due_ms;
-    }
-    return NULL;
+    bool wanted = member->question.wanted > member->question.answers;
+    if (!member->question.under_way && (wanted || member->health.due_ms <= now)) member_ask_locked(member);
+    if (!member->question.under_way) return member->health.due_ms;
+    uint64_t late_ms = member->question.asked_ms + member->registry->probe_timeout_ms + REGISTRY_GRACE_MS;
+    if (!member->question.late && now >= late_ms) member_note_late_locked(member, now);
+    return member->question.late ? UINT64_MAX : late_ms; /* its answer wakes us */
 }
 
 static void *registry_run(void *arg) {
     lh_registry *registry = arg;
     pthread_mutex_lock(&registry->lock);
     while (!registry->stopping) {
-        uint64_t next_ms;
-        registry_member *member = registry_due_locked(registry, &next_ms);
-        if (member) {
-            pthread_mutex_unlock(&registry->lock);
-            member_probe(member);
-            pthread_mutex_lock(&registry->lock);
-            continue;
+        uint64_t next_ms = lh_time_monotonic_ms() + 3600000;
+        for (size_t i = 0; i < registry->count; i++) {
+            uint64_t due_ms = registry->members[i].active ? member_step_locked(&registry->members[i]) : UINT64_MAX;
+            if (due_ms < next_ms) next_ms = due_ms;
         }
         const struct timespec until = {.tv_sec = (time_t)(next_ms / 1000), .tv_nsec = (long)(next_ms % 1000) * 1000000};
         (void)pthread_cond_timedwait(&registry->changed, &registry->lock, &until);
     }
     pthread_mutex_unlock(&registry->lock);
     return NULL;
+}
+
+/* An answer that was asked for after this call began; at once from a bucket of which a question hangs. */
+static void registry_ask_all(lh_registry *registry) {
+    pthread_mutex_lock(&registry->lock);
+    for (size_t i = 0; i < registry->count; i++) {
+        registry_member *member = &registry->members[i];
+        member->question.wanted = member->question.answers + (member->question.under_way ? 2 : 1);
+    }
+    pthread_cond_broadcast(&registry->changed);
+    for (size_t i = 0; i < registry->count; i++) {
+        const registry_member *member = &registry->members[i];
+        uint64_t wanted = member->question.wanted;
+        while (member->active && !member->question.late && member->question.answers < wanted && !registry->stopping)
+            pthread_cond_wait(&registry->changed, &registry->lock);
+    }
+    pthread_mutex_unlock(&registry->lock);
+}
+
+/* Waits for questions under way; false: one hangs. Nothing is asked any more. */
+static bool registry_join_all(lh_registry *registry) {
+    bool all = true;
+    for (size_t i = 0; i < registry->count; i++) {
+        registry_member *member = &registry->members[i];
+        uint64_t until_ms = member->question.asked_ms + registry->probe_timeout_ms + REGISTRY_GRACE_MS;
+        const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                                       .tv_nsec = (long)(until_ms % 1000) * 1000000};
+        if (!member->question.started) continue;
+        if (pthread_clockjoin_np(member->question.thread, NULL, CLOCK_MONOTONIC, &until) != 0) all = false;
+        else member->question.started = false;
+    }
+    return all;
 }
 
 /* ---- opening ---- */
@@ -215,6 +271,9 @@ void lh_registry_free(lh_registry *registry) {
     pthread_cond_broadcast(&registry->changed);
     pthread_mutex_unlock(&registry->lock);
     if (registry->started) pthread_join(registry->prober, NULL);
+    error_log_stop(registry->errors);
+    if (!registry_join_all(registry))
+        return; /* a thread that hangs in a disk still has it; the process is about to end */
     error_log_free(registry->errors);
     lh_bucket_free(registry->whole);
     for (size_t i = 0; i < registry->count; i++) member_done(&registry->members[i]);
@@ -288,6 +347,9 @@ lh_code lh_registry_remove(lh_registry *registry, lh_str name, lh_error *err) {
     else if (!member->added) code = lh_fail(err, LH_DENIED, "the bucket '%.*s' is the server's own", LH_STR_ARG(name));
     else member->active = false;
     pthread_mutex_unlock(&registry->adding);
+    pthread_mutex_lock(&registry->lock);
+    pthread_cond_broadcast(&registry->changed); /* nobody waits for its answer any more */
+    pthread_mutex_unlock(&registry->lock);
     return code;
 }
 
@@ -421,10 +483,10 @@ static lh_json *member_time(lh_arena *arena, int64_t ms) {
 
 lh_code lh_registry_health(lh_registry *registry, bool now, lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    if (now) registry_ask_all(registry);
     for (size_t i = 0; i < registry->count; i++) {
-        registry_member *member = &registry->members[i];
+        const registry_member *member = &registry->members[i];
         if (!member->active) continue;
-        if (now) member_probe(member);
         lh_json *item = lh_json_new_object(arena);
         lh_json_set_string(arena, item, "name", member->options.name);
         pthread_mutex_lock(&registry->lock);

@@ -10,7 +10,7 @@ typedef struct error_log error_log;
 
 typedef enum { MEMBER_UNKNOWN, MEMBER_OK, MEMBER_UNREACHABLE } member_state;
 
-/* `lock` of the registry guards what follows `health`; the rest is set at open, `bucket` once, when the first opening worked. */
+/* `lock` of the registry guards health and question; the rest is set at open, `bucket` once, when the first opening worked. */
 typedef struct registry_member {
     lh_registry *registry;
     lh_bucket_options options; /* owned strings */
@@ -24,6 +24,12 @@ typedef struct registry_member {
         uint64_t latency_ms, failures, due_ms;
         char error[LH_ERROR_MESSAGE_BYTES];
     } health;
+    struct {
+        bool under_way, late; /* late: it did not answer in time; nothing else is asked until it does */
+        bool started;         /* thread is to be joined */
+        pthread_t thread;
+        uint64_t asked_ms, answers, wanted; /* wanted: the number of answers that somebody waits for */
+    } question;
 } registry_member;
 
 struct lh_registry {
@@ -37,7 +43,7 @@ struct lh_registry {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* on the monotonic clock */
     bool stopping, started;
-    pthread_t prober;
+    pthread_t prober; /* asks; each question has a thread of its own, so that no bucket waits for another */
 };
 
 registry_member *registry_find(const lh_registry *registry, lh_str name); /* NULL: none */
@@ -55,7 +61,8 @@ LH_MUST_CHECK lh_code federation_route(const lh_registry *registry, lh_str key, 
 /* ---- error_log.c ---- */
 #define ERROR_LOG_PREFIX "_errors/"
 LH_MUST_CHECK lh_code error_log_new(lh_bucket *primary /* borrowed for life */, error_log **ret, lh_error *err);
-void error_log_free(error_log *log); /* writes what it still holds, if it can */
+void error_log_stop(error_log *log); /* writes what it still holds, if it can; later records are not written */
+void error_log_free(error_log *log); /* stops it first */
 void error_log_add(error_log *log, lh_str bucket, const char *operation, lh_str key, lh_code code, const char *message);
 LH_MUST_CHECK lh_code error_log_read(error_log *log, const lh_error_filter *filter, lh_arena *arena, lh_json **ret,
                                      lh_error *err);

@@ -1,12 +1,16 @@
 #include "base/test.h"
 #include "storage/registry_internal.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <ftw.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { LAKE_PROBE_INTERVAL_MS = 3600000 };
 
 /* Three folders: the primary "one", "two", and "spare", which rescues. */
 typedef struct lake {
@@ -19,24 +23,30 @@ typedef struct lake {
 
 static lh_str lake_path(lake *l, const char *name) { return lh_arena_printf(l->arena, "%s/%s", l->folder, name); }
 
-static lake *lake_new(bool two_read_only) {
+/* With "two" as it is told, or a folder of that name. */
+static lake *lake_new_with(const lh_bucket_options *two) {
     lake *l = calloc(1, sizeof *l);
     CHECK(l != NULL);
     snprintf(l->folder, sizeof l->folder, "/tmp/lakehouse-registry-XXXXXX");
     CHECK(mkdtemp(l->folder) != NULL);
     CHECK(lh_arena_new(16 << 20, &l->arena, &l->err) == LH_OK);
-    const lh_bucket_options buckets[] = {{.name = LH_STR("one"), .root = lake_path(l, "one")},
-                                         {.name = LH_STR("two"), .root = lake_path(l, "two"), .read_only = two_read_only},
-                                         {.name = LH_STR("spare"), .root = lake_path(l, "spare")}};
+    lh_bucket_options buckets[] = {{.name = LH_STR("one"), .root = lake_path(l, "one")},
+                                   *two,
+                                   {.name = LH_STR("spare"), .root = lake_path(l, "spare")}};
+    if (!two->is_s3) buckets[1].root = lake_path(l, "two");
     const lh_registry_options options = {.buckets = buckets,
                                          .count = 3,
                                          .rescue = LH_STR("spare"),
-                                         .probe_interval_ms = 3600000,
+                                         .probe_interval_ms = LAKE_PROBE_INTERVAL_MS,
                                          .probe_timeout_ms = 1000};
     lh_error err = {0};
     CHECK_OK(lh_registry_open(&options, &l->registry, &err));
     l->whole = lh_registry_whole(l->registry);
     return l;
+}
+
+static lake *lake_new(bool two_read_only) {
+    return lake_new_with(&(lh_bucket_options){.name = LH_STR("two"), .read_only = two_read_only});
 }
 
 static int lake_unlink(const char *path, const struct stat *st, int kind, struct FTW *walk) {
@@ -213,8 +223,167 @@ static void test_registry__a_stream_that_fails_is_told_with_its_key(void) {
     lake_check_journal(l, "get", "t/cut", "corrupt");
 }
 
+/* ---- asking ---- */
+
+static const lh_json *lake_ask(lake *l, const char *name) {
+    lh_json *answer = NULL;
+    CHECK(lh_registry_health(l->registry, true, l->arena, &answer, &l->err) == LH_OK);
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "items")); lh_json_next(&it);)
+        if (lh_str_eq(lh_json_get_string(it.value, "name"), lh_str_from(name))) return it.value;
+    CHECK(false);
+    return NULL;
+}
+
+static uint64_t lake_due_ms(lake *l, const char *name) {
+    pthread_mutex_lock(&l->registry->lock);
+    uint64_t due_ms = registry_find(l->registry, lh_str_from(name))->health.due_ms;
+    pthread_mutex_unlock(&l->registry->lock);
+    return due_ms;
+}
+
+static void test_registry__a_bucket_that_does_not_answer_is_asked_up_to_8_times_less_often(void) {
+    static const unsigned times[] = {1, 2, 4, 4, 8, 8, 8, 8, 8, 8};
+    LH_CLEANUP(lake_freep) lake *l = lake_new(false);
+    char path[128], away[128];
+    CHECK_STR(lh_json_get_string(lake_ask(l, "two"), "state"), LH_STR("ok"));
+    snprintf(path, sizeof path, "%s/two", l->folder);
+    snprintf(away, sizeof away, "%s/two-away", l->folder);
+    CHECK(rename(path, away) == 0);
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        uint64_t before = lh_time_monotonic_ms();
+        const lh_json *two = lake_ask(l, "two");
+        CHECK_STR(lh_json_get_string(two, "state"), LH_STR("unreachable"));
+        CHECK(lh_json_uint(lh_json_get(two, "failures"), 0) == i + 1);
+        CHECK(lake_due_ms(l, "two") >= before + times[i] * (uint64_t)LAKE_PROBE_INTERVAL_MS);
+        CHECK(lake_due_ms(l, "two") <= lh_time_monotonic_ms() + times[i] * (uint64_t)LAKE_PROBE_INTERVAL_MS);
+    }
+    CHECK(rename(away, path) == 0);
+    CHECK_STR(lh_json_get_string(lake_ask(l, "two"), "state"), LH_STR("ok"));
+    CHECK(lake_due_ms(l, "two") <= lh_time_monotonic_ms() + LAKE_PROBE_INTERVAL_MS);
+}
+
+static void test_registry__a_server_that_accepts_and_says_nothing_is_unreachable(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(listening, (struct sockaddr *)&address, size) == 0 && listen(listening, 16) == 0);
+    CHECK(getsockname(listening, (struct sockaddr *)&address, &size) == 0);
+    char endpoint[64];
+    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d", ntohs(address.sin_port));
+    const lh_bucket_options two = {.name = LH_STR("two"),
+                                   .is_s3 = true,
+                                   .s3 = {.endpoint = lh_str_from(endpoint),
+                                          .region = LH_STR("us-east-1"),
+                                          .bucket = LH_STR("silent"),
+                                          .access_key = LH_STR("key"),
+                                          .secret_key = LH_STR("secret"),
+                                          .path_style = true,
+                                          .timeout_ms = 3600000,
+                                          .retries = 100}};
+    LH_CLEANUP(lake_freep) lake *l = lake_new_with(&two);
+    CHECK_STR(lh_json_get_string(lake_ask(l, "two"), "state"), LH_STR("unreachable"));
+    CHECK_STR(lh_json_get_string(lake_ask(l, "one"), "state"), LH_STR("ok"));
+    lake_check_journal(l, "probe", "", "unavailable");
+    close(listening);
+}
+
+/* A disk in which calls hang until it is released. */
+typedef struct hanging {
+    struct bucket_ops ops;
+    const struct bucket_ops *file;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool hangs;
+} hanging;
+
+static lh_code hanging_probe(lh_bucket *bucket, uint64_t timeout_ms, lh_error *err) {
+    hanging *h = (hanging *)(uintptr_t)bucket->ops;
+    pthread_mutex_lock(&h->lock);
+    while (h->hangs) pthread_cond_wait(&h->changed, &h->lock);
+    pthread_mutex_unlock(&h->lock);
+    return h->file->probe(bucket, timeout_ms, err);
+}
+
+static void test_registry__a_disk_that_hangs_holds_up_no_other_bucket(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new(false);
+    hanging h = {.hangs = true};
+    pthread_mutex_init(&h.lock, NULL);
+    pthread_cond_init(&h.changed, NULL);
+    CHECK_STR(lh_json_get_string(lake_ask(l, "two"), "state"), LH_STR("ok"));
+    lh_bucket *two = atomic_load(&registry_find(l->registry, LH_STR("two"))->bucket);
+    h.file = two->ops;
+    h.ops = *two->ops;
+    h.ops.probe = hanging_probe;
+    two->ops = &h.ops;
+    const lh_json *told = lake_ask(l, "two");
+    CHECK_STR(lh_json_get_string(told, "state"), LH_STR("unreachable"));
+    CHECK(strstr(lh_json_get_string(told, "error").ptr, "did not answer within 1000 ms"));
+    lake_check_journal(l, "probe", "", "unavailable");
+    char path[128], away[128];
+    snprintf(path, sizeof path, "%s/one", l->folder);
+    snprintf(away, sizeof away, "%s/one-away", l->folder);
+    CHECK(rename(path, away) == 0); /* others are asked while it hangs */
+    CHECK_STR(lh_json_get_string(lake_ask(l, "one"), "state"), LH_STR("unreachable"));
+    CHECK(rename(away, path) == 0);
+    CHECK_STR(lh_json_get_string(lake_ask(l, "one"), "state"), LH_STR("ok"));
+    CHECK(lh_json_uint(lh_json_get(lake_ask(l, "two"), "failures"), 0) == 1); /* the one question still */
+    pthread_mutex_lock(&h.lock);
+    h.hangs = false;
+    pthread_cond_broadcast(&h.changed);
+    pthread_mutex_unlock(&h.lock);
+    while (!lh_str_eq(lh_json_get_string(lake_ask(l, "two"), "state"), LH_STR("ok"))) lh_time_sleep_ms(10);
+    two->ops = h.file;
+}
+
+static void *lake_ask_thread(void *arg) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_json *answer = NULL;
+    CHECK(lh_arena_new(1 << 20, &arena, NULL) == LH_OK);
+    CHECK(lh_registry_health(arg, true, arena, &answer, NULL) == LH_OK);
+    return NULL;
+}
+
+static size_t open_files(void) {
+    size_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    CHECK(folder != NULL);
+    while (readdir(folder)) count++;
+    closedir(folder);
+    return count;
+}
+
+static void test_registry__of_many_that_ask_at_once_one_opens_the_bucket(void) {
+    enum { ROUNDS = 10, THREADS = 8, FILES = 3 };
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        LH_CLEANUP(lake_freep) lake *l = lake_new(false);
+        char plug[128];
+        snprintf(plug, sizeof plug, "%s/plug", l->folder);
+        lh_registry_free(l->registry);
+        FILE *file = fopen(plug, "w"); /* in the way of the folder: it cannot be opened */
+        CHECK(file && fclose(file) == 0);
+        const lh_bucket_options buckets[] = {{.name = LH_STR("one"), .root = lake_path(l, "one")},
+                                             {.name = LH_STR("two"), .root = lake_path(l, "plug/two")}};
+        const lh_registry_options options = {
+            .buckets = buckets, .count = 2, .probe_interval_ms = LAKE_PROBE_INTERVAL_MS, .probe_timeout_ms = 10000};
+        CHECK(lh_registry_open(&options, &l->registry, &l->err) == LH_OK);
+        CHECK_STR(lh_json_get_string(lake_ask(l, "two"), "state"), LH_STR("unreachable"));
+        size_t before = open_files();
+        CHECK(unlink(plug) == 0);
+        pthread_t threads[THREADS];
+        for (size_t i = 0; i < THREADS; i++)
+            CHECK(pthread_create(&threads[i], NULL, lake_ask_thread, l->registry) == 0);
+        for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+        CHECK_STR(lh_json_get_string(lake_ask(l, "two"), "state"), LH_STR("ok"));
+        CHECK(open_files() == before + FILES);
+    }
+}
+
 LH_TEST_MAIN(LH_TEST(test_registry__a_key_tells_its_bucket_and_so_does_a_location),
              LH_TEST(test_registry__a_read_only_bucket_takes_no_write),
+             LH_TEST(test_registry__a_bucket_that_does_not_answer_is_asked_up_to_8_times_less_often),
+             LH_TEST(test_registry__a_server_that_accepts_and_says_nothing_is_unreachable),
+             LH_TEST(test_registry__a_disk_that_hangs_holds_up_no_other_bucket),
+             LH_TEST(test_registry__of_many_that_ask_at_once_one_opens_the_bucket),
              LH_TEST(test_registry__a_stream_that_fails_is_told_with_its_key),
              LH_TEST(test_registry__rescue_serves_for_want_of_the_bucket_only),
              LH_TEST(test_registry__a_bucket_comes_and_goes_while_others_are_served),
