@@ -1,24 +1,38 @@
 /* Profiles: what belongs to one user and is taken up while the server runs: a bucket of their own and defaults for what they
  * load. The document is <storage.profile_root>/<user>.json, the operator's, read anew at each activation:
  *   {"bucket": {as [[storage.buckets]]}, "cache_pins": ["ns.t"], "defaults": {"bucket": "…", "namespace": "…"}}
- * All members are optional. cache_pins are pinned in the hot cache when the profile is activated. `lock` guards the list; `changing` is held by
- * whoever activates or deactivates, so that the registry, the engine and the list change together. */
+ * All members are optional. cache_pins are pinned in the hot cache when the profile is activated.
+ * That one is active is a document of the metastore, "profile/<user>": {"schema_version":1,"activated_at":"…"}. Its version tells
+ * activations apart: a gateway that starts, or sees another version than it took up, reads the operator's document.
+ * `lock` guards the list; `changing` is held by whoever changes it, so that the registry, the engine and the list change together. */
 #include "api/api_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PROFILE_BYTES = 64 << 10, PROFILE_ARENA_BYTES = 1 << 20, PROFILE_PINS_MAX = 1000, PROFILE_NAME_BYTES = 63 };
+#define PROFILE_PREFIX "profile/"
+enum {
+    PROFILE_BYTES = 64 << 10,
+    PROFILE_ARENA_BYTES = 1 << 20,
+    PROFILE_PINS_MAX = 1000,
+    PROFILE_NAME_BYTES = 63,
+    PROFILES_ARENA_BYTES = 64 << 20,
+    PROFILES_RETRY_MS = 30000
+};
 
 typedef struct profile {
     struct profile *next;
     lh_arena *arena; /* owned; the rest lies in it */
     lh_str user, bucket, default_bucket, default_namespace;
     lh_json *pins;
-    lh_bucket_config config; /* of bucket, when it has one */
+    lh_bucket_config config;   /* of bucket, when it has one */
+    lh_bucket_options options; /* of the same, since it was opened */
+    uint64_t version;          /* of the document that says that it is active */
+    bool pinned;               /* its cache_pins were */
 } profile;
 
 struct lh_profiles {
@@ -27,6 +41,8 @@ struct lh_profiles {
     lh_registry *registry;
     pthread_mutex_t changing, lock;
     profile *first;
+    uint64_t failed_version,
+        retry_ms; /* versions up to that which are not active could not be taken up; are tried again then */
 };
 
 static void profile_free(profile *p) {
@@ -160,12 +176,22 @@ static profile **profile_find_locked(lh_profiles *profiles, lh_str user) {
     return link;
 }
 
-static profile *profile_unlink(lh_profiles *profiles, lh_str user) {
+static profile *profile_find(lh_profiles *profiles, lh_str user) { /* `changing` is held */
+    return *profile_find_locked(profiles, user);
+}
+
+/* Takes `before` out and `fresh` (moved) in; either may be NULL. */
+static void profile_replace(lh_profiles *profiles, profile *before, profile *fresh) {
     pthread_mutex_lock(&profiles->lock);
-    profile **link = profile_find_locked(profiles, user), *found = *link;
-    if (found) *link = found->next;
+    profile **link = &profiles->first;
+    while (before && *link != before) link = &(*link)->next;
+    if (before) *link = before->next;
+    if (fresh) {
+        fresh->next = profiles->first;
+        profiles->first = fresh;
+    }
     pthread_mutex_unlock(&profiles->lock);
-    return found;
+    profile_free(before);
 }
 
 static lh_json *profile_json(const profile *p, bool active, lh_arena *arena) {
@@ -189,40 +215,141 @@ static lh_json *profile_json(const profile *p, bool active, lh_arena *arena) {
 
 /* ---- coming and going; `changing` is held ---- */
 
-/* Out of the list, the registry and, when it had a bucket, the engine. */
-static lh_code profile_leave(lh_profiles *profiles, lh_str user, lh_engine *engine, lh_error *err) {
-    LH_CLEANUP(profile_freep) profile *before = profile_unlink(profiles, user);
-    if (!before || before->bucket.len == 0) return LH_OK;
-    LH_TRY(lh_registry_remove(profiles->registry, before->bucket, err));
-    return lh_engine_reopen(engine, err);
-}
-
-static lh_code profile_open_bucket(lh_profiles *profiles, const profile *p, lh_engine *engine, lh_error *err) {
-    lh_bucket_options options;
-    if (p->bucket.len == 0) return LH_OK;
-    LH_TRY(lh_bucket_options_from(profiles->config, profiles->folder, &p->config, p->arena, &options, err));
-    LH_TRY(lh_registry_add(profiles->registry, &options, err));
-    lh_code code = lh_engine_reopen(engine, err);
-    if (code != LH_OK) {
-        lh_code ignored = lh_registry_remove(profiles->registry, p->bucket, NULL);
-        (void)ignored;
-    }
+/* The bucket of `fresh` instead of that of `before`; either may be NULL, or have none. On an error all is as it was.
+ * engine NULL: it is not open yet. */
+static lh_code profile_switch(lh_profiles *profiles, const profile *before, profile *fresh, lh_engine *engine,
+                              lh_error *err) {
+    bool leaves = before && before->bucket.len, comes = fresh && fresh->bucket.len, added = false;
+    if (comes)
+        LH_TRY(lh_bucket_options_from(profiles->config, profiles->folder, &fresh->config, fresh->arena, &fresh->options,
+                                      err));
+    if (leaves) LH_TRY(lh_registry_remove(profiles->registry, before->bucket, err));
+    lh_code code = comes ? lh_registry_add(profiles->registry, &fresh->options, err) : LH_OK;
+    added = comes && code == LH_OK;
+    if (code == LH_OK && engine && (leaves || comes)) code = lh_engine_reopen(engine, err);
+    if (code == LH_OK) return LH_OK;
+    lh_code undone = added ? lh_registry_remove(profiles->registry, fresh->bucket, NULL) : LH_OK;
+    if (undone == LH_OK && leaves)
+        undone = lh_registry_add(profiles->registry, &before->options, NULL); /* its place was kept */
     return code;
 }
 
-static lh_code profile_enter(lh_profiles *profiles, lh_str user, lh_engine *engine, lh_arena *arena, lh_json **ret,
-                             lh_error *err) {
+/* The document that says that it is active, or that document's removal. */
+static lh_code profile_record(lh_catalog *catalog, lh_str user, bool active, uint64_t *ret_version, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_metastore *metastore = lh_catalog_metastore(catalog);
+    LH_TRY(lh_arena_new(PROFILE_ARENA_BYTES, &arena, err));
+    lh_change change = {.key = lh_arena_printf(arena, PROFILE_PREFIX "%.*s", LH_STR_ARG(user))};
+    lh_json *document = lh_json_new_object(arena);
+    lh_json_set_int(arena, document, "schema_version", 1);
+    lh_json_set_string(arena, document, "activated_at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
+    if (active) LH_TRY(lh_json_write(arena, document, false, &change.text, err));
+    LH_TRY(lh_arena_check(arena, err));
+    lh_str there;
+    if (!active && lh_metastore_get(metastore, change.key, arena, &there, NULL, NULL) == LH_NOT_FOUND) return LH_OK;
+    return lh_metastore_commit(metastore, &change, 1, ret_version, err);
+}
+
+/* From `before` to `fresh` (moved when it worked), in the engine, the metastore and the list, or not at all. */
+static lh_code profile_change_to(lh_profiles *profiles, lh_str user, profile **fresh, const lh_app *app,
+                                 lh_error *err) {
+    profile *before = profile_find(profiles, user);
+    uint64_t version = 0;
+    LH_TRY(profile_switch(profiles, before, *fresh, app->engine, err));
+    lh_code code = profile_record(app->catalog, user, *fresh != NULL, &version, err);
+    if (code != LH_OK) {
+        lh_code undone = profile_switch(profiles, *fresh, before, app->engine, NULL);
+        (void)undone; /* who follows the documents mends it */
+        return code;
+    }
+    if (*fresh) (*fresh)->version = version;
+    profile_replace(profiles, before, lh_take(fresh));
+    return LH_OK;
+}
+
+/* Best effort: a dataset may come later, and the profile is as good without. */
+static void profile_pin(profile *p, const lh_app *app) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    if (p->pinned || lh_arena_new(PROFILE_ARENA_BYTES, &arena, NULL) != LH_OK) return;
+    p->pinned = true;
+    for (lh_json_iter it = lh_json_each(p->pins); lh_json_next(&it);) {
+        lh_cache_pin pin = {.origin = LH_CACHE_BY_PROFILE};
+        lh_code code = lh_table_name_parse(app->catalog, lh_json_str(it.value, LH_STR_NONE), arena, &pin.table, NULL);
+        if (code == LH_OK) code = lh_cache_pin_table(app->engine, &pin, NULL);
+        (void)code;
+    }
+}
+
+static lh_code profile_enter(const lh_app *app, lh_str user, lh_arena *arena, lh_json **ret, lh_error *err) {
     LH_CLEANUP(profile_freep) profile *fresh = NULL;
-    LH_TRY(profile_load(profiles, user, &fresh, err));
-    LH_TRY(profile_leave(profiles, user, engine, err)); /* active already: its document is read anew */
-    LH_TRY(profile_open_bucket(profiles, fresh, engine, err));
-    lh_json *answer = profile_json(fresh, true, arena);
-    pthread_mutex_lock(&profiles->lock);
-    fresh->next = profiles->first;
-    profiles->first = lh_take(&fresh);
-    pthread_mutex_unlock(&profiles->lock);
-    *ret = answer;
+    LH_TRY(profile_load(app->profiles, user, &fresh, err)); /* also when it is active already */
+    LH_TRY(profile_change_to(app->profiles, user, &fresh, app, err));
+    profile *entered = profile_find(app->profiles, user);
+    profile_pin(entered, app);
+    *ret = profile_json(entered, true, arena);
     return lh_arena_check(arena, err);
+}
+
+static lh_code profile_leave(const lh_app *app, lh_str user, lh_error *err) {
+    profile *none = NULL;
+    return profile_change_to(app->profiles, user, &none, app, err);
+}
+
+/* ---- following the documents ---- */
+
+static lh_code profile_follow(const lh_app *app, const lh_document *document, lh_error *err) {
+    LH_CLEANUP(profile_freep) profile *fresh = NULL;
+    lh_profiles *profiles = app->profiles;
+    lh_str user = lh_str_sub(document->key, strlen(PROFILE_PREFIX), SIZE_MAX);
+    profile *before = profile_find(profiles, user);
+    if (before && before->version == document->version) return LH_OK;
+    if (document->version <= profiles->failed_version && lh_time_monotonic_ms() < profiles->retry_ms) return LH_OK;
+    LH_TRY(profile_check_user(profiles, user, err));
+    LH_TRY(profile_load(profiles, user, &fresh, err));
+    LH_TRY(profile_switch(profiles, before, fresh, app->engine, err));
+    fresh->version = document->version;
+    profile_replace(profiles, before, lh_take(&fresh));
+    return LH_OK;
+}
+
+static void profile_follow_failed(lh_profiles *profiles, const lh_document *document, const lh_error *why) {
+    char key[LH_LIMIT_KEY_BYTES];
+    snprintf(key, sizeof key, "%.*s", LH_STR_ARG(lh_str_cut_utf8(document->key, sizeof key - 1)));
+    lh_log(LH_LOG_WARN, "a profile cannot be taken up", "document", key, "code", lh_code_name(why->code), "why",
+           why->message, NULL);
+    if (document->version > profiles->failed_version) profiles->failed_version = document->version;
+    profiles->retry_ms = lh_time_monotonic_ms() + PROFILES_RETRY_MS;
+}
+
+/* Those that another gateway deactivated. */
+static void profiles_follow_gone(const lh_app *app, const lh_document_page *page) {
+    lh_profiles *profiles = app->profiles;
+    for (profile *p = profiles->first, *next; p; p = next) {
+        bool there = false;
+        next = p->next;
+        for (size_t i = 0; i < page->count && !there; i++)
+            there = lh_str_eq(lh_str_sub(page->items[i].key, strlen(PROFILE_PREFIX), SIZE_MAX), p->user);
+        if (!there && profile_switch(profiles, p, NULL, app->engine, NULL) == LH_OK) profile_replace(profiles, p, NULL);
+    }
+}
+
+void lh_profiles_follow(const lh_app *app) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_profiles *profiles = app->profiles;
+    lh_document_page page;
+    if (lh_arena_new(PROFILES_ARENA_BYTES, &arena, NULL) != LH_OK) return;
+    pthread_mutex_lock(&profiles->changing);
+    if (lh_metastore_list(lh_catalog_metastore(app->catalog), LH_STR(PROFILE_PREFIX), LH_STR_NONE, SIZE_MAX, arena,
+                          &page, NULL) == LH_OK) {
+        profiles_follow_gone(app, &page);
+        for (size_t i = 0; i < page.count; i++) {
+            lh_error why = {0};
+            if (profile_follow(app, &page.items[i], &why) != LH_OK)
+                profile_follow_failed(profiles, &page.items[i], &why);
+        }
+        for (profile *p = profiles->first; p && app->engine; p = p->next) profile_pin(p, app);
+    }
+    pthread_mutex_unlock(&profiles->changing);
 }
 
 lh_code api_profile_default(lh_request *request, lh_profile_defaults *ret, lh_error *err) {
@@ -244,16 +371,6 @@ lh_code api_profile_default(lh_request *request, lh_profile_defaults *ret, lh_er
 
 /* ---- handlers ---- */
 
-/* Best effort: a dataset may come later, and the profile is as good without. */
-static void profile_pin(const lh_app *app, const lh_json *pins, lh_arena *arena) {
-    for (lh_json_iter it = lh_json_each(pins); lh_json_next(&it);) {
-        lh_cache_pin pin = {.origin = LH_CACHE_BY_PROFILE};
-        lh_code code = lh_table_name_parse(app->catalog, lh_json_str(it.value, LH_STR_NONE), arena, &pin.table, NULL);
-        if (code == LH_OK) code = lh_cache_pin_table(app->engine, &pin, NULL);
-        (void)code;
-    }
-}
-
 static lh_code profile_change(lh_request *request, bool activate, lh_error *err) {
     const lh_app *app = lh_request_app(request);
     lh_profiles *profiles = app->profiles;
@@ -263,11 +380,9 @@ static lh_code profile_change(lh_request *request, bool activate, lh_error *err)
     if (!app->engine) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
     LH_TRY(profile_check_user(profiles, user, err));
     pthread_mutex_lock(&profiles->changing);
-    lh_code code = activate ? profile_enter(profiles, user, app->engine, arena, &answer, err)
-                            : profile_leave(profiles, user, app->engine, err);
+    lh_code code = activate ? profile_enter(app, user, arena, &answer, err) : profile_leave(app, user, err);
     pthread_mutex_unlock(&profiles->changing);
     LH_TRY(code);
-    if (activate) profile_pin(app, lh_json_get(answer, "cache_pins"), arena);
     return activate ? lh_respond_json(request, 200, answer, err) : lh_respond_empty(request, 204, err);
 }
 

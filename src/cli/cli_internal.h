@@ -93,6 +93,8 @@ LH_MUST_CHECK lh_code lh_stack_listen(const lh_config *config, bool grpc, lh_sta
 LH_MUST_CHECK lh_code lh_stack_ready(lh_stack *stack, lh_error *err);
 /* The background policy of maintenance, when the configuration turns it on. */
 LH_MUST_CHECK lh_code lh_stack_maintain(lh_stack *stack, lh_error *err);
+/* Takes up what other gateways change, from now on (lh_follower_start()). */
+LH_MUST_CHECK lh_code lh_stack_follow(lh_stack *stack, lh_error *err);
 lh_str lh_stack_url(const lh_stack *stack);  /* borrowed */
 lh_str lh_stack_grpc(const lh_stack *stack); /* address of the gRPC server, empty when there is none; borrowed */
 /* Keys are asked for, but there is none: neither auth.admin_key nor a stored one. Looks into a lake in a folder without

@@ -20,6 +20,7 @@ struct lh_stack {
     lh_engine *engine;
     lh_ingest *ingest;
     lh_maintain *maintain;
+    lh_follower *follower; /* NULL: a stack that serves one command */
     lh_app app;
     bool serves_grpc;
     char token[65];
@@ -74,6 +75,7 @@ static lh_code stack_listen_parts(lh_stack *stack, lh_error *err) {
                           .catalog = stack->catalog,
                           .scratch_dir = lh_str_from(stack->scratch.path),
                           .internal_token = lh_str_from(stack->token)};
+    lh_profiles_follow(&stack->app); /* before the engine opens, whose folders are locked from then on */
     LH_TRY(lh_server_start(&stack->app, &stack->server, err));
     if (!stack->serves_grpc) return LH_OK;
     LH_TRY(lh_rpc_start(stack->config, stack->catalog, stack->tracer, &stack->rpc, err));
@@ -165,6 +167,10 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
     return LH_OK;
 }
 
+lh_code lh_stack_follow(lh_stack *stack, lh_error *err) {
+    return lh_follower_start(&stack->app, &stack->follower, err);
+}
+
 /* One line of the log for each step that did something, or failed. */
 static void stack_report(void *ctx, const char *step, lh_str dataset, const lh_json *answer, const lh_error *err) {
     char name[LH_LIMIT_KEY_BYTES], counted[24];
@@ -238,7 +244,8 @@ lh_code lh_stack_announce(lh_stack *stack, lh_error *err) {
 void lh_stack_close(lh_stack *stack) {
     if (!stack) return;
     lh_announcement_withdraw(&stack->announcement);
-    lh_maintain_stop(stack->maintain); /* works through the engine, which asks the server */
+    lh_follower_free(stack->follower); /* both work through the engine, which asks the server */
+    lh_maintain_stop(stack->maintain);
     if (stack->rpc) lh_rpc_drain_begin(stack->rpc); /* both drain at once, within the same time */
     if (stack->server) lh_server_drain(stack->server);
     stack->app.rpc = NULL;

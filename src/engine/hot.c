@@ -144,18 +144,26 @@ static lh_code hot_wait(engine_hot *hot, uint64_t id, lh_cancel *cancel, lh_erro
     return code;
 }
 
-lh_code lh_cache_pin_table(lh_engine *engine, const lh_cache_pin *pin, lh_error *err) {
-    engine_hot *hot = engine->hot;
+lh_code hot_pin(engine_hot *hot, const lh_cache_pin *pin, lh_error *err) {
     char gone[2][HOT_NAME_BYTES] = {"", ""};
     uint64_t id = 0;
     lh_table_state state;
     LH_TRY(hot_check_columns(pin, err));
-    LH_TRY(lh_table_version(engine->catalog, pin->table, &state, err));
+    LH_TRY(lh_table_version(hot->engine->catalog, pin->table, &state, err));
     pthread_mutex_lock(&hot->lock);
     lh_code code = hot_add_locked(hot, pin, gone, &id, err);
     pthread_mutex_unlock(&hot->lock);
     hot_drop(hot, gone, 2);
     if (code == LH_OK && pin->wait) code = hot_wait(hot, id, pin->cancel, err);
+    return code;
+}
+
+/* A pin that cannot be kept is not held either: the request failed. */
+lh_code lh_cache_pin_table(lh_engine *engine, const lh_cache_pin *pin, lh_error *err) {
+    uint64_t ignored;
+    LH_TRY(hot_pin(engine->hot, pin, err));
+    lh_code code = pin->origin == LH_CACHE_BY_REQUEST ? hot_keep(engine->hot, pin, err) : LH_OK;
+    if (code != LH_OK) hot_evict(engine->hot, &pin->table, &pin->origin, &ignored);
     return code;
 }
 
@@ -201,24 +209,23 @@ lh_code lh_cache_pin_list(lh_engine *engine, lh_str list, lh_cache_origin origin
 /* ---- evict ---- */
 
 /* The next entry that is to go, of that name or of any. */
-static hot_entry *hot_next_evicted_locked(engine_hot *hot, const lh_table_name *name) {
+static hot_entry *hot_next_evicted_locked(engine_hot *hot, const lh_table_name *name, const lh_cache_origin *origin) {
     hot_entry *at = hot->entries;
-    while (at && (at->doomed || (name && !hot_same(at->name, *name)))) at = at->next;
+    while (at && (at->doomed || (name && !hot_same(at->name, *name)) || (origin && at->origin != *origin)))
+        at = at->next;
     return at;
 }
 
-lh_code lh_cache_evict(lh_engine *engine, const lh_table_name *table, uint64_t *ret_bytes, size_t *ret_count,
-                       lh_error *err) {
-    engine_hot *hot = engine->hot;
-    uint64_t bytes = 0;
+size_t hot_evict(engine_hot *hot, const lh_table_name *name, const lh_cache_origin *origin, uint64_t *ret_bytes) {
     size_t count = 0;
+    *ret_bytes = 0;
     for (bool more = true; more;) {
         char gone[2][HOT_NAME_BYTES] = {"", ""};
         pthread_mutex_lock(&hot->lock);
-        hot_entry *entry = hot_next_evicted_locked(hot, table);
+        hot_entry *entry = hot_next_evicted_locked(hot, name, origin);
         more = entry != NULL;
         if (entry) {
-            bytes += entry->bytes;
+            *ret_bytes += entry->bytes;
             count++;
             hot->evictions++;
             if (entry->busy) entry->doomed = true;
@@ -227,7 +234,16 @@ lh_code lh_cache_evict(lh_engine *engine, const lh_table_name *table, uint64_t *
         pthread_mutex_unlock(&hot->lock);
         hot_drop(hot, gone, 2);
     }
-    if (table && !count) return lh_fail(err, LH_NOT_FOUND, "the dataset is not in the cache");
+    return count;
+}
+
+lh_code lh_cache_evict(lh_engine *engine, const lh_table_name *table, uint64_t *ret_bytes, size_t *ret_count,
+                       lh_error *err) {
+    uint64_t bytes = 0;
+    bool kept = false;
+    LH_TRY(hot_forget(engine->hot, table, &kept, err));
+    size_t count = hot_evict(engine->hot, table, NULL, &bytes);
+    if (table && !count && !kept) return lh_fail(err, LH_NOT_FOUND, "the dataset is not in the cache");
     *ret_bytes = bytes;
     *ret_count = count;
     return LH_OK;
@@ -328,6 +344,7 @@ lh_code engine_hot_new(lh_engine *engine, const lh_engine_options *options, engi
     pthread_mutex_init(&hot->lock, NULL);
     pthread_cond_init(&hot->work, NULL);
     pthread_cond_init(&hot->changed, NULL);
+    pthread_mutex_init(&hot->kept_lock, NULL);
     *ret = hot;
     return LH_OK;
 }
@@ -350,6 +367,8 @@ void engine_hot_free(engine_hot *hot) {
         hot_entry_free(gone);
     }
     for (size_t i = 0; i < HOT_SEEN_MAX; i++) lh_str_free(hot->seen[i].key);
+    hot_kept_free(hot);
+    pthread_mutex_destroy(&hot->kept_lock);
     pthread_cond_destroy(&hot->work);
     pthread_cond_destroy(&hot->changed);
     pthread_mutex_destroy(&hot->lock);

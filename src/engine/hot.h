@@ -49,6 +49,14 @@ typedef struct hot_seen {
     uint64_t reads;
 } hot_seen;
 
+/* A pin by request of which the document was taken up, by this gateway's request or by another's. */
+typedef struct hot_kept {
+    struct hot_kept *next;
+    lh_str key; /* owned; of the document */
+    uint64_t version;
+    bool there; /* the last look found it */
+} hot_kept;
+
 struct engine_hot {
     lh_engine *engine;
     uint64_t limit_bytes, auto_pin_reads, load_timeout_ms;
@@ -65,6 +73,10 @@ struct engine_hot {
     uint64_t ids, tick, tables; /* the last given */
     uint64_t hits, misses, evictions, full_loads, delta_loads;
     hot_seen seen[HOT_SEEN_MAX];
+
+    pthread_mutex_t
+        kept_lock; /* guards kept, and the documents against our own changes; `lock` may be taken inside it */
+    hot_kept *kept;
 };
 
 /* ---- hot.c ---- */
@@ -74,8 +86,17 @@ void hot_want_locked(engine_hot *hot, hot_entry *entry);
 uint64_t hot_bytes_locked(const engine_hot *hot);
 /* Takes the entry out of the list and frees it. Its tables are the caller's to drop: *ret (2 × HOT_NAME_BYTES). */
 void hot_remove_locked(engine_hot *hot, hot_entry *entry, char (*ret)[HOT_NAME_BYTES]);
+/* lh_cache_pin_table() and lh_cache_evict() in memory alone. origin: only pins of that one; NULL: any. */
+LH_MUST_CHECK lh_code hot_pin(engine_hot *hot, const lh_cache_pin *pin, lh_error *err);
+size_t hot_evict(engine_hot *hot, const lh_table_name *name, const lh_cache_origin *origin, uint64_t *ret_bytes);
 /* Pins for the sake of reads; fails silently: it is tried again later. */
 void hot_pin_automatically(engine_hot *hot, lh_table_name name);
+
+/* ---- hot_kept.c ---- */
+/* Writes the document of a pin, or removes it (name NULL: all); *ret_found: there was one. Errors: LIMIT, IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code hot_keep(engine_hot *hot, const lh_cache_pin *pin, lh_error *err);
+LH_MUST_CHECK lh_code hot_forget(engine_hot *hot, const lh_table_name *name, bool *ret_found, lh_error *err);
+void hot_kept_free(engine_hot *hot);
 
 /* ---- hot_load.c ---- */
 lh_code hot_loader_start(engine_hot *hot, lh_error *err);

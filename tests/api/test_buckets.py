@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from harness import BINARY, S3Server, Server, free_port
+from harness import BINARY, S3Server, Server, free_port, wait_for
 
 KEYS = {"LAKEHOUSE_SECRET__WAREHOUSE__ACCESS_KEY": "testaccess", "LAKEHOUSE_SECRET__WAREHOUSE__SECRET_KEY": "testsecret"}
 NO_KEYS = {"LAKEHOUSE_SECRET__WAREHOUSE__ACCESS_KEY": "wrongaccess", "LAKEHOUSE_SECRET__WAREHOUSE__SECRET_KEY": "wrongsecret"}
@@ -374,6 +374,67 @@ def test_a_profile_brings_a_user_s_bucket_while_the_server_runs(tmp_path, fresh)
     assert "did you mean root" in server.request("POST", "/profile/bad/activate").text
 
 
+def test_a_profile_that_cannot_be_read_anew_stays_as_it_was(tmp_path, fresh):
+    document = tmp_path / "ann.json"
+    document.write_text(json.dumps({"bucket": {"name": "anns", "root": "ann"}}))
+    (tmp_path / "plug").write_text("a file is no folder")
+    server = fresh("--set", f"storage.profile_root={tmp_path}")
+    assert server.request("POST", "/profile/ann/activate").status_code == 200
+    assert load(server, "visits", b"id\n1\n2\n", "anns").status_code == 201
+    for bucket in ({"name": "anns", "root": "plug/inside"}, {"name": "other", "root": "plug/inside"}, {"name": "primary", "root": "ann"}):
+        document.write_text(json.dumps({"bucket": bucket}))
+        assert server.request("POST", "/profile/ann/activate").status_code >= 400
+        told = server.request("GET", "/profile/ann").json()
+        assert told["active"] and told["bucket"] == "anns"
+        assert server.sql("SELECT count(*) FROM visits") == [[2]]
+        assert load(server, "visits", b"id\n3\n", "anns", mode="replace").status_code == 200
+        assert load(server, "visits", b"id\n1\n2\n", "anns", mode="replace").status_code == 200
+    document.write_text(json.dumps({"bucket": {"name": "hers", "root": "hers"}}))
+    assert server.request("POST", "/profile/ann/activate").status_code == 200
+    assert [b["name"] for b in server.request("GET", "/storage/buckets").json()["items"]] == ["primary", "hers"]
+
+
+def active(server, user):
+    return server.request("GET", f"/profile/{user}").json()["active"]
+
+
+def test_an_active_profile_outlives_the_server_and_every_gateway_has_it(tmp_path, fresh):
+    profiles = tmp_path / "profiles"
+    profiles.mkdir()
+    for user in ("ann", "bob"):
+        (profiles / f"{user}.json").write_text(json.dumps({"bucket": {"name": f"{user}s", "root": user}}))
+    server = fresh("--set", f"storage.profile_root={profiles}")
+    assert server.request("POST", "/profile/ann/activate").status_code == 200
+    assert server.request("POST", "/profile/bob/activate").status_code == 200
+    assert load(server, "visits", b"id\n1\n2\n", "anns").status_code == 201
+    assert server.request("POST", "/profile/bob/deactivate").status_code == 204
+    server.kill()
+    server.start()
+    server.wait_ready()
+    assert active(server, "ann") and not active(server, "bob")
+    assert server.sql("SELECT count(*) FROM visits") == [[2]]
+    second = Server(server.root, "--set", f"storage.profile_root={profiles}")
+    try:
+        assert active(second, "ann") and second.sql("SELECT count(*) FROM visits") == [[2]]
+        assert server.request("POST", "/profile/bob/activate").status_code == 200
+        wait_for(lambda: active(second, "bob"))
+        assert load(second, "from_bob", b"id\n1\n", "bobs").status_code == 201
+        (profiles / "ann.json").write_text(json.dumps({"bucket": {"name": "anns", "root": "ann"}, "defaults": {"namespace": "people"}}))
+        assert second.request("POST", "/profile/ann/activate").status_code == 200
+        wait_for(lambda: server.request("GET", "/profile/ann").json()["defaults"]["namespace"] == "people")
+        assert second.request("POST", "/profile/ann/deactivate").status_code == 204
+        wait_for(lambda: not active(server, "ann"))
+        assert server.query("SELECT * FROM visits").status_code >= 400
+    finally:
+        second.stop()
+    server.restart()
+    assert not active(server, "ann") and active(server, "bob")
+    (profiles / "bob.json").unlink()  # what cannot be taken up keeps no server from starting
+    server.restart()
+    assert server.sql("SELECT 1") == [[1]] and "a profile cannot be taken up" in server.log_text()
+    assert server.request("POST", "/profile/bob/deactivate").status_code == 204
+
+
 def test_statements_run_through_while_profiles_come_and_go(tmp_path, fresh):
     import threading
 
@@ -490,6 +551,28 @@ def test_no_keys_are_vended_unless_the_configuration_says_so(s3, tmp_path, fresh
     answer = server.request("GET", "/iceberg/v1/namespaces/data/tables/mine", headers={"X-Iceberg-Access-Delegation": "vended-credentials"})
     assert answer.json()["config"]["s3.endpoint"] == s3["url"] and "testsecret" not in answer.text
     assert server.request("GET", "/iceberg/v1/namespaces/data/tables/mine/credentials").json() == {"storage-credentials": []}
+
+
+def test_a_profile_may_bring_a_bucket_of_an_s3_service(s3, tmp_path, fresh):
+    service = S3Server(tmp_path / "s3", "hers")
+    try:
+        bucket = {"name": "cloud", "kind": "s3", "endpoint": service.url, "bucket": "hers", "path_style": True, "secret": "warehouse"}
+        (tmp_path / "ann.json").write_text(json.dumps({"bucket": bucket, "defaults": {"namespace": "people"}}))
+        server = fresh("--set", f"storage.profile_root={tmp_path}", env=KEYS)
+        server.pyiceberg().create_namespace("people")
+        assert server.request("POST", "/profile/ann/activate").status_code == 200
+        sent = {"headers": {"X-Lakehouse-Profile": "ann"}, "data": {"dataset": "visits"}, "files": {"file": ("v.csv", b"id\n1\n2\n")}}
+        assert server.request("POST", "/ingest/file", **sent).status_code == 201
+        assert server.request("GET", "/datasets/by-name/people.visits").json()["location"].startswith("s3://hers/")
+        server.restart()
+        assert server.sql("SELECT count(*) FROM people.visits") == [[2]]
+        told = server.request("GET", "/profile/ann").text + server.log_text()
+        assert "testsecret" not in told and "testaccess" not in told
+        assert not [f for f in server.root.rglob("*") if f.is_file() and b"testsecret" in f.read_bytes()]
+        assert server.request("POST", "/profile/ann/deactivate").status_code == 204
+        assert server.query("SELECT * FROM people.visits").status_code >= 400
+    finally:
+        service.stop()
 
 
 def test_secrets_that_others_may_read_are_refused(tmp_path, fresh):

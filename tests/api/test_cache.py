@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from commands import lakehouse
-from harness import SANITIZED
+from harness import SANITIZED, Server, wait_for
 
 SLOW = 5 if SANITIZED else 1
 
@@ -486,6 +486,43 @@ def test_profiles_pin_and_a_bucket_that_comes_or_goes_starts_the_copies_anew(tmp
     before = hits(server, "data.shared")
     assert server.sql("SELECT * FROM shared") == [[1]] and hits(server, "data.shared") == before + 1
     assert server.query("SELECT * FROM mine").status_code >= 400
+
+
+def test_pins_by_request_outlive_the_server_and_every_gateway_has_them(fresh):
+    server = fresh("--set", "cache.pin=held")
+    for name in ("kept", "part", "let_go", "held"):
+        server.sql(f"CREATE TABLE {name} AS SELECT 1 AS a, 2 AS b")
+    pin(server, "kept"), pin(server, "let_go"), pin(server, "part", "b"), pin(server, "part", "a")
+    evict(server, "let_go")
+    server.kill()
+    server.start()
+    server.wait_ready()
+    assert settled(server, "data.kept")["pinned_by"] == "request" and settled(server, "data.part")["columns"] == ["a"]
+    assert settled(server, "data.held")["pinned_by"] == "config" and item(server, "data.let_go") is None
+    second = Server(server.root)
+    try:
+        assert settled(second, "data.part")["columns"] == ["a"]
+        pin(second, "let_go")
+        assert settled(server, "data.let_go")["rows"] == 1
+        pin(second, "part", "b")
+        wait_for(lambda: item(server, "data.part")["columns"] == ["b"])
+        pin(second, "held")
+        call(second, "evict", all=True)
+        wait_for(lambda: [i["dataset"] for i in stats(server)["items"]] == ["data.held"])  # the configuration's
+    finally:
+        second.stop()
+    server.restart()
+    settled(server, "data.held")
+    server.sql("CREATE TABLE last AS SELECT 1 AS a")
+    pin(server, "last")
+    assert sorted(i["dataset"] for i in stats(server)["items"]) == ["data.held", "data.last"]
+    server.sql("DROP TABLE last")  # its pin is for the next one of that name, also after a restart
+    server.restart()
+    settled(server, "data.held")
+    server.sql("CREATE TABLE last AS SELECT 3 AS a")
+    assert settled(server, "data.last")["rows"] == 1
+    evict(server, "last")
+    assert call(server, "evict", status=404, dataset="last")["error"]["code"] == "not_found"
 
 
 def test_a_lake_in_s3(s3, fresh):
