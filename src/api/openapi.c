@@ -111,10 +111,27 @@ static lh_json *openapi_parameters(lh_arena *arena, const api_route *route) {
     return list;
 }
 
+/* NULL: the good answer has none of its own. */
+static lh_json *openapi_answer_headers(lh_arena *arena, const api_route *route) {
+    lh_json *headers = lh_json_new_object(arena);
+    for (size_t i = 0; i < api_answer_header_count; i++) {
+        const api_answer_header *row = &api_answer_headers[i];
+        if (&api_routes[row->route] != route) continue;
+        lh_json *header = lh_json_new_object(arena);
+        lh_json_set_string(arena, header, "description", lh_str_from(row->help));
+        if (row->always) lh_json_set_bool(arena, header, "required", true);
+        lh_json_set(arena, header, "schema", openapi_type(arena, LH_STR("string")));
+        lh_json_set(arena, headers, row->name, header);
+    }
+    return lh_json_size(headers) ? headers : NULL;
+}
+
 static lh_json *openapi_responses(lh_arena *arena, const api_route *route) {
     lh_json *responses = lh_json_new_object(arena), *good = lh_json_new_object(arena);
     const api_schema *schema = api_schema_find(route->response);
+    lh_json *headers = openapi_answer_headers(arena, route);
     lh_json_set_string(arena, good, "description", schema->media ? LH_STR("Done") : LH_STR("Done; no body"));
+    if (headers) lh_json_set(arena, good, "headers", headers);
     if (schema->media) lh_json_set(arena, good, "content", openapi_content(arena, schema));
     lh_json_set(arena, responses, "2XX", good);
     lh_json_set(arena, responses, "default",

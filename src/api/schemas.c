@@ -425,6 +425,10 @@ const size_t api_schema_count = sizeof api_schemas / sizeof *api_schemas;
     QUERY(handler, "pageSize", "integer", "Items of one page"),                                                        \
         QUERY(handler, "pageToken", "string", "next-page-token of the page before")
 
+#define DELEGATION(handler)                                                                                            \
+    HEADER(handler, "X-Iceberg-Access-Delegation", "string",                                                           \
+           "vended-credentials: with the keys of the table's bucket, where the configuration allows it")
+
 const api_parameter api_parameters[] = {
     PAGED(api_datasets_list),
     QUERY(api_datasets_list, "filter", "string", "Part of the name"),
@@ -473,10 +477,39 @@ const api_parameter api_parameters[] = {
     QUERY(api_iceberg_namespaces, "parent", "string", "Levels joined by 0x1F"),
     ICEBERG_PAGED(api_iceberg_tables),
     ICEBERG_PAGED(api_iceberg_views),
+    DELEGATION(api_iceberg_table_create),
+    DELEGATION(api_iceberg_table_register),
+    DELEGATION(api_iceberg_table_load),
     QUERY(api_iceberg_table_load, "snapshots", "all|refs", "refs: only those that branches and tags name"),
     HEADER(api_iceberg_table_load, "If-None-Match", "string", "304 when the table has not changed"),
     QUERY(api_iceberg_table_drop, "purgeRequested", "boolean", "Also delete the files")};
 const size_t api_parameter_count = sizeof api_parameters / sizeof *api_parameters;
+
+#define ANSWER(handler, name, always, help) {API_ROUTE_##handler, name, always, help}
+#define ANSWER_OBJECT(handler)                                                                                         \
+    ANSWER(handler, "ETag", true, "The object's version, in quotes"),                                                  \
+        ANSWER(handler, "Last-Modified", true, "When it was written"),                                                 \
+        ANSWER(handler, "Accept-Ranges", true, "bytes"),                                                               \
+        ANSWER(handler, "X-Lakehouse-Bucket", true, "The bucket that answered"),                                       \
+        ANSWER(handler, "X-Lakehouse-Rescue-Used", false,                                                              \
+               "true: the bucket did not answer, and the rescue bucket did")
+#define ANSWER_PUT(handler)                                                                                            \
+    ANSWER(handler, "ETag", true, "The version written, in quotes"),                                                   \
+        ANSWER(handler, "X-Lakehouse-Bucket", true, "The bucket that it was written to")
+
+const api_answer_header api_answer_headers[] = {
+    ANSWER(api_metadata_get, "ETag", true, "Version of what is said of the dataset, for If-Match"),
+    ANSWER(api_metadata_patch, "ETag", true, "Its new version"),
+    ANSWER_OBJECT(api_object_get),
+    ANSWER(api_object_get, "Content-Range", false, "Of a 206: which bytes, and of how many"),
+    ANSWER_OBJECT(api_object_head),
+    ANSWER_PUT(api_object_put),
+    ANSWER_OBJECT(api_bucket_object_get),
+    ANSWER(api_bucket_object_get, "Content-Range", false, "Of a 206: which bytes, and of how many"),
+    ANSWER_OBJECT(api_bucket_object_head),
+    ANSWER_PUT(api_bucket_object_put),
+    ANSWER(api_iceberg_table_load, "ETag", true, "The table's version, for If-None-Match")};
+const size_t api_answer_header_count = sizeof api_answer_headers / sizeof *api_answer_headers;
 
 const api_schema *api_schema_find(const char *name) {
     for (size_t i = 0; i < api_schema_count; i++)

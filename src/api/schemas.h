@@ -1,4 +1,4 @@
-/* Private to api: the tables behind the OpenAPI document: bodies that routes.def names, and query parameters. */
+/* Private to api: the tables behind the OpenAPI document: bodies that routes.def names, query parameters and headers. */
 #ifndef LH_API_SCHEMAS_H
 #define LH_API_SCHEMAS_H
 #include "api/server_internal.h"
@@ -28,6 +28,14 @@ typedef struct api_parameter {
 } api_parameter; /* route: API_ROUTE_… */
 extern const api_parameter api_parameters[];
 extern const size_t api_parameter_count;
+typedef struct api_answer_header {
+    int route; /* API_ROUTE_… */
+    const char *name;
+    bool always; /* in each good answer */
+    const char *help;
+} api_answer_header;
+extern const api_answer_header api_answer_headers[];
+extern const size_t api_answer_header_count;
 /* Refuses a query parameter that the route does not have, naming those that it has. Errors: INVALID. */
 LH_MUST_CHECK lh_code api_parameter_check(const api_route *route, lh_str name, lh_error *err);
 extern const api_schema api_schemas[];

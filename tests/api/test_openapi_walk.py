@@ -186,6 +186,30 @@ WALK = [  # operation, what fills its path, what is sent; in this order
 ]
 
 
+# headers of every answer, and what HTTP itself says of a body
+COMMON_HEADERS = {"content-type", "content-length", "transfer-encoding", "date", "connection", "keep-alive", "cache-control", "x-trace-id", "traceparent", "x-content-type-options",
+                  "content-security-policy", "server"}
+
+
+def check_headers(answer, operation, where):
+    """Each header that the document promises is there, and none is that it does not name."""
+    documented = {name.lower(): header for name, header in operation["responses"]["2XX"].get("headers", {}).items()}
+    sent = {name.lower() for name in answer.headers}
+    assert {name for name, header in documented.items() if header.get("required")} <= sent, (where, sent)
+    assert sent - COMMON_HEADERS <= set(documented), (where, sent - COMMON_HEADERS - set(documented))
+
+
+def test_headers_of_buckets_and_profiles_are_documented():
+    def named(operation, name):
+        return any(p["in"] == "header" and p["name"] == name for p in OPERATIONS[operation][2].get("parameters", []))
+
+    assert named("ingest_file", "X-Lakehouse-Bucket") and named("ingest_file", "X-Lakehouse-Profile")
+    assert all(named(f"iceberg_table_{verb}", "X-Iceberg-Access-Delegation") for verb in ("create", "register", "load"))
+    for name in ("object_get", "object_head", "bucket_object_get", "bucket_object_head"):
+        headers = OPERATIONS[name][2]["responses"]["2XX"]["headers"]
+        assert headers["X-Lakehouse-Bucket"]["required"] and "required" not in headers["X-Lakehouse-Rescue-Used"]
+
+
 def test_good_answers_are_what_the_document_says(lake):
     written = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), written)
@@ -196,6 +220,7 @@ def test_good_answers_are_what_the_document_says(lake):
             names = {"id": lake.request("GET", "/access/keys").json()["items"][0]["id"]}
         answer = lake.request(method, fill(path, **names), **options)
         assert answer.status_code // 100 == 2, (name, answer.text)
+        check_headers(answer, operation, name)
         content = operation["responses"]["2XX"].get("content", {})
         if method == "HEAD" or not content:
             assert not answer.content, name
@@ -302,5 +327,7 @@ def test_each_advertised_endpoint_answers_as_specified(lake):
             check_refusal(answer, expected, (method, path))
         else:
             check_specified(answer, expected, endpoint)
+            template = "/iceberg/v1" + endpoint.split(" ")[1]
+            check_headers(answer, DOCUMENT["paths"][template][method.lower()], endpoint)
     walked = {endpoint.replace(" ", " /v1/{prefix}", 1) for endpoint, _, _ in ICEBERG_WALK}
     assert walked == set(config.json()["endpoints"])
