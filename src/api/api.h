@@ -31,11 +31,11 @@ typedef struct lh_app {
     lh_str internal_token; /* of our own engine, made at start */
 } lh_app;
 
-/* Takes up the profiles that the metastore says are active, and lets go of those that are not any more; what cannot be is told in
- * the log, and tried again half a minute later. Without app->engine: before it opens, and nothing is pinned. */
+/* Takes up the profiles that the metastore says are active, and lets go of those that are not any more; what cannot be is
+ * told in the log, and tried again half a minute later. Without app->engine: before it opens, and nothing is pinned. */
 void lh_profiles_follow(const lh_app *app);
-/* Follows profiles and cache pins, also those of other gateways: every few seconds, from now on (follow.c). app: borrowed,
- * with its engine. Owned: lh_follower_free(). Errors: NO_MEMORY. */
+/* Follows profiles and cache pins, also those of other gateways: every few seconds, from now on (follow.c). app:
+ * borrowed, with its engine. Owned: lh_follower_free(). Errors: NO_MEMORY. */
 typedef struct lh_follower lh_follower;
 LH_MUST_CHECK lh_code lh_follower_start(const lh_app *app, lh_follower **ret, lh_error *err);
 void lh_follower_free(lh_follower *follower); /* waits for what it is at */

@@ -2,9 +2,9 @@
  * load. The document is <storage.profile_root>/<user>.json, the operator's, read anew at each activation:
  *   {"bucket": {as [[storage.buckets]]}, "cache_pins": ["ns.t"], "defaults": {"bucket": "…", "namespace": "…"}}
  * All members are optional. cache_pins are pinned in the hot cache when the profile is activated.
- * That one is active is a document of the metastore, "profile/<user>": {"schema_version":1,"activated_at":"…"}. Its version tells
- * activations apart: a gateway that starts, or sees another version than it took up, reads the operator's document.
- * `lock` guards the list; `changing` is held by whoever changes it, so that the registry, the engine and the list change together. */
+ * That one is active is a document of the metastore, "profile/<user>": {"schema_version":1,"activated_at":"…"}. Its
+ * version tells activations apart: a gateway that starts, or sees another one than it took up, reads the operator's document.
+ * `lock` guards the list; `changing` is held by whoever changes it, so that registry, engine and list change together. */
 #include "api/api_internal.h"
 
 #include <errno.h>

@@ -90,16 +90,16 @@ typedef struct lh_cache_pin {
     bool wait;         /* until it is loaded; else it loads behind */
     lh_cancel *cancel; /* of the waiting, not of the load; may be NULL */
 } lh_cache_pin;
-/* Takes the place of an earlier pin of the table that has other columns. One by request is kept in the metastore: it is there
- * after a restart, and on every gateway that calls lh_cache_follow(); a failed one leaves what is kept as it was. Errors: NOT_FOUND
- * (the table), INVALID (a column), LIMIT (too many pins), IO and UNAVAILABLE (it cannot be kept); with wait also LIMIT (it does not
- * fit: nothing is left of it), CONFLICT (evicted meanwhile), CANCELLED, and those of a query. */
+/* Takes the place of an earlier pin of the table that has other columns. One by request is kept in the metastore: it is
+ * there after a restart, and on every gateway that calls lh_cache_follow(); a failed one leaves what is kept as it was.
+ * Errors: NOT_FOUND (the table), INVALID (a column), LIMIT (too many pins), IO and UNAVAILABLE (it cannot be kept); with
+ * wait also LIMIT (it does not fit: nothing is left of it), CONFLICT (evicted meanwhile), CANCELLED, those of a query. */
 LH_MUST_CHECK lh_code lh_cache_pin_table(lh_engine *engine, const lh_cache_pin *pin, lh_error *err);
 /* Pins "a, crm.b(x, y)" without waiting. Errors: INVALID (what was read of the list is pinned), or the first of those of
  * lh_cache_pin_table(); all others are pinned. */
 LH_MUST_CHECK lh_code lh_cache_pin_list(lh_engine *engine, lh_str list, lh_cache_origin origin, lh_arena *arena,
                                         lh_error *err);
-/* Takes up the pins by request that the metastore has, of whichever gateway, and lets go of those that it has not any more. */
+/* Takes up the pins by request that the metastore has, of whichever gateway, and lets go of those that are gone there. */
 LH_MUST_CHECK lh_code lh_cache_follow(lh_engine *engine, lh_error *err);
 /* table NULL: all. Errors: NOT_FOUND (it is not pinned); IO, UNAVAILABLE (nothing was evicted). */
 LH_MUST_CHECK lh_code lh_cache_evict(lh_engine *engine, const lh_table_name *table, uint64_t *ret_bytes,

@@ -1,7 +1,7 @@
-/* Pins by request are kept: they outlive the process, and every gateway of the lake has them. A document of the metastore each,
+/* Pins by request are kept: they outlive the process, and every gateway of the lake has them. A document of the metastore:
  *   "pin/<levels>/<name>": {"schema_version":1,"columns":["…"]|null,"pinned_at":"…"}
- * of the dataset's name: it stays when the dataset is dropped, for the next one of that name, and goes when it is evicted by request. What
- * gives way for want of memory keeps its document, and is not loaded again before the next start.
+ * of the dataset's name: it stays when the dataset is dropped, for the next one of that name, and goes when it is evicted
+ * by request. What gives way for want of memory keeps its document, and is not loaded again before the next start.
  * `kept` says which version of each document was taken up. */
 #include "engine/hot.h"
 

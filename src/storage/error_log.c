@@ -7,8 +7,8 @@
  * it is still the version that was read: gateways that share a lake share the log.
  *
  * Records wait in memory until they are written, also while the primary is down: the oldest are dropped (and counted in
- * a record of their own) when there are more than ERROR_LOG_WAITING. A write takes ERROR_LOG_BYTES of them, so that no file grows
- * beyond twice that. `lock` guards the waiting ones. */
+ * a record of their own) when there are more than ERROR_LOG_WAITING. A write takes ERROR_LOG_BYTES of them, so that no file
+ * grows beyond twice that. `lock` guards the waiting ones. */
 #include "storage/registry_internal.h"
 
 #include <stdio.h>

@@ -212,8 +212,7 @@ static lh_code file_present(lh_bucket *base, lh_error *err) {
 }
 
 static lh_code file_probe(lh_bucket *base, uint64_t timeout_ms, lh_error *err) {
-    (void)
-        timeout_ms; /* a call that hangs in a disk cannot be left: the registry asks in a thread that it need not wait for */
+    (void)timeout_ms; /* a call that hangs in a disk cannot be left: the registry does not wait for its thread */
     file_bucket *bucket = file_of(base);
     char path[PATH_MAX];
     struct stat now, held;

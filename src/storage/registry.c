@@ -1,8 +1,9 @@
 /* The buckets of a lake: opening, asking whether they answer, reading by name with rescue.
  *
- * One thread has each bucket asked every probe_interval_ms, and up to 8 times less often while it does not answer. A question has a
- * thread of its own: one that hangs (a mount that does not come back) holds up no other, and counts as a failure when
- * probe_timeout_ms are over; it is the only one of its bucket. A call that failed for want of its bucket makes the next question due at once. A bucket that could not be opened (its folder cannot
+ * One thread has each bucket asked every probe_interval_ms, and up to 8 times less often while it does not answer. A question
+ * has a thread of its own: one that hangs (a mount that does not come back) holds up no other, and counts as a failure when
+ * probe_timeout_ms are over; it is the only one of its bucket. A call that failed for want of its bucket makes the next
+ * question due at once. A bucket that could not be opened (its folder cannot
  * be made, its S3 options are fine but it does not answer) is opened by the first question that works. */
 #include "storage/registry_internal.h"
 

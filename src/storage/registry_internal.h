@@ -10,7 +10,7 @@ typedef struct error_log error_log;
 
 typedef enum { MEMBER_UNKNOWN, MEMBER_OK, MEMBER_UNREACHABLE } member_state;
 
-/* `lock` of the registry guards health and question; the rest is set at open, `bucket` once, when the first opening worked. */
+/* `lock` of the registry guards health and question; the rest is set at open, `bucket` when the first opening worked. */
 typedef struct registry_member {
     lh_registry *registry;
     lh_bucket_options options; /* owned strings */

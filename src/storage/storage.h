@@ -42,7 +42,8 @@ LH_MUST_CHECK lh_code lh_bucket_key_of(const lh_bucket *bucket, lh_str location,
                                        lh_error *err);
 /* Does the key's object lie on a disk of this machine? */
 bool lh_bucket_is_local(const lh_bucket *bucket, lh_str key);
-/* Does the bucket answer, within about timeout_ms (a folder on a disk that hangs: when it does)? Errors: UNAVAILABLE, NOT_FOUND, DENIED, IO. Not for a registry's whole. */
+/* Does the bucket answer, within about timeout_ms (a folder on a disk that hangs: when it does)? Not for a registry's
+ * whole. Errors: UNAVAILABLE, NOT_FOUND, DENIED, IO. */
 LH_MUST_CHECK lh_code lh_bucket_probe(lh_bucket *bucket, uint64_t timeout_ms, lh_error *err);
 /* Errors: INVALID with the reason. */
 LH_MUST_CHECK lh_code lh_key_check(lh_str key, lh_error *err);

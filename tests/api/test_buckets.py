@@ -197,6 +197,20 @@ def test_a_bucket_that_is_taken_away_shows_in_health_and_journal_and_is_rescued(
     assert lake.sql("SELECT count(*) FROM far") == [[5]]
 
 
+def test_a_read_that_fails_after_it_began_is_cut_and_told_with_its_key(lake):
+    body = os.urandom(64 << 20)  # more than lies in buffers between the file and us
+    for bucket in ("two", "spare"):
+        assert lake.request("PUT", objects(bucket, "long/cut.bin"), data=body).status_code in (200, 201)
+    with pytest.raises(requests.RequestException):
+        with lake.request("GET", objects("two", "long/cut.bin"), stream=True) as answer:
+            assert answer.status_code == 200 and int(answer.headers["Content-Length"]) == len(body)
+            os.truncate(lake.folder / "two" / "long" / "cut.bin", 1000)
+            for _ in answer.iter_content(1 << 20):
+                pass
+    told = lake.request("GET", "/storage/errors", params={"bucket": "two", "operation": "get", "limit": 1}).json()["items"][0]
+    assert (told["key"], told["code"]) == ("long/cut.bin", "corrupt")
+
+
 def test_buckets_are_listed_and_their_places_told_to_administrators_only(tmp_path, fresh):
     config = configure(tmp_path, {"two": {"root": str(tmp_path / "two"), "read_only": True}}, rescue_bucket="two")
     server = fresh("--config", config, "--set", "auth.mode=keys", "--set", "auth.admin_key=top")
