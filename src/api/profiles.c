@@ -337,6 +337,7 @@ void lh_profiles_follow(const lh_app *app) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_profiles *profiles = app->profiles;
     lh_document_page page;
+    if (profiles->root.len == 0) return; /* they are other gateways' alone */
     if (lh_arena_new(PROFILES_ARENA_BYTES, &arena, NULL) != LH_OK) return;
     pthread_mutex_lock(&profiles->changing);
     if (lh_metastore_list(lh_catalog_metastore(app->catalog), LH_STR(PROFILE_PREFIX), LH_STR_NONE, SIZE_MAX, arena,

@@ -162,15 +162,18 @@ static void registry_ask_all(lh_registry *registry) {
 /* Waits for questions under way; false: one hangs. Nothing is asked any more. */
 static bool registry_join_all(lh_registry *registry) {
     bool all = true;
+    pthread_mutex_lock(&registry->lock);
     for (size_t i = 0; i < registry->count; i++) {
         registry_member *member = &registry->members[i];
         uint64_t until_ms = member->question.asked_ms + registry->probe_timeout_ms + REGISTRY_GRACE_MS;
-        const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
-                                       .tv_nsec = (long)(until_ms % 1000) * 1000000};
-        if (!member->question.started) continue;
-        if (pthread_clockjoin_np(member->question.thread, NULL, CLOCK_MONOTONIC, &until) != 0) all = false;
-        else member->question.started = false;
+        const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
+        while (member->question.under_way && lh_time_monotonic_ms() < until_ms)
+            (void)pthread_cond_timedwait(&registry->changed, &registry->lock, &until);
+        all &= !member->question.under_way;
+        if (!member->question.under_way && member->question.started) pthread_join(member->question.thread, NULL);
+        member->question.started = member->question.under_way;
     }
+    pthread_mutex_unlock(&registry->lock);
     return all;
 }
 
