@@ -244,6 +244,7 @@ typedef struct error_page {
     const lh_error_filter *filter;
     lh_arena *arena;
     lh_json *items;
+    bool passed; /* the last record of the page before was seen: what follows is older */
     bool more;
 } error_page;
 
@@ -259,7 +260,15 @@ static bool error_matches(const lh_error_filter *filter, const lh_json *record) 
     if (filter->since_ms > 0 &&
         (lh_time_parse_rfc3339(lh_json_get_string(record, "time"), &time) != LH_OK || time < filter->since_ms))
         return false;
-    return filter->after.len == 0 || lh_str_cmp(lh_json_get_string(record, "id"), filter->after) < 0; /* ids rise */
+    return true;
+}
+
+/* Does it come after the page before? Ids rise by the millisecond only, which their first 13 characters tell. */
+static bool error_page_reached(error_page *page, lh_str id) {
+    lh_str after = page->filter->after;
+    if (after.len == 0 || page->passed) return true;
+    page->passed = lh_str_eq(id, after);
+    return !page->passed && lh_str_cmp(lh_str_sub(id, 0, 13), lh_str_sub(after, 0, 13)) < 0;
 }
 
 /* Was written while it still waited. */
@@ -279,7 +288,8 @@ static void error_page_read(error_page *page, lh_str text) {
         lh_str line = lh_str_sub(text, start, SIZE_MAX);
         text.len = start;
         if (line.len == 0 || lh_json_parse(page->arena, line, &record, NULL) != LH_OK) continue;
-        if (!error_matches(page->filter, record) || error_page_has(page, lh_json_get_string(record, "id"))) continue;
+        lh_str id = lh_json_get_string(record, "id");
+        if (!error_page_reached(page, id) || !error_matches(page->filter, record) || error_page_has(page, id)) continue;
         page->more = lh_json_size(page->items) == page->filter->limit;
         if (!page->more) lh_json_append(page->items, record);
     }

@@ -46,7 +46,7 @@ static primary *primary_new(void) {
     CHECK(p != NULL);
     snprintf(p->folder, sizeof p->folder, "/tmp/lakehouse-error-log-XXXXXX");
     CHECK(mkdtemp(p->folder) != NULL);
-    CHECK_OK(lh_arena_new(256 << 20, &p->arena, &err));
+    CHECK_OK(lh_arena_new((size_t)1 << 30, &p->arena, &err));
     CHECK_OK(lh_bucket_open_file(lh_str_from(p->folder), &p->bucket, &err));
     p->file = p->bucket->ops;
     p->ops = *p->file;
@@ -84,13 +84,19 @@ static void primary_freep(primary **p) {
     free(*p);
 }
 
-/* All records, newest first. */
+/* All records, newest first, page by page. */
 static lh_json *primary_read(primary *p) {
-    const lh_error_filter all = {.limit = 1000000};
-    lh_json *answer = NULL;
+    lh_error_filter filter = {.limit = 1000};
+    lh_json *all = lh_json_new_array(p->arena);
     lh_error err = {0};
-    CHECK_OK(error_log_read(p->log, &all, p->arena, &answer, &err));
-    return lh_json_get(answer, "items");
+    do {
+        lh_json *answer = NULL;
+        CHECK_OK(error_log_read(p->log, &filter, p->arena, &answer, &err));
+        for (lh_json_iter it = lh_json_each(lh_json_get(answer, "items")); lh_json_next(&it);)
+            lh_json_append(all, lh_json_copy(p->arena, it.value));
+        filter.after = lh_json_get_string(answer, "next_page_token");
+    } while (filter.after.len);
+    return all;
 }
 
 /* Keys from `newest` down, none left out and none twice; ret_dropped: the sum of the records that count lost ones. */
