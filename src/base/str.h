@@ -52,7 +52,7 @@ bool lh_str_is_utf8(lh_str s); /* RFC 3629: no overlong form, no surrogate */
 /* The bytes from `at` (< s.len) that a terminal shows as one character, and its columns: 0 for a control character. A byte that
  * is no UTF-8 is one of width 1. */
 size_t lh_str_cluster(lh_str s, size_t at, size_t *ret_width);
-size_t lh_str_width(lh_str s); /* columns */
+size_t lh_str_width(lh_str s);                      /* columns */
 size_t lh_str_utf8_prefix(lh_str s);                /* bytes of `s` up to the first that is not UTF-8 */
 lh_str lh_str_cut_utf8(lh_str s, size_t max_bytes); /* the first max_bytes at most, cut between characters */
 void lh_error_set_name(lh_error *err, lh_str name); /* cut at a character; NULL is fine */

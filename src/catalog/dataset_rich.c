@@ -5,7 +5,8 @@
 /* Fresh: the rows are not older than the interval in which new ones are expected. */
 static lh_json *rich_freshness(const lh_json *metadata, const lh_json *about, int64_t now_ms, lh_arena *arena) {
     lh_json *freshness = lh_json_new_object(arena);
-    int64_t interval_s = lh_json_int(lh_json_get(about, "expected_interval_s"), 0), at = metadata_rows_changed_ms(metadata, metadata_current_snapshot_id(metadata));
+    int64_t interval_s = lh_json_int(lh_json_get(about, "expected_interval_s"), 0),
+            at = metadata_rows_changed_ms(metadata, metadata_current_snapshot_id(metadata));
     const char *status = at < 0 || interval_s <= 0 ? "unknown" : now_ms - at <= interval_s * 1000 ? "fresh" : "stale";
     lh_json_set(arena, freshness, "updated_at",
                 at < 0 ? lh_json_new_null(arena) : lh_json_new_string(arena, lh_str_from(lh_time_rfc3339(at).text)));

@@ -113,8 +113,7 @@ static void answer_point(uint64_t number, lh_str line, uint64_t column) {
     int label = fprintf(stderr, "LINE %" PRIu64 ": ", number);
     if (from) fputs("...", stderr), label += 3;
     answer_put_line(shown);
-    fprintf(stderr, "%s\n%*s^\n", cut ? "..." : "", label + (int)lh_str_width(lh_str_sub(line, from, at - from)),
-            "");
+    fprintf(stderr, "%s\n%*s^\n", cut ? "..." : "", label + (int)lh_str_width(lh_str_sub(line, from, at - from)), "");
 }
 
 /* Line and column of the unit's start, from 1. */

@@ -25,8 +25,7 @@ static void test_cli__numbers_stand_right_and_text_left(void) {
 }
 
 static void test_cli__wide_characters_take_two_columns(void) {
-    CHECK(lh_str_width(LH_STR("日本")) == 4 && lh_str_width(LH_STR("e\xCC\x81")) == 1 &&
-          lh_str_width(LH_STR("")) == 0);
+    CHECK(lh_str_width(LH_STR("日本")) == 4 && lh_str_width(LH_STR("e\xCC\x81")) == 1 && lh_str_width(LH_STR("")) == 0);
     check_table("{\"columns\":[{\"name\":\"a\",\"type\":\"VARCHAR\"},{\"name\":\"b\",\"type\":\"VARCHAR\"}],\"rows\":[["
                 "\"日本\",\"x\"],[\"y\",\"z\"]]}",
                 (lh_cli_table_style){0}, " a    | b\n------+---\n 日本 | x\n y    | z\n");

@@ -166,7 +166,8 @@ static bool registry_join_all(lh_registry *registry) {
     for (size_t i = 0; i < registry->count; i++) {
         registry_member *member = &registry->members[i];
         uint64_t until_ms = member->question.asked_ms + registry->probe_timeout_ms + REGISTRY_GRACE_MS;
-        const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
+        const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                                       .tv_nsec = (long)(until_ms % 1000) * 1000000};
         while (member->question.under_way && lh_time_monotonic_ms() < until_ms)
             (void)pthread_cond_timedwait(&registry->changed, &registry->lock, &until);
         all &= !member->question.under_way;
