@@ -62,13 +62,11 @@ class Server:
 
     def wait_ready(self):
         deadline = time.monotonic() + START_SECONDS
-        while True:
-            answer = requests.get(self.url + "/ready", timeout=30, verify=False)
-            if answer.status_code == 200:
-                return
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise ServerFailed(f"not ready: {answer.text}\n{self.log_text()[-4000:]}")
-            time.sleep(0.02)
+        with requests.Session() as session:
+            while (answer := session.get(self.url + "/ready", timeout=30, verify=False)).status_code != 200:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise ServerFailed(f"not ready: {answer.text}\n{self.log_text()[-4000:]}")
+                time.sleep(0.05)
 
     @property
     def grpc(self):

@@ -11,7 +11,7 @@ import requests
 
 from harness import SANITIZED, Server
 
-KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 3 if SANITIZED else 10))
+KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 2 if SANITIZED else 5))
 NS = "/iceberg/v1/namespaces"
 SCHEMA = {"type": "struct", "fields": [{"id": 1, "name": "id", "required": False, "type": "long"}]}
 VIEW = {"schema": SCHEMA, "properties": {}, "view-version": {

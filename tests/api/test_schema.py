@@ -15,7 +15,7 @@ import requests
 
 from harness import BINARY, SANITIZED, Server
 
-KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 3 if SANITIZED else 10))
+KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 2 if SANITIZED else 5))
 
 
 def diff(server, **body):
