@@ -60,7 +60,7 @@ static lh_table_name iceberg_table_name(lh_request *request) {
 
 lh_code iceberg_body(lh_request *request, lh_json **ret, lh_error *err) {
     LH_TRY(lh_request_json(request, ret, err));
-    return lh_json_is_object(*ret) ? LH_OK : lh_fail(err, LH_INVALID, "the request body must be a JSON object");
+    return lh_body_check_object(*ret, err);
 }
 
 lh_code iceberg_page(lh_request *request, lh_page *ret, lh_error *err) {
@@ -226,11 +226,12 @@ lh_code api_iceberg_tables(lh_request *request, lh_error *err) {
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 
-/* Keys open the whole bucket, so they are for those only who may write, where the configuration allows it, and who ask. */
+/* Keys open the whole bucket, so they are for those only who may write, where the configuration allows it. */
 static bool iceberg_may_vend(lh_request *request) {
     return lh_request_app(request)->config->storage_vend_credentials && lh_request_may(request, LH_PERMIT_WRITE);
 }
 
+/* … and who ask. */
 static bool iceberg_vends(lh_request *request) {
     lh_str wanted = lh_request_header(request, "X-Iceberg-Access-Delegation");
     if (!iceberg_may_vend(request)) return false;

@@ -1,8 +1,12 @@
 /* Members of a JSON request body. */
 #include "api/api_internal.h"
 
+lh_code lh_body_check_object(const lh_json *body, lh_error *err) {
+    return lh_json_is_object(body) ? LH_OK : lh_fail(err, LH_INVALID, "the request body must be a JSON object");
+}
+
 lh_code lh_body_check(const lh_json *body, const char *const *known, size_t count, lh_error *err) {
-    if (!lh_json_is_object(body)) return lh_fail(err, LH_INVALID, "the request body must be a JSON object");
+    LH_TRY(lh_body_check_object(body, err));
     uint64_t seen = 0; /* two members of one name: two readers could take two of them */
     for (lh_json_iter it = lh_json_each(body); lh_json_next(&it);) {
         uint64_t found = 0;

@@ -65,8 +65,7 @@ lh_code catalog_check_name(lh_str name, const char *what, lh_error *err) {
     return catalog_check_word(name, what, '\0', err);
 }
 
-/* A copy with one byte in another's place. */
-static lh_str catalog_swap_bytes(lh_str text, char from, char to, lh_arena *arena) {
+lh_str catalog_swap_bytes(lh_str text, char from, char to, lh_arena *arena) {
     char *copy = lh_arena_alloc(arena, text.len + 1);
     if (!copy) return LH_STR_NONE;
     for (size_t i = 0; i < text.len; i++) copy[i] = text.ptr[i] == from ? to : text.ptr[i];

@@ -58,6 +58,8 @@ LH_MUST_CHECK lh_code catalog_namespace_version(lh_catalog *catalog, lh_str name
 /* Checks and applies one page of a sorted listing: token is the last key suffix of the page before. */
 enum { CATALOG_LIST_ALL = 1 << 24 };
 
+lh_str catalog_swap_bytes(lh_str text, char from, char to, lh_arena *arena); /* a copy; arena */
+
 /* ---- dotted.c: names that look alike when their levels are joined by dots ---- */
 /* What the commit of a new namespace also holds, so that no other has its dotted form: one or two changes. Arena. */
 LH_MUST_CHECK lh_code dotted_claim(lh_str namespace_, lh_arena *arena, lh_change changes[2], size_t *ret_count,

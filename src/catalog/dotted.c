@@ -14,11 +14,7 @@ static lh_str dotted_key(lh_str text, lh_arena *arena) {
 
 /* ["a","b"] of "a.b". */
 static lh_str dotted_plain(lh_str text, lh_arena *arena) {
-    lh_buf joined = LH_BUF_INIT(text.len + 1);
-    for (size_t i = 0; i < text.len; i++) lh_buf_char(&joined, text.ptr[i] == '.' ? '\x1f' : text.ptr[i]);
-    lh_str levels = lh_namespace_of_path(lh_buf_str(&joined), arena);
-    lh_buf_done(&joined);
-    return levels;
+    return lh_namespace_of_path(catalog_swap_bytes(text, '.', '\x1f', arena), arena);
 }
 
 static lh_code dotted_has(lh_catalog *catalog, lh_str key, bool *ret, lh_arena *arena, lh_error *err) {
