@@ -107,6 +107,12 @@ void engine_commit_end(engine_connection *connection);
 lh_code engine_timer_start(lh_engine *engine, lh_error *err);
 void engine_timer_stop(lh_engine *engine);
 
+/* ---- pending.c ---- */
+/* NULL, or the text of the error, which lives as long as the two. `result` is zeroed on entry, and the caller's to destroy. */
+const char *engine_pending_run(duckdb_pending_result pending, duckdb_result *result);
+/* One step of it, or a short sleep when there is nothing to do; *idle is 0 at first. */
+duckdb_pending_state engine_pending_task(duckdb_pending_result pending, unsigned *idle);
+
 /* ---- wait.c ---- */
 /* Queues and waits; the lock is held on entry and on return, and released meanwhile (also to watch the cancel). */
 lh_code engine_wait_locked(lh_engine *engine, engine_queue *queue, lh_cancel *cancel, uint64_t deadline_ns,

@@ -59,8 +59,9 @@ static lh_code load_stopped(hot_load *load, lh_error *err) {
 }
 
 static lh_code load_pending(hot_load *load, duckdb_pending_result pending, duckdb_result *result, lh_error *err) {
+    unsigned idle = 0;
     for (;;) {
-        duckdb_pending_state state = duckdb_pending_execute_task(pending);
+        duckdb_pending_state state = engine_pending_task(pending, &idle);
         if (state == DUCKDB_PENDING_ERROR) return engine_failure(duckdb_pending_error(pending), LH_STR_NONE, 0, err);
         if (duckdb_pending_execution_is_finished(state)) break;
         double percent = duckdb_query_progress(load->connection).percentage;
@@ -70,7 +71,6 @@ static lh_code load_pending(hot_load *load, duckdb_pending_result pending, duckd
             duckdb_interrupt(load->connection);
             return code;
         }
-        if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE) lh_time_sleep_ms(1);
     }
     if (duckdb_execute_pending(pending, result) == DuckDBError)
         return engine_failure(duckdb_result_error(result), LH_STR_NONE, 0, err);

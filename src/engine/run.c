@@ -208,9 +208,12 @@ static lh_code run_execute(engine_run *run, duckdb_prepared_statement prepared, 
     lh_code code = LH_OK;
     if (state == DuckDBError) code = run_failure(run, duckdb_pending_error(pending), err);
     else if (!run_hot_unchanged(run)) code = lh_fail(err, LH_CONFLICT, "a table changed meanwhile");
-    else if (duckdb_execute_pending(pending, result) == DuckDBError) {
-        code = run_failure(run, duckdb_result_error(result), err);
-        duckdb_destroy_result(result);
+    else {
+        const char *failure = engine_pending_run(pending, result);
+        if (failure) {
+            code = run_failure(run, failure, err);
+            duckdb_destroy_result(result);
+        }
     }
     duckdb_destroy_pending(&pending);
     return code;

@@ -79,12 +79,15 @@ static lh_code session_rows(duckdb_prepared_statement prepared, duckdb_result *r
 
 static lh_code session_execute(lh_session *session, lh_str sql, duckdb_prepared_statement prepared, lh_arena *arena,
                                lh_json **ret, lh_error *err) {
-    duckdb_result result;
+    duckdb_pending_result pending = NULL;
+    duckdb_result result = {0};
+    bool begun = duckdb_pending_prepared(prepared, &pending) == DuckDBSuccess;
+    const char *failure = begun ? engine_pending_run(pending, &result) : duckdb_pending_error(pending);
     lh_code code = LH_OK;
-    if (duckdb_execute_prepared(prepared, &result) == DuckDBError)
-        code = session_failure(session, sql, duckdb_result_error(&result), err);
+    if (failure) code = session_failure(session, sql, failure, err);
     else if (ret) code = session_rows(prepared, &result, arena, ret, err);
     duckdb_destroy_result(&result);
+    duckdb_destroy_pending(&pending);
     return code;
 }
 
