@@ -86,6 +86,7 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="lakehouse-bench-"))
     started = time.perf_counter()
     server = Server(folder / "root")
+    server.sql("SELECT 1")
     first = (time.perf_counter() - started) * 1000
     time.sleep(1)
     idle = server.rss_bytes() / 2**20
@@ -146,15 +147,19 @@ def main():
     server.sql("CREATE TABLE c (i INTEGER)")
     commits = [timed(lambda: server.sql("INSERT INTO c VALUES (1)")) for _ in range(5 * RUNS)]
     report("commit (INSERT of one row)", statistics.median(commits), None, "-", True)
+    def start():
+        server.start()
+        server.sql("SELECT count(*) FROM c")
+
     restarts = []
     for _ in range(5):
         server.stop()
-        restarts.append(timed(server.start))
+        restarts.append(timed(start))
     report("start to first answer", statistics.median(restarts), None, "<= 1000 ms", statistics.median(restarts) <= 1000)
     killed = []
     for _ in range(3):
         server.kill()
-        killed.append(timed(server.start))
+        killed.append(timed(start))
     report("start to first answer after SIGKILL", max(killed), None, "<= 2000 ms each", max(killed) <= 2000)
     report("start to first answer, empty lake", first, None, "<= 1000 ms", first <= 1000)
     report("idle RSS, empty lake", idle, None, "<= 70 MB", idle <= 70, "MB")
