@@ -16,8 +16,8 @@ uint64_t lh_time_monotonic_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void lh_time_sleep_ms(uint64_t ms) {
-    struct timespec left = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+void lh_time_sleep_us(uint64_t us) {
+    struct timespec left = {.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
     while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
 }
 

@@ -6,7 +6,8 @@
 int64_t lh_time_now_ms(void);        /* wall clock, milliseconds since 1970 UTC */
 uint64_t lh_time_monotonic_ns(void); /* for durations and deadlines */
 static inline uint64_t lh_time_monotonic_ms(void) { return lh_time_monotonic_ns() / 1000000u; }
-void lh_time_sleep_ms(uint64_t ms);
+void lh_time_sleep_us(uint64_t us);
+static inline void lh_time_sleep_ms(uint64_t ms) { lh_time_sleep_us(ms * 1000); }
 
 typedef struct lh_time_text {
     char text[40];

@@ -124,6 +124,10 @@ lh_code engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *canc
                           lh_error *err);
 void engine_table_locks_free(lh_engine *engine);
 
+/* ---- extension.c ---- */
+/* Checks and loads every extension that the engine needs. Errors: NOT_FOUND, CORRUPT (not the file that was built with). */
+lh_code engine_load_extensions(lh_str folder, duckdb_database database, lh_error *err);
+
 /* ---- engine.c ---- */
 lh_code engine_connection_open_locked(lh_engine *engine, engine_connection **ret, lh_error *err);
 /* A connection of a database before this one gets a handle of this one. On an error it is as before. */

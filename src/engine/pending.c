@@ -1,14 +1,13 @@
 /* A statement of DuckDB, run to its end. duckdb_execute_pending() takes part in the work, and asks for a next task without
  * a pause while other threads have the last ones, which takes a whole core from them; here the caller sleeps meanwhile. */
 #include "engine/engine_internal.h"
-#include <time.h>
 
-enum { IDLE_SPINS = 16, IDLE_NS_MIN = 20000, IDLE_DOUBLINGS = 5 };
+enum { IDLE_SPINS = 16, IDLE_US_MIN = 20, IDLE_DOUBLINGS = 5 };
 
 /* Doubles from 20 us to 640: what is over in no time is seen in no time, and a second of waiting costs nothing. */
 static void pending_idle(unsigned naps) {
     unsigned doublings = naps / 4 < IDLE_DOUBLINGS ? naps / 4 : IDLE_DOUBLINGS;
-    nanosleep(&(struct timespec){.tv_nsec = (long)IDLE_NS_MIN << doublings}, NULL);
+    lh_time_sleep_us((uint64_t)IDLE_US_MIN << doublings);
 }
 
 duckdb_pending_state engine_pending_task(duckdb_pending_result pending, unsigned *idle) {

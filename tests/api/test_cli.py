@@ -52,6 +52,21 @@ def test_start_errors_are_one_readable_line(tmp_path):
     assert done.returncode == 1 and "/nowhere" in done.stderr
 
 
+def test_an_extension_that_is_not_the_built_one_is_not_loaded(tmp_path):
+    extensions = tmp_path / "extensions"
+    extensions.mkdir()
+    for file in (BINARY.parent / "extensions").iterdir():
+        (extensions / file.name).symlink_to(file)
+    flags = ["--root", tmp_path / "r", "--set", f"engine.extension_dir={extensions}", "-c", "SELECT 1"]
+    assert lakehouse("sql", *flags).returncode == 0
+    changed = extensions / "json.duckdb_extension"
+    original = changed.read_bytes()
+    changed.unlink()
+    changed.write_bytes(original[:-300] + bytes([original[-300] ^ 1]) + original[-299:])
+    done = lakehouse("sql", *flags, check=False)
+    assert done.returncode == 1 and str(changed) in done.stderr and "SHA-256" in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_drains_and_exits_0_and_leaves_no_scratch(fresh, number):
     server = fresh()

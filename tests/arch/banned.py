@@ -40,7 +40,7 @@ VARIABLE = re.compile(r"^(?:static\s+)?(?!typedef|extern|return|const\b|enum\s*\
 def check_calls(path, text, problems):
     where = source.name(path)
     allowed = set(ALLOWED.get(where, {})) | (TESTS_MAY if source.is_test(path) else set())
-    rules = [(NEVER, "is banned"), (SLEEP, "is for lh_time_sleep_ms alone")]
+    rules = [(NEVER, "is banned"), (SLEEP, "is for lh_time_sleep_us alone")]
     if not where.startswith("src/storage/"):
         rules.append((STORAGE_ONLY, "is for storage alone"))
     for pattern, why in rules:

@@ -14,7 +14,7 @@ import sys
 import source
 
 OWNERS = {  # prefix of the header: the module that may include it
-    "duckdb.h": "engine", "duckdb/": "engine", "cxxabi.h": "engine", "nanoarrow/": "engine",
+    "duckdb.h": "engine", "engine_extensions.h": "engine", "duckdb/": "engine", "cxxabi.h": "engine", "nanoarrow/": "engine",
     "yyjson.h": "base", "curl/": "base", "openssl/": "base", "toml++/": "base", "utf8proc.h": "base", "otlp_trace.pb-c.h": "base",
     "grpc/": "rpc", "protobuf-c/": "rpc", "lakehouse.pb-c.h": "rpc", "descriptor_names.pb-c.h": "rpc", "rpc_descriptors.h": "rpc",
     "cmocka.h": "base", "expat.h": "storage", "zlib.h": "catalog", "microhttpd.h": "api", "api_docs_page.h": "api",
