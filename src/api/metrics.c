@@ -116,6 +116,8 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
                       engine.cancelled);
         metrics_value(&out, "queries_conflicts_retried_total", "counter",
                       "Statements run again after a foreign commit.", engine.conflicts_retried);
+        metrics_value(&out, "engine_memory_limit_bytes", "gauge", "Memory that the query engine may take.",
+                      engine.memory_limit_bytes);
     }
     if (app->maintain) metrics_maintain(&out, lh_maintain_get_stats(app->maintain));
     metrics_value(&out, "trace_spans_dropped_total", "counter", "Trace spans that did not fit the queue.",

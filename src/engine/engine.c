@@ -308,6 +308,7 @@ lh_engine_stats lh_engine_get_stats(lh_engine *engine) {
     stats.running = 0;
     for (const engine_connection *at = engine->running; at; at = at->next) stats.running++;
     stats.waiting = engine->waiting;
+    stats.memory_limit_bytes = engine->memory_bytes;
     pthread_mutex_unlock(&engine->lock);
     return stats;
 }

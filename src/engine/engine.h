@@ -35,7 +35,7 @@ void lh_engine_free(lh_engine *engine); /* interrupts what runs */
 static inline void lh_engine_freep(lh_engine **engine) { lh_engine_free(*engine); }
 
 typedef struct lh_engine_stats {
-    uint64_t running, waiting, statements, failed, cancelled, conflicts_retried;
+    uint64_t running, waiting, statements, failed, cancelled, conflicts_retried, memory_limit_bytes;
 } lh_engine_stats;
 lh_engine_stats lh_engine_get_stats(lh_engine *engine);
 

@@ -195,6 +195,11 @@ static bool relation_structure(ingest_job *job, lh_str *ret_head, size_t *ret_co
     return relation_first_record(*ret_head, job->delimiter, relation_quote(job), NULL, NULL, ret_count);
 }
 
+static lh_code relation_too_wide(const ingest_job *job, lh_error *err) {
+    return lh_fail(err, LH_LIMIT, "the file has more than %" PRIu64 " columns (ingest.columns_max)",
+                   job->ingest->columns_max);
+}
+
 static lh_code relation_csv(ingest_job *job, lh_error *err) {
     lh_str head;
     size_t count;
@@ -202,8 +207,7 @@ static lh_code relation_csv(ingest_job *job, lh_error *err) {
         LH_TRY(ingest_source_head(job, INGEST_LONG_HEAD_BYTES, err));
         (void)relation_structure(job, &head, &count);
     }
-    if (count > job->ingest->columns_max)
-        return lh_fail(err, LH_LIMIT, "the file has more than %" PRIu64 " columns", job->ingest->columns_max);
+    if (count > job->ingest->columns_max) return relation_too_wide(job, err);
     lh_str *names = LH_ARENA_ARRAY(job->arena, lh_str, count + 1);
     if (!names) return lh_arena_check(job->arena, err);
     (void)relation_first_record(head, job->delimiter, relation_quote(job), job->arena, names, &count);
@@ -286,8 +290,7 @@ static lh_code relation_flatten(ingest_job *job, lh_str name, lh_str expression,
         }
         return LH_OK;
     }
-    if (job->column_count == job->ingest->columns_max)
-        return lh_fail(err, LH_LIMIT, "the file has more than %" PRIu64 " columns", job->ingest->columns_max);
+    if (job->column_count == job->ingest->columns_max) return relation_too_wide(job, err);
     ingest_column *column = &job->columns[job->column_count];
     column->name = ingest_names_take(taken, ingest_name_clean(name, job->column_count, job->arena), job->arena);
     const ingest_type *given = ingest_options_column(&job->options, column->name);

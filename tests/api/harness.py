@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("LAKEHOUSE_BUILD", ROOT / "build"))
@@ -113,6 +114,14 @@ class Server:
         options.setdefault("timeout", 300)
         options["headers"] = {**self.headers, **options.get("headers", {})}
         return requests.request(method, self.url + path, **options)
+
+    def metric(self, name, **labels):
+        """The first sample of /metrics of that name with those labels; 0 when there is none."""
+        for family in text_string_to_metric_families(self.request("GET", "/metrics").text):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    return sample.value
+        return 0
 
     def query(self, sql, **members):
         return self.request("POST", "/query/sql", json={"sql": sql, **members})

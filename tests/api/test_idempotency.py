@@ -49,9 +49,7 @@ def check(answer, status, kind):
 
 
 def records(server):
-    for line in server.request("GET", "/metrics").text.splitlines():
-        if line.startswith("lakehouse_catalog_idempotency_records "):
-            return int(line.split()[1])
+    return server.metric("lakehouse_catalog_idempotency_records")
 
 
 def namespace(server, name):

@@ -464,7 +464,7 @@ def test_a_compaction_whose_writers_are_faster_gives_up_whole(server):
     server.sql("CREATE TABLE contested AS SELECT i AS id, md5(i::VARCHAR) AS s FROM range(10) r(i)")
     server.sql(f"INSERT INTO contested SELECT i, md5(i::VARCHAR) FROM range(10, {rows}) r(i)")
     files, answers, done = paths_of(server, "contested"), [], threading.Event()
-    conflicts = metric(server, "compactions_conflicts_total")
+    conflicts = server.metric("lakehouse_compactions_conflicts_total")
 
     def compact_all():
         answers.append(server.request("POST", "/query/compact", json={"dataset": "contested", "all": True, "sort": [{"column": "s"}]}))
@@ -478,7 +478,7 @@ def test_a_compaction_whose_writers_are_faster_gives_up_whole(server):
         deleted += 1
     compactor.join()
     assert answers[0].status_code == 409 and "meanwhile" in answers[0].text, answers[0].text
-    assert metric(server, "compactions_conflicts_total") == conflicts + 3
+    assert server.metric("lakehouse_compactions_conflicts_total") == conflicts + 3
     now = table(server, "contested")
     assert not any(snapshot.summary.operation.value == "replace" for snapshot in now.metadata.snapshots)
     assert paths_of(server, "contested") == files and verified(server, "contested")["ok"]
@@ -534,21 +534,17 @@ def test_the_command_line(server):
     assert run("sort", "by_hand", "") == "sort: []\n" and run("bloom", "by_hand", "id") == 'bloom: ["id"]\n'
 
 
-def metric(server, name):
-    return next(float(l.split()[1]) for l in server.request("GET", "/metrics").text.splitlines() if l.startswith(f"lakehouse_{name} "))
-
-
 def test_the_background_policy(fresh):
     settings = {"ENABLED": "true", "INTERVAL_MS": "200", "FILES_MIN": "4", "SNAPSHOT_AGE_MS": "0", "SNAPSHOT_GRACE_MS": "0"}
     running = fresh(env={f"LAKEHOUSE__MAINTENANCE__{k}": v for k, v in settings.items()})
     fill(running, "watched")
     running.sql("CREATE TABLE third AS SELECT 1 AS a")  # nothing to do there
-    wait_for(lambda: metric(running, "compactions_total") > 0 and len(table(running, "watched").metadata.snapshots) == 1)
-    wait_for(lambda: metric(running, "maintenance_snapshots_expired_total") > 0)  # counted behind the commit
+    wait_for(lambda: running.metric("lakehouse_compactions_total") > 0 and len(table(running, "watched").metadata.snapshots) == 1)
+    wait_for(lambda: running.metric("lakehouse_maintenance_snapshots_expired_total") > 0)  # counted behind the commit
     assert running.sql("SELECT count(*) FROM watched") == [[120]] and verified(running, "watched")["ok"]
     policy = running.request("GET", "/maintenance").json()["policy"]
     assert policy["enabled"] and policy["rounds"] > 0
-    assert metric(running, "maintenance_failed_total") == 0
+    assert running.metric("lakehouse_maintenance_failed_total") == 0
     log = running.log_text()
     assert '"maintained"' in log and '"data.watched"' in log
     running.stop()  # in the middle of whatever it does

@@ -2,6 +2,7 @@
 import datetime
 import io
 import json
+import pathlib
 import threading
 import time
 
@@ -211,6 +212,25 @@ def test_a_full_queue_is_503(fresh):
     assert sorted(answer.status_code for answer in answers) == [503, 504, 504]
     assert int(answers[0].headers["Retry-After"]) >= 1  # the refused does not wait
     assert server.sql("SELECT 1") == [[1]]
+
+
+def test_settings_reach_the_engine_and_the_ingest(fresh):
+    small = fresh("--set", "engine.threads=1", "--set", "engine.memory_percent=10", "--set", "query.rows_max=2", "--set",
+                  "query.result_max_bytes=2000", "--set", "ingest.columns_max=3", "--set", "ingest.line_max_bytes=1024")
+    large = fresh("--set", "engine.threads=5", "--set", "engine.memory_percent=20")
+    names = [[p.read_text() for p in pathlib.Path(f"/proc/{s.process.pid}/task").glob("*/comm")] for s in (small, large)]
+    unnamed = [each.count("lakehouse\n") for each in names]  # DuckDB's, and as many of ours in both
+    assert unnamed[1] - unnamed[0] == 4, names
+    limits = [server.metric("lakehouse_engine_memory_limit_bytes") for server in (small, large)]
+    assert limits[0] > 0 and abs(limits[1] - 2 * limits[0]) <= 2
+    answer = small.query("SELECT * FROM range(10)").json()
+    assert answer["row_count"] == 2 and answer["truncated"]
+    assert "2000 bytes" in small.query("SELECT repeat('x', 3000)").text
+    assert large.query("SELECT repeat('x', 3000)").status_code == 200
+    for file, place in ((b"a,b,c,d\n1,2,3,4\n", "ingest.columns_max"), (b"a\n" + b"x" * 2000 + b"\n", "ingest.line_max_bytes")):
+        refused = small.ingest(file, "t")
+        assert 400 <= refused.status_code < 500 and place in refused.text, refused.text
+        assert large.ingest(file, place.replace(".", "_")).status_code == 201
 
 
 def test_readers_and_writers_lose_nothing(server):

@@ -44,15 +44,6 @@ def read_to_end(connection):
     return got
 
 
-def metric(server, name, **labels):
-    text = server.request("GET", "/metrics").text
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name == name and labels.items() <= sample.labels.items():
-                return sample.value
-    return 0
-
-
 # ---- smuggling: whatever the trick, the request hidden behind it is not executed ----
 
 HIDDEN = b"PUT /storage/objects/hidden HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nX"
@@ -385,7 +376,7 @@ def test_an_error_before_the_body_is_read_still_reaches_the_client(server):
 def test_a_body_cut_short_leaves_nothing(server):
     with connect(server) as connection:
         connection.sendall(b"PUT /storage/objects/cut HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 500000)
-    until(lambda: metric(server, "lakehouse_http_requests_total", route="/storage/objects/{key...}", method="PUT", status="cut") >= 1, what="the cut")
+    until(lambda: server.metric("lakehouse_http_requests_total", route="/storage/objects/{key...}", method="PUT", status="cut") >= 1, what="the cut")
     assert server.request("GET", "/storage/objects/cut").status_code == 404
 
 
@@ -402,7 +393,7 @@ def test_slow_readers_and_writers_do_not_block_others(server):
     assert server.sql("select 1") == [[1]]
     for connection in slow:
         connection.close()
-    until(lambda: metric(server, "lakehouse_http_in_flight") <= 1, what="the slow to go")
+    until(lambda: server.metric("lakehouse_http_in_flight") <= 1, what="the slow to go")
 
 
 # ---- load ----
@@ -415,8 +406,8 @@ def test_a_full_queue_says_so_and_the_catalog_goes_on(fresh):
         connection = connect(server)
         connection.sendall(b"PUT /storage/objects/b%d HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (i, size) + b"a" * (size - 1))
         busy.append(connection)
-        until(lambda: metric(server, "lakehouse_http_in_flight") >= i + 2 and
-              metric(server, "lakehouse_http_work_waiting") == (i == 2), what="the request to run, the third to wait")
+        until(lambda: server.metric("lakehouse_http_in_flight") >= i + 2 and
+              server.metric("lakehouse_http_work_waiting") == (i == 2), what="the request to run, the third to wait")
     answer = server.request("GET", "/storage/objects")
     assert answer.status_code == 503 and answer.headers["Retry-After"] == "1"
     check_error(answer, "/storage/objects", "unavailable")
@@ -477,12 +468,12 @@ def start_query(server, sql, **members):
 
 
 def test_a_client_that_goes_away_cancels_its_query(server):
-    before = metric(server, "lakehouse_queries_cancelled_total")
+    before = server.metric("lakehouse_queries_cancelled_total")
     connection = start_query(server, ENDLESS)
-    until(lambda: metric(server, "lakehouse_queries_running") >= 1, what="the query to run")
+    until(lambda: server.metric("lakehouse_queries_running") >= 1, what="the query to run")
     connection.close()
-    until(lambda: metric(server, "lakehouse_queries_running") == 0, what="the query to end")
-    assert metric(server, "lakehouse_queries_cancelled_total") == before + 1
+    until(lambda: server.metric("lakehouse_queries_running") == 0, what="the query to end")
+    assert server.metric("lakehouse_queries_cancelled_total") == before + 1
     assert server.sql("select 2") == [[2]]
 
 
@@ -490,7 +481,7 @@ def test_a_client_that_goes_away_mid_answer_cancels_its_query(server):
     connection = start_query(server, "select range, repeat('x', 1000) from range(1000000000)", format="ndjson")
     assert connection.recv(1000).startswith(b"HTTP/1.1 200")
     connection.close()
-    until(lambda: metric(server, "lakehouse_queries_running") == 0, what="the query to end")
+    until(lambda: server.metric("lakehouse_queries_running") == 0, what="the query to end")
 
 
 def test_a_deadline_is_504(server):
@@ -505,7 +496,7 @@ def test_drain_lets_requests_end(fresh):
     kept = http.client.HTTPConnection(*server.url.split("//")[1].split(":"))
     kept.request("GET", "/health")
     assert kept.getresponse().read()
-    until(lambda: metric(server, "lakehouse_http_in_flight") == 2, what="the upload to begin")
+    until(lambda: server.metric("lakehouse_http_in_flight") == 2, what="the upload to begin")
     server.process.terminate()
     until(lambda: refused(server), what="the listener to close")
     kept.request("GET", "/health")
@@ -532,7 +523,7 @@ def test_drain_cancels_what_does_not_end(fresh):
     query = start_query(server, ENDLESS)
     upload = connect(server, timeout=60)
     upload.sendall(b"PUT /storage/objects/never HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello")
-    until(lambda: metric(server, "lakehouse_queries_running") >= 1 and metric(server, "lakehouse_http_in_flight") >= 3, what="both to run")
+    until(lambda: server.metric("lakehouse_queries_running") >= 1 and server.metric("lakehouse_http_in_flight") >= 3, what="both to run")
     server.process.terminate()
     answer = read_to_end(query)
     assert answer.startswith(b"HTTP/1.1 503 "), answer[:300]
@@ -556,7 +547,7 @@ def test_an_upload_that_is_cut_while_it_waits_for_a_worker_is_let_go(fresh):
         connection.sendall(head % (b"upload%d" % i))
         connection.sendall(bytes(300_000))  # more than the buffer, little enough that the end gets through behind it
         taken = i * 300_000 + (300_000 if connection is not cut else 256 << 10)
-        until(lambda: metric(server, "lakehouse_http_received_bytes_total") >= taken, what="the bytes to be taken")
+        until(lambda: server.metric("lakehouse_http_received_bytes_total") >= taken, what="the bytes to be taken")
     cut.close()
     until(lambda: sockets(server) == listening + len(busy), 30, what="the server to close its end")
     for connection in busy:
@@ -576,16 +567,16 @@ def test_metrics_are_prometheus_text(server):
     buckets = [s for s in families["lakehouse_http_request_seconds"].samples if s.labels.get("route") == "/query/sql" and s.name.endswith("_bucket")]
     counts = [s.value for s in buckets]
     assert counts == sorted(counts) and buckets[-1].labels["le"] == "+Inf" and counts[-1] >= 1
-    before = metric(server, "lakehouse_http_requests_total", route="/query/sql", status="2xx")
-    queries, sent = metric(server, "lakehouse_queries_total"), metric(server, "lakehouse_http_sent_bytes_total")
+    before = server.metric("lakehouse_http_requests_total", route="/query/sql", status="2xx")
+    queries, sent = server.metric("lakehouse_queries_total"), server.metric("lakehouse_http_sent_bytes_total")
     server.sql("select 2")
-    assert metric(server, "lakehouse_http_requests_total", route="/query/sql", status="2xx") == before + 1
-    assert metric(server, "lakehouse_queries_total") == queries + 1 and metric(server, "lakehouse_http_sent_bytes_total") > sent
-    commits = metric(server, "lakehouse_catalog_commits_total")
+    assert server.metric("lakehouse_http_requests_total", route="/query/sql", status="2xx") == before + 1
+    assert server.metric("lakehouse_queries_total") == queries + 1 and server.metric("lakehouse_http_sent_bytes_total") > sent
+    commits = server.metric("lakehouse_catalog_commits_total")
     server.sql("create table metered as select 1 a")
-    assert metric(server, "lakehouse_catalog_commits_total") > commits
+    assert server.metric("lakehouse_catalog_commits_total") > commits
     for name in ("lakehouse_catalog_sequence", "lakehouse_http_received_bytes_total", "lakehouse_http_refused_total"):
-        assert metric(server, name) > 0
+        assert server.metric(name) > 0
 
 
 def test_traces_pass_through(server):
