@@ -1,3 +1,16 @@
+# What every test runs with: the sanitizers' own settings. A sanitized program is some times slower.
+set(LH_TEST_ENVIRONMENT "")
+set(LH_TEST_SECONDS 300)
+if(LH_SANITIZE)
+  set(LH_TEST_SECONDS 900)
+  set(LH_TEST_ENVIRONMENT
+    LAKEHOUSE_SANITIZED=${LH_SANITIZE}
+    ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=0
+    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/lsan.supp
+    TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp:second_deadlock_stack=1)
+endif()
+
 # lh_module(NAME DEPENDS module... LIBRARIES target...)
 # One call builds a module of src/: NAME's *.c into lh_NAME, each <file>_test.c
 # into a CTest case NAME.<file>, each <file>_fuzz.c into a libFuzzer binary (with
@@ -46,7 +59,8 @@ function(lh_module name)
     target_compile_options(${name}_${file}_test PRIVATE -UNDEBUG)
     target_link_libraries(${name}_${file}_test PRIVATE lh_${name} PkgConfig::CMOCKA)
     add_test(NAME ${name}.${file} COMMAND ${name}_${file}_test)
-    set_tests_properties(${name}.${file} PROPERTIES LABELS unit TIMEOUT 300 SKIP_RETURN_CODE 77)
+    set_tests_properties(${name}.${file} PROPERTIES LABELS unit TIMEOUT ${LH_TEST_SECONDS} SKIP_RETURN_CODE 77
+      ENVIRONMENT "${LH_TEST_ENVIRONMENT}")
   endforeach()
   foreach(fuzzer ${fuzzers})
     get_filename_component(file ${fuzzer} NAME_WE)
@@ -61,6 +75,6 @@ function(lh_module name)
     target_compile_options(${file}_fuzz PRIVATE -UNDEBUG) # they check by assert()
     target_link_libraries(${file}_fuzz PRIVATE lh_${name})
     add_test(NAME corpus.${file} COMMAND ${file}_fuzz -runs=0 ${CMAKE_SOURCE_DIR}/tests/corpus/${file})
-    set_tests_properties(corpus.${file} PROPERTIES LABELS corpus TIMEOUT 300)
+    set_tests_properties(corpus.${file} PROPERTIES LABELS corpus TIMEOUT ${LH_TEST_SECONDS} ENVIRONMENT "${LH_TEST_ENVIRONMENT}")
   endforeach()
 endfunction()
