@@ -125,6 +125,11 @@ LH_MUST_CHECK lh_code table_rename_failed(lh_code code, lh_table_name from, lh_t
 lh_change table_no_view(lh_table_name name, lh_arena *arena); /* requires that no view has the name */
 /* Errors: INVALID (the name), NOT_FOUND (the namespace), CONFLICT (the table, or a view). */
 LH_MUST_CHECK lh_code table_must_be_new(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_error *err);
+/* ---- page_token.c: next-page-token of the Iceberg lists ---- */
+/* Behind the item with that key, of the list of keys that begin with prefix_bytes of it. Arena. */
+lh_str catalog_page_token(lh_str key, size_t prefix_bytes, lh_arena *arena);
+/* The key that the token is behind; empty for none. Arena. Errors: INVALID (not one that the list of `prefix` gave). */
+LH_MUST_CHECK lh_code catalog_page_after(lh_str token, lh_str prefix, lh_arena *arena, lh_str *ret, lh_error *err);
 /* A page of ListTablesResponse from the documents "<kind>/<levels>/…". */
 LH_MUST_CHECK lh_code catalog_list_identifiers(lh_catalog *catalog, const char *kind, lh_str namespace_, lh_page page,
                                                lh_arena *arena, lh_json **ret, lh_error *err);

@@ -75,24 +75,24 @@ lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, lh_page page, lh_a
     if (parent.len) LH_TRY(catalog_namespace_version(catalog, parent, &ignored, err));
     lh_str prefix =
         parent.len ? lh_arena_printf(arena, "namespace/%.*s\x1f", LH_STR_ARG(parent)) : LH_STR("namespace/");
-    lh_str after =
-        page.token.len ? lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(prefix), LH_STR_ARG(page.token)) : LH_STR_NONE;
+    lh_str after, last = LH_STR_NONE;
     lh_document_page docs;
+    LH_TRY(catalog_page_after(page.token, prefix, arena, &after, err));
     LH_TRY(lh_metastore_list(catalog->metastore, prefix, after, CATALOG_LIST_ALL, arena, &docs, err));
     lh_json *answer = lh_json_new_object(arena), *list = lh_json_new_array(arena);
-    lh_str last = LH_STR_NONE;
     size_t listed = 0, i = 0;
     for (; i < docs.count && (page.limit == 0 || listed < page.limit); i++) {
         lh_str rest = lh_str_sub(docs.items[i].key, prefix.len, SIZE_MAX);
         if (lh_str_find(rest, '\x1f') < rest.len) continue; /* a grandchild */
         lh_json_append(list,
                        lh_namespace_levels(lh_str_sub(docs.items[i].key, sizeof "namespace/" - 1, SIZE_MAX), arena));
-        last = rest;
+        last = docs.items[i].key;
         listed++;
     }
     lh_json_set(arena, answer, "namespaces", list);
     lh_json_set(arena, answer, "next-page-token",
-                i < docs.count ? lh_json_new_string(arena, last) : lh_json_new_null(arena));
+                i < docs.count ? lh_json_new_string(arena, catalog_page_token(last, prefix.len, arena))
+                               : lh_json_new_null(arena));
     *ret = answer;
     return lh_arena_check(arena, err);
 }

@@ -64,23 +64,23 @@ lh_json *table_answer(lh_catalog *catalog, lh_str metadata_key, lh_json *metadat
 lh_code catalog_list_identifiers(lh_catalog *catalog, const char *kind, lh_str namespace_, lh_page page,
                                  lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_str prefix = lh_arena_printf(arena, "%s/%.*s/", kind, LH_STR_ARG(namespace_));
-    lh_str after =
-        page.token.len ? lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(prefix), LH_STR_ARG(page.token)) : LH_STR_NONE;
+    lh_str after, last = LH_STR_NONE;
     lh_document_page docs;
+    LH_TRY(catalog_page_after(page.token, prefix, arena, &after, err));
     LH_TRY(lh_metastore_list(catalog->metastore, prefix, after, page.limit ? page.limit : CATALOG_LIST_ALL, arena,
                              &docs, err));
     lh_json *answer = lh_json_new_object(arena), *list = lh_json_new_array(arena);
-    lh_str last = LH_STR_NONE;
     for (size_t i = 0; i < docs.count; i++) {
         lh_json *item = lh_json_new_object(arena);
-        last = lh_str_sub(docs.items[i].key, prefix.len, SIZE_MAX);
+        last = docs.items[i].key;
         lh_json_set(arena, item, "namespace", lh_namespace_levels(namespace_, arena));
-        lh_json_set_string(arena, item, "name", last);
+        lh_json_set_string(arena, item, "name", lh_str_sub(last, prefix.len, SIZE_MAX));
         lh_json_append(list, item);
     }
     lh_json_set(arena, answer, "identifiers", list);
     lh_json_set(arena, answer, "next-page-token",
-                docs.more ? lh_json_new_string(arena, last) : lh_json_new_null(arena));
+                docs.more ? lh_json_new_string(arena, catalog_page_token(last, prefix.len, arena))
+                          : lh_json_new_null(arena));
     *ret = answer;
     return lh_arena_check(arena, err);
 }

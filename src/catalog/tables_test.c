@@ -49,12 +49,24 @@ static void test_tables__are_listed_in_pages(void) {
     lh_json *page = NULL;
     CHECK_OK_IN(l, lh_table_list(l->catalog, LH_STR("data"), (lh_page){LH_STR_NONE, 3}, l->arena, &page, &l->err));
     CHECK(lh_json_size(lh_json_get(page, "identifiers")) == 3);
-    CHECK_OK_IN(l, lh_table_list(l->catalog, LH_STR("data"), (lh_page){lh_json_get_string(page, "next-page-token"), 3},
-                                 l->arena, &page, &l->err));
+    lh_str token = lh_json_get_string(page, "next-page-token");
+    CHECK_OK_IN(l, lh_table_list(l->catalog, LH_STR("data"), (lh_page){token, 3}, l->arena, &page, &l->err));
     CHECK_JSON(l->arena, page,
                "{'identifiers':[{'namespace':['data'],'name':'t3'},{'namespace':['data'],'name':'t4'}],'next-page-"
                "token':null}");
     CHECK(lh_table_list(l->catalog, LH_STR("no"), (lh_page){0}, l->arena, &page, &l->err) == LH_NOT_FOUND);
+    const lh_str foreign[] = {LH_STR("t2"), LH_STR("0123456789abcdef"), LH_STR("0123456789abcdeft2"),
+                              lh_str_sub(token, 0, token.len - 1), lh_str_sub(token, 1, SIZE_MAX)};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        CHECK(lh_table_list(l->catalog, LH_STR("data"), (lh_page){foreign[i], 3}, l->arena, &page, &l->err) ==
+              LH_INVALID);
+        CHECK(strstr(l->err.message, "pageToken") != NULL);
+    }
+    CHECK(lh_view_list(l->catalog, LH_STR("data"), (lh_page){token, 3}, l->arena, &page, &l->err) == LH_INVALID);
+    CHECK(lh_namespace_list(l->catalog, LH_STR_NONE, (lh_page){token, 3}, l->arena, &page, &l->err) == LH_INVALID);
+    CHECK_OK_IN(l, lh_table_drop(l->catalog, (lh_table_name){LH_STR("data"), LH_STR("t2")}, false, &l->err));
+    CHECK_OK_IN(l, lh_table_list(l->catalog, LH_STR("data"), (lh_page){token, 1}, l->arena, &page, &l->err));
+    CHECK_JSON(l->arena, lh_json_get(page, "identifiers"), "[{'namespace':['data'],'name':'t3'}]");
 }
 
 static void test_tables__folders_are_made_and_never_shared(void) {

@@ -65,6 +65,30 @@ def test_pages_of_views(server):
     assert seen == [f"v{i}" for i in range(5)]
 
 
+def test_a_page_token_that_the_list_did_not_give_is_refused(server):
+    top = namespace(server, "tokens")
+    for i in range(3):
+        table(server, top, f"a&b {i}")
+        namespace(server, "tokens", f"n{i}")
+        view(server, top, f"v{i}")
+    lists = {top + "/tables": {}, top + "/views": {}, NS: {"parent": "tokens"}}
+
+    def page(path, token):
+        return server.request("GET", path, params={**lists[path], "pageSize": 1, "pageToken": token})
+
+    tokens = {path: page(path, "").json()["next-page-token"] for path in lists}
+    server.restart()
+    for path, token in tokens.items():
+        assert page(path, token).status_code == 200
+        foreign = ["v0", "0", "1", "AAAA", "x" * 5000, token + "x", token[:-1], token.upper(), *(t for p, t in tokens.items() if p != path)]
+        for wrong in foreign:
+            answer = page(path, wrong)
+            check(answer, 400, "BadRequestException")
+            assert "pageToken" in answer.text and "next-page-token" in answer.text
+    assert server.request("DELETE", f"{top}/tables/a%26b%200").status_code == 204
+    assert page(top + "/tables", tokens[top + "/tables"]).json()["identifiers"] == [{"namespace": ["tokens"], "name": "a&b 1"}]
+
+
 def test_a_replaced_view_keeps_its_versions(server):
     """A new version says how the view is read from now on; one that is there already is taken again, not doubled."""
     path = view(server, namespace(server, "versions"), "v")
