@@ -1,4 +1,5 @@
 """The Iceberg REST catalog over plain HTTP: what the specification says of paths, pages, ETags and updates."""
+import pathlib
 import re
 
 import pytest
@@ -220,10 +221,49 @@ def test_statistics_files(server, rows, kind):
 
 def test_format_3_keeps_encryption_keys(server):
     path = table(server, namespace(server, "keys"), "t", properties={"format-version": "3"})
-    key = {"key-id": "k1", "encrypted-key-metadata": "c2VjcmV0", "encrypted-by-id": "kms", "properties": {"p": "q"}}
-    assert commit(server, path, {"action": "add-encryption-key", "encryption-key": key}).status_code == 200
-    assert metadata(server, path)["encryption-keys"] == [key]
+    keys = [{"key-id": "k1", "encrypted-key-metadata": "c2VjcmV0", "encrypted-by-id": "kms", "properties": {"p": "q"}},
+            {"key-id": "k2", "encrypted-key-metadata": "bW9yZQ=="}]
+    for key in keys:
+        assert commit(server, path, {"action": "add-encryption-key", "encryption-key": key}).status_code == 200
+    assert metadata(server, path)["encryption-keys"] == keys
+    assert commit(server, path, {"action": "set-properties", "updates": {"a": "b"}}).status_code == 200
+    server.restart()
+    assert metadata(server, path)["encryption-keys"] == keys
     assert commit(server, path, {"action": "remove-encryption-key", "key-id": "k1"}).status_code == 200
+    assert metadata(server, path)["encryption-keys"] == keys[1:]
+    assert commit(server, path, {"action": "remove-encryption-key", "key-id": "k2"}).status_code == 200
+    server.restart()
     assert not metadata(server, path).get("encryption-keys")
     second = table(server, f"{NS}/keys", "v2")
-    check(commit(server, second, {"action": "add-encryption-key", "encryption-key": key}), 400, "BadRequestException")
+    check(commit(server, second, {"action": "add-encryption-key", "encryption-key": keys[0]}), 400, "BadRequestException")
+
+
+def test_the_key_of_a_snapshot_is_kept_byte_for_byte(server):
+    """In what a commit adds, and in a metadata file that another catalog wrote: as text, for a number may have many forms."""
+    path = table(server, namespace(server, "sealed"), "t", properties={"format-version": "3"})
+    server.sql("CREATE TABLE sealed.plain AS SELECT 1 AS id")
+    listed = metadata(server, f"{NS}/sealed/tables/plain")["snapshots"][0]["manifest-list"]
+    key = {"key-id": "snapshot key \u00fc/1", "encrypted-key-metadata": "c2VjcmV0", "encrypted-by-id": "kms"}
+    snapshot = {"snapshot-id": 4711, "sequence-number": 1, "timestamp-ms": 1700000000000, "manifest-list": listed, "schema-id": 0,
+                "first-row-id": 0, "added-rows": 1, "key-id": key["key-id"], "summary": {"operation": "append"}}
+    answer = commit(server, path, {"action": "add-encryption-key", "encryption-key": key}, {"action": "add-snapshot", "snapshot": snapshot},
+                    {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": 4711})
+    assert answer.status_code == 200, answer.text
+
+    def kept(where):
+        now = server.request("GET", where).json()
+        assert now["metadata"]["snapshots"] == [snapshot] and now["metadata"]["encryption-keys"] == [key]
+        return pathlib.Path(now["metadata-location"].removeprefix("file://"))
+
+    kept(path)
+    server.restart()
+    before = kept(path)
+    assert commit(server, path, {"action": "set-properties", "updates": {"a": "b"}}).status_code == 200
+    after = kept(path)
+    part = re.compile(rb'"snapshots":\[.*?\]', re.S)
+    assert before != after and part.search(before.read_bytes()).group() == part.search(after.read_bytes()).group()
+    assert server.request("DELETE", path).status_code == 204
+    written = after.read_bytes()
+    answer = server.request("POST", f"{NS}/sealed/register", json={"name": "again", "metadata-location": str(after)})
+    assert answer.status_code == 200, answer.text
+    assert kept(f"{NS}/sealed/tables/again") == after and after.read_bytes() == written
