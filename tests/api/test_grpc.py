@@ -1,6 +1,8 @@
 """gRPC: the catalog's service, its stream of changes, health checks and reflection, with Python's grpcio."""
 import json
 import os
+import pathlib
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +19,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from grpc_tools import protoc
 
-from harness import BINARY, ROOT, SANITIZED, Server
+from harness import BINARY, ROOT, SANITIZED, Server, free_port
 
 ADMIN = "an-administrators-key-of-the-tests"
 WAIT = 120 if SANITIZED else 30  # a deadline, so that a failed test ends; nothing is measured by it
@@ -405,6 +407,57 @@ def test_what_it_does_not_start_with(server, tmp_path):
     assert done.returncode == 1 and "nowhere.invalid" in done.stderr
 
 
+def listening(process):
+    """(address, port) of every socket on which the process takes TCP connections."""
+    inodes = {link.split("[")[1][:-1] for fd in os.listdir(f"/proc/{process.pid}/fd") if (link := read_link(f"/proc/{process.pid}/fd/{fd}")).startswith("socket:")}
+    found = set()
+    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        for line in pathlib.Path(f"/proc/{process.pid}/net/{table}").read_text().splitlines()[1:]:
+            local, state, inode = (line.split()[i] for i in (1, 3, 9))
+            if state == "0A" and inode in inodes:
+                address, port = local.split(":")
+                words = b"".join(int(address[i:i + 8], 16).to_bytes(4, sys.byteorder) for i in range(0, len(address), 8))
+                found.add((socket.inet_ntop(family, words).removeprefix("::ffff:"), int(port, 16)))
+    return found
+
+
+def read_link(path):
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:  # closed meanwhile
+        return ""
+
+
+def two_free_ports():
+    """A free port with a free one behind it."""
+    while True:
+        port = free_port()
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port + 1))
+                return port
+            except (OSError, OverflowError):
+                continue
+
+
+def test_unless_told_otherwise_it_listens_on_loopback_behind_the_port_of_http(fresh):
+    port = two_free_ports()
+    server = fresh("--listen", f"127.0.0.1:{port}")  # the last --listen holds
+    assert server.url.endswith(f":{port}") and server.grpc == f"127.0.0.1:{port + 1}"
+    found = listening(server.process)
+    assert {("127.0.0.1", port), ("127.0.0.1", port + 1)} <= found
+    assert {address for address, _ in found} == {"127.0.0.1"}, found
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "[::]", "192.0.2.7", "example.org", "127.0.0.1.example.org"])
+def test_without_keys_it_listens_for_nobody_else_as_http_does(tmp_path, host):
+    address = f"[{host}]" if host == "::" else host
+    for arguments, setting in ((("--set", f"grpc.host={host}"), "grpc.host"), (("--set", f"server.listen={address}:0"), "server.listen")):
+        done = subprocess.run([BINARY, "serve", "--root", tmp_path / "r", *arguments], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and done.stdout == "" and not (tmp_path / "r").exists()
+        assert f"{setting} {host if setting == 'grpc.host' else address}" in done.stderr and "reachable" in done.stderr and "auth.mode" in done.stderr, done.stderr
+
+
 def test_it_can_be_off(fresh):
     server = fresh("--set", "grpc.enabled=false")
     server.process.send_signal(15)
@@ -425,8 +478,6 @@ def test_tls(api, fresh, tmp_path):
 
 def test_one_shot_commands_do_not_listen(tmp_path):
     """With --root and no server, a command brings its own stack: without gRPC, so a taken port does not matter."""
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
