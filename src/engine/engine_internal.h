@@ -94,6 +94,8 @@ void engine_release(engine_connection *connection);
 /* Instead of a release, when calls on the connection were abandoned (escape.h): its place in the pool is free again, what
  * DuckDB holds of it stays until the process ends. Sets and returns the error that `message` tells. */
 lh_code engine_abandon(engine_connection *connection, const char *message, lh_error *err);
+/* The error that an escaped exception's `message` tells, told to the journal of the buckets too. */
+lh_code engine_escape_failure(const lh_engine *engine, const char *message, lh_error *err);
 /* Between the two the statement on this connection is interrupted when the cancel fires or the deadline passes. */
 lh_code engine_running_begin(engine_connection *connection, lh_cancel *cancel, uint64_t deadline_ns,
                              uint64_t timeout_ms, lh_error *err);
@@ -155,6 +157,18 @@ void engine_hot_poke_id(engine_hot *hot, uint64_t id);
 /* Turns DuckDB's error into ours. `text`: the statement it was about, which began at `offset` of `whole`. */
 lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_error *err);
 bool engine_is_foreign_commit(const char *message); /* another writer was faster */
+
+/* ---- storage_failure.c ---- */
+typedef struct engine_failed_file {
+    lh_str place; /* borrowed from the message: a path, a location or an URL */
+    lh_code code;
+    bool write;
+    char why[512]; /* the message's first line without the place */
+} engine_failed_file;
+/* Is DuckDB's message about a file that it could not read or write? */
+bool engine_storage_failure(const char *message, engine_failed_file *ret);
+/* Tells the registry's journal of it, if the file lies in a bucket; then true. message may be NULL. */
+bool engine_tell_failure(const lh_engine *engine, const char *message);
 
 /* ---- bind.c ---- */
 /* Binds params (array by position, object by name; NULL none) to a prepared statement. Errors: INVALID naming it. */

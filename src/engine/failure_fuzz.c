@@ -21,5 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     lh_sql_place(sql, sql.len, &line, &column);
     assert(err.line <= line && err.column <= sql.len + 1);
     assert(code == engine_failure(text, sql, offset, NULL));
+    engine_failed_file file;
+    if (text && engine_storage_failure(text, &file))
+        assert(file.place.ptr > text && file.place.ptr + file.place.len < text + strlen(text) &&
+               !strchr(file.why, '\n'));
     return 0;
 }

@@ -58,11 +58,17 @@ static lh_code load_stopped(hot_load *load, lh_error *err) {
     return LH_OK;
 }
 
+/* DuckDB's error of a statement, told to the journal of the buckets too. */
+static lh_code load_failure(const hot_load *load, const char *message, lh_error *err) {
+    engine_tell_failure(load->hot->engine, message);
+    return engine_failure(message, LH_STR_NONE, 0, err);
+}
+
 static lh_code load_pending(hot_load *load, duckdb_pending_result pending, duckdb_result *result, lh_error *err) {
     unsigned idle = 0;
     for (;;) {
         duckdb_pending_state state = engine_pending_task(pending, &idle);
-        if (state == DUCKDB_PENDING_ERROR) return engine_failure(duckdb_pending_error(pending), LH_STR_NONE, 0, err);
+        if (state == DUCKDB_PENDING_ERROR) return load_failure(load, duckdb_pending_error(pending), err);
         if (duckdb_pending_execution_is_finished(state)) break;
         double percent = duckdb_query_progress(load->connection).percentage;
         if (percent > 0) load->progress = percent / 100;
@@ -73,7 +79,7 @@ static lh_code load_pending(hot_load *load, duckdb_pending_result pending, duckd
         }
     }
     if (duckdb_execute_pending(pending, result) == DuckDBError)
-        return engine_failure(duckdb_result_error(result), LH_STR_NONE, 0, err);
+        return load_failure(load, duckdb_result_error(result), err);
     load->changed_rows = duckdb_rows_changed(result);
     return LH_OK;
 }
@@ -84,9 +90,9 @@ static lh_code load_statement(hot_load *load, const char *sql, lh_error *err) {
     duckdb_result result = {0};
     lh_code code = LH_OK;
     if (duckdb_prepare(load->connection, sql, &prepared) == DuckDBError)
-        code = engine_failure(duckdb_prepare_error(prepared), LH_STR_NONE, 0, err);
+        code = load_failure(load, duckdb_prepare_error(prepared), err);
     else if (duckdb_pending_prepared(prepared, &pending) == DuckDBError)
-        code = engine_failure(duckdb_pending_error(pending), LH_STR_NONE, 0, err);
+        code = load_failure(load, duckdb_pending_error(pending), err);
     else code = load_pending(load, pending, &result, err);
     duckdb_destroy_result(&result);
     duckdb_destroy_pending(&pending);
@@ -105,7 +111,7 @@ static lh_code load_run(hot_load *load, lh_buf *sql, lh_error *err) {
         engine_escape_done(&escape);
     } else {
         load->connection = NULL; /* abandoned: see escape.h */
-        code = engine_failure(escape.message, LH_STR_NONE, 0, err);
+        code = engine_escape_failure(load->hot->engine, escape.message, err);
     }
     lh_buf_clear(sql);
     return code;

@@ -69,7 +69,7 @@ void engine_release(engine_connection *connection) {
 }
 
 /* DuckDB's exceptions tell what they are as JSON: {"exception_type":"IO","exception_message":"…",…}. */
-static lh_code abandon_failure(const char *message, lh_error *err) {
+lh_code engine_escape_failure(const lh_engine *engine, const char *message, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_json *told = NULL;
     if (lh_arena_new(64 << 10, &arena, NULL) == LH_OK &&
@@ -79,13 +79,14 @@ static lh_code abandon_failure(const char *message, lh_error *err) {
                             LH_STR_ARG(lh_json_get_string(told, "exception_message")));
         if (plain.len) message = plain.ptr; /* with a NUL behind it */
     }
+    engine_tell_failure(engine, message);
     return engine_failure(message, LH_STR_NONE, 0, err);
 }
 
 lh_code engine_abandon(engine_connection *connection, const char *message, lh_error *err) {
     lh_engine *engine = connection->engine;
     engine_running_end(connection);
-    lh_code code = abandon_failure(message, err);
+    lh_code code = engine_escape_failure(engine, message, err);
     if (code == LH_INVALID) { /* what was stored, not what was sent */
         code = LH_CORRUPT;
         if (err) err->code = code;

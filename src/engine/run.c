@@ -173,6 +173,7 @@ static lh_code run_snapshots_after(engine_run *run, size_t statement, lh_error *
 static lh_code run_failure(engine_run *run, const char *message, lh_error *err) {
     lh_code stopped = engine_running_check(run->connection, err);
     if (stopped != LH_OK) return stopped;
+    run->told = run->told || engine_tell_failure(run->engine, message);
     run->lost_race |= engine_is_foreign_commit(message); /* the ROLLBACK behind it may fail as well */
     return engine_failure(message, run->query->sql, run->statement->offset, err);
 }
@@ -411,6 +412,7 @@ static void run_backoff(unsigned attempt) {
 }
 
 static lh_code run_statement(engine_run *run, engine_rows *rows, lh_error *err) {
+    run->told = false;
     for (unsigned attempt = 0;; attempt++) {
         run->lost_race = false;
         lh_code code = run_once(run, rows, err);

@@ -30,6 +30,7 @@ typedef struct engine_run {
     size_t snapshot_count;
     bool in_transaction; /* the text's own BEGIN is open */
     bool lost_race;      /* the last failure: another writer came between */
+    bool told;           /* the statement's failure is in the journal of the buckets */
     bool truncated;
     bool hot_used; /* the statement reads copies of the cache */
     bool hot_off;  /* … which did not go well: it is to read the lake */

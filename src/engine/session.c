@@ -49,7 +49,9 @@ double lh_session_progress(lh_session *session) {
 
 static lh_code session_failure(lh_session *session, lh_str sql, const char *message, lh_error *err) {
     lh_code stopped = engine_running_check(session->connection, err);
-    return stopped != LH_OK ? stopped : engine_failure(message, sql, 0, err);
+    if (stopped != LH_OK) return stopped;
+    engine_tell_failure(session->connection->engine, message);
+    return engine_failure(message, sql, 0, err);
 }
 
 static lh_code session_collect(void *ctx, lh_str data, lh_error *err) {

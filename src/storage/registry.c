@@ -35,7 +35,7 @@ lh_code registry_bucket(const registry_member *member, lh_bucket **ret, lh_error
 
 /* ---- health ---- */
 
-static void member_failed(void *ctx, const char *operation, lh_str key, lh_code code, const char *message) {
+void registry_failed(void *ctx, const char *operation, lh_str key, lh_code code, const char *message) {
     registry_member *member = ctx;
     lh_registry *registry = member->registry;
     if (lh_str_starts(key, LH_STR(ERROR_LOG_PREFIX)) && member == &registry->members[0]) return; /* the log's own */
@@ -55,7 +55,7 @@ static lh_code member_open(registry_member *member, lh_error *err) {
     if (member->options.is_s3) LH_TRY(lh_bucket_open_s3(&member->options.s3, &bucket, err));
     else LH_TRY(lh_bucket_open_file(member->options.root, &bucket, err));
     bucket->read_only = member->options.read_only;
-    bucket->observer = (bucket_observer){.failed = member_failed, .ctx = member};
+    bucket->observer = (bucket_observer){.failed = registry_failed, .ctx = member};
     atomic_store(&member->bucket, bucket);
     return LH_OK;
 }
@@ -84,7 +84,7 @@ static void *member_answer(void *arg) {
     uint64_t started = lh_time_monotonic_ms();
     lh_code code = atomic_load(&member->bucket) ? LH_OK : member_open(member, &why);
     if (code == LH_OK) code = lh_bucket_probe(atomic_load(&member->bucket), registry->probe_timeout_ms, &why);
-    else member_failed(member, "probe", LH_STR_NONE, code, why.message);
+    else registry_failed(member, "probe", LH_STR_NONE, code, why.message);
     pthread_mutex_lock(&registry->lock);
     member_note_locked(member, code, lh_time_monotonic_ms() - started, why.message);
     member->question.under_way = member->question.late = false;
@@ -232,7 +232,7 @@ static lh_code registry_fill(lh_registry *registry, const lh_registry_options *o
         lh_code code = member_open(&registry->members[i], &why);
         if (code == LH_INVALID || code == LH_NO_MEMORY)
             return lh_fail(err, code, "bucket '%.*s': %s", LH_STR_ARG(options->buckets[i].name), why.message);
-        if (code != LH_OK) member_failed(&registry->members[i], "open", LH_STR_NONE, code, why.message);
+        if (code != LH_OK) registry_failed(&registry->members[i], "open", LH_STR_NONE, code, why.message);
     }
     LH_TRY(registry_check_apart(registry, err));
     if (options->rescue.len && !(registry->rescue = registry_find(registry, options->rescue)))

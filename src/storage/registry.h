@@ -71,6 +71,11 @@ LH_MUST_CHECK lh_code lh_registry_describe(lh_registry *registry, bool details, 
  * bucket first. Arena. */
 LH_MUST_CHECK lh_code lh_registry_health(lh_registry *registry, bool now, lh_arena *arena, lh_json **ret, lh_error *err);
 
+/* For those who work in the buckets without the calls of a bucket: what failed at `place` (an absolute path, a location, or an URL
+ * of an S3 service) is told to the journal, and the bucket is asked soon. message: no secrets, nothing of a table's content.
+ * False: the place lies in none of the buckets. */
+bool lh_registry_tell(lh_registry *registry, const char *operation, lh_str place, lh_code code, const char *message);
+
 /* ---- what failed: "_errors/bucket_errors.jsonl" of the primary, newest last; older ones in bucket_errors.<n>.jsonl ---- */
 typedef struct lh_error_filter {
     lh_str bucket, operation, code; /* empty: any */

@@ -1,4 +1,4 @@
-/* Private to registry.c, federation.c, error_log.c. */
+/* Private to registry.c, registry_tell.c, federation.c, error_log.c. */
 #ifndef LH_STORAGE_REGISTRY_INTERNAL_H
 #define LH_STORAGE_REGISTRY_INTERNAL_H
 #include "storage/storage_internal.h"
@@ -51,6 +51,9 @@ registry_member *registry_find(const lh_registry *registry, lh_str name); /* NUL
 LH_MUST_CHECK lh_code registry_bucket(const registry_member *member, lh_bucket **ret, lh_error *err);
 /* Fills *err with the names that there are; gives UNAVAILABLE. */
 lh_code registry_unknown(const lh_registry *registry, lh_str name, lh_error *err);
+
+/* The journal is told, and the bucket asked soon. ctx: the registry_member. */
+void registry_failed(void *ctx, const char *operation, lh_str key, lh_code code, const char *message);
 
 /* ---- federation.c ---- */
 LH_MUST_CHECK lh_code federation_new(lh_registry *registry, lh_bucket **ret, lh_error *err);

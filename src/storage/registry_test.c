@@ -172,15 +172,59 @@ static void test_registry__a_bucket_comes_and_goes_while_others_are_served(void)
     CHECK(lh_bucket_head(l->whole, key, &(lh_object_info){0}, &l->err) == LH_OK);
 }
 
-/* The newest record of the bucket "two". */
+/* The newest record of that operation in the bucket "two". */
 static void lake_check_journal(lake *l, const char *operation, const char *key, const char *code) {
-    const lh_error_filter filter = {.bucket = LH_STR("two"), .limit = 1};
+    const lh_error_filter filter = {.bucket = LH_STR("two"), .operation = lh_str_from(operation), .limit = 1};
     lh_json *answer = NULL;
     CHECK(lh_registry_errors(l->registry, &filter, l->arena, &answer, &l->err) == LH_OK);
     const lh_json *first = lh_json_at(lh_json_get(answer, "items"), 0);
-    CHECK_STR(lh_json_get_string(first, "operation"), lh_str_from(operation));
     CHECK_STR(lh_json_get_string(first, "key"), lh_str_from(key));
     CHECK_STR(lh_json_get_string(first, "code"), lh_str_from(code));
+}
+
+static bool lake_tell(lake *l, const char *place) {
+    return lh_registry_tell(l->registry, "engine.read", lh_str_from(place), LH_IO, "why");
+}
+
+static void test_registry__who_knows_only_a_place_tells_what_failed_there(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new(false);
+    static const char *const schemes[] = {"", "file:", "file://"};
+    static const char *const outsides[] = {"/three/x", "/two", "/two/../one/x", "/two/.scratch/x"};
+    char place[160];
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        snprintf(place, sizeof place, "%s%s/two/a b/x%zu", schemes[i], l->folder, i);
+        CHECK(lake_tell(l, place));
+        lake_check_journal(l, "engine.read", strstr(place, "a b"), "io");
+    }
+    for (size_t i = 0; i < sizeof outsides / sizeof *outsides; i++) {
+        snprintf(place, sizeof place, "%s%s", l->folder, outsides[i]);
+        CHECK(!lake_tell(l, place));
+    }
+    CHECK(!lake_tell(l, "") && !lake_tell(l, "two/x") && !lake_tell(l, "http://") &&
+          !lake_tell(l, "http://127.0.0.1:9/silent/x"));
+}
+
+static void test_registry__the_url_of_an_object_is_told_with_its_key(void) {
+    for (int path_style = 0; path_style < 2; path_style++) {
+        const lh_bucket_options two = {.name = LH_STR("two"),
+                                       .is_s3 = true,
+                                       .s3 = {.endpoint = LH_STR("http://127.0.0.1:9/"),
+                                              .region = LH_STR("us-east-1"),
+                                              .bucket = LH_STR("silent"),
+                                              .access_key = LH_STR("key"),
+                                              .secret_key = LH_STR("secret"),
+                                              .path_style = path_style}};
+        LH_CLEANUP(lake_freep) lake *l = lake_new_with(&two);
+        const char *own =
+            path_style ? "http://127.0.0.1:9/silent/a%20b/%25.x?uploadId=1" : "http://silent.127.0.0.1:9/a%20b/%25.x";
+        const char *other = path_style ? "http://silent.127.0.0.1:9/x" : "http://127.0.0.1:9/silent/x";
+        CHECK(lake_tell(l, own));
+        lake_check_journal(l, "engine.read", "a b/%.x", "io");
+        CHECK(lake_tell(l, "s3://silent/c"));
+        lake_check_journal(l, "engine.read", "c", "io");
+        CHECK(!lake_tell(l, other) && !lake_tell(l, "http://127.0.0.1:9/silent2/x") && !lake_tell(l, "s3://silent2/x"));
+        CHECK(!lake_tell(l, "http://127.0.0.1:9/silent/%zz") && !lake_tell(l, "http://127.0.0.1:9/silent/../x"));
+    }
 }
 
 static void lake_remove_temporary_files(lake *l) {
@@ -385,6 +429,8 @@ LH_TEST_MAIN(LH_TEST(test_registry__a_key_tells_its_bucket_and_so_does_a_locatio
              LH_TEST(test_registry__a_disk_that_hangs_holds_up_no_other_bucket),
              LH_TEST(test_registry__of_many_that_ask_at_once_one_opens_the_bucket),
              LH_TEST(test_registry__a_stream_that_fails_is_told_with_its_key),
+             LH_TEST(test_registry__who_knows_only_a_place_tells_what_failed_there),
+             LH_TEST(test_registry__the_url_of_an_object_is_told_with_its_key),
              LH_TEST(test_registry__rescue_serves_for_want_of_the_bucket_only),
              LH_TEST(test_registry__a_bucket_comes_and_goes_while_others_are_served),
              LH_TEST(test_registry__what_fails_is_told_and_another_folder_in_its_place_is_taken_up))

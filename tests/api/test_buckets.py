@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from harness import BINARY, S3Server, Server, free_port, wait_for
+from harness import ABANDONING, BINARY, S3Server, Server, free_port, wait_for
 
 KEYS = {"LAKEHOUSE_SECRET__WAREHOUSE__ACCESS_KEY": "testaccess", "LAKEHOUSE_SECRET__WAREHOUSE__SECRET_KEY": "testsecret"}
 NO_KEYS = {"LAKEHOUSE_SECRET__WAREHOUSE__ACCESS_KEY": "wrongaccess", "LAKEHOUSE_SECRET__WAREHOUSE__SECRET_KEY": "wrongsecret"}
@@ -209,6 +209,87 @@ def test_a_read_that_fails_after_it_began_is_cut_and_told_with_its_key(lake):
                 pass
     told = lake.request("GET", "/storage/errors", params={"bucket": "two", "operation": "get", "limit": 1}).json()["items"][0]
     assert (told["key"], told["code"]) == ("long/cut.bin", "corrupt")
+
+
+def errors(server, bucket, operation):
+    return server.request("GET", "/storage/errors", params={"bucket": bucket, "operation": operation, "limit": 1000}).json()["items"]
+
+
+def files(lake, dataset, pattern):
+    """Of a dataset in `two`: (key, path) of each."""
+    folder = pathlib.Path(lake.request("GET", f"/datasets/by-name/{dataset}").json()["location"])
+    return [(str(path.relative_to(lake.folder / "two")), path) for path in folder.glob(pattern)]
+
+
+def cut(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def make_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+HARMS = {
+    "missing": (pathlib.Path.unlink, "data/*.parquet", "not_found", "No such file"),
+    "truncated": (cut, "data/*.parquet", "corrupt", "No magic bytes"),
+    "empty": (lambda path: os.truncate(path, 0), "data/*.parquet", "corrupt", ""),
+    "unreadable": (make_folder, "data/*.parquet", "io", "Is a directory"),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_file_that_the_engine_cannot_read_is_in_the_journal_once_a_statement(lake, harm):
+    do, pattern, code, why = HARMS[harm]
+    assert load(lake, harm, b"id,secret_word\n1,Zanzibar\n", "two").status_code == 201
+    lake.restart()  # the engine holds nothing of it in memory
+    [(key, path)] = files(lake, harm, pattern)
+    do(path)
+    before = len(errors(lake, "two", "engine.read"))
+    for number, sql in enumerate(["SELECT * FROM {} WHERE secret_word = 'Zanzibar'", "SELECT 'Timbuktu', n.id FROM range(3) n(id) JOIN {} USING (id)"], 1):
+        assert lake.query(sql.format(harm)).status_code >= 400
+        told = errors(lake, "two", "engine.read")
+        assert len(told) == before + number
+        assert (told[0]["key"], told[0]["code"]) == (key, code) and why in told[0]["message"]
+        assert not any(word in json.dumps(told) for word in ("Zanzibar", "Timbuktu", "SELECT", "secret_word"))
+    assert not errors(lake, "primary", "engine.read")
+
+
+def test_a_manifest_that_the_engine_cannot_read_is_in_the_journal_once_a_statement(fresh):
+    server = fresh(env=ABANDONING)
+    server.sql("CREATE TABLE unlisted AS SELECT 1 AS id")
+    server.restart()
+    [manifest] = server.root.glob("lake/data/unlisted-*/metadata/*-m0.avro")
+    manifest.unlink()
+    for number, query in enumerate([lambda: server.query("FROM unlisted"), lambda: server.ingest(b"id\n1\n", "unlisted", mode="upsert", key="id")], 1):
+        assert query().status_code == 500
+        told = errors(server, "primary", "engine.read")
+        assert len(told) == number and told[0]["key"] == str(manifest.relative_to(server.root))
+        assert told[0]["code"] == "not_found" and told[0]["message"] == "Cannot open file: No such file or directory"
+
+
+def test_a_file_that_the_engine_cannot_write_is_in_the_journal(lake):
+    assert load(lake, "stuck", b"id\n1\n", "two").status_code == 201
+    [(key, path)] = files(lake, "stuck", "data")
+    path.rename(path.parent / "data-away")
+    path.write_bytes(b"a file where a folder is to be")
+    assert lake.query("INSERT INTO stuck VALUES (2)").status_code == 500
+    told = errors(lake, "two", "engine.write")
+    assert [(t["key"], t["code"]) for t in told] == [(key, "io")] and "Cannot write" in told[0]["message"]
+    path.unlink()
+    (path.parent / "data-away").rename(path)
+    lake.sql("INSERT INTO stuck VALUES (2)")
+    assert len(errors(lake, "two", "engine.write")) == 1
+
+
+def test_what_a_statement_quotes_does_not_get_into_the_journal(lake):
+    assert load(lake, "quoted", b"id\n1\n", "two").status_code == 201
+    [(_, path)] = files(lake, "quoted", "data/*.parquet")
+    before = len(errors(lake, "two", "engine.read"))
+    for sql in (f"SELECT '{path}'::INT", f"SELECT error('IO Error: Cannot open file \"{path}\": No such file or directory')",
+                f"SELECT * FROM \"{path}x\"", f"SELECT * FROM read_parquet('{path}x')"):
+        assert 400 <= lake.query(sql).status_code < 500
+    assert len(errors(lake, "two", "engine.read")) == before
 
 
 def test_buckets_are_listed_and_their_places_told_to_administrators_only(tmp_path, fresh):
@@ -598,6 +679,39 @@ def test_secrets_that_others_may_read_are_refused(tmp_path, fresh):
     assert "chmod 600" in str(refused.value) and "hush" not in str(refused.value)
     (tmp_path / "secrets.toml").chmod(0o600)
     fresh("--config", config, root=tmp_path / "again")  # the bucket does not answer, the server does
+
+
+def test_what_the_engine_cannot_get_of_an_s3_service_is_in_the_journal(s3, tmp_path, fresh):
+    service = S3Server(tmp_path / "s3", "clouded")
+    config = configure(tmp_path, {"warehouse": {"kind": "s3", "endpoint": service.url, "bucket": "clouded"}}, probe_interval_ms=100)
+    try:
+        server = fresh("--config", config, env={**KEYS, **ABANDONING})
+        for dataset in ("read", "written", "gone"):
+            assert load(server, dataset, b"id,word\n1,Zanzibar\n", "warehouse").status_code == 201
+        server.restart()
+        for dataset in ("read", "gone"):  # the catalog has their metadata in memory, the engine nothing
+            server.request("GET", f"/datasets/by-name/{dataset}")
+        server.sql("SELECT * FROM written")
+        service.stop()
+        assert server.query("SELECT * FROM read WHERE word = 'Zanzibar'").status_code >= 500
+        told = errors(server, "warehouse", "engine.read")
+        assert len(told) == 1 and told[0]["code"] == "unavailable" and "HTTP" in told[0]["message"]
+        assert told[0]["key"].startswith("lake/data/read-") and told[0]["key"].endswith((".avro", ".parquet"))
+        assert server.query("INSERT INTO written VALUES (2, 'Timbuktu')").status_code >= 500
+        wrote = errors(server, "warehouse", "engine.write")
+        assert len(wrote) == 1 and wrote[0]["code"] == "unavailable" and wrote[0]["key"].startswith("lake/data/written-")
+        service.start()
+        until(lambda: state(server, "warehouse")["state"] == "ok", "it did not come back")
+        assert server.sql("SELECT count(*) FROM read") == [[1]]
+        for file in (tmp_path / "s3" / "clouded").rglob("gone-*/data/*.parquet"):
+            file.unlink()
+        assert server.query("SELECT * FROM gone").status_code >= 500
+        told = errors(server, "warehouse", "engine.read")
+        assert len(told) == 2 and told[0]["key"].startswith("lake/data/gone-") and told[0]["code"] == "not_found" and "404" in told[0]["message"]
+        text = json.dumps(told + wrote)
+        assert not any(word in text for word in ("testsecret", "testaccess", "Zanzibar", "Timbuktu", "SELECT", "INSERT"))
+    finally:
+        service.stop()
 
 
 def test_an_s3_service_that_stops_is_rescued_from_disk(s3, tmp_path, fresh):
