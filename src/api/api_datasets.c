@@ -18,10 +18,15 @@ lh_code api_datasets_list(lh_request *request, lh_error *err) {
 
 lh_code api_datasets_register(lh_request *request, lh_error *err) {
     lh_app *app = lh_request_app(request);
+    lh_arena *arena = lh_request_arena(request);
     lh_json *body = NULL, *answer = NULL;
+    lh_profile_defaults defaults;
     if (!app->ingest) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
     LH_TRY(lh_request_json(request, &body, err));
-    LH_TRY(lh_ingest_register(app->ingest, body, lh_request_arena(request), &answer, err));
+    LH_TRY(api_profile_default(request, &defaults, err));
+    lh_str name = lh_json_get_string(body, "name");
+    if (name.len) lh_json_set_string(arena, body, "name", api_profile_name(defaults, name, arena));
+    LH_TRY(lh_ingest_register(app->ingest, body, arena, &answer, err));
     return lh_respond_json(request, 201, answer, err);
 }
 

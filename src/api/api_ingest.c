@@ -59,9 +59,7 @@ static lh_code upload_place(ingest_upload *upload, lh_error *err) {
     lh_ingest_request *job = &upload->job;
     lh_profile_defaults defaults;
     LH_TRY(api_profile_default(request, &defaults, err));
-    if (defaults.namespace_.len && job->dataset.len && lh_str_find(job->dataset, '.') == job->dataset.len)
-        job->dataset = lh_arena_printf(lh_request_arena(request), "%.*s.%.*s", LH_STR_ARG(defaults.namespace_),
-                                       LH_STR_ARG(job->dataset));
+    job->dataset = api_profile_name(defaults, job->dataset, lh_request_arena(request));
     job->bucket = lh_request_header(request, "X-Lakehouse-Bucket");
     job->default_bucket = defaults.bucket;
     return lh_arena_check(lh_request_arena(request), err);

@@ -70,6 +70,8 @@ typedef struct lh_profile_defaults {
 } lh_profile_defaults;
 /* Those of the profile that the header X-Lakehouse-Profile names; none without it. Arena. Errors: NOT_FOUND (not active). */
 LH_MUST_CHECK lh_code api_profile_default(lh_request *request, lh_profile_defaults *ret, lh_error *err);
+/* A dataset's name that has no dot is of the default namespace, if there is one. Arena. */
+lh_str api_profile_name(lh_profile_defaults defaults, lh_str dataset, lh_arena *arena);
 
 /* Handlers, one per line of routes.def. */
 #define LH_ROUTE(method, path, permission, lane, handler, summary, request, response, body_max)                        \

@@ -370,6 +370,12 @@ lh_code api_profile_default(lh_request *request, lh_profile_defaults *ret, lh_er
     return lh_arena_check(arena, err);
 }
 
+lh_str api_profile_name(lh_profile_defaults defaults, lh_str dataset, lh_arena *arena) {
+    bool plain = lh_str_find(dataset, '.') == dataset.len && lh_str_find(dataset, '\0') == dataset.len;
+    if (!plain || !dataset.len || !defaults.namespace_.len) return dataset;
+    return lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(defaults.namespace_), LH_STR_ARG(dataset));
+}
+
 /* ---- handlers ---- */
 
 static lh_code profile_change(lh_request *request, bool activate, lh_error *err) {

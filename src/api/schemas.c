@@ -456,6 +456,7 @@ const api_parameter api_parameters[] = {
            "A new dataset lies in this bucket; 409 when it is elsewhere"),
     HEADER(api_ingest_file, "X-Lakehouse-Profile", "string",
            "An active profile, whose bucket and namespace are the defaults"),
+    HEADER(api_datasets_register, "X-Lakehouse-Profile", "string", "An active profile, whose namespace is the default"),
     PAGED(api_bucket_objects_list),
     QUERY(api_bucket_objects_list, "prefix", "string", "How the keys start"),
     HEADER(api_bucket_object_get, "Range", "string", "bytes=from-to: one range"),

@@ -452,6 +452,16 @@ def test_a_profile_brings_a_user_s_bucket_while_the_server_runs(tmp_path, fresh)
     location = server.request("GET", "/datasets/by-name/people.visits").json()["location"]
     assert location.startswith(f"{profiles}/ann/")
     load(server, "here", b"id\n2\n")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"id": pa.array([7], pa.int64())}), profiles / "ann" / "loose.parquet")
+    loose = {"name": "loose", "files": [f"{profiles}/ann/loose.parquet"]}
+    registered = server.request("POST", "/datasets", headers=as_ann, json=loose)
+    assert registered.status_code == 201 and server.sql("SELECT id FROM people.loose") == [[7]], registered.text
+    assert server.request("POST", "/datasets", headers=as_ann, json={**loose, "name": "data.loose"}).status_code == 201
+    assert server.sql("SELECT id FROM data.loose") == [[7]]
+    assert server.request("POST", "/datasets", headers={"X-Lakehouse-Profile": "bob"}, json=loose).status_code == 404
     assert server.sql("SELECT count(*) FROM here JOIN people.visits USING (id)") == [[1]]
     assert server.pyiceberg().load_table("people.visits").scan().to_arrow().num_rows == 2
     assert server.request("POST", "/profile/ann/activate").status_code == 200  # the document is read anew
