@@ -1,5 +1,5 @@
 /* What Iceberg's manifests tell of columns for nothing: values, nulls and bounds of each data file, added up; and the
- * distinct count of a statistics file, where a writer left one.
+ * distinct count of a statistics file, where a writer left one, or that of the footer, when there is one data file.
  *
  * A number is told only when every live data file has it. Bounds are the specification's single-value form (Appendix D);
  * those of texts may be cut short, so a minimum is not above, and a maximum not below, all values. Delete files make the
@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum { COLUMN_MANIFESTS = 500, COLUMN_IDS_MAX = 1 << 20 };
+enum { COLUMN_MANIFESTS = 500, COLUMN_IDS_MAX = 1 << 20, COLUMN_FOOTER_BYTES = 128 << 20 };
 
 typedef enum { BOUND_NONE, BOUND_BOOLEAN, BOUND_INTEGER, BOUND_REAL, BOUND_TEXT } bound_kind;
 
@@ -28,6 +28,7 @@ typedef struct column_state {
     bool counted, bounded; /* every file so far */
     column_bound min, max;
     int64_t file_values, file_nulls; /* of the file at hand; -1: not told */
+    int64_t distinct;                /* of all rows; -1: not told */
     column_bound file_min, file_max;
 } column_state;
 
@@ -38,6 +39,8 @@ typedef struct column_table {
     uint32_t *by_id; /* 1 + index; 0: none */
     size_t ids;
     uint64_t files;
+    lh_str file; /* location of one of them; arena */
+    uint64_t file_size;
     bool deletes;
 } column_table;
 
@@ -162,10 +165,13 @@ static lh_json *bound_json(const column_state *column, const column_bound *bound
 
 /* ---- one data file ---- */
 
-static column_state *column_of(column_table *table, avro_value pair) {
-    int64_t id = avro_int(avro_field(pair, "key"), -1);
+static column_state *column_by_id(const column_table *table, int64_t id) {
     if (id < 0 || (uint64_t)id >= table->ids || table->by_id[id] == 0) return NULL;
     return &table->columns[table->by_id[id] - 1];
+}
+
+static column_state *column_of(const column_table *table, avro_value pair) {
+    return column_by_id(table, avro_int(avro_field(pair, "key"), -1));
 }
 
 static lh_code column_take_values(void *ctx, avro_value pair, lh_error *err) {
@@ -230,7 +236,11 @@ static lh_code column_take_file(void *ctx, avro_value record, lh_error *err) {
     LH_TRY(avro_each(avro_field(file, "lower_bounds"), column_take_lower, table, err));
     LH_TRY(avro_each(avro_field(file, "upper_bounds"), column_take_upper, table, err));
     for (size_t i = 0; i < table->count; i++) column_fold(table, &table->columns[i]);
-    table->files++;
+    if (table->files++ == 0) {
+        int64_t size = avro_int(avro_field(file, "file_size_in_bytes"), 0);
+        table->file = lh_arena_dup(table->arena, avro_str(avro_field(file, "file_path")));
+        table->file_size = size > 0 ? (uint64_t)size : 0;
+    }
     return lh_arena_check(table->arena, err);
 }
 
@@ -247,6 +257,7 @@ static lh_code column_table_init(column_table *table, const lh_json *fields, lh_
         column->type = lh_json_get_string(it.value, "type");
         column->kind = bound_kind_of(column->type);
         column->counted = column->bounded = true;
+        column->distinct = -1;
         if (column->id > highest && column->id < COLUMN_IDS_MAX) highest = column->id;
     }
     table->ids = (size_t)highest + 1;
@@ -258,21 +269,35 @@ static lh_code column_table_init(column_table *table, const lh_json *fields, lh_
     return LH_OK;
 }
 
-/* Number of distinct values of a column, from the theta sketch of a statistics file of this snapshot; NULL: none. */
-static lh_json *column_distinct(const lh_json *metadata, int64_t snapshot_id, int64_t id, lh_arena *arena) {
-    const lh_json *file = metadata_find(lh_json_get(metadata, "statistics"), "snapshot-id", snapshot_id);
-    uint64_t distinct;
-    for (lh_json_iter it = lh_json_each(lh_json_get(file, "blob-metadata")); lh_json_next(&it);) {
-        const lh_json *fields = lh_json_get(it.value, "fields");
-        lh_str ndv = lh_json_get_string(lh_json_get(it.value, "properties"), "ndv");
-        if (lh_json_size(fields) == 1 && lh_json_int(lh_json_at(fields, 0), -1) == id &&
-            lh_str_to_u64(ndv, &distinct) == LH_OK)
-            return lh_json_new_uint(arena, distinct);
+/* Distinct values from the footer of the only data file. */
+static void column_take_footer(column_table *table, lh_bucket *bucket) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    parquet_distinct *leaves = NULL;
+    if (table->files != 1 || table->deletes || lh_arena_new(COLUMN_FOOTER_BYTES, &arena, NULL) != LH_OK) return;
+    size_t count = parquet_file_distinct(bucket, table->file, table->file_size, arena, &leaves);
+    for (size_t i = 0; i < count; i++) {
+        column_state *column = column_by_id(table, leaves[i].field_id);
+        if (column) column->distinct = leaves[i].distinct;
     }
-    return lh_json_new_null(arena);
 }
 
-static lh_json *column_json(const column_table *table, const column_state *column, lh_json *distinct) {
+/* Distinct values from the theta sketches of a statistics file of this snapshot. */
+static void column_take_sketches(column_table *table, const lh_json *metadata, int64_t snapshot_id) {
+    const lh_json *file = metadata_find(lh_json_get(metadata, "statistics"), "snapshot-id", snapshot_id);
+    for (lh_json_iter it = lh_json_each(lh_json_get(file, "blob-metadata")); lh_json_next(&it);) {
+        const lh_json *fields = lh_json_get(it.value, "fields");
+        if (!lh_str_eq(lh_json_get_string(it.value, "type"), LH_STR("apache-datasketches-theta-v1")) ||
+            lh_json_int(lh_json_get(it.value, "snapshot-id"), -1) != snapshot_id) /* taken over from an older one */
+            continue;
+        uint64_t distinct;
+        lh_str ndv = lh_json_get_string(lh_json_get(it.value, "properties"), "ndv");
+        column_state *column = column_by_id(table, lh_json_int(lh_json_at(fields, 0), -1));
+        if (column && lh_json_size(fields) == 1 && lh_str_to_u64(ndv, &distinct) == LH_OK && distinct <= INT64_MAX)
+            column->distinct = (int64_t)distinct;
+    }
+}
+
+static lh_json *column_json(const column_table *table, const column_state *column) {
     lh_arena *arena = table->arena;
     lh_json *json = lh_json_new_object(arena);
     bool counted = table->files == 0 || column->counted;
@@ -280,7 +305,8 @@ static lh_json *column_json(const column_table *table, const column_state *colum
     lh_json_set(arena, json, "nulls", counted ? lh_json_new_uint(arena, column->nulls) : lh_json_new_null(arena));
     lh_json_set(arena, json, "min", bound_json(column, &column->min, arena));
     lh_json_set(arena, json, "max", bound_json(column, &column->max, arena));
-    lh_json_set(arena, json, "distinct", distinct);
+    lh_json_set(arena, json, "distinct",
+                column->distinct < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, column->distinct));
     lh_json_set_bool(arena, json, "exact", counted && !table->deletes);
     return json;
 }
@@ -299,10 +325,11 @@ lh_code column_statistics(lh_bucket *bucket, const lh_json *metadata, lh_arena *
     if (count > COLUMN_MANIFESTS) return *ret = answer, LH_OK;
     LH_TRY(column_table_init(&table, lh_json_get(metadata_current_schema(metadata), "fields"), arena, err));
     LH_TRY(manifest_each_live(bucket, list, column_take_file, &table, err));
+    column_take_footer(&table, bucket);
+    column_take_sketches(&table, metadata, snapshot_id);
     for (size_t i = 0; i < table.count; i++)
-        lh_json_put(
-            arena, answer, lh_arena_printf(arena, "%" PRId64, table.columns[i].id),
-            column_json(&table, &table.columns[i], column_distinct(metadata, snapshot_id, table.columns[i].id, arena)));
+        lh_json_put(arena, answer, lh_arena_printf(arena, "%" PRId64, table.columns[i].id),
+                    column_json(&table, &table.columns[i]));
     LH_TRY(lh_arena_check(arena, err));
     *ret = answer;
     return LH_OK;

@@ -24,6 +24,17 @@ lh_str lineage_key(lh_table_name name, lh_arena *arena);
 LH_MUST_CHECK lh_code lineage_parent_changes(lh_catalog *catalog, lh_table_name from, const lh_table_name *to,
                                              lh_arena *arena, lh_change **ret, size_t *ret_count, lh_error *err);
 
+/* ---- parquet_footer.c ---- */
+typedef struct parquet_distinct {
+    int64_t field_id, distinct; /* -1: not told */
+} parquet_distinct;
+/* Distinct values of each leaf column, nulls aside, as the footer of a file of one row group tells; the number of leaves, 0 when
+ * the bytes are no such footer. Arena. */
+size_t parquet_footer_distinct(lh_str bytes, lh_arena *arena, parquet_distinct **ret);
+/* The same of a file; 0 also when it cannot be read. */
+size_t parquet_file_distinct(lh_bucket *bucket, lh_str location, uint64_t size, lh_arena *arena,
+                             parquet_distinct **ret);
+
 /* ---- column_statistics.c ---- */
 /* *ret: object by field id of {"values","nulls","min","max","distinct","exact"}, as far as the current snapshot's manifests tell for
  * each of its files; without a snapshot, or with more than COLUMN_MANIFESTS manifests, empty. Arena. Errors: as manifest_walk. */

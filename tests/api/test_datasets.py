@@ -6,6 +6,7 @@ import subprocess
 import threading
 
 import pytest
+from pyiceberg.table.statistics import BlobMetadata, StatisticsFile
 
 from harness import BINARY
 
@@ -86,6 +87,53 @@ def test_statistics_come_from_the_manifests(server):
     assert (s["values"], s["min"], s["max"]) == (4, -7, 3)
     server.sql("DELETE FROM stats WHERE id = 1")
     assert column(described(server, "stats"), "id")["statistics"]["exact"] is False
+
+
+def sketch(snapshot, fields, ndv, kind="apache-datasketches-theta-v1"):
+    return BlobMetadata.model_construct(type=kind, snapshot_id=snapshot, sequence_number=1, fields=fields, properties={"ndv": ndv})
+
+
+def set_statistics(table, snapshot, *blobs):
+    with table.update_statistics() as update:
+        update.set_statistics(StatisticsFile.model_construct(
+            snapshot_id=snapshot, statistics_path=f"{table.location()}/metadata/{snapshot}.stats", file_size_in_bytes=100,
+            file_footer_size_in_bytes=50, blob_metadata=list(blobs)))
+
+
+def test_distinct_comes_from_the_statistics_file_of_the_current_snapshot(server):
+    def distinct():
+        return {c["name"]: c["statistics"]["distinct"] for c in described(server, "sketched")["columns"]}
+
+    loaded(server, "sketched")
+    loaded(server, "sketched", b"id,email,amount,day\n4,d@x.org,9.00,2025-12-31\n", mode="append")
+    unknown = {"id": None, "email": None, "amount": None, "day": None}
+    table = server.pyiceberg().load_table("data.sketched")
+    first, second = (s.snapshot_id for s in table.snapshots())
+    set_statistics(table, first, sketch(first, [1], "3"))
+    assert distinct() == unknown  # of the rows before the second load
+    set_statistics(table, second, sketch(first, [1], "3"), sketch(second, [1, 2], "4"), sketch(second, [2], "many"),
+                   sketch(second, [3], "2", kind="deletion-vector-v1"))
+    assert distinct() == unknown  # a blob of an older snapshot, of two columns, of no number, of another kind
+    set_statistics(table, second, sketch(second, [1], "4"), sketch(second, [3], "3"))
+    assert distinct() == unknown | {"id": 4, "amount": 3}
+    loaded(server, "sketched", b"id,email,amount,day\n5,e@x.org,9.50,2025-12-31\n", mode="append")
+    assert distinct() == unknown
+
+
+def test_distinct_comes_from_the_footer_of_the_only_file(server):
+    """DuckDB counts what it put into a dictionary; of a column that hardly repeats a value, there is none."""
+    def distinct():
+        return {c["name"]: c["statistics"]["distinct"] for c in described(server, "counted")["columns"]}
+
+    loaded(server, "counted", b"id,word,part\n" + b"".join(b"%d,%s,%d\n" % (i, b"w%d" % (i % 9) if i % 2 else b"", i % 5) for i in range(900)))
+    assert distinct() == {"id": None, "word": 9, "part": 5}
+    table = server.pyiceberg().load_table("data.counted")
+    set_statistics(table, table.current_snapshot().snapshot_id, sketch(table.current_snapshot().snapshot_id, [1], "900"))
+    assert distinct() == {"id": 900, "word": 9, "part": 5}
+    server.sql("DELETE FROM counted WHERE id = 1")
+    assert distinct() == {"id": None, "word": None, "part": None}  # a deleted row may have been the only one of its value
+    server.sql("CREATE TABLE grouped AS SELECT i % 7 AS a FROM range(300000) t(i)")
+    assert described(server, "grouped")["columns"][0]["statistics"]["distinct"] is None  # counts of row groups do not add up
 
 
 def test_a_patch_merges_and_survives_a_restart(server):
