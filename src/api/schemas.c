@@ -80,7 +80,7 @@ const api_schema api_schemas[] = {
          {"snapshot_id", "any", true, "The table's snapshot, a number, or null when it has none"},
          {"job_id", "string", true, "Id of this load"}, {"rejects_dataset", "string", false, "Where the bad rows are"},
          {"pii", "any", false,
-          "Of a new dataset, replaced rows, or new columns: [{column, pii_kind, confidence}] of the personal data "
+          "Of the rows of the load, ten or more if they were added: [{column, pii_kind, confidence}] of the personal data "
           "found; null: could not look"},
          {"columns", "[$column", true, "Of the file, as loaded; of the dataset, when it was there already"},
          {"encoding", "string", false, "Of text, as it was read"},

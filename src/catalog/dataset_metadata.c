@@ -221,17 +221,19 @@ static lh_code about_patch(lh_arena *arena, lh_json *about, const lh_json *schem
     return LH_OK;
 }
 
-/* Verdicts of a detector; what a person declared stays, and so does the record of a column that is gone. */
-static lh_code about_detect(lh_arena *arena, lh_json *about, const lh_json *schema, const lh_json *verdicts,
-                            lh_error *err) {
+/* Verdicts of a detector; what a person declared stays, and so does the record of a column that is gone. part: it saw
+ * a part of the rows only, so that each verdict that there is stays. */
+static lh_code about_take_verdicts(lh_arena *arena, lh_json *about, const lh_json *schema, const lh_json *verdicts,
+                                   bool part, lh_error *err) {
     for (lh_json_iter it = lh_json_each(verdicts); lh_json_next(&it);) {
         int64_t id = -1;
         if (about_column(schema, it.name, &id, NULL) != LH_OK) continue;        /* dropped since it was read */
         if (lh_json_int(lh_json_get(it.value, "field_id"), id) != id) continue; /* another one of that name */
         bool found = !lh_json_is_null(lh_json_get(it.value, "pii_kind"));
-        if (!found && !about_has_record(arena, about, id)) continue;
+        if (!found && (part || !about_has_record(arena, about, id))) continue;
         lh_json *record = about_column_record(arena, about, id);
-        if (lh_str_eq(lh_json_get_string(lh_json_get(record, "pii"), "said_by"), LH_STR("declared"))) continue;
+        const lh_json *before = lh_json_get(record, "pii");
+        if (before && (part || lh_str_eq(lh_json_get_string(before, "said_by"), LH_STR("declared")))) continue;
         lh_json_remove(record, LH_STR("pii"));
         if (!found) continue;
         LH_TRY(about_check_kind(lh_json_get(it.value, "pii_kind"), err));
@@ -244,6 +246,16 @@ static lh_code about_detect(lh_arena *arena, lh_json *about, const lh_json *sche
         lh_json_set(arena, record, "pii", pii);
     }
     return LH_OK;
+}
+
+static lh_code about_detect(lh_arena *arena, lh_json *about, const lh_json *schema, const lh_json *verdicts,
+                            lh_error *err) {
+    return about_take_verdicts(arena, about, schema, verdicts, false, err);
+}
+
+static lh_code about_detect_part(lh_arena *arena, lh_json *about, const lh_json *schema, const lh_json *verdicts,
+                                 lh_error *err) {
+    return about_take_verdicts(arena, about, schema, verdicts, true, err);
 }
 
 typedef lh_code (*about_change)(lh_arena *arena, lh_json *about, const lh_json *schema, const lh_json *input,
@@ -264,7 +276,7 @@ static lh_code about_try(lh_catalog *catalog, lh_table_name name, about_change c
         return lh_fail(err, LH_CONFLICT, "the metadata of '%.*s' was changed meanwhile", LH_STR_ARG(name.name));
     const lh_json *before = lh_json_copy(arena, about);
     LH_TRY(change(arena, about, metadata_current_schema(metadata), input, err));
-    if (change == about_detect && lh_json_equal(before, about)) return lh_arena_check(arena, err); /* as it was */
+    if (change != about_patch && lh_json_equal(before, about)) return lh_arena_check(arena, err); /* as it was */
     lh_json_set_int(arena, about, "schema_version", 1);
     lh_json_set_string(arena, about, "updated_at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
     lh_change changes[2] = {{.key = dataset_about_key(name, arena), .expected = version ? version : LH_VERSION_ABSENT},
@@ -293,7 +305,8 @@ lh_code lh_dataset_patch(lh_catalog *catalog, lh_table_name name, const lh_json 
     return about_run(catalog, name, about_patch, patch, if_version, err);
 }
 
-lh_code lh_dataset_set_detected(lh_catalog *catalog, lh_table_name name, const lh_json *verdicts, lh_error *err) {
+lh_code lh_dataset_set_detected(lh_catalog *catalog, lh_table_name name, const lh_json *verdicts, bool part,
+                                lh_error *err) {
     if (!lh_json_is_object(verdicts)) return lh_fail(err, LH_INVALID, "verdicts must be an object by column name");
-    return about_run(catalog, name, about_detect, verdicts, NULL, err);
+    return about_run(catalog, name, part ? about_detect_part : about_detect, verdicts, NULL, err);
 }

@@ -29,19 +29,38 @@ static void test_metadata__a_declared_verdict_stays_over_a_detected_one(void) {
     test_table(l, "t");
     lh_json *found =
         suite_json(l->arena, "{'id':{'pii_kind':'phone','confidence':0.75,'evidence':{'values':40}},'gone':null}");
-    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, &l->err));
+    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, false, &l->err));
     CHECK_STR(lh_json_get_string(test_column(l, "t"), "said_by"), LH_STR("detected"));
     CHECK(lh_json_int(lh_json_get(lh_json_get(test_column(l, "t"), "evidence"), "values"), 0) == 40);
     CHECK_OK_IN(l, test_patch(l, "t", "{'columns':{'id':{'pii_kind':'none'}}}", NULL));
-    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, &l->err));
+    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, false, &l->err));
     CHECK_STR(lh_json_get_string(test_column(l, "t"), "pii_kind"), LH_STR("none"));
     CHECK_OK_IN(l, test_patch(l, "t", "{'columns':{'id':{'pii_kind':null}}}", NULL));
-    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, &l->err));
+    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, false, &l->err));
     CHECK_STR(lh_json_get_string(test_column(l, "t"), "pii_kind"), LH_STR("phone"));
-    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), suite_json(l->arena, "{'id':null}"), &l->err));
+    CHECK_OK_IN(
+        l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), suite_json(l->arena, "{'id':null}"), false, &l->err));
     CHECK(lh_json_is_null(lh_json_get(test_column(l, "t"), "pii_kind")));
     found = suite_json(l->arena, "{'id':{'pii_kind':'phone','confidence':1.5}}");
-    CHECK(lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, &l->err) == LH_INVALID);
+    CHECK(lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, false, &l->err) == LH_INVALID);
+}
+
+static void test_metadata__what_a_part_of_the_rows_tells_replaces_no_verdict(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new();
+    test_table(l, "t");
+    lh_json *nothing = suite_json(l->arena, "{'id':null}");
+    lh_json *phone = suite_json(l->arena, "{'id':{'pii_kind':'phone','confidence':0.75}}");
+    lh_json *email = suite_json(l->arena, "{'id':{'pii_kind':'email','confidence':0.9}}");
+    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), phone, true, &l->err)); /* there was none */
+    CHECK_STR(lh_json_get_string(test_column(l, "t"), "pii_kind"), LH_STR("phone"));
+    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), email, true, &l->err));
+    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), nothing, true, &l->err));
+    CHECK_STR(lh_json_get_string(test_column(l, "t"), "pii_kind"), LH_STR("phone"));
+    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), email, false, &l->err));
+    CHECK_STR(lh_json_get_string(test_column(l, "t"), "pii_kind"), LH_STR("email"));
+    CHECK_OK_IN(l, test_patch(l, "t", "{'columns':{'id':{'pii_kind':'none'}}}", NULL));
+    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), phone, true, &l->err));
+    CHECK_STR(lh_json_get_string(test_column(l, "t"), "pii_kind"), LH_STR("none"));
 }
 
 static void test_metadata__a_verdict_is_of_a_field_id_and_the_same_again_changes_nothing(void) {
@@ -51,14 +70,14 @@ static void test_metadata__a_verdict_is_of_a_field_id_and_the_same_again_changes
     CHECK_OK_IN(
         l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"),
                                    suite_json(l->arena, "{'id':{'field_id':77,'pii_kind':'phone','confidence':1}}"),
-                                   &l->err)); /* of a column that had the name when it was read */
+                                   false, &l->err)); /* of a column that had the name when it was read */
     test_described(l, "t", &first);
     CHECK(first == 0 && lh_json_is_null(lh_json_get(test_column(l, "t"), "pii_kind")));
     lh_json *found = suite_json(l->arena, "{'id':{'field_id':1,'pii_kind':'phone','confidence':1}}");
-    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, &l->err));
+    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, false, &l->err));
     test_described(l, "t", &first);
     CHECK_STR(lh_json_get_string(test_column(l, "t"), "pii_kind"), LH_STR("phone"));
-    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, &l->err));
+    CHECK_OK_IN(l, lh_dataset_set_detected(l->catalog, LAKE_NAME("t"), found, false, &l->err));
     test_described(l, "t", &second);
     CHECK(first > 0 && first == second);
 }
@@ -122,6 +141,7 @@ static void test_metadata__a_drop_leaves_nothing_and_a_rename_takes_all(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_metadata__a_declared_verdict_stays_over_a_detected_one),
+             LH_TEST(test_metadata__what_a_part_of_the_rows_tells_replaces_no_verdict),
              LH_TEST(test_metadata__a_verdict_is_of_a_field_id_and_the_same_again_changes_nothing),
              LH_TEST(test_metadata__a_version_lets_one_writer_through),
              LH_TEST(test_metadata__an_older_document_loads_with_defaults),

@@ -270,8 +270,8 @@ LH_MUST_CHECK lh_code ingest_make_namespace(const lh_ingest *ingest, lh_str name
 LH_MUST_CHECK lh_code ingest_load(ingest_job *job, lh_json **ret, lh_error *err);
 
 /* ---- scan.c ---- */
-/* After a load that made the table, replaced its rows or added columns: looks for personal data in a small sample and puts what it
- * found into answer.pii; null when it could not, which is no error of the load. The table's lock need not be held. */
+/* After a load: looks for personal data in a small sample of the rows that it wrote and puts what it found into
+ * answer.pii; null when it could not, which is no error of the load. The table's lock need not be held. */
 void ingest_scan_loaded(ingest_job *job, lh_json *answer);
 void ingest_progress(const ingest_job *job, int phase);
 void ingest_table_sql(lh_table_name name, lh_arena *arena, lh_buf *into); /* lake."ns"."t" */

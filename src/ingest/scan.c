@@ -1,18 +1,16 @@
 /* Which columns hold personal data: a sample of rows through the engine, values counted by pii, verdicts told to the catalog, which
  * keeps what a person declared.
  *
- * The sample is a reservoir over all rows of the current snapshot. After a large load that would read the table once more, so there
- * it is a reservoir over windows of some data files, each at a random place, which the engine finds without reading the rest. It is
- * staged in a temporary table, some columns at a time, and fetched in pages that fit into a JSON document. */
+ * The sample is a reservoir: of all rows of the current snapshot, or, after a load into a table that was there, of the rows in
+ * the files that the load added. It is staged in a temporary table, some columns at a time, and fetched in pages that fit into a
+ * JSON document. What a part of the rows tells only adds to what is known. */
 #include "ingest/evolve_internal.h"
 #include "pii/pii.h"
 
 enum {
     SCAN_ROWS_OF_LOAD = 2000,
     SCAN_COLUMNS_OF_LOAD = 500, /* each statement about a very wide table takes the engine seconds: on demand only */
-    SCAN_WHOLE_ROWS = 200000, /* a table with more is sampled in windows after a load */
-    SCAN_WINDOWS = 2,         /* the engine decodes a row group for each: about as many rows as SCAN_WHOLE_ROWS */
-    SCAN_WINDOW_ROWS = 2048,
+    SCAN_PART_VALUES = 10,      /* fewer say nothing of a column with other values: check digits fit by chance */
     SCAN_STAGE_COLUMNS = 64,
     SCAN_PAGE_COLUMNS = 16,
     SCAN_PAGE_ROWS = 1000,
@@ -23,6 +21,7 @@ enum {
 typedef struct scan_column {
     const evolve_column *column;
     const char *skipped; /* why it is not looked at; NULL: it is */
+    bool partly;         /* it has values in rows that are not looked at */
     lh_pii_column counts;
     lh_pii_verdict verdict;
 } scan_column;
@@ -36,8 +35,7 @@ typedef struct scan {
     size_t count;
     size_t rows_wanted;
     uint64_t rows; /* sampled */
-    bool windows;
-    lh_json *files; /* that windows are of: [[name, last row]]; NULL: not drawn yet */
+    const lh_json *files; /* rows of these only; NULL: of all */
 } scan;
 
 static const char *scan_type(const ingest_type *type, lh_pii_type *ret) {
@@ -59,31 +57,36 @@ static const char *scan_type(const ingest_type *type, lh_pii_type *ret) {
     }
 }
 
-/* only (may be NULL): [{"name"}], the columns to look at. */
-static bool scan_is_wanted(const lh_json *only, lh_str name) {
-    if (!only) return true;
-    for (lh_json_iter it = lh_json_each(only); lh_json_next(&it);)
-        if (lh_str_eq_nocase(lh_json_get_string(it.value, "name"), name)) return true;
-    return false;
-}
-
-static lh_code scan_open(scan *s, lh_table_name name, const lh_json *only, lh_error *err) {
+static lh_code scan_open(scan *s, lh_table_name name, lh_error *err) {
     LH_TRY(evolve_source_table(s->ingest, name, -1, s->arena, &s->table, err));
     s->columns = LH_ARENA_ARRAY(s->arena, scan_column, s->table.side.count);
     if (!s->columns) return lh_arena_check(s->arena, err);
     for (size_t i = 0; i < s->table.side.count; i++) {
         lh_pii_type type = LH_PII_TYPE_TEXT;
-        scan_column *column = &s->columns[s->count];
+        scan_column *column = &s->columns[s->count++];
         *column = (scan_column){.column = &s->table.side.columns[i]};
-        if (!scan_is_wanted(only, column->column->name)) continue;
         column->skipped = scan_type(column->column->type, &type);
         lh_pii_begin(&column->counts, column->column->name, type);
-        s->count++;
     }
     return LH_OK;
 }
 
 /* ---- the sample ---- */
+
+/* Files that were just written have the table's columns by name, and no deletes: they are read without the table, whose manifests
+ * grow with each append. */
+static void scan_relation(const scan *s, lh_buf *sql) {
+    if (!s->files) {
+        lh_buf_append(sql, s->table.relation);
+        return;
+    }
+    lh_buf_append(sql, LH_STR("read_parquet(["));
+    for (lh_json_iter file = lh_json_each(s->files); lh_json_next(&file);) {
+        if (file.index) lh_buf_append(sql, LH_STR(", "));
+        lh_buf_sql_string(sql, lh_json_str(file.value, LH_STR_NONE));
+    }
+    lh_buf_append(sql, LH_STR("], hive_partitioning = false)"));
+}
 
 static void scan_select(const scan *s, size_t from, size_t to, lh_buf *sql) {
     lh_buf_append(sql, LH_STR("SELECT "));
@@ -92,47 +95,14 @@ static void scan_select(const scan *s, size_t from, size_t to, lh_buf *sql) {
         lh_buf_sql_identifier(sql, s->columns[i].column->name);
         lh_buf_printf(sql, " AS VARCHAR), %d) AS c%zu", SCAN_VALUE_CHARS, i);
     }
-    lh_buf_printf(sql, " FROM %.*s", LH_STR_ARG(s->table.relation));
-}
-
-/* Files of which one window each is read, drawn at random, one of them maybe twice. *ret: rows of names. */
-static lh_code scan_draw_files(scan *s, lh_json **ret, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-    lh_json *result = NULL, *drawn = lh_json_new_array(s->arena);
-    lh_buf_printf(&sql, "SELECT filename, max(file_row_number) FROM %.*s GROUP BY filename",
-                  LH_STR_ARG(s->table.relation));
-    LH_TRY(evolve_run(s->session, &sql, s->arena, &result, err));
-    const lh_json *files = lh_json_get(result, "rows");
-    for (unsigned i = 0; i < SCAN_WINDOWS && lh_json_size(files); i++)
-        lh_json_append(drawn, lh_json_copy(s->arena, lh_json_at(files, lh_random_below(lh_json_size(files)))));
-    *ret = drawn;
-    return lh_arena_check(s->arena, err);
-}
-
-/* A statement a window: of several at once the engine would read all files. */
-static lh_code scan_stage_windows(scan *s, size_t from, size_t to, lh_error *err) {
-    if (!s->files) LH_TRY(scan_draw_files(s, &s->files, err));
-    for (lh_json_iter file = lh_json_each(s->files); lh_json_next(&file);) {
-        LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-        uint64_t last = lh_json_uint(lh_json_at(file.value, 1), 0);
-        uint64_t at = last < SCAN_WINDOW_ROWS ? 0 : lh_random_below(last - SCAN_WINDOW_ROWS + 2);
-        lh_buf_append(&sql, file.index ? LH_STR("INSERT INTO temp.main.lh_pii_rows ")
-                                       : LH_STR("CREATE OR REPLACE TEMP TABLE lh_pii_rows AS "));
-        scan_select(s, from, to, &sql);
-        lh_buf_append(&sql, LH_STR(" WHERE filename = "));
-        lh_buf_sql_string(&sql, lh_json_str(lh_json_at(file.value, 0), LH_STR_NONE));
-        lh_buf_printf(&sql, " AND file_row_number BETWEEN %" PRIu64 " AND %" PRIu64, at, at + SCAN_WINDOW_ROWS - 1);
-        LH_TRY(evolve_run(s->session, &sql, s->arena, NULL, err));
-    }
-    return LH_OK;
+    lh_buf_append(sql, LH_STR(" FROM "));
+    scan_relation(s, sql);
 }
 
 static lh_code scan_stage(scan *s, size_t from, size_t to, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-    if (s->windows) LH_TRY(scan_stage_windows(s, from, to, err));
     lh_buf_append(&sql, LH_STR("CREATE OR REPLACE TEMP TABLE lh_pii_sample AS "));
-    if (s->windows) lh_buf_append(&sql, LH_STR("SELECT * FROM temp.main.lh_pii_rows"));
-    else scan_select(s, from, to, &sql);
+    scan_select(s, from, to, &sql);
     lh_buf_printf(&sql, " TABLESAMPLE reservoir(%zu ROWS)", s->rows_wanted);
     return evolve_run(s->session, &sql, s->arena, NULL, err);
 }
@@ -192,7 +162,11 @@ static lh_code scan_run(scan *s, lh_error *err) {
         LH_TRY(scan_stage(s, from, to, err));
         LH_TRY(scan_pages(s, from, to, err));
     }
-    for (size_t i = 0; i < looked_at; i++) s->columns[i].verdict = lh_pii_end(&s->columns[i].counts);
+    for (size_t i = 0; i < looked_at; i++) {
+        scan_column *column = &s->columns[i];
+        column->verdict = lh_pii_end(&column->counts);
+        if (column->partly && column->verdict.values < SCAN_PART_VALUES) column->verdict.kind = LH_PII_NONE;
+    }
     return LH_OK;
 }
 
@@ -239,7 +213,7 @@ static lh_code scan_tell(const scan *s, lh_error *err) {
         lh_json_put(arena, verdicts, column->column->name, verdict);
     }
     LH_TRY(lh_arena_check(arena, err));
-    return lh_dataset_set_detected(s->ingest->catalog, s->table.name, verdicts, err);
+    return lh_dataset_set_detected(s->ingest->catalog, s->table.name, verdicts, s->files != NULL, err);
 }
 
 /* ---- on demand ---- */
@@ -296,7 +270,7 @@ static lh_code scan_answer(const scan *s, bool dry_run, lh_json **ret, lh_error 
 static lh_code scan_dataset(scan *s, const lh_ingest_scan_request *request, lh_json **ret, lh_error *err) {
     lh_table_name name;
     LH_TRY(lh_table_name_parse(s->ingest->catalog, request->dataset, s->arena, &name, err));
-    LH_TRY(scan_open(s, name, NULL, err));
+    LH_TRY(scan_open(s, name, err));
     LH_TRY(lh_session_open(s->ingest->engine, request->cancel, &s->session, err));
     lh_code code = scan_run(s, err);
     lh_session_close(s->session);
@@ -330,35 +304,46 @@ static lh_json *scan_found(const scan *s) {
     return list;
 }
 
-/* A large table is sampled in windows, unless columns of its own hide the number of a row and the name of a file. */
-static lh_code scan_plan(scan *s, lh_error *err) {
-    lh_json *dataset = NULL;
-    LH_TRY(lh_dataset_get(s->ingest->catalog, s->table.name, s->arena, &dataset, err));
-    s->windows = lh_json_uint(lh_json_get(dataset, "row_count"), 0) > SCAN_WHOLE_ROWS &&
-                 !evolve_side_find(&s->table.side, LH_STR("file_row_number")) &&
-                 !evolve_side_find(&s->table.side, LH_STR("filename"));
+static bool scan_has(const lh_json *columns, lh_str name) {
+    for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);)
+        if (lh_str_eq_nocase(lh_json_get_string(it.value, "name"), name)) return true;
+    return false;
+}
+
+/* Rows of a table that was there: those in files that the load added. */
+static lh_code scan_part(scan *s, int64_t snapshot_id, const lh_json *added, lh_error *err) {
+    lh_json *files = NULL;
+    LH_TRY(lh_table_added_files(s->ingest->catalog, s->table.name, snapshot_id, s->arena, &files, err));
+    for (size_t i = 0; i < s->count; i++) s->columns[i].partly = !scan_has(added, s->columns[i].column->name);
+    s->files = files;
     return LH_OK;
 }
 
-static lh_code scan_load(scan *s, lh_table_name name, const lh_json *only, lh_error *err) {
-    LH_TRY(scan_open(s, name, only, err));
+static lh_code scan_load(scan *s, const ingest_job *job, bool whole, const lh_json *answer, lh_error *err) {
+    LH_TRY(scan_open(s, job->name, err));
     if (s->count > SCAN_COLUMNS_OF_LOAD)
         return lh_fail(err, LH_LIMIT, "more than %d columns are not scanned after a load", SCAN_COLUMNS_OF_LOAD);
-    LH_TRY(scan_plan(s, err));
+    int64_t snapshot_id = lh_json_int(lh_json_get(answer, "snapshot_id"), -1);
+    if (!whole && snapshot_id >= 0) LH_TRY(scan_part(s, snapshot_id, lh_json_get(answer, "added_columns"), err));
     LH_TRY(scan_run(s, err));
     return scan_tell(s, err);
 }
 
+/* A load that could tell something new. */
+static bool scan_is_due(const ingest_job *job, bool whole, const lh_json *answer) {
+    if (!job->ingest->detect_pii || lh_json_bool(lh_json_get(answer, "deduplicated"), false)) return false;
+    return whole || lh_json_size(lh_json_get(answer, "added_columns")) > 0 ||
+           lh_json_uint(lh_json_get(answer, "rows"), 0) >= SCAN_PART_VALUES;
+}
+
 void ingest_scan_loaded(ingest_job *job, lh_json *answer) {
-    const lh_json *added = lh_json_get(answer, "added_columns");
-    bool deduplicated = lh_json_bool(lh_json_get(answer, "deduplicated"), false);
     bool whole = !job->exists || lh_str_eq(job->request->mode, LH_STR("replace"));
     scan s = {.ingest = job->ingest, .session = job->session, .arena = job->arena, .rows_wanted = SCAN_ROWS_OF_LOAD};
     lh_json *found = NULL;
     lh_span span;
-    if (!job->ingest->detect_pii || deduplicated || (!whole && lh_json_size(added) == 0)) return;
+    if (!scan_is_due(job, whole, answer)) return;
     lh_span_begin("ingest.scan", &span);
-    lh_code code = scan_load(&s, job->name, whole ? NULL : added, NULL);
+    lh_code code = scan_load(&s, job, whole, answer, NULL);
     if (code == LH_OK) found = scan_found(&s);
     lh_json_set(job->arena, answer, "pii", found ? found : lh_json_new_null(job->arena));
     lh_span_end(&span, code);

@@ -121,8 +121,16 @@ def test_a_verdict_goes_when_the_values_do(server):
     assert answer["pii"] == [] and described(server, "turns")["a"]["pii_kind"] is None
 
 
-def test_new_columns_are_looked_at_and_old_ones_are_left(server):
-    load(server, "grows", "a\n" + "\n".join(f"u{i}@example.org" for i in range(30)) + "\n")
+def column_of(values, name="a"):
+    return name + "\n" + "".join(f"{v}\n" for v in values)
+
+
+def addresses(rows, start=0):
+    return [f"u{i}@example.org" for i in range(start, start + rows)]
+
+
+def test_an_append_adds_verdicts_and_takes_none_away(server):
+    load(server, "grows", column_of(addresses(30)))
     before = described(server, "grows")["a"]["evidence"]
     answer = load(server, "grows", "a,b\n" + "\n".join(f"word,10.1.2.{i + 1}" for i in range(30)) + "\n", mode="append")
     assert answer["pii"] == []  # 10.… alone may be a version
@@ -131,6 +139,47 @@ def test_new_columns_are_looked_at_and_old_ones_are_left(server):
     assert described(server, "grows")["a"]["evidence"] == before
     answer = load(server, "grows", "a\nx\n", mode="append")
     assert "pii" not in answer
+
+
+@pytest.mark.parametrize("mode", ["append", "upsert"])
+def test_rows_added_later_are_looked_at(server, mode):
+    """They are a part of the rows, but the only ones that hold an address: the sample is drawn from them."""
+    name = f"later_{mode}"
+    load(server, name, "id,a\n" + "".join(f"{i},word{i}\n" for i in range(20_000)))
+    assert described(server, name)["a"]["pii_kind"] is None
+    rows = "id,a\n" + "".join(f"{30_000 + i},{a}\n" for i, a in enumerate(addresses(40)))
+    answer = load(server, name, rows, mode=mode, **({"key": "id"} if mode == "upsert" else {}))
+    assert [(p["column"], p["pii_kind"]) for p in answer["pii"]] == [("a", "email")]
+    a = described(server, name)["a"]
+    assert (a["pii_kind"], a["said_by"], a["evidence"]["values"]) == ("email", "detected", 40)
+
+
+def test_rows_added_later_leave_what_was_declared(server):
+    load(server, "stated", column_of(["word"] * 30))
+    patch(server, "stated", columns={"a": {"pii_kind": "none"}})
+    load(server, "stated", column_of(addresses(40)), mode="append")
+    assert (described(server, "stated")["a"]["pii_kind"], described(server, "stated")["a"]["said_by"]) == ("none", "declared")
+    patch(server, "stated", columns={"a": {"pii_kind": None}})
+    load(server, "stated", column_of(addresses(40, 100)), mode="append")
+    assert described(server, "stated")["a"]["said_by"] == "detected"
+
+
+def test_a_handful_of_rows_added_says_nothing(server):
+    """One number in ten has the check digit of a payment card."""
+    load(server, "few", column_of(range(4_000_000_000_000_000, 4_000_000_000_000_030)))
+    for i in range(3):
+        assert "pii" not in load(server, "few", column_of([luhn(f"41111111{i:07d}")]), mode="append")
+    answer = load(server, "few", "a,b\n" + f"{luhn('411111110000009')},1\n" + ",2\n" * 30, mode="append")
+    assert answer["pii"] == [] and described(server, "few")["a"]["pii_kind"] is None
+
+
+def test_rows_added_to_partitions_and_odd_columns_are_looked_at(server):
+    """Their files lie in folders of their own, named by values, and a column may be called as what a reader adds."""
+    server.sql("CREATE TABLE parted (day INTEGER, filename VARCHAR, \"E-Mail ?\" VARCHAR) PARTITIONED BY (day)")
+    text = 'day,filename,E-Mail ?\n' + "".join(f"{i % 7},x.csv,{a}\n" for i, a in enumerate(addresses(70)))
+    assert [p["column"] for p in load(server, "parted", text, mode="append")["pii"]] == ["E-Mail ?"]
+    evidence = described(server, "parted")["E-Mail ?"]["evidence"]
+    assert (evidence["values"], evidence["matched"]) == (70, 70)
 
 
 def test_a_load_and_a_description_at_once(server):
@@ -155,11 +204,30 @@ def test_a_load_and_a_description_at_once(server):
     assert {c["name"]: c["pii_kind"] for c in answer["columns"] if c["pii_kind"]} == KINDS
 
 
-def test_a_large_load_is_sampled_in_windows(server):
-    rows = "a,file\n" + "".join(f"user{i}@example.org,{i}\n" for i in range(300_000))
-    answer = load(server, "large", rows)
-    assert [(p["column"], p["pii_kind"]) for p in answer["pii"]] == [("a", "email")]
-    assert described(server, "large")["a"]["evidence"]["values"] == 2000
+STRIPES = 12
+
+
+def stripes(rows):
+    """Column k has texts with an address in the k-th twelfth of the rows and nowhere else: a head shows one such column, a window two."""
+    lines = [",".join(f"c{k}" for k in range(STRIPES))]
+    for i in range(rows):
+        k = i * STRIPES // rows
+        lines.append("a b c d," * k + f"write to u{i}@example.org soon" + ",a b c d" * (STRIPES - 1 - k))
+    return "\n".join(lines) + "\n"
+
+
+def test_a_large_load_is_sampled_from_all_rows(server):
+    answer = load(server, "large", stripes(360_000))
+    assert [(p["column"], p["pii_kind"]) for p in answer["pii"]] == [(f"c{k}", "free_text") for k in range(STRIPES)]
+    for column in described(server, "large").values():
+        assert column["evidence"]["values"] == 2000 and 90 < column["evidence"]["matched"] < 250  # 167 are expected
+
+
+def test_a_large_append_is_sampled_from_all_its_rows(server):
+    load(server, "large_later", ",".join(f"c{k}" for k in range(STRIPES)) + "\n" + (",".join(["a b c d"] * STRIPES) + "\n") * 30)
+    answer = load(server, "large_later", stripes(240_000), mode="append")
+    assert len(answer["pii"]) == STRIPES
+    assert all(c["pii_kind"] == "free_text" and c["evidence"]["values"] == 2000 for c in described(server, "large_later").values())
 
 
 def test_an_empty_dataset_is_judged_by_its_names(server):
