@@ -7,7 +7,7 @@ typedef struct cache_job {
     lh_connection *connection;
     lh_arena *arena;
     lh_str name, columns;
-    bool all, no_wait;
+    bool all, no_wait, json;
 } cache_job;
 
 static uint64_t cache_count(const lh_json *answer, const char *member) {
@@ -22,6 +22,7 @@ static lh_code cache_pin(const cache_job *job, lh_error *err) {
     if (job->columns.len) lh_json_set(job->arena, body, "columns", columns);
     if (job->no_wait) lh_json_set_bool(job->arena, body, "wait", false);
     LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/query/cache/pin"), body, job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
     lh_str dataset = lh_json_get_string(answer, "dataset");
     if (job->no_wait) printf("%.*s loads\n", LH_STR_ARG(dataset));
     else
@@ -35,6 +36,7 @@ static lh_code cache_evict(const cache_job *job, lh_error *err) {
     if (job->all) lh_json_set_bool(job->arena, body, "all", true);
     else lh_json_set_string(job->arena, body, "dataset", job->name);
     LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/query/cache/evict"), body, job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
     printf("%" PRIu64 " evicted, %.*s free\n", cache_count(answer, "evicted"),
            LH_STR_ARG(lh_cli_size(job->arena, cache_count(answer, "bytes"))));
     return LH_OK;
@@ -56,6 +58,7 @@ static void cache_print_item(const cache_job *job, const lh_json *item) {
 static lh_code cache_stats(const cache_job *job, lh_error *err) {
     lh_json *answer = NULL;
     LH_TRY(lh_connection_get(job->connection, LH_STR("/query/cache/stats"), job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "items")); lh_json_next(&it);)
         cache_print_item(job, it.value);
     printf("%.*s of %.*s; %" PRIu64 " hits, %" PRIu64 " misses, %" PRIu64 " evictions\n",
@@ -66,19 +69,14 @@ static lh_code cache_stats(const cache_job *job, lh_error *err) {
 }
 
 static const struct {
-    const char *verb;
-    size_t least, most; /* words behind the verb */
+    lh_cli_verb verb;
     lh_code (*run)(const cache_job *job, lh_error *err);
-} cache_verbs[] = {{"stats", 0, 0, cache_stats}, {"pin", 1, 2, cache_pin}, {"evict", 1, 1, cache_evict}};
+} cache_verbs[] = {{{"stats", "no more words", 0, 0}, cache_stats},
+                   {{"pin", "NAME, and perhaps COLUMNS as id,name", 1, 2}, cache_pin},
+                   {{"evict", "NAME, or --all", 1, 1}, cache_evict}};
 
 const char *lh_cli_cache_verb(size_t i) {
-    return i < sizeof cache_verbs / sizeof *cache_verbs ? cache_verbs[i].verb : NULL;
-}
-
-/* --all stands for the name. */
-static bool cache_is_understood(size_t verb, size_t behind, bool all) {
-    bool nameless = all && cache_verbs[verb].run == cache_evict;
-    return nameless ? behind == 0 : behind >= cache_verbs[verb].least && behind <= cache_verbs[verb].most;
+    return i < sizeof cache_verbs / sizeof *cache_verbs ? cache_verbs[i].verb.name : NULL;
 }
 
 static lh_code cache_run(const lh_cli_source *source, size_t verb, cache_job *job, lh_error *err) {
@@ -93,21 +91,20 @@ int lh_cli_cache(const lh_cli_command *self, int argc, char **argv) {
     lh_cli_source source = {0};
     lh_cli_list words = {0};
     cache_job job = {0};
+    lh_error err = {0};
     const lh_cli_flag flags[] = {{.name = "all", .help = "evict: everything", .on = &job.all},
                                  {.name = "no-wait", .help = "pin: do not wait until it is loaded", .on = &job.no_wait},
+                                 {.name = "json", .help = "the server's answer, all of it, as JSON", .on = &job.json},
                                  LH_CLI_CLIENT_FLAGS(source),
                                  LH_CLI_CONFIG_FLAGS(source)};
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
     if (status >= 0) return status;
-    lh_str verb = lh_str_from(words.count ? words.items[0] : "stats");
-    job.name = lh_str_from(words.count > 1 ? words.items[1] : "");
-    job.columns = lh_str_from(words.count > 2 ? words.items[2] : "");
-    for (size_t i = 0; i < sizeof cache_verbs / sizeof *cache_verbs; i++) {
-        if (!lh_str_eq(verb, lh_str_from(cache_verbs[i].verb))) continue;
-        if (!cache_is_understood(i, words.count ? words.count - 1 : 0, job.all)) break;
-        lh_error err = {0};
-        return cache_run(&source, i, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
-    }
-    lh_cli_complain("cache takes stats, pin NAME [COLUMNS], evict NAME or evict --all");
-    return LH_EXIT_USAGE;
+    job.name = lh_str_from(words.count > 1 ? words.items[1] : NULL);
+    job.columns = lh_str_from(words.count > 2 ? words.items[2] : NULL);
+    size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "stats");
+    if (verb == SIZE_MAX) return LH_EXIT_USAGE;
+    lh_cli_verb takes = cache_verbs[verb].verb;
+    if (job.all && cache_verbs[verb].run == cache_evict) takes.least = takes.most = 0; /* --all stands for the name */
+    if (!lh_cli_takes(self, &takes, &words)) return LH_EXIT_USAGE;
+    return cache_run(&source, verb, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
 }

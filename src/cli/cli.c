@@ -29,7 +29,8 @@ static const lh_cli_command cli_commands[] = {
      .run = lh_cli_ingest},
     {"datasets",
      "[list | show | describe | history | lineage | drop NAME | set NAME FIELD=VALUE… | search WORDS | "
-     "diff NAME OTHER|FILE | migrate NAME | rollback NAME | scan NAME | move NAME BUCKET] [flags]",
+     "diff NAME OTHER|FILE | prompt NAME OTHER|FILE | migrate NAME | rollback NAME | scan NAME | move NAME BUCKET] "
+     "[flags]",
      "List, describe, annotate, search, drop, compare, migrate and scan datasets",
      "Examples:\n"
      "  lakehouse datasets set orders owner=ann tags=gold,daily columns.email.pii_kind=email\n"
@@ -39,12 +40,14 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse datasets diff orders orders-may.csv\n"
      "  lakehouse datasets diff orders@7301846253870143 orders      (a snapshot against now)\n"
      "  lakehouse datasets migrate orders --to orders-may.csv --dry-run\n"
+     "  lakehouse datasets prompt orders orders-may.csv > prompt.txt    (for a model; its answer: migrate --rules "
+     "FILE)\n"
      "  lakehouse datasets rollback orders\n"
      "  lakehouse datasets scan orders --dry-run      (where is personal data?)\n",
      .run = lh_cli_datasets, .verb = lh_cli_datasets_verb},
     {"tables",
      "compact NAME | expire NAME | orphans NAME | dropped | verify [NAME] | resync [NAME] | sort|partition|bloom NAME "
-     "[COLUMNS] [flags]",
+     "[COLUMNS] | jobs [flags]",
      "Maintain tables: small files, old snapshots, left-over files",
      "  lakehouse tables compact crm.clients --target 128\n"
      "  lakehouse tables sort crm.clients 'country,id desc'   of files written from now on\n"
@@ -54,7 +57,8 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse tables orphans crm.clients             files that no snapshot names\n"
      "  lakehouse tables dropped --dry-run               files of tables that were dropped without purge\n"
      "  lakehouse tables verify                          is every file there, with its size?\n"
-     "  lakehouse tables resync --dry-run                row counts and statistics that were lost, from the files\n",
+     "  lakehouse tables resync --dry-run                row counts and statistics that were lost, from the files\n"
+     "  lakehouse tables jobs                            what runs now, and of the background policy\n",
      .run = lh_cli_tables, .verb = lh_cli_tables_verb},
     {"cache", "[stats | pin NAME [COLUMNS] | evict NAME] [flags]", "Datasets that the server holds in memory",
      "  lakehouse cache pin crm.clients                  queries read it there, without knowing\n"

@@ -43,6 +43,17 @@ const char *lh_cli_command_name(size_t i);
  * positional NULL: none allowed. */
 int lh_cli_parse(const lh_cli_command *command, const lh_cli_flag *flags, size_t flag_count, int argc, char **argv,
                  lh_cli_list *positional);
+/* A verb of a command: the words that stand behind it. */
+typedef struct lh_cli_verb {
+    const char *name, *takes; /* takes: for who gives too few or many of them */
+    size_t least, most;
+} lh_cli_verb;
+/* Index of self's verb of that name; SIZE_MAX after a complaint. */
+size_t lh_cli_find_verb(const lh_cli_command *self, const char *name);
+/* The words, the verb's name first, are as many as it takes, and not empty; else complains. */
+bool lh_cli_takes(const lh_cli_command *self, const lh_cli_verb *verb, const lh_cli_list *words);
+/* On a terminal, where a slip of the hand is likely, asks the question and waits for a yes. */
+bool lh_cli_confirm(lh_str question);
 /* The name nearest to `word`, or NULL when none is near. Borrowed. */
 const char *lh_cli_nearest(lh_str word, const char *const *names, size_t count);
 /* "lakehouse: …" on stderr. */
@@ -175,6 +186,7 @@ LH_MUST_CHECK lh_code lh_connection_open_file(const lh_connection *connection, c
 LH_MUST_CHECK lh_code lh_connection_create_file(const lh_connection *connection, const char *path, FILE **ret,
                                                 lh_error *err);
 
+enum { LH_EXCHANGE_HEADERS_MAX = 4 };
 typedef struct lh_exchange {
     const char *method;
     lh_str path;         /* "/query/sql", encoded */
@@ -183,10 +195,14 @@ typedef struct lh_exchange {
     lh_http_read_fn read; /* instead of body */
     void *read_ctx;
     uint64_t body_bytes;
+    const lh_http_header *headers; /* further ones, at most LH_EXCHANGE_HEADERS_MAX; an empty value is left out */
+    size_t header_count;
     lh_http_write_fn write; /* takes the body of a 2xx; NULL: returned in *ret */
     void *write_ctx;
-    uint64_t answer_max_bytes;     /* 0: 64 MiB */
-    const _Atomic bool *cancelled; /* NULL is fine */
+    lh_code (*on_headers)(void *write_ctx, const lh_http_header *headers,
+                          size_t count); /* NULL; else of a 2xx, before its body */
+    uint64_t answer_max_bytes;           /* 0: 64 MiB */
+    const _Atomic bool *cancelled;       /* NULL is fine */
 } lh_exchange;
 /* A status of 400 and above becomes an error with the server's message (line and column too).
  * ret: the body's text when write is NULL; arena. May be NULL. */
@@ -196,9 +212,18 @@ LH_MUST_CHECK lh_code lh_connection_do(lh_connection *connection, const lh_excha
 /* GET that answers JSON. *ret: arena. */
 LH_MUST_CHECK lh_code lh_connection_get(lh_connection *connection, lh_str path, lh_arena *arena, lh_json **ret,
                                         lh_error *err);
+/* All pages of a list in one: *ret has the items of all (arena). path: as lh_cli_query() goes on with it. */
+LH_MUST_CHECK lh_code lh_connection_get_all(lh_connection *connection, lh_str path, lh_arena *arena, lh_json **ret,
+                                            lh_error *err);
 /* The same with a JSON body: method is POST, PATCH, … */
 LH_MUST_CHECK lh_code lh_connection_send(lh_connection *connection, const char *method, lh_str path,
                                          const lh_json *body, lh_arena *arena, lh_json **ret, lh_error *err);
+
+/* "<before><name, encoded><after>"; arena. */
+LH_MUST_CHECK lh_code lh_cli_path(lh_arena *arena, const char *before, lh_str name, const char *after, lh_str *ret,
+                                  lh_error *err);
+/* Appends "?name=value", or "&name=value" behind another; nothing for an empty value. */
+void lh_cli_query(lh_buf *path, const char *name, lh_str value);
 
 /* ---- what is printed (rows.c, type_words.c, datasets*.c) ---- */
 lh_cli_table_style lh_cli_style(void); /* of this terminal's character set */

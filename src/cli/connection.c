@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { CONNECTION_IDLE_MS = 24 * 3600 * 1000 }; /* a statement may think for long */
+enum { CONNECTION_PATH_BYTES = 64 << 10 };
 enum { CONNECTION_START_MS = 30000, CONNECTION_LOOK_MS = 50 };
 
 struct lh_connection {
@@ -137,6 +139,7 @@ void lh_connection_close(lh_connection *connection) {
 }
 
 lh_code lh_cli_session_open(const lh_cli_source *source, lh_cli_session *ret, lh_error *err) {
+    setlocale(LC_CTYPE, ""); /* widths of characters on the terminal */
     LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &ret->arena, err));
     return lh_connection_open(source, false, &ret->connection, err);
 }
@@ -181,9 +184,10 @@ typedef struct connection_sink {
 } connection_sink;
 
 static lh_code connection_on_headers(void *ctx, int status, const lh_http_header *headers, size_t count) {
-    (void)headers, (void)count;
-    ((connection_sink *)ctx)->status = status;
-    return LH_OK;
+    connection_sink *sink = ctx;
+    sink->status = status;
+    if (status >= 400 || !sink->exchange->on_headers) return LH_OK;
+    return sink->exchange->on_headers(sink->exchange->write_ctx, headers, count);
 }
 
 static lh_code connection_on_body(void *ctx, lh_str data) {
@@ -224,11 +228,13 @@ static lh_code connection_read_error(const connection_sink *sink, lh_arena *aren
 
 lh_code lh_connection_do(lh_connection *connection, const lh_exchange *exchange, lh_arena *arena, lh_str *ret,
                          lh_error *err) {
-    lh_http_header headers[2];
+    lh_http_header headers[2 + LH_EXCHANGE_HEADERS_MAX];
     size_t count = 0;
     lh_str type = exchange->content_type.len ? exchange->content_type : LH_STR("application/json");
     if (exchange->body.len || exchange->read) headers[count++] = (lh_http_header){LH_STR("Content-Type"), type};
     if (connection->api_key.len) headers[count++] = (lh_http_header){LH_STR("X-API-Key"), connection->api_key};
+    for (size_t i = 0; i < exchange->header_count && i < LH_EXCHANGE_HEADERS_MAX; i++)
+        if (exchange->headers[i].value.len) headers[count++] = exchange->headers[i];
     connection_sink sink = {.exchange = exchange,
                             .has_key = connection->api_key.len > 0,
                             .body = LH_BUF_INIT(exchange->answer_max_bytes ? exchange->answer_max_bytes : 64 << 20)};
@@ -267,4 +273,46 @@ lh_code lh_connection_send(lh_connection *connection, const char *method, lh_str
     const lh_exchange exchange = {.method = method, .path = path, .body = text};
     LH_TRY(lh_connection_do(connection, &exchange, arena, &answer, err));
     return lh_json_parse(arena, answer, ret, err);
+}
+
+lh_code lh_connection_get_all(lh_connection *connection, lh_str path, lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_json *answer = lh_json_new_object(arena), *all = lh_json_new_array(arena);
+    lh_str token = LH_STR_NONE;
+    do {
+        LH_CLEANUP(lh_buf_done) lh_buf page_path = LH_BUF_INIT(CONNECTION_PATH_BYTES);
+        LH_CLEANUP(lh_arena_freep) lh_arena *page_arena = NULL;
+        lh_json *page = NULL;
+        LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &page_arena, err));
+        lh_buf_append(&page_path, path);
+        lh_cli_query(&page_path, "page_token", token);
+        LH_TRY(lh_buf_check(&page_path, err));
+        LH_TRY(lh_connection_get(connection, lh_buf_str(&page_path), page_arena, &page, err));
+        for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);)
+            lh_json_append(all, lh_json_copy(arena, it.value));
+        token = lh_arena_dup(arena, lh_json_get_string(page, "next_page_token"));
+        LH_TRY(lh_arena_check(arena, err));
+    } while (token.len);
+    lh_json_set(arena, answer, "items", all);
+    lh_json_set(arena, answer, "next_page_token", lh_json_new_null(arena));
+    *ret = answer;
+    return lh_arena_check(arena, err);
+}
+
+/* ---- paths ---- */
+
+lh_code lh_cli_path(lh_arena *arena, const char *before, lh_str name, const char *after, lh_str *ret, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(CONNECTION_PATH_BYTES);
+    lh_buf_append(&path, lh_str_from(before));
+    lh_url_encode(&path, name, false);
+    lh_buf_append(&path, lh_str_from(after));
+    LH_TRY(lh_buf_check(&path, err));
+    *ret = lh_arena_dup(arena, lh_buf_str(&path));
+    return lh_arena_check(arena, err);
+}
+
+void lh_cli_query(lh_buf *path, const char *name, lh_str value) {
+    if (value.len == 0) return;
+    bool first = lh_str_find(lh_buf_str(path), '?') == path->len;
+    lh_buf_printf(path, "%c%s=", first ? '?' : '&', name);
+    lh_url_encode(path, value, false);
 }

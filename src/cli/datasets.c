@@ -3,20 +3,8 @@
 #include "cli/datasets_internal.h"
 
 #include <inttypes.h>
-#include <locale.h>
 #include <stdio.h>
 #include <unistd.h>
-
-lh_code lh_datasets_path(const lh_datasets_job *job, const char *before, lh_str name, const char *after, lh_str *ret,
-                         lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
-    lh_buf_append(&path, lh_str_from(before));
-    lh_url_encode(&path, name, false);
-    lh_buf_append(&path, lh_str_from(after));
-    LH_TRY(lh_buf_check(&path, err));
-    *ret = lh_arena_dup(job->arena, lh_buf_str(&path));
-    return lh_arena_check(job->arena, err);
-}
 
 /* ---- list ---- */
 static void datasets_add(lh_cli_rows *rows, const lh_json *dataset) {
@@ -31,25 +19,15 @@ static void datasets_add(lh_cli_rows *rows, const lh_json *dataset) {
     lh_cli_rows_value(rows, lh_json_get(dataset, "updated_at"));
 }
 
-/* All pages, one array. */
+/* All of them, one array. */
 static lh_code datasets_fetch_all(lh_connection *connection, lh_str filter, lh_arena *arena, lh_json **ret,
                                   lh_error *err) {
-    lh_json *all = lh_json_new_array(arena);
-    lh_str token = LH_STR_NONE;
-    do {
-        LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(64 << 10);
-        lh_json *page = NULL;
-        lh_buf_append(&path, LH_STR("/datasets?limit=500&filter="));
-        lh_url_encode(&path, filter, false);
-        if (token.len) lh_buf_append(&path, LH_STR("&page_token=")), lh_url_encode(&path, token, false);
-        LH_TRY(lh_buf_check(&path, err));
-        LH_TRY(lh_connection_get(connection, lh_buf_str(&path), arena, &page, err));
-        for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);)
-            lh_json_append(all, lh_json_copy(arena, it.value));
-        token = lh_json_get_string(page, "next_page_token");
-    } while (token.len);
-    *ret = all;
-    return lh_arena_check(arena, err);
+    lh_json *answer = NULL;
+    lh_str path;
+    LH_TRY(lh_cli_path(arena, "/datasets?limit=500&filter=", filter, "", &path, err));
+    LH_TRY(lh_connection_get_all(connection, path, arena, &answer, err));
+    *ret = lh_json_get(answer, "items");
+    return LH_OK;
 }
 
 lh_code lh_cli_print_datasets(FILE *into, lh_connection *connection, lh_str filter, lh_cli_table_style style,
@@ -76,25 +54,24 @@ static lh_code datasets_list(const lh_datasets_job *job, lh_error *err) {
 
 /* ---- drop ---- */
 
-/* On a terminal, where a slip of the hand is likely, a dataset is dropped only after a yes. */
 static lh_code datasets_confirm(const lh_datasets_job *job, lh_error *err) {
-    char answer[16] = "";
     lh_str path;
     lh_json *dataset = NULL;
     if (job->yes || !isatty(STDIN_FILENO)) return LH_OK;
-    LH_TRY(lh_datasets_path(job, "/datasets/by-name/", job->name, "", &path, err));
+    LH_TRY(lh_cli_path(job->arena, "/datasets/by-name/", job->name, "", &path, err));
     LH_TRY(lh_connection_get(job->connection, path, job->arena, &dataset, err));
-    fprintf(stderr, "Drop %.*s.%.*s (%.*s)%s? [y/N] ", LH_STR_ARG(lh_json_get_string(dataset, "namespace")),
-            LH_STR_ARG(lh_json_get_string(dataset, "name")), LH_STR_ARG(lh_cli_extent(dataset, job->arena)),
-            job->purge ? " and its files" : "");
-    if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y')) return LH_OK;
+    lh_str question =
+        lh_arena_printf(job->arena, "Drop %.*s.%.*s (%.*s)%s?", LH_STR_ARG(lh_json_get_string(dataset, "namespace")),
+                        LH_STR_ARG(lh_json_get_string(dataset, "name")), LH_STR_ARG(lh_cli_extent(dataset, job->arena)),
+                        job->purge ? " and its files" : "");
+    if (lh_cli_confirm(question)) return LH_OK;
     return lh_fail(err, LH_CANCELLED, "nothing was dropped (--yes asks no question)");
 }
 
 static lh_code datasets_drop(const lh_datasets_job *job, lh_error *err) {
     lh_str path;
     LH_TRY(datasets_confirm(job, err));
-    LH_TRY(lh_datasets_path(job, "/datasets/by-name/", job->name, job->purge ? "?purge=true" : "", &path, err));
+    LH_TRY(lh_cli_path(job->arena, "/datasets/by-name/", job->name, job->purge ? "?purge=true" : "", &path, err));
     const lh_exchange exchange = {.method = "DELETE", .path = path};
     LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, NULL, err));
     printf("dropped %.*s%s\n", LH_STR_ARG(job->name),
@@ -111,7 +88,7 @@ static lh_code datasets_search(const lh_datasets_job *job, lh_error *err) {
     for (size_t i = 1; i < job->words->count; i++)
         lh_buf_printf(&words, "%s%s", i > 1 ? " " : "", job->words->items[i]);
     LH_TRY(lh_buf_check(&words, err));
-    LH_TRY(lh_datasets_path(job, "/catalog/search?limit=100&q=", lh_buf_str(&words), "", &path, err));
+    LH_TRY(lh_cli_path(job->arena, "/catalog/search?limit=100&q=", lh_buf_str(&words), "", &path, err));
     LH_TRY(lh_connection_get(job->connection, path, job->arena, &answer, err));
     const lh_json *items = lh_json_get(answer, "items");
     if (job->json) return lh_cli_print_json(items, job->arena, err);
@@ -163,7 +140,7 @@ static lh_code datasets_set(const lh_datasets_job *job, lh_error *err) {
     for (size_t i = 2; i < job->words->count; i++)
         if (!datasets_assign(job->arena, patch, lh_str_from(job->words->items[i])))
             return lh_fail(err, LH_INVALID, "'%s' is not FIELD=VALUE, as owner=ann", job->words->items[i]);
-    LH_TRY(lh_datasets_path(job, "/catalog/datasets/by-name/", job->name, "/metadata", &path, err));
+    LH_TRY(lh_cli_path(job->arena, "/catalog/datasets/by-name/", job->name, "/metadata", &path, err));
     LH_TRY(lh_connection_send(job->connection, "PATCH", path, patch, job->arena, &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
     printf("%.*s now has", LH_STR_ARG(job->name));
@@ -177,7 +154,7 @@ static lh_code datasets_move(const lh_datasets_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
     lh_str path;
     lh_json_set_string(job->arena, body, "bucket", lh_str_from(job->words->items[2]));
-    LH_TRY(lh_datasets_path(job, "/catalog/datasets/by-name/", job->name, "/move", &path, err));
+    LH_TRY(lh_cli_path(job->arena, "/catalog/datasets/by-name/", job->name, "/move", &path, err));
     LH_TRY(lh_connection_send(job->connection, "POST", path, body, job->arena, &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
     printf("moved %.*s from %.*s to %.*s: %" PRIu64 " rows, %.*s\n", LH_STR_ARG(job->name),
@@ -189,51 +166,35 @@ static lh_code datasets_move(const lh_datasets_job *job, lh_error *err) {
 
 /* ---- the verbs ---- */
 static const struct {
-    const char *verb, *takes;
-    size_t least, most; /* words behind the verb */
+    lh_cli_verb verb;
     lh_datasets_verb run;
 } datasets_verbs[] = {
-    {"list", "[PART OF A NAME]", 0, 1, datasets_list},
-    {"show", "NAME", 1, 1, lh_datasets_show},
-    {"describe", "NAME", 1, 1, lh_datasets_describe},
-    {"history", "NAME", 1, 1, lh_datasets_history},
-    {"lineage", "NAME", 1, 1, lh_datasets_lineage},
-    {"search", "WORDS", 1, LH_CLI_LIST_MAX, datasets_search},
-    {"set", "NAME FIELD=VALUE…, as in: datasets set orders owner=ann", 2, LH_CLI_LIST_MAX, datasets_set},
-    {"drop", "NAME", 1, 1, datasets_drop},
-    {"diff", "NAME and another dataset, or a file: datasets diff orders orders.csv", 2, 2, lh_datasets_diff},
-    {"migrate", "NAME and either --to DATASET|FILE or --rules FILE.json", 1, 1, lh_datasets_migrate},
-    {"rollback", "NAME", 1, 1, lh_datasets_rollback},
-    {"scan", "NAME", 1, 1, lh_datasets_scan},
-    {"move", "NAME BUCKET, as in: datasets move orders archive", 2, 2, datasets_move},
+    {{"list", "[PART OF A NAME]", 0, 1}, datasets_list},
+    {{"show", "NAME", 1, 1}, lh_datasets_show},
+    {{"describe", "NAME", 1, 1}, lh_datasets_describe},
+    {{"history", "NAME", 1, 1}, lh_datasets_history},
+    {{"lineage", "NAME", 1, 1}, lh_datasets_lineage},
+    {{"search", "WORDS", 1, LH_CLI_LIST_MAX}, datasets_search},
+    {{"set", "NAME FIELD=VALUE…, as in: datasets set orders owner=ann", 2, LH_CLI_LIST_MAX}, datasets_set},
+    {{"drop", "NAME", 1, 1}, datasets_drop},
+    {{"diff", "NAME and another dataset, or a file: datasets diff orders orders.csv", 2, 2}, lh_datasets_diff},
+    {{"prompt", "NAME and another dataset, or a file: datasets prompt orders orders.csv", 2, 2}, lh_datasets_prompt},
+    {{"migrate", "NAME and either --to DATASET|FILE or --rules FILE.json", 1, 1}, lh_datasets_migrate},
+    {{"rollback", "NAME", 1, 1}, lh_datasets_rollback},
+    {{"scan", "NAME", 1, 1}, lh_datasets_scan},
+    {{"move", "NAME BUCKET, as in: datasets move orders archive", 2, 2}, datasets_move},
 };
 enum { DATASETS_VERBS = sizeof datasets_verbs / sizeof *datasets_verbs };
 
-const char *lh_cli_datasets_verb(size_t i) { return i < DATASETS_VERBS ? datasets_verbs[i].verb : NULL; }
+const char *lh_cli_datasets_verb(size_t i) { return i < DATASETS_VERBS ? datasets_verbs[i].verb.name : NULL; }
 
-/* Index of the verb, or DATASETS_VERBS after a complaint. */
-static size_t datasets_find_verb(const char *word) {
-    const char *names[DATASETS_VERBS];
-    LH_CLEANUP(lh_buf_done) lh_buf list = LH_BUF_INIT(4096);
-    for (size_t i = 0; i < DATASETS_VERBS; i++) {
-        if (strcmp(datasets_verbs[i].verb, word) == 0) return i;
-        names[i] = datasets_verbs[i].verb;
-        lh_buf_printf(&list, "%s%s", i == 0 ? "" : i + 1 == DATASETS_VERBS ? " or " : ", ", names[i]);
-    }
-    const char *near = lh_cli_nearest(lh_str_from(word), names, DATASETS_VERBS);
-    if (near) lh_cli_complain("datasets has no verb '%s'; did you mean `lakehouse datasets %s`?", word, near);
-    else lh_cli_complain("datasets takes %.*s, not '%s'", LH_STR_ARG(lh_buf_str(&list)), word);
-    return DATASETS_VERBS;
-}
-
+/* What the number of words does not tell. */
 static bool datasets_is_understood(size_t verb, const lh_datasets_job *job) {
-    size_t behind = job->words->count ? job->words->count - 1 : 0;
-    bool understood = behind >= datasets_verbs[verb].least && behind <= datasets_verbs[verb].most;
-    if (datasets_verbs[verb].least) understood &= job->name.len > 0;
-    if (datasets_verbs[verb].run == lh_datasets_migrate) understood &= !job->to != !job->rules;
+    bool understood = datasets_verbs[verb].run != lh_datasets_migrate || !job->to != !job->rules;
     for (size_t i = 2; datasets_verbs[verb].run == datasets_set && i < job->words->count; i++)
         understood &= strchr(job->words->items[i], '=') != NULL;
-    if (!understood) lh_cli_complain("datasets %s takes %s", datasets_verbs[verb].verb, datasets_verbs[verb].takes);
+    if (!understood)
+        lh_cli_complain("datasets %s takes %s", datasets_verbs[verb].verb.name, datasets_verbs[verb].verb.takes);
     return understood;
 }
 
@@ -261,19 +222,22 @@ int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
         {.name = "dry-run", .help = "migrate, scan: only show what would be done", .on = &job.dry_run},
         {.name = "min-confidence",
          .value_name = "0…1",
-         .help = "migrate: skip rules below it (0.8)",
+         .help = "migrate: skip rules below it, prompt: ask for them (0.8)",
          .text = &job.min_confidence},
         {.name = "snapshot", .value_name = "ID", .help = "rollback: to this one, not the last", .text = &job.snapshot},
-        {.name = "sample-rows", .value_name = "N", .help = "scan: rows to look at (10000)", .text = &job.sample_rows},
+        {.name = "sample-rows",
+         .value_name = "N",
+         .help = "scan: rows to look at (10000); prompt: to show (5)",
+         .text = &job.sample_rows},
         {.name = "json", .help = "the server's answer, all of it, as JSON", .on = &job.json},
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source),
     };
-    setlocale(LC_ALL, "");
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
     if (status >= 0) return status;
     job.name = lh_str_from(words.count > 1 ? words.items[1] : "");
-    size_t verb = datasets_find_verb(words.count ? words.items[0] : "list");
-    if (verb == DATASETS_VERBS || !datasets_is_understood(verb, &job)) return LH_EXIT_USAGE;
+    size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "list");
+    if (verb == SIZE_MAX || !lh_cli_takes(self, &datasets_verbs[verb].verb, &words)) return LH_EXIT_USAGE;
+    if (!datasets_is_understood(verb, &job)) return LH_EXIT_USAGE;
     return datasets_run(&source, verb, &job);
 }

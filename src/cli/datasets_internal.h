@@ -14,10 +14,6 @@ typedef struct lh_datasets_job {
 
 typedef lh_code (*lh_datasets_verb)(const lh_datasets_job *job, lh_error *err);
 
-/* "<before><name, encoded><after>"; arena. */
-LH_MUST_CHECK lh_code lh_datasets_path(const lh_datasets_job *job, const char *before, lh_str name, const char *after,
-                                       lh_str *ret, lh_error *err);
-
 /* datasets_show.c: what is known of one, for people or with --json as JSON */
 LH_MUST_CHECK lh_code lh_datasets_show(const lh_datasets_job *job, lh_error *err);
 LH_MUST_CHECK lh_code lh_datasets_describe(const lh_datasets_job *job, lh_error *err);
@@ -26,9 +22,11 @@ LH_MUST_CHECK lh_code lh_datasets_lineage(const lh_datasets_job *job, lh_error *
 
 /* datasets_schema.c */
 LH_MUST_CHECK lh_code lh_datasets_diff(const lh_datasets_job *job, lh_error *err);
+LH_MUST_CHECK lh_code lh_datasets_prompt(const lh_datasets_job *job, lh_error *err);
 LH_MUST_CHECK lh_code lh_datasets_migrate(const lh_datasets_job *job, lh_error *err);
 LH_MUST_CHECK lh_code lh_datasets_rollback(const lh_datasets_job *job, lh_error *err);
 
-/* datasets_scan.c */
+/* datasets_scan.c; --sample-rows goes into the body */
+LH_MUST_CHECK lh_code lh_datasets_sample_rows(const lh_datasets_job *job, lh_json *body, lh_error *err);
 LH_MUST_CHECK lh_code lh_datasets_scan(const lh_datasets_job *job, lh_error *err);
 #endif

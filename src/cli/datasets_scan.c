@@ -40,14 +40,20 @@ static lh_code scan_print(const lh_datasets_job *job, const lh_json *answer, lh_
     return LH_OK;
 }
 
+lh_code lh_datasets_sample_rows(const lh_datasets_job *job, lh_json *body, lh_error *err) {
+    uint64_t rows;
+    if (!job->sample_rows) return LH_OK;
+    if (lh_str_to_u64(lh_str_from(job->sample_rows), &rows) != LH_OK)
+        return lh_fail(err, LH_INVALID, "--sample-rows must be a number, not '%s'", job->sample_rows);
+    lh_json_set_uint(job->arena, body, "sample_rows", rows);
+    return LH_OK;
+}
+
 lh_code lh_datasets_scan(const lh_datasets_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
-    uint64_t rows;
     lh_str path;
-    LH_TRY(lh_datasets_path(job, "/catalog/datasets/by-name/", job->name, "/scan", &path, err));
-    if (job->sample_rows && lh_str_to_u64(lh_str_from(job->sample_rows), &rows) != LH_OK)
-        return lh_fail(err, LH_INVALID, "--sample-rows must be a number, not '%s'", job->sample_rows);
-    if (job->sample_rows) lh_json_set_uint(job->arena, body, "sample_rows", rows);
+    LH_TRY(lh_cli_path(job->arena, "/catalog/datasets/by-name/", job->name, "/scan", &path, err));
+    LH_TRY(lh_datasets_sample_rows(job, body, err));
     if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
     LH_TRY(lh_connection_send(job->connection, "POST", path, body, job->arena, &answer, err));
     return job->json ? lh_cli_print_json(answer, job->arena, err) : scan_print(job, answer, err);

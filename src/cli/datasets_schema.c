@@ -1,9 +1,12 @@
-/* `lakehouse datasets diff | migrate | rollback`, over /catalog. A file is sent along; what it is compared with is a dataset, or
+/* `lakehouse datasets diff | prompt | migrate | rollback`, over /catalog. A file is sent along; what it is compared with is a dataset, or
  * as NAME@SNAPSHOT what that was. */
 #include "cli/datasets_internal.h"
 #include "cli/form.h"
 
 #include <stdio.h>
+#include <unistd.h>
+
+#define SCHEMA_DIFF "/catalog/schema/diff"
 
 enum { SCHEMA_RULES_BYTES = 4 << 20 };
 
@@ -26,22 +29,38 @@ static lh_json *schema_side(lh_str word, lh_arena *arena) {
     return side;
 }
 
-static lh_code schema_diff_file(const lh_datasets_job *job, lh_form *form, lh_json **ret, lh_error *err) {
+static lh_code schema_confidence(const lh_datasets_job *job, lh_json *body, lh_error *err) {
+    lh_json *number = NULL;
+    if (!job->min_confidence) return LH_OK;
+    if (lh_json_parse(job->arena, lh_str_from(job->min_confidence), &number, NULL) != LH_OK)
+        return lh_fail(err, LH_INVALID, "--min-confidence must be a number from 0 to 1, not '%s'", job->min_confidence);
+    lh_json_set(job->arena, body, "min_confidence", number);
+    return LH_OK;
+}
+
+static lh_code schema_compare_file(const lh_datasets_job *job, const char *path, lh_form *form, lh_json **ret,
+                                   lh_error *err) {
     int64_t snapshot = -1;
     lh_form_field(form, "dataset", schema_split(job->name, &snapshot));
     if (snapshot >= 0) lh_form_field(form, "snapshot_id", lh_arena_printf(job->arena, "%" PRId64, snapshot));
-    return lh_form_post(job->connection, LH_STR("/catalog/schema/diff"), form, job->arena, ret, err);
+    lh_form_field(form, "min_confidence", lh_str_from(job->min_confidence));
+    lh_form_field(form, "sample_rows", lh_str_from(job->sample_rows));
+    return lh_form_post(job->connection, lh_str_from(path), form, job->arena, ret, err);
 }
 
-/* `other` is a file when there is one of that name. */
-static lh_code schema_diff(const lh_datasets_job *job, const char *other, lh_json **ret, lh_error *err) {
+/* Asks /catalog/schema/diff or …/prompt. `other` is a file when there is one of that name. */
+static lh_code schema_compare(const lh_datasets_job *job, const char *path, const char *other, lh_json **ret,
+                              lh_error *err) {
     LH_CLEANUP(lh_form_done) lh_form form;
     lh_form_init(&form);
-    if (lh_form_open(job->connection, other, &form, NULL) == LH_OK) return schema_diff_file(job, &form, ret, err);
+    if (lh_form_open(job->connection, other, &form, NULL) == LH_OK)
+        return schema_compare_file(job, path, &form, ret, err);
     lh_json *body = lh_json_new_object(job->arena);
     lh_json_set(job->arena, body, "from", schema_side(job->name, job->arena));
     lh_json_set(job->arena, body, "to", schema_side(lh_str_from(other), job->arena));
-    return lh_connection_send(job->connection, "POST", LH_STR("/catalog/schema/diff"), body, job->arena, ret, err);
+    LH_TRY(schema_confidence(job, body, err));
+    LH_TRY(lh_datasets_sample_rows(job, body, err));
+    return lh_connection_send(job->connection, "POST", lh_str_from(path), body, job->arena, ret, err);
 }
 
 /* ---- what is shown ---- */
@@ -90,21 +109,12 @@ static lh_code schema_read_rules(const lh_datasets_job *job, const char *path, l
     return lh_json_parse(job->arena, lh_buf_str(&text), ret, err);
 }
 
-static lh_code schema_confidence(const lh_datasets_job *job, lh_json *body, lh_error *err) {
-    lh_json *number = NULL;
-    if (!job->min_confidence) return LH_OK;
-    if (lh_json_parse(job->arena, lh_str_from(job->min_confidence), &number, NULL) != LH_OK)
-        return lh_fail(err, LH_INVALID, "--min-confidence must be a number from 0 to 1, not '%s'", job->min_confidence);
-    lh_json_set(job->arena, body, "min_confidence", number);
-    return LH_OK;
-}
-
 lh_code lh_datasets_migrate(const lh_datasets_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *rules = NULL, *answer = NULL;
     lh_str path;
-    LH_TRY(lh_datasets_path(job, "/catalog/datasets/by-name/", job->name, "/migrate", &path, err));
+    LH_TRY(lh_cli_path(job->arena, "/catalog/datasets/by-name/", job->name, "/migrate", &path, err));
     if (job->rules) LH_TRY(schema_read_rules(job, job->rules, &rules, err));
-    else LH_TRY(schema_diff(job, job->to, &answer, err));
+    else LH_TRY(schema_compare(job, SCHEMA_DIFF, job->to, &answer, err));
     if (answer) rules = lh_json_copy(job->arena, lh_json_get(answer, "rules"));
     lh_json_set(job->arena, body, lh_json_is_object(rules) ? "answer" : "rules", rules);
     if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
@@ -121,7 +131,7 @@ lh_code lh_datasets_rollback(const lh_datasets_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
     lh_str path;
     if (job->snapshot) lh_json_set_string(job->arena, body, "snapshot_id", lh_str_from(job->snapshot));
-    LH_TRY(lh_datasets_path(job, "/catalog/datasets/by-name/", job->name, "/rollback", &path, err));
+    LH_TRY(lh_cli_path(job->arena, "/catalog/datasets/by-name/", job->name, "/rollback", &path, err));
     LH_TRY(lh_connection_send(job->connection, "POST", path, body, job->arena, &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
     printf("%.*s is at snapshot %" PRId64 " again; it was at %" PRId64 "\n", LH_STR_ARG(job->name),
@@ -132,6 +142,18 @@ lh_code lh_datasets_rollback(const lh_datasets_job *job, lh_error *err) {
 
 lh_code lh_datasets_diff(const lh_datasets_job *job, lh_error *err) {
     lh_json *answer = NULL;
-    LH_TRY(schema_diff(job, job->words->items[2], &answer, err));
+    LH_TRY(schema_compare(job, SCHEMA_DIFF, job->words->items[2], &answer, err));
     return job->json ? lh_cli_print_json(answer, job->arena, err) : schema_print_diff(answer, job->arena, err);
+}
+
+lh_code lh_datasets_prompt(const lh_datasets_job *job, lh_error *err) {
+    lh_json *answer = NULL;
+    LH_TRY(schema_compare(job, "/catalog/schema/prompt", job->words->items[2], &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
+    lh_str prompt = lh_json_get_string(answer, "prompt");
+    printf("%.*s%s", LH_STR_ARG(prompt), lh_str_ends(prompt, LH_STR("\n")) ? "" : "\n");
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "What a model answers goes into: lakehouse datasets migrate %.*s --rules FILE\n",
+                LH_STR_ARG(job->name));
+    return LH_OK;
 }

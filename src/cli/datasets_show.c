@@ -85,7 +85,7 @@ static lh_code show_described_columns(const lh_json *columns, lh_arena *arena, l
 
 static lh_code show_fetch(const lh_datasets_job *job, const char *before, lh_json **ret, lh_error *err) {
     lh_str path;
-    LH_TRY(lh_datasets_path(job, before, job->name, "", &path, err));
+    LH_TRY(lh_cli_path(job->arena, before, job->name, "", &path, err));
     return lh_connection_get(job->connection, path, job->arena, ret, err);
 }
 

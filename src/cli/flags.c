@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { FLAGS_HELP_COLUMN = 26 };
+enum { FLAGS_HELP_COLUMN = 26, FLAGS_VERBS_MAX = 64 };
 
 void lh_cli_complain(const char *format, ...) {
     va_list args;
@@ -34,6 +34,42 @@ const char *lh_cli_nearest(lh_str word, const char *const *names, size_t count) 
     }
     return best;
 }
+
+/* ---- verbs ---- */
+
+size_t lh_cli_find_verb(const lh_cli_command *self, const char *name) {
+    const char *names[FLAGS_VERBS_MAX];
+    LH_CLEANUP(lh_buf_done) lh_buf list = LH_BUF_INIT(4096);
+    size_t count = 0;
+    for (; self->verb(count) && count < FLAGS_VERBS_MAX; count++) {
+        names[count] = self->verb(count);
+        if (strcmp(names[count], name) == 0) return count;
+    }
+    for (size_t i = 0; i < count; i++)
+        lh_buf_printf(&list, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", names[i]);
+    const char *near = lh_cli_nearest(lh_str_from(name), names, count);
+    if (near)
+        lh_cli_complain("%s has no verb '%s'; did you mean `lakehouse %s %s`?", self->name, name, self->name, near);
+    else lh_cli_complain("%s takes %.*s, not '%s'", self->name, LH_STR_ARG(lh_buf_str(&list)), name);
+    return SIZE_MAX;
+}
+
+bool lh_cli_takes(const lh_cli_command *self, const lh_cli_verb *verb, const lh_cli_list *words) {
+    size_t behind = words->count ? words->count - 1 : 0;
+    bool understood = behind >= verb->least && behind <= verb->most;
+    for (size_t i = 1; i <= verb->least && i < words->count; i++) understood &= words->items[i][0] != '\0';
+    if (!understood) lh_cli_complain("%s %s takes %s", self->name, verb->name, verb->takes);
+    return understood;
+}
+
+bool lh_cli_confirm(lh_str question) {
+    char answer[16] = "";
+    if (!isatty(STDIN_FILENO)) return true;
+    fprintf(stderr, "%.*s [y/N] ", LH_STR_ARG(question));
+    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+/* ---- flags ---- */
 
 static void flags_print(const lh_cli_flag *flag) {
     char left[80];

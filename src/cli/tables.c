@@ -23,13 +23,10 @@ static lh_code tables_number(const tables_job *job, lh_json *body, const char *f
 }
 
 static lh_code tables_post(const tables_job *job, const char *verb, lh_json *body, lh_json **ret, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
+    lh_str path;
     if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
-    lh_buf_append(&path, LH_STR("/catalog/datasets/by-name/"));
-    lh_url_encode(&path, job->name, false);
-    lh_buf_printf(&path, "/%s", verb);
-    LH_TRY(lh_buf_check(&path, err));
-    return lh_connection_send(job->connection, "POST", lh_buf_str(&path), body, job->arena, ret, err);
+    LH_TRY(lh_cli_path(job->arena, "/catalog/datasets/by-name/", job->name, verb, &path, err));
+    return lh_connection_send(job->connection, "POST", path, body, job->arena, ret, err);
 }
 
 static uint64_t tables_count(const lh_json *answer, const char *member) {
@@ -41,7 +38,7 @@ static lh_code tables_expire(const tables_job *job, lh_error *err) {
     LH_TRY(tables_number(job, body, "older-than", job->days, "older_than_ms", UINT64_C(86400000), err));
     LH_TRY(tables_number(job, body, "retain-last", job->retain, "retain_last", 1, err));
     LH_TRY(tables_number(job, body, "grace", job->grace, "grace_ms", 60000, err));
-    LH_TRY(tables_post(job, "expire-snapshots", body, &answer, err));
+    LH_TRY(tables_post(job, "/expire-snapshots", body, &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
     size_t expired = lh_json_size(lh_json_get(answer, "expired_snapshots"));
     uint64_t bytes = tables_count(answer, "deleted_bytes"); /* as far as manifests tell: 0 of lists of manifests */
@@ -61,7 +58,7 @@ static lh_code tables_expire(const tables_job *job, lh_error *err) {
 static lh_code tables_orphans(const tables_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
     LH_TRY(tables_number(job, body, "older-than", job->days, "older_than_ms", UINT64_C(86400000), err));
-    LH_TRY(tables_post(job, "remove-orphans", body, &answer, err));
+    LH_TRY(tables_post(job, "/remove-orphans", body, &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "files")); lh_json_next(&it);)
         printf("  %.*s\n", LH_STR_ARG(lh_json_str(it.value, LH_STR_NONE)));
@@ -97,9 +94,9 @@ static void tables_print_verified(const lh_json *item) {
 
 static lh_code tables_verify_page(const tables_job *job, lh_str token, lh_json **ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(64 << 10);
-    lh_buf_append(&path, LH_STR("/catalog/verify?dataset="));
-    lh_url_encode(&path, job->name, false);
-    if (token.len) lh_buf_append(&path, LH_STR("&page_token=")), lh_url_encode(&path, token, false);
+    lh_buf_append(&path, LH_STR("/catalog/verify"));
+    lh_cli_query(&path, "dataset", job->name);
+    lh_cli_query(&path, "page_token", token);
     LH_TRY(lh_buf_check(&path, err));
     return lh_connection_get(job->connection, lh_buf_str(&path), job->arena, ret, err);
 }
@@ -200,16 +197,12 @@ static lh_code tables_resync(const tables_job *job, lh_error *err) {
 
 /* Sets one part of the layout when the command has a second word, and prints it. */
 static lh_code tables_layout(const tables_job *job, const char *member, lh_json *value, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
-    lh_str text;
-    lh_buf_append(&path, LH_STR("/catalog/datasets/by-name/"));
-    lh_url_encode(&path, job->name, false);
-    lh_buf_append(&path, LH_STR("/layout"));
-    LH_TRY(lh_buf_check(&path, err));
+    lh_str path, text;
+    LH_TRY(lh_cli_path(job->arena, "/catalog/datasets/by-name/", job->name, "/layout", &path, err));
     lh_json_set(job->arena, body, member, value);
-    LH_TRY(lh_connection_send(job->connection, job->given ? "PUT" : "GET", lh_buf_str(&path), job->given ? body : NULL,
-                              job->arena, &answer, err));
+    LH_TRY(lh_connection_send(job->connection, job->given ? "PUT" : "GET", path, job->given ? body : NULL, job->arena,
+                              &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
     LH_TRY(lh_json_write(job->arena, lh_json_get(answer, member), false, &text, err));
     printf("%s: %.*s\n", member, LH_STR_ARG(text));
@@ -231,19 +224,49 @@ static lh_code tables_bloom(const tables_job *job, lh_error *err) {
     return tables_layout(job, "bloom", columns, err);
 }
 
+/* What runs now, of whoever asked for it. */
+static lh_code tables_jobs(const tables_job *job, lh_error *err) {
+    static const lh_cli_column heads[] = {{"job", false},  {"dataset", false}, {"phase", false},
+                                          {"files", true}, {"done", true},     {"since", false}};
+    lh_json *answer = NULL;
+    LH_TRY(lh_connection_get(job->connection, LH_STR("/maintenance"), job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
+    const lh_json *jobs = lh_json_get(answer, "jobs"), *policy = lh_json_get(answer, "policy");
+    lh_cli_rows rows = lh_cli_rows_new(job->arena, heads, sizeof heads / sizeof *heads);
+    for (lh_json_iter it = lh_json_each(jobs); lh_json_next(&it);) {
+        lh_cli_rows_next(&rows);
+        lh_cli_rows_value(&rows, lh_json_get(it.value, "kind"));
+        lh_cli_rows_value(&rows, lh_json_get(it.value, "dataset"));
+        lh_cli_rows_value(&rows, lh_json_get(it.value, "phase"));
+        lh_cli_rows_value(&rows, lh_json_get(it.value, "files_total"));
+        lh_cli_rows_value(&rows, lh_json_get(it.value, "files_done"));
+        lh_cli_rows_value(&rows, lh_json_get(it.value, "started_at"));
+    }
+    if (lh_json_size(jobs)) LH_TRY(lh_cli_rows_print(&rows, lh_cli_style(), err));
+    else printf("no job runs\n");
+    if (!lh_json_bool(lh_json_get(policy, "enabled"), false))
+        return printf("the background policy is off (maintenance.enabled)\n"), LH_OK;
+    lh_str rounds = lh_cli_counted(job->arena, tables_count(policy, "rounds"), "round");
+    printf("the background policy is on: %.*s since the server started\n", LH_STR_ARG(rounds));
+    return LH_OK;
+}
+
 static const struct {
-    const char *verb;
-    bool one;   /* takes the name of one dataset */
-    bool given; /* and maybe another word */
+    lh_cli_verb verb;
     lh_code (*run)(const tables_job *job, lh_error *err);
-} tables_verbs[] = {{"compact", true, false, tables_compact},    {"expire", true, false, tables_expire},
-                    {"orphans", true, false, tables_orphans},    {"verify", false, false, tables_verify},
-                    {"dropped", false, false, tables_dropped},   {"sort", true, true, tables_sort},
-                    {"partition", true, true, tables_partition}, {"bloom", true, true, tables_bloom},
-                    {"resync", false, false, tables_resync}};
+} tables_verbs[] = {{{"compact", "NAME", 1, 1}, tables_compact},
+                    {{"expire", "NAME", 1, 1}, tables_expire},
+                    {{"orphans", "NAME", 1, 1}, tables_orphans},
+                    {{"verify", "at most one NAME", 0, 1}, tables_verify},
+                    {{"dropped", "no more words", 0, 0}, tables_dropped},
+                    {{"sort", "NAME, and perhaps COLUMNS as 'country,id desc'", 1, 2}, tables_sort},
+                    {{"partition", "NAME, and perhaps COLUMNS as 'month(since)'", 1, 2}, tables_partition},
+                    {{"bloom", "NAME, and perhaps COLUMNS as id,email", 1, 2}, tables_bloom},
+                    {{"resync", "at most one NAME", 0, 1}, tables_resync},
+                    {{"jobs", "no more words", 0, 0}, tables_jobs}};
 
 const char *lh_cli_tables_verb(size_t i) {
-    return i < sizeof tables_verbs / sizeof *tables_verbs ? tables_verbs[i].verb : NULL;
+    return i < sizeof tables_verbs / sizeof *tables_verbs ? tables_verbs[i].verb.name : NULL;
 }
 
 static lh_code tables_run(const lh_cli_source *source, size_t verb, tables_job *job, lh_error *err) {
@@ -258,6 +281,7 @@ int lh_cli_tables(const lh_cli_command *self, int argc, char **argv) {
     lh_cli_source source = {0};
     lh_cli_list words = {0};
     tables_job job = {0};
+    lh_error err = {0};
     const lh_cli_flag flags[] = {
         {.name = "older-than",
          .value_name = "DAYS",
@@ -281,16 +305,9 @@ int lh_cli_tables(const lh_cli_command *self, int argc, char **argv) {
     };
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
     if (status >= 0) return status;
-    lh_str verb = lh_str_from(words.count ? words.items[0] : "");
-    job.name = lh_str_from(words.count > 1 ? words.items[1] : "");
+    job.name = lh_str_from(words.count > 1 ? words.items[1] : NULL);
     job.given = words.count > 2 ? words.items[2] : NULL;
-    for (size_t i = 0; i < sizeof tables_verbs / sizeof *tables_verbs; i++) {
-        if (!lh_str_eq(verb, lh_str_from(tables_verbs[i].verb))) continue;
-        if (words.count > (tables_verbs[i].given ? 3u : 2u) || (tables_verbs[i].one && !job.name.len)) break;
-        lh_error err = {0};
-        return tables_run(&source, i, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
-    }
-    lh_cli_complain("tables takes compact NAME, expire NAME, orphans NAME, dropped, verify [NAME], resync [NAME], "
-                    "sort|partition|bloom NAME [COLUMNS]");
-    return LH_EXIT_USAGE;
+    size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "");
+    if (verb == SIZE_MAX || !lh_cli_takes(self, &tables_verbs[verb].verb, &words)) return LH_EXIT_USAGE;
+    return tables_run(&source, verb, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
 }

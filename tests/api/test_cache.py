@@ -457,6 +457,10 @@ def test_the_command(lake):
     assert run("pin", "by_hand").stdout.startswith("data.by_hand: 100 rows, ")
     assert run("pin", "by_hand", "a, b").stdout.startswith("data.by_hand: 100 rows, ")
     assert 'ready    data.by_hand ["a","b"]: 100 rows, ' in run("stats").stdout and " misses, " in run().stdout
+    told = json.loads(run("stats", "--json").stdout)
+    assert [i["columns"] for i in told["items"] if i["dataset"] == "data.by_hand"] == [["a", "b"]] and told["limit_bytes"] > 0
+    assert json.loads(run("pin", "by_hand", "--json").stdout)["rows"] == 100
+    assert json.loads(run("evict", "by_hand", "--json").stdout)["evicted"] == 1
     assert run("pin", "by_hand", "--no-wait").stdout == "data.by_hand loads\n"
     assert run("evict", "by_hand").stdout.startswith("1 evicted, ")
     failed = run("evict", "by_hand", check=False)

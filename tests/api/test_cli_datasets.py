@@ -75,6 +75,28 @@ def test_a_misspelt_verb_and_missing_words_are_said(orders):
     assert done.returncode == 2 and "did you mean" not in done.stderr
 
 
+def test_a_prompt_asks_a_model_whose_answer_migrates(orders, tmp_path):
+    (tmp_path / "old.csv").write_text("id,cust,phone\n1,ann,+49 170 1234567\n")
+    (tmp_path / "new.csv").write_text("id,client,phone\n1,ann,+49 170 1234567\n")
+    for name in ("old", "new"):
+        lakehouse("ingest", tmp_path / f"{name}.csv", "-d", f"prompt_{name}", "--url", orders.url)
+    out = datasets(orders, "prompt", "prompt_old", "new.csv", cwd=tmp_path).stdout
+    assert "Open questions" in out and '"client"' in out and "1234567" not in out and out.endswith("\n")
+    assert '"client"' in datasets(orders, "prompt", "prompt_old", "prompt_new").stdout
+    told = json.loads(datasets(orders, "prompt", "prompt_old", "prompt_new", "--json").stdout)
+    assert told["prompt"].startswith("You compare") and told["answer_schema"]
+    less = [datasets(orders, "prompt", "prompt_old", other, "--sample-rows", "0", cwd=tmp_path).stdout for other in ("prompt_new", "new.csv")]
+    assert '"ann"' in out and all('"ann"' not in text for text in less)
+    sure = [json.loads(datasets(orders, "prompt", "prompt_old", other, "--min-confidence", "0", "--json", cwd=tmp_path).stdout) for other in ("prompt_new", "new.csv")]
+    assert all(len(s["open_questions"]) <= len(told["open_questions"]) for s in sure)
+    done = datasets(orders, "prompt", "prompt_old", "prompt_new", "--sample-rows", "many", check=False)
+    assert done.returncode == 1 and "--sample-rows must be a number" in done.stderr
+    answer = json.dumps({"rules": [{"op": "rename", "column": "cust", "to": "client"}]})
+    out = datasets(orders, "migrate", "prompt_old", "--rules", "-", stdin=answer).stdout
+    assert out.startswith("1 rule applied, 0 skipped") and orders.sql("SELECT client FROM prompt_old") == [["ann"]]
+    assert datasets(orders, "prompt", "prompt_old", check=False).returncode == 2
+
+
 def test_drop_asks_on_a_terminal(orders, tmp_path):
     orders.sql("CREATE TABLE dropped_or_not AS SELECT 1 AS i")
     for answer, kept in [("n\n", True), ("y\n", False)]:

@@ -1,7 +1,10 @@
 """`lakehouse tables` says what it did, and why it did nothing; programs get the server's answers."""
 import json
+import re
+import subprocess
 
-from commands import lakehouse
+from commands import environment, lakehouse
+from harness import BINARY, wait_for
 
 
 def test_expire_says_why_nothing_went_and_how_it_would(server):
@@ -41,6 +44,28 @@ def test_every_verb_gives_programs_the_answer_of_the_server(server):
     assert tables("resync", "told_json", "--dry-run") == post("/catalog/resync-missing", dataset="told_json", dry_run=True)
     verified = tables("verify")
     assert verified == server.request("GET", "/catalog/verify").json()["items"] and "data.told_json" in [v["dataset"] for v in verified]
+
+
+def test_jobs_tells_what_runs_and_of_the_policy(server, fresh):
+    idle = lakehouse("tables", "jobs", "--url", server.url).stdout
+    assert idle == "no job runs\nthe background policy is off (maintenance.enabled)\n"
+    assert json.loads(lakehouse("tables", "jobs", "--json", "--url", server.url).stdout) == server.request("GET", "/maintenance").json()
+    server.sql("CREATE TABLE jobs_long AS SELECT i, random() AS x FROM range(3000000) r(i)")
+    compact = subprocess.Popen([str(BINARY), "tables", "compact", "jobs_long", "--all", "--sort", "x", "--url", server.url], env=environment(),
+                               stdout=subprocess.DEVNULL)
+    seen = []
+    while compact.poll() is None:
+        seen.append(lakehouse("tables", "jobs", "--url", server.url).stdout)
+    assert compact.returncode == 0 and any(re.search(r"compact │ data\.jobs_long +│ \w+ +│ +\d+ │ +\d+ │ 20", out) for out in seen), seen
+    busy = fresh("--set", "maintenance.enabled=true", "--set", "maintenance.interval_ms=100")
+    wait_for(lambda: re.search(r"the background policy is on: [1-9]\d* rounds? since", lakehouse("tables", "jobs", "--url", busy.url).stdout))
+
+
+def test_misspelt_verbs_and_missing_words_are_said(server):
+    for wrong, said in [(["compct", "x"], "did you mean `lakehouse tables compact`?"), (["compact"], "tables compact takes NAME"),
+                        (["dropped", "x"], "tables dropped takes no more words"), ([], "tables takes compact, expire,")]:
+        done = lakehouse("tables", *wrong, "--url", server.url, check=False)
+        assert done.returncode == 2 and said in done.stderr, wrong
 
 
 def test_json_of_a_broken_table_is_whole_and_fails(fresh):
