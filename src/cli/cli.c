@@ -65,10 +65,16 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse cache pin crm.clients id,name          only these columns\n"
      "  lakehouse cache evict crm.clients                or --all\n",
      .run = lh_cli_cache, .verb = lh_cli_cache_verb},
-    {"buckets", "[list | health | errors | migrate] [flags]", "The buckets of a lake: which there are, do they answer",
+    {"buckets",
+     "[list | health | errors | migrate | objects BUCKET | get BUCKET KEY [FILE|-] | put BUCKET KEY FILE|- | "
+     "remove BUCKET KEY] [flags]",
+     "The buckets of a lake: which there are, do they answer, what is in them",
      "  lakehouse buckets health                         fails when one does not answer\n"
      "  lakehouse buckets errors --bucket archive        what failed there, newest first\n"
-     "  lakehouse buckets migrate                        records of before there were several name theirs\n",
+     "  lakehouse buckets migrate                        records of before there were several name theirs\n"
+     "  lakehouse buckets objects archive --prefix in/   what is there\n"
+     "  lakehouse buckets get archive in/may.csv         into ./may.csv; - is the standard output\n"
+     "  tar c notes | lakehouse buckets put archive notes.tar -\n",
      .run = lh_cli_buckets, .verb = lh_cli_buckets_verb},
     {"doctor", "[flags]", "Check this machine, the configuration and the lake, and say how to mend what is wrong", NULL,
      .run = lh_cli_doctor},

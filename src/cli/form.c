@@ -17,7 +17,7 @@
 enum { FORM_FIELDS_BYTES_MAX = 1 << 20, FORM_POLL_MS = 200 };
 
 void lh_form_init(lh_form *form) {
-    *form = (lh_form){.head = LH_BUF_INIT(FORM_FIELDS_BYTES_MAX), .fd = -1};
+    *form = (lh_form){.head = LH_BUF_INIT(FORM_FIELDS_BYTES_MAX), .fd = -1, .then = "loading"};
     snprintf(form->boundary, sizeof form->boundary, "lakehouse-%s", lh_uuid_new().text);
 }
 
@@ -68,6 +68,11 @@ void lh_form_field(lh_form *form, const char *name, lh_str value) {
     lh_buf_append(&form->head, LH_STR("\r\n"));
 }
 
+void lh_form_header(lh_form *form, const char *name, lh_str value) {
+    if (value.len && form->header_count < LH_EXCHANGE_HEADERS_MAX)
+        form->headers[form->header_count++] = (lh_http_header){lh_str_from(name), value};
+}
+
 static size_t form_copy(lh_str from, size_t *at, char *into, size_t cap) {
     size_t n = from.len - *at < cap ? from.len - *at : cap;
     if (n) memcpy(into, from.ptr + *at, n);
@@ -88,7 +93,7 @@ static lh_code form_read(void *ctx, char *into, size_t cap_bytes, size_t *ret_le
         n = (size_t)got;
         form->left -= n;
         if (form->progress) lh_progress_add(form->progress, n, lh_time_monotonic_ms());
-        if (form->progress && form->left == 0) lh_progress_wait(form->progress, "loading", lh_time_monotonic_ms());
+        if (form->progress && form->left == 0) lh_progress_wait(form->progress, form->then, lh_time_monotonic_ms());
     }
     if (n == 0) n = form_copy(lh_str_from(form->tail), &form->tail_at, into, cap_bytes);
     *ret_len = n;
@@ -113,24 +118,36 @@ static void form_explain(const lh_form *form, lh_error *err) {
     lh_error_set(err, err->code, "%.*s: %s", LH_STR_ARG(form->file_name), message);
 }
 
-lh_code lh_form_post(lh_connection *connection, lh_str path, lh_form *form, lh_arena *arena, lh_json **ret,
-                     lh_error *err) {
+static lh_code form_send(lh_connection *connection, const char *method, lh_str path, lh_str content_type, lh_form *form,
+                         lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_str text = LH_STR_NONE;
-    lh_buf_printf(&form->head, "--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=\"", form->boundary);
-    form_file_name(&form->head, form->file_name);
-    lh_buf_append(&form->head, LH_STR("\"\r\nContent-Type: application/octet-stream\r\n\r\n"));
-    LH_TRY(lh_buf_check(&form->head, err));
-    snprintf(form->tail, sizeof form->tail, "\r\n--%s--\r\n", form->boundary);
-    const lh_exchange exchange = {.method = "POST",
+    const lh_exchange exchange = {.method = method,
                                   .path = path,
+                                  .content_type = content_type,
+                                  .headers = form->headers,
+                                  .header_count = form->header_count,
                                   .read = form_read,
                                   .read_ctx = form,
-                                  .content_type =
-                                      lh_arena_printf(arena, "multipart/form-data; boundary=%s", form->boundary),
                                   .cancelled = form->cancelled,
                                   .body_bytes = form->head.len + form->left + strlen(form->tail)};
     lh_code code = lh_connection_do(connection, &exchange, arena, &text, err);
     if (code == LH_OK) return lh_json_parse(arena, text, ret, err);
     if (err) form_explain(form, err);
     return code;
+}
+
+lh_code lh_form_post(lh_connection *connection, lh_str path, lh_form *form, lh_arena *arena, lh_json **ret,
+                     lh_error *err) {
+    lh_buf_printf(&form->head, "--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=\"", form->boundary);
+    form_file_name(&form->head, form->file_name);
+    lh_buf_append(&form->head, LH_STR("\"\r\nContent-Type: application/octet-stream\r\n\r\n"));
+    LH_TRY(lh_buf_check(&form->head, err));
+    snprintf(form->tail, sizeof form->tail, "\r\n--%s--\r\n", form->boundary);
+    lh_str type = lh_arena_printf(arena, "multipart/form-data; boundary=%s", form->boundary);
+    return form_send(connection, "POST", path, type, form, arena, ret, err);
+}
+
+lh_code lh_form_put(lh_connection *connection, lh_str path, lh_form *form, lh_arena *arena, lh_json **ret,
+                    lh_error *err) {
+    return form_send(connection, "PUT", path, LH_STR("application/octet-stream"), form, arena, ret, err);
 }

@@ -24,7 +24,6 @@ ALLOWED = {  # file: {function: why}
     "src/cli/doctor.c": {"fsync": "tries whether the disk can"},
     "src/cli/cli.c": {"signal": "ignores SIGPIPE, before any thread"},
     "src/cli/sql.c": {"setlocale": "widths of characters on the terminal, before any thread"},
-    "src/cli/buckets.c": {"setlocale": "widths of characters on the terminal, before any thread"},
     "src/cli/connection.c": {"setlocale": "widths of characters on the terminal, before any thread"},
 }
 MUTABLE = {
