@@ -23,6 +23,7 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse ingest flights.csv                     the dataset is named after the file\n"
      "  lakehouse ingest day*.csv.gz --dataset flights --mode append --option null=NA\n"
      "  lakehouse ingest c.ndjson --dataset crm.clients --mode upsert --key client_id\n"
+     "  lakehouse ingest may.csv --bucket archive        a new dataset in another bucket\n"
      "  curl -s https://example.org/a.csv | lakehouse ingest - --dataset a\n\n"
      "On a terminal a bar shows bytes and rate while the file is sent; rows are known when the server has loaded it, "
      "and told then.\n",
@@ -76,6 +77,10 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse buckets get archive in/may.csv         into ./may.csv; - is the standard output\n"
      "  tar c notes | lakehouse buckets put archive notes.tar -\n",
      .run = lh_cli_buckets, .verb = lh_cli_buckets_verb},
+    {"profiles", "show USER | activate USER | deactivate USER [flags]", "A user's own bucket and defaults",
+     "  lakehouse profiles activate ann                  reads ann.json in storage.profile_root, also anew\n"
+     "  lakehouse ingest may.csv --profile ann           into her bucket and namespace\n",
+     .run = lh_cli_profiles, .verb = lh_cli_profiles_verb},
     {"doctor", "[flags]", "Check this machine, the configuration and the lake, and say how to mend what is wrong", NULL,
      .run = lh_cli_doctor},
     {"config", "check | show | reference [flags]",

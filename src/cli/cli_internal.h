@@ -263,6 +263,7 @@ int lh_cli_sql(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_ingest(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_buckets(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_profiles(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_cache(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_tables(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_doctor(const lh_cli_command *self, int argc, char **argv);
@@ -274,6 +275,7 @@ int lh_cli_help(const lh_cli_command *self, int argc, char **argv);
 /* Their verbs; NULL behind the last. */
 const char *lh_cli_datasets_verb(size_t i);
 const char *lh_cli_buckets_verb(size_t i);
+const char *lh_cli_profiles_verb(size_t i);
 const char *lh_cli_cache_verb(size_t i);
 const char *lh_cli_tables_verb(size_t i);
 const char *lh_cli_config_verb(size_t i);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 typedef struct ingest_flags {
-    const char *dataset, *mode, *key, *format, *on_error, *on_schema_change;
+    const char *dataset, *mode, *key, *format, *on_error, *on_schema_change, *bucket, *profile, *source;
     lh_cli_list options; /* name=value */
     bool quiet;
     _Atomic bool interrupted; /* Ctrl-C */
@@ -114,7 +114,9 @@ static lh_code ingest_fields(const ingest_flags *flags, lh_str dataset, lh_form 
     lh_form_field(form, "on_error", lh_str_from(flags->on_error));
     lh_form_field(form, "on_schema_change", lh_str_from(flags->on_schema_change));
     lh_form_field(form, "options", options);
-    lh_form_field(form, "source", LH_STR("cli"));
+    lh_form_field(form, "source", lh_str_from(flags->source ? flags->source : "cli"));
+    lh_form_header(form, "X-Lakehouse-Bucket", lh_str_from(flags->bucket));
+    lh_form_header(form, "X-Lakehouse-Profile", lh_str_from(flags->profile));
     return LH_OK;
 }
 
@@ -282,6 +284,12 @@ int lh_cli_ingest(const lh_cli_command *self, int argc, char **argv) {
          .value_name = "KEY=VALUE",
          .help = "delimiter, quote, header, null, all_varchar, columns, flatten …",
          .list = &flags.options},
+        {.name = "bucket", .value_name = "NAME", .help = "where a new dataset shall lie", .text = &flags.bucket},
+        {.name = "profile",
+         .value_name = "USER",
+         .help = "bucket and namespace of an active profile, where none is said",
+         .text = &flags.profile},
+        {.name = "source", .value_name = "TEXT", .help = "kept in the lineage (cli)", .text = &flags.source},
         {.name = "quiet", .letter = 'q', .help = "no progress", .on = &flags.quiet},
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source),

@@ -1,4 +1,4 @@
-"""`lakehouse buckets`: objects both ways, and what failed."""
+"""`lakehouse buckets` and `lakehouse profiles`: objects both ways, what failed, users' buckets."""
 import json
 import os
 import re
@@ -14,10 +14,13 @@ ALL_BYTES = bytes(range(256)) * 5000
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
-    """The primary, `two`, and the rescue bucket `spare`."""
+    """The primary, `two`, the rescue bucket `spare`, and the profile of ann."""
     folder = tmp_path_factory.mktemp("buckets")
-    (folder / "lakehouse.toml").write_text('[storage]\nrescue_bucket = "spare"\nprobe_interval_ms = 100\n'
+    (folder / "lakehouse.toml").write_text('[storage]\nrescue_bucket = "spare"\nprobe_interval_ms = 100\nprofile_root = "profiles"\n'
                                            '[[storage.buckets]]\nname = "two"\nroot = "two"\n[[storage.buckets]]\nname = "spare"\nroot = "spare"\n')
+    (folder / "profiles").mkdir()
+    (folder / "profiles" / "ann.json").write_text(json.dumps(
+        {"bucket": {"name": "anns", "root": "ann"}, "cache_pins": ["people.visits"], "defaults": {"namespace": "people"}}))
     running = Server(folder / "root", "--config", "lakehouse.toml", cwd=folder)
     running.folder = folder
     yield running
@@ -163,3 +166,37 @@ def test_programs_get_the_answers_of_the_server(lake):
     health = json.loads(buckets(lake, "health", "--json").stdout)["items"]
     assert {b["name"]: b["state"] for b in health} == {"primary": "ok", "two": "ok", "spare": "ok"}
     assert json.loads(buckets(lake, "migrate", "--json").stdout) == lake.request("POST", "/catalog/migrate-buckets").json()
+
+
+def test_ingest_goes_where_it_is_sent_and_keeps_where_it_came_from(lake, tmp_path):
+    (tmp_path / "f.csv").write_text("a\n1\n")
+    lakehouse("ingest", tmp_path / "f.csv", "-d", "far", "--bucket", "two", "--source", "nightly", "--url", lake.url)
+    assert lake.request("GET", "/datasets/by-name/far").json()["location"].startswith(f"{lake.folder}/two/")
+    assert "nightly" in lakehouse("datasets", "lineage", "far", "--json", "--url", lake.url).stdout
+    (tmp_path / "g.csv").write_text("a\n2\n")
+    done = lakehouse("ingest", tmp_path / "g.csv", "-d", "far", "--bucket", "spare", "--mode", "append", "--url", lake.url, check=False)
+    assert done.returncode == 1 and "'two'" in done.stderr
+    done = lakehouse("ingest", tmp_path / "g.csv", "-d", "broken", "--bucket", "a\nb", "--url", lake.url, check=False)
+    assert done.returncode == 1 and "not allowed" in done.stderr
+
+
+def test_a_profile_is_shown_taken_up_and_let_go(lake, tmp_path):
+    def profiles(*words, **options):
+        return lakehouse("profiles", *words, "--url", lake.url, **options)
+
+    (tmp_path / "visits.csv").write_text("a\n1\n")
+    load = ["ingest", tmp_path / "visits.csv", "--profile", "ann", "--url", lake.url]
+    assert re.search(r"ann +│ false +│ anns +│ anns +│ people +│ \[\"people.visits\"\]", profiles("show", "ann").stdout)
+    done = lakehouse(*load, check=False)
+    assert done.returncode == 1 and "the profile 'ann' is not active" in done.stderr
+    assert re.search(r"ann +│ true +│ anns", profiles("activate", "ann").stdout)
+    assert json.loads(profiles("show", "ann", "--json").stdout) == lake.request("GET", "/profile/ann").json()
+    assert json.loads(profiles("activate", "ann", "--json").stdout)["active"]
+    lakehouse(*load)
+    assert lake.request("GET", "/datasets/by-name/people.visits").json()["location"].startswith(f"{lake.folder}/profiles/ann/")
+    assert profiles("deactivate", "ann").stdout == "the profile of ann is not active\n"
+    assert not lake.request("GET", "/profile/ann").json()["active"]
+    done = profiles("activate", "nobody", check=False)
+    assert done.returncode == 1 and "there is no profile 'nobody'" in done.stderr
+    assert profiles(check=False).returncode == profiles("show", check=False).returncode == profiles("shw", "ann", check=False).returncode == 2
+    assert os.path.isdir(lake.folder / "profiles" / "ann")

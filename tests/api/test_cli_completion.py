@@ -34,7 +34,7 @@ def test_tab_offers_commands_verbs_and_flags(script):
     assert offered(script, "lakehouse datasets s") == ["show", "search", "set", "scan"]
     assert offered(script, "lakehouse tables --json or") == ["orphans"]
     assert offered(script, "lakehouse buckets ") == ["list", "health", "errors", "migrate", "objects", "get", "put", "remove"]
-    assert offered(script, "lakehouse buckets get --js") == ["--json"]
+    assert offered(script, "lakehouse profiles ac") == ["activate"] and offered(script, "lakehouse buckets get --js") == ["--json"]
     assert offered(script, "lakehouse datasets list --js") == ["--json"]
     assert offered(script, "lakehouse help tab") == ["tables"] and offered(script, "lakehouse completion ") == ["bash"]
 
