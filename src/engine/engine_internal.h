@@ -157,6 +157,8 @@ void engine_hot_poke_id(engine_hot *hot, uint64_t id);
 /* Turns DuckDB's error into ours. `text`: the statement it was about, which began at `offset` of `whole`. */
 lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_error *err);
 bool engine_is_foreign_commit(const char *message); /* another writer was faster */
+/* What failed was something stored, not something sent: INVALID becomes CORRUPT, also in *err. */
+lh_code engine_stored_failure(lh_code code, lh_error *err);
 
 /* ---- storage_failure.c ---- */
 typedef struct engine_failed_file {

@@ -191,3 +191,9 @@ lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_erro
     if (mark && err && whole.len) failure_place(whole, offset, mark + 2, err);
     return code;
 }
+
+lh_code engine_stored_failure(lh_code code, lh_error *err) {
+    if (code != LH_INVALID) return code;
+    if (err) err->code = LH_CORRUPT;
+    return LH_CORRUPT;
+}

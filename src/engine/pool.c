@@ -86,11 +86,7 @@ lh_code engine_escape_failure(const lh_engine *engine, const char *message, lh_e
 lh_code engine_abandon(engine_connection *connection, const char *message, lh_error *err) {
     lh_engine *engine = connection->engine;
     engine_running_end(connection);
-    lh_code code = engine_escape_failure(engine, message, err);
-    if (code == LH_INVALID) { /* what was stored, not what was sent */
-        code = LH_CORRUPT;
-        if (err) err->code = code;
-    }
+    lh_code code = engine_stored_failure(engine_escape_failure(engine, message, err), err);
     pthread_mutex_lock(&engine->lock);
     for (size_t i = 0; i < LH_ENGINE_CONNECTIONS_MAX; i++)
         if (engine->all[i] == connection) engine->all[i] = NULL;

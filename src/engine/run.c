@@ -173,9 +173,11 @@ static lh_code run_snapshots_after(engine_run *run, size_t statement, lh_error *
 static lh_code run_failure(engine_run *run, const char *message, lh_error *err) {
     lh_code stopped = engine_running_check(run->connection, err);
     if (stopped != LH_OK) return stopped;
-    run->told = run->told || engine_tell_failure(run->engine, message);
+    bool stored = !run->told && engine_tell_failure(run->engine, message); /* foreign SQL names no files itself */
+    run->told |= stored;
     run->lost_race |= engine_is_foreign_commit(message); /* the ROLLBACK behind it may fail as well */
-    return engine_failure(message, run->query->sql, run->statement->offset, err);
+    lh_code code = engine_failure(message, run->query->sql, run->statement->offset, err);
+    return stored ? engine_stored_failure(code, err) : code;
 }
 
 static lh_code run_check_type(duckdb_prepared_statement prepared, lh_error *err) {

@@ -247,7 +247,7 @@ def test_a_file_that_the_engine_cannot_read_is_in_the_journal_once_a_statement(l
     do(path)
     before = len(errors(lake, "two", "engine.read"))
     for number, sql in enumerate(["SELECT * FROM {} WHERE secret_word = 'Zanzibar'", "SELECT 'Timbuktu', n.id FROM range(3) n(id) JOIN {} USING (id)"], 1):
-        assert lake.query(sql.format(harm)).status_code >= 400
+        assert lake.query(sql.format(harm)).status_code >= 500  # not the asker's mistake
         told = errors(lake, "two", "engine.read")
         assert len(told) == before + number
         assert (told[0]["key"], told[0]["code"]) == (key, code) and why in told[0]["message"]
