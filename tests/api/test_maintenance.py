@@ -39,7 +39,7 @@ def verified(server, name):
 
 
 def plain(rows):
-    return sorted(json.dumps(row, default=str, sort_keys=True) for row in rows)
+    return sorted(map(str, rows))
 
 
 def seen(server, name):
