@@ -234,11 +234,6 @@ LH_MUST_CHECK lh_code lh_catalog_remove_dropped(lh_catalog *catalog, const lh_or
 LH_MUST_CHECK lh_code lh_table_verify(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
                                       lh_error *err);
 
-/* *ret (arena): locations of the data files that the snapshot added. Errors: NOT_FOUND, CORRUPT, IO,
- * UNAVAILABLE. */
-LH_MUST_CHECK lh_code lh_table_added_files(lh_catalog *catalog, lh_table_name name, int64_t snapshot_id,
-                                           lh_arena *arena, lh_json **ret, lh_error *err);
-
 /* Id of the table's current snapshot, -1 when it has none. In memory, microseconds. Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name name, int64_t *ret, lh_error *err);
 /* Of its snapshot at that wall clock time, as DuckDB's extension picks it for AT (TIMESTAMP => …); -1: there was none. Reads

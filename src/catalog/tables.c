@@ -158,37 +158,6 @@ lh_code lh_table_snapshot_at(lh_catalog *catalog, lh_table_name name, int64_t at
     return LH_OK;
 }
 
-/* ---- what a snapshot added ---- */
-
-typedef struct table_added {
-    lh_bucket *bucket;
-    lh_arena *arena;
-    lh_json *list;
-} table_added;
-
-static lh_code table_add_file(void *ctx, manifest_file file, lh_error *err) {
-    table_added *added = ctx;
-    lh_str key;
-    if (!file.data) return LH_OK;
-    LH_TRY(lh_bucket_key_of(added->bucket, file.location, added->arena, &key, err));
-    lh_str location = lh_bucket_location(added->bucket, key, added->arena);
-    lh_json_append(added->list, lh_json_new_string(added->arena, location));
-    return lh_arena_check(added->arena, err);
-}
-
-lh_code lh_table_added_files(lh_catalog *catalog, lh_table_name name, int64_t snapshot_id, lh_arena *arena,
-                             lh_json **ret, lh_error *err) {
-    lh_json *loaded = NULL;
-    table_added added = {catalog->bucket, arena, lh_json_new_array(arena)};
-    LH_TRY(lh_table_load(catalog, name, false, LH_STR_NONE, arena, &loaded, NULL, err));
-    const lh_json *snapshot = metadata_snapshot(lh_json_get(loaded, "metadata"), snapshot_id);
-    if (!snapshot)
-        return lh_fail(err, LH_NOT_FOUND, "table '%.*s' has no snapshot %" PRId64, LH_STR_ARG(name.name), snapshot_id);
-    LH_TRY(manifest_walk(catalog->bucket, snapshot, MANIFEST_ADDED, table_add_file, &added, err));
-    *ret = added.list;
-    return LH_OK;
-}
-
 /* ---- where a table lies ---- */
 
 /* A name as a part of a path. */

@@ -36,6 +36,8 @@ static inline bool engine_column_is_null(const engine_column *column, uint64_t r
 }
 /* The value as JSON; null for NULL. */
 void engine_value_json(engine_out *out, const engine_column *column, uint64_t row);
+/* The value as a CSV field without quotes, a text or name cut after max_bytes; nothing for NULL. */
+void engine_value_text(engine_out *out, const engine_column *column, uint64_t row, size_t max_bytes);
 /* The value as a CSV field; nothing for NULL. */
 void engine_value_csv(engine_out *out, const engine_column *column, uint64_t row);
 #endif

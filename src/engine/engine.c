@@ -93,6 +93,7 @@ static lh_code engine_new(lh_engine **ret, lh_error *err) {
     pthread_condattr_init(&engine->clock);
     pthread_condattr_setclock(&engine->clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->sample_lock, NULL);
     pthread_cond_init(&engine->timer_wake, &engine->clock);
     *ret = engine;
     return LH_OK;
@@ -104,6 +105,7 @@ lh_code lh_engine_open(const lh_engine_options *options, lh_engine **ret, lh_err
     LH_TRY(engine_copy_options(engine, options, err));
     LH_TRY(engine_open_database(engine, &engine->database, err));
     LH_TRY(engine_load_extensions(engine->extension_dir, engine->database, err));
+    LH_TRY(engine_register_sample(engine, engine->database, err));
     if (engine->catalog) LH_TRY(engine_hot_new(engine, options, &engine->hot, err));
     LH_TRY(engine_timer_start(engine, err));
     *ret = lh_take(&engine);
@@ -235,6 +237,7 @@ lh_code lh_engine_reopen(lh_engine *engine, lh_error *err) {
     duckdb_database fresh = NULL;
     LH_TRY(engine_open_database(engine, &fresh, err));
     lh_code code = engine_load_extensions(engine->extension_dir, fresh, err);
+    if (code == LH_OK) code = engine_register_sample(engine, fresh, err);
     if (code == LH_OK) code = engine_attach_database(engine, fresh, err);
     if (code == LH_OK) {
         pthread_mutex_lock(&engine->lock);
@@ -326,6 +329,7 @@ void lh_engine_free(lh_engine *engine) {
                       engine->token};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) lh_str_free(owned[i]);
     pthread_cond_destroy(&engine->timer_wake);
+    pthread_mutex_destroy(&engine->sample_lock);
     pthread_mutex_destroy(&engine->lock);
     pthread_condattr_destroy(&engine->clock);
     free(engine);

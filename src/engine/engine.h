@@ -122,6 +122,17 @@ enum { LH_FOOTERS_MAX = 64 };
  * error is of. Errors: INVALID (no Parquet file), and a statement's. */
 LH_MUST_CHECK lh_code lh_session_footers(lh_session *session, const lh_str *locations, size_t count, lh_arena *arena,
                                          lh_file_footer *ret, size_t *ret_failed, lh_error *err);
+/* A random sample of the rows that a statement of ours reads, kept as texts of 1 KiB at most: of `rows` rows, or fewer of wide ones.
+ * Owned: lh_sample_free(), after the statement. Errors: LIMIT (no columns, or too many), NO_MEMORY. */
+typedef struct lh_sample lh_sample;
+LH_MUST_CHECK lh_code lh_sample_new(lh_engine *engine, size_t rows, size_t columns, lh_sample **ret, lh_error *err);
+void lh_sample_free(lh_sample *sample);
+void lh_sample_clear(lh_sample *sample); /* before a statement is run again */
+/* Appends the head of an expression that is always true, without its columns and parenthesis: ", c1, c2)" follow. */
+void lh_sample_sql(const lh_sample *sample, lh_buf *into);
+size_t lh_sample_rows(const lh_sample *sample); /* 0 also when it could not be taken */
+/* Borrowed; false: NULL. */
+bool lh_sample_value(const lh_sample *sample, size_t row, size_t column, lh_str *ret);
 double lh_session_progress(lh_session *session); /* 0…1 of what runs, -1 unknown; any thread */
 /* The engine's write lock of a table; statements of lh_engine_run on it wait meanwhile. Errors: CANCELLED. */
 LH_MUST_CHECK lh_code lh_engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *cancel, lh_error *err);

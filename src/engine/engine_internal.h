@@ -74,6 +74,10 @@ struct lh_engine {
     uint64_t listed_sequence; /* of the catalog, up to which lists of columns are true; listing.c */
     lh_engine_stats stats;    /* running and waiting are computed */
     size_t waiting;
+
+    pthread_mutex_t sample_lock; /* of its own: held by DuckDB's threads */
+    lh_sample *samples;
+    int64_t sample_ids;
 };
 
 /* ---- cancel.c ---- */
@@ -129,6 +133,9 @@ void engine_table_locks_free(lh_engine *engine);
 /* ---- extension.c ---- */
 /* Checks and loads every extension that the engine needs. Errors: NOT_FOUND, CORRUPT (not the file that was built with). */
 lh_code engine_load_extensions(lh_str folder, duckdb_database database, lh_error *err);
+
+/* ---- sample.c ---- */
+lh_code engine_register_sample(lh_engine *engine, duckdb_database database, lh_error *err);
 
 /* ---- engine.c ---- */
 lh_code engine_connection_open_locked(lh_engine *engine, engine_connection **ret, lh_error *err);

@@ -45,6 +45,7 @@ static const char *const refused_names[] = {
     "import_database",
     "json_execute_serialized_sql",
     "json_serialize_plan",
+    "lh_sample",
     "parse_duckdb_log_message",
     "python_map_function",
     "query",

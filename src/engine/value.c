@@ -347,6 +347,13 @@ void engine_value_csv(engine_out *out, const engine_column *column, uint64_t row
     else if (!value_number(out, column, row, false)) (void)value_plain(out, column, row);
 }
 
+void engine_value_text(engine_out *out, const engine_column *column, uint64_t row, size_t max_bytes) {
+    if (engine_column_is_null(column, row)) return;
+    if (column_is_text(column)) engine_out_bytes(out, lh_str_cut_utf8(value_text(column, row), max_bytes));
+    else if (column_is_nested(column)) engine_value_json(out, column, row);
+    else if (!value_number(out, column, row, false)) (void)value_plain(out, column, row);
+}
+
 static lh_code csv_collect(void *ctx, lh_str data, lh_error *err) {
     lh_buf *text = ctx;
     lh_buf_append(text, data);

@@ -167,6 +167,7 @@ lh_code lh_ingest_file(lh_ingest *ingest, const lh_ingest_request *request, lh_a
     lh_span_begin("ingest.file", &span);
     lh_code code = ingest_run(&job, ret, err);
     lh_session_close(job.session);
+    lh_sample_free(job.sample);
     ingest_source_done(&job);
     lh_span_end(&span, code);
     return code;

@@ -164,6 +164,7 @@ typedef struct ingest_job {
     const lh_ingest_request *request;
     lh_arena *arena;
     lh_session *session;
+    lh_sample *sample; /* of the rows that are loaded; NULL: none */
     ingest_options options;
     ingest_format format;
     lh_str path;                          /* of the plain file */
@@ -273,6 +274,10 @@ LH_MUST_CHECK lh_code ingest_load(ingest_job *job, lh_json **ret, lh_error *err)
 /* After a load: looks for personal data in a small sample of the rows that it wrote and puts what it found into
  * answer.pii; null when it could not, which is no error of the load. The table's lock need not be held. */
 void ingest_scan_loaded(ingest_job *job, lh_json *answer);
+/* Before the statements of a try: job->sample, empty. NULL when the load is not looked at. Owned by the job: lh_sample_free(). */
+void ingest_sample_begin(ingest_job *job);
+/* ingest_select_sql(), its rows seen by the sample. */
+void ingest_sample_sql(const ingest_job *job, lh_str extra, lh_buf *into);
 void ingest_progress(const ingest_job *job, int phase);
 void ingest_table_sql(lh_table_name name, lh_arena *arena, lh_buf *into); /* lake."ns"."t" */
 /* "SELECT CAST(expr AS type) AS name, …<extra> FROM relation". */

@@ -110,7 +110,7 @@ static lh_code load_insert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     lh_buf_append(&sql, LH_STR(" ("));
     load_names(job, &sql);
     lh_buf_append(&sql, LH_STR(") "));
-    ingest_select_sql(job, LH_STR_NONE, &sql);
+    ingest_sample_sql(job, LH_STR_NONE, &sql);
     load_order(job, false, &sql);
     LH_TRY(load_run(job, &sql, &result, err));
     *ret_rows = load_count(result);
@@ -165,7 +165,7 @@ static lh_code load_stage(ingest_job *job, lh_error *err) {
     lh_json *result = NULL;
     LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_stage", err));
     lh_buf_append(&sql, LH_STR("CREATE TEMP TABLE ingest_stage AS "));
-    ingest_select_sql(job, LH_STR(", row_number() OVER () AS ingest_row"), &sql);
+    ingest_sample_sql(job, LH_STR(", row_number() OVER () AS ingest_row"), &sql);
     LH_TRY(load_run(job, &sql, NULL, err));
     lh_buf_clear(&sql);
     lh_buf_append(&sql, LH_STR("SELECT count(*) FROM temp.main.ingest_stage WHERE "));
@@ -192,7 +192,7 @@ static lh_code load_create(ingest_job *job, bool staged, uint64_t *ret_rows, lh_
     ingest_table_sql(job->name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" AS "));
     if (staged) LH_TRY(load_staged_rows(job, &sql, err));
-    else ingest_select_sql(job, LH_STR_NONE, &sql);
+    else ingest_sample_sql(job, LH_STR_NONE, &sql);
     LH_TRY(load_run(job, &sql, &result, err));
     *ret_rows = load_count(result);
     return LH_OK;
@@ -471,6 +471,7 @@ static lh_code load_statements(ingest_job *job, const lh_change documents[2], lo
     bool create = !job->exists, replace = !create && load_mode(job, "replace"), upsert = load_mode(job, "upsert");
     if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_errors", err));
     if (job->quarantine) LH_TRY(load_run_text(job, "DROP TABLE IF EXISTS temp.main.ingest_scans", err));
+    ingest_sample_begin(job);
     if (upsert) LH_TRY(load_stage(job, err)); /* reads the file, and fills those two */
     bool alters = load_changes_schema(job);
     LH_TRY(load_run_text(job, "BEGIN", err));

@@ -1,9 +1,9 @@
 /* Which columns hold personal data: a sample of rows through the engine, values counted by pii, verdicts told to the catalog, which
  * keeps what a person declared.
  *
- * The sample is a reservoir: of all rows of the current snapshot, or, after a load into a table that was there, of the rows in
- * the files that the load added. It is staged in a temporary table, some columns at a time, and fetched in pages that fit into a
- * JSON document. What a part of the rows tells only adds to what is known. */
+ * The sample is a reservoir of all rows. Of a load it is taken while the file is read (lh_sample); of a table on demand it is
+ * staged in a temporary table, some columns at a time, and fetched in pages that fit into a JSON document. What a part of the
+ * rows tells only adds to what is known. */
 #include "ingest/evolve_internal.h"
 #include "pii/pii.h"
 
@@ -35,7 +35,7 @@ typedef struct scan {
     size_t count;
     size_t rows_wanted;
     uint64_t rows; /* sampled */
-    const lh_json *files; /* rows of these only; NULL: of all */
+    bool part;     /* there are rows that are not looked at */
 } scan;
 
 static const char *scan_type(const ingest_type *type, lh_pii_type *ret) {
@@ -73,21 +73,6 @@ static lh_code scan_open(scan *s, lh_table_name name, lh_error *err) {
 
 /* ---- the sample ---- */
 
-/* Files that were just written have the table's columns by name, and no deletes: they are read without the table, whose manifests
- * grow with each append. */
-static void scan_relation(const scan *s, lh_buf *sql) {
-    if (!s->files) {
-        lh_buf_append(sql, s->table.relation);
-        return;
-    }
-    lh_buf_append(sql, LH_STR("read_parquet(["));
-    for (lh_json_iter file = lh_json_each(s->files); lh_json_next(&file);) {
-        if (file.index) lh_buf_append(sql, LH_STR(", "));
-        lh_buf_sql_string(sql, lh_json_str(file.value, LH_STR_NONE));
-    }
-    lh_buf_append(sql, LH_STR("], hive_partitioning = false)"));
-}
-
 static void scan_select(const scan *s, size_t from, size_t to, lh_buf *sql) {
     lh_buf_append(sql, LH_STR("SELECT "));
     for (size_t i = from; i < to; i++) {
@@ -96,7 +81,7 @@ static void scan_select(const scan *s, size_t from, size_t to, lh_buf *sql) {
         lh_buf_printf(sql, " AS VARCHAR), %d) AS c%zu", SCAN_VALUE_CHARS, i);
     }
     lh_buf_append(sql, LH_STR(" FROM "));
-    scan_relation(s, sql);
+    lh_buf_append(sql, s->table.relation);
 }
 
 static lh_code scan_stage(scan *s, size_t from, size_t to, lh_error *err) {
@@ -155,6 +140,14 @@ static size_t scan_sort(scan *s) {
     return looked_at;
 }
 
+static void scan_judge(scan *s, size_t looked_at) {
+    for (size_t i = 0; i < looked_at; i++) {
+        scan_column *column = &s->columns[i];
+        column->verdict = lh_pii_end(&column->counts);
+        if (column->partly && column->verdict.values < SCAN_PART_VALUES) column->verdict.kind = LH_PII_NONE;
+    }
+}
+
 static lh_code scan_run(scan *s, lh_error *err) {
     size_t looked_at = scan_sort(s);
     for (size_t from = 0; from < looked_at; from += SCAN_STAGE_COLUMNS) {
@@ -162,11 +155,7 @@ static lh_code scan_run(scan *s, lh_error *err) {
         LH_TRY(scan_stage(s, from, to, err));
         LH_TRY(scan_pages(s, from, to, err));
     }
-    for (size_t i = 0; i < looked_at; i++) {
-        scan_column *column = &s->columns[i];
-        column->verdict = lh_pii_end(&column->counts);
-        if (column->partly && column->verdict.values < SCAN_PART_VALUES) column->verdict.kind = LH_PII_NONE;
-    }
+    scan_judge(s, looked_at);
     return LH_OK;
 }
 
@@ -213,7 +202,7 @@ static lh_code scan_tell(const scan *s, lh_error *err) {
         lh_json_put(arena, verdicts, column->column->name, verdict);
     }
     LH_TRY(lh_arena_check(arena, err));
-    return lh_dataset_set_detected(s->ingest->catalog, s->table.name, verdicts, s->files != NULL, err);
+    return lh_dataset_set_detected(s->ingest->catalog, s->table.name, verdicts, s->part, err);
 }
 
 /* ---- on demand ---- */
@@ -310,22 +299,71 @@ static bool scan_has(const lh_json *columns, lh_str name) {
     return false;
 }
 
-/* Rows of a table that was there: those in files that the load added. */
-static lh_code scan_part(scan *s, int64_t snapshot_id, const lh_json *added, lh_error *err) {
-    lh_json *files = NULL;
-    LH_TRY(lh_table_added_files(s->ingest->catalog, s->table.name, snapshot_id, s->arena, &files, err));
-    for (size_t i = 0; i < s->count; i++) s->columns[i].partly = !scan_has(added, s->columns[i].column->name);
-    s->files = files;
-    return LH_OK;
+/* ---- the sample of a load ---- */
+
+static bool scan_looks_at(const ingest_column *column) {
+    lh_pii_type ignored;
+    return scan_type(column->target, &ignored) == NULL;
+}
+
+void ingest_sample_begin(ingest_job *job) {
+    size_t columns = 0;
+    if (job->sample) {
+        lh_sample_clear(job->sample); /* a try before */
+        return;
+    }
+    if (!job->ingest->detect_pii || job->column_count > SCAN_COLUMNS_OF_LOAD) return;
+    for (size_t i = 0; i < job->column_count; i++) columns += scan_looks_at(&job->columns[i]);
+    if (columns && lh_sample_new(job->ingest->engine, SCAN_ROWS_OF_LOAD, columns, &job->sample, NULL) != LH_OK)
+        job->sample = NULL; /* a load without a sample is a load */
+}
+
+void ingest_sample_sql(const ingest_job *job, lh_str extra, lh_buf *into) {
+    if (!job->sample) {
+        ingest_select_sql(job, extra, into);
+        return;
+    }
+    lh_buf_append(into, LH_STR("SELECT * EXCLUDE (\"\x01\") FROM (SELECT *, "));
+    lh_sample_sql(job->sample, into);
+    for (size_t i = 0; i < job->column_count; i++) {
+        if (!scan_looks_at(&job->columns[i])) continue;
+        lh_buf_append(into, LH_STR(", "));
+        lh_buf_sql_identifier(into, job->columns[i].name);
+    }
+    lh_buf_append(into, LH_STR(") AS \"\x01\" FROM ("));
+    ingest_select_sql(job, extra, into);
+    lh_buf_append(into, LH_STR(")) WHERE \"\x01\""));
+}
+
+static scan_column *scan_find(const scan *s, lh_str name) {
+    for (size_t i = 0; i < s->count; i++)
+        if (!s->columns[i].skipped && lh_str_eq_nocase(s->columns[i].column->name, name)) return &s->columns[i];
+    return NULL;
+}
+
+static void scan_sample(scan *s, const ingest_job *job) {
+    size_t place = 0;
+    s->rows = lh_sample_rows(job->sample);
+    for (size_t i = 0; i < job->column_count; i++) {
+        if (!scan_looks_at(&job->columns[i])) continue;
+        scan_column *column = scan_find(s, job->columns[i].name);
+        for (size_t row = 0; column && row < s->rows; row++) {
+            lh_str value;
+            if (lh_sample_value(job->sample, row, place, &value)) lh_pii_add(&column->counts, value);
+            else lh_pii_add_null(&column->counts);
+        }
+        place++;
+    }
 }
 
 static lh_code scan_load(scan *s, const ingest_job *job, bool whole, const lh_json *answer, lh_error *err) {
+    if (!job->sample) return lh_fail(err, LH_LIMIT, "more than %d columns are not scanned", SCAN_COLUMNS_OF_LOAD);
     LH_TRY(scan_open(s, job->name, err));
-    if (s->count > SCAN_COLUMNS_OF_LOAD)
-        return lh_fail(err, LH_LIMIT, "more than %d columns are not scanned after a load", SCAN_COLUMNS_OF_LOAD);
-    int64_t snapshot_id = lh_json_int(lh_json_get(answer, "snapshot_id"), -1);
-    if (!whole && snapshot_id >= 0) LH_TRY(scan_part(s, snapshot_id, lh_json_get(answer, "added_columns"), err));
-    LH_TRY(scan_run(s, err));
+    s->part = !whole;
+    const lh_json *added = lh_json_get(answer, "added_columns");
+    for (size_t i = 0; i < s->count; i++) s->columns[i].partly = !whole && !scan_has(added, s->columns[i].column->name);
+    scan_sample(s, job);
+    scan_judge(s, scan_sort(s));
     return scan_tell(s, err);
 }
 
@@ -338,7 +376,7 @@ static bool scan_is_due(const ingest_job *job, bool whole, const lh_json *answer
 
 void ingest_scan_loaded(ingest_job *job, lh_json *answer) {
     bool whole = !job->exists || lh_str_eq(job->request->mode, LH_STR("replace"));
-    scan s = {.ingest = job->ingest, .session = job->session, .arena = job->arena, .rows_wanted = SCAN_ROWS_OF_LOAD};
+    scan s = {.ingest = job->ingest, .arena = job->arena};
     lh_json *found = NULL;
     lh_span span;
     if (!scan_is_due(job, whole, answer)) return;
