@@ -92,6 +92,7 @@ static lh_code form_read(void *ctx, char *into, size_t cap_bytes, size_t *ret_le
         }
         n = (size_t)got;
         form->left -= n;
+        if (form->progress) lh_progress_look(form->progress, (lh_str){into, n});
         if (form->progress) lh_progress_add(form->progress, n, lh_time_monotonic_ms());
         if (form->progress && form->left == 0) lh_progress_wait(form->progress, form->then, lh_time_monotonic_ms());
     }

@@ -196,6 +196,14 @@ static void ingest_reword(lh_error *err) {
     if (lh_buf_check(&text, NULL) == LH_OK) lh_error_set(err, err->code, "%.*s", LH_STR_ARG(reworded));
 }
 
+/* Is a line of the file a row of the table, but for breaks within quotes? */
+static bool ingest_has_lines(lh_str file_name) {
+    static const char *const ends[] = {".csv", ".tsv", ".tab", ".ndjson", ".jsonl"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (lh_str_ends(file_name, lh_str_from(ends[i]))) return true;
+    return false;
+}
+
 static lh_code ingest_send(lh_connection *connection, const ingest_flags *flags, lh_form *form, lh_arena *arena,
                            lh_error *err) {
     lh_str dataset = flags->dataset ? lh_str_from(flags->dataset) : lh_ingest_dataset_name(form->file_name, arena);
@@ -204,6 +212,7 @@ static lh_code ingest_send(lh_connection *connection, const ingest_flags *flags,
     LH_TRY(ingest_fields(flags, dataset, form, arena, err));
     bool shown = !flags->quiet && isatty(STDERR_FILENO);
     lh_progress progress = lh_progress_start(stderr, shown, form->file_name, size, started_ms);
+    progress.counts_rows = ingest_has_lines(form->file_name);
     form->progress = &progress;
     lh_code code = lh_form_post(connection, LH_STR("/ingest/file"), form, arena, &answer, err);
     form->progress = NULL;

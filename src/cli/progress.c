@@ -1,4 +1,4 @@
-/* flights.csv  [#########           ]  45%  14.1 MB of 31.1 MB  52.3 MB/s  0:01 left */
+/* flights.csv  [#########           ]  45%  14.1 MB of 31.1 MB  151200 rows  52.3 MB/s  0:01 left */
 #include "cli/progress.h"
 
 enum { PROGRESS_BAR_WIDTH = 24, PROGRESS_REDRAW_MS = 100 };
@@ -28,8 +28,10 @@ static void progress_draw(lh_progress *p, uint64_t now_ms) {
     unsigned percent = progress_percent(p), filled = percent * PROGRESS_BAR_WIDTH / 100;
     fprintf(p->into, "\r\x1B[K%.*s  [", LH_STR_ARG(p->label));
     for (unsigned i = 0; i < PROGRESS_BAR_WIDTH; i++) fputc(i < filled ? '#' : ' ', p->into);
-    fprintf(p->into, "] %3u%%  %s of %s  %s/s", percent, lh_progress_bytes((double)p->done_bytes).text,
-            lh_progress_bytes((double)p->total_bytes).text, lh_progress_bytes(rate).text);
+    fprintf(p->into, "] %3u%%  %s of %s", percent, lh_progress_bytes((double)p->done_bytes).text,
+            lh_progress_bytes((double)p->total_bytes).text);
+    if (p->counts_rows) fprintf(p->into, "  %" PRIu64 " rows", p->rows);
+    fprintf(p->into, "  %s/s", lh_progress_bytes(rate).text);
     if (rate > 0 && p->done_bytes < p->total_bytes) {
         uint64_t left = (uint64_t)((double)(p->total_bytes - p->done_bytes) / rate + 0.5);
         fprintf(p->into, "  %" PRIu64 ":%02" PRIu64 " left", left / 60, left % 60);
@@ -37,6 +39,12 @@ static void progress_draw(lh_progress *p, uint64_t now_ms) {
     fflush(p->into);
     p->drawn_ms = now_ms;
     p->open = true;
+}
+
+void lh_progress_look(lh_progress *p, lh_str bytes) {
+    if (!p->counts_rows) return;
+    for (const char *at = bytes.ptr, *end = at + bytes.len; (at = memchr(at, '\n', (size_t)(end - at))); at++)
+        p->rows++;
 }
 
 void lh_progress_add(lh_progress *p, uint64_t bytes, uint64_t now_ms) {

@@ -10,6 +10,8 @@ typedef struct lh_progress {
     bool shown;
     lh_str label; /* borrowed */
     uint64_t total_bytes, done_bytes;
+    bool counts_rows; /* the caller's: lines that pass are shown as rows */
+    uint64_t rows;
     uint64_t started_ms, drawn_ms;
     bool open; /* a bar stands on the current line */
 } lh_progress;
@@ -17,6 +19,8 @@ typedef struct lh_progress {
 /* shown: draws one line anew ten times a second; else nothing, which is what a log wants. */
 lh_progress lh_progress_start(FILE *into, bool shown, lh_str label, uint64_t total_bytes, uint64_t now_ms);
 void lh_progress_add(lh_progress *progress, uint64_t bytes, uint64_t now_ms);
+/* Counts the lines of what lh_progress_add() is told of next, if the bar counts rows. */
+void lh_progress_look(lh_progress *progress, lh_str bytes);
 /* All bytes are there; `what` goes on ("loading…"). */
 void lh_progress_wait(lh_progress *progress, const char *what, uint64_t now_ms);
 void lh_progress_clear(lh_progress *progress); /* removes the bar */

@@ -1,11 +1,13 @@
 #include "base/test.h"
 #include "cli/progress.h"
 
-static void check_output(bool shown, const char *expected) {
+static void check_output(bool shown, bool rows, const char *expected) {
     char *text = NULL;
     size_t bytes = 0;
     FILE *into = open_memstream(&text, &bytes);
     lh_progress p = lh_progress_start(into, shown, LH_STR("f.csv"), 4000000, 1000);
+    p.counts_rows = rows;
+    lh_progress_look(&p, LH_STR("a,b\n1,2\n3,"));
     lh_progress_add(&p, 1000000, 2000);
     lh_progress_add(&p, 1000, 2010); /* too soon to draw again */
     lh_progress_add(&p, 2999000, 3000);
@@ -18,12 +20,20 @@ static void check_output(bool shown, const char *expected) {
 }
 
 static void test_cli__a_terminal_sees_one_line_that_changes(void) {
-    check_output(true, "\r\x1B[Kf.csv  [######                  ]  25%  1.0 MB of 4.0 MB  1.0 MB/s  0:03 left"
-                       "\r\x1B[Kf.csv  [########################] 100%  4.0 MB of 4.0 MB  2.0 MB/s"
-                       "\r\x1B[Kf.csv  4.0 MB received in 2.0 s, loading\r\x1B[K");
+    check_output(true, false,
+                 "\r\x1B[Kf.csv  [######                  ]  25%  1.0 MB of 4.0 MB  1.0 MB/s  0:03 left"
+                 "\r\x1B[Kf.csv  [########################] 100%  4.0 MB of 4.0 MB  2.0 MB/s"
+                 "\r\x1B[Kf.csv  4.0 MB received in 2.0 s, loading\r\x1B[K");
 }
 
-static void test_cli__a_log_sees_nothing(void) { check_output(false, ""); }
+static void test_cli__rows_are_counted_where_a_line_is_one(void) {
+    check_output(true, true,
+                 "\r\x1B[Kf.csv  [######                  ]  25%  1.0 MB of 4.0 MB  2 rows  1.0 MB/s  0:03 left"
+                 "\r\x1B[Kf.csv  [########################] 100%  4.0 MB of 4.0 MB  2 rows  2.0 MB/s"
+                 "\r\x1B[Kf.csv  4.0 MB received in 2.0 s, loading\r\x1B[K");
+}
+
+static void test_cli__a_log_sees_nothing(void) { check_output(false, true, ""); }
 
 static void test_cli__sizes_are_short(void) {
     CHECK_STR(lh_str_from(lh_progress_bytes(0).text), LH_STR("0 B"));
@@ -33,4 +43,4 @@ static void test_cli__sizes_are_short(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_cli__a_terminal_sees_one_line_that_changes), LH_TEST(test_cli__a_log_sees_nothing),
-             LH_TEST(test_cli__sizes_are_short))
+             LH_TEST(test_cli__rows_are_counted_where_a_line_is_one), LH_TEST(test_cli__sizes_are_short))

@@ -118,7 +118,6 @@ static lh_code ingest_detect_and_load(ingest_job *job, lh_json **ret, lh_error *
     do {
         job->migrated = NULL;
         LH_TRY(ingest_relation_detect(job, err));
-        ingest_progress(job, 2);
         why = (lh_error){0};
         code = ingest_load(job, ret, &why);
     } while (code == LH_INVALID && ingest_read_again(job));
@@ -145,7 +144,6 @@ static lh_code ingest_run(ingest_job *job, lh_json **ret, lh_error *err) {
     uint64_t started = lh_time_monotonic_ms();
     lh_json *answer = NULL;
     LH_TRY(ingest_take_request(job, err));
-    ingest_progress(job, 1);
     LH_TRY(ingest_source_open(job, err));
     LH_TRY(ingest_lock(job, err));
     lh_code code = lh_session_open(job->ingest->engine, job->request->cancel, &job->session, err);
@@ -155,7 +153,6 @@ static lh_code ingest_run(ingest_job *job, lh_json **ret, lh_error *err) {
     ingest_scan_loaded(job, answer);
     lh_json_set_uint(job->arena, answer, "bytes", job->request->survey->received);
     lh_json_set_uint(job->arena, answer, "elapsed_ms", lh_time_monotonic_ms() - started);
-    ingest_progress(job, 3);
     *ret = answer;
     return lh_arena_check(job->arena, err);
 }

@@ -18,11 +18,6 @@ LH_MUST_CHECK lh_code lh_ingest_new(const lh_ingest_options *options, lh_ingest 
 void lh_ingest_free(lh_ingest *ingest);
 static inline void lh_ingest_freep(lh_ingest **ingest) { lh_ingest_free(*ingest); }
 
-typedef struct lh_ingest_progress { /* written by the job, read by others: relaxed atomics */
-    _Atomic uint64_t bytes_read, bytes_total, rows;
-    _Atomic int phase; /* 0 receiving, 1 checking, 2 loading, 3 done */
-} lh_ingest_progress;
-
 /* "2024 Sales.csv.gz" → "t_2024_sales": what SQL takes without quotes. Arena; never empty. */
 lh_str lh_ingest_dataset_name(lh_str file_name, lh_arena *arena);
 
@@ -51,7 +46,6 @@ typedef struct lh_ingest_request {
     lh_str file_name;       /* as the sender calls it: decides format and compression, goes to lineage */
     lh_str source;          /* "upload", "cli", … */
     const lh_ingest_survey *survey; /* of all bytes as received, ended */
-    lh_ingest_progress *progress;   /* may be NULL */
     lh_cancel *cancel;              /* may be NULL */
 } lh_ingest_request;
 

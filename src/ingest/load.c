@@ -12,10 +12,6 @@ static bool load_mode(const ingest_job *job, const char *mode) {
     return lh_str_eq(given, lh_str_from(mode));
 }
 
-void ingest_progress(const ingest_job *job, int phase) {
-    if (job->request->progress) atomic_store(&job->request->progress->phase, phase);
-}
-
 /* ---- SQL pieces ---- */
 
 void ingest_table_sql(lh_table_name name, lh_arena *arena, lh_buf *into) {
@@ -656,6 +652,5 @@ lh_code ingest_load(ingest_job *job, lh_json **ret, lh_error *err) {
     for (int tries = 0; code == LH_CONFLICT && tries < INGEST_TRIES; tries++)
         code = load_try(job, &outcome, &known, err);
     if (code != LH_OK) return code;
-    if (job->request->progress) atomic_store(&job->request->progress->rows, outcome.rows);
     return load_answer(job, &outcome, known, ret, err);
 }

@@ -288,7 +288,6 @@ static lh_code source_check_file(ingest_job *job, lh_error *err) {
         LH_TRY(source_cancelled(job, err));
         LH_TRY(source_read(fd, block, SOURCE_BLOCK, &got, err));
         ingest_survey_text(&survey, (lh_str){block, got});
-        if (job->request->progress) atomic_store(&job->request->progress->bytes_read, survey.offset);
     }
     return ingest_survey_verdict(&survey, job, err);
 }

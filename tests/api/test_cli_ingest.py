@@ -86,6 +86,7 @@ def test_ctrl_c_says_what_may_have_happened(server, tmp_path):
     (tmp_path / "large.csv").write_text("a,b,c\n" + line * 1_000_000)
     terminal = Terminal(tmp_path, "ingest", "large.csv", "--url", server.url)
     terminal.expect("large.csv  [")
+    terminal.expect(" rows  ")
     terminal.send("\x03")
     terminal.expect("interrupted; ")
     assert terminal.wait() == 130
