@@ -368,6 +368,12 @@ static inline lh_str lh_rewrite_location(const lh_rewrite_plan *plan) {
 /* A folder for the table in that bucket, which nothing has yet. Arena. Errors: as lh_catalog_check_bucket(). */
 LH_MUST_CHECK lh_code lh_table_new_location(lh_catalog *catalog, lh_table_name name, lh_str bucket, lh_arena *arena,
                                             lh_str *ret, lh_error *err);
+/* The same for a move, written down before its first file: what it leaves when it breaks off is removed with the files of
+ * dropped tables. The commit of the move takes that away. Errors: also the metastore's. */
+LH_MUST_CHECK lh_code lh_table_reserve_location(lh_catalog *catalog, lh_table_name name, lh_str bucket, lh_arena *arena,
+                                                lh_str *ret, lh_error *err);
+/* After a move that failed: forgets the location if nothing lies there. */
+void lh_table_release_location(lh_catalog *catalog, lh_str location);
 /* Errors: NOT_FOUND, INVALID (a format other than 2; a file that is not Parquet), CORRUPT, LIMIT (more entries than the arena holds). */
 LH_MUST_CHECK lh_code lh_table_rewrite_plan(lh_catalog *catalog, lh_table_name name, const lh_rewrite_options *options,
                                             lh_arena *arena, lh_rewrite_plan *ret, lh_error *err);

@@ -1,9 +1,12 @@
-/* Folders of tables that were dropped, and the removal of their files.
+/* Folders of tables that were dropped, and of moves under way; the removal of their files.
  *
  * A drop leaves a document "dropped/<folder>" in its commit, when the folder was made by us for the table alone; a purge deletes the
  * files and then the document, so that a crash in between is found. Without purge the table can be registered again, which
  * takes the document away in the same commit. Removal marks the document before the first file goes; from then on the table
- * cannot be registered. The document goes last, so a removal that was broken off is done again. */
+ * cannot be registered. The document goes last, so a removal that was broken off is done again.
+ *
+ * A move writes such a document before its first file, and its commit takes it away. So what a move leaves that broke off is
+ * removed like a dropped table's files, and a move that is slower than the grace time is refused its commit. */
 #include "catalog/catalog_internal.h"
 
 enum { DROPPED_SHOWN = 1000, DROPPED_ARENA_BYTES = 256 << 20 };
@@ -48,6 +51,32 @@ lh_code dropped_return(lh_catalog *catalog, lh_str folder, lh_arena *arena, lh_c
     return LH_OK;
 }
 
+/* ---- the folder of a move ---- */
+
+lh_code lh_table_reserve_location(lh_catalog *catalog, lh_table_name name, lh_str bucket, lh_arena *arena, lh_str *ret,
+                                  lh_error *err) {
+    lh_str folder;
+    lh_change reserved;
+    LH_TRY(lh_table_new_location(catalog, name, bucket, arena, ret, err));
+    LH_TRY(lh_bucket_key_of(catalog->bucket, *ret, arena, &folder, err));
+    LH_TRY(dropped_change(&(catalog_table){.name = name}, folder, arena, &reserved, err));
+    LH_TRY(lh_arena_check(arena, err));
+    return lh_metastore_commit(catalog->metastore, &reserved, 1, NULL, err);
+}
+
+void lh_table_release_location(lh_catalog *catalog, lh_str location) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_str folder;
+    lh_object_page page;
+    if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK ||
+        lh_bucket_key_of(catalog->bucket, location, arena, &folder, NULL) != LH_OK)
+        return;
+    lh_str prefix = lh_arena_printf(arena, "%.*s/", LH_STR_ARG(folder));
+    lh_code code = lh_bucket_list(catalog->bucket, prefix, LH_STR_NONE, 1, arena, &page, NULL);
+    if (code == LH_OK && page.count == 0) code = dropped_forget(catalog, folder, arena, NULL);
+    (void)code; /* what is not forgotten now is removed as if it were a dropped table */
+}
+
 /* ---- removal ---- */
 
 typedef struct dropped_removal {
@@ -90,9 +119,10 @@ static lh_code dropped_one(dropped_removal *r, const lh_document *document, lh_a
     lh_json *told = NULL;
     uint64_t files = 0, bytes = 0;
     LH_TRY(lh_json_parse(arena, document->text, &told, err));
-    lh_str folder = lh_json_get_string(told, "folder");
+    lh_str folder = lh_json_get_string(told, "folder"), in_bucket;
+    (void)catalog_bucket_of(r->catalog, folder, &in_bucket);
     int64_t at_ms = lh_json_int(lh_json_get(told, "dropped_at_ms"), INT64_MAX);
-    if (at_ms > r->options->older_than_ms || !lh_str_starts(folder, LH_STR("lake/"))) return LH_OK;
+    if (at_ms > r->options->older_than_ms || !lh_str_starts(in_bucket, LH_STR("lake/"))) return LH_OK;
     if (table_folder_is_free(r->catalog, folder, (lh_table_name){LH_STR(""), LH_STR("")}, NULL) != LH_OK) return LH_OK;
     if (!r->options->dry_run) {
         lh_code code = dropped_mark(r, document, told, arena, err);

@@ -338,6 +338,20 @@ static lh_code rewrite_begin(rewrite_commit *c, lh_error *err) {
     return lh_arena_check(c->arena, err);
 }
 
+/* In the commit of a move its folder becomes the table's: it is not to be removed any more. */
+static lh_code rewrite_commit_move(rewrite_commit *c, lh_str list, lh_json **answer, lh_error *err) {
+    lh_change reserved;
+    lh_str folder;
+    bool found = false;
+    LH_TRY(lh_bucket_key_of(c->catalog->bucket, c->plan->target, c->arena, &folder, err));
+    LH_TRY(dropped_return(c->catalog, folder, c->arena, &reserved, &found, err));
+    if (!found)
+        return lh_fail(err, LH_CONFLICT, "the files in '%.*s' were removed before they were committed",
+                       LH_STR_ARG(folder));
+    const annotation moves = {.documents = &reserved, .count = 1, .moves = true};
+    return table_commit_carrying(c->catalog, c->name, rewrite_request(c, list), &moves, c->arena, answer, err);
+}
+
 /* *ret_again: another commit came between, nothing is amiss with the files. */
 static lh_code rewrite_try(rewrite_commit *c, bool *ret_again, lh_error *err) {
     lh_json *answer = NULL;
@@ -346,11 +360,9 @@ static lh_code rewrite_try(rewrite_commit *c, bool *ret_again, lh_error *err) {
     LH_TRY(rewrite_begin(c, err));
     lh_code code = rewrite_write(c, &list, err);
     if (code == LH_OK) {
-        const annotation moves = {.moves = true};
-        code =
-            c->plan->target.len
-                ? table_commit_carrying(c->catalog, c->name, rewrite_request(c, list), &moves, c->arena, &answer, err)
-                : lh_table_commit(c->catalog, c->name, rewrite_request(c, list), false, c->arena, &answer, err);
+        code = c->plan->target.len
+                   ? rewrite_commit_move(c, list, &answer, err)
+                   : lh_table_commit(c->catalog, c->name, rewrite_request(c, list), false, c->arena, &answer, err);
         *ret_again = code == LH_CONFLICT;
         if (code == LH_IO || code == LH_UNAVAILABLE) return code; /* it may have landed */
     }

@@ -389,7 +389,7 @@ class Steps:
         return "/catalog/remove-dropped", {"older_than_ms": 0}
 
     def move(self, round_):
-        self.server.sql("DROP TABLE IF EXISTS moving")
+        self.server.request("DELETE", "/datasets/by-name/moving?purge=true")
         self.server.sql("CREATE TABLE moving AS FROM crashed")
         return "/catalog/datasets/by-name/moving/move", {"bucket": "two"}
 
@@ -404,6 +404,11 @@ LONG_AGO = time.time() - 4 * 24 * 3600
 
 def location(server, name):
     return pathlib.Path(table(server, name).location().removeprefix("file://"))
+
+
+def folders_with_files(bucket):
+    """The folders of tables in a bucket in which any file lies."""
+    return sorted(folder for folder in (bucket / "lake").glob("*/*") if any(path.is_file() for path in folder.rglob("*")))
 
 
 def killed_within(server, delay, path, body):
@@ -515,7 +520,38 @@ def test_a_crash_loses_nothing(fresh, tmp_path):
     assert not any("left-" in path.name for path in location(server, "crashed").rglob("*"))
     assert server.request("POST", "/catalog/remove-dropped", json={"older_than_ms": 0}).json()["tables"] == []
     assert not any("more-" in path.name for path in tmp_path.rglob("*"))
+    assert set(folders_with_files(tmp_path / "two")) <= {location(server, "moving")}  # nothing of a move that broke off
     assert rows("crashed")[0][0] == 800 and verified(server, "crashed")["ok"]
+
+
+def test_what_a_move_left_that_was_killed_is_removed(fresh, tmp_path):
+    (tmp_path / "lakehouse.toml").write_text('[storage]\n[[storage.buckets]]\nname = "two"\nroot = "two"\n')
+    server = fresh("--config", "lakehouse.toml", cwd=tmp_path)
+    remove = lambda **body: server.request("POST", "/catalog/remove-dropped", json=body).json()
+    server.sql(f"CREATE TABLE killed AS SELECT i, md5(i::VARCHAR) AS v FROM range({100_000 if SANITIZED else 1_000_000}) r(i)")
+    rows, caller = server.sql("SELECT count(*), sum(hash(t)) FROM killed t"), threading.Thread(target=lambda: kills(server))
+
+    def kills(server):  # once its first file is there
+        wait_for(lambda: any((tmp_path / "two").rglob("*.parquet")))
+        server.kill()
+
+    caller.start()
+    with pytest.raises(requests.RequestException):
+        server.request("POST", "/catalog/datasets/by-name/killed/move", json={"bucket": "two"})
+    caller.join()
+    server.start()
+    (left,) = folders_with_files(tmp_path / "two")
+    assert location(server, "killed") != left and server.sql("SELECT count(*), sum(hash(t)) FROM killed t") == rows
+    assert remove()["tables"] == [] and folders_with_files(tmp_path / "two") == [left]  # it may still run, elsewhere
+    (told,) = remove(older_than_ms=0)["tables"]
+    assert (told["dataset"], told["metadata"]) == ("data.killed", "") and told["files"] >= 1
+    assert folders_with_files(tmp_path / "two") == [] and remove(older_than_ms=0)["tables"] == []
+    assert server.request("POST", "/catalog/datasets/by-name/killed/move", json={"bucket": "two"}).status_code == 200
+    assert remove(older_than_ms=0)["tables"] == []  # the commit made the folder the table's
+    assert server.sql("SELECT count(*), sum(hash(t)) FROM killed t") == rows and verified(server, "killed")["ok"]
+    server.sql("DROP TABLE killed")
+    assert [told["dataset"] for told in remove(older_than_ms=0)["tables"]] == ["data.killed"]
+    assert folders_with_files(tmp_path / "two") == []
 
 
 def test_the_command_line(server):
