@@ -122,6 +122,57 @@ def test_verify_finds_what_is_missing_or_cut(server):
     assert sorted(p["problem"] for p in found["problems"]) == ["it has another size", "it is missing"]
     every = server.request("GET", "/catalog/verify").json()["items"]
     assert [i["dataset"] for i in every if not i["ok"]] == ["data.damaged"]
+    server.request("DELETE", "/datasets/by-name/damaged?purge=true")
+
+
+@pytest.fixture(scope="module")
+def with_every_kind(server):
+    """A table with data, deletes, manifests and statistics of both kinds; its files by kind."""
+    from pyiceberg.table.statistics import PartitionStatisticsFile, StatisticsFile
+    server.sql("CREATE TABLE kinds AS SELECT i FROM range(10) r(i)")
+    server.sql("DELETE FROM kinds WHERE i < 3")
+    found, snapshot = table(server, "kinds"), table(server, "kinds").current_snapshot()
+    at = folder(server, "kinds") / "metadata"
+    (at / "rows.puffin").write_bytes(b"x" * 40)
+    (at / "parts.parquet").write_bytes(b"y" * 50)
+    updates = [{"action": "set-statistics", "snapshot-id": snapshot.snapshot_id, "statistics": StatisticsFile(snapshot_id=snapshot.snapshot_id,
+                **{"statistics-path": f"file://{at}/rows.puffin", "file-size-in-bytes": 40, "file-footer-size-in-bytes": 8, "blob-metadata": []}).model_dump(by_alias=True)},
+               {"action": "set-partition-statistics", "partition-statistics": PartitionStatisticsFile(snapshot_id=snapshot.snapshot_id,
+                **{"statistics-path": f"file://{at}/parts.parquet", "file-size-in-bytes": 50}).model_dump(by_alias=True)}]
+    answer = server.request("POST", "/iceberg/v1/namespaces/data/tables/kinds", json={"requirements": [], "updates": updates})
+    assert answer.status_code == 200, answer.text
+    assert verified(server, "kinds")["ok"]
+    (task,) = found.scan().plan_files()
+    return {"data": task.file.file_path, "deletes": next(iter(task.delete_files)).file_path, "manifest": snapshot.manifests(found.io)[0].manifest_path,
+            "manifest list": snapshot.manifest_list, "metadata": table(server, "kinds").metadata_location,
+            "statistics": f"{at}/rows.puffin", "partition statistics": f"{at}/parts.parquet"}
+
+
+@pytest.mark.parametrize("kind", ["data", "deletes", "manifest", "manifest list", "metadata", "statistics", "partition statistics"])
+def test_verify_looks_for_files_of_every_kind(server, with_every_kind, kind):
+    path = pathlib.Path(with_every_kind[kind].removeprefix("file://"))
+    whole = path.read_bytes()
+    try:
+        path.unlink()
+        found = verified(server, "kinds")
+        assert not found["ok"] and any(path.name in problem["file"] + problem["problem"] for problem in found["problems"]), found
+        if kind not in ("manifest", "manifest list", "metadata"):  # whose size nothing tells, or which break when they are cut
+            path.write_bytes(whole[:-1])
+            assert [(pathlib.Path(p["file"]).name, p["problem"]) for p in verified(server, "kinds")["problems"]] == [(path.name, "it has another size")]
+    finally:
+        path.write_bytes(whole)
+    assert verified(server, "kinds")["ok"]
+
+
+def test_verify_tells_files_outside_of_the_lake(server, tmp_path):
+    import pyarrow.parquet as pq
+    server.sql("CREATE TABLE abroad (a BIGINT)")
+    abroad = table(server, "abroad")
+    pq.write_table(pa.table({"a": pa.array([1], pa.int64())}), tmp_path / "far.parquet")
+    abroad.add_files([f"file://{tmp_path}/far.parquet"])
+    abroad.append(pa.table({"a": pa.array([2], pa.int64())}))  # a second snapshot names it, too
+    assert verified(server, "abroad")["problems"] == [{"file": f"file://{tmp_path}/far.parquet", "problem": "it lies outside of the lake's buckets"}]
+    server.request("DELETE", "/datasets/by-name/abroad")
 
 
 @pytest.mark.parametrize("body, words", [({"older": 1}, "unknown field 'older'"), ({"retain_last": 0}, "at least 1"),
