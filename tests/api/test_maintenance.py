@@ -15,7 +15,7 @@ from pyiceberg.table.sorting import NullOrder, SortDirection, SortField, SortOrd
 from pyiceberg.transforms import BucketTransform, DayTransform, IdentityTransform, MonthTransform, TruncateTransform
 from pyiceberg.types import DateType, LongType, NestedField, StringType
 
-from harness import SANITIZED, wait_for
+from harness import SANITIZED, S3Server, wait_for
 
 KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 1 if SANITIZED else 3))
 
@@ -571,12 +571,21 @@ def test_the_command_line(server):
 
 
 def test_the_background_policy(fresh):
-    settings = {"ENABLED": "true", "INTERVAL_MS": "200", "FILES_MIN": "4", "SNAPSHOT_AGE_MS": "0", "SNAPSHOT_GRACE_MS": "0"}
+    settings = {"ENABLED": "true", "INTERVAL_MS": "200", "FILES_MIN": "4", "SNAPSHOT_AGE_MS": "0", "SNAPSHOT_GRACE_MS": "0"}  # orphans: three days
     running = fresh(env={f"LAKEHOUSE__MAINTENANCE__{k}": v for k, v in settings.items()})
     fill(running, "watched")
     running.sql("CREATE TABLE third AS SELECT 1 AS a")  # nothing to do there
     wait_for(lambda: running.metric("lakehouse_compactions_total") > 0 and len(table(running, "watched").metadata.snapshots) == 1)
     wait_for(lambda: running.metric("lakehouse_maintenance_snapshots_expired_total") > 0)  # counted behind the commit
+    old, young = (location(running, "third") / "data" / f"{name}.parquet" for name in ("old", "young"))
+    young.write_bytes(b"y")
+    aside = running.root.parent / "aside"
+    aside.write_bytes(b"x")
+    os.utime(aside, (LONG_AGO, LONG_AGO))
+    removed = running.metric("lakehouse_maintenance_orphans_removed_total")
+    aside.rename(old)
+    wait_for(lambda: running.metric("lakehouse_maintenance_orphans_removed_total") == removed + 1)
+    assert not old.exists() and young.exists() and running.sql("FROM third") == [[1]] and verified(running, "third")["ok"]
     assert running.sql("SELECT count(*) FROM watched") == [[120]] and verified(running, "watched")["ok"]
     policy = running.request("GET", "/maintenance").json()["policy"]
     assert policy["enabled"] and policy["rounds"] > 0
@@ -612,6 +621,38 @@ def test_files_of_dropped_tables(fresh):
     running.sql("CREATE TABLE purged AS SELECT 1 AS a")
     assert running.request("DELETE", "/iceberg/v1/namespaces/data/tables/purged", params={"purgeRequested": "true"}).status_code == 204
     assert drop(older_than_ms=0, dry_run=True)["files"] == 0
+
+
+def test_all_steps_on_s3(s3, fresh, tmp_path):
+    store = S3Server(tmp_path / "buckets", "tidy")
+    running = fresh(env={**s3["env"], "LAKEHOUSE__STORAGE__S3_ENDPOINT": store.url, "LAKEHOUSE__STORAGE__S3_BUCKET": "tidy"})
+    fill(running, "remote", appends=4)
+    running.sql("DELETE FROM remote WHERE id % 7 = 0")
+    at = tmp_path / "buckets" / "tidy" / running.request("GET", "/datasets/by-name/remote").json()["location"].removeprefix("s3://tidy/")
+    objects = lambda: {path for path in at.rglob("*") if path.is_file()}
+    rows, before, step = plain(running.sql("FROM remote")), objects(), "/catalog/datasets/by-name/remote/"
+    done = compact(running, "remote")
+    assert (done["files_before"], done["files_after"], done["rows"]) == (4, 1, len(rows)) and done["delete_files_removed"] >= 1
+    assert before < objects()  # what it replaced stays for its snapshots
+    expired = running.request("POST", step + "expire-snapshots", json={"older_than_ms": 0, "grace_ms": 0}).json()
+    data = {path for path in objects() if path.suffix == ".parquet"}
+    assert len(expired["expired_snapshots"]) >= 5 and len(data) == 1 and not data & before
+    old, young = at / "data" / "old.parquet", at / "data" / "young.parquet"
+    for path in (old, young):
+        path.write_bytes(b"left")
+    for path in [old, *data]:
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    said = running.request("POST", step + "remove-orphans", json={"dry_run": True}).json()
+    assert said["orphan_files"] == 1 and said["files"][0].endswith("data/old.parquet") and old.exists()
+    assert running.request("POST", step + "remove-orphans", json={}).json()["orphan_files"] == 1
+    assert not old.exists() and young.exists() and data < objects()
+    assert plain(running.sql("FROM remote")) == rows and verified(running, "remote")["ok"]
+    running.sql("DROP TABLE remote")
+    assert running.request("POST", "/catalog/remove-dropped", json={}).json()["tables"] == [] and data < objects()
+    (told,) = running.request("POST", "/catalog/remove-dropped", json={"older_than_ms": 0}).json()["tables"]
+    assert told["dataset"] == "data.remote" and told["files"] >= 3 and objects() == set()
+    running.stop()
+    store.stop()
 
 
 def test_a_replacing_ingest_is_one_overwrite_of_new_files(server):
