@@ -524,9 +524,64 @@ def test_a_crash_loses_nothing(fresh, tmp_path):
     assert rows("crashed")[0][0] == 800 and verified(server, "crashed")["ok"]
 
 
-def test_what_a_move_left_that_was_killed_is_removed(fresh, tmp_path):
+@pytest.fixture
+def two_buckets(fresh, tmp_path):
+    """Starts a gateway of a lake with a bucket `two` in tmp_path."""
     (tmp_path / "lakehouse.toml").write_text('[storage]\n[[storage.buckets]]\nname = "two"\nroot = "two"\n')
-    server = fresh("--config", "lakehouse.toml", cwd=tmp_path)
+    return lambda: fresh("--config", "lakehouse.toml", root=tmp_path / "lake", cwd=tmp_path)
+
+
+def move_to_two(server, name):
+    return server.request("POST", f"/catalog/datasets/by-name/{name}/move", json={"bucket": "two"})
+
+
+def test_a_move_whose_writers_elsewhere_are_faster_gives_up_whole(two_buckets, tmp_path):
+    server, other = two_buckets(), two_buckets()
+    rows = 40_000 if SANITIZED else 300_000
+    server.sql(f"CREATE TABLE wanted AS SELECT i AS id, md5(i::VARCHAR) AS s FROM range({rows}) r(i)")
+    layout(server, "wanted", sort=[{"column": "s"}])  # so that each try takes a while
+    assert other.request("GET", "/ready").status_code == 200  # sees what the first one did
+    answers, written = [], 0
+    mover = threading.Thread(target=lambda: answers.append(move_to_two(server, "wanted")))
+    mover.start()
+    while mover.is_alive():
+        other.sql(f"INSERT INTO wanted VALUES ({rows + written}, 'x')")
+        written += 1
+    mover.join()
+    assert answers[0].status_code == 409 and "meanwhile" in answers[0].text, answers[0].text
+    assert server.metric("lakehouse_compactions_conflicts_total") == 3
+    assert folders_with_files(tmp_path / "two") == [] and location(server, "wanted").is_relative_to(tmp_path / "lake")
+    assert server.request("POST", "/catalog/remove-dropped", json={"older_than_ms": 0}).json()["tables"] == []
+    for gateway in (server, other):
+        assert gateway.sql("SELECT count(*), max(id) FROM wanted") == [[rows + written, rows + written - 1]]
+    assert verified(server, "wanted")["ok"] and move_to_two(server, "wanted").json()["rows"] == rows + written
+
+
+@pytest.mark.parametrize("harm, words", [("missing", ""), ("cut", ""), ("fewer rows", "nothing is changed")])
+def test_a_table_whose_files_are_damaged_does_not_move(two_buckets, tmp_path, harm, words):
+    import pyarrow.parquet as pq
+    server = two_buckets()
+    server.sql("CREATE TABLE hurt AS SELECT i AS id FROM range(1000) r(i)")
+    server.sql("INSERT INTO hurt SELECT i AS id FROM range(1000, 1500) r(i)")
+    before, path = table(server, "hurt").metadata_location, pathlib.Path(paths_of(server, "hurt")[0].removeprefix("file://"))
+    whole = path.read_bytes()
+    if harm == "missing":
+        path.unlink()
+    elif harm == "cut":
+        path.write_bytes(whole[:-8])
+    else:
+        pq.write_table(pq.read_table(path).slice(0, 400), path)
+    answer = move_to_two(server, "hurt")
+    assert answer.status_code == 500 and words in answer.text, answer.text
+    assert table(server, "hurt").metadata_location == before and folders_with_files(tmp_path / "two") == []
+    assert server.request("POST", "/catalog/remove-dropped", json={"older_than_ms": 0}).json()["tables"] == []
+    path.write_bytes(whole)
+    server.restart()
+    assert move_to_two(server, "hurt").json()["rows"] == 1500 and verified(server, "hurt")["ok"]
+
+
+def test_what_a_move_left_that_was_killed_is_removed(two_buckets, tmp_path):
+    server = two_buckets()
     remove = lambda **body: server.request("POST", "/catalog/remove-dropped", json=body).json()
     server.sql(f"CREATE TABLE killed AS SELECT i, md5(i::VARCHAR) AS v FROM range({100_000 if SANITIZED else 1_000_000}) r(i)")
     rows, caller = server.sql("SELECT count(*), sum(hash(t)) FROM killed t"), threading.Thread(target=lambda: kills(server))
@@ -537,7 +592,7 @@ def test_what_a_move_left_that_was_killed_is_removed(fresh, tmp_path):
 
     caller.start()
     with pytest.raises(requests.RequestException):
-        server.request("POST", "/catalog/datasets/by-name/killed/move", json={"bucket": "two"})
+        move_to_two(server, "killed")
     caller.join()
     server.start()
     (left,) = folders_with_files(tmp_path / "two")
@@ -546,7 +601,7 @@ def test_what_a_move_left_that_was_killed_is_removed(fresh, tmp_path):
     (told,) = remove(older_than_ms=0)["tables"]
     assert (told["dataset"], told["metadata"]) == ("data.killed", "") and told["files"] >= 1
     assert folders_with_files(tmp_path / "two") == [] and remove(older_than_ms=0)["tables"] == []
-    assert server.request("POST", "/catalog/datasets/by-name/killed/move", json={"bucket": "two"}).status_code == 200
+    assert move_to_two(server, "killed").status_code == 200
     assert remove(older_than_ms=0)["tables"] == []  # the commit made the folder the table's
     assert server.sql("SELECT count(*), sum(hash(t)) FROM killed t") == rows and verified(server, "killed")["ok"]
     server.sql("DROP TABLE killed")
