@@ -252,6 +252,30 @@ def test_partitions_are_kept_by_ingest_and_compaction(server):
     assert compacted(server, "parted")["files_before"] == 0
 
 
+@pytest.mark.parametrize("mode", ["append", "replace", "upsert"])
+def test_a_layout_is_kept_by_every_mode_and_by_a_restart(server, mode):
+    import pyarrow.parquet as pq
+    name, fields = f"kept_by_{mode}", {"mode": mode, **({"key": "k"} if mode == "upsert" else {})}
+    text = lambda v: b"k,d,v\n" + b"".join(b"%d,2024-0%d-15,%s\n" % (i * 7919 % 900, i % 3 + 1, v) for i in range(900))
+    assert server.ingest(text(b"x"), name).status_code == 201
+    told = layout(server, name, sort=[{"column": "k", "direction": "desc"}], partition=[{"column": "d", "transform": "month"}], bloom=["k"])
+    get = lambda: server.request("GET", f"/catalog/datasets/by-name/{name}/layout").json()
+    assert server.ingest(text(b"x"), name, mode="replace").status_code == 200 and get() == told  # without files of the old partitions
+    for round_ in range(2):  # before and after a restart
+        old = set(paths_of(server, name))
+        answer = server.ingest(text(b"y%d" % round_), name, **fields)
+        assert answer.status_code == 200, answer.text
+        written = [f for f in data_files(server, name) if f.file_path not in old]
+        assert {f.spec_id for f in written} == {table(server, name).spec().spec_id} and len({str(f.partition) for f in written}) == 3
+        for file in written:
+            rows = pq.read_table(file.file_path.removeprefix("file://"), columns=["k", "d"], partitioning=None).to_pylist()
+            assert len({row["d"].month for row in rows}) == 1 and [row["k"] for row in rows] == sorted((row["k"] for row in rows), reverse=True)
+        assert get() == told and told["bloom"] == ["k"]
+        assert server.sql(f"SELECT count(*), count(*) FILTER (v = 'y{round_}') FROM {name}") == [[900 * (round_ + 2) if mode == "append" else 900, 900]]
+        server.restart()
+        assert get() == told
+
+
 def test_layouts_that_do_not_fit(server):
     server.sql("CREATE TABLE fits (i INTEGER, s VARCHAR, d DATE, l INTEGER[])")
     for body, words in [({"sort": [{"column": "zz"}]}, "zz"), ({"sort": [{"column": "i", "transform": "bucket[3]"}]}, "bucket"), ({"sort": [{"column": "l"}]}, "'l'"),
