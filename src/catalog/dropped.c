@@ -23,6 +23,7 @@ lh_code dropped_change(const catalog_table *table, lh_str folder, lh_arena *aren
     lh_json_set_string(arena, document, "folder", folder);
     lh_json_set_string(arena, document, "metadata_key", table->metadata_key);
     lh_json_set_int(arena, document, "dropped_at_ms", lh_time_now_ms());
+    if (table->former) lh_json_set(arena, document, "former", lh_json_copy(arena, table->former));
     *ret = (lh_change){.key = dropped_key(folder, arena), .expected = LH_VERSION_ANY};
     return lh_json_write(arena, document, false, &ret->text, err);
 }
@@ -115,20 +116,37 @@ static lh_code dropped_mark(dropped_removal *r, const lh_document *document, lh_
     return lh_metastore_commit(r->catalog->metastore, &change, 1, NULL, err);
 }
 
+/* A former folder of the document, without its '/'. */
+static lh_str dropped_former(const lh_json *former) {
+    lh_str folder = lh_json_str(former, LH_STR("/"));
+    return lh_str_sub(folder, 0, folder.len - 1);
+}
+
+/* Is the folder below lake/ of its bucket, and does no table lie there by now? */
+static bool dropped_is_free(const dropped_removal *r, lh_str folder) {
+    lh_str in_bucket;
+    (void)catalog_bucket_of(r->catalog, folder, &in_bucket);
+    return lh_str_starts(in_bucket, LH_STR("lake/")) &&
+           table_folder_is_free(r->catalog, folder, (lh_table_name){LH_STR(""), LH_STR("")}, NULL) == LH_OK;
+}
+
 static lh_code dropped_one(dropped_removal *r, const lh_document *document, lh_arena *arena, lh_error *err) {
     lh_json *told = NULL;
     uint64_t files = 0, bytes = 0;
     LH_TRY(lh_json_parse(arena, document->text, &told, err));
-    lh_str folder = lh_json_get_string(told, "folder"), in_bucket;
-    (void)catalog_bucket_of(r->catalog, folder, &in_bucket);
+    lh_str folder = lh_json_get_string(told, "folder");
+    const lh_json *former = lh_json_get(told, "former");
     int64_t at_ms = lh_json_int(lh_json_get(told, "dropped_at_ms"), INT64_MAX);
-    if (at_ms > r->options->older_than_ms || !lh_str_starts(in_bucket, LH_STR("lake/"))) return LH_OK;
-    if (table_folder_is_free(r->catalog, folder, (lh_table_name){LH_STR(""), LH_STR("")}, NULL) != LH_OK) return LH_OK;
+    if (at_ms > r->options->older_than_ms || !dropped_is_free(r, folder)) return LH_OK;
+    for (lh_json_iter it = lh_json_each(former); lh_json_next(&it);)
+        if (!dropped_is_free(r, dropped_former(it.value))) return LH_OK;
     if (!r->options->dry_run) {
         lh_code code = dropped_mark(r, document, told, arena, err);
         if (code == LH_CONFLICT) return LH_OK;
         if (code != LH_OK) return code;
     }
+    for (lh_json_iter it = lh_json_each(former); lh_json_next(&it);)
+        LH_TRY(dropped_files(r, dropped_former(it.value), &files, &bytes, err));
     LH_TRY(dropped_files(r, folder, &files, &bytes, err));
     if (!r->options->dry_run) LH_TRY(dropped_forget(r->catalog, folder, arena, err));
     r->files += files;

@@ -629,8 +629,9 @@ def test_what_a_move_left_that_was_killed_is_removed(two_buckets, tmp_path):
     assert remove(older_than_ms=0)["tables"] == []  # the commit made the folder the table's
     assert server.sql("SELECT count(*), sum(hash(t)) FROM killed t") == rows and verified(server, "killed")["ok"]
     server.sql("DROP TABLE killed")
+    assert folders_with_files(tmp_path / "lake") != []  # what it left there, for its older snapshots
     assert [told["dataset"] for told in remove(older_than_ms=0)["tables"]] == ["data.killed"]
-    assert folders_with_files(tmp_path / "two") == []
+    assert folders_with_files(tmp_path / "two") == folders_with_files(tmp_path / "lake") == []
 
 
 def test_the_command_line(server):
