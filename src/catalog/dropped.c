@@ -145,9 +145,9 @@ static lh_code dropped_one(dropped_removal *r, const lh_document *document, lh_a
         if (code == LH_CONFLICT) return LH_OK;
         if (code != LH_OK) return code;
     }
+    LH_TRY(dropped_files(r, folder, &files, &bytes, err));
     for (lh_json_iter it = lh_json_each(former); lh_json_next(&it);)
         LH_TRY(dropped_files(r, dropped_former(it.value), &files, &bytes, err));
-    LH_TRY(dropped_files(r, folder, &files, &bytes, err));
     if (!r->options->dry_run) LH_TRY(dropped_forget(r->catalog, folder, arena, err));
     r->files += files;
     r->bytes += bytes;
@@ -166,13 +166,18 @@ lh_code lh_catalog_remove_dropped(lh_catalog *catalog, const lh_orphan_options *
                                   lh_error *err) {
     dropped_removal r = {.catalog = catalog, .options = options, .tables = lh_json_new_array(arena)};
     lh_document_page page = {.more = true};
+    lh_code failed = LH_OK; /* the first, of a bucket that does not answer or is not there: it stops no other */
     for (lh_str after = LH_STR(DROPPED_PREFIX); page.more;) {
         LH_TRY(lh_metastore_list(catalog->metastore, LH_STR(DROPPED_PREFIX), after, LH_LIMIT_LIST_PAGE, arena, &page,
                                  err));
-        for (size_t i = 0; i < page.count; i++) LH_TRY(dropped_one(&r, &page.items[i], arena, err));
+        for (size_t i = 0; i < page.count; i++) {
+            lh_code code = dropped_one(&r, &page.items[i], arena, failed == LH_OK ? err : NULL);
+            if (failed == LH_OK) failed = code;
+        }
         if (page.count == 0) break;
         after = page.items[page.count - 1].key;
     }
+    if (failed != LH_OK) return failed;
     lh_json *answer = lh_json_new_object(arena);
     lh_json_set_bool(arena, answer, "dry_run", options->dry_run);
     lh_json_set_uint(arena, answer, "files", r.files);

@@ -703,6 +703,28 @@ def test_files_of_dropped_tables(fresh):
     assert drop(older_than_ms=0, dry_run=True)["files"] == 0
 
 
+def test_a_bucket_that_is_gone_keeps_no_other_dropped_table(two_buckets, tmp_path):
+    server = two_buckets()
+    for name in ("here", "there", "zero"):
+        server.sql(f"CREATE TABLE {name} AS SELECT 1 AS a")
+    assert move_to_two(server, "there").status_code == 200
+    for name in ("here", "there", "zero"):
+        server.sql(f"DROP TABLE {name}")
+    server.stop()
+    whole = (tmp_path / "lakehouse.toml").read_text()
+    (tmp_path / "lakehouse.toml").write_text("[storage]\n")
+    server.start()
+    answer = server.request("POST", "/catalog/remove-dropped", json={"older_than_ms": 0})
+    assert answer.status_code >= 400 and "two" in answer.text, answer.text
+    kept = [folder.name.split("-")[0] for folder in folders_with_files(tmp_path / "lake")]
+    assert kept == ["there"] and len(folders_with_files(tmp_path / "two")) == 1
+    server.stop()
+    (tmp_path / "lakehouse.toml").write_text(whole)
+    server.start()
+    (told,) = server.request("POST", "/catalog/remove-dropped", json={"older_than_ms": 0}).json()["tables"]
+    assert told["dataset"] == "data.there" and folders_with_files(tmp_path / "lake") == folders_with_files(tmp_path / "two") == []
+
+
 def test_all_steps_on_s3(s3, fresh, tmp_path):
     store = S3Server(tmp_path / "buckets", "tidy")
     running = fresh(env={**s3["env"], "LAKEHOUSE__STORAGE__S3_ENDPOINT": store.url, "LAKEHOUSE__STORAGE__S3_BUCKET": "tidy"})
