@@ -577,6 +577,7 @@ def test_a_move_whose_writers_elsewhere_are_faster_gives_up_whole(two_buckets, t
     assert folders_with_files(tmp_path / "two") == [] and location(server, "wanted").is_relative_to(tmp_path / "lake")
     assert server.request("POST", "/catalog/remove-dropped", json={"older_than_ms": 0}).json()["tables"] == []
     for gateway in (server, other):
+        assert gateway.request("GET", "/ready").status_code == 200
         assert gateway.sql("SELECT count(*), max(id) FROM wanted") == [[rows + written, rows + written - 1]]
     assert verified(server, "wanted")["ok"] and move_to_two(server, "wanted").json()["rows"] == rows + written
 
