@@ -226,11 +226,12 @@ LH_MUST_CHECK lh_code lh_table_remove_orphans(lh_orphans *orphans, bool *ret_mor
 /* *ret (arena): {"dataset","dry_run","orphan_files","orphan_bytes","files":[key], the first thousand}. */
 LH_MUST_CHECK lh_code lh_orphans_tell(const lh_orphans *orphans, lh_arena *arena, lh_json **ret, lh_error *err);
 /* Files of tables that were dropped without purge before options->older_than_ms, as far as their folder was made by us.
- * *ret (arena): {"dry_run","files","bytes","tables":[{"dataset","dropped_at","metadata","files","bytes"}]}. Errors: IO. */
+ * *ret (arena): {"dry_run","files","bytes","tables":[{"dataset","dropped_at","metadata","files","bytes"}]}, metadata empty: of a move that broke
+ * off. Errors: the bucket's, of the first folder that could not be emptied; all others were. */
 LH_MUST_CHECK lh_code lh_catalog_remove_dropped(lh_catalog *catalog, const lh_orphan_options *options, lh_arena *arena,
                                                 lh_json **ret, lh_error *err);
-/* *ret (arena): {"dataset","ok","files","problems":[{"file","problem"}]}; a bucket that does not answer is a problem, too. Errors:
- * NOT_FOUND. */
+/* *ret (arena): {"dataset","ok","files","problems":[{"file","problem"}]}; a bucket that does not answer and
+ * a file outside of the lake are problems, too. Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_table_verify(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
                                       lh_error *err);
 
