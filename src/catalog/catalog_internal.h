@@ -193,7 +193,6 @@ typedef enum { MANIFEST_ADDED, MANIFEST_LIVE, MANIFEST_ALL } manifest_scope;
 typedef struct manifest_file {
     lh_str location;
     int64_t size_bytes; /* as the manifest says; -1: it does not */
-    bool data;          /* rows, not deletes, a manifest or the list */
 } manifest_file;
 typedef lh_code (*manifest_fn)(void *ctx, manifest_file file, lh_error *err);
 /* Calls `each` for a snapshot's data and delete files, each manifest after its files, the manifest list last. Errors: UNAVAILABLE

@@ -44,10 +44,8 @@ static lh_code manifest_each_entry(void *ctx, avro_value record, lh_error *err) 
     if (path.len == 0) return lh_fail(err, LH_CORRUPT, "a manifest entry has no file path");
     bool wanted = state->scope == MANIFEST_ALL || status == MANIFEST_STATUS_ADDED ||
                   (state->scope == MANIFEST_LIVE && status != MANIFEST_STATUS_DELETED);
-    avro_value file = avro_field(record, "data_file");
-    int64_t size = avro_int(avro_field(file, "file_size_in_bytes"), -1);
-    bool data = avro_int(avro_field(file, "content"), 0) == 0; /* absent in format 1 */
-    return wanted ? state->each(state->ctx, (manifest_file){path, size, data}, err) : LH_OK;
+    int64_t size = avro_int(avro_field(avro_field(record, "data_file"), "file_size_in_bytes"), -1);
+    return wanted ? state->each(state->ctx, (manifest_file){path, size}, err) : LH_OK;
 }
 
 static lh_code manifest_each_manifest(void *ctx, avro_value record, lh_error *err) {
@@ -59,8 +57,7 @@ static lh_code manifest_each_manifest(void *ctx, avro_value record, lh_error *er
                (state->sequence > 0 && sequence >= state->sequence);
     if (state->scope == MANIFEST_ADDED && !own) return LH_OK;
     LH_TRY(manifest_read_file(state->bucket, path, manifest_each_entry, state, err));
-    return state->each(state->ctx, (manifest_file){path, avro_int(avro_field(record, "manifest_length"), -1), false},
-                       err);
+    return state->each(state->ctx, (manifest_file){path, avro_int(avro_field(record, "manifest_length"), -1)}, err);
 }
 
 /* Format 1 may name its manifests in the snapshot itself. */
@@ -68,7 +65,7 @@ static lh_code manifest_walk_inline(manifest_state *state, const lh_json *manife
     for (lh_json_iter it = lh_json_each(manifests); lh_json_next(&it);) {
         lh_str path = lh_json_str(it.value, LH_STR_NONE);
         LH_TRY(manifest_read_file(state->bucket, path, manifest_each_entry, state, err));
-        LH_TRY(state->each(state->ctx, (manifest_file){path, -1, false}, err));
+        LH_TRY(state->each(state->ctx, (manifest_file){path, -1}, err));
     }
     return LH_OK;
 }
@@ -81,7 +78,7 @@ lh_code manifest_walk(lh_bucket *bucket, const lh_json *snapshot, manifest_scope
     state.sequence = lh_json_int(lh_json_get(snapshot, "sequence-number"), 0);
     if (list.len == 0) return manifest_walk_inline(&state, lh_json_get(snapshot, "manifests"), err);
     LH_TRY(manifest_read_file(bucket, list, manifest_each_manifest, &state, err));
-    return each(ctx, (manifest_file){list, -1, false}, err);
+    return each(ctx, (manifest_file){list, -1}, err);
 }
 
 /* ---- counting ---- */
@@ -279,7 +276,7 @@ lh_code manifest_sync(lh_catalog *catalog, const lh_json *snapshot, manifest_sco
     LH_TRY(manifest_is_local(catalog, list.len ? list : table_location, &local, err));
     if (local) code = manifest_walk(catalog->bucket, snapshot, scope, manifest_sync_file, catalog, &why);
     else
-        code = list.len ? manifest_sync_file(catalog, (manifest_file){list, -1, false}, &why)
+        code = list.len ? manifest_sync_file(catalog, (manifest_file){list, -1}, &why)
                         : LH_OK; /* S3 acknowledged each object itself */
     if (code == LH_UNAVAILABLE && local) return manifest_sync_folder(catalog, table_location, err);
     if (code == LH_NOT_FOUND || code == LH_DENIED)

@@ -29,7 +29,7 @@ static lh_code table_purge_collect(file_set *set, const lh_json *metadata, lh_er
                                            {"partition-statistics", "statistics-path"}};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (lh_json_iter it = lh_json_each(lh_json_get(metadata, lists[i][0])); lh_json_next(&it);)
-            LH_TRY(file_set_add(set, (manifest_file){lh_json_get_string(it.value, lists[i][1]), -1, false}, err));
+            LH_TRY(file_set_add(set, (manifest_file){lh_json_get_string(it.value, lists[i][1]), -1}, err));
     return LH_OK;
 }
 

@@ -44,11 +44,11 @@ static lh_code verify_add_metadata(verification *v, const catalog_table *table, 
                                    lh_error *err) {
     static const char *const lists[] = {"statistics", "partition-statistics"};
     lh_str own = lh_bucket_location(v->catalog->bucket, table->metadata_key, v->files.arena);
-    LH_TRY(verify_add(v, (manifest_file){own, -1, false}, err));
+    LH_TRY(verify_add(v, (manifest_file){own, -1}, err));
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (lh_json_iter it = lh_json_each(lh_json_get(metadata, lists[i])); lh_json_next(&it);) {
             int64_t bytes = lh_json_int(lh_json_get(it.value, "file-size-in-bytes"), -1);
-            LH_TRY(verify_add(v, (manifest_file){lh_json_get_string(it.value, "statistics-path"), bytes, false}, err));
+            LH_TRY(verify_add(v, (manifest_file){lh_json_get_string(it.value, "statistics-path"), bytes}, err));
         }
     return LH_OK;
 }
