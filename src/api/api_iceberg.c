@@ -251,8 +251,18 @@ void iceberg_suit(lh_request *request, lh_json *answer) {
     if (iceberg_vends(request)) lh_table_vend(iceberg_catalog(request), answer, lh_request_arena(request));
 }
 
+void iceberg_tag(lh_request *request, const lh_json *answer) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_str location = lh_json_get_string(answer, "metadata-location"), key;
+    bool is_table = lh_json_get(lh_json_get(answer, "metadata"), "table-uuid") != NULL;
+    if (!is_table || lh_bucket_key_of(lh_request_app(request)->bucket, location, arena, &key, NULL) != LH_OK) return;
+    /* as lh_table_load makes it, of snapshots=all */
+    lh_sha256 hash = lh_sha256_of(lh_arena_printf(arena, "%.*s|all", LH_STR_ARG(key)));
+    lh_respond_header(request, "ETag", lh_arena_printf(arena, "\"%.32s\"", lh_sha256_to_hex(&hash).text));
+}
+
 static lh_code iceberg_answer_table(lh_request *request, lh_code code, lh_json *answer, lh_error *err) {
-    if (code == LH_OK) iceberg_suit(request, answer);
+    if (code == LH_OK) iceberg_suit(request, answer), iceberg_tag(request, answer);
     return iceberg_answer(request, code, answer, &iceberg_table_new, err);
 }
 
@@ -341,6 +351,7 @@ lh_code api_iceberg_table_commit(lh_request *request, lh_error *err) {
                                    lh_request_arena(request), &answer, err);
     if (code != LH_OK) return iceberg_commit_fail(request, code, &iceberg_table, err);
     iceberg_show(request, answer);
+    iceberg_tag(request, answer);
     return lh_respond_json(request, 200, answer, err);
 }
 

@@ -11,6 +11,8 @@ typedef struct iceberg_names {
 lh_catalog *iceberg_catalog(lh_request *request);
 /* Makes a LoadTableResult what this client needs: with the S3 keys, if it may have them and asks; DuckDB's peculiarities. */
 void iceberg_suit(lh_request *request, lh_json *answer);
+/* The ETag of an answer with a table's metadata: that of a load of the same. None of a table that is only staged. */
+void iceberg_tag(lh_request *request, const lh_json *answer);
 lh_str iceberg_namespace_name(lh_request *request); /* the path's {namespace} */
 LH_MUST_CHECK lh_code iceberg_body(lh_request *request, lh_json **ret, lh_error *err); /* a JSON object */
 /* pageToken and pageSize. Errors: INVALID. */

@@ -121,6 +121,7 @@ static lh_code idempotency_replay(lh_request *request, lh_code code, const lh_id
     if (code != LH_OK) return code;
     if (!answer->body) return lh_respond_empty(request, answer->status, err);
     if (answer->is_table) iceberg_suit(request, answer->body);
+    iceberg_tag(request, answer->body);
     return lh_respond_json(request, answer->status, answer->body, err);
 }
 

@@ -509,6 +509,9 @@ const api_answer_header api_answer_headers[] = {
     ANSWER(api_bucket_object_get, "Content-Range", false, "Of a 206: which bytes, and of how many"),
     ANSWER_OBJECT(api_bucket_object_head),
     ANSWER_PUT(api_bucket_object_put),
+    ANSWER(api_iceberg_table_create, "ETag", false, "The table's version, as a load has it; none of a staged one"),
+    ANSWER(api_iceberg_table_register, "ETag", true, "The table's version, as a load has it"),
+    ANSWER(api_iceberg_table_commit, "ETag", true, "The table's new version, as a load has it"),
     ANSWER(api_iceberg_table_load, "ETag", true, "The table's version, for If-None-Match")};
 const size_t api_answer_header_count = sizeof api_answer_headers / sizeof *api_answer_headers;
 

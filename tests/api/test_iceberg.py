@@ -132,6 +132,36 @@ def test_etag(server):
     assert len(set(files)) == len(files) == 2
 
 
+def test_what_changes_a_table_tells_the_etag_of_a_load(server):
+    space = namespace(server, "tags")
+    key = "017f22e2-79b0-7cc3-98c4-dc0c0c07398"
+
+    def told(where, body, load, number):
+        """The ETag of the answer, and of the same answer to the same key."""
+        first, again = (server.request("POST", where, json=body, headers={"Idempotency-Key": f"{key}{number}"}) for _ in range(2))
+        assert first.status_code == again.status_code == 200 and first.content == again.content, first.text
+        tag = first.headers["ETag"]
+        assert again.headers["ETag"] == tag == server.request("GET", load).headers["ETag"]
+        assert server.request("GET", load, headers={"If-None-Match": tag}).status_code == 304
+        return tag
+
+    path = f"{space}/tables/t"
+    tags = [told(f"{space}/tables", {"name": "t", "schema": SCHEMA}, path, 0)]
+    for number in (1, 2):
+        updates = [{"action": "set-properties", "updates": {"a": str(number)}}]
+        tags.append(told(path, {"requirements": [], "updates": updates}, path, number))
+    assert len(set(tags)) == 3 and server.request("GET", path, headers={"If-None-Match": tags[0]}).status_code == 200
+    location = server.request("GET", path).json()["metadata-location"]
+    assert server.request("DELETE", path).status_code == 204
+    assert told(f"{space}/register", {"name": "back", "metadata-location": location}, f"{space}/tables/back", 3) == tags[-1]
+    staged = server.request("POST", f"{space}/tables", json={"name": "s", "schema": SCHEMA, "stage-create": True})
+    assert staged.status_code == 200 and "ETag" not in staged.headers
+    routes = server.request("GET", "/openapi.json").json()["paths"]
+    pattern = "/iceberg/v1/namespaces/{namespace}"
+    for route in (f"{pattern}/tables", f"{pattern}/register", f"{pattern}/tables/{{table}}"):
+        assert "ETag" in routes[route]["post"]["responses"]["2XX"]["headers"], route
+
+
 def test_what_a_commit_must_hold(server):
     """The specification wants `requirements`; transforms are those it knows; what metadata tells elsewhere is no property."""
     path = table(server, namespace(server, "strict"), "t", properties={"format-version": "2", "uuid": "mine", "kept": "yes"})
