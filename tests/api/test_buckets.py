@@ -724,6 +724,37 @@ def test_what_the_engine_cannot_get_of_an_s3_service_is_in_the_journal(s3, tmp_p
         service.stop()
 
 
+def test_two_gateways_share_the_journal_of_an_s3_primary(s3, tmp_path, fresh):
+    """Each puts the whole of it anew, and none loses what the other wrote."""
+    primary, service = S3Server(tmp_path / "primary", "main"), S3Server(tmp_path / "s3", "clouded")
+    keys = {**KEYS, **{f"LAKEHOUSE_SECRET__MAIN__{kind}_KEY": f"test{kind.lower()}" for kind in ("ACCESS", "SECRET")}}
+    config = configure(tmp_path, {"main": {"kind": "s3", "endpoint": primary.url, "bucket": "main"},
+                                  "warehouse": {"kind": "s3", "endpoint": service.url, "bucket": "clouded"}},
+                       primary="main", probe_interval_ms=3600000, s3_retries=0)
+    journal = tmp_path / "primary" / "main" / "_errors" / "bucket_errors.jsonl"
+
+    def written():
+        return [record["key"] for record in map(json.loads, journal.read_text().splitlines())] if journal.exists() else []
+
+    try:
+        gateways = [fresh("--config", config, env=keys) for _ in range(2)]
+        service.stop()
+        asked = []
+        for number in range(6):
+            asked.append(f"gateway{number % 2}/{number}.txt")
+            assert gateways[number % 2].request("GET", objects("warehouse", asked[-1])).status_code == 503
+            until(lambda: asked[-1] in written(), "the journal is not written")
+        assert [key for key in written() if key] == asked
+        for gateway in gateways:
+            told = gateway.request("GET", "/storage/errors", params={"operation": "get"}).json()["items"]
+            assert [(record["key"], record["code"]) for record in reversed(told)] == [(key, "unavailable") for key in asked]
+        for gateway in gateways:
+            gateway.stop()
+        assert "testsecret" not in journal.read_text()
+    finally:
+        primary.stop()
+
+
 def test_an_s3_service_that_stops_is_rescued_from_disk(s3, tmp_path, fresh):
     service = S3Server(tmp_path / "s3", "cloudy")
     config = configure(tmp_path, {"warehouse": {"kind": "s3", "endpoint": service.url, "bucket": "cloudy"}, "spare": {"root": str(tmp_path / "spare")}},

@@ -173,6 +173,24 @@ def test_what_is_pinned_in_part_changes_no_answer(lake):
     assert item(lake, "data.part") is None
 
 
+def test_reads_from_the_lake_of_what_is_pinned_are_misses(lake):
+    lake.sql("CREATE TABLE missed AS SELECT i AS a, i AS b FROM range(10) r(i)")
+    pin(lake, "missed", "a")
+    for column, hit in (("a", 1), ("b", 0), ("b", 0), ("a", 1), ("b", 0)):
+        before = [(told["hits"], told["misses"]) for told in (stats(lake), item(lake, "data.missed"))]
+        assert lake.sql(f"SELECT max({column}) FROM missed") == [[9]]
+        after = [(told["hits"], told["misses"]) for told in (stats(lake), item(lake, "data.missed"))]
+        assert after == [(hits_ + hit, misses + 1 - hit) for hits_, misses in before], column
+    assert item(lake, "data.missed")["misses"] == 3
+    before = stats(lake)
+    assert lake.sql("SELECT 1") == [[1]]
+    assert (stats(lake)["hits"], stats(lake)["misses"]) == (before["hits"], before["misses"])
+    evict(lake, "missed")
+    lake.sql("SELECT max(b) FROM missed")  # no longer pinned: neither
+    now = stats(lake)
+    assert (now["misses"], now["evictions"]) == (before["misses"], before["evictions"] + 1)
+
+
 def test_an_append_loads_only_what_is_new(lake):
     lake.sql("CREATE TABLE grows AS SELECT i, 'v' || i AS v FROM range(10000) r(i)")
     pin(lake, "grows")

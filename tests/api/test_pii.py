@@ -74,10 +74,31 @@ def test_a_load_finds_personal_data(server):
     assert mail["statistics"]["min"] is None  # bounds of personal data are values
 
 
-def test_no_value_is_told(server):
-    load(server, "quiet", people())
-    told = json.dumps([scan(server, "quiet"), call(server, "GET", "/catalog/datasets/by-name/quiet")["columns"][1:3]])
-    assert "example.org" not in told and "555-" not in told and "Smith" not in told
+def test_no_value_is_told(fresh):
+    """In no answer, no document of the catalog, and not in the log."""
+    server = fresh()
+    found = load(server, "quiet", people())["pii"]
+    assert {p["column"]: p["pii_kind"] for p in found} == KINDS
+    told = json.dumps([found, scan(server, "quiet"), call(server, "GET", "/catalog/datasets/by-name/quiet")["columns"]])
+    server.stop()
+    documents = [file.read_text() for file in (server.root / "_catalog").rglob("*") if file.is_file()]
+    assert any('"free_text"' in text for text in documents)  # the verdicts are among them
+    for text in (told, *documents, server.log_text()):
+        for value in ("example.org", "(212) 555-", "Smith", "411111111", "3704004405320", "Main Street", "E11.", "please write", "1950-03"):
+            assert value not in text, value
+
+
+def test_a_verdict_outlives_the_server(fresh):
+    server = fresh()
+    load(server, "lasts", people(60))
+    before = described(server, "lasts")
+    assert {n: c["pii_kind"] for n, c in before.items() if c["pii_kind"]} == KINDS
+    server.kill()
+    server.start()
+    after = described(server, "lasts")
+    told = ("pii_kind", "said_by", "confidence", "evidence")
+    assert {n: [c.get(t) for t in told] for n, c in after.items()} == {n: [c.get(t) for t in told] for n, c in before.items()}
+    assert after["email"]["said_by"] == "detected" and after["email"]["evidence"]["matched"] == 60
 
 
 def test_a_scan_on_demand(server):
