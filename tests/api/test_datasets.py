@@ -8,7 +8,7 @@ import threading
 import pytest
 from pyiceberg.table.statistics import BlobMetadata, StatisticsFile
 
-from harness import BINARY
+from harness import BINARY, wait_for
 
 CSV = b"id,email,amount,day\n1,a@x.org,1.50,2026-01-02\n2,b@x.org,,2026-01-03\n3,c@x.org,3.25,2026-01-01\n"
 
@@ -360,6 +360,10 @@ def first_format(root):
         "lineage/data/old": {"parents": [{"namespace": "data", "name": "before"}]},
         "dropped/lake/data/gone": {"folder": "lake/data/gone", "dropped_at_ms": 1},
         "view/data/seen": {"metadata_key": "lake/data/seen/metadata/00000-first.metadata.json"},
+        "namespace/dot.ted": {},
+        "dotted/dot.ted": {"namespace": ["dot.ted"]},
+        "pin/data/old": {},
+        "profile/ann": {},
         f"idempotent/admin/{OLD_REQUEST}": {"request": "00" * 32, "expires_at_ms": 1 << 50, "status": 204},
         "key/0123456789ab": {"id": "0123456789ab", "permission": "read", "salt": salt,
                              "hash": hmac.new(salt.encode(), secret.encode(), hashlib.sha256).hexdigest()},
@@ -375,8 +379,16 @@ OLD_BYTES, OLD_REQUEST = b"id\n1\n", "01900000-0000-7000-8000-000000000003"
 
 def test_documents_of_the_first_format_are_read(fresh, tmp_path):
     reader = first_format(tmp_path / "old")
-    server = fresh("--set", "auth.mode=keys", "--set", "auth.admin_key=top", root=tmp_path / "old")
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "ann.json").write_text(json.dumps({"defaults": {"namespace": "data"}}))
+    server = fresh("--set", "auth.mode=keys", "--set", "auth.admin_key=top", "--set", f"storage.profile_root={tmp_path / 'profiles'}", root=tmp_path / "old")
     server.headers = {"X-API-Key": "top"}
+    wait_for(lambda: [(i["dataset"], i["columns"], i["pinned_by"], i["state"]) for i in server.request("GET", "/query/cache/stats").json()["items"]]
+             == [("data.old", None, "request", "ready")])
+    wait_for(lambda: server.request("GET", "/profile/ann").json()["active"])
+    assert server.request("GET", "/iceberg/v1/namespaces/dot.ted").json()["namespace"] == ["dot.ted"]
+    assert server.request("POST", "/iceberg/v1/namespaces", json={"namespace": ["dot"]}).status_code == 200
+    assert server.request("POST", "/iceberg/v1/namespaces", json={"namespace": ["dot", "ted"]}).status_code == 409
     assert server.request("GET", "/iceberg/v1/namespaces/data").json()["properties"] == {}
     assert server.request("GET", "/datasets", headers=reader).json()["items"][0]["name"] == "old"
     keys = server.request("GET", "/access/keys").json()["items"]

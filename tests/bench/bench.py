@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import socket
 import statistics
 import subprocess
@@ -24,7 +25,8 @@ from harness import BUILD, Server  # noqa: E402
 
 RUNS = int(os.environ.get("RUNS", "9"))
 ROWS = int(os.environ.get("ROWS", "1000000"))
-results = []
+results = []  # (name, ours, theirs, goal, met, unit, cold)
+NAMES = ("name", "ours", "theirs", "goal", "met", "unit", "cold")
 
 
 def timed(call):
@@ -43,14 +45,29 @@ def pair(ours, theirs, runs=RUNS):
 
 
 def report(name, ours, theirs, goal, met, unit="ms"):
-    results.append((name, ours, theirs, goal, met, unit))
+    results.append((name, ours, theirs, goal, met, unit, None))
     ratio = f"{ours / theirs:6.2f}x" if theirs else "       "
     other = f"{theirs:10.2f}" if theirs is not None else "          "
     print(f"{name:44} {ours:10.2f} {other} {unit:3} {ratio}   {goal:28} {'met' if met else 'MISSED'}", flush=True)
 
 
+def pii():
+    """The detector's row, which its own program measures and prints."""
+    text = subprocess.run([str(BUILD / "pii_bench")], check=True, capture_output=True, text=True).stdout
+    name, rate, goal, met = re.match(r"(.*\S) +([\d.]+) +M/s +(>= \S+ \S+) +(met|MISSED)\n", text).groups()
+    print(text, end="", flush=True)
+    results.append((name, float(rate), None, goal, met == "met", "M/s", None))
+
+
+def first_after_start(server, ask, sql):
+    """The first statement that reads the lake after a start: the engine holds no file and no metadata, the kernel's page cache may."""
+    server.restart()
+    server.sql("SELECT 1")
+    return timed(lambda: ask(sql))
+
+
 def cache_of(server, folder, ours):
-    """The lake, the hot cache and DuckDB in its own memory, on the same rows: small candidates, and ROWS timesheets."""
+    """Cold from the lake, the hot cache and DuckDB in its own memory, on the same rows: small candidates, and ROWS timesheets."""
     memory = duckdb.connect()
     for name in ("candidates", "placements", "timesheets"):
         assert server.ingest(folder / "files" / f"{name}.csv", name).status_code == 201
@@ -60,19 +77,21 @@ def cache_of(server, folder, ours):
                  ("candidates, group by", "SELECT status, count(*) FROM candidates GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10"),
                  ("timesheets, one row", "SELECT * FROM timesheets WHERE timesheet_id = 777"),
                  ("timesheets, aggregate", "SELECT placement_id, count(*), sum(amount), avg(regular_hours) FROM timesheets GROUP BY placement_id ORDER BY 3 DESC LIMIT 10"),
-                 ("join of both", "SELECT c.candidate_id, sum(t.amount) FROM candidates c JOIN placements p USING (candidate_id) JOIN timesheets t USING (placement_id) GROUP BY 1 ORDER BY 2 DESC LIMIT 5")]
-    cold = [pair(lambda q=sql: ours(q), lambda q=sql: memory.execute(q).fetchall()) for _, sql in questions]
+                 ("join of three", "SELECT c.candidate_id, sum(t.amount) FROM candidates c JOIN placements p USING (candidate_id) JOIN timesheets t USING (placement_id) GROUP BY 1 ORDER BY 2 DESC LIMIT 5")]
+    cold = [statistics.median(first_after_start(server, ours, sql) for _ in range(max(3, RUNS // 3))) for _, sql in questions]
     loaded = []
     for name in ("candidates", "placements", "timesheets"):
         loaded.append(timed(lambda: server.request("POST", "/query/cache/pin", json={"dataset": name}).raise_for_status()))
     before = server.request("GET", "/query/cache/stats").json()
-    for (name, sql), (lake, _) in zip(questions, cold):
+    print(f"\n{'hot cache, ms':44} {'cold':>10} {'cached':>10} {'DuckDB in memory':>17}")
+    for (name, sql), first in zip(questions, cold):
         a, b = pair(lambda: ours(sql), lambda: memory.execute(sql).fetchall())
-        report(f"hot: {name} / DuckDB in memory", a, b, "-", True)
-        report("     the same / from the lake", a, lake, "faster", a < lake)
+        results.append((f"hot: {name}", a, b, "faster than cold", a < first, "ms", first))
+        print(f"{name:44} {first:10.2f} {a:10.2f} {b:17.2f}   {'faster than cold':28} {'met' if a < first else 'MISSED'}", flush=True)
+    print()
     after = server.request("GET", "/query/cache/stats").json()
     assert after["misses"] == before["misses"] and after["hits"] > before["hits"]
-    report("hot: load of 1 M timesheets", loaded[2], None, "-", True)
+    report(f"hot: load of {ROWS:,} timesheets", loaded[2], None, "-", True)
     report("hot: memory of the three", after["bytes"] / 2**20, None, "-", True, "MB")
     server.sql("INSERT INTO timesheets SELECT * FROM timesheets LIMIT 1000")
     started = time.perf_counter()
@@ -98,11 +117,18 @@ def main():
     subprocess.run([str(BUILD / "staffing_gen"), "--scale", str(ROWS / 1_000_000), "--out", str(folder / "files"), "--format", "csv"], check=True)
     csv = folder / "files" / "timesheets.csv"
     plain.execute(f"COPY (FROM read_csv('{csv}')) TO '{folder}/t.parquet'")
-    connection = http.client.HTTPConnection(server.url.split("//")[1])
-    connection.connect()
-    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connections = {}
+
+    def connect():
+        """One connection for all statements; the server has another address after each start."""
+        if server.url not in connections:
+            connection = connections[server.url] = http.client.HTTPConnection(server.url.split("//")[1])
+            connection.connect()
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connections[server.url]
 
     def ours(sql, format="json"):
+        connection = connect()
         connection.request("POST", "/query/sql", json.dumps({"sql": sql.replace("{t}", "t0"), "format": format}))
         answer = connection.getresponse()
         body = answer.read()
@@ -144,6 +170,7 @@ def main():
     a, b = pair(lambda: ours(big, "arrow"), arrow)
     report("100 k rows as Arrow / to_arrow_table()", a, b, "-", True)
 
+    pii()
     server.sql("CREATE TABLE c (i INTEGER)")
     commits = [timed(lambda: server.sql("INSERT INTO c VALUES (1)")) for _ in range(5 * RUNS)]
     report("commit (INSERT of one row)", statistics.median(commits), None, "-", True)
@@ -165,7 +192,7 @@ def main():
     report("idle RSS, empty lake", idle, None, "<= 70 MB", idle <= 70, "MB")
     server.stop()
     written = BUILD / "bench.json"  # only of a run that came to its end
-    written.write_text(json.dumps([dict(zip(("name", "ours", "theirs", "goal", "met", "unit"), r)) for r in results]) + "\n")
+    written.write_text(json.dumps([dict(zip(NAMES, r)) for r in results]) + "\n")
     print(f"\nThe same as JSON: {written}")
 
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { BENCH_REPEATS = 100 };
+enum { BENCH_REPEATS = 100, BENCH_GOAL = 1 /* million values a second */ };
 
 static double bench_cpu_s(void) {
     struct timespec now;
@@ -57,8 +57,10 @@ int main(int argc, char **argv) {
     uint64_t values = 0, bytes = 0;
     double started = bench_cpu_s(), took;
     while ((took = bench_cpu_s() - started) < seconds) values += bench_round(columns, &bytes);
-    printf("pii: %.2f million values a second a core, %.0f MB/s (%zu columns, %.1f bytes a value)\n",
-           (double)values / took / 1e6, (double)bytes / took / 1e6, lh_json_size(columns),
+    double rate = (double)values / took / 1e6; /* the row is tests/bench/bench.py's form, which reads it */
+    printf("%-44s %10.2f            M/s           %-28s %s\n", "PII detector, values a second a core", rate,
+           ">= 1 million", rate >= BENCH_GOAL ? "met" : "MISSED");
+    printf("     %.0f MB/s, %zu columns, %.1f bytes a value\n", (double)bytes / took / 1e6, lh_json_size(columns),
            (double)bytes / (double)values);
     return 0;
 }
