@@ -1,8 +1,11 @@
 """The Iceberg REST catalog over plain HTTP: what the specification says of paths, pages, ETags and updates."""
+import json
 import pathlib
 import re
 
 import pytest
+
+from commands import lakehouse
 
 NS = "/iceberg/v1/namespaces"
 SCHEMA = {"type": "struct", "fields": [{"id": 1, "name": "id", "required": False, "type": "long"}]}
@@ -130,6 +133,32 @@ def test_etag(server):
     for version, file in enumerate(files):  # the version counts up, the UUID makes it one's own
         assert re.fullmatch(re.escape(body["metadata"]["location"]) + rf"/metadata/{version:05}-{uuid}\.metadata\.json", file), files
     assert len(set(files)) == len(files) == 2
+
+
+def test_views_on_the_command_line(server):
+    space, inner = namespace(server, "shown"), namespace(server, "shown", "deep")
+    texts = [{"type": "sql", "sql": "SELECT 1 AS id", "dialect": "duckdb"}, {"type": "sql", "sql": "select 1 id", "dialect": "spark"}]
+    version = {"version-id": 1, "timestamp-ms": 1, "schema-id": 0, "summary": {}, "default-namespace": ["shown"], "representations": texts}
+    for path, name in ((space, "v"), (space, "odd name"), (inner, "w")):
+        answer = server.request("POST", f"{path}/views", json={"name": name, "schema": SCHEMA, "view-version": version, "properties": {}})
+        assert answer.status_code == 200, answer.text
+    run = lambda *args, **options: lakehouse("views", *args, "--url", server.url, **options)  # noqa: E731
+    assert run().stdout == "no views in data\n"
+    listed = run("list", "shown").stdout
+    assert "shown.v" in listed and "shown.odd name" in listed and "deep" not in listed
+    assert json.loads(run("list", "shown.deep", "--json").stdout) == [{"namespace": ["shown", "deep"], "name": "w"}]
+    text = run("show", "shown.v").stdout
+    assert "SELECT 1 AS id" in text and "select 1 id" in text and "spark" in text
+    assert json.loads(run("show", "shown.odd name", "--json").stdout) == server.request("GET", f"{space}/views/odd name").json()
+    assert run("rename", "shown.v", "shown.deep.v").stdout == "shown.v is now shown.deep.v\n"
+    assert server.request("HEAD", f"{space}/views/v").status_code == 404 and server.request("HEAD", f"{inner}/views/v").status_code == 204
+    assert run("drop", "shown.deep.v").stdout == "dropped shown.deep.v; its files stay\n"
+    for wrong, word in ((("show", "shown.deep.v"), "not exist"), (("list", "nowhere"), "nowhere"), (("drop", "shown."), "NAMESPACE.VIEW"),
+                        (("rename", "shown.v", "shown.x"), "not exist")):
+        failed = run(*wrong, check=False)
+        assert failed.returncode == 1 and word in failed.stderr, failed.stderr
+    for wrong in (("show",), ("rename", "a"), ("make", "x"), ("list", "a", "b")):
+        assert run(*wrong, check=False).returncode == 2
 
 
 def test_what_changes_a_table_tells_the_etag_of_a_load(server):
