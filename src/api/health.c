@@ -44,7 +44,7 @@ lh_code api_home(lh_request *request, lh_error *err) {
         "<li><a href=\"/docs\">/docs</a>: every route, to read and to try</li>"
         "<li><a href=\"/datasets\">/datasets</a>: what is in the lake</li>"
         "<li><code>POST /query/sql</code>: SQL in, JSON, NDJSON, CSV or Arrow out</li>"
-        "<li><code>/iceberg</code>: the Iceberg REST catalog for PyIceberg, DuckDB, Spark, Trino</li>"
+        "<li><code>/iceberg</code>: the Iceberg REST catalog for PyIceberg, DuckDB, Spark</li>"
         "<li><a href=\"/ready\">/ready</a>, <a href=\"/metrics\">/metrics</a>: for who operates it</li></ul></html>";
     return lh_respond_bytes(request, 200, "text/html; charset=utf-8", (lh_str){page, sizeof page - 1}, err);
 }
