@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -31,6 +32,24 @@ def test_a_benchmark_leaves_its_figures(tmp_path):
     assert re.search(r"^compaction: 4 files.* became 1", done.stdout, re.M) and "one key" in done.stdout
     figures = json.loads((BUILD / "bench.json").read_text())
     assert len(figures) > 8 and all(figure["ours"] > 0 and figure["name"] for figure in figures)
+
+
+def test_setup_unpacks_again_what_was_removed(tmp_path):
+    (tmp_path / "third_party").symlink_to(ROOT / "third_party")
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "setup", tmp_path / "tools")
+    (tmp_path / ".deps").mkdir()
+    (tmp_path / ".deps" / "download").symlink_to(ROOT / ".deps" / "download")
+    library = tmp_path / ".deps" / "duckdb" / "lib" / "libduckdb.so"
+
+    def setup():
+        done = subprocess.run([str(tmp_path / "tools" / "setup")], capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0 and library.exists(), done.stderr
+        return "unpacking" in done.stderr
+
+    assert setup() and not setup()
+    shutil.rmtree(tmp_path / ".deps" / "duckdb")
+    assert setup() and not setup()
 
 
 def test_the_demo_keeps_what_a_user_loaded_into_its_lake(tmp_path):
