@@ -202,8 +202,9 @@ def check_log(text):
 class S3Server:
     """versitygw over a folder, in which each folder is a bucket; keys testaccess and testsecret."""
 
-    def __init__(self, folder, *buckets):
+    def __init__(self, folder, *buckets, flags=()):
         self.folder = pathlib.Path(folder)
+        self.flags = flags
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         for bucket in buckets:
@@ -212,7 +213,7 @@ class S3Server:
 
     def start(self):
         self.process = subprocess.Popen(
-            [str(S3_SERVER), "--port", f"127.0.0.1:{self.port}", "--access", "testaccess", "--secret", "testsecret", "posix", str(self.folder)],
+            [str(S3_SERVER), "--port", f"127.0.0.1:{self.port}", "--access", "testaccess", "--secret", "testsecret", *self.flags, "posix", str(self.folder)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(200):
             try:

@@ -34,6 +34,7 @@ def test_a_benchmark_leaves_its_figures(tmp_path):
     assert len(figures) > 8 and all(figure["ours"] > 0 and figure["name"] for figure in figures)
 
 
+@pytest.mark.skipif(SANITIZED, reason="nothing that is compiled runs in it")
 def test_setup_unpacks_again_what_was_removed(tmp_path):
     (tmp_path / "third_party").symlink_to(ROOT / "third_party")
     (tmp_path / "tools").mkdir()
