@@ -6,6 +6,7 @@ from harness import BINARY, S3_SERVER, S3Server, Server
 def pytest_configure(config):
     assert BINARY.exists(), f"{BINARY} is not built: run `make build`"
     config.addinivalue_line("markers", "s3: needs the S3 server; CTest runs these as a test of their own")
+    config.addinivalue_line("markers", "mount: mounts a small disk, which needs root; CTest runs these as a test of their own")
 
 
 def pytest_collection_modifyitems(items):
