@@ -57,6 +57,19 @@ def test_counts_and_columns(staffing):
                        "years_experience", "salary", "status", "resume_text", "created_at"]
 
 
+def test_resumes_read_like_text(staffing):
+    """Sentences of their own, with what makes text hard to load: commas, quotes, line ends, letters beyond ASCII; and gaps."""
+    words = "len(string_split_regex(resume_text, '\\s+'))"
+    low, high, distinct, sentences = staffing.sql(f"SELECT min({words}), max({words}), count(DISTINCT resume_text), min(len(string_split(resume_text, '. '))) FROM candidates")[0]
+    assert low >= 15 and 30 <= high <= 100 and distinct >= 0.95 * ROWS["candidates"] and sentences >= 2
+    for text in (",", '"', "\n", "é"):
+        assert staffing.query("SELECT count(*) FROM candidates WHERE contains(resume_text, $1)", params=[text]).json()["rows"][0][0] > 0, text
+    named, titled = staffing.sql("SELECT avg(starts_with(resume_text, first_name)::INT), count(DISTINCT vertical) FROM candidates WHERE resume_text IS NOT NULL")[0]
+    assert named == 1 and titled == 6
+    missing = staffing.sql("SELECT " + ", ".join(f"count(*) - count({c})" for c in ("email", "phone", "salary", "resume_text")) + " FROM candidates")[0]
+    assert any(missing) and max(missing) < ROWS["candidates"] / 2, missing
+
+
 @pytest.mark.parametrize("child,key,parent", [
     ("job_orders", "client_id", "clients"), ("placements", "job_order_id", "job_orders"), ("placements", "candidate_id", "candidates"),
     ("placements", "client_id", "clients"), ("timesheets", "placement_id", "placements"), ("timesheets", "candidate_id", "candidates"),
