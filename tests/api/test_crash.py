@@ -1,6 +1,8 @@
 """SIGKILL at random moments: every acknowledged row is there, none twice, nothing half done, and it starts again."""
+import json
 import os
 import random
+import statistics
 import threading
 import time
 
@@ -8,7 +10,7 @@ import requests
 
 from harness import SANITIZED, Server, wait_for
 
-ROUNDS = int(os.environ.get("LAKEHOUSE_KILLS", 8 if SANITIZED else 100))
+ROUNDS = 8 if SANITIZED else max(100, int(os.environ.get("LAKEHOUSE_KILLS", 100)))  # what is promised holds over 100
 
 
 class Writer(threading.Thread):
@@ -52,7 +54,6 @@ def test_nothing_acknowledged_is_lost(tmp_path):
     server.sql("CREATE TABLE by_file (batch BIGINT, n BIGINT)")
     acknowledged = {"by_sql": set(), "by_file": set()}
     tried = {"by_sql": set(), "by_file": set()}
-    slowest = 0.0
     dice = random.Random(20261123)
     for round_ in range(ROUNDS):
         writers = [SqlWriter(server, "by_sql", round_ * 100000), FileWriter(server, "by_file", round_ * 100000)]
@@ -67,9 +68,7 @@ def test_nothing_acknowledged_is_lost(tmp_path):
             assert not writer.is_alive()
             acknowledged[writer.table] |= set(writer.acknowledged)
             tried[writer.table] |= set(writer.tried)
-        started = time.monotonic()
         server.start()
-        slowest = max(slowest, time.monotonic() - started)
         for table in acknowledged:
             got = dict(map(tuple, server.sql(f"SELECT batch, count(*) FROM {table} GROUP BY batch")))
             assert all(count == 20 for count in got.values()), f"round {round_}: half a batch or a batch twice in {table}"
@@ -79,7 +78,13 @@ def test_nothing_acknowledged_is_lost(tmp_path):
             if round_ % 10 == 9:  # hundreds of small files make the rounds behind slow, and tell nothing more
                 assert server.request("POST", "/query/compact", json={"dataset": table}).status_code == 200
     assert min(map(len, acknowledged.values())) > ROUNDS // 4, "too few writes were acknowledged to show anything"
-    print({table: len(batches) for table, batches in acknowledged.items()}, f"slowest restart {slowest:.2f} s")
+    entries = (json.loads(line) for line in server.log_text().splitlines() if line.startswith("{"))
+    starts = [int(entry["start_ms"]) for entry in entries if entry["message"] == "ready"]
+    print({table: len(batches) for table, batches in acknowledged.items()}, f"start_ms: median {statistics.median(starts)}, most {max(starts)}")
+    assert len(starts) == ROUNDS + 1
+    # The one timed assertion of these tests, since "starts again within 2 s" is promised: by the server's own figure, and
+    # its median, so that a busy machine, which may well hold up some starts, does not fail it.
+    assert SANITIZED or statistics.median(starts) <= 2000
     # the lake is whole for a stranger, too
     for table in acknowledged:
         opened = server.pyiceberg().load_table(f"data.{table}")
