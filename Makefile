@@ -42,7 +42,7 @@ test-kit: setup-test ## Iceberg's own compatibility kit; says "skipped" where Ja
 	@tools/setup-kit || true
 	@tools/pytest tests/api/kit || [ $$? = 77 ]
 
-crash: setup-test ## every test that kills the server, with KILLS (50) kills of each step, 100 between them
+crash: setup-test ## every test that kills the server, KILLS (50) times each step, 100 times its writes
 	$(call build-preset,release,build,lakehouse)
 	@LAKEHOUSE_KILLS=$(KILLS) tools/pytest tests/api/test_crash.py tests/api/test_maintenance.py \
 		tests/api/test_schema.py tests/api/test_idempotency.py -s -k 'crash or kill'
