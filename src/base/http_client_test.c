@@ -1,5 +1,7 @@
 /* Against a small real server of this test: one thread, one connection after another, kept alive. */
+#include "base/http_client.h"
 #include "base/test.h"
+#include "base/trace.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -148,6 +150,27 @@ static void test_http_client__sends_what_it_was_given_and_returns_status_headers
     CHECK(strstr(f->server.request, "\r\nX-One: a b\r\n") && strstr(f->server.request, "\r\nX-Empty:\r\n"));
     CHECK(!strcasestr(f->server.request, "Expect:") && !strcasestr(f->server.request, "Content-Type:"));
     CHECK(!strcasestr(f->server.request, "Transfer-Encoding:"));
+    fixture_free(f);
+}
+
+static void test_http_client__sends_the_traceparent_of_the_span_it_runs_in(void) {
+    fixture *f = fixture_new();
+    lh_error err = {0};
+    lh_span root, child;
+    char header[56];
+    CHECK_OK(fixture_do(f, "/echo", (lh_http_call){.method = "GET"}));
+    CHECK(!strcasestr(f->server.request, "traceparent"));
+    lh_span_begin_root(NULL, "root", LH_STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), &root);
+    lh_span_begin("child", &child);
+    snprintf(header, sizeof header, "00-4bf92f3577b34da6a3ce929d0e0e4736-%s-01", child.span_id);
+    CHECK_OK(fixture_do(f, "/echo", (lh_http_call){.method = "GET"}));
+    const char *sent = strstr(f->server.request, "\r\ntraceparent: ");
+    CHECK(sent != NULL && strncmp(sent + 15, header, 55) == 0 && strncmp(sent + 70, "\r\n", 2) == 0);
+    CHECK(!strstr(sent + 15, "traceparent") && !strstr(header, "00f067aa0ba902b7")); /* the caller's span is not ours */
+    lh_span_end(&child, LH_OK);
+    lh_span_end(&root, LH_OK);
+    CHECK_OK(fixture_do(f, "/echo", (lh_http_call){.method = "GET"}));
+    CHECK(!strcasestr(f->server.request, "traceparent"));
     fixture_free(f);
 }
 
@@ -313,6 +336,7 @@ static void test_http_client__percent_encoding_round_trips(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_http_client__sends_what_it_was_given_and_returns_status_headers_and_body),
+             LH_TEST(test_http_client__sends_the_traceparent_of_the_span_it_runs_in),
              LH_TEST(test_http_client__connection_is_kept_for_the_next_call),
              LH_TEST(test_http_client__dropped_short_or_silent_answers_are_unavailable),
              LH_TEST(test_http_client__redirects_are_not_followed_and_other_schemes_not_opened),
