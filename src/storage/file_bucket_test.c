@@ -1,5 +1,5 @@
 /* The suite of all buckets over a folder, twice (openat2 and the walk for kernels without it), and what only a
- * folder has: symbolic links, temporary files, a full disk, fsyncs that fail. */
+ * folder has: symbolic links, temporary files, fsyncs that fail. */
 #include "storage/bucket_suite.h"
 #include "storage/storage_internal.h"
 
@@ -7,9 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
-#include <sched.h>
 #include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -335,46 +333,6 @@ static void test_file__a_failed_fsync_stops_writes_and_not_reads(void) {
     suite_done(&plain);
 }
 
-/* ---- a full disk: a small tmpfs of the test's own, in a mount namespace that ends with the child ---- */
-
-static int full_disk_child(void) { /* 0 good, 77 cannot mount */
-    char root[160];
-    lh_error err = {0};
-    lh_object_info info;
-    lh_bucket *bucket = NULL;
-    LH_CLEANUP(lh_free_pointer) char *bytes = suite_pattern(4 << 20, 1);
-    snprintf(root, sizeof root, "%s-full", here.root);
-    if (mkdir(root, 0755) != 0 || unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("tmpfs", root, "tmpfs", 0, "size=3m") != 0)
-        return 77;
-    if (lh_bucket_open_file(lh_str_from(root), &bucket, &err) != LH_OK) return 1;
-    if (lh_bucket_put(bucket, LH_STR("fits"), (lh_str){bytes, 1 << 20}, SUITE_ANY, NULL, &err) != LH_OK) return 2;
-    if (lh_bucket_put(bucket, LH_STR("too/large"), (lh_str){bytes, 4 << 20}, SUITE_ANY, NULL, &err) != LH_IO ||
-        err.sys_errno != ENOSPC)
-        return 3;
-    if (lh_bucket_head(bucket, LH_STR("too/large"), &info, &err) != LH_NOT_FOUND) return 4;
-    /* the store lives on, and the space is back */
-    if (lh_bucket_put(bucket, LH_STR("fits/not"), LH_STR("x"), SUITE_ANY, NULL, &err) != LH_CONFLICT) return 5;
-    if (lh_bucket_put(bucket, LH_STR("second"), (lh_str){bytes, 1 << 20}, SUITE_ANY, NULL, &err) != LH_OK) return 6;
-    if (lh_bucket_head(bucket, LH_STR("fits"), &info, &err) != LH_OK || info.size_bytes != 1 << 20) return 7;
-    lh_bucket_free(bucket);
-    return 0;
-}
-
-static void test_file__a_full_disk_is_io_with_enospc_and_leaves_nothing(void) {
-    char root[160];
-    int status = 0;
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) _exit(full_disk_child());
-    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
-    snprintf(root, sizeof root, "%s-full", here.root);
-    rmdir(root);
-    if (WEXITSTATUS(status) == 77) skip(); /* cmocka says SKIPPED: needs root */
-    if (WEXITSTATUS(status) != 0) print_error("step %d\n", WEXITSTATUS(status));
-    CHECK(WEXITSTATUS(status) == 0);
-}
-
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk) {
     (void)st, (void)type, (void)walk;
     return remove(path);
@@ -394,7 +352,6 @@ static int run(file_options options) {
         LH_TEST(test_file__of_many_processes_exactly_one_creates),
         LH_TEST(test_file__put_syncs_the_file_before_it_has_its_name_and_each_new_folder),
         LH_TEST(test_file__a_failed_fsync_stops_writes_and_not_reads),
-        LH_TEST(test_file__a_full_disk_is_io_with_enospc_and_leaves_nothing),
     };
     const char *temp = getenv("TMPDIR");
     char folder[100], real[PATH_MAX];
