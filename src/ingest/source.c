@@ -127,6 +127,18 @@ static lh_code source_archive_error(struct archive *archive, lh_error *err) {
     return lh_fail(err, LH_INVALID, "the compressed file is broken: %s", why ? why : "cannot be read");
 }
 
+/* Is the file packed as the option `compression`, if any, says? */
+static lh_code source_packed_as_said(const ingest_job *job, struct archive *archive, lh_error *err) {
+    lh_str said = job->options.compression;
+    int filter = archive_filter_code(archive, 0);
+    if ((lh_str_eq(said, LH_STR("gzip")) && filter != ARCHIVE_FILTER_GZIP) ||
+        (lh_str_eq(said, LH_STR("zstd")) && filter != ARCHIVE_FILTER_ZSTD) ||
+        (lh_str_eq(said, LH_STR("zip")) && archive_format(archive) != ARCHIVE_FORMAT_ZIP))
+        return lh_fail(err, LH_INVALID, "the file is not %.*s, as 'compression' says; without that option it is found",
+                       LH_STR_ARG(said));
+    return LH_OK;
+}
+
 static lh_code source_copy_entry(ingest_job *job, struct archive *archive, int out, uint64_t packed, lh_error *err) {
     LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_BLOCK);
     if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
@@ -160,6 +172,7 @@ static lh_code source_decompress(ingest_job *job, lh_error *err) {
     bool found = false;
     for (int status; (status = archive_read_next_header(archive, &entry)) != ARCHIVE_EOF;) {
         if (status < ARCHIVE_WARN) return source_archive_error(archive, err);
+        LH_TRY(source_packed_as_said(job, archive, err));
         bool zip = archive_format(archive) == ARCHIVE_FORMAT_ZIP;
         if (zip && archive_entry_filetype(entry) != AE_IFREG) continue;
         if (zip && source_is_office(entry)) return source_excel(err);
@@ -294,7 +307,8 @@ static lh_code source_check_file(ingest_job *job, lh_error *err) {
 
 static lh_code source_check_once(ingest_job *job, lh_error *err) {
     bool as_sent = job->path.ptr == job->request->path.ptr;
-    return as_sent && !source_is_json(job) ? ingest_survey_verdict(job->request->survey, job, err) : source_check_file(job, err);
+    return as_sent && !source_is_json(job) ? ingest_survey_verdict(job->request->survey, job, err)
+                                           : source_check_file(job, err);
 }
 
 static lh_code source_looks_like_windows_1252(ingest_job *job, bool *ret, lh_error *err) {

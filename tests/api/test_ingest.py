@@ -1,4 +1,5 @@
 """POST /ingest/file: formats, compressions, encodings, modes, rejects, schema changes."""
+import decimal
 import gzip
 import hashlib
 import io
@@ -9,6 +10,9 @@ import zipfile
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from commands import lakehouse
+from harness import SANITIZED
 
 CSV = b"id,name,amount,day\n1,ann,1.5,2026-01-02\n2,\"b, \"\"ob\"\"\",,2026-01-03\n3,caf\xc3\xa9,3.25,\n"
 WANT = [[1, "ann", 1.5, "2026-01-02"], [2, 'b, "ob"', None, "2026-01-03"], [3, "café", 3.25, None]]
@@ -73,6 +77,44 @@ def test_nested_json_is_flattened_or_kept(server):
     for depth, want in [(0, ["id", "who"]), (1, ["id", "who_name", "who_tags"]), (2, ["id", "who_name_first", "who_tags"])]:
         _, answer = loaded(server, body, "a.ndjson", options={"flatten_depth": depth})
         assert [c["name"] for c in answer["columns"]] == want
+
+
+@pytest.mark.parametrize("body,options,columns,want", [
+    (b"1,x\n2,y\n", {}, ["column0", "column1"], [[1, "x"], [2, "y"]]),
+    (b"a,b\nx,y\n", {"header": False}, ["column0", "column1"], [["a", "b"], ["x", "y"]]),
+    (b"1,2\n3,4\n", {"header": True}, ["1", "2"], [[3, 4]]),
+    (b"a,b\n|1,5|,x\n", {"quote": "|"}, ["a", "b"], [["1,5", "x"]]),
+    (b"a,b\n\"x,y\"\n", {"quote": ""}, ["a", "b"], [['"x', 'y"']]),
+    (b"a,b\n\"x\\\"y\",z\n", {"escape": "\\"}, ["a", "b"], [['x"y', "z"]]),
+    (b"a;b\n1,5;x\n-2,25;y\n", {"decimal_separator": ","}, ["a", "b"], [[-2.25, "y"], [1.5, "x"]]),
+    (b"a;b\n1,5;x\n", {"decimal_separator": "."}, ["a", "b"], [["1,5", "x"]]),
+    (b"a,b\n20260102 030405,x\n", {"timestamp_format": "%Y%m%d %H%M%S"}, ["a", "b"], [["2026-01-02T03:04:05", "x"]]),
+    (gzip.compress(b"a,b\n1,x\n"), {"compression": "gzip"}, ["a", "b"], [[1, "x"]]),
+    (pa.compress(b"a,b\n1,x\n", codec="zstd", asbytes=True), {"compression": "zstd"}, ["a", "b"], [[1, "x"]]),
+    (zipped(b"a,b\n1,x\n"), {"compression": "zip"}, ["a", "b"], [[1, "x"]]),
+    (b"a,b\n1,x\n", {"compression": "none"}, ["a", "b"], [[1, "x"]])])
+def test_what_an_option_says_is_done(server, body, options, columns, want):
+    table, answer = loaded(server, body, "a.csv", options=options)
+    assert [c["name"] for c in answer["columns"]] == columns and answer["warnings"] == []
+    assert server.sql(f"FROM {table} ORDER BY ALL") == want
+
+
+@pytest.mark.parametrize("body,compression,words", [
+    (gzip.compress(b"a\n1\n"), "none", "not UTF-8"), (gzip.compress(b"a\n1\n"), "zstd", "the file is not zstd"), (b"a\n1\n", "gzip", "the file is not gzip"),
+    (b"a\n1\n", "zip", "the file is not zip"), (b"a\n1\n", "rar", "none, gzip, zstd or zip")])
+def test_a_compression_that_the_file_has_not_is_refused(server, body, compression, words):
+    table = names()
+    answer = server.ingest(body, table, options={"compression": compression})
+    assert answer.status_code == 400 and words in answer.text, answer.text
+    assert server.request("GET", f"/datasets/by-name/{table}").status_code == 404
+
+
+def test_the_same_bytes_are_loaded_again_only_when_told_to(server):
+    table, _ = loaded(server, b"a\n1\n", "a.csv")
+    for options, deduplicated, rows in [({}, True, 1), ({"dedup": True}, True, 1), ({"dedup": False}, False, 2)]:
+        answer = server.ingest(b"a\n1\n", table, mode="append", options=options)
+        assert answer.status_code == 200 and answer.json()["deduplicated"] == deduplicated, answer.text
+        assert server.sql(f"SELECT count(*) FROM {table}") == [[rows]]
 
 
 @pytest.mark.parametrize("delimiter", ["||", "~|~", "\u00a6", "::::"])
@@ -403,6 +445,43 @@ def test_dataset_pages_and_delete(server):
     assert server.request("GET", "/datasets/by-name/paged.x0").status_code == 404
 
 
+def write_rows(path, blocks):
+    """So many blocks of 10,000 rows of 200 bytes, in the form that the name says."""
+    text, rows = "some text that makes the line longer; " * 5, 10_000
+    if path.suffix == ".parquet":
+        block = pa.table({"n": pa.repeat(7, rows), "text": pa.repeat(text, rows)})
+        with pq.ParquetWriter(path, block.schema, compression="none", use_dictionary=False) as file:
+            for _ in range(blocks):
+                file.write_table(block)
+        return
+    line = f"1234567,{text}\n" if ".csv" in path.name else f'{{"n":1234567,"text":"{text}"}}\n'
+    first, block, last = b"n,text\n" if ".csv" in path.name else b"", (line * rows).encode(), b""
+    if path.suffix == ".json":
+        first, block, last = b"[", block.replace(b"\n", b",\n"), line.encode() + b"]"
+    if path.suffix == ".gz":
+        first, block = gzip.compress(first), gzip.compress(block, 1)
+    with open(path, "wb") as file:
+        file.write(first)
+        for _ in range(blocks):
+            file.write(block)
+        file.write(last)
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer's memory says nothing")
+@pytest.mark.parametrize("name,mode", [("a.ndjson", "create"), ("a.json", "create"), ("a.csv.gz", "create"), ("a.parquet", "create"), ("a.csv", "append")])
+def test_a_large_file_is_never_in_memory_as_a_whole(fresh, tmp_path, name, mode):
+    """300 MB each. The engine's buffers are some 200 MB, however large the file is."""
+    write_rows(tmp_path / name, 150)
+    server = fresh("--set", "engine.threads=1")  # each works on a part of the file
+    assert server.ingest(b"n,text\n0,x\n", "large" if mode == "append" else "warm").status_code == 201
+    server.forget_peak()
+    before = server.rss_bytes()
+    loaded = lakehouse("ingest", tmp_path / name, "--url", server.url, "-d", "large", "--mode", mode, "--quiet").stdout
+    (tmp_path / name).unlink()
+    assert "1500000 rows" in loaded or "1500001 rows" in loaded, loaded
+    assert server.peak_bytes() - before < 256 << 20, f"{(server.peak_bytes() - before) >> 20} MiB more"
+
+
 def columns(server, dataset):
     return {c["name"]: c["type"] for c in server.request("GET", f"/datasets/by-name/{dataset}").json()["schema"]}
 
@@ -428,6 +507,19 @@ def test_new_columns_and_rows_come_in_one_commit(server):
     nested = server.ingest(b'{"a":7,"l":[1,2]}\n', "evolving", name="f.ndjson", mode="append")
     assert nested.json()["added_columns"] == [{"name": "l", "type": "BIGINT[]"}], nested.text
     assert server.sql("SELECT l FROM evolving WHERE a = 7") == [[[1, 2]]]
+
+
+def test_a_decimal_grows_with_the_file(server):
+    server.sql("CREATE TABLE growing AS SELECT 1.25::DECIMAL(5,2) AS d")
+    wider = io.BytesIO()
+    pq.write_table(pa.table({"d": pa.array([decimal.Decimal("1234567.89")], pa.decimal128(12, 2))}), wider)
+    answer = server.ingest(wider.getvalue(), "growing", name="a.parquet", mode="append")
+    assert answer.status_code == 200 and answer.json()["widened_columns"] == [{"name": "d", "type": "DECIMAL(12,2)"}], answer.text
+    assert columns(server, "growing") == {"d": "decimal(12, 2)"} and server.sql("SELECT d::VARCHAR FROM growing ORDER BY d") == [["1.25"], ["1234567.89"]]
+    assert sorted(server.pyiceberg().load_table("data.growing").scan().to_arrow()["d"].to_pylist()) == [decimal.Decimal("1.25"), decimal.Decimal("1234567.89")]
+    other_scale = io.BytesIO()
+    pq.write_table(pa.table({"d": pa.array([decimal.Decimal("1.234")], pa.decimal128(13, 3))}), other_scale)
+    assert server.ingest(other_scale.getvalue(), "growing", name="a.parquet", mode="append").status_code == 409
 
 
 def test_text_is_read_as_the_tables_types(server):
