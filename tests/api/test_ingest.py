@@ -470,16 +470,16 @@ def write_rows(path, blocks):
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's memory says nothing")
 @pytest.mark.parametrize("name,mode", [("a.ndjson", "create"), ("a.json", "create"), ("a.csv.gz", "create"), ("a.parquet", "create"), ("a.csv", "append")])
 def test_a_large_file_is_never_in_memory_as_a_whole(fresh, tmp_path, name, mode):
-    """300 MB each. The engine's buffers are some 200 MB, however large the file is."""
-    write_rows(tmp_path / name, 150)
+    """400 MB each. The engine's buffers are 150 to 300 MB, however large the file is."""
+    write_rows(tmp_path / name, 200)
     server = fresh("--set", "engine.threads=1")  # each works on a part of the file
     assert server.ingest(b"n,text\n0,x\n", "large" if mode == "append" else "warm").status_code == 201
     server.forget_peak()
     before = server.rss_bytes()
     loaded = lakehouse("ingest", tmp_path / name, "--url", server.url, "-d", "large", "--mode", mode, "--quiet").stdout
     (tmp_path / name).unlink()
-    assert "1500000 rows" in loaded or "1500001 rows" in loaded, loaded
-    assert server.peak_bytes() - before < 256 << 20, f"{(server.peak_bytes() - before) >> 20} MiB more"
+    assert "2000000 rows" in loaded or "2000001 rows" in loaded, loaded
+    assert server.peak_bytes() - before < 352 << 20, f"{(server.peak_bytes() - before) >> 20} MiB more"
 
 
 def columns(server, dataset):
