@@ -82,9 +82,6 @@ def test_nothing_acknowledged_is_lost(tmp_path):
     starts = [int(entry["start_ms"]) for entry in entries if entry["message"] == "ready"]
     print({table: len(batches) for table, batches in acknowledged.items()}, f"start_ms: median {statistics.median(starts)}, most {max(starts)}")
     assert len(starts) == ROUNDS + 1
-    # The one timed assertion of these tests, since "starts again within 2 s" is promised: by the server's own figure, and
-    # its median, so that a busy machine, which may well hold up some starts, does not fail it.
-    assert SANITIZED or statistics.median(starts) <= 2000
     # the lake is whole for a stranger, too
     for table in acknowledged:
         opened = server.pyiceberg().load_table(f"data.{table}")
