@@ -256,9 +256,8 @@ void iceberg_tag(lh_request *request, const lh_json *answer) {
     lh_str location = lh_json_get_string(answer, "metadata-location"), key;
     bool is_table = lh_json_get(lh_json_get(answer, "metadata"), "table-uuid") != NULL;
     if (!is_table || lh_bucket_key_of(lh_request_app(request)->bucket, location, arena, &key, NULL) != LH_OK) return;
-    /* as lh_table_load makes it, of snapshots=all */
-    lh_sha256 hash = lh_sha256_of(lh_arena_printf(arena, "%.*s|all", LH_STR_ARG(key)));
-    lh_respond_header(request, "ETag", lh_arena_printf(arena, "\"%.32s\"", lh_sha256_to_hex(&hash).text));
+    lh_str etag = lh_table_etag(key, false, arena);
+    lh_respond_header(request, "ETag", lh_arena_printf(arena, "\"%.*s\"", LH_STR_ARG(etag)));
 }
 
 static lh_code iceberg_answer_table(lh_request *request, lh_code code, lh_json *answer, lh_error *err) {

@@ -119,6 +119,8 @@ LH_MUST_CHECK lh_code lh_table_register(lh_catalog *catalog, lh_str namespace_, 
  * *ret_etag (arena) is the ETag of the answer. */
 LH_MUST_CHECK lh_code lh_table_load(lh_catalog *catalog, lh_table_name name, bool refs_only, lh_str if_etag,
                                     lh_arena *arena, lh_json **ret, lh_str *ret_etag, lh_error *err);
+/* The ETag, without quotes, of a load of the table whose metadata is that file. Arena. */
+lh_str lh_table_etag(lh_str metadata_key, bool refs_only, lh_arena *arena);
 /* DuckDB's extension gives a schema that it adds the current one's id plus one, and refuses when another has that id, as in a table
  * that went back to an older schema. There it is shown a copy of the current schema by an id above all others, which
  * requirements and updates understand. And it reads an older state of a table that was updated after its transaction began: one

@@ -123,13 +123,17 @@ static void table_keep_referenced(lh_json *metadata, lh_arena *arena) {
     lh_json_set(arena, metadata, "snapshots", kept);
 }
 
+lh_str lh_table_etag(lh_str metadata_key, bool refs_only, lh_arena *arena) {
+    const lh_sha256 hash =
+        lh_sha256_of(lh_arena_printf(arena, "%.*s|%s", LH_STR_ARG(metadata_key), refs_only ? "refs" : "all"));
+    return lh_arena_dup(arena, (lh_str){lh_sha256_to_hex(&hash).text, 32});
+}
+
 lh_code lh_table_load(lh_catalog *catalog, lh_table_name name, bool refs_only, lh_str if_etag, lh_arena *arena,
                       lh_json **ret, lh_str *ret_etag, lh_error *err) {
     catalog_table table;
     LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    lh_sha256 hash =
-        lh_sha256_of(lh_arena_printf(arena, "%.*s|%s", LH_STR_ARG(table.metadata_key), refs_only ? "refs" : "all"));
-    lh_str etag = lh_arena_dup(arena, (lh_str){lh_sha256_to_hex(&hash).text, 32});
+    lh_str etag = lh_table_etag(table.metadata_key, refs_only, arena);
     if (ret_etag) *ret_etag = etag;
     if (if_etag.len && lh_str_eq(if_etag, etag)) {
         *ret = NULL;
