@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from harness import SANITIZED, Server
+from harness import SANITIZED, Server, wait_for
 
 
 @pytest.fixture(scope="module", params=["file", "s3"])
@@ -172,9 +172,14 @@ def test_the_lakes_own_objects_are_not_for_this_api(store):
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(store):
+    def cuts():
+        return store.metric("lakehouse_http_requests_total", route="/storage/objects/{key...}", method="PUT", status="cut")
+
     host, port = store.url.split("//")[1].split(":")
+    before = cuts()
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(b"PUT /storage/objects/broken HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 500000)
+    wait_for(lambda: cuts() > before)  # else the upload may begin only after a look found nothing
     deadline = time.monotonic() + 30
     scratch = store.root / ".scratch" / "put"
     while scratch.exists() and list(scratch.iterdir()) and time.monotonic() < deadline:
