@@ -256,8 +256,7 @@ void iceberg_tag(lh_request *request, const lh_json *answer) {
     lh_str location = lh_json_get_string(answer, "metadata-location"), key;
     bool is_table = lh_json_get(lh_json_get(answer, "metadata"), "table-uuid") != NULL;
     if (!is_table || lh_bucket_key_of(lh_request_app(request)->bucket, location, arena, &key, NULL) != LH_OK) return;
-    lh_str etag = lh_table_etag(key, false, arena);
-    lh_respond_header(request, "ETag", lh_arena_printf(arena, "\"%.*s\"", LH_STR_ARG(etag)));
+    lh_respond_etag(request, lh_table_etag(key, false, arena));
 }
 
 static lh_code iceberg_answer_table(lh_request *request, lh_code code, lh_json *answer, lh_error *err) {
@@ -300,7 +299,7 @@ lh_code api_iceberg_table_load(lh_request *request, lh_error *err) {
                                  arena, &answer, &etag, err);
     if (code != LH_OK) return iceberg_fail(request, code, &iceberg_table, err);
     if (answer) iceberg_suit(request, answer);
-    lh_respond_header(request, "ETag", lh_arena_printf(arena, "\"%.*s\"", LH_STR_ARG(etag)));
+    lh_respond_etag(request, etag);
     if (api_etag_list_has(lh_request_header(request, "If-None-Match"), etag, true)) answer = NULL;
     return answer ? lh_respond_json(request, 200, answer, err) : lh_respond_empty(request, 304, err);
 }

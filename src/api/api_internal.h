@@ -53,6 +53,7 @@ LH_MUST_CHECK lh_code lh_body_bool(const lh_json *body, const char *name, bool o
 /* Answer: headers first, then one of: whole, JSON, empty, or begin + write…. (The stream ends when the handler
  * returns LH_OK; on an error after begin the connection is cut, so that the client sees it is not whole.) */
 void lh_respond_header(lh_request *request, const char *name, lh_str value);
+void lh_respond_etag(lh_request *request, lh_str etag); /* without quotes, which it gets */
 LH_MUST_CHECK lh_code lh_respond_json(lh_request *request, unsigned status, const lh_json *body, lh_error *err);
 LH_MUST_CHECK lh_code lh_respond_bytes(lh_request *request, unsigned status, const char *content_type, lh_str body,
                                        lh_error *err);

@@ -19,8 +19,7 @@ static lh_code metadata_answer(lh_request *request, lh_table_name name, lh_error
     uint64_t version = 0;
     LH_TRY(
         lh_dataset_describe(lh_request_app(request)->catalog, name, lh_request_arena(request), &answer, &version, err));
-    lh_str etag = metadata_etag(request, version);
-    lh_respond_header(request, "ETag", lh_arena_printf(lh_request_arena(request), "\"%.*s\"", LH_STR_ARG(etag)));
+    lh_respond_etag(request, metadata_etag(request, version));
     return lh_respond_json(request, 200, answer, err);
 }
 

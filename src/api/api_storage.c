@@ -56,12 +56,8 @@ static lh_code storage_place_of(lh_request *request, storage_place *ret, lh_erro
     return LH_OK;
 }
 
-static lh_str storage_quoted(lh_request *request, const char *etag) {
-    return lh_arena_printf(lh_request_arena(request), "\"%s\"", etag);
-}
-
 static void storage_info_headers(lh_request *request, const lh_object_info *info) {
-    lh_respond_header(request, "ETag", storage_quoted(request, info->etag));
+    lh_respond_etag(request, lh_str_from(info->etag));
     lh_respond_header(request, "Last-Modified", lh_str_from(lh_time_http(info->modified_ms).text));
     lh_respond_header(request, "Accept-Ranges", LH_STR("bytes"));
     lh_respond_header(request, "X-Content-Type-Options",
@@ -378,7 +374,7 @@ lh_code api_object_put(lh_request *request, lh_error *err) {
         return code;
     }
     lh_object_entry entry = {place.key, info.size_bytes, info.modified_ms, lh_str_from(info.etag)};
-    lh_respond_header(request, "ETag", storage_quoted(request, info.etag));
+    lh_respond_etag(request, lh_str_from(info.etag));
     lh_respond_header(request, "X-Lakehouse-Bucket", place.bucket);
     return lh_respond_json(request, condition.if_absent ? 201 : 200, storage_item(arena, &entry), err);
 }

@@ -375,6 +375,10 @@ void lh_respond_header(lh_request *request, const char *name, lh_str value) {
     request->headers[request->header_count++].value = lh_arena_dup(request->arena, value);
 }
 
+void lh_respond_etag(lh_request *request, lh_str etag) {
+    lh_respond_header(request, "ETag", lh_arena_printf(lh_request_arena(request), "\"%.*s\"", LH_STR_ARG(etag)));
+}
+
 static lh_code request_answer(lh_request *request, api_answer answer, unsigned status, const char *content_type,
                               lh_error *err) {
     if (request->holds) {

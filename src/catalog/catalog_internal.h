@@ -251,6 +251,8 @@ bool file_set_has(const file_set *set, lh_str key);
  * was deleted, and one whose files were expired before is left out instead of an error. */
 LH_MUST_CHECK lh_code file_set_add_snapshots(file_set *set, const lh_json *metadata, const lh_json *only, bool gone,
                                              lh_error *err);
+/* Calls `each` for the files that metadata names beside its snapshots': statistics, and, with `log`, older metadata. */
+LH_MUST_CHECK lh_code metadata_each_file(const lh_json *metadata, bool log, manifest_fn each, void *ctx, lh_error *err);
 /* The table's folder with its '/'. INVALID when its property gc.enabled forbids to delete files. Arena. */
 LH_MUST_CHECK lh_code catalog_table_folder(lh_catalog *catalog, const lh_json *metadata, lh_arena *arena, lh_str *ret,
                                            lh_error *err);

@@ -40,6 +40,19 @@ lh_code file_set_add(void *ctx, manifest_file file, lh_error *err) {
 
 bool file_set_has(const file_set *set, lh_str key) { return set->room && file_set_slot(set, key)->key.len != 0; }
 
+lh_code metadata_each_file(const lh_json *metadata, bool log, manifest_fn each, void *ctx, lh_error *err) {
+    static const char *const lists[][2] = {{"statistics", "statistics-path"},
+                                           {"partition-statistics", "statistics-path"},
+                                           {"metadata-log", "metadata-file"}};
+    size_t count = sizeof lists / sizeof *lists - !log;
+    for (size_t i = 0; i < count; i++)
+        for (lh_json_iter it = lh_json_each(lh_json_get(metadata, lists[i][0])); lh_json_next(&it);) {
+            int64_t bytes = lh_json_int(lh_json_get(it.value, "file-size-in-bytes"), -1);
+            LH_TRY(each(ctx, (manifest_file){lh_json_get_string(it.value, lists[i][1]), bytes}, err));
+        }
+    return LH_OK;
+}
+
 static bool file_set_wants(const lh_json *only, int64_t id) {
     for (lh_json_iter it = lh_json_each(only); lh_json_next(&it);)
         if (lh_json_int(it.value, -1) == id) return true;
@@ -50,7 +63,8 @@ lh_code file_set_add_snapshots(file_set *set, const lh_json *metadata, const lh_
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "snapshots")); lh_json_next(&it);) {
         if (!file_set_wants(only, lh_json_int(lh_json_get(it.value, "snapshot-id"), -1))) continue;
         lh_error why = {0};
-        lh_code code = manifest_walk(set->catalog->bucket, it.value, gone ? MANIFEST_ALL : MANIFEST_LIVE, file_set_add, set, &why);
+        lh_code code =
+            manifest_walk(set->catalog->bucket, it.value, gone ? MANIFEST_ALL : MANIFEST_LIVE, file_set_add, set, &why);
         if (code == LH_NOT_FOUND && gone) continue;
         if (code == LH_NOT_FOUND)
             return lh_fail(err, LH_CORRUPT, "a file of snapshot %" PRId64 " is missing: %s",

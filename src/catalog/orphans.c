@@ -27,13 +27,8 @@ struct lh_orphans {
 
 static lh_code orphans_name_metadata(lh_orphans *o, const catalog_table *table, const lh_json *metadata,
                                      lh_error *err) {
-    static const char *const lists[][2] = {{"metadata-log", "metadata-file"},
-                                           {"statistics", "statistics-path"},
-                                           {"partition-statistics", "statistics-path"}};
     LH_TRY(file_set_add_snapshots(&o->named, metadata, NULL, false, err));
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        for (lh_json_iter it = lh_json_each(lh_json_get(metadata, lists[i][0])); lh_json_next(&it);)
-            LH_TRY(file_set_add(&o->named, (manifest_file){lh_json_get_string(it.value, lists[i][1]), -1}, err));
+    LH_TRY(metadata_each_file(metadata, true, file_set_add, &o->named, err));
     lh_str own = lh_bucket_location(o->catalog->bucket, table->metadata_key, o->arena);
     return file_set_add(&o->named, (manifest_file){own, -1}, err);
 }

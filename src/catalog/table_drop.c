@@ -22,17 +22,6 @@ static lh_code table_purge_folder(lh_catalog *catalog, lh_str folder, lh_error *
     return LH_OK;
 }
 
-/* Statistics and older metadata. */
-static lh_code table_purge_collect(file_set *set, const lh_json *metadata, lh_error *err) {
-    static const char *const lists[][2] = {{"metadata-log", "metadata-file"},
-                                           {"statistics", "statistics-path"},
-                                           {"partition-statistics", "statistics-path"}};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        for (lh_json_iter it = lh_json_each(lh_json_get(metadata, lists[i][0])); lh_json_next(&it);)
-            LH_TRY(file_set_add(set, (manifest_file){lh_json_get_string(it.value, lists[i][1]), -1}, err));
-    return LH_OK;
-}
-
 /* Keys are collected before anything is deleted: snapshots share manifests. */
 static lh_code table_purge_files(lh_catalog *catalog, const catalog_table *table, const lh_json *metadata,
                                  lh_error *err) {
@@ -46,7 +35,7 @@ static lh_code table_purge_files(lh_catalog *catalog, const catalog_table *table
     if (table->owns_folder) return table_purge_folder(catalog, folder, err);
     file_set set = {.catalog = catalog, .arena = arena};
     LH_TRY(file_set_add_snapshots(&set, metadata, NULL, true, err));
-    LH_TRY(table_purge_collect(&set, metadata, err));
+    LH_TRY(metadata_each_file(metadata, true, file_set_add, &set, err));
     for (size_t i = 0; i < set.room; i++)
         if (set.slots[i].key.len && lh_str_starts(set.slots[i].key, folder))
             LH_TRY(lh_bucket_delete(catalog->bucket, set.slots[i].key, LH_STR_NONE, err));

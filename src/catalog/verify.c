@@ -42,15 +42,9 @@ static lh_code verify_add(void *ctx, manifest_file file, lh_error *err) {
 
 static lh_code verify_add_metadata(verification *v, const catalog_table *table, const lh_json *metadata,
                                    lh_error *err) {
-    static const char *const lists[] = {"statistics", "partition-statistics"};
     lh_str own = lh_bucket_location(v->catalog->bucket, table->metadata_key, v->files.arena);
     LH_TRY(verify_add(v, (manifest_file){own, -1}, err));
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        for (lh_json_iter it = lh_json_each(lh_json_get(metadata, lists[i])); lh_json_next(&it);) {
-            int64_t bytes = lh_json_int(lh_json_get(it.value, "file-size-in-bytes"), -1);
-            LH_TRY(verify_add(v, (manifest_file){lh_json_get_string(it.value, "statistics-path"), bytes}, err));
-        }
-    return LH_OK;
+    return metadata_each_file(metadata, false, verify_add, v, err);
 }
 
 static lh_code verify_file(verification *v, const struct file_set_item *item, lh_error *err) {

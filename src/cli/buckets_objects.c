@@ -7,29 +7,26 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static lh_str objects_word(const lh_buckets_job *job, size_t i) {
-    return lh_str_from(i < job->words->count ? job->words->items[i] : NULL);
-}
-
 /* "/storage/buckets/BUCKET/objects/KEY" of the words. */
 static lh_code objects_path(const lh_buckets_job *job, lh_str *ret, lh_error *err) {
     lh_str folder;
-    LH_TRY(lh_cli_path(job->arena, "/storage/buckets/", objects_word(job, 1), "/objects/", &folder, err));
-    return lh_cli_path(job->arena, lh_arena_cstr(job->arena, folder), objects_word(job, 2), "", ret, err);
+    LH_TRY(lh_cli_path(job->arena, "/storage/buckets/", lh_cli_word(job->words, 1), "/objects/", &folder, err));
+    return lh_cli_path(job->arena, lh_arena_cstr(job->arena, folder), lh_cli_word(job->words, 2), "", ret, err);
 }
 
 static bool objects_shows_progress(const lh_buckets_job *job) { return !job->quiet && isatty(STDERR_FILENO); }
 
 /* "archive/in/may.csv" */
 static lh_str objects_name(const lh_buckets_job *job) {
-    return lh_arena_printf(job->arena, "%.*s/%.*s", LH_STR_ARG(objects_word(job, 1)), LH_STR_ARG(objects_word(job, 2)));
+    return lh_arena_printf(job->arena, "%.*s/%.*s", LH_STR_ARG(lh_cli_word(job->words, 1)),
+                           LH_STR_ARG(lh_cli_word(job->words, 2)));
 }
 
 lh_code lh_buckets_objects(const lh_buckets_job *job, lh_error *err) {
     static const lh_cli_column members[] = {{"key", false}, {"size_bytes", true}, {"modified_at", false}};
     LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(64 << 10);
     lh_str list;
-    LH_TRY(lh_cli_path(job->arena, "/storage/buckets/", objects_word(job, 1), "/objects", &list, err));
+    LH_TRY(lh_cli_path(job->arena, "/storage/buckets/", lh_cli_word(job->words, 1), "/objects", &list, err));
     lh_buf_append(&path, list);
     lh_cli_query(&path, "prefix", lh_str_from(job->prefix));
     return lh_buckets_page(job, &path, NULL, members, sizeof members / sizeof *members, err);
@@ -59,7 +56,7 @@ static lh_code objects_on_headers(void *ctx, const lh_http_header *headers, size
         download->rescued = objects_header(headers, count, "x-lakehouse-bucket");
     bool shown = objects_shows_progress(download->job);
     download->progress =
-        lh_progress_start(stderr, shown, objects_word(download->job, 2), bytes, lh_time_monotonic_ms());
+        lh_progress_start(stderr, shown, lh_cli_word(download->job->words, 2), bytes, lh_time_monotonic_ms());
     download->into = stdout;
     if (strcmp(download->path, "-") == 0) return LH_OK;
     return lh_connection_create_file(download->job->connection, download->path, &download->into, &download->failed);

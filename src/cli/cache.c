@@ -99,8 +99,8 @@ int lh_cli_cache(const lh_cli_command *self, int argc, char **argv) {
                                  LH_CLI_CONFIG_FLAGS(source)};
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
     if (status >= 0) return status;
-    job.name = lh_str_from(words.count > 1 ? words.items[1] : NULL);
-    job.columns = lh_str_from(words.count > 2 ? words.items[2] : NULL);
+    job.name = lh_cli_word(&words, 1);
+    job.columns = lh_cli_word(&words, 2);
     size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "stats");
     if (verb == SIZE_MAX) return LH_EXIT_USAGE;
     lh_cli_verb takes = cache_verbs[verb].verb;

@@ -14,6 +14,10 @@ typedef struct lh_cli_list {
     const char *items[LH_CLI_LIST_MAX];
     size_t count;
 } lh_cli_list; /* borrowed from argv */
+/* Empty when there are not so many. */
+static inline lh_str lh_cli_word(const lh_cli_list *words, size_t i) {
+    return lh_str_from(i < words->count ? words->items[i] : NULL);
+}
 
 /* One flag; exactly one of text, list, on is set. */
 typedef struct lh_cli_flag {

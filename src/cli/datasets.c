@@ -235,7 +235,7 @@ int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
     };
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
     if (status >= 0) return status;
-    job.name = lh_str_from(words.count > 1 ? words.items[1] : "");
+    job.name = lh_cli_word(&words, 1);
     size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "list");
     if (verb == SIZE_MAX || !lh_cli_takes(self, &datasets_verbs[verb].verb, &words)) return LH_EXIT_USAGE;
     if (!datasets_is_understood(verb, &job)) return LH_EXIT_USAGE;

@@ -85,6 +85,6 @@ int lh_cli_profiles(const lh_cli_command *self, int argc, char **argv) {
     if (status >= 0) return status;
     size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "show");
     if (verb == SIZE_MAX || !lh_cli_takes(self, &profiles_verbs[verb].verb, &words)) return LH_EXIT_USAGE;
-    job.user = lh_str_from(words.items[1]);
+    job.user = lh_cli_word(&words, 1);
     return profiles_run(&source, verb, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
 }

@@ -305,7 +305,7 @@ int lh_cli_tables(const lh_cli_command *self, int argc, char **argv) {
     };
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
     if (status >= 0) return status;
-    job.name = lh_str_from(words.count > 1 ? words.items[1] : NULL);
+    job.name = lh_cli_word(&words, 1);
     job.given = words.count > 2 ? words.items[2] : NULL;
     size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "");
     if (verb == SIZE_MAX || !lh_cli_takes(self, &tables_verbs[verb].verb, &words)) return LH_EXIT_USAGE;

@@ -2,7 +2,6 @@
 #include "cli/cli_internal.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #define VIEWS_NAMESPACES "/iceberg/v1/namespaces/"
 
@@ -12,10 +11,6 @@ typedef struct views_job {
     const lh_cli_list *words; /* the verb's own from 1 on */
     bool yes, json;
 } views_job;
-
-static lh_str views_word(const views_job *job, size_t i) {
-    return lh_str_from(i < job->words->count ? job->words->items[i] : NULL);
-}
 
 static void views_split(lh_str text, lh_str *namespace_, lh_str *name) {
     size_t dot = text.len;
@@ -40,7 +35,7 @@ static lh_code views_path(const views_job *job, lh_str namespace_, const char *a
 
 static lh_code views_path_of(const views_job *job, lh_str *ret, lh_error *err) {
     lh_str namespace_, name;
-    views_split(views_word(job, 1), &namespace_, &name);
+    views_split(lh_cli_word(job->words, 1), &namespace_, &name);
     if (name.len == 0) return lh_fail(err, LH_INVALID, "a view's name is NAMESPACE.VIEW");
     return views_path(job, namespace_, "/views/", name, ret, err);
 }
@@ -48,7 +43,7 @@ static lh_code views_path_of(const views_job *job, lh_str *ret, lh_error *err) {
 static lh_code views_list(const views_job *job, lh_error *err) {
     static const lh_cli_column heads[] = {{"view", false}};
     lh_json *answer = NULL;
-    lh_str path, of = views_word(job, 1);
+    lh_str path, of = lh_cli_word(job->words, 1);
     LH_TRY(views_path(job, of.len ? of : LH_STR("data"), "/views", LH_STR_NONE, &path, err));
     LH_TRY(lh_connection_get(job->connection, path, job->arena, &answer, err));
     const lh_json *views = lh_json_get(answer, "identifiers");
@@ -90,10 +85,9 @@ static lh_code views_show(const views_job *job, lh_error *err) {
 }
 
 static lh_code views_drop(const views_job *job, lh_error *err) {
-    lh_str path, name = views_word(job, 1);
+    lh_str path, name = lh_cli_word(job->words, 1);
     LH_TRY(views_path_of(job, &path, err));
-    if (!job->yes && isatty(STDIN_FILENO) &&
-        !lh_cli_confirm(lh_arena_printf(job->arena, "Drop the view %.*s?", LH_STR_ARG(name))))
+    if (!job->yes && !lh_cli_confirm(lh_arena_printf(job->arena, "Drop the view %.*s?", LH_STR_ARG(name))))
         return lh_fail(err, LH_CANCELLED, "nothing was dropped (--yes asks no question)");
     const lh_exchange exchange = {.method = "DELETE", .path = path};
     LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, NULL, err));
@@ -113,7 +107,7 @@ static lh_json *views_identifier(const views_job *job, lh_str text) {
 
 static lh_code views_rename(const views_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena);
-    lh_str text, from = views_word(job, 1), to = views_word(job, 2);
+    lh_str text, from = lh_cli_word(job->words, 1), to = lh_cli_word(job->words, 2);
     lh_json_set(job->arena, body, "source", views_identifier(job, from));
     lh_json_set(job->arena, body, "destination", views_identifier(job, to));
     LH_TRY(lh_json_write(job->arena, body, false, &text, err));

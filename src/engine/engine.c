@@ -59,7 +59,8 @@ static lh_code engine_configure(duckdb_config config, const lh_engine *engine, l
     return engine_set(config, "allow_persistent_secrets", "false", err);
 }
 
-static lh_code engine_open_database(const lh_engine *engine, duckdb_database *ret, lh_error *err) {
+/* With what every statement of it may need; closed again on an error. */
+static lh_code engine_open_database(lh_engine *engine, duckdb_database *ret, lh_error *err) {
     duckdb_config config = NULL;
     if (duckdb_create_config(&config) == DuckDBError) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
     lh_code code = engine_configure(config, engine, err);
@@ -68,6 +69,9 @@ static lh_code engine_open_database(const lh_engine *engine, duckdb_database *re
         code = lh_fail(err, LH_INTERNAL, "engine: DuckDB does not open: %s", message ? message : "unknown");
     duckdb_free(message);
     duckdb_destroy_config(&config);
+    if (code == LH_OK) code = engine_load_extensions(engine->extension_dir, *ret, err);
+    if (code == LH_OK) code = engine_register_sample(engine, *ret, err);
+    if (code != LH_OK) duckdb_close(ret);
     return code;
 }
 
@@ -104,8 +108,6 @@ lh_code lh_engine_open(const lh_engine_options *options, lh_engine **ret, lh_err
     LH_TRY(engine_new(&engine, err));
     LH_TRY(engine_copy_options(engine, options, err));
     LH_TRY(engine_open_database(engine, &engine->database, err));
-    LH_TRY(engine_load_extensions(engine->extension_dir, engine->database, err));
-    LH_TRY(engine_register_sample(engine, engine->database, err));
     if (engine->catalog) LH_TRY(engine_hot_new(engine, options, &engine->hot, err));
     LH_TRY(engine_timer_start(engine, err));
     *ret = lh_take(&engine);
@@ -236,9 +238,7 @@ lh_code lh_engine_attach(lh_engine *engine, lh_str url, lh_str token, lh_error *
 lh_code lh_engine_reopen(lh_engine *engine, lh_error *err) {
     duckdb_database fresh = NULL;
     LH_TRY(engine_open_database(engine, &fresh, err));
-    lh_code code = engine_load_extensions(engine->extension_dir, fresh, err);
-    if (code == LH_OK) code = engine_register_sample(engine, fresh, err);
-    if (code == LH_OK) code = engine_attach_database(engine, fresh, err);
+    lh_code code = engine_attach_database(engine, fresh, err);
     if (code == LH_OK) {
         pthread_mutex_lock(&engine->lock);
         duckdb_database before = engine->database;

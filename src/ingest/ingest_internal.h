@@ -6,7 +6,6 @@
 #define LH_INGEST_INTERNAL_H
 #include "ingest/ingest.h"
 
-
 enum {
     INGEST_JSON_DEPTH_MAX = 512,
     INGEST_JSON_READ_DEPTH = 16, /* values nested deeper than that are kept as JSON text */

@@ -18,6 +18,8 @@ enum {
     SCAN_PAGE_ARENA_BYTES = 4 * LH_LIMIT_JSON_BYTES,
 };
 
+#define SCAN_SEEN "\"\x01\"" /* a column that no file has */
+
 typedef struct scan_column {
     const evolve_column *column;
     const char *skipped; /* why it is not looked at; NULL: it is */
@@ -323,16 +325,16 @@ void ingest_sample_sql(const ingest_job *job, lh_str extra, lh_buf *into) {
         ingest_select_sql(job, extra, into);
         return;
     }
-    lh_buf_append(into, LH_STR("SELECT * EXCLUDE (\"\x01\") FROM (SELECT *, "));
+    lh_buf_append(into, LH_STR("SELECT * EXCLUDE (" SCAN_SEEN ") FROM (SELECT *, "));
     lh_sample_sql(job->sample, into);
     for (size_t i = 0; i < job->column_count; i++) {
         if (!scan_looks_at(&job->columns[i])) continue;
         lh_buf_append(into, LH_STR(", "));
         lh_buf_sql_identifier(into, job->columns[i].name);
     }
-    lh_buf_append(into, LH_STR(") AS \"\x01\" FROM ("));
+    lh_buf_append(into, LH_STR(") AS " SCAN_SEEN " FROM ("));
     ingest_select_sql(job, extra, into);
-    lh_buf_append(into, LH_STR(")) WHERE \"\x01\""));
+    lh_buf_append(into, LH_STR(")) WHERE " SCAN_SEEN));
 }
 
 static scan_column *scan_find(const scan *s, lh_str name) {
