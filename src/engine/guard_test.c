@@ -29,7 +29,7 @@ static const char *const refused[] = {
     "FROM read_duckdb('x')", "FROM read_avro('x')", "FROM arrow_scan(1, 2, 3)", "FROM pandas_scan(1)", "FROM seq_scan('t')", "FROM query('SELECT 1')",
     "FROM query_table('t')", "FROM json_execute_serialized_sql('x')", "FROM duckdb_secrets()", "FROM which_secret('x', 's3')", "FROM duckdb_settings()",
     "FROM duckdb_logs", "FROM system.main.duckdb_logs", "FROM duckdb_databases()", "SELECT current_setting('threads')", "SELECT getenv('HOME')",
-    "SELECT sleep_ms(1000)", "SELECT pg_sleep(1)",
+    "FROM enable_peg_parser()", "FROM sql_auto_complete('x')", "SELECT setseed(.5)", "SELECT stats(1)", "SELECT sleep_ms(1000)", "SELECT pg_sleep(1)",
     "SELECT getvariable('x')", "SELECT write_log('x')", "FROM pragma_database_size()", "FROM pragma_table_info('t')", "FROM pragma_database_list",
     "SELECT (SELECT count(*) FROM read_csv('x'))", "SELECT * FROM (SELECT * FROM (FROM read_csv('x')))", "WITH a AS (FROM read_csv('x')) FROM a",
     "SELECT * FROM t, read_csv('x')", "SELECT * FROM t JOIN read_csv('x') ON true", "SELECT * FROM t, LATERAL (FROM read_csv(t.p))",
