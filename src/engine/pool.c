@@ -4,6 +4,7 @@
  * The timer thread sleeps until the nearest deadline of what runs. An interrupt that comes in the moment before
  * DuckDB starts a statement is lost, so a statement to be stopped is interrupted again every 20 ms until it ends. */
 #include "engine/engine_internal.h"
+#include "engine/prepared_shim.h"
 
 enum { TIMER_REPEAT_NS = 20 * 1000 * 1000 };
 
@@ -59,10 +60,7 @@ lh_code engine_acquire(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_n
 
 void engine_release(engine_connection *connection) {
     lh_engine *engine = connection->engine;
-    duckdb_result result;
-    (void)duckdb_query(connection->handle, "ROLLBACK",
-                       &result); /* fails when there is no transaction, as there should not be */
-    duckdb_destroy_result(&result);
+    if (prepared_shim_in_transaction(connection->handle)) (void)duckdb_query(connection->handle, "ROLLBACK", NULL);
     pthread_mutex_lock(&engine->lock);
     pool_put_locked(connection);
     pthread_mutex_unlock(&engine->lock);

@@ -10,6 +10,7 @@
  * Locks are taken all before the first statement, in the order of their names, so that requests cannot deadlock, and
  * before the connection, so that waiting writers do not hold the pool. */
 #include "engine/run.h"
+#include "engine/prepared_shim.h"
 
 #include <stdio.h>
 
@@ -206,6 +207,7 @@ static lh_code run_prepare(engine_run *run, duckdb_extracted_statements extracte
 static lh_code run_execute(engine_run *run, duckdb_prepared_statement prepared, bool stream, duckdb_result *result,
                            lh_error *err) {
     duckdb_pending_result pending = NULL;
+    if (stream) prepared_shim_keep_plan(prepared); /* within a transaction, writes nothing */
     duckdb_state state =
         stream ? duckdb_pending_prepared_streaming(prepared, &pending) : duckdb_pending_prepared(prepared, &pending);
     lh_code code = LH_OK;
