@@ -122,7 +122,8 @@ enum { LH_FOOTERS_MAX = 64 };
  * error is of. Errors: INVALID (no Parquet file), and a statement's. */
 LH_MUST_CHECK lh_code lh_session_footers(lh_session *session, const lh_str *locations, size_t count, lh_arena *arena,
                                          lh_file_footer *ret, size_t *ret_failed, lh_error *err);
-/* A random sample of the rows that a statement of ours reads, kept as texts of 1 KiB at most: of `rows` rows, or fewer of wide ones.
+/* A random sample of the rows that a statement of ours reads, kept as texts of 1 KiB at most: of `rows` rows, or of as
+ * many as 32 MiB hold.
  * Owned: lh_sample_free(), after the statement. Errors: LIMIT (no columns, or too many), NO_MEMORY. */
 typedef struct lh_sample lh_sample;
 LH_MUST_CHECK lh_code lh_sample_new(lh_engine *engine, size_t rows, size_t columns, lh_sample **ret, lh_error *err);

@@ -8,13 +8,18 @@ enum { SAMPLE_BYTES = 32 << 20, SAMPLE_VALUE_BYTES = 1024, SAMPLE_COLUMNS = 1024
 #define SAMPLE_NULL UINT32_MAX
 #define SAMPLE_FUNCTION "lh_sample"
 
+typedef struct {
+    char *ptr; /* of each column its length, or SAMPLE_NULL, and its bytes */
+    size_t len;
+} sample_row;
+
 struct lh_sample {
     struct lh_sample *next; /* of the engine's, under sample_lock, as all that follows */
     lh_engine *engine;
     int64_t id;
-    size_t column_count, rows_max, rows;
-    uint64_t seen, random;  /* state of splitmix64 */
-    char **values;          /* of each row: of each column its length, or SAMPLE_NULL, and its bytes */
+    size_t column_count, rows_asked, rows_max, rows, bytes;
+    uint64_t seen, random; /* state of splitmix64 */
+    sample_row *values;
     lh_arena *arena;        /* of types */
     engine_column *columns; /* NULL until the first chunk came */
     lh_buf row;             /* the one at hand */
@@ -45,28 +50,43 @@ static void sample_value(lh_sample *sample, const engine_column *column, uint64_
     memcpy(sample->row.ptr + at, &len, sizeof len);
 }
 
-static void sample_take(lh_sample *sample, size_t place, uint64_t row) {
-    lh_buf_clear(&sample->row);
-    for (size_t i = 0; i < sample->column_count; i++) sample_value(sample, &sample->columns[i], row);
-    char *copy = sample->failed ? NULL : malloc(sample->row.len + 1);
-    if (!copy) {
-        sample->failed = true;
-        return;
-    }
-    memcpy(copy, sample->row.ptr, sample->row.len);
-    free(sample->values[place]);
-    sample->values[place] = copy;
-    if (place == sample->rows) sample->rows++;
-}
-
-/* ---- one chunk ---- */
-
 static uint64_t sample_random_below(lh_sample *sample, uint64_t bound) {
     uint64_t z = sample->random += 0x9e3779b97f4a7c15u; /* Steele, Lea, Flood 2014 */
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return (uint64_t)((engine_u128)(z ^ (z >> 31)) * bound >> 64); /* a bias of bound / 2^64 */
 }
+
+/* A sample of fewer: a random one of a random sample's rows goes, and its place stays closed. */
+static void sample_drop_one(lh_sample *sample) {
+    sample_row *dropped = &sample->values[sample_random_below(sample, sample->rows)];
+    sample->bytes -= dropped->len;
+    free(dropped->ptr);
+    *dropped = sample->values[--sample->rows];
+    sample->rows_max = sample->rows;
+}
+
+static void sample_take(lh_sample *sample, size_t place, uint64_t row) {
+    lh_buf_clear(&sample->row);
+    for (size_t i = 0; i < sample->column_count; i++) sample_value(sample, &sample->columns[i], row);
+    char *copy = sample->failed ? NULL : malloc(sample->row.len);
+    if (!copy) {
+        sample->failed = true;
+        return;
+    }
+    memcpy(copy, sample->row.ptr, sample->row.len);
+    if (place == sample->rows) {
+        sample->rows++;
+    } else {
+        sample->bytes -= sample->values[place].len;
+        free(sample->values[place].ptr);
+    }
+    sample->values[place] = (sample_row){copy, sample->row.len};
+    sample->bytes += sample->row.len;
+    while (sample->bytes > SAMPLE_BYTES) sample_drop_one(sample);
+}
+
+/* ---- one chunk ---- */
 
 static bool sample_types(lh_sample *sample, duckdb_data_chunk chunk) {
     sample->columns = LH_ARENA_ARRAY(sample->arena, engine_column, sample->column_count);
@@ -136,7 +156,7 @@ lh_code engine_register_sample(lh_engine *engine, duckdb_database database, lh_e
 
 static void sample_free(lh_sample *sample) {
     if (!sample) return;
-    for (size_t i = 0; i < sample->rows; i++) free(sample->values[i]);
+    for (size_t i = 0; i < sample->rows; i++) free(sample->values[i].ptr);
     free(sample->values);
     engine_out_done(&sample->out);
     lh_buf_done(&sample->row);
@@ -145,9 +165,8 @@ static void sample_free(lh_sample *sample) {
 }
 
 static lh_code sample_init(lh_sample *sample, size_t rows, size_t columns, lh_error *err) {
-    size_t fit = SAMPLE_BYTES / (columns * SAMPLE_VALUE_BYTES);
     sample->column_count = columns;
-    sample->rows_max = rows < fit ? rows : fit;
+    sample->rows_max = sample->rows_asked = rows;
     const lh_buf row = LH_BUF_INIT(columns * (SAMPLE_VALUE_BYTES + 64) + 4096);
     sample->row = row;
     lh_random_bytes(&sample->random, sizeof sample->random);
@@ -192,8 +211,9 @@ void lh_sample_free(lh_sample *sample) {
 
 void lh_sample_clear(lh_sample *sample) {
     pthread_mutex_lock(&sample->engine->sample_lock);
-    for (size_t i = 0; i < sample->rows; i++) free(sample->values[i]), sample->values[i] = NULL;
-    sample->rows = 0;
+    for (size_t i = 0; i < sample->rows; i++) free(sample->values[i].ptr);
+    sample->rows = sample->bytes = 0;
+    sample->rows_max = sample->rows_asked;
     sample->seen = 0;
     sample->columns = NULL;
     pthread_mutex_unlock(&sample->engine->sample_lock);
@@ -206,7 +226,7 @@ void lh_sample_sql(const lh_sample *sample, lh_buf *into) {
 size_t lh_sample_rows(const lh_sample *sample) { return sample->failed ? 0 : sample->rows; }
 
 bool lh_sample_value(const lh_sample *sample, size_t row, size_t column, lh_str *ret) {
-    const char *at = sample->values[row];
+    const char *at = sample->values[row].ptr;
     uint32_t len;
     for (size_t i = 0;; i++) {
         memcpy(&len, at, sizeof len);

@@ -26,6 +26,7 @@ static void test_sample__is_drawn_from_all_rows_and_of_each_once(void) {
         lh_str number, text;
         uint64_t i;
         CHECK(lh_sample_value(sample, row, 0, &number) && lh_sample_value(sample, row, 1, &text));
+        i = 200000;
         CHECK(lh_str_to_u64(number, &i) == LH_OK && i < 200000 && seen[i]++ == 0);
         CHECK_STR(text, lh_arena_printf(s->arena, "v%" PRIu64, i));
         tenths[i / 20000]++;
@@ -57,6 +58,29 @@ static void test_sample__values_are_texts_and_a_second_try_begins_anew(void) {
     lh_sample_free(sample);
 }
 
+/* 32 MiB hold 2,000 rows of 300 short columns, and some 109 of 300 columns of 1 KiB. */
+static void test_sample__wide_rows_are_fewer_by_their_bytes(void) {
+    static const char *const columns[] = {"i", "repeat('x', 1024) || i"};
+    LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
+    LH_CLEANUP(lh_session_closep) lh_session *session = NULL;
+    LH_CLEANUP(lh_buf_done) lh_buf list = LH_BUF_INIT(1 << 16);
+    lh_sample *sample = NULL;
+    CHECK(lh_session_open(s->engine, NULL, &session, &s->err) == LH_OK);
+    CHECK(lh_sample_new(s->engine, 2000, 300, &sample, &s->err) == LH_OK);
+    for (size_t wide = 0; wide < 2; wide++) {
+        lh_buf_clear(&list);
+        for (size_t i = 0; i < 300; i++) lh_buf_printf(&list, i ? ", %s" : "%s", columns[wide]);
+        lh_buf_char(&list, '\0');
+        lh_sample_clear(sample);
+        sample_of(s, session, sample, list.ptr, "range(4000) r(i)");
+        CHECK(wide ? lh_sample_rows(sample) > 100 && lh_sample_rows(sample) < 110 : lh_sample_rows(sample) == 2000);
+        lh_str value;
+        for (size_t row = 0; row < lh_sample_rows(sample); row++)
+            CHECK(lh_sample_value(sample, row, 299, &value) && value.len <= 1024);
+    }
+    lh_sample_free(sample);
+}
+
 static void test_sample__is_not_for_others(void) {
     LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
     lh_sample *sample = NULL;
@@ -68,4 +92,4 @@ static void test_sample__is_not_for_others(void) {
 
 LH_TEST_MAIN(LH_TEST(test_sample__is_drawn_from_all_rows_and_of_each_once),
              LH_TEST(test_sample__values_are_texts_and_a_second_try_begins_anew),
-             LH_TEST(test_sample__is_not_for_others))
+             LH_TEST(test_sample__wide_rows_are_fewer_by_their_bytes), LH_TEST(test_sample__is_not_for_others))
