@@ -14,8 +14,10 @@ typedef struct fake_server {
     int listen_fd, port;
     pthread_t thread;
     atomic_int connections;
-    char request[64 << 10]; /* the last one: head and body; read after the answer came */
+    char request[64 << 10]; /* the one at hand: head and body */
     size_t request_len, head_len;
+    pthread_mutex_t lock;
+    char whole[64 << 10]; /* under lock: the last one that came whole */
 } fake_server;
 
 static bool fake_send(int fd, const char *data, size_t size) {
@@ -44,6 +46,9 @@ static bool fake_receive(fake_server *server, int fd) {
         server->head_len = (size_t)(end - server->request) + 4;
         need = server->head_len + (length && length < end ? strtoul(length + 18, NULL, 10) : 0);
     }
+    pthread_mutex_lock(&server->lock);
+    memcpy(server->whole, server->request, server->request_len + 1);
+    pthread_mutex_unlock(&server->lock);
     return true;
 }
 
@@ -92,6 +97,7 @@ static void fake_start(fake_server *server) {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof at;
     memset(server, 0, sizeof *server);
+    pthread_mutex_init(&server->lock, NULL);
     server->listen_fd = socket(AF_INET, SOCK_STREAM, 0);
     CHECK(bind(server->listen_fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(server->listen_fd, 16) == 0);
     CHECK(getsockname(server->listen_fd, (struct sockaddr *)&at, &size) == 0);
@@ -130,6 +136,14 @@ static void fixture_free(fixture *f) {
     free(f);
 }
 
+static const char *fixture_request(fixture *f) {
+    pthread_mutex_lock(&f->server.lock);
+    lh_str copy = lh_arena_dup(f->arena, lh_str_from(f->server.whole));
+    pthread_mutex_unlock(&f->server.lock);
+    CHECK(copy.ptr);
+    return copy.ptr; /* with a NUL behind it */
+}
+
 static lh_code fixture_do(fixture *f, const char *path, lh_http_call call) {
     call.url = lh_arena_printf(f->arena, "http://127.0.0.1:%d%s", f->server.port, path);
     return lh_http_do(f->client, &call, f->arena, &f->answer, &f->err);
@@ -146,10 +160,10 @@ static void test_http_client__sends_what_it_was_given_and_returns_status_headers
     CHECK_STR(f->answer.body, LH_STR("hello\0there"));
     CHECK_STR(lh_http_answer_header(&f->answer, "x-mixed-case"), LH_STR("padded"));
     CHECK_STR(lh_http_answer_header(&f->answer, "x-early"), LH_STR("")); /* of the interim answer */
-    CHECK(strncmp(f->server.request, "PUT /a/../echo%2F?z=1&a=2 HTTP/1.1\r\n", 36) == 0);
-    CHECK(strstr(f->server.request, "\r\nX-One: a b\r\n") && strstr(f->server.request, "\r\nX-Empty:\r\n"));
-    CHECK(!strcasestr(f->server.request, "Expect:") && !strcasestr(f->server.request, "Content-Type:"));
-    CHECK(!strcasestr(f->server.request, "Transfer-Encoding:"));
+    CHECK(strncmp(fixture_request(f), "PUT /a/../echo%2F?z=1&a=2 HTTP/1.1\r\n", 36) == 0);
+    CHECK(strstr(fixture_request(f), "\r\nX-One: a b\r\n") && strstr(fixture_request(f), "\r\nX-Empty:\r\n"));
+    CHECK(!strcasestr(fixture_request(f), "Expect:") && !strcasestr(fixture_request(f), "Content-Type:"));
+    CHECK(!strcasestr(fixture_request(f), "Transfer-Encoding:"));
     fixture_free(f);
 }
 
@@ -159,18 +173,18 @@ static void test_http_client__sends_the_traceparent_of_the_span_it_runs_in(void)
     lh_span root, child;
     char header[56];
     CHECK_OK(fixture_do(f, "/echo", (lh_http_call){.method = "GET"}));
-    CHECK(!strcasestr(f->server.request, "traceparent"));
+    CHECK(!strcasestr(fixture_request(f), "traceparent"));
     lh_span_begin_root(NULL, "root", LH_STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), &root);
     lh_span_begin("child", &child);
     snprintf(header, sizeof header, "00-4bf92f3577b34da6a3ce929d0e0e4736-%s-01", child.span_id);
     CHECK_OK(fixture_do(f, "/echo", (lh_http_call){.method = "GET"}));
-    const char *sent = strstr(f->server.request, "\r\ntraceparent: ");
+    const char *sent = strstr(fixture_request(f), "\r\ntraceparent: ");
     CHECK(sent != NULL && strncmp(sent + 15, header, 55) == 0 && strncmp(sent + 70, "\r\n", 2) == 0);
     CHECK(!strstr(sent + 15, "traceparent") && !strstr(header, "00f067aa0ba902b7")); /* the caller's span is not ours */
     lh_span_end(&child, LH_OK);
     lh_span_end(&root, LH_OK);
     CHECK_OK(fixture_do(f, "/echo", (lh_http_call){.method = "GET"}));
-    CHECK(!strcasestr(f->server.request, "traceparent"));
+    CHECK(!strcasestr(fixture_request(f), "traceparent"));
     fixture_free(f);
 }
 

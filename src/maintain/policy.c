@@ -147,7 +147,9 @@ lh_code lh_maintain_start(lh_maintain *maintain, const lh_maintain_policy *polic
     LH_TRY(lh_cancel_new(&maintain->cancel, err));
     int failed = pthread_create(&maintain->thread, NULL, policy_run, maintain);
     if (failed) return lh_fail_errno(err, failed, "maintain: cannot start a thread");
+    pthread_mutex_lock(&maintain->lock); /* requests come already */
     maintain->started = true;
+    pthread_mutex_unlock(&maintain->lock);
     return LH_OK;
 }
 

@@ -59,7 +59,7 @@ int main(int argc, char **argv) {
     while ((took = bench_cpu_s() - started) < seconds) values += bench_round(columns, &bytes);
     double rate = (double)values / took / 1e6; /* the row is tests/bench/bench.py's form, which reads it */
     printf("%-44s %10.2f            M/s           %-28s %s\n", "PII detector, values a second a core", rate,
-           ">= 1 million", rate >= BENCH_GOAL ? "met" : "MISSED");
+           ">= 1 million", rate >= (double)BENCH_GOAL ? "met" : "MISSED");
     printf("     %.0f MB/s, %zu columns, %.1f bytes a value\n", (double)bytes / took / 1e6, lh_json_size(columns),
            (double)bytes / (double)values);
     return 0;
