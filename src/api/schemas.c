@@ -80,7 +80,8 @@ const api_schema api_schemas[] = {
          {"snapshot_id", "any", true, "The table's snapshot, a number, or null when it has none"},
          {"job_id", "string", true, "Id of this load"}, {"rejects_dataset", "string", false, "Where the bad rows are"},
          {"pii", "any", false,
-          "Of the rows of the load, ten or more if they were added: [{column, pii_kind, confidence}] of the personal data "
+          "Of the rows of the load, ten or more if they were added: [{column, pii_kind, confidence}] of the personal "
+          "data "
           "found; null: could not look"},
          {"columns", "[$column", true, "Of the file, as loaded; of the dataset, when it was there already"},
          {"encoding", "string", false, "Of text, as it was read"},
@@ -278,7 +279,9 @@ const api_schema api_schemas[] = {
     {"dropped_removed", "DroppedRemoved", JSON,
      MEMBERS({"dry_run", "boolean", true, "As asked"}, {"files", "integer", true, "How many"},
              {"bytes", "integer", true, "Together"},
-             {"tables", "[object", true, "{dataset, dropped_at, metadata, files, bytes}, the first thousand"})},
+             {"tables", "[object", true,
+              "{dataset, dropped_at, metadata, files, bytes}, the first thousand; metadata empty: of what broke off"},
+             {"problems", "[object", true, "{folder, problem}: folders that could not be emptied; the first hundred"})},
     {"resync", "Resync", JSON,
      MEMBERS({"dataset", "string", false, "t or namespace.t; all of them when absent"},
              {"dry_run", "boolean", false, "Only say what would be restored"})},

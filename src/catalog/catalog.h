@@ -228,8 +228,9 @@ LH_MUST_CHECK lh_code lh_table_remove_orphans(lh_orphans *orphans, bool *ret_mor
 /* *ret (arena): {"dataset","dry_run","orphan_files","orphan_bytes","files":[key], the first thousand}. */
 LH_MUST_CHECK lh_code lh_orphans_tell(const lh_orphans *orphans, lh_arena *arena, lh_json **ret, lh_error *err);
 /* Files of tables that were dropped without purge before options->older_than_ms, as far as their folder was made by us.
- * *ret (arena): {"dry_run","files","bytes","tables":[{"dataset","dropped_at","metadata","files","bytes"}]}, metadata empty: of a move that broke
- * off. Errors: the bucket's, of the first folder that could not be emptied; all others were. */
+ * *ret (arena): {"dry_run","files","bytes","tables":[{"dataset","dropped_at","metadata","files","bytes"}],
+ * "problems":[{"folder","problem"}, the first hundred]}; metadata empty: of a move that broke off, or of a table that was never
+ * there; a problem is of a folder that could not be emptied, which is tried again the next time. Errors: the metastore's. */
 LH_MUST_CHECK lh_code lh_catalog_remove_dropped(lh_catalog *catalog, const lh_orphan_options *options, lh_arena *arena,
                                                 lh_json **ret, lh_error *err);
 /* *ret (arena): {"dataset","ok","files","problems":[{"file","problem"}]}; a bucket that does not answer and

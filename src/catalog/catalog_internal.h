@@ -147,7 +147,11 @@ LH_MUST_CHECK lh_code table_claim_folder(lh_catalog *catalog, lh_str location, l
 /* Refuses a folder that another table has, or that lies within or around one. Errors: INVALID. */
 LH_MUST_CHECK lh_code table_folder_is_free(lh_catalog *catalog, lh_str folder, lh_table_name name, lh_error *err);
 
-/* ---- dropped.c: "dropped/<folder>" of tables that are gone while their files are not ---- */
+/* ---- dropped.c: "dropped/<folder>" of tables that are gone, or not there yet, while their files are ---- */
+/* Before the first file of a table that is not committed yet. */
+LH_MUST_CHECK lh_code dropped_reserve(lh_catalog *catalog, lh_table_name name, lh_str folder, lh_arena *arena,
+                                      lh_error *err);
+void dropped_release(lh_catalog *catalog, lh_str folder, lh_arena *arena); /* forgets the folder if it is empty */
 LH_MUST_CHECK lh_code dropped_change(const catalog_table *table, lh_str folder, lh_arena *arena, lh_change *ret,
                                      lh_error *err);
 LH_MUST_CHECK lh_code dropped_forget(lh_catalog *catalog, lh_str folder, lh_arena *arena, lh_error *err);

@@ -5,11 +5,12 @@
  * takes the document away in the same commit. Removal marks the document before the first file goes; from then on the table
  * cannot be registered. The document goes last, so a removal that was broken off is done again.
  *
- * A move writes such a document before its first file, and its commit takes it away. So what a move leaves that broke off is
- * removed like a dropped table's files, and a move that is slower than the grace time is refused its commit. */
+ * A move, and a table that is created with its rows, write such a document before the first file, and their commit takes it
+ * away. So what they leave that broke off is removed like a dropped table's files, and what is slower than the grace time is
+ * refused its commit. */
 #include "catalog/catalog_internal.h"
 
-enum { DROPPED_SHOWN = 1000, DROPPED_ARENA_BYTES = 256 << 20 };
+enum { DROPPED_SHOWN = 1000, DROPPED_PROBLEMS = 100, DROPPED_ARENA_BYTES = 256 << 20 };
 #define DROPPED_PREFIX "dropped/"
 
 static lh_str dropped_key(lh_str folder, lh_arena *arena) {
@@ -52,30 +53,37 @@ lh_code dropped_return(lh_catalog *catalog, lh_str folder, lh_arena *arena, lh_c
     return LH_OK;
 }
 
-/* ---- the folder of a move ---- */
+/* ---- the folder of what is not committed yet ---- */
 
-lh_code lh_table_reserve_location(lh_catalog *catalog, lh_table_name name, lh_str bucket, lh_arena *arena, lh_str *ret,
-                                  lh_error *err) {
-    lh_str folder;
+lh_code dropped_reserve(lh_catalog *catalog, lh_table_name name, lh_str folder, lh_arena *arena, lh_error *err) {
     lh_change reserved;
-    LH_TRY(lh_table_new_location(catalog, name, bucket, arena, ret, err));
-    LH_TRY(lh_bucket_key_of(catalog->bucket, *ret, arena, &folder, err));
     LH_TRY(dropped_change(&(catalog_table){.name = name}, folder, arena, &reserved, err));
     LH_TRY(lh_arena_check(arena, err));
     return lh_metastore_commit(catalog->metastore, &reserved, 1, NULL, err);
 }
 
-void lh_table_release_location(lh_catalog *catalog, lh_str location) {
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+lh_code lh_table_reserve_location(lh_catalog *catalog, lh_table_name name, lh_str bucket, lh_arena *arena, lh_str *ret,
+                                  lh_error *err) {
     lh_str folder;
+    LH_TRY(lh_table_new_location(catalog, name, bucket, arena, ret, err));
+    LH_TRY(lh_bucket_key_of(catalog->bucket, *ret, arena, &folder, err));
+    return dropped_reserve(catalog, name, folder, arena, err);
+}
+
+void dropped_release(lh_catalog *catalog, lh_str folder, lh_arena *arena) {
     lh_object_page page;
-    if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK ||
-        lh_bucket_key_of(catalog->bucket, location, arena, &folder, NULL) != LH_OK)
-        return;
     lh_str prefix = lh_arena_printf(arena, "%.*s/", LH_STR_ARG(folder));
     lh_code code = lh_bucket_list(catalog->bucket, prefix, LH_STR_NONE, 1, arena, &page, NULL);
     if (code == LH_OK && page.count == 0) code = dropped_forget(catalog, folder, arena, NULL);
     (void)code; /* what is not forgotten now is removed as if it were a dropped table */
+}
+
+void lh_table_release_location(lh_catalog *catalog, lh_str location) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_str folder;
+    if (lh_arena_new(1 << 20, &arena, NULL) == LH_OK &&
+        lh_bucket_key_of(catalog->bucket, location, arena, &folder, NULL) == LH_OK)
+        dropped_release(catalog, folder, arena);
 }
 
 /* ---- removal ---- */
@@ -83,7 +91,7 @@ void lh_table_release_location(lh_catalog *catalog, lh_str location) {
 typedef struct dropped_removal {
     lh_catalog *catalog;
     const lh_orphan_options *options;
-    lh_json *tables; /* of the answer's arena */
+    lh_json *tables, *problems; /* of the answer's arena */
     uint64_t files, bytes;
 } dropped_removal;
 
@@ -162,27 +170,38 @@ static lh_code dropped_one(dropped_removal *r, const lh_document *document, lh_a
     return lh_arena_check(arena, err);
 }
 
+/* A bucket that does not answer, or is not there, stops no other. */
+static lh_code dropped_try(dropped_removal *r, const lh_document *document, lh_arena *arena, lh_error *err) {
+    lh_error failure = {0};
+    lh_code code = dropped_one(r, document, arena, &failure);
+    if (code == LH_OK || lh_json_size(r->problems) >= DROPPED_PROBLEMS) return LH_OK;
+    lh_json *item = lh_json_new_object(arena);
+    lh_json_set_string(arena, item, "folder", lh_str_sub(document->key, sizeof DROPPED_PREFIX - 1, SIZE_MAX));
+    lh_json_set_string(arena, item, "problem", lh_str_from(failure.message));
+    lh_json_append(r->problems, item);
+    return lh_arena_check(arena, err);
+}
+
 lh_code lh_catalog_remove_dropped(lh_catalog *catalog, const lh_orphan_options *options, lh_arena *arena, lh_json **ret,
                                   lh_error *err) {
-    dropped_removal r = {.catalog = catalog, .options = options, .tables = lh_json_new_array(arena)};
+    dropped_removal r = {.catalog = catalog,
+                         .options = options,
+                         .tables = lh_json_new_array(arena),
+                         .problems = lh_json_new_array(arena)};
     lh_document_page page = {.more = true};
-    lh_code failed = LH_OK; /* the first, of a bucket that does not answer or is not there: it stops no other */
     for (lh_str after = LH_STR(DROPPED_PREFIX); page.more;) {
         LH_TRY(lh_metastore_list(catalog->metastore, LH_STR(DROPPED_PREFIX), after, LH_LIMIT_LIST_PAGE, arena, &page,
                                  err));
-        for (size_t i = 0; i < page.count; i++) {
-            lh_code code = dropped_one(&r, &page.items[i], arena, failed == LH_OK ? err : NULL);
-            if (failed == LH_OK) failed = code;
-        }
+        for (size_t i = 0; i < page.count; i++) LH_TRY(dropped_try(&r, &page.items[i], arena, err));
         if (page.count == 0) break;
         after = page.items[page.count - 1].key;
     }
-    if (failed != LH_OK) return failed;
     lh_json *answer = lh_json_new_object(arena);
     lh_json_set_bool(arena, answer, "dry_run", options->dry_run);
     lh_json_set_uint(arena, answer, "files", r.files);
     lh_json_set_uint(arena, answer, "bytes", r.bytes);
     lh_json_set(arena, answer, "tables", r.tables);
+    lh_json_set(arena, answer, "problems", r.problems);
     *ret = answer;
     return lh_arena_check(arena, err);
 }

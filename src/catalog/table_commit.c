@@ -21,6 +21,7 @@ typedef struct table_commit {
     catalog_table table; /* as read */
     lh_json *metadata;   /* as read, then the new one */
     lh_str new_key;      /* its file; empty until written */
+    lh_change reserved;  /* of a table that is created: the document of its folder, which goes; no key: there is none */
     lh_str *old_files;   /* metadata files in the log before; arena */
     size_t dropped;      /* as many of them left the log and are deleted after the commit */
     bool annotated;
@@ -110,6 +111,15 @@ static lh_code commit_leave_folder(lh_catalog *catalog, table_commit *commit, lh
     return lh_arena_check(arena, err);
 }
 
+/* A staged create wrote its folder down, so that what it leaves can be removed; it was not removed meanwhile. */
+static lh_code commit_take_reserved(lh_catalog *catalog, table_commit *commit, lh_str folder, lh_arena *arena,
+                                    lh_error *err) {
+    bool found = false;
+    LH_TRY(dropped_return(catalog, folder, arena, &commit->reserved, &found, err));
+    if (found || !commit->table.owns_folder) return LH_OK;
+    return lh_fail(err, LH_CONFLICT, "the files in '%.*s' were removed before they were committed", LH_STR_ARG(folder));
+}
+
 /* The table's folder, when it is new or moved. One that we chose at a staged create or a move is the table's own. */
 static lh_code commit_take_location(lh_catalog *catalog, table_commit *commit, lh_str before, lh_arena *arena,
                                     lh_error *err) {
@@ -119,7 +129,7 @@ static lh_code commit_take_location(lh_catalog *catalog, table_commit *commit, l
     bool moves = commit->carried && commit->carried->moves;
     if (moves) LH_TRY(commit_leave_folder(catalog, commit, before, arena, err));
     commit->table.owns_folder = (!commit->exists || moves) && table_is_own_folder(catalog, commit->name, folder, arena);
-    return LH_OK;
+    return commit->exists ? LH_OK : commit_take_reserved(catalog, commit, folder, arena, err);
 }
 
 /* Remembers the log of metadata files, to know later which ones left it. */
@@ -178,7 +188,7 @@ static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by
 /* The metastore changes of all parts, one commit. */
 static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, size_t count, lh_arena *arena,
                                     lh_error *err) {
-    size_t room = 3 * count, used = 0;
+    size_t room = 4 * count, used = 0;
     for (size_t i = 0; i < count; i++) room += commits[i].annotated ? commits[i].annotation.count : 0;
     lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, room);
     if (!changes) return lh_arena_check(arena, err);
@@ -192,6 +202,7 @@ static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, 
             changes[used] = (lh_change){.key = catalog_namespace_key(table.name.namespace_, arena), .check_only = true};
             LH_TRY(catalog_namespace_version(catalog, table.name.namespace_, &changes[used++].expected, err));
             changes[used++] = table_no_view(table.name, arena);
+            if (commits[i].reserved.key.len) changes[used++] = commits[i].reserved;
         }
         if (commits[i].annotated && commits[i].annotation.count) {
             memcpy(changes + used, commits[i].annotation.documents, commits[i].annotation.count * sizeof *changes);

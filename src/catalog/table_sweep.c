@@ -106,7 +106,10 @@ lh_code lh_table_sweep(lh_catalog *catalog, lh_table_name name, int64_t snapshot
     lh_code found = catalog_table_find(catalog, name, arena, &table, err);
     if (found == LH_NOT_FOUND) {
         folder = staged_folders_take(catalog->staged, catalog_table_key(name, arena), arena);
-        return folder.len ? sweep_folder(catalog, folder, since_ms, err) : LH_OK;
+        if (folder.len == 0) return LH_OK;
+        LH_TRY(sweep_folder(catalog, folder, since_ms, err));
+        dropped_release(catalog, lh_str_sub(folder, 0, folder.len - 1), arena);
+        return LH_OK;
     }
     if (found != LH_OK || table.snapshot_id != snapshot_before) return found;
     LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));

@@ -351,7 +351,8 @@ lh_code lh_table_create(lh_catalog *catalog, lh_str namespace_, const lh_json *r
             if (code == LH_CONFLICT || code == LH_CANCELLED) catalog_metadata_remove(catalog, table.metadata_key);
             return code;
         }
-    } else if (!chosen) {
+    } else if (table_is_own_folder(catalog, table.name, folder, arena)) {
+        LH_TRY(dropped_reserve(catalog, table.name, folder, arena, err));
         staged_folders_add(catalog->staged, catalog_table_key(table.name, arena),
                            lh_arena_printf(arena, "%.*s/", LH_STR_ARG(folder)));
     }

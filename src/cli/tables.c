@@ -74,13 +74,21 @@ static lh_code tables_dropped(const tables_job *job, lh_error *err) {
     if (job->dry_run) lh_json_set_bool(job->arena, body, "dry_run", true);
     LH_TRY(
         lh_connection_send(job->connection, "POST", LH_STR("/catalog/remove-dropped"), body, job->arena, &answer, err));
+    const lh_json *problems = lh_json_get(answer, "problems");
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "tables")); lh_json_next(&it);)
-        printf("  %.*s, dropped %.*s: %" PRIu64 " files\n", LH_STR_ARG(lh_json_get_string(it.value, "dataset")),
+        printf("  %.*s, %s %.*s: %" PRIu64 " files\n", LH_STR_ARG(lh_json_get_string(it.value, "dataset")),
+               lh_json_get_string(it.value, "metadata").len ? "dropped" : "broken off",
                LH_STR_ARG(lh_json_get_string(it.value, "dropped_at")), tables_count(it.value, "files"));
+    for (lh_json_iter it = lh_json_each(problems); lh_json_next(&it);)
+        printf("  %.*s: %.*s\n", LH_STR_ARG(lh_json_get_string(it.value, "folder")),
+               LH_STR_ARG(lh_json_get_string(it.value, "problem")));
     printf("%s%" PRIu64 " files of dropped tables, %.*s\n", job->dry_run ? "dry run: " : "",
            tables_count(answer, "files"), LH_STR_ARG(lh_cli_size(job->arena, tables_count(answer, "bytes"))));
-    return LH_OK;
+    return lh_json_size(problems) == 0 ? LH_OK
+                                       : lh_fail(err, LH_IO,
+                                                 "what is named above could not be removed; it is tried again "
+                                                 "when you call this again");
 }
 
 static void tables_print_verified(const lh_json *item) {

@@ -20,6 +20,8 @@ S3_SERVER = ROOT / ".deps" / "bin" / "versitygw"
 SANITIZED = os.environ.get("LAKEHOUSE_SANITIZED", "") != ""
 # For a server that has to abandon statements (ADR 11): what those held is lost, and LeakSanitizer would tell.
 ABANDONING = {"ASAN_OPTIONS": os.environ["ASAN_OPTIONS"].replace("detect_leaks=1", "detect_leaks=0")} if "ASAN_OPTIONS" in os.environ else {}
+# What TSan says, and ends the program for, when a thread ends that left a library by a jump, as an abandoned statement does.
+LEFT = "finished with ignores enabled"
 START_SECONDS = 60
 RFC_3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
@@ -96,9 +98,9 @@ class Server:
         self.log.close()
         text = self.log_text()
         if check:
-            reports = [l for l in text.splitlines() if "Sanitizer" in l or "runtime error:" in l]
+            reports = [l for l in text.splitlines() if ("Sanitizer" in l or "runtime error:" in l) and LEFT not in l]
             assert not reports, "\n".join(reports) + "\n" + text[-8000:]
-            assert code == 0, f"exit {code}\n{text[-4000:]}"
+            assert code == 0 or LEFT in text, f"exit {code}\n{text[-4000:]}"
             if not SANITIZED:  # which tells of its suppressions there
                 check_log(text)
 

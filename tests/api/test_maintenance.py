@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import random
+import subprocess
 import threading
 import time
 
@@ -15,7 +16,7 @@ from pyiceberg.table.sorting import NullOrder, SortDirection, SortField, SortOrd
 from pyiceberg.transforms import BucketTransform, DayTransform, IdentityTransform, MonthTransform, TruncateTransform
 from pyiceberg.types import DateType, LongType, NestedField, StringType
 
-from harness import SANITIZED, S3Server, wait_for
+from harness import BINARY, SANITIZED, S3Server, wait_for
 
 KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 1 if SANITIZED else 3))
 
@@ -635,9 +636,39 @@ def test_what_a_move_left_that_was_killed_is_removed(two_buckets, tmp_path):
     assert folders_with_files(tmp_path / "two") == folders_with_files(tmp_path / "lake") == []
 
 
+@pytest.mark.parametrize("by", ["statement", "load"])
+def test_what_a_table_left_that_was_killed_before_it_was_there_is_removed(fresh, by):
+    server, rows = fresh(), 100_000 if SANITIZED else 1_000_000
+    remove = lambda **body: server.request("POST", "/catalog/remove-dropped", json=body).json()
+    lake = server.root
+
+    def kill():  # once its first file is there
+        wait_for(lambda: any(lake.rglob("*.parquet")))
+        server.kill()
+
+    caller = threading.Thread(target=kill)
+    caller.start()
+    with pytest.raises(requests.RequestException):
+        if by == "statement":
+            server.sql(f"CREATE TABLE never AS SELECT i, md5(i::VARCHAR) AS v FROM range({rows}) r(i)")
+        else:
+            server.ingest(b"i,v\n" + b"".join(b"%d,%032d\n" % (i, i * 7919) for i in range(rows)), "never")
+    caller.join()
+    server.start()
+    (left,) = folders_with_files(lake)
+    assert server.request("GET", "/datasets/by-name/never").status_code == 404
+    assert remove()["tables"] == [] and folders_with_files(lake) == [left]  # it may still run, elsewhere
+    (told,) = remove(older_than_ms=0)["tables"]
+    assert (told["dataset"], told["metadata"]) == ("data.never", "") and told["files"] >= 1
+    assert folders_with_files(lake) == [] and remove(older_than_ms=0)["tables"] == []
+    with pytest.raises(AssertionError):
+        server.sql("CREATE TABLE never AS SELECT CASE WHEN i = 99999 THEN error('no') ELSE 'x' END FROM range(100000) r(i)")
+    server.sql("CREATE TABLE never AS SELECT 1 AS i")
+    assert remove(older_than_ms=0)["tables"] == []  # the one that failed left nothing, the other's folder is the table's
+    assert server.sql("FROM never") == [[1]] and verified(server, "never")["ok"]
+
+
 def test_the_command_line(server):
-    import subprocess
-    from harness import BINARY
     fill(server, "by_hand")
     def run(*words):
         done = subprocess.run([BINARY, "tables", *words, "--url", server.url], capture_output=True, text=True, timeout=120)
@@ -716,7 +747,11 @@ def test_a_bucket_that_is_gone_keeps_no_other_dropped_table(two_buckets, tmp_pat
     (tmp_path / "lakehouse.toml").write_text("[storage]\n")
     server.start()
     answer = server.request("POST", "/catalog/remove-dropped", json={"older_than_ms": 0})
-    assert answer.status_code >= 400 and "two" in answer.text, answer.text
+    (problem,) = answer.json()["problems"]
+    assert "two" in problem["problem"] and problem["folder"].startswith("//two/lake/data/there-"), answer.text
+    assert sorted(told["dataset"] for told in answer.json()["tables"]) == ["data.here", "data.zero"]
+    run = subprocess.run([BINARY, "tables", "dropped", "--older-than", "0", "--url", server.url], capture_output=True, text=True)
+    assert run.returncode == 1 and problem["problem"] in run.stdout and "tried again" in run.stderr, run
     kept = [folder.name.split("-")[0] for folder in folders_with_files(tmp_path / "lake")]
     assert kept == ["there"] and len(folders_with_files(tmp_path / "two")) == 1
     server.stop()
