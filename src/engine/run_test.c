@@ -1,6 +1,5 @@
 /* A text of SQL from its statements to the answer: what a reader may run, limits, transactions, parameters, sessions. */
 #include "engine/engine_suite.h"
-#include "engine/sql_guard.h"
 
 static lh_json *json_of(suite *s, const char *text) {
     lh_json *json = NULL;
@@ -279,63 +278,6 @@ static void test_engine__a_session_says_what_is_wrong(void) {
     lh_session_close(session);
 }
 
-/* ---- functions ---- */
-static void test_engine__a_function_that_does_more_than_compute_is_refused_or_known(void) {
-    static const char *const harmless[] = {
-        "current_connection_id",
-        "current_query",
-        "current_query_id",
-        "current_transaction_id",
-        "currval",
-        "duckdb_columns",
-        "duckdb_constraints",
-        "duckdb_coordinate_systems",
-        "duckdb_dependencies",
-        "duckdb_functions",
-        "duckdb_indexes",
-        "duckdb_keywords",
-        "duckdb_schemas",
-        "duckdb_sequences",
-        "duckdb_tables",
-        "duckdb_types",
-        "duckdb_views",
-        "error",
-        "gen_random_uuid",
-        "generate_series",
-        "histogram",
-        "icu_calendar_names",
-        "json_each",
-        "json_tree",
-        "nextval",
-        "pg_timezone_names",
-        "random",
-        "range",
-        "repeat",
-        "summary",
-        "unnest",
-        "uuid",
-        "uuidv4",
-        "uuidv7",
-    };
-    LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
-    lh_str names = suite_run(s,
-                             "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_name ~ '[a-z].*' AND "
-                             "(function_type LIKE 'table%' OR stability = 'VOLATILE') ORDER BY 1",
-                             LH_FORMAT_CSV);
-    size_t seen = 0;
-    CHECK(s->outcome.rows > 100);
-    (void)lh_str_split(&names, '\n'); /* the header */
-    while (names.len) {
-        lh_str name = lh_str_trim(lh_str_split(&names, '\n'));
-        bool known = !lh_sql_function_allowed(name);
-        for (size_t i = 0; i < sizeof harmless / sizeof *harmless && !known; i++)
-            if (lh_str_eq(name, lh_str_from(harmless[i]))) known = true, seen++;
-        if (!known) print_error("%.*s\n", LH_STR_ARG(name));
-        CHECK(known);
-    }
-    CHECK(seen == sizeof harmless / sizeof *harmless);
-}
-
 LH_TEST_MAIN(LH_TEST(test_engine__a_reader_changes_nothing), LH_TEST(test_engine__a_row_limit_is_exact),
              LH_TEST(test_engine__a_truncated_result_is_not_computed),
              LH_TEST(test_engine__an_answer_has_a_largest_size),
@@ -343,5 +285,4 @@ LH_TEST_MAIN(LH_TEST(test_engine__a_reader_changes_nothing), LH_TEST(test_engine
              LH_TEST(test_engine__the_last_statement_is_the_answer), LH_TEST(test_engine__a_transaction_is_whole),
              LH_TEST(test_engine__errors_have_their_place), LH_TEST(test_engine__empty_results_are_whole_answers),
              LH_TEST(test_engine__parameters_are_values), LH_TEST(test_engine__parameters_that_do_not_fit_are_named),
-             LH_TEST(test_engine__a_session_is_one_connection), LH_TEST(test_engine__a_session_says_what_is_wrong),
-             LH_TEST(test_engine__a_function_that_does_more_than_compute_is_refused_or_known))
+             LH_TEST(test_engine__a_session_is_one_connection), LH_TEST(test_engine__a_session_says_what_is_wrong))
