@@ -2,16 +2,13 @@
  * is changed when it is bound and before anything was optimized, so that statistics of an empty shell are never used. */
 #include "engine/hot_shim.h"
 
+#include "engine/tree_shim.h"
+
 #include <cstdio>
 
 #include <duckdb/catalog/catalog.hpp>
 #include <duckdb/catalog/catalog_entry/table_catalog_entry.hpp>
 #include <duckdb/main/capi/capi_internal.hpp>
-#include <duckdb/parser/expression/list.hpp>
-#include <duckdb/parser/parsed_expression_iterator.hpp>
-#include <duckdb/parser/query_node/list.hpp>
-#include <duckdb/parser/statement/select_statement.hpp>
-#include <duckdb/parser/tableref/list.hpp>
 #include <duckdb/planner/binder.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
 #include <duckdb/planner/operator/logical_get.hpp>
@@ -32,108 +29,23 @@ namespace {
 
 /* ---- the tree ---- */
 
-/* Names of result columns are what the user wrote, also where they quote a query: (SELECT max(x) FROM t). */
-class Namer {
-  public:
-    bool possible = true;
-
-    void Visit(QueryNode &node) {
-        if (node.type != QueryNodeType::SELECT_NODE) return;
-        for (auto &expression : node.Cast<SelectNode>().select_list) {
-            bool query = false, star = false;
-            Look(*expression, query, star);
-            if (!query || !expression->GetAlias().empty()) continue;
-            if (star) possible = false; /* one expression, several names */
-            else names.emplace_back(*expression, expression->GetName());
-        }
-    }
-    void Apply() {
-        for (auto &name : names) name.first.get().SetAlias(name.second);
-    }
-
-  private:
-    vector<std::pair<reference<ParsedExpression>, string>> names;
-
-    void Look(const ParsedExpression &expression, bool &query, bool &star) {
-        query |= expression.GetExpressionClass() == ExpressionClass::SUBQUERY;
-        star |= expression.GetExpressionClass() == ExpressionClass::STAR;
-        ParsedExpressionIterator::EnumerateChildren(expression,
-                                                    [&](const ParsedExpression &child) { Look(child, query, star); });
-    }
-};
-
-class Reader {
-  public:
-    vector<reference<BaseTableRef>> tables;
-    Namer namer;
-    case_insensitive_set_t ctes;       /* any CTE of the statement, wherever it can be seen */
-    case_insensitive_set_t qualifiers; /* first names of a.b and longer: could be a schema's */
-
-    void Visit(QueryNode &node) {
-        if (!seen.insert(&node).second) return;
-        namer.Visit(node);
-        for (auto &cte : node.cte_map.map) {
-            ctes.insert(cte.first);
-            Visit(*cte.second->query->node);
-        }
-        if (node.type == QueryNodeType::SET_OPERATION_NODE)
-            for (auto &child : node.Cast<SetOperationNode>().children) Visit(*child);
-        if (node.type == QueryNodeType::RECURSIVE_CTE_NODE) {
-            auto &recursive = node.Cast<RecursiveCTENode>();
-            ctes.insert(recursive.ctename);
-            Visit(*recursive.left);
-            Visit(*recursive.right);
-        }
-        ParsedExpressionIterator::EnumerateQueryNodeChildren(
-            node, [&](unique_ptr<ParsedExpression> &child) { VisitExpression(*child); },
-            [&](TableRef &ref) { VisitRef(ref); });
-    }
-
-  private:
-    std::unordered_set<const void *> seen;
-
-    void VisitRef(TableRef &ref) {
-        if (!seen.insert(&ref).second) return;
-        if (ref.type == TableReferenceType::BASE_TABLE) tables.push_back(ref.Cast<BaseTableRef>());
-        if (ref.type == TableReferenceType::SUBQUERY) Visit(*ref.Cast<SubqueryRef>().subquery->node);
-    }
-
-    void VisitExpression(ParsedExpression &expression) {
-        if (expression.GetExpressionClass() == ExpressionClass::SUBQUERY)
-            Visit(*expression.Cast<SubqueryExpression>().subquery->node);
-        if (expression.GetExpressionClass() == ExpressionClass::COLUMN_REF) {
-            auto &names = expression.Cast<ColumnRefExpression>().column_names;
-            if (names.size() > 1) qualifiers.insert(names[0]);
-        }
-        ParsedExpressionIterator::EnumerateChildren(expression,
-                                                    [&](ParsedExpression &child) { VisitExpression(child); });
-    }
+struct Rewrite {
+    const char *hot;
+    hot_resolve_fn resolve;
+    void *ctx;
+    char name[HOT_NAME_BYTES];
 };
 
 /* A column named with its schema (data.t.x) would not be found behind an alias, or something else would. */
-bool names_schema(const Reader &reader, const BaseTableRef &ref) {
-    if (!ref.catalog_name.empty() && reader.qualifiers.count(ref.catalog_name)) return true;
-    return !ref.schema_name.empty() && reader.qualifiers.count(ref.schema_name);
-}
-
-void rewrite(SQLStatement &statement, const char *hot, hot_resolve_fn resolve, void *ctx, size_t &count) {
-    Reader reader;
-    if (statement.type != StatementType::SELECT_STATEMENT) return;
-    reader.Visit(*statement.Cast<SelectStatement>().node);
-    if (reader.qualifiers.count("lake") || !reader.namer.possible) return;
-    reader.namer.Apply();
-    for (auto &at : reader.tables) {
-        BaseTableRef &ref = at.get();
-        char name[HOT_NAME_BYTES];
-        bool cte = ref.schema_name.empty() && ref.catalog_name.empty() && reader.ctes.count(ref.table_name);
-        if (cte || ref.at_clause || ref.schema_name == "recurring" || names_schema(reader, ref)) continue;
-        if (!resolve(ctx, ref.catalog_name.c_str(), ref.schema_name.c_str(), ref.table_name.c_str(), name)) continue;
-        if (ref.alias.empty()) ref.alias = ref.table_name;
-        ref.catalog_name = hot;
-        ref.schema_name = DEFAULT_SCHEMA;
-        ref.table_name = name;
-        count++;
-    }
+tree_act rewrite(void *ctx, const tree_ref *ref, tree_put *put) {
+    auto &to = *static_cast<Rewrite *>(ctx);
+    if (ref->use != TREE_READ || ref->described || ref->at[0] || ref->schema_column || ref->unnamed_star)
+        return TREE_KEEP;
+    if (!to.resolve(to.ctx, ref->catalog, ref->schema, ref->table, to.name)) return TREE_KEEP;
+    put->catalog = to.hot;
+    put->schema = DEFAULT_SCHEMA;
+    put->table = to.name;
+    return TREE_PUT_TABLE;
 }
 
 /* ---- the bound plan ---- */
@@ -251,12 +163,10 @@ bool hot_shim_install(duckdb_database database, const char *hot) {
 size_t hot_shim_rewrite(duckdb_extracted_statements extracted, const char *hot, hot_resolve_fn resolve, void *ctx) {
     auto &statements = reinterpret_cast<ExtractStatementsWrapper *>(extracted)->statements;
     if (statements.size() != 1 || !statements[0]) return 0;
-    size_t count = 0;
-    try {
-        rewrite(*statements[0], hot, resolve, ctx, count);
-    } catch (...) { /* a kind of node that is not known here */
-    }
-    return count;
+    if (statements[0]->type != StatementType::SELECT_STATEMENT) return 0;
+    Rewrite to = {hot, resolve, ctx, {}};
+    tree_outcome outcome;
+    return tree_shim_walk(extracted, rewrite, &to, &outcome) == TREE_OK ? outcome.replaced : 0;
 }
 
 bool hot_shim_measure(duckdb_connection connection, const char *hot, const char *table, hot_shim_size *ret) {
