@@ -1,4 +1,4 @@
-/* access: who may do what: API keys, and what a key permits. Every door asks here (HTTP, gRPC).
+/* access: who may do what: API keys, principals, roles, and the policy that they give. Every door asks here (HTTP, gRPC).
  * Depends on: base, storage, catalog. Used by: rpc, api. Thread-safe: any call, any thread. */
 #ifndef LH_ACCESS_ACCESS_H
 #define LH_ACCESS_ACCESS_H
@@ -14,21 +14,122 @@ typedef enum lh_permission { /* each reaches as far as those before it */
 typedef struct lh_identity {
     bool known;
     lh_permission permission;
-    lh_str principal; /* id of a stored key (borrowed of what was shown), "admin", "-": authentication is off */
+    lh_str principal; /* its name; of a key without one the key's id; "admin"; "-": authentication is off */
+    bool governed; /* a key of a principal: `permission` is what it may do in the whole lake, its roles say the rest */
+    lh_permission scope; /* of that key: nothing beyond */
 } lh_identity;
 
 /* The key that a caller shows, of its two headers (or gRPC metadata): X-API-Key, else Authorization's bearer token; empty
  * when there is none. Borrowed from them. */
 lh_str lh_access_key_shown(lh_str x_api_key, lh_str authorization);
-/* Whose key is that? With auth.mode off everybody is known and may do everything. */
-lh_identity lh_access_identify(const lh_config *config, lh_catalog *catalog, lh_str key);
+/* Whose key is that? With auth.mode off everybody is known and may do everything. The identity borrows of key and arena. */
+lh_identity lh_access_identify(const lh_config *config, lh_catalog *catalog, lh_str key, lh_arena *arena);
 
-/* {"items":[{"id","name","permission","created_at"}],"next_page_token":null}. Arena. */
+/* {"items":[{"id","name","permission","principal"?,"scope"?,"created_at"}],"next_page_token":null}. Arena. */
 LH_MUST_CHECK lh_code lh_access_keys_list(lh_catalog *catalog, lh_arena *arena, lh_json **ret, lh_error *err);
 /* permission: "read", "write" or "admin". *ret (arena): {"id","name","permission","created_at","key"}; the key is shown this once
  * and kept nowhere. Errors: INVALID (name, permission), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_access_key_create(lh_catalog *catalog, lh_str name, lh_str permission, lh_arena *arena,
                                            lh_json **ret, lh_error *err);
+/* A key of a principal: as above with "principal" and "scope", which are its name and permission. scope: "read", "write" or "admin", beyond which the key
+ * does not reach whatever the principal may. Errors: as above, and NOT_FOUND (principal). */
+LH_MUST_CHECK lh_code lh_access_key_create_for(lh_catalog *catalog, lh_str principal, lh_str scope, lh_arena *arena,
+                                               lh_json **ret, lh_error *err);
 /* Errors: NOT_FOUND, CONFLICT, IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_access_key_revoke(lh_catalog *catalog, lh_str id, lh_arena *arena, lh_error *err);
+
+/* ---- roles (role.c): {"name","description","built_in","grants":[…],"created_at","updated_at"} ---- */
+/* {"items":[…],"next_page_token"}, by name; the token is the last name of the page before. Arena. */
+LH_MUST_CHECK lh_code lh_access_roles_list(lh_catalog *catalog, lh_page page, lh_arena *arena, lh_json **ret,
+                                           lh_error *err);
+/* *ret_version: 0 of a built-in one. Errors: NOT_FOUND. */
+LH_MUST_CHECK lh_code lh_access_role_get(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret,
+                                         uint64_t *ret_version, lh_error *err);
+/* Makes or replaces the role of that name by {"name"?,"description"?,"grants"}. expected: LH_VERSION_ABSENT to make it, else the
+ * version read. Row filters are kept and their length is checked; that they are SQL is not known here (ADR 21).
+ * Errors: INVALID, CONFLICT, LIMIT, DENIED (a built-in one). */
+LH_MUST_CHECK lh_code lh_access_role_put(lh_catalog *catalog, lh_str name, const lh_json *body, uint64_t expected,
+                                         lh_arena *arena, lh_error *err);
+/* Errors: NOT_FOUND, CONFLICT (a principal has it; another version), DENIED (a built-in one). */
+LH_MUST_CHECK lh_code lh_access_role_delete(lh_catalog *catalog, lh_str name, uint64_t expected, lh_arena *arena,
+                                            lh_error *err);
+
+/* ---- principals (principal.c): {"name","kind":"user|agent|service","roles":[name],"created_at"} ---- */
+LH_MUST_CHECK lh_code lh_access_principals_list(lh_catalog *catalog, lh_page page, lh_arena *arena, lh_json **ret,
+                                                lh_error *err);
+LH_MUST_CHECK lh_code lh_access_principal_get(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret,
+                                              lh_error *err);
+/* Errors: INVALID (also a role that is not there), CONFLICT (there is one). */
+LH_MUST_CHECK lh_code lh_access_principal_create(lh_catalog *catalog, const lh_json *body, lh_arena *arena,
+                                                 lh_json **ret, lh_error *err);
+/* Its keys go with it. Errors: NOT_FOUND, CONFLICT. */
+LH_MUST_CHECK lh_code lh_access_principal_delete(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_error *err);
+
+/* ---- policy (policy.c): what a principal's roles come to ---- */
+typedef enum lh_action {
+    LH_ACTION_READ,
+    LH_ACTION_WRITE,
+    LH_ACTION_ADMIN,
+    LH_ACTIONS
+} lh_action; /* none holds another */
+typedef enum lh_resource_kind {
+    LH_ON_DATASET,
+    LH_ON_VIEW,
+    LH_ON_NAMESPACE,
+    LH_ON_BUCKET,
+    LH_ON_TOOL,
+    LH_ON_INDEX,
+    LH_ON_SYSTEM,
+    LH_ON_KINDS
+} lh_resource_kind;
+extern const char *const lh_action_names[LH_ACTIONS];
+extern const char *const lh_resource_kinds[LH_ON_KINDS];
+typedef struct lh_resource {
+    lh_resource_kind on;
+    lh_str name;         /* of a namespace, bucket, …; of a dataset or view as lh_table_name_text() has it */
+    lh_table_name table; /* of a dataset or view */
+} lh_resource;
+lh_resource lh_resource_dataset(lh_table_name table, lh_arena *arena);
+/* "dataset:crm.t", "bucket:main", …; a dataset without "dataset:". Arena. Errors: INVALID. */
+LH_MUST_CHECK lh_code lh_resource_parse(lh_catalog *catalog, lh_str text, lh_arena *arena, lh_resource *ret,
+                                        lh_error *err);
+/* Errors: INVALID. */
+LH_MUST_CHECK lh_code lh_action_parse(lh_str text, lh_action *ret, lh_error *err);
+
+typedef struct lh_policy lh_policy; /* arena */
+/* The policy of a principal as it is now. A role that cannot be read is an error, never passed over: it may deny.
+ * Errors: NOT_FOUND, CORRUPT. */
+LH_MUST_CHECK lh_code lh_access_policy(lh_catalog *catalog, lh_str principal, lh_arena *arena, lh_policy **ret,
+                                       lh_error *err);
+typedef struct lh_decision {
+    bool allowed;
+    bool limited; /* allowed, but a row filter, columns or redactions of a grant apply */
+    lh_str role;  /* whose grant decided; empty: none did */
+    size_t grant; /* from 0 */
+    lh_str why;
+} lh_decision; /* borrows of the policy; arena */
+/* Deny wins; what no grant allows is denied. Cannot fail: with a full arena it denies. */
+lh_decision lh_access_decide(const lh_policy *policy, lh_action action, const lh_resource *resource, lh_arena *arena);
+
+typedef struct lh_seen_column {
+    lh_str name;
+    bool visible;
+    const lh_json *mask; /* {"kind",…}; NULL: as it is */
+} lh_seen_column;
+typedef struct lh_effective {
+    lh_decision decision;
+    bool whole;              /* every column as it is, every row */
+    lh_seen_column *columns; /* all that the dataset has, in its order */
+    size_t column_count;
+    lh_str *row_filters; /* a row that passes any of them is there; count 0: every row. SQL as kept: not checked yet */
+    size_t row_filter_count;
+} lh_effective; /* arena */
+/* What is seen of a dataset when it is read (or written: action). Errors: NOT_FOUND (also when nothing is allowed and there is no
+ * such dataset), the catalog's. */
+LH_MUST_CHECK lh_code lh_access_effective(lh_catalog *catalog, const lh_policy *policy, lh_action action,
+                                          lh_table_name table, lh_arena *arena, lh_effective *ret, lh_error *err);
+/* For doors that cannot filter or mask: may the principal do it, and does it see the dataset whole? Errors: DENIED, in the same words
+ * whether the dataset is there or not; NOT_FOUND when it may; the catalog's. */
+LH_MUST_CHECK lh_code lh_access_require_whole(lh_catalog *catalog, lh_str principal, lh_action action,
+                                              lh_table_name table, lh_arena *arena, lh_error *err);
 #endif

@@ -1,7 +1,8 @@
 /* API keys. A key is "lh_<id>_<secret>": the id (12 hex digits) finds the document "key/<id>", the secret (256 random
  * bits) is compared in constant time as HMAC-SHA-256 under the key's salt. The secret is shown once and kept nowhere.
- * Document: {"schema_version":1,"id","name","permission":"read|write|admin","salt","hash","created_at"}. */
-#include "access/access.h"
+ * Document: {"schema_version":1,"id","name","permission":"read|write|admin","salt","hash","created_at"}; a principal's key has
+ * "principal" and "principal_id" as well, and its permission is its scope. */
+#include "access/access_internal.h"
 
 static const char *const keys_permissions[] = {
     [LH_PERMIT_PUBLIC] = "", [LH_PERMIT_READ] = "read", [LH_PERMIT_WRITE] = "write", [LH_PERMIT_ADMIN] = "admin"};
@@ -27,7 +28,22 @@ lh_str lh_access_key_shown(lh_str x_api_key, lh_str authorization) {
                : LH_STR_NONE;
 }
 
-static bool keys_find(lh_catalog *catalog, lh_str presented, lh_identity *ret) {
+/* The key's principal as it is now. False: it is gone, or a role of it cannot be read. */
+static bool keys_govern(lh_catalog *catalog, const lh_json *key, lh_arena *arena, lh_identity *ret) {
+    lh_json *doc = NULL;
+    lh_policy *policy = NULL;
+    uint64_t ignored;
+    lh_str name = lh_arena_dup(arena, lh_json_get_string(key, "principal"));
+    if (access_principal_read(catalog, name, arena, &doc, &ignored, NULL) != LH_OK ||
+        !lh_str_eq(lh_json_get_string(doc, "id"), lh_json_get_string(key, "principal_id")) ||
+        lh_access_policy(catalog, name, arena, &policy, NULL) != LH_OK)
+        return false;
+    lh_permission reach = access_policy_reach(policy);
+    *ret = (lh_identity){true, reach < ret->permission ? reach : ret->permission, name, true, ret->permission};
+    return true;
+}
+
+static bool keys_find(lh_catalog *catalog, lh_str presented, lh_arena *into, lh_identity *ret) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_str rest = presented, text;
     lh_json *doc = NULL;
@@ -38,17 +54,22 @@ static bool keys_find(lh_catalog *catalog, lh_str presented, lh_identity *ret) {
     if (lh_json_parse(arena, text, &doc, NULL) != LH_OK) return false;
     lh_sha256_hex hash = keys_hash(lh_json_get_string(doc, "salt"), rest);
     *ret = (lh_identity){.known = true, .principal = id};
-    return lh_equal_constant_time(lh_str_from(hash.text), lh_json_get_string(doc, "hash")) &&
-           keys_permission_parse(lh_json_get_string(doc, "permission"), &ret->permission);
+    if (!lh_equal_constant_time(lh_str_from(hash.text), lh_json_get_string(doc, "hash")) ||
+        !keys_permission_parse(lh_json_get_string(doc, "permission"), &ret->permission))
+        return false;
+    ret->scope = ret->permission;
+    return !lh_json_get(doc, "principal") || keys_govern(catalog, doc, into, ret);
 }
 
-lh_identity lh_access_identify(const lh_config *config, lh_catalog *catalog, lh_str key) {
+lh_identity lh_access_identify(const lh_config *config, lh_catalog *catalog, lh_str key, lh_arena *arena) {
     lh_identity stored;
-    if (lh_str_eq(config->auth_mode, LH_STR("off"))) return (lh_identity){true, LH_PERMIT_ADMIN, LH_STR("-")};
+    if (lh_str_eq(config->auth_mode, LH_STR("off")))
+        return (lh_identity){true, LH_PERMIT_ADMIN, LH_STR("-"), false, LH_PERMIT_ADMIN};
     if (key.len == 0) return (lh_identity){0};
     lh_str admin = config->auth_admin_key;
-    if (admin.len && lh_equal_constant_time(key, admin)) return (lh_identity){true, LH_PERMIT_ADMIN, LH_STR("admin")};
-    return keys_find(catalog, key, &stored) ? stored : (lh_identity){0};
+    if (admin.len && lh_equal_constant_time(key, admin))
+        return (lh_identity){true, LH_PERMIT_ADMIN, LH_STR("admin"), false, LH_PERMIT_ADMIN};
+    return keys_find(catalog, key, arena, &stored) ? stored : (lh_identity){0};
 }
 
 /* ---- the keys ---- */
@@ -58,6 +79,10 @@ static lh_json *keys_public(lh_arena *arena, const lh_json *doc) {
     lh_json *item = lh_json_new_object(arena);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         lh_json_set_string(arena, item, members[i], lh_json_get_string(doc, members[i]));
+    if (lh_json_get(doc, "principal")) {
+        lh_json_set_string(arena, item, "principal", lh_json_get_string(doc, "principal"));
+        lh_json_set_string(arena, item, "scope", lh_json_get_string(doc, "permission"));
+    }
     return item;
 }
 
@@ -75,13 +100,9 @@ lh_code lh_access_keys_list(lh_catalog *catalog, lh_arena *arena, lh_json **ret,
     return LH_OK;
 }
 
-lh_code lh_access_key_create(lh_catalog *catalog, lh_str name, lh_str permission, lh_arena *arena, lh_json **ret,
-                             lh_error *err) {
-    lh_permission ignored;
-    if (name.len == 0 || name.len > LH_LIMIT_NAME_BYTES)
-        return lh_fail(err, LH_INVALID, "'name' must have 1 to %d bytes", LH_LIMIT_NAME_BYTES);
-    if (!keys_permission_parse(permission, &ignored))
-        return lh_fail(err, LH_INVALID, "'permission' must be read, write or admin");
+/* Makes a key of the document's members so far; *ret_key is what is shown. changes: room for one more behind `count`. */
+static lh_code keys_make(lh_catalog *catalog, lh_json *doc, lh_change *changes, size_t count, lh_arena *arena,
+                         lh_str *ret_key, lh_error *err) {
     unsigned char random[6 + 16 + 32];
     char id[13], salt[33], secret[65];
     lh_random_bytes(random, sizeof random);
@@ -89,19 +110,58 @@ lh_code lh_access_key_create(lh_catalog *catalog, lh_str name, lh_str permission
     lh_hex(random + 6, 16, salt);
     lh_hex(random + 22, 32, secret);
     lh_sha256_hex hash = keys_hash(lh_str_from(salt), lh_str_from(secret));
-    lh_json *doc = lh_json_new_object(arena);
     lh_json_set_int(arena, doc, "schema_version", 1);
     lh_json_set_string(arena, doc, "id", lh_str_from(id));
-    lh_json_set_string(arena, doc, "name", name);
-    lh_json_set_string(arena, doc, "permission", permission);
     lh_json_set_string(arena, doc, "salt", lh_str_from(salt));
     lh_json_set_string(arena, doc, "hash", lh_str_from(hash.text));
     lh_json_set_string(arena, doc, "created_at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
-    lh_change change = {.key = lh_arena_printf(arena, "key/%s", id), .expected = LH_VERSION_ABSENT};
-    LH_TRY(lh_json_write(arena, doc, false, &change.text, err));
-    LH_TRY(lh_metastore_commit(lh_catalog_metastore(catalog), &change, 1, NULL, err));
+    changes[count] = (lh_change){.key = lh_arena_printf(arena, "key/%s", id), .expected = LH_VERSION_ABSENT};
+    LH_TRY(lh_json_write(arena, doc, false, &changes[count].text, err));
+    LH_TRY(lh_metastore_commit(lh_catalog_metastore(catalog), changes, count + 1, NULL, err));
+    *ret_key = lh_arena_printf(arena, "lh_%s_%s", id, secret);
+    return LH_OK;
+}
+
+static lh_code keys_check_permission(lh_str permission, const char *what, lh_error *err) {
+    lh_permission ignored;
+    return keys_permission_parse(permission, &ignored)
+               ? LH_OK
+               : lh_fail(err, LH_INVALID, "'%s' must be read, write or admin", what);
+}
+
+lh_code lh_access_key_create(lh_catalog *catalog, lh_str name, lh_str permission, lh_arena *arena, lh_json **ret,
+                             lh_error *err) {
+    lh_change change;
+    lh_str key;
+    if (name.len == 0 || name.len > LH_LIMIT_NAME_BYTES)
+        return lh_fail(err, LH_INVALID, "'name' must have 1 to %d bytes", LH_LIMIT_NAME_BYTES);
+    LH_TRY(keys_check_permission(permission, "permission", err));
+    lh_json *doc = lh_json_new_object(arena);
+    lh_json_set_string(arena, doc, "name", name);
+    lh_json_set_string(arena, doc, "permission", permission);
+    LH_TRY(keys_make(catalog, doc, &change, 0, arena, &key, err));
     lh_json *answer = keys_public(arena, doc);
-    lh_json_set_string(arena, answer, "key", lh_arena_printf(arena, "lh_%s_%s", id, secret));
+    lh_json_set_string(arena, answer, "key", key);
+    *ret = answer;
+    return LH_OK;
+}
+
+lh_code lh_access_key_create_for(lh_catalog *catalog, lh_str principal, lh_str scope, lh_arena *arena, lh_json **ret,
+                                 lh_error *err) {
+    lh_json *owner = NULL;
+    lh_change changes[2] = {{.check_only = true}}; /* the principal stays while its key is made */
+    lh_str key;
+    LH_TRY(keys_check_permission(scope, "scope", err));
+    LH_TRY(access_principal_read(catalog, principal, arena, &owner, &changes[0].expected, err));
+    changes[0].key = lh_arena_printf(arena, "principal/%.*s", LH_STR_ARG(principal));
+    lh_json *doc = lh_json_new_object(arena);
+    lh_json_set_string(arena, doc, "name", principal);
+    lh_json_set_string(arena, doc, "permission", scope);
+    lh_json_set_string(arena, doc, "principal", principal);
+    lh_json_set_string(arena, doc, "principal_id", lh_json_get_string(owner, "id"));
+    LH_TRY(keys_make(catalog, doc, changes, 1, arena, &key, err));
+    lh_json *answer = keys_public(arena, doc);
+    lh_json_set_string(arena, answer, "key", key);
     *ret = answer;
     return LH_OK;
 }

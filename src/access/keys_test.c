@@ -37,7 +37,9 @@ static void lake_done(lake *l) {
     nftw(l->root, lake_unlink, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static lh_identity lake_identify(lake *l, lh_str key) { return lh_access_identify(&l->config, l->catalog, key); }
+static lh_identity lake_identify(lake *l, lh_str key) {
+    return lh_access_identify(&l->config, l->catalog, key, l->arena);
+}
 
 static void test_access__the_key_shown_is_of_either_header(void) {
     CHECK_STR(lh_access_key_shown(LH_STR("k"), LH_STR("Bearer other")), LH_STR("k"));

@@ -29,6 +29,7 @@ LH_MUST_CHECK lh_code lh_request_query_uint(const lh_request *request, const cha
 /* true, false (any case), 1 or 0; false when absent. Errors: INVALID naming it. */
 LH_MUST_CHECK lh_code lh_request_query_bool(const lh_request *request, const char *name, bool *ret, lh_error *err);
 lh_str lh_request_header(const lh_request *request, const char *name);    /* any case; empty when absent */
+lh_str lh_request_principal(const lh_request *request, bool *ret_governed, lh_permission *ret_permission); /* who calls */
 bool lh_request_may(const lh_request *request, lh_permission permission); /* does the caller's key reach that far? */
 bool lh_request_knows_token(const lh_request *request, lh_str token);     /* would a request with that key be let in? */
 bool lh_request_is_engine(const lh_request *request);                     /* authenticated by the internal token */
@@ -58,6 +59,8 @@ LH_MUST_CHECK lh_code lh_respond_json(lh_request *request, unsigned status, cons
 LH_MUST_CHECK lh_code lh_respond_bytes(lh_request *request, unsigned status, const char *content_type, lh_str body,
                                        lh_error *err);
 LH_MUST_CHECK lh_code lh_respond_empty(lh_request *request, unsigned status, lh_error *err);
+/* 412, for an If-Match that another version has. */
+LH_MUST_CHECK lh_code lh_respond_precondition(lh_request *request, const char *message, lh_error *err);
 /* length: UINT64_MAX when unknown (chunked). */
 LH_MUST_CHECK lh_code lh_respond_begin(lh_request *request, unsigned status, const char *content_type, uint64_t length,
                                        lh_error *err);

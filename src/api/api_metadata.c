@@ -29,16 +29,8 @@ lh_code api_metadata_get(lh_request *request, lh_error *err) {
     return metadata_answer(request, name, err);
 }
 
-/* The table of codes has no 412. */
 static lh_code metadata_refuse(lh_request *request, lh_error *err) {
-    lh_arena *arena = lh_request_arena(request);
-    lh_json *body = lh_json_new_object(arena), *error = lh_json_new_object(arena);
-    lh_json_set_string(arena, error, "code", lh_str_from(lh_code_name(LH_CONFLICT)));
-    lh_json_set_string(arena, error, "message", LH_STR("what is said of the dataset has another ETag"));
-    lh_json_set(arena, error, "details", lh_json_new_object(arena));
-    lh_json_set_string(arena, error, "trace_id", lh_trace_current_id());
-    lh_json_set(arena, body, "error", error);
-    return lh_respond_json(request, 412, body, err);
+    return lh_respond_precondition(request, "what is said of the dataset has another ETag", err);
 }
 
 lh_code api_metadata_patch(lh_request *request, lh_error *err) {

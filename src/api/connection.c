@@ -160,10 +160,12 @@ static void connection_check(lh_request *request, connection_refusal *refusal) {
     lh_server *server = request->server;
     lh_error *why = &refusal->why;
     lh_code found = api_router_find(request->method, request->path, request->arena, &request->match, why);
-    api_identity identity = api_authenticate(server->app, connection_key(request), request->internal_listener);
+    api_identity identity =
+        api_authenticate(server->app, connection_key(request), request->internal_listener, request->arena);
     request->engine = identity.engine;
     request->permission = identity.permission;
     request->principal = identity.principal;
+    request->governed = identity.governed;
     lh_permission needs = found == LH_OK ? request->match.route->permission : LH_PERMIT_READ;
     if (!identity.known && needs != LH_PERMIT_PUBLIC) { /* before 404 and 405: a stranger learns no paths */
         refusal->status = 401, refusal->header = "WWW-Authenticate", refusal->value = "Bearer";
@@ -172,7 +174,7 @@ static void connection_check(lh_request *request, connection_refusal *refusal) {
         refusal->status = found == LH_DENIED ? 405 : found == LH_INVALID ? 400 : 404;
         refusal->code = found;
         if (refusal->status == 405) refusal->header = "Allow", refusal->value = request->match.allow;
-    } else if (identity.permission < needs) {
+    } else if (!api_may_try(&identity, request->match.route)) {
         refusal->status = 403;
         refusal->code =
             lh_fail(why, LH_DENIED, "this key's permission does not reach to '%s'", request->match.route->summary);
@@ -330,7 +332,8 @@ static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection
     }
     api_request_enlist(request);
     connection_guard_drain(request, &refusal);
-    if (refusal.status == 0 && lh_workers_are_full(server->lanes[request->match.route->lane])) connection_refuse_busy(&refusal);
+    if (refusal.status == 0 && lh_workers_are_full(server->lanes[request->match.route->lane]))
+        connection_refuse_busy(&refusal);
     request->submitted = refusal.status != 0;
     if (refusal.status != 0 && request->content_length == 0) connection_refuse_whole(request, &refusal);
     if (refusal.status == 0 || request->content_length == 0) {

@@ -61,3 +61,11 @@ lh_str api_error_body(lh_arena *arena, bool iceberg, unsigned status, lh_code co
     if (lh_json_write(arena, body, false, &text, NULL) != LH_OK) return errors_without_memory(iceberg);
     return text;
 }
+
+/* The table of codes has no 412. */
+lh_code lh_respond_precondition(lh_request *request, const char *message, lh_error *err) {
+    lh_error why = {0};
+    lh_error_set(&why, LH_CONFLICT, "%s", message);
+    return lh_respond_bytes(request, 412, "application/json",
+                            api_error_body(lh_request_arena(request), false, 412, LH_CONFLICT, &why), err);
+}

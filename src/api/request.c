@@ -246,6 +246,11 @@ lh_catalog *lh_request_catalog(const lh_request *request) {
 lh_arena *lh_request_arena(const lh_request *request) { return request->arena; }
 lh_str lh_request_method(const lh_request *request) { return request->method; }
 bool lh_request_is_engine(const lh_request *request) { return request->engine; }
+lh_str lh_request_principal(const lh_request *request, bool *ret_governed, lh_permission *ret_permission) {
+    *ret_governed = request->governed;
+    *ret_permission = request->permission;
+    return request->principal;
+}
 bool lh_request_may(const lh_request *request, lh_permission permission) { return request->permission >= permission; }
 lh_cancel *lh_request_cancel(const lh_request *request) { return request->cancel; }
 uint64_t lh_request_content_length(const lh_request *request) { return request->content_length; }
@@ -508,7 +513,8 @@ void api_request_run(lh_request *request) {
     request_begin_trace(request, &span);
     lh_code code = LH_CANCELLED;
     if (lh_cancel_fired(request->cancel)) lh_error_set(&err, code, "the client went away");
-    else code = api_handle(request, &err);
+    else code = api_authorize(request, &err);
+    if (code == LH_OK) code = api_handle(request, &err);
     if (code == LH_OK && request->answer == API_ANSWER_NONE)
         code = lh_fail(&err, LH_INTERNAL, "the handler gave no answer");
     if (code != LH_OK && request->answer == API_ANSWER_NONE) api_request_answer_error(request, code, &err);

@@ -44,7 +44,8 @@ struct lh_request {
     size_t field_count;
     bool engine, internal_listener, iceberg, head_only;
     lh_permission permission; /* the caller's */
-    lh_str principal;         /* who calls: a key's id, "admin", or "-" without authentication */
+    lh_str principal;         /* who calls: as in lh_identity */
+    bool governed;            /* by roles, where the permission does not reach */
     lh_catalog *catalog;      /* that records its Idempotency-Key; NULL without one */
     bool holds;               /* an answer is kept back until api_request_release() */
     lh_str whole_body;        /* once it was read as a whole */
@@ -130,6 +131,10 @@ struct lh_server {
     pthread_t watchdog;
     bool watchdog_started;
 };
+
+/* ---- auth.c ---- */
+/* What the caller's permission does not reach, do its roles give it? Errors: DENIED; of the name of what is asked for: INVALID, NOT_FOUND. */
+LH_MUST_CHECK lh_code api_authorize(lh_request *request, lh_error *err);
 
 /* ---- idempotency.c ---- */
 /* Runs the route's handler; with an Idempotency-Key, only if the same request was not done already. */

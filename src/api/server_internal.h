@@ -47,10 +47,14 @@ lh_str api_error_body(lh_arena *arena, bool iceberg, unsigned status, lh_code co
 typedef struct api_identity {
     bool known, engine;
     lh_permission permission;
-    lh_str principal; /* id of a stored key (borrowed of what was presented), "admin", "-": authentication is off */
+    lh_str principal;    /* these as in lh_identity */
+    bool governed;
+    lh_permission scope;
 } api_identity;
-/* presented: X-API-Key or the bearer token; empty when none. */
-api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_listener);
+/* presented: X-API-Key or the bearer token; empty when none. The identity borrows of it and of the arena. */
+api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_listener, lh_arena *arena);
+/* May this caller try the route? False: 403 at once. */
+bool api_may_try(const api_identity *identity, const api_route *route);
 
 /* ---- request guard (guard.c) ---- */
 typedef struct api_guard {

@@ -217,8 +217,10 @@ static bool call_is_allowed(rpc_call *call) {
     const rpc_method *method = call->method;
     lh_permission needs = method ? method->permission : LH_PERMIT_READ;
     lh_str key = lh_access_key_shown(rpc_call_metadata(call, "x-api-key"), rpc_call_metadata(call, "authorization"));
-    lh_identity identity = needs == LH_PERMIT_PUBLIC ? (lh_identity){true, LH_PERMIT_PUBLIC, LH_STR_NONE}
-                                                     : lh_access_identify(call->rpc->config, call->rpc->catalog, key);
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL; /* of which the permission needs nothing */
+    lh_identity identity = {.known = needs == LH_PERMIT_PUBLIC};
+    if (!identity.known && lh_arena_new(LH_LIMIT_REQUEST_ARENA_BYTES, &arena, NULL) == LH_OK)
+        identity = lh_access_identify(call->rpc->config, call->rpc->catalog, key, arena);
     char why[128];
     if (!identity.known) {
         rpc_call_finish(call, GRPC_STATUS_UNAUTHENTICATED,

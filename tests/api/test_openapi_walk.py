@@ -135,9 +135,9 @@ ICEBERG_BODIES = {
 
 # a good body of each route that wants one
 BODIES = {**ICEBERG_BODIES, "schema_migrate": {"rules": [{"from": "a", "to": "b"}]}, "schema_rollback": {"snapshot_id": 1}, "metadata_patch": {"owner": "me"},
-          "layout_put": {"sort": []}, "dataset_move": {"bucket": "two"}}
+          "layout_put": {"sort": []}, "dataset_move": {"bucket": "two"}, "role_put": {"grants": []}}
 OTHER_ABSENCE = {  # what names something absent and is not 404
-    "object_put": 200, "object_delete": 204, "profile_deactivate": 204,
+    "object_put": 200, "object_delete": 204, "profile_deactivate": 204, "access_effective": 400,  # whose, it does not say
     **{name: 503 for name in OPERATIONS if name.startswith("bucket_object")},  # a bucket that no profile brings now
 }
 
@@ -159,6 +159,7 @@ def test_absent_names_are_404(lake):
 
 FILE = {"file": ("f.csv", b"a,b\n2,y\n3,z\n")}
 SIDES = {"from": {"dataset": "w"}, "to": {"dataset": "t"}}
+GRANT = {"effect": "allow", "on": "dataset", "name": "w", "actions": ["read"], "row_filter": "a > 1", "columns": ["a", "b"], "redactions": {"b": {"kind": "mask", "keep_prefix": 1}}}
 WALK = [  # operation, what fills its path, what is sent; in this order
     ("health", {}, {}), ("ready", {}, {}), ("metrics", {}, {}), ("openapi", {}, {}), ("docs", {}, {}), ("home", {}, {}),
     ("query_sql", {}, {"json": {"sql": "SELECT 1 AS a, 'x' AS b FROM t"}}), ("query_sql", {}, {"json": {"sql": "FROM t", "format": "csv"}}),
@@ -183,6 +184,12 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("profile_get", {"user": "ann"}, {}), ("profile_activate", {"user": "ann"}, {}), ("profile_get", {"user": "ann"}, {}), ("profile_deactivate", {"user": "ann"}, {}),
     ("cache_pin", {}, {"json": {"dataset": "w"}}), ("cache_stats", {}, {}), ("cache_evict", {}, {"json": {"dataset": "w"}}), ("catalog_resync", {}, {"json": {"dry_run": True}}),
     ("keys_create", {}, {"json": {"name": "k"}}), ("keys_list", {}, {}), ("keys_revoke", {"id": "?"}, {}),
+    ("role_create", {}, {"json": {"name": "r", "grants": [GRANT]}}), ("role_put", {"role": "r"}, {"json": {"description": "d", "grants": [GRANT]}}), ("role_get", {"role": "r"}, {}),
+    ("roles_list", {}, {}), ("roles_list", {}, {"params": {"limit": 2}}), ("principal_create", {}, {"json": {"name": "p", "kind": "user", "roles": ["r", "agent"]}}),
+    ("principal_get", {"principal": "p"}, {}), ("principals_list", {}, {}), ("keys_create", {}, {"json": {"principal": "p", "scope": "read"}}), ("keys_list", {}, {}),
+    ("access_me", {}, {}), ("access_check", {}, {"json": {"principal": "p", "action": "read", "resource": "w"}}),
+    ("access_check", {}, {"json": {"principal": "p", "action": "write", "resource": "bucket:main"}}), ("access_effective", {"dataset": "w"}, {"params": {"principal": "p"}}),
+    ("principal_delete", {"principal": "p"}, {}), ("role_delete", {"role": "r"}, {}),
 ]
 
 

@@ -1,0 +1,53 @@
+/* Private to access: grants as read from a role's document (grant.c), and the pieces of role.c, principal.c and policy.c. */
+#ifndef LH_ACCESS_ACCESS_INTERNAL_H
+#define LH_ACCESS_ACCESS_INTERNAL_H
+#include "access/access.h"
+
+enum {
+    ACCESS_SCHEMA_VERSION = 1,
+    ACCESS_NAME_BYTES = 64, /* of a role or a principal */
+    ACCESS_DESCRIPTION_BYTES = 1000,
+    ACCESS_GRANTS_MAX = 200,
+    ACCESS_COLUMNS_MAX = 1000, /* of one grant; also redactions */
+    ACCESS_FILTER_BYTES = 4096,
+    ACCESS_KEEP_MAX = 1000,
+    ACCESS_ROLES_MAX = 1000,
+    ACCESS_HELD_MAX = 32, /* roles of one principal */
+};
+
+/* ---- grant.c ---- */
+typedef struct access_grant { /* borrows of its JSON */
+    bool deny;
+    lh_resource_kind on;
+    lh_str name;      /* as written */
+    unsigned actions; /* 1 << lh_action */
+    lh_str row_filter;
+    const lh_json *columns, *redactions; /* NULL: none */
+    lh_str role;
+    size_t index;        /* in the role */
+    lh_str path, folded; /* policy.c */
+} access_grant;
+/* Reads one grant, of a request as of a document. Nothing that is not understood is passed over. Errors: INVALID. */
+LH_MUST_CHECK lh_code access_grant_read(const lh_json *json, size_t index, access_grant *ret, lh_error *err);
+/* Each member is known and stands once. where: "", or what the object is, with a blank behind. Errors: INVALID. */
+LH_MUST_CHECK lh_code access_members(const lh_json *object, const char *where, const char *const *known, size_t count,
+                                     lh_error *err);
+/* A name of a role or a principal: 1 to 64 of letters, digits, '.', '_', '-', '@', '+', the first a letter or digit. */
+LH_MUST_CHECK lh_code access_name_check(lh_str name, const char *what, lh_error *err);
+
+/* ---- role.c ---- */
+/* The whole document of a role, built-in ones too. Arena. Errors: NOT_FOUND, CORRUPT. */
+LH_MUST_CHECK lh_code access_role_read(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret,
+                                       uint64_t *ret_version, lh_error *err);
+lh_str access_role_key(lh_str name, lh_arena *arena);
+/* "principal_role/<role>/<principal>": there while the principal has the role, so that a role in use cannot go. */
+lh_str access_holder_key(lh_str role, lh_str principal, lh_arena *arena);
+
+/* ---- principal.c ---- */
+LH_MUST_CHECK lh_code access_principal_read(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret,
+                                            uint64_t *ret_version, lh_error *err);
+
+/* ---- policy.c ---- */
+/* How far the principal reaches over the whole lake: PUBLIC when not even reading is whole. */
+lh_permission access_policy_reach(const lh_policy *policy);
+#endif

@@ -1,0 +1,161 @@
+/* Principals: users, agents and services, and the roles they have.
+ * Document principal/<name>: {"schema_version":1,"id","name","kind","roles":[name],"created_at"}. The id is drawn: a key names it,
+ * so that a key of a deleted principal is nobody's, also when there is another of that name later. Beside it one document
+ * principal_role/<role>/<name> for each role (role.c). */
+#include "access/access_internal.h"
+
+static lh_str principal_key(lh_str name, lh_arena *arena) {
+    return lh_arena_printf(arena, "principal/%.*s", LH_STR_ARG(name));
+}
+
+lh_code access_principal_read(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret, uint64_t *ret_version,
+                              lh_error *err) {
+    lh_str text;
+    lh_json *principal = NULL;
+    uint64_t version = 0;
+    LH_TRY(access_name_check(name, "the name of a principal", err));
+    if (lh_metastore_get(lh_catalog_metastore(catalog), principal_key(name, arena), arena, &text, &version, NULL) !=
+        LH_OK)
+        return lh_fail(err, LH_NOT_FOUND, "there is no principal '%.*s'", LH_STR_ARG(name));
+    LH_TRY(lh_json_parse(arena, text, &principal, err));
+    if (lh_json_int(lh_json_get(principal, "schema_version"), 0) != ACCESS_SCHEMA_VERSION)
+        return lh_fail(err, LH_CORRUPT, "the principal '%.*s' was written by a newer version", LH_STR_ARG(name));
+    *ret = principal;
+    *ret_version = version;
+    return LH_OK;
+}
+
+static lh_json *principal_public(lh_arena *arena, const lh_json *principal) {
+    static const char *const members[] = {"name", "kind", "created_at"};
+    lh_json *item = lh_json_new_object(arena);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        lh_json_set_string(arena, item, members[i], lh_json_get_string(principal, members[i]));
+    lh_json_set(arena, item, "roles", lh_json_copy(arena, lh_json_get(principal, "roles")));
+    return item;
+}
+
+lh_code lh_access_principal_get(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_json *principal = NULL;
+    uint64_t version;
+    LH_TRY(access_principal_read(catalog, name, arena, &principal, &version, err));
+    *ret = principal_public(arena, principal);
+    return lh_arena_check(arena, err);
+}
+
+lh_code lh_access_principals_list(lh_catalog *catalog, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *principal = NULL;
+    lh_str after = page.token.len ? principal_key(page.token, arena) : LH_STR_NONE;
+    lh_document_page docs;
+    LH_TRY(lh_metastore_list(lh_catalog_metastore(catalog), LH_STR("principal/"), after,
+                             page.limit ? page.limit : LH_LIMIT_LIST_PAGE, arena, &docs, err));
+    for (size_t i = 0; i < docs.count; i++) {
+        LH_TRY(lh_json_parse(arena, docs.items[i].text, &principal, err));
+        lh_json_append(items, principal_public(arena, principal));
+    }
+    lh_json_set(arena, answer, "items", items);
+    lh_json_set(arena, answer, "next_page_token",
+                docs.more ? lh_json_new_string(arena, lh_json_get_string(principal, "name")) : lh_json_new_null(arena));
+    *ret = answer;
+    return lh_arena_check(arena, err);
+}
+
+static lh_code principal_check_body(const lh_json *body, lh_error *err) {
+    static const char *const known[] = {"name", "kind", "roles"};
+    lh_str name = lh_json_get_string(body, "name"), kind = lh_json_get_string(body, "kind");
+    const lh_json *roles = lh_json_get(body, "roles");
+    LH_TRY(access_members(body, "a principal ", known, 3, err));
+    LH_TRY(access_name_check(name, "'name'", err));
+    if (lh_str_eq(name, LH_STR("admin")))
+        return lh_fail(err, LH_INVALID, "'admin' is who shows the administrator's key: take another name");
+    if (!lh_str_eq(kind, LH_STR("user")) && !lh_str_eq(kind, LH_STR("agent")) && !lh_str_eq(kind, LH_STR("service")))
+        return lh_fail(err, LH_INVALID, "'kind' must be user, agent or service");
+    if (!lh_json_is_array(roles) || lh_json_size(roles) > ACCESS_HELD_MAX)
+        return lh_fail(err, LH_INVALID, "'roles' must be an array of at most %d names of roles", ACCESS_HELD_MAX);
+    return LH_OK;
+}
+
+/* A condition that the role stays as it was read, and the document that it has a holder. */
+static lh_code principal_take_role(lh_catalog *catalog, lh_str role, lh_str principal, lh_arena *arena,
+                                   lh_change *changes, size_t *count, lh_error *err) {
+    lh_json *ignored = NULL;
+    uint64_t version = 0;
+    lh_str holder = access_holder_key(role, principal, arena);
+    lh_code code = access_role_read(catalog, role, arena, &ignored, &version, err);
+    if (code == LH_NOT_FOUND) return lh_fail(err, LH_INVALID, "'roles': there is no role '%.*s'", LH_STR_ARG(role));
+    LH_TRY(code);
+    for (size_t i = 0; i < *count; i++)
+        if (lh_str_eq(changes[i].key, holder))
+            return lh_fail(err, LH_INVALID, "'roles' has '%.*s' twice", LH_STR_ARG(role));
+    if (version) changes[(*count)++] = (lh_change){access_role_key(role, arena), LH_STR_NONE, version, true, false};
+    changes[(*count)++] = (lh_change){holder, LH_STR("{\"schema_version\":1}"), LH_VERSION_ABSENT, false, false};
+    return LH_OK;
+}
+
+static lh_json *principal_document(const lh_json *body, lh_arena *arena) {
+    unsigned char random[16];
+    char id[33];
+    lh_json *doc = lh_json_new_object(arena);
+    lh_random_bytes(random, sizeof random);
+    lh_hex(random, sizeof random, id);
+    lh_json_set_int(arena, doc, "schema_version", ACCESS_SCHEMA_VERSION);
+    lh_json_set_string(arena, doc, "id", lh_str_from(id));
+    lh_json_set_string(arena, doc, "name", lh_json_get_string(body, "name"));
+    lh_json_set_string(arena, doc, "kind", lh_json_get_string(body, "kind"));
+    lh_json_set(arena, doc, "roles", lh_json_copy(arena, lh_json_get(body, "roles")));
+    lh_json_set_string(arena, doc, "created_at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
+    return doc;
+}
+
+lh_code lh_access_principal_create(lh_catalog *catalog, const lh_json *body, lh_arena *arena, lh_json **ret,
+                                   lh_error *err) {
+    lh_change changes[2 * ACCESS_HELD_MAX + 1];
+    size_t count = 0;
+    lh_str name = lh_json_get_string(body, "name");
+    LH_TRY(principal_check_body(body, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(body, "roles")); lh_json_next(&it);)
+        LH_TRY(principal_take_role(catalog, lh_json_str(it.value, LH_STR_NONE), name, arena, changes, &count, err));
+    lh_json *doc = principal_document(body, arena);
+    changes[count] = (lh_change){.key = principal_key(name, arena), .expected = LH_VERSION_ABSENT};
+    LH_TRY(lh_json_write(arena, doc, false, &changes[count].text, err));
+    lh_code code = lh_metastore_commit(lh_catalog_metastore(catalog), changes, count + 1, NULL, err);
+    if (code == LH_CONFLICT)
+        return lh_fail(err, LH_CONFLICT, "there is a principal '%.*s' already, or one of its roles was just changed",
+                       LH_STR_ARG(name));
+    LH_TRY(code);
+    *ret = principal_public(arena, doc);
+    return lh_arena_check(arena, err);
+}
+
+/* Those that are of the principal with this id, as deletions behind `changes`. */
+static lh_code principal_drop_keys(lh_catalog *catalog, lh_str id, lh_arena *arena, lh_change **changes, size_t *count,
+                                   lh_error *err) {
+    lh_document_page docs;
+    LH_TRY(lh_metastore_list(lh_catalog_metastore(catalog), LH_STR("key/"), LH_STR_NONE, 100000, arena, &docs, err));
+    lh_change *all = LH_ARENA_ARRAY(arena, lh_change, *count + docs.count + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    memcpy(all, *changes, *count * sizeof *all);
+    for (size_t i = 0; i < docs.count; i++) {
+        lh_json *key = NULL;
+        LH_TRY(lh_json_parse(arena, docs.items[i].text, &key, err));
+        if (lh_str_eq(lh_json_get_string(key, "principal_id"), id))
+            all[(*count)++] = (lh_change){.key = docs.items[i].key, .expected = LH_VERSION_ANY};
+    }
+    *changes = all;
+    return LH_OK;
+}
+
+lh_code lh_access_principal_delete(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_error *err) {
+    lh_json *principal = NULL;
+    uint64_t version = 0;
+    LH_TRY(access_principal_read(catalog, name, arena, &principal, &version, err));
+    const lh_json *roles = lh_json_get(principal, "roles");
+    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, lh_json_size(roles) + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    size_t count = 0;
+    changes[count++] = (lh_change){.key = principal_key(name, arena), .expected = version};
+    for (lh_json_iter it = lh_json_each(roles); lh_json_next(&it);)
+        changes[count++] = (lh_change){.key = access_holder_key(lh_json_str(it.value, LH_STR_NONE), name, arena)};
+    LH_TRY(principal_drop_keys(catalog, lh_json_get_string(principal, "id"), arena, &changes, &count, err));
+    LH_TRY(lh_arena_check(arena, err));
+    return lh_metastore_commit(lh_catalog_metastore(catalog), changes, count, NULL, err);
+}
