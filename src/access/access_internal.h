@@ -29,6 +29,8 @@ typedef struct access_grant { /* borrows of its JSON */
 } access_grant;
 /* Reads one grant, of a request as of a document. Nothing that is not understood is passed over. Errors: INVALID. */
 LH_MUST_CHECK lh_code access_grant_read(const lh_json *json, size_t index, access_grant *ret, lh_error *err);
+/* The same of a request, where a column must not be redacted twice; a document was checked. */
+LH_MUST_CHECK lh_code access_grant_check(const lh_json *json, size_t index, lh_error *err);
 /* Each member is known and stands once. where: "", or what the object is, with a blank behind. Errors: INVALID. */
 LH_MUST_CHECK lh_code access_members(const lh_json *object, const char *where, const char *const *known, size_t count,
                                      lh_error *err);

@@ -127,8 +127,6 @@ static lh_code grant_read_redactions(const lh_json *redactions, size_t index, ac
                        ACCESS_COLUMNS_MAX);
     for (lh_json_iter it = lh_json_each(redactions); lh_json_next(&it);) {
         LH_TRY(grant_check_redacted(it.name, err));
-        if (lh_json_get_str(redactions, it.name) != it.value)
-            return lh_fail(err, LH_INVALID, "'redactions' of grant %zu has a column twice", index);
         LH_TRY(grant_check_redaction(it.value, err));
     }
     if (lh_json_size(redactions)) grant->redactions = redactions;
@@ -153,6 +151,15 @@ static lh_code grant_check_parts(const access_grant *grant, lh_error *err) {
     if (grant->deny && (grant->row_filter.len || grant->redactions))
         return lh_fail(err, LH_INVALID,
                        "grant %zu: one that denies takes 'columns', no 'row_filter' and no 'redactions'", grant->index);
+    return LH_OK;
+}
+
+lh_code access_grant_check(const lh_json *json, size_t index, lh_error *err) {
+    access_grant grant;
+    LH_TRY(access_grant_read(json, index, &grant, err));
+    for (lh_json_iter it = lh_json_each(grant.redactions); lh_json_next(&it);)
+        if (lh_json_get_str(grant.redactions, it.name) != it.value)
+            return lh_fail(err, LH_INVALID, "'redactions' of grant %zu has a column twice", index);
     return LH_OK;
 }
 

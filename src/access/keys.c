@@ -1,7 +1,8 @@
 /* API keys. A key is "lh_<id>_<secret>": the id (12 hex digits) finds the document "key/<id>", the secret (256 random
  * bits) is compared in constant time as HMAC-SHA-256 under the key's salt. The secret is shown once and kept nowhere.
  * Document: {"schema_version":1,"id","name","permission":"read|write|admin","salt","hash","created_at"}; a principal's key has
- * "principal" and "principal_id" as well, and its permission is its scope. */
+ * "principal", "principal_id" and "scope":"read|write|admin" as well, and the permission "roles", which a version that knows no
+ * principals takes for none. */
 #include "access/access_internal.h"
 
 static const char *const keys_permissions[] = {
@@ -39,7 +40,9 @@ static bool keys_govern(lh_catalog *catalog, const lh_json *key, lh_arena *arena
         lh_access_policy(catalog, name, arena, &policy, NULL) != LH_OK)
         return false;
     lh_permission reach = access_policy_reach(policy);
-    *ret = (lh_identity){true, reach < ret->permission ? reach : ret->permission, name, true, ret->permission};
+    lh_permission scope = LH_PERMIT_PUBLIC;
+    if (!keys_permission_parse(lh_json_get_string(key, "scope"), &scope)) return false;
+    *ret = (lh_identity){true, reach < scope ? reach : scope, name, true, scope};
     return true;
 }
 
@@ -54,11 +57,11 @@ static bool keys_find(lh_catalog *catalog, lh_str presented, lh_arena *into, lh_
     if (lh_json_parse(arena, text, &doc, NULL) != LH_OK) return false;
     lh_sha256_hex hash = keys_hash(lh_json_get_string(doc, "salt"), rest);
     *ret = (lh_identity){.known = true, .principal = id};
-    if (!lh_equal_constant_time(lh_str_from(hash.text), lh_json_get_string(doc, "hash")) ||
-        !keys_permission_parse(lh_json_get_string(doc, "permission"), &ret->permission))
-        return false;
+    if (!lh_equal_constant_time(lh_str_from(hash.text), lh_json_get_string(doc, "hash"))) return false;
+    if (lh_json_get(doc, "principal")) return keys_govern(catalog, doc, into, ret);
+    bool good = keys_permission_parse(lh_json_get_string(doc, "permission"), &ret->permission);
     ret->scope = ret->permission;
-    return !lh_json_get(doc, "principal") || keys_govern(catalog, doc, into, ret);
+    return good;
 }
 
 lh_identity lh_access_identify(const lh_config *config, lh_catalog *catalog, lh_str key, lh_arena *arena) {
@@ -80,8 +83,9 @@ static lh_json *keys_public(lh_arena *arena, const lh_json *doc) {
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         lh_json_set_string(arena, item, members[i], lh_json_get_string(doc, members[i]));
     if (lh_json_get(doc, "principal")) {
+        lh_json_set_string(arena, item, "permission", lh_json_get_string(doc, "scope"));
         lh_json_set_string(arena, item, "principal", lh_json_get_string(doc, "principal"));
-        lh_json_set_string(arena, item, "scope", lh_json_get_string(doc, "permission"));
+        lh_json_set_string(arena, item, "scope", lh_json_get_string(doc, "scope"));
     }
     return item;
 }
@@ -156,7 +160,8 @@ lh_code lh_access_key_create_for(lh_catalog *catalog, lh_str principal, lh_str s
     changes[0].key = lh_arena_printf(arena, "principal/%.*s", LH_STR_ARG(principal));
     lh_json *doc = lh_json_new_object(arena);
     lh_json_set_string(arena, doc, "name", principal);
-    lh_json_set_string(arena, doc, "permission", scope);
+    lh_json_set_string(arena, doc, "permission", LH_STR("roles"));
+    lh_json_set_string(arena, doc, "scope", scope);
     lh_json_set_string(arena, doc, "principal", principal);
     lh_json_set_string(arena, doc, "principal_id", lh_json_get_string(owner, "id"));
     LH_TRY(keys_make(catalog, doc, changes, 1, arena, &key, err));

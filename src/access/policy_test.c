@@ -373,6 +373,7 @@ static lh_identity lake_key(lake *l, const char *principal, const char *scope, l
 
 static void test_access__a_key_is_its_principal_and_no_more(void) {
     LH_CLEANUP(lake_done) lake l;
+    lh_error err = {0};
     lh_str key, other;
     lh_json *ignored = NULL;
     lake_open(&l);
@@ -382,6 +383,9 @@ static void test_access__a_key_is_its_principal_and_no_more(void) {
     CHECK(boss.known && boss.governed && boss.permission == LH_PERMIT_ADMIN);
     CHECK_STR(boss.principal, LH_STR("boss"));
     CHECK(lake_key(&l, "boss", "read", &other).permission == LH_PERMIT_READ);
+    lh_str text, document = lh_arena_printf(l.arena, "key/%.*s", LH_STR_ARG(lh_str_sub(key, 3, 12)));
+    CHECK_OK(lh_metastore_get(lh_catalog_metastore(l.catalog), document, l.arena, &text, NULL, &err));
+    CHECK(lh_str_search(text, LH_STR("\"permission\":\"roles\"")) != SIZE_MAX); /* a version before takes it for none */
     lh_identity bot = lake_key(&l, "bot", "admin", &other);
     CHECK(bot.known && bot.permission == LH_PERMIT_PUBLIC);
     CHECK(lh_access_key_create_for(l.catalog, LH_STR("nobody"), LH_STR("read"), l.arena, &ignored, NULL) ==

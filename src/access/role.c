@@ -144,7 +144,6 @@ lh_code lh_access_roles_list(lh_catalog *catalog, lh_page page, lh_arena *arena,
 static lh_code role_check_body(lh_str name, const lh_json *body, lh_error *err) {
     static const char *const known[] = {"name", "description", "grants"};
     const lh_json *grants = lh_json_get(body, "grants"), *description = lh_json_get(body, "description");
-    access_grant ignored;
     LH_TRY(access_members(body, "a role ", known, 3, err));
     LH_TRY(access_name_check(name, "the name of a role", err));
     if (!lh_json_is_null(lh_json_get(body, "name")) && !lh_str_eq(lh_json_get_string(body, "name"), name))
@@ -155,7 +154,7 @@ static lh_code role_check_body(lh_str name, const lh_json *body, lh_error *err) 
     if (!lh_json_is_array(grants) || lh_json_size(grants) > ACCESS_GRANTS_MAX)
         return lh_fail(err, LH_INVALID, "'grants' must be an array of at most %d grants", ACCESS_GRANTS_MAX);
     for (lh_json_iter it = lh_json_each(grants); lh_json_next(&it);)
-        LH_TRY(access_grant_read(it.value, it.index, &ignored, err));
+        LH_TRY(access_grant_check(it.value, it.index, err));
     return LH_OK;
 }
 

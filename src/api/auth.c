@@ -26,11 +26,12 @@ bool lh_request_knows_token(const lh_request *request, lh_str token) {
 static const struct {
     int route;
     bool dataset; /* false: for everybody who is known */
-} auth_asking[] = {{API_ROUTE_api_access_me, false},
-                   {API_ROUTE_api_dataset_get, true},
-                   {API_ROUTE_api_dataset_delete, true},
-                   {API_ROUTE_api_layout_get, true},
-                   {API_ROUTE_api_layout_put, true}};
+} auth_asking[] = {
+    {API_ROUTE_api_access_me, false},
+    {API_ROUTE_api_dataset_get, true},
+    {API_ROUTE_api_dataset_delete, true},
+    {API_ROUTE_api_layout_get, true},
+};
 
 /* Its row; SIZE_MAX: none. */
 static size_t auth_asks(const api_route *route) {
