@@ -88,6 +88,20 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse profiles activate ann                  reads ann.json in storage.profile_root, also anew\n"
      "  lakehouse ingest may.csv --profile ann           into her bucket and namespace\n",
      .run = lh_cli_profiles, .verb = lh_cli_profiles_verb},
+    {"keys", "[list | create NAME | revoke ID] [flags]", "API keys",
+     "  lakehouse keys create etl --permission write     printed this once\n"
+     "  lakehouse keys create --principal ann            what her roles give\n"
+     "  lakehouse keys revoke 0123456789ab\n",
+     .run = lh_cli_keys, .verb = lh_cli_keys_verb},
+    {"roles", "[list | show NAME | create FILE | replace NAME FILE | delete NAME] [flags]",
+     "Roles: lists of grants, which principals have",
+     "  lakehouse roles show analyst\n"
+     "  lakehouse roles create sourcing.json             {\"name\": \"sourcing\", \"grants\": [...]}\n",
+     .run = lh_cli_roles, .verb = lh_cli_roles_verb},
+    {"principals", "[list | create NAME [ROLES] | delete NAME] [flags]", "Users, agents and services, and their roles",
+     "  lakehouse principals create ann analyst,sourcing\n"
+     "  lakehouse principals create bot agent --kind agent\n",
+     .run = lh_cli_principals, .verb = lh_cli_principals_verb},
     {"doctor", "[flags]", "Check this machine, the configuration and the lake, and say how to mend what is wrong", NULL,
      .run = lh_cli_doctor},
     {"config", "check | show | reference [flags]",

@@ -1,7 +1,10 @@
 """Roles, principals and their keys: kept, decided, and asked at every door. What a door cannot show in part it refuses."""
+import json
+
 import grpc
 import pytest
 
+from commands import lakehouse
 from harness import Server
 
 ADMIN = "an-admin-key-of-the-access-tests"
@@ -253,3 +256,29 @@ def test_all_is_there_after_a_restart(tmp_path):
     call(server, "GET", "/datasets/by-name/t", 200, key=key)
     call(server, "DELETE", "/access/roles/role-ann", 409)
     server.stop()
+
+
+def test_the_commands(lake, tmp_path):
+    def run(*args, check=True, key=ADMIN):
+        return lakehouse(*args, "--url", lake.url, env={"LAKEHOUSE_API_KEY": key}, check=check)
+
+    file = tmp_path / "role.json"
+    file.write_text(json.dumps({"name": "by-command", "grants": [allow("dataset", "candidates")]}))
+    assert run("roles", "create", file).stdout == "made the role by-command\n"
+    assert "candidates" in run("roles", "show", "by-command").stdout and "by-command" in run("roles").stdout
+    run("principals", "create", "cli-ann", "by-command,agent", "--kind", "agent")
+    listed = {p["name"]: p for p in json.loads(run("principals", "list", "--json").stdout)}
+    assert (listed["cli-ann"]["kind"], listed["cli-ann"]["roles"]) == ("agent", ["by-command", "agent"])
+    key = run("keys", "create", "--principal", "cli-ann", "--permission", "read").stdout.strip()
+    assert call(lake, "GET", "/access/me", 200, key=key)["principal"] == "cli-ann"
+    assert run("roles", "list", key=key, check=False).returncode == 1
+    assert run("roles", "delete", "by-command", check=False).returncode == 1
+    file.write_text(json.dumps({"grants": []}))
+    run("roles", "replace", "by-command", file)
+    assert call(lake, "GET", "/access/roles/by-command", 200)["grants"] == []
+    run("principals", "delete", "cli-ann")
+    run("roles", "delete", "by-command")
+    old = json.loads(run("keys", "create", "etl", "--permission", "write", "--json").stdout)
+    assert old["permission"] == "write" and old["id"] in run("keys", "list").stdout and old["key"] not in run("keys", "list").stdout
+    run("keys", "revoke", old["id"])
+    assert run("keys", "create", check=False).returncode == 1
