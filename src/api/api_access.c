@@ -69,8 +69,10 @@ lh_code api_role_put(lh_request *request, lh_error *err) {
     LH_TRY(lh_body_check_object(body, err));
     LH_TRY(access_match_role(request, &version, &fits, err));
     if (!fits) return lh_respond_precondition(request, access_other_version, err);
-    LH_TRY(lh_access_role_put(access_catalog(request), name, body, version, lh_request_arena(request), err));
-    return access_answer_role(request, name, 200, err);
+    lh_code code = lh_access_role_put(access_catalog(request), name, body, version, lh_request_arena(request), err);
+    if (code == LH_CONFLICT && lh_request_header(request, "If-Match").len) /* it was changed meanwhile */
+        return lh_respond_precondition(request, access_other_version, err);
+    return code == LH_OK ? access_answer_role(request, name, 200, err) : code;
 }
 
 lh_code api_role_delete(lh_request *request, lh_error *err) {
