@@ -23,10 +23,9 @@ static void test_sample__is_drawn_from_all_rows_and_of_each_once(void) {
     sample_of(s, session, sample, "i, 'v' || i", "range(200000) r(i)");
     CHECK(lh_sample_rows(sample) == 1000);
     for (size_t row = 0; row < 1000; row++) {
-        lh_str number, text;
-        uint64_t i;
+        lh_str number = LH_STR_NONE, text = LH_STR_NONE;
+        uint64_t i = 0;
         CHECK(lh_sample_value(sample, row, 0, &number) && lh_sample_value(sample, row, 1, &text));
-        i = 200000;
         CHECK(lh_str_to_u64(number, &i) == LH_OK && i < 200000 && seen[i]++ == 0);
         CHECK_STR(text, lh_arena_printf(s->arena, "v%" PRIu64, i));
         tenths[i / 20000]++;
