@@ -46,10 +46,14 @@ lh_str access_role_key(lh_str name, lh_arena *arena);
 lh_str access_holder_key(lh_str role, lh_str principal, lh_arena *arena);
 
 /* ---- principal.c ---- */
+lh_str access_principal_key(lh_str name, lh_arena *arena);
 LH_MUST_CHECK lh_code access_principal_read(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret,
                                             uint64_t *ret_version, lh_error *err);
 
 /* ---- policy.c ---- */
+/* Of a principal's document. Errors: as lh_access_policy(), but NOT_FOUND. */
+LH_MUST_CHECK lh_code access_policy_of(lh_catalog *catalog, const lh_json *principal, lh_arena *arena, lh_policy **ret,
+                                       lh_error *err);
 /* How far the principal reaches over the whole lake: PUBLIC when not even reading is whole. */
 lh_permission access_policy_reach(const lh_policy *policy);
 #endif

@@ -37,7 +37,7 @@ static bool keys_govern(lh_catalog *catalog, const lh_json *key, lh_arena *arena
     lh_str name = lh_arena_dup(arena, lh_json_get_string(key, "principal"));
     if (access_principal_read(catalog, name, arena, &doc, &ignored, NULL) != LH_OK ||
         !lh_str_eq(lh_json_get_string(doc, "id"), lh_json_get_string(key, "principal_id")) ||
-        lh_access_policy(catalog, name, arena, &policy, NULL) != LH_OK)
+        access_policy_of(catalog, doc, arena, &policy, NULL) != LH_OK)
         return false;
     lh_permission reach = access_policy_reach(policy);
     lh_permission scope = LH_PERMIT_PUBLIC;
@@ -157,7 +157,7 @@ lh_code lh_access_key_create_for(lh_catalog *catalog, lh_str principal, lh_str s
     lh_str key;
     LH_TRY(keys_check_permission(scope, "scope", err));
     LH_TRY(access_principal_read(catalog, principal, arena, &owner, &changes[0].expected, err));
-    changes[0].key = lh_arena_printf(arena, "principal/%.*s", LH_STR_ARG(principal));
+    changes[0].key = access_principal_key(principal, arena);
     lh_json *doc = lh_json_new_object(arena);
     lh_json_set_string(arena, doc, "name", principal);
     lh_json_set_string(arena, doc, "permission", LH_STR("roles"));

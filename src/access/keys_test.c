@@ -1,41 +1,5 @@
 /* Keys: who is known by which, and what of a key is kept. */
-#include "access/access.h"
-#include "base/test.h"
-
-#include <ftw.h>
-#include <unistd.h>
-
-typedef struct lake {
-    char root[64];
-    lh_bucket *bucket;
-    lh_catalog *catalog;
-    lh_arena *arena;
-    lh_config config;
-} lake;
-
-static void lake_open(lake *l) {
-    lh_error err = {0};
-    *l = (lake){.config = {.auth_mode = LH_STR("keys")}};
-    snprintf(l->root, sizeof l->root, "/tmp/lh-access-XXXXXX");
-    CHECK(mkdtemp(l->root) != NULL);
-    CHECK_OK(lh_arena_new(8 << 20, &l->arena, &err));
-    CHECK_OK(lh_bucket_open_file(lh_str_from(l->root), &l->bucket, &err));
-    const lh_catalog_options options = {
-        .bucket = l->bucket, .checkpoint_entries = 1000, .default_namespace = LH_STR("data")};
-    CHECK_OK(lh_catalog_open(&options, &l->catalog, &err));
-}
-
-static int lake_unlink(const char *path, const struct stat *st, int type, struct FTW *walk) {
-    (void)st, (void)type, (void)walk;
-    return remove(path);
-}
-
-static void lake_done(lake *l) {
-    lh_catalog_free(l->catalog);
-    lh_bucket_free(l->bucket);
-    lh_arena_free(l->arena);
-    nftw(l->root, lake_unlink, 16, FTW_DEPTH | FTW_PHYS);
-}
+#include "access/access_suite.h"
 
 static lh_identity lake_identify(lake *l, lh_str key) {
     return lh_access_identify(&l->config, l->catalog, key, l->arena);

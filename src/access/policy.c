@@ -125,18 +125,23 @@ static lh_code policy_add_role(lh_catalog *catalog, lh_str name, lh_policy *poli
     return lh_arena_check(arena, err);
 }
 
+lh_code access_policy_of(lh_catalog *catalog, const lh_json *principal, lh_arena *arena, lh_policy **ret,
+                         lh_error *err) {
+    lh_policy *policy = LH_ARENA_NEW(arena, lh_policy);
+    LH_TRY(lh_arena_check(arena, err));
+    policy->principal = lh_json_get_string(principal, "name");
+    policy->default_namespace = lh_namespace_text(lh_catalog_default_namespace(catalog), arena);
+    for (lh_json_iter it = lh_json_each(lh_json_get(principal, "roles")); lh_json_next(&it);)
+        LH_TRY(policy_add_role(catalog, lh_json_str(it.value, LH_STR_NONE), policy, arena, err));
+    *ret = policy;
+    return LH_OK;
+}
+
 lh_code lh_access_policy(lh_catalog *catalog, lh_str principal, lh_arena *arena, lh_policy **ret, lh_error *err) {
     lh_json *doc = NULL;
     uint64_t ignored;
     LH_TRY(access_principal_read(catalog, principal, arena, &doc, &ignored, err));
-    lh_policy *policy = LH_ARENA_NEW(arena, lh_policy);
-    LH_TRY(lh_arena_check(arena, err));
-    policy->principal = principal;
-    policy->default_namespace = lh_namespace_text(lh_catalog_default_namespace(catalog), arena);
-    for (lh_json_iter it = lh_json_each(lh_json_get(doc, "roles")); lh_json_next(&it);)
-        LH_TRY(policy_add_role(catalog, lh_json_str(it.value, LH_STR_NONE), policy, arena, err));
-    *ret = policy;
-    return LH_OK;
+    return access_policy_of(catalog, doc, arena, ret, err);
 }
 
 static bool policy_lifts_restricted(const access_grant *grant) {

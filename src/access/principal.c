@@ -4,7 +4,7 @@
  * principal_role/<role>/<name> for each role (role.c). */
 #include "access/access_internal.h"
 
-static lh_str principal_key(lh_str name, lh_arena *arena) {
+lh_str access_principal_key(lh_str name, lh_arena *arena) {
     return lh_arena_printf(arena, "principal/%.*s", LH_STR_ARG(name));
 }
 
@@ -14,8 +14,8 @@ lh_code access_principal_read(lh_catalog *catalog, lh_str name, lh_arena *arena,
     lh_json *principal = NULL;
     uint64_t version = 0;
     LH_TRY(access_name_check(name, "the name of a principal", err));
-    if (lh_metastore_get(lh_catalog_metastore(catalog), principal_key(name, arena), arena, &text, &version, NULL) !=
-        LH_OK)
+    if (lh_metastore_get(lh_catalog_metastore(catalog), access_principal_key(name, arena), arena, &text, &version,
+                         NULL) != LH_OK)
         return lh_fail(err, LH_NOT_FOUND, "there is no principal '%.*s'", LH_STR_ARG(name));
     LH_TRY(lh_json_parse(arena, text, &principal, err));
     if (lh_json_int(lh_json_get(principal, "schema_version"), 0) != ACCESS_SCHEMA_VERSION)
@@ -44,7 +44,7 @@ lh_code lh_access_principal_get(lh_catalog *catalog, lh_str name, lh_arena *aren
 
 lh_code lh_access_principals_list(lh_catalog *catalog, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *principal = NULL;
-    lh_str after = page.token.len ? principal_key(page.token, arena) : LH_STR_NONE;
+    lh_str after = page.token.len ? access_principal_key(page.token, arena) : LH_STR_NONE;
     lh_document_page docs;
     LH_TRY(lh_metastore_list(lh_catalog_metastore(catalog), LH_STR("principal/"), after,
                              page.limit ? page.limit : LH_LIMIT_LIST_PAGE, arena, &docs, err));
@@ -115,7 +115,7 @@ lh_code lh_access_principal_create(lh_catalog *catalog, const lh_json *body, lh_
     for (lh_json_iter it = lh_json_each(lh_json_get(body, "roles")); lh_json_next(&it);)
         LH_TRY(principal_take_role(catalog, lh_json_str(it.value, LH_STR_NONE), name, arena, changes, &count, err));
     lh_json *doc = principal_document(body, arena);
-    changes[count] = (lh_change){.key = principal_key(name, arena), .expected = LH_VERSION_ABSENT};
+    changes[count] = (lh_change){.key = access_principal_key(name, arena), .expected = LH_VERSION_ABSENT};
     LH_TRY(lh_json_write(arena, doc, false, &changes[count].text, err));
     lh_code code = lh_metastore_commit(lh_catalog_metastore(catalog), changes, count + 1, NULL, err);
     if (code == LH_CONFLICT)
@@ -152,7 +152,7 @@ lh_code lh_access_principal_delete(lh_catalog *catalog, lh_str name, lh_arena *a
     lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, lh_json_size(roles) + 1);
     LH_TRY(lh_arena_check(arena, err));
     size_t count = 0;
-    changes[count++] = (lh_change){.key = principal_key(name, arena), .expected = version};
+    changes[count++] = (lh_change){.key = access_principal_key(name, arena), .expected = version};
     for (lh_json_iter it = lh_json_each(roles); lh_json_next(&it);)
         changes[count++] = (lh_change){.key = access_holder_key(lh_json_str(it.value, LH_STR_NONE), name, arena)};
     LH_TRY(principal_drop_keys(catalog, lh_json_get_string(principal, "id"), arena, &changes, &count, err));
