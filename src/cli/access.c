@@ -2,7 +2,6 @@
 #include "cli/cli_internal.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 enum { ACCESS_ROLE_BYTES = 256 << 10 };
 
@@ -46,15 +45,9 @@ static lh_code access_remove(const access_job *job, const char *before, const ch
 
 static lh_code access_read_file(const access_job *job, lh_str name, lh_json **ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(ACCESS_ROLE_BYTES);
-    char path[4096], piece[4096];
-    int file = -1;
+    char path[4096];
     LH_TRY(lh_str_to_cstr(name, path, sizeof path, err));
-    LH_TRY(lh_connection_open_file(job->connection, path, &file, err));
-    ssize_t got;
-    while ((got = read(file, piece, sizeof piece)) > 0) lh_buf_append(&text, (lh_str){piece, (size_t)got});
-    close(file);
-    if (got < 0) return lh_fail(err, LH_IO, "%s cannot be read", path);
-    LH_TRY(lh_buf_check(&text, err));
+    LH_TRY(lh_connection_read_file(job->connection, path, &text, err));
     return lh_json_parse(job->arena, lh_buf_str(&text), ret, err);
 }
 

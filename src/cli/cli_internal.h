@@ -186,6 +186,10 @@ lh_str lh_connection_url(const lh_connection *connection); /* borrowed */
  * working folder). *ret: the caller closes it. Errors: NOT_FOUND, IO, INVALID (not a regular file or pipe). */
 LH_MUST_CHECK lh_code lh_connection_open_file(const lh_connection *connection, const char *path, int *ret,
                                               lh_error *err);
+/* All that is to be read, behind what `into` holds. path: for the error. Errors: as read(2), LIMIT, NO_MEMORY. */
+LH_MUST_CHECK lh_code lh_cli_read_all(int fd, const char *path, lh_buf *into, lh_error *err);
+LH_MUST_CHECK lh_code lh_connection_read_file(const lh_connection *connection, const char *path, lh_buf *into,
+                                              lh_error *err);
 /* Makes a file, or empties the one there is; the path as above. *ret: the caller closes it. Errors: as open(2). */
 LH_MUST_CHECK lh_code lh_connection_create_file(const lh_connection *connection, const char *path, FILE **ret,
                                                 lh_error *err);

@@ -161,6 +161,26 @@ lh_code lh_connection_open_file(const lh_connection *connection, const char *pat
     return LH_OK;
 }
 
+lh_code lh_cli_read_all(int fd, const char *path, lh_buf *into, lh_error *err) {
+    for (;;) {
+        char *room = lh_buf_reserve(into, 64 << 10);
+        if (!room) return lh_buf_check(into, err);
+        ssize_t got = read(fd, room, 64 << 10);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return lh_fail_errno(err, errno, "cannot read %s", path);
+        if (got == 0) return LH_OK;
+        into->len += (size_t)got;
+    }
+}
+
+lh_code lh_connection_read_file(const lh_connection *connection, const char *path, lh_buf *into, lh_error *err) {
+    int fd = -1;
+    LH_TRY(lh_connection_open_file(connection, path, &fd, err));
+    lh_code code = lh_cli_read_all(fd, path, into, err);
+    close(fd);
+    return code;
+}
+
 lh_code lh_connection_create_file(const lh_connection *connection, const char *path, FILE **ret, lh_error *err) {
     int fd = openat(connection->folder_fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) return lh_fail_errno(err, errno, "cannot open %s", path);

@@ -127,25 +127,9 @@ static bool sql_run_commands(lh_sql *sql, const lh_cli_list *texts) {
     return true;
 }
 
-static lh_code sql_read_all(int fd, const char *path, lh_buf *into, lh_error *err) {
-    for (;;) {
-        char *room = lh_buf_reserve(into, 64 << 10);
-        if (!room) return lh_buf_check(into, err);
-        ssize_t got = read(fd, room, 64 << 10);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return lh_fail_errno(err, errno, "cannot read %s", path);
-        if (got == 0) return LH_OK;
-        into->len += (size_t)got;
-    }
-}
-
 lh_code lh_sql_read_file(const lh_sql *sql, const char *path, lh_buf *into, lh_error *err) {
-    if (strcmp(path, "-") == 0) return sql_read_all(STDIN_FILENO, "the standard input", into, err);
-    int fd = -1;
-    LH_TRY(lh_connection_open_file(sql->connection, path, &fd, err));
-    lh_code code = sql_read_all(fd, path, into, err);
-    close(fd);
-    return code;
+    if (strcmp(path, "-") == 0) return lh_cli_read_all(STDIN_FILENO, "the standard input", into, err);
+    return lh_connection_read_file(sql->connection, path, into, err);
 }
 
 /* `lakehouse sql "select 1"` looks for a file of that name. */
