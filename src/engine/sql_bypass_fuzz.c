@@ -4,35 +4,13 @@
  *   - binding it reaches for no file;
  *   - where the guard saw no change, DuckDB has none to make (it is held to a read-only transaction).
  * Nothing is executed. Errors of SQL are fine. Half of the mutations put in, or take out, whole tokens. */
+#include "engine/duckdb_fuzz.h"
 #include "engine/engine_internal.h"
 #include "engine/sql_guard.h"
-
-#include <assert.h>
-#include <stdio.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 __attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);  /* absent in a replay */
-const char *__lsan_default_suppressions(void);                                               /* NOLINT */
-const char *__lsan_default_suppressions(void) { return "leak:libduckdb\nleak:libstdc++\n"; } /* NOLINT */
-
-static struct {
-    duckdb_database database;
-    duckdb_connection connection;
-} fuzz_duckdb;
-
-static void fuzz_do(const char *sql) {
-    duckdb_result result;
-    bool done = duckdb_query(fuzz_duckdb.connection, sql, &result) == DuckDBSuccess;
-    if (!done) fprintf(stderr, "%s: %s\n", sql, duckdb_result_error(&result));
-    assert(done);
-    duckdb_destroy_result(&result);
-}
-
-static void fuzz_close(void) {
-    duckdb_disconnect(&fuzz_duckdb.connection);
-    duckdb_close(&fuzz_duckdb.database);
-}
 
 static void fuzz_open(void) {
     static const char *const settings[][2] = {{"threads", "1"},

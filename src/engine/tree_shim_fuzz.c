@@ -1,21 +1,12 @@
 /* Any text that the guard and DuckDB's parser let pass, walked: no crash; what is told lies within the text; walking again
  * tells the same; and what DuckDB can bind it can bind, too, when each table that was told is replaced by a query over its
  * full name, in a search path without tables: so no reference was missed and none taken for a query's. Nothing is run. */
+#include "engine/duckdb_fuzz.h"
 #include "engine/engine_internal.h"
 #include "engine/sql_guard.h"
 #include "engine/tree_shim.h"
 
-#include <assert.h>
-#include <stdio.h>
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-const char *__lsan_default_suppressions(void);                                               /* NOLINT */
-const char *__lsan_default_suppressions(void) { return "leak:libduckdb\nleak:libstdc++\n"; } /* NOLINT */
-
-static struct {
-    duckdb_database database;
-    duckdb_connection connection;
-} fuzz_duckdb;
 
 typedef struct {
     size_t told, len;
@@ -23,19 +14,6 @@ typedef struct {
     bool put;
     char query[4300];
 } fuzz_walk;
-
-static void fuzz_do(const char *sql) {
-    duckdb_result result;
-    bool done = duckdb_query(fuzz_duckdb.connection, sql, &result) == DuckDBSuccess;
-    if (!done) fprintf(stderr, "%s: %s\n", sql, duckdb_result_error(&result));
-    assert(done);
-    duckdb_destroy_result(&result);
-}
-
-static void fuzz_close(void) {
-    duckdb_disconnect(&fuzz_duckdb.connection);
-    duckdb_close(&fuzz_duckdb.database);
-}
 
 static void fuzz_open(void) {
     static const char *const steps[] = {"SET threads = 1",
