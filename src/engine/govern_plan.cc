@@ -1,0 +1,409 @@
+/* See govern_plan.h. A row filter holds before predicates of the user's because of the LIMIT above it, which no optimizer
+ * moves a predicate through. It is lifted before the plan is optimized when no expression of the statement can raise, and
+ * when there is no row filter; else it stays, conjuncts that cannot raise are copied below it, and it is taken out when
+ * the plan is optimized, so that nothing is left to run. */
+#include "engine/govern_plan.h"
+
+#include <duckdb/catalog/catalog.hpp>
+#include <duckdb/catalog/catalog_entry/table_catalog_entry.hpp>
+#include <duckdb/main/capi/capi_internal.hpp>
+#include <duckdb/main/client_context_state.hpp>
+#include <duckdb/optimizer/optimizer_extension.hpp>
+#include <duckdb/planner/binder.hpp>
+#include <duckdb/planner/expression/list.hpp>
+#include <duckdb/planner/expression_iterator.hpp>
+#include <duckdb/planner/logical_operator_visitor.hpp>
+#include <duckdb/planner/operator/list.hpp>
+#include <duckdb/planner/planner_extension.hpp>
+
+using namespace duckdb;
+
+namespace {
+
+constexpr const char *STATE = "lakehouse_govern";
+/* DuckDB takes a fifth once for all the filters of a scan: a row filter alone would seem as selective as one beside the
+ * user's own. */
+constexpr double UNFILTERED = 4.5;
+
+struct Table {
+    string catalog, schema, name;
+
+    explicit Table(const govern_table &table) : catalog(table.catalog), schema(table.schema), name(table.name) {
+    }
+    bool Is(const TableCatalogEntry &entry) const {
+        return StringUtil::CIEquals(entry.ParentCatalog().GetName(), catalog) &&
+               StringUtil::CIEquals(entry.ParentSchema().name, schema) && StringUtil::CIEquals(entry.name, name);
+    }
+};
+
+/* Of one connection, while a statement of it is governed. */
+struct State : public ClientContextState {
+    uint64_t nonce = 0;
+    vector<Table> tables, target;
+    std::unordered_map<const FunctionData *, table_function_cardinality_t> cardinalities; /* of scans without a user's filter */
+};
+
+struct PlannerInfo : public PlannerExtensionInfo {
+    govern_classify_fn classify;
+};
+
+[[noreturn]] void refuse(const string &what) {
+    throw PermissionException("%s is not allowed in a statement over tables that are not seen whole", what);
+}
+
+bool is_barrier(const LogicalOperator &op, const State &state) {
+    if (op.type != LogicalOperatorType::LOGICAL_LIMIT) return false;
+    auto &limit = op.Cast<LogicalLimit>().limit_val;
+    return limit.Type() == LimitNodeType::CONSTANT_VALUE && limit.GetConstantValue() == state.nonce;
+}
+
+/* ---- expressions that cannot raise ---- */
+
+int integer_rank(LogicalTypeId type) { /* odd: signed; one that is greater by two or more, or by one from unsigned, holds it */
+    switch (type) {
+    case LogicalTypeId::UTINYINT: return 2;
+    case LogicalTypeId::TINYINT: return 3;
+    case LogicalTypeId::USMALLINT: return 4;
+    case LogicalTypeId::SMALLINT: return 5;
+    case LogicalTypeId::UINTEGER: return 6;
+    case LogicalTypeId::INTEGER: return 7;
+    case LogicalTypeId::UBIGINT: return 8;
+    case LogicalTypeId::BIGINT: return 9;
+    case LogicalTypeId::UHUGEINT: return 10;
+    case LogicalTypeId::HUGEINT: return 11;
+    default: return 0;
+    }
+}
+
+bool integer_holds(LogicalTypeId from, LogicalTypeId to) {
+    int a = integer_rank(from), b = integer_rank(to);
+    if (a == 0 || b <= a) return false;
+    bool from_signed = a % 2 == 1, to_signed = b % 2 == 1;
+    if (from_signed) return to_signed;
+    return !to_signed || b >= a + 3; /* UTINYINT (2) lies in SMALLINT (5) */
+}
+
+/* Is every value of the one type a value of the other, when it is cast? */
+bool cast_is_total(const LogicalType &from, const LogicalType &to) {
+    if (from == to) return true;
+    if (to.id() == LogicalTypeId::VARCHAR) return !from.IsNested() && from.id() != LogicalTypeId::VARIANT;
+    if (from.id() == LogicalTypeId::SQLNULL) return true;
+    if (to.id() == LogicalTypeId::DOUBLE)
+        return integer_rank(from.id()) || from.id() == LogicalTypeId::FLOAT || from.id() == LogicalTypeId::DECIMAL;
+    if (from.id() == LogicalTypeId::DECIMAL && to.id() == LogicalTypeId::DECIMAL) {
+        uint8_t width, scale, to_width, to_scale;
+        from.GetDecimalProperties(width, scale);
+        to.GetDecimalProperties(to_width, to_scale);
+        return to_scale >= scale && to_width - to_scale >= width - scale;
+    }
+    return integer_holds(from.id(), to.id());
+}
+
+bool constant_casts(const BoundCastExpression &cast) {
+    if (cast.child->GetExpressionClass() != ExpressionClass::BOUND_CONSTANT) return false;
+    Value value = cast.child->Cast<BoundConstantExpression>().value;
+    return value.DefaultTryCastAs(cast.return_type, true);
+}
+
+bool operator_is_total(ExpressionType type) {
+    switch (type) {
+    case ExpressionType::OPERATOR_NOT:
+    case ExpressionType::OPERATOR_IS_NULL:
+    case ExpressionType::OPERATOR_IS_NOT_NULL:
+    case ExpressionType::OPERATOR_COALESCE:
+    case ExpressionType::COMPARE_IN:
+    case ExpressionType::COMPARE_NOT_IN: return true;
+    default: return false;
+    }
+}
+
+bool is_total(const Expression &expression, govern_classify_fn classify) {
+    bool total = false;
+    switch (expression.GetExpressionClass()) {
+    case ExpressionClass::BOUND_COLUMN_REF:
+    case ExpressionClass::BOUND_REF:
+    case ExpressionClass::BOUND_CONSTANT:
+    case ExpressionClass::BOUND_PARAMETER: return true;
+    case ExpressionClass::BOUND_COMPARISON:
+    case ExpressionClass::BOUND_CONJUNCTION:
+    case ExpressionClass::BOUND_BETWEEN:
+    case ExpressionClass::BOUND_CASE: total = true; break;
+    case ExpressionClass::BOUND_OPERATOR: total = operator_is_total(expression.GetExpressionType()); break;
+    case ExpressionClass::BOUND_CAST: {
+        auto &cast = expression.Cast<BoundCastExpression>();
+        total = cast.try_cast || cast_is_total(cast.child->return_type, cast.return_type) || constant_casts(cast);
+        break;
+    }
+    case ExpressionClass::BOUND_FUNCTION:
+        total = classify(expression.Cast<BoundFunctionExpression>().function.name.c_str()) == GOVERN_TOTAL;
+        break;
+    default: return false;
+    }
+    if (!total || expression.IsVolatile()) return false;
+    ExpressionIterator::EnumerateChildren(expression,
+                                          [&](const Expression &child) { total = total && is_total(child, classify); });
+    return total;
+}
+
+/* ---- what an expression hangs on ---- */
+
+void tables_of(const Expression &expression, std::unordered_set<idx_t> &into, bool &plain) {
+    if (expression.GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF) {
+        auto &column = expression.Cast<BoundColumnRefExpression>();
+        into.insert(column.binding.table_index);
+        plain = plain && column.depth == 0;
+    }
+    ExpressionIterator::EnumerateChildren(expression, [&](const Expression &child) { tables_of(child, into, plain); });
+}
+
+/* The one relation that the expression reads columns of; none: DConstants::INVALID_INDEX. */
+idx_t only_table(const Expression &expression) {
+    std::unordered_set<idx_t> tables;
+    bool plain = true;
+    tables_of(expression, tables, plain);
+    return plain && tables.size() == 1 ? *tables.begin() : DConstants::INVALID_INDEX;
+}
+
+/* ---- one plan ---- */
+
+class Plan {
+  public:
+    Plan(State &state, govern_classify_fn classify) : state(state), classify(classify) {
+    }
+
+    void Govern(unique_ptr<LogicalOperator> &plan) {
+        FindAggregates(*plan);
+        Look(*plan, false);
+        Estimate(*plan);
+        Lift(plan, total);
+        if (!total) CopyTotal(plan, {});
+    }
+
+  private:
+    State &state;
+    govern_classify_fn classify;
+    bool total = true; /* no expression that could come below a row filter can raise */
+    std::unordered_set<idx_t> aggregates;
+
+    void FindAggregates(const LogicalOperator &op) {
+        if (op.type == LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY)
+            aggregates.insert(op.Cast<LogicalAggregate>().aggregate_index);
+        for (auto &child : op.children) FindAggregates(*child);
+    }
+
+    /* Nothing carries an expression of nothing but aggregates' results below the aggregation. */
+    bool IsOfAggregates(const Expression &expression) {
+        std::unordered_set<idx_t> tables;
+        bool plain = true;
+        tables_of(expression, tables, plain);
+        for (auto table : tables)
+            if (!aggregates.count(table)) return false;
+        return plain && !tables.empty();
+    }
+
+    bool IsTable(const vector<Table> &tables, const TableCatalogEntry &entry) {
+        for (auto &table : tables)
+            if (table.Is(entry)) return true;
+        return false;
+    }
+
+    /* ---- the check ---- */
+
+    void CheckFunctions(const Expression &expression) {
+        string name;
+        if (expression.GetExpressionClass() == ExpressionClass::BOUND_FUNCTION)
+            name = expression.Cast<BoundFunctionExpression>().function.name;
+        if (expression.GetExpressionClass() == ExpressionClass::BOUND_AGGREGATE)
+            name = expression.Cast<BoundAggregateExpression>().function.name;
+        if (expression.GetExpressionClass() == ExpressionClass::BOUND_WINDOW) {
+            auto &window = expression.Cast<BoundWindowExpression>();
+            if (window.aggregate) name = window.aggregate->name;
+        }
+        if (!name.empty() && classify(name.c_str()) == GOVERN_REFUSED) refuse("the function " + name);
+        if (expression.GetExpressionClass() == ExpressionClass::BOUND_SUBQUERY) { /* one that is planned later */
+            auto &subquery = expression.Cast<BoundSubqueryExpression>().subquery;
+            if (!subquery.plan) refuse("a query of this form");
+            total = false;
+            Look(*subquery.plan, true);
+        }
+        ExpressionIterator::EnumerateChildren(expression, [&](const Expression &child) { CheckFunctions(child); });
+    }
+
+    void CheckGet(LogicalGet &get) {
+        auto table = get.GetTable();
+        if (table && IsTable(state.target, *table)) return;
+        if (table || classify(get.function.name.c_str()) != GOVERN_TABLE)
+            refuse(table ? "a table in this place" : "the table function " + get.function.name);
+    }
+
+    /* Below a barrier: projection, filter, and a scan of a table that was asked for, or a relation. */
+    void CheckRelation(LogicalOperator &barrier) {
+        auto *op = barrier.children[0].get();
+        if (op->type == LogicalOperatorType::LOGICAL_PROJECTION) op = op->children[0].get();
+        else refuse("a relation of this form");
+        if (op->type == LogicalOperatorType::LOGICAL_FILTER) op = op->children[0].get();
+        if (is_barrier(*op, state)) return CheckRelation(*op);
+        if (op->type != LogicalOperatorType::LOGICAL_GET) refuse("a relation of this form");
+        auto &get = op->Cast<LogicalGet>();
+        auto table = get.GetTable();
+        if (!table || !IsTable(state.tables, *table)) refuse("a table that the policy was not asked for");
+        get.function.statistics = nullptr; /* smallest and greatest values, of hidden rows as well */
+        get.function.statistics_extended = nullptr;
+        get.function.get_partition_stats = nullptr;
+    }
+
+    /* `filtered`: a filter or a join stands above. */
+    void Look(LogicalOperator &op, bool filtered) {
+        if (is_barrier(op, state)) return CheckRelation(op);
+        if (op.type == LogicalOperatorType::LOGICAL_GET) CheckGet(op.Cast<LogicalGet>());
+        if (op.type == LogicalOperatorType::LOGICAL_EXTENSION_OPERATOR) refuse("an operator of an extension");
+        switch (op.type) {
+        case LogicalOperatorType::LOGICAL_PROJECTION:
+        case LogicalOperatorType::LOGICAL_EXPLAIN:
+        case LogicalOperatorType::LOGICAL_ORDER_BY:
+        case LogicalOperatorType::LOGICAL_LIMIT:
+        case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY: break;
+        default: filtered = true;
+        }
+        bool counts = filtered || op.type == LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY;
+        LogicalOperatorVisitor::EnumerateExpressions(op, [&](unique_ptr<Expression> *expression) {
+            CheckFunctions(**expression);
+            bool aggregate = (*expression)->GetExpressionClass() == ExpressionClass::BOUND_AGGREGATE;
+            if (counts && !aggregate && !IsOfAggregates(**expression) && !is_total(**expression, classify)) total = false;
+        });
+        for (auto &child : op.children) Look(*child, filtered);
+    }
+
+    /* ---- barriers ---- */
+
+    bool HasFilter(const LogicalOperator &barrier) {
+        auto &projection = *barrier.children[0];
+        return projection.children[0]->type == LogicalOperatorType::LOGICAL_FILTER;
+    }
+
+    void Lift(unique_ptr<LogicalOperator> &op, bool all) {
+        while (is_barrier(*op, state) && (all || !HasFilter(*op))) op = std::move(op->children[0]);
+        for (auto &child : op->children) Lift(child, all);
+    }
+
+    void CopyBelow(LogicalOperator &barrier, const vector<reference<Expression>> &conjuncts) {
+        auto &child = barrier.children[0];
+        auto filter = make_uniq<LogicalFilter>();
+        for (auto &conjunct : conjuncts)
+            if (only_table(conjunct.get()) == child->Cast<LogicalProjection>().table_index)
+                filter->expressions.push_back(conjunct.get().Copy());
+        if (filter->expressions.empty()) return;
+        filter->children.push_back(std::move(child));
+        barrier.children[0] = std::move(filter);
+    }
+
+    /* Scans get back what they can use: conjuncts that cannot raise, down filters and joins that keep rows as they are. */
+    void CopyTotal(unique_ptr<LogicalOperator> &op, vector<reference<Expression>> conjuncts) {
+        if (is_barrier(*op, state)) return CopyBelow(*op, conjuncts);
+        if (op->type == LogicalOperatorType::LOGICAL_FILTER) {
+            for (auto &expression : op->expressions)
+                if (is_total(*expression, classify)) conjuncts.push_back(*expression);
+            return CopyTotal(op->children[0], conjuncts);
+        }
+        bool through = op->type == LogicalOperatorType::LOGICAL_CROSS_PRODUCT ||
+                       (op->type == LogicalOperatorType::LOGICAL_COMPARISON_JOIN &&
+                        op->Cast<LogicalComparisonJoin>().join_type == JoinType::INNER);
+        for (auto &child : op->children) CopyTotal(child, through ? conjuncts : vector<reference<Expression>>());
+    }
+
+    /* ---- estimates ---- */
+
+    void FindFiltered(const LogicalOperator &op, std::unordered_set<idx_t> &into) {
+        if (is_barrier(op, state)) return;
+        if (op.type == LogicalOperatorType::LOGICAL_FILTER)
+            for (auto &expression : op.expressions) into.insert(only_table(*expression));
+        for (auto &child : op.children) FindFiltered(*child, into);
+    }
+
+    static unique_ptr<NodeStatistics> Cardinality(ClientContext &context, const FunctionData *data) {
+        auto state = context.registered_state->Get<State>(STATE);
+        auto found = state ? state->cardinalities.find(data) : decltype(state->cardinalities.end())();
+        if (!state || found == state->cardinalities.end()) return nullptr;
+        auto rows = found->second(context, data);
+        if (rows && rows->has_estimated_cardinality)
+            rows->estimated_cardinality = idx_t(double(rows->estimated_cardinality) * UNFILTERED);
+        return rows;
+    }
+
+    void Raise(LogicalOperator &op, const std::unordered_set<idx_t> &filtered) {
+        if (!is_barrier(op, state)) {
+            for (auto &child : op.children) Raise(*child, filtered);
+            return;
+        }
+        auto *at = op.children[0].get();
+        if (!HasFilter(op) || filtered.count(at->Cast<LogicalProjection>().table_index)) return;
+        while (at->type != LogicalOperatorType::LOGICAL_GET) at = at->children[0].get();
+        auto &get = at->Cast<LogicalGet>();
+        if (!get.function.cardinality || !get.bind_data) return;
+        state.cardinalities[get.bind_data.get()] = get.function.cardinality;
+        get.function.cardinality = Cardinality;
+    }
+
+    void Estimate(LogicalOperator &op) {
+        std::unordered_set<idx_t> filtered;
+        FindFiltered(op, filtered);
+        Raise(op, filtered);
+    }
+};
+
+/* ---- hooks ---- */
+
+void post_bind(PlannerExtensionInput &input, BoundStatement &statement) {
+    auto state = input.context.registered_state->Get<State>(STATE);
+    if (state && statement.plan) Plan(*state, static_cast<PlannerInfo &>(*input.info).classify).Govern(statement.plan);
+}
+
+void remove_barriers(unique_ptr<LogicalOperator> &op, const State &state) {
+    while (is_barrier(*op, state)) op = std::move(op->children[0]);
+    for (auto &child : op->children) remove_barriers(child, state);
+}
+
+void optimize(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> &plan) {
+    auto state = input.context.registered_state->Get<State>(STATE);
+    if (state && plan) remove_barriers(plan, *state);
+}
+
+} // namespace
+
+bool govern_plan_install(duckdb_database database, govern_classify_fn classify) {
+    try {
+        auto &config = DBConfig::GetConfig(*reinterpret_cast<DatabaseWrapper *>(database)->database->instance);
+        auto info = make_shared_ptr<PlannerInfo>();
+        info->classify = classify;
+        PlannerExtension planner;
+        planner.post_bind_function = post_bind;
+        planner.planner_info = std::move(info);
+        OptimizerExtension optimizer;
+        optimizer.optimize_function = optimize;
+        PlannerExtension::Register(config, std::move(planner));
+        OptimizerExtension::Register(config, std::move(optimizer));
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
+bool govern_plan_begin(duckdb_connection connection, const govern_plan *plan) {
+    try {
+        auto &context = *reinterpret_cast<Connection *>(connection)->context;
+        auto state = make_shared_ptr<State>();
+        state->nonce = plan->nonce;
+        for (size_t i = 0; i < plan->table_count; i++) state->tables.emplace_back(plan->tables[i]);
+        if (plan->target) state->target.emplace_back(*plan->target);
+        context.registered_state->Remove(STATE);
+        context.registered_state->Insert(STATE, std::move(state));
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
+void govern_plan_end(duckdb_connection connection) {
+    auto &context = *reinterpret_cast<Connection *>(connection)->context;
+    context.registered_state->Remove(STATE);
+}
