@@ -120,6 +120,13 @@ static void test_base__sha256_and_hmac_of_published_vectors(void) {
     h = lh_hmac_sha256(LH_STR("Jefe"), LH_STR("what do ya want for nothing?")); /* RFC 4231, case 2 */
     CHECK_STR(lh_str_from(lh_sha256_to_hex(&h).text),
               LH_STR("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
+    LH_CLEANUP(lh_hmac_freep) lh_hmac *hmac = NULL;
+    CHECK(lh_hmac_new(LH_STR("Jefe"), &hmac, NULL) == LH_OK);
+    for (int i = 0; i < 2; i++) {
+        (void)lh_hmac_of(hmac, LH_STR("")); /* leaves nothing behind */
+        lh_sha256 again = lh_hmac_of(hmac, LH_STR("what do ya want for nothing?"));
+        CHECK(memcmp(again.bytes, h.bytes, sizeof h.bytes) == 0);
+    }
 }
 
 static void check_base64(const char *text, const char *expected) { /* NULL: refused */

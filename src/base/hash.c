@@ -1,8 +1,10 @@
 #include "base/base.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 
 struct lh_sha256_stream {
     EVP_MD_CTX *ctx;
@@ -51,6 +53,40 @@ lh_sha256 lh_hmac_sha256(lh_str key, lh_str data) {
     hash_must(HMAC(EVP_sha256(), key.ptr ? key.ptr : "", (int)key.len,
                    (const unsigned char *)(data.ptr ? data.ptr : ""), data.len, hash.bytes, &length) != NULL);
     return hash;
+}
+
+struct lh_hmac {
+    EVP_MAC_CTX *ctx;
+};
+
+lh_code lh_hmac_new(lh_str key, lh_hmac **ret, lh_error *err) {
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                 OSSL_PARAM_construct_end()};
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    lh_hmac *hmac = calloc(1, sizeof *hmac);
+    if (hmac && mac) hmac->ctx = EVP_MAC_CTX_new(mac);
+    EVP_MAC_free(mac);
+    if (!hmac || !hmac->ctx || EVP_MAC_init(hmac->ctx, (const unsigned char *)key.ptr, key.len, params) != 1) {
+        lh_hmac_free(hmac);
+        return lh_fail(err, LH_NO_MEMORY, "HMAC: out of memory");
+    }
+    *ret = hmac;
+    return LH_OK;
+}
+
+lh_sha256 lh_hmac_of(lh_hmac *hmac, lh_str data) {
+    lh_sha256 hash;
+    hash_must(EVP_MAC_init(hmac->ctx, NULL, 0, NULL)); /* with the key that it has */
+    if (data.len) hash_must(EVP_MAC_update(hmac->ctx, (const unsigned char *)data.ptr, data.len));
+    hash_must(EVP_MAC_final(hmac->ctx, hash.bytes, NULL, sizeof hash.bytes));
+    return hash;
+}
+
+void lh_hmac_free(lh_hmac *hmac) {
+    if (!hmac) return;
+    EVP_MAC_CTX_free(hmac->ctx);
+    free(hmac);
 }
 
 void lh_hex(const void *data, size_t size_bytes, char *into) {

@@ -21,6 +21,12 @@ static inline void lh_sha256_stream_freep(lh_sha256_stream **stream) { lh_sha256
 
 lh_sha256 lh_sha256_of(lh_str data);
 lh_sha256 lh_hmac_sha256(lh_str key, lh_str data);
+/* HMAC-SHA-256 of many texts with one key, of one thread at a time. Owned: lh_hmac_free(). NO_MEMORY when OpenSSL cannot. */
+typedef struct lh_hmac lh_hmac;
+LH_MUST_CHECK lh_code lh_hmac_new(lh_str key, lh_hmac **ret, lh_error *err);
+lh_sha256 lh_hmac_of(lh_hmac *hmac, lh_str data);
+void lh_hmac_free(lh_hmac *hmac);
+static inline void lh_hmac_freep(lh_hmac **hmac) { lh_hmac_free(*hmac); }
 lh_sha256_hex lh_sha256_to_hex(const lh_sha256 *hash);        /* lower-case */
 void lh_hex(const void *data, size_t size_bytes, char *into); /* writes 2*size digits and a NUL */
 /* RFC 4648 §4, with its padding, nothing else between. into: room for 3 bytes of each 4. Errors: INVALID. */

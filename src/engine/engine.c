@@ -71,12 +71,14 @@ static lh_code engine_open_database(lh_engine *engine, duckdb_database *ret, lh_
     duckdb_destroy_config(&config);
     if (code == LH_OK) code = engine_load_extensions(engine->extension_dir, *ret, err);
     if (code == LH_OK) code = engine_register_sample(engine, *ret, err);
+    if (code == LH_OK) code = engine_register_masks(&engine->masks, *ret, err);
     if (code != LH_OK) duckdb_close(ret);
     return code;
 }
 
 static lh_code engine_copy_options(lh_engine *engine, const lh_engine_options *options, lh_error *err) {
     engine->catalog = options->catalog;
+    engine_masks_init(&engine->masks, options->mask_key);
     engine->registry = options->registry;
     engine->threads = options->threads;
     engine->memory_bytes = options->memory_bytes;

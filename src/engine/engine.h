@@ -21,6 +21,7 @@ typedef struct lh_engine_options {
     uint64_t cache_limit_bytes;     /* 0: a quarter of memory_bytes */
     uint64_t cache_auto_pin_hits;   /* reads of a table after which it is pinned; 0: never */
     uint64_t cache_load_timeout_ms; /* 0: none */
+    lh_str mask_key;                /* of hashes and tokens, the same for ever; empty: one of this process */
 } lh_engine_options;
 
 /* Opens DuckDB and loads the extensions (tens of ms). No lake yet: the catalog is served by us, so attach

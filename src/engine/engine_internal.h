@@ -27,6 +27,11 @@ typedef struct engine_queue {
 } engine_queue;
 
 /* A pooled connection. While `running`, it is in engine->running and the timer may interrupt it. */
+typedef struct engine_masks {
+    unsigned char key[32];
+    char name[24]; /* what the names of its functions begin with; of this process */
+} engine_masks;
+
 typedef struct engine_connection {
     lh_engine *engine;
     duckdb_connection handle;
@@ -77,6 +82,7 @@ struct lh_engine {
 
     pthread_mutex_t sample_lock; /* of its own: held by DuckDB's threads */
     lh_sample *samples;
+    engine_masks masks;
     int64_t sample_ids;
 };
 
@@ -136,6 +142,9 @@ lh_code engine_load_extensions(lh_str folder, duckdb_database database, lh_error
 
 /* ---- sample.c ---- */
 lh_code engine_register_sample(lh_engine *engine, duckdb_database database, lh_error *err);
+/* The functions of masks (mask.h), under names that nobody can know. */
+void engine_masks_init(engine_masks *masks, lh_str key);
+lh_code engine_register_masks(engine_masks *masks, duckdb_database database, lh_error *err);
 
 /* ---- engine.c ---- */
 lh_code engine_connection_open_locked(lh_engine *engine, engine_connection **ret, lh_error *err);
