@@ -1,8 +1,8 @@
 /* access: who may do what: API keys, principals, roles, and the policy that they give. Every door asks here (HTTP, gRPC).
- * Depends on: base, storage, catalog. Used by: rpc, api. Thread-safe: any call, any thread. */
+ * Depends on: base, storage, catalog, engine. Used by: rpc, api. Thread-safe: any call, any thread. */
 #ifndef LH_ACCESS_ACCESS_H
 #define LH_ACCESS_ACCESS_H
-#include "catalog/catalog.h"
+#include "engine/engine.h"
 
 typedef enum lh_permission { /* each reaches as far as those before it */
                              LH_PERMIT_PUBLIC,
@@ -113,6 +113,7 @@ lh_decision lh_access_decide(const lh_policy *policy, lh_action action, const lh
 
 typedef struct lh_seen_column {
     lh_str name;
+    const lh_json *type; /* the specification's */
     bool visible;
     const lh_json *mask; /* {"kind",…}; NULL: as it is */
 } lh_seen_column;
@@ -123,7 +124,8 @@ typedef struct lh_effective {
     size_t column_count;
     lh_str *row_filters; /* a row that passes any of them is there; count 0: every row. SQL as kept: not checked yet */
     size_t row_filter_count;
-} lh_effective; /* arena */
+    lh_table_state state; /* that it is of */
+} lh_effective;           /* arena */
 /* What is seen of a dataset when it is read (or written: action). Errors: NOT_FOUND (also when nothing is allowed and there is no
  * such dataset), the catalog's. */
 LH_MUST_CHECK lh_code lh_access_effective(lh_catalog *catalog, const lh_policy *policy, lh_action action,
@@ -132,4 +134,16 @@ LH_MUST_CHECK lh_code lh_access_effective(lh_catalog *catalog, const lh_policy *
  * whether the dataset is there or not; NOT_FOUND when it may; the catalog's. */
 LH_MUST_CHECK lh_code lh_access_require_whole(lh_catalog *catalog, lh_str principal, lh_action action,
                                               lh_table_name table, lh_arena *arena, lh_error *err);
+
+/* ---- mask_key.c ---- */
+#define LH_MASK_KEY_OBJECT "_catalog/secret/mask_key"
+/* The key of hashes and tokens, for lh_engine_options.mask_key; made when the lake has none. Arena. Errors: IO, UNAVAILABLE,
+ * CORRUPT. */
+LH_MUST_CHECK lh_code lh_access_mask_key(lh_bucket *bucket, lh_arena *arena, lh_str *ret, lh_error *err);
+
+/* ---- bind.c: the only way from a principal's SQL to the engine ---- */
+/* *ret, for lh_query.governor: what the principal's roles show of each table now. Arena, which lives until the statement has
+ * ended. Errors: as lh_access_policy(). */
+LH_MUST_CHECK lh_code lh_access_bind(lh_catalog *catalog, lh_str principal, lh_arena *arena, const lh_governor **ret,
+                                     lh_error *err);
 #endif

@@ -54,6 +54,10 @@ LH_MUST_CHECK lh_code access_principal_read(lh_catalog *catalog, lh_str name, lh
 /* Of a principal's document. Errors: as lh_access_policy(), but NOT_FOUND. */
 LH_MUST_CHECK lh_code access_policy_of(lh_catalog *catalog, const lh_json *principal, lh_arena *arena, lh_policy **ret,
                                        lh_error *err);
+/* ---- bind.c ---- */
+/* A redaction of a column of that type; one that the type does not have is null. NULL: none. */
+lh_mask access_mask_of(const lh_json *mask, lh_str type);
+
 /* How far the principal reaches over the whole lake: PUBLIC when not even reading is whole. */
 lh_permission access_policy_reach(const lh_policy *policy);
 #endif

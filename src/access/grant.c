@@ -89,7 +89,7 @@ static bool grant_is_count(const lh_json *value, int64_t least) {
 static lh_code grant_check_redaction(const lh_json *redaction, lh_error *err) {
     static const char *const plain[] = {"kind"}, *const mask[] = {"kind", "keep_prefix", "keep_suffix"},
                              *const bucket[] = {"kind", "n"};
-    static const char *const kinds[] = {"none", "null", "hash", "token", "year"};
+    static const char *const kinds[] = {"none", "null", "hash", "sha256", "token", "year"};
     lh_str kind = lh_json_get_string(redaction, "kind");
     if (lh_str_eq(kind, LH_STR("mask"))) {
         LH_TRY(access_members(redaction, "a redaction ", mask, 3, err));
@@ -106,7 +106,7 @@ static lh_code grant_check_redaction(const lh_json *redaction, lh_error *err) {
                    : lh_fail(err, LH_INVALID, "'n' of a bucket must be a whole number, 1 or more");
     }
     if (grant_find(kind, kinds, sizeof kinds / sizeof *kinds) == sizeof kinds / sizeof *kinds)
-        return lh_fail(err, LH_INVALID, "'kind' of a redaction must be null, hash, mask, year, bucket, token or none");
+        return lh_fail(err, LH_INVALID, "'kind' of a redaction must be null, hash, sha256, mask, year, bucket, token or none");
     return access_members(redaction, "a redaction ", plain, 1, err);
 }
 

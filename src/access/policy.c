@@ -380,7 +380,10 @@ static lh_code policy_see(const lh_policy *policy, lh_action action, const lh_re
         if (!any) view.shows = POLICY_HIDES;
         effective->whole = effective->whole && view.shows == POLICY_SHOWS;
         effective->columns[effective->column_count++] =
-            (lh_seen_column){name, view.shows != POLICY_HIDES, view.shows == POLICY_MASKS ? view.mask : NULL};
+            (lh_seen_column){.name = name,
+                             .type = lh_json_get(it.value, "type"),
+                             .visible = view.shows != POLICY_HIDES,
+                             .mask = view.shows == POLICY_MASKS ? view.mask : NULL};
     }
     if (any && !allowed.unfiltered)
         effective->row_filters = allowed.filters, effective->row_filter_count = allowed.filter_count;
@@ -389,13 +392,12 @@ static lh_code policy_see(const lh_policy *policy, lh_action action, const lh_re
 
 lh_code lh_access_effective(lh_catalog *catalog, const lh_policy *policy, lh_action action, lh_table_name table,
                             lh_arena *arena, lh_effective *ret, lh_error *err) {
-    lh_json *dataset = NULL;
-    uint64_t ignored;
+    lh_json *columns = NULL;
     lh_effective effective = {0};
-    LH_TRY(lh_dataset_describe(catalog, table, arena, &dataset, &ignored, err));
+    LH_TRY(lh_dataset_columns(catalog, table, arena, &columns, &effective.state, err));
     const lh_resource resource = lh_resource_dataset(table, arena);
     effective.decision = lh_access_decide(policy, action, &resource, arena);
-    LH_TRY(policy_see(policy, action, &resource, lh_json_get(dataset, "columns"), arena, &effective, err));
+    LH_TRY(policy_see(policy, action, &resource, columns, arena, &effective, err));
     *ret = effective;
     return LH_OK;
 }

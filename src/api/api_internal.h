@@ -28,8 +28,10 @@ LH_MUST_CHECK lh_code lh_request_query_uint(const lh_request *request, const cha
                                             uint64_t otherwise, uint64_t *ret, lh_error *err);
 /* true, false (any case), 1 or 0; false when absent. Errors: INVALID naming it. */
 LH_MUST_CHECK lh_code lh_request_query_bool(const lh_request *request, const char *name, bool *ret, lh_error *err);
-lh_str lh_request_header(const lh_request *request, const char *name);    /* any case; empty when absent */
-lh_str lh_request_principal(const lh_request *request, bool *ret_governed, lh_permission *ret_permission); /* who calls */
+lh_str lh_request_header(const lh_request *request, const char *name); /* any case; empty when absent */
+lh_str lh_request_principal(const lh_request *request, bool *ret_governed,
+                            lh_permission *ret_permission);               /* who calls */
+lh_permission lh_request_scope(const lh_request *request);                /* of a governed caller: nothing beyond */
 bool lh_request_may(const lh_request *request, lh_permission permission); /* does the caller's key reach that far? */
 bool lh_request_knows_token(const lh_request *request, lh_str token);     /* would a request with that key be let in? */
 bool lh_request_is_engine(const lh_request *request);                     /* authenticated by the internal token */

@@ -70,6 +70,21 @@ static uint64_t query_cap(uint64_t asked, int64_t allowed) {
     return asked == 0 ? most : most == 0 || asked < most ? asked : most;
 }
 
+/* Who may not read and write the whole lake is governed by roles, if there are any: the scope of the key is all that its
+ * permission says then. */
+static lh_code query_govern(lh_request *request, lh_query *query, lh_error *err) {
+    bool governed;
+    lh_permission permission;
+    lh_str principal = lh_request_principal(request, &governed, &permission);
+    if (!governed || permission >= LH_PERMIT_WRITE) {
+        query->read_only = permission < LH_PERMIT_WRITE;
+        return LH_OK;
+    }
+    query->read_only = lh_request_scope(request) < LH_PERMIT_WRITE;
+    return lh_access_bind(lh_request_app(request)->catalog, principal, lh_request_arena(request), &query->governor,
+                          err);
+}
+
 static lh_code query_parse(lh_request *request, lh_query *query, lh_error *err) {
     const lh_config *config = lh_request_app(request)->config;
     lh_json *body = NULL;
@@ -95,8 +110,7 @@ static lh_code query_parse(lh_request *request, lh_query *query, lh_error *err) 
     query->timeout_ms = query_cap(timeout_ms, config->query_timeout_ms);
     query->result_max_bytes = (uint64_t)config->query_result_max_bytes;
     query->cancel = lh_request_cancel(request);
-    query->read_only = !lh_request_may(request, LH_PERMIT_WRITE);
-    return LH_OK;
+    return query_govern(request, query, err);
 }
 
 lh_code api_query_sql(lh_request *request, lh_error *err) {

@@ -5,7 +5,7 @@
  * the one that answered. Writes go to the bucket that was named, or fail.
  * What may be changed: the lake's own objects are not this API's to change, whoever calls.
  *   _catalog/…, _errors/…          the metastore, the journal of failures: 403 for every write and delete; read and
- *                                  listed for administrators only
+ *                                  listed for administrators only; what is secret for nobody
  *   below a table's folder         (one whose metadata/ holds a .metadata.json) an upload may add a new object there,
  *                                  so that files can be brought and then registered; what exists is neither
  *                                  replaced nor deleted: 403. Tables change by SQL, ingest and the catalog.
@@ -17,6 +17,7 @@ enum { STORAGE_BUFFER_BYTES = 256 << 10, STORAGE_OPEN_TRIES = 5, STORAGE_METADAT
 
 /* ---- what every handler needs ---- */
 
+static const char storage_secret[] = "_catalog/secret/"; /* for nobody */
 static const char *const storage_inner[] = {"_catalog/", "_errors/"};
 enum { STORAGE_INNER_COUNT = sizeof storage_inner / sizeof *storage_inner };
 
@@ -48,6 +49,8 @@ static lh_code storage_place_of(lh_request *request, storage_place *ret, lh_erro
     storage_place place = {.bucket = storage_bucket_name(request), .key = lh_request_param(request, "key")};
     LH_TRY(lh_key_check(place.key, err));
     const char *inner = storage_inner_of(place.key);
+    if (lh_str_starts(place.key, lh_str_from(storage_secret)))
+        return lh_fail(err, LH_DENIED, "objects below '%s' are for nobody", storage_secret);
     if (inner && !lh_request_may(request, LH_PERMIT_ADMIN)) /* hashes of keys, every table's name */
         return lh_fail(err, LH_DENIED, "objects below '%s' are for administrators", inner);
     LH_TRY(lh_registry_key(storage_registry(request), place.bucket, place.key, lh_request_arena(request), &place.whole,

@@ -21,13 +21,14 @@ bool lh_request_knows_token(const lh_request *request, lh_str token) {
 
 /* ---- routes that ask a principal's roles ---- */
 
-/* Their answers hold nothing but the one dataset that their path names. Every other route wants a principal that sees the whole
- * lake: until statements are governed (ADR 21) no door can show a part. */
+/* Their answers hold nothing but what the caller may see: their handlers see to that, or they are of the one dataset that
+ * their path names. Every other route wants a principal that sees the whole lake. */
 static const struct {
     int route;
-    bool dataset; /* false: for everybody who is known */
+    bool dataset; /* false: for everybody who is known; the handler asks */
 } auth_asking[] = {
     {API_ROUTE_api_access_me, false},
+    {API_ROUTE_api_query_sql, false},
     {API_ROUTE_api_dataset_get, true},
     {API_ROUTE_api_dataset_delete, true},
     {API_ROUTE_api_layout_get, true},

@@ -166,6 +166,7 @@ static void connection_check(lh_request *request, connection_refusal *refusal) {
     request->permission = identity.permission;
     request->principal = identity.principal;
     request->governed = identity.governed;
+    request->scope = identity.scope;
     lh_permission needs = found == LH_OK ? request->match.route->permission : LH_PERMIT_READ;
     if (!identity.known && needs != LH_PERMIT_PUBLIC) { /* before 404 and 405: a stranger learns no paths */
         refusal->status = 401, refusal->header = "WWW-Authenticate", refusal->value = "Bearer";

@@ -13,7 +13,7 @@ lh_catalog *iceberg_catalog(lh_request *request);
 void iceberg_suit(lh_request *request, lh_json *answer);
 /* The ETag of an answer with a table's metadata: that of a load of the same. None of a table that is only staged. */
 void iceberg_tag(lh_request *request, const lh_json *answer);
-lh_str iceberg_namespace_name(lh_request *request); /* the path's {namespace} */
+lh_str iceberg_namespace_name(lh_request *request);                                    /* the path's {namespace} */
 LH_MUST_CHECK lh_code iceberg_body(lh_request *request, lh_json **ret, lh_error *err); /* a JSON object */
 /* pageToken and pageSize. Errors: INVALID. */
 LH_MUST_CHECK lh_code iceberg_page(lh_request *request, lh_page *ret, lh_error *err);

@@ -46,6 +46,7 @@ struct lh_request {
     lh_permission permission; /* the caller's */
     lh_str principal;         /* who calls: as in lh_identity */
     bool governed;            /* by roles, where the permission does not reach */
+    lh_permission scope;      /* of that key: nothing beyond */
     lh_catalog *catalog;      /* that records its Idempotency-Key; NULL without one */
     bool holds;               /* an answer is kept back until api_request_release() */
     lh_str whole_body;        /* once it was read as a whole */
@@ -154,7 +155,7 @@ void api_request_unref(lh_request *request);
 /* Can so many more bytes of the body be taken before a worker reads some? */
 bool api_request_has_room(lh_request *request, size_t size);
 size_t api_request_take_upload(lh_request *request, const char *data,
-                               size_t size);                           /* how much was taken; may suspend */
+                               size_t size); /* how much was taken; may suspend */
 /* Answers without a worker; the rest of the body is read and dropped. */
 void api_request_answer_early(lh_request *request, unsigned status, const char *content_type, lh_str body);
 ssize_t api_request_give(lh_request *request, char *into, size_t cap); /* MHD content reader */

@@ -47,7 +47,7 @@ lh_str api_error_body(lh_arena *arena, bool iceberg, unsigned status, lh_code co
 typedef struct api_identity {
     bool known, engine;
     lh_permission permission;
-    lh_str principal;    /* these as in lh_identity */
+    lh_str principal; /* these as in lh_identity */
     bool governed;
     lh_permission scope;
 } api_identity;

@@ -276,6 +276,20 @@ lh_code lh_table_get_state(lh_catalog *catalog, lh_table_name name, lh_table_sta
     return LH_OK;
 }
 
+lh_code lh_table_snapshot_schema(lh_catalog *catalog, lh_table_name name, int64_t snapshot_id, int64_t *ret,
+                                 lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(LH_LIMIT_REQUEST_ARENA_BYTES, &arena, err));
+    catalog_table table;
+    lh_json *metadata = NULL;
+    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
+    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    const lh_json *snapshot = metadata_snapshot(metadata, snapshot_id);
+    if (!snapshot) return lh_fail(err, LH_NOT_FOUND, "there is no snapshot %" PRId64, snapshot_id);
+    *ret = lh_json_int(lh_json_get(snapshot, "schema-id"), -1);
+    return LH_OK;
+}
+
 lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name name, int64_t *ret, lh_error *err) {
     lh_table_state state;
     LH_TRY(lh_table_version(catalog, name, &state, err));

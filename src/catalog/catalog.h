@@ -245,6 +245,11 @@ LH_MUST_CHECK lh_code lh_table_snapshot_id(lh_catalog *catalog, lh_table_name na
 LH_MUST_CHECK lh_code lh_table_snapshot_at(lh_catalog *catalog, lh_table_name name, int64_t at_ms, int64_t *ret,
                                            lh_error *err);
 
+/* The id of the schema that a snapshot was written with; -1: it does not say. Reads the metadata. Errors: NOT_FOUND (also the
+ * snapshot), CORRUPT, IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_table_snapshot_schema(lh_catalog *catalog, lh_table_name name, int64_t snapshot_id,
+                                               int64_t *ret, lh_error *err);
+
 /* What a table's rows and their form depend on. */
 typedef struct lh_table_state {
     uint64_t version; /* of the table's document: another one after each change */
@@ -494,6 +499,10 @@ void lh_dataset_changes_listen(lh_catalog *catalog, void (*listener)(void *ctx),
  * up),"metadata_updated_at". *ret_version is of what lh_dataset_patch() changes; 0 when nothing was said. Arena. */
 LH_MUST_CHECK lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
                                           uint64_t *ret_version, lh_error *err);
+/* What decides who sees a column: [{"name","type" (the specification's JSON),"sensitivity","pii_kind"}], in its order, and the
+ * state that it is of (without the uuid). Arena. Errors: NOT_FOUND, CORRUPT, IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_dataset_columns(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+                                         lh_table_state *ret_state, lh_error *err);
 LH_MUST_CHECK lh_code lh_dataset_metadata_version(lh_catalog *catalog, lh_table_name name, uint64_t *ret,
                                                   lh_error *err);
 /* A JSON merge patch (RFC 7396) of description, owner, sensitivity, tags, expected_interval_s and columns {name:

@@ -62,6 +62,34 @@ static lh_json *rich_columns(lh_catalog *catalog, const lh_json *metadata, const
     return columns;
 }
 
+lh_code lh_dataset_columns(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+                           lh_table_state *ret_state, lh_error *err) {
+    catalog_table table;
+    uint64_t ignored;
+    lh_json *metadata = NULL, *about = NULL, *columns = lh_json_new_array(arena);
+    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
+    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    LH_TRY(dataset_about_read(catalog, name, arena, &about, &ignored, err));
+    lh_str sensitivity = lh_json_str(lh_json_get(about, "sensitivity"), LH_STR(DATASET_SENSITIVITY));
+    for (lh_json_iter it = lh_json_each(lh_json_get(metadata_current_schema(metadata), "fields")); lh_json_next(&it);) {
+        lh_str key = lh_arena_printf(arena, "%" PRId64, lh_json_int(lh_json_get(it.value, "id"), -1));
+        const lh_json *record = lh_json_get_str(lh_json_get(about, "columns"), key);
+        lh_str own = lh_json_get_string(record, "sensitivity");
+        lh_json *column = lh_json_new_object(arena);
+        lh_json_set_string(arena, column, "name", lh_json_get_string(it.value, "name"));
+        lh_json_set(arena, column, "type", lh_json_copy(arena, lh_json_get(it.value, "type")));
+        lh_json_set_string(arena, column, "sensitivity", own.len ? own : sensitivity);
+        rich_set_or_null(arena, column, "pii_kind", lh_json_get(lh_json_get(record, "pii"), "kind"));
+        lh_json_append(columns, column);
+    }
+    LH_TRY(lh_arena_check(arena, err));
+    *ret_state = (lh_table_state){.version = table.version,
+                                  .snapshot_id = table.snapshot_id,
+                                  .schema_id = lh_json_int(lh_json_get(metadata, "current-schema-id"), -1)};
+    *ret = columns;
+    return LH_OK;
+}
+
 lh_code lh_dataset_metadata_version(lh_catalog *catalog, lh_table_name name, uint64_t *ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(4 * (size_t)LH_LIMIT_METADATA_BYTES, &arena, err));

@@ -115,8 +115,13 @@ lh_code lh_cli_beside_binary(const char *name, char *into, size_t into_bytes, lh
 
 static lh_code stack_open_engine(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_str mask_key;
     LH_TRY(stack_find_extensions(stack, err));
+    LH_TRY(lh_arena_new(64 << 10, &arena, err));
+    LH_TRY(lh_access_mask_key(lh_registry_whole(stack->registry), arena, &mask_key, err));
     const lh_engine_options options = {.catalog = stack->catalog,
+                                       .mask_key = mask_key,
                                        .registry = stack->registry,
                                        .scratch_dir = lh_str_from(stack->scratch.path),
                                        .extension_dir = lh_str_from(stack->extension_dir),

@@ -215,12 +215,13 @@ lh_code engine_lock_down(const lh_engine *engine, duckdb_connection connection, 
     return engine_execute(connection, "SET lock_configuration = true", err);
 }
 
-static lh_code engine_attach_database(const lh_engine *engine, duckdb_database database, lh_error *err) {
+static lh_code engine_attach_database(lh_engine *engine, duckdb_database database, lh_error *err) {
     duckdb_connection connection = NULL;
     if (duckdb_connect(database, &connection) == DuckDBError)
         return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
     lh_code code = attach_lake(engine, connection, err);
     if (code == LH_OK) code = engine_hot_attach(engine->hot, database, connection, err);
+    if (code == LH_OK) code = engine_govern_install(engine, database, err); /* sees plans as the cache leaves them */
     if (code == LH_OK) code = engine_lock_down(engine, connection, err);
     duckdb_disconnect(&connection);
     return code;

@@ -48,18 +48,72 @@ static inline void lh_cancel_freep(lh_cancel **cancel) { lh_cancel_free(*cancel)
 void lh_cancel_fire(lh_cancel *cancel); /* any thread, any number of times */
 bool lh_cancel_fired(const lh_cancel *cancel);
 
+/* ---- governing: what a caller sees of each table (docs/adr/0021); made by access, kept to by the engine ---- */
+typedef enum lh_mask_kind {
+    LH_MASK_NONE,   /* the value as it is */
+    LH_MASK_NULL,   /* NULL of the column's type */
+    LH_MASK_HASH,   /* VARCHAR: HMAC-SHA-256 with the lake's key, 64 hex digits */
+    LH_MASK_SHA256, /* VARCHAR: without a key; a dictionary undoes it */
+    LH_MASK_TOKEN,  /* VARCHAR: "tok_" and the first 16 digits of the hash */
+    LH_MASK_KEEP, /* VARCHAR: the first and last characters, '*' for each between; all '*' when none would be between */
+    LH_MASK_YEAR, /* INTEGER, of a DATE or TIMESTAMP */
+    LH_MASK_BUCKET, /* of a number, in its type: the greatest multiple of n not above it; NULL where the type has none */
+} lh_mask_kind;
+typedef struct lh_mask {
+    lh_mask_kind kind;
+    uint32_t keep_prefix, keep_suffix; /* KEEP: characters as people count them (grapheme clusters, Unicode UAX 29) */
+    uint64_t bucket;                   /* BUCKET: n, from 1 on */
+} lh_mask;
+/* Is there such a mask of values of that type (as DuckDB writes it)? */
+bool lh_mask_fits(const lh_mask *mask, lh_str type);
+typedef struct lh_relation_column {
+    lh_str name, type; /* type: as DuckDB writes it; needed for YEAR and BUCKET */
+    lh_mask mask;
+} lh_relation_column;
+/* A table, or a relation over one (a view), as it is seen: these columns, of rows that pass any of the filters. */
+typedef struct lh_relation {
+    lh_table_name table;            /* that is read in the end */
+    const struct lh_relation *over; /* NULL: the table itself */
+    const lh_relation_column *columns;
+    size_t column_count;
+    const lh_str *filters; /* conditions in SQL, trusted: of total functions, over columns of what is read */
+    size_t filter_count;   /* 0: every row */
+    uint64_t version;      /* of the table's document that this was made of */
+    int64_t schema_id;
+    bool whole; /* nothing is left out, masked or filtered */
+} lh_relation;
+typedef enum lh_write { LH_WRITE_INSERT, LH_WRITE_CHANGE /* rows, by what they hold */, LH_WRITE_DEFINE } lh_write;
+typedef struct lh_listed {
+    lh_table_name name;
+    const lh_relation *relation;
+} lh_listed;
+typedef struct lh_governor {
+    void *ctx;
+    /* What is seen under this name, which is that of a table or a view as stored. Errors: DENIED, in words that tell nothing of
+     * what is there; the catalog's. */
+    lh_code (*relation)(void *ctx, lh_table_name name, lh_arena *arena, const lh_relation **ret, lh_error *err);
+    /* May the table be written like that? DEFINE: also create, alter, drop, and a namespace (name empty). Errors: DENIED. */
+    lh_code (*write)(void *ctx, lh_write write, lh_table_name name, lh_arena *arena, lh_error *err);
+    /* All that is seen, by name. */
+    lh_code (*list)(void *ctx, lh_arena *arena, lh_listed **ret, size_t *ret_count, lh_error *err);
+} lh_governor;
+
+/* Appends DuckDB's name of a type of the Iceberg specification (a string, or an object). */
+void lh_engine_type_sql(const lh_json *type, lh_buf *into);
+
 /* ---- one statement from outside, to bytes ---- */
 typedef enum { LH_FORMAT_JSON, LH_FORMAT_NDJSON, LH_FORMAT_CSV, LH_FORMAT_ARROW } lh_format;
 typedef struct lh_query {
     lh_str sql;            /* one or more statements; the last one's result is the answer */
     const lh_json *params; /* array ($1, ?) or object ($name); NULL for none */
     lh_format format;
-    bool rows_as_objects;      /* JSON: "rows":"objects" */
-    bool read_only;            /* a statement that changes the lake is DENIED */
-    uint64_t rows_max;         /* 0: unlimited; beyond it "truncated":true */
-    uint64_t result_max_bytes; /* 0: unlimited; LIMIT once passed */
-    uint64_t timeout_ms;       /* 0: none; then CANCELLED with "timed out after …" */
-    lh_cancel *cancel;         /* borrowed; NULL: cannot be cancelled */
+    bool rows_as_objects;        /* JSON: "rows":"objects" */
+    bool read_only;              /* a statement that changes the lake is DENIED */
+    uint64_t rows_max;           /* 0: unlimited; beyond it "truncated":true */
+    uint64_t result_max_bytes;   /* 0: unlimited; LIMIT once passed */
+    uint64_t timeout_ms;         /* 0: none; then CANCELLED with "timed out after …" */
+    lh_cancel *cancel;           /* borrowed; NULL: cannot be cancelled */
+    const lh_governor *governor; /* borrowed; NULL: the caller may see all */
 } lh_query;
 typedef lh_code (*lh_bytes_fn)(void *ctx, lh_str data, lh_error *err);
 typedef struct lh_query_outcome {

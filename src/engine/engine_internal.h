@@ -82,6 +82,7 @@ struct lh_engine {
 
     pthread_mutex_t sample_lock; /* of its own: held by DuckDB's threads */
     lh_sample *samples;
+    uint64_t govern_nonce; /* LIMIT of relations, govern.c */
     engine_masks masks;
     int64_t sample_ids;
 };
@@ -145,6 +146,9 @@ lh_code engine_register_sample(lh_engine *engine, duckdb_database database, lh_e
 /* The functions of masks (mask.h), under names that nobody can know. */
 void engine_masks_init(engine_masks *masks, lh_str key);
 lh_code engine_register_masks(engine_masks *masks, duckdb_database database, lh_error *err);
+
+/* ---- govern.c ---- */
+lh_code engine_govern_install(lh_engine *engine, duckdb_database database, lh_error *err);
 
 /* ---- engine.c ---- */
 lh_code engine_connection_open_locked(lh_engine *engine, engine_connection **ret, lh_error *err);

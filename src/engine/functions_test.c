@@ -22,6 +22,7 @@ static void test_engine__each_function_of_duckdb_is_listed_and_each_listed_one_i
         lh_json *row = NULL;
         CHECK(lh_json_parse(s->arena, lh_str_split(&names, '\n'), &row, &s->err) == LH_OK);
         lh_str name = lh_json_str(lh_json_get(row, "name"), LH_STR_NONE);
+        if (lh_str_starts(name, lh_str_from(s->engine->masks.name))) continue; /* ours, called by no text */
         for (found = 0; found < count && !lh_str_eq(name, lh_str_from(list[found].name)); found++) continue;
         if (found == count) print_error("DuckDB's %.*s is not in functions.def\n", LH_STR_ARG(name)), wrongs++;
         else seen[found] = true;

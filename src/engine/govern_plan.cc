@@ -28,8 +28,7 @@ constexpr double UNFILTERED = 4.5;
 struct Table {
     string catalog, schema, name;
 
-    explicit Table(const govern_table &table) : catalog(table.catalog), schema(table.schema), name(table.name) {
-    }
+    explicit Table(const govern_table &table) : catalog(table.catalog), schema(table.schema), name(table.name) {}
     bool Is(const TableCatalogEntry &entry) const {
         return StringUtil::CIEquals(entry.ParentCatalog().GetName(), catalog) &&
                StringUtil::CIEquals(entry.ParentSchema().name, schema) && StringUtil::CIEquals(entry.name, name);
@@ -40,7 +39,8 @@ struct Table {
 struct State : public ClientContextState {
     uint64_t nonce = 0;
     vector<Table> tables, target;
-    std::unordered_map<const FunctionData *, table_function_cardinality_t> cardinalities; /* of scans without a user's filter */
+    std::unordered_map<const FunctionData *, table_function_cardinality_t>
+        cardinalities; /* of scans without a user's filter */
 };
 
 struct PlannerInfo : public PlannerExtensionInfo {
@@ -59,7 +59,8 @@ bool is_barrier(const LogicalOperator &op, const State &state) {
 
 /* ---- expressions that cannot raise ---- */
 
-int integer_rank(LogicalTypeId type) { /* odd: signed; one that is greater by two or more, or by one from unsigned, holds it */
+int integer_rank(
+    LogicalTypeId type) { /* odd: signed; one that is greater by two or more, or by one from unsigned, holds it */
     switch (type) {
     case LogicalTypeId::UTINYINT: return 2;
     case LogicalTypeId::TINYINT: return 3;
@@ -168,8 +169,7 @@ idx_t only_table(const Expression &expression) {
 
 class Plan {
   public:
-    Plan(State &state, govern_classify_fn classify) : state(state), classify(classify) {
-    }
+    Plan(State &state, govern_classify_fn classify) : state(state), classify(classify) {}
 
     void Govern(unique_ptr<LogicalOperator> &plan) {
         FindAggregates(*plan);
@@ -269,7 +269,8 @@ class Plan {
         LogicalOperatorVisitor::EnumerateExpressions(op, [&](unique_ptr<Expression> *expression) {
             CheckFunctions(**expression);
             bool aggregate = (*expression)->GetExpressionClass() == ExpressionClass::BOUND_AGGREGATE;
-            if (counts && !aggregate && !IsOfAggregates(**expression) && !is_total(**expression, classify)) total = false;
+            if (counts && !aggregate && !IsOfAggregates(**expression) && !is_total(**expression, classify))
+                total = false;
         });
         for (auto &child : op.children) Look(*child, filtered);
     }

@@ -43,25 +43,40 @@ void engine_hot_poke(engine_hot *hot, lh_table_name name) {
 
 /* ---- which copies ---- */
 
-static size_t run_hot_find(const engine_run *run, lh_str catalog, lh_str schema, lh_str name) {
-    lh_str parts[3] = {catalog, schema, name};
-    size_t first = catalog.len ? 0 : schema.len ? 1 : 2, statement = (size_t)(run->statement - run->scan.statements);
+/* The read of a table by the name that it is stored under. */
+static size_t run_hot_find(const engine_run *run, lh_table_name name) {
+    size_t statement = (size_t)(run->statement - run->scan.statements);
     for (size_t i = 0; i < run->scan.table_count; i++) {
         const lh_sql_table *table = &run->scan.tables[i];
-        bool same = !table->write && !table->has_at && table->statement == statement && table->part_count == 3 - first;
-        for (size_t p = first; same && p < 3; p++) same = lh_str_eq(table->parts[p - first], parts[p]);
-        if (same) return i;
+        const run_before *before = &run->before[i];
+        if (!table->write && !table->has_at && table->statement == statement && before->exact &&
+            lh_str_eq(before->name.name, name.name) && lh_str_eq(before->name.namespace_, name.namespace_))
+            return i;
     }
     return SIZE_MAX;
+}
+
+/* The plan of a governed statement may have these. */
+static void run_hot_note(engine_run *run, const hot_entry *entry) {
+    char(*more)[HOT_NAME_BYTES] = lh_arena_alloc(run->arena, (run->hot_name_count + 2) * sizeof *more);
+    if (!more) return; /* then it is refused */
+    if (run->hot_name_count) memcpy(more, run->hot_names, run->hot_name_count * sizeof *more);
+    memcpy(more[run->hot_name_count++], entry->data, HOT_NAME_BYTES);
+    memcpy(more[run->hot_name_count++], entry->shell, HOT_NAME_BYTES);
+    run->hot_names = more;
 }
 
 /* One read of a table of the statement: the name of the copy, when there is one of just the state before. */
 static bool run_hot_resolve(void *ctx, const char *catalog, const char *schema, const char *name, char *ret) {
     engine_run *run = ctx;
     engine_hot *hot = run->engine->hot;
-    size_t at = run_hot_find(run, lh_str_from(catalog), lh_str_from(schema), lh_str_from(name));
+    const lh_str parts[3] = {lh_str_from(catalog), lh_str_from(schema), lh_str_from(name)};
+    size_t first = parts[0].len ? 0 : parts[1].len ? 1 : 2;
+    lh_table_name table;
     lh_table_state now;
-    if (at == SIZE_MAX || !run->before[at].exact) return false;
+    if (!run_resolve(run, parts + first, 3 - first, &table)) return false;
+    size_t at = run_hot_find(run, table);
+    if (at == SIZE_MAX) return false;
     if (lh_table_version(run->engine->catalog, run->before[at].name, &now, NULL) != LH_OK) return false;
     if (now.version != run->before[at].version) return false;
     bool found = false;
@@ -70,6 +85,7 @@ static bool run_hot_resolve(void *ctx, const char *catalog, const char *schema, 
     if (entry && entry->version == now.version && entry->generation == run->connection->generation) {
         memcpy(ret, entry->shell[0] ? entry->shell : entry->data, HOT_NAME_BYTES);
         run->before[at].hot_id = entry->id;
+        run_hot_note(run, entry);
         found = true;
     }
     pthread_mutex_unlock(&hot->lock);
@@ -80,6 +96,7 @@ static bool run_hot_resolve(void *ctx, const char *catalog, const char *schema, 
 void run_hot_rewrite(engine_run *run, duckdb_extracted_statements extracted, idx_t count) {
     engine_hot *hot = run->engine->hot;
     run->hot_used = false;
+    run->hot_name_count = 0;
     for (size_t i = 0; i < run->scan.table_count; i++) run->before[i].hot_id = 0;
     bool may = hot && run->engine->catalog && !run->hot_off && !run->in_transaction && count == 1 &&
                run->statement->verb == LH_VERB_QUERY;

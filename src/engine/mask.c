@@ -161,9 +161,18 @@ static bool mask_type_is(lh_str type, const char *const *list, size_t count) {
     return false;
 }
 
+bool lh_mask_fits(const lh_mask *mask, lh_str type) {
+    LH_CLEANUP(lh_buf_done) lh_buf ignored = LH_BUF_INIT(4096);
+    const engine_masks none = {0};
+    bool counts = mask->kind != LH_MASK_KEEP || (mask->keep_prefix <= INT16_MAX && mask->keep_suffix <= INT16_MAX);
+    if (mask->kind == LH_MASK_YEAR || mask->kind == LH_MASK_BUCKET)
+        return engine_mask_sql(&none, mask, LH_STR("c"), type, &ignored, NULL) == LH_OK;
+    return counts;
+}
+
 /* Integers by their remainder, which has the sign of the value; in 128 bits, where nothing overflows. The multiple below may lie
  * outside of the type. No TRY(): DuckDB computes what stands in it twice outside of it, once. */
-static lh_code mask_bucket_sql(const engine_mask *mask, lh_str column, lh_str type, lh_buf *into, lh_error *err) {
+static lh_code mask_bucket_sql(const lh_mask *mask, lh_str column, lh_str type, lh_buf *into, lh_error *err) {
     static const char *const integers[] = {"TINYINT",  "SMALLINT",  "INTEGER",  "BIGINT",
                                            "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"};
     static const char *const floats[] = {"FLOAT", "DOUBLE"};
@@ -195,25 +204,26 @@ static lh_code mask_year_sql(lh_str column, lh_str type, lh_buf *into, lh_error 
     return lh_buf_check(into, err);
 }
 
-lh_code engine_mask_sql(const engine_masks *masks, const engine_mask *mask, lh_str column, lh_str type, lh_buf *into,
+lh_code engine_mask_sql(const engine_masks *masks, const lh_mask *mask, lh_str column, lh_str type, lh_buf *into,
                         lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf quoted = LH_BUF_INIT(4096);
     lh_buf_sql_identifier(&quoted, column);
     LH_TRY(lh_buf_check(&quoted, err));
     lh_str name = lh_buf_str(&quoted);
     switch (mask->kind) {
-    case ENGINE_MASK_NULL: lh_buf_printf(into, "CASE WHEN false THEN %.*s END", LH_STR_ARG(name)); break;
-    case ENGINE_MASK_HASH: lh_buf_printf(into, "%s_hash(%.*s::VARCHAR)", masks->name, LH_STR_ARG(name)); break;
-    case ENGINE_MASK_SHA256: lh_buf_printf(into, "sha256(%.*s::VARCHAR)", LH_STR_ARG(name)); break;
-    case ENGINE_MASK_TOKEN: lh_buf_printf(into, "%s_token(%.*s::VARCHAR)", masks->name, LH_STR_ARG(name)); break;
-    case ENGINE_MASK_KEEP:
+    case LH_MASK_NONE: lh_buf_append(into, name); break;
+    case LH_MASK_NULL: lh_buf_printf(into, "CASE WHEN false THEN %.*s END", LH_STR_ARG(name)); break;
+    case LH_MASK_HASH: lh_buf_printf(into, "%s_hash(%.*s::VARCHAR)", masks->name, LH_STR_ARG(name)); break;
+    case LH_MASK_SHA256: lh_buf_printf(into, "sha256(%.*s::VARCHAR)", LH_STR_ARG(name)); break;
+    case LH_MASK_TOKEN: lh_buf_printf(into, "%s_token(%.*s::VARCHAR)", masks->name, LH_STR_ARG(name)); break;
+    case LH_MASK_KEEP:
         if (mask->keep_prefix > INT16_MAX || mask->keep_suffix > INT16_MAX)
             return lh_fail(err, LH_INVALID, "a mask keeps %d characters at most", INT16_MAX);
         lh_buf_printf(into, "%s_keep(%.*s::VARCHAR, %" PRIu32 ", %" PRIu32 ")", masks->name, LH_STR_ARG(name),
                       mask->keep_prefix, mask->keep_suffix);
         break;
-    case ENGINE_MASK_YEAR: return mask_year_sql(name, type, into, err);
-    case ENGINE_MASK_BUCKET: return mask_bucket_sql(mask, name, type, into, err);
+    case LH_MASK_YEAR: return mask_year_sql(name, type, into, err);
+    case LH_MASK_BUCKET: return mask_bucket_sql(mask, name, type, into, err);
     }
     return lh_buf_check(into, err);
 }

@@ -2,7 +2,7 @@
 #include "engine/engine_suite.h"
 #include "engine/mask.h"
 
-static lh_str mask_text(suite *s, const engine_mask *mask, const char *type, lh_buf *into) {
+static lh_str mask_text(suite *s, const lh_mask *mask, const char *type, lh_buf *into) {
     lh_buf_clear(into);
     lh_code code = engine_mask_sql(&s->engine->masks, mask, LH_STR("c"), lh_str_from(type), into, &s->err);
     if (code != LH_OK) print_error("%s\n", s->err.message);
@@ -11,7 +11,7 @@ static lh_str mask_text(suite *s, const engine_mask *mask, const char *type, lh_
 }
 
 /* The mask of each of the values, as text; NULL: "-". */
-static lh_str masked(suite *s, const engine_mask *mask, const char *type, const char *values) {
+static lh_str masked(suite *s, const lh_mask *mask, const char *type, const char *values) {
     LH_CLEANUP(lh_session_closep) lh_session *session = NULL;
     LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(1 << 16);
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(1 << 20);
@@ -42,19 +42,19 @@ static void test_mask__kept_characters_are_those_that_people_count(void) {
     };
     LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const engine_mask mask = {
-            .kind = ENGINE_MASK_KEEP, .keep_prefix = cases[i].prefix, .keep_suffix = cases[i].suffix};
+        const lh_mask mask = {
+            .kind = LH_MASK_KEEP, .keep_prefix = cases[i].prefix, .keep_suffix = cases[i].suffix};
         CHECK_STR(masked(s, &mask, "VARCHAR", cases[i].values), lh_str_from(cases[i].expected));
     }
-    const engine_mask mask = {.kind = ENGINE_MASK_KEEP, .keep_prefix = 1, .keep_suffix = 1};
+    const lh_mask mask = {.kind = LH_MASK_KEEP, .keep_prefix = 1, .keep_suffix = 1};
     CHECK_STR(masked(s, &mask, "DATE", "'2024-02-29', NULL"), LH_STR("2********9 -"));
     CHECK_STR(masked(s, &mask, "INTEGER[]", "[1, 2], NULL"), LH_STR("[****] -"));
 }
 
 static void test_mask__a_hash_is_keyed_and_the_same_for_the_same(void) {
     LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
-    const engine_mask hash = {.kind = ENGINE_MASK_HASH}, token = {.kind = ENGINE_MASK_TOKEN},
-                      plain = {.kind = ENGINE_MASK_SHA256};
+    const lh_mask hash = {.kind = LH_MASK_HASH}, token = {.kind = LH_MASK_TOKEN},
+                      plain = {.kind = LH_MASK_SHA256};
     lh_str key = {(const char *)s->engine->masks.key, sizeof s->engine->masks.key};
     lh_sha256 keyed = lh_hmac_sha256(key, LH_STR("ann@example.com")), number = lh_hmac_sha256(key, LH_STR("7"));
     lh_str expected = lh_str_from(lh_sha256_to_hex(&keyed).text);
@@ -85,8 +85,8 @@ static void test_mask__numbers_and_dates_keep_their_types_and_raise_nothing(void
         {"DECIMAL(3,2)", "9.99, -9.99", "0.00 -"},
     };
     LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
-    const engine_mask bucket = {.kind = ENGINE_MASK_BUCKET, .bucket = 10}, year = {.kind = ENGINE_MASK_YEAR},
-                      null = {.kind = ENGINE_MASK_NULL};
+    const lh_mask bucket = {.kind = LH_MASK_BUCKET, .bucket = 10}, year = {.kind = LH_MASK_YEAR},
+                      null = {.kind = LH_MASK_NULL};
     for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++)
         CHECK_STR(masked(s, &bucket, buckets[i].type, buckets[i].values), lh_str_from(buckets[i].expected));
     CHECK_STR(masked(s, &year, "DATE", "'2024-02-29', 'infinity', '290309-12-22 (BC)', NULL"),
@@ -97,14 +97,14 @@ static void test_mask__numbers_and_dates_keep_their_types_and_raise_nothing(void
 
 static void test_mask__what_has_no_such_mask_is_refused(void) {
     static const struct {
-        engine_mask mask;
+        lh_mask mask;
         const char *type;
-    } refused[] = {{{.kind = ENGINE_MASK_BUCKET, .bucket = 10}, "VARCHAR"},
-                   {{.kind = ENGINE_MASK_BUCKET, .bucket = 10}, "HUGEINT"},
-                   {{.kind = ENGINE_MASK_BUCKET}, "INTEGER"},
-                   {{.kind = ENGINE_MASK_BUCKET, .bucket = UINT64_MAX}, "INTEGER"},
-                   {{.kind = ENGINE_MASK_YEAR}, "VARCHAR"},
-                   {{.kind = ENGINE_MASK_KEEP, .keep_prefix = 40000}, "VARCHAR"}};
+    } refused[] = {{{.kind = LH_MASK_BUCKET, .bucket = 10}, "VARCHAR"},
+                   {{.kind = LH_MASK_BUCKET, .bucket = 10}, "HUGEINT"},
+                   {{.kind = LH_MASK_BUCKET}, "INTEGER"},
+                   {{.kind = LH_MASK_BUCKET, .bucket = UINT64_MAX}, "INTEGER"},
+                   {{.kind = LH_MASK_YEAR}, "VARCHAR"},
+                   {{.kind = LH_MASK_KEEP, .keep_prefix = 40000}, "VARCHAR"}};
     LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         LH_CLEANUP(lh_buf_done) lh_buf into = LH_BUF_INIT(1 << 16);

@@ -9,28 +9,30 @@
  * transaction it is not, because what came before it is lost.
  * Locks are taken all before the first statement, in the order of their names, so that requests cannot deadlock, and
  * before the connection, so that waiting writers do not hold the pool. */
-#include "engine/run.h"
+#include "engine/govern.h"
 #include "engine/prepared_shim.h"
 
 #include <stdio.h>
 
 /* ---- names ---- */
-static lh_str run_namespace(lh_str schema, lh_arena *arena) { /* "a.b" → levels */
+/* "a.b" → levels. */
+static lh_str run_namespace(lh_str schema, lh_arena *arena) {
     lh_str copy = lh_arena_dup(arena, schema);
     for (size_t i = 0; i < copy.len; i++)
         if (copy.ptr[i] == '.') ((char *)(uintptr_t)copy.ptr)[i] = 0x1F;
     return lh_namespace_of_path(copy, arena);
 }
 
-/* t, ns.t, lake.ns.t; false for what is no table of the lake. */
-static bool run_table_name(const engine_run *run, const lh_sql_table *table, lh_table_name *ret) {
-    const lh_str *parts = table->parts;
-    size_t count = table->part_count;
+bool run_resolve(const engine_run *run, const lh_str *parts, size_t count, lh_table_name *ret) {
     if (count > 1 && count < 4 && lh_str_eq_nocase(parts[0], LH_STR("lake"))) parts++, count--;
     if (count == 1) *ret = (lh_table_name){run->engine->default_namespace, parts[0]};
     else if (count == 2) *ret = (lh_table_name){run_namespace(parts[0], run->arena), parts[1]};
     else return false;
     return ret->name.len > 0 && ret->namespace_.len > 0;
+}
+
+static bool run_table_name(const engine_run *run, const lh_sql_table *table, lh_table_name *ret) {
+    return run_resolve(run, table->parts, table->part_count, ret);
 }
 
 static int run_name_order(const void *a, const void *b) {
@@ -39,7 +41,7 @@ static int run_name_order(const void *a, const void *b) {
     return order ? order : lh_str_cmp(x->name, y->name);
 }
 
-static lh_str run_lower(lh_str text, lh_arena *arena) {
+lh_str run_lower(lh_str text, lh_arena *arena) {
     lh_str copy = lh_arena_dup(arena, text);
     for (size_t i = 0; i < copy.len; i++)
         if (copy.ptr[i] >= 'A' && copy.ptr[i] <= 'Z') ((char *)(uintptr_t)copy.ptr)[i] = (char)(copy.ptr[i] + 32);
@@ -121,9 +123,7 @@ static lh_code run_snapshots_before(engine_run *run, lh_error *err) {
     return lh_arena_check(run->arena, err);
 }
 
-/* The time that a constant of AT (TIMESTAMP => …) is, as the extension has it. The statement with it is bound by now, so
- * DuckDB took it; asking does no harm to the transaction. */
-static bool run_constant_ms(engine_run *run, lh_str constant, int64_t *ret) {
+bool run_constant_ms(engine_run *run, lh_str constant, int64_t *ret) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     duckdb_result result;
     lh_buf_append(&sql, LH_STR("SELECT epoch_ms(TRY_CAST(("));
@@ -155,7 +155,7 @@ static lh_code run_snapshots_after(engine_run *run, size_t statement, lh_error *
     run->snapshots = LH_ARENA_ARRAY(run->arena, engine_snapshot, run->scan.table_count + 1);
     run->snapshot_count = 0;
     LH_TRY(lh_arena_check(run->arena, err));
-    for (size_t i = 0; i < run->scan.table_count; i++) {
+    for (size_t i = 0; i < run->told_tables; i++) {
         const lh_sql_table *table = &run->scan.tables[i];
         lh_table_name name;
         int64_t now = table->write || table->statement != statement ? -2 : run_snapshot_of(run, table, &name);
@@ -178,7 +178,7 @@ static lh_code run_failure(engine_run *run, const char *message, lh_error *err) 
     run->told |= stored;
     run->lost_race |= engine_is_foreign_commit(message); /* the ROLLBACK behind it may fail as well */
     lh_code code = engine_failure(message, run->query->sql, run->statement->offset, err);
-    return stored ? engine_stored_failure(code, err) : code;
+    return run_govern_failure(run, message, stored ? engine_stored_failure(code, err) : code, err);
 }
 
 static lh_code run_check_type(duckdb_prepared_statement prepared, lh_error *err) {
@@ -199,8 +199,12 @@ static lh_code run_check_type(duckdb_prepared_statement prepared, lh_error *err)
 
 static lh_code run_prepare(engine_run *run, duckdb_extracted_statements extracted, idx_t index,
                            duckdb_prepared_statement *prepared, lh_error *err) {
-    if (duckdb_prepare_extracted_statement(run->connection->handle, extracted, index, prepared) == DuckDBError)
-        return run_failure(run, duckdb_prepare_error(*prepared), err);
+    duckdb_state state = duckdb_prepare_extracted_statement(run->connection->handle, extracted, index, prepared);
+    if (!run_govern_unchanged(run)) { /* also when it failed: DuckDB's words could be of columns that are new */
+        run->lost_race = true;
+        return lh_fail(err, LH_CONFLICT, "a table changed meanwhile");
+    }
+    if (state == DuckDBError) return run_failure(run, duckdb_prepare_error(*prepared), err);
     return run_check_type(*prepared, err);
 }
 
@@ -258,6 +262,7 @@ static void step_done(run_step *step) {
     if (step->has_result) duckdb_destroy_result(&step->result);
     if (step->prepared) duckdb_destroy_prepare(&step->prepared);
     if (step->extracted) duckdb_destroy_extracted(&step->extracted);
+    run_govern_end(step->run);
 }
 
 static lh_code step_extract(run_step *step, lh_str sql, lh_error *err) {
@@ -269,8 +274,10 @@ static lh_code step_extract(run_step *step, lh_str sql, lh_error *err) {
     if (step->extracted) duckdb_destroy_extracted(&step->extracted);
     step->count = duckdb_extract_statements(step->run->connection->handle, text.ptr, &step->extracted);
     if (step->count == 0) return run_failure(step->run, duckdb_extract_statements_error(step->extracted), err);
+    run_govern_end(step->run);
+    LH_TRY(run_govern(step->run, step->extracted, err));
     run_hot_rewrite(step->run, step->extracted, step->count);
-    return LH_OK;
+    return run_govern_plan(step->run, err);
 }
 
 /* A column that the format cannot show is cast around the query, which is then prepared again. */
@@ -464,7 +471,7 @@ static lh_code run_connected(engine_run *run, engine_rows *rows, lh_error *err) 
         engine_escape_done(&escape);
         engine_running_end(run->connection);
         engine_release(run->connection);
-    } else code = engine_abandon(run->connection, escape.message, err);
+    } else code = run_govern_failure(run, escape.message, engine_abandon(run->connection, escape.message, err), err);
     return code;
 }
 
@@ -488,10 +495,36 @@ static lh_code run_check_closed(const lh_sql_scan *scan, lh_error *err) {
                 : LH_OK;
 }
 
+/* What views of a governed caller read in the end is read by the statement, too. */
+static lh_code run_add_bases(engine_run *run, lh_error *err) {
+    const lh_governor *governor = run->query->governor;
+    size_t count = run->scan.table_count, total = count;
+    if (!governor) return LH_OK;
+    lh_sql_table *tables = LH_ARENA_ARRAY(run->arena, lh_sql_table, 2 * count + 1);
+    LH_TRY(lh_arena_check(run->arena, err));
+    if (count) memcpy(tables, run->scan.tables, count * sizeof *tables);
+    for (size_t i = 0; i < count; i++) {
+        const lh_relation *relation = NULL;
+        lh_table_name name;
+        if (tables[i].write || !run_table_name(run, &tables[i], &name)) continue;
+        if (governor->relation(governor->ctx, name, run->arena, &relation, NULL) != LH_OK || !relation->over) continue;
+        lh_sql_table base = {.part_count = 2, .statement = tables[i].statement, .has_at = tables[i].has_at};
+        base.parts[0] = lh_namespace_text(relation->table.namespace_, run->arena);
+        base.parts[1] = relation->table.name;
+        tables[total++] = base;
+    }
+    run->scan.tables = tables;
+    run->scan.table_count = total;
+    run->told_tables = count;
+    return lh_arena_check(run->arena, err);
+}
+
 static lh_code run_all(engine_run *run, lh_bytes_fn write, void *ctx, lh_query_outcome *ret, lh_error *err) {
     LH_TRY(lh_sql_scan_guarded(run->query->sql, run->arena, &run->scan, err));
     if (run->query->read_only) LH_TRY(run_check_read_only(&run->scan, err));
     LH_TRY(run_check_closed(&run->scan, err));
+    run->told_tables = run->scan.table_count;
+    LH_TRY(run_add_bases(run, err));
     engine_rows rows;
     LH_TRY(engine_rows_init(&rows, run->query, write, ctx, err));
     lh_code code = run_lock(run, err);

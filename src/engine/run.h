@@ -28,13 +28,31 @@ typedef struct engine_run {
     run_before *before;         /* arena; of each scan.tables */
     engine_snapshot *snapshots; /* arena */
     size_t snapshot_count;
+    size_t told_tables;  /* of scan.tables those that the text names; the rest lie below views */
     bool in_transaction; /* the text's own BEGIN is open */
     bool lost_race;      /* the last failure: another writer came between */
     bool told;           /* the statement's failure is in the journal of the buckets */
     bool truncated;
-    bool hot_used; /* the statement reads copies of the cache */
-    bool hot_off;  /* … which did not go well: it is to read the lake */
+    bool hot_used;         /* the statement reads copies of the cache */
+    bool hot_off;          /* … which did not go well: it is to read the lake */
+    char (*hot_names)[32]; /* arena; of the tables of the cache that it reads */
+    size_t hot_name_count;
+
+    /* of a governed statement (govern.c) */
+    const lh_relation **governed; /* arena; what it reads */
+    size_t governed_count, governed_max;
+    bool governed_whole;  /* of each all is seen */
+    bool governed_writes; /* … the target: */
+    lh_table_name governed_target;
+    bool governing; /* the connection's plans are checked */
 } engine_run;
+
+/* ---- run.c ---- */
+/* A name in SQL: t, ns.t, lake.ns.t. False: of no table of a lake. Arena. */
+bool run_resolve(const engine_run *run, const lh_str *parts, size_t count, lh_table_name *ret);
+lh_str run_lower(lh_str text, lh_arena *arena); /* ASCII */
+/* The time that a constant of AT (TIMESTAMP => …) is, as the extension has it; asking does no harm to the transaction. */
+bool run_constant_ms(engine_run *run, lh_str constant, int64_t *ret);
 
 /* ---- hot_use.c ---- */
 /* Puts copies into the place of tables, where they are what the lake would show: `count` statements were extracted. */

@@ -82,13 +82,16 @@ struct Slot {
     size_t statement;
     tree_use use;
     bool described, sampled;
+    tree_change change = TREE_OTHER;
 };
 
 class Walker {
   public:
     std::deque<Slot> slots;
     Namer namer;
-    case_insensitive_set_t qualifiers; /* first names of columns a.b and longer: could be a schema's */
+    vector<reference<SampleOptions>> samples;
+    vector<reference<ColumnRefExpression>> long_names; /* a.b.c and longer */
+    case_insensitive_set_t qualifiers;                 /* first names of columns a.b and longer: could be a schema's */
     size_t statement = 0;
     bool forget_places = false; /* of a query that does not stand in the user's text */
 
@@ -137,11 +140,11 @@ class Walker {
     void VisitCreateTable(CreateTableInfo &info);
     void VisitColumn(const ColumnDefinition &column);
     void VisitAlter(AlterInfo &info);
-    void Target(const string &catalog, const string &schema, const string &table) {
+    void Target(const string &catalog, const string &schema, const string &table, tree_change change) {
         slots.push_back(
-            {nullptr, catalog, schema, table, "", "", optional_idx(), statement, TREE_TARGET, false, false});
+            {nullptr, catalog, schema, table, "", "", optional_idx(), statement, TREE_TARGET, false, false, change});
     }
-    void Target(TableRef &ref);
+    void Target(TableRef &ref, tree_change change);
 };
 
 /* Names of WITH hide tables, but not the targets of changes. */
@@ -169,6 +172,7 @@ const Scope *Walker::VisitWith(CommonTableExpressionMap &ctes, const Scope *scop
 
 void Walker::VisitSelect(SelectNode &node, const Scope *scope) {
     namer.Visit(node);
+    if (node.sample) samples.push_back(*node.sample);
     VisitList(node.select_list, scope);
     if (node.from_table) VisitRef(node.from_table, scope);
     VisitOne(node.where_clause, scope);
@@ -268,6 +272,7 @@ void Walker::VisitShow(unique_ptr<TableRef> &ref, const Scope *scope) {
 
 void Walker::VisitRef(unique_ptr<TableRef> &ref, const Scope *scope) {
     if (forget_places) ref->query_location = optional_idx();
+    if (ref->sample) samples.push_back(*ref->sample);
     switch (ref->type) {
     case TableReferenceType::BASE_TABLE: VisitTable(ref, scope); return;
     case TableReferenceType::SUBQUERY: VisitQuery(ref->Cast<SubqueryRef>().subquery, scope); return;
@@ -298,8 +303,9 @@ void Walker::VisitExpression(ParsedExpression &expression, const Scope *scope) {
     switch (expression.GetExpressionClass()) {
     case ExpressionClass::SUBQUERY: VisitQuery(expression.Cast<SubqueryExpression>().subquery, scope); break;
     case ExpressionClass::COLUMN_REF: {
-        auto &names = expression.Cast<ColumnRefExpression>().column_names;
-        if (names.size() > 1) qualifiers.insert(names[0]);
+        auto &column = expression.Cast<ColumnRefExpression>();
+        if (column.column_names.size() > 1) qualifiers.insert(column.column_names[0]);
+        if (column.column_names.size() > 2) long_names.push_back(column);
         break;
     }
     case ExpressionClass::CAST: VisitType(expression.Cast<CastExpression>().cast_type, scope); break;
@@ -327,17 +333,17 @@ void Walker::VisitExpression(ParsedExpression &expression, const Scope *scope) {
 
 /* ---- statements ---- */
 
-void Walker::Target(TableRef &ref) {
+void Walker::Target(TableRef &ref, tree_change change) {
     if (ref.type != TableReferenceType::BASE_TABLE) throw Unknown{"target of a change", ref.query_location};
     auto &table = ref.Cast<BaseTableRef>();
     if (table.at_clause) throw Unknown{"AT of a target", table.query_location};
-    Target(table.catalog_name, table.schema_name, table.table_name);
+    Target(table.catalog_name, table.schema_name, table.table_name, change);
     slots.back().alias = table.alias;
     slots.back().place = table.query_location;
 }
 
 void Walker::VisitInsert(InsertStatement &insert) {
-    Target(insert.catalog, insert.schema, insert.table);
+    Target(insert.catalog, insert.schema, insert.table, TREE_INSERT);
     const Scope *scope = VisitWith(insert.cte_map, nullptr);
     VisitQuery(insert.select_statement, scope);
     if (insert.on_conflict_info) {
@@ -348,7 +354,7 @@ void Walker::VisitInsert(InsertStatement &insert) {
 }
 
 void Walker::VisitUpdate(UpdateStatement &update) {
-    Target(*update.table);
+    Target(*update.table, TREE_UPDATE);
     const Scope *scope = VisitWith(update.cte_map, nullptr);
     if (update.from_table) VisitRef(update.from_table, scope);
     VisitSet(update.set_info, scope);
@@ -356,7 +362,7 @@ void Walker::VisitUpdate(UpdateStatement &update) {
 }
 
 void Walker::VisitDelete(DeleteStatement &remove) {
-    Target(*remove.table);
+    Target(*remove.table, TREE_DELETE);
     const Scope *scope = VisitWith(remove.cte_map, nullptr);
     for (auto &source : remove.using_clauses) VisitRef(source, scope);
     VisitOne(remove.condition, scope);
@@ -364,7 +370,7 @@ void Walker::VisitDelete(DeleteStatement &remove) {
 }
 
 void Walker::VisitMerge(MergeIntoStatement &merge) {
-    Target(*merge.target);
+    Target(*merge.target, TREE_MERGE);
     const Scope *scope = VisitWith(merge.cte_map, nullptr);
     VisitRef(merge.source, scope);
     VisitOne(merge.join_condition, scope);
@@ -386,7 +392,7 @@ void Walker::VisitColumn(const ColumnDefinition &column) {
 }
 
 void Walker::VisitCreateTable(CreateTableInfo &info) {
-    Target(info.catalog, info.schema, info.table);
+    Target(info.catalog, info.schema, info.table, TREE_CREATE);
     for (auto &column : info.columns.Logical()) VisitColumn(column);
     for (auto &constraint : info.constraints)
         if (constraint->type == ConstraintType::CHECK)
@@ -402,13 +408,13 @@ void Walker::VisitCreate(CreateInfo &info) {
     switch (info.type) {
     case CatalogType::TABLE_ENTRY: VisitCreateTable(info.Cast<CreateTableInfo>()); return;
     case CatalogType::VIEW_ENTRY:
-        Target(info.catalog, info.schema, info.Cast<CreateViewInfo>().view_name);
+        Target(info.catalog, info.schema, info.Cast<CreateViewInfo>().view_name, TREE_OTHER);
         VisitQuery(info.Cast<CreateViewInfo>().query, nullptr);
         return;
     case CatalogType::TYPE_ENTRY: /* of a PIVOT: the values that become columns */
         if (info.Cast<CreateTypeInfo>().query) Visit(*info.Cast<CreateTypeInfo>().query);
         return;
-    case CatalogType::SCHEMA_ENTRY: Target(info.catalog, info.schema, ""); return;
+    case CatalogType::SCHEMA_ENTRY: Target(info.catalog, info.schema, "", TREE_CREATE_SCHEMA); return;
     default: throw Unknown{"CREATE", optional_idx()};
     }
 }
@@ -416,7 +422,7 @@ void Walker::VisitCreate(CreateInfo &info) {
 void Walker::VisitAlter(AlterInfo &info) {
     if (info.type != AlterType::ALTER_TABLE && info.type != AlterType::ALTER_VIEW)
         throw Unknown{"ALTER", optional_idx()};
-    Target(info.catalog, info.schema, info.name);
+    Target(info.catalog, info.schema, info.name, info.type == AlterType::ALTER_TABLE ? TREE_ALTER : TREE_OTHER);
     if (info.type == AlterType::ALTER_VIEW) return;
     auto &alter = info.Cast<AlterTableInfo>();
     switch (alter.alter_table_type) {
@@ -457,7 +463,10 @@ void Walker::Visit(SQLStatement &at) {
     case StatementType::DROP_STATEMENT: {
         auto &info = *at.Cast<DropStatement>().info;
         if (info.type == CatalogType::TYPE_ENTRY) return; /* of a PIVOT */
-        Target(info.catalog, info.schema, info.name);
+        if (info.type == CatalogType::SCHEMA_ENTRY) Target(info.catalog, info.name, "", TREE_DROP_SCHEMA);
+        else
+            Target(info.catalog, info.schema, info.name,
+                   info.type == CatalogType::TABLE_ENTRY ? TREE_DROP : TREE_OTHER);
         return;
     }
     case StatementType::EXPLAIN_STATEMENT: Visit(*at.Cast<ExplainStatement>().stmt); return;
@@ -525,7 +534,14 @@ class Teller {
         }
         if (puts.empty()) return TREE_OK;
         if (!walker.namer.possible) return fail(ret, TREE_STAR, "*", optional_idx());
+        if (hides_rows)
+            for (auto &sample : walker.samples)
+                if (sample.get().repeatable || sample.get().seed.IsValid())
+                    return fail(ret, TREE_SEED, "seed", optional_idx());
+        if (hides_rows)
+            for (auto &sample : walker.samples) SampleRows(sample.get());
         walker.namer.Apply();
+        for (auto &column : walker.long_names) Shorten(column.get().column_names);
         for (auto &put : puts) put_in(put.first.get(), std::move(put.second));
         ret->replaced = puts.size();
         return TREE_OK;
@@ -537,6 +553,26 @@ class Teller {
     void *ctx;
     tree_outcome *ret;
     vector<std::pair<reference<Slot>, unique_ptr<TableRef>>> puts;
+    struct Stood { /* a table that a query takes the place of */
+        string catalog, schema, table;
+    };
+    vector<Stood> stood;
+    bool hides_rows = false;
+
+    static void SampleRows(SampleOptions &sample) {
+        if (sample.method == SampleMethod::SYSTEM_SAMPLE) sample.method = SampleMethod::BERNOULLI_SAMPLE;
+    }
+
+    /* data.t.x and lake.data.t.x → t.x */
+    void Shorten(vector<string> &names) const {
+        for (auto &table : stood) {
+            size_t at = names.size() > 3 && StringUtil::CIEquals(names[0], table.catalog) ? 1 : 0;
+            if (!StringUtil::CIEquals(names[at], table.schema) || !StringUtil::CIEquals(names[at + 1], table.table))
+                continue;
+            names.erase(names.begin(), names.begin() + int64_t(at) + 1);
+            return;
+        }
+    }
 
     bool SchemaColumn(const Slot &slot) const {
         auto &names = walker.qualifiers;
@@ -556,6 +592,7 @@ class Teller {
         ref.statement = slot.statement;
         ref.place = place_of(slot.place);
         ref.use = slot.use;
+        ref.change = slot.change;
         ref.described = slot.described;
         ref.sampled = slot.sampled;
         ref.schema_column = SchemaColumn(slot);
@@ -567,6 +604,9 @@ class Teller {
         bool query = act == TREE_PUT_QUERY && put.query && slot.use != TREE_TARGET;
         auto in = table ? table_put(put) : query ? query_put(put) : nullptr;
         if (!in) return fail(ret, TREE_WRONG, slot.table, slot.place);
+        hides_rows |= put.hides_rows;
+        if (query && put.schema && slot.use == TREE_READ && slot.alias.empty())
+            stood.push_back({put.catalog ? put.catalog : "", put.schema, slot.table});
         puts.emplace_back(slot, std::move(in));
         return TREE_OK;
     }

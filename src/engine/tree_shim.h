@@ -17,6 +17,20 @@ typedef enum {
     TREE_LISTING /* SHOW TABLES and the like: names no table, or a schema in `schema`; only a query can be put there */
 } tree_use;
 
+/* What a statement does to its target. */
+typedef enum {
+    TREE_INSERT,
+    TREE_UPDATE,
+    TREE_DELETE, /* TRUNCATE too */
+    TREE_MERGE,
+    TREE_CREATE, /* of a table; AS a query, too */
+    TREE_CREATE_SCHEMA,
+    TREE_ALTER,
+    TREE_DROP,
+    TREE_DROP_SCHEMA,
+    TREE_OTHER /* views, macros, indexes … */
+} tree_change;
+
 /* Borrowed until the callback returns. Strings are "" where there is none. */
 typedef struct tree_ref {
     const char *catalog, *schema, *table, *alias;
@@ -24,6 +38,7 @@ typedef struct tree_ref {
     size_t statement; /* of those extracted: PIVOT is several */
     int64_t place;    /* byte in the statement's text, -1: unknown */
     tree_use use;
+    tree_change change; /* of a TREE_TARGET; of a schema its name is `schema` */
     bool described;     /* within DESCRIBE or SUMMARIZE */
     bool sampled;       /* the reference itself is: TABLESAMPLE */
     bool schema_column; /* somewhere a column is named with this table's schema or catalog, or the lake: data.t.x */
@@ -33,9 +48,13 @@ typedef struct tree_ref {
 
 typedef enum { TREE_KEEP, TREE_PUT_TABLE, TREE_PUT_QUERY, TREE_REFUSE } tree_act;
 /* What comes into the place: a table by its three names, or one SELECT as text. Kept until the next call. The reference
- * keeps its alias (or gets the table's name), column aliases and sample; AT is gone unless the query says it. */
+ * keeps its alias (or gets the table's name), column aliases and sample; AT is gone unless the query says it. With a query
+ * `catalog` and `schema` may say what stood there: columns named by them (data.t.x) are then named t.x.
+ * hides_rows: of the statement's samples those of whole vectors, which would count what is hidden, become samples of
+ * rows, and one with a seed is TREE_SEED. */
 typedef struct tree_put {
     const char *catalog, *schema, *table, *query;
+    bool hides_rows;
 } tree_put;
 typedef tree_act (*tree_fn)(void *ctx, const tree_ref *ref, tree_put *ret);
 
@@ -43,6 +62,7 @@ typedef enum {
     TREE_OK,
     TREE_UNKNOWN, /* a kind of node that is not known; what: its kind */
     TREE_STAR,    /* an unnamed column with a star and a query in it cannot keep its names */
+    TREE_SEED,
     TREE_REFUSED, /* by the callback; what: the table */
     TREE_WRONG,   /* what the callback gave does not fit, is no query or two; what: the table */
     TREE_NO_MEMORY

@@ -1,0 +1,320 @@
+/* See govern.h. The text of a relation, whose names nobody else can write:
+ *
+ *     SELECT "a", mask("b") AS "b" FROM lake."ns"."t" AS <mark> WHERE (<filter> OR …) LIMIT <nonce>
+ */
+#include "engine/govern.h"
+#include "engine/govern_listing.h"
+#include "engine/functions.h"
+#include "engine/govern_plan.h"
+#include "engine/hot.h"
+#include "engine/mask.h"
+#include "engine/tree_shim.h"
+
+#include <stdio.h>
+
+enum { GOVERN_RELATION_BYTES = 4 << 20, GOVERN_DEPTH_MAX = 16 };
+
+typedef struct govern { /* one walk over a statement */
+    engine_run *run;
+    lh_buf query; /* the last one put in */
+    char schema[1024];
+    lh_code code;
+    lh_error *err;
+} govern;
+
+/* ---- a relation as text ---- */
+
+static lh_code govern_column(const engine_run *run, const lh_relation_column *column, lh_buf *into, lh_error *err) {
+    if (column->mask.kind == LH_MASK_NONE) lh_buf_sql_identifier(into, column->name);
+    else {
+        LH_TRY(engine_mask_sql(&run->engine->masks, &column->mask, column->name, column->type, into, err));
+        lh_buf_append(into, LH_STR(" AS "));
+        lh_buf_sql_identifier(into, column->name);
+    }
+    return LH_OK;
+}
+
+static void govern_filters(const lh_relation *relation, lh_buf *into) {
+    for (size_t i = 0; i < relation->filter_count; i++)
+        lh_buf_printf(into, "%s(%.*s)", i ? " OR " : " WHERE (", LH_STR_ARG(relation->filters[i]));
+    if (relation->filter_count) lh_buf_char(into, ')');
+}
+
+/* at_snapshot -1: as it is now. */
+static lh_code govern_sql(const engine_run *run, const lh_relation *relation, int64_t at_snapshot, unsigned depth,
+                          lh_buf *into, lh_error *err) {
+    if (depth > GOVERN_DEPTH_MAX) return lh_fail(err, LH_LIMIT, "a view over more than %d views", GOVERN_DEPTH_MAX);
+    lh_buf_append(into, LH_STR("SELECT "));
+    for (size_t i = 0; i < relation->column_count; i++) {
+        if (i) lh_buf_append(into, LH_STR(", "));
+        LH_TRY(govern_column(run, &relation->columns[i], into, err));
+    }
+    lh_buf_append(into, LH_STR(" FROM "));
+    if (relation->over) {
+        lh_buf_char(into, '(');
+        LH_TRY(govern_sql(run, relation->over, at_snapshot, depth + 1, into, err));
+        lh_buf_char(into, ')');
+    } else {
+        lh_buf_append(into, LH_STR("lake."));
+        lh_buf_sql_identifier(into, lh_namespace_text(relation->table.namespace_, run->arena));
+        lh_buf_char(into, '.');
+        lh_buf_sql_identifier(into, relation->table.name);
+    }
+    lh_buf_printf(into, " AS %s", run->engine->masks.name);
+    if (!relation->over && at_snapshot >= 0) lh_buf_printf(into, " AT (VERSION => %" PRId64 ")", at_snapshot);
+    govern_filters(relation, into);
+    lh_buf_printf(into, " LIMIT %" PRIu64, run->engine->govern_nonce);
+    return lh_buf_check(into, err);
+}
+
+static bool govern_hides_rows(const lh_relation *relation) {
+    for (; relation; relation = relation->over)
+        if (relation->filter_count) return true;
+    return false;
+}
+
+/* ---- which relation ---- */
+
+static bool govern_resolve(const engine_run *run, const tree_ref *ref, lh_table_name *ret) {
+    lh_str parts[3] = {lh_str_from(ref->catalog), lh_str_from(ref->schema), lh_str_from(ref->table)};
+    size_t first = parts[0].len ? 0 : parts[1].len ? 1 : 2;
+    for (size_t i = first; i < 3; i++) parts[i] = lh_arena_dup(run->arena, parts[i]);
+    return run_resolve(run, parts + first, 3 - first, ret);
+}
+
+static lh_table_name govern_lower(lh_table_name name, lh_arena *arena) {
+    return (lh_table_name){run_lower(name.namespace_, arena), run_lower(name.name, arena)};
+}
+
+/* By its name as the text has it, else in lower case, as DuckDB does. */
+static lh_code govern_ask(govern *g, const tree_ref *ref, const lh_relation **ret, lh_table_name *ret_name,
+                          lh_error *err) {
+    engine_run *run = g->run;
+    const lh_governor *governor = run->query->governor;
+    if (!govern_resolve(run, ref, ret_name))
+        return lh_fail(err, LH_DENIED, "there is no table '%s' that you may read", ref->table);
+    lh_code code = governor->relation(governor->ctx, *ret_name, run->arena, ret, err);
+    if (code == LH_DENIED) {
+        lh_table_name lower = govern_lower(*ret_name, run->arena);
+        bool other = !lh_str_eq(lower.name, ret_name->name) || !lh_str_eq(lower.namespace_, ret_name->namespace_);
+        if (other) code = governor->relation(governor->ctx, lower, run->arena, ret, err);
+        if (other && code == LH_OK) *ret_name = lower;
+    }
+    return code;
+}
+
+/* The snapshot of AT (VERSION => 1) or AT (TIMESTAMP => …), which must have the columns that the policy was asked about. */
+static lh_code govern_at(govern *g, const tree_ref *ref, const lh_relation *relation, int64_t *ret, lh_error *err) {
+    engine_run *run = g->run;
+    lh_str at = lh_str_from(ref->at), value = LH_STR_NONE;
+    const lh_str version = LH_STR("AT (VERSION => "), timestamp = LH_STR("AT (TIMESTAMP => ");
+    int64_t ms, schema_id;
+    *ret = -1;
+    if (at.len == 0) return LH_OK;
+    bool by_version = lh_str_starts(at, version);
+    size_t before = by_version ? version.len : timestamp.len;
+    if (by_version || lh_str_starts(at, timestamp)) value = lh_str_sub(at, before, at.len - before - 1);
+    bool known = by_version ? lh_str_to_i64(value, ret) == LH_OK && *ret >= 0
+                            : value.len && run_constant_ms(run, value, &ms) &&
+                                  lh_table_snapshot_at(run->engine->catalog, relation->table, ms, ret, NULL) == LH_OK &&
+                                  *ret >= 0;
+    if (!known || lh_table_snapshot_schema(run->engine->catalog, relation->table, *ret, &schema_id, NULL) != LH_OK)
+        return lh_fail(err, LH_INVALID, "'%s' has no such snapshot", ref->table);
+    if (schema_id != relation->schema_id)
+        return lh_fail(err, LH_DENIED,
+                       "'%s' had other columns then, of which nobody has said what you may see; ask for a snapshot of "
+                       "its present form",
+                       ref->table);
+    return LH_OK;
+}
+
+static lh_code govern_note(engine_run *run, const lh_relation *relation, lh_error *err) {
+    if (run->governed_count == run->governed_max) {
+        size_t max = run->governed_max ? 2 * run->governed_max : 8;
+        const lh_relation **more = LH_ARENA_ARRAY(run->arena, const lh_relation *, max);
+        LH_TRY(lh_arena_check(run->arena, err));
+        if (run->governed_count) memcpy(more, run->governed, run->governed_count * sizeof *more);
+        run->governed = more;
+        run->governed_max = max;
+    }
+    run->governed[run->governed_count++] = relation;
+    run->governed_whole &= relation->whole;
+    return LH_OK;
+}
+
+static lh_code govern_read(govern *g, const tree_ref *ref, tree_put *put, lh_error *err) {
+    engine_run *run = g->run;
+    const lh_relation *relation = NULL;
+    lh_table_name name;
+    int64_t snapshot;
+    lh_buf_clear(&g->query);
+    if (engine_listing_is(ref->schema)) {
+        LH_TRY(engine_listing_view(run, ref->schema, ref->table, &g->query, err));
+    } else {
+        LH_TRY(govern_ask(g, ref, &relation, &name, err));
+        LH_TRY(govern_at(g, ref, relation, &snapshot, err));
+        LH_TRY(govern_note(run, relation, err));
+        LH_TRY(govern_sql(run, relation, snapshot, 0, &g->query, err));
+        put->hides_rows = govern_hides_rows(relation);
+        put->catalog = "lake";
+        snprintf(g->schema, sizeof g->schema, "%.*s", LH_STR_ARG(lh_namespace_text(name.namespace_, run->arena)));
+        put->schema = g->schema;
+    }
+    lh_buf_char(&g->query, '\0');
+    put->query = g->query.ptr;
+    return lh_buf_check(&g->query, err);
+}
+
+static lh_code govern_listing(govern *g, const tree_ref *ref, tree_put *put, lh_error *err) {
+    lh_buf_clear(&g->query);
+    LH_TRY(engine_listing_show(g->run, ref->catalog, ref->schema, ref->table, &g->query, err));
+    lh_buf_char(&g->query, '\0');
+    put->query = g->query.ptr;
+    return lh_buf_check(&g->query, err);
+}
+
+/* ---- what is written ---- */
+
+static lh_code govern_target(govern *g, const tree_ref *ref, lh_error *err) {
+    const lh_governor *governor = g->run->query->governor;
+    bool schema = ref->change == TREE_CREATE_SCHEMA || ref->change == TREE_DROP_SCHEMA;
+    tree_ref of = *ref;
+    lh_table_name name = {0};
+    if (schema) of.table = "-"; /* a namespace has none */
+    bool known = ref->change != TREE_OTHER && govern_resolve(g->run, &of, &name);
+    if (!known) return lh_fail(err, LH_DENIED, "'%s' is nothing that you may change", ref->table);
+    if (schema) name.name = LH_STR_NONE;
+    lh_write write = ref->change == TREE_INSERT  ? LH_WRITE_INSERT
+                     : ref->change <= TREE_MERGE ? LH_WRITE_CHANGE
+                                                 : LH_WRITE_DEFINE;
+    lh_table_name lower = govern_lower(name, g->run->arena); /* what DuckDB may take it for, as well */
+    LH_TRY(governor->write(governor->ctx, write, name, g->run->arena, err));
+    bool other = !lh_str_eq(lower.name, name.name) || !lh_str_eq(lower.namespace_, name.namespace_);
+    if (other) LH_TRY(governor->write(governor->ctx, write, lower, g->run->arena, err));
+    if (!schema) g->run->governed_target = name, g->run->governed_writes = true;
+    return LH_OK;
+}
+
+/* ---- the walk ---- */
+
+static tree_act govern_ref(void *ctx, const tree_ref *ref, tree_put *put) {
+    govern *g = ctx;
+    switch (ref->use) {
+    case TREE_TARGET: g->code = govern_target(g, ref, g->err); break;
+    case TREE_LISTING: g->code = govern_listing(g, ref, put, g->err); break;
+    case TREE_READ: g->code = govern_read(g, ref, put, g->err); break;
+    }
+    if (g->code != LH_OK) return TREE_REFUSE;
+    return ref->use == TREE_TARGET ? TREE_KEEP : TREE_PUT_QUERY;
+}
+
+static lh_code govern_refused(const govern *g, tree_code code, const tree_outcome *outcome) {
+    switch (code) {
+    case TREE_OK: return LH_OK;
+    case TREE_REFUSED: return g->code;
+    case TREE_STAR:
+        return lh_fail(g->err, LH_DENIED,
+                       "a column with both * and a query in it needs a name when not all of a table is seen: add AS");
+    case TREE_SEED:
+        return lh_fail(g->err, LH_DENIED, "a sample with a seed is not possible when some rows are not seen");
+    case TREE_NO_MEMORY: return lh_fail(g->err, LH_NO_MEMORY, "engine: out of memory");
+    case TREE_UNKNOWN:
+    case TREE_WRONG: break;
+    }
+    return lh_fail(g->err, LH_DENIED, "this form (%s) is not possible when not all of the lake is seen", outcome->what);
+}
+
+lh_code run_govern(engine_run *run, duckdb_extracted_statements extracted, lh_error *err) {
+    if (!run->query->governor) return LH_OK;
+    LH_CLEANUP(lh_buf_done) lh_buf query = LH_BUF_INIT(GOVERN_RELATION_BYTES);
+    govern g = {.run = run, .query = query, .code = LH_OK, .err = err};
+    tree_outcome outcome;
+    run->governed_count = 0;
+    run->governed_whole = true;
+    run->governed_writes = false;
+    tree_code walked = tree_shim_walk(extracted, govern_ref, &g, &outcome);
+    query = g.query;
+    lh_code code = govern_refused(&g, walked, &outcome);
+    if (code != LH_OK && outcome.place >= 0 && err)
+        lh_sql_place(run->query->sql, run->statement->offset + (size_t)outcome.place, &err->line, &err->column);
+    if (code == LH_OK && run->statement->verb == LH_VERB_EXPLAIN && !run->governed_whole)
+        code = lh_fail(err, LH_DENIED, "EXPLAIN shows how a table is read, and of one of these not all is seen");
+    return code;
+}
+
+/* ---- the plan ---- */
+
+static govern_function govern_classify(const char *name) {
+    switch (lh_sql_function_find(lh_str_from(name))) {
+    case LH_SQL_FUNCTION_TOTAL: return GOVERN_TOTAL;
+    case LH_SQL_FUNCTION_RAISES: return GOVERN_RAISES;
+    case LH_SQL_FUNCTION_TABLE: return GOVERN_TABLE;
+    case LH_SQL_FUNCTION_ADMIN:
+    case LH_SQL_FUNCTION_NEVER:
+    case LH_SQL_FUNCTION_NONE: break;
+    }
+    return GOVERN_REFUSED;
+}
+
+lh_code engine_govern_install(lh_engine *engine, duckdb_database database, lh_error *err) {
+    if (engine->govern_nonce == 0) engine->govern_nonce = (UINT64_C(1) << 62) + lh_random_below(UINT64_C(1) << 62);
+    if (!govern_plan_install(database, govern_classify)) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    return LH_OK;
+}
+
+static const char *govern_cstr(const engine_run *run, lh_str text) {
+    return lh_arena_printf(run->arena, "%.*s", LH_STR_ARG(text)).ptr;
+}
+
+static govern_table govern_table_of(const engine_run *run, lh_table_name name) {
+    return (govern_table){"lake", govern_cstr(run, lh_namespace_text(name.namespace_, run->arena)),
+                          govern_cstr(run, name.name)};
+}
+
+lh_code run_govern_plan(engine_run *run, lh_error *err) {
+    if (!run->query->governor) return LH_OK;
+    size_t count = 0;
+    govern_table *tables = LH_ARENA_ARRAY(run->arena, govern_table, run->governed_count + run->hot_name_count + 1);
+    LH_TRY(lh_arena_check(run->arena, err));
+    for (size_t i = 0; i < run->governed_count; i++) tables[count++] = govern_table_of(run, run->governed[i]->table);
+    for (size_t i = 0; i < run->hot_name_count; i++)
+        tables[count++] = (govern_table){run->engine->hot->database, "main", run->hot_names[i]};
+    const govern_table target = govern_table_of(run, run->governed_target);
+    const govern_plan plan = {.nonce = run->engine->govern_nonce,
+                              .tables = tables,
+                              .table_count = count,
+                              .target = run->governed_writes ? &target : NULL};
+    LH_TRY(lh_arena_check(run->arena, err));
+    run->governing = govern_plan_begin(run->connection->handle, &plan);
+    return run->governing ? LH_OK : lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+}
+
+void run_govern_end(engine_run *run) {
+    if (run->governing) govern_plan_end(run->connection->handle);
+    run->governing = false;
+}
+
+bool run_govern_unchanged(engine_run *run) {
+    for (size_t i = 0; run->query->governor && i < run->governed_count; i++) {
+        const lh_relation *relation = run->governed[i];
+        lh_table_state now;
+        if (lh_table_version(run->engine->catalog, relation->table, &now, NULL) != LH_OK) return false;
+        if (now.version == relation->version) continue;
+        if (lh_table_get_state(run->engine->catalog, relation->table, &now, NULL) != LH_OK) return false;
+        if (now.schema_id != relation->schema_id) return false;
+    }
+    return true;
+}
+
+/* ---- errors ---- */
+
+lh_code run_govern_failure(const engine_run *run, const char *message, lh_code code, lh_error *err) {
+    char nonce[24];
+    if (!run->query->governor || code == LH_CANCELLED || code == LH_LIMIT || code == LH_CONFLICT) return code;
+    snprintf(nonce, sizeof nonce, "%" PRIu64, run->engine->govern_nonce);
+    if (message && (strstr(message, run->engine->masks.name) || strstr(message, nonce)))
+        return lh_fail(err, code == LH_INTERNAL ? LH_INVALID : code,
+                       "this statement is not possible over tables of which a part is seen");
+    if (code == LH_INVALID || code == LH_DENIED) return code;
+    return lh_fail(err, code, "a table could not be read or written; the operator's log says why");
+}

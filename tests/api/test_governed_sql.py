@@ -1,0 +1,237 @@
+"""SQL of a principal that sees a part of the lake: the columns, masks and rows of its roles, by every form of statement."""
+import pytest
+
+from harness import Server
+
+ADMIN = "an-admin-key-of-the-governed-tests"
+SEEN = ["id", "name", "email", "status", "salary"]
+REDACTIONS = {"id": {"kind": "mask", "keep_prefix": 4, "keep_suffix": 2}, "email": {"kind": "hash"}, "name": {"kind": "none"}}
+
+
+def people():
+    """Every tenth is blocked, which is hidden; chr(salary) raises on those rows only."""
+    return [(f"CAND{i:04d}{i % 7:02d}", f"n{i}", f"u{i}@x.org", "blocked" if i % 10 == 3 else "active", -5 if i % 10 == 3 else 65 + i % 20, f"19{60 + i % 40}-01-0{1 + i % 9}")
+            for i in range(1, 200)]
+
+
+def csv(header, rows):
+    return (header + "\n" + "".join(",".join(map(str, row)) + "\n" for row in rows)).encode()
+
+
+class Lake:
+    def __init__(self, root):
+        self.server = Server(root, env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN})
+        self.server.headers = {"X-API-Key": ADMIN}
+
+    def ingest(self, name, data):
+        answer = self.server.ingest(data, name, name="f.csv")
+        assert answer.status_code == 201, answer.text
+
+    def call(self, method, path, status, body=None, key=ADMIN):
+        answer = self.server.request(method, path, headers={"X-API-Key": key}, **({"json": body} if body is not None else {}))
+        assert answer.status_code == status, (method, path, answer.status_code, answer.text)
+        return answer.json() if answer.content else None
+
+    def key(self, name, *grants, scope="admin", roles=()):
+        if grants:
+            self.call("POST", "/access/roles", 201, {"name": f"role-{name}", "grants": list(grants)})
+            roles = (f"role-{name}",)
+        self.call("POST", "/access/principals", 201, {"name": name, "kind": "agent", "roles": list(roles)})
+        return self.call("POST", "/access/keys", 201, {"principal": name, "scope": scope})["key"]
+
+    def ask(self, sql, key, **members):
+        return self.server.request("POST", "/query/sql", headers={"X-API-Key": key}, json={"sql": sql, **members})
+
+    def rows(self, sql, key, **members):
+        answer = self.ask(sql, key, **members)
+        assert answer.status_code == 200, (sql, answer.text)
+        return answer.json()["rows"]
+
+    def refused(self, sql, key, status=403):
+        answer = self.ask(sql, key)
+        assert answer.status_code == status, (sql, answer.status_code, answer.text)
+        return answer.json()["error"]["message"]
+
+
+def allow(on, name, *actions, **parts):
+    return {"effect": "allow", "on": on, "name": name, "actions": list(actions) or ["read"], **parts}
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    made = Lake(tmp_path_factory.mktemp("governed") / "root")
+    made.ingest("candidates", csv("id,name,email,status,salary,born", people()))
+    made.ingest("hidden", b"id,note\n1,secret\n")
+    made.agent = made.key("agent-of-sql", allow("dataset", "candidates", row_filter="status != 'blocked'", columns=SEEN, redactions=REDACTIONS))
+    yield made
+    made.server.stop()
+
+
+def test_it_sees_its_columns_masks_and_rows(lake):
+    rows = lake.rows("SELECT * FROM candidates ORDER BY name", lake.agent)
+    shown = [row for row in people() if row[3] != "blocked"]
+    assert len(rows) == len(shown) and [len(row) for row in rows] == [5] * len(rows)
+    assert {row[1]: (row[0], row[3], row[4]) for row in rows} == {row[1]: (f"CAND****{row[0][-2:]}", row[3], row[4]) for row in shown}
+    hashes = [row[2] for row in rows]
+    assert len(set(hashes)) == len(rows) and all(len(value) == 64 and "@" not in value for value in hashes)
+    assert lake.rows("SELECT count(*) FROM candidates", lake.agent) == [[len(shown)]]
+    assert lake.rows("SELECT count(*) FROM candidates", ADMIN) == [[199]]
+
+
+NAMED = [
+    "FROM candidates", "TABLE candidates", "SELECT * FROM data.candidates", "SELECT * FROM lake.data.candidates AS c",
+    "SELECT candidates.* FROM candidates", "WITH x AS (FROM candidates) FROM x", "WITH candidates AS (FROM candidates) FROM candidates", "SELECT * FROM (FROM Candidates)",
+    "SELECT c.* FROM candidates c, LATERAL (SELECT c.id)", "FROM candidates UNION ALL FROM candidates WHERE false",
+    "SELECT id, name, email, status, salary FROM candidates QUALIFY row_number() OVER (PARTITION BY name) = 1",
+    "SELECT * FROM candidates SEMI JOIN (SELECT name FROM candidates) USING (name)",
+    "SELECT lake.data.candidates.id, data.candidates.name, candidates.email, status, salary FROM candidates",
+]
+
+
+@pytest.mark.parametrize("sql", NAMED)
+def test_however_it_is_named(lake, sql):
+    assert sorted(lake.rows(sql, lake.agent)) == sorted(lake.rows("SELECT * FROM candidates", lake.agent))
+
+
+# Statements whose answer is told beside them.
+SAID = [
+    ("SELECT count(*) FROM candidates WHERE email LIKE '%@%'", [[0]]),
+    ("SELECT count(*) FROM candidates WHERE id LIKE 'CAND0%'", [[0]]),
+    ("SELECT count(*) FROM candidates WHERE status = 'blocked'", [[0]]),
+    ("SELECT status, count(*) FROM candidates GROUP BY ALL", [["active", 179]]),
+    ("SELECT min(salary) > 0, min_by(status, salary) FROM candidates", [[True, "active"]]),
+    ("SELECT count(*) FROM candidates WHERE chr(salary::INTEGER) = 'A'", [[9]]),
+    ("SELECT count(*) FROM candidates WHERE CASE WHEN salary < 0 THEN error('seen') ELSE 'x' END = 'x'", [[179]]),
+    ("SELECT count(*) FROM candidates c JOIN (SELECT 'A' AS k) k ON chr(c.salary::INTEGER) = k.k", [[9]]),
+    ("SELECT (SELECT count(*) FROM candidates), EXISTS (FROM candidates WHERE salary < 0)", [[179, False]]),
+    ("PIVOT (SELECT status FROM candidates) ON status USING count(*)", [[179]]),
+    ("SELECT count(*) FROM candidates TABLESAMPLE reservoir(500 ROWS)", [[179]]),
+    ("SELECT count(*) FROM candidates TABLESAMPLE 100%", [[179]]),
+    ("SELECT column_name FROM (DESCRIBE candidates)", [[name] for name in SEEN]),
+    ("SELECT column_name, \"count\" FROM (SUMMARIZE candidates)", [[name, 179] for name in SEEN]),
+    ("SELECT table_name, column_name FROM information_schema.columns ORDER BY ordinal_position", [["candidates", name] for name in SEEN]),
+    ("SELECT table_schema, table_name FROM information_schema.tables", [["data", "candidates"]]),
+    ("SELECT schema_name FROM information_schema.schemata", [["data"]]),
+    ("SHOW TABLES", [["candidates"]]),
+    ("SHOW TABLES FROM data", [["candidates"]]),
+    ("SHOW DATABASES", [["lake"]]),
+    ("SELECT name, column_names FROM (SHOW ALL TABLES)", [["candidates", SEEN]]),
+    ("SELECT count(*) FROM range(3)", [[3]]),
+    ("SELECT list_transform([1, 2], x -> x + 1), {'a': 1}.a, lower('A')", [[[2, 3], 1, "a"]]),
+]
+
+
+@pytest.mark.parametrize("sql,rows", SAID)
+def test_what_is_hidden_counts_nowhere(lake, sql, rows):
+    answer = lake.rows(sql, lake.agent)
+    assert answer == rows
+    assert "blocked" not in str(answer)
+
+
+REFUSED = [
+    "SELECT * FROM hidden", "SELECT * FROM nothing", "SELECT (SELECT count(*) FROM hidden)", "FROM candidates, hidden", "SELECT 1 WHERE EXISTS (FROM hidden)",
+    "WITH x AS (FROM hidden) SELECT 1", "SELECT * FROM memory.main.t", "SELECT * FROM duckdb_tables", "FROM duckdb_columns()", "FROM pg_catalog.pg_tables",
+    "FROM information_schema.views", "SHOW VARIABLES", "EXPLAIN FROM candidates", "EXPLAIN ANALYZE FROM candidates",
+    "SELECT * FROM candidates TABLESAMPLE reservoir(5 ROWS) REPEATABLE (3)", "SELECT stats(id) FROM candidates", "SELECT * FROM query('FROM hidden')",
+    "INSERT INTO candidates (id) VALUES ('x')", "INSERT INTO hidden VALUES (1, 'x')", "INSERT INTO nothing VALUES (1)", "CREATE TABLE mine AS FROM candidates",
+    "CREATE SCHEMA mine", "UPDATE candidates SET name = 'x' WHERE born > '1970-01-01'", "DELETE FROM candidates", "DELETE FROM hidden", "TRUNCATE candidates",
+    "ALTER TABLE candidates DROP COLUMN born", "DROP TABLE candidates", "DROP TABLE hidden", "DROP SCHEMA data",
+    "MERGE INTO candidates t USING (SELECT 1 AS id) s ON t.id = s.id::VARCHAR WHEN MATCHED THEN DELETE", "PIVOT hidden ON note USING count(*)",
+]
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_everything_else_is_refused(lake, sql):
+    message = lake.refused(sql, lake.agent)
+    assert "secret" not in message and "born" not in message and "note" not in message
+    assert lake.rows("SELECT count(*), count(born) FROM candidates", ADMIN) == [[199, 199]]
+
+
+WRONG = ["SELECT born FROM candidates", "SELECT bron FROM candidates", "SELECT * EXCLUDE (born) FROM candidates", "SELECT c.born FROM candidates c",
+         "FROM candidates a JOIN candidates b USING (born)", "SELECT * REPLACE (1 AS born) FROM candidates", "SELECT rowid FROM candidates", "SELECT filename FROM candidates",
+         "FROM candidates UNION SELECT 1 ORDER BY (SELECT 1)", "SELECT lh_0_hash(id) FROM candidates", "FROM candidates AT (VERSION => 17)"]
+
+
+@pytest.mark.parametrize("sql", WRONG)
+def test_a_hidden_column_does_not_exist(lake, sql):
+    message = lake.refused(sql, lake.agent, status=400)
+    assert "lh_" not in message.replace("lh_0_hash", "") and "LIMIT" not in message
+    assert "born" not in message or "born" in sql
+
+
+def test_what_is_hidden_and_what_is_not_there_are_refused_in_the_same_words(lake):
+    assert lake.refused("SELECT * FROM hidden", lake.agent).replace("hidden", "nothing") == lake.refused("SELECT * FROM nothing", lake.agent)
+    assert lake.refused("DROP TABLE hidden", lake.agent).replace("hidden", "nothing") == lake.refused("DROP TABLE nothing", lake.agent)
+    assert lake.refused("INSERT INTO hidden VALUES (1)", lake.agent).replace("hidden", "nothing") == lake.refused("INSERT INTO nothing VALUES (1)", lake.agent)
+
+
+def test_a_hash_is_the_same_for_everybody_and_for_ever(lake, tmp_path):
+    other = lake.key("another-agent", allow("dataset", "candidates", redactions={"email": {"kind": "hash"}}))
+    mine, theirs = (sorted(lake.rows("SELECT email FROM candidates WHERE status <> 'blocked'", key)) for key in (lake.agent, other))
+    assert mine == theirs
+    lake.server.restart()
+    assert sorted(lake.rows("SELECT email FROM candidates", lake.agent)) == mine
+    path = "/storage/objects/_catalog/secret/mask_key"
+    assert lake.server.request("GET", path).status_code == 403  # the administrator's key
+    assert lake.server.request("GET", path.replace("/objects/", "/objects/%5Fcatalog/../")).status_code in (400, 403, 404)
+
+
+def test_masks_by_type(lake):
+    key = lake.key("typed", allow("dataset", "candidates", redactions={
+        "born": {"kind": "year"}, "salary": {"kind": "bucket", "n": 10}, "id": {"kind": "token"}, "name": {"kind": "sha256"}, "email": {"kind": "year"}}))
+    types = dict(lake.rows("SELECT column_name, column_type FROM (DESCRIBE candidates)", key))
+    assert types == {"id": "VARCHAR", "name": "VARCHAR", "email": "VARCHAR", "status": "VARCHAR", "salary": "BIGINT", "born": "INTEGER"}
+    assert types == dict(lake.rows("SELECT column_name, data_type FROM information_schema.columns", key))
+    assert lake.rows("SELECT min(born), max(salary), min(salary), count(email), bool_and(id LIKE 'tok\\_________________' ESCAPE '\\') FROM candidates", key) == [[1960, 80, -10, 0, True]]
+    assert lake.rows("SELECT count(*) FROM candidates WHERE name = sha256('n7')", key) == [[1]]
+
+
+def test_snapshots_are_read_with_todays_policy(lake):
+    lake.ingest("dated", b"id,status\n1,active\n2,blocked\n")
+    first = lake.server.query("SELECT 1 FROM dated").json()["snapshots"][0]["snapshot_id"]
+    lake.server.sql("INSERT INTO dated VALUES (3, 'active')")
+    key = lake.key("of-dated", allow("dataset", "dated", row_filter="status != 'blocked'"))
+    assert lake.rows(f"SELECT id FROM dated AT (VERSION => {first})", key) == [[1]]
+    assert sorted(lake.rows("SELECT id FROM dated", key)) == [[1], [3]]
+    assert sorted(lake.rows("SELECT id FROM dated AT (TIMESTAMP => '2999-01-01'::TIMESTAMP)", key)) == [[1], [3]]
+    lake.refused("SELECT id FROM dated AT (TIMESTAMP => '1999-01-01'::TIMESTAMP)", key, status=400)
+    lake.server.sql("ALTER TABLE dated ADD COLUMN note VARCHAR")
+    assert "other columns" in lake.refused(f"SELECT id FROM dated AT (VERSION => {first})", key)
+
+
+def test_who_may_write_a_whole_table_writes_it(lake):
+    lake.ingest("notes", b"id,text\n1,a\n")
+    key = lake.key("writer", allow("dataset", "notes", "read", "write"), allow("dataset", "candidates", columns=["id", "name"], row_filter="status = 'active'"),
+                   allow("dataset", "copies", "read", "write"))
+    lake.rows("INSERT INTO notes VALUES (2, 'b')", key)
+    lake.rows("UPDATE notes SET text = 'c' WHERE id = 2", key)
+    lake.rows("DELETE FROM notes WHERE id = 1", key)
+    assert lake.rows("SELECT * FROM notes", key) == [[2, "c"]]
+    lake.rows("CREATE TABLE copies AS FROM candidates", key)
+    assert lake.rows("SELECT count(*) FROM copies", ADMIN) == [[179]]
+    assert [row[0] for row in lake.rows("DESCRIBE copies", ADMIN)] == ["id", "name"]
+    lake.rows("BEGIN; INSERT INTO notes SELECT 7, name FROM candidates LIMIT 2; COMMIT", key)
+    assert lake.rows("SELECT count(*) FROM notes WHERE id = 7", key) == [[2]]
+    reader = lake.call("POST", "/access/keys", 201, {"principal": "writer", "scope": "read"})["key"]
+    lake.refused("INSERT INTO notes VALUES (3, 'c')", reader)
+    assert lake.rows("SELECT count(*) FROM notes", reader) == [[3]]
+
+
+def test_parameters_formats_and_columns_that_are_cast(lake):
+    assert lake.rows("SELECT name FROM candidates WHERE name = ? AND salary > ?", lake.agent, params=["n7", 0]) == [["n7"]]
+    assert lake.rows("SELECT $a::VARCHAR, count(*) FROM candidates WHERE id = $a", lake.agent, params={"a": "CAND000707"}) == [["CAND000707", 0]]
+    for format in ("csv", "ndjson", "arrow"):
+        answer = lake.ask("SELECT * FROM candidates", lake.agent, format=format)
+        assert answer.status_code == 200 and b"@x.org" not in answer.content and b"blocked" not in answer.content
+    assert lake.ask("SELECT name, name::VARIANT AS v FROM candidates LIMIT 1", lake.agent).status_code == 200
+
+
+def test_the_hot_cache_shows_no_more(lake):
+    lake.call("POST", "/query/cache/pin", 200, {"dataset": "candidates", "wait": True})
+    hits = lake.call("GET", "/query/cache/stats", 200)["hits"]
+    assert lake.rows("SELECT count(*), count(DISTINCT email), min(salary) > 0 FROM candidates", lake.agent) == [[179, 179, True]]
+    assert lake.rows("SELECT count(*) FROM candidates WHERE chr(salary::INTEGER) = 'A'", lake.agent) == [[9]]
+    assert lake.call("GET", "/query/cache/stats", 200)["hits"] >= hits + 2
+    lake.call("POST", "/query/cache/evict", 200, {"dataset": "candidates"})
+    lake.call("POST", "/query/cache/pin", 200, {"dataset": "candidates", "columns": ["name", "salary", "status"], "wait": True})
+    assert lake.rows("SELECT count(name), min(salary) > 0 FROM candidates", lake.agent) == [[179, True]]
