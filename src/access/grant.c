@@ -106,7 +106,8 @@ static lh_code grant_check_redaction(const lh_json *redaction, lh_error *err) {
                    : lh_fail(err, LH_INVALID, "'n' of a bucket must be a whole number, 1 or more");
     }
     if (grant_find(kind, kinds, sizeof kinds / sizeof *kinds) == sizeof kinds / sizeof *kinds)
-        return lh_fail(err, LH_INVALID, "'kind' of a redaction must be null, hash, sha256, mask, year, bucket, token or none");
+        return lh_fail(err, LH_INVALID,
+                       "'kind' of a redaction must be null, hash, sha256, mask, year, bucket, token or none");
     return access_members(redaction, "a redaction ", plain, 1, err);
 }
 

@@ -1,5 +1,5 @@
 /* /datasets: what is in the lake, as people see it. */
-#include "api/api_internal.h"
+#include "api/governed.h"
 
 static lh_code dataset_name(lh_request *request, lh_table_name *ret, lh_error *err) {
     return lh_table_name_parse(lh_request_app(request)->catalog, lh_request_param(request, "name"),
@@ -11,6 +11,12 @@ lh_code api_datasets_list(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
     LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, 100, &limit, err));
     const lh_page page = {lh_request_query(request, "page_token"), limit};
+    const lh_governor *governor = NULL;
+    LH_TRY(api_governor(request, LH_PERMIT_READ, &governor, err));
+    if (governor) {
+        LH_TRY(api_shown_datasets(request, governor, page, &answer, err));
+        return lh_respond_json(request, 200, answer, err);
+    }
     LH_TRY(lh_dataset_list(lh_request_app(request)->catalog, lh_request_query(request, "namespace"),
                            lh_request_query(request, "filter"), page, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
@@ -33,9 +39,11 @@ lh_code api_datasets_register(lh_request *request, lh_error *err) {
 lh_code api_dataset_get(lh_request *request, lh_error *err) {
     lh_table_name name;
     lh_json *answer = NULL;
+    const lh_relation *shown = NULL;
     LH_TRY(dataset_name(request, &name, err));
+    LH_TRY(api_shown(request, name, &shown, err));
     LH_TRY(lh_dataset_get(lh_request_app(request)->catalog, name, lh_request_arena(request), &answer, err));
-    return lh_respond_json(request, 200, answer, err);
+    return lh_respond_json(request, 200, api_shown_dataset(shown, answer, lh_request_arena(request)), err);
 }
 
 lh_code api_dataset_delete(lh_request *request, lh_error *err) {

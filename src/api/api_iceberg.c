@@ -1,5 +1,6 @@
 /* The Iceberg REST catalog over HTTP (the REST OpenAPI of Apache Iceberg 1.10): the wire side of src/catalog.
  * Namespaces in paths are levels joined by 0x1F. Errors carry the specification's exception names. */
+#include "api/governed.h"
 #include "api/iceberg_internal.h"
 #include "api/range.h"
 
@@ -170,13 +171,85 @@ lh_code api_iceberg_oauth(lh_request *request, lh_error *err) {
 
 /* ---- namespaces ---- */
 
+/* Of a caller who sees a part: those that hold something that is seen, below `parent` and one level deep; all on one page. */
+static lh_code iceberg_shown_namespaces(lh_request *request, const lh_governor *governor, lh_str parent, lh_json **ret,
+                                        lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *answer = lh_json_new_object(arena), *namespaces = lh_json_new_array(arena);
+    lh_listed *listed = NULL;
+    size_t count = 0, from = parent.len ? parent.len + 1 : 0;
+    lh_str last = LH_STR_NONE;
+    LH_TRY(governor->list(governor->ctx, arena, &listed, &count, err));
+    for (size_t i = 0; i < count; i++) { /* by name: those of one namespace stand together */
+        lh_str whole = listed[i].name.namespace_;
+        bool within = whole.len > from && lh_str_starts(whole, parent) && (from == 0 || whole.ptr[from - 1] == '\x1f');
+        if (!within) continue;
+        lh_str rest = lh_str_sub(whole, from, SIZE_MAX);
+        lh_str shown = lh_str_sub(whole, 0, from + lh_str_find(rest, '\x1f'));
+        if (lh_str_eq(shown, last)) continue;
+        lh_json_append(namespaces, lh_namespace_levels(shown, arena));
+        last = shown;
+    }
+    lh_json_set(arena, answer, "namespaces", namespaces);
+    lh_json_set(arena, answer, "next-page-token", lh_json_new_null(arena));
+    *ret = answer;
+    return lh_arena_check(arena, err);
+}
+
+static lh_code iceberg_shown_tables(lh_request *request, const lh_governor *governor, lh_str namespace_, lh_json **ret,
+                                    lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *answer = lh_json_new_object(arena), *identifiers = lh_json_new_array(arena);
+    lh_listed *listed = NULL;
+    size_t count = 0;
+    LH_TRY(governor->list(governor->ctx, arena, &listed, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        if (!lh_str_eq(listed[i].name.namespace_, namespace_)) continue;
+        lh_json *identifier = lh_json_new_object(arena);
+        lh_json_set(arena, identifier, "namespace", lh_namespace_levels(namespace_, arena));
+        lh_json_set_string(arena, identifier, "name", listed[i].name.name);
+        lh_json_append(identifiers, identifier);
+    }
+    lh_json_set(arena, answer, "identifiers", identifiers);
+    lh_json_set(arena, answer, "next-page-token", lh_json_new_null(arena));
+    *ret = answer;
+    return lh_arena_check(arena, err);
+}
+
+/* Something in it, or below it, must be seen; whatever its properties say is not told. */
+static lh_code iceberg_shown_namespace(lh_request *request, const lh_governor *governor, lh_json **ret, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_str name = iceberg_namespace_name(request);
+    lh_listed *listed = NULL;
+    size_t count = 0;
+    bool seen = false;
+    LH_TRY(governor->list(governor->ctx, arena, &listed, &count, err));
+    for (size_t i = 0; i < count && !seen; i++) {
+        lh_str whole = listed[i].name.namespace_;
+        seen = lh_str_eq(whole, name) ||
+               (whole.len > name.len && lh_str_starts(whole, name) && whole.ptr[name.len] == '\x1f');
+    }
+    if (!seen || name.len == 0) return lh_fail(err, LH_DENIED, "there is no namespace of that name that you may read");
+    lh_json *answer = lh_json_new_object(arena);
+    lh_json_set(arena, answer, "namespace", lh_namespace_levels(name, arena));
+    lh_json_set(arena, answer, "properties", lh_json_new_object(arena));
+    *ret = answer;
+    return lh_arena_check(arena, err);
+}
+
 lh_code api_iceberg_namespaces(lh_request *request, lh_error *err) {
     lh_page page;
     lh_json *answer = NULL;
+    const lh_governor *governor = NULL;
+    lh_arena *arena = lh_request_arena(request);
     LH_TRY(iceberg_page(request, &page, err));
-    lh_code code = lh_namespace_list(
-        iceberg_catalog(request), lh_namespace_of_path(lh_request_query(request, "parent"), lh_request_arena(request)),
-        page, lh_request_arena(request), &answer, err);
+    LH_TRY(api_governor(request, LH_PERMIT_READ, &governor, err));
+    lh_str parent = lh_namespace_of_path(lh_request_query(request, "parent"), arena);
+    if (governor) {
+        LH_TRY(iceberg_shown_namespaces(request, governor, parent, &answer, err));
+        return lh_respond_json(request, 200, answer, err);
+    }
+    lh_code code = lh_namespace_list(iceberg_catalog(request), parent, page, arena, &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 
@@ -187,17 +260,23 @@ lh_code api_iceberg_namespace_create(lh_request *request, lh_error *err) {
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 
+static lh_code iceberg_namespace_of(lh_request *request, lh_json **ret, lh_error *err) {
+    const lh_governor *governor = NULL;
+    LH_TRY(api_governor(request, LH_PERMIT_READ, &governor, err));
+    if (governor) return iceberg_shown_namespace(request, governor, ret, err);
+    return lh_namespace_load(iceberg_catalog(request), iceberg_namespace_name(request), lh_request_arena(request), ret,
+                             err);
+}
+
 lh_code api_iceberg_namespace_load(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
-    lh_code code = lh_namespace_load(iceberg_catalog(request), iceberg_namespace_name(request),
-                                     lh_request_arena(request), &answer, err);
+    lh_code code = iceberg_namespace_of(request, &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 
 lh_code api_iceberg_namespace_exists(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
-    lh_code code = lh_namespace_load(iceberg_catalog(request), iceberg_namespace_name(request),
-                                     lh_request_arena(request), &answer, err);
+    lh_code code = iceberg_namespace_of(request, &answer, err);
     return iceberg_answer_empty(request, code, &iceberg_namespace, err);
 }
 
@@ -220,7 +299,13 @@ lh_code api_iceberg_namespace_update(lh_request *request, lh_error *err) {
 lh_code api_iceberg_tables(lh_request *request, lh_error *err) {
     lh_page page;
     lh_json *answer = NULL;
+    const lh_governor *governor = NULL;
     LH_TRY(iceberg_page(request, &page, err));
+    LH_TRY(api_governor(request, LH_PERMIT_READ, &governor, err));
+    if (governor) {
+        LH_TRY(iceberg_shown_tables(request, governor, iceberg_namespace_name(request), &answer, err));
+        return lh_respond_json(request, 200, answer, err);
+    }
     lh_code code = lh_table_list(iceberg_catalog(request), iceberg_namespace_name(request), page,
                                  lh_request_arena(request), &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);

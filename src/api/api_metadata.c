@@ -1,6 +1,6 @@
 /* /catalog: what is known of datasets beyond their tables; lineage; search. The ETag of a description is the version of
  * what PATCH changes, so that a load between GET and PATCH does not get in the way. */
-#include "api/api_internal.h"
+#include "api/governed.h"
 #include "api/range.h"
 
 enum { METADATA_DEPTH_MAX = 20, METADATA_DEPTH = 3, METADATA_SEARCH_PAGE = 20 };
@@ -17,10 +17,13 @@ static lh_str metadata_etag(lh_request *request, uint64_t version) {
 static lh_code metadata_answer(lh_request *request, lh_table_name name, lh_error *err) {
     lh_json *answer = NULL;
     uint64_t version = 0;
-    LH_TRY(
-        lh_dataset_describe(lh_request_app(request)->catalog, name, lh_request_arena(request), &answer, &version, err));
-    lh_respond_etag(request, metadata_etag(request, version));
-    return lh_respond_json(request, 200, answer, err);
+    const lh_relation *shown = NULL;
+    lh_arena *arena = lh_request_arena(request);
+    LH_TRY(api_shown(request, name, &shown, err));
+    LH_TRY(lh_dataset_describe(lh_request_app(request)->catalog, name, arena, &answer, &version, err));
+    if (!shown || shown->whole) lh_respond_etag(request, metadata_etag(request, version));
+    if (shown) lh_json_set(arena, answer, "lineage", lh_json_new_null(arena)); /* names its parents */
+    return lh_respond_json(request, 200, api_shown_dataset(shown, answer, arena), err);
 }
 
 lh_code api_metadata_get(lh_request *request, lh_error *err) {
@@ -67,12 +70,31 @@ lh_code api_lineage_get(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
+typedef struct search_seen {
+    lh_request *request;
+    const lh_governor *governor;
+} search_seen;
+
+/* Only what is seen is searched. */
+static bool search_shows(void *ctx, lh_table_name name, lh_str column) {
+    search_seen *seen = ctx;
+    const lh_relation *relation = NULL;
+    if (seen->governor->relation(seen->governor->ctx, name, lh_request_arena(seen->request), &relation, NULL) != LH_OK)
+        return false;
+    bool shown = column.len == 0;
+    for (size_t i = 0; i < relation->column_count && !shown; i++) shown = lh_str_eq(relation->columns[i].name, column);
+    return shown;
+}
+
 lh_code api_catalog_search(lh_request *request, lh_error *err) {
     uint64_t limit;
     lh_json *answer = NULL;
     LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, METADATA_SEARCH_PAGE, &limit, err));
     const lh_page page = {lh_request_query(request, "page_token"), limit};
+    search_seen seen = {.request = request};
+    const lh_dataset_seen filter = {&seen, search_shows};
+    LH_TRY(api_governor(request, LH_PERMIT_READ, &seen.governor, err));
     LH_TRY(lh_dataset_search(lh_request_app(request)->catalog, lh_request_query(request, "q"), page,
-                             lh_request_arena(request), &answer, err));
+                             seen.governor ? &filter : NULL, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }

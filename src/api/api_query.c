@@ -1,6 +1,6 @@
 /* POST /query/sql: one request's SQL to the engine, the answer streamed as it comes.
  * The answer's head is sent with the first bytes, so that an error before them is an ordinary error answer. */
-#include "api/api_internal.h"
+#include "api/governed.h"
 
 typedef struct query_sink {
     lh_request *request;
@@ -73,16 +73,10 @@ static uint64_t query_cap(uint64_t asked, int64_t allowed) {
 /* Who may not read and write the whole lake is governed by roles, if there are any: the scope of the key is all that its
  * permission says then. */
 static lh_code query_govern(lh_request *request, lh_query *query, lh_error *err) {
-    bool governed;
-    lh_permission permission;
-    lh_str principal = lh_request_principal(request, &governed, &permission);
-    if (!governed || permission >= LH_PERMIT_WRITE) {
-        query->read_only = permission < LH_PERMIT_WRITE;
-        return LH_OK;
-    }
-    query->read_only = lh_request_scope(request) < LH_PERMIT_WRITE;
-    return lh_access_bind(lh_request_app(request)->catalog, principal, lh_request_arena(request), &query->governor,
-                          err);
+    LH_TRY(api_governor(request, LH_PERMIT_WRITE, &query->governor, err));
+    query->read_only =
+        query->governor ? lh_request_scope(request) < LH_PERMIT_WRITE : !lh_request_may(request, LH_PERMIT_WRITE);
+    return LH_OK;
 }
 
 static lh_code query_parse(lh_request *request, lh_query *query, lh_error *err) {

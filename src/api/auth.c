@@ -21,21 +21,38 @@ bool lh_request_knows_token(const lh_request *request, lh_str token) {
 
 /* ---- routes that ask a principal's roles ---- */
 
-/* Their answers hold nothing but what the caller may see: their handlers see to that, or they are of the one dataset that
- * their path names. Every other route wants a principal that sees the whole lake. */
+typedef enum auth_asks {
+    AUTH_HANDLER, /* the handler: it shows and changes nothing but what the caller may */
+    AUTH_DATASET, /* {name} must be the caller's as a whole */
+    AUTH_TABLE,   /* the same of {namespace} and {table} */
+} auth_asks;
+/* Every other route wants a principal that sees the whole lake. Nothing that takes locations of files is here, commits of Iceberg
+ * clients neither: files of a hidden table could be named in them, and read as one's own. */
 static const struct {
     int route;
-    bool dataset; /* false: for everybody who is known; the handler asks */
+    auth_asks asks;
 } auth_asking[] = {
-    {API_ROUTE_api_access_me, false},
-    {API_ROUTE_api_query_sql, false},
-    {API_ROUTE_api_dataset_get, true},
-    {API_ROUTE_api_dataset_delete, true},
-    {API_ROUTE_api_layout_get, true},
+    {API_ROUTE_api_access_me, AUTH_HANDLER},
+    {API_ROUTE_api_query_sql, AUTH_HANDLER},
+    {API_ROUTE_api_ingest_file, AUTH_HANDLER},
+    {API_ROUTE_api_datasets_list, AUTH_HANDLER},
+    {API_ROUTE_api_dataset_get, AUTH_HANDLER},
+    {API_ROUTE_api_metadata_get, AUTH_HANDLER},
+    {API_ROUTE_api_catalog_search, AUTH_HANDLER},
+    {API_ROUTE_api_dataset_delete, AUTH_DATASET},
+    {API_ROUTE_api_layout_get, AUTH_DATASET},
+    {API_ROUTE_api_iceberg_config, AUTH_HANDLER},
+    {API_ROUTE_api_iceberg_namespaces, AUTH_HANDLER},
+    {API_ROUTE_api_iceberg_namespace_load, AUTH_HANDLER},
+    {API_ROUTE_api_iceberg_namespace_exists, AUTH_HANDLER},
+    {API_ROUTE_api_iceberg_tables, AUTH_HANDLER},
+    {API_ROUTE_api_iceberg_table_load, AUTH_TABLE},
+    {API_ROUTE_api_iceberg_table_exists, AUTH_TABLE},
+    {API_ROUTE_api_iceberg_metrics, AUTH_TABLE},
 };
 
 /* Its row; SIZE_MAX: none. */
-static size_t auth_asks(const api_route *route) {
+static size_t auth_row(const api_route *route) {
     for (size_t i = 0; i < sizeof auth_asking / sizeof *auth_asking; i++)
         if (&api_routes[auth_asking[i].route] == route) return i;
     return SIZE_MAX;
@@ -43,22 +60,25 @@ static size_t auth_asks(const api_route *route) {
 
 bool api_may_try(const api_identity *identity, const api_route *route) {
     if (identity->permission >= route->permission) return true;
-    return identity->governed && identity->scope >= route->permission && auth_asks(route) != SIZE_MAX;
+    return identity->governed && identity->scope >= route->permission && auth_row(route) != SIZE_MAX;
 }
 
 lh_code api_authorize(lh_request *request, lh_error *err) {
     const api_route *route = request->match.route;
-    size_t asks = auth_asks(route);
+    size_t asks = auth_row(route);
     lh_table_name table;
     if (request->permission >= route->permission) return LH_OK;
     if (!request->governed || asks == SIZE_MAX)
         return lh_fail(err, LH_DENIED, "this key's permission does not reach to '%s'", route->summary);
-    if (!auth_asking[asks].dataset) return LH_OK;
+    if (auth_asking[asks].asks == AUTH_HANDLER) return LH_OK;
     lh_catalog *catalog = lh_request_app(request)->catalog;
     lh_action action = route->permission == LH_PERMIT_READ    ? LH_ACTION_READ
                        : route->permission == LH_PERMIT_WRITE ? LH_ACTION_WRITE
                                                               : LH_ACTION_ADMIN;
-    LH_TRY(lh_table_name_parse(catalog, lh_request_param(request, "name"), request->arena, &table, err));
+    if (auth_asking[asks].asks == AUTH_TABLE)
+        table = (lh_table_name){lh_namespace_of_path(lh_request_param(request, "namespace"), request->arena),
+                                lh_request_param(request, "table")};
+    else LH_TRY(lh_table_name_parse(catalog, lh_request_param(request, "name"), request->arena, &table, err));
     return lh_access_require_whole(catalog, request->principal, action, table, request->arena, err);
 }
 

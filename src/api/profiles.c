@@ -52,7 +52,8 @@ static void profile_free(profile *p) {
 }
 static void profile_freep(profile **p) { profile_free(*p); }
 
-lh_code lh_profiles_new(const lh_config *config, lh_str folder, lh_registry *registry, lh_profiles **ret, lh_error *err) {
+lh_code lh_profiles_new(const lh_config *config, lh_str folder, lh_registry *registry, lh_profiles **ret,
+                        lh_error *err) {
     LH_CLEANUP(lh_profiles_freep) lh_profiles *profiles = calloc(1, sizeof *profiles);
     LH_CLEANUP(lh_buf_done) lh_buf root = LH_BUF_INIT(16 << 10);
     if (!profiles) return lh_fail(err, LH_NO_MEMORY, "out of memory");
@@ -139,7 +140,8 @@ static lh_code profile_text(const lh_json *object, const char *name, lh_arena *a
 }
 
 static lh_code profile_take(const lh_profiles *profiles, profile *p, const lh_json *document, lh_error *err) {
-    static const char *const members[] = {"bucket", "cache_pins", "defaults"}, *const defaults[] = {"bucket", "namespace"};
+    static const char *const members[] = {"bucket", "cache_pins", "defaults"}, *const defaults[] = {"bucket",
+                                                                                                    "namespace"};
     const lh_json *bucket = lh_json_get(document, "bucket"), *given = lh_json_get(document, "defaults");
     LH_TRY(lh_body_check(document, members, 3, err));
     if (given) LH_TRY(lh_body_check(given, defaults, 2, err));

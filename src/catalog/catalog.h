@@ -528,6 +528,11 @@ LH_MUST_CHECK lh_code lh_lineage_annotate(lh_catalog *catalog, lh_table_name nam
 
 /* {"items":[{"dataset","score","matched":[{"field","value"}],"description","owner","tags"}],"next_page_token"}: datasets in
  * which each word of `text` is found (name, tags, columns, owner, descriptions), best first. Errors: INVALID. */
-LH_MUST_CHECK lh_code lh_dataset_search(lh_catalog *catalog, lh_str text, lh_page page, lh_arena *arena, lh_json **ret,
-                                        lh_error *err);
+typedef struct lh_dataset_seen { /* what is looked at: datasets (column empty) and their columns */
+    void *ctx;
+    bool (*shows)(void *ctx, lh_table_name name, lh_str column);
+} lh_dataset_seen;
+/* seen: NULL for all. */
+LH_MUST_CHECK lh_code lh_dataset_search(lh_catalog *catalog, lh_str text, lh_page page, const lh_dataset_seen *seen,
+                                        lh_arena *arena, lh_json **ret, lh_error *err);
 #endif

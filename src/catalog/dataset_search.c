@@ -26,6 +26,7 @@ typedef struct search_hit {
 typedef struct search {
     lh_catalog *catalog;
     lh_arena *arena;
+    const lh_dataset_seen *seen; /* NULL: all */
     lh_str words[SEARCH_WORDS];
     size_t word_count;
     search_hit *hits;
@@ -81,12 +82,14 @@ static void search_look_at(search_look *look, search_place place, lh_str text) {
     lh_json_append(look->matched, match);
 }
 
-static void search_look_at_columns(search_look *look, const lh_json *metadata, const lh_json *about,
+static void search_look_at_columns(search_look *look, lh_table_name name, const lh_json *metadata, const lh_json *about,
                                    lh_arena *scratch) {
     const lh_json *said = lh_json_get(about, "columns");
+    const lh_dataset_seen *seen = look->search->seen;
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata_current_schema(metadata), "fields")); lh_json_next(&it);) {
         lh_str key = lh_arena_printf(scratch, "%" PRId64, lh_json_int(lh_json_get(it.value, "id"), -1));
         const lh_json *text = lh_json_get(lh_json_get_str(said, key), "description");
+        if (seen && !seen->shows(seen->ctx, name, lh_json_get_string(it.value, "name"))) continue;
         search_look_at(look, SEARCH_COLUMN, lh_json_get_string(it.value, "name"));
         search_look_at(look, SEARCH_COLUMN_TEXT, lh_json_str(text, lh_json_get_string(it.value, "doc")));
     }
@@ -130,6 +133,7 @@ static lh_code search_dataset(search *all, lh_str key, lh_error *err) {
     uint64_t version;
     lh_json *metadata = NULL, *about = NULL;
     lh_str text = lh_table_name_text(name, all->arena);
+    if (all->seen && !all->seen->shows(all->seen->ctx, name, LH_STR_NONE)) return LH_OK;
     if (catalog_table_find(all->catalog, name, scratch, &table, NULL) != LH_OK) return LH_OK;
     if (catalog_metadata_load(all->catalog, table.metadata_key, scratch, &metadata, NULL) != LH_OK) metadata = NULL;
     if (dataset_about_read(all->catalog, name, scratch, &about, &version, NULL) != LH_OK) about = NULL;
@@ -139,7 +143,7 @@ static lh_code search_dataset(search *all, lh_str key, lh_error *err) {
     search_look_at(&look, SEARCH_TEXT, lh_json_get_string(about, "description"));
     for (lh_json_iter it = lh_json_each(lh_json_get(about, "tags")); lh_json_next(&it);)
         search_look_at(&look, SEARCH_TAG, lh_json_str(it.value, LH_STR_NONE));
-    search_look_at_columns(&look, metadata, about, scratch);
+    search_look_at_columns(&look, name, metadata, about, scratch);
     return search_keep(all, &look, text, about, err);
 }
 
@@ -171,10 +175,10 @@ static lh_code search_after(lh_str token, search_hit *ret, lh_error *err) {
     return LH_OK;
 }
 
-lh_code lh_dataset_search(lh_catalog *catalog, lh_str text, lh_page page, lh_arena *arena, lh_json **ret,
-                          lh_error *err) {
+lh_code lh_dataset_search(lh_catalog *catalog, lh_str text, lh_page page, const lh_dataset_seen *seen, lh_arena *arena,
+                          lh_json **ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *scratch = NULL;
-    search all = {.catalog = catalog, .arena = arena};
+    search all = {.catalog = catalog, .arena = arena, .seen = seen};
     lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
     search_hit after = {0};
     lh_document_page tables;

@@ -1,0 +1,129 @@
+/* See governed.h. Of a table that is not seen whole nothing is told that hangs on its rows: no count, size, time, snapshot, file
+ * or load; and of its columns only those that are seen, with the types of their masks. */
+#include "api/governed.h"
+
+lh_code api_governor(lh_request *request, lh_permission whole, const lh_governor **ret, lh_error *err) {
+    bool governed;
+    lh_permission permission;
+    lh_str principal = lh_request_principal(request, &governed, &permission);
+    *ret = NULL;
+    if (!governed || permission >= whole) return LH_OK;
+    return lh_access_bind(lh_request_app(request)->catalog, principal, lh_request_arena(request), ret, err);
+}
+
+lh_code api_shown(lh_request *request, lh_table_name name, const lh_relation **ret, lh_error *err) {
+    const lh_governor *governor = NULL;
+    *ret = NULL;
+    LH_TRY(api_governor(request, LH_PERMIT_READ, &governor, err));
+    return governor ? governor->relation(governor->ctx, name, lh_request_arena(request), ret, err) : LH_OK;
+}
+
+lh_code api_may_write(lh_request *request, lh_write write, lh_table_name name, lh_error *err) {
+    const lh_governor *governor = NULL;
+    LH_TRY(api_governor(request, LH_PERMIT_WRITE, &governor, err));
+    return governor ? governor->write(governor->ctx, write, name, lh_request_arena(request), err) : LH_OK;
+}
+
+/* ---- a description ---- */
+
+static const lh_relation_column *shown_column(const lh_relation *relation, lh_str name) {
+    for (size_t i = 0; i < relation->column_count; i++)
+        if (lh_str_eq(relation->columns[i].name, name)) return &relation->columns[i];
+    return NULL;
+}
+
+static lh_json *shown_columns(const lh_relation *relation, const lh_json *columns, lh_arena *arena) {
+    static const char *const told[] = {"nullable", "doc", "description", "sensitivity", "pii_kind"};
+    lh_json *shown = lh_json_new_array(arena);
+    for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
+        const lh_relation_column *column = shown_column(relation, lh_json_get_string(it.value, "name"));
+        if (!column) continue;
+        bool text = column->mask.kind >= LH_MASK_HASH && column->mask.kind <= LH_MASK_KEEP;
+        lh_json *one = lh_json_new_object(arena);
+        lh_json_set_string(arena, one, "name", column->name);
+        lh_json_set_string(arena, one, "type",
+                           text                                ? LH_STR("string")
+                           : column->mask.kind == LH_MASK_YEAR ? LH_STR("int")
+                                                               : lh_json_get_string(it.value, "type"));
+        for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+            if (lh_json_get(it.value, told[i]))
+                lh_json_set(arena, one, told[i], lh_json_copy(arena, lh_json_get(it.value, told[i])));
+        if (lh_json_get(it.value, "said_by")) { /* a rich column */
+            static const char *const unknown[] = {"confidence", "said_by", "statistics"};
+            for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+                lh_json_set(arena, one, unknown[i], lh_json_new_null(arena));
+        }
+        lh_json_append(shown, one);
+    }
+    return shown;
+}
+
+static lh_json *shown_freshness(lh_arena *arena) {
+    lh_json *freshness = lh_json_new_object(arena);
+    lh_json_set(arena, freshness, "updated_at", lh_json_new_null(arena));
+    lh_json_set(arena, freshness, "expected_interval_s", lh_json_new_null(arena));
+    lh_json_set_string(arena, freshness, "status", LH_STR("unknown"));
+    return freshness;
+}
+
+lh_json *api_shown_dataset(const lh_relation *relation, lh_json *dataset, lh_arena *arena) {
+    static const char *const told[] = {"name", "namespace", "format", "description", "owner", "sensitivity", "tags"};
+    static const char *const hidden[] = {"row_count",  "bytes",      "files",  "snapshot_id", "schema_fingerprint",
+                                         "created_at", "updated_at", "origin", "location",    "metadata_updated_at",
+                                         "lineage"};
+    if (!relation || relation->whole) return dataset;
+    lh_json *shown = lh_json_new_object(arena);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (lh_json_get(dataset, told[i]))
+            lh_json_set(arena, shown, told[i], lh_json_copy(arena, lh_json_get(dataset, told[i])));
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+        if (lh_json_get(dataset, hidden[i])) lh_json_set(arena, shown, hidden[i], lh_json_new_null(arena));
+    lh_json_set(arena, shown, "schema", shown_columns(relation, lh_json_get(dataset, "schema"), arena));
+    if (lh_json_get(dataset, "columns"))
+        lh_json_set(arena, shown, "columns", shown_columns(relation, lh_json_get(dataset, "columns"), arena));
+    if (lh_json_get(dataset, "freshness")) lh_json_set(arena, shown, "freshness", shown_freshness(arena));
+    lh_json_set_bool(arena, shown, "limited", true);
+    return shown;
+}
+
+/* ---- a list ---- */
+
+static bool shown_contains(lh_str name, lh_str part) {
+    for (size_t at = 0; at + part.len <= name.len; at++)
+        if (lh_str_eq_nocase(lh_str_sub(name, at, part.len), part)) return true;
+    return part.len == 0;
+}
+
+static lh_code shown_item(lh_request *request, const lh_listed *listed, lh_json *items, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *dataset = NULL;
+    lh_code code = lh_dataset_get(lh_request_app(request)->catalog, listed->name, arena, &dataset, NULL);
+    if (code == LH_OK) lh_json_append(items, api_shown_dataset(listed->relation, dataset, arena));
+    return lh_arena_check(arena, err); /* one that is gone, or cannot be read, is passed over */
+}
+
+/* A token is the name of the last item, which the caller has seen. */
+lh_code api_shown_datasets(lh_request *request, const lh_governor *governor, lh_page page, lh_json **ret,
+                           lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    lh_str within = lh_request_query(request, "namespace"), part = lh_request_query(request, "filter"), last = {0};
+    lh_listed *listed = NULL;
+    size_t count = 0;
+    bool more = false;
+    LH_TRY(governor->list(governor->ctx, arena, &listed, &count, err));
+    for (size_t i = 0; i < count && !more; i++) {
+        lh_str name = lh_table_name_text(listed[i].name, arena);
+        bool wanted = (within.len == 0 || lh_str_eq(lh_namespace_text(listed[i].name.namespace_, arena), within)) &&
+                      shown_contains(listed[i].name.name, part) &&
+                      (page.token.len == 0 || lh_str_cmp(name, page.token) > 0);
+        more = wanted && lh_json_size(items) == page.limit;
+        if (!wanted || more) continue;
+        LH_TRY(shown_item(request, &listed[i], items, err));
+        last = name;
+    }
+    lh_json_set(arena, answer, "items", items);
+    lh_json_set(arena, answer, "next_page_token", more ? lh_json_new_string(arena, last) : lh_json_new_null(arena));
+    *ret = answer;
+    return lh_arena_check(arena, err);
+}

@@ -1,0 +1,18 @@
+/* What a caller who sees a part of the lake is shown of it, by every route that is open to one (auth.c lists them). */
+#ifndef LH_API_GOVERNED_H
+#define LH_API_GOVERNED_H
+#include "api/api_internal.h"
+
+/* The caller's governor, or NULL: its permission reaches as far as `whole` over the whole lake. Made once a request. Errors: as
+ * lh_access_bind(). */
+LH_MUST_CHECK lh_code api_governor(lh_request *request, lh_permission whole, const lh_governor **ret, lh_error *err);
+/* What the caller is shown of a table; *ret NULL: everything. Errors: DENIED, the catalog's. */
+LH_MUST_CHECK lh_code api_shown(lh_request *request, lh_table_name name, const lh_relation **ret, lh_error *err);
+/* A dataset's description as that shows it: without what counts, dates or places rows. relation NULL: as it is. */
+lh_json *api_shown_dataset(const lh_relation *relation, lh_json *dataset, lh_arena *arena);
+/* GET /datasets of a governed caller. */
+LH_MUST_CHECK lh_code api_shown_datasets(lh_request *request, const lh_governor *governor, lh_page page, lh_json **ret,
+                                         lh_error *err);
+/* May the caller write the dataset so? LH_OK for who writes the whole lake. Errors: DENIED. */
+LH_MUST_CHECK lh_code api_may_write(lh_request *request, lh_write write, lh_table_name name, lh_error *err);
+#endif
