@@ -165,7 +165,7 @@ lh_code lh_access_bind(lh_catalog *catalog, lh_str principal, lh_arena *arena, c
     LH_TRY(lh_arena_check(arena, err));
     LH_TRY(lh_access_policy(catalog, principal, arena, &policy, err));
     *b = (binding){.catalog = catalog, .policy = policy, .arena = arena};
-    b->governor = (lh_governor){b, bind_relation, bind_write, bind_list};
+    b->governor = (lh_governor){b, lh_arena_dup(arena, principal), bind_relation, bind_write, bind_list};
     *ret = &b->governor;
     return LH_OK;
 }

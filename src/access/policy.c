@@ -249,6 +249,57 @@ lh_decision lh_access_decide(const lh_policy *policy, lh_action action, const lh
     return decision;
 }
 
+/* ---- datasets that somebody made of what he saw in part ---- */
+
+enum { POLICY_DERIVED_MAX = 20 };
+
+/* Does the grant show less by the names of columns or by rows? What it says of kinds and sensitivity goes with the values. */
+static bool policy_limits_by_name(const access_grant *grant) {
+    if (grant->row_filter.len || grant->columns) return true;
+    for (lh_json_iter it = lh_json_each(grant->redactions); lh_json_next(&it);)
+        if (!lh_str_starts(it.name, LH_STR("pii:")) && !lh_str_starts(it.name, LH_STR("sensitivity:"))) return true;
+    return false;
+}
+
+/* *ret_named: a grant that allows names just this dataset. */
+static bool policy_is_open(const lh_policy *policy, lh_action action, const lh_resource *resource, bool *ret_named,
+                           lh_arena *arena) {
+    policy_target target = policy_target_of(resource, arena);
+    bool open = lh_access_decide(policy, action, resource, arena).allowed;
+    *ret_named = false;
+    for (size_t i = 0; i < policy->count; i++) {
+        const access_grant *grant = &policy->grants[i];
+        if (!policy_concerns(policy, grant, action, &target)) continue;
+        if (!grant->deny && grant->on != LH_ON_NAMESPACE && !lh_str_eq(grant->name, LH_STR("*"))) *ret_named = true;
+        open = open && !policy_limits_by_name(grant);
+    }
+    return open;
+}
+
+/* Rows that another put there who saw a part of their source are seen by those who see all rows and columns of that source, and
+ * by those whom a grant gives the dataset by its name: else a filter ended with the first copy. */
+static lh_code policy_derived(lh_catalog *catalog, const lh_policy *policy, lh_action action, lh_table_name table,
+                              unsigned depth, lh_arena *arena, bool *ret_seen, lh_error *err) {
+    lh_lineage_part *parts = NULL;
+    size_t count = 0;
+    bool named;
+    const lh_resource resource = lh_resource_dataset(table, arena);
+    (void)policy_is_open(policy, action, &resource, &named, arena);
+    *ret_seen = named;
+    if (named) return LH_OK;
+    if (depth > POLICY_DERIVED_MAX) return LH_OK;
+    LH_TRY(lh_lineage_parts(catalog, table, arena, &parts, &count, err));
+    *ret_seen = true;
+    for (size_t i = 0; i < count && *ret_seen; i++) {
+        const lh_resource parent = lh_resource_dataset(parts[i].parent, arena);
+        if (parts[i].by.len == 0)
+            LH_TRY(policy_derived(catalog, policy, LH_ACTION_READ, parts[i].parent, depth + 1, arena, ret_seen, err));
+        else if (!lh_str_eq(parts[i].by, policy->principal))
+            *ret_seen = policy_is_open(policy, LH_ACTION_READ, &parent, &named, arena);
+    }
+    return LH_OK;
+}
+
 /* ---- columns ---- */
 
 typedef enum policy_shows { POLICY_HIDES, POLICY_MASKS, POLICY_SHOWS } policy_shows;
@@ -397,6 +448,12 @@ lh_code lh_access_effective(lh_catalog *catalog, const lh_policy *policy, lh_act
     LH_TRY(lh_dataset_columns(catalog, table, arena, &columns, &effective.state, err));
     const lh_resource resource = lh_resource_dataset(table, arena);
     effective.decision = lh_access_decide(policy, action, &resource, arena);
+    bool seen = true;
+    if (effective.decision.allowed && action == LH_ACTION_READ)
+        LH_TRY(policy_derived(catalog, policy, action, table, 0, arena, &seen, err));
+    if (!seen)
+        effective.decision = (lh_decision){.why = LH_STR("it was made of datasets of which the principal sees a part, and "
+                                                         "no grant names it")};
     LH_TRY(policy_see(policy, action, &resource, columns, arena, &effective, err));
     *ret = effective;
     return LH_OK;

@@ -21,7 +21,7 @@ enum {
 typedef struct annotation_entry {
     struct annotation_entry *next;
     lh_arena *arena; /* owned; all that follows lies in it */
-    lh_str namespace_, name, properties, reshape, bucket;
+    lh_str namespace_, name, properties, reshape, inherited, bucket;
     lh_change *documents;
     size_t count;
     uint64_t id;
@@ -118,10 +118,12 @@ lh_code annotation_set(annotation_store *store, lh_table_name name, const lh_jso
     annotation_entry **link = annotation_find_locked(store, name), *before = *link;
     entry->id = store->next_id++;
     entry->next = before ? before->next : NULL;
+    if (before && before->inherited.len) entry->inherited = lh_arena_dup(entry->arena, before->inherited);
+    lh_code code = lh_arena_check(entry->arena, err);
     *link = entry;
     pthread_mutex_unlock(&store->lock);
     annotation_entry_free(before);
-    return LH_OK;
+    return code;
 }
 
 lh_code annotation_set_reshape(annotation_store *store, lh_table_name name, const lh_json *reshape, lh_error *err) {
@@ -134,12 +136,27 @@ lh_code annotation_set_reshape(annotation_store *store, lh_table_name name, cons
     return code;
 }
 
-lh_code annotation_set_bucket(annotation_store *store, lh_table_name name, lh_str bucket, lh_error *err) {
+/* The table's lock is ours: nobody else makes one meanwhile. */
+static lh_code annotation_ensure(annotation_store *store, lh_table_name name, lh_error *err) {
     pthread_mutex_lock(&store->lock);
     bool there = *annotation_find_locked(store, name) != NULL;
     pthread_mutex_unlock(&store->lock);
-    if (!there)
-        LH_TRY(annotation_set(store, name, NULL, NULL, 0, err)); /* the table's lock is ours: nobody else does */
+    return there ? LH_OK : annotation_set(store, name, NULL, NULL, 0, err);
+}
+
+lh_code annotation_set_inherited(annotation_store *store, lh_table_name name, const lh_json *columns, lh_error *err) {
+    lh_code code = LH_OK;
+    LH_TRY(annotation_ensure(store, name, err));
+    pthread_mutex_lock(&store->lock);
+    annotation_entry *entry = *annotation_find_locked(store, name);
+    if (entry) code = lh_json_write(entry->arena, columns, false, &entry->inherited, err);
+    else lh_error_set(err, code = LH_CONFLICT, "the annotation is gone");
+    pthread_mutex_unlock(&store->lock);
+    return code;
+}
+
+lh_code annotation_set_bucket(annotation_store *store, lh_table_name name, lh_str bucket, lh_error *err) {
+    LH_TRY(annotation_ensure(store, name, err));
     pthread_mutex_lock(&store->lock);
     annotation_entry *entry = *annotation_find_locked(store, name);
     if (entry) entry->bucket = lh_arena_dup(entry->arena, bucket);
@@ -173,7 +190,7 @@ void annotation_taken(annotation_store *store, lh_table_name name, uint64_t id) 
 lh_code annotation_peek(annotation_store *store, lh_table_name name, lh_arena *arena, bool *ret_found, annotation *ret,
                         lh_error *err) {
     annotation copy = {0};
-    lh_str properties = LH_STR("{}"), reshape = LH_STR_NONE;
+    lh_str properties = LH_STR("{}"), reshape = LH_STR_NONE, inherited = LH_STR_NONE;
     pthread_mutex_lock(&store->lock);
     const annotation_entry *entry = *annotation_find_locked(store, name);
     if (entry) {
@@ -182,12 +199,14 @@ lh_code annotation_peek(annotation_store *store, lh_table_name name, lh_arena *a
         copy.documents = annotation_copy_documents(arena, entry->documents, entry->count);
         if (entry->properties.len) properties = lh_arena_dup(arena, entry->properties);
         if (entry->reshape.len) reshape = lh_arena_dup(arena, entry->reshape);
+        if (entry->inherited.len) inherited = lh_arena_dup(arena, entry->inherited);
     }
     pthread_mutex_unlock(&store->lock);
     LH_TRY(lh_arena_check(arena, err));
     if (copy.id) {
         LH_TRY(lh_json_parse(arena, properties, &copy.properties, err));
         if (reshape.len) LH_TRY(lh_json_parse(arena, reshape, &copy.reshape, err));
+        if (inherited.len) LH_TRY(lh_json_parse(arena, inherited, &copy.inherited, err));
         *ret = copy;
     }
     *ret_found = copy.id != 0;

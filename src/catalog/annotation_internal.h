@@ -17,16 +17,20 @@ typedef struct annotation {
     lh_change *documents; /* for the same metastore commit; arena */
     size_t count;
     bool moves;       /* by a commit of our own: the table moves to a folder of its own */
-    lh_json *reshape; /* {"schema","written"}: what the table's schema becomes (reshape.c); arena, NULL for none */
+    lh_json *reshape;   /* {"schema","written"}: what the table's schema becomes (reshape.c); arena, NULL for none */
+    lh_json *inherited; /* {column: {"sensitivity","pii_kind"}}: as lh_annotation_set_inherited(); arena, NULL for none */
 } annotation;
 
-/* Sets or replaces the table's annotation; everything is copied. Errors: INVALID (properties is not an object of
+/* Sets or replaces the table's annotation, but what is inherited, which stays; everything is copied. Errors: INVALID (properties is not an object of
  * strings), LIMIT, NO_MEMORY; the one before stays then. */
 LH_MUST_CHECK lh_code annotation_set(annotation_store *store, lh_table_name name, const lh_json *properties,
                                      const lh_change *documents, size_t count, lh_error *err);
 /* Adds a reshape to the annotation that is there. Errors: NOT_FOUND, LIMIT. */
 LH_MUST_CHECK lh_code annotation_set_reshape(annotation_store *store, lh_table_name name, const lh_json *reshape,
                                              lh_error *err);
+/* With no annotation there, one without properties is made. Errors: LIMIT … */
+LH_MUST_CHECK lh_code annotation_set_inherited(annotation_store *store, lh_table_name name, const lh_json *columns,
+                                               lh_error *err);
 /* The bucket that the table shall be made in; with no annotation there, one without properties is made. Errors: LIMIT … */
 LH_MUST_CHECK lh_code annotation_set_bucket(annotation_store *store, lh_table_name name, lh_str bucket, lh_error *err);
 lh_str annotation_bucket(annotation_store *store, lh_table_name name, lh_arena *arena); /* empty: none. Arena */

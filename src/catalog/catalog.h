@@ -521,10 +521,26 @@ typedef enum { LH_LINEAGE_UP = 1, LH_LINEAGE_DOWN = 2, LH_LINEAGE_BOTH = 3 } lh_
  * datasets up to `depth` steps away; with UP also the loads of each and where they came from. Arena. Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_lineage_get(lh_catalog *catalog, lh_table_name name, lh_lineage_direction direction,
                                      unsigned depth, lh_arena *arena, lh_json **ret, lh_error *err);
+typedef struct lh_lineage_parent {
+    lh_table_name name;
+    lh_str in_part_by; /* who wrote the rows and sees only a part of the parent; empty: who sees the whole */
+} lh_lineage_parent;
 /* The engine's next commit that adds a snapshot to the table records that its rows came from these. What is no table, and
  * the table itself, are left out; with none left nothing is set. As lh_annotation_set(). */
-LH_MUST_CHECK lh_code lh_lineage_annotate(lh_catalog *catalog, lh_table_name name, const lh_table_name *parents,
+LH_MUST_CHECK lh_code lh_lineage_annotate(lh_catalog *catalog, lh_table_name name, const lh_lineage_parent *parents,
                                           size_t count, lh_error *err);
+typedef struct lh_lineage_part {
+    lh_table_name parent;
+    lh_str by; /* a principal that saw only a part of it; "*": too many to tell; empty: the parent itself */
+} lh_lineage_part;
+/* Each parent, and then who brought rows of it having seen only a part. Arena. Errors: CORRUPT, the metastore's. */
+LH_MUST_CHECK lh_code lh_lineage_parts(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_lineage_part **ret,
+                                       size_t *ret_count, lh_error *err);
+/* The same commit makes columns of the table, by their names, as sensitive as those that their values came from: {"<column>":
+ * {"sensitivity"?,"pii_kind"?}}. What a person said of a column stays; sensitivity that came this way only grows, and two
+ * kinds become "several". Adds to the annotation that is there, or makes one. */
+LH_MUST_CHECK lh_code lh_annotation_set_inherited(lh_catalog *catalog, lh_table_name name, const lh_json *columns,
+                                                  lh_error *err);
 
 /* {"items":[{"dataset","score","matched":[{"field","value"}],"description","owner","tags"}],"next_page_token"}: datasets in
  * which each word of `text` is found (name, tags, columns, owner, descriptions), best first. Errors: INVALID. */

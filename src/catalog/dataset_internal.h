@@ -17,6 +17,12 @@ lh_str dataset_about_key(lh_table_name name, lh_arena *arena);
 LH_MUST_CHECK lh_code dataset_about_read(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
                                          uint64_t *ret_version, lh_error *err);
 
+/* The change of what is said of a dataset that a commit with inherited sensitivity carries; *ret_found false: none is needed.
+ * schema: as it is after the commit. Arena. */
+LH_MUST_CHECK lh_code dataset_inherit(lh_catalog *catalog, lh_table_name name, const lh_json *schema,
+                                      const lh_json *inherited, lh_arena *arena, lh_change *ret, bool *ret_found,
+                                      lh_error *err);
+
 /* ---- dataset_lineage.c ---- */
 lh_str lineage_key(lh_table_name name, lh_arena *arena);
 /* The changes to other datasets' lineage that a rename of `from` needs, or its drop (to NULL). They expect the versions

@@ -2,14 +2,14 @@
  *
  * Loads are known from the "ingested/…" records. For SQL each dataset has a document "lineage/<levels>/<name>":
  *   {"schema_version":1,"parents":[{"namespace":"a\u001fb","name":"t","snapshot_id":7,"first_at":"…","last_at":"…",
- *                                   "dropped_at":"…"}]}
+ *                                   "dropped_at":"…","in_part_by":["principal"]}]}
  * It is written by the metastore commit of the statement that wrote the rows, and follows its dataset's renaming and
  * dropping (datasets.c). A renaming of a parent renames it in its children's documents too, and its drop marks it there
  * (dropped_at), in the same commit: a later table of that name is not taken for the parent.
  * Going down means to look through all documents; they are in memory, and one per dataset that SQL has written. */
 #include "catalog/dataset_internal.h"
 
-enum { LINEAGE_PARENTS = 1000, LINEAGE_NODES = 1000, LINEAGE_JOBS = 100, LINEAGE_ARENA_BYTES = 256 << 20 };
+enum { LINEAGE_PARENTS = 1000, LINEAGE_WRITERS = 50, LINEAGE_NODES = 1000, LINEAGE_JOBS = 100, LINEAGE_ARENA_BYTES = 256 << 20 };
 
 lh_str lineage_key(lh_table_name name, lh_arena *arena) {
     return lh_arena_printf(arena, "lineage/%.*s/%.*s", LH_STR_ARG(name.namespace_), LH_STR_ARG(name.name));
@@ -47,10 +47,35 @@ static lh_json *lineage_parent(lh_json *parents, lh_table_name name) {
     return NULL;
 }
 
-static void lineage_note(lh_json *parents, lh_table_name name, int64_t snapshot_id, lh_str now, lh_arena *arena) {
+/* Who wrote rows of it having seen a part; "*" for more than can be told. */
+static void lineage_note_part(lh_json *parent, lh_str by, lh_arena *arena) {
+    lh_json *all = lh_json_get(parent, "in_part_by");
+    if (!lh_json_is_array(all)) {
+        lh_json_set(arena, parent, "in_part_by", lh_json_new_array(arena));
+        all = lh_json_get(parent, "in_part_by");
+    }
+    for (lh_json_iter it = lh_json_each(all); lh_json_next(&it);)
+        if (lh_str_eq(lh_json_str(it.value, LH_STR_NONE), by)) return;
+    if (lh_json_size(all) >= LINEAGE_WRITERS) by = LH_STR("*");
+    lh_json_append(all, lh_json_new_string(arena, by));
+}
+
+/* The oldest of those that hide nothing from anybody, if there is one. */
+static void lineage_forget_one(lh_json *parents) {
+    size_t oldest = 0;
+    for (lh_json_iter it = lh_json_each(parents); lh_json_next(&it);)
+        if (lh_json_size(lh_json_get(it.value, "in_part_by")) == 0) {
+            oldest = it.index;
+            break;
+        }
+    lh_json_remove_at(parents, oldest);
+}
+
+static void lineage_note(lh_json *parents, lh_table_name name, int64_t snapshot_id, lh_str now, lh_str in_part_by,
+                         lh_arena *arena) {
     lh_json *parent = lineage_parent(parents, name);
     if (!parent) {
-        if (lh_json_size(parents) >= LINEAGE_PARENTS) lh_json_remove_at(parents, 0);
+        if (lh_json_size(parents) >= LINEAGE_PARENTS) lineage_forget_one(parents);
         parent = lh_json_new_object(arena);
         lh_json_set_string(arena, parent, "namespace", name.namespace_);
         lh_json_set_string(arena, parent, "name", name.name);
@@ -61,6 +86,7 @@ static void lineage_note(lh_json *parents, lh_table_name name, int64_t snapshot_
     lh_json_set(arena, parent, "snapshot_id",
                 snapshot_id < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, snapshot_id));
     lh_json_set_string(arena, parent, "last_at", now);
+    if (in_part_by.len) lineage_note_part(parent, in_part_by, arena);
 }
 
 static lh_code lineage_document(lh_json *parents, lh_arena *arena, lh_str *ret, lh_error *err) {
@@ -70,7 +96,30 @@ static lh_code lineage_document(lh_json *parents, lh_arena *arena, lh_str *ret, 
     return lh_json_write(arena, document, false, ret, err);
 }
 
-lh_code lh_lineage_annotate(lh_catalog *catalog, lh_table_name name, const lh_table_name *parents, size_t count,
+lh_code lh_lineage_parts(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_lineage_part **ret,
+                         size_t *ret_count, lh_error *err) {
+    lh_str text;
+    lh_json *document = NULL;
+    size_t count = 0, room = 0;
+    lh_code code = lh_metastore_get(catalog->metastore, lineage_key(name, arena), arena, &text, NULL, err);
+    if (code == LH_OK) code = lh_json_parse(arena, text, &document, err);
+    if (code != LH_OK && code != LH_NOT_FOUND) return code;
+    const lh_json *parents = lh_json_get(document, "parents");
+    for (lh_json_iter it = lh_json_each(parents); lh_json_next(&it);)
+        room += 1 + lh_json_size(lh_json_get(it.value, "in_part_by"));
+    *ret = LH_ARENA_ARRAY(arena, lh_lineage_part, room + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    for (lh_json_iter it = lh_json_each(parents); lh_json_next(&it);) {
+        const lh_table_name parent = lineage_parent_name(it.value);
+        (*ret)[count++] = (lh_lineage_part){parent, LH_STR_NONE};
+        for (lh_json_iter by = lh_json_each(lh_json_get(it.value, "in_part_by")); lh_json_next(&by);)
+            (*ret)[count++] = (lh_lineage_part){parent, lh_json_str(by.value, LH_STR("*"))};
+    }
+    *ret_count = count;
+    return LH_OK;
+}
+
+lh_code lh_lineage_annotate(lh_catalog *catalog, lh_table_name name, const lh_lineage_parent *parents, size_t count,
                             lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(LH_LIMIT_JSON_BYTES, &arena, err));
@@ -79,8 +128,10 @@ lh_code lh_lineage_annotate(lh_catalog *catalog, lh_table_name name, const lh_ta
     size_t noted = 0;
     for (size_t i = 0; i < count; i++) {
         int64_t id = -1;
-        if (lineage_same(parents[i], name) || lh_table_snapshot_id(catalog, parents[i], &id, NULL) != LH_OK) continue;
-        lineage_note(known, parents[i], id, now, arena);
+        if (lineage_same(parents[i].name, name) ||
+            lh_table_snapshot_id(catalog, parents[i].name, &id, NULL) != LH_OK)
+            continue;
+        lineage_note(known, parents[i].name, id, now, parents[i].in_part_by, arena);
         noted++;
     }
     if (noted == 0) return LH_OK;

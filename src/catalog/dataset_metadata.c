@@ -160,6 +160,7 @@ static lh_code about_patch_column_field(lh_arena *arena, lh_json *record, lh_str
     } else {
         return about_unknown_of("field of a column", name, known, sizeof known / sizeof *known, err);
     }
+    if (lh_str_eq(name, LH_STR("sensitivity"))) lh_json_remove(record, LH_STR("sensitivity_inherited"));
     if (gone) lh_json_remove(record, name);
     else lh_json_put(arena, record, name, lh_json_copy(arena, value));
     return LH_OK;
@@ -233,7 +234,9 @@ static lh_code about_take_verdicts(lh_arena *arena, lh_json *about, const lh_jso
         if (!found && (part || !about_has_record(arena, about, id))) continue;
         lh_json *record = about_column_record(arena, about, id);
         const lh_json *before = lh_json_get(record, "pii");
-        if (before && (part || lh_str_eq(lh_json_get_string(before, "said_by"), LH_STR("declared")))) continue;
+        lh_str said_by = lh_json_get_string(before, "said_by"); /* what was inherited may be in no form that is found */
+        bool stays = lh_str_eq(said_by, LH_STR("declared")) || lh_str_eq(said_by, LH_STR("inherited"));
+        if (before && (part || stays)) continue;
         lh_json_remove(record, LH_STR("pii"));
         if (!found) continue;
         LH_TRY(about_check_kind(lh_json_get(it.value, "pii_kind"), err));
@@ -309,4 +312,55 @@ lh_code lh_dataset_set_detected(lh_catalog *catalog, lh_table_name name, const l
                                 lh_error *err) {
     if (!lh_json_is_object(verdicts)) return lh_fail(err, LH_INVALID, "verdicts must be an object by column name");
     return about_run(catalog, name, part ? about_detect_part : about_detect, verdicts, NULL, err);
+}
+
+/* ---- what comes with values ---- */
+
+static int about_level(lh_str sensitivity) {
+    static const char *const levels[] = {"public", "internal", "confidential", "restricted"};
+    for (int i = 0; i < 4; i++)
+        if (lh_str_eq(sensitivity, lh_str_from(levels[i]))) return i;
+    return -1;
+}
+
+static void about_inherit_column(lh_arena *arena, lh_json *record, lh_str otherwise, const lh_json *inherited) {
+    lh_str own = lh_json_get_string(record, "sensitivity"), level = lh_json_get_string(inherited, "sensitivity");
+    lh_str kind = lh_json_get_string(inherited, "pii_kind"), before;
+    const lh_json *pii = lh_json_get(record, "pii");
+    bool said = own.len && !lh_json_bool(lh_json_get(record, "sensitivity_inherited"), false);
+    if (!said && about_level(level) > about_level(own.len ? own : otherwise)) {
+        lh_json_set_string(arena, record, "sensitivity", level);
+        lh_json_set_bool(arena, record, "sensitivity_inherited", true);
+    }
+    if (kind.len == 0 || lh_str_eq(kind, LH_STR("none"))) return;
+    before = lh_json_get_string(pii, "kind");
+    if (pii && !lh_str_eq(lh_json_get_string(pii, "said_by"), LH_STR("inherited"))) return;
+    if (pii && !lh_str_eq(before, kind)) kind = LH_STR("several");
+    lh_json_set(arena, record, "pii", about_verdict(arena, kind, 1, "inherited"));
+}
+
+lh_code dataset_inherit(lh_catalog *catalog, lh_table_name name, const lh_json *schema, const lh_json *inherited,
+                        lh_arena *arena, lh_change *ret, bool *ret_found, lh_error *err) {
+    lh_json *about = NULL;
+    uint64_t version = 0;
+    *ret_found = false;
+    LH_TRY(dataset_about_read(catalog, name, arena, &about, &version, err));
+    const lh_json *before = lh_json_copy(arena, about);
+    lh_str otherwise = lh_json_str(lh_json_get(about, "sensitivity"), LH_STR(DATASET_SENSITIVITY));
+    for (lh_json_iter it = lh_json_each(inherited); lh_json_next(&it);) {
+        int64_t id = -1;
+        if (about_column(schema, it.name, &id, NULL) != LH_OK) continue;
+        lh_json *record = about_column_record(arena, about, id);
+        about_inherit_column(arena, record, otherwise, it.value);
+        if (lh_json_size(record) == 0)
+            lh_json_remove(lh_json_get(about, "columns"), lh_arena_printf(arena, "%" PRId64, id));
+    }
+    if (lh_json_size(lh_json_get(about, "columns")) == 0 && !lh_json_get(before, "columns"))
+        lh_json_remove(about, LH_STR("columns"));
+    if (lh_json_equal(before, about)) return lh_arena_check(arena, err);
+    lh_json_set_int(arena, about, "schema_version", 1);
+    lh_json_set_string(arena, about, "updated_at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
+    *ret = (lh_change){.key = dataset_about_key(name, arena), .expected = version ? version : LH_VERSION_ABSENT};
+    *ret_found = true;
+    return lh_json_write(arena, about, false, &ret->text, err);
 }

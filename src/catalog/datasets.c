@@ -274,6 +274,10 @@ lh_code lh_annotation_set_reshape(lh_catalog *catalog, lh_table_name name, const
     return annotation_set_reshape(catalog->annotations, name, reshape, err);
 }
 
+lh_code lh_annotation_set_inherited(lh_catalog *catalog, lh_table_name name, const lh_json *columns, lh_error *err) {
+    return annotation_set_inherited(catalog->annotations, name, columns, err);
+}
+
 void lh_annotation_clear(lh_catalog *catalog, lh_table_name name) { annotation_clear(catalog->annotations, name); }
 
 lh_code lh_dataset_remember(lh_catalog *catalog, lh_table_name name, const lh_change *documents, size_t count,

@@ -8,6 +8,7 @@
  *
  * A client that heard no answer sends its commit again, and would delete its files if it were told that it lost. So a
  * commit whose snapshots are in the tables already is answered as the first time. */
+#include "catalog/dataset_internal.h"
 #include "catalog/reshape_internal.h"
 
 enum { COMMIT_TRIES = 30, COMMIT_TABLES_MAX = 100 };
@@ -26,6 +27,7 @@ typedef struct table_commit {
     size_t dropped;      /* as many of them left the log and are deleted after the commit */
     bool annotated;
     annotation annotation;
+    lh_change inherited;          /* sensitivity of its columns; no key: as it was */
     const annotation *carried;    /* by a commit of our own; NULL: the engine's is looked up */
     lh_str list_before, list_key; /* manifest lists of a replacement: the engine's, and ours; empty: none */
     lh_bucket_lock lock;          /* shared: keeps the sweep (table_sweep.c) out */
@@ -181,6 +183,12 @@ static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by
     if (lh_str_eq_nocase(expire, LH_STR("true")) && files + 1 > kept)
         commit->dropped = files + 1 - kept < files ? files + 1 - kept : files;
     LH_TRY(commit_take_snapshots(catalog, commit, arena, err));
+    if (commit->annotated && commit->annotation.inherited) {
+        bool found = false;
+        LH_TRY(dataset_inherit(catalog, commit->name, metadata_current_schema(commit->metadata),
+                               commit->annotation.inherited, arena, &commit->inherited, &found, err));
+        if (!found) commit->inherited = (lh_change){0};
+    }
     previous = commit->exists ? commit->table.metadata_key : LH_STR_NONE;
     return catalog_metadata_write(catalog, commit->metadata, previous, arena, &commit->new_key, err);
 }
@@ -188,7 +196,7 @@ static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by
 /* The metastore changes of all parts, one commit. */
 static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, size_t count, lh_arena *arena,
                                     lh_error *err) {
-    size_t room = 4 * count, used = 0;
+    size_t room = 5 * count, used = 0;
     for (size_t i = 0; i < count; i++) room += commits[i].annotated ? commits[i].annotation.count : 0;
     lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, room);
     if (!changes) return lh_arena_check(arena, err);
@@ -204,6 +212,7 @@ static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, 
             changes[used++] = table_no_view(table.name, arena);
             if (commits[i].reserved.key.len) changes[used++] = commits[i].reserved;
         }
+        if (commits[i].inherited.key.len) changes[used++] = commits[i].inherited;
         if (commits[i].annotated && commits[i].annotation.count) {
             memcpy(changes + used, commits[i].annotation.documents, commits[i].annotation.count * sizeof *changes);
             used += commits[i].annotation.count;

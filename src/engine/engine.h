@@ -89,6 +89,7 @@ typedef struct lh_listed {
 } lh_listed;
 typedef struct lh_governor {
     void *ctx;
+    lh_str principal;
     /* What is seen under this name, which is that of a table or a view as stored. Errors: DENIED, in words that tell nothing of
      * what is there; the catalog's. */
     lh_code (*relation)(void *ctx, lh_table_name name, lh_arena *arena, const lh_relation **ret, lh_error *err);

@@ -8,6 +8,7 @@
 #include "engine/govern_plan.h"
 #include "engine/hot.h"
 #include "engine/mask.h"
+#include "engine/source_shim.h"
 #include "engine/tree_shim.h"
 
 #include <stdio.h>
@@ -258,7 +259,8 @@ static govern_function govern_classify(const char *name) {
 
 lh_code engine_govern_install(lh_engine *engine, duckdb_database database, lh_error *err) {
     if (engine->govern_nonce == 0) engine->govern_nonce = (UINT64_C(1) << 62) + lh_random_below(UINT64_C(1) << 62);
-    if (!govern_plan_install(database, govern_classify)) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    bool installed = source_shim_install(database) && govern_plan_install(database, govern_classify);
+    if (!installed) return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
     return LH_OK;
 }
 

@@ -10,6 +10,7 @@
  * Locks are taken all before the first statement, in the order of their names, so that requests cannot deadlock, and
  * before the connection, so that waiting writers do not hold the pool. */
 #include "engine/govern.h"
+#include "engine/inherit.h"
 #include "engine/prepared_shim.h"
 
 #include <stdio.h>
@@ -199,7 +200,9 @@ static lh_code run_check_type(duckdb_prepared_statement prepared, lh_error *err)
 
 static lh_code run_prepare(engine_run *run, duckdb_extracted_statements extracted, idx_t index,
                            duckdb_prepared_statement *prepared, lh_error *err) {
+    LH_TRY(run_inherit_begin(run, err));
     duckdb_state state = duckdb_prepare_extracted_statement(run->connection->handle, extracted, index, prepared);
+    LH_TRY(run_inherit_end(run, err));
     if (!run_govern_unchanged(run)) { /* also when it failed: DuckDB's words could be of columns that are new */
         run->lost_race = true;
         return lh_fail(err, LH_CONFLICT, "a table changed meanwhile");
@@ -374,11 +377,21 @@ static bool run_feeds(const engine_run *run, size_t statement, const lh_sql_tabl
     return false;
 }
 
+/* The caller, if he sees only a part of the table. */
+static lh_str run_sees_part_of(const engine_run *run, lh_table_name name) {
+    const lh_governor *governor = run->query->governor;
+    const lh_relation *relation = NULL;
+    if (!governor) return LH_STR_NONE;
+    bool whole = governor->relation(governor->ctx, name, run->arena, &relation, NULL) == LH_OK && relation->whole &&
+                 !relation->over;
+    return whole ? LH_STR_NONE : governor->principal;
+}
+
 /* The tables that the statement writes get the tables that it reads as parents, in the commit that adds the rows. Of the
  * text's own transaction that commit comes last, so earlier statements count as well. DELETE moves no rows. */
 static lh_code run_note_lineage(engine_run *run, lh_error *err) {
     size_t last = (size_t)(run->statement - run->scan.statements);
-    lh_table_name *parents = LH_ARENA_ARRAY(run->arena, lh_table_name, run->scan.table_count + 1);
+    lh_lineage_parent *parents = LH_ARENA_ARRAY(run->arena, lh_lineage_parent, run->scan.table_count + 1);
     LH_TRY(lh_arena_check(run->arena, err));
     for (size_t i = 0; i < run->scan.table_count && run->engine->catalog; i++) {
         const lh_sql_table *target = &run->scan.tables[i];
@@ -392,7 +405,9 @@ static lh_code run_note_lineage(engine_run *run, lh_error *err) {
             bool counts = source->statement == last || (run->in_transaction && source->statement < last);
             if (source->write || !counts || !run_feeds(run, source->statement, target)) continue;
             if (lh_str_eq_nocase(lh_str_sub(text, 0, 6), LH_STR("delete"))) continue;
-            if (run_snapshot_of(run, source, &parents[count]) != -2) count++;
+            if (run_snapshot_of(run, source, &parents[count].name) == -2) continue;
+            parents[count].in_part_by = run_sees_part_of(run, parents[count].name);
+            count++;
         }
         if (count) LH_TRY(lh_lineage_annotate(run->engine->catalog, name, parents, count, err));
     }

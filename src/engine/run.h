@@ -38,6 +38,8 @@ typedef struct engine_run {
     char (*hot_names)[32]; /* arena; of the tables of the cache that it reads */
     size_t hot_name_count;
 
+    lh_json *inherited; /* of the text's transaction so far: {table: {column: …}}; NULL: nothing */
+
     /* of a governed statement (govern.c) */
     const lh_relation **governed; /* arena; what it reads */
     size_t governed_count, governed_max;

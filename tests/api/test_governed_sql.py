@@ -235,3 +235,53 @@ def test_the_hot_cache_shows_no_more(lake):
     lake.call("POST", "/query/cache/evict", 200, {"dataset": "candidates"})
     lake.call("POST", "/query/cache/pin", 200, {"dataset": "candidates", "columns": ["name", "salary", "status"], "wait": True})
     assert lake.rows("SELECT count(name), min(salary) > 0 FROM candidates", lake.agent) == [[179, True]]
+
+
+def told(lake, name):
+    return {column["name"]: (column["sensitivity"], column["pii_kind"]) for column in lake.call("GET", f"/catalog/datasets/by-name/{name}", 200)["columns"]}
+
+
+def test_sensitivity_goes_with_the_values(lake):
+    lake.ingest("staff", b"id,mail,tax,city\n1,a@x.org,77,Rome\n2,b@x.org,88,Oslo\n")
+    lake.call("PATCH", "/catalog/datasets/by-name/staff/metadata", 200, {"columns": {
+        "mail": {"pii_kind": "email"}, "tax": {"sensitivity": "restricted", "pii_kind": "tax_id"}, "id": {"pii_kind": "none"}, "city": {"pii_kind": "none"}}})
+    lake.server.sql("CREATE TABLE staff_copy AS SELECT reverse(mail) AS x, city, count(*) AS n, max(tax) AS t, mail || tax AS mixed FROM staff GROUP BY ALL")
+    assert told(lake, "staff_copy") == {"x": ("internal", "email"), "city": ("internal", None), "n": ("internal", None), "t": ("restricted", "tax_id"),
+                                        "mixed": ("restricted", "several")}
+    lake.server.sql("CREATE TABLE staff_more (a VARCHAR, b VARCHAR, c BIGINT)")
+    lake.server.sql("BEGIN; INSERT INTO staff_more (b) SELECT mail FROM staff; INSERT INTO staff_more (a, c) WITH q AS MATERIALIZED (SELECT tax FROM staff) SELECT 'x', tax FROM q UNION ALL SELECT 'y', 1; COMMIT")
+    assert told(lake, "staff_more") == {"a": ("internal", None), "b": ("internal", "email"), "c": ("restricted", "tax_id")}
+    lake.server.sql("CREATE TABLE staff_set AS SELECT id, city FROM staff")
+    lake.server.sql("UPDATE staff_set SET city = (SELECT max(mail) FROM staff)")
+    assert told(lake, "staff_set")["city"][1] in ("email", "several")
+    lake.server.sql("CREATE TABLE staff_window AS SELECT row_number() OVER (ORDER BY tax) AS r, lag(mail) OVER (ORDER BY id) AS l, u.v FROM staff, unnest([tax]) u(v)")
+    assert told(lake, "staff_window") == {"r": ("internal", None), "l": ("internal", "email"), "v": ("restricted", "several")}
+    analyst = lake.key("an-analyst", roles=("analyst",))
+    assert all(len(row[0]) == 64 for row in lake.rows("SELECT x FROM staff_copy", analyst))
+    assert lake.rows("SELECT count(t), count(mixed), sum(n) FROM staff_copy", analyst) == [[0, 0, 2]]
+    lake.call("PATCH", "/catalog/datasets/by-name/staff_copy/metadata", 200, {"columns": {"t": {"sensitivity": "internal", "pii_kind": "none"}}})
+    lake.server.sql("INSERT INTO staff_copy SELECT mail, city, 1, tax, '' FROM staff")
+    assert told(lake, "staff_copy")["t"] == ("internal", "none") and told(lake, "staff_copy")["mixed"][0] == "restricted"
+
+
+def test_a_copy_of_a_part_is_not_for_those_who_see_another_part(lake):
+    lake.ingest("deals", b"id,region,amount\n1,north,10\n2,south,20\n3,south,30\n")
+    lake.server.sql("CREATE SCHEMA scratch")
+    scratch = allow("namespace", "scratch", "read", "write")
+    south = lake.key("south", allow("dataset", "deals", row_filter="region = 'south'"), scratch)
+    north = lake.key("north", allow("dataset", "deals", row_filter="region = 'north'"), scratch)
+    whole = lake.key("of-all-regions", allow("dataset", "deals"), scratch)
+    named = lake.key("named", allow("dataset", "deals", row_filter="region = 'north'"), allow("dataset", "scratch.mine"), scratch)
+    lake.rows("CREATE TABLE scratch.mine AS FROM deals", south)
+    lake.rows("CREATE TABLE scratch.again AS SELECT * FROM scratch.mine", south)
+    assert [lake.rows("SELECT sum(amount) FROM scratch.mine", key) for key in (south, whole, named)] == [[[50]]] * 3
+    assert lake.rows("SELECT count(*) FROM scratch.again", south) == [[2]]
+    for table in ("mine", "again"):
+        lake.refused(f"SELECT * FROM scratch.{table}", north)
+        lake.call("GET", f"/datasets/by-name/scratch.{table}", 403, key=north)
+    assert lake.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'scratch'", north) == []
+    lake.rows("CREATE TABLE scratch.plain AS SELECT 1 AS a", north)
+    assert lake.rows("FROM scratch.plain", south) == [[1]]
+    lake.server.sql("CREATE TABLE scratch.mart AS SELECT region, sum(amount) AS total FROM deals GROUP BY ALL")
+    assert len(lake.rows("FROM scratch.mart", north)) == 2  # by who sees all: to be shared
+    assert "no grant names it" in lake.call("GET", "/access/effective/scratch.mine?principal=north", 200)["why"]

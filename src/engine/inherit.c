@@ -1,0 +1,89 @@
+/* Sensitivity goes with values: a column that a statement writes gets, in the commit of its rows, the highest sensitivity and
+ * the kinds of personal data of the columns that its values come from (source_shim.h). */
+#include "engine/inherit.h"
+#include "engine/source_shim.h"
+
+typedef struct inherit {
+    engine_run *run;
+    lh_json *columns;   /* {column: {"sensitivity","pii_kind"}} */
+    lh_json *described; /* {"<namespace>\x1f\x1f<table>": columns as lh_dataset_columns() has them} */
+    lh_code code;
+    lh_error *err;
+} inherit;
+
+lh_code run_inherit_begin(engine_run *run, lh_error *err) {
+    if (!run->statement->writes || !run->engine->catalog) return LH_OK;
+    return source_shim_begin(run->connection->handle) ? LH_OK : lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+}
+
+static const lh_json *inherit_described(inherit *in, lh_table_name table) {
+    lh_arena *arena = in->run->arena;
+    lh_table_state ignored;
+    lh_json *columns = NULL;
+    lh_str key = lh_arena_printf(arena, "%.*s\x1f\x1f%.*s", LH_STR_ARG(table.namespace_), LH_STR_ARG(table.name));
+    if (lh_json_get_str(in->described, key)) return lh_json_get_str(in->described, key);
+    lh_code code = lh_dataset_columns(in->run->engine->catalog, table, arena, &columns, &ignored, in->err);
+    if (code == LH_NOT_FOUND) return NULL; /* no table of the lake */
+    if (code != LH_OK) in->code = code;
+    else lh_json_put(arena, in->described, key, columns);
+    return columns;
+}
+
+static int inherit_level(lh_str sensitivity) {
+    static const char *const levels[] = {"public", "internal", "confidential", "restricted"};
+    for (int i = 0; i < 4; i++)
+        if (lh_str_eq(sensitivity, lh_str_from(levels[i]))) return i;
+    return 3;
+}
+
+static void inherit_from(inherit *in, lh_str into, const lh_json *column) {
+    lh_arena *arena = in->run->arena;
+    lh_str level = lh_json_get_string(column, "sensitivity"), kind = lh_json_get_string(column, "pii_kind");
+    lh_json *have = lh_json_get_str(in->columns, into);
+    if (!have) {
+        lh_json_put(arena, in->columns, into, lh_json_new_object(arena));
+        have = lh_json_get_str(in->columns, into);
+        lh_json_set_string(arena, have, "sensitivity", level);
+    } else if (inherit_level(level) > inherit_level(lh_json_get_string(have, "sensitivity"))) {
+        lh_json_set_string(arena, have, "sensitivity", level);
+    }
+    lh_str before = lh_json_get_string(have, "pii_kind");
+    if (kind.len == 0 || lh_str_eq(kind, LH_STR("none")) || lh_str_eq(kind, before)) return;
+    lh_json_set_string(arena, have, "pii_kind", before.len ? LH_STR("several") : kind);
+}
+
+static void inherit_told(void *ctx, const char *into, const char *catalog, const char *schema, const char *table,
+                         const char *column) {
+    inherit *in = ctx;
+    lh_arena *arena = in->run->arena;
+    const lh_str parts[3] = {lh_arena_dup(arena, lh_str_from(catalog)), lh_arena_dup(arena, lh_str_from(schema)),
+                             lh_arena_dup(arena, lh_str_from(table))};
+    lh_table_name name;
+    if (in->code != LH_OK || !run_resolve(in->run, parts, 3, &name)) return;
+    const lh_json *columns = inherit_described(in, name);
+    for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);)
+        if (lh_str_eq_nocase(lh_json_get_string(it.value, "name"), lh_str_from(column)))
+            inherit_from(in, lh_arena_dup(arena, lh_str_from(into)), it.value);
+}
+
+lh_code run_inherit_end(engine_run *run, lh_error *err) {
+    if (!run->statement->writes || !run->engine->catalog) return LH_OK;
+    if (!run->in_transaction || !run->inherited) run->inherited = lh_json_new_object(run->arena);
+    inherit in = {.run = run, .columns = lh_json_new_object(run->arena), .described = lh_json_new_object(run->arena)};
+    in.err = err;
+    source_shim_end(run->connection->handle, inherit_told, &in);
+    LH_TRY(in.code);
+    LH_TRY(lh_arena_check(run->arena, err));
+    if (lh_json_size(in.columns) == 0) return LH_OK;
+    size_t statement = (size_t)(run->statement - run->scan.statements);
+    for (size_t i = 0; i < run->scan.table_count; i++) {
+        const lh_sql_table *target = &run->scan.tables[i];
+        if (!target->write || target->statement != statement) continue;
+        lh_str target_name = lh_table_name_text(run->before[i].name, run->arena);
+        const lh_json *earlier = lh_json_get_str(run->inherited, target_name); /* of the same transaction */
+        for (lh_json_iter it = lh_json_each(earlier); lh_json_next(&it);) inherit_from(&in, it.name, it.value);
+        lh_json_put(run->arena, run->inherited, target_name, lh_json_copy(run->arena, in.columns));
+        LH_TRY(lh_annotation_set_inherited(run->engine->catalog, run->before[i].name, in.columns, err));
+    }
+    return LH_OK;
+}

@@ -1,0 +1,242 @@
+/* See source_shim.h. Bindings of columns are followed from what is written down to the scans, through each operator that gives
+ * them another name; whatever is met on the way and not known here means: of every column that is read. */
+#include "engine/source_shim.h"
+
+#include <set>
+
+#include <duckdb/catalog/catalog.hpp>
+#include <duckdb/catalog/catalog_entry/schema_catalog_entry.hpp>
+#include <duckdb/catalog/catalog_entry/table_catalog_entry.hpp>
+#include <duckdb/main/capi/capi_internal.hpp>
+#include <duckdb/main/client_context_state.hpp>
+#include <duckdb/parser/parsed_data/create_table_info.hpp>
+#include <duckdb/planner/binder.hpp>
+#include <duckdb/planner/expression/list.hpp>
+#include <duckdb/planner/expression_iterator.hpp>
+#include <duckdb/planner/operator/list.hpp>
+#include <duckdb/planner/parsed_data/bound_create_table_info.hpp>
+#include <duckdb/planner/planner_extension.hpp>
+
+using namespace duckdb;
+
+namespace {
+
+constexpr const char *STATE = "lakehouse_source";
+
+struct Source {
+    string catalog, schema, table, column;
+    bool operator<(const Source &other) const {
+        return std::tie(catalog, schema, table, column) <
+               std::tie(other.catalog, other.schema, other.table, other.column);
+    }
+};
+using Sources = std::set<Source>;
+
+struct State : public ClientContextState {
+    std::map<string, Sources> columns; /* of what is written */
+};
+
+class Tracer {
+  public:
+    explicit Tracer(State &state_p) : state(state_p) {}
+
+    void Trace(LogicalOperator &plan) {
+        Index(plan);
+        Find(plan);
+    }
+
+  private:
+    State &state;
+    std::unordered_map<idx_t, reference<LogicalOperator>> owners; /* by table index */
+    std::unordered_map<idx_t, reference<LogicalOperator>> ctes;
+    std::set<std::pair<idx_t, idx_t>> seen; /* on the way of one column: recursion ends */
+    Sources all;                            /* every column that is read */
+
+    void Index(LogicalOperator &op) {
+        for (auto index : op.GetTableIndex()) owners.emplace(index, op);
+        if (op.type == LogicalOperatorType::LOGICAL_MATERIALIZED_CTE ||
+            op.type == LogicalOperatorType::LOGICAL_RECURSIVE_CTE)
+            ctes.emplace(op.Cast<LogicalCTE>().table_index, op);
+        if (op.type == LogicalOperatorType::LOGICAL_GET) {
+            auto &get = op.Cast<LogicalGet>();
+            for (idx_t i = 0; i < get.GetColumnIds().size(); i++) AddScanned(get, i, all);
+        }
+        for (auto &child : op.children) Index(*child);
+    }
+
+    static void AddScanned(LogicalGet &get, idx_t at, Sources &into) {
+        auto table = get.GetTable();
+        auto &ids = get.GetColumnIds();
+        if (!table || at >= ids.size() || ids[at].IsVirtualColumn()) return;
+        auto column = ids[at].GetPrimaryIndex();
+        if (column >= get.names.size()) return;
+        into.insert({table->ParentCatalog().GetName(), table->ParentSchema().name, table->name, get.names[column]});
+    }
+
+    void Everything(Sources &into) { into.insert(all.begin(), all.end()); }
+
+    /* A count tells of rows, not of values. */
+    static bool IsCount(const Expression &expression) {
+        if (expression.GetExpressionClass() != ExpressionClass::BOUND_AGGREGATE) return false;
+        auto &name = expression.Cast<BoundAggregateExpression>().function.name;
+        return name == "count_star" || name == "count";
+    }
+
+    void Of(const Expression &expression, Sources &into) {
+        if (IsCount(expression)) return;
+        if (expression.GetExpressionClass() == ExpressionClass::BOUND_SUBQUERY) return Everything(into);
+        if (expression.GetExpressionClass() == ExpressionClass::BOUND_WINDOW) { /* not what orders and parts the rows */
+            auto &window = expression.Cast<BoundWindowExpression>();
+            for (auto &child : window.children) Of(*child, into);
+            if (window.default_expr) Of(*window.default_expr, into);
+            return;
+        }
+        if (expression.GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF)
+            return Of(expression.Cast<BoundColumnRefExpression>().binding, into);
+        ExpressionIterator::EnumerateChildren(expression, [&](const Expression &child) { Of(child, into); });
+    }
+
+    void OfList(const vector<unique_ptr<Expression>> &list, idx_t at, Sources &into) {
+        if (at < list.size()) Of(*list[at], into);
+        else Everything(into);
+    }
+
+    void OfChild(LogicalOperator &child, idx_t at, Sources &into) {
+        auto bindings = child.GetColumnBindings();
+        if (at < bindings.size()) Of(bindings[at], into);
+        else Everything(into);
+    }
+
+    void Of(const ColumnBinding &binding, Sources &into) {
+        auto owner = owners.find(binding.table_index);
+        if (owner == owners.end()) return Everything(into);
+        if (!seen.insert({binding.table_index, binding.column_index}).second) return;
+        OfOwner(owner->second.get(), binding, into);
+    }
+
+    void OfOwner(LogicalOperator &op, const ColumnBinding &binding, Sources &into) {
+        idx_t at = binding.column_index;
+        switch (op.type) {
+        case LogicalOperatorType::LOGICAL_GET: {
+            auto &get = op.Cast<LogicalGet>();
+            if (get.GetTable()) return AddScanned(get, at, into);
+            return get.children.empty() ? void() : Everything(into); /* range(…), or a function over a query */
+        }
+        case LogicalOperatorType::LOGICAL_PROJECTION: return OfList(op.expressions, at, into);
+        case LogicalOperatorType::LOGICAL_WINDOW: return OfList(op.expressions, at, into);
+        case LogicalOperatorType::LOGICAL_UNNEST: return OfList(op.expressions, at, into);
+        case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY: {
+            auto &aggregate = op.Cast<LogicalAggregate>();
+            if (binding.table_index == aggregate.group_index) return OfList(aggregate.groups, at, into);
+            if (binding.table_index == aggregate.aggregate_index) return OfList(op.expressions, at, into);
+            return; /* GROUPING() */
+        }
+        case LogicalOperatorType::LOGICAL_UNION:
+        case LogicalOperatorType::LOGICAL_EXCEPT:
+        case LogicalOperatorType::LOGICAL_INTERSECT:
+            for (auto &child : op.children) OfChild(*child, at, into);
+            return;
+        case LogicalOperatorType::LOGICAL_RECURSIVE_CTE:
+            for (auto &child : op.children) OfChild(*child, at, into);
+            return;
+        case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
+            for (auto &row : op.Cast<LogicalExpressionGet>().expressions) OfList(row, at, into);
+            return;
+        case LogicalOperatorType::LOGICAL_CTE_REF: {
+            auto cte = ctes.find(op.Cast<LogicalCTERef>().cte_index);
+            if (cte == ctes.end()) return Everything(into);
+            for (idx_t i = 0; i < (cte->second.get().type == LogicalOperatorType::LOGICAL_RECURSIVE_CTE ? 2u : 1u); i++)
+                OfChild(*cte->second.get().children[i], at, into);
+            return;
+        }
+        case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
+        case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
+        case LogicalOperatorType::LOGICAL_CHUNK_GET: return;
+        default: return Everything(into);
+        }
+    }
+
+    /* ---- what is written ---- */
+
+    void Insert(LogicalInsert &insert) {
+        idx_t at = 0;
+        for (auto &column : insert.table.GetColumns().Physical()) {
+            idx_t from = insert.column_index_map.empty() ? at : insert.column_index_map[column.Physical()];
+            at++;
+            if (from == DConstants::INVALID_INDEX) continue;
+            seen.clear();
+            OfChild(*insert.children[0], from, state.columns[column.Name()]);
+        }
+    }
+
+    void Create(LogicalCreateTable &create) {
+        if (create.children.empty()) return;
+        idx_t at = 0;
+        for (auto &column : create.info->Base().columns.Logical()) {
+            seen.clear();
+            OfChild(*create.children[0], at++, state.columns[column.Name()]);
+        }
+    }
+
+    void Update(LogicalUpdate &update) {
+        for (idx_t i = 0; i < update.columns.size() && i < update.expressions.size(); i++) {
+            seen.clear();
+            Of(*update.expressions[i], state.columns[update.table.GetColumns().GetColumn(update.columns[i]).Name()]);
+        }
+    }
+
+    void Find(LogicalOperator &op) {
+        switch (op.type) {
+        case LogicalOperatorType::LOGICAL_INSERT: return Insert(op.Cast<LogicalInsert>());
+        case LogicalOperatorType::LOGICAL_CREATE_TABLE: return Create(op.Cast<LogicalCreateTable>());
+        case LogicalOperatorType::LOGICAL_UPDATE: return Update(op.Cast<LogicalUpdate>());
+        case LogicalOperatorType::LOGICAL_MERGE_INTO:
+            for (auto &column : op.Cast<LogicalMergeInto>().table.GetColumns().Physical())
+                Everything(state.columns[column.Name()]);
+            return;
+        default:
+            for (auto &child : op.children) Find(*child);
+        }
+    }
+};
+
+void post_bind(PlannerExtensionInput &input, BoundStatement &statement) {
+    auto state = input.context.registered_state->Get<State>(STATE);
+    if (state && statement.plan) Tracer(*state).Trace(*statement.plan);
+}
+
+} // namespace
+
+bool source_shim_install(duckdb_database database) {
+    try {
+        PlannerExtension planner;
+        planner.post_bind_function = post_bind;
+        PlannerExtension::Register(DBConfig::GetConfig(*reinterpret_cast<DatabaseWrapper *>(database)->database->instance),
+                                   std::move(planner));
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
+bool source_shim_begin(duckdb_connection connection) {
+    try {
+        auto &context = *reinterpret_cast<Connection *>(connection)->context;
+        context.registered_state->Remove(STATE);
+        context.registered_state->Insert(STATE, make_shared_ptr<State>());
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
+void source_shim_end(duckdb_connection connection, source_fn fn, void *ctx) {
+    auto &context = *reinterpret_cast<Connection *>(connection)->context;
+    auto state = context.registered_state->Get<State>(STATE);
+    if (!state) return;
+    for (auto &column : state->columns)
+        for (auto &source : column.second)
+            fn(ctx, column.first.c_str(), source.catalog.c_str(), source.schema.c_str(), source.table.c_str(),
+               source.column.c_str());
+    context.registered_state->Remove(STATE);
+}
