@@ -77,6 +77,10 @@ static lh_code upload_authorize(ingest_upload *upload, lh_error *err) {
                                err));
     bool adds = mode.len == 0 || lh_str_eq(mode, LH_STR("create")) || lh_str_eq(mode, LH_STR("append"));
     LH_TRY(api_may_write(request, adds ? LH_WRITE_INSERT : LH_WRITE_CHANGE, name, err));
+    if (lh_str_eq(upload->job.on_error, LH_STR("quarantine"))) {
+        name.name = lh_arena_printf(lh_request_arena(request), "%.*s__rejects", LH_STR_ARG(name.name));
+        LH_TRY(api_may_write(request, LH_WRITE_INSERT, name, err));
+    }
     if (upload->job.bucket.len)
         return lh_fail(err, LH_DENIED, "X-Lakehouse-Bucket is for those who may write the whole lake");
     return LH_OK;

@@ -355,7 +355,20 @@ static lh_code load_make_rejects(const ingest_job *job, lh_error *err) {
     return lh_table_create(job->ingest->catalog, job->rejects_name.namespace_, request, arena, &ignored, err);
 }
 
+/* A bad row may hold anything, and what is wrong with it quotes it. */
+static lh_code load_restrict_rejects(const ingest_job *job, lh_error *err) {
+    static const char *const quoting[] = {"reason", "raw"};
+    lh_json *columns = lh_json_new_object(job->arena);
+    for (size_t i = 0; i < sizeof quoting / sizeof *quoting; i++) {
+        lh_json *column = lh_json_new_object(job->arena);
+        lh_json_set_string(job->arena, column, "sensitivity", LH_STR("restricted"));
+        lh_json_set(job->arena, columns, quoting[i], column);
+    }
+    return lh_annotation_set_inherited(job->ingest->catalog, job->rejects_name, columns, err);
+}
+
 static lh_code load_store_rejects(ingest_job *job, bool changed, lh_error *err) {
+    LH_TRY(load_restrict_rejects(job, err));
     bool there = lh_table_exists(job->ingest->catalog, job->rejects_name);
     if (changed && job->exists && !there) LH_TRY(load_make_rejects(job, err));
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);

@@ -104,3 +104,13 @@ def test_dropping_takes_the_right_to_write_the_whole(lake):
     lake.call("DELETE", "/datasets/by-name/gone", 204, key=key)
     lake.call("DELETE", "/datasets/by-name/gone", 404, key=key)
     assert lake.rows("SELECT count(*) FROM candidates", ADMIN) == [[199]]
+
+
+def test_bad_rows_are_restricted(lake):
+    refused = upload(lake, "notes", lake.agent, data=b"id,text\nx,z\n", mode="append", on_error="quarantine")
+    assert refused.status_code == 403
+    answer = lake.server.request("POST", "/ingest/file", data={"dataset": "notes", "mode": "append", "on_error": "quarantine"}, files={"file": ("f.csv", b"id,text\n4,d\nwrong,secret\n")})
+    assert answer.status_code == 200, answer.text
+    recruiter = lake.key("a-recruiter", roles=("recruiter",))
+    assert lake.rows("SELECT count(*), count(raw), count(reason) FROM notes__rejects", recruiter) == [[1, 0, 0]]
+    assert lake.rows("SELECT count(raw), count(reason) FROM notes__rejects", ADMIN) == [[1, 1]]
