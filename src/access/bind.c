@@ -101,16 +101,6 @@ static lh_code bind_relation(void *ctx, lh_table_name name, lh_arena *arena, con
     return LH_OK;
 }
 
-/* *ret_there: there is such a table. */
-static lh_code bind_is_whole(binding *b, lh_action action, lh_table_name name, bool *ret, bool *ret_there,
-                             lh_error *err) {
-    lh_effective effective;
-    lh_code code = lh_access_effective(b->catalog, b->policy, action, name, b->arena, &effective, err);
-    *ret_there = code == LH_OK;
-    *ret = code == LH_OK && effective.whole;
-    return code == LH_NOT_FOUND ? LH_OK : code;
-}
-
 static bool bind_may_make(binding *b, lh_table_name name) {
     lh_resource resource = lh_resource_dataset(name, b->arena);
     if (name.name.len == 0)
@@ -119,19 +109,66 @@ static bool bind_may_make(binding *b, lh_table_name name) {
     return decision.allowed && !decision.limited;
 }
 
-static lh_code bind_write(void *ctx, lh_write write, lh_table_name name, lh_arena *arena, lh_error *err) {
+/* A row passes when it passes any filter of the action. */
+static lh_str bind_any(const lh_effective *effective, lh_arena *arena) {
+    lh_str text = LH_STR_NONE;
+    for (size_t i = 0; i < effective->row_filter_count; i++)
+        text = lh_arena_printf(arena, "%.*s%s(%.*s)", LH_STR_ARG(text), i ? " OR " : "",
+                               LH_STR_ARG(effective->row_filters[i]));
+    return text;
+}
+
+/* What an INSERT may write, or an UPDATE or DELETE that also reads: columns that are as they are for each action, rows that pass
+ * for each. */
+static lh_code bind_limits(binding *b, const lh_effective *effective, size_t actions, lh_table_name name,
+                           const lh_relation **ret, lh_error *err) {
+    lh_relation *relation = LH_ARENA_NEW(b->arena, lh_relation);
+    lh_str *filters = LH_ARENA_ARRAY(b->arena, lh_str, 2);
+    LH_TRY(lh_arena_check(b->arena, err));
+    *relation = (lh_relation){.table = name,
+                              .version = effective->state.version,
+                              .schema_id = effective->state.schema_id,
+                              .filters = filters};
+    lh_effective shown = effective[0];
+    for (size_t i = 0; i < shown.column_count; i++) {
+        bool plain = true;
+        for (size_t a = 0; a < actions; a++)
+            plain = plain && effective[a].columns[i].visible && !effective[a].columns[i].mask;
+        shown.columns[i].visible = true; /* named by filters */
+        shown.columns[i].mask = plain ? NULL : lh_json_new_object(b->arena);
+    }
+    for (size_t a = 0; a < actions; a++)
+        if (effective[a].row_filter_count) filters[relation->filter_count++] = bind_any(&effective[a], b->arena);
+    LH_TRY(bind_columns(&shown, b->arena, relation, err));
+    *ret = relation;
+    return LH_OK;
+}
+
+static lh_code bind_write(void *ctx, lh_write write, lh_table_name name, lh_arena *arena, const lh_relation **ret,
+                          lh_error *err) {
+    static const char *const what[] = {"insert into", "change rows of", "define"};
     binding *b = ctx;
-    bool writes = false, reads = true, there = false;
-    if (name.name.len) LH_TRY(bind_is_whole(b, LH_ACTION_WRITE, name, &writes, &there, err));
-    if (there && write != LH_WRITE_INSERT) LH_TRY(bind_is_whole(b, LH_ACTION_READ, name, &reads, &there, err));
-    bool may = there ? writes && reads : bind_may_make(b, name);
-    if (may) return LH_OK;
-    return lh_fail(err, LH_DENIED, "you may not %s '%.*s': that takes the right to write it%s",
-                   write == LH_WRITE_INSERT   ? "insert into"
-                   : write == LH_WRITE_CHANGE ? "change rows of"
-                                              : "define",
+    lh_effective effective[2]; /* to write, to read */
+    size_t actions = write == LH_WRITE_INSERT ? 1 : 2;
+    bool there = false, may = true, whole = true;
+    *ret = NULL;
+    for (size_t a = 0; a < actions && name.name.len; a++) {
+        lh_code code = lh_access_effective(b->catalog, b->policy, a ? LH_ACTION_READ : LH_ACTION_WRITE, name, b->arena,
+                                           &effective[a], err);
+        if (code != LH_OK && code != LH_NOT_FOUND) return code;
+        there = code == LH_OK;
+        if (!there) break;
+        may = may && effective[a].decision.allowed;
+        whole = whole && effective[a].whole;
+    }
+    if (!there) may = bind_may_make(b, name);
+    else if (may && !whole && write != LH_WRITE_DEFINE) return bind_limits(b, effective, actions, name, ret, err);
+    if (may && whole) return LH_OK;
+    return lh_fail(err, LH_DENIED, "you may not %s '%.*s': that takes the right to write it%s", what[write],
                    LH_STR_ARG(lh_str_cut_utf8(lh_table_name_text(name, arena), 300)),
-                   write == LH_WRITE_INSERT ? ", every column of it" : ", and to read every row and column of it");
+                   write == LH_WRITE_INSERT   ? ""
+                   : write == LH_WRITE_CHANGE ? ", and to read it"
+                                              : ", and to read it, every row and column");
 }
 
 static int bind_order(const void *a, const void *b) {

@@ -452,8 +452,9 @@ lh_code lh_access_effective(lh_catalog *catalog, const lh_policy *policy, lh_act
     if (effective.decision.allowed && action == LH_ACTION_READ)
         LH_TRY(policy_derived(catalog, policy, action, table, 0, arena, &seen, err));
     if (!seen)
-        effective.decision = (lh_decision){.why = LH_STR("it was made of datasets of which the principal sees a part, and "
-                                                         "no grant names it")};
+        effective.decision =
+            (lh_decision){.why = LH_STR("it was made of datasets of which the principal sees a part, and "
+                                        "no grant names it")};
     LH_TRY(policy_see(policy, action, &resource, columns, arena, &effective, err));
     *ret = effective;
     return LH_OK;

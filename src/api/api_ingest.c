@@ -76,7 +76,7 @@ static lh_code upload_authorize(ingest_upload *upload, lh_error *err) {
     LH_TRY(lh_table_name_parse(lh_request_app(request)->catalog, upload->job.dataset, lh_request_arena(request), &name,
                                err));
     bool adds = mode.len == 0 || lh_str_eq(mode, LH_STR("create")) || lh_str_eq(mode, LH_STR("append"));
-    LH_TRY(api_may_write(request, adds ? LH_WRITE_INSERT : LH_WRITE_CHANGE, name, err));
+    LH_TRY(api_may_write(request, adds ? LH_WRITE_INSERT : LH_WRITE_DEFINE, name, err));
     if (lh_str_eq(upload->job.on_error, LH_STR("quarantine"))) {
         name.name = lh_arena_printf(lh_request_arena(request), "%.*s__rejects", LH_STR_ARG(name.name));
         LH_TRY(api_may_write(request, LH_WRITE_INSERT, name, err));

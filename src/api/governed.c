@@ -20,8 +20,11 @@ lh_code api_shown(lh_request *request, lh_table_name name, const lh_relation **r
 
 lh_code api_may_write(lh_request *request, lh_write write, lh_table_name name, lh_error *err) {
     const lh_governor *governor = NULL;
+    const lh_relation *limits = NULL;
     LH_TRY(api_governor(request, LH_PERMIT_WRITE, &governor, err));
-    return governor ? governor->write(governor->ctx, write, name, lh_request_arena(request), err) : LH_OK;
+    if (governor) LH_TRY(governor->write(governor->ctx, write, name, lh_request_arena(request), &limits, err));
+    return limits ? lh_fail(err, LH_DENIED, "this takes the right to write every row and column of the dataset")
+                  : LH_OK;
 }
 
 /* ---- a description ---- */

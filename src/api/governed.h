@@ -13,6 +13,6 @@ lh_json *api_shown_dataset(const lh_relation *relation, lh_json *dataset, lh_are
 /* GET /datasets of a governed caller. */
 LH_MUST_CHECK lh_code api_shown_datasets(lh_request *request, const lh_governor *governor, lh_page page, lh_json **ret,
                                          lh_error *err);
-/* May the caller write the dataset so? LH_OK for who writes the whole lake. Errors: DENIED. */
+/* May the caller write the dataset so, without limits? LH_OK for who writes the whole lake. Errors: DENIED. */
 LH_MUST_CHECK lh_code api_may_write(lh_request *request, lh_write write, lh_table_name name, lh_error *err);
 #endif

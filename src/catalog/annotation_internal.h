@@ -17,8 +17,9 @@ typedef struct annotation {
     lh_change *documents; /* for the same metastore commit; arena */
     size_t count;
     bool moves;       /* by a commit of our own: the table moves to a folder of its own */
-    lh_json *reshape;   /* {"schema","written"}: what the table's schema becomes (reshape.c); arena, NULL for none */
-    lh_json *inherited; /* {column: {"sensitivity","pii_kind"}}: as lh_annotation_set_inherited(); arena, NULL for none */
+    lh_json *reshape; /* {"schema","written"}: what the table's schema becomes (reshape.c); arena, NULL for none */
+    lh_json
+        *inherited; /* {column: {"sensitivity","pii_kind"}}: as lh_annotation_set_inherited(); arena, NULL for none */
 } annotation;
 
 /* Sets or replaces the table's annotation, but what is inherited, which stays; everything is copied. Errors: INVALID (properties is not an object of
@@ -34,7 +35,7 @@ LH_MUST_CHECK lh_code annotation_set_inherited(annotation_store *store, lh_table
 /* The bucket that the table shall be made in; with no annotation there, one without properties is made. Errors: LIMIT … */
 LH_MUST_CHECK lh_code annotation_set_bucket(annotation_store *store, lh_table_name name, lh_str bucket, lh_error *err);
 lh_str annotation_bucket(annotation_store *store, lh_table_name name, lh_arena *arena); /* empty: none. Arena */
-void annotation_clear(annotation_store *store, lh_table_name name); /* fine when there is none */
+void annotation_clear(annotation_store *store, lh_table_name name);                     /* fine when there is none */
 
 /* For a table commit by the engine that adds a snapshot: *ret_found tells whether there is one, then *ret is filled. The
  * annotation stays, so that a commit that lost its race and is sent again still finds it. */

@@ -33,10 +33,11 @@ static two two_new(void) {
 static lh_json *two_create(two *t, const char *name, const char *properties) {
     lh_json *request = NULL, *answer = NULL;
     lh_arena *arena = t->lake->arena;
-    lh_str text = lh_arena_printf(
-        arena, "{\"name\":\"%s\",\"schema\":{\"type\":\"struct\",\"fields\":[{\"id\":1,\"name\":\"id\",\"type\":\"long\",\"required\":false}]},"
-               "\"properties\":{%s}}",
-        name, properties);
+    lh_str text = lh_arena_printf(arena,
+                                  "{\"name\":\"%s\",\"schema\":{\"type\":\"struct\",\"fields\":[{\"id\":1,\"name\":"
+                                  "\"id\",\"type\":\"long\",\"required\":false}]},"
+                                  "\"properties\":{%s}}",
+                                  name, properties);
     CHECK_OK_IN(t->lake, lh_json_parse(arena, text, &request, &t->lake->err));
     CHECK_OK_IN(t->lake, lh_table_create(t->catalog, LH_STR("data"), request, arena, &answer, &t->lake->err));
     return answer;

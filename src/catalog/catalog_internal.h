@@ -164,7 +164,8 @@ LH_MUST_CHECK lh_code dropped_return(lh_catalog *catalog, lh_str folder, lh_aren
 /* Empty metadata that updates build up (staged create, create). */
 lh_json *metadata_empty(lh_arena *arena);
 /* Errors: INVALID (unknown type, field missing), CONFLICT (not met). metadata NULL: the table does not exist. */
-LH_MUST_CHECK int64_t metadata_shown_schema(int64_t id); /* the id of a schema by the one that DuckDB was shown; others as they are */
+LH_MUST_CHECK int64_t
+metadata_shown_schema(int64_t id); /* the id of a schema by the one that DuckDB was shown; others as they are */
 lh_code metadata_check_requirements(const lh_json *requirements, const lh_json *metadata, lh_error *err);
 /* Applies the updates in order, then checks the whole. metadata is changed in place (work on a copy).
  * Errors: INVALID. previous_location/previous_ms: for metadata-log; empty for the first. */

@@ -9,7 +9,13 @@
  * Going down means to look through all documents; they are in memory, and one per dataset that SQL has written. */
 #include "catalog/dataset_internal.h"
 
-enum { LINEAGE_PARENTS = 1000, LINEAGE_WRITERS = 50, LINEAGE_NODES = 1000, LINEAGE_JOBS = 100, LINEAGE_ARENA_BYTES = 256 << 20 };
+enum {
+    LINEAGE_PARENTS = 1000,
+    LINEAGE_WRITERS = 50,
+    LINEAGE_NODES = 1000,
+    LINEAGE_JOBS = 100,
+    LINEAGE_ARENA_BYTES = 256 << 20
+};
 
 lh_str lineage_key(lh_table_name name, lh_arena *arena) {
     return lh_arena_printf(arena, "lineage/%.*s/%.*s", LH_STR_ARG(name.namespace_), LH_STR_ARG(name.name));
@@ -128,8 +134,7 @@ lh_code lh_lineage_annotate(lh_catalog *catalog, lh_table_name name, const lh_li
     size_t noted = 0;
     for (size_t i = 0; i < count; i++) {
         int64_t id = -1;
-        if (lineage_same(parents[i].name, name) ||
-            lh_table_snapshot_id(catalog, parents[i].name, &id, NULL) != LH_OK)
+        if (lineage_same(parents[i].name, name) || lh_table_snapshot_id(catalog, parents[i].name, &id, NULL) != LH_OK)
             continue;
         lineage_note(known, parents[i].name, id, now, parents[i].in_part_by, arena);
         noted++;

@@ -158,7 +158,7 @@ struct lh_metastore {
     metastore_index index;
     uint64_t sequence;
     metastore_recent recent;
-    change_feed feed; /* by index_lock, too */
+    change_feed feed;   /* by index_lock, too */
     uint64_t looked_ms; /* leader only: when we last knew the end of the log; by a clock that runs in suspension too */
 
     pthread_mutex_t checkpoint_lock;
@@ -166,7 +166,7 @@ struct lh_metastore {
     bool checkpoint_due, stopping, thread_started;
     pthread_t thread;
 
-    _Atomic uint64_t freshened_ms; /* when a reader last looked for the commits of others */
+    _Atomic uint64_t freshened_ms;        /* when a reader last looked for the commits of others */
     _Atomic uint64_t checkpoint_sequence; /* the newest one known to be whole */
     _Atomic uint64_t checkpoint_after;    /* none is due before this sequence */
     _Atomic uint64_t commits, conflicts;

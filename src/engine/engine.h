@@ -82,7 +82,11 @@ typedef struct lh_relation {
     int64_t schema_id;
     bool whole; /* nothing is left out, masked or filtered */
 } lh_relation;
-typedef enum lh_write { LH_WRITE_INSERT, LH_WRITE_CHANGE /* rows, by what they hold */, LH_WRITE_DEFINE } lh_write;
+typedef enum lh_write {
+    LH_WRITE_INSERT,
+    LH_WRITE_CHANGE, /* rows, by what they hold */
+    LH_WRITE_DEFINE, /* create, alter, drop, a namespace too (name empty); also MERGE and to replace all rows */
+} lh_write;
 typedef struct lh_listed {
     lh_table_name name;
     const lh_relation *relation;
@@ -93,8 +97,10 @@ typedef struct lh_governor {
     /* What is seen under this name, which is that of a table or a view as stored. Errors: DENIED, in words that tell nothing of
      * what is there; the catalog's. */
     lh_code (*relation)(void *ctx, lh_table_name name, lh_arena *arena, const lh_relation **ret, lh_error *err);
-    /* May the table be written like that? DEFINE: also create, alter, drop, and a namespace (name empty). Errors: DENIED. */
-    lh_code (*write)(void *ctx, lh_write write, lh_table_name name, lh_arena *arena, lh_error *err);
+    /* May the table be written like that? *ret NULL: as one likes; else into the columns of it that have no mask, and only rows
+     * that pass all of its filters (not any, as where it is read). Errors: DENIED. */
+    lh_code (*write)(void *ctx, lh_write write, lh_table_name name, lh_arena *arena, const lh_relation **ret,
+                     lh_error *err);
     /* All that is seen, by name. */
     lh_code (*list)(void *ctx, lh_arena *arena, lh_listed **ret, size_t *ret_count, lh_error *err);
 } lh_governor;

@@ -19,6 +19,7 @@ typedef struct govern { /* one walk over a statement */
     engine_run *run;
     lh_buf query; /* the last one put in */
     char schema[1024];
+    bool checked; /* the target gets a check */
     lh_code code;
     lh_error *err;
 } govern;
@@ -176,37 +177,132 @@ static lh_code govern_listing(govern *g, const tree_ref *ref, tree_put *put, lh_
 
 /* ---- what is written ---- */
 
-static lh_code govern_target(govern *g, const tree_ref *ref, lh_error *err) {
+static const lh_relation_column *govern_find(const lh_relation *relation, lh_str name) {
+    for (size_t i = 0; i < relation->column_count; i++)
+        if (lh_str_eq_nocase(relation->columns[i].name, name)) return &relation->columns[i];
+    return NULL;
+}
+
+/* Does one of the filters read the column? By its name as a word of the text: more often than not too often. */
+static bool govern_filters_read(const lh_relation *limits, lh_str column) {
+    for (size_t i = 0; i < limits->filter_count; i++)
+        for (size_t at = 0; at + column.len <= limits->filters[i].len; at++)
+            if (lh_str_eq_nocase(lh_str_sub(limits->filters[i], at, column.len), column)) return true;
+    return false;
+}
+
+static lh_code govern_columns(const tree_ref *ref, const lh_relation *limits, bool set, lh_error *err) {
+    if (ref->column_count == 0 && ref->change == TREE_INSERT)
+        return lh_fail(err, LH_DENIED,
+                       "name the columns, as in INSERT INTO %s (a, b) …: not all of them are yours to write",
+                       ref->table);
+    for (size_t i = 0; i < ref->column_count; i++) {
+        const lh_relation_column *column = govern_find(limits, lh_str_from(ref->columns[i]));
+        if (!column || column->mask.kind != LH_MASK_NONE)
+            return lh_fail(err, LH_DENIED, "'%s' has no column '%s' that you may write", ref->table, ref->columns[i]);
+        if (set && govern_filters_read(limits, column->name))
+            return lh_fail(err, LH_DENIED, "'%s' of '%s' decides which rows you may write: it cannot be set",
+                           ref->columns[i], ref->table);
+    }
+    return LH_OK;
+}
+
+static void govern_all_filters(const lh_relation *limits, lh_buf *into) {
+    if (limits->filter_count == 0) lh_buf_append(into, LH_STR("true"));
+    for (size_t i = 0; i < limits->filter_count; i++)
+        lh_buf_printf(into, "%s(%.*s)", i ? " AND " : "", LH_STR_ARG(limits->filters[i]));
+}
+
+/* SELECT CASE WHEN <filters> THEN a ELSE error(…) END, b FROM (SELECT a::T AS a, b::U AS b, NULL::V AS c FROM <source> AS
+ * <mark>(a, b)): rows as they would be, of which one that does not pass ends the statement. */
+static void govern_insert_sql(const engine_run *run, const tree_ref *ref, const lh_relation *limits, lh_buf *into) {
+    const char *mark = run->engine->masks.name;
+    lh_buf_append(into, LH_STR("SELECT CASE WHEN "));
+    govern_all_filters(limits, into);
+    for (size_t i = 0; i < ref->column_count; i++) {
+        lh_buf_append(into, i ? LH_STR(", ") : LH_STR(" THEN "));
+        lh_buf_sql_identifier(into, lh_str_from(ref->columns[i]));
+        if (i == 0) lh_buf_printf(into, " ELSE error('%s_outside') END", mark);
+    }
+    lh_buf_append(into, LH_STR(" FROM (SELECT "));
+    for (size_t i = 0; i < limits->column_count; i++) {
+        const lh_relation_column *column = &limits->columns[i];
+        bool given = false;
+        for (size_t j = 0; j < ref->column_count && !given; j++)
+            given = lh_str_eq_nocase(lh_str_from(ref->columns[j]), column->name);
+        if (i) lh_buf_append(into, LH_STR(", "));
+        lh_buf_append(into, LH_STR("CAST("));
+        if (given) lh_buf_sql_identifier(into, column->name);
+        else lh_buf_append(into, LH_STR("NULL"));
+        lh_buf_printf(into, " AS %.*s) AS ", LH_STR_ARG(column->type));
+        lh_buf_sql_identifier(into, column->name);
+    }
+    lh_buf_printf(into, " FROM %s AS %s(", mark, mark);
+    for (size_t i = 0; i < ref->column_count; i++) {
+        if (i) lh_buf_append(into, LH_STR(", "));
+        lh_buf_sql_identifier(into, lh_str_from(ref->columns[i]));
+    }
+    lh_buf_append(into, LH_STR(")) AS "));
+    lh_buf_append(into, lh_str_from(mark));
+}
+
+static lh_code govern_limits(govern *g, const tree_ref *ref, const lh_relation *limits, tree_put *put, lh_error *err) {
+    bool insert = ref->change == TREE_INSERT;
+    lh_buf_clear(&g->query);
+    for (size_t i = 0; i < limits->column_count && !insert; i++)
+        if (limits->columns[i].mask.kind != LH_MASK_NONE)
+            return lh_fail(err, LH_DENIED,
+                           "you may not change rows of '%s': not all of its columns are yours to read "
+                           "and write",
+                           ref->table);
+    LH_TRY(govern_columns(ref, limits, !insert, err));
+    if (insert) govern_insert_sql(g->run, ref, limits, &g->query);
+    else govern_all_filters(limits, &g->query);
+    lh_buf_char(&g->query, '\0');
+    if (insert) put->query = g->query.ptr, put->table = g->run->engine->masks.name;
+    else put->condition = g->query.ptr;
+    g->checked = true;
+    LH_TRY(govern_note(g->run, limits, err));
+    return lh_buf_check(&g->query, err);
+}
+
+static lh_code govern_target(govern *g, const tree_ref *ref, tree_put *put, lh_error *err) {
     const lh_governor *governor = g->run->query->governor;
     bool schema = ref->change == TREE_CREATE_SCHEMA || ref->change == TREE_DROP_SCHEMA;
+    const lh_relation *limits = NULL, *others = NULL;
     tree_ref of = *ref;
     lh_table_name name = {0};
     if (schema) of.table = "-"; /* a namespace has none */
     bool known = ref->change != TREE_OTHER && govern_resolve(g->run, &of, &name);
     if (!known) return lh_fail(err, LH_DENIED, "'%s' is nothing that you may change", ref->table);
     if (schema) name.name = LH_STR_NONE;
-    lh_write write = ref->change == TREE_INSERT  ? LH_WRITE_INSERT
-                     : ref->change <= TREE_MERGE ? LH_WRITE_CHANGE
-                                                 : LH_WRITE_DEFINE;
+    lh_write write = ref->change == TREE_INSERT                                 ? LH_WRITE_INSERT
+                     : ref->change == TREE_UPDATE || ref->change == TREE_DELETE ? LH_WRITE_CHANGE
+                                                                                : LH_WRITE_DEFINE;
     lh_table_name lower = govern_lower(name, g->run->arena); /* what DuckDB may take it for, as well */
-    LH_TRY(governor->write(governor->ctx, write, name, g->run->arena, err));
     bool other = !lh_str_eq(lower.name, name.name) || !lh_str_eq(lower.namespace_, name.namespace_);
-    if (other) LH_TRY(governor->write(governor->ctx, write, lower, g->run->arena, err));
+    LH_TRY(governor->write(governor->ctx, write, name, g->run->arena, &limits, err));
+    if (other) LH_TRY(governor->write(governor->ctx, write, lower, g->run->arena, &others, err));
+    if (others || (limits && other))
+        return lh_fail(err, LH_DENIED, "write '%s' as it is spelt in the catalog: not all of it is yours to write",
+                       ref->table);
     if (!schema) g->run->governed_target = name, g->run->governed_writes = true;
-    return LH_OK;
+    return limits ? govern_limits(g, ref, limits, put, err) : LH_OK;
 }
 
 /* ---- the walk ---- */
 
 static tree_act govern_ref(void *ctx, const tree_ref *ref, tree_put *put) {
     govern *g = ctx;
+    g->checked = false;
     switch (ref->use) {
-    case TREE_TARGET: g->code = govern_target(g, ref, g->err); break;
+    case TREE_TARGET: g->code = govern_target(g, ref, put, g->err); break;
     case TREE_LISTING: g->code = govern_listing(g, ref, put, g->err); break;
     case TREE_READ: g->code = govern_read(g, ref, put, g->err); break;
     }
     if (g->code != LH_OK) return TREE_REFUSE;
-    return ref->use == TREE_TARGET ? TREE_KEEP : TREE_PUT_QUERY;
+    if (ref->use != TREE_TARGET) return TREE_PUT_QUERY;
+    return g->checked ? TREE_PUT_CHECK : TREE_KEEP;
 }
 
 static lh_code govern_refused(const govern *g, tree_code code, const tree_outcome *outcome) {
@@ -314,6 +410,9 @@ lh_code run_govern_failure(const engine_run *run, const char *message, lh_code c
     char nonce[24];
     if (!run->query->governor || code == LH_CANCELLED || code == LH_LIMIT || code == LH_CONFLICT) return code;
     snprintf(nonce, sizeof nonce, "%" PRIu64, run->engine->govern_nonce);
+    const char *outside = message ? strstr(message, run->engine->masks.name) : NULL;
+    if (outside && strncmp(outside + strlen(run->engine->masks.name), "_outside", 8) == 0)
+        return lh_fail(err, LH_DENIED, "a row lies outside of those that you may write; nothing was written");
     if (message && (strstr(message, run->engine->masks.name) || strstr(message, nonce)))
         return lh_fail(err, code == LH_INTERNAL ? LH_INVALID : code,
                        "this statement is not possible over tables of which a part is seen");

@@ -42,8 +42,7 @@ static void test_mask__kept_characters_are_those_that_people_count(void) {
     };
     LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const lh_mask mask = {
-            .kind = LH_MASK_KEEP, .keep_prefix = cases[i].prefix, .keep_suffix = cases[i].suffix};
+        const lh_mask mask = {.kind = LH_MASK_KEEP, .keep_prefix = cases[i].prefix, .keep_suffix = cases[i].suffix};
         CHECK_STR(masked(s, &mask, "VARCHAR", cases[i].values), lh_str_from(cases[i].expected));
     }
     const lh_mask mask = {.kind = LH_MASK_KEEP, .keep_prefix = 1, .keep_suffix = 1};
@@ -53,8 +52,7 @@ static void test_mask__kept_characters_are_those_that_people_count(void) {
 
 static void test_mask__a_hash_is_keyed_and_the_same_for_the_same(void) {
     LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
-    const lh_mask hash = {.kind = LH_MASK_HASH}, token = {.kind = LH_MASK_TOKEN},
-                      plain = {.kind = LH_MASK_SHA256};
+    const lh_mask hash = {.kind = LH_MASK_HASH}, token = {.kind = LH_MASK_TOKEN}, plain = {.kind = LH_MASK_SHA256};
     lh_str key = {(const char *)s->engine->masks.key, sizeof s->engine->masks.key};
     lh_sha256 keyed = lh_hmac_sha256(key, LH_STR("ann@example.com")), number = lh_hmac_sha256(key, LH_STR("7"));
     lh_str expected = lh_str_from(lh_sha256_to_hex(&keyed).text);
@@ -86,7 +84,7 @@ static void test_mask__numbers_and_dates_keep_their_types_and_raise_nothing(void
     };
     LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
     const lh_mask bucket = {.kind = LH_MASK_BUCKET, .bucket = 10}, year = {.kind = LH_MASK_YEAR},
-                      null = {.kind = LH_MASK_NULL};
+                  null = {.kind = LH_MASK_NULL};
     for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++)
         CHECK_STR(masked(s, &bucket, buckets[i].type, buckets[i].values), lh_str_from(buckets[i].expected));
     CHECK_STR(masked(s, &year, "DATE", "'2024-02-29', 'infinity', '290309-12-22 (BC)', NULL"),

@@ -5,7 +5,7 @@
 
 struct lh_session {
     engine_connection *connection; /* NULL once it is lost */
-    lh_cancel *cancel; /* borrowed */
+    lh_cancel *cancel;             /* borrowed */
 };
 
 lh_code lh_session_open(lh_engine *engine, lh_cancel *cancel, lh_session **ret, lh_error *err) {

@@ -211,8 +211,9 @@ bool source_shim_install(duckdb_database database) {
     try {
         PlannerExtension planner;
         planner.post_bind_function = post_bind;
-        PlannerExtension::Register(DBConfig::GetConfig(*reinterpret_cast<DatabaseWrapper *>(database)->database->instance),
-                                   std::move(planner));
+        PlannerExtension::Register(
+            DBConfig::GetConfig(*reinterpret_cast<DatabaseWrapper *>(database)->database->instance),
+            std::move(planner));
         return true;
     } catch (...) {
         return false;

@@ -83,6 +83,9 @@ struct Slot {
     tree_use use;
     bool described, sampled;
     tree_change change = TREE_OTHER;
+    vector<string> columns = {};                       /* of a target */
+    InsertStatement *insert = nullptr;                 /* … */
+    unique_ptr<ParsedExpression> *condition = nullptr; /* … */
 };
 
 class Walker {
@@ -344,6 +347,8 @@ void Walker::Target(TableRef &ref, tree_change change) {
 
 void Walker::VisitInsert(InsertStatement &insert) {
     Target(insert.catalog, insert.schema, insert.table, TREE_INSERT);
+    slots.back().columns = insert.columns;
+    slots.back().insert = &insert;
     const Scope *scope = VisitWith(insert.cte_map, nullptr);
     VisitQuery(insert.select_statement, scope);
     if (insert.on_conflict_info) {
@@ -355,6 +360,10 @@ void Walker::VisitInsert(InsertStatement &insert) {
 
 void Walker::VisitUpdate(UpdateStatement &update) {
     Target(*update.table, TREE_UPDATE);
+    if (update.set_info) {
+        slots.back().columns = update.set_info->columns;
+        slots.back().condition = &update.set_info->condition;
+    }
     const Scope *scope = VisitWith(update.cte_map, nullptr);
     if (update.from_table) VisitRef(update.from_table, scope);
     VisitSet(update.set_info, scope);
@@ -363,6 +372,7 @@ void Walker::VisitUpdate(UpdateStatement &update) {
 
 void Walker::VisitDelete(DeleteStatement &remove) {
     Target(*remove.table, TREE_DELETE);
+    slots.back().condition = &remove.condition;
     const Scope *scope = VisitWith(remove.cte_map, nullptr);
     for (auto &source : remove.using_clauses) VisitRef(source, scope);
     VisitOne(remove.condition, scope);
@@ -521,6 +531,78 @@ void put_in(Slot &slot, unique_ptr<TableRef> put) {
     *slot.ref = std::move(put);
 }
 
+/* ---- what is checked of a target ---- */
+
+/* The one reference to the table of that name. */
+unique_ptr<TableRef> *find_source(QueryNode &node, const char *table) {
+    if (node.type != QueryNodeType::SELECT_NODE) return nullptr;
+    auto *ref = &node.Cast<SelectNode>().from_table;
+    while (*ref && (*ref)->type == TableReferenceType::SUBQUERY) {
+        auto &inner = *(*ref)->Cast<SubqueryRef>().subquery->node;
+        if (inner.type != QueryNodeType::SELECT_NODE) return nullptr;
+        ref = &inner.Cast<SelectNode>().from_table;
+    }
+    bool found =
+        *ref && (*ref)->type == TableReferenceType::BASE_TABLE && (*ref)->Cast<BaseTableRef>().table_name == table;
+    return found ? ref : nullptr;
+}
+
+/* The query with the INSERT's own source in it. */
+bool check_insert(InsertStatement &insert, const tree_put &put) {
+    bool plain = insert.select_statement && !insert.on_conflict_info && !insert.default_values &&
+                 insert.column_order == InsertColumnOrder::INSERT_BY_POSITION;
+    if (!plain || !put.query || !put.table) return false;
+    Parser parser;
+    parser.ParseQuery(put.query);
+    if (parser.statements.size() != 1 || parser.statements[0]->type != StatementType::SELECT_STATEMENT) return false;
+    auto select = unique_ptr_cast<SQLStatement, SelectStatement>(std::move(parser.statements[0]));
+    Walker walker;
+    walker.forget_places = true;
+    walker.Visit(*select);
+    auto *source = find_source(*select->node, put.table);
+    if (!source) return false;
+    auto in = make_uniq<SubqueryRef>(std::move(insert.select_statement));
+    in->alias = (*source)->alias;
+    in->column_name_alias = (*source)->column_name_alias;
+    *source = std::move(in);
+    insert.select_statement = std::move(select);
+    return true;
+}
+
+void qualify(ParsedExpression &expression, const string &table) {
+    if (expression.GetExpressionClass() == ExpressionClass::COLUMN_REF) {
+        auto &names = expression.Cast<ColumnRefExpression>().column_names;
+        names.insert(names.begin(), table);
+    }
+    expression.SetQueryLocation(optional_idx());
+    ParsedExpressionIterator::EnumerateChildren(expression, [&](ParsedExpression &child) { qualify(child, table); });
+}
+
+/* CASE WHEN check THEN condition ELSE false END: the one is evaluated only where the other holds. */
+bool check_condition(Slot &slot, const tree_put &put) {
+    if (!slot.condition || !put.condition) return false;
+    auto list = Parser::ParseExpressionList(put.condition);
+    if (list.size() != 1) return false;
+    qualify(*list[0], slot.alias.empty() ? slot.table : slot.alias);
+    auto both = make_uniq<CaseExpression>();
+    CaseCheck when;
+    when.when_expr = std::move(list[0]);
+    when.then_expr = *slot.condition ? std::move(*slot.condition)
+                                     : make_uniq_base<ParsedExpression, ConstantExpression>(Value::BOOLEAN(true));
+    both->case_checks.push_back(std::move(when));
+    both->else_expr = make_uniq_base<ParsedExpression, ConstantExpression>(Value::BOOLEAN(false));
+    *slot.condition = std::move(both);
+    return true;
+}
+
+bool check_target(Slot &slot, const tree_put &put) {
+    try {
+        return slot.insert ? check_insert(*slot.insert, put) : check_condition(slot, put);
+    } catch (const ParserException &) {
+        return false;
+    }
+}
+
 class Teller {
   public:
     Teller(Walker &walker_p, tree_fn fn_p, void *ctx_p, tree_outcome *ret_p)
@@ -531,6 +613,12 @@ class Teller {
             tree_code code = One(slot);
             if (code != TREE_OK) return code;
             ret->told++;
+        }
+        for (auto &check : checks) { /* references within keep their places */
+            const tree_put put = {
+                nullptr, nullptr, check.table.c_str(), check.query.c_str(), false, check.condition.c_str()};
+            if (!check_target(check.slot.get(), put))
+                return fail(ret, TREE_WRONG, check.slot.get().table, check.slot.get().place);
         }
         if (puts.empty()) return TREE_OK;
         if (!walker.namer.possible) return fail(ret, TREE_STAR, "*", optional_idx());
@@ -557,6 +645,11 @@ class Teller {
         string catalog, schema, table;
     };
     vector<Stood> stood;
+    struct Check {
+        reference<Slot> slot;
+        string query, table, condition;
+    };
+    vector<Check> checks;
     bool hides_rows = false;
 
     static void SampleRows(SampleOptions &sample) {
@@ -597,8 +690,17 @@ class Teller {
         ref.sampled = slot.sampled;
         ref.schema_column = SchemaColumn(slot);
         ref.unnamed_star = !walker.namer.possible;
+        vector<const char *> columns;
+        for (auto &column : slot.columns) columns.push_back(column.c_str());
+        ref.columns = columns.data();
+        ref.column_count = columns.size();
         tree_act act = fn(ctx, &ref, &put);
         if (act == TREE_KEEP) return TREE_OK;
+        if (act == TREE_PUT_CHECK && slot.use == TREE_TARGET) {
+            checks.push_back(
+                {slot, put.query ? put.query : "", put.table ? put.table : "", put.condition ? put.condition : ""});
+            return TREE_OK;
+        }
         if (act == TREE_REFUSE) return fail(ret, TREE_REFUSED, slot.table, slot.place);
         bool table = act == TREE_PUT_TABLE && put.catalog && put.schema && put.table && slot.use == TREE_READ;
         bool query = act == TREE_PUT_QUERY && put.query && slot.use != TREE_TARGET;

@@ -38,7 +38,9 @@ typedef struct tree_ref {
     size_t statement; /* of those extracted: PIVOT is several */
     int64_t place;    /* byte in the statement's text, -1: unknown */
     tree_use use;
-    tree_change change; /* of a TREE_TARGET; of a schema its name is `schema` */
+    tree_change change;         /* of a TREE_TARGET; of a schema its name is `schema` */
+    const char *const *columns; /* named by an INSERT, or set by an UPDATE */
+    size_t column_count;
     bool described;     /* within DESCRIBE or SUMMARIZE */
     bool sampled;       /* the reference itself is: TABLESAMPLE */
     bool schema_column; /* somewhere a column is named with this table's schema or catalog, or the lake: data.t.x */
@@ -46,7 +48,7 @@ typedef struct tree_ref {
         unnamed_star; /* an unnamed column of the statement has a star and a query in it: TREE_STAR if anything is put */
 } tree_ref;
 
-typedef enum { TREE_KEEP, TREE_PUT_TABLE, TREE_PUT_QUERY, TREE_REFUSE } tree_act;
+typedef enum { TREE_KEEP, TREE_PUT_TABLE, TREE_PUT_QUERY, TREE_PUT_CHECK, TREE_REFUSE } tree_act;
 /* What comes into the place: a table by its three names, or one SELECT as text. Kept until the next call. The reference
  * keeps its alias (or gets the table's name), column aliases and sample; AT is gone unless the query says it. With a query
  * `catalog` and `schema` may say what stood there: columns named by them (data.t.x) are then named t.x.
@@ -55,6 +57,9 @@ typedef enum { TREE_KEEP, TREE_PUT_TABLE, TREE_PUT_QUERY, TREE_REFUSE } tree_act
 typedef struct tree_put {
     const char *catalog, *schema, *table, *query;
     bool hides_rows;
+    /* Of a target, with TREE_PUT_CHECK: an INSERT's rows come from `query`, in which the table named `table` is the source that
+     * the statement has; an UPDATE or DELETE only concerns rows for which `condition` is true, and looks at no other. */
+    const char *condition;
 } tree_put;
 typedef tree_act (*tree_fn)(void *ctx, const tree_ref *ref, tree_put *ret);
 

@@ -285,3 +285,25 @@ def test_a_copy_of_a_part_is_not_for_those_who_see_another_part(lake):
     lake.server.sql("CREATE TABLE scratch.mart AS SELECT region, sum(amount) AS total FROM deals GROUP BY ALL")
     assert len(lake.rows("FROM scratch.mart", north)) == 2  # by who sees all: to be shared
     assert "no grant names it" in lake.call("GET", "/access/effective/scratch.mine?principal=north", 200)["why"]
+
+
+def test_writes_stay_within_ones_rows_and_columns(lake):
+    lake.ingest("cases", b"id,region,note,secret\n1,north,a,s1\n2,south,b,s2\n3,north,c,s3\n")
+    north = "region = 'north'"
+    key = lake.key("writes-north", allow("dataset", "cases", row_filter=north, columns=["id", "region", "note"]),
+                   allow("dataset", "cases", "write", row_filter=north, columns=["id", "region", "note"]))
+    lake.rows("INSERT INTO cases (id, region, note) VALUES (4, 'north', 'd')", key)
+    lake.rows("INSERT INTO cases (note, region) SELECT note, region FROM cases WHERE id = 4", key)
+    assert "outside" in lake.refused("INSERT INTO cases (id, region) VALUES (5, 'north'), (6, 'south')", key)
+    assert "outside" in lake.refused("INSERT INTO cases (id, note) VALUES (5, 'x')", key)  # no region at all
+    for sql in ("INSERT INTO cases VALUES (5, 'north', 'x', 'y')", "INSERT INTO cases (id, secret) VALUES (5, 'x')", "INSERT INTO cases BY NAME SELECT 5 AS id, 'north' AS region",
+                "INSERT INTO cases (id, region, absent) VALUES (1, 'north', 2)", "UPDATE cases SET note = 'x'", "DELETE FROM cases", "TRUNCATE cases", "MERGE INTO cases USING (SELECT 1 AS id) s USING (id) WHEN MATCHED THEN DELETE"):
+        assert "s1" not in lake.refused(sql, key) and "secret" not in lake.refused(sql.replace("secret", "hidden"), key)
+    assert lake.rows("SELECT count(*), count(secret) FROM cases", ADMIN) == [[5, 3]]
+    both = lake.key("changes-north", allow("dataset", "cases", "read", "write", row_filter=north))
+    assert lake.rows("UPDATE cases SET note = 'z' WHERE id > 0", both) == [[3]]
+    assert lake.rows("UPDATE cases c SET note = note || CASE WHEN c.id = 2 THEN error('seen') ELSE '!' END", both) == [[4]]
+    assert lake.rows("DELETE FROM cases WHERE chr(CASE WHEN region = 'south' THEN -5 ELSE 65 END) = 'A' AND id = 3", both) == [[1]]
+    assert "cannot be set" in lake.refused("UPDATE cases SET region = 'south' WHERE id = 1", both)
+    lake.rows("DELETE FROM cases USING (SELECT 4 AS k) s WHERE cases.id = s.k", both)
+    assert sorted(lake.rows("SELECT id, region, note FROM cases WHERE id IS NOT NULL", ADMIN)) == [[1, "north", "z!"], [2, "south", "b"]]
