@@ -1,7 +1,7 @@
 /* engine: DuckDB. One instance, a pool of connections, results as JSON, NDJSON, CSV or Arrow.
  * The lake is attached as catalog `lake` through our own Iceberg REST catalog over loopback;
  * the search path starts at lake.<default namespace>.
- * Depends on: base, storage, catalog. Used by: ingest, api, cli. Thread-safe: the engine and
+ * Depends on: base, storage, catalog. Used by: access, ingest, api, cli. Thread-safe: the engine and
  * lh_cancel; a session belongs to one thread at a time. */
 #ifndef LH_ENGINE_ENGINE_H
 #define LH_ENGINE_ENGINE_H
@@ -140,6 +140,26 @@ LH_MUST_CHECK lh_code lh_engine_run(lh_engine *engine, const lh_query *query, lh
 const char *lh_format_content_type(lh_format format);
 /* Refuses what foreign SQL may not do, by its tokens (used by lh_engine_run; public for its fuzzer). Errors: DENIED, INVALID. */
 LH_MUST_CHECK lh_code lh_sql_guard(lh_str sql, lh_error *err);
+
+/* ---- row filters: one SQL condition over the columns of a row (docs/adr/0021, section 3) ---- */
+typedef struct lh_filter {
+    lh_str text;     /* in normal form, in parentheses */
+    lh_str *columns; /* those that it names, each once */
+    size_t column_count;
+} lh_filter; /* arena */
+/* Is the text (4 KiB at most) one expression that raises no error whatever a row holds, as far as that can be told without types?
+ * No subquery, parameter, *, lambda, window, aggregate, arithmetic, no CAST but to VARCHAR and of literals, and only functions
+ * that are total (functions.def). names: the columns there are, without regard to case; NULL: not known. Errors: INVALID,
+ * with line and column in the text. */
+LH_MUST_CHECK lh_code lh_engine_filter_check(lh_str text, const lh_str *names, size_t count, lh_arena *arena,
+                                             lh_filter *ret, lh_error *err);
+typedef struct lh_filter_column {
+    lh_str name, type; /* type: SQL's, where a mask gives another than the table's; else empty */
+} lh_filter_column;
+/* Has a checked text the type BOOLEAN over these columns of the table, and no cast between them that could raise? The engine
+ * is attached. Errors: INVALID, and a statement's. */
+LH_MUST_CHECK lh_code lh_engine_filter_bind(lh_engine *engine, lh_table_name table, const lh_filter_column *columns,
+                                            size_t count, lh_str text, lh_arena *arena, lh_error *err);
 
 /* ---- the hot cache: tables of the lake, or some of their columns, held in memory (docs/adr/0017) ----
  * A query reads the copy, without knowing, whenever that is what the lake would show it, and else the lake. */
