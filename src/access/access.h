@@ -46,8 +46,8 @@ LH_MUST_CHECK lh_code lh_access_roles_list(lh_catalog *catalog, lh_page page, lh
 LH_MUST_CHECK lh_code lh_access_role_get(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret,
                                          uint64_t *ret_version, lh_error *err);
 /* Makes or replaces the role of that name by {"name"?,"description"?,"grants"}. expected: LH_VERSION_ABSENT to make it, else the
- * version read. Row filters are kept and their length is checked; that they are SQL is not known here (ADR 21).
- * Errors: INVALID, CONFLICT, LIMIT, DENIED (a built-in one). */
+ * version read. A row filter must be one (lh_engine_filter_check()), over the dataset's columns when the grant names one that is
+ * there. Errors: INVALID, CONFLICT, LIMIT, DENIED (a built-in one). */
 LH_MUST_CHECK lh_code lh_access_role_put(lh_catalog *catalog, lh_str name, const lh_json *body, uint64_t expected,
                                          lh_arena *arena, lh_error *err);
 /* Errors: NOT_FOUND, CONFLICT (a principal has it; another version), DENIED (a built-in one). */
@@ -122,7 +122,8 @@ typedef struct lh_effective {
     bool whole;              /* every column as it is, every row */
     lh_seen_column *columns; /* all that the dataset has, in its order */
     size_t column_count;
-    lh_str *row_filters; /* a row that passes any of them is there; count 0: every row. SQL as kept: not checked yet */
+    lh_str *row_filters; /* a row that passes any of them is there; count 0: every row. SQL as kept: a dataset's columns may have
+                          * come since, so lh_engine_filter_check() again */
     size_t row_filter_count;
     lh_table_state state; /* that it is of */
 } lh_effective;           /* arena */

@@ -30,7 +30,7 @@ typedef struct access_grant { /* borrows of its JSON */
 /* Reads one grant, of a request as of a document. Nothing that is not understood is passed over. Errors: INVALID. */
 LH_MUST_CHECK lh_code access_grant_read(const lh_json *json, size_t index, access_grant *ret, lh_error *err);
 /* The same of a request, where a column must not be redacted twice; a document was checked. */
-LH_MUST_CHECK lh_code access_grant_check(const lh_json *json, size_t index, lh_error *err);
+LH_MUST_CHECK lh_code access_grant_check(const lh_json *json, size_t index, access_grant *ret, lh_error *err);
 /* Each member is known and stands once. where: "", or what the object is, with a blank behind. Errors: INVALID. */
 LH_MUST_CHECK lh_code access_members(const lh_json *object, const char *where, const char *const *known, size_t count,
                                      lh_error *err);
@@ -49,6 +49,18 @@ lh_str access_holder_key(lh_str role, lh_str principal, lh_arena *arena);
 lh_str access_principal_key(lh_str name, lh_arena *arena);
 LH_MUST_CHECK lh_code access_principal_read(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret,
                                             uint64_t *ret_version, lh_error *err);
+
+/* ---- filter.c ---- */
+typedef struct access_columns {
+    lh_str *names, *types; /* types as Iceberg's specification writes them */
+    size_t count;
+} access_columns; /* arena */
+/* Of a dataset. Errors: NOT_FOUND, the catalog's. */
+LH_MUST_CHECK lh_code access_columns_of(lh_catalog *catalog, lh_table_name table, lh_arena *arena, access_columns *ret,
+                                        lh_error *err);
+/* Is the grant's row filter one, and are its columns there, when the grant names one dataset that is there? Errors: INVALID. */
+LH_MUST_CHECK lh_code access_filter_check(lh_catalog *catalog, const access_grant *grant, lh_arena *arena,
+                                          lh_error *err);
 
 /* ---- policy.c ---- */
 /* Of a principal's document. Errors: as lh_access_policy(), but NOT_FOUND. */

@@ -155,12 +155,13 @@ static lh_code grant_check_parts(const access_grant *grant, lh_error *err) {
     return LH_OK;
 }
 
-lh_code access_grant_check(const lh_json *json, size_t index, lh_error *err) {
+lh_code access_grant_check(const lh_json *json, size_t index, access_grant *ret, lh_error *err) {
     access_grant grant;
     LH_TRY(access_grant_read(json, index, &grant, err));
     for (lh_json_iter it = lh_json_each(grant.redactions); lh_json_next(&it);)
         if (lh_json_get_str(grant.redactions, it.name) != it.value)
             return lh_fail(err, LH_INVALID, "'redactions' of grant %zu has a column twice", index);
+    *ret = grant;
     return LH_OK;
 }
 

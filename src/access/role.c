@@ -141,7 +141,16 @@ lh_code lh_access_roles_list(lh_catalog *catalog, lh_page page, lh_arena *arena,
     return lh_arena_check(arena, err);
 }
 
-static lh_code role_check_body(lh_str name, const lh_json *body, lh_error *err) {
+static lh_code role_check_grants(lh_catalog *catalog, const lh_json *grants, lh_arena *arena, lh_error *err) {
+    for (lh_json_iter it = lh_json_each(grants); lh_json_next(&it);) {
+        access_grant grant;
+        LH_TRY(access_grant_check(it.value, it.index, &grant, err));
+        LH_TRY(access_filter_check(catalog, &grant, arena, err));
+    }
+    return LH_OK;
+}
+
+static lh_code role_check_body(lh_catalog *catalog, lh_str name, const lh_json *body, lh_arena *arena, lh_error *err) {
     static const char *const known[] = {"name", "description", "grants"};
     const lh_json *grants = lh_json_get(body, "grants"), *description = lh_json_get(body, "description");
     LH_TRY(access_members(body, "a role ", known, 3, err));
@@ -153,9 +162,7 @@ static lh_code role_check_body(lh_str name, const lh_json *body, lh_error *err) 
         return lh_fail(err, LH_INVALID, "'description' must be a text of at most %d bytes", ACCESS_DESCRIPTION_BYTES);
     if (!lh_json_is_array(grants) || lh_json_size(grants) > ACCESS_GRANTS_MAX)
         return lh_fail(err, LH_INVALID, "'grants' must be an array of at most %d grants", ACCESS_GRANTS_MAX);
-    for (lh_json_iter it = lh_json_each(grants); lh_json_next(&it);)
-        LH_TRY(access_grant_check(it.value, it.index, err));
-    return LH_OK;
+    return role_check_grants(catalog, grants, arena, err);
 }
 
 static lh_code role_refuse_built_in(lh_str name, lh_error *err) {
@@ -180,7 +187,7 @@ lh_code lh_access_role_put(lh_catalog *catalog, lh_str name, const lh_json *body
     lh_json *role = lh_json_new_object(arena), *before = NULL;
     lh_str now = lh_arena_dup(arena, lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text)), created = now;
     uint64_t ignored;
-    LH_TRY(role_check_body(name, body, err));
+    LH_TRY(role_check_body(catalog, name, body, arena, err));
     LH_TRY(role_refuse_built_in(name, err));
     if (expected != LH_VERSION_ABSENT) {
         LH_TRY(access_role_read(catalog, name, arena, &before, &ignored, err));

@@ -429,7 +429,7 @@ const api_schema api_schemas[] = {
              {"on", "dataset|view|namespace|bucket|tool|index|system", true, "Of what kind"},
              {"name", "string", true, "A name, or * for all; a namespace holds its datasets and views"},
              {"actions", "[string", true, "read, write, admin; none holds another"},
-             {"row_filter", "any", false, "An SQL condition: only rows that pass it. Kept, not checked yet"},
+             {"row_filter", "any", false, "An SQL condition: only rows that pass it. One that can raise no error, over columns that are there"},
              {"columns", "any", false, "Only these; of a deny: just these are denied"},
              {"redactions", "any", false,
               "By column, pii:<kind>, pii:* or sensitivity:<level>: {kind: null|hash|mask|year|bucket|token|none}"})},

@@ -8,7 +8,10 @@
 
 #include <stdio.h>
 
-enum { FILTER_BYTES_MAX = 4096, FILTER_COLUMNS_MAX = 1000 };
+enum {
+    FILTER_BYTES_MAX = 4096,
+    FILTER_COLUMNS_MAX = FILTER_BYTES_MAX / 2
+}; /* a name and what divides it from the next */
 
 typedef struct filter_job {
     const lh_str *names; /* NULL: not known */
@@ -42,7 +45,7 @@ static bool filter_add_column(void *ctx, const char *text, int64_t place) {
     }
     for (size_t i = 0; i < job->filter.column_count; i++)
         if (lh_str_eq_nocase(job->filter.columns[i], name)) return true;
-    if (job->filter.column_count < FILTER_COLUMNS_MAX) job->filter.columns[job->filter.column_count++] = name;
+    job->filter.columns[job->filter.column_count++] = name;
     return true;
 }
 
@@ -90,7 +93,8 @@ lh_code lh_engine_filter_check(lh_str text, const lh_str *names, size_t count, l
                        FILTER_BYTES_MAX);
     memcpy(sql, text.ptr, text.len);
     sql[text.len] = '\0';
-    job.filter.columns = LH_ARENA_ARRAY(arena, lh_str, FILTER_COLUMNS_MAX);
+    job.filter.columns =
+        LH_ARENA_ARRAY(arena, lh_str, names && count < FILTER_COLUMNS_MAX ? count + 1 : FILTER_COLUMNS_MAX);
     LH_TRY(lh_arena_check(arena, err));
     filter_code code = filter_shim_check(sql, &out, &outcome);
     if (code != FILTER_OK) return filter_failed(code, text, &outcome, &job, err);

@@ -99,6 +99,28 @@ def test_what_a_role_does_not_have_is_400(lake, body):
     call(lake, "POST", "/access/roles", 400, body)
 
 
+@pytest.mark.parametrize("on, name, filter, told", [
+    ("dataset", "candidates", "id IN (SELECT id FROM jobs)", "subquery"), ("dataset", "candidates", "status = 'x'; DROP TABLE jobs", "not one expression"),
+    ("dataset", "candidates", "secret = 1", "'secret', which is no column"), ("dataset", "data.candidates", "secret = 1", "no column"),
+    ("dataset", "*", "id + 1 > 2", "operator +"), ("namespace", "crm", "error(email)", "function error"), ("dataset", "candidates", "status =", "no SQL"),
+    ("dataset", "later", "sum(x) > 1", "function sum")])
+def test_a_row_filter_that_is_none_is_400_and_told_where(lake, on, name, filter, told):
+    refused = call(lake, "POST", "/access/roles", 400, {"name": "filtered", "grants": [allow("dataset", "jobs"), allow(on, name, row_filter=filter)]})
+    error = refused["error"]
+    assert "grant 1" in error["message"] and told in error["message"]
+    call(lake, "GET", "/access/roles/filtered", 404)
+
+
+def test_a_row_filter_s_columns_are_those_of_its_dataset(lake):
+    good = [allow("dataset", "candidates", row_filter="STATUS != 'blocked' AND id > 0"), allow("dataset", "later", row_filter="whatever = 1"),
+            allow("namespace", "crm", row_filter="any_ = 1")]
+    call(lake, "POST", "/access/roles", 201, {"name": "filtering", "grants": good})
+    refused = call(lake, "PUT", "/access/roles/filtering", 400, {"grants": [allow("dataset", "candidates", row_filter="id > 0\n AND nope = 1")]})
+    assert (refused["error"]["details"]["line"], refused["error"]["details"]["column"]) == (2, 6)
+    assert call(lake, "GET", "/access/roles/filtering", 200)["grants"] == good
+    call(lake, "DELETE", "/access/roles/filtering", 204)
+
+
 # ---- principals and keys ----
 
 def test_a_role_in_use_stays_and_keys_go_with_their_principal(lake):
