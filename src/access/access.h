@@ -147,4 +147,44 @@ LH_MUST_CHECK lh_code lh_access_mask_key(lh_bucket *bucket, lh_arena *arena, lh_
  * ended. Errors: as lh_access_policy(). */
 LH_MUST_CHECK lh_code lh_access_bind(lh_catalog *catalog, lh_str principal, lh_arena *arena, const lh_governor **ret,
                                      lh_error *err);
+
+/* ---- AI-safe views (view.c): some columns of a dataset or view, some masked, of the rows that pass a filter ---- */
+typedef struct lh_view {
+    lh_table_name name, base;
+    bool base_is_view; /* the base is such a view itself: at most eight stand over one another */
+    lh_str *columns;   /* of the base, in the view's order, as the base writes them */
+    size_t column_count;
+    const lh_json *redactions; /* by a column's name as in `columns`: {"kind",…}, as of a grant, but never "none" */
+    lh_str row_filter;         /* in normal form and in parentheses, over all columns of the base; empty: every row */
+    bool shadows;              /* it may have a dataset's name: then it stands for that only for who is granted it and not the dataset */
+    uint64_t version;          /* another one after each change */
+} lh_view; /* arena */
+/* *ret_found: false when there is no such view (an Iceberg view of a client is none). What is found may be broken:
+ * lh_access_view_check(). Errors: the metastore's. */
+LH_MUST_CHECK lh_code lh_access_view_find(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_view *ret,
+                                          bool *ret_found, lh_error *err);
+/* Is all there that it reads, in the base and in what that is over? Errors: CONFLICT (it is broken, and why). */
+LH_MUST_CHECK lh_code lh_access_view_check(lh_catalog *catalog, const lh_view *view, lh_arena *arena, lh_error *err);
+
+typedef struct lh_view_put {
+    lh_catalog *catalog;
+    lh_engine *engine;  /* attached: to look at the types in a row filter; NULL: they are not looked at */
+    lh_table_name name; /* empty: the body has it */
+    const lh_json *body; /* {"name","base_dataset","columns","row_filter"?,"column_redactions"?,"shadow"?,"description"?} */
+    uint64_t expected; /* LH_VERSION_ABSENT: to make it; else the version that is replaced, over the same base */
+    lh_str by;         /* who makes it */
+} lh_view_put;
+/* *ret: its name; arena. Errors: INVALID, NOT_FOUND (base, namespace), CONFLICT (there is one, or a dataset of the name; another
+ * version; views read it), LIMIT, and a statement's. */
+LH_MUST_CHECK lh_code lh_access_view_put(const lh_view_put *put, lh_arena *arena, lh_table_name *ret, lh_error *err);
+/* expected: LH_VERSION_ANY, or the version. Errors: NOT_FOUND, CONFLICT (views read it; another version). */
+LH_MUST_CHECK lh_code lh_access_view_delete(lh_catalog *catalog, lh_table_name name, uint64_t expected, lh_arena *arena,
+                                            lh_error *err);
+/* {"name","namespace","base_dataset","columns","row_filter","column_redactions","shadow","description","created_by","created_at",
+ * "updated_at","broken" (null, or why)}. Arena. Errors: NOT_FOUND. */
+LH_MUST_CHECK lh_code lh_access_view_get(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+                                         uint64_t *ret_version, lh_error *err);
+/* {"items":[…],"next_page_token"}. */
+LH_MUST_CHECK lh_code lh_access_views_list(lh_catalog *catalog, lh_page page, lh_arena *arena, lh_json **ret,
+                                           lh_error *err);
 #endif

@@ -13,6 +13,7 @@ enum {
     ACCESS_KEEP_MAX = 1000,
     ACCESS_ROLES_MAX = 1000,
     ACCESS_HELD_MAX = 32, /* roles of one principal */
+    ACCESS_VIEW_DEPTH = 8, /* views over views */
 };
 
 /* ---- grant.c ---- */
@@ -37,6 +38,21 @@ LH_MUST_CHECK lh_code access_members(const lh_json *object, const char *where, c
 /* A name of a role or a principal: 1 to 64 of letters, digits, '.', '_', '-', '@', '+', the first a letter or digit. */
 LH_MUST_CHECK lh_code access_name_check(lh_str name, const char *what, lh_error *err);
 
+/* One redaction: its kind and what goes with it. Errors: INVALID. */
+LH_MUST_CHECK lh_code access_redaction_check(const lh_json *redaction, lh_error *err);
+/* 1 to max_bytes bytes without control characters; lines: line ends and tabs may be there. */
+bool access_text_is_plain(lh_str text, size_t max_bytes, bool lines);
+
+/* ---- view_body.c ---- */
+typedef struct access_view_body { /* borrows of its JSON; arena */
+    lh_str name, base, description, row_filter; /* empty: none */
+    const lh_json *columns;                     /* names, each once */
+    lh_json *redactions;                        /* by column: {"kind",…}, kinds in lower case */
+    bool shadow;
+} access_view_body;
+/* Errors: INVALID. */
+LH_MUST_CHECK lh_code access_view_body_read(const lh_json *body, lh_arena *arena, access_view_body *ret, lh_error *err);
+
 /* ---- role.c ---- */
 /* The whole document of a role, built-in ones too. Arena. Errors: NOT_FOUND, CORRUPT. */
 LH_MUST_CHECK lh_code access_role_read(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret,
@@ -51,11 +67,15 @@ LH_MUST_CHECK lh_code access_principal_read(lh_catalog *catalog, lh_str name, lh
                                             uint64_t *ret_version, lh_error *err);
 
 /* ---- filter.c ---- */
+/* Of a dataset, or of a view. */
 typedef struct access_columns {
-    lh_str *names, *types; /* types as Iceberg's specification writes them */
+    lh_table_name dataset; /* that the rows come from, at the end */
+    lh_str *names;
+    lh_json **fields; /* as Iceberg's schema has them; with the type that is seen */
+    lh_str *masked;   /* SQL's type where a mask gives another than the dataset's; else empty */
     size_t count;
 } access_columns; /* arena */
-/* Of a dataset. Errors: NOT_FOUND, the catalog's. */
+/* Errors: NOT_FOUND, the catalog's. */
 LH_MUST_CHECK lh_code access_columns_of(lh_catalog *catalog, lh_table_name table, lh_arena *arena, access_columns *ret,
                                         lh_error *err);
 /* Is the grant's row filter one, and are its columns there, when the grant names one dataset that is there? Errors: INVALID. */

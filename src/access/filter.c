@@ -2,18 +2,29 @@
  * that are not known: whoever reads by it checks the filter again, with them. */
 #include "access/access_internal.h"
 
+static const lh_json *filter_schema(const lh_json *table) {
+    const lh_json *metadata = lh_json_get(table, "metadata");
+    int64_t id = lh_json_int(lh_json_get(metadata, "current-schema-id"), -1);
+    for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "schemas")); lh_json_next(&it);)
+        if (lh_json_int(lh_json_get(it.value, "schema-id"), -1) == id) return lh_json_get(it.value, "fields");
+    return NULL;
+}
+
 lh_code access_columns_of(lh_catalog *catalog, lh_table_name table, lh_arena *arena, access_columns *ret,
                           lh_error *err) {
-    lh_json *dataset = NULL;
-    access_columns columns = {0};
-    LH_TRY(lh_dataset_get(catalog, table, arena, &dataset, err));
-    const lh_json *schema = lh_json_get(dataset, "schema");
-    columns.names = LH_ARENA_ARRAY(arena, lh_str, lh_json_size(schema) + 1);
-    columns.types = LH_ARENA_ARRAY(arena, lh_str, lh_json_size(schema) + 1);
+    lh_json *answer = NULL;
+    lh_str etag;
+    LH_TRY(lh_table_load(catalog, table, true, LH_STR_NONE, arena, &answer, &etag, err));
+    const lh_json *fields = filter_schema(answer);
+    access_columns columns = {.dataset = table};
+    columns.names = LH_ARENA_ARRAY(arena, lh_str, lh_json_size(fields) + 1);
+    columns.fields = LH_ARENA_ARRAY(arena, lh_json *, lh_json_size(fields) + 1);
+    columns.masked = LH_ARENA_ARRAY(arena, lh_str, lh_json_size(fields) + 1);
     LH_TRY(lh_arena_check(arena, err));
-    for (lh_json_iter it = lh_json_each(schema); lh_json_next(&it);) {
+    for (lh_json_iter it = lh_json_each(fields); lh_json_next(&it); columns.count++) {
         columns.names[columns.count] = lh_json_get_string(it.value, "name");
-        columns.types[columns.count++] = lh_json_get_string(it.value, "type");
+        columns.fields[columns.count] = it.value;
+        columns.masked[columns.count] = LH_STR_NONE;
     }
     *ret = columns;
     return LH_OK;

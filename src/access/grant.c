@@ -47,7 +47,7 @@ lh_code access_name_check(lh_str name, const char *what, lh_error *err) {
                           what, ACCESS_NAME_BYTES);
 }
 
-static bool grant_text_is_plain(lh_str text, size_t max_bytes, bool lines) {
+bool access_text_is_plain(lh_str text, size_t max_bytes, bool lines) {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
         if (c == 0x7F || (c < 0x20 && !(lines && (c == '\n' || c == '\t' || c == '\r')))) return false;
@@ -71,7 +71,7 @@ static lh_code grant_read_columns(const lh_json *columns, size_t index, access_g
     if (lh_json_is_null(columns)) return LH_OK;
     bool good = lh_json_is_array(columns) && lh_json_size(columns) > 0 && lh_json_size(columns) <= ACCESS_COLUMNS_MAX;
     for (lh_json_iter it = lh_json_each(good ? columns : NULL); good && lh_json_next(&it);)
-        good = grant_text_is_plain(lh_json_str(it.value, LH_STR_NONE), LH_LIMIT_NAME_BYTES, false);
+        good = access_text_is_plain(lh_json_str(it.value, LH_STR_NONE), LH_LIMIT_NAME_BYTES, false);
     if (!good)
         return lh_fail(err, LH_INVALID, "'columns' of grant %zu must be an array of 1 to %d names", index,
                        ACCESS_COLUMNS_MAX);
@@ -86,7 +86,7 @@ static bool grant_is_count(const lh_json *value, int64_t least) {
 }
 
 /* none: as it is, though a rule for its sensitivity or kind would mask it. */
-static lh_code grant_check_redaction(const lh_json *redaction, lh_error *err) {
+lh_code access_redaction_check(const lh_json *redaction, lh_error *err) {
     static const char *const plain[] = {"kind"}, *const mask[] = {"kind", "keep_prefix", "keep_suffix"},
                              *const bucket[] = {"kind", "n"};
     static const char *const kinds[] = {"none", "null", "hash", "sha256", "token", "year"};
@@ -114,7 +114,7 @@ static lh_code grant_check_redaction(const lh_json *redaction, lh_error *err) {
 static lh_code grant_check_redacted(lh_str name, lh_error *err) {
     static const char *const levels[] = {"public", "internal", "confidential", "restricted"};
     const lh_str prefix = LH_STR("sensitivity:");
-    if (!grant_text_is_plain(name, LH_LIMIT_NAME_BYTES, false))
+    if (!access_text_is_plain(name, LH_LIMIT_NAME_BYTES, false))
         return lh_fail(err, LH_INVALID, "'redactions' names columns of 1 to %d bytes", LH_LIMIT_NAME_BYTES);
     if (lh_str_starts(name, prefix) && grant_find(lh_str_sub(name, prefix.len, SIZE_MAX), levels, 4) == 4)
         return lh_fail(err, LH_INVALID, "a redaction by sensitivity is of public, internal, confidential, restricted");
@@ -128,7 +128,7 @@ static lh_code grant_read_redactions(const lh_json *redactions, size_t index, ac
                        ACCESS_COLUMNS_MAX);
     for (lh_json_iter it = lh_json_each(redactions); lh_json_next(&it);) {
         LH_TRY(grant_check_redacted(it.name, err));
-        LH_TRY(grant_check_redaction(it.value, err));
+        LH_TRY(access_redaction_check(it.value, err));
     }
     if (lh_json_size(redactions)) grant->redactions = redactions;
     return LH_OK;
@@ -137,7 +137,7 @@ static lh_code grant_read_redactions(const lh_json *redactions, size_t index, ac
 static lh_code grant_read_filter(const lh_json *filter, size_t index, access_grant *grant, lh_error *err) {
     if (lh_json_is_null(filter)) return LH_OK;
     grant->row_filter = lh_json_str(filter, LH_STR_NONE);
-    return grant_text_is_plain(grant->row_filter, ACCESS_FILTER_BYTES, true)
+    return access_text_is_plain(grant->row_filter, ACCESS_FILTER_BYTES, true)
                ? LH_OK
                : lh_fail(err, LH_INVALID, "'row_filter' of grant %zu must be an SQL condition of 1 to %d bytes", index,
                          ACCESS_FILTER_BYTES);
@@ -178,7 +178,7 @@ lh_code access_grant_read(const lh_json *json, size_t index, access_grant *ret, 
         return lh_fail(err, LH_INVALID,
                        "'on' of grant %zu must be dataset, view, namespace, bucket, tool, index or system", index);
     grant.on = (lh_resource_kind)on;
-    if (!grant_text_is_plain(grant.name, 4 * LH_LIMIT_NAME_BYTES, false))
+    if (!access_text_is_plain(grant.name, 4 * LH_LIMIT_NAME_BYTES, false))
         return lh_fail(err, LH_INVALID, "'name' of grant %zu must be a name, or * for all", index);
     LH_TRY(grant_read_actions(lh_json_get(json, "actions"), index, &grant, err));
     LH_TRY(grant_read_filter(lh_json_get(json, "row_filter"), index, &grant, err));

@@ -170,6 +170,41 @@ LH_MUST_CHECK lh_code lh_view_rename(lh_catalog *catalog, const lh_json *request
 LH_MUST_CHECK lh_code lh_view_drop(lh_catalog *catalog, lh_table_name name, lh_error *err);
 LH_MUST_CHECK lh_code lh_view_exists(lh_catalog *catalog, lh_table_name name, bool *ret, lh_error *err);
 
+/* ---- views of ours (defined_views.c): access knows what they are; other engines see Iceberg views, and cannot change them ---- */
+typedef struct lh_defined_view {
+    lh_table_name name, base;
+    bool base_is_view;
+    uint64_t base_version;     /* of the base's document, as it was looked at */
+    const lh_json *definition; /* an object: kept as it is */
+    const lh_json *request;    /* CreateViewRequest, for the others */
+    const lh_json *columns;    /* names of the base's that it reads: they cannot be dropped or renamed */
+    bool shadows;              /* it may have the name of a table */
+    uint64_t expected;         /* LH_VERSION_ABSENT: it is new; else the version that it replaces, over the same base */
+} lh_defined_view;
+/* *ret_again: with CONFLICT; the base or a neighbour has changed meanwhile: look and try again. Errors: CONFLICT, NOT_FOUND (the
+ * namespace), INVALID (the name), LIMIT, IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_view_define(lh_catalog *catalog, const lh_defined_view *view, bool *ret_again, lh_arena *arena,
+                                     lh_error *err);
+typedef struct lh_view_defined {
+    lh_table_name name, base;
+    bool base_is_view;
+    const lh_json *definition;
+    lh_str created_at;
+    uint64_t version;
+} lh_view_defined; /* arena */
+/* Errors: NOT_FOUND, also of an Iceberg view. */
+LH_MUST_CHECK lh_code lh_view_definition(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_view_defined *ret,
+                                         lh_error *err);
+/* In the order of their keys. *ret_next: the token of the next page; empty: the last. Arena. */
+LH_MUST_CHECK lh_code lh_view_defined_list(lh_catalog *catalog, lh_page page, lh_arena *arena, lh_table_name **ret,
+                                           size_t *ret_count, lh_str *ret_next, lh_error *err);
+/* Errors: NOT_FOUND, CONFLICT (views read it; another version). */
+LH_MUST_CHECK lh_code lh_view_undefine(lh_catalog *catalog, lh_table_name name, uint64_t expected, lh_arena *arena,
+                                       lh_error *err);
+/* The views that read a table or a view: [{"name","columns"}]. Arena. */
+LH_MUST_CHECK lh_code lh_view_readers(lh_catalog *catalog, lh_table_name base, bool base_is_view, lh_arena *arena,
+                                      lh_json **ret, lh_error *err);
+
 /* ---- idempotency keys of REST requests (idempotency.c) ---- */
 /* One request that came with a key, while it is served. */
 typedef struct lh_idempotency {

@@ -9,6 +9,7 @@
  * A client that heard no answer sends its commit again, and would delete its files if it were told that it lost. So a
  * commit whose snapshots are in the tables already is answered as the first time. */
 #include "catalog/dataset_internal.h"
+#include "catalog/readers_internal.h"
 #include "catalog/reshape_internal.h"
 
 enum { COMMIT_TRIES = 30, COMMIT_TABLES_MAX = 100 };
@@ -23,6 +24,7 @@ typedef struct table_commit {
     lh_json *metadata;   /* as read, then the new one */
     lh_str new_key;      /* its file; empty until written */
     lh_change reserved;  /* of a table that is created: the document of its folder, which goes; no key: there is none */
+    lh_change readers;   /* columns go away: of the views that read the table; no key: none does */
     lh_str *old_files;   /* metadata files in the log before; arena */
     size_t dropped;      /* as many of them left the log and are deleted after the commit */
     bool annotated;
@@ -144,6 +146,35 @@ static lh_code commit_note_files(table_commit *commit, lh_arena *arena, lh_error
     return LH_OK;
 }
 
+/* Names of the columns. Arena. */
+static lh_code commit_columns(const lh_json *metadata, lh_arena *arena, lh_str **ret, size_t *ret_count,
+                              lh_error *err) {
+    const lh_json *fields = metadata ? lh_json_get(metadata_current_schema(metadata), "fields") : NULL;
+    lh_str *names = LH_ARENA_ARRAY(arena, lh_str, lh_json_size(fields) + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    for (lh_json_iter it = lh_json_each(fields); lh_json_next(&it);)
+        names[it.index] = lh_arena_dup(arena, lh_json_get_string(it.value, "name"));
+    *ret = names;
+    *ret_count = lh_json_size(fields);
+    return lh_arena_check(arena, err);
+}
+
+static bool commit_has_column(const lh_json *metadata, lh_str name) {
+    for (lh_json_iter it = lh_json_each(lh_json_get(metadata_current_schema(metadata), "fields")); lh_json_next(&it);)
+        if (lh_str_eq(lh_json_get_string(it.value, "name"), name)) return true;
+    return false;
+}
+
+/* No view reads a column that was there before and is not now. before: changed in place. */
+static lh_code commit_check_readers(lh_catalog *catalog, table_commit *commit, lh_str *before, size_t count,
+                                    lh_arena *arena, lh_error *err) {
+    const readers_base base = {.name = commit->name};
+    size_t gone = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!commit_has_column(commit->metadata, before[i])) before[gone++] = before[i];
+    return gone ? readers_must_not_name(catalog, &base, before, gone, arena, &commit->readers, err) : LH_OK;
+}
+
 /* What travels with the commit; a reshape makes other updates of the engine's. */
 static lh_code commit_take_annotation(lh_catalog *catalog, table_commit *commit, bool by_engine, const lh_json *old,
                                       const lh_json **updates, lh_arena *arena, lh_error *err) {
@@ -171,11 +202,15 @@ static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by
     commit->metadata = old ? old : metadata_empty(arena);
     lh_str location = lh_arena_dup(arena, lh_json_get_string(commit->metadata, "location"));
     size_t files = lh_json_size(lh_json_get(commit->metadata, "metadata-log"));
+    lh_str *columns = NULL;
+    size_t column_count = 0;
+    LH_TRY(commit_columns(old, arena, &columns, &column_count, err));
     LH_TRY(commit_note_files(commit, arena, err));
     LH_TRY(commit_take_annotation(catalog, commit, by_engine, old, &updates, arena, err));
     LH_TRY(metadata_apply_updates(arena, commit->metadata, updates, err));
     if (commit->carried || commit->annotation.reshape) reshape_mark(commit->metadata, updates, arena);
     LH_TRY(metadata_finish(arena, commit->metadata, previous, previous_ms, err));
+    LH_TRY(commit_check_readers(catalog, commit, columns, column_count, arena, err));
     LH_TRY(commit_take_location(catalog, commit, location, arena, err));
     size_t kept = lh_json_size(lh_json_get(commit->metadata, "metadata-log"));
     lh_str expire =
@@ -206,6 +241,7 @@ static lh_code commit_put_documents(lh_catalog *catalog, table_commit *commits, 
         table.snapshot_id = metadata_current_snapshot_id(commits[i].metadata);
         changes[used] = (lh_change){.key = catalog_table_key(table.name, arena), .expected = table.version};
         LH_TRY(catalog_table_document(catalog, &table, arena, &changes[used++].text, err));
+        if (commits[i].readers.key.len) changes[used++] = commits[i].readers;
         if (!commits[i].exists) {
             changes[used] = (lh_change){.key = catalog_namespace_key(table.name.namespace_, arena), .check_only = true};
             LH_TRY(catalog_namespace_version(catalog, table.name.namespace_, &changes[used++].expected, err));

@@ -5,6 +5,7 @@
  * leaves behind of a folder of ours is found by its document (dropped.c). */
 #include "catalog/catalog_internal.h"
 #include "catalog/dataset_internal.h"
+#include "catalog/readers_internal.h"
 
 enum { DROP_TRIES = 30, DROP_PURGE_ARENA_BYTES = 512 << 20 };
 
@@ -57,13 +58,15 @@ static lh_code table_try_drop(lh_catalog *catalog, const catalog_table *table, l
     size_t extra_count = 0;
     LH_TRY(dataset_drop_changes(catalog, table->name, arena, &extra, &extra_count, err));
     lh_str folder = table_own_folder(table);
-    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 2);
+    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 3);
     if (!changes) return lh_arena_check(arena, err);
-    if (folder.len) LH_TRY(dropped_change(table, folder, arena, &changes[extra_count + 1], err));
+    const readers_base base = {.name = table->name};
+    LH_TRY(readers_must_be_none(catalog, &base, "dropped", arena, &changes[extra_count + 1], err));
+    if (folder.len) LH_TRY(dropped_change(table, folder, arena, &changes[extra_count + 2], err));
     changes[0] = (lh_change){.key = catalog_table_key(table->name, arena), .expected = table->version};
     if (extra_count) memcpy(changes + 1, extra, extra_count * sizeof *extra);
     LH_TRY(lh_arena_check(arena, err));
-    return catalog_commit(catalog, changes, extra_count + 1 + (folder.len > 0), &(catalog_answer){0}, err);
+    return catalog_commit(catalog, changes, extra_count + 2 + (folder.len > 0), &(catalog_answer){0}, err);
 }
 
 lh_code lh_table_drop(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err) {

@@ -6,6 +6,7 @@
  * folders are the same or within each other, so that neither's purge can reach the other's files. */
 #include "catalog/catalog_internal.h"
 #include "catalog/dataset_internal.h"
+#include "catalog/readers_internal.h"
 
 enum { TABLE_TRIES = 30, TABLE_RANDOM_DIGITS = 8, TABLE_FOLDER_BYTES = 100 };
 
@@ -283,9 +284,11 @@ static lh_code table_insert(lh_catalog *catalog, catalog_table *table, lh_str fo
         if (code != LH_OK && code != LH_NOT_FOUND) return code;
         if (code == LH_OK) LH_TRY(dataset_drop_changes(catalog, table->name, arena, &extra, &extra_count, err));
         bool returns = false;
-        lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 4);
+        lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 5);
         if (!changes) return lh_arena_check(arena, err);
-        LH_TRY(dropped_return(catalog, folder, arena, &changes[extra_count + 3], &returns, err));
+        const readers_base base = {.name = table->name};
+        LH_TRY(readers_must_be_none(catalog, &base, "replaced", arena, &changes[extra_count + 3], err));
+        LH_TRY(dropped_return(catalog, folder, arena, &changes[extra_count + 4], &returns, err));
         changes[0] = (lh_change){.key = catalog_table_key(table->name, arena), .expected = old.version};
         changes[1] = (lh_change){.key = catalog_namespace_key(table->name.namespace_, arena), .check_only = true};
         changes[2] = table_no_view(table->name, arena);
@@ -296,7 +299,7 @@ static lh_code table_insert(lh_catalog *catalog, catalog_table *table, lh_str fo
         LH_TRY(lh_arena_check(arena, err));
         const catalog_answer answer = {
             .kind = CATALOG_ANSWER_TABLE, .name = table->name, .metadata_key = table->metadata_key};
-        code = catalog_commit(catalog, changes, extra_count + 3 + returns, &answer, err);
+        code = catalog_commit(catalog, changes, extra_count + 4 + returns, &answer, err);
         if (code != LH_CONFLICT || tries == TABLE_TRIES) return code;
     }
 }
@@ -409,8 +412,10 @@ static lh_code table_try_rename(lh_catalog *catalog, lh_table_name from, lh_tabl
     size_t extra_count = 0;
     LH_TRY(catalog_table_find(catalog, from, arena, &table, err));
     LH_TRY(dataset_rename_changes(catalog, from, to, arena, &extra, &extra_count, err));
-    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 4);
+    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 5);
     if (!changes) return lh_arena_check(arena, err);
+    const readers_base base = {.name = from};
+    LH_TRY(readers_must_be_none(catalog, &base, "renamed", arena, &changes[extra_count + 4], err));
     changes[0] = (lh_change){.key = catalog_table_key(from, arena), .expected = table.version};
     changes[1] = (lh_change){.key = catalog_table_key(to, arena), .expected = LH_VERSION_ABSENT};
     changes[2] = (lh_change){.key = catalog_namespace_key(to.namespace_, arena), .check_only = true};
@@ -419,7 +424,7 @@ static lh_code table_try_rename(lh_catalog *catalog, lh_table_name from, lh_tabl
     LH_TRY(catalog_table_document(catalog, &table, arena, &changes[1].text, err));
     if (extra_count) memcpy(changes + 4, extra, extra_count * sizeof *extra);
     LH_TRY(lh_arena_check(arena, err));
-    return catalog_commit(catalog, changes, extra_count + 4, &(catalog_answer){0}, err);
+    return catalog_commit(catalog, changes, extra_count + 5, &(catalog_answer){0}, err);
 }
 
 lh_code table_rename_failed(lh_code code, lh_table_name from, lh_table_name to, const lh_error *why, lh_error *err) {

@@ -3,6 +3,19 @@
 #define LH_CATALOG_VIEW_INTERNAL_H
 #include "catalog/catalog_internal.h"
 
+/* ---- views.c ---- */
+typedef struct catalog_view {
+    lh_table_name name;
+    lh_str metadata_key, created_at; /* arena */
+    lh_json *definition, *base;      /* NULL: an Iceberg view of a client */
+    uint64_t version;
+} catalog_view;
+/* Errors: NOT_FOUND. */
+LH_MUST_CHECK lh_code view_find_document(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_view *ret,
+                                         lh_error *err);
+LH_MUST_CHECK lh_code view_document(const catalog_view *view, lh_arena *arena, lh_str *ret, lh_error *err);
+
+/* ---- view_metadata.c ---- */
 /* Metadata without versions, which updates build up. */
 lh_json *view_metadata_empty(lh_arena *arena);
 /* CreateViewRequest → the updates that make its first metadata. Errors: INVALID. */

@@ -1,24 +1,19 @@
 /* Views of the Iceberg REST catalog: list, load, create, register, replace, rename, drop.
  *
- * The document "view/<levels>/<name>" is {"schema_version":1,"metadata_key":"…","created_at":"…"}. Its metadata files are
+ * The document "view/<levels>/<name>" is {"schema_version":1,"metadata_key":"…","created_at":"…"}, and of a view of ours also
+ * {"definition":{…},"base":{…}} (defined_views.c). Its metadata files are
  * written once beneath its location, as those of tables, and stay when it is replaced or dropped: a dropped view can be
  * registered again. A name belongs to a table or to a view: each commit that makes one requires that the other is absent. */
 #include "catalog/view_internal.h"
 
 enum { VIEW_TRIES = 30 };
 
-typedef struct catalog_view {
-    lh_table_name name;
-    lh_str metadata_key, created_at; /* arena */
-    uint64_t version;
-} catalog_view;
-
 lh_str catalog_view_key(lh_table_name name, lh_arena *arena) {
     return lh_arena_printf(arena, "view/%.*s/%.*s", LH_STR_ARG(name.namespace_), LH_STR_ARG(name.name));
 }
 
-static lh_code view_find_document(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_view *ret,
-                                  lh_error *err) {
+lh_code view_find_document(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_view *ret,
+                           lh_error *err) {
     lh_str text;
     lh_json *doc = NULL;
     catalog_view view = {.name = name};
@@ -30,16 +25,34 @@ static lh_code view_find_document(lh_catalog *catalog, lh_table_name name, lh_ar
     LH_TRY(lh_json_parse(arena, text, &doc, err));
     view.metadata_key = lh_json_get_string(doc, "metadata_key");
     view.created_at = lh_json_get_string(doc, "created_at");
+    view.definition = lh_json_get(doc, "definition");
+    view.base = lh_json_get(doc, "base");
     *ret = view;
     return LH_OK;
 }
 
-static lh_code view_document(const catalog_view *view, lh_arena *arena, lh_str *ret, lh_error *err) {
+lh_code view_document(const catalog_view *view, lh_arena *arena, lh_str *ret, lh_error *err) {
     lh_json *doc = lh_json_new_object(arena);
     lh_json_set_int(arena, doc, "schema_version", 1);
     lh_json_set_string(arena, doc, "metadata_key", view->metadata_key);
     lh_json_set_string(arena, doc, "created_at", view->created_at);
+    if (view->definition) {
+        lh_json_set(arena, doc, "definition", lh_json_copy(arena, view->definition));
+        lh_json_set(arena, doc, "base", lh_json_copy(arena, view->base));
+    }
     return lh_json_write(arena, doc, false, ret, err);
+}
+
+/* One that access defined is changed where it was defined, and goes by no other door. */
+static lh_code view_find_own(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_view *ret,
+                             lh_error *err) {
+    catalog_view view;
+    LH_TRY(view_find_document(catalog, name, arena, &view, err));
+    if (view.definition)
+        return lh_fail(err, LH_DENIED, "'%.*s' is a view of the lake's own: change it by /catalog/views",
+                       LH_STR_ARG(lh_table_name_text(name, arena)));
+    *ret = view;
+    return LH_OK;
 }
 
 lh_code lh_view_exists(lh_catalog *catalog, lh_table_name name, bool *ret, lh_error *err) {
@@ -142,7 +155,7 @@ static lh_code view_insert(lh_catalog *catalog, const catalog_view *view, const 
         LH_TRY(view_document(view, arena, &changes[0].text, err));
         if (from) {
             catalog_view now;
-            LH_TRY(view_find_document(catalog, from->name, arena, &now, err));
+            LH_TRY(view_find_own(catalog, from->name, arena, &now, err));
             LH_TRY(view_document(&(catalog_view){.metadata_key = now.metadata_key, .created_at = now.created_at}, arena,
                                  &changes[0].text, err));
             changes[3] = (lh_change){.key = catalog_view_key(from->name, arena), .expected = now.version};
@@ -210,7 +223,7 @@ static lh_code view_try_replace(lh_catalog *catalog, lh_table_name name, const l
     lh_json *metadata = NULL;
     lh_change change = {.key = catalog_view_key(name, arena)};
     *ret_again = false;
-    LH_TRY(view_find_document(catalog, name, arena, &view, err));
+    LH_TRY(view_find_own(catalog, name, arena, &view, err));
     LH_TRY(view_metadata_load(catalog, view.metadata_key, arena, &metadata, err));
     LH_TRY(view_check_requirements(lh_json_get(request, "requirements"), metadata, err));
     lh_str before = lh_arena_dup(arena, catalog_metadata_folder(metadata, arena)), old_key = view.metadata_key;
@@ -251,7 +264,7 @@ lh_code lh_view_rename(lh_catalog *catalog, const lh_json *request, lh_arena *ar
     catalog_view view;
     LH_TRY(table_identifier(lh_json_get(request, "source"), arena, &from, err));
     LH_TRY(table_identifier(lh_json_get(request, "destination"), arena, &to, err));
-    LH_TRY(view_find_document(catalog, from, arena, &view, err));
+    LH_TRY(view_find_own(catalog, from, arena, &view, err));
     catalog_view renamed = view;
     renamed.name = to;
     lh_error why = {0};
@@ -263,7 +276,7 @@ lh_code lh_view_drop(lh_catalog *catalog, lh_table_name name, lh_error *err) {
         LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
         LH_TRY(lh_arena_new(1 << 20, &arena, err));
         catalog_view view;
-        LH_TRY(view_find_document(catalog, name, arena, &view, err));
+        LH_TRY(view_find_own(catalog, name, arena, &view, err));
         const lh_change change = {.key = catalog_view_key(name, arena), .expected = view.version};
         LH_TRY(lh_arena_check(arena, err));
         lh_code code = catalog_commit(catalog, &change, 1, &(catalog_answer){0}, err);

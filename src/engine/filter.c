@@ -129,9 +129,9 @@ static lh_code filter_bind(engine_connection *connection, const char *sql, lh_st
     if (code != FILTER_FAILED) return filter_failed(code, text, &outcome, NULL, err);
     LH_TRY(engine_running_check(connection, err));
     engine_tell_failure(connection->engine, message);
-    lh_code failed = engine_failure(message, lh_str_from(sql), 0, err);
-    if (failed == LH_INVALID && err) err->line = err->column = 0; /* a place in a text of ours */
-    return failed;
+    lh_error why = {0}; /* its place is in a text of ours */
+    lh_code failed = engine_failure(message, lh_str_from(sql), 0, &why);
+    return lh_fail(err, failed, failed == LH_INVALID ? "the row filter: %s" : "%s", why.message);
 }
 
 /* The caller gives the connection back, unless it was lost (*ret_lost). */

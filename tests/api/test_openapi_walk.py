@@ -135,7 +135,7 @@ ICEBERG_BODIES = {
 
 # a good body of each route that wants one
 BODIES = {**ICEBERG_BODIES, "schema_migrate": {"rules": [{"from": "a", "to": "b"}]}, "schema_rollback": {"snapshot_id": 1}, "metadata_patch": {"owner": "me"},
-          "layout_put": {"sort": []}, "dataset_move": {"bucket": "two"}, "role_put": {"grants": []}}
+          "layout_put": {"sort": []}, "dataset_move": {"bucket": "two"}, "role_put": {"grants": []}, "view_put": {"base_dataset": "w", "columns": ["a"]}}
 OTHER_ABSENCE = {  # what names something absent and is not 404
     "object_put": 200, "object_delete": 204, "profile_deactivate": 204, "access_effective": 400,  # whose, it does not say
     **{name: 503 for name in OPERATIONS if name.startswith("bucket_object")},  # a bucket that no profile brings now
@@ -160,6 +160,7 @@ def test_absent_names_are_404(lake):
 FILE = {"file": ("f.csv", b"a,b\n2,y\n3,z\n")}
 SIDES = {"from": {"dataset": "w"}, "to": {"dataset": "t"}}
 GRANT = {"effect": "allow", "on": "dataset", "name": "w", "actions": ["read"], "row_filter": "a > 1", "columns": ["a", "b"], "redactions": {"b": {"kind": "mask", "keep_prefix": 1}}}
+SAFE = {"base_dataset": "w", "columns": ["a", "b"], "row_filter": "a > 1", "column_redactions": {"b": {"kind": "mask", "keep_prefix": 1}}, "description": "d", "shadow": False}
 WALK = [  # operation, what fills its path, what is sent; in this order
     ("health", {}, {}), ("ready", {}, {}), ("metrics", {}, {}), ("openapi", {}, {}), ("docs", {}, {}), ("home", {}, {}),
     ("query_sql", {}, {"json": {"sql": "SELECT 1 AS a, 'x' AS b FROM t"}}), ("query_sql", {}, {"json": {"sql": "FROM t", "format": "csv"}}),
@@ -174,6 +175,8 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("compact", {}, {"json": {"dataset": "w", "all": True}}), ("compact", {}, {"json": {"dataset": "w", "dry_run": True}}),
     ("dataset_expire", {"name": "w"}, {"json": {"dry_run": True}}), ("dataset_orphans", {"name": "w"}, {"json": {"dry_run": True}}), ("maintenance", {}, {}),
     ("schema_migrate", {"name": "other"}, {"json": {"rules": [{"op": "rename", "column": "b", "to": "c"}]}}), ("schema_rollback", {"name": "other"}, {"json": {}}),
+    ("view_create", {}, {"json": {"name": "w_safe", **SAFE}}), ("view_get", {"name": "w_safe"}, {}), ("views_list", {}, {"params": {"limit": 1}}),
+    ("view_put", {"name": "w_safe"}, {"json": SAFE}), ("view_delete", {"name": "w_safe"}, {}),
     ("dataset_move", {"name": "other"}, {"json": {"bucket": "two"}}), ("dataset_delete", {"name": "other"}, {}),
     ("catalog_remove_dropped", {}, {"json": {"dry_run": True}}), ("catalog_verify", {}, {}), ("catalog_verify", {}, {"params": {"dataset": "w"}}),
     ("object_put", {"key": "x/y"}, {"data": b"12345"}), ("objects_list", {}, {"params": {"prefix": "x/"}}), ("object_get", {"key": "x/y"}, {}), ("object_head", {"key": "x/y"}, {}),

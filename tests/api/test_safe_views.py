@@ -1,0 +1,269 @@
+"""AI-safe views: made, kept, refused; what they read stays where it is; what breaks one is told."""
+import json
+import subprocess
+
+import pytest
+
+from harness import BINARY, BUILD
+
+COLUMNS = ["candidate_id", "first_name", "city", "state", "vertical", "skills", "years_experience", "status"]
+REFERENCE = {"name": "candidates_safe", "base_dataset": "candidates", "columns": COLUMNS, "row_filter": "status != 'blocked'",
+             "column_redactions": {"candidate_id": {"kind": "mask", "keep_prefix": 3, "keep_suffix": 2}}}
+FILE = b"id,Email,status,born,salary,city\nA0001,a@x.org,active,1980-01-02,100,Ulm\nA0002,b@x.org,blocked,1990-03-04,200,Bonn\n"
+
+
+def call(server, method, path, status, body=None, **options):
+    answer = server.request(method, path, **({"json": body} if body is not None else {}), **options)
+    assert answer.status_code == status, (method, path, answer.status_code, answer.text)
+    return answer.json() if answer.content else None
+
+
+def told(server, method, path, status, body=None):
+    return call(server, method, path, status, body)["error"]["message"]
+
+
+def view(name, base, columns=("id",), **members):
+    return {"name": name, "base_dataset": base, "columns": list(columns), **members}
+
+
+@pytest.fixture(scope="module")
+def lake(server):
+    for name in ("people", "crm.people"):
+        assert server.ingest(FILE, name).status_code == 201
+    return server
+
+
+def table(server, name):
+    assert server.ingest(FILE, name).status_code == 201
+    return name
+
+
+# ---- kept as given ----
+
+def test_a_view_is_kept_listed_and_back_after_a_restart(fresh):
+    lake = fresh()
+    table(lake, "people")
+    wanted = view("people_safe", "people", ["id", "email", "status", "born", "salary"], row_filter="status != 'blocked' AND city LIKE 'U%'", description="for agents",
+                  column_redactions={"id": {"kind": "Mask", "keep_prefix": 3, "keep_suffix": 2}, "email": {"kind": "Null"}, "born": {"kind": "year"},
+                                     "salary": {"kind": "bucket", "n": 50}, "status": {"kind": "Hash"}})
+    made = call(lake, "POST", "/catalog/views", 201, wanted)
+    assert (made["name"], made["namespace"], made["base_dataset"], made["row_filter"]) == ("people_safe", "data", "people", wanted["row_filter"])
+    assert made["columns"] == ["id", "Email", "status", "born", "salary"]  # as the base writes them
+    assert made["column_redactions"] == {"id": {"kind": "mask", "keep_prefix": 3, "keep_suffix": 2}, "Email": {"kind": "null"}, "born": {"kind": "year"},
+                                         "salary": {"kind": "bucket", "n": 50}, "status": {"kind": "hash"}}
+    assert (made["broken"], made["shadow"], made["created_by"], made["description"]) == (None, False, "-", "for agents")
+    call(lake, "POST", "/catalog/views", 201, view("plain", "people_safe", ["born"]))
+    before = call(lake, "GET", "/catalog/views", 200)
+    assert [v["name"] for v in before["items"]] == ["people_safe", "plain"] and before["items"][0] == made and before["next_page_token"] is None
+    assert before["items"][1]["row_filter"] is None and before["items"][1]["column_redactions"] == {}
+    assert list((lake.root / "_catalog" / "views").rglob("*.metadata.json"))
+    lake.restart()
+    assert call(lake, "GET", "/catalog/views", 200) == before
+    assert call(lake, "GET", "/catalog/views/people_safe", 200) == call(lake, "GET", "/catalog/views/data.people_safe", 200) == made
+    call(lake, "DELETE", "/catalog/views/plain", 204)
+    call(lake, "DELETE", "/catalog/views/people_safe", 204)
+    call(lake, "GET", "/catalog/views/people_safe", 404)
+    assert call(lake, "GET", "/catalog/views", 200)["items"] == [] and not list((lake.root / "_catalog" / "views").rglob("*.metadata.json"))
+
+
+def test_the_list_has_pages(lake):
+    table(lake, "paged")
+    for n in range(5):
+        call(lake, "POST", "/catalog/views", 201, view(f"paged_{n}", "paged"))
+    names, token = [], None
+    while True:
+        page = call(lake, "GET", "/catalog/views", 200, params={"limit": 2, **({"page_token": token} if token else {})})
+        names += [v["name"] for v in page["items"]]
+        if not (token := page["next_page_token"]):
+            break
+    assert [n for n in names if n.startswith("paged_")] == [f"paged_{n}" for n in range(5)] and len(names) == len(set(names))
+    for n in range(5):
+        call(lake, "DELETE", f"/catalog/views/paged_{n}", 204)
+
+
+def test_a_view_is_replaced_as_it_was_read(lake):
+    table(lake, "changing")
+    call(lake, "POST", "/catalog/views", 201, view("changing_safe", "changing"))
+    tag = lake.request("GET", "/catalog/views/changing_safe").headers["ETag"]
+    changed = call(lake, "PUT", "/catalog/views/changing_safe", 200, view("changing_safe", "changing", ["city"], row_filter="id = 'A0001'"), headers={"If-Match": tag})
+    assert changed["columns"] == ["city"] and changed["updated_at"] >= changed["created_at"]
+    call(lake, "PUT", "/catalog/views/changing_safe", 412, view("changing_safe", "changing"), headers={"If-Match": tag})
+    call(lake, "DELETE", "/catalog/views/changing_safe", 412, headers={"If-Match": tag})
+    assert "cannot be changed" in told(lake, "PUT", "/catalog/views/changing_safe", 400, view("changing_safe", "people"))
+    assert "must be the view's" in told(lake, "PUT", "/catalog/views/changing_safe", 400, view("other", "changing"))
+    call(lake, "PUT", "/catalog/views/nothing_safe", 404, view("nothing_safe", "changing"))
+    call(lake, "POST", "/catalog/views", 201, view("changing_over", "changing_safe", ["city"]))
+    assert "data.changing_over" in told(lake, "PUT", "/catalog/views/changing_safe", 409, view("changing_safe", "changing"))
+    for name in ("changing_over", "changing_safe"):
+        call(lake, "DELETE", f"/catalog/views/{name}", 204)
+
+
+# ---- refused ----
+
+@pytest.mark.parametrize("members, why", [
+    ({"columns": []}, "'columns'"), ({"columns": "id"}, "'columns'"), ({"columns": ["id", "ID"]}, "twice"), ({"columns": ["secret"]}, "names 'secret'"),
+    ({"more": 1}, "unknown field 'more'"), ({"shadow": "yes"}, "'shadow'"), ({"base_dataset": None}, "'base_dataset'"), ({"name": None}, "'name'"),
+    ({"name": "a\nb"}, "'name'"), ({"name": ".hidden"}, "name"), ({"row_filter": ""}, "'row_filter'"), ({"row_filter": 7}, "'row_filter'"),
+    ({"column_redactions": []}, "'column_redactions'"), ({"column_redactions": {"email": {"kind": "null"}}}, "none of the view's 'columns'"),
+    ({"column_redactions": {"id": {"kind": "none"}}}, "none"), ({"column_redactions": {"id": {"kind": "rot13"}}}, "'kind'"),
+    ({"column_redactions": {"id": "null"}}, "object"), ({"column_redactions": {"id": {"kind": "mask", "n": 1}}}, "unknown field 'n'"),
+    ({"column_redactions": {"id": {"kind": "mask", "keep_prefix": -1}}}, "keep_prefix"), ({"column_redactions": {"id": {"kind": "bucket", "n": 0}}}, "'n'"),
+    ({"column_redactions": {"id": {"kind": "year"}}}, "does not fit"), ({"column_redactions": {"id": {"kind": "bucket", "n": 5}}}, "does not fit"),
+    ({"row_filter": "secret = 1"}, "'secret', which is no column"), ({"row_filter": "id IN (SELECT id FROM crm.people)"}, "subquery"),
+    ({"row_filter": "true; DROP TABLE people"}, "not one expression"), ({"row_filter": "salary / 0 > 1"}, "operator /"),
+    ({"row_filter": "city"}, "must be BOOLEAN"), ({"row_filter": "salary = city"}, "would be cast"), ({"row_filter": "city = 1"}, "would be cast"),
+    ({"row_filter": "getenv('HOME') = 'x'"}, "getenv"), ({"row_filter": "born > DATE '2020-99-01'"}, "no DATE")])
+def test_what_a_view_cannot_be_is_400(lake, members, why):
+    body = {**view("refused", "people"), **members}
+    body = {name: value for name, value in body.items() if value is not None}
+    assert why in told(lake, "POST", "/catalog/views", 400, body)
+    call(lake, "GET", "/catalog/views/refused", 404)
+
+
+def test_a_filter_s_place_is_told(lake):
+    error = call(lake, "POST", "/catalog/views", 400, view("refused", "people", row_filter="salary > 1\n  AND random() < 2"))["error"]
+    assert (error["details"]["line"], error["details"]["column"]) == (2, 7)
+
+
+def test_a_base_is_a_dataset_or_a_view_of_ours(lake):
+    assert "no dataset or view 'nothing'" in told(lake, "POST", "/catalog/views", 404, view("refused", "nothing"))
+    call(lake, "POST", "/catalog/views", 404, view("nowhere.refused", "people"))
+    schema = {"type": "struct", "fields": [{"id": 1, "name": "id", "required": False, "type": "string"}]}
+    version = {"version-id": 1, "timestamp-ms": 1, "schema-id": 0, "summary": {}, "default-namespace": ["data"], "representations": [{"type": "sql", "sql": "SELECT 1", "dialect": "spark"}]}
+    call(lake, "POST", "/iceberg/v1/namespaces/data/views", 200, {"name": "foreign", "schema": schema, "view-version": version, "properties": {}})
+    assert "Iceberg view" in told(lake, "POST", "/catalog/views", 404, view("refused", "foreign"))
+    assert "Iceberg view" in told(lake, "GET", "/catalog/views/foreign", 404)
+    assert "already" in told(lake, "POST", "/catalog/views", 409, view("foreign", "people"))
+    assert "foreign" not in [v["name"] for v in call(lake, "GET", "/catalog/views", 200)["items"]]
+
+
+def test_names_do_not_clash_but_by_consent(lake):
+    table(lake, "clash")
+    assert '"shadow": true' in told(lake, "POST", "/catalog/views", 409, view("clash", "clash"))
+    call(lake, "POST", "/catalog/views", 201, view("clash_safe", "clash"))
+    assert "already" in told(lake, "POST", "/catalog/views", 409, view("clash_safe", "clash"))
+    assert lake.ingest(FILE, "clash_safe").status_code == 409  # no dataset of a view's name
+    assert lake.query("CREATE TABLE clash_safe (a INTEGER)").status_code == 409
+    assert call(lake, "POST", "/catalog/views", 201, view("clash", "clash", shadow=True))["shadow"] is True
+    assert lake.sql("SELECT count(*) FROM clash") == [[2]]  # who may read the dataset reads that
+    assert lake.ingest(b"id,Email,status,born,salary,city\nA3,c@x,x,2000-01-01,1,Ulm\n", "clash", mode="append").status_code == 200
+    for name in ("clash_safe", "clash"):
+        call(lake, "DELETE", f"/catalog/views/{name}", 204)
+    assert call(lake, "DELETE", "/datasets/by-name/clash", 204) is None
+
+
+# ---- what a view reads stays ----
+
+def test_a_column_that_a_view_reads_is_not_dropped_or_renamed(lake):
+    table(lake, "kept")
+    call(lake, "POST", "/catalog/views", 201, view("kept_safe", "kept", ["id", "city"], row_filter="status != 'blocked'"))
+    for statement in ("ALTER TABLE kept DROP COLUMN city", "ALTER TABLE kept RENAME COLUMN city TO town", "ALTER TABLE kept DROP COLUMN status"):
+        refused = lake.query(statement)
+        assert refused.status_code == 409 and "data.kept_safe" in refused.text, refused.text
+    migrated = lake.request("POST", "/catalog/datasets/by-name/kept/migrate", json={"rules": [{"op": "rename", "column": "city", "to": "town"}]})
+    assert migrated.status_code == 409 and "data.kept_safe" in migrated.text
+    refused = lake.request("POST", "/iceberg/v1/namespaces/data/tables/kept", json=without(lake, "kept", "city"))
+    assert refused.status_code == 409 and "data.kept_safe" in refused.text
+    lake.sql("ALTER TABLE kept DROP COLUMN salary")  # which no view reads
+    lake.sql("ALTER TABLE kept ADD COLUMN more INTEGER")
+    assert call(lake, "GET", "/catalog/views/kept_safe", 200)["broken"] is None
+    assert lake.sql("SELECT city FROM kept ORDER BY id") == [["Ulm"], ["Bonn"]]
+    call(lake, "DELETE", "/catalog/views/kept_safe", 204)
+    lake.sql("ALTER TABLE kept DROP COLUMN city")
+
+
+def without(lake, name, column):
+    """A commit of another engine's that takes the column away."""
+    metadata = lake.request("GET", f"/iceberg/v1/namespaces/data/tables/{name}").json()["metadata"]
+    schema = next(s for s in metadata["schemas"] if s["schema-id"] == metadata["current-schema-id"])
+    schema = {**schema, "schema-id": 99, "fields": [f for f in schema["fields"] if f["name"] != column]}
+    return {"requirements": [], "updates": [{"action": "add-schema", "schema": schema}, {"action": "set-current-schema", "schema-id": -1}]}
+
+
+def test_a_dataset_that_a_view_reads_is_not_dropped_or_renamed(lake):
+    table(lake, "stays")
+    call(lake, "POST", "/catalog/views", 201, view("stays_safe", "stays"))
+    assert "data.stays_safe" in told(lake, "DELETE", "/datasets/by-name/stays", 409)
+    for statement in ("DROP TABLE stays", "ALTER TABLE stays RENAME TO gone"):
+        refused = lake.query(statement)
+        assert refused.status_code >= 400 and lake.sql("SELECT count(*) FROM stays") == [[2]]
+    renamed = lake.request("POST", "/iceberg/v1/tables/rename", json={"source": {"namespace": ["data"], "name": "stays"}, "destination": {"namespace": ["data"], "name": "gone"}})
+    assert renamed.status_code == 409 and "data.stays_safe" in renamed.text
+    dropped = lake.request("DELETE", "/iceberg/v1/namespaces/data/tables/stays", params={"purgeRequested": "true"})
+    assert dropped.status_code == 409 and "data.stays_safe" in dropped.text
+    assert lake.ingest(b"id,city\nX,Rom\n", "stays", mode="replace").status_code in (200, 409)
+    assert call(lake, "GET", "/catalog/views/stays_safe", 200)["broken"] is None
+    call(lake, "DELETE", "/catalog/views/stays_safe", 204)
+    call(lake, "DELETE", "/datasets/by-name/stays", 204)
+
+
+def test_views_over_views_go_eight_deep_and_are_dropped_from_the_top(lake):
+    table(lake, "deep")
+    base = "deep"
+    for n in range(1, 9):
+        call(lake, "POST", "/catalog/views", 201, view(f"deep_{n}", base, ["id", "born"], column_redactions={"born": {"kind": "year"}} if n == 1 else {},
+                                                     row_filter="born > 1970" if n > 1 else "born > '1970-01-01'"))
+        base = f"deep_{n}"
+    assert "at most 8 deep" in told(lake, "POST", "/catalog/views", 400, view("deep_9", base))
+    assert "does not have" in told(lake, "POST", "/catalog/views", 400, view("deep_b", "deep_1", ["city"]))  # hidden by the view below
+    assert "no column" in told(lake, "POST", "/catalog/views", 400, view("deep_b", "deep_1", row_filter="city = 'Ulm'"))
+    assert "INTEGER and type DATE" in told(lake, "POST", "/catalog/views", 400, view("deep_b", "deep_1", row_filter="born > DATE '1970-01-01'"))  # it is a year there
+    assert "does not fit" in told(lake, "POST", "/catalog/views", 400, view("deep_b", "deep_1", ["born"], column_redactions={"born": {"kind": "year"}}))
+    assert "data.deep_2" in told(lake, "DELETE", "/catalog/views/deep_1", 409)
+    for n in range(8, 0, -1):
+        call(lake, "DELETE", f"/catalog/views/deep_{n}", 204)
+
+
+# ---- as other engines see it ----
+
+def test_an_iceberg_view_shows_the_definition_and_cannot_be_changed_there(lake):
+    table(lake, "shown")
+    call(lake, "POST", "/catalog/views", 201, view("shown_safe", "shown", ["id", "born", "email"], row_filter="status != 'blocked'",
+                                                 column_redactions={"id": {"kind": "mask", "keep_prefix": 3, "keep_suffix": 1}, "email": {"kind": "hash"}, "born": {"kind": "year"}}))
+    names = [v["name"] for v in lake.request("GET", "/iceberg/v1/namespaces/data/views").json()["identifiers"]]
+    assert "shown_safe" in names
+    metadata = lake.request("GET", "/iceberg/v1/namespaces/data/views/shown_safe").json()["metadata"]
+    assert [(f["name"], f["type"]) for f in metadata["schemas"][0]["fields"]] == [("id", "string"), ("born", "int"), ("Email", "string")]
+    representation = metadata["versions"][0]["representations"][0]
+    assert representation["dialect"] == "duckdb" and "A0001" not in representation["sql"]
+    rows = lake.sql(representation["sql"])  # it is the rows as they are, but for what takes the lake's secret
+    assert rows == [["A00*1", 1980, None]]
+    for method, path in (("DELETE", "/views/shown_safe"), ("POST", "/views/shown_safe")):
+        refused = lake.request(method, f"/iceberg/v1/namespaces/data{path}", json={"requirements": [], "updates": []} if method == "POST" else None)
+        assert refused.status_code == 403, refused.text
+    renamed = lake.request("POST", "/iceberg/v1/views/rename", json={"source": {"namespace": ["data"], "name": "shown_safe"}, "destination": {"namespace": ["data"], "name": "moved"}})
+    assert renamed.status_code == 403
+    call(lake, "DELETE", "/catalog/views/shown_safe", 204)
+
+
+# ---- the reference case ----
+
+@pytest.mark.skip(reason="statements are not governed yet: role agent reaches no SQL (docs/security.md, What holds now)")
+def test_the_reference_case_on_the_staffing_lake(fresh, tmp_path):
+    admin = "an-admin-key-of-the-view-tests"
+    lake = fresh(env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": admin})
+    lake.headers = {"X-API-Key": admin}
+    subprocess.run([str(BUILD / "staffing_gen"), "--scale", "0.01", "--out", str(tmp_path / "firm")], check=True)
+    assert lake.ingest(tmp_path / "firm" / "candidates.ndjson", "candidates").status_code == 201
+    assert len(call(lake, "GET", "/datasets/by-name/candidates", 200)["schema"]) == 15
+    call(lake, "POST", "/catalog/views", 201, REFERENCE)
+    call(lake, "POST", "/access/principals", 201, {"name": "bot", "kind": "agent", "roles": ["agent"]})
+    agent = call(lake, "POST", "/access/keys", 201, {"principal": "bot"})["key"]
+    plain = lake.sql("SELECT candidate_id, first_name, city, state, vertical, skills, years_experience, status FROM candidates WHERE status != 'blocked' ORDER BY candidate_id")
+    assert 0 < len(plain) < 1000
+    for start in ("", "again"):
+        if start:
+            lake.restart()
+        as_agent = {"headers": {"X-API-Key": agent}}
+
+        def asked(sql):
+            return lake.request("POST", "/query/sql", json={"sql": sql}, **as_agent)
+
+        rows = json.loads(asked("SELECT * FROM candidates_safe").text)["rows"]
+        assert sorted(rows) == sorted([["CAN****" + row[0][-2:], *row[1:]] for row in plain])
+        assert asked("SELECT email FROM candidates_safe").status_code == 400
+        assert json.loads(asked("SELECT count(*) FROM candidates_safe WHERE status = 'blocked'").text)["rows"] == [[0]]
+        assert json.loads(asked("SELECT count(*) FROM candidates_safe").text)["rows"] == [[len(plain)]]
+        assert asked("SELECT * FROM candidates").status_code in (400, 403, 404)
+        assert asked("SELECT email FROM candidates").status_code in (400, 403, 404)
+        assert lake.request("GET", "/datasets/by-name/candidates", **as_agent).status_code == 403
