@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { ACCESS_ROLE_BYTES = 256 << 10 };
+enum { ACCESS_FILE_BYTES = 256 << 10 };
 
 typedef struct access_job {
     lh_connection *connection;
@@ -43,12 +43,12 @@ static lh_code access_remove(const access_job *job, const char *before, const ch
     return LH_OK;
 }
 
-static lh_code access_read_file(const access_job *job, lh_str name, lh_json **ret, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(ACCESS_ROLE_BYTES);
+lh_code lh_cli_read_json(const lh_connection *connection, lh_str name, lh_arena *arena, lh_json **ret, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(ACCESS_FILE_BYTES);
     char path[4096];
     LH_TRY(lh_str_to_cstr(name, path, sizeof path, err));
-    LH_TRY(lh_connection_read_file(job->connection, path, &text, err));
-    return lh_json_parse(job->arena, lh_buf_str(&text), ret, err);
+    LH_TRY(lh_connection_read_file(connection, path, &text, err));
+    return lh_json_parse(arena, lh_buf_str(&text), ret, err);
 }
 
 /* ---- keys ---- */
@@ -105,7 +105,7 @@ static lh_code roles_show(const access_job *job, lh_error *err) {
 
 static lh_code roles_create(const access_job *job, lh_error *err) {
     lh_json *role = NULL, *answer = NULL;
-    LH_TRY(access_read_file(job, lh_cli_word(job->words, 1), &role, err));
+    LH_TRY(lh_cli_read_json(job->connection, lh_cli_word(job->words, 1), job->arena, &role, err));
     LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/access/roles"), role, job->arena, &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
     printf("made the role %.*s\n", LH_STR_ARG(lh_json_get_string(answer, "name")));
@@ -115,7 +115,7 @@ static lh_code roles_create(const access_job *job, lh_error *err) {
 static lh_code roles_replace(const access_job *job, lh_error *err) {
     lh_json *role = NULL, *answer = NULL;
     lh_str path;
-    LH_TRY(access_read_file(job, lh_cli_word(job->words, 2), &role, err));
+    LH_TRY(lh_cli_read_json(job->connection, lh_cli_word(job->words, 2), job->arena, &role, err));
     LH_TRY(lh_cli_path(job->arena, "/access/roles/", lh_cli_word(job->words, 1), "", &path, err));
     LH_TRY(lh_connection_send(job->connection, "PUT", path, role, job->arena, &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->arena, err);

@@ -61,12 +61,14 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse tables resync --dry-run                row counts and statistics that were lost, from the files\n"
      "  lakehouse tables jobs                            what runs now, and of the background policy\n",
      .run = lh_cli_tables, .verb = lh_cli_tables_verb},
-    {"views", "[list [NAMESPACE] | show NAME | drop NAME | rename NAME NEW] [flags]",
-     "Views of the Iceberg catalog, which its clients make and run",
+    {"views", "[list [NAMESPACE] | show NAME | drop NAME | rename NAME NEW | safe | create FILE] [flags]",
+     "AI-safe views, and views of the Iceberg catalog, which its clients make and run",
      "  lakehouse views list crm                         of the namespace; `data` without one\n"
      "  lakehouse views show crm.active                  its SQL, one text a dialect\n"
      "  lakehouse views rename crm.active crm.current\n"
-     "  lakehouse views drop crm.current\n",
+     "  lakehouse views drop crm.current                 of either kind\n"
+     "  lakehouse views create safe.json                 {\"name\", \"base_dataset\", \"columns\": [...], ...}\n"
+     "  lakehouse views safe                             base, columns, row filter, masks\n",
      .run = lh_cli_views, .verb = lh_cli_views_verb},
     {"cache", "[stats | pin NAME [COLUMNS] | evict NAME] [flags]", "Datasets that the server holds in memory",
      "  lakehouse cache pin crm.clients                  queries read it there, without knowing\n"

@@ -227,6 +227,9 @@ LH_MUST_CHECK lh_code lh_connection_get_all(lh_connection *connection, lh_str pa
 LH_MUST_CHECK lh_code lh_connection_send(lh_connection *connection, const char *method, lh_str path,
                                          const lh_json *body, lh_arena *arena, lh_json **ret, lh_error *err);
 
+/* A JSON document in a file, of 256 KiB at most. Errors: INVALID, LIMIT, and as lh_connection_read_file(). */
+LH_MUST_CHECK lh_code lh_cli_read_json(const lh_connection *connection, lh_str name, lh_arena *arena, lh_json **ret,
+                                       lh_error *err);
 /* "<before><name, encoded><after>"; arena. */
 LH_MUST_CHECK lh_code lh_cli_path(lh_arena *arena, const char *before, lh_str name, const char *after, lh_str *ret,
                                   lh_error *err);

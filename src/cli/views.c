@@ -1,4 +1,4 @@
-/* `lakehouse views`: views of the Iceberg REST catalog. A name is NAMESPACE.VIEW, a dot for each level; `data` when it has none. */
+/* `lakehouse views`: views of the Iceberg REST catalog, and AI-safe views, which are seen there as well. A name is NAMESPACE.VIEW, a dot for each level; `data` when it has none. */
 #include "cli/cli_internal.h"
 
 #include <stdio.h>
@@ -84,11 +84,23 @@ static lh_code views_show(const views_job *job, lh_error *err) {
     return lh_cli_rows_print(&rows, lh_cli_style(), err);
 }
 
+/* One of the lake's own goes by the door by which it came. */
+static lh_code views_drop_own(const views_job *job, lh_str name, lh_error *err) {
+    lh_str path;
+    LH_TRY(lh_cli_path(job->arena, "/catalog/views/", name, "", &path, err));
+    const lh_exchange exchange = {.method = "DELETE", .path = path};
+    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, NULL, err));
+    printf("dropped %.*s\n", LH_STR_ARG(name));
+    return LH_OK;
+}
+
 static lh_code views_drop(const views_job *job, lh_error *err) {
     lh_str path, name = lh_cli_word(job->words, 1);
     LH_TRY(views_path_of(job, &path, err));
     if (!job->yes && !lh_cli_confirm(lh_arena_printf(job->arena, "Drop the view %.*s?", LH_STR_ARG(name))))
         return lh_fail(err, LH_CANCELLED, "nothing was dropped (--yes asks no question)");
+    lh_code own = views_drop_own(job, name, err);
+    if (own != LH_NOT_FOUND) return own;
     const lh_exchange exchange = {.method = "DELETE", .path = path};
     LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, NULL, err));
     printf("dropped %.*s; its files stay\n", LH_STR_ARG(name));
@@ -117,13 +129,47 @@ static lh_code views_rename(const views_job *job, lh_error *err) {
     return LH_OK;
 }
 
+/* ---- AI-safe views ---- */
+
+static lh_code views_safe(const views_job *job, lh_error *err) {
+    static const char *const members[] = {"name",       "base_dataset",      "columns",
+                                          "row_filter", "column_redactions", "broken"};
+    enum { COUNT = sizeof members / sizeof *members };
+    lh_cli_column heads[COUNT];
+    lh_json *answer = NULL;
+    LH_TRY(lh_connection_get_all(job->connection, LH_STR("/catalog/views"), job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(lh_json_get(answer, "items"), job->arena, err);
+    for (size_t i = 0; i < COUNT; i++) heads[i] = (lh_cli_column){i ? members[i] : "view", false};
+    lh_cli_rows rows = lh_cli_rows_new(job->arena, heads, COUNT);
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "items")); lh_json_next(&it);) {
+        lh_cli_rows_next(&rows);
+        lh_cli_rows_text(&rows,
+                         lh_arena_printf(job->arena, "%.*s.%.*s", LH_STR_ARG(lh_json_get_string(it.value, "namespace")),
+                                         LH_STR_ARG(lh_json_get_string(it.value, "name"))));
+        for (size_t i = 1; i < COUNT; i++) lh_cli_rows_value(&rows, lh_json_get(it.value, members[i]));
+    }
+    return lh_cli_rows_print(&rows, lh_cli_style(), err);
+}
+
+static lh_code views_create(const views_job *job, lh_error *err) {
+    lh_json *view = NULL, *answer = NULL;
+    LH_TRY(lh_cli_read_json(job->connection, lh_cli_word(job->words, 1), job->arena, &view, err));
+    LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/catalog/views"), view, job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
+    printf("made %.*s.%.*s\n", LH_STR_ARG(lh_json_get_string(answer, "namespace")),
+           LH_STR_ARG(lh_json_get_string(answer, "name")));
+    return LH_OK;
+}
+
 static const struct {
     lh_cli_verb verb;
     lh_code (*run)(const views_job *job, lh_error *err);
 } views_verbs[] = {{{"list", "at most one NAMESPACE", 0, 1}, views_list},
                    {{"show", "NAME", 1, 1}, views_show},
                    {{"drop", "NAME", 1, 1}, views_drop},
-                   {{"rename", "NAME and the new NAME", 2, 2}, views_rename}};
+                   {{"rename", "NAME and the new NAME", 2, 2}, views_rename},
+                   {{"safe", "no more words", 0, 0}, views_safe},
+                   {{"create", "FILE", 1, 1}, views_create}};
 
 const char *lh_cli_views_verb(size_t i) {
     return i < sizeof views_verbs / sizeof *views_verbs ? views_verbs[i].verb.name : NULL;

@@ -236,6 +236,25 @@ def test_an_iceberg_view_shows_the_definition_and_cannot_be_changed_there(lake):
     call(lake, "DELETE", "/catalog/views/shown_safe", 204)
 
 
+def test_the_command_line_makes_lists_and_drops_views_of_both_kinds(lake, tmp_path):
+    table(lake, "commanded")
+    (tmp_path / "view.json").write_text(json.dumps(view("commanded_safe", "commanded", ["id", "city"], row_filter="status != 'blocked'", column_redactions={"city": {"kind": "null"}})))
+
+    def run(*words, code=0):
+        done = subprocess.run([str(BINARY), "views", *words, "--url", lake.url], capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+        return done.stdout
+
+    assert run("create", str(tmp_path / "view.json")) == "made data.commanded_safe\n"
+    run("create", str(tmp_path / "view.json"), code=1)
+    listed = run("safe")
+    assert "data.commanded_safe" in listed and "status != 'blocked'" in listed
+    assert "data.commanded_safe" in run("list") and "WHERE" in run("show", "commanded_safe")
+    assert [v["columns"] for v in json.loads(run("safe", "--json")) if v["name"] == "commanded_safe"] == [["id", "city"]]
+    assert run("drop", "commanded_safe", "--yes") == "dropped commanded_safe\n"
+    call(lake, "GET", "/catalog/views/commanded_safe", 404)
+
+
 # ---- the reference case ----
 
 @pytest.mark.skip(reason="statements are not governed yet: role agent reaches no SQL (docs/security.md, What holds now)")
