@@ -78,7 +78,10 @@ typedef struct access_columns {
 /* Errors: NOT_FOUND, the catalog's. */
 LH_MUST_CHECK lh_code access_columns_of(lh_catalog *catalog, lh_table_name table, lh_arena *arena, access_columns *ret,
                                         lh_error *err);
-/* Is the grant's row filter one, and are its columns there, when the grant names one dataset that is there? Errors: INVALID. */
+/* The same of a view. Errors: also INVALID (it is broken). */
+LH_MUST_CHECK lh_code access_view_columns(lh_catalog *catalog, lh_table_name name, lh_arena *arena, access_columns *ret,
+                                          lh_error *err);
+/* Is the grant's row filter one, and are its columns there, when the grant names one dataset or view that is there? Errors: INVALID. */
 LH_MUST_CHECK lh_code access_filter_check(lh_catalog *catalog, const access_grant *grant, lh_arena *arena,
                                           lh_error *err);
 

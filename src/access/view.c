@@ -122,6 +122,11 @@ static lh_code view_base_columns(lh_catalog *catalog, lh_table_name base, bool i
     return view_take_columns(&below, &view, arena, ret, err);
 }
 
+lh_code access_view_columns(lh_catalog *catalog, lh_table_name name, lh_arena *arena, access_columns *ret,
+                            lh_error *err) {
+    return view_base_columns(catalog, name, true, ACCESS_VIEW_DEPTH, arena, ret, err);
+}
+
 lh_code lh_access_view_check(lh_catalog *catalog, const lh_view *view, lh_arena *arena, lh_error *err) {
     access_columns base, ignored;
     lh_filter filter;

@@ -236,6 +236,16 @@ def test_an_iceberg_view_shows_the_definition_and_cannot_be_changed_there(lake):
     call(lake, "DELETE", "/catalog/views/shown_safe", 204)
 
 
+def test_a_grant_s_row_filter_is_over_what_the_view_shows(lake):
+    table(lake, "granted")
+    call(lake, "POST", "/catalog/views", 201, view("granted_safe", "granted", ["id", "born"]))
+    grant = {"effect": "allow", "on": "view", "name": "granted_safe", "actions": ["read"]}
+    assert "'city', which is no column" in told(lake, "POST", "/access/roles", 400, {"name": "viewing", "grants": [{**grant, "row_filter": "city = 'Ulm'"}]})
+    call(lake, "POST", "/access/roles", 201, {"name": "viewing", "grants": [{**grant, "row_filter": "id = 'A0001'"}]})
+    call(lake, "DELETE", "/access/roles/viewing", 204)
+    call(lake, "DELETE", "/catalog/views/granted_safe", 204)
+
+
 def test_the_command_line_makes_lists_and_drops_views_of_both_kinds(lake, tmp_path):
     table(lake, "commanded")
     (tmp_path / "view.json").write_text(json.dumps(view("commanded_safe", "commanded", ["id", "city"], row_filter="status != 'blocked'", column_redactions={"city": {"kind": "null"}})))
