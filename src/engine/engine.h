@@ -147,7 +147,7 @@ typedef struct lh_filter {
     lh_str *columns; /* those that it names, each once */
     size_t column_count;
 } lh_filter; /* arena */
-/* Is the text (4 KiB at most) one expression that raises no error whatever a row holds, as far as that can be told without types?
+/* Is the text (8 KiB at most, also in normal form) one expression that raises no error whatever a row holds, as far as that can be told without types?
  * No subquery, parameter, *, lambda, window, aggregate, arithmetic, no CAST but to VARCHAR and of literals, and only functions
  * that are total (functions.def). names: the columns there are, without regard to case; NULL: not known. Errors: INVALID,
  * with line and column in the text. */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 enum {
-    FILTER_BYTES_MAX = 4096,
+    FILTER_BYTES_MAX = 8192,
     FILTER_COLUMNS_MAX = FILTER_BYTES_MAX / 2
 }; /* a name and what divides it from the next */
 
@@ -98,6 +98,9 @@ lh_code lh_engine_filter_check(lh_str text, const lh_str *names, size_t count, l
     LH_TRY(lh_arena_check(arena, err));
     filter_code code = filter_shim_check(sql, &out, &outcome);
     if (code != FILTER_OK) return filter_failed(code, text, &outcome, &job, err);
+    if (job.filter.text.len > FILTER_BYTES_MAX) /* it is read again */
+        return lh_fail(err, LH_INVALID, "the row filter: its normal form has %zu bytes, %d at most",
+                       job.filter.text.len, FILTER_BYTES_MAX);
     *ret = job.filter;
     return lh_arena_check(arena, err);
 }

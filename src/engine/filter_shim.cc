@@ -214,6 +214,9 @@ bool integer_holds(LogicalTypeId from, LogicalTypeId to) {
 
 bool decimal_holds(const LogicalType &from, const LogicalType &to) {
     uint8_t width, scale, to_width, to_scale;
+    bool number = from.id() == LogicalTypeId::DECIMAL || integer_rank(from.id()) > 0;
+    if (!number || from.id() == LogicalTypeId::HUGEINT || from.id() == LogicalTypeId::UHUGEINT)
+        return false; /* 39 digits */
     if (!from.GetDecimalProperties(width, scale) || !to.GetDecimalProperties(to_width, to_scale)) return false;
     return to_scale >= scale && to_width - to_scale >= width - scale;
 }

@@ -37,7 +37,7 @@ static const struct {
     {"contains(skills, 'C')", "(contains(skills, 'C'))", "skills", NULL},
     {"status || 'x' = 'yx'", "(((status || 'x') = 'yx'))", "status", NULL},
     /* not one expression */
-    {"", NULL, NULL, "1 to 4096 bytes"},
+    {"", NULL, NULL, "1 to 8192 bytes"},
     {"ok, ok", NULL, NULL, "not one expression"},
     {"ok; ok", NULL, NULL, "no SQL"},
     {"ok AS x", NULL, NULL, "not one expression"},
@@ -159,10 +159,10 @@ static void test_engine__a_row_filter_has_caps(void) {
     lh_error err = {0};
     CHECK(lh_arena_new(16 << 20, &arena, NULL) == LH_OK);
     lh_buf_append(&text, LH_STR("status = '"));
-    while (text.len < 4095) lh_buf_char(&text, 'x');
+    while (text.len < 8100) lh_buf_char(&text, 'x');
     lh_buf_char(&text, '\'');
     CHECK_OK(lh_engine_filter_check(lh_buf_str(&text), columns, COLUMNS, arena, &filter, &err));
-    lh_buf_char(&text, ' ');
+    while (text.len < 8193) lh_buf_char(&text, ' ');
     CHECK(lh_engine_filter_check(lh_buf_str(&text), columns, COLUMNS, arena, &filter, &err) == LH_INVALID);
     lh_buf_clear(&text);
     for (size_t i = 0; i < 70; i++) lh_buf_append(&text, LH_STR("lower("));
@@ -171,6 +171,10 @@ static void test_engine__a_row_filter_has_caps(void) {
     lh_buf_append(&text, LH_STR(" = ''"));
     CHECK(lh_engine_filter_check(lh_buf_str(&text), columns, COLUMNS, arena, &filter, &err) == LH_INVALID);
     CHECK(strstr(err.message, "64 levels"));
+    lh_buf_clear(&text); /* each gets parentheses in the normal form */
+    for (size_t i = 0; i < 700; i++) lh_buf_printf(&text, "%sn=%zu", i ? " OR " : "", i);
+    CHECK(lh_engine_filter_check(lh_buf_str(&text), columns, COLUMNS, arena, &filter, &err) == LH_INVALID);
+    CHECK(strstr(err.message, "normal form"));
     CHECK(lh_engine_filter_check(LH_STR("ok\0"), columns, COLUMNS, arena, &filter, &err) == LH_INVALID);
     CHECK(lh_engine_filter_check(LH_STR("status = '\xFF'"), columns, COLUMNS, arena, &filter, &err) == LH_INVALID);
 }
@@ -199,6 +203,8 @@ static const struct {
     {"(n)", "must be BOOLEAN"},
     {"(status = 1)", "VARCHAR would be cast to INTEGER"},
     {"(status = n)", "VARCHAR would be cast"},
+    {"(status = 1.5)", "VARCHAR would be cast"},
+    {"(id = 1.5 OR n < 2.25)", NULL},
     {"(born = 'monday')", "no DATE"},
     {"(born = status)", "VARCHAR would be cast to DATE"},
     {"(n AND ok)", "INTEGER would be cast to BOOLEAN"},
