@@ -1,4 +1,4 @@
-/* access: who may do what: API keys, principals, roles, and the policy that they give. Every door asks here (HTTP, gRPC).
+/* access: who may do what: API keys, tokens, principals, roles, and the policy that they give. Every door asks here (HTTP, gRPC).
  * Depends on: base, storage, catalog, engine. Used by: rpc, api. Thread-safe: any call, any thread. */
 #ifndef LH_ACCESS_ACCESS_H
 #define LH_ACCESS_ACCESS_H
@@ -22,8 +22,14 @@ typedef struct lh_identity {
 /* The key that a caller shows, of its two headers (or gRPC metadata): X-API-Key, else Authorization's bearer token; empty
  * when there is none. Borrowed from them. */
 lh_str lh_access_key_shown(lh_str x_api_key, lh_str authorization);
-/* Whose key is that? With auth.mode off everybody is known and may do everything. The identity borrows of key and arena. */
-lh_identity lh_access_identify(const lh_config *config, lh_catalog *catalog, lh_str key, lh_arena *arena);
+/* What the doors ask; one for all of them. With auth.jwt_jwks it has a thread that fetches the issuer's keys; what keeps it
+ * from that is told in the log. config, catalog: borrowed for life. Owned: lh_access_free(). Errors: INVALID, NO_MEMORY, IO. */
+typedef struct lh_access lh_access;
+LH_MUST_CHECK lh_code lh_access_new(const lh_config *config, lh_catalog *catalog, lh_access **ret, lh_error *err);
+void lh_access_free(lh_access *access); /* NULL is fine */
+static inline void lh_access_freep(lh_access **access) { lh_access_free(*access); }
+/* Whose key or token is that? With auth.mode off everybody is known and may do everything. Does no I/O. */
+lh_identity lh_access_identify(lh_access *access, lh_str key, lh_arena *arena);
 
 /* {"items":[{"id","name","permission","principal"?,"scope"?,"created_at"}],"next_page_token":null}. Arena. */
 LH_MUST_CHECK lh_code lh_access_keys_list(lh_catalog *catalog, lh_arena *arena, lh_json **ret, lh_error *err);

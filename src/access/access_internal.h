@@ -65,6 +65,8 @@ lh_str access_holder_key(lh_str role, lh_str principal, lh_arena *arena);
 lh_str access_principal_key(lh_str name, lh_arena *arena);
 LH_MUST_CHECK lh_code access_principal_read(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret,
                                             uint64_t *ret_version, lh_error *err);
+/* There was one of that name, and there is none since. True when that cannot be told. */
+bool access_principal_was_deleted(lh_catalog *catalog, lh_str name, lh_arena *arena);
 
 /* ---- filter.c ---- */
 /* Of a dataset, or of a view. */

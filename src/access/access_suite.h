@@ -11,6 +11,7 @@ typedef struct lake {
     char root[64];
     lh_bucket *bucket;
     lh_catalog *catalog;
+    lh_access *access;
     lh_arena *arena;
     lh_config config;
 } lake;
@@ -25,6 +26,7 @@ static inline void lake_open(lake *l) {
     const lh_catalog_options options = {
         .bucket = l->bucket, .checkpoint_entries = 1000, .default_namespace = LH_STR("data")};
     CHECK_OK(lh_catalog_open(&options, &l->catalog, &err));
+    CHECK_OK(lh_access_new(&l->config, l->catalog, &l->access, &err));
 }
 
 static inline int lake_unlink(const char *path, const struct stat *st, int type, struct FTW *walk) {
@@ -33,6 +35,7 @@ static inline int lake_unlink(const char *path, const struct stat *st, int type,
 }
 
 static inline void lake_done(lake *l) {
+    lh_access_free(l->access);
     lh_catalog_free(l->catalog);
     lh_bucket_free(l->bucket);
     lh_arena_free(l->arena);

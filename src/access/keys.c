@@ -3,12 +3,12 @@
  * Document: {"schema_version":1,"id","name","permission":"read|write|admin","salt","hash","created_at"}; a principal's key has
  * "principal", "principal_id" and "scope":"read|write|admin" as well, and the permission "roles", which a version that knows no
  * principals takes for none. */
-#include "access/access_internal.h"
+#include "access/identity_internal.h"
 
 static const char *const keys_permissions[] = {
     [LH_PERMIT_PUBLIC] = "", [LH_PERMIT_READ] = "read", [LH_PERMIT_WRITE] = "write", [LH_PERMIT_ADMIN] = "admin"};
 
-static bool keys_permission_parse(lh_str text, lh_permission *ret) {
+bool access_permission_parse(lh_str text, lh_permission *ret) {
     for (int p = LH_PERMIT_READ; p <= LH_PERMIT_ADMIN; p++)
         if (lh_str_eq(text, lh_str_from(keys_permissions[p]))) return *ret = (lh_permission)p, true;
     return false;
@@ -31,22 +31,17 @@ lh_str lh_access_key_shown(lh_str x_api_key, lh_str authorization) {
 
 /* The key's principal as it is now. False: it is gone, or a role of it cannot be read. */
 static bool keys_govern(lh_catalog *catalog, const lh_json *key, lh_arena *arena, lh_identity *ret) {
-    lh_json *doc = NULL;
-    lh_policy *policy = NULL;
+    lh_json *principal = NULL;
     uint64_t ignored;
-    lh_str name = lh_arena_dup(arena, lh_json_get_string(key, "principal"));
-    if (access_principal_read(catalog, name, arena, &doc, &ignored, NULL) != LH_OK ||
-        !lh_str_eq(lh_json_get_string(doc, "id"), lh_json_get_string(key, "principal_id")) ||
-        access_policy_of(catalog, doc, arena, &policy, NULL) != LH_OK)
-        return false;
-    lh_permission reach = access_policy_reach(policy);
-    lh_permission scope = LH_PERMIT_PUBLIC;
-    if (!keys_permission_parse(lh_json_get_string(key, "scope"), &scope)) return false;
-    *ret = (lh_identity){true, reach < scope ? reach : scope, name, true, scope};
-    return true;
+    lh_permission scope;
+    lh_str name = lh_json_get_string(key, "principal");
+    return access_permission_parse(lh_json_get_string(key, "scope"), &scope) &&
+           access_principal_read(catalog, name, arena, &principal, &ignored, NULL) == LH_OK &&
+           lh_str_eq(lh_json_get_string(principal, "id"), lh_json_get_string(key, "principal_id")) &&
+           access_govern(catalog, principal, scope, arena, ret);
 }
 
-static bool keys_find(lh_catalog *catalog, lh_str presented, lh_arena *into, lh_identity *ret) {
+bool access_key_find(lh_catalog *catalog, lh_str presented, lh_arena *into, lh_identity *ret) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_str rest = presented, text;
     lh_json *doc = NULL;
@@ -59,20 +54,9 @@ static bool keys_find(lh_catalog *catalog, lh_str presented, lh_arena *into, lh_
     *ret = (lh_identity){.known = true, .principal = id};
     if (!lh_equal_constant_time(lh_str_from(hash.text), lh_json_get_string(doc, "hash"))) return false;
     if (lh_json_get(doc, "principal")) return keys_govern(catalog, doc, into, ret);
-    bool good = keys_permission_parse(lh_json_get_string(doc, "permission"), &ret->permission);
+    bool good = access_permission_parse(lh_json_get_string(doc, "permission"), &ret->permission);
     ret->scope = ret->permission;
     return good;
-}
-
-lh_identity lh_access_identify(const lh_config *config, lh_catalog *catalog, lh_str key, lh_arena *arena) {
-    lh_identity stored;
-    if (lh_str_eq(config->auth_mode, LH_STR("off")))
-        return (lh_identity){true, LH_PERMIT_ADMIN, LH_STR("-"), false, LH_PERMIT_ADMIN};
-    if (key.len == 0) return (lh_identity){0};
-    lh_str admin = config->auth_admin_key;
-    if (admin.len && lh_equal_constant_time(key, admin))
-        return (lh_identity){true, LH_PERMIT_ADMIN, LH_STR("admin"), false, LH_PERMIT_ADMIN};
-    return keys_find(catalog, key, arena, &stored) ? stored : (lh_identity){0};
 }
 
 /* ---- the keys ---- */
@@ -128,7 +112,7 @@ static lh_code keys_make(lh_catalog *catalog, lh_json *doc, lh_change *changes, 
 
 static lh_code keys_check_permission(lh_str permission, const char *what, lh_error *err) {
     lh_permission ignored;
-    return keys_permission_parse(permission, &ignored)
+    return access_permission_parse(permission, &ignored)
                ? LH_OK
                : lh_fail(err, LH_INVALID, "'%s' must be read, write or admin", what);
 }

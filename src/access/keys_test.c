@@ -1,9 +1,7 @@
 /* Keys: who is known by which, and what of a key is kept. */
 #include "access/access_suite.h"
 
-static lh_identity lake_identify(lake *l, lh_str key) {
-    return lh_access_identify(&l->config, l->catalog, key, l->arena);
-}
+static lh_identity lake_identify(lake *l, lh_str key) { return lh_access_identify(l->access, key, l->arena); }
 
 static void test_access__the_key_shown_is_of_either_header(void) {
     CHECK_STR(lh_access_key_shown(LH_STR("k"), LH_STR("Bearer other")), LH_STR("k"));

@@ -337,7 +337,7 @@ static lh_identity lake_key(lake *l, const char *principal, const char *scope, l
     lh_error err = {0};
     CHECK_OK(lh_access_key_create_for(l->catalog, lh_str_from(principal), lh_str_from(scope), l->arena, &made, &err));
     *ret_key = lh_json_get_string(made, "key");
-    return lh_access_identify(&l->config, l->catalog, *ret_key, l->arena);
+    return lh_access_identify(l->access, *ret_key, l->arena);
 }
 
 static void test_access__a_key_is_its_principal_and_no_more(void) {
@@ -362,7 +362,7 @@ static void test_access__a_key_is_its_principal_and_no_more(void) {
     CHECK(lh_access_key_create_for(l.catalog, LH_STR("bot"), LH_STR("all"), l.arena, &ignored, NULL) == LH_INVALID);
     CHECK(LH_OK == lh_access_principal_delete(l.catalog, LH_STR("boss"), l.arena, NULL));
     CHECK(LH_OK == lake_principal(&l, "{\"name\":\"boss\",\"kind\":\"user\",\"roles\":[\"admin\"]}"));
-    CHECK(!lh_access_identify(&l.config, l.catalog, key, l.arena).known); /* the new one of that name is another */
+    CHECK(!lh_access_identify(l.access, key, l.arena).known); /* the new one of that name is another */
 }
 
 /* Only what is whole reaches over the lake: one thing less and a role reaches nothing. */

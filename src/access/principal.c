@@ -1,11 +1,22 @@
 /* Principals: users, agents and services, and the roles they have.
  * Document principal/<name>: {"schema_version":1,"id","name","kind","roles":[name],"created_at"}. The id is drawn: a key names it,
  * so that a key of a deleted principal is nobody's, also when there is another of that name later. Beside it one document
- * principal_role/<role>/<name> for each role (role.c). */
+ * principal_role/<role>/<name> for each role (role.c). A name that was deleted leaves principal_deleted/<name> until there is a principal
+ * of that name again: its tokens are not taken for those of somebody whom the lake never knew. */
 #include "access/access_internal.h"
 
 lh_str access_principal_key(lh_str name, lh_arena *arena) {
     return lh_arena_printf(arena, "principal/%.*s", LH_STR_ARG(name));
+}
+
+static lh_str principal_deleted_key(lh_str name, lh_arena *arena) {
+    return lh_arena_printf(arena, "principal_deleted/%.*s", LH_STR_ARG(name));
+}
+
+bool access_principal_was_deleted(lh_catalog *catalog, lh_str name, lh_arena *arena) {
+    lh_str ignored, key = principal_deleted_key(name, arena);
+    return lh_arena_check(arena, NULL) != LH_OK ||
+           lh_metastore_get(lh_catalog_metastore(catalog), key, arena, &ignored, NULL, NULL) != LH_NOT_FOUND;
 }
 
 lh_code access_principal_read(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret, uint64_t *ret_version,
@@ -108,7 +119,7 @@ static lh_json *principal_document(const lh_json *body, lh_arena *arena) {
 
 lh_code lh_access_principal_create(lh_catalog *catalog, const lh_json *body, lh_arena *arena, lh_json **ret,
                                    lh_error *err) {
-    lh_change changes[2 * ACCESS_HELD_MAX + 1];
+    lh_change changes[2 * ACCESS_HELD_MAX + 2];
     size_t count = 0;
     lh_str name = lh_json_get_string(body, "name");
     LH_TRY(principal_check_body(body, err));
@@ -116,8 +127,9 @@ lh_code lh_access_principal_create(lh_catalog *catalog, const lh_json *body, lh_
         LH_TRY(principal_take_role(catalog, lh_json_str(it.value, LH_STR_NONE), name, arena, changes, &count, err));
     lh_json *doc = principal_document(body, arena);
     changes[count] = (lh_change){.key = access_principal_key(name, arena), .expected = LH_VERSION_ABSENT};
-    LH_TRY(lh_json_write(arena, doc, false, &changes[count].text, err));
-    lh_code code = lh_metastore_commit(lh_catalog_metastore(catalog), changes, count + 1, NULL, err);
+    LH_TRY(lh_json_write(arena, doc, false, &changes[count++].text, err));
+    changes[count++] = (lh_change){.key = principal_deleted_key(name, arena)};
+    lh_code code = lh_metastore_commit(lh_catalog_metastore(catalog), changes, count, NULL, err);
     if (code == LH_CONFLICT)
         return lh_fail(err, LH_CONFLICT, "there is a principal '%.*s' already, or one of its roles was just changed",
                        LH_STR_ARG(name));
@@ -149,10 +161,11 @@ lh_code lh_access_principal_delete(lh_catalog *catalog, lh_str name, lh_arena *a
     uint64_t version = 0;
     LH_TRY(access_principal_read(catalog, name, arena, &principal, &version, err));
     const lh_json *roles = lh_json_get(principal, "roles");
-    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, lh_json_size(roles) + 1);
+    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, lh_json_size(roles) + 2);
     LH_TRY(lh_arena_check(arena, err));
     size_t count = 0;
     changes[count++] = (lh_change){.key = access_principal_key(name, arena), .expected = version};
+    changes[count++] = (lh_change){.key = principal_deleted_key(name, arena), .text = LH_STR("{\"schema_version\":1}")};
     for (lh_json_iter it = lh_json_each(roles); lh_json_next(&it);)
         changes[count++] = (lh_change){.key = access_holder_key(lh_json_str(it.value, LH_STR_NONE), name, arena)};
     LH_TRY(principal_drop_keys(catalog, lh_json_get_string(principal, "id"), arena, &changes, &count, err));

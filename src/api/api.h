@@ -23,6 +23,7 @@ typedef struct lh_app {
     lh_registry *registry;
     lh_profiles *profiles;
     lh_catalog *catalog;
+    lh_access *access;
     lh_engine *engine;
     lh_ingest *ingest;
     lh_maintain *maintain;

@@ -7,7 +7,7 @@ api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_liste
         return (api_identity){
             .known = engine, .engine = engine, .permission = engine ? LH_PERMIT_ADMIN : LH_PERMIT_PUBLIC};
     }
-    lh_identity identity = lh_access_identify(app->config, app->catalog, presented, arena);
+    lh_identity identity = lh_access_identify(app->access, presented, arena);
     return (api_identity){.known = identity.known,
                           .permission = identity.permission,
                           .principal = identity.principal,

@@ -486,6 +486,40 @@ static lh_code config_check_buckets(const lh_config *config, lh_error *err) {
     return LH_OK;
 }
 
+/* Plain HTTP within the machine only: whoever can change the keys on their way can make tokens. */
+static bool config_is_safe_url(lh_str url) {
+    bool plain = lh_str_starts(url, LH_STR("http://"));
+    size_t begin = plain ? 7 : 8, end = begin;
+    if (!plain && !lh_str_starts(url, LH_STR("https://"))) return false;
+    for (size_t i = 0; i < url.len; i++)
+        if (url.ptr[i] <= ' ' || url.ptr[i] > '~' || url.ptr[i] == '@' || url.ptr[i] == '\\') return false;
+    while (end < url.len && !strchr("/?#", url.ptr[end])) end++;
+    lh_str authority = lh_str_sub(url, begin, end - begin);
+    bool port = lh_str_find(authority, ':') < authority.len && !lh_str_ends(authority, LH_STR("]"));
+    return authority.len > 0 && (!plain || config_is_loopback(port ? config_host(authority) : authority));
+}
+
+static lh_code config_check_tokens(const lh_config *config, lh_error *err) {
+    lh_str source = config->auth_jwt_jwks;
+    if (source.len == 0) return LH_OK;
+    if (!lh_str_eq(config->auth_mode, LH_STR("keys")))
+        return lh_fail(err, LH_INVALID,
+                       "auth.jwt_jwks needs auth.mode = \"keys\": without it nobody is asked for a token");
+    if (lh_str_search(source, LH_STR("://")) != SIZE_MAX && !config_is_safe_url(source))
+        return lh_fail(err, LH_INVALID, "auth.jwt_jwks is a file, an https URL, or an http URL of a loopback address");
+    const struct {
+        const char *name;
+        lh_str value;
+    } needed[] = {{"jwt_issuer", config->auth_jwt_issuer},
+                  {"jwt_audience", config->auth_jwt_audience},
+                  {"jwt_principal_claim", config->auth_jwt_principal_claim},
+                  {"jwt_permission_claim", config->auth_jwt_permission_claim}};
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (needed[i].value.len == 0)
+            return lh_fail(err, LH_INVALID, "auth.jwt_jwks is set, but auth.%s is empty", needed[i].name);
+    return LH_OK;
+}
+
 static lh_code config_check_relations(const lh_config *config, lh_error *err) {
     if ((config->server_tls_certificate.len == 0) != (config->server_tls_key.len == 0))
         return lh_fail(err, LH_INVALID, "server.tls_certificate and server.tls_key go together; %s is empty",
@@ -505,6 +539,7 @@ static lh_code config_check_relations(const lh_config *config, lh_error *err) {
                        "auth.admin_key), or listen on 127.0.0.1",
                        LH_STR_ARG(config->server_listen));
     if (config->storage_root.len == 0) return lh_fail(err, LH_INVALID, "storage.root is empty");
+    LH_TRY(config_check_tokens(config, err));
     LH_TRY(config_check_buckets(config, err));
     if (!lh_str_eq(config->storage_kind, LH_STR("s3")) || lh_config_lists_primary(config)) return LH_OK;
     const struct {

@@ -15,6 +15,7 @@ struct lh_stack {
     lh_registry *registry;
     lh_profiles *profiles;
     lh_catalog *catalog;
+    lh_access *access;
     lh_server *server;
     lh_rpc *rpc; /* NULL: off, or a stack that serves one command */
     lh_engine *engine;
@@ -66,6 +67,7 @@ static lh_code stack_listen_parts(lh_stack *stack, lh_error *err) {
     LH_TRY(stack_open_tracer(stack, err));
     LH_TRY(lh_scratch_open(stack->config->storage_root, &stack->scratch, err));
     LH_TRY(stack_open_lake(stack, err));
+    LH_TRY(lh_access_new(stack->config, stack->catalog, &stack->access, err));
     stack_make_token(stack);
     stack->app = (lh_app){.config = stack->config,
                           .tracer = stack->tracer,
@@ -73,12 +75,13 @@ static lh_code stack_listen_parts(lh_stack *stack, lh_error *err) {
                           .registry = stack->registry,
                           .profiles = stack->profiles,
                           .catalog = stack->catalog,
+                          .access = stack->access,
                           .scratch_dir = lh_str_from(stack->scratch.path),
                           .internal_token = lh_str_from(stack->token)};
     lh_profiles_follow(&stack->app); /* before the engine opens, whose folders are locked from then on */
     LH_TRY(lh_server_start(&stack->app, &stack->server, err));
     if (!stack->serves_grpc) return LH_OK;
-    LH_TRY(lh_rpc_start(stack->config, stack->catalog, stack->tracer, &stack->rpc, err));
+    LH_TRY(lh_rpc_start(stack->config, stack->catalog, stack->access, stack->tracer, &stack->rpc, err));
     stack->app.rpc = stack->rpc; /* looked at from lh_server_ready() on */
     return LH_OK;
 }
@@ -259,6 +262,7 @@ void lh_stack_close(lh_stack *stack) {
     lh_maintain_free(stack->maintain);
     lh_engine_free(stack->engine); /* may still call the catalog through the server */
     lh_server_free(stack->server);
+    lh_access_free(stack->access);
     lh_catalog_free(stack->catalog);
     lh_profiles_free(stack->profiles);
     lh_registry_free(stack->registry);

@@ -212,15 +212,23 @@ static void call_was_finished(rpc_call *call, bool ok) { (void)call, (void)ok; }
 
 /* ---- arrival ---- */
 
+/* Without its principal, which nothing asks for yet. */
+static lh_identity call_identify(const rpc_call *call, lh_permission needs) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_identity identity = {.known = true};
+    lh_str key = lh_access_key_shown(rpc_call_metadata(call, "x-api-key"), rpc_call_metadata(call, "authorization"));
+    if (needs == LH_PERMIT_PUBLIC) return identity;
+    if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return (lh_identity){0};
+    identity = lh_access_identify(call->rpc->access, key, arena);
+    identity.principal = LH_STR_NONE;
+    return identity;
+}
+
 /* A key comes before the method: a stranger learns no paths. */
 static bool call_is_allowed(rpc_call *call) {
     const rpc_method *method = call->method;
     lh_permission needs = method ? method->permission : LH_PERMIT_READ;
-    lh_str key = lh_access_key_shown(rpc_call_metadata(call, "x-api-key"), rpc_call_metadata(call, "authorization"));
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL; /* of which the permission needs nothing */
-    lh_identity identity = {.known = needs == LH_PERMIT_PUBLIC};
-    if (!identity.known && lh_arena_new(LH_LIMIT_REQUEST_ARENA_BYTES, &arena, NULL) == LH_OK)
-        identity = lh_access_identify(call->rpc->config, call->rpc->catalog, key, arena);
+    lh_identity identity = call_identify(call, needs);
     char why[128];
     if (!identity.known) {
         rpc_call_finish(call, GRPC_STATUS_UNAUTHENTICATED,

@@ -10,8 +10,8 @@ typedef struct lh_rpc lh_rpc;
 /* Listens on grpc.host:grpc.port and serves at once; what needs the engine is UNAVAILABLE, and health NOT_SERVING, until
  * lh_rpc_ready(). All borrowed for life; tracer may be NULL. Owned: lh_rpc_free(). Errors: INVALID (address, TLS files),
  * IO (address in use), NO_MEMORY. */
-LH_MUST_CHECK lh_code lh_rpc_start(const lh_config *config, lh_catalog *catalog, lh_tracer *tracer, lh_rpc **ret,
-                                   lh_error *err);
+LH_MUST_CHECK lh_code lh_rpc_start(const lh_config *config, lh_catalog *catalog, lh_access *access, lh_tracer *tracer,
+                                   lh_rpc **ret, lh_error *err);
 void lh_rpc_ready(lh_rpc *rpc, lh_ingest *ingest); /* borrowed until lh_rpc_free() */
 lh_str lh_rpc_address(const lh_rpc *rpc);          /* "127.0.0.1:3101" with the real port; borrowed */
 /* Accepts no new call, ends watches with UNAVAILABLE; does not wait. */

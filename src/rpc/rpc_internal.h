@@ -79,6 +79,7 @@ struct rpc_call {
 struct lh_rpc {
     const lh_config *config; /* borrowed, as these: */
     lh_catalog *catalog;
+    lh_access *access;
     lh_tracer *tracer;
     _Atomic(lh_ingest *) ingest; /* NULL: not ready */
     lh_str address;              /* owned */

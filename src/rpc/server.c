@@ -152,11 +152,13 @@ static lh_code server_open(lh_rpc *rpc, lh_error *err) {
 
 static void server_run_call(void *call) { rpc_call_run(call); }
 
-lh_code lh_rpc_start(const lh_config *config, lh_catalog *catalog, lh_tracer *tracer, lh_rpc **ret, lh_error *err) {
+lh_code lh_rpc_start(const lh_config *config, lh_catalog *catalog, lh_access *access, lh_tracer *tracer, lh_rpc **ret,
+                     lh_error *err) {
     LH_CLEANUP(lh_rpc_freep) lh_rpc *rpc = calloc(1, sizeof *rpc);
     if (!rpc) return lh_fail(err, LH_NO_MEMORY, "gRPC: out of memory");
     rpc->config = config;
     rpc->catalog = catalog;
+    rpc->access = access;
     rpc->tracer = tracer;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);

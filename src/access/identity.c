@@ -1,0 +1,74 @@
+/* What all doors share for telling who calls: the configuration, the stored keys (keys.c), the issuer of tokens (issuer.c). */
+#include "access/identity_internal.h"
+
+lh_code lh_access_new(const lh_config *config, lh_catalog *catalog, lh_access **ret, lh_error *err) {
+    LH_CLEANUP(lh_access_freep) lh_access *access = calloc(1, sizeof *access);
+    if (!access) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    access->config = config;
+    access->catalog = catalog;
+    if (config->auth_jwt_jwks.len) LH_TRY(jwt_issuer_new(config, &access->issuer, err));
+    *ret = lh_take(&access);
+    return LH_OK;
+}
+
+void lh_access_free(lh_access *access) {
+    if (!access) return;
+    jwt_issuer_free(access->issuer);
+    free(access);
+}
+
+/* ---- who is that? ---- */
+
+static const lh_identity identity_nobody = {0};
+
+static lh_identity identity_admin(const char *name) {
+    return (lh_identity){true, LH_PERMIT_ADMIN, lh_str_from(name), false, LH_PERMIT_ADMIN};
+}
+
+bool access_govern(lh_catalog *catalog, const lh_json *principal, lh_permission scope, lh_arena *arena,
+                   lh_identity *ret) {
+    lh_policy *policy = NULL;
+    if (access_policy_of(catalog, principal, arena, &policy, NULL) != LH_OK) return false;
+    lh_permission reach = access_policy_reach(policy);
+    *ret = (lh_identity){.known = true,
+                         .permission = reach < scope ? reach : scope,
+                         .principal = lh_json_get_string(principal, "name"),
+                         .governed = true,
+                         .scope = scope};
+    return true;
+}
+
+/* A good token of somebody who is no stored principal: known, and may do nothing, unless the configuration trusts the claim.
+ * Whoever was a principal once is not trusted more for having been deleted. */
+static lh_identity identity_of_stranger(const lh_access *access, const jwt_token *token, lh_arena *arena) {
+    lh_identity identity = {.known = true, .principal = token->principal};
+    bool trusted = lh_str_eq(access->config->auth_jwt_unknown_principal, LH_STR("claim"));
+    if (trusted && !access_principal_was_deleted(access->catalog, token->principal, arena))
+        identity.permission = identity.scope = token->permission;
+    return identity;
+}
+
+static lh_identity identity_of_token(const lh_access *access, const jwt_token *token, lh_arena *arena) {
+    lh_json *principal = NULL;
+    lh_identity identity;
+    uint64_t ignored;
+    lh_code code = access_principal_read(access->catalog, token->principal, arena, &principal, &ignored, NULL);
+    if (code == LH_NOT_FOUND || code == LH_INVALID) return identity_of_stranger(access, token, arena);
+    lh_permission scope = token->permits ? token->permission : LH_PERMIT_ADMIN;
+    bool good = code == LH_OK && access_govern(access->catalog, principal, scope, arena, &identity);
+    return good ? identity : identity_nobody;
+}
+
+lh_identity lh_access_identify(lh_access *access, lh_str key, lh_arena *arena) {
+    const lh_config *config = access->config;
+    lh_identity stored;
+    jwt_token token;
+    if (lh_str_eq(config->auth_mode, LH_STR("off"))) return identity_admin("-");
+    if (key.len == 0) return identity_nobody;
+    if (config->auth_admin_key.len && lh_equal_constant_time(key, config->auth_admin_key))
+        return identity_admin("admin");
+    if (access_key_find(access->catalog, key, arena, &stored)) return stored;
+    if (access->issuer && jwt_issuer_verify(access->issuer, key, arena, &token))
+        return identity_of_token(access, &token, arena);
+    return identity_nobody;
+}
