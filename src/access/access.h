@@ -31,16 +31,21 @@ static inline void lh_access_freep(lh_access **access) { lh_access_free(*access)
 /* Whose key or token is that? With auth.mode off everybody is known and may do everything. Does no I/O. */
 lh_identity lh_access_identify(lh_access *access, lh_str key, lh_arena *arena);
 
-/* {"items":[{"id","name","permission","principal"?,"scope"?,"created_at"}],"next_page_token":null}. Arena. */
+/* {"items":[{"id","name","permission","principal"?,"scope"?,"created_at","expires_at"?,"rotated_at"?}],"next_page_token":null}. Arena. */
 LH_MUST_CHECK lh_code lh_access_keys_list(lh_catalog *catalog, lh_arena *arena, lh_json **ret, lh_error *err);
-/* permission: "read", "write" or "admin". *ret (arena): {"id","name","permission","created_at","key"}; the key is shown this once
- * and kept nowhere. Errors: INVALID (name, permission), IO, UNAVAILABLE. */
-LH_MUST_CHECK lh_code lh_access_key_create(lh_catalog *catalog, lh_str name, lh_str permission, lh_arena *arena,
-                                           lh_json **ret, lh_error *err);
+/* permission: "read", "write" or "admin". expires_at: RFC 3339, in the future; empty: it has no end. *ret (arena):
+ * {"id","name","permission","created_at","expires_at"?,"key"}; the key is shown this once and kept nowhere. Errors: INVALID (name,
+ * permission, time), IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_access_key_create(lh_catalog *catalog, lh_str name, lh_str permission, lh_str expires_at,
+                                           lh_arena *arena, lh_json **ret, lh_error *err);
 /* A key of a principal: as above with "principal" and "scope", which are its name and permission. scope: "read", "write" or "admin", beyond which the key
  * does not reach whatever the principal may. Errors: as above, and NOT_FOUND (principal). */
-LH_MUST_CHECK lh_code lh_access_key_create_for(lh_catalog *catalog, lh_str principal, lh_str scope, lh_arena *arena,
-                                               lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_access_key_create_for(lh_catalog *catalog, lh_str principal, lh_str scope, lh_str expires_at,
+                                               lh_arena *arena, lh_json **ret, lh_error *err);
+/* Another secret for the key of that id, which keeps all else; with the answer, as of create, the old one is refused.
+ * Errors: NOT_FOUND, CONFLICT (changed meanwhile, or it is expired), IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_access_key_rotate(lh_catalog *catalog, lh_str id, lh_arena *arena, lh_json **ret,
+                                           lh_error *err);
 /* Errors: NOT_FOUND, CONFLICT, IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_access_key_revoke(lh_catalog *catalog, lh_str id, lh_arena *arena, lh_error *err);
 

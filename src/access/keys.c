@@ -1,6 +1,7 @@
 /* API keys. A key is "lh_<id>_<secret>": the id (12 hex digits) finds the document "key/<id>", the secret (256 random
  * bits) is compared in constant time as HMAC-SHA-256 under the key's salt. The secret is shown once and kept nowhere.
- * Document: {"schema_version":1,"id","name","permission":"read|write|admin","salt","hash","created_at"}; a principal's key has
+ * Document: {"schema_version":1,"id","name","permission":"read|write|admin","salt","hash","created_at"}, "expires_at" of a key that
+ * ends, "rotated_at" of one that got another secret; a principal's key has
  * "principal", "principal_id" and "scope":"read|write|admin" as well, and the permission "roles", which a version that knows no
  * principals takes for none. */
 #include "access/identity_internal.h"
@@ -29,6 +30,14 @@ lh_str lh_access_key_shown(lh_str x_api_key, lh_str authorization) {
                : LH_STR_NONE;
 }
 
+/* Ended, or of a time that cannot be read. */
+static bool keys_is_over(const lh_json *doc) {
+    int64_t expires_ms = 0;
+    const lh_json *expires = lh_json_get(doc, "expires_at");
+    return expires && (lh_time_parse_rfc3339(lh_json_str(expires, LH_STR_NONE), &expires_ms) != LH_OK ||
+                       lh_time_now_ms() >= expires_ms);
+}
+
 /* The key's principal as it is now. False: it is gone, or a role of it cannot be read. */
 static bool keys_govern(lh_catalog *catalog, const lh_json *key, lh_arena *arena, lh_identity *ret) {
     lh_json *principal = NULL;
@@ -53,6 +62,7 @@ bool access_key_find(lh_catalog *catalog, lh_str presented, lh_arena *into, lh_i
     lh_sha256_hex hash = keys_hash(lh_json_get_string(doc, "salt"), rest);
     *ret = (lh_identity){.known = true, .principal = id};
     if (!lh_equal_constant_time(lh_str_from(hash.text), lh_json_get_string(doc, "hash"))) return false;
+    if (keys_is_over(doc)) return false;
     if (lh_json_get(doc, "principal")) return keys_govern(catalog, doc, into, ret);
     bool good = access_permission_parse(lh_json_get_string(doc, "permission"), &ret->permission);
     ret->scope = ret->permission;
@@ -71,6 +81,9 @@ static lh_json *keys_public(lh_arena *arena, const lh_json *doc) {
         lh_json_set_string(arena, item, "principal", lh_json_get_string(doc, "principal"));
         lh_json_set_string(arena, item, "scope", lh_json_get_string(doc, "scope"));
     }
+    static const char *const times[] = {"expires_at", "rotated_at"};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        if (lh_json_get(doc, times[i])) lh_json_set_string(arena, item, times[i], lh_json_get_string(doc, times[i]));
     return item;
 }
 
@@ -88,25 +101,53 @@ lh_code lh_access_keys_list(lh_catalog *catalog, lh_arena *arena, lh_json **ret,
     return LH_OK;
 }
 
-/* Makes a key of the document's members so far; *ret_key is what is shown. changes: room for one more behind `count`. */
-static lh_code keys_make(lh_catalog *catalog, lh_json *doc, lh_change *changes, size_t count, lh_arena *arena,
-                         lh_str *ret_key, lh_error *err) {
-    unsigned char random[6 + 16 + 32];
-    char id[13], salt[33], secret[65];
+/* Gives the document another secret, which is returned. */
+static lh_str keys_draw_secret(lh_json *doc, lh_arena *arena) {
+    unsigned char random[16 + 32];
+    char salt[33], secret[65];
     lh_random_bytes(random, sizeof random);
-    lh_hex(random, 6, id);
-    lh_hex(random + 6, 16, salt);
-    lh_hex(random + 22, 32, secret);
+    lh_hex(random, 16, salt);
+    lh_hex(random + 16, 32, secret);
     lh_sha256_hex hash = keys_hash(lh_str_from(salt), lh_str_from(secret));
-    lh_json_set_int(arena, doc, "schema_version", 1);
-    lh_json_set_string(arena, doc, "id", lh_str_from(id));
     lh_json_set_string(arena, doc, "salt", lh_str_from(salt));
     lh_json_set_string(arena, doc, "hash", lh_str_from(hash.text));
+    return lh_arena_dup(arena, lh_str_from(secret));
+}
+
+/* What is shown once: the key's description with the key itself. */
+static lh_json *keys_shown(const lh_json *doc, lh_str secret, lh_arena *arena) {
+    lh_json *answer = keys_public(arena, doc);
+    lh_str id = lh_json_get_string(doc, "id");
+    lh_json_set_string(arena, answer, "key",
+                       lh_arena_printf(arena, "lh_%.*s_%.*s", LH_STR_ARG(id), LH_STR_ARG(secret)));
+    return answer;
+}
+
+static lh_code keys_set_end(lh_json *doc, lh_str expires_at, lh_arena *arena, lh_error *err) {
+    int64_t ms = 0;
+    if (expires_at.len == 0) return LH_OK;
+    if (lh_time_parse_rfc3339(expires_at, &ms) != LH_OK)
+        return lh_fail(err, LH_INVALID, "'expires_at' must be a time such as 2027-01-31T00:00:00Z");
+    if (ms <= lh_time_now_ms()) return lh_fail(err, LH_INVALID, "'expires_at' is over already");
+    lh_json_set_string(arena, doc, "expires_at", lh_str_from(lh_time_rfc3339(ms).text));
+    return LH_OK;
+}
+
+/* Makes a key of the document's members so far; *ret is what is shown. changes: room for one more behind `count`. */
+static lh_code keys_make(lh_catalog *catalog, lh_json *doc, lh_change *changes, size_t count, lh_arena *arena,
+                         lh_json **ret, lh_error *err) {
+    unsigned char random[6];
+    char id[13];
+    lh_random_bytes(random, sizeof random);
+    lh_hex(random, sizeof random, id);
+    lh_json_set_int(arena, doc, "schema_version", 1);
+    lh_json_set_string(arena, doc, "id", lh_str_from(id));
+    lh_str secret = keys_draw_secret(doc, arena);
     lh_json_set_string(arena, doc, "created_at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
     changes[count] = (lh_change){.key = lh_arena_printf(arena, "key/%s", id), .expected = LH_VERSION_ABSENT};
     LH_TRY(lh_json_write(arena, doc, false, &changes[count].text, err));
     LH_TRY(lh_metastore_commit(lh_catalog_metastore(catalog), changes, count + 1, NULL, err));
-    *ret_key = lh_arena_printf(arena, "lh_%s_%s", id, secret);
+    *ret = keys_shown(doc, secret, arena);
     return LH_OK;
 }
 
@@ -117,28 +158,23 @@ static lh_code keys_check_permission(lh_str permission, const char *what, lh_err
                : lh_fail(err, LH_INVALID, "'%s' must be read, write or admin", what);
 }
 
-lh_code lh_access_key_create(lh_catalog *catalog, lh_str name, lh_str permission, lh_arena *arena, lh_json **ret,
-                             lh_error *err) {
+lh_code lh_access_key_create(lh_catalog *catalog, lh_str name, lh_str permission, lh_str expires_at, lh_arena *arena,
+                             lh_json **ret, lh_error *err) {
     lh_change change;
-    lh_str key;
     if (name.len == 0 || name.len > LH_LIMIT_NAME_BYTES)
         return lh_fail(err, LH_INVALID, "'name' must have 1 to %d bytes", LH_LIMIT_NAME_BYTES);
     LH_TRY(keys_check_permission(permission, "permission", err));
     lh_json *doc = lh_json_new_object(arena);
     lh_json_set_string(arena, doc, "name", name);
     lh_json_set_string(arena, doc, "permission", permission);
-    LH_TRY(keys_make(catalog, doc, &change, 0, arena, &key, err));
-    lh_json *answer = keys_public(arena, doc);
-    lh_json_set_string(arena, answer, "key", key);
-    *ret = answer;
-    return LH_OK;
+    LH_TRY(keys_set_end(doc, expires_at, arena, err));
+    return keys_make(catalog, doc, &change, 0, arena, ret, err);
 }
 
-lh_code lh_access_key_create_for(lh_catalog *catalog, lh_str principal, lh_str scope, lh_arena *arena, lh_json **ret,
-                                 lh_error *err) {
+lh_code lh_access_key_create_for(lh_catalog *catalog, lh_str principal, lh_str scope, lh_str expires_at,
+                                 lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *owner = NULL;
     lh_change changes[2] = {{.check_only = true}}; /* the principal stays while its key is made */
-    lh_str key;
     LH_TRY(keys_check_permission(scope, "scope", err));
     LH_TRY(access_principal_read(catalog, principal, arena, &owner, &changes[0].expected, err));
     changes[0].key = access_principal_key(principal, arena);
@@ -148,10 +184,24 @@ lh_code lh_access_key_create_for(lh_catalog *catalog, lh_str principal, lh_str s
     lh_json_set_string(arena, doc, "scope", scope);
     lh_json_set_string(arena, doc, "principal", principal);
     lh_json_set_string(arena, doc, "principal_id", lh_json_get_string(owner, "id"));
-    LH_TRY(keys_make(catalog, doc, changes, 1, arena, &key, err));
-    lh_json *answer = keys_public(arena, doc);
-    lh_json_set_string(arena, answer, "key", key);
-    *ret = answer;
+    LH_TRY(keys_set_end(doc, expires_at, arena, err));
+    return keys_make(catalog, doc, changes, 1, arena, ret, err);
+}
+
+lh_code lh_access_key_rotate(lh_catalog *catalog, lh_str id, lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_metastore *metastore = lh_catalog_metastore(catalog);
+    lh_change change = {.key = lh_arena_printf(arena, "key/%.*s", LH_STR_ARG(id))};
+    lh_json *doc = NULL;
+    lh_str text;
+    if (lh_metastore_get(metastore, change.key, arena, &text, &change.expected, NULL) != LH_OK)
+        return lh_fail(err, LH_NOT_FOUND, "there is no API key with id '%.*s'", LH_STR_ARG(id));
+    LH_TRY(lh_json_parse(arena, text, &doc, err));
+    if (keys_is_over(doc)) return lh_fail(err, LH_CONFLICT, "this key is expired: make a new one");
+    lh_str secret = keys_draw_secret(doc, arena);
+    lh_json_set_string(arena, doc, "rotated_at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
+    LH_TRY(lh_json_write(arena, doc, false, &change.text, err));
+    LH_TRY(lh_metastore_commit(metastore, &change, 1, NULL, err));
+    *ret = keys_shown(doc, secret, arena);
     return LH_OK;
 }
 

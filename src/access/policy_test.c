@@ -335,7 +335,8 @@ static void test_access__a_role_that_a_principal_has_stays(void) {
 static lh_identity lake_key(lake *l, const char *principal, const char *scope, lh_str *ret_key) {
     lh_json *made = NULL;
     lh_error err = {0};
-    CHECK_OK(lh_access_key_create_for(l->catalog, lh_str_from(principal), lh_str_from(scope), l->arena, &made, &err));
+    CHECK_OK(lh_access_key_create_for(l->catalog, lh_str_from(principal), lh_str_from(scope), LH_STR_NONE, l->arena,
+                                      &made, &err));
     *ret_key = lh_json_get_string(made, "key");
     return lh_access_identify(l->access, *ret_key, l->arena);
 }
@@ -357,9 +358,10 @@ static void test_access__a_key_is_its_principal_and_no_more(void) {
     CHECK(lh_str_search(text, LH_STR("\"permission\":\"roles\"")) != SIZE_MAX); /* a version before takes it for none */
     lh_identity bot = lake_key(&l, "bot", "admin", &other);
     CHECK(bot.known && bot.permission == LH_PERMIT_PUBLIC);
-    CHECK(lh_access_key_create_for(l.catalog, LH_STR("nobody"), LH_STR("read"), l.arena, &ignored, NULL) ==
+    CHECK(lh_access_key_create_for(l.catalog, LH_STR("nobody"), LH_STR("read"), LH_STR_NONE, l.arena, &ignored, NULL) ==
           LH_NOT_FOUND);
-    CHECK(lh_access_key_create_for(l.catalog, LH_STR("bot"), LH_STR("all"), l.arena, &ignored, NULL) == LH_INVALID);
+    CHECK(lh_access_key_create_for(l.catalog, LH_STR("bot"), LH_STR("all"), LH_STR_NONE, l.arena, &ignored, NULL) ==
+          LH_INVALID);
     CHECK(LH_OK == lh_access_principal_delete(l.catalog, LH_STR("boss"), l.arena, NULL));
     CHECK(LH_OK == lake_principal(&l, "{\"name\":\"boss\",\"kind\":\"user\",\"roles\":[\"admin\"]}"));
     CHECK(!lh_access_identify(l.access, key, l.arena).known); /* the new one of that name is another */

@@ -93,19 +93,32 @@ lh_code api_keys_list(lh_request *request, lh_error *err) {
 lh_code api_keys_create(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    static const char *const known[] = {"name", "permission"}, *const of_principal[] = {"principal", "scope"};
-    if (lh_json_get(body, "principal")) {
-        LH_TRY(lh_body_check(body, of_principal, sizeof of_principal / sizeof *of_principal, err));
-        LH_TRY(lh_access_key_create_for(lh_request_app(request)->catalog, lh_json_get_string(body, "principal"),
-                                        lh_json_str(lh_json_get(body, "scope"), LH_STR("admin")),
-                                        lh_request_arena(request), &answer, err));
-        return lh_respond_json(request, 201, answer, err);
-    }
-    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
-    LH_TRY(lh_access_key_create(lh_request_app(request)->catalog, lh_json_get_string(body, "name"),
-                                lh_json_str(lh_json_get(body, "permission"), LH_STR("read")), lh_request_arena(request),
-                                &answer, err));
+    static const char *const known[] = {"name", "permission", "expires_at"}, *const of_principal[] = {
+                                                                                 "principal", "scope", "expires_at"};
+    lh_catalog *catalog = lh_request_app(request)->catalog;
+    lh_arena *arena = lh_request_arena(request);
+    bool owned = lh_json_get(body, "principal") != NULL;
+    LH_TRY(lh_body_check(body, owned ? of_principal : known, 3, err));
+    const lh_json *ends = lh_json_get(body, "expires_at"); /* of another type is not without */
+    lh_str expires_at = lh_json_str(ends, LH_STR_NONE);
+    if (ends && expires_at.len == 0)
+        return lh_fail(err, LH_INVALID, "'expires_at' must be a time such as 2027-01-31T00:00:00Z");
+    if (owned)
+        LH_TRY(lh_access_key_create_for(catalog, lh_json_get_string(body, "principal"),
+                                        lh_json_str(lh_json_get(body, "scope"), LH_STR("admin")), expires_at, arena,
+                                        &answer, err));
+    else
+        LH_TRY(lh_access_key_create(catalog, lh_json_get_string(body, "name"),
+                                    lh_json_str(lh_json_get(body, "permission"), LH_STR("read")), expires_at, arena,
+                                    &answer, err));
     return lh_respond_json(request, 201, answer, err);
+}
+
+lh_code api_keys_rotate(lh_request *request, lh_error *err) {
+    lh_json *answer = NULL;
+    LH_TRY(lh_access_key_rotate(lh_request_app(request)->catalog, lh_request_param(request, "id"),
+                                lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
 }
 
 lh_code api_keys_revoke(lh_request *request, lh_error *err) {

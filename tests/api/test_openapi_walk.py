@@ -186,7 +186,7 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("bucket_object_head", {"bucket": "two", "key": "k"}, {}), ("bucket_object_delete", {"bucket": "two", "key": "k"}, {}), ("buckets_migrate", {}, {}),
     ("profile_get", {"user": "ann"}, {}), ("profile_activate", {"user": "ann"}, {}), ("profile_get", {"user": "ann"}, {}), ("profile_deactivate", {"user": "ann"}, {}),
     ("cache_pin", {}, {"json": {"dataset": "w"}}), ("cache_stats", {}, {}), ("cache_evict", {}, {"json": {"dataset": "w"}}), ("catalog_resync", {}, {"json": {"dry_run": True}}),
-    ("keys_create", {}, {"json": {"name": "k"}}), ("keys_list", {}, {}), ("keys_revoke", {"id": "?"}, {}),
+    ("keys_create", {}, {"json": {"name": "k"}}), ("keys_list", {}, {}), ("keys_rotate", {"id": "?"}, {}), ("keys_revoke", {"id": "?"}, {}),
     ("role_create", {}, {"json": {"name": "r", "grants": [GRANT]}}), ("role_put", {"role": "r"}, {"json": {"description": "d", "grants": [GRANT]}}), ("role_get", {"role": "r"}, {}),
     ("roles_list", {}, {}), ("roles_list", {}, {"params": {"limit": 2}}), ("principal_create", {}, {"json": {"name": "p", "kind": "user", "roles": ["r", "agent"]}}),
     ("principal_get", {"principal": "p"}, {}), ("principals_list", {}, {}), ("keys_create", {}, {"json": {"principal": "p", "scope": "read"}}), ("keys_list", {}, {}),
@@ -226,7 +226,7 @@ def test_good_answers_are_what_the_document_says(lake):
     assert lake.request("PUT", "/storage/objects/p.parquet", data=written.getvalue()).status_code in (200, 201)
     for name, names, options in WALK:
         method, path, operation = OPERATIONS[name]
-        if name == "keys_revoke":
+        if name in ("keys_rotate", "keys_revoke"):
             names = {"id": lake.request("GET", "/access/keys").json()["items"][0]["id"]}
         answer = lake.request(method, fill(path, **names), **options)
         assert answer.status_code // 100 == 2, (name, answer.text)

@@ -1,4 +1,5 @@
 """The HTTP server itself: routes and their checks, request smuggling, streaming, drain, time-outs, cancellation, keys, TLS."""
+import datetime
 import http.client
 import json
 import os
@@ -15,7 +16,7 @@ import requests
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness import BINARY, ROOT, SANITIZED
+from harness import BINARY, ROOT, SANITIZED, wait_for
 
 ADMIN = "an-admin-key-of-the-tests"
 KEYS_ENV = {"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN}
@@ -263,7 +264,7 @@ def test_keys_live_and_die(guarded):
     made = server.request("POST", "/access/keys", headers=admin, json={"name": "for a day"}).json()
     assert made["permission"] == "read" and re.fullmatch(r"lh_[0-9a-f]{12}_[0-9a-f]{64}", made["key"])
     listed = server.request("GET", "/access/keys", headers=admin).json()["items"]
-    assert made["id"] in [k["id"] for k in listed] and all(k.keys() == {"id", "name", "permission", "created_at"} for k in listed)
+    assert made["id"] in [k["id"] for k in listed] and all(k.keys() - {"expires_at", "rotated_at"} == {"id", "name", "permission", "created_at"} for k in listed)
     assert server.request("GET", "/storage/objects", headers={"X-API-Key": made["key"]}).status_code == 200
     assert server.request("GET", "/storage/objects", headers={"Authorization": "Bearer " + made["key"]}).status_code == 200
     assert server.request("GET", "/storage/objects", headers={"X-API-Key": made["key"][:-1] + ("0" if made["key"][-1] != "0" else "1")}).status_code == 401
@@ -278,6 +279,28 @@ def test_keys_live_and_die(guarded):
     assert server.request("DELETE", "/access/keys/" + made["id"], headers=admin).status_code == 404
     for bad in ({}, {"name": ""}, {"name": "x", "permission": "root"}, {"name": "x", "more": 1}, [], "x"):
         assert server.request("POST", "/access/keys", headers=admin, json=bad).status_code == 400, bad
+
+
+def test_a_key_ends_and_gets_another_secret(guarded):
+    server, _ = guarded
+    admin = {"X-API-Key": ADMIN}
+    reads = lambda key: server.request("GET", "/storage/objects", headers={"X-API-Key": key}).status_code
+    ask = lambda **members: server.request("POST", "/access/keys", headers=admin, json={"name": "x", **members})
+    made = ask(expires_at="2999-01-31T01:00:00+01:00").json()
+    assert made["expires_at"] == "2999-01-31T00:00:00.000Z" and reads(made["key"]) == 200
+    for bad in ("2020-01-01T00:00:00Z", "tomorrow", "", 7, None, []):
+        assert ask(expires_at=bad).status_code == 400, bad
+    soon = ask(expires_at=(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)).isoformat()).json()
+    wait_for(lambda: reads(soon["key"]) == 401)
+    assert server.request("POST", f"/access/keys/{soon['id']}/rotate", headers=admin).status_code == 409
+    rotated = server.request("POST", f"/access/keys/{made['id']}/rotate", headers=admin).json()
+    assert {name: rotated[name] for name in ("id", "name", "permission", "created_at", "expires_at")} == {name: made[name] for name in ("id", "name", "permission", "created_at", "expires_at")}
+    assert (reads(made["key"]), reads(rotated["key"])) == (401, 200)
+    server.restart()
+    assert (reads(made["key"]), reads(rotated["key"])) == (401, 200)
+    listed = {k["id"]: k for k in server.request("GET", "/access/keys", headers=admin).json()["items"]}
+    assert listed[made["id"]]["rotated_at"] == rotated["rotated_at"] and "key" not in listed[made["id"]]
+    assert server.request("POST", "/access/keys/none/rotate", headers=admin).status_code == 404
 
 
 def test_a_reader_cannot_write_by_sql(guarded):
