@@ -31,8 +31,9 @@ static inline void lh_access_freep(lh_access **access) { lh_access_free(*access)
 /* Whose key or token is that? With auth.mode off everybody is known and may do everything. Does no I/O. */
 lh_identity lh_access_identify(lh_access *access, lh_str key, lh_arena *arena);
 
-/* {"items":[{"id","name","permission","principal"?,"scope"?,"created_at","expires_at"?,"rotated_at"?}],"next_page_token":null}. Arena. */
-LH_MUST_CHECK lh_code lh_access_keys_list(lh_catalog *catalog, lh_arena *arena, lh_json **ret, lh_error *err);
+/* {"items":[{"id","name","permission","principal"?,"scope"?,"created_at","expires_at"?,"rotated_at"?,"last_used_at"?}],"next_page_token":null}.
+ * Arena. */
+LH_MUST_CHECK lh_code lh_access_keys_list(lh_access *access, lh_arena *arena, lh_json **ret, lh_error *err);
 /* permission: "read", "write" or "admin". expires_at: RFC 3339, in the future; empty: it has no end. *ret (arena):
  * {"id","name","permission","created_at","expires_at"?,"key"}; the key is shown this once and kept nowhere. Errors: INVALID (name,
  * permission, time), IO, UNAVAILABLE. */

@@ -6,6 +6,7 @@ lh_code lh_access_new(const lh_config *config, lh_catalog *catalog, lh_access **
     if (!access) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     access->config = config;
     access->catalog = catalog;
+    if (!lh_str_eq(config->auth_mode, LH_STR("off"))) LH_TRY(usage_new(catalog, &access->usage, err));
     if (config->auth_jwt_jwks.len) LH_TRY(jwt_issuer_new(config, &access->issuer, err));
     *ret = lh_take(&access);
     return LH_OK;
@@ -14,6 +15,7 @@ lh_code lh_access_new(const lh_config *config, lh_catalog *catalog, lh_access **
 void lh_access_free(lh_access *access) {
     if (!access) return;
     jwt_issuer_free(access->issuer);
+    usage_free(access->usage);
     free(access);
 }
 
@@ -62,12 +64,16 @@ static lh_identity identity_of_token(const lh_access *access, const jwt_token *t
 lh_identity lh_access_identify(lh_access *access, lh_str key, lh_arena *arena) {
     const lh_config *config = access->config;
     lh_identity stored;
+    lh_str id;
     jwt_token token;
     if (lh_str_eq(config->auth_mode, LH_STR("off"))) return identity_admin("-");
     if (key.len == 0) return identity_nobody;
     if (config->auth_admin_key.len && lh_equal_constant_time(key, config->auth_admin_key))
         return identity_admin("admin");
-    if (access_key_find(access->catalog, key, arena, &stored)) return stored;
+    if (access_key_find(access->catalog, key, arena, &stored, &id)) {
+        if (access->usage) usage_note(access->usage, id, lh_time_now_ms());
+        return stored;
+    }
     if (access->issuer && jwt_issuer_verify(access->issuer, key, arena, &token))
         return identity_of_token(access, &token, arena);
     return identity_nobody;

@@ -50,7 +50,7 @@ static bool keys_govern(lh_catalog *catalog, const lh_json *key, lh_arena *arena
            access_govern(catalog, principal, scope, arena, ret);
 }
 
-bool access_key_find(lh_catalog *catalog, lh_str presented, lh_arena *into, lh_identity *ret) {
+bool access_key_find(lh_catalog *catalog, lh_str presented, lh_arena *into, lh_identity *ret, lh_str *ret_id) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_str rest = presented, text;
     lh_json *doc = NULL;
@@ -63,6 +63,7 @@ bool access_key_find(lh_catalog *catalog, lh_str presented, lh_arena *into, lh_i
     *ret = (lh_identity){.known = true, .principal = id};
     if (!lh_equal_constant_time(lh_str_from(hash.text), lh_json_get_string(doc, "hash"))) return false;
     if (keys_is_over(doc)) return false;
+    *ret_id = id;
     if (lh_json_get(doc, "principal")) return keys_govern(catalog, doc, into, ret);
     bool good = access_permission_parse(lh_json_get_string(doc, "permission"), &ret->permission);
     ret->scope = ret->permission;
@@ -87,13 +88,17 @@ static lh_json *keys_public(lh_arena *arena, const lh_json *doc) {
     return item;
 }
 
-lh_code lh_access_keys_list(lh_catalog *catalog, lh_arena *arena, lh_json **ret, lh_error *err) {
+lh_code lh_access_keys_list(lh_access *access, lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_document_page docs;
-    LH_TRY(lh_metastore_list(lh_catalog_metastore(catalog), LH_STR("key/"), LH_STR_NONE, 100000, arena, &docs, err));
+    LH_TRY(lh_metastore_list(lh_catalog_metastore(access->catalog), LH_STR("key/"), LH_STR_NONE, 100000, arena, &docs,
+                             err));
     lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *doc = NULL;
     for (size_t i = 0; i < docs.count; i++) {
         LH_TRY(lh_json_parse(arena, docs.items[i].text, &doc, err));
-        lh_json_append(items, keys_public(arena, doc));
+        lh_json *item = keys_public(arena, doc);
+        int64_t used_ms = usage_last_ms(access->usage, access->catalog, lh_json_get_string(doc, "id"), arena);
+        if (used_ms) lh_json_set_string(arena, item, "last_used_at", lh_str_from(lh_time_rfc3339(used_ms).text));
+        lh_json_append(items, item);
     }
     lh_json_set(arena, answer, "items", items);
     lh_json_set(arena, answer, "next_page_token", lh_json_new_null(arena));
@@ -207,9 +212,9 @@ lh_code lh_access_key_rotate(lh_catalog *catalog, lh_str id, lh_arena *arena, lh
 
 lh_code lh_access_key_revoke(lh_catalog *catalog, lh_str id, lh_arena *arena, lh_error *err) {
     lh_metastore *metastore = lh_catalog_metastore(catalog);
-    lh_change change = {.key = lh_arena_printf(arena, "key/%.*s", LH_STR_ARG(id))};
+    lh_change changes[] = {{.key = lh_arena_printf(arena, "key/%.*s", LH_STR_ARG(id))}, {.key = usage_key(id, arena)}};
     lh_str text;
-    if (lh_metastore_get(metastore, change.key, arena, &text, &change.expected, NULL) != LH_OK)
+    if (lh_metastore_get(metastore, changes[0].key, arena, &text, &changes[0].expected, NULL) != LH_OK)
         return lh_fail(err, LH_NOT_FOUND, "there is no API key with id '%.*s'", LH_STR_ARG(id));
-    return lh_metastore_commit(metastore, &change, 1, NULL, err);
+    return lh_metastore_commit(metastore, changes, 2, NULL, err);
 }

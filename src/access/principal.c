@@ -4,6 +4,7 @@
  * principal_role/<role>/<name> for each role (role.c). A name that was deleted leaves principal_deleted/<name> until there is a principal
  * of that name again: its tokens are not taken for those of somebody whom the lake never knew. */
 #include "access/access_internal.h"
+#include "access/usage_internal.h"
 
 lh_str access_principal_key(lh_str name, lh_arena *arena) {
     return lh_arena_printf(arena, "principal/%.*s", LH_STR_ARG(name));
@@ -143,14 +144,15 @@ static lh_code principal_drop_keys(lh_catalog *catalog, lh_str id, lh_arena *are
                                    lh_error *err) {
     lh_document_page docs;
     LH_TRY(lh_metastore_list(lh_catalog_metastore(catalog), LH_STR("key/"), LH_STR_NONE, 100000, arena, &docs, err));
-    lh_change *all = LH_ARENA_ARRAY(arena, lh_change, *count + docs.count + 1);
+    lh_change *all = LH_ARENA_ARRAY(arena, lh_change, *count + 2 * docs.count + 1);
     LH_TRY(lh_arena_check(arena, err));
     memcpy(all, *changes, *count * sizeof *all);
     for (size_t i = 0; i < docs.count; i++) {
         lh_json *key = NULL;
         LH_TRY(lh_json_parse(arena, docs.items[i].text, &key, err));
-        if (lh_str_eq(lh_json_get_string(key, "principal_id"), id))
-            all[(*count)++] = (lh_change){.key = docs.items[i].key, .expected = LH_VERSION_ANY};
+        if (!lh_str_eq(lh_json_get_string(key, "principal_id"), id)) continue;
+        all[(*count)++] = (lh_change){.key = docs.items[i].key, .expected = LH_VERSION_ANY};
+        all[(*count)++] = (lh_change){.key = usage_key(lh_json_get_string(key, "id"), arena)};
     }
     *changes = all;
     return LH_OK;

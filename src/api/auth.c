@@ -86,7 +86,7 @@ lh_code api_authorize(lh_request *request, lh_error *err) {
 
 lh_code api_keys_list(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
-    LH_TRY(lh_access_keys_list(lh_request_app(request)->catalog, lh_request_arena(request), &answer, err));
+    LH_TRY(lh_access_keys_list(lh_request_app(request)->access, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
 

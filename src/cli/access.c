@@ -9,7 +9,7 @@ typedef struct access_job {
     lh_connection *connection;
     lh_arena *arena;
     const lh_cli_list *words; /* the verb's own from 1 on */
-    const char *principal, *permission, *kind;
+    const char *principal, *permission, *expires_at, *kind;
     bool json;
 } access_job;
 
@@ -54,10 +54,19 @@ lh_code lh_cli_read_json(const lh_connection *connection, lh_str name, lh_arena 
 /* ---- keys ---- */
 
 static lh_code keys_list(const access_job *job, lh_error *err) {
-    static const char *const members[] = {"id", "name", "permission", "principal", "created_at"};
+    static const char *const members[] = {"id",         "name",       "permission",  "principal",
+                                          "created_at", "expires_at", "last_used_at"};
     lh_json *answer = NULL;
     LH_TRY(lh_connection_get(job->connection, LH_STR("/access/keys"), job->arena, &answer, err));
     return access_print(job, lh_json_get(answer, "items"), members, sizeof members / sizeof *members, err);
+}
+
+/* The key alone on stdout, for scripts. */
+static lh_code keys_show(const access_job *job, const lh_json *answer, lh_error *err) {
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
+    printf("%.*s\n", LH_STR_ARG(lh_json_get_string(answer, "key")));
+    fprintf(stderr, "key %.*s, shown this once\n", LH_STR_ARG(lh_json_get_string(answer, "id")));
+    return LH_OK;
 }
 
 static lh_code keys_create(const access_job *job, lh_error *err) {
@@ -69,11 +78,17 @@ static lh_code keys_create(const access_job *job, lh_error *err) {
                        job->principal ? lh_str_from(job->principal) : name);
     if (job->permission)
         lh_json_set_string(job->arena, body, job->principal ? "scope" : "permission", lh_str_from(job->permission));
+    if (job->expires_at) lh_json_set_string(job->arena, body, "expires_at", lh_str_from(job->expires_at));
     LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/access/keys"), body, job->arena, &answer, err));
-    if (job->json) return lh_cli_print_json(answer, job->arena, err);
-    printf("%.*s\n", LH_STR_ARG(lh_json_get_string(answer, "key")));
-    fprintf(stderr, "key %.*s, shown this once\n", LH_STR_ARG(lh_json_get_string(answer, "id")));
-    return LH_OK;
+    return keys_show(job, answer, err);
+}
+
+static lh_code keys_rotate(const access_job *job, lh_error *err) {
+    lh_json *answer = NULL;
+    lh_str path;
+    LH_TRY(lh_cli_path(job->arena, "/access/keys/", lh_cli_word(job->words, 1), "/rotate", &path, err));
+    LH_TRY(lh_connection_send(job->connection, "POST", path, NULL, job->arena, &answer, err));
+    return keys_show(job, answer, err);
 }
 
 static lh_code keys_revoke(const access_job *job, lh_error *err) {
@@ -82,6 +97,7 @@ static lh_code keys_revoke(const access_job *job, lh_error *err) {
 
 static const access_verb keys_verbs[] = {{{"list", "no more words", 0, 0}, keys_list},
                                          {{"create", "NAME, or --principal NAME", 0, 1}, keys_create},
+                                         {{"rotate", "ID", 1, 1}, keys_rotate},
                                          {{"revoke", "ID", 1, 1}, keys_revoke}};
 
 /* ---- roles ---- */
@@ -202,6 +218,10 @@ int lh_cli_keys(const lh_cli_command *self, int argc, char **argv) {
          .value_name = "WORD",
          .help = "create: read, write or admin; with --principal it does no more than that",
          .text = &job.permission},
+        {.name = "expires-at",
+         .value_name = "TIME",
+         .help = "create: when it ends, as 2027-01-31T00:00:00Z; without it never",
+         .text = &job.expires_at},
         ACCESS_JSON(job),
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source)};

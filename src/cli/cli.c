@@ -90,9 +90,11 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse profiles activate ann                  reads ann.json in storage.profile_root, also anew\n"
      "  lakehouse ingest may.csv --profile ann           into her bucket and namespace\n",
      .run = lh_cli_profiles, .verb = lh_cli_profiles_verb},
-    {"keys", "[list | create NAME | revoke ID] [flags]", "API keys",
+    {"keys", "[list | create NAME | rotate ID | revoke ID] [flags]", "API keys",
      "  lakehouse keys create etl --permission write     printed this once\n"
      "  lakehouse keys create --principal ann            what her roles give\n"
+     "  lakehouse keys create ci --expires-at 2027-01-31T00:00:00Z\n"
+     "  lakehouse keys rotate 0123456789ab               another secret, printed this once\n"
      "  lakehouse keys revoke 0123456789ab\n",
      .run = lh_cli_keys, .verb = lh_cli_keys_verb},
     {"roles", "[list | show NAME | create FILE | replace NAME FILE | delete NAME] [flags]",
