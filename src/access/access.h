@@ -19,8 +19,8 @@ typedef struct lh_identity {
     lh_permission scope; /* of that key: nothing beyond */
 } lh_identity;
 
-/* The key that a caller shows, of its two headers (or gRPC metadata): X-API-Key, else Authorization's bearer token; empty
- * when there is none. Borrowed from them. */
+/* The key that a caller shows, of its two headers (or gRPC metadata): X-API-Key, else Authorization's bearer token, or all
+ * of it when that is none: nobody's key, but not nothing. Empty when there is neither. Borrowed from them. */
 lh_str lh_access_key_shown(lh_str x_api_key, lh_str authorization);
 /* What the doors ask; one for all of them. With auth.jwt_jwks it has a thread that fetches the issuer's keys; what keeps it
  * from that is told in the log. config, catalog: borrowed for life. Owned: lh_access_free(). Errors: INVALID, NO_MEMORY, IO. */
@@ -28,7 +28,8 @@ typedef struct lh_access lh_access;
 LH_MUST_CHECK lh_code lh_access_new(const lh_config *config, lh_catalog *catalog, lh_access **ret, lh_error *err);
 void lh_access_free(lh_access *access); /* NULL is fine */
 static inline void lh_access_freep(lh_access **access) { lh_access_free(*access); }
-/* Whose key or token is that? With auth.mode off everybody is known and may do everything. Does no I/O. */
+/* Whose key or token is that? With auth.mode off everybody is known and may do everything; with auth.anonymous a caller without a
+ * key is that principal. Does no I/O. */
 lh_identity lh_access_identify(lh_access *access, lh_str key, lh_arena *arena);
 
 /* {"items":[{"id","name","permission","principal"?,"scope"?,"created_at","expires_at"?,"rotated_at"?,"last_used_at"?}],"next_page_token":null}.
@@ -47,6 +48,9 @@ LH_MUST_CHECK lh_code lh_access_key_create_for(lh_catalog *catalog, lh_str princ
  * Errors: NOT_FOUND, CONFLICT (changed meanwhile, or it is expired), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_access_key_rotate(lh_catalog *catalog, lh_str id, lh_arena *arena, lh_json **ret,
                                            lh_error *err);
+/* Makes an administrator's key when none that is stored reaches so far. *ret (arena): it, to be shown this once; empty: there was one.
+ * Errors: IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_access_admin_key_ensure(lh_catalog *catalog, lh_arena *arena, lh_str *ret, lh_error *err);
 /* Errors: NOT_FOUND, CONFLICT, IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_access_key_revoke(lh_catalog *catalog, lh_str id, lh_arena *arena, lh_error *err);
 

@@ -61,13 +61,24 @@ static lh_identity identity_of_token(const lh_access *access, const jwt_token *t
     return good ? identity : identity_nobody;
 }
 
+/* A caller without any key: a principal that the configuration names, which reads at most. */
+static lh_identity identity_anonymous(const lh_access *access, lh_arena *arena) {
+    lh_json *principal = NULL;
+    lh_identity identity;
+    uint64_t ignored;
+    lh_str name = access->config->auth_anonymous;
+    bool good = name.len && access_principal_read(access->catalog, name, arena, &principal, &ignored, NULL) == LH_OK &&
+                access_govern(access->catalog, principal, LH_PERMIT_READ, arena, &identity);
+    return good ? identity : identity_nobody;
+}
+
 lh_identity lh_access_identify(lh_access *access, lh_str key, lh_arena *arena) {
     const lh_config *config = access->config;
     lh_identity stored;
     lh_str id;
     jwt_token token;
     if (lh_str_eq(config->auth_mode, LH_STR("off"))) return identity_admin("-");
-    if (key.len == 0) return identity_nobody;
+    if (key.len == 0) return identity_anonymous(access, arena);
     if (config->auth_admin_key.len && lh_equal_constant_time(key, config->auth_admin_key))
         return identity_admin("admin");
     if (access_key_find(access->catalog, key, arena, &stored, &id)) {

@@ -6,6 +6,8 @@
  * principals takes for none. */
 #include "access/identity_internal.h"
 
+enum { KEYS_MAX = 100000 }; /* that are listed */
+
 static const char *const keys_permissions[] = {
     [LH_PERMIT_PUBLIC] = "", [LH_PERMIT_READ] = "read", [LH_PERMIT_WRITE] = "write", [LH_PERMIT_ADMIN] = "admin"};
 
@@ -27,7 +29,7 @@ lh_str lh_access_key_shown(lh_str x_api_key, lh_str authorization) {
     if (x_api_key.len) return x_api_key;
     return lh_str_eq_nocase(lh_str_sub(authorization, 0, scheme.len), scheme)
                ? lh_str_trim(lh_str_sub(authorization, scheme.len, SIZE_MAX))
-               : LH_STR_NONE;
+               : authorization;
 }
 
 /* Ended, or of a time that cannot be read. */
@@ -72,6 +74,28 @@ bool access_key_find(lh_catalog *catalog, lh_str presented, lh_arena *into, lh_i
 
 /* ---- the keys ---- */
 
+static bool keys_is_admin(lh_catalog *catalog, const lh_json *doc, lh_arena *arena) {
+    lh_identity identity = {0};
+    if (keys_is_over(doc)) return false;
+    return lh_json_get(doc, "principal")
+               ? keys_govern(catalog, doc, arena, &identity) && identity.permission == LH_PERMIT_ADMIN
+               : lh_str_eq(lh_json_get_string(doc, "permission"), LH_STR("admin"));
+}
+
+lh_code lh_access_admin_key_ensure(lh_catalog *catalog, lh_arena *arena, lh_str *ret, lh_error *err) {
+    lh_document_page docs;
+    lh_json *doc = NULL, *made = NULL;
+    LH_TRY(lh_metastore_list(lh_catalog_metastore(catalog), LH_STR("key/"), LH_STR_NONE, KEYS_MAX, arena, &docs, err));
+    for (size_t i = 0; i < docs.count; i++)
+        if (lh_json_parse(arena, docs.items[i].text, &doc, NULL) == LH_OK && keys_is_admin(catalog, doc, arena)) {
+            *ret = LH_STR_NONE;
+            return LH_OK;
+        }
+    LH_TRY(lh_access_key_create(catalog, LH_STR("first admin"), LH_STR("admin"), LH_STR_NONE, arena, &made, err));
+    *ret = lh_json_get_string(made, "key");
+    return LH_OK;
+}
+
 static lh_json *keys_public(lh_arena *arena, const lh_json *doc) {
     static const char *const members[] = {"id", "name", "permission", "created_at"};
     lh_json *item = lh_json_new_object(arena);
@@ -90,7 +114,7 @@ static lh_json *keys_public(lh_arena *arena, const lh_json *doc) {
 
 lh_code lh_access_keys_list(lh_access *access, lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_document_page docs;
-    LH_TRY(lh_metastore_list(lh_catalog_metastore(access->catalog), LH_STR("key/"), LH_STR_NONE, 100000, arena, &docs,
+    LH_TRY(lh_metastore_list(lh_catalog_metastore(access->catalog), LH_STR("key/"), LH_STR_NONE, KEYS_MAX, arena, &docs,
                              err));
     lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *doc = NULL;
     for (size_t i = 0; i < docs.count; i++) {

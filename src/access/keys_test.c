@@ -6,8 +6,8 @@ static lh_identity lake_identify(lake *l, lh_str key) { return lh_access_identif
 static void test_access__the_key_shown_is_of_either_header(void) {
     CHECK_STR(lh_access_key_shown(LH_STR("k"), LH_STR("Bearer other")), LH_STR("k"));
     CHECK_STR(lh_access_key_shown(LH_STR_NONE, LH_STR("bearer  k ")), LH_STR("k"));
-    CHECK(lh_access_key_shown(LH_STR_NONE, LH_STR("Basic aTpr")).len == 0);
-    CHECK(lh_access_key_shown(LH_STR_NONE, LH_STR("Bearer")).len == 0);
+    CHECK_STR(lh_access_key_shown(LH_STR_NONE, LH_STR("Basic aTpr")), LH_STR("Basic aTpr")); /* nobody's, not nothing */
+    CHECK_STR(lh_access_key_shown(LH_STR_NONE, LH_STR("Bearer")), LH_STR("Bearer"));
     CHECK(lh_access_key_shown(LH_STR_NONE, LH_STR_NONE).len == 0);
 }
 
@@ -122,6 +122,14 @@ static void test_access__a_key_is_refused_from_its_end_on(void) {
                                    &err) == LH_INVALID);
 }
 
+static void lake_principal(lake *l, const char *name, const char *role) {
+    lh_error err = {0};
+    lh_json *body = NULL, *ignored = NULL;
+    lh_str text = lh_arena_printf(l->arena, "{\"name\":\"%s\",\"kind\":\"user\",\"roles\":[\"%s\"]}", name, role);
+    CHECK_OK(lh_json_parse(l->arena, text, &body, &err));
+    CHECK_OK(lh_access_principal_create(l->catalog, body, l->arena, &ignored, &err));
+}
+
 static void test_access__a_principals_key_has_an_end_too(void) {
     LH_CLEANUP(lake_done) lake l;
     lh_error err = {0};
@@ -140,6 +148,46 @@ static void test_access__a_principals_key_has_an_end_too(void) {
     CHECK(!lake_identify(&l, key).known);
     CHECK(lh_access_key_create_for(l.catalog, ann, read, LH_STR("2020-01-01T00:00:00Z"), l.arena, &made, &err) ==
           LH_INVALID);
+}
+
+static void test_access__an_admin_key_is_made_once(void) {
+    LH_CLEANUP(lake_done) lake l;
+    lh_error err = {0};
+    lh_json *made = NULL;
+    lh_str first, again;
+    lake_open(&l);
+    CHECK_OK(lh_access_key_create(l.catalog, LH_STR("r"), LH_STR("write"), LH_STR_NONE, l.arena, &made, &err));
+    CHECK_OK(lh_access_admin_key_ensure(l.catalog, l.arena, &first, &err));
+    CHECK(lake_identify(&l, first).permission == LH_PERMIT_ADMIN && !lake_identify(&l, first).governed);
+    CHECK_OK(lh_access_admin_key_ensure(l.catalog, l.arena, &again, &err));
+    CHECK(again.len == 0);
+    CHECK_OK(lh_access_key_revoke(l.catalog, lh_str_sub(first, 3, 12), l.arena, &err));
+    lake_principal(&l, "bot", "agent"); /* whose key reaches not so far; the boss's does */
+    CHECK_OK(lh_access_key_create_for(l.catalog, LH_STR("bot"), LH_STR("admin"), LH_STR_NONE, l.arena, &made, &err));
+    CHECK_OK(lh_access_admin_key_ensure(l.catalog, l.arena, &again, &err));
+    CHECK(again.len > 0);
+    CHECK_OK(lh_access_key_revoke(l.catalog, lh_str_sub(again, 3, 12), l.arena, &err));
+    lake_principal(&l, "boss", "admin");
+    CHECK_OK(lh_access_key_create_for(l.catalog, LH_STR("boss"), LH_STR("admin"), LH_STR_NONE, l.arena, &made, &err));
+    CHECK_OK(lh_access_admin_key_ensure(l.catalog, l.arena, &again, &err));
+    CHECK(again.len == 0);
+    lake_end(&l, made, "2020-01-01T00:00:00Z");
+    CHECK_OK(lh_access_admin_key_ensure(l.catalog, l.arena, &again, &err));
+    CHECK(again.len > 0);
+}
+
+static void test_access__nobody_is_a_principal_only_when_it_is_configured(void) {
+    LH_CLEANUP(lake_done) lake l;
+    lake_open(&l);
+    lake_principal(&l, "guest", "admin");
+    CHECK(!lake_identify(&l, LH_STR_NONE).known);
+    l.config.auth_anonymous = LH_STR("guest");
+    lh_identity guest = lake_identify(&l, LH_STR_NONE);
+    CHECK(guest.known && guest.governed && guest.permission == LH_PERMIT_READ && guest.scope == LH_PERMIT_READ);
+    CHECK_STR(guest.principal, LH_STR("guest"));
+    CHECK(!lake_identify(&l, LH_STR("wrong")).known && !lake_identify(&l, LH_STR("lh_")).known);
+    l.config.auth_anonymous = LH_STR("nobody");
+    CHECK(!lake_identify(&l, LH_STR_NONE).known);
 }
 
 static void test_access__a_rotated_key_has_one_secret_the_new_one(void) {
@@ -163,7 +211,8 @@ static void test_access__a_rotated_key_has_one_secret_the_new_one(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_access__a_key_is_refused_from_its_end_on),
-             LH_TEST(test_access__a_principals_key_has_an_end_too),
+             LH_TEST(test_access__a_principals_key_has_an_end_too), LH_TEST(test_access__an_admin_key_is_made_once),
+             LH_TEST(test_access__nobody_is_a_principal_only_when_it_is_configured),
              LH_TEST(test_access__a_rotated_key_has_one_secret_the_new_one),
              LH_TEST(test_access__the_key_shown_is_of_either_header),
              LH_TEST(test_access__a_key_is_known_until_it_is_revoked),

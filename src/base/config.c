@@ -383,7 +383,19 @@ static lh_code config_read_variable(lh_arena *arena, lh_str name, lh_str value, 
     return config_complain(origin, err, "no such setting; did you mean LAKEHOUSE__%s?", upper);
 }
 
+/* LAKEHOUSE_ADMIN_KEY is auth.admin_key, unless that is set by its own name. */
+static lh_code config_read_admin_key(lh_arena *arena, char *const *environment, lh_config *config, lh_error *err) {
+    for (; environment && *environment; environment++) {
+        lh_str value = lh_str_from(*environment), name = lh_str_split(&value, '=');
+        if (value.len && lh_str_eq(name, LH_STR("LAKEHOUSE_ADMIN_KEY")))
+            return config_assign(arena, config, config_find(LH_STR("auth"), LH_STR("admin_key")),
+                                 (config_value){.kind = VALUE_TEXT, .text = value}, (config_origin){.name = name}, err);
+    }
+    return LH_OK;
+}
+
 static lh_code config_read_environment(lh_arena *arena, char *const *environment, lh_config *config, lh_error *err) {
+    LH_TRY(config_read_admin_key(arena, environment, config, err));
     for (; environment && *environment; environment++) {
         lh_str value = lh_str_from(*environment);
         lh_str name = lh_str_split(&value, '=');
@@ -502,9 +514,6 @@ static bool config_is_safe_url(lh_str url) {
 static lh_code config_check_tokens(const lh_config *config, lh_error *err) {
     lh_str source = config->auth_jwt_jwks;
     if (source.len == 0) return LH_OK;
-    if (!lh_str_eq(config->auth_mode, LH_STR("keys")))
-        return lh_fail(err, LH_INVALID,
-                       "auth.jwt_jwks needs auth.mode = \"keys\": without it nobody is asked for a token");
     if (lh_str_search(source, LH_STR("://")) != SIZE_MAX && !config_is_safe_url(source))
         return lh_fail(err, LH_INVALID, "auth.jwt_jwks is a file, an https URL, or an http URL of a loopback address");
     const struct {
@@ -520,6 +529,33 @@ static lh_code config_check_tokens(const lh_config *config, lh_error *err) {
     return LH_OK;
 }
 
+static bool config_is_reachable(const lh_config *config) {
+    return !config_is_loopback(config_host(config->server_listen)) ||
+           (config->grpc_enabled && !config_is_loopback(config->grpc_host));
+}
+
+/* auth.mode is off or keys from here on. What is set to tell callers apart is never passed over in silence. */
+static lh_code config_settle_mode(lh_config *config, lh_error *err) {
+    const struct {
+        const char *name;
+        lh_str value;
+    } asking[] = {{"admin_key", config->auth_admin_key},
+                  {"anonymous", config->auth_anonymous},
+                  {"jwt_jwks", config->auth_jwt_jwks}};
+    bool automatic = lh_str_eq(config->auth_mode, LH_STR("auto")), asks = config_is_reachable(config);
+    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++) {
+        if (asking[i].value.len && lh_str_eq(config->auth_mode, LH_STR("off")))
+            return lh_fail(
+                err, LH_INVALID,
+                "auth.%s is set, but auth.mode is off: nobody would be asked for a key or token; take one of "
+                "the two away",
+                asking[i].name);
+        asks = asks || asking[i].value.len;
+    }
+    if (automatic) config->auth_mode = asks ? LH_STR("keys") : LH_STR("off");
+    return LH_OK;
+}
+
 static lh_code config_check_relations(const lh_config *config, lh_error *err) {
     if ((config->server_tls_certificate.len == 0) != (config->server_tls_key.len == 0))
         return lh_fail(err, LH_INVALID, "server.tls_certificate and server.tls_key go together; %s is empty",
@@ -529,15 +565,17 @@ static lh_code config_check_relations(const lh_config *config, lh_error *err) {
                        LH_STR_ARG(config->server_listen));
     bool open = lh_str_eq(config->auth_mode, LH_STR("off"));
     if (open && config->grpc_enabled && !config_is_loopback(config->grpc_host))
-        return lh_fail(err, LH_INVALID,
-                       "grpc.host %.*s is reachable from other machines: set auth.mode = \"keys\" (and "
-                       "auth.admin_key), or listen on 127.0.0.1",
-                       LH_STR_ARG(config->grpc_host));
+        return lh_fail(
+            err, LH_INVALID,
+            "grpc.host %.*s is reachable from other machines, and auth.mode is off: set it to \"keys\", or listen on "
+            "127.0.0.1",
+            LH_STR_ARG(config->grpc_host));
     if (open && !config_is_loopback(config_host(config->server_listen)))
-        return lh_fail(err, LH_INVALID,
-                       "server.listen %.*s is reachable from other machines: set auth.mode = \"keys\" (and "
-                       "auth.admin_key), or listen on 127.0.0.1",
-                       LH_STR_ARG(config->server_listen));
+        return lh_fail(
+            err, LH_INVALID,
+            "server.listen %.*s is reachable from other machines, and auth.mode is off: set it to \"keys\", or listen "
+            "on 127.0.0.1",
+            LH_STR_ARG(config->server_listen));
     if (config->storage_root.len == 0) return lh_fail(err, LH_INVALID, "storage.root is empty");
     LH_TRY(config_check_tokens(config, err));
     LH_TRY(config_check_buckets(config, err));
@@ -562,6 +600,7 @@ lh_code lh_config_load(lh_arena *arena, const char *toml_path, char *const *envi
     if (toml_path) LH_TRY(config_read_file(arena, toml_path, &config, err));
     LH_TRY(config_read_environment(arena, environment, &config, err));
     for (size_t i = 0; i < override_count; i++) LH_TRY(config_read_override(arena, overrides[i], &config, err));
+    LH_TRY(config_settle_mode(&config, err));
     LH_TRY(config_check_relations(&config, err));
     *ret = config;
     return LH_OK;

@@ -113,11 +113,13 @@ static void test_config__settings_that_contradict_each_other_are_refused(void) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = test_arena();
     lh_error err = {0};
     lh_config config;
-    CHECK(load_toml(arena, "[server]\nlisten = \"0.0.0.0:3100\"\n", NULL, &config, &err) == LH_INVALID);
+    CHECK(load_toml(arena, "[server]\nlisten = \"0.0.0.0:3100\"\n[auth]\nmode = \"off\"\n", NULL, &config, &err) ==
+          LH_INVALID);
     CHECK(strstr(err.message, "auth.mode"));
     CHECK_OK(load_toml(arena, "[server]\nlisten = \"0.0.0.0:3100\"\n[auth]\nmode = \"keys\"\n", NULL, &config, &err));
     CHECK_OK(load_toml(arena, "[server]\nlisten = \"[::1]:0\"\n", NULL, &config, &err));
-    CHECK(load_toml(arena, "[server]\nlisten = \"127.0.0.1.evil.example:1\"\n", NULL, &config, &err) == LH_INVALID);
+    CHECK(load_toml(arena, "[server]\nlisten = \"127.0.0.1.evil.example:1\"\n[auth]\nmode = \"off\"\n", NULL, &config,
+                    &err) == LH_INVALID);
     CHECK(load_toml(arena, "[server]\nlisten = \"localhost\"\n", NULL, &config, &err) == LH_INVALID);
     CHECK(load_toml(arena, "[server]\ntls_key = \"k.pem\"\n", NULL, &config, &err) == LH_INVALID);
     CHECK(load_toml(arena, "[storage]\nkind = \"s3\"\ns3_endpoint = \"http://127.0.0.1:1\"\n", NULL, &config, &err) ==
@@ -230,6 +232,48 @@ static void test_config__a_list_of_buckets_is_checked(void) {
     CHECK(lh_config_lists_primary(&config));
 }
 
+static void test_config__authentication_is_on_when_anything_asks_for_it(void) {
+    static const char *const off = "off", *const keys = "keys";
+    char hush[] = "LAKEHOUSE_ADMIN_KEY=hush-hush", nothing[] = "LAKEHOUSE_ADMIN_KEY=",
+         by_name[] = "LAKEHOUSE__AUTH__ADMIN_KEY=by-name";
+    char *const admin[] = {hush, NULL}, *const empty[] = {nothing, NULL}, *const two[] = {by_name, hush, NULL};
+    const struct {
+        const char *toml;
+        char *const *environment;
+        const char *mode; /* NULL: refused */
+    } cases[] = {{"", NULL, off},
+                 {"", empty, off},
+                 {"", admin, keys},
+                 {"[auth]\nadmin_key = \"hush-hush\"\n", NULL, keys},
+                 {"[auth]\nanonymous = \"guest\"\n", NULL, keys},
+                 {"[server]\nlisten = \"0.0.0.0:3100\"\n", NULL, keys},
+                 {"[server]\nlisten = \"localhost.evil.example:1\"\n", NULL, keys},
+                 {"[server]\nlisten = \"[::]:3100\"\n", NULL, keys},
+                 {"[grpc]\nhost = \"0.0.0.0\"\n", NULL, keys},
+                 {"[grpc]\nhost = \"0.0.0.0\"\nenabled = false\n", NULL, off},
+                 {"[server]\nlisten = \"127.0.0.9:3100\"\n[auth]\nmode = \"auto\"\n", NULL, off},
+                 {"[auth]\nmode = \"keys\"\n", NULL, keys},
+                 {"[auth]\nmode = \"off\"\n", admin, NULL},
+                 {"[auth]\nmode = \"off\"\nanonymous = \"guest\"\n", NULL, NULL},
+                 {"[auth]\nmode = \"off\"\njwt_jwks = \"keys.json\"\n", NULL, NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        LH_CLEANUP(lh_arena_freep) lh_arena *arena = test_arena();
+        lh_error err = {0};
+        lh_config config = {0};
+        lh_code code = load_toml(arena, cases[i].toml, cases[i].environment, &config, &err);
+        CHECK(code == (cases[i].mode ? LH_OK : LH_INVALID));
+        if (cases[i].mode) CHECK_STR(config.auth_mode, lh_str_from(cases[i].mode));
+        else CHECK(strstr(err.message, "auth.mode is off") && !strstr(err.message, "hush"));
+    }
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = test_arena();
+    lh_error err = {0};
+    lh_config config = {0};
+    CHECK_OK(load_toml(arena, "", two, &config, &err));
+    CHECK_STR(config.auth_admin_key, LH_STR("by-name"));
+    CHECK_OK(load_toml(arena, "[auth]\nadmin_key = \"of the file\"\n", admin, &config, &err));
+    CHECK_STR(config.auth_admin_key, LH_STR("hush-hush"));
+}
+
 static void test_config__every_cap_of_the_arena_fails_cleanly(void) {
     lh_error err = {0};
     const char *toml = "[storage]\nroot = \"somewhere\"\n[auth]\nadmin_key = \"k\"\n";
@@ -270,5 +314,6 @@ LH_TEST_MAIN(LH_TEST(test_config__the_hot_cache_has_a_quarter_of_the_machine_unl
              LH_TEST(test_config__a_wrong_secret_is_not_repeated),
              LH_TEST(test_config__a_nul_byte_is_refused_with_its_line),
              LH_TEST(test_config__reference_names_every_setting), LH_TEST(test_config__a_list_of_buckets_is_checked),
+             LH_TEST(test_config__authentication_is_on_when_anything_asks_for_it),
              LH_TEST(test_config__every_cap_of_the_arena_fails_cleanly),
              LH_TEST(test_config__engine_memory_is_a_part_of_the_machine))

@@ -114,11 +114,13 @@ lh_str lh_stack_url(const lh_stack *stack);  /* borrowed */
 lh_str lh_stack_grpc(const lh_stack *stack); /* address of the gRPC server, empty when there is none; borrowed */
 /* Keys are asked for, but there is none: neither auth.admin_key nor a stored one. Looks into a lake in a folder without
  * changing it; of one in S3 it does not know, and says false. */
-bool lh_cli_is_locked_out(const lh_config *config);
-bool lh_stack_is_locked_out(const lh_stack *stack);
-#define LH_CLI_LOCKED_OUT                                                                                              \
-    "nobody can get in: no API key is stored and auth.admin_key is not set (LAKEHOUSE__AUTH__ADMIN_KEY sets it; with " \
-    "it, POST /access/keys makes others)"
+bool lh_cli_has_no_key(const lh_config *config);
+#define LH_CLI_NO_KEY                                                                                                  \
+    "no API key is stored and auth.admin_key is not set (LAKEHOUSE_ADMIN_KEY sets it): lakehouse serve makes the "     \
+    "first "                                                                                                           \
+    "one, and prints it once, on its standard output"
+/* With keys asked for and no administrator's: makes one. *ret (arena): it, to be shown this once; empty: there was no need. */
+LH_MUST_CHECK lh_code lh_stack_make_admin_key(lh_stack *stack, lh_arena *arena, lh_str *ret, lh_error *err);
 lh_metastore_stats lh_stack_replay(lh_stack *stack);
 /* Lets other commands find this server (announce.c) until lh_stack_close(). */
 LH_MUST_CHECK lh_code lh_stack_announce(lh_stack *stack, lh_error *err);

@@ -54,6 +54,6 @@ int lh_cli_config_command(const lh_cli_command *self, int argc, char **argv) {
     }
     const char *file = lh_cli_config_path(&source);
     printf(file ? "%s is valid.\n" : "The configuration is valid (no file: defaults, environment and flags).\n", file);
-    if (lh_cli_is_locked_out(&config)) fprintf(stderr, "warning: %s\n", LH_CLI_LOCKED_OUT);
+    if (lh_cli_has_no_key(&config)) fprintf(stderr, "note: %s\n", LH_CLI_NO_KEY);
     return LH_EXIT_DONE;
 }

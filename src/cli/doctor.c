@@ -242,7 +242,7 @@ static void doctor_check_server(doctor *d) {
 }
 
 static void doctor_check_keys(doctor *d) {
-    if (lh_cli_is_locked_out(&d->config)) doctor_say(d, DOCTOR_WARN, "keys", "%s", LH_CLI_LOCKED_OUT);
+    if (lh_cli_has_no_key(&d->config)) doctor_say(d, DOCTOR_WARN, "keys", "%s", LH_CLI_NO_KEY);
 }
 
 /* S3 refuses requests whose time differs by 15 minutes; its Date header tells by how much we are off. */

@@ -35,10 +35,21 @@ static void serve_log_start(lh_stack *stack, const lh_config *config, uint64_t s
            "replay_ms", replay, "start_ms", total, NULL);
     if (lh_str_eq(config->auth_mode, LH_STR("off")))
         lh_log(LH_LOG_WARN,
-               "authentication is off: whoever reaches this address can read and change the lake (auth.mode = \"keys\" "
-               "turns it on)",
+               "authentication is off: whoever reaches this address is the local administrator, and can read and "
+               "change the "
+               "lake (auth.mode = \"keys\" turns it on)",
                NULL);
-    else if (lh_stack_is_locked_out(stack)) lh_log(LH_LOG_WARN, LH_CLI_LOCKED_OUT, NULL);
+}
+
+/* The first key goes to whoever starts the server, on stdout, which is not the log, and nowhere else. */
+static lh_code serve_print_admin_key(lh_stack *stack, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_str key;
+    LH_TRY(lh_arena_new(64 << 20, &arena, err));
+    LH_TRY(lh_stack_make_admin_key(stack, arena, &key, err));
+    if (key.len) printf("admin key, shown this once: %.*s\n", LH_STR_ARG(key));
+    fflush(stdout);
+    return LH_OK;
 }
 
 /* Several servers of one lake are allowed; who starts a second one by mistake shall see it. */
@@ -84,6 +95,7 @@ static lh_code serve_start(const lh_config *config, lh_stack **ret, lh_error *er
     lh_str grpc = lh_stack_grpc(stack);
     if (grpc.len) printf("grpc on %.*s\n", LH_STR_ARG(grpc));
     fflush(stdout);
+    LH_TRY(serve_print_admin_key(stack, err));
     serve_log_others(config); /* the engine takes another working folder */
     LH_TRY(lh_stack_ready(stack, err));
     LH_TRY(lh_stack_announce(stack, err));

@@ -224,11 +224,12 @@ static bool stack_asks_for_keys(const lh_config *config) {
     return lh_str_eq(config->auth_mode, LH_STR("keys")) && config->auth_admin_key.len == 0;
 }
 
-bool lh_stack_is_locked_out(const lh_stack *stack) {
-    return stack_asks_for_keys(stack->config) && !stack_stores_keys(lh_catalog_metastore(stack->catalog));
+lh_code lh_stack_make_admin_key(lh_stack *stack, lh_arena *arena, lh_str *ret, lh_error *err) {
+    *ret = LH_STR_NONE;
+    return stack_asks_for_keys(stack->config) ? lh_access_admin_key_ensure(stack->catalog, arena, ret, err) : LH_OK;
 }
 
-bool lh_cli_is_locked_out(const lh_config *config) {
+bool lh_cli_has_no_key(const lh_config *config) {
     LH_CLEANUP(lh_bucket_freep) lh_bucket *bucket = NULL;
     LH_CLEANUP(lh_metastore_freep) lh_metastore *metastore = NULL;
     char root[4096];

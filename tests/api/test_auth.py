@@ -2,6 +2,7 @@
 import json
 import time
 
+import grpc
 import pytest
 
 from commands import lakehouse
@@ -76,3 +77,80 @@ def test_the_commands_of_keys(lake):
     call(lake, "GET", "/datasets", 401, key=key)
     call(lake, "GET", "/datasets", 200, key=rotated.stdout.strip())
     assert "last_used_at" in run("list").stdout
+
+
+# ---- how authentication is turned on ----
+
+def admin_key_of(server):
+    """What the server prints of a key behind its addresses; it prints nothing else, so this waits for its end."""
+    server.grpc
+    server.process.send_signal(15)
+    rest = server.process.stdout.read().splitlines()
+    server.process.wait(60)
+    assert all(line.startswith("admin key, shown this once: lh_") for line in rest)
+    return [line.split()[-1] for line in rest]
+
+
+def test_the_first_start_makes_an_admin_key_and_prints_it_once(tmp_path):
+    env = {"LAKEHOUSE__AUTH__MODE": "keys"}
+    server = Server(tmp_path / "root", env=env)
+    call(server, "GET", "/datasets", 401, key=None)
+    (key,) = admin_key_of(server)
+    assert key not in server.log_text() and key.split("_")[2] not in server.log_text()
+    server.start()
+    assert call(server, "GET", "/access/me", 200, key=key)["permission"] == "admin"
+    assert "authentication is off" not in server.log_text()
+    assert admin_key_of(server) == []  # there is one
+    for file in (tmp_path / "root").rglob("*"):
+        assert not file.is_file() or key.split("_")[2].encode() not in file.read_bytes()
+    server.start()
+    call(server, "DELETE", f"/access/keys/{key.split('_')[1]}", 204, key=key)
+    assert admin_key_of(server) == []
+    server.start()  # whoever starts the server gets in again
+    (other,) = admin_key_of(server)
+    assert other != key
+
+
+def test_an_address_that_others_reach_asks_for_keys(tmp_path):
+    server = Server(tmp_path / "root", "--listen", "0.0.0.0:0")  # the last --listen holds
+    server.url = server.url.replace("0.0.0.0", "127.0.0.1")
+    call(server, "GET", "/datasets", 401, key=None)
+    assert len(admin_key_of(server)) == 1
+
+
+def test_an_admin_key_of_the_environment_turns_it_on(tmp_path):
+    server = Server(tmp_path / "root", env={"LAKEHOUSE_ADMIN_KEY": ADMIN})
+    call(server, "GET", "/datasets", 401, key=None)
+    assert call(server, "GET", "/access/me", 200)["kind"] == "admin"
+    assert admin_key_of(server) == [] and ADMIN not in server.log_text()
+    with pytest.raises(ServerFailed, match="auth.admin_key is set, but auth.mode is off"):
+        Server(tmp_path / "other", env={"LAKEHOUSE_ADMIN_KEY": ADMIN, "LAKEHOUSE__AUTH__MODE": "off"})
+
+
+def test_on_loopback_with_nothing_set_the_caller_is_the_local_admin(tmp_path):
+    server = Server(tmp_path / "root")
+    me = call(server, "GET", "/access/me", 200, key=None)
+    assert (me["kind"], me["principal"], me["permission"]) == ("local", "-", "admin")
+    assert "local administrator" in server.log_text() and '"warn"' in server.log_text()
+    assert admin_key_of(server) == []
+
+
+def test_anonymous_is_a_principal_that_reads(tmp_path):
+    server = Server(tmp_path / "root", env={**KEYS, "LAKEHOUSE__AUTH__ANONYMOUS": "guest"})
+    call(server, "GET", "/access/me", 401, key=None)  # there is no such principal yet
+    call(server, "POST", "/access/principals", 201, {"name": "guest", "kind": "service", "roles": ["admin"]})
+    me = call(server, "GET", "/access/me", 200, key=None)
+    assert (me["principal"], me["roles"], me["permission"]) == ("guest", ["admin"], "read")
+    call(server, "GET", "/datasets", 200, key=None)
+    call(server, "POST", "/query/sql", 403, {"sql": "CREATE TABLE t (a INTEGER)"}, key=None)
+    call(server, "POST", "/access/keys", 403, {"name": "x"}, key=None)
+    call(server, "GET", "/datasets", 401, key="wrong")
+    call(server, "GET", "/datasets", 401, key=None, headers={"Authorization": "Basic eDp5"})
+    call(server, "GET", "/datasets", 401, key=None, headers={"Authorization": "Bearer wrong"})
+    with grpc.insecure_channel(server.grpc) as channel:
+        listed = channel.unary_unary("/lakehouse.v1.CatalogService/ListDatasets")
+        listed(b"")
+        with pytest.raises(grpc.RpcError) as refused:
+            listed(b"", metadata=[("x-api-key", "wrong")])
+        assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    server.stop()

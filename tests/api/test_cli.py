@@ -46,7 +46,7 @@ def test_start_errors_are_one_readable_line(tmp_path):
     (tmp_path / "file").write_text("")
     done = lakehouse("serve", "--root", tmp_path / "file", "--listen", "127.0.0.1:0", check=False)
     assert done.returncode == 1 and str(tmp_path / "file") in done.stderr
-    done = lakehouse("serve", "--root", tmp_path / "r", "--listen", "0.0.0.0:0", check=False)
+    done = lakehouse("serve", "--root", tmp_path / "r", "--listen", "0.0.0.0:0", "--set", "auth.mode=off", check=False)
     assert done.returncode == 1 and "auth.mode" in done.stderr
     done = lakehouse("serve", "--root", tmp_path / "r", "--set", "engine.extension_dir=/nowhere", "--listen", "127.0.0.1:0", check=False)
     assert done.returncode == 1 and "/nowhere" in done.stderr

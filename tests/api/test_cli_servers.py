@@ -62,20 +62,20 @@ def test_a_url_without_a_server_is_said_before_anything_else(tmp_path):
         assert done.returncode == 1 and f"no lakehouse answers at {url}" in done.stderr
 
 
-def test_a_way_in_is_missed_before_the_server_starts(fresh, tmp_path):
+def test_that_there_is_no_key_yet_is_said_before_the_server_starts(fresh, tmp_path):
     keys = {"LAKEHOUSE__AUTH__MODE": "keys"}
     listen = ["--listen", f"127.0.0.1:{free_port()}"]
     root = tmp_path / "lake"
-    assert "nobody can get in" in lakehouse("config", "check", "--root", root, env=keys).stderr
+    assert "makes the first one" in lakehouse("config", "check", "--root", root, env=keys).stderr
     assert "WARN  keys" in lakehouse("doctor", "--root", root, *listen, env=keys).stdout
     assert not root.exists()
     admin = {**keys, "LAKEHOUSE__AUTH__ADMIN_KEY": "k" * 40}
-    assert "nobody" not in lakehouse("config", "check", "--root", root, env=admin).stderr
+    assert "the first one" not in lakehouse("config", "check", "--root", root, env=admin).stderr
     server = fresh(root=root, env=admin)
     server.headers = {"X-API-Key": "k" * 40}
     assert server.request("POST", "/access/keys", json={"name": "ann", "permission": "read"}).status_code == 201
     server.stop()
-    assert "nobody" not in lakehouse("config", "check", "--root", root, env=keys).stderr
+    assert "the first one" not in lakehouse("config", "check", "--root", root, env=keys).stderr
     assert "WARN  keys" not in lakehouse("doctor", "--root", root, *listen, env=keys).stdout
 
 
