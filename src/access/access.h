@@ -11,8 +11,18 @@ typedef enum lh_permission { /* each reaches as far as those before it */
                              LH_PERMIT_ADMIN,
 } lh_permission;
 
+/* Where a caller comes from: IPv6, or IPv4 as ::ffff:a.b.c.d; all zero: not known. */
+typedef struct lh_address {
+    unsigned char bytes[16];
+} lh_address;
+struct sockaddr;
+lh_address lh_address_of_socket(const struct sockaddr *socket); /* NULL is fine */
+lh_address lh_address_of_peer(lh_str peer); /* as gRPC has it: "ipv4:HOST:PORT", "ipv6:[HOST]:PORT" */
+
 typedef struct lh_identity {
     bool known;
+    uint32_t
+        retry_after_ms; /* not 0: not heard before then, and so not known: too many requests, or too many wrong keys */
     lh_permission permission;
     lh_str principal; /* its name; of a key without one the key's id; "admin"; "-": authentication is off */
     bool governed; /* a key of a principal: `permission` is what it may do in the whole lake, its roles say the rest */
@@ -29,8 +39,8 @@ LH_MUST_CHECK lh_code lh_access_new(const lh_config *config, lh_catalog *catalog
 void lh_access_free(lh_access *access); /* NULL is fine */
 static inline void lh_access_freep(lh_access **access) { lh_access_free(*access); }
 /* Whose key or token is that? With auth.mode off everybody is known and may do everything; with auth.anonymous a caller without a
- * key is that principal. Does no I/O. */
-lh_identity lh_access_identify(lh_access *access, lh_str key, lh_arena *arena);
+ * key is that principal. Each call counts as a request of that address and key. Does no I/O. */
+lh_identity lh_access_identify(lh_access *access, lh_str key, lh_address from, lh_arena *arena);
 
 /* {"items":[{"id","name","permission","principal"?,"scope"?,"created_at","expires_at"?,"rotated_at"?,"last_used_at"?}],"next_page_token":null}.
  * Arena. */

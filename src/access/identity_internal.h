@@ -3,13 +3,15 @@
 #define LH_ACCESS_IDENTITY_INTERNAL_H
 #include "access/access_internal.h"
 #include "access/jwt_internal.h"
+#include "access/throttle_internal.h"
 #include "access/usage_internal.h"
 
 struct lh_access {
     const lh_config *config; /* borrowed, as the catalog */
     lh_catalog *catalog;
     jwt_issuer *issuer; /* NULL: no tokens are accepted */
-    usage *usage;       /* NULL: nobody is asked for a key */
+    usage *usage;       /* this and the next NULL: nobody is asked for a key */
+    throttle *throttle;
 };
 
 /* "read", "write" or "admin". */

@@ -367,7 +367,7 @@ static lh_str door_token(door *d, const char *sub, const char *more) {
 }
 
 static lh_identity door_ask(door *d, const char *sub, const char *more) {
-    return lh_access_identify(d->l.access, door_token(d, sub, more), d->l.arena);
+    return lh_access_identify(d->l.access, door_token(d, sub, more), (lh_address){0}, d->l.arena);
 }
 
 #define PERMITS(word) ",\"lakehouse_permission\":\"" word "\""
@@ -376,12 +376,12 @@ static void test_jwt__the_doors_take_tokens_of_the_file(void) {
     LH_CLEANUP(door_done) door d;
     door_open(&d);
     lh_str good = door_token(&d, "ada", PERMITS("admin"));
-    lh_identity identity = lh_access_identify(d.l.access, good, d.l.arena);
+    lh_identity identity = lh_access_identify(d.l.access, good, (lh_address){0}, d.l.arena);
     CHECK(identity.known && !identity.governed && identity.permission == LH_PERMIT_ADMIN);
     CHECK_STR(identity.principal, LH_STR("ada"));
-    CHECK(!lh_access_identify(d.l.access, lh_str_sub(good, 0, good.len - 4), d.l.arena).known);
-    CHECK(!lh_access_identify(d.l.access, token(&d.i, GOOD_CLAIMS "x"), d.l.arena).known);
-    CHECK(!lh_access_identify(d.l.access, LH_STR_NONE, d.l.arena).known);
+    CHECK(!lh_access_identify(d.l.access, lh_str_sub(good, 0, good.len - 4), (lh_address){0}, d.l.arena).known);
+    CHECK(!lh_access_identify(d.l.access, token(&d.i, GOOD_CLAIMS "x"), (lh_address){0}, d.l.arena).known);
+    CHECK(!lh_access_identify(d.l.access, LH_STR_NONE, (lh_address){0}, d.l.arena).known);
 }
 
 static void door_principal(door *d, const char *name, const char *role) {

@@ -338,7 +338,7 @@ static lh_identity lake_key(lake *l, const char *principal, const char *scope, l
     CHECK_OK(lh_access_key_create_for(l->catalog, lh_str_from(principal), lh_str_from(scope), LH_STR_NONE, l->arena,
                                       &made, &err));
     *ret_key = lh_json_get_string(made, "key");
-    return lh_access_identify(l->access, *ret_key, l->arena);
+    return lh_access_identify(l->access, *ret_key, (lh_address){0}, l->arena);
 }
 
 static void test_access__a_key_is_its_principal_and_no_more(void) {
@@ -364,7 +364,7 @@ static void test_access__a_key_is_its_principal_and_no_more(void) {
           LH_INVALID);
     CHECK(LH_OK == lh_access_principal_delete(l.catalog, LH_STR("boss"), l.arena, NULL));
     CHECK(LH_OK == lake_principal(&l, "{\"name\":\"boss\",\"kind\":\"user\",\"roles\":[\"admin\"]}"));
-    CHECK(!lh_access_identify(l.access, key, l.arena).known); /* the new one of that name is another */
+    CHECK(!lh_access_identify(l.access, key, (lh_address){0}, l.arena).known); /* the new one of that name is another */
 }
 
 /* Only what is whole reaches over the lake: one thing less and a role reaches nothing. */

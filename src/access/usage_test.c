@@ -101,9 +101,9 @@ static void test_usage__the_doors_note_it_and_the_list_shows_it(void) {
     lake_open(&l);
     lake_key_id(&l, &key);
     CHECK(lake_last_used(&l).len == 0);
-    CHECK(!lh_access_identify(l.access, lh_str_sub(key, 0, key.len - 1), l.arena).known);
+    CHECK(!lh_access_identify(l.access, lh_str_sub(key, 0, key.len - 1), (lh_address){0}, l.arena).known);
     CHECK(lake_last_used(&l).len == 0); /* a wrong secret is no use of the key */
-    CHECK(lh_access_identify(l.access, key, l.arena).known);
+    CHECK(lh_access_identify(l.access, key, (lh_address){0}, l.arena).known);
     int64_t used_ms = 0, now_ms = lh_time_now_ms();
     CHECK(lh_time_parse_rfc3339(lake_last_used(&l), &used_ms) == LH_OK && now_ms - used_ms < HOUR_MS);
 }

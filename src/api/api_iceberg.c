@@ -157,8 +157,13 @@ lh_code api_iceberg_oauth(lh_request *request, lh_error *err) {
     bool exchange = lh_str_eq(grant.type, LH_STR("urn:ietf:params:oauth:grant-type:token-exchange"));
     if (!exchange && !lh_str_eq(grant.type, LH_STR("client_credentials")))
         return iceberg_oauth_refuse(request, 400, "unsupported_grant_type", "send grant_type=client_credentials", err);
-    lh_str token = exchange ? grant.subject : grant.secret;
-    if (!lh_request_knows_token(request, token))
+    lh_str token = exchange ? grant.subject : grant.secret, retry_after;
+    bool known = lh_request_knows_token(request, token, &retry_after);
+    if (retry_after.len) {
+        lh_respond_header(request, "Retry-After", retry_after);
+        return iceberg_oauth_refuse(request, 429, "slow_down", "too many requests or wrong keys; try again later", err);
+    }
+    if (!known)
         return iceberg_oauth_refuse(request, 401, "invalid_client",
                                     "send a valid API key as client_secret, or as HTTP Basic's password", err);
     lh_json *answer = lh_json_new_object(arena);

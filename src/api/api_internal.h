@@ -33,7 +33,8 @@ lh_str lh_request_principal(const lh_request *request, bool *ret_governed,
                             lh_permission *ret_permission);               /* who calls */
 lh_permission lh_request_scope(const lh_request *request);                /* of a governed caller: nothing beyond */
 bool lh_request_may(const lh_request *request, lh_permission permission); /* does the caller's key reach that far? */
-bool lh_request_knows_token(const lh_request *request, lh_str token);     /* would a request with that key be let in? */
+/* Would a request with that key be let in? *ret_retry_after: not empty when it is not heard now. */
+bool lh_request_knows_token(const lh_request *request, lh_str token, lh_str *ret_retry_after);
 bool lh_request_is_engine(const lh_request *request);                     /* authenticated by the internal token */
 lh_cancel *lh_request_cancel(const lh_request *request); /* fires when the client goes away or the server drains */
 

@@ -1,22 +1,30 @@
 /* Whose key a request shows (access knows the keys), and /access/keys. */
 #include "api/request_internal.h"
 
-api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_listener, lh_arena *arena) {
+api_identity api_authenticate(lh_app *app, lh_str presented, lh_address from, bool internal_listener, lh_arena *arena) {
     if (internal_listener) {
         bool engine = lh_equal_constant_time(presented, app->internal_token);
         return (api_identity){
             .known = engine, .engine = engine, .permission = engine ? LH_PERMIT_ADMIN : LH_PERMIT_PUBLIC};
     }
-    lh_identity identity = lh_access_identify(app->access, presented, arena);
+    lh_identity identity = lh_access_identify(app->access, presented, from, arena);
     return (api_identity){.known = identity.known,
+                          .retry_after_ms = identity.retry_after_ms,
                           .permission = identity.permission,
                           .principal = identity.principal,
                           .governed = identity.governed,
                           .scope = identity.scope};
 }
 
-bool lh_request_knows_token(const lh_request *request, lh_str token) {
-    return api_authenticate(lh_request_app(request), token, false, lh_request_arena(request)).known;
+lh_str api_retry_after(uint32_t retry_after_ms, lh_arena *arena) {
+    return lh_arena_printf(arena, "%" PRIu32, retry_after_ms / 1000 + 1);
+}
+
+bool lh_request_knows_token(const lh_request *request, lh_str token, lh_str *ret_retry_after) {
+    lh_arena *arena = lh_request_arena(request);
+    api_identity identity = api_authenticate(lh_request_app(request), token, request->from, false, arena);
+    *ret_retry_after = identity.retry_after_ms ? api_retry_after(identity.retry_after_ms, arena) : LH_STR_NONE;
+    return identity.known && (token.len > 0 || !identity.governed); /* who is anonymous needs no token */
 }
 
 /* ---- routes that ask a principal's roles ---- */

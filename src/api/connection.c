@@ -81,6 +81,8 @@ static lh_request *connection_request_new(lh_server *server, struct MHD_Connecti
     }
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     request->socket = info ? info->connect_fd : -1;
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    request->from = lh_address_of_socket(info ? info->client_addr : NULL);
     return request;
 }
 
@@ -155,20 +157,37 @@ static void connection_check_fields(const lh_request *request, connection_refusa
     }
 }
 
-/* Route, key, permission, body. Fills *refusal (its status stays 0 when the request may run). */
-static void connection_check(lh_request *request, connection_refusal *refusal) {
-    lh_server *server = request->server;
-    lh_error *why = &refusal->why;
-    lh_code found = api_router_find(request->method, request->path, request->arena, &request->match, why);
-    api_identity identity =
-        api_authenticate(server->app, connection_key(request), request->internal_listener, request->arena);
+/* Who asks. A public route does not look at keys, and tells nobody whether one is good. */
+static api_identity connection_identify(lh_request *request, lh_permission needs) {
+    api_identity identity = {0};
+    if (needs != LH_PERMIT_PUBLIC || request->internal_listener)
+        identity = api_authenticate(request->server->app, connection_key(request), request->from,
+                                    request->internal_listener, request->arena);
     request->engine = identity.engine;
     request->permission = identity.permission;
     request->principal = identity.principal;
     request->governed = identity.governed;
     request->scope = identity.scope;
+    return identity;
+}
+
+static void connection_refuse_throttled(lh_request *request, uint32_t retry_after_ms, connection_refusal *refusal) {
+    lh_str seconds = api_retry_after(retry_after_ms, request->arena);
+    refusal->status = 429, refusal->header = "Retry-After", refusal->value = seconds.len ? seconds.ptr : "1";
+    refusal->code = lh_fail(&refusal->why, LH_LIMIT,
+                            "too many requests of this key or address, or too many wrong keys of it; try again in %s s",
+                            refusal->value);
+}
+
+/* Route, key, permission, body. Fills *refusal (its status stays 0 when the request may run). */
+static void connection_check(lh_request *request, connection_refusal *refusal) {
+    lh_error *why = &refusal->why;
+    lh_code found = api_router_find(request->method, request->path, request->arena, &request->match, why);
     lh_permission needs = found == LH_OK ? request->match.route->permission : LH_PERMIT_READ;
-    if (!identity.known && needs != LH_PERMIT_PUBLIC) { /* before 404 and 405: a stranger learns no paths */
+    api_identity identity = connection_identify(request, needs);
+    if (identity.retry_after_ms) {
+        connection_refuse_throttled(request, identity.retry_after_ms, refusal);
+    } else if (!identity.known && needs != LH_PERMIT_PUBLIC) { /* before 404 and 405: a stranger learns no paths */
         refusal->status = 401, refusal->header = "WWW-Authenticate", refusal->value = "Bearer";
         refusal->code = lh_fail(why, LH_DENIED, "an API key is needed: send it as X-API-Key or as a bearer token");
     } else if (found != LH_OK) {

@@ -1,4 +1,4 @@
-/* lh_code → HTTP status → body. 401, 405, 413 and 415 come from connection.c, before any module runs. */
+/* lh_code → HTTP status → body. 401, 405, 413, 415 and 429 come from connection.c, before any module runs. */
 #include "api/server_internal.h"
 
 #include <errno.h>
@@ -24,6 +24,7 @@ static const char *errors_iceberg_type(unsigned status) {
     case 403: return "ForbiddenException";
     case 404: return "NotFoundException"; /* a path: what a handler misses it names itself */
     case 409: return "CommitFailedException";
+    case 429: return "TooManyRequestsException";
     case 503: return "ServiceUnavailableException";
     default: return "InternalServerError";
     }

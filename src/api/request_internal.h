@@ -47,6 +47,7 @@ struct lh_request {
     lh_str principal;         /* who calls: as in lh_identity */
     bool governed;            /* by roles, where the permission does not reach */
     lh_permission scope;      /* of that key: nothing beyond */
+    lh_address from;
     lh_catalog *catalog;      /* that records its Idempotency-Key; NULL without one */
     bool holds;               /* an answer is kept back until api_request_release() */
     lh_str whole_body;        /* once it was read as a whole */

@@ -46,13 +46,16 @@ lh_str api_error_body(lh_arena *arena, bool iceberg, unsigned status, lh_code co
 /* ---- authentication (auth.c) ---- */
 typedef struct api_identity {
     bool known, engine;
+    uint32_t retry_after_ms; /* these as in lh_identity */
     lh_permission permission;
-    lh_str principal; /* these as in lh_identity */
+    lh_str principal;
     bool governed;
     lh_permission scope;
 } api_identity;
 /* presented: X-API-Key or the bearer token; empty when none. The identity borrows of it and of the arena. */
-api_identity api_authenticate(lh_app *app, lh_str presented, bool internal_listener, lh_arena *arena);
+api_identity api_authenticate(lh_app *app, lh_str presented, lh_address from, bool internal_listener, lh_arena *arena);
+/* Of a Retry-After. Arena. */
+lh_str api_retry_after(uint32_t retry_after_ms, lh_arena *arena);
 /* May this caller try the route? False: 403 at once. */
 bool api_may_try(const api_identity *identity, const api_route *route);
 

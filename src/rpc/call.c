@@ -2,6 +2,7 @@
  * (server.c), which calls the tag's function and then lets go of the reference that the batch held. */
 #include "rpc/rpc_internal.h"
 
+#include <grpc/support/alloc.h>
 #include <stdio.h>
 
 /* ---- life ---- */
@@ -82,18 +83,32 @@ lh_code rpc_call_write(rpc_call *call, const ProtobufCMessage *message, lh_error
     return started ? LH_OK : lh_fail(err, LH_INTERNAL, "the message cannot be sent");
 }
 
+/* What goes with the status: the trace, and when a retry is welcome, as gRPC's own clients read it. */
+static size_t call_trailer(const rpc_call *call, grpc_metadata trailer[2]) {
+    size_t count = 0;
+    char wait[16];
+    if (call->trace_id[0])
+        trailer[count++] = (grpc_metadata){.key = grpc_slice_from_static_string("x-trace-id"),
+                                           .value = grpc_slice_from_copied_string(call->trace_id)};
+    snprintf(wait, sizeof wait, "%" PRIu32, call->retry_after_ms);
+    if (call->retry_after_ms)
+        trailer[count++] = (grpc_metadata){.key = grpc_slice_from_static_string("grpc-retry-pushback-ms"),
+                                           .value = grpc_slice_from_copied_string(wait)};
+    return count;
+}
+
 static void call_send_status(rpc_call *call, grpc_op *ops, size_t count, grpc_status_code status, const char *why) {
     grpc_slice details = grpc_slice_from_copied_string(why);
-    grpc_metadata trace = {.key = grpc_slice_from_static_string("x-trace-id"),
-                           .value = grpc_slice_from_copied_string(call->trace_id)};
+    grpc_metadata trailer[2];
+    size_t trailer_count = call_trailer(call, trailer);
     ops[count] = (grpc_op){.op = GRPC_OP_SEND_STATUS_FROM_SERVER};
-    ops[count].data.send_status_from_server.trailing_metadata_count = call->trace_id[0] ? 1 : 0;
-    ops[count].data.send_status_from_server.trailing_metadata = &trace;
+    ops[count].data.send_status_from_server.trailing_metadata_count = trailer_count;
+    ops[count].data.send_status_from_server.trailing_metadata = trailer;
     ops[count].data.send_status_from_server.status = status;
     ops[count].data.send_status_from_server.status_details = &details;
     call_start(call, ops, count + 1, &call->finish);
     grpc_slice_unref(details);
-    grpc_slice_unref(trace.value);
+    for (size_t i = 0; i < trailer_count; i++) grpc_slice_unref(trailer[i].value);
 }
 
 void rpc_call_count(rpc_call *call, grpc_status_code status) {
@@ -212,6 +227,13 @@ static void call_was_finished(rpc_call *call, bool ok) { (void)call, (void)ok; }
 
 /* ---- arrival ---- */
 
+static lh_address call_address(const rpc_call *call) {
+    char *peer = grpc_call_get_peer(call->call);
+    lh_address address = peer ? lh_address_of_peer(lh_str_from(peer)) : (lh_address){0};
+    gpr_free(peer);
+    return address;
+}
+
 /* Without its principal, which nothing asks for yet. */
 static lh_identity call_identify(const rpc_call *call, lh_permission needs) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
@@ -219,7 +241,7 @@ static lh_identity call_identify(const rpc_call *call, lh_permission needs) {
     lh_str key = lh_access_key_shown(rpc_call_metadata(call, "x-api-key"), rpc_call_metadata(call, "authorization"));
     if (needs == LH_PERMIT_PUBLIC) return identity;
     if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return (lh_identity){0};
-    identity = lh_access_identify(call->rpc->access, key, arena);
+    identity = lh_access_identify(call->rpc->access, key, call_address(call), arena);
     identity.principal = LH_STR_NONE;
     return identity;
 }
@@ -230,7 +252,11 @@ static bool call_is_allowed(rpc_call *call) {
     lh_permission needs = method ? method->permission : LH_PERMIT_READ;
     lh_identity identity = call_identify(call, needs);
     char why[128];
-    if (!identity.known) {
+    call->retry_after_ms = identity.retry_after_ms;
+    if (identity.retry_after_ms) {
+        rpc_call_finish(call, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                        "too many calls of this key or address, or too many wrong keys of it; try again later", NULL);
+    } else if (!identity.known) {
         rpc_call_finish(call, GRPC_STATUS_UNAUTHENTICATED,
                         "an API key is needed: send it as metadata x-api-key, or authorization as a bearer token",
                         NULL);

@@ -67,6 +67,7 @@ struct rpc_call {
     bool greeted;            /* initial metadata was sent */
     grpc_status_code status; /* of the end; OK while a handler has not chosen one */
     char trace_id[33];
+    uint32_t retry_after_ms; /* not 0: sent with the status */
     uint64_t started_ns;
     /* a watch; by the watch lock */
     rpc_call *next_watch, *previous_watch;

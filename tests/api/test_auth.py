@@ -154,3 +154,95 @@ def test_anonymous_is_a_principal_that_reads(tmp_path):
             listed(b"", metadata=[("x-api-key", "wrong")])
         assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
     server.stop()
+
+
+# ---- limits ----
+
+def limited(**settings):
+    return {**KEYS, **{f"LAKEHOUSE__AUTH__{name.upper()}": str(value) for name, value in settings.items()}}
+
+
+def ask(server, key, path="/datasets"):
+    return server.request("GET", path, headers={"X-API-Key": key} if key else {})
+
+
+def test_a_key_that_asks_too_often_waits(tmp_path):
+    server = Server(tmp_path / "root", env=limited(key_requests_per_s=5))
+    made = call(server, "POST", "/access/keys", 201, {"name": "etl"})["key"]
+    answers = [ask(server, made) for _ in range(200)]
+    refused = next(a for a in answers if a.status_code != 200)  # 10 at once, and 5 a second
+    assert {a.status_code for a in answers} == {200, 429}
+    assert int(refused.headers["Retry-After"]) >= 1 and refused.json()["error"]["code"] == "limit" and "try again" in refused.json()["error"]["message"]
+    assert refused.headers["X-Trace-Id"]
+    assert ask(server, ADMIN).status_code == 200  # another key of the same address
+    iceberg = next(a for a in (ask(server, made, "/iceberg/v1/config") for _ in range(200)) if a.status_code != 200)
+    assert (iceberg.status_code, iceberg.json()["error"]["type"]) == (429, "TooManyRequestsException")
+    for path in ("/health", "/ready", "/openapi.json", "/"):
+        assert {ask(server, made, path).status_code for _ in range(20)} == {200}
+    wait_for(lambda: ask(server, made).status_code == 200)
+    with grpc.insecure_channel(server.grpc) as channel:
+        listed = channel.unary_unary("/lakehouse.v1.CatalogService/ListDatasets")
+        with pytest.raises(grpc.RpcError) as refusal:
+            for _ in range(200):
+                listed(b"", metadata=[("x-api-key", made)])
+        assert refusal.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert int(dict(refusal.value.trailing_metadata())["grpc-retry-pushback-ms"]) > 0
+    server.stop()
+
+
+def test_an_address_that_asks_too_often_waits(tmp_path):
+    server = Server(tmp_path / "root", env=limited(address_requests_per_s=5, lockout_failures=0))
+    statuses = {key: {ask(server, key).status_code for _ in range(100)} for key in (ADMIN, "wrong", None)}
+    assert statuses[ADMIN] == {200, 429} and 429 in statuses["wrong"] and 429 in statuses[None]
+    server.stop()
+
+
+def test_guessing_locks_the_address_out(tmp_path):
+    server = Server(tmp_path / "root", env=limited(lockout_failures=5, lockout_ms=3600000, lockout_max_ms=7200000))
+    worker, idle = [call(server, "POST", "/access/keys", 201, {"name": name, "permission": "admin"})["key"] for name in ("worker", "idle")]
+    assert ask(server, worker).status_code == 200
+    for _ in range(20):
+        assert ask(server, "stale").status_code == 401  # the same again is no guess
+    for n in range(4):
+        assert ask(server, f"guess-{n}").status_code == 401
+    refused = ask(server, "guess-5")
+    assert refused.status_code == 429 and 3590 < int(refused.headers["Retry-After"]) <= 3601
+    assert ask(server, idle).status_code == 429  # a right key, too: it would tell the guesser
+    assert ask(server, worker).status_code == 200  # but who worked there goes on
+    assert ask(server, None).status_code == 401 and ask(server, None, "/health").status_code == 200
+    form = {"grant_type": "client_credentials", "client_secret": idle}
+    token = server.request("POST", "/iceberg/v1/oauth/tokens", data=form)
+    assert token.status_code == 429 and int(token.headers["Retry-After"]) > 3500
+    assert server.request("POST", "/iceberg/v1/oauth/tokens", data={**form, "client_secret": worker}).status_code == 200
+    with grpc.insecure_channel(server.grpc) as channel:  # the doors have one memory
+        listed = channel.unary_unary("/lakehouse.v1.CatalogService/ListDatasets")
+        listed(b"", metadata=[("x-api-key", worker)])
+        for key in (idle, "guess-6"):
+            with pytest.raises(grpc.RpcError) as refusal:
+                listed(b"", metadata=[("x-api-key", key)])
+            assert refusal.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "too many wrong keys" in server.log_text() and "guess-" not in server.log_text()
+    server.restart()  # what is remembered is in memory
+    assert ask(server, idle).status_code == 200
+    server.stop()
+
+
+def test_guesses_at_the_other_doors_count(tmp_path):
+    server = Server(tmp_path / "root", env=limited(lockout_failures=4, lockout_ms=3600000))
+    for n in range(2):
+        form = {"grant_type": "client_credentials", "client_secret": f"guess-{n}"}
+        assert server.request("POST", "/iceberg/v1/oauth/tokens", data=form).status_code == 401
+    with grpc.insecure_channel(server.grpc) as channel:
+        listed = channel.unary_unary("/lakehouse.v1.CatalogService/ListDatasets")
+        for n in range(2, 4):
+            with pytest.raises(grpc.RpcError):
+                listed(b"", metadata=[("authorization", f"Bearer guess-{n}")])
+    assert ask(server, ADMIN).status_code == 429
+    server.stop()
+
+
+def test_the_local_admin_has_no_limits(tmp_path):
+    env = {f"LAKEHOUSE__AUTH__{name}": "1" for name in ("KEY_REQUESTS_PER_S", "ADDRESS_REQUESTS_PER_S", "LOCKOUT_FAILURES")}
+    server = Server(tmp_path / "root", env=env)
+    assert {ask(server, f"k{n}").status_code for n in range(50)} == {200}
+    server.stop()
