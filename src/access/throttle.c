@@ -6,8 +6,8 @@
  * Lockout: an address that shows failures_max different wrong keys within the window is not heard for lock_ms, then twice as long for
  * each time it does it again, up to lock_max_ms; it starts anew when it was not wrong for the longer of window_ms and lock_max_ms. While it is locked
  * out right keys are refused, too, or the lock would not slow a guesser; but for keys that were good from there before: who
- * works there goes on working. The same wrong key again is a client that was not told, no guess; nor is a token, whose signature cannot be
- * guessed.
+ * works there goes on working. One of the last wrong keys again is a client that was not told, no guess; nor is a token, whose signature cannot
+ * be guessed.
  *
  * A full set of a table gives up the entry that was seen longest ago, a locked one last. Entries go by a keyed hash, so that nobody can choose
  * whom to push out, and no key is kept. `lock` guards both tables. */
@@ -16,7 +16,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { THROTTLE_DOUBLINGS_MAX = 20 };
+enum { THROTTLE_DOUBLINGS_MAX = 20, THROTTLE_WRONG = 16 };
 
 typedef struct throttle_entry {
     uint64_t id; /* keyed hash of the address or key; 0: free */
@@ -24,7 +24,7 @@ typedef struct throttle_entry {
     uint64_t used_until_ns;
     uint64_t address; /* of a key: where it was good last */
     /* of an address: */
-    uint64_t wrong_key, wrong_ns; /* the last one, and when */
+    uint64_t wrong[THROTTLE_WRONG], wrong_count, wrong_ns; /* the last ones, a ring, and when the last one was */
     uint64_t window_ns, failures; /* since when, how many */
     uint64_t locks, locked_until_ns;
 } throttle_entry;
@@ -140,13 +140,19 @@ static void throttle_lock_out(const throttle_rules *rules, throttle_entry *entry
     entry->locked_until_ns = now_ns + (ms < rules->lock_max_ms ? ms : rules->lock_max_ms) * 1000000;
 }
 
+static bool throttle_was_told(const throttle_entry *entry, uint64_t key) {
+    for (size_t i = 0; i < THROTTLE_WRONG; i++)
+        if (entry->wrong[i] == key) return true;
+    return false;
+}
+
 static bool throttle_count_locked(const throttle_rules *rules, throttle_entry *entry, uint64_t key, uint64_t now_ns) {
     uint64_t memory_ms = rules->window_ms > rules->lock_max_ms ? rules->window_ms : rules->lock_max_ms;
-    if (entry->wrong_key == key) return false;
+    if (throttle_was_told(entry, key)) return false;
     if (now_ns - entry->wrong_ns > memory_ms * 1000000) entry->locks = 0;
     if (entry->failures == 0 || now_ns - entry->window_ns > rules->window_ms * 1000000)
         entry->window_ns = now_ns, entry->failures = 0;
-    entry->wrong_key = key;
+    entry->wrong[entry->wrong_count++ % THROTTLE_WRONG] = key;
     entry->wrong_ns = now_ns;
     entry->failures++;
     if (entry->failures < rules->failures_max) return false;

@@ -401,7 +401,7 @@ def test_what_it_does_not_start_with(server, tmp_path):
     done = serve(tmp_path, "--set", f"grpc.port={port}")
     assert done.returncode == 1 and f"{server.grpc} is in use" in done.stderr and "grpc.port" in done.stderr and len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
-    done = serve(tmp_path, "--set", "grpc.host=0.0.0.0")
+    done = serve(tmp_path, "--set", "grpc.host=0.0.0.0", "--set", "auth.mode=off")
     assert done.returncode == 1 and "grpc.host 0.0.0.0 is reachable" in done.stderr
     done = serve(tmp_path, "--set", "grpc.host=nowhere.invalid")
     assert done.returncode == 1 and "nowhere.invalid" in done.stderr
