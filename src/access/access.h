@@ -84,12 +84,17 @@ LH_MUST_CHECK lh_code lh_access_role_delete(lh_catalog *catalog, lh_str name, ui
 LH_MUST_CHECK lh_code lh_access_principals_list(lh_catalog *catalog, lh_page page, lh_arena *arena, lh_json **ret,
                                                 lh_error *err);
 LH_MUST_CHECK lh_code lh_access_principal_get(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret,
-                                              lh_error *err);
+                                              uint64_t *ret_version, lh_error *err);
 /* Errors: INVALID (also a role that is not there), CONFLICT (there is one). */
 LH_MUST_CHECK lh_code lh_access_principal_create(lh_catalog *catalog, const lh_json *body, lh_arena *arena,
                                                  lh_json **ret, lh_error *err);
-/* Its keys go with it. Errors: NOT_FOUND, CONFLICT. */
-LH_MUST_CHECK lh_code lh_access_principal_delete(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_error *err);
+/* Gives it another kind and other roles: {"name"?,"kind","roles"}, all of them. Its keys stay, and reach what the new roles give.
+ * expected: the version read. Errors: as create, and NOT_FOUND; CONFLICT (another version, a role just changed). */
+LH_MUST_CHECK lh_code lh_access_principal_put(lh_catalog *catalog, lh_str name, const lh_json *body, uint64_t expected,
+                                              lh_arena *arena, lh_error *err);
+/* Its keys go with it. expected: the version read, or LH_VERSION_ANY. Errors: NOT_FOUND, CONFLICT. */
+LH_MUST_CHECK lh_code lh_access_principal_delete(lh_catalog *catalog, lh_str name, uint64_t expected, lh_arena *arena,
+                                                 lh_error *err);
 
 /* ---- policy (policy.c): what a principal's roles come to ---- */
 typedef enum lh_action {

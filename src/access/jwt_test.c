@@ -433,12 +433,12 @@ static void test_jwt__deleting_a_principal_elevates_no_token(void) {
     LH_CLEANUP(door_done) door d;
     door_open(&d);
     door_principal(&d, "ada", "agent");
-    CHECK_OK(lh_access_principal_delete(d.l.catalog, LH_STR("ada"), d.l.arena, &err));
+    CHECK_OK(lh_access_principal_delete(d.l.catalog, LH_STR("ada"), LH_VERSION_ANY, d.l.arena, &err));
     lh_identity gone = door_ask(&d, "ada", PERMITS("admin"));
     CHECK(gone.known && gone.permission == LH_PERMIT_PUBLIC && gone.scope == LH_PERMIT_PUBLIC);
     door_principal(&d, "ada", "admin");
     CHECK(door_ask(&d, "ada", PERMITS("admin")).permission == LH_PERMIT_ADMIN);
-    CHECK_OK(lh_access_principal_delete(d.l.catalog, LH_STR("ada"), d.l.arena, &err));
+    CHECK_OK(lh_access_principal_delete(d.l.catalog, LH_STR("ada"), LH_VERSION_ANY, d.l.arena, &err));
     CHECK(door_ask(&d, "ada", PERMITS("admin")).permission == LH_PERMIT_PUBLIC);
 }
 

@@ -328,7 +328,7 @@ static void test_access__a_role_that_a_principal_has_stays(void) {
     CHECK(LH_OK == lake_principal(&l, "{\"name\":\"p\",\"kind\":\"user\",\"roles\":[\"r\",\"agent\"]}"));
     CHECK(lake_principal(&l, "{\"name\":\"p\",\"kind\":\"user\",\"roles\":[]}") == LH_CONFLICT);
     CHECK(lh_access_role_delete(l.catalog, LH_STR("r"), LH_VERSION_ANY, l.arena, NULL) == LH_CONFLICT);
-    CHECK(LH_OK == lh_access_principal_delete(l.catalog, LH_STR("p"), l.arena, NULL));
+    CHECK(LH_OK == lh_access_principal_delete(l.catalog, LH_STR("p"), LH_VERSION_ANY, l.arena, NULL));
     CHECK(LH_OK == lh_access_role_delete(l.catalog, LH_STR("r"), LH_VERSION_ANY, l.arena, NULL));
 }
 
@@ -362,9 +362,71 @@ static void test_access__a_key_is_its_principal_and_no_more(void) {
           LH_NOT_FOUND);
     CHECK(lh_access_key_create_for(l.catalog, LH_STR("bot"), LH_STR("all"), LH_STR_NONE, l.arena, &ignored, NULL) ==
           LH_INVALID);
-    CHECK(LH_OK == lh_access_principal_delete(l.catalog, LH_STR("boss"), l.arena, NULL));
+    CHECK(LH_OK == lh_access_principal_delete(l.catalog, LH_STR("boss"), LH_VERSION_ANY, l.arena, NULL));
     CHECK(LH_OK == lake_principal(&l, "{\"name\":\"boss\",\"kind\":\"user\",\"roles\":[\"admin\"]}"));
     CHECK(!lh_access_identify(l.access, key, (lh_address){0}, l.arena).known); /* the new one of that name is another */
+}
+
+static lh_code lake_put(lake *l, const char *name, const char *body, uint64_t expected) {
+    return lh_access_principal_put(l->catalog, lh_str_from(name), lake_json(l, body), expected, l->arena, NULL);
+}
+
+static uint64_t lake_version(lake *l, const char *name) {
+    lh_json *ignored = NULL;
+    lh_error err = {0};
+    uint64_t version = 0;
+    CHECK_OK(lh_access_principal_get(l->catalog, lh_str_from(name), l->arena, &ignored, &version, &err));
+    return version;
+}
+
+static void test_access__a_principal_gets_other_roles_and_keeps_its_keys(void) {
+    LH_CLEANUP(lake_done) lake l;
+    lh_str key;
+    lh_error err = {0};
+    lake_open(&l);
+    CHECK(LH_OK == lake_role(&l, "kept", "[]"));
+    CHECK(LH_OK == lake_role(&l, "given", "[]"));
+    CHECK(LH_OK == lake_principal(&l, "{\"name\":\"ann\",\"kind\":\"user\",\"roles\":[\"admin\",\"kept\"]}"));
+    CHECK(lake_key(&l, "ann", "admin", &key).permission == LH_PERMIT_ADMIN);
+    uint64_t version = lake_version(&l, "ann");
+    CHECK(lake_put(&l, "ann", "{\"kind\":\"agent\",\"roles\":[\"kept\",\"given\"]}", version) == LH_OK);
+    lh_identity ann = lh_access_identify(l.access, key, (lh_address){0}, l.arena);
+    CHECK(ann.known && ann.permission == LH_PERMIT_PUBLIC);
+    lh_json *now = NULL;
+    uint64_t after;
+    CHECK_OK(lh_access_principal_get(l.catalog, LH_STR("ann"), l.arena, &now, &after, &err));
+    CHECK(after != version);
+    CHECK_STR(lh_json_get_string(now, "kind"), LH_STR("agent"));
+    CHECK(lh_access_role_delete(l.catalog, LH_STR("given"), LH_VERSION_ANY, l.arena, NULL) == LH_CONFLICT);
+    CHECK(lh_access_role_delete(l.catalog, LH_STR("kept"), LH_VERSION_ANY, l.arena, NULL) == LH_CONFLICT);
+    CHECK(lake_put(&l, "ann", "{\"name\":\"ann\",\"kind\":\"user\",\"roles\":[\"admin\"]}", after) == LH_OK);
+    CHECK(lh_access_role_delete(l.catalog, LH_STR("given"), LH_VERSION_ANY, l.arena, NULL) == LH_OK);
+    CHECK(lh_access_identify(l.access, key, (lh_address){0}, l.arena).permission == LH_PERMIT_ADMIN);
+}
+
+static void test_access__a_principal_is_changed_as_a_whole_or_not(void) {
+    LH_CLEANUP(lake_done) lake l;
+    lake_open(&l);
+    CHECK(LH_OK == lake_role(&l, "r", "[]"));
+    CHECK(LH_OK == lake_principal(&l, "{\"name\":\"ann\",\"kind\":\"user\",\"roles\":[\"r\"]}"));
+    uint64_t version = lake_version(&l, "ann");
+    const char *const bad[] = {"{\"roles\":[]}",
+                               "{\"kind\":\"user\"}",
+                               "{\"kind\":\"boss\",\"roles\":[]}",
+                               "{\"kind\":\"user\",\"roles\":[\"nope\"]}",
+                               "{\"kind\":\"user\",\"roles\":[\"r\",\"r\"]}",
+                               "{\"kind\":\"user\",\"roles\":[\"agent\",\"agent\"]}",
+                               "{\"kind\":\"user\",\"roles\":[7]}",
+                               "{\"kind\":\"user\",\"roles\":[],\"more\":1}",
+                               "{\"name\":\"bob\",\"kind\":\"user\",\"roles\":[]}",
+                               "{\"name\":null,\"kind\":\"user\",\"roles\":[]}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) CHECK(lake_put(&l, "ann", bad[i], version) == LH_INVALID);
+    CHECK(lake_version(&l, "ann") == version);
+    CHECK(lake_put(&l, "nobody", "{\"kind\":\"user\",\"roles\":[]}", LH_VERSION_ANY) == LH_NOT_FOUND);
+    CHECK(lake_put(&l, "ann", "{\"kind\":\"user\",\"roles\":[]}", version + 1) == LH_CONFLICT);
+    CHECK(lh_access_role_delete(l.catalog, LH_STR("r"), LH_VERSION_ANY, l.arena, NULL) == LH_CONFLICT); /* still hers */
+    CHECK(lh_access_principal_delete(l.catalog, LH_STR("ann"), version + 1, l.arena, NULL) == LH_CONFLICT);
+    CHECK(lh_access_principal_delete(l.catalog, LH_STR("ann"), version, l.arena, NULL) == LH_OK);
 }
 
 /* Only what is whole reaches over the lake: one thing less and a role reaches nothing. */
@@ -402,4 +464,6 @@ LH_TEST_MAIN(LH_TEST(test_access__decisions_are_as_in_this_table),
              LH_TEST(test_access__what_is_not_understood_is_refused),
              LH_TEST(test_access__a_role_that_a_principal_has_stays),
              LH_TEST(test_access__a_key_is_its_principal_and_no_more),
+             LH_TEST(test_access__a_principal_gets_other_roles_and_keeps_its_keys),
+             LH_TEST(test_access__a_principal_is_changed_as_a_whole_or_not),
              LH_TEST(test_access__one_restriction_and_a_principal_reaches_no_whole_lake))

@@ -46,10 +46,10 @@ static lh_json *principal_public(lh_arena *arena, const lh_json *principal) {
     return item;
 }
 
-lh_code lh_access_principal_get(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret, lh_error *err) {
+lh_code lh_access_principal_get(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret, uint64_t *ret_version,
+                                lh_error *err) {
     lh_json *principal = NULL;
-    uint64_t version;
-    LH_TRY(access_principal_read(catalog, name, arena, &principal, &version, err));
+    LH_TRY(access_principal_read(catalog, name, arena, &principal, ret_version, err));
     *ret = principal_public(arena, principal);
     return lh_arena_check(arena, err);
 }
@@ -71,12 +71,14 @@ lh_code lh_access_principals_list(lh_catalog *catalog, lh_page page, lh_arena *a
     return lh_arena_check(arena, err);
 }
 
-static lh_code principal_check_body(const lh_json *body, lh_error *err) {
+static lh_code principal_check_body(lh_str name, const lh_json *body, lh_error *err) {
     static const char *const known[] = {"name", "kind", "roles"};
-    lh_str name = lh_json_get_string(body, "name"), kind = lh_json_get_string(body, "kind");
-    const lh_json *roles = lh_json_get(body, "roles");
+    lh_str kind = lh_json_get_string(body, "kind");
+    const lh_json *roles = lh_json_get(body, "roles"), *said = lh_json_get(body, "name");
     LH_TRY(access_members(body, "a principal ", known, 3, err));
     LH_TRY(access_name_check(name, "'name'", err));
+    if (said && !lh_str_eq(lh_json_str(said, LH_STR_NONE), name))
+        return lh_fail(err, LH_INVALID, "'name' is not the name in the path: a principal keeps its name");
     if (lh_str_eq(name, LH_STR("admin")))
         return lh_fail(err, LH_INVALID, "'admin' is who shows the administrator's key: take another name");
     if (!lh_str_eq(kind, LH_STR("user")) && !lh_str_eq(kind, LH_STR("agent")) && !lh_str_eq(kind, LH_STR("service")))
@@ -95,11 +97,32 @@ static lh_code principal_take_role(lh_catalog *catalog, lh_str role, lh_str prin
     lh_code code = access_role_read(catalog, role, arena, &ignored, &version, err);
     if (code == LH_NOT_FOUND) return lh_fail(err, LH_INVALID, "'roles': there is no role '%.*s'", LH_STR_ARG(role));
     LH_TRY(code);
-    for (size_t i = 0; i < *count; i++)
-        if (lh_str_eq(changes[i].key, holder))
-            return lh_fail(err, LH_INVALID, "'roles' has '%.*s' twice", LH_STR_ARG(role));
     if (version) changes[(*count)++] = (lh_change){access_role_key(role, arena), LH_STR_NONE, version, true, false};
     changes[(*count)++] = (lh_change){holder, LH_STR("{\"schema_version\":1}"), LH_VERSION_ABSENT, false, false};
+    return LH_OK;
+}
+
+static bool principal_has(const lh_json *roles, lh_str role) {
+    for (lh_json_iter it = lh_json_each(roles); lh_json_next(&it);)
+        if (lh_str_eq(lh_json_str(it.value, LH_STR_NONE), role)) return true;
+    return false;
+}
+
+/* From the roles `before` (NULL: none) to those `after`. A role that stays is held by its document meanwhile. */
+static lh_code principal_change_roles(lh_catalog *catalog, lh_str name, const lh_json *before, const lh_json *after,
+                                      lh_arena *arena, lh_change *changes, size_t *count, lh_error *err) {
+    for (lh_json_iter it = lh_json_each(before); lh_json_next(&it);) {
+        lh_str role = lh_json_str(it.value, LH_STR_NONE);
+        if (!principal_has(after, role)) changes[(*count)++] = (lh_change){.key = access_holder_key(role, name, arena)};
+    }
+    for (lh_json_iter it = lh_json_each(after); lh_json_next(&it);) {
+        lh_str role = lh_json_str(it.value, LH_STR_NONE);
+        lh_json_iter rest = it;
+        while (lh_json_next(&rest))
+            if (lh_str_eq(lh_json_str(rest.value, LH_STR_NONE), role))
+                return lh_fail(err, LH_INVALID, "'roles' has '%.*s' twice", LH_STR_ARG(role));
+        if (!principal_has(before, role)) LH_TRY(principal_take_role(catalog, role, name, arena, changes, count, err));
+    }
     return LH_OK;
 }
 
@@ -123,9 +146,8 @@ lh_code lh_access_principal_create(lh_catalog *catalog, const lh_json *body, lh_
     lh_change changes[2 * ACCESS_HELD_MAX + 2];
     size_t count = 0;
     lh_str name = lh_json_get_string(body, "name");
-    LH_TRY(principal_check_body(body, err));
-    for (lh_json_iter it = lh_json_each(lh_json_get(body, "roles")); lh_json_next(&it);)
-        LH_TRY(principal_take_role(catalog, lh_json_str(it.value, LH_STR_NONE), name, arena, changes, &count, err));
+    LH_TRY(principal_check_body(name, body, err));
+    LH_TRY(principal_change_roles(catalog, name, NULL, lh_json_get(body, "roles"), arena, changes, &count, err));
     lh_json *doc = principal_document(body, arena);
     changes[count] = (lh_change){.key = access_principal_key(name, arena), .expected = LH_VERSION_ABSENT};
     LH_TRY(lh_json_write(arena, doc, false, &changes[count++].text, err));
@@ -137,6 +159,26 @@ lh_code lh_access_principal_create(lh_catalog *catalog, const lh_json *body, lh_
     LH_TRY(code);
     *ret = principal_public(arena, doc);
     return lh_arena_check(arena, err);
+}
+
+lh_code lh_access_principal_put(lh_catalog *catalog, lh_str name, const lh_json *body, uint64_t expected,
+                                lh_arena *arena, lh_error *err) {
+    lh_change changes[3 * ACCESS_HELD_MAX + 1];
+    lh_json *doc = NULL;
+    size_t count = 0;
+    uint64_t version = 0;
+    LH_TRY(principal_check_body(name, body, err));
+    LH_TRY(access_principal_read(catalog, name, arena, &doc, &version, err));
+    const lh_json *roles = lh_json_get(body, "roles");
+    LH_TRY(principal_change_roles(catalog, name, lh_json_get(doc, "roles"), roles, arena, changes, &count, err));
+    lh_json_set_string(arena, doc, "kind", lh_json_get_string(body, "kind"));
+    lh_json_set(arena, doc, "roles", lh_json_copy(arena, roles));
+    changes[count] = (lh_change){.key = access_principal_key(name, arena), .expected = expected};
+    LH_TRY(lh_json_write(arena, doc, false, &changes[count++].text, err));
+    lh_code code = lh_metastore_commit(lh_catalog_metastore(catalog), changes, count, NULL, err);
+    if (code == LH_CONFLICT)
+        return lh_fail(err, LH_CONFLICT, "the principal '%.*s' or one of its roles was just changed", LH_STR_ARG(name));
+    return code;
 }
 
 /* Those that are of the principal with this id, as deletions behind `changes`. */
@@ -158,7 +200,8 @@ static lh_code principal_drop_keys(lh_catalog *catalog, lh_str id, lh_arena *are
     return LH_OK;
 }
 
-lh_code lh_access_principal_delete(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_error *err) {
+lh_code lh_access_principal_delete(lh_catalog *catalog, lh_str name, uint64_t expected, lh_arena *arena,
+                                   lh_error *err) {
     lh_json *principal = NULL;
     uint64_t version = 0;
     LH_TRY(access_principal_read(catalog, name, arena, &principal, &version, err));
@@ -166,7 +209,7 @@ lh_code lh_access_principal_delete(lh_catalog *catalog, lh_str name, lh_arena *a
     lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, lh_json_size(roles) + 2);
     LH_TRY(lh_arena_check(arena, err));
     size_t count = 0;
-    changes[count++] = (lh_change){.key = access_principal_key(name, arena), .expected = version};
+    changes[count++] = (lh_change){.key = access_principal_key(name, arena), .expected = expected ? expected : version};
     changes[count++] = (lh_change){.key = principal_deleted_key(name, arena), .text = LH_STR("{\"schema_version\":1}")};
     for (lh_json_iter it = lh_json_each(roles); lh_json_next(&it);)
         changes[count++] = (lh_change){.key = access_holder_key(lh_json_str(it.value, LH_STR_NONE), name, arena)};

@@ -1,4 +1,4 @@
-/* /access: roles, principals, and what the ones give the others. The ETag of a role is the version of its document. */
+/* /access: roles, principals, and what the ones give the others. The ETag of either is the version of its document. */
 #include "api/api_internal.h"
 #include "api/range.h"
 
@@ -95,22 +95,64 @@ lh_code api_principals_list(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
+static lh_str access_principal_etag(const lh_request *request, uint64_t version) {
+    return lh_arena_printf(lh_request_arena(request), "p%" PRIu64, version);
+}
+
+static lh_code access_answer_principal(lh_request *request, lh_str name, unsigned status, lh_error *err) {
+    lh_json *principal = NULL;
+    uint64_t version = 0;
+    LH_TRY(
+        lh_access_principal_get(access_catalog(request), name, lh_request_arena(request), &principal, &version, err));
+    lh_respond_etag(request, access_principal_etag(request, version));
+    return lh_respond_json(request, status, principal, err);
+}
+
 lh_code api_principal_create(lh_request *request, lh_error *err) {
-    lh_json *body = NULL, *answer = NULL;
+    lh_json *body = NULL, *ignored = NULL;
     LH_TRY(lh_request_json(request, &body, err));
-    LH_TRY(lh_access_principal_create(access_catalog(request), body, lh_request_arena(request), &answer, err));
-    return lh_respond_json(request, 201, answer, err);
+    LH_TRY(lh_access_principal_create(access_catalog(request), body, lh_request_arena(request), &ignored, err));
+    return access_answer_principal(request, lh_json_get_string(body, "name"), 201, err);
 }
 
 lh_code api_principal_get(lh_request *request, lh_error *err) {
-    lh_json *answer = NULL;
+    return access_answer_principal(request, lh_request_param(request, "principal"), 200, err);
+}
+
+/* The version of the principal in the path. *ret_fits: If-Match is absent, or has it. */
+static lh_code access_match_principal(lh_request *request, uint64_t *ret_version, bool *ret_fits, lh_error *err) {
+    lh_str match = lh_request_header(request, "If-Match");
+    lh_json *ignored = NULL;
     LH_TRY(lh_access_principal_get(access_catalog(request), lh_request_param(request, "principal"),
-                                   lh_request_arena(request), &answer, err));
-    return lh_respond_json(request, 200, answer, err);
+                                   lh_request_arena(request), &ignored, ret_version, err));
+    *ret_fits = match.len == 0 || api_etag_list_has(match, access_principal_etag(request, *ret_version), false);
+    return LH_OK;
+}
+
+static const char access_other_principal[] = "the principal has another ETag";
+
+lh_code api_principal_put(lh_request *request, lh_error *err) {
+    lh_str name = lh_request_param(request, "principal");
+    lh_json *body = NULL;
+    uint64_t version;
+    bool fits;
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_body_check_object(body, err));
+    LH_TRY(access_match_principal(request, &version, &fits, err));
+    if (!fits) return lh_respond_precondition(request, access_other_principal, err);
+    lh_code code =
+        lh_access_principal_put(access_catalog(request), name, body, version, lh_request_arena(request), err);
+    if (code == LH_CONFLICT && access_match_principal(request, &version, &fits, NULL) == LH_OK && !fits)
+        return lh_respond_precondition(request, access_other_principal, err); /* it was changed meanwhile */
+    return code == LH_OK ? access_answer_principal(request, name, 200, err) : code;
 }
 
 lh_code api_principal_delete(lh_request *request, lh_error *err) {
-    LH_TRY(lh_access_principal_delete(access_catalog(request), lh_request_param(request, "principal"),
+    uint64_t version;
+    bool fits;
+    LH_TRY(access_match_principal(request, &version, &fits, err));
+    if (!fits) return lh_respond_precondition(request, access_other_principal, err);
+    LH_TRY(lh_access_principal_delete(access_catalog(request), lh_request_param(request, "principal"), version,
                                       lh_request_arena(request), err));
     return lh_respond_empty(request, 204, err);
 }
@@ -125,7 +167,8 @@ lh_code api_access_me(lh_request *request, lh_error *err) {
     lh_permission permission;
     lh_str name = lh_request_principal(request, &governed, &permission), kind = LH_STR("key");
     if (governed) {
-        LH_TRY(lh_access_principal_get(access_catalog(request), name, arena, &principal, err));
+        uint64_t ignored;
+        LH_TRY(lh_access_principal_get(access_catalog(request), name, arena, &principal, &ignored, err));
         kind = lh_json_get_string(principal, "kind");
         roles = lh_json_copy(arena, lh_json_get(principal, "roles"));
     } else if (lh_str_eq(name, LH_STR("admin"))) kind = name;

@@ -158,16 +158,37 @@ static lh_code principals_list(const access_job *job, lh_error *err) {
     return access_print(job, lh_json_get(answer, "items"), members, sizeof members / sizeof *members, err);
 }
 
-static lh_code principals_create(const access_job *job, lh_error *err) {
-    lh_json *body = lh_json_new_object(job->arena), *roles = lh_json_new_array(job->arena), *answer = NULL;
+/* The verb's second word, as "analyst,agent". */
+static lh_json *principals_roles(const access_job *job) {
+    lh_json *roles = lh_json_new_array(job->arena);
     for (lh_str rest = lh_cli_word(job->words, 2); rest.len;)
         lh_json_append(roles, lh_json_new_string(job->arena, lh_str_trim(lh_str_split(&rest, ','))));
+    return roles;
+}
+
+static lh_code principals_create(const access_job *job, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
     lh_json_set_string(job->arena, body, "name", lh_cli_word(job->words, 1));
     lh_json_set_string(job->arena, body, "kind", job->kind ? lh_str_from(job->kind) : LH_STR("user"));
-    lh_json_set(job->arena, body, "roles", roles);
+    lh_json_set(job->arena, body, "roles", principals_roles(job));
     LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/access/principals"), body, job->arena, &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
     printf("made the principal %.*s\n", LH_STR_ARG(lh_json_get_string(answer, "name")));
+    return LH_OK;
+}
+
+/* Its kind stays, unless --kind says another. */
+static lh_code principals_update(const access_job *job, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *before = NULL, *answer = NULL;
+    lh_str path;
+    LH_TRY(lh_cli_path(job->arena, "/access/principals/", lh_cli_word(job->words, 1), "", &path, err));
+    LH_TRY(lh_connection_get(job->connection, path, job->arena, &before, err));
+    lh_json_set_string(job->arena, body, "kind",
+                       job->kind ? lh_str_from(job->kind) : lh_json_get_string(before, "kind"));
+    lh_json_set(job->arena, body, "roles", principals_roles(job));
+    LH_TRY(lh_connection_send(job->connection, "PUT", path, body, job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
+    printf("updated the principal %.*s\n", LH_STR_ARG(lh_json_get_string(answer, "name")));
     return LH_OK;
 }
 
@@ -178,6 +199,7 @@ static lh_code principals_delete(const access_job *job, lh_error *err) {
 static const access_verb principals_verbs[] = {
     {{"list", "no more words", 0, 0}, principals_list},
     {{"create", "NAME, and perhaps ROLES as analyst,agent", 1, 2}, principals_create},
+    {{"update", "NAME ROLES as analyst,agent: all that it has from now on", 2, 2}, principals_update},
     {{"delete", "NAME", 1, 1}, principals_delete}};
 
 /* ---- the commands ---- */
@@ -242,11 +264,13 @@ int lh_cli_principals(const lh_cli_command *self, int argc, char **argv) {
     lh_cli_source source = {0};
     lh_cli_list words = {0};
     access_job job = {.words = &words};
-    const lh_cli_flag flags[] = {
-        {.name = "kind", .value_name = "WORD", .help = "create: user (default), agent or service", .text = &job.kind},
-        ACCESS_JSON(job),
-        LH_CLI_CLIENT_FLAGS(source),
-        LH_CLI_CONFIG_FLAGS(source)};
+    const lh_cli_flag flags[] = {{.name = "kind",
+                                  .value_name = "WORD",
+                                  .help = "create, update: user (default of create), agent or service",
+                                  .text = &job.kind},
+                                 ACCESS_JSON(job),
+                                 LH_CLI_CLIENT_FLAGS(source),
+                                 LH_CLI_CONFIG_FLAGS(source)};
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
     return status >= 0 ? status : access_go(self, principals_verbs, &source, &job);
 }

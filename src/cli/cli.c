@@ -102,9 +102,11 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse roles show analyst\n"
      "  lakehouse roles create sourcing.json             {\"name\": \"sourcing\", \"grants\": [...]}\n",
      .run = lh_cli_roles, .verb = lh_cli_roles_verb},
-    {"principals", "[list | create NAME [ROLES] | delete NAME] [flags]", "Users, agents and services, and their roles",
+    {"principals", "[list | create NAME [ROLES] | update NAME ROLES | delete NAME] [flags]",
+     "Users, agents and services, and their roles",
      "  lakehouse principals create ann analyst,sourcing\n"
-     "  lakehouse principals create bot agent --kind agent\n",
+     "  lakehouse principals create bot agent --kind agent\n"
+     "  lakehouse principals update ann analyst          all the roles she has from now on\n",
      .run = lh_cli_principals, .verb = lh_cli_principals_verb},
     {"doctor", "[flags]", "Check this machine, the configuration and the lake, and say how to mend what is wrong", NULL,
      .run = lh_cli_doctor},

@@ -146,6 +146,28 @@ def test_what_a_principal_cannot_be_is_400(lake, body):
     call(lake, "POST", "/access/principals", 400, body)
 
 
+def test_a_principal_gets_other_roles(lake):
+    key = make(lake, "mover", allow("dataset", "candidates"))
+    before = lake.request("GET", "/access/principals/mover", headers={"X-API-Key": ADMIN})
+    etag = {"If-Match": before.headers["ETag"]}
+    call(lake, "GET", "/datasets/by-name/candidates", 200, key=key)
+    for bad in ({}, {"kind": "user"}, {"kind": "user", "roles": ["nope"]}, {"kind": "user", "roles": ["agent", "agent"]}, {"kind": "user", "roles": [], "name": "other"}, []):
+        call(lake, "PUT", "/access/principals/mover", 400, bad)
+    call(lake, "PUT", "/access/principals/nobody", 404, {"kind": "user", "roles": []})
+    changed = lake.request("PUT", "/access/principals/mover", headers={"X-API-Key": ADMIN, **etag}, json={"kind": "service", "roles": ["admin"]})
+    assert changed.status_code == 200 and changed.headers["ETag"] != before.headers["ETag"]
+    assert changed.json() == {**before.json(), "kind": "service", "roles": ["admin"]}
+    assert call(lake, "GET", "/access/me", 200, key=key)["permission"] == "admin"  # its key stays, from the next request on
+    call(lake, "PUT", "/access/principals/mover", 412, {"kind": "user", "roles": []}, headers=etag)
+    call(lake, "DELETE", "/access/principals/mover", 412, headers=etag)
+    call(lake, "DELETE", "/access/roles/role-mover", 204)  # nobody has it any more
+    call(lake, "PUT", "/access/principals/mover", 200, {"kind": "user", "roles": []})
+    call(lake, "GET", "/datasets/by-name/candidates", 403, key=key)
+    call(lake, "PUT", "/access/principals/mover", 403, {"kind": "user", "roles": ["admin"]}, key=key)
+    current = lake.request("GET", "/access/principals/mover", headers={"X-API-Key": ADMIN}).headers["ETag"]
+    call(lake, "DELETE", "/access/principals/mover", 204, headers={"If-Match": current})
+
+
 def test_keys_of_both_shapes(lake):
     old = call(lake, "POST", "/access/keys", 201, {"name": "old", "permission": "read"})
     assert call(lake, "GET", "/access/me", 200, key=old["key"]) == {"principal": old["id"], "kind": "key", "roles": [], "permission": "read"}
@@ -302,6 +324,11 @@ def test_the_commands(lake, tmp_path):
     file.write_text(json.dumps({"grants": []}))
     run("roles", "replace", "by-command", file)
     assert call(lake, "GET", "/access/roles/by-command", 200)["grants"] == []
+    assert run("principals", "update", "cli-ann", "recruiter,agent").stdout == "updated the principal cli-ann\n"
+    changed = call(lake, "GET", "/access/principals/cli-ann", 200)
+    assert (changed["kind"], changed["roles"]) == ("agent", ["recruiter", "agent"])
+    assert json.loads(run("principals", "update", "cli-ann", "analyst", "--kind", "user", "--json").stdout)["kind"] == "user"
+    assert run("principals", "update", "cli-ann", check=False).returncode != 0 and run("principals", "update", "nobody", "agent", check=False).returncode == 1
     run("principals", "delete", "cli-ann")
     run("roles", "delete", "by-command")
     old = json.loads(run("keys", "create", "etl", "--permission", "write", "--json").stdout)

@@ -189,7 +189,7 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("keys_create", {}, {"json": {"name": "k"}}), ("keys_list", {}, {}), ("keys_rotate", {"id": "?"}, {}), ("keys_revoke", {"id": "?"}, {}),
     ("role_create", {}, {"json": {"name": "r", "grants": [GRANT]}}), ("role_put", {"role": "r"}, {"json": {"description": "d", "grants": [GRANT]}}), ("role_get", {"role": "r"}, {}),
     ("roles_list", {}, {}), ("roles_list", {}, {"params": {"limit": 2}}), ("principal_create", {}, {"json": {"name": "p", "kind": "user", "roles": ["r", "agent"]}}),
-    ("principal_get", {"principal": "p"}, {}), ("principals_list", {}, {}), ("keys_create", {}, {"json": {"principal": "p", "scope": "read"}}), ("keys_list", {}, {}),
+    ("principal_put", {"principal": "p"}, {"json": {"kind": "agent", "roles": ["r"]}}), ("principal_get", {"principal": "p"}, {}), ("principals_list", {}, {}), ("keys_create", {}, {"json": {"principal": "p", "scope": "read"}}), ("keys_list", {}, {}),
     ("access_me", {}, {}), ("access_check", {}, {"json": {"principal": "p", "action": "read", "resource": "w"}}),
     ("access_check", {}, {"json": {"principal": "p", "action": "write", "resource": "bucket:main"}}), ("access_effective", {"dataset": "w"}, {"params": {"principal": "p"}}),
     ("principal_delete", {"principal": "p"}, {}), ("role_delete", {"role": "r"}, {}),
