@@ -3,7 +3,10 @@ import json
 import time
 
 import grpc
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 
 from commands import lakehouse
 from harness import Server, ServerFailed, wait_for
@@ -153,6 +156,26 @@ def test_anonymous_is_a_principal_that_reads(tmp_path):
         with pytest.raises(grpc.RpcError) as refused:
             listed(b"", metadata=[("x-api-key", "wrong")])
         assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    server.stop()
+
+
+def test_anonymous_and_tokens_are_governed_as_their_principal(tmp_path):
+    key, folder = ec.generate_private_key(ec.SECP256R1()), tmp_path / "keys.json"
+    folder.write_text(json.dumps({"keys": [{**ECAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": "k"}]}))
+    server = Server(tmp_path / "root", env={**KEYS, **{f"LAKEHOUSE__AUTH__{name}": value for name, value in (
+        ("ANONYMOUS", "guest"), ("JWT_JWKS", str(folder)), ("JWT_ISSUER", "idp"), ("JWT_AUDIENCE", "lake"))}})
+    call(server, "POST", "/query/sql", 200, {"sql": "CREATE TABLE shown AS SELECT * FROM (VALUES (1, 'a'), (2, 'b')) t(id, secret)"})
+    call(server, "POST", "/query/sql", 200, {"sql": "CREATE TABLE hidden AS SELECT 1 AS id"})
+    grants = [{"effect": "allow", "on": "dataset", "name": "shown", "actions": ["read"], "columns": ["id"], "row_filter": "id > 1"}]
+    call(server, "POST", "/access/roles", 201, {"name": "part", "grants": grants})
+    for name in ("guest", "ann"):
+        call(server, "POST", "/access/principals", 201, {"name": name, "kind": "user", "roles": ["part"]})
+    claims = {"iss": "idp", "aud": "lake", "sub": "ann", "lakehouse_permission": "admin", "exp": int(time.time()) + 300}
+    token = {"Authorization": "Bearer " + jwt.encode(claims, key, "ES256", headers={"kid": "k"})}
+    for headers in ({}, token):
+        assert call(server, "POST", "/query/sql", 200, {"sql": "SELECT * FROM shown"}, key=None, headers=headers)["rows"] == [[2]]
+        for sql in ("SELECT secret FROM shown", "SELECT * FROM hidden", "INSERT INTO shown VALUES (3, 'c')", "DROP TABLE shown"):
+            assert server.request("POST", "/query/sql", headers=headers, json={"sql": sql}).status_code in (400, 403, 404), sql
     server.stop()
 
 
