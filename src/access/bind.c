@@ -5,8 +5,7 @@
 typedef struct bound { /* one table or view that was asked for */
     struct bound *next;
     lh_table_name name;
-    lh_code code;
-    const lh_relation *relation;
+    const lh_relation *relation; /* NULL: it is not seen */
 } bound;
 
 typedef struct binding {
@@ -54,21 +53,168 @@ static lh_code bind_columns(const lh_effective *effective, lh_arena *arena, lh_r
     return lh_arena_check(arena, err);
 }
 
+/* The filters as the engine checks them against the columns there are now: one that does not fit any more shows nothing. */
+static lh_code bind_filters(const lh_relation_column *columns, size_t count, const lh_str *filters, size_t filter_count,
+                            lh_table_name name, lh_arena *arena, const lh_str **ret, lh_error *err) {
+    lh_str *names = LH_ARENA_ARRAY(arena, lh_str, count + 1), *texts = LH_ARENA_ARRAY(arena, lh_str, filter_count + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    for (size_t i = 0; i < count; i++) names[i] = columns[i].name;
+    for (size_t i = 0; i < filter_count; i++) {
+        lh_filter filter;
+        if (lh_engine_filter_check(filters[i], names, count, arena, &filter, NULL) != LH_OK)
+            return lh_fail(err, LH_DENIED,
+                           "a row filter of '%.*s' does not fit it any more: an administrator has to change the role or "
+                           "view",
+                           LH_STR_ARG(lh_table_name_text(name, arena)));
+        texts[i] = filter.text;
+    }
+    *ret = texts;
+    return LH_OK;
+}
+
+static lh_code bind_effective_filters(const lh_effective *effective, lh_table_name name, lh_arena *arena,
+                                      lh_relation *relation, lh_error *err) {
+    lh_relation_column *all = LH_ARENA_ARRAY(arena, lh_relation_column, effective->column_count + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    for (size_t i = 0; i < effective->column_count; i++) all[i].name = effective->columns[i].name;
+    relation->filter_count = effective->row_filter_count;
+    return bind_filters(all, effective->column_count, effective->row_filters, effective->row_filter_count, name, arena,
+                        &relation->filters, err);
+}
+
+/* *ret NULL: it is not seen. */
 static lh_code bind_dataset(binding *b, lh_table_name name, const lh_relation **ret, lh_error *err) {
     lh_effective effective;
     lh_relation *relation = LH_ARENA_NEW(b->arena, lh_relation);
+    *ret = NULL;
     LH_TRY(lh_arena_check(b->arena, err));
-    LH_TRY(lh_access_effective(b->catalog, b->policy, LH_ACTION_READ, name, b->arena, &effective, err));
-    if (!effective.decision.allowed) return lh_fail(err, LH_NOT_FOUND, "denied");
+    lh_code code = lh_access_effective(b->catalog, b->policy, LH_ACTION_READ, name, b->arena, &effective, err);
+    if (code == LH_NOT_FOUND || (code == LH_OK && !effective.decision.allowed)) return LH_OK;
+    if (code != LH_OK) return code;
     *relation = (lh_relation){.table = name,
-                              .filters = effective.row_filters,
-                              .filter_count = effective.row_filter_count,
                               .version = effective.state.version,
                               .schema_id = effective.state.schema_id,
                               .whole = effective.whole};
+    LH_TRY(bind_effective_filters(&effective, name, b->arena, relation, err));
     LH_TRY(bind_columns(&effective, b->arena, relation, err));
+    if (relation->column_count) *ret = relation;
+    return LH_OK;
+}
+
+/* ---- a view ---- */
+
+/* All of a dataset: what a view is over, whoever asks, since its author saw it. */
+static lh_code bind_base(binding *b, lh_table_name name, lh_relation *ret, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf type = LH_BUF_INIT(1 << 20);
+    lh_json *columns = NULL;
+    lh_table_state state;
+    LH_TRY(lh_dataset_columns(b->catalog, name, b->arena, &columns, &state, err));
+    lh_relation_column *all = LH_ARENA_ARRAY(b->arena, lh_relation_column, lh_json_size(columns) + 1);
+    LH_TRY(lh_arena_check(b->arena, err));
+    for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
+        lh_buf_clear(&type);
+        lh_engine_type_sql(lh_json_get(it.value, "type"), &type);
+        LH_TRY(lh_buf_check(&type, err));
+        all[it.index] = (lh_relation_column){.name = lh_json_get_string(it.value, "name"),
+                                             .type = lh_arena_dup(b->arena, lh_buf_str(&type))};
+    }
+    *ret = (lh_relation){.table = name,
+                         .columns = all,
+                         .column_count = lh_json_size(columns),
+                         .version = state.version,
+                         .schema_id = state.schema_id};
+    return lh_arena_check(b->arena, err);
+}
+
+static lh_code bind_broken(lh_table_name name, lh_arena *arena, lh_error *err) {
+    return lh_fail(err, LH_CONFLICT, "the view '%.*s' is broken: what it reads has changed; GET /catalog/views says how",
+                   LH_STR_ARG(lh_table_name_text(name, arena)));
+}
+
+/* As it is defined. */
+static lh_code bind_view(binding *b, const lh_view *view, unsigned depth, const lh_relation **ret, lh_error *err) {
+    lh_relation base, *relation = LH_ARENA_NEW(b->arena, lh_relation);
+    const lh_relation *over = NULL;
+    lh_relation_column *columns = LH_ARENA_ARRAY(b->arena, lh_relation_column, view->column_count + 1);
+    lh_view below;
+    bool found = false;
+    LH_TRY(lh_arena_check(b->arena, err));
+    if (depth == 0) return bind_broken(view->name, b->arena, err);
+    if (view->base_is_view) LH_TRY(lh_access_view_find(b->catalog, view->base, b->arena, &below, &found, err));
+    if (found) LH_TRY(bind_view(b, &below, depth - 1, &over, err));
+    lh_code code = over ? LH_OK : view->base_is_view ? LH_NOT_FOUND : bind_base(b, view->base, &base, err);
+    if (code == LH_NOT_FOUND) return bind_broken(view->name, b->arena, err);
+    LH_TRY(code);
+    const lh_relation *from = over ? over : &base;
+    for (size_t i = 0; i < view->column_count; i++) {
+        const lh_relation_column *of = NULL;
+        for (size_t c = 0; c < from->column_count && !of; c++)
+            if (lh_str_eq_nocase(from->columns[c].name, view->columns[i])) of = &from->columns[c];
+        if (!of) return bind_broken(view->name, b->arena, err);
+        const lh_json *mask = lh_json_get_str(view->redactions, view->columns[i]);
+        lh_str type = over ? lh_relation_type(of) : of->type;
+        columns[i] = (lh_relation_column){of->name, type, access_mask_of(mask, type)};
+    }
+    *relation = (lh_relation){.table = from->table,
+                              .over = over,
+                              .columns = columns,
+                              .column_count = view->column_count,
+                              .filter_count = view->row_filter.len ? 1 : 0,
+                              .version = from->version,
+                              .schema_id = from->schema_id,
+                              .view = true};
+    if (bind_filters(from->columns, from->column_count, &view->row_filter, relation->filter_count, view->name, b->arena,
+                     &relation->filters, NULL) != LH_OK)
+        return bind_broken(view->name, b->arena, err);
     *ret = relation;
-    return relation->column_count ? LH_OK : lh_fail(err, LH_NOT_FOUND, "no column");
+    return LH_OK;
+}
+
+/* The columns of a view as grants see them: what is sensitive in them is for the view to say. */
+static lh_json *bind_view_columns(const lh_relation *view, lh_arena *arena) {
+    lh_json *columns = lh_json_new_array(arena);
+    for (size_t i = 0; i < view->column_count; i++) {
+        lh_json *column = lh_json_new_object(arena);
+        lh_json_set_string(arena, column, "name", view->columns[i].name);
+        lh_json_set_string(arena, column, "sensitivity", LH_STR("internal"));
+        lh_json_append(columns, column);
+    }
+    return columns;
+}
+
+/* As a principal sees it, whose grants may show less of it. *ret NULL: nothing. */
+static lh_code bind_granted_view(binding *b, lh_table_name name, const lh_relation **ret, lh_error *err) {
+    lh_view view;
+    bool found = false;
+    lh_effective effective;
+    const lh_relation *whole = NULL;
+    const lh_resource resource = {LH_ON_VIEW, lh_table_name_text(name, b->arena), name};
+    *ret = NULL;
+    if (!lh_access_decide(b->policy, LH_ACTION_READ, &resource, b->arena).allowed) return LH_OK;
+    LH_TRY(lh_access_view_find(b->catalog, name, b->arena, &view, &found, err));
+    if (!found) return LH_OK;
+    LH_TRY(bind_view(b, &view, ACCESS_VIEW_DEPTH, &whole, err));
+    LH_TRY(access_effective_view(b->policy, LH_ACTION_READ, name, bind_view_columns(whole, b->arena), b->arena,
+                                 &effective, err));
+    *ret = whole;
+    if (effective.whole) return LH_OK;
+    lh_relation *relation = LH_ARENA_NEW(b->arena, lh_relation);
+    lh_relation_column *columns = LH_ARENA_ARRAY(b->arena, lh_relation_column, whole->column_count + 1);
+    LH_TRY(lh_arena_check(b->arena, err));
+    *relation = *whole;
+    relation->over = whole;
+    relation->columns = columns;
+    relation->column_count = 0;
+    for (size_t i = 0; i < whole->column_count; i++) {
+        const lh_seen_column *seen = &effective.columns[i];
+        lh_str type = lh_relation_type(&whole->columns[i]);
+        if (seen->visible)
+            columns[relation->column_count++] =
+                (lh_relation_column){seen->name, type, access_mask_of(seen->mask, type)};
+    }
+    LH_TRY(bind_effective_filters(&effective, name, b->arena, relation, err));
+    *ret = relation->column_count ? relation : NULL;
+    return LH_OK;
 }
 
 /* ---- the governor ---- */
@@ -91,12 +237,12 @@ static lh_code bind_relation(void *ctx, lh_table_name name, lh_arena *arena, con
         found = LH_ARENA_NEW(b->arena, bound);
         LH_TRY(lh_arena_check(b->arena, err));
         found->name = (lh_table_name){lh_arena_dup(b->arena, name.namespace_), lh_arena_dup(b->arena, name.name)};
-        found->code = bind_dataset(b, found->name, &found->relation, err);
-        if (found->code != LH_OK && found->code != LH_NOT_FOUND) return found->code;
+        LH_TRY(bind_dataset(b, found->name, &found->relation, err));
+        if (!found->relation) LH_TRY(bind_granted_view(b, found->name, &found->relation, err));
         found->next = b->bounds;
         b->bounds = found;
     }
-    if (found->code != LH_OK) return bind_denied(name, arena, err);
+    if (!found->relation) return bind_denied(name, arena, err);
     *ret = found->relation;
     return LH_OK;
 }
@@ -177,22 +323,33 @@ static int bind_order(const void *a, const void *b) {
     return order ? order : lh_str_cmp(x->name.name, y->name.name);
 }
 
+/* Adds one that is seen; what is broken is passed over. */
+static lh_code bind_add(binding *b, lh_table_name name, lh_arena *arena, lh_listed *listed, size_t *count,
+                        lh_error *err) {
+    lh_listed *next = &listed[*count];
+    for (size_t i = 0; i < *count; i++) /* a view in the place of a dataset */
+        if (lh_str_eq(listed[i].name.name, name.name) && lh_str_eq(listed[i].name.namespace_, name.namespace_))
+            return LH_OK;
+    lh_code code = bind_relation(b, name, arena, &next->relation, err);
+    if (code == LH_OK) next->name = name, ++*count;
+    return code == LH_DENIED || code == LH_CONFLICT ? LH_OK : code;
+}
+
 static lh_code bind_list(void *ctx, lh_arena *arena, lh_listed **ret, size_t *ret_count, lh_error *err) {
     binding *b = ctx;
-    lh_table_name *names = NULL;
-    size_t count = 0, seen = 0;
+    lh_table_name *names = NULL, *views = NULL;
+    size_t count = 0, view_count = 0;
     uint64_t ignored;
+    lh_str next;
     LH_TRY(lh_table_changed_since(b->catalog, 0, arena, &names, &count, &ignored, err));
-    lh_listed *listed = LH_ARENA_ARRAY(arena, lh_listed, count + 1);
+    LH_TRY(lh_view_defined_list(b->catalog, (lh_page){0}, arena, &views, &view_count, &next, err));
+    lh_listed *listed = LH_ARENA_ARRAY(arena, lh_listed, count + view_count + 1);
     LH_TRY(lh_arena_check(arena, err));
-    for (size_t i = 0; i < count; i++) {
-        lh_code code = bind_relation(b, names[i], arena, &listed[seen].relation, err);
-        if (code != LH_OK && code != LH_DENIED) return code;
-        if (code == LH_OK) listed[seen++].name = names[i];
-    }
-    if (seen) qsort(listed, seen, sizeof *listed, bind_order);
+    *ret_count = 0;
+    for (size_t i = 0; i < count; i++) LH_TRY(bind_add(b, names[i], arena, listed, ret_count, err));
+    for (size_t i = 0; i < view_count; i++) LH_TRY(bind_add(b, views[i], arena, listed, ret_count, err));
+    if (*ret_count) qsort(listed, *ret_count, sizeof *listed, bind_order);
     *ret = listed;
-    *ret_count = seen;
     return LH_OK;
 }
 

@@ -441,6 +441,15 @@ static lh_code policy_see(const lh_policy *policy, lh_action action, const lh_re
     return lh_arena_check(arena, err);
 }
 
+lh_code access_effective_view(const lh_policy *policy, lh_action action, lh_table_name view, const lh_json *columns,
+                              lh_arena *arena, lh_effective *ret, lh_error *err) {
+    const lh_resource resource = {LH_ON_VIEW, lh_table_name_text(view, arena), view};
+    lh_effective effective = {.decision = lh_access_decide(policy, action, &resource, arena)};
+    LH_TRY(policy_see(policy, action, &resource, columns, arena, &effective, err));
+    *ret = effective;
+    return LH_OK;
+}
+
 lh_code lh_access_effective(lh_catalog *catalog, const lh_policy *policy, lh_action action, lh_table_name table,
                             lh_arena *arena, lh_effective *ret, lh_error *err) {
     lh_json *columns = NULL;

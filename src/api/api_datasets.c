@@ -42,8 +42,8 @@ lh_code api_dataset_get(lh_request *request, lh_error *err) {
     const lh_relation *shown = NULL;
     LH_TRY(dataset_name(request, &name, err));
     LH_TRY(api_shown(request, name, &shown, err));
-    LH_TRY(lh_dataset_get(lh_request_app(request)->catalog, name, lh_request_arena(request), &answer, err));
-    return lh_respond_json(request, 200, api_shown_dataset(shown, answer, lh_request_arena(request)), err);
+    LH_TRY(api_shown_get(request, shown, name, &answer, err));
+    return lh_respond_json(request, 200, answer, err);
 }
 
 lh_code api_dataset_delete(lh_request *request, lh_error *err) {

@@ -69,6 +69,40 @@ static lh_json *shown_freshness(lh_arena *arena) {
     return freshness;
 }
 
+/* A view has no dataset behind it to tell of. */
+static lh_json *shown_view(const lh_relation *relation, lh_table_name name, lh_arena *arena) {
+    static const char *const none[] = {"row_count",  "bytes",      "files",  "snapshot_id", "schema_fingerprint",
+                                       "created_at", "updated_at", "location"};
+    lh_json *shown = lh_json_new_object(arena), *schema = lh_json_new_array(arena);
+    for (size_t i = 0; i < relation->column_count; i++) {
+        lh_json *column = lh_json_new_object(arena);
+        lh_json_set_string(arena, column, "name", relation->columns[i].name);
+        lh_json_set_string(arena, column, "type", lh_relation_type(&relation->columns[i]));
+        lh_json_set_bool(arena, column, "nullable", true);
+        lh_json_append(schema, column);
+    }
+    lh_json_set_string(arena, shown, "name", name.name);
+    lh_json_set_string(arena, shown, "namespace", lh_namespace_text(name.namespace_, arena));
+    lh_json_set_string(arena, shown, "format", LH_STR("view"));
+    lh_json_set(arena, shown, "schema", schema);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        lh_json_set(arena, shown, none[i], lh_json_new_null(arena));
+    lh_json_set_bool(arena, shown, "limited", true);
+    return shown;
+}
+
+lh_code api_shown_get(lh_request *request, const lh_relation *relation, lh_table_name name, lh_json **ret,
+                      lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *dataset = NULL;
+    if (relation && relation->view) *ret = shown_view(relation, name, arena);
+    else {
+        LH_TRY(lh_dataset_get(lh_request_app(request)->catalog, name, arena, &dataset, err));
+        *ret = api_shown_dataset(relation, dataset, arena);
+    }
+    return lh_arena_check(arena, err);
+}
+
 lh_json *api_shown_dataset(const lh_relation *relation, lh_json *dataset, lh_arena *arena) {
     static const char *const told[] = {"name", "namespace", "format", "description", "owner", "sensitivity", "tags"};
     static const char *const hidden[] = {"row_count",  "bytes",      "files",  "snapshot_id", "schema_fingerprint",
@@ -99,9 +133,8 @@ static bool shown_contains(lh_str name, lh_str part) {
 
 static lh_code shown_item(lh_request *request, const lh_listed *listed, lh_json *items, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
-    lh_json *dataset = NULL;
-    lh_code code = lh_dataset_get(lh_request_app(request)->catalog, listed->name, arena, &dataset, NULL);
-    if (code == LH_OK) lh_json_append(items, api_shown_dataset(listed->relation, dataset, arena));
+    lh_json *shown = NULL;
+    if (api_shown_get(request, listed->relation, listed->name, &shown, NULL) == LH_OK) lh_json_append(items, shown);
     return lh_arena_check(arena, err); /* one that is gone, or cannot be read, is passed over */
 }
 

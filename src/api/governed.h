@@ -10,6 +10,9 @@ LH_MUST_CHECK lh_code api_governor(lh_request *request, lh_permission whole, con
 LH_MUST_CHECK lh_code api_shown(lh_request *request, lh_table_name name, const lh_relation **ret, lh_error *err);
 /* A dataset's description as that shows it: without what counts, dates or places rows. relation NULL: as it is. */
 lh_json *api_shown_dataset(const lh_relation *relation, lh_json *dataset, lh_arena *arena);
+/* lh_dataset_get(), shown like that; of a view what is seen of it. Errors: the catalog's. */
+LH_MUST_CHECK lh_code api_shown_get(lh_request *request, const lh_relation *relation, lh_table_name name, lh_json **ret,
+                                    lh_error *err);
 /* GET /datasets of a governed caller. */
 LH_MUST_CHECK lh_code api_shown_datasets(lh_request *request, const lh_governor *governor, lh_page page, lh_json **ret,
                                          lh_error *err);

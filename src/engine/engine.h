@@ -70,6 +70,7 @@ typedef struct lh_relation_column {
     lh_str name, type; /* type: as DuckDB writes it; needed for YEAR and BUCKET */
     lh_mask mask;
 } lh_relation_column;
+lh_str lh_relation_type(const lh_relation_column *column); /* as it is seen, in DuckDB's words */
 /* A table, or a relation over one (a view), as it is seen: these columns, of rows that pass any of the filters. */
 typedef struct lh_relation {
     lh_table_name table;            /* that is read in the end */
@@ -81,6 +82,7 @@ typedef struct lh_relation {
     uint64_t version;      /* of the table's document that this was made of */
     int64_t schema_id;
     bool whole; /* nothing is left out, masked or filtered */
+    bool view;  /* what is seen is a view of the table, not the table */
 } lh_relation;
 typedef enum lh_write {
     LH_WRITE_INSERT,

@@ -32,20 +32,6 @@ static void listing_row(lh_buf *into, const lh_str *values, size_t count) {
     lh_buf_char(into, ')');
 }
 
-static lh_str listing_type(const lh_relation_column *column) {
-    switch (column->mask.kind) {
-    case LH_MASK_HASH:
-    case LH_MASK_SHA256:
-    case LH_MASK_TOKEN:
-    case LH_MASK_KEEP: return LH_STR("VARCHAR");
-    case LH_MASK_YEAR: return LH_STR("INTEGER");
-    case LH_MASK_NONE:
-    case LH_MASK_NULL:
-    case LH_MASK_BUCKET: break;
-    }
-    return column->type;
-}
-
 /* ---- information_schema ---- */
 
 static void listing_tables(engine_run *run, const lh_listed *listed, size_t count, lh_buf *into) {
@@ -76,7 +62,7 @@ static void listing_columns(engine_run *run, const lh_listed *listed, size_t cou
             lh_buf_append(into, LH_STR(", ("));
             listing_strings(into, (const lh_str[]){listing_schema(run, &listed[i]), listed[i].name.name}, 2);
             lh_buf_printf(into, ", %zu, ", c + 1);
-            listing_strings(into, (const lh_str[]){column->name, listing_type(column)}, 2);
+            listing_strings(into, (const lh_str[]){column->name, lh_relation_type(column)}, 2);
             lh_buf_char(into, ')');
         }
     lh_buf_append(into, LH_STR(") v(s, t, o, c, y) WHERE t IS NOT NULL"));
@@ -151,7 +137,7 @@ static void listing_show_all(engine_run *run, const lh_listed *listed, size_t co
             lh_buf_append(into, LH_STR(", ["));
             for (size_t c = 0; c < relation->column_count; c++) {
                 if (c) lh_buf_append(into, LH_STR(", "));
-                lh_buf_sql_string(into, types ? listing_type(&relation->columns[c]) : relation->columns[c].name);
+                lh_buf_sql_string(into, types ? lh_relation_type(&relation->columns[c]) : relation->columns[c].name);
             }
             lh_buf_char(into, ']');
         }

@@ -241,7 +241,11 @@ class Plan {
         auto *op = barrier.children[0].get();
         if (op->type == LogicalOperatorType::LOGICAL_PROJECTION) op = op->children[0].get();
         else refuse("a relation of this form");
-        if (op->type == LogicalOperatorType::LOGICAL_FILTER) op = op->children[0].get();
+        if (op->type == LogicalOperatorType::LOGICAL_FILTER) {
+            for (auto &expression : op->expressions) /* what it raised would quote a hidden value */
+                if (!is_total(*expression, classify)) refuse("a row filter that may raise an error");
+            op = op->children[0].get();
+        }
         if (is_barrier(*op, state)) return CheckRelation(*op);
         if (op->type != LogicalOperatorType::LOGICAL_GET) refuse("a relation of this form");
         auto &get = op->Cast<LogicalGet>();

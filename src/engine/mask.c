@@ -227,3 +227,17 @@ lh_code engine_mask_sql(const engine_masks *masks, const lh_mask *mask, lh_str c
     }
     return lh_buf_check(into, err);
 }
+
+lh_str lh_relation_type(const lh_relation_column *column) {
+    switch (column->mask.kind) {
+    case LH_MASK_HASH:
+    case LH_MASK_SHA256:
+    case LH_MASK_TOKEN:
+    case LH_MASK_KEEP: return LH_STR("VARCHAR");
+    case LH_MASK_YEAR: return LH_STR("INTEGER");
+    case LH_MASK_NONE:
+    case LH_MASK_NULL:
+    case LH_MASK_BUCKET: break;
+    }
+    return column->type;
+}

@@ -382,8 +382,7 @@ static lh_str run_sees_part_of(const engine_run *run, lh_table_name name) {
     const lh_governor *governor = run->query->governor;
     const lh_relation *relation = NULL;
     if (!governor) return LH_STR_NONE;
-    bool whole = governor->relation(governor->ctx, name, run->arena, &relation, NULL) == LH_OK && relation->whole &&
-                 !relation->over;
+    bool whole = governor->relation(governor->ctx, name, run->arena, &relation, NULL) == LH_OK && relation->whole;
     return whole ? LH_STR_NONE : governor->principal;
 }
 
@@ -522,7 +521,7 @@ static lh_code run_add_bases(engine_run *run, lh_error *err) {
         const lh_relation *relation = NULL;
         lh_table_name name;
         if (tables[i].write || !run_table_name(run, &tables[i], &name)) continue;
-        if (governor->relation(governor->ctx, name, run->arena, &relation, NULL) != LH_OK || !relation->over) continue;
+        if (governor->relation(governor->ctx, name, run->arena, &relation, NULL) != LH_OK || !relation->view) continue;
         lh_sql_table base = {.part_count = 2, .statement = tables[i].statement, .has_at = tables[i].has_at};
         base.parts[0] = lh_namespace_text(relation->table.namespace_, run->arena);
         base.parts[1] = relation->table.name;

@@ -307,3 +307,39 @@ def test_writes_stay_within_ones_rows_and_columns(lake):
     assert "cannot be set" in lake.refused("UPDATE cases SET region = 'south' WHERE id = 1", both)
     lake.rows("DELETE FROM cases USING (SELECT 4 AS k) s WHERE cases.id = s.k", both)
     assert sorted(lake.rows("SELECT id, region, note FROM cases WHERE id IS NOT NULL", ADMIN)) == [[1, "north", "z!"], [2, "south", "b"]]
+
+
+# ---- views ----
+
+def view(lake, name, base, columns, **parts):
+    lake.call("POST", "/catalog/views", 201, {"name": name, "base_dataset": base, "columns": columns, **parts})
+
+
+def test_a_view_is_seen_and_nothing_of_its_base(lake):
+    view(lake, "safe", "candidates", ["id", "name", "status", "salary"], row_filter="status != 'blocked'", column_redactions={"id": {"kind": "Mask", "keep_prefix": 4, "keep_suffix": 2}})
+    view(lake, "rich", "safe", ["name", "salary", "id"], row_filter="salary > 70", column_redactions={"salary": {"kind": "bucket", "n": 10}})
+    bot = lake.key("bot", roles=("agent",))
+    assert lake.rows("SELECT count(*), min(id) FROM safe", bot) == [[179, "CAND****00"]]
+    assert lake.rows("SELECT DISTINCT salary FROM rich ORDER BY 1", bot) == [[70], [80]]
+    assert lake.rows("SELECT count(*) FROM rich r JOIN safe s USING (name) WHERE chr(s.salary::INTEGER) <> 'A'", bot) == [[lake.rows("SELECT count(*) FROM candidates WHERE status <> 'blocked' AND salary > 70", ADMIN)[0][0]]]
+    for sql in ("SELECT email FROM safe", "SELECT status FROM rich"):
+        lake.refused(sql, bot, status=400)
+    for sql in ("FROM candidates", "EXPLAIN FROM safe", "INSERT INTO safe VALUES ('x', 'y', 'z', 1)", "DROP TABLE safe", "SELECT * FROM data.hidden"):
+        lake.refused(sql, bot)
+    assert lake.rows("SHOW TABLES", bot) == [["rich"], ["safe"]]
+    shown = lake.call("GET", "/datasets/by-name/safe", 200, key=bot)
+    assert (shown["format"], [column["name"] for column in shown["schema"]], shown["row_count"]) == ("view", ["id", "name", "status", "salary"], None)
+    assert [item["name"] for item in lake.call("GET", "/datasets", 200, key=bot)["items"]] == ["rich", "safe"]
+    assert lake.server.request("POST", "/query/sql", headers={"X-API-Key": bot}, json={"sql": "FROM safe"}).json()["snapshots"] == []
+    lake.call("GET", "/catalog/views", 403, key=bot)
+    narrow = lake.key("narrow", allow("view", "safe", columns=["name", "status"], row_filter="name LIKE 'n1%'", redactions={"status": {"kind": "null"}}))
+    assert lake.rows("SELECT count(*), count(status) FROM safe", narrow) == [[lake.rows("SELECT count(*) FROM safe WHERE name LIKE 'n1%'", bot)[0][0], 0]]
+    lake.refused("SELECT salary FROM safe", narrow, status=400)
+
+
+def test_a_filter_that_could_raise_shows_nothing(lake):
+    lake.ingest("texts", b"id,word\n1,secret\n2,5\n")
+    lake.server.sql("UPDATE texts SET word = 'secret' WHERE id = 1")
+    for name, row_filter in (("number", "word = 5"), ("boolean", "word")):
+        key = lake.key(f"raises-{name}", allow("namespace", "data", row_filter=row_filter))
+        assert "secret" not in lake.refused("FROM texts", key) and lake.ask("FROM texts", key).status_code == 403

@@ -267,7 +267,6 @@ def test_the_command_line_makes_lists_and_drops_views_of_both_kinds(lake, tmp_pa
 
 # ---- the reference case ----
 
-@pytest.mark.skip(reason="statements are not governed yet: role agent reaches no SQL (docs/security.md, What holds now)")
 def test_the_reference_case_on_the_staffing_lake(fresh, tmp_path):
     admin = "an-admin-key-of-the-view-tests"
     lake = fresh(env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": admin})
