@@ -178,6 +178,8 @@ LH_MUST_CHECK lh_code lh_access_mask_key(lh_bucket *bucket, lh_arena *arena, lh_
  * ended. Errors: as lh_access_policy(). */
 LH_MUST_CHECK lh_code lh_access_bind(lh_catalog *catalog, lh_str principal, lh_arena *arena, const lh_governor **ret,
                                      lh_error *err);
+/* The same of a caller who sees all, for lh_query.views. */
+LH_MUST_CHECK lh_code lh_access_bind_all(lh_catalog *catalog, lh_arena *arena, const lh_governor **ret, lh_error *err);
 
 /* ---- AI-safe views (view.c): some columns of a dataset or view, some masked, of the rows that pass a filter ---- */
 typedef struct lh_view {

@@ -11,7 +11,7 @@ typedef struct bound { /* one table or view that was asked for */
 typedef struct binding {
     lh_governor governor;
     lh_catalog *catalog;
-    const lh_policy *policy;
+    const lh_policy *policy; /* NULL: of who sees all */
     lh_arena *arena;
     bound *bounds;
 } binding;
@@ -126,6 +126,17 @@ static lh_code bind_base(binding *b, lh_table_name name, lh_relation *ret, lh_er
     return lh_arena_check(b->arena, err);
 }
 
+/* A dataset of who sees all. */
+static lh_code bind_whole(binding *b, lh_table_name name, const lh_relation **ret, lh_error *err) {
+    lh_relation *relation = LH_ARENA_NEW(b->arena, lh_relation);
+    *ret = NULL;
+    LH_TRY(lh_arena_check(b->arena, err));
+    lh_code code = bind_base(b, name, relation, err);
+    relation->whole = true;
+    if (code == LH_OK) *ret = relation;
+    return code == LH_NOT_FOUND ? LH_OK : code;
+}
+
 static lh_code bind_broken(lh_table_name name, lh_arena *arena, lh_error *err) {
     return lh_fail(err, LH_CONFLICT, "the view '%.*s' is broken: what it reads has changed; GET /catalog/views says how",
                    LH_STR_ARG(lh_table_name_text(name, arena)));
@@ -162,6 +173,7 @@ static lh_code bind_view(binding *b, const lh_view *view, unsigned depth, const 
                               .filter_count = view->row_filter.len ? 1 : 0,
                               .version = from->version,
                               .schema_id = from->schema_id,
+                              .whole = !b->policy,
                               .view = true};
     if (bind_filters(from->columns, from->column_count, &view->row_filter, relation->filter_count, view->name, b->arena,
                      &relation->filters, NULL) != LH_OK)
@@ -190,13 +202,14 @@ static lh_code bind_granted_view(binding *b, lh_table_name name, const lh_relati
     const lh_relation *whole = NULL;
     const lh_resource resource = {LH_ON_VIEW, lh_table_name_text(name, b->arena), name};
     *ret = NULL;
-    if (!lh_access_decide(b->policy, LH_ACTION_READ, &resource, b->arena).allowed) return LH_OK;
+    if (b->policy && !lh_access_decide(b->policy, LH_ACTION_READ, &resource, b->arena).allowed) return LH_OK;
     LH_TRY(lh_access_view_find(b->catalog, name, b->arena, &view, &found, err));
     if (!found) return LH_OK;
     LH_TRY(bind_view(b, &view, ACCESS_VIEW_DEPTH, &whole, err));
+    *ret = whole;
+    if (!b->policy) return LH_OK;
     LH_TRY(access_effective_view(b->policy, LH_ACTION_READ, name, bind_view_columns(whole, b->arena), b->arena,
                                  &effective, err));
-    *ret = whole;
     if (effective.whole) return LH_OK;
     lh_relation *relation = LH_ARENA_NEW(b->arena, lh_relation);
     lh_relation_column *columns = LH_ARENA_ARRAY(b->arena, lh_relation_column, whole->column_count + 1);
@@ -237,7 +250,8 @@ static lh_code bind_relation(void *ctx, lh_table_name name, lh_arena *arena, con
         found = LH_ARENA_NEW(b->arena, bound);
         LH_TRY(lh_arena_check(b->arena, err));
         found->name = (lh_table_name){lh_arena_dup(b->arena, name.namespace_), lh_arena_dup(b->arena, name.name)};
-        LH_TRY(bind_dataset(b, found->name, &found->relation, err));
+        if (!b->policy) LH_TRY(bind_whole(b, found->name, &found->relation, err));
+        else LH_TRY(bind_dataset(b, found->name, &found->relation, err));
         if (!found->relation) LH_TRY(bind_granted_view(b, found->name, &found->relation, err));
         found->next = b->bounds;
         b->bounds = found;
@@ -298,6 +312,7 @@ static lh_code bind_write(void *ctx, lh_write write, lh_table_name name, lh_aren
     size_t actions = write == LH_WRITE_INSERT ? 1 : 2;
     bool there = false, may = true, whole = true;
     *ret = NULL;
+    if (!b->policy) return LH_OK;
     for (size_t a = 0; a < actions && name.name.len; a++) {
         lh_code code = lh_access_effective(b->catalog, b->policy, a ? LH_ACTION_READ : LH_ACTION_WRITE, name, b->arena,
                                            &effective[a], err);
@@ -360,6 +375,15 @@ lh_code lh_access_bind(lh_catalog *catalog, lh_str principal, lh_arena *arena, c
     LH_TRY(lh_access_policy(catalog, principal, arena, &policy, err));
     *b = (binding){.catalog = catalog, .policy = policy, .arena = arena};
     b->governor = (lh_governor){b, lh_arena_dup(arena, principal), bind_relation, bind_write, bind_list};
+    *ret = &b->governor;
+    return LH_OK;
+}
+
+lh_code lh_access_bind_all(lh_catalog *catalog, lh_arena *arena, const lh_governor **ret, lh_error *err) {
+    binding *b = LH_ARENA_NEW(arena, binding);
+    LH_TRY(lh_arena_check(arena, err));
+    *b = (binding){.catalog = catalog, .arena = arena};
+    b->governor = (lh_governor){b, LH_STR_NONE, bind_relation, bind_write, bind_list};
     *ret = &b->governor;
     return LH_OK;
 }

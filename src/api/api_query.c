@@ -74,6 +74,8 @@ static uint64_t query_cap(uint64_t asked, int64_t allowed) {
  * permission says then. */
 static lh_code query_govern(lh_request *request, lh_query *query, lh_error *err) {
     LH_TRY(api_governor(request, LH_PERMIT_WRITE, &query->governor, err));
+    if (!query->governor)
+        LH_TRY(lh_access_bind_all(lh_request_app(request)->catalog, lh_request_arena(request), &query->views, err));
     query->read_only =
         query->governor ? lh_request_scope(request) < LH_PERMIT_WRITE : !lh_request_may(request, LH_PERMIT_WRITE);
     return LH_OK;

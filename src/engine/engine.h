@@ -123,6 +123,7 @@ typedef struct lh_query {
     uint64_t timeout_ms;         /* 0: none; then CANCELLED with "timed out after …" */
     lh_cancel *cancel;           /* borrowed; NULL: cannot be cancelled */
     const lh_governor *governor; /* borrowed; NULL: the caller may see all */
+    const lh_governor *views;    /* borrowed; without a governor: asked for names that are no tables; may be NULL */
 } lh_query;
 typedef lh_code (*lh_bytes_fn)(void *ctx, lh_str data, lh_error *err);
 typedef struct lh_query_outcome {

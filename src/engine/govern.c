@@ -92,7 +92,7 @@ static lh_table_name govern_lower(lh_table_name name, lh_arena *arena) {
 static lh_code govern_ask(govern *g, const tree_ref *ref, const lh_relation **ret, lh_table_name *ret_name,
                           lh_error *err) {
     engine_run *run = g->run;
-    const lh_governor *governor = run->query->governor;
+    const lh_governor *governor = run->governor;
     if (!govern_resolve(run, ref, ret_name))
         return lh_fail(err, LH_DENIED, "there is no table '%s' that you may read", ref->table);
     lh_code code = governor->relation(governor->ctx, *ret_name, run->arena, ret, err);
@@ -267,7 +267,7 @@ static lh_code govern_limits(govern *g, const tree_ref *ref, const lh_relation *
 }
 
 static lh_code govern_target(govern *g, const tree_ref *ref, tree_put *put, lh_error *err) {
-    const lh_governor *governor = g->run->query->governor;
+    const lh_governor *governor = g->run->governor;
     bool schema = ref->change == TREE_CREATE_SCHEMA || ref->change == TREE_DROP_SCHEMA;
     const lh_relation *limits = NULL, *others = NULL;
     tree_ref of = *ref;
@@ -322,7 +322,7 @@ static lh_code govern_refused(const govern *g, tree_code code, const tree_outcom
 }
 
 lh_code run_govern(engine_run *run, duckdb_extracted_statements extracted, lh_error *err) {
-    if (!run->query->governor) return LH_OK;
+    if (!run->governor) return LH_OK;
     LH_CLEANUP(lh_buf_done) lh_buf query = LH_BUF_INIT(GOVERN_RELATION_BYTES);
     govern g = {.run = run, .query = query, .code = LH_OK, .err = err};
     tree_outcome outcome;
@@ -370,7 +370,7 @@ static govern_table govern_table_of(const engine_run *run, lh_table_name name) {
 }
 
 lh_code run_govern_plan(engine_run *run, lh_error *err) {
-    if (!run->query->governor) return LH_OK;
+    if (!run->governor) return LH_OK;
     size_t count = 0;
     govern_table *tables = LH_ARENA_ARRAY(run->arena, govern_table, run->governed_count + run->hot_name_count + 1);
     LH_TRY(lh_arena_check(run->arena, err));
@@ -393,7 +393,7 @@ void run_govern_end(engine_run *run) {
 }
 
 bool run_govern_unchanged(engine_run *run) {
-    for (size_t i = 0; run->query->governor && i < run->governed_count; i++) {
+    for (size_t i = 0; run->governor && i < run->governed_count; i++) {
         const lh_relation *relation = run->governed[i];
         lh_table_state now;
         if (lh_table_version(run->engine->catalog, relation->table, &now, NULL) != LH_OK) return false;
@@ -408,7 +408,7 @@ bool run_govern_unchanged(engine_run *run) {
 
 lh_code run_govern_failure(const engine_run *run, const char *message, lh_code code, lh_error *err) {
     char nonce[24];
-    if (!run->query->governor || code == LH_CANCELLED || code == LH_LIMIT || code == LH_CONFLICT) return code;
+    if (!run->governor || code == LH_CANCELLED || code == LH_LIMIT || code == LH_CONFLICT) return code;
     snprintf(nonce, sizeof nonce, "%" PRIu64, run->engine->govern_nonce);
     const char *outside = message ? strstr(message, run->engine->masks.name) : NULL;
     if (outside && strncmp(outside + strlen(run->engine->masks.name), "_outside", 8) == 0)

@@ -10,7 +10,7 @@ bool engine_listing_is(const char *schema) {
 }
 
 static lh_code listing_all(engine_run *run, lh_listed **ret, size_t *ret_count, lh_error *err) {
-    const lh_governor *governor = run->query->governor;
+    const lh_governor *governor = run->governor;
     return governor->list(governor->ctx, run->arena, ret, ret_count, err);
 }
 

@@ -33,7 +33,7 @@ static lh_code listing_load(engine_run *run, lh_table_name name, lh_error *err) 
 
 lh_code engine_listing_refresh(engine_run *run, lh_error *err) {
     lh_engine *engine = run->engine;
-    if (!engine->catalog || run->query->governor || !listing_asks(run->statement->text)) return LH_OK;
+    if (!engine->catalog || run->governor || !listing_asks(run->statement->text)) return LH_OK;
     lh_table_name *names = NULL;
     size_t count = 0;
     uint64_t sequence = 0;

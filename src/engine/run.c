@@ -379,7 +379,7 @@ static bool run_feeds(const engine_run *run, size_t statement, const lh_sql_tabl
 
 /* The caller, if he sees only a part of the table. */
 static lh_str run_sees_part_of(const engine_run *run, lh_table_name name) {
-    const lh_governor *governor = run->query->governor;
+    const lh_governor *governor = run->governor;
     const lh_relation *relation = NULL;
     if (!governor) return LH_STR_NONE;
     bool whole = governor->relation(governor->ctx, name, run->arena, &relation, NULL) == LH_OK && relation->whole;
@@ -509,9 +509,27 @@ static lh_code run_check_closed(const lh_sql_scan *scan, lh_error *err) {
                 : LH_OK;
 }
 
-/* What views of a governed caller read in the end is read by the statement, too. */
+/* A caller who sees all is governed just when the statement reads a view. */
+static void run_look_for_views(engine_run *run) {
+    const lh_governor *views = run->query->views;
+    run->governor = run->query->governor;
+    for (size_t i = 0; views && !run->governor && i < run->scan.table_count; i++) {
+        const lh_relation *relation = NULL;
+        lh_table_name name;
+        lh_table_state ignored;
+        bool exact;
+        if (run->scan.tables[i].write || run_state_of(run, &run->scan.tables[i], &name, &ignored, &exact)) continue;
+        if (!run_table_name(run, &run->scan.tables[i], &name)) continue;
+        bool found = views->relation(views->ctx, name, run->arena, &relation, NULL) == LH_OK;
+        lh_table_name lower = {run_lower(name.namespace_, run->arena), run_lower(name.name, run->arena)};
+        if (!found) found = views->relation(views->ctx, lower, run->arena, &relation, NULL) == LH_OK;
+        if (found && relation->view) run->governor = views;
+    }
+}
+
+/* What views read in the end is read by the statement, too. */
 static lh_code run_add_bases(engine_run *run, lh_error *err) {
-    const lh_governor *governor = run->query->governor;
+    const lh_governor *governor = run->governor;
     size_t count = run->scan.table_count, total = count;
     if (!governor) return LH_OK;
     lh_sql_table *tables = LH_ARENA_ARRAY(run->arena, lh_sql_table, 2 * count + 1);
@@ -538,6 +556,7 @@ static lh_code run_all(engine_run *run, lh_bytes_fn write, void *ctx, lh_query_o
     if (run->query->read_only) LH_TRY(run_check_read_only(&run->scan, err));
     LH_TRY(run_check_closed(&run->scan, err));
     run->told_tables = run->scan.table_count;
+    run_look_for_views(run);
     LH_TRY(run_add_bases(run, err));
     engine_rows rows;
     LH_TRY(engine_rows_init(&rows, run->query, write, ctx, err));

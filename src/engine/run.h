@@ -18,6 +18,7 @@ typedef struct run_before {
 typedef struct engine_run {
     lh_engine *engine;
     const lh_query *query;
+    const lh_governor *governor; /* the query's, or that of views; NULL: the caller sees all, as it is */
     lh_arena *arena;
     lh_sql_scan scan;
     const lh_sql_statement *statement; /* that runs now */

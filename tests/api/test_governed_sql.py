@@ -332,6 +332,8 @@ def test_a_view_is_seen_and_nothing_of_its_base(lake):
     assert [item["name"] for item in lake.call("GET", "/datasets", 200, key=bot)["items"]] == ["rich", "safe"]
     assert lake.server.request("POST", "/query/sql", headers={"X-API-Key": bot}, json={"sql": "FROM safe"}).json()["snapshots"] == []
     lake.call("GET", "/catalog/views", 403, key=bot)
+    assert lake.rows("SELECT count(*) FROM Safe s JOIN candidates c USING (name)", ADMIN) == [[179]]  # who sees all reads views, too
+    assert lake.ask("EXPLAIN SELECT name FROM safe", ADMIN).status_code == 200
     narrow = lake.key("narrow", allow("view", "safe", columns=["name", "status"], row_filter="name LIKE 'n1%'", redactions={"status": {"kind": "null"}}))
     assert lake.rows("SELECT count(*), count(status) FROM safe", narrow) == [[lake.rows("SELECT count(*) FROM safe WHERE name LIKE 'n1%'", bot)[0][0], 0]]
     lake.refused("SELECT salary FROM safe", narrow, status=400)
