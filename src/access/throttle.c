@@ -31,7 +31,7 @@ typedef struct throttle_entry {
 
 struct throttle {
     throttle_rules rules;
-    char secret[32];
+    unsigned char secret[16];
     pthread_mutex_t lock;
     throttle_entry addresses[THROTTLE_SETS * THROTTLE_WAYS], keys[THROTTLE_SETS * THROTTLE_WAYS];
 };
@@ -39,9 +39,7 @@ struct throttle {
 /* ---- tables ---- */
 
 static uint64_t throttle_id(const throttle *t, lh_str bytes) {
-    lh_sha256 hash = lh_hmac_sha256((lh_str){t->secret, sizeof t->secret}, bytes);
-    uint64_t id;
-    memcpy(&id, hash.bytes, sizeof id);
+    uint64_t id = lh_hash_keyed(t->secret, bytes);
     return id ? id : 1;
 }
 

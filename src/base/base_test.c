@@ -179,6 +179,19 @@ static void test_base__long_error_message_is_cut_at_a_character(void) {
     CHECK(lh_str_is_utf8(lh_str_from(err.message)));
 }
 
+static void test_base__siphash_of_published_vectors(void) {
+    static const struct {
+        size_t size;
+        uint64_t hash;
+    } vectors[] = {{0, 0x726fdb47dd0e0e31u}, {1, 0x74f839c593dc67fdu}, {15, 0xa129ca6149be45e5u}};
+    unsigned char secret[16];
+    char text[16];
+    for (unsigned i = 0; i < 16; i++) secret[i] = (unsigned char)i, text[i] = (char)i;
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+        CHECK(lh_hash_keyed(secret, (lh_str){text, vectors[i].size}) == vectors[i].hash);
+    CHECK(lh_hash_keyed(secret, LH_STR_NONE) == vectors[0].hash);
+}
+
 LH_TEST_MAIN(LH_TEST(test_base__json_round_trip_keeps_order_and_replaces_in_place),
              LH_TEST(test_base__json_keeps_the_text_of_numbers_when_asked),
              LH_TEST(test_base__json_error_names_line_and_column), LH_TEST(test_base__json_deep_nesting_is_refused),
@@ -186,7 +199,7 @@ LH_TEST_MAIN(LH_TEST(test_base__json_round_trip_keeps_order_and_replaces_in_plac
              LH_TEST(test_base__utf8_refuses_overlong_and_surrogates),
              LH_TEST(test_base__json_string_escapes_and_repairs), LH_TEST(test_base__times_round_trip),
              LH_TEST(test_base__uuids_are_valid_distinct_and_ordered),
-             LH_TEST(test_base__sha256_and_hmac_of_published_vectors),
+             LH_TEST(test_base__sha256_and_hmac_of_published_vectors), LH_TEST(test_base__siphash_of_published_vectors),
              LH_TEST(test_base__base64_of_published_vectors_and_what_is_none),
              LH_TEST(test_base__numbers_refuse_overflow_and_signs),
              LH_TEST(test_base__an_error_message_is_utf8_whatever_it_quotes),

@@ -138,3 +138,48 @@ uint64_t lh_hash_fast(lh_str s) {
     for (size_t i = 0; i < s.len; i++) hash = (hash ^ (unsigned char)s.ptr[i]) * 1099511628211u;
     return hash;
 }
+
+typedef struct hash_sip {
+    uint64_t v[4];
+} hash_sip;
+
+static uint64_t hash_rotate(uint64_t x, unsigned bits) { return x << bits | x >> (64 - bits); }
+
+static uint64_t hash_sip_word(const unsigned char *bytes, size_t count) {
+    uint64_t word = 0;
+    for (size_t i = 0; i < count; i++) word |= (uint64_t)bytes[i] << (8 * i);
+    return word;
+}
+
+static void hash_sip_rounds(hash_sip *s, int rounds) {
+    uint64_t *v = s->v;
+    for (; rounds; rounds--) {
+        v[0] += v[1], v[2] += v[3];
+        v[1] = hash_rotate(v[1], 13) ^ v[0], v[3] = hash_rotate(v[3], 16) ^ v[2];
+        v[0] = hash_rotate(v[0], 32);
+        v[2] += v[1], v[0] += v[3];
+        v[1] = hash_rotate(v[1], 17) ^ v[2], v[3] = hash_rotate(v[3], 21) ^ v[0];
+        v[2] = hash_rotate(v[2], 32);
+    }
+}
+
+static void hash_sip_add(hash_sip *s, uint64_t word) {
+    s->v[3] ^= word;
+    hash_sip_rounds(s, 2);
+    s->v[0] ^= word;
+}
+
+uint64_t lh_hash_keyed(const unsigned char secret[16], lh_str s) {
+    const unsigned char *bytes = (const unsigned char *)s.ptr;
+    uint64_t k0 = hash_sip_word(secret, 8), k1 = hash_sip_word(secret + 8, 8);
+    hash_sip sip = {
+        {0x736f6d6570736575u ^ k0, 0x646f72616e646f6du ^ k1, 0x6c7967656e657261u ^ k0, 0x7465646279746573u ^ k1}};
+    size_t at = 0;
+    for (; s.len - at >= 8; at += 8) hash_sip_add(&sip, hash_sip_word(bytes + at, 8));
+    uint64_t last = (uint64_t)s.len << 56;
+    if (at < s.len) last |= hash_sip_word(bytes + at, s.len - at);
+    hash_sip_add(&sip, last);
+    sip.v[2] ^= 0xff;
+    hash_sip_rounds(&sip, 4);
+    return sip.v[0] ^ sip.v[1] ^ sip.v[2] ^ sip.v[3];
+}

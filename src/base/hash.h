@@ -33,6 +33,8 @@ void lh_hex(const void *data, size_t size_bytes, char *into); /* writes 2*size d
 LH_MUST_CHECK lh_code lh_base64_decode(lh_str text, char *into, size_t *ret_bytes);
 /* Equal, in time that depends on the lengths only. */
 bool lh_equal_constant_time(lh_str a, lh_str b);
+/* SipHash-2-4: for hash tables whose keys come from strangers; nobody without the 16 bytes of `secret` finds two texts of one hash. */
+uint64_t lh_hash_keyed(const unsigned char secret[16], lh_str s);
 /* FNV-1a, 64 bits: for hash tables, not for secrets or files. */
 uint64_t lh_hash_fast(lh_str s);
 #endif
