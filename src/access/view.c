@@ -7,7 +7,7 @@
 #include "access/access_internal.h"
 #include "access/view_internal.h"
 
-enum { VIEW_TRIES = 30, VIEW_SQL_BYTES = 4 << 20 };
+enum { VIEW_TRIES = 30 };
 
 /* ---- what is kept → a view ---- */
 
@@ -51,15 +51,17 @@ static bool view_is_one_of(lh_str text, const char *const *names, size_t count) 
     return false;
 }
 
-/* May a column of that type (empty: a nested one) be masked so? */
-static bool view_mask_fits(lh_str kind, lh_str type) {
-    static const char *const texts[] = {"hash", "token", "mask"}, *const times[] = {"date", "timestamp", "timestamptz"},
-                             *const numbers[] = {"int", "long", "float", "double"};
-    if (lh_str_eq(kind, LH_STR("null"))) return true;
-    if (view_is_one_of(kind, texts, 3))
-        return type.len && !lh_str_eq(type, LH_STR("binary")) && !lh_str_starts(type, LH_STR("fixed"));
-    if (lh_str_eq(kind, LH_STR("year"))) return view_is_one_of(type, times, 3);
-    return view_is_one_of(type, numbers, 4) || lh_str_starts(type, LH_STR("decimal"));
+/* May the column be masked so? As text only what has one form as text. */
+static lh_code view_mask_fits(const lh_json *redaction, const lh_json *field, bool *ret, lh_error *err) {
+    static const char *const texts[] = {"hash", "token", "mask"};
+    LH_CLEANUP(lh_buf_done) lh_buf type = LH_BUF_INIT(1 << 20);
+    lh_str kind = lh_json_get_string(redaction, "kind"), plain = lh_json_get_string(field, "type");
+    lh_engine_type_sql(lh_json_get(field, "type"), &type);
+    LH_TRY(lh_buf_check(&type, err));
+    bool there = lh_str_eq(kind, LH_STR("null")) || access_mask_of(redaction, lh_buf_str(&type)).kind != LH_MASK_NULL;
+    bool bytes = lh_str_eq(plain, LH_STR("binary")) || lh_str_starts(plain, LH_STR("fixed"));
+    *ret = there && (!view_is_one_of(kind, texts, 3) || (plain.len && !bytes));
+    return LH_OK;
 }
 
 /* The field as it is behind the mask; NULL type: it does not change. */
@@ -76,7 +78,9 @@ static lh_code view_take_column(const access_columns *base, size_t from, const l
     lh_str kind = lh_json_get_string(redaction, "kind"), masked = base->masked[from];
     const char *iceberg = NULL, *sql = NULL;
     if (redaction) {
-        if (!view_mask_fits(kind, lh_json_get_string(field, "type")))
+        bool fits = false;
+        LH_TRY(view_mask_fits(redaction, field, &fits, err));
+        if (!fits)
             return lh_fail(err, LH_INVALID,
                            "the column '%.*s' cannot have the redaction '%.*s': it does not fit its type",
                            LH_STR_ARG(base->names[from]), LH_STR_ARG(kind));
