@@ -153,7 +153,8 @@ typedef struct lh_effective {
     bool whole;              /* every column as it is, every row */
     lh_seen_column *columns; /* all that the dataset has, in its order */
     size_t column_count;
-    lh_str *row_filters; /* a row that passes any of them is there; count 0: every row. SQL as kept: a dataset's columns may have
+    lh_str *
+        row_filters; /* a row that passes any of them is there; count 0: every row. SQL as kept: a dataset's columns may have
                           * come since, so lh_engine_filter_check() again */
     size_t row_filter_count;
     lh_table_state state; /* that it is of */
@@ -176,7 +177,7 @@ LH_MUST_CHECK lh_code lh_access_mask_key(lh_bucket *bucket, lh_arena *arena, lh_
 /* ---- bind.c: the only way from a principal's SQL to the engine ---- */
 /* *ret, for lh_query.governor: what the principal's roles show of each table now. Arena, which lives until the statement has
  * ended. Errors: as lh_access_policy(). */
-LH_MUST_CHECK lh_code lh_access_bind(lh_catalog *catalog, lh_str principal, lh_arena *arena, const lh_governor **ret,
+LH_MUST_CHECK lh_code lh_access_bind(lh_access *access, lh_str principal, lh_arena *arena, const lh_governor **ret,
                                      lh_error *err);
 /* The same of a caller who sees all, for lh_query.views. */
 LH_MUST_CHECK lh_code lh_access_bind_all(lh_catalog *catalog, lh_arena *arena, const lh_governor **ret, lh_error *err);
@@ -189,9 +190,10 @@ typedef struct lh_view {
     size_t column_count;
     const lh_json *redactions; /* by a column's name as in `columns`: {"kind",…}, as of a grant, but never "none" */
     lh_str row_filter;         /* in normal form and in parentheses, over all columns of the base; empty: every row */
-    bool shadows;              /* it may have a dataset's name: then it stands for that only for who is granted it and not the dataset */
-    uint64_t version;          /* another one after each change */
-} lh_view; /* arena */
+    bool
+        shadows; /* it may have a dataset's name: then it stands for that only for who is granted it and not the dataset */
+    uint64_t version; /* another one after each change */
+} lh_view;            /* arena */
 /* *ret_found: false when there is no such view (an Iceberg view of a client is none). What is found may be broken:
  * lh_access_view_check(). Errors: the metastore's. */
 LH_MUST_CHECK lh_code lh_access_view_find(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_view *ret,
@@ -203,7 +205,8 @@ typedef struct lh_view_put {
     lh_catalog *catalog;
     lh_engine *engine;  /* attached: to look at the types in a row filter; NULL: they are not looked at */
     lh_table_name name; /* empty: the body has it */
-    const lh_json *body; /* {"name","base_dataset","columns","row_filter"?,"column_redactions"?,"shadow"?,"description"?} */
+    const lh_json
+        *body; /* {"name","base_dataset","columns","row_filter"?,"column_redactions"?,"shadow"?,"description"?} */
     uint64_t expected; /* LH_VERSION_ABSENT: to make it; else the version that is replaced, over the same base */
     lh_str by;         /* who makes it */
 } lh_view_put;

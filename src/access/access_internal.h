@@ -12,7 +12,7 @@ enum {
     ACCESS_FILTER_BYTES = 4096,
     ACCESS_KEEP_MAX = 1000,
     ACCESS_ROLES_MAX = 1000,
-    ACCESS_HELD_MAX = 32, /* roles of one principal */
+    ACCESS_HELD_MAX = 32,  /* roles of one principal */
     ACCESS_VIEW_DEPTH = 8, /* views over views */
 };
 
@@ -44,7 +44,7 @@ LH_MUST_CHECK lh_code access_redaction_check(const lh_json *redaction, lh_error 
 bool access_text_is_plain(lh_str text, size_t max_bytes, bool lines);
 
 /* ---- view_body.c ---- */
-typedef struct access_view_body { /* borrows of its JSON; arena */
+typedef struct access_view_body {               /* borrows of its JSON; arena */
     lh_str name, base, description, row_filter; /* empty: none */
     const lh_json *columns;                     /* names, each once */
     lh_json *redactions;                        /* by column: {"kind",…}, kinds in lower case */
@@ -97,6 +97,17 @@ LH_MUST_CHECK lh_code access_effective_view(const lh_policy *policy, lh_action a
 /* ---- bind.c ---- */
 /* A redaction of a column of that type; one that the type does not have is null. NULL: none. */
 lh_mask access_mask_of(const lh_json *mask, lh_str type);
+
+/* ---- bind_cache.c ---- */
+typedef struct bind_cache bind_cache;
+LH_MUST_CHECK lh_code bind_cache_new(bind_cache **ret, lh_error *err);
+void bind_cache_free(bind_cache *cache); /* NULL is fine */
+/* Was that asked for since the metastore's log entry `sequence` became the last one? *ret: arena; NULL: it is not seen. */
+bool bind_cache_find(bind_cache *cache, uint64_t sequence, lh_str principal, lh_table_name name, lh_arena *arena,
+                     const lh_relation **ret);
+/* What was found, having read `sequence` before. */
+void bind_cache_put(bind_cache *cache, uint64_t sequence, lh_str principal, lh_table_name name,
+                    const lh_relation *relation);
 
 /* How far the principal reaches over the whole lake: PUBLIC when not even reading is whole. */
 lh_permission access_policy_reach(const lh_policy *policy);

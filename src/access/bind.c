@@ -1,6 +1,6 @@
 /* The policy of a principal as the engine keeps to it (lh_governor): each table that a statement names is looked up once, and
  * shown as the roles say. What may not be read and what is not there are refused in the same words. */
-#include "access/access_internal.h"
+#include "access/identity_internal.h"
 
 typedef struct bound { /* one table or view that was asked for */
     struct bound *next;
@@ -11,7 +11,10 @@ typedef struct bound { /* one table or view that was asked for */
 typedef struct binding {
     lh_governor governor;
     lh_catalog *catalog;
-    const lh_policy *policy; /* NULL: of who sees all */
+    bind_cache *cache;
+    uint64_t sequence; /* of the metastore, as the request began */
+    bool all;          /* of who sees all */
+    lh_policy *policy; /* once it was needed; NULL for who sees all */
     lh_arena *arena;
     bound *bounds;
 } binding;
@@ -62,10 +65,11 @@ static lh_code bind_filters(const lh_relation_column *columns, size_t count, con
     for (size_t i = 0; i < filter_count; i++) {
         lh_filter filter;
         if (lh_engine_filter_check(filters[i], names, count, arena, &filter, NULL) != LH_OK)
-            return lh_fail(err, LH_DENIED,
-                           "a row filter of '%.*s' does not fit it any more: an administrator has to change the role or "
-                           "view",
-                           LH_STR_ARG(lh_table_name_text(name, arena)));
+            return lh_fail(
+                err, LH_DENIED,
+                "a row filter of '%.*s' does not fit it any more: an administrator has to change the role or "
+                "view",
+                LH_STR_ARG(lh_table_name_text(name, arena)));
         texts[i] = filter.text;
     }
     *ret = texts;
@@ -138,7 +142,8 @@ static lh_code bind_whole(binding *b, lh_table_name name, const lh_relation **re
 }
 
 static lh_code bind_broken(lh_table_name name, lh_arena *arena, lh_error *err) {
-    return lh_fail(err, LH_CONFLICT, "the view '%.*s' is broken: what it reads has changed; GET /catalog/views says how",
+    return lh_fail(err, LH_CONFLICT,
+                   "the view '%.*s' is broken: what it reads has changed; GET /catalog/views says how",
                    LH_STR_ARG(lh_table_name_text(name, arena)));
 }
 
@@ -173,7 +178,7 @@ static lh_code bind_view(binding *b, const lh_view *view, unsigned depth, const 
                               .filter_count = view->row_filter.len ? 1 : 0,
                               .version = from->version,
                               .schema_id = from->schema_id,
-                              .whole = !b->policy,
+                              .whole = b->all,
                               .view = true};
     if (bind_filters(from->columns, from->column_count, &view->row_filter, relation->filter_count, view->name, b->arena,
                      &relation->filters, NULL) != LH_OK)
@@ -202,12 +207,12 @@ static lh_code bind_granted_view(binding *b, lh_table_name name, const lh_relati
     const lh_relation *whole = NULL;
     const lh_resource resource = {LH_ON_VIEW, lh_table_name_text(name, b->arena), name};
     *ret = NULL;
-    if (b->policy && !lh_access_decide(b->policy, LH_ACTION_READ, &resource, b->arena).allowed) return LH_OK;
+    if (!b->all && !lh_access_decide(b->policy, LH_ACTION_READ, &resource, b->arena).allowed) return LH_OK;
     LH_TRY(lh_access_view_find(b->catalog, name, b->arena, &view, &found, err));
     if (!found) return LH_OK;
     LH_TRY(bind_view(b, &view, ACCESS_VIEW_DEPTH, &whole, err));
     *ret = whole;
-    if (!b->policy) return LH_OK;
+    if (b->all) return LH_OK;
     LH_TRY(access_effective_view(b->policy, LH_ACTION_READ, name, bind_view_columns(whole, b->arena), b->arena,
                                  &effective, err));
     if (effective.whole) return LH_OK;
@@ -243,6 +248,24 @@ static bound *bind_find(binding *b, lh_table_name name) {
     return NULL;
 }
 
+static lh_code bind_policy(binding *b, lh_error *err) {
+    return b->policy ? LH_OK : lh_access_policy(b->catalog, b->governor.principal, b->arena, &b->policy, err);
+}
+
+static lh_code bind_look(binding *b, bound *found, lh_error *err) {
+    if (!b->all &&
+        bind_cache_find(b->cache, b->sequence, b->governor.principal, found->name, b->arena, &found->relation))
+        return LH_OK;
+    if (b->all) LH_TRY(bind_whole(b, found->name, &found->relation, err));
+    else {
+        LH_TRY(bind_policy(b, err));
+        LH_TRY(bind_dataset(b, found->name, &found->relation, err));
+    }
+    if (!found->relation) LH_TRY(bind_granted_view(b, found->name, &found->relation, err));
+    if (!b->all) bind_cache_put(b->cache, b->sequence, b->governor.principal, found->name, found->relation);
+    return LH_OK;
+}
+
 static lh_code bind_relation(void *ctx, lh_table_name name, lh_arena *arena, const lh_relation **ret, lh_error *err) {
     binding *b = ctx;
     bound *found = bind_find(b, name);
@@ -250,9 +273,7 @@ static lh_code bind_relation(void *ctx, lh_table_name name, lh_arena *arena, con
         found = LH_ARENA_NEW(b->arena, bound);
         LH_TRY(lh_arena_check(b->arena, err));
         found->name = (lh_table_name){lh_arena_dup(b->arena, name.namespace_), lh_arena_dup(b->arena, name.name)};
-        if (!b->policy) LH_TRY(bind_whole(b, found->name, &found->relation, err));
-        else LH_TRY(bind_dataset(b, found->name, &found->relation, err));
-        if (!found->relation) LH_TRY(bind_granted_view(b, found->name, &found->relation, err));
+        LH_TRY(bind_look(b, found, err));
         found->next = b->bounds;
         b->bounds = found;
     }
@@ -312,7 +333,8 @@ static lh_code bind_write(void *ctx, lh_write write, lh_table_name name, lh_aren
     size_t actions = write == LH_WRITE_INSERT ? 1 : 2;
     bool there = false, may = true, whole = true;
     *ret = NULL;
-    if (!b->policy) return LH_OK;
+    if (b->all) return LH_OK;
+    LH_TRY(bind_policy(b, err));
     for (size_t a = 0; a < actions && name.name.len; a++) {
         lh_code code = lh_access_effective(b->catalog, b->policy, a ? LH_ACTION_READ : LH_ACTION_WRITE, name, b->arena,
                                            &effective[a], err);
@@ -368,12 +390,13 @@ static lh_code bind_list(void *ctx, lh_arena *arena, lh_listed **ret, size_t *re
     return LH_OK;
 }
 
-lh_code lh_access_bind(lh_catalog *catalog, lh_str principal, lh_arena *arena, const lh_governor **ret, lh_error *err) {
-    lh_policy *policy = NULL;
+lh_code lh_access_bind(lh_access *access, lh_str principal, lh_arena *arena, const lh_governor **ret, lh_error *err) {
     binding *b = LH_ARENA_NEW(arena, binding);
     LH_TRY(lh_arena_check(arena, err));
-    LH_TRY(lh_access_policy(catalog, principal, arena, &policy, err));
-    *b = (binding){.catalog = catalog, .policy = policy, .arena = arena};
+    *b = (binding){.catalog = access->catalog,
+                   .cache = access->bound,
+                   .sequence = lh_metastore_get_stats(lh_catalog_metastore(access->catalog)).sequence,
+                   .arena = arena};
     b->governor = (lh_governor){b, lh_arena_dup(arena, principal), bind_relation, bind_write, bind_list};
     *ret = &b->governor;
     return LH_OK;
@@ -382,7 +405,7 @@ lh_code lh_access_bind(lh_catalog *catalog, lh_str principal, lh_arena *arena, c
 lh_code lh_access_bind_all(lh_catalog *catalog, lh_arena *arena, const lh_governor **ret, lh_error *err) {
     binding *b = LH_ARENA_NEW(arena, binding);
     LH_TRY(lh_arena_check(arena, err));
-    *b = (binding){.catalog = catalog, .arena = arena};
+    *b = (binding){.catalog = catalog, .all = true, .arena = arena};
     b->governor = (lh_governor){b, LH_STR_NONE, bind_relation, bind_write, bind_list};
     *ret = &b->governor;
     return LH_OK;

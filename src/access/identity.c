@@ -16,6 +16,7 @@ lh_code lh_access_new(const lh_config *config, lh_catalog *catalog, lh_access **
     if (!access) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     access->config = config;
     access->catalog = catalog;
+    LH_TRY(bind_cache_new(&access->bound, err));
     if (!lh_str_eq(config->auth_mode, LH_STR("off"))) {
         LH_TRY(identity_open_throttle(config, &access->throttle, err));
         LH_TRY(usage_new(catalog, &access->usage, err));
@@ -30,6 +31,7 @@ void lh_access_free(lh_access *access) {
     jwt_issuer_free(access->issuer);
     usage_free(access->usage);
     throttle_free(access->throttle);
+    bind_cache_free(access->bound);
     free(access);
 }
 

@@ -12,6 +12,7 @@ struct lh_access {
     jwt_issuer *issuer; /* NULL: no tokens are accepted */
     usage *usage;       /* this and the next NULL: nobody is asked for a key */
     throttle *throttle;
+    bind_cache *bound;
 };
 
 /* "read", "write" or "admin". */

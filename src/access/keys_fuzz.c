@@ -38,14 +38,16 @@ static void fuzz_must(lh_code code, const lh_error *err) {
 }
 
 static void fuzz_make_keys(void) {
-    const lh_str principal = LH_STR("{\"name\":\"ann\",\"kind\":\"user\",\"roles\":[\"admin\"]}"), read = LH_STR("read");
+    const lh_str principal = LH_STR("{\"name\":\"ann\",\"kind\":\"user\",\"roles\":[\"admin\"]}"),
+                 read = LH_STR("read");
     lh_arena *arena = fuzz_lake.arena;
     lh_json *body = NULL, *ignored = NULL, *made[FUZZ_KEYS] = {NULL};
     lh_error err = {0};
     fuzz_must(lh_json_parse(arena, principal, &body, &err), &err);
     fuzz_must(lh_access_principal_create(fuzz_lake.catalog, body, arena, &ignored, &err), &err);
     fuzz_must(lh_access_key_create(fuzz_lake.catalog, read, read, LH_STR_NONE, arena, &made[0], &err), &err);
-    fuzz_must(lh_access_key_create_for(fuzz_lake.catalog, LH_STR("ann"), read, LH_STR_NONE, arena, &made[1], &err), &err);
+    fuzz_must(lh_access_key_create_for(fuzz_lake.catalog, LH_STR("ann"), read, LH_STR_NONE, arena, &made[1], &err),
+              &err);
     fuzz_must(lh_access_key_create(fuzz_lake.catalog, read, read, LH_STR_NONE, arena, &made[2], &err), &err);
     for (size_t i = 0; i < FUZZ_KEYS; i++) {
         fuzz_lake.keys[i] = lh_json_get_string(made[i], "key");

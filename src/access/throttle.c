@@ -25,7 +25,7 @@ typedef struct throttle_entry {
     uint64_t address; /* of a key: where it was good last */
     /* of an address: */
     uint64_t wrong[THROTTLE_WRONG], wrong_count, wrong_ns; /* the last ones, a ring, and when the last one was */
-    uint64_t window_ns, failures; /* since when, how many */
+    uint64_t window_ns, failures;                          /* since when, how many */
     uint64_t locks, locked_until_ns;
 } throttle_entry;
 

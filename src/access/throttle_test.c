@@ -45,12 +45,14 @@ static void test_throttle__all_doors_have_one_form_of_an_address(void) {
     for (size_t i = 0; i < 3; i++) of_sockets[i] = lh_address_of_socket(sockets[i].out);
     CHECK(memcmp(&four, &of_sockets[0], sizeof four) == 0 && memcmp(&four, &of_sockets[2], sizeof four) == 0);
     CHECK(memcmp(&six, &of_sockets[1], sizeof six) == 0 && memcmp(&four, &nowhere, sizeof four) != 0);
-    const char *const same[] = {"ipv6:%5B2001:db8::7%5D:4711", "ipv6:[2001:db8::7%25eth0]:1", "ipv6:%5B2001:db8::7%eth0%5D:1"};
+    const char *const same[] = {"ipv6:%5B2001:db8::7%5D:4711", "ipv6:[2001:db8::7%25eth0]:1",
+                                "ipv6:%5B2001:db8::7%eth0%5D:1"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         lh_address other = peer(same[i]);
         CHECK(memcmp(&six, &other, sizeof six) == 0);
     }
-    const char *const none[] = {"", "ipv4:", "ipv4:1.2.3:4", "ipv6:1.2.3.4:5", "unix:/tmp/x", "ipv6:[::1", "ipv4:[1.2.3.4]"};
+    const char *const none[] = {"",          "ipv4:",         "ipv4:1.2.3:4", "ipv6:1.2.3.4:5", "unix:/tmp/x",
+                                "ipv6:[::1", "ipv4:[1.2.3.4]"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         lh_address other = peer(none[i]);
         CHECK(memcmp(&nowhere, &other, sizeof other) == 0);
@@ -96,8 +98,7 @@ static void test_throttle__an_ipv6_network_is_one_address(void) {
 
 /* ---- lockout ---- */
 
-#define RULES                                                                                                          \
-    (throttle_rules) { .failures_max = 3, .window_ms = 60000, .lock_ms = 10000, .lock_max_ms = 50000 }
+#define RULES (throttle_rules){.failures_max = 3, .window_ms = 60000, .lock_ms = 10000, .lock_max_ms = 50000}
 
 /* Shows different wrong keys until it is locked out; gives how many it took. */
 static unsigned guess(throttle *t, lh_address from, unsigned first, uint64_t now_ns) {

@@ -66,10 +66,10 @@ static int64_t usage_written_ms(lh_catalog *catalog, lh_str id, lh_arena *arena)
     lh_str text;
     lh_json *doc = NULL;
     int64_t ms = 0;
-    bool good = lh_metastore_get(lh_catalog_metastore(catalog), usage_key(id, arena), arena, &text, NULL, NULL) ==
-                    LH_OK &&
-                lh_json_parse(arena, text, &doc, NULL) == LH_OK &&
-                lh_time_parse_rfc3339(lh_json_get_string(doc, "last_used_at"), &ms) == LH_OK;
+    bool good =
+        lh_metastore_get(lh_catalog_metastore(catalog), usage_key(id, arena), arena, &text, NULL, NULL) == LH_OK &&
+        lh_json_parse(arena, text, &doc, NULL) == LH_OK &&
+        lh_time_parse_rfc3339(lh_json_get_string(doc, "last_used_at"), &ms) == LH_OK;
     return good ? ms : 0;
 }
 
@@ -88,7 +88,8 @@ static size_t usage_collect(usage *u, bool all, usage_entry *into) {
     size_t count = 0;
     pthread_mutex_lock(&u->lock);
     for (size_t i = 0; i < USAGE_SETS * USAGE_WAYS && count < USAGE_BATCH; i++)
-        if (u->entries[i].used_ms >= u->entries[i].written_ms + (all ? 1 : USAGE_WRITE_MS)) into[count++] = u->entries[i];
+        if (u->entries[i].used_ms >= u->entries[i].written_ms + (all ? 1 : USAGE_WRITE_MS))
+            into[count++] = u->entries[i];
     pthread_mutex_unlock(&u->lock);
     return count;
 }
@@ -111,10 +112,9 @@ static size_t usage_change(usage *u, bool all, usage_entry *entry, lh_arena *are
     lh_code there = lh_metastore_get(metastore, changes[0].key, arena, &ignored, &changes[0].expected, NULL);
     bool write = there == LH_OK && entry->used_ms >= due_ms;
     entry->written_ms = write || there == LH_NOT_FOUND ? entry->used_ms : due_ms - (all ? 1 : USAGE_WRITE_MS);
-    changes[1] = (lh_change){
-        .key = usage_key(id, arena),
-        .text = lh_arena_printf(arena, "{\"schema_version\":1,\"last_used_at\":\"%s\"}",
-                                lh_time_rfc3339(entry->used_ms).text)};
+    changes[1] = (lh_change){.key = usage_key(id, arena),
+                             .text = lh_arena_printf(arena, "{\"schema_version\":1,\"last_used_at\":\"%s\"}",
+                                                     lh_time_rfc3339(entry->used_ms).text)};
     return write ? 2 : 0;
 }
 
@@ -155,8 +155,7 @@ static void *usage_run(void *arg) {
     while (!u->stopping) {
         uint64_t due_ms = lh_time_monotonic_ms() + USAGE_LOOK_MS;
         struct timespec until = {(time_t)(due_ms / 1000), (long)(due_ms % 1000) * 1000000};
-        while (!u->stopping && lh_time_monotonic_ms() < due_ms)
-            pthread_cond_timedwait(&u->changed, &u->lock, &until);
+        while (!u->stopping && lh_time_monotonic_ms() < due_ms) pthread_cond_timedwait(&u->changed, &u->lock, &until);
         if (u->stopping) break;
         pthread_mutex_unlock(&u->lock);
         usage_flush(u, false);

@@ -54,7 +54,8 @@ static void test_usage__the_end_of_the_server_writes_the_rest(void) {
     lake_open(&l);
     lh_str id = lake_key_id(&l, NULL);
     int64_t now_ms = lh_time_now_ms();
-    for (int64_t round = 0; round < 3; round++) { /* each time as a server that starts anew and knows only the documents */
+    for (int64_t round = 0; round < 3;
+         round++) { /* each time as a server that starts anew and knows only the documents */
         CHECK_OK(usage_new(l.catalog, &u, &err));
         usage_note(u, id, now_ms + round);
         CHECK(round == 0 || usage_flush(u, false) == 0); /* written within the hour, by the server before */
@@ -91,8 +92,8 @@ static void test_usage__memory_is_bounded(void) {
         usage_note(u, lh_str_from(id), now_ms + n);
     }
     CHECK(usage_last_ms(u, l.catalog, lh_str_from(id), l.arena) == now_ms + 19999); /* the last ones are known */
-    CHECK(usage_flush(u, true) == 0);                                                 /* none of them is a key */
-    usage_note(u, LH_STR("x"), now_ms); /* no id at all */
+    CHECK(usage_flush(u, true) == 0);                                               /* none of them is a key */
+    usage_note(u, LH_STR("x"), now_ms);                                             /* no id at all */
 }
 
 static void test_usage__the_doors_note_it_and_the_list_shows_it(void) {

@@ -8,7 +8,7 @@ lh_code api_governor(lh_request *request, lh_permission whole, const lh_governor
     lh_str principal = lh_request_principal(request, &governed, &permission);
     *ret = NULL;
     if (!governed || permission >= whole) return LH_OK;
-    return lh_access_bind(lh_request_app(request)->catalog, principal, lh_request_arena(request), ret, err);
+    return lh_access_bind(lh_request_app(request)->access, principal, lh_request_arena(request), ret, err);
 }
 
 lh_code api_shown(lh_request *request, lh_table_name name, const lh_relation **ret, lh_error *err) {
@@ -71,8 +71,8 @@ static lh_json *shown_freshness(lh_arena *arena) {
 
 /* A view has no dataset behind it to tell of. */
 static lh_json *shown_view(const lh_relation *relation, lh_table_name name, lh_arena *arena) {
-    static const char *const none[] = {"row_count",  "bytes",      "files",  "snapshot_id", "schema_fingerprint",
-                                       "created_at", "updated_at", "location"};
+    static const char *const none[] = {"row_count",          "bytes",      "files",      "snapshot_id",
+                                       "schema_fingerprint", "created_at", "updated_at", "location"};
     lh_json *shown = lh_json_new_object(arena), *schema = lh_json_new_array(arena);
     for (size_t i = 0; i < relation->column_count; i++) {
         lh_json *column = lh_json_new_object(arena);
@@ -85,8 +85,7 @@ static lh_json *shown_view(const lh_relation *relation, lh_table_name name, lh_a
     lh_json_set_string(arena, shown, "namespace", lh_namespace_text(name.namespace_, arena));
     lh_json_set_string(arena, shown, "format", LH_STR("view"));
     lh_json_set(arena, shown, "schema", schema);
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        lh_json_set(arena, shown, none[i], lh_json_new_null(arena));
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) lh_json_set(arena, shown, none[i], lh_json_new_null(arena));
     lh_json_set_bool(arena, shown, "limited", true);
     return shown;
 }
