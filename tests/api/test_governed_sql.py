@@ -1,9 +1,8 @@
 """SQL of a principal that sees a part of the lake: the columns, masks and rows of its roles, by every form of statement."""
 import pytest
 
-from harness import Server
+from governed import ADMIN, Lake, allow, csv
 
-ADMIN = "an-admin-key-of-the-governed-tests"
 SEEN = ["id", "name", "email", "status", "salary"]
 REDACTIONS = {"id": {"kind": "mask", "keep_prefix": 4, "keep_suffix": 2}, "email": {"kind": "hash"}, "name": {"kind": "none"}}
 
@@ -12,49 +11,6 @@ def people():
     """Every tenth is blocked, which is hidden; chr(salary) raises on those rows only."""
     return [(f"CAND{i:04d}{i % 7:02d}", f"n{i}", f"u{i}@x.org", "blocked" if i % 10 == 3 else "active", -5 if i % 10 == 3 else 65 + i % 20, f"19{60 + i % 40}-01-0{1 + i % 9}")
             for i in range(1, 200)]
-
-
-def csv(header, rows):
-    return (header + "\n" + "".join(",".join(map(str, row)) + "\n" for row in rows)).encode()
-
-
-class Lake:
-    def __init__(self, root):
-        self.server = Server(root, env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN})
-        self.server.headers = {"X-API-Key": ADMIN}
-
-    def ingest(self, name, data):
-        answer = self.server.ingest(data, name, name="f.csv")
-        assert answer.status_code == 201, answer.text
-
-    def call(self, method, path, status, body=None, key=ADMIN):
-        answer = self.server.request(method, path, headers={"X-API-Key": key}, **({"json": body} if body is not None else {}))
-        assert answer.status_code == status, (method, path, answer.status_code, answer.text)
-        return answer.json() if answer.content else None
-
-    def key(self, name, *grants, scope="admin", roles=()):
-        if grants:
-            self.call("POST", "/access/roles", 201, {"name": f"role-{name}", "grants": list(grants)})
-            roles = (f"role-{name}",)
-        self.call("POST", "/access/principals", 201, {"name": name, "kind": "agent", "roles": list(roles)})
-        return self.call("POST", "/access/keys", 201, {"principal": name, "scope": scope})["key"]
-
-    def ask(self, sql, key, **members):
-        return self.server.request("POST", "/query/sql", headers={"X-API-Key": key}, json={"sql": sql, **members})
-
-    def rows(self, sql, key, **members):
-        answer = self.ask(sql, key, **members)
-        assert answer.status_code == 200, (sql, answer.text)
-        return answer.json()["rows"]
-
-    def refused(self, sql, key, status=403):
-        answer = self.ask(sql, key)
-        assert answer.status_code == status, (sql, answer.status_code, answer.text)
-        return answer.json()["error"]["message"]
-
-
-def allow(on, name, *actions, **parts):
-    return {"effect": "allow", "on": on, "name": name, "actions": list(actions) or ["read"], **parts}
 
 
 @pytest.fixture(scope="module")
