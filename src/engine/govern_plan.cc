@@ -1,11 +1,16 @@
 /* See govern_plan.h. A row filter holds before predicates of the user's because of the LIMIT above it, which no optimizer
  * moves a predicate through. It is lifted before the plan is optimized when no expression of the statement can raise, and
  * when there is no row filter; else it stays, conjuncts that cannot raise are copied below it, and it is taken out when
- * the plan is optimized, so that nothing is left to run. */
+ * the plan is optimized, so that nothing is left to run.
+ * Below the rows there are vectors: what a filter leaves of one is a selection over all of its values, the hidden ones too, and
+ * of a list's elements and of a dictionary DuckDB computes some things over all of them. So where an expression may do so, rows
+ * are copied above the filter first, by a curtain. */
 #include "engine/govern_plan.h"
 
 #include <duckdb/catalog/catalog.hpp>
 #include <duckdb/catalog/catalog_entry/table_catalog_entry.hpp>
+#include <duckdb/execution/operator/projection/physical_projection.hpp>
+#include <duckdb/execution/physical_plan_generator.hpp>
 #include <duckdb/main/capi/capi_internal.hpp>
 #include <duckdb/main/client_context_state.hpp>
 #include <duckdb/optimizer/optimizer_extension.hpp>
@@ -14,6 +19,7 @@
 #include <duckdb/planner/expression_iterator.hpp>
 #include <duckdb/planner/logical_operator_visitor.hpp>
 #include <duckdb/planner/operator/list.hpp>
+#include <duckdb/planner/operator/logical_extension_operator.hpp>
 #include <duckdb/planner/planner_extension.hpp>
 
 using namespace duckdb;
@@ -21,9 +27,10 @@ using namespace duckdb;
 namespace {
 
 constexpr const char *STATE = "lakehouse_govern";
-/* DuckDB takes a fifth once for all the filters of a scan: a row filter alone would seem as selective as one beside the
- * user's own. */
-constexpr double UNFILTERED = 4.5;
+/* How many rows a table with a row filter has is nobody's business, but it would decide the order of joins, and that shows in
+ * the order of rows without ORDER BY, in list() and behind LIMIT. So all such tables are said to have as many rows. DuckDB takes
+ * a fifth once for all the filters of a scan: a row filter alone would seem as selective as one beside the user's own. */
+constexpr idx_t ROWS_SAID = 1000000, ROWS_SAID_UNFILTERED = 4500000;
 
 struct Table {
     string catalog, schema, name;
@@ -39,8 +46,7 @@ struct Table {
 struct State : public ClientContextState {
     uint64_t nonce = 0;
     vector<Table> tables, target;
-    std::unordered_map<const FunctionData *, table_function_cardinality_t>
-        cardinalities; /* of scans without a user's filter */
+    bool curtain = false; /* the statement that is planned now needs them */
 };
 
 struct PlannerInfo : public PlannerExtensionInfo {
@@ -55,6 +61,17 @@ bool is_barrier(const LogicalOperator &op, const State &state) {
     if (op.type != LogicalOperatorType::LOGICAL_LIMIT) return false;
     auto &limit = op.Cast<LogicalLimit>().limit_val;
     return limit.Type() == LimitNodeType::CONSTANT_VALUE && limit.GetConstantValue() == state.nonce;
+}
+
+template <idx_t ROWS> unique_ptr<NodeStatistics> say_rows(ClientContext &, const FunctionData *) {
+    return make_uniq<NodeStatistics>(ROWS);
+}
+
+/* A scan of a table with a row filter. */
+bool is_filtered_scan(const LogicalOperator &op) {
+    if (op.type != LogicalOperatorType::LOGICAL_GET) return false;
+    auto cardinality = op.Cast<LogicalGet>().function.cardinality;
+    return cardinality == say_rows<ROWS_SAID> || cardinality == say_rows<ROWS_SAID_UNFILTERED>;
 }
 
 /* ---- expressions that cannot raise ---- */
@@ -146,6 +163,24 @@ bool is_total(const Expression &expression, govern_classify_fn classify) {
     return total;
 }
 
+/* ---- expressions that look at more than their rows ---- */
+
+bool is_nested(const Expression &expression) {
+    bool nested = expression.return_type.IsNested() || expression.return_type.id() == LogicalTypeId::VARIANT;
+    ExpressionIterator::EnumerateChildren(expression, [&](const Expression &child) { nested |= is_nested(child); });
+    return nested;
+}
+
+/* Functions and casts that DuckDB believes never to raise it computes once for each value of a dictionary. */
+bool is_unflagged(const Expression &expression, govern_classify_fn classify) {
+    auto kind = expression.GetExpressionClass();
+    bool computes = kind == ExpressionClass::BOUND_FUNCTION || kind == ExpressionClass::BOUND_CAST;
+    bool unflagged = computes && !expression.CanThrow() && !is_total(expression, classify);
+    ExpressionIterator::EnumerateChildren(expression,
+                                          [&](const Expression &child) { unflagged |= is_unflagged(child, classify); });
+    return unflagged;
+}
+
 /* ---- what an expression hangs on ---- */
 
 void tables_of(const Expression &expression, std::unordered_set<idx_t> &into, bool &plain) {
@@ -172,9 +207,12 @@ class Plan {
     Plan(State &state, govern_classify_fn classify) : state(state), classify(classify) {}
 
     void Govern(unique_ptr<LogicalOperator> &plan) {
+        state.curtain = false;
         FindAggregates(*plan);
         Look(*plan, false);
-        Estimate(*plan);
+        std::unordered_set<idx_t> filtered;
+        FindFiltered(*plan, filtered);
+        Estimate(*plan, filtered);
         Lift(plan, total);
         if (!total) CopyTotal(plan, {});
     }
@@ -272,6 +310,8 @@ class Plan {
         bool counts = filtered || op.type == LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY;
         LogicalOperatorVisitor::EnumerateExpressions(op, [&](unique_ptr<Expression> *expression) {
             CheckFunctions(**expression);
+            state.curtain |=
+                !is_total(**expression, classify) && (is_nested(**expression) || is_unflagged(**expression, classify));
             bool aggregate = (*expression)->GetExpressionClass() == ExpressionClass::BOUND_AGGREGATE;
             if (counts && !aggregate && !IsOfAggregates(**expression) && !is_total(**expression, classify))
                 total = false;
@@ -325,36 +365,66 @@ class Plan {
         for (auto &child : op.children) FindFiltered(*child, into);
     }
 
-    static unique_ptr<NodeStatistics> Cardinality(ClientContext &context, const FunctionData *data) {
-        auto state = context.registered_state->Get<State>(STATE);
-        auto found = state ? state->cardinalities.find(data) : decltype(state->cardinalities.end())();
-        if (!state || found == state->cardinalities.end()) return nullptr;
-        auto rows = found->second(context, data);
-        if (rows && rows->has_estimated_cardinality)
-            rows->estimated_cardinality = idx_t(double(rows->estimated_cardinality) * UNFILTERED);
-        return rows;
+    /* hides: a relation over this one, or this one, has a row filter. */
+    void Say(LogicalOperator &barrier, bool hides, const std::unordered_set<idx_t> &filtered) {
+        auto *at = barrier.children[0].get();
+        bool users = filtered.count(at->Cast<LogicalProjection>().table_index);
+        hides |= HasFilter(barrier);
+        while (at->type != LogicalOperatorType::LOGICAL_GET && !is_barrier(*at, state)) at = at->children[0].get();
+        if (is_barrier(*at, state)) return Say(*at, hides, filtered);
+        auto &function = at->Cast<LogicalGet>().function;
+        if (hides) function.cardinality = users ? say_rows<ROWS_SAID> : say_rows<ROWS_SAID_UNFILTERED>;
     }
 
-    void Raise(LogicalOperator &op, const std::unordered_set<idx_t> &filtered) {
-        if (!is_barrier(op, state)) {
-            for (auto &child : op.children) Raise(*child, filtered);
-            return;
-        }
-        auto *at = op.children[0].get();
-        if (!HasFilter(op) || filtered.count(at->Cast<LogicalProjection>().table_index)) return;
-        while (at->type != LogicalOperatorType::LOGICAL_GET) at = at->children[0].get();
-        auto &get = at->Cast<LogicalGet>();
-        if (!get.function.cardinality || !get.bind_data) return;
-        state.cardinalities[get.bind_data.get()] = get.function.cardinality;
-        get.function.cardinality = Cardinality;
-    }
-
-    void Estimate(LogicalOperator &op) {
-        std::unordered_set<idx_t> filtered;
-        FindFiltered(op, filtered);
-        Raise(op, filtered);
+    void Estimate(LogicalOperator &op, const std::unordered_set<idx_t> &filtered) {
+        if (is_barrier(op, state)) return Say(op, false, filtered);
+        for (auto &child : op.children) Estimate(*child, filtered);
     }
 };
+
+/* ---- curtains ---- */
+
+void copy_values(DataChunk &values, ExpressionState &, Vector &result) {
+    result.SetVectorType(VectorType::FLAT_VECTOR);
+    VectorOperations::Copy(values.data[0], result, values.size(), 0, 0);
+}
+
+/* Gives the rows of its child as new vectors that hold nothing else. */
+struct Curtain : public LogicalExtensionOperator {
+    explicit Curtain(unique_ptr<LogicalOperator> child) { children.push_back(std::move(child)); }
+    vector<ColumnBinding> GetColumnBindings() override { return children[0]->GetColumnBindings(); }
+    PhysicalOperator &CreatePlan(ClientContext &, PhysicalPlanGenerator &planner) override {
+        auto &child = planner.CreatePlan(*children[0]);
+        vector<unique_ptr<Expression>> columns;
+        for (auto &type : child.types) {
+            ScalarFunction copy("lh_copy", {type}, type, copy_values);
+            copy.SetFallible(); /* so that it is not computed on a dictionary */
+            vector<unique_ptr<Expression>> value;
+            value.push_back(make_uniq<BoundReferenceExpression>(type, columns.size()));
+            columns.push_back(make_uniq<BoundFunctionExpression>(type, std::move(copy), std::move(value), nullptr));
+        }
+        auto &projection =
+            planner.Make<PhysicalProjection>(child.types, std::move(columns), child.estimated_cardinality);
+        projection.children.push_back(child);
+        return projection;
+    }
+
+  protected:
+    void ResolveTypes() override { types = children[0]->types; }
+};
+
+/* Above the filters that stand on a scan: those of the row filter, and of the user's what cannot raise. */
+void draw_curtains(unique_ptr<LogicalOperator> &op) {
+    auto *at = op.get();
+    while (at->type == LogicalOperatorType::LOGICAL_FILTER) at = at->children[0].get();
+    if (is_filtered_scan(*at)) {
+        auto curtain = make_uniq<Curtain>(std::move(op));
+        curtain->ResolveOperatorTypes();
+        op = std::move(curtain);
+        return;
+    }
+    for (auto &child : op->children) draw_curtains(child);
+}
 
 /* ---- hooks ---- */
 
@@ -370,7 +440,9 @@ void remove_barriers(unique_ptr<LogicalOperator> &op, const State &state) {
 
 void optimize(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> &plan) {
     auto state = input.context.registered_state->Get<State>(STATE);
-    if (state && plan) remove_barriers(plan, *state);
+    if (!state || !plan) return;
+    remove_barriers(plan, *state);
+    if (state->curtain) draw_curtains(plan);
 }
 
 } // namespace

@@ -432,8 +432,11 @@ void Walker::VisitCreate(CreateInfo &info) {
 void Walker::VisitAlter(AlterInfo &info) {
     if (info.type != AlterType::ALTER_TABLE && info.type != AlterType::ALTER_VIEW)
         throw Unknown{"ALTER", optional_idx()};
-    Target(info.catalog, info.schema, info.name, info.type == AlterType::ALTER_TABLE ? TREE_ALTER : TREE_OTHER);
-    if (info.type == AlterType::ALTER_VIEW) return;
+    bool table = info.type == AlterType::ALTER_TABLE;
+    if (table && info.Cast<AlterTableInfo>().alter_table_type == AlterTableType::RENAME_TABLE) /* makes the new name */
+        Target(info.catalog, info.schema, info.Cast<RenameTableInfo>().new_table_name, TREE_CREATE);
+    Target(info.catalog, info.schema, info.name, table ? TREE_ALTER : TREE_OTHER);
+    if (!table) return;
     auto &alter = info.Cast<AlterTableInfo>();
     switch (alter.alter_table_type) {
     case AlterTableType::RENAME_COLUMN:

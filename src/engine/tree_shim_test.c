@@ -172,6 +172,7 @@ static const struct {
     {"MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE", "+t u"},
     {"ALTER TABLE t ADD COLUMN x INTEGER", "+t"},
     {"ALTER TABLE lake.data.t RENAME COLUMN a TO x", "+lake.data.t"},
+    {"ALTER TABLE lake.data.t RENAME TO x", "+lake.data.x +lake.data.t"},
     {"DROP TABLE IF EXISTS data.t", "+data.t"},
     {"CREATE SCHEMA lake.s", "+lake.s."},
     {"BEGIN", ""},
