@@ -296,6 +296,22 @@ def test_parameters_and_bodies(twins, agent):
         assert answers[0] == answers[1], body
 
 
+# ---- known, and not mended yet ----
+
+@pytest.mark.xfail(strict=True, reason="names of WITH beyond 256 count as tables in the answer's snapshots")
+def test_a_name_of_with_is_no_table(twins, agent):
+    both(twins, agent, "WITH " + ", ".join(f"c{i} AS (SELECT {i} AS x)" for i in range(257)) + ", payroll AS (SELECT 1 AS x) SELECT * FROM payroll")
+
+
+@pytest.mark.xfail(strict=True, reason="a batch is what is left of a vector of 2,048 rows: it counts the hidden ones between")
+def test_batches_of_arrow_are_cut_alike(twins, agent):
+    batches = []
+    for twin in twins:
+        answer = send(twin, twin.agents[agent], "POST", "/query/sql", json={"sql": "SELECT name FROM candidates", "format": "arrow"})
+        batches.append([batch.num_rows for batch in pyarrow.ipc.open_stream(answer.content)])
+    assert batches[0] == batches[1]
+
+
 # ---- every route, asked for what is there and for what is not ----
 
 def requests_of(document, twin):
