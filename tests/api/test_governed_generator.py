@@ -59,7 +59,7 @@ def test_the_copies_hold_what_may_be_seen(lake):
     seen = {
         "people": "SELECT overlayed, name, CASE WHEN email IS NULL THEN 0 ELSE 64 END, 20, year(born), floor(bonus / 50) * 50, floor(score / 4) * 4, digits, NULL, since, member, grade FROM (SELECT CASE WHEN id IS NOT NULL THEN left(id, 4) || '****' || right(id, 1) END AS overlayed, * FROM people) "
                   "WHERE grade >= 0 OR (grade IS NULL AND digits <> 'none')",
-        "jobs": "FROM jobs WHERE opened > DATE '1900-01-01'", "orders": "SELECT number, job, name, (amount // 10) * 10, at, sha256(note) FROM orders", "tags": "FROM tags WHERE tag <> 'hid'"}
+        "jobs": "FROM jobs WHERE opened > DATE '1900-01-01'", "orders": "SELECT number, job, name, (amount // 10) * 10, orders.at, sha256(note) FROM orders", "tags": "FROM tags WHERE tag <> 'hid'"}
     for table, sql in seen.items():
         columns = "*" if table != "people" else "* REPLACE (CASE WHEN email IS NULL THEN 0 ELSE length(email) END AS email, length(token) AS token)"
         assert sorted(map(json.dumps, lake.rows(f"SELECT {columns} FROM plain.{table}", ADMIN))) == sorted(map(json.dumps, lake.rows(sql, ADMIN))), table
