@@ -373,7 +373,10 @@ class Plan {
         while (at->type != LogicalOperatorType::LOGICAL_GET && !is_barrier(*at, state)) at = at->children[0].get();
         if (is_barrier(*at, state)) return Say(*at, hides, filtered);
         auto &function = at->Cast<LogicalGet>().function;
-        if (hides) function.cardinality = users ? say_rows<ROWS_SAID> : say_rows<ROWS_SAID_UNFILTERED>;
+        if (!hides) return;
+        function.cardinality = users ? say_rows<ROWS_SAID> : say_rows<ROWS_SAID_UNFILTERED>;
+        function.supports_pushdown_extract = nullptr; /* casts of a struct's fields would be computed by the scan */
+        function.late_materialization = false;        /* would scan a second time, without the filter */
     }
 
     void Estimate(LogicalOperator &op, const std::unordered_set<idx_t> &filtered) {
