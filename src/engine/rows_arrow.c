@@ -3,6 +3,7 @@
 #include <nanoarrow/nanoarrow.h>
 #include <nanoarrow/nanoarrow_ipc.h>
 
+#include "engine/chunk_shim.h"
 #include "engine/rows.h"
 
 typedef struct arrow_state {
@@ -75,6 +76,7 @@ static void arrow_chunk(engine_rows *rows, duckdb_data_chunk chunk, uint64_t cou
     struct ArrowArray array = {0};
     struct ArrowError error = {0};
     if (duckdb_data_chunk_get_size(chunk) != count) duckdb_data_chunk_set_size(chunk, count);
+    chunk_shim_clear_nulls(chunk);
     if (arrow_check(rows, duckdb_data_chunk_to_arrow(rows->arrow_options, chunk, &array), "batch")) {
         if (ArrowArrayViewSetArray(&state->view, &array, &error) != NANOARROW_OK ||
             ArrowIpcWriterWriteArrayView(&state->writer, &state->view, &error) != NANOARROW_OK)

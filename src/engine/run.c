@@ -9,6 +9,7 @@
  * transaction it is not, because what came before it is lost.
  * Locks are taken all before the first statement, in the order of their names, so that requests cannot deadlock, and
  * before the connection, so that waiting writers do not hold the pool. */
+#include "engine/chunk_shim.h"
 #include "engine/govern.h"
 #include "engine/inherit.h"
 #include "engine/prepared_shim.h"
@@ -151,6 +152,14 @@ static int64_t run_snapshot_read(engine_run *run, size_t at, lh_table_name name,
     return lh_table_snapshot_at(run->engine->catalog, name, ms, &id, NULL) == LH_OK ? id : -1;
 }
 
+/* Is it a table that the statement reads? Of a governed caller's the policy told; the text may name others so. */
+static bool run_reads(const engine_run *run, lh_table_name name) {
+    if (!run->query->governor) return true;
+    for (size_t i = 0; i < run->governed_count; i++)
+        if (run_name_order(&run->governed[i]->table, &name) == 0) return true;
+    return false;
+}
+
 /* After the last statement is bound: a table that stood still meanwhile was read as it stands. */
 static lh_code run_snapshots_after(engine_run *run, size_t statement, lh_error *err) {
     run->snapshots = LH_ARENA_ARRAY(run->arena, engine_snapshot, run->scan.table_count + 1);
@@ -160,7 +169,7 @@ static lh_code run_snapshots_after(engine_run *run, size_t statement, lh_error *
         const lh_sql_table *table = &run->scan.tables[i];
         lh_table_name name;
         int64_t now = table->write || table->statement != statement ? -2 : run_snapshot_of(run, table, &name);
-        if (now == -2) continue;
+        if (now == -2 || !run_reads(run, name)) continue;
         int64_t id = run_snapshot_read(run, i, name, now);
         lh_str text = lh_table_name_text(name, run->arena);
         bool known = false;
@@ -231,22 +240,55 @@ static lh_code run_execute(engine_run *run, duckdb_prepared_statement prepared, 
     return code;
 }
 
+/* Rows of a result as they are handed out: as they come, or cut anew when their chunks would count what is hidden. */
+typedef struct {
+    engine_run *run;
+    engine_rows *rows;
+    duckdb_data_chunk held; /* NULL: as they come */
+} run_out;
+
+static lh_code out_rows(run_out *out, duckdb_data_chunk chunk) {
+    engine_run *run = out->run;
+    uint64_t max = run->query->rows_max, count = duckdb_data_chunk_get_size(chunk);
+    uint64_t left = max ? max - out->rows->rows : count;
+    run->truncated = count > left;
+    engine_rows_chunk(out->rows, chunk, run->truncated ? left : count);
+    return out->rows->out.code;
+}
+
+static lh_code out_chunk(run_out *out, duckdb_data_chunk chunk, lh_error *err) {
+    if (!out->held) return out_rows(out, chunk);
+    idx_t count = duckdb_data_chunk_get_size(chunk), size = duckdb_vector_size();
+    for (idx_t first = 0, part; first < count && !out->run->truncated; first += part) {
+        idx_t room = size - duckdb_data_chunk_get_size(out->held);
+        part = count - first < room ? count - first : room;
+        if (!chunk_shim_append(out->held, chunk, first, part))
+            return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+        if (part < room) continue;
+        LH_TRY(out_rows(out, out->held));
+        duckdb_data_chunk_reset(out->held);
+    }
+    return LH_OK;
+}
+
 /* Hands out the rows up to rows_max. The rest of a truncated result is not computed. A result that is not streamed is of a
  * statement that took effect: no deadline turns that into an error any more. */
 static lh_code run_fetch(engine_run *run, duckdb_result *result, bool streamed, engine_rows *rows, lh_error *err) {
-    uint64_t max = run->query->rows_max;
     if (rows->ops == &engine_rows_arrow) rows->arrow_options = duckdb_result_get_arrow_options(result);
     lh_code code = LH_OK;
+    run_out out = {.run = run, .rows = rows};
+    if (run->query->governor && !run->governed_whole)
+        out.held = duckdb_create_data_chunk(rows->types, rows->column_count);
     while (code == LH_OK && !run->truncated) {
         duckdb_data_chunk chunk = duckdb_fetch_chunk(*result);
         if (!chunk) break;
-        uint64_t count = duckdb_data_chunk_get_size(chunk), left = max ? max - rows->rows : count;
-        run->truncated = count > left;
-        engine_rows_chunk(rows, chunk, run->truncated ? left : count);
+        code = out_chunk(&out, chunk, err);
         duckdb_destroy_data_chunk(&chunk);
-        code = rows->out.code;
         if (code == LH_OK && streamed) code = engine_running_check(run->connection, err);
     }
+    bool rest = out.held && code == LH_OK && !run->truncated && duckdb_data_chunk_get_size(out.held) > 0;
+    if (rest && !*(duckdb_result_error(result) ? duckdb_result_error(result) : "")) code = out_rows(&out, out.held);
+    if (out.held) duckdb_destroy_data_chunk(&out.held);
     const char *message = code == LH_OK && !run->truncated ? duckdb_result_error(result) : NULL;
     return message && *message ? run_failure(run, message, err) : code;
 }
