@@ -1,9 +1,10 @@
 /* api: the HTTP server: route table, authentication, handlers. Only this module knows HTTP.
- * Depends on: base, storage, catalog, access, engine, maintain, ingest, rpc. Used by: cli. */
+ * Depends on: base, storage, catalog, access, engine, maintain, journal, ingest, rpc. Used by: cli. */
 #ifndef LH_API_API_H
 #define LH_API_API_H
 #include "access/access.h"
 #include "ingest/ingest.h"
+#include "journal/journal.h"
 #include "maintain/maintain.h"
 #include "rpc/rpc.h"
 
@@ -27,6 +28,7 @@ typedef struct lh_app {
     lh_engine *engine;
     lh_ingest *ingest;
     lh_maintain *maintain;
+    lh_journal *journal;
     lh_rpc *rpc; /* for the metrics; NULL: there is no gRPC server */
     lh_str scratch_dir;
     lh_str internal_token; /* of our own engine, made at start */
@@ -49,6 +51,8 @@ void lh_server_ready(lh_server *server);
 lh_str lh_server_url(const lh_server *server); /* "http://127.0.0.1:3100" with the real port; borrowed */
 /* Where the engine finds the catalog: a loopback listener of its own, plain HTTP, for app->internal_token only. Borrowed. */
 lh_str lh_server_engine_url(const lh_server *server);
+/* For lh_journal_options.actor; ctx: the server. */
+bool lh_server_actor(void *server, char into[LH_LIMIT_NAME_BYTES + 1]);
 /* Stops accepting, lets running requests end (drain_timeout_ms, then cancels them). */
 void lh_server_drain(lh_server *server);
 void lh_server_free(lh_server *server);

@@ -159,7 +159,7 @@ static lh_json *openapi_operation(lh_arena *arena, const api_route *route) {
     const api_schema *schema = api_schema_find(route->request);
     if (schema->media) {
         lh_json *body = lh_json_new_object(arena);
-        bool optional = strcmp(schema->name, "scan") == 0; /* the only one */
+        bool optional = strcmp(schema->name, "scan") == 0 || strcmp(schema->name, "journal_flush") == 0;
         lh_json_set_bool(arena, body, "required", !optional);
         lh_json_set(arena, body, "content", openapi_content(arena, schema));
         lh_json_set(arena, operation, "requestBody", body);

@@ -480,11 +480,19 @@ static void request_end(lh_request *request, lh_code code) {
     pthread_mutex_unlock(&request->lock);
 }
 
+static void request_note_trace(lh_request *request) {
+    lh_server *server = request->server;
+    pthread_mutex_lock(&server->active_lock);
+    snprintf(request->trace_id, sizeof request->trace_id, "%.*s", LH_STR_ARG(lh_trace_current_id()));
+    pthread_mutex_unlock(&server->active_lock);
+}
+
 static void request_begin_trace(lh_request *request, lh_span *span) {
     char parent[56];
     lh_str given = lh_request_header(request, "traceparent");
     if (request->engine) given = lh_engine_trace_of(lh_request_app(request)->engine, NULL, parent); /* it sends none */
     lh_span_begin_root(request->server->app->tracer, request->match.route->name, given, span);
+    request_note_trace(request);
     lh_span_string(span, "http.request.method", request->method);
     lh_span_string(span, "http.route", lh_str_from(request->match.route->path));
     lh_respond_header(request, "X-Trace-Id", lh_trace_current_id());

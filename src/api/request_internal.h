@@ -58,6 +58,7 @@ struct lh_request {
     uint64_t started_ns;
     lh_request *newer, *older; /* list of the server's active requests; its active_lock guards it */
     bool listed;
+    char trace_id[33]; /* once it runs; active_lock guards it too */
     bool submitted; /* a lane has, or had it; the I/O side's */
     struct {
         const char *name;

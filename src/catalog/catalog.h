@@ -529,6 +529,16 @@ LH_MUST_CHECK lh_code lh_dataset_changes_after(lh_catalog *catalog, uint64_t aft
  * ends it, and when that returns no call is under way. Other gateways' entries are applied when somebody reads. */
 void lh_dataset_changes_listen(lh_catalog *catalog, void (*listener)(void *ctx), void *ctx);
 
+/* One table in a commit of this process. */
+typedef struct lh_table_change {
+    lh_changed kind; /* a rename is DROPPED and CREATED */
+    lh_table_name name;
+    int64_t snapshot_before, snapshot_id; /* -1: none */
+} lh_table_change;
+/* Calls `hook` for each, once it is durable, on the thread that committed: it must be short, and commit nothing. Several at
+ * once. NULL ends it, and when that returns no call is under way. */
+void lh_table_changes_hook(lh_catalog *catalog, void (*hook)(void *ctx, const lh_table_change *change), void *ctx);
+
 /* ---- what people and detectors say of a dataset ---- */
 /* lh_dataset_get() and "description","owner","sensitivity","tags","freshness":{…},"columns":[{…,"statistics"}],"lineage" (one step
  * up),"metadata_updated_at". *ret_version is of what lh_dataset_patch() changes; 0 when nothing was said. Arena. */

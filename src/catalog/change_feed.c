@@ -13,6 +13,7 @@ lh_code change_feed_init(change_feed *feed, lh_error *err) {
     feed->items = calloc(CHANGE_FEED_ITEMS, sizeof *feed->items);
     if (!feed->items) return lh_fail(err, LH_NO_MEMORY, "catalog: out of memory");
     pthread_mutex_init(&feed->listener_lock, NULL);
+    pthread_rwlock_init(&feed->hook_lock, NULL);
     return LH_OK;
 }
 
@@ -27,6 +28,7 @@ void change_feed_done(change_feed *feed) {
     if (!feed->items) return;
     change_feed_clear(feed, 0);
     pthread_mutex_destroy(&feed->listener_lock);
+    pthread_rwlock_destroy(&feed->hook_lock);
     free(feed->items);
 }
 
@@ -79,14 +81,20 @@ static size_t feed_seek(const change_feed *feed, uint64_t after) {
     return low;
 }
 
-static lh_dataset_change feed_change(const change_feed_item *item, lh_arena *arena) {
-    lh_str rest = lh_str_sub(lh_arena_dup(arena, item->doc->key), sizeof FEED_TABLE - 1, SIZE_MAX);
+static lh_table_name feed_name(lh_str key, lh_arena *arena) {
+    lh_str rest = lh_str_sub(lh_arena_dup(arena, key), sizeof FEED_TABLE - 1, SIZE_MAX);
     lh_str levels = lh_str_split(&rest, '/');
+    return (lh_table_name){levels, rest};
+}
+
+static int64_t feed_snapshot(lh_str document, lh_arena *arena) {
     lh_json *doc = NULL;
-    int64_t snapshot_id = -1;
-    if (lh_json_parse(arena, item->doc->text, &doc, NULL) == LH_OK)
-        snapshot_id = lh_json_int(lh_json_get(doc, "snapshot_id"), -1);
-    return (lh_dataset_change){item->kind, {levels, rest}, snapshot_id};
+    if (document.len == 0 || lh_json_parse(arena, document, &doc, NULL) != LH_OK) return -1;
+    return lh_json_int(lh_json_get(doc, "snapshot_id"), -1);
+}
+
+static lh_dataset_change feed_change(const change_feed_item *item, lh_arena *arena) {
+    return (lh_dataset_change){item->kind, feed_name(item->doc->key, arena), feed_snapshot(item->doc->text, arena)};
 }
 
 /* The items of the first entry after `after`. index_lock is held. */
@@ -128,4 +136,48 @@ void lh_dataset_changes_listen(lh_catalog *catalog, void (*listener)(void *ctx),
     feed->listener = listener;
     feed->listener_ctx = ctx;
     pthread_mutex_unlock(&feed->listener_lock);
+}
+
+/* ---- commits of ours, on their thread ---- */
+
+static lh_table_change feed_foresee_one(lh_metastore *metastore, const lh_change *change, lh_arena *arena) {
+    lh_str before = LH_STR_NONE;
+    uint64_t version = 0;
+    bool there = lh_metastore_get(metastore, change->key, arena, &before, &version, NULL) == LH_OK;
+    return (lh_table_change){.kind = change->text.len == 0 ? LH_CHANGED_DROPPED
+                                     : there               ? LH_CHANGED_UPDATED
+                                                           : LH_CHANGED_CREATED,
+                             .name = feed_name(change->key, arena),
+                             .snapshot_before = feed_snapshot(there ? before : LH_STR_NONE, arena),
+                             .snapshot_id = feed_snapshot(change->text, arena)};
+}
+
+change_feed_own change_feed_foresee(lh_metastore *metastore, const lh_change *changes, size_t count, lh_arena *arena) {
+    change_feed_own own = {0};
+    pthread_rwlock_rdlock(&metastore->feed.hook_lock);
+    bool wanted = metastore->feed.hook != NULL;
+    pthread_rwlock_unlock(&metastore->feed.hook_lock);
+    for (size_t i = 0; wanted && i < count; i++) {
+        if (changes[i].check_only || !lh_str_starts(changes[i].key, LH_STR(FEED_TABLE))) continue;
+        if (!own.items) own.items = LH_ARENA_ARRAY(arena, lh_table_change, count);
+        if (own.items) own.items[own.count++] = feed_foresee_one(metastore, &changes[i], arena);
+    }
+    if (lh_arena_check(arena, NULL) != LH_OK) own.count = 0;
+    return own;
+}
+
+void change_feed_tell(lh_metastore *metastore, const change_feed_own *own) {
+    change_feed *feed = &metastore->feed;
+    if (own->count == 0) return;
+    pthread_rwlock_rdlock(&feed->hook_lock);
+    for (size_t i = 0; feed->hook && i < own->count; i++) feed->hook(feed->hook_ctx, &own->items[i]);
+    pthread_rwlock_unlock(&feed->hook_lock);
+}
+
+void lh_table_changes_hook(lh_catalog *catalog, void (*hook)(void *ctx, const lh_table_change *change), void *ctx) {
+    change_feed *feed = &lh_catalog_metastore(catalog)->feed;
+    pthread_rwlock_wrlock(&feed->hook_lock);
+    feed->hook = hook;
+    feed->hook_ctx = ctx;
+    pthread_rwlock_unlock(&feed->hook_lock);
 }

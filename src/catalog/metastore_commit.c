@@ -372,7 +372,9 @@ static lh_code metastore_commit_normalized(lh_metastore *metastore, const lh_cha
         return lh_fail(err, LH_LIMIT, "a commit of %zu bytes is larger than a log entry (%d bytes)", self.bytes,
                        METASTORE_ENTRY_BYTES - 4096);
     self.changes = copies;
+    const change_feed_own own = change_feed_foresee(metastore, copies, count, arena);
     metastore_queue(metastore, &self);
+    if (self.code == LH_OK) change_feed_tell(metastore, &own);
     lh_span_number(span, "catalog.sequence", (int64_t)self.sequence);
     if (self.code != LH_OK && err) *err = self.err;
     if (self.code == LH_OK && ret_sequence) *ret_sequence = self.sequence;

@@ -117,6 +117,9 @@ typedef struct change_feed {
     pthread_mutex_t listener_lock; /* held while the listener runs; taken with no other lock held */
     void (*listener)(void *ctx);
     void *listener_ctx;
+    pthread_rwlock_t hook_lock; /* shared while the hook runs; taken with no other lock held */
+    void (*hook)(void *ctx, const lh_table_change *change);
+    void *hook_ctx;
 } change_feed;
 LH_MUST_CHECK lh_code change_feed_init(change_feed *feed, lh_error *err);
 void change_feed_done(change_feed *feed);
@@ -127,6 +130,13 @@ void change_feed_table(change_feed *feed, const metastore_index *index, uint64_t
 /* The same of what is said of a dataset, after all changes of the entry were applied. */
 void change_feed_about(change_feed *feed, const metastore_index *index, uint64_t sequence, lh_str key);
 void change_feed_notify(change_feed *feed);
+/* What a commit of ours is about to do to tables, when somebody wants to know; none otherwise. Arena. */
+typedef struct change_feed_own {
+    lh_table_change *items;
+    size_t count;
+} change_feed_own;
+change_feed_own change_feed_foresee(lh_metastore *metastore, const lh_change *changes, size_t count, lh_arena *arena);
+void change_feed_tell(lh_metastore *metastore, const change_feed_own *own); /* it is durable */
 
 /* ---- the metastore ---- */
 

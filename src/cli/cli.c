@@ -108,6 +108,11 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse principals create bot agent --kind agent\n"
      "  lakehouse principals update ann analyst          all the roles she has from now on\n",
      .run = lh_cli_principals, .verb = lh_cli_principals_verb},
+    {"journal", "[recent | history ID | stats | flush | verify] [flags]",
+     "What changed, by whom; and is the record of it whole?",
+     "  lakehouse journal history CAN000777              what changed of it, oldest first\n"
+     "  lakehouse journal verify                         fails when a record was changed, dropped or reordered\n",
+     .run = lh_cli_journal, .verb = lh_cli_journal_verb},
     {"doctor", "[flags]", "Check this machine, the configuration and the lake, and say how to mend what is wrong", NULL,
      .run = lh_cli_doctor},
     {"config", "check | show | reference [flags]",

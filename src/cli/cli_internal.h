@@ -283,6 +283,7 @@ int lh_cli_tables(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_keys(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_roles(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_principals(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_journal(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_doctor(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_config_command(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_completion(const lh_cli_command *self, int argc, char **argv);
@@ -299,6 +300,7 @@ const char *lh_cli_tables_verb(size_t i);
 const char *lh_cli_keys_verb(size_t i);
 const char *lh_cli_roles_verb(size_t i);
 const char *lh_cli_principals_verb(size_t i);
+const char *lh_cli_journal_verb(size_t i);
 const char *lh_cli_config_verb(size_t i);
 const char *lh_cli_completion_verb(size_t i);
 #endif

@@ -21,6 +21,7 @@ struct lh_stack {
     lh_engine *engine;
     lh_ingest *ingest;
     lh_maintain *maintain;
+    lh_journal *journal;
     lh_follower *follower; /* NULL: a stack that serves one command */
     lh_app app;
     bool serves_grpc;
@@ -153,6 +154,30 @@ static void stack_pin(lh_stack *stack) {
     if (code != LH_OK) lh_log(LH_LOG_WARN, "cache.pin", "code", lh_code_name(code), "why", err.message, NULL);
 }
 
+/* Beside the working folders, not in ours: its files are there for the next process. */
+static lh_code stack_open_journal(lh_stack *stack, lh_error *err) {
+    const lh_config *c = stack->config;
+    char folder[sizeof stack->scratch.path + 16];
+    snprintf(folder, sizeof folder, "%.*s/journal", (int)(strrchr(stack->scratch.path, '/') - stack->scratch.path),
+             stack->scratch.path);
+    const lh_journal_options options = {.engine = stack->engine,
+                                        .catalog = stack->catalog,
+                                        .folder = lh_str_from(folder),
+                                        .scratch_dir = stack->app.scratch_dir,
+                                        .flush_records = (uint64_t)c->journal_flush_records,
+                                        .flush_bytes = (uint64_t)c->journal_flush_bytes,
+                                        .flush_ms = (uint64_t)c->journal_flush_ms,
+                                        .buffer_max_bytes = (uint64_t)c->journal_buffer_max_bytes,
+                                        .flush_at_end = !lh_bucket_is_local(stack->app.bucket, LH_STR("_catalog/log")),
+                                        .mutations = c->journal_mutations,
+                                        .audit = c->audit_enabled,
+                                        .audit_open = lh_str_eq(c->audit_on_failure, LH_STR("open")),
+                                        .audit_fingerprint = lh_str_eq(c->audit_literals, LH_STR("fingerprint")),
+                                        .actor = lh_server_actor,
+                                        .actor_ctx = stack->server};
+    return lh_journal_open(&options, &stack->journal, err);
+}
+
 lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
     LH_TRY(stack_open_engine(stack, err));
@@ -166,7 +191,9 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
     LH_TRY(lh_ingest_new(&options, &stack->ingest, err));
     const lh_maintain_options maintain = {stack->engine, stack->catalog, lh_registry_whole(stack->registry)};
     LH_TRY(lh_maintain_new(&maintain, &stack->maintain, err));
+    LH_TRY(stack_open_journal(stack, err));
     stack->app.engine = stack->engine;
+    stack->app.journal = stack->journal;
     stack->app.ingest = stack->ingest;
     stack->app.maintain = stack->maintain;
     lh_server_ready(stack->server);
@@ -259,6 +286,7 @@ void lh_stack_close(lh_stack *stack) {
     if (stack->server) lh_server_drain(stack->server);
     stack->app.rpc = NULL;
     lh_rpc_free(stack->rpc);
+    lh_journal_close(stack->journal); /* it flushes through the engine */
     lh_ingest_free(stack->ingest);
     lh_maintain_free(stack->maintain);
     lh_engine_free(stack->engine); /* may still call the catalog through the server */

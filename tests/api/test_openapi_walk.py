@@ -137,7 +137,7 @@ ICEBERG_BODIES = {
 BODIES = {**ICEBERG_BODIES, "schema_migrate": {"rules": [{"from": "a", "to": "b"}]}, "schema_rollback": {"snapshot_id": 1}, "metadata_patch": {"owner": "me"},
           "layout_put": {"sort": []}, "dataset_move": {"bucket": "two"}, "role_put": {"grants": []}, "view_put": {"base_dataset": "w", "columns": ["a"]}}
 OTHER_ABSENCE = {  # what names something absent and is not 404
-    "object_put": 200, "object_delete": 204, "profile_deactivate": 204, "access_effective": 400,  # whose, it does not say
+    "object_put": 200, "object_delete": 204, "profile_deactivate": 204, "journal_history": 200, "access_effective": 400,  # whose, it does not say
     **{name: 503 for name in OPERATIONS if name.startswith("bucket_object")},  # a bucket that no profile brings now
 }
 
@@ -192,6 +192,10 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("principal_put", {"principal": "p"}, {"json": {"kind": "agent", "roles": ["r"]}}), ("principal_get", {"principal": "p"}, {}), ("principals_list", {}, {}), ("keys_create", {}, {"json": {"principal": "p", "scope": "read"}}), ("keys_list", {}, {}),
     ("access_me", {}, {}), ("access_check", {}, {"json": {"principal": "p", "action": "read", "resource": "w"}}),
     ("access_check", {}, {"json": {"principal": "p", "action": "write", "resource": "bucket:main"}}), ("access_effective", {"dataset": "w"}, {"params": {"principal": "p"}}),
+    ("journal_event", {}, {"json": {"entity_type": "x", "entity_id": "1", "new_value": [1]}}), ("journal_event", {}, {"json": {"events": [{"entity_type": "x", "entity_id": "1"}]}}),
+    ("journal_update", {}, {"json": {"entity_type": "x", "entity_id": "1", "before": {"a": 1}, "after": {"a": 2}}}), ("journal_history", {"entity_id": "1"}, {}), ("journal_recent", {}, {}),
+    ("journal_flush", {}, {}), ("journal_recent", {}, {"params": {"limit": 1}}), ("journal_stats", {}, {}), ("journal_verify", {}, {}),
+    ("access_audit", {}, {}), ("access_audit", {}, {"params": {"principal": "p", "dataset": "w", "since": "2026-01-01T00:00:00Z"}}),
     ("principal_delete", {"principal": "p"}, {}), ("role_delete", {"role": "r"}, {}),
 ]
 

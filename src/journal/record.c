@@ -1,0 +1,70 @@
+/* One record as bytes: what the write-ahead file holds and what is hashed.
+ *
+ *   writer , seq , prev_hash , time , field … each a netstring: decimal length ':' bytes ','
+ *   a field without a value is the single byte '-'
+ *
+ * seq and time (milliseconds since 1970 UTC) and fields of numbers are decimal digits; prev_hash is hex. The record's hash
+ * is the SHA-256 of all of it. */
+#include "journal/journal_internal.h"
+
+const lh_sha256_hex journal_genesis = {"0000000000000000000000000000000000000000000000000000000000000000"};
+
+void journal_netstring(lh_buf *into, lh_str text) {
+    if (!text.ptr) {
+        lh_buf_char(into, '-');
+        return;
+    }
+    lh_buf_printf(into, "%zu:", text.len);
+    lh_buf_append(into, text);
+    lh_buf_char(into, ',');
+}
+
+lh_code journal_netstring_read(lh_str *rest, lh_str *ret) {
+    if (rest->len && rest->ptr[0] == '-') {
+        *rest = lh_str_sub(*rest, 1, SIZE_MAX);
+        *ret = LH_STR_NONE;
+        return LH_OK;
+    }
+    uint64_t len = 0;
+    size_t colon = lh_str_find(*rest, ':');
+    lh_str digits = lh_str_sub(*rest, 0, colon);
+    bool canonical = digits.len == 1 || (digits.len > 1 && digits.ptr[0] != '0');
+    if (colon == rest->len || !canonical || lh_str_to_u64(digits, &len) != LH_OK) return LH_CORRUPT;
+    lh_str tail = lh_str_sub(*rest, colon + 1, SIZE_MAX);
+    if (len >= tail.len || tail.ptr[len] != ',') return LH_CORRUPT;
+    *ret = (lh_str){tail.ptr, (size_t)len};
+    *rest = lh_str_sub(tail, (size_t)len + 1, SIZE_MAX);
+    return LH_OK;
+}
+
+void journal_row_write(const journal_row *row, size_t count, lh_buf *into) {
+    char number[24];
+    journal_netstring(into, row->writer);
+    snprintf(number, sizeof number, "%" PRIu64, row->seq);
+    journal_netstring(into, lh_str_from(number));
+    journal_netstring(into, row->prev_hash);
+    snprintf(number, sizeof number, "%" PRId64, row->time_ms);
+    journal_netstring(into, lh_str_from(number));
+    for (size_t i = 0; i < count; i++) journal_netstring(into, row->values.items[i]);
+}
+
+static lh_code row_read(lh_str bytes, size_t count, journal_row *row) {
+    lh_str seq, time;
+    LH_TRY(journal_netstring_read(&bytes, &row->writer));
+    LH_TRY(journal_netstring_read(&bytes, &seq));
+    LH_TRY(journal_netstring_read(&bytes, &row->prev_hash));
+    LH_TRY(journal_netstring_read(&bytes, &time));
+    for (size_t i = 0; i < count; i++) LH_TRY(journal_netstring_read(&bytes, &row->values.items[i]));
+    LH_TRY(lh_str_to_u64(seq, &row->seq));
+    LH_TRY(lh_str_to_i64(time, &row->time_ms));
+    bool whole = bytes.len == 0 && row->writer.len == 36 && row->prev_hash.len == LH_SHA256_HEX_BYTES && row->seq > 0 &&
+                 row->seq <= INT64_MAX;
+    return whole ? LH_OK : LH_CORRUPT;
+}
+
+lh_code journal_row_read(lh_str bytes, size_t count, journal_row *ret, lh_error *err) {
+    journal_row row = {0};
+    if (row_read(bytes, count, &row) != LH_OK) return lh_fail(err, LH_CORRUPT, "a record of the journal is not whole");
+    *ret = row;
+    return LH_OK;
+}
