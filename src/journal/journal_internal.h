@@ -43,7 +43,7 @@ typedef struct journal_row {
 /* The bytes that are hashed: netstrings. Appends to `into`. */
 void journal_row_write(const journal_row *row, size_t count, lh_buf *into);
 /* What they say; borrows of them. Errors: CORRUPT. */
-LH_MUST_CHECK lh_code journal_row_read(lh_str bytes, size_t count, journal_row *ret, lh_error *err);
+LH_MUST_CHECK lh_code journal_row_read(lh_str bytes, const journal_spec *spec, journal_row *ret, lh_error *err);
 void journal_netstring(lh_buf *into, lh_str text); /* ptr NULL: "-" */
 LH_MUST_CHECK lh_code journal_netstring_read(lh_str *rest, lh_str *ret);
 extern const lh_sha256_hex journal_genesis; /* prev_hash of a writer's first record */

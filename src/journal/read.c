@@ -64,8 +64,7 @@ static bool find_matches(const find_state *state, const journal_row *row) {
 static void find_keep(find_state *state, const journal_record *record) {
     const journal_spec *spec = state->search->spec;
     journal_row row;
-    if (journal_row_read(journal_record_str(record), spec->count, &row, NULL) != LH_OK || !find_matches(state, &row))
-        return;
+    if (journal_row_read(journal_record_str(record), spec, &row, NULL) != LH_OK || !find_matches(state, &row)) return;
     if (state->count == state->room) {
         size_t wanted = state->room ? 2 * state->room : 64;
         journal_found *items = LH_ARENA_ARRAY(state->arena, journal_found, wanted);
@@ -76,7 +75,7 @@ static void find_keep(find_state *state, const journal_record *record) {
     }
     lh_str bytes = lh_arena_dup(state->arena, journal_record_str(record));
     journal_found *found = &state->items[state->count];
-    if (lh_arena_check(state->arena, NULL) != LH_OK || journal_row_read(bytes, spec->count, &found->row, NULL) != LH_OK)
+    if (lh_arena_check(state->arena, NULL) != LH_OK || journal_row_read(bytes, spec, &found->row, NULL) != LH_OK)
         return;
     found->hash = lh_arena_dup(state->arena, lh_str_from(lh_sha256_to_hex(&record->hash).text));
     state->count++;

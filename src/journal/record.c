@@ -48,23 +48,42 @@ void journal_row_write(const journal_row *row, size_t count, lh_buf *into) {
     for (size_t i = 0; i < count; i++) journal_netstring(into, row->values.items[i]);
 }
 
-static lh_code row_read(lh_str bytes, size_t count, journal_row *row) {
+/* Digits as they are written: the bytes are hashed, so there is one way to write a number. */
+static lh_code row_number(lh_str text, uint64_t *ret) {
+    bool canonical = text.len == 1 || (text.len > 1 && text.ptr[0] != '0');
+    LH_TRY(canonical ? lh_str_to_u64(text, ret) : LH_CORRUPT);
+    return *ret <= INT64_MAX ? LH_OK : LH_CORRUPT;
+}
+
+static lh_code row_values(lh_str *bytes, const journal_spec *spec, journal_values *values) {
+    uint64_t ignored;
+    for (size_t i = 0; i < spec->count; i++) {
+        LH_TRY(journal_netstring_read(bytes, &values->items[i]));
+        if (spec->fields[i].number && values->items[i].ptr) LH_TRY(row_number(values->items[i], &ignored));
+        if (!lh_str_is_utf8(values->items[i])) return LH_CORRUPT;
+    }
+    return LH_OK;
+}
+
+static lh_code row_read(lh_str bytes, const journal_spec *spec, journal_row *row) {
     lh_str seq, time;
+    uint64_t time_ms;
     LH_TRY(journal_netstring_read(&bytes, &row->writer));
     LH_TRY(journal_netstring_read(&bytes, &seq));
     LH_TRY(journal_netstring_read(&bytes, &row->prev_hash));
     LH_TRY(journal_netstring_read(&bytes, &time));
-    for (size_t i = 0; i < count; i++) LH_TRY(journal_netstring_read(&bytes, &row->values.items[i]));
-    LH_TRY(lh_str_to_u64(seq, &row->seq));
-    LH_TRY(lh_str_to_i64(time, &row->time_ms));
-    bool whole = bytes.len == 0 && row->writer.len == 36 && row->prev_hash.len == LH_SHA256_HEX_BYTES && row->seq > 0 &&
-                 row->seq <= INT64_MAX;
+    LH_TRY(row_values(&bytes, spec, &row->values));
+    LH_TRY(row_number(seq, &row->seq));
+    LH_TRY(row_number(time, &time_ms));
+    row->time_ms = (int64_t)time_ms;
+    bool whole = bytes.len == 0 && lh_uuid_is_valid(row->writer) && row->prev_hash.len == LH_SHA256_HEX_BYTES &&
+                 lh_str_is_utf8(row->prev_hash) && row->seq > 0;
     return whole ? LH_OK : LH_CORRUPT;
 }
 
-lh_code journal_row_read(lh_str bytes, size_t count, journal_row *ret, lh_error *err) {
+lh_code journal_row_read(lh_str bytes, const journal_spec *spec, journal_row *ret, lh_error *err) {
     journal_row row = {0};
-    if (row_read(bytes, count, &row) != LH_OK) return lh_fail(err, LH_CORRUPT, "a record of the journal is not whole");
+    if (row_read(bytes, spec, &row) != LH_OK) return lh_fail(err, LH_CORRUPT, "a record of the journal is not whole");
     *ret = row;
     return LH_OK;
 }

@@ -105,7 +105,7 @@ static lh_code table_spill(const char *path, const journal_spec *spec, journal_r
     LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(JOURNAL_FILE_BYTES);
     for (size_t i = 0; i < count; i++) {
         journal_row row;
-        LH_TRY(journal_row_read(journal_record_str(records[i]), spec->count, &row, err));
+        LH_TRY(journal_row_read(journal_record_str(records[i]), spec, &row, err));
         table_line(spec, &row, &records[i]->hash, &text);
     }
     LH_TRY(lh_buf_check(&text, err));

@@ -141,7 +141,7 @@ static lh_code verify_in_file(verify_state *state, journal_writer *writer, const
         verify_problem(state, wal->problems[i].kind, wal->problems[i].seq, "in the write-ahead file");
     for (size_t i = 0; i < wal->count; i++) {
         journal_row row;
-        LH_TRY(journal_row_read(journal_record_str(wal->items[i]), state->spec->count, &row, err));
+        LH_TRY(journal_row_read(journal_record_str(wal->items[i]), state->spec, &row, err));
         if (row.seq <= state->seq) continue; /* it is in the table, and its file was not written anew yet */
         const lh_sha256_hex hash = lh_sha256_to_hex(&wal->items[i]->hash);
         verify_record(state, &row, &hash, lh_str_from(hash.text));

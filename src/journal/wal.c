@@ -113,7 +113,7 @@ static void wal_check(journal_wal *wal, const journal_spec *spec) {
     lh_sha256_hex hash = wal->base.hash;
     for (size_t i = 0; i < wal->count; i++) {
         journal_row row;
-        if (journal_row_read(journal_record_str(wal->items[i]), spec->count, &row, NULL) != LH_OK) continue;
+        if (journal_row_read(journal_record_str(wal->items[i]), spec, &row, NULL) != LH_OK) continue;
         if (row.seq == seq) wal_problem(wal, "added", row.seq);
         else if (row.seq != seq + 1) wal_problem(wal, "dropped", seq + 1);
         else if (!lh_str_eq(row.prev_hash, lh_str_from(hash.text))) wal_problem(wal, "changed", i ? seq : row.seq);
@@ -128,7 +128,7 @@ static lh_code wal_records(lh_str rest, const journal_spec *spec, journal_wal *w
     uint64_t seq = wal->base.seq;
     while (wal_next(&rest, &frame)) {
         journal_row row;
-        bool good = frame.whole && journal_row_read(frame.payload, spec->count, &row, NULL) == LH_OK &&
+        bool good = frame.whole && journal_row_read(frame.payload, spec, &row, NULL) == LH_OK &&
                     lh_str_eq(row.writer, lh_uuid_str(&wal->base.writer)) && row.seq > wal->base.seq;
         if (good && spoilt) wal_problem(wal, "changed", seq + 1);
         spoilt = good ? 0 : spoilt + 1;

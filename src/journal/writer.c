@@ -404,7 +404,7 @@ static void writer_adopt(journal_writer *writer, journal_wal *wal) {
         journal_row row;
         writer->last_seq = last->seq;
         writer->last_hash = lh_sha256_to_hex(&last->hash);
-        if (journal_row_read(journal_record_str(last), writer->spec->count, &row, NULL) == LH_OK)
+        if (journal_row_read(journal_record_str(last), writer->spec, &row, NULL) == LH_OK)
             writer->last_time_ms = row.time_ms;
     }
     writer->durable_seq = writer->last_seq;
