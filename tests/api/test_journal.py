@@ -1,8 +1,7 @@
 """The journal: an event whose 2xx was seen is there once, whatever happens; and whoever touches a record is found out."""
+import datetime
 import hashlib
 import json
-import os
-import pathlib
 import random
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ import pytest
 import requests
 
 from commands import lakehouse
-from harness import SANITIZED, Server, wait_for
+from harness import S3Server, SANITIZED, Server, wait_for
 
 GENESIS = "0" * 64
 FIELDS = ["entity_type", "entity_id", "field", "old_value", "new_value", "action", "actor", "source", "workspace", "reason"]
@@ -113,7 +112,7 @@ def test_the_hash_is_of_the_documented_bytes(server):
     for item in reversed(get(server, "/journal/recent")["items"]):
         values = [item[name] for name in FIELDS]
         values[3], values[4] = (None if value is None else json.dumps(value) for value in values[3:5])
-        millis = round(__import__("datetime").datetime.fromisoformat(item["time"].replace("Z", "+00:00")).timestamp() * 1000)
+        millis = round(datetime.datetime.fromisoformat(item["time"].replace("Z", "+00:00")).timestamp() * 1000)
         parts = [item["writer"], str(item["seq"]), prev, str(millis)] + values
         text = b"".join(b"-" if part is None else b"%d:%s," % (len(part.encode()), part.encode()) for part in parts)
         assert item["prev_hash"] == prev and item["hash"] == hashlib.sha256(text).hexdigest(), item
@@ -401,3 +400,32 @@ def test_a_buffer_that_cannot_be_emptied_is_bounded(tmp_path):
         assert server.request("POST", "/journal/event", json=body).status_code == 200
     finally:
         server.stop()
+
+
+def test_a_bucket_that_does_not_answer_loses_nothing_and_a_clean_stop_leaves_nothing_behind(tmp_path):
+    store = S3Server(tmp_path / "buckets", "lake")
+    env = {"LAKEHOUSE__STORAGE__KIND": "s3", "LAKEHOUSE__STORAGE__S3_ENDPOINT": store.url, "LAKEHOUSE__STORAGE__S3_BUCKET": "lake",
+           "LAKEHOUSE__STORAGE__S3_ACCESS_KEY": "testaccess", "LAKEHOUSE__STORAGE__S3_SECRET_KEY": "testsecret", "LAKEHOUSE__STORAGE__S3_RETRIES": "0"}
+    server = Server(tmp_path / "root", "--set", "journal.mutations=false", env=env)
+    try:
+        event(server, 1)
+        post(server, "flush")
+        store.stop()
+        event(server, 2)  # durable here
+        assert server.request("POST", "/journal/flush").status_code >= 500
+        assert get(server, "/journal/stats")["last_error"] and get(server, "/journal/stats")["journal"]["buffered_records"] == 1
+        server.kill()
+        store.start()
+        server.start()
+        event(server, 3)
+        assert [i["entity_id"] for i in get(server, "/journal/recent")["items"]] == ["CAN3", "CAN2", "CAN1"]
+        server.stop()
+        shutil.rmtree(server.root)  # the machine goes, the bucket stays
+        server.start()
+        assert [i["entity_id"] for i in get(server, "/journal/recent")["items"]] == ["CAN3", "CAN2", "CAN1"]
+        assert verify(server)["ok"]
+        server.stop()
+    finally:
+        if server.alive():
+            server.kill()
+        store.stop()

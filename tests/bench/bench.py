@@ -2,7 +2,7 @@
 count. Each pair is measured in turn (ours, theirs, ours, …) after a warm-up; medians are printed. Writes
 nothing into the repo but bench.json in the build folder.
 
-    make bench            all of it        ROWS=1000000 RUNS=9 by default; ONLY=cache just the hot cache
+    make bench            all of it        ROWS=1000000 RUNS=9 by default; ONLY=cache just the hot cache, ONLY=journal the journal
 """
 import http.client
 import json
@@ -22,6 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "api"))
 os.environ.setdefault("LAKEHOUSE_BUILD", str(ROOT / "build"))
 from harness import BUILD, Server  # noqa: E402
+
+import journal  # noqa: E402
 
 RUNS = int(os.environ.get("RUNS", "9"))
 ROWS = int(os.environ.get("ROWS", "1000000"))
@@ -135,6 +137,10 @@ def main():
         assert answer.status == 200, body
         return body
 
+    if os.environ.get("ONLY") == "journal":
+        journal.measure(report, folder)
+        server.stop()
+        return
     if os.environ.get("ONLY") == "cache":
         cache_of(server, folder, ours)
         server.stop()
@@ -171,6 +177,7 @@ def main():
     report("100 k rows as Arrow / to_arrow_table()", a, b, "-", True)
 
     pii()
+    journal.measure(report, folder)
     server.sql("CREATE TABLE c (i INTEGER)")
     commits = [timed(lambda: server.sql("INSERT INTO c VALUES (1)")) for _ in range(5 * RUNS)]
     report("commit (INSERT of one row)", statistics.median(commits), None, "-", True)
