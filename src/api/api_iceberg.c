@@ -354,9 +354,17 @@ static lh_code iceberg_answer_table(lh_request *request, lh_code code, lh_json *
     return iceberg_answer(request, code, answer, &iceberg_table_new, err);
 }
 
+/* A commit of our engine belongs to the trace of who holds the table's lock. */
+static void iceberg_link(lh_request *request, lh_table_name name) {
+    char parent[56];
+    if (lh_request_is_engine(request))
+        lh_span_adopt(lh_engine_trace_of(lh_request_app(request)->engine, &name, parent));
+}
+
 lh_code api_iceberg_table_create(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     LH_TRY(iceberg_body(request, &body, err));
+    iceberg_link(request, (lh_table_name){iceberg_namespace_name(request), lh_json_get_string(body, "name")});
     lh_code code = lh_table_create(iceberg_catalog(request), iceberg_namespace_name(request), body,
                                    lh_request_arena(request), &answer, err);
     return iceberg_answer_table(request, code, answer, err);
@@ -423,13 +431,6 @@ static lh_str iceberg_joined(lh_request *request, const lh_json *levels) {
     return joined;
 }
 
-/* A commit of our engine belongs to the trace of who holds the table's lock. */
-static void iceberg_link(lh_request *request, lh_table_name name) {
-    char parent[56];
-    if (lh_request_is_engine(request))
-        lh_span_adopt(lh_engine_trace_of(lh_request_app(request)->engine, &name, parent));
-}
-
 lh_code api_iceberg_table_commit(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     lh_table_name name = iceberg_table_name(request);
@@ -446,6 +447,7 @@ lh_code api_iceberg_table_commit(lh_request *request, lh_error *err) {
 lh_code api_iceberg_table_drop(lh_request *request, lh_error *err) {
     bool purge;
     LH_TRY(lh_request_query_bool(request, "purgeRequested", &purge, err));
+    iceberg_link(request, iceberg_table_name(request));
     return iceberg_answer_empty(
         request, lh_table_drop(iceberg_catalog(request), iceberg_table_name(request), purge, err), &iceberg_table, err);
 }

@@ -16,18 +16,18 @@ static lh_str journal_caller(const lh_request *request) {
 }
 
 /* Whose request the thread's trace belongs to, for commits that the engine makes on its behalf. A client chooses its trace id, so
- * two requests may have the same one: then nobody is named, rather than the wrong one. */
+ * two principals may have the same one: then nobody is named, rather than the wrong one. */
 bool lh_server_actor(void *ctx, char into[LH_LIMIT_NAME_BYTES + 1]) {
     lh_server *server = ctx;
     lh_str trace = lh_trace_current_id(), actor = LH_STR_NONE;
-    size_t found = 0;
+    bool alone = true;
     pthread_mutex_lock(&server->active_lock);
     for (const lh_request *request = server->active; request && trace.len; request = request->older) {
         if (request->engine || !lh_str_eq(trace, lh_str_from(request->trace_id))) continue;
+        alone = alone && (actor.len == 0 || lh_str_eq(actor, request->principal));
         actor = request->principal;
-        found++;
     }
-    bool known = found == 1 && actor.len > 0 && actor.len <= LH_LIMIT_NAME_BYTES;
+    bool known = alone && actor.len > 0 && actor.len <= LH_LIMIT_NAME_BYTES;
     if (known) memcpy(into, actor.ptr, actor.len), into[actor.len] = '\0';
     pthread_mutex_unlock(&server->active_lock);
     return known;

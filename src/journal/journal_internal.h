@@ -44,6 +44,7 @@ typedef struct journal_row {
 void journal_row_write(const journal_row *row, size_t count, lh_buf *into);
 /* What they say; borrows of them. Errors: CORRUPT. */
 LH_MUST_CHECK lh_code journal_row_read(lh_str bytes, const journal_spec *spec, journal_row *ret, lh_error *err);
+lh_str journal_digits(uint64_t number, char into[24]);
 void journal_netstring(lh_buf *into, lh_str text); /* ptr NULL: "-" */
 LH_MUST_CHECK lh_code journal_netstring_read(lh_str *rest, lh_str *ret);
 extern const lh_sha256_hex journal_genesis; /* prev_hash of a writer's first record */
@@ -70,6 +71,7 @@ typedef struct journal_wal {
     journal_base base;
     journal_record **items; /* owned; by seq */
     size_t count, bytes;
+    uint64_t durable_seq; /* set by journal_writer_inspect(): what the file should go up to */
     bool torn; /* there is something behind the last whole record */
     journal_problem problems[JOURNAL_PROBLEMS_MAX];
     size_t problem_count;

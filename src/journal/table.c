@@ -92,7 +92,9 @@ static void table_line(const journal_spec *spec, const journal_row *row, const l
                   lh_sha256_to_hex(hash).text);
     for (size_t i = 0; i < spec->count; i++) {
         if (!row->values.items[i].ptr) continue;
-        lh_buf_printf(into, ",\"%s\":", spec->fields[i].name);
+        lh_buf_append(into, LH_STR(",\""));
+        lh_buf_append(into, lh_str_from(spec->fields[i].name));
+        lh_buf_append(into, LH_STR("\":"));
         if (spec->fields[i].number) lh_buf_append(into, row->values.items[i]);
         else lh_buf_json_string(into, row->values.items[i]);
     }

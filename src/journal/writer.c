@@ -325,15 +325,19 @@ static lh_code file_read(const char *path, lh_buf *into, lh_error *err) {
 lh_code journal_writer_inspect(journal_writer *writer, journal_wal *ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf bytes = LH_BUF_INIT(JOURNAL_FILE_BYTES);
     char path[JOURNAL_PATH_BYTES];
-    *ret = (journal_wal){0};
+    journal_wal wal = {0};
     pthread_mutex_lock(&writer->lock);
     writer_begin_file_locked(writer);
+    uint64_t durable_seq = writer->durable_seq; /* only who has the file changes it */
     writer_path(writer, ".wal", path);
     lh_code code = writer->fd >= 0 ? file_read(path, &bytes, err) : LH_OK;
     writer_end_file_locked(writer);
     pthread_mutex_unlock(&writer->lock);
-    if (code != LH_OK || bytes.len == 0) return code;
-    return journal_wal_read(lh_buf_str(&bytes), writer->spec, ret, err);
+    if (code == LH_OK && bytes.len) code = journal_wal_read(lh_buf_str(&bytes), writer->spec, &wal, err);
+    if (code != LH_OK) return code;
+    wal.durable_seq = durable_seq;
+    *ret = wal;
+    return LH_OK;
 }
 
 /* ---- taking up what is there ---- */

@@ -151,8 +151,8 @@ def test_the_actor_is_who_calls_also_of_commits_that_the_engine_makes(tmp_path):
         assert server.request("POST", "/journal/event", json=body, headers=keys["write"][0]).status_code == 200
         for path in ("/journal/verify", "/access/audit"):
             assert server.request("GET", path, headers=keys["write"][0]).status_code == 403
-        trace = {"traceparent": "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"}
-        for headers in (keys["write"][0], root):
+        for headers, digits in ((keys["write"][0], "ab"), (root, "cd")):
+            trace = {"traceparent": "00-" + digits * 16 + "-" + "cd" * 8 + "-01"}  # of all that one of them does
             for sql in ("CREATE TABLE t AS SELECT 1 AS a", "INSERT INTO t VALUES (2)", "DELETE FROM t WHERE a = 1", "DROP TABLE t"):
                 assert server.request("POST", "/query/sql", json={"sql": sql}, headers=headers | trace).status_code == 200
         server.headers = root
@@ -161,6 +161,20 @@ def test_the_actor_is_who_calls_also_of_commits_that_the_engine_makes(tmp_path):
         assert [(i["action"], i["actor"]) for i in items[1:]] == [
             (action, actor) for actor in (keys["write"][1], "admin") for action in ("create", "insert", "delete", "drop")]
         assert items[0]["actor"] == keys["write"][1]
+
+        def make(headers, name):
+            for number in range(6):
+                for sql in (f"CREATE TABLE {name} AS SELECT {number} AS a", f"INSERT INTO {name} VALUES (2)", f"DROP TABLE {name}"):
+                    assert requests.post(server.url + "/query/sql", json={"sql": sql}, headers=headers).status_code == 200
+
+        makers = [threading.Thread(target=make, args=who) for who in ((keys["write"][0], "mine"), (root, "theirs"))]
+        for maker in makers:
+            maker.start()
+        for maker in makers:
+            maker.join()
+        mutations_written(server, 9 + 36)
+        actors = {(i["entity_id"], i["actor"]) for i in get(server, "/journal/recent", limit=36)["items"]}
+        assert actors == {("data.mine", keys["write"][1]), ("data.theirs", "admin")}, actors
     finally:
         server.stop()
 
