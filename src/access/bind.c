@@ -11,6 +11,7 @@ typedef struct bound { /* one table or view that was asked for */
 typedef struct binding {
     lh_governor governor;
     lh_catalog *catalog;
+    lh_str principal;
     bind_cache *cache;
     uint64_t sequence; /* of the metastore, as the request began */
     bool all;          /* of who sees all */
@@ -56,12 +57,15 @@ static lh_code bind_columns(const lh_effective *effective, lh_arena *arena, lh_r
     return lh_arena_check(arena, err);
 }
 
-/* The filters as the engine checks them against the columns there are now: one that does not fit any more shows nothing. */
+/* The filters as the engine checks them against the columns there are now, and the columns that they read: one that does not
+ * fit any more shows nothing. */
 static lh_code bind_filters(const lh_relation_column *columns, size_t count, const lh_str *filters, size_t filter_count,
-                            lh_table_name name, lh_arena *arena, const lh_str **ret, lh_error *err) {
-    lh_str *names = LH_ARENA_ARRAY(arena, lh_str, count + 1), *texts = LH_ARENA_ARRAY(arena, lh_str, filter_count + 1);
+                            lh_table_name name, lh_arena *arena, lh_relation *relation, lh_error *err) {
+    lh_str *names = LH_ARENA_ARRAY(arena, lh_str, count + 1), *texts = LH_ARENA_ARRAY(arena, lh_str, filter_count + 1),
+           *read = LH_ARENA_ARRAY(arena, lh_str, filter_count * count + 1);
     LH_TRY(lh_arena_check(arena, err));
     for (size_t i = 0; i < count; i++) names[i] = columns[i].name;
+    relation->filter_column_count = 0;
     for (size_t i = 0; i < filter_count; i++) {
         lh_filter filter;
         if (lh_engine_filter_check(filters[i], names, count, arena, &filter, NULL) != LH_OK)
@@ -71,8 +75,12 @@ static lh_code bind_filters(const lh_relation_column *columns, size_t count, con
                 "view",
                 LH_STR_ARG(lh_table_name_text(name, arena)));
         texts[i] = filter.text;
+        for (size_t c = 0; c < filter.column_count && relation->filter_column_count < filter_count * count; c++)
+            read[relation->filter_column_count++] = filter.columns[c];
     }
-    *ret = texts;
+    relation->filters = texts;
+    relation->filter_count = filter_count;
+    relation->filter_columns = read;
     return LH_OK;
 }
 
@@ -81,9 +89,18 @@ static lh_code bind_effective_filters(const lh_effective *effective, lh_table_na
     lh_relation_column *all = LH_ARENA_ARRAY(arena, lh_relation_column, effective->column_count + 1);
     LH_TRY(lh_arena_check(arena, err));
     for (size_t i = 0; i < effective->column_count; i++) all[i].name = effective->columns[i].name;
-    relation->filter_count = effective->row_filter_count;
     return bind_filters(all, effective->column_count, effective->row_filters, effective->row_filter_count, name, arena,
-                        &relation->filters, err);
+                        relation, err);
+}
+
+/* Who can write a value and see its hash can ask for the hash of every guess: where one may write, hashes are null. */
+static void bind_no_oracle(binding *b, lh_table_name table, const lh_relation_column *columns, size_t count) {
+    const lh_resource resource = lh_resource_dataset(table, b->arena);
+    if (b->all || !lh_access_decide(b->policy, LH_ACTION_WRITE, &resource, b->arena).allowed) return;
+    lh_relation_column *own = (lh_relation_column *)(uintptr_t)columns; /* of the relation that is being made */
+    for (size_t i = 0; i < count; i++)
+        if (own[i].mask.kind == LH_MASK_HASH || own[i].mask.kind == LH_MASK_TOKEN || own[i].mask.kind == LH_MASK_SHA256)
+            own[i].mask = (lh_mask){.kind = LH_MASK_NULL};
 }
 
 /* *ret NULL: it is not seen. */
@@ -101,6 +118,7 @@ static lh_code bind_dataset(binding *b, lh_table_name name, const lh_relation **
                               .whole = effective.whole};
     LH_TRY(bind_effective_filters(&effective, name, b->arena, relation, err));
     LH_TRY(bind_columns(&effective, b->arena, relation, err));
+    bind_no_oracle(b, name, relation->columns, relation->column_count);
     if (relation->column_count) *ret = relation;
     return LH_OK;
 }
@@ -171,17 +189,17 @@ static lh_code bind_view(binding *b, const lh_view *view, unsigned depth, const 
         lh_str type = over ? lh_relation_type(of) : of->type;
         columns[i] = (lh_relation_column){of->name, type, access_mask_of(mask, type)};
     }
+    bind_no_oracle(b, from->table, columns, view->column_count);
     *relation = (lh_relation){.table = from->table,
                               .over = over,
                               .columns = columns,
                               .column_count = view->column_count,
-                              .filter_count = view->row_filter.len ? 1 : 0,
                               .version = from->version,
                               .schema_id = from->schema_id,
                               .whole = b->all,
                               .view = true};
-    if (bind_filters(from->columns, from->column_count, &view->row_filter, relation->filter_count, view->name, b->arena,
-                     &relation->filters, NULL) != LH_OK)
+    if (bind_filters(from->columns, from->column_count, &view->row_filter, view->row_filter.len ? 1 : 0, view->name,
+                     b->arena, relation, NULL) != LH_OK)
         return bind_broken(view->name, b->arena, err);
     *ret = relation;
     return LH_OK;
@@ -230,6 +248,7 @@ static lh_code bind_granted_view(binding *b, lh_table_name name, const lh_relati
             columns[relation->column_count++] =
                 (lh_relation_column){seen->name, type, access_mask_of(seen->mask, type)};
     }
+    bind_no_oracle(b, whole->table, columns, relation->column_count);
     LH_TRY(bind_effective_filters(&effective, name, b->arena, relation, err));
     *ret = relation->column_count ? relation : NULL;
     return LH_OK;
@@ -249,12 +268,11 @@ static bound *bind_find(binding *b, lh_table_name name) {
 }
 
 static lh_code bind_policy(binding *b, lh_error *err) {
-    return b->policy ? LH_OK : lh_access_policy(b->catalog, b->governor.principal, b->arena, &b->policy, err);
+    return b->policy ? LH_OK : lh_access_policy(b->catalog, b->principal, b->arena, &b->policy, err);
 }
 
 static lh_code bind_look(binding *b, bound *found, lh_error *err) {
-    if (!b->all &&
-        bind_cache_find(b->cache, b->sequence, b->governor.principal, found->name, b->arena, &found->relation))
+    if (!b->all && bind_cache_find(b->cache, b->sequence, b->principal, found->name, b->arena, &found->relation))
         return LH_OK;
     if (b->all) LH_TRY(bind_whole(b, found->name, &found->relation, err));
     else {
@@ -262,7 +280,7 @@ static lh_code bind_look(binding *b, bound *found, lh_error *err) {
         LH_TRY(bind_dataset(b, found->name, &found->relation, err));
     }
     if (!found->relation) LH_TRY(bind_granted_view(b, found->name, &found->relation, err));
-    if (!b->all) bind_cache_put(b->cache, b->sequence, b->governor.principal, found->name, found->relation);
+    if (!b->all) bind_cache_put(b->cache, b->sequence, b->principal, found->name, found->relation);
     return LH_OK;
 }
 
@@ -290,36 +308,43 @@ static bool bind_may_make(binding *b, lh_table_name name) {
     return decision.allowed && !decision.limited;
 }
 
-/* A row passes when it passes any filter of the action. */
-static lh_str bind_any(const lh_effective *effective, lh_arena *arena) {
+/* Adds the condition of one action, in which a row passes any of its filters, to those of the relation, which all must hold. */
+static lh_code bind_limit_rows(const lh_effective *effective, lh_table_name name, lh_arena *arena,
+                               lh_relation *relation, lh_str *filters, lh_str *read, lh_error *err) {
+    lh_relation one = {0};
     lh_str text = LH_STR_NONE;
-    for (size_t i = 0; i < effective->row_filter_count; i++)
-        text = lh_arena_printf(arena, "%.*s%s(%.*s)", LH_STR_ARG(text), i ? " OR " : "",
-                               LH_STR_ARG(effective->row_filters[i]));
-    return text;
+    if (effective->row_filter_count == 0) return LH_OK;
+    LH_TRY(bind_effective_filters(effective, name, arena, &one, err));
+    for (size_t i = 0; i < one.filter_count; i++)
+        text = lh_arena_printf(arena, "%.*s%s%.*s", LH_STR_ARG(text), i ? " OR " : "", LH_STR_ARG(one.filters[i]));
+    filters[relation->filter_count++] = text;
+    for (size_t i = 0; i < one.filter_column_count; i++) read[relation->filter_column_count++] = one.filter_columns[i];
+    return lh_arena_check(arena, err);
 }
 
-/* What an INSERT may write, or an UPDATE or DELETE that also reads: columns that are as they are for each action, rows that pass
- * for each. */
-static lh_code bind_limits(binding *b, const lh_effective *effective, size_t actions, lh_table_name name,
+/* What may be written: columns that are as they are for each action that the statement takes, rows that pass for each. plain:
+ * how many actions it takes, writing first. */
+static lh_code bind_limits(binding *b, const lh_effective *effective, size_t plain, lh_table_name name,
                            const lh_relation **ret, lh_error *err) {
     lh_relation *relation = LH_ARENA_NEW(b->arena, lh_relation);
-    lh_str *filters = LH_ARENA_ARRAY(b->arena, lh_str, 2);
+    size_t most = effective[0].column_count * (effective[0].row_filter_count + effective[1].row_filter_count);
+    lh_str *filters = LH_ARENA_ARRAY(b->arena, lh_str, 2), *read = LH_ARENA_ARRAY(b->arena, lh_str, most + 1);
     LH_TRY(lh_arena_check(b->arena, err));
     *relation = (lh_relation){.table = name,
                               .version = effective->state.version,
                               .schema_id = effective->state.schema_id,
-                              .filters = filters};
+                              .filters = filters,
+                              .filter_columns = read};
     lh_effective shown = effective[0];
     for (size_t i = 0; i < shown.column_count; i++) {
-        bool plain = true;
-        for (size_t a = 0; a < actions; a++)
-            plain = plain && effective[a].columns[i].visible && !effective[a].columns[i].mask;
+        bool own = true;
+        for (size_t a = 0; a < plain; a++)
+            own = own && effective[a].columns[i].visible && !effective[a].columns[i].mask;
         shown.columns[i].visible = true; /* named by filters */
-        shown.columns[i].mask = plain ? NULL : lh_json_new_object(b->arena);
+        shown.columns[i].mask = own ? NULL : lh_json_new_object(b->arena);
     }
-    for (size_t a = 0; a < actions; a++)
-        if (effective[a].row_filter_count) filters[relation->filter_count++] = bind_any(&effective[a], b->arena);
+    for (size_t a = 0; a < plain; a++)
+        LH_TRY(bind_limit_rows(&effective[a], name, b->arena, relation, filters, read, err));
     LH_TRY(bind_columns(&shown, b->arena, relation, err));
     *ret = relation;
     return LH_OK;
@@ -329,23 +354,23 @@ static lh_code bind_write(void *ctx, lh_write write, lh_table_name name, lh_aren
                           lh_error *err) {
     static const char *const what[] = {"insert into", "change rows of", "define"};
     binding *b = ctx;
-    lh_effective effective[2]; /* to write, to read */
-    size_t actions = write == LH_WRITE_INSERT ? 1 : 2;
+    lh_effective effective[2] = {0};                 /* to write, to read */
+    size_t plain = write == LH_WRITE_INSERT ? 1 : 2; /* who inserts need not read; but is told nothing of the rest */
     bool there = false, may = true, whole = true;
     *ret = NULL;
     if (b->all) return LH_OK;
     LH_TRY(bind_policy(b, err));
-    for (size_t a = 0; a < actions && name.name.len; a++) {
+    for (size_t a = 0; a < 2 && name.name.len; a++) {
         lh_code code = lh_access_effective(b->catalog, b->policy, a ? LH_ACTION_READ : LH_ACTION_WRITE, name, b->arena,
                                            &effective[a], err);
         if (code != LH_OK && code != LH_NOT_FOUND) return code;
         there = code == LH_OK;
         if (!there) break;
-        may = may && effective[a].decision.allowed;
+        may = may && (a >= plain || effective[a].decision.allowed);
         whole = whole && effective[a].whole;
     }
     if (!there) may = bind_may_make(b, name);
-    else if (may && !whole && write != LH_WRITE_DEFINE) return bind_limits(b, effective, actions, name, ret, err);
+    else if (may && !whole && write != LH_WRITE_DEFINE) return bind_limits(b, effective, plain, name, ret, err);
     if (may && whole) return LH_OK;
     return lh_fail(err, LH_DENIED, "you may not %s '%.*s': that takes the right to write it%s", what[write],
                    LH_STR_ARG(lh_str_cut_utf8(lh_table_name_text(name, arena), 300)),
@@ -391,13 +416,17 @@ static lh_code bind_list(void *ctx, lh_arena *arena, lh_listed **ret, size_t *re
 }
 
 lh_code lh_access_bind(lh_access *access, lh_str principal, lh_arena *arena, const lh_governor **ret, lh_error *err) {
+    lh_json *doc = NULL;
+    uint64_t ignored;
     binding *b = LH_ARENA_NEW(arena, binding);
     LH_TRY(lh_arena_check(arena, err));
     *b = (binding){.catalog = access->catalog,
                    .cache = access->bound,
                    .sequence = lh_metastore_get_stats(lh_catalog_metastore(access->catalog)).sequence,
                    .arena = arena};
-    b->governor = (lh_governor){b, lh_arena_dup(arena, principal), bind_relation, bind_write, bind_list};
+    LH_TRY(access_principal_read(b->catalog, principal, arena, &doc, &ignored, err));
+    b->principal = lh_arena_dup(arena, principal);
+    b->governor = (lh_governor){b, lh_json_get_string(doc, "id"), bind_relation, bind_write, bind_list};
     *ret = &b->governor;
     return LH_OK;
 }

@@ -48,8 +48,9 @@ static lh_relation *cache_copy(const lh_relation *from, lh_arena *arena) {
     if (!from) return NULL;
     lh_relation *copy = LH_ARENA_NEW(arena, lh_relation);
     lh_relation_column *columns = LH_ARENA_ARRAY(arena, lh_relation_column, from->column_count + 1);
-    lh_str *filters = LH_ARENA_ARRAY(arena, lh_str, from->filter_count + 1);
-    if (!copy || !columns || !filters) return NULL;
+    lh_str *filters = LH_ARENA_ARRAY(arena, lh_str, from->filter_count + 1),
+           *read = LH_ARENA_ARRAY(arena, lh_str, from->filter_column_count + 1);
+    if (!copy || !columns || !filters || !read) return NULL;
     *copy = *from;
     copy->table = (lh_table_name){lh_arena_dup(arena, from->table.namespace_), lh_arena_dup(arena, from->table.name)};
     copy->over = cache_copy(from->over, arena);
@@ -57,8 +58,10 @@ static lh_relation *cache_copy(const lh_relation *from, lh_arena *arena) {
         columns[i] = (lh_relation_column){lh_arena_dup(arena, from->columns[i].name),
                                           lh_arena_dup(arena, from->columns[i].type), from->columns[i].mask};
     for (size_t i = 0; i < from->filter_count; i++) filters[i] = lh_arena_dup(arena, from->filters[i]);
+    for (size_t i = 0; i < from->filter_column_count; i++) read[i] = lh_arena_dup(arena, from->filter_columns[i]);
     copy->columns = columns;
     copy->filters = filters;
+    copy->filter_columns = read;
     return copy;
 }
 

@@ -10,7 +10,7 @@
 #include "access/access_internal.h"
 
 struct lh_policy {
-    lh_str principal;
+    lh_str principal, id;     /* its name; and what no later principal of that name has */
     lh_str default_namespace; /* as grants write it, with dots */
     access_grant *grants;
     size_t count;
@@ -130,6 +130,7 @@ lh_code access_policy_of(lh_catalog *catalog, const lh_json *principal, lh_arena
     lh_policy *policy = LH_ARENA_NEW(arena, lh_policy);
     LH_TRY(lh_arena_check(arena, err));
     policy->principal = lh_json_get_string(principal, "name");
+    policy->id = lh_json_get_string(principal, "id");
     policy->default_namespace = lh_namespace_text(lh_catalog_default_namespace(catalog), arena);
     for (lh_json_iter it = lh_json_each(lh_json_get(principal, "roles")); lh_json_next(&it);)
         LH_TRY(policy_add_role(catalog, lh_json_str(it.value, LH_STR_NONE), policy, arena, err));
@@ -251,8 +252,6 @@ lh_decision lh_access_decide(const lh_policy *policy, lh_action action, const lh
 
 /* ---- datasets that somebody made of what he saw in part ---- */
 
-enum { POLICY_DERIVED_MAX = 20 };
-
 /* Does the grant show less by the names of columns or by rows? What it says of kinds and sensitivity goes with the values. */
 static bool policy_limits_by_name(const access_grant *grant) {
     if (grant->row_filter.len || grant->columns) return true;
@@ -279,22 +278,18 @@ static bool policy_is_open(const lh_policy *policy, lh_action action, const lh_r
 /* Rows that another put there who saw a part of their source are seen by those who see all rows and columns of that source, and
  * by those whom a grant gives the dataset by its name: else a filter ended with the first copy. */
 static lh_code policy_derived(lh_catalog *catalog, const lh_policy *policy, lh_action action, lh_table_name table,
-                              unsigned depth, lh_arena *arena, bool *ret_seen, lh_error *err) {
+                              lh_arena *arena, bool *ret_seen, lh_error *err) {
     lh_lineage_part *parts = NULL;
     size_t count = 0;
     bool named;
     const lh_resource resource = lh_resource_dataset(table, arena);
     (void)policy_is_open(policy, action, &resource, &named, arena);
-    *ret_seen = named;
-    if (named) return LH_OK;
-    if (depth > POLICY_DERIVED_MAX) return LH_OK;
-    LH_TRY(lh_lineage_parts(catalog, table, arena, &parts, &count, err));
     *ret_seen = true;
+    if (named) return LH_OK;
+    LH_TRY(lh_lineage_parts(catalog, table, arena, &parts, &count, err));
     for (size_t i = 0; i < count && *ret_seen; i++) {
         const lh_resource parent = lh_resource_dataset(parts[i].parent, arena);
-        if (parts[i].by.len == 0)
-            LH_TRY(policy_derived(catalog, policy, LH_ACTION_READ, parts[i].parent, depth + 1, arena, ret_seen, err));
-        else if (!lh_str_eq(parts[i].by, policy->principal))
+        if (!lh_str_eq(parts[i].by, policy->id))
             *ret_seen = policy_is_open(policy, LH_ACTION_READ, &parent, &named, arena);
     }
     return LH_OK;
@@ -459,7 +454,7 @@ lh_code lh_access_effective(lh_catalog *catalog, const lh_policy *policy, lh_act
     effective.decision = lh_access_decide(policy, action, &resource, arena);
     bool seen = true;
     if (effective.decision.allowed && action == LH_ACTION_READ)
-        LH_TRY(policy_derived(catalog, policy, action, table, 0, arena, &seen, err));
+        LH_TRY(policy_derived(catalog, policy, action, table, arena, &seen, err));
     if (!seen)
         effective.decision =
             (lh_decision){.why = LH_STR("it was made of datasets of which the principal sees a part, and "

@@ -49,6 +49,7 @@ lh_code api_dataset_get(lh_request *request, lh_error *err) {
 lh_code api_dataset_delete(lh_request *request, lh_error *err) {
     lh_table_name name;
     LH_TRY(dataset_name(request, &name, err));
+    LH_TRY(api_may_write(request, LH_WRITE_DEFINE, name, err));
     bool purge;
     LH_TRY(lh_request_query_bool(request, "purge", &purge, err));
     LH_TRY(lh_dataset_delete(lh_request_app(request)->catalog, name, purge, err));

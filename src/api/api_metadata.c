@@ -83,6 +83,7 @@ static bool search_shows(void *ctx, lh_table_name name, lh_str column) {
     const lh_relation *relation = NULL;
     if (seen->governor->relation(seen->governor->ctx, name, lh_request_arena(seen->request), &relation, NULL) != LH_OK)
         return false;
+    if (relation->view) return false; /* in the place of a dataset of which nothing is seen */
     bool shown = column.len == 0;
     for (size_t i = 0; i < relation->column_count && !shown; i++) shown = lh_str_eq(relation->columns[i].name, column);
     return shown;

@@ -47,7 +47,7 @@ static const struct {
     {API_ROUTE_api_dataset_get, AUTH_HANDLER},
     {API_ROUTE_api_metadata_get, AUTH_HANDLER},
     {API_ROUTE_api_catalog_search, AUTH_HANDLER},
-    {API_ROUTE_api_dataset_delete, AUTH_DATASET},
+    {API_ROUTE_api_dataset_delete, AUTH_HANDLER},
     {API_ROUTE_api_layout_get, AUTH_DATASET},
     {API_ROUTE_api_iceberg_config, AUTH_HANDLER},
     {API_ROUTE_api_iceberg_namespaces, AUTH_HANDLER},

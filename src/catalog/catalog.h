@@ -576,9 +576,10 @@ LH_MUST_CHECK lh_code lh_lineage_annotate(lh_catalog *catalog, lh_table_name nam
                                           size_t count, lh_error *err);
 typedef struct lh_lineage_part {
     lh_table_name parent;
-    lh_str by; /* a principal that saw only a part of it; "*": too many to tell; empty: the parent itself */
+    lh_str by; /* as lh_lineage_parent.in_part_by; "*": too many to tell */
 } lh_lineage_part;
-/* Each parent, and then who brought rows of it having seen only a part. Arena. Errors: CORRUPT, the metastore's. */
+/* Of which parents, and parents of parents when the rows came, somebody had seen only a part. Arena. Errors: CORRUPT, the
+ * metastore's. */
 LH_MUST_CHECK lh_code lh_lineage_parts(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_lineage_part **ret,
                                        size_t *ret_count, lh_error *err);
 /* The same commit makes columns of the table, by their names, as sensitive as those that their values came from: {"<column>":

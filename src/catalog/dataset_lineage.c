@@ -2,7 +2,8 @@
  *
  * Loads are known from the "ingested/…" records. For SQL each dataset has a document "lineage/<levels>/<name>":
  *   {"schema_version":1,"parents":[{"namespace":"a\u001fb","name":"t","snapshot_id":7,"first_at":"…","last_at":"…",
- *                                   "dropped_at":"…","in_part_by":["principal"]}]}
+ *                                   "dropped_at":"…","in_part_by":["principal"]}],
+ *    "parts":[{"namespace","name","in_part_by"}]}: of the parents' parents, so that nothing hangs on a parent that is gone
  * It is written by the metastore commit of the statement that wrote the rows, and follows its dataset's renaming and
  * dropping (datasets.c). A renaming of a parent renames it in its children's documents too, and its drop marks it there
  * (dropped_at), in the same commit: a later table of that name is not taken for the parent.
@@ -35,16 +36,6 @@ static bool lineage_is_dropped(const lh_json *parent) { return lh_json_is_string
 
 static lh_str lineage_now(lh_arena *arena) {
     return lh_arena_dup(arena, lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
-}
-
-/* The document's parents, copied; an empty array when there is no document or it cannot be read. */
-static lh_json *lineage_parents(lh_catalog *catalog, lh_table_name name, lh_arena *arena) {
-    lh_str text;
-    lh_json *document = NULL;
-    bool found = lh_metastore_get(catalog->metastore, lineage_key(name, arena), arena, &text, NULL, NULL) == LH_OK &&
-                 lh_json_parse(arena, text, &document, NULL) == LH_OK;
-    const lh_json *parents = found ? lh_json_get(document, "parents") : NULL;
-    return lh_json_is_array(parents) ? lh_json_copy(arena, parents) : lh_json_new_array(arena);
 }
 
 static lh_json *lineage_parent(lh_json *parents, lh_table_name name) {
@@ -95,33 +86,72 @@ static void lineage_note(lh_json *parents, lh_table_name name, int64_t snapshot_
     if (in_part_by.len) lineage_note_part(parent, in_part_by, arena);
 }
 
-static lh_code lineage_document(lh_json *parents, lh_arena *arena, lh_str *ret, lh_error *err) {
+/* The document's entries under that member, copied. */
+static lh_json *lineage_entries(lh_catalog *catalog, lh_table_name name, const char *member, lh_arena *arena) {
+    lh_str text;
+    lh_json *document = NULL;
+    bool found = lh_metastore_get(catalog->metastore, lineage_key(name, arena), arena, &text, NULL, NULL) == LH_OK &&
+                 lh_json_parse(arena, text, &document, NULL) == LH_OK;
+    const lh_json *entries = found ? lh_json_get(document, member) : NULL;
+    return lh_json_is_array(entries) ? lh_json_copy(arena, entries) : lh_json_new_array(arena);
+}
+
+static lh_code lineage_document(lh_json *parents, lh_json *parts, lh_arena *arena, lh_str *ret, lh_error *err) {
     lh_json *document = lh_json_new_object(arena);
     lh_json_set_int(arena, document, "schema_version", 1);
     lh_json_set(arena, document, "parents", parents);
+    if (lh_json_size(parts)) lh_json_set(arena, document, "parts", parts);
     return lh_json_write(arena, document, false, ret, err);
+}
+
+static void lineage_add_part(lh_json *parts, const lh_json *entry, lh_arena *arena) {
+    const lh_table_name name = lineage_parent_name(entry);
+    lh_json *part = NULL;
+    for (lh_json_iter it = lh_json_each(parts); lh_json_next(&it);)
+        if (lineage_same(lineage_parent_name(it.value), name)) part = it.value;
+    if (!part) {
+        part = lh_json_new_object(arena);
+        lh_json_set_string(arena, part, "namespace", name.namespace_);
+        lh_json_set_string(arena, part, "name", name.name);
+        lh_json_append(parts, part);
+        part = lh_json_at(parts, lh_json_size(parts) - 1);
+    }
+    for (lh_json_iter by = lh_json_each(lh_json_get(entry, "in_part_by")); lh_json_next(&by);)
+        lineage_note_part(part, lh_json_str(by.value, LH_STR("*")), arena);
+}
+
+/* What a parent has of others who saw a part, the child has too. */
+static void lineage_take_parts(lh_catalog *catalog, lh_table_name parent, lh_json *parts, lh_arena *arena) {
+    static const char *const members[] = {"parents", "parts"};
+    for (size_t m = 0; m < 2; m++)
+        for (lh_json_iter it = lh_json_each(lineage_entries(catalog, parent, members[m], arena)); lh_json_next(&it);)
+            if (lh_json_size(lh_json_get(it.value, "in_part_by"))) lineage_add_part(parts, it.value, arena);
+}
+
+static void lineage_list_parts(const lh_json *entries, lh_lineage_part *into, size_t *count) {
+    for (lh_json_iter it = lh_json_each(entries); lh_json_next(&it);)
+        for (lh_json_iter by = lh_json_each(lh_json_get(it.value, "in_part_by")); lh_json_next(&by);)
+            into[(*count)++] = (lh_lineage_part){lineage_parent_name(it.value), lh_json_str(by.value, LH_STR("*"))};
 }
 
 lh_code lh_lineage_parts(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_lineage_part **ret,
                          size_t *ret_count, lh_error *err) {
+    static const char *const members[] = {"parents", "parts"};
     lh_str text;
     lh_json *document = NULL;
-    size_t count = 0, room = 0;
+    size_t room = 0;
+    *ret = NULL;
+    *ret_count = 0;
     lh_code code = lh_metastore_get(catalog->metastore, lineage_key(name, arena), arena, &text, NULL, err);
-    if (code == LH_OK) code = lh_json_parse(arena, text, &document, err);
-    if (code != LH_OK && code != LH_NOT_FOUND) return code;
-    const lh_json *parents = lh_json_get(document, "parents");
-    for (lh_json_iter it = lh_json_each(parents); lh_json_next(&it);)
-        room += 1 + lh_json_size(lh_json_get(it.value, "in_part_by"));
+    if (code == LH_NOT_FOUND) return LH_OK;
+    LH_TRY(code);
+    LH_TRY(lh_json_parse(arena, text, &document, err));
+    for (size_t m = 0; m < 2; m++)
+        for (lh_json_iter it = lh_json_each(lh_json_get(document, members[m])); lh_json_next(&it);)
+            room += lh_json_size(lh_json_get(it.value, "in_part_by"));
     *ret = LH_ARENA_ARRAY(arena, lh_lineage_part, room + 1);
     LH_TRY(lh_arena_check(arena, err));
-    for (lh_json_iter it = lh_json_each(parents); lh_json_next(&it);) {
-        const lh_table_name parent = lineage_parent_name(it.value);
-        (*ret)[count++] = (lh_lineage_part){parent, LH_STR_NONE};
-        for (lh_json_iter by = lh_json_each(lh_json_get(it.value, "in_part_by")); lh_json_next(&by);)
-            (*ret)[count++] = (lh_lineage_part){parent, lh_json_str(by.value, LH_STR("*"))};
-    }
-    *ret_count = count;
+    for (size_t m = 0; m < 2; m++) lineage_list_parts(lh_json_get(document, members[m]), *ret, ret_count);
     return LH_OK;
 }
 
@@ -129,7 +159,8 @@ lh_code lh_lineage_annotate(lh_catalog *catalog, lh_table_name name, const lh_li
                             lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(LH_LIMIT_JSON_BYTES, &arena, err));
-    lh_json *known = lineage_parents(catalog, name, arena);
+    lh_json *known = lineage_entries(catalog, name, "parents", arena),
+            *parts = lineage_entries(catalog, name, "parts", arena);
     lh_str now = lineage_now(arena);
     size_t noted = 0;
     for (size_t i = 0; i < count; i++) {
@@ -137,11 +168,12 @@ lh_code lh_lineage_annotate(lh_catalog *catalog, lh_table_name name, const lh_li
         if (lineage_same(parents[i].name, name) || lh_table_snapshot_id(catalog, parents[i].name, &id, NULL) != LH_OK)
             continue;
         lineage_note(known, parents[i].name, id, now, parents[i].in_part_by, arena);
+        lineage_take_parts(catalog, parents[i].name, parts, arena);
         noted++;
     }
     if (noted == 0) return LH_OK;
     lh_change change = {.key = lineage_key(name, arena)};
-    LH_TRY(lineage_document(known, arena, &change.text, err));
+    LH_TRY(lineage_document(known, parts, arena, &change.text, err));
     return lh_annotation_set(catalog, name, NULL, &change, 1, err);
 }
 
@@ -170,7 +202,9 @@ lh_code lineage_parent_changes(lh_catalog *catalog, lh_table_name from, const lh
         lh_json *document = NULL;
         if (lh_str_eq(page.items[i].key, own) || lh_str_search(page.items[i].text, from.name) == SIZE_MAX) continue;
         if (lh_json_parse(arena, page.items[i].text, &document, NULL) != LH_OK) continue;
-        if (!lineage_replace(lh_json_get(document, "parents"), from, to, arena)) continue;
+        bool named = lineage_replace(lh_json_get(document, "parents"), from, to, arena);
+        if (to) named |= lineage_replace(lh_json_get(document, "parts"), from, to, arena);
+        if (!named) continue;
         changes[count] = (lh_change){.key = page.items[i].key, .expected = page.items[i].version};
         LH_TRY(lh_json_write(arena, document, false, &changes[count++].text, err));
     }

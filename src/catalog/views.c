@@ -12,8 +12,7 @@ lh_str catalog_view_key(lh_table_name name, lh_arena *arena) {
     return lh_arena_printf(arena, "view/%.*s/%.*s", LH_STR_ARG(name.namespace_), LH_STR_ARG(name.name));
 }
 
-lh_code view_find_document(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_view *ret,
-                           lh_error *err) {
+lh_code view_find_document(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_view *ret, lh_error *err) {
     lh_str text;
     lh_json *doc = NULL;
     catalog_view view = {.name = name};

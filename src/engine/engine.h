@@ -77,9 +77,11 @@ typedef struct lh_relation {
     const struct lh_relation *over; /* NULL: the table itself */
     const lh_relation_column *columns;
     size_t column_count;
-    const lh_str *filters; /* conditions in SQL, trusted: of total functions, over columns of what is read */
-    size_t filter_count;   /* 0: every row */
-    uint64_t version;      /* of the table's document that this was made of */
+    const lh_str *filters;        /* conditions in SQL, trusted: of total functions, over columns of what is read */
+    size_t filter_count;          /* 0: every row */
+    const lh_str *filter_columns; /* that they read, some more than once */
+    size_t filter_column_count;
+    uint64_t version; /* of the table's document that this was made of */
     int64_t schema_id;
     bool whole; /* nothing is left out, masked or filtered */
     bool view;  /* what is seen is a view of the table, not the table */
@@ -95,7 +97,7 @@ typedef struct lh_listed {
 } lh_listed;
 typedef struct lh_governor {
     void *ctx;
-    lh_str principal;
+    lh_str identity; /* who it is of, and no later principal of that name */
     /* What is seen under this name, which is that of a table or a view as stored. Errors: DENIED, in words that tell nothing of
      * what is there; the catalog's. */
     lh_code (*relation)(void *ctx, lh_table_name name, lh_arena *arena, const lh_relation **ret, lh_error *err);

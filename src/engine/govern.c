@@ -183,11 +183,15 @@ static const lh_relation_column *govern_find(const lh_relation *relation, lh_str
     return NULL;
 }
 
-/* Does one of the filters read the column? By its name as a word of the text: more often than not too often. */
 static bool govern_filters_read(const lh_relation *limits, lh_str column) {
-    for (size_t i = 0; i < limits->filter_count; i++)
-        for (size_t at = 0; at + column.len <= limits->filters[i].len; at++)
-            if (lh_str_eq_nocase(lh_str_sub(limits->filters[i], at, column.len), column)) return true;
+    for (size_t i = 0; i < limits->filter_column_count; i++)
+        if (lh_str_eq_nocase(limits->filter_columns[i], column)) return true;
+    return false;
+}
+
+static bool govern_names(const tree_ref *ref, lh_str column) {
+    for (size_t i = 0; i < ref->column_count; i++)
+        if (lh_str_eq_nocase(lh_str_from(ref->columns[i]), column)) return true;
     return false;
 }
 
@@ -204,6 +208,10 @@ static lh_code govern_columns(const tree_ref *ref, const lh_relation *limits, bo
             return lh_fail(err, LH_DENIED, "'%s' of '%s' decides which rows you may write: it cannot be set",
                            ref->columns[i], ref->table);
     }
+    for (size_t i = 0; i < limits->filter_column_count && !set; i++) /* a default of the table's could be another */
+        if (!govern_names(ref, limits->filter_columns[i]))
+            return lh_fail(err, LH_DENIED, "name the column '%.*s' of '%s': it decides which rows you may write",
+                           LH_STR_ARG(limits->filter_columns[i]), ref->table);
     return LH_OK;
 }
 
@@ -227,9 +235,7 @@ static void govern_insert_sql(const engine_run *run, const tree_ref *ref, const 
     lh_buf_append(into, LH_STR(" FROM (SELECT "));
     for (size_t i = 0; i < limits->column_count; i++) {
         const lh_relation_column *column = &limits->columns[i];
-        bool given = false;
-        for (size_t j = 0; j < ref->column_count && !given; j++)
-            given = lh_str_eq_nocase(lh_str_from(ref->columns[j]), column->name);
+        bool given = govern_names(ref, column->name);
         if (i) lh_buf_append(into, LH_STR(", "));
         lh_buf_append(into, LH_STR("CAST("));
         if (given) lh_buf_sql_identifier(into, column->name);
@@ -286,7 +292,12 @@ static lh_code govern_target(govern *g, const tree_ref *ref, tree_put *put, lh_e
     if (others || (limits && other))
         return lh_fail(err, LH_DENIED, "write '%s' as it is spelt in the catalog: not all of it is yours to write",
                        ref->table);
-    if (!schema) g->run->governed_target = name, g->run->governed_writes = true;
+    if (!schema) {
+        bool exact = lh_table_exists(g->run->engine->catalog, name);
+        g->run->governed_target = other && !exact ? lower : name;
+        g->run->governed_writes = true;
+        g->run->governed_checked = limits && ref->change != TREE_INSERT;
+    }
     return limits ? govern_limits(g, ref, limits, put, err) : LH_OK;
 }
 
@@ -328,7 +339,7 @@ lh_code run_govern(engine_run *run, duckdb_extracted_statements extracted, lh_er
     tree_outcome outcome;
     run->governed_count = 0;
     run->governed_whole = true;
-    run->governed_writes = false;
+    run->governed_writes = run->governed_checked = false;
     tree_code walked = tree_shim_walk(extracted, govern_ref, &g, &outcome);
     query = g.query;
     lh_code code = govern_refused(&g, walked, &outcome);
@@ -381,7 +392,8 @@ lh_code run_govern_plan(engine_run *run, lh_error *err) {
     const govern_plan plan = {.nonce = run->engine->govern_nonce,
                               .tables = tables,
                               .table_count = count,
-                              .target = run->governed_writes ? &target : NULL};
+                              .target = run->governed_writes ? &target : NULL,
+                              .checked = run->governed_checked};
     LH_TRY(lh_arena_check(run->arena, err));
     run->governing = govern_plan_begin(run->connection->handle, &plan);
     return run->governing ? LH_OK : lh_fail(err, LH_NO_MEMORY, "engine: out of memory");

@@ -37,8 +37,7 @@ struct Table {
 
     explicit Table(const govern_table &table) : catalog(table.catalog), schema(table.schema), name(table.name) {}
     bool Is(const TableCatalogEntry &entry) const {
-        return StringUtil::CIEquals(entry.ParentCatalog().GetName(), catalog) &&
-               StringUtil::CIEquals(entry.ParentSchema().name, schema) && StringUtil::CIEquals(entry.name, name);
+        return entry.ParentCatalog().GetName() == catalog && entry.ParentSchema().name == schema && entry.name == name;
     }
 };
 
@@ -46,6 +45,7 @@ struct Table {
 struct State : public ClientContextState {
     uint64_t nonce = 0;
     vector<Table> tables, target;
+    bool checked = false; /* the target is only read below CASE WHEN row filter … */
     bool curtain = false; /* the statement that is planned now needs them */
 };
 
@@ -220,6 +220,7 @@ class Plan {
   private:
     State &state;
     govern_classify_fn classify;
+    const LogicalGet *behind = nullptr; /* the scan that a check stands over */
     bool total = true; /* no expression that could come below a row filter can raise */
     std::unordered_set<idx_t> aggregates;
 
@@ -267,9 +268,22 @@ class Plan {
         ExpressionIterator::EnumerateChildren(expression, [&](const Expression &child) { CheckFunctions(child); });
     }
 
+    /* A filter of nothing but CASE WHEN check THEN … ELSE false END, with a check that cannot raise: what is below is looked at
+     * behind the check only. */
+    void CheckTarget(LogicalOperator &filter) {
+        auto &child = *filter.children[0];
+        if (!state.checked || child.type != LogicalOperatorType::LOGICAL_GET) return;
+        for (auto &expression : filter.expressions) {
+            if (expression->GetExpressionClass() != ExpressionClass::BOUND_CASE) return;
+            auto &checks = expression->Cast<BoundCaseExpression>().case_checks;
+            if (checks.size() != 1 || !is_total(*checks[0].when_expr, classify)) refuse("a row filter that may raise an error");
+        }
+        behind = &child.Cast<LogicalGet>();
+    }
+
     void CheckGet(LogicalGet &get) {
         auto table = get.GetTable();
-        if (table && IsTable(state.target, *table)) return;
+        if (table && IsTable(state.target, *table) && (!state.checked || &get == behind)) return;
         if (table || classify(get.function.name.c_str()) != GOVERN_TABLE)
             refuse(table ? "a table in this place" : "the table function " + get.function.name);
     }
@@ -297,6 +311,7 @@ class Plan {
     /* `filtered`: a filter or a join stands above. */
     void Look(LogicalOperator &op, bool filtered) {
         if (is_barrier(op, state)) return CheckRelation(op);
+        if (op.type == LogicalOperatorType::LOGICAL_FILTER) CheckTarget(op);
         if (op.type == LogicalOperatorType::LOGICAL_GET) CheckGet(op.Cast<LogicalGet>());
         if (op.type == LogicalOperatorType::LOGICAL_EXTENSION_OPERATOR) refuse("an operator of an extension");
         switch (op.type) {
@@ -475,6 +490,7 @@ bool govern_plan_begin(duckdb_connection connection, const govern_plan *plan) {
         state->nonce = plan->nonce;
         for (size_t i = 0; i < plan->table_count; i++) state->tables.emplace_back(plan->tables[i]);
         if (plan->target) state->target.emplace_back(*plan->target);
+        state->checked = plan->checked;
         context.registered_state->Remove(STATE);
         context.registered_state->Insert(STATE, std::move(state));
         return true;

@@ -29,6 +29,7 @@ typedef struct govern_plan {
     const govern_table *tables; /* what may be read within relations */
     size_t table_count;
     const govern_table *target; /* what is written, read outside of relations too; NULL: nothing */
+    bool checked; /* it is read below one filter of CASE WHEN row filter THEN condition ELSE false END, or not at all */
 } govern_plan;
 
 /* Once a database, before its first statement. Statements of connections without a plan are left alone. */

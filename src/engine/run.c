@@ -407,14 +407,17 @@ static void run_sweep(engine_run *run, int64_t since_ms) {
     }
 }
 
+static bool run_same_table(const engine_run *run, const lh_sql_table *a, const lh_sql_table *b) {
+    lh_table_name x, y;
+    return run_table_name(run, a, &x) && run_table_name(run, b, &y) && lh_str_eq_nocase(x.name, y.name) &&
+           lh_str_eq_nocase(x.namespace_, y.namespace_);
+}
+
 /* Does that statement write the target? */
 static bool run_feeds(const engine_run *run, size_t statement, const lh_sql_table *target) {
     for (size_t i = 0; i < run->scan.table_count; i++) {
         const lh_sql_table *table = &run->scan.tables[i];
-        bool same = table->write && table->statement == statement && table->part_count == target->part_count;
-        for (uint8_t p = 0; same && p < target->part_count; p++)
-            same = lh_str_eq_nocase(table->parts[p], target->parts[p]);
-        if (same) return true;
+        if (table->write && table->statement == statement && run_same_table(run, table, target)) return true;
     }
     return false;
 }
@@ -425,7 +428,7 @@ static lh_str run_sees_part_of(const engine_run *run, lh_table_name name) {
     const lh_relation *relation = NULL;
     if (!governor) return LH_STR_NONE;
     bool whole = governor->relation(governor->ctx, name, run->arena, &relation, NULL) == LH_OK && relation->whole;
-    return whole ? LH_STR_NONE : governor->principal;
+    return whole ? LH_STR_NONE : governor->identity;
 }
 
 /* The tables that the statement writes get the tables that it reads as parents, in the commit that adds the rows. Of the
@@ -551,6 +554,14 @@ static lh_code run_check_closed(const lh_sql_scan *scan, lh_error *err) {
                 : LH_OK;
 }
 
+/* By its name as the text has it, else in lower case, as DuckDB does. */
+static bool run_relation(const engine_run *run, const lh_governor *governor, lh_table_name name,
+                         const lh_relation **ret) {
+    const lh_table_name lower = {run_lower(name.namespace_, run->arena), run_lower(name.name, run->arena)};
+    return governor->relation(governor->ctx, name, run->arena, ret, NULL) == LH_OK ||
+           governor->relation(governor->ctx, lower, run->arena, ret, NULL) == LH_OK;
+}
+
 /* A caller who sees all is governed just when the statement reads a view. */
 static void run_look_for_views(engine_run *run) {
     const lh_governor *views = run->query->views;
@@ -562,10 +573,7 @@ static void run_look_for_views(engine_run *run) {
         bool exact;
         if (run->scan.tables[i].write || run_state_of(run, &run->scan.tables[i], &name, &ignored, &exact)) continue;
         if (!run_table_name(run, &run->scan.tables[i], &name)) continue;
-        bool found = views->relation(views->ctx, name, run->arena, &relation, NULL) == LH_OK;
-        lh_table_name lower = {run_lower(name.namespace_, run->arena), run_lower(name.name, run->arena)};
-        if (!found) found = views->relation(views->ctx, lower, run->arena, &relation, NULL) == LH_OK;
-        if (found && relation->view) run->governor = views;
+        if (run_relation(run, views, name, &relation) && relation->view) run->governor = views;
     }
 }
 
@@ -581,7 +589,7 @@ static lh_code run_add_bases(engine_run *run, lh_error *err) {
         const lh_relation *relation = NULL;
         lh_table_name name;
         if (tables[i].write || !run_table_name(run, &tables[i], &name)) continue;
-        if (governor->relation(governor->ctx, name, run->arena, &relation, NULL) != LH_OK || !relation->view) continue;
+        if (!run_relation(run, governor, name, &relation) || !relation->view) continue;
         lh_sql_table base = {.part_count = 2, .statement = tables[i].statement, .has_at = tables[i].has_at};
         base.parts[0] = lh_namespace_text(relation->table.namespace_, run->arena);
         base.parts[1] = relation->table.name;

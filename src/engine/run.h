@@ -44,8 +44,9 @@ typedef struct engine_run {
     /* of a governed statement (govern.c) */
     const lh_relation **governed; /* arena; what it reads */
     size_t governed_count, governed_max;
-    bool governed_whole;  /* of each all is seen */
-    bool governed_writes; /* … the target: */
+    bool governed_whole;   /* of each all is seen */
+    bool governed_writes;  /* … the target: */
+    bool governed_checked; /* its rows are looked at only behind the filters of who may change them */
     lh_table_name governed_target;
     bool governing; /* the connection's plans are checked */
 } engine_run;

@@ -51,6 +51,8 @@ class Tracer {
     std::unordered_map<idx_t, reference<LogicalOperator>> ctes;
     std::set<std::pair<idx_t, idx_t>> seen; /* on the way of one column: recursion ends */
     Sources all;                            /* every column that is read */
+    vector<std::pair<reference<const Expression>, reference<const Expression>>>
+        equal; /* a value of the one is one of the other */
 
     void Index(LogicalOperator &op) {
         for (auto index : op.GetTableIndex()) owners.emplace(index, op);
@@ -61,7 +63,38 @@ class Tracer {
             auto &get = op.Cast<LogicalGet>();
             for (idx_t i = 0; i < get.GetColumnIds().size(); i++) AddScanned(get, i, all);
         }
+        if (op.type == LogicalOperatorType::LOGICAL_COMPARISON_JOIN ||
+            op.type == LogicalOperatorType::LOGICAL_DELIM_JOIN)
+            for (auto &condition : op.Cast<LogicalComparisonJoin>().conditions)
+                equal.emplace_back(*condition.left, *condition.right);
+        if (op.type == LogicalOperatorType::LOGICAL_ANY_JOIN) Compared(*op.Cast<LogicalAnyJoin>().condition);
+        if (op.type == LogicalOperatorType::LOGICAL_FILTER)
+            for (auto &expression : op.expressions) Compared(*expression);
         for (auto &child : op.children) Index(*child);
+    }
+
+    void Compared(const Expression &expression) {
+        if (expression.GetExpressionClass() == ExpressionClass::BOUND_COMPARISON) {
+            auto &comparison = expression.Cast<BoundComparisonExpression>();
+            equal.emplace_back(*comparison.left, *comparison.right);
+        }
+        ExpressionIterator::EnumerateChildren(expression, [&](const Expression &child) { Compared(child); });
+    }
+
+    static bool Names(const Expression &expression, const ColumnBinding &binding) {
+        bool found = expression.GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF &&
+                     expression.Cast<BoundColumnRefExpression>().binding == binding;
+        ExpressionIterator::EnumerateChildren(expression,
+                                              [&](const Expression &child) { found = found || Names(child, binding); });
+        return found;
+    }
+
+    /* SELECT r.i FROM range(1000) r(i) JOIN people ON r.i = people.number shows numbers of people. */
+    void OfEqual(const ColumnBinding &binding, Sources &into) {
+        for (auto &pair : equal) {
+            if (Names(pair.first.get(), binding)) Of(pair.second.get(), into);
+            if (Names(pair.second.get(), binding)) Of(pair.first.get(), into);
+        }
     }
 
     static void AddScanned(LogicalGet &get, idx_t at, Sources &into) {
@@ -112,6 +145,7 @@ class Tracer {
         if (owner == owners.end()) return Everything(into);
         if (!seen.insert({binding.table_index, binding.column_index}).second) return;
         OfOwner(owner->second.get(), binding, into);
+        OfEqual(binding, into);
     }
 
     void OfOwner(LogicalOperator &op, const ColumnBinding &binding, Sources &into) {

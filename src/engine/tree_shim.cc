@@ -85,6 +85,7 @@ struct Slot {
     tree_change change = TREE_OTHER;
     vector<string> columns = {};                       /* of a target */
     InsertStatement *insert = nullptr;                 /* … */
+    bool joined = false;                               /* … an UPDATE's FROM, a DELETE's USING */
     unique_ptr<ParsedExpression> *condition = nullptr; /* … */
 };
 
@@ -363,6 +364,7 @@ void Walker::VisitUpdate(UpdateStatement &update) {
     if (update.set_info) {
         slots.back().columns = update.set_info->columns;
         slots.back().condition = &update.set_info->condition;
+        slots.back().joined = update.from_table != nullptr;
     }
     const Scope *scope = VisitWith(update.cte_map, nullptr);
     if (update.from_table) VisitRef(update.from_table, scope);
@@ -373,6 +375,7 @@ void Walker::VisitUpdate(UpdateStatement &update) {
 void Walker::VisitDelete(DeleteStatement &remove) {
     Target(*remove.table, TREE_DELETE);
     slots.back().condition = &remove.condition;
+    slots.back().joined = !remove.using_clauses.empty();
     const Scope *scope = VisitWith(remove.cte_map, nullptr);
     for (auto &source : remove.using_clauses) VisitRef(source, scope);
     VisitOne(remove.condition, scope);
@@ -581,9 +584,18 @@ void qualify(ParsedExpression &expression, const string &table) {
     ParsedExpressionIterator::EnumerateChildren(expression, [&](ParsedExpression &child) { qualify(child, table); });
 }
 
-/* CASE WHEN check THEN condition ELSE false END: the one is evaluated only where the other holds. */
+bool has_query(const ParsedExpression &expression) {
+    bool found = expression.GetExpressionClass() == ExpressionClass::SUBQUERY;
+    ParsedExpressionIterator::EnumerateChildren(
+        expression, [&](const ParsedExpression &child) { found = found || has_query(child); });
+    return found;
+}
+
+/* CASE WHEN check THEN condition ELSE false END: the one is evaluated only where the other holds. A query in it would not be: it
+ * becomes a join below, as other sources are. */
 bool check_condition(Slot &slot, const tree_put &put) {
-    if (!slot.condition || !put.condition) return false;
+    if (!slot.condition || !put.condition || slot.joined) return false;
+    if (*slot.condition && has_query(**slot.condition)) return false;
     auto list = Parser::ParseExpressionList(put.condition);
     if (list.size() != 1) return false;
     qualify(*list[0], slot.alias.empty() ? slot.table : slot.alias);
