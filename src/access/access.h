@@ -17,6 +17,7 @@ typedef struct lh_address {
 } lh_address;
 struct sockaddr;
 lh_address lh_address_of_socket(const struct sockaddr *socket); /* NULL is fine */
+lh_str lh_address_text(lh_address address, lh_arena *arena);    /* empty: not known */
 lh_address lh_address_of_peer(lh_str peer); /* as gRPC has it: "ipv4:HOST:PORT", "ipv6:[HOST]:PORT" */
 
 typedef struct lh_identity {
@@ -179,8 +180,11 @@ LH_MUST_CHECK lh_code lh_access_mask_key(lh_bucket *bucket, lh_arena *arena, lh_
  * ended. Errors: as lh_access_policy(). */
 LH_MUST_CHECK lh_code lh_access_bind(lh_access *access, lh_str principal, lh_arena *arena, const lh_governor **ret,
                                      lh_error *err);
-/* The same of a caller who sees all, for lh_query.views. */
-LH_MUST_CHECK lh_code lh_access_bind_all(lh_catalog *catalog, lh_arena *arena, const lh_governor **ret, lh_error *err);
+/* The same of a caller who sees all, for lh_query.views; with system false all but the namespace `system`, which is for
+ * administrators. */
+LH_MUST_CHECK lh_code lh_access_bind_all(lh_catalog *catalog, bool system, lh_arena *arena, const lh_governor **ret,
+                                         lh_error *err);
+bool lh_access_is_system(lh_str namespace_);
 
 /* ---- AI-safe views (view.c): some columns of a dataset or view, some masked, of the rows that pass a filter ---- */
 typedef struct lh_view {

@@ -46,3 +46,12 @@ lh_address lh_address_of_peer(lh_str peer) {
     if (lh_str_eq(kind, LH_STR("ipv6")) && inet_pton(AF_INET6, text, bytes) == 1) return address_of_ipv6(bytes);
     return (lh_address){0};
 }
+
+lh_str lh_address_text(lh_address address, lh_arena *arena) {
+    static const unsigned char mapped[12] = {[10] = 0xFF, [11] = 0xFF}, none[16] = {0};
+    char text[INET6_ADDRSTRLEN] = "";
+    if (memcmp(address.bytes, none, sizeof none) == 0) return LH_STR_NONE;
+    bool ipv4 = memcmp(address.bytes, mapped, sizeof mapped) == 0;
+    if (!inet_ntop(ipv4 ? AF_INET : AF_INET6, address.bytes + (ipv4 ? 12 : 0), text, sizeof text)) return LH_STR_NONE;
+    return lh_arena_dup(arena, lh_str_from(text));
+}

@@ -72,7 +72,7 @@ static lh_code upload_authorize(ingest_upload *upload, lh_error *err) {
     lh_request *request = upload->request;
     lh_str mode = upload->job.mode;
     lh_table_name name;
-    if (lh_request_may(request, LH_PERMIT_WRITE)) return LH_OK;
+    if (lh_request_may(request, LH_PERMIT_ADMIN)) return LH_OK;
     LH_TRY(lh_table_name_parse(lh_request_app(request)->catalog, upload->job.dataset, lh_request_arena(request), &name,
                                err));
     bool adds = mode.len == 0 || lh_str_eq(mode, LH_STR("create")) || lh_str_eq(mode, LH_STR("append"));
@@ -81,7 +81,7 @@ static lh_code upload_authorize(ingest_upload *upload, lh_error *err) {
         name.name = lh_arena_printf(lh_request_arena(request), "%.*s__rejects", LH_STR_ARG(name.name));
         LH_TRY(api_may_write(request, LH_WRITE_INSERT, name, err));
     }
-    if (upload->job.bucket.len)
+    if (upload->job.bucket.len && !lh_request_may(request, LH_PERMIT_WRITE))
         return lh_fail(err, LH_DENIED, "X-Lakehouse-Bucket is for those who may write the whole lake");
     return LH_OK;
 }

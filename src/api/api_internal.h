@@ -32,10 +32,11 @@ lh_str lh_request_header(const lh_request *request, const char *name); /* any ca
 lh_str lh_request_principal(const lh_request *request, bool *ret_governed,
                             lh_permission *ret_permission);               /* who calls */
 lh_permission lh_request_scope(const lh_request *request);                /* of a governed caller: nothing beyond */
+lh_str lh_request_remote(const lh_request *request);                      /* the address that calls, as text; arena */
 bool lh_request_may(const lh_request *request, lh_permission permission); /* does the caller's key reach that far? */
 /* Would a request with that key be let in? *ret_retry_after: not empty when it is not heard now. */
 bool lh_request_knows_token(const lh_request *request, lh_str token, lh_str *ret_retry_after);
-bool lh_request_is_engine(const lh_request *request);                     /* authenticated by the internal token */
+bool lh_request_is_engine(const lh_request *request);    /* authenticated by the internal token */
 lh_cancel *lh_request_cancel(const lh_request *request); /* fires when the client goes away or the server drains */
 
 /* Next piece of the body, blocking; *ret_len 0 at its end. Errors: INVALID (cut short), LIMIT (over the route's cap), CANCELLED. */

@@ -5,10 +5,12 @@
 typedef struct query_sink {
     lh_request *request;
     lh_format format;
+    uint64_t bytes;
 } query_sink;
 
 static lh_code query_write(void *ctx, lh_str data, lh_error *err) {
     query_sink *sink = ctx;
+    sink->bytes += data.len;
     if (!lh_respond_begun(sink->request))
         LH_TRY(lh_respond_begin(sink->request, 200, lh_format_content_type(sink->format), UINT64_MAX, err));
     return lh_respond_write(sink->request, data, err);
@@ -72,12 +74,22 @@ static uint64_t query_cap(uint64_t asked, int64_t allowed) {
 
 /* Who may not read and write the whole lake is governed by roles, if there are any: the scope of the key is all that its
  * permission says then. */
+/* The journal and the audit lie there, which who is no administrator neither reads nor writes. */
+static bool query_names_system(lh_str sql) {
+    for (size_t at = 0; at + 6 <= sql.len; at++)
+        if (lh_str_eq_nocase(lh_str_sub(sql, at, 6), LH_STR("system"))) return true;
+    return false;
+}
+
 static lh_code query_govern(lh_request *request, lh_query *query, lh_error *err) {
     LH_TRY(api_governor(request, LH_PERMIT_WRITE, &query->governor, err));
+    bool admin = lh_request_may(request, LH_PERMIT_ADMIN);
     if (!query->governor)
-        LH_TRY(lh_access_bind_all(lh_request_app(request)->catalog, lh_request_arena(request), &query->views, err));
-    query->read_only =
-        query->governor ? lh_request_scope(request) < LH_PERMIT_WRITE : !lh_request_may(request, LH_PERMIT_WRITE);
+        LH_TRY(
+            lh_access_bind_all(lh_request_app(request)->catalog, admin, lh_request_arena(request), &query->views, err));
+    if (!query->governor && !admin && query_names_system(query->sql)) query->governor = query->views;
+    query->read_only = query->governor && query->governor != query->views ? lh_request_scope(request) < LH_PERMIT_WRITE
+                                                                          : !lh_request_may(request, LH_PERMIT_WRITE);
     return LH_OK;
 }
 
@@ -109,13 +121,70 @@ static lh_code query_parse(lh_request *request, lh_query *query, lh_error *err) 
     return query_govern(request, query, err);
 }
 
+/* ---- the audit: who asked what, and what came of it ---- */
+
+/* May the text change something? Such a one is recorded before it begins, too, so that nothing is done unrecorded. */
+static bool query_may_write(const lh_query *query) {
+    static const char *const reads[] = {"select", "from",      "values",  "table", "describe", "desc",
+                                        "show",   "summarize", "explain", "pivot", "unpivot"};
+    lh_str text = lh_str_trim(query->sql);
+    size_t word = 0;
+    while (word < text.len && ((text.ptr[word] | 0x20) >= 'a' && (text.ptr[word] | 0x20) <= 'z')) word++;
+    bool several = lh_str_find(text, ';') + 1 < text.len;
+    for (size_t i = 0; i < sizeof reads / sizeof *reads; i++)
+        if (!several && lh_str_eq_nocase(lh_str_sub(text, 0, word), lh_str_from(reads[i]))) return false;
+    return !query->read_only;
+}
+
+static lh_code query_record(lh_request *request, const lh_query *query, const lh_query_outcome *outcome, uint64_t bytes,
+                            lh_str result, lh_error *err) {
+    const lh_query_told *told = query->told;
+    lh_arena *arena = lh_request_arena(request);
+    lh_audit_record record = {.trace_id = lh_trace_current_id(),
+                              .remote = lh_request_remote(request),
+                              .door = LH_STR("http"),
+                              .statement = query->sql,
+                              .policy = told->policy,
+                              .rows = outcome->rows,
+                              .bytes = bytes,
+                              .elapsed_ms = outcome->elapsed_ms,
+                              .outcome = result};
+    bool governed;
+    lh_permission permission;
+    record.principal = lh_request_principal(request, &governed, &permission);
+    LH_TRY(lh_json_write(arena, told->datasets, false, &record.datasets, err));
+    LH_TRY(lh_json_write(arena, told->columns, false, &record.columns, err));
+    LH_TRY(lh_json_write(arena, told->snapshot_ids, false, &record.snapshot_ids, err));
+    return lh_audit_append(lh_request_app(request)->journal, &record, err);
+}
+
+static lh_code query_run(lh_request *request, lh_query *query, query_sink *sink, lh_error *err) {
+    lh_query_outcome outcome = {0};
+    lh_error ignored = {0};
+    if (query_may_write(query)) LH_TRY(query_record(request, query, &outcome, 0, LH_STR("begun"), err));
+    uint64_t started = lh_time_monotonic_ns();
+    lh_code code = lh_engine_run(lh_request_app(request)->engine, query, query_write, sink, &outcome, err);
+    outcome.elapsed_ms = (lh_time_monotonic_ns() - started) / 1000000u;
+    lh_str result = code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(code));
+    lh_code recorded = query_record(request, query, &outcome, sink->bytes, result, code == LH_OK ? err : &ignored);
+    return code == LH_OK ? recorded : code;
+}
+
 lh_code api_query_sql(lh_request *request, lh_error *err) {
     lh_app *app = lh_request_app(request);
-    lh_query query = {0};
-    lh_query_outcome outcome;
+    lh_arena *arena = lh_request_arena(request);
+    lh_query_told told = {.arena = arena,
+                          .datasets = lh_json_new_array(arena),
+                          .columns = lh_json_new_array(arena),
+                          .snapshot_ids = lh_json_new_array(arena)};
+    lh_query query = {.told = app->config->audit_enabled ? &told : NULL};
     if (!app->engine) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
     LH_TRY(query_parse(request, &query, err));
-    query_sink sink = {request, query.format};
-    LH_TRY(lh_engine_run(app->engine, &query, query_write, &sink, &outcome, err));
+    query_sink sink = {.request = request, .format = query.format};
+    if (query.told) LH_TRY(query_run(request, &query, &sink, err));
+    else {
+        lh_query_outcome outcome;
+        LH_TRY(lh_engine_run(app->engine, &query, query_write, &sink, &outcome, err));
+    }
     return lh_respond_begun(request) ? LH_OK : query_write(&sink, LH_STR_NONE, err);
 }

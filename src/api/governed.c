@@ -21,6 +21,8 @@ lh_code api_shown(lh_request *request, lh_table_name name, const lh_relation **r
 lh_code api_may_write(lh_request *request, lh_write write, lh_table_name name, lh_error *err) {
     const lh_governor *governor = NULL;
     const lh_relation *limits = NULL;
+    if (lh_access_is_system(name.namespace_) && !lh_request_may(request, LH_PERMIT_ADMIN))
+        return lh_fail(err, LH_DENIED, "the namespace system is for administrators");
     LH_TRY(api_governor(request, LH_PERMIT_WRITE, &governor, err));
     if (governor) LH_TRY(governor->write(governor->ctx, write, name, lh_request_arena(request), &limits, err));
     return limits ? lh_fail(err, LH_DENIED, "this takes the right to write every row and column of the dataset")
@@ -139,6 +141,17 @@ static lh_code shown_item(lh_request *request, const lh_listed *listed, lh_json 
     return lh_arena_check(arena, err); /* one that is gone, or cannot be read, is passed over */
 }
 
+/* Behind the item of that name; where it is gone, behind those of lesser names. */
+static size_t shown_after(const lh_listed *listed, size_t count, lh_str token, lh_arena *arena) {
+    size_t lesser = 0;
+    for (size_t i = 0; i < count && token.len; i++) {
+        lh_str name = lh_table_name_text(listed[i].name, arena);
+        if (lh_str_eq(name, token)) return i + 1;
+        if (lh_str_cmp(name, token) < 0) lesser = i + 1;
+    }
+    return lesser;
+}
+
 /* A token is the name of the last item, which the caller has seen. */
 lh_code api_shown_datasets(lh_request *request, const lh_governor *governor, lh_page page, lh_json **ret,
                            lh_error *err) {
@@ -149,11 +162,11 @@ lh_code api_shown_datasets(lh_request *request, const lh_governor *governor, lh_
     size_t count = 0;
     bool more = false;
     LH_TRY(governor->list(governor->ctx, arena, &listed, &count, err));
-    for (size_t i = 0; i < count && !more; i++) {
+    size_t from = shown_after(listed, count, page.token, arena);
+    for (size_t i = from; i < count && !more; i++) {
         lh_str name = lh_table_name_text(listed[i].name, arena);
         bool wanted = (within.len == 0 || lh_str_eq(lh_namespace_text(listed[i].name.namespace_, arena), within)) &&
-                      shown_contains(listed[i].name.name, part) &&
-                      (page.token.len == 0 || lh_str_cmp(name, page.token) > 0);
+                      shown_contains(listed[i].name.name, part);
         more = wanted && lh_json_size(items) == page.limit;
         if (!wanted || more) continue;
         LH_TRY(shown_item(request, &listed[i], items, err));

@@ -252,6 +252,7 @@ lh_str lh_request_principal(const lh_request *request, bool *ret_governed, lh_pe
     return request->principal;
 }
 lh_permission lh_request_scope(const lh_request *request) { return request->scope; }
+lh_str lh_request_remote(const lh_request *request) { return lh_address_text(request->from, request->arena); }
 bool lh_request_may(const lh_request *request, lh_permission permission) { return request->permission >= permission; }
 lh_cancel *lh_request_cancel(const lh_request *request) { return request->cancel; }
 uint64_t lh_request_content_length(const lh_request *request) { return request->content_length; }

@@ -48,9 +48,9 @@ struct lh_request {
     bool governed;            /* by roles, where the permission does not reach */
     lh_permission scope;      /* of that key: nothing beyond */
     lh_address from;
-    lh_catalog *catalog;      /* that records its Idempotency-Key; NULL without one */
-    bool holds;               /* an answer is kept back until api_request_release() */
-    lh_str whole_body;        /* once it was read as a whole */
+    lh_catalog *catalog; /* that records its Idempotency-Key; NULL without one */
+    bool holds;          /* an answer is kept back until api_request_release() */
+    lh_str whole_body;   /* once it was read as a whole */
     int64_t body_max;
     uint64_t content_length; /* UINT64_MAX: chunked */
     lh_cancel *cancel;
@@ -59,7 +59,7 @@ struct lh_request {
     lh_request *newer, *older; /* list of the server's active requests; its active_lock guards it */
     bool listed;
     char trace_id[33]; /* once it runs; active_lock guards it too */
-    bool submitted; /* a lane has, or had it; the I/O side's */
+    bool submitted;    /* a lane has, or had it; the I/O side's */
     struct {
         const char *name;
         lh_str value;

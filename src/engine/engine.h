@@ -114,6 +114,12 @@ void lh_engine_type_sql(const lh_json *type, lh_buf *into);
 
 /* ---- one statement from outside, to bytes ---- */
 typedef enum { LH_FORMAT_JSON, LH_FORMAT_NDJSON, LH_FORMAT_CSV, LH_FORMAT_ARROW } lh_format;
+/* What a statement was found to do, also one that failed: for the audit. */
+typedef struct lh_query_told {
+    lh_arena *arena;                            /* the caller's */
+    lh_json *datasets, *columns, *snapshot_ids; /* arrays of names, columns as data.t.c, numbers; the caller's, empty */
+    lh_str policy;                              /* what of each table was seen; empty: all */
+} lh_query_told;
 typedef struct lh_query {
     lh_str sql;            /* one or more statements; the last one's result is the answer */
     const lh_json *params; /* array ($1, ?) or object ($name); NULL for none */
@@ -125,6 +131,7 @@ typedef struct lh_query {
     uint64_t timeout_ms;         /* 0: none; then CANCELLED with "timed out after …" */
     lh_cancel *cancel;           /* borrowed; NULL: cannot be cancelled */
     const lh_governor *governor; /* borrowed; NULL: the caller may see all */
+    lh_query_told *told;         /* filled; may be NULL */
     const lh_governor *views;    /* borrowed; without a governor: asked for names that are no tables; may be NULL */
 } lh_query;
 typedef lh_code (*lh_bytes_fn)(void *ctx, lh_str data, lh_error *err);

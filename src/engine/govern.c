@@ -286,15 +286,15 @@ static lh_code govern_target(govern *g, const tree_ref *ref, tree_put *put, lh_e
                      : ref->change == TREE_UPDATE || ref->change == TREE_DELETE ? LH_WRITE_CHANGE
                                                                                 : LH_WRITE_DEFINE;
     lh_table_name lower = govern_lower(name, g->run->arena); /* what DuckDB may take it for, as well */
-    bool other = !lh_str_eq(lower.name, name.name) || !lh_str_eq(lower.namespace_, name.namespace_);
+    bool exact = !schema && lh_table_exists(g->run->engine->catalog, name);
+    bool other = !exact && (!lh_str_eq(lower.name, name.name) || !lh_str_eq(lower.namespace_, name.namespace_));
     LH_TRY(governor->write(governor->ctx, write, name, g->run->arena, &limits, err));
     if (other) LH_TRY(governor->write(governor->ctx, write, lower, g->run->arena, &others, err));
     if (others || (limits && other))
         return lh_fail(err, LH_DENIED, "write '%s' as it is spelt in the catalog: not all of it is yours to write",
                        ref->table);
     if (!schema) {
-        bool exact = lh_table_exists(g->run->engine->catalog, name);
-        g->run->governed_target = other && !exact ? lower : name;
+        g->run->governed_target = other ? lower : name;
         g->run->governed_writes = true;
         g->run->governed_checked = limits && ref->change != TREE_INSERT;
     }
@@ -428,6 +428,8 @@ lh_code run_govern_failure(const engine_run *run, const char *message, lh_code c
     if (message && (strstr(message, run->engine->masks.name) || strstr(message, nonce)))
         return lh_fail(err, code == LH_INTERNAL ? LH_INVALID : code,
                        "this statement is not possible over tables of which a part is seen");
+    char *guess = err ? strstr(err->message, "\nDid you mean ") : NULL; /* DuckDB's, over the whole catalog */
+    if (guess) *guess = '\0';
     if (code == LH_INVALID || code == LH_DENIED) return code;
     return lh_fail(err, code, "a table could not be read or written; the operator's log says why");
 }

@@ -221,7 +221,7 @@ class Plan {
     State &state;
     govern_classify_fn classify;
     const LogicalGet *behind = nullptr; /* the scan that a check stands over */
-    bool total = true; /* no expression that could come below a row filter can raise */
+    bool total = true;                  /* no expression that could come below a row filter can raise */
     std::unordered_set<idx_t> aggregates;
 
     void FindAggregates(const LogicalOperator &op) {
@@ -276,7 +276,8 @@ class Plan {
         for (auto &expression : filter.expressions) {
             if (expression->GetExpressionClass() != ExpressionClass::BOUND_CASE) return;
             auto &checks = expression->Cast<BoundCaseExpression>().case_checks;
-            if (checks.size() != 1 || !is_total(*checks[0].when_expr, classify)) refuse("a row filter that may raise an error");
+            if (checks.size() != 1 || !is_total(*checks[0].when_expr, classify))
+                refuse("a row filter that may raise an error");
         }
         behind = &child.Cast<LogicalGet>();
     }

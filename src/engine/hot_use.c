@@ -59,7 +59,12 @@ static size_t run_hot_find(const engine_run *run, lh_table_name name) {
 /* The plan of a governed statement may have these. */
 static void run_hot_note(engine_run *run, const hot_entry *entry) {
     char(*more)[HOT_NAME_BYTES] = lh_arena_alloc(run->arena, (run->hot_name_count + 2) * sizeof *more);
-    if (!more) return; /* then it is refused */
+    lh_table_name *tables = LH_ARENA_ARRAY(run->arena, lh_table_name, run->hot_name_count + 2);
+    if (!more || !tables) return; /* then it is refused */
+    if (run->hot_name_count) memcpy(tables, run->hot_tables, run->hot_name_count * sizeof *tables);
+    tables[run->hot_name_count] = tables[run->hot_name_count + 1] =
+        (lh_table_name){lh_arena_dup(run->arena, entry->name.namespace_), lh_arena_dup(run->arena, entry->name.name)};
+    run->hot_tables = tables;
     if (run->hot_name_count) memcpy(more, run->hot_names, run->hot_name_count * sizeof *more);
     memcpy(more[run->hot_name_count++], entry->data, HOT_NAME_BYTES);
     memcpy(more[run->hot_name_count++], entry->shell, HOT_NAME_BYTES);

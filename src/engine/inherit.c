@@ -3,6 +3,8 @@
 #include "engine/inherit.h"
 #include "engine/source_shim.h"
 
+enum { INHERIT_TOLD_MAX = 1000 }; /* columns of one request */
+
 typedef struct inherit {
     engine_run *run;
     lh_json *columns;   /* {column: {"sensitivity","pii_kind"}} */
@@ -12,7 +14,7 @@ typedef struct inherit {
 } inherit;
 
 lh_code run_inherit_begin(engine_run *run, lh_error *err) {
-    if (!run->statement->writes || !run->engine->catalog) return LH_OK;
+    if (!run->engine->catalog || (!run->statement->writes && !run->query->told)) return LH_OK;
     return source_shim_begin(run->connection->handle) ? LH_OK : lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
 }
 
@@ -52,6 +54,22 @@ static void inherit_from(inherit *in, lh_str into, const lh_json *column) {
     lh_json_set_string(arena, have, "pii_kind", before.len ? LH_STR("several") : kind);
 }
 
+/* For the audit: data.t.c. */
+static void inherit_read(engine_run *run, const lh_str parts[3], lh_str column) {
+    lh_query_told *told = run->query->told;
+    lh_table_name name;
+    size_t hot = 0;
+    while (hot < run->hot_name_count && !lh_str_eq(parts[2], lh_str_from(run->hot_names[hot]))) hot++;
+    if (hot < run->hot_name_count) name = run->hot_tables[hot];
+    else if (!run_resolve(run, parts, 3, &name)) return;
+    lh_str text = lh_arena_printf(told->arena, "%.*s.%.*s", LH_STR_ARG(lh_table_name_text(name, told->arena)),
+                                  LH_STR_ARG(column));
+    for (lh_json_iter it = lh_json_each(told->columns); lh_json_next(&it);)
+        if (lh_str_eq(lh_json_str(it.value, LH_STR_NONE), text)) return;
+    if (lh_json_size(told->columns) < INHERIT_TOLD_MAX)
+        lh_json_append(told->columns, lh_json_new_string(told->arena, text));
+}
+
 static void inherit_told(void *ctx, const char *into, const char *catalog, const char *schema, const char *table,
                          const char *column) {
     inherit *in = ctx;
@@ -59,6 +77,10 @@ static void inherit_told(void *ctx, const char *into, const char *catalog, const
     const lh_str parts[3] = {lh_arena_dup(arena, lh_str_from(catalog)), lh_arena_dup(arena, lh_str_from(schema)),
                              lh_arena_dup(arena, lh_str_from(table))};
     lh_table_name name;
+    if (!into[0]) {
+        if (in->run->query->told) inherit_read(in->run, parts, lh_str_from(column));
+        return;
+    }
     if (in->code != LH_OK || !run_resolve(in->run, parts, 3, &name)) return;
     const lh_json *columns = inherit_described(in, name);
     for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);)
@@ -67,7 +89,7 @@ static void inherit_told(void *ctx, const char *into, const char *catalog, const
 }
 
 lh_code run_inherit_end(engine_run *run, lh_error *err) {
-    if (!run->statement->writes || !run->engine->catalog) return LH_OK;
+    if (!run->engine->catalog || (!run->statement->writes && !run->query->told)) return LH_OK;
     if (!run->in_transaction || !run->inherited) run->inherited = lh_json_new_object(run->arena);
     inherit in = {.run = run, .columns = lh_json_new_object(run->arena), .described = lh_json_new_object(run->arena)};
     in.err = err;

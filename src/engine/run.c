@@ -601,6 +601,40 @@ static lh_code run_add_bases(engine_run *run, lh_error *err) {
     return lh_arena_check(run->arena, err);
 }
 
+static void run_tell_policy(const engine_run *run, lh_query_told *told) {
+    for (size_t i = 0; run->governor && i < run->governed_count; i++) {
+        const lh_relation *relation = run->governed[i];
+        size_t masked = 0;
+        for (size_t c = 0; c < relation->column_count; c++) masked += relation->columns[c].mask.kind != LH_MASK_NONE;
+        lh_str line = lh_arena_printf(told->arena, "%.*s: %s%zu columns, %zu masked",
+                                      LH_STR_ARG(lh_table_name_text(relation->table, told->arena)),
+                                      relation->view ? "a view, " : "", relation->column_count, masked);
+        for (size_t f = 0; f < relation->filter_count; f++)
+            line = lh_arena_printf(told->arena, "%.*s%s%.*s", LH_STR_ARG(line), f ? " OR " : ", rows where ",
+                                   LH_STR_ARG(relation->filters[f]));
+        told->policy =
+            lh_arena_printf(told->arena, "%.*s%s%.*s", LH_STR_ARG(told->policy), i ? "; " : "", LH_STR_ARG(line));
+    }
+}
+
+static void run_tell(engine_run *run) {
+    lh_query_told *told = run->query->told;
+    if (!told) return;
+    for (size_t i = 0; i < run->scan.table_count; i++) {
+        lh_table_name name;
+        bool known = false;
+        if (!run_table_name(run, &run->scan.tables[i], &name)) continue;
+        (void)run_snapshot_of(run, &run->scan.tables[i], &name);
+        lh_str text = lh_table_name_text(name, told->arena);
+        for (lh_json_iter it = lh_json_each(told->datasets); lh_json_next(&it);)
+            known |= lh_str_eq(lh_json_str(it.value, LH_STR_NONE), text);
+        if (!known) lh_json_append(told->datasets, lh_json_new_string(told->arena, text));
+    }
+    for (size_t i = 0; i < run->snapshot_count; i++)
+        lh_json_append(told->snapshot_ids, lh_json_new_int(told->arena, run->snapshots[i].id));
+    run_tell_policy(run, told);
+}
+
 static lh_code run_all(engine_run *run, lh_bytes_fn write, void *ctx, lh_query_outcome *ret, lh_error *err) {
     LH_TRY(lh_sql_scan_guarded(run->query->sql, run->arena, &run->scan, err));
     if (run->query->read_only) LH_TRY(run_check_read_only(&run->scan, err));
@@ -613,6 +647,7 @@ static lh_code run_all(engine_run *run, lh_bytes_fn write, void *ctx, lh_query_o
     lh_code code = run_lock(run, err);
     if (code == LH_OK) code = run_connected(run, &rows, err);
     run_unlock(run);
+    run_tell(run);
     *ret = (lh_query_outcome){.rows = rows.rows, .truncated = run->truncated, .elapsed_ms = run->elapsed_ms};
     engine_rows_done(&rows);
     return code;

@@ -34,9 +34,10 @@ typedef struct engine_run {
     bool lost_race;      /* the last failure: another writer came between */
     bool told;           /* the statement's failure is in the journal of the buckets */
     bool truncated;
-    bool hot_used;         /* the statement reads copies of the cache */
-    bool hot_off;          /* … which did not go well: it is to read the lake */
-    char (*hot_names)[32]; /* arena; of the tables of the cache that it reads */
+    bool hot_used;             /* the statement reads copies of the cache */
+    bool hot_off;              /* … which did not go well: it is to read the lake */
+    char (*hot_names)[32];     /* arena; of the tables of the cache that it reads */
+    lh_table_name *hot_tables; /* arena; that they stand for */
     size_t hot_name_count;
 
     lh_json *inherited; /* of the text's transaction so far: {table: {column: …}}; NULL: nothing */

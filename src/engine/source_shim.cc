@@ -10,6 +10,7 @@
 #include <duckdb/main/capi/capi_internal.hpp>
 #include <duckdb/main/client_context_state.hpp>
 #include <duckdb/parser/parsed_data/create_table_info.hpp>
+#include <duckdb/optimizer/optimizer_extension.hpp>
 #include <duckdb/planner/binder.hpp>
 #include <duckdb/planner/expression/list.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
@@ -34,7 +35,17 @@ using Sources = std::set<Source>;
 
 struct State : public ClientContextState {
     std::map<string, Sources> columns; /* of what is written */
+    Sources read;
 };
+
+void add_scanned(LogicalGet &get, idx_t at, Sources &into) {
+    auto table = get.GetTable();
+    auto &ids = get.GetColumnIds();
+    if (!table || at >= ids.size() || ids[at].IsVirtualColumn()) return;
+    auto column = ids[at].GetPrimaryIndex();
+    if (column >= get.names.size()) return;
+    into.insert({table->ParentCatalog().GetName(), table->ParentSchema().name, table->name, get.names[column]});
+}
 
 class Tracer {
   public:
@@ -61,7 +72,7 @@ class Tracer {
             ctes.emplace(op.Cast<LogicalCTE>().table_index, op);
         if (op.type == LogicalOperatorType::LOGICAL_GET) {
             auto &get = op.Cast<LogicalGet>();
-            for (idx_t i = 0; i < get.GetColumnIds().size(); i++) AddScanned(get, i, all);
+            for (idx_t i = 0; i < get.GetColumnIds().size(); i++) add_scanned(get, i, all);
         }
         if (op.type == LogicalOperatorType::LOGICAL_COMPARISON_JOIN ||
             op.type == LogicalOperatorType::LOGICAL_DELIM_JOIN)
@@ -95,15 +106,6 @@ class Tracer {
             if (Names(pair.first.get(), binding)) Of(pair.second.get(), into);
             if (Names(pair.second.get(), binding)) Of(pair.first.get(), into);
         }
-    }
-
-    static void AddScanned(LogicalGet &get, idx_t at, Sources &into) {
-        auto table = get.GetTable();
-        auto &ids = get.GetColumnIds();
-        if (!table || at >= ids.size() || ids[at].IsVirtualColumn()) return;
-        auto column = ids[at].GetPrimaryIndex();
-        if (column >= get.names.size()) return;
-        into.insert({table->ParentCatalog().GetName(), table->ParentSchema().name, table->name, get.names[column]});
     }
 
     void Everything(Sources &into) { into.insert(all.begin(), all.end()); }
@@ -153,7 +155,7 @@ class Tracer {
         switch (op.type) {
         case LogicalOperatorType::LOGICAL_GET: {
             auto &get = op.Cast<LogicalGet>();
-            if (get.GetTable()) return AddScanned(get, at, into);
+            if (get.GetTable()) return add_scanned(get, at, into);
             return get.children.empty() ? void() : Everything(into); /* range(…), or a function over a query */
         }
         case LogicalOperatorType::LOGICAL_PROJECTION: return OfList(op.expressions, at, into);
@@ -239,10 +241,44 @@ void post_bind(PlannerExtensionInput &input, BoundStatement &statement) {
     if (state && statement.plan) Tracer(*state).Trace(*statement.plan);
 }
 
+void find_reads(LogicalOperator &op, Sources &into) {
+    if (op.type == LogicalOperatorType::LOGICAL_GET)
+        for (idx_t i = 0; i < op.Cast<LogicalGet>().GetColumnIds().size(); i++)
+            add_scanned(op.Cast<LogicalGet>(), i, into);
+    for (auto &child : op.children) find_reads(*child, into);
+}
+
+bool has_scan(LogicalOperator &op) {
+    bool found = op.type == LogicalOperatorType::LOGICAL_GET;
+    for (auto &child : op.children) found = found || has_scan(*child);
+    return found;
+}
+
+/* The Iceberg extension's UPDATE of a table that it does not scan ends in an error after which DuckDB serves nobody any more. */
+void check_update(LogicalOperator &op) {
+    if (op.type == LogicalOperatorType::LOGICAL_UPDATE && !has_scan(op))
+        throw InvalidInputException(
+            "the condition of this UPDATE is true for no row whatever: there is nothing to update");
+    for (auto &child : op.children) check_update(*child);
+}
+
+/* Runs when all that is not needed is gone. */
+void optimized(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> &plan) {
+    auto state = input.context.registered_state->Get<State>(STATE);
+    if (!state || !plan) return;
+    find_reads(*plan, state->read);
+    check_update(*plan);
+}
+
 } // namespace
 
 bool source_shim_install(duckdb_database database) {
     try {
+        OptimizerExtension optimizer;
+        optimizer.optimize_function = optimized;
+        OptimizerExtension::Register(
+            DBConfig::GetConfig(*reinterpret_cast<DatabaseWrapper *>(database)->database->instance),
+            std::move(optimizer));
         PlannerExtension planner;
         planner.post_bind_function = post_bind;
         PlannerExtension::Register(
@@ -269,6 +305,8 @@ void source_shim_end(duckdb_connection connection, source_fn fn, void *ctx) {
     auto &context = *reinterpret_cast<Connection *>(connection)->context;
     auto state = context.registered_state->Get<State>(STATE);
     if (!state) return;
+    for (auto &source : state->read)
+        fn(ctx, "", source.catalog.c_str(), source.schema.c_str(), source.table.c_str(), source.column.c_str());
     for (auto &column : state->columns)
         for (auto &source : column.second)
             fn(ctx, column.first.c_str(), source.catalog.c_str(), source.schema.c_str(), source.table.c_str(),

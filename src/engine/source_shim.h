@@ -1,5 +1,5 @@
-/* Which columns of tables the values of a written column come from, by the bound plan of a statement that writes. What decides
- * which rows there are (filters, joins, groups) is no source. Uses DuckDB's own headers, as hot_shim.h does. */
+/* Which columns a statement reads, and which of them the values of a written column come from, by its plan. What decides
+ * which rows there are (filters, joins, groups) is no source, but for what is said to be equal. Uses DuckDB's own headers, as hot_shim.h does. */
 #ifndef LH_ENGINE_SOURCE_SHIM_H
 #define LH_ENGINE_SOURCE_SHIM_H
 #include <duckdb.h>
@@ -15,7 +15,8 @@ bool source_shim_begin(duckdb_connection connection);
  * columns that are read as the sources of each that is written. */
 typedef void (*source_fn)(void *ctx, const char *into, const char *catalog, const char *schema, const char *table,
                           const char *column);
-/* Tells what the last statement was found to do, and ends it. */
+/* Tells what the last statement was found to do, and ends it: first each column that it reads, with an empty `into`; one that no
+ * operator needs, but for its scan, is not among them. */
 void source_shim_end(duckdb_connection connection, source_fn fn, void *ctx);
 #ifdef __cplusplus
 }

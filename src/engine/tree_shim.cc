@@ -405,7 +405,9 @@ void Walker::VisitColumn(const ColumnDefinition &column) {
 }
 
 void Walker::VisitCreateTable(CreateTableInfo &info) {
-    Target(info.catalog, info.schema, info.table, TREE_CREATE);
+    bool more = !info.options.empty(); /* a location, or another table's keys */
+    for (auto &constraint : info.constraints) more |= constraint->type == ConstraintType::FOREIGN_KEY;
+    Target(info.catalog, info.schema, info.table, more ? TREE_OTHER : TREE_CREATE);
     for (auto &column : info.columns.Logical()) VisitColumn(column);
     for (auto &constraint : info.constraints)
         if (constraint->type == ConstraintType::CHECK)
@@ -461,6 +463,7 @@ void Walker::VisitAlter(AlterInfo &info) {
         for (auto &order : alter.Cast<SetSortedByInfo>().orders) VisitOne(order.expression, nullptr);
         return;
     case AlterTableType::SET_TABLE_OPTIONS:
+        slots.back().change = TREE_OTHER;
         for (auto &option : alter.Cast<SetTableOptionsInfo>().table_options) VisitOne(option.second, nullptr);
         return;
     default: throw Unknown{"ALTER TABLE", optional_idx()};

@@ -28,7 +28,7 @@ typedef enum {
     TREE_ALTER,
     TREE_DROP,
     TREE_DROP_SCHEMA,
-    TREE_OTHER /* views, macros, indexes … */
+    TREE_OTHER /* views, macros, indexes …; a table with options or foreign keys */
 } tree_change;
 
 /* Borrowed until the callback returns. Strings are "" where there is none. */

@@ -331,6 +331,52 @@ def test_sensitivity_goes_with_what_is_equal(lake):
         assert told(lake, f"numbers_{name}")["y"][0] == "restricted", name
 
 
+def test_errors_name_nothing_that_is_hidden(lake):
+    lake.server.sql("CREATE SCHEMA own")
+    lake.server.sql("CREATE SCHEMA board")
+    lake.server.sql("CREATE TABLE board.layoffs2027 AS SELECT 1 AS a")
+    lake.server.sql('CREATE TABLE own."UpTab" AS SELECT 1 AS a')
+    key = lake.key("of-own", allow("namespace", "own", "read", "write"))
+    for sql, status in (("INSERT INTO own.layoffs2027 VALUES (1)", 400), ("DROP TABLE own.layoffs202", 400), ("DELETE FROM own.layoffs2026", 400), ("ALTER TABLE own.layoff2027 ADD COLUMN b INTEGER", 400)):
+        assert "board" not in lake.refused(sql, key, status=status)
+    for sql in ("CREATE TABLE own.e WITH (location='/tmp/x') AS SELECT 1 AS a", "CREATE TABLE own.f (a INTEGER REFERENCES board.layoffs2027 (a))"):
+        assert "board" not in lake.refused(sql, key).replace(sql, "")
+    assert lake.rows('INSERT INTO own."UpTab" VALUES (2)', lake.key("of-up", allow("dataset", "own.UpTab", "read", "write"))) == [[1]]
+    assert "nothing to update" in lake.refused("UPDATE own.\"UpTab\" SET a = 3 WHERE false", key, status=400)
+    assert lake.rows("SELECT sum(a) FROM own.\"UpTab\"", key) == [[3]]
+
+
+# ---- the audit ----
+
+def test_each_statement_is_recorded(lake):
+    sql = "SELECT name, salary FROM candidates WHERE status = 'active' AND salary > 80"
+    rows = lake.rows(sql, lake.agent)
+    lake.refused("SELECT * FROM hidden", lake.agent)
+    lake.server.sql("CREATE TABLE audited AS SELECT 1 AS a")
+    items = lake.call("GET", "/access/audit?limit=50", 200)["items"]
+    asked = next(item for item in items if item["statement"] == sql)
+    assert (asked["principal"], asked["outcome"], asked["rows"], asked["datasets"], asked["door"], asked["remote"]) == ("agent-of-sql", "ok", len(rows), ["data.candidates"], "http", "127.0.0.1")
+    assert set(asked["columns"]) == {"data.candidates.name", "data.candidates.salary", "data.candidates.status"}
+    assert "rows where" in asked["policy"] and "blocked" in asked["policy"] and len(asked["snapshot_ids"]) == 1 and asked["trace_id"]
+    assert [item["outcome"] for item in items if "hidden" in item["statement"] and item["principal"] == "agent-of-sql"][:1] == ["denied"]
+    assert [item["outcome"] for item in items if item["statement"].startswith("CREATE TABLE audited")] == ["ok", "begun"]
+    assert {item["principal"] for item in lake.call("GET", "/access/audit?principal=agent-of-sql", 200)["items"]} == {"agent-of-sql"}
+    lake.call("GET", "/access/audit", 403, key=lake.agent)
+
+
+def test_the_audit_is_for_administrators(lake):
+    lake.call("POST", "/journal/flush", 200)
+    assert lake.rows("SELECT count(*) > 0 FROM lake.system.query_audit", ADMIN) == [[True]]
+    writer = lake.call("POST", "/access/keys", 201, {"name": "plain", "permission": "write"})["key"]
+    assert lake.rows("SELECT count(*) FROM candidates", writer) == [[199]]
+    for sql in ("FROM lake.system.query_audit", "SELECT count(*) FROM lake.\"SYSTEM\".journal", "DELETE FROM lake.system.query_audit", "DROP TABLE lake.system.query_audit",
+                "INSERT INTO lake.system.journal SELECT * FROM lake.system.journal", "CREATE TABLE lake.system.mine AS SELECT 1 AS a"):
+        lake.refused(sql, writer)
+        lake.refused(sql, lake.agent)
+    lake.call("DELETE", "/datasets/by-name/system.query_audit", 403, key=writer)
+    assert lake.rows("SELECT 'system' AS word", writer) == [["system"]]
+
+
 # ---- views ----
 
 def view(lake, name, base, columns, **parts):

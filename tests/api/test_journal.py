@@ -20,7 +20,7 @@ FIELDS = ["entity_type", "entity_id", "field", "old_value", "new_value", "action
 
 @pytest.fixture
 def server(tmp_path):
-    server = Server(tmp_path / "root")
+    server = Server(tmp_path / "root", "--set", "audit.enabled=false")
     yield server
     server.stop()
 
@@ -138,7 +138,7 @@ def test_what_is_wrong_is_told_and_nothing_of_it_stays(server):
 
 
 def test_the_actor_is_who_calls_also_of_commits_that_the_engine_makes(tmp_path):
-    server = Server(tmp_path / "root", "--set", "auth.mode=keys", env={"LAKEHOUSE__AUTH__ADMIN_KEY": "root-key"})
+    server = Server(tmp_path / "root", "--set", "audit.enabled=false", "--set", "auth.mode=keys", env={"LAKEHOUSE__AUTH__ADMIN_KEY": "root-key"})
     root = {"X-API-Key": "root-key"}
     try:
         keys = {}
@@ -202,7 +202,7 @@ def test_commits_of_tables_are_events_with_their_counts(server):
 
 
 def test_a_kill_loses_nothing_that_was_answered_and_doubles_nothing(tmp_path):
-    server = Server(tmp_path / "root", "--set", "journal.flush_ms=50", "--set", "journal.flush_records=200", "--set", "journal.mutations=false")
+    server = Server(tmp_path / "root", "--set", "audit.enabled=false", "--set", "journal.flush_ms=50", "--set", "journal.flush_records=200", "--set", "journal.mutations=false")
     seen, tried, rng = set(), 0, random.Random(7)
     for round_ in range(3 if SANITIZED else 8):
         stop = threading.Event()
@@ -326,7 +326,7 @@ def test_whoever_touches_the_file_is_found(server, what, found):
     ("UPDATE lake.system.journal SET seq = 7 - seq WHERE seq IN (3, 4)", [("changed", 3), ("changed", 4)]),
 ])
 def test_whoever_touches_the_table_is_found(tmp_path, sql, found):
-    server = Server(tmp_path / "root", "--set", "journal.mutations=false")
+    server = Server(tmp_path / "root", "--set", "audit.enabled=false", "--set", "journal.mutations=false")
     try:
         for number in range(5):
             event(server, number, reason="because")
@@ -357,7 +357,7 @@ def test_the_command_shows_and_verifies(server):
 
 
 def test_two_servers_of_a_root_have_a_chain_each(server, tmp_path):
-    other = Server(server.root, "--set", "grpc.enabled=false")
+    other = Server(server.root, "--set", "audit.enabled=false", "--set", "grpc.enabled=false")
     try:
         event(server, 1), event(other, 2)
         assert [i["seq"] for i in get(server, "/journal/recent")["items"] + get(other, "/journal/recent")["items"]] == [1, 1]
@@ -375,7 +375,7 @@ def test_a_full_disk_refuses_and_loses_nothing(tmp_path):
         pytest.skip("mounting a small tmpfs needs root")
     server = None
     try:
-        server = Server(mount / "root", "--set", "journal.mutations=false")
+        server = Server(mount / "root", "--set", "audit.enabled=false", "--set", "journal.mutations=false")
         big = {"entity_type": "t", "reason": "x" * 4000, "new_value": "y" * 60000}
         accepted, refused = [], None
         for number in range(2000):
@@ -404,7 +404,7 @@ def test_a_full_disk_refuses_and_loses_nothing(tmp_path):
 
 
 def test_a_buffer_that_cannot_be_emptied_is_bounded(tmp_path):
-    server = Server(tmp_path / "root", "--set", "journal.buffer_max_bytes=65536", "--set", "journal.flush_ms=86400000",
+    server = Server(tmp_path / "root", "--set", "audit.enabled=false", "--set", "journal.buffer_max_bytes=65536", "--set", "journal.flush_ms=86400000",
                     "--set", "journal.mutations=false")
     try:
         body = {"entity_type": "t", "entity_id": "1", "reason": "x" * 4000}
@@ -420,7 +420,7 @@ def test_a_bucket_that_does_not_answer_loses_nothing_and_a_clean_stop_leaves_not
     store = S3Server(tmp_path / "buckets", "lake")
     env = {"LAKEHOUSE__STORAGE__KIND": "s3", "LAKEHOUSE__STORAGE__S3_ENDPOINT": store.url, "LAKEHOUSE__STORAGE__S3_BUCKET": "lake",
            "LAKEHOUSE__STORAGE__S3_ACCESS_KEY": "testaccess", "LAKEHOUSE__STORAGE__S3_SECRET_KEY": "testsecret", "LAKEHOUSE__STORAGE__S3_RETRIES": "0"}
-    server = Server(tmp_path / "root", "--set", "journal.mutations=false", env=env)
+    server = Server(tmp_path / "root", "--set", "audit.enabled=false", "--set", "journal.mutations=false", env=env)
     try:
         event(server, 1)
         post(server, "flush")
@@ -443,3 +443,18 @@ def test_a_bucket_that_does_not_answer_loses_nothing_and_a_clean_stop_leaves_not
         if server.alive():
             server.kill()
         store.stop()
+
+
+@pytest.mark.parametrize("on_failure,status", [("closed", 503), ("open", 200)])
+def test_what_cannot_be_recorded_is_refused_unless_the_configuration_says_otherwise(tmp_path, on_failure, status):
+    server = Server(tmp_path / "root", "--set", "journal.buffer_max_bytes=65536", "--set", "journal.flush_ms=86400000", "--set", "journal.flush_records=1000000",
+                    "--set", "journal.flush_bytes=1000000000", "--set", "journal.mutations=false", "--set", f"audit.on_failure={on_failure}")
+    server.sql("CREATE TABLE t AS SELECT 1 AS a")
+    long = "SELECT 1 -- " + "x" * 20000
+    answers = [server.query(long).status_code for _ in range(8)]
+    assert answers[0] == 200 and answers[-1] == status
+    if status == 503:
+        assert server.query("INSERT INTO t VALUES (2) -- " + "x" * 20000).status_code == 503
+        server.request("POST", "/journal/flush")
+        assert server.sql("SELECT count(*) FROM t") == [[1]]  # refused before it began
+    server.stop()
