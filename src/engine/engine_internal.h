@@ -53,6 +53,14 @@ typedef struct engine_table_lock {
 } engine_table_lock;
 
 /* lock guards everything below it; conditions are on the monotonic clock. Order: a cancel's lock before engine->lock. */
+/* How many rows of a relation were seen when it was counted, govern.c. */
+enum { ENGINE_SEEN_ROWS_MAX = 256 };
+typedef struct engine_seen_rows {
+    lh_sha256 relation; /* of its text */
+    uint64_t version, rows;
+    int64_t at_ms;
+} engine_seen_rows;
+
 struct lh_engine {
     lh_catalog *catalog;
     lh_registry *registry;
@@ -83,6 +91,7 @@ struct lh_engine {
     pthread_mutex_t sample_lock; /* of its own: held by DuckDB's threads */
     lh_sample *samples;
     uint64_t govern_nonce; /* LIMIT of relations, govern.c */
+    engine_seen_rows seen_rows[ENGINE_SEEN_ROWS_MAX];
     engine_masks masks;
     int64_t sample_ids;
 };

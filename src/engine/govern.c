@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-enum { GOVERN_RELATION_BYTES = 4 << 20, GOVERN_DEPTH_MAX = 16 };
+enum { GOVERN_RELATION_BYTES = 4 << 20, GOVERN_DEPTH_MAX = 16, GOVERN_COUNT_MS = 60000 };
 
 typedef struct govern { /* one walk over a statement */
     engine_run *run;
@@ -377,7 +377,58 @@ static const char *govern_cstr(const engine_run *run, lh_str text) {
 
 static govern_table govern_table_of(const engine_run *run, lh_table_name name) {
     return (govern_table){"lake", govern_cstr(run, lh_namespace_text(name.namespace_, run->arena)),
-                          govern_cstr(run, name.name)};
+                          govern_cstr(run, name.name), 0};
+}
+
+/* ---- how many rows are seen ---- */
+
+/* The place of a relation's count, or the oldest one's. */
+static engine_seen_rows *seen_place_locked(lh_engine *engine, const lh_sha256 *relation) {
+    engine_seen_rows *place = &engine->seen_rows[0];
+    for (size_t i = 0; i < ENGINE_SEEN_ROWS_MAX; i++) {
+        engine_seen_rows *at = &engine->seen_rows[i];
+        if (memcmp(&at->relation, relation, sizeof *relation) == 0) return at;
+        if (at->at_ms < place->at_ms) place = at;
+    }
+    return place;
+}
+
+static bool seen_known(engine_run *run, const lh_sha256 *key, uint64_t version, uint64_t *ret) {
+    pthread_mutex_lock(&run->engine->lock);
+    const engine_seen_rows *at = seen_place_locked(run->engine, key);
+    bool known = at->at_ms && memcmp(&at->relation, key, sizeof *key) == 0 &&
+                 (at->version == version || lh_time_now_ms() < at->at_ms + GOVERN_COUNT_MS);
+    if (known) *ret = at->rows;
+    pthread_mutex_unlock(&run->engine->lock);
+    return known;
+}
+
+static bool seen_count(engine_run *run, const char *sql, uint64_t *ret) {
+    duckdb_result result;
+    bool counted =
+        duckdb_query(run->connection->handle, sql, &result) == DuckDBSuccess && duckdb_row_count(&result) == 1;
+    if (counted) *ret = (uint64_t)duckdb_value_int64(&result, 0, 0) + 1; /* 0 is "not known" */
+    duckdb_destroy_result(&result);
+    return counted;
+}
+
+/* The planner orders joins by it, and may not know how many rows there are in all. Counted anew when the table has changed, but
+ * not each minute's every time: it is an estimate. 0: not known. */
+static uint64_t govern_rows(engine_run *run, const lh_relation *relation) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(GOVERN_RELATION_BYTES);
+    uint64_t rows = 0;
+    if (run->governed_count < 2 || !govern_hides_rows(relation)) return 0;
+    lh_buf_append(&sql, LH_STR("SELECT count(*) FROM ("));
+    if (govern_sql(run, relation, -1, 0, &sql, NULL) != LH_OK) return 0;
+    lh_buf_append(&sql, LH_STR(")"));
+    lh_sha256 key = lh_sha256_of(lh_buf_str(&sql));
+    lh_buf_char(&sql, '\0');
+    if (lh_buf_check(&sql, NULL) != LH_OK) return 0;
+    if (seen_known(run, &key, relation->version, &rows) || !seen_count(run, sql.ptr, &rows)) return rows;
+    pthread_mutex_lock(&run->engine->lock);
+    *seen_place_locked(run->engine, &key) = (engine_seen_rows){key, relation->version, rows, lh_time_now_ms()};
+    pthread_mutex_unlock(&run->engine->lock);
+    return rows;
 }
 
 lh_code run_govern_plan(engine_run *run, lh_error *err) {
@@ -385,9 +436,12 @@ lh_code run_govern_plan(engine_run *run, lh_error *err) {
     size_t count = 0;
     govern_table *tables = LH_ARENA_ARRAY(run->arena, govern_table, run->governed_count + run->hot_name_count + 1);
     LH_TRY(lh_arena_check(run->arena, err));
-    for (size_t i = 0; i < run->governed_count; i++) tables[count++] = govern_table_of(run, run->governed[i]->table);
+    for (size_t i = 0; i < run->governed_count; i++) {
+        tables[count] = govern_table_of(run, run->governed[i]->table);
+        tables[count++].rows = govern_rows(run, run->governed[i]);
+    }
     for (size_t i = 0; i < run->hot_name_count; i++)
-        tables[count++] = (govern_table){run->engine->hot->database, "main", run->hot_names[i]};
+        tables[count++] = (govern_table){run->engine->hot->database, "main", run->hot_names[i], 0};
     const govern_table target = govern_table_of(run, run->governed_target);
     const govern_plan plan = {.nonce = run->engine->govern_nonce,
                               .tables = tables,

@@ -9,6 +9,7 @@
 
 #include <duckdb/catalog/catalog.hpp>
 #include <duckdb/catalog/catalog_entry/table_catalog_entry.hpp>
+#include <duckdb/execution/expression_executor.hpp>
 #include <duckdb/execution/operator/projection/physical_projection.hpp>
 #include <duckdb/execution/physical_plan_generator.hpp>
 #include <duckdb/main/capi/capi_internal.hpp>
@@ -28,14 +29,17 @@ namespace {
 
 constexpr const char *STATE = "lakehouse_govern";
 /* How many rows a table with a row filter has is nobody's business, but it would decide the order of joins, and that shows in
- * the order of rows without ORDER BY, in list() and behind LIMIT. So all such tables are said to have as many rows. DuckDB takes
- * a fifth once for all the filters of a scan: a row filter alone would seem as selective as one beside the user's own. */
-constexpr idx_t ROWS_SAID = 1000000, ROWS_SAID_UNFILTERED = 4500000;
+ * the order of rows without ORDER BY, in list() and behind LIMIT. So such a table is said to have those rows that are seen, or,
+ * when nobody counted them, as many as all others. DuckDB takes a fifth once for all the filters of a scan: a row filter alone
+ * would seem as selective as one beside the user's own. */
+constexpr idx_t ROWS_SAID = 1000000, UNFILTERED = 5;
 
 struct Table {
     string catalog, schema, name;
+    idx_t rows;
 
-    explicit Table(const govern_table &table) : catalog(table.catalog), schema(table.schema), name(table.name) {}
+    explicit Table(const govern_table &table)
+        : catalog(table.catalog), schema(table.schema), name(table.name), rows(table.rows ? table.rows : ROWS_SAID) {}
     bool Is(const TableCatalogEntry &entry) const {
         return entry.ParentCatalog().GetName() == catalog && entry.ParentSchema().name == schema && entry.name == name;
     }
@@ -45,6 +49,7 @@ struct Table {
 struct State : public ClientContextState {
     uint64_t nonce = 0;
     vector<Table> tables, target;
+    std::unordered_map<const FunctionData *, idx_t> rows; /* that scans of filtered tables are said to have */
     bool checked = false; /* the target is only read below CASE WHEN row filter … */
     bool curtain = false; /* the statement that is planned now needs them */
 };
@@ -63,15 +68,15 @@ bool is_barrier(const LogicalOperator &op, const State &state) {
     return limit.Type() == LimitNodeType::CONSTANT_VALUE && limit.GetConstantValue() == state.nonce;
 }
 
-template <idx_t ROWS> unique_ptr<NodeStatistics> say_rows(ClientContext &, const FunctionData *) {
-    return make_uniq<NodeStatistics>(ROWS);
+unique_ptr<NodeStatistics> say_rows(ClientContext &context, const FunctionData *scan) {
+    auto state = context.registered_state->Get<State>(STATE);
+    auto found = state ? state->rows.find(scan) : decltype(state->rows.end())();
+    return make_uniq<NodeStatistics>(state && found != state->rows.end() ? found->second : ROWS_SAID);
 }
 
 /* A scan of a table with a row filter. */
 bool is_filtered_scan(const LogicalOperator &op) {
-    if (op.type != LogicalOperatorType::LOGICAL_GET) return false;
-    auto cardinality = op.Cast<LogicalGet>().function.cardinality;
-    return cardinality == say_rows<ROWS_SAID> || cardinality == say_rows<ROWS_SAID_UNFILTERED>;
+    return op.type == LogicalOperatorType::LOGICAL_GET && op.Cast<LogicalGet>().function.cardinality == say_rows;
 }
 
 /* ---- expressions that cannot raise ---- */
@@ -135,7 +140,19 @@ bool operator_is_total(ExpressionType type) {
     }
 }
 
-bool is_total(const Expression &expression, govern_classify_fn classify) {
+/* What it takes to look at an expression. */
+struct Judge {
+    ClientContext &context;
+    govern_classify_fn classify;
+};
+
+/* Of constants alone: DATE '1995-01-01' + INTERVAL 1 YEAR. Computed once, now: is there a value? */
+bool has_value(const Expression &expression, const Judge &judge) {
+    Value ignored;
+    return expression.IsFoldable() && ExpressionExecutor::TryEvaluateScalar(judge.context, expression, ignored);
+}
+
+bool is_total(const Expression &expression, const Judge &judge) {
     bool total = false;
     switch (expression.GetExpressionClass()) {
     case ExpressionClass::BOUND_COLUMN_REF:
@@ -153,13 +170,14 @@ bool is_total(const Expression &expression, govern_classify_fn classify) {
         break;
     }
     case ExpressionClass::BOUND_FUNCTION:
-        total = classify(expression.Cast<BoundFunctionExpression>().function.name.c_str()) == GOVERN_TOTAL;
+        total = judge.classify(expression.Cast<BoundFunctionExpression>().function.name.c_str()) == GOVERN_TOTAL;
+        if (!total) return has_value(expression, judge);
         break;
     default: return false;
     }
     if (!total || expression.IsVolatile()) return false;
     ExpressionIterator::EnumerateChildren(expression,
-                                          [&](const Expression &child) { total = total && is_total(child, classify); });
+                                          [&](const Expression &child) { total = total && is_total(child, judge); });
     return total;
 }
 
@@ -172,12 +190,12 @@ bool is_nested(const Expression &expression) {
 }
 
 /* Functions and casts that DuckDB believes never to raise it computes once for each value of a dictionary. */
-bool is_unflagged(const Expression &expression, govern_classify_fn classify) {
+bool is_unflagged(const Expression &expression, const Judge &judge) {
     auto kind = expression.GetExpressionClass();
     bool computes = kind == ExpressionClass::BOUND_FUNCTION || kind == ExpressionClass::BOUND_CAST;
-    bool unflagged = computes && !expression.CanThrow() && !is_total(expression, classify);
+    bool unflagged = computes && !expression.CanThrow() && !is_total(expression, judge);
     ExpressionIterator::EnumerateChildren(expression,
-                                          [&](const Expression &child) { unflagged |= is_unflagged(child, classify); });
+                                          [&](const Expression &child) { unflagged |= is_unflagged(child, judge); });
     return unflagged;
 }
 
@@ -204,7 +222,7 @@ idx_t only_table(const Expression &expression) {
 
 class Plan {
   public:
-    Plan(State &state, govern_classify_fn classify) : state(state), classify(classify) {}
+    Plan(State &state, const Judge &judge) : state(state), judge(judge) {}
 
     void Govern(unique_ptr<LogicalOperator> &plan) {
         state.curtain = false;
@@ -219,7 +237,7 @@ class Plan {
 
   private:
     State &state;
-    govern_classify_fn classify;
+    Judge judge;
     const LogicalGet *behind = nullptr; /* the scan that a check stands over */
     bool total = true;                  /* no expression that could come below a row filter can raise */
     std::unordered_set<idx_t> aggregates;
@@ -258,7 +276,7 @@ class Plan {
             auto &window = expression.Cast<BoundWindowExpression>();
             if (window.aggregate) name = window.aggregate->name;
         }
-        if (!name.empty() && classify(name.c_str()) == GOVERN_REFUSED) refuse("the function " + name);
+        if (!name.empty() && judge.classify(name.c_str()) == GOVERN_REFUSED) refuse("the function " + name);
         if (expression.GetExpressionClass() == ExpressionClass::BOUND_SUBQUERY) { /* one that is planned later */
             auto &subquery = expression.Cast<BoundSubqueryExpression>().subquery;
             if (!subquery.plan) refuse("a query of this form");
@@ -276,7 +294,7 @@ class Plan {
         for (auto &expression : filter.expressions) {
             if (expression->GetExpressionClass() != ExpressionClass::BOUND_CASE) return;
             auto &checks = expression->Cast<BoundCaseExpression>().case_checks;
-            if (checks.size() != 1 || !is_total(*checks[0].when_expr, classify))
+            if (checks.size() != 1 || !is_total(*checks[0].when_expr, judge))
                 refuse("a row filter that may raise an error");
         }
         behind = &child.Cast<LogicalGet>();
@@ -285,7 +303,7 @@ class Plan {
     void CheckGet(LogicalGet &get) {
         auto table = get.GetTable();
         if (table && IsTable(state.target, *table) && (!state.checked || &get == behind)) return;
-        if (table || classify(get.function.name.c_str()) != GOVERN_TABLE)
+        if (table || judge.classify(get.function.name.c_str()) != GOVERN_TABLE)
             refuse(table ? "a table in this place" : "the table function " + get.function.name);
     }
 
@@ -296,7 +314,7 @@ class Plan {
         else refuse("a relation of this form");
         if (op->type == LogicalOperatorType::LOGICAL_FILTER) {
             for (auto &expression : op->expressions) /* what it raised would quote a hidden value */
-                if (!is_total(*expression, classify)) refuse("a row filter that may raise an error");
+                if (!is_total(*expression, judge)) refuse("a row filter that may raise an error");
             op = op->children[0].get();
         }
         if (is_barrier(*op, state)) return CheckRelation(*op);
@@ -327,10 +345,9 @@ class Plan {
         LogicalOperatorVisitor::EnumerateExpressions(op, [&](unique_ptr<Expression> *expression) {
             CheckFunctions(**expression);
             state.curtain |=
-                !is_total(**expression, classify) && (is_nested(**expression) || is_unflagged(**expression, classify));
+                !is_total(**expression, judge) && (is_nested(**expression) || is_unflagged(**expression, judge));
             bool aggregate = (*expression)->GetExpressionClass() == ExpressionClass::BOUND_AGGREGATE;
-            if (counts && !aggregate && !IsOfAggregates(**expression) && !is_total(**expression, classify))
-                total = false;
+            if (counts && !aggregate && !IsOfAggregates(**expression) && !is_total(**expression, judge)) total = false;
         });
         for (auto &child : op.children) Look(*child, filtered);
     }
@@ -363,7 +380,7 @@ class Plan {
         if (is_barrier(*op, state)) return CopyBelow(*op, conjuncts);
         if (op->type == LogicalOperatorType::LOGICAL_FILTER) {
             for (auto &expression : op->expressions)
-                if (is_total(*expression, classify)) conjuncts.push_back(*expression);
+                if (is_total(*expression, judge)) conjuncts.push_back(*expression);
             return CopyTotal(op->children[0], conjuncts);
         }
         bool through = op->type == LogicalOperatorType::LOGICAL_CROSS_PRODUCT ||
@@ -388,9 +405,13 @@ class Plan {
         hides |= HasFilter(barrier);
         while (at->type != LogicalOperatorType::LOGICAL_GET && !is_barrier(*at, state)) at = at->children[0].get();
         if (is_barrier(*at, state)) return Say(*at, hides, filtered);
-        auto &function = at->Cast<LogicalGet>().function;
         if (!hides) return;
-        function.cardinality = users ? say_rows<ROWS_SAID> : say_rows<ROWS_SAID_UNFILTERED>;
+        auto &get = at->Cast<LogicalGet>();
+        auto &function = get.function;
+        for (auto &table : state.tables)
+            if (table.Is(*get.GetTable()))
+                state.rows[get.bind_data.get()] = users ? table.rows : UNFILTERED * table.rows;
+        function.cardinality = say_rows;
         function.supports_pushdown_extract = nullptr; /* casts of a struct's fields would be computed by the scan */
         function.late_materialization = false;        /* would scan a second time, without the filter */
     }
@@ -449,7 +470,9 @@ void draw_curtains(unique_ptr<LogicalOperator> &op) {
 
 void post_bind(PlannerExtensionInput &input, BoundStatement &statement) {
     auto state = input.context.registered_state->Get<State>(STATE);
-    if (state && statement.plan) Plan(*state, static_cast<PlannerInfo &>(*input.info).classify).Govern(statement.plan);
+    if (!state || !statement.plan) return;
+    const Judge judge{input.context, static_cast<PlannerInfo &>(*input.info).classify};
+    Plan(*state, judge).Govern(statement.plan);
 }
 
 void remove_barriers(unique_ptr<LogicalOperator> &op, const State &state) {

@@ -22,6 +22,7 @@ typedef govern_function (*govern_classify_fn)(const char *name);
 /* A table that a relation of the statement reads, by its place in the engine. */
 typedef struct govern_table {
     const char *catalog, *schema, *name;
+    uint64_t rows; /* of a relation with a row filter: about as many are seen; 0: not known */
 } govern_table;
 
 typedef struct govern_plan {

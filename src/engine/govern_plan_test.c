@@ -88,8 +88,8 @@ static void fixture_free(fixture *f) {
 }
 
 static void fixture_govern(fixture *f, const char *target) {
-    static const govern_table tables[] = {{"memory", "main", "t"}, {"memory", "main", "u"}};
-    const govern_table written = {"memory", "main", target};
+    static const govern_table tables[] = {{"memory", "main", "t", 0}, {"memory", "main", "u", 0}};
+    const govern_table written = {"memory", "main", target, 0};
     const govern_plan plan = {.nonce = NONCE, .tables = tables, .table_count = 2, .target = target ? &written : NULL};
     CHECK(govern_plan_begin(f->connection, &plan));
 }
@@ -195,6 +195,7 @@ static void test_govern_plan__what_cannot_raise_is_planned_as_if_there_were_no_b
         "SELECT a * 1000000, s::INTEGER FROM @ t WHERE b = 2", /* above the last filter nothing comes below it */
         "SELECT sum(s::INTEGER) FROM @ t WHERE b IS NOT NULL AND NOT (b = 1 OR b::BIGINT > 3)",
         "SELECT count(*) FROM @ t WHERE TRY_CAST(s AS INTEGER) = 4",
+        "SELECT count(*) FROM @ t WHERE a > 3 * 5 + sqrt(4)::INTEGER AND b < 1 + length('abc')", /* of constants alone */
     };
     fixture *f = fixture_new();
     for (size_t i = 0; i < sizeof total / sizeof *total; i++) {

@@ -34,8 +34,8 @@ CANDIDATES = [("count(*)", "SELECT count(*) FROM candidates"), ("one row", "SELE
 
 
 def processor_ms(process):
-    """What the threads of a process have run for, to the nanosecond: unlike the clock it does not count the machine's other work."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir()) / 1e6
+    """What a process has run for: unlike the clock it does not count the machine's other work. Linux's clock of a process by its id."""
+    return time.clock_gettime((~process.pid << 3) | 2) * 1000
 
 
 class Client:
