@@ -23,7 +23,7 @@ static lh_code metadata_answer(lh_request *request, lh_table_name name, lh_error
     if (shown && shown->view)
         return lh_fail(err, LH_DENIED, "of a view GET /datasets/by-name tells what there is to tell");
     LH_TRY(lh_dataset_describe(lh_request_app(request)->catalog, name, arena, &answer, &version, err));
-    if (!shown || shown->whole) lh_respond_etag(request, metadata_etag(request, version));
+    if (!shown) lh_respond_etag(request, metadata_etag(request, version));     /* counts the commits of the lake */
     if (shown) lh_json_set(arena, answer, "lineage", lh_json_new_null(arena)); /* names its parents */
     return lh_respond_json(request, 200, api_shown_dataset(shown, answer, arena), err);
 }

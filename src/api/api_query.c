@@ -2,18 +2,37 @@
  * The answer's head is sent with the first bytes, so that an error before them is an ordinary error answer. */
 #include "api/governed.h"
 
+enum { QUERY_HELD_BYTES = 16 << 10 };
+
 typedef struct query_sink {
     lh_request *request;
     lh_format format;
     uint64_t bytes;
+    lh_buf held; /* of a short answer: what comes of it is not said before it is recorded */
+    bool holds;
 } query_sink;
+
+static lh_code query_send(query_sink *sink, lh_str data, lh_error *err) {
+    if (!lh_respond_begun(sink->request))
+        LH_TRY(lh_respond_begin(sink->request, 200, lh_format_content_type(sink->format), UINT64_MAX, err));
+    return lh_respond_write(sink->request, data, err);
+}
+
+static lh_code query_release(query_sink *sink, lh_error *err) {
+    lh_str held = lh_buf_str(&sink->held);
+    sink->holds = false;
+    return held.len || !lh_respond_begun(sink->request) ? query_send(sink, held, err) : LH_OK;
+}
 
 static lh_code query_write(void *ctx, lh_str data, lh_error *err) {
     query_sink *sink = ctx;
     sink->bytes += data.len;
-    if (!lh_respond_begun(sink->request))
-        LH_TRY(lh_respond_begin(sink->request, 200, lh_format_content_type(sink->format), UINT64_MAX, err));
-    return lh_respond_write(sink->request, data, err);
+    if (sink->holds && sink->held.len + data.len <= QUERY_HELD_BYTES) {
+        lh_buf_append(&sink->held, data);
+        return lh_buf_check(&sink->held, err);
+    }
+    if (sink->holds) LH_TRY(query_release(sink, err));
+    return query_send(sink, data, err);
 }
 
 static const struct {
@@ -163,11 +182,14 @@ static lh_code query_run(lh_request *request, lh_query *query, query_sink *sink,
     lh_error ignored = {0};
     if (query_may_write(query)) LH_TRY(query_record(request, query, &outcome, 0, LH_STR("begun"), err));
     uint64_t started = lh_time_monotonic_ns();
+    sink->holds = true;
     lh_code code = lh_engine_run(lh_request_app(request)->engine, query, query_write, sink, &outcome, err);
     outcome.elapsed_ms = (lh_time_monotonic_ns() - started) / 1000000u;
     lh_str result = code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(code));
     lh_code recorded = query_record(request, query, &outcome, sink->bytes, result, code == LH_OK ? err : &ignored);
-    return code == LH_OK ? recorded : code;
+    if (code != LH_OK) return code;
+    LH_TRY(recorded);
+    return sink->holds ? query_release(sink, err) : LH_OK;
 }
 
 lh_code api_query_sql(lh_request *request, lh_error *err) {
@@ -180,11 +202,11 @@ lh_code api_query_sql(lh_request *request, lh_error *err) {
     lh_query query = {.told = app->config->audit_enabled ? &told : NULL};
     if (!app->engine) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
     LH_TRY(query_parse(request, &query, err));
-    query_sink sink = {.request = request, .format = query.format};
-    if (query.told) LH_TRY(query_run(request, &query, &sink, err));
-    else {
-        lh_query_outcome outcome;
-        LH_TRY(lh_engine_run(app->engine, &query, query_write, &sink, &outcome, err));
-    }
-    return lh_respond_begun(request) ? LH_OK : query_write(&sink, LH_STR_NONE, err);
+    query_sink sink = {.request = request, .format = query.format, .held = LH_BUF_INIT(QUERY_HELD_BYTES)};
+    lh_query_outcome outcome;
+    lh_code code = query.told ? query_run(request, &query, &sink, err)
+                              : lh_engine_run(app->engine, &query, query_write, &sink, &outcome, err);
+    lh_buf_done(&sink.held);
+    if (code != LH_OK) return code;
+    return lh_respond_begun(request) ? LH_OK : query_send(&sink, LH_STR_NONE, err);
 }

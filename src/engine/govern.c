@@ -272,32 +272,40 @@ static lh_code govern_limits(govern *g, const tree_ref *ref, const lh_relation *
     return lh_buf_check(&g->query, err);
 }
 
+/* A namespace is asked for by its own name, which may be that of the catalog. */
+static bool govern_target_name(const engine_run *run, const tree_ref *ref, bool schema, lh_table_name *ret) {
+    lh_str catalog = lh_str_from(ref->catalog), name = lh_arena_dup(run->arena, lh_str_from(ref->schema));
+    if (!schema) return govern_resolve(run, ref, ret);
+    *ret = (lh_table_name){run_resolve_namespace(run, name), LH_STR_NONE};
+    return name.len > 0 && (catalog.len == 0 || lh_str_eq_nocase(catalog, LH_STR("lake")));
+}
+
+/* What is asked of the policy and what DuckDB writes to is the same table: the statement gets its name in full. */
 static lh_code govern_target(govern *g, const tree_ref *ref, tree_put *put, lh_error *err) {
-    const lh_governor *governor = g->run->governor;
+    engine_run *run = g->run;
+    const lh_governor *governor = run->governor;
     bool schema = ref->change == TREE_CREATE_SCHEMA || ref->change == TREE_DROP_SCHEMA;
-    const lh_relation *limits = NULL, *others = NULL;
-    tree_ref of = *ref;
+    const lh_relation *limits = NULL;
     lh_table_name name = {0};
-    if (schema) of.table = "-"; /* a namespace has none */
-    bool known = ref->change != TREE_OTHER && govern_resolve(g->run, &of, &name);
+    bool known = ref->change != TREE_OTHER && govern_target_name(run, ref, schema, &name);
     if (!known) return lh_fail(err, LH_DENIED, "'%s' is nothing that you may change", ref->table);
-    if (schema) name.name = LH_STR_NONE;
+    if (ref->change == TREE_ALTER && run->in_transaction)
+        return lh_fail(err, LH_DENIED, "ALTER is not possible inside BEGIN … COMMIT when not all of the lake is seen");
     lh_write write = ref->change == TREE_INSERT                                 ? LH_WRITE_INSERT
                      : ref->change == TREE_UPDATE || ref->change == TREE_DELETE ? LH_WRITE_CHANGE
                                                                                 : LH_WRITE_DEFINE;
-    lh_table_name lower = govern_lower(name, g->run->arena); /* what DuckDB may take it for, as well */
-    bool exact = !schema && lh_table_exists(g->run->engine->catalog, name);
-    bool other = !exact && (!lh_str_eq(lower.name, name.name) || !lh_str_eq(lower.namespace_, name.namespace_));
-    LH_TRY(governor->write(governor->ctx, write, name, g->run->arena, &limits, err));
-    if (other) LH_TRY(governor->write(governor->ctx, write, lower, g->run->arena, &others, err));
-    if (others || (limits && other))
-        return lh_fail(err, LH_DENIED, "write '%s' as it is spelt in the catalog: not all of it is yours to write",
-                       ref->table);
-    if (!schema) {
-        g->run->governed_target = other ? lower : name;
-        g->run->governed_writes = true;
-        g->run->governed_checked = limits && ref->change != TREE_INSERT;
-    }
+    const lh_table_name lower = govern_lower(name, run->arena);
+    if (!schema && ref->change != TREE_CREATE && !lh_table_exists(run->engine->catalog, name)) name = lower;
+    LH_TRY(governor->write(governor->ctx, write, name, run->arena, &limits, err));
+    if (schema) return LH_OK;
+    run->governed_target = name;
+    run->governed_writes = true;
+    run->governed_checked = limits && ref->change != TREE_INSERT;
+    put->catalog = "lake";
+    snprintf(g->schema, sizeof g->schema, "%.*s", LH_STR_ARG(lh_namespace_text(name.namespace_, run->arena)));
+    put->schema = g->schema;
+    put->name = lh_arena_printf(run->arena, "%.*s", LH_STR_ARG(name.name)).ptr;
+    LH_TRY(lh_arena_check(run->arena, err));
     return limits ? govern_limits(g, ref, limits, put, err) : LH_OK;
 }
 
@@ -313,7 +321,7 @@ static tree_act govern_ref(void *ctx, const tree_ref *ref, tree_put *put) {
     }
     if (g->code != LH_OK) return TREE_REFUSE;
     if (ref->use != TREE_TARGET) return TREE_PUT_QUERY;
-    return g->checked ? TREE_PUT_CHECK : TREE_KEEP;
+    return g->checked ? TREE_PUT_CHECK : TREE_PUT_TABLE;
 }
 
 static lh_code govern_refused(const govern *g, tree_code code, const tree_outcome *outcome) {
@@ -472,6 +480,29 @@ bool run_govern_unchanged(engine_run *run) {
 
 /* ---- errors ---- */
 
+/* A relation that does not bind by itself: DuckDB's words are of columns that nobody may see. */
+lh_code run_govern_check_relations(engine_run *run, lh_error *err) {
+    for (size_t i = 0; run->governor && i < run->governed_count; i++) {
+        LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(GOVERN_RELATION_BYTES);
+        duckdb_prepared_statement prepared = NULL;
+        if (run->governed[i]->filter_count == 0 && !run->governed[i]->over) continue;
+        lh_buf_append(&sql, LH_STR("SELECT 1 FROM ("));
+        LH_TRY(govern_sql(run, run->governed[i], -1, 0, &sql, err));
+        lh_buf_append(&sql, LH_STR(")"));
+        lh_buf_char(&sql, '\0');
+        LH_TRY(lh_buf_check(&sql, err));
+        bool good = duckdb_prepare(run->connection->handle, sql.ptr, &prepared) == DuckDBSuccess;
+        duckdb_destroy_prepare(&prepared);
+        if (!good)
+            return lh_fail(
+                err, LH_DENIED,
+                "a row filter of '%.*s' does not fit it any more: an administrator has to change the role or "
+                "view",
+                LH_STR_ARG(run->governed[i]->table.name));
+    }
+    return LH_OK;
+}
+
 lh_code run_govern_failure(const engine_run *run, const char *message, lh_code code, lh_error *err) {
     char nonce[24];
     if (!run->governor || code == LH_CANCELLED || code == LH_LIMIT || code == LH_CONFLICT) return code;
@@ -482,6 +513,8 @@ lh_code run_govern_failure(const engine_run *run, const char *message, lh_code c
     if (message && (strstr(message, run->engine->masks.name) || strstr(message, nonce)))
         return lh_fail(err, code == LH_INTERNAL ? LH_INVALID : code,
                        "this statement is not possible over tables of which a part is seen");
+    if (message && strstr(message, "NOT NULL constraint failed")) /* of which column may be hidden */
+        return lh_fail(err, LH_INVALID, "a column that must have a value has none; nothing was written");
     char *guess = err ? strstr(err->message, "\nDid you mean ") : NULL; /* DuckDB's, over the whole catalog */
     if (guess) *guess = '\0';
     if (code == LH_INVALID || code == LH_DENIED) return code;

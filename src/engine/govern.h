@@ -9,6 +9,8 @@
 LH_MUST_CHECK lh_code run_govern(engine_run *run, duckdb_extracted_statements extracted, lh_error *err);
 /* After the hot cache has put copies into the place of tables. */
 LH_MUST_CHECK lh_code run_govern_plan(engine_run *run, lh_error *err);
+/* After a prepare that failed: do the relations bind? Errors: DENIED (in our words). */
+LH_MUST_CHECK lh_code run_govern_check_relations(engine_run *run, lh_error *err);
 void run_govern_end(engine_run *run);
 /* Is each table that a relation was made of still as it was then? Asked once the statement is bound, or is not. */
 bool run_govern_unchanged(engine_run *run);

@@ -83,9 +83,13 @@ static void inherit_told(void *ctx, const char *into, const char *catalog, const
     }
     if (in->code != LH_OK || !run_resolve(in->run, parts, 3, &name)) return;
     const lh_json *columns = inherit_described(in, name);
+    lh_str to = lh_arena_dup(arena, lh_str_from(into));
     for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);)
-        if (lh_str_eq_nocase(lh_json_get_string(it.value, "name"), lh_str_from(column)))
-            inherit_from(in, lh_arena_dup(arena, lh_str_from(into)), it.value);
+        if (lh_str_eq_nocase(lh_json_get_string(it.value, "name"), lh_str_from(column))) inherit_from(in, to, it.value);
+    const lh_json *earlier =
+        lh_json_get_str(in->run->inherited, lh_table_name_text(name, arena)); /* not committed yet */
+    for (lh_json_iter it = lh_json_each(earlier); lh_json_next(&it);)
+        if (lh_str_eq_nocase(it.name, lh_str_from(column))) inherit_from(in, to, it.value);
 }
 
 lh_code run_inherit_end(engine_run *run, lh_error *err) {

@@ -25,10 +25,15 @@ static lh_str run_namespace(lh_str schema, lh_arena *arena) {
     return lh_namespace_of_path(copy, arena);
 }
 
+/* DuckDB takes `main` for the default one, whatever that is called. */
+lh_str run_resolve_namespace(const engine_run *run, lh_str schema) {
+    return lh_str_eq(schema, LH_STR("main")) ? run->engine->default_namespace : run_namespace(schema, run->arena);
+}
+
 bool run_resolve(const engine_run *run, const lh_str *parts, size_t count, lh_table_name *ret) {
     if (count > 1 && count < 4 && lh_str_eq_nocase(parts[0], LH_STR("lake"))) parts++, count--;
     if (count == 1) *ret = (lh_table_name){run->engine->default_namespace, parts[0]};
-    else if (count == 2) *ret = (lh_table_name){run_namespace(parts[0], run->arena), parts[1]};
+    else if (count == 2) *ret = (lh_table_name){run_resolve_namespace(run, parts[0]), parts[1]};
     else return false;
     return ret->name.len > 0 && ret->namespace_.len > 0;
 }
@@ -180,6 +185,22 @@ static lh_code run_snapshots_after(engine_run *run, size_t statement, lh_error *
     return lh_arena_check(run->arena, err);
 }
 
+/* Of a table that is seen in part a snapshot's id would tell of changes that are not. Puts those first that are told. */
+static size_t run_snapshots_shown(engine_run *run) {
+    size_t shown = 0;
+    for (size_t i = 0; i < run->snapshot_count; i++) {
+        const engine_snapshot snapshot = run->snapshots[i];
+        bool told = true;
+        for (size_t g = 0; run->governor && g < run->governed_count; g++)
+            if (lh_str_eq(lh_table_name_text(run->governed[g]->table, run->arena), snapshot.table))
+                told = told && run->governed[g]->whole && !run->governed[g]->view;
+        if (!told) continue;
+        run->snapshots[i] = run->snapshots[shown];
+        run->snapshots[shown++] = snapshot;
+    }
+    return shown;
+}
+
 /* ---- one prepared statement ---- */
 static lh_code run_failure(engine_run *run, const char *message, lh_error *err) {
     lh_code stopped = engine_running_check(run->connection, err);
@@ -216,6 +237,7 @@ static lh_code run_prepare(engine_run *run, duckdb_extracted_statements extracte
         run->lost_race = true;
         return lh_fail(err, LH_CONFLICT, "a table changed meanwhile");
     }
+    if (state == DuckDBError) LH_TRY(run_govern_check_relations(run, err));
     if (state == DuckDBError) return run_failure(run, duckdb_prepare_error(*prepared), err);
     return run_check_type(*prepared, err);
 }
@@ -512,8 +534,9 @@ static lh_code run_statements(engine_run *run, engine_rows *rows, lh_error *err)
         LH_TRY(run_statement(run, i + 1 == run->scan.statement_count ? rows : NULL, err));
     }
     run->elapsed_ms = (lh_time_monotonic_ns() - run->started_ns) / 1000000u;
+    size_t shown = run_snapshots_shown(run);
     const engine_trailer trailer = {.snapshots = run->snapshots,
-                                    .snapshot_count = run->snapshot_count,
+                                    .snapshot_count = shown,
                                     .elapsed_ms = run->elapsed_ms,
                                     .truncated = run->truncated};
     return engine_rows_end(rows, &trailer);

@@ -55,7 +55,8 @@ typedef struct engine_run {
 /* ---- run.c ---- */
 /* A name in SQL: t, ns.t, lake.ns.t. False: of no table of a lake. Arena. */
 bool run_resolve(const engine_run *run, const lh_str *parts, size_t count, lh_table_name *ret);
-lh_str run_lower(lh_str text, lh_arena *arena); /* ASCII */
+lh_str run_resolve_namespace(const engine_run *run, lh_str schema); /* of "a.b" */
+lh_str run_lower(lh_str text, lh_arena *arena);                     /* ASCII */
 /* The time that a constant of AT (TIMESTAMP => …) is, as the extension has it; asking does no harm to the transaction. */
 bool run_constant_ms(engine_run *run, lh_str constant, int64_t *ret);
 

@@ -86,6 +86,7 @@ struct Slot {
     vector<string> columns = {};                       /* of a target */
     InsertStatement *insert = nullptr;                 /* … */
     bool joined = false;                               /* … an UPDATE's FROM, a DELETE's USING */
+    string *names[3] = {nullptr, nullptr, nullptr};    /* … as the statement has them; NULL: they cannot be others */
     unique_ptr<ParsedExpression> *condition = nullptr; /* … */
 };
 
@@ -147,6 +148,10 @@ class Walker {
     void Target(const string &catalog, const string &schema, const string &table, tree_change change) {
         slots.push_back(
             {nullptr, catalog, schema, table, "", "", optional_idx(), statement, TREE_TARGET, false, false, change});
+    }
+    void Names(string &catalog, string &schema, string &table) {
+        string *names[3] = {&catalog, &schema, &table};
+        std::copy(names, names + 3, slots.back().names);
     }
     void Target(TableRef &ref, tree_change change);
 };
@@ -342,12 +347,14 @@ void Walker::Target(TableRef &ref, tree_change change) {
     auto &table = ref.Cast<BaseTableRef>();
     if (table.at_clause) throw Unknown{"AT of a target", table.query_location};
     Target(table.catalog_name, table.schema_name, table.table_name, change);
+    Names(table.catalog_name, table.schema_name, table.table_name);
     slots.back().alias = table.alias;
     slots.back().place = table.query_location;
 }
 
 void Walker::VisitInsert(InsertStatement &insert) {
     Target(insert.catalog, insert.schema, insert.table, TREE_INSERT);
+    Names(insert.catalog, insert.schema, insert.table);
     slots.back().columns = insert.columns;
     slots.back().insert = &insert;
     const Scope *scope = VisitWith(insert.cte_map, nullptr);
@@ -408,6 +415,7 @@ void Walker::VisitCreateTable(CreateTableInfo &info) {
     bool more = !info.options.empty(); /* a location, or another table's keys */
     for (auto &constraint : info.constraints) more |= constraint->type == ConstraintType::FOREIGN_KEY;
     Target(info.catalog, info.schema, info.table, more ? TREE_OTHER : TREE_CREATE);
+    Names(info.catalog, info.schema, info.table);
     for (auto &column : info.columns.Logical()) VisitColumn(column);
     for (auto &constraint : info.constraints)
         if (constraint->type == ConstraintType::CHECK)
@@ -441,6 +449,7 @@ void Walker::VisitAlter(AlterInfo &info) {
     if (table && info.Cast<AlterTableInfo>().alter_table_type == AlterTableType::RENAME_TABLE) /* makes the new name */
         Target(info.catalog, info.schema, info.Cast<RenameTableInfo>().new_table_name, TREE_CREATE);
     Target(info.catalog, info.schema, info.name, table ? TREE_ALTER : TREE_OTHER);
+    Names(info.catalog, info.schema, info.name);
     if (!table) return;
     auto &alter = info.Cast<AlterTableInfo>();
     switch (alter.alter_table_type) {
@@ -486,6 +495,7 @@ void Walker::Visit(SQLStatement &at) {
         else
             Target(info.catalog, info.schema, info.name,
                    info.type == CatalogType::TABLE_ENTRY ? TREE_DROP : TREE_OTHER);
+        if (info.type == CatalogType::TABLE_ENTRY) Names(info.catalog, info.schema, info.name);
         return;
     }
     case StatementType::EXPLAIN_STATEMENT: Visit(*at.Cast<ExplainStatement>().stmt); return;
@@ -632,9 +642,12 @@ class Teller {
             if (code != TREE_OK) return code;
             ret->told++;
         }
+        for (auto &rename : renames)
+            for (int i = 0; i < 3; i++)
+                if (rename.slot.get().names[i]) *rename.slot.get().names[i] = rename.names[i];
         for (auto &check : checks) { /* references within keep their places */
             const tree_put put = {
-                nullptr, nullptr, check.table.c_str(), check.query.c_str(), false, check.condition.c_str()};
+                nullptr, nullptr, check.table.c_str(), check.query.c_str(), false, check.condition.c_str(), nullptr};
             if (!check_target(check.slot.get(), put))
                 return fail(ret, TREE_WRONG, check.slot.get().table, check.slot.get().place);
         }
@@ -668,6 +681,11 @@ class Teller {
         string query, table, condition;
     };
     vector<Check> checks;
+    struct Rename {
+        reference<Slot> slot;
+        string names[3];
+    };
+    vector<Rename> renames;
     bool hides_rows = false;
 
     static void SampleRows(SampleOptions &sample) {
@@ -714,9 +732,11 @@ class Teller {
         ref.column_count = columns.size();
         tree_act act = fn(ctx, &ref, &put);
         if (act == TREE_KEEP) return TREE_OK;
-        if (act == TREE_PUT_CHECK && slot.use == TREE_TARGET) {
-            checks.push_back(
-                {slot, put.query ? put.query : "", put.table ? put.table : "", put.condition ? put.condition : ""});
+        if (slot.use == TREE_TARGET && (act == TREE_PUT_TABLE || act == TREE_PUT_CHECK)) {
+            if (put.name) renames.push_back({slot, {put.catalog, put.schema, put.name}});
+            if (act == TREE_PUT_CHECK)
+                checks.push_back(
+                    {slot, put.query ? put.query : "", put.table ? put.table : "", put.condition ? put.condition : ""});
             return TREE_OK;
         }
         if (act == TREE_REFUSE) return fail(ret, TREE_REFUSED, slot.table, slot.place);

@@ -57,9 +57,10 @@ typedef enum { TREE_KEEP, TREE_PUT_TABLE, TREE_PUT_QUERY, TREE_PUT_CHECK, TREE_R
 typedef struct tree_put {
     const char *catalog, *schema, *table, *query;
     bool hides_rows;
-    /* Of a target, with TREE_PUT_CHECK: an INSERT's rows come from `query`, in which the table named `table` is the source that
+    /* Of a target, with TREE_PUT_TABLE or TREE_PUT_CHECK: `catalog`, `schema` and `name` are what it is called from now on; NULL: as
+     * it is. With TREE_PUT_CHECK: an INSERT's rows come from `query`, in which the table named `table` is the source that
      * the statement has; an UPDATE or DELETE only concerns rows for which `condition` is true, and looks at no other. */
-    const char *condition;
+    const char *condition, *name;
 } tree_put;
 typedef tree_act (*tree_fn)(void *ctx, const tree_ref *ref, tree_put *ret);
 

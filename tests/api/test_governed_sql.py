@@ -346,6 +346,49 @@ def test_errors_name_nothing_that_is_hidden(lake):
     assert lake.rows("SELECT sum(a) FROM own.\"UpTab\"", key) == [[3]]
 
 
+def test_main_is_the_default_namespace_here_too(lake):
+    for name in ("hid2", "hid3", "hid4"):
+        lake.ingest(name, b"id,v\n1,secret\n")
+    key = lake.key("of-main", allow("dataset", "*", "read", "write"), *({"effect": "deny", "on": "dataset", "name": name, "actions": ["read", "write"]} for name in ("hid2", "hid3", "hid4")))
+    by_main = lake.key("by-main", allow("namespace", "main", "read", "write"))
+    for sql in ("INSERT INTO main.hid2 VALUES (5, 'x')", "DROP TABLE main.hid4", "ALTER TABLE main.hid4 RENAME COLUMN v TO w", "ALTER TABLE main.hid3 RENAME TO mine_now", "FROM main.hid2",
+                "UPDATE main.hid2 SET v = 'x'", "DELETE FROM lake.main.hid2", "TRUNCATE main.hid2"):
+        lake.refused(sql, key)
+        lake.refused(sql, by_main)
+    assert [lake.rows(f"SELECT count(*) FROM {name}", ADMIN) for name in ("hid2", "hid3", "hid4")] == [[[1]]] * 3
+    lake.rows("CREATE TABLE main.made AS SELECT 1 AS a", key)
+    assert lake.rows("FROM made", key) == [[1]]
+    lake.refused("CREATE TABLE main.other AS SELECT 1 AS a", by_main)
+
+
+def test_a_new_name_is_asked_for_too(lake):
+    lake.server.sql("CREATE SCHEMA plot")
+    key = lake.key("of-plot", allow("namespace", "plot", "read", "write"), {"effect": "deny", "on": "dataset", "name": "plot.forbidden", "actions": ["write"]})
+    lake.rows("CREATE TABLE plot.a AS SELECT 1 AS a", key)
+    lake.refused("ALTER TABLE plot.a RENAME TO forbidden", key)
+    lake.rows("ALTER TABLE plot.a RENAME TO b", key)
+    lake.refused("CREATE SCHEMA lake", lake.key("of-data", allow("namespace", "data", "read", "write")))
+
+
+def test_sensitivity_goes_along_within_a_transaction(lake):
+    lake.ingest("wages", b"id,wage\n1,111\n")
+    lake.call("PATCH", "/catalog/datasets/by-name/wages/metadata", 200, {"columns": {"wage": {"sensitivity": "restricted"}}})
+    lake.server.sql("CREATE TABLE wages_a (x BIGINT)")
+    lake.server.sql("CREATE TABLE wages_b (y BIGINT)")
+    lake.server.sql("BEGIN; INSERT INTO wages_a SELECT wage FROM wages; INSERT INTO wages_b SELECT x FROM wages_a; COMMIT")
+    assert told(lake, "wages_a")["x"][0] == told(lake, "wages_b")["y"][0] == "restricted"
+    key = lake.key("of-wages", allow("dataset", "wages_a", "read", "write", redactions={"sensitivity:restricted": {"kind": "none"}}))
+    lake.refused("BEGIN; INSERT INTO wages_a VALUES (1); ALTER TABLE wages_a RENAME COLUMN x TO z; COMMIT", key)
+
+
+def test_a_filter_that_does_not_bind_tells_no_names(lake):
+    lake.server.sql("CREATE TABLE nested AS SELECT 1 AS id, {'fld': 1} AS st, 5 AS secretnum")
+    for name, row_filter in (("field", "st.nofld = 1"), ("type", "lower(secretnum) = 'x'")):
+        key = lake.key(f"unbound-{name}", allow("namespace", "data", row_filter=row_filter, columns=["id"]))
+        message = lake.ask("FROM nested", key).json()["error"]["message"]
+        assert "fld" not in message and "secretnum" not in message and "INTEGER" not in message, message
+
+
 # ---- the audit ----
 
 def test_each_statement_is_recorded(lake):
@@ -357,7 +400,7 @@ def test_each_statement_is_recorded(lake):
     asked = next(item for item in items if item["statement"] == sql)
     assert (asked["principal"], asked["outcome"], asked["rows"], asked["datasets"], asked["door"], asked["remote"]) == ("agent-of-sql", "ok", len(rows), ["data.candidates"], "http", "127.0.0.1")
     assert set(asked["columns"]) == {"data.candidates.name", "data.candidates.salary", "data.candidates.status"}
-    assert "rows where" in asked["policy"] and "blocked" in asked["policy"] and len(asked["snapshot_ids"]) == 1 and asked["trace_id"]
+    assert "rows where" in asked["policy"] and "blocked" in asked["policy"] and len(asked["snapshot_ids"]) == 1 and lake.ask(sql, lake.agent).json()["snapshots"] == [] and asked["trace_id"]
     assert [item["outcome"] for item in items if "hidden" in item["statement"] and item["principal"] == "agent-of-sql"][:1] == ["denied"]
     assert [item["outcome"] for item in items if item["statement"].startswith("CREATE TABLE audited")] == ["ok", "begun"]
     assert {item["principal"] for item in lake.call("GET", "/access/audit?principal=agent-of-sql", 200)["items"]} == {"agent-of-sql"}
