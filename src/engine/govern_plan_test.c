@@ -146,8 +146,8 @@ static const char *const raising[] = {
     "SELECT a, row_number() OVER (PARTITION BY chr(a) ORDER BY b, s) AS n FROM @ t QUALIFY n = 1 AND chr(a) = 'A'",
     "SELECT unnest([chr(a), 'x']) AS c, b FROM @ t WHERE b = 3",
     "SELECT count(*) FROM @ t, unnest([t.a]) x(v) WHERE chr(x.v) = 'A'",
-    "WITH RECURSIVE r AS (SELECT 0 AS n, 'A' AS c UNION ALL SELECT n + 1, chr(t.a) FROM r, @ t WHERE r.n < 1 AND "
-    "chr(t.a) = 'B') SELECT count(*) FROM r",
+    ("WITH RECURSIVE r AS (SELECT 0 AS n, 'A' AS c UNION ALL SELECT n + 1, chr(t.a) FROM r, @ t WHERE r.n < 1 AND "
+     "chr(t.a) = 'B') SELECT count(*) FROM r"),
     "SELECT list_transform([a], x -> chr(x)) FROM @ t WHERE b = 4",
     "PIVOT (SELECT chr(a) AS c, b FROM @ t) ON c USING count(*) GROUP BY b",
     "SELECT count(*) FROM @ t POSITIONAL JOIN (SELECT 1 AS k) k WHERE chr(a) = 'A'",

@@ -350,9 +350,13 @@ def test_requests(twins, agent):
     asked += [("GET", path) for path in ("/catalog/search?q=payroll", "/catalog/search?q=secret", "/catalog/search?q=", "/datasets?prefix=pay", "/datasets?limit=1", "/storage/objects?prefix=data/", "/storage/objects?prefix=data/payroll/", "/iceberg/v1/namespaces/hr_a/tables",
                                          "/iceberg/v1/namespaces/hr_b", "/iceberg/v1/namespaces/data%1Fx/tables", "/iceberg/v1/namespaces/data/tables/candidates?snapshots=all", "/access/me", "/nothing", "/datasets/by-name/" + "x" * 300, "/catalog/lineage/candidates?depth=9")]
     assert len(asked) > 150
+    listed = send(twins[0], twins[0].agents[agent], "GET", "/datasets?limit=1000").json()["items"]
+    whole = tuple(f"/{kind}/{item['name']}" for item in listed if not item.get("limited") for kind in ("tables", "by-name"))
     for method, path in asked:
         if (method, path.split("?")[0]) in (("POST", "/query/sql"), ("GET", "/metrics")) or method == "DELETE" and "notes" in path:
             continue
+        if method in ("GET", "HEAD") and path.split("?")[0].endswith(whole):
+            continue  # of what is seen whole the ids, places and sizes are told
         for body in (None, b"{}", b"{", b'{"name": "payroll", "dataset": "payroll"}') if method in ("POST", "PUT", "PATCH") else (None,):
             answers = [told(send(twin, twin.agents[agent], method, path, data=body, headers={"Content-Type": "application/json"} if body else {}), False) for twin in twins]
             assert answers[0] == answers[1], (method, path, body)
