@@ -416,7 +416,7 @@ def test_a_buffer_that_cannot_be_emptied_is_bounded(tmp_path):
         server.stop()
 
 
-def test_a_bucket_that_does_not_answer_loses_nothing_and_a_clean_stop_leaves_nothing_behind(tmp_path):
+def test_a_bucket_that_does_not_answer_loses_nothing_and_a_clean_stop_leaves_nothing_behind(tmp_path, s3):  # s3: skipped where there is none
     store = S3Server(tmp_path / "buckets", "lake")
     env = {"LAKEHOUSE__STORAGE__KIND": "s3", "LAKEHOUSE__STORAGE__S3_ENDPOINT": store.url, "LAKEHOUSE__STORAGE__S3_BUCKET": "lake",
            "LAKEHOUSE__STORAGE__S3_ACCESS_KEY": "testaccess", "LAKEHOUSE__STORAGE__S3_SECRET_KEY": "testsecret", "LAKEHOUSE__STORAGE__S3_RETRIES": "0"}
