@@ -61,7 +61,7 @@ static lh_code issuer_read_file(jwt_issuer *issuer, lh_arena *arena, lh_str *ret
 
 static lh_code issuer_fetch(jwt_issuer *issuer, jwt_keys **ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    lh_str text;
+    lh_str text = LH_STR_NONE;
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
     LH_TRY(issuer->is_url ? issuer_read_url(issuer, arena, &text, err) : issuer_read_file(issuer, arena, &text, err));
     return jwt_keys_parse(text, ret, err);

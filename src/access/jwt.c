@@ -44,7 +44,7 @@ static bool jwt_names_differ(const lh_json *object) {
 }
 
 static lh_code jwt_object(lh_str part, const char *what, lh_arena *arena, lh_json **ret, lh_error *err) {
-    lh_str text;
+    lh_str text = LH_STR_NONE;
     lh_json *object = NULL;
     if (jwt_base64url(part, arena, &text, NULL) != LH_OK || lh_json_parse(arena, text, &object, NULL) != LH_OK ||
         !lh_json_is_object(object))
@@ -89,7 +89,7 @@ static lh_code jwt_find_key(const jwt_keys *keys, const lh_json *header, const j
 static lh_code jwt_check_signature(const jwt_keys *keys, const lh_json *header, lh_str content, lh_str part,
                                    lh_arena *arena, lh_error *err) {
     const jwt_key *key = NULL;
-    lh_str signature;
+    lh_str signature = LH_STR_NONE;
     if (lh_json_get(header, "crit")) return lh_fail(err, LH_DENIED, "its header asks for an extension (crit)");
     if (!jwt_type_fits(header)) return lh_fail(err, LH_DENIED, "its typ is not JWT or at+jwt");
     LH_TRY(jwt_find_key(keys, header, &key, err));

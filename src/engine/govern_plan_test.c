@@ -248,9 +248,8 @@ static void test_govern_plan__rows_behind_a_curtain_are_the_same(void) {
         "SELECT l FROM @ t WHERE list_transform(l, x -> x::INTEGER)[1] = 4",
         "SELECT sum(list_transform(l, x -> x::INTEGER)[1]) FROM @ t",
         "SELECT b, m::MAP(INTEGER, INTEGER) FROM @ t WHERE b = 2",
-        "SELECT x.b FROM @ t JOIN (SELECT b, max(list_transform(l, x -> x::INTEGER)[1]) AS n FROM @ t GROUP BY b) x "
-        "USING "
-        "(b) WHERE x.n > 3",
+        ("SELECT x.b FROM @ t JOIN (SELECT b, max(list_transform(l, x -> x::INTEGER)[1]) AS n FROM @ t GROUP BY b) x "
+         "USING (b) WHERE x.n > 3"),
         "SELECT unnest(l::INTEGER[]) FROM @ t",
     };
     fixture *f = fixture_new();
