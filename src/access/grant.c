@@ -112,11 +112,10 @@ lh_code access_redaction_check(const lh_json *redaction, lh_error *err) {
 }
 
 static lh_code grant_check_redacted(lh_str name, lh_error *err) {
-    static const char *const levels[] = {"public", "internal", "confidential", "restricted"};
     const lh_str prefix = LH_STR("sensitivity:");
     if (!access_text_is_plain(name, LH_LIMIT_NAME_BYTES, false))
         return lh_fail(err, LH_INVALID, "'redactions' names columns of 1 to %d bytes", LH_LIMIT_NAME_BYTES);
-    if (lh_str_starts(name, prefix) && grant_find(lh_str_sub(name, prefix.len, SIZE_MAX), levels, 4) == 4)
+    if (lh_str_starts(name, prefix) && lh_sensitivity_rank(lh_str_sub(name, prefix.len, SIZE_MAX)) < 0)
         return lh_fail(err, LH_INVALID, "a redaction by sensitivity is of public, internal, confidential, restricted");
     return LH_OK;
 }

@@ -144,8 +144,7 @@ static lh_json *append_request(append *a, const lh_json *extra) {
 static lh_code append_prepare(append *a, lh_table_name name, lh_error *err) {
     catalog_table table;
     lh_json *metadata = NULL;
-    LH_TRY(catalog_table_find(a->catalog, name, a->arena, &table, err));
-    LH_TRY(catalog_metadata_load(a->catalog, table.metadata_key, a->arena, &metadata, err));
+    LH_TRY(catalog_table_read(a->catalog, name, a->arena, &table, &metadata, err));
     int64_t spec = lh_json_int(lh_json_get(metadata, "default-spec-id"), 0);
     if (lh_json_int(lh_json_get(metadata, "format-version"), 0) < 2)
         return lh_fail(err, LH_INVALID, "files can be added to a table of format 2 or 3 only");

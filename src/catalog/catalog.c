@@ -266,8 +266,7 @@ lh_code lh_table_get_state(lh_catalog *catalog, lh_table_name name, lh_table_sta
     LH_TRY(lh_arena_new(LH_LIMIT_REQUEST_ARENA_BYTES, &arena, err));
     catalog_table table;
     lh_json *metadata = NULL;
-    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
     lh_table_state state = {.version = table.version, .snapshot_id = table.snapshot_id};
     state.schema_id = lh_json_int(lh_json_get(metadata, "current-schema-id"), -1);
     lh_str uuid = lh_json_get_string(metadata, "table-uuid");
@@ -282,8 +281,7 @@ lh_code lh_table_snapshot_schema(lh_catalog *catalog, lh_table_name name, int64_
     LH_TRY(lh_arena_new(LH_LIMIT_REQUEST_ARENA_BYTES, &arena, err));
     catalog_table table;
     lh_json *metadata = NULL;
-    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
     const lh_json *snapshot = metadata_snapshot(metadata, snapshot_id);
     if (!snapshot) return lh_fail(err, LH_NOT_FOUND, "there is no snapshot %" PRId64, snapshot_id);
     *ret = lh_json_int(lh_json_get(snapshot, "schema-id"), -1);

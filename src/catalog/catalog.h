@@ -540,6 +540,8 @@ typedef struct lh_table_change {
 void lh_table_changes_hook(lh_catalog *catalog, void (*hook)(void *ctx, const lh_table_change *change), void *ctx);
 
 /* ---- what people and detectors say of a dataset ---- */
+/* public 0, internal 1, confidential 2, restricted 3; -1: no sensitivity. */
+int lh_sensitivity_rank(lh_str sensitivity);
 /* lh_dataset_get() and "description","owner","sensitivity","tags","freshness":{…},"columns":[{…,"statistics"}],"lineage" (one step
  * up),"metadata_updated_at". *ret_version is of what lh_dataset_patch() changes; 0 when nothing was said. Arena. */
 LH_MUST_CHECK lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,

@@ -106,6 +106,9 @@ void metadata_cache_put(metadata_cache *cache, lh_str key, lh_str text);
 /* Loads and parses (through the cache). Errors: CORRUPT, IO, NOT_FOUND → CORRUPT (a table without its metadata). */
 LH_MUST_CHECK lh_code catalog_metadata_load(lh_catalog *catalog, lh_str key, lh_arena *arena, lh_json **ret,
                                             lh_error *err);
+/* A table's document and its metadata. Errors: NOT_FOUND, and as above. */
+LH_MUST_CHECK lh_code catalog_table_read(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_table *ret,
+                                         lh_json **ret_metadata, lh_error *err);
 /* Where metadata is written: metadata/ of the location, or a view's property write.metadata.path. (A table's stays where
  * the folders of tables are told from their metadata files.) */
 lh_str catalog_metadata_folder(const lh_json *metadata, lh_arena *arena);

@@ -70,11 +70,15 @@ static lh_code about_check_text(const lh_json *value, lh_str name, size_t max, l
     return LH_OK;
 }
 
-static lh_code about_check_sensitivity(const lh_json *value, lh_error *err) {
+int lh_sensitivity_rank(lh_str sensitivity) {
     static const char *const levels[] = {"public", "internal", "confidential", "restricted"};
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
-        if (lh_json_is_string(value) && lh_str_eq(lh_json_str(value, LH_STR_NONE), lh_str_from(levels[i])))
-            return LH_OK;
+    for (int i = 0; i < 4; i++)
+        if (lh_str_eq(sensitivity, lh_str_from(levels[i]))) return i;
+    return -1;
+}
+
+static lh_code about_check_sensitivity(const lh_json *value, lh_error *err) {
+    if (lh_sensitivity_rank(lh_json_str(value, LH_STR_NONE)) >= 0) return LH_OK;
     return lh_fail(err, LH_INVALID, "'sensitivity' must be public, internal, confidential, restricted, or null");
 }
 
@@ -272,8 +276,7 @@ static lh_code about_try(lh_catalog *catalog, lh_table_name name, about_change c
     uint64_t version = 0;
     lh_json *metadata = NULL, *about = NULL;
     *ret_again = false;
-    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
     LH_TRY(dataset_about_read(catalog, name, arena, &about, &version, err));
     if (if_version && *if_version != version)
         return lh_fail(err, LH_CONFLICT, "the metadata of '%.*s' was changed meanwhile", LH_STR_ARG(name.name));
@@ -316,19 +319,12 @@ lh_code lh_dataset_set_detected(lh_catalog *catalog, lh_table_name name, const l
 
 /* ---- what comes with values ---- */
 
-static int about_level(lh_str sensitivity) {
-    static const char *const levels[] = {"public", "internal", "confidential", "restricted"};
-    for (int i = 0; i < 4; i++)
-        if (lh_str_eq(sensitivity, lh_str_from(levels[i]))) return i;
-    return -1;
-}
-
 static void about_inherit_column(lh_arena *arena, lh_json *record, lh_str otherwise, const lh_json *inherited) {
     lh_str own = lh_json_get_string(record, "sensitivity"), level = lh_json_get_string(inherited, "sensitivity");
     lh_str kind = lh_json_get_string(inherited, "pii_kind"), before;
     const lh_json *pii = lh_json_get(record, "pii");
     bool said = own.len && !lh_json_bool(lh_json_get(record, "sensitivity_inherited"), false);
-    if (!said && about_level(level) > about_level(own.len ? own : otherwise)) {
+    if (!said && lh_sensitivity_rank(level) > lh_sensitivity_rank(own.len ? own : otherwise)) {
         lh_json_set_string(arena, record, "sensitivity", level);
         lh_json_set_bool(arena, record, "sensitivity_inherited", true);
     }

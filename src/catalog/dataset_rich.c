@@ -67,8 +67,7 @@ lh_code lh_dataset_columns(lh_catalog *catalog, lh_table_name name, lh_arena *ar
     catalog_table table;
     uint64_t ignored;
     lh_json *metadata = NULL, *about = NULL, *columns = lh_json_new_array(arena);
-    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
     LH_TRY(dataset_about_read(catalog, name, arena, &about, &ignored, err));
     lh_str sensitivity = lh_json_str(lh_json_get(about, "sensitivity"), LH_STR(DATASET_SENSITIVITY));
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata_current_schema(metadata), "fields")); lh_json_next(&it);) {
@@ -105,8 +104,7 @@ lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name name, lh_arena *a
     uint64_t version = 0;
     lh_json *metadata = NULL, *about = NULL, *dataset = NULL, *lineage = NULL;
     LH_TRY(lh_dataset_get(catalog, name, arena, &dataset, err));
-    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
     LH_TRY(dataset_about_read(catalog, name, arena, &about, &version, err));
     LH_TRY(lh_lineage_get(catalog, name, LH_LINEAGE_UP, 1, arena, &lineage, err));
     lh_str sensitivity = lh_json_str(lh_json_get(about, "sensitivity"), LH_STR(DATASET_SENSITIVITY));

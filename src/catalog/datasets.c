@@ -51,8 +51,7 @@ static void dataset_set_name(lh_table_name name, lh_arena *arena, lh_json *into)
 lh_code lh_dataset_get(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret, lh_error *err) {
     catalog_table table;
     lh_json *metadata = NULL, *document = NULL, *dataset = lh_json_new_object(arena);
-    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
     LH_TRY(dataset_document(catalog, name, arena, &document, err));
     dataset_set_name(name, arena, dataset);
     dataset_set_state(catalog, metadata, arena, dataset);

@@ -96,8 +96,7 @@ lh_code lh_table_evolve(lh_catalog *catalog, lh_table_name name, const lh_json *
         LH_TRY(lh_arena_new(4 * (size_t)LH_LIMIT_METADATA_BYTES, &arena, err));
         catalog_table table;
         lh_json *metadata = NULL, *answer = NULL;
-        LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-        LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+        LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
         lh_json *schema = lh_json_copy(arena, metadata_current_schema(metadata));
         int64_t last = lh_json_int(lh_json_get(metadata, "last-column-id"), 0);
         LH_TRY(evolve_apply(arena, schema, &last, add, widen, err));

@@ -155,8 +155,7 @@ static lh_code expiry_try(expiry *e, lh_table_name name, uint64_t *ret_files, ui
         uint64_t files = 0, bytes = 0; /* what stays must be readable, or nothing is expired at all */
         LH_TRY(expiry_files(e, NULL, &files, &bytes, err));
         LH_TRY(expiry_commit(e, name, err));
-        LH_TRY(catalog_table_find(e->catalog, name, e->arena, &table, err));
-        LH_TRY(catalog_metadata_load(e->catalog, table.metadata_key, e->arena, &after, err));
+        LH_TRY(catalog_table_read(e->catalog, name, e->arena, &table, &after, err));
     }
     return expiry_files(e, after, ret_files, ret_bytes, err);
 }

@@ -71,8 +71,7 @@ lh_code lh_table_layout(lh_catalog *catalog, lh_table_name name, lh_arena *arena
     catalog_table table;
     lh_json *metadata = NULL;
     LH_TRY(lh_arena_new(4 * (size_t)LH_LIMIT_METADATA_BYTES, &work, err));
-    LH_TRY(catalog_table_find(catalog, name, work, &table, err));
-    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, work, &metadata, err));
+    LH_TRY(catalog_table_read(catalog, name, work, &table, &metadata, err));
     *ret = lh_json_copy(arena, layout_answer(name, metadata, work));
     return lh_arena_check(arena, err);
 }
@@ -202,8 +201,7 @@ static lh_code layout_try(lh_catalog *catalog, lh_table_name name, const lh_json
     catalog_table table;
     lh_json *metadata = NULL, *answer = NULL, *updates = lh_json_new_array(arena), *request = lh_json_new_object(arena),
             *requirements = lh_json_new_array(arena), *schema = lh_json_new_object(arena);
-    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
     LH_TRY(layout_set_sort(metadata, layout, updates, arena, err));
     LH_TRY(layout_set_partition(metadata, layout, updates, arena, err));
     LH_TRY(layout_set_bloom(metadata, layout, updates, arena, err));

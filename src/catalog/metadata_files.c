@@ -162,6 +162,12 @@ lh_code catalog_metadata_load(lh_catalog *catalog, lh_str key, lh_arena *arena, 
     return lh_arena_check(arena, err);
 }
 
+lh_code catalog_table_read(lh_catalog *catalog, lh_table_name name, lh_arena *arena, catalog_table *ret,
+                           lh_json **ret_metadata, lh_error *err) {
+    LH_TRY(catalog_table_find(catalog, name, arena, ret, err));
+    return catalog_metadata_load(catalog, ret->metadata_key, arena, ret_metadata, err);
+}
+
 /* The version in "…/00012-<uuid>.metadata.json", -1 when the name is of another kind. */
 static int64_t metadata_version_of(lh_str key) {
     lh_str name = key;

@@ -192,8 +192,7 @@ lh_code lh_table_reshape(lh_catalog *catalog, lh_table_name name, const lh_resha
     lh_str list_key = LH_STR_NONE;
     lh_change document;
     bool said = false;
-    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
     if (lh_json_int(lh_json_get(metadata, "format-version"), 0) < 2)
         return lh_fail(err, LH_INVALID, "the schema of a table of format 1 cannot be migrated");
     LH_TRY(lh_dataset_follow(catalog, name, reshape->moved, arena, &document, &said, err));
@@ -306,8 +305,7 @@ static lh_code rollback_try(lh_catalog *catalog, lh_table_name name, int64_t ask
     catalog_table table;
     lh_json *metadata = NULL, *updates = lh_json_new_array(arena), *committed = NULL;
     int64_t target = -1;
-    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
     LH_TRY(rollback_target(metadata, asked, &target, err));
     int64_t current = metadata_current_snapshot_id(metadata), schema = rollback_schema(metadata, target);
     rollback_records r = {.catalog = catalog, .name = name, .arena = arena};

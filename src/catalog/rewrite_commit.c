@@ -315,8 +315,7 @@ static lh_code rewrite_begin(rewrite_commit *c, lh_error *err) {
     catalog_table table;
     lh_json *metadata = NULL;
     lh_str folder;
-    LH_TRY(catalog_table_find(c->catalog, c->name, c->arena, &table, err));
-    LH_TRY(catalog_metadata_load(c->catalog, table.metadata_key, c->arena, &metadata, err));
+    LH_TRY(catalog_table_read(c->catalog, c->name, c->arena, &table, &metadata, err));
     bool stands = c->plan->snapshot_id < 0
                       ? metadata_current_snapshot_id(metadata) < 0
                       : metadata_descends(metadata, metadata_current_snapshot_id(metadata), c->plan->snapshot_id);

@@ -112,8 +112,7 @@ lh_code rewrite_plan_load(lh_catalog *catalog, lh_table_name name, lh_arena *are
     catalog_table table;
     lh_json *metadata = NULL;
     if (!state) return lh_fail(err, LH_NO_MEMORY, "catalog: no memory for a plan");
-    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
+    LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
     LH_TRY(rewrite_check(&(rewrite_state){.metadata = metadata}, err));
     LH_TRY(rewrite_load(catalog, metadata, arena, state, err));
     LH_TRY(rewrite_check(state, err));

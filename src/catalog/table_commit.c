@@ -80,8 +80,7 @@ static lh_code commit_take_snapshots(lh_catalog *catalog, table_commit *commit, 
 /* Reads the table, once a try: its document and its metadata. Errors: NOT_FOUND. */
 static lh_code commit_read(lh_catalog *catalog, table_commit *commit, lh_arena *arena, lh_error *err) {
     if (commit->exists) return LH_OK;
-    LH_TRY(catalog_table_find(catalog, commit->name, arena, &commit->table, err));
-    LH_TRY(catalog_metadata_load(catalog, commit->table.metadata_key, arena, &commit->metadata, err));
+    LH_TRY(catalog_table_read(catalog, commit->name, arena, &commit->table, &commit->metadata, err));
     commit->exists = true;
     return LH_OK;
 }

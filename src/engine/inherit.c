@@ -31,11 +31,10 @@ static const lh_json *inherit_described(inherit *in, lh_table_name table) {
     return columns;
 }
 
-static int inherit_level(lh_str sensitivity) {
-    static const char *const levels[] = {"public", "internal", "confidential", "restricted"};
-    for (int i = 0; i < 4; i++)
-        if (lh_str_eq(sensitivity, lh_str_from(levels[i]))) return i;
-    return 3;
+/* What is no sensitivity counts as the highest. */
+static int inherit_rank(lh_str sensitivity) {
+    int rank = lh_sensitivity_rank(sensitivity);
+    return rank < 0 ? lh_sensitivity_rank(LH_STR("restricted")) : rank;
 }
 
 static void inherit_from(inherit *in, lh_str into, const lh_json *column) {
@@ -46,7 +45,7 @@ static void inherit_from(inherit *in, lh_str into, const lh_json *column) {
         lh_json_put(arena, in->columns, into, lh_json_new_object(arena));
         have = lh_json_get_str(in->columns, into);
         lh_json_set_string(arena, have, "sensitivity", level);
-    } else if (inherit_level(level) > inherit_level(lh_json_get_string(have, "sensitivity"))) {
+    } else if (inherit_rank(level) > inherit_rank(lh_json_get_string(have, "sensitivity"))) {
         lh_json_set_string(arena, have, "sensitivity", level);
     }
     lh_str before = lh_json_get_string(have, "pii_kind");
