@@ -1,5 +1,6 @@
 /* See filter_shim.h. Both walks are lists of what is allowed: a kind of expression that is not named here is refused. */
 #include "engine/filter_shim.h"
+#include "engine/total_cast.hpp"
 
 #include <charconv>
 #include <cstdio>
@@ -186,55 +187,11 @@ filter_code filter_shim_check(const char *text, const filter_out *out, filter_ou
 
 namespace {
 
-/* One that is greater holds the other, when both are signed or both are not; a signed one holds an unsigned one that is
- * two ranks below. */
-int integer_rank(LogicalTypeId type) {
-    switch (type) {
-    case LogicalTypeId::UTINYINT: return 2;
-    case LogicalTypeId::TINYINT: return 3;
-    case LogicalTypeId::USMALLINT: return 4;
-    case LogicalTypeId::SMALLINT: return 5;
-    case LogicalTypeId::UINTEGER: return 6;
-    case LogicalTypeId::INTEGER: return 7;
-    case LogicalTypeId::UBIGINT: return 8;
-    case LogicalTypeId::BIGINT: return 9;
-    case LogicalTypeId::UHUGEINT: return 10;
-    case LogicalTypeId::HUGEINT: return 11;
-    default: return 0;
-    }
-}
-
-bool integer_holds(LogicalTypeId from, LogicalTypeId to) {
-    int a = integer_rank(from), b = integer_rank(to);
-    if (a == 0 || b <= a) return false;
-    bool from_signed = a % 2 == 1, to_signed = b % 2 == 1;
-    if (from_signed) return to_signed;
-    return !to_signed || b >= a + 3; /* UTINYINT (2) lies in SMALLINT (5) */
-}
-
-bool decimal_holds(const LogicalType &from, const LogicalType &to) {
-    uint8_t width, scale, to_width, to_scale;
-    bool number = from.id() == LogicalTypeId::DECIMAL || integer_rank(from.id()) > 0;
-    if (!number || from.id() == LogicalTypeId::HUGEINT || from.id() == LogicalTypeId::UHUGEINT)
-        return false; /* 39 digits */
-    if (!from.GetDecimalProperties(width, scale) || !to.GetDecimalProperties(to_width, to_scale)) return false;
-    return to_scale >= scale && to_width - to_scale >= width - scale;
-}
-
-/* Is every value of the one type a value of the other, when it is cast? */
-bool cast_is_total(const LogicalType &from, const LogicalType &to) {
-    if (from == to || from.id() == LogicalTypeId::SQLNULL) return true;
-    if (to.id() == LogicalTypeId::VARCHAR) return !from.IsNested() && from.id() != LogicalTypeId::VARIANT;
-    if (to.id() == LogicalTypeId::DOUBLE)
-        return integer_rank(from.id()) || from.id() == LogicalTypeId::FLOAT || from.id() == LogicalTypeId::DECIMAL;
-    if (to.id() == LogicalTypeId::DECIMAL) return decimal_holds(from, to);
-    return integer_holds(from.id(), to.id());
-}
-
-bool constant_casts(const BoundCastExpression &cast) {
-    if (cast.child->GetExpressionClass() != ExpressionClass::BOUND_CONSTANT) return false;
-    Value value = cast.child->Cast<BoundConstantExpression>().value;
-    return value.DefaultTryCastAs(cast.return_type, true);
+/* A comparison of a whole number with a DECIMAL casts the number. */
+bool integer_fits_decimal(const LogicalType &from, const LogicalType &to) {
+    bool small =
+        integer_rank(from.id()) > 0 && from.id() != LogicalTypeId::HUGEINT && from.id() != LogicalTypeId::UHUGEINT;
+    return small && to.id() == LogicalTypeId::DECIMAL && decimal_holds(from, to); /* those have 39 digits */
 }
 
 class BoundChecker {
@@ -264,7 +221,8 @@ class BoundChecker {
 
     static void VisitCast(const BoundCastExpression &at) {
         auto &from = at.child->return_type;
-        if (at.try_cast || cast_is_total(from, at.return_type) || constant_casts(at)) return;
+        bool total = cast_is_total(from, at.return_type) || integer_fits_decimal(from, at.return_type);
+        if (at.try_cast || total || constant_casts(at)) return;
         if (at.child->GetExpressionClass() == ExpressionClass::BOUND_CONSTANT)
             throw Refused{"a literal is no " + at.return_type.ToString().substr(0, 64), at.GetQueryLocation()};
         throw Refused{

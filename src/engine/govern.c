@@ -84,25 +84,11 @@ static bool govern_resolve(const engine_run *run, const tree_ref *ref, lh_table_
     return run_resolve(run, parts + first, 3 - first, ret);
 }
 
-static lh_table_name govern_lower(lh_table_name name, lh_arena *arena) {
-    return (lh_table_name){run_lower(name.namespace_, arena), run_lower(name.name, arena)};
-}
-
-/* By its name as the text has it, else in lower case, as DuckDB does. */
 static lh_code govern_ask(govern *g, const tree_ref *ref, const lh_relation **ret, lh_table_name *ret_name,
                           lh_error *err) {
-    engine_run *run = g->run;
-    const lh_governor *governor = run->governor;
-    if (!govern_resolve(run, ref, ret_name))
+    if (!govern_resolve(g->run, ref, ret_name))
         return lh_fail(err, LH_DENIED, "there is no table '%s' that you may read", ref->table);
-    lh_code code = governor->relation(governor->ctx, *ret_name, run->arena, ret, err);
-    if (code == LH_DENIED) {
-        lh_table_name lower = govern_lower(*ret_name, run->arena);
-        bool other = !lh_str_eq(lower.name, ret_name->name) || !lh_str_eq(lower.namespace_, ret_name->namespace_);
-        if (other) code = governor->relation(governor->ctx, lower, run->arena, ret, err);
-        if (other && code == LH_OK) *ret_name = lower;
-    }
-    return code;
+    return run_relation(g->run, g->run->governor, ret_name, ret, err);
 }
 
 /* The snapshot of AT (VERSION => 1) or AT (TIMESTAMP => …), which must have the columns that the policy was asked about. */
@@ -294,8 +280,8 @@ static lh_code govern_target(govern *g, const tree_ref *ref, tree_put *put, lh_e
     lh_write write = ref->change == TREE_INSERT                                 ? LH_WRITE_INSERT
                      : ref->change == TREE_UPDATE || ref->change == TREE_DELETE ? LH_WRITE_CHANGE
                                                                                 : LH_WRITE_DEFINE;
-    const lh_table_name lower = govern_lower(name, run->arena);
-    if (!schema && ref->change != TREE_CREATE && !lh_table_exists(run->engine->catalog, name)) name = lower;
+    if (!schema && ref->change != TREE_CREATE && !lh_table_exists(run->engine->catalog, name))
+        name = run_lower_name(run, name);
     LH_TRY(governor->write(governor->ctx, write, name, run->arena, &limits, err));
     if (schema) return LH_OK;
     run->governed_target = name;

@@ -6,6 +6,7 @@
  * of a list's elements and of a dictionary DuckDB computes some things over all of them. So where an expression may do so, rows
  * are copied above the filter first, by a curtain. */
 #include "engine/govern_plan.h"
+#include "engine/total_cast.hpp"
 
 #include <duckdb/catalog/catalog.hpp>
 #include <duckdb/catalog/catalog_entry/table_catalog_entry.hpp>
@@ -50,8 +51,8 @@ struct State : public ClientContextState {
     uint64_t nonce = 0;
     vector<Table> tables, target;
     std::unordered_map<const FunctionData *, idx_t> rows; /* that scans of filtered tables are said to have */
-    bool checked = false; /* the target is only read below CASE WHEN row filter … */
-    bool curtain = false; /* the statement that is planned now needs them */
+    bool checked = false;                                 /* the target is only read below CASE WHEN row filter … */
+    bool curtain = false;                                 /* the statement that is planned now needs them */
 };
 
 struct PlannerInfo : public PlannerExtensionInfo {
@@ -80,53 +81,6 @@ bool is_filtered_scan(const LogicalOperator &op) {
 }
 
 /* ---- expressions that cannot raise ---- */
-
-int integer_rank(
-    LogicalTypeId type) { /* odd: signed; one that is greater by two or more, or by one from unsigned, holds it */
-    switch (type) {
-    case LogicalTypeId::UTINYINT: return 2;
-    case LogicalTypeId::TINYINT: return 3;
-    case LogicalTypeId::USMALLINT: return 4;
-    case LogicalTypeId::SMALLINT: return 5;
-    case LogicalTypeId::UINTEGER: return 6;
-    case LogicalTypeId::INTEGER: return 7;
-    case LogicalTypeId::UBIGINT: return 8;
-    case LogicalTypeId::BIGINT: return 9;
-    case LogicalTypeId::UHUGEINT: return 10;
-    case LogicalTypeId::HUGEINT: return 11;
-    default: return 0;
-    }
-}
-
-bool integer_holds(LogicalTypeId from, LogicalTypeId to) {
-    int a = integer_rank(from), b = integer_rank(to);
-    if (a == 0 || b <= a) return false;
-    bool from_signed = a % 2 == 1, to_signed = b % 2 == 1;
-    if (from_signed) return to_signed;
-    return !to_signed || b >= a + 3; /* UTINYINT (2) lies in SMALLINT (5) */
-}
-
-/* Is every value of the one type a value of the other, when it is cast? */
-bool cast_is_total(const LogicalType &from, const LogicalType &to) {
-    if (from == to) return true;
-    if (to.id() == LogicalTypeId::VARCHAR) return !from.IsNested() && from.id() != LogicalTypeId::VARIANT;
-    if (from.id() == LogicalTypeId::SQLNULL) return true;
-    if (to.id() == LogicalTypeId::DOUBLE)
-        return integer_rank(from.id()) || from.id() == LogicalTypeId::FLOAT || from.id() == LogicalTypeId::DECIMAL;
-    if (from.id() == LogicalTypeId::DECIMAL && to.id() == LogicalTypeId::DECIMAL) {
-        uint8_t width, scale, to_width, to_scale;
-        from.GetDecimalProperties(width, scale);
-        to.GetDecimalProperties(to_width, to_scale);
-        return to_scale >= scale && to_width - to_scale >= width - scale;
-    }
-    return integer_holds(from.id(), to.id());
-}
-
-bool constant_casts(const BoundCastExpression &cast) {
-    if (cast.child->GetExpressionClass() != ExpressionClass::BOUND_CONSTANT) return false;
-    Value value = cast.child->Cast<BoundConstantExpression>().value;
-    return value.DefaultTryCastAs(cast.return_type, true);
-}
 
 bool operator_is_total(ExpressionType type) {
     switch (type) {

@@ -48,11 +48,15 @@ static int run_name_order(const void *a, const void *b) {
     return order ? order : lh_str_cmp(x->name, y->name);
 }
 
-lh_str run_lower(lh_str text, lh_arena *arena) {
+static lh_str run_lower(lh_str text, lh_arena *arena) {
     lh_str copy = lh_arena_dup(arena, text);
     for (size_t i = 0; i < copy.len; i++)
         if (copy.ptr[i] >= 'A' && copy.ptr[i] <= 'Z') ((char *)(uintptr_t)copy.ptr)[i] = (char)(copy.ptr[i] + 32);
     return copy;
+}
+
+lh_table_name run_lower_name(const engine_run *run, lh_table_name name) {
+    return (lh_table_name){run_lower(name.namespace_, run->arena), run_lower(name.name, run->arena)};
 }
 
 /* ---- locks ---- */
@@ -64,7 +68,7 @@ static lh_code run_collect_locks(engine_run *run, lh_error *err) {
         const lh_sql_table *table = &run->scan.tables[i];
         lh_table_name name;
         if (!table->write || !run_table_name(run, table, &name)) continue;
-        run->locks[count++] = (lh_table_name){run_lower(name.namespace_, run->arena), run_lower(name.name, run->arena)};
+        run->locks[count++] = run_lower_name(run, name);
     }
     LH_TRY(lh_arena_check(run->arena, err));
     if (count) qsort(run->locks, count, sizeof *run->locks, run_name_order);
@@ -91,8 +95,7 @@ static void run_unlock(engine_run *run) {
         lh_table_name name; /* an annotation that no commit took */
         if (!run->scan.tables[i].write || !run_table_name(run, &run->scan.tables[i], &name)) continue;
         lh_annotation_clear(run->engine->catalog, name);
-        lh_annotation_clear(run->engine->catalog,
-                            (lh_table_name){run_lower(name.namespace_, run->arena), run_lower(name.name, run->arena)});
+        lh_annotation_clear(run->engine->catalog, run_lower_name(run, name));
     }
     while (run->locked > 0) lh_engine_unlock_table(run->engine, run->locks[--run->locked]);
 }
@@ -105,7 +108,7 @@ static bool run_state_of(engine_run *run, const lh_sql_table *table, lh_table_na
     *ret_exact = false;
     if (!catalog || !run_table_name(run, table, ret_name)) return false;
     if (lh_table_version(catalog, *ret_name, ret, NULL) == LH_OK) return *ret_exact = true;
-    *ret_name = (lh_table_name){run_lower(ret_name->namespace_, run->arena), run_lower(ret_name->name, run->arena)};
+    *ret_name = run_lower_name(run, *ret_name);
     return lh_table_version(catalog, *ret_name, ret, NULL) == LH_OK;
 }
 
@@ -577,12 +580,15 @@ static lh_code run_check_closed(const lh_sql_scan *scan, lh_error *err) {
                 : LH_OK;
 }
 
-/* By its name as the text has it, else in lower case, as DuckDB does. */
-static bool run_relation(const engine_run *run, const lh_governor *governor, lh_table_name name,
-                         const lh_relation **ret) {
-    const lh_table_name lower = {run_lower(name.namespace_, run->arena), run_lower(name.name, run->arena)};
-    return governor->relation(governor->ctx, name, run->arena, ret, NULL) == LH_OK ||
-           governor->relation(governor->ctx, lower, run->arena, ret, NULL) == LH_OK;
+lh_code run_relation(const engine_run *run, const lh_governor *governor, lh_table_name *name, const lh_relation **ret,
+                     lh_error *err) {
+    const lh_table_name lower = run_lower_name(run, *name);
+    bool other = !lh_str_eq(lower.name, name->name) || !lh_str_eq(lower.namespace_, name->namespace_);
+    lh_code code = governor->relation(governor->ctx, *name, run->arena, ret, err);
+    if (code != LH_DENIED || !other) return code;
+    code = governor->relation(governor->ctx, lower, run->arena, ret, err);
+    if (code == LH_OK) *name = lower;
+    return code;
 }
 
 /* A caller who sees all is governed just when the statement reads a view. */
@@ -596,7 +602,7 @@ static void run_look_for_views(engine_run *run) {
         bool exact;
         if (run->scan.tables[i].write || run_state_of(run, &run->scan.tables[i], &name, &ignored, &exact)) continue;
         if (!run_table_name(run, &run->scan.tables[i], &name)) continue;
-        if (run_relation(run, views, name, &relation) && relation->view) run->governor = views;
+        if (run_relation(run, views, &name, &relation, NULL) == LH_OK && relation->view) run->governor = views;
     }
 }
 
@@ -612,7 +618,7 @@ static lh_code run_add_bases(engine_run *run, lh_error *err) {
         const lh_relation *relation = NULL;
         lh_table_name name;
         if (tables[i].write || !run_table_name(run, &tables[i], &name)) continue;
-        if (!run_relation(run, governor, name, &relation) || !relation->view) continue;
+        if (run_relation(run, governor, &name, &relation, NULL) != LH_OK || !relation->view) continue;
         lh_sql_table base = {.part_count = 2, .statement = tables[i].statement, .has_at = tables[i].has_at};
         base.parts[0] = lh_namespace_text(relation->table.namespace_, run->arena);
         base.parts[1] = relation->table.name;

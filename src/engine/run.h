@@ -56,7 +56,11 @@ typedef struct engine_run {
 /* A name in SQL: t, ns.t, lake.ns.t. False: of no table of a lake. Arena. */
 bool run_resolve(const engine_run *run, const lh_str *parts, size_t count, lh_table_name *ret);
 lh_str run_resolve_namespace(const engine_run *run, lh_str schema); /* of "a.b" */
-lh_str run_lower(lh_str text, lh_arena *arena);                     /* ASCII */
+/* What a governor shows under the name, else under that in lower case, as DuckDB looks for it; *name: the one that was found.
+ * Errors: as lh_governor.relation. */
+LH_MUST_CHECK lh_code run_relation(const engine_run *run, const lh_governor *governor, lh_table_name *name,
+                                   const lh_relation **ret, lh_error *err);
+lh_table_name run_lower_name(const engine_run *run, lh_table_name name); /* ASCII */
 /* The time that a constant of AT (TIMESTAMP => …) is, as the extension has it; asking does no harm to the transaction. */
 bool run_constant_ms(engine_run *run, lh_str constant, int64_t *ret);
 
