@@ -1,24 +1,16 @@
 /* /access: roles, principals, and what the ones give the others. The ETag of either is the version of its document. */
 #include "api/api_internal.h"
-#include "api/range.h"
 
 enum { ACCESS_PAGE = 100 };
 
 static lh_catalog *access_catalog(const lh_request *request) { return lh_request_app(request)->catalog; }
-
-static lh_code access_page(const lh_request *request, lh_page *ret, lh_error *err) {
-    uint64_t limit;
-    LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, ACCESS_PAGE, &limit, err));
-    *ret = (lh_page){lh_request_query(request, "page_token"), limit};
-    return LH_OK;
-}
 
 /* ---- roles ---- */
 
 lh_code api_roles_list(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
     lh_page page;
-    LH_TRY(access_page(request, &page, err));
+    LH_TRY(lh_request_page(request, ACCESS_PAGE, &page, err));
     LH_TRY(lh_access_roles_list(access_catalog(request), page, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
@@ -50,11 +42,10 @@ lh_code api_role_create(lh_request *request, lh_error *err) {
 
 /* The version of the role in the path. *ret_fits: If-Match is absent, or has it. */
 static lh_code access_match_role(lh_request *request, uint64_t *ret_version, bool *ret_fits, lh_error *err) {
-    lh_str match = lh_request_header(request, "If-Match");
     lh_json *ignored = NULL;
     LH_TRY(lh_access_role_get(access_catalog(request), lh_request_param(request, "role"), lh_request_arena(request),
                               &ignored, ret_version, err));
-    *ret_fits = match.len == 0 || api_etag_list_has(match, access_etag(request, *ret_version), false);
+    *ret_fits = lh_request_matches(request, access_etag(request, *ret_version));
     return LH_OK;
 }
 
@@ -90,7 +81,7 @@ lh_code api_role_delete(lh_request *request, lh_error *err) {
 lh_code api_principals_list(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
     lh_page page;
-    LH_TRY(access_page(request, &page, err));
+    LH_TRY(lh_request_page(request, ACCESS_PAGE, &page, err));
     LH_TRY(lh_access_principals_list(access_catalog(request), page, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
@@ -121,11 +112,10 @@ lh_code api_principal_get(lh_request *request, lh_error *err) {
 
 /* The version of the principal in the path. *ret_fits: If-Match is absent, or has it. */
 static lh_code access_match_principal(lh_request *request, uint64_t *ret_version, bool *ret_fits, lh_error *err) {
-    lh_str match = lh_request_header(request, "If-Match");
     lh_json *ignored = NULL;
     LH_TRY(lh_access_principal_get(access_catalog(request), lh_request_param(request, "principal"),
                                    lh_request_arena(request), &ignored, ret_version, err));
-    *ret_fits = match.len == 0 || api_etag_list_has(match, access_principal_etag(request, *ret_version), false);
+    *ret_fits = lh_request_matches(request, access_principal_etag(request, *ret_version));
     return LH_OK;
 }
 

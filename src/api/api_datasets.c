@@ -7,10 +7,9 @@ static lh_code dataset_name(lh_request *request, lh_table_name *ret, lh_error *e
 }
 
 lh_code api_datasets_list(lh_request *request, lh_error *err) {
-    uint64_t limit;
+    lh_page page;
     lh_json *answer = NULL;
-    LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, 100, &limit, err));
-    const lh_page page = {lh_request_query(request, "page_token"), limit};
+    LH_TRY(lh_request_page(request, 100, &page, err));
     const lh_governor *governor = NULL;
     LH_TRY(api_governor(request, LH_PERMIT_READ, &governor, err));
     if (governor) {

@@ -26,13 +26,19 @@ bool lh_request_has_query(const lh_request *request, const char *name);
 /* Query parameter as a number in [min, max]; `otherwise` when absent. Errors: INVALID naming it. */
 LH_MUST_CHECK lh_code lh_request_query_uint(const lh_request *request, const char *name, uint64_t min, uint64_t max,
                                             uint64_t otherwise, uint64_t *ret, lh_error *err);
+/* The page of a list that limit (1 to LH_LIMIT_LIST_PAGE, else `otherwise`) and page_token ask for. Errors: INVALID. */
+LH_MUST_CHECK lh_code lh_request_page(const lh_request *request, uint64_t otherwise, lh_page *ret, lh_error *err);
+/* Is If-Match absent, or has it that tag? */
+bool lh_request_matches(const lh_request *request, lh_str etag);
 /* true, false (any case), 1 or 0; false when absent. Errors: INVALID naming it. */
 LH_MUST_CHECK lh_code lh_request_query_bool(const lh_request *request, const char *name, bool *ret, lh_error *err);
 lh_str lh_request_header(const lh_request *request, const char *name); /* any case; empty when absent */
 lh_str lh_request_principal(const lh_request *request, bool *ret_governed,
-                            lh_permission *ret_permission);               /* who calls */
-lh_permission lh_request_scope(const lh_request *request);                /* of a governed caller: nothing beyond */
-lh_str lh_request_remote(const lh_request *request);                      /* the address that calls, as text; arena */
+                            lh_permission *ret_permission); /* who calls */
+lh_permission lh_request_scope(const lh_request *request);  /* of a governed caller: nothing beyond */
+lh_str lh_request_remote(const lh_request *request);        /* the address that calls, as text; arena */
+/* What the roles of a governed caller give: made when it is first asked for. Errors: as lh_access_bind(). */
+LH_MUST_CHECK lh_code lh_request_governor(lh_request *request, const lh_governor **ret, lh_error *err);
 bool lh_request_may(const lh_request *request, lh_permission permission); /* does the caller's key reach that far? */
 /* Would a request with that key be let in? *ret_retry_after: not empty when it is not heard now. */
 bool lh_request_knows_token(const lh_request *request, lh_str token, lh_str *ret_retry_after);

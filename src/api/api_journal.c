@@ -170,18 +170,11 @@ lh_code api_journal_flush(lh_request *request, lh_error *err) {
 
 /* ---- reading ---- */
 
-static lh_code journal_page(const lh_request *request, lh_page *ret, lh_error *err) {
-    uint64_t limit;
-    LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, JOURNAL_PAGE, &limit, err));
-    *ret = (lh_page){lh_request_query(request, "page_token"), limit};
-    return LH_OK;
-}
-
 static lh_code journal_read(lh_request *request, lh_journal_query query, lh_error *err) {
     lh_journal *journal = NULL;
     lh_json *answer = NULL;
     LH_TRY(journal_of(request, &journal, err));
-    LH_TRY(journal_page(request, &query.page, err));
+    LH_TRY(lh_request_page(request, JOURNAL_PAGE, &query.page, err));
     query.cancel = lh_request_cancel(request);
     LH_TRY(lh_journal_read(journal, &query, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
@@ -226,7 +219,7 @@ lh_code api_access_audit(lh_request *request, lh_error *err) {
                             .outcome = lh_request_query(request, "outcome"),
                             .cancel = lh_request_cancel(request)};
     LH_TRY(journal_of(request, &journal, err));
-    LH_TRY(journal_page(request, &query.page, err));
+    LH_TRY(lh_request_page(request, JOURNAL_PAGE, &query.page, err));
     LH_TRY(audit_time(request, "since", &query.since_ms, err));
     LH_TRY(audit_time(request, "until", &query.until_ms, err));
     LH_TRY(lh_audit_read(journal, &query, lh_request_arena(request), &answer, err));

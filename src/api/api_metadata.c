@@ -1,7 +1,6 @@
 /* /catalog: what is known of datasets beyond their tables; lineage; search. The ETag of a description is the version of
  * what PATCH changes, so that a load between GET and PATCH does not get in the way. */
 #include "api/governed.h"
-#include "api/range.h"
 
 enum { METADATA_DEPTH_MAX = 20, METADATA_DEPTH = 3, METADATA_SEARCH_PAGE = 20 };
 
@@ -47,8 +46,7 @@ lh_code api_metadata_patch(lh_request *request, lh_error *err) {
     LH_TRY(metadata_name(request, &name, err));
     LH_TRY(lh_request_json(request, &patch, err));
     LH_TRY(lh_dataset_metadata_version(catalog, name, &version, err));
-    if (match.len && !api_etag_list_has(match, metadata_etag(request, version), false))
-        return metadata_refuse(request, err);
+    if (!lh_request_matches(request, metadata_etag(request, version))) return metadata_refuse(request, err);
     bool exact = match.len && !lh_str_eq(lh_str_trim(match), LH_STR("*"));
     lh_code code = lh_dataset_patch(catalog, name, patch, exact ? &version : NULL, err);
     if (code == LH_CONFLICT && exact) return metadata_refuse(request, err);
@@ -90,10 +88,9 @@ static bool search_shows(void *ctx, lh_table_name name, lh_str column) {
 }
 
 lh_code api_catalog_search(lh_request *request, lh_error *err) {
-    uint64_t limit;
+    lh_page page;
     lh_json *answer = NULL;
-    LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, METADATA_SEARCH_PAGE, &limit, err));
-    const lh_page page = {lh_request_query(request, "page_token"), limit};
+    LH_TRY(lh_request_page(request, METADATA_SEARCH_PAGE, &page, err));
     search_seen seen = {.request = request};
     const lh_dataset_seen filter = {&seen, search_shows};
     LH_TRY(api_governor(request, LH_PERMIT_READ, &seen.governor, err));

@@ -91,8 +91,6 @@ static uint64_t query_cap(uint64_t asked, int64_t allowed) {
     return asked == 0 ? most : most == 0 || asked < most ? asked : most;
 }
 
-/* Who may not read and write the whole lake is governed by roles, if there are any: the scope of the key is all that its
- * permission says then. */
 /* The journal and the audit lie there, which who is no administrator neither reads nor writes. */
 static bool query_names_system(lh_str sql) {
     for (size_t at = 0; at + 6 <= sql.len; at++)
@@ -100,6 +98,8 @@ static bool query_names_system(lh_str sql) {
     return false;
 }
 
+/* Who may not read and write the whole lake is governed by roles, if there are any: the scope of the key is all that its
+ * permission says then. */
 static lh_code query_govern(lh_request *request, lh_query *query, lh_error *err) {
     LH_TRY(api_governor(request, LH_PERMIT_WRITE, &query->governor, err));
     bool admin = lh_request_may(request, LH_PERMIT_ADMIN);

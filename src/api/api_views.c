@@ -1,6 +1,5 @@
 /* /catalog/views: AI-safe views. The ETag of one is the version of its document. */
 #include "api/api_internal.h"
-#include "api/range.h"
 
 enum { VIEWS_PAGE = 100 };
 
@@ -8,9 +7,8 @@ static lh_catalog *views_catalog(const lh_request *request) { return lh_request_
 
 lh_code api_views_list(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
-    uint64_t limit;
-    LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, VIEWS_PAGE, &limit, err));
-    const lh_page page = {lh_request_query(request, "page_token"), limit};
+    lh_page page;
+    LH_TRY(lh_request_page(request, VIEWS_PAGE, &page, err));
     LH_TRY(lh_access_views_list(views_catalog(request), page, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
@@ -66,12 +64,11 @@ lh_code api_view_create(lh_request *request, lh_error *err) {
 /* The version of the view in the path. *ret_fits: If-Match is absent, or has it. */
 static lh_code views_match(lh_request *request, lh_table_name *ret, uint64_t *ret_version, bool *ret_fits,
                            lh_error *err) {
-    lh_str match = lh_request_header(request, "If-Match");
     lh_view_defined view;
     LH_TRY(views_name(request, ret, err));
     LH_TRY(lh_view_definition(views_catalog(request), *ret, lh_request_arena(request), &view, err));
     *ret_version = view.version;
-    *ret_fits = match.len == 0 || api_etag_list_has(match, views_etag(request, view.version), false);
+    *ret_fits = lh_request_matches(request, views_etag(request, view.version));
     return LH_OK;
 }
 

@@ -27,6 +27,14 @@ bool lh_request_knows_token(const lh_request *request, lh_str token, lh_str *ret
     return identity.known && (token.len > 0 || !identity.governed); /* who is anonymous needs no token */
 }
 
+lh_code lh_request_governor(lh_request *request, const lh_governor **ret, lh_error *err) {
+    if (!request->governor)
+        LH_TRY(lh_access_bind(lh_request_app(request)->access, request->principal, request->arena, &request->governor,
+                              err));
+    *ret = request->governor;
+    return LH_OK;
+}
+
 /* ---- routes that ask a principal's roles ---- */
 
 typedef enum auth_asks {

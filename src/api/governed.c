@@ -5,10 +5,9 @@
 lh_code api_governor(lh_request *request, lh_permission whole, const lh_governor **ret, lh_error *err) {
     bool governed;
     lh_permission permission;
-    lh_str principal = lh_request_principal(request, &governed, &permission);
+    (void)lh_request_principal(request, &governed, &permission);
     *ret = NULL;
-    if (!governed || permission >= whole) return LH_OK;
-    return lh_access_bind(lh_request_app(request)->access, principal, lh_request_arena(request), ret, err);
+    return governed && permission < whole ? lh_request_governor(request, ret, err) : LH_OK;
 }
 
 lh_code api_shown(lh_request *request, lh_table_name name, const lh_relation **ret, lh_error *err) {
@@ -43,13 +42,13 @@ static lh_json *shown_columns(const lh_relation *relation, const lh_json *column
     for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
         const lh_relation_column *column = shown_column(relation, lh_json_get_string(it.value, "name"));
         if (!column) continue;
-        bool text = column->mask.kind >= LH_MASK_HASH && column->mask.kind <= LH_MASK_KEEP;
+        lh_str type = lh_relation_type(column);
         lh_json *one = lh_json_new_object(arena);
         lh_json_set_string(arena, one, "name", column->name);
         lh_json_set_string(arena, one, "type",
-                           text                                ? LH_STR("string")
-                           : column->mask.kind == LH_MASK_YEAR ? LH_STR("int")
-                                                               : lh_json_get_string(it.value, "type"));
+                           lh_str_eq(type, LH_STR("VARCHAR"))   ? LH_STR("string")
+                           : lh_str_eq(type, LH_STR("INTEGER")) ? LH_STR("int")
+                                                                : lh_json_get_string(it.value, "type"));
         for (size_t i = 0; i < sizeof told / sizeof *told; i++)
             if (lh_json_get(it.value, told[i]))
                 lh_json_set(arena, one, told[i], lh_json_copy(arena, lh_json_get(it.value, told[i])));

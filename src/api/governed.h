@@ -3,7 +3,7 @@
 #define LH_API_GOVERNED_H
 #include "api/api_internal.h"
 
-/* The caller's governor, or NULL: its permission reaches as far as `whole` over the whole lake. Made once a request. Errors: as
+/* The caller's governor, or NULL: its permission reaches as far as `whole` over the whole lake. Errors: as
  * lh_access_bind(). */
 LH_MUST_CHECK lh_code api_governor(lh_request *request, lh_permission whole, const lh_governor **ret, lh_error *err);
 /* What the caller is shown of a table; *ret NULL: everything. Errors: DENIED, the catalog's. */

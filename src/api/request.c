@@ -1,4 +1,5 @@
 /* One request: what handlers call (worker side), and what connection.c calls (I/O side). See request_internal.h. */
+#include "api/range.h"
 #include "api/request_internal.h"
 
 #include <poll.h>
@@ -312,6 +313,18 @@ lh_code lh_request_query_uint(const lh_request *request, const char *name, uint6
     }
     *ret = value;
     return LH_OK;
+}
+
+lh_code lh_request_page(const lh_request *request, uint64_t otherwise, lh_page *ret, lh_error *err) {
+    uint64_t limit;
+    LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, otherwise, &limit, err));
+    *ret = (lh_page){lh_request_query(request, "page_token"), limit};
+    return LH_OK;
+}
+
+bool lh_request_matches(const lh_request *request, lh_str etag) {
+    lh_str match = lh_request_header(request, "If-Match");
+    return match.len == 0 || api_etag_list_has(match, etag, false);
 }
 
 lh_code lh_request_query_bool(const lh_request *request, const char *name, bool *ret, lh_error *err) {

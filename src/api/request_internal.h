@@ -43,10 +43,11 @@ struct lh_request {
                                                                        connection may end while the worker reads them */
     size_t field_count;
     bool engine, internal_listener, iceberg, head_only;
-    lh_permission permission; /* the caller's */
-    lh_str principal;         /* who calls: as in lh_identity */
-    bool governed;            /* by roles, where the permission does not reach */
-    lh_permission scope;      /* of that key: nothing beyond */
+    lh_permission permission;    /* the caller's */
+    lh_str principal;            /* who calls: as in lh_identity */
+    bool governed;               /* by roles, where the permission does not reach */
+    lh_permission scope;         /* of that key: nothing beyond */
+    const lh_governor *governor; /* once a handler asked for it */
     lh_address from;
     lh_catalog *catalog; /* that records its Idempotency-Key; NULL without one */
     bool holds;          /* an answer is kept back until api_request_release() */
