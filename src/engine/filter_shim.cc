@@ -187,13 +187,6 @@ filter_code filter_shim_check(const char *text, const filter_out *out, filter_ou
 
 namespace {
 
-/* A comparison of a whole number with a DECIMAL casts the number. */
-bool integer_fits_decimal(const LogicalType &from, const LogicalType &to) {
-    bool small =
-        integer_rank(from.id()) > 0 && from.id() != LogicalTypeId::HUGEINT && from.id() != LogicalTypeId::UHUGEINT;
-    return small && to.id() == LogicalTypeId::DECIMAL && decimal_holds(from, to); /* those have 39 digits */
-}
-
 class BoundChecker {
   public:
     explicit BoundChecker(const filter_out &out_p) : out(out_p) {}
@@ -221,8 +214,7 @@ class BoundChecker {
 
     static void VisitCast(const BoundCastExpression &at) {
         auto &from = at.child->return_type;
-        bool total = cast_is_total(from, at.return_type) || integer_fits_decimal(from, at.return_type);
-        if (at.try_cast || total || constant_casts(at)) return;
+        if (at.try_cast || cast_is_total(from, at.return_type) || constant_casts(at)) return;
         if (at.child->GetExpressionClass() == ExpressionClass::BOUND_CONSTANT)
             throw Refused{"a literal is no " + at.return_type.ToString().substr(0, 64), at.GetQueryLocation()};
         throw Refused{

@@ -3,7 +3,9 @@
 
 using namespace duckdb;
 
-int integer_rank(LogicalTypeId type) {
+/* Odd: signed. One that is greater holds the other, when both are signed or both are not; a signed one holds an unsigned one that
+ * is lower; 0: no whole number. */
+static int integer_rank(LogicalTypeId type) {
     switch (type) {
     case LogicalTypeId::UTINYINT: return 2;
     case LogicalTypeId::TINYINT: return 3;
@@ -27,7 +29,9 @@ static bool integer_holds(LogicalTypeId from, LogicalTypeId to) {
     return !to_signed || b >= a + 3; /* UTINYINT (2) lies in SMALLINT (5) */
 }
 
-bool decimal_holds(const LogicalType &from, const LogicalType &to) {
+/* Whole numbers as well, but for those of 39 digits: a comparison with a DECIMAL casts them. */
+static bool decimal_holds(const LogicalType &from, const LogicalType &to) {
+    if (from.id() == LogicalTypeId::HUGEINT || from.id() == LogicalTypeId::UHUGEINT) return false;
     uint8_t width, scale, to_width, to_scale;
     if (!from.GetDecimalProperties(width, scale) || !to.GetDecimalProperties(to_width, to_scale)) return false;
     return to_scale >= scale && to_width - to_scale >= width - scale;
@@ -38,7 +42,8 @@ bool cast_is_total(const LogicalType &from, const LogicalType &to) {
     if (to.id() == LogicalTypeId::VARCHAR) return !from.IsNested() && from.id() != LogicalTypeId::VARIANT;
     if (to.id() == LogicalTypeId::DOUBLE)
         return integer_rank(from.id()) || from.id() == LogicalTypeId::FLOAT || from.id() == LogicalTypeId::DECIMAL;
-    if (from.id() == LogicalTypeId::DECIMAL && to.id() == LogicalTypeId::DECIMAL) return decimal_holds(from, to);
+    if (to.id() == LogicalTypeId::DECIMAL && (integer_rank(from.id()) || from.id() == LogicalTypeId::DECIMAL))
+        return decimal_holds(from, to);
     return integer_holds(from.id(), to.id());
 }
 

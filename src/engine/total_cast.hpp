@@ -4,11 +4,6 @@
 #define LH_ENGINE_TOTAL_CAST_HPP
 #include <duckdb/planner/expression/list.hpp>
 
-/* Odd: signed. One that is greater holds the other, when both are signed or both are not; a signed one holds an unsigned one that
- * is lower; 0: no whole number. */
-int integer_rank(duckdb::LogicalTypeId type);
-/* Of DECIMALs, or of a whole number in one: are there as many digits on both sides of the point? */
-bool decimal_holds(const duckdb::LogicalType &from, const duckdb::LogicalType &to);
 /* Is every value of the one type a value of the other, when it is cast? */
 bool cast_is_total(const duckdb::LogicalType &from, const duckdb::LogicalType &to);
 /* A literal that is what it is cast to. */

@@ -456,3 +456,10 @@ def test_a_filter_that_could_raise_shows_nothing(lake):
     for name, row_filter in (("number", "word = 5"), ("boolean", "word")):
         key = lake.key(f"raises-{name}", allow("namespace", "data", row_filter=row_filter))
         assert "secret" not in lake.refused("FROM texts", key) and lake.ask("FROM texts", key).status_code == 403
+
+
+def test_a_filter_may_compare_whole_numbers_with_decimals(lake):
+    """It is taken when it is kept, so it holds when it is used."""
+    lake.call("POST", "/query/sql", 200, {"sql": "CREATE TABLE rates AS SELECT i::INTEGER AS n, (i % 3 * 2)::DECIMAL(12, 2) AS rate FROM range(6) r(i)"})
+    fits = lake.key("of-rates", allow("dataset", "rates", row_filter="n > rate", columns=["n"]))
+    assert lake.rows("SELECT n FROM rates WHERE chr(n) <> 'x' ORDER BY n", fits) == [[3], [4], [5]]
