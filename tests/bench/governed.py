@@ -99,7 +99,7 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="lakehouse-bench-"))
     lake = Lake(folder / "root")
     queries = tpch(lake, folder)
-    subprocess.run([str(BUILD / "staffing_gen"), "--scale", "1", "--out", str(folder / "files"), "--format", "csv"], check=True)
+    subprocess.run([str(BUILD / "staffing_gen"), "--scale", f"{SCALE:g}", "--out", str(folder / "files"), "--format", "csv"], check=True)
     for name in ("candidates", "placements", "timesheets"):
         lake.server.ingest(folder / "files" / f"{name}.csv", name).raise_for_status()
     people = {"redactions": {"email": {"kind": "hash"}, "phone": {"kind": "null"}}}
