@@ -8,13 +8,17 @@
  *     opens nothing else, and cannot be opened up again.
  *  5. lock_configuration = true.
  * The catalog's requests go through the extension's own HTTP client, which step 4 does not stop. */
+#include "engine/database_shim.h"
 #include "engine/engine_internal.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
+#define REVIVE_PAUSE_NS UINT64_C(1000000000) /* between tries to replace a database */
+
 static lh_code engine_result_failure(duckdb_result *result, const char *what, lh_error *err) {
     const char *message = duckdb_result_error(result);
+    if (engine_is_over(message)) return engine_failure(message, LH_STR_NONE, 0, err);
     return lh_fail(err, LH_INTERNAL, "engine: %s: %s", what, message ? message : "failed");
 }
 
@@ -99,6 +103,7 @@ static lh_code engine_new(lh_engine **ret, lh_error *err) {
     pthread_condattr_init(&engine->clock);
     pthread_condattr_setclock(&engine->clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->reopen_lock, NULL);
     pthread_mutex_init(&engine->sample_lock, NULL);
     pthread_cond_init(&engine->timer_wake, &engine->clock);
     *ret = engine;
@@ -237,11 +242,16 @@ lh_code lh_engine_attach(lh_engine *engine, lh_str url, lh_str token, lh_error *
     return engine_hot_start(engine->hot, err);
 }
 
-/* A connection holds its database: that of before is closed with the last of them. */
-lh_code lh_engine_reopen(lh_engine *engine, lh_error *err) {
+/* ---- another database ---- */
+
+/* A connection holds its database: that of before is closed with the last of them. reopen_lock is held. */
+static lh_code engine_reopen(lh_engine *engine, lh_error *err) {
     duckdb_database fresh = NULL;
     LH_TRY(engine_open_database(engine, &fresh, err));
-    lh_code code = engine_attach_database(engine, fresh, err);
+    pthread_mutex_lock(&engine->lock);
+    bool attached = engine->attached;
+    pthread_mutex_unlock(&engine->lock);
+    lh_code code = attached ? engine_attach_database(engine, fresh, err) : LH_OK;
     if (code == LH_OK) {
         pthread_mutex_lock(&engine->lock);
         duckdb_database before = engine->database;
@@ -253,9 +263,65 @@ lh_code lh_engine_reopen(lh_engine *engine, lh_error *err) {
             code = engine_connection_renew_locked(engine->idle[i], err);
         uint64_t generation = engine->generation;
         pthread_mutex_unlock(&engine->lock);
-        engine_hot_reopened(engine->hot, generation);
+        if (engine->hot) engine_hot_reopened(engine->hot, generation);
     }
     duckdb_close(&fresh);
+    return code;
+}
+
+lh_code lh_engine_reopen(lh_engine *engine, lh_error *err) {
+    pthread_mutex_lock(&engine->reopen_lock);
+    lh_code code = engine_reopen(engine, err);
+    pthread_mutex_unlock(&engine->reopen_lock);
+    return code;
+}
+
+/* Did DuckDB meet a fatal error? Then ret (LH_ERROR_MESSAGE_BYTES) has it. One that closes is left alone. */
+static bool engine_is_dead(lh_engine *engine, char *ret) {
+    pthread_mutex_lock(&engine->lock);
+    bool dead = !engine->closing && database_shim_is_over(engine->database, ret, LH_ERROR_MESSAGE_BYTES);
+    pthread_mutex_unlock(&engine->lock);
+    return dead;
+}
+
+/* reopen_lock is held. */
+static lh_code engine_replace(lh_engine *engine, lh_error *err) {
+    char why[LH_ERROR_MESSAGE_BYTES];
+    lh_error failure = {0};
+    if (!engine_is_dead(engine, why)) return LH_OK; /* another thread was faster */
+    bool pause = lh_time_monotonic_ns() < engine->revive_ns;
+    if (!pause && engine_reopen(engine, &failure) == LH_OK) {
+        lh_log(LH_LOG_ERROR, "the query engine met a fatal error, and was started anew", "error", why, NULL);
+        pthread_mutex_lock(&engine->lock);
+        engine->stats.restarts++;
+        pthread_mutex_unlock(&engine->lock);
+        return LH_OK;
+    }
+    if (!pause) {
+        engine->revive_ns = lh_time_monotonic_ns() + REVIVE_PAUSE_NS;
+        lh_log(LH_LOG_ERROR, "the query engine met a fatal error, and cannot be started anew", "error", why, "why",
+               failure.message, NULL);
+    }
+    return lh_fail(err, LH_UNAVAILABLE,
+                   "the query engine met a fatal error and could not be started anew yet; try again");
+}
+
+lh_code engine_revive(lh_engine *engine, lh_error *err) {
+    char ignored[LH_ERROR_MESSAGE_BYTES];
+    if (!engine_is_dead(engine, ignored)) return LH_OK;
+    pthread_mutex_lock(&engine->reopen_lock);
+    lh_code code = engine_replace(engine, err);
+    pthread_mutex_unlock(&engine->reopen_lock);
+    return code;
+}
+
+lh_code lh_engine_check(lh_engine *engine, lh_error *err) {
+    char ignored[LH_ERROR_MESSAGE_BYTES];
+    if (!engine_is_dead(engine, ignored)) return LH_OK;
+    if (pthread_mutex_trylock(&engine->reopen_lock) != 0)
+        return lh_fail(err, LH_UNAVAILABLE, "the query engine met a fatal error and is being started anew");
+    lh_code code = engine_replace(engine, err);
+    pthread_mutex_unlock(&engine->reopen_lock);
     return code;
 }
 
@@ -279,16 +345,32 @@ lh_code engine_connection_renew_locked(engine_connection *connection, lh_error *
     if (connection->generation == engine->generation) return LH_OK;
     if (duckdb_connect(engine->database, &fresh) == DuckDBError)
         return lh_fail(err, LH_NO_MEMORY, "engine: no more connections");
-    duckdb_disconnect(&connection->handle);
+    engine_disconnect(&connection->handle);
     connection->handle = fresh;
     connection->generation = engine->generation;
     connection->in_lake = false;
     return LH_OK;
 }
 
+void engine_disconnect(duckdb_connection *connection) {
+    database_shim_roll_back(*connection);
+    duckdb_disconnect(connection);
+}
+
+void engine_connection_reset(engine_connection *connection) {
+    lh_engine *engine = connection->engine;
+    engine_disconnect(&connection->handle); /* not under the lock: the extension may call the catalog */
+    connection->in_lake = false;
+    pthread_mutex_lock(&engine->lock);
+    connection->generation = engine->generation;
+    if (duckdb_connect(engine->database, &connection->handle) == DuckDBError)
+        connection->handle = NULL; /* out of memory: DuckDB refuses every call on it */
+    pthread_mutex_unlock(&engine->lock);
+}
+
 void engine_connection_close(engine_connection *connection) {
     if (!connection) return;
-    duckdb_disconnect(&connection->handle);
+    engine_disconnect(&connection->handle);
     free(connection);
 }
 
@@ -333,6 +415,7 @@ void lh_engine_free(lh_engine *engine) {
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) lh_str_free(owned[i]);
     pthread_cond_destroy(&engine->timer_wake);
     pthread_mutex_destroy(&engine->sample_lock);
+    pthread_mutex_destroy(&engine->reopen_lock);
     pthread_mutex_destroy(&engine->lock);
     pthread_condattr_destroy(&engine->clock);
     free(engine);

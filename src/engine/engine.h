@@ -32,11 +32,13 @@ LH_MUST_CHECK lh_code lh_engine_attach(lh_engine *engine, lh_str url, lh_str tok
 /* After a bucket came or went: opens another DuckDB that may reach just those that there are now. What runs ends in the one
  * before; later statements take the new. Errors: as the two above; then all is as it was. */
 LH_MUST_CHECK lh_code lh_engine_reopen(lh_engine *engine, lh_error *err);
+/* Does it take statements? One that met a fatal error of DuckDB's is replaced, if it can be. Errors: UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_engine_check(lh_engine *engine, lh_error *err);
 void lh_engine_free(lh_engine *engine); /* interrupts what runs */
 static inline void lh_engine_freep(lh_engine **engine) { lh_engine_free(*engine); }
 
 typedef struct lh_engine_stats {
-    uint64_t running, waiting, statements, failed, cancelled, conflicts_retried, memory_limit_bytes;
+    uint64_t running, waiting, statements, failed, cancelled, conflicts_retried, restarts, memory_limit_bytes;
 } lh_engine_stats;
 lh_engine_stats lh_engine_get_stats(lh_engine *engine);
 

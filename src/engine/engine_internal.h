@@ -74,11 +74,14 @@ struct lh_engine {
     pthread_t timer;
     bool timer_started;
 
+    pthread_mutex_t reopen_lock; /* one at a time opens another database; taken before all others */
+    uint64_t revive_ns;          /* not tried again before; reopen_lock guards it */
+
     pthread_mutex_t lock;
     pthread_cond_t timer_wake;
     bool closing, attached;
     duckdb_database database;
-    uint64_t generation; /* of the database; lh_engine_reopen() begins another */
+    uint64_t generation; /* of the database; each other one begins another */
     engine_connection *all[LH_ENGINE_CONNECTIONS_MAX], *idle[LH_ENGINE_CONNECTIONS_MAX];
     size_t all_count, idle_count;
     engine_queue pool_queue;
@@ -163,6 +166,13 @@ lh_code engine_govern_install(lh_engine *engine, duckdb_database database, lh_er
 lh_code engine_connection_open_locked(lh_engine *engine, engine_connection **ret, lh_error *err);
 /* A connection of a database before this one gets a handle of this one. On an error it is as before. */
 lh_code engine_connection_renew_locked(engine_connection *connection, lh_error *err);
+/* duckdb_disconnect(), also while a transaction is open and the database over. */
+void engine_disconnect(duckdb_connection *connection);
+/* Another handle; what the one before held (a transaction, temporary tables) is gone. */
+void engine_connection_reset(engine_connection *connection);
+/* After a fatal error DuckDB refuses all that comes: another database takes its place, as lh_engine_reopen() does it. What
+ * cannot be replaced is tried again by who comes a second later. Errors: UNAVAILABLE. No lock is held, a connection may be. */
+lh_code engine_revive(lh_engine *engine, lh_error *err);
 void engine_connection_close(engine_connection *connection);
 lh_code engine_connection_enter(engine_connection *connection, lh_error *err); /* USE lake.<default namespace>, once */
 /* Runs one of our own statements, result dropped. */
@@ -186,6 +196,7 @@ void engine_hot_poke_id(engine_hot *hot, uint64_t id);
 /* Turns DuckDB's error into ours. `text`: the statement it was about, which began at `offset` of `whole`. */
 lh_code engine_failure(const char *message, lh_str whole, size_t offset, lh_error *err);
 bool engine_is_foreign_commit(const char *message); /* another writer was faster */
+bool engine_is_over(const char *message);           /* an earlier statement ended the database: engine_revive() */
 /* What failed was something stored, not something sent: INVALID becomes CORRUPT, also in *err. */
 lh_code engine_stored_failure(lh_code code, lh_error *err);
 

@@ -71,6 +71,87 @@ static void test_engine__locked_down_it_opens_no_file_and_takes_no_setting(void)
     CHECK(access("/tmp/lh-engine-out.csv", F_OK) != 0 && access("/tmp/lh-engine-out.db", F_OK) != 0);
 }
 
+/* ---- a fatal error of DuckDB's ---- */
+
+/* Puts a vector of another type in the result's place: an INTERNAL error while it runs, after which DuckDB refuses all. */
+static void fatal_run(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out) {
+    (void)info;
+    duckdb_vector_reference_vector(out, duckdb_data_chunk_get_vector(in, 0));
+}
+
+static void fatal_register(suite *s) {
+    duckdb_connection connection = NULL;
+    duckdb_scalar_function function = duckdb_create_scalar_function();
+    duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+    duckdb_logical_type number = duckdb_create_logical_type(DUCKDB_TYPE_INTEGER);
+    duckdb_scalar_function_set_name(function, "fatal");
+    duckdb_scalar_function_add_parameter(function, text);
+    duckdb_scalar_function_set_return_type(function, number);
+    duckdb_scalar_function_set_function(function, fatal_run);
+    duckdb_scalar_function_set_volatile(function);
+    CHECK(duckdb_connect(s->engine->database, &connection) == DuckDBSuccess);
+    CHECK(duckdb_register_scalar_function(connection, function) == DuckDBSuccess);
+    duckdb_disconnect(&connection);
+    duckdb_destroy_logical_type(&text);
+    duckdb_destroy_logical_type(&number);
+    duckdb_destroy_scalar_function(&function);
+}
+
+static lh_session *session_of(suite *s) {
+    lh_session *session = NULL;
+    CHECK(lh_session_open(s->engine, NULL, &session, &s->err) == LH_OK);
+    return session;
+}
+
+static void test_engine__one_that_met_a_fatal_error_is_started_anew(void) {
+    LH_CLEANUP(suite_freep) suite *s = suite_new(3, 0);
+    fatal_register(s);
+    LH_CLEANUP(lh_session_closep) lh_session *culprit = session_of(s);
+    LH_CLEANUP(lh_session_closep) lh_session *other = session_of(s);
+    CHECK(session_try(s, other, "BEGIN") == LH_OK && session_try(s, other, "CREATE TEMP TABLE t(i INT)") == LH_OK);
+    CHECK(session_try(s, culprit, "SELECT fatal('the secret')") == LH_INTERNAL);
+    CHECK(session_try(s, other, "SELECT 1") == LH_UNAVAILABLE && strstr(s->err.message, "try again"));
+    CHECK(!strstr(s->err.message, "of different type")); /* what the culprit was told */
+    (void)suite_run(s, "SELECT 1", LH_FORMAT_JSON); /* both hold theirs still */
+    CHECK(lh_engine_get_stats(s->engine).restarts == 1);
+    CHECK(lh_session_commit(other, &s->err) == LH_UNAVAILABLE);
+    lh_session_close(lh_take(&culprit));
+    lh_session_close(lh_take(&other));
+    other = session_of(s);
+    CHECK(session_try(s, other, "SELECT fatal('x')") == LH_INVALID); /* it was of the one before */
+    CHECK(lh_engine_check(s->engine, &s->err) == LH_OK && lh_engine_get_stats(s->engine).restarts == 1);
+}
+
+static void test_engine__the_end_of_what_met_a_fatal_error_starts_another(void) {
+    LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
+    fatal_register(s);
+    lh_session *session = session_of(s);
+    CHECK(session_try(s, session, "BEGIN") == LH_OK && session_try(s, session, "SELECT fatal('x')") == LH_INTERNAL);
+    lh_session_close(session);
+    CHECK(lh_engine_get_stats(s->engine).restarts == 1);
+    (void)suite_run(s, "SELECT 1", LH_FORMAT_JSON);
+}
+
+static void test_engine__one_that_cannot_be_started_anew_says_so_and_is_tried_again(void) {
+    LH_CLEANUP(suite_freep) suite *s = suite_new(2, 0);
+    fatal_register(s);
+    lh_str folder = s->engine->extension_dir;
+    s->engine->extension_dir = lh_str_from(s->folder); /* has none */
+    lh_session *session = session_of(s);
+    CHECK(session_try(s, session, "SELECT fatal('x')") == LH_INTERNAL);
+    CHECK(lh_engine_check(s->engine, &s->err) == LH_UNAVAILABLE);
+    CHECK(suite_try(s, "SELECT 1", LH_FORMAT_JSON) == LH_UNAVAILABLE && strstr(s->err.message, "try again"));
+    s->engine->extension_dir = folder;
+    CHECK(lh_engine_check(s->engine, &s->err) == LH_UNAVAILABLE); /* not at once */
+    s->engine->revive_ns = 0;
+    CHECK(suite_try(s, "SELECT 1", LH_FORMAT_JSON) == LH_OK);
+    lh_session_close(session);
+    CHECK(lh_engine_check(s->engine, &s->err) == LH_OK && lh_engine_get_stats(s->engine).restarts == 1);
+}
+
 LH_TEST_MAIN(LH_TEST(test_engine__threads_and_memory_are_those_asked_for),
              LH_TEST(test_engine__more_memory_than_there_may_be_is_a_limit),
-             LH_TEST(test_engine__locked_down_it_opens_no_file_and_takes_no_setting))
+             LH_TEST(test_engine__locked_down_it_opens_no_file_and_takes_no_setting),
+             LH_TEST(test_engine__one_that_met_a_fatal_error_is_started_anew),
+             LH_TEST(test_engine__the_end_of_what_met_a_fatal_error_starts_another),
+             LH_TEST(test_engine__one_that_cannot_be_started_anew_says_so_and_is_tried_again))

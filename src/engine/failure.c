@@ -32,6 +32,11 @@ bool engine_is_foreign_commit(const char *message) {
                        strstr(message, "does not have a reachable state in this transaction"));
 }
 
+/* With the error of the statement that it was, which may be another caller's. */
+bool engine_is_over(const char *message) {
+    return message && strstr(message, "database has been invalidated because of a previous fatal error");
+}
+
 /* The catalog's refusal (api/errors.c), which reaches us through the extension. LH_OK: the message is not one. */
 static lh_code failure_of_catalog(const char *message) {
     static const struct {
@@ -66,6 +71,7 @@ static lh_code failure_code(const char *message) {
         {"Connection Error", LH_UNAVAILABLE}, {"INTERNAL Error", LH_INTERNAL},
         {"FATAL Error", LH_INTERNAL},
     };
+    if (engine_is_over(message)) return LH_UNAVAILABLE;
     lh_code refused = failure_of_catalog(message);
     if (refused != LH_OK) return refused;
     if (engine_is_foreign_commit(message)) return LH_CONFLICT;
@@ -137,6 +143,8 @@ static lh_str failure_own_words(const char *message) {
         {"Not implemented Error: DROP SCHEMA",
          "DROP SCHEMA … CASCADE is not supported in a lake: drop its tables first"},
     };
+    if (engine_is_over(message))
+        return LH_STR("the query engine was started anew while this ran, and what was not committed is lost: try again");
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strncmp(message, words[i].theirs, strlen(words[i].theirs)) == 0) return lh_str_from(words[i].ours);
     return LH_STR_NONE;

@@ -491,7 +491,8 @@ lh_code run_govern_check_relations(engine_run *run, lh_error *err) {
 
 lh_code run_govern_failure(const engine_run *run, const char *message, lh_code code, lh_error *err) {
     char nonce[24];
-    if (!run->governor || code == LH_CANCELLED || code == LH_LIMIT || code == LH_CONFLICT) return code;
+    if (!run->governor || code == LH_CANCELLED || code == LH_LIMIT || code == LH_CONFLICT || engine_is_over(message))
+        return code;
     snprintf(nonce, sizeof nonce, "%" PRIu64, run->engine->govern_nonce);
     const char *outside = message ? strstr(message, run->engine->masks.name) : NULL;
     if (outside && strncmp(outside + strlen(run->engine->masks.name), "_outside", 8) == 0)

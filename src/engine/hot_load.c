@@ -17,7 +17,7 @@ enum {
     HOT_TRIES = 20,
     HOT_GROUPS_MAX = 64,
     HOT_RETRY_MS = 30000,
-    HOT_RETRY_LARGE_MS = 600000, /* of what was too large */
+    HOT_RETRY_LARGE_MS = 600000, /* of what was too large, or met an error of DuckDB's own */
     HOT_DROP_TRIES = 50,
     HOT_ROOM_STEP = 1 << 20
 };
@@ -457,9 +457,10 @@ static void load_finish_locked(hot_load *load, lh_code code, const lh_error *err
     entry->delta_loads = result->delta_loads;
     entry->delta_rows = result->delta_rows;
     entry->failed = code;
+    if (code == LH_INTERNAL) entry->wanted = false; /* it may have ended the database, and would so again */
     entry->tried_version = result->tried_version;
     entry->retry_ns =
-        lh_time_monotonic_ns() + UINT64_C(1000000) * (code == LH_LIMIT ? HOT_RETRY_LARGE_MS : HOT_RETRY_MS);
+        lh_time_monotonic_ns() + UINT64_C(1000000) * (code == LH_LIMIT || code == LH_INTERNAL ? HOT_RETRY_LARGE_MS : HOT_RETRY_MS);
     snprintf(entry->failure, sizeof entry->failure, "%s", code == LH_OK ? "" : err->message);
     if (code == LH_OK) entry->loaded_ms = lh_time_now_ms();
     if (reopened) entry->wanted = true;
@@ -496,7 +497,8 @@ static void loader_work_locked(engine_hot *hot, hot_entry *entry) {
     if (code == LH_OK) code = load_begin_locked(hot, entry, &load);
     pthread_mutex_unlock(&hot->lock);
     if (code == LH_OK) code = load_entry(&load, &err);
-    if (load.connection) duckdb_disconnect(&load.connection);
+    if (load.connection) engine_disconnect(&load.connection);
+    (void)engine_revive(hot->engine, NULL);
     pthread_mutex_lock(&hot->lock);
     load_finish_locked(&load, code, &err, gone);
     pthread_cond_broadcast(&hot->changed);

@@ -198,7 +198,7 @@ void engine_hot_reopened(engine_hot *hot, uint64_t generation) {
     hot->generation = generation;
     for (hot_entry *at = hot->entries; at; at = at->next) {
         at->version = 0;
-        hot_want_locked(hot, at);
+        if (at->failed != LH_INTERNAL) hot_want_locked(hot, at);
         if (at->busy) continue; /* the loader sees it at its end */
         at->held = false;
         at->rows = at->bytes = 0;

@@ -3,6 +3,7 @@
  * than queue_max waiters: UNAVAILABLE at once. engine->lock guards the lists.
  * The timer thread sleeps until the nearest deadline of what runs. An interrupt that comes in the moment before
  * DuckDB starts a statement is lost, so a statement to be stopped is interrupted again every 20 ms until it ends. */
+#include "engine/database_shim.h"
 #include "engine/engine_internal.h"
 #include "engine/prepared_shim.h"
 
@@ -48,10 +49,12 @@ lh_code engine_acquire(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_n
     engine_connection *connection = NULL;
     pthread_mutex_lock(&engine->lock);
     lh_code code = pool_take_locked(engine, cancel, deadline_ns, &connection, err);
-    if (code == LH_OK) {
-        code = engine_connection_renew_locked(connection, err);
-        if (code != LH_OK) pool_put_locked(connection);
-    }
+    pthread_mutex_unlock(&engine->lock);
+    if (code != LH_OK) return code;
+    code = engine_revive(engine, err);
+    pthread_mutex_lock(&engine->lock);
+    if (code == LH_OK) code = engine_connection_renew_locked(connection, err);
+    if (code != LH_OK) pool_put_locked(connection);
     pthread_mutex_unlock(&engine->lock);
     if (code != LH_OK) return code;
     *ret = connection;
@@ -61,6 +64,8 @@ lh_code engine_acquire(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_n
 void engine_release(engine_connection *connection) {
     lh_engine *engine = connection->engine;
     if (prepared_shim_in_transaction(connection->handle)) (void)duckdb_query(connection->handle, "ROLLBACK", NULL);
+    database_shim_roll_back(connection->handle); /* if that was refused */
+    (void)engine_revive(engine, NULL);
     pthread_mutex_lock(&engine->lock);
     pool_put_locked(connection);
     pthread_mutex_unlock(&engine->lock);

@@ -211,6 +211,7 @@ static lh_code run_failure(engine_run *run, const char *message, lh_error *err) 
     bool stored = !run->told && engine_tell_failure(run->engine, message); /* foreign SQL names no files itself */
     run->told |= stored;
     run->lost_race |= engine_is_foreign_commit(message); /* the ROLLBACK behind it may fail as well */
+    run->over |= engine_is_over(message);
     lh_code code = engine_failure(message, run->query->sql, run->statement->offset, err);
     return run_govern_failure(run, message, stored ? engine_stored_failure(code, err) : code, err);
 }
@@ -398,19 +399,35 @@ static lh_code run_simple(engine_run *run, const char *sql, lh_error *err) {
     return code;
 }
 
+/* The extension's last step, behind the catalog's answer, fails in a database that is over. Where every table that is
+ * written stands as it did before, nothing landed; else nobody can tell whose commit it was. */
+static lh_code run_commit_end(engine_run *run, lh_code code, lh_error *err) {
+    bool moved = false;
+    engine_commit_end(run->connection);
+    if (code == LH_OK || !run->over) return code;
+    for (size_t i = 0; i < run->scan.table_count; i++) {
+        lh_table_state state = {0};
+        lh_table_name name;
+        bool exact;
+        bool found = run_state_of(run, &run->scan.tables[i], &name, &state, &exact);
+        uint64_t version = found ? state.version : 0;
+        if (run->scan.tables[i].write && run->before[i].version != version) moved = true;
+    }
+    if (!moved) return code;
+    return lh_fail(err, LH_INTERNAL,
+                   "the query engine was started anew while this was committed, which may have landed: look before "
+                   "you send it again");
+}
+
 static lh_code run_commit(engine_run *run, lh_error *err) {
     LH_TRY(engine_commit_begin(run->connection, err));
-    lh_code code = run_simple(run, "COMMIT", err);
-    engine_commit_end(run->connection);
-    return code;
+    return run_commit_end(run, run_simple(run, "COMMIT", err), err);
 }
 
 /* The text's own COMMIT (or ROLLBACK, which is as quick). */
 static lh_code step_run_end(run_step *step, engine_rows *rows, lh_error *err) {
     LH_TRY(engine_commit_begin(step->run->connection, err));
-    lh_code code = step_run(step, rows, err);
-    engine_commit_end(step->run->connection);
-    return code;
+    return run_commit_end(step->run, step_run(step, rows, err), err);
 }
 
 static lh_code run_step_in(engine_run *run, run_step *step, bool own, engine_rows *rows, lh_error *err) {

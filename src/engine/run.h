@@ -32,6 +32,7 @@ typedef struct engine_run {
     size_t told_tables;  /* of scan.tables those that the text names; the rest lie below views */
     bool in_transaction; /* the text's own BEGIN is open */
     bool lost_race;      /* the last failure: another writer came between */
+    bool over;           /* a failure: another statement ended the database */
     bool told;           /* the statement's failure is in the journal of the buckets */
     bool truncated;
     bool hot_used;             /* the statement reads copies of the cache */

@@ -25,17 +25,10 @@ lh_code lh_session_open(lh_engine *engine, lh_cancel *cancel, lh_session **ret, 
 
 /* A session's temporary tables hold what it read, would hide tables of the lake that have their names, and live as long
  * as DuckDB's connection, which others would use next: that one goes, and a fresh one takes its place. */
-static void session_renew(engine_connection *connection) {
-    duckdb_disconnect(&connection->handle); /* rolls back */
-    connection->in_lake = false;
-    if (duckdb_connect(connection->engine->database, &connection->handle) == DuckDBError)
-        connection->handle = NULL; /* out of memory: DuckDB refuses every call on it */
-}
-
 void lh_session_close(lh_session *session) {
     if (!session) return;
     if (session->connection) {
-        session_renew(session->connection);
+        engine_connection_reset(session->connection);
         engine_release(session->connection);
     }
     free(session);
