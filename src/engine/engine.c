@@ -73,6 +73,8 @@ static lh_code engine_open_database(lh_engine *engine, duckdb_database *ret, lh_
         code = lh_fail(err, LH_INTERNAL, "engine: DuckDB does not open: %s", message ? message : "unknown");
     duckdb_free(message);
     duckdb_destroy_config(&config);
+    if (code == LH_OK && !database_shim_refuse_offsets(*ret))
+        code = lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
     if (code == LH_OK) code = engine_load_extensions(engine->extension_dir, *ret, err);
     if (code == LH_OK) code = engine_register_sample(engine, *ret, err);
     if (code == LH_OK) code = engine_register_masks(&engine->masks, *ret, err);

@@ -71,6 +71,33 @@ static void test_engine__locked_down_it_opens_no_file_and_takes_no_setting(void)
     CHECK(access("/tmp/lh-engine-out.csv", F_OK) != 0 && access("/tmp/lh-engine-out.db", F_OK) != 0);
 }
 
+/* Each ended the process, or would without DuckDB's own check of what it adds up. */
+static void test_engine__what_is_too_large_is_an_error_of_its_statement(void) {
+    static const char *const refused[] = {
+        "SELECT lead(x, -9223372036854775808) OVER () FROM range(3) t(x)",
+        "SELECT lag(x, -9223372036854775807 - 1, 0) OVER () FROM range(3) t(x)",
+        "CREATE TEMP TABLE q AS SELECT (SELECT lead(x, -9223372036854775808) OVER () FROM range(3) t(x) LIMIT 1)",
+        "SELECT strlen(repeat('xy', 4294967296))",
+        "SELECT strlen(concat(s, s, s, s, s, s, s, s, s, s)) FROM (SELECT repeat(repeat('x', 1000000), 440 + i) AS s "
+        "FROM range(1) r(i))",
+    };
+    LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0); /* 1 GiB */
+    LH_CLEANUP(lh_session_closep) lh_session *session = NULL;
+    CHECK(lh_session_open(s->engine, NULL, &session, &s->err) == LH_OK);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        lh_code code = session_try(s, session, refused[i]);
+        if (code != LH_INVALID) print_error("%s: %s\n", refused[i], s->err.message);
+        CHECK(code == LH_INVALID && strncmp(s->err.message, "Out of Range Error", 18) == 0);
+    }
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_json *params = NULL;
+    CHECK(lh_arena_new(64 << 10, &arena, NULL) == LH_OK);
+    CHECK(lh_json_parse(arena, LH_STR("[-9223372036854775808]"), &params, NULL) == LH_OK);
+    lh_str sql = LH_STR("SELECT lead(x, $1) OVER () FROM range(3) t(x)");
+    CHECK(lh_session_run(session, sql, params, arena, NULL, &s->err) == LH_INVALID);
+    CHECK(session_try(s, session, "SELECT lead(x, -9223372036854775807) OVER () FROM range(3) t(x)") == LH_OK);
+}
+
 /* ---- a fatal error of DuckDB's ---- */
 
 /* Puts a vector of another type in the result's place: an INTERNAL error while it runs, after which DuckDB refuses all. */
@@ -152,6 +179,7 @@ static void test_engine__one_that_cannot_be_started_anew_says_so_and_is_tried_ag
 LH_TEST_MAIN(LH_TEST(test_engine__threads_and_memory_are_those_asked_for),
              LH_TEST(test_engine__more_memory_than_there_may_be_is_a_limit),
              LH_TEST(test_engine__locked_down_it_opens_no_file_and_takes_no_setting),
+             LH_TEST(test_engine__what_is_too_large_is_an_error_of_its_statement),
              LH_TEST(test_engine__one_that_met_a_fatal_error_is_started_anew),
              LH_TEST(test_engine__the_end_of_what_met_a_fatal_error_starts_another),
              LH_TEST(test_engine__one_that_cannot_be_started_anew_says_so_and_is_tried_again))
