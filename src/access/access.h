@@ -184,7 +184,6 @@ LH_MUST_CHECK lh_code lh_access_bind(lh_access *access, lh_str principal, lh_are
  * administrators. */
 LH_MUST_CHECK lh_code lh_access_bind_all(lh_catalog *catalog, bool system, lh_arena *arena, const lh_governor **ret,
                                          lh_error *err);
-bool lh_access_is_system(lh_str namespace_);
 
 /* ---- AI-safe views (view.c): some columns of a dataset or view, some masked, of the rows that pass a filter ---- */
 typedef struct lh_view {

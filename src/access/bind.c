@@ -285,15 +285,10 @@ static lh_code bind_look(binding *b, bound *found, lh_error *err) {
     return LH_OK;
 }
 
-bool lh_access_is_system(lh_str namespace_) {
-    lh_str first = lh_str_sub(namespace_, 0, lh_str_find(namespace_, '\x1f'));
-    return lh_str_eq_nocase(first, LH_STR("system"));
-}
-
 static lh_code bind_relation(void *ctx, lh_table_name name, lh_arena *arena, const lh_relation **ret, lh_error *err) {
     binding *b = ctx;
     bound *found = bind_find(b, name);
-    if (b->all && !b->system && lh_access_is_system(name.namespace_)) return bind_denied(name, arena, err);
+    if (b->all && !b->system && lh_namespace_is_system(name.namespace_)) return bind_denied(name, arena, err);
     if (!found) {
         found = LH_ARENA_NEW(b->arena, bound);
         LH_TRY(lh_arena_check(b->arena, err));
@@ -365,7 +360,7 @@ static lh_code bind_write(void *ctx, lh_write write, lh_table_name name, lh_aren
     size_t plain = write == LH_WRITE_INSERT ? 1 : 2; /* who inserts need not read; but is told nothing of the rest */
     bool there = false, may = true, whole = true;
     *ret = NULL;
-    if (b->all && !b->system && lh_access_is_system(name.namespace_)) return bind_denied(name, arena, err);
+    if (b->all && !b->system && lh_namespace_is_system(name.namespace_)) return bind_denied(name, arena, err);
     if (b->all) return LH_OK;
     LH_TRY(bind_policy(b, err));
     for (size_t a = 0; a < 2 && name.name.len; a++) {

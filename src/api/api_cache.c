@@ -78,5 +78,6 @@ lh_code api_cache_stats(lh_request *request, lh_error *err) {
     lh_json *stats = NULL;
     LH_TRY(cache_engine(request, &engine, err));
     LH_TRY(lh_cache_stats(engine, lh_request_arena(request), &stats, err));
+    api_hide_system(request, stats, "items", "dataset");
     return lh_respond_json(request, 200, stats, err);
 }

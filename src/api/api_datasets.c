@@ -17,7 +17,8 @@ lh_code api_datasets_list(lh_request *request, lh_error *err) {
         return lh_respond_json(request, 200, answer, err);
     }
     LH_TRY(lh_dataset_list(lh_request_app(request)->catalog, lh_request_query(request, "namespace"),
-                           lh_request_query(request, "filter"), page, lh_request_arena(request), &answer, err));
+                           lh_request_query(request, "filter"), api_seen(request), page, lh_request_arena(request), &answer,
+                           err));
     return lh_respond_json(request, 200, answer, err);
 }
 
@@ -31,7 +32,7 @@ lh_code api_datasets_register(lh_request *request, lh_error *err) {
     LH_TRY(api_profile_default(request, &defaults, err));
     lh_str name = lh_json_get_string(body, "name");
     if (name.len) lh_json_set_string(arena, body, "name", api_profile_name(defaults, name, arena));
-    LH_TRY(lh_ingest_register(app->ingest, body, arena, &answer, err));
+    LH_TRY(lh_ingest_register(app->ingest, body, lh_request_may(request, LH_PERMIT_ADMIN), arena, &answer, err));
     return lh_respond_json(request, 201, answer, err);
 }
 

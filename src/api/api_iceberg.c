@@ -61,7 +61,8 @@ static lh_table_name iceberg_table_name(lh_request *request) {
 
 lh_code iceberg_body(lh_request *request, lh_json **ret, lh_error *err) {
     LH_TRY(lh_request_json(request, ret, err));
-    return lh_body_check_object(*ret, err);
+    LH_TRY(lh_body_check_object(*ret, err));
+    return api_refuse_system_body(request, *ret, err);
 }
 
 lh_code iceberg_page(lh_request *request, lh_page *ret, lh_error *err) {
@@ -254,7 +255,9 @@ lh_code api_iceberg_namespaces(lh_request *request, lh_error *err) {
         LH_TRY(iceberg_shown_namespaces(request, governor, parent, &answer, err));
         return lh_respond_json(request, 200, answer, err);
     }
-    lh_code code = lh_namespace_list(iceberg_catalog(request), parent, page, arena, &answer, err);
+    LH_TRY(api_refuse_system(request, parent, err));
+    lh_code code =
+        lh_namespace_list(iceberg_catalog(request), parent, !api_seen(request), page, arena, &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 

@@ -42,6 +42,7 @@ static lh_code upload_file_begin(void *ctx, lh_str name, lh_str file_name, lh_st
     (void)content_type;
     upload->job.options = upload->options;
     bool all = lh_request_may(upload->request, LH_PERMIT_WRITE); /* else it could tell what is there */
+    if (all) LH_TRY(api_refuse_system_name(upload->request, upload->job.dataset, err));
     if (all)
         LH_TRY(lh_ingest_check(lh_request_app(upload->request)->ingest, &upload->job, lh_request_arena(upload->request),
                                err));

@@ -87,6 +87,21 @@ LH_MUST_CHECK lh_code api_profile_default(lh_request *request, lh_profile_defaul
 /* A dataset's name that has no dot is of the default namespace, if there is one. Arena. */
 lh_str api_profile_name(lh_profile_defaults defaults, lh_str dataset, lh_arena *arena);
 
+/* ---- api_storage.c ---- */
+/* May the caller have to do with an object? whole: the key of all buckets. Errors: INVALID (no key), DENIED. */
+LH_MUST_CHECK lh_code api_object_check(lh_request *request, lh_str key, lh_str whole, lh_error *err);
+
+/* ---- system.c: the namespace `system` is for administrators. A caller whose roles decide is none of its concern: LH_OK. ---- */
+const lh_dataset_seen *api_seen(const lh_request *request); /* NULL: all datasets are listed */
+LH_MUST_CHECK lh_code api_refuse_system(const lh_request *request, lh_str namespace_, lh_error *err);
+LH_MUST_CHECK lh_code api_refuse_system_name(lh_request *request, lh_str dataset, lh_error *err); /* as people write it */
+/* The {namespace} or {name} of the path. */
+LH_MUST_CHECK lh_code api_refuse_system_params(lh_request *request, lh_error *err);
+/* Any "namespace" in it, and any location. */
+LH_MUST_CHECK lh_code api_refuse_system_body(lh_request *request, const lh_json *body, lh_error *err);
+/* Takes the items out of answer[list] whose member (a dataset or a namespace as text) is of it. */
+void api_hide_system(const lh_request *request, lh_json *answer, const char *list, const char *member);
+
 /* Handlers, one per line of routes.def. */
 #define LH_ROUTE(method, path, permission, lane, handler, summary, request, response, body_max)                        \
     lh_code handler(lh_request *request_, lh_error *err);

@@ -144,6 +144,7 @@ lh_code api_maintenance(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
     if (!app->maintain) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
     LH_TRY(lh_maintain_jobs(app->maintain, lh_request_arena(request), &answer, err));
+    api_hide_system(request, answer, "jobs", "dataset");
     return lh_respond_json(request, 200, answer, err);
 }
 
@@ -162,7 +163,7 @@ lh_code api_catalog_verify(lh_request *request, lh_error *err) {
         lh_json_append(items, item);
     } else {
         const lh_page wanted = {lh_request_query(request, "page_token"), limit};
-        LH_TRY(lh_dataset_list(catalog, LH_STR_NONE, LH_STR_NONE, wanted, arena, &page, err));
+        LH_TRY(lh_dataset_list(catalog, LH_STR_NONE, LH_STR_NONE, NULL, wanted, arena, &page, err));
     }
     for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);) {
         lh_str text;

@@ -21,7 +21,8 @@ static lh_code metadata_answer(lh_request *request, lh_table_name name, lh_error
     LH_TRY(api_shown(request, name, &shown, err));
     if (shown && shown->view)
         return lh_fail(err, LH_DENIED, "of a view GET /datasets/by-name tells what there is to tell");
-    LH_TRY(lh_dataset_describe(lh_request_app(request)->catalog, name, arena, &answer, &version, err));
+    LH_TRY(
+        lh_dataset_describe(lh_request_app(request)->catalog, name, api_seen(request), arena, &answer, &version, err));
     if (!shown) lh_respond_etag(request, metadata_etag(request, version));     /* counts the commits of the lake */
     if (shown) lh_json_set(arena, answer, "lineage", lh_json_new_null(arena)); /* names its parents */
     return lh_respond_json(request, 200, api_shown_dataset(shown, answer, arena), err);
@@ -65,8 +66,8 @@ lh_code api_lineage_get(lh_request *request, lh_error *err) {
     else if (lh_str_eq(direction, LH_STR("down"))) way = LH_LINEAGE_DOWN;
     else if (direction.len && !lh_str_eq(direction, LH_STR("both")))
         return lh_fail(err, LH_INVALID, "'direction' must be up, down or both");
-    LH_TRY(lh_lineage_get(lh_request_app(request)->catalog, name, way, (unsigned)depth, lh_request_arena(request),
-                          &answer, err));
+    LH_TRY(lh_lineage_get(lh_request_app(request)->catalog, name, way, (unsigned)depth, api_seen(request),
+                          lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
 
@@ -95,6 +96,6 @@ lh_code api_catalog_search(lh_request *request, lh_error *err) {
     const lh_dataset_seen filter = {&seen, search_shows};
     LH_TRY(api_governor(request, LH_PERMIT_READ, &seen.governor, err));
     LH_TRY(lh_dataset_search(lh_request_app(request)->catalog, lh_request_query(request, "q"), page,
-                             seen.governor ? &filter : NULL, lh_request_arena(request), &answer, err));
+                             seen.governor ? &filter : api_seen(request), lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }

@@ -59,7 +59,8 @@ static lh_code schema_sample_rows(const lh_json *body, size_t *ret, lh_error *er
     return LH_OK;
 }
 
-static lh_code schema_side(const lh_json *body, const char *name, lh_schema_side *ret, lh_error *err) {
+static lh_code schema_side(lh_request *request, const lh_json *body, const char *name, lh_schema_side *ret,
+                           lh_error *err) {
     static const char *const known[] = {"dataset", "snapshot_id", "object", "format", "options"};
     const lh_json *side = lh_json_get(body, name), *options = lh_json_get(side, "options");
     if (!lh_json_is_object(side))
@@ -72,7 +73,8 @@ static lh_code schema_side(const lh_json *body, const char *name, lh_schema_side
     ret->options = lh_json_is_null(options) ? NULL : options;
     if ((ret->dataset.len > 0) == (ret->object.len > 0))
         return lh_fail(err, LH_INVALID, "'%s' must name either a dataset or an object", name);
-    return LH_OK;
+    return ret->object.len ? api_object_check(request, ret->object, ret->object, err)
+                           : api_refuse_system_name(request, ret->dataset, err);
 }
 
 /* ---- a form ---- */
@@ -115,6 +117,7 @@ static lh_code form_read(schema_form *form, lh_error *err) {
     LH_TRY(schema_confidence(form->members, &diff->min_confidence, err));
     LH_TRY(schema_sample_rows(form->members, &diff->sample_rows, err));
     if (diff->from.dataset.len == 0) return lh_fail(err, LH_INVALID, "the form has no 'dataset'");
+    LH_TRY(api_refuse_system_name(form->request, diff->from.dataset, err));
     form->file = (lh_ingest_request){.path = lh_str_from(form->upload.path),
                                      .file_name = form->upload.file_name,
                                      .format = lh_json_get_string(form->members, "format"),
@@ -130,8 +133,8 @@ static lh_code schema_read(lh_request *request, lh_schema_diff *ret, lh_error *e
     lh_json *body = NULL;
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
-    LH_TRY(schema_side(body, "from", &ret->from, err));
-    LH_TRY(schema_side(body, "to", &ret->to, err));
+    LH_TRY(schema_side(request, body, "from", &ret->from, err));
+    LH_TRY(schema_side(request, body, "to", &ret->to, err));
     LH_TRY(lh_body_bool(body, "values", true, &ret->values, err));
     LH_TRY(schema_confidence(body, &ret->min_confidence, err));
     return schema_sample_rows(body, &ret->sample_rows, err);
@@ -185,7 +188,7 @@ lh_code api_schema_migrate(lh_request *request, lh_error *err) {
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
     LH_TRY(schema_rules(request, body, &migration.rules, err));
     if (lh_json_is_null(migration.rules)) {
-        LH_TRY(schema_side(body, "to", &to, err));
+        LH_TRY(schema_side(request, body, "to", &to, err));
         migration.rules = NULL;
         migration.to = &to;
     }

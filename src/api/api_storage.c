@@ -6,6 +6,7 @@
  * What may be changed: the lake's own objects are not this API's to change, whoever calls.
  *   _catalog/…, _errors/…          the metastore, the journal of failures: 403 for every write and delete; read and
  *                                  listed for administrators only; what is secret for nobody
+ *   a table's of `system`          for administrators, as the namespace
  *   below a table's folder         (one whose metadata/ holds a .metadata.json) an upload may add a new object there,
  *                                  so that files can be brought and then registered; what exists is neither
  *                                  replaced nor deleted: 403. Tables change by SQL, ingest and the catalog.
@@ -45,16 +46,24 @@ static lh_str storage_bucket_name(const lh_request *request) {
     return name.len ? name : lh_registry_options_at(storage_registry(request), 0)->name;
 }
 
+lh_code api_object_check(lh_request *request, lh_str key, lh_str whole, lh_error *err) {
+    lh_system_folders folders;
+    LH_TRY(lh_key_check(key, err));
+    const char *inner = storage_inner_of(key);
+    if (lh_str_starts(key, lh_str_from(storage_secret)))
+        return lh_fail(err, LH_DENIED, "objects below '%s' are for nobody", storage_secret);
+    if (lh_request_may(request, LH_PERMIT_ADMIN)) return LH_OK;
+    if (inner) /* hashes of keys, every table's name */
+        return lh_fail(err, LH_DENIED, "objects below '%s' are for administrators", inner);
+    LH_TRY(lh_system_folders_list(lh_request_app(request)->catalog, lh_request_arena(request), &folders, err));
+    return lh_system_folders_hold(&folders, whole) ? lh_fail(err, LH_DENIED, LH_SYSTEM_DENIED) : LH_OK;
+}
+
 static lh_code storage_place_of(lh_request *request, storage_place *ret, lh_error *err) {
     storage_place place = {.bucket = storage_bucket_name(request), .key = lh_request_param(request, "key")};
-    LH_TRY(lh_key_check(place.key, err));
-    const char *inner = storage_inner_of(place.key);
-    if (lh_str_starts(place.key, lh_str_from(storage_secret)))
-        return lh_fail(err, LH_DENIED, "objects below '%s' are for nobody", storage_secret);
-    if (inner && !lh_request_may(request, LH_PERMIT_ADMIN)) /* hashes of keys, every table's name */
-        return lh_fail(err, LH_DENIED, "objects below '%s' are for administrators", inner);
     LH_TRY(lh_registry_key(storage_registry(request), place.bucket, place.key, lh_request_arena(request), &place.whole,
                            err));
+    LH_TRY(api_object_check(request, place.key, place.whole, err));
     *ret = place;
     return LH_OK;
 }
@@ -90,14 +99,31 @@ static lh_json *storage_item(lh_arena *arena, const lh_object_entry *entry) {
     return item;
 }
 
-/* Drops our own folders from a page. *after: where to go on, behind the folder when the page ends in one. */
-static void storage_hide(lh_arena *arena, lh_object_page *page, lh_str *after) {
+/* Behind all of a folder that ends with '/'. */
+static lh_str storage_behind(lh_arena *arena, lh_str folder) {
+    return lh_arena_printf(arena, "%.*s\xF4\x8F\xBF\xBF", LH_STR_ARG(folder)); /* U+10FFFF */
+}
+
+/* Where to go on behind a key that is hidden; empty: it is shown. stem: bytes before it, as a key of all buckets. */
+static lh_str storage_hidden(lh_arena *arena, lh_str key, size_t stem, const lh_system_folders *system) {
+    const char *inner = storage_inner_of(key);
+    const lh_str whole = {key.ptr - stem, key.len + stem};
+    size_t end = key.len;
+    if (inner) return storage_behind(arena, lh_str_from(inner));
+    if (!lh_system_folders_hold(system, whole)) return LH_STR_NONE;
+    while (end && key.ptr[end - 1] != '/') end--;
+    bool all = end && lh_system_folders_hold(system, lh_str_sub(whole, 0, stem + end - 1));
+    return all ? storage_behind(arena, lh_str_sub(key, 0, end)) : key;
+}
+
+/* Drops from a page what is for administrators. *after: where to go on, behind the folder when the page ends in one. */
+static void storage_hide(lh_arena *arena, size_t stem, const lh_system_folders *system, lh_object_page *page,
+                         lh_str *after) {
     size_t shown = 0;
     for (size_t i = 0; i < page->count; i++) {
-        const char *inner = storage_inner_of(page->entries[i].key);
-        lh_str last = inner ? lh_arena_printf(arena, "%s\xF4\x8F\xBF\xBF", inner) : LH_STR_NONE; /* U+10FFFF */
+        lh_str last = storage_hidden(arena, page->entries[i].key, stem, system);
         *after = lh_str_cmp(last, page->entries[i].key) > 0 ? last : page->entries[i].key;
-        if (!inner) page->entries[shown++] = page->entries[i];
+        if (last.len == 0) page->entries[shown++] = page->entries[i];
     }
     page->count = shown;
 }
@@ -108,6 +134,8 @@ static lh_code storage_list(lh_request *request, size_t limit, lh_object_page *r
     lh_str bucket = storage_bucket_name(request), after = lh_request_query(request, "page_token"), prefix, token;
     bool all = lh_request_may(request, LH_PERMIT_ADMIN);
     lh_object_page page;
+    lh_system_folders system;
+    LH_TRY(lh_system_folders_list(lh_request_app(request)->catalog, arena, &system, err));
     LH_TRY(lh_registry_key(storage_registry(request), bucket, LH_STR_NONE, arena, &prefix, err));
     size_t stem = prefix.len;
     prefix = lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(prefix), LH_STR_ARG(lh_request_query(request, "prefix")));
@@ -116,7 +144,7 @@ static lh_code storage_list(lh_request *request, size_t limit, lh_object_page *r
         LH_TRY(
             lh_bucket_list(storage_bucket(request), prefix, after.len ? token : LH_STR_NONE, limit, arena, &page, err));
         for (size_t i = 0; i < page.count; i++) page.entries[i].key = lh_str_sub(page.entries[i].key, stem, SIZE_MAX);
-        if (!all) storage_hide(arena, &page, &after);
+        if (!all) storage_hide(arena, stem, &system, &page, &after);
         LH_TRY(lh_arena_check(arena, err));
     } while (!all && page.count == 0 && page.more);
     *ret = page;

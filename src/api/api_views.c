@@ -10,6 +10,7 @@ lh_code api_views_list(lh_request *request, lh_error *err) {
     lh_page page;
     LH_TRY(lh_request_page(request, VIEWS_PAGE, &page, err));
     LH_TRY(lh_access_views_list(views_catalog(request), page, lh_request_arena(request), &answer, err));
+    api_hide_system(request, answer, "items", "namespace");
     return lh_respond_json(request, 200, answer, err);
 }
 

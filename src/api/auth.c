@@ -83,7 +83,7 @@ lh_code api_authorize(lh_request *request, lh_error *err) {
     const api_route *route = request->match.route;
     size_t asks = auth_row(route);
     lh_table_name table;
-    if (request->permission >= route->permission) return LH_OK;
+    if (request->permission >= route->permission) return api_refuse_system_params(request, err);
     if (!request->governed || asks == SIZE_MAX)
         return lh_fail(err, LH_DENIED, "this key's permission does not reach to '%s'", route->summary);
     if (auth_asking[asks].asks == AUTH_HANDLER) return LH_OK;

@@ -100,7 +100,8 @@ typedef struct lh_page {
 } lh_page; /* limit 0: all in one page */
 LH_MUST_CHECK lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_arena *arena, lh_json **ret,
                                           lh_error *err);
-LH_MUST_CHECK lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, lh_page page, lh_arena *arena,
+/* system: with the namespace of that name. */
+LH_MUST_CHECK lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, bool system, lh_page page, lh_arena *arena,
                                         lh_json **ret, lh_error *err);
 LH_MUST_CHECK lh_code lh_namespace_load(lh_catalog *catalog, lh_str name, lh_arena *arena, lh_json **ret,
                                         lh_error *err);
@@ -409,6 +410,18 @@ typedef struct lh_rewrite_plan {
 static inline lh_str lh_rewrite_location(const lh_rewrite_plan *plan) {
     return plan->target.len ? plan->target : plan->location;
 }
+/* ---- the namespace `system` and those within it (system.c): the lake's own tables, for administrators ---- */
+#define LH_SYSTEM_DENIED "the namespace system is for administrators"
+bool lh_namespace_is_system(lh_str namespace_); /* in any case, as SQL reads names */
+typedef struct lh_system_folders { /* of its tables; those without a location of somebody's choice lie below lake/system/ */
+    const lh_catalog *catalog;
+    lh_str *items;
+    size_t count;
+} lh_system_folders; /* arena */
+LH_MUST_CHECK lh_code lh_system_folders_list(lh_catalog *catalog, lh_arena *arena, lh_system_folders *ret,
+                                             lh_error *err);
+bool lh_system_folders_hold(const lh_system_folders *folders, lh_str key); /* a key of all buckets */
+
 /* A folder for the table in that bucket, which nothing has yet. Arena. Errors: as lh_catalog_check_bucket(). */
 LH_MUST_CHECK lh_code lh_table_new_location(lh_catalog *catalog, lh_table_name name, lh_str bucket, lh_arena *arena,
                                             lh_str *ret, lh_error *err);
@@ -492,9 +505,15 @@ LH_MUST_CHECK lh_code lh_table_set_layout(lh_catalog *catalog, lh_table_name nam
  * "created_at","updated_at","origin":{…},"location"}. The document of origin is "dataset/<ns.t>", absent for tables of strangers. */
 LH_MUST_CHECK lh_code lh_dataset_get(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
                                      lh_error *err);
-/* {"items":[…],"next_page_token"}. filter: substring of the name, empty for all; namespace_ empty for all. */
-LH_MUST_CHECK lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh_str filter, lh_page page,
-                                      lh_arena *arena, lh_json **ret, lh_error *err);
+typedef struct lh_dataset_seen { /* what is looked at: datasets (column empty) and their columns */
+    void *ctx;
+    bool (*shows)(void *ctx, lh_table_name name, lh_str column);
+} lh_dataset_seen;
+extern const lh_dataset_seen lh_datasets_but_system;
+/* {"items":[…],"next_page_token"}. filter: substring of the name, empty for all; namespace_ empty for all. seen: NULL for all. */
+LH_MUST_CHECK lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh_str filter,
+                                      const lh_dataset_seen *seen, lh_page page, lh_arena *arena, lh_json **ret,
+                                      lh_error *err);
 /* The table of an item of lh_dataset_list(). *ret_text (arena): "namespace.name", also on an error. Errors: as lh_table_name_parse(). */
 LH_MUST_CHECK lh_code lh_dataset_listed(lh_catalog *catalog, const lh_json *item, lh_arena *arena, lh_str *ret_text,
                                         lh_table_name *ret, lh_error *err);
@@ -544,7 +563,7 @@ void lh_table_changes_hook(lh_catalog *catalog, void (*hook)(void *ctx, const lh
 int lh_sensitivity_rank(lh_str sensitivity);
 /* lh_dataset_get() and "description","owner","sensitivity","tags","freshness":{…},"columns":[{…,"statistics"}],"lineage" (one step
  * up),"metadata_updated_at". *ret_version is of what lh_dataset_patch() changes; 0 when nothing was said. Arena. */
-LH_MUST_CHECK lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+LH_MUST_CHECK lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name name, const lh_dataset_seen *seen, lh_arena *arena, lh_json **ret,
                                           uint64_t *ret_version, lh_error *err);
 /* What decides who sees a column: [{"name","type" (the specification's JSON),"sensitivity","pii_kind"}], in its order, and the
  * state that it is of (without the uuid). Arena. Errors: NOT_FOUND, CORRUPT, IO, UNAVAILABLE. */
@@ -565,9 +584,11 @@ LH_MUST_CHECK lh_code lh_dataset_set_detected(lh_catalog *catalog, lh_table_name
 /* ---- lineage ---- */
 typedef enum { LH_LINEAGE_UP = 1, LH_LINEAGE_DOWN = 2, LH_LINEAGE_BOTH = 3 } lh_lineage_direction;
 /* {"dataset","nodes":[{"id","kind" dataset|job|source,"name",…}],"edges":[{"from","to","kind" sql|ingest,…}],"truncated"}:
- * datasets up to `depth` steps away; with UP also the loads of each and where they came from. Arena. Errors: NOT_FOUND. */
+ * datasets up to `depth` steps away; with UP also the loads of each and where they came from. seen: NULL for all; what it does
+ * not show is left out. Arena. Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_lineage_get(lh_catalog *catalog, lh_table_name name, lh_lineage_direction direction,
-                                     unsigned depth, lh_arena *arena, lh_json **ret, lh_error *err);
+                                     unsigned depth, const lh_dataset_seen *seen, lh_arena *arena, lh_json **ret,
+                                     lh_error *err);
 typedef struct lh_lineage_parent {
     lh_table_name name;
     lh_str in_part_by; /* who wrote the rows and sees only a part of the parent; empty: who sees the whole */
@@ -592,10 +613,6 @@ LH_MUST_CHECK lh_code lh_annotation_set_inherited(lh_catalog *catalog, lh_table_
 
 /* {"items":[{"dataset","score","matched":[{"field","value"}],"description","owner","tags"}],"next_page_token"}: datasets in
  * which each word of `text` is found (name, tags, columns, owner, descriptions), best first. Errors: INVALID. */
-typedef struct lh_dataset_seen { /* what is looked at: datasets (column empty) and their columns */
-    void *ctx;
-    bool (*shows)(void *ctx, lh_table_name name, lh_str column);
-} lh_dataset_seen;
 /* seen: NULL for all. */
 LH_MUST_CHECK lh_code lh_dataset_search(lh_catalog *catalog, lh_str text, lh_page page, const lh_dataset_seen *seen,
                                         lh_arena *arena, lh_json **ret, lh_error *err);

@@ -223,6 +223,7 @@ typedef struct lineage_edge {
 typedef struct lineage_graph {
     lh_catalog *catalog;
     lh_arena *arena, *scratch;
+    const lh_dataset_seen *seen; /* NULL: all */
     lineage_edge *all;
     size_t all_count;
     struct {
@@ -233,6 +234,10 @@ typedef struct lineage_graph {
     lh_json *json_nodes, *json_edges;
     bool truncated;
 } lineage_graph;
+
+static bool lineage_shows(const lineage_graph *graph, lh_table_name name) {
+    return !graph->seen || graph->seen->shows(graph->seen->ctx, name, LH_STR_NONE);
+}
 
 static lh_code lineage_load(lineage_graph *graph, lh_error *err) {
     lh_document_page page;
@@ -251,8 +256,10 @@ static lh_code lineage_load(lineage_graph *graph, lh_error *err) {
         lh_str rest = lh_str_sub(page.items[i].key, sizeof "lineage/" - 1, SIZE_MAX);
         lh_table_name child = {.namespace_ = lh_str_split(&rest, '/')};
         child.name = rest;
+        if (!lineage_shows(graph, child)) continue;
         for (lh_json_iter it = lh_json_each(lh_json_get(documents[i], "parents")); lh_json_next(&it);)
-            graph->all[graph->all_count++] = (lineage_edge){lineage_parent_name(it.value), child, it.value};
+            if (lineage_shows(graph, lineage_parent_name(it.value)))
+                graph->all[graph->all_count++] = (lineage_edge){lineage_parent_name(it.value), child, it.value};
     }
     return lh_arena_check(graph->scratch, err);
 }
@@ -390,14 +397,14 @@ static lh_json *lineage_dropped(const lineage_graph *graph, lh_table_name name) 
 }
 
 lh_code lh_lineage_get(lh_catalog *catalog, lh_table_name name, lh_lineage_direction direction, unsigned depth,
-                       lh_arena *arena, lh_json **ret, lh_error *err) {
+                       const lh_dataset_seen *seen, lh_arena *arena, lh_json **ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *scratch = NULL;
     catalog_table table;
     LH_TRY(lh_arena_new(LINEAGE_ARENA_BYTES, &scratch, err));
     LH_TRY(catalog_table_find(catalog, name, scratch, &table, err));
     lineage_graph *graph = LH_ARENA_NEW(scratch, lineage_graph);
     if (!graph) return lh_arena_check(scratch, err);
-    *graph = (lineage_graph){.catalog = catalog, .arena = arena, .scratch = scratch};
+    *graph = (lineage_graph){.catalog = catalog, .arena = arena, .scratch = scratch, .seen = seen};
     graph->json_nodes = lh_json_new_array(arena), graph->json_edges = lh_json_new_array(arena);
     LH_TRY(lineage_load(graph, err));
     lineage_add(graph, name, 0);

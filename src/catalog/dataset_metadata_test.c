@@ -11,7 +11,7 @@ static void test_table(lake *l, const char *name) {
 
 static lh_json *test_described(lake *l, const char *name, uint64_t *ret_version) {
     lh_json *dataset = NULL;
-    CHECK_OK_IN(l, lh_dataset_describe(l->catalog, LAKE_NAME(name), l->arena, &dataset, ret_version, &l->err));
+    CHECK_OK_IN(l, lh_dataset_describe(l->catalog, LAKE_NAME(name), NULL, l->arena, &dataset, ret_version, &l->err));
     return dataset;
 }
 
@@ -131,12 +131,12 @@ static void test_metadata__a_drop_leaves_nothing_and_a_rename_takes_all(void) {
     uint64_t version;
     CHECK_STR(lh_json_get_string(test_described(l, "u", &version), "owner"), LH_STR("ann"));
     lh_json *graph = NULL;
-    CHECK_OK_IN(l, lh_lineage_get(l->catalog, LAKE_NAME("child"), LH_LINEAGE_UP, 3, l->arena, &graph, &l->err));
+    CHECK_OK_IN(l, lh_lineage_get(l->catalog, LAKE_NAME("child"), LH_LINEAGE_UP, 3, NULL, l->arena, &graph, &l->err));
     CHECK(lh_json_size(lh_json_get(graph, "nodes")) == 2);
     CHECK_OK_IN(l, lh_table_drop(l->catalog, LAKE_NAME("u"), false, &l->err));
     test_table(l, "u");
     CHECK_STR(lh_json_get_string(test_described(l, "u", &version), "owner"), LH_STR(""));
-    CHECK_OK_IN(l, lh_lineage_get(l->catalog, LAKE_NAME("child"), LH_LINEAGE_UP, 3, l->arena, &graph, &l->err));
+    CHECK_OK_IN(l, lh_lineage_get(l->catalog, LAKE_NAME("child"), LH_LINEAGE_UP, 3, NULL, l->arena, &graph, &l->err));
     CHECK(lh_json_size(lh_json_get(graph, "nodes")) == 1 && lh_json_size(lh_json_get(graph, "dropped")) == 1);
 }
 

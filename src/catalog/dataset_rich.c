@@ -98,15 +98,15 @@ lh_code lh_dataset_metadata_version(lh_catalog *catalog, lh_table_name name, uin
     return dataset_about_read(catalog, name, arena, &ignored, ret, err);
 }
 
-lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
-                            uint64_t *ret_version, lh_error *err) {
+lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name name, const lh_dataset_seen *seen, lh_arena *arena,
+                            lh_json **ret, uint64_t *ret_version, lh_error *err) {
     catalog_table table;
     uint64_t version = 0;
     lh_json *metadata = NULL, *about = NULL, *dataset = NULL, *lineage = NULL;
     LH_TRY(lh_dataset_get(catalog, name, arena, &dataset, err));
     LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
     LH_TRY(dataset_about_read(catalog, name, arena, &about, &version, err));
-    LH_TRY(lh_lineage_get(catalog, name, LH_LINEAGE_UP, 1, arena, &lineage, err));
+    LH_TRY(lh_lineage_get(catalog, name, LH_LINEAGE_UP, 1, seen, arena, &lineage, err));
     lh_str sensitivity = lh_json_str(lh_json_get(about, "sensitivity"), LH_STR(DATASET_SENSITIVITY));
     const lh_json *tags = lh_json_get(about, "tags");
     lh_json_set_string(arena, dataset, "description", lh_json_get_string(about, "description"));

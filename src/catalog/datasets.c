@@ -116,8 +116,9 @@ static lh_code dataset_append_item(lh_catalog *catalog, lh_str key, lh_arena *ar
 }
 
 /* One chunk of the listing; *after moves on, *ret_more tells whether there is anything behind it. */
-static lh_code dataset_list_chunk(lh_catalog *catalog, lh_str prefix, lh_str filter, size_t limit, lh_arena *arena,
-                                  lh_json *items, lh_str *after, bool *ret_more, lh_error *err) {
+static lh_code dataset_list_chunk(lh_catalog *catalog, lh_str prefix, lh_str filter, const lh_dataset_seen *seen,
+                                  size_t limit, lh_arena *arena, lh_json *items, lh_str *after, bool *ret_more,
+                                  lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *scratch = NULL;
     lh_document_page page;
     lh_str last = *after;
@@ -127,6 +128,7 @@ static lh_code dataset_list_chunk(lh_catalog *catalog, lh_str prefix, lh_str fil
     for (; i < page.count && (limit == 0 || lh_json_size(items) < limit); i++) {
         last = page.items[i].key;
         if (filter.len && !dataset_matches(dataset_name_of(last).name, filter)) continue;
+        if (seen && !seen->shows(seen->ctx, dataset_name_of(last), LH_STR_NONE)) continue;
         LH_TRY(dataset_append_item(catalog, last, arena, items, err));
     }
     *ret_more = i < page.count || page.more;
@@ -134,15 +136,15 @@ static lh_code dataset_list_chunk(lh_catalog *catalog, lh_str prefix, lh_str fil
     return lh_arena_check(arena, err);
 }
 
-lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh_str filter, lh_page page, lh_arena *arena,
-                        lh_json **ret, lh_error *err) {
+lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh_str filter, const lh_dataset_seen *seen,
+                        lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
     lh_str prefix = namespace_.len ? lh_arena_printf(arena, "table/%.*s/", LH_STR_ARG(namespace_)) : LH_STR("table/");
     lh_str after = LH_STR_NONE;
     bool more = true;
     if (page.token.len) LH_TRY(dataset_token_key(page.token, arena, &after, err));
     while (more && (page.limit == 0 || lh_json_size(items) < page.limit))
-        LH_TRY(dataset_list_chunk(catalog, prefix, filter, page.limit, arena, items, &after, &more, err));
+        LH_TRY(dataset_list_chunk(catalog, prefix, filter, seen, page.limit, arena, items, &after, &more, err));
     lh_json_set(arena, answer, "items", items);
     lh_json_set(arena, answer, "next_page_token",
                 more ? lh_json_new_string(arena, dataset_token(after, arena)) : lh_json_new_null(arena));

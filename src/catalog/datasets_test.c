@@ -151,7 +151,7 @@ static lh_str lake_listed(lake *l, const char *namespace_, const char *filter, s
     lh_str token = LH_STR_NONE;
     do {
         lh_json *answer = NULL;
-        CHECK(lh_dataset_list(l->catalog, lh_str_from(namespace_), lh_str_from(filter), (lh_page){token, limit},
+        CHECK(lh_dataset_list(l->catalog, lh_str_from(namespace_), lh_str_from(filter), NULL, (lh_page){token, limit},
                               l->arena, &answer, &l->err) == LH_OK);
         CHECK(limit == 0 || lh_json_size(lh_json_get(answer, "items")) <= limit);
         for (lh_json_iter it = lh_json_each(lh_json_get(answer, "items")); lh_json_next(&it);) {
@@ -187,7 +187,7 @@ static void test_dataset__list_pages_and_filters(void) {
               LH_STR("a.b.flight "));
     CHECK_STR(lake_listed(l, "data", "LIGHT", 1), LH_STR("data.Flight_log data.flights "));
     CHECK_STR(lake_listed(l, "", "nothing", 1), LH_STR(""));
-    CHECK(lh_dataset_list(l->catalog, LH_STR_NONE, LH_STR_NONE, (lh_page){LH_STR("x"), 1}, l->arena, &answer,
+    CHECK(lh_dataset_list(l->catalog, LH_STR_NONE, LH_STR_NONE, NULL, (lh_page){LH_STR("x"), 1}, l->arena, &answer,
                           &l->err) == LH_INVALID);
 }
 

@@ -69,8 +69,8 @@ lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_aren
     return lh_arena_check(arena, err);
 }
 
-lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, lh_page page, lh_arena *arena, lh_json **ret,
-                          lh_error *err) {
+lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, bool system, lh_page page, lh_arena *arena,
+                          lh_json **ret, lh_error *err) {
     uint64_t ignored;
     if (parent.len) LH_TRY(catalog_namespace_version(catalog, parent, &ignored, err));
     lh_str prefix =
@@ -84,8 +84,9 @@ lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, lh_page page, lh_a
     for (; i < docs.count && (page.limit == 0 || listed < page.limit); i++) {
         lh_str rest = lh_str_sub(docs.items[i].key, prefix.len, SIZE_MAX);
         if (lh_str_find(rest, '\x1f') < rest.len) continue; /* a grandchild */
-        lh_json_append(list,
-                       lh_namespace_levels(lh_str_sub(docs.items[i].key, sizeof "namespace/" - 1, SIZE_MAX), arena));
+        lh_str name = lh_str_sub(docs.items[i].key, sizeof "namespace/" - 1, SIZE_MAX);
+        if (!system && lh_namespace_is_system(name)) continue;
+        lh_json_append(list, lh_namespace_levels(name, arena));
         last = docs.items[i].key;
         listed++;
     }

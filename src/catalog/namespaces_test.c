@@ -9,7 +9,7 @@ static lh_code test_create(lake *l, const char *levels, const char *properties) 
 
 static lh_json *test_list(lake *l, lh_str parent, lh_str token, size_t limit) {
     lh_json *answer = NULL;
-    CHECK_OK_IN(l, lh_namespace_list(l->catalog, parent, (lh_page){token, limit}, l->arena, &answer, &l->err));
+    CHECK_OK_IN(l, lh_namespace_list(l->catalog, parent, true, (lh_page){token, limit}, l->arena, &answer, &l->err));
     return answer;
 }
 
@@ -27,7 +27,7 @@ static void test_namespaces__have_parents_and_properties(void) {
                "{'namespaces':[['a'],['data']],'next-page-token':null}");
     CHECK_JSON(l->arena, test_list(l, LH_STR("a"), LH_STR_NONE, 0),
                "{'namespaces':[['a','b c']],'next-page-token':null}");
-    CHECK(lh_namespace_list(l->catalog, LH_STR("nowhere"), (lh_page){0}, l->arena, &answer, &l->err) == LH_NOT_FOUND);
+    CHECK(lh_namespace_list(l->catalog, LH_STR("nowhere"), true, (lh_page){0}, l->arena, &answer, &l->err) == LH_NOT_FOUND);
     CHECK(lh_namespace_load(l->catalog,
                             LH_STR("a\x1f"
                                    "b"),
@@ -62,7 +62,7 @@ static void test_namespaces__a_slash_in_a_level_is_none_between_levels(void) {
     CHECK_OK_IN(l, test_create(l, "['a/b','c/d']", "{}"));
     CHECK(test_create(l, "['a/b']", "{}") == LH_CONFLICT && strstr(l->err.message, "Namespace already exists: a/b"));
     lh_str parent = lh_namespace_of_path(LH_STR("a/b"), l->arena);
-    CHECK_OK_IN(l, lh_namespace_list(l->catalog, parent, (lh_page){0}, l->arena, &answer, &l->err));
+    CHECK_OK_IN(l, lh_namespace_list(l->catalog, parent, true, (lh_page){0}, l->arena, &answer, &l->err));
     CHECK_JSON(l->arena, lh_json_get(answer, "namespaces"), "[['a/b','c/d']]");
     CHECK(lh_namespace_load(l->catalog, LH_STR("a"), l->arena, &answer, &l->err) == LH_NOT_FOUND);
     lh_table_name name;

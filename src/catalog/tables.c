@@ -207,6 +207,14 @@ static bool table_folders_overlap(lh_str a, lh_str b) {
     return lh_str_starts(longer, shorter) && (longer.len == shorter.len || longer.ptr[shorter.len] == '/');
 }
 
+lh_str catalog_folder_of(lh_str key) {
+    for (int up = 0; up < 2; up++) { /* <folder>/metadata/<file> */
+        while (key.len && key.ptr[key.len - 1] != '/') key.len--;
+        if (key.len) key.len--;
+    }
+    return key;
+}
+
 lh_code table_folder_is_free(lh_catalog *catalog, lh_str folder, lh_table_name name, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new((size_t)1 << 30, &arena, err));
@@ -216,11 +224,7 @@ lh_code table_folder_is_free(lh_catalog *catalog, lh_str folder, lh_table_name n
     for (size_t i = 0; i < docs.count; i++) {
         lh_json *doc = NULL;
         LH_TRY(lh_json_parse(arena, docs.items[i].text, &doc, err));
-        lh_str other = catalog_document_metadata_key(catalog, doc, arena);
-        for (int up = 0; up < 2; up++) { /* <folder>/metadata/<file> */
-            while (other.len && other.ptr[other.len - 1] != '/') other.len--;
-            if (other.len) other.len--;
-        }
+        lh_str other = catalog_folder_of(catalog_document_metadata_key(catalog, doc, arena));
         bool taken = other.len && table_folders_overlap(folder, other);
         for (lh_json_iter it = lh_json_each(catalog_document_former(catalog, doc, arena)); lh_json_next(&it);) {
             lh_str left = lh_json_str(it.value, LH_STR("/"));

@@ -76,7 +76,7 @@ static lh_code prompt_samples(lh_ingest *ingest, lh_session *session, const evol
     lh_json *result = NULL, *described = NULL;
     uint64_t version;
     if (source->spec->dataset.len)
-        LH_TRY(lh_dataset_describe(ingest->catalog, source->name, arena, &described, &version, err));
+        LH_TRY(lh_dataset_describe(ingest->catalog, source->name, NULL, arena, &described, &version, err));
     lh_buf_append(&sql, LH_STR("SELECT "));
     for (size_t i = 0; i < source->side.count; i++) {
         lh_buf_append(&sql, i ? LH_STR(", left(CAST(") : LH_STR("left(CAST("));

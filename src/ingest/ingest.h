@@ -61,9 +61,9 @@ LH_MUST_CHECK lh_code lh_ingest_file(lh_ingest *ingest, const lh_ingest_request 
                                      lh_json **ret, lh_error *err);
 
 /* POST /datasets: {"name","location" (folder, file or metadata.json in the bucket) | "files":[…],"format":"parquet|iceberg"}. Nothing is copied.
- * *ret: the dataset. Errors: INVALID, NOT_FOUND, CONFLICT. */
-LH_MUST_CHECK lh_code lh_ingest_register(lh_ingest *ingest, const lh_json *request, lh_arena *arena, lh_json **ret,
-                                         lh_error *err);
+ * system: may it be of the namespace `system`, or its files? *ret: the dataset. Errors: INVALID, NOT_FOUND, CONFLICT, DENIED. */
+LH_MUST_CHECK lh_code lh_ingest_register(lh_ingest *ingest, const lh_json *request, bool system, lh_arena *arena,
+                                         lh_json **ret, lh_error *err);
 
 /* ---- personal data ---- */
 typedef struct lh_ingest_scan_request {

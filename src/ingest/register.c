@@ -15,9 +15,16 @@ typedef struct registration {
     lh_str *keys;
     uint64_t *sizes;
     size_t count;
+    bool system; /* may they be the lake's own, which lie in these? */
+    lh_system_folders folders;
 } registration;
 
+static lh_code register_allow(const registration *r, lh_str key, lh_error *err) {
+    return r->system || !lh_system_folders_hold(&r->folders, key) ? LH_OK : lh_fail(err, LH_DENIED, LH_SYSTEM_DENIED);
+}
+
 static lh_code register_add(registration *r, lh_str key, lh_error *err) {
+    LH_TRY(register_allow(r, key, err));
     if (r->count == REGISTER_FILES_MAX) return lh_fail(err, LH_LIMIT, "more than %d files", REGISTER_FILES_MAX);
     r->keys[r->count++] = key;
     return LH_OK;
@@ -79,6 +86,7 @@ static lh_code register_find(registration *r, const lh_json *request, const char
     }
     if (location.len) {
         LH_TRY(register_key(r, location, &key, err));
+        LH_TRY(register_allow(r, key, err));
         if (lh_str_ends(key, lh_str_from(suffix))) LH_TRY(register_add(r, key, err));
         else LH_TRY(register_folder(r, key, suffix, err));
     }
@@ -232,9 +240,10 @@ static lh_code register_iceberg(registration *r, const lh_json *request, lh_erro
     return lh_table_register(r->ingest->catalog, r->name.namespace_, body, r->arena, &made, err);
 }
 
-lh_code lh_ingest_register(lh_ingest *ingest, const lh_json *request, lh_arena *arena, lh_json **ret, lh_error *err) {
+lh_code lh_ingest_register(lh_ingest *ingest, const lh_json *request, bool system, lh_arena *arena, lh_json **ret,
+                           lh_error *err) {
     static const char *const known[] = {"name", "location", "files", "format"};
-    registration r = {.ingest = ingest, .arena = arena};
+    registration r = {.ingest = ingest, .arena = arena, .system = system};
     for (lh_json_iter it = lh_json_each(request); lh_json_next(&it);) {
         bool found = false;
         for (size_t i = 0; i < 4; i++) found |= lh_str_eq(it.name, lh_str_from(known[i]));
@@ -243,6 +252,8 @@ lh_code lh_ingest_register(lh_ingest *ingest, const lh_json *request, lh_arena *
                            LH_STR_ARG(it.name));
     }
     LH_TRY(lh_table_name_parse(ingest->catalog, lh_json_get_string(request, "name"), arena, &r.name, err));
+    if (!system && lh_namespace_is_system(r.name.namespace_)) return lh_fail(err, LH_DENIED, LH_SYSTEM_DENIED);
+    LH_TRY(lh_system_folders_list(ingest->catalog, arena, &r.folders, err));
     lh_str format = lh_json_str(lh_json_get(request, "format"), LH_STR("parquet"));
     bool iceberg = lh_str_eq(format, LH_STR("iceberg"));
     if (!iceberg && !lh_str_eq(format, LH_STR("parquet")))

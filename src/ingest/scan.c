@@ -241,7 +241,7 @@ static lh_code scan_answer(const scan *s, bool dry_run, lh_json **ret, lh_error 
     lh_arena *arena = s->arena;
     lh_json *answer = lh_json_new_object(arena), *columns = lh_json_new_array(arena), *described = NULL;
     uint64_t version;
-    LH_TRY(lh_dataset_describe(s->ingest->catalog, s->table.name, arena, &described, &version, err));
+    LH_TRY(lh_dataset_describe(s->ingest->catalog, s->table.name, NULL, arena, &described, &version, err));
     int64_t snapshot = lh_json_int(lh_json_get(s->table.metadata, "current-snapshot-id"), -1);
     for (size_t place = 0; place < s->table.side.count; place++) /* in the table's order */
         for (size_t i = 0; i < s->count; i++)

@@ -115,7 +115,7 @@ static bool policy_page(lh_maintain *maintain, lh_str *after) {
     lh_json *page = NULL;
     lh_table_name name;
     if (lh_arena_new(2 * (size_t)POLICY_ARENA_BYTES, &arena, NULL) != LH_OK) return false;
-    if (lh_dataset_list(maintain->catalog, LH_STR_NONE, LH_STR_NONE, (lh_page){*after, POLICY_PAGE}, arena, &page,
+    if (lh_dataset_list(maintain->catalog, LH_STR_NONE, LH_STR_NONE, NULL, (lh_page){*after, POLICY_PAGE}, arena, &page,
                         NULL) != LH_OK)
         return false;
     for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);) {

@@ -253,6 +253,7 @@ static bool call_is_allowed(rpc_call *call) {
     lh_identity identity = call_identify(call, needs);
     char why[128];
     call->retry_after_ms = identity.retry_after_ms;
+    call->admin = identity.permission >= LH_PERMIT_ADMIN;
     if (identity.retry_after_ms) {
         rpc_call_finish(call, GRPC_STATUS_RESOURCE_EXHAUSTED,
                         "too many calls of this key or address, or too many wrong keys of it; try again later", NULL);

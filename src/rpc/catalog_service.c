@@ -12,8 +12,8 @@ lh_code rpc_datasets_list(rpc_call *call, const ProtobufCMessage *request, lh_ar
         return lh_fail(err, LH_INVALID, "'limit' must be a number from 1 to %d, not %u", LH_LIMIT_LIST_PAGE,
                        list->limit);
     const lh_page page = {lh_str_from(list->page_token), list->limit ? list->limit : LIST_DEFAULT};
-    LH_TRY(lh_dataset_list(call->rpc->catalog, lh_str_from(list->namespace_), lh_str_from(list->filter), page, arena,
-                           &answer, err));
+    LH_TRY(lh_dataset_list(call->rpc->catalog, lh_str_from(list->namespace_), lh_str_from(list->filter),
+                           call->admin ? NULL : &lh_datasets_but_system, page, arena, &answer, err));
     return rpc_message_from_json(&lakehouse__v1__list_datasets_response__descriptor, answer, arena, ret, err);
 }
 
@@ -23,6 +23,7 @@ lh_code rpc_dataset_get(rpc_call *call, const ProtobufCMessage *request, lh_aren
     lh_table_name name;
     lh_json *answer = NULL;
     LH_TRY(lh_table_name_parse(call->rpc->catalog, lh_str_from(get->name), arena, &name, err));
+    if (!call->admin && lh_namespace_is_system(name.namespace_)) return lh_fail(err, LH_DENIED, LH_SYSTEM_DENIED);
     LH_TRY(lh_dataset_get(call->rpc->catalog, name, arena, &answer, err));
     return rpc_message_from_json(&lakehouse__v1__dataset__descriptor, answer, arena, ret, err);
 }
@@ -32,6 +33,6 @@ lh_code rpc_dataset_register(rpc_call *call, const ProtobufCMessage *request, lh
     lh_ingest *ingest = atomic_load(&call->rpc->ingest);
     lh_json *answer = NULL;
     if (!ingest) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
-    LH_TRY(lh_ingest_register(ingest, rpc_message_to_json(request, arena), arena, &answer, err));
+    LH_TRY(lh_ingest_register(ingest, rpc_message_to_json(request, arena), call->admin, arena, &answer, err));
     return rpc_message_from_json(&lakehouse__v1__dataset__descriptor, answer, arena, ret, err);
 }

@@ -52,6 +52,13 @@ static lh_code changes_message(uint64_t sequence, const lh_dataset_changes *chan
     return LH_OK;
 }
 
+static void changes_hide_system(lh_dataset_changes *changes) {
+    size_t shown = 0;
+    for (size_t i = 0; i < changes->count; i++)
+        if (!lh_namespace_is_system(changes->items[i].name.namespace_)) changes->items[shown++] = changes->items[i];
+    changes->count = shown;
+}
+
 lh_code rpc_changes_next(rpc_call *call, lh_arena *arena, ProtobufCMessage **ret, lh_error *err) {
     lh_dataset_changes changes;
     lh_code code = lh_dataset_changes_after(call->rpc->catalog, call->after, arena, &changes, err);
@@ -63,8 +70,9 @@ lh_code rpc_changes_next(rpc_call *call, lh_arena *arena, ProtobufCMessage **ret
         call->behind = changes.behind;
         return changes_message(call->after, NULL, arena, ret, err);
     }
+    if (!call->admin) changes_hide_system(&changes);
     if (changes.count == 0) {
-        call->after = changes.sequence; /* entries without a dataset */
+        call->after = changes.sequence; /* entries without a dataset that is shown */
         return LH_OK;
     }
     LH_TRY(changes_message(changes.sequence, &changes, arena, ret, err));

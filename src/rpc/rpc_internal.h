@@ -68,6 +68,7 @@ struct rpc_call {
     grpc_status_code status; /* of the end; OK while a handler has not chosen one */
     char trace_id[33];
     uint32_t retry_after_ms; /* not 0: sent with the status */
+    bool admin;              /* who calls is: the namespace `system` is shown */
     uint64_t started_ns;
     /* a watch; by the watch lock */
     rpc_call *next_watch, *previous_watch;
