@@ -28,6 +28,7 @@ typedef struct lh_identity {
     lh_str principal; /* its name; of a key without one the key's id; "admin"; "-": authentication is off */
     bool governed; /* a key of a principal: `permission` is what it may do in the whole lake, its roles say the rest */
     lh_permission scope; /* of that key: nothing beyond */
+    lh_str owner; /* of what is kept for the caller: unlike the name, no other's, be it a later principal or a key */
 } lh_identity;
 
 /* The key that a caller shows, of its two headers (or gRPC metadata): X-API-Key, else Authorization's bearer token, or all
@@ -201,6 +202,14 @@ typedef struct lh_view {
  * lh_access_view_check(). Errors: the metastore's. */
 LH_MUST_CHECK lh_code lh_access_view_find(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_view *ret,
                                           bool *ret_found, lh_error *err);
+/* Does a name stand for a view when the principal does that: is there one, and either no dataset of its name, or one that is not
+ * seen, while the view is allowed? Errors: the catalog's. */
+LH_MUST_CHECK lh_code lh_access_stands_for_view(lh_catalog *catalog, const lh_policy *policy, lh_action action,
+                                                lh_table_name name, lh_arena *arena, lh_view *ret, bool *ret_stands,
+                                                lh_error *err);
+/* What grants show of a view, which shows a part of its base itself. Errors: NO_MEMORY. */
+LH_MUST_CHECK lh_code lh_access_effective_view(const lh_policy *policy, lh_action action, const lh_view *view,
+                                               lh_arena *arena, lh_effective *ret, lh_error *err);
 /* Is all there that it reads, in the base and in what that is over? Errors: CONFLICT (it is broken, and why). */
 LH_MUST_CHECK lh_code lh_access_view_check(lh_catalog *catalog, const lh_view *view, lh_arena *arena, lh_error *err);
 

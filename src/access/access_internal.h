@@ -91,9 +91,6 @@ LH_MUST_CHECK lh_code access_filter_check(lh_catalog *catalog, const access_gran
 /* Of a principal's document. Errors: as lh_access_policy(), but NOT_FOUND. */
 LH_MUST_CHECK lh_code access_policy_of(lh_catalog *catalog, const lh_json *principal, lh_arena *arena, lh_policy **ret,
                                        lh_error *err);
-/* What is seen of a view: columns as lh_dataset_columns() has them, of the view. */
-LH_MUST_CHECK lh_code access_effective_view(const lh_policy *policy, lh_action action, lh_table_name view,
-                                            const lh_json *columns, lh_arena *arena, lh_effective *ret, lh_error *err);
 /* ---- bind.c ---- */
 /* A redaction of a column of that type; one that the type does not have is null. NULL: none. */
 lh_mask access_mask_of(const lh_json *mask, lh_str type);

@@ -206,18 +206,6 @@ static lh_code bind_view(binding *b, const lh_view *view, unsigned depth, const 
     return LH_OK;
 }
 
-/* The columns of a view as grants see them: what is sensitive in them is for the view to say. */
-static lh_json *bind_view_columns(const lh_relation *view, lh_arena *arena) {
-    lh_json *columns = lh_json_new_array(arena);
-    for (size_t i = 0; i < view->column_count; i++) {
-        lh_json *column = lh_json_new_object(arena);
-        lh_json_set_string(arena, column, "name", view->columns[i].name);
-        lh_json_set_string(arena, column, "sensitivity", LH_STR("internal"));
-        lh_json_append(columns, column);
-    }
-    return columns;
-}
-
 /* As a principal sees it, whose grants may show less of it. *ret NULL: nothing. */
 static lh_code bind_granted_view(binding *b, lh_table_name name, const lh_relation **ret, lh_error *err) {
     lh_view view;
@@ -232,8 +220,7 @@ static lh_code bind_granted_view(binding *b, lh_table_name name, const lh_relati
     LH_TRY(bind_view(b, &view, ACCESS_VIEW_DEPTH, &whole, err));
     *ret = whole;
     if (b->all) return LH_OK;
-    LH_TRY(access_effective_view(b->policy, LH_ACTION_READ, name, bind_view_columns(whole, b->arena), b->arena,
-                                 &effective, err));
+    LH_TRY(lh_access_effective_view(b->policy, LH_ACTION_READ, &view, b->arena, &effective, err));
     if (effective.whole) return LH_OK;
     lh_relation *relation = LH_ARENA_NEW(b->arena, lh_relation);
     lh_relation_column *columns = LH_ARENA_ARRAY(b->arena, lh_relation_column, whole->column_count + 1);
@@ -247,7 +234,7 @@ static lh_code bind_granted_view(binding *b, lh_table_name name, const lh_relati
         lh_str type = lh_relation_type(&whole->columns[i]);
         if (seen->visible)
             columns[relation->column_count++] =
-                (lh_relation_column){seen->name, type, access_mask_of(seen->mask, type)};
+                (lh_relation_column){whole->columns[i].name, type, access_mask_of(seen->mask, type)};
     }
     bind_no_oracle(b, whole->table, columns, relation->column_count);
     LH_TRY(bind_effective_filters(&effective, name, b->arena, relation, err));

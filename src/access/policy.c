@@ -436,11 +436,23 @@ static lh_code policy_see(const lh_policy *policy, lh_action action, const lh_re
     return lh_arena_check(arena, err);
 }
 
-lh_code access_effective_view(const lh_policy *policy, lh_action action, lh_table_name view, const lh_json *columns,
-                              lh_arena *arena, lh_effective *ret, lh_error *err) {
-    const lh_resource resource = {LH_ON_VIEW, lh_table_name_text(view, arena), view};
+/* The columns of a view as grants see them: what is sensitive in them is for the view to say. */
+static lh_json *policy_view_columns(const lh_view *view, lh_arena *arena) {
+    lh_json *columns = lh_json_new_array(arena);
+    for (size_t i = 0; i < view->column_count; i++) {
+        lh_json *column = lh_json_new_object(arena);
+        lh_json_set_string(arena, column, "name", view->columns[i]);
+        lh_json_set_string(arena, column, "sensitivity", LH_STR("internal"));
+        lh_json_append(columns, column);
+    }
+    return columns;
+}
+
+lh_code lh_access_effective_view(const lh_policy *policy, lh_action action, const lh_view *view, lh_arena *arena,
+                                 lh_effective *ret, lh_error *err) {
+    const lh_resource resource = {LH_ON_VIEW, lh_table_name_text(view->name, arena), view->name};
     lh_effective effective = {.decision = lh_access_decide(policy, action, &resource, arena)};
-    LH_TRY(policy_see(policy, action, &resource, columns, arena, &effective, err));
+    LH_TRY(policy_see(policy, action, &resource, policy_view_columns(view, arena), arena, &effective, err));
     *ret = effective;
     return LH_OK;
 }
@@ -461,6 +473,21 @@ lh_code lh_access_effective(lh_catalog *catalog, const lh_policy *policy, lh_act
                                         "no grant names it")};
     LH_TRY(policy_see(policy, action, &resource, columns, arena, &effective, err));
     *ret = effective;
+    return LH_OK;
+}
+
+lh_code lh_access_stands_for_view(lh_catalog *catalog, const lh_policy *policy, lh_action action, lh_table_name name,
+                                  lh_arena *arena, lh_view *ret, bool *ret_stands, lh_error *err) {
+    const lh_resource view = {LH_ON_VIEW, lh_table_name_text(name, arena), name};
+    lh_effective dataset;
+    bool found = false, seen = false;
+    *ret_stands = false;
+    LH_TRY(lh_access_view_find(catalog, name, arena, ret, &found, err));
+    if (!found) return LH_OK;
+    lh_code code = lh_access_effective(catalog, policy, action, name, arena, &dataset, err);
+    if (code != LH_OK && code != LH_NOT_FOUND) return code;
+    for (size_t i = 0; code == LH_OK && i < dataset.column_count; i++) seen = seen || dataset.columns[i].visible;
+    *ret_stands = code == LH_NOT_FOUND || (!seen && lh_access_decide(policy, action, &view, arena).allowed);
     return LH_OK;
 }
 

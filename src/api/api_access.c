@@ -1,7 +1,7 @@
 /* /access: roles, principals, and what the ones give the others. The ETag of either is the version of its document. */
 #include "api/api_internal.h"
 
-enum { ACCESS_PAGE = 100 };
+enum { ACCESS_PAGE = 100, ACCESS_VIEWS_DEPTH = 8 };
 
 static lh_catalog *access_catalog(const lh_request *request) { return lh_request_app(request)->catalog; }
 
@@ -181,8 +181,15 @@ lh_code api_access_check(lh_request *request, lh_error *err) {
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
     lh_str principal = lh_json_get_string(body, "principal");
     LH_TRY(lh_action_parse(lh_json_get_string(body, "action"), &action, err));
-    LH_TRY(lh_resource_parse(access_catalog(request), lh_json_get_string(body, "resource"), arena, &resource, err));
+    lh_str text = lh_json_get_string(body, "resource");
+    LH_TRY(lh_resource_parse(access_catalog(request), text, arena, &resource, err));
     LH_TRY(lh_access_policy(access_catalog(request), principal, arena, &policy, err));
+    lh_view view;
+    bool stands = false, plain = lh_str_find(text, ':') == text.len;
+    if (plain)
+        LH_TRY(lh_access_stands_for_view(access_catalog(request), policy, action, resource.table, arena, &view, &stands,
+                                         err));
+    if (stands) resource.on = LH_ON_VIEW;
     lh_decision decision = lh_access_decide(policy, action, &resource, arena);
     lh_json_set_string(arena, answer, "principal", principal);
     lh_json_set_string(arena, answer, "action", lh_str_from(lh_action_names[action]));
@@ -198,13 +205,17 @@ lh_code api_access_check(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
-/* For people to read: a governor takes each filter by itself. */
-static lh_json *access_row_filter(const lh_effective *effective, lh_arena *arena) {
+/* For people to read: a governor takes each filter by itself. Empty: every row. */
+static lh_str access_row_filter(const lh_effective *effective, lh_arena *arena) {
     lh_str text = effective->row_filter_count == 1 ? effective->row_filters[0] : LH_STR_NONE;
     for (size_t i = 0; effective->row_filter_count > 1 && i < effective->row_filter_count; i++)
         text = lh_arena_printf(arena, "%.*s%s(%.*s)", LH_STR_ARG(text), i ? " OR " : "",
                                LH_STR_ARG(effective->row_filters[i]));
-    return text.len ? lh_json_new_string(arena, text) : lh_json_new_null(arena);
+    return text;
+}
+
+static void access_set_filter(lh_json *answer, lh_str text, lh_arena *arena) {
+    lh_json_set(arena, answer, "row_filter", text.len ? lh_json_new_string(arena, text) : lh_json_new_null(arena));
 }
 
 static void access_set_columns(lh_json *answer, const lh_effective *effective, lh_arena *arena) {
@@ -219,28 +230,82 @@ static void access_set_columns(lh_json *answer, const lh_effective *effective, l
     lh_json_set(arena, answer, "hidden", hidden);
 }
 
+/* Of a view and those that it is over: what each shows by itself, and, added to the masks and the filter of the grants, all together. A
+ * mask works on what the one below leaves, so the last is told. */
+static lh_code access_add_view(lh_request *request, const lh_view *view, unsigned depth, lh_json *masks,
+                               lh_str *filter, lh_json **ret, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *told = lh_json_new_object(arena), *over = lh_json_new_null(arena);
+    lh_view below;
+    bool found = false;
+    for (lh_json_iter it = lh_json_each(view->redactions); lh_json_next(&it);)
+        if (!lh_json_get_str(masks, it.name)) lh_json_put(arena, masks, it.name, lh_json_copy(arena, it.value));
+    if (view->row_filter.len)
+        *filter = filter->len ? lh_arena_printf(arena, "%.*s AND (%.*s)", LH_STR_ARG(view->row_filter),
+                                                LH_STR_ARG(*filter))
+                              : view->row_filter;
+    if (view->base_is_view && depth)
+        LH_TRY(lh_access_view_find(access_catalog(request), view->base, arena, &below, &found, err));
+    if (found) LH_TRY(access_add_view(request, &below, depth - 1, masks, filter, &over, err));
+    lh_json_set_string(arena, told, "base_dataset", lh_table_name_text(view->base, arena));
+    lh_json_set(arena, told, "masks", lh_json_copy(arena, view->redactions));
+    access_set_filter(told, view->row_filter, arena);
+    lh_json_set(arena, told, "over", over);
+    *ret = told;
+    return lh_arena_check(arena, err);
+}
+
+static lh_code access_set_view(lh_request *request, lh_json *answer, const lh_view *view, lh_str filter,
+                               lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *told = NULL, *grants = lh_json_new_object(arena), *masks = lh_json_new_object(arena), *all;
+    lh_json_set(arena, grants, "masks", lh_json_copy(arena, lh_json_get(answer, "masks")));
+    access_set_filter(grants, filter, arena);
+    all = lh_json_copy(arena, lh_json_get(answer, "masks"));
+    LH_TRY(access_add_view(request, view, ACCESS_VIEWS_DEPTH, all, &filter, &told, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "columns")); lh_json_next(&it);) {
+        lh_str name = lh_json_str(it.value, LH_STR_NONE);
+        if (lh_json_get_str(all, name))
+            lh_json_put(arena, masks, name, lh_json_copy(arena, lh_json_get_str(all, name)));
+    }
+    lh_json_set(arena, answer, "masks", masks);
+    access_set_filter(answer, filter, arena);
+    lh_json_set(arena, answer, "view", told);
+    lh_json_set(arena, answer, "grants", grants);
+    return lh_arena_check(arena, err);
+}
+
 lh_code api_access_effective(lh_request *request, lh_error *err) {
+    lh_catalog *catalog = access_catalog(request);
     lh_arena *arena = lh_request_arena(request);
     lh_json *answer = lh_json_new_object(arena);
     lh_policy *policy = NULL;
     lh_effective effective;
     lh_table_name table;
-    bool governed;
+    lh_view view;
+    bool governed, stands;
     lh_permission ignored;
     lh_str principal = lh_request_query(request, "principal"),
            caller = lh_request_principal(request, &governed, &ignored);
     if (principal.len == 0 && !governed)
         return lh_fail(err, LH_INVALID, "'principal' is missing: the caller has no roles of its own");
     if (principal.len == 0) principal = caller;
-    LH_TRY(lh_access_policy(access_catalog(request), principal, arena, &policy, err));
-    LH_TRY(lh_table_name_parse(access_catalog(request), lh_request_param(request, "dataset"), arena, &table, err));
-    LH_TRY(lh_access_effective(access_catalog(request), policy, LH_ACTION_READ, table, arena, &effective, err));
+    LH_TRY(lh_access_policy(catalog, principal, arena, &policy, err));
+    LH_TRY(lh_table_name_parse(catalog, lh_request_param(request, "dataset"), arena, &table, err));
+    LH_TRY(lh_access_stands_for_view(catalog, policy, LH_ACTION_READ, table, arena, &view, &stands, err));
+    if (stands) LH_TRY(lh_access_view_check(catalog, &view, arena, err));
+    if (stands) LH_TRY(lh_access_effective_view(policy, LH_ACTION_READ, &view, arena, &effective, err));
+    else LH_TRY(lh_access_effective(catalog, policy, LH_ACTION_READ, table, arena, &effective, err));
     lh_json_set_string(arena, answer, "principal", principal);
     lh_json_set_string(arena, answer, "dataset", lh_table_name_text(table, arena));
     lh_json_set_string(arena, answer, "decision", effective.decision.allowed ? LH_STR("allow") : LH_STR("deny"));
     lh_json_set_string(arena, answer, "why", effective.decision.why);
-    lh_json_set_bool(arena, answer, "whole", effective.whole);
+    lh_json_set_bool(arena, answer, "whole", effective.whole && !stands);
     access_set_columns(answer, &effective, arena);
-    lh_json_set(arena, answer, "row_filter", access_row_filter(&effective, arena));
+    access_set_filter(answer, access_row_filter(&effective, arena), arena);
+    lh_json_set(arena, answer, "view", lh_json_new_null(arena));
+    lh_json_set(arena, answer, "grants", lh_json_new_null(arena));
+    if (stands)
+        LH_TRY(access_set_view(request, answer, &view, access_row_filter(&effective, arena), err));
     return lh_respond_json(request, 200, answer, err);
 }

@@ -17,8 +17,8 @@ lh_code api_datasets_list(lh_request *request, lh_error *err) {
         return lh_respond_json(request, 200, answer, err);
     }
     LH_TRY(lh_dataset_list(lh_request_app(request)->catalog, lh_request_query(request, "namespace"),
-                           lh_request_query(request, "filter"), api_seen(request), page, lh_request_arena(request), &answer,
-                           err));
+                           lh_request_query(request, "filter"), api_seen(request), page, lh_request_arena(request),
+                           &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
 

@@ -35,7 +35,8 @@ static bool system_is_told(lh_request *request, const lh_system_folders *folders
     const lh_json *namespace_ = lh_json_get(value, "namespace");
     if (lh_json_is_array(namespace_) && lh_namespace_is_system(lh_json_str(lh_json_at(namespace_, 0), LH_STR_NONE)))
         return true;
-    if (location.len && lh_bucket_key_of(lh_request_app(request)->bucket, location, request->arena, &key, NULL) == LH_OK &&
+    if (location.len &&
+        lh_bucket_key_of(lh_request_app(request)->bucket, location, request->arena, &key, NULL) == LH_OK &&
         lh_system_folders_hold(folders, key))
         return true;
     for (lh_json_iter it = lh_json_each(value); lh_json_next(&it);)

@@ -27,7 +27,8 @@ static void test_namespaces__have_parents_and_properties(void) {
                "{'namespaces':[['a'],['data']],'next-page-token':null}");
     CHECK_JSON(l->arena, test_list(l, LH_STR("a"), LH_STR_NONE, 0),
                "{'namespaces':[['a','b c']],'next-page-token':null}");
-    CHECK(lh_namespace_list(l->catalog, LH_STR("nowhere"), true, (lh_page){0}, l->arena, &answer, &l->err) == LH_NOT_FOUND);
+    CHECK(lh_namespace_list(l->catalog, LH_STR("nowhere"), true, (lh_page){0}, l->arena, &answer, &l->err) ==
+          LH_NOT_FOUND);
     CHECK(lh_namespace_load(l->catalog,
                             LH_STR("a\x1f"
                                    "b"),

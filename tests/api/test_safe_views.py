@@ -265,6 +265,53 @@ def test_the_command_line_makes_lists_and_drops_views_of_both_kinds(lake, tmp_pa
     call(lake, "GET", "/catalog/views/commanded_safe", 404)
 
 
+# ---- what applies to a principal ----
+
+def effective(lake, name, principal, status=200):
+    return call(lake, "GET", f"/access/effective/{name}", status, params={"principal": principal})
+
+
+def checked(lake, name, principal, action="read"):
+    return call(lake, "POST", "/access/check", 200, {"principal": principal, "action": action, "resource": name})
+
+
+def principal(lake, name, *grants):
+    call(lake, "POST", "/access/roles", 201, {"name": f"role-{name}", "grants": [{"effect": "allow", "actions": ["read"], **grant} for grant in grants]})
+    call(lake, "POST", "/access/principals", 201, {"name": name, "kind": "agent", "roles": [f"role-{name}"]})
+
+
+def test_what_applies_of_a_view_is_that_of_the_view_and_that_of_the_grant(lake):
+    table(lake, "told")
+    call(lake, "POST", "/catalog/views", 201, view("told_low", "told", ["id", "Email", "city", "born"], row_filter="status != 'blocked'", column_redactions={"born": {"kind": "year"}, "id": {"kind": "null"}}))
+    call(lake, "POST", "/catalog/views", 201, view("told_top", "told_low", ["id", "Email", "city", "born"], row_filter="city LIKE 'U%'", column_redactions={"id": {"kind": "hash"}}))
+    principal(lake, "part", {"on": "view", "name": "told_top", "columns": ["id", "Email", "born"], "row_filter": "Email IS NOT NULL", "redactions": {"email": {"kind": "null"}}})
+    seen = effective(lake, "told_top", "part")
+    assert (seen["dataset"], seen["decision"], seen["columns"], seen["hidden"]) == ("data.told_top", "allow", ["id", "Email", "born"], ["city"])
+    assert seen["masks"] == {"id": {"kind": "hash"}, "Email": {"kind": "null"}, "born": {"kind": "year"}}
+    assert seen["grants"] == {"masks": {"Email": {"kind": "null"}}, "row_filter": "Email IS NOT NULL"}
+    assert seen["view"]["base_dataset"] == "data.told_low" and seen["view"]["masks"] == {"id": {"kind": "hash"}} and seen["view"]["over"]["over"] is None
+    assert seen["view"]["over"]["base_dataset"] == "data.told" and seen["view"]["over"]["masks"]["born"] == {"kind": "year"}
+    assert all(part in seen["row_filter"] for part in ("status", "city", "Email IS NOT NULL", " AND "))
+    assert checked(lake, "told_top", "part")["limited"] and checked(lake, "told_low", "part")["decision"] == "deny" and checked(lake, "told_top", "part", "write")["decision"] == "deny"
+    refused = effective(lake, "told_low", "part")
+    assert (refused["decision"], refused["columns"], refused["why"]) == ("deny", [], "no grant allows it")
+    effective(lake, "told_not", "part", 404)
+
+
+def test_a_view_that_shadows_is_told_to_whom_it_stands_for(lake):
+    table(lake, "shady")
+    call(lake, "POST", "/catalog/views", 201, view("shady", "shady", ["id", "city"], shadow=True))
+    principal(lake, "below", {"on": "dataset", "name": "shady"}, {"on": "view", "name": "shady"})
+    principal(lake, "above", {"on": "view", "name": "shady"})
+    principal(lake, "barred", {"on": "view", "name": "shady"}, {"on": "dataset", "name": "*"}, {"effect": "deny", "on": "dataset", "name": "shady"})
+    principal(lake, "nobody", {"on": "dataset", "name": "other"})
+    for name, kind, columns in (("below", "dataset", 6), ("above", "view", 2), ("barred", "view", 2), ("nobody", "dataset", 0)):
+        seen, may = effective(lake, "shady", name), checked(lake, "shady", name)
+        assert (may["resource"], len(seen["columns"])) == (f"{kind}:data.shady", columns), (name, seen)
+        assert (seen["view"] is not None) == (kind == "view") and seen["decision"] == may["decision"] == ("allow" if columns else "deny")
+    assert checked(lake, "dataset:shady", "above")["decision"] == "deny" and checked(lake, "view:shady", "below")["decision"] == "allow"
+
+
 # ---- the reference case ----
 
 def test_the_reference_case_on_the_staffing_lake(fresh, tmp_path):
@@ -279,6 +326,14 @@ def test_the_reference_case_on_the_staffing_lake(fresh, tmp_path):
     agent = call(lake, "POST", "/access/keys", 201, {"principal": "bot"})["key"]
     plain = lake.sql("SELECT candidate_id, first_name, city, state, vertical, skills, years_experience, status FROM candidates WHERE status != 'blocked' ORDER BY candidate_id")
     assert 0 < len(plain) < 1000
+    seen = call(lake, "GET", "/access/effective/candidates_safe", 200, params={"principal": "bot"})
+    assert (seen["decision"], seen["columns"], seen["hidden"], seen["whole"]) == ("allow", COLUMNS, [], False)
+    assert seen["masks"] == REFERENCE["column_redactions"] and "status" in seen["row_filter"] and "role 'agent'" in seen["why"]
+    assert seen["view"]["base_dataset"] == "data.candidates" and seen["grants"] == {"masks": {}, "row_filter": None}
+    may = call(lake, "POST", "/access/check", 200, {"principal": "bot", "action": "read", "resource": "candidates_safe"})
+    assert (may["decision"], may["resource"], may["role"]) == ("allow", "view:data.candidates_safe", "agent")
+    no = call(lake, "GET", "/access/effective/candidates", 200, params={"principal": "bot"})
+    assert (no["decision"], no["columns"], no["view"]) == ("deny", [], None)
     for start in ("", "again"):
         if start:
             lake.restart()
