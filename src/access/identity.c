@@ -40,8 +40,11 @@ void lh_access_free(lh_access *access) {
 static const lh_identity identity_nobody = {0};
 
 static lh_identity identity_admin(const char *name) {
-    return (lh_identity){
-        .known = true, .permission = LH_PERMIT_ADMIN, .principal = lh_str_from(name), .scope = LH_PERMIT_ADMIN};
+    return (lh_identity){.known = true,
+                         .permission = LH_PERMIT_ADMIN,
+                         .principal = lh_str_from(name),
+                         .scope = LH_PERMIT_ADMIN,
+                         .owner = lh_str_from(name)};
 }
 
 bool access_govern(lh_catalog *catalog, const lh_json *principal, lh_permission scope, lh_arena *arena,
@@ -53,14 +56,17 @@ bool access_govern(lh_catalog *catalog, const lh_json *principal, lh_permission 
                          .permission = reach < scope ? reach : scope,
                          .principal = lh_json_get_string(principal, "name"),
                          .governed = true,
-                         .scope = scope};
-    return true;
+                         .scope = scope,
+                         .owner = lh_arena_printf(arena, "principal:%.*s",
+                                                  LH_STR_ARG(lh_json_get_string(principal, "id")))};
+    return lh_arena_check(arena, NULL) == LH_OK;
 }
 
 /* A good token of somebody who is no stored principal: known, and may do nothing, unless the configuration trusts the claim.
  * Whoever was a principal once is not trusted more for having been deleted. */
 static lh_identity identity_of_stranger(const lh_access *access, const jwt_token *token, lh_arena *arena) {
-    lh_identity identity = {.known = true, .principal = token->principal};
+    lh_str owner = lh_arena_printf(arena, "token:%.*s", LH_STR_ARG(token->principal));
+    lh_identity identity = {.known = true, .principal = token->principal, .owner = owner};
     bool trusted = lh_str_eq(access->config->auth_jwt_unknown_principal, LH_STR("claim"));
     if (trusted && !access_principal_was_deleted(access->catalog, token->principal, arena))
         identity.permission = identity.scope = token->permission;

@@ -62,7 +62,7 @@ bool access_key_find(lh_catalog *catalog, lh_str presented, lh_arena *into, lh_i
     if (lh_metastore_get(lh_catalog_metastore(catalog), key, arena, &text, NULL, NULL) != LH_OK) return false;
     if (lh_json_parse(arena, text, &doc, NULL) != LH_OK) return false;
     lh_sha256_hex hash = keys_hash(lh_json_get_string(doc, "salt"), rest);
-    *ret = (lh_identity){.known = true, .principal = id};
+    *ret = (lh_identity){.known = true, .principal = id, .owner = id};
     if (!lh_equal_constant_time(lh_str_from(hash.text), lh_json_get_string(doc, "hash"))) return false;
     if (keys_is_over(doc)) return false;
     *ret_id = id;

@@ -13,7 +13,8 @@ api_identity api_authenticate(lh_app *app, lh_str presented, lh_address from, bo
                           .permission = identity.permission,
                           .principal = identity.principal,
                           .governed = identity.governed,
-                          .scope = identity.scope};
+                          .scope = identity.scope,
+                          .owner = identity.owner};
 }
 
 lh_str api_retry_after(uint32_t retry_after_ms, lh_arena *arena) {

@@ -168,6 +168,7 @@ static api_identity connection_identify(lh_request *request, lh_permission needs
     request->principal = identity.principal;
     request->governed = identity.governed;
     request->scope = identity.scope;
+    request->owner = identity.owner;
     return identity;
 }
 

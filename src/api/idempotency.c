@@ -1,7 +1,7 @@
 /* Idempotency-Key of the Iceberg REST specification: the same request under the same key is done once, and gets the same answer.
  *
  * A request with a key is hashed (method, path, query, body) and looked up in the catalog's records (src/catalog/idempotency.c),
- * which are the principal's own. One that is there is answered from its record, or refused with 422 when the hash is not the
+ * which are the caller's own (lh_identity.owner). One that is there is answered from its record, or refused with 422 when the hash is not the
  * same. A new one is done with a catalog that puts the record in the commit that does it. Its answer is held back until it is
  * settled: a refusal (400, 404, 409) is recorded first, and when another gateway did the same request meanwhile, its record
  * is the answer. What is not recorded (5xx, and 2xx that changed nothing) is done anew when it comes again.
@@ -112,6 +112,14 @@ static void idempotency_leave(lh_request *request, const api_idempotent *self) {
 
 /* ---- answering ---- */
 
+/* What the route takes was asked again; what the body names, handlers ask. */
+static lh_code idempotency_may_still(lh_request *request, lh_error *err) {
+    lh_json *ignored = NULL;
+    if (!request->match.route->body_max) return LH_OK;
+    lh_error why = {0};
+    return iceberg_body(request, &ignored, &why) == LH_DENIED ? lh_fail(err, LH_DENIED, "%s", why.message) : LH_OK;
+}
+
 /* The record's answer, once more. S3 keys are never in a record. */
 static lh_code idempotency_replay(lh_request *request, lh_code code, const lh_idempotent_answer *answer,
                                   lh_error *err) {
@@ -146,7 +154,10 @@ static lh_code idempotency_serve(lh_request *request, lh_idempotency *record, lh
         /* what other gateways did: a refusal that is kept must not be of what was */
         LH_TRY(lh_metastore_refresh(lh_catalog_metastore(catalog), err));
         lh_code code = lh_idempotency_find(catalog, record, request->arena, &answer, err);
-        if (code != LH_OK || answer.status) return idempotency_replay(request, code, &answer, err);
+        if (code != LH_OK || answer.status) {
+            LH_TRY(idempotency_may_still(request, err));
+            return idempotency_replay(request, code, &answer, err);
+        }
         code = request->match.route->handler(request, err);
         if (code == LH_OK && request->status == 0) code = lh_fail(err, LH_INTERNAL, "the handler gave no answer");
         if (code != LH_OK) api_request_answer_error(request, code, err);
@@ -189,7 +200,7 @@ lh_code api_handle(lh_request *request, lh_error *err) {
     lh_str key = LH_STR_NONE;
     if (api_takes_idempotency_key(route) && !request->engine) LH_TRY(idempotency_key(request, &key, err));
     if (key.len == 0) return route->handler(request, err);
-    lh_idempotency record = {.document = lh_idempotency_document(request->principal, key, request->arena),
+    lh_idempotency record = {.document = lh_idempotency_document(request->owner, key, request->arena),
                              .lifetime_ms = request->server->app->config->catalog_idempotency_lifetime_ms};
     LH_TRY(idempotency_hash(request, &record.request, err));
     idempotency_expire(request->server);

@@ -47,6 +47,7 @@ struct lh_request {
     lh_str principal;            /* who calls: as in lh_identity */
     bool governed;               /* by roles, where the permission does not reach */
     lh_permission scope;         /* of that key: nothing beyond */
+    lh_str owner;                /* of what is kept for the caller */
     const lh_governor *governor; /* once a handler asked for it */
     lh_address from;
     lh_catalog *catalog; /* that records its Idempotency-Key; NULL without one */

@@ -51,6 +51,7 @@ typedef struct api_identity {
     lh_str principal;
     bool governed;
     lh_permission scope;
+    lh_str owner;
 } api_identity;
 /* presented: X-API-Key or the bearer token; empty when none. The identity borrows of it and of the arena. */
 api_identity api_authenticate(lh_app *app, lh_str presented, lh_address from, bool internal_listener, lh_arena *arena);

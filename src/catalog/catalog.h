@@ -219,8 +219,8 @@ typedef struct lh_idempotent_answer {
     lh_json *body;   /* NULL: none */
     bool is_table;   /* a LoadTableResult */
 } lh_idempotent_answer;
-/* The key of the record's document. principal, key: without '/'. Arena. */
-lh_str lh_idempotency_document(lh_str principal, lh_str key, lh_arena *arena);
+/* The key of the record's document. owner: who no other is, also after him; key: a UUID. Arena. */
+lh_str lh_idempotency_document(lh_str owner, lh_str key, lh_arena *arena);
 /* The catalog for one request: a commit that changes what the request asks for also puts its record (CANCELLED: there is one
  * meanwhile, nothing was changed). record: borrowed as long as the result. Arena; NULL when that is full. */
 lh_catalog *lh_catalog_recording(lh_catalog *catalog, lh_idempotency *record, lh_arena *arena);
@@ -563,8 +563,8 @@ void lh_table_changes_hook(lh_catalog *catalog, void (*hook)(void *ctx, const lh
 int lh_sensitivity_rank(lh_str sensitivity);
 /* lh_dataset_get() and "description","owner","sensitivity","tags","freshness":{…},"columns":[{…,"statistics"}],"lineage" (one step
  * up),"metadata_updated_at". *ret_version is of what lh_dataset_patch() changes; 0 when nothing was said. Arena. */
-LH_MUST_CHECK lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name name, const lh_dataset_seen *seen, lh_arena *arena, lh_json **ret,
-                                          uint64_t *ret_version, lh_error *err);
+LH_MUST_CHECK lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name name, const lh_dataset_seen *seen,
+                                          lh_arena *arena, lh_json **ret, uint64_t *ret_version, lh_error *err);
 /* What decides who sees a column: [{"name","type" (the specification's JSON),"sensitivity","pii_kind"}], in its order, and the
  * state that it is of (without the uuid). Arena. Errors: NOT_FOUND, CORRUPT, IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_dataset_columns(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,

@@ -1,6 +1,6 @@
 /* Records of requests that came with an Idempotency-Key, so that the same request gets the same answer and is done once.
  *
- * Document "idempotent/<principal>/<key>":
+ * Document "idempotent/<owner>/<key>":
  *   {"schema_version":1,"request":"<hex SHA-256>","expires_at_ms":n,"status":n, and of these what the answer has:
  *    "body":{…}                                   the answer itself, when it is small
  *    "kind":"namespace|table|commit|view","namespace":"<levels>","name":"…","metadata_location":"…"}  what it is made of again
@@ -21,8 +21,8 @@ static const char *const record_kinds[] = {
     [CATALOG_ANSWER_VIEW] = "view",
 };
 
-lh_str lh_idempotency_document(lh_str principal, lh_str key, lh_arena *arena) {
-    return lh_arena_printf(arena, RECORDS_PREFIX "%.*s/%.*s", LH_STR_ARG(principal), LH_STR_ARG(key));
+lh_str lh_idempotency_document(lh_str owner, lh_str key, lh_arena *arena) {
+    return lh_arena_printf(arena, RECORDS_PREFIX "%.*s/%.*s", LH_STR_ARG(owner), LH_STR_ARG(key));
 }
 
 lh_catalog *lh_catalog_recording(lh_catalog *catalog, lh_idempotency *record, lh_arena *arena) {

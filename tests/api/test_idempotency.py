@@ -380,6 +380,56 @@ def test_keys_of_one_principal_tell_no_other(fresh):
     check(send(server, "POST", NS, body, key, **{"X-API-Key": made[2]}), 403, "ForbiddenException")
 
 
+@pytest.fixture
+def governed(fresh):
+    """A lake of principals, and what makes one: its roles → its key."""
+    server = fresh(env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": "the-admin-key"})
+    server.headers = {"X-API-Key": "the-admin-key"}
+
+    def make(name, *roles):
+        assert server.request("POST", "/access/principals", json={"name": name, "kind": "service", "roles": list(roles)}).status_code == 201
+        return server.request("POST", "/access/keys", json={"principal": name}).json()["key"]
+
+    return server, make
+
+
+WHOLE = [{"effect": "allow", "on": "namespace", "name": name, "actions": ["read", "write"], "redactions": {"sensitivity:restricted": {"kind": "none"}}} for name in ("*", "system")] + [
+    {"effect": "allow", "on": on, "name": "*", "actions": ["read", "write"]} for on in ("bucket", "tool", "index", "system")]
+
+
+def test_a_principal_made_again_is_not_told_what_was_answered_before(governed):
+    server, make = governed
+    first, key, body = make("ann", "admin"), new_key(), {"namespace": ["anns"], "properties": {"secret": "s"}}
+    assert send(server, "POST", NS, body, key, **{"X-API-Key": first}).status_code == 200
+    other = server.request("POST", "/access/keys", json={"principal": "ann"}).json()["key"]
+    assert send(server, "POST", NS, body, key, **{"X-API-Key": other}).json() == body  # another key of the same principal
+    assert server.request("DELETE", "/access/principals/ann").status_code == 204
+    second = make("ann", "admin")
+    check(send(server, "POST", NS, body, key, **{"X-API-Key": second}), 409, "AlreadyExistsException")
+
+
+def test_a_principal_named_like_a_key_is_not_told_its_answers(governed):
+    server, make = governed
+    made = server.request("POST", "/access/keys", json={"name": "k", "permission": "write"}).json()
+    key, body = new_key(), {"namespace": ["keys"], "properties": {"secret": "s"}}
+    assert send(server, "POST", NS, body, key, **{"X-API-Key": made["key"]}).status_code == 200
+    check(send(server, "POST", NS, body, key, **{"X-API-Key": make(made["id"], "admin")}), 409, "AlreadyExistsException")
+
+
+def test_an_answer_is_not_given_again_to_whose_rights_are_gone(governed):
+    server, make = governed
+    assert server.request("POST", "/access/roles", json={"name": "writer", "grants": WHOLE}).status_code == 201
+    who, sent = {"X-API-Key": make("bob", "admin")}, []
+    for body in ({"namespace": ["bobs"], "properties": {"secret": "s"}}, {"namespace": ["System"], "properties": {"secret": "s"}}):
+        sent.append((body, new_key()))
+        assert send(server, "POST", NS, *sent[-1], **who).status_code == 200
+    for roles, statuses in (["writer"], (200, 403)), (["analyst"], (403, 403)), ([], (403, 403)), (["admin"], (200, 200)):
+        assert server.request("PUT", "/access/principals/bob", json={"kind": "service", "roles": roles}).status_code == 200
+        for (body, key), status in zip(sent, statuses):
+            answer = send(server, "POST", NS, body, key, **who)
+            assert answer.status_code == status and ("secret" in answer.text) == (status == 200), (roles, answer.text)
+
+
 def test_a_key_expires_and_goes(fresh):
     server = fresh(env={"LAKEHOUSE__CATALOG__IDEMPOTENCY_LIFETIME_MS": "1500"})
     assert send(server, "GET", "/iceberg/v1/config").json()["idempotency-key-lifetime"] == "PT1.500S"
