@@ -427,6 +427,31 @@ def test_writers_wait_while_a_dataset_moves(lake):
     assert verify(lake, "busy")["ok"]
 
 
+def test_a_profile_is_not_for_who_has_its_name(tmp_path, fresh):
+    profiles = tmp_path / "profiles"
+    profiles.mkdir()
+    (profiles / "ann.json").write_text(json.dumps({"bucket": {"name": "anns", "root": "ann"}}))
+    config = configure(tmp_path, {"two": {"root": str(tmp_path / "two")}}, profile_root=str(profiles))
+    server = fresh("--config", config, env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": "an-admin-key-of-the-bucket-tests"})
+    server.headers = {"X-API-Key": "an-admin-key-of-the-bucket-tests"}
+    assert server.request("POST", "/profile/ann/activate").status_code == 200
+    grants = [{"effect": "allow", "on": "dataset", "name": "anns_own", "actions": ["read", "write"]}]
+    assert server.request("POST", "/access/roles", json={"name": "owner", "grants": grants}).status_code == 201
+    assert server.request("POST", "/access/principals", json={"name": "ann", "kind": "user", "roles": ["owner"]}).status_code == 201
+    ann = server.request("POST", "/access/keys", json={"principal": "ann"}).json()["key"]
+    writer = server.request("POST", "/access/keys", json={"name": "writer", "permission": "write"}).json()["key"]
+
+    def load(key, **headers):
+        return server.request("POST", "/ingest/file", headers={"X-API-Key": key, **headers}, data={"dataset": "anns_own", "mode": "append"}, files={"file": ("v.csv", b"id\n1\n")})
+
+    for headers in ({"X-Lakehouse-Profile": "ann"}, {"X-Lakehouse-Profile": "nobody"}, {"X-Lakehouse-Bucket": "anns"}):
+        assert load(ann, **headers).status_code == 403
+    answer = server.request("POST", "/ingest/file", headers={"X-API-Key": writer, "X-Lakehouse-Profile": "ann"}, data={"dataset": "anns_own"}, files={"file": ("v.csv", b"id\n1\n")})
+    assert answer.status_code == 201, answer.text
+    assert server.request("GET", "/datasets/by-name/anns_own").json()["location"].startswith(f"{profiles}/ann/")
+    assert load(ann).status_code == 200  # to where it is
+
+
 def test_a_profile_brings_a_user_s_bucket_while_the_server_runs(tmp_path, fresh):
     profiles = tmp_path / "profiles"
     profiles.mkdir()
