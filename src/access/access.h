@@ -166,7 +166,7 @@ typedef struct lh_effective {
 LH_MUST_CHECK lh_code lh_access_effective(lh_catalog *catalog, const lh_policy *policy, lh_action action,
                                           lh_table_name table, lh_arena *arena, lh_effective *ret, lh_error *err);
 /* For doors that cannot filter or mask: may the principal do it, and does it see the dataset whole? Errors: DENIED, in the same words
- * whether the dataset is there or not; NOT_FOUND when it may; the catalog's. */
+ * whether the dataset is there or not; NOT_FOUND when it may, also of another's copy of a part; the catalog's. */
 LH_MUST_CHECK lh_code lh_access_require_whole(lh_catalog *catalog, lh_str principal, lh_action action,
                                               lh_table_name table, lh_arena *arena, lh_error *err);
 

@@ -72,6 +72,21 @@ def test_iceberg_clients_load_what_is_seen_whole(lake):
         lake.call(method, path, 403, body={}, key=lake.agent)
 
 
+def test_another_s_copy_of_a_part_is_told_like_what_is_not_there(lake):
+    lake.ingest("shop.sources", b"id\n1\n2\n")
+    copier = lake.key("copier", allow("dataset", "shop.sources", row_filter="id = 1"), allow("namespace", "shop", "write"))
+    lake.rows("CREATE TABLE shop.copied AS SELECT * FROM shop.sources", copier)
+    key = lake.key("passer", allow("namespace", "shop"), {"effect": "deny", "on": "dataset", "name": "shop.sources", "actions": ["read"]})
+    for method, path in (("GET", "/datasets/by-name/shop.{}"), ("GET", "/catalog/datasets/by-name/shop.{}"), ("GET", "/catalog/datasets/by-name/shop.{}/layout"),
+                         ("GET", "/iceberg/v1/namespaces/shop/tables/{}"), ("HEAD", "/iceberg/v1/namespaces/shop/tables/{}"), ("POST", "/iceberg/v1/namespaces/shop/tables/{}/metrics")):
+        told = []
+        for name in ("copied", "absent"):
+            answer = lake.server.request(method, path.format(name), headers={"X-API-Key": key}, json={} if method == "POST" else None)
+            error = answer.json()["error"] if answer.content else {}
+            told.append((answer.status_code, error.get("message", "").replace(name, "NAME"), error.get("type")))
+        assert told[0] == told[1] and told[0][0] in (403, 404), (path, told)
+
+
 def test_files_are_for_nobody_who_sees_a_part(lake):
     objects = [item["key"] for item in lake.call("GET", "/storage/objects?limit=1000", 200)["items"]]
     assert any(key.endswith(".parquet") for key in objects)
