@@ -177,10 +177,10 @@ LH_MUST_CHECK lh_code lh_access_require_whole(lh_catalog *catalog, lh_str princi
 LH_MUST_CHECK lh_code lh_access_mask_key(lh_bucket *bucket, lh_arena *arena, lh_str *ret, lh_error *err);
 
 /* ---- bind.c: the only way from a principal's SQL to the engine ---- */
-/* *ret, for lh_query.governor: what the principal's roles show of each table now. Arena, which lives until the statement has
- * ended. Errors: as lh_access_policy(). */
-LH_MUST_CHECK lh_code lh_access_bind(lh_access *access, lh_str principal, lh_arena *arena, const lh_governor **ret,
-                                     lh_error *err);
+/* *ret, for lh_query.governor: what the principal's roles show of each table now; with system false, of all but the namespace
+ * `system`. Arena, which lives until the statement has ended. Errors: as lh_access_policy(). */
+LH_MUST_CHECK lh_code lh_access_bind(lh_access *access, lh_str principal, bool system, lh_arena *arena,
+                                     const lh_governor **ret, lh_error *err);
 /* The same of a caller who sees all, for lh_query.views; with system false all but the namespace `system`, which is for
  * administrators. */
 LH_MUST_CHECK lh_code lh_access_bind_all(lh_catalog *catalog, bool system, lh_arena *arena, const lh_governor **ret,

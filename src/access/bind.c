@@ -15,7 +15,7 @@ typedef struct binding {
     bind_cache *cache;
     uint64_t sequence; /* of the metastore, as the request began */
     bool all;          /* of who sees all */
-    bool system;       /* … the namespace of that name, too */
+    bool system;       /* the namespace of that name is not kept from him besides */
     lh_policy *policy; /* once it was needed; NULL for who sees all */
     lh_arena *arena;
     bound *bounds;
@@ -275,7 +275,7 @@ static lh_code bind_look(binding *b, bound *found, lh_error *err) {
 static lh_code bind_relation(void *ctx, lh_table_name name, lh_arena *arena, const lh_relation **ret, lh_error *err) {
     binding *b = ctx;
     bound *found = bind_find(b, name);
-    if (b->all && !b->system && lh_namespace_is_system(name.namespace_)) return bind_denied(name, arena, err);
+    if (!b->system && lh_namespace_is_system(name.namespace_)) return bind_denied(name, arena, err);
     if (!found) {
         found = LH_ARENA_NEW(b->arena, bound);
         LH_TRY(lh_arena_check(b->arena, err));
@@ -347,7 +347,7 @@ static lh_code bind_write(void *ctx, lh_write write, lh_table_name name, lh_aren
     size_t plain = write == LH_WRITE_INSERT ? 1 : 2; /* who inserts need not read; but is told nothing of the rest */
     bool there = false, may = true, whole = true;
     *ret = NULL;
-    if (b->all && !b->system && lh_namespace_is_system(name.namespace_)) return bind_denied(name, arena, err);
+    if (!b->system && lh_namespace_is_system(name.namespace_)) return bind_denied(name, arena, err);
     if (b->all) return LH_OK;
     LH_TRY(bind_policy(b, err));
     for (size_t a = 0; a < 2 && name.name.len; a++) {
@@ -405,13 +405,15 @@ static lh_code bind_list(void *ctx, lh_arena *arena, lh_listed **ret, size_t *re
     return LH_OK;
 }
 
-lh_code lh_access_bind(lh_access *access, lh_str principal, lh_arena *arena, const lh_governor **ret, lh_error *err) {
+lh_code lh_access_bind(lh_access *access, lh_str principal, bool system, lh_arena *arena, const lh_governor **ret,
+                       lh_error *err) {
     lh_json *doc = NULL;
     uint64_t ignored;
     binding *b = LH_ARENA_NEW(arena, binding);
     LH_TRY(lh_arena_check(arena, err));
     *b = (binding){.catalog = access->catalog,
                    .cache = access->bound,
+                   .system = system,
                    .sequence = lh_metastore_get_stats(lh_catalog_metastore(access->catalog)).sequence,
                    .arena = arena};
     LH_TRY(access_principal_read(b->catalog, principal, arena, &doc, &ignored, err));

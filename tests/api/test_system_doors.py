@@ -153,6 +153,18 @@ def test_sql_does_not_give_it_under_another_name(lake, sql):
         assert "a-secret-entity" not in answer.text
 
 
+def test_a_key_of_an_administrator_reaches_it_as_far_as_its_scope(lake):
+    for scope, status in (("read", 403), ("write", 403), ("admin", 200)):
+        key = lake.key(f"boss-{scope}", roles=("admin",), scope=scope)
+        assert lake.ask("SELECT count(*) FROM lake.system.journal", key).status_code == status
+        assert lake.server.request("GET", "/datasets/by-name/system.journal", headers={"X-API-Key": key}).status_code == status
+        assert ("query_audit" in lake.server.request("GET", "/datasets", headers={"X-API-Key": key}).text) == (status == 200)
+    part = lake.key("auditor", {"effect": "allow", "on": "namespace", "name": "system", "actions": ["read"]})  # whose role names it
+    assert lake.ask("SELECT count(*) FROM lake.system.journal", part).status_code == 200
+    assert "query_audit" in lake.server.request("GET", "/datasets", headers={"X-API-Key": part}).text
+    assert lake.server.request("GET", f"/storage/objects/{lake.data}", headers={"X-API-Key": part}).status_code == 403
+
+
 def varint(number):
     return bytes([number]) if number < 128 else bytes([number & 127 | 128]) + varint(number >> 7)
 
