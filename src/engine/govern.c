@@ -452,6 +452,14 @@ void run_govern_end(engine_run *run) {
     run->governing = false;
 }
 
+bool run_govern_computes_first(const engine_run *run, duckdb_prepared_statement prepared) {
+    bool hides = false;
+    for (size_t i = 0; run->governing && i < run->governed_count; i++) hides |= govern_hides_rows(run->governed[i]);
+    if (!hides) return false;
+    bool planned_again = duckdb_nparams(prepared) > 0; /* once their types are known */
+    return planned_again || govern_plan_may_raise(run->connection->handle);
+}
+
 bool run_govern_unchanged(engine_run *run) {
     for (size_t i = 0; run->governor && i < run->governed_count; i++) {
         const lh_relation *relation = run->governed[i];

@@ -12,6 +12,9 @@ LH_MUST_CHECK lh_code run_govern_plan(engine_run *run, lh_error *err);
 /* After a prepare that failed: do the relations bind? Errors: DENIED (in our words). */
 LH_MUST_CHECK lh_code run_govern_check_relations(engine_run *run, lh_error *err);
 void run_govern_end(engine_run *run);
+/* Has the whole result to be there before any of it is handed out? Of one that breaks off by an error the length would hang on the
+ * hidden rows that lie between those that are seen. */
+bool run_govern_computes_first(const engine_run *run, duckdb_prepared_statement prepared);
 /* Is each table that a relation was made of still as it was then? Asked once the statement is bound, or is not. */
 bool run_govern_unchanged(engine_run *run);
 /* What of an error of DuckDB's a governed caller is told: sets and returns another when it speaks of more than is seen. */

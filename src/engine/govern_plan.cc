@@ -53,6 +53,7 @@ struct State : public ClientContextState {
     std::unordered_map<const FunctionData *, idx_t> rows; /* that scans of filtered tables are said to have */
     bool checked = false;                                 /* the target is only read below CASE WHEN row filter … */
     bool curtain = false;                                 /* the statement that is planned now needs them */
+    bool raises = true;                                   /* something of it may raise an error */
 };
 
 struct PlannerInfo : public PlannerExtensionInfo {
@@ -179,7 +180,7 @@ class Plan {
     Plan(State &state, const Judge &judge) : state(state), judge(judge) {}
 
     void Govern(unique_ptr<LogicalOperator> &plan) {
-        state.curtain = false;
+        state.curtain = state.raises = false;
         FindAggregates(*plan);
         Look(*plan, false);
         std::unordered_set<idx_t> filtered;
@@ -256,6 +257,7 @@ class Plan {
 
     void CheckGet(LogicalGet &get) {
         auto table = get.GetTable();
+        state.raises |= !table;
         if (table && IsTable(state.target, *table) && (!state.checked || &get == behind)) return;
         if (table || judge.classify(get.function.name.c_str()) != GOVERN_TABLE)
             refuse(table ? "a table in this place" : "the table function " + get.function.name);
@@ -281,6 +283,12 @@ class Plan {
         get.function.get_partition_stats = nullptr;
     }
 
+    /* It ends with an error when there are two rows for one. */
+    bool IsSingleJoin(const LogicalOperator &op) {
+        auto join = dynamic_cast<const LogicalJoin *>(&op);
+        return join && join->join_type == JoinType::SINGLE;
+    }
+
     /* `filtered`: a filter or a join stands above. */
     void Look(LogicalOperator &op, bool filtered) {
         if (is_barrier(op, state)) return CheckRelation(op);
@@ -296,12 +304,14 @@ class Plan {
         default: filtered = true;
         }
         bool counts = filtered || op.type == LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY;
+        state.raises |= IsSingleJoin(op);
         LogicalOperatorVisitor::EnumerateExpressions(op, [&](unique_ptr<Expression> *expression) {
             CheckFunctions(**expression);
-            state.curtain |=
-                !is_total(**expression, judge) && (is_nested(**expression) || is_unflagged(**expression, judge));
+            if (is_total(**expression, judge)) return;
+            state.raises = true;
+            state.curtain |= is_nested(**expression) || is_unflagged(**expression, judge);
             bool aggregate = (*expression)->GetExpressionClass() == ExpressionClass::BOUND_AGGREGATE;
-            if (counts && !aggregate && !IsOfAggregates(**expression) && !is_total(**expression, judge)) total = false;
+            if (counts && !aggregate && !IsOfAggregates(**expression)) total = false;
         });
         for (auto &child : op.children) Look(*child, filtered);
     }
@@ -475,6 +485,11 @@ bool govern_plan_begin(duckdb_connection connection, const govern_plan *plan) {
     } catch (...) {
         return false;
     }
+}
+
+bool govern_plan_may_raise(duckdb_connection connection) {
+    auto state = reinterpret_cast<Connection *>(connection)->context->registered_state->Get<State>(STATE);
+    return state && state->raises;
 }
 
 void govern_plan_end(duckdb_connection connection) {

@@ -40,6 +40,8 @@ bool govern_plan_install(duckdb_database database, govern_classify_fn classify);
  * execution (parameters make DuckDB plan again then). The plan is copied.
  * A relation is SELECT columns and masks FROM table [WHERE row filter] LIMIT nonce, or that over a relation. */
 bool govern_plan_begin(duckdb_connection connection, const govern_plan *plan);
+/* May the statement that was prepared last raise an error over what it reads? */
+bool govern_plan_may_raise(duckdb_connection connection);
 void govern_plan_end(duckdb_connection connection);
 #ifdef __cplusplus
 }

@@ -246,10 +246,12 @@ static lh_code run_prepare(engine_run *run, duckdb_extracted_statements extracte
     return run_check_type(*prepared, err);
 }
 
-static lh_code run_execute(engine_run *run, duckdb_prepared_statement prepared, bool stream, duckdb_result *result,
+/* reads: its rows are wanted, and come as they are computed. */
+static lh_code run_execute(engine_run *run, duckdb_prepared_statement prepared, bool reads, duckdb_result *result,
                            lh_error *err) {
     duckdb_pending_result pending = NULL;
-    if (stream) prepared_shim_keep_plan(prepared); /* within a transaction, writes nothing */
+    bool stream = reads && !run_govern_computes_first(run, prepared);
+    if (reads) prepared_shim_keep_plan(prepared); /* within a transaction, writes nothing */
     duckdb_state state =
         stream ? duckdb_pending_prepared_streaming(prepared, &pending) : duckdb_pending_prepared(prepared, &pending);
     lh_code code = LH_OK;
