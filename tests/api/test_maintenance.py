@@ -18,7 +18,7 @@ from pyiceberg.types import DateType, LongType, NestedField, StringType
 
 from harness import BINARY, SANITIZED, S3Server, wait_for
 
-KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 1 if SANITIZED else 3))
+KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 3))
 
 
 def compact(server, dataset, status=200, **body):
@@ -324,7 +324,7 @@ def test_all_rows_deleted(server):
 def test_writers_go_on(server):
     """Appends, updates and deletes of our SQL, compaction all the while: no row lost, none twice, none back."""
     server.sql("CREATE TABLE busy (w INTEGER, i INTEGER, n INTEGER)")
-    rounds, failed, counts = 8 if SANITIZED else 20, [], {"done": 0, "conflict": 0}
+    rounds, failed, counts = 4 if SANITIZED else 20, [], {"done": 0, "conflict": 0}
 
     def write(writer):
         for i in range(rounds):
@@ -517,6 +517,7 @@ def test_a_compaction_whose_writers_are_faster_gives_up_whole(server):
     assert compact(server, "contested", all=True)["rows"] == rows - deleted
 
 
+@pytest.mark.skipif(SANITIZED, reason="kills say nothing of memory")
 def test_a_crash_loses_nothing(fresh, tmp_path):
     """SIGKILL at a random moment of each step of maintenance (LAKEHOUSE_KILLS=50: `make crash`): the rows are there, and it can be done again."""
     (tmp_path / "lakehouse.toml").write_text('[storage]\n[[storage.buckets]]\nname = "two"\nroot = "two"\n')

@@ -303,7 +303,7 @@ def test_no_function_fails_inside_or_tells_of_the_machine(server):
     assert len(names) > 600
     told = (str(server.root), "/root/", "/tmp/", "Stack Trace", "libduckdb", "lake_catalog", "0x7f")
     faults, session = [], requests.Session()
-    for name, is_table in names:
+    for name, is_table in names[::4 if SANITIZED else 1]:
         rows = [f"FROM {name}() LIMIT 1", f"FROM {name}('m') LIMIT 1"] if is_table else []
         for sql in (f"SELECT {name}()", f"SELECT {name}(NULL)", f"SELECT {name}('a')", *rows):
             answer = session.post(server.url + "/query/sql", json={"sql": sql, "timeout_ms": 20000, "limit": 10})

@@ -298,7 +298,7 @@ def test_failed_statements_take_no_file_of_other_writers(fresh):
     thread.start()
     until = time.monotonic() + (30 if SANITIZED else 12)
     try:
-        while time.monotonic() < until:
+        while time.monotonic() < until and (not SANITIZED or acknowledged < 10):
             try:
                 stranger.execute(f"INSERT INTO lake.data.swept VALUES ({acknowledged + 1})")
                 acknowledged += 1

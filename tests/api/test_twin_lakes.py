@@ -31,7 +31,7 @@ def twins(tmp_path_factory):
         twin.server.stop()
 
 
-@pytest.fixture(params=list(FILTERS))
+@pytest.fixture(params=["computed"] if SANITIZED else list(FILTERS))
 def agent(request):
     return request.param
 
