@@ -26,7 +26,7 @@ lh_code api_ready(lh_request *request, lh_error *err) {
     code = lh_metastore_refresh(lh_catalog_metastore(app->catalog), &why);
     ok &= health_part(parts, arena, "metastore", code, why.message);
     lh_error_set(&why, LH_UNAVAILABLE, "starting");
-    code = api_request_ready(request) ? lh_engine_check(app->engine, &why) : LH_UNAVAILABLE;
+    code = app->engine ? lh_engine_check(app->engine, &why) : LH_UNAVAILABLE;
     ok &= health_part(parts, arena, "engine", code, why.message);
     lh_json_set_string(arena, body, "status", ok ? LH_STR("ready") : LH_STR("not ready"));
     lh_json_set(arena, body, "parts", parts);

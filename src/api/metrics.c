@@ -106,7 +106,7 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
                   lh_idempotency_count(app->catalog));
     metrics_value(&out, "catalog_replay_milliseconds", "gauge", "Time to load the catalog at the start.",
                   store.replay_ms);
-    if (api_request_ready(request)) {
+    if (app->engine) { /* as it was when `app` was asked for */
         lh_engine_stats engine = lh_engine_get_stats(app->engine);
         metrics_value(&out, "queries_running", "gauge", "Statements being run.", engine.running);
         metrics_value(&out, "queries_waiting", "gauge", "Statements waiting for a connection.", engine.waiting);
