@@ -57,8 +57,8 @@ bool access_govern(lh_catalog *catalog, const lh_json *principal, lh_permission 
                          .principal = lh_json_get_string(principal, "name"),
                          .governed = true,
                          .scope = scope,
-                         .owner = lh_arena_printf(arena, "principal:%.*s",
-                                                  LH_STR_ARG(lh_json_get_string(principal, "id")))};
+                         .owner =
+                             lh_arena_printf(arena, "principal:%.*s", LH_STR_ARG(lh_json_get_string(principal, "id")))};
     return lh_arena_check(arena, NULL) == LH_OK;
 }
 

@@ -501,7 +501,8 @@ lh_code lh_access_require_whole(lh_catalog *catalog, lh_str principal, lh_action
         may = lh_access_decide(policy, action, &resource, arena).allowed;
     if (may) {
         LH_TRY(lh_access_effective(catalog, policy, action, table, arena, &effective, err));
-        if (!effective.decision.allowed) /* another's copy of a part: told like what is not there, which grants would allow */
+        if (!effective.decision
+                 .allowed) /* another's copy of a part: told like what is not there, which grants would allow */
             return lh_fail(err, LH_NOT_FOUND, "Table does not exist: %.*s", LH_STR_ARG(resource.name));
         may = effective.whole;
     }

@@ -232,8 +232,8 @@ static void access_set_columns(lh_json *answer, const lh_effective *effective, l
 
 /* Of a view and those that it is over: what each shows by itself, and, added to the masks and the filter of the grants, all together. A
  * mask works on what the one below leaves, so the last is told. */
-static lh_code access_add_view(lh_request *request, const lh_view *view, unsigned depth, lh_json *masks,
-                               lh_str *filter, lh_json **ret, lh_error *err) {
+static lh_code access_add_view(lh_request *request, const lh_view *view, unsigned depth, lh_json *masks, lh_str *filter,
+                               lh_json **ret, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_json *told = lh_json_new_object(arena), *over = lh_json_new_null(arena);
     lh_view below;
@@ -241,9 +241,9 @@ static lh_code access_add_view(lh_request *request, const lh_view *view, unsigne
     for (lh_json_iter it = lh_json_each(view->redactions); lh_json_next(&it);)
         if (!lh_json_get_str(masks, it.name)) lh_json_put(arena, masks, it.name, lh_json_copy(arena, it.value));
     if (view->row_filter.len)
-        *filter = filter->len ? lh_arena_printf(arena, "%.*s AND (%.*s)", LH_STR_ARG(view->row_filter),
-                                                LH_STR_ARG(*filter))
-                              : view->row_filter;
+        *filter = filter->len
+                      ? lh_arena_printf(arena, "%.*s AND (%.*s)", LH_STR_ARG(view->row_filter), LH_STR_ARG(*filter))
+                      : view->row_filter;
     if (view->base_is_view && depth)
         LH_TRY(lh_access_view_find(access_catalog(request), view->base, arena, &below, &found, err));
     if (found) LH_TRY(access_add_view(request, &below, depth - 1, masks, filter, &over, err));
@@ -305,7 +305,6 @@ lh_code api_access_effective(lh_request *request, lh_error *err) {
     access_set_filter(answer, access_row_filter(&effective, arena), arena);
     lh_json_set(arena, answer, "view", lh_json_new_null(arena));
     lh_json_set(arena, answer, "grants", lh_json_new_null(arena));
-    if (stands)
-        LH_TRY(access_set_view(request, answer, &view, access_row_filter(&effective, arena), err));
+    if (stands) LH_TRY(access_set_view(request, answer, &view, access_row_filter(&effective, arena), err));
     return lh_respond_json(request, 200, answer, err);
 }

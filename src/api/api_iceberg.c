@@ -256,8 +256,7 @@ lh_code api_iceberg_namespaces(lh_request *request, lh_error *err) {
         return lh_respond_json(request, 200, answer, err);
     }
     LH_TRY(api_refuse_system(request, parent, err));
-    lh_code code =
-        lh_namespace_list(iceberg_catalog(request), parent, !api_seen(request), page, arena, &answer, err);
+    lh_code code = lh_namespace_list(iceberg_catalog(request), parent, !api_seen(request), page, arena, &answer, err);
     return iceberg_answer(request, code, answer, &iceberg_namespace, err);
 }
 

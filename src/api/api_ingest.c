@@ -61,8 +61,8 @@ static lh_code upload_place(ingest_upload *upload, lh_error *err) {
     lh_request *request = upload->request;
     lh_ingest_request *job = &upload->job;
     lh_profile_defaults defaults;
-    bool chosen = lh_request_header(request, "X-Lakehouse-Bucket").len ||
-                  lh_request_header(request, "X-Lakehouse-Profile").len;
+    bool chosen =
+        lh_request_header(request, "X-Lakehouse-Bucket").len || lh_request_header(request, "X-Lakehouse-Profile").len;
     if (chosen && !lh_request_may(request, LH_PERMIT_WRITE)) /* a profile is not that of who has its name */
         return lh_fail(err, LH_DENIED,
                        "X-Lakehouse-Bucket and X-Lakehouse-Profile are for those who may write the whole lake");

@@ -94,7 +94,8 @@ LH_MUST_CHECK lh_code api_object_check(lh_request *request, lh_str key, lh_str w
 /* ---- system.c: the namespace `system` is for administrators. A caller whose roles decide is none of its concern: LH_OK. ---- */
 const lh_dataset_seen *api_seen(const lh_request *request); /* NULL: all datasets are listed */
 LH_MUST_CHECK lh_code api_refuse_system(const lh_request *request, lh_str namespace_, lh_error *err);
-LH_MUST_CHECK lh_code api_refuse_system_name(lh_request *request, lh_str dataset, lh_error *err); /* as people write it */
+LH_MUST_CHECK lh_code api_refuse_system_name(lh_request *request, lh_str dataset,
+                                             lh_error *err); /* as people write it */
 /* The {namespace} or {name} of the path. */
 LH_MUST_CHECK lh_code api_refuse_system_params(lh_request *request, lh_error *err);
 /* Any "namespace" in it, and any location. */

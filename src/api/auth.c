@@ -29,11 +29,11 @@ bool lh_request_knows_token(const lh_request *request, lh_str token, lh_str *ret
 }
 
 lh_code lh_request_governor(lh_request *request, const lh_governor **ret, lh_error *err) {
-    bool part = request->permission < LH_PERMIT_READ; /* who sees the whole lake must be administrator to see `system` */
+    bool part =
+        request->permission < LH_PERMIT_READ; /* who sees the whole lake must be administrator to see `system` */
     if (!request->governor)
         LH_TRY(lh_access_bind(lh_request_app(request)->access, request->principal,
-                              part || request->permission >= LH_PERMIT_ADMIN, request->arena, &request->governor,
-                              err));
+                              part || request->permission >= LH_PERMIT_ADMIN, request->arena, &request->governor, err));
     *ret = request->governor;
     return LH_OK;
 }

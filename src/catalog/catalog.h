@@ -413,7 +413,8 @@ static inline lh_str lh_rewrite_location(const lh_rewrite_plan *plan) {
 /* ---- the namespace `system` and those within it (system.c): the lake's own tables, for administrators ---- */
 #define LH_SYSTEM_DENIED "the namespace system is for administrators"
 bool lh_namespace_is_system(lh_str namespace_); /* in any case, as SQL reads names */
-typedef struct lh_system_folders { /* of its tables; those without a location of somebody's choice lie below lake/system/ */
+typedef struct
+    lh_system_folders { /* of its tables; those without a location of somebody's choice lie below lake/system/ */
     const lh_catalog *catalog;
     lh_str *items;
     size_t count;

@@ -69,8 +69,8 @@ lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_aren
     return lh_arena_check(arena, err);
 }
 
-lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, bool system, lh_page page, lh_arena *arena,
-                          lh_json **ret, lh_error *err) {
+lh_code lh_namespace_list(lh_catalog *catalog, lh_str parent, bool system, lh_page page, lh_arena *arena, lh_json **ret,
+                          lh_error *err) {
     uint64_t ignored;
     if (parent.len) LH_TRY(catalog_namespace_version(catalog, parent, &ignored, err));
     lh_str prefix =

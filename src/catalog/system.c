@@ -15,8 +15,8 @@ const lh_dataset_seen lh_datasets_but_system = {NULL, system_not};
 static lh_code system_add(lh_catalog *catalog, const char *prefix, lh_arena *arena, lh_system_folders *folders,
                           lh_error *err) {
     lh_document_page docs;
-    LH_TRY(lh_metastore_list(catalog->metastore, lh_str_from(prefix), LH_STR_NONE, CATALOG_LIST_ALL, arena, &docs,
-                             err));
+    LH_TRY(
+        lh_metastore_list(catalog->metastore, lh_str_from(prefix), LH_STR_NONE, CATALOG_LIST_ALL, arena, &docs, err));
     for (size_t i = 0; i < docs.count; i++) {
         lh_json *doc = NULL;
         LH_TRY(lh_json_parse(arena, docs.items[i].text, &doc, err));

@@ -62,9 +62,9 @@ static void test_tables__are_listed_in_pages(void) {
               LH_INVALID);
         CHECK(strstr(l->err.message, "pageToken") != NULL);
     }
-    CHECK(lh_view_list(l->catalog, LH_STR("data"), (lh_page){token, 3}, l->arena, &page, &l->err) ==
-              LH_INVALID);
-    CHECK(lh_namespace_list(l->catalog, LH_STR_NONE, true, (lh_page){token, 3}, l->arena, &page, &l->err) == LH_INVALID);
+    CHECK(lh_view_list(l->catalog, LH_STR("data"), (lh_page){token, 3}, l->arena, &page, &l->err) == LH_INVALID);
+    CHECK(lh_namespace_list(l->catalog, LH_STR_NONE, true, (lh_page){token, 3}, l->arena, &page, &l->err) ==
+          LH_INVALID);
     CHECK_OK_IN(l, lh_table_drop(l->catalog, (lh_table_name){LH_STR("data"), LH_STR("t2")}, false, &l->err));
     CHECK_OK_IN(l, lh_table_list(l->catalog, LH_STR("data"), (lh_page){token, 1}, l->arena, &page, &l->err));
     CHECK_JSON(l->arena, lh_json_get(page, "identifiers"), "[{'namespace':['data'],'name':'t3'}]");

@@ -139,7 +139,7 @@ static void test_engine__one_that_met_a_fatal_error_is_started_anew(void) {
     CHECK(session_try(s, culprit, "SELECT fatal('the secret')") == LH_INTERNAL);
     CHECK(session_try(s, other, "SELECT 1") == LH_UNAVAILABLE && strstr(s->err.message, "try again"));
     CHECK(!strstr(s->err.message, "of different type")); /* what the culprit was told */
-    (void)suite_run(s, "SELECT 1", LH_FORMAT_JSON); /* both hold theirs still */
+    (void)suite_run(s, "SELECT 1", LH_FORMAT_JSON);      /* both hold theirs still */
     CHECK(lh_engine_get_stats(s->engine).restarts == 1);
     CHECK(lh_session_commit(other, &s->err) == LH_UNAVAILABLE);
     lh_session_close(lh_take(&culprit));

@@ -144,7 +144,8 @@ static lh_str failure_own_words(const char *message) {
          "DROP SCHEMA … CASCADE is not supported in a lake: drop its tables first"},
     };
     if (engine_is_over(message))
-        return LH_STR("the query engine was started anew while this ran, and what was not committed is lost: try again");
+        return LH_STR(
+            "the query engine was started anew while this ran, and what was not committed is lost: try again");
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strncmp(message, words[i].theirs, strlen(words[i].theirs)) == 0) return lh_str_from(words[i].ours);
     return LH_STR_NONE;

@@ -459,8 +459,8 @@ static void load_finish_locked(hot_load *load, lh_code code, const lh_error *err
     entry->failed = code;
     if (code == LH_INTERNAL) entry->wanted = false; /* it may have ended the database, and would so again */
     entry->tried_version = result->tried_version;
-    entry->retry_ns =
-        lh_time_monotonic_ns() + UINT64_C(1000000) * (code == LH_LIMIT || code == LH_INTERNAL ? HOT_RETRY_LARGE_MS : HOT_RETRY_MS);
+    entry->retry_ns = lh_time_monotonic_ns() +
+                      UINT64_C(1000000) * (code == LH_LIMIT || code == LH_INTERNAL ? HOT_RETRY_LARGE_MS : HOT_RETRY_MS);
     snprintf(entry->failure, sizeof entry->failure, "%s", code == LH_OK ? "" : err->message);
     if (code == LH_OK) entry->loaded_ms = lh_time_now_ms();
     if (reopened) entry->wanted = true;

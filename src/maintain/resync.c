@@ -161,8 +161,8 @@ static lh_code resync_page(resync_job *r, lh_str *token, lh_error *err) {
     lh_json *page = NULL;
     lh_table_name table;
     LH_TRY(lh_arena_new(RESYNC_ARENA_BYTES / 4, &arena, err));
-    LH_TRY(lh_dataset_list(r->maintain->catalog, LH_STR_NONE, LH_STR_NONE, NULL, (lh_page){*token, RESYNC_PAGE},
-                           arena, &page, err));
+    LH_TRY(lh_dataset_list(r->maintain->catalog, LH_STR_NONE, LH_STR_NONE, NULL, (lh_page){*token, RESYNC_PAGE}, arena,
+                           &page, err));
     for (lh_json_iter it = lh_json_each(lh_json_get(page, "items")); lh_json_next(&it);) {
         lh_str dataset;
         lh_error why = {0};
