@@ -78,8 +78,8 @@ static void test_engine__what_is_too_large_is_an_error_of_its_statement(void) {
         "SELECT lag(x, -9223372036854775807 - 1, 0) OVER () FROM range(3) t(x)",
         "CREATE TEMP TABLE q AS SELECT (SELECT lead(x, -9223372036854775808) OVER () FROM range(3) t(x) LIMIT 1)",
         "SELECT strlen(repeat('xy', 4294967296))",
-        "SELECT strlen(concat(s, s, s, s, s, s, s, s, s, s)) FROM (SELECT repeat(repeat('x', 1000000), 440 + i) AS s "
-        "FROM range(1) r(i))",
+        ("SELECT strlen(concat(s, s, s, s, s, s, s, s, s, s)) FROM (SELECT repeat(repeat('x', 1000000), 440 + i) AS s "
+         "FROM range(1) r(i))"),
     };
     LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0); /* 1 GiB */
     LH_CLEANUP(lh_session_closep) lh_session *session = NULL;
