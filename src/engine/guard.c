@@ -47,11 +47,14 @@ static const struct { const char *word; keyword is; } keywords[] = {
 
 typedef enum { MODE_OTHER, MODE_FROM, MODE_VALUES } list_mode;
 typedef enum { EXPECT_NOTHING, EXPECT_READ, EXPECT_WRITE } expectation;
-enum { GUARD_DEPTH_MAX = 1000, GUARD_QUERY_NAMES_MAX = 256 };
+/* DuckDB's binder takes twice as long for each query within a query's value, grows with the third power for values in values,
+ * and nothing interrupts it: at these bounds it takes about a second. */
+enum { GUARD_DEPTH_MAX = 200, GUARD_VALUES_MAX = 64, GUARD_QUERIES_MAX = 16, GUARD_QUERY_NAMES_MAX = 256 };
 typedef struct {
     uint8_t mode, expect;
     bool expression_from;
     bool with_body; /* of the newest query name of the level around it */
+    uint8_t values, queries; /* of the brackets up to here: [ and {; queries that stand for a value */
 } level;
 
 /* WITH name AS (…) */
@@ -337,7 +340,7 @@ static bool starts_query(const guard *g, size_t at);
 
 static lh_code guard_open(guard *g, bool round) {
     if (g->depth + 1 == GUARD_DEPTH_MAX)
-        return guard_fail(g, g->at, LH_INVALID, "SQL", "brackets nest deeper than 1000");
+        return guard_fail(g, g->at, LH_INVALID, "SQL", "brackets nest deeper than 200");
     level *outer = &g->levels[g->depth];
     bool table_position = round && outer->expect == EXPECT_READ;
     outer->expect = EXPECT_NOTHING;
@@ -347,6 +350,13 @@ static lh_code guard_open(guard *g, bool round) {
     /* trim(…) and the like; but they may also name a table or its alias: INSERT INTO trim (SELECT …) */
     bool word = g->at > 0 && keyword_at(g, g->at - 1) == KW_EXPRESSION_FROM && g->table_end != g->at;
     inner.expression_from = round && word && (is_symbol(g, g->at + 1, "(") || !starts_query(g, g->at + 1));
+    bool query = round && !table_position && !inner.with_body && starts_query(g, g->at + 1);
+    inner.values = (uint8_t)(outer->values + !round);
+    inner.queries = (uint8_t)(outer->queries + (query && !is_symbol(g, g->at + 1, "(")));
+    if (inner.values > GUARD_VALUES_MAX)
+        return guard_fail(g, g->at, LH_INVALID, "SQL", "lists and structs nest deeper than 64");
+    if (inner.queries > GUARD_QUERIES_MAX)
+        return guard_fail(g, g->at, LH_INVALID, "SQL", "queries nest deeper than 16, but for those behind FROM");
     g->levels[++g->depth] = inner;
     return LH_OK;
 }

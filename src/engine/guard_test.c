@@ -354,9 +354,34 @@ static void test_engine__guard_caps_size_and_depth(void) {
     free(text);
 }
 
+static lh_code guard_nested(const char *open, size_t depth, const char *close) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
+    lh_buf_append(&sql, LH_STR("SELECT "));
+    for (size_t i = 0; i < depth; i++) lh_buf_append(&sql, lh_str_from(open));
+    lh_buf_char(&sql, '1');
+    for (size_t i = 0; i < depth; i++) lh_buf_append(&sql, lh_str_from(close));
+    return lh_sql_guard(lh_buf_str(&sql), NULL);
+}
+
+/* What DuckDB binds in a time that grows beyond bounds. */
+static void test_engine__guard_caps_how_deep_values_and_queries_nest(void) {
+    static const struct {
+        const char *open, *close;
+        size_t most;
+    } cases[] = {{"(", ")", 199},       {"abs(", ")", 199},
+                 {"[", "]", 64},        {"{'a': ", "}", 64},
+                 {"(SELECT ", ")", 16}, {"(WITH a AS (SELECT 1) FROM a WHERE 1 = (SELECT ", "))", 8}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CHECK(guard_nested(cases[i].open, cases[i].most, cases[i].close) == LH_OK);
+        CHECK(guard_nested(cases[i].open, cases[i].most + 1, cases[i].close) == LH_INVALID);
+    }
+    CHECK(guard_nested("x FROM (SELECT ", 100, ")") == LH_OK);
+}
+
 LH_TEST_MAIN(LH_TEST(test_engine__refuses_what_reaches_out_of_the_lake),
              LH_TEST(test_engine__refuses_text_that_two_readers_could_read_differently),
              LH_TEST(test_engine__a_slip_of_the_pen_is_a_syntax_error_with_its_place),
+             LH_TEST(test_engine__guard_caps_how_deep_values_and_queries_nest),
              LH_TEST(test_engine__what_duckdb_knows_as_a_statement_is_no_slip),
              LH_TEST(test_engine__allows_what_users_write), LH_TEST(test_engine__guard_names_the_place_and_the_thing),
              LH_TEST(test_engine__guard_reports_tables_and_verbs), LH_TEST(test_engine__guard_reports_constant_times),

@@ -118,14 +118,12 @@ class Tracer {
     }
 
     void Of(const Expression &expression, Sources &into) {
-        if (IsCount(expression)) return;
-        if (expression.GetExpressionClass() == ExpressionClass::BOUND_SUBQUERY) return Everything(into);
-        if (expression.GetExpressionClass() == ExpressionClass::BOUND_WINDOW) { /* not what orders and parts the rows */
-            auto &window = expression.Cast<BoundWindowExpression>();
-            for (auto &child : window.children) Of(*child, into);
-            if (window.default_expr) Of(*window.default_expr, into);
+        if (IsCount(expression)) { /* but for which of them it counts */
+            auto &filter = expression.Cast<BoundAggregateExpression>().filter;
+            if (filter) Of(*filter, into);
             return;
         }
+        if (expression.GetExpressionClass() == ExpressionClass::BOUND_SUBQUERY) return Everything(into);
         if (expression.GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF)
             return Of(expression.Cast<BoundColumnRefExpression>().binding, into);
         ExpressionIterator::EnumerateChildren(expression, [&](const Expression &child) { Of(child, into); });
