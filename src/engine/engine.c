@@ -56,6 +56,7 @@ static lh_code engine_configure(duckdb_config config, const lh_engine *engine, l
     LH_TRY(lh_str_to_cstr(engine->scratch_dir, scratch, sizeof scratch, err));
     snprintf(value, sizeof value, "%s/spill", scratch);
     LH_TRY(engine_set(config, "temp_directory", value, err));
+    LH_TRY(engine_set(config, "max_expression_depth", "300", err)); /* of 1 + 1 + …; binding takes its third power */
     LH_TRY(engine_set(config, "autoinstall_known_extensions", "false", err));
     LH_TRY(engine_set(config, "autoload_known_extensions", "false", err));
     LH_TRY(engine_set(config, "allow_community_extensions", "false", err));

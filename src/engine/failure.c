@@ -140,6 +140,8 @@ static lh_str failure_own_words(const char *message) {
         {"Not implemented Error: CREATE OR REPLACE", "CREATE OR REPLACE is not supported in a lake: use DROP and "
                                                      "CREATE, or an ingest with mode=replace, which keeps "
                                                      "the table and its history"},
+        {"Parser Error: Max expression depth limit",
+         "expressions nest deeper than 300, as a chain of + or || does: use a list, IN (…), or several columns"},
         {"Not implemented Error: DROP SCHEMA",
          "DROP SCHEMA … CASCADE is not supported in a lake: drop its tables first"},
     };

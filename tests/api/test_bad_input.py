@@ -168,3 +168,12 @@ def test_a_full_disk(tmp_path):
         server.stop()
     finally:
         subprocess.run(["umount", "-l", str(mount)])
+
+
+@pytest.mark.parametrize("open, depth, close", [("[", 900, "]"), ("(SELECT ", 30, ")"), ("row(", 300, ")"), ("MAP {1: ", 200, "}"), ("1 + ", 900, ""), ("'a' || ", 900, "")])
+def test_what_nests_too_deep_is_refused_at_once(server, open, depth, close):
+    """DuckDB would bind it for minutes, and nothing interrupts that."""
+    answer = server.query(f"SELECT {open * depth}1{close * depth}")
+    assert answer.status_code == 400 and "nest" in answer.json()["error"]["message"] and "SET " not in answer.text, answer.text
+    wide = " OR ".join(f"i = {k}" for k in range(2000))
+    assert server.sql(f"SELECT count(*) FROM range(10) r(i) WHERE {wide}") == [[10]]
