@@ -142,6 +142,7 @@ static lh_str failure_own_words(const char *message) {
                                                      "the table and its history"},
         {"Parser Error: Max expression depth limit",
          "expressions nest deeper than 300, as a chain of + or || does: use a list, IN (…), or several columns"},
+        {"Binder Error: Max expression depth limit", "expressions or types nest deeper than 300"},
         {"Not implemented Error: DROP SCHEMA",
          "DROP SCHEMA … CASCADE is not supported in a lake: drop its tables first"},
     };

@@ -287,8 +287,12 @@ static void test_engine__types_nest_to_a_limit(void) {
     LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
     for (size_t depth = 63; depth <= 66; depth++) {
         LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4096);
-        lh_buf_append(&sql, LH_STR("SELECT NULL::INTEGER"));
-        for (size_t i = 0; i < depth; i++) lh_buf_append(&sql, LH_STR("[]"));
+        lh_buf_append(&sql, LH_STR("SELECT "));
+        for (size_t i = 32; i < depth; i++) lh_buf_char(&sql, '[');
+        lh_buf_char(&sql, 'v');
+        for (size_t i = 32; i < depth; i++) lh_buf_char(&sql, ']');
+        lh_buf_append(
+            &sql, LH_STR(" AS w FROM (SELECT [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]] AS v)"));
         const lh_query query = {.sql = lh_buf_str(&sql), .format = LH_FORMAT_NDJSON};
         lh_code code = suite_query(s, &query);
         CHECK(code == (depth <= 64 ? LH_OK : LH_INVALID));
