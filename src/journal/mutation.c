@@ -141,8 +141,10 @@ static lh_code mutation_write(journal_mutations_queue *queue, const mutation_not
     lh_journal_receipt ignored;
     size_t made = 0;
     LH_TRY(lh_arena_new(256 << 20, &arena, NULL));
-    for (; notes && made < count; notes = notes->next)
+    while (made < count) {
         LH_TRY(mutation_event(notes, queue->journal->options.catalog, arena, &events[made++]));
+        if (made < count) notes = notes->next; /* the last one's is written by who adds another */
+    }
     return lh_journal_append(queue->journal, events, made, &ignored, NULL);
 }
 
