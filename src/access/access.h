@@ -187,6 +187,7 @@ LH_MUST_CHECK lh_code lh_access_bind_all(lh_catalog *catalog, bool system, lh_ar
                                          lh_error *err);
 
 /* ---- AI-safe views (view.c): some columns of a dataset or view, some masked, of the rows that pass a filter ---- */
+enum { LH_ACCESS_VIEW_DEPTH = 8 }; /* views over views */
 typedef struct lh_view {
     lh_table_name name, base;
     bool base_is_view; /* the base is such a view itself: at most eight stand over one another */

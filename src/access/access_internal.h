@@ -13,7 +13,6 @@ enum {
     ACCESS_KEEP_MAX = 1000,
     ACCESS_ROLES_MAX = 1000,
     ACCESS_HELD_MAX = 32,  /* roles of one principal */
-    ACCESS_VIEW_DEPTH = 8, /* views over views */
 };
 
 /* ---- grant.c ---- */

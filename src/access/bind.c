@@ -217,7 +217,7 @@ static lh_code bind_granted_view(binding *b, lh_table_name name, const lh_relati
     if (!b->all && !lh_access_decide(b->policy, LH_ACTION_READ, &resource, b->arena).allowed) return LH_OK;
     LH_TRY(lh_access_view_find(b->catalog, name, b->arena, &view, &found, err));
     if (!found) return LH_OK;
-    LH_TRY(bind_view(b, &view, ACCESS_VIEW_DEPTH, &whole, err));
+    LH_TRY(bind_view(b, &view, LH_ACCESS_VIEW_DEPTH, &whole, err));
     *ret = whole;
     if (b->all) return LH_OK;
     LH_TRY(lh_access_effective_view(b->policy, LH_ACTION_READ, &view, b->arena, &effective, err));

@@ -119,7 +119,7 @@ static lh_code view_base_columns(lh_catalog *catalog, lh_table_name base, bool i
     lh_view view;
     access_columns below;
     if (!is_view) return access_columns_of(catalog, base, arena, ret, err);
-    if (depth == 0) return lh_fail(err, LH_INVALID, "views over views go at most %d deep", ACCESS_VIEW_DEPTH);
+    if (depth == 0) return lh_fail(err, LH_INVALID, "views over views go at most %d deep", LH_ACCESS_VIEW_DEPTH);
     LH_TRY(lh_view_definition(catalog, base, arena, &defined, err));
     LH_TRY(view_read(&defined, arena, &view, err));
     LH_TRY(view_base_columns(catalog, view.base, view.base_is_view, depth - 1, arena, &below, err));
@@ -128,7 +128,7 @@ static lh_code view_base_columns(lh_catalog *catalog, lh_table_name base, bool i
 
 lh_code access_view_columns(lh_catalog *catalog, lh_table_name name, lh_arena *arena, access_columns *ret,
                             lh_error *err) {
-    return view_base_columns(catalog, name, true, ACCESS_VIEW_DEPTH, arena, ret, err);
+    return view_base_columns(catalog, name, true, LH_ACCESS_VIEW_DEPTH, arena, ret, err);
 }
 
 lh_code lh_access_view_check(lh_catalog *catalog, const lh_view *view, lh_arena *arena, lh_error *err) {
@@ -136,7 +136,7 @@ lh_code lh_access_view_check(lh_catalog *catalog, const lh_view *view, lh_arena 
     lh_filter filter;
     lh_error why = {0};
     lh_code code =
-        view_base_columns(catalog, view->base, view->base_is_view, ACCESS_VIEW_DEPTH - 1, arena, &base, &why);
+        view_base_columns(catalog, view->base, view->base_is_view, LH_ACCESS_VIEW_DEPTH - 1, arena, &base, &why);
     if (code == LH_OK) code = view_take_columns(&base, view, arena, &ignored, &why);
     if (code == LH_OK && view->row_filter.len)
         code = lh_engine_filter_check(view->row_filter, base.names, base.count, arena, &filter, &why);
@@ -259,7 +259,7 @@ static lh_code view_try_put(view_job *job, bool *ret_again, lh_error *err) {
     lh_json *request = NULL;
     LH_TRY(view_find_base(job, err));
     LH_TRY(view_check_before(job, err));
-    LH_TRY(view_base_columns(job->put->catalog, job->view.base, job->view.base_is_view, ACCESS_VIEW_DEPTH - 1,
+    LH_TRY(view_base_columns(job->put->catalog, job->view.base, job->view.base_is_view, LH_ACCESS_VIEW_DEPTH - 1,
                              job->arena, &job->base, err));
     LH_TRY(view_set_columns(job, err));
     LH_TRY(view_set_filter(job, err));

@@ -1,7 +1,7 @@
 /* /access: roles, principals, and what the ones give the others. The ETag of either is the version of its document. */
 #include "api/api_internal.h"
 
-enum { ACCESS_PAGE = 100, ACCESS_VIEWS_DEPTH = 8 };
+enum { ACCESS_PAGE = 100 };
 
 static lh_catalog *access_catalog(const lh_request *request) { return lh_request_app(request)->catalog; }
 
@@ -262,7 +262,7 @@ static lh_code access_set_view(lh_request *request, lh_json *answer, const lh_vi
     lh_json_set(arena, grants, "masks", lh_json_copy(arena, lh_json_get(answer, "masks")));
     access_set_filter(grants, filter, arena);
     all = lh_json_copy(arena, lh_json_get(answer, "masks"));
-    LH_TRY(access_add_view(request, view, ACCESS_VIEWS_DEPTH, all, &filter, &told, err));
+    LH_TRY(access_add_view(request, view, LH_ACCESS_VIEW_DEPTH, all, &filter, &told, err));
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "columns")); lh_json_next(&it);) {
         lh_str name = lh_json_str(it.value, LH_STR_NONE);
         if (lh_json_get_str(all, name))

@@ -135,7 +135,7 @@ static lh_code storage_list(lh_request *request, size_t limit, lh_object_page *r
     bool all = lh_request_may(request, LH_PERMIT_ADMIN);
     lh_object_page page;
     lh_system_folders system;
-    LH_TRY(lh_system_folders_list(lh_request_app(request)->catalog, arena, &system, err));
+    if (!all) LH_TRY(lh_system_folders_list(lh_request_app(request)->catalog, arena, &system, err));
     LH_TRY(lh_registry_key(storage_registry(request), bucket, LH_STR_NONE, arena, &prefix, err));
     size_t stem = prefix.len;
     prefix = lh_arena_printf(arena, "%.*s%.*s", LH_STR_ARG(prefix), LH_STR_ARG(lh_request_query(request, "prefix")));

@@ -147,8 +147,9 @@ bool table_is_own_folder(const lh_catalog *catalog, lh_table_name name, lh_str f
 LH_MUST_CHECK lh_code table_claim_folder(lh_catalog *catalog, lh_str location, lh_table_name name, bool chosen,
                                          lh_arena *arena, lh_str *ret, lh_error *err);
 
-/* Refuses a folder that another table has, or that lies within or around one. Errors: INVALID. */
 lh_str catalog_folder_of(lh_str key); /* of a metadata file: its table's */
+bool catalog_lies_in(lh_str key, lh_str folder); /* or is it the folder? without a slash at its end */
+/* Refuses a folder that another table has, or that lies within or around one. Errors: INVALID. */
 LH_MUST_CHECK lh_code table_folder_is_free(lh_catalog *catalog, lh_str folder, lh_table_name name, lh_error *err);
 
 /* ---- dropped.c: "dropped/<folder>" of tables that are gone, or not there yet, while their files are ---- */

@@ -48,7 +48,7 @@ bool lh_system_folders_hold(const lh_system_folders *folders, lh_str key) {
     for (size_t i = 0; i < folders->count && !held; i++) {
         lh_str folder = folders->items[i];
         if (lh_str_ends(folder, LH_STR("/"))) folder.len--;
-        held = folder.len && lh_str_starts(key, folder) && (key.len == folder.len || key.ptr[folder.len] == '/');
+        held = folder.len && catalog_lies_in(key, folder);
     }
     return held;
 }

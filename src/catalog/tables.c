@@ -202,10 +202,11 @@ bool table_is_own_folder(const lh_catalog *catalog, lh_table_name name, lh_str f
     return true;
 }
 
-static bool table_folders_overlap(lh_str a, lh_str b) {
-    lh_str shorter = a.len < b.len ? a : b, longer = a.len < b.len ? b : a;
-    return lh_str_starts(longer, shorter) && (longer.len == shorter.len || longer.ptr[shorter.len] == '/');
+bool catalog_lies_in(lh_str key, lh_str folder) {
+    return lh_str_starts(key, folder) && (key.len == folder.len || key.ptr[folder.len] == '/');
 }
+
+static bool table_folders_overlap(lh_str a, lh_str b) { return catalog_lies_in(a, b) || catalog_lies_in(b, a); }
 
 lh_str catalog_folder_of(lh_str key) {
     for (int up = 0; up < 2; up++) { /* <folder>/metadata/<file> */

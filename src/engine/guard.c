@@ -350,9 +350,10 @@ static lh_code guard_open(guard *g, bool round) {
     /* trim(…) and the like; but they may also name a table or its alias: INSERT INTO trim (SELECT …) */
     bool word = g->at > 0 && keyword_at(g, g->at - 1) == KW_EXPRESSION_FROM && g->table_end != g->at;
     inner.expression_from = round && word && (is_symbol(g, g->at + 1, "(") || !starts_query(g, g->at + 1));
-    bool query = round && !table_position && !inner.with_body && starts_query(g, g->at + 1);
+    bool query =
+        round && !table_position && !inner.with_body && !is_symbol(g, g->at + 1, "(") && starts_query(g, g->at + 1);
     inner.values = (uint8_t)(outer->values + !round);
-    inner.queries = (uint8_t)(outer->queries + (query && !is_symbol(g, g->at + 1, "(")));
+    inner.queries = (uint8_t)(outer->queries + query);
     if (inner.values > GUARD_VALUES_MAX)
         return guard_fail(g, g->at, LH_INVALID, "SQL", "lists and structs nest deeper than 64");
     if (inner.queries > GUARD_QUERIES_MAX)
