@@ -116,6 +116,9 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
                       engine.cancelled);
         metrics_value(&out, "queries_conflicts_retried_total", "counter",
                       "Statements run again after a foreign commit.", engine.conflicts_retried);
+        metrics_value(&out, "queries_bound_total", "counter",
+                      "Statements bound to what their callers may see, those run again too.", engine.bound);
+        metrics_value(&out, "queries_bind_nanoseconds_total", "counter", "Time that this took.", engine.bind_ns);
         metrics_value(&out, "engine_restarts_total", "counter",
                       "Times that the query engine was started anew after a fatal error.", engine.restarts);
         metrics_value(&out, "engine_memory_limit_bytes", "gauge", "Memory that the query engine may take.",

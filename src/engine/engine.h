@@ -39,6 +39,7 @@ static inline void lh_engine_freep(lh_engine **engine) { lh_engine_free(*engine)
 
 typedef struct lh_engine_stats {
     uint64_t running, waiting, statements, failed, cancelled, conflicts_retried, restarts, memory_limit_bytes;
+    uint64_t bound, bind_ns; /* statements bound to what their callers see, and how long that took in all */
 } lh_engine_stats;
 lh_engine_stats lh_engine_get_stats(lh_engine *engine);
 

@@ -8,6 +8,8 @@
 #include "engine/govern_plan.h"
 #include "engine/total_cast.hpp"
 
+#include <set>
+
 #include <duckdb/catalog/catalog.hpp>
 #include <duckdb/catalog/catalog_entry/table_catalog_entry.hpp>
 #include <duckdb/execution/expression_executor.hpp>
@@ -156,21 +158,24 @@ bool is_unflagged(const Expression &expression, const Judge &judge) {
 
 /* ---- what an expression hangs on ---- */
 
-void tables_of(const Expression &expression, std::unordered_set<idx_t> &into, bool &plain) {
+using Columns = std::set<std::pair<idx_t, idx_t>>; /* table index, column index */
+
+void columns_of(const Expression &expression, Columns &into, bool &plain) {
     if (expression.GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF) {
         auto &column = expression.Cast<BoundColumnRefExpression>();
-        into.insert(column.binding.table_index);
+        into.insert({column.binding.table_index, column.binding.column_index});
         plain = plain && column.depth == 0;
     }
-    ExpressionIterator::EnumerateChildren(expression, [&](const Expression &child) { tables_of(child, into, plain); });
+    ExpressionIterator::EnumerateChildren(expression, [&](const Expression &child) { columns_of(child, into, plain); });
 }
 
-/* The one relation that the expression reads columns of; none: DConstants::INVALID_INDEX. */
-idx_t only_table(const Expression &expression) {
-    std::unordered_set<idx_t> tables;
+/* The one relation that the expression reads columns of, no more than `most`; none: DConstants::INVALID_INDEX. */
+idx_t only_table(const Expression &expression, size_t most = SIZE_MAX) {
+    Columns columns;
     bool plain = true;
-    tables_of(expression, tables, plain);
-    return plain && tables.size() == 1 ? *tables.begin() : DConstants::INVALID_INDEX;
+    columns_of(expression, columns, plain);
+    bool one = plain && !columns.empty() && columns.size() <= most && columns.begin()->first == columns.rbegin()->first;
+    return one ? columns.begin()->first : DConstants::INVALID_INDEX;
 }
 
 /* ---- one plan ---- */
@@ -205,12 +210,12 @@ class Plan {
 
     /* Nothing carries an expression of nothing but aggregates' results below the aggregation. */
     bool IsOfAggregates(const Expression &expression) {
-        std::unordered_set<idx_t> tables;
+        Columns columns;
         bool plain = true;
-        tables_of(expression, tables, plain);
-        for (auto table : tables)
-            if (!aggregates.count(table)) return false;
-        return plain && !tables.empty();
+        columns_of(expression, columns, plain);
+        for (auto &column : columns)
+            if (!aggregates.count(column.first)) return false;
+        return plain && !columns.empty();
     }
 
     bool IsTable(const vector<Table> &tables, const TableCatalogEntry &entry) {
@@ -355,10 +360,11 @@ class Plan {
 
     /* ---- estimates ---- */
 
+    /* What a scan can filter by: a condition on one column. */
     void FindFiltered(const LogicalOperator &op, std::unordered_set<idx_t> &into) {
         if (is_barrier(op, state)) return;
         if (op.type == LogicalOperatorType::LOGICAL_FILTER)
-            for (auto &expression : op.expressions) into.insert(only_table(*expression));
+            for (auto &expression : op.expressions) into.insert(only_table(*expression, 1));
         for (auto &child : op.children) FindFiltered(*child, into);
     }
 

@@ -338,6 +338,13 @@ static void step_done(run_step *step) {
     run_govern_end(step->run);
 }
 
+static void run_count_bind(lh_engine *engine, uint64_t ns) {
+    pthread_mutex_lock(&engine->lock);
+    engine->stats.bound++;
+    engine->stats.bind_ns += ns;
+    pthread_mutex_unlock(&engine->lock);
+}
+
 static lh_code step_extract(run_step *step, lh_str sql, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(4 << 20);
     lh_buf_append(&text, sql);
@@ -348,7 +355,9 @@ static lh_code step_extract(run_step *step, lh_str sql, lh_error *err) {
     step->count = duckdb_extract_statements(step->run->connection->handle, text.ptr, &step->extracted);
     if (step->count == 0) return run_failure(step->run, duckdb_extract_statements_error(step->extracted), err);
     run_govern_end(step->run);
+    uint64_t started_ns = lh_time_monotonic_ns();
     LH_TRY(run_govern(step->run, step->extracted, err));
+    if (step->run->governor) run_count_bind(step->run->engine, lh_time_monotonic_ns() - started_ns);
     run_hot_rewrite(step->run, step->extracted, step->count);
     return run_govern_plan(step->run, err);
 }

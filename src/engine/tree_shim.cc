@@ -6,6 +6,7 @@
  * never itself; only the second half of a recursive one sees its own name (and as recurring.name the whole of it so far,
  * when it has a key). A name with a schema is a table's, but for that one. */
 #include "engine/tree_shim.h"
+#include "engine/parsed_queries.hpp"
 
 #include <cstdio>
 
@@ -526,10 +527,10 @@ unique_ptr<TableRef> table_put(const tree_put &put) {
 }
 
 /* NULL: it is not one query. */
-unique_ptr<TableRef> query_put(const tree_put &put) {
+unique_ptr<SelectStatement> query_parse(const string &text) {
     Parser parser;
     try {
-        parser.ParseQuery(put.query);
+        parser.ParseQuery(text);
     } catch (const ParserException &) {
         return nullptr;
     }
@@ -538,7 +539,13 @@ unique_ptr<TableRef> query_put(const tree_put &put) {
     Walker walker;
     walker.forget_places = true;
     walker.Visit(*select);
-    return make_uniq<SubqueryRef>(std::move(select));
+    return select;
+}
+
+unique_ptr<TableRef> query_put(const tree_put &put) {
+    static ParsedQueries parsed;
+    auto select = parsed.Get(put.query, query_parse);
+    return select ? make_uniq<SubqueryRef>(std::move(select)) : nullptr;
 }
 
 void put_in(Slot &slot, unique_ptr<TableRef> put) {
