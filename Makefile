@@ -6,7 +6,8 @@ JOBS ?= 2
 SCALE ?= 1
 KILLS ?= 50
 T ?=
-CTEST = ctest --output-on-failure --no-tests=error -j$(JOBS) $(if $(T),-R '$(T)')
+X ?=
+CTEST = ctest --output-on-failure --no-tests=error -j$(JOBS) $(if $(T),-R '$(T)') $(if $(X),-E '$(X)')
 
 # $(call build-preset,PRESET,FOLDER,TARGETS): no targets is all
 define build-preset
@@ -28,7 +29,7 @@ setup-dev:
 build: setup ## build/lakehouse (the default)
 	$(call build-preset,release,build,lakehouse staffing_gen)
 
-test: setup-test ## all tests, or one: make test T=config
+test: setup-test ## all tests, or one: make test T=config; or but some: X=crash
 	$(call build-preset,release,build)
 	@$(CTEST) --test-dir build
 

@@ -168,7 +168,7 @@ def append_many(url, which, count):
 
 
 def test_two_writers_race_and_no_commit_is_lost(server):
-    each = 10 if SANITIZED else 100
+    each = 10 if SANITIZED else 30
     catalog = server.pyiceberg()
     catalog.create_namespace("race")
     catalog.create_table("race.t", rows(1).schema)
