@@ -13,9 +13,6 @@ bool database_shim_is_over(duckdb_database database, char *ret, size_t size);
 /* Ends the transaction that the connection may have, as ROLLBACK would, which such a database refuses; and what the iceberg
  * extension throws then stays in here, where it would end the process in duckdb_disconnect(). NULL is fine. */
 void database_shim_roll_back(duckdb_connection connection);
-/* From now on LEAD and LAG by a constant of -2^63 rows, which end the process of DuckDB 1.5.5 (it takes the number's absolute
- * value for small), are an error of their statement. false: out of memory. */
-bool database_shim_refuse_offsets(duckdb_database database);
 #ifdef __cplusplus
 }
 #endif

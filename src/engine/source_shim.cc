@@ -246,26 +246,10 @@ void find_reads(LogicalOperator &op, Sources &into) {
     for (auto &child : op.children) find_reads(*child, into);
 }
 
-bool has_scan(LogicalOperator &op) {
-    bool found = op.type == LogicalOperatorType::LOGICAL_GET;
-    for (auto &child : op.children) found = found || has_scan(*child);
-    return found;
-}
-
-/* The Iceberg extension's UPDATE of a table that it does not scan ends in an error after which DuckDB serves nobody any more. */
-void check_update(LogicalOperator &op) {
-    if (op.type == LogicalOperatorType::LOGICAL_UPDATE && !has_scan(op))
-        throw InvalidInputException(
-            "the condition of this UPDATE is true for no row whatever: there is nothing to update");
-    for (auto &child : op.children) check_update(*child);
-}
-
 /* Runs when all that is not needed is gone. */
 void optimized(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> &plan) {
     auto state = input.context.registered_state->Get<State>(STATE);
-    if (!state || !plan) return;
-    find_reads(*plan, state->read);
-    check_update(*plan);
+    if (state && plan) find_reads(*plan, state->read);
 }
 
 } // namespace
