@@ -77,6 +77,7 @@ static void test_engine__what_is_too_large_is_an_error_of_its_statement(void) {
         "SELECT lead(x, -9223372036854775808) OVER () FROM range(3) t(x)",
         "SELECT lag(x, -9223372036854775807 - 1, 0) OVER () FROM range(3) t(x)",
         "CREATE TEMP TABLE q AS SELECT (SELECT lead(x, -9223372036854775808) OVER () FROM range(3) t(x) LIMIT 1)",
+        "SELECT ntile(2 ORDER BY x) OVER (ORDER BY x ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING) FROM range(3) t(x)",
         "SELECT strlen(repeat('xy', 4294967296))",
         ("SELECT strlen(concat(s, s, s, s, s, s, s, s, s, s)) FROM (SELECT repeat(repeat('x', 1000000), 440 + i) AS s "
          "FROM range(1) r(i))"),
@@ -96,6 +97,7 @@ static void test_engine__what_is_too_large_is_an_error_of_its_statement(void) {
     lh_str sql = LH_STR("SELECT lead(x, $1) OVER () FROM range(3) t(x)");
     CHECK(lh_session_run(session, sql, params, arena, NULL, &s->err) == LH_INVALID);
     CHECK(session_try(s, session, "SELECT lead(x, -9223372036854775807) OVER () FROM range(3) t(x)") == LH_OK);
+    CHECK(session_try(s, session, "SELECT ntile(2 ORDER BY x) OVER (ORDER BY x) FROM range(3) t(x)") == LH_OK);
 }
 
 /* ---- a fatal error of DuckDB's ---- */

@@ -15,14 +15,21 @@ using namespace duckdb;
 namespace {
 
 /* LEAD and LAG by a constant of -2^63 rows end the process: DuckDB takes the number's absolute value for small. */
-void check_offset(ClientContext &context, const Expression &expression) {
-    if (expression.GetExpressionClass() != ExpressionClass::BOUND_WINDOW) return;
-    auto &offset = expression.Cast<BoundWindowExpression>().offset_expr;
+void check_offset(ClientContext &context, const BoundWindowExpression &window) {
+    auto &offset = window.offset_expr;
     Value value, number;
     if (!offset || !offset->IsFoldable() || !ExpressionExecutor::TryEvaluateScalar(context, *offset, value)) return;
     if (value.IsNull() || !value.DefaultTryCastAs(LogicalType::BIGINT, number, nullptr, false)) return;
     if (number.GetValue<int64_t>() == NumericLimits<int64_t>::Minimum())
         throw OutOfRangeException("the offset of LEAD and LAG must be above %lld", NumericLimits<int64_t>::Minimum());
+}
+
+/* NTILE with an ORDER BY of its own divides by the rows of its frame: where there is none, the process ends. */
+void check_tiles(const BoundWindowExpression &window) {
+    bool may_be_empty = window.start_expr || window.end_expr;
+    if (window.type == ExpressionType::WINDOW_NTILE && !window.arg_orders.empty() && may_be_empty)
+        throw OutOfRangeException("the frame of NTILE with an ORDER BY of its own might hold no row: bound it by "
+                                  "CURRENT ROW or UNBOUNDED only");
 }
 
 idx_t count_numbered(LogicalOperator &op) {
@@ -56,7 +63,10 @@ bool has_update(const LogicalMergeInto &merge) {
 void check(ClientContext &context, LogicalOperator &op) {
     switch (op.type) {
     case LogicalOperatorType::LOGICAL_WINDOW:
-        for (auto &expression : op.expressions) check_offset(context, *expression);
+        for (auto &expression : op.expressions) {
+            check_offset(context, expression->Cast<BoundWindowExpression>());
+            check_tiles(expression->Cast<BoundWindowExpression>());
+        }
         break;
     case LogicalOperatorType::LOGICAL_UPDATE: check_change(op, op.Cast<LogicalUpdate>().table, true); break;
     case LogicalOperatorType::LOGICAL_DELETE: check_change(op, op.Cast<LogicalDelete>().table, false); break;
