@@ -112,6 +112,17 @@ def test_uploads_go_where_one_may_write(lake):
     assert placed.status_code == 403
 
 
+def test_who_may_write_but_not_read_inserts_and_uploads_nothing(lake):
+    lake.ingest("letterbox", b"id,text,secretcol\n1,a,x\n")
+    key = lake.key("posts-letters", allow("dataset", "letterbox", "write"))
+    lake.rows("INSERT INTO letterbox (id, text) VALUES (2, 'b')", key)
+    for mode in ("append", "replace", "upsert", "create"):  # the same bytes again are not told to be known either
+        for data in (b"id,text,secretcol\n1,a,x\n", b"id,text\n3,c\n", b"id,other\nz,c\n"):
+            answer = upload(lake, "letterbox", key, data=data, mode=mode)
+            assert answer.status_code == 403 and "to read" in answer.text and "secretcol" not in answer.text, answer.text
+    assert lake.rows("SELECT id, text FROM letterbox ORDER BY id", ADMIN) == [[1, "a"], [2, "b"]]
+
+
 def test_dropping_takes_the_right_to_write_the_whole(lake):
     lake.ingest("gone", b"id\n1\n")
     key = lake.key("dropper", allow("dataset", "gone", "read", "write"), allow("dataset", "candidates", "read", "write", columns=["id"]))
