@@ -309,24 +309,21 @@ static lh_code engine_replace(lh_engine *engine, lh_error *err) {
                    "the query engine met a fatal error and could not be started anew yet; try again");
 }
 
-lh_code engine_revive(lh_engine *engine, lh_error *err) {
+/* waits: for another thread that is at it. */
+static lh_code engine_replace_dead(lh_engine *engine, bool waits, lh_error *err) {
     char ignored[LH_ERROR_MESSAGE_BYTES];
     if (!engine_is_dead(engine, ignored)) return LH_OK;
-    pthread_mutex_lock(&engine->reopen_lock);
-    lh_code code = engine_replace(engine, err);
-    pthread_mutex_unlock(&engine->reopen_lock);
-    return code;
-}
-
-lh_code lh_engine_check(lh_engine *engine, lh_error *err) {
-    char ignored[LH_ERROR_MESSAGE_BYTES];
-    if (!engine_is_dead(engine, ignored)) return LH_OK;
-    if (pthread_mutex_trylock(&engine->reopen_lock) != 0)
+    if (waits) pthread_mutex_lock(&engine->reopen_lock);
+    else if (pthread_mutex_trylock(&engine->reopen_lock) != 0)
         return lh_fail(err, LH_UNAVAILABLE, "the query engine met a fatal error and is being started anew");
     lh_code code = engine_replace(engine, err);
     pthread_mutex_unlock(&engine->reopen_lock);
     return code;
 }
+
+lh_code engine_revive(lh_engine *engine, lh_error *err) { return engine_replace_dead(engine, true, err); }
+
+lh_code lh_engine_check(lh_engine *engine, lh_error *err) { return engine_replace_dead(engine, false, err); }
 
 /* ---- connections ---- */
 lh_code engine_connection_open_locked(lh_engine *engine, engine_connection **ret, lh_error *err) {
