@@ -12,6 +12,7 @@ typedef struct binding {
     lh_governor governor;
     lh_catalog *catalog;
     lh_str principal;
+    const lh_json *document; /* of the principal; NULL for who sees all */
     bind_cache *cache;
     uint64_t sequence; /* of the metastore, as the request began */
     bool all;          /* of who sees all */
@@ -256,7 +257,7 @@ static bound *bind_find(binding *b, lh_table_name name) {
 }
 
 static lh_code bind_policy(binding *b, lh_error *err) {
-    return b->policy ? LH_OK : lh_access_policy(b->catalog, b->principal, b->arena, &b->policy, err);
+    return b->policy ? LH_OK : access_policy_of(b->catalog, b->document, b->arena, &b->policy, err);
 }
 
 static lh_code bind_look(binding *b, bound *found, lh_error *err) {
@@ -418,6 +419,7 @@ lh_code lh_access_bind(lh_access *access, lh_str principal, bool system, lh_aren
                    .arena = arena};
     LH_TRY(access_principal_read(b->catalog, principal, arena, &doc, &ignored, err));
     b->principal = lh_arena_dup(arena, principal);
+    b->document = doc;
     b->governor = (lh_governor){b, lh_json_get_string(doc, "id"), bind_relation, bind_write, bind_list};
     *ret = &b->governor;
     return LH_OK;
