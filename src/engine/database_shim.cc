@@ -19,6 +19,11 @@ bool database_shim_is_over(duckdb_database database, char *ret, size_t size) {
     return true;
 }
 
+bool database_shim_is_over_for(duckdb_connection connection) {
+    auto handle = reinterpret_cast<Connection *>(connection);
+    return handle && ValidChecker::IsInvalidated(*handle->context->db);
+}
+
 void database_shim_roll_back(duckdb_connection connection) {
     auto handle = reinterpret_cast<Connection *>(connection);
     if (!handle || !handle->HasActiveTransaction()) return;

@@ -10,6 +10,7 @@
  * Locks are taken all before the first statement, in the order of their names, so that requests cannot deadlock, and
  * before the connection, so that waiting writers do not hold the pool. */
 #include "engine/chunk_shim.h"
+#include "engine/database_shim.h"
 #include "engine/govern.h"
 #include "engine/inherit.h"
 #include "engine/prepared_shim.h"
@@ -541,7 +542,8 @@ static lh_code run_statement(engine_run *run, engine_rows *rows, lh_error *err) 
         lh_code code = run_once(run, rows, err);
         bool begun = rows && rows->begun;
         if (code == LH_OK) run_hot_count(run);
-        if (run->hot_used && !run->hot_off && code != LH_OK && code != LH_CANCELLED && !begun) {
+        bool ended = code == LH_CANCELLED || database_shim_is_over_for(run->connection->handle);
+        if (run->hot_used && !run->hot_off && code != LH_OK && !ended && !begun) {
             run->hot_off = true; /* what is wrong is told by the lake */
             continue;
         }
