@@ -3,11 +3,12 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 JOBS ?= 2
+TEST_JOBS ?= 3 # of two cores: many tests wait
 SCALE ?= 1
 KILLS ?= 50
 T ?=
 X ?=
-CTEST = ctest --output-on-failure --no-tests=error -j$(JOBS) $(if $(T),-R '$(T)') $(if $(X),-E '$(X)')
+CTEST = ctest --output-on-failure --no-tests=error -j$(TEST_JOBS) $(if $(T),-R '$(T)') $(if $(X),-E '$(X)')
 
 # $(call build-preset,PRESET,FOLDER,TARGETS): no targets is all
 define build-preset
