@@ -194,6 +194,7 @@ typedef struct lh_view {
     lh_str *columns;   /* of the base, in the view's order, as the base writes them */
     size_t column_count;
     const lh_json *redactions; /* by a column's name as in `columns`: {"kind",…}, as of a grant, but never "none" */
+    bool *plain; /* of `columns`: the view says "none" of it, so that what its base says is sensitive may be seen */
     lh_str row_filter;         /* in normal form and in parentheses, over all columns of the base; empty: every row */
     bool
         shadows; /* it may have a dataset's name: then it stands for that only for who is granted it and not the dataset */
@@ -208,9 +209,10 @@ LH_MUST_CHECK lh_code lh_access_view_find(lh_catalog *catalog, lh_table_name nam
 LH_MUST_CHECK lh_code lh_access_stands_for_view(lh_catalog *catalog, const lh_policy *policy, lh_action action,
                                                 lh_table_name name, lh_arena *arena, lh_view *ret, bool *ret_stands,
                                                 lh_error *err);
-/* What grants show of a view, which shows a part of its base itself. Errors: NO_MEMORY. */
-LH_MUST_CHECK lh_code lh_access_effective_view(const lh_policy *policy, lh_action action, const lh_view *view,
-                                               lh_arena *arena, lh_effective *ret, lh_error *err);
+/* What grants show of a view, which shows a part of its base itself. A column is as sensitive, and of the kind of personal data, as
+ * its base's is now, unless a view masks it or says that it may be seen. Errors: NOT_FOUND (what it is over is gone), the catalog's. */
+LH_MUST_CHECK lh_code lh_access_effective_view(lh_catalog *catalog, const lh_policy *policy, lh_action action,
+                                               const lh_view *view, lh_arena *arena, lh_effective *ret, lh_error *err);
 /* Is all there that it reads, in the base and in what that is over? Errors: CONFLICT (it is broken, and why). */
 LH_MUST_CHECK lh_code lh_access_view_check(lh_catalog *catalog, const lh_view *view, lh_arena *arena, lh_error *err);
 

@@ -82,6 +82,9 @@ LH_MUST_CHECK lh_code access_columns_of(lh_catalog *catalog, lh_table_name table
 /* The same of a view. Errors: also INVALID (it is broken). */
 LH_MUST_CHECK lh_code access_view_columns(lh_catalog *catalog, lh_table_name name, lh_arena *arena, access_columns *ret,
                                           lh_error *err);
+/* view.c: what grants ask of a view's columns, in its order: [{"name","sensitivity"?,"pii_kind"?}]. Arena. Errors: NOT_FOUND. */
+LH_MUST_CHECK lh_code access_view_labels(lh_catalog *catalog, const lh_view *view, lh_arena *arena, lh_json **ret,
+                                         lh_error *err);
 /* Is the grant's row filter one, and are its columns there, when the grant names one dataset or view that is there? Errors: INVALID. */
 LH_MUST_CHECK lh_code access_filter_check(lh_catalog *catalog, const access_grant *grant, lh_arena *arena,
                                           lh_error *err);

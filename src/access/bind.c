@@ -221,7 +221,9 @@ static lh_code bind_granted_view(binding *b, lh_table_name name, const lh_relati
     LH_TRY(bind_view(b, &view, LH_ACCESS_VIEW_DEPTH, &whole, err));
     *ret = whole;
     if (b->all) return LH_OK;
-    LH_TRY(lh_access_effective_view(b->policy, LH_ACTION_READ, &view, b->arena, &effective, err));
+    lh_code code = lh_access_effective_view(b->catalog, b->policy, LH_ACTION_READ, &view, b->arena, &effective, err);
+    if (code == LH_NOT_FOUND) return bind_broken(name, b->arena, err);
+    LH_TRY(code);
     if (effective.whole) return LH_OK;
     lh_relation *relation = LH_ARENA_NEW(b->arena, lh_relation);
     lh_relation_column *columns = LH_ARENA_ARRAY(b->arena, lh_relation_column, whole->column_count + 1);

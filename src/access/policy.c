@@ -436,23 +436,13 @@ static lh_code policy_see(const lh_policy *policy, lh_action action, const lh_re
     return lh_arena_check(arena, err);
 }
 
-/* The columns of a view as grants see them: what is sensitive in them is for the view to say. */
-static lh_json *policy_view_columns(const lh_view *view, lh_arena *arena) {
-    lh_json *columns = lh_json_new_array(arena);
-    for (size_t i = 0; i < view->column_count; i++) {
-        lh_json *column = lh_json_new_object(arena);
-        lh_json_set_string(arena, column, "name", view->columns[i]);
-        lh_json_set_string(arena, column, "sensitivity", LH_STR("internal"));
-        lh_json_append(columns, column);
-    }
-    return columns;
-}
-
-lh_code lh_access_effective_view(const lh_policy *policy, lh_action action, const lh_view *view, lh_arena *arena,
-                                 lh_effective *ret, lh_error *err) {
+lh_code lh_access_effective_view(lh_catalog *catalog, const lh_policy *policy, lh_action action, const lh_view *view,
+                                 lh_arena *arena, lh_effective *ret, lh_error *err) {
+    lh_json *columns = NULL;
     const lh_resource resource = {LH_ON_VIEW, lh_table_name_text(view->name, arena), view->name};
     lh_effective effective = {.decision = lh_access_decide(policy, action, &resource, arena)};
-    LH_TRY(policy_see(policy, action, &resource, policy_view_columns(view, arena), arena, &effective, err));
+    LH_TRY(access_view_labels(catalog, view, arena, &columns, err));
+    LH_TRY(policy_see(policy, action, &resource, columns, arena, &effective, err));
     *ret = effective;
     return LH_OK;
 }

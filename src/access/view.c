@@ -11,12 +11,29 @@ enum { VIEW_TRIES = 30 };
 
 /* ---- what is kept → a view ---- */
 
+static bool view_is_none(const lh_json *redaction) {
+    return lh_str_eq(lh_json_get_string(redaction, "kind"), LH_STR("none"));
+}
+
+/* What is kept by column: the masks, and of which columns the view says that they may be seen. */
+static lh_code view_take_redactions(lh_view *view, const lh_json *kept, lh_arena *arena, lh_error *err) {
+    lh_json *masks = lh_json_new_object(arena);
+    view->plain = LH_ARENA_ARRAY(arena, bool, view->column_count + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    for (size_t i = 0; i < view->column_count; i++) {
+        const lh_json *redaction = lh_json_get_str(kept, view->columns[i]);
+        view->plain[i] = view_is_none(redaction);
+        if (redaction && !view->plain[i]) lh_json_put(arena, masks, view->columns[i], lh_json_copy(arena, redaction));
+    }
+    view->redactions = masks;
+    return lh_arena_check(arena, err);
+}
+
 static lh_code view_read(const lh_view_defined *defined, lh_arena *arena, lh_view *ret, lh_error *err) {
     const lh_json *definition = defined->definition, *columns = lh_json_get(definition, "columns");
     lh_view view = {.name = defined->name,
                     .base = defined->base,
                     .base_is_view = defined->base_is_view,
-                    .redactions = lh_json_get(definition, "redactions"),
                     .row_filter = lh_json_get_string(definition, "filter"),
                     .shadows = lh_json_bool(lh_json_get(definition, "shadow"), false),
                     .version = defined->version};
@@ -24,6 +41,7 @@ static lh_code view_read(const lh_view_defined *defined, lh_arena *arena, lh_vie
     LH_TRY(lh_arena_check(arena, err));
     for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);)
         view.columns[view.column_count++] = lh_json_str(it.value, LH_STR_NONE);
+    LH_TRY(view_take_redactions(&view, lh_json_get(definition, "redactions"), arena, err));
     *ret = view;
     return LH_OK;
 }
@@ -131,6 +149,53 @@ lh_code access_view_columns(lh_catalog *catalog, lh_table_name name, lh_arena *a
     return view_base_columns(catalog, name, true, LH_ACCESS_VIEW_DEPTH, arena, ret, err);
 }
 
+/* ---- what grants ask of its columns ---- */
+
+static const lh_json *view_find_label(const lh_json *labels, lh_str name) {
+    for (lh_json_iter it = lh_json_each(labels); lh_json_next(&it);)
+        if (lh_str_eq_nocase(lh_json_get_string(it.value, "name"), name)) return it.value;
+    return NULL;
+}
+
+static lh_json *view_label(const lh_view *view, size_t column, const lh_json *below, lh_arena *arena) {
+    static const char *const taken[] = {"sensitivity", "pii_kind"};
+    lh_str name = view->columns[column];
+    const lh_json *of = view_find_label(below, name);
+    lh_json *label = lh_json_new_object(arena);
+    lh_json_set_string(arena, label, "name", name);
+    if (view->plain[column] || lh_json_get_str(view->redactions, name)) {
+        lh_json_set_string(arena, label, "sensitivity", LH_STR("internal"));
+        return label;
+    }
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) /* without a word it is restricted */
+        if (lh_json_get(of, taken[i]))
+            lh_json_set(arena, label, taken[i], lh_json_copy(arena, lh_json_get(of, taken[i])));
+    return label;
+}
+
+/* depth: of views that may still be below. */
+static lh_code view_labels(lh_catalog *catalog, const lh_view *view, unsigned depth, lh_arena *arena, lh_json **ret,
+                           lh_error *err) {
+    lh_json *below = NULL, *labels = lh_json_new_array(arena);
+    lh_view_defined defined;
+    lh_view base;
+    lh_table_state ignored;
+    if (view->base_is_view && depth == 0)
+        return lh_fail(err, LH_NOT_FOUND, "views over views go at most %d deep", LH_ACCESS_VIEW_DEPTH);
+    if (view->base_is_view) {
+        LH_TRY(lh_view_definition(catalog, view->base, arena, &defined, err));
+        LH_TRY(view_read(&defined, arena, &base, err));
+        LH_TRY(view_labels(catalog, &base, depth - 1, arena, &below, err));
+    } else LH_TRY(lh_dataset_columns(catalog, view->base, arena, &below, &ignored, err));
+    for (size_t i = 0; i < view->column_count; i++) lh_json_append(labels, view_label(view, i, below, arena));
+    *ret = labels;
+    return lh_arena_check(arena, err);
+}
+
+lh_code access_view_labels(lh_catalog *catalog, const lh_view *view, lh_arena *arena, lh_json **ret, lh_error *err) {
+    return view_labels(catalog, view, LH_ACCESS_VIEW_DEPTH - 1, arena, ret, err);
+}
+
 lh_code lh_access_view_check(lh_catalog *catalog, const lh_view *view, lh_arena *arena, lh_error *err) {
     access_columns base, ignored;
     lh_filter filter;
@@ -153,7 +218,8 @@ typedef struct view_job {
     const lh_view_put *put;
     access_view_body body;
     lh_view view;
-    lh_json *names; /* view.columns, as the base has them */
+    lh_json *names;      /* view.columns, as the base has them */
+    lh_json *redactions; /* by these, as they are kept */
     access_columns base, columns;
     lh_filter filter;
     uint64_t base_version;
@@ -182,7 +248,7 @@ static lh_code view_find_base(view_job *job, lh_error *err) {
 /* The columns as the base has them, the redactions by these names. */
 static lh_code view_set_columns(view_job *job, lh_error *err) {
     lh_arena *arena = job->arena;
-    lh_json *redactions = lh_json_new_object(arena);
+    job->redactions = lh_json_new_object(arena);
     job->names = lh_json_new_array(arena);
     job->view.columns = LH_ARENA_ARRAY(arena, lh_str, lh_json_size(job->body.columns) + 1);
     LH_TRY(lh_arena_check(arena, err));
@@ -194,11 +260,11 @@ static lh_code view_set_columns(view_job *job, lh_error *err) {
                            LH_STR_ARG(job->body.base));
         lh_str name = job->base.names[at];
         lh_json *redaction = lh_json_get_str(job->body.redactions, given);
-        if (redaction) lh_json_put(arena, redactions, name, lh_json_copy(arena, redaction));
+        if (redaction) lh_json_put(arena, job->redactions, name, lh_json_copy(arena, redaction));
         job->view.columns[job->view.column_count++] = name;
         lh_json_append(job->names, lh_json_new_string(arena, name));
     }
-    job->view.redactions = redactions;
+    LH_TRY(view_take_redactions(&job->view, job->redactions, arena, err));
     return view_take_columns(&job->base, &job->view, arena, &job->columns, err);
 }
 
@@ -233,7 +299,7 @@ static lh_json *view_definition(const view_job *job) {
         lh_json_set_string(arena, definition, "row_filter", job->body.row_filter);
         lh_json_set_string(arena, definition, "filter", job->view.row_filter);
     }
-    lh_json_set(arena, definition, "redactions", lh_json_copy(arena, job->view.redactions));
+    lh_json_set(arena, definition, "redactions", lh_json_copy(arena, job->redactions));
     lh_json_set_bool(arena, definition, "shadow", job->body.shadow);
     if (job->body.description.len) lh_json_set_string(arena, definition, "description", job->body.description);
     lh_json_set_string(arena, definition, "created_by", job->put->by);

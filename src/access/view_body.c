@@ -1,7 +1,7 @@
 /* What a request says of a view:
  *   {"name","base_dataset","columns":[name],"row_filter"?:SQL,"column_redactions"?:{column:{"kind","keep_prefix"?,…}},"shadow"?:bool,
  *    "description"?}
- * Kinds are null, hash, mask, year, bucket and token, their first letter also as a capital. Whether the columns are there, and
+ * Kinds are null, hash, mask, year, bucket, token and none, their first letter also as a capital. Whether the columns are there, and
  * the filter is one, view.c knows. */
 #include "access/access_internal.h"
 
@@ -48,8 +48,6 @@ static lh_code body_redaction(const lh_json *given, lh_arena *arena, lh_json **r
     LH_TRY(access_members(given, "a redaction ", (const char *const[]){"kind", "keep_prefix", "keep_suffix", "n"}, 4,
                           err));
     if (kind.len) lh_json_set_string(arena, redaction, "kind", kind);
-    if (lh_str_eq(kind, LH_STR("none")))
-        return lh_fail(err, LH_INVALID, "a view has no redaction 'none': leave the column out of 'column_redactions'");
     *ret = redaction;
     return access_redaction_check(redaction, err);
 }

@@ -570,7 +570,7 @@ const api_schema api_schemas[] = {
              {"base_dataset", "string", true, "A dataset, or another such view"},
              {"columns", "[string", true, "Those of the base that are seen"},
              {"row_filter", "any", false, "An SQL condition over all columns of the base: only rows that pass it"},
-             {"column_redactions", "any", false, "By column: {kind: null|hash|mask|year|bucket|token, …}"},
+             {"column_redactions", "any", false, "By column: {kind: null|hash|mask|year|bucket|token|none, …}"},
              {"shadow", "any", false, "true: it may have a dataset's name"},
              {"description", "any", false, "What for"})},
     {"view", "View", JSON,

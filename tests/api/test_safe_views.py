@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from governed import ADMIN, Lake, allow
 from harness import BINARY, BUILD
 
 COLUMNS = ["candidate_id", "first_name", "city", "state", "vertical", "skills", "years_experience", "status"]
@@ -105,7 +106,7 @@ def test_a_view_is_replaced_as_it_was_read(lake):
     ({"more": 1}, "unknown field 'more'"), ({"shadow": "yes"}, "'shadow'"), ({"base_dataset": None}, "'base_dataset'"), ({"name": None}, "'name'"),
     ({"name": "a\nb"}, "'name'"), ({"name": ".hidden"}, "name"), ({"row_filter": ""}, "'row_filter'"), ({"row_filter": 7}, "'row_filter'"),
     ({"column_redactions": []}, "'column_redactions'"), ({"column_redactions": {"email": {"kind": "null"}}}, "none of the view's 'columns'"),
-    ({"column_redactions": {"id": {"kind": "none"}}}, "none"), ({"column_redactions": {"id": {"kind": "rot13"}}}, "'kind'"),
+    ({"column_redactions": {"id": {"kind": "none", "n": 1}}}, "'n'"), ({"column_redactions": {"id": {"kind": "rot13"}}}, "'kind'"),
     ({"column_redactions": {"id": "null"}}, "object"), ({"column_redactions": {"id": {"kind": "mask", "n": 1}}}, "unknown field 'n'"),
     ({"column_redactions": {"id": {"kind": "mask", "keep_prefix": -1}}}, "keep_prefix"), ({"column_redactions": {"id": {"kind": "bucket", "n": 0}}}, "'n'"),
     ({"column_redactions": {"id": {"kind": "year"}}}, "does not fit"), ({"column_redactions": {"id": {"kind": "bucket", "n": 5}}}, "does not fit"),
@@ -310,6 +311,80 @@ def test_a_view_that_shadows_is_told_to_whom_it_stands_for(lake):
         assert (may["resource"], len(seen["columns"])) == (f"{kind}:data.shady", columns), (name, seen)
         assert (seen["view"] is not None) == (kind == "view") and seen["decision"] == may["decision"] == ("allow" if columns else "deny")
     assert checked(lake, "dataset:shady", "above")["decision"] == "deny" and checked(lake, "view:shady", "below")["decision"] == "allow"
+
+
+# ---- what is sensitive in a view ----
+
+SENSITIVE = b"id,email,ssn,born\nA1,a@x.org,111-22-3333,1980-01-02\n"
+
+
+@pytest.fixture
+def firm(tmp_path):
+    """`people`, and `v` over it, which masks nothing; what is sensitive is said afterwards."""
+    running = Lake(tmp_path / "root")
+    running.ingest("people", SENSITIVE)
+    running.call("POST", "/catalog/views", 201, view("v", "people", ["id", "email", "ssn", "born"]))
+    label(running, "people", ssn={"sensitivity": "restricted"}, email={"pii_kind": "email"})
+    yield running
+    running.server.stop()
+
+
+def label(lake, name, **columns):
+    lake.call("PATCH", f"/catalog/datasets/by-name/{name}/metadata", 200, {"columns": columns})
+
+
+def types(lake, name, key):
+    return {c["name"]: c["type"] for c in lake.call("GET", f"/datasets/by-name/{name}", 200, key=key)["schema"]}
+
+
+def test_what_is_restricted_or_of_a_kind_is_masked_in_a_view_as_the_role_says(firm):
+    roles = {role: firm.key(role, roles=(role,)) for role in ("analyst", "recruiter", "agent")}
+    holder = firm.key("holder", allow("namespace", "data"))
+    asked = firm.key("asked", allow("view", "v", redactions={"pii:*": {"kind": "null"}, "sensitivity:restricted": {"kind": "null"}}))
+    for key in (*roles.values(), holder, asked):
+        assert firm.rows("SELECT ssn FROM v", key) == [[None]]
+    lifted = firm.key("lifted", allow("view", "v", redactions={"sensitivity:restricted": {"kind": "none"}}))
+    named = firm.key("named", allow("view", "v", redactions={"ssn": {"kind": "mask", "keep_prefix": 0, "keep_suffix": 4}}))
+    assert firm.rows("SELECT email, ssn FROM v", lifted) == firm.rows("SELECT email, ssn FROM v", ADMIN) == [["a@x.org", "111-22-3333"]]
+    assert firm.rows("SELECT ssn FROM v", named) == [["*******3333"]]
+    assert firm.rows("SELECT email FROM v", asked) == [[None]] and firm.rows("SELECT email FROM v", roles["agent"]) == [["a@x.org"]]
+    assert firm.rows("SELECT count(*) FROM v JOIN people USING (email)", roles["analyst"]) == [[1]]  # a hash in both
+    assert firm.rows("SELECT count(*) FROM v WHERE ssn IS NOT NULL", roles["agent"]) == [[0]]
+    seen = {name: effective(firm.server, "v", name) for name in ("agent", "asked", "analyst", "lifted")}
+    assert seen["agent"]["masks"] == seen["agent"]["grants"]["masks"] == {"ssn": {"kind": "null"}} and seen["agent"]["view"]["masks"] == {}
+    assert (seen["asked"]["masks"], seen["lifted"]["masks"]) == ({name: {"kind": "null"} for name in ("email", "ssn", "born")}, {})  # a day of birth was found
+
+
+def test_labels_of_the_base_count_at_once_and_through_views_over_views(firm):
+    for n in range(1, 4):
+        firm.call("POST", "/catalog/views", 201, view(f"v{n}", f"v{n - 1}" if n > 1 else "v", ["born", "ssn", "email"], row_filter="born IS NOT NULL"))
+    key = firm.key("top", allow("view", "v3", redactions={"pii:email": {"kind": "hash"}, "sensitivity:confidential": {"kind": "null"}}))
+    assert firm.rows("SELECT ssn, born FROM v3", key) == [[None, "1980-01-02"]] and types(firm, "v3", key)["email"] == "VARCHAR"
+    hashed = firm.rows("SELECT email FROM v3", key)
+    assert hashed != [["a@x.org"]] and len(hashed[0][0]) == 64
+    label(firm, "people", ssn={"sensitivity": "internal"}, born={"sensitivity": "confidential"})  # what was bound is bound anew
+    assert firm.rows("SELECT ssn, born FROM v3", key) == [["111-22-3333", None]]
+    label(firm, "people", ssn={"sensitivity": "restricted"}, born={"sensitivity": "internal", "pii_kind": "email"}, email={"pii_kind": "none"})
+    assert firm.rows("SELECT ssn, email FROM v3", key) == [[None, "a@x.org"]] and types(firm, "v3", key)["born"] == "VARCHAR"
+    assert effective(firm.server, "v3", "top")["masks"] == {"ssn": {"kind": "null"}, "born": {"kind": "hash"}}
+
+
+def test_what_a_view_masks_or_says_may_be_shown_is_not_masked_for_what_it_was(firm):
+    shown = {"ssn": {"kind": "mask", "keep_prefix": 0, "keep_suffix": 4}, "email": {"kind": "none"}}
+    firm.call("POST", "/catalog/views", 201, view("shown", "people", ["ssn", "Email"], column_redactions={**shown, "email": {"kind": "None"}}))
+    firm.call("POST", "/catalog/views", 201, view("over", "shown", ["email", "ssn"]))
+    assert firm.call("GET", "/catalog/views/shown", 200)["column_redactions"] == shown and firm.call("GET", "/catalog/views", 200)["items"][1]["column_redactions"] == shown
+    label(firm, "people", email={"sensitivity": "restricted", "pii_kind": "email"})
+    agent, analyst = firm.key("bot", roles=("agent",)), firm.key("ann", roles=("analyst",))
+    for name in ("shown", "over"):
+        assert firm.rows(f"SELECT email, ssn FROM {name}", agent) == firm.rows(f"SELECT email, ssn FROM {name}", analyst) == [["a@x.org", "*******3333"]]
+    assert firm.rows("SELECT email, ssn FROM v", agent) == [[None, None]]
+    seen = effective(firm.server, "over", "bot")
+    assert seen["masks"] == {"ssn": shown["ssn"]} and seen["view"]["over"]["masks"] == {"ssn": shown["ssn"]}
+    firm.call("PUT", "/catalog/views/v", 200, view("v", "people", ["id", "ssn"], column_redactions={"ssn": {"kind": "none"}}))
+    assert firm.rows("FROM v", agent) == [["A1", "111-22-3333"]]
+    firm.call("PUT", "/catalog/views/v", 200, view("v", "people", ["id", "ssn"]))
+    assert firm.rows("FROM v", agent) == [["A1", None]]
 
 
 # ---- the reference case ----
