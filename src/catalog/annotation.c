@@ -206,6 +206,7 @@ lh_code annotation_peek(annotation_store *store, lh_table_name name, lh_arena *a
     if (copy.id) {
         LH_TRY(lh_json_parse(arena, properties, &copy.properties, err));
         if (reshape.len) LH_TRY(lh_json_parse(arena, reshape, &copy.reshape, err));
+        copy.recast = lh_json_get(copy.reshape, "recast");
         if (inherited.len) LH_TRY(lh_json_parse(arena, inherited, &copy.inherited, err));
         *ret = copy;
     }

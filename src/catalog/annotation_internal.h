@@ -18,6 +18,7 @@ typedef struct annotation {
     size_t count;
     bool moves;       /* by a commit of our own: the table moves to a folder of its own */
     lh_json *reshape; /* {"schema","written"}: what the table's schema becomes (reshape.c); arena, NULL for none */
+    const lh_json *recast; /* {"<field id>": field id}: columns that became others by a cast; arena, NULL for none */
     lh_json
         *inherited; /* {column: {"sensitivity","pii_kind"}}: as lh_annotation_set_inherited(); arena, NULL for none */
 } annotation;

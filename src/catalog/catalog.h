@@ -337,7 +337,9 @@ typedef struct lh_reshape {
     int64_t schema_id, snapshot_id; /* as read, which the commit requires; snapshot_id -1: the table has none */
     const lh_json *schema;          /* the new one, with field ids; those above last-column-id are new columns */
     const lh_json *properties;      /* strings for the new snapshot's summary */
-    const lh_json *moved; /* {"<field id>": new field id}: what was said of a column follows it; may be NULL */
+    const lh_json
+        *moved; /* {"<field id>": new field id}: what was said of a column follows it, and views that read it read
+                           * the new one; may be NULL */
 } lh_reshape;
 /* One commit: the schema, and a snapshot of the same files that has it, so that there is one to go back from. A table
  * without a snapshot only gets the schema. Errors: NOT_FOUND, CONFLICT (not as read any more), INVALID, IO. */
@@ -345,9 +347,9 @@ LH_MUST_CHECK lh_code lh_table_reshape(lh_catalog *catalog, lh_table_name name, 
                                        lh_error *err);
 /* The same for a commit that also changes values: the engine adds columns of the names in `written` ({name: field id}), fills
  * them and commits; that commit gets `schema` instead of what the engine sends, where those columns have their names and
- * places. Added to the annotation that is set; INVALID at the commit when the engine chose other ids. */
+ * places. moved: as above. Added to the annotation that is set; INVALID at the commit when the engine chose other ids. */
 LH_MUST_CHECK lh_code lh_annotation_set_reshape(lh_catalog *catalog, lh_table_name name, const lh_json *schema,
-                                                const lh_json *written, lh_error *err);
+                                                const lh_json *written, const lh_json *moved, lh_error *err);
 /* The change of the dataset's document for `moved` above; *ret_found false: nothing was said of those. Arena. */
 LH_MUST_CHECK lh_code lh_dataset_follow(lh_catalog *catalog, lh_table_name name, const lh_json *moved, lh_arena *arena,
                                         lh_change *ret, bool *ret_found, lh_error *err);

@@ -265,12 +265,13 @@ lh_code lh_annotation_set_bucket(lh_catalog *catalog, lh_table_name name, lh_str
 }
 
 lh_code lh_annotation_set_reshape(lh_catalog *catalog, lh_table_name name, const lh_json *schema,
-                                  const lh_json *written, lh_error *err) {
+                                  const lh_json *written, const lh_json *moved, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(LH_LIMIT_JSON_BYTES, &arena, err));
     lh_json *reshape = lh_json_new_object(arena);
     lh_json_set(arena, reshape, "schema", lh_json_copy(arena, schema));
     lh_json_set(arena, reshape, "written", lh_json_copy(arena, written));
+    if (moved) lh_json_set(arena, reshape, "recast", lh_json_copy(arena, moved));
     LH_TRY(lh_arena_check(arena, err));
     return annotation_set_reshape(catalog->annotations, name, reshape, err);
 }

@@ -108,11 +108,12 @@ lh_code readers_must_not_name(lh_catalog *catalog, const readers_base *base, con
     for (size_t i = 0; i < count; i++) {
         const lh_json *found = readers_of_column(views, columns[i], arena);
         if (lh_json_size(found))
-            return lh_fail(err, LH_CONFLICT,
-                           "the column '%.*s' of '%.*s' cannot be dropped or renamed: it is read by the views %.*s; "
-                           "drop or change them first",
-                           LH_STR_ARG(columns[i]), LH_STR_ARG(lh_table_name_text(base->name, arena)),
-                           LH_STR_ARG(readers_names(found, arena)));
+            return lh_fail(
+                err, LH_CONFLICT,
+                "the column '%.*s' of '%.*s' cannot be dropped, renamed or replaced: it is read by the views %.*s; "
+                "drop or change them first",
+                LH_STR_ARG(columns[i]), LH_STR_ARG(lh_table_name_text(base->name, arena)),
+                LH_STR_ARG(readers_names(found, arena)));
     }
     *ret = change;
     return lh_arena_check(arena, err);

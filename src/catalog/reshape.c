@@ -207,7 +207,7 @@ lh_code lh_table_reshape(lh_catalog *catalog, lh_table_name name, const lh_resha
         lh_json_set(arena, reshape_update(arena, updates, "add-snapshot"), "snapshot", snapshot);
         reshape_set_main(arena, updates, metadata, id);
     }
-    const annotation carried = {.documents = &document, .count = said ? 1 : 0};
+    const annotation carried = {.documents = &document, .count = said ? 1 : 0, .recast = reshape->moved};
     lh_code code =
         table_commit_carrying(catalog, name, reshape_request(arena, updates, reshape->schema_id, reshape->snapshot_id),
                               &carried, arena, &answer, err);

@@ -125,13 +125,13 @@ static void test_annotate(lake *l) {
                 lh_annotation_set(l->catalog, LAKE_NAME("t"),
                                   suite_json(l->arena, "{'lakehouse.migrated-from-schema-id':'0'}"), NULL, 0, &l->err));
     CHECK_OK_IN(l, lh_annotation_set_reshape(l->catalog, LAKE_NAME("t"), suite_json(l->arena, TEST_CAST),
-                                             suite_json(l->arena, "{'__t':2}"), &l->err));
+                                             suite_json(l->arena, "{'__t':2}"), NULL, &l->err));
 }
 
 static void test_reshape__the_engines_commit_gets_our_schema(void) {
     LH_CLEANUP(lake_freep) lake *l = lake_new();
     test_table(l);
-    CHECK(lh_annotation_set_reshape(l->catalog, LAKE_NAME("t"), NULL, NULL, &l->err) == LH_NOT_FOUND);
+    CHECK(lh_annotation_set_reshape(l->catalog, LAKE_NAME("t"), NULL, NULL, NULL, &l->err) == LH_NOT_FOUND);
     test_annotate(l);
     CHECK_OK_IN(l, test_engine_commit(l, 2, "string"));
     const lh_json *metadata = lake_metadata(l, "t");
@@ -156,7 +156,7 @@ static void test_reshape__an_engine_that_wrote_other_columns_is_refused(void) {
     CHECK(test_engine_commit(l, 3, "string") == LH_INVALID);
     CHECK(test_engine_commit(l, 2, "int") == LH_INVALID);
     CHECK_OK_IN(l, lh_annotation_set_reshape(l->catalog, LAKE_NAME("t"), suite_json(l->arena, TEST_CAST),
-                                             suite_json(l->arena, "{'__t':2,'__u':3}"), &l->err));
+                                             suite_json(l->arena, "{'__t':2,'__u':3}"), NULL, &l->err));
     CHECK(test_engine_commit(l, 2, "string") == LH_INVALID);
     CHECK(test_current(l) == before && test_schema(l) == 0);
 }

@@ -145,33 +145,33 @@ static lh_code commit_note_files(table_commit *commit, lh_arena *arena, lh_error
     return LH_OK;
 }
 
-/* Names of the columns. Arena. */
-static lh_code commit_columns(const lh_json *metadata, lh_arena *arena, lh_str **ret, size_t *ret_count,
-                              lh_error *err) {
-    const lh_json *fields = metadata ? lh_json_get(metadata_current_schema(metadata), "fields") : NULL;
-    lh_str *names = LH_ARENA_ARRAY(arena, lh_str, lh_json_size(fields) + 1);
-    LH_TRY(lh_arena_check(arena, err));
-    for (lh_json_iter it = lh_json_each(fields); lh_json_next(&it);)
-        names[it.index] = lh_arena_dup(arena, lh_json_get_string(it.value, "name"));
-    *ret = names;
-    *ret_count = lh_json_size(fields);
-    return lh_arena_check(arena, err);
+/* The columns by name: {name: field id}. Arena. */
+static lh_json *commit_columns(const lh_json *metadata, lh_arena *arena) {
+    lh_json *columns = lh_json_new_object(arena);
+    const lh_json *schema = metadata ? metadata_current_schema(metadata) : NULL;
+    for (lh_json_iter it = lh_json_each(lh_json_get(schema, "fields")); lh_json_next(&it);)
+        lh_json_put(arena, columns, lh_json_get_string(it.value, "name"),
+                    lh_json_copy(arena, lh_json_get(it.value, "id")));
+    return columns;
 }
 
-static bool commit_has_column(const lh_json *metadata, lh_str name) {
-    for (lh_json_iter it = lh_json_each(lh_json_get(metadata_current_schema(metadata), "fields")); lh_json_next(&it);)
-        if (lh_str_eq(lh_json_get_string(it.value, "name"), name)) return true;
-    return false;
-}
-
-/* No view reads a column that was there before and is not now. before: changed in place. */
-static lh_code commit_check_readers(lh_catalog *catalog, table_commit *commit, lh_str *before, size_t count,
-                                    lh_arena *arena, lh_error *err) {
+/* No view reads a column that was there before and is not now, or of whose name another one is now; one whose values were cast is
+ * the same. before: as of commit_columns(). */
+static lh_code commit_check_readers(lh_catalog *catalog, table_commit *commit, const lh_json *before, lh_arena *arena,
+                                    lh_error *err) {
     const readers_base base = {.name = commit->name};
-    size_t gone = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!commit_has_column(commit->metadata, before[i])) before[gone++] = before[i];
-    return gone ? readers_must_not_name(catalog, &base, before, gone, arena, &commit->readers, err) : LH_OK;
+    const lh_json *after = commit_columns(commit->metadata, arena);
+    lh_str *gone = LH_ARENA_ARRAY(arena, lh_str, lh_json_size(before) + 1);
+    size_t count = 0;
+    LH_TRY(lh_arena_check(arena, err));
+    for (lh_json_iter it = lh_json_each(before); lh_json_next(&it);) {
+        const lh_json *id = lh_json_get_str(after, it.name);
+        lh_str was = lh_arena_printf(arena, "%" PRId64, lh_json_int(it.value, -1));
+        if (!lh_json_equal(id, it.value) && !(id && lh_json_equal(id, lh_json_get_str(commit->annotation.recast, was))))
+            gone[count++] = it.name;
+    }
+    return count ? readers_must_not_name(catalog, &base, gone, count, arena, &commit->readers, err)
+                 : lh_arena_check(arena, err);
 }
 
 /* What travels with the commit; a reshape makes other updates of the engine's. */
@@ -201,15 +201,13 @@ static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by
     commit->metadata = old ? old : metadata_empty(arena);
     lh_str location = lh_arena_dup(arena, lh_json_get_string(commit->metadata, "location"));
     size_t files = lh_json_size(lh_json_get(commit->metadata, "metadata-log"));
-    lh_str *columns = NULL;
-    size_t column_count = 0;
-    LH_TRY(commit_columns(old, arena, &columns, &column_count, err));
     LH_TRY(commit_note_files(commit, arena, err));
     LH_TRY(commit_take_annotation(catalog, commit, by_engine, old, &updates, arena, err));
-    LH_TRY(metadata_apply_updates(arena, commit->metadata, updates, err));
+    const lh_json *columns = commit_has(updates, "action", "set-current-schema") ? commit_columns(old, arena) : NULL;
+    LH_TRY(metadata_apply_updates(arena, commit->metadata, updates, err)); /* in place */
     if (commit->carried || commit->annotation.reshape) reshape_mark(commit->metadata, updates, arena);
     LH_TRY(metadata_finish(arena, commit->metadata, previous, previous_ms, err));
-    LH_TRY(commit_check_readers(catalog, commit, columns, column_count, arena, err));
+    if (columns) LH_TRY(commit_check_readers(catalog, commit, columns, arena, err));
     LH_TRY(commit_take_location(catalog, commit, location, arena, err));
     size_t kept = lh_json_size(lh_json_get(commit->metadata, "metadata-log"));
     lh_str expire =

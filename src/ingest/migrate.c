@@ -210,7 +210,7 @@ static lh_code migrate_by_engine(migration *m, const lh_json *properties, lh_err
         lh_json_put(m->arena, written, m->plan.written[i].name, lh_json_new_int(m->arena, m->plan.written[i].id));
     LH_TRY(lh_dataset_follow(catalog, m->table.name, m->plan.moved, m->arena, &document, &said, err));
     LH_TRY(lh_annotation_set(catalog, m->table.name, properties, &document, said ? 1 : 0, err));
-    lh_code code = lh_annotation_set_reshape(catalog, m->table.name, m->plan.schema, written, err);
+    lh_code code = lh_annotation_set_reshape(catalog, m->table.name, m->plan.schema, written, m->plan.moved, err);
     if (code == LH_OK) code = migrate_transaction(m, err);
     lh_annotation_clear(catalog, m->table.name);
     if (code != LH_OK && code != LH_UNAVAILABLE) { /* an unknown outcome keeps its files */

@@ -173,11 +173,53 @@ def test_a_column_that_a_view_reads_is_not_dropped_or_renamed(lake):
     lake.sql("ALTER TABLE kept DROP COLUMN city")
 
 
+SWAPS = {
+    "migrate": lambda lake: lake.request("POST", "/catalog/datasets/by-name/swapped/migrate", json={"rules": [{"op": "drop", "column": "Email"}, {"op": "rename", "column": "city", "to": "Email"}]}),
+    "migrate, other values": lambda lake: lake.request("POST", "/catalog/datasets/by-name/swapped/migrate", json={"rules": [{"op": "drop", "column": "Email"}, {"op": "split", "column": "status", "into": ["Email", "rest"], "separator": "c"}]}),
+    "transaction": lambda lake: lake.query("BEGIN; ALTER TABLE swapped RENAME COLUMN Email TO other; ALTER TABLE swapped RENAME COLUMN city TO Email; COMMIT"),
+    "dropped and added": lambda lake: lake.query("BEGIN; ALTER TABLE swapped DROP COLUMN Email; ALTER TABLE swapped ADD COLUMN Email VARCHAR; COMMIT"),
+    "iceberg": lambda lake: lake.request("POST", "/iceberg/v1/namespaces/data/tables/swapped", json=with_fields(lake, "swapped", exchanged)),
+}
+
+
+def exchanged(fields):
+    names = {"Email": "city", "city": "Email"}
+    return [{**f, "name": names.get(f["name"], f["name"])} for f in fields]
+
+
+@pytest.mark.parametrize("how", SWAPS)
+def test_a_column_that_a_view_names_is_not_swapped_for_another(fresh, how):
+    lake = fresh()
+    table(lake, "swapped")
+    call(lake, "POST", "/catalog/views", 201, view("swapped_safe", "swapped", ["id", "Email"]))
+    before = lake.sql("SELECT Email FROM swapped_safe ORDER BY id")
+    refused = SWAPS[how](lake)
+    assert refused.status_code == 409 and "data.swapped_safe" in refused.text, refused.text
+    assert lake.sql("SELECT Email FROM swapped_safe ORDER BY id") == before
+    call(lake, "DELETE", "/catalog/views/swapped_safe", 204)
+    assert SWAPS[how](lake).status_code == 200
+
+
+def test_the_values_of_a_column_that_a_view_names_are_cast(lake):
+    """Another field, but the same column: what is said of it follows, too."""
+    table(lake, "cast")
+    call(lake, "POST", "/catalog/views", 201, view("cast_safe", "cast", ["id", "salary"]))
+    call(lake, "POST", "/catalog/datasets/by-name/cast/migrate", 200, {"rules": [{"op": "cast", "column": "salary", "type": "VARCHAR"}]})
+    assert lake.sql("SELECT salary FROM cast_safe ORDER BY id") == [["100"], ["200"]]
+    assert lake.ingest(FILE, "cast", mode="replace").status_code == 200  # the fields stay
+    swapped = lake.request("POST", "/catalog/datasets/by-name/cast/migrate", json={"rules": [{"op": "drop", "column": "id"}, {"op": "cast", "column": "salary", "type": "BIGINT"}, {"op": "rename", "column": "city", "to": "id"}]})
+    assert swapped.status_code == 409 and "'id'" in swapped.text, swapped.text
+
+
 def without(lake, name, column):
     """A commit of another engine's that takes the column away."""
+    return with_fields(lake, name, lambda fields: [f for f in fields if f["name"] != column])
+
+
+def with_fields(lake, name, change):
     metadata = lake.request("GET", f"/iceberg/v1/namespaces/data/tables/{name}").json()["metadata"]
     schema = next(s for s in metadata["schemas"] if s["schema-id"] == metadata["current-schema-id"])
-    schema = {**schema, "schema-id": 99, "fields": [f for f in schema["fields"] if f["name"] != column]}
+    schema = {**schema, "schema-id": 99, "fields": change(schema["fields"])}
     return {"requirements": [], "updates": [{"action": "add-schema", "schema": schema}, {"action": "set-current-schema", "schema-id": -1}]}
 
 
