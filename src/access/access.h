@@ -31,8 +31,8 @@ typedef struct lh_identity {
     lh_str owner; /* of what is kept for the caller: unlike the name, no other's, be it a later principal or a key */
 } lh_identity;
 
-/* The key that a caller shows, of its two headers (or gRPC metadata): X-API-Key, else Authorization's bearer token, or all
- * of it when that is none: nobody's key, but not nothing. Empty when there is neither. Borrowed from them. */
+/* The key that a caller shows, of its two headers (or gRPC metadata): X-API-Key, else Authorization's bearer token, or what is
+ * nobody's key, but not nothing, when that is none. Empty when there is neither. Borrowed from them. */
 lh_str lh_access_key_shown(lh_str x_api_key, lh_str authorization);
 /* What the doors ask; one for all of them. With auth.jwt_jwks it has a thread that fetches the issuer's keys; what keeps it
  * from that is told in the log. config, catalog: borrowed for life. Owned: lh_access_free(). Errors: INVALID, NO_MEMORY, IO. */

@@ -25,11 +25,11 @@ static lh_sha256_hex keys_hash(lh_str salt, lh_str secret) {
 /* ---- who is that? ---- */
 
 lh_str lh_access_key_shown(lh_str x_api_key, lh_str authorization) {
-    const lh_str scheme = LH_STR("Bearer ");
-    if (x_api_key.len) return x_api_key;
-    return lh_str_eq_nocase(lh_str_sub(authorization, 0, scheme.len), scheme)
-               ? lh_str_trim(lh_str_sub(authorization, scheme.len, SIZE_MAX))
-               : authorization;
+    const lh_str scheme = LH_STR("Bearer "), nobodys = LH_STR("\n"); /* which no header can have */
+    if (x_api_key.len || !authorization.len) return x_api_key;
+    if (!lh_str_eq_nocase(lh_str_sub(authorization, 0, scheme.len), scheme)) return nobodys;
+    lh_str token = lh_str_trim(lh_str_sub(authorization, scheme.len, SIZE_MAX));
+    return token.len ? token : nobodys;
 }
 
 /* Ended, or of a time that cannot be read. */

@@ -1,5 +1,6 @@
 /* The request guard: refuses what two HTTP parsers could read in two ways (request smuggling), before anything
- * else looks at the request. RFC 9112 §6.3 (message body length), RFC 9110 §5.6.2 (tokens). libmicrohttpd 0.9.75
+ * else looks at the request. RFC 9112 §6.3 (message body length), RFC 9110 §5.6.2 (tokens); also who
+ * asks, which a proxy before us may have looked at. libmicrohttpd 0.9.75
  * lets several of these through (connection.c looks at the layout of its lines, too). A refused request is answered 400 and its connection closed, so that
  * bytes behind it are never taken for another request. */
 #include "api/server_internal.h"
@@ -27,6 +28,8 @@ void api_guard_header(api_guard *guard, lh_str name, lh_str value) {
             guard->reason = "a header value has a control character";
     if (guard->reason) return;
     if (lh_str_eq_nocase(name, LH_STR("Host"))) guard->hosts++;
+    if (lh_str_eq_nocase(name, LH_STR("X-API-Key"))) guard->keys++;
+    if (lh_str_eq_nocase(name, LH_STR("Authorization"))) guard->authorizations++;
     if (lh_str_eq_nocase(name, LH_STR("Content-Length"))) {
         guard->lengths++;
         if (!guard_is_digits(value)) guard->reason = "Content-Length is not a number";
@@ -45,6 +48,8 @@ const char *api_guard_verdict(const api_guard *guard, lh_str method, lh_str vers
     if (guard->reason) return guard->reason;
     if (guard->hosts > 1) return "more than one Host header";
     if (http11 && guard->hosts == 0) return "the Host header is missing";
+    if (guard->keys > 1) return "more than one X-API-Key header";
+    if (guard->authorizations > 1) return "more than one Authorization header";
     if (guard->lengths > 1) return "more than one Content-Length header";
     if (guard->encodings > 1) return "more than one Transfer-Encoding header";
     if (guard->encodings && guard->lengths) return "both Transfer-Encoding and Content-Length";

@@ -33,6 +33,12 @@ static void test_guard__two_ways_to_measure_a_body_are_refused(void) {
     CHECK(VERDICT("HTTP/1.0", HOST, {"Transfer-Encoding", "chunked"}));
 }
 
+static void test_guard__two_callers_in_one_request_are_refused(void) {
+    CHECK(VERDICT("HTTP/1.1", HOST, {"Authorization", "Bearer a"}, {"authorization", "Bearer a"}));
+    CHECK(VERDICT("HTTP/1.1", HOST, {"X-API-Key", "a"}, {"x-api-key", "b"}));
+    CHECK(!VERDICT("HTTP/1.1", HOST, {"X-API-Key", "a"}, {"Authorization", "Bearer a"}));
+}
+
 static void test_guard__odd_lengths_and_encodings_are_refused(void) {
     static const char *const lengths[] = {
         "", " ", "+5", "-5", "0x5", "5,5", "5 5", "5a", "5\t", "99999999999999999999", "1e3", "\xd9\xa5"};
@@ -79,6 +85,7 @@ static void test_guard__targets(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_guard__honest_requests_pass), LH_TEST(test_guard__two_ways_to_measure_a_body_are_refused),
+             LH_TEST(test_guard__two_callers_in_one_request_are_refused),
              LH_TEST(test_guard__odd_lengths_and_encodings_are_refused),
              LH_TEST(test_guard__names_must_be_tokens_and_values_clean), LH_TEST(test_guard__host_method_and_version),
              LH_TEST(test_guard__targets))

@@ -62,7 +62,7 @@ bool api_may_try(const api_identity *identity, const api_route *route);
 
 /* ---- request guard (guard.c) ---- */
 typedef struct api_guard {
-    unsigned hosts, lengths, encodings;
+    unsigned hosts, lengths, encodings, keys, authorizations;
     const char *reason;
 } api_guard;
 /* Looks at one header; sets guard->reason at the first thing that is wrong. */

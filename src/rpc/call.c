@@ -234,11 +234,21 @@ static lh_address call_address(const rpc_call *call) {
     return address;
 }
 
+static bool call_says_twice(const rpc_call *call, const char *name) {
+    size_t count = 0;
+    for (size_t i = 0; i < call->metadata.count; i++)
+        count += grpc_slice_str_cmp(call->metadata.metadata[i].key, name) == 0;
+    return count > 1;
+}
+
 /* Without its principal, which nothing asks for yet. */
 static lh_identity call_identify(const rpc_call *call, lh_permission needs) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_identity identity = {.known = true};
-    lh_str key = lh_access_key_shown(rpc_call_metadata(call, "x-api-key"), rpc_call_metadata(call, "authorization"));
+    lh_str key = rpc_call_metadata(call, "x-api-key"), authorization = rpc_call_metadata(call, "authorization");
+    if (call_says_twice(call, "x-api-key") || call_says_twice(call, "authorization"))
+        key = LH_STR_NONE, authorization = LH_STR("twice"); /* no bearer token: nobody's key */
+    key = lh_access_key_shown(key, authorization);
     if (needs == LH_PERMIT_PUBLIC) return identity;
     if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return (lh_identity){0};
     identity = lh_access_identify(call->rpc->access, key, call_address(call), arena);

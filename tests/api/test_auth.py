@@ -5,6 +5,7 @@ import time
 import grpc
 import jwt
 import pytest
+import urllib3
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
@@ -150,12 +151,32 @@ def test_anonymous_is_a_principal_that_reads(tmp_path):
     call(server, "GET", "/datasets", 401, key="wrong")
     call(server, "GET", "/datasets", 401, key=None, headers={"Authorization": "Basic eDp5"})
     call(server, "GET", "/datasets", 401, key=None, headers={"Authorization": "Bearer wrong"})
+    call(server, "GET", "/datasets", 401, key=None, headers={"Authorization": ADMIN})  # a key, but no bearer token
     with grpc.insecure_channel(server.grpc) as channel:
         listed = channel.unary_unary("/lakehouse.v1.CatalogService/ListDatasets")
         listed(b"")
         with pytest.raises(grpc.RpcError) as refused:
             listed(b"", metadata=[("x-api-key", "wrong")])
         assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    server.stop()
+
+
+def test_a_request_shows_one_key_and_a_bearer_token_as_such(tmp_path):
+    server = Server(tmp_path / "root", env=KEYS)
+    key = call(server, "POST", "/access/keys", 201, {"name": "reader", "permission": "read"})["key"]
+    call(server, "GET", "/datasets", 200, key=None, headers={"Authorization": "bearer " + key})
+    for scheme in ("", "Token ", "Bearer", "Basic "):
+        call(server, "GET", "/datasets", 401, key=None, headers={"Authorization": scheme + key})
+    for name, value in (("X-API-Key", key), ("Authorization", "Bearer " + key)):
+        headers = urllib3.HTTPHeaderDict([(name, value), (name, value)])
+        assert urllib3.request("GET", server.url + "/datasets", headers=headers).status == 400
+    with grpc.insecure_channel(server.grpc) as channel:
+        listed = channel.unary_unary("/lakehouse.v1.CatalogService/ListDatasets")
+        listed(b"", metadata=[("authorization", "Bearer " + key)])
+        for metadata in ([("authorization", key)], [("x-api-key", key)] * 2, [("authorization", "Bearer " + key)] * 2):
+            with pytest.raises(grpc.RpcError) as refused:
+                listed(b"", metadata=metadata)
+            assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED, metadata
     server.stop()
 
 
