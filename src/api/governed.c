@@ -52,7 +52,9 @@ static lh_json *shown_columns(const lh_relation *relation, const lh_json *column
         for (size_t i = 0; i < sizeof told / sizeof *told; i++)
             if (lh_json_get(it.value, told[i]))
                 lh_json_set(arena, one, told[i], lh_json_copy(arena, lh_json_get(it.value, told[i])));
-        bool found = lh_str_eq(lh_json_get_string(it.value, "said_by"), LH_STR("detected")); /* in hidden rows, too */
+        lh_str by =
+            lh_json_get_string(it.value, "said_by"); /* what was found may have been in hidden rows, also of a source */
+        bool found = lh_str_eq(by, LH_STR("detected")) || lh_str_eq(by, LH_STR("inherited"));
         if (found) lh_json_set(arena, one, "pii_kind", lh_json_new_null(arena));
         if (lh_json_get(it.value, "said_by")) { /* a rich column */
             static const char *const unknown[] = {"confidence", "said_by", "statistics"};

@@ -141,7 +141,8 @@ const api_schema api_schemas[] = {
              {"nullable", "boolean", true, "May it be null"}, {"description", "string", true, "Else the column's doc"},
              {"sensitivity", "public|internal|confidential|restricted", true, "Else the dataset's"},
              {"pii_kind", "any", true, "Kind of personal data; none: known to be none; null: not known"},
-             {"confidence", "any", true, "0 to 1, or null"}, {"said_by", "any", true, "detected, declared, or null"},
+             {"confidence", "any", true, "0 to 1, or null"},
+             {"said_by", "any", true, "detected, declared, inherited, or null"},
              {"evidence", "any", false, "Counts that a detection rests on"},
              {"statistics", "any", true,
               "{values, nulls, min, max, distinct, exact} as the manifests tell, or null; no min and max of a column "
