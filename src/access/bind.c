@@ -342,12 +342,19 @@ static lh_code bind_limits(binding *b, const lh_effective *effective, size_t pla
     return LH_OK;
 }
 
+/* Every column of every row, masked or not. */
+static bool bind_takes_all(const lh_effective *effective) {
+    bool all = effective->decision.allowed && effective->row_filter_count == 0;
+    for (size_t i = 0; i < effective->column_count; i++) all = all && effective->columns[i].visible;
+    return all;
+}
+
 static lh_code bind_write(void *ctx, lh_write write, lh_table_name name, lh_arena *arena, const lh_relation **ret,
                           lh_error *err) {
-    static const char *const what[] = {"insert into", "change rows of", "define"};
+    static const char *const what[] = {"insert into", "insert into", "change rows of", "define"};
     binding *b = ctx;
     lh_effective effective[2] = {0};                 /* to write, to read */
-    size_t plain = write == LH_WRITE_INSERT ? 1 : 2; /* who inserts need not read; but is told nothing of the rest */
+    size_t plain = write <= LH_WRITE_APPEND ? 1 : 2; /* who inserts need not read; but is told nothing of the rest */
     bool there = false, may = true, whole = true;
     *ret = NULL;
     if (!b->system && lh_namespace_is_system(name.namespace_)) return bind_denied(name, arena, err);
@@ -362,12 +369,13 @@ static lh_code bind_write(void *ctx, lh_write write, lh_table_name name, lh_aren
         may = may && (a >= plain || effective[a].decision.allowed);
         whole = whole && effective[a].whole;
     }
+    if (there && write == LH_WRITE_APPEND) may = whole = bind_takes_all(&effective[0]);
     if (!there) may = bind_may_make(b, name);
     else if (may && !whole && write != LH_WRITE_DEFINE) return bind_limits(b, effective, plain, name, ret, err);
     if (may && whole) return LH_OK;
     return lh_fail(err, LH_DENIED, "you may not %s '%.*s': that takes the right to write it%s", what[write],
                    LH_STR_ARG(lh_str_cut_utf8(lh_table_name_text(name, arena), 300)),
-                   write == LH_WRITE_INSERT   ? ""
+                   plain == 1                 ? ""
                    : write == LH_WRITE_CHANGE ? ", and to read it"
                                               : ", and to read it, every row and column");
 }

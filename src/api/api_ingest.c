@@ -85,7 +85,7 @@ static lh_code upload_authorize(ingest_upload *upload, lh_error *err) {
     LH_TRY(api_may_write(request, adds ? LH_WRITE_INSERT : LH_WRITE_DEFINE, name, err));
     if (lh_str_eq(upload->job.on_error, LH_STR("quarantine"))) {
         name.name = lh_arena_printf(lh_request_arena(request), "%.*s__rejects", LH_STR_ARG(name.name));
-        LH_TRY(api_may_write(request, LH_WRITE_INSERT, name, err));
+        LH_TRY(api_may_write(request, LH_WRITE_APPEND, name, err));
     }
     return LH_OK;
 }

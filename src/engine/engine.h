@@ -91,6 +91,7 @@ typedef struct lh_relation {
 } lh_relation;
 typedef enum lh_write {
     LH_WRITE_INSERT,
+    LH_WRITE_APPEND, /* whole rows that are ours and not the caller's words: what is sensitive in them need not be seen */
     LH_WRITE_CHANGE, /* rows, by what they hold */
     LH_WRITE_DEFINE, /* create, alter, drop, a namespace too (name empty); also MERGE and to replace all rows */
 } lh_write;

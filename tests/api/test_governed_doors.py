@@ -34,6 +34,18 @@ def test_a_description_tells_nothing_of_rows(lake):
     assert whole["row_count"] == 1 and "limited" not in whole
 
 
+def test_a_kind_that_was_found_in_hidden_rows_is_not_told_of_a_copy_either(lake):
+    lake.ingest("letters", csv("id,status,note", [(i, "active" if i % 20 == 0 else "blocked", f"plain {i}" if i % 20 == 0 else f"person{i}@example.org") for i in range(400)]))
+    lake.server.sql("CREATE TABLE letters_copy AS FROM letters")
+    part = {"row_filter": "status = 'active'"}
+    key = lake.key("reader-of-letters", allow("dataset", "letters", **part), allow("dataset", "letters_copy", **part))
+    for name, by in (("letters", "detected"), ("letters_copy", "inherited")):
+        path = f"/catalog/datasets/by-name/{name}"
+        whole, seen = ({c["name"]: c for c in lake.call("GET", path, 200, key=k)["columns"]} for k in (ADMIN, key))
+        assert (whole["note"]["pii_kind"], whole["note"]["said_by"]) == ("email", by)
+        assert seen["note"]["pii_kind"] is None and seen["note"]["said_by"] is None
+
+
 def test_what_is_hidden_and_what_is_not_there_are_one(lake):
     for path in ("/datasets/by-name/%s", "/catalog/datasets/by-name/%s", "/catalog/datasets/by-name/%s/layout", "/iceberg/v1/namespaces/data/tables/%s"):
         there, absent = (lake.server.request("GET", path % name, headers={"X-API-Key": lake.agent}) for name in ("hidden", "absent"))
@@ -140,3 +152,19 @@ def test_bad_rows_are_restricted(lake):
     recruiter = lake.key("a-recruiter", roles=("recruiter",))
     assert lake.rows("SELECT count(*), count(raw), count(reason) FROM notes__rejects", recruiter) == [[1, 0, 0]]
     assert lake.rows("SELECT count(raw), count(reason) FROM notes__rejects", ADMIN) == [[1, 1]]
+
+
+def test_a_load_sets_rows_aside_where_one_may_write_and_not_read(lake):
+    lake.ingest("posts", b"id,text\n1,a\n")
+    name, more = "posts__rejects", {"mode": "append", "on_error": "quarantine"}
+    writer = lake.key("writer-of-posts", allow("dataset", "posts", "read", "write"), allow("dataset", name, "write"))
+    partly = [lake.key(f"partly-{i}", allow("dataset", "posts", "read", "write"), allow("dataset", name, "write", **part))
+              for i, part in enumerate(({"row_filter": "line < 2"}, {"columns": ["line", "raw"]}))]
+    for n in range(3):  # the first makes the table, whose columns are restricted from then on
+        answer = upload(lake, "posts", writer, data=f"id,text\n{n + 2},b\nwrong {n},secret\n".encode(), **more)
+        assert (answer.status_code, answer.json()["rejected"]) == (200, 1), answer.text
+    for key in partly:
+        assert upload(lake, "posts", key, data=b"id,text\n9,b\nwrong,secret\n", **more).status_code == 403
+    lake.refused(f"FROM {name}", writer)
+    lake.refused(f"INSERT INTO {name} (raw) VALUES ('x')", writer)
+    assert lake.rows(f"SELECT count(raw) FROM {name}", ADMIN) == [[3]] and lake.rows("SELECT count(*) FROM posts", ADMIN) == [[4]]
