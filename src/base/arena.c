@@ -95,6 +95,15 @@ lh_str lh_arena_dup(lh_arena *arena, lh_str s) {
     return copy ? (lh_str){copy, s.len} : LH_STR_NONE;
 }
 
+lh_str lh_arena_lower(lh_arena *arena, lh_str s) {
+    char *copy = lh_arena_alloc(arena, s.len + 1);
+    if (!copy) return LH_STR_NONE;
+    for (size_t i = 0; i < s.len; i++)
+        copy[i] = s.ptr[i] >= 'A' && s.ptr[i] <= 'Z' ? (char)(s.ptr[i] - 'A' + 'a') : s.ptr[i];
+    copy[s.len] = '\0';
+    return (lh_str){copy, s.len};
+}
+
 lh_str lh_arena_printf(lh_arena *arena, const char *format, ...) {
     va_list args, again;
     va_start(args, format);

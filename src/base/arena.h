@@ -20,6 +20,7 @@ void *lh_arena_calloc(lh_arena *arena, size_t count, size_t size_bytes);
 #define LH_ARENA_ARRAY(arena, type, count) ((type *)lh_arena_calloc((arena), (count), sizeof(type)))
 /* A copy with a NUL behind it; an empty string on failure (see lh_arena_check). Arena. */
 lh_str lh_arena_dup(lh_arena *arena, lh_str s);
+lh_str lh_arena_lower(lh_arena *arena, lh_str s); /* the same in lower case, of ASCII */
 lh_str lh_arena_printf(lh_arena *arena, const char *format, ...) LH_PRINTF(2, 3);
 /* The same bytes as a C string. Arena. NULL on failure; `s` must hold no NUL (cut there). */
 const char *lh_arena_cstr(lh_arena *arena, lh_str s);

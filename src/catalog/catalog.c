@@ -14,7 +14,12 @@ static lh_code catalog_ensure_default_namespace(lh_catalog *catalog, lh_error *e
     lh_json *request = lh_json_new_object(arena), *ignored = NULL;
     lh_json_set(arena, request, "namespace", lh_namespace_levels(catalog->default_namespace, arena));
     lh_code code = lh_namespace_create(catalog, request, arena, &ignored, err);
-    return code == LH_CONFLICT ? LH_OK : code;
+    if (code != LH_CONFLICT) return code;
+    uint64_t ignored_version;
+    code = catalog_namespace_version(catalog, catalog->default_namespace, &ignored_version, err);
+    if (code != LH_NOT_FOUND) return code;
+    return lh_fail(err, LH_INVALID, "the default namespace '%.*s' is in the lake under a name that differs from it in case or dots",
+                   LH_STR_ARG(catalog->default_namespace));
 }
 
 lh_code lh_catalog_open(const lh_catalog_options *options, lh_catalog **ret, lh_error *err) {
@@ -28,6 +33,7 @@ lh_code lh_catalog_open(const lh_catalog_options *options, lh_catalog **ret, lh_
     LH_TRY(annotation_store_new(&catalog->annotations, err));
     LH_TRY(staged_folders_new(&catalog->staged, err));
     LH_TRY(lh_metastore_open(options->bucket, options->checkpoint_entries, &catalog->metastore, err));
+    LH_TRY(folded_repair(catalog, err));
     LH_TRY(catalog_ensure_default_namespace(catalog, err));
     *ret = lh_take(&catalog);
     return LH_OK;

@@ -107,6 +107,15 @@ LH_MUST_CHECK lh_code lh_namespace_load(lh_catalog *catalog, lh_str name, lh_are
                                         lh_error *err);
 LH_MUST_CHECK lh_code lh_namespace_update(lh_catalog *catalog, lh_str name, const lh_json *request, lh_arena *arena,
                                           lh_json **ret, lh_error *err);
+/* What SQL means by the namespace "a.b", which it looks up without regard to case. */
+typedef struct lh_namespace_of {
+    lh_str name;  /* of the only one that there is; else as it was written */
+    size_t count; /* more than 1: in a lake of before that was refused, and SQL cannot name either */
+} lh_namespace_of;
+LH_MUST_CHECK lh_code lh_namespace_of_sql(lh_catalog *catalog, lh_str text, lh_arena *arena, lh_namespace_of *ret,
+                                          lh_error *err);
+/* Were there such when the catalog was opened? */
+bool lh_catalog_has_namesakes(const lh_catalog *catalog);
 LH_MUST_CHECK lh_code lh_namespace_drop(lh_catalog *catalog, lh_str name, lh_error *err);
 
 LH_MUST_CHECK lh_code lh_table_list(lh_catalog *catalog, lh_str namespace_, lh_page page, lh_arena *arena,

@@ -16,6 +16,7 @@ struct lh_catalog {
     annotation_store *annotations;
     struct staged_folders *staged;
     lh_str default_namespace; /* owned */
+    bool namesakes;           /* folded.c */
     lh_idempotency *record;   /* lh_catalog_recording(): of the one request that uses this; else NULL */
 };
 
@@ -72,6 +73,15 @@ LH_MUST_CHECK lh_code dotted_namespace(lh_catalog *catalog, lh_str text, lh_aren
 LH_MUST_CHECK lh_code dotted_find(lh_catalog *catalog, lh_str text, lh_arena *arena, lh_table_name *ret, lh_error *err);
 /* Errors: CONFLICT, a table or view of another name has the same dotted form. */
 LH_MUST_CHECK lh_code dotted_must_be_new(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_error *err);
+
+/* ---- folded.c: namespaces whose names differ in case only ---- */
+/* What the commit of a new namespace also holds, so that no other has its name in another case. Arena. */
+LH_MUST_CHECK lh_code folded_claim(lh_str namespace_, lh_arena *arena, lh_change *ret, lh_error *err);
+/* What the commit of its drop also holds. Arena. */
+LH_MUST_CHECK lh_code folded_release(lh_catalog *catalog, lh_str namespace_, lh_arena *arena, lh_change *ret,
+                                     lh_error *err);
+/* Makes the documents of namespaces that were made by a version without them. */
+LH_MUST_CHECK lh_code folded_repair(lh_catalog *catalog, lh_error *err);
 
 enum { CATALOG_FORMER_MAX = 32 };
 /* A table's document. Arena. */

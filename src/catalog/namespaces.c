@@ -1,5 +1,5 @@
 /* Namespaces of the Iceberg REST catalog. A namespace's parent must exist, and its dotted form be nobody else's
- * (dotted.c); only an empty one can be dropped, which the metastore checks in the same commit (no table, no view, no child). */
+ * (dotted.c), nor its name in another case (folded.c); only an empty one can be dropped, which the metastore checks in the same commit (no table, no view, no child). */
 #include "catalog/catalog_internal.h"
 
 lh_code catalog_namespace_version(lh_catalog *catalog, lh_str namespace_, uint64_t *ret, lh_error *err) {
@@ -48,7 +48,7 @@ lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_aren
     LH_TRY(catalog_namespace_from_json(lh_json_get(request, "namespace"), arena, &name, err));
     LH_TRY(namespace_check_properties(properties, err));
     LH_TRY(namespace_document(lh_json_is_object(properties) ? properties : NULL, arena, &text, err));
-    lh_change changes[4] = {{.key = catalog_namespace_key(name, arena), .text = text, .expected = LH_VERSION_ABSENT}};
+    lh_change changes[5] = {{.key = catalog_namespace_key(name, arena), .text = text, .expected = LH_VERSION_ABSENT}};
     size_t count = 1, claims, cut = name.len;
     while (cut > 0 && name.ptr[cut - 1] != '\x1f') cut--;
     if (cut > 0) { /* the parent must stay while we are made */
@@ -59,11 +59,13 @@ lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_aren
     }
     LH_TRY(dotted_claim(name, arena, changes + count, &claims, err));
     count += claims;
+    LH_TRY(folded_claim(name, arena, &changes[count++], err));
     LH_TRY(lh_arena_check(arena, err));
     const catalog_answer answer = {.kind = CATALOG_ANSWER_NAMESPACE, .name = {.namespace_ = name}};
     lh_code code = catalog_commit(catalog, changes, count, &answer, err);
     if (code == LH_CONFLICT)
-        return lh_fail(err, code, "Namespace already exists: %.*s", LH_STR_ARG(lh_namespace_text(name, arena)));
+        return lh_fail(err, code, "Namespace already exists: %.*s, in this or another case of its letters",
+                       LH_STR_ARG(lh_namespace_text(name, arena)));
     if (code != LH_OK) return code;
     *ret = namespace_answer(name, properties, arena);
     return lh_arena_check(arena, err);
@@ -156,7 +158,7 @@ lh_code lh_namespace_update(lh_catalog *catalog, lh_str name, const lh_json *req
 lh_code lh_namespace_drop(lh_catalog *catalog, lh_str name, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
-    lh_change changes[5] = {{.key = catalog_namespace_key(name, arena)}};
+    lh_change changes[6] = {{.key = catalog_namespace_key(name, arena)}};
     LH_TRY(catalog_namespace_version(catalog, name, &changes[0].expected, err));
     lh_str inside[3] = {lh_arena_printf(arena, "table/%.*s/", LH_STR_ARG(name)),
                         lh_arena_printf(arena, "view/%.*s/", LH_STR_ARG(name)),
@@ -164,9 +166,10 @@ lh_code lh_namespace_drop(lh_catalog *catalog, lh_str name, lh_error *err) {
     for (int i = 0; i < 3; i++)
         changes[i + 1] =
             (lh_change){.key = inside[i], .expected = LH_VERSION_ABSENT, .check_only = true, .prefix = true};
-    bool claimed = dotted_release(name, arena, &changes[4]);
+    LH_TRY(folded_release(catalog, name, arena, &changes[4], err));
+    bool claimed = dotted_release(name, arena, &changes[5]);
     LH_TRY(lh_arena_check(arena, err));
-    lh_code code = catalog_commit(catalog, changes, 4 + claimed, &(catalog_answer){0}, err);
+    lh_code code = catalog_commit(catalog, changes, 5 + claimed, &(catalog_answer){0}, err);
     if (code != LH_CONFLICT) return code;
     return lh_fail(err, LH_CONFLICT, "Namespace is not empty: %.*s; drop its tables, views and namespaces first",
                    LH_STR_ARG(lh_namespace_text(name, arena)));

@@ -192,7 +192,56 @@ static void test_namespaces__a_dotted_name_finds_what_has_it(void) {
     CHECK(lh_table_name_parse(l->catalog, LH_STR("a.b."), l->arena, &(lh_table_name){0}, &l->err) == LH_INVALID);
 }
 
-LH_TEST_MAIN(LH_TEST(test_namespaces__have_parents_and_properties),
+static void test_namespaces__a_name_is_one_namespaces_in_any_case(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new();
+    lh_namespace_of of;
+    CHECK_OK_IN(l, test_create(l, "['Sec']", "{}"));
+    CHECK(test_create(l, "['sec']", "{}") == LH_CONFLICT);
+    CHECK(strstr(l->err.message, "Namespace already exists: sec, in this or another case") != NULL);
+    CHECK(test_create(l, "['sec','x']", "{}") == LH_NOT_FOUND);
+    CHECK_OK_IN(l, test_create(l, "['Sec','X']", "{}"));
+    CHECK(test_create(l, "['Sec','x']", "{}") == LH_CONFLICT && test_create(l, "['SEC.x']", "{}") == LH_CONFLICT);
+    CHECK_OK_IN(l, lh_namespace_of_sql(l->catalog, LH_STR("sEC.x"), l->arena, &of, &l->err));
+    CHECK(of.count == 1);
+    CHECK_STR(of.name, LH_STR("Sec\x1fX"));
+    CHECK_OK_IN(l, lh_namespace_of_sql(l->catalog, LH_STR("no"), l->arena, &of, &l->err));
+    CHECK(of.count == 0);
+    CHECK_STR(of.name, LH_STR("no"));
+    CHECK_OK_IN(l, lh_namespace_drop(l->catalog, LH_STR("Sec\x1fX"), &l->err));
+    CHECK_OK_IN(l, lh_namespace_drop(l->catalog, LH_STR("Sec"), &l->err));
+    CHECK_OK_IN(l, test_create(l, "['sec']", "{}")); /* free again */
+    CHECK(!lh_catalog_has_namesakes(l->catalog));
+}
+
+static void test_namespaces__a_lake_of_before_may_have_several(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new();
+    lh_namespace_of of;
+    const lh_str text = LH_STR("{\"schema_version\":1,\"properties\":{}}");
+    lh_change changes[1502] = {{.key = LH_STR("namespace/sec"), .text = text}, {.key = LH_STR("namespace/SEC"), .text = text}};
+    for (int i = 2; i < 1502; i++)
+        changes[i] = (lh_change){.key = lh_arena_printf(l->arena, "namespace/N%d", i), .text = text};
+    CHECK_OK_IN(l, lh_metastore_commit(lh_catalog_metastore(l->catalog), changes, 1502, NULL, &l->err));
+    lake_open(l);
+    CHECK(lh_catalog_has_namesakes(l->catalog));
+    CHECK_OK_IN(l, lh_namespace_of_sql(l->catalog, LH_STR("Sec"), l->arena, &of, &l->err));
+    CHECK(of.count == 2);
+    CHECK_OK_IN(l, lh_namespace_of_sql(l->catalog, LH_STR("n1501"), l->arena, &of, &l->err));
+    CHECK(of.count == 1);
+    CHECK_STR(of.name, LH_STR("N1501"));
+    CHECK(test_create(l, "['sEc']", "{}") == LH_CONFLICT && test_create(l, "['n7']", "{}") == LH_CONFLICT);
+    CHECK_OK_IN(l, lh_namespace_drop(l->catalog, LH_STR("SEC"), &l->err));
+    CHECK_OK_IN(l, lh_namespace_of_sql(l->catalog, LH_STR("SEC"), l->arena, &of, &l->err));
+    CHECK(of.count == 1);
+    CHECK_STR(of.name, LH_STR("sec"));
+    uint64_t sequence = lh_metastore_get_stats(lh_catalog_metastore(l->catalog)).sequence;
+    lake_open(l); /* writes nothing any more */
+    CHECK(lh_metastore_get_stats(lh_catalog_metastore(l->catalog)).sequence == sequence);
+    CHECK(!lh_catalog_has_namesakes(l->catalog));
+}
+
+LH_TEST_MAIN(LH_TEST(test_namespaces__a_name_is_one_namespaces_in_any_case),
+             LH_TEST(test_namespaces__a_lake_of_before_may_have_several),
+             LH_TEST(test_namespaces__have_parents_and_properties),
              LH_TEST(test_namespaces__are_listed_in_pages_without_their_children),
              LH_TEST(test_namespaces__a_slash_in_a_level_is_none_between_levels),
              LH_TEST(test_namespaces__names_are_checked), LH_TEST(test_namespaces__properties_are_updated_and_removed),

@@ -84,11 +84,36 @@ static bool govern_resolve(const engine_run *run, const tree_ref *ref, lh_table_
     return run_resolve(run, parts + first, 3 - first, ret);
 }
 
+static bool govern_is_lake(const tree_ref *ref) {
+    lh_str catalog = lh_str_from(ref->catalog);
+    return catalog.len == 0 || lh_str_eq_nocase(catalog, LH_STR("lake"));
+}
+
+/* In a lake of before that was refused two namespaces may differ in case only. DuckDB takes either for the other. */
+static lh_code govern_check_one(const engine_run *run, const tree_ref *ref, lh_error *err) {
+    if (!govern_is_lake(ref) || run_resolve_namespace(run, lh_str_from(ref->schema)).count < 2) return LH_OK;
+    return lh_fail(err, LH_INVALID,
+                   "there is more than one namespace '%.*s', in different cases of its letters, which SQL cannot tell "
+                   "apart: move the tables of all but one elsewhere and drop it, by /iceberg/v1",
+                   LH_STR_ARG(lh_namespace_text(run_written_namespace(run, lh_str_from(ref->schema)), run->arena)));
+}
+
+static lh_table_name govern_written(const engine_run *run, const tree_ref *ref) {
+    return (lh_table_name){run_written_namespace(run, lh_arena_dup(run->arena, lh_str_from(ref->schema))),
+                           lh_arena_dup(run->arena, lh_str_from(ref->table))};
+}
+
 static lh_code govern_ask(govern *g, const tree_ref *ref, const lh_relation **ret, lh_table_name *ret_name,
                           lh_error *err) {
+    const lh_governor *governor = g->run->governor;
+    if (!g->run->query->governor) LH_TRY(govern_check_one(g->run, ref, err)); /* of others it could be hidden */
     if (!govern_resolve(g->run, ref, ret_name))
         return lh_fail(err, LH_DENIED, "there is no table '%s' that you may read", ref->table);
-    return run_relation(g->run, g->run->governor, ret_name, ret, err);
+    const lh_table_name written = govern_written(g->run, ref);
+    bool as_written = lh_str_eq(written.namespace_, ret_name->namespace_);
+    lh_code code = run_relation(g->run, governor, ret_name, ret, err);
+    if (code != LH_DENIED || as_written) return code;
+    return governor->relation(governor->ctx, written, g->run->arena, ret, err); /* in the words of one that is not there */
 }
 
 /* The snapshot of AT (VERSION => 1) or AT (TIMESTAMP => …), which must have the columns that the policy was asked about. */
@@ -258,22 +283,40 @@ static lh_code govern_limits(govern *g, const tree_ref *ref, const lh_relation *
     return lh_buf_check(&g->query, err);
 }
 
-/* A namespace is asked for by its own name, which may be that of the catalog. */
-static bool govern_target_name(const engine_run *run, const tree_ref *ref, bool schema, lh_table_name *ret) {
-    lh_str catalog = lh_str_from(ref->catalog), name = lh_arena_dup(run->arena, lh_str_from(ref->schema));
-    if (!schema) return govern_resolve(run, ref, ret);
-    *ret = (lh_table_name){run_resolve_namespace(run, name), LH_STR_NONE};
-    return name.len > 0 && (catalog.len == 0 || lh_str_eq_nocase(catalog, LH_STR("lake")));
+/* A namespace is asked for by its own name, which may be that of the catalog; one that is to be made by the name as it is written. */
+static bool govern_target_name(const engine_run *run, const tree_ref *ref, lh_table_name *ret) {
+    bool makes = ref->change == TREE_CREATE_SCHEMA;
+    if (!makes && ref->change != TREE_DROP_SCHEMA) return govern_resolve(run, ref, ret);
+    lh_namespace_of of = run_resolve_namespace(run, lh_str_from(ref->schema));
+    *ret = (lh_table_name){makes ? govern_written(run, ref).namespace_ : of.name, LH_STR_NONE};
+    return ref->schema[0] && govern_is_lake(ref) && of.count < 2;
+}
+
+/* One in a namespace of another case that may not be written is as one in a namespace that is not there, also in words. */
+static lh_code govern_ask_write(govern *g, const tree_ref *ref, lh_write write, lh_table_name name,
+                                const lh_relation **ret, lh_error *err) {
+    engine_run *run = g->run;
+    const lh_governor *governor = run->governor;
+    const lh_table_name written = {govern_written(run, ref).namespace_, name.name};
+    bool there = ref->change == TREE_CREATE_SCHEMA || run_resolve_namespace(run, lh_str_from(ref->schema)).count == 1;
+    lh_code code = governor->write(governor->ctx, write, name, run->arena, ret, err);
+    if (code == LH_DENIED && !lh_str_eq(written.namespace_, name.namespace_)) {
+        there = false;
+        code = governor->write(governor->ctx, write, written, run->arena, ret, err);
+    }
+    if (code != LH_OK || there) return code;
+    return lh_fail(err, LH_INVALID, "there is no namespace '%.*s'",
+                   LH_STR_ARG(lh_namespace_text(written.namespace_, run->arena)));
 }
 
 /* What is asked of the policy and what DuckDB writes to is the same table: the statement gets its name in full. */
 static lh_code govern_target(govern *g, const tree_ref *ref, tree_put *put, lh_error *err) {
     engine_run *run = g->run;
-    const lh_governor *governor = run->governor;
     bool schema = ref->change == TREE_CREATE_SCHEMA || ref->change == TREE_DROP_SCHEMA;
     const lh_relation *limits = NULL;
     lh_table_name name = {0};
-    bool known = ref->change != TREE_OTHER && govern_target_name(run, ref, schema, &name);
+    if (!run->query->governor) LH_TRY(govern_check_one(run, ref, err));
+    bool known = ref->change != TREE_OTHER && govern_target_name(run, ref, &name);
     if (!known) return lh_fail(err, LH_DENIED, "'%s' is nothing that you may change", ref->table);
     if (ref->change == TREE_ALTER && run->in_transaction)
         return lh_fail(err, LH_DENIED, "ALTER is not possible inside BEGIN … COMMIT when not all of the lake is seen");
@@ -282,10 +325,10 @@ static lh_code govern_target(govern *g, const tree_ref *ref, tree_put *put, lh_e
                                                                                 : LH_WRITE_DEFINE;
     if (!schema && ref->change != TREE_CREATE && !lh_table_exists(run->engine->catalog, name))
         name = run_lower_name(run, name);
-    LH_TRY(governor->write(governor->ctx, write, name, run->arena, &limits, err));
-    if (schema) return LH_OK;
+    LH_TRY(govern_ask_write(g, ref, write, name, &limits, err));
     run->governed_target = name;
     run->governed_writes = true;
+    if (schema) return LH_OK;
     run->governed_checked = limits && ref->change != TREE_INSERT;
     put->catalog = "lake";
     snprintf(g->schema, sizeof g->schema, "%.*s", LH_STR_ARG(lh_namespace_text(name.namespace_, run->arena)));
@@ -326,8 +369,23 @@ static lh_code govern_refused(const govern *g, tree_code code, const tree_outcom
     return lh_fail(g->err, LH_DENIED, "this form (%s) is not possible when not all of the lake is seen", outcome->what);
 }
 
+static tree_act govern_one(void *ctx, const tree_ref *ref, tree_put *put) {
+    govern *g = ctx;
+    (void)put;
+    g->code = ref->use == TREE_LISTING ? LH_OK : govern_check_one(g->run, ref, g->err);
+    return g->code == LH_OK ? TREE_KEEP : TREE_REFUSE;
+}
+
+/* Of who sees all nothing is governed but which table is meant. */
+static lh_code govern_names_one(engine_run *run, duckdb_extracted_statements extracted, lh_error *err) {
+    govern g = {.run = run, .code = LH_OK, .err = err};
+    tree_outcome outcome;
+    if (!run->engine->catalog || !lh_catalog_has_namesakes(run->engine->catalog)) return LH_OK;
+    return govern_refused(&g, tree_shim_walk(extracted, govern_one, &g, &outcome), &outcome);
+}
+
 lh_code run_govern(engine_run *run, duckdb_extracted_statements extracted, lh_error *err) {
-    if (!run->governor) return LH_OK;
+    if (!run->governor) return govern_names_one(run, extracted, err);
     LH_CLEANUP(lh_buf_done) lh_buf query = LH_BUF_INIT(GOVERN_RELATION_BYTES);
     govern g = {.run = run, .query = query, .code = LH_OK, .err = err};
     tree_outcome outcome;

@@ -18,6 +18,9 @@
 #include <duckdb/main/capi/capi_internal.hpp>
 #include <duckdb/main/client_context_state.hpp>
 #include <duckdb/optimizer/optimizer_extension.hpp>
+#include <duckdb/parser/parsed_data/alter_info.hpp>
+#include <duckdb/parser/parsed_data/create_table_info.hpp>
+#include <duckdb/parser/parsed_data/drop_info.hpp>
 #include <duckdb/planner/binder.hpp>
 #include <duckdb/planner/expression/list.hpp>
 #include <duckdb/planner/expression_iterator.hpp>
@@ -43,9 +46,10 @@ struct Table {
 
     explicit Table(const govern_table &table)
         : catalog(table.catalog), schema(table.schema), name(table.name), rows(table.rows ? table.rows : ROWS_SAID) {}
-    bool Is(const TableCatalogEntry &entry) const {
-        return entry.ParentCatalog().GetName() == catalog && entry.ParentSchema().name == schema && entry.name == name;
+    bool Is(const SchemaCatalogEntry &in, const string &table) const {
+        return in.ParentCatalog().GetName() == catalog && in.name == schema && table == name;
     }
+    bool Is(const TableCatalogEntry &entry) const { return Is(entry.ParentSchema(), entry.name); }
 };
 
 /* Of one connection, while a statement of it is governed. */
@@ -260,6 +264,50 @@ class Plan {
         behind = &child.Cast<LogicalGet>();
     }
 
+    void MustBeTarget(const SchemaCatalogEntry *schema, const string &table) {
+        if (!schema) return; /* it is not there */
+        for (auto &target : state.target)
+            if (target.Is(*schema, table)) return;
+        refuse("a change of what the policy was not asked for");
+    }
+
+    void MustBeTarget(const TableCatalogEntry &table) { MustBeTarget(&table.ParentSchema(), table.name); }
+
+    /* What a definition is of, as DuckDB finds it now; without a table: the namespace itself. */
+    void MustBeTarget(const string &catalog, const string &schema, const string &table) {
+        if (table.empty()) {
+            auto found = Catalog::GetSchema(judge.context, catalog, schema, OnEntryNotFound::RETURN_NULL);
+            return MustBeTarget(found ? &*found : nullptr, table);
+        }
+        const EntryLookupInfo lookup(CatalogType::TABLE_ENTRY, table);
+        auto found = Catalog::GetEntry(judge.context, catalog, schema, lookup, OnEntryNotFound::RETURN_NULL);
+        if (found) MustBeTarget(found->Cast<TableCatalogEntry>());
+    }
+
+    /* DuckDB looks names up without regard to case, the policy is asked for one as it is. */
+    void CheckChange(LogicalOperator &op) {
+        switch (op.type) {
+        case LogicalOperatorType::LOGICAL_INSERT: return MustBeTarget(op.Cast<LogicalInsert>().table);
+        case LogicalOperatorType::LOGICAL_UPDATE: return MustBeTarget(op.Cast<LogicalUpdate>().table);
+        case LogicalOperatorType::LOGICAL_DELETE: return MustBeTarget(op.Cast<LogicalDelete>().table);
+        case LogicalOperatorType::LOGICAL_MERGE_INTO: return MustBeTarget(op.Cast<LogicalMergeInto>().table);
+        case LogicalOperatorType::LOGICAL_CREATE_TABLE: {
+            auto &create = op.Cast<LogicalCreateTable>();
+            return MustBeTarget(&create.schema, create.info->Base().Cast<CreateTableInfo>().table);
+        }
+        case LogicalOperatorType::LOGICAL_ALTER: {
+            auto &info = op.Cast<LogicalSimple>().info->Cast<AlterInfo>();
+            return MustBeTarget(info.catalog, info.schema, info.name);
+        }
+        case LogicalOperatorType::LOGICAL_DROP: {
+            auto &info = op.Cast<LogicalSimple>().info->Cast<DropInfo>();
+            bool schema = info.type == CatalogType::SCHEMA_ENTRY;
+            return MustBeTarget(info.catalog, schema ? info.name : info.schema, schema ? "" : info.name);
+        }
+        default: return;
+        }
+    }
+
     void CheckGet(LogicalGet &get) {
         auto table = get.GetTable();
         state.raises |= !table;
@@ -297,6 +345,7 @@ class Plan {
     /* `filtered`: a filter or a join stands above. */
     void Look(LogicalOperator &op, bool filtered) {
         if (is_barrier(op, state)) return CheckRelation(op);
+        CheckChange(op);
         if (op.type == LogicalOperatorType::LOGICAL_FILTER) CheckTarget(op);
         if (op.type == LogicalOperatorType::LOGICAL_GET) CheckGet(op.Cast<LogicalGet>());
         if (op.type == LogicalOperatorType::LOGICAL_EXTENSION_OPERATOR) refuse("an operator of an extension");

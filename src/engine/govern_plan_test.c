@@ -337,7 +337,24 @@ static void test_govern_plan__what_is_outside_of_a_relation_is_refused(void) {
     fixture_free(f);
 }
 
-LH_TEST_MAIN(LH_TEST(test_govern_plan__a_row_that_is_hidden_raises_nothing),
+static void test_govern_plan__what_is_changed_is_what_was_asked_for(void) {
+    static const char *const changes[] = {"INSERT INTO u VALUES (1, 'x')", "UPDATE u SET b = 1", "DELETE FROM u", "ALTER TABLE u ADD COLUMN more INTEGER",
+                                          "CREATE OR REPLACE TABLE u(b BIGINT, s VARCHAR)", "DROP TABLE u"};
+    fixture *f = fixture_new();
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        fixture_govern(f, "U"); /* which DuckDB takes for u */
+        bool good = fixture_try(f, changes[i]);
+        if (good) print_error("%s\n%s\n", changes[i], f->text);
+        CHECK(!good && strstr(f->text, "not asked for"));
+        fixture_govern(f, "u");
+        fixture_run(f, changes[i]);
+    }
+    govern_plan_end(f->connection);
+    fixture_free(f);
+}
+
+LH_TEST_MAIN(LH_TEST(test_govern_plan__what_is_changed_is_what_was_asked_for),
+             LH_TEST(test_govern_plan__a_row_that_is_hidden_raises_nothing),
              LH_TEST(test_govern_plan__what_cannot_raise_is_planned_as_if_there_were_no_barrier),
              LH_TEST(test_govern_plan__a_kept_barrier_lets_total_conjuncts_down),
              LH_TEST(test_govern_plan__statistics_of_hidden_rows_are_not_shown),

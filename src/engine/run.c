@@ -27,16 +27,26 @@ static lh_str run_namespace(lh_str schema, lh_arena *arena) {
 }
 
 /* DuckDB takes `main` for the default one, whatever that is called. */
-lh_str run_resolve_namespace(const engine_run *run, lh_str schema) {
-    return lh_str_eq(schema, LH_STR("main")) ? run->engine->default_namespace : run_namespace(schema, run->arena);
+static bool run_is_default(lh_str schema) { return schema.len == 0 || lh_str_eq(schema, LH_STR("main")); }
+
+lh_str run_written_namespace(const engine_run *run, lh_str schema) {
+    return run_is_default(schema) ? run->engine->default_namespace : run_namespace(schema, run->arena);
+}
+
+lh_namespace_of run_resolve_namespace(const engine_run *run, lh_str schema) {
+    lh_namespace_of of = {.name = run_written_namespace(run, schema)}, found;
+    lh_str text = lh_namespace_text(of.name, run->arena);
+    bool known = run->engine->catalog &&
+                 lh_namespace_of_sql(run->engine->catalog, text, run->arena, &found, NULL) == LH_OK;
+    return known ? found : of;
 }
 
 bool run_resolve(const engine_run *run, const lh_str *parts, size_t count, lh_table_name *ret) {
     if (count > 1 && count < 4 && lh_str_eq_nocase(parts[0], LH_STR("lake"))) parts++, count--;
-    if (count == 1) *ret = (lh_table_name){run->engine->default_namespace, parts[0]};
-    else if (count == 2) *ret = (lh_table_name){run_resolve_namespace(run, parts[0]), parts[1]};
-    else return false;
-    return ret->name.len > 0 && ret->namespace_.len > 0;
+    if (count != 1 && count != 2) return false;
+    lh_namespace_of of = run_resolve_namespace(run, count == 2 ? parts[0] : LH_STR_NONE);
+    *ret = (lh_table_name){of.name, parts[count - 1]};
+    return of.count < 2 && ret->name.len > 0 && ret->namespace_.len > 0;
 }
 
 static bool run_table_name(const engine_run *run, const lh_sql_table *table, lh_table_name *ret) {
@@ -49,15 +59,8 @@ static int run_name_order(const void *a, const void *b) {
     return order ? order : lh_str_cmp(x->name, y->name);
 }
 
-static lh_str run_lower(lh_str text, lh_arena *arena) {
-    lh_str copy = lh_arena_dup(arena, text);
-    for (size_t i = 0; i < copy.len; i++)
-        if (copy.ptr[i] >= 'A' && copy.ptr[i] <= 'Z') ((char *)(uintptr_t)copy.ptr)[i] = (char)(copy.ptr[i] + 32);
-    return copy;
-}
-
 lh_table_name run_lower_name(const engine_run *run, lh_table_name name) {
-    return (lh_table_name){run_lower(name.namespace_, run->arena), run_lower(name.name, run->arena)};
+    return (lh_table_name){name.namespace_, lh_arena_lower(run->arena, name.name)};
 }
 
 /* ---- locks ---- */
@@ -69,7 +72,8 @@ static lh_code run_collect_locks(engine_run *run, lh_error *err) {
         const lh_sql_table *table = &run->scan.tables[i];
         lh_table_name name;
         if (!table->write || !run_table_name(run, table, &name)) continue;
-        run->locks[count++] = run_lower_name(run, name);
+        run->locks[count++] = (lh_table_name){lh_arena_lower(run->arena, name.namespace_),
+                                              lh_arena_lower(run->arena, name.name)};
     }
     LH_TRY(lh_arena_check(run->arena, err));
     if (count) qsort(run->locks, count, sizeof *run->locks, run_name_order);
@@ -613,11 +617,12 @@ static lh_code run_check_closed(const lh_sql_scan *scan, lh_error *err) {
 lh_code run_relation(const engine_run *run, const lh_governor *governor, lh_table_name *name, const lh_relation **ret,
                      lh_error *err) {
     const lh_table_name lower = run_lower_name(run, *name);
-    bool other = !lh_str_eq(lower.name, name->name) || !lh_str_eq(lower.namespace_, name->namespace_);
     lh_code code = governor->relation(governor->ctx, *name, run->arena, ret, err);
-    if (code != LH_DENIED || !other) return code;
-    code = governor->relation(governor->ctx, lower, run->arena, ret, err);
+    if (code != LH_DENIED || lh_str_eq(lower.name, name->name)) return code;
+    lh_error why = {0};
+    code = governor->relation(governor->ctx, lower, run->arena, ret, &why);
     if (code == LH_OK) *name = lower;
+    else if (code != LH_DENIED && err) *err = why; /* else in the words about the name as it was written */
     return code;
 }
 

@@ -33,7 +33,9 @@ lh_code ingest_make_namespace(const lh_ingest *ingest, lh_str namespace_, lh_are
         if (lh_namespace_load(ingest->catalog, level, arena, &ignored, NULL) == LH_OK) continue;
         lh_json_set(arena, request, "namespace", lh_namespace_levels(level, arena));
         lh_code code = lh_namespace_create(ingest->catalog, request, arena, &ignored, err);
-        if (code != LH_OK && code != LH_CONFLICT) return code;
+        bool made = code == LH_CONFLICT && /* by somebody else; or it is one of another case */
+                    lh_namespace_load(ingest->catalog, level, arena, &ignored, NULL) == LH_OK;
+        if (code != LH_OK && !made) return code;
     }
     return LH_OK;
 }
@@ -69,6 +71,16 @@ static lh_code ingest_check_name(const lh_ingest *ingest, lh_str dataset, lh_are
     return lh_table_name_parse(ingest->catalog, dataset, arena, ret, err);
 }
 
+/* Files are loaded by SQL, which must mean this namespace. */
+static lh_code ingest_check_namespace(const lh_ingest *ingest, lh_str namespace_, lh_arena *arena, lh_error *err) {
+    lh_namespace_of of;
+    lh_str text = lh_namespace_text(namespace_, arena);
+    LH_TRY(lh_namespace_of_sql(ingest->catalog, text, arena, &of, err));
+    if (of.count < 2) return LH_OK;
+    return lh_fail(err, LH_CONFLICT, "there is more than one namespace '%.*s', in different cases of its letters",
+                   LH_STR_ARG(text));
+}
+
 static lh_code ingest_check_key(lh_str key, lh_error *err) {
     for (lh_str rest = key, name; rest.len;) {
         name = lh_str_trim(lh_str_split(&rest, ','));
@@ -93,6 +105,7 @@ static lh_code ingest_take_request(ingest_job *job, lh_error *err) {
         return lh_fail(err, LH_INVALID, "'dataset' is missing: the table's name, or namespace.table");
     LH_TRY(lh_ingest_check(job->ingest, request, job->arena, err));
     LH_TRY(ingest_check_name(job->ingest, request->dataset, job->arena, &job->name, err));
+    LH_TRY(ingest_check_namespace(job->ingest, job->name.namespace_, job->arena, err));
     job->quarantine = lh_str_eq(request->on_error, LH_STR("quarantine"));
     job->rejects_name =
         (lh_table_name){job->name.namespace_, lh_arena_printf(job->arena, "%.*s__rejects", LH_STR_ARG(job->name.name))};

@@ -1,5 +1,7 @@
 """SQL of a principal that sees a part of the lake: the columns, masks and rows of its roles, by every form of statement."""
 import hashlib
+import json
+import threading
 
 import pytest
 
@@ -503,3 +505,126 @@ def test_sensitivity_goes_through_a_pivot(lake):
     lake.call("PATCH", "/catalog/datasets/by-name/turned/metadata", 200, {"columns": {"sec": {"sensitivity": "restricted"}}})
     lake.call("POST", "/query/sql", 200, {"sql": "CREATE TABLE turned_over AS FROM (PIVOT turned ON sec IN ('x') USING count(*) GROUP BY id)"})
     assert told(lake, "turned_over")["x"][0] == "restricted"
+
+
+# ---- namespaces that differ in case only: one to SQL, so a lake has one of them ----
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    """`sec` is hidden from who may write but `SEC`, which is not there; nor is `OTHER`, in any case."""
+    made = Lake(tmp_path_factory.mktemp("cases") / "root")
+    made.server.sql("CREATE SCHEMA sec")
+    made.ingest("sec.pay", b"id,v\n42,HIDDEN\n")
+    made.rows("FROM sec.pay", ADMIN)
+    made.agent = made.key("of-SEC", *(allow("namespace", name, "read", "write") for name in ("SEC", "OTHER")))
+    yield made
+    made.server.stop()
+
+
+def upload(lake, key, name, data=b"id\n1\n"):
+    return lake.server.request("POST", "/ingest/file", headers={"X-API-Key": key}, data={"dataset": name}, files={"file": ("f.csv", data)})
+
+
+def test_a_namespace_is_not_made_beside_one_of_another_case(cases):
+    assert "already exists" in cases.ask('CREATE SCHEMA "SEC"', ADMIN).text
+    assert upload(cases, ADMIN, "Sec.x").status_code == 409
+    cases.call("POST", "/iceberg/v1/namespaces", 409, {"namespace": ["SEC"]})
+    cases.call("POST", "/iceberg/v1/namespaces", 200, {"namespace": ["sec", "low"]})
+    said = cases.call("POST", "/iceberg/v1/namespaces", 409, {"namespace": ["sec", "LOW"]})
+    assert "another case of its letters" in said["error"]["message"]
+    assert cases.call("GET", "/iceberg/v1/namespaces/sec", 200)["namespace"] == ["sec"]
+
+
+def test_of_two_that_are_made_at_once_one_is(cases):
+    for i in range(10):
+        answers = []
+        makers = [threading.Thread(target=lambda name=name: answers.append(cases.server.request("POST", "/iceberg/v1/namespaces", json={"namespace": [name]}).status_code))
+                  for name in (f"pair{i}", f"PAIR{i}", f"Pair{i}")]
+        for maker in makers: maker.start()
+        for maker in makers: maker.join()
+        assert sorted(answers) == [200, 409, 409]
+
+
+OF_ANOTHER_CASE = [
+    'CREATE TABLE "{}".mine AS SELECT 1 AS id', 'CREATE TABLE "{}".pay AS SELECT 1 AS id', 'DROP TABLE "{}".pay', 'DROP TABLE IF EXISTS "{}".pay',
+    'ALTER TABLE "{}".pay DROP COLUMN v', 'ALTER TABLE "{}".pay RENAME TO gone', 'INSERT INTO "{}".pay (id) VALUES (667)', 'INSERT INTO "{}".pay (vv) VALUES (1)',
+    'UPDATE "{}".pay SET vv = 1', 'DELETE FROM "{}".pay', 'FROM "{}".pay', 'FROM "{}"."PAY"', 'DESCRIBE "{}".pay', 'DROP SCHEMA "{}"',
+]
+
+
+@pytest.mark.parametrize("sql", OF_ANOTHER_CASE)
+def test_one_of_another_case_that_is_hidden_is_as_one_that_is_not_there(cases, sql):
+    there, absent = (cases.ask(sql.format(name), cases.agent) for name in ("SEC", "OTHER"))
+    assert there.status_code == absent.status_code and there.status_code in (400, 403)
+    assert there.json()["error"]["message"] == absent.json()["error"]["message"].replace("OTHER", "SEC")
+    assert cases.rows("FROM sec.pay", ADMIN) == [[42, "HIDDEN"]]
+    assert [i["name"] for i in cases.call("GET", "/datasets?namespace=sec", 200)["items"]] == ["pay"]
+
+
+def test_a_file_for_one_of_another_case_does_not_tell_which_tables_are_there(cases):
+    there, absent = (upload(cases, cases.agent, f"SEC.{name}") for name in ("pay", "none"))
+    assert there.status_code == absent.status_code == 409
+    assert there.json()["error"]["message"] == absent.json()["error"]["message"]
+
+
+def test_a_namespace_that_one_may_use_goes_by_any_case(cases):
+    cases.server.sql("CREATE SCHEMA Mixed")
+    key = cases.key("of-mixed", allow("namespace", "Mixed", "read", "write"))
+    assert cases.rows("CREATE TABLE mIXED.t AS SELECT 1 AS id", key) == [[1]]
+    cases.rows("INSERT INTO MIXED.t (id) VALUES (2)", key)
+    assert cases.rows("SELECT mixed.t.id FROM mixed.t ORDER BY ALL", key) == [[1], [2]]
+    assert cases.ask("FROM mixed.t", key).json()["snapshots"][0]["table"] == "Mixed.t"
+    cases.rows("DROP TABLE mixed.t", key)
+    assert cases.ask('DROP SCHEMA "Mixed"', key).status_code == 200  # DuckDB takes this one as it is written
+    cases.call("GET", "/iceberg/v1/namespaces/Mixed", 404)
+
+
+def test_sensitivity_goes_with_values_into_a_namespace_of_any_case(cases):
+    cases.server.sql("CREATE SCHEMA Kept")
+    cases.ingest("secret", b"id,v\n1,x\n")
+    cases.call("PATCH", "/catalog/datasets/by-name/secret/metadata", 200, {"columns": {"v": {"sensitivity": "restricted"}}})
+    cases.rows("CREATE TABLE kept.copy AS FROM secret", ADMIN)
+    columns = cases.call("GET", "/catalog/datasets/by-name/Kept.copy", 200)["columns"]
+    assert columns[1]["name"] == "v" and columns[1]["sensitivity"] == "restricted"
+
+
+@pytest.fixture
+def namesakes(tmp_path):
+    """A lake of a version that made both."""
+    schema = {"type": "struct", "schema-id": 0, "fields": [{"id": 1, "name": "id", "required": False, "type": "long"}]}
+    documents = {f"namespace/{name}": {"properties": {}} for name in ("data", "sec", "SEC")}
+    for i, name in enumerate(("sec", "SEC")):
+        folder = tmp_path / "root" / "lake" / f"folder{i}"
+        (folder / "metadata").mkdir(parents=True)
+        (folder / "metadata" / "00000-a.metadata.json").write_text(json.dumps({
+            "format-version": 2, "table-uuid": f"01900000-0000-7000-8000-00000000000{i}", "location": str(folder), "last-sequence-number": 0,
+            "last-updated-ms": 1, "last-column-id": 1, "current-schema-id": 0, "schemas": [schema], "default-spec-id": 0, "last-partition-id": 999,
+            "partition-specs": [{"spec-id": 0, "fields": []}], "default-sort-order-id": 0, "sort-orders": [{"order-id": 0, "fields": []}]}))
+        documents[f"table/{name}/pay"] = {"metadata_key": f"lake/folder{i}/metadata/00000-a.metadata.json"}
+    changes = [{"key": key, "put": {"schema_version": 1, **document}} for key, document in documents.items()]
+    log = tmp_path / "root" / "_catalog" / "log"
+    log.mkdir(parents=True)
+    (log / f"{1:020}.json").write_text(json.dumps({"format": "lakehouse-log", "schema_version": 1, "sequence": 1, "changes": changes}))
+    made = Lake(tmp_path / "root")
+    yield made
+    made.server.stop()
+
+
+def test_a_lake_that_has_both_is_read_by_iceberg_clients_and_not_by_sql(namesakes):
+    lake = namesakes
+    for name, folder in (("sec", "folder0"), ("SEC", "folder1")):
+        assert lake.call("GET", f"/iceberg/v1/namespaces/{name}/tables/pay", 200)["metadata"]["location"].endswith(folder)
+    key = lake.key("of-SEC", allow("namespace", "SEC", "read", "write"))
+    for sql in ("FROM sec.pay", 'SELECT 1 FROM data."none" RIGHT JOIN "SEC".pay ON true', "INSERT INTO sec.pay VALUES (1)", "CREATE TABLE sec.new (i INTEGER)", "DROP TABLE sec.pay",
+                'DROP SCHEMA "SEC"', "EXPLAIN FROM sec.pay", "DESCRIBE sec.pay"):
+        assert "more than one namespace" in lake.refused(sql, ADMIN, 400), sql
+        assert lake.ask(sql, key).status_code == 403
+    assert upload(lake, ADMIN, "SEC.new").status_code == upload(lake, ADMIN, "sec.pay").status_code == 409
+    assert lake.rows("SELECT 1", ADMIN) == [[1]]
+    lake.server.restart()
+    lake.refused("FROM sec.pay", ADMIN, 400)
+    lake.call("POST", "/iceberg/v1/tables/rename", 204, {"source": {"namespace": ["SEC"], "name": "pay"}, "destination": {"namespace": ["data"], "name": "pay"}})
+    lake.call("DELETE", "/iceberg/v1/namespaces/SEC", 204)
+    assert lake.rows("INSERT INTO sec.pay VALUES (7)", ADMIN) == [[1]]
+    assert lake.rows("FROM SEC.pay", ADMIN) == [[7]] and lake.rows("FROM pay", ADMIN) == []
+    assert lake.rows("FROM Sec.pay", lake.key("of-sec", allow("namespace", "sec"))) == [[7]]
