@@ -141,18 +141,39 @@ static lh_code govern_at(govern *g, const tree_ref *ref, const lh_relation *rela
     return LH_OK;
 }
 
-static lh_code govern_note(engine_run *run, const lh_relation *relation, lh_error *err) {
+static lh_code govern_note(engine_run *run, const lh_relation *relation, const char *said, lh_error *err) {
+    run->governed_references++;
+    for (size_t i = 0; i < run->governed_count; i++)
+        if (run->governed[i] == relation) return LH_OK;
     if (run->governed_count == run->governed_max) {
         size_t max = run->governed_max ? 2 * run->governed_max : 8;
         const lh_relation **more = LH_ARENA_ARRAY(run->arena, const lh_relation *, max);
+        lh_str *more_said = LH_ARENA_ARRAY(run->arena, lh_str, max);
         LH_TRY(lh_arena_check(run->arena, err));
-        if (run->governed_count) memcpy(more, run->governed, run->governed_count * sizeof *more);
+        if (run->governed_count) {
+            memcpy(more, run->governed, run->governed_count * sizeof *more);
+            memcpy(more_said, run->governed_said, run->governed_count * sizeof *more_said);
+        }
         run->governed = more;
+        run->governed_said = more_said;
         run->governed_max = max;
     }
+    run->governed_said[run->governed_count] = lh_arena_dup(run->arena, lh_str_from(said));
     run->governed[run->governed_count++] = relation;
     run->governed_whole &= relation->whole;
     return LH_OK;
+}
+
+/* DuckDB reads and binds each reference anew, which nothing interrupts. */
+static lh_code govern_count(engine_run *run, size_t bytes, lh_error *err) {
+    run->governed_bytes += bytes;
+    if (run->governed_references > LH_LIMIT_SQL_REFERENCES) return lh_sql_too_many_references(err);
+    if (run->governed_bytes > LH_LIMIT_GOVERNED_BYTES)
+        return lh_fail(err, LH_LIMIT,
+                       "what is seen of the tables and views of this statement takes more than %d bytes of SQL: name "
+                       "fewer of them, each once, by WITH, or make several statements of it",
+                       LH_LIMIT_GOVERNED_BYTES);
+    return engine_running_check(run->connection, err);
 }
 
 static lh_code govern_read(govern *g, const tree_ref *ref, tree_put *put, lh_error *err) {
@@ -166,8 +187,9 @@ static lh_code govern_read(govern *g, const tree_ref *ref, tree_put *put, lh_err
     } else {
         LH_TRY(govern_ask(g, ref, &relation, &name, err));
         LH_TRY(govern_at(g, ref, relation, &snapshot, err));
-        LH_TRY(govern_note(run, relation, err));
+        LH_TRY(govern_note(run, relation, ref->table, err));
         LH_TRY(govern_sql(run, relation, snapshot, 0, &g->query, err));
+        LH_TRY(govern_count(run, g->query.len, err));
         put->hides_rows = govern_hides_rows(relation);
         put->catalog = "lake";
         snprintf(g->schema, sizeof g->schema, "%.*s", LH_STR_ARG(lh_namespace_text(name.namespace_, run->arena)));
@@ -279,7 +301,7 @@ static lh_code govern_limits(govern *g, const tree_ref *ref, const lh_relation *
     if (insert) put->query = g->query.ptr, put->table = g->run->engine->masks.name;
     else put->condition = g->query.ptr;
     g->checked = true;
-    LH_TRY(govern_note(g->run, limits, err));
+    LH_TRY(govern_note(g->run, limits, ref->table, err));
     return lh_buf_check(&g->query, err);
 }
 
@@ -389,7 +411,7 @@ lh_code run_govern(engine_run *run, duckdb_extracted_statements extracted, lh_er
     LH_CLEANUP(lh_buf_done) lh_buf query = LH_BUF_INIT(GOVERN_RELATION_BYTES);
     govern g = {.run = run, .query = query, .code = LH_OK, .err = err};
     tree_outcome outcome;
-    run->governed_count = 0;
+    run->governed_count = run->governed_references = run->governed_bytes = 0;
     run->governed_whole = true;
     run->governed_writes = run->governed_checked = false;
     tree_code walked = tree_shim_walk(extracted, govern_ref, &g, &outcome);
@@ -469,7 +491,7 @@ static bool seen_count(engine_run *run, const char *sql, uint64_t *ret) {
 static uint64_t govern_rows(engine_run *run, const lh_relation *relation) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(GOVERN_RELATION_BYTES);
     uint64_t rows = 0;
-    if (run->governed_count < 2 || !govern_hides_rows(relation)) return 0;
+    if (run->governed_references < 2 || !govern_hides_rows(relation)) return 0;
     lh_buf_append(&sql, LH_STR("SELECT count(*) FROM ("));
     if (govern_sql(run, relation, -1, 0, &sql, NULL) != LH_OK) return 0;
     lh_buf_append(&sql, LH_STR(")"));
@@ -538,19 +560,22 @@ lh_code run_govern_check_relations(engine_run *run, lh_error *err) {
         LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(GOVERN_RELATION_BYTES);
         duckdb_prepared_statement prepared = NULL;
         if (run->governed[i]->filter_count == 0 && !run->governed[i]->over) continue;
+        LH_TRY(engine_running_check(run->connection, err));
         lh_buf_append(&sql, LH_STR("SELECT 1 FROM ("));
         LH_TRY(govern_sql(run, run->governed[i], -1, 0, &sql, err));
         lh_buf_append(&sql, LH_STR(")"));
         lh_buf_char(&sql, '\0');
         LH_TRY(lh_buf_check(&sql, err));
         bool good = duckdb_prepare(run->connection->handle, sql.ptr, &prepared) == DuckDBSuccess;
+        lh_code why = good ? LH_OK : engine_failure(duckdb_prepare_error(prepared), LH_STR_NONE, 0, NULL);
         duckdb_destroy_prepare(&prepared);
-        if (!good)
+        LH_TRY(engine_running_check(run->connection, err));
+        if (why == LH_INVALID) /* else something else went wrong, as it did with the statement */
             return lh_fail(
                 err, LH_DENIED,
                 "a row filter of '%.*s' does not fit it any more: an administrator has to change the role or "
                 "view",
-                LH_STR_ARG(run->governed[i]->table.name));
+                LH_STR_ARG(run->governed_said[i]));
     }
     return LH_OK;
 }

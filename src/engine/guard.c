@@ -80,6 +80,7 @@ typedef struct {
     keyword verb;     /* of the statement, behind EXPLAIN and WITH */
     bool head;        /* of CREATE/ALTER/DROP: its target has not come yet */
     size_t table_end; /* the token behind the last table name */
+    size_t references; /* of the statement */
 } guard;
 
 static lh_str token_text(const guard *g, size_t at) {
@@ -251,7 +252,15 @@ static lh_code guard_target(guard *g, size_t at, const lh_sql_table *table) {
     return LH_OK;
 }
 
+lh_code lh_sql_too_many_references(lh_error *err) {
+    return lh_fail(err, LH_LIMIT,
+                   "SQL: a statement names tables at most %d times: name each once, by WITH, or make several statements "
+                   "of it",
+                   LH_LIMIT_SQL_REFERENCES);
+}
+
 static void guard_report(guard *g, lh_sql_table table) {
+    g->references++;
     if (g->scan->table_count >= LH_SQL_TABLES_MAX) return;
     table.statement = (uint16_t)(g->scan->statement_count);
     g->scan->tables[g->scan->table_count++] = table;
@@ -683,7 +692,7 @@ static lh_code guard_statement(guard *g) {
     *g->statement = (lh_sql_statement){.offset = first};
     g->depth = 0;
     g->levels[0] = (level){0};
-    g->query_name_count = 0;
+    g->query_name_count = g->references = 0;
     g->with_body = SIZE_MAX;
     g->head = false;
     g->table_end = SIZE_MAX;
@@ -694,6 +703,7 @@ static lh_code guard_statement(guard *g) {
         g->at++;
     }
     if (g->depth != 0) return guard_fail(g, g->at, LH_INVALID, "SQL", "a bracket is not closed");
+    if (g->references > LH_LIMIT_SQL_REFERENCES) return lh_sql_too_many_references(g->err);
     size_t end = g->at < g->count ? g->tokens[g->at].offset : g->sql.len;
     g->statement->text = lh_str_sub(g->sql, first, end - first);
     g->scan->statement_count++;

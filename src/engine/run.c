@@ -246,6 +246,7 @@ static lh_code run_prepare(engine_run *run, duckdb_extracted_statements extracte
         run->lost_race = true;
         return lh_fail(err, LH_CONFLICT, "a table changed meanwhile");
     }
+    if (state == DuckDBError) LH_TRY(engine_running_check(run->connection, err));
     if (state == DuckDBError) LH_TRY(run_govern_check_relations(run, err));
     if (state == DuckDBError) return run_failure(run, duckdb_prepare_error(*prepared), err);
     return run_check_type(*prepared, err);

@@ -44,8 +44,10 @@ typedef struct engine_run {
     lh_json *inherited; /* of the text's transaction so far: {table: {column: …}}; NULL: nothing */
 
     /* of a governed statement (govern.c) */
-    const lh_relation **governed; /* arena; what it reads */
+    const lh_relation **governed; /* arena; what it reads, each once */
+    lh_str *governed_said;        /* arena; what the text calls each */
     size_t governed_count, governed_max;
+    size_t governed_references, governed_bytes; /* how often, and in how much SQL */
     bool governed_whole;   /* of each all is seen */
     bool governed_writes;  /* … the target: */
     bool governed_checked; /* its rows are looked at only behind the filters of who may change them */

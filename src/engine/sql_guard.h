@@ -41,6 +41,8 @@ typedef struct lh_sql_scan {
 
 /* Guards `sql` and reports what it holds. Errors: DENIED (what and why, with its place), INVALID, LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_sql_scan_guarded(lh_str sql, lh_arena *arena, lh_sql_scan *ret, lh_error *err);
+/* LIMIT: a statement has more than LH_LIMIT_SQL_REFERENCES. */
+lh_code lh_sql_too_many_references(lh_error *err);
 /* May what stands under this name before a bracket be called? As functions.def lists it; true for what is no function of
  * DuckDB's (a type, an alias, a slip: DuckDB says what is wrong with it). Case does not matter. */
 bool lh_sql_function_allowed(lh_str name);

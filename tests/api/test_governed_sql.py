@@ -628,3 +628,26 @@ def test_a_lake_that_has_both_is_read_by_iceberg_clients_and_not_by_sql(namesake
     assert lake.rows("INSERT INTO sec.pay VALUES (7)", ADMIN) == [[1]]
     assert lake.rows("FROM SEC.pay", ADMIN) == [[7]] and lake.rows("FROM pay", ADMIN) == []
     assert lake.rows("FROM Sec.pay", lake.key("of-sec", allow("namespace", "sec"))) == [[7]]
+
+
+# ---- how much one statement may name, and how long it is bound ----
+
+@pytest.mark.parametrize("admin", [False, True])
+def test_a_statement_names_tables_a_thousand_times(lake, admin):
+    key = ADMIN if admin else lake.agent
+    said = lake.refused(" UNION ALL ".join(["SELECT 1 FROM candidates"] * 1001), key, 422)
+    assert "at most 1000 times" in said and "WITH" in said
+    assert lake.rows("WITH c AS (SELECT count(*) AS n FROM candidates) SELECT sum(n) > 0 FROM (" + " UNION ALL ".join(["FROM c"] * 1001) + ")", key) == [[True]]
+
+
+def test_what_is_put_into_a_statement_has_a_bound(lake):
+    condition = " OR ".join(f"id = 'a name that is {i:04} long'" for i in range(100))
+    key = lake.key("of-much", allow("dataset", "candidates", row_filter=condition))
+    assert lake.rows("SELECT count(*) FROM candidates", key) == [[0]]
+    said = lake.refused(" UNION ALL ".join(["SELECT 1 FROM candidates"] * 900), key, 422)
+    assert "bytes of SQL" in said and "WITH" in said
+
+
+def test_a_statement_that_is_not_bound_in_time_says_so(lake):
+    answer = lake.ask(" UNION ALL ".join(["SELECT id FROM candidates"] * 1000), lake.agent, timeout_ms=20)
+    assert answer.status_code == 504 and "timed out" in answer.text
