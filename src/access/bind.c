@@ -218,7 +218,9 @@ static lh_code bind_granted_view(binding *b, lh_table_name name, const lh_relati
     if (!b->all && !lh_access_decide(b->policy, LH_ACTION_READ, &resource, b->arena).allowed) return LH_OK;
     LH_TRY(lh_access_view_find(b->catalog, name, b->arena, &view, &found, err));
     if (!found) return LH_OK;
-    LH_TRY(bind_view(b, &view, LH_ACCESS_VIEW_DEPTH, &whole, err));
+    lh_code code = bind_view(b, &view, LH_ACCESS_VIEW_DEPTH, &whole, err);
+    if (code == LH_CONFLICT) return bind_broken(name, b->arena, err); /* it may be one below, which is hidden */
+    LH_TRY(code);
     *ret = whole;
     if (b->all) return LH_OK;
     lh_code code = lh_access_effective_view(b->catalog, b->policy, LH_ACTION_READ, &view, b->arena, &effective, err);

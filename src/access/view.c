@@ -196,7 +196,17 @@ lh_code access_view_labels(lh_catalog *catalog, const lh_view *view, lh_arena *a
     return view_labels(catalog, view, LH_ACCESS_VIEW_DEPTH - 1, arena, ret, err);
 }
 
-lh_code lh_access_view_check(lh_catalog *catalog, const lh_view *view, lh_arena *arena, lh_error *err) {
+/* Of its columns as they are now; an engine that is not there looks at nothing. */
+static lh_code view_bind_filter(lh_engine *engine, const access_columns *base, lh_str filter, lh_arena *arena,
+                                lh_error *err) {
+    if (!engine || !filter.len) return LH_OK;
+    lh_filter_column *columns = LH_ARENA_ARRAY(arena, lh_filter_column, base->count + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    for (size_t i = 0; i < base->count; i++) columns[i] = (lh_filter_column){base->names[i], base->masked[i]};
+    return lh_engine_filter_bind(engine, base->dataset, columns, base->count, filter, arena, err);
+}
+
+lh_code lh_access_view_check(lh_catalog *catalog, lh_engine *engine, const lh_view *view, lh_arena *arena, lh_error *err) {
     access_columns base, ignored;
     lh_filter filter;
     lh_error why = {0};
@@ -205,6 +215,7 @@ lh_code lh_access_view_check(lh_catalog *catalog, const lh_view *view, lh_arena 
     if (code == LH_OK) code = view_take_columns(&base, view, arena, &ignored, &why);
     if (code == LH_OK && view->row_filter.len)
         code = lh_engine_filter_check(view->row_filter, base.names, base.count, arena, &filter, &why);
+    if (code == LH_OK) code = view_bind_filter(engine, &base, view->row_filter, arena, &why);
     if (code == LH_OK) return LH_OK;
     if (code != LH_INVALID && code != LH_NOT_FOUND) return lh_fail(err, code, "%s", why.message);
     return lh_fail(err, LH_CONFLICT, "the view '%.*s' is broken: %s", LH_STR_ARG(lh_table_name_text(view->name, arena)),
@@ -273,13 +284,7 @@ static lh_code view_set_filter(view_job *job, lh_error *err) {
     LH_TRY(
         lh_engine_filter_check(job->body.row_filter, job->base.names, job->base.count, job->arena, &job->filter, err));
     job->view.row_filter = job->filter.text;
-    if (!job->put->engine) return LH_OK;
-    lh_filter_column *columns = LH_ARENA_ARRAY(job->arena, lh_filter_column, job->base.count + 1);
-    LH_TRY(lh_arena_check(job->arena, err));
-    for (size_t i = 0; i < job->base.count; i++)
-        columns[i] = (lh_filter_column){job->base.names[i], job->base.masked[i]};
-    return lh_engine_filter_bind(job->put->engine, job->base.dataset, columns, job->base.count, job->filter.text,
-                                 job->arena, err);
+    return view_bind_filter(job->put->engine, &job->base, job->filter.text, job->arena, err);
 }
 
 /* All that the view reads of its base. */
@@ -385,14 +390,14 @@ static void view_set_text(lh_arena *arena, lh_json *into, const char *name, lh_s
     lh_json_set(arena, into, name, text.len ? lh_json_new_string(arena, text) : lh_json_new_null(arena));
 }
 
-static lh_code view_public(lh_catalog *catalog, const lh_view_defined *defined, lh_arena *arena, lh_json **ret,
+static lh_code view_public(lh_catalog *catalog, lh_engine *engine, const lh_view_defined *defined, lh_arena *arena, lh_json **ret,
                            lh_error *err) {
     const lh_json *definition = defined->definition;
     lh_json *item = lh_json_new_object(arena);
     lh_view view;
     lh_error why = {0};
     LH_TRY(view_read(defined, arena, &view, err));
-    lh_code code = lh_access_view_check(catalog, &view, arena, &why);
+    lh_code code = lh_access_view_check(catalog, engine, &view, arena, &why);
     if (code != LH_OK && code != LH_CONFLICT) return lh_fail(err, code, "%s", why.message);
     lh_json_set_string(arena, item, "name", defined->name.name);
     lh_json_set_string(arena, item, "namespace", lh_namespace_text(defined->name.namespace_, arena));
@@ -410,11 +415,11 @@ static lh_code view_public(lh_catalog *catalog, const lh_view_defined *defined, 
     return lh_arena_check(arena, err);
 }
 
-lh_code lh_access_view_get(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+lh_code lh_access_view_get(lh_catalog *catalog, lh_engine *engine, lh_table_name name, lh_arena *arena, lh_json **ret,
                            uint64_t *ret_version, lh_error *err) {
     lh_view_defined defined;
     LH_TRY(lh_view_definition(catalog, name, arena, &defined, err));
-    LH_TRY(view_public(catalog, &defined, arena, ret, err));
+    LH_TRY(view_public(catalog, engine, &defined, arena, ret, err));
     *ret_version = defined.version;
     return LH_OK;
 }
@@ -430,7 +435,7 @@ lh_code lh_access_views_list(lh_catalog *catalog, lh_page page, lh_arena *arena,
         lh_json *item = NULL;
         uint64_t ignored;
         LH_TRY(lh_arena_new(4 * (size_t)LH_LIMIT_METADATA_BYTES, &scratch, err));
-        lh_code code = lh_access_view_get(catalog, names[i], scratch, &item, &ignored, err);
+        lh_code code = lh_access_view_get(catalog, NULL, names[i], scratch, &item, &ignored, err);
         if (code == LH_NOT_FOUND) continue; /* dropped meanwhile */
         if (code != LH_OK) return code;
         lh_json_append(items, lh_json_copy(arena, item));

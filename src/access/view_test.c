@@ -63,7 +63,7 @@ static void test_access__a_view_is_found_as_it_was_made(void) {
     CHECK(lh_str_eq(view.columns[1], LH_STR("Email")) && lh_json_size(view.redactions) == 1);
     CHECK(lh_str_eq(lh_json_get_string(lh_json_get(view.redactions, "Email"), "kind"), LH_STR("mask")));
     CHECK(lh_str_eq(view.row_filter, LH_STR("((BORN > '2000-01-01'))")));
-    CHECK_OK(lh_access_view_check(l.catalog, &view, l.arena, &err));
+    CHECK_OK(lh_access_view_check(l.catalog, NULL, &view, l.arena, &err));
 }
 
 static void test_access__what_a_view_cannot_be_is_told(void) {
@@ -133,7 +133,7 @@ static void test_access__a_view_whose_base_is_gone_is_broken_and_can_be_dropped(
     const lh_change gone = {.key = LH_STR("table/data/t"), .expected = LH_VERSION_ANY};
     CHECK_OK(lh_metastore_commit(lh_catalog_metastore(l.catalog), &gone, 1, NULL, &err));
     for (size_t i = 0; i < 2; i++) {
-        CHECK_OK(lh_access_view_get(l.catalog, named(&l, i ? "w" : "v"), l.arena, &shown, &version, &err));
+        CHECK_OK(lh_access_view_get(l.catalog, NULL, named(&l, i ? "w" : "v"), l.arena, &shown, &version, &err));
         lh_str broken = lh_json_get_string(shown, "broken");
         CHECK(broken.len && lh_str_search(broken, LH_STR("data.t")) != SIZE_MAX);
     }

@@ -293,7 +293,7 @@ lh_code api_access_effective(lh_request *request, lh_error *err) {
     LH_TRY(lh_access_policy(catalog, principal, arena, &policy, err));
     LH_TRY(lh_table_name_parse(catalog, lh_request_param(request, "dataset"), arena, &table, err));
     LH_TRY(lh_access_stands_for_view(catalog, policy, LH_ACTION_READ, table, arena, &view, &stands, err));
-    if (stands) LH_TRY(lh_access_view_check(catalog, &view, arena, err));
+    if (stands) LH_TRY(lh_access_view_check(catalog, NULL, &view, arena, err));
     if (stands) LH_TRY(lh_access_effective_view(catalog, policy, LH_ACTION_READ, &view, arena, &effective, err));
     else LH_TRY(lh_access_effective(catalog, policy, LH_ACTION_READ, table, arena, &effective, err));
     lh_json_set_string(arena, answer, "principal", principal);

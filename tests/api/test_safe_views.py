@@ -467,3 +467,49 @@ def test_the_reference_case_on_the_staffing_lake(fresh, tmp_path):
         assert asked("SELECT * FROM candidates").status_code in (400, 403, 404)
         assert asked("SELECT email FROM candidates").status_code in (400, 403, 404)
         assert lake.request("GET", "/datasets/by-name/candidates", **as_agent).status_code == 403
+
+
+# ---- what errors tell of what a view is over ----
+
+BASE = "basename_of_a_view"
+
+
+@pytest.fixture
+def over_base(tmp_path):
+    made = Lake(tmp_path / "root")
+    made.server.sql(f"CREATE TABLE {BASE} AS SELECT i AS id, 2 AS level FROM range(3) r(i)")
+    call(made.server, "POST", "/catalog/views", 201, view("lower_view", BASE, ["id", "level"], row_filter="level < 5"))
+    call(made.server, "POST", "/catalog/views", 201, view("v", "lower_view", row_filter="id >= 0"))
+    made.agent = made.key("of-v", {"effect": "allow", "on": "view", "name": "v", "actions": ["read"]})
+    yield made
+    made.server.stop()
+
+
+def test_a_time_out_does_not_name_the_base_of_a_view(over_base):
+    for timeout_ms in (5, 10, 20, 50, 100):
+        answer = over_base.ask(" UNION ALL ".join(["SELECT id FROM v"] * 200), over_base.agent, timeout_ms=timeout_ms)
+        assert BASE not in answer.text and "row filter" not in answer.text and answer.status_code in (200, 504), answer.text[:300]
+
+
+def test_a_filter_that_does_not_fit_the_types_any_more_is_told_to_whom_it_concerns(over_base):
+    lake = over_base
+    assert call(lake.server, "GET", "/catalog/views/lower_view", 200)["broken"] is None
+    call(lake.server, "POST", f"/catalog/datasets/by-name/{BASE}/migrate", 200, {"rules": [{"op": "cast", "column": "level", "type": "VARCHAR"}]})
+    said = lake.refused("FROM v", lake.agent)
+    assert "a row filter of 'v' does not fit" in said and BASE not in said and "lower_view" not in said
+    broken = call(lake.server, "GET", "/catalog/views/lower_view", 200)["broken"]
+    assert "'data.lower_view' is broken" in broken and "type VARCHAR" in broken
+    assert lake.server.request("GET", "/catalog/views/lower_view", headers={"X-API-Key": lake.agent}).status_code == 403
+
+
+def test_a_view_that_is_broken_below_is_told_by_the_name_that_is_seen(over_base):
+    lake = over_base
+    lake.server.stop()
+    log = lake.server.root / "_catalog" / "log"
+    newest = max(log.glob("*.json"))
+    entry = json.loads(newest.read_text())
+    number = entry["sequence"] + 1
+    (log / f"{number:020}.json").write_text(json.dumps({"format": "lakehouse-log", "schema_version": 1, "sequence": number, "changes": [{"key": f"table/data/{BASE}", "delete": True}]}))
+    lake.server.start()
+    said = lake.refused("FROM v", lake.agent, 409)
+    assert "'data.v' is broken" in said and BASE not in said and "lower_view" not in said
