@@ -215,7 +215,8 @@ LH_MUST_CHECK lh_code lh_access_effective_view(lh_catalog *catalog, const lh_pol
                                                const lh_view *view, lh_arena *arena, lh_effective *ret, lh_error *err);
 /* Is all there that it reads, in the base and in what that is over? With an attached engine also: does its row filter fit the types
  * that the columns have now? Errors: CONFLICT (it is broken, and why), and with an engine a statement's. */
-LH_MUST_CHECK lh_code lh_access_view_check(lh_catalog *catalog, lh_engine *engine, const lh_view *view, lh_arena *arena, lh_error *err);
+LH_MUST_CHECK lh_code lh_access_view_check(lh_catalog *catalog, lh_engine *engine, const lh_view *view, lh_arena *arena,
+                                           lh_error *err);
 
 typedef struct lh_view_put {
     lh_catalog *catalog;
@@ -234,8 +235,8 @@ LH_MUST_CHECK lh_code lh_access_view_delete(lh_catalog *catalog, lh_table_name n
                                             lh_error *err);
 /* {"name","namespace","base_dataset","columns","row_filter","column_redactions","shadow","description","created_by","created_at",
  * "updated_at","broken" (null, or why)}. engine: as for lh_access_view_check(). Arena. Errors: NOT_FOUND. */
-LH_MUST_CHECK lh_code lh_access_view_get(lh_catalog *catalog, lh_engine *engine, lh_table_name name, lh_arena *arena, lh_json **ret,
-                                         uint64_t *ret_version, lh_error *err);
+LH_MUST_CHECK lh_code lh_access_view_get(lh_catalog *catalog, lh_engine *engine, lh_table_name name, lh_arena *arena,
+                                         lh_json **ret, uint64_t *ret_version, lh_error *err);
 /* {"items":[…],"next_page_token"}. */
 LH_MUST_CHECK lh_code lh_access_views_list(lh_catalog *catalog, lh_page page, lh_arena *arena, lh_json **ret,
                                            lh_error *err);

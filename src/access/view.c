@@ -206,7 +206,8 @@ static lh_code view_bind_filter(lh_engine *engine, const access_columns *base, l
     return lh_engine_filter_bind(engine, base->dataset, columns, base->count, filter, arena, err);
 }
 
-lh_code lh_access_view_check(lh_catalog *catalog, lh_engine *engine, const lh_view *view, lh_arena *arena, lh_error *err) {
+lh_code lh_access_view_check(lh_catalog *catalog, lh_engine *engine, const lh_view *view, lh_arena *arena,
+                             lh_error *err) {
     access_columns base, ignored;
     lh_filter filter;
     lh_error why = {0};
@@ -390,8 +391,8 @@ static void view_set_text(lh_arena *arena, lh_json *into, const char *name, lh_s
     lh_json_set(arena, into, name, text.len ? lh_json_new_string(arena, text) : lh_json_new_null(arena));
 }
 
-static lh_code view_public(lh_catalog *catalog, lh_engine *engine, const lh_view_defined *defined, lh_arena *arena, lh_json **ret,
-                           lh_error *err) {
+static lh_code view_public(lh_catalog *catalog, lh_engine *engine, const lh_view_defined *defined, lh_arena *arena,
+                           lh_json **ret, lh_error *err) {
     const lh_json *definition = defined->definition;
     lh_json *item = lh_json_new_object(arena);
     lh_view view;

@@ -21,7 +21,8 @@ static lh_str views_etag(const lh_request *request, uint64_t version) {
 static lh_code views_answer(lh_request *request, lh_table_name name, unsigned status, lh_error *err) {
     lh_json *view = NULL;
     uint64_t version = 0;
-    LH_TRY(lh_access_view_get(views_catalog(request), lh_request_app(request)->engine, name, lh_request_arena(request), &view, &version, err));
+    LH_TRY(lh_access_view_get(views_catalog(request), lh_request_app(request)->engine, name, lh_request_arena(request),
+                              &view, &version, err));
     lh_respond_etag(request, views_etag(request, version));
     return lh_respond_json(request, status, view, err);
 }

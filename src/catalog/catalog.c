@@ -18,7 +18,8 @@ static lh_code catalog_ensure_default_namespace(lh_catalog *catalog, lh_error *e
     uint64_t ignored_version;
     code = catalog_namespace_version(catalog, catalog->default_namespace, &ignored_version, err);
     if (code != LH_NOT_FOUND) return code;
-    return lh_fail(err, LH_INVALID, "the default namespace '%.*s' is in the lake under a name that differs from it in case or dots",
+    return lh_fail(err, LH_INVALID,
+                   "the default namespace '%.*s' is in the lake under a name that differs from it in case or dots",
                    LH_STR_ARG(catalog->default_namespace));
 }
 

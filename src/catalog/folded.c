@@ -127,8 +127,8 @@ static lh_code folded_try_repair(lh_catalog *catalog, lh_arena *arena, lh_error 
     size_t name_count = 0, name = 0, doc = 0, count;
     LH_TRY(folded_names(catalog, arena, &names, &name_count, err));
     for (size_t i = 1; i < name_count; i++) catalog->namesakes |= lh_str_eq(names[i].key, names[i - 1].key);
-    LH_TRY(lh_metastore_list(catalog->metastore, LH_STR(FOLDED_PREFIX), LH_STR_NONE, CATALOG_LIST_ALL, arena, &docs,
-                             err));
+    LH_TRY(
+        lh_metastore_list(catalog->metastore, LH_STR(FOLDED_PREFIX), LH_STR_NONE, CATALOG_LIST_ALL, arena, &docs, err));
     do {
         bool found = true;
         for (count = 0; found && count < FOLDED_AT_ONCE; count += found)

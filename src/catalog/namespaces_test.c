@@ -217,7 +217,8 @@ static void test_namespaces__a_lake_of_before_may_have_several(void) {
     LH_CLEANUP(lake_freep) lake *l = lake_new();
     lh_namespace_of of;
     const lh_str text = LH_STR("{\"schema_version\":1,\"properties\":{}}");
-    lh_change changes[1502] = {{.key = LH_STR("namespace/sec"), .text = text}, {.key = LH_STR("namespace/SEC"), .text = text}};
+    lh_change changes[1502] = {{.key = LH_STR("namespace/sec"), .text = text},
+                               {.key = LH_STR("namespace/SEC"), .text = text}};
     for (int i = 2; i < 1502; i++)
         changes[i] = (lh_change){.key = lh_arena_printf(l->arena, "namespace/N%d", i), .text = text};
     CHECK_OK_IN(l, lh_metastore_commit(lh_catalog_metastore(l->catalog), changes, 1502, NULL, &l->err));

@@ -113,7 +113,8 @@ static lh_code govern_ask(govern *g, const tree_ref *ref, const lh_relation **re
     bool as_written = lh_str_eq(written.namespace_, ret_name->namespace_);
     lh_code code = run_relation(g->run, governor, ret_name, ret, err);
     if (code != LH_DENIED || as_written) return code;
-    return governor->relation(governor->ctx, written, g->run->arena, ret, err); /* in the words of one that is not there */
+    return governor->relation(governor->ctx, written, g->run->arena, ret,
+                              err); /* in the words of one that is not there */
 }
 
 /* The snapshot of AT (VERSION => 1) or AT (TIMESTAMP => …), which must have the columns that the policy was asked about. */

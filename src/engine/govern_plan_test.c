@@ -338,8 +338,12 @@ static void test_govern_plan__what_is_outside_of_a_relation_is_refused(void) {
 }
 
 static void test_govern_plan__what_is_changed_is_what_was_asked_for(void) {
-    static const char *const changes[] = {"INSERT INTO u VALUES (1, 'x')", "UPDATE u SET b = 1", "DELETE FROM u", "ALTER TABLE u ADD COLUMN more INTEGER",
-                                          "CREATE OR REPLACE TABLE u(b BIGINT, s VARCHAR)", "DROP TABLE u"};
+    static const char *const changes[] = {"INSERT INTO u VALUES (1, 'x')",
+                                          "UPDATE u SET b = 1",
+                                          "DELETE FROM u",
+                                          "ALTER TABLE u ADD COLUMN more INTEGER",
+                                          "CREATE OR REPLACE TABLE u(b BIGINT, s VARCHAR)",
+                                          "DROP TABLE u"};
     fixture *f = fixture_new();
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         fixture_govern(f, "U"); /* which DuckDB takes for u */

@@ -253,10 +253,11 @@ static lh_code guard_target(guard *g, size_t at, const lh_sql_table *table) {
 }
 
 lh_code lh_sql_too_many_references(lh_error *err) {
-    return lh_fail(err, LH_LIMIT,
-                   "SQL: a statement names tables at most %d times: name each once, by WITH, or make several statements "
-                   "of it",
-                   LH_LIMIT_SQL_REFERENCES);
+    return lh_fail(
+        err, LH_LIMIT,
+        "SQL: a statement names tables at most %d times: name each once, by WITH, or make several statements "
+        "of it",
+        LH_LIMIT_SQL_REFERENCES);
 }
 
 static void guard_report(guard *g, lh_sql_table table) {

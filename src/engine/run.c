@@ -36,8 +36,8 @@ lh_str run_written_namespace(const engine_run *run, lh_str schema) {
 lh_namespace_of run_resolve_namespace(const engine_run *run, lh_str schema) {
     lh_namespace_of of = {.name = run_written_namespace(run, schema)}, found;
     lh_str text = lh_namespace_text(of.name, run->arena);
-    bool known = run->engine->catalog &&
-                 lh_namespace_of_sql(run->engine->catalog, text, run->arena, &found, NULL) == LH_OK;
+    bool known =
+        run->engine->catalog && lh_namespace_of_sql(run->engine->catalog, text, run->arena, &found, NULL) == LH_OK;
     return known ? found : of;
 }
 
@@ -72,8 +72,8 @@ static lh_code run_collect_locks(engine_run *run, lh_error *err) {
         const lh_sql_table *table = &run->scan.tables[i];
         lh_table_name name;
         if (!table->write || !run_table_name(run, table, &name)) continue;
-        run->locks[count++] = (lh_table_name){lh_arena_lower(run->arena, name.namespace_),
-                                              lh_arena_lower(run->arena, name.name)};
+        run->locks[count++] =
+            (lh_table_name){lh_arena_lower(run->arena, name.namespace_), lh_arena_lower(run->arena, name.name)};
     }
     LH_TRY(lh_arena_check(run->arena, err));
     if (count) qsort(run->locks, count, sizeof *run->locks, run_name_order);
