@@ -223,7 +223,7 @@ static lh_code bind_granted_view(binding *b, lh_table_name name, const lh_relati
     LH_TRY(code);
     *ret = whole;
     if (b->all) return LH_OK;
-    lh_code code = lh_access_effective_view(b->catalog, b->policy, LH_ACTION_READ, &view, b->arena, &effective, err);
+    code = lh_access_effective_view(b->catalog, b->policy, LH_ACTION_READ, &view, b->arena, &effective, err);
     if (code == LH_NOT_FOUND) return bind_broken(name, b->arena, err);
     LH_TRY(code);
     if (effective.whole) return LH_OK;

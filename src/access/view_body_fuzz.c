@@ -8,7 +8,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool fuzz_is_kind(lh_str kind) {
-    static const char *const kinds[] = {"null", "hash", "mask", "year", "bucket", "token", "none"};
+    static const char *const kinds[] = {"null", "hash", "sha256", "mask", "year", "bucket", "token", "none"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (lh_str_eq(kind, lh_str_from(kinds[i]))) return true;
     return false;

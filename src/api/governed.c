@@ -24,7 +24,8 @@ lh_code api_may_write(lh_request *request, lh_write write, lh_table_name name, l
         return lh_fail(err, LH_DENIED, LH_SYSTEM_DENIED);
     LH_TRY(api_governor(request, LH_PERMIT_WRITE, &governor, err));
     if (governor) LH_TRY(governor->write(governor->ctx, write, name, lh_request_arena(request), &limits, err));
-    return limits ? lh_fail(err, LH_DENIED, "this takes the rights to read and to write every row and column of the dataset")
+    return limits ? lh_fail(err, LH_DENIED,
+                            "this takes the rights to read and to write every row and column of the dataset")
                   : LH_OK;
 }
 

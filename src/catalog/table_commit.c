@@ -11,6 +11,7 @@
 #include "catalog/dataset_internal.h"
 #include "catalog/readers_internal.h"
 #include "catalog/reshape_internal.h"
+#include "catalog/table_metadata_internal.h"
 
 enum { COMMIT_TRIES = 30, COMMIT_TABLES_MAX = 100 };
 
@@ -174,6 +175,52 @@ static lh_code commit_check_readers(lh_catalog *catalog, table_commit *commit, c
                  : lh_arena_check(arena, err);
 }
 
+/* Manifests of the current snapshot, when the table has had more partition specs than one; else none. Arena. */
+static lh_code commit_manifests(lh_catalog *catalog, const lh_json *metadata, lh_arena *arena,
+                                manifest_list_entry **ret, size_t *ret_count, lh_error *err) {
+    const lh_json *snapshot = metadata_snapshot(metadata, metadata_current_snapshot_id(metadata));
+    lh_str list = lh_json_get_string(snapshot, "manifest-list");
+    *ret_count = 0;
+    if (lh_json_size(lh_json_get(metadata, "partition-specs")) < 2 || list.len == 0) return LH_OK;
+    return manifest_list_read(catalog->bucket, list, arena, ret, ret_count, err);
+}
+
+/* No file lies in a partition by a column that is not there any more: DuckDB could not read the table. Columns went away. */
+static lh_code commit_check_partitions(lh_catalog *catalog, const lh_json *metadata, lh_arena *arena, lh_error *err) {
+    manifest_list_entry *entries = NULL;
+    size_t count;
+    LH_TRY(commit_manifests(catalog, metadata, arena, &entries, &count, err));
+    for (size_t i = 0; i < count; i++)
+        if (!metadata_spec_is_readable(metadata, entries[i].spec_id))
+            return lh_fail(err, LH_CONFLICT,
+                           "the column cannot be dropped: files of the table lie in partitions by it (partition spec "
+                           "%" PRId64 "); make a new table, as by CREATE TABLE … AS SELECT",
+                           entries[i].spec_id);
+    return LH_OK;
+}
+
+static bool commit_is_divided(const lh_json *metadata, int64_t spec_id) {
+    const lh_json *spec = metadata_find(lh_json_get(metadata, "partition-specs"), "spec-id", spec_id);
+    return lh_json_size(lh_json_get(spec, "fields")) > 0;
+}
+
+/* The engine writes deletes of a table that has no partitions now as if no file had been in one, and could not read it then. */
+static lh_code commit_check_deletes(lh_catalog *catalog, const lh_json *metadata, lh_arena *arena, lh_error *err) {
+    manifest_list_entry *entries = NULL;
+    size_t count;
+    bool deletes = false, divided = false;
+    if (commit_is_divided(metadata, lh_json_int(lh_json_get(metadata, "default-spec-id"), 0))) return LH_OK;
+    LH_TRY(commit_manifests(catalog, metadata, arena, &entries, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        deletes |= entries[i].content == 1 && entries[i].snapshot_id == metadata_current_snapshot_id(metadata);
+        divided |= commit_is_divided(metadata, entries[i].spec_id);
+    }
+    if (!deletes || !divided) return LH_OK;
+    return lh_fail(err, LH_CONFLICT,
+                   "rows cannot be changed: the table has no partitions any more, but files in former ones; SET "
+                   "PARTITIONED BY again, or make a new table, as by CREATE TABLE … AS SELECT");
+}
+
 /* What travels with the commit; a reshape makes other updates of the engine's. */
 static lh_code commit_take_annotation(lh_catalog *catalog, table_commit *commit, bool by_engine, const lh_json *old,
                                       const lh_json **updates, lh_arena *arena, lh_error *err) {
@@ -207,7 +254,12 @@ static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by
     LH_TRY(metadata_apply_updates(arena, commit->metadata, updates, err)); /* in place */
     if (commit->carried || commit->annotation.reshape) reshape_mark(commit->metadata, updates, arena);
     LH_TRY(metadata_finish(arena, commit->metadata, previous, previous_ms, err));
-    if (columns) LH_TRY(commit_check_readers(catalog, commit, columns, arena, err));
+    if (columns) {
+        LH_TRY(commit_check_readers(catalog, commit, columns, arena, err));
+        LH_TRY(commit_check_partitions(catalog, commit->metadata, arena, err));
+    }
+    if (by_engine && commit_has(updates, "action", "add-snapshot"))
+        LH_TRY(commit_check_deletes(catalog, commit->metadata, arena, err));
     LH_TRY(commit_take_location(catalog, commit, location, arena, err));
     size_t kept = lh_json_size(lh_json_get(commit->metadata, "metadata-log"));
     lh_str expire =

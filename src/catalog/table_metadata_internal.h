@@ -19,6 +19,8 @@ int64_t metadata_format(const lh_json *metadata);
 void metadata_touch(metadata_change *change, int64_t now_ms); /* last-updated-ms, which never falls */
 /* The default spec and order take their values from columns of the current schema. */
 lh_code metadata_check_shape(const lh_json *metadata, lh_error *err);
+/* Has the current schema all columns that the spec takes values from? */
+bool metadata_spec_is_readable(const lh_json *metadata, int64_t spec_id);
 /* Names, types and ids of one schema, as far as the format has them. */
 lh_code metadata_check_schema(lh_arena *arena, const lh_json *schema, int64_t format, lh_error *err);
 /* Removes from metadata.<list> the elements whose `id_name` is in the array of ids. */

@@ -65,6 +65,11 @@ static lh_code metadata_check_sources(const lh_json *metadata, const lh_json *fi
     return LH_OK;
 }
 
+bool metadata_spec_is_readable(const lh_json *metadata, int64_t spec_id) {
+    const lh_json *spec = metadata_find(lh_json_get(metadata, "partition-specs"), "spec-id", spec_id);
+    return metadata_check_sources(metadata, lh_json_get(spec, "fields"), "", NULL) == LH_OK;
+}
+
 lh_code metadata_check_shape(const lh_json *metadata, lh_error *err) {
     int64_t spec = lh_json_int(lh_json_get(metadata, "default-spec-id"), -1);
     int64_t order = lh_json_int(lh_json_get(metadata, "default-sort-order-id"), -1);

@@ -49,8 +49,7 @@ void check_change(LogicalOperator &op, TableCatalogEntry &table, bool updates) {
     if (count == 0 && updates)
         throw InvalidInputException(
             "the condition of this statement is true for no row whatever: there is nothing to update");
-    if (count > 1)
-        throw InvalidInputException("a statement that changes rows reads file_row_number of no other table");
+    if (count > 1) throw InvalidInputException("a statement that changes rows reads file_row_number of no other table");
 }
 
 bool has_update(const LogicalMergeInto &merge) {
@@ -85,7 +84,8 @@ void check(ClientContext &context, LogicalOperator &op) {
 bool fault_shim_install(duckdb_database database) {
     try {
         auto &instance = *reinterpret_cast<DatabaseWrapper *>(database)->database->instance;
-        OptimizerExtension optimizer; /* runs behind all of DuckDB's own: what is a constant for the plan is one by now */
+        OptimizerExtension
+            optimizer; /* runs behind all of DuckDB's own: what is a constant for the plan is one by now */
         optimizer.optimize_function = [](OptimizerExtensionInput &input, unique_ptr<LogicalOperator> &plan) {
             if (plan) check(input.context, *plan);
         };

@@ -488,3 +488,18 @@ def test_commands(server, tmp_path):
     for wrong in (["diff", "cli_old"], ["migrate", "cli_old"], ["migrate", "cli_old", "--to", "a", "--rules", "b"]):
         assert lakehouse("datasets", *wrong, server=server, check=False).returncode == 2
     assert lakehouse("datasets", "rollback", "nowhere", server=server, check=False).returncode == 1
+
+
+def test_former_partitions_keep_their_column_and_their_rows(server):
+    server.sql("CREATE TABLE former (a INTEGER, b VARCHAR, c INTEGER)")
+    server.sql("ALTER TABLE former SET PARTITIONED BY (c)")
+    server.sql("INSERT INTO former VALUES (1, 'x', 1), (2, 'y', 2)")
+    server.sql("ALTER TABLE former RESET PARTITIONED BY")
+    server.sql("INSERT INTO former VALUES (3, 'z', 1)")
+    for statement in ("ALTER TABLE former DROP COLUMN c", "DELETE FROM former WHERE a = 1", "UPDATE former SET b = 'w' WHERE a = 3"):
+        answer = server.query(statement)
+        assert answer.status_code == 409 and "partitions" in answer.json()["error"]["message"], answer.text
+        assert readers_agree(server, "former") == [[1, "x", 1], [2, "y", 2], [3, "z", 1]]
+    server.sql("ALTER TABLE former SET PARTITIONED BY (c)")
+    server.sql("DELETE FROM former WHERE a = 1")
+    assert readers_agree(server, "former") == [[2, "y", 2], [3, "z", 1]]
