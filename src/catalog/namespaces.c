@@ -46,6 +46,8 @@ lh_code lh_namespace_create(lh_catalog *catalog, const lh_json *request, lh_aren
     lh_str name, text;
     const lh_json *properties = lh_json_get(request, "properties");
     LH_TRY(catalog_namespace_from_json(lh_json_get(request, "namespace"), arena, &name, err));
+    if (lh_namespace_is_system(name) && !lh_str_starts(name, LH_STR("system")))
+        return lh_fail(err, LH_INVALID, "the namespace 'system' is the lake's own, in lower case");
     LH_TRY(namespace_check_properties(properties, err));
     LH_TRY(namespace_document(lh_json_is_object(properties) ? properties : NULL, arena, &text, err));
     lh_change changes[5] = {{.key = catalog_namespace_key(name, arena), .text = text, .expected = LH_VERSION_ABSENT}};

@@ -185,16 +185,20 @@ static lh_code commit_manifests(lh_catalog *catalog, const lh_json *metadata, lh
     return manifest_list_read(catalog->bucket, list, arena, ret, ret_count, err);
 }
 
-/* No file lies in a partition by a column that is not there any more: DuckDB could not read the table. Columns went away. */
+static bool commit_is_live(const manifest_list_entry *entry) { return entry->files[0] + entry->files[1] > 0; }
+
+/* No file lies in a partition by a column that is not there any more: DuckDB could not read the table. */
 static lh_code commit_check_partitions(lh_catalog *catalog, const lh_json *metadata, lh_arena *arena, lh_error *err) {
     manifest_list_entry *entries = NULL;
     size_t count;
     LH_TRY(commit_manifests(catalog, metadata, arena, &entries, &count, err));
     for (size_t i = 0; i < count; i++)
-        if (!metadata_spec_is_readable(metadata, entries[i].spec_id))
+        if (commit_is_live(&entries[i]) && !metadata_spec_is_readable(metadata, entries[i].spec_id))
             return lh_fail(err, LH_CONFLICT,
-                           "the column cannot be dropped: files of the table lie in partitions by it (partition spec "
-                           "%" PRId64 "); make a new table, as by CREATE TABLE … AS SELECT",
+                           "a column cannot be dropped, nor a snapshot be made current, when files of the table lie in "
+                           "partitions by a column that is not there (partition spec %" PRId64
+                           "); make a new table, as "
+                           "by CREATE TABLE … AS SELECT",
                            entries[i].spec_id);
     return LH_OK;
 }
@@ -213,7 +217,8 @@ static lh_code commit_check_deletes(lh_catalog *catalog, const lh_json *metadata
     LH_TRY(commit_manifests(catalog, metadata, arena, &entries, &count, err));
     for (size_t i = 0; i < count; i++) {
         deletes |= entries[i].content == 1 && entries[i].snapshot_id == metadata_current_snapshot_id(metadata);
-        divided |= commit_is_divided(metadata, entries[i].spec_id);
+        divided |=
+            entries[i].content == 0 && commit_is_live(&entries[i]) && commit_is_divided(metadata, entries[i].spec_id);
     }
     if (!deletes || !divided) return LH_OK;
     return lh_fail(err, LH_CONFLICT,
@@ -254,10 +259,9 @@ static lh_code commit_prepare(lh_catalog *catalog, table_commit *commit, bool by
     LH_TRY(metadata_apply_updates(arena, commit->metadata, updates, err)); /* in place */
     if (commit->carried || commit->annotation.reshape) reshape_mark(commit->metadata, updates, arena);
     LH_TRY(metadata_finish(arena, commit->metadata, previous, previous_ms, err));
-    if (columns) {
-        LH_TRY(commit_check_readers(catalog, commit, columns, arena, err));
+    if (columns) LH_TRY(commit_check_readers(catalog, commit, columns, arena, err));
+    if (columns || !commit_has(updates, "action", "add-snapshot"))
         LH_TRY(commit_check_partitions(catalog, commit->metadata, arena, err));
-    }
     if (by_engine && commit_has(updates, "action", "add-snapshot"))
         LH_TRY(commit_check_deletes(catalog, commit->metadata, arena, err));
     LH_TRY(commit_take_location(catalog, commit, location, arena, err));

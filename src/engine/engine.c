@@ -8,6 +8,7 @@
  *     opens nothing else, and cannot be opened up again.
  *  5. lock_configuration = true.
  * The catalog's requests go through the extension's own HTTP client, which step 4 does not stop. */
+#include "engine/bounds_shim.h"
 #include "engine/database_shim.h"
 #include "engine/engine_internal.h"
 #include "engine/fault_shim.h"
@@ -75,7 +76,8 @@ static lh_code engine_open_database(lh_engine *engine, duckdb_database *ret, lh_
         code = lh_fail(err, LH_INTERNAL, "engine: DuckDB does not open: %s", message ? message : "unknown");
     duckdb_free(message);
     duckdb_destroy_config(&config);
-    if (code == LH_OK && !fault_shim_install(*ret)) code = lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    if (code == LH_OK && !(fault_shim_install(*ret) && bounds_shim_install(*ret)))
+        code = lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
     if (code == LH_OK) code = engine_load_extensions(engine->extension_dir, *ret, err);
     if (code == LH_OK) code = engine_register_sample(engine, *ret, err);
     if (code == LH_OK) code = engine_register_masks(&engine->masks, *ret, err);

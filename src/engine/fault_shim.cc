@@ -1,12 +1,17 @@
 /* See fault_shim.h. */
 #include "engine/fault_shim.h"
 
+#include <algorithm>
+
 #include <duckdb/catalog/catalog.hpp>
 #include <duckdb/catalog/catalog_entry/table_catalog_entry.hpp>
 #include <duckdb/common/multi_file/multi_file_reader.hpp>
 #include <duckdb/execution/expression_executor.hpp>
 #include <duckdb/main/capi/capi_internal.hpp>
+#include <duckdb/optimizer/optimizer.hpp>
 #include <duckdb/optimizer/optimizer_extension.hpp>
+#include <duckdb/planner/binder.hpp>
+#include <duckdb/planner/expression/bound_constant_expression.hpp>
 #include <duckdb/planner/expression/bound_window_expression.hpp>
 #include <duckdb/planner/operator/list.hpp>
 
@@ -41,42 +46,66 @@ idx_t count_numbered(LogicalOperator &op) {
     return count;
 }
 
-/* The iceberg extension takes the files of the first scan of rows' numbers that it meets for those of the table that it
- * changes; when there is none, or another, it ends in an error that ends the database. */
-void check_change(LogicalOperator &op, TableCatalogEntry &table, bool updates) {
-    if (table.ParentCatalog().GetCatalogType() != "iceberg") return;
+bool is_of_iceberg(TableCatalogEntry &table) { return table.ParentCatalog().GetCatalogType() == "iceberg"; }
+
+/* The extension takes the files of the first scan of rows' numbers that it meets for those of the table that it changes; when
+ * that is another, it ends in an error that ends the database. Is there one? */
+bool reads_target(LogicalOperator &op) {
     idx_t count = count_numbered(op);
-    if (count == 0 && updates)
-        throw InvalidInputException(
-            "the condition of this statement is true for no row whatever: there is nothing to update");
     if (count > 1) throw InvalidInputException("a statement that changes rows reads file_row_number of no other table");
+    return count > 0;
 }
 
-bool has_update(const LogicalMergeInto &merge) {
-    for (auto &matched : merge.actions)
-        for (auto &action : matched.second)
-            if (action->action_type == MergeActionType::MERGE_UPDATE) return true;
-    return false;
+/* In the place of a statement whose condition is true for no row whatever: it has changed none. */
+void change_nothing(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> &op) {
+    auto &binder = input.optimizer.binder;
+    vector<unique_ptr<Expression>> count;
+    count.push_back(make_uniq<BoundConstantExpression>(Value::BIGINT(0)));
+    auto none = make_uniq<LogicalProjection>(binder.GenerateTableIndex(), std::move(count));
+    none->children.push_back(make_uniq<LogicalDummyScan>(binder.GenerateTableIndex()));
+    none->ResolveOperatorTypes();
+    op = std::move(none);
 }
 
-void check(ClientContext &context, LogicalOperator &op) {
-    switch (op.type) {
-    case LogicalOperatorType::LOGICAL_WINDOW:
-        for (auto &expression : op.expressions) {
-            check_offset(context, expression->Cast<BoundWindowExpression>());
-            check_tiles(expression->Cast<BoundWindowExpression>());
-        }
+/* Without a row of the target none is matched: what updates is left out, what inserts is done. Is there anything left? */
+bool keep_inserts(LogicalMergeInto &merge) {
+    idx_t left = 0;
+    for (auto &matched : merge.actions) {
+        auto &actions = matched.second;
+        actions.erase(std::remove_if(actions.begin(), actions.end(),
+                                     [](const unique_ptr<BoundMergeIntoAction> &action) {
+                                         return action->action_type == MergeActionType::MERGE_UPDATE;
+                                     }),
+                      actions.end());
+        left += actions.size();
+    }
+    return left > 0;
+}
+
+void check_windows(ClientContext &context, LogicalOperator &op) {
+    for (auto &expression : op.expressions) {
+        check_offset(context, expression->Cast<BoundWindowExpression>());
+        check_tiles(expression->Cast<BoundWindowExpression>());
+    }
+}
+
+void check(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> &op) {
+    switch (op->type) {
+    case LogicalOperatorType::LOGICAL_WINDOW: check_windows(input.context, *op); break;
+    case LogicalOperatorType::LOGICAL_UPDATE:
+        if (is_of_iceberg(op->Cast<LogicalUpdate>().table) && !reads_target(*op)) return change_nothing(input, op);
         break;
-    case LogicalOperatorType::LOGICAL_UPDATE: check_change(op, op.Cast<LogicalUpdate>().table, true); break;
-    case LogicalOperatorType::LOGICAL_DELETE: check_change(op, op.Cast<LogicalDelete>().table, false); break;
+    case LogicalOperatorType::LOGICAL_DELETE:
+        if (is_of_iceberg(op->Cast<LogicalDelete>().table)) reads_target(*op);
+        break;
     case LogicalOperatorType::LOGICAL_MERGE_INTO: {
-        auto &merge = op.Cast<LogicalMergeInto>();
-        check_change(op, merge.table, has_update(merge));
+        auto &merge = op->Cast<LogicalMergeInto>();
+        if (is_of_iceberg(merge.table) && !reads_target(*op) && !keep_inserts(merge)) return change_nothing(input, op);
         break;
     }
     default: break;
     }
-    for (auto &child : op.children) check(context, *child);
+    for (auto &child : op->children) check(input, child);
 }
 
 } // namespace
@@ -87,7 +116,7 @@ bool fault_shim_install(duckdb_database database) {
         OptimizerExtension
             optimizer; /* runs behind all of DuckDB's own: what is a constant for the plan is one by now */
         optimizer.optimize_function = [](OptimizerExtensionInput &input, unique_ptr<LogicalOperator> &plan) {
-            if (plan) check(input.context, *plan);
+            if (plan) check(input, plan);
         };
         OptimizerExtension::Register(DBConfig::GetConfig(instance), std::move(optimizer));
         return true;

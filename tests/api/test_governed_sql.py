@@ -346,8 +346,17 @@ def test_errors_name_nothing_that_is_hidden(lake):
     for sql in ("CREATE TABLE own.e WITH (location='/tmp/x') AS SELECT 1 AS a", "CREATE TABLE own.f (a INTEGER REFERENCES board.layoffs2027 (a))"):
         assert "board" not in lake.refused(sql, key).replace(sql, "")
     assert lake.rows('INSERT INTO own."UpTab" VALUES (2)', lake.key("of-up", allow("dataset", "own.UpTab", "read", "write"))) == [[1]]
-    assert "nothing to update" in lake.refused("UPDATE own.\"UpTab\" SET a = 3 WHERE false", key, status=400)
+    assert lake.rows("UPDATE own.\"UpTab\" SET a = 3 WHERE false", key) == [[0]]
     assert lake.rows("SELECT sum(a) FROM own.\"UpTab\"", key) == [[3]]
+
+
+def test_a_change_of_nothing_tells_nothing_of_a_row_filter(lake):
+    """Else its constants are found by what the planner folds the condition and the filter to."""
+    lake.ingest("notebook", csv("id,v", [(1, 1)]))
+    lake.ingest("wages", csv("id,salary", [(i, i * 1000) for i in range(100)]))
+    key = lake.key("of-pay", allow("dataset", "wages", row_filter="salary < 47123"), allow("dataset", "notebook", "read", "write"))
+    for sql in ("UPDATE notebook SET v = v FROM wages WHERE notebook.id = wages.id AND wages.salary = {}", "UPDATE notebook SET v = v WHERE id IN (SELECT id FROM wages WHERE salary = {})"):
+        assert [lake.rows(sql.format(n), key) for n in (47122, 47123)] == [[[0]], [[0]]]
 
 
 def test_main_is_the_default_namespace_here_too(lake):

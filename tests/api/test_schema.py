@@ -503,3 +503,38 @@ def test_former_partitions_keep_their_column_and_their_rows(server):
     server.sql("ALTER TABLE former SET PARTITIONED BY (c)")
     server.sql("DELETE FROM former WHERE a = 1")
     assert readers_agree(server, "former") == [[2, "y", 2], [3, "z", 1]]
+
+
+def test_a_snapshot_in_partitions_of_a_dropped_column_is_not_made_current(server):
+    catalog = server.pyiceberg()
+    rows = pa.table({"id": [1, 2], "city": ["A", "B"]})
+    table = catalog.create_table("data.set_back", schema=rows.schema)
+    with table.update_spec() as spec:
+        spec.add_identity("city")
+    table.append(rows)
+    divided = table.refresh().metadata.current_snapshot_id
+    with table.update_spec() as spec:
+        spec.remove_field("city")
+    table.overwrite(rows)
+    with table.update_schema() as schema:
+        schema.delete_column("city")
+    body = {"requirements": [], "updates": [{"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": divided}]}
+    answer = server.request("POST", "/iceberg/v1/namespaces/data/tables/set_back", json=body)
+    assert answer.status_code == 409 and "partition spec" in answer.text
+    assert server.sql("SELECT count(*) FROM set_back") == [[2]]
+
+
+def test_deletes_of_files_that_are_gone_refuse_no_change(server):
+    catalog = server.pyiceberg()
+    rows = pa.table({"id": [1, 2, 3], "city": ["A", "B", "A"]})
+    table = catalog.create_table("data.overwritten", schema=rows.schema)
+    with table.update_spec() as spec:
+        spec.add_identity("city")
+    table.append(rows)
+    server.sql("DELETE FROM overwritten WHERE id = 1")
+    table.refresh()
+    with table.update_spec() as spec:
+        spec.remove_field("city")
+    table.overwrite(rows)
+    assert server.sql("DELETE FROM overwritten WHERE id = 3") == [[1]]
+    assert readers_agree(server, 'overwritten') == [[1, 'A'], [2, 'B']]

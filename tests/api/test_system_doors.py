@@ -221,3 +221,9 @@ def test_who_is_administrator_still_may(lake):
     lake.call("POST", "/journal/flush", 200, key=lake.keys["write"])
     assert lake.rows("SELECT count(*) > 0 FROM lake.system.journal WHERE entity_id = '3'", ADMIN) == [[True]]
     assert lake.call("GET", "/journal/verify", 200)
+
+
+def test_no_namespace_is_made_that_is_system_in_another_case(lake):
+    """The journal could not make its own then."""
+    for made in (lake.server.query('CREATE SCHEMA "SYSTEM"'), lake.server.request("POST", "/iceberg/v1/namespaces", json={"namespace": ["System"]})):
+        assert made.status_code == 400 and "lower case" in made.text, made.text
