@@ -353,9 +353,9 @@ def test_errors_name_nothing_that_is_hidden(lake):
 def test_a_change_of_nothing_tells_nothing_of_a_row_filter(lake):
     """Else its constants are found by what the planner folds the condition and the filter to."""
     lake.ingest("notebook", csv("id,v", [(1, 1)]))
-    lake.ingest("wages", csv("id,salary", [(i, i * 1000) for i in range(100)]))
-    key = lake.key("of-pay", allow("dataset", "wages", row_filter="salary < 47123"), allow("dataset", "notebook", "read", "write"))
-    for sql in ("UPDATE notebook SET v = v FROM wages WHERE notebook.id = wages.id AND wages.salary = {}", "UPDATE notebook SET v = v WHERE id IN (SELECT id FROM wages WHERE salary = {})"):
+    lake.ingest("all_salaries", csv("id,salary", [(i, i * 1000) for i in range(100)]))
+    key = lake.key("of-pay", allow("dataset", "all_salaries", row_filter="salary < 47123"), allow("dataset", "notebook", "read", "write"))
+    for sql in ("UPDATE notebook SET v = v FROM all_salaries WHERE notebook.id = all_salaries.id AND all_salaries.salary = {}", "UPDATE notebook SET v = v WHERE id IN (SELECT id FROM all_salaries WHERE salary = {})"):
         assert [lake.rows(sql.format(n), key) for n in (47122, 47123)] == [[[0]], [[0]]]
 
 
