@@ -2,7 +2,7 @@
  * statement is planned have the same bounds. */
 #include "engine/bounds_shim.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include <duckdb/catalog/catalog.hpp>
 #include <duckdb/catalog/catalog_entry/scalar_function_catalog_entry.hpp>
