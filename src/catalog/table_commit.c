@@ -191,6 +191,10 @@ static bool commit_is_live(const manifest_list_entry *entry) { return entry->fil
 static lh_code commit_check_partitions(lh_catalog *catalog, const lh_json *metadata, lh_arena *arena, lh_error *err) {
     manifest_list_entry *entries = NULL;
     size_t count;
+    bool readable = true; /* then nothing is read: other commits than of snapshots come here as well */
+    for (lh_json_iter it = lh_json_each(lh_json_get(metadata, "partition-specs")); lh_json_next(&it);)
+        readable = readable && metadata_spec_is_readable(metadata, lh_json_int(lh_json_get(it.value, "spec-id"), -1));
+    if (readable) return LH_OK;
     LH_TRY(commit_manifests(catalog, metadata, arena, &entries, &count, err));
     for (size_t i = 0; i < count; i++)
         if (commit_is_live(&entries[i]) && !metadata_spec_is_readable(metadata, entries[i].spec_id))

@@ -80,22 +80,27 @@ struct Bound {
     const char *what;
 };
 
+constexpr const char *OF_PAIRS = "the lengths of two texts, multiplied, are at most 16,000,000";
+constexpr const char *OF_BYTES = "it makes at most 64 MiB of a value";
+constexpr const char *OF_CHARACTERS = "it makes at most 16,777,216 characters of a value";
+constexpr const char *OF_LIST = "it makes a list of at most 1,000,000 values";
+
 const Bound BOUNDS[] = {
-    {"levenshtein", pairs, PAIRS, 0, "the lengths of two texts, multiplied, are at most 16,000,000"},
-    {"editdist3", pairs, PAIRS, 0, "the lengths of two texts, multiplied, are at most 16,000,000"},
-    {"damerau_levenshtein", pairs, PAIRS, 0, "the lengths of two texts, multiplied, are at most 16,000,000"},
-    {"jaro_similarity", pairs, PAIRS, 0, "the lengths of two texts, multiplied, are at most 16,000,000"},
-    {"jaro_winkler_similarity", pairs, PAIRS, 0, "the lengths of two texts, multiplied, are at most 16,000,000"},
-    {"repeat", repeated, TEXT_BYTES, 8 * TEXT_BYTES, "it makes at most 64 MiB of a value"},
-    {"lpad", padded, TEXT_BYTES / 4, 2 * TEXT_BYTES, "it makes at most 16,777,216 characters of a value"},
-    {"rpad", padded, TEXT_BYTES / 4, 2 * TEXT_BYTES, "it makes at most 16,777,216 characters of a value"},
-    {"bitstring", bits, TEXT_BYTES, 8 * TEXT_BYTES, "it makes at most 64 MiB of a value"},
+    {"levenshtein", pairs, PAIRS, 0, OF_PAIRS},
+    {"editdist3", pairs, PAIRS, 0, OF_PAIRS},
+    {"damerau_levenshtein", pairs, PAIRS, 0, OF_PAIRS},
+    {"jaro_similarity", pairs, PAIRS, 0, OF_PAIRS},
+    {"jaro_winkler_similarity", pairs, PAIRS, 0, OF_PAIRS},
+    {"repeat", repeated, TEXT_BYTES, 8 * TEXT_BYTES, OF_BYTES},
+    {"lpad", padded, TEXT_BYTES / 4, 2 * TEXT_BYTES, OF_CHARACTERS},
+    {"rpad", padded, TEXT_BYTES / 4, 2 * TEXT_BYTES, OF_CHARACTERS},
+    {"bitstring", bits, TEXT_BYTES, 8 * TEXT_BYTES, OF_BYTES},
     {"range", range, LIST_VALUES, 64 * LIST_VALUES,
      "it makes a list of at most 1,000,000 values; FROM range(…) has no such bound"},
     {"generate_series", range, LIST_VALUES, 64 * LIST_VALUES,
      "it makes a list of at most 1,000,000 values; FROM generate_series(…) has no such bound"},
-    {"list_resize", padded, LIST_VALUES, 64 * LIST_VALUES, "it makes a list of at most 1,000,000 values"},
-    {"array_resize", padded, LIST_VALUES, 64 * LIST_VALUES, "it makes a list of at most 1,000,000 values"},
+    {"list_resize", padded, LIST_VALUES, 64 * LIST_VALUES, OF_LIST},
+    {"array_resize", padded, LIST_VALUES, 64 * LIST_VALUES, OF_LIST},
 };
 
 /* ---- the functions ---- */
