@@ -26,6 +26,7 @@
 #include "base/config.h"
 #include "base/secrets.h"
 #include "base/trace.h"
+#include "base/cancel.h"
 #include "base/http_client.h"
 #include "base/workers.h"
 

@@ -1,8 +1,8 @@
 /* engine: DuckDB. One instance, a pool of connections, results as JSON, NDJSON, CSV or Arrow.
  * The lake is attached as catalog `lake` through our own Iceberg REST catalog over loopback;
  * the search path starts at lake.<default namespace>.
- * Depends on: base, storage, catalog. Used by: access, ingest, api, cli. Thread-safe: the engine and
- * lh_cancel; a session belongs to one thread at a time. */
+ * Depends on: base, storage, catalog. Used by: access, ingest, api, cli. Thread-safe: the engine;
+ * a session belongs to one thread at a time. */
 #ifndef LH_ENGINE_ENGINE_H
 #define LH_ENGINE_ENGINE_H
 #include "catalog/catalog.h"
@@ -42,14 +42,6 @@ typedef struct lh_engine_stats {
     uint64_t bound, bind_ns; /* statements bound to what their callers see, and how long that took in all */
 } lh_engine_stats;
 lh_engine_stats lh_engine_get_stats(lh_engine *engine);
-
-/* A switch that stops a statement from another thread. Owned: lh_cancel_free() after the session closed. */
-typedef struct lh_cancel lh_cancel;
-LH_MUST_CHECK lh_code lh_cancel_new(lh_cancel **ret, lh_error *err);
-void lh_cancel_free(lh_cancel *cancel);
-static inline void lh_cancel_freep(lh_cancel **cancel) { lh_cancel_free(*cancel); }
-void lh_cancel_fire(lh_cancel *cancel); /* any thread, any number of times */
-bool lh_cancel_fired(const lh_cancel *cancel);
 
 /* ---- governing: what a caller sees of each table (docs/adr/0021); made by access, kept to by the engine ---- */
 typedef enum lh_mask_kind {

@@ -99,17 +99,6 @@ struct lh_engine {
     int64_t sample_ids;
 };
 
-/* ---- cancel.c ---- */
-struct lh_cancel {
-    pthread_mutex_t lock; /* guards wake and ctx */
-    atomic_bool fired;
-    void (*wake)(void *ctx);
-    void *ctx;
-};
-/* From now on lh_cancel_fire() calls wake(ctx); true when it has fired already (then wake is not set). NULL never fires. */
-bool engine_cancel_watch(lh_cancel *cancel, void (*wake)(void *ctx), void *ctx);
-void engine_cancel_unwatch(lh_cancel *cancel); /* afterwards wake does not run and is not running */
-
 /* ---- pool.c ---- */
 lh_code engine_acquire(lh_engine *engine, lh_cancel *cancel, uint64_t deadline_ns, engine_connection **ret,
                        lh_error *err);

@@ -124,7 +124,7 @@ static void hot_waker(void *ctx) {
 static lh_code hot_wait(engine_hot *hot, uint64_t id, lh_cancel *cancel, lh_error *err) {
     char gone[2][HOT_NAME_BYTES] = {"", ""};
     lh_code code = LH_OK;
-    bool fired = engine_cancel_watch(cancel, hot_waker, hot);
+    bool fired = lh_cancel_watch(cancel, hot_waker, hot);
     pthread_mutex_lock(&hot->lock);
     hot_entry *entry = hot_by_id_locked(hot, id);
     while (entry && (entry->wanted || entry->busy) && !hot->stopping && !fired) {
@@ -139,7 +139,7 @@ static lh_code hot_wait(engine_hot *hot, uint64_t id, lh_cancel *cancel, lh_erro
         hot_remove_locked(hot, entry, gone);
     }
     pthread_mutex_unlock(&hot->lock);
-    engine_cancel_unwatch(cancel);
+    lh_cancel_unwatch(cancel);
     hot_drop(hot, gone, 2);
     return code;
 }

@@ -140,14 +140,14 @@ lh_code engine_running_begin(engine_connection *connection, lh_cancel *cancel, u
     running_link_locked(connection);
     if (deadline_ns != LH_NO_DEADLINE) pthread_cond_broadcast(&engine->timer_wake);
     pthread_mutex_unlock(&engine->lock);
-    if (!engine_cancel_watch(cancel, running_cancelled, connection)) return LH_OK;
+    if (!lh_cancel_watch(cancel, running_cancelled, connection)) return LH_OK;
     engine_running_end(connection);
     return lh_fail(err, LH_CANCELLED, "cancelled");
 }
 
 void engine_running_end(engine_connection *connection) {
     if (!connection->running) return; /* only its own thread changes that */
-    engine_cancel_unwatch(connection->cancel);
+    lh_cancel_unwatch(connection->cancel);
     pthread_mutex_lock(&connection->engine->lock);
     running_unlink_locked(connection);
     if (connection->engine->closing) pthread_cond_broadcast(&connection->engine->timer_wake);

@@ -61,12 +61,12 @@ lh_code engine_wait_locked(lh_engine *engine, engine_queue *queue, lh_cancel *ca
     queue_push(queue, &waiter);
     engine->waiting++;
     pthread_mutex_unlock(&engine->lock); /* a cancel's lock comes before ours */
-    bool fired = engine_cancel_watch(cancel, wait_cancelled, &waiter);
+    bool fired = lh_cancel_watch(cancel, wait_cancelled, &waiter);
     pthread_mutex_lock(&engine->lock);
     if (fired) waiter.cancelled = true;
     wait_sleep_locked(engine, &waiter, deadline_ns);
     pthread_mutex_unlock(&engine->lock);
-    engine_cancel_unwatch(cancel);
+    lh_cancel_unwatch(cancel);
     pthread_mutex_lock(&engine->lock); /* a grant may have come meanwhile: it counts */
     if (!waiter.granted) queue_remove(queue, &waiter);
     engine->waiting--;

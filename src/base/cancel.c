@@ -1,6 +1,17 @@
 /* lh_cancel: a flag and one callback. fire() calls the callback under the cancel's lock, so unwatch() waits for it and
  * nobody is woken or interrupted for a statement that has ended. */
-#include "engine/engine_internal.h"
+#include "base/cancel.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct lh_cancel {
+    pthread_mutex_t lock; /* guards wake and ctx */
+    _Atomic bool fired;
+    void (*wake)(void *ctx);
+    void *ctx;
+};
 
 lh_code lh_cancel_new(lh_cancel **ret, lh_error *err) {
     lh_cancel *cancel = calloc(1, sizeof *cancel);
@@ -28,7 +39,9 @@ void lh_cancel_fire(lh_cancel *cancel) {
 
 bool lh_cancel_fired(const lh_cancel *cancel) { return atomic_load(&cancel->fired); }
 
-bool engine_cancel_watch(lh_cancel *cancel, void (*wake)(void *ctx), void *ctx) {
+const _Atomic bool *lh_cancel_flag(const lh_cancel *cancel) { return cancel ? &cancel->fired : NULL; }
+
+bool lh_cancel_watch(lh_cancel *cancel, void (*wake)(void *ctx), void *ctx) {
     if (!cancel) return false;
     pthread_mutex_lock(&cancel->lock);
     bool fired = atomic_load(&cancel->fired);
@@ -40,7 +53,7 @@ bool engine_cancel_watch(lh_cancel *cancel, void (*wake)(void *ctx), void *ctx) 
     return fired;
 }
 
-void engine_cancel_unwatch(lh_cancel *cancel) {
+void lh_cancel_unwatch(lh_cancel *cancel) {
     if (!cancel) return;
     pthread_mutex_lock(&cancel->lock);
     cancel->wake = NULL;
