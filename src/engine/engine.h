@@ -205,6 +205,28 @@ static inline void lh_session_closep(lh_session **session) { lh_session_close(*s
 /* Runs one statement to its end. params: array, may be NULL. ret (may be NULL): {"columns":[{"name","type"}],"rows":[[…]]}, arena. */
 LH_MUST_CHECK lh_code lh_session_run(lh_session *session, lh_str sql, const lh_json *params, lh_arena *arena,
                                      lh_json **ret, lh_error *err);
+/* ---- rows in bulk (bulk.c), not through text ---- */
+typedef struct lh_chunk lh_chunk; /* some rows of a result, borrowed until the call with it returns */
+uint64_t lh_chunk_rows(const lh_chunk *chunk);
+/* A value of a column that the statement casts to VARCHAR, BIGINT or FLOAT[]. Borrowed; false: NULL. */
+bool lh_chunk_string(const lh_chunk *chunk, size_t column, uint64_t row, lh_str *ret);
+bool lh_chunk_int(const lh_chunk *chunk, size_t column, uint64_t row, int64_t *ret);
+bool lh_chunk_floats(const lh_chunk *chunk, size_t column, uint64_t row, const float **ret, size_t *ret_count);
+typedef lh_code (*lh_chunk_fn)(void *ctx, const lh_chunk *chunk, lh_error *err);
+/* Runs one statement and hands out its rows as they are computed. Errors: as a statement's, and the first of `each`, which ends it. */
+LH_MUST_CHECK lh_code lh_session_each(lh_session *session, lh_str sql, const lh_json *params, lh_chunk_fn each,
+                                      void *ctx, lh_error *err);
+enum { LH_BULK_COLUMNS_MAX = 32 };
+typedef struct lh_bulk_column { /* one of the three; borrowed */
+    const lh_str *strings;      /* VARCHAR; ptr NULL: NULL */
+    const int64_t *ints;        /* BIGINT */
+    const float *floats;        /* FLOAT[], `width` a row */
+    size_t width;
+} lh_bulk_column;
+/* Puts rows into a temporary table of the session, whose columns are these in this order. Errors: INVALID, INTERNAL (they do not
+ * fit, or no memory; some rows may be there). */
+LH_MUST_CHECK lh_code lh_session_append(lh_session *session, const char *table, const lh_bulk_column *columns,
+                                        size_t column_count, size_t rows, lh_error *err);
 /* COMMIT of what the session's BEGIN began. Once begun it is not cancelled. Errors: as a statement's; CANCELLED: nothing landed. */
 LH_MUST_CHECK lh_code lh_session_commit(lh_session *session, lh_error *err);
 enum { LH_FOOTERS_MAX = 64 };

@@ -142,6 +142,11 @@ void engine_table_locks_free(lh_engine *engine);
 /* Checks and loads every extension that the engine needs. Errors: NOT_FOUND, CORRUPT (not the file that was built with). */
 lh_code engine_load_extensions(lh_str folder, duckdb_database database, lh_error *err);
 
+/* ---- bulk.c ---- */
+lh_code engine_bulk_each(duckdb_result result, lh_chunk_fn each, void *ctx, lh_error *err);
+lh_code engine_bulk_append(duckdb_connection connection, const char *table, const lh_bulk_column *columns,
+                           size_t column_count, size_t rows, lh_error *err);
+
 /* ---- sample.c ---- */
 lh_code engine_register_sample(lh_engine *engine, duckdb_database database, lh_error *err);
 /* The functions of masks (mask.h), under names that nobody can know. */
