@@ -1,0 +1,225 @@
+/* Text into chunks. The text is cut into units that stay whole: sentences (Unicode UAX 29, by ICU), and of a sentence that is
+ * longer than a chunk its words, and of such a word its characters. Units are packed in order; a chunk begins with as many of the
+ * last units of the one before as the overlap takes. A Markdown heading goes with what follows it when both fit.
+ * Chunks laid over each other are the text, byte for byte. */
+#include "vector/vector_internal.h"
+
+#include <unicode/ubrk.h>
+#include <unicode/utext.h>
+
+typedef struct {
+    size_t start, end; /* bytes */
+    size_t length;     /* characters or tokens, as the options say */
+    bool heading;
+} chunk_unit;
+
+typedef struct {
+    chunk_unit *items; /* owned */
+    size_t count, room;
+} chunk_units;
+
+struct lh_chunker {
+    lh_chunk_options options;
+    UBreakIterator *sentences, *words;
+};
+
+static lh_code chunk_open(UBreakIteratorType type, const char *locale, UBreakIterator **ret, lh_error *err) {
+    UErrorCode status = U_ZERO_ERROR;
+    *ret = ubrk_open(type, locale, NULL, 0, &status);
+    if (U_FAILURE(status)) return lh_fail(err, LH_INVALID, "no rules for text of the locale '%s'", locale);
+    return LH_OK;
+}
+
+lh_code lh_chunker_new(const lh_chunk_options *options, lh_chunker **ret, lh_error *err) {
+    LH_CLEANUP(lh_chunker_freep) lh_chunker *chunker = calloc(1, sizeof *chunker);
+    char locale[64];
+    if (!chunker) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
+    if (options->size < LH_CHUNK_SIZE_MIN || options->size > LH_CHUNK_SIZE_MAX)
+        return lh_fail(err, LH_INVALID, "the size of a chunk is %d to %d, not %" PRIu32, LH_CHUNK_SIZE_MIN,
+                       LH_CHUNK_SIZE_MAX, options->size);
+    if (options->overlap > options->size / 2)
+        return lh_fail(err, LH_INVALID, "the overlap of chunks is at most half their size, %" PRIu32,
+                       options->size / 2);
+    chunker->options = *options;
+    LH_TRY(lh_str_to_cstr(options->locale, locale, sizeof locale, err));
+    LH_TRY(chunk_open(UBRK_SENTENCE, locale, &chunker->sentences, err));
+    LH_TRY(chunk_open(UBRK_WORD, locale, &chunker->words, err));
+    *ret = lh_take(&chunker);
+    return LH_OK;
+}
+
+void lh_chunker_free(lh_chunker *chunker) {
+    if (!chunker) return;
+    if (chunker->sentences) ubrk_close(chunker->sentences);
+    if (chunker->words) ubrk_close(chunker->words);
+    free(chunker);
+}
+
+/* ---- units ---- */
+
+static size_t chunk_characters(lh_str text) {
+    size_t count = 0;
+    for (size_t i = 0; i < text.len; i++) count += ((unsigned char)text.ptr[i] & 0xC0) != 0x80;
+    return count;
+}
+
+static size_t chunk_length(const lh_chunker *chunker, lh_str text) {
+    const lh_chunk_options *o = &chunker->options;
+    return o->count_tokens ? o->count_tokens(o->tokens_ctx, text) : chunk_characters(text);
+}
+
+static bool chunk_add(chunk_units *units, chunk_unit unit) {
+    if (units->count == units->room) {
+        size_t room = units->room ? 2 * units->room : 64;
+        chunk_unit *items = realloc(units->items, room * sizeof *items);
+        if (!items) return false;
+        units->items = items;
+        units->room = room;
+    }
+    units->items[units->count++] = unit;
+    return true;
+}
+
+/* "# …" to "###### …" at the beginning of a line. */
+static bool chunk_is_heading(lh_str unit) {
+    size_t marks = 0;
+    while (marks < unit.len && unit.ptr[marks] == '#') marks++;
+    return marks >= 1 && marks <= 6 && marks < unit.len && (unit.ptr[marks] == ' ' || unit.ptr[marks] == '\t');
+}
+
+/* Where the text stands so many characters behind `at`. */
+static size_t chunk_skip(lh_str text, size_t at, size_t end, size_t characters) {
+    for (; at < end && characters > 0; characters--) {
+        at++;
+        while (at < end && ((unsigned char)text.ptr[at] & 0xC0) == 0x80) at++;
+    }
+    return at;
+}
+
+/* A word without a place to break, by characters: as many as fit at a time; as tokens fewer fit, which halving finds. */
+static bool chunk_add_characters(const lh_chunker *chunker, lh_str text, size_t start, size_t end, chunk_units *units) {
+    for (size_t at = start, next; at < end; at = next) {
+        size_t characters = chunker->options.size, length;
+        do {
+            next = chunk_skip(text, at, end, characters);
+            length = chunk_length(chunker, lh_str_sub(text, at, next - at));
+            characters /= 2;
+        } while (length > chunker->options.size && characters > 0);
+        if (!chunk_add(units, (chunk_unit){at, next, length, false})) return false;
+    }
+    return true;
+}
+
+static bool chunk_set_text(UBreakIterator *iterator, lh_str text, UText **ret) {
+    UErrorCode status = U_ZERO_ERROR;
+    *ret = utext_openUTF8(NULL, text.ptr, (int64_t)text.len, &status);
+    if (U_SUCCESS(status)) ubrk_setUText(iterator, *ret, &status);
+    return U_SUCCESS(status);
+}
+
+/* A sentence that is longer than a chunk, by its words. */
+static bool chunk_add_words(const lh_chunker *chunker, lh_str text, size_t start, size_t end, chunk_units *units) {
+    UText *utext = NULL;
+    bool good = chunk_set_text(chunker->words, lh_str_sub(text, start, end - start), &utext);
+    int32_t at = good ? ubrk_first(chunker->words) : UBRK_DONE;
+    for (int32_t next; good && at != UBRK_DONE; at = next) {
+        next = ubrk_next(chunker->words);
+        if (next == UBRK_DONE) break;
+        size_t from = start + (size_t)at, to = start + (size_t)next;
+        size_t length = chunk_length(chunker, lh_str_sub(text, from, to - from));
+        good = length > chunker->options.size ? chunk_add_characters(chunker, text, from, to, units)
+                                              : chunk_add(units, (chunk_unit){from, to, length, false});
+    }
+    utext_close(utext);
+    return good;
+}
+
+static bool chunk_add_sentences(const lh_chunker *chunker, lh_str text, chunk_units *units) {
+    UText *utext = NULL;
+    bool good = chunk_set_text(chunker->sentences, text, &utext);
+    int32_t at = good ? ubrk_first(chunker->sentences) : UBRK_DONE;
+    for (int32_t next; good && at != UBRK_DONE; at = next) {
+        next = ubrk_next(chunker->sentences);
+        if (next == UBRK_DONE) break;
+        lh_str sentence = lh_str_sub(text, (size_t)at, (size_t)next - (size_t)at);
+        const chunk_unit unit = {(size_t)at, (size_t)next, chunk_length(chunker, sentence),
+                                 chunk_is_heading(sentence)};
+        good = unit.length > chunker->options.size ? chunk_add_words(chunker, text, unit.start, unit.end, units)
+                                                   : chunk_add(units, unit);
+    }
+    utext_close(utext);
+    return good;
+}
+
+/* ---- packing ---- */
+
+/* The unit behind the last of a chunk that begins with `first`. */
+static size_t chunk_end(const chunk_units *units, size_t first, size_t size) {
+    size_t end = first, length = 0;
+    while (end < units->count && (end == first || length + units->items[end].length <= size))
+        length += units->items[end++].length;
+    if (end == units->count) return end;
+    size_t cut = end; /* headings at its end go to the next chunk, unless they are all of it */
+    while (cut > first + 1 && units->items[cut - 1].heading) cut--;
+    return units->items[cut - 1].heading ? end : cut;
+}
+
+/* Of the unit there; of headings with what follows them. */
+static size_t chunk_needed(const chunk_units *units, size_t at) {
+    size_t length = units->items[at].length;
+    while (units->items[at].heading && at + 1 < units->count) length += units->items[++at].length;
+    return length;
+}
+
+/* The first unit of the chunk behind one of [first, end): the overlap, and what is to follow it, fit into it. */
+static size_t chunk_next(const chunk_units *units, size_t first, size_t end, const lh_chunk_options *options) {
+    size_t next = end, length = 0, needed = chunk_needed(units, end);
+    while (next > first + 1 && length + units->items[next - 1].length <= options->overlap &&
+           length + units->items[next - 1].length + needed <= options->size)
+        length += units->items[--next].length;
+    return next;
+}
+
+static size_t chunk_count(const lh_chunker *chunker, const chunk_units *units) {
+    size_t count = 0;
+    for (size_t first = 0; first < units->count; count++) {
+        size_t end = chunk_end(units, first, chunker->options.size);
+        first = end == units->count ? end : chunk_next(units, first, end, &chunker->options);
+    }
+    return count;
+}
+
+static lh_code chunk_pack(const lh_chunker *chunker, lh_str text, const chunk_units *units, lh_arena *arena,
+                          lh_text_chunk **ret, size_t *ret_count, lh_error *err) {
+    size_t count = chunk_count(chunker, units), at = 0, counted = 0, character = 0;
+    lh_text_chunk *chunks = LH_ARENA_ARRAY(arena, lh_text_chunk, count + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    for (size_t first = 0, i = 0; i < count; i++) {
+        size_t end = chunk_end(units, first, chunker->options.size);
+        size_t start_byte = units->items[first].start, end_byte = units->items[end - 1].end;
+        lh_text_chunk chunk = {.text = lh_str_sub(text, start_byte, end_byte - start_byte)};
+        character += chunk_characters(lh_str_sub(text, counted, start_byte - counted));
+        counted = start_byte;
+        chunk.start = character;
+        chunk.end = character + chunk_characters(chunk.text);
+        chunks[at++] = chunk;
+        first = end == units->count ? end : chunk_next(units, first, end, &chunker->options);
+    }
+    *ret = chunks;
+    *ret_count = at;
+    return LH_OK;
+}
+
+lh_code lh_chunker_split(lh_chunker *chunker, lh_str text, lh_arena *arena, lh_text_chunk **ret, size_t *ret_count,
+                         lh_error *err) {
+    chunk_units units = {0};
+    if (text.len > (size_t)LH_CHUNK_TEXT_BYTES)
+        return lh_fail(err, LH_LIMIT, "a text of %zu bytes is longer than the %d that are cut into chunks", text.len,
+                       LH_CHUNK_TEXT_BYTES);
+    if (!lh_str_is_utf8(text)) return lh_fail(err, LH_INVALID, "the text is not UTF-8");
+    lh_code code = LH_OK;
+    if (!chunk_add_sentences(chunker, text, &units)) code = lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
+    if (code == LH_OK) code = chunk_pack(chunker, text, &units, arena, ret, ret_count, err);
+    free(units.items);
+    return code;
+}
