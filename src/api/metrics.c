@@ -77,6 +77,14 @@ static void metrics_maintain(lh_buf *out, lh_maintain_stats stats) {
                   stats.orphans_removed);
 }
 
+static void metrics_jobs(lh_buf *out, lh_jobs_stats stats) {
+    metrics_value(out, "jobs_running", "gauge", "Jobs that run here.", stats.running);
+    metrics_value(out, "jobs_queued", "gauge", "Jobs of the lake that wait, or run elsewhere.", stats.queued);
+    metrics_value(out, "jobs_succeeded_total", "counter", "Jobs that succeeded here.", stats.succeeded);
+    metrics_value(out, "jobs_failed_total", "counter", "Jobs that failed here.", stats.failed);
+    metrics_value(out, "jobs_cancelled_total", "counter", "Jobs that were cancelled here.", stats.cancelled);
+}
+
 lh_code api_metrics(lh_request *request, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(4 << 20);
     lh_app *app = lh_request_app(request);
@@ -124,6 +132,7 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
         metrics_value(&out, "engine_memory_limit_bytes", "gauge", "Memory that the query engine may take.",
                       engine.memory_limit_bytes);
     }
+    if (app->jobs) metrics_jobs(&out, lh_jobs_get_stats(app->jobs));
     if (app->maintain) metrics_maintain(&out, lh_maintain_get_stats(app->maintain));
     metrics_value(&out, "trace_spans_dropped_total", "counter", "Trace spans that did not fit the queue.",
                   app->tracer ? lh_tracer_dropped(app->tracer) : 0);

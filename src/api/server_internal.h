@@ -77,7 +77,7 @@ enum { API_LATENCY_BUCKETS = 12 };
 typedef struct api_counters {
     _Atomic uint64_t requests[API_ROUTE_COUNT][6]; /* by status class; 0: cut */
     _Atomic uint64_t latency[API_ROUTE_COUNT][API_LATENCY_BUCKETS + 1], latency_us[API_ROUTE_COUNT];
-    _Atomic uint64_t bytes_in, bytes_out, refused, unauthorized;
+    _Atomic uint64_t bytes_in, bytes_out, refused, unauthorized, event_streams;
 } api_counters;
 void api_metrics_count(api_counters *metrics, const api_route *route, unsigned status, uint64_t elapsed_us);
 api_counters *api_request_counters(const lh_request *request);

@@ -21,6 +21,7 @@ struct lh_stack {
     lh_engine *engine;
     lh_ingest *ingest;
     lh_maintain *maintain;
+    lh_jobs *jobs;
     lh_journal *journal;
     lh_follower *follower; /* NULL: a stack that serves one command */
     lh_app app;
@@ -196,6 +197,9 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
     stack->app.journal = stack->journal;
     stack->app.ingest = stack->ingest;
     stack->app.maintain = stack->maintain;
+    const lh_jobs_options jobs = {.catalog = stack->catalog, .threads = (size_t)c->jobs_threads};
+    LH_TRY(lh_jobs_new(&jobs, &stack->jobs, err));
+    stack->app.jobs = stack->jobs;
     lh_server_ready(stack->server);
     if (stack->rpc) lh_rpc_ready(stack->rpc, stack->ingest);
     stack_pin(stack);
@@ -281,12 +285,14 @@ void lh_stack_close(lh_stack *stack) {
     if (!stack) return;
     lh_announcement_withdraw(&stack->announcement);
     lh_follower_free(stack->follower); /* both work through the engine, which asks the server */
+    lh_jobs_stop(stack->jobs);
     lh_maintain_stop(stack->maintain);
     if (stack->rpc) lh_rpc_drain_begin(stack->rpc); /* both drain at once, within the same time */
     if (stack->server) lh_server_drain(stack->server);
     stack->app.rpc = NULL;
     lh_rpc_free(stack->rpc);
     lh_journal_close(stack->journal); /* it flushes through the engine */
+    lh_jobs_free(stack->jobs);
     lh_ingest_free(stack->ingest);
     lh_maintain_free(stack->maintain);
     lh_engine_free(stack->engine); /* may still call the catalog through the server */

@@ -269,7 +269,9 @@ lh_code lh_job_watch(lh_jobs *jobs, lh_str id, uint64_t timeout_ms, uint64_t *ch
     while (*change && jobs->changes < *change && !jobs->stopping)
         if (pthread_cond_timedwait(&jobs->changed, &jobs->lock, &until) == ETIMEDOUT) break;
     *change = jobs->changes + 1;
+    bool stopping = jobs->stopping;
     pthread_mutex_unlock(&jobs->lock);
+    if (stopping) return lh_fail(err, LH_UNAVAILABLE, "the server is stopping");
     return lh_job_get(jobs, id, arena, ret, err);
 }
 

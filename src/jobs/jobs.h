@@ -57,7 +57,8 @@ LH_MUST_CHECK lh_code lh_job_cancel(lh_jobs *jobs, lh_str id, lh_arena *arena, l
 /* One that failed or was cancelled is queued again. Errors: NOT_FOUND, CONFLICT (it has not ended, or succeeded; another one of its
  * subject is at work), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_job_retry(lh_jobs *jobs, lh_str id, lh_arena *arena, lh_json **ret, lh_error *err);
-/* The job, once it is another than *change says (0: at once) or timeout_ms passed; *change: for the next call. */
+/* The job, once anything of a job may be another than *change says (0: at once) or timeout_ms passed; *change: for the next call,
+ * and as it was after such a time. Errors: NOT_FOUND, UNAVAILABLE (jobs were stopped). */
 LH_MUST_CHECK lh_code lh_job_watch(lh_jobs *jobs, lh_str id, uint64_t timeout_ms, uint64_t *change, lh_arena *arena,
                                    lh_json **ret, lh_error *err);
 bool lh_job_has_ended(const lh_json *job);
