@@ -105,6 +105,8 @@ typedef struct lh_governor {
     lh_code (*list)(void *ctx, lh_arena *arena, lh_listed **ret, size_t *ret_count, lh_error *err);
 } lh_governor;
 
+/* Appends lake."a.b"."t". */
+void lh_engine_table_sql(lh_table_name name, lh_arena *arena, lh_buf *into);
 /* Appends DuckDB's name of a type of the Iceberg specification (a string, or an object). */
 void lh_engine_type_sql(const lh_json *type, lh_buf *into);
 

@@ -57,10 +57,7 @@ static lh_code govern_sql(const engine_run *run, const lh_relation *relation, in
         LH_TRY(govern_sql(run, relation->over, at_snapshot, depth + 1, into, err));
         lh_buf_char(into, ')');
     } else {
-        lh_buf_append(into, LH_STR("lake."));
-        lh_buf_sql_identifier(into, lh_namespace_text(relation->table.namespace_, run->arena));
-        lh_buf_char(into, '.');
-        lh_buf_sql_identifier(into, relation->table.name);
+        lh_engine_table_sql(relation->table, run->arena, into);
     }
     lh_buf_printf(into, " AS %s", run->engine->masks.name);
     if (!relation->over && at_snapshot >= 0) lh_buf_printf(into, " AT (VERSION => %" PRId64 ")", at_snapshot);

@@ -139,13 +139,6 @@ static void load_columns(const hot_load *load, lh_buf *sql) {
     }
 }
 
-static void load_lake_name(const hot_load *load, lh_buf *sql) {
-    lh_buf_append(sql, LH_STR("lake."));
-    lh_buf_sql_identifier(sql, lh_namespace_text(load->name.namespace_, load->arena));
-    lh_buf_char(sql, '.');
-    lh_buf_sql_identifier(sql, load->name.name);
-}
-
 void hot_drop(engine_hot *hot, char names[][HOT_NAME_BYTES], size_t count) {
     duckdb_connection connection = NULL;
     bool any = false;
@@ -229,7 +222,7 @@ static lh_code load_shell(hot_load *load, lh_buf *sql, lh_error *err) {
     lh_buf_append(sql, LH_STR("CREATE TABLE "));
     load_hot_name(load->hot, load->entry.shell, sql);
     lh_buf_append(sql, LH_STR(" AS SELECT * FROM "));
-    load_lake_name(load, sql);
+    lh_engine_table_sql(load->name, load->arena, sql);
     lh_buf_append(sql, LH_STR(" LIMIT 0"));
     LH_TRY(load_run(load, sql, err));
     lh_buf_append(sql, LH_STR("COMMENT ON TABLE "));
@@ -244,7 +237,7 @@ static lh_code load_bind(hot_load *load, lh_buf *sql, lh_error *err) {
     lh_buf_append(sql, LH_STR("SELECT "));
     load_columns(load, sql);
     lh_buf_append(sql, LH_STR(" FROM "));
-    load_lake_name(load, sql);
+    lh_engine_table_sql(load->name, load->arena, sql);
     lh_buf_append(sql, LH_STR(" LIMIT 0"));
     LH_TRY(load_run(load, sql, err));
     LH_TRY(lh_table_version(load->hot->engine->catalog, load->name, &now, err));
@@ -261,7 +254,7 @@ static lh_code load_copy(hot_load *load, lh_error *err) {
     lh_buf_append(&sql, LH_STR(" AS SELECT "));
     load_columns(load, &sql);
     lh_buf_append(&sql, LH_STR(" FROM "));
-    load_lake_name(load, &sql);
+    lh_engine_table_sql(load->name, load->arena, &sql);
     return load_run(load, &sql, err);
 }
 

@@ -172,3 +172,10 @@ lh_code lh_session_append(lh_session *session, const char *table, const lh_bulk_
     if (!session->connection) return lh_fail(err, LH_INTERNAL, "the engine's connection was lost");
     return engine_bulk_append(session->connection->handle, table, columns, column_count, rows, err);
 }
+
+void lh_engine_table_sql(lh_table_name name, lh_arena *arena, lh_buf *into) {
+    lh_buf_append(into, LH_STR("lake."));
+    lh_buf_sql_identifier(into, lh_namespace_text(name.namespace_, arena));
+    lh_buf_char(into, '.');
+    lh_buf_sql_identifier(into, name.name);
+}

@@ -51,7 +51,7 @@ lh_code evolve_source_table(lh_ingest *ingest, lh_table_name name, int64_t snaps
         LH_TRY(ingest_type_from_iceberg(lh_json_get(it.value, "type"), arena, &column->type, err));
     }
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-    ingest_table_sql(name, arena, &sql);
+    lh_engine_table_sql(name, arena, &sql);
     if (snapshot_id >= 0) lh_buf_printf(&sql, " AT (VERSION => %" PRId64 ")", snapshot_id);
     LH_TRY(lh_buf_check(&sql, err));
     ret->relation = lh_arena_dup(arena, lh_buf_str(&sql));

@@ -276,7 +276,6 @@ void ingest_scan_loaded(ingest_job *job, lh_json *answer);
 void ingest_sample_begin(ingest_job *job);
 /* ingest_select_sql(), its rows seen by the sample. */
 void ingest_sample_sql(const ingest_job *job, lh_str extra, lh_buf *into);
-void ingest_table_sql(lh_table_name name, lh_arena *arena, lh_buf *into); /* lake."ns"."t" */
 /* "SELECT CAST(expr AS type) AS name, …<extra> FROM relation". */
 void ingest_select_sql(const ingest_job *job, lh_str extra, lh_buf *into);
 #endif

@@ -14,13 +14,6 @@ static bool load_mode(const ingest_job *job, const char *mode) {
 
 /* ---- SQL pieces ---- */
 
-void ingest_table_sql(lh_table_name name, lh_arena *arena, lh_buf *into) {
-    lh_buf_append(into, LH_STR("lake."));
-    lh_buf_sql_identifier(into, lh_namespace_text(name.namespace_, arena));
-    lh_buf_char(into, '.');
-    lh_buf_sql_identifier(into, name.name);
-}
-
 static void load_names(const ingest_job *job, lh_buf *into) {
     for (size_t i = 0; i < job->column_count; i++) {
         if (i) lh_buf_append(into, LH_STR(", "));
@@ -102,7 +95,7 @@ static lh_code load_insert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("INSERT INTO "));
-    ingest_table_sql(job->name, job->arena, &sql);
+    lh_engine_table_sql(job->name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" ("));
     load_names(job, &sql);
     lh_buf_append(&sql, LH_STR(") "));
@@ -117,7 +110,7 @@ static lh_code load_delete_all(ingest_job *job, uint64_t *ret_rows, lh_error *er
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("DELETE FROM "));
-    ingest_table_sql(job->name, job->arena, &sql);
+    lh_engine_table_sql(job->name, job->arena, &sql);
     LH_TRY(load_run(job, &sql, &result, err));
     *ret_rows = load_count(result);
     return LH_OK;
@@ -185,7 +178,7 @@ static lh_code load_create(ingest_job *job, bool staged, uint64_t *ret_rows, lh_
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(4 * LH_LIMIT_SQL_BYTES);
     lh_json *result = NULL;
     lh_buf_append(&sql, LH_STR("CREATE TABLE "));
-    ingest_table_sql(job->name, job->arena, &sql);
+    lh_engine_table_sql(job->name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" AS "));
     if (staged) LH_TRY(load_staged_rows(job, &sql, err));
     else ingest_sample_sql(job, LH_STR_NONE, &sql);
@@ -201,7 +194,7 @@ static lh_code load_fetch_absent(ingest_job *job, lh_error *err) {
     for (size_t i = 0; i < job->absent_count; i++)
         lh_buf_append(&sql, LH_STR(", t.")), lh_buf_sql_identifier(&sql, job->absent[i]);
     lh_buf_append(&sql, LH_STR(" FROM temp.main.ingest_stage AS s LEFT JOIN "));
-    ingest_table_sql(job->name, job->arena, &sql);
+    lh_engine_table_sql(job->name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" AS t ON "));
     LH_TRY(load_each_key(job, LOAD_KEYS_EQUAL, &sql, err));
     return load_run(job, &sql, NULL, err);
@@ -210,7 +203,7 @@ static lh_code load_fetch_absent(ingest_job *job, lh_error *err) {
 static lh_code load_delete_staged(ingest_job *job, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_buf_append(&sql, LH_STR("DELETE FROM "));
-    ingest_table_sql(job->name, job->arena, &sql);
+    lh_engine_table_sql(job->name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" AS t WHERE EXISTS (SELECT 1 FROM temp.main.ingest_stage AS s WHERE "));
     LH_TRY(load_each_key(job, LOAD_KEYS_EQUAL, &sql, err));
     lh_buf_char(&sql, ')');
@@ -224,7 +217,7 @@ static lh_code load_upsert(ingest_job *job, uint64_t *ret_rows, lh_error *err) {
     if (job->absent_count) LH_TRY(load_fetch_absent(job, err));
     LH_TRY(load_delete_staged(job, err));
     lh_buf_append(&sql, LH_STR("INSERT INTO "));
-    ingest_table_sql(job->name, job->arena, &sql);
+    lh_engine_table_sql(job->name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" BY NAME "));
     LH_TRY(load_staged_rows(job, &sql, err));
     load_order(job, true, &sql);
@@ -259,7 +252,7 @@ static lh_code load_alter(ingest_job *job, ingest_change change, lh_error *err) 
     for (const ingest_column *c; (c = load_next_change(job, change, &at));) {
         LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
         lh_buf_append(&sql, LH_STR("ALTER TABLE "));
-        ingest_table_sql(job->name, job->arena, &sql);
+        lh_engine_table_sql(job->name, job->arena, &sql);
         lh_buf_append(&sql, change == INGEST_ADD ? LH_STR(" ADD COLUMN ") : LH_STR(" ALTER COLUMN "));
         lh_buf_sql_identifier(&sql, c->name);
         lh_buf_append(&sql, change == INGEST_ADD ? LH_STR(" ") : LH_STR(" SET DATA TYPE "));
@@ -373,13 +366,13 @@ static lh_code load_store_rejects(ingest_job *job, bool changed, lh_error *err) 
     if (changed && job->exists && !there) LH_TRY(load_make_rejects(job, err));
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_buf_append(&sql, LH_STR("CREATE TABLE IF NOT EXISTS "));
-    ingest_table_sql(job->rejects_name, job->arena, &sql);
+    lh_engine_table_sql(job->rejects_name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" (line BIGINT, column_name VARCHAR, reason VARCHAR, raw VARCHAR, file VARCHAR, sha256 "
                                "VARCHAR, job_id VARCHAR)"));
     LH_TRY(load_run(job, &sql, NULL, err));
     lh_buf_clear(&sql);
     lh_buf_append(&sql, LH_STR("INSERT INTO "));
-    ingest_table_sql(job->rejects_name, job->arena, &sql);
+    lh_engine_table_sql(job->rejects_name, job->arena, &sql);
     lh_buf_append(&sql, LH_STR(" SELECT line, column_name, reason, raw, "));
     lh_buf_sql_string(&sql, job->request->file_name);
     lh_buf_append(&sql, LH_STR(", "));
