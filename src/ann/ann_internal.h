@@ -89,6 +89,9 @@ static inline const float *ann_vector(const lh_ann_index *index, uint64_t row) {
     return block->vectors + at * index->padded;
 }
 static inline bool ann_bit(const uint64_t *bits, uint64_t n) { return bits[n >> 6] >> (n & 63) & 1; }
+static inline unsigned ann_threads(unsigned wanted) {
+    return wanted == 0 ? 1 : wanted < LH_ANN_THREADS_MAX ? wanted : LH_ANN_THREADS_MAX;
+}
 static inline bool ann_cancelled(const _Atomic bool *flag) { return flag && atomic_load_explicit(flag, memory_order_relaxed); }
 /* The key of a row for a probe from the f32 vectors: its score, for L2 minus it. */
 static inline float ann_exact_key(const lh_ann_index *index, const ann_probe *probe, uint64_t row) {
@@ -124,6 +127,9 @@ typedef struct ann_top {
 void ann_top_offer(ann_top *top, float key, uint32_t row);
 void ann_sort(ann_item *items, size_t count); /* best first */
 static inline bool ann_top_takes(const ann_top *top, float key) { return top->count < top->k || key >= top->items[0].key; }
+
+/* file.c: sets all digests of a file in memory whose head says where its sections lie. Errors: INTERNAL (beyond the file), NO_MEMORY. */
+lh_code ann_file_seal(char *file, size_t bytes, unsigned threads, lh_error *err);
 
 /* exact.c: for each probe the k best of the rows in `bits` (NULL: all), best first. */
 typedef struct ann_exact_ask {

@@ -183,8 +183,7 @@ static lh_code build_check(const lh_ann_options *options, lh_error *err) {
 
 static lh_ann_work build_work(const lh_ann_work *work) {
     lh_ann_work ret = work ? *work : (lh_ann_work){0};
-    if (ret.threads == 0) ret.threads = 1;
-    if (ret.threads > LH_ANN_THREADS_MAX) ret.threads = LH_ANN_THREADS_MAX;
+    ret.threads = ann_threads(ret.threads);
     return ret;
 }
 

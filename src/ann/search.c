@@ -156,7 +156,7 @@ lh_code lh_ann_search(const lh_ann_index *index, const lh_ann_query *query, lh_a
     LH_CLEANUP(lh_free_pointer) ann_item *items = malloc(batch * query->k * sizeof *items + 1);
     if (!all || !all_counts || !items) return lh_fail(err, LH_NO_MEMORY, "search: out of memory");
     search_task task = {.index = index, .query = query, .bits = bits, .found = found, .k = query->k, .ef = search_ef(index, query)};
-    task.threads = query->threads == 0 ? 1 : query->threads < LH_ANN_THREADS_MAX ? query->threads : LH_ANN_THREADS_MAX;
+    task.threads = ann_threads(query->threads);
     task.items = items;
     task.counts = all_counts + count;
     for (size_t first = 0; first < count; first += batch) {
