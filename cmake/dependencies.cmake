@@ -69,3 +69,7 @@ add_library(nanoarrow STATIC
   ${FLATCC}/src/runtime/refmap.c ${FLATCC}/src/runtime/verifier.c)
 target_include_directories(nanoarrow SYSTEM PUBLIC ${NANOARROW} ${CMAKE_BINARY_DIR}/nanoarrow ${FLATCC}/include)
 target_compile_options(nanoarrow PRIVATE -w -O2)
+
+# USearch's proximity graph: one header of C++ templates, included by src/ann/graph.cc alone.
+add_library(usearch INTERFACE)
+target_include_directories(usearch SYSTEM INTERFACE ${DEPS}/usearch)

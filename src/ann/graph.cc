@@ -1,0 +1,210 @@
+// A C face of USearch's index_gt, which holds links only. Its dense index would hold the vectors as well, once more; here they
+// stay in our blocks, and the key of a node is the row's number.
+//
+// Nodes are numbered in the order in which they were linked ("slots"); rows_of_ says whose row that is. A slot's row is set
+// before the slot can be found, by the thread that links it; who finds it has passed a lock of the graph since.
+#include "ann/graph.h"
+
+#include <new>
+#include <vector>
+
+#include <usearch/index.hpp>
+
+namespace {
+using namespace unum::usearch;
+using graph_t = index_gt<float, std::uint32_t, std::uint32_t>;
+
+char const *const out_of_memory = "out of memory";
+char const *const damaged = "the graph is damaged";
+
+struct new_row {
+    std::uint32_t row;
+};
+struct seen_query {
+    void const *query;
+};
+
+struct distance {
+    ann_space const *space;
+    std::uint32_t const *rows_of;
+
+    template <typename entry> std::uint32_t row(entry const &member) const noexcept { return rows_of[get_slot(member)]; }
+    template <typename entry> float operator()(new_row const &value, entry const &member) const noexcept {
+        return space->between(space->ctx, value.row, row(member));
+    }
+    template <typename entry> float operator()(seen_query const &value, entry const &member) const noexcept {
+        return space->to_query(space->ctx, value.query, row(member));
+    }
+    template <typename entry> float operator()(entry const &a, entry const &b) const noexcept {
+        return space->between(space->ctx, row(a), row(b));
+    }
+};
+
+struct prefetch {
+    ann_space const *space;
+    std::uint32_t const *rows_of;
+
+    template <typename iterator> void operator()(iterator begin, iterator end) const noexcept {
+        for (; begin != end; ++begin) space->prefetch(space->ctx, rows_of[get_slot(begin)]);
+    }
+};
+} // namespace
+
+struct ann_graph {
+    graph_t graph;
+    std::vector<std::uint32_t> rows_of;
+    std::size_t contexts;
+
+    ann_graph(graph_t &&made, std::size_t threads) : graph(std::move(made)), contexts(threads) {}
+};
+
+char const *ann_graph_new(std::size_t connectivity, std::size_t contexts, ann_graph **ret) try {
+    auto made = graph_t::make(index_config_t(connectivity));
+    if (!made) return made.error.release();
+    *ret = new ann_graph(std::move(made.index), contexts);
+    return nullptr;
+} catch (std::bad_alloc const &) {
+    return out_of_memory;
+}
+
+void ann_graph_free(ann_graph *graph) { delete graph; }
+
+char const *ann_graph_reserve(ann_graph *graph, std::size_t rows) try {
+    graph->rows_of.resize(rows);
+    return graph->graph.try_reserve(index_limits_t(rows, graph->contexts)) ? nullptr : out_of_memory;
+} catch (std::bad_alloc const &) {
+    return out_of_memory;
+}
+
+char const *ann_graph_add(ann_graph *graph, ann_space const *space, std::uint32_t row, std::size_t ef, std::size_t context) try {
+    index_update_config_t config;
+    config.expansion = ef;
+    config.thread = context;
+    std::uint32_t *rows_of = graph->rows_of.data();
+    auto placed = [rows_of, row](graph_t::member_ref_t member) noexcept { rows_of[member.slot] = row; };
+    auto result = graph->graph.add(row, new_row{row}, distance{space, rows_of}, config, placed, prefetch{space, rows_of});
+    return result ? nullptr : result.error.release();
+} catch (std::bad_alloc const &) {
+    return out_of_memory;
+}
+
+char const *ann_graph_search(ann_graph const *graph, ann_space const *space, void const *query, std::size_t ef, std::size_t context,
+                             bool (*allow)(void const *ctx, std::uint32_t row), void const *allow_ctx, std::uint32_t *rows,
+                             std::size_t *ret) try {
+    index_search_config_t config;
+    config.expansion = ef;
+    config.thread = context;
+    std::uint32_t const *rows_of = graph->rows_of.data();
+    distance metric{space, rows_of};
+    prefetch ahead{space, rows_of};
+    auto passes = [=](graph_t::member_cref_t const &member) noexcept { return allow(allow_ctx, rows_of[member.slot]); };
+    auto result = allow ? graph->graph.search(seen_query{query}, ef, metric, config, passes, ahead)
+                        : graph->graph.search(seen_query{query}, ef, metric, config, dummy_predicate_t{}, ahead);
+    if (!result) return result.error.release();
+    for (std::size_t i = 0; i < result.size(); i++) rows[i] = rows_of[result[i].member.slot];
+    *ret = result.size();
+    return nullptr;
+} catch (std::bad_alloc const &) {
+    return out_of_memory;
+}
+
+std::size_t ann_graph_rows(ann_graph const *graph) { return graph->graph.size(); }
+
+std::size_t ann_graph_memory_bytes(ann_graph const *graph) {
+    return graph->graph.memory_usage() + graph->rows_of.capacity() * sizeof(std::uint32_t);
+}
+
+std::size_t ann_graph_saved_bytes(ann_graph const *graph) { return graph->graph.serialized_length(); }
+
+bool ann_graph_save(ann_graph const *graph, bool (*write)(void *ctx, void const *data, std::size_t bytes), void *ctx) {
+    return static_cast<bool>(
+        graph->graph.save_to_stream([=](void const *data, std::size_t bytes) noexcept { return write(ctx, data, bytes); }));
+}
+
+namespace {
+// The saved form: this head, a 16-bit level of each node, then the nodes, unaligned: key (32 bits), level (16), and for level 0 …
+// level a list of links: how many (32 bits), then room for connectivity_base (level 0) or connectivity slots (32 bits each).
+template <typename number> number read_as(unsigned char const *from) {
+    number value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+}
+
+struct links_check {
+    unsigned char const *at, *end;
+    index_serialized_header_t head;
+    std::vector<bool> seen;
+
+    std::size_t bytes_of(std::int16_t level) const {
+        return 6 + (4 + 4 * head.connectivity_base) + static_cast<std::size_t>(level) * (4 + 4 * head.connectivity);
+    }
+    bool list(unsigned char const *from, std::size_t room) const {
+        std::uint32_t count = read_as<std::uint32_t>(from);
+        if (count > room) return false;
+        for (std::uint32_t i = 0; i < count; i++)
+            if (read_as<std::uint32_t>(from + 4 + 4 * i) >= head.size) return false;
+        return true;
+    }
+    bool node(std::int16_t level) {
+        std::uint32_t row = read_as<std::uint32_t>(at);
+        if (row >= head.size || seen[row] || read_as<std::int16_t>(at + 4) != level) return false;
+        seen[row] = true;
+        unsigned char const *from = at + 6;
+        if (!list(from, head.connectivity_base)) return false;
+        from += 4 + 4 * head.connectivity_base;
+        for (std::int16_t i = 0; i < level; i++, from += 4 + 4 * head.connectivity)
+            if (!list(from, head.connectivity)) return false;
+        at += bytes_of(level);
+        return true;
+    }
+};
+
+// A link on level n must lead to a node that has a level n.
+bool links_reach(links_check const &check, unsigned char const *levels, unsigned char const *nodes) {
+    unsigned char const *at = nodes;
+    for (std::size_t i = 0; i < check.head.size; i++) {
+        std::int16_t level = read_as<std::int16_t>(levels + 2 * i);
+        unsigned char const *from = at + 6 + 4 + 4 * check.head.connectivity_base;
+        for (std::int16_t n = 1; n <= level; n++, from += 4 + 4 * check.head.connectivity)
+            for (std::uint32_t j = 0; j < read_as<std::uint32_t>(from); j++)
+                if (read_as<std::int16_t>(levels + 2 * read_as<std::uint32_t>(from + 4 + 4 * j)) < n) return false;
+        at += check.bytes_of(level);
+    }
+    return true;
+}
+
+bool is_sound(unsigned char const *data, std::size_t bytes, std::size_t rows, std::size_t connectivity) {
+    links_check check{};
+    if (bytes < sizeof check.head) return false;
+    std::memcpy(&check.head, data, sizeof check.head);
+    if (check.head.size != rows || rows == 0) return bytes == sizeof check.head && check.head.size == rows;
+    if (check.head.connectivity != connectivity || check.head.connectivity_base != 2 * connectivity) return false;
+    unsigned char const *levels = data + sizeof check.head;
+    if ((bytes - sizeof check.head) / 2 < rows || check.head.entry_slot >= rows) return false;
+    check.at = levels + 2 * rows;
+    check.end = data + bytes;
+    check.seen.resize(rows);
+    for (std::size_t i = 0; i < rows; i++) {
+        std::int16_t level = read_as<std::int16_t>(levels + 2 * i);
+        if (level < 0 || static_cast<std::uint64_t>(level) > check.head.max_level) return false;
+        if (static_cast<std::size_t>(check.end - check.at) < check.bytes_of(level) || !check.node(level)) return false;
+    }
+    std::int16_t top = read_as<std::int16_t>(levels + 2 * check.head.entry_slot);
+    return check.at == check.end && static_cast<std::uint64_t>(top) == check.head.max_level &&
+           links_reach(check, levels, levels + 2 * rows);
+}
+} // namespace
+
+char const *ann_graph_load(ann_graph *graph, void const *data, std::size_t bytes, std::size_t rows, bool view) try {
+    if (!is_sound(static_cast<unsigned char const *>(data), bytes, rows, graph->graph.connectivity())) return damaged;
+    if (!graph->graph.try_reserve(index_limits_t(0, graph->contexts))) return out_of_memory;
+    memory_mapped_file_t memory(static_cast<byte_t *>(const_cast<void *>(data)), bytes); // which only reads it
+    auto result = view ? graph->graph.view(std::move(memory)) : graph->graph.load(std::move(memory));
+    if (!result) return result.error.release();
+    graph->rows_of.resize(rows);
+    for (std::size_t slot = 0; slot < rows; slot++)
+        graph->rows_of[slot] = graph->graph.at(static_cast<std::uint32_t>(slot)).key;
+    return nullptr;
+} catch (std::bad_alloc const &) {
+    return out_of_memory;
+}

@@ -1,0 +1,45 @@
+/* The proximity graph (HNSW) of USearch's header index.hpp behind a C face. It holds links only: distances are asked of an
+ * ann_space. Private to ann. Calls that return a text: NULL is success, else why not (static). */
+#ifndef LH_ANN_GRAPH_H
+#define LH_ANN_GRAPH_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ann_graph ann_graph;
+
+/* Where rows lie: distances, smaller is nearer. */
+typedef struct ann_space {
+    const void *ctx;
+    float (*between)(const void *ctx, uint32_t a, uint32_t b);
+    float (*to_query)(const void *ctx, const void *query, uint32_t row);
+    void (*prefetch)(const void *ctx, uint32_t row);
+} ann_space;
+
+/* contexts: threads that work on it at once, each by a number of its own below that. */
+const char *ann_graph_new(size_t connectivity, size_t contexts, ann_graph **ret);
+void ann_graph_free(ann_graph *graph);
+const char *ann_graph_reserve(ann_graph *graph, size_t rows); /* alone */
+/* Links a row. Rows may be linked in any order, each once; any number of contexts at once. */
+const char *ann_graph_add(ann_graph *graph, const ann_space *space, uint32_t row, size_t ef, size_t context);
+/* The `ef` nearest to a query (which only space->to_query knows) that allow lets pass (NULL: all), nearest first, into
+ * rows[ef]. */
+const char *ann_graph_search(const ann_graph *graph, const ann_space *space, const void *query, size_t ef, size_t context,
+                             bool (*allow)(const void *ctx, uint32_t row), const void *allow_ctx, uint32_t *rows, size_t *ret);
+size_t ann_graph_rows(const ann_graph *graph);
+size_t ann_graph_memory_bytes(const ann_graph *graph);
+
+size_t ann_graph_saved_bytes(const ann_graph *graph);
+bool ann_graph_save(const ann_graph *graph, bool (*write)(void *ctx, const void *data, size_t bytes), void *ctx);
+/* Takes a saved graph of so many rows: copied, or `view`ed in place (then the bytes outlive it and it cannot grow). Every link is
+ * checked before: damaged bytes are refused. */
+const char *ann_graph_load(ann_graph *graph, const void *data, size_t bytes, size_t rows, bool view);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
