@@ -1,8 +1,9 @@
 /* api: the HTTP server: route table, authentication, handlers. Only this module knows HTTP.
- * Depends on: base, storage, catalog, access, engine, maintain, journal, ingest, jobs, rpc. Used by: cli. */
+ * Depends on: base, ann, ai, storage, catalog, access, engine, maintain, journal, ingest, jobs, vector, rpc. Used by: cli. */
 #ifndef LH_API_API_H
 #define LH_API_API_H
 #include "access/access.h"
+#include "ai/ai.h"
 #include "ingest/ingest.h"
 #include "jobs/jobs.h"
 #include "journal/journal.h"
@@ -31,6 +32,7 @@ typedef struct lh_app {
     lh_maintain *maintain;
     lh_journal *journal;
     lh_jobs *jobs;
+    lh_ai *ai;
     lh_rpc *rpc; /* for the metrics; NULL: there is no gRPC server */
     lh_str scratch_dir;
     lh_str internal_token; /* of our own engine, made at start */

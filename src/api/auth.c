@@ -44,6 +44,7 @@ typedef enum auth_asks {
     AUTH_HANDLER, /* the handler: it shows and changes nothing but what the caller may */
     AUTH_DATASET, /* {name} must be the caller's as a whole */
     AUTH_TABLE,   /* the same of {namespace} and {table} */
+    AUTH_AI,      /* may the caller call models? */
 } auth_asks;
 /* Every other route wants a principal that sees the whole lake. Nothing that takes locations of files is here, commits of Iceberg
  * clients neither: files of a hidden table could be named in them, and read as one's own. */
@@ -65,6 +66,15 @@ static const struct {
     {API_ROUTE_api_job_events, AUTH_HANDLER},
     {API_ROUTE_api_job_cancel, AUTH_HANDLER},
     {API_ROUTE_api_job_retry, AUTH_HANDLER},
+    {API_ROUTE_api_ai_models, AUTH_AI},
+    {API_ROUTE_api_ai_health, AUTH_AI},
+    {API_ROUTE_api_ai_usage, AUTH_AI},
+    {API_ROUTE_api_ai_embed, AUTH_AI},
+    {API_ROUTE_api_ai_generate, AUTH_AI},
+    {API_ROUTE_api_ai_rerank, AUTH_AI},
+    {API_ROUTE_api_v1_models, AUTH_AI},
+    {API_ROUTE_api_v1_chat, AUTH_AI},
+    {API_ROUTE_api_v1_embeddings, AUTH_AI},
     {API_ROUTE_api_iceberg_config, AUTH_HANDLER},
     {API_ROUTE_api_iceberg_namespaces, AUTH_HANDLER},
     {API_ROUTE_api_iceberg_namespace_load, AUTH_HANDLER},
@@ -87,10 +97,23 @@ bool api_may_try(const api_identity *identity, const api_route *route) {
     return identity->governed && identity->scope >= route->permission && auth_row(route) != SIZE_MAX;
 }
 
+/* Calls to models cost money. Who has roles may make them by a grant on tool:ai, or, where no role speaks of that, by seeing the
+ * whole lake. */
+static lh_code auth_ai(lh_request *request, lh_error *err) {
+    lh_policy *policy = NULL;
+    LH_TRY(lh_access_policy(lh_request_app(request)->catalog, request->principal, request->arena, &policy, err));
+    lh_decision decision = lh_access_decide(policy, LH_ACTION_READ,
+                                            &(lh_resource){.on = LH_ON_TOOL, .name = LH_STR("ai")}, request->arena);
+    bool silent = !decision.allowed && decision.role.len == 0;
+    if (decision.allowed || (silent && request->permission >= request->match.route->permission)) return LH_OK;
+    return lh_fail(err, LH_DENIED, "calls to models need a grant to read the tool 'ai'");
+}
+
 lh_code api_authorize(lh_request *request, lh_error *err) {
     const api_route *route = request->match.route;
     size_t asks = auth_row(route);
     lh_table_name table;
+    if (request->governed && asks != SIZE_MAX && auth_asking[asks].asks == AUTH_AI) return auth_ai(request, err);
     if (request->permission >= route->permission) return api_refuse_system_params(request, err);
     if (!request->governed || asks == SIZE_MAX)
         return lh_fail(err, LH_DENIED, "this key's permission does not reach to '%s'", route->summary);

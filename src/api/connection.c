@@ -20,7 +20,7 @@ typedef struct connection_refusal {
     unsigned status;
     lh_code code;
     const char *header, *value; /* one more header, or NULL */
-    bool iceberg;
+    api_errors errors;
     lh_error why;
 } connection_refusal;
 
@@ -32,7 +32,7 @@ static lh_str connection_refusal_body(lh_server *server, const connection_refusa
     lh_span_begin_root(server->app->tracer, "refused", traceparent, &span);
     lh_span_number(&span, "http.response.status_code", refusal->status);
     memcpy(trace_id, span.trace_id, sizeof span.trace_id);
-    lh_str body = api_error_body(arena, refusal->iceberg, refusal->status, refusal->code, &refusal->why);
+    lh_str body = api_error_body(arena, refusal->errors, refusal->status, refusal->code, &refusal->why);
     snprintf(status, sizeof status, "%u", refusal->status);
     lh_log(LH_LOG_DEBUG, "refused", "status", status, "reason", refusal->why.message, NULL);
     lh_span_end(&span, refusal->code);
@@ -141,7 +141,7 @@ static void connection_body_length(lh_request *request) {
  * it likes), and bodies that are not sent as they are. */
 static void connection_check_fields(const lh_request *request, connection_refusal *refusal) {
     const api_route *route = request->match.route;
-    bool strict = !request->iceberg && route->permission != LH_PERMIT_PUBLIC;
+    bool strict = request->errors != API_ERRORS_ICEBERG && route->permission != LH_PERMIT_PUBLIC;
     for (size_t i = 0; i < request->field_count && refusal->status == 0; i++) {
         const struct api_field *field = &request->fields[i];
         if (field->is_query && strict) {
@@ -229,7 +229,7 @@ static void connection_submit(lh_request *request) {
     api_request_ref(request); /* the worker's */
     if (lh_workers_submit(request->server->lanes[request->match.route->lane], request)) return;
     api_request_unref(request);
-    connection_refusal refusal = {.iceberg = request->iceberg};
+    connection_refusal refusal = {.errors = request->errors};
     connection_refuse_busy(&refusal);
     connection_refuse_whole(request, &refusal);
 }
@@ -302,11 +302,11 @@ static bool connection_guard(struct MHD_Connection *connection, const connection
     const char *reason = head->bad_target
                              ? "the request target must start with '/' and hold no space, control character or fragment"
                              : api_guard_verdict(&heads.guard, lh_str_from(head->method), lh_str_from(head->version));
-    refusal->iceberg = strncmp(head->url, "/iceberg/", 9) == 0;
+    refusal->errors = api_errors_of(head->url);
     if (reason) {
         refusal->status = 400;
         refusal->code = lh_fail(&refusal->why, LH_INVALID, "%s", reason);
-    } else if (head->internal && !refusal->iceberg) {
+    } else if (head->internal && refusal->errors != API_ERRORS_ICEBERG) {
         refusal->status = 404;
         refusal->code = lh_fail(&refusal->why, LH_NOT_FOUND, "not here");
     }
@@ -335,7 +335,7 @@ static enum MHD_Result connection_begin(lh_server *server, struct MHD_Connection
     if (!connection_guard(connection, head, &refusal)) return connection_refuse(server, connection, &refusal);
     lh_request *request = connection_request_new(server, connection);
     if (!request) return MHD_NO;
-    request->iceberg = refusal.iceberg;
+    request->errors = refusal.errors;
     request->internal_listener = head->internal;
     request->head_only = strcmp(head->method, "HEAD") == 0;
     request->method = lh_arena_dup(request->arena, lh_str_from(head->method));

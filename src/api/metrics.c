@@ -136,6 +136,7 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
     if (app->maintain) metrics_maintain(&out, lh_maintain_get_stats(app->maintain));
     metrics_value(&out, "trace_spans_dropped_total", "counter", "Trace spans that did not fit the queue.",
                   app->tracer ? lh_tracer_dropped(app->tracer) : 0);
+    lh_ai_metrics(app->ai, &out);
     if (app->rpc) lh_rpc_metrics(app->rpc, &out);
     LH_TRY(lh_buf_check(&out, err));
     return lh_respond_bytes(request, 200, "text/plain; version=0.0.4; charset=utf-8", lh_buf_str(&out), err);

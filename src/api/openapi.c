@@ -69,10 +69,28 @@ static lh_json *openapi_content(lh_arena *arena, const api_schema *schema) {
         openapi_media(arena, content, "text/csv", lh_json_new_object(arena));
         openapi_media(arena, content, "application/vnd.apache.arrow.stream", lh_json_new_object(arena));
     }
+    if (strcmp(schema->name, "ai_generated") == 0 || strcmp(schema->name, "openai_chat") == 0)
+        openapi_media(arena, content, "text/event-stream", lh_json_new_object(arena));
     return content;
 }
 
 /* ---- operations ---- */
+
+static const struct {
+    const char *name, *schema, *help;
+} openapi_errors[] = {
+    [API_ERRORS_OURS] = {"Error", "error",
+                         "Refused or failed. 400 invalid, 401 unauthenticated, 403 denied, 404 not_found, 405 "
+                         "method_not_allowed, 409 and 412 conflict, "
+                         "413 too_large, 415 unsupported, 422 limit, 500 internal, io or corrupt, 503 unavailable "
+                         "(Retry-After says when), 504 cancelled or timed out, 507 disk full"},
+    [API_ERRORS_ICEBERG] = {"IcebergError", "iceberg_error",
+                            "Refused or failed, as the Iceberg REST specification has it: "
+                            "{\"error\":{\"message\",\"type\",\"code\"}}"},
+    [API_ERRORS_OPENAI] = {"OpenAIError", "openai_error",
+                           "Refused or failed, as OpenAI's API has it: "
+                           "{\"error\":{\"message\",\"type\",\"param\",\"code\"}}"},
+};
 
 static lh_json *openapi_parameter(lh_arena *arena, const char *in, lh_str name, const char *type, const char *help) {
     lh_json *parameter = lh_json_new_object(arena);
@@ -135,8 +153,7 @@ static lh_json *openapi_responses(lh_arena *arena, const api_route *route) {
     if (schema->media) lh_json_set(arena, good, "content", openapi_content(arena, schema));
     lh_json_set(arena, responses, "2XX", good);
     lh_json_set(arena, responses, "default",
-                openapi_ref(arena, "responses",
-                            lh_str_starts(lh_str_from(route->path), LH_STR("/iceberg/")) ? "IcebergError" : "Error"));
+                openapi_ref(arena, "responses", openapi_errors[api_errors_of(route->path)].name));
     return responses;
 }
 
@@ -203,21 +220,13 @@ static lh_json *openapi_security_schemes(lh_arena *arena) {
 }
 
 static lh_json *openapi_error_responses(lh_arena *arena) {
-    lh_json *responses = lh_json_new_object(arena), *ours = lh_json_new_object(arena),
-            *iceberg = lh_json_new_object(arena);
-    lh_json_set_string(
-        arena, ours, "description",
-        LH_STR("Refused or failed. 400 invalid, 401 unauthenticated, 403 denied, 404 not_found, 405 "
-               "method_not_allowed, 409 and 412 conflict, "
-               "413 too_large, 415 unsupported, 422 limit, 500 internal, io or corrupt, 503 unavailable (Retry-After "
-               "says when), 504 cancelled or timed out, 507 disk full"));
-    lh_json_set(arena, ours, "content", openapi_content(arena, api_schema_find("error")));
-    lh_json_set_string(arena, iceberg, "description",
-                       LH_STR("Refused or failed, as the Iceberg REST specification has it: "
-                              "{\"error\":{\"message\",\"type\",\"code\"}}"));
-    lh_json_set(arena, iceberg, "content", openapi_content(arena, api_schema_find("iceberg_error")));
-    lh_json_set(arena, responses, "Error", ours);
-    lh_json_set(arena, responses, "IcebergError", iceberg);
+    lh_json *responses = lh_json_new_object(arena);
+    for (size_t i = 0; i < sizeof openapi_errors / sizeof *openapi_errors; i++) {
+        lh_json *response = lh_json_new_object(arena);
+        lh_json_set_string(arena, response, "description", lh_str_from(openapi_errors[i].help));
+        lh_json_set(arena, response, "content", openapi_content(arena, api_schema_find(openapi_errors[i].schema)));
+        lh_json_set(arena, responses, openapi_errors[i].name, response);
+    }
     return responses;
 }
 

@@ -474,14 +474,14 @@ bool lh_respond_begun(const lh_request *request) { return request->answer != API
 void api_request_answer_error(lh_request *request, lh_code code, lh_error *why) {
     unsigned status = api_status_of(code, why);
     if (code == LH_LIMIT && request->body_overrun) status = 413;
-    if (status == 422 && request->iceberg) status = 400; /* the specification has no 422 */
+    if (status == 422 && request->errors != API_ERRORS_OURS) status = 400; /* the specifications have no 422 */
     if (code == LH_CANCELLED && atomic_load(&request->server->draining)) status = 503;
     if (status >= 500 && code != LH_UNAVAILABLE && code != LH_CANCELLED)
         lh_log(LH_LOG_ERROR, "request failed", "route", request->match.route->name, "code", lh_code_name(code), "error",
                why->message, NULL);
     request->header_count = request->header_kept; /* what a failed handler meant for its good answer is dropped */
     if (status == 503) lh_respond_header(request, "Retry-After", LH_STR("1"));
-    request->body = api_error_body(request->arena, request->iceberg, status, code, why);
+    request->body = api_error_body(request->arena, request->errors, status, code, why);
     lh_code ignored = request_answer(request, API_ANSWER_WHOLE, status, "application/json", NULL);
     (void)ignored;
 }

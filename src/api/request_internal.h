@@ -42,7 +42,8 @@ struct lh_request {
     } *fields; /* headers and query parameters, copied: the
                                                                        connection may end while the worker reads them */
     size_t field_count;
-    bool engine, internal_listener, iceberg, head_only;
+    bool engine, internal_listener, head_only;
+    api_errors errors;
     lh_permission permission;    /* the caller's */
     lh_str principal;            /* who calls: as in lh_identity */
     bool governed;               /* by roles, where the permission does not reach */

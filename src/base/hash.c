@@ -111,6 +111,21 @@ static int base64_value(char c) {
     return at ? (int)(at - digits) : -1;
 }
 
+size_t lh_base64_encode(lh_str data, char *into) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *p = (const unsigned char *)data.ptr;
+    size_t size = 0;
+    for (size_t i = 0; i < data.len; i += 3) {
+        size_t left = data.len - i;
+        unsigned a = p[i], b = left > 1 ? p[i + 1] : 0, c = left > 2 ? p[i + 2] : 0;
+        into[size++] = letters[a >> 2];
+        into[size++] = letters[(a & 3) << 4 | b >> 4];
+        into[size++] = left > 1 ? letters[(b & 15) << 2 | c >> 6] : '=';
+        into[size++] = left > 2 ? letters[c & 63] : '=';
+    }
+    return size;
+}
+
 lh_code lh_base64_decode(lh_str text, char *into, size_t *ret_bytes) {
     size_t padding = lh_str_ends(text, LH_STR("==")) ? 2 : lh_str_ends(text, LH_STR("=")) ? 1 : 0, bytes = 0;
     uint32_t bits = 0;

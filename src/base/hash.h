@@ -29,7 +29,9 @@ void lh_hmac_free(lh_hmac *hmac);
 static inline void lh_hmac_freep(lh_hmac **hmac) { lh_hmac_free(*hmac); }
 lh_sha256_hex lh_sha256_to_hex(const lh_sha256 *hash);        /* lower-case */
 void lh_hex(const void *data, size_t size_bytes, char *into); /* writes 2*size digits and a NUL */
-/* RFC 4648 §4, with its padding, nothing else between. into: room for 3 bytes of each 4. Errors: INVALID. */
+/* RFC 4648 §4, with its padding. into: room for 4 bytes of each 3 begun; no NUL behind them. Returns their number. */
+size_t lh_base64_encode(lh_str data, char *into);
+/* The way back; nothing else may stand between. into: room for 3 bytes of each 4. Errors: INVALID. */
 LH_MUST_CHECK lh_code lh_base64_decode(lh_str text, char *into, size_t *ret_bytes);
 /* Equal, in time that depends on the lengths only. */
 bool lh_equal_constant_time(lh_str a, lh_str b);

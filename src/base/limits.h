@@ -16,5 +16,13 @@ enum {
     LH_LIMIT_SCAN_ROWS = 100000,           /* rows that a scan for personal data samples */
     LH_LIMIT_METADATA_BYTES = 32 << 20,    /* an Iceberg metadata.json */
     LH_LIMIT_IDEMPOTENCY_BYTES = 16 << 10, /* the record of one Idempotency-Key */
+    LH_LIMIT_AI_TEXTS = 2048,              /* of one call, to embed or to rank */
+    LH_LIMIT_AI_TEXT_BYTES = 1 << 20,      /* one of them, or one message */
+    LH_LIMIT_AI_MESSAGES = 1000,           /* of one prompt */
+    LH_LIMIT_AI_STOPS = 16,
+    LH_LIMIT_AI_DIMENSIONS = 16384,     /* of a vector */
+    LH_LIMIT_AI_ANSWER_BYTES = 4 << 20, /* generated text */
+    LH_LIMIT_AI_EVENT_BYTES = 1 << 20,  /* one event of a stream that an endpoint sends */
+    LH_LIMIT_AI_PRINCIPALS = 1024,      /* whose tokens are counted apart */
 };
 #endif

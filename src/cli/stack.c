@@ -16,6 +16,7 @@ struct lh_stack {
     lh_profiles *profiles;
     lh_catalog *catalog;
     lh_access *access;
+    lh_ai *ai;
     lh_server *server;
     lh_rpc *rpc; /* NULL: off, or a stack that serves one command */
     lh_engine *engine;
@@ -70,6 +71,7 @@ static lh_code stack_listen_parts(lh_stack *stack, lh_error *err) {
     LH_TRY(lh_scratch_open(stack->config->storage_root, &stack->scratch, err));
     LH_TRY(stack_open_lake(stack, err));
     LH_TRY(lh_access_new(stack->config, stack->catalog, &stack->access, err));
+    LH_TRY(lh_ai_open(stack->config, &stack->ai, err));
     stack_make_token(stack);
     stack->app = (lh_app){.config = stack->config,
                           .tracer = stack->tracer,
@@ -78,6 +80,7 @@ static lh_code stack_listen_parts(lh_stack *stack, lh_error *err) {
                           .profiles = stack->profiles,
                           .catalog = stack->catalog,
                           .access = stack->access,
+                          .ai = stack->ai,
                           .scratch_dir = lh_str_from(stack->scratch.path),
                           .internal_token = lh_str_from(stack->token)};
     lh_profiles_follow(&stack->app); /* before the engine opens, whose folders are locked from then on */
@@ -297,6 +300,7 @@ void lh_stack_close(lh_stack *stack) {
     lh_maintain_free(stack->maintain);
     lh_engine_free(stack->engine); /* may still call the catalog through the server */
     lh_server_free(stack->server);
+    lh_ai_free(stack->ai);
     lh_access_free(stack->access);
     lh_catalog_free(stack->catalog);
     lh_profiles_free(stack->profiles);

@@ -1,0 +1,99 @@
+/* ai: one interface to models that embed, generate and rerank, in process or at an endpoint; which, the configuration says.
+ * Depends on: base. Used by: api, cli. Thread-safe: any call, any thread; calls block. Nothing of a prompt, a text or a key is
+ * logged, or stands in an error. */
+#ifndef LH_AI_AI_H
+#define LH_AI_AI_H
+#include "base/base.h"
+
+typedef enum lh_ai_task { LH_AI_EMBED, LH_AI_GENERATE, LH_AI_RERANK, LH_AI_TASKS } lh_ai_task;
+extern const char *const lh_ai_task_names[LH_AI_TASKS]; /* "embed", … */
+
+typedef struct lh_ai lh_ai;
+/* Takes the settings of [ai]; does no I/O but what a model in process needs. config: borrowed for life. Owned: lh_ai_free().
+ * Errors: INVALID (a setting), and of a model in process NOT_FOUND, CORRUPT, NO_MEMORY. */
+LH_MUST_CHECK lh_code lh_ai_open(const lh_config *config, lh_ai **ret, lh_error *err);
+void lh_ai_free(lh_ai *ai); /* no call may be running; NULL is fine */
+static inline void lh_ai_freep(lh_ai **ai) { lh_ai_free(*ai); }
+
+/* Who asks, and how long it may take. */
+typedef struct lh_ai_call {
+    lh_str model;                  /* the task's, by name; empty: the task's */
+    lh_str principal;              /* whose tokens are counted */
+    const _Atomic bool *cancelled; /* once true the call ends with CANCELLED within a second; NULL is fine */
+    uint64_t timeout_ms;           /* of the whole call, tries included; 0: each try has ai.timeout_ms */
+} lh_ai_call;
+
+typedef struct lh_ai_model {
+    lh_str provider, name;
+    lh_str version; /* another one when the same text may give other vectors; empty: the provider does not tell */
+} lh_ai_model;
+
+/* Errors of all three tasks below: INVALID (what is asked; the endpoint's refusal of it), LIMIT (a cap of limits.h, or of the
+ * endpoint's answer), NOT_FOUND (call->model), UNAVAILABLE (the task has no model; the endpoint does not answer, refuses the key,
+ * or its breaker is open; too many calls wait), CORRUPT (an answer that makes no sense), CANCELLED, NO_MEMORY. */
+
+typedef struct lh_ai_embeddings {
+    float *values; /* arena: `dimensions` of each text, in the order of the texts; all finite */
+    size_t count, dimensions;
+    lh_ai_model model; /* arena */
+    uint64_t tokens;   /* as the provider counts */
+} lh_ai_embeddings;
+/* Up to LH_LIMIT_AI_TEXTS texts of LH_LIMIT_AI_TEXT_BYTES; none may be empty. */
+LH_MUST_CHECK lh_code lh_ai_embed(lh_ai *ai, const lh_ai_call *call, const lh_str *texts, size_t count, lh_arena *arena,
+                                  lh_ai_embeddings *ret, lh_error *err);
+
+typedef struct lh_ai_message {
+    lh_str role, content; /* role: system, user or assistant */
+} lh_ai_message;
+typedef struct lh_ai_prompt { /* zeroed: a prompt without options */
+    const lh_ai_message *messages;
+    size_t message_count;
+    bool has_temperature, has_seed;
+    double temperature; /* 0 to 2 */
+    uint64_t seed;
+    uint64_t max_tokens; /* 0: the provider's */
+    const lh_str *stops; /* where one comes up the text ends, without it */
+    size_t stop_count;
+    const lh_json *json_schema; /* the text is JSON of that schema; NULL: any text */
+    lh_str grammar;             /* GBNF, which the text follows; empty: none. Not with json_schema */
+} lh_ai_prompt;
+/* A piece of the text as it comes. Any code but LH_OK ends the call, which then fails with it. */
+typedef lh_code (*lh_ai_piece_fn)(void *ctx, lh_str piece, lh_error *err);
+typedef struct lh_ai_text {
+    lh_str text;                    /* arena; all of it, also when it went to on_piece */
+    lh_str finish_reason;           /* "stop" or "length"; arena */
+    lh_ai_model model;              /* arena */
+    uint64_t prompt_tokens, tokens; /* tokens: of the text; 0 when the provider does not tell */
+} lh_ai_text;
+/* on_piece NULL: only the whole. A call that failed after its first piece is not tried again. */
+LH_MUST_CHECK lh_code lh_ai_generate(lh_ai *ai, const lh_ai_call *call, const lh_ai_prompt *prompt,
+                                     lh_ai_piece_fn on_piece, void *ctx, lh_arena *arena, lh_ai_text *ret,
+                                     lh_error *err);
+
+typedef struct lh_ai_score {
+    size_t document; /* its index */
+    double score;    /* larger fits better; comparable within one call */
+} lh_ai_score;
+typedef struct lh_ai_ranking {
+    lh_ai_score *scores; /* arena; best first */
+    size_t count;
+    lh_ai_model model; /* arena */
+    uint64_t tokens;
+} lh_ai_ranking;
+/* Of the documents the top_n that fit the query best; 0: all. A generator is never asked instead. */
+LH_MUST_CHECK lh_code lh_ai_rerank(lh_ai *ai, const lh_ai_call *call, lh_str query, const lh_str *documents,
+                                   size_t count, size_t top_n, lh_arena *arena, lh_ai_ranking *ret, lh_error *err);
+
+/* Has the task a model? *ret (NULL is fine): which; borrowed for the life of ai, its version empty. */
+bool lh_ai_has(const lh_ai *ai, lh_ai_task task, lh_ai_model *ret);
+/* {"items":[{"task","provider","model","version"}]}: version null when it is not known. Does no I/O. Arena. */
+LH_MUST_CHECK lh_code lh_ai_models(lh_ai *ai, lh_arena *arena, lh_json **ret, lh_error *err);
+/* {"status","tasks":[{"task","provider","model","status":"ok|failed|none","breaker":"closed|open|half_open"|null,"elapsed_ms",
+ * "message"?}]}: asks each endpoint, at most once a second. Arena. */
+LH_MUST_CHECK lh_code lh_ai_health(lh_ai *ai, lh_arena *arena, lh_json **ret, lh_error *err);
+/* {"items":[{"principal","task","calls","failed","tokens_in","tokens_out"}]} since the start, by principal; of one principal, or
+ * with an empty one of all. Arena. */
+LH_MUST_CHECK lh_code lh_ai_usage(lh_ai *ai, lh_str principal, lh_arena *arena, lh_json **ret, lh_error *err);
+/* Appends its metrics in Prometheus' text format. */
+void lh_ai_metrics(lh_ai *ai, lh_buf *into);
+#endif

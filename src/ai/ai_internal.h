@@ -1,0 +1,145 @@
+/* Private to ai: providers, and what stands between a call and its provider. See ai.c for the way of a call. */
+#ifndef LH_AI_AI_INTERNAL_H
+#define LH_AI_AI_INTERNAL_H
+#include "ai/ai.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- providers ---- */
+typedef struct ai_setup { /* borrowed for life */
+    lh_ai_task task;
+    lh_str model, url, api_key; /* url: without a slash at its end */
+    lh_http_client *http;
+} ai_setup;
+/* One try of a call. */
+typedef struct ai_try {
+    lh_str model; /* as the endpoint calls it */
+    const _Atomic bool *cancelled;
+    uint64_t timeout_ms; /* 0: none */
+    /* set by the provider when the try failed: */
+    bool again;              /* may be tried again: connect, time-out, 429, 5xx */
+    bool alive;              /* the endpoint answered and refused: no sign that it is down */
+    uint64_t retry_after_ms; /* 0: the endpoint did not say */
+} ai_try;
+/* Where the text of a generation goes; ai_sink_put() for each piece. */
+typedef struct ai_sink {
+    lh_buf text; /* the whole */
+    lh_ai_piece_fn on_piece;
+    void *ctx;
+    bool began; /* a piece went to on_piece */
+} ai_sink;
+/* Errors: LIMIT (LH_LIMIT_AI_ANSWER_BYTES), on_piece's. */
+LH_MUST_CHECK lh_code ai_sink_put(ai_sink *sink, lh_str piece, lh_error *err);
+
+/* A way to reach models. Each task that it serves has a state of its own; calls come from any thread, several at once. A task
+ * whose function is NULL is not served. Functions fill `try` when they fail, and leave *ret alone. */
+struct ai_provider_ops {
+    const char *name;
+    bool remote;       /* has a url: is tried again, and has a breaker */
+    const char *model; /* when the setting is empty; NULL: it must be set */
+    const char *url;   /* the same, of who is remote */
+    lh_code (*open)(const ai_setup *setup, void **ret, lh_error *err);
+    void (*close)(void *state); /* NULL is fine */
+    /* ret->values: arena; ret->model is not set here. */
+    lh_code (*embed)(void *state, ai_try *one, const lh_str *texts, size_t count, lh_arena *arena,
+                     lh_ai_embeddings *ret, lh_error *err);
+    /* Pieces go to the sink; ret->text is not set here. */
+    lh_code (*generate)(void *state, ai_try *one, const lh_ai_prompt *prompt, ai_sink *sink, lh_arena *arena,
+                        lh_ai_text *ret, lh_error *err);
+    /* ret->scores: arena, one a document at most, in any order. */
+    lh_code (*rerank)(void *state, ai_try *one, lh_str query, const lh_str *documents, size_t count, size_t top_n,
+                      lh_arena *arena, lh_ai_ranking *ret, lh_error *err);
+    /* Of the model, as it is now; arena; empty: not known. ask: the endpoint may be asked. NULL: never known. */
+    lh_code (*version)(void *state, ai_try *one, bool ask, lh_arena *arena, lh_str *ret, lh_error *err);
+    /* Does it answer, and has it the model? NULL: always. */
+    lh_code (*check)(void *state, ai_try *one, lh_arena *arena, lh_error *err);
+};
+extern const struct ai_provider_ops ai_provider_hash;
+
+/* ---- gate.c: what a call passes on its way; times are given, so that tests have their own clock ---- */
+typedef struct ai_breaker {
+    unsigned failures_max; /* 0: never opens */
+    uint64_t open_ms;
+    pthread_mutex_t lock;   /* guards all below */
+    unsigned failures;      /* one after another */
+    uint64_t open_until_ms; /* 0: closed */
+    bool probing;           /* half open: one call is let through */
+    uint64_t opened;        /* how often */
+} ai_breaker;
+typedef enum { AI_BREAKER_CLOSED, AI_BREAKER_OPEN, AI_BREAKER_HALF_OPEN } ai_breaker_state;
+typedef enum {
+    AI_OUTCOME_GOOD,
+    AI_OUTCOME_FAILED,
+    AI_OUTCOME_NONE
+} ai_outcome; /* NONE: says nothing of the endpoint */
+void ai_breaker_init(ai_breaker *breaker, unsigned failures_max, uint64_t open_ms);
+void ai_breaker_done(ai_breaker *breaker);
+/* False: it is open; *ret_wait_ms says for how long. After true exactly one ai_breaker_report(), with the same *ret_probe. */
+bool ai_breaker_admit(ai_breaker *breaker, uint64_t now_ms, bool *ret_probe, uint64_t *ret_wait_ms);
+void ai_breaker_report(ai_breaker *breaker, uint64_t now_ms, bool probe, ai_outcome outcome);
+ai_breaker_state ai_breaker_look(ai_breaker *breaker, uint64_t now_ms, uint64_t *ret_opened);
+
+enum { AI_BACKOFF_MS = 200, AI_BACKOFF_MAX_MS = 20000, AI_RETRY_AFTER_MAX_MS = 30000 };
+/* The pause before the next try, `tried` having failed: anything up to a bound that doubles; not less than what the endpoint asked
+ * for. random: of all 64-bit numbers. UINT64_MAX: it asked for more than AI_RETRY_AFTER_MAX_MS, so there is none. */
+uint64_t ai_backoff_ms(unsigned tried, uint64_t random, uint64_t retry_after_ms);
+
+typedef struct ai_slots {
+    size_t running_max, waiting_max;
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t freed;
+    size_t running, waiting;
+} ai_slots;
+void ai_slots_init(ai_slots *slots, size_t running_max, size_t waiting_max);
+void ai_slots_done(ai_slots *slots);
+/* deadline_ms: of lh_time_monotonic_ms(). Errors: UNAVAILABLE (too many wait), CANCELLED (the flag, the deadline). */
+LH_MUST_CHECK lh_code ai_slots_take(ai_slots *slots, const _Atomic bool *cancelled, uint64_t deadline_ms,
+                                    lh_error *err);
+void ai_slots_give(ai_slots *slots);
+
+/* ---- usage.c: who used how much ---- */
+typedef struct ai_counters {
+    uint64_t calls, failed, tokens_in, tokens_out;
+} ai_counters;
+typedef struct ai_usage_row {
+    lh_str principal; /* owned */
+    ai_counters counters[LH_AI_TASKS];
+} ai_usage_row;
+typedef struct ai_usage {
+    pthread_mutex_t lock; /* guards all below */
+    ai_counters totals[LH_AI_TASKS];
+    size_t count;
+    ai_usage_row *rows; /* sorted by principal; LH_LIMIT_AI_PRINCIPALS at most, later ones are in `others` */
+    ai_usage_row others;
+} ai_usage;
+void ai_usage_init(ai_usage *usage);
+void ai_usage_done(ai_usage *usage);
+void ai_usage_add(ai_usage *usage, lh_str principal, lh_ai_task task, ai_counters more);
+
+/* ---- the whole ---- */
+typedef struct ai_task {
+    const struct ai_provider_ops *ops; /* NULL: none */
+    void *state;
+    ai_setup setup;      /* its texts are the configuration's, or static */
+    lh_str url;          /* owned: setup.url */
+    ai_breaker *breaker; /* of the endpoint, perhaps another task's; NULL: not remote */
+    ai_slots slots;
+    _Atomic uint64_t retries;
+} ai_task;
+typedef struct ai_health { /* the last check */
+    pthread_mutex_t lock;  /* held during one: others wait for its answer */
+    uint64_t checked_ms[LH_AI_TASKS], elapsed_ms[LH_AI_TASKS];
+    bool good[LH_AI_TASKS];
+    lh_error why[LH_AI_TASKS];
+} ai_health;
+struct lh_ai {
+    const lh_config *config;
+    lh_http_client *http;
+    char *ca_file; /* owned */
+    ai_task tasks[LH_AI_TASKS];
+    ai_breaker breakers[LH_AI_TASKS];
+    ai_usage usage;
+    ai_health health;
+};
+#endif

@@ -1,0 +1,358 @@
+/* embed, generate, rerank: what is the same for every provider (see ai.c for the way of a call). */
+#include "ai/ai_internal.h"
+
+#include <math.h>
+
+enum { CALLS_LOOK_MS = 50, CALLS_BATCH_BYTES = 256 << 10 };
+
+/* One call under way. */
+typedef struct calls_run {
+    lh_ai *ai;
+    ai_task *task;
+    const lh_ai_call *call;
+    lh_arena *arena;
+    uint64_t deadline_ms; /* UINT64_MAX: none */
+    ai_counters used;
+} calls_run;
+
+/* ---- begin and end ---- */
+
+static lh_code calls_begin(calls_run *run, lh_ai *ai, lh_ai_task which, const lh_ai_call *call, lh_error *err) {
+    run->ai = ai;
+    run->task = &ai->tasks[which];
+    run->call = call;
+    run->deadline_ms = call->timeout_ms ? lh_time_monotonic_ms() + call->timeout_ms : UINT64_MAX;
+    if (!run->task->ops)
+        return lh_fail(err, LH_UNAVAILABLE, "no %s model is configured: set ai.%s_provider", lh_ai_task_names[which],
+                       lh_ai_task_names[which]);
+    if (call->model.len && !lh_str_eq(call->model, run->task->setup.model))
+        return lh_fail(err, LH_NOT_FOUND, "there is no %s model '%.*s'; there is '%.*s'", lh_ai_task_names[which],
+                       LH_STR_ARG(lh_str_cut_utf8(call->model, 64)), LH_STR_ARG(run->task->setup.model));
+    return ai_slots_take(&run->task->slots, call->cancelled, run->deadline_ms, err);
+}
+
+static void calls_end(calls_run *run, lh_code code) {
+    run->used.calls = 1;
+    run->used.failed = code != LH_OK;
+    ai_slots_give(&run->task->slots);
+    ai_usage_add(&run->ai->usage, run->call->principal, run->task->setup.task, run->used);
+}
+
+static lh_code calls_model(calls_run *run, lh_ai_model *ret, lh_error *err) {
+    lh_str version = LH_STR_NONE;
+    ai_try one = {.model = run->task->setup.model, .cancelled = run->call->cancelled, .timeout_ms = 3000};
+    if (run->task->ops->version)
+        LH_TRY(run->task->ops->version(run->task->state, &one, true, run->arena, &version, err));
+    *ret = (lh_ai_model){lh_str_from(run->task->ops->name), lh_arena_dup(run->arena, run->task->setup.model),
+                         lh_arena_dup(run->arena, version)};
+    return lh_arena_check(run->arena, err);
+}
+
+/* ---- tries ---- */
+
+/* What is tried. began: not again once it is true; NULL: always again. */
+typedef struct calls_work {
+    lh_code (*once)(void *ctx, ai_try *one, lh_error *err);
+    void *ctx;
+    const bool *began;
+} calls_work;
+
+static lh_code calls_once(calls_run *run, const calls_work *work, ai_try *one, lh_error *err) {
+    ai_breaker *breaker = run->task->breaker;
+    bool probe = false;
+    uint64_t wait_ms = 0, now = lh_time_monotonic_ms(), left = run->deadline_ms - now;
+    if (run->call->cancelled && atomic_load(run->call->cancelled))
+        return lh_fail(err, LH_CANCELLED, "the call was cancelled");
+    if (now >= run->deadline_ms) return lh_fail(err, LH_CANCELLED, "the call's time went by");
+    if (breaker && !ai_breaker_admit(breaker, now, &probe, &wait_ms))
+        return lh_fail(err, LH_UNAVAILABLE,
+                       "%.*s failed again and again and is left alone; it is tried again in %" PRIu64 " ms",
+                       LH_STR_ARG(run->task->setup.url), wait_ms);
+    uint64_t most = (uint64_t)run->ai->config->ai_timeout_ms;
+    *one = (ai_try){
+        .model = run->task->setup.model, .cancelled = run->call->cancelled, .timeout_ms = left < most ? left : most};
+    lh_code code = work->once(work->ctx, one, err);
+    ai_outcome outcome = code == LH_OK                        ? AI_OUTCOME_GOOD
+                         : code == LH_CANCELLED || one->alive ? AI_OUTCOME_NONE
+                                                              : AI_OUTCOME_FAILED;
+    if (breaker) ai_breaker_report(breaker, lh_time_monotonic_ms(), probe, outcome);
+    return code;
+}
+
+/* Sleeps, but no longer than the call is wanted. */
+static bool calls_pause(const calls_run *run, uint64_t pause_ms) {
+    uint64_t now = lh_time_monotonic_ms(), until = now + pause_ms;
+    if (until >= run->deadline_ms) return false;
+    while (now < until && !(run->call->cancelled && atomic_load(run->call->cancelled))) {
+        lh_time_sleep_ms(until - now < CALLS_LOOK_MS ? until - now : CALLS_LOOK_MS);
+        now = lh_time_monotonic_ms();
+    }
+    return true;
+}
+
+static lh_code calls_try(calls_run *run, const calls_work *work, lh_error *err) {
+    lh_error why = {0};
+    unsigned tries = 1 + (run->task->ops->remote ? (unsigned)run->ai->config->ai_retries : 0);
+    lh_code code = LH_INTERNAL;
+    for (unsigned tried = 1;; tried++) {
+        ai_try one = {0};
+        code = calls_once(run, work, &one, &why);
+        if (code == LH_OK) return LH_OK;
+        if (!one.again || tried >= tries || (work->began && *work->began)) break;
+        uint64_t random = 0;
+        lh_random_bytes(&random, sizeof random);
+        uint64_t pause_ms = ai_backoff_ms(tried, random, one.retry_after_ms);
+        if (pause_ms == UINT64_MAX || !calls_pause(run, pause_ms)) break;
+        atomic_fetch_add(&run->task->retries, 1);
+    }
+    if (err) *err = why;
+    return code;
+}
+
+/* ---- embed ---- */
+
+typedef struct calls_embed {
+    calls_run run;
+    const lh_str *texts; /* of this batch */
+    size_t count;
+    lh_ai_embeddings got;
+} calls_embed;
+
+static lh_code calls_embed_once(void *ctx, ai_try *one, lh_error *err) {
+    calls_embed *work = ctx;
+    ai_task *task = work->run.task;
+    return task->ops->embed(task->state, one, work->texts, work->count, work->run.arena, &work->got, err);
+}
+
+static lh_code calls_check_texts(const lh_str *texts, size_t count, const char *what, lh_error *err) {
+    if (count == 0) return lh_fail(err, LH_INVALID, "no %s is given", what);
+    if (count > LH_LIMIT_AI_TEXTS)
+        return lh_fail(err, LH_LIMIT, "%zu %ss are more than %d", count, what, LH_LIMIT_AI_TEXTS);
+    for (size_t i = 0; i < count; i++) {
+        if (texts[i].len == 0) return lh_fail(err, LH_INVALID, "%s %zu is empty", what, i);
+        if (texts[i].len > LH_LIMIT_AI_TEXT_BYTES)
+            return lh_fail(err, LH_LIMIT, "%s %zu has %zu bytes, more than %d", what, i, texts[i].len,
+                           LH_LIMIT_AI_TEXT_BYTES);
+        if (!lh_str_is_utf8(texts[i])) return lh_fail(err, LH_INVALID, "%s %zu is not UTF-8", what, i);
+    }
+    return LH_OK;
+}
+
+/* How many of the texts go with the next request: as many as an endpoint shall have at once. */
+static size_t calls_batch(const calls_run *run, const lh_str *texts, size_t count) {
+    size_t most = (size_t)run->ai->config->ai_batch_texts, taken = 0, bytes = 0;
+    if (!run->task->ops->remote) return count; /* one in process orders them itself */
+    while (taken < count && taken < most && (taken == 0 || bytes + texts[taken].len <= CALLS_BATCH_BYTES))
+        bytes += texts[taken++].len;
+    return taken;
+}
+
+static lh_code calls_check_vectors(const calls_embed *work, lh_error *err) {
+    const lh_ai_embeddings *got = &work->got;
+    if (got->count != work->count || got->dimensions == 0 || got->dimensions > LH_LIMIT_AI_DIMENSIONS)
+        return lh_fail(err, LH_CORRUPT, "%.*s gave %zu vectors of %zu dimensions for %zu texts",
+                       LH_STR_ARG(work->run.task->setup.url), got->count, got->dimensions, work->count);
+    for (size_t i = 0; i < got->count * got->dimensions; i++)
+        if (!isfinite(got->values[i]))
+            return lh_fail(err, LH_CORRUPT, "%.*s gave a vector with a value that is no number",
+                           LH_STR_ARG(work->run.task->setup.url));
+    return LH_OK;
+}
+
+static lh_code calls_embed_all(calls_embed *work, const lh_str *texts, size_t count, lh_ai_embeddings *all,
+                               lh_error *err) {
+    const calls_work tried = {calls_embed_once, work, NULL};
+    LH_TRY(calls_model(&work->run, &all->model, err));
+    for (size_t at = 0; at < count; at += work->count) {
+        work->texts = texts + at;
+        work->count = calls_batch(&work->run, texts + at, count - at);
+        LH_TRY(calls_try(&work->run, &tried, err));
+        LH_TRY(calls_check_vectors(work, err));
+        if (at == 0) {
+            all->dimensions = work->got.dimensions;
+            all->values = work->count == count ? work->got.values
+                                               : LH_ARENA_ARRAY(work->run.arena, float, count * all->dimensions);
+            LH_TRY(lh_arena_check(work->run.arena, err));
+        }
+        if (work->got.dimensions != all->dimensions)
+            return lh_fail(err, LH_CORRUPT, "%.*s gave vectors of %zu dimensions, and then of %zu",
+                           LH_STR_ARG(work->run.task->setup.url), all->dimensions, work->got.dimensions);
+        if (work->count != count)
+            memcpy(all->values + at * all->dimensions, work->got.values,
+                   work->count * all->dimensions * sizeof *all->values);
+        all->tokens += work->got.tokens;
+        work->run.used.tokens_in = all->tokens; /* also when a later batch fails */
+    }
+    all->count = count;
+    return LH_OK;
+}
+
+lh_code lh_ai_embed(lh_ai *ai, const lh_ai_call *call, const lh_str *texts, size_t count, lh_arena *arena,
+                    lh_ai_embeddings *ret, lh_error *err) {
+    calls_embed work = {.run = {.arena = arena}};
+    lh_ai_embeddings all = {0};
+    LH_TRY(calls_check_texts(texts, count, "text", err));
+    LH_TRY(calls_begin(&work.run, ai, LH_AI_EMBED, call, err));
+    lh_code code = calls_embed_all(&work, texts, count, &all, err);
+    calls_end(&work.run, code);
+    if (code == LH_OK) *ret = all;
+    return code;
+}
+
+/* ---- generate ---- */
+
+typedef struct calls_generate {
+    calls_run run;
+    const lh_ai_prompt *prompt;
+    ai_sink sink;
+    lh_ai_text got;
+} calls_generate;
+
+lh_code ai_sink_put(ai_sink *sink, lh_str piece, lh_error *err) {
+    if (piece.len == 0) return LH_OK;
+    lh_buf_append(&sink->text, piece);
+    if (sink->text.failed == LH_LIMIT)
+        return lh_fail(err, LH_LIMIT, "the generated text is longer than %d bytes", LH_LIMIT_AI_ANSWER_BYTES);
+    LH_TRY(lh_buf_check(&sink->text, err));
+    if (!sink->on_piece) return LH_OK;
+    sink->began = true;
+    return sink->on_piece(sink->ctx, piece, err);
+}
+
+static lh_code calls_generate_once(void *ctx, ai_try *one, lh_error *err) {
+    calls_generate *work = ctx;
+    ai_task *task = work->run.task;
+    lh_buf_clear(&work->sink.text); /* of a try before */
+    work->got = (lh_ai_text){0};
+    return task->ops->generate(task->state, one, work->prompt, &work->sink, work->run.arena, &work->got, err);
+}
+
+static lh_code calls_check_messages(const lh_ai_prompt *prompt, lh_error *err) {
+    static const char *const roles[] = {"system", "user", "assistant"};
+    if (prompt->message_count == 0) return lh_fail(err, LH_INVALID, "no message is given");
+    if (prompt->message_count > LH_LIMIT_AI_MESSAGES)
+        return lh_fail(err, LH_LIMIT, "%zu messages are more than %d", prompt->message_count, LH_LIMIT_AI_MESSAGES);
+    for (size_t i = 0; i < prompt->message_count; i++) {
+        const lh_ai_message *message = &prompt->messages[i];
+        bool known = false;
+        for (size_t r = 0; r < sizeof roles / sizeof *roles; r++)
+            known = known || lh_str_eq(message->role, lh_str_from(roles[r]));
+        if (!known) return lh_fail(err, LH_INVALID, "the role of message %zu must be system, user or assistant", i);
+        if (message->content.len > LH_LIMIT_AI_TEXT_BYTES)
+            return lh_fail(err, LH_LIMIT, "message %zu has %zu bytes, more than %d", i, message->content.len,
+                           LH_LIMIT_AI_TEXT_BYTES);
+        if (!lh_str_is_utf8(message->content)) return lh_fail(err, LH_INVALID, "message %zu is not UTF-8", i);
+    }
+    return LH_OK;
+}
+
+static lh_code calls_check_prompt(const lh_ai_prompt *prompt, lh_error *err) {
+    LH_TRY(calls_check_messages(prompt, err));
+    if (prompt->has_temperature && !(prompt->temperature >= 0 && prompt->temperature <= 2))
+        return lh_fail(err, LH_INVALID, "the temperature must be from 0 to 2");
+    if (prompt->has_seed && prompt->seed > INT64_MAX)
+        return lh_fail(err, LH_INVALID, "the seed is larger than %" PRId64, INT64_MAX);
+    if (prompt->stop_count > LH_LIMIT_AI_STOPS)
+        return lh_fail(err, LH_LIMIT, "%zu stops are more than %d", prompt->stop_count, LH_LIMIT_AI_STOPS);
+    for (size_t i = 0; i < prompt->stop_count; i++)
+        if (prompt->stops[i].len == 0 || prompt->stops[i].len > 1024 || !lh_str_is_utf8(prompt->stops[i]))
+            return lh_fail(err, LH_INVALID, "stop %zu must be a text of 1 to 1024 bytes", i);
+    if (prompt->json_schema && prompt->grammar.len)
+        return lh_fail(err, LH_INVALID, "a JSON schema and a grammar cannot both be followed");
+    if (prompt->json_schema && !lh_json_is_object(prompt->json_schema))
+        return lh_fail(err, LH_INVALID, "the JSON schema must be an object");
+    if (prompt->grammar.len > LH_LIMIT_AI_TEXT_BYTES)
+        return lh_fail(err, LH_LIMIT, "the grammar has more than %d bytes", LH_LIMIT_AI_TEXT_BYTES);
+    return LH_OK;
+}
+
+static lh_code calls_generate_all(calls_generate *work, lh_error *err) {
+    const calls_work tried = {calls_generate_once, work, &work->sink.began};
+    lh_ai_model model;
+    LH_TRY(calls_model(&work->run, &model, err));
+    lh_code code = calls_try(&work->run, &tried, err);
+    work->run.used.tokens_in = work->got.prompt_tokens; /* what was used up counts, also when the call failed */
+    work->run.used.tokens_out = work->got.tokens;
+    if (code != LH_OK) return code;
+    work->got.model = model;
+    work->got.text = lh_arena_dup(work->run.arena, lh_buf_str(&work->sink.text));
+    return lh_arena_check(work->run.arena, err);
+}
+
+lh_code lh_ai_generate(lh_ai *ai, const lh_ai_call *call, const lh_ai_prompt *prompt, lh_ai_piece_fn on_piece,
+                       void *ctx, lh_arena *arena, lh_ai_text *ret, lh_error *err) {
+    calls_generate work = {
+        .run = {.arena = arena},
+        .prompt = prompt,
+        .sink = {.text = LH_BUF_INIT(LH_LIMIT_AI_ANSWER_BYTES), .on_piece = on_piece, .ctx = ctx},
+    };
+    LH_TRY(calls_check_prompt(prompt, err));
+    LH_TRY(calls_begin(&work.run, ai, LH_AI_GENERATE, call, err));
+    lh_code code = calls_generate_all(&work, err);
+    calls_end(&work.run, code);
+    lh_buf_done(&work.sink.text);
+    if (code == LH_OK) *ret = work.got;
+    return code;
+}
+
+/* ---- rerank ---- */
+
+typedef struct calls_rerank {
+    calls_run run;
+    lh_str query;
+    const lh_str *documents;
+    size_t count, top_n;
+    lh_ai_ranking got;
+} calls_rerank;
+
+static lh_code calls_rerank_once(void *ctx, ai_try *one, lh_error *err) {
+    calls_rerank *work = ctx;
+    ai_task *task = work->run.task;
+    return task->ops->rerank(task->state, one, work->query, work->documents, work->count, work->top_n, work->run.arena,
+                             &work->got, err);
+}
+
+static int calls_by_score(const void *a, const void *b) {
+    const lh_ai_score *left = a, *right = b;
+    if (left->score != right->score) return left->score < right->score ? 1 : -1;
+    return left->document < right->document ? -1 : left->document > right->document;
+}
+
+static lh_code calls_rerank_all(calls_rerank *work, lh_error *err) {
+    const calls_work tried = {calls_rerank_once, work, NULL};
+    lh_ai_model model;
+    LH_TRY(calls_model(&work->run, &model, err));
+    LH_TRY(calls_try(&work->run, &tried, err));
+    lh_ai_ranking *got = &work->got;
+    bool *seen = LH_ARENA_ARRAY(work->run.arena, bool, work->count);
+    LH_TRY(lh_arena_check(work->run.arena, err));
+    for (size_t i = 0; i < got->count; i++) {
+        size_t document = got->scores[i].document;
+        if (document >= work->count || seen[document] || !isfinite(got->scores[i].score))
+            return lh_fail(err, LH_CORRUPT,
+                           "%.*s ranked a document that was not given, or one twice, or without a score",
+                           LH_STR_ARG(work->run.task->setup.url));
+        seen[document] = true;
+    }
+    if (got->count) qsort(got->scores, got->count, sizeof *got->scores, calls_by_score);
+    if (got->count > work->top_n) got->count = work->top_n;
+    got->model = model;
+    work->run.used.tokens_in = got->tokens;
+    return LH_OK;
+}
+
+lh_code lh_ai_rerank(lh_ai *ai, const lh_ai_call *call, lh_str query, const lh_str *documents, size_t count,
+                     size_t top_n, lh_arena *arena, lh_ai_ranking *ret, lh_error *err) {
+    calls_rerank work = {.run = {.arena = arena},
+                         .query = query,
+                         .documents = documents,
+                         .count = count,
+                         .top_n = top_n && top_n < count ? top_n : count};
+    LH_TRY(calls_check_texts(&query, 1, "query", err));
+    LH_TRY(calls_check_texts(documents, count, "document", err));
+    LH_TRY(calls_begin(&work.run, ai, LH_AI_RERANK, call, err));
+    lh_code code = calls_rerank_all(&work, err);
+    calls_end(&work.run, code);
+    if (code == LH_OK) *ret = work.got;
+    return code;
+}

@@ -1,0 +1,20 @@
+/* What /ai/ (api_ai.c) and OpenAI's /v1/ (api_v1.c) share: members of a request, and answers with vectors. */
+#ifndef LH_API_AI_H
+#define LH_API_AI_H
+#include "api/api_internal.h"
+
+/* The caller's call of a task. */
+lh_ai_call api_ai_call(lh_request *request, lh_str model);
+/* A member that is a text; not required: it may be absent. Errors: INVALID. */
+LH_MUST_CHECK lh_code api_ai_string(const lh_json *body, const char *name, bool required, lh_str *ret, lh_error *err);
+/* A member that is a text, or an array of them: LH_LIMIT_AI_TEXTS at most; count 0 when it is absent. Arena. Errors: INVALID, LIMIT. */
+LH_MUST_CHECK lh_code api_ai_texts(const lh_json *body, const char *name, lh_arena *arena, lh_str **ret,
+                                   size_t *ret_count, lh_error *err);
+/* temperature, seed and stop, which both have. Errors: INVALID, LIMIT. */
+LH_MUST_CHECK lh_code api_ai_sampling(const lh_json *body, lh_arena *arena, lh_ai_prompt *prompt, lh_error *err);
+/* Appends `[0.25,…]`: what a reader takes for the same 32-bit number. */
+void api_ai_vector(lh_buf *into, const float *values, size_t count);
+/* Sends `event: NAME` (NULL: none) and `data: JSON`, beginning the answer when that is not done. */
+LH_MUST_CHECK lh_code api_ai_event(lh_request *request, const char *name, const lh_json *data, lh_error *err);
+enum { API_AI_ANSWER_BYTES = 128 << 20 }; /* of vectors, as text */
+#endif
