@@ -9,6 +9,7 @@
 #include "journal/journal.h"
 #include "maintain/maintain.h"
 #include "rpc/rpc.h"
+#include "vector/vector.h"
 
 /* What belongs to one user and is taken up while the server runs (profiles.c). config, registry: borrowed for life. */
 typedef struct lh_profiles lh_profiles;
@@ -32,6 +33,7 @@ typedef struct lh_app {
     lh_maintain *maintain;
     lh_journal *journal;
     lh_jobs *jobs;
+    lh_vector *vector;
     lh_ai *ai;
     lh_rpc *rpc; /* for the metrics; NULL: there is no gRPC server */
     lh_str scratch_dir;

@@ -23,6 +23,7 @@ struct lh_stack {
     lh_ingest *ingest;
     lh_maintain *maintain;
     lh_jobs *jobs;
+    lh_vector *vector;
     lh_journal *journal;
     lh_follower *follower; /* NULL: a stack that serves one command */
     lh_app app;
@@ -158,12 +159,16 @@ static void stack_pin(lh_stack *stack) {
     if (code != LH_OK) lh_log(LH_LOG_WARN, "cache.pin", "code", lh_code_name(code), "why", err.message, NULL);
 }
 
+static void stack_beside_scratch(const lh_stack *stack, const char *name, char *into, size_t into_bytes) {
+    const char *path = stack->scratch.path;
+    snprintf(into, into_bytes, "%.*s/%s", (int)(strrchr(path, '/') - path), path, name);
+}
+
 /* Beside the working folders, not in ours: its files are there for the next process. */
 static lh_code stack_open_journal(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
     char folder[sizeof stack->scratch.path + 16];
-    snprintf(folder, sizeof folder, "%.*s/journal", (int)(strrchr(stack->scratch.path, '/') - stack->scratch.path),
-             stack->scratch.path);
+    stack_beside_scratch(stack, "journal", folder, sizeof folder);
     const lh_journal_options options = {.engine = stack->engine,
                                         .catalog = stack->catalog,
                                         .folder = lh_str_from(folder),
@@ -180,6 +185,28 @@ static lh_code stack_open_journal(lh_stack *stack, lh_error *err) {
                                         .actor = lh_server_actor,
                                         .actor_ctx = stack->server};
     return lh_journal_open(&options, &stack->journal, err);
+}
+
+/* Beside the working folders, too. */
+static lh_code stack_open_vector(lh_stack *stack, lh_error *err) {
+    const lh_config *c = stack->config;
+    char folder[sizeof stack->scratch.path + 16];
+    stack_beside_scratch(stack, "vectors", folder, sizeof folder);
+    const lh_vector_options options = {.engine = stack->engine,
+                                       .catalog = stack->catalog,
+                                       .ai = stack->ai,
+                                       .folder = lh_str_from(folder),
+                                       .locale = c->vector_locale,
+                                       .threads = (unsigned)c->vector_threads,
+                                       .memory_limit_bytes = (uint64_t)c->vector_memory_limit_bytes,
+                                       .checkpoint_chunks = (uint64_t)c->vector_checkpoint_chunks};
+    LH_TRY(lh_vector_new(&options, &stack->vector, err));
+    lh_jobs_options jobs = {.catalog = stack->catalog, .threads = (size_t)c->jobs_threads};
+    jobs.kinds = lh_vector_job_kinds(stack->vector, &jobs.kind_count);
+    LH_TRY(lh_jobs_new(&jobs, &stack->jobs, err));
+    stack->app.vector = stack->vector;
+    stack->app.jobs = stack->jobs;
+    return LH_OK;
 }
 
 lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
@@ -200,9 +227,7 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
     stack->app.journal = stack->journal;
     stack->app.ingest = stack->ingest;
     stack->app.maintain = stack->maintain;
-    const lh_jobs_options jobs = {.catalog = stack->catalog, .threads = (size_t)c->jobs_threads};
-    LH_TRY(lh_jobs_new(&jobs, &stack->jobs, err));
-    stack->app.jobs = stack->jobs;
+    LH_TRY(stack_open_vector(stack, err));
     lh_server_ready(stack->server);
     if (stack->rpc) lh_rpc_ready(stack->rpc, stack->ingest);
     stack_pin(stack);
@@ -296,6 +321,7 @@ void lh_stack_close(lh_stack *stack) {
     lh_rpc_free(stack->rpc);
     lh_journal_close(stack->journal); /* it flushes through the engine */
     lh_jobs_free(stack->jobs);
+    lh_vector_free(stack->vector);
     lh_ingest_free(stack->ingest);
     lh_maintain_free(stack->maintain);
     lh_engine_free(stack->engine); /* may still call the catalog through the server */

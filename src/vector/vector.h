@@ -3,7 +3,10 @@
  * for a chunker. */
 #ifndef LH_VECTOR_VECTOR_H
 #define LH_VECTOR_VECTOR_H
-#include "base/base.h"
+#include "access/access.h"
+#include "ai/ai.h"
+#include "ann/ann.h"
+#include "jobs/jobs.h"
 
 /* ---- text into chunks (chunk.c) ---- */
 enum { LH_CHUNK_SIZE_MIN = 16, LH_CHUNK_SIZE_MAX = 1 << 20, LH_CHUNK_TEXT_BYTES = 64 << 20 };
@@ -28,4 +31,59 @@ static inline void lh_chunker_freep(lh_chunker **chunker) { lh_chunker_free(*chu
  * NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_chunker_split(lh_chunker *chunker, lh_str text, lh_arena *arena, lh_text_chunk **ret,
                                        size_t *ret_count, lh_error *err);
+
+/* ---- indexes ---- */
+typedef struct lh_vector lh_vector;
+typedef struct lh_vector_options {
+    lh_engine *engine; /* borrowed for life, as all that follows; attached */
+    lh_catalog *catalog;
+    lh_ai *ai;
+    lh_str folder;               /* for what can be made again from the lake; made when missing */
+    lh_str locale;               /* of sentences, where an index does not say */
+    unsigned threads;            /* that build and search; 0: one a core */
+    uint64_t memory_limit_bytes; /* of indexes held ready; 0: a quarter of the machine's */
+    uint64_t checkpoint_chunks;  /* an index job commits after so many */
+} lh_vector_options;
+LH_MUST_CHECK lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_error *err);
+void lh_vector_free(lh_vector *vector); /* jobs were stopped; NULL is fine */
+static inline void lh_vector_freep(lh_vector **vector) { lh_vector_free(*vector); }
+/* What jobs are to know; borrowed as long as vector. */
+const lh_job_kind *lh_vector_job_kinds(lh_vector *vector, size_t *ret_count);
+
+typedef struct lh_vector_caller {
+    lh_str by;
+    const lh_governor *governor; /* NULL: it sees all */
+    const lh_governor *views;    /* without a governor: what views show */
+    lh_cancel *cancel;           /* may be NULL */
+} lh_vector_caller;              /* borrowed */
+
+/* Starts a job that embeds the rows of a dataset, or those of them that are new or changed, into the table vectors.<index>. body:
+ * {"dataset","id_column","text_columns"|"template","index"?,"model"?,"metric"?,"backend"?,"chunk"?:{"size","overlap","unit",
+ * "locale"}}. *ret: the job; arena. The caller must see the dataset whole, and may write the index. Errors: INVALID, NOT_FOUND,
+ * DENIED, CONFLICT (the index is of something else; a job is at work on it), UNAVAILABLE (no model). */
+LH_MUST_CHECK lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body,
+                                      const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);
+/* {"name","dataset","id_column","text_columns","template","model":{"provider","name","version","dimensions"},"metric","chunk",
+ * "backend","table","rows","chunks","dataset_snapshot_id","stale","created_at","created_by","last_embedded_at"}; of a governed
+ * caller without what counts or dates rows. Arena. Errors: NOT_FOUND, also when the caller may not search it. */
+LH_MUST_CHECK lh_code lh_vector_index_get(lh_vector *vector, lh_str name, const lh_vector_caller *caller,
+                                          lh_arena *arena, lh_json **ret, lh_error *err);
+typedef struct lh_vector_index_filter {
+    lh_str dataset, model; /* empty: any */
+    lh_page page;
+} lh_vector_index_filter;
+/* {"items":[…],"next_page_token"}: those that the caller may search, by name. */
+LH_MUST_CHECK lh_code lh_vector_index_list(lh_vector *vector, const lh_vector_index_filter *filter,
+                                           const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
+                                           lh_error *err);
+/* The index and its table. Errors: NOT_FOUND, DENIED, CONFLICT (a job is at work on it), IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name,
+                                             const lh_vector_caller *caller, lh_arena *arena, lh_error *err);
+
+/* body: {"index","query"|"vector","k"?,"filter"?,"mode"? exact|hnsw,"columns"?,"model"?}. *ret: {"items":[{"id","score","chunk",
+ * "text","start","end","columns":{…}}],"index","model","mode","elapsed_ms"}, the best first; of the rows of the dataset that are
+ * there now and that the caller sees. Arena. Errors: INVALID, NOT_FOUND (index), DENIED (the caller does not see what the index is
+ * made of), CONFLICT (model), UNAVAILABLE, and a statement's. */
+LH_MUST_CHECK lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector_caller *caller,
+                                       lh_arena *arena, lh_json **ret, lh_error *err);
 #endif

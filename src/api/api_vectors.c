@@ -1,0 +1,104 @@
+/* /vectors: indexes of embeddings, and searches in them. A search is audited as a statement is. */
+#include "api/governed.h"
+
+enum { VECTORS_PAGE = 100 };
+
+static lh_code vectors_of(lh_request *request, lh_vector **ret, lh_vector_caller *ret_caller, lh_error *err) {
+    lh_app *app = lh_request_app(request);
+    bool governed, admin = lh_request_may(request, LH_PERMIT_ADMIN);
+    lh_permission permission;
+    *ret = app->vector;
+    if (!app->vector) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
+    *ret_caller = (lh_vector_caller){.by = lh_request_principal(request, &governed, &permission),
+                                     .cancel = lh_request_cancel(request)};
+    LH_TRY(api_governor(request, LH_PERMIT_READ, &ret_caller->governor, err));
+    return ret_caller->governor
+               ? LH_OK
+               : lh_access_bind_all(app->catalog, admin, lh_request_arena(request), &ret_caller->views, err);
+}
+
+lh_code api_vectors_index(lh_request *request, lh_error *err) {
+    lh_vector *vector;
+    lh_vector_caller caller;
+    lh_json *body = NULL, *job = NULL;
+    static const char *const known[] = {"dataset", "id_column", "text_columns", "template", "index",
+                                        "model",   "metric",    "backend",      "chunk"};
+    static const char *const of_chunk[] = {"size", "overlap", "unit", "locale"};
+    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
+    if (!lh_json_is_null(lh_json_get(body, "chunk")))
+        LH_TRY(lh_body_check(lh_json_get(body, "chunk"), of_chunk, sizeof of_chunk / sizeof *of_chunk, err));
+    LH_TRY(lh_vector_index(vector, lh_request_app(request)->jobs, body, &caller, lh_request_arena(request), &job, err));
+    return lh_respond_json(request, 202, job, err);
+}
+
+lh_code api_vectors_indexes(lh_request *request, lh_error *err) {
+    lh_vector *vector;
+    lh_vector_caller caller;
+    lh_json *answer = NULL;
+    lh_vector_index_filter filter = {.dataset = lh_request_query(request, "dataset"),
+                                     .model = lh_request_query(request, "model")};
+    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(lh_request_page(request, VECTORS_PAGE, &filter.page, err));
+    LH_TRY(lh_vector_index_list(vector, &filter, &caller, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
+lh_code api_vectors_index_get(lh_request *request, lh_error *err) {
+    lh_vector *vector;
+    lh_vector_caller caller;
+    lh_json *index = NULL;
+    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(lh_vector_index_get(vector, lh_request_param(request, "index"), &caller, lh_request_arena(request), &index,
+                               err));
+    return lh_respond_json(request, 200, index, err);
+}
+
+lh_code api_vectors_index_delete(lh_request *request, lh_error *err) {
+    lh_vector *vector;
+    lh_vector_caller caller;
+    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(lh_vector_index_delete(vector, lh_request_app(request)->jobs, lh_request_param(request, "index"), &caller,
+                                  lh_request_arena(request), err));
+    return lh_respond_empty(request, 204, err);
+}
+
+/* What was asked, without a vector's numbers. */
+static lh_code vectors_record(lh_request *request, const lh_vector_caller *caller, const lh_json *body,
+                              const lh_json *answer, lh_code code, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *said = lh_json_copy(arena, body), *none = lh_json_new_array(arena);
+    lh_str text, empty;
+    lh_json_remove(said, LH_STR("vector"));
+    LH_TRY(lh_json_write(arena, said, false, &text, err));
+    LH_TRY(lh_json_write(arena, none, false, &empty, err));
+    const lh_audit_record record = {.trace_id = lh_trace_current_id(),
+                                    .principal = caller->by,
+                                    .remote = lh_request_remote(request),
+                                    .door = LH_STR("vectors"),
+                                    .statement = text,
+                                    .datasets = empty,
+                                    .columns = empty,
+                                    .snapshot_ids = empty,
+                                    .rows = lh_json_size(lh_json_get(answer, "items")),
+                                    .elapsed_ms = lh_json_uint(lh_json_get(answer, "elapsed_ms"), 0),
+                                    .outcome = code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(code))};
+    return lh_audit_append(lh_request_app(request)->journal, &record, err);
+}
+
+lh_code api_vectors_search(lh_request *request, lh_error *err) {
+    lh_vector *vector;
+    lh_vector_caller caller;
+    lh_json *body = NULL, *answer = NULL;
+    lh_error ignored = {0};
+    static const char *const known[] = {"index", "query", "vector", "k", "filter", "mode", "columns", "model"};
+    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
+    lh_code code = lh_vector_search(vector, body, &caller, lh_request_arena(request), &answer, err);
+    lh_code recorded = vectors_record(request, &caller, body, answer, code, code == LH_OK ? err : &ignored);
+    if (code != LH_OK) return code;
+    LH_TRY(recorded);
+    return lh_respond_json(request, 200, answer, err);
+}

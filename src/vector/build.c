@@ -1,0 +1,574 @@
+/* The job that embeds a dataset. It compares the dataset with the table first, row by row by a hash of the text: what is new or
+ * changed goes to a spool file, so that no statement stays open while models work, and what is gone is noted. Then three threads
+ * work behind each other, with short queues between:
+ *
+ *   spool → rows into chunks → batches → model → table, a commit every checkpoint_chunks
+ *
+ * A batch has whole rows, and so has a commit: a job that was killed compares again, and goes on with what the table lacks.
+ * A row that cannot be embedded is set aside as a problem of the job; the rest goes on. */
+#include "vector/vector_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    BUILD_BATCH_CHUNKS = 256,
+    BUILD_QUEUE_MAX = 4,
+    BUILD_ROOM = 64,
+    BUILD_COMMIT_BYTES = 1 << 29, /* of batches held */
+};
+
+typedef struct {
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t changed;
+    vector_batch *first, *last;
+    size_t count;
+    bool closed; /* nothing more comes */
+} build_queue;
+
+typedef struct {
+    lh_vector *vector;
+    lh_job *job;
+    vector_definition *definition;
+    vector_known *known;
+    FILE *spool;
+    uint64_t spooled, same, embedded, removed;
+    build_queue chunked, vectored;
+    pthread_mutex_t lock; /* guards the two */
+    lh_code code;         /* of the first thread that failed */
+    lh_error why;
+} build;
+
+/* ---- threads and queues ---- */
+
+static void build_fail(build *b, lh_code code, const lh_error *why) {
+    pthread_mutex_lock(&b->lock);
+    if (b->code == LH_OK) {
+        b->code = code;
+        b->why = *why;
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
+static lh_code build_check(build *b, lh_error *err) {
+    pthread_mutex_lock(&b->lock);
+    lh_code code = b->code;
+    if (code != LH_OK && err) *err = b->why;
+    pthread_mutex_unlock(&b->lock);
+    if (code != LH_OK) return code;
+    return lh_cancel_fired(lh_job_cancel_of(b->job)) ? lh_fail(err, LH_CANCELLED, "the job was cancelled") : LH_OK;
+}
+
+static void build_batch_free(vector_batch *batch) {
+    if (batch) lh_arena_free(batch->arena); /* the batch itself lies there */
+}
+
+static void queue_init(build_queue *queue) {
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&queue->changed, &clock);
+    pthread_condattr_destroy(&clock);
+    pthread_mutex_init(&queue->lock, NULL);
+}
+
+static void queue_done(build_queue *queue) {
+    for (vector_batch *batch = queue->first, *next; batch; batch = next) {
+        next = batch->next;
+        build_batch_free(batch);
+    }
+    pthread_cond_destroy(&queue->changed);
+    pthread_mutex_destroy(&queue->lock);
+}
+
+/* A tenth of a second at most: whether the job goes on is looked at between. */
+static void queue_wait_locked(build_queue *queue) {
+    uint64_t ns = lh_time_monotonic_ns() + 100000000u;
+    const struct timespec until = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    (void)pthread_cond_timedwait(&queue->changed, &queue->lock, &until);
+}
+
+/* Moves the batch into the queue, when that has room. */
+static lh_code queue_push(build *b, build_queue *queue, vector_batch *batch, lh_error *err) {
+    lh_code code = build_check(b, err);
+    pthread_mutex_lock(&queue->lock);
+    while (code == LH_OK && queue->count >= BUILD_QUEUE_MAX) {
+        queue_wait_locked(queue);
+        code = build_check(b, err);
+    }
+    if (code == LH_OK) {
+        batch->next = NULL;
+        *(queue->last ? &queue->last->next : &queue->first) = batch;
+        queue->last = batch;
+        queue->count++;
+        pthread_cond_broadcast(&queue->changed);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    if (code != LH_OK) build_batch_free(batch);
+    return code;
+}
+
+/* *ret NULL: nothing more comes. */
+static lh_code queue_pop(build *b, build_queue *queue, vector_batch **ret, lh_error *err) {
+    lh_code code = build_check(b, err);
+    pthread_mutex_lock(&queue->lock);
+    while (code == LH_OK && !queue->first && !queue->closed) {
+        queue_wait_locked(queue);
+        code = build_check(b, err);
+    }
+    *ret = NULL;
+    if (code == LH_OK && queue->first) {
+        *ret = queue->first;
+        queue->first = queue->first->next;
+        if (!queue->first) queue->last = NULL;
+        (*ret)->next = NULL;
+        queue->count--;
+        pthread_cond_broadcast(&queue->changed);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return code;
+}
+
+static void queue_close(build_queue *queue) {
+    pthread_mutex_lock(&queue->lock);
+    queue->closed = true;
+    pthread_cond_broadcast(&queue->changed);
+    pthread_mutex_unlock(&queue->lock);
+}
+
+/* ---- the spool: {id bytes, text bytes, replaces, hash} and the two texts ---- */
+
+typedef struct {
+    uint64_t id_bytes, text_bytes, replaces;
+    char hash[VECTOR_HASH_BYTES];
+} spool_head;
+
+static lh_code spool_open(build *b, lh_error *err) {
+    char path[4096];
+    if ((size_t)snprintf(path, sizeof path, "%.*s/spool-%.*s", LH_STR_ARG(b->vector->folder),
+                         LH_STR_ARG(lh_job_id(b->job))) >= sizeof path)
+        return lh_fail(err, LH_INVALID, "the path of the scratch folder is too long");
+    b->spool = fopen(path, "w+e");
+    if (!b->spool) return lh_fail_errno(err, errno, "cannot make a scratch file for the rows to embed");
+    unlink(path); /* it goes with us */
+    return LH_OK;
+}
+
+static lh_code spool_write(build *b, const vector_row *row, bool replaces, lh_error *err) {
+    spool_head head = {.id_bytes = row->id.len, .text_bytes = row->text.len, .replaces = replaces};
+    memcpy(head.hash, row->hash, sizeof head.hash);
+    bool wrote = fwrite(&head, sizeof head, 1, b->spool) == 1 &&
+                 (row->id.len == 0 || fwrite(row->id.ptr, row->id.len, 1, b->spool) == 1) &&
+                 (row->text.len == 0 || fwrite(row->text.ptr, row->text.len, 1, b->spool) == 1);
+    if (!wrote) return lh_fail_errno(err, errno, "cannot write the scratch file of the rows to embed");
+    b->spooled++;
+    return LH_OK;
+}
+
+static lh_code spool_text(build *b, size_t size, lh_arena *arena, lh_str *ret, lh_error *err) {
+    char *bytes = lh_arena_alloc(arena, size + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    if (size && fread(bytes, size, 1, b->spool) != 1)
+        return lh_fail_errno(err, errno ? errno : EIO, "cannot read the scratch file of the rows to embed");
+    bytes[size] = '\0';
+    *ret = (lh_str){bytes, size};
+    return LH_OK;
+}
+
+/* ---- comparing ---- */
+
+static lh_code build_compare(void *ctx, const vector_row *row, lh_error *err) {
+    build *b = ctx;
+    vector_standing standing;
+    LH_TRY(build_check(b, err));
+    if (!row->id.ptr) {
+        lh_job_add_problem(b->job, LH_STR("NULL"), "a row whose id is NULL cannot be found again: it is left out");
+        return LH_OK;
+    }
+    LH_TRY(vector_known_see(b->known, row->id, (lh_str){row->hash, VECTOR_HASH_BYTES}, &standing, err));
+    if (standing == VECTOR_TWICE) {
+        lh_job_add_problem(b->job, row->id, "there is a row of this id already: this one is left out");
+        return LH_OK;
+    }
+    if (standing != VECTOR_SAME) return spool_write(b, row, standing == VECTOR_CHANGED, err);
+    b->same++;
+    lh_job_add_done(b->job, 1);
+    return LH_OK;
+}
+
+static lh_code build_read(build *b, lh_arena *arena, lh_error *err) {
+    const lh_governor *views = NULL;
+    lh_cancel *cancel = lh_job_cancel_of(b->job);
+    uint64_t total = 0;
+    LH_TRY(lh_access_bind_all(b->vector->catalog, false, arena, &views, err));
+    const vector_source source = {b->vector->engine, b->definition, views, cancel};
+    lh_job_set_phase(b->job, "reading");
+    LH_TRY(vector_store_load(b->vector, b->definition, cancel, b->known, err));
+    LH_TRY(vector_source_count(&source, arena, &total, err));
+    lh_job_set_total(b->job, total);
+    LH_TRY(vector_source_read(&source, build_compare, b, err));
+    if (fflush(b->spool) != 0 || fseek(b->spool, 0, SEEK_SET) != 0)
+        return lh_fail_errno(err, errno, "cannot write the scratch file of the rows to embed");
+    lh_job_set_total(b->job, b->same + b->spooled);
+    return LH_OK;
+}
+
+/* ---- rows into batches of chunks ---- */
+
+static lh_code batch_new(vector_batch **ret, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(VECTOR_ARENA_BYTES, &arena, err));
+    vector_batch *batch = lh_arena_calloc(arena, 1, sizeof *batch);
+    LH_TRY(lh_arena_check(arena, err));
+    batch->arena = lh_take(&arena);
+    *ret = batch;
+    return LH_OK;
+}
+
+/* Room for `more` chunks: each array anew, twice as large, in the arena. */
+static lh_code batch_reserve(vector_batch *batch, size_t more, size_t *room, lh_error *err) {
+    if (batch->chunk_count + more <= *room) return LH_OK;
+    size_t count = batch->chunk_count, size = 2 * (count + more) + BUILD_ROOM;
+    lh_str *strings = LH_ARENA_ARRAY(batch->arena, lh_str, 3 * size);
+    int64_t *ints = LH_ARENA_ARRAY(batch->arena, int64_t, 3 * size);
+    LH_TRY(lh_arena_check(batch->arena, err));
+    if (count) {
+        memcpy(strings, batch->ids, count * sizeof *strings);
+        memcpy(strings + size, batch->texts, count * sizeof *strings);
+        memcpy(strings + 2 * size, batch->hashes, count * sizeof *strings);
+        memcpy(ints, batch->numbers, count * sizeof *ints);
+        memcpy(ints + size, batch->starts, count * sizeof *ints);
+        memcpy(ints + 2 * size, batch->ends, count * sizeof *ints);
+    }
+    batch->ids = strings;
+    batch->texts = strings + size;
+    batch->hashes = strings + 2 * size;
+    batch->numbers = ints;
+    batch->starts = ints + size;
+    batch->ends = ints + 2 * size;
+    *room = size;
+    return LH_OK;
+}
+
+static void batch_add(vector_batch *batch, lh_str id, lh_str hash, int64_t number, const lh_text_chunk *chunk) {
+    size_t at = batch->chunk_count++;
+    batch->ids[at] = id;
+    batch->texts[at] = chunk->text;
+    batch->hashes[at] = hash;
+    batch->numbers[at] = number;
+    batch->starts[at] = (int64_t)chunk->start;
+    batch->ends[at] = (int64_t)chunk->end;
+}
+
+/* One row of the spool into the batch; one that cannot be cut is a problem, and stays as the table has it. */
+static lh_code batch_read_row(build *b, lh_chunker *chunker, vector_batch *batch, size_t *room, lh_error *err) {
+    spool_head head;
+    lh_str id, text, hash;
+    lh_text_chunk *chunks;
+    size_t count;
+    lh_error why = {0};
+    if (fread(&head, sizeof head, 1, b->spool) != 1)
+        return lh_fail_errno(err, errno ? errno : EIO, "cannot read the scratch file of the rows to embed");
+    LH_TRY(spool_text(b, (size_t)head.id_bytes, batch->arena, &id, err));
+    LH_TRY(spool_text(b, (size_t)head.text_bytes, batch->arena, &text, err));
+    hash = lh_arena_dup(batch->arena, (lh_str){head.hash, sizeof head.hash});
+    batch->rows++;
+    lh_code code = lh_chunker_split(chunker, text, batch->arena, &chunks, &count, &why);
+    if (code == LH_INVALID || code == LH_LIMIT) {
+        lh_job_add_problem(b->job, id, why.message);
+        return LH_OK;
+    }
+    if (code != LH_OK) return *err = why, code;
+    LH_TRY(batch_reserve(batch, count, room, err));
+    int64_t number = 0;
+    for (size_t i = 0; i < count; i++)
+        if (lh_str_trim(chunks[i].text).len) batch_add(batch, id, hash, number++, &chunks[i]);
+    if (head.replaces) batch->replaced[batch->replaced_count++] = id;
+    return lh_arena_check(batch->arena, err);
+}
+
+static lh_code build_chunk_all(build *b, lh_error *err) {
+    LH_CLEANUP(lh_chunker_freep) lh_chunker *chunker = NULL;
+    const vector_definition *d = b->definition;
+    LH_TRY(lh_chunker_new(&(lh_chunk_options){.size = d->chunk_size, .overlap = d->chunk_overlap, .locale = d->locale},
+                          &chunker, err));
+    for (uint64_t left = b->spooled; left > 0;) {
+        vector_batch *batch = NULL;
+        size_t room = 0, replaced_max = left < BUILD_BATCH_CHUNKS ? (size_t)left : BUILD_BATCH_CHUNKS;
+        LH_TRY(batch_new(&batch, err));
+        batch->replaced = LH_ARENA_ARRAY(batch->arena, lh_str, replaced_max);
+        lh_code code = lh_arena_check(batch->arena, err);
+        while (code == LH_OK && left > 0 && batch->chunk_count < BUILD_BATCH_CHUNKS && batch->rows < replaced_max) {
+            code = batch_read_row(b, chunker, batch, &room, err);
+            left--;
+        }
+        if (code != LH_OK) {
+            build_batch_free(batch);
+            return code;
+        }
+        LH_TRY(queue_push(b, &b->chunked, batch, err));
+    }
+    return LH_OK;
+}
+
+static void *build_chunker(void *arg) {
+    build *b = arg;
+    lh_error err = {0};
+    lh_code code = build_chunk_all(b, &err);
+    if (code != LH_OK) build_fail(b, code, &err);
+    queue_close(&b->chunked);
+    return NULL;
+}
+
+/* ---- batches through the model ---- */
+
+static lh_code embed_texts(build *b, vector_batch *batch, size_t first, size_t count, lh_ai_embeddings *ret,
+                           lh_error *err) {
+    const lh_ai_call call = {.model = b->definition->model.name,
+                             .principal = b->definition->by,
+                             .cancelled = lh_cancel_flag(lh_job_cancel_of(b->job))};
+    return lh_ai_embed(b->vector->ai, &call, batch->texts + first, count, batch->arena, ret, err);
+}
+
+/* An index has vectors of one model and version only. */
+static lh_code embed_check_model(build *b, const lh_ai_embeddings *got, lh_error *err) {
+    const vector_definition *d = b->definition;
+    if (got->dimensions == d->dimensions && lh_str_eq(got->model.provider, d->model.provider) &&
+        lh_str_eq(got->model.name, d->model.name) && lh_str_eq(got->model.version, d->model.version))
+        return LH_OK;
+    return lh_fail(err, LH_INVALID,
+                   "the index '%.*s' is of the model %.*s, version '%.*s', and the model that answers is %.*s, version "
+                   "'%.*s': make an index of another name with it",
+                   LH_STR_ARG(d->name), LH_STR_ARG(d->model.name), LH_STR_ARG(d->model.version),
+                   LH_STR_ARG(got->model.name), LH_STR_ARG(got->model.version));
+}
+
+static bool embed_is_of_the_text(lh_code code) { return code == LH_INVALID || code == LH_LIMIT; }
+
+/* Row by row, those that the model refuses set aside. */
+static lh_code embed_rows(build *b, vector_batch *batch, lh_error *err) {
+    size_t kept = 0, dimensions = b->definition->dimensions;
+    float *vectors = lh_arena_calloc(batch->arena, batch->chunk_count * dimensions, sizeof *vectors);
+    LH_TRY(lh_arena_check(batch->arena, err));
+    for (size_t first = 0, end; first < batch->chunk_count; first = end) {
+        lh_ai_embeddings got;
+        lh_error why = {0};
+        for (end = first + 1; end < batch->chunk_count && batch->numbers[end] != 0;) end++;
+        lh_code code = embed_texts(b, batch, first, end - first, &got, &why);
+        if (embed_is_of_the_text(code)) {
+            lh_job_add_problem(b->job, batch->ids[first], why.message);
+            continue;
+        }
+        if (code != LH_OK) return *err = why, code;
+        LH_TRY(embed_check_model(b, &got, err));
+        memcpy(vectors + kept * dimensions, got.values, (end - first) * dimensions * sizeof *vectors);
+        for (size_t i = first; i < end; i++, kept++) {
+            const lh_text_chunk chunk = {batch->texts[i], (size_t)batch->starts[i], (size_t)batch->ends[i]};
+            lh_str id = batch->ids[i], hash = batch->hashes[i];
+            int64_t number = batch->numbers[i];
+            size_t all = batch->chunk_count;
+            batch->chunk_count = kept;
+            batch_add(batch, id, hash, number, &chunk);
+            batch->chunk_count = all;
+        }
+    }
+    batch->chunk_count = kept;
+    batch->vectors = vectors;
+    return LH_OK;
+}
+
+static lh_code embed_batch(build *b, vector_batch *batch, lh_error *err) {
+    lh_ai_embeddings got;
+    lh_error why = {0};
+    if (batch->chunk_count == 0) return LH_OK;
+    lh_code code = embed_texts(b, batch, 0, batch->chunk_count, &got, &why);
+    if (embed_is_of_the_text(code)) return embed_rows(b, batch, err);
+    if (code != LH_OK) return *err = why, code;
+    LH_TRY(embed_check_model(b, &got, err));
+    batch->vectors = got.values;
+    return LH_OK;
+}
+
+static lh_code build_embed_all(build *b, lh_error *err) {
+    for (;;) {
+        vector_batch *batch = NULL;
+        LH_TRY(queue_pop(b, &b->chunked, &batch, err));
+        if (!batch) return LH_OK;
+        lh_code code = embed_batch(b, batch, err);
+        if (code != LH_OK) {
+            build_batch_free(batch);
+            return code;
+        }
+        lh_job_add_done(b->job, batch->rows);
+        LH_TRY(queue_push(b, &b->vectored, batch, err));
+    }
+}
+
+static void *build_embedder(void *arg) {
+    build *b = arg;
+    lh_error err = {0};
+    lh_code code = build_embed_all(b, &err);
+    if (code != LH_OK) build_fail(b, code, &err);
+    queue_close(&b->vectored);
+    return NULL;
+}
+
+/* ---- into the table ---- */
+
+static void build_free_list(vector_batch **first) {
+    for (vector_batch *batch = *first, *next; batch; batch = next) {
+        next = batch->next;
+        build_batch_free(batch);
+    }
+    *first = NULL;
+}
+
+/* A batch of the ids that the dataset has no more. */
+static lh_code build_gone(build *b, vector_batch **ret, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL; /* until the batch owns it */
+    vector_batch *batch = NULL;
+    size_t at = 0, count = 0;
+    lh_str id;
+    while (vector_known_unseen(b->known, &at, &id)) count++;
+    LH_TRY(batch_new(&batch, err));
+    arena = batch->arena;
+    batch->replaced = LH_ARENA_ARRAY(arena, lh_str, count + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    at = 0;
+    while (vector_known_unseen(b->known, &at, &id)) batch->replaced[batch->replaced_count++] = id;
+    b->removed = count;
+    *ret = batch;
+    lh_take(&arena);
+    return LH_OK;
+}
+
+static lh_code build_write_all(build *b, vector_batch **held, lh_error *err) {
+    const vector_store store = {b->vector, b->definition, lh_job_cancel_of(b->job)};
+    size_t chunks = 0, bytes = 0;
+    LH_TRY(build_gone(b, held, err));
+    for (;;) {
+        vector_batch *batch = NULL;
+        LH_TRY(queue_pop(b, &b->vectored, &batch, err));
+        if (batch) {
+            batch->next = *held;
+            *held = batch;
+            chunks += batch->chunk_count;
+            bytes += lh_arena_used_bytes(batch->arena);
+            b->embedded += batch->rows;
+        }
+        bool due = !batch || chunks >= b->vector->checkpoint_chunks || bytes >= BUILD_COMMIT_BYTES;
+        if (!due) continue;
+        LH_TRY(vector_store_commit(&store, *held, err));
+        build_free_list(held);
+        chunks = bytes = 0;
+        if (!batch) return LH_OK;
+    }
+}
+
+static lh_code build_pipeline(build *b, lh_error *err) {
+    vector_batch *held = NULL;
+    pthread_t chunker, embedder;
+    queue_init(&b->chunked);
+    queue_init(&b->vectored);
+    bool chunks = pthread_create(&chunker, NULL, build_chunker, b) == 0;
+    bool embeds = chunks && pthread_create(&embedder, NULL, build_embedder, b) == 0;
+    lh_code code = LH_OK;
+    if (!embeds) code = lh_fail(err, LH_NO_MEMORY, "vector: cannot start the threads of an index");
+    if (code == LH_OK) code = build_write_all(b, &held, err);
+    if (code != LH_OK) build_fail(b, code, err);
+    if (chunks) pthread_join(chunker, NULL);
+    if (embeds) pthread_join(embedder, NULL);
+    build_free_list(&held);
+    queue_done(&b->chunked);
+    queue_done(&b->vectored);
+    return code;
+}
+
+/* ---- the job ---- */
+
+/* The model that answers now, before anything is read: an index of another is not touched. */
+static lh_code build_ask_model(build *b, lh_arena *arena, lh_error *err) {
+    vector_definition *d = b->definition;
+    const lh_str probe = LH_STR("lakehouse");
+    const lh_ai_call call = {
+        .model = d->model.name, .principal = d->by, .cancelled = lh_cancel_flag(lh_job_cancel_of(b->job))};
+    lh_ai_embeddings got;
+    LH_TRY(lh_ai_embed(b->vector->ai, &call, &probe, 1, arena, &got, err));
+    if (d->dimensions) return embed_check_model(b, &got, err);
+    d->model = got.model;
+    d->dimensions = (uint32_t)got.dimensions;
+    return LH_OK;
+}
+
+static lh_code build_register(build *b, lh_arena *arena, lh_error *err) {
+    lh_change change;
+    lh_metastore *metastore = lh_catalog_metastore(b->vector->catalog);
+    LH_TRY(vector_definition_change(b->definition, arena, &change, err));
+    return lh_metastore_commit(metastore, &change, 1, &b->definition->version, err);
+}
+
+static lh_code build_run(build *b, lh_arena *arena, lh_error *err) {
+    vector_definition *d = b->definition;
+    const vector_store store = {b->vector, d, lh_job_cancel_of(b->job)};
+    int64_t snapshot_id = -1;
+    bool is_new = d->version == LH_VERSION_ABSENT || d->dimensions == 0;
+    lh_job_set_phase(b->job, "asking the model");
+    LH_TRY(build_ask_model(b, arena, err));
+    if (is_new) LH_TRY(build_register(b, arena, err));
+    LH_TRY(vector_store_make(b->vector, d, arena, err));
+    if (!d->over_view) LH_TRY(lh_table_snapshot_id(b->vector->catalog, d->dataset, &snapshot_id, err));
+    LH_TRY(build_read(b, arena, err));
+    lh_job_set_phase(b->job, "embedding");
+    LH_TRY(build_pipeline(b, err));
+    lh_job_set_phase(b->job, "counting");
+    LH_TRY(vector_store_count(&store, d, err));
+    d->dataset_snapshot_id = snapshot_id;
+    d->last_embedded_ms = lh_time_now_ms();
+    return build_register(b, arena, err);
+}
+
+static lh_json *build_result(const build *b, lh_arena *arena) {
+    lh_json *result = lh_json_new_object(arena);
+    lh_json_set_string(arena, result, "index", b->definition->name);
+    lh_json_set_uint(arena, result, "rows", b->definition->rows);
+    lh_json_set_uint(arena, result, "chunks", b->definition->chunks);
+    lh_json_set_uint(arena, result, "embedded_rows", b->embedded);
+    lh_json_set_uint(arena, result, "unchanged_rows", b->same);
+    lh_json_set_uint(arena, result, "removed_rows", b->removed);
+    return result;
+}
+
+/* The definition: that of the document, else the job's own. */
+static lh_code build_define(lh_vector *vector, const lh_json *spec, lh_arena *arena, vector_definition *ret,
+                            lh_error *err) {
+    vector_definition asked;
+    LH_TRY(vector_definition_parse(vector->catalog, spec, vector->locale, arena, &asked, err));
+    asked.by = lh_json_get_string(spec, "created_by");
+    asked.over_view = lh_json_bool(lh_json_get(spec, "over_view"), false);
+    asked.id_is_integer = lh_json_bool(lh_json_get(spec, "id_is_integer"), false);
+    asked.created_ms = lh_time_now_ms();
+    asked.dimensions = 0;
+    lh_code code = vector_definition_read(vector->catalog, asked.name, arena, ret, err);
+    if (code == LH_NOT_FOUND) return *ret = asked, LH_OK;
+    if (code == LH_OK && !vector_definition_same(&asked, ret))
+        return lh_fail(err, LH_INVALID, "the index '%.*s' is of something else meanwhile", LH_STR_ARG(asked.name));
+    return code;
+}
+
+lh_code vector_run_index(void *ctx, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret, lh_error *err) {
+    vector_definition definition;
+    build b = {.vector = ctx, .job = job, .definition = &definition};
+    LH_TRY(build_define(ctx, spec, arena, &definition, err));
+    pthread_mutex_init(&b.lock, NULL);
+    lh_code code = spool_open(&b, err);
+    if (code == LH_OK) code = vector_known_new(&b.known, err);
+    if (code == LH_OK) code = build_run(&b, arena, err);
+    vector_known_free(b.known);
+    if (b.spool) fclose(b.spool);
+    pthread_mutex_destroy(&b.lock);
+    LH_TRY(code);
+    *ret = build_result(&b, arena);
+    return lh_arena_check(arena, err);
+}

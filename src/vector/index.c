@@ -1,0 +1,182 @@
+/* The module, and what people do with indexes: start the job of one, drop one. */
+#include "vector/vector_internal.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_error *err) {
+    LH_CLEANUP(lh_vector_freep) lh_vector *vector = calloc(1, sizeof *vector);
+    char folder[4096];
+    if (!vector) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
+    pthread_mutex_init(&vector->lock, NULL);
+    pthread_cond_init(&vector->changed, NULL);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    vector->engine = options->engine;
+    vector->catalog = options->catalog;
+    vector->ai = options->ai;
+    vector->threads = options->threads ? options->threads : cores > 0 ? (unsigned)cores : 1;
+    if (vector->threads > LH_ANN_THREADS_MAX) vector->threads = LH_ANN_THREADS_MAX;
+    vector->memory_limit_bytes =
+        options->memory_limit_bytes ? options->memory_limit_bytes : (uint64_t)pages * (uint64_t)page / 4;
+    vector->checkpoint_chunks = options->checkpoint_chunks ? options->checkpoint_chunks : 1;
+    vector->kinds[0] = (lh_job_kind){VECTOR_JOB_INDEX, vector_run_index, vector};
+    if (lh_str_dup(options->folder, &vector->folder) != LH_OK || lh_str_dup(options->locale, &vector->locale) != LH_OK)
+        return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
+    LH_TRY(lh_str_to_cstr(vector->folder, folder, sizeof folder, err));
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return lh_fail_errno(err, errno, "cannot make the folder of vector indexes, %s", folder);
+    *ret = lh_take(&vector);
+    return LH_OK;
+}
+
+void lh_vector_free(lh_vector *vector) {
+    if (!vector) return;
+    vector_served_free_all(vector);
+    lh_str_free(vector->folder);
+    lh_str_free(vector->locale);
+    pthread_cond_destroy(&vector->changed);
+    pthread_mutex_destroy(&vector->lock);
+    free(vector);
+}
+
+const lh_job_kind *lh_vector_job_kinds(lh_vector *vector, size_t *ret_count) {
+    *ret_count = sizeof vector->kinds / sizeof *vector->kinds;
+    return vector->kinds;
+}
+
+/* ---- who may ---- */
+
+static bool index_sees(const lh_relation *relation, lh_str column) {
+    for (size_t i = 0; i < relation->column_count; i++)
+        if (lh_str_eq_nocase(relation->columns[i].name, column)) return relation->columns[i].mask.kind == LH_MASK_NONE;
+    return false;
+}
+
+static lh_code index_is_granted(lh_vector *vector, const lh_vector_caller *caller, lh_action action, lh_str name,
+                                lh_arena *arena, bool *ret, lh_error *err) {
+    const lh_resource resource = {.on = LH_ON_INDEX, .name = name};
+    lh_policy *policy = NULL;
+    LH_TRY(lh_access_policy(vector->catalog, caller->by, arena, &policy, err));
+    *ret = lh_access_decide(policy, action, &resource, arena).allowed;
+    return LH_OK;
+}
+
+/* Nearness to a question tells of a text, so who does not see a column that it is made of may not ask. */
+lh_code vector_may_search(lh_vector *vector, const lh_vector_caller *caller, const vector_definition *d,
+                          lh_arena *arena, bool *ret, const lh_relation **ret_relation, lh_error *err) {
+    const lh_governor *governor = caller->governor;
+    lh_error why = {0};
+    *ret_relation = NULL;
+    *ret = true;
+    if (!governor) return LH_OK;
+    LH_TRY(index_is_granted(vector, caller, LH_ACTION_READ, d->name, arena, ret, err));
+    lh_code code = governor->relation(governor->ctx, d->dataset, arena, ret_relation, &why);
+    if (code != LH_OK && code != LH_DENIED && code != LH_NOT_FOUND) return *err = why, code;
+    *ret = *ret && code == LH_OK && *ret_relation && index_sees(*ret_relation, d->id_column);
+    for (size_t i = 0; *ret && i < d->text_column_count; i++) *ret = index_sees(*ret_relation, d->text_columns[i]);
+    return LH_OK;
+}
+
+/* What is embedded is found by others, who are asked for the rows that they see: so its maker must see all. */
+static lh_code index_require_whole(lh_vector *vector, const lh_vector_caller *caller, const vector_definition *d,
+                                   lh_arena *arena, lh_error *err) {
+    const lh_governor *governor = caller->governor;
+    const lh_relation *relation = NULL;
+    bool granted;
+    if (!governor) return LH_OK;
+    LH_TRY(index_is_granted(vector, caller, LH_ACTION_WRITE, d->name, arena, &granted, err));
+    LH_TRY(governor->relation(governor->ctx, d->dataset, arena, &relation, err));
+    if (granted && relation && relation->whole && !relation->view) return LH_OK;
+    return lh_fail(err, LH_DENIED,
+                   "an index takes the right to write it, and to read every row and column of '%.*s'",
+                   LH_STR_ARG(lh_table_name_text(d->dataset, arena)));
+}
+
+/* ---- start ---- */
+
+static lh_code index_look(lh_vector *vector, const lh_vector_caller *caller, vector_definition *d, lh_arena *arena,
+                          lh_error *err) {
+    LH_TRY(index_require_whole(vector, caller, d, arena, err));
+    if (lh_str_eq(d->dataset.namespace_, LH_STR(VECTOR_NAMESPACE)))
+        return lh_fail(err, LH_INVALID, "a table of the namespace '" VECTOR_NAMESPACE "' has vectors already");
+    d->over_view = !lh_table_exists(vector->catalog, d->dataset);
+    return vector_source_check(vector->engine, caller, d, arena, err);
+}
+
+static lh_code index_check_model(lh_vector *vector, vector_definition *d, lh_error *err) {
+    lh_ai_model model;
+    if (!lh_ai_has(vector->ai, LH_AI_EMBED, &model))
+        return lh_fail(err, LH_UNAVAILABLE, "no embedding model is configured: set ai.embed_provider");
+    if (!d->model.name.len) d->model.name = model.name;
+    return LH_OK;
+}
+
+static lh_code index_check_same(lh_vector *vector, const vector_definition *d, lh_arena *arena, lh_error *err) {
+    vector_definition there;
+    lh_code code = vector_definition_read(vector->catalog, d->name, arena, &there, err);
+    if (code == LH_NOT_FOUND) return LH_OK;
+    LH_TRY(code);
+    if (vector_definition_same(d, &there) && lh_str_eq(d->model.name, there.model.name)) return LH_OK;
+    return lh_fail(err, LH_CONFLICT,
+                   "there is an index '%.*s' of other rows, texts, chunks or another model: name the new one by 'index', "
+                   "or delete it first",
+                   LH_STR_ARG(d->name));
+}
+
+static lh_str index_subject(lh_str name, lh_arena *arena) {
+    return lh_arena_printf(arena, "index:%.*s", LH_STR_ARG(name));
+}
+
+lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body, const lh_vector_caller *caller,
+                        lh_arena *arena, lh_json **ret, lh_error *err) {
+    vector_definition d;
+    LH_TRY(vector_definition_parse(vector->catalog, body, vector->locale, arena, &d, err));
+    LH_TRY(index_look(vector, caller, &d, arena, err));
+    LH_TRY(index_check_model(vector, &d, err));
+    LH_TRY(index_check_same(vector, &d, arena, err));
+    lh_json *spec = vector_definition_json(&d, arena);
+    lh_json_set_bool(arena, spec, "over_view", d.over_view);
+    lh_json_set_bool(arena, spec, "id_is_integer", d.id_is_integer);
+    lh_json_set_string(arena, spec, "created_by", caller->by);
+    LH_TRY(lh_arena_check(arena, err));
+    const lh_job_request job = {LH_STR(VECTOR_JOB_INDEX), index_subject(d.name, arena), caller->by, spec};
+    return lh_job_submit(jobs, &job, arena, ret, err);
+}
+
+/* ---- drop ---- */
+
+static lh_code index_is_at_rest(lh_jobs *jobs, lh_str name, lh_arena *arena, lh_error *err) {
+    static const char *const states[] = {"queued", "running"};
+    lh_json *list = NULL;
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        const lh_job_filter filter = {.subject = index_subject(name, arena), .state = lh_str_from(states[i])};
+        LH_TRY(lh_jobs_list(jobs, &filter, arena, &list, err));
+        if (lh_json_size(lh_json_get(list, "items")))
+            return lh_fail(err, LH_CONFLICT, "the job %.*s is at work on the index '%.*s': cancel it first",
+                           LH_STR_ARG(lh_json_get_string(lh_json_at(lh_json_get(list, "items"), 0), "id")),
+                           LH_STR_ARG(name));
+    }
+    return LH_OK;
+}
+
+/* The table first: a table without a document would be taken for nobody's. */
+lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name, const lh_vector_caller *caller,
+                               lh_arena *arena, lh_error *err) {
+    vector_definition d;
+    lh_change change;
+    bool granted = !caller->governor;
+    if (!granted) LH_TRY(index_is_granted(vector, caller, LH_ACTION_WRITE, name, arena, &granted, err));
+    if (!granted)
+        return lh_fail(err, LH_DENIED, "you may not delete an index '%.*s', if there is one",
+                       LH_STR_ARG(lh_str_cut_utf8(name, 100)));
+    LH_TRY(vector_definition_read(vector->catalog, name, arena, &d, err));
+    LH_TRY(index_is_at_rest(jobs, name, arena, err));
+    lh_code code = lh_table_drop(vector->catalog, d.table, true, err);
+    if (code != LH_NOT_FOUND) LH_TRY(code);
+    LH_TRY(vector_definition_change(&d, arena, &change, err));
+    change.text = LH_STR_NONE;
+    LH_TRY(lh_metastore_commit(lh_catalog_metastore(vector->catalog), &change, 1, NULL, err));
+    vector_served_forget(vector, name);
+    return LH_OK;
+}

@@ -1,0 +1,231 @@
+/* The table of an index. What is to be written is staged in temporary tables of one session, and goes into the lake's in one
+ * transaction, whose commit carries the lineage and what is sensitive. No connection is held between two commits. */
+#include "vector/vector_internal.h"
+
+#include <stdio.h>
+
+#define STORE_STAGED "vector_staged"
+#define STORE_GONE "vector_gone"
+
+/* ---- making it ---- */
+
+static lh_json *store_field(lh_json *fields, const char *name, lh_json *type, lh_arena *arena) {
+    lh_json *field = lh_json_new_object(arena);
+    lh_json_set_uint(arena, field, "id", lh_json_size(fields) + 1);
+    lh_json_set_string(arena, field, "name", lh_str_from(name));
+    lh_json_set(arena, field, "type", type);
+    lh_json_set_bool(arena, field, "required", false);
+    lh_json_append(fields, field);
+    return field;
+}
+
+static lh_json *store_floats(lh_arena *arena) {
+    lh_json *list = lh_json_new_object(arena);
+    lh_json_set_string(arena, list, "type", LH_STR("list"));
+    lh_json_set_uint(arena, list, "element-id", 10);
+    lh_json_set_string(arena, list, "element", LH_STR("float"));
+    lh_json_set_bool(arena, list, "element-required", false);
+    return list;
+}
+
+static lh_json *store_request(const vector_definition *d, lh_arena *arena) {
+    static const char *const fields[][2] = {{"chunk", "int"},      {"text", "string"},     {"text_start", "int"},
+                                            {"text_end", "int"},   {"row_hash", "string"}, {"embedding", NULL},
+                                            {"model", "string"},   {"model_version", "string"}};
+    lh_json *request = lh_json_new_object(arena), *schema = lh_json_new_object(arena), *all = lh_json_new_array(arena);
+    store_field(all, "id", lh_json_new_string(arena, d->id_is_integer ? LH_STR("long") : LH_STR("string")), arena);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        store_field(all, fields[i][0],
+                    fields[i][1] ? lh_json_new_string(arena, lh_str_from(fields[i][1])) : store_floats(arena), arena);
+    lh_json_set_string(arena, schema, "type", LH_STR("struct"));
+    lh_json_set(arena, schema, "fields", all);
+    lh_json_set_string(arena, request, "name", d->table.name);
+    lh_json_set(arena, request, "schema", schema);
+    return request;
+}
+
+lh_code vector_store_make(lh_vector *vector, const vector_definition *d, lh_arena *arena, lh_error *err) {
+    lh_json *request = lh_json_new_object(arena), *levels = lh_json_new_array(arena), *ignored = NULL;
+    if (lh_table_exists(vector->catalog, d->table)) return LH_OK;
+    lh_json_append(levels, lh_json_new_string(arena, d->table.namespace_));
+    lh_json_set(arena, request, "namespace", levels);
+    lh_code code = lh_namespace_create(vector->catalog, request, arena, &ignored, err);
+    if (code != LH_OK && code != LH_CONFLICT) return code;
+    code = lh_table_create(vector->catalog, d->table.namespace_, store_request(d, arena), arena, &ignored, err);
+    return code == LH_CONFLICT ? LH_OK : code;
+}
+
+/* ---- what it has ---- */
+
+static lh_code store_take_known(void *ctx, const lh_chunk *chunk, lh_error *err) {
+    for (uint64_t row = 0; row < lh_chunk_rows(chunk); row++) {
+        lh_str id, hash;
+        if (lh_chunk_string(chunk, 0, row, &id) && lh_chunk_string(chunk, 1, row, &hash))
+            LH_TRY(vector_known_add(ctx, id, hash, err));
+    }
+    return LH_OK;
+}
+
+lh_code vector_store_load(lh_vector *vector, const vector_definition *d, lh_cancel *cancel, vector_known *known,
+                          lh_error *err) {
+    LH_CLEANUP(lh_session_closep) lh_session *session = NULL;
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
+    LH_TRY(lh_arena_new(1 << 20, &arena, err));
+    LH_TRY(lh_session_open(vector->engine, cancel, &session, err));
+    lh_buf_append(&sql, LH_STR("SELECT CAST(id AS VARCHAR), row_hash FROM "));
+    lh_engine_table_sql(d->table, arena, &sql);
+    lh_buf_append(&sql, LH_STR(" WHERE chunk = 0"));
+    LH_TRY(lh_buf_check(&sql, err));
+    return lh_session_each(session, lh_buf_str(&sql), NULL, store_take_known, known, err);
+}
+
+/* ---- writing ---- */
+
+static lh_code store_run(lh_session *session, const char *sql, lh_error *err) {
+    return lh_session_run(session, lh_str_from(sql), NULL, NULL, NULL, err);
+}
+
+static lh_code store_stage_batch(lh_session *session, const vector_definition *d, const vector_batch *batch,
+                                 lh_error *err) {
+    const lh_bulk_column columns[] = {{.strings = batch->ids},   {.ints = batch->numbers},   {.strings = batch->texts},
+                                      {.ints = batch->starts},   {.ints = batch->ends},      {.strings = batch->hashes},
+                                      {.floats = batch->vectors, .width = d->dimensions}};
+    const lh_bulk_column gone = {.strings = batch->replaced};
+    if (batch->chunk_count)
+        LH_TRY(lh_session_append(session, STORE_STAGED, columns, sizeof columns / sizeof *columns, batch->chunk_count,
+                                 err));
+    return batch->replaced_count ? lh_session_append(session, STORE_GONE, &gone, 1, batch->replaced_count, err) : LH_OK;
+}
+
+static lh_code store_stage(lh_session *session, const vector_definition *d, const vector_batch *batches, lh_error *err) {
+    LH_TRY(store_run(session,
+                     "CREATE TEMP TABLE " STORE_STAGED " (id VARCHAR, chunk BIGINT, text VARCHAR, text_start BIGINT, "
+                     "text_end BIGINT, row_hash VARCHAR, embedding FLOAT[])",
+                     err));
+    LH_TRY(store_run(session, "CREATE TEMP TABLE " STORE_GONE " (id VARCHAR)", err));
+    for (const vector_batch *batch = batches; batch; batch = batch->next)
+        LH_TRY(store_stage_batch(session, d, batch, err));
+    return LH_OK;
+}
+
+/* The texts are as sensitive as the most sensitive column that they are made of; what a view shows of it is not known. */
+static lh_code store_inherit(const vector_store *store, lh_arena *arena, lh_error *err) {
+    const vector_definition *d = store->definition;
+    lh_json *columns = NULL, *said = lh_json_new_object(arena), *inherited = lh_json_new_object(arena);
+    lh_table_state state;
+    lh_str sensitivity = LH_STR_NONE, kind = LH_STR_NONE;
+    if (d->over_view) sensitivity = LH_STR("restricted");
+    else LH_TRY(lh_dataset_columns(store->vector->catalog, d->dataset, arena, &columns, &state, err));
+    for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
+        bool read = false;
+        for (size_t i = 0; i < d->text_column_count; i++)
+            read |= lh_str_eq_nocase(d->text_columns[i], lh_json_get_string(it.value, "name"));
+        lh_str level = lh_json_get_string(it.value, "sensitivity"), found = lh_json_get_string(it.value, "pii_kind");
+        if (read && lh_sensitivity_rank(level) > lh_sensitivity_rank(sensitivity)) sensitivity = level;
+        if (read && found.len) kind = kind.len && !lh_str_eq(kind, found) ? LH_STR("several") : found;
+    }
+    if (!sensitivity.len && !kind.len) return LH_OK;
+    if (sensitivity.len) lh_json_set_string(arena, said, "sensitivity", sensitivity);
+    if (kind.len) lh_json_set_string(arena, said, "pii_kind", kind);
+    lh_json_set(arena, inherited, "text", lh_json_copy(arena, said));
+    lh_json_set(arena, inherited, "embedding", said);
+    return lh_annotation_set_inherited(store->vector->catalog, d->table, inherited, err);
+}
+
+static lh_code store_annotate(const vector_store *store, lh_arena *arena, lh_error *err) {
+    const vector_definition *d = store->definition;
+    const lh_lineage_parent parent = {.name = d->dataset};
+    lh_json *properties = lh_json_new_object(arena);
+    lh_json_set_string(arena, properties, "lakehouse.index", d->name);
+    LH_TRY(lh_annotation_set(store->vector->catalog, d->table, properties, NULL, 0, err));
+    LH_TRY(lh_lineage_annotate(store->vector->catalog, d->table, &parent, 1, err));
+    return store_inherit(store, arena, err);
+}
+
+static void store_delete_sql(const vector_definition *d, lh_arena *arena, lh_buf *into) {
+    lh_buf_append(into, LH_STR("DELETE FROM "));
+    lh_engine_table_sql(d->table, arena, into);
+    lh_buf_append(into, d->id_is_integer
+                            ? LH_STR(" WHERE id IN (SELECT CAST(id AS BIGINT) FROM temp." STORE_GONE ")")
+                            : LH_STR(" WHERE id IN (SELECT id FROM temp." STORE_GONE ")"));
+}
+
+static void store_insert_sql(const vector_definition *d, lh_arena *arena, lh_buf *into) {
+    lh_buf_append(into, LH_STR("INSERT INTO "));
+    lh_engine_table_sql(d->table, arena, into);
+    lh_buf_append(into, LH_STR(" (id, chunk, text, text_start, text_end, row_hash, embedding, model, model_version) "
+                               "SELECT "));
+    lh_buf_append(into, d->id_is_integer ? LH_STR("CAST(id AS BIGINT)") : LH_STR("id"));
+    lh_buf_append(into, LH_STR(", CAST(chunk AS INTEGER), text, CAST(text_start AS INTEGER), CAST(text_end AS INTEGER), "
+                               "row_hash, embedding, "));
+    lh_buf_sql_string(into, d->model.name);
+    lh_buf_append(into, LH_STR(", "));
+    lh_buf_sql_string(into, d->model.version);
+    lh_buf_append(into, LH_STR(" FROM temp." STORE_STAGED));
+}
+
+static lh_code store_change(lh_session *session, const vector_definition *d, bool adds, bool removes, lh_arena *arena,
+                            lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf gone = LH_BUF_INIT(64 << 10), added = LH_BUF_INIT(64 << 10);
+    store_delete_sql(d, arena, &gone);
+    store_insert_sql(d, arena, &added);
+    LH_TRY(lh_buf_check(&gone, err));
+    LH_TRY(lh_buf_check(&added, err));
+    LH_TRY(store_run(session, "BEGIN", err));
+    if (removes) LH_TRY(lh_session_run(session, lh_buf_str(&gone), NULL, arena, NULL, err));
+    if (adds) LH_TRY(lh_session_run(session, lh_buf_str(&added), NULL, arena, NULL, err));
+    return lh_session_commit(session, err);
+}
+
+static lh_code store_commit_locked(const vector_store *store, const vector_batch *batches, lh_arena *arena,
+                                   lh_error *err) {
+    LH_CLEANUP(lh_session_closep) lh_session *session = NULL;
+    bool adds = false, removes = false;
+    for (const vector_batch *batch = batches; batch; batch = batch->next) {
+        adds |= batch->chunk_count > 0;
+        removes |= batch->replaced_count > 0;
+    }
+    LH_TRY(lh_session_open(store->vector->engine, store->cancel, &session, err));
+    LH_TRY(store_stage(session, store->definition, batches, err));
+    LH_TRY(store_annotate(store, arena, err));
+    return store_change(session, store->definition, adds, removes, arena, err);
+}
+
+lh_code vector_store_commit(const vector_store *store, const vector_batch *batches, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_engine *engine = store->vector->engine;
+    lh_table_name table = store->definition->table;
+    bool writes = false;
+    for (const vector_batch *batch = batches; batch; batch = batch->next)
+        writes |= batch->chunk_count > 0 || batch->replaced_count > 0;
+    if (!writes) return LH_OK;
+    LH_TRY(lh_arena_new(16 << 20, &arena, err));
+    LH_TRY(lh_engine_lock_table(engine, table, store->cancel, err)); /* before a connection, as SQL does */
+    lh_code code = store_commit_locked(store, batches, arena, err);
+    lh_annotation_clear(store->vector->catalog, table);
+    lh_engine_unlock_table(engine, table);
+    return code;
+}
+
+static lh_code store_take_counts(void *ctx, const lh_chunk *chunk, lh_error *err) {
+    int64_t counts[2] = {0};
+    vector_definition *d = ctx;
+    (void)err;
+    for (size_t i = 0; i < 2 && lh_chunk_rows(chunk); i++) (void)lh_chunk_int(chunk, i, 0, &counts[i]);
+    d->rows = (uint64_t)counts[0];
+    d->chunks = (uint64_t)counts[1];
+    return LH_OK;
+}
+
+lh_code vector_store_count(const vector_store *store, vector_definition *ret, lh_error *err) {
+    LH_CLEANUP(lh_session_closep) lh_session *session = NULL;
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
+    LH_TRY(lh_arena_new(1 << 20, &arena, err));
+    LH_TRY(lh_session_open(store->vector->engine, store->cancel, &session, err));
+    lh_buf_append(&sql, LH_STR("SELECT count(*) FILTER (chunk = 0), count(*) FROM "));
+    lh_engine_table_sql(store->definition->table, arena, &sql);
+    LH_TRY(lh_buf_check(&sql, err));
+    return lh_session_each(session, lh_buf_str(&sql), NULL, store_take_counts, ret, err);
+}
