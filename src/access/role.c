@@ -23,10 +23,12 @@ static const struct {
      "{\"effect\":\"allow\",\"on\":\"index\",\"name\":\"*\",\"actions\":[\"read\"]}]"},
     {"analyst", "Reads every dataset; of personal data a hash, of what is restricted nothing",
      "[{\"effect\":\"allow\",\"on\":\"namespace\",\"name\":\"*\",\"actions\":[\"read\"],"
-     "\"redactions\":{\"sensitivity:restricted\":{\"kind\":\"null\"},\"pii:*\":{\"kind\":\"hash\"}}}]"},
+     "\"redactions\":{\"sensitivity:restricted\":{\"kind\":\"null\"},\"pii:*\":{\"kind\":\"hash\"}}},"
+     "{\"effect\":\"allow\",\"on\":\"index\",\"name\":\"*\",\"actions\":[\"read\"]}]"},
     {"recruiter", "Reads and writes every dataset; of what is restricted nothing",
      "[{\"effect\":\"allow\",\"on\":\"namespace\",\"name\":\"*\",\"actions\":[\"read\",\"write\"],"
-     "\"redactions\":{\"sensitivity:restricted\":{\"kind\":\"null\"}}}]"},
+     "\"redactions\":{\"sensitivity:restricted\":{\"kind\":\"null\"}}},"
+     "{\"effect\":\"allow\",\"on\":\"index\",\"name\":\"*\",\"actions\":[\"read\"]}]"},
 };
 enum { ROLE_BUILT_IN = sizeof role_built_in / sizeof *role_built_in };
 

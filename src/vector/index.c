@@ -95,12 +95,22 @@ static lh_code index_require_whole(lh_vector *vector, const lh_vector_caller *ca
 
 /* ---- start ---- */
 
+static lh_code index_find_view(lh_vector *vector, lh_table_name name, lh_arena *arena, lh_error *err) {
+    lh_view view;
+    bool found;
+    LH_TRY(lh_access_view_find(vector->catalog, name, arena, &view, &found, err));
+    return found ? LH_OK
+                 : lh_fail(err, LH_NOT_FOUND, "there is no dataset or view '%.*s'",
+                           LH_STR_ARG(lh_table_name_text(name, arena)));
+}
+
 static lh_code index_look(lh_vector *vector, const lh_vector_caller *caller, vector_definition *d, lh_arena *arena,
                           lh_error *err) {
     LH_TRY(index_require_whole(vector, caller, d, arena, err));
     if (lh_str_eq(d->dataset.namespace_, LH_STR(VECTOR_NAMESPACE)))
         return lh_fail(err, LH_INVALID, "a table of the namespace '" VECTOR_NAMESPACE "' has vectors already");
     d->over_view = !lh_table_exists(vector->catalog, d->dataset);
+    if (d->over_view && !caller->governor) LH_TRY(index_find_view(vector, d->dataset, arena, err));
     return vector_source_check(vector->engine, caller, d, arena, err);
 }
 

@@ -195,5 +195,7 @@ lh_code vector_source_check(lh_engine *engine, const lh_vector_caller *caller, v
     LH_TRY(lh_buf_check(&sql, err));
     const lh_query query = {
         .sql = lh_buf_str(&sql), .cancel = caller->cancel, .governor = caller->governor, .views = caller->views};
-    return vector_query(engine, &query, source_take_type, &definition->id_is_integer, err);
+    lh_code code = vector_query(engine, &query, source_take_type, &definition->id_is_integer, err);
+    if (code != LH_OK && err) err->line = err->column = 0; /* of a statement that the caller did not write */
+    return code;
 }

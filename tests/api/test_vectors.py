@@ -1,0 +1,352 @@
+"""Indexes of vectors: made by a job from the rows of a dataset, kept up with it, searched by who sees what. The model is `hash`,
+which is cheap and the same everywhere; what is tested is all around it."""
+import json
+import random
+import time
+
+import pytest
+
+from governed import Lake, allow
+from harness import SANITIZED, Server, wait_for
+
+HASH = {"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"}
+TEXTS = ["Experienced nurse with ICU and emergency care skills.", "Java developer. Spring and Kubernetes, ten years.",
+         "Forklift operator and warehouse lead.", "Registered nurse for pediatric care.", "Python data engineer who loves SQL."]
+
+
+def lines(rows):
+    return ("candidate_id,state,resume\n" + "".join(f'{i},{state},"{text}"\n' for i, state, text in rows)).encode()
+
+
+def people(first, count):
+    return [(f"C{i:04d}", ("TX", "CA", "NY")[i % 3], TEXTS[i % 5]) for i in range(first, first + count)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("vectors") / "lake", env=HASH)
+    yield server
+    server.stop()
+
+
+def submit(server, dataset, status=202, **members):
+    body = {"dataset": dataset, "id_column": "candidate_id", "text_columns": ["resume"], **members}
+    answer = server.request("POST", "/vectors/index", json={k: v for k, v in body.items() if v is not None})
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def ended(server, job, state="succeeded", seconds=120):
+    wait_for(lambda: server.request("GET", f"/jobs/{job['id']}").json()["state"] not in ("queued", "running"), seconds)
+    job = server.request("GET", f"/jobs/{job['id']}").json()
+    assert job["state"] == state, job
+    return job
+
+
+def index(server, dataset, **members):
+    return ended(server, submit(server, dataset, **members))
+
+
+def search(server, status=200, key=None, **body):
+    answer = server.request("POST", "/vectors/search", json={"k": 3, **body}, headers={"X-API-Key": key} if key else {})
+    assert answer.status_code == status, answer.text
+    return answer.json()["items"] if status == 200 else answer.json()["error"]
+
+
+def test_rows_are_embedded_and_found(server):
+    assert server.ingest(lines(people(0, 20)), "found").status_code == 201
+    job = index(server, "found")
+    assert job["result"] == {"index": "found", "rows": 20, "chunks": 20, "embedded_rows": 20, "unchanged_rows": 0, "removed_rows": 0}
+    assert job["done"] == job["total"] == 20 and not job["problems"]
+    for mode in ("hnsw", "exact"):
+        hits = search(server, index="found", query="Registered nurse for pediatric care.", mode=mode)
+        assert [hit["id"] for hit in hits] == ["C0003", "C0008", "C0013"]
+        assert hits[0]["score"] > 0.999 and hits[0]["text"] == TEXTS[3] and (hits[0]["start"], hits[0]["end"]) == (0, len(TEXTS[3]))
+        assert hits[0]["columns"] == {"candidate_id": "C0003", "state": "CA" if 3 % 3 == 1 else "TX", "resume": TEXTS[3]}
+    rows = server.sql("SELECT count(*), count(DISTINCT id), min(len(embedding)), max(len(embedding)), any_value(model), any_value(model_version) FROM vectors.found")
+    assert rows == [[20, 20, 384, 384, "hash", "1"]]
+    told = server.request("GET", "/vectors/indexes/found").json()
+    assert told["model"] == {"provider": "hash", "name": "hash", "version": "1", "dimensions": 384}
+    assert (told["rows"], told["chunks"], told["stale"], told["table"]) == (20, 20, False, "vectors.found")
+    assert [item["name"] for item in server.request("GET", "/vectors/indexes", params={"dataset": "found"}).json()["items"]] == ["found"]
+    assert server.request("GET", "/vectors/indexes", params={"model": "other"}).json()["items"] == []
+
+
+def test_only_what_is_new_or_changed_is_embedded_and_what_is_gone_goes(server):
+    server.ingest(lines(people(0, 20)), "fresh")
+    index(server, "fresh")
+    server.ingest(lines(people(100, 34)), "fresh", mode="append")
+    assert server.request("GET", "/vectors/indexes/fresh").json()["stale"] is True
+    result = index(server, "fresh")["result"]
+    assert (result["embedded_rows"], result["unchanged_rows"], result["removed_rows"], result["rows"]) == (34, 20, 0, 54)
+    server.sql("UPDATE fresh SET resume = 'Welder of ships and bridges.' WHERE candidate_id = 'C0001'")
+    server.sql("DELETE FROM fresh WHERE candidate_id IN ('C0002', 'C0003')")
+    result = index(server, "fresh")["result"]
+    assert (result["embedded_rows"], result["unchanged_rows"], result["removed_rows"], result["rows"]) == (1, 51, 2, 52)
+    assert server.sql("SELECT count(*), count(DISTINCT id), count(*) FILTER (id IN ('C0002', 'C0003')) FROM vectors.fresh") == [[52, 52, 0]]
+    hits = search(server, index="fresh", query="Welder of ships and bridges.", k=1)
+    assert hits[0]["id"] == "C0001" and hits[0]["score"] > 0.999
+    result = index(server, "fresh")["result"]
+    assert (result["embedded_rows"], result["unchanged_rows"]) == (0, 52)
+
+
+def test_a_row_that_is_gone_from_the_dataset_is_not_found_before_the_index_knows(server):
+    server.ingest(lines(people(0, 10)), "gone")
+    index(server, "gone")
+    server.sql("DELETE FROM gone WHERE candidate_id IN ('C0003')")
+    for columns in (None, [], ["state"]):
+        hits = search(server, index="gone", query=TEXTS[3], k=2, **({} if columns is None else {"columns": columns}))
+        assert len(hits) == 2 and hits[0]["id"] == "C0008" and "C0003" not in [hit["id"] for hit in hits]
+
+
+def test_filters_come_before_the_ranking(server):
+    server.ingest(lines(people(0, 300)), "filtered")
+    index(server, "filtered")
+    hits = search(server, index="filtered", query=TEXTS[0], k=50, filter="state = 'NY' AND candidate_id > 'C0100'", columns=["state"])
+    assert len(hits) == 50 and all(hit["columns"] == {"state": "NY"} and hit["id"] > "C0100" for hit in hits)
+    exact = search(server, index="filtered", query=TEXTS[0], k=50, filter="state = 'NY' AND candidate_id > 'C0100'", columns=["state"], mode="exact")
+    assert [hit["score"] for hit in hits] == [hit["score"] for hit in exact]
+    assert search(server, index="filtered", query=TEXTS[0], filter="state = 'ZZ'") == []
+    for bad in ("state =", "true) UNION SELECT 'C0001' --", "(SELECT true)", "nothing = 1", 7):
+        search(server, 400, index="filtered", query="x", filter=bad)
+
+
+def test_integers_templates_and_chunks(server):
+    text = " ".join(f"Sentence number {i} is about topic {i}." for i in range(60))
+    data = "id,title,body\n" + "".join(f'{i},"Report {i}","{text if i == 7 else "Short."}"\n' for i in range(10))
+    server.ingest(data.encode(), "reports")
+    job = index(server, "reports", id_column="id", text_columns=None, template="{title}: {body} {{x}}", chunk={"size": 200, "overlap": 40})
+    assert job["result"]["rows"] == 10 and job["result"]["chunks"] > 15
+    rows = server.sql("SELECT chunk, text, text_start, text_end FROM vectors.reports WHERE id = 7 ORDER BY chunk")
+    whole = f"Report 7: {text} {{x}}"
+    assert [row[0] for row in rows] == list(range(len(rows)))
+    assert all(row[1] == whole[row[2]:row[3]] and len(row[1]) <= 200 for row in rows)
+    assert rows[0][2] == 0 and rows[-1][3] == len(whole) and all(0 <= a[3] - b[2] <= 40 for a, b in zip(rows, rows[1:]))
+    hit = search(server, index="reports", query="Sentence number 42 is about topic 42.", k=1)[0]
+    assert hit["id"] == 7 and "number 42" in hit["text"]
+
+
+def test_rows_without_an_id_or_with_another_s_are_told_and_left_out(server):
+    rows = people(0, 10) + [("", "TX", "Nobody knows who this is."), ("C0001", "TX", "A second one of this id.")]
+    server.ingest(lines(rows), "poisoned")
+    job = index(server, "poisoned")
+    assert job["problem_count"] == 2 and {p["item"] for p in job["problems"]} == {"NULL", "C0001"}
+    assert job["result"]["rows"] == 10
+
+
+def test_what_cannot_be_is_refused(server):
+    server.ingest(lines(people(0, 5)), "refused")
+    index(server, "refused")
+    submit(server, "nothing_here", 404)
+    submit(server, "refused", 400, id_column="nope")
+    submit(server, "refused", 400, text_columns=["nope"])
+    submit(server, "refused", 400, text_columns=None, template="no column")
+    submit(server, "refused", 400, text_columns=None, template="{open")
+    submit(server, "refused", 400, index="Bad Name")
+    submit(server, "refused", 400, metric="hamming")
+    submit(server, "refused", 400, chunk={"size": 4})
+    submit(server, "refused", 400, chunk={"length": 4})
+    submit(server, "refused", 400, unknown=1)
+    submit(server, "refused", 409, text_columns=["state"])
+    submit(server, "vectors.refused", 400, id_column="id", text_columns=["text"])
+    search(server, 404, index="none", query="x")
+    search(server, 400, index="refused")
+    search(server, 400, index="refused", query=" ")
+    search(server, 400, index="refused", query="x", vector=[1])
+    search(server, 400, index="refused", vector=[1, 2])
+    search(server, 400, index="refused", query="x", k=0)
+    search(server, 400, index="refused", query="x", mode="best")
+    search(server, 400, index="refused", query="x", columns=["nope"])
+    assert "model" in search(server, 409, index="refused", query="x", model="another-model")["message"]
+    assert server.request("GET", "/vectors/indexes/none").status_code == 404
+
+
+def test_an_index_is_dropped_with_its_table_and_made_again(server):
+    server.ingest(lines(people(0, 5)), "dropped")
+    index(server, "dropped")
+    search(server, index="dropped", query="x")
+    assert server.request("DELETE", "/vectors/indexes/dropped").status_code == 204
+    assert server.query("SELECT * FROM vectors.dropped").status_code in (400, 404)
+    search(server, 404, index="dropped", query="x")
+    assert index(server, "dropped")["result"]["embedded_rows"] == 5
+    assert len(search(server, index="dropped", query="x")) == 3
+
+
+def test_vectors_of_one_s_own_are_searched_and_an_l2_index_ranks_by_distance(server):
+    server.ingest(lines(people(0, 20)), "metrics")
+    index(server, "metrics", metric="l2", index="metrics_l2")
+    vector = server.sql("SELECT embedding FROM vectors.metrics_l2 WHERE id = 'C0003'")[0][0]
+    hits = search(server, index="metrics_l2", vector=vector, k=20)
+    assert hits[0]["id"] == "C0003" and abs(hits[0]["score"]) < 1e-6
+    assert [hit["score"] for hit in hits] == sorted(hit["score"] for hit in hits)
+
+
+def test_events_tell_how_far_a_job_is(server):
+    server.ingest(lines(people(0, 3000)), "watched")
+    job = submit(server, "watched")
+    events = []
+    with server.request("GET", f"/jobs/{job['id']}/events", stream=True) as answer:
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        for line in answer.iter_lines():
+            if line.startswith(b"event: "):
+                events.append(line[7:].decode())
+            elif line.startswith(b"data: "):
+                last = json.loads(line[6:])
+    assert events[-1] == "end" and set(events[:-1]) <= {"progress"} and last["state"] == "succeeded" and last["done"] == 3000
+
+
+def test_a_job_is_cancelled_and_goes_on_when_tried_again(server):
+    server.ingest(lines(people(0, 20000)), "stopped")
+    job = submit(server, "stopped")
+    wait_for(lambda: server.request("GET", f"/jobs/{job['id']}").json()["state"] == "running")
+    assert submit(server, "stopped", 409)["error"]["message"].count(job["id"]) == 1
+    assert server.request("DELETE", "/vectors/indexes/stopped").status_code in (404, 409)
+    assert server.request("POST", f"/jobs/{job['id']}/cancel").status_code == 202
+    state = ended_any(server, job)
+    if state == "cancelled":  # it may have been too quick
+        assert server.request("POST", f"/jobs/{job['id']}/retry").status_code == 202
+        ended(server, job)
+    assert server.sql("SELECT count(*), count(DISTINCT id) FROM vectors.stopped") == [[20000, 20000]]
+
+
+def ended_any(server, job):
+    wait_for(lambda: server.request("GET", f"/jobs/{job['id']}").json()["state"] not in ("queued", "running"))
+    return server.request("GET", f"/jobs/{job['id']}").json()["state"]
+
+
+def test_a_killed_server_goes_on_without_embedding_twice(tmp_path):
+    """Killed at a time by chance, again and again, until the job has ended by itself."""
+    rounds, rows = (2, 3000) if SANITIZED else (6, 12000)
+    chance = random.Random(6)
+    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__VECTOR__CHECKPOINT_CHUNKS": "1000"})
+    server.ingest(lines(people(0, rows)), "killed")
+    job = submit(server, "killed")
+    kept = 0
+    for _ in range(rounds):
+        time.sleep(chance.uniform(0.1, 1.0))
+        counted = server.query("SELECT count(*) FROM vectors.killed")
+        landed = json.loads(counted.text)["rows"][0][0] if counted.status_code == 200 else 0
+        assert landed >= kept  # what was committed stays
+        kept = landed
+        server.kill()
+        server.start()
+    result = ended(server, job)["result"]
+    assert result["unchanged_rows"] >= kept and result["embedded_rows"] + result["unchanged_rows"] == rows
+    assert server.sql("SELECT count(*), count(DISTINCT id), count(DISTINCT (id, chunk)) FROM vectors.killed") == [[rows, rows, rows]]
+    assert len(search(server, index="killed", query=TEXTS[0])) == 3
+    server.stop()
+
+
+# ---- who sees what ----
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    lake = Lake.__new__(Lake)
+    from governed import ADMIN
+    lake.server = Server(tmp_path_factory.mktemp("governed-vectors") / "lake", env={**HASH, "LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN})
+    lake.server.headers = {"X-API-Key": ADMIN}
+    lake.ingest("candidates", lines(people(0, 60)))
+    index(lake.server, "candidates")
+    yield lake
+    lake.server.stop()
+
+
+def test_hidden_rows_are_no_candidates(lake):
+    key = lake.key("texan", allow("dataset", "data.candidates", row_filter="state = 'TX'"), allow("index", "*"))
+    hits = search(lake.server, key=key, index="candidates", query=TEXTS[0], k=50)
+    assert len(hits) == 20 and {hit["columns"]["state"] for hit in hits} == {"TX"}
+    hits = search(lake.server, key=key, index="candidates", query=TEXTS[0], k=50, columns=[])
+    assert len(hits) == 20 and all(int(hit["id"][1:]) % 3 == 0 for hit in hits)
+    assert search(lake.server, key=key, index="candidates", query=TEXTS[0], filter="state = 'CA'") == []
+    # a filter that is more than a condition is none, whatever it would bring in
+    search(lake.server, 400, key=key, index="candidates", query="x", filter="false) UNION SELECT 'C0001' --")
+
+
+def test_masked_columns_come_masked_and_a_masked_text_is_not_searched(lake):
+    key = lake.key("masked", allow("dataset", "data.candidates", redactions={"state": {"kind": "hash"}}), allow("index", "*"))
+    hit = search(lake.server, key=key, index="candidates", query=TEXTS[0])[0]
+    assert len(hit["columns"]["state"]) == 64
+    for name, parts in (("blind", {"redactions": {"resume": {"kind": "null"}}}), ("narrow", {"columns": ["candidate_id", "state"]}),
+                        ("nameless", {"redactions": {"candidate_id": {"kind": "hash"}}})):
+        other = lake.key(name, allow("dataset", "data.candidates", **parts), allow("index", "*"))
+        refused = search(lake.server, 403, key=other, index="candidates", query=TEXTS[0])
+        assert refused["message"] == search(lake.server, 403, key=other, index="candidatez", query=TEXTS[0])["message"].replace("candidatez", "candidates")
+        assert lake.server.request("GET", "/vectors/indexes", headers={"X-API-Key": other}).json()["items"] == []
+        assert lake.server.request("GET", "/vectors/indexes/candidates", headers={"X-API-Key": other}).status_code == 404
+
+
+def test_an_index_takes_a_grant_and_shows_no_counts(lake):
+    without = lake.key("ungranted", allow("dataset", "data.candidates"))
+    search(lake.server, 403, key=without, index="candidates", query="x")
+    granted = lake.key("granted", allow("dataset", "data.candidates"), allow("index", "candidates"))
+    assert search(lake.server, key=granted, index="candidates", query="x")
+    told = lake.call("GET", "/vectors/indexes/candidates", 200, key=granted)
+    assert "rows" not in told and "dataset_snapshot_id" not in told and told["name"] == "candidates"
+    denied = lake.key("denied", allow("dataset", "data.candidates"), allow("index", "*"), {"effect": "deny", "on": "index", "name": "candidates", "actions": ["read"]})
+    search(lake.server, 403, key=denied, index="candidates", query="x")
+    lake.call("POST", "/vectors/index", 403, {"dataset": "candidates", "id_column": "candidate_id", "text_columns": ["resume"], "index": "own"}, key=granted)
+    maker = lake.key("maker", allow("dataset", "data.candidates"), allow("index", "own", "read", "write"))
+    job = lake.call("POST", "/vectors/index", 202, {"dataset": "candidates", "id_column": "candidate_id", "text_columns": ["resume"], "index": "own"}, key=maker)
+    ended(lake.server, job)
+    assert search(lake.server, key=maker, index="own", query="x")
+    assert lake.call("GET", f"/jobs/{job['id']}", 200, key=maker)["state"] == "succeeded"
+    lake.call("GET", f"/jobs/{job['id']}", 404, key=granted)
+    assert lake.call("GET", "/jobs", 200, key=granted)["items"] == []
+    lake.call("DELETE", "/vectors/indexes/own", 403, key=granted)
+    lake.call("DELETE", "/vectors/indexes/own", 204, key=maker)
+
+
+def test_a_view_is_indexed_for_who_sees_the_view_only(lake):
+    lake.call("POST", "/catalog/views", 201, {"name": "candidates_safe", "base_dataset": "candidates", "columns": ["candidate_id", "resume"], "row_filter": "state != 'NY'"})
+    assert index(lake.server, "candidates_safe")["result"]["rows"] == 40
+    agent = lake.key("an-agent", roles=("agent",))
+    hits = search(lake.server, key=agent, index="candidates_safe", query=TEXTS[0], k=50)
+    assert len(hits) == 40 and set(hits[0]["columns"]) == {"candidate_id", "resume"}
+    search(lake.server, 403, key=agent, index="candidates", query="x")
+
+
+def test_the_table_of_vectors_is_as_sensitive_as_its_texts(lake):
+    lake.ingest("letters", lines(people(0, 5)))
+    lake.call("PATCH", "/catalog/datasets/by-name/letters/metadata", 200, {"columns": {"resume": {"sensitivity": "restricted"}}})
+    index(lake.server, "letters")
+    columns = {c["name"]: c["sensitivity"] for c in lake.call("GET", "/catalog/datasets/by-name/vectors.letters", 200)["columns"]}
+    assert columns["text"] == columns["embedding"] == "restricted" and columns["id"] != "restricted"
+    recruiter = lake.key("a-recruiter", roles=("recruiter",))
+    assert lake.rows("SELECT count(text), count(embedding), count(*) FROM vectors.letters", recruiter) == [[0, 0, 5]]
+    search(lake.server, 403, key=recruiter, index="letters", query="x")
+    assert search(lake.server, key=recruiter, index="candidates", query="x")
+
+
+def test_searches_are_audited(lake):
+    key = lake.key("audited", allow("dataset", "data.candidates"), allow("index", "*"))
+    search(lake.server, key=key, index="candidates", query="a question of mine")
+    search(lake.server, 403, key=key, index="unheard", query="x")
+    items = lake.call("GET", "/access/audit?principal=audited", 200)["items"]
+    assert [item["outcome"] for item in items] == ["denied", "ok"] and items[1]["rows"] == 3 and "a question of mine" in items[1]["statement"]
+
+
+def test_lakes_that_differ_in_hidden_rows_answer_alike(tmp_path):
+    """Twins: what is hidden from a principal differs, whatever it asks is answered the same."""
+    answers = []
+    for hidden in ("Welder of ships.", TEXTS[0]):
+        lake = Lake.__new__(Lake)
+        from governed import ADMIN
+        lake.server = Server(tmp_path / f"lake-{len(answers)}", env={**HASH, "LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN})
+        lake.server.headers = {"X-API-Key": ADMIN}
+        lake.ingest("candidates", lines(people(0, 30) + [(f"H{i}", "XX", hidden) for i in range(len(answers) * 7 + 3)]))
+        index(lake.server, "candidates")
+        key = lake.key("twin", allow("dataset", "data.candidates", row_filter="state != 'XX'"), allow("index", "*"))
+        asked = []
+        for body in ({"query": TEXTS[0]}, {"query": "Welder of ships.", "mode": "exact"}, {"query": "x", "k": 100}, {"query": "x", "filter": "state = 'XX'"},
+                     {"query": "x", "filter": "candidate_id LIKE 'H%'", "columns": []}, {"query": "x", "columns": ["hidden"]}, {"query": "x", "filter": "1 = "}):
+            answer = lake.server.request("POST", "/vectors/search", json={"index": "candidates", **body}, headers={"X-API-Key": key})
+            told = answer.json()
+            told.pop("elapsed_ms", None)
+            told.get("error", {}).pop("trace_id", None)
+            asked.append((answer.status_code, told))
+        for path in ("/vectors/indexes", "/vectors/indexes/candidates", "/jobs"):
+            asked.append(lake.server.request("GET", path, headers={"X-API-Key": key}).json())
+        answers.append(asked)
+        lake.server.stop()
+    assert answers[0] == answers[1]
