@@ -7,8 +7,8 @@
 
 typedef enum lh_ann_metric {
     LH_ANN_COSINE, /* score: the cosine, larger is nearer; a zero vector has 0 to every other. Vectors are kept normalised */
-    LH_ANN_DOT,    /* score: the dot product, larger is nearer */
-    LH_ANN_L2,     /* score: the squared distance, smaller is nearer */
+    LH_ANN_DOT, /* score: the dot product, larger is nearer */
+    LH_ANN_L2,  /* score: the squared distance, smaller is nearer */
     LH_ANN_METRICS
 } lh_ann_metric;
 const char *lh_ann_metric_name(lh_ann_metric metric); /* "cosine", "dot", "l2" */
@@ -46,9 +46,9 @@ typedef struct lh_ann_options {
 
 /* How a long call works. NULL stands for one thread, without a switch. */
 typedef struct lh_ann_work {
-    unsigned threads;               /* 0: one */
-    const _Atomic bool *cancelled;  /* borrowed; NULL: cannot be */
-    _Atomic uint64_t *done_rows;    /* borrowed, counts up as rows are linked; NULL: not counted */
+    unsigned threads;              /* 0: one */
+    const _Atomic bool *cancelled; /* borrowed; NULL: cannot be */
+    _Atomic uint64_t *done_rows;   /* borrowed, counts up as rows are linked; NULL: not counted */
 } lh_ann_work;
 
 typedef struct lh_ann_index lh_ann_index;
@@ -56,8 +56,8 @@ typedef struct lh_ann_index lh_ann_index;
 /* Builds an index of `rows` vectors, one after the other in `vectors` (borrowed, copied), numbered from 0. No rows are fine.
  * Owned: lh_ann_free(). Errors: INVALID (options; a component that is not finite or beyond VALUE_MAX, named by its row), LIMIT
  * (rows), CANCELLED, NO_MEMORY. */
-LH_MUST_CHECK lh_code lh_ann_build(const lh_ann_options *options, const float *vectors, size_t rows, const lh_ann_work *work,
-                                   lh_ann_index **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_ann_build(const lh_ann_options *options, const float *vectors, size_t rows,
+                                   const lh_ann_work *work, lh_ann_index **ret, lh_error *err);
 void lh_ann_free(lh_ann_index *index); /* NULL is fine */
 static inline void lh_ann_freep(lh_ann_index **index) { lh_ann_free(*index); }
 
@@ -104,8 +104,8 @@ typedef struct lh_ann_hit {
 /* Searches for each query its k nearest rows that are allowed and not deleted, best first, equal scores by row number. hits:
  * k for each query; counts: one each, less than k where fewer rows are there. Both untouched on an error. Errors: INVALID
  * (query; HNSW without a graph; components as for lh_ann_build), CANCELLED, NO_MEMORY. */
-LH_MUST_CHECK lh_code lh_ann_search(const lh_ann_index *index, const lh_ann_query *query, lh_ann_hit *hits, uint32_t *counts,
-                                    lh_error *err);
+LH_MUST_CHECK lh_code lh_ann_search(const lh_ann_index *index, const lh_ann_query *query, lh_ann_hit *hits,
+                                    uint32_t *counts, lh_error *err);
 
 /* Writes the index to a temporary file beside `path`, syncs it and gives it the name: after OK the whole of it is on disk, else
  * the file that was there is untouched. binding (borrowed, at most BINDING_BYTES): what the index belongs to, such as snapshot
@@ -114,5 +114,6 @@ LH_MUST_CHECK lh_code lh_ann_save(const lh_ann_index *index, const char *path, l
 /* Opens a saved index, mapped rather than read. Owned: lh_ann_free(); the file may be replaced or removed meanwhile, but not
  * changed in place. Errors: NOT_FOUND; CORRUPT (torn, cut, of another format, version or byte order, a checksum that differs,
  * a graph that points outside); CONFLICT (whole, but of another binding); IO, NO_MEMORY. */
-LH_MUST_CHECK lh_code lh_ann_open(const char *path, lh_str binding, unsigned threads, lh_ann_index **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_ann_open(const char *path, lh_str binding, unsigned threads, lh_ann_index **ret,
+                                  lh_error *err);
 #endif

@@ -31,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint32_t count = 0;
         assert(vector);
         vector[0] = 1;
-        lh_ann_query query = {.vectors = vector, .count = 1, .k = 3, .mode = info.options.hnsw ? LH_ANN_HNSW : LH_ANN_EXACT};
+        lh_ann_query query = {
+            .vectors = vector, .count = 1, .k = 3, .mode = info.options.hnsw ? LH_ANN_HNSW : LH_ANN_EXACT};
         if (lh_ann_search(index, &query, hits, &count, &err) == LH_OK)
             for (uint32_t i = 0; i < count; i++) assert(hits[i].row < info.rows);
         assert(lh_ann_extend(index, vector, 1, NULL, &err) != LH_INVALID);

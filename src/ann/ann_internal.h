@@ -74,8 +74,9 @@ struct lh_ann_index {
     uint64_t *deleted_bits; /* NULL: none is */
     void *map;              /* the file, NULL for none */
     size_t map_bytes;
-    ann_graph *graph;   /* NULL: none */
-    lh_str graph_bytes; /* the saved graph within `map`, where `graph` still lies in it and so cannot grow; else empty */
+    ann_graph *graph; /* NULL: none */
+    lh_str
+        graph_bytes; /* the saved graph within `map`, where `graph` still lies in it and so cannot grow; else empty */
     ann_gate *gate;
 };
 
@@ -92,7 +93,9 @@ static inline bool ann_bit(const uint64_t *bits, uint64_t n) { return bits[n >> 
 static inline unsigned ann_threads(unsigned wanted) {
     return wanted == 0 ? 1 : wanted < LH_ANN_THREADS_MAX ? wanted : LH_ANN_THREADS_MAX;
 }
-static inline bool ann_cancelled(const _Atomic bool *flag) { return flag && atomic_load_explicit(flag, memory_order_relaxed); }
+static inline bool ann_cancelled(const _Atomic bool *flag) {
+    return flag && atomic_load_explicit(flag, memory_order_relaxed);
+}
 /* The key of a row for a probe from the f32 vectors: its score, for L2 minus it. */
 static inline float ann_exact_key(const lh_ann_index *index, const ann_probe *probe, uint64_t row) {
     const float *x = ann_vector(index, row);
@@ -126,7 +129,9 @@ typedef struct ann_top {
 } ann_top;
 void ann_top_offer(ann_top *top, float key, uint32_t row);
 void ann_sort(ann_item *items, size_t count); /* best first */
-static inline bool ann_top_takes(const ann_top *top, float key) { return top->count < top->k || key >= top->items[0].key; }
+static inline bool ann_top_takes(const ann_top *top, float key) {
+    return top->count < top->k || key >= top->items[0].key;
+}
 
 /* file.c: sets all digests of a file in memory whose head says where its sections lie. Errors: INTERNAL (beyond the file), NO_MEMORY. */
 lh_code ann_file_seal(char *file, size_t bytes, unsigned threads, lh_error *err);
@@ -141,5 +146,6 @@ typedef struct ann_exact_ask {
     const _Atomic bool *cancelled;
 } ann_exact_ask;
 /* ret: count × k items; ret_counts: how many of each. */
-lh_code ann_exact(const lh_ann_index *index, const ann_exact_ask *ask, ann_item *ret, uint32_t *ret_counts, lh_error *err);
+lh_code ann_exact(const lh_ann_index *index, const ann_exact_ask *ask, ann_item *ret, uint32_t *ret_counts,
+                  lh_error *err);
 #endif

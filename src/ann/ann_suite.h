@@ -26,7 +26,8 @@ static inline float suite_normal(suite_random *random) { /* near enough: of the 
 /* rows × dimensions numbers around `clusters` centres. Owned: free(). The same seed and clusters give the same centres. */
 static inline float *suite_clustered(uint64_t seed, size_t rows, size_t dimensions, size_t clusters, float spread) {
     suite_random centres = {seed * 2 + 1}, random = {seed + rows * 977 + 12345};
-    float *middle = malloc(clusters * dimensions * sizeof *middle + 1), *vectors = malloc(rows * dimensions * sizeof *vectors + 1);
+    float *middle = malloc(clusters * dimensions * sizeof *middle + 1),
+          *vectors = malloc(rows * dimensions * sizeof *vectors + 1);
     CHECK(middle && vectors);
     for (size_t i = 0; i < clusters * dimensions; i++) middle[i] = suite_normal(&centres);
     for (size_t row = 0; row < rows; row++) {
@@ -38,8 +39,8 @@ static inline float *suite_clustered(uint64_t seed, size_t rows, size_t dimensio
     return vectors;
 }
 
-static inline lh_ann_index *suite_build(lh_ann_metric metric, size_t dimensions, bool hnsw, lh_hnsw_config config, const float *vectors,
-                                        size_t rows, unsigned threads) {
+static inline lh_ann_index *suite_build(lh_ann_metric metric, size_t dimensions, bool hnsw, lh_hnsw_config config,
+                                        const float *vectors, size_t rows, unsigned threads) {
     lh_ann_options options = {metric, (uint32_t)dimensions, hnsw, config};
     lh_ann_work work = {.threads = threads};
     lh_ann_index *index = NULL;

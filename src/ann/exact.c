@@ -50,8 +50,8 @@ static bool exact_push(exact_list *list, float high, uint32_t row) {
 }
 
 /* Rows first … first + count - 1 for one query; their dots lie `stride` apart. */
-static bool exact_take(const exact_scan *scan, exact_list *list, const ann_probe *probe, const ann_meta *meta, uint64_t first,
-                       size_t count, const int32_t *dots, size_t stride) {
+static bool exact_take(const exact_scan *scan, exact_list *list, const ann_probe *probe, const ann_meta *meta,
+                       uint64_t first, size_t count, const int32_t *dots, size_t stride) {
     bool l2 = scan->index->options.metric == LH_ANN_L2;
     const uint64_t *bits = scan->ask->bits;
     for (size_t i = 0; i < count; i++) {
@@ -109,7 +109,8 @@ static bool exact_piece(const exact_scan *scan, exact_list *lists, uint64_t firs
     for (; q + 4 <= ask->count; q += 4) {
         kernels->scan4(codes, count, ask->probes[q].codes, n, dots);
         for (size_t j = 0; j < 4; j++)
-            if (!exact_take(scan, &lists[q + j], &ask->probes[q + j], &block->meta[at], first, count, dots + j, 4)) return false;
+            if (!exact_take(scan, &lists[q + j], &ask->probes[q + j], &block->meta[at], first, count, dots + j, 4))
+                return false;
     }
     for (; q < ask->count; q++) {
         kernels->scan(codes, count, ask->probes[q].codes, n, dots);
@@ -131,8 +132,8 @@ static void exact_thread(void *ctx, unsigned n) {
 }
 
 /* Joins what the threads have of one query and scores it. `work` has room for all their lows and items. */
-static lh_code exact_finish(const exact_scan *scan, unsigned threads, size_t q, ann_item *work, ann_item *ret, uint32_t *ret_count,
-                            lh_error *err) {
+static lh_code exact_finish(const exact_scan *scan, unsigned threads, size_t q, ann_item *work, ann_item *ret,
+                            uint32_t *ret_count, lh_error *err) {
     const ann_exact_ask *ask = scan->ask;
     size_t lows = 0, count = 0;
     for (unsigned t = 0; t < threads; t++) {
@@ -150,7 +151,8 @@ static lh_code exact_finish(const exact_scan *scan, unsigned threads, size_t q, 
     ann_sort(work, count);
     ann_top top = {.items = ret, .k = ask->k};
     for (size_t i = 0; i < count && ann_top_takes(&top, work[i].key); i++) {
-        if (i % EXACT_CANCEL_ROWS == 0 && ann_cancelled(ask->cancelled)) return lh_fail(err, LH_CANCELLED, "the search was cancelled");
+        if (i % EXACT_CANCEL_ROWS == 0 && ann_cancelled(ask->cancelled))
+            return lh_fail(err, LH_CANCELLED, "the search was cancelled");
         ann_top_offer(&top, ann_exact_key(scan->index, &ask->probes[q], work[i].row), work[i].row);
     }
     ann_sort(top.items, top.count);
@@ -158,7 +160,8 @@ static lh_code exact_finish(const exact_scan *scan, unsigned threads, size_t q, 
     return LH_OK;
 }
 
-static lh_code exact_finish_all(const exact_scan *scan, unsigned threads, ann_item *ret, uint32_t *ret_counts, lh_error *err) {
+static lh_code exact_finish_all(const exact_scan *scan, unsigned threads, ann_item *ret, uint32_t *ret_counts,
+                                lh_error *err) {
     const ann_exact_ask *ask = scan->ask;
     size_t room = 1;
     for (size_t q = 0; q < ask->count; q++) {
@@ -172,7 +175,8 @@ static lh_code exact_finish_all(const exact_scan *scan, unsigned threads, ann_it
     }
     LH_CLEANUP(lh_free_pointer) ann_item *work = malloc(room * sizeof *work);
     if (!work) return lh_fail(err, LH_NO_MEMORY, "search: out of memory");
-    for (size_t q = 0; q < ask->count; q++) LH_TRY(exact_finish(scan, threads, q, work, ret + q * ask->k, &ret_counts[q], err));
+    for (size_t q = 0; q < ask->count; q++)
+        LH_TRY(exact_finish(scan, threads, q, work, ret + q * ask->k, &ret_counts[q], err));
     return LH_OK;
 }
 
@@ -181,7 +185,8 @@ static unsigned exact_threads(const lh_ann_index *index, unsigned wanted, size_t
     return useful < wanted ? (unsigned)useful : wanted;
 }
 
-lh_code ann_exact(const lh_ann_index *index, const ann_exact_ask *ask, ann_item *ret, uint32_t *ret_counts, lh_error *err) {
+lh_code ann_exact(const lh_ann_index *index, const ann_exact_ask *ask, ann_item *ret, uint32_t *ret_counts,
+                  lh_error *err) {
     unsigned threads = exact_threads(index, ask->threads, ask->count);
     size_t lists = threads * ask->count, k = ask->k < index->rows ? ask->k : (size_t)index->rows;
     size_t block_rows = (size_t)1 << index->block_shift;

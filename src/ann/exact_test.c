@@ -27,9 +27,9 @@ static double judge(lh_ann_metric metric, const float *x, const float *y, size_t
 }
 
 /* What is found must be the k best by f64, where f32 can tell the difference; scores too. */
-static void check_against_f64(const lh_ann_index *index, lh_ann_metric metric, const float *vectors, size_t rows, size_t dimensions,
-                              const float *query, uint32_t k, const uint64_t *allowed, const uint64_t *gone, const lh_ann_hit *hits,
-                              uint32_t count) {
+static void check_against_f64(const lh_ann_index *index, lh_ann_metric metric, const float *vectors, size_t rows,
+                              size_t dimensions, const float *query, uint32_t k, const uint64_t *allowed,
+                              const uint64_t *gone, const lh_ann_hit *hits, uint32_t count) {
     judged *all = malloc(rows * sizeof *all + 1);
     size_t found = 0;
     double size = 1e-30;
@@ -45,9 +45,11 @@ static void check_against_f64(const lh_ann_index *index, lh_ann_metric metric, c
         double key = metric == LH_ANN_L2 ? -(double)hits[i].score : (double)hits[i].score;
         CHECK(!(allowed && !ann_bit(allowed, hits[i].row)) && !(gone && ann_bit(gone, hits[i].row)));
         CHECK(fabs(key - all[i].key) <= 2e-6 * (metric == LH_ANN_COSINE ? 1 : size));
-        CHECK(fabs(judge(metric, vectors + hits[i].row * dimensions, query, dimensions) - key) <= 2e-6 * (metric == LH_ANN_COSINE ? 1 : size));
-        if (i) CHECK(hits[i - 1].score != hits[i].score ? (metric == LH_ANN_L2) == (hits[i - 1].score < hits[i].score)
-                                                         : hits[i - 1].row < hits[i].row);
+        CHECK(fabs(judge(metric, vectors + hits[i].row * dimensions, query, dimensions) - key) <=
+              2e-6 * (metric == LH_ANN_COSINE ? 1 : size));
+        if (i)
+            CHECK(hits[i - 1].score != hits[i].score ? (metric == LH_ANN_L2) == (hits[i - 1].score < hits[i].score)
+                                                     : hits[i - 1].row < hits[i].row);
         for (size_t j = 0; j < i; j++) CHECK(hits[j].row != hits[i].row);
     }
     free(all);
@@ -88,7 +90,9 @@ static void try_shape(suite_random *random, size_t dimensions, size_t rows, size
         if (queries > 2) memset(asked, 0, dimensions * sizeof *asked);
         if (suite_next(random) % 2) spoil(random, vectors, rows, dimensions, asked + (queries - 1) * dimensions);
         lh_ann_index *index = suite_build((lh_ann_metric)metric, dimensions, false, LH_HNSW_DEFAULTS, vectors, rows, 2);
-        uint64_t *allowed = suite_next(random) % 2 ? random_bits(random, rows, (unsigned)(suite_next(random) % 101)) : NULL, *gone = NULL;
+        uint64_t *allowed =
+                     suite_next(random) % 2 ? random_bits(random, rows, (unsigned)(suite_next(random) % 101)) : NULL,
+                 *gone = NULL;
         if (rows && suite_next(random) % 2) {
             gone = random_bits(random, rows, 30);
             for (uint64_t row = 0; row < rows; row++)
@@ -96,12 +100,13 @@ static void try_shape(suite_random *random, size_t dimensions, size_t rows, size
         }
         lh_ann_hit *hits = malloc(queries * k * sizeof *hits);
         uint32_t *counts = malloc(queries * sizeof *counts);
-        lh_ann_query query = {asked, queries, k, LH_ANN_EXACT, 0, allowed, 1 + (unsigned)(suite_next(random) % 3), NULL};
+        lh_ann_query query = {asked, queries, k, LH_ANN_EXACT, 0, allowed, 1 + (unsigned)(suite_next(random) % 3),
+                              NULL};
         CHECK(hits && counts);
         CHECK_OK(lh_ann_search(index, &query, hits, counts, &err));
         for (size_t q = 0; q < queries; q++)
-            check_against_f64(index, (lh_ann_metric)metric, vectors, rows, dimensions, asked + q * dimensions, k, allowed, gone,
-                              hits + q * k, counts[q]);
+            check_against_f64(index, (lh_ann_metric)metric, vectors, rows, dimensions, asked + q * dimensions, k,
+                              allowed, gone, hits + q * k, counts[q]);
         free(hits);
         free(counts);
         free(allowed);
@@ -117,9 +122,10 @@ static void test_ann__exact_is_what_f64_says_for_any_shape(void) {
     static const size_t dimensions[] = {1, 2, 3, 7, 8, 9, 31, 63, 64, 65, 100, 384, 777};
     for (size_t i = 0; i < sizeof dimensions / sizeof *dimensions; i++)
         for (size_t round = 0; round < 4; round++)
-            try_shape(&random, dimensions[i], suite_next(&random) % 700, 1 + suite_next(&random) % 9, 1 + (uint32_t)(suite_next(&random) % 30));
-    try_shape(&random, 4, 0, 3, 5);     /* no rows */
-    try_shape(&random, 16, 3, 2, 100);  /* k > rows */
+            try_shape(&random, dimensions[i], suite_next(&random) % 700, 1 + suite_next(&random) % 9,
+                      1 + (uint32_t)(suite_next(&random) % 30));
+    try_shape(&random, 4, 0, 3, 5);       /* no rows */
+    try_shape(&random, 16, 3, 2, 100);    /* k > rows */
     try_shape(&random, 24, 5000, 70, 10); /* more queries than a batch, several pieces */
     try_shape(&random, 2, 70000, 1, 300); /* more rows than a block of any size */
 }
@@ -154,7 +160,8 @@ static void test_ann__kernels_of_the_processor_say_what_plain_c_says(void) {
         bool extreme = n % 128 == 0;
         for (size_t i = 0; i < n; i++) {
             for (size_t j = 0; j < 2; j++) {
-                codes[j][i] = (int8_t)(extreme ? (suite_next(&random) % 2 ? 127 : -127) : (int)(suite_next(&random) % 255) - 127);
+                codes[j][i] =
+                    (int8_t)(extreme ? (suite_next(&random) % 2 ? 127 : -127) : (int)(suite_next(&random) % 255) - 127);
                 floats[j][i] = suite_normal(&random) * (i % 9 ? 1 : 1e-7f);
             }
         }
@@ -180,7 +187,8 @@ static void test_ann__kernels_of_the_processor_say_what_plain_c_says(void) {
         CHECK(fabs(plain->exact_l2(floats[0], floats[1], n) - fast->exact_l2(floats[0], floats[1], n)) < 1e-10);
         CHECK(fabs((double)plain->dot_f32(floats[0], floats[1], n) - dot) < 1e-3);
         CHECK(fabs((double)fast->dot_f32(floats[0], floats[1], n) - dot) < 1e-3);
-        float mixed = plain->dot_f16_f32(halves[0][0], floats[1], n), half = plain->dot_f16(halves[0][0], halves[0][1], n);
+        float mixed = plain->dot_f16_f32(halves[0][0], floats[1], n),
+              half = plain->dot_f16(halves[0][0], halves[0][1], n);
         CHECK(fabs((double)mixed - 0.7 * dot) < 0.1 && fabs((double)half - 0.49 * dot) < 0.1);
         CHECK(fabsf(mixed - fast->dot_f16_f32(halves[0][0], floats[1], n)) < 1e-3f);
         CHECK(fabsf(half - fast->dot_f16(halves[0][0], halves[0][1], n)) < 1e-3f);
@@ -195,13 +203,18 @@ static void test_ann__bad_questions_are_refused(void) {
     uint64_t row = 3;
     lh_ann_options options = {LH_ANN_DOT, 2, false, LH_HNSW_DEFAULTS};
     lh_ann_index *index = suite_build(LH_ANN_DOT, 2, false, LH_HNSW_DEFAULTS, vectors, 3, 1), *none = NULL;
-    CHECK(lh_ann_search(index, &(lh_ann_query){.vectors = vectors, .count = 1, .k = 0}, hits, &count, &err) == LH_INVALID);
-    CHECK(lh_ann_search(index, &(lh_ann_query){.vectors = vectors, .count = 1, .k = LH_ANN_K_MAX + 1}, hits, &count, &err) == LH_INVALID);
+    CHECK(lh_ann_search(index, &(lh_ann_query){.vectors = vectors, .count = 1, .k = 0}, hits, &count, &err) ==
+          LH_INVALID);
+    CHECK(lh_ann_search(index, &(lh_ann_query){.vectors = vectors, .count = 1, .k = LH_ANN_K_MAX + 1}, hits, &count,
+                        &err) == LH_INVALID);
     CHECK(lh_ann_search(index, &(lh_ann_query){.vectors = bad, .count = 1, .k = 1}, hits, &count, &err) == LH_INVALID);
     CHECK(strstr(err.message, "query 0: component 1"));
-    CHECK(lh_ann_search(index, &(lh_ann_query){.vectors = large, .count = 1, .k = 1}, hits, &count, &err) == LH_INVALID);
-    CHECK(lh_ann_search(index, &(lh_ann_query){.vectors = vectors, .count = 1, .k = 1, .mode = LH_ANN_HNSW}, hits, &count, &err) == LH_INVALID);
-    CHECK(lh_ann_search(index, &(lh_ann_query){.vectors = vectors, .count = 1, .k = 1, .ef = LH_ANN_EF_MAX + 1}, hits, &count, &err) == LH_INVALID);
+    CHECK(lh_ann_search(index, &(lh_ann_query){.vectors = large, .count = 1, .k = 1}, hits, &count, &err) ==
+          LH_INVALID);
+    CHECK(lh_ann_search(index, &(lh_ann_query){.vectors = vectors, .count = 1, .k = 1, .mode = LH_ANN_HNSW}, hits,
+                        &count, &err) == LH_INVALID);
+    CHECK(lh_ann_search(index, &(lh_ann_query){.vectors = vectors, .count = 1, .k = 1, .ef = LH_ANN_EF_MAX + 1}, hits,
+                        &count, &err) == LH_INVALID);
     CHECK(count == 77);
     CHECK(lh_ann_delete(index, &row, 1, &err) == LH_INVALID);
     CHECK(lh_ann_extend(index, bad, 1, NULL, &err) == LH_INVALID && lh_ann_info_of(index).rows == 3);
@@ -240,5 +253,4 @@ static void test_ann__a_search_can_be_cancelled(void) {
 LH_TEST_MAIN(LH_TEST(test_ann__exact_is_what_f64_says_for_any_shape),
              LH_TEST(test_ann__equal_rows_come_by_number_however_many),
              LH_TEST(test_ann__kernels_of_the_processor_say_what_plain_c_says),
-             LH_TEST(test_ann__bad_questions_are_refused),
-             LH_TEST(test_ann__a_search_can_be_cancelled))
+             LH_TEST(test_ann__bad_questions_are_refused), LH_TEST(test_ann__a_search_can_be_cancelled))

@@ -25,7 +25,15 @@
 enum { FILE_VERSION = 1, FILE_PAGE = 4096, FILE_PIECE = 1 << 20, FILE_BYTE_ORDER = 0x01020304 };
 #define FILE_MAGIC "LHANN\r\n\x1a"
 
-typedef enum file_part { FILE_VECTORS, FILE_CODES, FILE_META, FILE_HALVES, FILE_DELETED, FILE_GRAPH, FILE_PARTS } file_part;
+typedef enum file_part {
+    FILE_VECTORS,
+    FILE_CODES,
+    FILE_META,
+    FILE_HALVES,
+    FILE_DELETED,
+    FILE_GRAPH,
+    FILE_PARTS
+} file_part;
 
 typedef struct file_section {
     uint64_t at, bytes;
@@ -90,14 +98,13 @@ static lh_code digest_of(const char *data, size_t bytes, unsigned threads, lh_sh
     return LH_OK;
 }
 
-static lh_code digest_of_part(const char *file, const file_head *head, size_t part, unsigned threads, lh_sha256 *ret, lh_error *err) {
+static lh_code digest_of_part(const char *file, const file_head *head, size_t part, unsigned threads, lh_sha256 *ret,
+                              lh_error *err) {
     uint64_t at = head->sections[part].at, end = part + 1 < FILE_PARTS ? head->sections[part + 1].at : head->file_bytes;
     return digest_of(file + at, (size_t)(end - at), threads, ret, err);
 }
 
-static lh_sha256 digest_of_head(const char *file) {
-    return lh_sha256_of((lh_str){file, offsetof(file_head, digest)});
-}
+static lh_sha256 digest_of_head(const char *file) { return lh_sha256_of((lh_str){file, offsetof(file_head, digest)}); }
 
 lh_code ann_file_seal(char *file, size_t bytes, unsigned threads, lh_error *err) {
     file_head head;
@@ -143,7 +150,8 @@ static void file_write_rows(const lh_ann_index *index, const file_head *head, fi
             size_t rows = (size_t)1 << index->block_shift;
             if (index->rows - row < rows) rows = (size_t)(index->rows - row);
             const void *from[] = {block->vectors, block->codes, block->meta, block->halves};
-            size_t bytes[] = {index->padded * sizeof(float), index->padded, sizeof(ann_meta), index->padded * sizeof(uint16_t)};
+            size_t bytes[] = {index->padded * sizeof(float), index->padded, sizeof(ann_meta),
+                              index->padded * sizeof(uint16_t)};
             (void)file_put(writer, from[part], rows * bytes[part]);
         }
     }
@@ -183,7 +191,8 @@ static lh_code file_fill(const lh_ann_index *index, int fd, const char *path, co
     bool whole = true;
     memcpy(map, head, sizeof *head);
     file_write_rows(index, head, &writer);
-    if (file_begin_part(&writer, head, FILE_DELETED)) (void)file_put(&writer, index->deleted_bits, head->sections[FILE_DELETED].bytes);
+    if (file_begin_part(&writer, head, FILE_DELETED))
+        (void)file_put(&writer, index->deleted_bits, head->sections[FILE_DELETED].bytes);
     if (file_begin_part(&writer, head, FILE_GRAPH)) whole = ann_graph_save(index->graph, file_put, &writer);
     lh_code code = LH_OK;
     if (!whole) code = lh_fail(err, LH_INTERNAL, "the graph is longer than it said");
@@ -196,7 +205,8 @@ static lh_code file_fill(const lh_ann_index *index, int fd, const char *path, co
 
 static lh_code file_sync_folder(const char *path, lh_error *err) {
     const char *slash = strrchr(path, '/');
-    LH_CLEANUP(lh_free_pointer) char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    LH_CLEANUP(lh_free_pointer)
+    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
     if (!folder) return lh_fail(err, LH_NO_MEMORY, "ann: out of memory");
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool synced = fd >= 0 && fsync(fd) == 0;
@@ -206,7 +216,8 @@ static lh_code file_sync_folder(const char *path, lh_error *err) {
 }
 
 lh_code lh_ann_save(const lh_ann_index *index, const char *path, lh_str binding, lh_error *err) {
-    if (binding.len > LH_ANN_BINDING_BYTES) return lh_fail(err, LH_INVALID, "a binding has at most %d bytes", LH_ANN_BINDING_BYTES);
+    if (binding.len > LH_ANN_BINDING_BYTES)
+        return lh_fail(err, LH_INVALID, "a binding has at most %d bytes", LH_ANN_BINDING_BYTES);
     lh_uuid uuid = lh_uuid_new();
     LH_CLEANUP(lh_buf_done) lh_buf temp = LH_BUF_INIT(PATH_MAX);
     lh_buf_printf(&temp, "%s.tmp-%s", path, uuid.text);
@@ -231,7 +242,8 @@ static lh_code file_damaged(const char *path, const char *why, lh_error *err) {
     return lh_fail(err, LH_CORRUPT, "the index file '%s' %s", path, why);
 }
 
-static lh_code file_check_head(const char *path, const file_head *head, const char *file, uint64_t bytes, lh_error *err) {
+static lh_code file_check_head(const char *path, const file_head *head, const char *file, uint64_t bytes,
+                               lh_error *err) {
     file_head expected = *head;
     lh_sha256 digest = digest_of_head(file);
     if (memcmp(head->magic, FILE_MAGIC, sizeof head->magic) != 0) return file_damaged(path, "is not an index", err);
@@ -240,17 +252,19 @@ static lh_code file_check_head(const char *path, const file_head *head, const ch
     if (memcmp(&digest, &head->digest, sizeof digest) != 0) return file_damaged(path, "has a damaged head", err);
     size_t padded = (head->dimensions + (size_t)ANN_LANES - 1) / ANN_LANES * ANN_LANES;
     bool sound = head->metric < LH_ANN_METRICS && head->dimensions >= 1 && head->dimensions <= LH_ANN_DIMENSIONS_MAX &&
-                 head->padded == padded && head->rows <= LH_ANN_ROWS_MAX && head->deleted <= head->rows && head->hnsw <= 1 &&
-                 head->dtype < LH_ANN_DTYPES && head->connectivity >= 2 && head->connectivity <= LH_ANN_CONNECTIVITY_MAX &&
-                 head->ef_construction >= 1 && head->ef_construction <= LH_ANN_EF_MAX && head->ef_search >= 1 &&
-                 head->ef_search <= LH_ANN_EF_MAX && head->meta_bytes == sizeof(ann_meta) &&
-                 head->binding_bytes <= LH_ANN_BINDING_BYTES && head->sections[FILE_GRAPH].bytes <= bytes;
+                 head->padded == padded && head->rows <= LH_ANN_ROWS_MAX && head->deleted <= head->rows &&
+                 head->hnsw <= 1 && head->dtype < LH_ANN_DTYPES && head->connectivity >= 2 &&
+                 head->connectivity <= LH_ANN_CONNECTIVITY_MAX && head->ef_construction >= 1 &&
+                 head->ef_construction <= LH_ANN_EF_MAX && head->ef_search >= 1 && head->ef_search <= LH_ANN_EF_MAX &&
+                 head->meta_bytes == sizeof(ann_meta) && head->binding_bytes <= LH_ANN_BINDING_BYTES &&
+                 head->sections[FILE_GRAPH].bytes <= bytes;
     if (!sound) return file_damaged(path, "has a head that makes no sense", err);
     file_layout(&expected, head->sections[FILE_GRAPH].bytes);
     for (size_t i = 0; i < FILE_PARTS; i++)
         if (expected.sections[i].at != head->sections[i].at || expected.sections[i].bytes != head->sections[i].bytes)
             return file_damaged(path, "has sections that do not fit its counts", err);
-    if (expected.file_bytes != head->file_bytes || bytes != head->file_bytes) return file_damaged(path, "is cut, or too long", err);
+    if (expected.file_bytes != head->file_bytes || bytes != head->file_bytes)
+        return file_damaged(path, "is cut, or too long", err);
     return LH_OK;
 }
 
@@ -309,7 +323,8 @@ static lh_code file_take(lh_ann_index *index, const char *path, lh_str binding, 
     file_head head;
     memcpy(&head, index->map, sizeof head);
     if (!lh_str_eq(binding, (lh_str){head.binding, head.binding_bytes}))
-        return lh_fail(err, LH_CONFLICT, "the index file '%s' belongs to something else, or to an earlier state of it", path);
+        return lh_fail(err, LH_CONFLICT, "the index file '%s' belongs to something else, or to an earlier state of it",
+                       path);
     for (size_t i = 0; i < FILE_PARTS; i++) {
         lh_sha256 digest;
         LH_TRY(digest_of_part(index->map, &head, i, threads, &digest, err));
@@ -349,7 +364,8 @@ lh_code lh_ann_open(const char *path, lh_str binding, unsigned threads, lh_ann_i
     LH_TRY(file_map(path, &map, err));
     memcpy(&head, map.ptr, sizeof head);
     LH_TRY(file_check_head(path, &head, map.ptr, map.len, err));
-    lh_hnsw_config config = {head.ef_construction, head.ef_search, head.connectivity, (lh_ann_dtype)head.dtype, head.seed};
+    lh_hnsw_config config = {head.ef_construction, head.ef_search, head.connectivity, (lh_ann_dtype)head.dtype,
+                             head.seed};
     lh_ann_options options = {(lh_ann_metric)head.metric, head.dimensions, head.hnsw == 1, config};
     LH_TRY(ann_index_new(&options, &index, err));
     index->map = (void *)(uintptr_t)map.ptr;

@@ -47,7 +47,8 @@ static void check_same(const lh_ann_index *a, const lh_ann_index *b, const float
     for (size_t q = 0; q < QUERIES; q++) {
         CHECK(counts[0][q] == counts[1][q]);
         for (size_t i = 0; i < counts[0][q]; i++)
-            CHECK(hits[0][q * K + i].row == hits[1][q * K + i].row && hits[0][q * K + i].score == hits[1][q * K + i].score);
+            CHECK(hits[0][q * K + i].row == hits[1][q * K + i].row &&
+                  hits[0][q * K + i].score == hits[1][q * K + i].score);
     }
 }
 
@@ -57,10 +58,12 @@ static void test_ann_file__what_is_opened_answers_as_what_was_saved(void) {
     for (int metric = 0; metric < LH_ANN_METRICS; metric++)
         for (int dtype = 0; dtype <= LH_ANN_DTYPES; dtype++) { /* the last: no graph */
             size_t rows = 3000, dimensions = 40;
-            float *vectors = suite_clustered(3, rows + 500, dimensions, 20, 0.5f), *queries = suite_clustered(3, QUERIES, dimensions, 20, 0.5f);
+            float *vectors = suite_clustered(3, rows + 500, dimensions, 20, 0.5f),
+                  *queries = suite_clustered(3, QUERIES, dimensions, 20, 0.5f);
             bool hnsw = dtype < LH_ANN_DTYPES;
             lh_hnsw_config config = {50, 70, 12, hnsw ? (lh_ann_dtype)dtype : LH_ANN_F16, 9};
-            lh_ann_index *index = suite_build((lh_ann_metric)metric, dimensions, hnsw, config, vectors, rows, 2), *opened = NULL;
+            lh_ann_index *index = suite_build((lh_ann_metric)metric, dimensions, hnsw, config, vectors, rows, 2),
+                         *opened = NULL;
             uint64_t gone[] = {1, 64, 2999};
             if (metric) CHECK_OK(lh_ann_delete(index, gone, 3, &err));
             CHECK_OK(lh_ann_save(index, place.path, LH_STR("snapshot 7\0model"), &err));
@@ -68,8 +71,10 @@ static void test_ann_file__what_is_opened_answers_as_what_was_saved(void) {
             lh_ann_info info = lh_ann_info_of(opened), was = lh_ann_info_of(index);
             CHECK(info.rows == rows && info.deleted == was.deleted && info.options.metric == was.options.metric);
             CHECK(info.options.hnsw == hnsw && info.options.config.ef_search == was.options.config.ef_search);
-            CHECK(info.options.config.connectivity == was.options.config.connectivity && info.options.config.seed == was.options.config.seed);
-            CHECK(info.mapped_bytes > rows * dimensions * 5 && info.heap_bytes < info.mapped_bytes && was.heap_bytes > rows * dimensions * 5);
+            CHECK(info.options.config.connectivity == was.options.config.connectivity &&
+                  info.options.config.seed == was.options.config.seed);
+            CHECK(info.mapped_bytes > rows * dimensions * 5 && info.heap_bytes < info.mapped_bytes &&
+                  was.heap_bytes > rows * dimensions * 5);
             check_same(index, opened, queries, LH_ANN_EXACT);
             if (hnsw) check_same(index, opened, queries, LH_ANN_HNSW);
             /* It grows, takes deletions and is saved over the file that it lies in. */
@@ -101,10 +106,12 @@ static void test_ann_file__an_empty_index_is_a_file_as_well(void) {
     lh_ann_index *index = suite_build(LH_ANN_COSINE, 3, true, LH_HNSW_DEFAULTS, vector, 0, 1), *opened = NULL;
     CHECK_OK(lh_ann_save(index, place.path, LH_STR_NONE, &err));
     CHECK_OK(lh_ann_open(place.path, LH_STR_NONE, 1, &opened, &err));
-    CHECK_OK(lh_ann_search(opened, &(lh_ann_query){.vectors = vector, .count = 1, .k = 1, .mode = LH_ANN_HNSW}, &hit, &count, &err));
+    CHECK_OK(lh_ann_search(opened, &(lh_ann_query){.vectors = vector, .count = 1, .k = 1, .mode = LH_ANN_HNSW}, &hit,
+                           &count, &err));
     CHECK(count == 0);
     CHECK_OK(lh_ann_extend(opened, vector, 1, NULL, &err));
-    CHECK_OK(lh_ann_search(opened, &(lh_ann_query){.vectors = vector, .count = 1, .k = 1, .mode = LH_ANN_HNSW}, &hit, &count, &err));
+    CHECK_OK(lh_ann_search(opened, &(lh_ann_query){.vectors = vector, .count = 1, .k = 1, .mode = LH_ANN_HNSW}, &hit,
+                           &count, &err));
     CHECK(count == 1 && hit.row == 0 && fabsf(hit.score - 1) < 1e-6f);
     lh_ann_free(opened);
     lh_ann_free(index);
@@ -201,7 +208,9 @@ static void test_ann_file__a_graph_that_leads_outside_is_refused(void) {
             uint32_t count;
             for (int mode = 0; opened && mode < 2; mode++) {
                 lh_ann_query query = {.vectors = queries, .count = 1, .k = 3, .mode = (lh_ann_mode)mode};
-                lh_code answer = opened && lh_ann_info_of(opened).options.dimensions <= 6 ? lh_ann_search(opened, &query, hits, &count, &err) : LH_OK;
+                lh_code answer = opened && lh_ann_info_of(opened).options.dimensions <= 6
+                                     ? lh_ann_search(opened, &query, hits, &count, &err)
+                                     : LH_OK;
                 CHECK(answer == LH_OK || answer == LH_INVALID);
             }
             lh_ann_free(opened);

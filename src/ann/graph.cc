@@ -28,7 +28,9 @@ struct distance {
     ann_space const *space;
     std::uint32_t const *rows_of;
 
-    template <typename entry> std::uint32_t row(entry const &member) const noexcept { return rows_of[get_slot(member)]; }
+    template <typename entry> std::uint32_t row(entry const &member) const noexcept {
+        return rows_of[get_slot(member)];
+    }
     template <typename entry> float operator()(new_row const &value, entry const &member) const noexcept {
         return space->between(space->ctx, value.row, row(member));
     }
@@ -76,21 +78,23 @@ char const *ann_graph_reserve(ann_graph *graph, std::size_t rows) try {
     return out_of_memory;
 }
 
-char const *ann_graph_add(ann_graph *graph, ann_space const *space, std::uint32_t row, std::size_t ef, std::size_t context) try {
+char const *ann_graph_add(ann_graph *graph, ann_space const *space, std::uint32_t row, std::size_t ef,
+                          std::size_t context) try {
     index_update_config_t config;
     config.expansion = ef;
     config.thread = context;
     std::uint32_t *rows_of = graph->rows_of.data();
     auto placed = [rows_of, row](graph_t::member_ref_t member) noexcept { rows_of[member.slot] = row; };
-    auto result = graph->graph.add(row, new_row{row}, distance{space, rows_of}, config, placed, prefetch{space, rows_of});
+    auto result =
+        graph->graph.add(row, new_row{row}, distance{space, rows_of}, config, placed, prefetch{space, rows_of});
     return result ? nullptr : result.error.release();
 } catch (std::bad_alloc const &) {
     return out_of_memory;
 }
 
-char const *ann_graph_search(ann_graph const *graph, ann_space const *space, void const *query, std::size_t ef, std::size_t context,
-                             bool (*allow)(void const *ctx, std::uint32_t row), void const *allow_ctx, std::uint32_t *rows,
-                             std::size_t *ret) try {
+char const *ann_graph_search(ann_graph const *graph, ann_space const *space, void const *query, std::size_t ef,
+                             std::size_t context, bool (*allow)(void const *ctx, std::uint32_t row),
+                             void const *allow_ctx, std::uint32_t *rows, std::size_t *ret) try {
     index_search_config_t config;
     config.expansion = ef;
     config.thread = context;
@@ -117,8 +121,8 @@ std::size_t ann_graph_memory_bytes(ann_graph const *graph) {
 std::size_t ann_graph_saved_bytes(ann_graph const *graph) { return graph->graph.serialized_length(); }
 
 bool ann_graph_save(ann_graph const *graph, bool (*write)(void *ctx, void const *data, std::size_t bytes), void *ctx) {
-    return static_cast<bool>(
-        graph->graph.save_to_stream([=](void const *data, std::size_t bytes) noexcept { return write(ctx, data, bytes); }));
+    return static_cast<bool>(graph->graph.save_to_stream(
+        [=](void const *data, std::size_t bytes) noexcept { return write(ctx, data, bytes); }));
 }
 
 namespace {

@@ -28,8 +28,9 @@ const char *ann_graph_reserve(ann_graph *graph, size_t rows); /* alone */
 const char *ann_graph_add(ann_graph *graph, const ann_space *space, uint32_t row, size_t ef, size_t context);
 /* The `ef` nearest to a query (which only space->to_query knows) that allow lets pass (NULL: all), nearest first, into
  * rows[ef]. */
-const char *ann_graph_search(const ann_graph *graph, const ann_space *space, const void *query, size_t ef, size_t context,
-                             bool (*allow)(const void *ctx, uint32_t row), const void *allow_ctx, uint32_t *rows, size_t *ret);
+const char *ann_graph_search(const ann_graph *graph, const ann_space *space, const void *query, size_t ef,
+                             size_t context, bool (*allow)(const void *ctx, uint32_t row), const void *allow_ctx,
+                             uint32_t *rows, size_t *ret);
 size_t ann_graph_rows(const ann_graph *graph);
 size_t ann_graph_memory_bytes(const ann_graph *graph);
 

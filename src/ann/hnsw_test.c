@@ -5,8 +5,8 @@
 
 enum { ROWS = 3000, DIMENSIONS = 48, QUERIES = 40, K = 10 };
 
-static void search(const lh_ann_index *index, const float *queries, lh_ann_mode mode, uint32_t ef, const uint64_t *allowed,
-                   unsigned threads, lh_ann_hit *hits, uint32_t *counts) {
+static void search(const lh_ann_index *index, const float *queries, lh_ann_mode mode, uint32_t ef,
+                   const uint64_t *allowed, unsigned threads, lh_ann_hit *hits, uint32_t *counts) {
     lh_ann_query query = {queries, QUERIES, K, mode, ef, allowed, threads, NULL};
     lh_error err = {0};
     CHECK_OK(lh_ann_search(index, &query, hits, counts, &err));
@@ -29,14 +29,17 @@ static double recall_of(const lh_ann_index *index, const float *queries, uint32_
 }
 
 static void test_ann__the_graph_finds_nearly_all_for_every_metric_and_dtype(void) {
-    float *vectors = suite_clustered(11, ROWS, DIMENSIONS, 40, 0.4f), *queries = suite_clustered(11, QUERIES, DIMENSIONS, 40, 0.4f);
+    float *vectors = suite_clustered(11, ROWS, DIMENSIONS, 40, 0.4f),
+          *queries = suite_clustered(11, QUERIES, DIMENSIONS, 40, 0.4f);
     for (int metric = 0; metric < LH_ANN_METRICS; metric++)
         for (int dtype = 0; dtype < LH_ANN_DTYPES; dtype++) {
             lh_hnsw_config config = LH_HNSW_DEFAULTS;
             config.dtype = (lh_ann_dtype)dtype;
             lh_ann_index *index = suite_build((lh_ann_metric)metric, DIMENSIONS, true, config, vectors, ROWS, 2);
             double recall = recall_of(index, queries, 120, NULL);
-            if (recall < 0.95) print_error("%s %s: recall %g\n", lh_ann_metric_name((lh_ann_metric)metric), lh_ann_dtype_name((lh_ann_dtype)dtype), recall);
+            if (recall < 0.95)
+                print_error("%s %s: recall %g\n", lh_ann_metric_name((lh_ann_metric)metric),
+                            lh_ann_dtype_name((lh_ann_dtype)dtype), recall);
             CHECK(recall >= 0.95);
             lh_ann_free(index);
         }
@@ -53,7 +56,8 @@ static uint64_t *every(size_t rows, uint64_t nth, uint64_t below) {
 }
 
 static void test_ann__filters_keep_the_recall_and_let_nothing_else_through(void) {
-    float *vectors = suite_clustered(12, ROWS, DIMENSIONS, 40, 0.4f), *queries = suite_clustered(12, QUERIES, DIMENSIONS, 40, 0.4f);
+    float *vectors = suite_clustered(12, ROWS, DIMENSIONS, 40, 0.4f),
+          *queries = suite_clustered(12, QUERIES, DIMENSIONS, 40, 0.4f);
     lh_ann_index *index = suite_build(LH_ANN_COSINE, DIMENSIONS, true, LH_HNSW_DEFAULTS, vectors, ROWS, 2);
     static const uint64_t shares[][2] = {{10, 9}, {10, 5}, {4, 1}, {20, 1}, {1000, 1}, {ROWS, 1}, {ROWS, 0}};
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
@@ -72,13 +76,15 @@ static void test_ann__filters_keep_the_recall_and_let_nothing_else_through(void)
 }
 
 static void test_ann__deleted_rows_are_found_by_no_mode(void) {
-    float *vectors = suite_clustered(13, ROWS, DIMENSIONS, 40, 0.4f), *queries = suite_clustered(13, QUERIES, DIMENSIONS, 40, 0.4f);
+    float *vectors = suite_clustered(13, ROWS, DIMENSIONS, 40, 0.4f),
+          *queries = suite_clustered(13, QUERIES, DIMENSIONS, 40, 0.4f);
     lh_ann_index *index = suite_build(LH_ANN_L2, DIMENSIONS, true, LH_HNSW_DEFAULTS, vectors, ROWS, 2);
     lh_error err = {0};
     lh_ann_hit hits[QUERIES * K];
     uint32_t counts[QUERIES];
     search(index, queries, LH_ANN_HNSW, 80, NULL, 1, hits, counts);
-    for (size_t i = 0; i < QUERIES * K; i++) CHECK_OK(lh_ann_delete(index, &hits[i].row, 1, &err)); /* the best of each */
+    for (size_t i = 0; i < QUERIES * K; i++)
+        CHECK_OK(lh_ann_delete(index, &hits[i].row, 1, &err)); /* the best of each */
     uint64_t gone[QUERIES * K];
     for (size_t i = 0; i < QUERIES * K; i++) gone[i] = hits[i].row;
     for (int mode = LH_ANN_EXACT; mode <= LH_ANN_HNSW; mode++) {
@@ -98,7 +104,8 @@ static void test_ann__deleted_rows_are_found_by_no_mode(void) {
 }
 
 static void test_ann__growing_is_as_good_as_building(void) {
-    float *vectors = suite_clustered(14, ROWS, DIMENSIONS, 40, 0.4f), *queries = suite_clustered(14, QUERIES, DIMENSIONS, 40, 0.4f);
+    float *vectors = suite_clustered(14, ROWS, DIMENSIONS, 40, 0.4f),
+          *queries = suite_clustered(14, QUERIES, DIMENSIONS, 40, 0.4f);
     lh_ann_index *whole = suite_build(LH_ANN_COSINE, DIMENSIONS, true, LH_HNSW_DEFAULTS, vectors, ROWS, 2);
     lh_ann_index *grown = suite_build(LH_ANN_COSINE, DIMENSIONS, true, LH_HNSW_DEFAULTS, vectors, 0, 2);
     lh_ann_work work = {.threads = 2};
@@ -120,9 +127,11 @@ static void test_ann__growing_is_as_good_as_building(void) {
     CHECK(lh_ann_info_of(grown).deleted == 1);
     lh_ann_hit twice[2];
     uint32_t found;
-    CHECK_OK(lh_ann_search(grown, &(lh_ann_query){.vectors = vectors + 5 * DIMENSIONS, .count = 1, .k = 2}, twice, &found, &err));
+    CHECK_OK(lh_ann_search(grown, &(lh_ann_query){.vectors = vectors + 5 * DIMENSIONS, .count = 1, .k = 2}, twice,
+                           &found, &err));
     CHECK(found == 2 && twice[0].row == 5 && twice[1].row == ROWS + 5);
-    CHECK_OK(lh_ann_search(grown, &(lh_ann_query){.vectors = vectors + 3 * DIMENSIONS, .count = 1, .k = 1}, twice, &found, &err));
+    CHECK_OK(lh_ann_search(grown, &(lh_ann_query){.vectors = vectors + 3 * DIMENSIONS, .count = 1, .k = 1}, twice,
+                           &found, &err));
     CHECK(found == 1 && twice[0].row == ROWS + 3);
     lh_ann_free(whole);
     lh_ann_free(grown);
@@ -131,8 +140,10 @@ static void test_ann__growing_is_as_good_as_building(void) {
 }
 
 static void test_ann__one_thread_and_a_seed_give_the_same_graph(void) {
-    float *vectors = suite_clustered(15, 800, DIMENSIONS, 10, 0.8f), *queries = suite_clustered(15, QUERIES, DIMENSIONS, 10, 0.8f);
-    lh_hnsw_config config = {8, 10, 4, LH_ANN_I8, 1}, other = {8, 10, 4, LH_ANN_I8, 2}; /* so poor that the order shows */
+    float *vectors = suite_clustered(15, 800, DIMENSIONS, 10, 0.8f),
+          *queries = suite_clustered(15, QUERIES, DIMENSIONS, 10, 0.8f);
+    lh_hnsw_config config = {8, 10, 4, LH_ANN_I8, 1},
+                   other = {8, 10, 4, LH_ANN_I8, 2}; /* so poor that the order shows */
     lh_ann_index *index[3] = {suite_build(LH_ANN_COSINE, DIMENSIONS, true, config, vectors, 800, 1),
                               suite_build(LH_ANN_COSINE, DIMENSIONS, true, config, vectors, 800, 1),
                               suite_build(LH_ANN_COSINE, DIMENSIONS, true, other, vectors, 800, 1)};
@@ -217,7 +228,8 @@ static void *search_often(void *arg) {
 /* More threads than the graph has contexts, too. */
 static void test_ann__many_threads_search_one_index(void) {
     enum { THREADS = 70 };
-    float *vectors = suite_clustered(17, ROWS, DIMENSIONS, 40, 0.4f), *queries = suite_clustered(17, QUERIES, DIMENSIONS, 40, 0.4f);
+    float *vectors = suite_clustered(17, ROWS, DIMENSIONS, 40, 0.4f),
+          *queries = suite_clustered(17, QUERIES, DIMENSIONS, 40, 0.4f);
     lh_ann_index *index = suite_build(LH_ANN_COSINE, DIMENSIONS, true, LH_HNSW_DEFAULTS, vectors, ROWS, 3);
     lh_ann_hit truth[2][QUERIES * K];
     uint32_t counts[QUERIES];
@@ -239,8 +251,7 @@ static void test_ann__many_threads_search_one_index(void) {
 
 LH_TEST_MAIN(LH_TEST(test_ann__the_graph_finds_nearly_all_for_every_metric_and_dtype),
              LH_TEST(test_ann__filters_keep_the_recall_and_let_nothing_else_through),
-             LH_TEST(test_ann__deleted_rows_are_found_by_no_mode),
-             LH_TEST(test_ann__growing_is_as_good_as_building),
+             LH_TEST(test_ann__deleted_rows_are_found_by_no_mode), LH_TEST(test_ann__growing_is_as_good_as_building),
              LH_TEST(test_ann__one_thread_and_a_seed_give_the_same_graph),
              LH_TEST(test_ann__a_build_can_be_cancelled_and_counts_its_rows),
              LH_TEST(test_ann__many_threads_search_one_index))

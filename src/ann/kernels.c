@@ -94,8 +94,9 @@ static void portable_to_f16(const float *from, float factor, uint16_t *to, size_
 
 const ann_kernels *ann_kernels_portable(void) {
     static const ann_kernels kernels = {
-        "portable",           portable_dot_i8,   portable_dot_i8_i16, portable_dot_f32, portable_dot_f16_f32, portable_dot_f16,
-        portable_exact_dot,   portable_exact_l2, portable_scan,       portable_scan4,   portable_to_f16,
+        "portable",           portable_dot_i8,  portable_dot_i8_i16, portable_dot_f32,
+        portable_dot_f16_f32, portable_dot_f16, portable_exact_dot,  portable_exact_l2,
+        portable_scan,        portable_scan4,   portable_to_f16,
     };
     return &kernels;
 }

@@ -103,7 +103,8 @@ AVX2 static float avx2_dot_f16(const uint16_t *a, const uint16_t *b, size_t n) {
     __m256 sums[4];
     for (size_t j = 0; j < 4; j++) sums[j] = _mm256_setzero_ps();
     for (size_t i = 0; i < n; i += 32)
-        for (size_t j = 0; j < 4; j++) sums[j] = _mm256_fmadd_ps(load_f16(a + i + 8 * j), load_f16(b + i + 8 * j), sums[j]);
+        for (size_t j = 0; j < 4; j++)
+            sums[j] = _mm256_fmadd_ps(load_f16(a + i + 8 * j), load_f16(b + i + 8 * j), sums[j]);
     return sum_f32(_mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3])));
 }
 
@@ -138,8 +139,8 @@ AVX2 static void avx2_to_f16(const float *from, float factor, uint16_t *to, size
 
 const ann_kernels *ann_kernels_avx2(void) {
     static const ann_kernels kernels = {
-        "avx2",         avx2_dot_i8,    avx2_dot_i8_i16, avx2_dot_f32, avx2_dot_f16_f32, avx2_dot_f16,
-        avx2_exact_dot, avx2_exact_l2,  avx2_scan,       avx2_scan4,   avx2_to_f16,
+        "avx2",         avx2_dot_i8,   avx2_dot_i8_i16, avx2_dot_f32, avx2_dot_f16_f32, avx2_dot_f16,
+        avx2_exact_dot, avx2_exact_l2, avx2_scan,       avx2_scan4,   avx2_to_f16,
     };
     bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
     return has ? &kernels : NULL;

@@ -163,7 +163,8 @@ void ann_probe_init(const lh_ann_index *index, const float *query, float *vector
 
 static void rows_halve(const lh_ann_index *index, const float *vector, const ann_block *block, size_t at) {
     float scale = block->meta[at].scale;
-    index->kernels->to_f16(vector, scale > 0 ? 1 / (127 * scale) : 0, block->halves + at * index->padded, index->padded);
+    index->kernels->to_f16(vector, scale > 0 ? 1 / (127 * scale) : 0, block->halves + at * index->padded,
+                           index->padded);
 }
 
 typedef struct rows_task {
@@ -192,7 +193,8 @@ static void rows_fill(void *ctx, unsigned n) {
     }
 }
 
-lh_code ann_rows_append(lh_ann_index *index, const float *vectors, size_t rows, const lh_ann_work *work, lh_error *err) {
+lh_code ann_rows_append(lh_ann_index *index, const float *vectors, size_t rows, const lh_ann_work *work,
+                        lh_error *err) {
     if (rows > LH_ANN_ROWS_MAX - index->rows)
         return lh_fail(err, LH_LIMIT, "an index has at most %" PRIu32 " rows", LH_ANN_ROWS_MAX);
     LH_TRY(ann_check_vectors(vectors, rows, index->options.dimensions, "row", err));
@@ -218,8 +220,11 @@ void lh_ann_free(lh_ann_index *index) {
 }
 
 lh_ann_info lh_ann_info_of(const lh_ann_index *index) {
-    lh_ann_info info = {.options = index->options, .rows = index->rows, .deleted = index->deleted,
-                        .mapped_bytes = index->map_bytes, .kernels = index->kernels->name};
+    lh_ann_info info = {.options = index->options,
+                        .rows = index->rows,
+                        .deleted = index->deleted,
+                        .mapped_bytes = index->map_bytes,
+                        .kernels = index->kernels->name};
     size_t of_row = index->padded * (sizeof(float) + sizeof(int8_t)) + sizeof(ann_meta);
     info.heap_bytes = sizeof *index + index->block_room * sizeof *index->blocks;
     if (index->deleted_bits) info.heap_bytes += (index->rows + 63) / 64 * sizeof(uint64_t);

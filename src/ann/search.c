@@ -50,7 +50,8 @@ static const char *search_graph(search_task *task, size_t q, unsigned context, u
                                           task->bits ? search_allow : NULL, task->bits, rows, &found);
     if (failed) return failed;
     ann_top top = {.items = task->items + q * task->k, .k = task->k};
-    for (size_t i = 0; i < found; i++) ann_top_offer(&top, ann_exact_key(task->index, &task->probes[q], rows[i]), rows[i]);
+    for (size_t i = 0; i < found; i++)
+        ann_top_offer(&top, ann_exact_key(task->index, &task->probes[q], rows[i]), rows[i]);
     ann_sort(top.items, top.count);
     task->counts[q] = (uint32_t)top.count;
     return NULL;
@@ -90,7 +91,8 @@ static lh_code search_walk(search_task *task, lh_error *err) {
 }
 
 /* The rows that may be found, as bits; NULL for all. */
-static lh_code search_bits(const lh_ann_index *index, const uint64_t *allowed, uint64_t **ret, uint64_t *ret_found, lh_error *err) {
+static lh_code search_bits(const lh_ann_index *index, const uint64_t *allowed, uint64_t **ret, uint64_t *ret_found,
+                           lh_error *err) {
     *ret_found = index->rows;
     if (!allowed && !index->deleted_bits) return LH_OK;
     size_t words = (size_t)((index->rows + 63) / 64);
@@ -109,13 +111,16 @@ static lh_code search_bits(const lh_ann_index *index, const uint64_t *allowed, u
 static lh_code search_check(const lh_ann_index *index, const lh_ann_query *query, lh_error *err) {
     if (query->k < 1 || query->k > LH_ANN_K_MAX)
         return lh_fail(err, LH_INVALID, "k is 1 to %d, not %" PRIu32, LH_ANN_K_MAX, query->k);
-    if (query->ef > LH_ANN_EF_MAX) return lh_fail(err, LH_INVALID, "ef is at most %d, not %" PRIu32, LH_ANN_EF_MAX, query->ef);
-    if (query->mode == LH_ANN_HNSW && !index->graph) return lh_fail(err, LH_INVALID, "the index has no graph for an HNSW search");
+    if (query->ef > LH_ANN_EF_MAX)
+        return lh_fail(err, LH_INVALID, "ef is at most %d, not %" PRIu32, LH_ANN_EF_MAX, query->ef);
+    if (query->mode == LH_ANN_HNSW && !index->graph)
+        return lh_fail(err, LH_INVALID, "the index has no graph for an HNSW search");
     return ann_check_vectors(query->vectors, query->count, index->options.dimensions, "query", err);
 }
 
 /* Answers a batch into `hits` and `counts`. room: vectors and codes of ANN_BATCH probes. */
-static lh_code search_batch(search_task *task, const float *vectors, lh_ann_hit *hits, uint32_t *counts, lh_error *err) {
+static lh_code search_batch(search_task *task, const float *vectors, lh_ann_hit *hits, uint32_t *counts,
+                            lh_error *err) {
     const lh_ann_index *index = task->index;
     bool few = (double)task->found <= SEARCH_SCAN * sqrt((double)index->rows) && task->found < index->rows;
     size_t padded = index->padded;
@@ -124,7 +129,8 @@ static lh_code search_batch(search_task *task, const float *vectors, lh_ann_hit 
     LH_CLEANUP(lh_free_pointer) int16_t *codes = malloc(task->count * padded * sizeof *codes);
     if (!probes || !copies || !codes) return lh_fail(err, LH_NO_MEMORY, "search: out of memory");
     for (size_t q = 0; q < task->count; q++)
-        ann_probe_init(index, vectors + q * index->options.dimensions, copies + q * padded, codes + q * padded, &probes[q]);
+        ann_probe_init(index, vectors + q * index->options.dimensions, copies + q * padded, codes + q * padded,
+                       &probes[q]);
     task->probes = probes;
     atomic_store(&task->next, 0);
     if (task->query->mode == LH_ANN_EXACT || few) LH_TRY(search_scan(task, 0, task->count, err));
@@ -145,17 +151,20 @@ static uint32_t search_ef(const lh_ann_index *index, const lh_ann_query *query) 
     return ef < query->k ? query->k : ef;
 }
 
-lh_code lh_ann_search(const lh_ann_index *index, const lh_ann_query *query, lh_ann_hit *hits, uint32_t *counts, lh_error *err) {
+lh_code lh_ann_search(const lh_ann_index *index, const lh_ann_query *query, lh_ann_hit *hits, uint32_t *counts,
+                      lh_error *err) {
     LH_CLEANUP(lh_free_pointer) uint64_t *bits = NULL;
     uint64_t found = 0;
     LH_TRY(search_check(index, query, err));
     LH_TRY(search_bits(index, query->allowed, &bits, &found, err));
     size_t count = query->count, batch = count < ANN_BATCH ? count : ANN_BATCH;
-    LH_CLEANUP(lh_free_pointer) lh_ann_hit *all = malloc(count * query->k * sizeof *all + 1); /* on an error nothing is told */
+    LH_CLEANUP(lh_free_pointer)
+    lh_ann_hit *all = malloc(count * query->k * sizeof *all + 1); /* on an error nothing is told */
     LH_CLEANUP(lh_free_pointer) uint32_t *all_counts = calloc(count + batch + 1, sizeof *all_counts);
     LH_CLEANUP(lh_free_pointer) ann_item *items = malloc(batch * query->k * sizeof *items + 1);
     if (!all || !all_counts || !items) return lh_fail(err, LH_NO_MEMORY, "search: out of memory");
-    search_task task = {.index = index, .query = query, .bits = bits, .found = found, .k = query->k, .ef = search_ef(index, query)};
+    search_task task = {
+        .index = index, .query = query, .bits = bits, .found = found, .k = query->k, .ef = search_ef(index, query)};
     task.threads = ann_threads(query->threads);
     task.items = items;
     task.counts = all_counts + count;

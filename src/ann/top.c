@@ -25,7 +25,8 @@ void ann_top_offer(ann_top *top, float key, uint32_t row) {
         return;
     }
     size_t at = top->count++;
-    for (; at > 0 && top_is_before(top->items[(at - 1) / 2], item); at = (at - 1) / 2) top->items[at] = top->items[(at - 1) / 2];
+    for (; at > 0 && top_is_before(top->items[(at - 1) / 2], item); at = (at - 1) / 2)
+        top->items[at] = top->items[(at - 1) / 2];
     top->items[at] = item;
 }
 

@@ -85,6 +85,16 @@ static void metrics_jobs(lh_buf *out, lh_jobs_stats stats) {
     metrics_value(out, "jobs_cancelled_total", "counter", "Jobs that were cancelled here.", stats.cancelled);
 }
 
+static void metrics_vector(lh_buf *out, lh_vector_stats stats) {
+    metrics_value(out, "vector_indexes_ready", "gauge", "Indexes of vectors held ready for searches.", stats.indexes);
+    metrics_value(out, "vector_indexes_bytes", "gauge", "Memory that they take.", stats.bytes);
+    metrics_value(out, "vector_searches_total", "counter", "Searches that were answered.", stats.searches);
+    metrics_value(out, "vector_loads_table_total", "counter", "Indexes made ready from their table.", stats.from_table);
+    metrics_value(out, "vector_loads_files_total", "counter", "Indexes made ready from their files.", stats.from_files);
+    metrics_value(out, "vector_loads_extended_total", "counter",
+                  "Indexes made ready from their files and what the table had more or less.", stats.extended);
+}
+
 lh_code api_metrics(lh_request *request, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(4 << 20);
     lh_app *app = lh_request_app(request);
@@ -133,6 +143,7 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
                       engine.memory_limit_bytes);
     }
     if (app->jobs) metrics_jobs(&out, lh_jobs_get_stats(app->jobs));
+    if (app->vector) metrics_vector(&out, lh_vector_get_stats(app->vector));
     if (app->maintain) metrics_maintain(&out, lh_maintain_get_stats(app->maintain));
     metrics_value(&out, "trace_spans_dropped_total", "counter", "Trace spans that did not fit the queue.",
                   app->tracer ? lh_tracer_dropped(app->tracer) : 0);

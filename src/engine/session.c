@@ -14,7 +14,7 @@ typedef struct {
     const lh_json *params;
     bool commit; /* it cannot be stopped */
     lh_arena *arena;
-    lh_json **ret; /* NULL: the rows are not asked for */
+    lh_json **ret;    /* NULL: the rows are not asked for */
     lh_chunk_fn each; /* NULL: they are not handed out in chunks */
     void *ctx;
 } session_statement;
@@ -83,8 +83,8 @@ static lh_code session_rows(duckdb_prepared_statement prepared, duckdb_result *r
     return code == LH_OK ? lh_json_parse(arena, lh_buf_str(&text), ret, err) : code;
 }
 
-static lh_code session_take(lh_session *session, const session_statement *statement,
-                            duckdb_prepared_statement prepared, duckdb_result *result, lh_error *err) {
+static lh_code session_take(lh_session *session, const session_statement *statement, duckdb_prepared_statement prepared,
+                            duckdb_result *result, lh_error *err) {
     if (statement->ret) return session_rows(prepared, result, statement->arena, statement->ret, err);
     if (!statement->each) return LH_OK;
     LH_TRY(engine_bulk_each(*result, statement->each, statement->ctx, err));
@@ -98,8 +98,7 @@ static lh_code session_execute(lh_session *session, const session_statement *sta
     duckdb_result result = {0};
     duckdb_state begun = statement->each ? duckdb_pending_prepared_streaming(prepared, &pending)
                                          : duckdb_pending_prepared(prepared, &pending);
-    const char *failure =
-        begun == DuckDBSuccess ? engine_pending_run(pending, &result) : duckdb_pending_error(pending);
+    const char *failure = begun == DuckDBSuccess ? engine_pending_run(pending, &result) : duckdb_pending_error(pending);
     lh_code code = failure ? session_failure(session, statement->sql, failure, err)
                            : session_take(session, statement, prepared, &result, err);
     duckdb_destroy_result(&result);

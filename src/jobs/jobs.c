@@ -121,9 +121,9 @@ static lh_str jobs_holder(lh_jobs *jobs, lh_str subject, lh_arena *arena) {
     lh_str text;
     uint64_t version;
     lh_json *holder = NULL;
-    bool found = lh_metastore_get(jobs->metastore, job_subject_key(subject, arena), arena, &text, &version, NULL) ==
-                     LH_OK &&
-                 lh_json_parse(arena, text, &holder, NULL) == LH_OK;
+    bool found =
+        lh_metastore_get(jobs->metastore, job_subject_key(subject, arena), arena, &text, &version, NULL) == LH_OK &&
+        lh_json_parse(arena, text, &holder, NULL) == LH_OK;
     return found ? lh_json_get_string(holder, "id") : LH_STR_NONE;
 }
 

@@ -18,8 +18,8 @@ typedef struct lh_job_kind {
 } lh_job_kind;
 
 typedef struct lh_jobs_options {
-    lh_catalog *catalog; /* borrowed for life */
-    size_t threads;      /* jobs that run here at once */
+    lh_catalog *catalog;      /* borrowed for life */
+    size_t threads;           /* jobs that run here at once */
     const lh_job_kind *kinds; /* borrowed for life */
     size_t kind_count;
 } lh_jobs_options;
@@ -69,8 +69,8 @@ typedef struct lh_jobs_stats {
 lh_jobs_stats lh_jobs_get_stats(lh_jobs *jobs);
 
 /* ---- for the kinds: of the job that runs ---- */
-lh_str lh_job_id(const lh_job *job);         /* borrowed */
-lh_cancel *lh_job_cancel_of(lh_job *job);    /* borrowed */
+lh_str lh_job_id(const lh_job *job);                   /* borrowed */
+lh_cancel *lh_job_cancel_of(lh_job *job);              /* borrowed */
 void lh_job_set_phase(lh_job *job, const char *phase); /* static text */
 void lh_job_set_total(lh_job *job, uint64_t total);
 void lh_job_add_done(lh_job *job, uint64_t done);

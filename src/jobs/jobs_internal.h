@@ -35,7 +35,7 @@ typedef struct job_record {
     uint64_t attempts, cut_off, done, done_at_claim, total, problem_count; /* total UINT64_MAX: not known */
     bool cancel;
     uint64_t version; /* of the document read */
-} job_record; /* arena */
+} job_record;         /* arena */
 
 struct lh_job {
     lh_job *next; /* of jobs->running */
@@ -47,7 +47,7 @@ struct lh_job {
     uint64_t done_at_start, started_ns;
     uint64_t renewed_ns; /* the keeper's */
     /* under jobs->lock */
-    lh_buf problems;       /* members of a JSON array */
+    lh_buf problems; /* members of a JSON array */
     uint64_t problems_kept;
     bool asked_to_end; /* by a person, not by our own end */
     bool renewing;     /* the keeper has it in hand, outside of the lock */
@@ -61,7 +61,7 @@ struct lh_jobs {
     pthread_t *threads; /* the last one renews leases */
     size_t started;
     char owner[160];
-    pthread_mutex_t lock; /* guards what follows */
+    pthread_mutex_t lock;   /* guards what follows */
     pthread_cond_t changed; /* something of a job, for who watches it */
     pthread_cond_t work;    /* there may be a job to take, or it is time to stop */
     bool stopping;

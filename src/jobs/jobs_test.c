@@ -161,8 +161,7 @@ static void test_jobs__one_is_cancelled_and_tried_again(void) {
     CHECK_OK(lh_job_retry(s.jobs, id, s.arena, &job, &err));
     suite_await(&s, id, "succeeded");
     CHECK(lh_job_retry(s.jobs, id, s.arena, &job, &err) == LH_CONFLICT);
-    CHECK(lh_job_get(s.jobs, LH_STR("0199aaaa-0000-7000-8000-000000000000"), s.arena, &job, &err) ==
-          LH_NOT_FOUND);
+    CHECK(lh_job_get(s.jobs, LH_STR("0199aaaa-0000-7000-8000-000000000000"), s.arena, &job, &err) == LH_NOT_FOUND);
     suite_done(&s);
 }
 
@@ -254,7 +253,8 @@ static void test_jobs__the_list_is_newest_first_in_pages_and_by_state(void) {
     suite_done(&s);
 }
 
-LH_TEST_MAIN(LH_TEST(test_jobs__one_runs_to_its_end_and_tells_what_it_did), LH_TEST(test_jobs__one_of_a_subject_at_a_time),
+LH_TEST_MAIN(LH_TEST(test_jobs__one_runs_to_its_end_and_tells_what_it_did),
+             LH_TEST(test_jobs__one_of_a_subject_at_a_time),
              LH_TEST(test_jobs__one_that_fails_for_now_is_tried_again_and_one_that_is_wrong_is_not),
              LH_TEST(test_jobs__one_is_cancelled_and_tried_again),
              LH_TEST(test_jobs__what_runs_at_the_end_of_the_server_is_taken_up_by_the_next),

@@ -89,8 +89,7 @@ lh_code job_read(lh_jobs *jobs, lh_str id, lh_arena *arena, job_record *ret, lh_
     if (!lh_uuid_is_valid(id)) return lh_fail(err, LH_NOT_FOUND, "there is no job '%.*s'", LH_STR_ARG(id));
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         lh_document document = {.key = job_key(prefixes[i], id, arena)};
-        lh_code code =
-            lh_metastore_get(jobs->metastore, document.key, arena, &document.text, &document.version, err);
+        lh_code code = lh_metastore_get(jobs->metastore, document.key, arena, &document.text, &document.version, err);
         if (code == LH_OK) return job_parse(document, arena, ret, err);
         if (code != LH_NOT_FOUND) return code;
     }
@@ -109,8 +108,7 @@ lh_code job_write(lh_jobs *jobs, const job_record *record, bool was_open, lh_are
         changes[count++] = (lh_change){.key = is_open ? open : ended, .text = text, .expected = record->version};
     } else {
         changes[count++] = (lh_change){.key = was_open ? open : ended, .expected = record->version};
-        changes[count++] =
-            (lh_change){.key = is_open ? open : ended, .text = text, .expected = LH_VERSION_ABSENT};
+        changes[count++] = (lh_change){.key = is_open ? open : ended, .text = text, .expected = LH_VERSION_ABSENT};
     }
     if (is_open && (is_new || !was_open))
         changes[count++] = (lh_change){.key = subject, .text = holder, .expected = LH_VERSION_ABSENT};
@@ -121,8 +119,8 @@ lh_code job_write(lh_jobs *jobs, const job_record *record, bool was_open, lh_are
 lh_code job_list(lh_jobs *jobs, const char *prefix, lh_arena *arena, job_record **ret, size_t *ret_count,
                  lh_error *err) {
     lh_document_page page;
-    LH_TRY(lh_metastore_list(jobs->metastore, lh_str_from(prefix), LH_STR_NONE, 2 * JOBS_ENDED_KEPT, arena, &page,
-                             err));
+    LH_TRY(
+        lh_metastore_list(jobs->metastore, lh_str_from(prefix), LH_STR_NONE, 2 * JOBS_ENDED_KEPT, arena, &page, err));
     job_record *records = LH_ARENA_ARRAY(arena, job_record, page.count + 1);
     LH_TRY(lh_arena_check(arena, err));
     for (size_t i = 0; i < page.count; i++) LH_TRY(job_parse(page.items[i], arena, &records[i], err));
@@ -172,12 +170,10 @@ lh_json *job_show(const job_record *record, lh_job *live, lh_arena *arena) {
     job_set_time(arena, json, "ended_at", record->ended_ms);
     lh_json_set_uint(arena, json, "attempts", record->attempts);
     lh_json_set_uint(arena, json, "done", done);
-    lh_json_set(arena, json, "total",
-                total == UINT64_MAX ? lh_json_new_null(arena) : lh_json_new_uint(arena, total));
+    lh_json_set(arena, json, "total", total == UINT64_MAX ? lh_json_new_null(arena) : lh_json_new_uint(arena, total));
     if (live) job_set_speed(arena, json, live, done, total);
     lh_json_set(arena, json, "problems", problems ? lh_json_copy(arena, problems) : lh_json_new_array(arena));
-    lh_json_set_uint(arena, json, "problem_count",
-                     live ? atomic_load(&live->problem_count) : record->problem_count);
+    lh_json_set_uint(arena, json, "problem_count", live ? atomic_load(&live->problem_count) : record->problem_count);
     job_set(arena, json, "error", record->error);
     job_set(arena, json, "result", record->result);
     return json;

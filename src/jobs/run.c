@@ -73,7 +73,8 @@ static void run_claim(lh_jobs *jobs, job_record *record, lh_arena *arena) {
     record->state = record->cancel ? LH_STR("cancelled") : LH_STR("failed");
     record->ended_ms = now_ms;
     if (!record->cancel)
-        record->error = run_error(LH_INTERNAL, "the server ended each time while the job ran, with nothing done", arena);
+        record->error =
+            run_error(LH_INTERNAL, "the server ended each time while the job ran, with nothing done", arena);
 }
 
 /* Finds one and claims it. False: there is none. */
@@ -301,9 +302,8 @@ static void keeper_renew(lh_jobs *jobs, lh_job *job, lh_arena *arena) {
 static void keeper_prune(lh_jobs *jobs, lh_arena *arena) {
     lh_document_page page;
     uint64_t count = lh_metastore_count(jobs->metastore, LH_STR(JOBS_ENDED));
-    if (count <= JOBS_ENDED_KEPT ||
-        lh_metastore_list(jobs->metastore, LH_STR(JOBS_ENDED), LH_STR_NONE, (size_t)count - JOBS_ENDED_KEPT, arena,
-                          &page, NULL) != LH_OK)
+    if (count <= JOBS_ENDED_KEPT || lh_metastore_list(jobs->metastore, LH_STR(JOBS_ENDED), LH_STR_NONE,
+                                                      (size_t)count - JOBS_ENDED_KEPT, arena, &page, NULL) != LH_OK)
         return;
     for (size_t i = 0; i < page.count; i++) {
         const lh_change change = {.key = page.items[i].key, .expected = page.items[i].version};

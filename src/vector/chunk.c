@@ -142,8 +142,7 @@ static bool chunk_add_sentences(const lh_chunker *chunker, lh_str text, chunk_un
         next = ubrk_next(chunker->sentences);
         if (next == UBRK_DONE) break;
         lh_str sentence = lh_str_sub(text, (size_t)at, (size_t)next - (size_t)at);
-        const chunk_unit unit = {(size_t)at, (size_t)next, chunk_length(chunker, sentence),
-                                 chunk_is_heading(sentence)};
+        const chunk_unit unit = {(size_t)at, (size_t)next, chunk_length(chunker, sentence), chunk_is_heading(sentence)};
         good = unit.length > chunker->options.size ? chunk_add_words(chunker, text, unit.start, unit.end, units)
                                                    : chunk_add(units, unit);
     }

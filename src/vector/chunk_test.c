@@ -8,7 +8,8 @@ static lh_text_chunk *split(uint32_t size, uint32_t overlap, lh_str text, lh_are
     LH_CLEANUP(lh_chunker_freep) lh_chunker *chunker = NULL;
     lh_text_chunk *chunks = NULL;
     lh_error err = {0};
-    CHECK_OK(lh_chunker_new(&(lh_chunk_options){.size = size, .overlap = overlap, .locale = LH_STR("en")}, &chunker, &err));
+    CHECK_OK(
+        lh_chunker_new(&(lh_chunk_options){.size = size, .overlap = overlap, .locale = LH_STR("en")}, &chunker, &err));
     CHECK_OK(lh_chunker_split(chunker, text, arena, &chunks, ret_count, &err));
     return chunks;
 }
@@ -24,8 +25,7 @@ static void test_chunk__whole_sentences_are_packed_and_overlap(void) {
     lh_error err = {0};
     size_t count;
     CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
-    lh_text_chunk *chunks =
-        split(40, 20, LH_STR("One is here. Two is there. Three is far away. Four."), arena, &count);
+    lh_text_chunk *chunks = split(40, 20, LH_STR("One is here. Two is there. Three is far away. Four."), arena, &count);
     CHECK(count == 2);
     CHECK_STR(chunks[0].text, LH_STR("One is here. Two is there. "));
     CHECK_STR(chunks[1].text, LH_STR("Two is there. Three is far away. Four."));
@@ -52,7 +52,8 @@ static void test_chunk__what_does_not_fit_is_cut_at_words_then_characters(void) 
     size_t count;
     CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
     lh_text_chunk *chunks = split(16, 0, LH_STR("a sentence without an end that is long"), arena, &count);
-    for (size_t i = 0; i + 1 < count; i++) CHECK(chunks[i].text.ptr[chunks[i].text.len - 1] == ' ' || chunks[i + 1].text.ptr[0] == ' ');
+    for (size_t i = 0; i + 1 < count; i++)
+        CHECK(chunks[i].text.ptr[chunks[i].text.len - 1] == ' ' || chunks[i + 1].text.ptr[0] == ' ');
     CHECK(count == 3);
     chunks = split(16, 0, LH_STR("ééééééééééééééééééééééééé"), arena, &count); /* 25 */
     CHECK(count == 2 && characters(chunks[0].text) == 16 && characters(chunks[1].text) == 9);
@@ -91,8 +92,23 @@ static void test_chunk__bad_options_and_texts_are_refused(void) {
 
 /* ---- by chance ---- */
 
-static const char *const pieces[] = {"word ", "another ", "end. ", "Really? ", "\n", "\n\n", "# Head\n", "é", "日本語。", "ไทยภาษา",
-                                     "👩‍👩‍👧 ", "Mr. Smith said so. ", "x", "3.14 ", "\t", "- item\n", "superlongwordwithoutanyplacetobreakit"};
+static const char *const pieces[] = {"word ",
+                                     "another ",
+                                     "end. ",
+                                     "Really? ",
+                                     "\n",
+                                     "\n\n",
+                                     "# Head\n",
+                                     "é",
+                                     "日本語。",
+                                     "ไทยภาษา",
+                                     "👩‍👩‍👧 ",
+                                     "Mr. Smith said so. ",
+                                     "x",
+                                     "3.14 ",
+                                     "\t",
+                                     "- item\n",
+                                     "superlongwordwithoutanyplacetobreakit"};
 
 static void random_text(uint64_t seed, lh_buf *into) {
     size_t count = seed % 97;
@@ -131,7 +147,8 @@ static void test_chunk__any_text_is_covered_in_order_within_size_and_overlap(voi
     }
 }
 
-LH_TEST_MAIN(LH_TEST(test_chunk__whole_sentences_are_packed_and_overlap), LH_TEST(test_chunk__a_heading_goes_with_its_text),
+LH_TEST_MAIN(LH_TEST(test_chunk__whole_sentences_are_packed_and_overlap),
+             LH_TEST(test_chunk__a_heading_goes_with_its_text),
              LH_TEST(test_chunk__what_does_not_fit_is_cut_at_words_then_characters),
              LH_TEST(test_chunk__tokens_are_counted_by_who_knows_them),
              LH_TEST(test_chunk__bad_options_and_texts_are_refused),

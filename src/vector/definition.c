@@ -15,7 +15,8 @@ static lh_code definition_name(lh_str name, lh_error *err) {
         good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     }
     return good ? LH_OK
-                : lh_fail(err, LH_INVALID, "the name of an index is of a-z, 0-9, _ and -, at most %d of them, not '%.*s'",
+                : lh_fail(err, LH_INVALID,
+                          "the name of an index is of a-z, 0-9, _ and -, at most %d of them, not '%.*s'",
                           VECTOR_NAME_BYTES, LH_STR_ARG(lh_str_cut_utf8(name, 100)));
 }
 
@@ -67,8 +68,8 @@ static lh_code definition_read_text(vector_definition *d, const lh_json *body, l
 static lh_code definition_read_chunk(vector_definition *d, const lh_json *chunk, lh_str locale, lh_error *err) {
     static const char *const units[] = {"characters", "tokens"};
     size_t unit;
-    LH_TRY(definition_words("chunk.unit", lh_json_str(lh_json_get(chunk, "unit"), LH_STR("characters")), units, 2, &unit,
-                            err));
+    LH_TRY(definition_words("chunk.unit", lh_json_str(lh_json_get(chunk, "unit"), LH_STR("characters")), units, 2,
+                            &unit, err));
     d->by_tokens = unit == 1;
     uint64_t size = lh_json_uint(lh_json_get(chunk, "size"), d->by_tokens ? 200 : VECTOR_CHUNK_SIZE);
     if (size > LH_CHUNK_SIZE_MAX) return lh_fail(err, LH_INVALID, "'chunk.size' is at most %d", LH_CHUNK_SIZE_MAX);
@@ -206,13 +207,12 @@ lh_code vector_definition_read(lh_catalog *catalog, lh_str name, lh_arena *arena
 }
 
 bool vector_definition_same(const vector_definition *a, const vector_definition *b) {
-    bool same = lh_str_eq(a->dataset.namespace_, b->dataset.namespace_) && lh_str_eq(a->dataset.name, b->dataset.name) &&
-                lh_str_eq(a->id_column, b->id_column) && lh_str_eq(a->template_, b->template_) &&
-                a->text_column_count == b->text_column_count && a->metric == b->metric &&
-                a->chunk_size == b->chunk_size && a->chunk_overlap == b->chunk_overlap &&
+    bool same = lh_str_eq(a->dataset.namespace_, b->dataset.namespace_) &&
+                lh_str_eq(a->dataset.name, b->dataset.name) && lh_str_eq(a->id_column, b->id_column) &&
+                lh_str_eq(a->template_, b->template_) && a->text_column_count == b->text_column_count &&
+                a->metric == b->metric && a->chunk_size == b->chunk_size && a->chunk_overlap == b->chunk_overlap &&
                 a->by_tokens == b->by_tokens && lh_str_eq(a->locale, b->locale) && lh_str_eq(a->backend, b->backend);
-    for (size_t i = 0; same && i < a->text_column_count; i++)
-        same = lh_str_eq(a->text_columns[i], b->text_columns[i]);
+    for (size_t i = 0; same && i < a->text_column_count; i++) same = lh_str_eq(a->text_columns[i], b->text_columns[i]);
     return same;
 }
 
@@ -239,8 +239,7 @@ static lh_json *definition_show(lh_catalog *catalog, const vector_definition *d,
     lh_json_set_uint(arena, json, "rows", d->rows);
     lh_json_set_uint(arena, json, "chunks", d->chunks);
     lh_json_set(arena, json, "dataset_snapshot_id",
-                d->dataset_snapshot_id < 0 ? lh_json_new_null(arena)
-                                           : lh_json_new_int(arena, d->dataset_snapshot_id));
+                d->dataset_snapshot_id < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, d->dataset_snapshot_id));
     lh_json_set(arena, json, "stale", definition_stale(catalog, d, arena));
     definition_set_time(arena, json, "created_at", d->created_ms);
     definition_set_time(arena, json, "last_embedded_at", d->last_embedded_ms);

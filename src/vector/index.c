@@ -40,6 +40,23 @@ void lh_vector_free(lh_vector *vector) {
     free(vector);
 }
 
+lh_vector_stats lh_vector_get_stats(lh_vector *vector) {
+    pthread_mutex_lock(&vector->lock);
+    lh_vector_stats stats = vector->stats;
+    for (const vector_served *at = vector->served; at; at = at->next) {
+        stats.indexes++;
+        stats.bytes += at->bytes;
+    }
+    pthread_mutex_unlock(&vector->lock);
+    return stats;
+}
+
+void vector_count(lh_vector *vector, uint64_t *counter) {
+    pthread_mutex_lock(&vector->lock);
+    (*counter)++;
+    pthread_mutex_unlock(&vector->lock);
+}
+
 const lh_job_kind *lh_vector_job_kinds(lh_vector *vector, size_t *ret_count) {
     *ret_count = sizeof vector->kinds / sizeof *vector->kinds;
     return vector->kinds;
@@ -88,8 +105,7 @@ static lh_code index_require_whole(lh_vector *vector, const lh_vector_caller *ca
     LH_TRY(index_is_granted(vector, caller, LH_ACTION_WRITE, d->name, arena, &granted, err));
     LH_TRY(governor->relation(governor->ctx, d->dataset, arena, &relation, err));
     if (granted && relation && relation->whole && !relation->view) return LH_OK;
-    return lh_fail(err, LH_DENIED,
-                   "an index takes the right to write it, and to read every row and column of '%.*s'",
+    return lh_fail(err, LH_DENIED, "an index takes the right to write it, and to read every row and column of '%.*s'",
                    LH_STR_ARG(lh_table_name_text(d->dataset, arena)));
 }
 
@@ -128,10 +144,11 @@ static lh_code index_check_same(lh_vector *vector, const vector_definition *d, l
     if (code == LH_NOT_FOUND) return LH_OK;
     LH_TRY(code);
     if (vector_definition_same(d, &there) && lh_str_eq(d->model.name, there.model.name)) return LH_OK;
-    return lh_fail(err, LH_CONFLICT,
-                   "there is an index '%.*s' of other rows, texts, chunks or another model: name the new one by 'index', "
-                   "or delete it first",
-                   LH_STR_ARG(d->name));
+    return lh_fail(
+        err, LH_CONFLICT,
+        "there is an index '%.*s' of other rows, texts, chunks or another model: name the new one by 'index', "
+        "or delete it first",
+        LH_STR_ARG(d->name));
 }
 
 static lh_str index_subject(lh_str name, lh_arena *arena) {

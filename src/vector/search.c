@@ -58,9 +58,8 @@ static lh_code search_check_model(const search *s, const lh_ai_model *model, siz
 }
 
 static lh_code search_embed(search *s, lh_str text, lh_error *err) {
-    const lh_ai_call call = {.model = s->definition.model.name,
-                             .principal = s->caller->by,
-                             .cancelled = lh_cancel_flag(s->caller->cancel)};
+    const lh_ai_call call = {
+        .model = s->definition.model.name, .principal = s->caller->by, .cancelled = lh_cancel_flag(s->caller->cancel)};
     lh_ai_embeddings got;
     LH_TRY(lh_ai_embed(s->vector->ai, &call, &text, 1, s->arena, &got, err));
     s->query = got.values;
@@ -113,7 +112,7 @@ static lh_code search_mark(void *ctx, const lh_json *row, lh_arena *arena, lh_er
     (void)arena, (void)err;
     const vector_place *place = vector_served_find(marks->s->served, lh_json_get_string(row, "i"));
     for (size_t i = 0; place && i < place->count; i++) {
-        size_t at = place->first + i;
+        size_t at = marks->s->served->order[place->first + i];
         marks->bits[at >> 6] |= UINT64_C(1) << (at & 63);
     }
     return LH_OK;
@@ -140,7 +139,7 @@ static lh_code search_allow(search *s, lh_error *err) {
     if (!lh_json_is_null(given)) {
         LH_TRY(lh_engine_filter_check(lh_json_str(given, LH_STR_NONE), NULL, 0, s->arena, &filter, err));
     } else if (!s->relation) return LH_OK;
-    search_marks marks = {s, LH_ARENA_ARRAY(s->arena, uint64_t, s->served->rows / 64 + 1)};
+    search_marks marks = {s, LH_ARENA_ARRAY(s->arena, uint64_t, s->served->row_count / 64 + 1)};
     lh_buf_append(&sql, LH_STR("SELECT "));
     search_id_sql(s, &sql);
     lh_buf_append(&sql, LH_STR(" AS i FROM "));
@@ -221,7 +220,7 @@ static lh_json *search_id(const search *s, lh_str id) {
 }
 
 static lh_json *search_item(const search *s, const lh_ann_hit *hit, const lh_json *columns) {
-    const vector_text *place = &s->served->places[hit->row];
+    const vector_text *place = &s->served->rows[hit->row];
     lh_json *item = lh_json_new_object(s->arena);
     lh_json_set(s->arena, item, "id", search_id(s, vector_served_id(s->served, hit->row)));
     lh_json_set(s->arena, item, "score", lh_json_new_real(s->arena, (double)hit->score));
@@ -229,8 +228,7 @@ static lh_json *search_item(const search *s, const lh_ann_hit *hit, const lh_jso
     lh_json_set_string(s->arena, item, "text", vector_served_text(s->served, hit->row));
     lh_json_set_int(s->arena, item, "start", place->start);
     lh_json_set_int(s->arena, item, "end", place->end);
-    lh_json_set(s->arena, item, "columns",
-                columns ? lh_json_copy(s->arena, columns) : lh_json_new_object(s->arena));
+    lh_json_set(s->arena, item, "columns", columns ? lh_json_copy(s->arena, columns) : lh_json_new_object(s->arena));
     return item;
 }
 
@@ -300,6 +298,7 @@ lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector
     code = search_in_served(&s, &items, err);
     vector_served_release(vector, s.served);
     LH_TRY(code);
+    vector_count(vector, &vector->stats.searches);
     lh_json_set(arena, answer, "items", items);
     lh_json_set_string(arena, answer, "index", s.definition.name);
     lh_json_set_string(arena, answer, "model", s.definition.model.name);

@@ -29,9 +29,9 @@ static lh_json *store_floats(lh_arena *arena) {
 }
 
 static lh_json *store_request(const vector_definition *d, lh_arena *arena) {
-    static const char *const fields[][2] = {{"chunk", "int"},      {"text", "string"},     {"text_start", "int"},
-                                            {"text_end", "int"},   {"row_hash", "string"}, {"embedding", NULL},
-                                            {"model", "string"},   {"model_version", "string"}};
+    static const char *const fields[][2] = {{"chunk", "int"},    {"text", "string"},         {"text_start", "int"},
+                                            {"text_end", "int"}, {"row_hash", "string"},     {"embedding", NULL},
+                                            {"model", "string"}, {"model_version", "string"}};
     lh_json *request = lh_json_new_object(arena), *schema = lh_json_new_object(arena), *all = lh_json_new_array(arena);
     store_field(all, "id", lh_json_new_string(arena, d->id_is_integer ? LH_STR("long") : LH_STR("string")), arena);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -88,8 +88,12 @@ static lh_code store_run(lh_session *session, const char *sql, lh_error *err) {
 
 static lh_code store_stage_batch(lh_session *session, const vector_definition *d, const vector_batch *batch,
                                  lh_error *err) {
-    const lh_bulk_column columns[] = {{.strings = batch->ids},   {.ints = batch->numbers},   {.strings = batch->texts},
-                                      {.ints = batch->starts},   {.ints = batch->ends},      {.strings = batch->hashes},
+    const lh_bulk_column columns[] = {{.strings = batch->ids},
+                                      {.ints = batch->numbers},
+                                      {.strings = batch->texts},
+                                      {.ints = batch->starts},
+                                      {.ints = batch->ends},
+                                      {.strings = batch->hashes},
                                       {.floats = batch->vectors, .width = d->dimensions}};
     const lh_bulk_column gone = {.strings = batch->replaced};
     if (batch->chunk_count)
@@ -98,7 +102,8 @@ static lh_code store_stage_batch(lh_session *session, const vector_definition *d
     return batch->replaced_count ? lh_session_append(session, STORE_GONE, &gone, 1, batch->replaced_count, err) : LH_OK;
 }
 
-static lh_code store_stage(lh_session *session, const vector_definition *d, const vector_batch *batches, lh_error *err) {
+static lh_code store_stage(lh_session *session, const vector_definition *d, const vector_batch *batches,
+                           lh_error *err) {
     LH_TRY(store_run(session,
                      "CREATE TEMP TABLE " STORE_STAGED " (id VARCHAR, chunk BIGINT, text VARCHAR, text_start BIGINT, "
                      "text_end BIGINT, row_hash VARCHAR, embedding FLOAT[])",
@@ -146,9 +151,8 @@ static lh_code store_annotate(const vector_store *store, lh_arena *arena, lh_err
 static void store_delete_sql(const vector_definition *d, lh_arena *arena, lh_buf *into) {
     lh_buf_append(into, LH_STR("DELETE FROM "));
     lh_engine_table_sql(d->table, arena, into);
-    lh_buf_append(into, d->id_is_integer
-                            ? LH_STR(" WHERE id IN (SELECT CAST(id AS BIGINT) FROM temp." STORE_GONE ")")
-                            : LH_STR(" WHERE id IN (SELECT id FROM temp." STORE_GONE ")"));
+    lh_buf_append(into, d->id_is_integer ? LH_STR(" WHERE id IN (SELECT CAST(id AS BIGINT) FROM temp." STORE_GONE ")")
+                                         : LH_STR(" WHERE id IN (SELECT id FROM temp." STORE_GONE ")"));
 }
 
 static void store_insert_sql(const vector_definition *d, lh_arena *arena, lh_buf *into) {
@@ -157,8 +161,9 @@ static void store_insert_sql(const vector_definition *d, lh_arena *arena, lh_buf
     lh_buf_append(into, LH_STR(" (id, chunk, text, text_start, text_end, row_hash, embedding, model, model_version) "
                                "SELECT "));
     lh_buf_append(into, d->id_is_integer ? LH_STR("CAST(id AS BIGINT)") : LH_STR("id"));
-    lh_buf_append(into, LH_STR(", CAST(chunk AS INTEGER), text, CAST(text_start AS INTEGER), CAST(text_end AS INTEGER), "
-                               "row_hash, embedding, "));
+    lh_buf_append(into,
+                  LH_STR(", CAST(chunk AS INTEGER), text, CAST(text_start AS INTEGER), CAST(text_end AS INTEGER), "
+                         "row_hash, embedding, "));
     lh_buf_sql_string(into, d->model.name);
     lh_buf_append(into, LH_STR(", "));
     lh_buf_sql_string(into, d->model.version);

@@ -47,6 +47,12 @@ typedef struct lh_vector_options {
 LH_MUST_CHECK lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_error *err);
 void lh_vector_free(lh_vector *vector); /* jobs were stopped; NULL is fine */
 static inline void lh_vector_freep(lh_vector **vector) { lh_vector_free(*vector); }
+typedef struct lh_vector_stats {
+    uint64_t indexes, bytes;                   /* held ready */
+    uint64_t searches;                         /* those that were answered */
+    uint64_t from_table, from_files, extended; /* how they were made ready, since the start */
+} lh_vector_stats;
+lh_vector_stats lh_vector_get_stats(lh_vector *vector);
 /* What jobs are to know; borrowed as long as vector. */
 const lh_job_kind *lh_vector_job_kinds(lh_vector *vector, size_t *ret_count);
 

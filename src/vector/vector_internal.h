@@ -42,7 +42,7 @@ typedef struct vector_definition {
     int64_t dataset_snapshot_id; /* -1: none, or a view's */
     int64_t created_ms, last_embedded_ms;
     uint64_t version; /* of the document; LH_VERSION_ABSENT: it is new */
-} vector_definition; /* arena */
+} vector_definition;  /* arena */
 
 struct lh_vector {
     lh_engine *engine;
@@ -57,11 +57,14 @@ struct lh_vector {
     struct vector_served *served; /* indexes held ready */
     bool loading;                 /* one at a time */
     uint64_t uses;
+    lh_vector_stats stats;
 };
+void vector_count(lh_vector *vector, uint64_t *counter); /* one of stats' */
 
 /* ---- definition.c ---- */
 LH_MUST_CHECK lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str locale, lh_arena *arena,
-                                              vector_definition *ret, lh_error *err); /* of a request, or of a document */
+                                              vector_definition *ret,
+                                              lh_error *err); /* of a request, or of a document */
 lh_json *vector_definition_json(const vector_definition *definition, lh_arena *arena); /* as a request has it */
 LH_MUST_CHECK lh_code vector_definition_read(lh_catalog *catalog, lh_str name, lh_arena *arena, vector_definition *ret,
                                              lh_error *err);
@@ -141,12 +144,19 @@ LH_MUST_CHECK lh_code vector_store_commit(const vector_store *store, const vecto
 LH_MUST_CHECK lh_code vector_store_count(const vector_store *store, vector_definition *ret, lh_error *err);
 
 /* ---- build.c ---- */
-lh_code vector_run_index(void *vector, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret,
-                         lh_error *err);
+lh_code vector_run_index(void *vector, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret, lh_error *err);
 
 /* ---- served.c: indexes held ready ---- */
-/* One of a snapshot of the table: vectors in memory, texts in a file of ours that is mapped. Rows are in the order of id, then
- * chunk. */
+typedef struct vector_text { /* one row of an index: a chunk; also as it lies in a file */
+    uint64_t at;             /* of the id in the texts; the chunk's text stands behind it */
+    uint32_t id_bytes, text_bytes;
+    int32_t chunk, start, end; /* chunk -1: the row is gone */
+    char hash[VECTOR_HASH_BYTES / 2];
+} vector_text;
+typedef struct vector_place {
+    size_t first, count; /* in `order` */
+} vector_place;
+/* One of a snapshot of the table, which never changes: vectors and their graph, and the texts in a file that is mapped. */
 typedef struct vector_served {
     struct vector_served *next; /* of vector->served; under its lock, with the next three */
     unsigned users;
@@ -154,26 +164,20 @@ typedef struct vector_served {
     bool dropped; /* not in the list any more: goes with its last user */
     lh_str name;  /* owned */
     int64_t snapshot_id;
-    lh_ann_index *ann; /* owned */
-    const char *texts; /* mapped */
-    size_t texts_bytes, rows, bytes;
-    struct vector_text *places; /* of each row in `texts`; owned */
-    struct vector_place *ids;   /* of each id, in the order of the rows; owned */
+    lh_ann_index *ann;       /* owned */
+    const char *file;        /* mapped; owned */
+    const char *texts;       /* within it, as these: */
+    const vector_text *rows; /* as the index numbers them */
+    size_t file_bytes, row_count, bytes;
+    uint32_t *order;   /* rows that are not gone by id, then chunk; owned */
+    vector_place *ids; /* by id; owned */
     size_t id_count;
 } vector_served;
-typedef struct vector_text {
-    uint64_t at; /* of the id, the text behind it */
-    uint32_t id_bytes, text_bytes;
-    int32_t chunk, start, end;
-} vector_text;
-typedef struct vector_place {
-    size_t first, count; /* rows */
-} vector_place;
 static inline lh_str vector_served_id(const vector_served *s, size_t row) {
-    return (lh_str){s->texts + s->places[row].at, s->places[row].id_bytes};
+    return (lh_str){s->texts + s->rows[row].at, s->rows[row].id_bytes};
 }
 static inline lh_str vector_served_text(const vector_served *s, size_t row) {
-    return (lh_str){s->texts + s->places[row].at + s->places[row].id_bytes, s->places[row].text_bytes};
+    return (lh_str){s->texts + s->rows[row].at + s->rows[row].id_bytes, s->rows[row].text_bytes};
 }
 /* NULL: the index has no row of that id. */
 const vector_place *vector_served_find(const vector_served *served, lh_str id);
@@ -182,6 +186,12 @@ const vector_place *vector_served_find(const vector_served *served, lh_str id);
 LH_MUST_CHECK lh_code vector_served_get(lh_vector *vector, const vector_definition *definition, lh_cancel *cancel,
                                         const vector_served **ret, lh_error *err);
 void vector_served_release(lh_vector *vector, const vector_served *served);
-void vector_served_forget(lh_vector *vector, lh_str name);
+void vector_served_forget(lh_vector *vector, lh_str name); /* and its files */
 void vector_served_free_all(lh_vector *vector);
+void vector_served_free(vector_served *served);
+
+/* ---- load.c: one of those, from its files, from the table, or from both ---- */
+LH_MUST_CHECK lh_code vector_load(lh_vector *vector, const vector_definition *definition, int64_t snapshot_id,
+                                  lh_cancel *cancel, vector_served **ret, lh_error *err);
+void vector_load_remove_files(lh_vector *vector, lh_str name);
 #endif

@@ -182,6 +182,74 @@ def test_vectors_of_one_s_own_are_searched_and_an_l2_index_ranks_by_distance(ser
     assert [hit["score"] for hit in hits] == sorted(hit["score"] for hit in hits)
 
 
+def loads(server):
+    return tuple(server.metric(f"lakehouse_vector_loads_{how}_total") for how in ("table", "files", "extended"))
+
+
+def ranked(server, name, mode="exact"):
+    return [(hit["id"], round(hit["score"], 5), hit["text"]) for text in (*TEXTS, "Welder of ships.") for hit in search(server, index=name, query=text, k=30, mode=mode, columns=[])]
+
+
+def test_an_index_is_kept_in_files_and_extended_by_what_the_table_has_more_or_less(tmp_path):
+    server = Server(tmp_path / "lake", env=HASH)
+    rows = [(f"C{i:04d}", "TX", f"{TEXTS[i % 5]} Number {i}.") for i in range(500)]
+    server.ingest(lines(rows[:400]), "kept")
+    index(server, "kept")
+    before = ranked(server, "kept")
+    assert loads(server) == (1, 0, 0)
+    server.restart()
+    assert ranked(server, "kept") == before and loads(server) == (0, 1, 0)
+    server.ingest(lines(rows[400:]), "kept", mode="append")
+    server.sql("DELETE FROM kept WHERE candidate_id < 'C0010'")
+    server.sql("UPDATE kept SET resume = 'Welder of ships.' WHERE candidate_id = 'C0111'")
+    index(server, "kept")
+    extended = {mode: ranked(server, "kept", mode) for mode in ("exact", "hnsw")}
+    assert loads(server) == (0, 1, 1)
+    assert not [hit for hit in extended["hnsw"] if hit[0] < "C0010"] and ("C0111", 1.0, "Welder of ships.") in extended["hnsw"]
+    overlap = len(set(extended["exact"]) & set(extended["hnsw"])) / len(set(extended["exact"]))
+    assert overlap > 0.95
+    server.restart()
+    assert ranked(server, "kept") == extended["exact"] and loads(server) == (0, 1, 0)
+    server.stop()
+    for file in (tmp_path / "lake" / ".scratch" / "vectors").iterdir():  # as if it had never been
+        file.unlink()
+    server.start()
+    assert ranked(server, "kept") == extended["exact"] and loads(server) == (1, 0, 0)
+    server.stop()
+
+
+def test_a_torn_or_foreign_file_of_an_index_is_never_served(tmp_path):
+    server = Server(tmp_path / "lake", env=HASH)
+    server.ingest(lines(people(0, 50)), "torn")
+    index(server, "torn")
+    right = ranked(server, "torn")
+    server.stop()
+    folder = tmp_path / "lake" / ".scratch" / "vectors"
+    chance = random.Random(7)
+    for name in ("torn.ann", "torn.texts"):
+        whole = (folder / name).read_bytes()
+        spoilt = [whole[:len(whole) // 2], b"", whole + b"x"]
+        for _ in range(2 if SANITIZED else 5):
+            at = chance.randrange(len(whole))
+            spoilt.append(whole[:at] + bytes([whole[at] ^ (1 << chance.randrange(8))]) + whole[at + 1:])
+        for bad in spoilt:
+            (folder / name).write_bytes(bad)
+            server.start()
+            assert ranked(server, "torn") == right and loads(server) == (1, 0, 0)
+            server.stop()
+            assert (folder / name).read_bytes() == whole or name == "torn.ann"
+    server.start()
+    server.sql("DELETE FROM torn WHERE candidate_id < 'C0040'")
+    index(server, "torn")
+    (other, mine) = (folder / "torn.texts").read_bytes(), (folder / "torn.ann").read_bytes()
+    assert len(ranked(server, "torn")) == 60
+    server.stop()
+    (folder / "torn.texts").write_bytes(other)  # of the snapshot before, beside the graph of this one
+    server.start()
+    assert len(ranked(server, "torn")) == 60 and mine
+    server.stop()
+
+
 def test_events_tell_how_far_a_job_is(server):
     server.ingest(lines(people(0, 3000)), "watched")
     job = submit(server, "watched")
