@@ -61,7 +61,7 @@ typedef struct lh_ai_prompt { /* zeroed: a prompt without options */
 typedef lh_code (*lh_ai_piece_fn)(void *ctx, lh_str piece, lh_error *err);
 typedef struct lh_ai_text {
     lh_str text;                    /* arena; all of it, also when it went to on_piece */
-    lh_str finish_reason;           /* "stop" or "length"; arena */
+    lh_str finish_reason;           /* "stop", "length", or the provider's word; arena */
     lh_ai_model model;              /* arena */
     uint64_t prompt_tokens, tokens; /* tokens: of the text; 0 when the provider does not tell */
 } lh_ai_text;

@@ -38,13 +38,10 @@ static void calls_end(calls_run *run, lh_code code) {
     ai_usage_add(&run->ai->usage, run->call->principal, run->task->setup.task, run->used);
 }
 
-static lh_code calls_model(calls_run *run, lh_ai_model *ret, lh_error *err) {
-    lh_str version = LH_STR_NONE;
-    ai_try one = {.model = run->task->setup.model, .cancelled = run->call->cancelled, .timeout_ms = 3000};
-    if (run->task->ops->version)
-        LH_TRY(run->task->ops->version(run->task->state, &one, true, run->arena, &version, err));
-    *ret = (lh_ai_model){lh_str_from(run->task->ops->name), lh_arena_dup(run->arena, run->task->setup.model),
-                         lh_arena_dup(run->arena, version)};
+/* What answered; its version the provider said. */
+static lh_code calls_model(const calls_run *run, lh_ai_model *model, lh_error *err) {
+    model->provider = lh_str_from(run->task->ops->name);
+    model->name = lh_arena_dup(run->arena, run->task->setup.model);
     return lh_arena_check(run->arena, err);
 }
 
@@ -60,17 +57,16 @@ typedef struct calls_work {
 static lh_code calls_once(calls_run *run, const calls_work *work, ai_try *one, lh_error *err) {
     ai_breaker *breaker = run->task->breaker;
     bool probe = false;
-    uint64_t wait_ms = 0, now = lh_time_monotonic_ms(), left = run->deadline_ms - now;
+    uint64_t wait_ms = 0, now = lh_time_monotonic_ms(), most = (uint64_t)run->ai->config->ai_timeout_ms;
+    *one = (ai_try){.setup = &run->task->setup, .cancelled = run->call->cancelled, .timeout_ms = most};
     if (run->call->cancelled && atomic_load(run->call->cancelled))
         return lh_fail(err, LH_CANCELLED, "the call was cancelled");
     if (now >= run->deadline_ms) return lh_fail(err, LH_CANCELLED, "the call's time went by");
+    if (run->deadline_ms - now < most) one->timeout_ms = run->deadline_ms - now;
     if (breaker && !ai_breaker_admit(breaker, now, &probe, &wait_ms))
         return lh_fail(err, LH_UNAVAILABLE,
                        "%.*s failed again and again and is left alone; it is tried again in %" PRIu64 " ms",
                        LH_STR_ARG(run->task->setup.url), wait_ms);
-    uint64_t most = (uint64_t)run->ai->config->ai_timeout_ms;
-    *one = (ai_try){
-        .model = run->task->setup.model, .cancelled = run->call->cancelled, .timeout_ms = left < most ? left : most};
     lh_code code = work->once(work->ctx, one, err);
     ai_outcome outcome = code == LH_OK                        ? AI_OUTCOME_GOOD
                          : code == LH_CANCELLED || one->alive ? AI_OUTCOME_NONE
@@ -162,18 +158,21 @@ static lh_code calls_check_vectors(const calls_embed *work, lh_error *err) {
 static lh_code calls_embed_all(calls_embed *work, const lh_str *texts, size_t count, lh_ai_embeddings *all,
                                lh_error *err) {
     const calls_work tried = {calls_embed_once, work, NULL};
-    LH_TRY(calls_model(&work->run, &all->model, err));
     for (size_t at = 0; at < count; at += work->count) {
         work->texts = texts + at;
         work->count = calls_batch(&work->run, texts + at, count - at);
         LH_TRY(calls_try(&work->run, &tried, err));
         LH_TRY(calls_check_vectors(work, err));
         if (at == 0) {
+            all->model = work->got.model;
             all->dimensions = work->got.dimensions;
             all->values = work->count == count ? work->got.values
                                                : LH_ARENA_ARRAY(work->run.arena, float, count * all->dimensions);
             LH_TRY(lh_arena_check(work->run.arena, err));
         }
+        if (!lh_str_eq(work->got.model.version, all->model.version))
+            return lh_fail(err, LH_UNAVAILABLE, "the model of %.*s became another one during the call",
+                           LH_STR_ARG(work->run.task->setup.url));
         if (work->got.dimensions != all->dimensions)
             return lh_fail(err, LH_CORRUPT, "%.*s gave vectors of %zu dimensions, and then of %zu",
                            LH_STR_ARG(work->run.task->setup.url), all->dimensions, work->got.dimensions);
@@ -184,7 +183,7 @@ static lh_code calls_embed_all(calls_embed *work, const lh_str *texts, size_t co
         work->run.used.tokens_in = all->tokens; /* also when a later batch fails */
     }
     all->count = count;
-    return LH_OK;
+    return calls_model(&work->run, &all->model, err);
 }
 
 lh_code lh_ai_embed(lh_ai *ai, const lh_ai_call *call, const lh_str *texts, size_t count, lh_arena *arena,
@@ -268,15 +267,12 @@ static lh_code calls_check_prompt(const lh_ai_prompt *prompt, lh_error *err) {
 
 static lh_code calls_generate_all(calls_generate *work, lh_error *err) {
     const calls_work tried = {calls_generate_once, work, &work->sink.began};
-    lh_ai_model model;
-    LH_TRY(calls_model(&work->run, &model, err));
     lh_code code = calls_try(&work->run, &tried, err);
     work->run.used.tokens_in = work->got.prompt_tokens; /* what was used up counts, also when the call failed */
     work->run.used.tokens_out = work->got.tokens;
     if (code != LH_OK) return code;
-    work->got.model = model;
     work->got.text = lh_arena_dup(work->run.arena, lh_buf_str(&work->sink.text));
-    return lh_arena_check(work->run.arena, err);
+    return calls_model(&work->run, &work->got.model, err);
 }
 
 lh_code lh_ai_generate(lh_ai *ai, const lh_ai_call *call, const lh_ai_prompt *prompt, lh_ai_piece_fn on_piece,
@@ -320,8 +316,6 @@ static int calls_by_score(const void *a, const void *b) {
 
 static lh_code calls_rerank_all(calls_rerank *work, lh_error *err) {
     const calls_work tried = {calls_rerank_once, work, NULL};
-    lh_ai_model model;
-    LH_TRY(calls_model(&work->run, &model, err));
     LH_TRY(calls_try(&work->run, &tried, err));
     lh_ai_ranking *got = &work->got;
     bool *seen = LH_ARENA_ARRAY(work->run.arena, bool, work->count);
@@ -336,9 +330,8 @@ static lh_code calls_rerank_all(calls_rerank *work, lh_error *err) {
     }
     if (got->count) qsort(got->scores, got->count, sizeof *got->scores, calls_by_score);
     if (got->count > work->top_n) got->count = work->top_n;
-    got->model = model;
     work->run.used.tokens_in = got->tokens;
-    return LH_OK;
+    return calls_model(&work->run, &got->model, err);
 }
 
 lh_code lh_ai_rerank(lh_ai *ai, const lh_ai_call *call, lh_str query, const lh_str *documents, size_t count,
