@@ -84,7 +84,7 @@ typedef struct ai_exchange {
     const lh_json *body;       /* NULL: none */
     lh_arena *arena;           /* for the exchange; AI_EXCHANGE_BYTES will do */
 } ai_exchange;
-enum { AI_EXCHANGE_BYTES = 512 << 20 };
+enum { AI_EXCHANGE_BYTES = 256 << 20 };
 /* The JSON that is answered. Errors: those of ai.h; UNAVAILABLE with one->again, alive and retry_after_ms set. */
 LH_MUST_CHECK lh_code ai_endpoint_ask(const ai_exchange *exchange, lh_json **ret, lh_error *err);
 /* The answer goes to events, as it comes. */

@@ -115,6 +115,7 @@ static lh_code endpoint_refused(const ai_exchange *exchange, int status, lh_str 
 
 /* lh_http_do() gave no answer. */
 static lh_code endpoint_silent(const ai_exchange *exchange, lh_code code, const lh_error *why, lh_error *err) {
+    if (code == LH_INVALID) code = LH_UNAVAILABLE; /* the URL was looked at: what answered speaks no HTTP */
     exchange->one->again = code == LH_UNAVAILABLE;
     if (code == LH_CANCELLED) return lh_fail(err, code, "the call was cancelled");
     return lh_fail(err, code, "%.*s: %s", LH_STR_ARG(exchange->one->setup->url), why->message);
