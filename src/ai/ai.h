@@ -9,8 +9,8 @@ typedef enum lh_ai_task { LH_AI_EMBED, LH_AI_GENERATE, LH_AI_RERANK, LH_AI_TASKS
 extern const char *const lh_ai_task_names[LH_AI_TASKS]; /* "embed", … */
 
 typedef struct lh_ai lh_ai;
-/* Takes the settings of [ai]; does no I/O but what a model in process needs. config: borrowed for life. Owned: lh_ai_free().
- * Errors: INVALID (a setting), and of a model in process NOT_FOUND, CORRUPT, NO_MEMORY. */
+/* Takes the settings of [ai]; does no I/O: a model in process is loaded by the first call that needs it. config: borrowed for
+ * life. Owned: lh_ai_free(). Errors: INVALID (a setting), NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_ai_open(const lh_config *config, lh_ai **ret, lh_error *err);
 void lh_ai_free(lh_ai *ai); /* no call may be running; NULL is fine */
 static inline void lh_ai_freep(lh_ai **ai) { lh_ai_free(*ai); }

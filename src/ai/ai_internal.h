@@ -17,6 +17,7 @@ typedef struct ai_try {
     const ai_setup *setup;
     const _Atomic bool *cancelled;
     uint64_t timeout_ms; /* 0: none */
+    bool asked;          /* false: the breaker kept it from the provider */
     /* set by the provider when the try failed: */
     bool again;              /* may be tried again: connect, time-out, 429, 5xx */
     bool alive;              /* the endpoint answered and refused: no sign that it is down */
@@ -39,6 +40,7 @@ struct ai_provider_ops {
     bool remote;       /* has a url: is tried again, and has a breaker */
     const char *model; /* when the setting is empty; NULL: it must be set */
     const char *url;   /* the same, of who is remote */
+    /* Looks at the settings. Also run by commands that call no model: one in process is loaded by its first call. */
     lh_code (*open)(const ai_setup *setup, void **ret, lh_error *err);
     void (*close)(void *state); /* NULL is fine */
     /* ret->values, and ret->model.version where there is one: arena; the rest of ret->model is not set here. */
@@ -94,8 +96,6 @@ lh_json *ai_endpoint_texts(const lh_str *texts, size_t count, lh_arena *arena);
 lh_json *ai_endpoint_messages(const lh_ai_prompt *prompt, lh_arena *arena);
 /* An error that stands in a good answer. Always fails. */
 LH_MUST_CHECK lh_code ai_endpoint_failed(const ai_exchange *exchange, const lh_json *answer, lh_error *err);
-/* What an endpoint says of its failure, as one clean line; empty when it says nothing, or what may not be repeated. Arena. */
-lh_str ai_endpoint_sentence(const ai_exchange *exchange, const lh_json *answer);
 
 /* ---- gate.c: what a call passes on its way; times are given, so that tests have their own clock ---- */
 typedef struct ai_breaker {

@@ -67,6 +67,7 @@ static lh_code calls_once(calls_run *run, const calls_work *work, ai_try *one, l
         return lh_fail(err, LH_UNAVAILABLE,
                        "%.*s failed again and again and is left alone; it is tried again in %" PRIu64 " ms",
                        LH_STR_ARG(run->task->setup.url), wait_ms);
+    one->asked = true;
     lh_code code = work->once(work->ctx, one, err);
     ai_outcome outcome = code == LH_OK                        ? AI_OUTCOME_GOOD
                          : code == LH_CANCELLED || one->alive ? AI_OUTCOME_NONE
@@ -92,8 +93,11 @@ static lh_code calls_try(calls_run *run, const calls_work *work, lh_error *err) 
     lh_code code = LH_INTERNAL;
     for (unsigned tried = 1;; tried++) {
         ai_try one = {0};
-        code = calls_once(run, work, &one, &why);
-        if (code == LH_OK) return LH_OK;
+        lh_error now = {0};
+        lh_code failed = calls_once(run, work, &one, &now);
+        if (failed == LH_OK) return LH_OK;
+        if (tried == 1 || one.asked || failed == LH_CANCELLED)
+            code = failed, why = now; /* else the try before says more */
         if (!one.again || tried >= tries || (work->began && *work->began)) break;
         uint64_t random = 0;
         lh_random_bytes(&random, sizeof random);

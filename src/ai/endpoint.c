@@ -66,7 +66,8 @@ static lh_str endpoint_message(const lh_json *answer) {
     return lh_json_str(found, LH_STR_NONE);
 }
 
-lh_str ai_endpoint_sentence(const ai_exchange *exchange, const lh_json *answer) {
+/* As one clean line; empty when it says nothing, or what may not be repeated. */
+static lh_str endpoint_sentence(const ai_exchange *exchange, const lh_json *answer) {
     size_t left = ENDPOINT_SEARCH_BYTES;
     lh_str cut = lh_str_cut_utf8(lh_str_trim(endpoint_message(answer)), ENDPOINT_SENTENCE_BYTES);
     char *text = lh_arena_alloc(exchange->arena, cut.len + 1);
@@ -80,7 +81,7 @@ lh_str ai_endpoint_sentence(const ai_exchange *exchange, const lh_json *answer) 
 }
 
 lh_code ai_endpoint_failed(const ai_exchange *exchange, const lh_json *answer, lh_error *err) {
-    lh_str sentence = ai_endpoint_sentence(exchange, answer);
+    lh_str sentence = endpoint_sentence(exchange, answer);
     exchange->one->again = true;
     return lh_fail(err, LH_UNAVAILABLE, "%.*s failed%s%.*s", LH_STR_ARG(exchange->one->setup->url),
                    sentence.len ? ": " : "", LH_STR_ARG(sentence));
@@ -102,7 +103,7 @@ static lh_code endpoint_refused(const ai_exchange *exchange, int status, lh_str 
     if (lh_str_to_u64(retry_after, &seconds) == LH_OK)
         one->retry_after_ms = seconds < 86400 ? seconds * 1000 : (uint64_t)86400000;
     if (lh_json_parse(exchange->arena, body, &answer, NULL) != LH_OK) answer = NULL;
-    lh_str sentence = ai_endpoint_sentence(exchange, answer);
+    lh_str sentence = endpoint_sentence(exchange, answer);
     const char *what = status == 401 || status == 403        ? "refuses the key"
                        : status == 404                       ? "has no such model or path"
                        : status == 429                       ? "has too many requests"
