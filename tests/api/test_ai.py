@@ -1,8 +1,10 @@
 """Models: the hash embedder, endpoints that speak OpenAI's API (another lakehouse is one) or Ollama's, /v1 for OpenAI's own SDK, and faults."""
 import json
 import math
+import random
 import re
 import socket
+import struct
 import threading
 import time
 
@@ -97,7 +99,7 @@ def test_the_sdk_embeds_as_base64_and_as_floats(lake, sdk):
     raw = vectors(lake, TEXTS[:3])
     assert [item.index for item in got.data] == [0, 1, 2] and got.model == "hash"
     assert [item.embedding for item in plain.data] == raw
-    assert all(math.isclose(a, b, abs_tol=1e-7) for x, y in zip(got.data, raw) for a, b in zip(x.embedding, y))
+    assert [struct.pack("<384f", *item.embedding) for item in got.data] == [struct.pack("<384f", *row) for row in raw]  # the same to the last bit
     assert got.usage.prompt_tokens == got.usage.total_tokens > 0
     assert all(math.isclose(sum(v * v for v in row), 1, abs_tol=1e-5) for row in raw)
     assert sdk.embeddings.create(model="hash", input="alone").data[0].embedding == pytest.approx(vectors(lake, "alone")[0], abs=1e-7)
@@ -334,6 +336,15 @@ def test_an_endpoint_s_words_are_one_short_line(fresh, scripted):
     server = fresh(env=embedder(scripted(reply({"error": {"message": "a\r\nb\x07" + "ä" * 500}}, 400)).url))
     message = refused(embed(server, "x"), 400, "invalid")
     assert "a  b " in message and len(message) < 250 and message.endswith("ä")
+
+
+def test_numbers_keep_their_last_bit(fresh, scripted):
+    generator = random.Random(7)
+    sizes = [10.0 ** -k * f for k in range(-12, 13) for f in (1, 0.99999999, 1.0000001, 0.5, 9.9999999)] + [0.0, 1.4e-45, 3.4e38, 0.1, 0.3, 1 / 3]
+    sizes += [generator.uniform(-1, 1) * 10 ** generator.uniform(-8, 1) for _ in range(8000)]
+    sent = [struct.unpack("<f", struct.pack("<f", sign * value))[0] for value in sizes for sign in (1, -1)]
+    got = vectors(fresh(env=embedder(scripted(embedded(sent)).url)), "x")[0]
+    assert struct.pack(f"<{len(sent)}f", *got) == struct.pack(f"<{len(sent)}f", *(value + 0.0 for value in sent))
 
 
 # ---- generate: streams, of a server that plays the forms ----
