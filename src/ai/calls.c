@@ -13,9 +13,12 @@ typedef struct calls_run {
     lh_arena *arena;
     uint64_t deadline_ms; /* UINT64_MAX: none */
     ai_counters used;
+    lh_span span;
 } calls_run;
 
 /* ---- begin and end ---- */
+
+static const char *const calls_spans[LH_AI_TASKS] = {"ai.embed", "ai.generate", "ai.rerank"};
 
 static lh_code calls_begin(calls_run *run, lh_ai *ai, lh_ai_task which, const lh_ai_call *call, lh_error *err) {
     run->ai = ai;
@@ -28,13 +31,19 @@ static lh_code calls_begin(calls_run *run, lh_ai *ai, lh_ai_task which, const lh
     if (call->model.len && !lh_str_eq(call->model, run->task->setup.model))
         return lh_fail(err, LH_NOT_FOUND, "there is no %s model '%.*s'; there is '%.*s'", lh_ai_task_names[which],
                        LH_STR_ARG(lh_str_cut_utf8(call->model, 64)), LH_STR_ARG(run->task->setup.model));
-    return ai_slots_take(&run->task->slots, call->cancelled, run->deadline_ms, err);
+    LH_TRY(ai_slots_take(&run->task->slots, call->cancelled, run->deadline_ms, err));
+    lh_span_begin(calls_spans[which], &run->span);
+    lh_span_string(&run->span, "gen_ai.request.model", run->task->setup.model);
+    return LH_OK;
 }
 
 static void calls_end(calls_run *run, lh_code code) {
     run->used.calls = 1;
     run->used.failed = code != LH_OK;
     ai_slots_give(&run->task->slots);
+    lh_span_number(&run->span, "gen_ai.usage.input_tokens", (int64_t)run->used.tokens_in);
+    lh_span_number(&run->span, "gen_ai.usage.output_tokens", (int64_t)run->used.tokens_out);
+    lh_span_end(&run->span, code);
     ai_usage_add(&run->ai->usage, run->call->principal, run->task->setup.task, run->used);
 }
 

@@ -186,6 +186,18 @@ def test_an_endpoint_gives_what_it_gives_directly_in_order(fresh, lake):
     assert server.request("GET", "/ai/health").json()["status"] == "ok"
 
 
+def test_a_call_is_a_span_of_its_request(fresh, scripted):
+    endpoint = scripted(embedded([1, 0]))
+    server = fresh("--set", "trace.exporter=stdout", env=embedder(endpoint.url))
+    answer = embed(server, "x")
+    root, sent = (headers["traceparent"].split("-") for headers in (answer.headers, endpoint.seen[0][1]))
+    assert root[1] == sent[1] == answer.headers["X-Trace-Id"] and root[2] != sent[2]
+    seen = []
+    reading = threading.Thread(target=lambda: seen.extend(iter(server.process.stdout.readline, "")), daemon=True)
+    reading.start()
+    wait_for(lambda: any('"ai.embed"' in text and sent[2] in text for text in seen))
+
+
 def test_the_key_goes_to_the_endpoint_and_nowhere_else(fresh):
     env = {**settings(embed_provider="hash"), "LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": KEY}
     guarded = fresh(env=env)
