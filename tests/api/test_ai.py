@@ -186,6 +186,26 @@ def test_an_endpoint_gives_what_it_gives_directly_in_order(fresh, lake):
     assert server.request("GET", "/ai/health").json()["status"] == "ok"
 
 
+def test_many_callers_at_once_get_their_own_vectors(fresh, lake):
+    server = fresh(env=settings(embed_provider="openai", embed_model="hash", embed_url=lake.url + "/v1", concurrency=3, queue_max=100, batch_texts=2))
+    expected, wrong = vectors(lake, TEXTS), []
+
+    def caller(start):
+        for at in range(start, len(TEXTS), 16):
+            if vectors(server, TEXTS[at:at + 5]) != expected[at:at + 5]:
+                wrong.append(at)
+            server.request("GET", "/ai/usage"), server.request("GET", "/ai/health"), server.request("GET", "/metrics")
+
+    callers = [threading.Thread(target=caller, args=(start,)) for start in range(16)]
+    for one in callers:
+        one.start()
+    for one in callers:
+        one.join()
+    assert not wrong
+    used = server.request("GET", "/ai/usage").json()["items"][0]
+    assert (used["calls"], used["failed"]) == (len(TEXTS), 0) and server.metric("lakehouse_ai_calls_waiting", task="embed") == 0
+
+
 def test_a_call_is_a_span_of_its_request(fresh, scripted):
     endpoint = scripted(embedded([1, 0]))
     server = fresh("--set", "trace.exporter=stdout", env=embedder(endpoint.url))
