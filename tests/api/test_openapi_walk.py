@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 from jsonschema import Draft202012Validator
 
+from endpoints import Scripted, reply, said, stream
 from harness import ROOT, Server
 
 ADMIN = "an-admin-key-of-the-walk"
@@ -27,12 +28,16 @@ def lake(tmp_path_factory):
     (folder / "profiles").mkdir()
     (folder / "profiles" / "ann.json").write_text(json.dumps({"bucket": {"name": "ann", "root": "own"}}))
     (folder / "lakehouse.toml").write_text(f'[storage]\nprofile_root = "{folder / "profiles"}"\n[[storage.buckets]]\nname = "two"\nroot = "{folder / "two"}"\n')
+    chat, rank = Scripted(stream(*said("a", "b"))), Scripted(reply({"results": [{"index": 0, "relevance_score": 0.5}]}))
+    models = {f"LAKEHOUSE__AI__{task}_{name}": value for task, url in (("GENERATE", chat.url), ("RERANK", rank.url))
+              for name, value in (("PROVIDER", "openai"), ("MODEL", "m"), ("URL", url))}
     running = Server(folder / "root", "--config", str(folder / "lakehouse.toml"),
-                     env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN})
+                     env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN, "LAKEHOUSE__AI__EMBED_PROVIDER": "hash", **models})
     running.headers = {"X-API-Key": ADMIN}
     running.sql("CREATE TABLE t AS SELECT 1 AS a, 'x' AS b")
     yield running
     running.stop()
+    chat.stop(), rank.stop()
     for entry in (folder / "root" / "_catalog" / "log").glob("*.json"):  # and all that the walk put into the catalog tells its form
         for change in json.loads(entry.read_text())["changes"]:
             assert change.get("delete") or change["put"]["schema_version"] == 1, change
@@ -53,7 +58,7 @@ def check_refusal(answer, status, where):
     if where[0] == "HEAD":
         assert not answer.content
         return
-    kind = "IcebergError" if where[1].startswith("/iceberg/") else "Error"
+    kind = "IcebergError" if where[1].startswith("/iceberg/") else "OpenAIError" if where[1].startswith("/v1/") else "Error"
     check_body(answer, DOCUMENT["components"]["responses"][kind]["content"], where)
     if kind == "IcebergError":
         assert answer.json()["error"]["code"] == status, where
@@ -196,6 +201,11 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("journal_update", {}, {"json": {"entity_type": "x", "entity_id": "1", "before": {"a": 1}, "after": {"a": 2}}}), ("journal_history", {"entity_id": "1"}, {}), ("journal_recent", {}, {}),
     ("journal_flush", {}, {}), ("journal_recent", {}, {"params": {"limit": 1}}), ("journal_stats", {}, {}), ("journal_verify", {}, {}),
     ("access_audit", {}, {}), ("access_audit", {}, {"params": {"principal": "p", "dataset": "w", "since": "2026-01-01T00:00:00Z"}}),
+    ("ai_models", {}, {}), ("ai_embed", {}, {"json": {"input": ["x", "y"], "model": "hash"}}), ("ai_generate", {}, {"json": {"prompt": "x"}}),
+    ("ai_generate", {}, {"json": {"messages": [{"role": "user", "content": "x"}], "stream": True, "stop": "END", "seed": 1, "temperature": 0.5, "max_tokens": 9}}),
+    ("ai_rerank", {}, {"json": {"query": "q", "documents": ["d"], "top_n": 1}}), ("ai_health", {}, {}), ("ai_usage", {}, {}), ("v1_models", {}, {}),
+    ("v1_embeddings", {}, {"json": {"model": "hash", "input": "x"}}), ("v1_chat", {}, {"json": {"model": "m", "messages": [{"role": "user", "content": "x"}]}}),
+    ("v1_chat", {}, {"json": {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}}),
     ("principal_delete", {"principal": "p"}, {}), ("role_delete", {"role": "r"}, {}),
 ]
 
