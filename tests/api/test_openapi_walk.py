@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from endpoints import Scripted, reply, said, stream
-from harness import ROOT, Server
+from harness import ROOT, Server, wait_for
 
 ADMIN = "an-admin-key-of-the-walk"
 DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -35,6 +35,8 @@ def lake(tmp_path_factory):
                      env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN, "LAKEHOUSE__AI__EMBED_PROVIDER": "hash", **models})
     running.headers = {"X-API-Key": ADMIN}
     running.sql("CREATE TABLE t AS SELECT 1 AS a, 'x' AS b")
+    running.sql("CREATE SCHEMA vectors")
+    running.sql("CREATE TABLE vectors.taken AS SELECT 1 AS a")  # no index of that name can be made
     yield running
     running.stop()
     chat.stop(), rank.stop()
@@ -207,7 +209,19 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("v1_embeddings", {}, {"json": {"model": "hash", "input": "x"}}), ("v1_chat", {}, {"json": {"model": "m", "messages": [{"role": "user", "content": "x"}]}}),
     ("v1_chat", {}, {"json": {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}}),
     ("principal_delete", {"principal": "p"}, {}), ("role_delete", {"role": "r"}, {}),
+    ("vectors_index", {}, {"json": {"dataset": "t", "id_column": "a", "text_columns": ["b"], "index": "found", "chunk": {"size": 100}, "refresh": {"policy": "manual"}}}),
+    ("job_events", {"job": "succeeded"}, {}), ("vectors_index", {}, {"json": {"dataset": "t", "id_column": "a", "template": "{b}", "index": "taken"}}), ("job_get", {"job": "failed"}, {}),
+    ("jobs_list", {}, {}), ("jobs_list", {}, {"params": {"state": "failed", "limit": 1}}), ("job_retry", {"job": "failed"}, {}), ("job_cancel", {"job": "failed"}, {}),
+    ("vectors_indexes", {}, {"params": {"dataset": "t"}}), ("vectors_index_get", {"index": "found"}, {}), ("vectors_search", {}, {"json": {"index": "found", "query": "x", "k": 1, "mode": "exact"}}),
+    ("vectors_search", {}, {"json": {"index": "found", "query": "x", "filter": "a = 1", "columns": ["b"]}}), ("vectors_stale", {}, {}), ("vectors_refresh", {"name": "t"}, {}),
+    ("job_get", {"job": "succeeded"}, {}), ("vectors_index_delete", {"index": "found"}, {}),
 ]
+
+
+def job_of(lake, state):
+    """The id of a job, once all are at rest and the newest one of that state is among them."""
+    wait_for(lambda: all(job["state"] in ("succeeded", "failed", "cancelled") for job in lake.request("GET", "/jobs").json()["items"]))
+    return lake.request("GET", "/jobs", params={"state": state}).json()["items"][0]["id"]
 
 
 # headers of every answer, and what HTTP itself says of a body
@@ -242,6 +256,8 @@ def test_good_answers_are_what_the_document_says(lake):
         method, path, operation = OPERATIONS[name]
         if name in ("keys_rotate", "keys_revoke"):
             names = {"id": lake.request("GET", "/access/keys").json()["items"][0]["id"]}
+        if "job" in names:
+            names = {"id": job_of(lake, names["job"])}
         answer = lake.request(method, fill(path, **names), **options)
         assert answer.status_code // 100 == 2, (name, answer.text)
         check_headers(answer, operation, name)
