@@ -10,9 +10,29 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <json-schema-to-grammar.h>
 #include <json.h>
+
+/* What the way from schema to grammar asks of the rest of `common`, which is not taken. */
+std::string string_repeat(const std::string &text, size_t times) {
+    std::string all;
+    while (times-- > 0) all += text;
+    return all;
+}
+std::string string_join(const std::vector<std::string> &texts, const std::string &between) {
+    std::string all;
+    for (size_t i = 0; i < texts.size(); i++) all += (i ? between : std::string()) + texts[i];
+    return all;
+}
+std::vector<std::string> string_split(const std::string &text, const std::string &at) {
+    std::vector<std::string> parts;
+    size_t from = 0;
+    for (size_t found; (found = text.find(at, from)) != std::string::npos; from = found + at.size()) parts.push_back(text.substr(from, found - from));
+    parts.push_back(text.substr(from));
+    return parts;
+}
 
 namespace {
 

@@ -7,16 +7,15 @@
 #include <stdio.h>
 
 /* The embedding model is beside the test program, a small one for answers only after tools/setup-test. */
-static lh_str model_path(char into[4096], const char *name) {
-    const char *folder = getenv("LAKEHOUSE_MODELS");
-    snprintf(into, 4096, "%s/%s", folder ? folder : "models", name);
+static lh_str model_path(char into[4096], const char *name, const char *folder) {
+    snprintf(into, 4096, "%s/%s", getenv(folder) ? getenv(folder) : "models", name);
     return lh_str_from(into);
 }
 static ai_llama *open_embedder(uint32_t threads, uint32_t context) {
     char path[4096];
     lh_error err = {0};
     ai_llama *model = NULL;
-    CHECK_OK(ai_llama_open(model_path(path, "all-minilm-l6-v2.gguf"), AI_LLAMA_EMBED, threads, context, &model, &err));
+    CHECK_OK(ai_llama_open(model_path(path, "all-minilm-l6-v2.gguf", "LAKEHOUSE_MODELS"), AI_LLAMA_EMBED, threads, context, &model, &err));
     return model;
 }
 static double cosine(const float *a, const float *b) {
@@ -49,7 +48,7 @@ static void test_ai_llama__what_is_no_model_is_refused(void) {
     fclose(out);
     CHECK(ai_llama_open(lh_str_from(file), AI_LLAMA_EMBED, 1, 0, &model, &err) == LH_CORRUPT);
     remove(file);
-    lh_str embedder = model_path(path, "all-minilm-l6-v2.gguf");
+    lh_str embedder = model_path(path, "all-minilm-l6-v2.gguf", "LAKEHOUSE_MODELS");
     CHECK(ai_llama_open(embedder, AI_LLAMA_GENERATE, 1, 0, &model, &err) == LH_INVALID);
     CHECK(strstr(err.message, "embedding model"));
     CHECK(ai_llama_open(embedder, AI_LLAMA_EMBED, 0, 0, &model, &err) == LH_INVALID);
@@ -128,13 +127,13 @@ static ai_llama *open_writer(void) {
     char path[4096];
     lh_error err = {0};
     ai_llama *model = NULL;
-    lh_code code = ai_llama_open(model_path(path, "smollm2-135m.gguf"), AI_LLAMA_GENERATE, 2, 2048, &model, &err);
+    lh_code code = ai_llama_open(model_path(path, "smollm2-135m.gguf", "LAKEHOUSE_TEST_MODELS"), AI_LLAMA_GENERATE, 2, 2048, &model, &err);
     if (code == LH_NOT_FOUND) skip();
     if (code != LH_OK) print_error("%s\n", err.message);
     CHECK(code == LH_OK);
     return model;
 }
-static const ai_llama_message ask[] = {{LH_STR("system"), LH_STR("You answer shortly.")}, {LH_STR("user"), LH_STR("Name the capital of France.")}};
+static const ai_llama_message ask[] = {{{"system", 6}, {"You answer shortly.", 19}}, {{"user", 4}, {"Name the capital of France.", 27}}};
 
 static lh_code collect(void *ctx, lh_str piece, lh_error *err) {
     if (!lh_str_is_utf8(piece)) return lh_fail(err, LH_CORRUPT, "cut");
