@@ -118,7 +118,7 @@ static lh_code search_check(const lh_ann_index *index, const lh_ann_query *query
 /* Answers a batch into `hits` and `counts`. room: vectors and codes of ANN_BATCH probes. */
 static lh_code search_batch(search_task *task, const float *vectors, lh_ann_hit *hits, uint32_t *counts, lh_error *err) {
     const lh_ann_index *index = task->index;
-    bool few = (double)task->found <= SEARCH_SCAN * sqrt((double)index->rows) && task->found < index->rows;
+    bool few = (double)task->found <= (double)SEARCH_SCAN * sqrt((double)index->rows) && task->found < index->rows;
     size_t padded = index->padded;
     LH_CLEANUP(lh_free_pointer) ann_probe *probes = calloc(task->count, sizeof *probes);
     LH_CLEANUP(lh_free_pointer) float *copies = malloc(task->count * padded * sizeof *copies);
