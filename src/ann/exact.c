@@ -14,7 +14,7 @@
 
 #include <math.h>
 
-enum { EXACT_PIECE = 256, EXACT_SPARSE = 4, EXACT_THREAD_BYTES = 1 << 20, EXACT_CANCEL_ROWS = 1024 };
+enum { EXACT_PIECE = 256, EXACT_SPARSE = 4, EXACT_THREAD_BYTES = 1 << 20, EXACT_MANY = 4096 };
 
 typedef struct exact_list {
     ann_top lows;
@@ -130,6 +130,42 @@ static void exact_thread(void *ctx, unsigned n) {
     }
 }
 
+typedef struct exact_score {
+    const exact_scan *scan;
+    size_t q;
+    const ann_item *items;
+    size_t count;
+    _Atomic size_t next;
+} exact_score;
+
+static void exact_score_thread(void *ctx, unsigned n) { /* into its list's heap, whose lows are not needed any more */
+    exact_score *score = ctx;
+    const ann_exact_ask *ask = score->scan->ask;
+    ann_top *top = &score->scan->lists[n * ask->count + score->q].lows;
+    top->count = 0;
+    while (!ann_cancelled(ask->cancelled)) {
+        size_t first = atomic_fetch_add(&score->next, EXACT_PIECE);
+        for (size_t i = first; i < first + EXACT_PIECE && i < score->count; i++) {
+            if (!ann_top_takes(top, score->items[i].key)) continue;
+            ann_top_offer(top, ann_exact_key(score->scan->index, &ask->probes[score->q], score->items[i].row), score->items[i].row);
+        }
+        if (first + EXACT_PIECE >= score->count) return;
+    }
+}
+
+/* Where bounds leave many rows, they are scored by all threads, in any order. */
+static lh_code exact_score_many(const exact_scan *scan, unsigned threads, size_t q, const ann_item *items, size_t count,
+                                ann_top *top, lh_error *err) {
+    exact_score score = {.scan = scan, .q = q, .items = items, .count = count};
+    ann_parallel(threads, exact_score_thread, &score);
+    if (ann_cancelled(scan->ask->cancelled)) return lh_fail(err, LH_CANCELLED, "the search was cancelled");
+    for (unsigned t = 0; t < threads; t++) {
+        const ann_top *part = &scan->lists[t * scan->ask->count + q].lows;
+        for (size_t i = 0; i < part->count; i++) ann_top_offer(top, part->items[i].key, part->items[i].row);
+    }
+    return LH_OK;
+}
+
 /* Joins what the threads have of one query and scores it. `work` has room for all their lows and items. */
 static lh_code exact_finish(const exact_scan *scan, unsigned threads, size_t q, ann_item *work, ann_item *ret, uint32_t *ret_count,
                             lh_error *err) {
@@ -147,12 +183,14 @@ static lh_code exact_finish(const exact_scan *scan, unsigned threads, size_t q, 
         for (size_t i = 0; i < list->count; i++)
             if (list->items[i].key >= mark) work[count++] = list->items[i];
     }
-    ann_sort(work, count);
     ann_top top = {.items = ret, .k = ask->k};
-    for (size_t i = 0; i < count && ann_top_takes(&top, work[i].key); i++) {
-        if (i % EXACT_CANCEL_ROWS == 0 && ann_cancelled(ask->cancelled)) return lh_fail(err, LH_CANCELLED, "the search was cancelled");
-        ann_top_offer(&top, ann_exact_key(scan->index, &ask->probes[q], work[i].row), work[i].row);
+    if (count > EXACT_MANY) {
+        LH_TRY(exact_score_many(scan, threads, q, work, count, &top, err));
+        count = 0;
     }
+    ann_sort(work, count);
+    for (size_t i = 0; i < count && ann_top_takes(&top, work[i].key); i++)
+        ann_top_offer(&top, ann_exact_key(scan->index, &ask->probes[q], work[i].row), work[i].row);
     ann_sort(top.items, top.count);
     *ret_count = (uint32_t)top.count;
     return LH_OK;
