@@ -206,7 +206,8 @@ static lh_code build_own_graph(lh_ann_index *index, lh_error *err) {
     ann_graph *old = lh_take(&index->graph);
     lh_code code = build_new_graph(index, err);
     if (code == LH_OK) {
-        const char *failed = ann_graph_load(index->graph, index->graph_bytes.ptr, index->graph_bytes.len, index->rows, false);
+        bool damaged = false; /* it was checked when it was opened */
+        const char *failed = ann_graph_load(index->graph, index->graph_bytes.ptr, index->graph_bytes.len, index->rows, false, &damaged);
         if (failed) code = lh_fail(err, LH_NO_MEMORY, "cannot load the graph: %s", failed);
     }
     if (code != LH_OK) { /* the old one serves on */
