@@ -14,7 +14,7 @@
 
 #include <math.h>
 
-enum { EXACT_PIECE = 256, EXACT_SPARSE = 4, EXACT_THREAD_BYTES = 1 << 20, EXACT_CANCEL_ROWS = 1024 };
+enum { EXACT_PIECE = 256, EXACT_SPARSE = 4, EXACT_THREAD_BYTES = 1 << 20, EXACT_MANY = 4096 };
 
 typedef struct exact_list {
     ann_top lows;
@@ -50,8 +50,8 @@ static bool exact_push(exact_list *list, float high, uint32_t row) {
 }
 
 /* Rows first … first + count - 1 for one query; their dots lie `stride` apart. */
-static bool exact_take(const exact_scan *scan, exact_list *list, const ann_probe *probe, const ann_meta *meta,
-                       uint64_t first, size_t count, const int32_t *dots, size_t stride) {
+static bool exact_take(const exact_scan *scan, exact_list *list, const ann_probe *probe, const ann_meta *meta, uint64_t first,
+                       size_t count, const int32_t *dots, size_t stride) {
     bool l2 = scan->index->options.metric == LH_ANN_L2;
     const uint64_t *bits = scan->ask->bits;
     for (size_t i = 0; i < count; i++) {
@@ -109,8 +109,7 @@ static bool exact_piece(const exact_scan *scan, exact_list *lists, uint64_t firs
     for (; q + 4 <= ask->count; q += 4) {
         kernels->scan4(codes, count, ask->probes[q].codes, n, dots);
         for (size_t j = 0; j < 4; j++)
-            if (!exact_take(scan, &lists[q + j], &ask->probes[q + j], &block->meta[at], first, count, dots + j, 4))
-                return false;
+            if (!exact_take(scan, &lists[q + j], &ask->probes[q + j], &block->meta[at], first, count, dots + j, 4)) return false;
     }
     for (; q < ask->count; q++) {
         kernels->scan(codes, count, ask->probes[q].codes, n, dots);
@@ -131,9 +130,45 @@ static void exact_thread(void *ctx, unsigned n) {
     }
 }
 
+typedef struct exact_score {
+    const exact_scan *scan;
+    size_t q;
+    const ann_item *items;
+    size_t count;
+    _Atomic size_t next;
+} exact_score;
+
+static void exact_score_thread(void *ctx, unsigned n) { /* into its list's heap, whose lows are not needed any more */
+    exact_score *score = ctx;
+    const ann_exact_ask *ask = score->scan->ask;
+    ann_top *top = &score->scan->lists[n * ask->count + score->q].lows;
+    top->count = 0;
+    while (!ann_cancelled(ask->cancelled)) {
+        size_t first = atomic_fetch_add(&score->next, EXACT_PIECE);
+        for (size_t i = first; i < first + EXACT_PIECE && i < score->count; i++) {
+            if (!ann_top_takes(top, score->items[i].key)) continue;
+            ann_top_offer(top, ann_exact_key(score->scan->index, &ask->probes[score->q], score->items[i].row), score->items[i].row);
+        }
+        if (first + EXACT_PIECE >= score->count) return;
+    }
+}
+
+/* Where bounds leave many rows, they are scored by all threads, in any order. */
+static lh_code exact_score_many(const exact_scan *scan, unsigned threads, size_t q, const ann_item *items, size_t count,
+                                ann_top *top, lh_error *err) {
+    exact_score score = {.scan = scan, .q = q, .items = items, .count = count};
+    ann_parallel(threads, exact_score_thread, &score);
+    if (ann_cancelled(scan->ask->cancelled)) return lh_fail(err, LH_CANCELLED, "the search was cancelled");
+    for (unsigned t = 0; t < threads; t++) {
+        const ann_top *part = &scan->lists[t * scan->ask->count + q].lows;
+        for (size_t i = 0; i < part->count; i++) ann_top_offer(top, part->items[i].key, part->items[i].row);
+    }
+    return LH_OK;
+}
+
 /* Joins what the threads have of one query and scores it. `work` has room for all their lows and items. */
-static lh_code exact_finish(const exact_scan *scan, unsigned threads, size_t q, ann_item *work, ann_item *ret,
-                            uint32_t *ret_count, lh_error *err) {
+static lh_code exact_finish(const exact_scan *scan, unsigned threads, size_t q, ann_item *work, ann_item *ret, uint32_t *ret_count,
+                            lh_error *err) {
     const ann_exact_ask *ask = scan->ask;
     size_t lows = 0, count = 0;
     for (unsigned t = 0; t < threads; t++) {
@@ -148,20 +183,20 @@ static lh_code exact_finish(const exact_scan *scan, unsigned threads, size_t q, 
         for (size_t i = 0; i < list->count; i++)
             if (list->items[i].key >= mark) work[count++] = list->items[i];
     }
-    ann_sort(work, count);
     ann_top top = {.items = ret, .k = ask->k};
-    for (size_t i = 0; i < count && ann_top_takes(&top, work[i].key); i++) {
-        if (i % EXACT_CANCEL_ROWS == 0 && ann_cancelled(ask->cancelled))
-            return lh_fail(err, LH_CANCELLED, "the search was cancelled");
-        ann_top_offer(&top, ann_exact_key(scan->index, &ask->probes[q], work[i].row), work[i].row);
+    if (count > EXACT_MANY) {
+        LH_TRY(exact_score_many(scan, threads, q, work, count, &top, err));
+        count = 0;
     }
+    ann_sort(work, count);
+    for (size_t i = 0; i < count && ann_top_takes(&top, work[i].key); i++)
+        ann_top_offer(&top, ann_exact_key(scan->index, &ask->probes[q], work[i].row), work[i].row);
     ann_sort(top.items, top.count);
     *ret_count = (uint32_t)top.count;
     return LH_OK;
 }
 
-static lh_code exact_finish_all(const exact_scan *scan, unsigned threads, ann_item *ret, uint32_t *ret_counts,
-                                lh_error *err) {
+static lh_code exact_finish_all(const exact_scan *scan, unsigned threads, ann_item *ret, uint32_t *ret_counts, lh_error *err) {
     const ann_exact_ask *ask = scan->ask;
     size_t room = 1;
     for (size_t q = 0; q < ask->count; q++) {
@@ -175,8 +210,7 @@ static lh_code exact_finish_all(const exact_scan *scan, unsigned threads, ann_it
     }
     LH_CLEANUP(lh_free_pointer) ann_item *work = malloc(room * sizeof *work);
     if (!work) return lh_fail(err, LH_NO_MEMORY, "search: out of memory");
-    for (size_t q = 0; q < ask->count; q++)
-        LH_TRY(exact_finish(scan, threads, q, work, ret + q * ask->k, &ret_counts[q], err));
+    for (size_t q = 0; q < ask->count; q++) LH_TRY(exact_finish(scan, threads, q, work, ret + q * ask->k, &ret_counts[q], err));
     return LH_OK;
 }
 
@@ -185,8 +219,7 @@ static unsigned exact_threads(const lh_ann_index *index, unsigned wanted, size_t
     return useful < wanted ? (unsigned)useful : wanted;
 }
 
-lh_code ann_exact(const lh_ann_index *index, const ann_exact_ask *ask, ann_item *ret, uint32_t *ret_counts,
-                  lh_error *err) {
+lh_code ann_exact(const lh_ann_index *index, const ann_exact_ask *ask, ann_item *ret, uint32_t *ret_counts, lh_error *err) {
     unsigned threads = exact_threads(index, ask->threads, ask->count);
     size_t lists = threads * ask->count, k = ask->k < index->rows ? ask->k : (size_t)index->rows;
     size_t block_rows = (size_t)1 << index->block_shift;

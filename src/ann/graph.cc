@@ -15,7 +15,6 @@ using namespace unum::usearch;
 using graph_t = index_gt<float, std::uint32_t, std::uint32_t>;
 
 char const *const out_of_memory = "out of memory";
-char const *const damaged = "the graph is damaged";
 
 struct new_row {
     std::uint32_t row;
@@ -199,8 +198,10 @@ bool is_sound(unsigned char const *data, std::size_t bytes, std::size_t rows, st
 }
 } // namespace
 
-char const *ann_graph_load(ann_graph *graph, void const *data, std::size_t bytes, std::size_t rows, bool view) try {
-    if (!is_sound(static_cast<unsigned char const *>(data), bytes, rows, graph->graph.connectivity())) return damaged;
+char const *ann_graph_load(ann_graph *graph, void const *data, std::size_t bytes, std::size_t rows, bool view,
+                           bool *ret_damaged) try {
+    *ret_damaged = !is_sound(static_cast<unsigned char const *>(data), bytes, rows, graph->graph.connectivity());
+    if (*ret_damaged) return "the graph is damaged";
     if (!graph->graph.try_reserve(index_limits_t(0, graph->contexts))) return out_of_memory;
     memory_mapped_file_t memory(static_cast<byte_t *>(const_cast<void *>(data)), bytes); // which only reads it
     auto result = view ? graph->graph.view(std::move(memory)) : graph->graph.load(std::move(memory));

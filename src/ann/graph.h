@@ -37,8 +37,8 @@ size_t ann_graph_memory_bytes(const ann_graph *graph);
 size_t ann_graph_saved_bytes(const ann_graph *graph);
 bool ann_graph_save(const ann_graph *graph, bool (*write)(void *ctx, const void *data, size_t bytes), void *ctx);
 /* Takes a saved graph of so many rows: copied, or `view`ed in place (then the bytes outlive it and it cannot grow). Every link is
- * checked before: damaged bytes are refused. */
-const char *ann_graph_load(ann_graph *graph, const void *data, size_t bytes, size_t rows, bool view);
+ * checked before: damaged bytes are refused, which *ret_damaged tells from a lack of memory. */
+const char *ann_graph_load(ann_graph *graph, const void *data, size_t bytes, size_t rows, bool view, bool *ret_damaged);
 
 #ifdef __cplusplus
 }

@@ -1,13 +1,14 @@
 /* Searching: queries in batches, each made a probe once; the graph's candidates are scored from f32.
  *
- * A graph is walked past rows that are not allowed, so the fewer are allowed the longer the walk; a scan of the allowed ones
- * gets shorter. They meet where so many are allowed as SEARCH_SCAN × √rows (measured, docs/performance.md). The graph finds fewer than k
- * only where it has fallen apart: then the query is scanned, too. */
+ * A graph is walked past rows that are not allowed: the fewer are allowed, the longer the walk, and the more it misses, as the
+ * allowed neighbours of a neighbourhood are no longer linked. A scan of the allowed ones gets shorter instead. Up to SEARCH_SCAN ×
+ * √rows of them are scanned: measured as where the recall begins to suffer (docs/performance.md); the times meet later. The graph
+ * finds fewer than k only where it has fallen apart: then the query is scanned, too. */
 #include "ann/ann_internal.h"
 
 #include <math.h>
 
-enum { SEARCH_SCAN = 50 };
+enum { SEARCH_SCAN = 64 };
 
 typedef struct search_task {
     const lh_ann_index *index;
@@ -122,7 +123,7 @@ static lh_code search_check(const lh_ann_index *index, const lh_ann_query *query
 static lh_code search_batch(search_task *task, const float *vectors, lh_ann_hit *hits, uint32_t *counts,
                             lh_error *err) {
     const lh_ann_index *index = task->index;
-    bool few = (double)task->found <= SEARCH_SCAN * sqrt((double)index->rows) && task->found < index->rows;
+    bool few = (double)task->found <= (double)SEARCH_SCAN * sqrt((double)index->rows) && task->found < index->rows;
     size_t padded = index->padded;
     LH_CLEANUP(lh_free_pointer) ann_probe *probes = calloc(task->count, sizeof *probes);
     LH_CLEANUP(lh_free_pointer) float *copies = malloc(task->count * padded * sizeof *copies);
