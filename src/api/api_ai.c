@@ -130,6 +130,7 @@ lh_code api_ai_usage(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
     lh_str own = api_ai_call(request, LH_STR_NONE).principal;
     bool all = lh_request_may(request, LH_PERMIT_ADMIN);
+    if (own.len == 0) own = LH_STR("-"); /* empty is everybody */
     LH_TRY(lh_ai_usage(lh_request_app(request)->ai, all ? LH_STR_NONE : own, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
