@@ -71,7 +71,7 @@ static lh_json *ai_model(lh_arena *arena, const lh_ai_model *model) {
 
 enum { AI_NUMBER_BYTES = 32 };
 
-/* Nine digits, which tell 32-bit numbers apart. printf() takes ten times as long, so it is for those of unusual size. */
+/* Nine digits, which tell 32-bit numbers apart. printf() takes some eight times as long, so it is for those of unusual size. */
 static size_t ai_number(float value, char into[AI_NUMBER_BYTES]) {
     double size = fabs((double)value), scaled = size * 1e8;
     int places = 8;
