@@ -63,6 +63,12 @@ typedef struct calls_work {
     const bool *began;
 } calls_work;
 
+/* What a try says of the endpoint: nothing, when a cap, a caller or a lack of memory ended it, or its slots are taken (429). */
+static ai_outcome calls_outcome(lh_code code, const ai_try *one) {
+    if (code == LH_OK || (one->alive && !one->again)) return AI_OUTCOME_GOOD;
+    return !one->alive && (code == LH_UNAVAILABLE || code == LH_CORRUPT) ? AI_OUTCOME_FAILED : AI_OUTCOME_NONE;
+}
+
 static lh_code calls_once(calls_run *run, const calls_work *work, ai_try *one, lh_error *err) {
     ai_breaker *breaker = run->task->breaker;
     bool probe = false;
@@ -78,10 +84,7 @@ static lh_code calls_once(calls_run *run, const calls_work *work, ai_try *one, l
                        LH_STR_ARG(run->task->setup.url), wait_ms);
     one->asked = true;
     lh_code code = work->once(work->ctx, one, err);
-    ai_outcome outcome = code == LH_OK                        ? AI_OUTCOME_GOOD
-                         : code == LH_CANCELLED || one->alive ? AI_OUTCOME_NONE
-                                                              : AI_OUTCOME_FAILED;
-    if (breaker) ai_breaker_report(breaker, lh_time_monotonic_ms(), probe, outcome);
+    if (breaker) ai_breaker_report(breaker, lh_time_monotonic_ms(), probe, calls_outcome(code, one));
     return code;
 }
 

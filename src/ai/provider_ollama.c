@@ -167,10 +167,7 @@ static lh_code ollama_generate(void *state, ai_try *one, const lh_ai_prompt *pro
     lh_ai_text got = {.finish_reason = LH_STR("stop")};
     ollama_stream stream = {.sink = sink, .arena = arena, .got = &got};
     ai_events_init(&events, AI_EVENTS_LINES, ollama_on_line, &stream);
-    if (prompt->grammar.len) {
-        one->alive = true;
-        return lh_fail(err, LH_INVALID, "Ollama follows a JSON schema, but no grammar");
-    }
+    if (prompt->grammar.len) return lh_fail(err, LH_INVALID, "Ollama follows a JSON schema, but no grammar");
     LH_TRY(ollama_look(state, one, arena, &got.model.version, err));
     LH_TRY(lh_arena_new(AI_EXCHANGE_BYTES, &scratch, err));
     const ai_exchange exchange = {one, "POST", "/api/chat", ollama_prompt(prompt, one->setup->model, scratch), scratch};

@@ -71,7 +71,7 @@ static lh_json *ai_model(lh_arena *arena, const lh_ai_model *model) {
 
 enum { AI_NUMBER_BYTES = 32 };
 
-/* Nine digits, which tell 32-bit numbers apart. printf() takes ten times as long, so it is for those of unusual size. */
+/* Nine digits, which tell 32-bit numbers apart. printf() takes some eight times as long, so it is for those of unusual size. */
 static size_t ai_number(float value, char into[AI_NUMBER_BYTES]) {
     double size = fabs((double)value), scaled = size * 1e8;
     int places = 8;
@@ -130,6 +130,7 @@ lh_code api_ai_usage(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
     lh_str own = api_ai_call(request, LH_STR_NONE).principal;
     bool all = lh_request_may(request, LH_PERMIT_ADMIN);
+    if (own.len == 0) own = LH_STR("-"); /* empty is everybody */
     LH_TRY(lh_ai_usage(lh_request_app(request)->ai, all ? LH_STR_NONE : own, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }

@@ -323,6 +323,11 @@ def test_an_endpoint_that_refuses_a_request_is_not_taken_for_dead(fresh, scripte
     for _ in range(5):
         refused(embed(server, "x"), 400, "invalid")
     assert len(endpoint.seen) == 5
+    large = scripted(stream(b"data: " + b"x" * (1 << 20) + b"y\n\n"))
+    server = fresh(env=generator(large.url, breaker_failures=1))
+    for _ in range(3):
+        refused(generate(server), 422, "limit")
+    assert len(large.seen) == 3
 
 
 @pytest.mark.parametrize("answer, words", [
