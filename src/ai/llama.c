@@ -32,6 +32,7 @@ struct ai_llama {
     struct llama_model *model;
     const struct llama_vocab *vocab;
     const char *chat_template; /* borrowed from the model */
+    bool strips_marks;         /* before llama.cpp does, which takes no Hangul apart and strips spacing marks as well */
     char name[256];
     ai_llama_facts facts;
     pthread_mutex_t lock;
@@ -91,6 +92,14 @@ static lh_code llama_check_kind(const ai_llama *model, const char *path, lh_erro
     return LH_OK;
 }
 
+/* Models of word pieces do unless their file says no; ours (tools/minilm-to-gguf) says no to llama.cpp and yes to us. */
+static bool llama_strips_marks(const ai_llama *model) {
+    char theirs[8] = "", ours[8] = "";
+    llama_model_meta_val_str(model->model, "tokenizer.ggml.normalizer.strip_accents", theirs, sizeof theirs);
+    llama_model_meta_val_str(model->model, "lakehouse.strip_marks", ours, sizeof ours);
+    return llama_vocab_type(model->vocab) == LLAMA_VOCAB_TYPE_WPM && (strcmp(theirs, "false") != 0 || strcmp(ours, "true") == 0);
+}
+
 static bool llama_is_cancelled(const _Atomic bool *cancelled) { return cancelled && atomic_load(cancelled); }
 
 static bool llama_abort(void *of) {
@@ -140,6 +149,7 @@ lh_code ai_llama_open(lh_str path, ai_llama_kind kind, uint32_t threads, uint32_
     model->model = ai_shim_model(file, &reason);
     if (!model->model) return lh_fail(err, LH_CORRUPT, "model '%s' cannot be read: %s", file, reason.text);
     model->vocab = llama_model_get_vocab(model->model);
+    model->strips_marks = llama_strips_marks(model);
     model->chat_template = llama_model_chat_template(model->model, NULL);
     LH_TRY(llama_check_kind(model, file, err));
     if (llama_model_meta_val_str(model->model, "general.name", model->name, sizeof model->name) <= 0) {
@@ -200,6 +210,12 @@ static void llama_give_slot(ai_llama *model, llama_slot *slot) {
 
 static lh_code llama_tokens(const ai_llama *model, lh_str text, bool special, llama_token **ret, size_t *ret_count, lh_error *err) {
     if (text.len > AI_LLAMA_TEXT_BYTES) return lh_fail(err, LH_LIMIT, "a text has %zu bytes, the limit is %d", text.len, AI_LLAMA_TEXT_BYTES);
+    LH_CLEANUP(lh_buf_done) lh_buf plain = LH_BUF_INIT(4 * (size_t)AI_LLAMA_TEXT_BYTES);
+    if (model->strips_marks) {
+        lh_buf_without_marks(&plain, text);
+        LH_TRY(lh_buf_check(&plain, err));
+        text = lh_buf_str(&plain);
+    }
     if (!ai_shim_tokenize(model->vocab, text.ptr ? text.ptr : "", text.len, special, false, ret, ret_count))
         return lh_fail(err, LH_NO_MEMORY, "a text of %zu bytes cannot be cut into tokens", text.len);
     return LH_OK;
