@@ -19,7 +19,7 @@ OWNERS = {  # prefix of the header: the module that may include it
     "grpc/": "rpc", "protobuf-c/": "rpc", "lakehouse.pb-c.h": "rpc", "descriptor_names.pb-c.h": "rpc", "rpc_descriptors.h": "rpc",
     "cmocka.h": "base", "expat.h": "storage", "zlib.h": "catalog", "microhttpd.h": "api", "api_docs_page.h": "api",
     "histedit.h": "cli", "editline/": "cli", "archive.h": "ingest", "archive_entry.h": "ingest",
-    "zstd.h": "ingest", "unicode/": "ingest", "iconv.h": "ingest",
+    "zstd.h": "ingest", "unicode/": "vector", "libstemmer.h": "vector", "iconv.h": "ingest",
     "usearch/": "ann", "immintrin.h": "ann",
 }
 SYSTEM = re.compile(
