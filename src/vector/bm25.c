@@ -407,8 +407,7 @@ static void hits_add(bm25_search *s, vector_bm25_hit hit) {
 }
 
 /* Documents [first, first + BM25_WINDOW). */
-static void search_window(bm25_search *s, size_t first, double scores[BM25_WINDOW],
-                          uint64_t found[BM25_WINDOW / 64]) {
+static void search_window(bm25_search *s, size_t first, double scores[BM25_WINDOW], uint64_t found[BM25_WINDOW / 64]) {
     for (size_t i = 0; i < s->count; i++) {
         bm25_cursor *c = &s->cursors[i];
         for (; c->more && c->document < first + BM25_WINDOW; cursor_next(c)) {
@@ -444,9 +443,7 @@ static lh_code search_walk(bm25_search *s, lh_error *err) {
     }
 }
 
-static int hit_order(const void *a, const void *b) {
-    return hit_is_better(a, b) ? -1 : 1;
-}
+static int hit_order(const void *a, const void *b) { return hit_is_better(a, b) ? -1 : 1; }
 
 lh_code vector_bm25_search(const vector_bm25 *bm25, const vector_bm25_query *query, vector_bm25_hit *hits,
                            uint32_t *ret_count, lh_error *err) {

@@ -167,8 +167,8 @@ typedef struct vector_documents { /* numbered from 0 */
 } vector_documents;
 typedef struct vector_bm25 vector_bm25; /* never changes; any number of threads may search */
 /* Owned: vector_bm25_free(). Errors: INVALID (locale), LIMIT, CANCELLED, NO_MEMORY. */
-LH_MUST_CHECK lh_code vector_bm25_build(const vector_documents *documents, lh_str locale,
-                                        const _Atomic bool *cancelled, vector_bm25 **ret, lh_error *err);
+LH_MUST_CHECK lh_code vector_bm25_build(const vector_documents *documents, lh_str locale, const _Atomic bool *cancelled,
+                                        vector_bm25 **ret, lh_error *err);
 void vector_bm25_free(vector_bm25 *bm25);
 static inline void vector_bm25_freep(vector_bm25 **bm25) { vector_bm25_free(*bm25); }
 size_t vector_bm25_bytes(const vector_bm25 *bm25);
@@ -185,8 +185,8 @@ typedef struct vector_bm25_hit {
 } vector_bm25_hit;
 /* The k best of those that have a word of the query, best first, equal scores by number. hits: room for k. Errors: LIMIT (words),
  * CANCELLED, NO_MEMORY. */
-LH_MUST_CHECK lh_code vector_bm25_search(const vector_bm25 *bm25, const vector_bm25_query *query,
-                                         vector_bm25_hit *hits, uint32_t *ret_count, lh_error *err);
+LH_MUST_CHECK lh_code vector_bm25_search(const vector_bm25 *bm25, const vector_bm25_query *query, vector_bm25_hit *hits,
+                                         uint32_t *ret_count, lh_error *err);
 
 /* ---- fuse.c: two rankings into one ---- */
 typedef enum { VECTOR_BY_VECTOR, VECTOR_BY_TEXT, VECTOR_WAYS } vector_way;
@@ -225,7 +225,7 @@ typedef struct vector_served {
     uint32_t *order;   /* rows that are not gone by id, then chunk; owned */
     vector_place *ids; /* by id; owned */
     size_t id_count;
-    struct vector_bm25 *bm25; /* documents as `order` numbers them; owned; NULL until it is asked for; under vector's lock */
+    struct vector_bm25 *bm25; /* documents as in `order`; owned; NULL until asked for; under vector's lock */
 } vector_served;
 static inline lh_str vector_served_id(const vector_served *s, size_t row) {
     return (lh_str){s->texts + s->rows[row].at, s->rows[row].id_bytes};
