@@ -134,7 +134,9 @@ static void check_base64(const char *text, const char *expected) { /* NULL: refu
     size_t bytes = 0;
     lh_code code = lh_base64_decode(lh_str_from(text), into, &bytes);
     CHECK((code == LH_OK) == (expected != NULL));
-    if (expected) CHECK_STR(((lh_str){into, bytes}), lh_str_from(expected));
+    if (!expected) return;
+    CHECK_STR(((lh_str){into, bytes}), lh_str_from(expected));
+    CHECK_STR(((lh_str){into, lh_base64_encode(lh_str_from(expected), into)}), lh_str_from(text));
 }
 
 static void test_base__base64_of_published_vectors_and_what_is_none(void) {
