@@ -3,7 +3,6 @@ share: a rare word is what it misses. No model that reranks runs here, so one te
 import http.server
 import json
 import math
-import pathlib
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,6 @@ from governed import ADMIN, Lake, allow
 from harness import Server
 from test_vectors import HASH, index, search
 
-OPENAI = pathlib.Path(__file__).resolve().parents[2] / "src" / "ai" / "provider_openai.c"
 KEYS = {**HASH, "LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN}
 FILLER = " ".join(f"Item {i} of the yearly report was read, signed and filed by office {i * 7 % 31}." for i in range(12))
 PARTS = [(f"P{i:03d}", ("TX", "CA")[i % 2], f"Please find the part for machine {i}.") for i in range(60)]
@@ -253,7 +251,6 @@ class Reranker(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
-@pytest.mark.skipif(not OPENAI.exists(), reason="this build has no provider that reranks")
 def test_the_first_are_reranked(tmp_path):
     reranker = Reranker()
     url = f"http://127.0.0.1:{reranker.server_port}/v1"
