@@ -443,7 +443,7 @@ static lh_code search_walk(bm25_search *s, lh_error *err) {
     }
 }
 
-static int hit_order(const void *a, const void *b) { return hit_is_better(a, b) ? -1 : 1; }
+static int hit_order(const void *a, const void *b) { return hit_is_better(a, b) ? -1 : hit_is_better(b, a); }
 
 lh_code vector_bm25_search(const vector_bm25 *bm25, const vector_bm25_query *query, vector_bm25_hit *hits,
                            uint32_t *ret_count, lh_error *err) {
