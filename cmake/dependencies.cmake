@@ -12,6 +12,7 @@ pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat)
 pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc)
+find_library(STEMMER NAMES libstemmer.a stemmer REQUIRED) # no .pc file
 
 # gRPC's C core and what it stands on, linked statically: as fifty shared libraries they cost every command 15 ms and 8 MB.
 pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET grpc)

@@ -116,10 +116,16 @@ lh_code api_vectors_search(lh_request *request, lh_error *err) {
     lh_vector_caller caller;
     lh_json *body = NULL, *answer = NULL;
     lh_error ignored = {0};
-    static const char *const known[] = {"index", "query", "vector", "k", "filter", "mode", "columns", "model"};
+    static const char *const known[] = {"index", "query",   "vector", "k",       "filter",
+                                        "mode",  "columns", "model",  "weights", "rerank"};
+    static const char *const of_weights[] = {"vector", "text"}, *const of_rerank[] = {"model", "top_n"};
     LH_TRY(vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
+    if (!lh_json_is_null(lh_json_get(body, "weights")))
+        LH_TRY(lh_body_check(lh_json_get(body, "weights"), of_weights, 2, err));
+    if (lh_json_is_object(lh_json_get(body, "rerank")))
+        LH_TRY(lh_body_check(lh_json_get(body, "rerank"), of_rerank, 2, err));
     lh_code code = lh_vector_search(vector, body, &caller, lh_request_arena(request), &answer, err);
     lh_code recorded = vectors_record(request, &caller, body, answer, code, code == LH_OK ? err : &ignored);
     if (code != LH_OK) return code;

@@ -1,9 +1,22 @@
 /* A search. Who asks must see the columns that the texts are made of, as they are. Rows that the caller does not see, or that the
- * filter leaves out, are no candidates: their bits are not set before the vectors are looked at. What is found is then read from
- * the dataset by the caller's rights, and a row that is not there any more is left out. */
+ * filter leaves out, are no candidates: their bits are not set before the vectors or the words are looked at, and to a governed
+ * caller a word is worth what it is among those rows. What is found is then read from the dataset by the caller's rights, and a row
+ * that is not there any more is left out. Only what is left goes to a reranker. */
 #include "vector/vector_internal.h"
 
-enum { SEARCH_K = 10, SEARCH_K_MAX = 1000, SEARCH_ROUNDS = 4 };
+#include <math.h>
+
+enum {
+    SEARCH_K = 10,
+    SEARCH_K_MAX = 1000,
+    SEARCH_ROUNDS = 4,
+    SEARCH_RERANKED = 50, /* the first so many, or k */
+    SEARCH_FUSED = 100,   /* of each way at least, and 5 × what is wanted */
+    SEARCH_WEIGHT_MAX = 1000,
+};
+
+typedef enum { SEARCH_EXACT, SEARCH_HNSW, SEARCH_TEXT, SEARCH_HYBRID, SEARCH_MODES } search_mode;
+static const char *const search_modes[SEARCH_MODES] = {"exact", "hnsw", "text", "hybrid"};
 
 typedef struct {
     lh_vector *vector;
@@ -13,20 +26,62 @@ typedef struct {
     vector_definition definition;
     const lh_relation *relation; /* what the caller sees of the dataset; NULL: all of it */
     const vector_served *served;
-    const float *query;
-    uint32_t k;
-    lh_ann_mode mode;
-    uint64_t *allowed; /* NULL: every row */
-    bool changed;      /* the dataset is another than was embedded: rows may be gone */
+    const vector_bm25 *bm25; /* NULL: words are not looked at */
+    lh_str text;             /* the query as a text; empty: it is a vector alone */
+    const float *query;      /* NULL: vectors are not looked at */
+    uint32_t k, wanted;      /* wanted: so many items, of which k are told once they are reranked */
+    search_mode mode;
+    double weights[VECTOR_WAYS]; /* of a hybrid search */
+    bool rerank;
+    lh_str reranker;    /* its model; empty: the task's */
+    uint64_t *allowed;  /* by row; NULL: every row */
+    uint64_t *by_order; /* the same by served->order */
+    bool changed;       /* the dataset is another than was embedded: rows may be gone */
 } search;
 
 /* ---- what is asked ---- */
 
 static lh_code search_read_mode(search *s, lh_error *err) {
     lh_str mode = lh_json_str(lh_json_get(s->body, "mode"), LH_STR("hnsw"));
-    s->mode = lh_str_eq(mode, LH_STR("exact")) ? LH_ANN_EXACT : LH_ANN_HNSW;
-    if (s->mode == LH_ANN_EXACT || lh_str_eq(mode, LH_STR("hnsw"))) return LH_OK;
-    return lh_fail(err, LH_INVALID, "'mode' is exact or hnsw, not '%.*s'", LH_STR_ARG(mode));
+    for (int i = 0; i < SEARCH_MODES; i++)
+        if (lh_str_eq(mode, lh_str_from(search_modes[i]))) return s->mode = (search_mode)i, LH_OK;
+    return lh_fail(err, LH_INVALID, "'mode' is exact, hnsw, text or hybrid, not '%.*s'",
+                   LH_STR_ARG(lh_str_cut_utf8(mode, 100)));
+}
+
+static lh_code search_read_weight(const lh_json *weights, const char *name, double *ret, lh_error *err) {
+    const lh_json *given = lh_json_get(weights, name);
+    *ret = lh_json_is_null(given) ? 1 : lh_json_real(given, NAN);
+    if (*ret >= 0 && *ret <= SEARCH_WEIGHT_MAX) return LH_OK;
+    return lh_fail(err, LH_INVALID, "'weights.%s' is a number from 0 to %d", name, SEARCH_WEIGHT_MAX);
+}
+
+static lh_code search_read_weights(search *s, lh_error *err) {
+    const lh_json *weights = lh_json_get(s->body, "weights");
+    if (!lh_json_is_null(weights) && s->mode != SEARCH_HYBRID)
+        return lh_fail(err, LH_INVALID, "'weights' are of the mode hybrid");
+    LH_TRY(search_read_weight(weights, "vector", &s->weights[VECTOR_BY_VECTOR], err));
+    LH_TRY(search_read_weight(weights, "text", &s->weights[VECTOR_BY_TEXT], err));
+    if (s->weights[VECTOR_BY_VECTOR] > 0 || s->weights[VECTOR_BY_TEXT] > 0) return LH_OK;
+    return lh_fail(err, LH_INVALID, "one of 'weights' must be more than 0");
+}
+
+static lh_code search_read_rerank(search *s, lh_error *err) {
+    const lh_json *rerank = lh_json_get(s->body, "rerank");
+    const lh_json *given = lh_json_get(rerank, "top_n");
+    bool is_object = lh_json_is_object(rerank);
+    s->wanted = s->k;
+    if (!is_object && !lh_json_is_null(rerank) && lh_json_type_of(rerank) != LH_JSON_BOOL)
+        return lh_fail(err, LH_INVALID, "'rerank' is true, false or {\"model\", \"top_n\"}");
+    s->rerank = is_object || lh_json_bool(rerank, false);
+    if (!s->rerank) return LH_OK;
+    uint64_t top_n = s->k > SEARCH_RERANKED ? s->k : SEARCH_RERANKED;
+    if (!lh_json_is_null(given)) top_n = lh_json_uint(given, 0);
+    if (top_n < s->k || top_n > SEARCH_K_MAX)
+        return lh_fail(err, LH_INVALID, "'rerank.top_n' is 'k', %" PRIu32 ", to %d", s->k, SEARCH_K_MAX);
+    s->wanted = (uint32_t)top_n;
+    s->reranker = lh_json_get_string(rerank, "model");
+    return LH_OK;
 }
 
 static lh_code search_read_vector(search *s, const lh_json *vector, lh_error *err) {
@@ -69,13 +124,18 @@ static lh_code search_embed(search *s, lh_str text, lh_error *err) {
 /* Who brings a vector may say of which model; it is of the index's, else. */
 static lh_code search_read_query(search *s, lh_error *err) {
     const lh_json *body = s->body, *vector = lh_json_get(body, "vector");
-    lh_str text = lh_json_get_string(body, "query"), model = lh_json_get_string(body, "model");
+    lh_str model = lh_json_get_string(body, "model");
+    bool given = !lh_json_is_null(vector), words = s->mode == SEARCH_TEXT || s->mode == SEARCH_HYBRID;
+    s->text = lh_json_get_string(body, "query");
     if (model.len && !lh_str_eq(model, s->definition.model.name))
         return search_check_model(s, &(lh_ai_model){.name = model}, 0, err);
-    if (!lh_json_is_null(vector) && text.len) return lh_fail(err, LH_INVALID, "give 'query' or 'vector', not both");
-    if (!lh_json_is_null(vector)) return search_read_vector(s, vector, err);
-    if (lh_str_trim(text).len == 0) return lh_fail(err, LH_INVALID, "'query' must be a text to search for");
-    return search_embed(s, text, err);
+    if (given && s->mode == SEARCH_TEXT) return lh_fail(err, LH_INVALID, "the mode text takes 'query', not 'vector'");
+    if (given && !words && s->text.len)
+        return lh_fail(err, LH_INVALID, "give 'query' or 'vector', not both; the mode hybrid takes both");
+    if (lh_str_trim(s->text).len == 0 && (!given || words || s->rerank))
+        return lh_fail(err, LH_INVALID, "'query' must be a text to search for");
+    if (s->mode == SEARCH_TEXT || s->weights[VECTOR_BY_VECTOR] <= 0) return LH_OK;
+    return given ? search_read_vector(s, vector, err) : search_embed(s, s->text, err);
 }
 
 static lh_code search_read(search *s, lh_error *err) {
@@ -86,6 +146,8 @@ static lh_code search_read(search *s, lh_error *err) {
     if (k < 1 || k > SEARCH_K_MAX) return lh_fail(err, LH_INVALID, "'k' is 1 to %d", SEARCH_K_MAX);
     s->k = (uint32_t)k;
     LH_TRY(search_read_mode(s, err));
+    LH_TRY(search_read_weights(s, err));
+    LH_TRY(search_read_rerank(s, err));
     return vector_definition_read(s->vector->catalog, index, s->arena, &s->definition, err);
 }
 
@@ -131,6 +193,19 @@ static lh_query search_query(const search *s, const lh_buf *sql) {
                       .views = s->caller->views};
 }
 
+/* The rows that are allowed, as the words' index numbers them. */
+static lh_code search_allow_documents(search *s, lh_error *err) {
+    size_t count = vector_served_live(s->served);
+    uint64_t *bits = LH_ARENA_ARRAY(s->arena, uint64_t, count / 64 + 1);
+    LH_TRY(lh_arena_check(s->arena, err));
+    for (size_t i = 0; i < count; i++) {
+        size_t row = s->served->order[i];
+        bits[i >> 6] |= (s->allowed[row >> 6] >> (row & 63) & 1) << (i & 63);
+    }
+    s->by_order = bits;
+    return LH_OK;
+}
+
 /* The rows that the caller sees and that pass the filter, whose text was put into normal form, so that it is one condition. */
 static lh_code search_allow(search *s, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
@@ -150,7 +225,7 @@ static lh_code search_allow(search *s, lh_error *err) {
     const lh_query query = search_query(s, &sql);
     LH_TRY(vector_query(s->vector->engine, &query, search_mark, &marks, err));
     s->allowed = marks.bits;
-    return LH_OK;
+    return s->bm25 ? search_allow_documents(s, err) : LH_OK;
 }
 
 /* ---- what was found ---- */
@@ -186,7 +261,7 @@ static lh_code search_columns_sql(search *s, lh_buf *into, lh_error *err) {
 }
 
 /* The rows of the dataset that the hits are of, by the caller's rights: their ids are bound. */
-static lh_code search_fetch(search *s, const lh_ann_hit *hits, uint32_t count, lh_json **ret, lh_error *err) {
+static lh_code search_fetch(search *s, const vector_hit *hits, size_t count, lh_json **ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     search_rows rows = {s, lh_json_new_object(s->arena)};
     lh_json *params = lh_json_new_array(s->arena);
@@ -198,11 +273,11 @@ static lh_code search_fetch(search *s, const lh_ann_hit *hits, uint32_t count, l
     lh_buf_append(&sql, LH_STR(" WHERE "));
     lh_buf_sql_identifier(&sql, s->definition.id_column);
     lh_buf_append(&sql, LH_STR(" IN ("));
-    for (uint32_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         lh_str id = vector_served_id(s->served, hits[i].row);
         bool integer = s->definition.id_is_integer && lh_str_to_i64(id, &number) == LH_OK;
         lh_json_append(params, integer ? lh_json_new_int(s->arena, number) : lh_json_new_string(s->arena, id));
-        lh_buf_printf(&sql, "%s$%" PRIu32, i ? ", " : "", i + 1);
+        lh_buf_printf(&sql, "%s$%zu", i ? ", " : "", i + 1);
     }
     lh_buf_char(&sql, ')');
     LH_TRY(lh_buf_check(&sql, err));
@@ -219,11 +294,22 @@ static lh_json *search_id(const search *s, lh_str id) {
                                                                               : lh_json_new_string(s->arena, id);
 }
 
-static lh_json *search_item(const search *s, const lh_ann_hit *hit, const lh_json *columns) {
+/* {"vector": 3, "text": null} */
+static lh_json *search_ranks(const search *s, const vector_hit *hit) {
+    static const char *const names[VECTOR_WAYS] = {"vector", "text"};
+    lh_json *ranks = lh_json_new_object(s->arena);
+    for (int way = 0; way < VECTOR_WAYS; way++)
+        lh_json_set(s->arena, ranks, names[way],
+                    hit->ranks[way] ? lh_json_new_uint(s->arena, hit->ranks[way]) : lh_json_new_null(s->arena));
+    return ranks;
+}
+
+static lh_json *search_item(const search *s, const vector_hit *hit, const lh_json *columns) {
     const vector_text *place = &s->served->rows[hit->row];
     lh_json *item = lh_json_new_object(s->arena);
     lh_json_set(s->arena, item, "id", search_id(s, vector_served_id(s->served, hit->row)));
-    lh_json_set(s->arena, item, "score", lh_json_new_real(s->arena, (double)hit->score));
+    lh_json_set(s->arena, item, "score", lh_json_new_real(s->arena, hit->score));
+    if (s->mode == SEARCH_HYBRID) lh_json_set(s->arena, item, "ranks", search_ranks(s, hit));
     lh_json_set_int(s->arena, item, "chunk", place->chunk);
     lh_json_set_string(s->arena, item, "text", vector_served_text(s->served, hit->row));
     lh_json_set_int(s->arena, item, "start", place->start);
@@ -239,10 +325,10 @@ static bool search_needs_rows(const search *s) {
     return !none || (s->changed && !s->allowed);
 }
 
-static lh_code search_tell(search *s, const lh_ann_hit *hits, uint32_t count, lh_json **ret, lh_error *err) {
+static lh_code search_tell(search *s, const vector_hit *hits, size_t count, lh_json **ret, lh_error *err) {
     lh_json *items = lh_json_new_array(s->arena), *rows = NULL;
     if (search_needs_rows(s)) LH_TRY(search_fetch(s, hits, count, &rows, err));
-    for (uint32_t i = 0; i < count && lh_json_size(items) < s->k; i++) {
+    for (size_t i = 0; i < count && lh_json_size(items) < s->wanted; i++) {
         const lh_json *columns = rows ? lh_json_get_str(rows, vector_served_id(s->served, hits[i].row)) : NULL;
         if (!rows || columns) lh_json_append(items, search_item(s, &hits[i], columns));
     }
@@ -250,25 +336,95 @@ static lh_code search_tell(search *s, const lh_ann_hit *hits, uint32_t count, lh
     return lh_arena_check(s->arena, err);
 }
 
+static lh_code search_by_vector(search *s, uint32_t k, vector_hit *into, size_t *count, lh_error *err) {
+    uint32_t found = 0;
+    lh_ann_hit *hits = LH_ARENA_ARRAY(s->arena, lh_ann_hit, k);
+    LH_TRY(lh_arena_check(s->arena, err));
+    const lh_ann_query query = {.vectors = s->query,
+                                .count = 1,
+                                .k = k,
+                                .mode = s->mode == SEARCH_EXACT ? LH_ANN_EXACT : LH_ANN_HNSW,
+                                .allowed = s->allowed,
+                                .threads = s->vector->threads,
+                                .cancelled = lh_cancel_flag(s->caller->cancel)};
+    LH_TRY(lh_ann_search(s->served->ann, &query, hits, &found, err));
+    for (uint32_t i = 0; i < found; i++)
+        into[(*count)++] =
+            (vector_hit){.row = hits[i].row, .score = (double)hits[i].score, .ranks = {[VECTOR_BY_VECTOR] = i + 1}};
+    return LH_OK;
+}
+
+static lh_code search_by_text(search *s, uint32_t k, vector_hit *into, size_t *count, lh_error *err) {
+    uint32_t found = 0;
+    vector_bm25_hit *hits = LH_ARENA_ARRAY(s->arena, vector_bm25_hit, k);
+    LH_TRY(lh_arena_check(s->arena, err));
+    const vector_bm25_query query = {.text = s->text,
+                                     .k = k,
+                                     .allowed = s->by_order,
+                                     .allowed_alone = s->relation != NULL,
+                                     .cancelled = lh_cancel_flag(s->caller->cancel)};
+    LH_TRY(vector_bm25_search(s->bm25, &query, hits, &found, err));
+    for (uint32_t i = 0; i < found; i++)
+        into[(*count)++] = (vector_hit){
+            .row = s->served->order[hits[i].document], .score = hits[i].score, .ranks = {[VECTOR_BY_TEXT] = i + 1}};
+    return LH_OK;
+}
+
+/* The best `wanted`; less where there are no more. */
+static lh_code search_rank(search *s, uint32_t wanted, vector_hit **ret, size_t *ret_count, lh_error *err) {
+    size_t count = 0;
+    uint32_t depth = wanted;
+    if (s->mode == SEARCH_HYBRID) depth = 5 * wanted > SEARCH_FUSED ? 5 * wanted : SEARCH_FUSED;
+    if (depth > LH_ANN_K_MAX) depth = LH_ANN_K_MAX;
+    vector_hit *hits = LH_ARENA_ARRAY(s->arena, vector_hit, VECTOR_WAYS * depth);
+    LH_TRY(lh_arena_check(s->arena, err));
+    if (s->query) LH_TRY(search_by_vector(s, depth, hits, &count, err));
+    if (s->bm25) LH_TRY(search_by_text(s, depth, hits, &count, err));
+    if (s->mode == SEARCH_HYBRID) count = vector_fuse(hits, count, s->weights);
+    *ret = hits;
+    *ret_count = count < wanted ? count : wanted;
+    return LH_OK;
+}
+
 /* The best that are there: where rows have gone since, more are asked for. */
 static lh_code search_find(search *s, lh_json **ret, lh_error *err) {
-    uint32_t wanted = s->changed && !s->allowed ? 2 * s->k : s->k;
+    uint32_t wanted = s->changed && !s->allowed ? 2 * s->wanted : s->wanted;
     for (int round = 0;; round++, wanted *= 4) {
         if (wanted > LH_ANN_K_MAX) wanted = LH_ANN_K_MAX;
-        uint32_t count = 0;
-        lh_ann_hit *hits = LH_ARENA_ARRAY(s->arena, lh_ann_hit, wanted);
-        LH_TRY(lh_arena_check(s->arena, err));
-        const lh_ann_query query = {.vectors = s->query,
-                                    .count = 1,
-                                    .k = wanted,
-                                    .mode = s->mode,
-                                    .allowed = s->allowed,
-                                    .threads = s->vector->threads,
-                                    .cancelled = lh_cancel_flag(s->caller->cancel)};
-        LH_TRY(lh_ann_search(s->served->ann, &query, hits, &count, err));
+        vector_hit *hits = NULL;
+        size_t count = 0;
+        LH_TRY(search_rank(s, wanted, &hits, &count, err));
         LH_TRY(search_tell(s, hits, count, ret, err));
-        if (lh_json_size(*ret) >= s->k || count < wanted || round == SEARCH_ROUNDS) return LH_OK;
+        if (lh_json_size(*ret) >= s->wanted || count < wanted || round == SEARCH_ROUNDS) return LH_OK;
     }
+}
+
+/* ---- once more, by a model that reads question and text together ---- */
+
+static lh_code search_require_reranker(const search *s, lh_error *err) {
+    if (!s->rerank || lh_ai_has(s->vector->ai, LH_AI_RERANK, NULL)) return LH_OK;
+    return lh_fail(err, LH_UNAVAILABLE, "no model that reranks is configured: ai.rerank_provider says which");
+}
+
+static lh_code search_rerank(search *s, lh_json **items, lh_error *err) {
+    size_t count = lh_json_size(*items);
+    lh_str *texts = LH_ARENA_ARRAY(s->arena, lh_str, count + 1);
+    lh_json *ranked = lh_json_new_array(s->arena);
+    const lh_ai_call call = {
+        .model = s->reranker, .principal = s->caller->by, .cancelled = lh_cancel_flag(s->caller->cancel)};
+    lh_ai_ranking got;
+    LH_TRY(lh_arena_check(s->arena, err));
+    if (!s->rerank || count == 0) return LH_OK;
+    for (lh_json_iter it = lh_json_each(*items); lh_json_next(&it);)
+        texts[it.index] = lh_str_cut_utf8(lh_json_get_string(it.value, "text"), LH_LIMIT_AI_TEXT_BYTES);
+    LH_TRY(lh_ai_rerank(s->vector->ai, &call, s->text, texts, count, s->k, s->arena, &got, err));
+    for (size_t i = 0; i < got.count; i++) {
+        lh_json *item = lh_json_copy(s->arena, lh_json_at(*items, got.scores[i].document));
+        lh_json_set(s->arena, item, "score", lh_json_new_real(s->arena, got.scores[i].score));
+        lh_json_append(ranked, item);
+    }
+    *items = ranked;
+    return lh_arena_check(s->arena, err);
 }
 
 /* ---- all of it ---- */
@@ -278,6 +434,8 @@ static lh_code search_in_served(search *s, lh_json **ret, lh_error *err) {
     s->changed = s->definition.over_view ||
                  lh_table_snapshot_id(s->vector->catalog, s->definition.dataset, &now, NULL) != LH_OK ||
                  now != s->definition.dataset_snapshot_id;
+    if (s->mode == SEARCH_TEXT || (s->mode == SEARCH_HYBRID && s->weights[VECTOR_BY_TEXT] > 0))
+        LH_TRY(vector_served_bm25(s->vector, s->served, &s->definition, s->caller->cancel, &s->bm25, err));
     LH_TRY(search_allow(s, err));
     return search_find(s, ret, err);
 }
@@ -305,17 +463,20 @@ lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector
     if (code == LH_NOT_FOUND && caller->governor) return search_refuse(lh_json_get_string(body, "index"), err);
     LH_TRY(code);
     LH_TRY(search_govern(&s, err));
+    LH_TRY(search_require_reranker(&s, err));
     if (!s.definition.dimensions)
         return lh_fail(err, LH_UNAVAILABLE, "the index '%.*s' is being made", LH_STR_ARG(s.definition.name));
     LH_TRY(search_prepare(&s, err));
     code = search_in_served(&s, &items, err);
     vector_served_release(vector, s.served);
     LH_TRY(code);
+    LH_TRY(search_rerank(&s, &items, err));
     vector_count(vector, &vector->stats.searches);
     lh_json_set(arena, answer, "items", items);
     lh_json_set_string(arena, answer, "index", s.definition.name);
     lh_json_set_string(arena, answer, "model", s.definition.model.name);
-    lh_json_set_string(arena, answer, "mode", s.mode == LH_ANN_EXACT ? LH_STR("exact") : LH_STR("hnsw"));
+    lh_json_set_string(arena, answer, "mode", lh_str_from(search_modes[s.mode]));
+    lh_json_set_bool(arena, answer, "reranked", s.rerank);
     lh_json_set_uint(arena, answer, "elapsed_ms", (lh_time_monotonic_ns() - started_ns) / 1000000u);
     *ret = answer;
     return lh_arena_check(arena, err);

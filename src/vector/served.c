@@ -1,5 +1,6 @@
 /* Indexes held ready for searches. One is of a snapshot of its table and never changes; a search finds that of the table's current
- * snapshot, or waits while it is made, one at a time. Beyond the memory limit those go that were not used for longest. */
+ * snapshot, or waits while it is made, one at a time. Beyond the memory limit those go that were not used for longest. Its words are
+ * read when a search first asks for them, also one index at a time, and are kept as long as it is. */
 #include "vector/vector_internal.h"
 
 #include <sys/mman.h>
@@ -10,6 +11,7 @@ void vector_served_free(vector_served *served) {
     if (!served) return;
     lh_ann_free(served->ann);
     if (served->file) munmap((void *)(uintptr_t)served->file, served->file_bytes);
+    vector_bm25_free(served->bm25);
     free(served->order);
     free(served->ids);
     lh_str_free(served->name);
@@ -58,7 +60,21 @@ static vector_served *served_find_locked(lh_vector *vector, lh_str name, int64_t
     return at;
 }
 
-/* Others of its name go; then of all, while they are too large, the one that was not used for longest. */
+/* While all are too large, the one goes that was not used for longest. */
+static void served_fit_locked(lh_vector *vector, const vector_served *kept) {
+    for (;;) {
+        uint64_t bytes = 0;
+        vector_served *oldest = NULL;
+        for (vector_served *at = vector->served; at; at = at->next) {
+            bytes += at->bytes;
+            if (at != kept && (!oldest || at->last_use < oldest->last_use)) oldest = at;
+        }
+        if (bytes <= vector->memory_limit_bytes || !oldest) return;
+        served_unlist_locked(vector, oldest);
+    }
+}
+
+/* Others of its name go. */
 static void served_list_locked(lh_vector *vector, vector_served *served) {
     for (vector_served *at = vector->served, *next; at; at = next) {
         next = at->next;
@@ -68,16 +84,7 @@ static void served_list_locked(lh_vector *vector, vector_served *served) {
     vector->served = served;
     served->users = 1;
     served->last_use = ++vector->uses;
-    for (;;) {
-        uint64_t bytes = 0;
-        vector_served *oldest = NULL;
-        for (vector_served *at = vector->served; at; at = at->next) {
-            bytes += at->bytes;
-            if (at != served && (!oldest || at->last_use < oldest->last_use)) oldest = at;
-        }
-        if (bytes <= vector->memory_limit_bytes || !oldest) return;
-        served_unlist_locked(vector, oldest);
-    }
+    served_fit_locked(vector, served);
 }
 
 /* Waits for its turn to make one. False: another made it meanwhile, which is *ret. */
@@ -123,4 +130,40 @@ const vector_place *vector_served_find(const vector_served *s, lh_str id) {
         else high = middle;
     }
     return NULL;
+}
+
+/* ---- its words ---- */
+
+static lh_str served_document(const void *ctx, size_t document) {
+    const vector_served *served = ctx;
+    return vector_served_text(served, served->order[document]);
+}
+
+static lh_code served_read_words(const vector_served *served, const vector_definition *d, lh_cancel *cancel,
+                                 vector_bm25 **ret, lh_error *err) {
+    const vector_documents documents = {vector_served_live(served), served_document, served};
+    return vector_bm25_build(&documents, d->locale, lh_cancel_flag(cancel), ret, err);
+}
+
+lh_code vector_served_bm25(lh_vector *vector, const vector_served *served, const vector_definition *d,
+                           lh_cancel *cancel, const vector_bm25 **ret, lh_error *err) {
+    vector_served *own = (vector_served *)(uintptr_t)served; /* the words are ours to add */
+    vector_bm25 *made = NULL;
+    lh_code code = LH_OK;
+    pthread_mutex_lock(&vector->lock);
+    while (!served->bm25 && vector->reading_words) pthread_cond_wait(&vector->changed, &vector->lock);
+    if (!served->bm25) {
+        vector->reading_words = true;
+        pthread_mutex_unlock(&vector->lock);
+        code = served_read_words(served, d, cancel, &made, err);
+        pthread_mutex_lock(&vector->lock);
+        vector->reading_words = false;
+        own->bm25 = made;
+        if (made) own->bytes += vector_bm25_bytes(made);
+        served_fit_locked(vector, served);
+        pthread_cond_broadcast(&vector->changed);
+    }
+    if (code == LH_OK) *ret = served->bm25;
+    pthread_mutex_unlock(&vector->lock);
+    return code;
 }

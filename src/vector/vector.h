@@ -98,10 +98,12 @@ LH_MUST_CHECK lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str
 LH_MUST_CHECK lh_code lh_vector_watch(lh_vector *vector, lh_jobs *jobs, lh_error *err);
 void lh_vector_unwatch(lh_vector *vector);
 
-/* body: {"index","query"|"vector","k"?,"filter"?,"mode"? exact|hnsw,"columns"?,"model"?}. *ret: {"items":[{"id","score","chunk",
- * "text","start","end","columns":{…}}],"index","model","mode","elapsed_ms"}, the best first; of the rows of the dataset that are
- * there now and that the caller sees. Arena. Errors: INVALID, NOT_FOUND (index), DENIED (the caller does not see what the index is
- * made of), CONFLICT (model), UNAVAILABLE, and a statement's. */
+/* body: {"index","query"|"vector","k"?,"filter"?,"mode"? exact|hnsw|text|hybrid,"columns"?,"model"?,"weights"?:{"vector","text"},
+ * "rerank"?: true|{"model","top_n"}}; both of query and vector in hybrid only. *ret: {"items":[{"id","score","ranks"?:{"vector",
+ * "text"},"chunk","text","start","end","columns":{…}}],"index","model","mode","reranked","elapsed_ms"}, the best first; of the rows
+ * of the dataset that are there now and that the caller sees. Arena. Errors: INVALID, NOT_FOUND (index; the reranker's model),
+ * DENIED (the caller does not see what the index is made of), CONFLICT (model), LIMIT (words of the query), UNAVAILABLE (also: no
+ * reranker), and a statement's. */
 LH_MUST_CHECK lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector_caller *caller,
                                        lh_arena *arena, lh_json **ret, lh_error *err);
 #endif

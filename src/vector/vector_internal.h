@@ -24,6 +24,7 @@ enum {
     VECTOR_CHUNK_OVERLAP = 100,
     VECTOR_NAME_BYTES = 64,
     VECTOR_HASH_BYTES = 64, /* hex */
+    VECTOR_QUERY_TERMS_MAX = 1024,
     VECTOR_ARENA_BYTES = 1 << 30,
 };
 
@@ -58,7 +59,7 @@ struct lh_vector {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
     struct vector_served *served; /* indexes held ready */
-    bool loading;                 /* one at a time */
+    bool loading, reading_words;  /* one of each at a time */
     uint64_t uses;
     lh_vector_stats stats;
     vector_watch *watch; /* NULL: not started; of who starts and ends it */
@@ -157,6 +158,58 @@ lh_code vector_run_index(void *vector, lh_job *job, const lh_json *spec, lh_aren
 int64_t vector_stale_since(lh_catalog *catalog, const vector_definition *definition,
                            lh_arena *arena); /* 0: it is not */
 
+/* ---- terms.c: text into terms ---- */
+/* Of one thread at a time. Errors: INVALID (locale). */
+typedef struct vector_terms vector_terms;
+LH_MUST_CHECK lh_code vector_terms_new(lh_str locale, vector_terms **ret, lh_error *err);
+void vector_terms_free(vector_terms *terms);
+static inline void vector_terms_freep(vector_terms **terms) { vector_terms_free(*terms); }
+/* Then the words of the text, one after the other, borrowed from it. */
+LH_MUST_CHECK lh_code vector_terms_begin(vector_terms *terms, lh_str text, lh_error *err);
+bool vector_terms_next(vector_terms *terms, lh_str text, lh_str *ret_word);
+/* The term of a word; borrowed until the next. Empty: it has none. */
+lh_str vector_terms_of(vector_terms *terms, lh_str word);
+
+/* ---- bm25.c: texts by their words ---- */
+typedef struct vector_documents { /* numbered from 0 */
+    size_t count;
+    lh_str (*text)(const void *ctx, size_t document);
+    const void *ctx;
+} vector_documents;
+typedef struct vector_bm25 vector_bm25; /* never changes; any number of threads may search */
+/* Owned: vector_bm25_free(). Errors: INVALID (locale), LIMIT, CANCELLED, NO_MEMORY. */
+LH_MUST_CHECK lh_code vector_bm25_build(const vector_documents *documents, lh_str locale, const _Atomic bool *cancelled,
+                                        vector_bm25 **ret, lh_error *err);
+void vector_bm25_free(vector_bm25 *bm25);
+static inline void vector_bm25_freep(vector_bm25 **bm25) { vector_bm25_free(*bm25); }
+size_t vector_bm25_bytes(const vector_bm25 *bm25);
+typedef struct vector_bm25_query {
+    lh_str text;
+    uint32_t k;                    /* at least 1 */
+    const uint64_t *allowed;       /* bit n%64 of word n/64 lets document n be found; NULL: all */
+    bool allowed_alone;            /* count documents, lengths and who has a term in those allowed only */
+    const _Atomic bool *cancelled; /* NULL: cannot be */
+} vector_bm25_query;               /* borrowed */
+typedef struct vector_bm25_hit {
+    uint32_t document;
+    double score;
+} vector_bm25_hit;
+/* The k best of those that have a word of the query, best first, equal scores by number. hits: room for k. Errors: LIMIT (words),
+ * CANCELLED, NO_MEMORY. */
+LH_MUST_CHECK lh_code vector_bm25_search(const vector_bm25 *bm25, const vector_bm25_query *query, vector_bm25_hit *hits,
+                                         uint32_t *ret_count, lh_error *err);
+
+/* ---- fuse.c: two rankings into one ---- */
+typedef enum { VECTOR_BY_VECTOR, VECTOR_BY_TEXT, VECTOR_WAYS } vector_way;
+typedef struct vector_hit {
+    uint64_t row;
+    double score;
+    uint32_t ranks[VECTOR_WAYS]; /* from 1; 0: not among those of that way */
+} vector_hit;
+/* By their places: the sum of weight / (60 + rank). *hits: those of one way behind those of the other, each with its rank; a row of
+ * both becomes one. Best first; equal ones by the better rank, then by row. Returns how many. */
+size_t vector_fuse(vector_hit *hits, size_t count, const double weights[VECTOR_WAYS]);
+
 /* ---- served.c: indexes held ready ---- */
 typedef struct vector_text { /* one row of an index: a chunk; also as it lies in a file */
     uint64_t at;             /* of the id in the texts; the chunk's text stands behind it */
@@ -183,6 +236,7 @@ typedef struct vector_served {
     uint32_t *order;   /* rows that are not gone by id, then chunk; owned */
     vector_place *ids; /* by id; owned */
     size_t id_count;
+    struct vector_bm25 *bm25; /* documents as in `order`; owned; NULL until asked for; under vector's lock */
 } vector_served;
 static inline lh_str vector_served_id(const vector_served *s, size_t row) {
     return (lh_str){s->texts + s->rows[row].at, s->rows[row].id_bytes};
@@ -190,12 +244,20 @@ static inline lh_str vector_served_id(const vector_served *s, size_t row) {
 static inline lh_str vector_served_text(const vector_served *s, size_t row) {
     return (lh_str){s->texts + s->rows[row].at + s->rows[row].id_bytes, s->rows[row].text_bytes};
 }
+/* Rows that are not gone. */
+static inline size_t vector_served_live(const vector_served *s) {
+    return s->id_count ? s->ids[s->id_count - 1].first + s->ids[s->id_count - 1].count : 0;
+}
 /* NULL: the index has no row of that id. */
 const vector_place *vector_served_find(const vector_served *served, lh_str id);
 /* That of the table as it is now, made when there is none. Released by vector_served_release(). Errors: NOT_FOUND (no table),
  * LIMIT (memory), CORRUPT (rows of other dimensions), CANCELLED, and a statement's. */
 LH_MUST_CHECK lh_code vector_served_get(lh_vector *vector, const vector_definition *definition, lh_cancel *cancel,
                                         const vector_served **ret, lh_error *err);
+/* Its words, read at the first call; borrowed as long as served is. Errors: LIMIT, CANCELLED, NO_MEMORY. */
+LH_MUST_CHECK lh_code vector_served_bm25(lh_vector *vector, const vector_served *served,
+                                         const vector_definition *definition, lh_cancel *cancel,
+                                         const vector_bm25 **ret, lh_error *err);
 void vector_served_release(lh_vector *vector, const vector_served *served);
 void vector_served_forget(lh_vector *vector, lh_str table); /* and its files */
 void vector_served_free_all(lh_vector *vector);
