@@ -33,11 +33,15 @@ set(DEPS ${CMAKE_SOURCE_DIR}/.deps)
 if(NOT EXISTS ${DEPS}/duckdb/lib/libduckdb.so)
   message(FATAL_ERROR "run `make setup` first: ${DEPS}/duckdb is missing")
 endif()
+if(NOT EXISTS ${DEPS}/llama/lib/libllama.a)
+  message(FATAL_ERROR "run `make setup` first: ${DEPS}/llama is missing")
+endif()
 
-# The binary finds libduckdb.so in lib/ and the extensions in extensions/ beside itself.
-file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/lib ${CMAKE_BINARY_DIR}/extensions)
+# The binary finds libduckdb.so in lib/, the extensions in extensions/ and the embedding model in models/ beside itself.
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/lib ${CMAKE_BINARY_DIR}/extensions ${CMAKE_BINARY_DIR}/models)
 file(COPY ${DEPS}/duckdb/lib/libduckdb.so DESTINATION ${CMAKE_BINARY_DIR}/lib)
 file(COPY ${DEPS}/duckdb/extensions/ DESTINATION ${CMAKE_BINARY_DIR}/extensions)
+file(COPY ${DEPS}/models/all-minilm-l6-v2.gguf DESTINATION ${CMAKE_BINARY_DIR}/models)
 add_library(duckdb SHARED IMPORTED)
 set_target_properties(duckdb PROPERTIES
   IMPORTED_LOCATION ${CMAKE_BINARY_DIR}/lib/libduckdb.so
@@ -73,3 +77,17 @@ target_compile_options(nanoarrow PRIVATE -w -O2)
 # USearch's proximity graph: one header of C++ templates, included by src/ann/graph.cc alone.
 add_library(usearch INTERFACE)
 target_include_directories(usearch SYSTEM INTERFACE ${DEPS}/usearch)
+
+# llama.cpp, which tools/setup-llama builds once. Its C++ is not ours to sanitize.
+set(LLAMA ${DEPS}/llama)
+foreach(library llama-schema llama ggml ggml-cpu ggml-base)
+  add_library(${library} STATIC IMPORTED)
+  set_target_properties(${library} PROPERTIES
+    IMPORTED_LOCATION ${LLAMA}/lib/lib${library}.a
+    IMPORTED_LINK_INTERFACE_LANGUAGES CXX
+    INTERFACE_INCLUDE_DIRECTORIES ${LLAMA}/include)
+endforeach()
+target_link_libraries(ggml-cpu INTERFACE ggml-base)
+target_link_libraries(ggml INTERFACE ggml-cpu ggml-base ${CMAKE_DL_LIBS})
+target_link_libraries(llama INTERFACE ggml Threads::Threads m)
+target_link_libraries(llama-schema INTERFACE llama)

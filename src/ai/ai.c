@@ -10,7 +10,8 @@
 enum { AI_HEALTH_PAUSE_MS = 1000, AI_HEALTH_TIMEOUT_MS = 3000, AI_HEALTH_ARENA_BYTES = 64 << 20 };
 
 const char *const lh_ai_task_names[LH_AI_TASKS] = {"embed", "generate", "rerank"};
-static const struct ai_provider_ops *const ai_providers[] = {&ai_provider_hash};
+static const struct ai_provider_ops *const ai_providers[] = {&ai_provider_hash, &ai_provider_openai,
+                                                             &ai_provider_ollama};
 
 /* ---- open ---- */
 
@@ -147,8 +148,7 @@ lh_code lh_ai_models(lh_ai *ai, lh_arena *arena, lh_json **ret, lh_error *err) {
         ai_task *task = &ai->tasks[i];
         lh_str version = LH_STR_NONE;
         if (!task->ops) continue;
-        if (task->ops->version)
-            LH_TRY(task->ops->version(task->state, &(ai_try){.model = task->setup.model}, false, arena, &version, err));
+        if (task->ops->version) version = task->ops->version(task->state, arena);
         lh_json *item = lh_json_new_object(arena);
         lh_json_set_string(arena, item, "task", lh_str_from(lh_ai_task_names[i]));
         lh_json_set_string(arena, item, "provider", lh_str_from(task->ops->name));
@@ -171,7 +171,7 @@ static void ai_check_locked(lh_ai *ai, size_t i) {
     if (health->checked_ms[i] && now - health->checked_ms[i] < AI_HEALTH_PAUSE_MS) return;
     lh_code code = lh_arena_new(AI_HEALTH_ARENA_BYTES, &arena, &health->why[i]);
     if (code == LH_OK && task->ops->check)
-        code = task->ops->check(task->state, &(ai_try){.model = task->setup.model, .timeout_ms = AI_HEALTH_TIMEOUT_MS},
+        code = task->ops->check(task->state, &(ai_try){.setup = &task->setup, .timeout_ms = AI_HEALTH_TIMEOUT_MS},
                                 arena, &health->why[i]);
     health->good[i] = code == LH_OK;
     health->checked_ms[i] = lh_time_monotonic_ms();

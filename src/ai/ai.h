@@ -9,8 +9,8 @@ typedef enum lh_ai_task { LH_AI_EMBED, LH_AI_GENERATE, LH_AI_RERANK, LH_AI_TASKS
 extern const char *const lh_ai_task_names[LH_AI_TASKS]; /* "embed", … */
 
 typedef struct lh_ai lh_ai;
-/* Takes the settings of [ai]; does no I/O but what a model in process needs. config: borrowed for life. Owned: lh_ai_free().
- * Errors: INVALID (a setting), and of a model in process NOT_FOUND, CORRUPT, NO_MEMORY. */
+/* Takes the settings of [ai]; does no I/O: a model in process is loaded by the first call that needs it. config: borrowed for
+ * life. Owned: lh_ai_free(). Errors: INVALID (a setting), NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_ai_open(const lh_config *config, lh_ai **ret, lh_error *err);
 void lh_ai_free(lh_ai *ai); /* no call may be running; NULL is fine */
 static inline void lh_ai_freep(lh_ai **ai) { lh_ai_free(*ai); }
@@ -61,7 +61,7 @@ typedef struct lh_ai_prompt { /* zeroed: a prompt without options */
 typedef lh_code (*lh_ai_piece_fn)(void *ctx, lh_str piece, lh_error *err);
 typedef struct lh_ai_text {
     lh_str text;                    /* arena; all of it, also when it went to on_piece */
-    lh_str finish_reason;           /* "stop" or "length"; arena */
+    lh_str finish_reason;           /* "stop", "length", or the provider's word; arena */
     lh_ai_model model;              /* arena */
     uint64_t prompt_tokens, tokens; /* tokens: of the text; 0 when the provider does not tell */
 } lh_ai_text;

@@ -14,9 +14,10 @@ typedef struct ai_setup { /* borrowed for life */
 } ai_setup;
 /* One try of a call. */
 typedef struct ai_try {
-    lh_str model; /* as the endpoint calls it */
+    const ai_setup *setup;
     const _Atomic bool *cancelled;
     uint64_t timeout_ms; /* 0: none */
+    bool asked;          /* false: the breaker kept it from the provider */
     /* set by the provider when the try failed: */
     bool again;              /* may be tried again: connect, time-out, 429, 5xx */
     bool alive;              /* the endpoint answered and refused: no sign that it is down */
@@ -33,29 +34,68 @@ typedef struct ai_sink {
 LH_MUST_CHECK lh_code ai_sink_put(ai_sink *sink, lh_str piece, lh_error *err);
 
 /* A way to reach models. Each task that it serves has a state of its own; calls come from any thread, several at once. A task
- * whose function is NULL is not served. Functions fill `try` when they fail, and leave *ret alone. */
+ * whose function is NULL is not served. Functions fill `one` when they fail. */
 struct ai_provider_ops {
     const char *name;
     bool remote;       /* has a url: is tried again, and has a breaker */
     const char *model; /* when the setting is empty; NULL: it must be set */
     const char *url;   /* the same, of who is remote */
+    /* Looks at the settings. Also run by commands that call no model: one in process is loaded by its first call. */
     lh_code (*open)(const ai_setup *setup, void **ret, lh_error *err);
     void (*close)(void *state); /* NULL is fine */
-    /* ret->values: arena; ret->model is not set here. */
+    /* ret->values, and ret->model.version where there is one: arena; the rest of ret->model is not set here. */
     lh_code (*embed)(void *state, ai_try *one, const lh_str *texts, size_t count, lh_arena *arena,
                      lh_ai_embeddings *ret, lh_error *err);
-    /* Pieces go to the sink; ret->text is not set here. */
+    /* Pieces go to the sink; ret->text is not set here. ret->model as above. */
     lh_code (*generate)(void *state, ai_try *one, const lh_ai_prompt *prompt, ai_sink *sink, lh_arena *arena,
                         lh_ai_text *ret, lh_error *err);
-    /* ret->scores: arena, one a document at most, in any order. */
+    /* ret->scores: arena, one a document at most, in any order. ret->model as above. */
     lh_code (*rerank)(void *state, ai_try *one, lh_str query, const lh_str *documents, size_t count, size_t top_n,
                       lh_arena *arena, lh_ai_ranking *ret, lh_error *err);
-    /* Of the model, as it is now; arena; empty: not known. ask: the endpoint may be asked. NULL: never known. */
-    lh_code (*version)(void *state, ai_try *one, bool ask, lh_arena *arena, lh_str *ret, lh_error *err);
+    /* The model's version, as far as it is known; asks nobody. Arena. NULL: never known. */
+    lh_str (*version)(void *state, lh_arena *arena);
     /* Does it answer, and has it the model? NULL: always. */
     lh_code (*check)(void *state, ai_try *one, lh_arena *arena, lh_error *err);
 };
-extern const struct ai_provider_ops ai_provider_hash;
+extern const struct ai_provider_ops ai_provider_hash, ai_provider_openai, ai_provider_ollama;
+
+/* ---- events.c: the stream of an endpoint, cut into events as it comes ---- */
+typedef enum {
+    AI_EVENTS_SSE,   /* server-sent events: the data of each */
+    AI_EVENTS_LINES, /* NDJSON: each line that is not blank */
+    AI_EVENTS_WHOLE, /* all of it is one */
+} ai_events_kind;
+typedef struct ai_events {
+    ai_events_kind kind;
+    lh_code (*on_event)(void *ctx, lh_str data, lh_error *err); /* any code but LH_OK ends the stream */
+    void *ctx;
+    lh_buf line, data; /* begun: of LH_LIMIT_AI_EVENT_BYTES */
+    bool after_cr, after_start, has_data;
+} ai_events;
+void ai_events_init(ai_events *events, ai_events_kind kind, lh_code (*on_event)(void *ctx, lh_str data, lh_error *err),
+                    void *ctx);
+void ai_events_done(ai_events *events);
+/* Errors: LIMIT (an event is larger), on_event's. */
+LH_MUST_CHECK lh_code ai_events_feed(ai_events *events, lh_str bytes, lh_error *err);
+LH_MUST_CHECK lh_code ai_events_end(ai_events *events, lh_error *err); /* what is begun is an event */
+
+/* ---- endpoint.c: one exchange with an endpoint ---- */
+typedef struct ai_exchange {
+    ai_try *one;
+    const char *method, *path; /* path: behind setup->url */
+    const lh_json *body;       /* NULL: none */
+    lh_arena *arena;           /* for the exchange; AI_EXCHANGE_BYTES will do */
+} ai_exchange;
+enum { AI_EXCHANGE_BYTES = 256 << 20 };
+/* The JSON that is answered. Errors: those of ai.h; UNAVAILABLE with one->again, alive and retry_after_ms set. */
+LH_MUST_CHECK lh_code ai_endpoint_ask(const ai_exchange *exchange, lh_json **ret, lh_error *err);
+/* The answer goes to events, as it comes. */
+LH_MUST_CHECK lh_code ai_endpoint_stream(const ai_exchange *exchange, ai_events *events, lh_error *err);
+/* Arrays for a request's body. Arena. */
+lh_json *ai_endpoint_texts(const lh_str *texts, size_t count, lh_arena *arena);
+lh_json *ai_endpoint_messages(const lh_ai_prompt *prompt, lh_arena *arena);
+/* An error that stands in a good answer. Always fails. */
+LH_MUST_CHECK lh_code ai_endpoint_failed(const ai_exchange *exchange, const lh_json *answer, lh_error *err);
 
 /* ---- gate.c: what a call passes on its way; times are given, so that tests have their own clock ---- */
 typedef struct ai_breaker {

@@ -13,9 +13,12 @@ typedef struct calls_run {
     lh_arena *arena;
     uint64_t deadline_ms; /* UINT64_MAX: none */
     ai_counters used;
+    lh_span span;
 } calls_run;
 
 /* ---- begin and end ---- */
+
+static const char *const calls_spans[LH_AI_TASKS] = {"ai.embed", "ai.generate", "ai.rerank"};
 
 static lh_code calls_begin(calls_run *run, lh_ai *ai, lh_ai_task which, const lh_ai_call *call, lh_error *err) {
     run->ai = ai;
@@ -28,23 +31,26 @@ static lh_code calls_begin(calls_run *run, lh_ai *ai, lh_ai_task which, const lh
     if (call->model.len && !lh_str_eq(call->model, run->task->setup.model))
         return lh_fail(err, LH_NOT_FOUND, "there is no %s model '%.*s'; there is '%.*s'", lh_ai_task_names[which],
                        LH_STR_ARG(lh_str_cut_utf8(call->model, 64)), LH_STR_ARG(run->task->setup.model));
-    return ai_slots_take(&run->task->slots, call->cancelled, run->deadline_ms, err);
+    LH_TRY(ai_slots_take(&run->task->slots, call->cancelled, run->deadline_ms, err));
+    lh_span_begin(calls_spans[which], &run->span);
+    lh_span_string(&run->span, "gen_ai.request.model", run->task->setup.model);
+    return LH_OK;
 }
 
 static void calls_end(calls_run *run, lh_code code) {
     run->used.calls = 1;
     run->used.failed = code != LH_OK;
     ai_slots_give(&run->task->slots);
+    lh_span_number(&run->span, "gen_ai.usage.input_tokens", (int64_t)run->used.tokens_in);
+    lh_span_number(&run->span, "gen_ai.usage.output_tokens", (int64_t)run->used.tokens_out);
+    lh_span_end(&run->span, code);
     ai_usage_add(&run->ai->usage, run->call->principal, run->task->setup.task, run->used);
 }
 
-static lh_code calls_model(calls_run *run, lh_ai_model *ret, lh_error *err) {
-    lh_str version = LH_STR_NONE;
-    ai_try one = {.model = run->task->setup.model, .cancelled = run->call->cancelled, .timeout_ms = 3000};
-    if (run->task->ops->version)
-        LH_TRY(run->task->ops->version(run->task->state, &one, true, run->arena, &version, err));
-    *ret = (lh_ai_model){lh_str_from(run->task->ops->name), lh_arena_dup(run->arena, run->task->setup.model),
-                         lh_arena_dup(run->arena, version)};
+/* What answered; its version the provider said. */
+static lh_code calls_model(const calls_run *run, lh_ai_model *model, lh_error *err) {
+    model->provider = lh_str_from(run->task->ops->name);
+    model->name = lh_arena_dup(run->arena, run->task->setup.model);
     return lh_arena_check(run->arena, err);
 }
 
@@ -60,17 +66,17 @@ typedef struct calls_work {
 static lh_code calls_once(calls_run *run, const calls_work *work, ai_try *one, lh_error *err) {
     ai_breaker *breaker = run->task->breaker;
     bool probe = false;
-    uint64_t wait_ms = 0, now = lh_time_monotonic_ms(), left = run->deadline_ms - now;
+    uint64_t wait_ms = 0, now = lh_time_monotonic_ms(), most = (uint64_t)run->ai->config->ai_timeout_ms;
+    *one = (ai_try){.setup = &run->task->setup, .cancelled = run->call->cancelled, .timeout_ms = most};
     if (run->call->cancelled && atomic_load(run->call->cancelled))
         return lh_fail(err, LH_CANCELLED, "the call was cancelled");
     if (now >= run->deadline_ms) return lh_fail(err, LH_CANCELLED, "the call's time went by");
+    if (run->deadline_ms - now < most) one->timeout_ms = run->deadline_ms - now;
     if (breaker && !ai_breaker_admit(breaker, now, &probe, &wait_ms))
         return lh_fail(err, LH_UNAVAILABLE,
                        "%.*s failed again and again and is left alone; it is tried again in %" PRIu64 " ms",
                        LH_STR_ARG(run->task->setup.url), wait_ms);
-    uint64_t most = (uint64_t)run->ai->config->ai_timeout_ms;
-    *one = (ai_try){
-        .model = run->task->setup.model, .cancelled = run->call->cancelled, .timeout_ms = left < most ? left : most};
+    one->asked = true;
     lh_code code = work->once(work->ctx, one, err);
     ai_outcome outcome = code == LH_OK                        ? AI_OUTCOME_GOOD
                          : code == LH_CANCELLED || one->alive ? AI_OUTCOME_NONE
@@ -96,8 +102,11 @@ static lh_code calls_try(calls_run *run, const calls_work *work, lh_error *err) 
     lh_code code = LH_INTERNAL;
     for (unsigned tried = 1;; tried++) {
         ai_try one = {0};
-        code = calls_once(run, work, &one, &why);
-        if (code == LH_OK) return LH_OK;
+        lh_error now = {0};
+        lh_code failed = calls_once(run, work, &one, &now);
+        if (failed == LH_OK) return LH_OK;
+        if (tried == 1 || one.asked || failed == LH_CANCELLED)
+            code = failed, why = now; /* else the try before says more */
         if (!one.again || tried >= tries || (work->began && *work->began)) break;
         uint64_t random = 0;
         lh_random_bytes(&random, sizeof random);
@@ -162,18 +171,21 @@ static lh_code calls_check_vectors(const calls_embed *work, lh_error *err) {
 static lh_code calls_embed_all(calls_embed *work, const lh_str *texts, size_t count, lh_ai_embeddings *all,
                                lh_error *err) {
     const calls_work tried = {calls_embed_once, work, NULL};
-    LH_TRY(calls_model(&work->run, &all->model, err));
     for (size_t at = 0; at < count; at += work->count) {
         work->texts = texts + at;
         work->count = calls_batch(&work->run, texts + at, count - at);
         LH_TRY(calls_try(&work->run, &tried, err));
         LH_TRY(calls_check_vectors(work, err));
         if (at == 0) {
+            all->model = work->got.model;
             all->dimensions = work->got.dimensions;
             all->values = work->count == count ? work->got.values
                                                : LH_ARENA_ARRAY(work->run.arena, float, count * all->dimensions);
             LH_TRY(lh_arena_check(work->run.arena, err));
         }
+        if (!lh_str_eq(work->got.model.version, all->model.version))
+            return lh_fail(err, LH_UNAVAILABLE, "the model of %.*s became another one during the call",
+                           LH_STR_ARG(work->run.task->setup.url));
         if (work->got.dimensions != all->dimensions)
             return lh_fail(err, LH_CORRUPT, "%.*s gave vectors of %zu dimensions, and then of %zu",
                            LH_STR_ARG(work->run.task->setup.url), all->dimensions, work->got.dimensions);
@@ -184,7 +196,7 @@ static lh_code calls_embed_all(calls_embed *work, const lh_str *texts, size_t co
         work->run.used.tokens_in = all->tokens; /* also when a later batch fails */
     }
     all->count = count;
-    return LH_OK;
+    return calls_model(&work->run, &all->model, err);
 }
 
 lh_code lh_ai_embed(lh_ai *ai, const lh_ai_call *call, const lh_str *texts, size_t count, lh_arena *arena,
@@ -268,15 +280,12 @@ static lh_code calls_check_prompt(const lh_ai_prompt *prompt, lh_error *err) {
 
 static lh_code calls_generate_all(calls_generate *work, lh_error *err) {
     const calls_work tried = {calls_generate_once, work, &work->sink.began};
-    lh_ai_model model;
-    LH_TRY(calls_model(&work->run, &model, err));
     lh_code code = calls_try(&work->run, &tried, err);
     work->run.used.tokens_in = work->got.prompt_tokens; /* what was used up counts, also when the call failed */
     work->run.used.tokens_out = work->got.tokens;
     if (code != LH_OK) return code;
-    work->got.model = model;
     work->got.text = lh_arena_dup(work->run.arena, lh_buf_str(&work->sink.text));
-    return lh_arena_check(work->run.arena, err);
+    return calls_model(&work->run, &work->got.model, err);
 }
 
 lh_code lh_ai_generate(lh_ai *ai, const lh_ai_call *call, const lh_ai_prompt *prompt, lh_ai_piece_fn on_piece,
@@ -320,8 +329,6 @@ static int calls_by_score(const void *a, const void *b) {
 
 static lh_code calls_rerank_all(calls_rerank *work, lh_error *err) {
     const calls_work tried = {calls_rerank_once, work, NULL};
-    lh_ai_model model;
-    LH_TRY(calls_model(&work->run, &model, err));
     LH_TRY(calls_try(&work->run, &tried, err));
     lh_ai_ranking *got = &work->got;
     bool *seen = LH_ARENA_ARRAY(work->run.arena, bool, work->count);
@@ -336,9 +343,8 @@ static lh_code calls_rerank_all(calls_rerank *work, lh_error *err) {
     }
     if (got->count) qsort(got->scores, got->count, sizeof *got->scores, calls_by_score);
     if (got->count > work->top_n) got->count = work->top_n;
-    got->model = model;
     work->run.used.tokens_in = got->tokens;
-    return LH_OK;
+    return calls_model(&work->run, &got->model, err);
 }
 
 lh_code lh_ai_rerank(lh_ai *ai, const lh_ai_call *call, lh_str query, const lh_str *documents, size_t count,

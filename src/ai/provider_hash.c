@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#define HASH_VERSION LH_STR("1")
+
 enum { HASH_DIMENSIONS = 384, HASH_WORD_BYTES = 64, HASH_GRAM = 3 };
 typedef struct hash_state {
     size_t dimensions;
@@ -91,14 +93,17 @@ static lh_code hash_embed(void *state, ai_try *one, const lh_str *texts, size_t 
         tokens += hash_text(values + i * dimensions, dimensions, texts[i]);
         hash_scale(values + i * dimensions, dimensions);
     }
-    *ret = (lh_ai_embeddings){.values = values, .count = count, .dimensions = dimensions, .tokens = tokens};
+    *ret = (lh_ai_embeddings){.values = values,
+                              .count = count,
+                              .dimensions = dimensions,
+                              .model = {.version = HASH_VERSION},
+                              .tokens = tokens};
     return LH_OK;
 }
 
-static lh_code hash_version(void *state, ai_try *one, bool ask, lh_arena *arena, lh_str *ret, lh_error *err) {
-    (void)state, (void)one, (void)ask, (void)arena, (void)err;
-    *ret = LH_STR("1");
-    return LH_OK;
+static lh_str hash_version(void *state, lh_arena *arena) {
+    (void)state, (void)arena;
+    return HASH_VERSION;
 }
 
 const struct ai_provider_ops ai_provider_hash = {

@@ -2,6 +2,7 @@
 #include "api/ai.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* ---- requests ---- */
 
@@ -68,8 +69,34 @@ static lh_json *ai_model(lh_arena *arena, const lh_ai_model *model) {
     return item;
 }
 
+enum { AI_NUMBER_BYTES = 32 };
+
+/* Nine digits, which tell 32-bit numbers apart. printf() takes ten times as long, so it is for those of unusual size. */
+static size_t ai_number(float value, char into[AI_NUMBER_BYTES]) {
+    double size = fabs((double)value), scaled = size * 1e8;
+    int places = 8;
+    size_t length = 0;
+    if (value == 0) return into[0] = '0', 1;
+    if (size < 1e-6 || size >= 1) return (size_t)snprintf(into, AI_NUMBER_BYTES, "%.9g", (double)value);
+    for (; scaled < 1e8; places++) scaled *= 10;
+    uint64_t digits = (uint64_t)(scaled + 0.5);
+    for (; digits % 10 == 0; places--) digits /= 10;
+    char reversed[AI_NUMBER_BYTES];
+    for (int i = 0; i < places; i++, digits /= 10) reversed[length++] = (char)('0' + digits % 10);
+    size_t at = 0;
+    if (value < 0) into[at++] = '-';
+    into[at++] = (char)('0' + digits); /* 1 when it was rounded up */
+    if (places > 0) into[at++] = '.';
+    while (length) into[at++] = reversed[--length];
+    return at;
+}
+
 void api_ai_vector(lh_buf *into, const float *values, size_t count) {
-    for (size_t i = 0; i < count; i++) lh_buf_printf(into, "%c%.9g", i ? ',' : '[', (double)values[i]);
+    char number[AI_NUMBER_BYTES];
+    for (size_t i = 0; i < count; i++) {
+        lh_buf_char(into, i ? ',' : '[');
+        lh_buf_append(into, (lh_str){number, ai_number(values[i], number)});
+    }
     lh_buf_char(into, ']');
 }
 

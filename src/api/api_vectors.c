@@ -22,13 +22,18 @@ lh_code api_vectors_index(lh_request *request, lh_error *err) {
     lh_vector_caller caller;
     lh_json *body = NULL, *job = NULL;
     static const char *const known[] = {"dataset", "id_column", "text_columns", "template", "index",
-                                        "model",   "metric",    "backend",      "chunk"};
-    static const char *const of_chunk[] = {"size", "overlap", "unit", "locale"};
+                                        "model",   "metric",    "backend",      "chunk",    "refresh"};
+    static const char *const of_chunk[] = {"size", "overlap", "unit", "locale"}, *const of_refresh[] = {"policy",
+                                                                                                        "cron"};
     LH_TRY(vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
     if (!lh_json_is_null(lh_json_get(body, "chunk")))
         LH_TRY(lh_body_check(lh_json_get(body, "chunk"), of_chunk, sizeof of_chunk / sizeof *of_chunk, err));
+    if (!lh_json_is_null(lh_json_get(body, "refresh")))
+        LH_TRY(lh_body_check(lh_json_get(body, "refresh"), of_refresh, sizeof of_refresh / sizeof *of_refresh, err));
+    if (!lh_json_is_null(lh_json_get(body, "model")) && !lh_json_is_string(lh_json_get(body, "model")))
+        return lh_fail(err, LH_INVALID, "'model' must name a model");
     LH_TRY(lh_vector_index(vector, lh_request_app(request)->jobs, body, &caller, lh_request_arena(request), &job, err));
     return lh_respond_json(request, 202, job, err);
 }
@@ -62,6 +67,25 @@ lh_code api_vectors_index_delete(lh_request *request, lh_error *err) {
     LH_TRY(lh_vector_index_delete(vector, lh_request_app(request)->jobs, lh_request_param(request, "index"), &caller,
                                   lh_request_arena(request), err));
     return lh_respond_empty(request, 204, err);
+}
+
+lh_code api_vectors_refresh(lh_request *request, lh_error *err) {
+    lh_vector *vector;
+    lh_vector_caller caller;
+    lh_json *answer = NULL;
+    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(lh_vector_refresh(vector, lh_request_app(request)->jobs, lh_request_param(request, "name"), &caller,
+                             lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 202, answer, err);
+}
+
+lh_code api_vectors_stale(lh_request *request, lh_error *err) {
+    lh_vector *vector;
+    lh_vector_caller caller;
+    lh_json *answer = NULL;
+    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(lh_vector_stale(vector, &caller, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
 }
 
 /* What was asked, without a vector's numbers. */

@@ -71,6 +71,8 @@ static const struct {
     {API_ROUTE_api_vectors_index_get, AUTH_HANDLER},
     {API_ROUTE_api_vectors_index_delete, AUTH_HANDLER},
     {API_ROUTE_api_vectors_search, AUTH_HANDLER},
+    {API_ROUTE_api_vectors_refresh, AUTH_HANDLER},
+    {API_ROUTE_api_vectors_stale, AUTH_HANDLER},
     {API_ROUTE_api_ai_models, AUTH_AI},
     {API_ROUTE_api_ai_health, AUTH_AI},
     {API_ROUTE_api_ai_usage, AUTH_AI},

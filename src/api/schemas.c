@@ -623,8 +623,19 @@ const api_schema api_schemas[] = {
              {"template", "string", false, "A text with {columns}"},
              {"index", "string", false, "Its name; the dataset's when absent"},
              {"model", "any", false, "An embedding model; the configured one when absent"},
-             {"metric", "cosine|dot|l2", false, "cosine when absent"}, {"backend", "hnsw", false, "hnsw"},
-             {"chunk", "any", false, "{size, overlap, unit, locale}"})},
+             {"metric", "cosine|dot|l2", false, "cosine when absent"}, {"backend", "string", false, "hnsw"},
+             {"chunk", "any", false, "{size, overlap, unit, locale}"},
+             {"refresh", "any", false, "{policy: manual|on_append|scheduled, cron?}; manual when absent"})},
+    {"vector_refresh", "VectorRefresh", JSON,
+     MEMBERS({"policy", "manual|on_append|scheduled", true, "on_append: whenever the dataset has changed"},
+             {"cron", "any", true, "Of scheduled: when, as crontab(5) has it, in UTC; else null"})},
+    {"vector_refreshed", "VectorRefreshed", JSON, MEMBERS({"items", "[$job", true, "A job for each index"})},
+    {"vector_stale_item", "VectorStaleItem", JSON,
+     MEMBERS({"index", "string", true, "Which"}, {"dataset", "string", true, "Of which dataset"},
+             {"embedding_stale_since", "time", true, "When the dataset came to be another than what was embedded"},
+             {"last_embedded_at", "time", true, "When a job last ended"},
+             {"refresh", "manual|on_append|scheduled", true, "Its policy"})},
+    {"vector_stale", "VectorStale", JSON, MEMBERS({"items", "[$vector_stale_item", true, "By name"})},
     {"vector_model", "VectorModel", JSON,
      MEMBERS({"provider", "string", true, "Where it runs"}, {"name", "string", true, "Its name"},
              {"version", "string", true, "Vectors of another are not comparable"},
@@ -633,12 +644,14 @@ const api_schema api_schemas[] = {
      MEMBERS({"name", "string", true, "Its name"}, {"dataset", "string", true, "What it is of"},
              {"id_column", "string", true, "As given"}, {"text_columns", "[string", true, "What texts are made of"},
              {"template", "any", true, "null: a line each"}, {"model", "$vector_model", true, "What embedded it"},
-             {"metric", "cosine|dot|l2", true, "What near means"}, {"backend", "hnsw", true, "How it is searched"},
+             {"metric", "cosine|dot|l2", true, "What near means"}, {"backend", "string", true, "How it is searched"},
              {"chunk", "$vector_chunk", true, "How texts are cut"},
              {"table", "string", false, "Where chunks and vectors are"}, {"rows", "integer", false, "Rows with a text"},
              {"chunks", "integer", false, "Chunks of them"},
              {"dataset_snapshot_id", "any", false, "What was embedded; null: a view, or nothing yet"},
+             {"refresh", "$vector_refresh", true, "When it is refreshed"},
              {"stale", "any", false, "Has the dataset changed since; null: a view"},
+             {"embedding_stale_since", "any", false, "Since when; null: it is not"},
              {"created_at", "any", false, "When"},
              {"last_embedded_at", "any", false, "When a job last ended; null: none"},
              {"created_by", "string", false, "By whom"})},
@@ -728,153 +741,8 @@ const api_schema api_schemas[] = {
 };
 const size_t api_schema_count = sizeof api_schemas / sizeof *api_schemas;
 
-#define QUERY(handler, name, type, help) {API_ROUTE_##handler, API_IN_QUERY, name, type, help}
-#define HEADER(handler, name, type, help) {API_ROUTE_##handler, API_IN_HEADER, name, type, help}
-#define PAGED(handler)                                                                                                 \
-    QUERY(handler, "limit", "integer", "Items of one page"),                                                           \
-        QUERY(handler, "page_token", "string", "next_page_token of the page before")
-#define ICEBERG_PAGED(handler)                                                                                         \
-    QUERY(handler, "pageSize", "integer", "Items of one page"),                                                        \
-        QUERY(handler, "pageToken", "string", "next-page-token of the page before")
-
-#define DELEGATION(handler)                                                                                            \
-    HEADER(handler, "X-Iceberg-Access-Delegation", "string",                                                           \
-           "vended-credentials: with the keys of the table's bucket, where the configuration allows it")
-
-const api_parameter api_parameters[] = {
-    PAGED(api_datasets_list),
-    QUERY(api_datasets_list, "filter", "string", "Part of the name"),
-    QUERY(api_datasets_list, "namespace", "string", "Only of this namespace"),
-    QUERY(api_dataset_delete, "purge", "boolean", "Also delete the files"),
-    HEADER(api_metadata_patch, "If-Match", "string", "412 when the ETag of the description is another"),
-    QUERY(api_lineage_get, "direction", "up|down|both", "both when absent"),
-    QUERY(api_lineage_get, "depth", "integer", "Steps from dataset to dataset, 1 to 20; 3 when absent"),
-    QUERY(api_catalog_search, "q", "string", "Words, all of which must be found"),
-    PAGED(api_catalog_search),
-    PAGED(api_catalog_verify),
-    QUERY(api_catalog_verify, "dataset", "string", "Only this one"),
-    PAGED(api_objects_list),
-    QUERY(api_objects_list, "prefix", "string", "How the keys start"),
-    HEADER(api_object_get, "Range", "string", "bytes=from-to: one range"),
-    HEADER(api_object_get, "If-Range", "string", "The range only of this ETag"),
-    HEADER(api_object_get, "If-Match", "string", "412 when the ETag is another"),
-    HEADER(api_object_get, "If-None-Match", "string", "304 when the ETag is this"),
-    HEADER(api_object_head, "If-Match", "string", "412 when the ETag is another"),
-    HEADER(api_object_head, "If-None-Match", "string", "304 when the ETag is this"),
-    HEADER(api_object_put, "If-Match", "string", "Replace only this version; else 412"),
-    HEADER(api_object_put, "If-None-Match", "string", "*: only when there is none; else 412"),
-    HEADER(api_object_delete, "If-Match", "string", "Delete only this version; else 412"),
-    HEADER(api_ingest_file, "X-Lakehouse-Bucket", "string",
-           "A new dataset lies in this bucket; 409 when it is elsewhere"),
-    HEADER(api_ingest_file, "X-Lakehouse-Profile", "string",
-           "An active profile, whose bucket and namespace are the defaults"),
-    HEADER(api_datasets_register, "X-Lakehouse-Profile", "string", "An active profile, whose namespace is the default"),
-    PAGED(api_bucket_objects_list),
-    QUERY(api_bucket_objects_list, "prefix", "string", "How the keys start"),
-    HEADER(api_bucket_object_get, "Range", "string", "bytes=from-to: one range"),
-    HEADER(api_bucket_object_get, "If-Range", "string", "The range only of this ETag"),
-    HEADER(api_bucket_object_get, "If-Match", "string", "412 when the ETag is another"),
-    HEADER(api_bucket_object_get, "If-None-Match", "string", "304 when the ETag is this"),
-    HEADER(api_bucket_object_head, "If-Match", "string", "412 when the ETag is another"),
-    HEADER(api_bucket_object_head, "If-None-Match", "string", "304 when the ETag is this"),
-    HEADER(api_bucket_object_put, "If-Match", "string", "Replace only this version; else 412"),
-    HEADER(api_bucket_object_put, "If-None-Match", "string", "*: only when there is none; else 412"),
-    HEADER(api_bucket_object_delete, "If-Match", "string", "Delete only this version; else 412"),
-    QUERY(api_buckets_health, "now", "boolean", "Ask each bucket first"),
-    PAGED(api_vectors_indexes),
-    QUERY(api_vectors_indexes, "dataset", "string", "Only of this dataset"),
-    QUERY(api_vectors_indexes, "model", "string", "Only of this model"),
-    PAGED(api_jobs_list),
-    QUERY(api_jobs_list, "state", "queued|running|succeeded|failed|cancelled", "Only those"),
-    QUERY(api_jobs_list, "kind", "string", "Only of this kind"),
-    QUERY(api_jobs_list, "subject", "string", "Only of this subject"),
-    PAGED(api_journal_history),
-    PAGED(api_journal_recent),
-    PAGED(api_access_audit),
-    QUERY(api_access_audit, "principal", "string", "Only of this principal"),
-    QUERY(api_access_audit, "dataset", "string", "Only what names this dataset, as namespace.name"),
-    QUERY(api_access_audit, "outcome", "string", "Only with this outcome: ok, denied, …"),
-    QUERY(api_access_audit, "since", "time", "Not before"),
-    QUERY(api_access_audit, "until", "time", "Before this"),
-    PAGED(api_buckets_errors),
-    QUERY(api_buckets_errors, "bucket", "string", "Only of this bucket"),
-    QUERY(api_buckets_errors, "operation", "string", "Only of this operation"),
-    QUERY(api_buckets_errors, "code", "string", "Only of this code"),
-    QUERY(api_buckets_errors, "since", "time", "Not before"),
-    PAGED(api_roles_list),
-    PAGED(api_views_list),
-    HEADER(api_view_put, "If-Match", "string", "412 when the ETag of the view is another"),
-    HEADER(api_view_delete, "If-Match", "string", "412 when the ETag of the view is another"),
-    HEADER(api_role_put, "If-Match", "string", "412 when the ETag of the role is another"),
-    HEADER(api_role_delete, "If-Match", "string", "412 when the ETag of the role is another"),
-    PAGED(api_principals_list),
-    HEADER(api_principal_put, "If-Match", "string", "412 when the ETag of the principal is another"),
-    HEADER(api_principal_delete, "If-Match", "string", "412 when the ETag of the principal is another"),
-    QUERY(api_access_effective, "principal", "string", "Whose roles; the caller's when absent"),
-    ICEBERG_PAGED(api_iceberg_namespaces),
-    QUERY(api_iceberg_namespaces, "parent", "string", "Levels joined by 0x1F"),
-    ICEBERG_PAGED(api_iceberg_tables),
-    ICEBERG_PAGED(api_iceberg_views),
-    DELEGATION(api_iceberg_table_create),
-    DELEGATION(api_iceberg_table_register),
-    DELEGATION(api_iceberg_table_load),
-    QUERY(api_iceberg_table_load, "snapshots", "all|refs", "refs: only those that branches and tags name"),
-    HEADER(api_iceberg_table_load, "If-None-Match", "string", "304 when the table has not changed"),
-    QUERY(api_iceberg_table_drop, "purgeRequested", "boolean", "Also delete the files")};
-const size_t api_parameter_count = sizeof api_parameters / sizeof *api_parameters;
-
-#define ANSWER(handler, name, always, help) {API_ROUTE_##handler, name, always, help}
-#define ANSWER_OBJECT(handler)                                                                                         \
-    ANSWER(handler, "ETag", true, "The object's version, in quotes"),                                                  \
-        ANSWER(handler, "Last-Modified", true, "When it was written"),                                                 \
-        ANSWER(handler, "Accept-Ranges", true, "bytes"),                                                               \
-        ANSWER(handler, "X-Lakehouse-Bucket", true, "The bucket that answered"),                                       \
-        ANSWER(handler, "X-Lakehouse-Rescue-Used", false,                                                              \
-               "true: the bucket did not answer, and the rescue bucket did")
-#define ANSWER_PUT(handler)                                                                                            \
-    ANSWER(handler, "ETag", true, "The version written, in quotes"),                                                   \
-        ANSWER(handler, "X-Lakehouse-Bucket", true, "The bucket that it was written to")
-
-const api_answer_header api_answer_headers[] = {
-    ANSWER(api_metadata_get, "ETag", true, "Version of what is said of the dataset, for If-Match"),
-    ANSWER(api_metadata_patch, "ETag", true, "Its new version"),
-    ANSWER(api_view_create, "ETag", true, "The view's version, for If-Match"),
-    ANSWER(api_view_get, "ETag", true, "The view's version, for If-Match"),
-    ANSWER(api_view_put, "ETag", true, "Its new version"),
-    ANSWER(api_role_create, "ETag", true, "The role's version, for If-Match"),
-    ANSWER(api_role_get, "ETag", true, "The role's version, for If-Match"),
-    ANSWER(api_role_put, "ETag", true, "Its new version"),
-    ANSWER(api_principal_create, "ETag", true, "The principal's version, for If-Match"),
-    ANSWER(api_principal_get, "ETag", true, "The principal's version, for If-Match"),
-    ANSWER(api_principal_put, "ETag", true, "Its new version"),
-    ANSWER_OBJECT(api_object_get),
-    ANSWER(api_object_get, "Content-Range", false, "Of a 206: which bytes, and of how many"),
-    ANSWER_OBJECT(api_object_head),
-    ANSWER_PUT(api_object_put),
-    ANSWER_OBJECT(api_bucket_object_get),
-    ANSWER(api_bucket_object_get, "Content-Range", false, "Of a 206: which bytes, and of how many"),
-    ANSWER_OBJECT(api_bucket_object_head),
-    ANSWER_PUT(api_bucket_object_put),
-    ANSWER(api_iceberg_table_create, "ETag", false, "The table's version, as a load has it; none of a staged one"),
-    ANSWER(api_iceberg_table_register, "ETag", true, "The table's version, as a load has it"),
-    ANSWER(api_iceberg_table_commit, "ETag", true, "The table's new version, as a load has it"),
-    ANSWER(api_iceberg_table_load, "ETag", true, "The table's version, for If-None-Match")};
-const size_t api_answer_header_count = sizeof api_answer_headers / sizeof *api_answer_headers;
-
 const api_schema *api_schema_find(const char *name) {
     for (size_t i = 0; i < api_schema_count; i++)
         if (strcmp(api_schemas[i].name, name) == 0) return &api_schemas[i];
     return NULL;
-}
-
-lh_code api_parameter_check(const api_route *route, lh_str name, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf names = LH_BUF_INIT(400);
-    for (size_t i = 0; i < api_parameter_count; i++) {
-        const api_parameter *p = &api_parameters[i];
-        if (&api_routes[p->route] != route || p->in != API_IN_QUERY) continue;
-        if (lh_str_eq(name, lh_str_from(p->name))) return LH_OK;
-        lh_buf_printf(&names, names.len ? ", %s" : "; known: %s", p->name);
-    }
-    return lh_fail(err, LH_INVALID, "unknown query parameter '%.*s'%.*s", LH_STR_ARG(lh_str_cut_utf8(name, 50)),
-                   LH_STR_ARG(names.len ? lh_buf_str(&names) : LH_STR("; this path takes none")));
 }

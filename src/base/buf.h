@@ -20,6 +20,8 @@ void lh_buf_printf(lh_buf *buf, const char *format, ...) LH_PRINTF(2, 3);
 char *lh_buf_reserve(lh_buf *buf, size_t size_bytes);
 /* Appends `s` as a JSON string with quotes; invalid UTF-8 becomes U+FFFD. */
 void lh_buf_json_string(lh_buf *buf, lh_str s);
+/* Appends `s` with its letters taken apart (NFD) and their nonspacing marks left out; what is not UTF-8 as it is. */
+void lh_buf_without_marks(lh_buf *buf, lh_str s);
 /* Appends `name` as a SQL identifier in double quotes, inner quotes doubled. The one quoting function. */
 void lh_buf_sql_identifier(lh_buf *buf, lh_str name);
 /* Appends `s` as a SQL string literal. Only for options that cannot be bound. */

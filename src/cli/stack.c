@@ -204,6 +204,7 @@ static lh_code stack_open_vector(lh_stack *stack, lh_error *err) {
     lh_jobs_options jobs = {.catalog = stack->catalog, .threads = (size_t)c->jobs_threads};
     jobs.kinds = lh_vector_job_kinds(stack->vector, &jobs.kind_count);
     LH_TRY(lh_jobs_new(&jobs, &stack->jobs, err));
+    LH_TRY(lh_vector_watch(stack->vector, stack->jobs, err));
     stack->app.vector = stack->vector;
     stack->app.jobs = stack->jobs;
     return LH_OK;
@@ -313,6 +314,7 @@ void lh_stack_close(lh_stack *stack) {
     if (!stack) return;
     lh_announcement_withdraw(&stack->announcement);
     lh_follower_free(stack->follower); /* both work through the engine, which asks the server */
+    lh_vector_unwatch(stack->vector);
     lh_jobs_stop(stack->jobs);
     lh_maintain_stop(stack->maintain);
     if (stack->rpc) lh_rpc_drain_begin(stack->rpc); /* both drain at once, within the same time */

@@ -207,15 +207,9 @@ void engine_out_csv_string(engine_out *out, lh_str text) {
 }
 
 void engine_out_base64(engine_out *out, lh_str bytes) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *p = (const unsigned char *)bytes.ptr;
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        size_t left = bytes.len - i;
-        unsigned a = p[i], b = left > 1 ? p[i + 1] : 0, c = left > 2 ? p[i + 2] : 0;
-        engine_out_room(out, 4);
-        *out->at++ = letters[a >> 2];
-        *out->at++ = letters[(a & 3) << 4 | b >> 4];
-        *out->at++ = left > 1 ? letters[(b & 15) << 2 | c >> 6] : '=';
-        *out->at++ = left > 2 ? letters[c & 63] : '=';
+    enum { STEP = 48 }; /* whole groups of three, so that only the last has padding */
+    for (; bytes.len; bytes = lh_str_sub(bytes, STEP, SIZE_MAX)) {
+        engine_out_room(out, STEP / 3 * 4);
+        out->at += lh_base64_encode(lh_str_sub(bytes, 0, STEP), out->at);
     }
 }

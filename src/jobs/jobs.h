@@ -76,4 +76,14 @@ void lh_job_set_total(lh_job *job, uint64_t total);
 void lh_job_add_done(lh_job *job, uint64_t done);
 /* A part that could not be done and is passed over. message: for people, nothing secret in it. */
 void lh_job_add_problem(lh_job *job, lh_str item, const char *message);
+
+/* ---- times to do something at (cron.c) ---- */
+enum { LH_CRON_FIELDS = 5 };
+typedef struct lh_cron {
+    uint64_t bits[LH_CRON_FIELDS];
+    bool any[LH_CRON_FIELDS];
+} lh_cron; /* plain value */
+/* "30 6 * * 1-5", as crontab(5) has it, in UTC. Errors: INVALID. */
+LH_MUST_CHECK lh_code lh_cron_parse(lh_str text, lh_cron *ret, lh_error *err);
+bool lh_cron_matches(const lh_cron *cron, int64_t ms); /* is the minute of that wall clock time one of them? */
 #endif

@@ -1,7 +1,7 @@
 /* Documents, all of one job's in one commit:
  *   job/open/<id>      one that is queued or runs
  *   job/ended/<id>     one that has ended; the oldest go
- *   job/subject/<sha-256 of the subject>   {"id"}: the open one of that subject
+ *   job/subject/<sha-256 of the subject>   {"schema_version":1,"id"}: the open one of that subject
  * {"schema_version":1,"id","kind","subject","spec","state","created_by","created_at","started_at","ended_at","attempts",
  *  "not_before_ms","owner","lease_until_ms","cancel","cut_off","done_at_claim","done","total","problems","problem_count","error",
  *  "result"}. A job that runs belongs to the gateway `owner`, as long as that renews its lease. */

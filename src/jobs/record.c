@@ -99,7 +99,7 @@ lh_code job_read(lh_jobs *jobs, lh_str id, lh_arena *arena, job_record *ret, lh_
 lh_code job_write(lh_jobs *jobs, const job_record *record, bool was_open, lh_arena *arena, lh_error *err) {
     lh_str text, open = job_key(JOBS_OPEN, record->id, arena), ended = job_key(JOBS_ENDED, record->id, arena),
                  subject = job_subject_key(record->subject, arena),
-                 holder = lh_arena_printf(arena, "{\"id\":\"%.*s\"}", LH_STR_ARG(record->id));
+                 holder = lh_arena_printf(arena, "{\"schema_version\":1,\"id\":\"%.*s\"}", LH_STR_ARG(record->id));
     bool is_new = record->version == LH_VERSION_ABSENT, is_open = job_is_open(record);
     lh_change changes[3];
     size_t count = 0;

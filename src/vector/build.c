@@ -34,6 +34,9 @@ typedef struct {
     vector_definition *definition;
     vector_known *known;
     FILE *spool;
+    lh_str model_name; /* that was asked for */
+    lh_table_name old; /* the table whose place a new one takes; empty name: none */
+    bool refreshes;    /* the index is whole already: one commit */
     uint64_t spooled, same, embedded, removed;
     build_queue chunked, vectored;
     pthread_mutex_t lock; /* guards the two */
@@ -332,16 +335,15 @@ static lh_code embed_texts(build *b, vector_batch *batch, size_t first, size_t c
     return lh_ai_embed(b->vector->ai, &call, batch->texts + first, count, batch->arena, ret, err);
 }
 
-/* An index has vectors of one model and version only. */
+static bool build_is_of(const vector_definition *d, const lh_ai_embeddings *got) {
+    return got->dimensions == d->dimensions && lh_str_eq(got->model.provider, d->model.provider) &&
+           lh_str_eq(got->model.name, d->model.name) && lh_str_eq(got->model.version, d->model.version);
+}
+
+/* A table has vectors of one model and version only: one that changes while the job runs ends it, and the next try starts anew. */
 static lh_code embed_check_model(build *b, const lh_ai_embeddings *got, lh_error *err) {
-    const vector_definition *d = b->definition;
-    if (got->dimensions == d->dimensions && lh_str_eq(got->model.provider, d->model.provider) &&
-        lh_str_eq(got->model.name, d->model.name) && lh_str_eq(got->model.version, d->model.version))
-        return LH_OK;
-    return lh_fail(err, LH_INVALID,
-                   "the index '%.*s' is of the model %.*s, version '%.*s', and the model that answers is %.*s, version "
-                   "'%.*s': make an index of another name with it",
-                   LH_STR_ARG(d->name), LH_STR_ARG(d->model.name), LH_STR_ARG(d->model.version),
+    if (build_is_of(b->definition, got)) return LH_OK;
+    return lh_fail(err, LH_CONFLICT, "the model %.*s is another than when the job began: version '%.*s'",
                    LH_STR_ARG(got->model.name), LH_STR_ARG(got->model.version));
 }
 
@@ -458,7 +460,7 @@ static lh_code build_write_all(build *b, vector_batch **held, lh_error *err) {
             bytes += lh_arena_used_bytes(batch->arena);
             b->embedded += batch->rows;
         }
-        bool due = !batch || chunks >= b->vector->checkpoint_chunks || bytes >= BUILD_COMMIT_BYTES;
+        bool due = !batch || (chunks >= b->vector->checkpoint_chunks && !b->refreshes) || bytes >= BUILD_COMMIT_BYTES;
         if (!due) continue;
         LH_TRY(vector_store_commit(&store, *held, err));
         build_free_list(held);
@@ -488,18 +490,26 @@ static lh_code build_pipeline(build *b, lh_error *err) {
 
 /* ---- the job ---- */
 
-/* The model that answers now, before anything is read: an index of another is not touched. */
+/* The model that answers now, before anything is read. For another than the index is of all rows are embedded anew, into a table of
+ * their own, named by the job so that it goes on with it after a crash; searches have the old one until the end. */
 static lh_code build_ask_model(build *b, lh_arena *arena, lh_error *err) {
     vector_definition *d = b->definition;
     const lh_str probe = LH_STR("lakehouse");
     const lh_ai_call call = {
-        .model = d->model.name, .principal = d->by, .cancelled = lh_cancel_flag(lh_job_cancel_of(b->job))};
+        .model = b->model_name, .principal = d->by, .cancelled = lh_cancel_flag(lh_job_cancel_of(b->job))};
     lh_ai_embeddings got;
     LH_TRY(lh_ai_embed(b->vector->ai, &call, &probe, 1, arena, &got, err));
-    if (d->dimensions) return embed_check_model(b, &got, err);
+    b->refreshes = d->last_embedded_ms != 0;
+    if (d->dimensions && build_is_of(d, &got)) return LH_OK;
+    if (d->dimensions) {
+        lh_str id = lh_job_id(b->job);
+        b->old = d->table;
+        b->refreshes = false;
+        d->table.name = lh_arena_printf(arena, "%.*s_%.*s", LH_STR_ARG(d->name), 8, id.ptr + id.len - 8);
+    }
     d->model = got.model;
     d->dimensions = (uint32_t)got.dimensions;
-    return LH_OK;
+    return lh_arena_check(arena, err);
 }
 
 static lh_code build_register(build *b, lh_arena *arena, lh_error *err) {
@@ -509,24 +519,53 @@ static lh_code build_register(build *b, lh_arena *arena, lh_error *err) {
     return lh_metastore_commit(metastore, &change, 1, &b->definition->version, err);
 }
 
+/* The first search need not wait. What keeps it from that, but for a cancel, is told to the search. */
+static lh_code build_warm(build *b, lh_error *err) {
+    const vector_served *served = NULL;
+    lh_error why = {0};
+    lh_job_set_phase(b->job, "making ready");
+    lh_code code = vector_served_get(b->vector, b->definition, lh_job_cancel_of(b->job), &served, &why);
+    if (code == LH_OK) vector_served_release(b->vector, served);
+    return code == LH_CANCELLED ? lh_fail(err, code, "%s", why.message) : LH_OK;
+}
+
+/* The table that the new one took the place of. A search that still wants it reads the index's document again. */
+static void build_drop_old(build *b) {
+    if (!b->old.name.len) return;
+    if (lh_table_drop(b->vector->catalog, b->old, true, NULL) == LH_OK) vector_served_forget(b->vector, b->old.name);
+}
+
+/* A table of that name that no index knows is somebody else's. */
+static lh_code build_begin(build *b, lh_arena *arena, lh_error *err) {
+    vector_definition *d = b->definition;
+    lh_job_set_phase(b->job, "asking the model");
+    LH_TRY(build_ask_model(b, arena, err));
+    if (d->version == LH_VERSION_ABSENT) {
+        if (lh_table_exists(b->vector->catalog, d->table))
+            return lh_fail(err, LH_INVALID,
+                           "there is a table '%.*s' that is no index's: drop it, or name the index anew",
+                           LH_STR_ARG(lh_table_name_text(d->table, arena)));
+        LH_TRY(build_register(b, arena, err));
+    }
+    return vector_store_make(b->vector, d, arena, err);
+}
+
 static lh_code build_run(build *b, lh_arena *arena, lh_error *err) {
     vector_definition *d = b->definition;
     const vector_store store = {b->vector, d, lh_job_cancel_of(b->job)};
     int64_t snapshot_id = -1;
-    bool is_new = d->version == LH_VERSION_ABSENT || d->dimensions == 0;
-    lh_job_set_phase(b->job, "asking the model");
-    LH_TRY(build_ask_model(b, arena, err));
-    if (is_new) LH_TRY(build_register(b, arena, err));
-    LH_TRY(vector_store_make(b->vector, d, arena, err));
+    LH_TRY(build_begin(b, arena, err));
     if (!d->over_view) LH_TRY(lh_table_snapshot_id(b->vector->catalog, d->dataset, &snapshot_id, err));
     LH_TRY(build_read(b, arena, err));
     lh_job_set_phase(b->job, "embedding");
     LH_TRY(build_pipeline(b, err));
-    lh_job_set_phase(b->job, "counting");
+    LH_TRY(build_warm(b, err));
     LH_TRY(vector_store_count(&store, d, err));
     d->dataset_snapshot_id = snapshot_id;
     d->last_embedded_ms = lh_time_now_ms();
-    return build_register(b, arena, err);
+    LH_TRY(build_register(b, arena, err));
+    build_drop_old(b);
+    return LH_OK;
 }
 
 static lh_json *build_result(const build *b, lh_arena *arena) {
@@ -552,15 +591,19 @@ static lh_code build_define(lh_vector *vector, const lh_json *spec, lh_arena *ar
     asked.dimensions = 0;
     lh_code code = vector_definition_read(vector->catalog, asked.name, arena, ret, err);
     if (code == LH_NOT_FOUND) return *ret = asked, LH_OK;
-    if (code == LH_OK && !vector_definition_same(&asked, ret))
+    LH_TRY(code);
+    if (!vector_definition_same(&asked, ret))
         return lh_fail(err, LH_INVALID, "the index '%.*s' is of something else meanwhile", LH_STR_ARG(asked.name));
-    return code;
+    ret->refresh = asked.refresh;
+    ret->cron = asked.cron;
+    return LH_OK;
 }
 
 lh_code vector_run_index(void *ctx, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret, lh_error *err) {
     vector_definition definition;
     build b = {.vector = ctx, .job = job, .definition = &definition};
     LH_TRY(build_define(ctx, spec, arena, &definition, err));
+    b.model_name = lh_json_get_string(lh_json_get(spec, "model"), "name");
     pthread_mutex_init(&b.lock, NULL);
     lh_code code = spool_open(&b, err);
     if (code == LH_OK) code = vector_known_new(&b.known, err);

@@ -101,6 +101,19 @@ static lh_code definition_read_metric(vector_definition *d, lh_str metric, lh_er
     return LH_OK;
 }
 
+/* What the cron says is looked at here, once. */
+static lh_code definition_read_refresh(vector_definition *d, const lh_json *refresh, lh_error *err) {
+    static const char *const policies[] = {"manual", "on_append", "scheduled"};
+    size_t policy;
+    lh_cron cron;
+    LH_TRY(definition_words("refresh.policy", lh_json_str(lh_json_get(refresh, "policy"), LH_STR("manual")), policies,
+                            3, &policy, err));
+    d->refresh = lh_str_from(policies[policy]);
+    d->cron = lh_json_get_string(refresh, "cron");
+    if (policy != 2 && d->cron.len) return lh_fail(err, LH_INVALID, "'refresh.cron' is for the policy scheduled");
+    return policy == 2 ? lh_cron_parse(d->cron, &cron, err) : LH_OK;
+}
+
 lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str locale, lh_arena *arena,
                                 vector_definition *ret, lh_error *err) {
     static const char *const backends[] = {"hnsw"};
@@ -119,6 +132,7 @@ lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str
     LH_TRY(definition_read_text(&d, body, arena, err));
     LH_TRY(definition_read_chunk(&d, lh_json_get(body, "chunk"), locale, err));
     LH_TRY(definition_read_model(&d, lh_json_get(body, "model")));
+    LH_TRY(definition_read_refresh(&d, lh_json_get(body, "refresh"), err));
     LH_TRY(definition_read_metric(&d, lh_json_str(lh_json_get(body, "metric"), LH_STR("cosine")), err));
     *ret = d;
     return lh_arena_check(arena, err);
@@ -149,6 +163,10 @@ lh_json *vector_definition_json(const vector_definition *d, lh_arena *arena) {
     lh_json_set(arena, json, "model", model);
     lh_json_set_string(arena, json, "metric", lh_str_from(lh_ann_metric_name(d->metric)));
     lh_json_set_string(arena, json, "backend", d->backend);
+    lh_json *refresh = lh_json_new_object(arena);
+    lh_json_set_string(arena, refresh, "policy", d->refresh);
+    lh_json_set(arena, refresh, "cron", d->cron.len ? lh_json_new_string(arena, d->cron) : lh_json_new_null(arena));
+    lh_json_set(arena, json, "refresh", refresh);
     return json;
 }
 
@@ -168,6 +186,7 @@ lh_code vector_definition_change(const vector_definition *d, lh_arena *arena, lh
     lh_json_set_int(arena, json, "created_ms", d->created_ms);
     lh_json_set_int(arena, json, "last_embedded_ms", d->last_embedded_ms);
     lh_json_set_string(arena, json, "created_by", d->by);
+    lh_json_set_string(arena, json, "table", d->table.name);
     LH_TRY(lh_json_write(arena, json, false, &text, err));
     *ret = (lh_change){.key = definition_key(d->name, arena), .text = text, .expected = d->version};
     return lh_arena_check(arena, err);
@@ -188,6 +207,7 @@ static lh_code definition_of_document(lh_catalog *catalog, lh_document document,
     ret->created_ms = lh_json_int(lh_json_get(json, "created_ms"), 0);
     ret->last_embedded_ms = lh_json_int(lh_json_get(json, "last_embedded_ms"), 0);
     ret->by = lh_json_get_string(json, "created_by");
+    ret->table.name = lh_json_str(lh_json_get(json, "table"), ret->table.name);
     ret->version = document.version;
     return LH_OK;
 }
@@ -223,13 +243,6 @@ static void definition_set_time(lh_arena *arena, lh_json *into, const char *name
                 ms ? lh_json_new_string(arena, lh_str_from(lh_time_rfc3339(ms).text)) : lh_json_new_null(arena));
 }
 
-/* What the dataset stands at differs from what was embedded; of a view that is not known. */
-static lh_json *definition_stale(lh_catalog *catalog, const vector_definition *d, lh_arena *arena) {
-    int64_t now = -1;
-    if (d->over_view || lh_table_snapshot_id(catalog, d->dataset, &now, NULL) != LH_OK) return lh_json_new_null(arena);
-    return lh_json_new_bool(arena, now != d->dataset_snapshot_id || !d->last_embedded_ms);
-}
-
 static lh_json *definition_show(lh_catalog *catalog, const vector_definition *d, bool limited, lh_arena *arena) {
     lh_json *json = vector_definition_json(d, arena);
     lh_json_remove(json, LH_STR("index"));
@@ -240,7 +253,10 @@ static lh_json *definition_show(lh_catalog *catalog, const vector_definition *d,
     lh_json_set_uint(arena, json, "chunks", d->chunks);
     lh_json_set(arena, json, "dataset_snapshot_id",
                 d->dataset_snapshot_id < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, d->dataset_snapshot_id));
-    lh_json_set(arena, json, "stale", definition_stale(catalog, d, arena));
+    int64_t since = vector_stale_since(catalog, d, arena);
+    lh_json_set(arena, json, "stale",
+                d->over_view ? lh_json_new_null(arena) : lh_json_new_bool(arena, since || !d->last_embedded_ms));
+    definition_set_time(arena, json, "embedding_stale_since", since);
     definition_set_time(arena, json, "created_at", d->created_ms);
     definition_set_time(arena, json, "last_embedded_at", d->last_embedded_ms);
     lh_json_set_string(arena, json, "created_by", d->by);
@@ -266,6 +282,23 @@ static lh_code definition_passes(lh_vector *vector, const vector_definition *d, 
                    lh_str_eq(filter->dataset, d->dataset.name);
     *ret = dataset && (!filter->model.len || lh_str_eq(filter->model, d->model.name));
     return *ret ? vector_may_search(vector, caller, d, arena, ret, &relation, err) : LH_OK;
+}
+
+lh_code vector_definition_each(lh_vector *vector, vector_definition_fn each, void *ctx, lh_arena *arena,
+                               lh_error *err) {
+    lh_document_page page = {.more = true};
+    lh_str after = LH_STR_NONE;
+    while (page.more) {
+        LH_TRY(lh_metastore_list(lh_catalog_metastore(vector->catalog), LH_STR(VECTOR_DOCUMENT), after, 100, arena,
+                                 &page, err));
+        for (size_t i = 0; i < page.count; i++) {
+            vector_definition d;
+            after = page.items[i].key;
+            LH_TRY(definition_of_document(vector->catalog, page.items[i], arena, &d, err));
+            LH_TRY(each(ctx, &d, arena, err));
+        }
+    }
+    return LH_OK;
 }
 
 lh_code lh_vector_index_list(lh_vector *vector, const lh_vector_index_filter *filter, const lh_vector_caller *caller,

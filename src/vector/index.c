@@ -135,20 +135,26 @@ static lh_code index_check_model(lh_vector *vector, vector_definition *d, lh_err
     if (!lh_ai_has(vector->ai, LH_AI_EMBED, &model))
         return lh_fail(err, LH_UNAVAILABLE, "no embedding model is configured: set ai.embed_provider");
     if (!d->model.name.len) d->model.name = model.name;
-    return LH_OK;
+    if (!d->by_tokens) return LH_OK;
+    return lh_fail(err, LH_INVALID, "'chunk.unit' is characters: the model '%.*s' does not tell its tokens here",
+                   LH_STR_ARG(d->model.name));
 }
 
-static lh_code index_check_same(lh_vector *vector, const vector_definition *d, lh_arena *arena, lh_error *err) {
+/* One that is there keeps how it is refreshed, unless that is said anew. */
+static lh_code index_check_same(lh_vector *vector, const lh_json *body, vector_definition *d, lh_arena *arena,
+                                lh_error *err) {
     vector_definition there;
     lh_code code = vector_definition_read(vector->catalog, d->name, arena, &there, err);
     if (code == LH_NOT_FOUND) return LH_OK;
     LH_TRY(code);
-    if (vector_definition_same(d, &there) && lh_str_eq(d->model.name, there.model.name)) return LH_OK;
-    return lh_fail(
-        err, LH_CONFLICT,
-        "there is an index '%.*s' of other rows, texts, chunks or another model: name the new one by 'index', "
-        "or delete it first",
-        LH_STR_ARG(d->name));
+    if (!vector_definition_same(d, &there))
+        return lh_fail(
+            err, LH_CONFLICT,
+            "there is an index '%.*s' of other rows, texts or chunks: name the new one by 'index', or delete "
+            "it first",
+            LH_STR_ARG(d->name));
+    if (lh_json_is_null(lh_json_get(body, "refresh"))) d->refresh = there.refresh, d->cron = there.cron;
+    return LH_OK;
 }
 
 static lh_str index_subject(lh_str name, lh_arena *arena) {
@@ -161,7 +167,7 @@ lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body, c
     LH_TRY(vector_definition_parse(vector->catalog, body, vector->locale, arena, &d, err));
     LH_TRY(index_look(vector, caller, &d, arena, err));
     LH_TRY(index_check_model(vector, &d, err));
-    LH_TRY(index_check_same(vector, &d, arena, err));
+    LH_TRY(index_check_same(vector, body, &d, arena, err));
     lh_json *spec = vector_definition_json(&d, arena);
     lh_json_set_bool(arena, spec, "over_view", d.over_view);
     lh_json_set_bool(arena, spec, "id_is_integer", d.id_is_integer);
@@ -204,6 +210,6 @@ lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name, co
     LH_TRY(vector_definition_change(&d, arena, &change, err));
     change.text = LH_STR_NONE;
     LH_TRY(lh_metastore_commit(lh_catalog_metastore(vector->catalog), &change, 1, NULL, err));
-    vector_served_forget(vector, name);
+    vector_served_forget(vector, d.table.name);
     return LH_OK;
 }

@@ -257,7 +257,7 @@ static lh_code load_list_ids(vector_served *s, lh_error *err) {
 
 static lh_code load_new_served(const vector_definition *d, vector_served **ret, lh_error *err) {
     vector_served *served = calloc(1, sizeof *served);
-    if (served && lh_str_dup(d->name, &served->name) == LH_OK) return *ret = served, LH_OK;
+    if (served && lh_str_dup(d->table.name, &served->name) == LH_OK) return *ret = served, LH_OK;
     free(served);
     return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
 }
@@ -270,12 +270,12 @@ static vector_served *load_open(load *l) {
     lh_arena *arena = NULL;
     bool good = lh_arena_new(64 << 10, &arena, NULL) == LH_OK &&
                 load_new_served(l->definition, &served, NULL) == LH_OK &&
-                load_path(l->vector, l->definition->name, ".texts", path, NULL) == LH_OK &&
+                load_path(l->vector, l->definition->table.name, ".texts", path, NULL) == LH_OK &&
                 texts_map(path, &l->head, served, &hash);
     if (good) {
         texts_head head = l->head;
         head.snapshot_id = served->snapshot_id;
-        good = load_path(l->vector, l->definition->name, ".ann", path, NULL) == LH_OK &&
+        good = load_path(l->vector, l->definition->table.name, ".ann", path, NULL) == LH_OK &&
                lh_ann_open(path, load_binding(&head, &hash, arena), l->vector->threads, &served->ann, NULL) == LH_OK &&
                lh_ann_info_of(served->ann).rows == served->row_count && load_list_ids(served, NULL) == LH_OK;
     }
@@ -292,8 +292,8 @@ static lh_code load_finish(load *l, lh_ann_index **ann, vector_served **ret, lh_
     vector_served *served = NULL;
     lh_sha256 hash;
     LH_TRY(lh_arena_new(64 << 10, &arena, err));
-    LH_TRY(load_path(l->vector, l->definition->name, ".texts", texts, err));
-    LH_TRY(load_path(l->vector, l->definition->name, ".ann", graph, err));
+    LH_TRY(load_path(l->vector, l->definition->table.name, ".texts", texts, err));
+    LH_TRY(load_path(l->vector, l->definition->table.name, ".ann", graph, err));
     LH_TRY(texts_end(l, err));
     LH_TRY(load_new_served(l->definition, &served, err));
     lh_code code = LH_OK;

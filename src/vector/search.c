@@ -282,6 +282,20 @@ static lh_code search_in_served(search *s, lh_json **ret, lh_error *err) {
     return search_find(s, ret, err);
 }
 
+/* The question as a vector, and the index. One whose table has just gone has a new one: its document is read again. */
+static lh_code search_prepare(search *s, lh_error *err) {
+    for (int i = 0;; i++) {
+        lh_error why = {0};
+        LH_TRY(search_read_query(s, err));
+        lh_code code = vector_served_get(s->vector, &s->definition, s->caller->cancel, &s->served, &why);
+        if (code == LH_OK) return LH_OK;
+        lh_str table = s->definition.table.name;
+        if (i < SEARCH_ROUNDS)
+            LH_TRY(vector_definition_read(s->vector->catalog, s->definition.name, s->arena, &s->definition, err));
+        if (i == SEARCH_ROUNDS || lh_str_eq(table, s->definition.table.name)) return *err = why, code;
+    }
+}
+
 lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector_caller *caller, lh_arena *arena,
                          lh_json **ret, lh_error *err) {
     search s = {.vector = vector, .body = body, .caller = caller, .arena = arena};
@@ -293,8 +307,7 @@ lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector
     LH_TRY(search_govern(&s, err));
     if (!s.definition.dimensions)
         return lh_fail(err, LH_UNAVAILABLE, "the index '%.*s' is being made", LH_STR_ARG(s.definition.name));
-    LH_TRY(search_read_query(&s, err));
-    LH_TRY(vector_served_get(vector, &s.definition, caller->cancel, &s.served, err));
+    LH_TRY(search_prepare(&s, err));
     code = search_in_served(&s, &items, err);
     vector_served_release(vector, s.served);
     LH_TRY(code);

@@ -104,7 +104,7 @@ lh_code vector_served_get(lh_vector *vector, const vector_definition *d, lh_canc
     int64_t snapshot_id;
     vector_served *served = NULL;
     LH_TRY(lh_table_snapshot_id(vector->catalog, d->table, &snapshot_id, err));
-    if (served_begin(vector, d->name, snapshot_id, &served)) {
+    if (served_begin(vector, d->table.name, snapshot_id, &served)) {
         lh_code code = vector_load(vector, d, snapshot_id, cancel, &served, err);
         served_end(vector, served);
         LH_TRY(code);

@@ -65,7 +65,8 @@ typedef struct lh_vector_caller {
 
 /* Starts a job that embeds the rows of a dataset, or those of them that are new or changed, into the table vectors.<index>. body:
  * {"dataset","id_column","text_columns"|"template","index"?,"model"?,"metric"?,"backend"?,"chunk"?:{"size","overlap","unit",
- * "locale"}}. *ret: the job; arena. The caller must see the dataset whole, and may write the index. Errors: INVALID, NOT_FOUND,
+ * "locale"},"refresh"?:{"policy","cron"}}. An index of another model is embedded anew beside the one there is, which serves until
+ * the new one takes its place. *ret: the job; arena. The caller must see the dataset whole, and may write the index. Errors: INVALID, NOT_FOUND,
  * DENIED, CONFLICT (the index is of something else; a job is at work on it), UNAVAILABLE (no model). */
 LH_MUST_CHECK lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body,
                                       const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);
@@ -85,6 +86,17 @@ LH_MUST_CHECK lh_code lh_vector_index_list(lh_vector *vector, const lh_vector_in
 /* The index and its table. Errors: NOT_FOUND, DENIED, CONFLICT (a job is at work on it), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name,
                                              const lh_vector_caller *caller, lh_arena *arena, lh_error *err);
+
+/* {"items":[{"index","dataset","embedding_stale_since","last_embedded_at","refresh"}]}: whose dataset is another than was
+ * embedded; none for a governed caller. Arena. */
+LH_MUST_CHECK lh_code lh_vector_stale(lh_vector *vector, const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
+                                      lh_error *err);
+/* {"items":[job]}: lh_vector_index() again for each index of the dataset. Errors: NOT_FOUND (there is none), and those. */
+LH_MUST_CHECK lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str dataset,
+                                        const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);
+/* Starts the thread that refreshes what is to be, once; ends it. jobs: borrowed until then. Errors: NO_MEMORY. */
+LH_MUST_CHECK lh_code lh_vector_watch(lh_vector *vector, lh_jobs *jobs, lh_error *err);
+void lh_vector_unwatch(lh_vector *vector);
 
 /* body: {"index","query"|"vector","k"?,"filter"?,"mode"? exact|hnsw,"columns"?,"model"?}. *ret: {"items":[{"id","score","chunk",
  * "text","start","end","columns":{…}}],"index","model","mode","elapsed_ms"}, the best first; of the rows of the dataset that are

@@ -2,8 +2,9 @@
  *
  * Document vector/index/<name>: {"schema_version":1,"name","dataset","over_view","id_column","id_type" string|integer,
  * "text_columns":[…],"template","model":{"provider","name","version","dimensions"},"metric","chunk":{"size","overlap","unit","locale"},
- * "backend","rows","chunks","dataset_snapshot_id","dataset_version","created_ms","created_by","last_embedded_ms"}.
- * Table vectors.<name>, a row a chunk: id (as the dataset's: string or long), chunk, text, text_start, text_end, row_hash,
+ * "backend","table","rows","chunks","dataset_snapshot_id","refresh":{"policy" manual|on_append|scheduled,"cron"},"created_ms",
+ * "created_by","last_embedded_ms"}.
+ * Table vectors.<name>, or after a change of the model vectors.<name>_<part of the job's id>, a row a chunk: id (as the dataset's: string or long), chunk, text, text_start, text_end, row_hash,
  * embedding, model, model_version. All chunks of a row come and go in one commit. */
 #ifndef LH_VECTOR_VECTOR_INTERNAL_H
 #define LH_VECTOR_VECTOR_INTERNAL_H
@@ -37,12 +38,14 @@ typedef struct vector_definition {
     lh_ann_metric metric;
     uint32_t dimensions; /* 0: nothing was embedded yet */
     uint32_t chunk_size, chunk_overlap;
-    lh_str locale, backend;
+    lh_str locale, backend, refresh, cron; /* refresh: manual, on_append or scheduled; cron: empty without */
     uint64_t rows, chunks;
     int64_t dataset_snapshot_id; /* -1: none, or a view's */
     int64_t created_ms, last_embedded_ms;
     uint64_t version; /* of the document; LH_VERSION_ABSENT: it is new */
 } vector_definition;  /* arena */
+
+typedef struct vector_watch vector_watch;
 
 struct lh_vector {
     lh_engine *engine;
@@ -58,6 +61,7 @@ struct lh_vector {
     bool loading;                 /* one at a time */
     uint64_t uses;
     lh_vector_stats stats;
+    vector_watch *watch; /* NULL: not started; of who starts and ends it */
 };
 void vector_count(lh_vector *vector, uint64_t *counter); /* one of stats' */
 
@@ -70,6 +74,9 @@ LH_MUST_CHECK lh_code vector_definition_read(lh_catalog *catalog, lh_str name, l
                                              lh_error *err);
 LH_MUST_CHECK lh_code vector_definition_change(const vector_definition *definition, lh_arena *arena, lh_change *ret,
                                                lh_error *err);
+typedef lh_code (*vector_definition_fn)(void *ctx, const vector_definition *definition, lh_arena *arena, lh_error *err);
+LH_MUST_CHECK lh_code vector_definition_each(lh_vector *vector, vector_definition_fn each, void *ctx, lh_arena *arena,
+                                             lh_error *err);
 /* Are both of the same rows, texts, chunks and vectors? */
 bool vector_definition_same(const vector_definition *a, const vector_definition *b);
 
@@ -146,6 +153,10 @@ LH_MUST_CHECK lh_code vector_store_count(const vector_store *store, vector_defin
 /* ---- build.c ---- */
 lh_code vector_run_index(void *vector, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret, lh_error *err);
 
+/* ---- refresh.c ---- */
+int64_t vector_stale_since(lh_catalog *catalog, const vector_definition *definition,
+                           lh_arena *arena); /* 0: it is not */
+
 /* ---- served.c: indexes held ready ---- */
 typedef struct vector_text { /* one row of an index: a chunk; also as it lies in a file */
     uint64_t at;             /* of the id in the texts; the chunk's text stands behind it */
@@ -162,7 +173,7 @@ typedef struct vector_served {
     unsigned users;
     uint64_t last_use;
     bool dropped; /* not in the list any more: goes with its last user */
-    lh_str name;  /* owned */
+    lh_str name;  /* of the table; owned */
     int64_t snapshot_id;
     lh_ann_index *ann;       /* owned */
     const char *file;        /* mapped; owned */
@@ -186,12 +197,12 @@ const vector_place *vector_served_find(const vector_served *served, lh_str id);
 LH_MUST_CHECK lh_code vector_served_get(lh_vector *vector, const vector_definition *definition, lh_cancel *cancel,
                                         const vector_served **ret, lh_error *err);
 void vector_served_release(lh_vector *vector, const vector_served *served);
-void vector_served_forget(lh_vector *vector, lh_str name); /* and its files */
+void vector_served_forget(lh_vector *vector, lh_str table); /* and its files */
 void vector_served_free_all(lh_vector *vector);
 void vector_served_free(vector_served *served);
 
 /* ---- load.c: one of those, from its files, from the table, or from both ---- */
 LH_MUST_CHECK lh_code vector_load(lh_vector *vector, const vector_definition *definition, int64_t snapshot_id,
                                   lh_cancel *cancel, vector_served **ret, lh_error *err);
-void vector_load_remove_files(lh_vector *vector, lh_str name);
+void vector_load_remove_files(lh_vector *vector, lh_str table);
 #endif

@@ -9,7 +9,8 @@ import pyarrow.parquet
 import pytest
 from jsonschema import Draft202012Validator
 
-from harness import ROOT, Server
+from endpoints import Scripted, reply, said, stream
+from harness import ROOT, Server, wait_for
 
 ADMIN = "an-admin-key-of-the-walk"
 DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -27,12 +28,18 @@ def lake(tmp_path_factory):
     (folder / "profiles").mkdir()
     (folder / "profiles" / "ann.json").write_text(json.dumps({"bucket": {"name": "ann", "root": "own"}}))
     (folder / "lakehouse.toml").write_text(f'[storage]\nprofile_root = "{folder / "profiles"}"\n[[storage.buckets]]\nname = "two"\nroot = "{folder / "two"}"\n')
+    chat, rank = Scripted(stream(*said("a", "b"))), Scripted(reply({"results": [{"index": 0, "relevance_score": 0.5}]}))
+    models = {f"LAKEHOUSE__AI__{task}_{name}": value for task, url in (("GENERATE", chat.url), ("RERANK", rank.url))
+              for name, value in (("PROVIDER", "openai"), ("MODEL", "m"), ("URL", url))}
     running = Server(folder / "root", "--config", str(folder / "lakehouse.toml"),
-                     env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN})
+                     env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN, "LAKEHOUSE__AI__EMBED_PROVIDER": "hash", **models})
     running.headers = {"X-API-Key": ADMIN}
     running.sql("CREATE TABLE t AS SELECT 1 AS a, 'x' AS b")
+    running.sql("CREATE SCHEMA vectors")
+    running.sql("CREATE TABLE vectors.taken AS SELECT 1 AS a")  # no index of that name can be made
     yield running
     running.stop()
+    chat.stop(), rank.stop()
     for entry in (folder / "root" / "_catalog" / "log").glob("*.json"):  # and all that the walk put into the catalog tells its form
         for change in json.loads(entry.read_text())["changes"]:
             assert change.get("delete") or change["put"]["schema_version"] == 1, change
@@ -53,7 +60,7 @@ def check_refusal(answer, status, where):
     if where[0] == "HEAD":
         assert not answer.content
         return
-    kind = "IcebergError" if where[1].startswith("/iceberg/") else "Error"
+    kind = "IcebergError" if where[1].startswith("/iceberg/") else "OpenAIError" if where[1].startswith("/v1/") else "Error"
     check_body(answer, DOCUMENT["components"]["responses"][kind]["content"], where)
     if kind == "IcebergError":
         assert answer.json()["error"]["code"] == status, where
@@ -196,8 +203,25 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("journal_update", {}, {"json": {"entity_type": "x", "entity_id": "1", "before": {"a": 1}, "after": {"a": 2}}}), ("journal_history", {"entity_id": "1"}, {}), ("journal_recent", {}, {}),
     ("journal_flush", {}, {}), ("journal_recent", {}, {"params": {"limit": 1}}), ("journal_stats", {}, {}), ("journal_verify", {}, {}),
     ("access_audit", {}, {}), ("access_audit", {}, {"params": {"principal": "p", "dataset": "w", "since": "2026-01-01T00:00:00Z"}}),
+    ("ai_models", {}, {}), ("ai_embed", {}, {"json": {"input": ["x", "y"], "model": "hash"}}), ("ai_generate", {}, {"json": {"prompt": "x"}}),
+    ("ai_generate", {}, {"json": {"messages": [{"role": "user", "content": "x"}], "stream": True, "stop": "END", "seed": 1, "temperature": 0.5, "max_tokens": 9}}),
+    ("ai_rerank", {}, {"json": {"query": "q", "documents": ["d"], "top_n": 1}}), ("ai_health", {}, {}), ("ai_usage", {}, {}), ("v1_models", {}, {}),
+    ("v1_embeddings", {}, {"json": {"model": "hash", "input": "x"}}), ("v1_chat", {}, {"json": {"model": "m", "messages": [{"role": "user", "content": "x"}]}}),
+    ("v1_chat", {}, {"json": {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}}),
     ("principal_delete", {"principal": "p"}, {}), ("role_delete", {"role": "r"}, {}),
+    ("vectors_index", {}, {"json": {"dataset": "t", "id_column": "a", "text_columns": ["b"], "index": "found", "chunk": {"size": 100}, "refresh": {"policy": "manual"}}}),
+    ("job_events", {"job": "succeeded"}, {}), ("vectors_index", {}, {"json": {"dataset": "t", "id_column": "a", "template": "{b}", "index": "taken"}}), ("job_get", {"job": "failed"}, {}),
+    ("jobs_list", {}, {}), ("jobs_list", {}, {"params": {"state": "failed", "limit": 1}}), ("job_retry", {"job": "failed"}, {}), ("job_cancel", {"job": "failed"}, {}),
+    ("vectors_indexes", {}, {"params": {"dataset": "t"}}), ("vectors_index_get", {"index": "found"}, {}), ("vectors_search", {}, {"json": {"index": "found", "query": "x", "k": 1, "mode": "exact"}}),
+    ("vectors_search", {}, {"json": {"index": "found", "query": "x", "filter": "a = 1", "columns": ["b"]}}), ("vectors_stale", {}, {}), ("vectors_refresh", {"name": "t"}, {}),
+    ("job_get", {"job": "succeeded"}, {}), ("vectors_index_delete", {"index": "found"}, {}),
 ]
+
+
+def job_of(lake, state):
+    """The id of a job, once all are at rest and the newest one of that state is among them."""
+    wait_for(lambda: all(job["state"] in ("succeeded", "failed", "cancelled") for job in lake.request("GET", "/jobs").json()["items"]))
+    return lake.request("GET", "/jobs", params={"state": state}).json()["items"][0]["id"]
 
 
 # headers of every answer, and what HTTP itself says of a body
@@ -232,6 +256,8 @@ def test_good_answers_are_what_the_document_says(lake):
         method, path, operation = OPERATIONS[name]
         if name in ("keys_rotate", "keys_revoke"):
             names = {"id": lake.request("GET", "/access/keys").json()["items"][0]["id"]}
+        if "job" in names:
+            names = {"id": job_of(lake, names["job"])}
         answer = lake.request(method, fill(path, **names), **options)
         assert answer.status_code // 100 == 2, (name, answer.text)
         check_headers(answer, operation, name)

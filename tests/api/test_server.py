@@ -168,6 +168,8 @@ def check_error(answer, path, code=None):
     error = answer.json()["error"]
     if path.startswith("/iceberg/"):
         assert error["code"] == answer.status_code and error["type"] and error["message"], answer.text
+    elif path.startswith("/v1/"):
+        assert error.keys() == {"message", "type", "param", "code"} and code in (None, error["code"]), answer.text
     else:
         assert {"code", "message", "details", "trace_id"} <= error.keys(), answer.text
         assert error["trace_id"] == answer.headers["X-Trace-Id"] and len(error["trace_id"]) == 32

@@ -91,6 +91,59 @@ def test_only_what_is_new_or_changed_is_embedded_and_what_is_gone_goes(server):
     assert (result["embedded_rows"], result["unchanged_rows"]) == (0, 52)
 
 
+def test_an_index_says_since_when_it_is_stale_and_is_refreshed_on_request(server):
+    server.ingest(lines(people(0, 20)), "staled")
+    index(server, "staled")
+    index(server, "staled", index="staled_too", chunk={"size": 100})
+    assert not [item for item in server.request("GET", "/vectors/stale").json()["items"] if item["dataset"] == "data.staled"]
+    server.sql("INSERT INTO staled SELECT 'N' || candidate_id, state, resume FROM staled LIMIT 5")
+    changed = server.request("GET", "/datasets/by-name/staled").json()["updated_at"]
+    server.sql("DELETE FROM staled WHERE candidate_id = 'C0001'")
+    stale = {item["index"]: item for item in server.request("GET", "/vectors/stale").json()["items"] if item["dataset"] == "data.staled"}
+    assert set(stale) == {"staled", "staled_too"} and stale["staled"]["embedding_stale_since"][:19] == changed[:19]
+    told = server.request("GET", "/vectors/indexes/staled").json()
+    assert told["stale"] is True and told["embedding_stale_since"] == stale["staled"]["embedding_stale_since"] and told["refresh"] == {"policy": "manual", "cron": None}
+    jobs = server.request("POST", "/vectors/refresh/staled")
+    assert jobs.status_code == 202 and len(jobs.json()["items"]) == 2
+    for job in jobs.json()["items"]:
+        result = ended(server, job)["result"]
+        assert (result["embedded_rows"], result["removed_rows"], result["unchanged_rows"]) == (5, 1, 19)
+    told = server.request("GET", "/vectors/indexes/staled").json()
+    assert told["stale"] is False and told["embedding_stale_since"] is None
+    assert server.request("POST", "/vectors/refresh/nothing_of_the_kind").status_code == 404
+
+
+def test_a_refresh_is_one_commit(server):
+    server.ingest(lines(people(0, 20)), "once")
+    index(server, "once")
+    server.ingest(lines(people(100, 34)), "once", mode="append")
+    server.sql("DELETE FROM once WHERE candidate_id < 'C0005'")
+    snapshots = len(server.pyiceberg().load_table("vectors.once").snapshots())
+    assert index(server, "once")["result"]["embedded_rows"] == 34
+    table = server.pyiceberg().load_table("vectors.once")
+    added = table.snapshots()[snapshots:]
+    log = {entry.snapshot_id for entry in table.metadata.snapshot_log}
+    assert len([s for s in added if s.snapshot_id in log and s.snapshot_id != added[-1].snapshot_id]) <= 1 and added
+    before = table.snapshots()[snapshots - 1].snapshot_id  # whoever reads sees the one or the other
+    assert server.sql(f"SELECT count(*) FROM vectors.once AT (VERSION => {before})") == [[20]]
+    assert server.sql("SELECT count(*) FROM vectors.once") == [[49]]
+
+
+def test_an_index_follows_its_dataset_or_the_clock(server):
+    server.ingest(lines(people(0, 20)), "followed")
+    index(server, "followed", refresh={"policy": "on_append"})
+    index(server, "followed", index="clocked", refresh={"policy": "scheduled", "cron": "* * * * *"})
+    for bad in ({"policy": "sometimes"}, {"policy": "scheduled"}, {"policy": "scheduled", "cron": "61 * * * *"}, {"policy": "manual", "cron": "* * * * *"}, {"when": 1}):
+        submit(server, "followed", 400, index="bad", refresh=bad)
+    server.sql("INSERT INTO followed SELECT 'N' || candidate_id, state, resume FROM followed")
+    wait_for(lambda: server.request("GET", "/vectors/indexes/followed").json()["rows"] == 40)
+    server.pyiceberg().load_table("data.followed").append(server.pyiceberg().load_table("data.followed").scan(limit=0).to_arrow())
+    wait_for(lambda: server.request("GET", "/vectors/indexes/followed").json()["stale"] is False)
+    wait_for(lambda: server.request("GET", "/vectors/indexes/clocked").json()["rows"] == 40, 90)
+    index(server, "followed")  # says nothing of it: it stays
+    assert server.request("GET", "/vectors/indexes/followed").json()["refresh"]["policy"] == "on_append"
+
+
 def test_a_row_that_is_gone_from_the_dataset_is_not_found_before_the_index_knows(server):
     server.ingest(lines(people(0, 10)), "gone")
     index(server, "gone")

@@ -18,6 +18,7 @@ OWNERS = {  # prefix of the header: the module that may include it
     "yyjson.h": "base", "curl/": "base", "openssl/": "base", "toml++/": "base", "utf8proc.h": "base", "otlp_trace.pb-c.h": "base",
     "grpc/": "rpc", "protobuf-c/": "rpc", "lakehouse.pb-c.h": "rpc", "descriptor_names.pb-c.h": "rpc", "rpc_descriptors.h": "rpc",
     "cmocka.h": "base", "expat.h": "storage", "zlib.h": "catalog", "microhttpd.h": "api", "api_docs_page.h": "api",
+    "llama.h": "ai", "json-schema-to-grammar.h": "ai", "json.h": "ai",
     "histedit.h": "cli", "editline/": "cli", "archive.h": "ingest", "archive_entry.h": "ingest",
     "zstd.h": "ingest", "unicode/": "ingest", "iconv.h": "ingest",
     "usearch/": "ann", "immintrin.h": "ann",

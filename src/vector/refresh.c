@@ -1,0 +1,234 @@
+/* Keeping indexes up with their datasets. An index is stale when the dataset's snapshot is another than was embedded, whoever made
+ * it. One thread looks every few seconds: what is to follow each change is refreshed, and what has its time at that time, each by
+ * the job that made it; a snapshot for which a job was asked once is not asked for again, so a job that fails is not either. */
+#include "vector/vector_internal.h"
+
+#include <time.h>
+
+enum { REFRESH_LOOK_MS = 2000, REFRESH_ARENA_BYTES = 64 << 20 };
+
+/* ---- what is stale ---- */
+
+/* When the dataset came to be another than what was embedded: the time of the snapshot behind that one. */
+int64_t vector_stale_since(lh_catalog *catalog, const vector_definition *d, lh_arena *arena) {
+    lh_json *loaded = NULL;
+    lh_str etag;
+    int64_t now = -1, since = 0;
+    bool behind = false;
+    if (d->over_view || lh_table_snapshot_id(catalog, d->dataset, &now, NULL) != LH_OK ||
+        now == d->dataset_snapshot_id ||
+        lh_table_load(catalog, d->dataset, false, LH_STR_NONE, arena, &loaded, &etag, NULL) != LH_OK)
+        return 0;
+    const lh_json *log = lh_json_get(lh_json_get(loaded, "metadata"), "snapshot-log");
+    for (lh_json_iter it = lh_json_each(log); lh_json_next(&it);) {
+        int64_t id = lh_json_int(lh_json_get(it.value, "snapshot-id"), -1),
+                at = lh_json_int(lh_json_get(it.value, "timestamp-ms"), 0);
+        if (id == d->dataset_snapshot_id) behind = true, since = 0;
+        else if (!since && (behind || at >= d->last_embedded_ms)) since = at;
+    }
+    return since ? since : d->last_embedded_ms;
+}
+
+static lh_json *stale_item(const vector_definition *d, int64_t since_ms, lh_arena *arena) {
+    lh_json *item = lh_json_new_object(arena);
+    lh_json_set_string(arena, item, "index", d->name);
+    lh_json_set_string(arena, item, "dataset", lh_table_name_text(d->dataset, arena));
+    lh_json_set_string(arena, item, "embedding_stale_since", lh_str_from(lh_time_rfc3339(since_ms).text));
+    lh_json_set_string(arena, item, "last_embedded_at", lh_str_from(lh_time_rfc3339(d->last_embedded_ms).text));
+    lh_json_set_string(arena, item, "refresh", d->refresh);
+    return item;
+}
+
+typedef struct {
+    lh_vector *vector;
+    lh_json *items;
+} stale_list;
+
+static lh_code stale_take(void *ctx, const vector_definition *d, lh_arena *arena, lh_error *err) {
+    stale_list *list = ctx;
+    (void)err;
+    int64_t since = vector_stale_since(list->vector->catalog, d, arena);
+    if (since) lh_json_append(list->items, stale_item(d, since, arena));
+    return LH_OK;
+}
+
+lh_code lh_vector_stale(lh_vector *vector, const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
+                        lh_error *err) {
+    stale_list list = {vector, lh_json_new_array(arena)};
+    lh_json *answer = lh_json_new_object(arena);
+    if (!caller->governor) LH_TRY(vector_definition_each(vector, stale_take, &list, arena, err));
+    lh_json_set(arena, answer, "items", list.items); /* of a dataset that is seen in part it would tell of hidden changes */
+    *ret = answer;
+    return lh_arena_check(arena, err);
+}
+
+/* ---- asked for ---- */
+
+typedef struct {
+    lh_vector *vector;
+    lh_jobs *jobs;
+    const lh_vector_caller *caller;
+    lh_table_name dataset;
+    lh_json *items;
+    size_t found;
+} refresh_list;
+
+static lh_code refresh_take(void *ctx, const vector_definition *d, lh_arena *arena, lh_error *err) {
+    refresh_list *list = ctx;
+    lh_json *job = NULL;
+    if (!lh_str_eq(d->dataset.namespace_, list->dataset.namespace_) || !lh_str_eq(d->dataset.name, list->dataset.name))
+        return LH_OK;
+    list->found++;
+    lh_json *body = vector_definition_json(d, arena);
+    lh_json_set_string(arena, body, "model", d->model.name);
+    LH_TRY(lh_vector_index(list->vector, list->jobs, body, list->caller, arena, &job, err));
+    lh_json_append(list->items, job);
+    return LH_OK;
+}
+
+lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str dataset, const lh_vector_caller *caller,
+                          lh_arena *arena, lh_json **ret, lh_error *err) {
+    refresh_list list = {.vector = vector, .jobs = jobs, .caller = caller, .items = lh_json_new_array(arena)};
+    lh_json *answer = lh_json_new_object(arena);
+    LH_TRY(lh_table_name_parse(vector->catalog, dataset, arena, &list.dataset, err));
+    LH_TRY(vector_definition_each(vector, refresh_take, &list, arena, err));
+    if (!list.found)
+        return lh_fail(err, caller->governor ? LH_DENIED : LH_NOT_FOUND, "there is no index of '%.*s' that you may write",
+                       LH_STR_ARG(lh_table_name_text(list.dataset, arena)));
+    lh_json_set(arena, answer, "items", list.items);
+    *ret = answer;
+    return lh_arena_check(arena, err);
+}
+
+/* ---- by itself ---- */
+
+typedef struct asked { /* for which snapshot of its dataset an index was asked to be refreshed */
+    struct asked *next;
+    lh_str index; /* owned */
+    int64_t snapshot_id;
+} asked;
+
+struct vector_watch {
+    lh_vector *vector;
+    lh_jobs *jobs;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool stopping; /* under lock */
+    asked *asked;
+    int64_t minute; /* that was looked at last */
+    bool new_minute;
+};
+
+static bool watch_was_asked(vector_watch *watch, const vector_definition *d, int64_t snapshot_id) {
+    asked *at = watch->asked;
+    while (at && !lh_str_eq(at->index, d->name)) at = at->next;
+    if (at && at->snapshot_id == snapshot_id) return true;
+    if (!at && (at = calloc(1, sizeof *at))) {
+        if (lh_str_dup(d->name, &at->index) != LH_OK) {
+            free(at);
+            return true;
+        }
+        at->next = watch->asked;
+        watch->asked = at;
+    }
+    if (at) at->snapshot_id = snapshot_id;
+    return !at;
+}
+
+static void watch_forget(vector_watch *watch, const vector_definition *d) {
+    for (asked *at = watch->asked; at; at = at->next)
+        if (lh_str_eq(at->index, d->name)) at->snapshot_id = -1;
+}
+
+static bool watch_is_due(vector_watch *watch, const vector_definition *d) {
+    lh_cron cron;
+    if (lh_str_eq(d->refresh, LH_STR("on_append"))) return true;
+    return lh_str_eq(d->refresh, LH_STR("scheduled")) && watch->new_minute &&
+           lh_cron_parse(d->cron, &cron, NULL) == LH_OK && lh_cron_matches(&cron, watch->minute * 60000);
+}
+
+static lh_code watch_take(void *ctx, const vector_definition *d, lh_arena *arena, lh_error *err) {
+    vector_watch *watch = ctx;
+    lh_json *job = NULL;
+    lh_error why = {0};
+    int64_t now = -1;
+    (void)err;
+    if (d->over_view || !d->last_embedded_ms || !watch_is_due(watch, d) ||
+        lh_table_snapshot_id(watch->vector->catalog, d->dataset, &now, NULL) != LH_OK ||
+        now == d->dataset_snapshot_id || watch_was_asked(watch, d, now))
+        return LH_OK;
+    lh_json *body = vector_definition_json(d, arena);
+    lh_json_set_string(arena, body, "model", d->model.name);
+    const lh_vector_caller caller = {.by = d->by};
+    lh_code code = lh_vector_index(watch->vector, watch->jobs, body, &caller, arena, &job, &why);
+    if (code == LH_CONFLICT) watch_forget(watch, d); /* a job is at work: ask behind it */
+    if (code != LH_OK && code != LH_CONFLICT)
+        lh_log(LH_LOG_WARN, "an index is not refreshed", "index", lh_arena_cstr(arena, d->name), "code",
+               lh_code_name(code), "why", why.message, NULL);
+    return LH_OK;
+}
+
+static bool watch_wait(vector_watch *watch) {
+    uint64_t ns = lh_time_monotonic_ns() + REFRESH_LOOK_MS * UINT64_C(1000000);
+    const struct timespec until = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    pthread_mutex_lock(&watch->lock);
+    if (!watch->stopping) pthread_cond_timedwait(&watch->changed, &watch->lock, &until);
+    bool go_on = !watch->stopping;
+    pthread_mutex_unlock(&watch->lock);
+    return go_on;
+}
+
+static void *watch_run(void *arg) {
+    vector_watch *watch = arg;
+    while (watch_wait(watch)) {
+        LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+        int64_t minute = lh_time_now_ms() / 60000;
+        watch->new_minute = minute != watch->minute;
+        watch->minute = minute;
+        if (lh_arena_new(REFRESH_ARENA_BYTES, &arena, NULL) == LH_OK)
+            (void)!vector_definition_each(watch->vector, watch_take, watch, arena, NULL);
+    }
+    return NULL;
+}
+
+lh_code lh_vector_watch(lh_vector *vector, lh_jobs *jobs, lh_error *err) {
+    vector_watch *watch = calloc(1, sizeof *watch);
+    if (!watch) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&watch->changed, &clock);
+    pthread_condattr_destroy(&clock);
+    pthread_mutex_init(&watch->lock, NULL);
+    watch->vector = vector;
+    watch->jobs = jobs;
+    watch->minute = lh_time_now_ms() / 60000;
+    if (pthread_create(&watch->thread, NULL, watch_run, watch) != 0) {
+        pthread_cond_destroy(&watch->changed);
+        pthread_mutex_destroy(&watch->lock);
+        free(watch);
+        return lh_fail(err, LH_NO_MEMORY, "vector: cannot start a thread");
+    }
+    vector->watch = watch;
+    return LH_OK;
+}
+
+void lh_vector_unwatch(lh_vector *vector) {
+    vector_watch *watch = vector ? vector->watch : NULL;
+    if (!watch) return;
+    vector->watch = NULL;
+    pthread_mutex_lock(&watch->lock);
+    watch->stopping = true;
+    pthread_cond_broadcast(&watch->changed);
+    pthread_mutex_unlock(&watch->lock);
+    pthread_join(watch->thread, NULL);
+    for (asked *at = watch->asked, *next; at; at = next) {
+        next = at->next;
+        lh_str_free(at->index);
+        free(at);
+    }
+    pthread_cond_destroy(&watch->changed);
+    pthread_mutex_destroy(&watch->lock);
+    free(watch);
+}
