@@ -32,10 +32,11 @@ static void progress_tell(const lh_progress *p, lh_str what, lh_buf *into) {
         lh_buf_printf(into, "  %s of %s", lh_progress_bytes((double)p->done).text,
                       lh_progress_bytes((double)p->total).text);
     if (p->counts_rows) lh_buf_printf(into, "  %" PRIu64 " rows", p->rows);
-    if (p->noun && p->per_s > 0) lh_buf_printf(into, p->per_s < 10 ? "  %.1f %s/s" : "  %.0f %s/s", p->per_s, p->noun);
-    else if (!p->noun) lh_buf_printf(into, "  %s/s", lh_progress_bytes(p->per_s).text);
+    bool moves = p->per_s > 0 && p->done < p->total;
+    if (!p->noun) lh_buf_printf(into, "  %s/s", lh_progress_bytes(p->per_s).text);
+    else if (moves) lh_buf_printf(into, p->per_s < 10 ? "  %.1f %s/s" : "  %.0f %s/s", p->per_s, p->noun);
     else lh_buf_printf(into, "  %.*s", LH_STR_ARG(what));
-    if (p->per_s > 0 && p->done < p->total) {
+    if (moves) {
         uint64_t left = (uint64_t)((double)(p->total - p->done) / p->per_s + 0.5);
         lh_buf_printf(into, "  %" PRIu64 ":%02" PRIu64 " left", left / 60, left % 60);
     }

@@ -21,7 +21,7 @@ typedef struct lh_progress {
 /* shown: draws one line anew ten times a second; else nothing, which is what a log wants. */
 lh_progress lh_progress_start(FILE *into, bool shown, lh_str label, uint64_t total, uint64_t now_ms);
 void lh_progress_add(lh_progress *progress, uint64_t done, uint64_t now_ms);
-/* Of work that others do and tell of: per_s as they say; 0: not known, then `what` they do is shown instead. */
+/* Of work that others do and tell of. per_s: as they say, 0: not known. `what` they do is shown where no rate is, and at the end. */
 void lh_progress_stand(lh_progress *progress, uint64_t done, uint64_t total, double per_s, lh_str what);
 void lh_progress_say(lh_progress *progress, lh_str what); /* instead of a bar, where no total is known */
 /* Counts the lines of what lh_progress_add() is told of next, if the bar counts rows. */

@@ -44,14 +44,16 @@ static void test_cli__what_others_count_is_told_with_their_rate(void) {
     lh_progress_say(&p, LH_STR("waiting"));
     lh_progress_stand(&p, 0, 50000, 0, LH_STR("reading"));
     lh_progress_stand(&p, 12000, 48000, 1520, LH_STR("embedding"));
-    lh_progress_stand(&p, 48000, 48000, 4.25, LH_STR("counting"));
+    lh_progress_stand(&p, 47983, 48000, 4.25, LH_STR("embedding"));
+    lh_progress_stand(&p, 48000, 48000, 4.25, LH_STR("making ready"));
     lh_progress_clear(&p);
     fclose(into);
     CHECK_STR(((lh_str){text, bytes}),
               LH_STR("\r\x1B[Kpapers  waiting"
                      "\r\x1B[Kpapers  [                        ]   0%  0 of 50000 rows  reading"
                      "\r\x1B[Kpapers  [######                  ]  25%  12000 of 48000 rows  1520 rows/s  0:24 left"
-                     "\r\x1B[Kpapers  [########################] 100%  48000 of 48000 rows  4.2 rows/s\r\x1B[K"));
+                     "\r\x1B[Kpapers  [####################### ]  99%  47983 of 48000 rows  4.2 rows/s  0:04 left"
+                     "\r\x1B[Kpapers  [########################] 100%  48000 of 48000 rows  making ready\r\x1B[K"));
     free(text);
 }
 

@@ -7,7 +7,7 @@
 typedef struct vectors_job {
     lh_cli_session session;
     const lh_cli_list *words; /* the verb's own from 1 on */
-    const char *id, *template_, *index, *model, *metric, *chunk_unit, *filter, *mode, *columns;
+    const char *id, *template_, *index, *model, *metric, *chunk_unit, *refresh, *cron, *filter, *mode, *columns;
     const char *chunk_size_text, *chunk_overlap_text, *k_text;
     uint64_t chunk_size, chunk_overlap, k;
     lh_cli_list texts;
@@ -27,7 +27,8 @@ static lh_code vectors_path(const vectors_job *job, lh_str *ret, lh_error *err) 
 
 static lh_json *vectors_body(const vectors_job *job) {
     lh_arena *arena = job->session.arena;
-    lh_json *body = lh_json_new_object(arena), *chunk = lh_json_new_object(arena), *texts = lh_json_new_array(arena);
+    lh_json *body = lh_json_new_object(arena), *chunk = lh_json_new_object(arena), *texts = lh_json_new_array(arena),
+            *refresh = lh_json_new_object(arena);
     lh_json_set_string(arena, body, "dataset", lh_cli_word(job->words, 1));
     vectors_set(job, body, "id_column", job->id);
     vectors_set(job, body, "template", job->template_);
@@ -41,26 +42,53 @@ static lh_json *vectors_body(const vectors_job *job) {
     if (job->chunk_overlap_text) lh_json_set_uint(arena, chunk, "overlap", job->chunk_overlap);
     vectors_set(job, chunk, "unit", job->chunk_unit);
     if (lh_json_size(chunk)) lh_json_set(arena, body, "chunk", chunk);
+    vectors_set(job, refresh, "policy", job->refresh ? job->refresh : job->cron ? "scheduled" : NULL);
+    vectors_set(job, refresh, "cron", job->cron);
+    if (lh_json_size(refresh)) lh_json_set(arena, body, "refresh", refresh);
     return body;
 }
 
-static lh_code vectors_tell_job(const vectors_job *job, const lh_json *told, lh_error *err) {
-    if (job->json) return lh_cli_print_json(told, job->session.arena, err);
+static void vectors_tell_job(const vectors_job *job, const lh_json *told) {
     lh_str id = lh_json_get_string(told, "id");
     if (lh_connection_is_here(job->session.connection))
         printf("the job %.*s runs when the lake is served, or opened by `lakehouse jobs watch` with --root\n",
                LH_STR_ARG(id));
     else printf("the job %.*s runs; `lakehouse jobs watch %.*s` shows it\n", LH_STR_ARG(id), LH_STR_ARG(id));
-    return LH_OK;
+}
+
+static lh_code vectors_await(const vectors_job *job, const lh_json *told, lh_error *err) {
+    lh_str name = lh_json_get_string(lh_json_get(told, "spec"), "index");
+    return lh_cli_job_watch(&job->session, lh_json_get_string(told, "id"), name, job->json, &job->interrupted, err);
 }
 
 static lh_code vectors_index(vectors_job *job, lh_error *err) {
     lh_json *told = NULL;
     LH_TRY(lh_connection_send(job->session.connection, "POST", LH_STR("/vectors/index"), vectors_body(job),
                               job->session.arena, &told, err));
-    if (job->no_wait) return vectors_tell_job(job, told, err);
-    lh_str name = lh_json_get_string(lh_json_get(told, "spec"), "index");
-    return lh_cli_job_watch(&job->session, lh_json_get_string(told, "id"), name, job->json, &job->interrupted, err);
+    if (!job->no_wait) return vectors_await(job, told, err);
+    if (job->json) return lh_cli_print_json(told, job->session.arena, err);
+    return vectors_tell_job(job, told), LH_OK;
+}
+
+/* Each of the dataset's indexes by a job of its own; all are told of, whichever fails. */
+static lh_code vectors_refresh(vectors_job *job, lh_error *err) {
+    lh_json *answer = NULL;
+    lh_str path;
+    lh_code code = LH_OK;
+    LH_TRY(lh_cli_path(job->session.arena, "/vectors/refresh/", lh_cli_word(job->words, 1), "", &path, err));
+    LH_TRY(lh_connection_send(job->session.connection, "POST", path, NULL, job->session.arena, &answer, err));
+    const lh_json *items = lh_json_get(answer, "items");
+    if (job->no_wait && job->json) return lh_cli_print_json(items, job->session.arena, err);
+    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it) && !job->interrupted;) {
+        lh_error why = {0};
+        if (job->no_wait) vectors_tell_job(job, it.value);
+        else if (vectors_await(job, it.value, &why) != LH_OK) {
+            if (code != LH_OK) (void)lh_cli_fail(err);
+            *err = why;
+            code = why.code;
+        }
+    }
+    return code;
 }
 
 /* ---- what there is ---- */
@@ -90,6 +118,25 @@ static lh_code vectors_list(vectors_job *job, lh_error *err) {
     return lh_cli_rows_print(&rows, lh_cli_style(), err);
 }
 
+static lh_code vectors_stale(vectors_job *job, lh_error *err) {
+    static const char *const members[] = {"index", "dataset", "embedding_stale_since", "last_embedded_at", "refresh"};
+    enum { COUNT = sizeof members / sizeof *members };
+    lh_cli_column heads[COUNT];
+    lh_arena *arena = job->session.arena;
+    lh_json *answer = NULL;
+    LH_TRY(lh_connection_get(job->session.connection, LH_STR("/vectors/stale"), arena, &answer, err));
+    const lh_json *items = lh_json_get(answer, "items");
+    if (job->json) return lh_cli_print_json(items, arena, err);
+    if (lh_json_size(items) == 0) return printf("no index is stale\n"), LH_OK;
+    for (size_t i = 0; i < COUNT; i++) heads[i] = (lh_cli_column){members[i], false};
+    lh_cli_rows rows = lh_cli_rows_new(arena, heads, COUNT);
+    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
+        lh_cli_rows_next(&rows);
+        for (size_t i = 0; i < COUNT; i++) lh_cli_rows_value(&rows, lh_json_get(it.value, members[i]));
+    }
+    return lh_cli_rows_print(&rows, lh_cli_style(), err);
+}
+
 static void vectors_tell(lh_cli_rows *rows, lh_str name, const lh_json *value) {
     if (lh_json_is_null(value)) return;
     lh_cli_rows_next(rows);
@@ -98,11 +145,24 @@ static void vectors_tell(lh_cli_rows *rows, lh_str name, const lh_json *value) {
 }
 
 static lh_code vectors_show(vectors_job *job, lh_error *err) {
-    static const char *const members[] =
-        {"name", "dataset", "id_column", "text_columns",        "template",   "metric",     "table",
-         "rows", "chunks",  "stale",     "dataset_snapshot_id", "created_at", "created_by", "last_embedded_at"},
-                             *const of_model[] = {"name", "provider", "version", "dimensions"},
-                             *const of_chunk[] = {"size", "overlap", "unit", "locale"};
+    static const char *const members[] = {"name",
+                                          "dataset",
+                                          "id_column",
+                                          "text_columns",
+                                          "template",
+                                          "metric",
+                                          "table",
+                                          "rows",
+                                          "chunks",
+                                          "stale",
+                                          "embedding_stale_since",
+                                          "dataset_snapshot_id",
+                                          "created_at",
+                                          "created_by",
+                                          "last_embedded_at"},
+                             *const parts[][5] = {{"model", "name", "provider", "version", "dimensions"},
+                                                  {"chunk", "size", "overlap", "unit", "locale"},
+                                                  {"refresh", "policy", "cron"}};
     static const lh_cli_column heads[] = {{"index", false}, {"", false}};
     lh_arena *arena = job->session.arena;
     lh_json *answer = NULL;
@@ -113,12 +173,10 @@ static lh_code vectors_show(vectors_job *job, lh_error *err) {
     lh_cli_rows rows = lh_cli_rows_new(arena, heads, sizeof heads / sizeof *heads);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         vectors_tell(&rows, lh_str_from(members[i]), lh_json_get(answer, members[i]));
-    for (size_t i = 0; i < sizeof of_model / sizeof *of_model; i++)
-        vectors_tell(&rows, lh_arena_printf(arena, "model.%s", of_model[i]),
-                     lh_json_get(lh_json_get(answer, "model"), of_model[i]));
-    for (size_t i = 0; i < sizeof of_chunk / sizeof *of_chunk; i++)
-        vectors_tell(&rows, lh_arena_printf(arena, "chunk.%s", of_chunk[i]),
-                     lh_json_get(lh_json_get(answer, "chunk"), of_chunk[i]));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        for (size_t k = 1; k < sizeof *parts / sizeof **parts && parts[i][k]; k++)
+            vectors_tell(&rows, lh_arena_printf(arena, "%s.%s", parts[i][0], parts[i][k]),
+                         lh_json_get(lh_json_get(answer, parts[i][0]), parts[i][k]));
     return lh_cli_rows_print(&rows, lh_cli_style_to_fit(), err);
 }
 
@@ -130,7 +188,7 @@ static lh_code vectors_drop(vectors_job *job, lh_error *err) {
         return lh_fail(err, LH_CANCELLED, "nothing was dropped (--yes asks no question)");
     const lh_exchange exchange = {.method = "DELETE", .path = path};
     LH_TRY(lh_connection_do(job->session.connection, &exchange, job->session.arena, NULL, err));
-    printf("dropped %.*s, with its table vectors.%.*s\n", LH_STR_ARG(name), LH_STR_ARG(name));
+    printf("dropped %.*s, with its table\n", LH_STR_ARG(name));
     return LH_OK;
 }
 
@@ -199,6 +257,8 @@ static const struct {
     lh_code (*run)(vectors_job *job, lh_error *err);
 } vectors_verbs[] = {{{"list", "no more words", 0, 0}, vectors_list},
                      {{"index", "DATASET", 1, 1}, vectors_index},
+                     {{"refresh", "DATASET", 1, 1}, vectors_refresh},
+                     {{"stale", "no more words", 0, 0}, vectors_stale},
                      {{"search", "NAME and the question, in quotes", 2, 2}, vectors_search},
                      {{"show", "NAME", 1, 1}, vectors_show},
                      {{"drop", "NAME", 1, 1}, vectors_drop}};
@@ -214,7 +274,8 @@ static bool vectors_number(const char *flag, const char *text, uint64_t *ret) {
 }
 
 static bool vectors_is_understood(vectors_job *job, size_t verb) {
-    static const char *const units[] = {"characters", "tokens"}, *const metrics[] = {"cosine", "dot", "l2"};
+    static const char *const units[] = {"characters", "tokens"}, *const metrics[] = {"cosine", "dot", "l2"},
+                             *const policies[] = {"manual", "on_append", "scheduled"};
     bool is_index = vectors_verbs[verb].run == vectors_index;
     if (is_index && !job->id) lh_cli_complain("index needs --id: the column that tells rows apart, as --id id");
     else if (is_index && !job->texts.count == !job->template_)
@@ -223,6 +284,7 @@ static bool vectors_is_understood(vectors_job *job, size_t verb) {
     else
         return lh_cli_is_one_of("chunk-unit", job->chunk_unit, units, sizeof units / sizeof *units) &&
                lh_cli_is_one_of("metric", job->metric, metrics, sizeof metrics / sizeof *metrics) &&
+               lh_cli_is_one_of("refresh", job->refresh, policies, sizeof policies / sizeof *policies) &&
                vectors_number("chunk-size", job->chunk_size_text, &job->chunk_size) &&
                vectors_number("chunk-overlap", job->chunk_overlap_text, &job->chunk_overlap) &&
                vectors_number("k", job->k_text, &job->k);
@@ -272,7 +334,15 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
          .value_name = "UNIT",
          .help = "index: characters (default), tokens",
          .text = &job.chunk_unit},
-        {.name = "no-wait", .help = "index: start the job, and do not wait for its end", .on = &job.no_wait},
+        {.name = "refresh",
+         .value_name = "WHEN",
+         .help = "index: manual (default), on_append, scheduled",
+         .text = &job.refresh},
+        {.name = "cron",
+         .value_name = "TIMES",
+         .help = "index: when it is refreshed, in UTC, as '30 6 * * 1-5'",
+         .text = &job.cron},
+        {.name = "no-wait", .help = "index, refresh: start the job, and do not wait for its end", .on = &job.no_wait},
         {.name = "k", .letter = 'k', .value_name = "N", .help = "search: how many (10)", .text = &job.k_text},
         {.name = "filter",
          .value_name = "SQL",
@@ -294,7 +364,8 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
         !vectors_is_understood(&job, verb))
         return LH_EXIT_USAGE;
     lh_interrupt interrupt = {0};
-    if (vectors_verbs[verb].run == vectors_index) (void)lh_interrupt_start(&interrupt, &job.interrupted);
+    if (vectors_verbs[verb].run == vectors_index || vectors_verbs[verb].run == vectors_refresh)
+        (void)lh_interrupt_start(&interrupt, &job.interrupted);
     status = vectors_run(&source, verb, &job);
     lh_interrupt_stop(&interrupt);
     return status;
