@@ -47,7 +47,7 @@ static void jobs_draw(const lh_json *job, lh_progress *progress) {
     else lh_progress_stand(progress, jobs_count(job, "done"), lh_json_uint(total, 0), per_s, phase);
 }
 
-/* One look, in an arena of its own: this may take hours. *ret_away_ms: since when the server does not answer. */
+/* One look, in an arena of its own: this may take hours. *away_since_ms: when the server stopped to answer, 0: it does. */
 static lh_code jobs_step(const lh_cli_session *session, lh_str id, lh_progress *progress, uint64_t *away_since_ms,
                          lh_json **ret_ended, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;

@@ -301,6 +301,19 @@ static int vectors_run(const lh_cli_source *source, size_t verb, vectors_job *jo
     return job->interrupted ? LH_EXIT_INTERRUPTED : LH_EXIT_FAILED;
 }
 
+static int vectors_go(const lh_cli_command *self, const lh_cli_source *source, vectors_job *job) {
+    size_t verb = lh_cli_find_verb(self, job->words->count ? job->words->items[0] : "list");
+    if (verb == SIZE_MAX || !lh_cli_takes(self, &vectors_verbs[verb].verb, job->words) ||
+        !vectors_is_understood(job, verb))
+        return LH_EXIT_USAGE;
+    lh_interrupt interrupt = {0};
+    if (vectors_verbs[verb].run == vectors_index || vectors_verbs[verb].run == vectors_refresh)
+        (void)lh_interrupt_start(&interrupt, &job->interrupted);
+    int status = vectors_run(source, verb, job);
+    lh_interrupt_stop(&interrupt);
+    return status;
+}
+
 int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
     lh_cli_source source = {0};
     lh_cli_list words = {0};
@@ -359,14 +372,5 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
         LH_CLI_CONFIG_FLAGS(source)};
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
     if (status >= 0) return status;
-    size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "list");
-    if (verb == SIZE_MAX || !lh_cli_takes(self, &vectors_verbs[verb].verb, &words) ||
-        !vectors_is_understood(&job, verb))
-        return LH_EXIT_USAGE;
-    lh_interrupt interrupt = {0};
-    if (vectors_verbs[verb].run == vectors_index || vectors_verbs[verb].run == vectors_refresh)
-        (void)lh_interrupt_start(&interrupt, &job.interrupted);
-    status = vectors_run(&source, verb, &job);
-    lh_interrupt_stop(&interrupt);
-    return status;
+    return vectors_go(self, &source, &job);
 }
