@@ -81,7 +81,7 @@ static lh_code objects_finish(objects_download *download, lh_code code, lh_error
     else if (is_file && err) {
         lh_error why = *err;
         lh_error_set(err, code, "%s is not whole, %" PRIu64 " bytes of it came: %s", download->path,
-                     download->progress.done_bytes, why.message);
+                     download->progress.done, why.message);
     }
     return code;
 }
@@ -116,7 +116,7 @@ lh_code lh_buckets_get(const lh_buckets_job *job, lh_error *err) {
                         job->words->items[1], LH_STR_ARG(download.rescued));
     if (!to_stdout)
         printf("%.*s → %s: %.*s\n", LH_STR_ARG(objects_name(job)), download.path,
-               LH_STR_ARG(lh_cli_size(job->arena, download.progress.done_bytes)));
+               LH_STR_ARG(lh_cli_size(job->arena, download.progress.done)));
     return LH_OK;
 }
 
@@ -138,7 +138,7 @@ lh_code lh_buckets_put(const lh_buckets_job *job, lh_error *err) {
     LH_TRY(code);
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
     printf("%.*s → %.*s: %.*s\n", LH_STR_ARG(file.file_name), LH_STR_ARG(objects_name(job)),
-           LH_STR_ARG(lh_cli_size(job->arena, progress.done_bytes)));
+           LH_STR_ARG(lh_cli_size(job->arena, progress.done)));
     return LH_OK;
 }
 

@@ -61,6 +61,25 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse tables resync --dry-run                row counts and statistics that were lost, from the files\n"
      "  lakehouse tables jobs                            what runs now, and of the background policy\n",
      .run = lh_cli_tables, .verb = lh_cli_tables_verb},
+    {"vectors",
+     "[list | index DATASET | refresh DATASET | stale | search NAME QUESTION | show NAME | drop NAME] [flags]",
+     "Indexes of embeddings: make and refresh one, search by meaning",
+     "  lakehouse vectors index papers --id id --text title --text abstract\n"
+     "  lakehouse vectors index papers --id id --template '{title} by {author}: {abstract}' --index papers_2\n"
+     "  lakehouse vectors search papers 'how do bees find flowers'\n"
+     "  lakehouse vectors search papers 'bees' -k 3 --filter \"year > 2020\" --columns title,year\n"
+     "  lakehouse vectors stale                          whose dataset has changed since\n"
+     "  lakehouse vectors refresh papers                 embeds what is new or changed; as the same `index` once more\n"
+     "  lakehouse vectors drop papers                    with its table\n\n"
+     "What embeds is a job: Ctrl-C leaves it at work, and `lakehouse jobs cancel` ends it.\n",
+     .run = lh_cli_vectors, .verb = lh_cli_vectors_verb},
+    {"jobs", "[list | show ID | watch ID | cancel ID | retry ID] [flags]",
+     "Work in the background: what runs, how far it is, what failed",
+     "  lakehouse jobs --state running\n"
+     "  lakehouse jobs watch ID                          a bar until it ends; Ctrl-C leaves it at work\n"
+     "  lakehouse jobs retry ID                          one that failed or was cancelled, from where it stood\n\n"
+     "ID is as `list` shows it. Of the jobs of others only an administrator knows. `watch` fails when the job did.\n",
+     .run = lh_cli_jobs, .verb = lh_cli_jobs_verb},
     {"views", "[list [NAMESPACE] | show NAME | drop NAME | rename NAME NEW | safe | create FILE] [flags]",
      "AI-safe views, and views of the Iceberg catalog, which its clients make and run",
      "  lakehouse views list crm                         of the namespace; `data` without one\n"

@@ -60,6 +60,8 @@ bool lh_cli_takes(const lh_cli_command *self, const lh_cli_verb *verb, const lh_
 bool lh_cli_confirm(lh_str question);
 /* The name nearest to `word`, or NULL when none is near. Borrowed. */
 const char *lh_cli_nearest(lh_str word, const char *const *names, size_t count);
+/* The word is NULL, or one of those that the flag takes; else complains. */
+bool lh_cli_is_one_of(const char *flag, const char *word, const char *const *known, size_t count);
 /* "lakehouse: …" on stderr. */
 void lh_cli_complain(const char *format, ...) LH_PRINTF(1, 2);
 /* Complains with err's message and returns LH_EXIT_FAILED. */
@@ -183,7 +185,8 @@ LH_MUST_CHECK lh_code lh_cli_session_open(const lh_cli_source *source, lh_cli_se
 void lh_cli_session_done(lh_cli_session *session);
 void lh_connection_close(lh_connection *connection);
 static inline void lh_connection_closep(lh_connection **connection) { lh_connection_close(*connection); }
-lh_str lh_connection_url(const lh_connection *connection); /* borrowed */
+lh_str lh_connection_url(const lh_connection *connection);   /* borrowed */
+bool lh_connection_is_here(const lh_connection *connection); /* the stack is in this process, and ends with it */
 /* Opens a file for reading, a relative path from where the command was called (a stack in this process has another
  * working folder). *ret: the caller closes it. Errors: NOT_FOUND, IO, INVALID (not a regular file or pipe). */
 LH_MUST_CHECK lh_code lh_connection_open_file(const lh_connection *connection, const char *path, int *ret,
@@ -238,8 +241,16 @@ LH_MUST_CHECK lh_code lh_cli_path(lh_arena *arena, const char *before, lh_str na
 /* Appends "?name=value", or "&name=value" behind another; nothing for an empty value. */
 void lh_cli_query(lh_buf *path, const char *name, lh_str value);
 
+/* ---- jobs of the server (jobs.c) ---- */
+/* Waits until a job has ended, with a bar named `label` on a terminal, and prints what came of it; json: the job, as it is then.
+ * interrupted: ends the waiting, and nothing else. Errors: CANCELLED (interrupted, or the job was cancelled), INTERNAL (it failed),
+ * and what the server gives. */
+LH_MUST_CHECK lh_code lh_cli_job_watch(const lh_cli_session *session, lh_str id, lh_str label, bool json,
+                                       const _Atomic bool *interrupted, lh_error *err);
+
 /* ---- what is printed (rows.c, type_words.c, datasets*.c) ---- */
-lh_cli_table_style lh_cli_style(void); /* of this terminal's character set */
+lh_cli_table_style lh_cli_style(void);        /* of this terminal's character set */
+lh_cli_table_style lh_cli_style_to_fit(void); /* the same, and as wide as the terminal */
 typedef struct lh_cli_column {
     const char *name;
     bool number; /* right-aligned */
@@ -279,6 +290,8 @@ int lh_cli_buckets(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_profiles(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_views(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_cache(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_jobs(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_tables(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_keys(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_roles(const lh_cli_command *self, int argc, char **argv);
@@ -296,6 +309,8 @@ const char *lh_cli_buckets_verb(size_t i);
 const char *lh_cli_profiles_verb(size_t i);
 const char *lh_cli_views_verb(size_t i);
 const char *lh_cli_cache_verb(size_t i);
+const char *lh_cli_vectors_verb(size_t i);
+const char *lh_cli_jobs_verb(size_t i);
 const char *lh_cli_tables_verb(size_t i);
 const char *lh_cli_keys_verb(size_t i);
 const char *lh_cli_roles_verb(size_t i);

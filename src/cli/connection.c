@@ -194,6 +194,7 @@ lh_code lh_connection_create_file(const lh_connection *connection, const char *p
 }
 
 lh_str lh_connection_url(const lh_connection *connection) { return connection->url; }
+bool lh_connection_is_here(const lh_connection *connection) { return connection->stack != NULL; }
 
 /* ---- one exchange ---- */
 typedef struct connection_sink {

@@ -35,6 +35,20 @@ const char *lh_cli_nearest(lh_str word, const char *const *names, size_t count) 
     return best;
 }
 
+/* ---- words ---- */
+
+bool lh_cli_is_one_of(const char *flag, const char *word, const char *const *known, size_t count) {
+    LH_CLEANUP(lh_buf_done) lh_buf list = LH_BUF_INIT(1024);
+    for (size_t i = 0; i < count; i++) {
+        if (!word || strcmp(word, known[i]) == 0) return true;
+        lh_buf_printf(&list, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", known[i]);
+    }
+    const char *near = lh_cli_nearest(lh_str_from(word), known, count);
+    lh_cli_complain("--%s takes %.*s, not '%s'%s%s%s", flag, LH_STR_ARG(lh_buf_str(&list)), word,
+                    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return false;
+}
+
 /* ---- verbs ---- */
 
 size_t lh_cli_find_verb(const lh_cli_command *self, const char *name) {

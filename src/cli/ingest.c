@@ -16,18 +16,6 @@ typedef struct ingest_flags {
 } ingest_flags;
 
 /* ---- what can be said before anything is sent ---- */
-static bool ingest_check_word(const char *flag, const char *word, const char *const *known, size_t count) {
-    LH_CLEANUP(lh_buf_done) lh_buf list = LH_BUF_INIT(1024);
-    for (size_t i = 0; i < count; i++) {
-        if (!word || strcmp(word, known[i]) == 0) return true;
-        lh_buf_printf(&list, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", known[i]);
-    }
-    const char *near = lh_cli_nearest(lh_str_from(word), known, count);
-    lh_cli_complain("--%s takes %.*s, not '%s'%s%s%s", flag, LH_STR_ARG(lh_buf_str(&list)), word,
-                    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-    return false;
-}
-
 static bool ingest_check_dataset(const char *name) {
     if (!name) return true;
     lh_str rest = lh_str_from(name);
@@ -66,9 +54,9 @@ static bool ingest_is_understood(const ingest_flags *flags) {
     static const char *const modes[] = {"create", "append", "replace", "upsert"},
                              *const errors[] = {"fail", "quarantine"}, *const changes[] = {"add", "fail", "migrate"},
                              *const formats[] = {"csv", "tsv", "json", "ndjson", "parquet"};
-    return ingest_check_word("mode", flags->mode, modes, 4) && ingest_check_word("format", flags->format, formats, 5) &&
-           ingest_check_word("on-error", flags->on_error, errors, 2) &&
-           ingest_check_word("on-schema-change", flags->on_schema_change, changes, 3) && ingest_check_key(flags) &&
+    return lh_cli_is_one_of("mode", flags->mode, modes, 4) && lh_cli_is_one_of("format", flags->format, formats, 5) &&
+           lh_cli_is_one_of("on-error", flags->on_error, errors, 2) &&
+           lh_cli_is_one_of("on-schema-change", flags->on_schema_change, changes, 3) && ingest_check_key(flags) &&
            ingest_check_dataset(flags->dataset);
 }
 

@@ -3,9 +3,18 @@
 
 #include <langinfo.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 lh_cli_table_style lh_cli_style(void) {
     return (lh_cli_table_style){.unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0};
+}
+
+lh_cli_table_style lh_cli_style_to_fit(void) {
+    lh_cli_table_style style = lh_cli_style();
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) style.width = size.ws_col;
+    return style;
 }
 
 lh_cli_rows lh_cli_rows_new(lh_arena *arena, const lh_cli_column *columns, size_t count) {

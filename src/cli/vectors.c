@@ -1,0 +1,376 @@
+/* `lakehouse vectors`: indexes of embeddings, over /vectors. */
+#include "cli/cli_internal.h"
+#include "cli/interrupt.h"
+
+#include <stdio.h>
+
+typedef struct vectors_job {
+    lh_cli_session session;
+    const lh_cli_list *words; /* the verb's own from 1 on */
+    const char *id, *template_, *index, *model, *metric, *chunk_unit, *refresh, *cron, *filter, *mode, *columns;
+    const char *chunk_size_text, *chunk_overlap_text, *k_text;
+    uint64_t chunk_size, chunk_overlap, k;
+    lh_cli_list texts;
+    bool no_wait, yes, json;
+    _Atomic bool interrupted;
+} vectors_job;
+
+static void vectors_set(const vectors_job *job, lh_json *into, const char *member, const char *text) {
+    if (text) lh_json_set_string(job->session.arena, into, member, lh_str_from(text));
+}
+
+static lh_code vectors_path(const vectors_job *job, lh_str *ret, lh_error *err) {
+    return lh_cli_path(job->session.arena, "/vectors/indexes/", lh_cli_word(job->words, 1), "", ret, err);
+}
+
+/* ---- index ---- */
+
+static lh_json *vectors_body(const vectors_job *job) {
+    lh_arena *arena = job->session.arena;
+    lh_json *body = lh_json_new_object(arena), *chunk = lh_json_new_object(arena), *texts = lh_json_new_array(arena),
+            *refresh = lh_json_new_object(arena);
+    lh_json_set_string(arena, body, "dataset", lh_cli_word(job->words, 1));
+    vectors_set(job, body, "id_column", job->id);
+    vectors_set(job, body, "template", job->template_);
+    vectors_set(job, body, "index", job->index);
+    vectors_set(job, body, "model", job->model);
+    vectors_set(job, body, "metric", job->metric);
+    for (size_t i = 0; i < job->texts.count; i++)
+        lh_json_append(texts, lh_json_new_string(arena, lh_cli_word(&job->texts, i)));
+    if (job->texts.count) lh_json_set(arena, body, "text_columns", texts);
+    if (job->chunk_size_text) lh_json_set_uint(arena, chunk, "size", job->chunk_size);
+    if (job->chunk_overlap_text) lh_json_set_uint(arena, chunk, "overlap", job->chunk_overlap);
+    vectors_set(job, chunk, "unit", job->chunk_unit);
+    if (lh_json_size(chunk)) lh_json_set(arena, body, "chunk", chunk);
+    vectors_set(job, refresh, "policy", job->refresh ? job->refresh : job->cron ? "scheduled" : NULL);
+    vectors_set(job, refresh, "cron", job->cron);
+    if (lh_json_size(refresh)) lh_json_set(arena, body, "refresh", refresh);
+    return body;
+}
+
+static void vectors_tell_job(const vectors_job *job, const lh_json *told) {
+    lh_str id = lh_json_get_string(told, "id");
+    if (lh_connection_is_here(job->session.connection))
+        printf("the job %.*s runs when the lake is served, or opened by `lakehouse jobs watch` with --root\n",
+               LH_STR_ARG(id));
+    else printf("the job %.*s runs; `lakehouse jobs watch %.*s` shows it\n", LH_STR_ARG(id), LH_STR_ARG(id));
+}
+
+static lh_code vectors_await(const vectors_job *job, const lh_json *told, lh_error *err) {
+    lh_str name = lh_json_get_string(lh_json_get(told, "spec"), "index");
+    return lh_cli_job_watch(&job->session, lh_json_get_string(told, "id"), name, job->json, &job->interrupted, err);
+}
+
+static lh_code vectors_index(vectors_job *job, lh_error *err) {
+    lh_json *told = NULL;
+    LH_TRY(lh_connection_send(job->session.connection, "POST", LH_STR("/vectors/index"), vectors_body(job),
+                              job->session.arena, &told, err));
+    if (!job->no_wait) return vectors_await(job, told, err);
+    if (job->json) return lh_cli_print_json(told, job->session.arena, err);
+    return vectors_tell_job(job, told), LH_OK;
+}
+
+/* Each of the dataset's indexes by a job of its own; all are told of, whichever fails. */
+static lh_code vectors_refresh(vectors_job *job, lh_error *err) {
+    lh_json *answer = NULL;
+    lh_str path;
+    lh_code code = LH_OK;
+    LH_TRY(lh_cli_path(job->session.arena, "/vectors/refresh/", lh_cli_word(job->words, 1), "", &path, err));
+    LH_TRY(lh_connection_send(job->session.connection, "POST", path, NULL, job->session.arena, &answer, err));
+    const lh_json *items = lh_json_get(answer, "items");
+    if (job->no_wait && job->json) return lh_cli_print_json(items, job->session.arena, err);
+    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it) && !job->interrupted;) {
+        lh_error why = {0};
+        if (job->no_wait) vectors_tell_job(job, it.value);
+        else if (vectors_await(job, it.value, &why) != LH_OK) {
+            if (code != LH_OK) (void)lh_cli_fail(err);
+            *err = why;
+            code = why.code;
+        }
+    }
+    return code;
+}
+
+/* ---- what there is ---- */
+
+static lh_code vectors_list(vectors_job *job, lh_error *err) {
+    static const char *const members[] = {"name", "dataset", "metric", "rows", "chunks", "stale", "last_embedded_at"};
+    enum { COUNT = sizeof members / sizeof *members, MODEL = 2 };
+    lh_cli_column heads[COUNT + 1] = {{"index", false}};
+    lh_arena *arena = job->session.arena;
+    lh_json *answer = NULL;
+    LH_TRY(lh_connection_get_all(job->session.connection, LH_STR("/vectors/indexes"), arena, &answer, err));
+    const lh_json *items = lh_json_get(answer, "items");
+    if (job->json) return lh_cli_print_json(items, arena, err);
+    if (lh_json_size(items) == 0)
+        return printf("no indexes; `lakehouse vectors index DATASET --id COLUMN --text COLUMN` makes one\n"), LH_OK;
+    for (size_t i = 1; i < COUNT; i++)
+        heads[i + (i >= MODEL)] = (lh_cli_column){members[i], i == MODEL + 1 || i == MODEL + 2};
+    heads[MODEL] = (lh_cli_column){"model", false};
+    lh_cli_rows rows = lh_cli_rows_new(arena, heads, COUNT + 1);
+    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
+        lh_cli_rows_next(&rows);
+        for (size_t i = 0; i < COUNT; i++) {
+            if (i == MODEL) lh_cli_rows_value(&rows, lh_json_get(lh_json_get(it.value, "model"), "name"));
+            lh_cli_rows_value(&rows, lh_json_get(it.value, members[i]));
+        }
+    }
+    return lh_cli_rows_print(&rows, lh_cli_style(), err);
+}
+
+static lh_code vectors_stale(vectors_job *job, lh_error *err) {
+    static const char *const members[] = {"index", "dataset", "embedding_stale_since", "last_embedded_at", "refresh"};
+    enum { COUNT = sizeof members / sizeof *members };
+    lh_cli_column heads[COUNT];
+    lh_arena *arena = job->session.arena;
+    lh_json *answer = NULL;
+    LH_TRY(lh_connection_get(job->session.connection, LH_STR("/vectors/stale"), arena, &answer, err));
+    const lh_json *items = lh_json_get(answer, "items");
+    if (job->json) return lh_cli_print_json(items, arena, err);
+    if (lh_json_size(items) == 0) return printf("no index is stale\n"), LH_OK;
+    for (size_t i = 0; i < COUNT; i++) heads[i] = (lh_cli_column){members[i], false};
+    lh_cli_rows rows = lh_cli_rows_new(arena, heads, COUNT);
+    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
+        lh_cli_rows_next(&rows);
+        for (size_t i = 0; i < COUNT; i++) lh_cli_rows_value(&rows, lh_json_get(it.value, members[i]));
+    }
+    return lh_cli_rows_print(&rows, lh_cli_style(), err);
+}
+
+static void vectors_tell(lh_cli_rows *rows, lh_str name, const lh_json *value) {
+    if (lh_json_is_null(value)) return;
+    lh_cli_rows_next(rows);
+    lh_cli_rows_text(rows, name);
+    lh_cli_rows_value(rows, value);
+}
+
+static lh_code vectors_show(vectors_job *job, lh_error *err) {
+    static const char *const members[] = {"name",
+                                          "dataset",
+                                          "id_column",
+                                          "text_columns",
+                                          "template",
+                                          "metric",
+                                          "table",
+                                          "rows",
+                                          "chunks",
+                                          "stale",
+                                          "embedding_stale_since",
+                                          "dataset_snapshot_id",
+                                          "created_at",
+                                          "created_by",
+                                          "last_embedded_at"},
+                             *const parts[][5] = {{"model", "name", "provider", "version", "dimensions"},
+                                                  {"chunk", "size", "overlap", "unit", "locale"},
+                                                  {"refresh", "policy", "cron"}};
+    static const lh_cli_column heads[] = {{"index", false}, {"", false}};
+    lh_arena *arena = job->session.arena;
+    lh_json *answer = NULL;
+    lh_str path;
+    LH_TRY(vectors_path(job, &path, err));
+    LH_TRY(lh_connection_get(job->session.connection, path, arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, arena, err);
+    lh_cli_rows rows = lh_cli_rows_new(arena, heads, sizeof heads / sizeof *heads);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        vectors_tell(&rows, lh_str_from(members[i]), lh_json_get(answer, members[i]));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        for (size_t k = 1; k < sizeof *parts / sizeof **parts && parts[i][k]; k++)
+            vectors_tell(&rows, lh_arena_printf(arena, "%s.%s", parts[i][0], parts[i][k]),
+                         lh_json_get(lh_json_get(answer, parts[i][0]), parts[i][k]));
+    return lh_cli_rows_print(&rows, lh_cli_style_to_fit(), err);
+}
+
+static lh_code vectors_drop(vectors_job *job, lh_error *err) {
+    lh_str path, name = lh_cli_word(job->words, 1);
+    LH_TRY(vectors_path(job, &path, err));
+    if (!job->yes &&
+        !lh_cli_confirm(lh_arena_printf(job->session.arena, "Drop the index %.*s, with its table?", LH_STR_ARG(name))))
+        return lh_fail(err, LH_CANCELLED, "nothing was dropped (--yes asks no question)");
+    const lh_exchange exchange = {.method = "DELETE", .path = path};
+    LH_TRY(lh_connection_do(job->session.connection, &exchange, job->session.arena, NULL, err));
+    printf("dropped %.*s, with its table\n", LH_STR_ARG(name));
+    return LH_OK;
+}
+
+/* ---- search ---- */
+
+static lh_json *vectors_question(const vectors_job *job) {
+    lh_arena *arena = job->session.arena;
+    lh_json *body = lh_json_new_object(arena), *columns = lh_json_new_array(arena);
+    lh_json_set_string(arena, body, "index", lh_cli_word(job->words, 1));
+    lh_json_set_string(arena, body, "query", lh_cli_word(job->words, 2));
+    if (job->k_text) lh_json_set_uint(arena, body, "k", job->k);
+    vectors_set(job, body, "filter", job->filter);
+    vectors_set(job, body, "mode", job->mode);
+    for (lh_str rest = lh_str_from(job->columns); rest.len;)
+        lh_json_append(columns, lh_json_new_string(arena, lh_str_trim(lh_str_split(&rest, ','))));
+    if (job->columns || !job->json) lh_json_set(arena, body, "columns", columns); /* what is not shown is not read */
+    return body;
+}
+
+static lh_str vectors_line(lh_arena *arena, lh_str text) {
+    LH_CLEANUP(lh_buf_done) lh_buf line = LH_BUF_INIT(LH_CLI_ARENA_BYTES);
+    while (text.len) {
+        lh_buf_append(&line, lh_str_split(&text, '\n'));
+        if (text.len) lh_buf_char(&line, ' ');
+    }
+    return lh_arena_dup(arena, lh_buf_str(&line));
+}
+
+/* Score, id, the columns asked for, and the text as one line: last, so that it takes what the others leave. */
+static lh_code vectors_print(const vectors_job *job, const lh_json *asked, const lh_json *items, lh_error *err) {
+    lh_arena *arena = job->session.arena;
+    size_t columns = lh_json_size(asked);
+    lh_cli_column *heads = LH_ARENA_ARRAY(arena, lh_cli_column, columns + 3);
+    LH_TRY(lh_arena_check(arena, err));
+    heads[0] = (lh_cli_column){"score", true};
+    heads[1] = (lh_cli_column){"id", false};
+    for (size_t i = 0; i < columns; i++)
+        heads[i + 2] = (lh_cli_column){lh_arena_cstr(arena, lh_json_str(lh_json_at(asked, i), LH_STR_NONE)), false};
+    heads[columns + 2] = (lh_cli_column){"text", false};
+    lh_cli_rows rows = lh_cli_rows_new(arena, heads, columns + 3);
+    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
+        lh_cli_rows_next(&rows);
+        lh_cli_rows_text(&rows, lh_arena_printf(arena, "%.4f", lh_json_real(lh_json_get(it.value, "score"), 0)));
+        lh_cli_rows_value(&rows, lh_json_get(it.value, "id"));
+        for (size_t i = 0; i < columns; i++)
+            lh_cli_rows_value(&rows, lh_json_get(lh_json_get(it.value, "columns"), heads[i + 2].name));
+        lh_cli_rows_text(&rows, vectors_line(arena, lh_json_get_string(it.value, "text")));
+    }
+    return lh_cli_rows_print(&rows, lh_cli_style_to_fit(), err);
+}
+
+static lh_code vectors_search(vectors_job *job, lh_error *err) {
+    lh_json *answer = NULL, *body = vectors_question(job);
+    LH_TRY(lh_connection_send(job->session.connection, "POST", LH_STR("/vectors/search"), body, job->session.arena,
+                              &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->session.arena, err);
+    const lh_json *items = lh_json_get(answer, "items");
+    if (lh_json_size(items) == 0) return printf("nothing was found\n"), LH_OK;
+    return vectors_print(job, lh_json_get(body, "columns"), items, err);
+}
+
+/* ---- the command ---- */
+
+static const struct {
+    lh_cli_verb verb;
+    lh_code (*run)(vectors_job *job, lh_error *err);
+} vectors_verbs[] = {{{"list", "no more words", 0, 0}, vectors_list},
+                     {{"index", "DATASET", 1, 1}, vectors_index},
+                     {{"refresh", "DATASET", 1, 1}, vectors_refresh},
+                     {{"stale", "no more words", 0, 0}, vectors_stale},
+                     {{"search", "NAME and the question, in quotes", 2, 2}, vectors_search},
+                     {{"show", "NAME", 1, 1}, vectors_show},
+                     {{"drop", "NAME", 1, 1}, vectors_drop}};
+
+const char *lh_cli_vectors_verb(size_t i) {
+    return i < sizeof vectors_verbs / sizeof *vectors_verbs ? vectors_verbs[i].verb.name : NULL;
+}
+
+static bool vectors_number(const char *flag, const char *text, uint64_t *ret) {
+    if (!text || lh_str_to_u64(lh_str_from(text), ret) == LH_OK) return true;
+    lh_cli_complain("--%s takes a whole number, not '%s'", flag, text);
+    return false;
+}
+
+static bool vectors_is_understood(vectors_job *job, size_t verb) {
+    static const char *const units[] = {"characters", "tokens"}, *const metrics[] = {"cosine", "dot", "l2"},
+                             *const policies[] = {"manual", "on_append", "scheduled"};
+    bool is_index = vectors_verbs[verb].run == vectors_index;
+    if (is_index && !job->id) lh_cli_complain("index needs --id: the column that tells rows apart, as --id id");
+    else if (is_index && !job->texts.count == !job->template_)
+        lh_cli_complain(
+            "index needs what to embed: --text COLUMN, once or more, or --template 'a text with {columns}'");
+    else
+        return lh_cli_is_one_of("chunk-unit", job->chunk_unit, units, sizeof units / sizeof *units) &&
+               lh_cli_is_one_of("metric", job->metric, metrics, sizeof metrics / sizeof *metrics) &&
+               lh_cli_is_one_of("refresh", job->refresh, policies, sizeof policies / sizeof *policies) &&
+               vectors_number("chunk-size", job->chunk_size_text, &job->chunk_size) &&
+               vectors_number("chunk-overlap", job->chunk_overlap_text, &job->chunk_overlap) &&
+               vectors_number("k", job->k_text, &job->k);
+    return false;
+}
+
+static int vectors_run(const lh_cli_source *source, size_t verb, vectors_job *job) {
+    lh_error err = {0};
+    LH_CLEANUP(lh_cli_session_done) lh_cli_session session = {0};
+    if (lh_cli_session_open(source, &session, &err) != LH_OK) return lh_cli_fail(&err);
+    job->session = session;
+    if (vectors_verbs[verb].run(job, &err) == LH_OK) return LH_EXIT_DONE;
+    (void)lh_cli_fail(&err);
+    return job->interrupted ? LH_EXIT_INTERRUPTED : LH_EXIT_FAILED;
+}
+
+static int vectors_go(const lh_cli_command *self, const lh_cli_source *source, vectors_job *job) {
+    size_t verb = lh_cli_find_verb(self, job->words->count ? job->words->items[0] : "list");
+    if (verb == SIZE_MAX || !lh_cli_takes(self, &vectors_verbs[verb].verb, job->words) ||
+        !vectors_is_understood(job, verb))
+        return LH_EXIT_USAGE;
+    lh_interrupt interrupt = {0};
+    if (vectors_verbs[verb].run == vectors_index || vectors_verbs[verb].run == vectors_refresh)
+        (void)lh_interrupt_start(&interrupt, &job->interrupted);
+    int status = vectors_run(source, verb, job);
+    lh_interrupt_stop(&interrupt);
+    return status;
+}
+
+int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
+    lh_cli_source source = {0};
+    lh_cli_list words = {0};
+    vectors_job job = {.words = &words};
+    const lh_cli_flag flags[] = {
+        {.name = "id", .value_name = "COLUMN", .help = "index: the column that tells rows apart", .text = &job.id},
+        {.name = "text",
+         .letter = 't',
+         .value_name = "COLUMN",
+         .help = "index: a column to embed; several, as lines of one text",
+         .list = &job.texts},
+        {.name = "template",
+         .value_name = "TEXT",
+         .help = "index: instead of --text, a text with {columns} in it",
+         .text = &job.template_},
+        {.name = "index", .value_name = "NAME", .help = "index: its name (default: the dataset's)", .text = &job.index},
+        {.name = "model",
+         .value_name = "NAME",
+         .help = "index: which embeds (default: that of the server)",
+         .text = &job.model},
+        {.name = "metric", .value_name = "M", .help = "index: cosine (default), dot, l2", .text = &job.metric},
+        {.name = "chunk-size",
+         .value_name = "N",
+         .help = "index: a longer text is cut (1000 characters)",
+         .text = &job.chunk_size_text},
+        {.name = "chunk-overlap",
+         .value_name = "N",
+         .help = "index: of one chunk and the next (a tenth)",
+         .text = &job.chunk_overlap_text},
+        {.name = "chunk-unit",
+         .value_name = "UNIT",
+         .help = "index: characters (default), tokens",
+         .text = &job.chunk_unit},
+        {.name = "refresh",
+         .value_name = "WHEN",
+         .help = "index: manual (default), on_append, scheduled",
+         .text = &job.refresh},
+        {.name = "cron",
+         .value_name = "TIMES",
+         .help = "index: when it is refreshed, in UTC, as '30 6 * * 1-5'",
+         .text = &job.cron},
+        {.name = "no-wait", .help = "index, refresh: start the job, and do not wait for its end", .on = &job.no_wait},
+        {.name = "k", .letter = 'k', .value_name = "N", .help = "search: how many (10)", .text = &job.k_text},
+        {.name = "filter",
+         .value_name = "SQL",
+         .help = "search: only rows for which this holds, \"year > 2020\"",
+         .text = &job.filter},
+        {.name = "mode", .value_name = "MODE", .help = "search: hnsw (default), exact", .text = &job.mode},
+        {.name = "columns",
+         .value_name = "A,B",
+         .help = "search: columns of the rows, beside the text",
+         .text = &job.columns},
+        {.name = "yes", .letter = 'y', .help = "drop: ask no question", .on = &job.yes},
+        {.name = "json", .help = "the server's answer, all of it, as JSON", .on = &job.json},
+        LH_CLI_CLIENT_FLAGS(source),
+        LH_CLI_CONFIG_FLAGS(source)};
+    int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
+    if (status >= 0) return status;
+    return vectors_go(self, &source, &job);
+}

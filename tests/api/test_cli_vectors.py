@@ -1,0 +1,180 @@
+"""`lakehouse vectors` and `lakehouse jobs`: from a file to what a search finds, with a bar, and with jobs that outlive the command."""
+import json
+import re
+import termios
+
+import pytest
+
+from commands import Terminal, lakehouse
+from harness import SANITIZED, Server
+
+HASH = {"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"}
+NOTES = ('id,topic,year,text\n1,garden,2019,"Tomatoes need sun."\n2,garden,2021,"Water roses in the morning.\nNever at noon."\n'
+         '3,kitchen,2022,"Salt the water before the pasta."\n')
+MANY = 4000 if SANITIZED else 20000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("cli_vectors") / "lake", env=HASH)
+    assert server.ingest(NOTES.encode(), "notes").status_code == 201
+    server.sql(f"CREATE TABLE many AS SELECT i AS id, 'The ' || i || 'th of many: ' || md5(i::VARCHAR) AS text FROM range({MANY}) r(i)")
+    vectors(server, "index", "notes", "--id", "id", "--text", "text")
+    yield server
+    server.stop()
+
+
+def vectors(server, *args, **options):
+    return lakehouse("vectors", *args, "--url", server.url, **options)
+
+
+def jobs(server, *args, **options):
+    return lakehouse("jobs", *args, "--url", server.url, **options)
+
+
+def newest(server):
+    return json.loads(jobs(server, "--json").stdout)[0]
+
+
+def test_an_index_is_made_refreshed_searched_and_dropped(server):
+    server.sql("CREATE TABLE mine AS SELECT * FROM notes")
+    index = ["index", "mine", "--id", "id", "--template", "{topic}: {text}", "--index", "own", "--chunk-size", "40", "--chunk-overlap", "4", "--metric", "dot"]
+    assert re.fullmatch(r"own: done in \d+\.\d s: 3 rows, 5 chunks, 3 embedded rows, 0 unchanged rows, 0 removed rows\n", vectors(server, *index).stdout)
+    told = json.loads(vectors(server, "show", "own", "--json").stdout)
+    assert told == server.request("GET", "/vectors/indexes/own").json()
+    assert told["chunk"] == {"size": 40, "overlap": 4, "unit": "characters", "locale": "en"} and told["metric"] == "dot"
+    assert re.search(r"model\.name +│ hash\n", vectors(server, "show", "own").stdout)
+    assert re.search(r"own +│ data\.mine +│ hash +│ dot +│ +3 │ +5 │ false", vectors(server).stdout)
+    assert json.loads(vectors(server, "list", "--json").stdout) == server.request("GET", "/vectors/indexes").json()["items"]
+    server.sql("INSERT INTO mine VALUES (4, 'garden', 2023, 'Bees like lavender.')")
+    assert re.search(r"own .*│ true ", vectors(server).stdout)
+    assert "4 rows, 6 chunks, 1 embedded row, 3 unchanged rows" in vectors(server, *index).stdout
+    job = json.loads(vectors(server, *index, "--json").stdout)
+    assert job["state"] == "succeeded" and job["result"]["unchanged_rows"] == 4
+    assert vectors(server, "drop", "own", "--yes").stdout == "dropped own, with its table\n"
+    assert vectors(server, "show", "own", check=False).stderr == "lakehouse: there is no index 'own'\n"
+
+
+def test_what_is_stale_is_listed_and_all_indexes_of_a_dataset_are_refreshed(server):
+    server.sql("CREATE TABLE fresh AS SELECT * FROM notes")
+    vectors(server, "index", "fresh", "--id", "id", "--text", "text", "--cron", "0 3 * * *")
+    vectors(server, "index", "fresh", "--id", "id", "--text", "topic", "--index", "fresh_topics", "--refresh", "manual")
+    assert re.search(r"refresh\.policy +│ scheduled *\n refresh\.cron +│ 0 3 \* \* \*\n", vectors(server, "show", "fresh").stdout)
+    assert "fresh" not in vectors(server, "stale").stdout
+    server.sql("INSERT INTO fresh VALUES (4, 'garden', 2023, 'Bees like lavender.')")
+    stale = vectors(server, "stale").stdout
+    assert re.search(r"fresh +│ data\.fresh +│ .* │ scheduled\n", stale) and re.search(r"fresh_topics +│ data\.fresh +│ .* │ manual\n", stale)
+    assert json.loads(vectors(server, "stale", "--json").stdout) == server.request("GET", "/vectors/stale").json()["items"]
+    out = vectors(server, "refresh", "fresh").stdout
+    assert re.fullmatch(r"fresh: done in .*: 4 rows, 4 chunks, 1 embedded row, .*\nfresh_topics: done in .*: 4 rows, 4 chunks, 1 embedded row, .*\n", out)
+    out = vectors(server, "refresh", "fresh", "--no-wait").stdout
+    assert len(re.findall(r"the job \S+ runs; ", out)) == 2
+    done = vectors(server, "refresh", "none", check=False)
+    assert done.returncode == 1 and "there is no index of 'data.none'" in done.stderr
+
+
+def test_a_search_is_a_table_of_the_best(server):
+    out = vectors(server, "search", "notes", "Water roses in the morning. Never at noon.").stdout.splitlines()
+    assert re.split(r" *│ *", out[0].strip()) == ["score", "id", "text"] and len(out) == 5
+    assert re.split(r" *│ *", out[2].strip()) == ["1.0000", "2", "Water roses in the morning. Never at noon."]
+    out = vectors(server, "search", "notes", "water", "-k", "1", "--filter", "year > 2021", "--columns", "topic, year", "--mode", "exact").stdout.splitlines()
+    assert [re.split(r" *│ *", line.strip()) for line in (out[0], out[2])] == [
+        ["score", "id", "topic", "year", "text"], [out[2].split()[0], "3", "kitchen", "2022", "Salt the water before the pasta."]]
+    assert len(out) == 3 and vectors(server, "search", "notes", "water", "--filter", "year = 1").stdout == "nothing was found\n"
+    found = json.loads(vectors(server, "search", "notes", "water", "--json").stdout)
+    asked = server.request("POST", "/vectors/search", json={"index": "notes", "query": "water"}).json()
+    assert found["items"] == asked["items"] and len(asked["items"]) == 3
+
+
+def test_what_is_not_understood_is_said_before_anything_is_asked(server):
+    for status, said, *args in [
+            (2, "index needs --id", "index", "notes", "--text", "text"),
+            (2, "index needs what to embed", "index", "notes", "--id", "id"),
+            (2, "index needs what to embed", "index", "notes", "--id", "id", "--text", "text", "--template", "{text}"),
+            (2, "--metric takes cosine, dot or l2, not 'cosin'; did you mean cosine?", "index", "notes", "--id", "id", "--text", "text", "--metric", "cosin"),
+            (2, "--refresh takes manual, on_append or scheduled, not 'always'", "index", "notes", "--id", "id", "--text", "text", "--refresh", "always"),
+            (1, "its minute is of", "index", "notes", "--id", "id", "--text", "text", "--cron", "61 * * * *"),
+            (2, "--chunk-size takes a whole number, not 'big'", "index", "notes", "--id", "id", "--text", "text", "--chunk-size", "big"),
+            (2, "--k takes a whole number, not '-1'", "search", "notes", "water", "-k", "-1"),
+            (2, "vectors search takes NAME and the question, in quotes", "search", "notes", "water", "roses"),
+            (2, "did you mean `lakehouse vectors search`?", "serach", "notes", "water"),
+            (1, "there is an index 'notes' of other rows", "index", "notes", "--id", "id", "--text", "topic"),
+            (1, "there is no dataset or view 'data.none'", "index", "none", "--id", "id", "--text", "text"),
+            (1, "there is no index 'none'", "search", "none", "water")]:
+        done = vectors(server, *args, check=False)
+        assert done.returncode == status and said in done.stderr and done.stdout == "", (args, done)
+    assert jobs(server, "--state", "runing", check=False).stderr.endswith("did you mean running?\n")
+    assert jobs(server, "show", "1", check=False).stderr == "lakehouse: there is no job '1'\n"
+
+
+def test_a_bar_is_drawn_and_ctrl_c_leaves_the_job_at_work(server, tmp_path):
+    terminal = Terminal(tmp_path, "vectors", "index", "many", "--id", "id", "--text", "text", "--url", server.url)
+    termios.tcsetwinsize(terminal.fd, (24, 66))
+    terminal.expect(f" of {MANY} rows  ", 60)
+    drawn = terminal.expect(f" of {MANY} rows  ", 60).split("\x1b[K")[-1] + f" of {MANY} rows  "
+    assert re.match(r"many  \[[# ]+\] +\d+%  \d+ of \d+ rows  ", drawn), drawn
+    terminal.send("\x03")
+    job = newest(server)
+    lines = terminal.expect(f"interrupted; the job goes on: `lakehouse jobs watch {job['id']}` shows it").split("\x1b[K")
+    assert all(len(line.strip("\r^C")) <= 66 for line in lines[:-1]), lines
+    assert terminal.wait() == 130
+    assert newest(server)["state"] in ("running", "succeeded")
+    watch = Terminal(tmp_path, "jobs", "watch", job["id"], "--url", server.url)
+    watch.expect("index:many: done in ", 120)
+    watch.expect(f"{MANY} rows")
+    assert watch.wait() == 0
+    assert re.search(rf"{job['id']} │ vector\.index │ index:many +│ succeeded │ {MANY} of {MANY} ", jobs(server, "--state", "succeeded").stdout)
+    assert jobs(server, "cancel", job["id"]).stdout == f"{job['id']} has ended already: succeeded\n"
+    assert "only one that failed or was cancelled" in jobs(server, "retry", job["id"], check=False).stderr
+
+
+def test_a_job_is_cancelled_and_goes_on_when_tried_again(server):
+    server.sql("CREATE TABLE stopped AS SELECT * FROM many")
+    out = vectors(server, "index", "stopped", "--id", "id", "--text", "text", "--no-wait").stdout
+    id = newest(server)["id"]
+    assert out == f"the job {id} runs; `lakehouse jobs watch {id}` shows it\n"
+    assert jobs(server, "cancel", id).stdout in (f"{id} is told to end\n", f"{id} is cancelled\n")
+    watched = jobs(server, "watch", id, check=False)
+    assert watched.returncode == 1 and watched.stderr == f"lakehouse: the job was cancelled; `lakehouse jobs retry {id}` goes on with it\n"
+    assert re.search(r"state +│ cancelled\n", jobs(server, "show", id).stdout)
+    assert jobs(server, "retry", id).stdout == f"{id} is queued again\n"
+    assert json.loads(jobs(server, "watch", id, "--json").stdout)["result"]["rows"] == MANY
+
+
+def test_what_was_passed_over_is_told(server):
+    rows = "id,text\n" + "".join(f'{i % 20 if i > 19 else i},"Note {i}."\n' for i in range(28))
+    server.ingest(rows.encode(), "twice")
+    out = vectors(server, "index", "twice", "--id", "id", "--text", "text").stdout
+    assert "20 rows" in out.splitlines()[0] and "passed over" in out
+    job = newest(server)
+    assert job["problem_count"] == 8 and out.endswith(f"5 of 8; `lakehouse jobs show {job['id']}` lists more\n")
+    assert jobs(server, "show", job["id"]).stdout.count("there is a row of this id already") == 8
+
+
+def test_watching_goes_on_when_the_server_was_started_anew(tmp_path):
+    server = Server(tmp_path / "lake", env=HASH)
+    server.sql(f"CREATE TABLE many AS SELECT i AS id, 'The ' || i || 'th of many.' AS text FROM range({MANY}) r(i)")
+    terminal = Terminal(tmp_path, "vectors", "index", "many", "--id", "id", "--text", "text", "--url", server.url)
+    terminal.expect(f" of {MANY} rows  ", 60)
+    address = server.url.split("//")[1]
+    server.kill()
+    terminal.expect("the server does not answer")
+    server.args = ["--listen", address]
+    server.start()
+    terminal.expect("many: done in ", 120)
+    terminal.expect(f"{MANY} rows, {MANY} chunks")
+    assert terminal.wait() == 0
+    server.stop()
+
+
+def test_a_lake_that_is_opened_here_says_that_a_job_waits_for_it(tmp_path):
+    (tmp_path / "notes.csv").write_text(NOTES)
+    at = {"env": HASH, "cwd": tmp_path}
+    lakehouse("ingest", "notes.csv", "--root", "lake", **at)
+    out = lakehouse("vectors", "index", "notes", "--id", "id", "--text", "text", "--no-wait", "--root", "lake", **at).stdout
+    id = json.loads(lakehouse("jobs", "--json", "--root", "lake", **at).stdout)[0]["id"]
+    assert out == f"the job {id} runs when the lake is served, or opened by `lakehouse jobs watch` with --root\n"
+    assert "3 rows, 3 chunks" in lakehouse("jobs", "watch", id, "--root", "lake", **at).stdout
+    assert "Bees" not in lakehouse("vectors", "search", "notes", "water", "--root", "lake", **at).stdout
+    no_model = lakehouse("vectors", "index", "notes", "--id", "id", "--text", "topic", "--index", "n2", "--root", "lake", cwd=tmp_path, check=False)
+    assert no_model.returncode == 1 and "no embedding model is configured: set ai.embed_provider" in no_model.stderr
