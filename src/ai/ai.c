@@ -10,7 +10,7 @@
 enum { AI_HEALTH_PAUSE_MS = 1000, AI_HEALTH_TIMEOUT_MS = 3000, AI_HEALTH_ARENA_BYTES = 64 << 20 };
 
 const char *const lh_ai_task_names[LH_AI_TASKS] = {"embed", "generate", "rerank"};
-static const struct ai_provider_ops *const ai_providers[] = {&ai_provider_hash, &ai_provider_openai,
+static const struct ai_provider_ops *const ai_providers[] = {&ai_provider_llama, &ai_provider_hash, &ai_provider_openai,
                                                              &ai_provider_ollama};
 
 /* ---- open ---- */

@@ -57,7 +57,7 @@ struct ai_provider_ops {
     /* Does it answer, and has it the model? NULL: always. */
     lh_code (*check)(void *state, ai_try *one, lh_arena *arena, lh_error *err);
 };
-extern const struct ai_provider_ops ai_provider_hash, ai_provider_openai, ai_provider_ollama;
+extern const struct ai_provider_ops ai_provider_llama, ai_provider_hash, ai_provider_openai, ai_provider_ollama;
 
 /* ---- events.c: the stream of an endpoint, cut into events as it comes ---- */
 typedef enum {

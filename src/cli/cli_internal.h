@@ -155,9 +155,6 @@ lh_str lh_cli_configured_url(const lh_config *config, lh_arena *arena);
 /* OK when a lakehouse answers at the URL. Errors: UNAVAILABLE and what else lh_http_do() gives. */
 LH_MUST_CHECK lh_code lh_cli_check_lakehouse(lh_http_client *client, lh_str url, lh_error *err);
 
-/* Path of `name` in the folder of this program. Errors: IO, INVALID (too long). */
-LH_MUST_CHECK lh_code lh_cli_beside_binary(const char *name, char *into, size_t into_bytes, lh_error *err);
-
 /* ---- per-process scratch folder (scratch.c) ---- */
 typedef struct lh_scratch {
     char path[4096];

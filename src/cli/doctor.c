@@ -137,7 +137,7 @@ static void doctor_check_extensions(doctor *d) {
     lh_error err = {0};
     lh_str configured = d->config.engine_extension_dir;
     lh_code code = configured.len ? lh_str_to_cstr(configured, folder, sizeof folder, &err)
-                                  : lh_cli_beside_binary("extensions", folder, sizeof folder, &err);
+                                  : lh_beside_binary("extensions", folder, sizeof folder, &err);
     unsigned missing = 0;
     for (size_t i = 0; code == LH_OK && i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s.duckdb_extension", folder, names[i]);

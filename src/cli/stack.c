@@ -107,19 +107,7 @@ lh_code lh_stack_listen(const lh_config *config, bool grpc, lh_stack **ret, lh_e
 static lh_code stack_find_extensions(lh_stack *stack, lh_error *err) {
     lh_str configured = stack->config->engine_extension_dir;
     if (configured.len) return lh_str_to_cstr(configured, stack->extension_dir, sizeof stack->extension_dir, err);
-    return lh_cli_beside_binary("extensions", stack->extension_dir, sizeof stack->extension_dir, err);
-}
-
-lh_code lh_cli_beside_binary(const char *name, char *into, size_t into_bytes, lh_error *err) {
-    char self[4096];
-    ssize_t got = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (got < 0) return lh_fail_errno(err, errno, "cannot find the path of this program");
-    self[got] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash) *slash = '\0';
-    if ((size_t)snprintf(into, into_bytes, "%s/%s", self, name) >= into_bytes)
-        return lh_fail(err, LH_INVALID, "the path %s is too long", self);
-    return LH_OK;
+    return lh_beside_binary("extensions", stack->extension_dir, sizeof stack->extension_dir, err);
 }
 
 static lh_code stack_open_engine(lh_stack *stack, lh_error *err) {

@@ -22,7 +22,9 @@ static uint64_t run_process_start(long pid) {
     text[got] = '\0';
     char *at = strrchr(text, ')'); /* the program's name may hold anything */
     for (int i = 0; at && i < 20; i++) at = strchr(at + 1, ' ');
-    return at ? strtoull(at + 1, NULL, 10) : 0;
+    lh_str rest = lh_str_from(at ? at + 1 : NULL);
+    uint64_t start;
+    return lh_str_to_u64(lh_str_split(&rest, ' '), &start) == LH_OK ? start : 0;
 }
 
 void jobs_name_owner(char *into, size_t size_bytes) {
