@@ -44,9 +44,9 @@ struct lh_job {
     lh_uuid id;
     _Atomic(const char *) phase;
     atomic_uint_fast64_t done, total, problem_count;
-    uint64_t done_at_start, started_ns;
     uint64_t renewed_ns; /* the keeper's */
     /* under jobs->lock */
+    uint64_t done_at_start, started_ns; /* of the phase */
     lh_buf problems; /* members of a JSON array */
     uint64_t problems_kept;
     bool asked_to_end; /* by a person, not by our own end */

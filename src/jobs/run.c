@@ -106,6 +106,10 @@ lh_str lh_job_id(const lh_job *job) { return lh_uuid_str(&job->id); }
 lh_cancel *lh_job_cancel_of(lh_job *job) { return job->cancel; }
 
 void lh_job_set_phase(lh_job *job, const char *phase) {
+    pthread_mutex_lock(&job->jobs->lock); /* how fast it goes is told of each phase by itself */
+    job->started_ns = lh_time_monotonic_ns();
+    job->done_at_start = atomic_load(&job->done);
+    pthread_mutex_unlock(&job->jobs->lock);
     atomic_store(&job->phase, phase);
     jobs_tell(job->jobs);
 }

@@ -458,7 +458,7 @@ static lh_code build_write_all(build *b, vector_batch **held, lh_error *err) {
             *held = batch;
             chunks += batch->chunk_count;
             bytes += lh_arena_used_bytes(batch->arena);
-            b->embedded += batch->rows;
+            for (size_t i = 0; i < batch->chunk_count; i++) b->embedded += batch->numbers[i] == 0;
         }
         bool due = !batch || (chunks >= b->vector->checkpoint_chunks && !b->refreshes) || bytes >= BUILD_COMMIT_BYTES;
         if (!due) continue;

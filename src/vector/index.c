@@ -1,9 +1,28 @@
 /* The module, and what people do with indexes: start the job of one, drop one. */
 #include "vector/vector_internal.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { INDEX_LEFT_S = 3600 };
+
+/* What a process that was killed left: files without their name yet, when they are so old that nobody writes them any more. */
+static void index_sweep(const char *folder) {
+    DIR *all = opendir(folder);
+    for (struct dirent *entry; all && (entry = readdir(all));) {
+        lh_str name = lh_str_from(entry->d_name);
+        struct stat st;
+        char path[8192];
+        bool half = lh_str_ends(name, LH_STR(".tmp")) || lh_str_search(name, LH_STR(".tmp-")) != SIZE_MAX ||
+                    lh_str_starts(name, LH_STR("spool-"));
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (half && stat(path, &st) == 0 && st.st_mtime < lh_time_now_ms() / 1000 - INDEX_LEFT_S) unlink(path);
+    }
+    if (all) closedir(all);
+}
 
 lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_error *err) {
     LH_CLEANUP(lh_vector_freep) lh_vector *vector = calloc(1, sizeof *vector);
@@ -26,6 +45,7 @@ lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_erro
     LH_TRY(lh_str_to_cstr(vector->folder, folder, sizeof folder, err));
     if (mkdir(folder, 0700) != 0 && errno != EEXIST)
         return lh_fail_errno(err, errno, "cannot make the folder of vector indexes, %s", folder);
+    index_sweep(folder);
     *ret = lh_take(&vector);
     return LH_OK;
 }

@@ -116,7 +116,13 @@ static lh_code search_embed(search *s, lh_str text, lh_error *err) {
     const lh_ai_call call = {
         .model = s->definition.model.name, .principal = s->caller->by, .cancelled = lh_cancel_flag(s->caller->cancel)};
     lh_ai_embeddings got;
-    LH_TRY(lh_ai_embed(s->vector->ai, &call, &text, 1, s->arena, &got, err));
+    lh_code code = lh_ai_embed(s->vector->ai, &call, &text, 1, s->arena, &got, err);
+    if (code == LH_NOT_FOUND)
+        return lh_fail(
+            err, LH_CONFLICT,
+            "the index '%.*s' is of the model %.*s, which is not configured any more: index the dataset anew",
+            LH_STR_ARG(s->definition.name), LH_STR_ARG(s->definition.model.name));
+    LH_TRY(code);
     s->query = got.values;
     return search_check_model(s, &got.model, got.dimensions, err);
 }
@@ -431,9 +437,11 @@ static lh_code search_rerank(search *s, lh_json **items, lh_error *err) {
 
 static lh_code search_in_served(search *s, lh_json **ret, lh_error *err) {
     int64_t now = -1;
-    s->changed = s->definition.over_view ||
-                 lh_table_snapshot_id(s->vector->catalog, s->definition.dataset, &now, NULL) != LH_OK ||
-                 now != s->definition.dataset_snapshot_id;
+    bool there = lh_table_snapshot_id(s->vector->catalog, s->definition.dataset, &now, NULL) == LH_OK;
+    if (!there && !s->definition.over_view)
+        return lh_fail(err, LH_CONFLICT, "the dataset of the index '%.*s', %.*s, is gone",
+                       LH_STR_ARG(s->definition.name), LH_STR_ARG(lh_table_name_text(s->definition.dataset, s->arena)));
+    s->changed = s->definition.over_view || now != s->definition.dataset_snapshot_id;
     if (s->mode == SEARCH_TEXT || (s->mode == SEARCH_HYBRID && s->weights[VECTOR_BY_TEXT] > 0))
         LH_TRY(vector_served_bm25(s->vector, s->served, &s->definition, s->caller->cancel, &s->bm25, err));
     LH_TRY(search_allow(s, err));

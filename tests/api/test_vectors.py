@@ -188,6 +188,35 @@ def test_rows_without_an_id_or_with_another_s_are_told_and_left_out(server):
     assert job["result"]["rows"] == 10
 
 
+def test_rows_without_a_text_are_no_rows_of_the_index(server):
+    server.ingest(lines(people(0, 4) + [("C0100", "TX", ""), ("C0101", "TX", "   ")]), "wordless")
+    result = index(server, "wordless")["result"]
+    assert (result["embedded_rows"], result["rows"], result["unchanged_rows"]) == (4, 4, 0)
+    result = index(server, "wordless")["result"]
+    assert (result["embedded_rows"], result["rows"], result["unchanged_rows"]) == (0, 4, 4)
+
+
+def test_an_index_whose_dataset_or_model_is_gone_says_so(tmp_path):
+    server = Server(tmp_path / "lake", env=HASH)
+    for name in ("lost", "other"):
+        server.ingest(lines(people(0, 5)), name)
+        index(server, name)
+    server.sql("DROP TABLE lost")
+    assert "is gone" in search(server, 409, index="lost", query="x")["message"]
+    server.stop()
+    server.env["LAKEHOUSE__AI__EMBED_MODEL"] = "hash-64"
+    server.start()
+    assert "hash" in search(server, 409, index="other", query="x")["message"]
+    result = index(server, "other")  # of the other model now: all of it is embedded anew, and takes the place in one commit
+    assert result["result"]["embedded_rows"] == 5
+    told = server.request("GET", "/vectors/indexes/other").json()
+    assert told["model"]["dimensions"] == 64 and told["table"] != "vectors.other"
+    assert len(search(server, index="other", query=TEXTS[0])) == 3
+    tables = [row[0] for row in server.sql("SELECT table_name FROM information_schema.tables WHERE table_schema = 'vectors'")]
+    assert told["table"].split(".")[1] in tables
+    server.stop()
+
+
 def test_what_cannot_be_is_refused(server):
     server.ingest(lines(people(0, 5)), "refused")
     index(server, "refused")
