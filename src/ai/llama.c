@@ -45,9 +45,11 @@ struct ai_llama {
 
 static lh_code llama_check_processor(lh_error *err) {
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi2"))
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
+        __builtin_cpu_supports("bmi2"))
         return LH_OK;
-    return lh_fail(err, LH_UNAVAILABLE, "models in process need a processor with AVX2, FMA, F16C and BMI2; use an endpoint instead");
+    return lh_fail(err, LH_UNAVAILABLE,
+                   "models in process need a processor with AVX2, FMA, F16C and BMI2; use an endpoint instead");
 }
 
 static void llama_close_fd(int *fd) {
@@ -83,7 +85,9 @@ static lh_code llama_check_kind(const ai_llama *model, const char *path, lh_erro
     llama_model_meta_val_str(model->model, key, pooling, sizeof pooling);
     bool embeds = pooling[0] >= '1' && pooling[0] <= '3'; /* mean, first, last */
     if (model->kind == AI_LLAMA_EMBED)
-        return embeds ? LH_OK : lh_fail(err, LH_INVALID, "'%s' (%s) is no embedding model: it says no pooling", path, architecture);
+        return embeds ? LH_OK
+                      : lh_fail(err, LH_INVALID, "'%s' (%s) is no embedding model: it says no pooling", path,
+                                architecture);
     if (embeds || !llama_model_has_decoder(model->model))
         return lh_fail(err, LH_INVALID, "'%s' (%s) is an embedding model: it writes no answers", path, architecture);
     struct llama_chat_message probe = {"user", "x"};
@@ -97,7 +101,8 @@ static bool llama_strips_marks(const ai_llama *model) {
     char theirs[8] = "", ours[8] = "";
     llama_model_meta_val_str(model->model, "tokenizer.ggml.normalizer.strip_accents", theirs, sizeof theirs);
     llama_model_meta_val_str(model->model, "lakehouse.strip_marks", ours, sizeof ours);
-    return llama_vocab_type(model->vocab) == LLAMA_VOCAB_TYPE_WPM && (strcmp(theirs, "false") != 0 || strcmp(ours, "true") == 0);
+    return llama_vocab_type(model->vocab) == LLAMA_VOCAB_TYPE_WPM &&
+           (strcmp(theirs, "false") != 0 || strcmp(ours, "true") == 0);
 }
 
 static bool llama_is_cancelled(const _Atomic bool *cancelled) { return cancelled && atomic_load(cancelled); }
@@ -111,7 +116,8 @@ static lh_code llama_open_slot(ai_llama *model, uint32_t threads, lh_error *err)
     llama_slot *slot = &model->slots[model->slot_count];
     bool embed = model->kind == AI_LLAMA_EMBED;
     uint32_t context = model->facts.context_tokens;
-    uint32_t batch = embed ? context : GENERATE_BATCH_TOKENS; /* a text has to fit one batch: attention sees all of it */
+    uint32_t batch =
+        embed ? context : GENERATE_BATCH_TOKENS; /* a text has to fit one batch: attention sees all of it */
     if (embed && batch < EMBED_BATCH_TOKENS) batch = EMBED_BATCH_TOKENS;
     struct llama_context_params params = llama_context_default_params();
     params.n_ctx = embed ? batch : context;
@@ -125,13 +131,15 @@ static lh_code llama_open_slot(ai_llama *model, uint32_t threads, lh_error *err)
     params.abort_callback_data = slot;
     ai_shim_reason reason;
     slot->context = ai_shim_context(model->model, params, &reason);
-    if (!slot->context) return lh_fail(err, LH_NO_MEMORY, "model '%s': %s", model->name, reason.text[0] ? reason.text : "no context");
+    if (!slot->context)
+        return lh_fail(err, LH_NO_MEMORY, "model '%s': %s", model->name, reason.text[0] ? reason.text : "no context");
     slot->batch = llama_batch_init((int32_t)batch, 0, 1);
     model->slot_count++;
     return LH_OK;
 }
 
-lh_code ai_llama_open(lh_str path, ai_llama_kind kind, uint32_t threads, uint32_t context_tokens, ai_llama **ret, lh_error *err) {
+lh_code ai_llama_open(lh_str path, ai_llama_kind kind, uint32_t threads, uint32_t context_tokens, ai_llama **ret,
+                      lh_error *err) {
     if (threads < 1 || threads > AI_LLAMA_THREADS_MAX)
         return lh_fail(err, LH_INVALID, "a model has 1 to %d threads", AI_LLAMA_THREADS_MAX);
     LH_TRY(llama_check_processor(err));
@@ -208,8 +216,10 @@ static void llama_give_slot(ai_llama *model, llama_slot *slot) {
 
 /* --- tokens ----------------------------------------------------------------- */
 
-static lh_code llama_tokens(const ai_llama *model, lh_str text, bool special, llama_token **ret, size_t *ret_count, lh_error *err) {
-    if (text.len > AI_LLAMA_TEXT_BYTES) return lh_fail(err, LH_LIMIT, "a text has %zu bytes, the limit is %d", text.len, AI_LLAMA_TEXT_BYTES);
+static lh_code llama_tokens(const ai_llama *model, lh_str text, bool special, llama_token **ret, size_t *ret_count,
+                            lh_error *err) {
+    if (text.len > AI_LLAMA_TEXT_BYTES)
+        return lh_fail(err, LH_LIMIT, "a text has %zu bytes, the limit is %d", text.len, AI_LLAMA_TEXT_BYTES);
     LH_CLEANUP(lh_buf_done) lh_buf plain = LH_BUF_INIT(4 * (size_t)AI_LLAMA_TEXT_BYTES);
     if (model->strips_marks) {
         lh_buf_without_marks(&plain, text);
@@ -330,7 +340,8 @@ static void *embed_run(void *of) {
     return NULL;
 }
 
-static lh_code embed_prepare(embed_work *work, const lh_str *texts, size_t count, ai_llama_embedded *ret, lh_error *err) {
+static lh_code embed_prepare(embed_work *work, const lh_str *texts, size_t count, ai_llama_embedded *ret,
+                             lh_error *err) {
     uint32_t most = work->model->facts.context_tokens;
     for (size_t i = 0; i < count; i++) {
         if (llama_is_cancelled(work->cancelled)) return lh_fail(err, LH_CANCELLED, "cancelled");
@@ -349,13 +360,15 @@ static lh_code embed_prepare(embed_work *work, const lh_str *texts, size_t count
         text->count = (uint32_t)tokens;
         ret->tokens += tokens;
     }
-    qsort(work->texts, count, sizeof *work->texts, embed_by_length); /* the longest first: the last batches are short ones */
+    qsort(work->texts, count, sizeof *work->texts,
+          embed_by_length); /* the longest first: the last batches are short ones */
     return LH_OK;
 }
 
 lh_code ai_llama_embed(ai_llama *model, const lh_str *texts, size_t count, const _Atomic bool *cancelled, float *into,
                        ai_llama_embedded *ret, lh_error *err) {
-    LH_CLEANUP(embed_texts_free) embed_work work = {.model = model, .cancelled = cancelled, .into = into, .lock = PTHREAD_MUTEX_INITIALIZER};
+    LH_CLEANUP(embed_texts_free)
+    embed_work work = {.model = model, .cancelled = cancelled, .into = into, .lock = PTHREAD_MUTEX_INITIALIZER};
     if (model->kind != AI_LLAMA_EMBED) return lh_fail(err, LH_INVALID, "model '%s' makes no vectors", model->name);
     work.texts = calloc(count ? count : 1, sizeof *work.texts);
     if (!work.texts) return lh_fail(err, LH_NO_MEMORY, "out of memory");
@@ -399,7 +412,8 @@ static lh_code token_list_add(token_list *list, const llama_token *tokens, size_
 }
 
 /* `marks`: text of the template, whose words for tokens are such tokens. A message's own are text. */
-static lh_code generate_add_text(const ai_llama *model, lh_str text, bool first, bool marks, token_list *into, lh_error *err) {
+static lh_code generate_add_text(const ai_llama *model, lh_str text, bool first, bool marks, token_list *into,
+                                 lh_error *err) {
     LH_CLEANUP(lh_free_pointer) llama_token *tokens = NULL;
     size_t count = 0;
     if (text.len == 0 && !first) return LH_OK;
@@ -409,16 +423,18 @@ static lh_code generate_add_text(const ai_llama *model, lh_str text, bool first,
 }
 
 /* The template is applied to place holders, and the messages are put in as tokens: so no message can end its own turn. */
-static lh_code generate_prompt(const ai_llama *model, const ai_llama_message *messages, size_t count, lh_arena *arena, token_list *into,
-                               lh_error *err) {
-    if (count == 0 || count > AI_LLAMA_MESSAGES_MAX) return lh_fail(err, LH_INVALID, "1 to %d messages, not %zu", AI_LLAMA_MESSAGES_MAX, count);
+static lh_code generate_prompt(const ai_llama *model, const ai_llama_message *messages, size_t count, lh_arena *arena,
+                               token_list *into, lh_error *err) {
+    if (count == 0 || count > AI_LLAMA_MESSAGES_MAX)
+        return lh_fail(err, LH_INVALID, "1 to %d messages, not %zu", AI_LLAMA_MESSAGES_MAX, count);
     struct llama_chat_message *turns = LH_ARENA_ARRAY(arena, struct llama_chat_message, count);
     lh_str *holders = LH_ARENA_ARRAY(arena, lh_str, count);
     LH_TRY(lh_arena_check(arena, err));
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
         lh_str role = messages[i].role;
-        if (!lh_str_eq(role, LH_STR("system")) && !lh_str_eq(role, LH_STR("user")) && !lh_str_eq(role, LH_STR("assistant")))
+        if (!lh_str_eq(role, LH_STR("system")) && !lh_str_eq(role, LH_STR("user")) &&
+            !lh_str_eq(role, LH_STR("assistant")))
             return lh_fail(err, LH_INVALID, "message %zu: the role is 'system', 'user' or 'assistant'", i + 1);
         bytes += messages[i].content.len;
         if (messages[i].content.len > AI_LLAMA_TEXT_BYTES || bytes > AI_LLAMA_TEXT_BYTES)
@@ -435,7 +451,8 @@ static lh_code generate_prompt(const ai_llama *model, const ai_llama_message *me
     bool first = true;
     for (size_t i = 0; i < count; i++) {
         size_t at = lh_str_search(rest, holders[i]);
-        if (at == SIZE_MAX) return lh_fail(err, LH_INVALID, "message %zu: the model's chat template has no place for it", i + 1);
+        if (at == SIZE_MAX)
+            return lh_fail(err, LH_INVALID, "message %zu: the model's chat template has no place for it", i + 1);
         LH_TRY(generate_add_text(model, lh_str_sub(rest, 0, at), first, true, into, err));
         LH_TRY(generate_add_text(model, messages[i].content, false, false, into, err));
         rest = lh_str_sub(rest, at + holders[i].len, rest.len);
@@ -448,15 +465,20 @@ static void generate_sampler_freep(struct llama_sampler **sampler) {
     if (*sampler) llama_sampler_free(*sampler);
 }
 
-static lh_code generate_sampler(const ai_llama *model, const ai_llama_options *options, lh_arena *arena, struct llama_sampler **ret, lh_error *err) {
-    LH_CLEANUP(generate_sampler_freep) struct llama_sampler *chain = llama_sampler_chain_init(llama_sampler_chain_default_params());
+static lh_code generate_sampler(const ai_llama *model, const ai_llama_options *options, lh_arena *arena,
+                                struct llama_sampler **ret, lh_error *err) {
+    LH_CLEANUP(generate_sampler_freep)
+    struct llama_sampler *chain = llama_sampler_chain_init(llama_sampler_chain_default_params());
     if (options->grammar.len > 0) {
-        if (memchr(options->grammar.ptr, 0, options->grammar.len)) return lh_fail(err, LH_INVALID, "the grammar holds a NUL byte");
+        if (memchr(options->grammar.ptr, 0, options->grammar.len))
+            return lh_fail(err, LH_INVALID, "the grammar holds a NUL byte");
         const char *text = lh_arena_cstr(arena, options->grammar);
         LH_TRY(lh_arena_check(arena, err));
         ai_shim_reason reason;
         struct llama_sampler *grammar = ai_shim_grammar(model->vocab, text, &reason);
-        if (!grammar) return lh_fail(err, LH_INVALID, "the grammar is wrong: %s", reason.text[0] ? reason.text : "it has no rule 'root'");
+        if (!grammar)
+            return lh_fail(err, LH_INVALID, "the grammar is wrong: %s",
+                           reason.text[0] ? reason.text : "it has no rule 'root'");
         llama_sampler_chain_add(chain, grammar);
     }
     if (!(options->temperature > 0)) {
@@ -531,8 +553,9 @@ static lh_code generate_decode(llama_slot *slot, llama_token *tokens, size_t cou
     return LH_OK;
 }
 
-static lh_code generate_run(ai_llama *model, llama_slot *slot, token_list *prompt, struct llama_sampler *sampler, const ai_llama_options *options,
-                            generate_text *out, ai_llama_answer *answer, lh_error *err) {
+static lh_code generate_run(ai_llama *model, llama_slot *slot, token_list *prompt, struct llama_sampler *sampler,
+                            const ai_llama_options *options, generate_text *out, ai_llama_answer *answer,
+                            lh_error *err) {
     uint64_t most = model->facts.context_tokens - prompt->count;
     if (options->max_tokens > 0 && options->max_tokens < most) most = options->max_tokens;
     llama_memory_clear(llama_get_memory(slot->context), false);
@@ -541,7 +564,8 @@ static lh_code generate_run(ai_llama *model, llama_slot *slot, token_list *promp
     while (answer->completion_tokens < most) {
         llama_token token = 0;
         ai_shim_reason reason;
-        if (!ai_shim_sample(sampler, slot->context, &token, &reason)) return lh_fail(err, LH_INTERNAL, "the model failed: %s", reason.text);
+        if (!ai_shim_sample(sampler, slot->context, &token, &reason))
+            return lh_fail(err, LH_INTERNAL, "the model failed: %s", reason.text);
         answer->completion_tokens++;
         if (llama_vocab_is_eog(model->vocab, token)) {
             answer->finish = AI_LLAMA_STOPPED;
@@ -560,10 +584,11 @@ static lh_code generate_run(ai_llama *model, llama_slot *slot, token_list *promp
     return generate_send(out, options, true, err);
 }
 
-lh_code ai_llama_generate(ai_llama *model, const ai_llama_message *messages, size_t count, const ai_llama_options *options, lh_arena *arena,
-                          ai_llama_answer *ret, lh_error *err) {
+lh_code ai_llama_generate(ai_llama *model, const ai_llama_message *messages, size_t count,
+                          const ai_llama_options *options, lh_arena *arena, ai_llama_answer *ret, lh_error *err) {
     if (model->kind != AI_LLAMA_GENERATE) return lh_fail(err, LH_INVALID, "model '%s' writes no answers", model->name);
-    if (options->stop_count > AI_LLAMA_STOPS_MAX) return lh_fail(err, LH_INVALID, "at most %d texts to stop at", AI_LLAMA_STOPS_MAX);
+    if (options->stop_count > AI_LLAMA_STOPS_MAX)
+        return lh_fail(err, LH_INVALID, "at most %d texts to stop at", AI_LLAMA_STOPS_MAX);
     for (size_t i = 0; i < options->stop_count; i++)
         if (options->stops[i].len == 0 || options->stops[i].len > AI_LLAMA_STOP_BYTES)
             return lh_fail(err, LH_INVALID, "a text to stop at has 1 to %d bytes", AI_LLAMA_STOP_BYTES);
@@ -572,7 +597,8 @@ lh_code ai_llama_generate(ai_llama *model, const ai_llama_message *messages, siz
     LH_CLEANUP(generate_text_done) generate_text out = {.text = LH_BUF_INIT(AI_LLAMA_TEXT_BYTES)};
     LH_TRY(generate_prompt(model, messages, count, arena, &prompt, err));
     if (prompt.count >= model->facts.context_tokens)
-        return lh_fail(err, LH_LIMIT, "the messages have %zu tokens, the model's context %u", prompt.count, model->facts.context_tokens);
+        return lh_fail(err, LH_LIMIT, "the messages have %zu tokens, the model's context %u", prompt.count,
+                       model->facts.context_tokens);
     LH_TRY(generate_sampler(model, options, arena, &sampler, err));
     ai_llama_answer answer = {.prompt_tokens = prompt.count};
     llama_slot *slot = llama_take_slot(model, options->cancelled);
@@ -587,7 +613,8 @@ lh_code ai_llama_generate(ai_llama *model, const ai_llama_message *messages, siz
 
 lh_code ai_json_schema_to_grammar(lh_str schema, lh_arena *arena, lh_str *ret, lh_error *err) {
     ai_shim_reason reason;
-    LH_CLEANUP(lh_free_pointer) char *grammar = ai_shim_schema_grammar(schema.ptr ? schema.ptr : "", schema.len, &reason);
+    LH_CLEANUP(lh_free_pointer)
+    char *grammar = ai_shim_schema_grammar(schema.ptr ? schema.ptr : "", schema.len, &reason);
     if (!grammar) return lh_fail(err, LH_INVALID, "the JSON schema makes no grammar: %s", reason.text);
     lh_str copy = lh_arena_dup(arena, lh_str_from(grammar));
     LH_TRY(lh_arena_check(arena, err));

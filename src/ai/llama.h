@@ -25,7 +25,8 @@ typedef struct ai_llama_facts {
 /* Opens and maps a model file. context_tokens: 0 for all that the model was trained for. threads: 1 to AI_LLAMA_THREADS_MAX.
  * Owned: ai_llama_free(). Errors: NOT_FOUND, IO, INVALID (no GGUF file, not a model of that kind, threads), CORRUPT (llama.cpp
  * does not read it), UNAVAILABLE (the processor is below AVX2, FMA, F16C, BMI2), NO_MEMORY. */
-LH_MUST_CHECK lh_code ai_llama_open(lh_str path, ai_llama_kind kind, uint32_t threads, uint32_t context_tokens, ai_llama **ret, lh_error *err);
+LH_MUST_CHECK lh_code ai_llama_open(lh_str path, ai_llama_kind kind, uint32_t threads, uint32_t context_tokens,
+                                    ai_llama **ret, lh_error *err);
 void ai_llama_free(ai_llama *model); /* NULL is fine; no call may be running */
 static inline void ai_llama_freep(ai_llama **model) { ai_llama_free(*model); }
 ai_llama_facts ai_llama_about(const ai_llama *model);
@@ -36,8 +37,8 @@ typedef struct ai_llama_embedded {
 } ai_llama_embedded;
 /* Vectors of length 1, `dimensions` floats a text, in the order of the texts, into `into`. cancelled: NULL, or looked at within and
  * between batches. On an error `into` holds anything. Errors: CANCELLED, LIMIT (a text's bytes), NO_MEMORY, INTERNAL. */
-LH_MUST_CHECK lh_code ai_llama_embed(ai_llama *model, const lh_str *texts, size_t count, const _Atomic bool *cancelled, float *into,
-                                     ai_llama_embedded *ret, lh_error *err);
+LH_MUST_CHECK lh_code ai_llama_embed(ai_llama *model, const lh_str *texts, size_t count, const _Atomic bool *cancelled,
+                                     float *into, ai_llama_embedded *ret, lh_error *err);
 /* Tokens of a text, with those that the model puts around it. Errors: LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code ai_llama_count_tokens(ai_llama *model, lh_str text, uint64_t *ret, lh_error *err);
 
@@ -64,8 +65,9 @@ typedef struct ai_llama_answer {
 } ai_llama_answer;
 /* The model's answer to the messages, by its own chat template. Words of a message that look like the template's marks are text.
  * Errors: INVALID (a role, no message, the grammar, too many stops), LIMIT (longer than the context), CANCELLED, NO_MEMORY, INTERNAL. */
-LH_MUST_CHECK lh_code ai_llama_generate(ai_llama *model, const ai_llama_message *messages, size_t count, const ai_llama_options *options,
-                                        lh_arena *arena, ai_llama_answer *ret, lh_error *err);
+LH_MUST_CHECK lh_code ai_llama_generate(ai_llama *model, const ai_llama_message *messages, size_t count,
+                                        const ai_llama_options *options, lh_arena *arena, ai_llama_answer *ret,
+                                        lh_error *err);
 
 /* A grammar for JSON that fits the schema. Errors: INVALID with the reason. */
 LH_MUST_CHECK lh_code ai_json_schema_to_grammar(lh_str schema, lh_arena *arena, lh_str *ret, lh_error *err);

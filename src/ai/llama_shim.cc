@@ -29,7 +29,8 @@ std::string string_join(const std::vector<std::string> &texts, const std::string
 std::vector<std::string> string_split(const std::string &text, const std::string &at) {
     std::vector<std::string> parts;
     size_t from = 0;
-    for (size_t found; (found = text.find(at, from)) != std::string::npos; from = found + at.size()) parts.push_back(text.substr(from, found - from));
+    for (size_t found; (found = text.find(at, from)) != std::string::npos; from = found + at.size())
+        parts.push_back(text.substr(from, found - from));
     parts.push_back(text.substr(from));
     return parts;
 }
@@ -47,7 +48,8 @@ struct listen {
 };
 
 void say(ai_shim_reason *reason, const char *text) {
-    if (reason->text[0] == 0) std::snprintf(reason->text, sizeof reason->text, "%s", text); // the first is nearest to the cause
+    if (reason->text[0] == 0)
+        std::snprintf(reason->text, sizeof reason->text, "%s", text); // the first is nearest to the cause
     for (char *c = reason->text; *c; c++)
         if (*c == '\n') *c = ' ';
 }
@@ -94,11 +96,12 @@ llama_context *ai_shim_context(llama_model *model, llama_context_params params, 
 }
 
 llama_sampler *ai_shim_grammar(const llama_vocab *vocab, const char *grammar, ai_shim_reason *reason) {
-    return guarded(reason, static_cast<llama_sampler *>(nullptr), [&] { return llama_sampler_init_grammar(vocab, grammar, "root"); });
+    return guarded(reason, static_cast<llama_sampler *>(nullptr),
+                   [&] { return llama_sampler_init_grammar(vocab, grammar, "root"); });
 }
 
-bool ai_shim_tokenize(const llama_vocab *vocab, const char *text, size_t text_bytes, bool add_special, bool parse_special,
-                      llama_token **ret, size_t *ret_count) {
+bool ai_shim_tokenize(const llama_vocab *vocab, const char *text, size_t text_bytes, bool add_special,
+                      bool parse_special, llama_token **ret, size_t *ret_count) {
     ai_shim_reason reason;
     return guarded(&reason, false, [&] {
         if (text_bytes > INT32_MAX / 2) return false;
@@ -107,7 +110,8 @@ bool ai_shim_tokenize(const llama_vocab *vocab, const char *text, size_t text_by
         if (!tokens) return false;
         int32_t count = INT_MIN;
         try {
-            count = llama_tokenize(vocab, text, static_cast<int32_t>(text_bytes), tokens, room, add_special, parse_special);
+            count =
+                llama_tokenize(vocab, text, static_cast<int32_t>(text_bytes), tokens, room, add_special, parse_special);
         } catch (...) {
         }
         if (count < 0) {
@@ -135,9 +139,11 @@ bool ai_shim_sample(llama_sampler *sampler, llama_context *context, llama_token 
     });
 }
 
-int32_t ai_shim_chat(const char *chat_template, const llama_chat_message *messages, size_t count, char *into, int32_t into_bytes) {
+int32_t ai_shim_chat(const char *chat_template, const llama_chat_message *messages, size_t count, char *into,
+                     int32_t into_bytes) {
     ai_shim_reason reason;
-    return guarded(&reason, -1, [&] { return llama_chat_apply_template(chat_template, messages, count, true, into, into_bytes); });
+    return guarded(&reason, -1,
+                   [&] { return llama_chat_apply_template(chat_template, messages, count, true, into, into_bytes); });
 }
 
 char *ai_shim_schema_grammar(const char *schema, size_t schema_bytes, ai_shim_reason *reason) {

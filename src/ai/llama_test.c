@@ -15,7 +15,8 @@ static ai_llama *open_embedder(uint32_t threads, uint32_t context) {
     char path[4096];
     lh_error err = {0};
     ai_llama *model = NULL;
-    CHECK_OK(ai_llama_open(model_path(path, "all-minilm-l6-v2.gguf", "LAKEHOUSE_MODELS"), AI_LLAMA_EMBED, threads, context, &model, &err));
+    CHECK_OK(ai_llama_open(model_path(path, "all-minilm-l6-v2.gguf", "LAKEHOUSE_MODELS"), AI_LLAMA_EMBED, threads,
+                           context, &model, &err));
     return model;
 }
 static double cosine(const float *a, const float *b) {
@@ -85,7 +86,8 @@ static void test_ai_llama__a_vector_does_not_depend_on_its_batch(void) {
 static void test_ai_llama__a_text_is_cut_at_the_context_and_counted(void) {
     LH_CLEANUP(ai_llama_freep) ai_llama *model = open_embedder(1, 16);
     lh_error err = {0};
-    lh_str texts[] = {LH_STR("a b c d e f g h i j k l m n o p q r s t"), LH_STR("a b c d e f g h i j k l m n"), LH_STR("")};
+    lh_str texts[] = {LH_STR("a b c d e f g h i j k l m n o p q r s t"), LH_STR("a b c d e f g h i j k l m n"),
+                      LH_STR("")};
     static float vectors[3][384];
     ai_llama_embedded done = {0};
     CHECK_OK(ai_llama_embed(model, texts, 3, NULL, vectors[0], &done, &err));
@@ -114,8 +116,10 @@ static void test_ai_llama__a_schema_becomes_a_grammar(void) {
     lh_error err = {0};
     lh_str grammar = LH_STR_NONE;
     CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
-    CHECK_OK(ai_json_schema_to_grammar(LH_STR("{\"type\":\"object\",\"properties\":{\"city\":{\"enum\":[\"Rome\",\"Oslo\"]}},\"required\":[\"city\"]}"),
-                                       arena, &grammar, &err));
+    CHECK_OK(ai_json_schema_to_grammar(
+        LH_STR(
+            "{\"type\":\"object\",\"properties\":{\"city\":{\"enum\":[\"Rome\",\"Oslo\"]}},\"required\":[\"city\"]}"),
+        arena, &grammar, &err));
     CHECK(lh_str_search(grammar, LH_STR("root ::=")) != SIZE_MAX && lh_str_search(grammar, LH_STR("Oslo")) != SIZE_MAX);
     CHECK(ai_json_schema_to_grammar(LH_STR("{\"type\":"), arena, &grammar, &err) == LH_INVALID);
     CHECK(ai_json_schema_to_grammar(LH_STR("{\"type\":\"nothing\"}"), arena, &grammar, &err) == LH_INVALID);
@@ -127,13 +131,15 @@ static ai_llama *open_writer(void) {
     char path[4096];
     lh_error err = {0};
     ai_llama *model = NULL;
-    lh_code code = ai_llama_open(model_path(path, "smollm2-135m.gguf", "LAKEHOUSE_TEST_MODELS"), AI_LLAMA_GENERATE, 1, 2048, &model, &err);
+    lh_code code = ai_llama_open(model_path(path, "smollm2-135m.gguf", "LAKEHOUSE_TEST_MODELS"), AI_LLAMA_GENERATE, 1,
+                                 2048, &model, &err);
     if (code == LH_NOT_FOUND) skip();
     if (code != LH_OK) print_error("%s\n", err.message);
     CHECK(code == LH_OK);
     return model;
 }
-static const ai_llama_message ask[] = {{{"system", 6}, {"You answer shortly.", 19}}, {{"user", 4}, {"Name the capital of France.", 27}}};
+static const ai_llama_message ask[] = {{{"system", 6}, {"You answer shortly.", 19}},
+                                       {{"user", 4}, {"Name the capital of France.", 27}}};
 
 static lh_code collect(void *ctx, lh_str piece, lh_error *err) {
     if (!lh_str_is_utf8(piece)) return lh_fail(err, LH_CORRUPT, "cut");
@@ -167,7 +173,8 @@ static void test_ai_llama__an_answer_stops_where_it_was_told(void) {
     ai_llama_answer answer = {0};
     CHECK_OK(lh_arena_new(8 << 20, &arena, &err));
     lh_str stop = LH_STR("aris");
-    ai_llama_options options = {.max_tokens = 30, .stops = &stop, .stop_count = 1, .on_piece = collect, .ctx = &streamed};
+    ai_llama_options options = {
+        .max_tokens = 30, .stops = &stop, .stop_count = 1, .on_piece = collect, .ctx = &streamed};
     CHECK_OK(ai_llama_generate(model, ask, 2, &options, arena, &answer, &err));
     CHECK(answer.finish == AI_LLAMA_STOPPED && lh_str_ends(answer.text, LH_STR("P")));
     CHECK_STR(lh_buf_str(&streamed), answer.text);
@@ -220,8 +227,10 @@ static void test_ai_llama__a_message_cannot_end_its_turn_nor_pass_the_context(vo
 }
 
 LH_TEST_MAIN(LH_TEST(test_ai_llama__facts_are_of_the_file), LH_TEST(test_ai_llama__what_is_no_model_is_refused),
-             LH_TEST(test_ai_llama__a_vector_does_not_depend_on_its_batch), LH_TEST(test_ai_llama__a_text_is_cut_at_the_context_and_counted),
+             LH_TEST(test_ai_llama__a_vector_does_not_depend_on_its_batch),
+             LH_TEST(test_ai_llama__a_text_is_cut_at_the_context_and_counted),
              LH_TEST(test_ai_llama__a_cancelled_call_ends), LH_TEST(test_ai_llama__a_schema_becomes_a_grammar),
              LH_TEST(test_ai_llama__answers_are_the_same_for_one_seed_and_streamed_whole),
-             LH_TEST(test_ai_llama__an_answer_stops_where_it_was_told), LH_TEST(test_ai_llama__an_answer_keeps_to_its_grammar),
+             LH_TEST(test_ai_llama__an_answer_stops_where_it_was_told),
+             LH_TEST(test_ai_llama__an_answer_keeps_to_its_grammar),
              LH_TEST(test_ai_llama__a_message_cannot_end_its_turn_nor_pass_the_context))

@@ -56,8 +56,8 @@ static float build_between(const void *ctx, uint32_t a, uint32_t b) {
     switch (index->options.config.dtype) {
     case LH_ANN_F32: dot = index->kernels->dot_f32(block_a->vectors + at_a * n, block_b->vectors + at_b * n, n); break;
     case LH_ANN_F16:
-        dot = index->kernels->dot_f16(block_a->halves + at_a * n, block_b->halves + at_b * n, n) * (127 * meta_a->scale) *
-              (127 * meta_b->scale);
+        dot = index->kernels->dot_f16(block_a->halves + at_a * n, block_b->halves + at_b * n, n) *
+              (127 * meta_a->scale) * (127 * meta_b->scale);
         break;
     case LH_ANN_I8:
     case LH_ANN_DTYPES:
@@ -169,13 +169,16 @@ static lh_code build_check(const lh_ann_options *options, lh_error *err) {
     const lh_hnsw_config *config = &options->config;
     if (options->metric >= LH_ANN_METRICS) return lh_fail(err, LH_INVALID, "ann: unknown metric");
     if (options->dimensions < 1 || options->dimensions > LH_ANN_DIMENSIONS_MAX)
-        return lh_fail(err, LH_INVALID, "a vector has 1 to %d dimensions, not %" PRIu32, LH_ANN_DIMENSIONS_MAX, options->dimensions);
+        return lh_fail(err, LH_INVALID, "a vector has 1 to %d dimensions, not %" PRIu32, LH_ANN_DIMENSIONS_MAX,
+                       options->dimensions);
     if (!options->hnsw) return LH_OK;
     if (config->dtype >= LH_ANN_DTYPES) return lh_fail(err, LH_INVALID, "ann: unknown dtype");
     if (config->connectivity < 2 || config->connectivity > LH_ANN_CONNECTIVITY_MAX)
-        return lh_fail(err, LH_INVALID, "connectivity is 2 to %d, not %" PRIu32, LH_ANN_CONNECTIVITY_MAX, config->connectivity);
+        return lh_fail(err, LH_INVALID, "connectivity is 2 to %d, not %" PRIu32, LH_ANN_CONNECTIVITY_MAX,
+                       config->connectivity);
     if (config->ef_construction < 1 || config->ef_construction > LH_ANN_EF_MAX)
-        return lh_fail(err, LH_INVALID, "ef_construction is 1 to %d, not %" PRIu32, LH_ANN_EF_MAX, config->ef_construction);
+        return lh_fail(err, LH_INVALID, "ef_construction is 1 to %d, not %" PRIu32, LH_ANN_EF_MAX,
+                       config->ef_construction);
     if (config->ef_search < 1 || config->ef_search > LH_ANN_EF_MAX)
         return lh_fail(err, LH_INVALID, "ef_search is 1 to %d, not %" PRIu32, LH_ANN_EF_MAX, config->ef_search);
     return LH_OK;
@@ -207,7 +210,8 @@ static lh_code build_own_graph(lh_ann_index *index, lh_error *err) {
     lh_code code = build_new_graph(index, err);
     if (code == LH_OK) {
         bool damaged = false; /* it was checked when it was opened */
-        const char *failed = ann_graph_load(index->graph, index->graph_bytes.ptr, index->graph_bytes.len, index->rows, false, &damaged);
+        const char *failed =
+            ann_graph_load(index->graph, index->graph_bytes.ptr, index->graph_bytes.len, index->rows, false, &damaged);
         if (failed) code = lh_fail(err, LH_NO_MEMORY, "cannot load the graph: %s", failed);
     }
     if (code != LH_OK) { /* the old one serves on */

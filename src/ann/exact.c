@@ -50,8 +50,8 @@ static bool exact_push(exact_list *list, float high, uint32_t row) {
 }
 
 /* Rows first … first + count - 1 for one query; their dots lie `stride` apart. */
-static bool exact_take(const exact_scan *scan, exact_list *list, const ann_probe *probe, const ann_meta *meta, uint64_t first,
-                       size_t count, const int32_t *dots, size_t stride) {
+static bool exact_take(const exact_scan *scan, exact_list *list, const ann_probe *probe, const ann_meta *meta,
+                       uint64_t first, size_t count, const int32_t *dots, size_t stride) {
     bool l2 = scan->index->options.metric == LH_ANN_L2;
     const uint64_t *bits = scan->ask->bits;
     for (size_t i = 0; i < count; i++) {
@@ -109,7 +109,8 @@ static bool exact_piece(const exact_scan *scan, exact_list *lists, uint64_t firs
     for (; q + 4 <= ask->count; q += 4) {
         kernels->scan4(codes, count, ask->probes[q].codes, n, dots);
         for (size_t j = 0; j < 4; j++)
-            if (!exact_take(scan, &lists[q + j], &ask->probes[q + j], &block->meta[at], first, count, dots + j, 4)) return false;
+            if (!exact_take(scan, &lists[q + j], &ask->probes[q + j], &block->meta[at], first, count, dots + j, 4))
+                return false;
     }
     for (; q < ask->count; q++) {
         kernels->scan(codes, count, ask->probes[q].codes, n, dots);
@@ -147,7 +148,8 @@ static void exact_score_thread(void *ctx, unsigned n) { /* into its list's heap,
         size_t first = atomic_fetch_add(&score->next, EXACT_PIECE);
         for (size_t i = first; i < first + EXACT_PIECE && i < score->count; i++) {
             if (!ann_top_takes(top, score->items[i].key)) continue;
-            ann_top_offer(top, ann_exact_key(score->scan->index, &ask->probes[score->q], score->items[i].row), score->items[i].row);
+            ann_top_offer(top, ann_exact_key(score->scan->index, &ask->probes[score->q], score->items[i].row),
+                          score->items[i].row);
         }
         if (first + EXACT_PIECE >= score->count) return;
     }
@@ -167,8 +169,8 @@ static lh_code exact_score_many(const exact_scan *scan, unsigned threads, size_t
 }
 
 /* Joins what the threads have of one query and scores it. `work` has room for all their lows and items. */
-static lh_code exact_finish(const exact_scan *scan, unsigned threads, size_t q, ann_item *work, ann_item *ret, uint32_t *ret_count,
-                            lh_error *err) {
+static lh_code exact_finish(const exact_scan *scan, unsigned threads, size_t q, ann_item *work, ann_item *ret,
+                            uint32_t *ret_count, lh_error *err) {
     const ann_exact_ask *ask = scan->ask;
     size_t lows = 0, count = 0;
     for (unsigned t = 0; t < threads; t++) {
@@ -196,7 +198,8 @@ static lh_code exact_finish(const exact_scan *scan, unsigned threads, size_t q, 
     return LH_OK;
 }
 
-static lh_code exact_finish_all(const exact_scan *scan, unsigned threads, ann_item *ret, uint32_t *ret_counts, lh_error *err) {
+static lh_code exact_finish_all(const exact_scan *scan, unsigned threads, ann_item *ret, uint32_t *ret_counts,
+                                lh_error *err) {
     const ann_exact_ask *ask = scan->ask;
     size_t room = 1;
     for (size_t q = 0; q < ask->count; q++) {
@@ -210,7 +213,8 @@ static lh_code exact_finish_all(const exact_scan *scan, unsigned threads, ann_it
     }
     LH_CLEANUP(lh_free_pointer) ann_item *work = malloc(room * sizeof *work);
     if (!work) return lh_fail(err, LH_NO_MEMORY, "search: out of memory");
-    for (size_t q = 0; q < ask->count; q++) LH_TRY(exact_finish(scan, threads, q, work, ret + q * ask->k, &ret_counts[q], err));
+    for (size_t q = 0; q < ask->count; q++)
+        LH_TRY(exact_finish(scan, threads, q, work, ret + q * ask->k, &ret_counts[q], err));
     return LH_OK;
 }
 
@@ -219,7 +223,8 @@ static unsigned exact_threads(const lh_ann_index *index, unsigned wanted, size_t
     return useful < wanted ? (unsigned)useful : wanted;
 }
 
-lh_code ann_exact(const lh_ann_index *index, const ann_exact_ask *ask, ann_item *ret, uint32_t *ret_counts, lh_error *err) {
+lh_code ann_exact(const lh_ann_index *index, const ann_exact_ask *ask, ann_item *ret, uint32_t *ret_counts,
+                  lh_error *err) {
     unsigned threads = exact_threads(index, ask->threads, ask->count);
     size_t lists = threads * ask->count, k = ask->k < index->rows ? ask->k : (size_t)index->rows;
     size_t block_rows = (size_t)1 << index->block_shift;

@@ -315,7 +315,8 @@ static lh_code file_take_graph(lh_ann_index *index, const char *path, const file
     const char *failed = ann_graph_new(head->connectivity, ANN_SEARCHERS, &index->graph);
     if (failed) return lh_fail(err, LH_NO_MEMORY, "cannot make a graph: %s", failed);
     bool damaged = false;
-    failed = ann_graph_load(index->graph, index->graph_bytes.ptr, index->graph_bytes.len, (size_t)index->rows, true, &damaged);
+    failed = ann_graph_load(index->graph, index->graph_bytes.ptr, index->graph_bytes.len, (size_t)index->rows, true,
+                            &damaged);
     if (!failed) return LH_OK;
     return damaged ? lh_fail(err, LH_CORRUPT, "the index file '%s': %s", path, failed)
                    : lh_fail(err, LH_NO_MEMORY, "cannot load the graph of '%s': %s", path, failed);

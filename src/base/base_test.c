@@ -197,12 +197,16 @@ static void test_base__siphash_of_published_vectors(void) {
 static void test_base__letters_lose_their_marks(void) {
     LH_CLEANUP(lh_buf_done) lh_buf buf = LH_BUF_INIT(1000);
     lh_error err = {0};
-    lh_buf_without_marks(&buf, LH_STR("r\xC3\xA9sum\x65\xCC\x81 \xEA\xB0\x84 \xE0\xA4\xB0\xE0\xA5\x8D \xFF!")); /* é, e´, Hangul, Devanagari, no UTF-8 */
+    lh_buf_without_marks(
+        &buf,
+        LH_STR(
+            "r\xC3\xA9sum\x65\xCC\x81 \xEA\xB0\x84 \xE0\xA4\xB0\xE0\xA5\x8D \xFF!")); /* é, e´, Hangul, Devanagari, no UTF-8 */
     CHECK_OK(lh_buf_check(&buf, &err));
     CHECK_STR(lh_buf_str(&buf), LH_STR("resume \xE1\x84\x80\xE1\x85\xA1\xE1\x86\xAB \xE0\xA4\xB0 \xFF!"));
 }
 
-LH_TEST_MAIN(LH_TEST(test_base__letters_lose_their_marks), LH_TEST(test_base__json_round_trip_keeps_order_and_replaces_in_place),
+LH_TEST_MAIN(LH_TEST(test_base__letters_lose_their_marks),
+             LH_TEST(test_base__json_round_trip_keeps_order_and_replaces_in_place),
              LH_TEST(test_base__json_keeps_the_text_of_numbers_when_asked),
              LH_TEST(test_base__json_error_names_line_and_column), LH_TEST(test_base__json_deep_nesting_is_refused),
              LH_TEST(test_base__arena_cap_is_a_sticky_limit), LH_TEST(test_base__buf_cap_is_a_sticky_limit),

@@ -6,7 +6,8 @@
 void lh_buf_without_marks(lh_buf *buf, lh_str s) {
     for (size_t at = 0; at < s.len;) {
         utf8proc_int32_t point = -1, parts[32];
-        utf8proc_ssize_t bytes = utf8proc_iterate((const utf8proc_uint8_t *)s.ptr + at, (utf8proc_ssize_t)(s.len - at), &point);
+        utf8proc_ssize_t bytes =
+            utf8proc_iterate((const utf8proc_uint8_t *)s.ptr + at, (utf8proc_ssize_t)(s.len - at), &point);
         if (bytes <= 0) { /* no UTF-8 */
             lh_buf_char(buf, s.ptr[at++]);
             continue;

@@ -27,8 +27,9 @@ static void test_cron__of_two_days_one_is_enough(void) {
 }
 
 static void test_cron__what_is_no_time_is_refused(void) {
-    static const char *const bad[] = {"", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *",
-                                      "* * * * 8", "5-1 * * * *", "*/0 * * * *", "a * * * *", "1, * * * *", ",1 * * * *", "1-2-3 * * * *"};
+    static const char *const bad[] = {"",          "* * * *",    "* * * * * *", "60 * * * *",   "* 24 * * *",
+                                      "* * 0 * *", "* * * 13 *", "* * * * 8",   "5-1 * * * *",  "*/0 * * * *",
+                                      "a * * * *", "1, * * * *", ",1 * * * *",  "1-2-3 * * * *"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         lh_cron cron;
         lh_error err = {0};

@@ -47,7 +47,7 @@ struct lh_job {
     uint64_t renewed_ns; /* the keeper's */
     /* under jobs->lock */
     uint64_t done_at_start, started_ns; /* of the phase */
-    lh_buf problems; /* members of a JSON array */
+    lh_buf problems;                    /* members of a JSON array */
     uint64_t problems_kept;
     bool asked_to_end; /* by a person, not by our own end */
     bool renewing;     /* the keeper has it in hand, outside of the lock */

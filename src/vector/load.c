@@ -30,7 +30,7 @@ typedef struct {
     const vector_definition *definition;
     int64_t snapshot_id;
     lh_cancel *cancel;
-    texts_head head; /* of the file to be */
+    texts_head head;           /* of the file to be */
     const vector_served *base; /* what there is of an older snapshot; NULL: nothing */
     /* the rows that come */
     FILE *file;
@@ -78,9 +78,8 @@ static lh_str load_binding(const texts_head *head, const lh_sha256 *hash, lh_are
 static bool texts_take(vector_served *served, const char *file, size_t bytes, const texts_head *like) {
     const texts_head *head = (const texts_head *)(const void *)file;
     if (bytes < sizeof *head || memcmp(head->magic, like->magic, sizeof head->magic) != 0 ||
-        head->version != like->version || head->row_bytes != like->row_bytes ||
-        head->dimensions != like->dimensions || head->metric != like->metric ||
-        memcmp(head->table, like->table, sizeof head->table) != 0 ||
+        head->version != like->version || head->row_bytes != like->row_bytes || head->dimensions != like->dimensions ||
+        head->metric != like->metric || memcmp(head->table, like->table, sizeof head->table) != 0 ||
         memcmp(head->model, like->model, sizeof head->model) != 0)
         return false;
     size_t left = bytes - sizeof *head;
@@ -382,8 +381,8 @@ static lh_code load_changes(load *l, lh_session *session, lh_ann_index *ann, lh_
     if (l->id_count) {
         LH_TRY(lh_session_run(session, LH_STR("CREATE TEMP TABLE vector_ids (id VARCHAR)"), NULL, NULL, NULL, err));
         LH_TRY(lh_session_append(session, "vector_ids", &column, 1, l->id_count, err));
-        LH_TRY(load_read(l, session, " WHERE CAST(id AS VARCHAR) IN (SELECT id FROM temp.vector_ids) ORDER BY id, chunk",
-                         err));
+        LH_TRY(load_read(l, session,
+                         " WHERE CAST(id AS VARCHAR) IN (SELECT id FROM temp.vector_ids) ORDER BY id, chunk", err));
     }
     LH_TRY(lh_ann_delete(ann, gone, gone_count, err));
     return lh_ann_extend(ann, l->vectors, l->count - l->first, &work, err);

@@ -57,7 +57,8 @@ lh_code lh_vector_stale(lh_vector *vector, const lh_vector_caller *caller, lh_ar
     stale_list list = {vector, lh_json_new_array(arena)};
     lh_json *answer = lh_json_new_object(arena);
     if (!caller->governor) LH_TRY(vector_definition_each(vector, stale_take, &list, arena, err));
-    lh_json_set(arena, answer, "items", list.items); /* of a dataset that is seen in part it would tell of hidden changes */
+    lh_json_set(arena, answer, "items",
+                list.items); /* of a dataset that is seen in part it would tell of hidden changes */
     *ret = answer;
     return lh_arena_check(arena, err);
 }
@@ -93,7 +94,8 @@ lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str dataset, cons
     LH_TRY(lh_table_name_parse(vector->catalog, dataset, arena, &list.dataset, err));
     LH_TRY(vector_definition_each(vector, refresh_take, &list, arena, err));
     if (!list.found)
-        return lh_fail(err, caller->governor ? LH_DENIED : LH_NOT_FOUND, "there is no index of '%.*s' that you may write",
+        return lh_fail(err, caller->governor ? LH_DENIED : LH_NOT_FOUND,
+                       "there is no index of '%.*s' that you may write",
                        LH_STR_ARG(lh_table_name_text(list.dataset, arena)));
     lh_json_set(arena, answer, "items", list.items);
     *ret = answer;

@@ -159,7 +159,7 @@ def test_watching_goes_on_when_the_server_was_started_anew(tmp_path):
     address = server.url.split("//")[1]
     server.kill()
     terminal.expect("the server does not answer")
-    server.args = ["--listen", address]
+    server.args = ["--listen", address, "--set", "grpc.enabled=false"]
     server.start()
     terminal.expect("many: done in ", 120)
     terminal.expect(f"{MANY} rows, {MANY} chunks")
@@ -176,5 +176,5 @@ def test_a_lake_that_is_opened_here_says_that_a_job_waits_for_it(tmp_path):
     assert out == f"the job {id} runs when the lake is served, or opened by `lakehouse jobs watch` with --root\n"
     assert "3 rows, 3 chunks" in lakehouse("jobs", "watch", id, "--root", "lake", **at).stdout
     assert "Bees" not in lakehouse("vectors", "search", "notes", "water", "--root", "lake", **at).stdout
-    no_model = lakehouse("vectors", "index", "notes", "--id", "id", "--text", "topic", "--index", "n2", "--root", "lake", cwd=tmp_path, check=False)
+    no_model = lakehouse("vectors", "index", "notes", "--id", "id", "--text", "topic", "--index", "n2", "--root", "lake", env={"LAKEHOUSE__AI__EMBED_PROVIDER": "none"}, cwd=tmp_path, check=False)
     assert no_model.returncode == 1 and "no embedding model is configured: set ai.embed_provider" in no_model.stderr

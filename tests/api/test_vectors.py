@@ -188,6 +188,19 @@ def test_rows_without_an_id_or_with_another_s_are_told_and_left_out(server):
     assert job["result"]["rows"] == 10
 
 
+def test_without_any_setting_the_built_in_model_finds_by_meaning(tmp_path):
+    server = Server(tmp_path / "lake")
+    server.ingest(lines(people(0, 5)), "meant")
+    assert index(server, "meant")["result"]["embedded_rows"] == 5
+    told = server.request("GET", "/vectors/indexes/meant").json()["model"]
+    assert (told["provider"], told["name"], told["dimensions"]) == ("llama", "all-minilm-l6-v2", 384) and len(told["version"]) == 16
+    for question, answer in (("someone who looks after sick children", 3), ("a person who writes software", 1), ("moving pallets in a storehouse", 2)):
+        assert search(server, index="meant", query=question, k=1)[0]["text"] == TEXTS[answer]
+    answer = server.request("POST", "/v1/embeddings", json={"model": "all-minilm-l6-v2", "input": ["a", "b"]}).json()
+    assert [len(item["embedding"]) for item in answer["data"]] == [384, 384]
+    server.stop()
+
+
 def test_rows_without_a_text_are_no_rows_of_the_index(server):
     server.ingest(lines(people(0, 4) + [("C0100", "TX", ""), ("C0101", "TX", "   ")]), "wordless")
     result = index(server, "wordless")["result"]
