@@ -1,5 +1,5 @@
 /* ai: one interface to models that embed, generate and rerank, in process or at an endpoint; which, the configuration says.
- * Depends on: base. Used by: api, cli. Thread-safe: any call, any thread; calls block. Nothing of a prompt, a text or a key is
+ * Depends on: base. Used by: vector, api, cli. Thread-safe: any call, any thread; calls block. Nothing of a prompt, a text or a key is
  * logged, or stands in an error. */
 #ifndef LH_AI_AI_H
 #define LH_AI_AI_H

@@ -1,5 +1,5 @@
 /* ann: nearest neighbours among vectors in memory: exact search and HNSW, and the file that an index is kept in.
- * Depends on: base. Used by: nothing yet (the module `vector`).
+ * Depends on: base. Used by: vector.
  * Thread rule: any number of threads may search, save and ask at once; build, extend, delete and free need the index alone. */
 #ifndef LH_ANN_ANN_H
 #define LH_ANN_ANN_H

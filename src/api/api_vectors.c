@@ -93,16 +93,19 @@ static lh_code vectors_record(lh_request *request, const lh_vector_caller *calle
                               const lh_json *answer, lh_code code, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_json *said = lh_json_copy(arena, body), *none = lh_json_new_array(arena);
-    lh_str text, empty;
+    lh_str text, empty, datasets, dataset = lh_json_get_string(answer, "dataset");
+    lh_json *read = lh_json_new_array(arena);
+    if (dataset.len) lh_json_append(read, lh_json_new_string(arena, dataset));
     lh_json_remove(said, LH_STR("vector"));
     LH_TRY(lh_json_write(arena, said, false, &text, err));
     LH_TRY(lh_json_write(arena, none, false, &empty, err));
+    LH_TRY(lh_json_write(arena, read, false, &datasets, err));
     const lh_audit_record record = {.trace_id = lh_trace_current_id(),
                                     .principal = caller->by,
                                     .remote = lh_request_remote(request),
                                     .door = LH_STR("vectors"),
                                     .statement = text,
-                                    .datasets = empty,
+                                    .datasets = datasets,
                                     .columns = empty,
                                     .snapshot_ids = empty,
                                     .rows = lh_json_size(lh_json_get(answer, "items")),

@@ -687,7 +687,7 @@ const api_schema api_schemas[] = {
              {"end", "integer", true, "Behind its last"}, {"columns", "object", true, "Of the row"})},
     {"vector_found", "VectorFound", JSON,
      MEMBERS({"items", "[$vector_hit", true, "The nearest first"}, {"index", "string", true, "Where"},
-             {"model", "string", true, "Of which model"},
+             {"dataset", "string", true, "Of which dataset"}, {"model", "string", true, "Of which model"},
              {"mode", "exact|hnsw|text|hybrid", true, "How it was searched"},
              {"reranked", "boolean", true, "Are the scores the reranker's"}, {"elapsed_ms", "integer", true, "Time"})},
     {"form", "TokenRequest", "application/x-www-form-urlencoded",

@@ -482,6 +482,7 @@ lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector
     vector_count(vector, &vector->stats.searches);
     lh_json_set(arena, answer, "items", items);
     lh_json_set_string(arena, answer, "index", s.definition.name);
+    lh_json_set_string(arena, answer, "dataset", lh_table_name_text(s.definition.dataset, arena));
     lh_json_set_string(arena, answer, "model", s.definition.model.name);
     lh_json_set_string(arena, answer, "mode", lh_str_from(search_modes[s.mode]));
     lh_json_set_bool(arena, answer, "reranked", s.rerank);

@@ -100,7 +100,7 @@ void lh_vector_unwatch(lh_vector *vector);
 
 /* body: {"index","query"|"vector","k"?,"filter"?,"mode"? exact|hnsw|text|hybrid,"columns"?,"model"?,"weights"?:{"vector","text"},
  * "rerank"?: true|{"model","top_n"}}; both of query and vector in hybrid only. *ret: {"items":[{"id","score","ranks"?:{"vector",
- * "text"},"chunk","text","start","end","columns":{…}}],"index","model","mode","reranked","elapsed_ms"}, the best first; of the rows
+ * "text"},"chunk","text","start","end","columns":{…}}],"index","dataset","model","mode","reranked","elapsed_ms"}, the best first; of the rows
  * of the dataset that are there now and that the caller sees. Arena. Errors: INVALID, NOT_FOUND (index; the reranker's model),
  * DENIED (the caller does not see what the index is made of), CONFLICT (model), LIMIT (words of the query), UNAVAILABLE (also: no
  * reranker), and a statement's. */

@@ -500,6 +500,8 @@ def test_searches_are_audited(lake):
     search(lake.server, key=key, index="candidates", query="a question of mine")
     search(lake.server, 403, key=key, index="unheard", query="x")
     items = lake.call("GET", "/access/audit?principal=audited", 200)["items"]
+    assert [item["datasets"] for item in items] == [[], ["data.candidates"]]
+    assert len(lake.call("GET", "/access/audit?principal=audited&dataset=data.candidates", 200)["items"]) == 1
     assert [item["outcome"] for item in items] == ["denied", "ok"] and items[1]["rows"] == 3 and "a question of mine" in items[1]["statement"]
 
 
