@@ -90,7 +90,7 @@ static void issuer_wait_locked(jwt_issuer *issuer, bool fetched) {
     while (!atomic_load(&issuer->stopping)) {
         uint64_t due_ms = since_ms + (issuer->asked ? issuer->refetch_min_ms : pause_ms);
         if (lh_time_monotonic_ms() >= due_ms) break;
-        struct timespec until = {(time_t)(due_ms / 1000), (long)(due_ms % 1000) * 1000000};
+        const struct timespec until = lh_time_instant(due_ms * UINT64_C(1000000));
         pthread_cond_timedwait(&issuer->changed, &issuer->lock, &until);
     }
     issuer->asked = false;
@@ -157,12 +157,8 @@ static lh_code issuer_start(jwt_issuer *issuer, lh_error *err) {
 
 static jwt_issuer *issuer_new_empty(void) {
     jwt_issuer *issuer = calloc(1, sizeof *issuer);
-    pthread_condattr_t monotonic;
     if (!issuer) return NULL;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&issuer->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    lh_cond_init(&issuer->changed);
     pthread_mutex_init(&issuer->lock, NULL);
     pthread_rwlock_init(&issuer->keys_lock, NULL);
     return issuer;

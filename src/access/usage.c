@@ -154,7 +154,7 @@ static void *usage_run(void *arg) {
     pthread_mutex_lock(&u->lock);
     while (!u->stopping) {
         uint64_t due_ms = lh_time_monotonic_ms() + USAGE_LOOK_MS;
-        struct timespec until = {(time_t)(due_ms / 1000), (long)(due_ms % 1000) * 1000000};
+        const struct timespec until = lh_time_instant(due_ms * UINT64_C(1000000));
         while (!u->stopping && lh_time_monotonic_ms() < due_ms) pthread_cond_timedwait(&u->changed, &u->lock, &until);
         if (u->stopping) break;
         pthread_mutex_unlock(&u->lock);
@@ -167,14 +167,10 @@ static void *usage_run(void *arg) {
 
 lh_code usage_new(lh_catalog *catalog, usage **ret, lh_error *err) {
     LH_CLEANUP(usage_freep) usage *u = calloc(1, sizeof *u);
-    pthread_condattr_t monotonic;
     if (!u) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     u->catalog = catalog;
     pthread_mutex_init(&u->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&u->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    lh_cond_init(&u->changed);
     int failed = pthread_create(&u->thread, NULL, usage_run, u);
     if (failed) return lh_fail_errno(err, failed, "cannot start a thread");
     u->started = true;

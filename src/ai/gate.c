@@ -66,13 +66,9 @@ uint64_t ai_backoff_ms(unsigned tried, uint64_t random, uint64_t retry_after_ms)
 /* ---- slots ---- */
 
 void ai_slots_init(ai_slots *slots, size_t running_max, size_t waiting_max) {
-    pthread_condattr_t monotonic;
     *slots = (ai_slots){.running_max = running_max, .waiting_max = waiting_max};
     pthread_mutex_init(&slots->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&slots->freed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    lh_cond_init(&slots->freed);
 }
 
 void ai_slots_done(ai_slots *slots) {
@@ -81,8 +77,7 @@ void ai_slots_done(ai_slots *slots) {
 }
 
 static void slots_wait_locked(ai_slots *slots) {
-    uint64_t until_ns = lh_time_monotonic_ns() + (uint64_t)GATE_LOOK_MS * 1000000u;
-    struct timespec until = {(time_t)(until_ns / 1000000000u), (long)(until_ns % 1000000000u)};
+    const struct timespec until = lh_time_after_ms(GATE_LOOK_MS);
     (void)pthread_cond_timedwait(&slots->freed, &slots->lock, &until);
 }
 

@@ -92,13 +92,11 @@ lh_code api_vectors_stale(lh_request *request, lh_error *err) {
 static lh_code vectors_record(lh_request *request, const lh_vector_caller *caller, const lh_json *body,
                               const lh_json *answer, lh_code code, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
-    lh_json *said = lh_json_copy(arena, body), *none = lh_json_new_array(arena);
-    lh_str text, empty, datasets, dataset = lh_json_get_string(answer, "dataset");
-    lh_json *read = lh_json_new_array(arena);
+    lh_json *said = lh_json_copy(arena, body), *read = lh_json_new_array(arena);
+    lh_str text, datasets, dataset = lh_json_get_string(answer, "dataset");
     if (dataset.len) lh_json_append(read, lh_json_new_string(arena, dataset));
     lh_json_remove(said, LH_STR("vector"));
     LH_TRY(lh_json_write(arena, said, false, &text, err));
-    LH_TRY(lh_json_write(arena, none, false, &empty, err));
     LH_TRY(lh_json_write(arena, read, false, &datasets, err));
     const lh_audit_record record = {.trace_id = lh_trace_current_id(),
                                     .principal = caller->by,
@@ -106,8 +104,8 @@ static lh_code vectors_record(lh_request *request, const lh_vector_caller *calle
                                     .door = LH_STR("vectors"),
                                     .statement = text,
                                     .datasets = datasets,
-                                    .columns = empty,
-                                    .snapshot_ids = empty,
+                                    .columns = LH_STR("[]"),
+                                    .snapshot_ids = LH_STR("[]"),
                                     .rows = lh_json_size(lh_json_get(answer, "items")),
                                     .elapsed_ms = lh_json_uint(lh_json_get(answer, "elapsed_ms"), 0),
                                     .outcome = code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(code))};

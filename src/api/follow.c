@@ -3,7 +3,6 @@
 #include "api/api_internal.h"
 
 #include <pthread.h>
-#include <time.h>
 
 enum { FOLLOW_PERIOD_MS = 3000 };
 
@@ -17,9 +16,7 @@ struct lh_follower {
 
 /* False: it is to stop. */
 static bool follower_wait(lh_follower *follower) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += FOLLOW_PERIOD_MS / 1000;
+    const struct timespec until = lh_time_after_ms(FOLLOW_PERIOD_MS);
     pthread_mutex_lock(&follower->lock);
     while (!follower->stopping && pthread_cond_timedwait(&follower->changed, &follower->lock, &until) == 0) continue;
     bool go_on = !follower->stopping;
@@ -42,12 +39,8 @@ static void *follower_run(void *arg) {
 lh_code lh_follower_start(const lh_app *app, lh_follower **ret, lh_error *err) {
     lh_follower *follower = calloc(1, sizeof *follower);
     if (!follower) return lh_fail(err, LH_NO_MEMORY, "out of memory");
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&follower->lock, NULL);
-    pthread_cond_init(&follower->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    lh_cond_init(&follower->changed);
     follower->app = app;
     follower->started = pthread_create(&follower->thread, NULL, follower_run, follower) == 0;
     if (!follower->started) {

@@ -16,6 +16,19 @@ uint64_t lh_time_monotonic_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+void lh_cond_init(pthread_cond_t *cond) {
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+struct timespec lh_time_instant(uint64_t monotonic_ns) {
+    return (struct timespec){.tv_sec = (time_t)(monotonic_ns / 1000000000u),
+                             .tv_nsec = (long)(monotonic_ns % 1000000000u)};
+}
+
 void lh_time_sleep_us(uint64_t us) {
     struct timespec left = {.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
     while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;

@@ -108,12 +108,8 @@ static void trace_export(lh_tracer *tracer, trace_record *records, uint64_t coun
 }
 
 static void trace_wait_locked(lh_tracer *tracer) {
-    struct timespec until;
     while (!tracer->stopping && tracer->waiting == 0) pthread_cond_wait(&tracer->wake, &tracer->lock);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(tracer->flush_ms / 1000);
-    until.tv_nsec += (long)(tracer->flush_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+    const struct timespec until = lh_time_after_ms(tracer->flush_ms);
     while (!tracer->stopping && tracer->waiting < TRACE_BATCH)
         if (pthread_cond_timedwait(&tracer->wake, &tracer->lock, &until) != 0) break;
 }
@@ -161,13 +157,9 @@ static lh_code trace_start_thread(lh_tracer *tracer, lh_error *err) {
 
 lh_code lh_tracer_new(const lh_tracer_options *options, lh_tracer **ret, lh_error *err) {
     LH_CLEANUP(lh_tracer_freep) lh_tracer *tracer = calloc(1, sizeof *tracer);
-    pthread_condattr_t monotonic;
     if (!tracer) return lh_fail(err, LH_NO_MEMORY, "trace: out of memory");
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&tracer->lock, NULL);
-    pthread_cond_init(&tracer->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    lh_cond_init(&tracer->wake);
     tracer->tail = &tracer->head;
     tracer->exporter = options->exporter;
     tracer->queue_max = options->queue_max;

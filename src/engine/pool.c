@@ -205,7 +205,7 @@ static void *timer_run(void *arg) {
     pthread_mutex_lock(&engine->lock);
     while (!engine->closing || engine->running) {
         uint64_t next = timer_sweep_locked(engine);
-        const struct timespec until = {.tv_sec = (time_t)(next / 1000000000u), .tv_nsec = (long)(next % 1000000000u)};
+        const struct timespec until = lh_time_instant(next);
         if (next == LH_NO_DEADLINE) pthread_cond_wait(&engine->timer_wake, &engine->lock);
         else (void)pthread_cond_timedwait(&engine->timer_wake, &engine->lock, &until);
     }

@@ -39,13 +39,8 @@ bool engine_grant_locked(engine_queue *queue, void *thing) {
     return true;
 }
 
-static struct timespec wait_until(uint64_t deadline_ns) {
-    return (struct timespec){.tv_sec = (time_t)(deadline_ns / 1000000000u),
-                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
-}
-
 static void wait_sleep_locked(lh_engine *engine, engine_waiter *waiter, uint64_t deadline_ns) {
-    const struct timespec until = wait_until(deadline_ns);
+    const struct timespec until = lh_time_instant(deadline_ns);
     while (!waiter->granted && !waiter->cancelled && !engine->closing) {
         if (deadline_ns == LH_NO_DEADLINE) pthread_cond_wait(&waiter->cond, &engine->lock);
         else if (pthread_cond_timedwait(&waiter->cond, &engine->lock, &until) != 0 &&

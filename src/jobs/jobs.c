@@ -3,7 +3,6 @@
 #include "jobs/jobs_internal.h"
 
 #include <errno.h>
-#include <time.h>
 
 enum { JOBS_TRIES = 10 };
 
@@ -50,12 +49,8 @@ static lh_code jobs_start(lh_jobs *jobs, lh_error *err) {
 lh_code lh_jobs_new(const lh_jobs_options *options, lh_jobs **ret, lh_error *err) {
     LH_CLEANUP(lh_jobs_freep) lh_jobs *jobs = calloc(1, sizeof *jobs);
     if (!jobs) return lh_fail(err, LH_NO_MEMORY, "jobs: out of memory");
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&jobs->changed, &clock);
-    pthread_cond_init(&jobs->work, &clock);
-    pthread_condattr_destroy(&clock);
+    lh_cond_init(&jobs->changed);
+    lh_cond_init(&jobs->work);
     pthread_mutex_init(&jobs->lock, NULL);
     jobs->catalog = options->catalog;
     jobs->metastore = lh_catalog_metastore(options->catalog);
@@ -92,22 +87,10 @@ void lh_jobs_free(lh_jobs *jobs) {
 /* ---- ask ---- */
 
 static lh_json *jobs_show(lh_jobs *jobs, const job_record *record, lh_arena *arena) {
-    pthread_mutex_lock(&jobs->lock);
-    lh_job *live = jobs_find_locked(jobs, record->id);
-    lh_job copy = {0}; /* it may end while it is shown */
-    if (live) {
-        copy.jobs = jobs;
-        copy.phase = atomic_load(&live->phase);
-        copy.done = atomic_load(&live->done);
-        copy.total = atomic_load(&live->total);
-        copy.problem_count = atomic_load(&live->problem_count);
-        copy.done_at_start = live->done_at_start;
-        copy.started_ns = live->started_ns;
-        lh_str problems = lh_arena_dup(arena, lh_buf_str(&live->problems));
-        copy.problems = (lh_buf){.ptr = (char *)(uintptr_t)problems.ptr, .len = problems.len};
-    }
+    pthread_mutex_lock(&jobs->lock); /* it may end while it is shown */
+    lh_json *json = job_show_locked(*record, jobs_find_locked(jobs, record->id), arena);
     pthread_mutex_unlock(&jobs->lock);
-    return job_show(record, live ? &copy : NULL, arena);
+    return json;
 }
 
 static bool jobs_knows(const lh_jobs *jobs, lh_str kind) {
@@ -257,14 +240,9 @@ lh_code lh_job_retry(lh_jobs *jobs, lh_str id, lh_arena *arena, lh_json **ret, l
 
 /* ---- watch ---- */
 
-static struct timespec jobs_until(uint64_t timeout_ms) {
-    uint64_t ns = lh_time_monotonic_ns() + timeout_ms * 1000000u;
-    return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
-}
-
 lh_code lh_job_watch(lh_jobs *jobs, lh_str id, uint64_t timeout_ms, uint64_t *change, lh_arena *arena, lh_json **ret,
                      lh_error *err) {
-    const struct timespec until = jobs_until(timeout_ms);
+    const struct timespec until = lh_time_after_ms(timeout_ms);
     pthread_mutex_lock(&jobs->lock);
     while (*change && jobs->changes < *change && !jobs->stopping)
         if (pthread_cond_timedwait(&jobs->changed, &jobs->lock, &until) == ETIMEDOUT) break;

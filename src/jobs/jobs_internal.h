@@ -79,8 +79,10 @@ LH_MUST_CHECK lh_code job_parse(lh_document document, lh_arena *arena, job_recor
 LH_MUST_CHECK lh_code job_read(lh_jobs *jobs, lh_str id, lh_arena *arena, job_record *ret, lh_error *err);
 /* Puts the record in the place of the version read; one that ended moves, with all that this takes. Errors: CONFLICT. */
 LH_MUST_CHECK lh_code job_write(lh_jobs *jobs, const job_record *record, bool was_open, lh_arena *arena, lh_error *err);
+/* How far the job that runs here is, into its record. */
+void job_take_progress_locked(const lh_job *live, job_record *record, lh_arena *arena);
 /* As people see it; live: the one that runs here, or NULL. */
-lh_json *job_show(const job_record *record, lh_job *live, lh_arena *arena);
+lh_json *job_show_locked(job_record record, const lh_job *live, lh_arena *arena);
 /* Those of the prefix, in the order of their ids. */
 LH_MUST_CHECK lh_code job_list(lh_jobs *jobs, const char *prefix, lh_arena *arena, job_record **ret, size_t *ret_count,
                                lh_error *err);

@@ -135,8 +135,9 @@ static void job_set_time(lh_arena *arena, lh_json *into, const char *name, int64
     if (ms) lh_json_set_string(arena, into, name, lh_str_from(lh_time_rfc3339(ms).text));
 }
 
-static void job_set_speed(lh_arena *arena, lh_json *into, lh_job *live, uint64_t done, uint64_t total) {
+static void job_set_speed(lh_arena *arena, lh_json *into, const lh_job *live, const job_record *record) {
     double seconds = (double)(lh_time_monotonic_ns() - live->started_ns) / 1e9;
+    uint64_t done = record->done, total = record->total;
     double rate = done > live->done_at_start && seconds > 0 ? (double)(done - live->done_at_start) / seconds : 0;
     if (rate <= 0) return;
     lh_json_set(arena, into, "rate_per_s", lh_json_new_real(arena, rate));
@@ -144,38 +145,38 @@ static void job_set_speed(lh_arena *arena, lh_json *into, lh_job *live, uint64_t
         lh_json_set(arena, into, "eta_s", lh_json_new_real(arena, (double)(total - done) / rate));
 }
 
-static const lh_json *job_problems(const job_record *record, lh_job *live, lh_arena *arena) {
+void job_take_progress_locked(const lh_job *live, job_record *record, lh_arena *arena) {
     lh_json *problems = NULL;
-    if (!live) return record->problems;
-    pthread_mutex_lock(&live->jobs->lock);
     lh_str text = lh_arena_printf(arena, "[%.*s]", LH_STR_ARG(lh_buf_str(&live->problems)));
-    pthread_mutex_unlock(&live->jobs->lock);
-    return lh_json_parse(arena, text, &problems, NULL) == LH_OK ? problems : NULL;
+    record->done = atomic_load(&live->done);
+    record->total = atomic_load(&live->total);
+    record->problem_count = atomic_load(&live->problem_count);
+    if (lh_json_parse(arena, text, &problems, NULL) == LH_OK) record->problems = problems;
 }
 
-lh_json *job_show(const job_record *record, lh_job *live, lh_arena *arena) {
+lh_json *job_show_locked(job_record record, const lh_job *live, lh_arena *arena) {
     lh_json *json = lh_json_new_object(arena);
-    uint64_t done = live ? atomic_load(&live->done) : record->done;
-    uint64_t total = live ? atomic_load(&live->total) : record->total;
-    const lh_json *problems = job_problems(record, live, arena);
-    lh_json_set_string(arena, json, "id", record->id);
-    lh_json_set_string(arena, json, "kind", record->kind);
-    lh_json_set_string(arena, json, "subject", record->subject);
-    lh_json_set_string(arena, json, "state", record->state);
+    if (live) job_take_progress_locked(live, &record, arena);
+    lh_json_set_string(arena, json, "id", record.id);
+    lh_json_set_string(arena, json, "kind", record.kind);
+    lh_json_set_string(arena, json, "subject", record.subject);
+    lh_json_set_string(arena, json, "state", record.state);
     if (live) lh_json_set_string(arena, json, "phase", lh_str_from(atomic_load(&live->phase)));
-    job_set(arena, json, "spec", record->spec);
-    lh_json_set_string(arena, json, "created_by", record->by);
-    job_set_time(arena, json, "created_at", record->created_ms);
-    job_set_time(arena, json, "started_at", record->started_ms);
-    job_set_time(arena, json, "ended_at", record->ended_ms);
-    lh_json_set_uint(arena, json, "attempts", record->attempts);
-    lh_json_set_uint(arena, json, "done", done);
-    lh_json_set(arena, json, "total", total == UINT64_MAX ? lh_json_new_null(arena) : lh_json_new_uint(arena, total));
-    if (live) job_set_speed(arena, json, live, done, total);
-    lh_json_set(arena, json, "problems", problems ? lh_json_copy(arena, problems) : lh_json_new_array(arena));
-    lh_json_set_uint(arena, json, "problem_count", live ? atomic_load(&live->problem_count) : record->problem_count);
-    job_set(arena, json, "error", record->error);
-    job_set(arena, json, "result", record->result);
+    job_set(arena, json, "spec", record.spec);
+    lh_json_set_string(arena, json, "created_by", record.by);
+    job_set_time(arena, json, "created_at", record.created_ms);
+    job_set_time(arena, json, "started_at", record.started_ms);
+    job_set_time(arena, json, "ended_at", record.ended_ms);
+    lh_json_set_uint(arena, json, "attempts", record.attempts);
+    lh_json_set_uint(arena, json, "done", record.done);
+    lh_json_set(arena, json, "total",
+                record.total == UINT64_MAX ? lh_json_new_null(arena) : lh_json_new_uint(arena, record.total));
+    if (live) job_set_speed(arena, json, live, &record);
+    lh_json_set(arena, json, "problems",
+                record.problems ? lh_json_copy(arena, record.problems) : lh_json_new_array(arena));
+    lh_json_set_uint(arena, json, "problem_count", record.problem_count);
+    job_set(arena, json, "error", record.error);
+    job_set(arena, json, "result", record.result);
     return json;
 }
 

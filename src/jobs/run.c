@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- who we are ---- */
@@ -139,18 +138,6 @@ void lh_job_add_problem(lh_job *job, lh_str item, const char *message) {
     jobs_tell(job->jobs);
 }
 
-/* How far it is, into its record. */
-static void run_save(lh_job *job, job_record *record, lh_arena *arena) {
-    lh_json *problems = NULL;
-    record->done = atomic_load(&job->done);
-    record->total = atomic_load(&job->total);
-    record->problem_count = atomic_load(&job->problem_count);
-    pthread_mutex_lock(&job->jobs->lock);
-    lh_str text = lh_arena_printf(arena, "[%.*s]", LH_STR_ARG(lh_buf_str(&job->problems)));
-    pthread_mutex_unlock(&job->jobs->lock);
-    if (lh_json_parse(arena, text, &problems, NULL) == LH_OK) record->problems = problems;
-}
-
 static bool run_is_worth_another_try(lh_code code) {
     return code == LH_UNAVAILABLE || code == LH_IO || code == LH_CONFLICT || code == LH_LIMIT;
 }
@@ -202,7 +189,9 @@ static void run_end(lh_job *job, lh_code code, const lh_json *result, const lh_e
         written = job_read(jobs, lh_job_id(job), arena, &record, NULL);
         if (written != LH_OK) continue;
         if (!lh_str_eq(record.owner, lh_str_from(jobs->owner))) break;
-        run_save(job, &record, arena);
+        pthread_mutex_lock(&jobs->lock);
+        job_take_progress_locked(job, &record, arena);
+        pthread_mutex_unlock(&jobs->lock);
         run_conclude(job, &record, code, result, why, arena);
         written = job_write(jobs, &record, true, arena, NULL);
     }
@@ -261,8 +250,7 @@ static void run_job(lh_jobs *jobs, const job_record *record, lh_arena *arena) {
 
 /* False once it is to stop. */
 static bool run_wait(lh_jobs *jobs, uint64_t ms) {
-    uint64_t ns = lh_time_monotonic_ns() + ms * 1000000u;
-    const struct timespec until = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    const struct timespec until = lh_time_after_ms(ms);
     pthread_mutex_lock(&jobs->lock);
     if (!jobs->stopping) pthread_cond_timedwait(&jobs->work, &jobs->lock, &until);
     bool go_on = !jobs->stopping;

@@ -93,11 +93,7 @@ static bool journal_any_full(lh_journal *journal) {
 }
 
 static void journal_pause_locked(lh_journal *journal, uint64_t pause_ms) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(pause_ms / 1000);
-    until.tv_nsec += (long)(pause_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+    const struct timespec until = lh_time_after_ms(pause_ms);
     (void)pthread_cond_timedwait(&journal->changed, &journal->lock, &until);
 }
 
@@ -155,14 +151,10 @@ static lh_code journal_start(lh_journal *journal, lh_error *err) {
 
 lh_code lh_journal_open(const lh_journal_options *options, lh_journal **ret, lh_error *err) {
     LH_CLEANUP(lh_journal_closep) lh_journal *journal = calloc(1, sizeof *journal);
-    pthread_condattr_t monotonic;
     if (!journal) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     pthread_mutex_init(&journal->lock, NULL);
     pthread_mutex_init(&journal->flush_lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&journal->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    lh_cond_init(&journal->changed);
     journal->options = *options;
     journal->options.scratch_dir = LH_STR_NONE;
     LH_TRY(lh_str_dup(options->scratch_dir, &journal->options.scratch_dir));

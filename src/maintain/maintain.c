@@ -1,16 +1,11 @@
 /* The module's state, and the list of the jobs that run, for those who ask how far they are. */
 #include "maintain/maintain_internal.h"
 
-#include <time.h>
 
 lh_code lh_maintain_new(const lh_maintain_options *options, lh_maintain **ret, lh_error *err) {
     lh_maintain *maintain = calloc(1, sizeof *maintain);
     if (!maintain) return lh_fail(err, LH_NO_MEMORY, "maintain: out of memory");
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&maintain->wake, &clock);
-    pthread_condattr_destroy(&clock);
+    lh_cond_init(&maintain->wake);
     pthread_mutex_init(&maintain->lock, NULL);
     maintain->engine = options->engine;
     maintain->catalog = options->catalog;

@@ -7,7 +7,6 @@
 #include "maintain/maintain_internal.h"
 
 #include <errno.h>
-#include <time.h>
 
 enum { POLICY_PAGE = 100, POLICY_PATIENCE = 60, POLICY_ARENA_BYTES = 64 << 20 };
 
@@ -20,11 +19,7 @@ static bool policy_stopping(lh_maintain *maintain) {
 
 /* Sleeps; false once it is to stop. */
 static bool policy_sleep(lh_maintain *maintain, uint64_t ms) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+    const struct timespec until = lh_time_after_ms(ms);
     pthread_mutex_lock(&maintain->lock);
     int waited = 0;
     while (!maintain->stopping && waited != ETIMEDOUT)

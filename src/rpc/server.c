@@ -160,15 +160,11 @@ lh_code lh_rpc_start(const lh_config *config, lh_catalog *catalog, lh_access *ac
     rpc->catalog = catalog;
     rpc->access = access;
     rpc->tracer = tracer;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&rpc->drain_lock, NULL);
-    pthread_cond_init(&rpc->drain_changed, &monotonic);
+    lh_cond_init(&rpc->drain_changed);
     pthread_mutex_init(&rpc->watch_lock, NULL);
     pthread_mutex_init(&rpc->pump_lock, NULL);
-    pthread_cond_init(&rpc->pump_changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    lh_cond_init(&rpc->pump_changed);
     gpr_set_log_function(server_log);
     grpc_init();
     LH_TRY(lh_workers_new(RPC_WORKERS, RPC_QUEUE_MAX, server_run_call, &rpc->workers, err));
@@ -197,11 +193,7 @@ void lh_rpc_drain_begin(lh_rpc *rpc) {
 
 /* Waits until gRPC has no call left, `wait_ms` at most. */
 static bool server_wait_drained(lh_rpc *rpc, uint64_t wait_ms) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(wait_ms / 1000);
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+    const struct timespec until = lh_time_after_ms(wait_ms);
     pthread_mutex_lock(&rpc->drain_lock);
     while (!rpc->drained && pthread_cond_timedwait(&rpc->drain_changed, &rpc->drain_lock, &until) == 0) continue;
     bool drained = rpc->drained;

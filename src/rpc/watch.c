@@ -112,9 +112,7 @@ static bool watch_any(lh_rpc *rpc) {
 
 /* Waits until something may have changed, or a second went by. False: stop. */
 static bool watch_wait(lh_rpc *rpc, bool *ret_due) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += WATCH_LOOK_SECONDS;
+    const struct timespec until = lh_time_after_ms(WATCH_LOOK_SECONDS * 1000);
     pthread_mutex_lock(&rpc->pump_lock);
     while (!rpc->pump_due && !rpc->pump_stopping &&
            pthread_cond_timedwait(&rpc->pump_changed, &rpc->pump_lock, &until) == 0)

@@ -186,9 +186,7 @@ static void *error_log_run(void *arg) {
     error_log *log = arg;
     pthread_mutex_lock(&log->lock);
     while (!log->stopping) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += ERROR_LOG_PERIOD_S;
+        const struct timespec until = lh_time_after_ms(ERROR_LOG_PERIOD_S * 1000);
         while (!log->stopping && pthread_cond_timedwait(&log->changed, &log->lock, &until) == 0) continue;
         bool some = log->count > 0 || log->dropped > 0;
         pthread_mutex_unlock(&log->lock);
@@ -202,12 +200,8 @@ static void *error_log_run(void *arg) {
 lh_code error_log_new(lh_bucket *primary, error_log **ret, lh_error *err) {
     error_log *log = calloc(1, sizeof *log);
     if (!log) return lh_fail(err, LH_NO_MEMORY, "out of memory");
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&log->lock, NULL);
-    pthread_cond_init(&log->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    lh_cond_init(&log->changed);
     log->primary = primary;
     if (pthread_create(&log->writer, NULL, error_log_run, log) != 0) {
         error_log_free(log);

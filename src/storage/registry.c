@@ -135,7 +135,7 @@ static void *registry_run(void *arg) {
             uint64_t due_ms = registry->members[i].active ? member_step_locked(&registry->members[i]) : UINT64_MAX;
             if (due_ms < next_ms) next_ms = due_ms;
         }
-        const struct timespec until = {.tv_sec = (time_t)(next_ms / 1000), .tv_nsec = (long)(next_ms % 1000) * 1000000};
+        const struct timespec until = lh_time_instant(next_ms * UINT64_C(1000000));
         (void)pthread_cond_timedwait(&registry->changed, &registry->lock, &until);
     }
     pthread_mutex_unlock(&registry->lock);
@@ -166,8 +166,7 @@ static bool registry_join_all(lh_registry *registry) {
     for (size_t i = 0; i < registry->count; i++) {
         registry_member *member = &registry->members[i];
         uint64_t until_ms = member->question.asked_ms + registry->probe_timeout_ms + REGISTRY_GRACE_MS;
-        const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
-                                       .tv_nsec = (long)(until_ms % 1000) * 1000000};
+        const struct timespec until = lh_time_instant(until_ms * UINT64_C(1000000));
         while (member->question.under_way && lh_time_monotonic_ms() < until_ms)
             (void)pthread_cond_timedwait(&registry->changed, &registry->lock, &until);
         all &= !member->question.under_way;
@@ -245,13 +244,9 @@ lh_code lh_registry_open(const lh_registry_options *options, lh_registry **ret, 
     if (!registry) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     registry->probe_interval_ms = options->probe_interval_ms;
     registry->probe_timeout_ms = options->probe_timeout_ms;
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&registry->lock, NULL);
-    pthread_cond_init(&registry->changed, &clock);
+    lh_cond_init(&registry->changed);
     pthread_mutex_init(&registry->adding, NULL);
-    pthread_condattr_destroy(&clock);
     LH_TRY(registry_fill(registry, options, err));
     if (pthread_create(&registry->prober, NULL, registry_run, registry) != 0)
         return lh_fail(err, LH_NO_MEMORY, "cannot start a thread");

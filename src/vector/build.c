@@ -10,13 +10,13 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     BUILD_BATCH_CHUNKS = 256,
     BUILD_QUEUE_MAX = 4,
     BUILD_ROOM = 64,
+    BUILD_LOOK_MS = 100,
     BUILD_COMMIT_BYTES = 1 << 29, /* of batches held */
 };
 
@@ -69,11 +69,7 @@ static void build_batch_free(vector_batch *batch) {
 }
 
 static void queue_init(build_queue *queue) {
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&queue->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    lh_cond_init(&queue->changed);
     pthread_mutex_init(&queue->lock, NULL);
 }
 
@@ -86,10 +82,9 @@ static void queue_done(build_queue *queue) {
     pthread_mutex_destroy(&queue->lock);
 }
 
-/* A tenth of a second at most: whether the job goes on is looked at between. */
+/* Not for long: whether the job goes on is looked at between. */
 static void queue_wait_locked(build_queue *queue) {
-    uint64_t ns = lh_time_monotonic_ns() + 100000000u;
-    const struct timespec until = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    const struct timespec until = lh_time_after_ms(BUILD_LOOK_MS);
     (void)pthread_cond_timedwait(&queue->changed, &queue->lock, &until);
 }
 
@@ -265,6 +260,15 @@ static void batch_add(vector_batch *batch, lh_str id, lh_str hash, int64_t numbe
     batch->ends[at] = (int64_t)chunk->end;
 }
 
+static void batch_move(vector_batch *batch, size_t from, size_t to) {
+    batch->ids[to] = batch->ids[from];
+    batch->texts[to] = batch->texts[from];
+    batch->hashes[to] = batch->hashes[from];
+    batch->numbers[to] = batch->numbers[from];
+    batch->starts[to] = batch->starts[from];
+    batch->ends[to] = batch->ends[from];
+}
+
 /* One row of the spool into the batch; one that cannot be cut is a problem, and stays as the table has it. */
 static lh_code batch_read_row(build *b, lh_chunker *chunker, vector_batch *batch, size_t *room, lh_error *err) {
     spool_head head;
@@ -366,15 +370,7 @@ static lh_code embed_rows(build *b, vector_batch *batch, lh_error *err) {
         if (code != LH_OK) return *err = why, code;
         LH_TRY(embed_check_model(b, &got, err));
         memcpy(vectors + kept * dimensions, got.values, (end - first) * dimensions * sizeof *vectors);
-        for (size_t i = first; i < end; i++, kept++) {
-            const lh_text_chunk chunk = {batch->texts[i], (size_t)batch->starts[i], (size_t)batch->ends[i]};
-            lh_str id = batch->ids[i], hash = batch->hashes[i];
-            int64_t number = batch->numbers[i];
-            size_t all = batch->chunk_count;
-            batch->chunk_count = kept;
-            batch_add(batch, id, hash, number, &chunk);
-            batch->chunk_count = all;
-        }
+        for (size_t i = first; i < end; i++) batch_move(batch, i, kept++);
     }
     batch->chunk_count = kept;
     batch->vectors = vectors;

@@ -83,13 +83,12 @@ static lh_code definition_read_chunk(vector_definition *d, const lh_json *chunk,
                           &tried, err);
 }
 
-static lh_code definition_read_model(vector_definition *d, const lh_json *model) {
+static void definition_read_model(vector_definition *d, const lh_json *model) {
     if (lh_json_is_string(model)) d->model.name = lh_json_str(model, LH_STR_NONE);
     d->model.provider = lh_json_str(lh_json_get(model, "provider"), d->model.provider);
     d->model.name = lh_json_str(lh_json_get(model, "name"), d->model.name);
     d->model.version = lh_json_str(lh_json_get(model, "version"), d->model.version);
     d->dimensions = (uint32_t)lh_json_uint(lh_json_get(model, "dimensions"), 0);
-    return LH_OK;
 }
 
 static lh_code definition_read_metric(vector_definition *d, lh_str metric, lh_error *err) {
@@ -131,7 +130,7 @@ lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str
     LH_TRY(definition_words("backend", d.backend, backends, 1, &ignored, err));
     LH_TRY(definition_read_text(&d, body, arena, err));
     LH_TRY(definition_read_chunk(&d, lh_json_get(body, "chunk"), locale, err));
-    LH_TRY(definition_read_model(&d, lh_json_get(body, "model")));
+    definition_read_model(&d, lh_json_get(body, "model"));
     LH_TRY(definition_read_refresh(&d, lh_json_get(body, "refresh"), err));
     LH_TRY(definition_read_metric(&d, lh_json_str(lh_json_get(body, "metric"), LH_STR("cosine")), err));
     *ret = d;

@@ -3,7 +3,6 @@
  * the job that made it; a snapshot for which a job was asked once is not asked for again, so a job that fails is not either. */
 #include "vector/vector_internal.h"
 
-#include <time.h>
 
 enum { REFRESH_LOOK_MS = 2000, REFRESH_ARENA_BYTES = 64 << 20 };
 
@@ -65,6 +64,14 @@ lh_code lh_vector_stale(lh_vector *vector, const lh_vector_caller *caller, lh_ar
 
 /* ---- asked for ---- */
 
+/* The job that made the index, once more. */
+static lh_code refresh_ask(lh_vector *vector, lh_jobs *jobs, const vector_definition *d, const lh_vector_caller *caller,
+                           lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_json *body = vector_definition_json(d, arena);
+    lh_json_set_string(arena, body, "model", d->model.name);
+    return lh_vector_index(vector, jobs, body, caller, arena, ret, err);
+}
+
 typedef struct {
     lh_vector *vector;
     lh_jobs *jobs;
@@ -80,9 +87,7 @@ static lh_code refresh_take(void *ctx, const vector_definition *d, lh_arena *are
     if (!lh_str_eq(d->dataset.namespace_, list->dataset.namespace_) || !lh_str_eq(d->dataset.name, list->dataset.name))
         return LH_OK;
     list->found++;
-    lh_json *body = vector_definition_json(d, arena);
-    lh_json_set_string(arena, body, "model", d->model.name);
-    LH_TRY(lh_vector_index(list->vector, list->jobs, body, list->caller, arena, &job, err));
+    LH_TRY(refresh_ask(list->vector, list->jobs, d, list->caller, arena, &job, err));
     lh_json_append(list->items, job);
     return LH_OK;
 }
@@ -160,10 +165,8 @@ static lh_code watch_take(void *ctx, const vector_definition *d, lh_arena *arena
         lh_table_snapshot_id(watch->vector->catalog, d->dataset, &now, NULL) != LH_OK ||
         now == d->dataset_snapshot_id || watch_was_asked(watch, d, now))
         return LH_OK;
-    lh_json *body = vector_definition_json(d, arena);
-    lh_json_set_string(arena, body, "model", d->model.name);
     const lh_vector_caller caller = {.by = d->by};
-    lh_code code = lh_vector_index(watch->vector, watch->jobs, body, &caller, arena, &job, &why);
+    lh_code code = refresh_ask(watch->vector, watch->jobs, d, &caller, arena, &job, &why);
     if (code == LH_CONFLICT) watch_forget(watch, d); /* a job is at work: ask behind it */
     if (code != LH_OK && code != LH_CONFLICT)
         lh_log(LH_LOG_WARN, "an index is not refreshed", "index", lh_arena_cstr(arena, d->name), "code",
@@ -172,8 +175,7 @@ static lh_code watch_take(void *ctx, const vector_definition *d, lh_arena *arena
 }
 
 static bool watch_wait(vector_watch *watch) {
-    uint64_t ns = lh_time_monotonic_ns() + REFRESH_LOOK_MS * UINT64_C(1000000);
-    const struct timespec until = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    const struct timespec until = lh_time_after_ms(REFRESH_LOOK_MS);
     pthread_mutex_lock(&watch->lock);
     if (!watch->stopping) pthread_cond_timedwait(&watch->changed, &watch->lock, &until);
     bool go_on = !watch->stopping;
@@ -197,11 +199,7 @@ static void *watch_run(void *arg) {
 lh_code lh_vector_watch(lh_vector *vector, lh_jobs *jobs, lh_error *err) {
     vector_watch *watch = calloc(1, sizeof *watch);
     if (!watch) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&watch->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    lh_cond_init(&watch->changed);
     pthread_mutex_init(&watch->lock, NULL);
     watch->vector = vector;
     watch->jobs = jobs;
