@@ -1,94 +1,37 @@
-/* Which task has which model.
+/* Opens the interface with the models of the configuration; which there are, and whether they answer.
  *
- * The way of a call (calls.c): its caps, a slot of its task (gate.c), then tries: the breaker of the endpoint, the provider (one of
- * ai_providers), and a pause before the next; at the end the tokens are counted (usage.c). Tasks with the same endpoint share a
- * breaker. Nothing changes after lh_ai_open() but what has a lock of its own. */
+ * The way of a call (calls.c): its caps, its model (models.c), a slot of its task (gate.c), then tries: the breaker of the model's
+ * endpoint, the provider, and a pause before the next; at the end the tokens are counted (usage.c). */
 #include "ai/ai_internal.h"
-
-#include <stdio.h>
 
 enum { AI_HEALTH_PAUSE_MS = 1000, AI_HEALTH_TIMEOUT_MS = 3000, AI_HEALTH_ARENA_BYTES = 64 << 20 };
 
 const char *const lh_ai_task_names[LH_AI_TASKS] = {"embed", "generate", "rerank"};
-static const struct ai_provider_ops *const ai_providers[] = {&ai_provider_llama, &ai_provider_hash, &ai_provider_openai,
-                                                             &ai_provider_ollama};
 
 /* ---- open ---- */
 
-static const struct ai_provider_ops *ai_find_provider(lh_str name) {
-    for (size_t i = 0; i < sizeof ai_providers / sizeof *ai_providers; i++)
-        if (lh_str_eq(name, lh_str_from(ai_providers[i]->name))) return ai_providers[i];
-    return NULL;
-}
-
-static bool ai_serves(const struct ai_provider_ops *ops, lh_ai_task task) {
-    return (task == LH_AI_EMBED && ops->embed) || (task == LH_AI_GENERATE && ops->generate) ||
-           (task == LH_AI_RERANK && ops->rerank);
-}
-
-/* Only scheme, host, port and path: what else a URL may have could be a secret, and messages name it. */
-static lh_code ai_check_url(lh_str url, const char *task, lh_error *err) {
-    size_t scheme = lh_str_starts(url, LH_STR("http://")) ? 7 : lh_str_starts(url, LH_STR("https://")) ? 8 : 0;
-    bool good = scheme && url.len > scheme && url.ptr[scheme] != '/' && url.len < 512;
-    for (size_t i = 0; i < url.len && good; i++)
-        good = url.ptr[i] > ' ' && url.ptr[i] < 0x7f && !strchr("@?#\"<>\\^`{|}", url.ptr[i]);
-    return good ? LH_OK
-                : lh_fail(err, LH_INVALID,
-                          "ai.%s_url must be http:// or https:// with a host, without user, query or fragment", task);
-}
-
-static lh_code ai_check_key(lh_str key, const char *task, lh_error *err) {
-    for (size_t i = 0; i < key.len; i++)
-        if (key.ptr[i] <= ' ' || key.ptr[i] >= 0x7f)
-            return lh_fail(err, LH_INVALID, "ai.%s_api_key holds a byte that no header may", task);
-    return LH_OK;
-}
-
-static lh_code ai_open_remote(lh_ai *ai, ai_task *task, const char *name, lh_error *err) {
-    lh_str url = task->setup.url.len ? task->setup.url : lh_str_from(task->ops->url);
-    while (lh_str_ends(url, LH_STR("/"))) url.len--;
-    LH_TRY(ai_check_url(url, name, err));
-    LH_TRY(ai_check_key(task->setup.api_key, name, err));
-    if (lh_str_dup(url, &task->url) != LH_OK) return lh_fail(err, LH_NO_MEMORY, "out of memory");
-    task->setup.url = task->url;
-    task->setup.http = ai->http;
-    task->breaker = &ai->breakers[task - ai->tasks];
-    for (ai_task *other = ai->tasks; other < task; other++)
-        if (other->breaker && lh_str_eq(other->url, task->url)) task->breaker = other->breaker;
-    return LH_OK;
-}
-
-static lh_code ai_open_task(lh_ai *ai, lh_ai_task which, lh_str provider, const ai_setup *setup, lh_error *err) {
-    const char *name = lh_ai_task_names[which];
-    ai_task *task = &ai->tasks[which];
-    if (lh_str_eq(provider, LH_STR("none"))) return LH_OK;
-    const struct ai_provider_ops *ops = ai_find_provider(provider);
-    if (!ops || !ai_serves(ops, which))
-        return lh_fail(err, LH_INVALID, "ai.%s_provider: this build has no provider '%.*s' for it", name,
-                       LH_STR_ARG(provider));
-    task->ops = ops;
-    task->setup = *setup;
-    task->setup.task = which;
-    if (task->setup.model.len == 0) task->setup.model = lh_str_from(ops->model);
-    if (task->setup.model.len == 0)
-        return lh_fail(err, LH_INVALID, "ai.%s_model must name the model of provider %s", name, ops->name);
-    if (task->setup.model.len > LH_LIMIT_NAME_BYTES)
-        return lh_fail(err, LH_INVALID, "ai.%s_model is longer than %d bytes", name, LH_LIMIT_NAME_BYTES);
-    if (ops->remote) LH_TRY(ai_open_remote(ai, task, name, err));
-    return ops->open ? ops->open(&task->setup, &task->state, err) : LH_OK;
-}
-
-static lh_code ai_open_tasks(lh_ai *ai, lh_error *err) {
+static lh_code ai_configure(lh_ai *ai, lh_error *err) {
     const lh_config *c = ai->config;
-    LH_TRY(ai_open_task(ai, LH_AI_EMBED, c->ai_embed_provider,
-                        &(ai_setup){.model = c->ai_embed_model, .url = c->ai_embed_url, .api_key = c->ai_embed_api_key},
-                        err));
-    LH_TRY(ai_open_task(
-        ai, LH_AI_GENERATE, c->ai_generate_provider,
-        &(ai_setup){.model = c->ai_generate_model, .url = c->ai_generate_url, .api_key = c->ai_generate_api_key}, err));
-    return ai_open_task(
-        ai, LH_AI_RERANK, c->ai_rerank_provider,
-        &(ai_setup){.model = c->ai_rerank_model, .url = c->ai_rerank_url, .api_key = c->ai_rerank_api_key}, err);
+    const lh_ai_definition models[LH_AI_TASKS] = {
+        {.task = LH_AI_EMBED,
+         .provider = c->ai_embed_provider,
+         .model = c->ai_embed_model,
+         .url = c->ai_embed_url,
+         .api_key = c->ai_embed_api_key},
+        {.task = LH_AI_GENERATE,
+         .provider = c->ai_generate_provider,
+         .model = c->ai_generate_model,
+         .url = c->ai_generate_url,
+         .api_key = c->ai_generate_api_key},
+        {.task = LH_AI_RERANK,
+         .provider = c->ai_rerank_provider,
+         .model = c->ai_rerank_model,
+         .url = c->ai_rerank_url,
+         .api_key = c->ai_rerank_api_key},
+    };
+    for (size_t i = 0; i < LH_AI_TASKS; i++)
+        if (!lh_str_eq(models[i].provider, LH_STR("none"))) LH_TRY(ai_models_configure(ai, &models[i], err));
+    return LH_OK;
 }
 
 static lh_code ai_open_http(lh_ai *ai, lh_error *err) {
@@ -107,107 +50,124 @@ lh_code lh_ai_open(const lh_config *config, lh_ai **ret, lh_error *err) {
     if (!ai) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     ai->config = config;
     ai_usage_init(&ai->usage);
-    pthread_mutex_init(&ai->health.lock, NULL);
-    for (size_t i = 0; i < LH_AI_TASKS; i++) {
-        ai_breaker_init(&ai->breakers[i], (unsigned)config->ai_breaker_failures, (uint64_t)config->ai_breaker_ms);
+    pthread_mutex_init(&ai->lock, NULL);
+    pthread_mutex_init(&ai->checking, NULL);
+    for (size_t i = 0; i < LH_AI_TASKS; i++)
         ai_slots_init(&ai->tasks[i].slots, (size_t)config->ai_concurrency, (size_t)config->ai_queue_max);
-    }
     LH_TRY(ai_open_http(ai, err));
-    LH_TRY(ai_open_tasks(ai, err));
+    LH_TRY(ai_configure(ai, err));
     *ret = lh_take(&ai);
     return LH_OK;
 }
 
 void lh_ai_free(lh_ai *ai) {
     if (!ai) return;
-    for (size_t i = 0; i < LH_AI_TASKS; i++) {
-        ai_task *task = &ai->tasks[i];
-        if (task->ops && task->ops->close) task->ops->close(task->state);
-        lh_str_free(task->url);
-        ai_slots_done(&task->slots);
-        ai_breaker_done(&ai->breakers[i]);
-    }
+    ai_models_free(ai);
+    for (size_t i = 0; i < LH_AI_TASKS; i++) ai_slots_done(&ai->tasks[i].slots);
     lh_http_client_free(ai->http);
     free(ai->ca_file);
-    pthread_mutex_destroy(&ai->health.lock);
+    pthread_mutex_destroy(&ai->checking);
+    pthread_mutex_destroy(&ai->lock);
     ai_usage_done(&ai->usage);
     free(ai);
 }
 
 /* ---- what is there ---- */
 
-bool lh_ai_has(const lh_ai *ai, lh_ai_task task, lh_ai_model *ret) {
-    const ai_task *of = &ai->tasks[task];
-    if (of->ops && ret) *ret = (lh_ai_model){.provider = lh_str_from(of->ops->name), .name = of->setup.model};
-    return of->ops != NULL;
+static lh_str ai_version(ai_model *model, lh_arena *arena) {
+    lh_str version = model->ops->version ? model->ops->version(model->state, arena) : LH_STR_NONE;
+    return version.len ? version : lh_arena_dup(arena, model->version);
+}
+
+lh_code lh_ai_find(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_arena *arena, lh_ai_model *ret,
+                   lh_error *err) {
+    ai_model *model = NULL;
+    LH_TRY(ai_models_take(ai, task, call, &model, err));
+    *ret = (lh_ai_model){lh_str_from(model->ops->name), lh_arena_dup(arena, model->name), ai_version(model, arena)};
+    ai_models_release(ai, model);
+    return lh_arena_check(arena, err);
+}
+
+/* What each list of models tells of one. */
+static lh_json *ai_item(lh_ai *ai, lh_ai_task task, ai_model *model, bool *ret_in_use, lh_arena *arena) {
+    lh_json *item = lh_json_new_object(arena);
+    *ret_in_use = ai_models_is_in_use(ai, task, model);
+    lh_json_set_string(arena, item, "task", lh_str_from(lh_ai_task_names[task]));
+    lh_json_set_string(arena, item, "provider", lh_str_from(model->ops->name));
+    lh_json_set_string(arena, item, "model", model->name);
+    lh_json_set_bool(arena, item, "in_use", *ret_in_use);
+    return item;
 }
 
 lh_code lh_ai_models(lh_ai *ai, lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *body = lh_json_new_object(arena), *items = lh_json_new_array(arena);
-    for (size_t i = 0; i < LH_AI_TASKS; i++) {
-        ai_task *task = &ai->tasks[i];
-        lh_str version = LH_STR_NONE;
-        if (!task->ops) continue;
-        if (task->ops->version) version = task->ops->version(task->state, arena);
-        lh_json *item = lh_json_new_object(arena);
-        lh_json_set_string(arena, item, "task", lh_str_from(lh_ai_task_names[i]));
-        lh_json_set_string(arena, item, "provider", lh_str_from(task->ops->name));
-        lh_json_set_string(arena, item, "model", task->setup.model);
-        lh_json_set(arena, item, "version", version.len ? lh_json_new_string(arena, version) : lh_json_new_null(arena));
-        lh_json_append(items, item);
-    }
+    for (lh_ai_task task = 0; task < LH_AI_TASKS; task++)
+        for (ai_model *model = NULL; (model = ai_models_next(ai, task, model));) {
+            bool in_use;
+            lh_json *item = ai_item(ai, task, model, &in_use, arena);
+            lh_str version = ai_version(model, arena);
+            lh_json_set(arena, item, "version",
+                        version.len ? lh_json_new_string(arena, version) : lh_json_new_null(arena));
+            lh_json_set_string(arena, item, "source",
+                               model->configured ? LH_STR("configuration") : LH_STR("registered"));
+            lh_json_append(items, item);
+        }
     lh_json_set(arena, body, "items", items);
     LH_TRY(lh_arena_check(arena, err));
     *ret = body;
     return LH_OK;
 }
 
-/* Asks unless that was done a moment ago: whoever may see the health could else make us knock without end. */
-static void ai_check_locked(lh_ai *ai, size_t i) {
-    ai_task *task = &ai->tasks[i];
-    ai_health *health = &ai->health;
+/* Asks unless that was done a moment ago: whoever may see the health could else make us knock without end. Under ai->checking. */
+static void ai_check_locked(ai_model *model) {
     uint64_t now = lh_time_monotonic_ms();
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    if (health->checked_ms[i] && now - health->checked_ms[i] < AI_HEALTH_PAUSE_MS) return;
-    lh_code code = lh_arena_new(AI_HEALTH_ARENA_BYTES, &arena, &health->why[i]);
-    if (code == LH_OK && task->ops->check)
-        code = task->ops->check(task->state, &(ai_try){.setup = &task->setup, .timeout_ms = AI_HEALTH_TIMEOUT_MS},
-                                arena, &health->why[i]);
-    health->good[i] = code == LH_OK;
-    health->checked_ms[i] = lh_time_monotonic_ms();
-    health->elapsed_ms[i] = health->checked_ms[i] - now;
+    if (model->checked_ms && now - model->checked_ms < AI_HEALTH_PAUSE_MS) return;
+    lh_code code = lh_arena_new(AI_HEALTH_ARENA_BYTES, &arena, &model->why);
+    if (code == LH_OK && model->ops->check)
+        code = model->ops->check(model->state, &(ai_try){.setup = &model->setup, .timeout_ms = AI_HEALTH_TIMEOUT_MS},
+                                 arena, &model->why);
+    model->good = code == LH_OK;
+    model->checked_ms = lh_time_monotonic_ms();
+    model->elapsed_ms = model->checked_ms - now;
 }
 
-static lh_json *ai_health_item(lh_ai *ai, size_t i, bool *all_good, lh_arena *arena) {
+/* *all_good: of those in use. */
+static lh_json *ai_health_item(lh_ai *ai, lh_ai_task task, ai_model *model, bool *all_good, lh_arena *arena) {
     static const char *const states[] = {"closed", "open", "half_open"};
-    ai_task *task = &ai->tasks[i];
-    lh_json *item = lh_json_new_object(arena);
-    lh_json_set_string(arena, item, "task", lh_str_from(lh_ai_task_names[i]));
-    if (!task->ops) {
-        lh_json_set_string(arena, item, "status", LH_STR("none"));
-        return item;
+    bool in_use;
+    lh_json *item = ai_item(ai, task, model, &in_use, arena);
+    ai_check_locked(model);
+    if (in_use) *all_good = *all_good && model->good;
+    lh_json_set_string(arena, item, "status", model->good ? LH_STR("ok") : LH_STR("failed"));
+    lh_json_set_uint(arena, item, "elapsed_ms", model->elapsed_ms);
+    if (model->endpoint) {
+        uint64_t opened;
+        lh_json_set_string(
+            arena, item, "breaker",
+            lh_str_from(states[ai_breaker_look(&model->endpoint->breaker, lh_time_monotonic_ms(), &opened)]));
     }
-    ai_check_locked(ai, i);
-    bool good = ai->health.good[i];
-    uint64_t opened;
-    *all_good = *all_good && good;
-    lh_json_set_string(arena, item, "provider", lh_str_from(task->ops->name));
-    lh_json_set_string(arena, item, "model", task->setup.model);
-    lh_json_set_string(arena, item, "status", good ? LH_STR("ok") : LH_STR("failed"));
-    lh_json_set_uint(arena, item, "elapsed_ms", ai->health.elapsed_ms[i]);
-    if (task->breaker)
-        lh_json_set_string(arena, item, "breaker",
-                           lh_str_from(states[ai_breaker_look(task->breaker, lh_time_monotonic_ms(), &opened)]));
-    if (!good) lh_json_set_string(arena, item, "message", lh_str_from(ai->health.why[i].message));
+    if (!model->good) lh_json_set_string(arena, item, "message", lh_str_from(model->why.message));
     return item;
+}
+
+static void ai_health_task(lh_ai *ai, lh_ai_task task, bool *all_good, lh_arena *arena, lh_json *tasks) {
+    bool any = false;
+    for (ai_model *model = NULL; (model = ai_models_next(ai, task, model)); any = true)
+        lh_json_append(tasks, ai_health_item(ai, task, model, all_good, arena));
+    if (any) return;
+    lh_json *item = lh_json_new_object(arena);
+    lh_json_set_string(arena, item, "task", lh_str_from(lh_ai_task_names[task]));
+    lh_json_set_string(arena, item, "status", LH_STR("none"));
+    lh_json_append(tasks, item);
 }
 
 lh_code lh_ai_health(lh_ai *ai, lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *body = lh_json_new_object(arena), *tasks = lh_json_new_array(arena);
     bool all_good = true;
-    pthread_mutex_lock(&ai->health.lock);
-    for (size_t i = 0; i < LH_AI_TASKS; i++) lh_json_append(tasks, ai_health_item(ai, i, &all_good, arena));
-    pthread_mutex_unlock(&ai->health.lock);
+    pthread_mutex_lock(&ai->checking);
+    for (lh_ai_task task = 0; task < LH_AI_TASKS; task++) ai_health_task(ai, task, &all_good, arena, tasks);
+    pthread_mutex_unlock(&ai->checking);
     lh_json_set_string(arena, body, "status", all_good ? LH_STR("ok") : LH_STR("failed"));
     lh_json_set(arena, body, "tasks", tasks);
     LH_TRY(lh_arena_check(arena, err));

@@ -17,7 +17,7 @@ static inline void lh_ai_freep(lh_ai **ai) { lh_ai_free(*ai); }
 
 /* Who asks, and how long it may take. */
 typedef struct lh_ai_call {
-    lh_str model;                  /* the task's, by name; empty: the task's */
+    lh_str model;                  /* by name; empty: the one in use for the task */
     lh_str principal;              /* whose tokens are counted */
     const _Atomic bool *cancelled; /* once true the call ends with CANCELLED within a second; NULL is fine */
     uint64_t timeout_ms;           /* of the whole call, tries included; 0: each try has ai.timeout_ms */
@@ -84,12 +84,37 @@ typedef struct lh_ai_ranking {
 LH_MUST_CHECK lh_code lh_ai_rerank(lh_ai *ai, const lh_ai_call *call, lh_str query, const lh_str *documents,
                                    size_t count, size_t top_n, lh_arena *arena, lh_ai_ranking *ret, lh_error *err);
 
-/* Has the task a model? *ret (NULL is fine): which; borrowed for the life of ai, its version empty. */
-bool lh_ai_has(const lh_ai *ai, lh_ai_task task, lh_ai_model *ret);
-/* {"items":[{"task","provider","model","version"}]}: version null when it is not known. Does no I/O. Arena. */
+/* Tokens of a text, as the model counts them. Errors: as above; INVALID (it does not tell). */
+LH_MUST_CHECK lh_code lh_ai_count_tokens(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_str text, uint64_t *ret,
+                                         lh_error *err);
+
+/* ---- which models there are ---- */
+typedef struct lh_ai_definition {
+    lh_ai_task task;
+    lh_str name; /* that calls say */
+    lh_str provider, model, url,
+        api_key;    /* as in the configuration: model is a file's path, or the endpoint's name for it */
+    lh_str version; /* that it has to be, or of a model whose provider does not tell; empty: any */
+} lh_ai_definition; /* borrowed */
+/* Adds a model beside the configured one, or in the place of the added one of that name, which serves its last calls. Loads and
+ * asks nothing. Errors: INVALID, CONFLICT (the configuration has that name), LIMIT, NO_MEMORY. */
+LH_MUST_CHECK lh_code lh_ai_add(lh_ai *ai, const lh_ai_definition *definition, lh_error *err);
+/* The added one of that name, if there is one; who used it has the task's again. */
+void lh_ai_remove(lh_ai *ai, lh_ai_task task, lh_str name);
+/* From now on the calls of that principal, or with an empty one of all who have none of their own, that name no model have this
+ * one; an empty name: the task's again. Errors: NOT_FOUND, NO_MEMORY. */
+LH_MUST_CHECK lh_code lh_ai_use(lh_ai *ai, lh_ai_task task, lh_str principal, lh_str name, lh_error *err);
+/* The file of a model of the provider llama: of a name without '/' in models/ beside the binary. Errors: INVALID, IO. */
+LH_MUST_CHECK lh_code lh_ai_model_file(lh_str model, char into[4096], lh_error *err);
+bool lh_ai_has(lh_ai *ai, lh_ai_task task); /* is there any model for it? */
+/* Which would do the call; its version as far as it is known. Arena. Errors: UNAVAILABLE (there is none), NOT_FOUND. */
+LH_MUST_CHECK lh_code lh_ai_find(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_arena *arena, lh_ai_model *ret,
+                                 lh_error *err);
+/* {"items":[{"task","provider","model","version","source":"configuration|registered","in_use"}]}: version null when it is not known;
+ * in_use: by the calls of who has none of its own. Does no I/O. Arena. */
 LH_MUST_CHECK lh_code lh_ai_models(lh_ai *ai, lh_arena *arena, lh_json **ret, lh_error *err);
-/* {"status","tasks":[{"task","provider","model","status":"ok|failed|none","breaker":"closed|open|half_open"|null,"elapsed_ms",
- * "message"?}]}: asks each endpoint, at most once a second. Arena. */
+/* {"status","tasks":[{"task","provider","model","in_use","status":"ok|failed|none","breaker":"closed|open|half_open"|null,"elapsed_ms",
+ * "message"?}]}: asks each endpoint, at most once a second; of a task without one status none. `status` is of those in use. Arena. */
 LH_MUST_CHECK lh_code lh_ai_health(lh_ai *ai, lh_arena *arena, lh_json **ret, lh_error *err);
 /* {"items":[{"principal","task","calls","failed","tokens_in","tokens_out"}]} since the start, by principal; of one principal, or
  * with an empty one of all. Arena. */

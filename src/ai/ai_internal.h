@@ -54,6 +54,8 @@ struct ai_provider_ops {
                       lh_arena *arena, lh_ai_ranking *ret, lh_error *err);
     /* The model's version, as far as it is known; asks nobody. Arena. NULL: never known. */
     lh_str (*version)(void *state, lh_arena *arena);
+    /* Tokens of a text, with those that the model puts around it. NULL: not told. */
+    lh_code (*count)(void *state, lh_str text, uint64_t *ret, lh_error *err);
     /* Does it answer, and has it the model? NULL: always. */
     lh_code (*check)(void *state, ai_try *one, lh_arena *arena, lh_error *err);
 };
@@ -157,29 +159,59 @@ void ai_usage_init(ai_usage *usage);
 void ai_usage_done(ai_usage *usage);
 void ai_usage_add(ai_usage *usage, lh_str principal, lh_ai_task task, ai_counters more);
 
-/* ---- the whole ---- */
-typedef struct ai_task {
-    const struct ai_provider_ops *ops; /* NULL: none */
+/* ---- models.c: which models there are, and which one does a call ---- */
+typedef struct ai_endpoint { /* a URL that models have in common */
+    struct ai_endpoint *next;
+    unsigned models;
+    lh_str url; /* owned */
+    ai_breaker breaker;
+} ai_endpoint;
+typedef struct ai_model {
+    struct ai_model *next; /* of its task; under ai->lock, with the next two */
+    unsigned users;        /* calls that have it */
+    bool gone;             /* from the list: goes with its last user */
+    bool configured;       /* by the configuration: stays */
+    lh_arena *arena;       /* owned; of the texts below */
+    lh_str name, version;  /* version: as in the definition */
+    const struct ai_provider_ops *ops;
     void *state;
-    ai_setup setup;      /* its texts are the configuration's, or static */
-    lh_str url;          /* owned: setup.url */
-    ai_breaker *breaker; /* of the endpoint, perhaps another task's; NULL: not remote */
+    ai_setup setup;
+    ai_endpoint *endpoint; /* NULL: not remote */
+    /* the last check, under ai->checking: */
+    uint64_t checked_ms, elapsed_ms;
+    bool good;
+    lh_error why;
+} ai_model;
+typedef struct ai_use {
+    struct ai_use *next;
+    lh_str principal; /* owned; empty: all that have none of their own */
+    ai_model *model;
+} ai_use;
+typedef struct ai_task {
+    ai_model *models; /* the configured one, when there is one, first; under ai->lock, as uses */
+    ai_use *uses;
     ai_slots slots;
     _Atomic uint64_t retries;
 } ai_task;
-typedef struct ai_health { /* the last check */
-    pthread_mutex_t lock;  /* held during one: others wait for its answer */
-    uint64_t checked_ms[LH_AI_TASKS], elapsed_ms[LH_AI_TASKS];
-    bool good[LH_AI_TASKS];
-    lh_error why[LH_AI_TASKS];
-} ai_health;
+/* Puts the model of the configuration into its task. Errors: INVALID, NO_MEMORY. */
+LH_MUST_CHECK lh_code ai_models_configure(lh_ai *ai, const lh_ai_definition *definition, lh_error *err);
+/* The model for the call; given back by ai_models_release(). Errors: UNAVAILABLE (the task has none), NOT_FOUND. */
+LH_MUST_CHECK lh_code ai_models_take(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, ai_model **ret, lh_error *err);
+/* The one after `model`, NULL for the first; for walks, which take each and give it back: *ret NULL at the end. */
+ai_model *ai_models_next(lh_ai *ai, lh_ai_task task, ai_model *model);
+void ai_models_release(lh_ai *ai, ai_model *model);                          /* NULL is fine */
+bool ai_models_is_in_use(lh_ai *ai, lh_ai_task task, const ai_model *model); /* by who has none of its own */
+void ai_models_free(lh_ai *ai);
+
+/* ---- the whole ---- */
 struct lh_ai {
     const lh_config *config;
     lh_http_client *http;
     char *ca_file; /* owned */
     ai_task tasks[LH_AI_TASKS];
-    ai_breaker breakers[LH_AI_TASKS];
+    pthread_mutex_t lock; /* guards the lists of models, uses and endpoints */
+    ai_endpoint *endpoints;
     ai_usage usage;
-    ai_health health;
+    pthread_mutex_t checking; /* held during a check: others wait for its answer */
 };
 #endif

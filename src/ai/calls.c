@@ -9,6 +9,7 @@ enum { CALLS_LOOK_MS = 50, CALLS_BATCH_BYTES = 256 << 10 };
 typedef struct calls_run {
     lh_ai *ai;
     ai_task *task;
+    ai_model *model;
     const lh_ai_call *call;
     lh_arena *arena;
     uint64_t deadline_ms; /* UINT64_MAX: none */
@@ -25,15 +26,14 @@ static lh_code calls_begin(calls_run *run, lh_ai *ai, lh_ai_task which, const lh
     run->task = &ai->tasks[which];
     run->call = call;
     run->deadline_ms = call->timeout_ms ? lh_time_monotonic_ms() + call->timeout_ms : UINT64_MAX;
-    if (!run->task->ops)
-        return lh_fail(err, LH_UNAVAILABLE, "no %s model is configured: set ai.%s_provider", lh_ai_task_names[which],
-                       lh_ai_task_names[which]);
-    if (call->model.len && !lh_str_eq(call->model, run->task->setup.model))
-        return lh_fail(err, LH_NOT_FOUND, "there is no %s model '%.*s'; there is '%.*s'", lh_ai_task_names[which],
-                       LH_STR_ARG(lh_str_cut_utf8(call->model, 64)), LH_STR_ARG(run->task->setup.model));
-    LH_TRY(ai_slots_take(&run->task->slots, call->cancelled, run->deadline_ms, err));
+    LH_TRY(ai_models_take(ai, which, call, &run->model, err));
+    lh_code code = ai_slots_take(&run->task->slots, call->cancelled, run->deadline_ms, err);
+    if (code != LH_OK) {
+        ai_models_release(ai, run->model);
+        return code;
+    }
     lh_span_begin(calls_spans[which], &run->span);
-    lh_span_string(&run->span, "gen_ai.request.model", run->task->setup.model);
+    lh_span_string(&run->span, "gen_ai.request.model", run->model->name);
     return LH_OK;
 }
 
@@ -44,13 +44,20 @@ static void calls_end(calls_run *run, lh_code code) {
     lh_span_number(&run->span, "gen_ai.usage.input_tokens", (int64_t)run->used.tokens_in);
     lh_span_number(&run->span, "gen_ai.usage.output_tokens", (int64_t)run->used.tokens_out);
     lh_span_end(&run->span, code);
-    ai_usage_add(&run->ai->usage, run->call->principal, run->task->setup.task, run->used);
+    ai_usage_add(&run->ai->usage, run->call->principal, run->model->setup.task, run->used);
+    ai_models_release(run->ai, run->model);
 }
 
-/* What answered; its version the provider said. */
+/* What answered; its version the provider said, or who registered it. Both: they are the same, or somebody changed the file. */
 static lh_code calls_model(const calls_run *run, lh_ai_model *model, lh_error *err) {
-    model->provider = lh_str_from(run->task->ops->name);
-    model->name = lh_arena_dup(run->arena, run->task->setup.model);
+    model->provider = lh_str_from(run->model->ops->name);
+    model->name = lh_arena_dup(run->arena, run->model->name);
+    lh_str declared = run->model->version;
+    if (!model->version.len) model->version = lh_arena_dup(run->arena, declared);
+    else if (declared.len && !lh_str_eq(model->version, declared))
+        return lh_fail(err, LH_CORRUPT,
+                       "the model '%.*s' is of version %.*s, and %.*s was registered: register it anew",
+                       LH_STR_ARG(model->name), LH_STR_ARG(model->version), LH_STR_ARG(declared));
     return lh_arena_check(run->arena, err);
 }
 
@@ -70,10 +77,10 @@ static ai_outcome calls_outcome(lh_code code, const ai_try *one) {
 }
 
 static lh_code calls_once(calls_run *run, const calls_work *work, ai_try *one, lh_error *err) {
-    ai_breaker *breaker = run->task->breaker;
+    ai_breaker *breaker = run->model->endpoint ? &run->model->endpoint->breaker : NULL;
     bool probe = false;
     uint64_t wait_ms = 0, now = lh_time_monotonic_ms(), most = (uint64_t)run->ai->config->ai_timeout_ms;
-    *one = (ai_try){.setup = &run->task->setup, .cancelled = run->call->cancelled, .timeout_ms = most};
+    *one = (ai_try){.setup = &run->model->setup, .cancelled = run->call->cancelled, .timeout_ms = most};
     if (run->call->cancelled && atomic_load(run->call->cancelled))
         return lh_fail(err, LH_CANCELLED, "the call was cancelled");
     if (now >= run->deadline_ms) return lh_fail(err, LH_CANCELLED, "the call's time went by");
@@ -81,7 +88,7 @@ static lh_code calls_once(calls_run *run, const calls_work *work, ai_try *one, l
     if (breaker && !ai_breaker_admit(breaker, now, &probe, &wait_ms))
         return lh_fail(err, LH_UNAVAILABLE,
                        "%.*s failed again and again and is left alone; it is tried again in %" PRIu64 " ms",
-                       LH_STR_ARG(run->task->setup.url), wait_ms);
+                       LH_STR_ARG(run->model->setup.url), wait_ms);
     one->asked = true;
     lh_code code = work->once(work->ctx, one, err);
     if (breaker) ai_breaker_report(breaker, lh_time_monotonic_ms(), probe, calls_outcome(code, one));
@@ -101,7 +108,7 @@ static bool calls_pause(const calls_run *run, uint64_t pause_ms) {
 
 static lh_code calls_try(calls_run *run, const calls_work *work, lh_error *err) {
     lh_error why = {0};
-    unsigned tries = 1 + (run->task->ops->remote ? (unsigned)run->ai->config->ai_retries : 0);
+    unsigned tries = 1 + (run->model->ops->remote ? (unsigned)run->ai->config->ai_retries : 0);
     lh_code code = LH_INTERNAL;
     for (unsigned tried = 1;; tried++) {
         ai_try one = {0};
@@ -132,8 +139,8 @@ typedef struct calls_embed {
 
 static lh_code calls_embed_once(void *ctx, ai_try *one, lh_error *err) {
     calls_embed *work = ctx;
-    ai_task *task = work->run.task;
-    return task->ops->embed(task->state, one, work->texts, work->count, work->run.arena, &work->got, err);
+    ai_model *model = work->run.model;
+    return model->ops->embed(model->state, one, work->texts, work->count, work->run.arena, &work->got, err);
 }
 
 static lh_code calls_check_texts(const lh_str *texts, size_t count, const char *what, lh_error *err) {
@@ -153,7 +160,7 @@ static lh_code calls_check_texts(const lh_str *texts, size_t count, const char *
 /* How many of the texts go with the next request: as many as an endpoint shall have at once. */
 static size_t calls_batch(const calls_run *run, const lh_str *texts, size_t count) {
     size_t most = (size_t)run->ai->config->ai_batch_texts, taken = 0, bytes = 0;
-    if (!run->task->ops->remote) return count; /* one in process orders them itself */
+    if (!run->model->ops->remote) return count; /* one in process orders them itself */
     while (taken < count && taken < most && (taken == 0 || bytes + texts[taken].len <= CALLS_BATCH_BYTES))
         bytes += texts[taken++].len;
     return taken;
@@ -163,11 +170,11 @@ static lh_code calls_check_vectors(const calls_embed *work, lh_error *err) {
     const lh_ai_embeddings *got = &work->got;
     if (got->count != work->count || got->dimensions == 0 || got->dimensions > LH_LIMIT_AI_DIMENSIONS)
         return lh_fail(err, LH_CORRUPT, "%.*s gave %zu vectors of %zu dimensions for %zu texts",
-                       LH_STR_ARG(work->run.task->setup.url), got->count, got->dimensions, work->count);
+                       LH_STR_ARG(work->run.model->setup.url), got->count, got->dimensions, work->count);
     for (size_t i = 0; i < got->count * got->dimensions; i++)
         if (!isfinite(got->values[i]))
             return lh_fail(err, LH_CORRUPT, "%.*s gave a vector with a value that is no number",
-                           LH_STR_ARG(work->run.task->setup.url));
+                           LH_STR_ARG(work->run.model->setup.url));
     return LH_OK;
 }
 
@@ -188,10 +195,10 @@ static lh_code calls_embed_all(calls_embed *work, const lh_str *texts, size_t co
         }
         if (!lh_str_eq(work->got.model.version, all->model.version))
             return lh_fail(err, LH_UNAVAILABLE, "the model of %.*s became another one during the call",
-                           LH_STR_ARG(work->run.task->setup.url));
+                           LH_STR_ARG(work->run.model->setup.url));
         if (work->got.dimensions != all->dimensions)
             return lh_fail(err, LH_CORRUPT, "%.*s gave vectors of %zu dimensions, and then of %zu",
-                           LH_STR_ARG(work->run.task->setup.url), all->dimensions, work->got.dimensions);
+                           LH_STR_ARG(work->run.model->setup.url), all->dimensions, work->got.dimensions);
         if (work->count != count)
             memcpy(all->values + at * all->dimensions, work->got.values,
                    work->count * all->dimensions * sizeof *all->values);
@@ -236,10 +243,10 @@ lh_code ai_sink_put(ai_sink *sink, lh_str piece, lh_error *err) {
 
 static lh_code calls_generate_once(void *ctx, ai_try *one, lh_error *err) {
     calls_generate *work = ctx;
-    ai_task *task = work->run.task;
+    ai_model *model = work->run.model;
     lh_buf_clear(&work->sink.text); /* of a try before */
     work->got = (lh_ai_text){0};
-    return task->ops->generate(task->state, one, work->prompt, &work->sink, work->run.arena, &work->got, err);
+    return model->ops->generate(model->state, one, work->prompt, &work->sink, work->run.arena, &work->got, err);
 }
 
 static lh_code calls_check_messages(const lh_ai_prompt *prompt, lh_error *err) {
@@ -319,9 +326,9 @@ typedef struct calls_rerank {
 
 static lh_code calls_rerank_once(void *ctx, ai_try *one, lh_error *err) {
     calls_rerank *work = ctx;
-    ai_task *task = work->run.task;
-    return task->ops->rerank(task->state, one, work->query, work->documents, work->count, work->top_n, work->run.arena,
-                             &work->got, err);
+    ai_model *model = work->run.model;
+    return model->ops->rerank(model->state, one, work->query, work->documents, work->count, work->top_n,
+                              work->run.arena, &work->got, err);
 }
 
 static int calls_by_score(const void *a, const void *b) {
@@ -341,7 +348,7 @@ static lh_code calls_rerank_all(calls_rerank *work, lh_error *err) {
         if (document >= work->count || seen[document] || !isfinite(got->scores[i].score))
             return lh_fail(err, LH_CORRUPT,
                            "%.*s ranked a document that was not given, or one twice, or without a score",
-                           LH_STR_ARG(work->run.task->setup.url));
+                           LH_STR_ARG(work->run.model->setup.url));
         seen[document] = true;
     }
     if (got->count) qsort(got->scores, got->count, sizeof *got->scores, calls_by_score);
@@ -363,5 +370,20 @@ lh_code lh_ai_rerank(lh_ai *ai, const lh_ai_call *call, lh_str query, const lh_s
     lh_code code = calls_rerank_all(&work, err);
     calls_end(&work.run, code);
     if (code == LH_OK) *ret = work.got;
+    return code;
+}
+
+/* ---- tokens ---- */
+
+lh_code lh_ai_count_tokens(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_str text, uint64_t *ret,
+                           lh_error *err) {
+    ai_model *model = NULL;
+    LH_TRY(ai_models_take(ai, task, call, &model, err));
+    lh_code code = LH_OK;
+    if (model->ops->count) code = model->ops->count(model->state, text, ret, err);
+    else
+        code = lh_fail(err, LH_INVALID, "the model '%.*s' of provider %s does not tell its tokens",
+                       LH_STR_ARG(model->name), model->ops->name);
+    ai_models_release(ai, model);
     return code;
 }

@@ -106,5 +106,17 @@ static lh_str hash_version(void *state, lh_arena *arena) {
     return HASH_VERSION;
 }
 
-const struct ai_provider_ops ai_provider_hash = {
-    .name = "hash", .model = "hash", .open = hash_open, .close = free, .embed = hash_embed, .version = hash_version};
+static lh_code hash_count(void *state, lh_str text, uint64_t *ret, lh_error *err) {
+    float none[1] = {0};
+    (void)state, (void)err;
+    *ret = hash_text(none, 1, text);
+    return LH_OK;
+}
+
+const struct ai_provider_ops ai_provider_hash = {.name = "hash",
+                                                 .model = "hash",
+                                                 .open = hash_open,
+                                                 .close = free,
+                                                 .embed = hash_embed,
+                                                 .version = hash_version,
+                                                 .count = hash_count};

@@ -13,7 +13,7 @@ typedef struct {
     ai_llama *_Atomic model;
 } llama_state;
 
-static lh_code llama_path(lh_str name, char into[4096], lh_error *err) {
+lh_code lh_ai_model_file(lh_str name, char into[4096], lh_error *err) {
     char folder[4096];
     int length;
     if (lh_str_find(name, '/') == name.len) {
@@ -30,7 +30,7 @@ static lh_code llama_path(lh_str name, char into[4096], lh_error *err) {
 static lh_code llama_open(const ai_setup *setup, void **ret, lh_error *err) {
     llama_state *state = calloc(1, sizeof *state);
     if (!state) return lh_fail(err, LH_NO_MEMORY, "out of memory");
-    lh_code code = llama_path(setup->model, state->path, err);
+    lh_code code = lh_ai_model_file(setup->model, state->path, err);
     if (code != LH_OK) {
         free(state);
         return code;
@@ -130,6 +130,12 @@ static lh_code llama_check(void *ctx, ai_try *one, lh_arena *arena, lh_error *er
     return llama_load(ctx, &model, err);
 }
 
+static lh_code llama_count(void *ctx, lh_str text, uint64_t *ret, lh_error *err) {
+    ai_llama *model = NULL;
+    LH_TRY(llama_load(ctx, &model, err));
+    return ai_llama_count_tokens(model, text, ret, err);
+}
+
 const struct ai_provider_ops ai_provider_llama = {.name = "llama",
                                                   .model = "all-minilm-l6-v2",
                                                   .open = llama_open,
@@ -137,4 +143,5 @@ const struct ai_provider_ops ai_provider_llama = {.name = "llama",
                                                   .embed = llama_embed,
                                                   .generate = llama_generate,
                                                   .version = llama_version,
+                                                  .count = llama_count,
                                                   .check = llama_check};

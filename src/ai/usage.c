@@ -101,7 +101,11 @@ void lh_ai_metrics(lh_ai *ai, lh_buf *into) {
         values[RUNNING][task] = of->slots.running;
         values[WAITING][task] = of->slots.waiting;
         pthread_mutex_unlock(&of->slots.lock);
-        if (of->breaker) (void)ai_breaker_look(of->breaker, lh_time_monotonic_ms(), &values[OPENED][task]);
+        for (ai_model *model = NULL; (model = ai_models_next(ai, (lh_ai_task)task, model));) {
+            uint64_t opened = 0;
+            if (model->endpoint) (void)ai_breaker_look(&model->endpoint->breaker, lh_time_monotonic_ms(), &opened);
+            values[OPENED][task] += opened;
+        }
     }
     usage_metric(into, "calls_total", "counter", "Calls to models.", values[CALLS]);
     usage_metric(into, "calls_failed_total", "counter", "Calls that failed.", values[FAILED]);
@@ -110,6 +114,6 @@ void lh_ai_metrics(lh_ai *ai, lh_buf *into) {
     usage_metric(into, "retries_total", "counter", "Further tries of calls to endpoints.", values[RETRIES]);
     usage_metric(into, "calls_running", "gauge", "Calls being served.", values[RUNNING]);
     usage_metric(into, "calls_waiting", "gauge", "Calls that wait for a slot.", values[WAITING]);
-    usage_metric(into, "breaker_opened_total", "counter", "Times that the breaker of the task's endpoint opened.",
-                 values[OPENED]);
+    usage_metric(into, "breaker_opened_total", "counter",
+                 "Times that breakers of the endpoints of the task's models opened.", values[OPENED]);
 }

@@ -8,6 +8,7 @@
 #include "jobs/jobs.h"
 #include "journal/journal.h"
 #include "maintain/maintain.h"
+#include "models/models.h"
 #include "rpc/rpc.h"
 #include "vector/vector.h"
 
@@ -35,6 +36,7 @@ typedef struct lh_app {
     lh_jobs *jobs;
     lh_vector *vector;
     lh_ai *ai;
+    lh_models *models;
     lh_rpc *rpc; /* for the metrics; NULL: there is no gRPC server */
     lh_str scratch_dir;
     lh_str internal_token; /* of our own engine, made at start */

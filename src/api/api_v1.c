@@ -39,21 +39,22 @@ static lh_code v1_check(const lh_json *body, const v1_member *members, size_t co
 
 /* ---- models ---- */
 
+/* A model of two tasks is one here. */
 lh_code api_v1_models(lh_request *request, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
-    lh_json *answer = lh_json_new_object(arena), *data = lh_json_new_array(arena);
-    lh_ai_model model, before[LH_AI_TASKS] = {0};
-    for (size_t task = 0; task < LH_AI_TASKS; task++) {
+    lh_json *answer = lh_json_new_object(arena), *data = lh_json_new_array(arena), *models = NULL;
+    LH_TRY(lh_ai_models(lh_request_app(request)->ai, arena, &models, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(models, "items")); lh_json_next(&it);) {
         bool listed = false;
-        if (!lh_ai_has(lh_request_app(request)->ai, (lh_ai_task)task, &model)) continue;
-        for (size_t i = 0; i < task; i++) listed = listed || lh_str_eq(before[i].name, model.name);
-        before[task] = model;
+        lh_str name = lh_json_get_string(it.value, "model");
+        for (lh_json_iter other = lh_json_each(data); lh_json_next(&other);)
+            listed = listed || lh_str_eq(lh_json_get_string(other.value, "id"), name);
         if (listed) continue;
         lh_json *item = lh_json_new_object(arena);
-        lh_json_set_string(arena, item, "id", model.name);
+        lh_json_set_string(arena, item, "id", name);
         lh_json_set_string(arena, item, "object", LH_STR("model"));
         lh_json_set_int(arena, item, "created", 0);
-        lh_json_set_string(arena, item, "owned_by", model.provider);
+        lh_json_set_string(arena, item, "owned_by", lh_json_get_string(it.value, "provider"));
         lh_json_append(data, item);
     }
     lh_json_set_string(arena, answer, "object", LH_STR("list"));

@@ -1,5 +1,5 @@
-/* What several gateways share by documents of the metastore, and each has to take up itself: active profiles and cache
- * pins. One thread looks every FOLLOW_PERIOD_MS, and at the start. `lock` guards `stopping`. */
+/* What several gateways share by documents of the metastore, and each has to take up itself: active profiles, models
+ * and cache pins. One thread looks every FOLLOW_PERIOD_MS, and at the start. `lock` guards `stopping`. */
 #include "api/api_internal.h"
 
 #include <pthread.h>
@@ -29,7 +29,10 @@ static void *follower_run(void *arg) {
     do {
         lh_error why = {0};
         lh_profiles_follow(follower->app);
-        lh_code code = lh_cache_follow(follower->app->engine, &why);
+        lh_code code = lh_models_follow(follower->app->models, &why);
+        if (code != LH_OK)
+            lh_log(LH_LOG_WARN, "models cannot be followed", "code", lh_code_name(code), "why", why.message, NULL);
+        code = lh_cache_follow(follower->app->engine, &why);
         if (code != LH_OK)
             lh_log(LH_LOG_WARN, "pins cannot be read", "code", lh_code_name(code), "why", why.message, NULL);
     } while (follower_wait(follower));

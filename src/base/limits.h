@@ -24,5 +24,7 @@ enum {
     LH_LIMIT_AI_ANSWER_BYTES = 4 << 20, /* generated text */
     LH_LIMIT_AI_EVENT_BYTES = 1 << 20,  /* one event of a stream that an endpoint sends */
     LH_LIMIT_AI_PRINCIPALS = 1024,      /* whose tokens are counted apart */
+    LH_LIMIT_AI_MODELS = 64,            /* that are registered for a task */
+    LH_LIMIT_AI_USES = 4096,            /* principals of whom one has a model of its own, of a task */
 };
 #endif

@@ -15,10 +15,32 @@ lh_code lh_secret_find(const lh_secret_provider *providers, size_t count, lh_str
         lh_code code = providers[i].find(&providers[i], name, arena, ret, err);
         if (code != LH_NOT_FOUND) return code;
     }
-    return lh_fail(err, LH_NOT_FOUND,
-                   "there is no secret '%.*s': put it into storage.secrets_file, or set LAKEHOUSE_SECRET__…__ACCESS_KEY "
-                   "and …__SECRET_KEY",
-                   LH_STR_ARG(name));
+    return lh_fail(
+        err, LH_NOT_FOUND,
+        "there is no secret '%.*s': put it into storage.secrets_file, or set LAKEHOUSE_SECRET__…__ACCESS_KEY "
+        "and …__SECRET_KEY (an API key: …__API_KEY)",
+        LH_STR_ARG(name));
+}
+
+lh_code lh_secret_of(const lh_config *config, lh_str folder, lh_str name, lh_arena *arena, lh_secret *ret,
+                     lh_error *err) {
+    lh_secret_provider providers[2] = {lh_secrets_environment(environ)};
+    lh_str file = config->storage_secrets_file;
+    size_t count = 1;
+    if (file.len) {
+        bool relative = !lh_str_starts(file, LH_STR("/"));
+        const char *path = lh_arena_cstr(
+            arena, relative ? lh_arena_printf(arena, "%.*s/%.*s", LH_STR_ARG(folder), LH_STR_ARG(file)) : file);
+        if (!path) return lh_fail(err, LH_INVALID, "storage.secrets_file is no path");
+        providers[count++] = lh_secrets_file(path);
+    }
+    return lh_secret_find(providers, count, name, arena, ret, err);
+}
+
+/* A pair or an API key, not a part of one, nor both. */
+static bool secrets_is_whole(const lh_secret *secret) {
+    bool access = secret->access_key.len > 0, pair = access && secret->secret_key.len > 0;
+    return pair ? !secret->api_key.len : !access && !secret->secret_key.len && secret->api_key.len;
 }
 
 /* ---- environment ---- */
@@ -45,13 +67,17 @@ static lh_str secrets_value(char *const *environment, lh_str variable) {
 static lh_code secrets_find_variables(const lh_secret_provider *self, lh_str name, lh_arena *arena, lh_secret *ret,
                                       lh_error *err) {
     lh_str access = secrets_variable(name, "ACCESS_KEY", arena), secret = secrets_variable(name, "SECRET_KEY", arena);
-    lh_secret found = {secrets_value(self->environment, access), secrets_value(self->environment, secret)};
+    lh_str api = secrets_variable(name, "API_KEY", arena);
     LH_TRY(lh_arena_check(arena, err));
-    if (found.access_key.len == 0 && found.secret_key.len == 0)
+    lh_secret found = {secrets_value(self->environment, access), secrets_value(self->environment, secret),
+                       secrets_value(self->environment, api)};
+    if (found.access_key.len == 0 && found.secret_key.len == 0 && found.api_key.len == 0)
         return lh_fail(err, LH_NOT_FOUND, "%.*s is not set", LH_STR_ARG(access));
-    if (found.access_key.len == 0 || found.secret_key.len == 0)
-        return lh_fail(err, LH_INVALID, "%.*s and %.*s go together", LH_STR_ARG(access), LH_STR_ARG(secret));
-    *ret = (lh_secret){lh_arena_dup(arena, found.access_key), lh_arena_dup(arena, found.secret_key)};
+    if (!secrets_is_whole(&found))
+        return lh_fail(err, LH_INVALID, "%.*s and %.*s go together, or %.*s is set alone", LH_STR_ARG(access),
+                       LH_STR_ARG(secret), LH_STR_ARG(api));
+    *ret = (lh_secret){lh_arena_dup(arena, found.access_key), lh_arena_dup(arena, found.secret_key),
+                       lh_arena_dup(arena, found.api_key)};
     return lh_arena_check(arena, err);
 }
 
@@ -75,11 +101,13 @@ static int secrets_visit(void *ctx, const lh_toml_item *item) {
     secrets_walk *walk = ctx;
     lh_str section = {item->section, item->section_bytes}, key = {item->key, item->key_bytes};
     bool access = lh_str_eq(key, LH_STR("access_key")), secret = lh_str_eq(key, LH_STR("secret_key"));
+    bool api = lh_str_eq(key, LH_STR("api_key"));
     bool header = item->kind == LH_TOML_SECTION && !item->list;
-    if (!header && (item->list || item->kind != LH_TOML_STRING || section.len == 0 || !(access || secret))) {
-        walk->code = lh_fail(walk->err, LH_INVALID,
-                             "%s:%" PRIu64 ": a secret is a section with access_key and secret_key, both texts", walk->path,
-                             item->line);
+    if (!header && (item->list || item->kind != LH_TOML_STRING || section.len == 0 || !(access || secret || api))) {
+        walk->code =
+            lh_fail(walk->err, LH_INVALID,
+                    "%s:%" PRIu64 ": a secret is a section with access_key and secret_key, or api_key, all texts",
+                    walk->path, item->line);
         return 1;
     }
     if (!lh_str_eq(section, walk->name)) return 0;
@@ -87,6 +115,7 @@ static int secrets_visit(void *ctx, const lh_toml_item *item) {
     lh_str value = lh_arena_dup(walk->arena, (lh_str){item->text, item->text_bytes});
     if (access) walk->found.access_key = value;
     if (secret) walk->found.secret_key = value;
+    if (api) walk->found.api_key = value;
     return 0;
 }
 
@@ -103,8 +132,9 @@ lh_code lh_secrets_read_toml(lh_arena *arena, const char *path, lh_str text, lh_
         return lh_fail(err, LH_INVALID, "%s:%" PRIu64 ": not valid TOML", path, failure.line);
     }
     if (!walk.has) return lh_fail(err, LH_NOT_FOUND, "%s has no section [%.*s]", path, LH_STR_ARG(name));
-    if (walk.found.access_key.len == 0 || walk.found.secret_key.len == 0)
-        return lh_fail(err, LH_INVALID, "%s: [%.*s] needs access_key and secret_key", path, LH_STR_ARG(name));
+    if (!secrets_is_whole(&walk.found))
+        return lh_fail(err, LH_INVALID, "%s: [%.*s] needs access_key and secret_key, or api_key alone", path,
+                       LH_STR_ARG(name));
     *ret = walk.found;
     return lh_arena_check(arena, err);
 }

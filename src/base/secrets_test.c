@@ -85,17 +85,33 @@ static void test_secrets__the_environment_comes_first_and_is_whole(void) {
     lh_secret found = {0};
     char access[] = "LAKEHOUSE_SECRET__B_2__ACCESS_KEY=from", secret[] = "LAKEHOUSE_SECRET__B_2__SECRET_KEY=env";
     char half[] = "LAKEHOUSE_SECRET__C__ACCESS_KEY=from";
-    char *const environment[] = {access, secret, half, NULL};
+    char api[] = "LAKEHOUSE_SECRET__GPU__API_KEY=key", both[] = "LAKEHOUSE_SECRET__B_3__API_KEY=key";
+    char access_3[] = "LAKEHOUSE_SECRET__B_3__ACCESS_KEY=from", secret_3[] = "LAKEHOUSE_SECRET__B_3__SECRET_KEY=env";
+    char *const environment[] = {access, secret, half, api, both, access_3, secret_3, NULL};
     const lh_secret_provider provider = lh_secrets_environment(environment);
     CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
     CHECK_OK(lh_secret_find(&provider, 1, LH_STR("b-2"), arena, &found, &err));
     CHECK_STR(found.secret_key, LH_STR("env"));
     CHECK(lh_secret_find(&provider, 1, LH_STR("c"), arena, &found, &err) == LH_INVALID);
     CHECK(lh_secret_find(&provider, 1, LH_STR("d"), arena, &found, &err) == LH_NOT_FOUND);
+    CHECK(lh_secret_find(&provider, 1, LH_STR("b-3"), arena, &found, &err) == LH_INVALID);
+    CHECK_OK(lh_secret_find(&provider, 1, LH_STR("gpu"), arena, &found, &err));
+    CHECK(found.access_key.len == 0 && lh_str_eq(found.api_key, LH_STR("key")));
+}
+
+static void test_secrets__an_api_key_stands_alone_in_a_file(void) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_error err = {0};
+    lh_secret found = {0};
+    CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
+    CHECK_OK(find_in(arena, "[gpu]\napi_key = \"k\"\n", 0600, "gpu", &found, &err));
+    CHECK_STR(found.api_key, LH_STR("k"));
+    CHECK(find_in(arena, "[gpu]\napi_key = \"k\"\nsecret_key = \"s\"\n", 0600, "gpu", &found, &err) == LH_INVALID);
 }
 
 LH_TEST_MAIN(LH_TEST(test_secrets__a_file_gives_the_named_one_if_it_is_its_owners_alone),
              LH_TEST(test_secrets__a_file_of_another_user_is_refused),
              LH_TEST(test_secrets__a_file_that_root_gave_away_is_refused),
              LH_TEST(test_secrets__a_complaint_never_quotes_the_text),
-             LH_TEST(test_secrets__the_environment_comes_first_and_is_whole))
+             LH_TEST(test_secrets__the_environment_comes_first_and_is_whole),
+             LH_TEST(test_secrets__an_api_key_stands_alone_in_a_file))

@@ -17,6 +17,7 @@ struct lh_stack {
     lh_catalog *catalog;
     lh_access *access;
     lh_ai *ai;
+    lh_models *models;
     lh_server *server;
     lh_rpc *rpc; /* NULL: off, or a stack that serves one command */
     lh_engine *engine;
@@ -67,12 +68,20 @@ static void stack_make_token(lh_stack *stack) {
     lh_hex(bytes, sizeof bytes, stack->token);
 }
 
+static lh_code stack_open_models(lh_stack *stack, lh_error *err) {
+    const lh_models_options options = {
+        .config = stack->config, .catalog = stack->catalog, .ai = stack->ai, .folder = lh_str_from(stack->folder)};
+    LH_TRY(lh_models_new(&options, &stack->models, err));
+    return lh_models_follow(stack->models, err);
+}
+
 static lh_code stack_listen_parts(lh_stack *stack, lh_error *err) {
     LH_TRY(stack_open_tracer(stack, err));
     LH_TRY(lh_scratch_open(stack->config->storage_root, &stack->scratch, err));
     LH_TRY(stack_open_lake(stack, err));
     LH_TRY(lh_access_new(stack->config, stack->catalog, &stack->access, err));
     LH_TRY(lh_ai_open(stack->config, &stack->ai, err));
+    LH_TRY(stack_open_models(stack, err));
     stack_make_token(stack);
     stack->app = (lh_app){.config = stack->config,
                           .tracer = stack->tracer,
@@ -82,6 +91,7 @@ static lh_code stack_listen_parts(lh_stack *stack, lh_error *err) {
                           .catalog = stack->catalog,
                           .access = stack->access,
                           .ai = stack->ai,
+                          .models = stack->models,
                           .scratch_dir = lh_str_from(stack->scratch.path),
                           .internal_token = lh_str_from(stack->token)};
     lh_profiles_follow(&stack->app); /* before the engine opens, whose folders are locked from then on */
@@ -316,6 +326,7 @@ void lh_stack_close(lh_stack *stack) {
     lh_maintain_free(stack->maintain);
     lh_engine_free(stack->engine); /* may still call the catalog through the server */
     lh_server_free(stack->server);
+    lh_models_free(stack->models);
     lh_ai_free(stack->ai);
     lh_access_free(stack->access);
     lh_catalog_free(stack->catalog);

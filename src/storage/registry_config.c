@@ -12,14 +12,11 @@ static lh_str config_absolute(lh_str folder, lh_str path, lh_arena *arena) {
 
 static lh_code config_find_secret(const lh_config *config, lh_str folder, lh_str name, lh_arena *arena, lh_secret *ret,
                                   lh_error *err) {
-    lh_secret_provider providers[2] = {lh_secrets_environment(environ)};
-    size_t count = 1;
-    if (config->storage_secrets_file.len) {
-        const char *path = lh_arena_cstr(arena, config_absolute(folder, config->storage_secrets_file, arena));
-        if (!path) return lh_fail(err, LH_INVALID, "storage.secrets_file is no path");
-        providers[count++] = lh_secrets_file(path);
-    }
-    return lh_secret_find(providers, count, name, arena, ret, err);
+    LH_TRY(lh_secret_of(config, folder, name, arena, ret, err));
+    return ret->access_key.len
+               ? LH_OK
+               : lh_fail(err, LH_INVALID, "the secret '%.*s' is an API key; a bucket needs access_key and secret_key",
+                         LH_STR_ARG(name));
 }
 
 lh_code lh_bucket_options_from(const lh_config *config, lh_str folder, const lh_bucket_config *bucket, lh_arena *arena,

@@ -35,7 +35,6 @@ typedef struct {
     vector_known *known;
     FILE *spool;
     lh_str model_name; /* that was asked for */
-    lh_table_name old; /* the table whose place a new one takes; empty name: none */
     bool refreshes;    /* the index is whole already: one commit */
     uint64_t spooled, same, embedded, removed;
     build_queue chunked, vectored;
@@ -296,11 +295,33 @@ static lh_code batch_read_row(build *b, lh_chunker *chunker, vector_batch *batch
     return lh_arena_check(batch->arena, err);
 }
 
+/* As the model counts, without the tokens that it puts around a text. A failure is kept, and ends the job. */
+typedef struct {
+    build *b;
+    uint64_t around;
+} build_tokens;
+
+static size_t build_count_tokens(void *ctx, lh_str text) {
+    const build_tokens *tokens = ctx;
+    const lh_ai_call call = {.model = tokens->b->definition->model.name, .principal = tokens->b->definition->by};
+    uint64_t count = 0;
+    lh_error why = {0};
+    lh_code code = lh_ai_count_tokens(tokens->b->vector->ai, LH_AI_EMBED, &call, text, &count, &why);
+    if (code != LH_OK) build_fail(tokens->b, code, &why);
+    return count > tokens->around ? (size_t)(count - tokens->around) : 0;
+}
+
 static lh_code build_chunk_all(build *b, lh_error *err) {
     LH_CLEANUP(lh_chunker_freep) lh_chunker *chunker = NULL;
     const vector_definition *d = b->definition;
-    LH_TRY(lh_chunker_new(&(lh_chunk_options){.size = d->chunk_size, .overlap = d->chunk_overlap, .locale = d->locale},
-                          &chunker, err));
+    build_tokens tokens = {.b = b};
+    if (d->by_tokens) tokens.around = build_count_tokens(&tokens, LH_STR_NONE);
+    const lh_chunk_options options = {.size = d->chunk_size,
+                                      .overlap = d->chunk_overlap,
+                                      .locale = d->locale,
+                                      .count_tokens = d->by_tokens ? build_count_tokens : NULL,
+                                      .tokens_ctx = &tokens};
+    LH_TRY(lh_chunker_new(&options, &chunker, err));
     for (uint64_t left = b->spooled; left > 0;) {
         vector_batch *batch = NULL;
         size_t room = 0, replaced_max = left < BUILD_BATCH_CHUNKS ? (size_t)left : BUILD_BATCH_CHUNKS;
@@ -499,7 +520,6 @@ static lh_code build_ask_model(build *b, lh_arena *arena, lh_error *err) {
     if (d->dimensions && build_is_of(d, &got)) return LH_OK;
     if (d->dimensions) {
         lh_str id = lh_job_id(b->job);
-        b->old = d->table;
         b->refreshes = false;
         d->table.name = lh_arena_printf(arena, "%.*s_%.*s", LH_STR_ARG(d->name), 8, id.ptr + id.len - 8);
     }
@@ -523,12 +543,6 @@ static lh_code build_warm(build *b, lh_error *err) {
     lh_code code = vector_served_get(b->vector, b->definition, lh_job_cancel_of(b->job), &served, &why);
     if (code == LH_OK) vector_served_release(b->vector, served);
     return code == LH_CANCELLED ? lh_fail(err, code, "%s", why.message) : LH_OK;
-}
-
-/* The table that the new one took the place of. A search that still wants it reads the index's document again. */
-static void build_drop_old(build *b) {
-    if (!b->old.name.len) return;
-    if (lh_table_drop(b->vector->catalog, b->old, true, NULL) == LH_OK) vector_served_forget(b->vector, b->old.name);
 }
 
 /* A table of that name that no index knows is somebody else's. */
@@ -560,7 +574,8 @@ static lh_code build_run(build *b, lh_arena *arena, lh_error *err) {
     d->dataset_snapshot_id = snapshot_id;
     d->last_embedded_ms = lh_time_now_ms();
     LH_TRY(build_register(b, arena, err));
-    build_drop_old(b);
+    vector_store_sweep(b->vector, d,
+                       d->table.name); /* a search that still wants the old one reads the document again */
     return LH_OK;
 }
 

@@ -150,14 +150,21 @@ static lh_code index_look(lh_vector *vector, const lh_vector_caller *caller, vec
     return vector_source_check(vector->engine, caller, d, arena, err);
 }
 
-static lh_code index_check_model(lh_vector *vector, vector_definition *d, lh_error *err) {
-    lh_ai_model model;
-    if (!lh_ai_has(vector->ai, LH_AI_EMBED, &model))
-        return lh_fail(err, LH_UNAVAILABLE, "no embedding model is configured: set ai.embed_provider");
-    if (!d->model.name.len) d->model.name = model.name;
-    if (!d->by_tokens) return LH_OK;
-    return lh_fail(err, LH_INVALID, "'chunk.unit' is characters: the model '%.*s' does not tell its tokens here",
-                   LH_STR_ARG(d->model.name));
+/* One that is not named: that of the index which is there, as long as there is such a model, else the one in use. */
+static lh_code index_choose_model(lh_vector *vector, const lh_vector_caller *caller, vector_definition *d,
+                                  lh_arena *arena, lh_error *err) {
+    vector_definition there;
+    lh_ai_call call = {.model = d->model.name, .principal = caller->by};
+    uint64_t tokens;
+    lh_code code = LH_NOT_FOUND;
+    if (!call.model.len && vector_definition_read(vector->catalog, d->name, arena, &there, NULL) == LH_OK) {
+        call.model = there.model.name;
+        code = lh_ai_find(vector->ai, LH_AI_EMBED, &call, arena, &d->model, NULL);
+        if (code == LH_NOT_FOUND) call.model = LH_STR_NONE;
+    }
+    if (code == LH_NOT_FOUND) LH_TRY(lh_ai_find(vector->ai, LH_AI_EMBED, &call, arena, &d->model, err));
+    d->model.version = LH_STR_NONE;
+    return d->by_tokens ? lh_ai_count_tokens(vector->ai, LH_AI_EMBED, &call, LH_STR("a"), &tokens, err) : LH_OK;
 }
 
 /* One that is there keeps how it is refreshed, unless that is said anew. */
@@ -186,7 +193,7 @@ lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body, c
     vector_definition d;
     LH_TRY(vector_definition_parse(vector->catalog, body, vector->locale, arena, &d, err));
     LH_TRY(index_look(vector, caller, &d, arena, err));
-    LH_TRY(index_check_model(vector, &d, err));
+    LH_TRY(index_choose_model(vector, caller, &d, arena, err));
     LH_TRY(index_check_same(vector, body, &d, arena, err));
     lh_json *spec = vector_definition_json(&d, arena);
     lh_json_set_bool(arena, spec, "over_view", d.over_view);
@@ -231,5 +238,6 @@ lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name, co
     change.text = LH_STR_NONE;
     LH_TRY(lh_metastore_commit(lh_catalog_metastore(vector->catalog), &change, 1, NULL, err));
     vector_served_forget(vector, d.table.name);
+    vector_store_sweep(vector, &d, LH_STR_NONE);
     return LH_OK;
 }

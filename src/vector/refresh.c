@@ -68,7 +68,7 @@ lh_code lh_vector_stale(lh_vector *vector, const lh_vector_caller *caller, lh_ar
 static lh_code refresh_ask(lh_vector *vector, lh_jobs *jobs, const vector_definition *d, const lh_vector_caller *caller,
                            lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *body = vector_definition_json(d, arena);
-    lh_json_set_string(arena, body, "model", d->model.name);
+    lh_json_remove(body, LH_STR("model")); /* it keeps its own, as long as that is there */
     return lh_vector_index(vector, jobs, body, caller, arena, ret, err);
 }
 

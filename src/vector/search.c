@@ -408,7 +408,7 @@ static lh_code search_find(search *s, lh_json **ret, lh_error *err) {
 /* ---- once more, by a model that reads question and text together ---- */
 
 static lh_code search_require_reranker(const search *s, lh_error *err) {
-    if (!s->rerank || lh_ai_has(s->vector->ai, LH_AI_RERANK, NULL)) return LH_OK;
+    if (!s->rerank || lh_ai_has(s->vector->ai, LH_AI_RERANK)) return LH_OK;
     return lh_fail(err, LH_UNAVAILABLE, "no model that reranks is configured: ai.rerank_provider says which");
 }
 

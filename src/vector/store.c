@@ -6,6 +6,7 @@
 
 #define STORE_STAGED "vector_staged"
 #define STORE_GONE "vector_gone"
+#define STORE_OF "lakehouse.vector-index" /* property of the table: whose it is */
 
 /* ---- making it ---- */
 
@@ -39,8 +40,11 @@ static lh_json *store_request(const vector_definition *d, lh_arena *arena) {
                     fields[i][1] ? lh_json_new_string(arena, lh_str_from(fields[i][1])) : store_floats(arena), arena);
     lh_json_set_string(arena, schema, "type", LH_STR("struct"));
     lh_json_set(arena, schema, "fields", all);
+    lh_json *properties = lh_json_new_object(arena);
+    lh_json_set_string(arena, properties, STORE_OF, d->name);
     lh_json_set_string(arena, request, "name", d->table.name);
     lh_json_set(arena, request, "schema", schema);
+    lh_json_set(arena, request, "properties", properties);
     return request;
 }
 
@@ -53,6 +57,29 @@ lh_code vector_store_make(lh_vector *vector, const vector_definition *d, lh_aren
     if (code != LH_OK && code != LH_CONFLICT) return code;
     code = lh_table_create(vector->catalog, d->table.namespace_, store_request(d, arena), arena, &ignored, err);
     return code == LH_CONFLICT ? LH_OK : code;
+}
+
+/* ---- those that are left ---- */
+
+static bool store_is_of(lh_vector *vector, const vector_definition *d, lh_table_name table, lh_arena *arena) {
+    lh_json *loaded = NULL;
+    lh_str etag;
+    if (!lh_str_starts(table.name, d->name)) return false;
+    if (lh_table_load(vector->catalog, table, true, LH_STR_NONE, arena, &loaded, &etag, NULL) != LH_OK) return false;
+    const lh_json *properties = lh_json_get(lh_json_get(loaded, "metadata"), "properties");
+    return lh_str_eq(lh_json_get_string(properties, STORE_OF), d->name);
+}
+
+void vector_store_sweep(lh_vector *vector, const vector_definition *d, lh_str kept) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_json *list = NULL;
+    if (lh_arena_new(VECTOR_ARENA_BYTES, &arena, NULL) != LH_OK) return;
+    if (lh_table_list(vector->catalog, LH_STR(VECTOR_NAMESPACE), (lh_page){0}, arena, &list, NULL) != LH_OK) return;
+    for (lh_json_iter it = lh_json_each(lh_json_get(list, "identifiers")); lh_json_next(&it);) {
+        const lh_table_name table = {LH_STR(VECTOR_NAMESPACE), lh_json_get_string(it.value, "name")};
+        if (lh_str_eq(table.name, kept) || !store_is_of(vector, d, table, arena)) continue;
+        if (lh_table_drop(vector->catalog, table, true, NULL) == LH_OK) vector_served_forget(vector, table.name);
+    }
 }
 
 /* ---- what it has ---- */

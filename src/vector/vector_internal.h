@@ -129,6 +129,9 @@ LH_MUST_CHECK lh_code vector_store_make(lh_vector *vector, const vector_definiti
                                         lh_error *err);
 LH_MUST_CHECK lh_code vector_store_load(lh_vector *vector, const vector_definition *definition, lh_cancel *cancel,
                                         vector_known *known, lh_error *err);
+/* Drops the tables of the index but for `kept` (empty: none): those that a switch of the model left, done or not. Best effort: what
+ * stays goes the next time. No job may be at work on the index but the one that calls. */
+void vector_store_sweep(lh_vector *vector, const vector_definition *definition, lh_str kept);
 /* Whole rows on their way through the pipeline. */
 typedef struct vector_batch {
     struct vector_batch *next;

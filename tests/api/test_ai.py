@@ -110,9 +110,9 @@ def test_the_sdk_lists_models(sdk):
 
 
 def test_the_sdk_gets_errors_of_its_own_kinds(sdk):
-    with pytest.raises(openai.NotFoundError, match="there is no embed model 'other'; there is 'hash'") as caught:
+    with pytest.raises(openai.NotFoundError, match="there is no embed model 'other': GET /ai/models lists them") as caught:
         sdk.embeddings.create(model="other", input="x")
-    assert caught.value.body == {"message": "there is no embed model 'other'; there is 'hash'", "type": "invalid_request_error", "param": None, "code": "not_found"}
+    assert caught.value.body == {"message": "there is no embed model 'other': GET /ai/models lists them", "type": "invalid_request_error", "param": None, "code": "not_found"}
     for members in ({"input": []}, {"input": ""}, {"input": [[1, 2]]}, {"input": ["x"] * 2049}, {"input": "x", "dimensions": 7}, {"input": "x", "encoding_format": "int8"}):
         with pytest.raises(openai.BadRequestError):
             sdk.embeddings.create(model="hash", **members)
@@ -133,7 +133,7 @@ def test_paths_and_keys_are_refused_in_the_words_of_openai(fresh):
 
 
 def test_models_health_and_what_is_not_configured(lake):
-    assert lake.request("GET", "/ai/models").json() == {"items": [{"task": "embed", "provider": "hash", "model": "hash", "version": "1"}]}
+    assert lake.request("GET", "/ai/models").json() == {"items": [{"task": "embed", "provider": "hash", "model": "hash", "in_use": True, "version": "1", "source": "configuration"}]}
     health = lake.request("GET", "/ai/health").json()
     assert health["status"] == "ok" and [task["status"] for task in health["tasks"]] == ["ok", "none", "none"]
     refused(generate(lake), 503, "unavailable", "no generate model is configured")

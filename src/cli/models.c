@@ -1,0 +1,158 @@
+/* `lakehouse models`: the models that there are, which are in use, and the registry of more, over /ai/models. */
+#include "cli/cli_internal.h"
+
+#include <stdio.h>
+
+typedef struct models_job {
+    lh_connection *connection;
+    lh_arena *arena;
+    const lh_cli_list *words; /* the verb's own from 1 on */
+    const char *task, *provider, *model, *url, *secret, *base, *checksum, *notes, *profile;
+    bool unchecked, json;
+} models_job;
+
+static void models_set(const models_job *job, lh_json *body, const char *name, const char *value) {
+    if (value) lh_json_set_string(job->arena, body, name, lh_str_from(value));
+}
+
+static lh_code models_list(const models_job *job, lh_error *err) {
+    static const char *const members[] = {"task", "model", "provider", "version", "source"};
+    enum { COUNT = sizeof members / sizeof *members, STATUS = COUNT, IN_USE, HEADS };
+    lh_cli_column heads[HEADS];
+    lh_json *answer = NULL, *health = NULL;
+    LH_TRY(lh_connection_get(job->connection, LH_STR("/ai/models"), job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(lh_json_get(answer, "items"), job->arena, err);
+    LH_TRY(lh_connection_get(job->connection, LH_STR("/ai/health"), job->arena, &health, err));
+    for (size_t i = 0; i < COUNT; i++) heads[i] = (lh_cli_column){members[i], false};
+    heads[STATUS] = (lh_cli_column){"status", false};
+    heads[IN_USE] = (lh_cli_column){"in use", false};
+    lh_cli_rows rows = lh_cli_rows_new(job->arena, heads, HEADS);
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "items")); lh_json_next(&it);) {
+        lh_str status = LH_STR_NONE;
+        for (lh_json_iter of = lh_json_each(lh_json_get(health, "tasks")); lh_json_next(&of);)
+            if (lh_json_equal(lh_json_get(of.value, "task"), lh_json_get(it.value, "task")) &&
+                lh_json_equal(lh_json_get(of.value, "model"), lh_json_get(it.value, "model")))
+                status = lh_json_get_string(of.value, "status");
+        lh_cli_rows_next(&rows);
+        for (size_t i = 0; i < COUNT; i++) lh_cli_rows_value(&rows, lh_json_get(it.value, members[i]));
+        lh_cli_rows_text(&rows, status);
+        lh_cli_rows_text(&rows, lh_json_bool(lh_json_get(it.value, "in_use"), false) ? LH_STR("yes") : LH_STR_NONE);
+    }
+    if (lh_json_size(lh_json_get(answer, "items"))) return lh_cli_rows_print(&rows, lh_cli_style(), err);
+    printf("no models: set ai.embed_provider and the like, or `lakehouse models add`\n");
+    return LH_OK;
+}
+
+static lh_code models_path(const models_job *job, const char *after, lh_str *ret, lh_error *err) {
+    return lh_cli_path(job->arena, "/ai/models/", lh_cli_word(job->words, 1), after, ret, err);
+}
+
+static lh_code models_show(const models_job *job, lh_error *err) {
+    lh_json *answer = NULL;
+    lh_str path;
+    LH_TRY(models_path(job, "", &path, err));
+    LH_TRY(lh_connection_get(job->connection, path, job->arena, &answer, err));
+    return lh_cli_print_json(answer, job->arena, err);
+}
+
+static lh_code models_add(const models_job *job, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
+    lh_json_set_string(job->arena, body, "name", lh_cli_word(job->words, 1));
+    models_set(job, body, "task", job->task);
+    models_set(job, body, "provider", job->provider);
+    models_set(job, body, "model", job->model);
+    models_set(job, body, "url", job->url);
+    models_set(job, body, "secret", job->secret);
+    models_set(job, body, "base", job->base);
+    models_set(job, body, "checksum", job->checksum);
+    models_set(job, body, "notes", job->notes);
+    lh_json_set_bool(job->arena, body, "check", !job->unchecked);
+    LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/ai/models"), body, job->arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
+    lh_str name = lh_json_get_string(answer, "name");
+    printf("registered %.*s%s; `lakehouse models use %.*s` puts it to use\n", LH_STR_ARG(name),
+           job->unchecked ? "" : ", which answers", LH_STR_ARG(name));
+    return LH_OK;
+}
+
+static lh_code models_told(const models_job *job, const lh_json *answer, lh_error *err) {
+    if (job->json) return lh_cli_print_json(answer, job->arena, err);
+    lh_str model = lh_json_get_string(answer, "model"), profile = lh_json_get_string(answer, "profile");
+    printf("%.*s: %.*s is in use%s%.*s\n", LH_STR_ARG(lh_json_get_string(answer, "task")),
+           LH_STR_ARG(model.len ? model : LH_STR("the configuration's")), profile.len ? " by " : "", LH_STR_ARG(profile));
+    return LH_OK;
+}
+
+static lh_code models_change_use(const models_job *job, lh_str path, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
+    models_set(job, body, "task", job->task);
+    models_set(job, body, "profile", job->profile);
+    LH_TRY(lh_connection_send(job->connection, "POST", path, body, job->arena, &answer, err));
+    return models_told(job, answer, err);
+}
+
+static lh_code models_use(const models_job *job, lh_error *err) {
+    lh_str path;
+    LH_TRY(models_path(job, "/activate", &path, err));
+    return models_change_use(job, path, err);
+}
+
+static lh_code models_rollback(const models_job *job, lh_error *err) {
+    if (!job->task) return lh_fail(err, LH_INVALID, "--task says which: embed, generate or rerank");
+    return models_change_use(job, LH_STR("/ai/models/rollback"), err);
+}
+
+static lh_code models_remove(const models_job *job, lh_error *err) {
+    lh_str path;
+    LH_TRY(models_path(job, "", &path, err));
+    const lh_exchange exchange = {.method = "DELETE", .path = path};
+    LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, NULL, err));
+    printf("removed %.*s\n", LH_STR_ARG(lh_cli_word(job->words, 1)));
+    return LH_OK;
+}
+
+static const struct {
+    lh_cli_verb verb;
+    lh_code (*run)(const models_job *job, lh_error *err);
+} models_verbs[] = {{{"list", "no more words", 0, 0}, models_list}, {{"show", "NAME", 1, 1}, models_show},
+                    {{"add", "NAME", 1, 1}, models_add},            {{"use", "NAME", 1, 1}, models_use},
+                    {{"rollback", "no more words", 0, 0}, models_rollback},
+                    {{"remove", "NAME", 1, 1}, models_remove}};
+
+const char *lh_cli_models_verb(size_t i) {
+    return i < sizeof models_verbs / sizeof *models_verbs ? models_verbs[i].verb.name : NULL;
+}
+
+static lh_code models_run(const lh_cli_source *source, size_t verb, models_job *job, lh_error *err) {
+    LH_CLEANUP(lh_cli_session_done) lh_cli_session session = {0};
+    LH_TRY(lh_cli_session_open(source, &session, err));
+    job->connection = session.connection;
+    job->arena = session.arena;
+    return models_verbs[verb].run(job, err);
+}
+
+int lh_cli_models(const lh_cli_command *self, int argc, char **argv) {
+    lh_cli_source source = {0};
+    lh_cli_list words = {0};
+    models_job job = {.words = &words};
+    lh_error err = {0};
+    const lh_cli_flag flags[] = {
+        {.name = "task", .value_name = "TASK", .help = "add, use, rollback: embed, generate or rerank", .text = &job.task},
+        {.name = "provider", .value_name = "NAME", .help = "add: llama (a file), openai, ollama or hash", .text = &job.provider},
+        {.name = "model", .value_name = "MODEL", .help = "add: a GGUF file's whole path, or the endpoint's name", .text = &job.model},
+        {.name = "model-url", .value_name = "URL", .help = "add: of the endpoint, up to its version", .text = &job.url},
+        {.name = "secret", .value_name = "NAME", .help = "add: whose api_key is sent (storage.secrets_file)", .text = &job.secret},
+        {.name = "base", .value_name = "NAME", .help = "add: the model that it was tuned from", .text = &job.base},
+        {.name = "checksum", .value_name = "SHA256", .help = "add: that the file must have", .text = &job.checksum},
+        {.name = "notes", .value_name = "TEXT", .help = "add: for people", .text = &job.notes},
+        {.name = "no-check", .help = "add: do not try it first", .on = &job.unchecked},
+        {.name = "profile", .value_name = "NAME", .help = "use, rollback: only for that principal", .text = &job.profile},
+        {.name = "json", .help = "the server's answer, all of it, as JSON", .on = &job.json},
+        LH_CLI_CLIENT_FLAGS(source),
+        LH_CLI_CONFIG_FLAGS(source)};
+    int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
+    if (status >= 0) return status;
+    size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "list");
+    if (verb == SIZE_MAX || !lh_cli_takes(self, &models_verbs[verb].verb, &words)) return LH_EXIT_USAGE;
+    return models_run(&source, verb, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+}

@@ -1,0 +1,273 @@
+"""Registered models: files and endpoints beside the configuration's, which are in use by whom, and back again; also by a second gateway of the
+lake, and after restarts. An index keeps its model until it is asked for another, which takes its place while searches run."""
+import hashlib
+import os
+import pathlib
+import random
+import shutil
+import threading
+import time
+
+import pytest
+
+from endpoints import Scripted, reply
+from governed import Lake, allow
+from harness import BINARY, SANITIZED, Server, wait_for
+from test_vectors import ended, lines, people, search, submit, index
+
+HASH = {"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"}
+SECRET = "sk-of-the-gpu-0123456789"
+
+
+def dimensions(server, key=None, **members):
+    answer = server.request("POST", "/ai/embed", json={"input": "nurse", **members}, headers={"X-API-Key": key} if key else {})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["dimensions"]
+
+
+def register(server, status=201, **members):
+    answer = server.request("POST", "/ai/models", json={"task": "embed", "provider": "hash", **members})
+    assert answer.status_code == status, answer.text
+    return answer.json() if status == 201 else answer.json()["error"]["message"]
+
+
+def post(server, path, status=200, **body):
+    answer = server.request("POST", "/ai/models/" + path, json=body)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+@pytest.fixture
+def server(tmp_path):
+    server = Server(tmp_path / "lake", env=HASH)
+    yield server
+    server.stop()
+
+
+def test_a_model_is_registered_activated_and_rolled_back_and_stays_after_a_restart(server):
+    told = register(server, name="tuned", model="hash-256", base="hash", notes="Tuned on our résumés.")
+    assert (told["name"], told["task"], told["provider"], told["base"], told["in_use"], told["evaluations"]) == ("tuned", "embed", "hash", "hash", False, [])
+    assert dimensions(server) == 384 and dimensions(server, model="tuned") == 256
+    assert post(server, "tuned/activate") == {"task": "embed", "profile": None, "model": "tuned", "previous": None}
+    register(server, name="wide", model="hash-512")
+    assert post(server, "wide/activate")["previous"] == "tuned"
+    server.restart()
+    assert dimensions(server) == 512
+    items = {item["model"]: item for item in server.request("GET", "/ai/models").json()["items"]}
+    assert {name: (item["source"], item["in_use"]) for name, item in items.items()} == {
+        "hash": ("configuration", False), "tuned": ("registered", False), "wide": ("registered", True)}
+    assert post(server, "rollback", task="embed") == {"task": "embed", "profile": None, "model": "tuned", "previous": "wide"}
+    assert dimensions(server) == 256
+    assert post(server, "rollback", task="embed")["model"] is None and dimensions(server) == 384
+    post(server, "rollback", 409, task="embed")
+    assert post(server, "hash/activate")["model"] == "hash" and dimensions(server) == 384
+
+
+def test_a_model_in_use_is_not_removed_and_one_that_was_removed_is_passed_over_in_going_back(server):
+    for name, model in (("one", "hash-100"), ("two", "hash-200"), ("three", "hash-300")):
+        register(server, name=name, model=model)
+        post(server, f"{name}/activate")
+    assert server.request("DELETE", "/ai/models/three").status_code == 409
+    assert server.request("DELETE", "/ai/models/two").status_code == 204
+    assert server.request("GET", "/ai/models/two").status_code == 404
+    assert post(server, "rollback", task="embed")["model"] == "one" and dimensions(server) == 100
+    answer = server.request("POST", "/ai/embed", json={"input": "x", "model": "two"})
+    assert answer.status_code == 404 and "'two'" in answer.json()["error"]["message"]
+
+
+def test_another_registration_of_a_name_takes_its_place(server):
+    register(server, name="tuned", model="hash-256")
+    post(server, "tuned/activate")
+    register(server, name="tuned", model="hash-128")
+    assert dimensions(server) == 128 and server.request("GET", "/ai/models/tuned").json()["in_use"] is True
+    server.restart()
+    assert dimensions(server) == 128
+
+
+@pytest.mark.parametrize("members, status, words", [
+    ({"name": "hash"}, 409, "the configuration has a model 'hash'"), ({"name": "../x"}, 400, "'name'"), ({"name": ""}, 400, "'name'"),
+    ({"name": "x", "task": "sing"}, 400, "'task'"), ({"name": "x", "task": "generate"}, 400, "no provider 'hash' for the task generate"),
+    ({"name": "x", "provider": "openai", "model": "m", "url": "ftp://h"}, 400, "'url'"), ({"name": "x", "provider": "openai", "url": "http://h"}, 400, "'model'"),
+    ({"name": "x", "model": "hash-0"}, 400, ""), ({"name": "x", "checksum": "0" * 64}, 400, "'checksum'"), ({"name": "x", "provider": "llama", "model": "/no/such.gguf"}, 404, "/no/such.gguf"),
+    ({"name": "x", "provider": "llama", "model": "a/b.gguf"}, 400, "whole path"), ({"name": "x", "provider": "openai", "model": "m", "url": "http://h", "secret": "gone"}, 404, "no secret 'gone'"),
+    ({"name": "x", "notes": 7}, 400, "'notes'"), ({"name": "x", "notes": "n" * 5000}, 400, "'notes'"), ({"name": "x", "other": 1}, 400, "other")])
+def test_what_cannot_be_registered_is_refused(server, members, status, words):
+    assert words in register(server, status, **members)
+    assert len(server.request("GET", "/ai/models").json()["items"]) == 1
+
+
+def test_an_endpoint_is_tried_before_it_is_registered_and_gets_its_secret_which_nobody_sees(tmp_path):
+    served = Scripted(reply({"data": [{"index": 0, "embedding": [1, 2, 3]}], "usage": {"prompt_tokens": 1}}))
+    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__AI__RETRIES": "0", "LAKEHOUSE_SECRET__GPU__API_KEY": SECRET})
+    try:
+        endpoint = {"provider": "openai", "model": "m", "secret": "gpu"}
+        register(server, 503, name="dead", url="http://127.0.0.1:9", **endpoint)
+        assert server.request("GET", "/ai/models/dead").status_code == 404 and len(server.request("GET", "/ai/models").json()["items"]) == 1
+        told = register(server, name="gpu", url=served.url, **endpoint)
+        assert told["secret"] == "gpu" and told["version"] and dimensions(server, model="gpu") == 3
+        assert served.seen and all(headers.get("Authorization") == f"Bearer {SECRET}" for _, headers, _ in served.seen)
+        register(server, name="dead", url="http://127.0.0.1:9", check=False, **endpoint)
+        health = {item["model"]: item["status"] for item in server.request("GET", "/ai/health").json()["tasks"] if "model" in item}
+        assert health["dead"] == "failed" and server.request("GET", "/ai/health").json()["status"] == "ok"  # dead is not in use
+        shown = server.request("GET", "/ai/models/gpu").text + server.request("GET", "/ai/models").text
+        kept = b"".join(file.read_bytes() for file in pathlib.Path(server.root).rglob("*") if file.is_file())
+        assert SECRET not in shown and SECRET.encode() not in kept and SECRET not in server.log_text()
+    finally:
+        server.stop()
+        served.stop()
+
+
+def test_a_file_is_known_by_its_checksum(tmp_path):
+    built_in = BINARY.parent / "models" / "all-minilm-l6-v2.gguf"
+    copy = tmp_path / "tuned.gguf"
+    shutil.copy(built_in, copy)
+    checksum = hashlib.sha256(copy.read_bytes()).hexdigest()
+    server = Server(tmp_path / "lake")
+    assert checksum in register(server, 409, name="tuned", provider="llama", model=str(copy), checksum="0" * 64)
+    told = register(server, name="tuned", provider="llama", model=str(copy), checksum=checksum)
+    assert (told["checksum"], told["version"]) == (checksum, checksum[:16])
+    both = [server.request("POST", "/ai/embed", json={"input": "night nurse", **members}).json() for members in ({}, {"model": "tuned"})]
+    assert both[0]["embeddings"] == both[1]["embeddings"] and both[1]["model"] == {"provider": "llama", "name": "tuned", "version": checksum[:16]}
+    server.stop()
+    with open(copy, "ab") as file:
+        file.write(b"\0")
+    server.start()
+    answer = server.request("POST", "/ai/embed", json={"input": "night nurse", "model": "tuned"})
+    assert answer.status_code == 500 and "register it anew" in answer.json()["error"]["message"]
+    assert dimensions(server) == 384
+    server.stop()
+
+
+def test_a_profile_has_a_model_of_its_own_and_only_administrators_register(tmp_path):
+    from governed import ADMIN
+    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN})
+    server.headers = {"X-API-Key": ADMIN}
+    lake = Lake.__new__(Lake)
+    lake.server = server
+    keys = {name: lake.key(name, allow("tool", "ai")) for name in ("ann", "bob")}
+    register(server, name="tuned", model="hash-256")
+    assert post(server, "tuned/activate", profile="ann") == {"task": "embed", "profile": "ann", "model": "tuned", "previous": None}
+    assert [dimensions(server, key=keys[name]) for name in ("ann", "bob")] == [256, 384]
+    assert server.request("GET", "/ai/models/tuned").json()["profiles"] == ["ann"] and server.request("DELETE", "/ai/models/tuned").status_code == 409
+    assert post(server, "rollback", task="embed", profile="ann")["model"] is None
+    assert dimensions(server, key=keys["ann"]) == 384
+    for method, path, body in (("POST", "/ai/models", {"name": "x", "task": "embed", "provider": "hash"}), ("POST", "/ai/models/tuned/activate", {}),
+                               ("POST", "/ai/models/rollback", {"task": "embed"}), ("DELETE", "/ai/models/tuned", None), ("GET", "/ai/models/tuned", None)):
+        assert server.request(method, path, json=body, headers={"X-API-Key": keys["ann"]}).status_code == 403, path
+    server.stop()
+
+
+# ---- indexes ----
+
+def test_an_index_keeps_its_model_until_it_is_asked_for_another(server):
+    server.ingest(lines(people(0, 20)), "kept")
+    index(server, "kept")
+    register(server, name="tuned", model="hash-256")
+    post(server, "tuned/activate")
+    server.ingest(lines(people(20, 5)), "kept", mode="append")
+    [job] = server.request("POST", "/vectors/refresh/kept").json()["items"]
+    assert ended(server, job)["result"]["embedded_rows"] == 5
+    assert server.request("GET", "/vectors/indexes/kept").json()["model"]["name"] == "hash" and search(server, index="kept", query="nurse")
+    index(server, "kept", index="new")
+    assert server.request("GET", "/vectors/indexes/new").json()["model"]["name"] == "tuned"  # the one in use
+    assert index(server, "kept", model="tuned")["result"]["embedded_rows"] == 25
+    assert server.request("GET", "/vectors/indexes/kept").json()["model"]["dimensions"] == 256 and search(server, index="kept", query="nurse")
+    assert submit(server, "kept", 404, model="other")
+    post(server, "hash/activate")
+    server.request("DELETE", "/ai/models/tuned")
+    assert search(server, 409, index="kept", query="nurse")
+    [job] = [job for job in server.request("POST", "/vectors/refresh/kept").json()["items"] if job["spec"]["index"] == "kept"]
+    assert ended(server, job)["result"]["embedded_rows"] == 25 and search(server, index="kept", query="nurse")
+
+
+def test_chunks_are_measured_in_tokens_of_the_model(server):
+    text = " ".join(f"word{i}" for i in range(100))
+    server.ingest(lines([("C1", "TX", text)]), "tokens")
+    index(server, "tokens", chunk={"size": 20, "overlap": 0, "unit": "tokens"})
+    chunks = server.sql("SELECT text FROM vectors.tokens ORDER BY chunk")
+    assert [len(chunk.split()) for chunk, in chunks] == [20] * 5 and " ".join(chunk.strip() for chunk, in chunks) == text
+
+
+class Searcher(threading.Thread):
+    """Searches without a pause; every hit must be the text that was asked for, which vectors of another model do not give."""
+
+    def __init__(self, server, name):
+        super().__init__(daemon=True)
+        self.server, self.name_, self.ends, self.asked, self.failed = server, name, threading.Event(), 0, []
+
+    def run(self):
+        texts = [text for _, _, text in people(0, 5)]
+        while not self.ends.is_set():
+            text = texts[self.asked % 5]
+            answer = self.server.request("POST", "/vectors/search", json={"index": self.name_, "query": text, "k": 3})
+            hits = answer.json().get("items", []) if answer.status_code == 200 else []
+            if len(hits) != 3 or any(hit["score"] < 0.999 or hit["text"] != text for hit in hits):
+                self.failed.append(answer.text)
+            self.asked += 1
+
+
+def test_another_model_takes_its_place_while_searches_run(server):
+    server.ingest(lines(people(0, 300 if SANITIZED else 3000)), "switched")
+    index(server, "switched")
+    for name, model in (("a", "hash-256"), ("b", "hash-512")):
+        register(server, name=name, model=model)
+    searchers = [Searcher(server, "switched") for _ in range(3)]
+    for searcher in searchers:
+        searcher.start()
+    try:
+        for model in ("a", "b", "hash", "a", "b"):
+            index(server, "switched", model=model)
+    finally:
+        for searcher in searchers:
+            searcher.ends.set()
+    for searcher in searchers:
+        searcher.join(60)
+        assert not searcher.failed and searcher.asked > 5, searcher.failed[:3]
+    assert tables(server, "switched") == 1
+
+
+def tables(server, index):
+    """Tables that the index has, those left by switches too."""
+    listed = server.request("GET", "/iceberg/v1/namespaces/vectors/tables").json()["identifiers"]
+    return len([table for table in listed if table["name"].startswith(index)])
+
+
+def test_a_server_that_is_killed_in_switches_has_the_old_index_or_the_new(tmp_path):
+    kills = int(os.environ.get("LAKEHOUSE_KILLS", 2 if SANITIZED else 4))
+    rows = 1000 if SANITIZED else 4000
+    chance = random.Random(5)
+    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__VECTOR__CHECKPOINT_CHUNKS": "1000"})
+    server.ingest(lines(people(0, rows)), "killed")
+    index(server, "killed")
+    register(server, name="other", model="hash-256")
+    sizes = {"hash": 384, "other": 256}
+    old, new, within = "hash", "other", 0
+    job = submit(server, "killed", model=new)
+    for _ in range(kills):
+        time.sleep(chance.uniform(0.02, 1.2))
+        within += server.request("GET", f"/jobs/{job['id']}").json()["state"] == "running"
+        server.kill()
+        server.start()
+        told = server.request("GET", "/vectors/indexes/killed").json()["model"]
+        assert told["name"] in (old, new) and told["dimensions"] == sizes[told["name"]]
+        hits = search(server, index="killed", query=people(0, 1)[0][2])
+        assert len(hits) == 3 and all(hit["score"] > 0.999 for hit in hits)
+        if server.request("GET", f"/jobs/{job['id']}").json()["state"] == "succeeded":
+            old, new = new, old
+            job = submit(server, "killed", model=new)
+    ended(server, job)
+    told = server.request("GET", "/vectors/indexes/killed").json()
+    assert (told["model"]["name"], told["rows"]) == (new, rows) and tables(server, "killed") == 1 and within > 0
+    assert server.sql(f"SELECT count(*), count(DISTINCT id), any_value(len(embedding)) FROM {told['table']}") == [[rows, rows, sizes[new]]]
+    server.stop()
+
+
+def test_another_gateway_of_the_lake_takes_up_what_one_registers(server):
+    second = Server(server.root, env=HASH)
+    register(server, name="tuned", model="hash-256")
+    post(server, "tuned/activate")
+    wait_for(lambda: dimensions(second) == 256, 30)
+    post(second, "rollback", task="embed")
+    assert dimensions(second) == 384
+    wait_for(lambda: dimensions(server) == 384, 30)
+    second.stop()
