@@ -99,7 +99,7 @@ static lh_code models_use(const models_job *job, lh_error *err) {
 
 static lh_code models_rollback(const models_job *job, lh_error *err) {
     if (!job->task) return lh_fail(err, LH_INVALID, "--task says which: embed, generate or rerank");
-    return models_change_use(job, LH_STR("/ai/models/rollback"), err);
+    return models_change_use(job, LH_STR("/ai/rollback"), err);
 }
 
 static lh_code models_remove(const models_job *job, lh_error *err) {

@@ -32,7 +32,7 @@ def register(server, status=201, **members):
 
 
 def post(server, path, status=200, **body):
-    answer = server.request("POST", "/ai/models/" + path, json=body)
+    answer = server.request("POST", "/ai/" + ("rollback" if path == "rollback" else "models/" + path), json=body)
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -152,7 +152,7 @@ def test_a_profile_has_a_model_of_its_own_and_only_administrators_register(tmp_p
     assert post(server, "rollback", task="embed", profile="ann")["model"] is None
     assert dimensions(server, key=keys["ann"]) == 384
     for method, path, body in (("POST", "/ai/models", {"name": "x", "task": "embed", "provider": "hash"}), ("POST", "/ai/models/tuned/activate", {}),
-                               ("POST", "/ai/models/rollback", {"task": "embed"}), ("DELETE", "/ai/models/tuned", None), ("GET", "/ai/models/tuned", None)):
+                               ("POST", "/ai/rollback", {"task": "embed"}), ("DELETE", "/ai/models/tuned", None), ("GET", "/ai/models/tuned", None)):
         assert server.request(method, path, json=body, headers={"X-API-Key": keys["ann"]}).status_code == 403, path
     server.stop()
 
@@ -199,7 +199,7 @@ class Searcher(threading.Thread):
         texts = [text for _, _, text in people(0, 5)]
         while not self.ends.is_set():
             text = texts[self.asked % 5]
-            answer = self.server.request("POST", "/vectors/search", json={"index": self.name_, "query": text, "k": 3})
+            answer = self.server.request("POST", "/vectors/search", json={"index": self.name_, "query": text, "k": 3, "mode": "exact"})
             hits = answer.json().get("items", []) if answer.status_code == 200 else []
             if len(hits) != 3 or any(hit["score"] < 0.999 or hit["text"] != text for hit in hits):
                 self.failed.append(answer.text)
@@ -250,7 +250,7 @@ def test_a_server_that_is_killed_in_switches_has_the_old_index_or_the_new(tmp_pa
         server.start()
         told = server.request("GET", "/vectors/indexes/killed").json()["model"]
         assert told["name"] in (old, new) and told["dimensions"] == sizes[told["name"]]
-        hits = search(server, index="killed", query=people(0, 1)[0][2])
+        hits = search(server, index="killed", query=people(0, 1)[0][2], mode="exact")
         assert len(hits) == 3 and all(hit["score"] > 0.999 for hit in hits)
         if server.request("GET", f"/jobs/{job['id']}").json()["state"] == "succeeded":
             old, new = new, old
