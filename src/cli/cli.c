@@ -78,8 +78,7 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse models                                 the configuration's and registered ones, and whether they "
      "answer\n"
      "  lakehouse models add tuned --task embed --provider llama --model /models/tuned.gguf --base all-minilm-l6-v2\n"
-     "  lakehouse models add gpu --task generate --provider openai --model Qwen/Qwen2.5-32B-Instruct \\\n"
-     "      --model-url http://gpu:8000/v1 --secret gpu\n"
+     "  lakehouse models add gpu --task generate --provider openai --model qwen --model-url http://gpu:8000/v1 --secret gpu\n"
      "  lakehouse models use gpu                         for all calls that name no model; --profile ann: for hers\n"
      "  lakehouse models rollback --task generate        to the one before\n",
      .run = lh_cli_models, .verb = lh_cli_models_verb},

@@ -148,7 +148,7 @@ def test_requests_beyond_a_cap_or_of_another_form_are_refused(lake):
     refused(embed(lake, []), 400, "invalid", "no text")
     refused(embed(lake, [1]), 400, "invalid", "item 0")
     refused(embed(lake, "x", bogus=1), 400, "invalid", "bogus")
-    refused(embed(lake, "x", model="other"), 404, "not_found", "'other'", "'hash'")
+    refused(embed(lake, "x", model="other"), 404, "not_found", "'other'", "GET /ai/models")
     assert len(vectors(lake, ["y" * (1 << 20)])) == 1
     assert len(vectors(lake, ["x"] * 2048)) == 2048
     for members, word in (({"messages": [{"role": "user", "content": "x"}]}, "either"), ({"temperature": 3}, "temperature"), ({"temperature": "x"}, "temperature"),
@@ -180,7 +180,7 @@ def test_an_endpoint_gives_what_it_gives_directly_in_order(fresh, lake):
     before = lake.metric("lakehouse_ai_calls_total", task="embed")
     assert vectors(server, TEXTS) == vectors(lake, TEXTS)
     assert lake.metric("lakehouse_ai_calls_total", task="embed") == before + 4 + 1  # batches of 64
-    assert server.request("GET", "/ai/models").json()["items"][0] == {"task": "embed", "provider": "openai", "model": "hash", "version": None}
+    assert server.request("GET", "/ai/models").json()["items"][0] == {"task": "embed", "provider": "openai", "model": "hash", "in_use": True, "version": None, "source": "configuration"}
     used = server.request("GET", "/ai/usage").json()["items"]
     assert used == [{"principal": "-", "task": "embed", "calls": 1, "failed": 0, "tokens_in": 200 * 9, "tokens_out": 0}]
     assert server.request("GET", "/ai/health").json()["status"] == "ok"

@@ -177,4 +177,4 @@ def test_a_lake_that_is_opened_here_says_that_a_job_waits_for_it(tmp_path):
     assert "3 rows, 3 chunks" in lakehouse("jobs", "watch", id, "--root", "lake", **at).stdout
     assert "Bees" not in lakehouse("vectors", "search", "notes", "water", "--root", "lake", **at).stdout
     no_model = lakehouse("vectors", "index", "notes", "--id", "id", "--text", "topic", "--index", "n2", "--root", "lake", env={"LAKEHOUSE__AI__EMBED_PROVIDER": "none"}, cwd=tmp_path, check=False)
-    assert no_model.returncode == 1 and "no embedding model is configured: set ai.embed_provider" in no_model.stderr
+    assert no_model.returncode == 1 and "no embed model is configured: set ai.embed_provider" in no_model.stderr
