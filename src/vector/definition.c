@@ -132,6 +132,8 @@ lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str
     LH_TRY(definition_read_chunk(&d, lh_json_get(body, "chunk"), locale, err));
     definition_read_model(&d, lh_json_get(body, "model"));
     LH_TRY(definition_read_refresh(&d, lh_json_get(body, "refresh"), err));
+    LH_TRY(vector_hnsw_parse(lh_json_get(body, "hnsw"), &d.hnsw, err));
+    LH_TRY(vector_recall_target_parse(lh_json_get(body, "recall_target"), &d.recall_target, err));
     LH_TRY(definition_read_metric(&d, lh_json_str(lh_json_get(body, "metric"), LH_STR("cosine")), err));
     *ret = d;
     return lh_arena_check(arena, err);
@@ -162,6 +164,8 @@ lh_json *vector_definition_json(const vector_definition *d, lh_arena *arena) {
     lh_json_set(arena, json, "model", model);
     lh_json_set_string(arena, json, "metric", lh_str_from(lh_ann_metric_name(d->metric)));
     lh_json_set_string(arena, json, "backend", d->backend);
+    lh_json_set(arena, json, "hnsw", vector_hnsw_json(&d->hnsw, arena));
+    lh_json_set(arena, json, "recall_target", lh_json_new_real(arena, d->recall_target));
     lh_json *refresh = lh_json_new_object(arena);
     lh_json_set_string(arena, refresh, "policy", d->refresh);
     lh_json_set(arena, refresh, "cron", d->cron.len ? lh_json_new_string(arena, d->cron) : lh_json_new_null(arena));
@@ -246,7 +250,11 @@ static lh_json *definition_show(lh_catalog *catalog, const vector_definition *d,
     lh_json *json = vector_definition_json(d, arena);
     lh_json_remove(json, LH_STR("index"));
     lh_json_set_string(arena, json, "name", d->name);
-    if (limited) return json;
+    if (limited) { /* how it was tuned tells of rows that are not seen */
+        lh_json_remove(json, LH_STR("hnsw"));
+        lh_json_remove(json, LH_STR("recall_target"));
+        return json;
+    }
     lh_json_set_string(arena, json, "table", lh_table_name_text(d->table, arena));
     lh_json_set_uint(arena, json, "rows", d->rows);
     lh_json_set_uint(arena, json, "chunks", d->chunks);

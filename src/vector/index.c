@@ -66,6 +66,7 @@ lh_vector_stats lh_vector_get_stats(lh_vector *vector) {
     for (const vector_served *at = vector->served; at; at = at->next) {
         stats.indexes++;
         stats.bytes += at->bytes;
+        stats.mapped_bytes += at->file_bytes + lh_ann_info_of(at->ann).mapped_bytes;
     }
     pthread_mutex_unlock(&vector->lock);
     return stats;
@@ -160,7 +161,7 @@ static lh_code index_check_model(lh_vector *vector, vector_definition *d, lh_err
                    LH_STR_ARG(d->model.name));
 }
 
-/* One that is there keeps how it is refreshed, unless that is said anew. */
+/* One that is there keeps how it is refreshed, built and searched, unless that is said anew. */
 static lh_code index_check_same(lh_vector *vector, const lh_json *body, vector_definition *d, lh_arena *arena,
                                 lh_error *err) {
     vector_definition there;
@@ -174,6 +175,8 @@ static lh_code index_check_same(lh_vector *vector, const lh_json *body, vector_d
             "it first",
             LH_STR_ARG(d->name));
     if (lh_json_is_null(lh_json_get(body, "refresh"))) d->refresh = there.refresh, d->cron = there.cron;
+    if (lh_json_is_null(lh_json_get(body, "hnsw"))) d->hnsw = there.hnsw;
+    if (lh_json_is_null(lh_json_get(body, "recall_target"))) d->recall_target = there.recall_target;
     return LH_OK;
 }
 
@@ -192,6 +195,8 @@ lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body, c
     lh_json_set_bool(arena, spec, "over_view", d.over_view);
     lh_json_set_bool(arena, spec, "id_is_integer", d.id_is_integer);
     lh_json_set_string(arena, spec, "created_by", caller->by);
+    if (lh_json_is_null(lh_json_get(body, "hnsw"))) lh_json_remove(spec, LH_STR("hnsw"));
+    if (lh_json_is_null(lh_json_get(body, "recall_target"))) lh_json_remove(spec, LH_STR("recall_target"));
     LH_TRY(lh_arena_check(arena, err));
     const lh_job_request job = {LH_STR(VECTOR_JOB_INDEX), index_subject(d.name, arena), caller->by, spec};
     return lh_job_submit(jobs, &job, arena, ret, err);

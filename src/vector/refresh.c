@@ -69,6 +69,8 @@ static lh_code refresh_ask(lh_vector *vector, lh_jobs *jobs, const vector_defini
                            lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *body = vector_definition_json(d, arena);
     lh_json_set_string(arena, body, "model", d->model.name);
+    lh_json_remove(body, LH_STR("hnsw")); /* as it is when the job runs */
+    lh_json_remove(body, LH_STR("recall_target"));
     return lh_vector_index(vector, jobs, body, caller, arena, ret, err);
 }
 

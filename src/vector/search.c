@@ -350,6 +350,7 @@ static lh_code search_by_vector(search *s, uint32_t k, vector_hit *into, size_t 
                                 .count = 1,
                                 .k = k,
                                 .mode = s->mode == SEARCH_EXACT ? LH_ANN_EXACT : LH_ANN_HNSW,
+                                .ef = vector_served_ef(s->served, &s->definition),
                                 .allowed = s->allowed,
                                 .threads = s->vector->threads,
                                 .cancelled = lh_cancel_flag(s->caller->cancel)};

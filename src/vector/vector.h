@@ -49,10 +49,14 @@ void lh_vector_free(lh_vector *vector); /* jobs were stopped; NULL is fine */
 static inline void lh_vector_freep(lh_vector **vector) { lh_vector_free(*vector); }
 typedef struct lh_vector_stats {
     uint64_t indexes, bytes;                   /* held ready */
+    uint64_t mapped_bytes;                     /* of files, which the system may take back */
+    uint64_t hits, misses, evictions;          /* of who asked for one: searches, jobs, trials */
     uint64_t searches;                         /* those that were answered */
     uint64_t from_table, from_files, extended; /* how they were made ready, since the start */
 } lh_vector_stats;
 lh_vector_stats lh_vector_get_stats(lh_vector *vector);
+/* The same of vectors that trials and searches share: {"entries","bytes","mapped_bytes","limit","hits","misses","evictions"}. Arena. */
+lh_json *lh_vector_cache_stats(lh_vector *vector, lh_arena *arena);
 /* What jobs are to know; borrowed as long as vector. */
 const lh_job_kind *lh_vector_job_kinds(lh_vector *vector, size_t *ret_count);
 
@@ -65,7 +69,7 @@ typedef struct lh_vector_caller {
 
 /* Starts a job that embeds the rows of a dataset, or those of them that are new or changed, into the table vectors.<index>. body:
  * {"dataset","id_column","text_columns"|"template","index"?,"model"?,"metric"?,"backend"?,"chunk"?:{"size","overlap","unit",
- * "locale"},"refresh"?:{"policy","cron"}}. An index of another model is embedded anew beside the one there is, which serves until
+ * "locale"},"refresh"?:{"policy","cron"},"hnsw"?:{"ef_construction","ef_search","connectivity","dtype","seed"},"recall_target"?}. An index of another model is embedded anew beside the one there is, which serves until
  * the new one takes its place. *ret: the job; arena. The caller must see the dataset whole, and may write the index. Errors: INVALID, NOT_FOUND,
  * DENIED, CONFLICT (the index is of something else; a job is at work on it), UNAVAILABLE (no model). */
 LH_MUST_CHECK lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body,

@@ -2,7 +2,7 @@
  *
  * Document vector/index/<name>: {"schema_version":1,"name","dataset","over_view","id_column","id_type" string|integer,
  * "text_columns":[…],"template","model":{"provider","name","version","dimensions"},"metric","chunk":{"size","overlap","unit","locale"},
- * "backend","table","rows","chunks","dataset_snapshot_id","refresh":{"policy" manual|on_append|scheduled,"cron"},"created_ms",
+ * "backend","hnsw":{"ef_construction","ef_search","connectivity","dtype","seed"},"recall_target","table","rows","chunks","dataset_snapshot_id","refresh":{"policy" manual|on_append|scheduled,"cron"},"created_ms",
  * "created_by","last_embedded_ms"}.
  * Table vectors.<name>, or after a change of the model vectors.<name>_<part of the job's id>, a row a chunk: id (as the dataset's: string or long), chunk, text, text_start, text_end, row_hash,
  * embedding, model, model_version. All chunks of a row come and go in one commit. */
@@ -16,6 +16,7 @@
 #define VECTOR_NAMESPACE "vectors"
 #define VECTOR_DOCUMENT "vector/index/"
 #define VECTOR_JOB_INDEX "vector.index"
+#define VECTOR_RECALL_TARGET 0.95
 
 enum {
     VECTOR_SCHEMA_VERSION = 1,
@@ -39,6 +40,8 @@ typedef struct vector_definition {
     lh_ann_metric metric;
     uint32_t dimensions; /* 0: nothing was embedded yet */
     uint32_t chunk_size, chunk_overlap;
+    lh_hnsw_config hnsw;
+    double recall_target;
     lh_str locale, backend, refresh, cron; /* refresh: manual, on_append or scheduled; cron: empty without */
     uint64_t rows, chunks;
     int64_t dataset_snapshot_id; /* -1: none, or a view's */
@@ -80,6 +83,13 @@ LH_MUST_CHECK lh_code vector_definition_each(lh_vector *vector, vector_definitio
                                              lh_error *err);
 /* Are both of the same rows, texts, chunks and vectors? */
 bool vector_definition_same(const vector_definition *a, const vector_definition *b);
+
+/* ---- hnsw.c ---- */
+LH_MUST_CHECK lh_code vector_hnsw_parse(const lh_json *given, lh_hnsw_config *ret, lh_error *err);
+lh_json *vector_hnsw_json(const lh_hnsw_config *config, lh_arena *arena);
+/* Are graphs of both the same? They may be searched with another ef_search. */
+bool vector_hnsw_same_graph(const lh_hnsw_config *a, const lh_hnsw_config *b);
+LH_MUST_CHECK lh_code vector_recall_target_parse(const lh_json *given, double *ret, lh_error *err);
 
 /* ---- index.c ---- */
 /* *ret_relation: what is seen of the dataset; NULL: all of it. */
@@ -228,6 +238,7 @@ typedef struct vector_served {
     bool dropped; /* not in the list any more: goes with its last user */
     lh_str name;  /* of the table; owned */
     int64_t snapshot_id;
+    lh_hnsw_config config;   /* that the graph was built by */
     lh_ann_index *ann;       /* owned */
     const char *file;        /* mapped; owned */
     const char *texts;       /* within it, as these: */
@@ -250,10 +261,22 @@ static inline size_t vector_served_live(const vector_served *s) {
 }
 /* NULL: the index has no row of that id. */
 const vector_place *vector_served_find(const vector_served *served, lh_str id);
-/* That of the table as it is now, made when there is none. Released by vector_served_release(). Errors: NOT_FOUND (no table),
- * LIMIT (memory), CORRUPT (rows of other dimensions), CANCELLED, and a statement's. */
+/* That of the table as it is now, made when there is none; one whose graph was built by another config will do. Released by
+ * vector_served_release(). Errors: NOT_FOUND (no table), LIMIT (memory), CORRUPT (rows of other dimensions), CANCELLED, and a
+ * statement's. */
 LH_MUST_CHECK lh_code vector_served_get(lh_vector *vector, const vector_definition *definition, lh_cancel *cancel,
                                         const vector_served **ret, lh_error *err);
+/* The same with a graph built by the definition's config. Searches have the other one until it is made. */
+LH_MUST_CHECK lh_code vector_served_build(lh_vector *vector, const vector_definition *definition, lh_cancel *cancel,
+                                          const vector_served **ret, lh_error *err);
+/* Is it held ready, but with a graph of another config? */
+bool vector_served_is_behind(lh_vector *vector, const vector_definition *definition);
+/* One more user of what the caller has already. */
+const vector_served *vector_served_ref(lh_vector *vector, const vector_served *served);
+/* What a search of it takes where the definition says ef_search: that is of the definition's graph. */
+static inline uint32_t vector_served_ef(const vector_served *s, const vector_definition *d) {
+    return vector_hnsw_same_graph(&s->config, &d->hnsw) ? d->hnsw.ef_search : s->config.ef_search;
+}
 /* Its words, read at the first call; borrowed as long as served is. Errors: LIMIT, CANCELLED, NO_MEMORY. */
 LH_MUST_CHECK lh_code vector_served_bm25(lh_vector *vector, const vector_served *served,
                                          const vector_definition *definition, lh_cancel *cancel,
