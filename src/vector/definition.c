@@ -246,7 +246,7 @@ static void definition_set_time(lh_arena *arena, lh_json *into, const char *name
                 ms ? lh_json_new_string(arena, lh_str_from(lh_time_rfc3339(ms).text)) : lh_json_new_null(arena));
 }
 
-static lh_json *definition_show(lh_catalog *catalog, const vector_definition *d, bool limited, lh_arena *arena) {
+static lh_json *definition_show(lh_vector *vector, const vector_definition *d, bool limited, lh_arena *arena) {
     lh_json *json = vector_definition_json(d, arena);
     lh_json_remove(json, LH_STR("index"));
     lh_json_set_string(arena, json, "name", d->name);
@@ -260,13 +260,14 @@ static lh_json *definition_show(lh_catalog *catalog, const vector_definition *d,
     lh_json_set_uint(arena, json, "chunks", d->chunks);
     lh_json_set(arena, json, "dataset_snapshot_id",
                 d->dataset_snapshot_id < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, d->dataset_snapshot_id));
-    int64_t since = vector_stale_since(catalog, d, arena);
+    int64_t since = vector_stale_since(vector->catalog, d, arena);
     lh_json_set(arena, json, "stale",
                 d->over_view ? lh_json_new_null(arena) : lh_json_new_bool(arena, since || !d->last_embedded_ms));
     definition_set_time(arena, json, "embedding_stale_since", since);
     definition_set_time(arena, json, "created_at", d->created_ms);
     definition_set_time(arena, json, "last_embedded_at", d->last_embedded_ms);
     lh_json_set_string(arena, json, "created_by", d->by);
+    lh_json_set(arena, json, "recall", vector_recall_show(vector, d, arena));
     return json;
 }
 
@@ -278,7 +279,7 @@ lh_code lh_vector_index_get(lh_vector *vector, lh_str name, const lh_vector_call
     LH_TRY(vector_definition_read(vector->catalog, name, arena, &d, err));
     LH_TRY(vector_may_search(vector, caller, &d, arena, &shown, &relation, err));
     if (!shown) return lh_fail(err, LH_NOT_FOUND, "there is no index '%.*s'", LH_STR_ARG(d.name));
-    *ret = definition_show(vector->catalog, &d, caller->governor, arena);
+    *ret = definition_show(vector, &d, caller->governor, arena);
     return lh_arena_check(arena, err);
 }
 
@@ -323,7 +324,7 @@ lh_code lh_vector_index_list(lh_vector *vector, const lh_vector_index_filter *fi
             after = page.items[i].key;
             LH_TRY(definition_of_document(vector->catalog, page.items[i], arena, &d, err));
             LH_TRY(definition_passes(vector, &d, filter, caller, arena, &passes, err));
-            if (passes) lh_json_append(items, definition_show(vector->catalog, &d, caller->governor, arena));
+            if (passes) lh_json_append(items, definition_show(vector, &d, caller->governor, arena));
             if (lh_json_size(items) == limit && (page.more || i + 1 < page.count)) next = d.name;
         }
     }

@@ -213,12 +213,13 @@ lh_code lh_vector_watch(lh_vector *vector, lh_jobs *jobs, lh_error *err) {
         return lh_fail(err, LH_NO_MEMORY, "vector: cannot start a thread");
     }
     vector->watch = watch;
-    return LH_OK;
+    return vector_recall_start(vector, jobs, err);
 }
 
 void lh_vector_unwatch(lh_vector *vector) {
     vector_watch *watch = vector ? vector->watch : NULL;
     if (!watch) return;
+    vector_recall_stop(vector);
     vector->watch = NULL;
     pthread_mutex_lock(&watch->lock);
     watch->stopping = true;

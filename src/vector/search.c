@@ -355,6 +355,7 @@ static lh_code search_by_vector(search *s, uint32_t k, vector_hit *into, size_t 
                                 .threads = s->vector->threads,
                                 .cancelled = lh_cancel_flag(s->caller->cancel)};
     LH_TRY(lh_ann_search(s->served->ann, &query, hits, &found, err));
+    if (query.mode == LH_ANN_HNSW) vector_recall_offer(s->vector, &s->definition, s->served, &query, hits, found);
     for (uint32_t i = 0; i < found; i++)
         into[(*count)++] =
             (vector_hit){.row = hits[i].row, .score = (double)hits[i].score, .ranks = {[VECTOR_BY_VECTOR] = i + 1}};

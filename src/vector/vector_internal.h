@@ -50,15 +50,17 @@ typedef struct vector_definition {
 } vector_definition;  /* arena */
 
 typedef struct vector_watch vector_watch;
+typedef struct vector_recall vector_recall;
 
 struct lh_vector {
     lh_engine *engine;
     lh_catalog *catalog;
     lh_ai *ai;
+    lh_registry *registry;
     lh_str folder, locale; /* owned */
     unsigned threads;
     uint64_t memory_limit_bytes, checkpoint_chunks;
-    lh_job_kind kinds[1];
+    lh_job_kind kinds[4];
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
     struct vector_served *served; /* indexes held ready */
@@ -66,6 +68,7 @@ struct lh_vector {
     uint64_t uses;
     lh_vector_stats stats;
     vector_watch *watch; /* NULL: not started; of who starts and ends it */
+    vector_recall *recall;
 };
 void vector_count(lh_vector *vector, uint64_t *counter); /* one of stats' */
 
@@ -96,6 +99,33 @@ LH_MUST_CHECK lh_code vector_recall_target_parse(const lh_json *given, double *r
 LH_MUST_CHECK lh_code vector_may_search(lh_vector *vector, const lh_vector_caller *caller,
                                         const vector_definition *definition, lh_arena *arena, bool *ret,
                                         const lh_relation **ret_relation, lh_error *err);
+
+/* May the caller make it? */
+LH_MUST_CHECK lh_code vector_may_index(lh_vector *vector, const lh_vector_caller *caller,
+                                       const vector_definition *definition, lh_arena *arena, bool *ret, lh_error *err);
+/* The index, if the caller may make it, and it has rows. To a governed caller who may not it is as if there were none. Errors:
+ * NOT_FOUND, DENIED, UNAVAILABLE (it is being made). */
+LH_MUST_CHECK lh_code vector_require_index(lh_vector *vector, const lh_vector_caller *caller, lh_str name,
+                                           lh_arena *arena, vector_definition *ret, lh_error *err);
+lh_str vector_subject(lh_str index, lh_arena *arena); /* of jobs that change it */
+
+/* ---- recall.c: what searches found, and what is made ready ahead ---- */
+LH_MUST_CHECK lh_code vector_recall_new(lh_vector *vector, const lh_vector_options *options, lh_error *err);
+LH_MUST_CHECK lh_code vector_recall_start(lh_vector *vector, lh_jobs *jobs, lh_error *err);
+void vector_recall_stop(lh_vector *vector);
+void vector_recall_free(lh_vector *vector);
+/* An HNSW search of one query was answered so. */
+void vector_recall_offer(lh_vector *vector, const vector_definition *definition, const struct vector_served *served,
+                         const lh_ann_query *query, const lh_ann_hit *hits, uint32_t found);
+/* {"sampled","value" (null: nothing yet),"target","below_target"} */
+lh_json *vector_recall_show(lh_vector *vector, const vector_definition *definition, lh_arena *arena);
+void vector_recall_count(lh_vector *vector, lh_vector_stats *stats);
+void vector_recall_forget(lh_vector *vector, lh_str index);
+
+/* ---- trials.c ---- */
+/* With the index: its eval sets, its journal. */
+LH_MUST_CHECK lh_code vector_trials_drop(const lh_vector *vector, const vector_definition *definition, lh_arena *arena,
+                                         lh_error *err);
 
 /* ---- source.c: the rows of a dataset as texts ---- */
 typedef struct vector_row {
