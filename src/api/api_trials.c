@@ -17,7 +17,7 @@ lh_code api_hnsw_cache_stats(lh_request *request, lh_error *err) {
 
 lh_code api_hnsw_eval_create(lh_request *request, lh_error *err) {
     static const char *const known[] = {"name", "index", "queries", "k"}, *const of_query[] = {"query", "vector",
-                                                                                              "relevant"};
+                                                                                               "relevant"};
     lh_vector *vector;
     lh_vector_caller caller;
     lh_json *body = NULL, *eval = NULL;
@@ -46,8 +46,8 @@ lh_code api_hnsw_eval_get(lh_request *request, lh_error *err) {
     lh_vector_caller caller;
     lh_json *eval = NULL;
     LH_TRY(api_vectors_of(request, &vector, &caller, err));
-    LH_TRY(lh_vector_eval_get(vector, lh_request_param(request, "eval"), &caller, lh_request_arena(request), &eval,
-                              err));
+    LH_TRY(
+        lh_vector_eval_get(vector, lh_request_param(request, "eval"), &caller, lh_request_arena(request), &eval, err));
     return lh_respond_json(request, 200, eval, err);
 }
 
@@ -106,7 +106,7 @@ lh_code api_hnsw_trials_best(lh_request *request, lh_error *err) {
 
 lh_code api_hnsw_tune(lh_request *request, lh_error *err) {
     static const char *const known[] = {"index", "recall_target", "filter_selectivity", "budget", "eval", "k"},
-                      *const of_budget[] = {"trials", "seconds"};
+                             *const of_budget[] = {"trials", "seconds"};
     lh_vector *vector;
     lh_vector_caller caller;
     lh_json *body = NULL, *job = NULL;

@@ -21,8 +21,8 @@ lh_code api_vectors_index(lh_request *request, lh_error *err) {
     lh_vector *vector;
     lh_vector_caller caller;
     lh_json *body = NULL, *job = NULL;
-    static const char *const known[] = {"dataset", "id_column", "text_columns", "template", "index",         "model",
-                                        "metric",  "backend",   "chunk",        "refresh",  "hnsw",          "recall_target"};
+    static const char *const known[] = {"dataset", "id_column", "text_columns", "template", "index", "model",
+                                        "metric",  "backend",   "chunk",        "refresh",  "hnsw",  "recall_target"};
     static const char *const of_chunk[] = {"size", "overlap", "unit", "locale"}, *const of_refresh[] = {"policy",
                                                                                                         "cron"};
     LH_TRY(api_vectors_of(request, &vector, &caller, err));

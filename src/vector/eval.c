@@ -141,9 +141,9 @@ static lh_code eval_read_query(const eval_set *eval, const lh_json *json, lh_are
     LH_TRY(lh_arena_check(arena, err));
     if (lh_json_size(truth) > eval->k) return eval_torn(eval, err);
     for (lh_json_iter it = lh_json_each(truth); lh_json_next(&it);)
-        ret->truth[ret->truth_count++] = (eval_truth){lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE),
-                                                      lh_json_int(lh_json_at(it.value, 1), -1),
-                                                      (float)lh_json_real(lh_json_at(it.value, 2), 0)};
+        ret->truth[ret->truth_count++] =
+            (eval_truth){lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE), lh_json_int(lh_json_at(it.value, 1), -1),
+                         (float)lh_json_real(lh_json_at(it.value, 2), 0)};
     return LH_OK;
 }
 
@@ -172,8 +172,7 @@ lh_code eval_read_object(const lh_vector *vector, const vector_definition *d, lh
                          lh_error *err) {
     lh_str key, text;
     LH_TRY(trial_key(vector, d, eval->object, arena, &key, err));
-    lh_code code =
-        lh_bucket_get(lh_registry_whole(vector->registry), key, EVAL_OBJECT_BYTES, arena, &text, NULL, err);
+    lh_code code = lh_bucket_get(lh_registry_whole(vector->registry), key, EVAL_OBJECT_BYTES, arena, &text, NULL, err);
     if (code == LH_NOT_FOUND) return eval_torn(eval, err);
     LH_TRY(code);
     return eval_take_object(text, arena, eval, err);

@@ -77,7 +77,7 @@ static lh_code make_new(const eval_order *order, lh_arena *arena, eval_set *ret,
                       .count = order->count,
                       .seed = -1,
                       .dimensions = d->dimensions,
-                      .vectors = LH_ARENA_ARRAY(arena, float, order->count * (size_t)d->dimensions + 1),
+                      .vectors = LH_ARENA_ARRAY(arena, float, order->count *(size_t)d->dimensions + 1),
                       .queries = LH_ARENA_ARRAY(arena, eval_query, order->count + 1)};
     return lh_arena_check(arena, err);
 }
@@ -108,8 +108,9 @@ static lh_code sample_piece(lh_chunker *chunker, lh_str text, uint64_t *state, l
 static lh_code sample_paraphrase(const eval_order *order, uint64_t seed, eval_query *query, lh_arena *arena,
                                  lh_error *err) {
     const lh_ai_message messages[] = {
-        {LH_STR("system"), LH_STR("You write search queries. Answer with one short query, in other words than the text, "
-                                  "that somebody who looks for this text would type. Nothing else.")},
+        {LH_STR("system"),
+         LH_STR("You write search queries. Answer with one short query, in other words than the text, "
+                "that somebody who looks for this text would type. Nothing else.")},
         {LH_STR("user"), query->text}};
     const lh_ai_prompt prompt = {.messages = messages,
                                  .message_count = 2,
@@ -163,6 +164,12 @@ static lh_code sample_texts(const eval_order *order, lh_arena *arena, eval_set *
     return LH_OK;
 }
 
+static void sample_between(eval_set *eval) {
+    for (size_t q = 0; q + 1 < eval->count; q++)
+        for (size_t i = 0; i < eval->dimensions; i++)
+            eval->vectors[q * eval->dimensions + i] += eval->vectors[(q + 1) * eval->dimensions + i];
+}
+
 lh_code eval_sample(const eval_order *order, lh_arena *arena, eval_set *ret, lh_error *err) {
     eval_order used = *order;
     size_t live = vector_served_live(order->served);
@@ -172,6 +179,7 @@ lh_code eval_sample(const eval_order *order, lh_arena *arena, eval_set *ret, lh_
     ret->seed = (int64_t)used.seed;
     LH_TRY(sample_texts(&used, arena, ret, err));
     LH_TRY(make_embed(&used, arena, ret, err));
+    if (order->between) sample_between(ret);
     return make_truth(&used, arena, ret, err);
 }
 
@@ -228,10 +236,10 @@ static lh_code given_relevant(const lh_json *ids, lh_arena *arena, eval_query *q
     for (lh_json_iter it = lh_json_each(ids); lh_json_next(&it);) {
         if (!lh_json_is_string(it.value) && !lh_json_is_int(it.value))
             return lh_fail(err, LH_INVALID, "'relevant' of a query has ids: texts or whole numbers");
-        lh_json_append(list, lh_json_is_string(it.value)
-                                 ? lh_json_copy(arena, it.value)
-                                 : lh_json_new_string(arena, lh_arena_printf(arena, "%" PRId64,
-                                                                             lh_json_int(it.value, 0))));
+        lh_json_append(list,
+                       lh_json_is_string(it.value)
+                           ? lh_json_copy(arena, it.value)
+                           : lh_json_new_string(arena, lh_arena_printf(arena, "%" PRId64, lh_json_int(it.value, 0))));
     }
     query->relevant = list;
     return lh_arena_check(arena, err);

@@ -67,8 +67,7 @@ bool vector_hnsw_same_graph(const lh_hnsw_config *a, const lh_hnsw_config *b) {
 lh_code vector_recall_target_parse(const lh_json *given, double *ret, lh_error *err) {
     if (lh_json_is_null(given)) return *ret = VECTOR_RECALL_TARGET, LH_OK;
     double target = lh_json_real(given, NAN);
-    if (!(target > 0 && target <= 1))
-        return lh_fail(err, LH_INVALID, "'recall_target' is a number above 0, at most 1");
+    if (!(target > 0 && target <= 1)) return lh_fail(err, LH_INVALID, "'recall_target' is a number above 0, at most 1");
     *ret = target;
     return LH_OK;
 }

@@ -137,8 +137,8 @@ static lh_code index_require_whole(lh_vector *vector, const lh_vector_caller *ca
                    LH_STR_ARG(lh_table_name_text(d->dataset, arena)));
 }
 
-lh_code vector_may_index(lh_vector *vector, const lh_vector_caller *caller, const vector_definition *d,
-                         lh_arena *arena, bool *ret, lh_error *err) {
+lh_code vector_may_index(lh_vector *vector, const lh_vector_caller *caller, const vector_definition *d, lh_arena *arena,
+                         bool *ret, lh_error *err) {
     lh_error why = {0};
     lh_code code = index_require_whole(vector, caller, d, arena, &why);
     *ret = code == LH_OK;
@@ -154,7 +154,8 @@ lh_code vector_require_index(lh_vector *vector, const lh_vector_caller *caller, 
     if (code != LH_OK && (code != LH_NOT_FOUND || !caller->governor)) return code;
     if (code == LH_OK) LH_TRY(vector_may_index(vector, caller, ret, arena, &may, err));
     if (!may)
-        return lh_fail(err, LH_DENIED, "you may not write an index '%.*s', or not see all of its dataset, if there is one",
+        return lh_fail(err, LH_DENIED,
+                       "you may not write an index '%.*s', or not see all of its dataset, if there is one",
                        LH_STR_ARG(lh_str_cut_utf8(name, 100)));
     if (ret->dimensions) return LH_OK;
     return lh_fail(err, LH_UNAVAILABLE, "the index '%.*s' is being made", LH_STR_ARG(ret->name));
@@ -210,9 +211,7 @@ static lh_code index_check_same(lh_vector *vector, const lh_json *body, vector_d
     return LH_OK;
 }
 
-lh_str vector_subject(lh_str name, lh_arena *arena) {
-    return lh_arena_printf(arena, "index:%.*s", LH_STR_ARG(name));
-}
+lh_str vector_subject(lh_str name, lh_arena *arena) { return lh_arena_printf(arena, "index:%.*s", LH_STR_ARG(name)); }
 
 lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body, const lh_vector_caller *caller,
                         lh_arena *arena, lh_json **ret, lh_error *err) {

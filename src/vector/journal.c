@@ -18,17 +18,28 @@ static const struct {
     journal_type type;
     bool may_be_null;
 } journal_members[] = {
-    {"id", JOURNAL_TEXT, false},          {"index", JOURNAL_TEXT, false},
-    {"eval", JOURNAL_TEXT, true},         {"k", JOURNAL_COUNT, false},
-    {"recall_at_k", JOURNAL_SHARE, false}, {"relevant_recall", JOURNAL_SHARE, true},
-    {"p50_us", JOURNAL_REAL, false},      {"p95_us", JOURNAL_REAL, false},
-    {"p99_us", JOURNAL_REAL, false},      {"build_ms", JOURNAL_REAL, true},
-    {"memory_bytes", JOURNAL_COUNT, false}, {"graph_bytes", JOURNAL_COUNT, false},
-    {"rows", JOURNAL_COUNT, false},       {"dimensions", JOURNAL_COUNT, false},
-    {"queries", JOURNAL_COUNT, false},    {"filter_selectivity", JOURNAL_SHARE, true},
-    {"truth_snapshot", JOURNAL_SNAPSHOT, false}, {"threads", JOURNAL_COUNT, false},
-    {"cores", JOURNAL_COUNT, false},      {"job", JOURNAL_TEXT, true},
-    {"by", JOURNAL_TEXT, false},          {"at", JOURNAL_TEXT, false},
+    {"id", JOURNAL_TEXT, false},
+    {"index", JOURNAL_TEXT, false},
+    {"eval", JOURNAL_TEXT, true},
+    {"k", JOURNAL_COUNT, false},
+    {"recall_at_k", JOURNAL_SHARE, false},
+    {"relevant_recall", JOURNAL_SHARE, true},
+    {"p50_us", JOURNAL_REAL, false},
+    {"p95_us", JOURNAL_REAL, false},
+    {"p99_us", JOURNAL_REAL, false},
+    {"build_ms", JOURNAL_REAL, true},
+    {"memory_bytes", JOURNAL_COUNT, false},
+    {"graph_bytes", JOURNAL_COUNT, false},
+    {"rows", JOURNAL_COUNT, false},
+    {"dimensions", JOURNAL_COUNT, false},
+    {"queries", JOURNAL_COUNT, false},
+    {"filter_selectivity", JOURNAL_SHARE, true},
+    {"truth_snapshot", JOURNAL_SNAPSHOT, false},
+    {"threads", JOURNAL_COUNT, false},
+    {"cores", JOURNAL_COUNT, false},
+    {"job", JOURNAL_TEXT, true},
+    {"by", JOURNAL_TEXT, false},
+    {"at", JOURNAL_TEXT, false},
 };
 
 /* NULL: it is not of that type. */
@@ -38,7 +49,8 @@ static lh_json *journal_member(const lh_json *value, journal_type type, lh_arena
     case JOURNAL_TEXT:
         return lh_json_is_string(value) ? lh_json_new_string(arena, lh_json_str(value, LH_STR_NONE)) : NULL;
     case JOURNAL_COUNT:
-        return lh_json_is_int(value) && lh_json_int(value, -1) >= 0 ? lh_json_new_int(arena, lh_json_int(value, 0)) : NULL;
+        return lh_json_is_int(value) && lh_json_int(value, -1) >= 0 ? lh_json_new_int(arena, lh_json_int(value, 0))
+                                                                    : NULL;
     case JOURNAL_SNAPSHOT: return lh_json_is_int(value) ? lh_json_new_int(arena, lh_json_int(value, 0)) : NULL;
     case JOURNAL_REAL: return number >= 0 && isfinite(number) ? lh_json_new_real(arena, number) : NULL;
     case JOURNAL_SHARE: return number >= 0 && number <= 1 ? lh_json_new_real(arena, number) : NULL;

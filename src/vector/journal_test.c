@@ -2,10 +2,10 @@
 #include "base/test.h"
 #include "vector/trial_internal.h"
 
-#define GOOD                                                                                                            \
-    "{\"schema_version\":1,\"id\":\"a\",\"index\":\"i\",\"eval\":null,\"k\":10,\"config\":{\"ef_search\":7},"              \
-    "\"recall_at_k\":0.5,\"relevant_recall\":null,\"p50_us\":1.5,\"p95_us\":2,\"p99_us\":3,\"build_ms\":null,"            \
-    "\"memory_bytes\":1,\"graph_bytes\":1,\"rows\":1,\"dimensions\":1,\"queries\":1,\"filter_selectivity\":null,"        \
+#define GOOD                                                                                                           \
+    "{\"schema_version\":1,\"id\":\"a\",\"index\":\"i\",\"eval\":null,\"k\":10,\"config\":{\"ef_search\":7},"          \
+    "\"recall_at_k\":0.5,\"relevant_recall\":null,\"p50_us\":1.5,\"p95_us\":2,\"p99_us\":3,\"build_ms\":null,"         \
+    "\"memory_bytes\":1,\"graph_bytes\":1,\"rows\":1,\"dimensions\":1,\"queries\":1,\"filter_selectivity\":null,"      \
     "\"truth_snapshot\":-1,\"threads\":1,\"cores\":1,\"job\":null,\"by\":\"b\",\"at\":\"t\"}"
 
 static journal parse(const char *text, lh_arena *arena) {

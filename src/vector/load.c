@@ -280,7 +280,8 @@ static vector_served *load_open(load *l) {
         texts_head head = l->head;
         head.snapshot_id = served->snapshot_id;
         good = load_path(l->vector, l->definition->table.name, ".ann", path, NULL) == LH_OK &&
-               lh_ann_open(path, load_binding(&head, &served->config, &hash, arena), l->vector->threads, &served->ann, NULL) == LH_OK &&
+               lh_ann_open(path, load_binding(&head, &served->config, &hash, arena), l->vector->threads, &served->ann,
+                           NULL) == LH_OK &&
                lh_ann_info_of(served->ann).rows == served->row_count && load_list_ids(served, NULL) == LH_OK;
     }
     lh_arena_free(arena);

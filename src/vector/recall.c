@@ -192,7 +192,8 @@ static void recall_judge(vector_recall *recall, recall_window *window, const vec
     double mean = recall_mean(window);
     bool was = window->below;
     window->below = window->count >= RECALL_ENOUGH && mean < d->recall_target;
-    bool news = window->below && !was, tunes = window->below && recall->retune && window->tuned_snapshot_id != snapshot_id;
+    bool news = window->below && !was,
+         tunes = window->below && recall->retune && window->tuned_snapshot_id != snapshot_id;
     pthread_mutex_unlock(&recall->lock);
     if (news)
         lh_log(LH_LOG_WARN, "the recall of an index is below its target", "index", lh_arena_cstr(arena, d->name),

@@ -132,8 +132,8 @@ lh_code vector_served_get(lh_vector *vector, const vector_definition *d, lh_canc
     return served_get(vector, d, NULL, cancel, ret, err);
 }
 
-lh_code vector_served_build(lh_vector *vector, const vector_definition *d, lh_cancel *cancel,
-                            const vector_served **ret, lh_error *err) {
+lh_code vector_served_build(lh_vector *vector, const vector_definition *d, lh_cancel *cancel, const vector_served **ret,
+                            lh_error *err) {
     return served_get(vector, d, &d->hnsw, cancel, ret, err);
 }
 

@@ -216,7 +216,8 @@ lh_json *trial_json(const trial_bench *bench, const lh_ann_index *ann, const lh_
     lh_json_set_uint(arena, json, "rows", vector_served_live(bench->served));
     lh_json_set_uint(arena, json, "dimensions", bench->definition->dimensions);
     lh_json_set_uint(arena, json, "queries", bench->eval.count);
-    lh_json_set(arena, json, "filter_selectivity", trial_share(bench->selectivity > 0 ? bench->selectivity : -1, arena));
+    lh_json_set(arena, json, "filter_selectivity",
+                trial_share(bench->selectivity > 0 ? bench->selectivity : -1, arena));
     lh_json_set_int(arena, json, "truth_snapshot", bench->truth_snapshot_id);
     lh_json_set_uint(arena, json, "threads", bench->vector->threads);
     lh_json_set_uint(arena, json, "cores", cores > 0 ? (uint64_t)cores : 1);

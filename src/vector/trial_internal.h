@@ -81,6 +81,8 @@ typedef struct eval_order {
     lh_str by;
     lh_cancel *cancel;
     bool paraphrase; /* where a generator is configured */
+    bool
+        between; /* each vector lies between those of two pieces: such are harder to find the nearest of, as questions are */
     uint32_t count, k;
     uint64_t seed;
 } eval_order;
@@ -93,7 +95,7 @@ typedef struct journal {
     lh_json **trials; /* the oldest first; what is known of each, no more */
     size_t count;
     uint64_t skipped; /* lines that are none */
-} journal; /* arena */
+} journal;            /* arena */
 LH_MUST_CHECK lh_code journal_parse(lh_str text, lh_arena *arena, journal *ret, lh_error *err);
 /* The text with the line behind it; the oldest lines go, so that `limit` bytes hold it. */
 void journal_add(lh_str text, lh_str line, size_t limit, lh_buf *into);

@@ -98,8 +98,7 @@ lh_code lh_vector_eval_autogen(lh_vector *vector, lh_jobs *jobs, lh_str name, co
     LH_TRY(vector_require_index(vector, caller, lh_json_get_string(body, "index"), arena, &d, err));
     LH_TRY(eval_name_check(name, err));
     LH_TRY(trial_read_k(body, EVAL_K, &k, err));
-    if (count < 1 || count > EVAL_QUERIES_MAX)
-        return lh_fail(err, LH_INVALID, "'count' is 1 to %d", EVAL_QUERIES_MAX);
+    if (count < 1 || count > EVAL_QUERIES_MAX) return lh_fail(err, LH_INVALID, "'count' is 1 to %d", EVAL_QUERIES_MAX);
     if (!lh_json_is_null(seed) && (!lh_json_is_int(seed) || lh_json_int(seed, -1) < 0))
         return lh_fail(err, LH_INVALID, "'seed' is a whole number, 0 or more");
     if (eval_find(vector, name, arena, &there, NULL) == LH_OK && !lh_str_eq(there.index, d.name))
@@ -137,8 +136,8 @@ lh_code lh_vector_trial(lh_vector *vector, lh_jobs *jobs, const lh_json *body, c
     lh_json_set(arena, spec, "config", vector_hnsw_json(&config, arena));
     if (k) lh_json_set_uint(arena, spec, "k", k);
     lh_json_set_string(arena, spec, "created_by", caller->by);
-    const lh_job_request job = {LH_STR(TRIAL_JOB),
-                                lh_arena_printf(arena, "trial:%.*s/%s", LH_STR_ARG(d.name), id.text), caller->by, spec};
+    const lh_job_request job = {LH_STR(TRIAL_JOB), lh_arena_printf(arena, "trial:%.*s/%s", LH_STR_ARG(d.name), id.text),
+                                caller->by, spec};
     LH_TRY(lh_arena_check(arena, err));
     return lh_job_submit(jobs, &job, arena, ret, err);
 }
@@ -158,7 +157,8 @@ lh_code lh_vector_trial_list(lh_vector *vector, lh_str index, lh_page page, cons
     size_t at = read.count, limit = page.limit ? page.limit : SIZE_MAX;
     if (page.token.len) {
         while (at > 0 && !lh_str_eq(lh_json_get_string(read.trials[at - 1], "id"), page.token)) at--;
-        if (at == 0) return lh_fail(err, LH_INVALID, "'page_token' is not one that this list gave, or its trial is gone");
+        if (at == 0)
+            return lh_fail(err, LH_INVALID, "'page_token' is not one that this list gave, or its trial is gone");
         at--;
     }
     while (at > 0 && lh_json_size(items) < limit) lh_json_append(items, read.trials[--at]);
@@ -171,7 +171,8 @@ lh_code lh_vector_trial_list(lh_vector *vector, lh_str index, lh_page page, cons
 /* ---- the best ---- */
 
 static best_score trials_score(const lh_json *trial) {
-    return (best_score){lh_json_real(lh_json_get(trial, "recall_at_k"), 0), lh_json_real(lh_json_get(trial, "p50_us"), 0)};
+    return (best_score){lh_json_real(lh_json_get(trial, "recall_at_k"), 0),
+                        lh_json_real(lh_json_get(trial, "p50_us"), 0)};
 }
 
 /* Without a filter, and of that eval set (empty: of any). */
@@ -208,7 +209,7 @@ static void trials_single(const journal *read, bool by_recall, lh_json *items) {
     size_t best = 0;
     for (size_t i = 1; i < read->count; i++) {
         best_score a = trials_score(read->trials[i]), b = trials_score(read->trials[best]);
-        bool less = a.p50_us < b.p50_us, more = a.recall > b.recall;
+        bool less = a.p50_us<b.p50_us, more = a.recall> b.recall;
         if (by_recall ? more || (a.recall == b.recall && less) : less || (a.p50_us == b.p50_us && more)) best = i;
     }
     if (read->count) lh_json_append(items, read->trials[best]);
@@ -253,7 +254,7 @@ lh_code vector_trials_drop(const lh_vector *vector, const vector_definition *d, 
     if (!lh_table_exists(vector->catalog, d->table)) of.definition = NULL; /* nobody knows where they lay */
     LH_TRY(eval_each(vector, LH_STR_NONE, trials_drop_eval, &of, arena, err));
     if (!of.definition) return LH_OK;
-    LH_TRY(trial_key(vector, d, lh_arena_printf(arena, TRIAL_FOLDER "%.*s.jsonl", LH_STR_ARG(d->name)), arena, &key,
-                     err));
+    LH_TRY(
+        trial_key(vector, d, lh_arena_printf(arena, TRIAL_FOLDER "%.*s.jsonl", LH_STR_ARG(d->name)), arena, &key, err));
     return lh_bucket_delete(lh_registry_whole(vector->registry), key, LH_STR_NONE, err);
 }

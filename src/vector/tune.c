@@ -3,7 +3,9 @@
  * It ends when the budget is used up, or when TUNE_WORSE graphs in a row are no better than the best before them.
  *
  * What wins is promoted by one commit of the index's document, so that it is promoted or not, whatever happens; then the graph is made
- * ready, while searches have the one before. A tune that was cut off begins anew: all that it leaves are lines of the journal. */
+ * ready, while searches have the one before. Threads link rows in an order of chance, so that one is not quite the graph that was
+ * measured: it is measured, too, and a larger ef_search is promoted where it needs one. A tune that was cut off begins anew: all that
+ * it leaves are lines of the journal. */
 #include "vector/trial_internal.h"
 
 #include <math.h>
@@ -21,9 +23,10 @@ enum {
 static const struct {
     uint32_t connectivity, ef_construction;
     lh_ann_dtype dtype;
-} tune_ladder[] = {{16, 80, LH_ANN_I8},  {8, 40, LH_ANN_I8},   {12, 60, LH_ANN_I8},  {16, 128, LH_ANN_I8},
+} tune_ladder[] = {{16, 80, LH_ANN_I8},  {8, 40, LH_ANN_I8},   {12, 60, LH_ANN_I8},   {16, 128, LH_ANN_I8},
                    {24, 160, LH_ANN_I8}, {32, 200, LH_ANN_I8}, {32, 400, LH_ANN_F16}, {48, 400, LH_ANN_F32}};
-static const uint32_t tune_efs[] = {10, 12, 16, 20, 24, 30, 40, 50, 64, 80, 100, 128, 160, 200, 256, 320, 400, 512, 800};
+static const uint32_t tune_efs[] = {10,  12,  16,  20,  24,  30,  40,  50,  64, 80,
+                                    100, 128, 160, 200, 256, 320, 400, 512, 800};
 enum { TUNE_RUNGS = sizeof tune_ladder / sizeof *tune_ladder, TUNE_EFS = sizeof tune_efs / sizeof *tune_efs };
 
 typedef struct tune_try {
@@ -37,7 +40,8 @@ typedef struct tune {
     vector_definition definition;
     lh_job *job;
     lh_arena *arena;
-    double target;
+    double target,
+        aim; /* aim: what a measure is to reach: more, where searches found less than an earlier measure did */
     uint64_t trials, trials_max, until_ns;
     tune_try winner, closest; /* closest: the one that found most */
 } tune;
@@ -62,7 +66,7 @@ static lh_code tune_measure(tune *t, const lh_ann_index *ann, const lh_hnsw_conf
     made.trial = trial;
     t->trials++;
     lh_job_add_done(t->job, 1);
-    *ret = made.figures.recall >= t->target;
+    *ret = made.figures.recall >= t->aim;
     if (*ret && tune_is_better(&made, best)) *best = made;
     bool closer = made.figures.recall > t->closest.figures.recall ||
                   (made.figures.recall == t->closest.figures.recall && tune_is_better(&made, &t->closest));
@@ -73,7 +77,7 @@ static lh_code tune_measure(tune *t, const lh_ann_index *ann, const lh_hnsw_conf
 /* The smallest ef_search of that graph that reaches the target. */
 static lh_code tune_efs_of(tune *t, const lh_ann_index *ann, lh_hnsw_config config, double build_ms, tune_try *best,
                            lh_error *err) {
-    size_t low = 0, high = TUNE_EFS; /* high: the first that is known to reach it */
+    size_t low = 0, high = TUNE_EFS;                                     /* high: the first that is known to reach it */
     while (low < TUNE_EFS - 1 && tune_efs[low + 1] <= t->bench.k) low++; /* below k they are all the same */
     while (low < high && !tune_is_over(t)) {
         size_t middle = low + (high - low) / 2;
@@ -111,7 +115,7 @@ static lh_code tune_search(tune *t, lh_error *err) {
     int worse = 0;
     LH_TRY(tune_graph(t, now, &won, err));
     for (size_t i = 0; i < TUNE_RUNGS && worse < TUNE_WORSE && !tune_is_over(t); i++) {
-        lh_hnsw_config config = {tune_ladder[i].ef_construction, 0, tune_ladder[i].connectivity, tune_ladder[i].dtype,
+        lh_hnsw_config config = {tune_ladder[i].ef_construction, 1, tune_ladder[i].connectivity, tune_ladder[i].dtype,
                                  now->seed};
         if (vector_hnsw_same_graph(&config, now)) continue;
         LH_TRY(tune_graph(t, &config, &won, err));
@@ -135,15 +139,37 @@ static lh_code tune_try_promote(tune *t, lh_error *err) {
 }
 
 static lh_code tune_promote(tune *t, lh_error *err) {
-    const vector_served *served = NULL;
-    lh_error why = {0};
     lh_code code = LH_CONFLICT;
     for (int i = 0; i < TUNE_PROMOTE_TRIES && code == LH_CONFLICT; i++) code = tune_try_promote(t, err);
-    LH_TRY(code);
+    return code;
+}
+
+/* The smallest ef_search, of that which won upward, by which the graph that is served reaches the target. */
+static lh_code tune_verify(tune *t, lh_error *err) {
+    lh_hnsw_config config = t->winner.config;
+    uint32_t before = config.ef_search;
+    tune_try best = {0};
+    bool reached = false;
+    for (size_t i = 0; i < TUNE_EFS && !reached && !lh_cancel_fired(t->bench.cancel); i++) {
+        if (tune_efs[i] < before) continue;
+        config.ef_search = tune_efs[i];
+        LH_TRY(tune_measure(t, t->bench.served->ann, &config, -1, &best, &reached, err));
+    }
+    if (!reached) return LH_OK;
+    t->winner = best;
+    return config.ef_search == before ? LH_OK : tune_promote(t, err);
+}
+
+static lh_code tune_serve(tune *t, lh_error *err) {
+    const vector_served *served = NULL;
+    lh_error why = {0};
     lh_job_set_phase(t->job, "making ready");
-    code = vector_served_build(t->bench.vector, &t->definition, t->bench.cancel, &served, &why);
-    if (code == LH_OK) vector_served_release(t->bench.vector, served); /* else the next search makes it */
-    return LH_OK;
+    lh_code code = vector_served_build(t->bench.vector, &t->definition, t->bench.cancel, &served, &why);
+    if (code != LH_OK) return LH_OK; /* the next search makes it, or says why not */
+    vector_served_release(t->bench.vector, t->bench.served);
+    t->bench.served = served;
+    bool same = served->snapshot_id == t->bench.truth_snapshot_id && !t->bench.allowed; /* a filter is of row numbers */
+    return same ? tune_verify(t, err) : LH_OK;
 }
 
 /* ---- the job ---- */
@@ -159,6 +185,7 @@ static lh_json *tune_result(const tune *t, const lh_hnsw_config *before) {
     const tune_try *best = t->winner.trial ? &t->winner : &t->closest;
     lh_json_set_string(arena, result, "index", t->definition.name);
     lh_json_set(arena, result, "recall_target", lh_json_new_real(arena, t->target));
+    lh_json_set(arena, result, "aim", lh_json_new_real(arena, t->aim));
     lh_json_set_bool(arena, result, "promoted", t->winner.trial != NULL);
     lh_json_set_string(arena, result, "reason", lh_str_from(tune_reason(t)));
     lh_json_set_uint(arena, result, "trials", t->trials);
@@ -180,6 +207,7 @@ static lh_code tune_queries(tune *t, const lh_json *spec, lh_error *err) {
                               .served = bench->served,
                               .by = bench->by,
                               .cancel = bench->cancel,
+                              .between = true,
                               .count = TUNE_QUERIES,
                               .k = EVAL_K,
                               .seed = EVAL_SEED};
@@ -193,24 +221,31 @@ static lh_code tune_work(tune *t, const lh_json *spec, lh_json **ret, lh_error *
     uint32_t k;
     LH_TRY(trial_read_k(spec, 0, &k, err));
     t->trials_max = lh_json_uint(lh_json_get(budget, "trials"), TUNE_TRIALS);
-    t->until_ns = lh_time_monotonic_ns() + lh_json_uint(lh_json_get(budget, "seconds"), TUNE_SECONDS) * UINT64_C(1000000000);
+    t->until_ns =
+        lh_time_monotonic_ns() + lh_json_uint(lh_json_get(budget, "seconds"), TUNE_SECONDS) * UINT64_C(1000000000);
     lh_job_set_total(t->job, t->trials_max);
     LH_TRY(vector_served_get(t->bench.vector, &t->definition, t->bench.cancel, &t->bench.served, err));
     LH_TRY(tune_queries(t, spec, err));
     LH_TRY(trial_bench_open(&t->bench, k, lh_json_real(lh_json_get(spec, "filter_selectivity"), 0), t->arena, err));
     LH_TRY(tune_search(t, err));
     if (t->winner.trial) LH_TRY(tune_promote(t, err));
+    if (t->winner.trial) LH_TRY(tune_serve(t, err));
     *ret = tune_result(t, &before);
     return lh_arena_check(t->arena, err);
 }
 
 lh_code tune_run(void *ctx, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret, lh_error *err) {
-    tune t = {.bench = {.vector = ctx, .by = lh_json_get_string(spec, "created_by"), .job = lh_job_id(job), .cancel = lh_job_cancel_of(job)},
+    tune t = {.bench = {.vector = ctx,
+                        .by = lh_json_get_string(spec, "created_by"),
+                        .job = lh_job_id(job),
+                        .cancel = lh_job_cancel_of(job)},
               .job = job,
               .arena = arena};
     t.bench.definition = &t.definition;
     LH_TRY(vector_recall_target_parse(lh_json_get(spec, "recall_target"), &t.target, err));
-    LH_TRY(vector_definition_read(t.bench.vector->catalog, lh_json_get_string(spec, "index"), arena, &t.definition, err));
+    t.aim = lh_json_bool(lh_json_get(spec, "below_target"), false) ? (1 + t.target) / 2 : t.target;
+    LH_TRY(
+        vector_definition_read(t.bench.vector->catalog, lh_json_get_string(spec, "index"), arena, &t.definition, err));
     lh_code code = tune_work(&t, spec, ret, err);
     trial_bench_close(&t.bench);
     return code;
@@ -230,6 +265,7 @@ static lh_code tune_submit(lh_jobs *jobs, const vector_definition *d, lh_json *s
 lh_code tune_ask(lh_jobs *jobs, const vector_definition *d, lh_str by, lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *spec = lh_json_new_object(arena);
     lh_json_set(arena, spec, "recall_target", lh_json_new_real(arena, d->recall_target));
+    lh_json_set_bool(arena, spec, "below_target", true);
     return tune_submit(jobs, d, spec, by, arena, ret, err);
 }
 

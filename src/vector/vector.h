@@ -44,18 +44,20 @@ typedef struct lh_vector_options {
     unsigned threads;            /* that build and search; 0: one a core */
     uint64_t memory_limit_bytes; /* of indexes held ready; 0: a quarter of the machine's */
     uint64_t checkpoint_chunks;  /* an index job commits after so many */
-    uint64_t recall_sample_every, recall_sample_ms; /* one HNSW search in so many (0: none) is asked exactly, too, and one in so long */
-    bool recall_retune;          /* an index that is below its recall target is tuned */
+    uint64_t recall_sample_every,
+        recall_sample_ms; /* one HNSW search in so many (0: none) is asked exactly, too, and one in so long */
+    bool recall_retune;   /* an index that is below its recall target is tuned */
 } lh_vector_options;
 LH_MUST_CHECK lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_error *err);
 void lh_vector_free(lh_vector *vector); /* jobs were stopped; NULL is fine */
 static inline void lh_vector_freep(lh_vector **vector) { lh_vector_free(*vector); }
 typedef struct lh_vector_stats {
-    uint64_t indexes, bytes;                   /* held ready */
-    uint64_t mapped_bytes;                     /* of files, which the system may take back */
-    uint64_t hits, misses, evictions;          /* of who asked for one: searches, jobs, trials */
-    uint64_t searches;                         /* those that were answered */
-    uint64_t recall_samples, below_target, tunes; /* searches asked exactly; indexes below their target; tunes for that */
+    uint64_t indexes, bytes;          /* held ready */
+    uint64_t mapped_bytes;            /* of files, which the system may take back */
+    uint64_t hits, misses, evictions; /* of who asked for one: searches, jobs, trials */
+    uint64_t searches;                /* those that were answered */
+    uint64_t recall_samples, below_target,
+        tunes;                                 /* searches asked exactly; indexes below their target; tunes for that */
     uint64_t from_table, from_files, extended; /* how they were made ready, since the start */
 } lh_vector_stats;
 lh_vector_stats lh_vector_get_stats(lh_vector *vector);
@@ -119,8 +121,8 @@ LH_MUST_CHECK lh_code lh_vector_eval_create(lh_vector *vector, const lh_json *bo
 /* index empty: of any. */
 LH_MUST_CHECK lh_code lh_vector_eval_list(lh_vector *vector, lh_str index, lh_page page, const lh_vector_caller *caller,
                                           lh_arena *arena, lh_json **ret, lh_error *err);
-LH_MUST_CHECK lh_code lh_vector_eval_get(lh_vector *vector, lh_str name, const lh_vector_caller *caller, lh_arena *arena,
-                                         lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_vector_eval_get(lh_vector *vector, lh_str name, const lh_vector_caller *caller,
+                                         lh_arena *arena, lh_json **ret, lh_error *err);
 LH_MUST_CHECK lh_code lh_vector_eval_delete(lh_vector *vector, lh_str name, const lh_vector_caller *caller,
                                             lh_arena *arena, lh_error *err);
 /* Starts a job that makes the eval set, or makes it anew, of pieces of the index's chunks. body: {"index","count","seed"?,"k"?}. */
@@ -131,8 +133,9 @@ LH_MUST_CHECK lh_code lh_vector_eval_autogen(lh_vector *vector, lh_jobs *jobs, l
 LH_MUST_CHECK lh_code lh_vector_trial(lh_vector *vector, lh_jobs *jobs, const lh_json *body,
                                       const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);
 /* The newest first, with "skipped_lines". */
-LH_MUST_CHECK lh_code lh_vector_trial_list(lh_vector *vector, lh_str index, lh_page page, const lh_vector_caller *caller,
-                                           lh_arena *arena, lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_vector_trial_list(lh_vector *vector, lh_str index, lh_page page,
+                                           const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
+                                           lh_error *err);
 /* metric: recall, latency or pareto. {"metric","items"} */
 LH_MUST_CHECK lh_code lh_vector_trial_best(lh_vector *vector, lh_str index, lh_str metric, lh_str eval,
                                            const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,

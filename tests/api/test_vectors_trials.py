@@ -15,10 +15,11 @@ BAD = {"ef_construction": 1, "ef_search": 1, "connectivity": 2}
 ROWS = 3000
 
 
-def words(seed, count):
-    """Texts of made words: no two alike, near to each other in groups."""
-    draw = random.Random(seed)
+def words(seed, count, language=1):
+    """Texts of made words, no two alike."""
+    draw = random.Random(language)
     pool = ["".join(draw.choice("abcdefghijklmnop") for _ in range(6)) for _ in range(400)]
+    draw = random.Random(seed)
     return [" ".join(draw.choice(pool) for _ in range(14)) + "." for _ in range(count)]
 
 
@@ -118,7 +119,8 @@ def test_a_trial_tells_plausible_figures(server):
     high = trial(server, "people", "figures", {"ef_search": 3000, "ef_construction": 200, "connectivity": 32})
     low = trial(server, "people", "figures", BAD)
     half = trial(server, "people", "figures", {"ef_search": 3000, "dtype": "f16", "seed": 9})
-    assert high["recall_at_k"] == 1.0 and half["recall_at_k"] == 1.0 and 0 <= low["recall_at_k"] < 0.9
+    # all rows are candidates: what is missed is a row that no other one links to
+    assert 0.995 <= high["recall_at_k"] <= 1 and 0.995 <= half["recall_at_k"] <= 1 and 0 <= low["recall_at_k"] < 0.9
     for one in (high, low, half):
         assert 0 < one["p50_us"] <= one["p95_us"] <= one["p99_us"] and one["build_ms"] > 0
         assert (one["rows"], one["dimensions"], one["queries"], one["eval"]) == (ROWS, 384, 100, "figures")
@@ -142,7 +144,7 @@ def test_the_truth_is_that_of_the_rows_that_are_there(server):
     server.ingest(lines(words(2, 300), first=1000), "moving", mode="append")  # the same texts: each query has new nearest ones
     ended(server, call(server, "POST", "/vectors/refresh/moving", 202)["items"][0])
     after = trial(server, "moving", "moving", {"ef_search": 1000})
-    assert after["truth_snapshot"] != before["truth_snapshot"] and after["recall_at_k"] == before["recall_at_k"] == 1.0 and after["rows"] == 600
+    assert after["truth_snapshot"] != before["truth_snapshot"] and min(after["recall_at_k"], before["recall_at_k"]) >= 0.99 and after["rows"] == 600
 
 
 def test_the_best_trials_by_each_metric(server):
@@ -240,7 +242,10 @@ def test_a_tune_promotes_the_fastest_config_that_reaches_the_target(tmp_path):
     result = ended(server, call(server, "POST", "/vectors/hnsw/tune", 202, {"index": "tuned", "budget": {"trials": 30}}))["result"]
     assert result["promoted"] and result["best"]["recall_at_k"] >= 0.97 and result["recall_target"] == 0.97 and result["before"] == told["hnsw"]
     journal = trials(server, "tuned")["items"]
-    assert len(journal) == result["trials"] <= 30 and result["best"]["p50_us"] == min(item["p50_us"] for item in journal if item["recall_at_k"] >= 0.97)
+    assert len(journal) == result["trials"] <= 30 + 19  # 19: of the graph that came to be served
+    searched = [item for item in journal if item["recall_at_k"] >= 0.97 and item["id"] != result["best"]["id"]]
+    fastest = min(searched, key=lambda item: item["p50_us"])["config"]
+    assert {**fastest, "ef_search": 0} == {**result["best"]["config"], "ef_search": 0} and result["best"]["build_ms"] is None
     assert call(server, "GET", "/vectors/indexes/tuned", 200)["hnsw"] == result["best"]["config"]
     assert recall_by_numpy(server, "tuned") >= 0.95
     server.restart()  # the file is of the new graph
@@ -261,12 +266,13 @@ def test_a_poor_recall_is_seen_and_mended(tmp_path):
     server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__VECTOR__RECALL_SAMPLE_EVERY": "1", "LAKEHOUSE__VECTOR__RECALL_SAMPLE_MS": "0"})
     make(server, "poor", words(7, 2000), hnsw=BAD)
     assert call(server, "GET", "/vectors/indexes/poor", 200)["recall"] == {"sampled": 0, "value": None, "target": 0.95, "below_target": False}
-    texts, at = words(8, 400), 0
+    rows, at = [text.split() for text in words(7, 2000)], 0
+    texts = [" ".join(rows[i][:7] + rows[-i][7:]) for i in range(1, 400)]  # between two rows each
 
     def ask():
         nonlocal at
         at += 1
-        call(server, "POST", "/vectors/search", 200, {"index": "poor", "query": texts[at % 400], "k": 10, "columns": []})
+        call(server, "POST", "/vectors/search", 200, {"index": "poor", "query": texts[at % 399], "k": 10, "columns": []})
         return call(server, "GET", "/vectors/indexes/poor", 200)
     wait_for(lambda: ask()["recall"]["sampled"] >= 40, 120)
     told = ask()
@@ -276,7 +282,8 @@ def test_a_poor_recall_is_seen_and_mended(tmp_path):
     assert server.metric("lakehouse_vector_indexes_below_target") == 1
     tunes = lambda: call(server, "GET", "/jobs", 200, params={"kind": "vector.tune"})["items"]
     wait_for(lambda: tunes(), 60)
-    assert ended(server, tunes()[0])["result"]["promoted"]
+    result = ended(server, tunes()[0])["result"]
+    assert result["promoted"] and result["recall_target"] == 0.95 and result["best"]["recall_at_k"] >= result["aim"] == 0.975
     assert "the recall of an index is below its target" in server.log_text()
     wait_for(lambda: ask()["recall"]["sampled"] >= 60 and ask()["hnsw"]["ef_search"] > 1, 120)
     assert ask()["recall"]["value"] > 0.9 and server.metric("lakehouse_vector_recall_tunes_total") == 1 and len(tunes()) == 1
