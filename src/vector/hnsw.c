@@ -9,7 +9,7 @@ static lh_code hnsw_number(const lh_json *given, const char *name, uint32_t min,
     if (lh_json_is_null(value)) return LH_OK;
     uint64_t number = lh_json_uint(value, UINT64_MAX);
     if (number < min || number > max)
-        return lh_fail(err, LH_INVALID, "'hnsw.%s' is %" PRIu32 " to %" PRIu32, name, min, max);
+        return lh_fail(err, LH_INVALID, "'%s' of an HNSW config is %" PRIu32 " to %" PRIu32, name, min, max);
     *ret = (uint32_t)number;
     return LH_OK;
 }
@@ -19,7 +19,7 @@ static lh_code hnsw_dtype(const lh_json *given, lh_ann_dtype *ret, lh_error *err
     for (int dtype = 0; dtype < LH_ANN_DTYPES; dtype++)
         if (lh_str_eq(name, lh_str_from(lh_ann_dtype_name((lh_ann_dtype)dtype))))
             return *ret = (lh_ann_dtype)dtype, LH_OK;
-    return lh_fail(err, LH_INVALID, "'hnsw.dtype' is f32, f16 or i8, not '%.*s'",
+    return lh_fail(err, LH_INVALID, "'dtype' of an HNSW config is f32, f16 or i8, not '%.*s'",
                    LH_STR_ARG(lh_str_cut_utf8(name, 100)));
 }
 
@@ -28,14 +28,15 @@ lh_code vector_hnsw_parse(const lh_json *given, lh_hnsw_config *ret, lh_error *e
     static const char *const known[] = {"ef_construction", "ef_search", "connectivity", "dtype", "seed"};
     lh_hnsw_config config = LH_HNSW_DEFAULTS;
     if (!lh_json_is_null(given) && !lh_json_is_object(given))
-        return lh_fail(err, LH_INVALID, "'hnsw' is {ef_construction, ef_search, connectivity, dtype, seed}");
+        return lh_fail(err, LH_INVALID, "an HNSW config is {ef_construction, ef_search, connectivity, dtype, seed}");
     for (lh_json_iter it = lh_json_each(given); lh_json_next(&it);) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) found |= lh_str_eq(it.name, lh_str_from(known[i]));
         if (!found)
-            return lh_fail(err, LH_INVALID,
-                           "'hnsw' has no '%.*s': it is {ef_construction, ef_search, connectivity, dtype, seed}",
-                           LH_STR_ARG(lh_str_cut_utf8(it.name, 100)));
+            return lh_fail(
+                err, LH_INVALID,
+                "an HNSW config has no '%.*s': it is {ef_construction, ef_search, connectivity, dtype, seed}",
+                LH_STR_ARG(lh_str_cut_utf8(it.name, 100)));
     }
     LH_TRY(hnsw_number(given, "ef_construction", 1, LH_ANN_EF_MAX, &config.ef_construction, err));
     LH_TRY(hnsw_number(given, "ef_search", 1, LH_ANN_EF_MAX, &config.ef_search, err));
@@ -43,7 +44,7 @@ lh_code vector_hnsw_parse(const lh_json *given, lh_hnsw_config *ret, lh_error *e
     LH_TRY(hnsw_dtype(given, &config.dtype, err));
     const lh_json *seed = lh_json_get(given, "seed");
     if (!lh_json_is_null(seed) && (!lh_json_is_int(seed) || lh_json_int(seed, -1) < 0))
-        return lh_fail(err, LH_INVALID, "'hnsw.seed' is a whole number, 0 or more");
+        return lh_fail(err, LH_INVALID, "'seed' of an HNSW config is a whole number, 0 or more");
     config.seed = lh_json_uint(seed, config.seed);
     *ret = config;
     return LH_OK;

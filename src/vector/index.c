@@ -29,7 +29,7 @@ lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_erro
     char folder[4096];
     if (!vector) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     pthread_mutex_init(&vector->lock, NULL);
-    pthread_cond_init(&vector->changed, NULL);
+    lh_cond_init(&vector->changed);
     long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     vector->engine = options->engine;
     vector->catalog = options->catalog;

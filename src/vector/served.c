@@ -92,17 +92,23 @@ static void served_list_locked(lh_vector *vector, vector_served *served) {
     served_fit_locked(vector, served);
 }
 
-/* Waits for its turn to make one. False: another made it meanwhile, which is *ret. */
-static bool served_begin(lh_vector *vector, const vector_definition *d, int64_t snapshot_id,
-                         const lh_hnsw_config *config, vector_served **ret) {
+enum { SERVED_LOOK_MS = 200 };
+
+/* Waits for its turn to make one. *ret NULL: it is the caller's; else another made it meanwhile, or had. */
+static lh_code served_begin(lh_vector *vector, const vector_definition *d, int64_t snapshot_id,
+                            const lh_hnsw_config *config, lh_cancel *cancel, vector_served **ret, lh_error *err) {
+    bool cancelled = false;
     pthread_mutex_lock(&vector->lock);
-    while (!(*ret = served_find_locked(vector, d->table.name, snapshot_id, config)) && vector->loading)
-        pthread_cond_wait(&vector->changed, &vector->lock);
-    bool mine = !*ret;
+    while (!(*ret = served_find_locked(vector, d->table.name, snapshot_id, config)) && vector->loading && !cancelled) {
+        const struct timespec until = lh_time_after_ms(SERVED_LOOK_MS);
+        pthread_cond_timedwait(&vector->changed, &vector->lock, &until);
+        cancelled = cancel && lh_cancel_fired(cancel);
+    }
+    bool mine = !*ret && !vector->loading;
     if (mine) vector->loading = true;
-    (*(mine ? &vector->stats.misses : &vector->stats.hits))++;
+    (*(*ret ? &vector->stats.hits : &vector->stats.misses))++;
     pthread_mutex_unlock(&vector->lock);
-    return mine;
+    return mine || *ret ? LH_OK : lh_fail(err, LH_CANCELLED, "waiting for the index was cancelled");
 }
 
 static void served_end(lh_vector *vector, vector_served *made) {
@@ -118,7 +124,8 @@ static lh_code served_get(lh_vector *vector, const vector_definition *d, const l
     int64_t snapshot_id;
     vector_served *served = NULL;
     LH_TRY(lh_table_snapshot_id(vector->catalog, d->table, &snapshot_id, err));
-    if (served_begin(vector, d, snapshot_id, config, &served)) {
+    LH_TRY(served_begin(vector, d, snapshot_id, config, cancel, &served, err));
+    if (!served) {
         lh_code code = vector_load(vector, d, snapshot_id, cancel, &served, err);
         served_end(vector, served);
         LH_TRY(code);

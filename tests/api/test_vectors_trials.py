@@ -137,6 +137,23 @@ def test_a_trial_tells_plausible_figures(server):
     call(server, "POST", "/vectors/hnsw/trial", 404, {"index": "nothing", "eval": "figures"})
 
 
+def test_vectors_are_held_once_and_go_for_others_to_fit(tmp_path):
+    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__VECTOR__MEMORY_LIMIT_BYTES": "2000000"})
+    for name in ("one", "two"):
+        make(server, name, words(14, 500))
+        autogen(server, name, name, count=5)
+    before = call(server, "GET", "/vectors/hnsw/cache/stats", 200)
+    assert before["entries"] == 1 and before["evictions"] >= 1 and before["limit"] == 2000000
+    jobs = [call(server, "POST", "/vectors/hnsw/trial", 202, {"index": name, "eval": name}) for name in ("one", "two", "one", "two")]
+    assert all(ended(server, job)["result"]["recall_at_k"] > 0.8 for job in jobs)
+    trial(server, "two", "two")
+    held = call(server, "GET", "/vectors/hnsw/cache/stats", 200)
+    trial(server, "two", "two")
+    after = call(server, "GET", "/vectors/hnsw/cache/stats", 200)
+    assert after["entries"] in (1, 2) and after["misses"] == held["misses"] and after["hits"] == held["hits"] + 1
+    server.stop()
+
+
 def test_the_truth_is_that_of_the_rows_that_are_there(server):
     make(server, "moving", words(2, 300))
     autogen(server, "moving", "moving", count=20)
