@@ -208,8 +208,11 @@ lh_code eval_run(void *ctx, lh_job *job, const lh_json *spec, lh_arena *arena, l
     LH_TRY(code);
     made.name = name;
     LH_TRY(eval_store(vector, &d, found == LH_OK ? &before : NULL, arena, &made, err));
-    made.queries = NULL;
-    *ret = eval_show(&made, arena);
+    *ret = lh_json_new_object(arena);
+    lh_json_set_string(arena, *ret, "name", name);
+    lh_json_set_string(arena, *ret, "index", d.name);
+    lh_json_set_uint(arena, *ret, "queries", made.count);
+    lh_json_set_uint(arena, *ret, "paraphrased_queries", made.paraphrased);
     return lh_arena_check(arena, err);
 }
 

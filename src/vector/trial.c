@@ -238,9 +238,13 @@ static lh_code trial_run_in(trial_bench *bench, lh_job *job, const lh_hnsw_confi
     LH_TRY(trial_build(bench, config, &ann, &build_ms, err));
     lh_job_set_phase(job, "measuring");
     LH_TRY(trial_measure(bench, ann, config->ef_search, &figures, err));
-    *ret = trial_json(bench, ann, config, &figures, build_ms, arena);
-    LH_TRY(journal_append(bench->vector, bench->definition, *ret, err));
-    lh_json_remove(*ret, LH_STR("schema_version"));
+    lh_json *trial = trial_json(bench, ann, config, &figures, build_ms, arena);
+    LH_TRY(lh_arena_check(arena, err));
+    LH_TRY(journal_append(bench->vector, bench->definition, trial, err));
+    lh_json_remove(trial, LH_STR("schema_version"));
+    *ret = lh_json_new_object(arena);
+    lh_json_set_string(arena, *ret, "index", bench->definition->name);
+    lh_json_set(arena, *ret, "trial", trial);
     return lh_arena_check(arena, err);
 }
 

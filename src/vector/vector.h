@@ -129,7 +129,7 @@ LH_MUST_CHECK lh_code lh_vector_eval_delete(lh_vector *vector, lh_str name, cons
 LH_MUST_CHECK lh_code lh_vector_eval_autogen(lh_vector *vector, lh_jobs *jobs, lh_str name, const lh_json *body,
                                              const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
                                              lh_error *err);
-/* Starts a job: {"index","eval","config","k"?}. Its result, and a line of the index's journal, is the trial. */
+/* Starts a job: {"index","eval","config","k"?}. Its result is {"index","trial"}; the trial is also a line of the index's journal. */
 LH_MUST_CHECK lh_code lh_vector_trial(lh_vector *vector, lh_jobs *jobs, const lh_json *body,
                                       const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);
 /* The newest first, with "skipped_lines". */

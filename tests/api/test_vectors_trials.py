@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from governed import ADMIN, Lake, allow
+from commands import lakehouse
 from harness import Server, wait_for
 
 HASH = {"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"}
@@ -53,7 +54,7 @@ def autogen(server, name, index, count=50, **members):
 def trial(server, index, eval, config=None, state="succeeded", **members):
     job = call(server, "POST", "/vectors/hnsw/trial", 202, {"index": index, "eval": eval, "config": config or {}, **members})
     job = ended(server, job, state)
-    return job["result"] if state == "succeeded" else job
+    return job["result"]["trial"] if state == "succeeded" else job
 
 
 def trials(server, index):
@@ -76,18 +77,18 @@ def server(tmp_path_factory):
 
 def test_an_eval_set_is_the_same_for_the_same_seed(server):
     first = autogen(server, "seeded", "people", seed=7)
-    assert (first["count"], first["paraphrased"], first["seed"], first["k"]) == (50, 0, 7, 10)
+    assert first == {"name": "seeded", "index": "people", "queries": 50, "paraphrased_queries": 0}
     told = call(server, "GET", "/vectors/hnsw/evals/seeded", 200)
+    assert (told["count"], told["paraphrased"], told["seed"], told["k"], told["index"]) == (50, 0, 7, 10, "people")
     assert {query["source"] for query in told["queries"]} == {"window"}  # no generator is configured, and it says so
-    again = autogen(server, "seeded_too", "people", seed=7)
-    other = autogen(server, "seeded_other", "people", seed=8)
+    autogen(server, "seeded_too", "people", seed=7)
+    autogen(server, "seeded_other", "people", seed=8)
     texts = [[query["query"] for query in call(server, "GET", f"/vectors/hnsw/evals/{name}", 200)["queries"]] for name in ("seeded", "seeded_too", "seeded_other")]
     assert texts[0] == texts[1] != texts[2] and len(set(texts[0])) == 50
     all_texts = "\n".join(row[0] for row in server.sql("SELECT text FROM vectors.people", limit=100000))
     assert all(text in all_texts for text in texts[0])
     autogen(server, "seeded", "people", seed=8)  # anew
     assert [query["query"] for query in call(server, "GET", "/vectors/hnsw/evals/seeded", 200)["queries"]] == texts[2]
-    assert again["index"] == other["index"] == "people"
     listed = [item["name"] for item in call(server, "GET", "/vectors/hnsw/evals", 200, params={"index": "people", "limit": 2})["items"]]
     assert listed == ["seeded", "seeded_other"]
     call(server, "DELETE", "/vectors/hnsw/evals/seeded_too", 204)
@@ -145,7 +146,7 @@ def test_vectors_are_held_once_and_go_for_others_to_fit(tmp_path):
     before = call(server, "GET", "/vectors/hnsw/cache/stats", 200)
     assert before["entries"] == 1 and before["evictions"] >= 1 and before["limit"] == 2000000
     jobs = [call(server, "POST", "/vectors/hnsw/trial", 202, {"index": name, "eval": name}) for name in ("one", "two", "one", "two")]
-    assert all(ended(server, job)["result"]["recall_at_k"] > 0.8 for job in jobs)
+    assert all(ended(server, job)["result"]["trial"]["recall_at_k"] > 0.8 for job in jobs)
     trial(server, "two", "two")
     held = call(server, "GET", "/vectors/hnsw/cache/stats", 200)
     trial(server, "two", "two")
@@ -216,7 +217,7 @@ def test_trials_at_once_lose_no_line(server):
     make(server, "crowd", words(4, 200))
     autogen(server, "crowd", "crowd", count=5)
     jobs = [call(server, "POST", "/vectors/hnsw/trial", 202, {"index": "crowd", "eval": "crowd", "config": {"ef_search": 10 + i}}) for i in range(8)]
-    ids = {ended(server, job)["result"]["id"] for job in jobs}
+    ids = {ended(server, job)["result"]["trial"]["id"] for job in jobs}
     assert {item["id"] for item in trials(server, "crowd")["items"]} == ids and len(ids) == 8
 
 
@@ -226,7 +227,7 @@ def test_the_journal_of_a_lake_on_s3(s3, tmp_path):
         make(server, "cloud_trials", words(5, 200))
         autogen(server, "cloud", "cloud_trials", count=10)
         jobs = [call(server, "POST", "/vectors/hnsw/trial", 202, {"index": "cloud_trials", "eval": "cloud", "config": {"ef_search": ef}}) for ef in (10, 20, 30, 40)]
-        ids = {ended(server, job)["result"]["id"] for job in jobs}
+        ids = {ended(server, job)["result"]["trial"]["id"] for job in jobs}
         server.restart()
         assert {item["id"] for item in trials(server, "cloud_trials")["items"]} == ids and len(ids) == 4
         assert len(server.request("GET", "/storage/objects/_hnsw_trials/cloud_trials.jsonl").text.splitlines()) == 4
@@ -343,6 +344,23 @@ def test_another_config_builds_the_graph_anew(server):
         call(server, "POST", "/vectors/index", 400, {**body, **bad})
 
 
+def test_the_commands(server):
+    def vectors(*args, **options):
+        return lakehouse("vectors", *args, "--url", server.url, **options)
+    assert vectors("eval", "people", "by_command", "--count", "20").stdout.endswith("20 queries, 0 paraphrased queries\n")
+    told = vectors("trial", "people", "by_command", "--hnsw", "ef_search=60, dtype=f16").stdout
+    assert "people: done in" in told and "16/80/60 f16" in told
+    newest = trials(server, "people")["items"][0]
+    assert (newest["eval"], newest["config"]["ef_search"], newest["config"]["dtype"]) == ("by_command", 60, "f16")
+    assert json.loads(vectors("trials", "people", "--json").stdout) == trials(server, "people")["items"]
+    assert "16/80/60 f16" in vectors("trials", "people").stdout
+    told = vectors("tune", "people", "--recall", "0.9", "--eval", "by_command", "--trials", "3").stdout
+    assert "people: done in" in told and "promoted: the fastest of those that reached the target" in told
+    assert call(server, "GET", "/vectors/indexes/people", 200)["recall_target"] == 0.9
+    assert "no 'speed'" in vectors("trial", "people", "by_command", "--hnsw", "speed=1", check=False).stderr
+    assert "--recall takes a number" in vectors("tune", "people", "--recall", "good", check=False).stderr
+
+
 # ---- who may ----
 
 def test_trials_take_the_right_to_make_the_index(tmp_path):
@@ -373,7 +391,7 @@ def test_trials_take_the_right_to_make_the_index(tmp_path):
     assert [item["name"] for item in lake.call("GET", "/vectors/hnsw/evals", 200, key=maker)["items"]] == ["secret"]
     assert len(lake.call("GET", "/vectors/hnsw/evals/secret", 200, key=maker)["queries"]) == 5
     job = lake.call("POST", "/vectors/hnsw/trial", 202, {"index": "candidates", "eval": "secret"}, key=maker)
-    assert ended(lake.server, job)["result"]["by"] == "maker"
+    assert ended(lake.server, job)["result"]["trial"]["by"] == "maker"
     assert len(lake.call("GET", "/vectors/hnsw/trials/candidates", 200, key=maker)["items"]) == 1
     lake.server.stop()
 
