@@ -192,7 +192,8 @@ lh_code eval_store(const lh_vector *vector, const vector_definition *d, const ev
     const lh_uuid id = lh_uuid_new();
     lh_str text, key;
     lh_change change = {.key = eval_key(eval->name, arena), .expected = before ? before->version : LH_VERSION_ABSENT};
-    eval->object = lh_arena_printf(arena, TRIAL_FOLDER "evals/%.*s-%s.json", LH_STR_ARG(eval->name), id.text);
+    eval->object = lh_arena_printf(arena, TRIAL_FOLDER "evals/%.*s/%.*s-%s.json", LH_STR_ARG(eval->index),
+                                   LH_STR_ARG(eval->name), id.text);
     eval->created_ms = lh_time_now_ms();
     LH_TRY(eval_object(eval, arena, &text, err));
     LH_TRY(trial_key(vector, d, eval->object, arena, &key, err));

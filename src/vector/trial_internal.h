@@ -2,7 +2,7 @@
  *
  * Document vector/eval/<name>: {"schema_version":1,"name","index","k","count","object","snapshot_id","model":{"provider","name",
  * "version"},"seed" (null: given),"paraphrased","created_ms","created_by"}. The object, in the bucket of the index's table, is
- * _hnsw_trials/evals/<name>-<uuid>.json: {"schema_version":1,"dimensions","vectors" (base64 of f32, little-endian, one query after
+ * _hnsw_trials/evals/<index>/<name>-<uuid>.json: {"schema_version":1,"dimensions","vectors" (base64 of f32, little-endian, one query after
  * the other),"queries":[{"query" (null: a vector alone),"source" given|window|paraphrase,"relevant":[ids] or null,"truth":[[id,chunk,
  * score],…]}]}. It is written before its document and removed after it.
  * Journal _hnsw_trials/<index>.jsonl, in that bucket: drawn in journal.c. */

@@ -247,6 +247,19 @@ static lh_code trials_drop_eval(void *ctx, const eval_set *eval, lh_arena *arena
     return lh_str_eq(eval->index, of->index) ? eval_remove(of->vector, of->definition, eval, err) : LH_OK;
 }
 
+/* Also objects that a process which was killed left: they have texts, too. */
+static lh_code trials_sweep(const lh_vector *vector, lh_str prefix, lh_arena *arena, lh_error *err) {
+    lh_bucket *bucket = lh_registry_whole(vector->registry);
+    lh_object_page page = {.more = true};
+    lh_str after = LH_STR_NONE;
+    while (page.more) {
+        LH_TRY(lh_bucket_list(bucket, prefix, after, 1000, arena, &page, err));
+        for (size_t i = 0; i < page.count; i++)
+            LH_TRY(lh_bucket_delete(bucket, after = page.entries[i].key, LH_STR_NONE, err));
+    }
+    return LH_OK;
+}
+
 /* Eval sets have texts of the dataset, and what was measured is of rows that are gone. */
 lh_code vector_trials_drop(const lh_vector *vector, const vector_definition *d, lh_arena *arena, lh_error *err) {
     trials_of_index of = {vector, d->name, d};
@@ -256,5 +269,8 @@ lh_code vector_trials_drop(const lh_vector *vector, const vector_definition *d, 
     if (!of.definition) return LH_OK;
     LH_TRY(
         trial_key(vector, d, lh_arena_printf(arena, TRIAL_FOLDER "%.*s.jsonl", LH_STR_ARG(d->name)), arena, &key, err));
-    return lh_bucket_delete(lh_registry_whole(vector->registry), key, LH_STR_NONE, err);
+    LH_TRY(lh_bucket_delete(lh_registry_whole(vector->registry), key, LH_STR_NONE, err));
+    LH_TRY(trial_key(vector, d, lh_arena_printf(arena, TRIAL_FOLDER "evals/%.*s/", LH_STR_ARG(d->name)), arena, &key,
+                     err));
+    return trials_sweep(vector, key, arena, err);
 }

@@ -207,8 +207,11 @@ def test_the_journal_outlives_the_server_and_what_is_no_trial_in_it(tmp_path):
     path.write_bytes(good * (4 * 1024 * 1024 // len(good)))  # full: the oldest lines go
     third = trial(server, "kept", "kept")
     assert path.stat().st_size <= 4 * 1024 * 1024 and trials(server, "kept")["items"][0]["id"] == third["id"]
+    evals = tmp_path / "lake" / "_hnsw_trials" / "evals"
+    assert len(list(evals.glob("kept/*.json"))) == 1
+    (evals / "kept" / "kept-left.json").write_text("{}")  # as a process that was killed leaves it
     call(server, "DELETE", "/vectors/indexes/kept", 204)
-    assert not path.exists() and not list((tmp_path / "lake" / "_hnsw_trials" / "evals").glob("*"))
+    assert not path.exists() and not list(evals.rglob("*.json"))
     assert call(server, "GET", "/vectors/hnsw/evals", 200)["items"] == []
     server.stop()
 
