@@ -67,6 +67,12 @@ static inline void lh_ann_freep(lh_ann_index **index) { lh_ann_free(*index); }
 LH_MUST_CHECK lh_code lh_ann_extend(lh_ann_index *index, const float *vectors, size_t rows, const lh_ann_work *work,
                                     lh_error *err);
 
+/* Another graph of the rows of `rows` (borrowed for life: it must not be changed meanwhile), which are not copied; of dtype F16 the
+ * copies in f16 are its own, where `rows` has none. What is deleted there is so here. Owned: lh_ann_free(). Errors: INVALID
+ * (config), CANCELLED, NO_MEMORY. */
+LH_MUST_CHECK lh_code lh_ann_share(const lh_ann_index *rows, const lh_hnsw_config *config, const lh_ann_work *work,
+                                   lh_ann_index **ret, lh_error *err);
+
 /* From now on no search finds these rows. Their numbers are not used again; a row that is deleted already is fine.
  * Errors: INVALID (a number that no row has; then none is deleted). */
 LH_MUST_CHECK lh_code lh_ann_delete(lh_ann_index *index, const uint64_t *rows, size_t count, lh_error *err);
@@ -76,6 +82,7 @@ typedef struct lh_ann_info {
     uint64_t rows, deleted; /* rows: with the deleted ones */
     uint64_t heap_bytes;    /* memory of its own */
     uint64_t mapped_bytes;  /* of the file it was opened from, which the system may take back */
+    uint64_t graph_bytes;   /* of the graph, wherever it lies; 0: there is none */
     const char *kernels;    /* "avx2" or "portable" */
 } lh_ann_info;
 lh_ann_info lh_ann_info_of(const lh_ann_index *index);

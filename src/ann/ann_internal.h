@@ -27,7 +27,8 @@ typedef struct ann_block {
     int8_t *codes;
     uint16_t *halves; /* only with dtype F16: x / (127 × scale), so that any length fits */
     ann_meta *meta;
-    bool mapped; /* in the file, not ours */
+    bool mapped;     /* in the file, or another index's: not ours */
+    bool own_halves; /* but these are */
 } ann_block;
 
 /* A query as the exact scan and the i8 graph see it: y ≈ scale × codes, with 16 bits. Sums of |codes| × 127 fit 31 bits. */
@@ -109,6 +110,8 @@ lh_code ann_index_new(const lh_ann_options *options, lh_ann_index **ret, lh_erro
 lh_code ann_check_vectors(const float *vectors, size_t rows, size_t dimensions, const char *what, lh_error *err);
 /* Appends rows without touching the graph or index->rows. */
 lh_code ann_rows_append(lh_ann_index *index, const float *vectors, size_t rows, const lh_ann_work *work, lh_error *err);
+/* Rows of another index, without its graph. */
+lh_code ann_rows_share(lh_ann_index *index, const lh_ann_index *rows, const lh_ann_work *work, lh_error *err);
 void ann_rows_cut(lh_ann_index *index, uint64_t rows); /* frees blocks beyond so many rows */
 /* Room: `padded` floats and `padded` int16 of the caller's. */
 void ann_probe_init(const lh_ann_index *index, const float *query, float *vector, int16_t *codes, ann_probe *ret);

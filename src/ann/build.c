@@ -203,6 +203,23 @@ lh_code lh_ann_build(const lh_ann_options *options, const float *vectors, size_t
     return LH_OK;
 }
 
+lh_code lh_ann_share(const lh_ann_index *rows, const lh_hnsw_config *config, const lh_ann_work *work,
+                     lh_ann_index **ret, lh_error *err) {
+    LH_CLEANUP(lh_ann_freep) lh_ann_index *index = NULL;
+    lh_ann_options options = rows->options;
+    lh_ann_work used = build_work(work);
+    options.hnsw = true;
+    options.config = *config;
+    LH_TRY(build_check(&options, err));
+    LH_TRY(ann_index_new(&options, &index, err));
+    LH_TRY(ann_rows_share(index, rows, &used, err));
+    LH_TRY(build_new_graph(index, err));
+    LH_TRY(build_grow_graph(index, rows->rows, &used, err));
+    index->rows = rows->rows;
+    *ret = lh_take(&index);
+    return LH_OK;
+}
+
 /* A graph that lies in the file is copied into memory. */
 static lh_code build_own_graph(lh_ann_index *index, lh_error *err) {
     if (index->graph_bytes.len == 0) return LH_OK;

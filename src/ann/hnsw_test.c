@@ -249,9 +249,50 @@ static void test_ann__many_threads_search_one_index(void) {
     free(queries);
 }
 
+static void test_ann__another_graph_of_the_same_rows_is_as_one_built_of_them(void) {
+    float *vectors = suite_clustered(17, ROWS, DIMENSIONS, 40, 0.4f),
+          *queries = suite_clustered(17, QUERIES, DIMENSIONS, 40, 0.4f);
+    const uint64_t gone[] = {0, 5, 2999};
+    lh_error err = {0};
+    for (int from = 0; from < LH_ANN_DTYPES; from++)
+        for (int to = 0; to < LH_ANN_DTYPES; to++) {
+            lh_hnsw_config config = {60, 40, 12, (lh_ann_dtype)to, 7}, before = LH_HNSW_DEFAULTS;
+            before.dtype = (lh_ann_dtype)from;
+            lh_ann_index *rows = suite_build(LH_ANN_COSINE, DIMENSIONS, true, before, vectors, ROWS, 2), *shared = NULL;
+            lh_ann_index *built = suite_build(LH_ANN_COSINE, DIMENSIONS, true, config, vectors, ROWS, 1);
+            lh_ann_hit a[QUERIES * K], b[QUERIES * K];
+            uint32_t a_counts[QUERIES], b_counts[QUERIES];
+            CHECK_OK(lh_ann_delete(rows, gone, 3, &err));
+            CHECK_OK(lh_ann_delete(built, gone, 3, &err));
+            CHECK_OK(lh_ann_share(rows, &config, NULL, &shared, &err));
+            search(built, queries, LH_ANN_HNSW, 0, NULL, 1, a, a_counts);
+            search(shared, queries, LH_ANN_HNSW, 0, NULL, 1, b, b_counts);
+            for (size_t q = 0; q < QUERIES; q++) {
+                CHECK(a_counts[q] == b_counts[q]);
+                for (size_t i = q * K; i < q * K + a_counts[q]; i++)
+                    CHECK(a[i].row == b[i].row && a[i].score == b[i].score);
+            }
+            lh_ann_info info = lh_ann_info_of(shared), whole = lh_ann_info_of(built);
+            CHECK(info.rows == ROWS && info.deleted == 3 && info.options.config.seed == 7 && info.graph_bytes > 0);
+            CHECK(info.heap_bytes < whole.heap_bytes / 2);
+            lh_ann_free(shared);
+            CHECK(recall_of(rows, queries, 120, NULL) > 0.9); /* it is as it was */
+            lh_ann_free(rows);
+            lh_ann_free(built);
+        }
+    lh_ann_index *rows = suite_build(LH_ANN_L2, DIMENSIONS, true, LH_HNSW_DEFAULTS, vectors, ROWS, 2), *shared = NULL;
+    lh_hnsw_config bad = LH_HNSW_DEFAULTS;
+    bad.connectivity = 1;
+    CHECK(lh_ann_share(rows, &bad, NULL, &shared, &err) == LH_INVALID && !shared);
+    lh_ann_free(rows);
+    free(vectors);
+    free(queries);
+}
+
 LH_TEST_MAIN(LH_TEST(test_ann__the_graph_finds_nearly_all_for_every_metric_and_dtype),
              LH_TEST(test_ann__filters_keep_the_recall_and_let_nothing_else_through),
              LH_TEST(test_ann__deleted_rows_are_found_by_no_mode), LH_TEST(test_ann__growing_is_as_good_as_building),
              LH_TEST(test_ann__one_thread_and_a_seed_give_the_same_graph),
              LH_TEST(test_ann__a_build_can_be_cancelled_and_counts_its_rows),
+             LH_TEST(test_ann__another_graph_of_the_same_rows_is_as_one_built_of_them),
              LH_TEST(test_ann__many_threads_search_one_index))

@@ -51,10 +51,10 @@ static void *rows_room(size_t bytes) {
 }
 
 static void rows_free_block(ann_block *block) {
+    if (!block->mapped || block->own_halves) free(block->halves);
     if (block->mapped) return;
     free(block->vectors);
     free(block->codes);
-    free(block->halves);
     free(block->meta);
 }
 
@@ -206,6 +206,54 @@ lh_code ann_rows_append(lh_ann_index *index, const float *vectors, size_t rows, 
     return LH_OK;
 }
 
+/* ---- rows of another ---- */
+
+static void rows_halve_some(void *ctx, unsigned n) {
+    rows_task *task = ctx;
+    const lh_ann_index *index = task->index;
+    (void)n;
+    for (;;) {
+        size_t from = atomic_fetch_add(&task->next, ROWS_PIECE), to = from + ROWS_PIECE;
+        if (from >= task->rows || ann_cancelled(task->cancelled)) return;
+        for (size_t i = from; i < to && i < task->rows; i++) {
+            size_t at;
+            const ann_block *block = ann_block_of(index, i, &at);
+            rows_halve(index, block->vectors + at * index->padded, block, at);
+        }
+    }
+}
+
+static lh_code rows_own_halves(lh_ann_index *index, uint64_t rows, const lh_ann_work *work, lh_error *err) {
+    for (size_t i = 0; i < index->block_count; i++) {
+        ann_block *block = &index->blocks[i];
+        block->halves = rows_room((index->padded << index->block_shift) * sizeof(uint16_t));
+        if (!block->halves) return lh_fail(err, LH_NO_MEMORY, "ann: out of memory");
+        block->own_halves = true;
+    }
+    rows_task task = {.index = index, .rows = (size_t)rows, .cancelled = work->cancelled};
+    ann_parallel(work->threads, rows_halve_some, &task);
+    return ann_cancelled(work->cancelled) ? lh_fail(err, LH_CANCELLED, "building the index was cancelled") : LH_OK;
+}
+
+lh_code ann_rows_share(lh_ann_index *index, const lh_ann_index *rows, const lh_ann_work *work, lh_error *err) {
+    size_t words = (size_t)((rows->rows + 63) / 64);
+    bool wants_halves = index->options.config.dtype == LH_ANN_F16;
+    index->blocks = calloc(rows->block_count + 1, sizeof *index->blocks);
+    if (rows->deleted_bits) index->deleted_bits = calloc(words + 1, sizeof *index->deleted_bits);
+    if (!index->blocks || (rows->deleted_bits && !index->deleted_bits))
+        return lh_fail(err, LH_NO_MEMORY, "ann: out of memory");
+    if (index->deleted_bits) memcpy(index->deleted_bits, rows->deleted_bits, words * sizeof *index->deleted_bits);
+    index->deleted = rows->deleted;
+    index->block_room = rows->block_count + 1;
+    for (; index->block_count < rows->block_count; index->block_count++) {
+        index->blocks[index->block_count] = rows->blocks[index->block_count];
+        index->blocks[index->block_count].mapped = true;
+        index->blocks[index->block_count].own_halves = false;
+    }
+    if (!wants_halves || !rows->block_count || rows->blocks[0].halves) return LH_OK;
+    return rows_own_halves(index, rows->rows, work, err);
+}
+
 void lh_ann_free(lh_ann_index *index) {
     if (!index) return;
     ann_graph_free(index->graph);
@@ -229,10 +277,12 @@ lh_ann_info lh_ann_info_of(const lh_ann_index *index) {
     info.heap_bytes = sizeof *index + index->block_room * sizeof *index->blocks;
     if (index->deleted_bits) info.heap_bytes += (index->rows + 63) / 64 * sizeof(uint64_t);
     for (size_t i = 0; i < index->block_count; i++) {
-        if (index->blocks[i].mapped) continue;
-        size_t halves = index->blocks[i].halves ? index->padded * sizeof(uint16_t) : 0;
-        info.heap_bytes += (of_row + halves) << index->block_shift;
+        const ann_block *block = &index->blocks[i];
+        bool own_halves = block->halves && (!block->mapped || block->own_halves);
+        size_t halves = own_halves ? index->padded * sizeof(uint16_t) : 0;
+        info.heap_bytes += ((block->mapped ? 0 : of_row) + halves) << index->block_shift;
     }
-    if (index->graph) info.heap_bytes += ann_graph_memory_bytes(index->graph);
+    if (index->graph) info.graph_bytes = ann_graph_memory_bytes(index->graph);
+    info.heap_bytes += info.graph_bytes;
     return info;
 }

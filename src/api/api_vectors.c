@@ -1,9 +1,9 @@
 /* /vectors: indexes of embeddings, and searches in them. A search is audited as a statement is. */
-#include "api/governed.h"
+#include "api/vectors.h"
 
 enum { VECTORS_PAGE = 100 };
 
-static lh_code vectors_of(lh_request *request, lh_vector **ret, lh_vector_caller *ret_caller, lh_error *err) {
+lh_code api_vectors_of(lh_request *request, lh_vector **ret, lh_vector_caller *ret_caller, lh_error *err) {
     lh_app *app = lh_request_app(request);
     bool governed, admin = lh_request_may(request, LH_PERMIT_ADMIN);
     lh_permission permission;
@@ -21,11 +21,11 @@ lh_code api_vectors_index(lh_request *request, lh_error *err) {
     lh_vector *vector;
     lh_vector_caller caller;
     lh_json *body = NULL, *job = NULL;
-    static const char *const known[] = {"dataset", "id_column", "text_columns", "template", "index",
-                                        "model",   "metric",    "backend",      "chunk",    "refresh"};
+    static const char *const known[] = {"dataset", "id_column", "text_columns", "template", "index", "model",
+                                        "metric",  "backend",   "chunk",        "refresh",  "hnsw",  "recall_target"};
     static const char *const of_chunk[] = {"size", "overlap", "unit", "locale"}, *const of_refresh[] = {"policy",
                                                                                                         "cron"};
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
     if (!lh_json_is_null(lh_json_get(body, "chunk")))
@@ -44,7 +44,7 @@ lh_code api_vectors_indexes(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
     lh_vector_index_filter filter = {.dataset = lh_request_query(request, "dataset"),
                                      .model = lh_request_query(request, "model")};
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_request_page(request, VECTORS_PAGE, &filter.page, err));
     LH_TRY(lh_vector_index_list(vector, &filter, &caller, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
@@ -54,7 +54,7 @@ lh_code api_vectors_index_get(lh_request *request, lh_error *err) {
     lh_vector *vector;
     lh_vector_caller caller;
     lh_json *index = NULL;
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_vector_index_get(vector, lh_request_param(request, "index"), &caller, lh_request_arena(request), &index,
                                err));
     return lh_respond_json(request, 200, index, err);
@@ -63,7 +63,7 @@ lh_code api_vectors_index_get(lh_request *request, lh_error *err) {
 lh_code api_vectors_index_delete(lh_request *request, lh_error *err) {
     lh_vector *vector;
     lh_vector_caller caller;
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_vector_index_delete(vector, lh_request_app(request)->jobs, lh_request_param(request, "index"), &caller,
                                   lh_request_arena(request), err));
     return lh_respond_empty(request, 204, err);
@@ -73,7 +73,7 @@ lh_code api_vectors_refresh(lh_request *request, lh_error *err) {
     lh_vector *vector;
     lh_vector_caller caller;
     lh_json *answer = NULL;
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_vector_refresh(vector, lh_request_app(request)->jobs, lh_request_param(request, "name"), &caller,
                              lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 202, answer, err);
@@ -83,7 +83,7 @@ lh_code api_vectors_stale(lh_request *request, lh_error *err) {
     lh_vector *vector;
     lh_vector_caller caller;
     lh_json *answer = NULL;
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_vector_stale(vector, &caller, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
@@ -120,7 +120,7 @@ lh_code api_vectors_search(lh_request *request, lh_error *err) {
     static const char *const known[] = {"index", "query",   "vector", "k",       "filter",
                                         "mode",  "columns", "model",  "weights", "rerank"};
     static const char *const of_weights[] = {"vector", "text"}, *const of_rerank[] = {"model", "top_n"};
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
     if (!lh_json_is_null(lh_json_get(body, "weights")))

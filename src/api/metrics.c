@@ -88,6 +88,16 @@ static void metrics_jobs(lh_buf *out, lh_jobs_stats stats) {
 static void metrics_vector(lh_buf *out, lh_vector_stats stats) {
     metrics_value(out, "vector_indexes_ready", "gauge", "Indexes of vectors held ready for searches.", stats.indexes);
     metrics_value(out, "vector_indexes_bytes", "gauge", "Memory that they take.", stats.bytes);
+    metrics_value(out, "vector_indexes_hits_total", "counter", "Times that an index was asked for and held ready.",
+                  stats.hits);
+    metrics_value(out, "vector_indexes_misses_total", "counter", "Times that it was not.", stats.misses);
+    metrics_value(out, "vector_indexes_evictions_total", "counter", "Indexes that went for others to fit.",
+                  stats.evictions);
+    metrics_value(out, "vector_recall_samples_total", "counter", "Searches that were asked exactly, too.",
+                  stats.recall_samples);
+    metrics_value(out, "vector_indexes_below_target", "gauge", "Indexes whose recall is below their target.",
+                  stats.below_target);
+    metrics_value(out, "vector_recall_tunes_total", "counter", "Tunes that were started for that.", stats.tunes);
     metrics_value(out, "vector_searches_total", "counter", "Searches that were answered.", stats.searches);
     metrics_value(out, "vector_loads_table_total", "counter", "Indexes made ready from their table.", stats.from_table);
     metrics_value(out, "vector_loads_files_total", "counter", "Indexes made ready from their files.", stats.from_files);
@@ -143,7 +153,10 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
                       engine.memory_limit_bytes);
     }
     if (app->jobs) metrics_jobs(&out, lh_jobs_get_stats(app->jobs));
-    if (app->vector) metrics_vector(&out, lh_vector_get_stats(app->vector));
+    if (app->vector) {
+        metrics_vector(&out, lh_vector_get_stats(app->vector));
+        lh_vector_metrics(app->vector, &out);
+    }
     if (app->maintain) metrics_maintain(&out, lh_maintain_get_stats(app->maintain));
     metrics_value(&out, "trace_spans_dropped_total", "counter", "Trace spans that did not fit the queue.",
                   app->tracer ? lh_tracer_dropped(app->tracer) : 0);

@@ -32,7 +32,7 @@ typedef struct profile {
     lh_bucket_config config;   /* of bucket, when it has one */
     lh_bucket_options options; /* of the same, since it was opened */
     uint64_t version;          /* of the document that says that it is active */
-    bool pinned;               /* its cache_pins were */
+    bool pinned, warmed;       /* its cache_pins were; its indexes are being made ready */
 } profile;
 
 struct lh_profiles {
@@ -282,12 +282,20 @@ static void profile_pin(profile *p, const lh_app *app) {
     }
 }
 
+/* The indexes of its bucket: the first search need not wait. */
+static void profile_warm(profile *p, const lh_app *app) {
+    if (p->warmed || !p->bucket.len || !app->vector) return;
+    p->warmed = true;
+    lh_vector_warm(app->vector, p->bucket);
+}
+
 static lh_code profile_enter(const lh_app *app, lh_str user, lh_arena *arena, lh_json **ret, lh_error *err) {
     LH_CLEANUP(profile_freep) profile *fresh = NULL;
     LH_TRY(profile_load(app->profiles, user, &fresh, err)); /* also when it is active already */
     LH_TRY(profile_change_to(app->profiles, user, &fresh, app, err));
     profile *entered = profile_find(app->profiles, user);
     profile_pin(entered, app);
+    profile_warm(entered, app);
     *ret = profile_json(entered, true, arena);
     return lh_arena_check(arena, err);
 }
@@ -350,7 +358,10 @@ void lh_profiles_follow(const lh_app *app) {
             if (profile_follow(app, &page.items[i], &why) != LH_OK)
                 profile_follow_failed(profiles, &page.items[i], &why);
         }
-        for (profile *p = profiles->first; p && app->engine; p = p->next) profile_pin(p, app);
+        for (profile *p = profiles->first; p && app->engine; p = p->next) {
+            profile_pin(p, app);
+            profile_warm(p, app);
+        }
     }
     pthread_mutex_unlock(&profiles->changing);
 }

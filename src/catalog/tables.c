@@ -242,9 +242,11 @@ lh_code table_check_location(lh_catalog *catalog, lh_str location, lh_table_name
                              lh_str *ret, lh_error *err) {
     lh_str key;
     if (lh_bucket_key_of(catalog->bucket, location, arena, &key, NULL) != LH_OK || key.len == 0 ||
-        table_folders_overlap(key, LH_STR("_catalog")) || table_folders_overlap(key, LH_STR("_errors")))
+        table_folders_overlap(key, LH_STR("_catalog")) || table_folders_overlap(key, LH_STR("_errors")) ||
+        table_folders_overlap(key, LH_STR("_hnsw_trials")))
         return lh_fail(err, LH_INVALID,
-                       "the table location must lie inside a bucket of this lake, and not in '_catalog' or '_errors'");
+                       "the table location must lie inside a bucket of this lake, and not in '_catalog', '_errors' or "
+                       "'_hnsw_trials'");
     if (chosen) LH_TRY(table_folder_is_free(catalog, key, name, err));
     *ret = key;
     return LH_OK;

@@ -62,14 +62,20 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse tables jobs                            what runs now, and of the background policy\n",
      .run = lh_cli_tables, .verb = lh_cli_tables_verb},
     {"vectors",
-     "[list | index DATASET | refresh DATASET | stale | search NAME QUESTION | show NAME | drop NAME] [flags]",
-     "Indexes of embeddings: make and refresh one, search by meaning",
+     "[list | index DATASET | refresh DATASET | stale | search NAME QUESTION | show NAME | eval NAME EVAL | trial NAME "
+     "EVAL | "
+     "trials NAME | tune NAME | drop NAME] [flags]",
+     "Indexes of embeddings: make and refresh one, search by meaning, tune it",
      "  lakehouse vectors index papers --id id --text title --text abstract\n"
      "  lakehouse vectors index papers --id id --template '{title} by {author}: {abstract}' --index papers_2\n"
      "  lakehouse vectors search papers 'how do bees find flowers'\n"
      "  lakehouse vectors search papers 'bees' -k 3 --filter \"year > 2020\" --columns title,year\n"
      "  lakehouse vectors stale                          whose dataset has changed since\n"
      "  lakehouse vectors refresh papers                 embeds what is new or changed; as the same `index` once more\n"
+     "  lakehouse vectors tune papers --recall 0.98      finds the fastest graph that finds so much, and takes it\n"
+     "  lakehouse vectors eval papers drawn --count 200  queries drawn from the index, with what the exact search "
+     "finds\n"
+     "  lakehouse vectors trial papers drawn --hnsw ef_search=60,connectivity=24\n"
      "  lakehouse vectors drop papers                    with its table\n\n"
      "What embeds is a job: Ctrl-C leaves it at work, and `lakehouse jobs cancel` ends it.\n",
      .run = lh_cli_vectors, .verb = lh_cli_vectors_verb},

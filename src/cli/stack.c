@@ -193,11 +193,15 @@ static lh_code stack_open_vector(lh_stack *stack, lh_error *err) {
     const lh_vector_options options = {.engine = stack->engine,
                                        .catalog = stack->catalog,
                                        .ai = stack->ai,
+                                       .registry = stack->registry,
                                        .folder = lh_str_from(folder),
                                        .locale = c->vector_locale,
                                        .threads = (unsigned)c->vector_threads,
                                        .memory_limit_bytes = (uint64_t)c->vector_memory_limit_bytes,
-                                       .checkpoint_chunks = (uint64_t)c->vector_checkpoint_chunks};
+                                       .checkpoint_chunks = (uint64_t)c->vector_checkpoint_chunks,
+                                       .recall_sample_every = (uint64_t)c->vector_recall_sample_every,
+                                       .recall_sample_ms = (uint64_t)c->vector_recall_sample_ms,
+                                       .recall_retune = c->vector_recall_retune};
     LH_TRY(lh_vector_new(&options, &stack->vector, err));
     lh_jobs_options jobs = {.catalog = stack->catalog, .threads = (size_t)c->jobs_threads};
     jobs.kinds = lh_vector_job_kinds(stack->vector, &jobs.kind_count);

@@ -1,31 +1,20 @@
 /* `lakehouse vectors`: indexes of embeddings, over /vectors. */
-#include "cli/cli_internal.h"
 #include "cli/interrupt.h"
+#include "cli/vectors_internal.h"
 
 #include <stdio.h>
 
-typedef struct vectors_job {
-    lh_cli_session session;
-    const lh_cli_list *words; /* the verb's own from 1 on */
-    const char *id, *template_, *index, *model, *metric, *chunk_unit, *refresh, *cron, *filter, *mode, *columns;
-    const char *chunk_size_text, *chunk_overlap_text, *k_text;
-    uint64_t chunk_size, chunk_overlap, k;
-    lh_cli_list texts;
-    bool no_wait, yes, json;
-    _Atomic bool interrupted;
-} vectors_job;
-
-static void vectors_set(const vectors_job *job, lh_json *into, const char *member, const char *text) {
+static void vectors_set(const lh_vectors_job *job, lh_json *into, const char *member, const char *text) {
     if (text) lh_json_set_string(job->session.arena, into, member, lh_str_from(text));
 }
 
-static lh_code vectors_path(const vectors_job *job, lh_str *ret, lh_error *err) {
+static lh_code vectors_path(const lh_vectors_job *job, lh_str *ret, lh_error *err) {
     return lh_cli_path(job->session.arena, "/vectors/indexes/", lh_cli_word(job->words, 1), "", ret, err);
 }
 
 /* ---- index ---- */
 
-static lh_json *vectors_body(const vectors_job *job) {
+static lh_json *vectors_body(const lh_vectors_job *job) {
     lh_arena *arena = job->session.arena;
     lh_json *body = lh_json_new_object(arena), *chunk = lh_json_new_object(arena), *texts = lh_json_new_array(arena),
             *refresh = lh_json_new_object(arena);
@@ -45,10 +34,11 @@ static lh_json *vectors_body(const vectors_job *job) {
     vectors_set(job, refresh, "policy", job->refresh ? job->refresh : job->cron ? "scheduled" : NULL);
     vectors_set(job, refresh, "cron", job->cron);
     if (lh_json_size(refresh)) lh_json_set(arena, body, "refresh", refresh);
+    if (job->hnsw) lh_json_set(arena, body, "hnsw", lh_vectors_config(job));
     return body;
 }
 
-static void vectors_tell_job(const vectors_job *job, const lh_json *told) {
+void lh_vectors_tell_job(const lh_vectors_job *job, const lh_json *told) {
     lh_str id = lh_json_get_string(told, "id");
     if (lh_connection_is_here(job->session.connection))
         printf("the job %.*s runs when the lake is served, or opened by `lakehouse jobs watch` with --root\n",
@@ -56,22 +46,22 @@ static void vectors_tell_job(const vectors_job *job, const lh_json *told) {
     else printf("the job %.*s runs; `lakehouse jobs watch %.*s` shows it\n", LH_STR_ARG(id), LH_STR_ARG(id));
 }
 
-static lh_code vectors_await(const vectors_job *job, const lh_json *told, lh_error *err) {
+lh_code lh_vectors_await(const lh_vectors_job *job, const lh_json *told, lh_error *err) {
     lh_str name = lh_json_get_string(lh_json_get(told, "spec"), "index");
     return lh_cli_job_watch(&job->session, lh_json_get_string(told, "id"), name, job->json, &job->interrupted, err);
 }
 
-static lh_code vectors_index(vectors_job *job, lh_error *err) {
+static lh_code vectors_index(lh_vectors_job *job, lh_error *err) {
     lh_json *told = NULL;
     LH_TRY(lh_connection_send(job->session.connection, "POST", LH_STR("/vectors/index"), vectors_body(job),
                               job->session.arena, &told, err));
-    if (!job->no_wait) return vectors_await(job, told, err);
+    if (!job->no_wait) return lh_vectors_await(job, told, err);
     if (job->json) return lh_cli_print_json(told, job->session.arena, err);
-    return vectors_tell_job(job, told), LH_OK;
+    return lh_vectors_tell_job(job, told), LH_OK;
 }
 
 /* Each of the dataset's indexes by a job of its own; all are told of, whichever fails. */
-static lh_code vectors_refresh(vectors_job *job, lh_error *err) {
+static lh_code vectors_refresh(lh_vectors_job *job, lh_error *err) {
     lh_json *answer = NULL;
     lh_str path;
     lh_code code = LH_OK;
@@ -81,8 +71,8 @@ static lh_code vectors_refresh(vectors_job *job, lh_error *err) {
     if (job->no_wait && job->json) return lh_cli_print_json(items, job->session.arena, err);
     for (lh_json_iter it = lh_json_each(items); lh_json_next(&it) && !job->interrupted;) {
         lh_error why = {0};
-        if (job->no_wait) vectors_tell_job(job, it.value);
-        else if (vectors_await(job, it.value, &why) != LH_OK) {
+        if (job->no_wait) lh_vectors_tell_job(job, it.value);
+        else if (lh_vectors_await(job, it.value, &why) != LH_OK) {
             if (code != LH_OK) (void)lh_cli_fail(err);
             *err = why;
             code = why.code;
@@ -93,7 +83,7 @@ static lh_code vectors_refresh(vectors_job *job, lh_error *err) {
 
 /* ---- what there is ---- */
 
-static lh_code vectors_list(vectors_job *job, lh_error *err) {
+static lh_code vectors_list(lh_vectors_job *job, lh_error *err) {
     static const char *const members[] = {"name", "dataset", "metric", "rows", "chunks", "stale", "last_embedded_at"};
     enum { COUNT = sizeof members / sizeof *members, MODEL = 2 };
     lh_cli_column heads[COUNT + 1] = {{"index", false}};
@@ -118,7 +108,7 @@ static lh_code vectors_list(vectors_job *job, lh_error *err) {
     return lh_cli_rows_print(&rows, lh_cli_style(), err);
 }
 
-static lh_code vectors_stale(vectors_job *job, lh_error *err) {
+static lh_code vectors_stale(lh_vectors_job *job, lh_error *err) {
     static const char *const members[] = {"index", "dataset", "embedding_stale_since", "last_embedded_at", "refresh"};
     enum { COUNT = sizeof members / sizeof *members };
     lh_cli_column heads[COUNT];
@@ -144,7 +134,7 @@ static void vectors_tell(lh_cli_rows *rows, lh_str name, const lh_json *value) {
     lh_cli_rows_value(rows, value);
 }
 
-static lh_code vectors_show(vectors_job *job, lh_error *err) {
+static lh_code vectors_show(lh_vectors_job *job, lh_error *err) {
     static const char *const members[] = {"name",
                                           "dataset",
                                           "id_column",
@@ -180,7 +170,7 @@ static lh_code vectors_show(vectors_job *job, lh_error *err) {
     return lh_cli_rows_print(&rows, lh_cli_style_to_fit(), err);
 }
 
-static lh_code vectors_drop(vectors_job *job, lh_error *err) {
+static lh_code vectors_drop(lh_vectors_job *job, lh_error *err) {
     lh_str path, name = lh_cli_word(job->words, 1);
     LH_TRY(vectors_path(job, &path, err));
     if (!job->yes &&
@@ -194,7 +184,7 @@ static lh_code vectors_drop(vectors_job *job, lh_error *err) {
 
 /* ---- search ---- */
 
-static lh_json *vectors_question(const vectors_job *job) {
+static lh_json *vectors_question(const lh_vectors_job *job) {
     lh_arena *arena = job->session.arena;
     lh_json *body = lh_json_new_object(arena), *columns = lh_json_new_array(arena);
     lh_json_set_string(arena, body, "index", lh_cli_word(job->words, 1));
@@ -218,7 +208,7 @@ static lh_str vectors_line(lh_arena *arena, lh_str text) {
 }
 
 /* Score, id, the columns asked for, and the text as one line: last, so that it takes what the others leave. */
-static lh_code vectors_print(const vectors_job *job, const lh_json *asked, const lh_json *items, lh_error *err) {
+static lh_code vectors_print(const lh_vectors_job *job, const lh_json *asked, const lh_json *items, lh_error *err) {
     lh_arena *arena = job->session.arena;
     size_t columns = lh_json_size(asked);
     lh_cli_column *heads = LH_ARENA_ARRAY(arena, lh_cli_column, columns + 3);
@@ -240,7 +230,7 @@ static lh_code vectors_print(const vectors_job *job, const lh_json *asked, const
     return lh_cli_rows_print(&rows, lh_cli_style_to_fit(), err);
 }
 
-static lh_code vectors_search(vectors_job *job, lh_error *err) {
+static lh_code vectors_search(lh_vectors_job *job, lh_error *err) {
     lh_json *answer = NULL, *body = vectors_question(job);
     LH_TRY(lh_connection_send(job->session.connection, "POST", LH_STR("/vectors/search"), body, job->session.arena,
                               &answer, err));
@@ -254,14 +244,19 @@ static lh_code vectors_search(vectors_job *job, lh_error *err) {
 
 static const struct {
     lh_cli_verb verb;
-    lh_code (*run)(vectors_job *job, lh_error *err);
-} vectors_verbs[] = {{{"list", "no more words", 0, 0}, vectors_list},
-                     {{"index", "DATASET", 1, 1}, vectors_index},
-                     {{"refresh", "DATASET", 1, 1}, vectors_refresh},
-                     {{"stale", "no more words", 0, 0}, vectors_stale},
-                     {{"search", "NAME and the question, in quotes", 2, 2}, vectors_search},
-                     {{"show", "NAME", 1, 1}, vectors_show},
-                     {{"drop", "NAME", 1, 1}, vectors_drop}};
+    lh_code (*run)(lh_vectors_job *job, lh_error *err);
+    bool starts_job;
+} vectors_verbs[] = {{{"list", "no more words", 0, 0}, vectors_list, false},
+                     {{"index", "DATASET", 1, 1}, vectors_index, true},
+                     {{"refresh", "DATASET", 1, 1}, vectors_refresh, true},
+                     {{"stale", "no more words", 0, 0}, vectors_stale, false},
+                     {{"search", "NAME and the question, in quotes", 2, 2}, vectors_search, false},
+                     {{"show", "NAME", 1, 1}, vectors_show, false},
+                     {{"eval", "NAME and a name for the queries", 2, 2}, lh_vectors_eval, true},
+                     {{"trial", "NAME and the eval set's", 2, 2}, lh_vectors_trial, true},
+                     {{"trials", "NAME", 1, 1}, lh_vectors_trials, false},
+                     {{"tune", "NAME", 1, 1}, lh_vectors_tune, true},
+                     {{"drop", "NAME", 1, 1}, vectors_drop, false}};
 
 const char *lh_cli_vectors_verb(size_t i) {
     return i < sizeof vectors_verbs / sizeof *vectors_verbs ? vectors_verbs[i].verb.name : NULL;
@@ -273,7 +268,7 @@ static bool vectors_number(const char *flag, const char *text, uint64_t *ret) {
     return false;
 }
 
-static bool vectors_is_understood(vectors_job *job, size_t verb) {
+static bool vectors_is_understood(lh_vectors_job *job, size_t verb) {
     static const char *const units[] = {"characters", "tokens"}, *const metrics[] = {"cosine", "dot", "l2"},
                              *const policies[] = {"manual", "on_append", "scheduled"};
     bool is_index = vectors_verbs[verb].run == vectors_index;
@@ -287,11 +282,12 @@ static bool vectors_is_understood(vectors_job *job, size_t verb) {
                lh_cli_is_one_of("refresh", job->refresh, policies, sizeof policies / sizeof *policies) &&
                vectors_number("chunk-size", job->chunk_size_text, &job->chunk_size) &&
                vectors_number("chunk-overlap", job->chunk_overlap_text, &job->chunk_overlap) &&
-               vectors_number("k", job->k_text, &job->k);
+               vectors_number("k", job->k_text, &job->k) && vectors_number("count", job->count_text, &job->count) &&
+               vectors_number("trials", job->trials_text, &job->trials);
     return false;
 }
 
-static int vectors_run(const lh_cli_source *source, size_t verb, vectors_job *job) {
+static int vectors_run(const lh_cli_source *source, size_t verb, lh_vectors_job *job) {
     lh_error err = {0};
     LH_CLEANUP(lh_cli_session_done) lh_cli_session session = {0};
     if (lh_cli_session_open(source, &session, &err) != LH_OK) return lh_cli_fail(&err);
@@ -301,14 +297,13 @@ static int vectors_run(const lh_cli_source *source, size_t verb, vectors_job *jo
     return job->interrupted ? LH_EXIT_INTERRUPTED : LH_EXIT_FAILED;
 }
 
-static int vectors_go(const lh_cli_command *self, const lh_cli_source *source, vectors_job *job) {
+static int vectors_go(const lh_cli_command *self, const lh_cli_source *source, lh_vectors_job *job) {
     size_t verb = lh_cli_find_verb(self, job->words->count ? job->words->items[0] : "list");
     if (verb == SIZE_MAX || !lh_cli_takes(self, &vectors_verbs[verb].verb, job->words) ||
         !vectors_is_understood(job, verb))
         return LH_EXIT_USAGE;
     lh_interrupt interrupt = {0};
-    if (vectors_verbs[verb].run == vectors_index || vectors_verbs[verb].run == vectors_refresh)
-        (void)lh_interrupt_start(&interrupt, &job->interrupted);
+    if (vectors_verbs[verb].starts_job) (void)lh_interrupt_start(&interrupt, &job->interrupted);
     int status = vectors_run(source, verb, job);
     lh_interrupt_stop(&interrupt);
     return status;
@@ -317,7 +312,7 @@ static int vectors_go(const lh_cli_command *self, const lh_cli_source *source, v
 int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
     lh_cli_source source = {0};
     lh_cli_list words = {0};
-    vectors_job job = {.words = &words};
+    lh_vectors_job job = {.words = &words};
     const lh_cli_flag flags[] = {
         {.name = "id", .value_name = "COLUMN", .help = "index: the column that tells rows apart", .text = &job.id},
         {.name = "text",
@@ -355,7 +350,23 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
          .value_name = "TIMES",
          .help = "index: when it is refreshed, in UTC, as '30 6 * * 1-5'",
          .text = &job.cron},
-        {.name = "no-wait", .help = "index, refresh: start the job, and do not wait for its end", .on = &job.no_wait},
+        {.name = "hnsw",
+         .value_name = "A=B,…",
+         .help = "index, trial: how its graph is built and searched, as ef_search=60,connectivity=16",
+         .text = &job.hnsw},
+        {.name = "count", .value_name = "N", .help = "eval: how many queries are drawn (100)", .text = &job.count_text},
+        {.name = "recall",
+         .value_name = "R",
+         .help = "tune: what searches are to find of the nearest, as 0.98 (the index's target)",
+         .text = &job.recall_text},
+        {.name = "eval",
+         .value_name = "NAME",
+         .help = "tune: by the queries of that eval set (some drawn from the index)",
+         .text = &job.eval},
+        {.name = "trials", .value_name = "N", .help = "tune: at most so many (40)", .text = &job.trials_text},
+        {.name = "no-wait",
+         .help = "index, refresh, eval, trial, tune: start the job, and do not wait for its end",
+         .on = &job.no_wait},
         {.name = "k", .letter = 'k', .value_name = "N", .help = "search: how many (10)", .text = &job.k_text},
         {.name = "filter",
          .value_name = "SQL",

@@ -540,7 +540,7 @@ static lh_code build_warm(build *b, lh_error *err) {
     const vector_served *served = NULL;
     lh_error why = {0};
     lh_job_set_phase(b->job, "making ready");
-    lh_code code = vector_served_get(b->vector, b->definition, lh_job_cancel_of(b->job), &served, &why);
+    lh_code code = vector_served_build(b->vector, b->definition, lh_job_cancel_of(b->job), &served, &why);
     if (code == LH_OK) vector_served_release(b->vector, served);
     return code == LH_CANCELLED ? lh_fail(err, code, "%s", why.message) : LH_OK;
 }
@@ -607,6 +607,8 @@ static lh_code build_define(lh_vector *vector, const lh_json *spec, lh_arena *ar
         return lh_fail(err, LH_INVALID, "the index '%.*s' is of something else meanwhile", LH_STR_ARG(asked.name));
     ret->refresh = asked.refresh;
     ret->cron = asked.cron;
+    if (!lh_json_is_null(lh_json_get(spec, "hnsw"))) ret->hnsw = asked.hnsw;
+    if (!lh_json_is_null(lh_json_get(spec, "recall_target"))) ret->recall_target = asked.recall_target;
     return LH_OK;
 }
 

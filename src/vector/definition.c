@@ -132,6 +132,8 @@ lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str
     LH_TRY(definition_read_chunk(&d, lh_json_get(body, "chunk"), locale, err));
     definition_read_model(&d, lh_json_get(body, "model"));
     LH_TRY(definition_read_refresh(&d, lh_json_get(body, "refresh"), err));
+    LH_TRY(vector_hnsw_parse(lh_json_get(body, "hnsw"), &d.hnsw, err));
+    LH_TRY(vector_recall_target_parse(lh_json_get(body, "recall_target"), &d.recall_target, err));
     LH_TRY(definition_read_metric(&d, lh_json_str(lh_json_get(body, "metric"), LH_STR("cosine")), err));
     *ret = d;
     return lh_arena_check(arena, err);
@@ -162,6 +164,8 @@ lh_json *vector_definition_json(const vector_definition *d, lh_arena *arena) {
     lh_json_set(arena, json, "model", model);
     lh_json_set_string(arena, json, "metric", lh_str_from(lh_ann_metric_name(d->metric)));
     lh_json_set_string(arena, json, "backend", d->backend);
+    lh_json_set(arena, json, "hnsw", vector_hnsw_json(&d->hnsw, arena));
+    lh_json_set(arena, json, "recall_target", lh_json_new_real(arena, d->recall_target));
     lh_json *refresh = lh_json_new_object(arena);
     lh_json_set_string(arena, refresh, "policy", d->refresh);
     lh_json_set(arena, refresh, "cron", d->cron.len ? lh_json_new_string(arena, d->cron) : lh_json_new_null(arena));
@@ -242,23 +246,28 @@ static void definition_set_time(lh_arena *arena, lh_json *into, const char *name
                 ms ? lh_json_new_string(arena, lh_str_from(lh_time_rfc3339(ms).text)) : lh_json_new_null(arena));
 }
 
-static lh_json *definition_show(lh_catalog *catalog, const vector_definition *d, bool limited, lh_arena *arena) {
+static lh_json *definition_show(lh_vector *vector, const vector_definition *d, bool limited, lh_arena *arena) {
     lh_json *json = vector_definition_json(d, arena);
     lh_json_remove(json, LH_STR("index"));
     lh_json_set_string(arena, json, "name", d->name);
-    if (limited) return json;
+    if (limited) { /* how it was tuned tells of rows that are not seen */
+        lh_json_remove(json, LH_STR("hnsw"));
+        lh_json_remove(json, LH_STR("recall_target"));
+        return json;
+    }
     lh_json_set_string(arena, json, "table", lh_table_name_text(d->table, arena));
     lh_json_set_uint(arena, json, "rows", d->rows);
     lh_json_set_uint(arena, json, "chunks", d->chunks);
     lh_json_set(arena, json, "dataset_snapshot_id",
                 d->dataset_snapshot_id < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, d->dataset_snapshot_id));
-    int64_t since = vector_stale_since(catalog, d, arena);
+    int64_t since = vector_stale_since(vector->catalog, d, arena);
     lh_json_set(arena, json, "stale",
                 d->over_view ? lh_json_new_null(arena) : lh_json_new_bool(arena, since || !d->last_embedded_ms));
     definition_set_time(arena, json, "embedding_stale_since", since);
     definition_set_time(arena, json, "created_at", d->created_ms);
     definition_set_time(arena, json, "last_embedded_at", d->last_embedded_ms);
     lh_json_set_string(arena, json, "created_by", d->by);
+    lh_json_set(arena, json, "recall", vector_recall_show(vector, d, arena));
     return json;
 }
 
@@ -270,7 +279,7 @@ lh_code lh_vector_index_get(lh_vector *vector, lh_str name, const lh_vector_call
     LH_TRY(vector_definition_read(vector->catalog, name, arena, &d, err));
     LH_TRY(vector_may_search(vector, caller, &d, arena, &shown, &relation, err));
     if (!shown) return lh_fail(err, LH_NOT_FOUND, "there is no index '%.*s'", LH_STR_ARG(d.name));
-    *ret = definition_show(vector->catalog, &d, caller->governor, arena);
+    *ret = definition_show(vector, &d, caller->governor, arena);
     return lh_arena_check(arena, err);
 }
 
@@ -315,7 +324,7 @@ lh_code lh_vector_index_list(lh_vector *vector, const lh_vector_index_filter *fi
             after = page.items[i].key;
             LH_TRY(definition_of_document(vector->catalog, page.items[i], arena, &d, err));
             LH_TRY(definition_passes(vector, &d, filter, caller, arena, &passes, err));
-            if (passes) lh_json_append(items, definition_show(vector->catalog, &d, caller->governor, arena));
+            if (passes) lh_json_append(items, definition_show(vector, &d, caller->governor, arena));
             if (lh_json_size(items) == limit && (page.more || i + 1 < page.count)) next = d.name;
         }
     }

@@ -1,5 +1,5 @@
 /* The module, and what people do with indexes: start the job of one, drop one. */
-#include "vector/vector_internal.h"
+#include "vector/trial_internal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -29,17 +29,22 @@ lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_erro
     char folder[4096];
     if (!vector) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     pthread_mutex_init(&vector->lock, NULL);
-    pthread_cond_init(&vector->changed, NULL);
+    lh_cond_init(&vector->changed);
     long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     vector->engine = options->engine;
     vector->catalog = options->catalog;
     vector->ai = options->ai;
+    vector->registry = options->registry;
     vector->threads = options->threads ? options->threads : cores > 0 ? (unsigned)cores : 1;
     if (vector->threads > LH_ANN_THREADS_MAX) vector->threads = LH_ANN_THREADS_MAX;
     vector->memory_limit_bytes =
         options->memory_limit_bytes ? options->memory_limit_bytes : (uint64_t)pages * (uint64_t)page / 4;
     vector->checkpoint_chunks = options->checkpoint_chunks ? options->checkpoint_chunks : 1;
     vector->kinds[0] = (lh_job_kind){VECTOR_JOB_INDEX, vector_run_index, vector};
+    vector->kinds[1] = (lh_job_kind){EVAL_JOB, eval_run, vector};
+    vector->kinds[2] = (lh_job_kind){TRIAL_JOB, trial_run, vector};
+    vector->kinds[3] = (lh_job_kind){TUNE_JOB, tune_run, vector};
+    LH_TRY(vector_recall_new(vector, options, err));
     if (lh_str_dup(options->folder, &vector->folder) != LH_OK || lh_str_dup(options->locale, &vector->locale) != LH_OK)
         return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     LH_TRY(lh_str_to_cstr(vector->folder, folder, sizeof folder, err));
@@ -52,6 +57,7 @@ lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_erro
 
 void lh_vector_free(lh_vector *vector) {
     if (!vector) return;
+    vector_recall_free(vector);
     vector_served_free_all(vector);
     lh_str_free(vector->folder);
     lh_str_free(vector->locale);
@@ -66,8 +72,10 @@ lh_vector_stats lh_vector_get_stats(lh_vector *vector) {
     for (const vector_served *at = vector->served; at; at = at->next) {
         stats.indexes++;
         stats.bytes += at->bytes;
+        stats.mapped_bytes += at->file_bytes + lh_ann_info_of(at->ann).mapped_bytes;
     }
     pthread_mutex_unlock(&vector->lock);
+    vector_recall_count(vector, &stats);
     return stats;
 }
 
@@ -129,6 +137,30 @@ static lh_code index_require_whole(lh_vector *vector, const lh_vector_caller *ca
                    LH_STR_ARG(lh_table_name_text(d->dataset, arena)));
 }
 
+lh_code vector_may_index(lh_vector *vector, const lh_vector_caller *caller, const vector_definition *d, lh_arena *arena,
+                         bool *ret, lh_error *err) {
+    lh_error why = {0};
+    lh_code code = index_require_whole(vector, caller, d, arena, &why);
+    *ret = code == LH_OK;
+    if (code == LH_OK || code == LH_DENIED || code == LH_NOT_FOUND) return LH_OK;
+    return lh_fail(err, code, "%s", why.message);
+}
+
+lh_code vector_require_index(lh_vector *vector, const lh_vector_caller *caller, lh_str name, lh_arena *arena,
+                             vector_definition *ret, lh_error *err) {
+    bool may = false;
+    if (name.len == 0) return lh_fail(err, LH_INVALID, "'index' must name an index");
+    lh_code code = vector_definition_read(vector->catalog, name, arena, ret, err);
+    if (code != LH_OK && (code != LH_NOT_FOUND || !caller->governor)) return code;
+    if (code == LH_OK) LH_TRY(vector_may_index(vector, caller, ret, arena, &may, err));
+    if (!may)
+        return lh_fail(err, LH_DENIED,
+                       "you may not write an index '%.*s', or not see all of its dataset, if there is one",
+                       LH_STR_ARG(lh_str_cut_utf8(name, 100)));
+    if (ret->dimensions) return LH_OK;
+    return lh_fail(err, LH_UNAVAILABLE, "the index '%.*s' is being made", LH_STR_ARG(ret->name));
+}
+
 /* ---- start ---- */
 
 static lh_code index_find_view(lh_vector *vector, lh_table_name name, lh_arena *arena, lh_error *err) {
@@ -167,7 +199,7 @@ static lh_code index_choose_model(lh_vector *vector, const lh_vector_caller *cal
     return d->by_tokens ? lh_ai_count_tokens(vector->ai, LH_AI_EMBED, &call, LH_STR("a"), &tokens, err) : LH_OK;
 }
 
-/* One that is there keeps how it is refreshed, unless that is said anew. */
+/* One that is there keeps how it is refreshed, built and searched, unless that is said anew. */
 static lh_code index_check_same(lh_vector *vector, const lh_json *body, vector_definition *d, lh_arena *arena,
                                 lh_error *err) {
     vector_definition there;
@@ -181,12 +213,12 @@ static lh_code index_check_same(lh_vector *vector, const lh_json *body, vector_d
             "it first",
             LH_STR_ARG(d->name));
     if (lh_json_is_null(lh_json_get(body, "refresh"))) d->refresh = there.refresh, d->cron = there.cron;
+    if (lh_json_is_null(lh_json_get(body, "hnsw"))) d->hnsw = there.hnsw;
+    if (lh_json_is_null(lh_json_get(body, "recall_target"))) d->recall_target = there.recall_target;
     return LH_OK;
 }
 
-static lh_str index_subject(lh_str name, lh_arena *arena) {
-    return lh_arena_printf(arena, "index:%.*s", LH_STR_ARG(name));
-}
+lh_str vector_subject(lh_str name, lh_arena *arena) { return lh_arena_printf(arena, "index:%.*s", LH_STR_ARG(name)); }
 
 lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body, const lh_vector_caller *caller,
                         lh_arena *arena, lh_json **ret, lh_error *err) {
@@ -199,8 +231,10 @@ lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body, c
     lh_json_set_bool(arena, spec, "over_view", d.over_view);
     lh_json_set_bool(arena, spec, "id_is_integer", d.id_is_integer);
     lh_json_set_string(arena, spec, "created_by", caller->by);
+    if (lh_json_is_null(lh_json_get(body, "hnsw"))) lh_json_remove(spec, LH_STR("hnsw"));
+    if (lh_json_is_null(lh_json_get(body, "recall_target"))) lh_json_remove(spec, LH_STR("recall_target"));
     LH_TRY(lh_arena_check(arena, err));
-    const lh_job_request job = {LH_STR(VECTOR_JOB_INDEX), index_subject(d.name, arena), caller->by, spec};
+    const lh_job_request job = {LH_STR(VECTOR_JOB_INDEX), vector_subject(d.name, arena), caller->by, spec};
     return lh_job_submit(jobs, &job, arena, ret, err);
 }
 
@@ -210,7 +244,7 @@ static lh_code index_is_at_rest(lh_jobs *jobs, lh_str name, lh_arena *arena, lh_
     static const char *const states[] = {"queued", "running"};
     lh_json *list = NULL;
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-        const lh_job_filter filter = {.subject = index_subject(name, arena), .state = lh_str_from(states[i])};
+        const lh_job_filter filter = {.subject = vector_subject(name, arena), .state = lh_str_from(states[i])};
         LH_TRY(lh_jobs_list(jobs, &filter, arena, &list, err));
         if (lh_json_size(lh_json_get(list, "items")))
             return lh_fail(err, LH_CONFLICT, "the job %.*s is at work on the index '%.*s': cancel it first",
@@ -232,6 +266,7 @@ lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name, co
                        LH_STR_ARG(lh_str_cut_utf8(name, 100)));
     LH_TRY(vector_definition_read(vector->catalog, name, arena, &d, err));
     LH_TRY(index_is_at_rest(jobs, name, arena, err));
+    LH_TRY(vector_trials_drop(vector, &d, arena, err));
     lh_code code = lh_table_drop(vector->catalog, d.table, true, err);
     if (code != LH_NOT_FOUND) LH_TRY(code);
     LH_TRY(vector_definition_change(&d, arena, &change, err));
@@ -239,5 +274,6 @@ lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name, co
     LH_TRY(lh_metastore_commit(lh_catalog_metastore(vector->catalog), &change, 1, NULL, err));
     vector_served_forget(vector, d.table.name);
     vector_store_sweep(vector, &d, LH_STR_NONE);
+    vector_recall_forget(vector, d.name);
     return LH_OK;
 }

@@ -2,7 +2,7 @@
  * when they are of an older one; else from the table. The files lie in the module's folder and can be lost at any time:
  *
  *   <name>.texts   the header below, the texts (each row's id and chunk), the rows (vector_text), all as in memory
- *   <name>.ann     ann's file, bound to table, snapshot, model and the SHA-256 of the whole of the other
+ *   <name>.ann     ann's file, bound to table, snapshot, model, what its graph was built by and the SHA-256 of the whole of the other
  *
  * so that a torn, foreign or older pair is never taken: it is made anew. */
 #include "vector/vector_internal.h"
@@ -69,9 +69,11 @@ static bool load_grow(void *pointer, size_t *room, size_t needed, size_t size) {
 
 /* ---- the file of texts ---- */
 
-static lh_str load_binding(const texts_head *head, const lh_sha256 *hash, lh_arena *arena) {
-    return lh_arena_printf(arena, "%s/%" PRId64 "/%s/%s", head->table, head->snapshot_id, head->model,
-                           lh_sha256_to_hex(hash).text);
+static lh_str load_binding(const texts_head *head, const lh_hnsw_config *config, const lh_sha256 *hash,
+                           lh_arena *arena) {
+    return lh_arena_printf(arena, "%s/%" PRId64 "/%s/%" PRIu32 "/%" PRIu32 "/%s/%" PRIu64 "/%s", head->table,
+                           head->snapshot_id, head->model, config->ef_construction, config->connectivity,
+                           lh_ann_dtype_name(config->dtype), config->seed, lh_sha256_to_hex(hash).text);
 }
 
 /* Maps it into the served, and reads its parts. False: it makes no sense. */
@@ -256,7 +258,10 @@ static lh_code load_list_ids(vector_served *s, lh_error *err) {
 
 static lh_code load_new_served(const vector_definition *d, vector_served **ret, lh_error *err) {
     vector_served *served = calloc(1, sizeof *served);
-    if (served && lh_str_dup(d->table.name, &served->name) == LH_OK) return *ret = served, LH_OK;
+    if (served && lh_str_dup(d->table.name, &served->name) == LH_OK) {
+        served->config = d->hnsw;
+        return *ret = served, LH_OK;
+    }
     free(served);
     return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
 }
@@ -275,7 +280,8 @@ static vector_served *load_open(load *l) {
         texts_head head = l->head;
         head.snapshot_id = served->snapshot_id;
         good = load_path(l->vector, l->definition->table.name, ".ann", path, NULL) == LH_OK &&
-               lh_ann_open(path, load_binding(&head, &hash, arena), l->vector->threads, &served->ann, NULL) == LH_OK &&
+               lh_ann_open(path, load_binding(&head, &served->config, &hash, arena), l->vector->threads, &served->ann,
+                           NULL) == LH_OK &&
                lh_ann_info_of(served->ann).rows == served->row_count && load_list_ids(served, NULL) == LH_OK;
     }
     lh_arena_free(arena);
@@ -305,7 +311,7 @@ static lh_code load_finish(load *l, lh_ann_index **ann, vector_served **ret, lh_
     }
     served->ann = lh_take(ann);
     served->bytes += (size_t)lh_ann_info_of(served->ann).heap_bytes;
-    if (lh_ann_save(served->ann, graph, load_binding(&l->head, &hash, arena), NULL) == LH_OK &&
+    if (lh_ann_save(served->ann, graph, load_binding(&l->head, &served->config, &hash, arena), NULL) == LH_OK &&
         rename(l->path, texts) == 0)
         l->path[0] = '\0';
     *ret = served;
@@ -317,7 +323,7 @@ static lh_code load_finish(load *l, lh_ann_index **ann, vector_served **ret, lh_
 static lh_code load_whole(load *l, vector_served **ret, lh_error *err) {
     LH_CLEANUP(lh_session_closep) lh_session *session = NULL;
     LH_CLEANUP(lh_ann_freep) lh_ann_index *ann = NULL;
-    const lh_ann_options options = {l->definition->metric, l->definition->dimensions, true, LH_HNSW_DEFAULTS};
+    const lh_ann_options options = {l->definition->metric, l->definition->dimensions, true, l->definition->hnsw};
     const lh_ann_work work = {.threads = l->vector->threads, .cancelled = lh_cancel_flag(l->cancel)};
     LH_TRY(texts_begin(l, err));
     LH_TRY(lh_session_open(l->vector->engine, l->cancel, &session, err));

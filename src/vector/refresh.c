@@ -3,7 +3,6 @@
  * the job that made it; a snapshot for which a job was asked once is not asked for again, so a job that fails is not either. */
 #include "vector/vector_internal.h"
 
-
 enum { REFRESH_LOOK_MS = 2000, REFRESH_ARENA_BYTES = 64 << 20 };
 
 /* ---- what is stale ---- */
@@ -69,6 +68,8 @@ static lh_code refresh_ask(lh_vector *vector, lh_jobs *jobs, const vector_defini
                            lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *body = vector_definition_json(d, arena);
     lh_json_remove(body, LH_STR("model")); /* it keeps its own, as long as that is there */
+    lh_json_remove(body, LH_STR("hnsw")); /* as it is when the job runs */
+    lh_json_remove(body, LH_STR("recall_target"));
     return lh_vector_index(vector, jobs, body, caller, arena, ret, err);
 }
 
@@ -211,12 +212,13 @@ lh_code lh_vector_watch(lh_vector *vector, lh_jobs *jobs, lh_error *err) {
         return lh_fail(err, LH_NO_MEMORY, "vector: cannot start a thread");
     }
     vector->watch = watch;
-    return LH_OK;
+    return vector_recall_start(vector, jobs, err);
 }
 
 void lh_vector_unwatch(lh_vector *vector) {
     vector_watch *watch = vector ? vector->watch : NULL;
     if (!watch) return;
+    vector_recall_stop(vector);
     vector->watch = NULL;
     pthread_mutex_lock(&watch->lock);
     watch->stopping = true;

@@ -350,10 +350,12 @@ static lh_code search_by_vector(search *s, uint32_t k, vector_hit *into, size_t 
                                 .count = 1,
                                 .k = k,
                                 .mode = s->mode == SEARCH_EXACT ? LH_ANN_EXACT : LH_ANN_HNSW,
+                                .ef = vector_served_ef(s->served, &s->definition),
                                 .allowed = s->allowed,
                                 .threads = s->vector->threads,
                                 .cancelled = lh_cancel_flag(s->caller->cancel)};
     LH_TRY(lh_ann_search(s->served->ann, &query, hits, &found, err));
+    if (query.mode == LH_ANN_HNSW) vector_recall_offer(s->vector, &s->definition, s->served, &query, hits, found);
     for (uint32_t i = 0; i < found; i++)
         into[(*count)++] =
             (vector_hit){.row = hits[i].row, .score = (double)hits[i].score, .ranks = {[VECTOR_BY_VECTOR] = i + 1}};

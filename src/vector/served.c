@@ -1,5 +1,5 @@
 /* Indexes held ready for searches. One is of a snapshot of its table and never changes; a search finds that of the table's current
- * snapshot, or waits while it is made, one at a time. Beyond the memory limit those go that were not used for longest. Its words are
+ * snapshot, whatever its graph was built by, or waits while it is made, one at a time. Trials build further graphs of its rows. Beyond the memory limit those go that were not used for longest. Its words are
  * read when a search first asks for them, also one index at a time, and are kept as long as it is. */
 #include "vector/vector_internal.h"
 
@@ -51,9 +51,13 @@ void vector_served_free_all(lh_vector *vector) {
 
 /* ---- finding one ---- */
 
-static vector_served *served_find_locked(lh_vector *vector, lh_str name, int64_t snapshot_id) {
+/* config NULL: of any. */
+static vector_served *served_find_locked(lh_vector *vector, lh_str name, int64_t snapshot_id,
+                                         const lh_hnsw_config *config) {
     vector_served *at = vector->served;
-    while (at && !(lh_str_eq(at->name, name) && at->snapshot_id == snapshot_id)) at = at->next;
+    while (at && !(lh_str_eq(at->name, name) && at->snapshot_id == snapshot_id &&
+                   (!config || vector_hnsw_same_graph(&at->config, config))))
+        at = at->next;
     if (!at) return NULL;
     at->users++;
     at->last_use = ++vector->uses;
@@ -70,6 +74,7 @@ static void served_fit_locked(lh_vector *vector, const vector_served *kept) {
             if (at != kept && (!oldest || at->last_use < oldest->last_use)) oldest = at;
         }
         if (bytes <= vector->memory_limit_bytes || !oldest) return;
+        vector->stats.evictions++;
         served_unlist_locked(vector, oldest);
     }
 }
@@ -87,15 +92,23 @@ static void served_list_locked(lh_vector *vector, vector_served *served) {
     served_fit_locked(vector, served);
 }
 
-/* Waits for its turn to make one. False: another made it meanwhile, which is *ret. */
-static bool served_begin(lh_vector *vector, lh_str name, int64_t snapshot_id, vector_served **ret) {
+enum { SERVED_LOOK_MS = 200 };
+
+/* Waits for its turn to make one. *ret NULL: it is the caller's; else another made it meanwhile, or had. */
+static lh_code served_begin(lh_vector *vector, const vector_definition *d, int64_t snapshot_id,
+                            const lh_hnsw_config *config, lh_cancel *cancel, vector_served **ret, lh_error *err) {
+    bool cancelled = false;
     pthread_mutex_lock(&vector->lock);
-    while (!(*ret = served_find_locked(vector, name, snapshot_id)) && vector->loading)
-        pthread_cond_wait(&vector->changed, &vector->lock);
-    bool mine = !*ret;
+    while (!(*ret = served_find_locked(vector, d->table.name, snapshot_id, config)) && vector->loading && !cancelled) {
+        const struct timespec until = lh_time_after_ms(SERVED_LOOK_MS);
+        pthread_cond_timedwait(&vector->changed, &vector->lock, &until);
+        cancelled = cancel && lh_cancel_fired(cancel);
+    }
+    bool mine = !*ret && !vector->loading;
     if (mine) vector->loading = true;
+    (*(*ret ? &vector->stats.hits : &vector->stats.misses))++;
     pthread_mutex_unlock(&vector->lock);
-    return mine;
+    return mine || *ret ? LH_OK : lh_fail(err, LH_CANCELLED, "waiting for the index was cancelled");
 }
 
 static void served_end(lh_vector *vector, vector_served *made) {
@@ -106,18 +119,59 @@ static void served_end(lh_vector *vector, vector_served *made) {
     pthread_mutex_unlock(&vector->lock);
 }
 
-lh_code vector_served_get(lh_vector *vector, const vector_definition *d, lh_cancel *cancel, const vector_served **ret,
-                          lh_error *err) {
+static lh_code served_get(lh_vector *vector, const vector_definition *d, const lh_hnsw_config *config,
+                          lh_cancel *cancel, const vector_served **ret, lh_error *err) {
     int64_t snapshot_id;
     vector_served *served = NULL;
     LH_TRY(lh_table_snapshot_id(vector->catalog, d->table, &snapshot_id, err));
-    if (served_begin(vector, d->table.name, snapshot_id, &served)) {
+    LH_TRY(served_begin(vector, d, snapshot_id, config, cancel, &served, err));
+    if (!served) {
         lh_code code = vector_load(vector, d, snapshot_id, cancel, &served, err);
         served_end(vector, served);
         LH_TRY(code);
     }
     *ret = served;
     return LH_OK;
+}
+
+lh_code vector_served_get(lh_vector *vector, const vector_definition *d, lh_cancel *cancel, const vector_served **ret,
+                          lh_error *err) {
+    return served_get(vector, d, NULL, cancel, ret, err);
+}
+
+lh_code vector_served_build(lh_vector *vector, const vector_definition *d, lh_cancel *cancel, const vector_served **ret,
+                            lh_error *err) {
+    return served_get(vector, d, &d->hnsw, cancel, ret, err);
+}
+
+bool vector_served_is_behind(lh_vector *vector, const vector_definition *d) {
+    bool behind = false;
+    pthread_mutex_lock(&vector->lock);
+    for (const vector_served *at = vector->served; at; at = at->next)
+        if (lh_str_eq(at->name, d->table.name)) behind = !vector_hnsw_same_graph(&at->config, &d->hnsw);
+    pthread_mutex_unlock(&vector->lock);
+    return behind;
+}
+
+const vector_served *vector_served_ref(lh_vector *vector, const vector_served *served) {
+    vector_served *own = (vector_served *)(uintptr_t)served; /* the count is ours to change */
+    pthread_mutex_lock(&vector->lock);
+    own->users++;
+    pthread_mutex_unlock(&vector->lock);
+    return served;
+}
+
+lh_json *lh_vector_cache_stats(lh_vector *vector, lh_arena *arena) {
+    lh_vector_stats stats = lh_vector_get_stats(vector);
+    lh_json *json = lh_json_new_object(arena);
+    lh_json_set_uint(arena, json, "entries", stats.indexes);
+    lh_json_set_uint(arena, json, "bytes", stats.bytes);
+    lh_json_set_uint(arena, json, "mapped_bytes", stats.mapped_bytes);
+    lh_json_set_uint(arena, json, "limit", vector->memory_limit_bytes);
+    lh_json_set_uint(arena, json, "hits", stats.hits);
+    lh_json_set_uint(arena, json, "misses", stats.misses);
+    lh_json_set_uint(arena, json, "evictions", stats.evictions);
+    return json;
 }
 
 const vector_place *vector_served_find(const vector_served *s, lh_str id) {

@@ -38,21 +38,35 @@ typedef struct lh_vector_options {
     lh_engine *engine; /* borrowed for life, as all that follows; attached */
     lh_catalog *catalog;
     lh_ai *ai;
+    lh_registry *registry;       /* whose whole the catalog lies in: journals of trials go there */
     lh_str folder;               /* for what can be made again from the lake; made when missing */
     lh_str locale;               /* of sentences, where an index does not say */
     unsigned threads;            /* that build and search; 0: one a core */
     uint64_t memory_limit_bytes; /* of indexes held ready; 0: a quarter of the machine's */
     uint64_t checkpoint_chunks;  /* an index job commits after so many */
+    uint64_t recall_sample_every,
+        recall_sample_ms; /* one HNSW search in so many (0: none) is asked exactly, too, and one in so long */
+    bool recall_retune;   /* an index that is below its recall target is tuned */
 } lh_vector_options;
 LH_MUST_CHECK lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_error *err);
 void lh_vector_free(lh_vector *vector); /* jobs were stopped; NULL is fine */
 static inline void lh_vector_freep(lh_vector **vector) { lh_vector_free(*vector); }
 typedef struct lh_vector_stats {
-    uint64_t indexes, bytes;                   /* held ready */
-    uint64_t searches;                         /* those that were answered */
+    uint64_t indexes, bytes;          /* held ready */
+    uint64_t mapped_bytes;            /* of files, which the system may take back */
+    uint64_t hits, misses, evictions; /* of who asked for one: searches, jobs, trials */
+    uint64_t searches;                /* those that were answered */
+    uint64_t recall_samples, below_target,
+        tunes;                                 /* searches asked exactly; indexes below their target; tunes for that */
     uint64_t from_table, from_files, extended; /* how they were made ready, since the start */
 } lh_vector_stats;
 lh_vector_stats lh_vector_get_stats(lh_vector *vector);
+/* The same of vectors that trials and searches share: {"entries","bytes","mapped_bytes","limit","hits","misses","evictions"}. Arena. */
+lh_json *lh_vector_cache_stats(lh_vector *vector, lh_arena *arena);
+/* Appends the recall of each index that was sampled, in Prometheus' text format. */
+void lh_vector_metrics(lh_vector *vector, lh_buf *into);
+/* Makes the indexes ready, in the background, whose dataset or table lies in that bucket. */
+void lh_vector_warm(lh_vector *vector, lh_str bucket);
 /* What jobs are to know; borrowed as long as vector. */
 const lh_job_kind *lh_vector_job_kinds(lh_vector *vector, size_t *ret_count);
 
@@ -65,7 +79,7 @@ typedef struct lh_vector_caller {
 
 /* Starts a job that embeds the rows of a dataset, or those of them that are new or changed, into the table vectors.<index>. body:
  * {"dataset","id_column","text_columns"|"template","index"?,"model"?,"metric"?,"backend"?,"chunk"?:{"size","overlap","unit",
- * "locale"},"refresh"?:{"policy","cron"}}. An index of another model is embedded anew beside the one there is, which serves until
+ * "locale"},"refresh"?:{"policy","cron"},"hnsw"?:{"ef_construction","ef_search","connectivity","dtype","seed"},"recall_target"?}. An index of another model is embedded anew beside the one there is, which serves until
  * the new one takes its place. *ret: the job; arena. The caller must see the dataset whole, and may write the index. Errors: INVALID, NOT_FOUND,
  * DENIED, CONFLICT (the index is of something else; a job is at work on it), UNAVAILABLE (no model). */
 LH_MUST_CHECK lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body,
@@ -97,6 +111,38 @@ LH_MUST_CHECK lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str
 /* Starts the thread that refreshes what is to be, once; ends it. jobs: borrowed until then. Errors: NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_vector_watch(lh_vector *vector, lh_jobs *jobs, lh_error *err);
 void lh_vector_unwatch(lh_vector *vector);
+
+/* ---- trials: of who may make the index; to others there are none ---- */
+
+/* body: {"name","index","queries":[{"query"|"vector","relevant"?:[ids]}],"k"?}. *ret: the eval set without its queries; arena. Errors:
+ * INVALID, NOT_FOUND, DENIED, CONFLICT (there is one of that name; the model), LIMIT, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_vector_eval_create(lh_vector *vector, const lh_json *body, const lh_vector_caller *caller,
+                                            lh_arena *arena, lh_json **ret, lh_error *err);
+/* index empty: of any. */
+LH_MUST_CHECK lh_code lh_vector_eval_list(lh_vector *vector, lh_str index, lh_page page, const lh_vector_caller *caller,
+                                          lh_arena *arena, lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_vector_eval_get(lh_vector *vector, lh_str name, const lh_vector_caller *caller,
+                                         lh_arena *arena, lh_json **ret, lh_error *err);
+LH_MUST_CHECK lh_code lh_vector_eval_delete(lh_vector *vector, lh_str name, const lh_vector_caller *caller,
+                                            lh_arena *arena, lh_error *err);
+/* Starts a job that makes the eval set, or makes it anew, of pieces of the index's chunks. body: {"index","count","seed"?,"k"?}. */
+LH_MUST_CHECK lh_code lh_vector_eval_autogen(lh_vector *vector, lh_jobs *jobs, lh_str name, const lh_json *body,
+                                             const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
+                                             lh_error *err);
+/* Starts a job: {"index","eval","config","k"?}. Its result is {"index","trial"}; the trial is also a line of the index's journal. */
+LH_MUST_CHECK lh_code lh_vector_trial(lh_vector *vector, lh_jobs *jobs, const lh_json *body,
+                                      const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);
+/* The newest first, with "skipped_lines". */
+LH_MUST_CHECK lh_code lh_vector_trial_list(lh_vector *vector, lh_str index, lh_page page,
+                                           const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
+                                           lh_error *err);
+/* metric: recall, latency or pareto. {"metric","items"} */
+LH_MUST_CHECK lh_code lh_vector_trial_best(lh_vector *vector, lh_str index, lh_str metric, lh_str eval,
+                                           const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
+                                           lh_error *err);
+/* Starts a job: {"index","recall_target"?,"filter_selectivity"?,"budget"?:{"trials","seconds"},"eval"?,"k"?}. */
+LH_MUST_CHECK lh_code lh_vector_tune(lh_vector *vector, lh_jobs *jobs, const lh_json *body,
+                                     const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);
 
 /* body: {"index","query"|"vector","k"?,"filter"?,"mode"? exact|hnsw|text|hybrid,"columns"?,"model"?,"weights"?:{"vector","text"},
  * "rerank"?: true|{"model","top_n"}}; both of query and vector in hybrid only. *ret: {"items":[{"id","score","ranks"?:{"vector",

@@ -2,7 +2,7 @@
  *
  * Document vector/index/<name>: {"schema_version":1,"name","dataset","over_view","id_column","id_type" string|integer,
  * "text_columns":[…],"template","model":{"provider","name","version","dimensions"},"metric","chunk":{"size","overlap","unit","locale"},
- * "backend","table","rows","chunks","dataset_snapshot_id","refresh":{"policy" manual|on_append|scheduled,"cron"},"created_ms",
+ * "backend","hnsw":{"ef_construction","ef_search","connectivity","dtype","seed"},"recall_target","table","rows","chunks","dataset_snapshot_id","refresh":{"policy" manual|on_append|scheduled,"cron"},"created_ms",
  * "created_by","last_embedded_ms"}.
  * Table vectors.<name>, or after a change of the model vectors.<name>_<part of the job's id>, a row a chunk: id (as the dataset's: string or long), chunk, text, text_start, text_end, row_hash,
  * embedding, model, model_version. All chunks of a row come and go in one commit. */
@@ -16,6 +16,7 @@
 #define VECTOR_NAMESPACE "vectors"
 #define VECTOR_DOCUMENT "vector/index/"
 #define VECTOR_JOB_INDEX "vector.index"
+#define VECTOR_RECALL_TARGET 0.95
 
 enum {
     VECTOR_SCHEMA_VERSION = 1,
@@ -39,6 +40,8 @@ typedef struct vector_definition {
     lh_ann_metric metric;
     uint32_t dimensions; /* 0: nothing was embedded yet */
     uint32_t chunk_size, chunk_overlap;
+    lh_hnsw_config hnsw;
+    double recall_target;
     lh_str locale, backend, refresh, cron; /* refresh: manual, on_append or scheduled; cron: empty without */
     uint64_t rows, chunks;
     int64_t dataset_snapshot_id; /* -1: none, or a view's */
@@ -47,15 +50,17 @@ typedef struct vector_definition {
 } vector_definition;  /* arena */
 
 typedef struct vector_watch vector_watch;
+typedef struct vector_recall vector_recall;
 
 struct lh_vector {
     lh_engine *engine;
     lh_catalog *catalog;
     lh_ai *ai;
+    lh_registry *registry;
     lh_str folder, locale; /* owned */
     unsigned threads;
     uint64_t memory_limit_bytes, checkpoint_chunks;
-    lh_job_kind kinds[1];
+    lh_job_kind kinds[4];
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
     struct vector_served *served; /* indexes held ready */
@@ -63,6 +68,7 @@ struct lh_vector {
     uint64_t uses;
     lh_vector_stats stats;
     vector_watch *watch; /* NULL: not started; of who starts and ends it */
+    vector_recall *recall;
 };
 void vector_count(lh_vector *vector, uint64_t *counter); /* one of stats' */
 
@@ -81,11 +87,45 @@ LH_MUST_CHECK lh_code vector_definition_each(lh_vector *vector, vector_definitio
 /* Are both of the same rows, texts, chunks and vectors? */
 bool vector_definition_same(const vector_definition *a, const vector_definition *b);
 
+/* ---- hnsw.c ---- */
+LH_MUST_CHECK lh_code vector_hnsw_parse(const lh_json *given, lh_hnsw_config *ret, lh_error *err);
+lh_json *vector_hnsw_json(const lh_hnsw_config *config, lh_arena *arena);
+/* Are graphs of both the same? They may be searched with another ef_search. */
+bool vector_hnsw_same_graph(const lh_hnsw_config *a, const lh_hnsw_config *b);
+LH_MUST_CHECK lh_code vector_recall_target_parse(const lh_json *given, double *ret, lh_error *err);
+
 /* ---- index.c ---- */
 /* *ret_relation: what is seen of the dataset; NULL: all of it. */
 LH_MUST_CHECK lh_code vector_may_search(lh_vector *vector, const lh_vector_caller *caller,
                                         const vector_definition *definition, lh_arena *arena, bool *ret,
                                         const lh_relation **ret_relation, lh_error *err);
+
+/* May the caller make it? */
+LH_MUST_CHECK lh_code vector_may_index(lh_vector *vector, const lh_vector_caller *caller,
+                                       const vector_definition *definition, lh_arena *arena, bool *ret, lh_error *err);
+/* The index, if the caller may make it, and it has rows. To a governed caller who may not it is as if there were none. Errors:
+ * NOT_FOUND, DENIED, UNAVAILABLE (it is being made). */
+LH_MUST_CHECK lh_code vector_require_index(lh_vector *vector, const lh_vector_caller *caller, lh_str name,
+                                           lh_arena *arena, vector_definition *ret, lh_error *err);
+lh_str vector_subject(lh_str index, lh_arena *arena); /* of jobs that change it */
+
+/* ---- recall.c: what searches found, and what is made ready ahead ---- */
+LH_MUST_CHECK lh_code vector_recall_new(lh_vector *vector, const lh_vector_options *options, lh_error *err);
+LH_MUST_CHECK lh_code vector_recall_start(lh_vector *vector, lh_jobs *jobs, lh_error *err);
+void vector_recall_stop(lh_vector *vector);
+void vector_recall_free(lh_vector *vector);
+/* An HNSW search of one query was answered so. */
+void vector_recall_offer(lh_vector *vector, const vector_definition *definition, const struct vector_served *served,
+                         const lh_ann_query *query, const lh_ann_hit *hits, uint32_t found);
+/* {"sampled","value" (null: nothing yet),"target","below_target"} */
+lh_json *vector_recall_show(lh_vector *vector, const vector_definition *definition, lh_arena *arena);
+void vector_recall_count(lh_vector *vector, lh_vector_stats *stats);
+void vector_recall_forget(lh_vector *vector, lh_str index);
+
+/* ---- trials.c ---- */
+/* With the index: its eval sets, its journal. */
+LH_MUST_CHECK lh_code vector_trials_drop(const lh_vector *vector, const vector_definition *definition, lh_arena *arena,
+                                         lh_error *err);
 
 /* ---- source.c: the rows of a dataset as texts ---- */
 typedef struct vector_row {
@@ -231,6 +271,7 @@ typedef struct vector_served {
     bool dropped; /* not in the list any more: goes with its last user */
     lh_str name;  /* of the table; owned */
     int64_t snapshot_id;
+    lh_hnsw_config config;   /* that the graph was built by */
     lh_ann_index *ann;       /* owned */
     const char *file;        /* mapped; owned */
     const char *texts;       /* within it, as these: */
@@ -253,10 +294,22 @@ static inline size_t vector_served_live(const vector_served *s) {
 }
 /* NULL: the index has no row of that id. */
 const vector_place *vector_served_find(const vector_served *served, lh_str id);
-/* That of the table as it is now, made when there is none. Released by vector_served_release(). Errors: NOT_FOUND (no table),
- * LIMIT (memory), CORRUPT (rows of other dimensions), CANCELLED, and a statement's. */
+/* That of the table as it is now, made when there is none; one whose graph was built by another config will do. Released by
+ * vector_served_release(). Errors: NOT_FOUND (no table), LIMIT (memory), CORRUPT (rows of other dimensions), CANCELLED, and a
+ * statement's. */
 LH_MUST_CHECK lh_code vector_served_get(lh_vector *vector, const vector_definition *definition, lh_cancel *cancel,
                                         const vector_served **ret, lh_error *err);
+/* The same with a graph built by the definition's config. Searches have the other one until it is made. */
+LH_MUST_CHECK lh_code vector_served_build(lh_vector *vector, const vector_definition *definition, lh_cancel *cancel,
+                                          const vector_served **ret, lh_error *err);
+/* Is it held ready, but with a graph of another config? */
+bool vector_served_is_behind(lh_vector *vector, const vector_definition *definition);
+/* One more user of what the caller has already. */
+const vector_served *vector_served_ref(lh_vector *vector, const vector_served *served);
+/* What a search of it takes where the definition says ef_search: that is of the definition's graph. */
+static inline uint32_t vector_served_ef(const vector_served *s, const vector_definition *d) {
+    return vector_hnsw_same_graph(&s->config, &d->hnsw) ? d->hnsw.ef_search : s->config.ef_search;
+}
 /* Its words, read at the first call; borrowed as long as served is. Errors: LIMIT, CANCELLED, NO_MEMORY. */
 LH_MUST_CHECK lh_code vector_served_bm25(lh_vector *vector, const vector_served *served,
                                          const vector_definition *definition, lh_cancel *cancel,

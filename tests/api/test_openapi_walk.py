@@ -142,7 +142,8 @@ ICEBERG_BODIES = {
 
 # a good body of each route that wants one
 BODIES = {**ICEBERG_BODIES, "schema_migrate": {"rules": [{"from": "a", "to": "b"}]}, "schema_rollback": {"snapshot_id": 1}, "metadata_patch": {"owner": "me"},
-          "layout_put": {"sort": []}, "dataset_move": {"bucket": "two"}, "role_put": {"grants": []}, "view_put": {"base_dataset": "w", "columns": ["a"]}}
+          "layout_put": {"sort": []}, "dataset_move": {"bucket": "two"}, "role_put": {"grants": []}, "view_put": {"base_dataset": "w", "columns": ["a"]},
+          "hnsw_eval_autogen": {"index": "absent", "count": 1}}
 OTHER_ABSENCE = {  # what names something absent and is not 404
     "object_put": 200, "object_delete": 204, "profile_deactivate": 204, "journal_history": 200, "access_effective": 400,  # whose, it does not say
     **{name: 503 for name in OPERATIONS if name.startswith("bucket_object")},  # a bucket that no profile brings now
@@ -216,7 +217,13 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("jobs_list", {}, {}), ("jobs_list", {}, {"params": {"state": "failed", "limit": 1}}), ("job_retry", {"job": "failed"}, {}), ("job_cancel", {"job": "failed"}, {}),
     ("vectors_indexes", {}, {"params": {"dataset": "t"}}), ("vectors_index_get", {"index": "found"}, {}), ("vectors_search", {}, {"json": {"index": "found", "query": "x", "k": 1, "mode": "exact"}}),
     ("vectors_search", {}, {"json": {"index": "found", "query": "x", "filter": "a = 1", "columns": ["b"]}}), ("vectors_stale", {}, {}), ("vectors_refresh", {"name": "t"}, {}),
-    ("job_get", {"job": "succeeded"}, {}), ("vectors_index_delete", {"index": "found"}, {}),
+    ("job_get", {"job": "succeeded"}, {}),
+    ("hnsw_cache_stats", {}, {}), ("hnsw_eval_create", {}, {"json": {"name": "asked", "index": "found", "queries": [{"query": "x", "relevant": [1]}], "k": 1}}),
+    ("hnsw_evals", {}, {"params": {"index": "found", "limit": 1}}), ("hnsw_eval_get", {"eval": "asked"}, {}), ("hnsw_eval_autogen", {"eval": "drawn"}, {"json": {"index": "found", "count": 1, "seed": 1}}),
+    ("job_get", {"job": "succeeded"}, {}), ("hnsw_trial", {}, {"json": {"index": "found", "eval": "asked", "config": {"ef_search": 10}, "k": 1}}), ("job_get", {"job": "succeeded"}, {}),
+    ("hnsw_trials", {"index": "found"}, {"params": {"limit": 1}}), ("hnsw_trials_best", {"index": "found"}, {"params": {"metric": "pareto", "eval": "asked"}}),
+    ("hnsw_tune", {}, {"json": {"index": "found", "recall_target": 0.9, "eval": "asked", "budget": {"trials": 1}}}), ("job_get", {"job": "succeeded"}, {}),
+    ("hnsw_eval_delete", {"eval": "asked"}, {}), ("vectors_index_delete", {"index": "found"}, {}),
 ]
 
 

@@ -1,0 +1,143 @@
+/* `lakehouse vectors eval|trial|trials|tune`: which graph of an index is good, over /vectors/hnsw. */
+#include "cli/vectors_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* "ef_search=60,dtype=f16": numbers as numbers, all else as texts. */
+lh_json *lh_vectors_config(const lh_vectors_job *job) {
+    lh_arena *arena = job->session.arena;
+    lh_json *config = lh_json_new_object(arena);
+    for (lh_str rest = lh_str_from(job->hnsw); rest.len;) {
+        lh_str value = lh_str_trim(lh_str_split(&rest, ',')), name = lh_str_trim(lh_str_split(&value, '='));
+        uint64_t number;
+        value = lh_str_trim(value);
+        lh_json_put(arena, config, lh_arena_dup(arena, name),
+                    lh_str_to_u64(value, &number) == LH_OK ? lh_json_new_uint(arena, number)
+                                                           : lh_json_new_string(arena, value));
+    }
+    return config;
+}
+
+/* ---- trials as a table ---- */
+
+static lh_str trials_config(const lh_json *config, lh_arena *arena) {
+    return lh_arena_printf(
+        arena, "%" PRIu64 "/%" PRIu64 "/%" PRIu64 " %.*s", lh_json_uint(lh_json_get(config, "connectivity"), 0),
+        lh_json_uint(lh_json_get(config, "ef_construction"), 0), lh_json_uint(lh_json_get(config, "ef_search"), 0),
+        LH_STR_ARG(lh_json_get_string(config, "dtype")));
+}
+
+static lh_code trials_print(const lh_json *items, lh_arena *arena, lh_error *err) {
+    static const lh_cli_column heads[] = {{"connectivity/ef_construction/ef_search", false},
+                                          {"recall", true},
+                                          {"p50 µs", true},
+                                          {"p99 µs", true},
+                                          {"build ms", true},
+                                          {"MiB", true},
+                                          {"eval", false},
+                                          {"at", false}};
+    static const char *const numbers[] = {"p50_us", "p99_us", "build_ms"};
+    lh_cli_rows rows = lh_cli_rows_new(arena, heads, sizeof heads / sizeof *heads);
+    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
+        lh_cli_rows_next(&rows);
+        lh_cli_rows_text(&rows, trials_config(lh_json_get(it.value, "config"), arena));
+        lh_cli_rows_text(&rows, lh_arena_printf(arena, "%.4f", lh_json_real(lh_json_get(it.value, "recall_at_k"), 0)));
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+            const lh_json *number = lh_json_get(it.value, numbers[i]);
+            lh_cli_rows_text(&rows, lh_json_is_null(number) ? LH_STR("")
+                                                            : lh_arena_printf(arena, "%.0f", lh_json_real(number, 0)));
+        }
+        lh_cli_rows_text(
+            &rows, lh_arena_printf(arena, "%.1f", lh_json_real(lh_json_get(it.value, "memory_bytes"), 0) / (1 << 20)));
+        lh_cli_rows_value(&rows, lh_json_get(it.value, "eval"));
+        lh_cli_rows_value(&rows, lh_json_get(it.value, "at"));
+    }
+    return lh_cli_rows_print(&rows, lh_cli_style(), err);
+}
+
+lh_code lh_vectors_trials(lh_vectors_job *job, lh_error *err) {
+    lh_arena *arena = job->session.arena;
+    lh_json *answer = NULL;
+    lh_str path;
+    LH_TRY(lh_cli_path(arena, "/vectors/hnsw/trials/", lh_cli_word(job->words, 1), "", &path, err));
+    LH_TRY(lh_connection_get_all(job->session.connection, path, arena, &answer, err));
+    const lh_json *items = lh_json_get(answer, "items");
+    if (job->json) return lh_cli_print_json(items, arena, err);
+    if (lh_json_size(items) == 0) return printf("no trials; `lakehouse vectors tune NAME` makes some\n"), LH_OK;
+    return trials_print(items, arena, err);
+}
+
+/* ---- jobs ---- */
+
+/* *ret: what came of it; NULL: that was told, or is not waited for. */
+static lh_code trials_job(lh_vectors_job *job, lh_str path, const lh_json *body, const lh_json **ret, lh_error *err) {
+    lh_arena *arena = job->session.arena;
+    lh_json *told = NULL, *ended = NULL;
+    lh_str of_job;
+    *ret = NULL;
+    LH_TRY(lh_connection_send(job->session.connection, "POST", path, body, arena, &told, err));
+    if (job->no_wait && job->json) return lh_cli_print_json(told, arena, err);
+    if (job->no_wait) return lh_vectors_tell_job(job, told), LH_OK;
+    LH_TRY(lh_vectors_await(job, told, err));
+    if (job->json) return LH_OK;
+    LH_TRY(lh_cli_path(arena, "/jobs/", lh_json_get_string(told, "id"), "", &of_job, err));
+    LH_TRY(lh_connection_get(job->session.connection, of_job, arena, &ended, err));
+    *ret = lh_json_get(ended, "result");
+    return LH_OK;
+}
+
+lh_code lh_vectors_eval(lh_vectors_job *job, lh_error *err) {
+    lh_arena *arena = job->session.arena;
+    lh_json *body = lh_json_new_object(arena);
+    const lh_json *ignored;
+    lh_str path;
+    lh_json_set_string(arena, body, "index", lh_cli_word(job->words, 1));
+    lh_json_set_uint(arena, body, "count", job->count_text ? job->count : 100);
+    if (job->k_text) lh_json_set_uint(arena, body, "k", job->k);
+    LH_TRY(lh_cli_path(arena, "/vectors/hnsw/evals/", lh_cli_word(job->words, 2), "/autogen", &path, err));
+    return trials_job(job, path, body, &ignored, err);
+}
+
+lh_code lh_vectors_trial(lh_vectors_job *job, lh_error *err) {
+    lh_arena *arena = job->session.arena;
+    lh_json *body = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    const lh_json *result;
+    lh_json_set_string(arena, body, "index", lh_cli_word(job->words, 1));
+    lh_json_set_string(arena, body, "eval", lh_cli_word(job->words, 2));
+    if (job->hnsw) lh_json_set(arena, body, "config", lh_vectors_config(job));
+    if (job->k_text) lh_json_set_uint(arena, body, "k", job->k);
+    LH_TRY(trials_job(job, LH_STR("/vectors/hnsw/trial"), body, &result, err));
+    if (!result) return LH_OK;
+    lh_json_append(items, lh_json_copy(arena, lh_json_get(result, "trial")));
+    return trials_print(items, arena, err);
+}
+
+static lh_code trials_recall(const lh_vectors_job *job, lh_json *body, lh_error *err) {
+    if (!job->recall_text) return LH_OK;
+    char *end = NULL;
+    double recall = strtod(job->recall_text, &end);
+    if (end == job->recall_text || *end)
+        return lh_fail(err, LH_INVALID, "--recall takes a number, as 0.98, not '%s'", job->recall_text);
+    lh_json_set(job->session.arena, body, "recall_target", lh_json_new_real(job->session.arena, recall));
+    return LH_OK;
+}
+
+lh_code lh_vectors_tune(lh_vectors_job *job, lh_error *err) {
+    lh_arena *arena = job->session.arena;
+    lh_json *body = lh_json_new_object(arena), *budget = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    const lh_json *result;
+    lh_json_set_string(arena, body, "index", lh_cli_word(job->words, 1));
+    if (job->eval) lh_json_set_string(arena, body, "eval", lh_str_from(job->eval));
+    if (job->k_text) lh_json_set_uint(arena, body, "k", job->k);
+    if (job->trials_text) lh_json_set_uint(arena, budget, "trials", job->trials);
+    if (job->trials_text) lh_json_set(arena, body, "budget", budget);
+    LH_TRY(trials_recall(job, body, err));
+    LH_TRY(trials_job(job, LH_STR("/vectors/hnsw/tune"), body, &result, err));
+    if (!result) return LH_OK;
+    lh_str reason = lh_json_get_string(result, "reason");
+    printf("%s: %.*s\n", lh_json_bool(lh_json_get(result, "promoted"), false) ? "promoted" : "nothing was promoted",
+           LH_STR_ARG(reason));
+    lh_json_append(items, lh_json_copy(arena, lh_json_get(result, "best")));
+    return trials_print(items, arena, err);
+}
