@@ -1,12 +1,14 @@
 /* The backend "lance": the rows of an index held ready, once more as a Lance dataset, in which DuckDB's extension of that name finds
  * what is near and which words stand where (docs/adr/0035). It is a cache as the other files are: a folder
  *
- *   <table>.lance-<16 digits>/   the dataset: n (the row's number, as the index held ready has it), text, embedding; its two indexes
- *   …/lakehouse.sum              what it was made of (the binding: table, snapshot, model, the SHA-256 of the texts) and a digest of
- *                                all other files, each a line; written last
+ *   <table>.lance-<16 digits>/rows.lance/    the dataset: n (the row's number, as the index held ready has it), text, embedding; two
+ *                                            indexes
+ *   <table>.lance-<16 digits>/lakehouse.sum  what it was made of (the binding: table, snapshot, model, the SHA-256 of the texts) and a
+ *                                            digest of all other files, each a line; written last
  *
- * taken when both lines are as they should be, else made anew, under another name until it is whole. The digits are of the binding,
- * so that one of another snapshot lies elsewhere.
+ * taken when both lines are as they should be, else made, under another name until it is whole. The digits are of the binding, so that
+ * one of another snapshot lies elsewhere. Where the index held ready was extended by a few rows, so is the dataset: its files, which
+ * Lance does not change once they are there, are linked into the new folder, and what came and went is added to that.
  *
  * Lance opens files by itself, whatever DuckDB was told about access. So it runs in a DuckDB of its own, which knows no lake, and no
  * statement from outside gets there. It proposes rows; what it proposes is scored by our own vectors, and rows that are not allowed
@@ -29,8 +31,12 @@ enum {
     LANCE_PARTITION_ROWS = 8192,
     LANCE_PROBES_MIN = 32, /* partitions that are looked at; of more three quarters */
     LANCE_SUM_BYTES = 8192,
+    LANCE_GONE_MAX = 10000, /* with more rows gone, or in more parts, it is made anew */
+    LANCE_PARTS_MAX = 16,
 };
 #define LANCE_SUM "lakehouse.sum"
+#define LANCE_ROWS "rows.lance"
+#define LANCE_DATA LANCE_ROWS "/data"
 
 bool vector_is_lance(const vector_definition *d) { return lh_str_eq(d->backend, LH_STR("lance")); }
 
@@ -70,6 +76,45 @@ static void lance_sweep(const lh_vector *vector, lh_str table, const char *kept)
 
 void vector_lance_remove(const lh_vector *vector, lh_str table) { lance_sweep(vector, table, NULL); }
 
+static lh_code lance_path(const lh_vector *vector, lh_str table, const char *binding, char into[LANCE_PATH_BYTES],
+                          lh_error *err) {
+    const lh_sha256 hash = lh_sha256_of(lh_str_from(binding));
+    int length = snprintf(into, LANCE_PATH_BYTES, "%.*s/%.*s.lance-%.16s", LH_STR_ARG(vector->folder),
+                          LH_STR_ARG(table), lh_sha256_to_hex(&hash).text);
+    return length < LANCE_PATH_BYTES - 16 ? LH_OK
+                                          : lh_fail(err, LH_INVALID, "the path of the folder of indexes is too long");
+}
+
+static bool lance_skips(const char *name) {
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, LANCE_SUM) == 0;
+}
+
+/* The same files under another folder, but for the sum. False: not all of them. */
+static bool lance_link_tree(const char *from, const char *to) {
+    DIR *all = mkdir(to, 0700) == 0 ? opendir(from) : NULL;
+    bool good = all != NULL;
+    for (struct dirent *entry; good && (entry = readdir(all));) {
+        char source[LANCE_PATH_BYTES], target[LANCE_PATH_BYTES];
+        struct stat st;
+        if (lance_skips(entry->d_name)) continue;
+        good = snprintf(source, sizeof source, "%s/%s", from, entry->d_name) < (int)sizeof source &&
+               snprintf(target, sizeof target, "%s/%s", to, entry->d_name) < (int)sizeof target &&
+               lstat(source, &st) == 0;
+        if (good) good = S_ISDIR(st.st_mode) ? lance_link_tree(source, target) : link(source, target) == 0;
+    }
+    if (all) closedir(all);
+    return good;
+}
+
+static size_t lance_count_parts(const char *folder) {
+    char path[LANCE_PATH_BYTES];
+    size_t count = 0;
+    DIR *all = snprintf(path, sizeof path, "%s/" LANCE_DATA, folder) < (int)sizeof path ? opendir(path) : NULL;
+    for (struct dirent *entry; all && (entry = readdir(all));) count += !lance_skips(entry->d_name);
+    if (all) closedir(all);
+    return count;
+}
+
 /* One file into the digest of all: the order in which a folder lists them does not count. */
 static bool lance_digest_file(const char *path, size_t root, lh_sha256 *digest) {
     char block[64 << 10];
@@ -95,9 +140,7 @@ static bool lance_digest_folder(const char *path, size_t root, lh_sha256 *digest
     for (struct dirent *entry; good && (entry = readdir(all));) {
         char inner[LANCE_PATH_BYTES];
         struct stat st;
-        lh_str name = lh_str_from(entry->d_name);
-        if (lh_str_eq(name, LH_STR(".")) || lh_str_eq(name, LH_STR("..")) || lh_str_eq(name, LH_STR(LANCE_SUM)))
-            continue;
+        if (lance_skips(entry->d_name)) continue;
         good =
             snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name) < (int)sizeof inner && lstat(inner, &st) == 0;
         if (good && S_ISDIR(st.st_mode)) good = lance_digest_folder(inner, root, digest);
@@ -141,7 +184,8 @@ typedef struct {
     const vector_definition *definition;
     const vector_served *served;
     lh_session *session;
-    const char *folder;
+    char folder[LANCE_PATH_BYTES]; /* while it is made */
+    char rows[LANCE_PATH_BYTES];   /* the dataset in it */
 } lance;
 
 static lh_code lance_run(const lance *l, lh_buf *sql, lh_error *err) {
@@ -175,7 +219,7 @@ static lh_code lance_write_part(const lance *l, size_t *row, bool first, lh_erro
     if (count) LH_TRY(lh_session_append(l->session, "lance_rows", columns, 3, count, err));
     lh_buf_printf(&sql, "COPY (SELECT n, text, CAST(embedding AS FLOAT[%zu]) AS embedding FROM temp.lance_rows) TO ",
                   dimensions);
-    lh_buf_sql_string(&sql, lh_str_from(l->folder));
+    lh_buf_sql_string(&sql, lh_str_from(l->rows));
     lh_buf_printf(&sql, " (FORMAT lance, MODE '%s')", first ? "overwrite" : "append");
     return count ? lance_run(l, &sql, err) : LH_OK;
 }
@@ -201,13 +245,13 @@ static lh_code lance_index(const lance *l, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
     const char *language = lance_language(l->definition->locale);
     lh_buf_append(&sql, LH_STR("CREATE INDEX lakehouse_vectors ON "));
-    lh_buf_sql_string(&sql, lh_str_from(l->folder));
+    lh_buf_sql_string(&sql, lh_str_from(l->rows));
     lh_buf_printf(&sql, " (embedding) USING %s WITH (metric_type = '%s', num_partitions = %zu)",
                   l->definition->metric == LH_ANN_DOT ? "IVF_FLAT" : "IVF_SQ",
                   lh_ann_metric_name(l->definition->metric), lance_partitions(l->served));
     LH_TRY(lance_run(l, &sql, err));
     lh_buf_append(&sql, LH_STR("CREATE INDEX lakehouse_words ON "));
-    lh_buf_sql_string(&sql, lh_str_from(l->folder));
+    lh_buf_sql_string(&sql, lh_str_from(l->rows));
     lh_buf_printf(&sql,
                   " (text) USING INVERTED WITH (base_tokenizer = 'simple', language = '%s', stem = %s, lower_case = "
                   "true, ascii_folding = true, remove_stop_words = false, with_position = false, max_token_length = "
@@ -216,33 +260,101 @@ static lh_code lance_index(const lance *l, lh_error *err) {
     return lance_run(l, &sql, err);
 }
 
-static lh_code lance_write(lance *l, lh_cancel *cancel, lh_error *err) {
+static lh_code lance_write_anew(const lance *l, lh_error *err) {
     size_t row = 0;
-    LH_TRY(lh_session_open(l->vector->lance, cancel, &l->session, err));
-    lh_code code = LH_OK;
-    for (bool first = true; code == LH_OK && row < l->served->row_count; first = false)
-        code = lance_write_part(l, &row, first, err);
-    if (code == LH_OK) code = lance_index(l, err);
-    lh_session_close(l->session);
-    return code;
+    if (mkdir(l->folder, 0700) != 0) return lh_fail_errno(err, errno, "cannot make the folder of a Lance dataset");
+    for (bool first = true; row < l->served->row_count; first = false) LH_TRY(lance_write_part(l, &row, first, err));
+    return lance_index(l, err);
+}
+
+/* ---- from an older one ---- */
+
+static size_t lance_count_gone(const vector_served *s) {
+    size_t gone = 0;
+    for (size_t row = 0; row < s->base_rows; row++) gone += s->rows[row].chunk < 0;
+    return gone;
+}
+
+/* Those that went before are not there, which is no error. It deletes from attached folders only. */
+static lh_code lance_delete(const lance *l, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(1 << 20), rows = LH_BUF_INIT(1 << 20);
+    size_t count = 0;
+    for (size_t row = 0; row < l->served->base_rows; row++)
+        if (l->served->rows[row].chunk < 0) lh_buf_printf(&rows, "%s%zu", count++ ? "," : "", row);
+    LH_TRY(lh_buf_check(&rows, err));
+    if (!count) return LH_OK;
+    lh_buf_append(&sql, LH_STR("DETACH DATABASE IF EXISTS lance_changed"));
+    LH_TRY(lance_run(l, &sql, err));
+    lh_buf_append(&sql, LH_STR("ATTACH "));
+    lh_buf_sql_string(&sql, lh_str_from(l->folder));
+    lh_buf_append(&sql, LH_STR(" AS lance_changed (TYPE lance)"));
+    LH_TRY(lance_run(l, &sql, err));
+    lh_buf_printf(&sql, "DELETE FROM lance_changed.main.rows WHERE n IN (%.*s)", LH_STR_ARG(lh_buf_str(&rows)));
+    LH_TRY(lance_run(l, &sql, err));
+    lh_buf_append(&sql, LH_STR("DETACH DATABASE lance_changed"));
+    return lance_run(l, &sql, err);
+}
+
+static lh_code lance_index_more(const lance *l, lh_error *err) {
+    static const char *const names[] = {"lakehouse_vectors", "lakehouse_words"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
+        lh_buf_printf(&sql, "ALTER INDEX %s ON ", names[i]);
+        lh_buf_sql_string(&sql, lh_str_from(l->rows));
+        lh_buf_append(&sql, LH_STR(" OPTIMIZE WITH (mode = 'append')"));
+        LH_TRY(lance_run(l, &sql, err));
+    }
+    return LH_OK;
+}
+
+static lh_code lance_write_changes(const lance *l, lh_error *err) {
+    size_t row = l->served->base_rows;
+    while (row < l->served->row_count) LH_TRY(lance_write_part(l, &row, false, err));
+    LH_TRY(lance_delete(l, err));
+    return lance_index_more(l, err);
+}
+
+/* That of the rows which these were extended from, with what came and went since. False: there is none, or none that is whole, or
+ * too much has changed, or it failed. */
+static bool lance_extend(const lance *l) {
+    char base[LANCE_PATH_BYTES];
+    const vector_served *s = l->served;
+    if (!s->base_binding || lance_path(l->vector, s->name, s->base_binding, base, NULL) != LH_OK ||
+        lance_count_gone(s) > LANCE_GONE_MAX || lance_count_parts(base) >= LANCE_PARTS_MAX ||
+        !lance_is_whole(base, s->base_binding))
+        return false;
+    if (lance_link_tree(base, l->folder) && lance_write_changes(l, NULL) == LH_OK) return true;
+    vector_lance_remove_tree(l->folder);
+    return false;
+}
+
+static lh_code lance_write(lance *l, lh_cancel *cancel, bool *ret_extended, lh_error *err) {
+    LH_CLEANUP(lh_session_closep) lh_session *session = NULL;
+    LH_TRY(lh_session_open(l->vector->lance, cancel, &session, err));
+    l->session = session;
+    *ret_extended = lance_extend(l);
+    return *ret_extended ? LH_OK : lance_write_anew(l, err);
 }
 
 /* Under another name until it is whole. */
 static lh_code lance_make(lh_vector *vector, const vector_definition *d, const vector_served *served, lh_cancel *cancel,
                           lh_error *err) {
-    char folder[LANCE_PATH_BYTES];
     const lh_uuid id = lh_uuid_new();
-    if (snprintf(folder, sizeof folder, "%.*s/%s.tmp", LH_STR_ARG(vector->folder), id.text) >= (int)sizeof folder)
+    lance l = {.vector = vector, .definition = d, .served = served};
+    bool extended = false;
+    if (snprintf(l.folder, sizeof l.folder, "%.*s/%s.tmp", LH_STR_ARG(vector->folder), id.text) >=
+            (int)sizeof l.folder ||
+        snprintf(l.rows, sizeof l.rows, "%s/" LANCE_ROWS, l.folder) >= (int)sizeof l.rows)
         return lh_fail(err, LH_INVALID, "the path of the folder of indexes is too long");
-    lance l = {.vector = vector, .definition = d, .served = served, .folder = folder};
-    lh_code code = lance_write(&l, cancel, err);
-    if (code == LH_OK) code = lance_write_sum(folder, served->binding, err);
+    lh_code code = lance_write(&l, cancel, &extended, err);
+    if (code == LH_OK) code = lance_write_sum(l.folder, served->binding, err);
     if (code == LH_OK) {
         vector_lance_remove_tree(served->lance); /* what is there is not whole */
-        if (rename(folder, served->lance) != 0)
+        if (rename(l.folder, served->lance) != 0)
             code = lh_fail_errno(err, errno, "cannot name the Lance dataset of the index '%.*s'", LH_STR_ARG(d->name));
     }
-    if (code != LH_OK) vector_lance_remove_tree(folder);
+    if (code == LH_OK) vector_count(vector, extended ? &vector->stats.lance_extended : &vector->stats.lance_made);
+    else vector_lance_remove_tree(l.folder);
     return code;
 }
 
@@ -252,16 +364,11 @@ static lh_code lance_ready_locked(lh_vector *vector, const vector_definition *d,
     if (atomic_load_explicit(&served->lance_ready, memory_order_acquire)) return LH_OK;
     if (!served->lance) {
         char path[LANCE_PATH_BYTES];
-        const lh_sha256 hash = lh_sha256_of(lh_str_from(served->binding));
-        int length = snprintf(path, sizeof path, "%.*s/%.*s.lance-%.16s", LH_STR_ARG(vector->folder),
-                              LH_STR_ARG(served->name), lh_sha256_to_hex(&hash).text);
-        served->lance = length < (int)sizeof path ? strdup(path) : NULL;
+        LH_TRY(lance_path(vector, served->name, served->binding, path, err));
+        served->lance = strdup(path);
         if (!served->lance) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     }
-    if (!lance_is_whole(served->lance, served->binding)) {
-        LH_TRY(lance_make(vector, d, served, cancel, err));
-        vector_count(vector, &vector->stats.lance_made);
-    }
+    if (!lance_is_whole(served->lance, served->binding)) LH_TRY(lance_make(vector, d, served, cancel, err));
     lance_sweep(vector, served->name, strrchr(served->lance, '/') + 1);
     atomic_store_explicit(&served->lance_ready, true, memory_order_release);
     return LH_OK;
@@ -316,6 +423,12 @@ static lh_code lance_ask(lh_vector *vector, lh_buf *sql, const lh_json *params, 
     return lh_session_each(session, lh_buf_str(sql), params, lance_take, found, err);
 }
 
+static void lance_rows_sql(const vector_lance_query *q, lh_buf *into) {
+    char path[LANCE_PATH_BYTES + 16];
+    snprintf(path, sizeof path, "%s/" LANCE_ROWS, q->served->lance);
+    lh_buf_sql_string(into, lh_str_from(path));
+}
+
 /* " WHERE n NOT IN (…)" of the rows that are not allowed. False: they are too many to be told. */
 static bool lance_left_out_sql(const vector_lance_query *q, lh_buf *into) {
     size_t count = 0;
@@ -334,7 +447,7 @@ lh_code vector_lance_near(lh_vector *vector, const vector_lance_query *q, uint64
     lance_found found = {.query = q, .bits = bits};
     size_t probes = lance_partitions(q->served) * 3 / 4;
     lh_buf_append(&sql, LH_STR("SELECT n FROM lance_vector_search("));
-    lh_buf_sql_string(&sql, lh_str_from(q->served->lance));
+    lance_rows_sql(q, &sql);
     lh_buf_append(&sql, LH_STR(", 'embedding', ["));
     for (uint32_t i = 0; i < q->dimensions; i++) lh_buf_printf(&sql, "%s%.9g", i ? "," : "", (double)q->vector[i]);
     lh_buf_printf(&sql, "]::FLOAT[%" PRIu32 "], k = %" PRIu32 ", prefilter = true, refine_factor = %d, nprobs = %zu)",
@@ -361,7 +474,7 @@ lh_code vector_lance_words(lh_vector *vector, const vector_lance_query *q, vecto
     lh_json_append(params, lh_json_new_string(arena, q->text));
     LH_TRY(lh_arena_check(arena, err));
     lh_buf_append(&sql, LH_STR("SELECT n, [_score]::FLOAT[] FROM lance_fts("));
-    lh_buf_sql_string(&sql, lh_str_from(q->served->lance));
+    lance_rows_sql(q, &sql);
     lh_buf_printf(&sql, ", 'text', $1, k = %" PRIu32 ")", q->k);
     LH_TRY(lance_ask(vector, &sql, params, &found, err));
     qsort(hits, found.count, sizeof *hits, lance_order);

@@ -305,6 +305,10 @@ static lh_code load_finish(load *l, lh_ann_index **ann, vector_served **ret, lh_
     lh_str binding = load_binding(&l->head, &hash, arena);
     if (code == LH_OK && (served->binding = strndup(binding.ptr, binding.len)) == NULL)
         code = lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
+    if (code == LH_OK && l->base && l->base->binding) {
+        served->base_binding = strdup(l->base->binding); /* without: what stands on it is made anew */
+        served->base_rows = l->first;
+    }
     if (code != LH_OK) {
         vector_served_free(served);
         return code;

@@ -487,6 +487,18 @@ static lh_code search_rerank(search *s, lh_json **items, lh_error *err) {
 
 /* ---- all of it ---- */
 
+/* More than our own words take are theirs to refuse. */
+static bool search_has_few_words(const search *s) {
+    LH_CLEANUP(vector_terms_freep) vector_terms *terms = NULL;
+    lh_str word;
+    size_t count = 0;
+    if (vector_terms_new(s->definition.locale, &terms, NULL) != LH_OK ||
+        vector_terms_begin(terms, s->text, NULL) != LH_OK)
+        return false;
+    while (count <= VECTOR_QUERY_TERMS_MAX && vector_terms_next(terms, s->text, &word)) count++;
+    return count <= VECTOR_QUERY_TERMS_MAX;
+}
+
 /* Lance is asked for who sees all: what it makes of words counts hidden rows, and how it was done would tell how many there are.
  * With a filter its words come too late (docs/adr/0035). */
 static lh_code search_prepare_lance(search *s, bool words, lh_error *err) {
@@ -494,8 +506,8 @@ static lh_code search_prepare_lance(search *s, bool words, lh_error *err) {
     if (!vector_is_lance(&s->definition) || s->mode == SEARCH_EXACT || vector_served_live(s->served) == 0) return LH_OK;
     LH_TRY(vector_lance_ready(s->vector, &s->definition, s->served, s->caller->cancel, err));
     s->lance = !s->relation && s->query;
-    s->words_by_lance = words && !s->relation && !filtered;
-    s->by_lance = !s->relation && !(words && filtered);
+    s->words_by_lance = words && !s->relation && !filtered && search_has_few_words(s);
+    s->by_lance = !s->relation && s->words_by_lance == words;
     return LH_OK;
 }
 

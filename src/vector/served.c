@@ -13,6 +13,7 @@ void vector_served_free(vector_served *served) {
     if (served->file) munmap((void *)(uintptr_t)served->file, served->file_bytes);
     vector_bm25_free(served->bm25);
     free(served->binding);
+    free(served->base_binding);
     free(served->lance);
     free(served->order);
     free(served->ids);

@@ -51,7 +51,7 @@ typedef struct lh_vector_stats {
     uint64_t indexes, bytes;                   /* held ready */
     uint64_t searches;                         /* those that were answered */
     uint64_t from_table, from_files, extended; /* how they were made ready, since the start */
-    uint64_t lance_made;                       /* Lance datasets, since the start */
+    uint64_t lance_made, lance_extended;       /* Lance datasets, since the start */
 } lh_vector_stats;
 lh_vector_stats lh_vector_get_stats(lh_vector *vector);
 /* What jobs are to know; borrowed as long as vector. */

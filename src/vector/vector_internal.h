@@ -240,6 +240,8 @@ typedef struct vector_served {
     size_t id_count;
     struct vector_bm25 *bm25; /* documents as in `order`; owned; NULL until asked for; under vector's lock */
     char *binding;            /* what its files are bound to; owned */
+    char *base_binding;       /* of the one that it was extended from; owned; NULL: it was not */
+    size_t base_rows;         /* that that one had, which are its first */
     char *lance;              /* folder of its Lance dataset; owned; NULL until made; under lance_lock until ready */
     _Atomic bool lance_ready;
 } vector_served;

@@ -94,12 +94,30 @@ def test_it_follows_the_table(server):
     server.sql("DELETE FROM follows WHERE candidate_id = 'C0002'")
     server.ingest(lines([("NEW", "TX", "Pastry cook of renown.")]), "follows", mode="append")
     assert "C0002" not in [i["id"] for i in found(server, index="follows", query=varied(3)[2][2], k=20)["items"]]  # at once
+    made, extended = (server.metric(f"lakehouse_vector_lance_{n}_total") for n in ("made", "extended"))
     result = index(server, "follows", backend="lance")["result"]
     assert (result["embedded_rows"], result["removed_rows"]) == (2, 1)
     assert found(server, index="follows", query="welder of ships", mode="text")["items"][0]["id"] == "C0001"
     assert found(server, index="follows", query="Pastry cook of renown.", k=1)["items"][0]["id"] == "NEW"
     after = datasets(server, "follows")
     assert len(after) == 1 and after != before
+    assert (server.metric("lakehouse_vector_lance_made_total"), server.metric("lakehouse_vector_lance_extended_total")) == (made, extended + 1)
+    for query, mode in (("desk 17", "text"), (varied(20)[17][2], "hnsw"), (varied(20)[1][2], "hnsw"), ("Badge 15838", "hybrid")):
+        ids = [i["id"] for i in found(server, index="follows", query=query, mode=mode, k=290)["items"]]
+        assert len(ids) == len(set(ids)) and "C0002" not in ids
+    near, exact = (hits(found(server, index="follows", query="Pastry cook of ships", k=300, mode=mode)) for mode in ("hnsw", "exact"))
+    assert near == exact and len(near) == 300  # 298 of before, one changed, one new
+    assert server.request("POST", "/vectors/search", json={"index": "follows", "query": " ".join(f"word{n}" for n in range(1100)), "mode": "text"}).status_code == 422
+
+
+def test_a_dataset_is_extended_until_it_is_in_many_parts(server):
+    server.ingest(lines(varied(300)), "parts")
+    index(server, "parts", backend="lance")
+    for n in range(20):
+        server.ingest(lines([(f"N{n}", "TX", f"Pastry cook number {n} of renown.")]), "parts", mode="append")
+        index(server, "parts", backend="lance")
+    assert 1 <= len(list(datasets(server, "parts")[0].glob("rows.lance/data/*"))) < 17
+    assert {i["id"] for i in found(server, index="parts", query="pastry", mode="text", k=50)["items"]} == {f"N{n}" for n in range(20)}
 
 
 def test_a_dataset_that_is_torn_or_gone_is_made_anew_and_a_whole_one_is_taken(tmp_path):
@@ -121,7 +139,7 @@ def test_a_dataset_that_is_torn_or_gone_is_made_anew_and_a_whole_one_is_taken(tm
             text[len(text) // 2] ^= 1
             data.write_bytes(text)
         elif harm == "more":
-            (folder / "data/more.lance").write_bytes(b"x")
+            (folder / "rows.lance/data/more.lance").write_bytes(b"x")
         elif harm == "gone":
             shutil.rmtree(folder)
         else:
