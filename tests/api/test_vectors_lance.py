@@ -1,7 +1,6 @@
-"""Indexes of the backend lance: a Lance dataset beside the table, asked by who sees every row, never taken at its word about who sees
+"""Indexes of the backend lance: a Lance dataset beside the table, asked for who sees every row, never taken at its word about who sees
 what. The extension is not part of every set-up: without it (tools/setup-lance) these tests are skipped."""
 import os
-import pathlib
 import shutil
 
 import pytest
@@ -185,7 +184,6 @@ def test_sql_from_outside_never_gets_to_lance(server):
     for sql in (f"SELECT * FROM '{folder}'", f"SELECT * FROM lance_vector_search('{folder}', 'embedding', [1.0]::FLOAT[1])",
                 f"SELECT * FROM lance_fts('{folder}', 'text', 'nurse')", f"ATTACH '{folder.parent}' AS l (TYPE lance)", f"COPY (SELECT 1) TO '{folder}x' (FORMAT lance)"):
         assert server.query(sql).status_code in (400, 403), sql
-    assert server.sql("SELECT count(*) FROM duckdb_functions() WHERE function_name LIKE '%lance%'") == [[0]] if server.query("SELECT count(*) FROM duckdb_functions()").status_code == 200 else True
 
 
 def test_hidden_rows_are_no_candidates(tmp_path):
