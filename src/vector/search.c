@@ -372,7 +372,7 @@ static lh_code search_near_by_lance(search *s, uint32_t k, const uint64_t **ret,
     lh_error why = {0};
     lh_code code = vector_lance_near(s->vector, &query, bits, &found, &why);
     if (code == LH_CANCELLED) return *err = why, code;
-    if (code == LH_OK && found >= (k < there ? k : there)) *ret = bits;
+    if (code == LH_OK && found && found >= (k < there ? k : there)) *ret = bits;
     else s->by_lance = false;
     return LH_OK;
 }

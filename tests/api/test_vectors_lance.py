@@ -72,9 +72,9 @@ def test_filters_come_before_the_ranking(server):
     server.ingest(lines(varied(1500)), "filtered")
     index(server, "filtered", backend="lance")
     query = TEXTS[0]
-    for condition, by in (("candidate_id <> 'C0000'", "lance"), ("state = 'TX'", "lance"), ("candidate_id = 'C0005'", "exact"), ("candidate_id = 'none'", "lance")):
+    for condition, by in (("candidate_id <> 'C0000'", "lance"), ("state = 'TX'", "lance"), ("candidate_id = 'C0005'", "exact"), ("candidate_id = 'none'", "exact")):
         near, exact = (found(server, index="filtered", query=query, k=10, filter=condition, mode=mode) for mode in ("hnsw", "exact"))
-        assert len(near["items"]) == len(exact["items"])
+        assert len(near["items"]) == len(exact["items"]) and near["ranked_by"] == by, condition
         allowed = {row[0] for row in server.sql(f"SELECT candidate_id FROM filtered WHERE {condition}")}
         assert {i["id"] for i in near["items"]} <= allowed and len(near["items"]) == min(10, len(allowed)), condition
     gone = found(server, index="filtered", query=query, k=10, filter="state <> 'TX' AND state <> 'CA'")
