@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from governed import ADMIN, Lake, allow
-from harness import BUILD, Server
-from test_vectors import HASH, TEXTS, index, lines, people, submit
+from harness import BUILD, Server, wait_for
+from test_vectors import HASH, TEXTS, ended, index, lines, people, submit
 
 pytestmark = pytest.mark.skipif(not (BUILD / "extensions/lance.duckdb_extension").exists(), reason="tools/setup-lance was not run")
 KEYS = {**HASH, "LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN}
@@ -208,3 +208,17 @@ def test_hidden_rows_are_no_candidates(tmp_path):
         assert found(server, index="people", query="zebra", mode="text", k=50)["items"]
         server.stop()
     assert answers[0] == answers[1]
+
+
+def test_a_server_killed_while_it_makes_a_dataset_makes_it_again(tmp_path):
+    server = Server(tmp_path / "lake", env=HASH)
+    server.ingest(lines(varied(3000)), "killed")
+    job = submit(server, "killed", backend="lance")
+    for _ in range(3):  # within the writing, if that can be met; else behind it
+        wait_for(lambda: list(datasets(server, "killed")) or list((server.root / ".scratch/vectors").glob("*.tmp/rows.lance")))
+        server.kill()
+        server.start()
+    ended(server, job)
+    near, exact = (hits(found(server, index="killed", query="forklift badge 7919", k=20, mode=mode)) for mode in ("hnsw", "exact"))
+    assert near == exact and len(near) == 20 and len(datasets(server, "killed")) == 1
+    server.stop()
