@@ -25,9 +25,8 @@
 enum {
     LANCE_PATH_BYTES = 4096,
     LANCE_PART_BYTES = 64 << 20, /* of rows that are staged at once */
-    LANCE_LEFT_OUT_MAX =
-        1000,         /* rows that its prefilter is told; with more the list takes longer than our exact search */
-    LANCE_REFINE = 4, /* it looks at so many times k by its codes, and by its vectors then */
+    LANCE_LEFT_OUT_MAX = 1000,   /* rows that its prefilter is told: a longer list takes longer than our exact search */
+    LANCE_REFINE = 4,            /* it looks at so many times k by its codes, and by its vectors then */
     LANCE_PARTITION_ROWS = 8192,
     LANCE_PROBES_MIN = 32, /* partitions that are looked at; of more three quarters */
     LANCE_SUM_BYTES = 8192,

@@ -503,11 +503,13 @@ static bool search_has_few_words(const search *s) {
  * With a filter its words come too late (docs/adr/0035). */
 static lh_code search_prepare_lance(search *s, bool words, lh_error *err) {
     bool filtered = !lh_json_is_null(lh_json_get(s->body, "filter"));
-    if (!vector_is_lance(&s->definition) || s->mode == SEARCH_EXACT || vector_served_live(s->served) == 0) return LH_OK;
+    if (!vector_is_lance(&s->definition) || s->relation || s->mode == SEARCH_EXACT ||
+        vector_served_live(s->served) == 0)
+        return LH_OK;
     LH_TRY(vector_lance_ready(s->vector, &s->definition, s->served, s->caller->cancel, err));
-    s->lance = !s->relation && s->query;
-    s->words_by_lance = words && !s->relation && !filtered && search_has_few_words(s);
-    s->by_lance = !s->relation && s->words_by_lance == words;
+    s->lance = s->query != NULL;
+    s->words_by_lance = words && !filtered && search_has_few_words(s);
+    s->by_lance = s->words_by_lance == words;
     return LH_OK;
 }
 
