@@ -16,7 +16,7 @@ define build-preset
 	@cmake --build $(2) -j $(JOBS) $(if $(3),--target $(3))
 endef
 
-.PHONY: help setup setup-test setup-dev build test test-spark test-kit crash asan tsan fuzz bench lint format demo demo-stop clean
+.PHONY: help setup setup-test setup-dev build test test-spark test-kit crash asan tsan fuzz bench bench-ask lint format demo demo-stop clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -64,6 +64,10 @@ fuzz: setup-dev ## every fuzzer for FUZZ_SECONDS (60)
 bench: setup-test ## figures against DuckDB on this machine
 	$(call build-preset,release,build)
 	@tools/bench
+
+bench-ask: setup-test ## how right Ask is, by 60 questions: make bench-ask MODEL=http://host:8000/v1=name
+	$(call build-preset,release,build,lakehouse staffing_gen)
+	@tools/bench ask $(if $(MODEL),--model $(MODEL))
 
 lint: setup-dev ## clang-tidy, the banned functions, the layers
 	$(call build-preset,clang,build-clang)

@@ -87,6 +87,9 @@ typedef struct lh_ann_info {
 } lh_ann_info;
 lh_ann_info lh_ann_info_of(const lh_ann_index *index);
 
+/* A row's vector, as it is kept (of COSINE normalised). Borrowed until the index changes. */
+const float *lh_ann_row(const lh_ann_index *index, uint64_t row);
+
 typedef enum lh_ann_mode {
     LH_ANN_EXACT, /* the k nearest, for certain */
     LH_ANN_HNSW,  /* most of the k nearest; exact where so few rows are allowed that this is faster */

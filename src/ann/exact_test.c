@@ -235,6 +235,16 @@ static void test_ann__bad_questions_are_refused(void) {
     lh_ann_free(index);
 }
 
+static void test_ann__a_row_is_given_as_it_is_kept(void) {
+    const float vectors[] = {3, 4, 0, -2};
+    lh_ann_index *cosine = suite_build(LH_ANN_COSINE, 2, false, LH_HNSW_DEFAULTS, vectors, 2, 1);
+    lh_ann_index *dot = suite_build(LH_ANN_DOT, 2, false, LH_HNSW_DEFAULTS, vectors, 2, 1);
+    CHECK(fabsf(lh_ann_row(cosine, 0)[0] - 0.6f) < 1e-6f && fabsf(lh_ann_row(cosine, 1)[1] + 1) < 1e-6f);
+    CHECK(memcmp(lh_ann_row(dot, 1), vectors + 2, 2 * sizeof *vectors) == 0);
+    lh_ann_free(cosine);
+    lh_ann_free(dot);
+}
+
 static void test_ann__a_search_can_be_cancelled(void) {
     float *vectors = suite_clustered(1, 3000, 64, 10, 0.3f);
     _Atomic bool cancelled = true;
@@ -253,4 +263,5 @@ static void test_ann__a_search_can_be_cancelled(void) {
 LH_TEST_MAIN(LH_TEST(test_ann__exact_is_what_f64_says_for_any_shape),
              LH_TEST(test_ann__equal_rows_come_by_number_however_many),
              LH_TEST(test_ann__kernels_of_the_processor_say_what_plain_c_says),
-             LH_TEST(test_ann__bad_questions_are_refused), LH_TEST(test_ann__a_search_can_be_cancelled))
+             LH_TEST(test_ann__bad_questions_are_refused), LH_TEST(test_ann__a_row_is_given_as_it_is_kept),
+             LH_TEST(test_ann__a_search_can_be_cancelled))

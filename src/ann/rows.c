@@ -267,6 +267,8 @@ void lh_ann_free(lh_ann_index *index) {
     free(index);
 }
 
+const float *lh_ann_row(const lh_ann_index *index, uint64_t row) { return ann_vector(index, row); }
+
 lh_ann_info lh_ann_info_of(const lh_ann_index *index) {
     lh_ann_info info = {.options = index->options,
                         .rows = index->rows,

@@ -103,6 +103,9 @@ static void metrics_vector(lh_buf *out, lh_vector_stats stats) {
     metrics_value(out, "vector_loads_files_total", "counter", "Indexes made ready from their files.", stats.from_files);
     metrics_value(out, "vector_loads_extended_total", "counter",
                   "Indexes made ready from their files and what the table had more or less.", stats.extended);
+    metrics_value(out, "vector_lance_made_total", "counter", "Lance datasets made of indexes.", stats.lance_made);
+    metrics_value(out, "vector_lance_extended_total", "counter",
+                  "Lance datasets made of an older one and what came and went.", stats.lance_extended);
 }
 
 lh_code api_metrics(lh_request *request, lh_error *err) {

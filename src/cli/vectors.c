@@ -24,6 +24,7 @@ static lh_json *vectors_body(const lh_vectors_job *job) {
     vectors_set(job, body, "index", job->index);
     vectors_set(job, body, "model", job->model);
     vectors_set(job, body, "metric", job->metric);
+    vectors_set(job, body, "backend", job->backend);
     for (size_t i = 0; i < job->texts.count; i++)
         lh_json_append(texts, lh_json_new_string(arena, lh_cli_word(&job->texts, i)));
     if (job->texts.count) lh_json_set(arena, body, "text_columns", texts);
@@ -141,6 +142,7 @@ static lh_code vectors_show(lh_vectors_job *job, lh_error *err) {
                                           "text_columns",
                                           "template",
                                           "metric",
+                                          "backend",
                                           "table",
                                           "rows",
                                           "chunks",
@@ -270,6 +272,7 @@ static bool vectors_number(const char *flag, const char *text, uint64_t *ret) {
 
 static bool vectors_is_understood(lh_vectors_job *job, size_t verb) {
     static const char *const units[] = {"characters", "tokens"}, *const metrics[] = {"cosine", "dot", "l2"},
+                             *const backends[] = {"hnsw", "lance"},
                              *const policies[] = {"manual", "on_append", "scheduled"};
     bool is_index = vectors_verbs[verb].run == vectors_index;
     if (is_index && !job->id) lh_cli_complain("index needs --id: the column that tells rows apart, as --id id");
@@ -279,6 +282,7 @@ static bool vectors_is_understood(lh_vectors_job *job, size_t verb) {
     else
         return lh_cli_is_one_of("chunk-unit", job->chunk_unit, units, sizeof units / sizeof *units) &&
                lh_cli_is_one_of("metric", job->metric, metrics, sizeof metrics / sizeof *metrics) &&
+               lh_cli_is_one_of("backend", job->backend, backends, sizeof backends / sizeof *backends) &&
                lh_cli_is_one_of("refresh", job->refresh, policies, sizeof policies / sizeof *policies) &&
                vectors_number("chunk-size", job->chunk_size_text, &job->chunk_size) &&
                vectors_number("chunk-overlap", job->chunk_overlap_text, &job->chunk_overlap) &&
@@ -325,11 +329,9 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
          .help = "index: instead of --text, a text with {columns} in it",
          .text = &job.template_},
         {.name = "index", .value_name = "NAME", .help = "index: its name (default: the dataset's)", .text = &job.index},
-        {.name = "model",
-         .value_name = "NAME",
-         .help = "index: which embeds (default: that of the server)",
-         .text = &job.model},
+        {.name = "model", .value_name = "NAME", .help = "index: which embeds (else the server's)", .text = &job.model},
         {.name = "metric", .value_name = "M", .help = "index: cosine (default), dot, l2", .text = &job.metric},
+        {.name = "backend", .value_name = "B", .help = "index: hnsw (default), lance", .text = &job.backend},
         {.name = "chunk-size",
          .value_name = "N",
          .help = "index: a longer text is cut (1000 characters)",

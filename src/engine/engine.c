@@ -78,7 +78,7 @@ static lh_code engine_open_database(lh_engine *engine, duckdb_database *ret, lh_
     duckdb_destroy_config(&config);
     if (code == LH_OK && !(fault_shim_install(*ret) && bounds_shim_install(*ret)))
         code = lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
-    if (code == LH_OK) code = engine_load_extensions(engine->extension_dir, *ret, err);
+    if (code == LH_OK) code = engine_load_extensions(engine->extension_dir, engine->extension, *ret, err);
     if (code == LH_OK) code = engine_register_sample(engine, *ret, err);
     if (code == LH_OK) code = engine_register_masks(&engine->masks, *ret, err);
     if (code != LH_OK) duckdb_close(ret);
@@ -123,6 +123,23 @@ lh_code lh_engine_open(const lh_engine_options *options, lh_engine **ret, lh_err
     if (engine->catalog) LH_TRY(engine_hot_new(engine, options, &engine->hot, err));
     LH_TRY(engine_timer_start(engine, err));
     *ret = lh_take(&engine);
+    return LH_OK;
+}
+
+lh_code lh_engine_open_beside(const lh_engine *engine, const char *extension, lh_engine **ret, lh_error *err) {
+    LH_CLEANUP(lh_engine_freep) lh_engine *beside = NULL;
+    const lh_engine_options options = {.scratch_dir = engine->scratch_dir,
+                                       .extension_dir = engine->extension_dir,
+                                       .threads = engine->threads,
+                                       .memory_bytes = engine->memory_bytes,
+                                       .connections = engine->connections_max,
+                                       .queue_max = engine->queue_max};
+    LH_TRY(engine_new(&beside, err));
+    LH_TRY(engine_copy_options(beside, &options, err));
+    beside->extension = extension;
+    LH_TRY(engine_open_database(beside, &beside->database, err));
+    LH_TRY(engine_timer_start(beside, err));
+    *ret = lh_take(&beside);
     return LH_OK;
 }
 

@@ -27,6 +27,12 @@ typedef struct lh_engine_options {
 /* Opens DuckDB and loads the extensions (tens of ms). No lake yet: the catalog is served by us, so attach
  * after listening. Owned: lh_engine_free(). Errors: NOT_FOUND (extension, says where it looked), INTERNAL. */
 LH_MUST_CHECK lh_code lh_engine_open(const lh_engine_options *options, lh_engine **ret, lh_error *err);
+/* Another DuckDB beside that one, without the lake, for statements of our own that need an extension which is not part of every set-up
+ * ("lance"): what such a one opens DuckDB's locks do not stop (docs/adr/0035), so no SQL from outside may ever reach it. It takes that
+ * extension alone; folders, threads and limits are the first's. Owned: lh_engine_free(). Errors: UNAVAILABLE (it is not set up, says
+ * how), CORRUPT (it is another file), INTERNAL. */
+LH_MUST_CHECK lh_code lh_engine_open_beside(const lh_engine *engine, const char *extension, lh_engine **ret,
+                                            lh_error *err);
 /* Attaches our catalog at url ("http://127.0.0.1:3100/iceberg") with the internal token, then locks the configuration. */
 LH_MUST_CHECK lh_code lh_engine_attach(lh_engine *engine, lh_str url, lh_str token, lh_error *err);
 /* After a bucket came or went: opens another DuckDB that may reach just those that there are now. What runs ends in the one

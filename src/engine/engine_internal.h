@@ -66,6 +66,7 @@ struct lh_engine {
     lh_registry *registry;
     unsigned connections_max, queue_max;
     lh_str scratch_dir, extension_dir, default_namespace; /* owned */
+    const char *extension;                                /* that it has alone; static; NULL: those of every engine */
     lh_str url, token;                                    /* owned: of the catalog, once attached */
     unsigned threads;
     uint64_t memory_bytes;
@@ -139,8 +140,9 @@ lh_code engine_lock_table(lh_engine *engine, lh_table_name name, lh_cancel *canc
 void engine_table_locks_free(lh_engine *engine);
 
 /* ---- extension.c ---- */
-/* Checks and loads every extension that the engine needs. Errors: NOT_FOUND, CORRUPT (not the file that was built with). */
-lh_code engine_load_extensions(lh_str folder, duckdb_database database, lh_error *err);
+/* Checks and loads every extension that an engine needs; or, of those that are not part of every set-up, the one of that name. Errors:
+ * NOT_FOUND, of such a one UNAVAILABLE; CORRUPT (not the file that was built with). */
+lh_code engine_load_extensions(lh_str folder, const char *alone, duckdb_database database, lh_error *err);
 
 /* ---- bulk.c ---- */
 lh_code engine_bulk_each(duckdb_result result, lh_chunk_fn each, void *ctx, lh_error *err);

@@ -62,13 +62,27 @@ static lh_code extension_load(const known_file *extension, lh_str folder, duckdb
     return engine_execute(connection, sql.ptr, err);
 }
 
-lh_code engine_load_extensions(lh_str folder, duckdb_database database, lh_error *err) {
+static lh_code extension_load_optional(const char *name, lh_str folder, duckdb_connection connection, lh_error *err) {
+    static const known_file optional[] = {ENGINE_OPTIONAL_EXTENSIONS};
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
+        if (strcmp(optional[i].name, name) != 0) continue;
+        lh_code code = extension_load(&optional[i], folder, connection, err);
+        if (code != LH_NOT_FOUND) return code;
+        return lh_fail(err, LH_UNAVAILABLE,
+                       "the DuckDB extension '%s' is not set up: run `tools/setup-%s`, or put the file of this build "
+                       "into engine.extension_dir",
+                       name, name);
+    }
+    return lh_fail(err, LH_INTERNAL, "engine: there is no optional extension '%s'", name);
+}
+
+lh_code engine_load_extensions(lh_str folder, const char *alone, duckdb_database database, lh_error *err) {
     static const known_file extensions[] = {ENGINE_EXTENSIONS};
     duckdb_connection connection = NULL;
     if (duckdb_connect(database, &connection) == DuckDBError)
         return lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
-    lh_code code = LH_OK;
-    for (size_t i = 0; code == LH_OK && i < sizeof extensions / sizeof *extensions; i++)
+    lh_code code = alone ? extension_load_optional(alone, folder, connection, err) : LH_OK;
+    for (size_t i = 0; !alone && code == LH_OK && i < sizeof extensions / sizeof *extensions; i++)
         code = extension_load(&extensions[i], folder, connection, err);
     duckdb_disconnect(&connection);
     return code;

@@ -19,7 +19,8 @@ static void index_sweep(const char *folder) {
         bool half = lh_str_ends(name, LH_STR(".tmp")) || lh_str_search(name, LH_STR(".tmp-")) != SIZE_MAX ||
                     lh_str_starts(name, LH_STR("spool-"));
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (half && stat(path, &st) == 0 && st.st_mtime < lh_time_now_ms() / 1000 - INDEX_LEFT_S) unlink(path);
+        if (half && stat(path, &st) == 0 && st.st_mtime < lh_time_now_ms() / 1000 - INDEX_LEFT_S)
+            vector_lance_remove_tree(path);
     }
     if (all) closedir(all);
 }
@@ -29,6 +30,7 @@ lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_erro
     char folder[4096];
     if (!vector) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     pthread_mutex_init(&vector->lock, NULL);
+    pthread_mutex_init(&vector->lance_lock, NULL);
     lh_cond_init(&vector->changed);
     long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     vector->engine = options->engine;
@@ -59,10 +61,12 @@ void lh_vector_free(lh_vector *vector) {
     if (!vector) return;
     vector_recall_free(vector);
     vector_served_free_all(vector);
+    lh_engine_free(vector->lance);
     lh_str_free(vector->folder);
     lh_str_free(vector->locale);
     pthread_cond_destroy(&vector->changed);
     pthread_mutex_destroy(&vector->lock);
+    pthread_mutex_destroy(&vector->lance_lock);
     free(vector);
 }
 
@@ -227,6 +231,7 @@ lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body, c
     LH_TRY(index_look(vector, caller, &d, arena, err));
     LH_TRY(index_choose_model(vector, caller, &d, arena, err));
     LH_TRY(index_check_same(vector, body, &d, arena, err));
+    if (vector_is_lance(&d)) LH_TRY(vector_lance_require(vector, err));
     lh_json *spec = vector_definition_json(&d, arena);
     lh_json_set_bool(arena, spec, "over_view", d.over_view);
     lh_json_set_bool(arena, spec, "id_is_integer", d.id_is_integer);

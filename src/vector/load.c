@@ -56,6 +56,7 @@ void vector_load_remove_files(lh_vector *vector, lh_str name) {
     char path[LOAD_PATH_BYTES];
     if (load_path(vector, name, ".texts", path, NULL) == LH_OK) unlink(path);
     if (load_path(vector, name, ".ann", path, NULL) == LH_OK) unlink(path);
+    vector_lance_remove(vector, name);
 }
 
 static bool load_grow(void *pointer, size_t *room, size_t needed, size_t size) {
@@ -279,9 +280,10 @@ static vector_served *load_open(load *l) {
     if (good) {
         texts_head head = l->head;
         head.snapshot_id = served->snapshot_id;
+        lh_str binding = load_binding(&head, &served->config, &hash, arena);
         good = load_path(l->vector, l->definition->table.name, ".ann", path, NULL) == LH_OK &&
-               lh_ann_open(path, load_binding(&head, &served->config, &hash, arena), l->vector->threads, &served->ann,
-                           NULL) == LH_OK &&
+               (served->binding = strndup(binding.ptr, binding.len)) != NULL &&
+               lh_ann_open(path, binding, l->vector->threads, &served->ann, NULL) == LH_OK &&
                lh_ann_info_of(served->ann).rows == served->row_count && load_list_ids(served, NULL) == LH_OK;
     }
     lh_arena_free(arena);
@@ -305,15 +307,20 @@ static lh_code load_finish(load *l, lh_ann_index **ann, vector_served **ret, lh_
     if (!texts_map(l->path, &l->head, served, &hash))
         code = lh_fail(err, LH_IO, "the texts of the index '%.*s' cannot be mapped", LH_STR_ARG(l->definition->name));
     if (code == LH_OK) code = load_list_ids(served, err);
+    lh_str binding = load_binding(&l->head, &served->config, &hash, arena);
+    if (code == LH_OK && (served->binding = strndup(binding.ptr, binding.len)) == NULL)
+        code = lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
+    if (code == LH_OK && l->base && l->base->binding) {
+        served->base_binding = strdup(l->base->binding); /* without: what stands on it is made anew */
+        served->base_rows = l->first;
+    }
     if (code != LH_OK) {
         vector_served_free(served);
         return code;
     }
     served->ann = lh_take(ann);
     served->bytes += (size_t)lh_ann_info_of(served->ann).heap_bytes;
-    if (lh_ann_save(served->ann, graph, load_binding(&l->head, &served->config, &hash, arena), NULL) == LH_OK &&
-        rename(l->path, texts) == 0)
-        l->path[0] = '\0';
+    if (lh_ann_save(served->ann, graph, binding, NULL) == LH_OK && rename(l->path, texts) == 0) l->path[0] = '\0';
     *ret = served;
     return LH_OK;
 }
@@ -323,7 +330,8 @@ static lh_code load_finish(load *l, lh_ann_index **ann, vector_served **ret, lh_
 static lh_code load_whole(load *l, vector_served **ret, lh_error *err) {
     LH_CLEANUP(lh_session_closep) lh_session *session = NULL;
     LH_CLEANUP(lh_ann_freep) lh_ann_index *ann = NULL;
-    const lh_ann_options options = {l->definition->metric, l->definition->dimensions, true, l->definition->hnsw};
+    const lh_ann_options options = {l->definition->metric, l->definition->dimensions, !vector_is_lance(l->definition),
+                                    l->definition->hnsw};
     const lh_ann_work work = {.threads = l->vector->threads, .cancelled = lh_cancel_flag(l->cancel)};
     LH_TRY(texts_begin(l, err));
     LH_TRY(lh_session_open(l->vector->engine, l->cancel, &session, err));

@@ -33,10 +33,13 @@ typedef struct {
     search_mode mode;
     double weights[VECTOR_WAYS]; /* of a hybrid search */
     bool rerank;
-    lh_str reranker;    /* its model; empty: the task's */
-    uint64_t *allowed;  /* by row; NULL: every row */
-    uint64_t *by_order; /* the same by served->order */
-    bool changed;       /* the dataset is another than was embedded: rows may be gone */
+    lh_str reranker;     /* its model; empty: the task's */
+    uint64_t *allowed;   /* by row; NULL: every row */
+    uint64_t *by_order;  /* the same by served->order */
+    bool changed;        /* the dataset is another than was embedded: rows may be gone */
+    bool lance;          /* its Lance dataset is asked which rows are near */
+    bool words_by_lance; /* and where the words are */
+    bool by_lance;       /* and ranked all that was */
 } search;
 
 /* ---- what is asked ---- */
@@ -342,16 +345,51 @@ static lh_code search_tell(search *s, const vector_hit *hits, size_t count, lh_j
     return lh_arena_check(s->arena, err);
 }
 
+static size_t search_count_allowed(const search *s) {
+    size_t count = 0;
+    if (!s->allowed) return vector_served_live(s->served);
+    for (size_t i = 0; i <= s->served->row_count / 64; i++) count += (size_t)__builtin_popcountll(s->allowed[i]);
+    return count;
+}
+
+static vector_lance_query search_lance_query(const search *s, uint32_t k) {
+    return (vector_lance_query){.served = s->served,
+                                .vector = s->query,
+                                .dimensions = s->definition.dimensions,
+                                .k = k,
+                                .text = s->text,
+                                .allowed = s->allowed,
+                                .cancel = s->caller->cancel};
+}
+
+/* *ret: the rows that Lance holds for the nearest, which are then scored as all others are. As it was: it found too few, or
+ * failed (what it keeps in files is a cache): every row is looked at. */
+static lh_code search_near_by_lance(search *s, uint32_t k, const uint64_t **ret, lh_error *err) {
+    uint64_t *bits = LH_ARENA_ARRAY(s->arena, uint64_t, s->served->row_count / 64 + 1);
+    size_t found = 0, there = search_count_allowed(s);
+    const vector_lance_query query = search_lance_query(s, k);
+    LH_TRY(lh_arena_check(s->arena, err));
+    lh_error why = {0};
+    lh_code code = vector_lance_near(s->vector, &query, bits, &found, &why);
+    if (code == LH_CANCELLED) return *err = why, code;
+    if (code == LH_OK && found && found >= (k < there ? k : there)) *ret = bits;
+    else s->by_lance = false;
+    return LH_OK;
+}
+
 static lh_code search_by_vector(search *s, uint32_t k, vector_hit *into, size_t *count, lh_error *err) {
     uint32_t found = 0;
+    const uint64_t *allowed = s->allowed;
     lh_ann_hit *hits = LH_ARENA_ARRAY(s->arena, lh_ann_hit, k);
     LH_TRY(lh_arena_check(s->arena, err));
+    if (s->lance) LH_TRY(search_near_by_lance(s, k, &allowed, err));
+    bool exact = s->mode == SEARCH_EXACT || vector_is_lance(&s->definition);
     const lh_ann_query query = {.vectors = s->query,
                                 .count = 1,
                                 .k = k,
-                                .mode = s->mode == SEARCH_EXACT ? LH_ANN_EXACT : LH_ANN_HNSW,
+                                .mode = exact ? LH_ANN_EXACT : LH_ANN_HNSW,
                                 .ef = vector_served_ef(s->served, &s->definition),
-                                .allowed = s->allowed,
+                                .allowed = allowed,
                                 .threads = s->vector->threads,
                                 .cancelled = lh_cancel_flag(s->caller->cancel)};
     LH_TRY(lh_ann_search(s->served->ann, &query, hits, &found, err));
@@ -378,6 +416,19 @@ static lh_code search_by_text(search *s, uint32_t k, vector_hit *into, size_t *c
     return LH_OK;
 }
 
+/* As above, our own words where it fails. */
+static lh_code search_words_by_lance(search *s, uint32_t k, vector_hit *into, size_t *count, lh_error *err) {
+    size_t found = 0;
+    const vector_lance_query query = search_lance_query(s, k);
+    lh_error why = {0};
+    lh_code code = vector_lance_words(s->vector, &query, into + *count, &found, &why);
+    if (code == LH_CANCELLED) return *err = why, code;
+    *count += found;
+    if (code == LH_OK) return LH_OK;
+    s->words_by_lance = s->by_lance = false;
+    return vector_served_bm25(s->vector, s->served, &s->definition, s->caller->cancel, &s->bm25, err);
+}
+
 /* The best `wanted`; less where there are no more. */
 static lh_code search_rank(search *s, uint32_t wanted, vector_hit **ret, size_t *ret_count, lh_error *err) {
     size_t count = 0;
@@ -387,6 +438,7 @@ static lh_code search_rank(search *s, uint32_t wanted, vector_hit **ret, size_t 
     vector_hit *hits = LH_ARENA_ARRAY(s->arena, vector_hit, VECTOR_WAYS * depth);
     LH_TRY(lh_arena_check(s->arena, err));
     if (s->query) LH_TRY(search_by_vector(s, depth, hits, &count, err));
+    if (s->words_by_lance) LH_TRY(search_words_by_lance(s, depth, hits, &count, err));
     if (s->bm25) LH_TRY(search_by_text(s, depth, hits, &count, err));
     if (s->mode == SEARCH_HYBRID) count = vector_fuse(hits, count, s->weights);
     *ret = hits;
@@ -437,6 +489,32 @@ static lh_code search_rerank(search *s, lh_json **items, lh_error *err) {
 
 /* ---- all of it ---- */
 
+/* More than our own words take are theirs to refuse. */
+static bool search_has_few_words(const search *s) {
+    LH_CLEANUP(vector_terms_freep) vector_terms *terms = NULL;
+    lh_str word;
+    size_t count = 0;
+    if (vector_terms_new(s->definition.locale, &terms, NULL) != LH_OK ||
+        vector_terms_begin(terms, s->text, NULL) != LH_OK)
+        return false;
+    while (count <= VECTOR_QUERY_TERMS_MAX && vector_terms_next(terms, s->text, &word)) count++;
+    return count <= VECTOR_QUERY_TERMS_MAX;
+}
+
+/* Lance is asked for who sees all: what it makes of words counts hidden rows, and how it was done would tell how many there are.
+ * With a filter its words come too late (docs/adr/0035). */
+static lh_code search_prepare_lance(search *s, bool words, lh_error *err) {
+    bool filtered = !lh_json_is_null(lh_json_get(s->body, "filter"));
+    if (!vector_is_lance(&s->definition) || s->relation || s->mode == SEARCH_EXACT ||
+        vector_served_live(s->served) == 0)
+        return LH_OK;
+    LH_TRY(vector_lance_ready(s->vector, &s->definition, s->served, s->caller->cancel, err));
+    s->lance = s->query != NULL;
+    s->words_by_lance = words && !filtered && search_has_few_words(s);
+    s->by_lance = s->words_by_lance == words;
+    return LH_OK;
+}
+
 static lh_code search_in_served(search *s, lh_json **ret, lh_error *err) {
     int64_t now = -1;
     bool there = lh_table_snapshot_id(s->vector->catalog, s->definition.dataset, &now, NULL) == LH_OK;
@@ -444,7 +522,9 @@ static lh_code search_in_served(search *s, lh_json **ret, lh_error *err) {
         return lh_fail(err, LH_CONFLICT, "the dataset of the index '%.*s', %.*s, is gone",
                        LH_STR_ARG(s->definition.name), LH_STR_ARG(lh_table_name_text(s->definition.dataset, s->arena)));
     s->changed = s->definition.over_view || now != s->definition.dataset_snapshot_id;
-    if (s->mode == SEARCH_TEXT || (s->mode == SEARCH_HYBRID && s->weights[VECTOR_BY_TEXT] > 0))
+    bool words = s->mode == SEARCH_TEXT || (s->mode == SEARCH_HYBRID && s->weights[VECTOR_BY_TEXT] > 0);
+    LH_TRY(search_prepare_lance(s, words, err));
+    if (words && !s->words_by_lance)
         LH_TRY(vector_served_bm25(s->vector, s->served, &s->definition, s->caller->cancel, &s->bm25, err));
     LH_TRY(search_allow(s, err));
     return search_find(s, ret, err);
@@ -487,6 +567,8 @@ lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector
     lh_json_set_string(arena, answer, "dataset", lh_table_name_text(s.definition.dataset, arena));
     lh_json_set_string(arena, answer, "model", s.definition.model.name);
     lh_json_set_string(arena, answer, "mode", lh_str_from(search_modes[s.mode]));
+    if (vector_is_lance(&s.definition))
+        lh_json_set_string(arena, answer, "ranked_by", s.by_lance ? LH_STR("lance") : LH_STR("exact"));
     lh_json_set_bool(arena, answer, "reranked", s.rerank);
     lh_json_set_uint(arena, answer, "elapsed_ms", (lh_time_monotonic_ns() - started_ns) / 1000000u);
     *ret = answer;

@@ -307,6 +307,9 @@ lh_code lh_vector_tune(lh_vector *vector, lh_jobs *jobs, const lh_json *body, co
     double target;
     uint32_t k;
     LH_TRY(vector_require_index(vector, caller, lh_json_get_string(body, "index"), arena, &d, err));
+    if (vector_is_lance(&d))
+        return lh_fail(err, LH_CONFLICT, "the index '%.*s' is searched by Lance: it has no graph to tune",
+                       LH_STR_ARG(d.name));
     LH_TRY(vector_recall_target_parse(wanted, &target, err));
     if (lh_json_is_null(wanted)) target = d.recall_target;
     lh_json_set(arena, spec, "recall_target", lh_json_new_real(arena, target));

@@ -67,7 +67,9 @@ struct lh_vector {
     bool loading, reading_words;  /* one of each at a time */
     uint64_t uses;
     lh_vector_stats stats;
-    vector_watch *watch; /* NULL: not started; of who starts and ends it */
+    vector_watch *watch;        /* NULL: not started; of who starts and ends it */
+    pthread_mutex_t lance_lock; /* taken before `lock`; guards what follows, and the making of datasets */
+    lh_engine *lance;           /* owned; NULL until the first index of that backend; then it never changes */
     vector_recall *recall;
 };
 void vector_count(lh_vector *vector, uint64_t *counter); /* one of stats' */
@@ -281,6 +283,11 @@ typedef struct vector_served {
     vector_place *ids; /* by id; owned */
     size_t id_count;
     struct vector_bm25 *bm25; /* documents as in `order`; owned; NULL until asked for; under vector's lock */
+    char *binding;            /* what its files are bound to; owned */
+    char *base_binding;       /* of the one that it was extended from; owned; NULL: it was not */
+    size_t base_rows;         /* that that one had, which are its first */
+    char *lance;              /* folder of its Lance dataset; owned; NULL until made; under lance_lock until ready */
+    _Atomic bool lance_ready;
 } vector_served;
 static inline lh_str vector_served_id(const vector_served *s, size_t row) {
     return (lh_str){s->texts + s->rows[row].at, s->rows[row].id_bytes};
@@ -318,6 +325,32 @@ void vector_served_release(lh_vector *vector, const vector_served *served);
 void vector_served_forget(lh_vector *vector, lh_str table); /* and its files */
 void vector_served_free_all(lh_vector *vector);
 void vector_served_free(vector_served *served);
+
+/* ---- lance.c: one of those as a Lance dataset, of an index of that backend ---- */
+bool vector_is_lance(const vector_definition *definition);
+/* Is there what it takes? Loads it (a second, once). Errors: UNAVAILABLE (it is not set up), CORRUPT. */
+LH_MUST_CHECK lh_code vector_lance_require(lh_vector *vector, lh_error *err);
+/* Makes the dataset, where there is none of these rows that is whole. Errors: as above, a statement's, IO. */
+LH_MUST_CHECK lh_code vector_lance_ready(lh_vector *vector, const vector_definition *definition,
+                                         const vector_served *served, lh_cancel *cancel, lh_error *err);
+typedef struct vector_lance_query {
+    const vector_served *served; /* ready */
+    const float *vector;
+    uint32_t dimensions, k;
+    lh_str text;
+    const uint64_t *allowed; /* by row; NULL: every row */
+    lh_cancel *cancel;
+} vector_lance_query; /* borrowed */
+/* Sets the bits of the rows that it holds for the k nearest. *ret_count: how many; 0 also when it cannot be told which rows are
+ * allowed, because too many are not. Errors: a statement's. */
+LH_MUST_CHECK lh_code vector_lance_near(lh_vector *vector, const vector_lance_query *query, uint64_t *bits,
+                                        size_t *ret_count, lh_error *err);
+/* The k best by their words, best first. hits: room for k. Its statistics are of all rows, and `allowed` is looked at too late to
+ * find k: for who sees every row, without a filter. */
+LH_MUST_CHECK lh_code vector_lance_words(lh_vector *vector, const vector_lance_query *query, vector_hit *hits,
+                                         size_t *ret_count, lh_error *err);
+void vector_lance_remove(const lh_vector *vector, lh_str table); /* its datasets */
+void vector_lance_remove_tree(const char *path);
 
 /* ---- load.c: one of those, from its files, from the table, or from both ---- */
 LH_MUST_CHECK lh_code vector_load(lh_vector *vector, const vector_definition *definition, int64_t snapshot_id,

