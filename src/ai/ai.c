@@ -142,6 +142,15 @@ bool lh_ai_has(const lh_ai *ai, lh_ai_task task, lh_ai_model *ret) {
     return of->ops != NULL;
 }
 
+lh_json *lh_ai_model_json(const lh_ai_model *model, lh_arena *arena) {
+    lh_json *item = lh_json_new_object(arena);
+    lh_json_set_string(arena, item, "provider", model->provider);
+    lh_json_set_string(arena, item, "name", model->name);
+    lh_json_set(arena, item, "version",
+                model->version.len ? lh_json_new_string(arena, model->version) : lh_json_new_null(arena));
+    return item;
+}
+
 lh_code lh_ai_models(lh_ai *ai, lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *body = lh_json_new_object(arena), *items = lh_json_new_array(arena);
     for (size_t i = 0; i < LH_AI_TASKS; i++) {

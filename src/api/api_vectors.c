@@ -1,9 +1,9 @@
 /* /vectors: indexes of embeddings, and searches in them. A search is audited as a statement is. */
-#include "api/governed.h"
+#include "api/vectors.h"
 
 enum { VECTORS_PAGE = 100 };
 
-static lh_code vectors_of(lh_request *request, lh_vector **ret, lh_vector_caller *ret_caller, lh_error *err) {
+lh_code api_vectors_of(lh_request *request, lh_vector **ret, lh_vector_caller *ret_caller, lh_error *err) {
     lh_app *app = lh_request_app(request);
     bool governed, admin = lh_request_may(request, LH_PERMIT_ADMIN);
     lh_permission permission;
@@ -25,7 +25,7 @@ lh_code api_vectors_index(lh_request *request, lh_error *err) {
                                         "model",   "metric",    "backend",      "chunk",    "refresh"};
     static const char *const of_chunk[] = {"size", "overlap", "unit", "locale"}, *const of_refresh[] = {"policy",
                                                                                                         "cron"};
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
     if (!lh_json_is_null(lh_json_get(body, "chunk")))
@@ -44,7 +44,7 @@ lh_code api_vectors_indexes(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
     lh_vector_index_filter filter = {.dataset = lh_request_query(request, "dataset"),
                                      .model = lh_request_query(request, "model")};
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_request_page(request, VECTORS_PAGE, &filter.page, err));
     LH_TRY(lh_vector_index_list(vector, &filter, &caller, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
@@ -54,7 +54,7 @@ lh_code api_vectors_index_get(lh_request *request, lh_error *err) {
     lh_vector *vector;
     lh_vector_caller caller;
     lh_json *index = NULL;
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_vector_index_get(vector, lh_request_param(request, "index"), &caller, lh_request_arena(request), &index,
                                err));
     return lh_respond_json(request, 200, index, err);
@@ -63,7 +63,7 @@ lh_code api_vectors_index_get(lh_request *request, lh_error *err) {
 lh_code api_vectors_index_delete(lh_request *request, lh_error *err) {
     lh_vector *vector;
     lh_vector_caller caller;
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_vector_index_delete(vector, lh_request_app(request)->jobs, lh_request_param(request, "index"), &caller,
                                   lh_request_arena(request), err));
     return lh_respond_empty(request, 204, err);
@@ -73,7 +73,7 @@ lh_code api_vectors_refresh(lh_request *request, lh_error *err) {
     lh_vector *vector;
     lh_vector_caller caller;
     lh_json *answer = NULL;
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_vector_refresh(vector, lh_request_app(request)->jobs, lh_request_param(request, "name"), &caller,
                              lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 202, answer, err);
@@ -83,32 +83,29 @@ lh_code api_vectors_stale(lh_request *request, lh_error *err) {
     lh_vector *vector;
     lh_vector_caller caller;
     lh_json *answer = NULL;
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_vector_stale(vector, &caller, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
 
-/* What was asked, without a vector's numbers. */
-static lh_code vectors_record(lh_request *request, const lh_vector_caller *caller, const lh_json *body,
-                              const lh_json *answer, lh_code code, lh_error *err) {
+lh_code api_vectors_record(lh_request *request, const api_vectors_act *act, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
-    lh_json *said = lh_json_copy(arena, body), *read = lh_json_new_array(arena);
-    lh_str text, datasets, dataset = lh_json_get_string(answer, "dataset");
-    if (dataset.len) lh_json_append(read, lh_json_new_string(arena, dataset));
+    lh_json *said = lh_json_copy(arena, act->body);
+    lh_str text, datasets;
     lh_json_remove(said, LH_STR("vector"));
     LH_TRY(lh_json_write(arena, said, false, &text, err));
-    LH_TRY(lh_json_write(arena, read, false, &datasets, err));
+    LH_TRY(lh_json_write(arena, act->datasets, false, &datasets, err));
     const lh_audit_record record = {.trace_id = lh_trace_current_id(),
-                                    .principal = caller->by,
+                                    .principal = act->by,
                                     .remote = lh_request_remote(request),
-                                    .door = LH_STR("vectors"),
+                                    .door = lh_str_from(act->door),
                                     .statement = text,
                                     .datasets = datasets,
                                     .columns = LH_STR("[]"),
                                     .snapshot_ids = LH_STR("[]"),
-                                    .rows = lh_json_size(lh_json_get(answer, "items")),
-                                    .elapsed_ms = lh_json_uint(lh_json_get(answer, "elapsed_ms"), 0),
-                                    .outcome = code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(code))};
+                                    .rows = act->rows,
+                                    .elapsed_ms = lh_json_uint(lh_json_get(act->answer, "elapsed_ms"), 0),
+                                    .outcome = act->code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(act->code))};
     return lh_audit_append(lh_request_app(request)->journal, &record, err);
 }
 
@@ -120,7 +117,7 @@ lh_code api_vectors_search(lh_request *request, lh_error *err) {
     static const char *const known[] = {"index", "query",   "vector", "k",       "filter",
                                         "mode",  "columns", "model",  "weights", "rerank"};
     static const char *const of_weights[] = {"vector", "text"}, *const of_rerank[] = {"model", "top_n"};
-    LH_TRY(vectors_of(request, &vector, &caller, err));
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
     if (!lh_json_is_null(lh_json_get(body, "weights")))
@@ -128,7 +125,17 @@ lh_code api_vectors_search(lh_request *request, lh_error *err) {
     if (lh_json_is_object(lh_json_get(body, "rerank")))
         LH_TRY(lh_body_check(lh_json_get(body, "rerank"), of_rerank, 2, err));
     lh_code code = lh_vector_search(vector, body, &caller, lh_request_arena(request), &answer, err);
-    lh_code recorded = vectors_record(request, &caller, body, answer, code, code == LH_OK ? err : &ignored);
+    lh_json *datasets = lh_json_new_array(lh_request_arena(request));
+    lh_str dataset = lh_json_get_string(answer, "dataset");
+    if (dataset.len) lh_json_append(datasets, lh_json_new_string(lh_request_arena(request), dataset));
+    const api_vectors_act act = {.door = "vectors",
+                                 .by = caller.by,
+                                 .body = body,
+                                 .answer = answer,
+                                 .datasets = datasets,
+                                 .rows = lh_json_size(lh_json_get(answer, "items")),
+                                 .code = code};
+    lh_code recorded = api_vectors_record(request, &act, code == LH_OK ? err : &ignored);
     if (code != LH_OK) return code;
     LH_TRY(recorded);
     return lh_respond_json(request, 200, answer, err);

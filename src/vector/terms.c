@@ -5,9 +5,11 @@
 
 #include <libstemmer.h>
 #include <unicode/ubrk.h>
+#include <unicode/uchar.h>
 #include <unicode/uloc.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
+#include <unicode/utf8.h>
 #include <unicode/utext.h>
 
 enum {
@@ -99,4 +101,11 @@ lh_str lh_terms_of(lh_terms *terms, lh_str word) {
     if (!terms->stemmer || length == 0) return (lh_str){terms->term, (size_t)length};
     const sb_symbol *stem = sb_stemmer_stem(terms->stemmer, (const sb_symbol *)terms->term, length);
     return stem ? (lh_str){(const char *)stem, (size_t)sb_stemmer_length(terms->stemmer)} : LH_STR_NONE;
+}
+
+bool lh_terms_is_capital(lh_str word) {
+    UChar32 first = 0;
+    if (word.len == 0) return false;
+    U8_GET((const uint8_t *)word.ptr, 0, 0, (int32_t)word.len, first);
+    return first >= 0 && (u_isupper(first) || u_istitle(first));
 }

@@ -50,6 +50,7 @@ LH_MUST_CHECK lh_code lh_terms_begin(lh_terms *terms, lh_str text, lh_error *err
 bool lh_terms_next(lh_terms *terms, lh_str text, lh_str *ret_word);
 /* The term of a word; borrowed until the next. Empty: it has none. */
 lh_str lh_terms_of(lh_terms *terms, lh_str word);
+bool lh_terms_is_capital(lh_str word); /* does it begin with a capital, of any script? */
 
 /* ---- indexes ---- */
 typedef struct lh_vector lh_vector;
