@@ -118,11 +118,23 @@ static bool links_is_entity(lh_str text, size_t at) {
     return end > start && links_at(text, end) == ';';
 }
 
+/* "![text](address)" at `at` whose address is to go: it is no exclamation, either. */
+static bool links_is_lost_image(links *l, size_t at) {
+    size_t most = links_paragraph_end(l->text, at), end = at + 2;
+    for (unsigned depth = 1; end < most; end++) {
+        depth += l->text.ptr[end] == '[';
+        depth -= l->text.ptr[end] == ']';
+        if (depth == 0) break;
+    }
+    return end < most && links_at(l->text, end + 1) == '(' && links_destination(l, end) > 0;
+}
+
 /* What stands at `at` and is no plain character: how many bytes of the text are done with; 0: nothing. */
 static size_t links_step(links *l, size_t at) {
     lh_str text = l->text;
     char c = text.ptr[at], next = links_at(text, at + 1);
     size_t end = 0, from = 0;
+    if (c == '!' && next == '[' && links_is_lost_image(l, at)) return 1;
     if (c == ']' && next == '(' && (end = links_destination(l, at))) {
         lh_buf_char(l->into, ']');
         return l->removed++, end - at;

@@ -25,6 +25,7 @@ lh_code lh_rag_new(const lh_rag_options *options, lh_rag **ret, lh_error *err) {
     rag->vector = options->vector;
     rag->ai = options->ai;
     rag->context_tokens = options->context_tokens;
+    rag->talks = options->conversation_turns > 0 && options->conversations_per_principal > 0;
     if (lh_str_dup(options->locale, &rag->locale) != LH_OK) return lh_fail(err, LH_NO_MEMORY, "rag: out of memory");
     const rag_talk_limits limits = {.turns = options->conversation_turns,
                                     .per_principal = options->conversations_per_principal,
@@ -47,7 +48,7 @@ lh_rag_stats lh_rag_get_stats(lh_rag *rag) {
     pthread_mutex_lock(&rag->lock);
     lh_rag_stats stats = rag->stats;
     pthread_mutex_unlock(&rag->lock);
-    rag_talk_count(rag->talk, &stats.conversations, &stats.conversation_bytes);
+    rag_talk_count(rag->talk, lh_time_monotonic_ms(), &stats.conversations, &stats.conversation_bytes);
     return stats;
 }
 
@@ -103,6 +104,8 @@ static lh_code rag_converse(rag_answering *a, lh_error *err) {
     rag_run *run = &a->run;
     lh_str id = run->asked.conversation_id;
     if (id.len == 0) return LH_OK;
+    if (!run->rag->talks)
+        return lh_fail(err, LH_INVALID, "'conversation_id': no conversations are kept (rag.conversation_turns is 0)");
     a->conversation = id;
     if (!lh_str_eq(id, LH_STR("new")))
         return rag_talk_turns(run->rag->talk, id, run->caller->reader.by, lh_time_monotonic_ms(), run->arena, &a->turns,

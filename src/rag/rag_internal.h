@@ -176,7 +176,7 @@ LH_MUST_CHECK lh_code rag_talk_turns(rag_talk *talk, lh_str id, lh_str principal
 /* Adds a turn, and begins the conversation when there is none of that id. Without room for it: nothing. Errors: NO_MEMORY. */
 LH_MUST_CHECK lh_code rag_talk_add(rag_talk *talk, lh_str id, lh_str principal, uint64_t now_ms, const rag_turn *turn,
                                    lh_error *err);
-void rag_talk_count(rag_talk *talk, uint64_t *ret_count, uint64_t *ret_bytes);
+void rag_talk_count(rag_talk *talk, uint64_t now_ms, uint64_t *ret_count, uint64_t *ret_bytes);
 
 struct lh_rag {
     lh_vector *vector;
@@ -184,6 +184,7 @@ struct lh_rag {
     lh_str locale; /* owned */
     uint64_t context_tokens;
     rag_talk *talk;       /* owned */
+    bool talks;           /* are conversations kept? */
     pthread_mutex_t lock; /* guards stats */
     lh_rag_stats stats;
 };

@@ -171,21 +171,39 @@ lh_str rag_join(lh_str a, int64_t a_start, int64_t a_end, lh_str b, int64_t b_st
     return (lh_str){joined, a.len + rest.len};
 }
 
+/* Makes `more` a part of the passage, when both are of one row and touch. */
+static bool retrieve_grow(rag_run *run, rag_passage *p, const rag_passage *more) {
+    if (p->at != more->at || !lh_json_equal(p->id, more->id)) return false;
+    lh_str joined = rag_join(p->text, p->start, p->end, more->text, more->start, more->end, run->arena);
+    if (joined.len == 0) return false;
+    p->text = joined;
+    if (more->chunk < p->chunk) p->chunk = more->chunk;
+    if (more->start < p->start) p->start = more->start;
+    if (more->end > p->end) p->end = more->end;
+    return true;
+}
+
 /* Is the hit's text in a passage already, or does it go on with one of the same row? */
 static bool retrieve_is_taken(rag_run *run, const rag_passage *hit) {
-    for (size_t i = 0; i < run->passage_count; i++) {
-        rag_passage *p = &run->passages[i];
-        if (lh_str_eq(p->text, hit->text)) return true;
-        if (p->at != hit->at || !lh_json_equal(p->id, hit->id)) continue;
-        lh_str joined = rag_join(p->text, p->start, p->end, hit->text, hit->start, hit->end, run->arena);
-        if (joined.len == 0) continue;
-        p->text = joined;
-        if (hit->chunk < p->chunk) p->chunk = hit->chunk;
-        if (hit->start < p->start) p->start = hit->start;
-        if (hit->end > p->end) p->end = hit->end;
-        return true;
-    }
+    for (size_t i = 0; i < run->passage_count; i++)
+        if (lh_str_eq(run->passages[i].text, hit->text) || retrieve_grow(run, &run->passages[i], hit)) return true;
     return false;
+}
+
+/* Passages that have grown until they touch. */
+static void retrieve_close_gaps(rag_run *run) {
+    for (size_t i = 0; i < run->passage_count; i++) {
+        for (size_t k = i + 1; k < run->passage_count;) {
+            if (!retrieve_grow(run, &run->passages[i], &run->passages[k])) {
+                k++;
+                continue;
+            }
+            memmove(&run->passages[k], &run->passages[k + 1], (run->passage_count - k - 1) * sizeof *run->passages);
+            run->passage_count--;
+            run->dropped++;
+            k = i + 1; /* it may touch one that was looked at */
+        }
+    }
 }
 
 /* The first k texts; further ones only where they go on with one of these. */
@@ -199,6 +217,7 @@ static lh_code retrieve_take(retrieve *r, lh_error *err) {
         if (taken && i < run->asked.k) run->dropped++;
         if (!taken && run->passage_count < run->asked.k) run->passages[run->passage_count++] = r->hits[i].passage;
     }
+    retrieve_close_gaps(run);
     for (size_t i = 0; i < run->passage_count; i++) {
         rag_passage *p = &run->passages[i];
         LH_TRY(rag_neutral(p->text, LH_STR_NONE, run->arena, &p->shown, err));

@@ -162,7 +162,6 @@ static void talk_shrink_locked(rag_talk *talk) {
 
 lh_code rag_talk_add(rag_talk *talk, lh_str id, lh_str principal, uint64_t now_ms, const rag_turn *turn, lh_error *err) {
     talk_turn *copy = NULL;
-    if (talk->limits.turns == 0 || talk->limits.per_principal == 0) return LH_OK;
     LH_TRY(talk_turn_new(turn, &copy, err));
     pthread_mutex_lock(&talk->lock);
     talk_expire_locked(talk, now_ms);
@@ -179,8 +178,9 @@ lh_code rag_talk_add(rag_talk *talk, lh_str id, lh_str principal, uint64_t now_m
     return lh_fail(err, LH_NO_MEMORY, "rag: out of memory");
 }
 
-void rag_talk_count(rag_talk *talk, uint64_t *ret_count, uint64_t *ret_bytes) {
+void rag_talk_count(rag_talk *talk, uint64_t now_ms, uint64_t *ret_count, uint64_t *ret_bytes) {
     pthread_mutex_lock(&talk->lock);
+    talk_expire_locked(talk, now_ms);
     *ret_count = 0;
     *ret_bytes = talk->bytes;
     for (const talk_item *at = talk->first; at; at = at->next) ++*ret_count;

