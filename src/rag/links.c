@@ -115,7 +115,7 @@ static bool links_is_entity(lh_str text, size_t at) {
     end += links_at(text, end) == '#';
     size_t start = end;
     while (links_is_alnum(links_at(text, end))) end++;
-    return end > start && links_at(text, end) == ';';
+    return end - start >= (text.ptr[start - 1] == '#' ? 1 : 2) && links_at(text, end) == ';';
 }
 
 /* "![text](address)" at `at` whose address is to go: it is no exclamation, either. */
