@@ -14,10 +14,10 @@ lh_code api_vectors_rag(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL, *datasets = lh_json_new_array(arena);
     lh_error ignored = {0};
     bool stream;
-    static const char *const known[] = {"question",    "index",     "indexes", "k",
-                                        "mode",        "filter",    "columns", "rerank",
-                                        "min_score",   "generate",  "stream",  "max_context_tokens",
-                                        "max_tokens",  "temperature", "conversation_id"};
+    static const char *const known[] = {"question",   "index",       "indexes",        "k",
+                                        "mode",       "filter",      "columns",        "rerank",
+                                        "min_score",  "generate",    "stream",         "max_context_tokens",
+                                        "max_tokens", "temperature", "conversation_id"};
     static const char *const of_rerank[] = {"model"};
     LH_TRY(api_vectors_of(request, &vector, &caller.reader, err));
     LH_TRY(lh_request_json(request, &body, err));

@@ -105,7 +105,8 @@ lh_code api_vectors_record(lh_request *request, const api_vectors_act *act, lh_e
                                     .snapshot_ids = LH_STR("[]"),
                                     .rows = act->rows,
                                     .elapsed_ms = lh_json_uint(lh_json_get(act->answer, "elapsed_ms"), 0),
-                                    .outcome = act->code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(act->code))};
+                                    .outcome =
+                                        act->code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(act->code))};
     return lh_audit_append(lh_request_app(request)->journal, &record, err);
 }
 

@@ -9,8 +9,9 @@ LH_MUST_CHECK lh_code api_vectors_of(lh_request *request, lh_vector **ret, lh_ve
 typedef struct api_vectors_act {
     const char *door;
     lh_str by;
-    const lh_json *body, *answer; /* the body as given; of it a vector's numbers are left out. answer: NULL when it failed */
-    const lh_json *datasets;      /* that were read */
+    const lh_json *body,
+        *answer;             /* the body as given; of it a vector's numbers are left out. answer: NULL when it failed */
+    const lh_json *datasets; /* that were read */
     uint64_t rows;
     lh_code code; /* how it ended */
 } api_vectors_act;

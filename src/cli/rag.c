@@ -60,9 +60,9 @@ static lh_code rag_print_citations(const rag_job *job, const lh_json *asked, con
         lh_cli_rows_value(&rows, lh_json_get(it.value, "n"));
         lh_cli_rows_value(&rows, lh_json_get(it.value, "dataset"));
         lh_cli_rows_value(&rows, lh_json_get(it.value, "id"));
-        lh_cli_rows_text(&rows, lh_arena_printf(arena, "%" PRId64 "-%" PRId64,
-                                                lh_json_int(lh_json_get(it.value, "start"), 0),
-                                                lh_json_int(lh_json_get(it.value, "end"), 0)));
+        lh_cli_rows_text(&rows,
+                         lh_arena_printf(arena, "%" PRId64 "-%" PRId64, lh_json_int(lh_json_get(it.value, "start"), 0),
+                                         lh_json_int(lh_json_get(it.value, "end"), 0)));
         for (size_t i = 0; i < columns; i++)
             lh_cli_rows_value(&rows, lh_json_get(lh_json_get(it.value, "columns"), heads[i + 4].name));
         lh_cli_rows_text(&rows, rag_begin(arena, lh_json_get_string(it.value, "text")));
@@ -93,11 +93,13 @@ static lh_code rag_ask(const rag_job *job, lh_error *err) {
 
 static bool rag_is_understood(rag_job *job, const lh_cli_list *words) {
     static const char *const modes[] = {"hybrid", "hnsw", "exact", "text"};
-    if (words->count != 1) lh_cli_complain("rag takes one question, in quotes: lakehouse rag 'what is …?' --index NAME");
+    if (words->count != 1)
+        lh_cli_complain("rag takes one question, in quotes: lakehouse rag 'what is …?' --index NAME");
     else if (job->indexes.count == 0) lh_cli_complain("rag needs --index: where to look, once or more");
     else
         return lh_cli_is_one_of("mode", job->mode, modes, sizeof modes / sizeof *modes) &&
-               lh_cli_number("k", job->k_text, &job->k) && lh_cli_number("max-tokens", job->max_tokens_text, &job->max_tokens);
+               lh_cli_number("k", job->k_text, &job->k) &&
+               lh_cli_number("max-tokens", job->max_tokens_text, &job->max_tokens);
     return false;
 }
 

@@ -11,9 +11,9 @@ enum { ANSWER_ROUNDS = 16, ANSWER_MARKS_MAX = 4096, ANSWER_RANGE_MAX = 64 };
 typedef struct {
     lh_str text;
     size_t passages;
-    bool *cited;                /* by passage from 0 */
-    lh_buf *shown, *plain;      /* NULL: only cited is wanted */
-    rag_mark *marks;            /* room for ANSWER_MARKS_MAX */
+    bool *cited;           /* by passage from 0 */
+    lh_buf *shown, *plain; /* NULL: only cited is wanted */
+    rag_mark *marks;       /* room for ANSWER_MARKS_MAX */
     size_t mark_count, invented;
 } answer;
 
@@ -24,7 +24,8 @@ static bool answer_is_digit(lh_str text, size_t at) {
 /* A number of at most nine digits; *at goes behind it. */
 static bool answer_number(lh_str text, size_t *at, size_t *ret) {
     size_t start = *at;
-    for (*ret = 0; answer_is_digit(text, *at) && *at - start < 9; (*at)++) *ret = *ret * 10 + (size_t)(text.ptr[*at] - '0');
+    for (*ret = 0; answer_is_digit(text, *at) && *at - start < 9; (*at)++)
+        *ret = *ret * 10 + (size_t)(text.ptr[*at] - '0');
     return *at > start && !answer_is_digit(text, *at);
 }
 

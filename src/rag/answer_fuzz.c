@@ -11,7 +11,8 @@ static void fuzz_has_no_address(lh_str text) {
     size_t at = lh_str_search(text, LH_STR("evil.example"));
     if (at == SIZE_MAX) return;
     lh_str before = lh_str_sub(text, 0, at);
-    assert(!lh_str_ends(before, LH_STR("://")) && !lh_str_ends(before, LH_STR("www.")) && !lh_str_ends(before, LH_STR("](")));
+    assert(!lh_str_ends(before, LH_STR("://")) && !lh_str_ends(before, LH_STR("www.")) &&
+           !lh_str_ends(before, LH_STR("](")));
 }
 
 static lh_code fuzz_take(void *ctx, lh_str piece, lh_error *err) {

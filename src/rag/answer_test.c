@@ -23,7 +23,8 @@ static rag_said answer_check(const char *given, const char *text, const char *pl
 }
 
 static void test_answer__marks_are_numbers_of_passages(void) {
-    CHECK(answer_check("Wet [1]. Dry. [2][3] So", "Wet [1]. Dry. [2][3] So", "Wet. Dry. So", "3:1 9:2 9:3 ").invented == 0);
+    CHECK(answer_check("Wet [1]. Dry. [2][3] So", "Wet [1]. Dry. [2][3] So", "Wet. Dry. So", "3:1 9:2 9:3 ").invented ==
+          0);
     answer_check("A [1, 3; 2] B", "A [1][3][2] B", "A B", "1:1 1:3 1:2 ");
     answer_check("A [1-3] B [^2] C [2-1]", "A [1][2][3] B [2] C [2]", "A B C", "1:1 1:2 1:3 3:2 5:2 ");
     answer_check("A [1][1] B", "A [1] B", "A B", "1:1 ");
@@ -34,21 +35,25 @@ static void test_answer__marks_are_numbers_of_passages(void) {
 
 static void test_answer__marks_of_passages_that_are_not_there_go(void) {
     CHECK(answer_check("A [4]. B [0] C [99999999] D [1, 9].", "A. B C D [1].", "A. B C D.", "8:1 ").invented == 4);
-    CHECK(answer_check("A [[9]1]", "A [1]", "A", "1:1 ").invented == 1); /* what is left is a mark itself */
+    CHECK(answer_check("A [[9]1]", "A [1]", "A", "1:1 ").invented == 1);  /* what is left is a mark itself */
     CHECK(answer_check("A [1-900]", "A [1]", "A", "1:1 ").invented == 0); /* no range goes on for ever */
     answer_check("A [18446744073709551617]", "A [18446744073709551617]", "A [18446744073709551617]", "");
 }
 
 static void test_answer__links_stay_when_a_cited_passage_has_them(void) {
-    CHECK(answer_check("At https://a.example/x. [1]", "At https://a.example/x. [1]", "At https://a.example/x.", "23:1 ").links == 0);
+    CHECK(answer_check("At https://a.example/x. [1]", "At https://a.example/x. [1]", "At https://a.example/x.", "23:1 ")
+              .links == 0);
     CHECK(answer_check("At https://a.example/x. [2]", "At …. [2]", "At ….", "7:2 ").links == 1);
     CHECK(answer_check("[a](https://c.example/z) //c.example/y [3]", "[a](https://c.example/z) //c.example/y [3]",
                        "[a](https://c.example/z) //c.example/y", "38:3 ")
               .links == 0);
-    CHECK(answer_check("[1](https://a.example/x) [1]", "[1](https://a.example/x) [1]", "[1](https://a.example/x)", "24:1 ").links == 0);
+    CHECK(answer_check("[1](https://a.example/x) [1]", "[1](https://a.example/x) [1]", "[1](https://a.example/x)",
+                       "24:1 ")
+              .links == 0);
     CHECK(answer_check("[1](https://b.example/x)", "[1]", "", "0:1 ").links == 1);
     CHECK(answer_check("https://a.example/x2 https://a.example/ [1]", "… … [1]", "… …", "7:1 ").links == 2);
-    CHECK(answer_check("WWW.A.example www.a.example [1]", "… www.a.example [1]", "… www.a.example", "17:1 ").links == 1);
+    CHECK(answer_check("WWW.A.example www.a.example [1]", "… www.a.example [1]", "… www.a.example", "17:1 ").links ==
+          1);
 }
 
 static void test_answer__what_would_be_a_link_goes(void) {
@@ -127,7 +132,8 @@ static void test_answer__a_stream_goes_on_by_words_and_holds_links_back(void) {
     check_stream("a [x] (y) b", 3, "a| [x]| (y)| b|");
     check_stream("a < b <i> c", 1, "a| <| b| <i>| c|");
     check_stream("[r]: //b.example/x end", 1, "[r]: | end|");
-    check_stream("an [open one\n\nhttps://b.example/x https://a.example/x", 1, "an| [open one\n|\n…| https://a.example/x|");
+    check_stream("an [open one\n\nhttps://b.example/x https://a.example/x", 1,
+                 "an| [open one\n|\n…| https://a.example/x|");
 }
 
 LH_TEST_MAIN(LH_TEST(test_answer__marks_are_numbers_of_passages),

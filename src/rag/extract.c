@@ -4,7 +4,7 @@
 #include "rag/rag_internal.h"
 
 enum { EXTRACT_SENTENCES = 4, EXTRACT_WORDS_MIN = 3 };
-#define EXTRACT_SAME 0.95  /* two sentences that say the same */
+#define EXTRACT_SAME 0.95   /* two sentences that say the same */
 #define EXTRACT_OF_BEST 0.6 /* what is less near than so much of the nearest is no answer */
 
 typedef struct {
@@ -12,6 +12,7 @@ typedef struct {
     size_t n, order;
     double score;
     const float *vector; /* NULL: no embedder */
+    bool is_part;        /* of a sentence */
 } extract_sentence;
 
 static int extract_compare(const void *a, const void *b) {
@@ -26,8 +27,17 @@ static lh_code extract_score(rag_run *run, const rag_words *question, const floa
     LH_TRY(rag_words_of(run->terms, s->text, RAG_WORDS_ALL, run->arena, &words, err));
     double share = question->count ? rag_words_share(&words, question) : 0;
     s->score = vector && s->vector ? (share + rag_cosine(vector, s->vector, run->dimensions)) / 2 : share;
-    if (words.count < EXTRACT_WORDS_MIN) s->score -= 1; /* a heading, a name: only where there is nothing else */
+    if (words.count < EXTRACT_WORDS_MIN || s->is_part) s->score -= 1; /* only where there is nothing else */
     return LH_OK;
+}
+
+/* Was it cut off where the passage begins or ends? */
+static bool extract_is_part(const rag_passage *p, size_t at) {
+    lh_str text = p->sentences[at];
+    char first = text.ptr[0], last = text.ptr[text.len - 1];
+    bool goes_on = (first >= 'a' && first <= 'z') || (first >= '0' && first <= '9');
+    bool ends = strchr(".!?:;|\"')`", last) || (unsigned char)last >= 0x80;
+    return p->sentence_count > 1 && ((at == 0 && p->start > 0 && goes_on) || (at + 1 == p->sentence_count && !ends));
 }
 
 static lh_code extract_all(rag_run *run, extract_sentence **ret, size_t *ret_count, lh_error *err) {
@@ -43,6 +53,7 @@ static lh_code extract_all(rag_run *run, extract_sentence **ret, size_t *ret_cou
         const rag_passage *p = &run->passages[i];
         for (size_t k = 0; k < p->sentence_count; k++, at++) {
             all[at] = (extract_sentence){.text = p->sentences[k], .n = i + 1, .order = at};
+            all[at].is_part = extract_is_part(p, k);
             if (p->vectors) all[at].vector = p->vectors + k * run->dimensions;
             LH_TRY(extract_score(run, &question, vector, &all[at], err));
         }
@@ -80,7 +91,7 @@ lh_code rag_extract(rag_run *run, lh_str *ret, lh_error *err) {
     LH_TRY(rag_embed_passages(run, all, err));
     LH_TRY(extract_all(run, &sentences, &count, err));
     for (size_t i = 0; i < count && took < EXTRACT_SENTENCES; i++) {
-        if (sentences[i].score < EXTRACT_OF_BEST * sentences[0].score) break;
+        if (i && sentences[i].score < EXTRACT_OF_BEST * sentences[0].score) break;
         if (!extract_says_more(run, &sentences[i], taken, took)) continue;
         taken[took++] = sentences[i];
         extract_line(&text, &sentences[i]);

@@ -64,8 +64,7 @@ void rag_warn(rag_run *run, const char *format, ...) {
 }
 
 lh_ai_call rag_call(const rag_run *run) {
-    return (lh_ai_call){.principal = run->caller->reader.by,
-                        .cancelled = lh_cancel_flag(run->caller->reader.cancel)};
+    return (lh_ai_call){.principal = run->caller->reader.by, .cancelled = lh_cancel_flag(run->caller->reader.cancel)};
 }
 
 typedef struct {
@@ -121,13 +120,15 @@ static lh_code rag_choose(rag_answering *a, lh_error *err) {
     bool has = lh_ai_has(run->rag->ai, LH_AI_GENERATE, NULL);
     a->generates = run->asked.generate && has;
     if (a->generates && !run->caller->may_generate)
-        return lh_fail(err, LH_DENIED,
-                       "an answer of a model needs a grant to read the tool 'ai'; with \"generate\": false it is made of "
-                       "the passages' own sentences");
+        return lh_fail(
+            err, LH_DENIED,
+            "an answer of a model needs a grant to read the tool 'ai'; with \"generate\": false it is made of "
+            "the passages' own sentences");
     if (!a->generates)
-        rag_warn(run, run->asked.generate ? "no model that generates is configured (ai.generate_provider): the answer is "
-                                            "made of the passages' own sentences"
-                                          : "the answer is made of the passages' own sentences");
+        rag_warn(run, run->asked.generate
+                          ? "no model that generates is configured (ai.generate_provider): the answer is "
+                            "made of the passages' own sentences"
+                          : "the answer is made of the passages' own sentences");
     return LH_OK;
 }
 
@@ -256,7 +257,8 @@ static lh_code rag_check(rag_answering *a, lh_json *answer, lh_error *err) {
     lh_json_set(run->arena, answer, "sentences", sentences);
     const rag_turn turn = {run->asked.question, a->no_answer ? a->answer : said.plain};
     if (a->conversation.len)
-        LH_TRY(rag_talk_add(run->rag->talk, a->conversation, run->caller->reader.by, lh_time_monotonic_ms(), &turn, err));
+        LH_TRY(
+            rag_talk_add(run->rag->talk, a->conversation, run->caller->reader.by, lh_time_monotonic_ms(), &turn, err));
     return lh_arena_check(run->arena, err);
 }
 

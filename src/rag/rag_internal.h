@@ -10,9 +10,9 @@ enum {
     RAG_INDEXES_MAX = 8,
     RAG_K = 8,
     RAG_K_MAX = 64,
-    RAG_ANSWER_TOKENS = 512,         /* when the request does not say */
-    RAG_CONTEXT_TOKENS_MIN = 64,     /* of passages */
-    RAG_TEXT_BYTES = 64 << 20,       /* cap of a text that is made here */
+    RAG_ANSWER_TOKENS = 512,     /* when the request does not say */
+    RAG_CONTEXT_TOKENS_MIN = 64, /* of passages */
+    RAG_TEXT_BYTES = 64 << 20,   /* cap of a text that is made here */
     RAG_CONVERSATION_ID_BYTES = 64,
 };
 #define RAG_MIN_SCORE 0.25 /* a nearness by vector, where the request does not say */
@@ -54,7 +54,7 @@ LH_MUST_CHECK lh_code rag_sentences_of(lh_sentences *sentences, lh_str text, boo
 
 /* ---- a passage ---- */
 typedef struct rag_passage {
-    size_t at;               /* its index, of the request's */
+    size_t at; /* its index, of the request's */
     lh_str dataset;
     const lh_json *id, *columns;
     int64_t chunk, start, end; /* characters of the row's text */

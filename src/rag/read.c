@@ -113,8 +113,8 @@ lh_code rag_read(const lh_json *body, uint64_t context_tokens, rag_request *ret,
     if (has_min_score && ret->mode == RAG_TEXT)
         return lh_fail(err, LH_INVALID, "'min_score' is of vectors, which the mode text does not look at");
     LH_TRY(read_number(body, "temperature", 0, 2, &ret->has_temperature, &ret->temperature, err));
-    LH_TRY(read_count(body, "max_context_tokens", RAG_CONTEXT_TOKENS_MIN, context_tokens, &ret->max_context_tokens,
-                      err));
+    LH_TRY(
+        read_count(body, "max_context_tokens", RAG_CONTEXT_TOKENS_MIN, context_tokens, &ret->max_context_tokens, err));
     LH_TRY(read_count(body, "max_tokens", 1, context_tokens / 2, &ret->max_tokens, err));
     if (ret->max_tokens > context_tokens / 2) ret->max_tokens = context_tokens / 2;
     LH_TRY(read_string(body, "conversation_id", &ret->conversation_id, err));

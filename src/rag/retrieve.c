@@ -2,12 +2,12 @@
  * their own scores, by which it is told whether anything is near at all. The rankings of all indexes are then one by reciprocal rank
  * (Cormack, Clarke and Büttcher, 2009): scores of different models do not compare, places do.
  *
- * A hit is of use when its vector is near enough to the question's (min_score), or when it has half the words of the question that
- * say what it is about. */
+ * A hit is of use when its vector is near enough to the question's (min_score), or when it has more than half of the words of
+ * the question that say what it is about. */
 #include "rag/rag_internal.h"
 
 enum { RETRIEVE_RRF_K = 60, RETRIEVE_DEPTH = 32, RETRIEVE_RERANKED = 50 };
-#define RETRIEVE_SHARE_MIN 0.5
+#define RETRIEVE_SHARE 0.5
 
 typedef struct {
     rag_passage passage;
@@ -111,7 +111,7 @@ static lh_code retrieve_judge(retrieve *r, lh_error *err) {
         rag_words words = {0};
         if (by_words && !hit->near)
             LH_TRY(rag_words_of(run->terms, hit->passage.text, RAG_WORDS_ALL, run->arena, &words, err));
-        if (hit->near || (r->words.count && rag_words_share(&words, &r->words) >= RETRIEVE_SHARE_MIN))
+        if (hit->near || (r->words.count && rag_words_share(&words, &r->words) > RETRIEVE_SHARE))
             r->hits[kept++] = *hit;
     }
     r->count = kept;

@@ -111,8 +111,8 @@ static lh_code support_tell(rag_run *run, const support_sentence *s, lh_json *in
 }
 
 /* Marks of a sentence stand within it, or behind it where only spaces come before them. */
-static lh_code support_cite(rag_run *run, const rag_said *said, support_sentence *sentences, size_t count,
-                            bool *cited, lh_error *err) {
+static lh_code support_cite(rag_run *run, const rag_said *said, support_sentence *sentences, size_t count, bool *cited,
+                            lh_error *err) {
     for (size_t i = 0; i < count; i++) {
         sentences[i].cited = LH_ARENA_ARRAY(run->arena, size_t, said->mark_count + 1);
         LH_TRY(lh_arena_check(run->arena, err));

@@ -102,9 +102,10 @@ lh_code rag_talk_turns(rag_talk *talk, lh_str id, lh_str principal, uint64_t now
     pthread_mutex_unlock(&talk->lock);
     LH_TRY(lh_arena_check(arena, err));
     if (!item)
-        return lh_fail(err, LH_NOT_FOUND,
-                       "there is no conversation '%.*s' of yours, or it has ended; \"conversation_id\": \"new\" begins one",
-                       LH_STR_ARG(lh_str_cut_utf8(id, 64)));
+        return lh_fail(
+            err, LH_NOT_FOUND,
+            "there is no conversation '%.*s' of yours, or it has ended; \"conversation_id\": \"new\" begins one",
+            LH_STR_ARG(lh_str_cut_utf8(id, 64)));
     *ret = turns;
     *ret_count = count;
     return LH_OK;
@@ -112,7 +113,8 @@ lh_code rag_talk_turns(rag_talk *talk, lh_str id, lh_str principal, uint64_t now
 
 static lh_code talk_turn_new(const rag_turn *turn, talk_turn **ret, lh_error *err) {
     talk_turn *copy = calloc(1, sizeof *copy);
-    if (!copy || lh_str_dup(turn->question, &copy->question) != LH_OK || lh_str_dup(turn->answer, &copy->answer) != LH_OK) {
+    if (!copy || lh_str_dup(turn->question, &copy->question) != LH_OK ||
+        lh_str_dup(turn->answer, &copy->answer) != LH_OK) {
         talk_turn_free(copy);
         return lh_fail(err, LH_NO_MEMORY, "rag: out of memory");
     }
@@ -160,7 +162,8 @@ static void talk_shrink_locked(rag_talk *talk) {
     }
 }
 
-lh_code rag_talk_add(rag_talk *talk, lh_str id, lh_str principal, uint64_t now_ms, const rag_turn *turn, lh_error *err) {
+lh_code rag_talk_add(rag_talk *talk, lh_str id, lh_str principal, uint64_t now_ms, const rag_turn *turn,
+                     lh_error *err) {
     talk_turn *copy = NULL;
     LH_TRY(talk_turn_new(turn, &copy, err));
     pthread_mutex_lock(&talk->lock);

@@ -25,7 +25,8 @@ static void check_talk(rag_talk *talk, const char *id, const char *by, uint64_t 
     lh_code code = rag_talk_turns(talk, lh_str_from(id), lh_str_from(by), now_ms, arena, &turns, &count, &err);
     lh_str got = code == LH_OK ? LH_STR("") : LH_STR("-");
     CHECK(code == LH_OK || code == LH_NOT_FOUND);
-    for (size_t i = 0; i < count; i++) got = lh_arena_printf(arena, "%.*s%.*s|", LH_STR_ARG(got), LH_STR_ARG(turns[i].question));
+    for (size_t i = 0; i < count; i++)
+        got = lh_arena_printf(arena, "%.*s%.*s|", LH_STR_ARG(got), LH_STR_ARG(turns[i].question));
     CHECK_STR(got, lh_str_from(expected));
 }
 

@@ -6,14 +6,14 @@ enum { WORDS_MAX = 1 << 16, WORDS_BYTES = 256 };
 
 /* Stand in any English text, and say nothing of what it is about. In order. */
 static const char *const words_common[] = {
-    "a",     "about", "after", "all",   "also",  "am",    "an",    "and",   "any",    "are",   "as",    "at",    "be",
-    "been",  "before", "but",  "by",    "can",   "could", "did",   "do",    "does",   "for",   "from",  "had",   "has",
-    "have",  "he",    "her",   "here",  "him",   "his",   "how",   "i",     "if",     "in",    "into",  "is",    "it",
-    "its",   "just",  "many",  "may",   "me",    "more",  "most",  "much",  "must",   "my",    "no",    "not",   "of",
-    "on",    "one",   "or",    "other", "our",   "out",   "over",  "she",   "should", "so",    "some",  "such",  "than",
-    "that",  "the",   "their", "them",  "then",  "there", "these", "they",  "this",   "those", "to",    "under", "up",
-    "us",    "very",  "was",   "we",    "were",  "what",  "when",  "where", "which",  "who",   "whom",  "whose", "why",
-    "will",  "with",  "would", "you",   "your",
+    "a",      "about", "after",  "all",  "also",  "am",    "an",    "and",   "any",  "are",   "as",    "at",
+    "be",     "been",  "before", "but",  "by",    "can",   "could", "did",   "do",   "does",  "for",   "from",
+    "had",    "has",   "have",   "he",   "her",   "here",  "him",   "his",   "how",  "i",     "if",    "in",
+    "into",   "is",    "it",     "its",  "just",  "many",  "may",   "me",    "more", "most",  "much",  "must",
+    "my",     "no",    "not",    "of",   "on",    "one",   "or",    "other", "our",  "out",   "over",  "she",
+    "should", "so",    "some",   "such", "than",  "that",  "the",   "their", "them", "then",  "there", "these",
+    "they",   "this",  "those",  "to",   "under", "up",    "us",    "very",  "was",  "we",    "were",  "what",
+    "when",   "where", "which",  "who",  "whom",  "whose", "why",   "will",  "with", "would", "you",   "your",
 };
 
 static int words_compare(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
@@ -80,8 +80,7 @@ lh_code rag_words_of(lh_terms *terms, lh_str text, rag_words_kind kind, lh_arena
     LH_TRY(lh_terms_begin(terms, text, err));
     for (; lh_terms_next(terms, text, &word); first = false) {
         if (!words_is_wanted(word, kind, first, arena)) continue;
-        lh_str item =
-            words_has_digit(word) ? words_number(word, arena) : lh_arena_dup(arena, lh_terms_of(terms, word));
+        lh_str item = words_has_digit(word) ? words_number(word, arena) : lh_arena_dup(arena, lh_terms_of(terms, word));
         if (item.len) lh_buf_append(&items, (lh_str){(const char *)&item, sizeof item});
     }
     LH_TRY(lh_buf_check(&items, err));
@@ -104,7 +103,8 @@ static size_t words_list_mark(lh_str line) {
     while (at < line.len && strchr(" \t#>*-+|", line.ptr[at])) at++;
     size_t digits = at;
     while (digits < line.len && words_is_digit(line.ptr[digits])) digits++;
-    bool numbered = digits > at && digits + 1 < line.len && strchr(".)", line.ptr[digits]) && line.ptr[digits + 1] == ' ';
+    bool numbered =
+        digits > at && digits + 1 < line.len && strchr(".)", line.ptr[digits]) && line.ptr[digits + 1] == ' ';
     return numbered ? digits + 2 : at;
 }
 
@@ -141,7 +141,8 @@ lh_code rag_sentences_of(lh_sentences *sentences, lh_str text, bool wrapped, lh_
     LH_TRY(lh_sentences_begin(sentences, text, err));
     while (lh_sentences_next(sentences, text, &sentence)) {
         sentence = lh_str_trim(sentence);
-        bool says_nothing = sentence.len && (sentence.ptr[0] == '#' || lh_str_search(sentence, LH_STR("```")) != SIZE_MAX);
+        bool says_nothing =
+            sentence.len && (sentence.ptr[0] == '#' || lh_str_search(sentence, LH_STR("```")) != SIZE_MAX);
         if (wrapped && says_nothing) continue; /* a heading, or code between its fences */
         sentence = lh_str_trim(lh_str_sub(sentence, words_list_mark(sentence), sentence.len));
         if (words_has_letter(sentence)) lh_buf_append(&items, (lh_str){(const char *)&sentence, sizeof sentence});

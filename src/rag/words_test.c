@@ -27,7 +27,8 @@ static void test_words__of_a_question_those_count_that_say_what_it_is_about(void
 }
 
 static void test_words__facts_are_numbers_and_names(void) {
-    check_words("The lake Arden lies 1,812.5 m high since 07 May 2019, says NASA.", RAG_WORDS_FACTS, "1812.5|2019|7|arden|may|nasa|");
+    check_words("The lake Arden lies 1,812.5 m high since 07 May 2019, says NASA.", RAG_WORDS_FACTS,
+                "1812.5|2019|7|arden|may|nasa|");
     check_words("Prices rose.", RAG_WORDS_FACTS, "");
     check_words("NASA said that I saw Örebro", RAG_WORDS_FACTS, "nasa|örebro|");
     check_words("0 and 00 and 0.50 and B12", RAG_WORDS_FACTS, "0|0.50|b12|");
@@ -42,8 +43,10 @@ static void check_facts(const char *sentence, bool expected) {
     static const size_t cited[] = {1, 2};
     CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
     CHECK_OK(lh_terms_new(LH_STR("en"), &terms, &err));
-    CHECK_OK(rag_words_of(terms, LH_STR("The tower of Saint Bride was built in 1742."), RAG_WORDS_ALL, arena, &passages[0].words, &err));
-    CHECK_OK(rag_words_of(terms, LH_STR("It has 1,214 steps, says Ewan Marr."), RAG_WORDS_ALL, arena, &passages[1].words, &err));
+    CHECK_OK(rag_words_of(terms, LH_STR("The tower of Saint Bride was built in 1742."), RAG_WORDS_ALL, arena,
+                          &passages[0].words, &err));
+    CHECK_OK(rag_words_of(terms, LH_STR("It has 1,214 steps, says Ewan Marr."), RAG_WORDS_ALL, arena,
+                          &passages[1].words, &err));
     CHECK_OK(rag_words_of(terms, lh_str_from(sentence), RAG_WORDS_FACTS, arena, &facts, &err));
     CHECK(rag_facts_hold(&facts, passages, cited, 2) == expected);
 }
@@ -68,7 +71,8 @@ static void check_sentences(const char *text, bool wrapped, const char *expected
 
 static void test_words__sentences_have_letters_and_no_marks_of_lists(void) {
     check_sentences("One is. Two was.\n3. Three\n- four\n\n17.\n* 5\n", false, "One is.|Two was.|Three|four|");
-    check_sentences("# A head\nOne line\nis broken. And\nanother.\n- an item\n- two\n\nEnd", true, "One line is broken.|And another.|an item|two|End|");
+    check_sentences("# A head\nOne line\nis broken. And\nanother.\n- an item\n- two\n\nEnd", true,
+                    "One line is broken.|And another.|an item|two|End|");
     check_sentences("Do:\n\n```sh\nrm x\n```\n", true, "Do:|");
     check_sentences("", true, "");
 }

@@ -56,8 +56,10 @@ static void test_terms__a_long_word_is_cut_between_characters(void) {
 }
 
 static void test_terms__a_capital_is_one_of_any_script(void) {
-    static const char *const capitals[] = {"Ann", "Ärzte", "Москва", "ǅ"}, *const others[] = {"", "ann", "ärzte", "東京", "7", "\xff"};
-    for (size_t i = 0; i < sizeof capitals / sizeof *capitals; i++) CHECK(lh_terms_is_capital(lh_str_from(capitals[i])));
+    static const char *const capitals[] = {"Ann", "Ärzte", "Москва", "ǅ"}, *const others[] = {"",     "ann", "ärzte",
+                                                                                              "東京", "7",   "\xff"};
+    for (size_t i = 0; i < sizeof capitals / sizeof *capitals; i++)
+        CHECK(lh_terms_is_capital(lh_str_from(capitals[i])));
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) CHECK(!lh_terms_is_capital(lh_str_from(others[i])));
 }
 
