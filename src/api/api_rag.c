@@ -20,6 +20,7 @@ lh_code api_vectors_rag(lh_request *request, lh_error *err) {
                                         "max_tokens", "temperature", "conversation_id"};
     static const char *const of_rerank[] = {"model"};
     LH_TRY(api_vectors_of(request, &vector, &caller.reader, err));
+    if (!app->rag) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
     if (lh_json_is_object(lh_json_get(body, "rerank")))

@@ -88,12 +88,22 @@ lh_code api_vectors_stale(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
+/* Without a vector's numbers; with audit.literals = "fingerprint" also without what was asked for. */
+static lh_json *vectors_said(lh_request *request, const lh_json *body) {
+    static const char *const values[] = {"query", "question", "filter"};
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *said = lh_json_copy(arena, body);
+    lh_json_remove(said, LH_STR("vector"));
+    if (!lh_str_eq(lh_request_app(request)->config->audit_literals, LH_STR("fingerprint"))) return said;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (!lh_json_is_null(lh_json_get(said, values[i]))) lh_json_set_string(arena, said, values[i], LH_STR("?"));
+    return said;
+}
+
 lh_code api_vectors_record(lh_request *request, const api_vectors_act *act, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
-    lh_json *said = lh_json_copy(arena, act->body);
     lh_str text, datasets;
-    lh_json_remove(said, LH_STR("vector"));
-    LH_TRY(lh_json_write(arena, said, false, &text, err));
+    LH_TRY(lh_json_write(arena, vectors_said(request, act->body), false, &text, err));
     LH_TRY(lh_json_write(arena, act->datasets, false, &datasets, err));
     const lh_audit_record record = {.trace_id = lh_trace_current_id(),
                                     .principal = act->by,

@@ -435,6 +435,17 @@ def test_who_may_ask(tmp_path, monkeypatch, model):
     assert "Port Ellen" not in lake.server.log_text()
 
 
+def test_an_audit_of_fingerprints_has_no_question(fresh):
+    server = fresh(env={**HASH, "LAKEHOUSE__AUDIT__LITERALS": "fingerprint"})
+    index(server, "notes", NOTES)
+    ask(server, "Who is the secret smuggler?", filter="kind = 'hushed'")
+    assert server.request("POST", "/vectors/search", json={"index": "notes", "query": "secret smuggler"}).status_code == 200
+    server.request("POST", "/journal/flush")
+    records = {record["door"]: record["statement"] for record in server.request("GET", "/access/audit").json()["items"]}
+    assert '"question":"?"' in records["rag"] and '"query":"?"' in records["vectors"] and '"notes"' in records["rag"]
+    assert not any(word in json.dumps(records) for word in ("smuggler", "hushed"))
+
+
 # ---- the built-in model ----
 
 def test_the_built_in_model_finds_by_meaning_and_says_when_there_is_nothing(fresh):
