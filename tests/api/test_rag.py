@@ -2,8 +2,10 @@
 sentences, or said by an endpoint that plays a model which invents, obeys documents or carries data away."""
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from commands import lakehouse
 from endpoints import Scripted, reply, said, stream
@@ -294,6 +296,19 @@ def test_streams_of_extracts_of_no_answer_and_of_failures(server, generating, mo
     model.answers = [reply({"error": "no"}, 400)]
     answer = generating.request("POST", "/vectors/rag", json={"question": FERRY, "index": "notes"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid")
+    with requests.post(generating.url + "/vectors/rag", json={"question": FERRY, "index": "notes", "stream": True}, stream=True) as answer:
+        data = b""
+        with pytest.raises(requests.RequestException):  # cut, behind passages that were sent already
+            for part in answer.iter_content(None):
+                data += part
+    assert data.startswith(b"event: citations") and b"event: error" in data and b'"invalid"' in data and b"event: done" not in data
+
+
+def test_many_who_ask_at_once_get_the_same(server):
+    questions = [FERRY, "the tower of Saint Bride", "When is salt added to the bread?", "How high does the lake lie?"]
+    alone = [steady(ask(server, question)) for question in questions]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda i: steady(ask(server, questions[i % 4])), range(32))) == alone * 8
 
 
 # ---- documents that are up to something ----
