@@ -34,7 +34,7 @@ static bool links_begins(lh_str text, size_t at) {
     char before = at ? text.ptr[at - 1] : ' ';
     size_t word = at;
     if (lh_str_starts(lh_str_sub(text, at, 2), LH_STR("//")))
-        return !links_is_alnum(before) && before != ':' && before != '/' && links_is_alnum(links_at(text, at + 2));
+        return !links_is_alnum(before) && before != '/' && links_is_alnum(links_at(text, at + 2));
     if (links_is_alnum(before)) return false;
     if (lh_str_eq_nocase(lh_str_sub(text, at, 4), LH_STR("www."))) return true;
     if (before == '+' || before == '.' || before == '-') return false;
@@ -74,7 +74,7 @@ static size_t links_destination(links *l, size_t at) {
         depth -= text.ptr[end] == ')';
         if (depth == 0) break;
     }
-    if (end == most) return 0;
+    if (end == most) return at + 2; /* nothing that is shown behind it is to close it */
     lh_str inside = lh_str_trim(lh_str_sub(text, at + 2, end - at - 2));
     size_t start = inside.len && inside.ptr[0] == '<', stop = start;
     while (stop < inside.len && !links_is_space(inside.ptr[stop]) && inside.ptr[stop] != '>') stop++;
