@@ -136,7 +136,7 @@ lh_code rag_said_read(lh_str text, const rag_passage *passages, size_t count, lh
 /* ---- a stream ---- */
 
 void rag_filter_init(rag_filter *filter, const rag_run *run) {
-    *filter = (rag_filter){.run = run, .held = LH_BUF_INIT(2 * LH_LIMIT_AI_ANSWER_BYTES)};
+    *filter = (rag_filter){.run = run, .held = LH_BUF_INIT(RAG_SAID_BYTES)};
 }
 
 void rag_filter_done(rag_filter *filter) { lh_buf_done(&filter->held); }
@@ -187,6 +187,8 @@ static bool filter_step(rag_filter *filter, char before, char c) {
 lh_code rag_filter_put(void *ctx, lh_str piece, lh_error *err) {
     rag_filter *filter = ctx;
     size_t cut = 0;
+    piece = lh_str_cut_utf8(piece, RAG_SAID_BYTES - filter->taken);
+    filter->taken += piece.len;
     lh_buf_append(&filter->held, piece);
     LH_TRY(lh_buf_check(&filter->held, err));
     for (; filter->scanned < filter->held.len; filter->scanned++) {

@@ -102,6 +102,21 @@ static void test_answer__text_without_end_of_links_is_not_shown(void) {
     CHECK(said.mark_count == 0 && lh_str_search(said.text, LH_STR("[9]")) == SIZE_MAX);
 }
 
+static void test_answer__a_long_one_is_read_in_good_time(void) {
+    static const char *const pieces[] = {"<a ", "[", "![", "](", "]: /", "[1,", "&amp", "http://", "<a b=", "www."};
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(4 << 20);
+        LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+        lh_error err = {0};
+        rag_said said = {0};
+        while (text.len < 60000) lh_buf_append(&text, lh_str_from(pieces[i]));
+        lh_buf_append(&text, LH_STR(" src='x' [a](y) [1]"));
+        CHECK_OK(lh_arena_new(256 << 20, &arena, &err));
+        CHECK_OK(rag_said_read(lh_buf_str(&text), answer_passages, ANSWER_PASSAGES, arena, &said, &err));
+        CHECK(lh_str_search(said.text, LH_STR("](")) == SIZE_MAX && lh_str_search(said.text, LH_STR("http:")) == SIZE_MAX);
+    }
+}
+
 /* ---- a stream ---- */
 
 static lh_code answer_take(void *ctx, lh_str piece, lh_error *err) {
@@ -132,6 +147,7 @@ static void test_answer__a_stream_goes_on_by_words_and_holds_links_back(void) {
     check_stream("a [x] (y) b", 3, "a| [x]| (y)| b|");
     check_stream("a < b <i> c", 1, "a| <| b| <i>| c|");
     check_stream("[r]: //b.example/x end", 1, "[r]: | end|");
+    check_stream("a < b <i> c", 4, "a <| b| <i>| c|");
     check_stream("an [open one\n\nhttps://b.example/x https://a.example/x", 1,
                  "an| [open one\n|\n…| https://a.example/x|");
 }
@@ -141,4 +157,5 @@ LH_TEST_MAIN(LH_TEST(test_answer__marks_are_numbers_of_passages),
              LH_TEST(test_answer__links_stay_when_a_cited_passage_has_them),
              LH_TEST(test_answer__what_would_be_a_link_goes),
              LH_TEST(test_answer__text_without_end_of_links_is_not_shown),
+             LH_TEST(test_answer__a_long_one_is_read_in_good_time),
              LH_TEST(test_answer__a_stream_goes_on_by_words_and_holds_links_back))

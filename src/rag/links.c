@@ -4,7 +4,10 @@
  * would become one of them by a decoded entity or a backslash loses the `&` or the backslash. */
 #include "rag/rag_internal.h"
 
-enum { LINKS_LOOKED_MAX = 1000 }; /* each goes through all passages; further ones do not stay */
+enum {
+    LINKS_LOOKED_MAX = 1000, /* addresses: each goes through all passages; further ones do not stay */
+    LINKS_BYTES_MAX = 1024,  /* of a link or tag; what has no end by then is broken up */
+};
 
 typedef struct {
     lh_str text;
@@ -59,16 +62,17 @@ static bool links_may_stay(links *l, lh_str address) {
     return false;
 }
 
-/* The end of the paragraph: no link goes over it. */
-static size_t links_paragraph_end(lh_str text, size_t at) {
-    while (at + 1 < text.len && !(text.ptr[at] == '\n' && text.ptr[at + 1] == '\n')) at++;
-    return at + 1 < text.len ? at : text.len;
+/* Where a link or tag that begins at `at` ends at last: with its paragraph. */
+static size_t links_last_end(lh_str text, size_t at) {
+    size_t most = text.len - at > LINKS_BYTES_MAX ? at + LINKS_BYTES_MAX : text.len;
+    while (at + 1 < most && !(text.ptr[at] == '\n' && text.ptr[at + 1] == '\n')) at++;
+    return at + 1 < most ? at : most;
 }
 
 /* "](address "title")" at `at`: behind its end when it is to go; 0: it stays. */
 static size_t links_destination(links *l, size_t at) {
     lh_str text = l->text;
-    size_t most = links_paragraph_end(text, at), end = at + 2;
+    size_t most = links_last_end(text, at), end = at + 2;
     for (unsigned depth = 1; end < most; end++) {
         depth += text.ptr[end] == '(';
         depth -= text.ptr[end] == ')';
@@ -85,10 +89,11 @@ static size_t links_destination(links *l, size_t at) {
 /* "]: address" at `at`, which is that of a definition when a line begins so: *ret_from and the return value are what is to go. */
 static size_t links_definition(links *l, size_t at, size_t *ret_from) {
     lh_str text = l->text;
-    size_t from = at + 2, end;
+    size_t from = at + 2, end, most;
     while (from < text.len && links_is_space(text.ptr[from])) from++;
     from += links_at(text, from) == '<';
-    for (end = from; end < text.len && !links_is_space(text.ptr[end]) && text.ptr[end] != '>';) end++;
+    most = links_last_end(text, from < text.len ? from : text.len);
+    for (end = from; end < most && !links_is_space(text.ptr[end]) && text.ptr[end] != '>';) end++;
     lh_str address = lh_str_sub(text, from, end - from);
     bool leads = lh_str_find(address, '/') < address.len || lh_str_find(address, '\\') < address.len ||
                  lh_str_find(address, ':') < address.len;
@@ -99,14 +104,14 @@ static size_t links_definition(links *l, size_t at, size_t *ret_from) {
 /* A tag at `at`: behind its end when it is to go, 0 when it stays; `at` itself: only its "<" goes, as it has no end. */
 static size_t links_tag(links *l, size_t at) {
     lh_str text = l->text;
-    size_t end = at + 1, most = links_paragraph_end(text, at);
+    size_t end = at + 1, most = links_last_end(text, at);
     char first = links_at(text, at + 1);
     bool has_value = false;
     if (!links_is_alnum(first) && first != '/' && first != '!' && first != '?') return 0;
     if (links_begins(text, at + 1)) return 0; /* an address between angles */
     for (; end < most && text.ptr[end] != '>'; end++) has_value = has_value || text.ptr[end] == '=';
-    if (!has_value) return 0;
-    return end < most ? end + 1 : at;
+    if (end == most) return has_value || end - at == LINKS_BYTES_MAX ? at : 0;
+    return has_value ? end + 1 : 0;
 }
 
 /* "&#58;", "&colon;": what a reader takes for another character. */
@@ -120,7 +125,7 @@ static bool links_is_entity(lh_str text, size_t at) {
 
 /* "![text](address)" at `at` whose address is to go: it is no exclamation, either. */
 static bool links_is_lost_image(links *l, size_t at) {
-    size_t most = links_paragraph_end(l->text, at), end = at + 2;
+    size_t most = links_last_end(l->text, at), end = at + 2;
     for (unsigned depth = 1; end < most; end++) {
         depth += l->text.ptr[end] == '[';
         depth -= l->text.ptr[end] == ']';

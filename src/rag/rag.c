@@ -199,7 +199,8 @@ static lh_code rag_generate(rag_answering *a, lh_error *err) {
     LH_TRY(lh_ai_generate(run->rag->ai, &call, &prompt, run->events ? rag_filter_put : NULL, &filter, run->arena,
                           &a->text, err));
     if (run->events) LH_TRY(rag_filter_end(&filter, err));
-    a->answer = a->text.text;
+    a->answer = lh_str_cut_utf8(a->text.text, RAG_SAID_BYTES);
+    if (a->answer.len < a->text.text.len) rag_warn(run, "the answer was cut off after %d bytes", RAG_SAID_BYTES);
     if (lh_str_eq(a->text.finish_reason, LH_STR("length")))
         rag_warn(run, "the answer was cut off after 'max_tokens', %" PRIu64, run->asked.max_tokens);
     return LH_OK;
