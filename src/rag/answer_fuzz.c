@@ -8,7 +8,8 @@ static const rag_passage fuzz_passages[] = {{.text = {"See https://a.example/x."
 enum { FUZZ_PASSAGES = sizeof fuzz_passages / sizeof *fuzz_passages };
 
 static void fuzz_has_no_address(lh_str text) {
-    for (size_t at; (at = lh_str_search(text, LH_STR("evil.example"))) != SIZE_MAX; text = lh_str_sub(text, at + 1, text.len)) {
+    for (size_t at; (at = lh_str_search(text, LH_STR("evil.example"))) != SIZE_MAX;
+         text = lh_str_sub(text, at + 1, text.len)) {
         lh_str before = lh_str_sub(text, 0, at);
         assert(!lh_str_ends(before, LH_STR("://")) && !lh_str_ends(before, LH_STR("](")));
         assert(!lh_str_ends(before, LH_STR(" www.")) && !lh_str_ends(before, LH_STR(" //")));

@@ -113,7 +113,8 @@ static void test_answer__a_long_one_is_read_in_good_time(void) {
         lh_buf_append(&text, LH_STR(" src='x' [a](y) [1]"));
         CHECK_OK(lh_arena_new(256 << 20, &arena, &err));
         CHECK_OK(rag_said_read(lh_buf_str(&text), answer_passages, ANSWER_PASSAGES, arena, &said, &err));
-        CHECK(lh_str_search(said.text, LH_STR("](")) == SIZE_MAX && lh_str_search(said.text, LH_STR("http:")) == SIZE_MAX);
+        CHECK(lh_str_search(said.text, LH_STR("](")) == SIZE_MAX &&
+              lh_str_search(said.text, LH_STR("http:")) == SIZE_MAX);
     }
 }
 

@@ -13,7 +13,7 @@ enum {
     RAG_ANSWER_TOKENS = 512,     /* when the request does not say */
     RAG_CONTEXT_TOKENS_MIN = 64, /* of passages */
     RAG_TEXT_BYTES = 64 << 20,   /* cap of a text that is made here */
-    RAG_SAID_BYTES = 256 << 10, /* of what a model says; the rest is cut off */
+    RAG_SAID_BYTES = 256 << 10,  /* of what a model says; the rest is cut off */
     RAG_CONVERSATION_ID_BYTES = 64,
 };
 #define RAG_MIN_SCORE 0.25 /* a nearness by vector, where the request does not say */
