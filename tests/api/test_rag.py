@@ -256,7 +256,7 @@ def test_without_a_passage_of_use_no_model_is_asked(generating, model):
     ("![x][r] text [1].\n\n[r]: https://evil.example/x", "![x][r] text [1].\n\n[r]:"),
     ("![x][r] text [1].\n\n[r]: //evil.example/x", "![x][r] text [1].\n\n[r]:"),
     ("ht<a b=c>tp://evil.example/x [1].", "ht… [1]."),
-    ("At http\\://evil.example/x and http&#58;//evil.example/y [1].", "At … and http#58;… [1]."),
+    ("At http\\://evil.example/x and http&#58;//evil.example/y [1].", "At http:… and http#58;… [1]."),
     ("Hours: https://tower.example/visit [1].", "Hours: https://tower.example/visit [1]."),
     ("Hours: [site](https://tower.example/visit) [1].", "Hours: [site](https://tower.example/visit) [1]."),
     ("Hours: https://tower.example/visit?d=812 [1].", "Hours: … [1]."),
