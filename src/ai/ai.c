@@ -99,6 +99,15 @@ static lh_json *ai_item(lh_ai *ai, lh_ai_task task, ai_model *model, bool *ret_i
     return item;
 }
 
+lh_json *lh_ai_model_json(const lh_ai_model *model, lh_arena *arena) {
+    lh_json *item = lh_json_new_object(arena);
+    lh_json_set_string(arena, item, "provider", model->provider);
+    lh_json_set_string(arena, item, "name", model->name);
+    lh_json_set(arena, item, "version",
+                model->version.len ? lh_json_new_string(arena, model->version) : lh_json_new_null(arena));
+    return item;
+}
+
 lh_code lh_ai_models(lh_ai *ai, lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *body = lh_json_new_object(arena), *items = lh_json_new_array(arena);
     for (lh_ai_task task = 0; task < LH_AI_TASKS; task++)

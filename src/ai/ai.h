@@ -1,5 +1,5 @@
 /* ai: one interface to models that embed, generate and rerank, in process or at an endpoint; which, the configuration says.
- * Depends on: base. Used by: vector, api, cli. Thread-safe: any call, any thread; calls block. Nothing of a prompt, a text or a key is
+ * Depends on: base. Used by: vector, rag, api, cli. Thread-safe: any call, any thread; calls block. Nothing of a prompt, a text or a key is
  * logged, or stands in an error. */
 #ifndef LH_AI_AI_H
 #define LH_AI_AI_H
@@ -27,6 +27,8 @@ typedef struct lh_ai_model {
     lh_str provider, name;
     lh_str version; /* another one when the same text may give other vectors; empty: the provider does not tell */
 } lh_ai_model;
+/* {"provider","name","version"}, null for no version; arena. */
+lh_json *lh_ai_model_json(const lh_ai_model *model, lh_arena *arena);
 
 /* Errors of all three tasks below: INVALID (what is asked; the endpoint's refusal of it), LIMIT (a cap of limits.h, or of the
  * endpoint's answer), NOT_FOUND (call->model), UNAVAILABLE (the task has no model; the endpoint does not answer, refuses the key,

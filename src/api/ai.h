@@ -1,8 +1,15 @@
-/* What /ai/ (api_ai.c) and OpenAI's /v1/ (api_v1.c) share: members of a request, and answers with vectors. */
+/* What /ai/ (api_ai.c), OpenAI's /v1/ (api_v1.c) and /vectors/rag (api_rag.c) share: members of a request, events, and answers with
+ * vectors. */
 #ifndef LH_API_AI_H
 #define LH_API_AI_H
 #include "api/api_internal.h"
 
+/* May the caller call models? Errors: DENIED. */
+LH_MUST_CHECK lh_code api_may_call_models(lh_request *request, lh_error *err);
+/* A stream that has begun cannot have another status: its last event tells. Returns code. */
+lh_code api_ai_stream_failed(lh_request *request, lh_code code, lh_error *err);
+/* Sends a piece of a text as the event `piece`. Fits lh_ai_piece_fn with the request as ctx. */
+lh_code api_ai_piece(void *request, lh_str piece, lh_error *err);
 /* The caller's call of a task. */
 lh_ai_call api_ai_call(lh_request *request, lh_str model);
 /* A member that is a text; not required: it may be absent. Errors: INVALID. */

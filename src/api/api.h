@@ -1,5 +1,5 @@
 /* api: the HTTP server: route table, authentication, handlers. Only this module knows HTTP.
- * Depends on: base, ann, ai, storage, catalog, access, engine, maintain, journal, ingest, jobs, vector, rpc. Used by: cli. */
+ * Depends on: base, ann, ai, storage, catalog, access, engine, maintain, journal, ingest, jobs, vector, rag, rpc. Used by: cli. */
 #ifndef LH_API_API_H
 #define LH_API_API_H
 #include "access/access.h"
@@ -9,6 +9,7 @@
 #include "journal/journal.h"
 #include "maintain/maintain.h"
 #include "models/models.h"
+#include "rag/rag.h"
 #include "rpc/rpc.h"
 #include "vector/vector.h"
 
@@ -35,6 +36,7 @@ typedef struct lh_app {
     lh_journal *journal;
     lh_jobs *jobs;
     lh_vector *vector;
+    lh_rag *rag;
     lh_ai *ai;
     lh_models *models;
     lh_rpc *rpc; /* for the metrics; NULL: there is no gRPC server */

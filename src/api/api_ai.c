@@ -60,15 +60,6 @@ lh_code api_ai_sampling(const lh_json *body, lh_arena *arena, lh_ai_prompt *prom
 
 /* ---- answers ---- */
 
-static lh_json *ai_model(lh_arena *arena, const lh_ai_model *model) {
-    lh_json *item = lh_json_new_object(arena);
-    lh_json_set_string(arena, item, "provider", model->provider);
-    lh_json_set_string(arena, item, "name", model->name);
-    lh_json_set(arena, item, "version",
-                model->version.len ? lh_json_new_string(arena, model->version) : lh_json_new_null(arena));
-    return item;
-}
-
 enum { AI_NUMBER_BYTES = 32 };
 
 /* Nine digits, which tell 32-bit numbers apart. printf() takes some eight times as long, so it is for those of unusual size. */
@@ -151,7 +142,7 @@ lh_code api_ai_embed(lh_request *request, lh_error *err) {
     lh_ai_call call = api_ai_call(request, model);
     LH_TRY(lh_ai_embed(lh_request_app(request)->ai, &call, texts, count, arena, &got, err));
     LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(API_AI_ANSWER_BYTES);
-    LH_TRY(lh_json_write(arena, ai_model(arena, &got.model), false, &head, err));
+    LH_TRY(lh_json_write(arena, lh_ai_model_json(&got.model, arena), false, &head, err));
     lh_buf_printf(&out, "{\"model\":%.*s,\"dimensions\":%zu,\"embeddings\":[", LH_STR_ARG(head), got.dimensions);
     for (size_t i = 0; i < got.count; i++) {
         if (i) lh_buf_char(&out, ',');
@@ -188,7 +179,7 @@ static lh_code ai_messages(const lh_json *body, lh_arena *arena, lh_ai_prompt *p
 
 static lh_json *ai_generated(lh_arena *arena, const lh_ai_text *text, bool whole) {
     lh_json *answer = lh_json_new_object(arena);
-    lh_json_set(arena, answer, "model", ai_model(arena, &text->model));
+    lh_json_set(arena, answer, "model", lh_ai_model_json(&text->model, arena));
     if (whole) lh_json_set_string(arena, answer, "text", text->text);
     lh_json_set_string(arena, answer, "finish_reason", text->finish_reason);
     lh_json_set_uint(arena, answer, "prompt_tokens", text->prompt_tokens);
@@ -196,7 +187,7 @@ static lh_json *ai_generated(lh_arena *arena, const lh_ai_text *text, bool whole
     return answer;
 }
 
-static lh_code ai_on_piece(void *ctx, lh_str piece, lh_error *err) {
+lh_code api_ai_piece(void *ctx, lh_str piece, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(2 * LH_LIMIT_AI_ANSWER_BYTES, &arena, err));
     lh_json *data = lh_json_new_object(arena);
@@ -204,8 +195,7 @@ static lh_code ai_on_piece(void *ctx, lh_str piece, lh_error *err) {
     return api_ai_event(ctx, "piece", data, err);
 }
 
-/* A stream that has begun cannot have another status: its last event tells. */
-static lh_code ai_stream_failed(lh_request *request, lh_code code, lh_error *err) {
+lh_code api_ai_stream_failed(lh_request *request, lh_code code, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_json *data = lh_json_new_object(arena);
     if (!lh_respond_begun(request) || code == LH_CANCELLED || !err) return code;
@@ -235,9 +225,9 @@ lh_code api_ai_generate(lh_request *request, lh_error *err) {
     LH_TRY(api_ai_sampling(body, arena, &prompt, err));
     if (!lh_json_is_null(lh_json_get(body, "json_schema"))) prompt.json_schema = lh_json_get(body, "json_schema");
     lh_ai_call call = api_ai_call(request, model);
-    lh_code code = lh_ai_generate(lh_request_app(request)->ai, &call, &prompt, stream ? ai_on_piece : NULL, request,
+    lh_code code = lh_ai_generate(lh_request_app(request)->ai, &call, &prompt, stream ? api_ai_piece : NULL, request,
                                   arena, &text, err);
-    if (code != LH_OK) return ai_stream_failed(request, code, err);
+    if (code != LH_OK) return api_ai_stream_failed(request, code, err);
     if (stream) return api_ai_event(request, "done", ai_generated(arena, &text, false), err);
     return lh_respond_json(request, 200, ai_generated(arena, &text, true), err);
 }
@@ -265,7 +255,7 @@ lh_code api_ai_rerank(lh_request *request, lh_error *err) {
         lh_json_set(arena, item, "score", lh_json_new_real(arena, got.scores[i].score));
         lh_json_append(results, item);
     }
-    lh_json_set(arena, answer, "model", ai_model(arena, &got.model));
+    lh_json_set(arena, answer, "model", lh_ai_model_json(&got.model, arena));
     lh_json_set(arena, answer, "results", results);
     lh_json_set_uint(arena, answer, "tokens", got.tokens);
     return lh_respond_json(request, 200, answer, err);

@@ -88,27 +88,35 @@ lh_code api_vectors_stale(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
-/* What was asked, without a vector's numbers. */
-static lh_code vectors_record(lh_request *request, const lh_vector_caller *caller, const lh_json *body,
-                              const lh_json *answer, lh_code code, lh_error *err) {
+/* Without a vector's numbers; with audit.literals = "fingerprint" also without what was asked for. */
+static lh_json *vectors_said(lh_request *request, const lh_json *body) {
+    static const char *const values[] = {"query", "question", "filter"};
     lh_arena *arena = lh_request_arena(request);
-    lh_json *said = lh_json_copy(arena, body), *read = lh_json_new_array(arena);
-    lh_str text, datasets, dataset = lh_json_get_string(answer, "dataset");
-    if (dataset.len) lh_json_append(read, lh_json_new_string(arena, dataset));
+    lh_json *said = lh_json_copy(arena, body);
     lh_json_remove(said, LH_STR("vector"));
-    LH_TRY(lh_json_write(arena, said, false, &text, err));
-    LH_TRY(lh_json_write(arena, read, false, &datasets, err));
+    if (!lh_str_eq(lh_request_app(request)->config->audit_literals, LH_STR("fingerprint"))) return said;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (!lh_json_is_null(lh_json_get(said, values[i]))) lh_json_set_string(arena, said, values[i], LH_STR("?"));
+    return said;
+}
+
+lh_code api_vectors_record(lh_request *request, const api_vectors_act *act, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_str text, datasets;
+    LH_TRY(lh_json_write(arena, vectors_said(request, act->body), false, &text, err));
+    LH_TRY(lh_json_write(arena, act->datasets, false, &datasets, err));
     const lh_audit_record record = {.trace_id = lh_trace_current_id(),
-                                    .principal = caller->by,
+                                    .principal = act->by,
                                     .remote = lh_request_remote(request),
-                                    .door = LH_STR("vectors"),
+                                    .door = lh_str_from(act->door),
                                     .statement = text,
                                     .datasets = datasets,
                                     .columns = LH_STR("[]"),
                                     .snapshot_ids = LH_STR("[]"),
-                                    .rows = lh_json_size(lh_json_get(answer, "items")),
-                                    .elapsed_ms = lh_json_uint(lh_json_get(answer, "elapsed_ms"), 0),
-                                    .outcome = code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(code))};
+                                    .rows = act->rows,
+                                    .elapsed_ms = lh_json_uint(lh_json_get(act->answer, "elapsed_ms"), 0),
+                                    .outcome =
+                                        act->code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(act->code))};
     return lh_audit_append(lh_request_app(request)->journal, &record, err);
 }
 
@@ -128,7 +136,17 @@ lh_code api_vectors_search(lh_request *request, lh_error *err) {
     if (lh_json_is_object(lh_json_get(body, "rerank")))
         LH_TRY(lh_body_check(lh_json_get(body, "rerank"), of_rerank, 2, err));
     lh_code code = lh_vector_search(vector, body, &caller, lh_request_arena(request), &answer, err);
-    lh_code recorded = vectors_record(request, &caller, body, answer, code, code == LH_OK ? err : &ignored);
+    lh_json *datasets = lh_json_new_array(lh_request_arena(request));
+    lh_str dataset = lh_json_get_string(answer, "dataset");
+    if (dataset.len) lh_json_append(datasets, lh_json_new_string(lh_request_arena(request), dataset));
+    const api_vectors_act act = {.door = "vectors",
+                                 .by = caller.by,
+                                 .body = body,
+                                 .answer = answer,
+                                 .datasets = datasets,
+                                 .rows = lh_json_size(lh_json_get(answer, "items")),
+                                 .code = code};
+    lh_code recorded = api_vectors_record(request, &act, code == LH_OK ? err : &ignored);
     if (code != LH_OK) return code;
     LH_TRY(recorded);
     return lh_respond_json(request, 200, answer, err);

@@ -1,4 +1,5 @@
 /* Whose key a request shows (access knows the keys), and /access/keys. */
+#include "api/ai.h"
 #include "api/request_internal.h"
 
 api_identity api_authenticate(lh_app *app, lh_str presented, lh_address from, bool internal_listener, lh_arena *arena) {
@@ -71,6 +72,7 @@ static const struct {
     {API_ROUTE_api_vectors_index_get, AUTH_HANDLER},
     {API_ROUTE_api_vectors_index_delete, AUTH_HANDLER},
     {API_ROUTE_api_vectors_search, AUTH_HANDLER},
+    {API_ROUTE_api_vectors_rag, AUTH_HANDLER},
     {API_ROUTE_api_vectors_refresh, AUTH_HANDLER},
     {API_ROUTE_api_vectors_stale, AUTH_HANDLER},
     {API_ROUTE_api_hnsw_eval_create, AUTH_HANDLER},
@@ -115,8 +117,9 @@ bool api_may_try(const api_identity *identity, const api_route *route) {
 
 /* Calls to models cost money. Who has roles may make them by a grant on tool:ai, or, where no role speaks of that, by seeing the
  * whole lake. */
-static lh_code auth_ai(lh_request *request, lh_error *err) {
+lh_code api_may_call_models(lh_request *request, lh_error *err) {
     lh_policy *policy = NULL;
+    if (!request->governed) return LH_OK; /* its permission was asked */
     LH_TRY(lh_access_policy(lh_request_app(request)->catalog, request->principal, request->arena, &policy, err));
     lh_decision decision = lh_access_decide(policy, LH_ACTION_READ,
                                             &(lh_resource){.on = LH_ON_TOOL, .name = LH_STR("ai")}, request->arena);
@@ -129,7 +132,7 @@ lh_code api_authorize(lh_request *request, lh_error *err) {
     const api_route *route = request->match.route;
     size_t asks = auth_row(route);
     lh_table_name table;
-    if (request->governed && asks != SIZE_MAX && auth_asking[asks].asks == AUTH_AI) return auth_ai(request, err);
+    if (request->governed && asks != SIZE_MAX && auth_asking[asks].asks == AUTH_AI) return api_may_call_models(request, err);
     if (request->permission >= route->permission) return api_refuse_system_params(request, err);
     if (!request->governed || asks == SIZE_MAX)
         return lh_fail(err, LH_DENIED, "this key's permission does not reach to '%s'", route->summary);

@@ -108,6 +108,14 @@ static void metrics_vector(lh_buf *out, lh_vector_stats stats) {
                   "Lance datasets made of an older one and what came and went.", stats.lance_extended);
 }
 
+static void metrics_rag(lh_buf *out, lh_rag_stats stats) {
+    metrics_value(out, "rag_answers_total", "counter", "Questions that were answered from indexes.", stats.answers);
+    metrics_value(out, "rag_no_answers_total", "counter", "Those of them that the texts do not answer.",
+                  stats.no_answers);
+    metrics_value(out, "rag_conversations", "gauge", "Conversations that are kept.", stats.conversations);
+    metrics_value(out, "rag_conversations_bytes", "gauge", "Memory that they take.", stats.conversation_bytes);
+}
+
 lh_code api_metrics(lh_request *request, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(4 << 20);
     lh_app *app = lh_request_app(request);
@@ -160,6 +168,7 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
         metrics_vector(&out, lh_vector_get_stats(app->vector));
         lh_vector_metrics(app->vector, &out);
     }
+    if (app->rag) metrics_rag(&out, lh_rag_get_stats(app->rag));
     if (app->maintain) metrics_maintain(&out, lh_maintain_get_stats(app->maintain));
     metrics_value(&out, "trace_spans_dropped_total", "counter", "Trace spans that did not fit the queue.",
                   app->tracer ? lh_tracer_dropped(app->tracer) : 0);

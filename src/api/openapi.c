@@ -69,7 +69,8 @@ static lh_json *openapi_content(lh_arena *arena, const api_schema *schema) {
         openapi_media(arena, content, "text/csv", lh_json_new_object(arena));
         openapi_media(arena, content, "application/vnd.apache.arrow.stream", lh_json_new_object(arena));
     }
-    if (strcmp(schema->name, "ai_generated") == 0 || strcmp(schema->name, "openai_chat") == 0)
+    if (strcmp(schema->name, "ai_generated") == 0 || strcmp(schema->name, "openai_chat") == 0 ||
+        strcmp(schema->name, "rag_answer") == 0)
         openapi_media(arena, content, "text/event-stream", lh_json_new_object(arena));
     return content;
 }

@@ -88,6 +88,13 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse models use gpu                         for all calls that name no model; --profile ann: for hers\n"
      "  lakehouse models rollback --task generate        to the one before\n",
      .run = lh_cli_models, .verb = lh_cli_models_verb},
+    {"rag", "QUESTION --index NAME [flags]", "Answer a question from indexes, with citations",
+     "  lakehouse rag 'who may read a masked column?' --index docs\n"
+     "  lakehouse rag 'what did we promise Acme?' --index mails --index contracts --filter \"year > 2020\"\n"
+     "  lakehouse rag 'how do bees find flowers' --index papers --extract     no model: sentences as they stand\n"
+     "  lakehouse rag 'and at night?' --index papers --conversation ID\n\n"
+     "[n] is the n-th passage below the answer. A sentence that the passages it cites do not say is told apart.\n",
+     .run = lh_cli_rag},
     {"jobs", "[list | show ID | watch ID | cancel ID | retry ID] [flags]",
      "Work in the background: what runs, how far it is, what failed",
      "  lakehouse jobs --state running\n"

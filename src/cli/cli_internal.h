@@ -273,6 +273,9 @@ void lh_cli_name_append(lh_buf *into, lh_str name); /* as SQL needs it: "Custome
 /* The table of `datasets list`. filter: part of the name, empty for all. */
 LH_MUST_CHECK lh_code lh_cli_print_datasets(FILE *into, lh_connection *connection, lh_str filter,
                                             lh_cli_table_style style, lh_arena *arena, lh_error *err);
+lh_str lh_cli_line(lh_arena *arena, lh_str text); /* as one line; arena */
+/* Of a verb's flag that takes a number: NULL, or a whole one; else complains. */
+bool lh_cli_number(const char *flag, const char *text, uint64_t *ret);
 /* A dataset's "schema" as a table; "2 rows, 1.2 kB in 1 file". */
 LH_MUST_CHECK lh_code lh_cli_print_columns(FILE *into, const lh_json *columns, lh_cli_table_style style,
                                            lh_arena *arena, lh_error *err);
@@ -289,6 +292,7 @@ int lh_cli_views(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_models(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_cache(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_rag(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_jobs(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_tables(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_keys(const lh_cli_command *self, int argc, char **argv);

@@ -186,3 +186,9 @@ int lh_cli_parse(const lh_cli_command *command, const lh_cli_flag *flags, size_t
     }
     return -1;
 }
+
+bool lh_cli_number(const char *flag, const char *text, uint64_t *ret) {
+    if (!text || lh_str_to_u64(lh_str_from(text), ret) == LH_OK) return true;
+    lh_cli_complain("--%s takes a whole number, not '%s'", flag, text);
+    return false;
+}

@@ -72,3 +72,12 @@ lh_code lh_cli_print_json(const lh_json *value, lh_arena *arena, lh_error *err) 
 lh_str lh_cli_counted(lh_arena *arena, uint64_t number, const char *noun) {
     return lh_arena_printf(arena, "%" PRIu64 " %s%s", number, noun, number == 1 ? "" : "s");
 }
+
+lh_str lh_cli_line(lh_arena *arena, lh_str text) {
+    LH_CLEANUP(lh_buf_done) lh_buf line = LH_BUF_INIT(LH_CLI_ARENA_BYTES);
+    while (text.len) {
+        lh_buf_append(&line, lh_str_split(&text, '\n'));
+        if (text.len) lh_buf_char(&line, ' ');
+    }
+    return lh_arena_dup(arena, lh_buf_str(&line));
+}

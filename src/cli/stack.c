@@ -25,6 +25,7 @@ struct lh_stack {
     lh_maintain *maintain;
     lh_jobs *jobs;
     lh_vector *vector;
+    lh_rag *rag;
     lh_journal *journal;
     lh_follower *follower; /* NULL: a stack that serves one command */
     lh_app app;
@@ -212,6 +213,21 @@ static lh_code stack_open_vector(lh_stack *stack, lh_error *err) {
     return LH_OK;
 }
 
+static lh_code stack_open_rag(lh_stack *stack, lh_error *err) {
+    const lh_config *c = stack->config;
+    const lh_rag_options options = {.vector = stack->vector,
+                                    .ai = stack->ai,
+                                    .locale = c->vector_locale,
+                                    .context_tokens = (uint64_t)c->rag_context_tokens,
+                                    .conversation_turns = (uint64_t)c->rag_conversation_turns,
+                                    .conversations_per_principal = (uint64_t)c->rag_conversations_per_principal,
+                                    .conversations_bytes = (uint64_t)c->rag_conversations_bytes,
+                                    .conversation_ttl_ms = (uint64_t)c->rag_conversation_ttl_ms};
+    LH_TRY(lh_rag_new(&options, &stack->rag, err));
+    stack->app.rag = stack->rag;
+    return LH_OK;
+}
+
 lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
     LH_TRY(stack_open_engine(stack, err));
@@ -231,6 +247,7 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
     stack->app.ingest = stack->ingest;
     stack->app.maintain = stack->maintain;
     LH_TRY(stack_open_vector(stack, err));
+    LH_TRY(stack_open_rag(stack, err));
     lh_server_ready(stack->server);
     if (stack->rpc) lh_rpc_ready(stack->rpc, stack->ingest);
     stack_pin(stack);
@@ -325,6 +342,7 @@ void lh_stack_close(lh_stack *stack) {
     lh_rpc_free(stack->rpc);
     lh_journal_close(stack->journal); /* it flushes through the engine */
     lh_jobs_free(stack->jobs);
+    lh_rag_free(stack->rag);
     lh_vector_free(stack->vector);
     lh_ingest_free(stack->ingest);
     lh_maintain_free(stack->maintain);

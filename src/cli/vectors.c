@@ -200,15 +200,6 @@ static lh_json *vectors_question(const lh_vectors_job *job) {
     return body;
 }
 
-static lh_str vectors_line(lh_arena *arena, lh_str text) {
-    LH_CLEANUP(lh_buf_done) lh_buf line = LH_BUF_INIT(LH_CLI_ARENA_BYTES);
-    while (text.len) {
-        lh_buf_append(&line, lh_str_split(&text, '\n'));
-        if (text.len) lh_buf_char(&line, ' ');
-    }
-    return lh_arena_dup(arena, lh_buf_str(&line));
-}
-
 /* Score, id, the columns asked for, and the text as one line: last, so that it takes what the others leave. */
 static lh_code vectors_print(const lh_vectors_job *job, const lh_json *asked, const lh_json *items, lh_error *err) {
     lh_arena *arena = job->session.arena;
@@ -227,7 +218,7 @@ static lh_code vectors_print(const lh_vectors_job *job, const lh_json *asked, co
         lh_cli_rows_value(&rows, lh_json_get(it.value, "id"));
         for (size_t i = 0; i < columns; i++)
             lh_cli_rows_value(&rows, lh_json_get(lh_json_get(it.value, "columns"), heads[i + 2].name));
-        lh_cli_rows_text(&rows, vectors_line(arena, lh_json_get_string(it.value, "text")));
+        lh_cli_rows_text(&rows, lh_cli_line(arena, lh_json_get_string(it.value, "text")));
     }
     return lh_cli_rows_print(&rows, lh_cli_style_to_fit(), err);
 }
@@ -264,12 +255,6 @@ const char *lh_cli_vectors_verb(size_t i) {
     return i < sizeof vectors_verbs / sizeof *vectors_verbs ? vectors_verbs[i].verb.name : NULL;
 }
 
-static bool vectors_number(const char *flag, const char *text, uint64_t *ret) {
-    if (!text || lh_str_to_u64(lh_str_from(text), ret) == LH_OK) return true;
-    lh_cli_complain("--%s takes a whole number, not '%s'", flag, text);
-    return false;
-}
-
 static bool vectors_is_understood(lh_vectors_job *job, size_t verb) {
     static const char *const units[] = {"characters", "tokens"}, *const metrics[] = {"cosine", "dot", "l2"},
                              *const backends[] = {"hnsw", "lance"},
@@ -284,10 +269,11 @@ static bool vectors_is_understood(lh_vectors_job *job, size_t verb) {
                lh_cli_is_one_of("metric", job->metric, metrics, sizeof metrics / sizeof *metrics) &&
                lh_cli_is_one_of("backend", job->backend, backends, sizeof backends / sizeof *backends) &&
                lh_cli_is_one_of("refresh", job->refresh, policies, sizeof policies / sizeof *policies) &&
-               vectors_number("chunk-size", job->chunk_size_text, &job->chunk_size) &&
-               vectors_number("chunk-overlap", job->chunk_overlap_text, &job->chunk_overlap) &&
-               vectors_number("k", job->k_text, &job->k) && vectors_number("count", job->count_text, &job->count) &&
-               vectors_number("trials", job->trials_text, &job->trials);
+               lh_cli_number("chunk-size", job->chunk_size_text, &job->chunk_size) &&
+               lh_cli_number("chunk-overlap", job->chunk_overlap_text, &job->chunk_overlap) &&
+               lh_cli_number("k", job->k_text, &job->k) &&
+               lh_cli_number("count", job->count_text, &job->count) &&
+               lh_cli_number("trials", job->trials_text, &job->trials);
     return false;
 }
 

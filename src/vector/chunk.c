@@ -20,18 +20,13 @@ typedef struct {
 
 struct lh_chunker {
     lh_chunk_options options;
-    UBreakIterator *sentences, *words;
+    lh_sentences *sentences;
+    UBreakIterator *words;
 };
-
-static lh_code chunk_open(UBreakIteratorType type, const char *locale, UBreakIterator **ret, lh_error *err) {
-    UErrorCode status = U_ZERO_ERROR;
-    *ret = ubrk_open(type, locale, NULL, 0, &status);
-    if (U_FAILURE(status)) return lh_fail(err, LH_INVALID, "no rules for text of the locale '%s'", locale);
-    return LH_OK;
-}
 
 lh_code lh_chunker_new(const lh_chunk_options *options, lh_chunker **ret, lh_error *err) {
     LH_CLEANUP(lh_chunker_freep) lh_chunker *chunker = calloc(1, sizeof *chunker);
+    UErrorCode status = U_ZERO_ERROR;
     char locale[64];
     if (!chunker) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     if (options->size < LH_CHUNK_SIZE_MIN || options->size > LH_CHUNK_SIZE_MAX)
@@ -41,16 +36,17 @@ lh_code lh_chunker_new(const lh_chunk_options *options, lh_chunker **ret, lh_err
         return lh_fail(err, LH_INVALID, "the overlap of chunks is at most half their size, %" PRIu32,
                        options->size / 2);
     chunker->options = *options;
+    LH_TRY(lh_sentences_new(options->locale, &chunker->sentences, err));
     LH_TRY(lh_str_to_cstr(options->locale, locale, sizeof locale, err));
-    LH_TRY(chunk_open(UBRK_SENTENCE, locale, &chunker->sentences, err));
-    LH_TRY(chunk_open(UBRK_WORD, locale, &chunker->words, err));
+    chunker->words = ubrk_open(UBRK_WORD, locale, NULL, 0, &status);
+    if (U_FAILURE(status)) return lh_fail(err, LH_INVALID, "no rules for words of the locale '%s'", locale);
     *ret = lh_take(&chunker);
     return LH_OK;
 }
 
 void lh_chunker_free(lh_chunker *chunker) {
     if (!chunker) return;
-    if (chunker->sentences) ubrk_close(chunker->sentences);
+    lh_sentences_free(chunker->sentences);
     if (chunker->words) ubrk_close(chunker->words);
     free(chunker);
 }
@@ -135,18 +131,14 @@ static bool chunk_add_words(const lh_chunker *chunker, lh_str text, size_t start
 }
 
 static bool chunk_add_sentences(const lh_chunker *chunker, lh_str text, chunk_units *units) {
-    UText *utext = NULL;
-    bool good = chunk_set_text(chunker->sentences, text, &utext);
-    int32_t at = good ? ubrk_first(chunker->sentences) : UBRK_DONE;
-    for (int32_t next; good && at != UBRK_DONE; at = next) {
-        next = ubrk_next(chunker->sentences);
-        if (next == UBRK_DONE) break;
-        lh_str sentence = lh_str_sub(text, (size_t)at, (size_t)next - (size_t)at);
-        const chunk_unit unit = {(size_t)at, (size_t)next, chunk_length(chunker, sentence), chunk_is_heading(sentence)};
+    lh_str sentence;
+    bool good = lh_sentences_begin(chunker->sentences, text, NULL) == LH_OK;
+    while (good && lh_sentences_next(chunker->sentences, text, &sentence)) {
+        size_t at = (size_t)(sentence.ptr - text.ptr);
+        const chunk_unit unit = {at, at + sentence.len, chunk_length(chunker, sentence), chunk_is_heading(sentence)};
         good = unit.length > chunker->options.size ? chunk_add_words(chunker, text, unit.start, unit.end, units)
                                                    : chunk_add(units, unit);
     }
-    utext_close(utext);
     return good;
 }
 

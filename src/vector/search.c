@@ -491,13 +491,13 @@ static lh_code search_rerank(search *s, lh_json **items, lh_error *err) {
 
 /* More than our own words take are theirs to refuse. */
 static bool search_has_few_words(const search *s) {
-    LH_CLEANUP(vector_terms_freep) vector_terms *terms = NULL;
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
     lh_str word;
     size_t count = 0;
-    if (vector_terms_new(s->definition.locale, &terms, NULL) != LH_OK ||
-        vector_terms_begin(terms, s->text, NULL) != LH_OK)
+    if (lh_terms_new(s->definition.locale, &terms, NULL) != LH_OK ||
+        lh_terms_begin(terms, s->text, NULL) != LH_OK)
         return false;
-    while (count <= VECTOR_QUERY_TERMS_MAX && vector_terms_next(terms, s->text, &word)) count++;
+    while (count <= VECTOR_QUERY_TERMS_MAX && lh_terms_next(terms, s->text, &word)) count++;
     return count <= VECTOR_QUERY_TERMS_MAX;
 }
 

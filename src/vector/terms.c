@@ -5,9 +5,11 @@
 
 #include <libstemmer.h>
 #include <unicode/ubrk.h>
+#include <unicode/uchar.h>
 #include <unicode/uloc.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
+#include <unicode/utf8.h>
 #include <unicode/utext.h>
 
 enum {
@@ -15,7 +17,7 @@ enum {
     TERMS_FOLDED_UNITS = 18 * TERMS_WORD_BYTES /* no character becomes more than 18 */
 };
 
-struct vector_terms { /* all owned but for `fold` */
+struct lh_terms { /* all owned but for `fold` */
     UBreakIterator *words;
     UText *text;
     const UNormalizer2 *fold;
@@ -34,8 +36,8 @@ static struct sb_stemmer *terms_stemmer(const char *locale) {
     return sb_stemmer_new(norwegian ? "no" : language, NULL);
 }
 
-lh_code vector_terms_new(lh_str locale, vector_terms **ret, lh_error *err) {
-    LH_CLEANUP(vector_terms_freep) vector_terms *terms = calloc(1, sizeof *terms);
+lh_code lh_terms_new(lh_str locale, lh_terms **ret, lh_error *err) {
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = calloc(1, sizeof *terms);
     UErrorCode status = U_ZERO_ERROR;
     char name[64];
     if (!terms) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
@@ -48,7 +50,7 @@ lh_code vector_terms_new(lh_str locale, vector_terms **ret, lh_error *err) {
     return LH_OK;
 }
 
-void vector_terms_free(vector_terms *terms) {
+void lh_terms_free(lh_terms *terms) {
     if (!terms) return;
     if (terms->words) ubrk_close(terms->words);
     utext_close(terms->text);
@@ -56,14 +58,14 @@ void vector_terms_free(vector_terms *terms) {
     free(terms);
 }
 
-lh_code vector_terms_begin(vector_terms *terms, lh_str text, lh_error *err) {
+lh_code lh_terms_begin(lh_terms *terms, lh_str text, lh_error *err) {
     UErrorCode status = U_ZERO_ERROR;
     terms->text = utext_openUTF8(terms->text, text.len ? text.ptr : "", (int64_t)text.len, &status);
     ubrk_setUText(terms->words, terms->text, &status);
     return U_SUCCESS(status) ? LH_OK : lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
 }
 
-bool vector_terms_next(vector_terms *terms, lh_str text, lh_str *ret_word) {
+bool lh_terms_next(lh_terms *terms, lh_str text, lh_str *ret_word) {
     int32_t start = ubrk_current(terms->words), end;
     for (; (end = ubrk_next(terms->words)) != UBRK_DONE; start = end) {
         if (ubrk_getRuleStatus(terms->words) < UBRK_WORD_NONE_LIMIT) continue;
@@ -74,7 +76,7 @@ bool vector_terms_next(vector_terms *terms, lh_str text, lh_str *ret_word) {
 }
 
 /* Of ASCII alone letters change to lower case. */
-static bool terms_fold_ascii(vector_terms *terms, lh_str word) {
+static bool terms_fold_ascii(lh_terms *terms, lh_str word) {
     for (size_t i = 0; i < word.len; i++) {
         char c = word.ptr[i];
         if ((unsigned char)c >= 0x80) return false;
@@ -84,7 +86,7 @@ static bool terms_fold_ascii(vector_terms *terms, lh_str word) {
 }
 
 /* Bytes of terms->term; 0: nothing is left. */
-static int32_t terms_fold_unicode(vector_terms *terms, lh_str word) {
+static int32_t terms_fold_unicode(lh_terms *terms, lh_str word) {
     UErrorCode status = U_ZERO_ERROR;
     int32_t length = 0;
     u_strFromUTF8WithSub(terms->word, TERMS_WORD_BYTES, &length, word.ptr, (int32_t)word.len, 0xFFFD, NULL, &status);
@@ -93,10 +95,17 @@ static int32_t terms_fold_unicode(vector_terms *terms, lh_str word) {
     return U_SUCCESS(status) ? length : 0;
 }
 
-lh_str vector_terms_of(vector_terms *terms, lh_str word) {
+lh_str lh_terms_of(lh_terms *terms, lh_str word) {
     word = lh_str_cut_utf8(word, TERMS_WORD_BYTES);
     int32_t length = terms_fold_ascii(terms, word) ? (int32_t)word.len : terms_fold_unicode(terms, word);
     if (!terms->stemmer || length == 0) return (lh_str){terms->term, (size_t)length};
     const sb_symbol *stem = sb_stemmer_stem(terms->stemmer, (const sb_symbol *)terms->term, length);
     return stem ? (lh_str){(const char *)stem, (size_t)sb_stemmer_length(terms->stemmer)} : LH_STR_NONE;
+}
+
+bool lh_terms_is_capital(lh_str word) {
+    UChar32 first = 0;
+    if (word.len == 0) return false;
+    U8_GET((const uint8_t *)word.ptr, 0, 0, (int32_t)word.len, first);
+    return first >= 0 && (u_isupper(first) || u_istitle(first));
 }

@@ -4,14 +4,14 @@
 
 /* The terms of a text, with a bar behind each. */
 static void check_terms(lh_str locale, lh_str text, lh_str expected) {
-    LH_CLEANUP(vector_terms_freep) vector_terms *terms = NULL;
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
     LH_CLEANUP(lh_buf_done) lh_buf got = LH_BUF_INIT(1 << 16);
     lh_error err = {0};
     lh_str word;
-    CHECK_OK(vector_terms_new(locale, &terms, &err));
-    CHECK_OK(vector_terms_begin(terms, text, &err));
-    while (vector_terms_next(terms, text, &word)) {
-        lh_buf_append(&got, vector_terms_of(terms, word));
+    CHECK_OK(lh_terms_new(locale, &terms, &err));
+    CHECK_OK(lh_terms_begin(terms, text, &err));
+    while (lh_terms_next(terms, text, &word)) {
+        lh_buf_append(&got, lh_terms_of(terms, word));
         lh_buf_char(&got, '|');
     }
     CHECK_STR(lh_buf_str(&got), expected);
@@ -55,7 +55,16 @@ static void test_terms__a_long_word_is_cut_between_characters(void) {
     check_terms(LH_STR(""), (lh_str){text, sizeof text}, (lh_str){expected, 256});
 }
 
-LH_TEST_MAIN(LH_TEST(test_terms__words_are_stems_in_lower_case_without_punctuation),
+static void test_terms__a_capital_is_one_of_any_script(void) {
+    static const char *const capitals[] = {"Ann", "Ärzte", "Москва", "ǅ"}, *const others[] = {"",     "ann", "ärzte",
+                                                                                              "東京", "7",   "\xff"};
+    for (size_t i = 0; i < sizeof capitals / sizeof *capitals; i++)
+        CHECK(lh_terms_is_capital(lh_str_from(capitals[i])));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) CHECK(!lh_terms_is_capital(lh_str_from(others[i])));
+}
+
+LH_TEST_MAIN(LH_TEST(test_terms__a_capital_is_one_of_any_script),
+             LH_TEST(test_terms__words_are_stems_in_lower_case_without_punctuation),
              LH_TEST(test_terms__forms_of_one_character_are_one_term),
              LH_TEST(test_terms__each_language_has_its_stems_or_none),
              LH_TEST(test_terms__text_without_spaces_has_words),

@@ -256,7 +256,7 @@ def test_a_changed_role_counts_at_once(lake):
 PARTS = {"access_me", "query_sql", "ingest_file", "datasets_list", "dataset_get", "metadata_get", "catalog_search", "dataset_delete", "layout_get",
          "iceberg_config", "iceberg_namespaces", "iceberg_namespace_load", "iceberg_namespace_exists", "iceberg_tables", "iceberg_table_load",
          "iceberg_table_exists", "iceberg_metrics", "jobs_list", "job_get", "job_events", "job_cancel", "job_retry", "vectors_index", "vectors_indexes", "vectors_index_get",
-         "vectors_index_delete", "vectors_search", "vectors_refresh", "vectors_stale", "hnsw_eval_create", "hnsw_evals", "hnsw_eval_get", "hnsw_eval_delete", "hnsw_eval_autogen", "hnsw_trial",
+         "vectors_index_delete", "vectors_search", "vectors_rag", "vectors_refresh", "vectors_stale", "hnsw_eval_create", "hnsw_evals", "hnsw_eval_get", "hnsw_eval_delete", "hnsw_eval_autogen", "hnsw_trial",
          "hnsw_trials", "hnsw_trials_best", "hnsw_tune"}
 # Calls to models are a tool, and of these roles only the agent has tools.
 MODELS = {"ai_models", "ai_health", "ai_usage", "ai_embed", "ai_generate", "ai_rerank", "v1_models", "v1_embeddings", "v1_chat"}

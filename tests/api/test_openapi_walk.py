@@ -217,6 +217,8 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("jobs_list", {}, {}), ("jobs_list", {}, {"params": {"state": "failed", "limit": 1}}), ("job_retry", {"job": "failed"}, {}), ("job_cancel", {"job": "failed"}, {}),
     ("vectors_indexes", {}, {"params": {"dataset": "t"}}), ("vectors_index_get", {"index": "found"}, {}), ("vectors_search", {}, {"json": {"index": "found", "query": "x", "k": 1, "mode": "exact"}}),
     ("vectors_search", {}, {"json": {"index": "found", "query": "x", "filter": "a = 1", "columns": ["b"]}}), ("vectors_stale", {}, {}), ("vectors_refresh", {"name": "t"}, {}),
+    ("vectors_rag", {}, {"json": {"question": "x", "index": "found", "generate": False, "columns": ["b"], "min_score": -1}}), ("vectors_rag", {}, {"json": {"question": "x", "indexes": ["found"], "rerank": True}}),
+    ("vectors_rag", {}, {"json": {"question": "x", "index": "found", "stream": True, "conversation_id": "new", "k": 1, "mode": "exact"}}),
     ("job_get", {"job": "succeeded"}, {}),
     ("hnsw_cache_stats", {}, {}), ("hnsw_eval_create", {}, {"json": {"name": "asked", "index": "found", "queries": [{"query": "x", "relevant": [1]}], "k": 1}}),
     ("hnsw_evals", {}, {"params": {"index": "found", "limit": 1}}), ("hnsw_eval_get", {"eval": "asked"}, {}), ("hnsw_eval_autogen", {"eval": "drawn"}, {"json": {"index": "found", "count": 1, "seed": 1}}),

@@ -1,0 +1,83 @@
+/* Words that count, and whether the facts of a sentence stand in a passage. */
+#include "base/test.h"
+#include "rag/rag_internal.h"
+
+static lh_str words_joined(const rag_words *words, lh_arena *arena) {
+    lh_str all = LH_STR("");
+    for (size_t i = 0; i < words->count; i++)
+        all = lh_arena_printf(arena, "%.*s%.*s|", LH_STR_ARG(all), LH_STR_ARG(words->items[i]));
+    return all;
+}
+
+static void check_words(const char *text, rag_words_kind kind, const char *expected) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
+    lh_error err = {0};
+    rag_words words = {0};
+    CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
+    CHECK_OK(lh_terms_new(LH_STR("en"), &terms, &err));
+    CHECK_OK(rag_words_of(terms, lh_str_from(text), kind, arena, &words, &err));
+    CHECK_STR(words_joined(&words, arena), lh_str_from(expected));
+}
+
+static void test_words__of_a_question_those_count_that_say_what_it_is_about(void) {
+    check_words("How long do the deleted files stay in it?", RAG_WORDS_CONTENT, "delet|file|long|stay|");
+    check_words("What is it?", RAG_WORDS_CONTENT, "");
+    check_words("files FILE the filing", RAG_WORDS_ALL, "file|the|");
+}
+
+static void test_words__facts_are_numbers_and_names(void) {
+    check_words("The lake Arden lies 1,812.5 m high since 07 May 2019, says NASA.", RAG_WORDS_FACTS,
+                "1812.5|2019|7|arden|may|nasa|");
+    check_words("Prices rose.", RAG_WORDS_FACTS, "");
+    check_words("NASA said that I saw Örebro", RAG_WORDS_FACTS, "nasa|örebro|");
+    check_words("0 and 00 and 0.50 and B12", RAG_WORDS_FACTS, "0|0.50|b12|");
+}
+
+static void check_facts(const char *sentence, bool expected) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
+    lh_error err = {0};
+    rag_words facts = {0};
+    rag_passage passages[2] = {0};
+    static const size_t cited[] = {1, 2};
+    CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
+    CHECK_OK(lh_terms_new(LH_STR("en"), &terms, &err));
+    CHECK_OK(rag_words_of(terms, LH_STR("The tower of Saint Bride was built in 1742."), RAG_WORDS_ALL, arena,
+                          &passages[0].words, &err));
+    CHECK_OK(rag_words_of(terms, LH_STR("It has 1,214 steps, says Ewan Marr."), RAG_WORDS_ALL, arena,
+                          &passages[1].words, &err));
+    CHECK_OK(rag_words_of(terms, lh_str_from(sentence), RAG_WORDS_FACTS, arena, &facts, &err));
+    CHECK(rag_facts_hold(&facts, passages, cited, 2) == expected);
+}
+
+static void test_words__facts_hold_when_a_cited_passage_has_each(void) {
+    check_facts("Saint Bride has 1214 steps and is of 1742.", true);
+    check_facts("it is old", true);
+    check_facts("Saint Bride has 1215 steps.", false);
+    check_facts("The tower of Saint Mary is of 1742.", false);
+}
+
+static void check_sentences(const char *text, bool wrapped, const char *expected) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_sentences_freep) lh_sentences *sentences = NULL;
+    lh_error err = {0};
+    rag_words got = {0};
+    CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
+    CHECK_OK(lh_sentences_new(LH_STR("en"), &sentences, &err));
+    CHECK_OK(rag_sentences_of(sentences, lh_str_from(text), wrapped, arena, &got.items, &got.count, &err));
+    CHECK_STR(words_joined(&got, arena), lh_str_from(expected));
+}
+
+static void test_words__sentences_have_letters_and_no_marks_of_lists(void) {
+    check_sentences("One is. Two was.\n3. Three\n- four\n\n17.\n* 5\n", false, "One is.|Two was.|Three|four|");
+    check_sentences("# A head\nOne line\nis broken. And\nanother.\n- an item\n- two\n\nEnd", true,
+                    "One line is broken.|And another.|an item|two|End|");
+    check_sentences("Do:\n\n```sh\nrm x\n```\n", true, "Do:|");
+    check_sentences("", true, "");
+}
+
+LH_TEST_MAIN(LH_TEST(test_words__of_a_question_those_count_that_say_what_it_is_about),
+             LH_TEST(test_words__facts_are_numbers_and_names),
+             LH_TEST(test_words__facts_hold_when_a_cited_passage_has_each),
+             LH_TEST(test_words__sentences_have_letters_and_no_marks_of_lists))

@@ -1,0 +1,74 @@
+"""POST /ai/generate, and answers from indexes, with a model in process. SmolLM2-135M is small: what is tested is the plumbing, never what
+it says. Where tools/setup-test-model could not get it, these tests are skipped."""
+import json
+
+import pytest
+
+from harness import ROOT, SANITIZED, Server
+from test_ai import events, generate, refused, settings
+from test_rag import FERRY, NOTES, ask, index
+from test_vectors import HASH
+
+MODEL = ROOT / ".deps" / "test-models" / "smollm2-135m.gguf"
+pytestmark = pytest.mark.skipif(not MODEL.exists(), reason="SmolLM2 is not there (tools/setup-test-model)")
+WORDS = 6 if SANITIZED else 24
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 12}, "big": {"type": "boolean"}}, "required": ["city", "big"], "additionalProperties": False}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("llama") / "lake", env={**HASH, **settings(generate_provider="llama", generate_model=MODEL)})
+    index(running, "notes", NOTES)
+    yield running
+    running.stop()
+
+
+def said(server, prompt, **members):
+    answer = generate(server, prompt, **{"max_tokens": WORDS, "temperature": 0, **members})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_json_schema_gives_json_of_it(server):
+    answer = said(server, "Name a city as JSON.", json_schema=SCHEMA, max_tokens=64)
+    document = json.loads(answer["text"])
+    assert set(document) == {"city", "big"} and isinstance(document["city"], str) and isinstance(document["big"], bool) and answer["finish_reason"] == "stop"
+    assert said(server, "Yes or no?", grammar='root ::= "yes" | "no"')["text"] in ("yes", "no")
+    refused(generate(server, "x", grammar="root ::= ("), 400, "invalid")
+
+
+def test_a_stream_is_the_whole_answer(server):
+    whole = said(server, "Tell me about lakes.")
+    got = list(events(generate(server, "Tell me about lakes.", stream=True, max_tokens=WORDS, temperature=0)))
+    assert "".join(data["text"] for name, data in got if name == "piece") == whole["text"] and len(got) > 2
+    assert got[-1] == ("done", {name: value for name, value in whole.items() if name != "text"})
+    assert whole["finish_reason"] == "length" and whole["tokens"] == WORDS and whole["prompt_tokens"] > 0
+    assert whole["model"]["provider"] == "llama" and len(whole["model"]["version"]) == 16
+
+
+def test_seeds_and_stops(server):
+    drawn = [said(server, "Tell me a story.", temperature=1.5, seed=seed)["text"] for seed in (7, 7, 8)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    whole = said(server, "Tell me about lakes.")["text"]
+    stop = whole.split()[3]
+    cut = said(server, "Tell me about lakes.", stop=[stop])
+    assert cut["text"] == whole[:whole.index(stop)] and cut["finish_reason"] == "stop"
+    refused(generate(server, "word " * 20000), 422, "limit", "context")
+
+
+def test_an_answer_from_an_index_and_a_stream_of_it(server):
+    whole = ask(server, FERRY, max_tokens=WORDS, k=2)
+    assert whole["model"]["provider"] == "llama" and whole["usage"]["prompt_tokens"] > 100 and 0 < whole["usage"]["tokens"] <= WORDS
+    assert whole["citations"][0]["id"] == "ferry" and (whole["no_answer"] or whole["sentences"])
+    assert all(1 <= n <= len(whole["citations"]) for sentence in whole["sentences"] for n in sentence["citations"])
+    answer = server.request("POST", "/vectors/rag", json={"question": FERRY, "index": "notes", "max_tokens": WORDS, "k": 2, "stream": True})
+    got = list(events(answer))
+    assert got[0][0] == "citations" and got[-1][0] == "done"
+    steady = lambda document: {name: value for name, value in document.items() if name not in ("elapsed_ms", "warnings", "answer", "sentences", "no_answer", "usage")}
+    assert steady(got[-1][1]) == steady(whole)  # the boundary differs at each call, and with it what a small model says
+
+
+def test_a_conversation_is_rewritten_by_the_model(server):
+    first = ask(server, FERRY, max_tokens=WORDS, k=2, conversation_id="new")
+    second = ask(server, "And on Sundays?", max_tokens=WORDS, k=2, conversation_id=first["conversation_id"], min_score=-1)
+    assert second["conversation_id"] == first["conversation_id"] and second["query"]
