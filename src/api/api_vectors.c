@@ -89,8 +89,8 @@ lh_code api_vectors_stale(lh_request *request, lh_error *err) {
 }
 
 /* What was asked, without a vector's numbers. */
-static lh_code vectors_record(lh_request *request, const lh_vector_caller *caller, const lh_json *body,
-                              const lh_json *answer, lh_code code, lh_error *err) {
+lh_code api_vectors_record(lh_request *request, const lh_vector_caller *caller, const lh_json *body,
+                           const lh_json *answer, lh_code code, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_json *said = lh_json_copy(arena, body), *read = lh_json_new_array(arena);
     lh_str text, datasets, dataset = lh_json_get_string(answer, "dataset");
@@ -106,7 +106,8 @@ static lh_code vectors_record(lh_request *request, const lh_vector_caller *calle
                                     .datasets = datasets,
                                     .columns = LH_STR("[]"),
                                     .snapshot_ids = LH_STR("[]"),
-                                    .rows = lh_json_size(lh_json_get(answer, "items")),
+                                    .rows = lh_json_size(lh_json_get(answer, "items")) +
+                                            lh_json_size(lh_json_get(answer, "queries")),
                                     .elapsed_ms = lh_json_uint(lh_json_get(answer, "elapsed_ms"), 0),
                                     .outcome = code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(code))};
     return lh_audit_append(lh_request_app(request)->journal, &record, err);
@@ -128,7 +129,7 @@ lh_code api_vectors_search(lh_request *request, lh_error *err) {
     if (lh_json_is_object(lh_json_get(body, "rerank")))
         LH_TRY(lh_body_check(lh_json_get(body, "rerank"), of_rerank, 2, err));
     lh_code code = lh_vector_search(vector, body, &caller, lh_request_arena(request), &answer, err);
-    lh_code recorded = vectors_record(request, &caller, body, answer, code, code == LH_OK ? err : &ignored);
+    lh_code recorded = api_vectors_record(request, &caller, body, answer, code, code == LH_OK ? err : &ignored);
     if (code != LH_OK) return code;
     LH_TRY(recorded);
     return lh_respond_json(request, 200, answer, err);
