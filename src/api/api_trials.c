@@ -44,10 +44,16 @@ lh_code api_hnsw_evals(lh_request *request, lh_error *err) {
 lh_code api_hnsw_eval_get(lh_request *request, lh_error *err) {
     lh_vector *vector;
     lh_vector_caller caller;
-    lh_json *eval = NULL;
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *eval = NULL, *asked = lh_json_new_object(arena), *datasets = lh_json_new_array(arena);
+    lh_str name = lh_request_param(request, "eval");
     LH_TRY(api_vectors_of(request, &vector, &caller, err));
-    LH_TRY(
-        lh_vector_eval_get(vector, lh_request_param(request, "eval"), &caller, lh_request_arena(request), &eval, err));
+    LH_TRY(lh_vector_eval_get(vector, name, &caller, arena, &eval, err));
+    lh_json_set_string(arena, asked, "eval", name);
+    lh_json_append(datasets, lh_json_new_string(arena, lh_json_get_string(eval, "dataset")));
+    const api_vectors_act act = {
+        .door = "vectors", .by = caller.by, .body = asked, .answer = eval, .datasets = datasets};
+    LH_TRY(api_vectors_record(request, &act, err));
     return lh_respond_json(request, 200, eval, err);
 }
 

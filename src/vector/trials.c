@@ -76,6 +76,7 @@ lh_code lh_vector_eval_get(lh_vector *vector, lh_str name, const lh_vector_calle
     LH_TRY(trials_find_eval(vector, name, caller, arena, &eval, &d, err));
     LH_TRY(eval_read_object(vector, &d, arena, &eval, err));
     *ret = eval_show(&eval, arena);
+    lh_json_set_string(arena, *ret, "dataset", lh_table_name_text(d.dataset, arena));
     return lh_arena_check(arena, err);
 }
 

@@ -393,6 +393,8 @@ def test_trials_take_the_right_to_make_the_index(tmp_path):
         assert not {"hnsw", "recall"} & lake.call("GET", "/vectors/indexes/candidates", 200, key=key).keys()
     assert [item["name"] for item in lake.call("GET", "/vectors/hnsw/evals", 200, key=maker)["items"]] == ["secret"]
     assert len(lake.call("GET", "/vectors/hnsw/evals/secret", 200, key=maker)["queries"]) == 5
+    audited = lake.call("GET", "/access/audit?principal=maker", 200)["items"][0]  # they are pieces of the dataset's texts
+    assert json.loads(audited["statement"]) == {"eval": "secret"} and audited["rows"] == 5 and "data.candidates" in str(audited["datasets"])
     job = lake.call("POST", "/vectors/hnsw/trial", 202, {"index": "candidates", "eval": "secret"}, key=maker)
     assert ended(lake.server, job)["result"]["trial"]["by"] == "maker"
     assert len(lake.call("GET", "/vectors/hnsw/trials/candidates", 200, key=maker)["items"]) == 1
