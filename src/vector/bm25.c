@@ -122,7 +122,7 @@ typedef struct {
 
 typedef struct {
     vector_bm25 *into;
-    vector_terms *terms;
+    lh_terms *terms;
     bm25_seen *seen;
     bm25_growing *growing; /* of each term */
     size_t growing_room;
@@ -156,7 +156,7 @@ static bool build_post(bm25_growing *term, uint32_t document) {
 }
 
 static bool build_learn(bm25_build *b, lh_str word, uint32_t *ret) {
-    lh_str term = vector_terms_of(b->terms, word);
+    lh_str term = lh_terms_of(b->terms, word);
     bool fresh;
     *ret = BM25_NO_TERM;
     if (term.len == 0) return true;
@@ -196,8 +196,8 @@ static lh_code build_document(bm25_build *b, uint32_t document, lh_str text, lh_
     bool good = true;
     uint32_t length = 0;
     b->touched_count = 0;
-    LH_TRY(vector_terms_begin(b->terms, text, err));
-    while (good && vector_terms_next(b->terms, text, &word)) good = build_word(b, word, &length);
+    LH_TRY(lh_terms_begin(b->terms, text, err));
+    while (good && lh_terms_next(b->terms, text, &word)) good = build_word(b, word, &length);
     for (size_t i = 0; good && i < b->touched_count; i++) good = build_post(&b->growing[b->touched[i]], document);
     b->into->lengths[document] = length;
     b->into->total_length += length;
@@ -237,7 +237,7 @@ static void build_done(bm25_build *b) {
     free(b->growing);
     free(b->touched);
     free(b->seen);
-    vector_terms_free(b->terms);
+    lh_terms_free(b->terms);
 }
 
 lh_code vector_bm25_build(const vector_documents *documents, lh_str locale, const _Atomic bool *cancelled,
@@ -251,7 +251,7 @@ lh_code vector_bm25_build(const vector_documents *documents, lh_str locale, cons
     if (!b.seen) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     made->documents = documents->count;
     lh_random_bytes(made->names.secret, sizeof made->names.secret);
-    lh_code code = vector_terms_new(locale, &b.terms, err);
+    lh_code code = lh_terms_new(locale, &b.terms, err);
     if (code == LH_OK) code = build_all(&b, documents, cancelled, err);
     build_done(&b);
     LH_TRY(code);
@@ -325,8 +325,8 @@ static bool bm25_is_allowed(const vector_bm25_query *query, size_t document) {
 }
 
 /* Counted whether or not the texts have it: an error must not tell of texts that are hidden. */
-static lh_code search_add_word(bm25_search *s, vector_terms *terms, lh_str word, lh_error *err) {
-    lh_str term = vector_terms_of(terms, word);
+static lh_code search_add_word(bm25_search *s, lh_terms *terms, lh_str word, lh_error *err) {
+    lh_str term = lh_terms_of(terms, word);
     uint32_t number;
     bool fresh;
     if (term.len == 0) return LH_OK;
@@ -351,12 +351,12 @@ static void search_look_up(bm25_search *s) {
 }
 
 static lh_code search_read(bm25_search *s, lh_error *err) {
-    LH_CLEANUP(vector_terms_freep) vector_terms *terms = NULL;
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
     lh_str word;
     lh_random_bytes(s->asked.secret, sizeof s->asked.secret);
-    LH_TRY(vector_terms_new(s->bm25->locale, &terms, err));
-    LH_TRY(vector_terms_begin(terms, s->query->text, err));
-    while (vector_terms_next(terms, s->query->text, &word)) LH_TRY(search_add_word(s, terms, word, err));
+    LH_TRY(lh_terms_new(s->bm25->locale, &terms, err));
+    LH_TRY(lh_terms_begin(terms, s->query->text, err));
+    while (lh_terms_next(terms, s->query->text, &word)) LH_TRY(search_add_word(s, terms, word, err));
     search_look_up(s);
     return LH_OK;
 }

@@ -11,16 +11,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static lh_str line_text(const void *ctx, size_t document) { return ((const lh_str *)ctx)[document]; }
 
 /* Has the line a term of the query? */
-static bool shares(vector_terms *terms, vector_terms *other, lh_str query, lh_str line) {
+static bool shares(lh_terms *terms, lh_terms *other, lh_str query, lh_str line) {
     lh_str word, of_line;
     bool found = false;
-    if (vector_terms_begin(terms, query, NULL) != LH_OK) return false;
-    while (!found && vector_terms_next(terms, query, &word)) {
-        lh_str term = vector_terms_of(terms, word);
-        if (term.len == 0 || vector_terms_begin(other, line, NULL) != LH_OK) continue;
-        while (!found && vector_terms_next(other, line, &of_line)) {
+    if (lh_terms_begin(terms, query, NULL) != LH_OK) return false;
+    while (!found && lh_terms_next(terms, query, &word)) {
+        lh_str term = lh_terms_of(terms, word);
+        if (term.len == 0 || lh_terms_begin(other, line, NULL) != LH_OK) continue;
+        while (!found && lh_terms_next(other, line, &of_line)) {
             assert(of_line.len > 0 && of_line.ptr >= line.ptr && of_line.ptr + of_line.len <= line.ptr + line.len);
-            found = lh_str_eq(vector_terms_of(other, of_line), term);
+            found = lh_str_eq(lh_terms_of(other, of_line), term);
         }
     }
     return found;
@@ -29,7 +29,7 @@ static bool shares(vector_terms *terms, vector_terms *other, lh_str query, lh_st
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const locales[] = {"", "en", "de", "tr", "th", "ja", "ar", "pl"};
     LH_CLEANUP(vector_bm25_freep) vector_bm25 *bm25 = NULL;
-    LH_CLEANUP(vector_terms_freep) vector_terms *terms = NULL, *other = NULL;
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL, *other = NULL;
     lh_str lines[LINES_MAX], rest;
     vector_bm25_hit hits[LINES_MAX];
     bool is_hit[LINES_MAX] = {false};
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     while (rest.len && lines_count < LINES_MAX) lines[lines_count++] = lh_str_split(&rest, '\n');
     const vector_documents documents = {lines_count, line_text, lines};
     const vector_bm25_query query = {.text = lines[0], .k = LINES_MAX};
-    assert(vector_terms_new(locale, &terms, NULL) == LH_OK && vector_terms_new(locale, &other, NULL) == LH_OK);
+    assert(lh_terms_new(locale, &terms, NULL) == LH_OK && lh_terms_new(locale, &other, NULL) == LH_OK);
     assert(vector_bm25_build(&documents, locale, NULL, &bm25, NULL) == LH_OK);
     if (vector_bm25_search(bm25, &query, hits, &count, NULL) != LH_OK) return 0; /* too many words */
     for (uint32_t i = 0; i < count; i++) {

@@ -37,14 +37,14 @@ typedef struct {
 } true_terms;
 
 static void read_terms(lh_str locale, lh_str text, true_terms *ret) {
-    LH_CLEANUP(vector_terms_freep) vector_terms *terms = NULL;
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
     lh_error err = {0};
     lh_str word;
     ret->count = 0;
-    CHECK_OK(vector_terms_new(locale, &terms, &err));
-    CHECK_OK(vector_terms_begin(terms, text, &err));
-    while (vector_terms_next(terms, text, &word))
-        CHECK_OK(lh_str_to_cstr(vector_terms_of(terms, word), ret->terms[ret->count++], TRUE_BYTES, &err));
+    CHECK_OK(lh_terms_new(locale, &terms, &err));
+    CHECK_OK(lh_terms_begin(terms, text, &err));
+    while (lh_terms_next(terms, text, &word))
+        CHECK_OK(lh_str_to_cstr(lh_terms_of(terms, word), ret->terms[ret->count++], TRUE_BYTES, &err));
 }
 
 static size_t times(const true_terms *in, const char *term) {

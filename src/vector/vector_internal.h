@@ -158,18 +158,6 @@ lh_code vector_run_index(void *vector, lh_job *job, const lh_json *spec, lh_aren
 int64_t vector_stale_since(lh_catalog *catalog, const vector_definition *definition,
                            lh_arena *arena); /* 0: it is not */
 
-/* ---- terms.c: text into terms ---- */
-/* Of one thread at a time. Errors: INVALID (locale). */
-typedef struct vector_terms vector_terms;
-LH_MUST_CHECK lh_code vector_terms_new(lh_str locale, vector_terms **ret, lh_error *err);
-void vector_terms_free(vector_terms *terms);
-static inline void vector_terms_freep(vector_terms **terms) { vector_terms_free(*terms); }
-/* Then the words of the text, one after the other, borrowed from it. */
-LH_MUST_CHECK lh_code vector_terms_begin(vector_terms *terms, lh_str text, lh_error *err);
-bool vector_terms_next(vector_terms *terms, lh_str text, lh_str *ret_word);
-/* The term of a word; borrowed until the next. Empty: it has none. */
-lh_str vector_terms_of(vector_terms *terms, lh_str word);
-
 /* ---- bm25.c: texts by their words ---- */
 typedef struct vector_documents { /* numbered from 0 */
     size_t count;

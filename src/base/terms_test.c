@@ -1,17 +1,16 @@
 /* What words a text has, and what their terms are. */
 #include "base/test.h"
-#include "vector/vector_internal.h"
 
 /* The terms of a text, with a bar behind each. */
 static void check_terms(lh_str locale, lh_str text, lh_str expected) {
-    LH_CLEANUP(vector_terms_freep) vector_terms *terms = NULL;
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
     LH_CLEANUP(lh_buf_done) lh_buf got = LH_BUF_INIT(1 << 16);
     lh_error err = {0};
     lh_str word;
-    CHECK_OK(vector_terms_new(locale, &terms, &err));
-    CHECK_OK(vector_terms_begin(terms, text, &err));
-    while (vector_terms_next(terms, text, &word)) {
-        lh_buf_append(&got, vector_terms_of(terms, word));
+    CHECK_OK(lh_terms_new(locale, &terms, &err));
+    CHECK_OK(lh_terms_begin(terms, text, &err));
+    while (lh_terms_next(terms, text, &word)) {
+        lh_buf_append(&got, lh_terms_of(terms, word));
         lh_buf_char(&got, '|');
     }
     CHECK_STR(lh_buf_str(&got), expected);

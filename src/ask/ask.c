@@ -1,0 +1,1 @@
+#include "ask/ask.h"
