@@ -42,6 +42,7 @@ LH_MUST_CHECK lh_code lh_request_governor(lh_request *request, const lh_governor
 bool lh_request_may(const lh_request *request, lh_permission permission); /* does the caller's key reach that far? */
 /* Would a request with that key be let in? *ret_retry_after: not empty when it is not heard now. */
 bool lh_request_knows_token(const lh_request *request, lh_str token, lh_str *ret_retry_after);
+bool lh_request_may_models(lh_request *request);         /* may it call models? */
 bool lh_request_is_engine(const lh_request *request);    /* authenticated by the internal token */
 lh_cancel *lh_request_cancel(const lh_request *request); /* fires when the client goes away or the server drains */
 

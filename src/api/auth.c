@@ -54,6 +54,7 @@ static const struct {
 } auth_asking[] = {
     {API_ROUTE_api_access_me, AUTH_HANDLER},
     {API_ROUTE_api_query_sql, AUTH_HANDLER},
+    {API_ROUTE_api_ask, AUTH_HANDLER},
     {API_ROUTE_api_ingest_file, AUTH_HANDLER},
     {API_ROUTE_api_datasets_list, AUTH_HANDLER},
     {API_ROUTE_api_dataset_get, AUTH_HANDLER},
@@ -115,6 +116,8 @@ static lh_code auth_ai(lh_request *request, lh_error *err) {
     if (decision.allowed || (silent && request->permission >= request->match.route->permission)) return LH_OK;
     return lh_fail(err, LH_DENIED, "calls to models need a grant to read the tool 'ai'");
 }
+
+bool lh_request_may_models(lh_request *request) { return !request->governed || auth_ai(request, NULL) == LH_OK; }
 
 lh_code api_authorize(lh_request *request, lh_error *err) {
     const api_route *route = request->match.route;

@@ -3,6 +3,24 @@
 #define LH_ASK_ASK_INTERNAL_H
 #include "ask/ask.h"
 
+#include <pthread.h>
+
+typedef struct ask_kept ask_kept;
+struct lh_ask {
+    lh_engine *engine;
+    lh_catalog *catalog;
+    lh_ai *ai;
+    pthread_mutex_t lock; /* guards what follows */
+    ask_kept *kept;       /* what was read of tables, the last used first */
+    size_t kept_bytes;
+};
+/* Runs a statement as the caller sees the lake, read only. *ret: {"columns","rows",…}; arena. */
+LH_MUST_CHECK lh_code ask_run(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, uint64_t rows_max, bool audited,
+                              lh_arena *arena, lh_json **ret, lh_error *err);
+#define ASK_EXAMPLE_PREFIX "ask/example/"
+/* The SQL of a verified question of the same words; empty: there is none. */
+LH_MUST_CHECK lh_code ask_example_find(lh_ask *ask, lh_str question, lh_arena *arena, lh_str *ret, lh_error *err);
+
 /* ---- what a caller sees (schema.c) ---- */
 typedef enum ask_type { ASK_TEXT, ASK_NUMBER, ASK_DATE, ASK_TIME, ASK_BOOL, ASK_OTHER } ask_type;
 typedef struct ask_column {
@@ -41,6 +59,9 @@ typedef struct ask_schema {
     size_t key_count;
 } ask_schema; /* arena */
 enum { ASK_TABLES_MAX = 200, ASK_KEYS_MAX = 400 };
+LH_MUST_CHECK lh_code ask_schema_load(lh_ask *ask, const lh_ask_caller *caller, bool values, lh_arena *arena, ask_schema *ret,
+                                      lh_error *err);
+void ask_kept_free(ask_kept *kept);
 /* Finds keys that nobody declared: equal names of a column and of another table's unique one, "<table>_id" and "id", and values
  * all of which another table's key has. */
 LH_MUST_CHECK lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err);

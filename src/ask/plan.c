@@ -198,11 +198,19 @@ static void plan_subject(plan_state *p, ask_ref ref, size_t at) {
     p->mentioned[p->mentioned_count].ref = ref;
     p->mentioned[p->mentioned_count].at = at;
     p->mentioned[p->mentioned_count].placed = false;
+    p->mentioned[p->mentioned_count].not = p->not ;
     p->mentioned[p->mentioned_count++].with = p->with && !p->subject_projected;
 }
 
 static void plan_place_subject(plan_state *p) {
     if (p->subject >= 0) p->mentioned[p->subject].placed = true;
+}
+
+/* A value of the column before it says what that is; a column before a value of another stays. */
+static void plan_place(plan_state *p, ask_ref ref) {
+    for (size_t i = 0; i < p->mentioned_count; i++)
+        if (p->mentioned[i].ref.table == ref.table && p->mentioned[i].ref.column == ref.column) p->mentioned[i].placed = true;
+    p->subject = -1;
 }
 
 static void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
@@ -294,6 +302,7 @@ static void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     }
     if (p->fn >= 0) {
         ask_fn fn = (ask_fn)p->fn;
+        if (p->mean && fn == ASK_COUNT && plan_numeric(column)) fn = ASK_AVG, p->mean = false;
         if (fn == ASK_COUNT && !p->distinct && plan_numeric(column) && !column->key && !(column->value_count && 0)) fn = ASK_SUM;
         else if (fn == ASK_COUNT) fn = ASK_COUNT_DISTINCT;
         else if (fn == ASK_SUM && !plan_numeric(column)) fn = ASK_COUNT;
@@ -357,8 +366,7 @@ static void plan_on_value(plan_state *p, const plan_choice *choice) {
     lh_str text = column->values[m->value];
     if (p->lead_open && p->grouping) p->grouping = false;
     p->grouping = false;
-    plan_place_subject(p);
-    p->subject = -1;
+    plan_place(p, m->ref);
     if (m->score < 0.9) p->penalty += 0.03, plan_note(p, "'%.*s' is what the question means", LH_STR_ARG(text));
     if (choice->close && (choice->other.ref.table != m->ref.table || choice->other.ref.column != m->ref.column)) {
         p->penalty += 0.05;
@@ -406,8 +414,7 @@ static bool plan_on_shape(plan_state *p, const ask_token *token) {
             if (!column->shape.len || !lh_str_eq_nocase(column->shape, (lh_str){shape, token->raw.len})) continue;
             ask_filter *f = plan_filter(p, (ask_ref){(int)t, (int)c}, ASK_EQ);
             if (f) f->values[f->value_count++] = token->raw, f->folded = !token->upper;
-            plan_place_subject(p);
-            p->subject = -1;
+            plan_place(p, (ask_ref){(int)t, (int)c});
             return true;
         }
     return false;
@@ -519,7 +526,8 @@ static size_t plan_resolve(plan_state *p, size_t at) {
     }
     int near = p->focus >= 0 ? p->focus : p->entity >= 0 ? p->entity : p->main_table;
     ask_ref hinted = {-1, -1};
-    if (near >= 0 && is_unit) {
+    if (near >= 0 && p->compare.hints) hinted = plan_hinted(p, near, p->compare.hints, true);
+    if (near >= 0 && is_unit && !plan_has(hinted)) {
         char words[64];
         lh_str one = p->tokens[i].one;
         snprintf(words, sizeof words, "%.*s%s", (int)(one.len < 20 ? one.len : 0), one.ptr, lh_str_eq(one, LH_STR("mile")) ? " distance" : lh_str_eq(one, LH_STR("dollar")) ? " price amount cost salary rate" : lh_str_eq(one, LH_STR("hour")) ? " hours" : lh_str_eq(one, LH_STR("year")) ? " experience age" : lh_str_eq(one, LH_STR("mph")) ? " speed" : "");
@@ -555,7 +563,12 @@ static void plan_find_main(plan_state *p) {
 /* The table, column or value at a place; how many words it takes. */
 static size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY), value = plan_best_value(p, at);
+    size_t behind = at + (table.there ? table.match.words : 0);
     double t = table.there ? table.score : 0, c = column.there ? column.score : 0, v = value.there ? value.score + 0.1 : 0;
+    if (t > 0 && table.match.score >= 0.95 && column.match.score < table.match.score - 0.04) c -= 0.3;
+    bool first = p->lead_open && (p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && behind < p->count &&
+                 (p->tokens[behind].kind == ASK_STOP || ask_in(p->tokens[behind].word, "of and"));
+    if (first && column.there && column.match.score >= 0.95) c += 0.7; /* list the titles of … */
     if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
     if (v >= t && v >= c && v > 0) {
         if (value.match.score < 0.5) return 0;
@@ -618,6 +631,13 @@ static size_t plan_step(plan_state *p, size_t at) {
         while (t->kind != ASK_QUOTED && end < p->count && p->tokens[end].kind == ASK_WORD && !plan_filler(&p->tokens[end])) end++;
         const ask_token *last = &p->tokens[end - 1];
         lh_str text = t->kind == ASK_QUOTED ? t->raw : (lh_str){t->raw.ptr, (size_t)(last->raw.ptr + last->raw.len - t->raw.ptr)};
+        size_t in = end;
+        while (in < p->count && p->tokens[in].kind == ASK_WORD && ask_in(p->tokens[in].word, "in the their its of")) in++;
+        plan_choice named = p->like >= 0 && in > end && in < p->count ? plan_best_column(p, in, WANT_ANY) : (plan_choice){0};
+        if (named.there && named.match.score >= 0.85 && plan_column(p, named.match.ref)->type == ASK_TEXT) { /* mention "x" in the notes */
+            plan_subject(p, named.match.ref, at);
+            if (plan_on_text(p, text, true)) return in + named.match.words - at;
+        }
         if (p->like >= 0 && p->subject < 0) { /* the longest text that there is */
             int near = p->focus >= 0 ? p->focus : p->entity;
             ask_ref column = near >= 0 ? plan_hinted(p, near, "text description notes note name title subject body comment", false) : (ask_ref){-1, -1};

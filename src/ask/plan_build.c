@@ -161,6 +161,13 @@ static void build_mentioned(plan_state *p) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
         if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)))) continue;
+        if (plan_temporal(plan_column(p, ref)) && (!rows || ref.table != p->entity)) { /* were returned: have a time of it */
+            bool grouped = p->has_when;
+            for (size_t g = 0; g < p->plan.group_count; g++) grouped |= p->plan.groups[g].part != ASK_WHOLE;
+            ask_filter *f = grouped ? NULL : plan_filter(p, ref, ASK_NOT_NULL);
+            if (f && p->mentioned[i].not ) f->op = ASK_IS_NULL;
+            continue;
+        }
         bool some = p->mentioned[i].with && !(before && ask_in(before->word, "their the its and"));
         if (some && (!rows || (before && ask_in(before->word, "a an any")))) {
             plan_filter(p, ref, ASK_NOT_NULL);
@@ -176,7 +183,6 @@ static void build_mentioned(plan_state *p) {
             plan_note(p, "'%.*s' is its average", LH_STR_ARG(plan_column(p, ref)->name));
             continue;
         }
-        if (plan_temporal(plan_column(p, ref))) continue; /* "started" */
         if (p->plan.measure_count && (plan_has(p->entity_column) || p->plan.group_count) && plan_numeric(plan_column(p, ref)) && !p->order_set && p->extreme) continue;
         lh_json_append(p->unplaced, lh_json_new_string(p->arena, p->tokens[p->mentioned[i].at].raw));
         p->penalty += 0.2;
@@ -214,7 +220,9 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         return LH_OK;
     }
     ask_ref by = nothing;
-    if (p->extreme_hints && p->extreme_hints[0] == '@') by = plan_has(p->date_subject) ? p->date_subject : build_date(p, table);
+    if (p->extreme_hints && table >= 0 && ask_in(p->extreme_word, "oldest youngest Oldest Youngest") && plan_has(by = plan_hinted(p, table, "age", true)))
+        p->plan.descending = p->extreme < 0;
+    if (!plan_has(by) && p->extreme_hints && p->extreme_hints[0] == '@') by = plan_has(p->date_subject) ? p->date_subject : build_date(p, table);
     if (!plan_has(by) && p->extreme_hints && table >= 0) by = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
     for (size_t i = 0; i < p->mentioned_count && !plan_has(by); i++)
         if (!p->mentioned[i].placed && plan_numeric(plan_column(p, p->mentioned[i].ref))) by = p->mentioned[i].ref, p->mentioned[i].placed = true;
@@ -245,10 +253,24 @@ static void build_order(plan_state *p) {
 
 /* ---- who ---- */
 
+/* The column of people: of few texts, and called by what they do (recruiter, librarian, agent). */
+static ask_ref build_who(const plan_state *p, int table) {
+    static const char *const ends[] = {"er", "or", "ian", "ist", "ant", "ent", "_by", "rep", "name"};
+    const ask_table *of = &p->schema->tables[table];
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        for (size_t c = 0; c < of->column_count; c++) {
+            lh_str name = of->columns[c].name;
+            bool thing = ask_in(name, "number order tier carrier center department parent color amount percent comment gender");
+            if (of->columns[c].type == ASK_TEXT && !of->columns[c].key && !thing && lh_str_ends(name, lh_str_from(ends[i]))) return (ask_ref){table, (int)c};
+        }
+    return nothing;
+}
+
 static lh_code build_entity(plan_state *p, lh_error *err) {
     bool any = p->entity >= 0 || plan_has(p->entity_column);
     if (p->lead == LEAD_WHO && !any && p->plan.measure_count) { /* who made the most calls: who stands in their rows */
-        ask_ref who = plan_hinted(p, p->plan.measures[0].column.table, "recruiter agent owner employee user manager rep author person seller consultant name", false);
+        ask_ref who = build_who(p, p->plan.measures[0].column.table);
+        if (!plan_has(who)) return lh_fail(err, LH_INVALID, "nothing says who that is");
         if (plan_has(who)) p->entity_column = who, p->penalty += 0.05, plan_note(p, "who: '%.*s'", LH_STR_ARG(plan_column(p, who)->name));
     }
     if (any || p->plan.measure_count) return LH_OK;

@@ -11,6 +11,7 @@ typedef struct plan_compare { /* "more than 5", waiting for what is compared */
     double numbers[2];
     size_t at; /* where it ended */
     bool money;
+    const char *hints; /* columns that its word speaks of: "older" */
 } plan_compare;
 typedef struct plan_state {
     const ask_schema *schema;
@@ -49,7 +50,7 @@ typedef struct plan_state {
     struct {
         ask_ref ref;
         size_t at;
-        bool placed, with;
+        bool placed, with, not ;
     } mentioned[ASK_COLUMNS_MAX]; /* columns, in their order */
     size_t mentioned_count;
     int subject; /* of them: the last, which what follows may be about; -1 */

@@ -32,7 +32,7 @@ bool plan_filler(const ask_token *token) {
                    "a an the of in on at to for from with is are was were be been being am do does did have has had having get got gets "
                    "and or but that which who whom whose what where there their its it they them these those this his her "
                    "our ours us we my i you your me please can could would will shall should may many much more any some all each both "
-                   "so as than then also just only ever still now currently current right overall altogether together ones one "
+                   "so as than then also just only ever still now written wrote write writes fly flew flown operate operates operated depart departed departing arrive arrived arriving leave leaves left sent send received receive handled handle employ employs worked earn earned currently current right overall altogether together ones one "
                    "by into out up under over about within across among per via toward towards during like same own such "
                    "show list give tell find display return provide want know need see look calculate compute "
                    "located based live lives living work works working come comes coming made make makes go goes going went "
@@ -134,7 +134,7 @@ static size_t form_extreme(plan_state *p, size_t at) {
         {"fastest", 1, "speed", false, false}, {"slowest", -1, "speed", false, false},
         {"warmest", 1, "temp temperature", false, false}, {"hottest", 1, "temp temperature", false, false}, {"coldest", -1, "temp temperature", false, false},
         {"busiest", 1, "#", true, false}, {"most active", 1, "#", true, false}, {"least busy", -1, "#", true, false},
-        {"most", 1, NULL, true, false}, {"fewest", -1, NULL, true, false}, {"least", -1, NULL, true, false}, {"the most", 1, NULL, true, false}, {"lowest number of", -1, NULL, true, false}, {"highest number of", 1, NULL, true, false}, {"largest number of", 1, NULL, true, false}, {"smallest number of", -1, NULL, true, false}, {"greatest number of", 1, NULL, true, false},
+        {"most", 1, NULL, true, false}, {"fewest", -1, NULL, true, false}, {"least", -1, NULL, true, false}, {"lowest number of", -1, NULL, true, false}, {"highest number of", 1, NULL, true, false}, {"largest number of", 1, NULL, true, false}, {"smallest number of", -1, NULL, true, false}, {"greatest number of", 1, NULL, true, false},
         {"highest", 1, NULL, false, false}, {"largest", 1, NULL, false, false}, {"greatest", 1, NULL, false, false}, {"biggest", 1, NULL, false, false}, {"maximum", 1, NULL, false, false}, {"max", 1, NULL, false, false}, {"top", 1, NULL, false, false},
         {"lowest", -1, NULL, false, false}, {"smallest", -1, NULL, false, false}, {"minimum", -1, NULL, false, false}, {"min", -1, NULL, false, false}, {"bottom", -1, NULL, false, false},
         {"worst", 1, "delay", false, false},
@@ -292,7 +292,11 @@ static size_t form_compare(plan_state *p, size_t at) {
     }
     if (p->tokens[i].percent) value = value, second = second;
     bool money = at + best > 0 && p->tokens[at + best].raw.ptr > p->tokens[0].raw.ptr && p->tokens[at + best].raw.ptr[-1] == '$';
-    p->compare = (plan_compare){true, op, {value, second}, i + 1, money};
+    static const char *const hints[][2] = {{"older", "age"}, {"younger", "age"}, {"longer", "duration length distance hours minutes seconds time"}, {"shorter", "duration length distance hours minutes seconds time"},
+                                           {"farther", "distance"}, {"faster", "speed"}, {"slower", "speed"}, {"cheaper", "price cost rate"}, {"later", "delay late"}};
+    p->compare = (plan_compare){true, op, {value, second}, i + 1, money, NULL};
+    for (size_t k = 0; k < sizeof hints / sizeof *hints; k++)
+        if (ask_is(&p->tokens[at], hints[k][0])) p->compare.hints = hints[k][1];
     p->with = false;
     return i + 1 - at;
 }
@@ -307,7 +311,7 @@ static size_t form_number(plan_state *p, size_t at) {
     ask_op op = n == 0 ? ASK_EQ : row < 8 ? ASK_GE : ASK_LE;
     lh_str raw = p->tokens[at].raw;
     if (n == 0 && raw.ptr + raw.len < p->tokens[p->count - 1].raw.ptr + p->tokens[p->count - 1].raw.len + 1 && raw.ptr[raw.len] == '+') op = ASK_GE;
-    p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false};
+    p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false, NULL};
     return 1 + n;
 }
 
