@@ -84,6 +84,7 @@ static double plan_near(const plan_state *p, int table) {
     if (near <= 0 && from >= 0) {
         int distance = plan_distance(p, from, table);
         near = distance == 1 ? 0.1 : distance <= 3 ? 0.05 : -0.2;
+        if (distance >= 9) near = -1; /* nothing joins them */
     }
     return near;
 }
@@ -156,7 +157,7 @@ static plan_choice plan_best_column(const plan_state *p, size_t at, plan_want wa
     for (size_t i = 0; i < n; i++) {
         const ask_column *column = plan_column(p, found[i].ref);
         double score = found[i].score + 0.5 * (double)(found[i].words - 1) + plan_near(p, found[i].ref.table);
-        if (want == WANT_NUMBER && !plan_numeric(column)) continue;
+        if ((want == WANT_NUMBER && !plan_numeric(column)) || plan_near(p, found[i].ref.table) <= -1) continue;
         bool number = p->fn == ASK_SUM || p->fn == ASK_AVG || p->fn == ASK_MEDIAN;
         if (number && !plan_numeric(column)) score -= 0.5;
         if (number && column->key) score -= 0.5;
@@ -174,7 +175,8 @@ static plan_choice plan_best_value(const plan_state *p, size_t at) {
     size_t n = lexicon_values(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
     for (size_t i = 0; i < n; i++) {
         size_t next = at + found[i].words;
-        double score = found[i].score + 0.5 * (double)(found[i].words - 1) + plan_near(p, found[i].ref.table);
+        double near = plan_near(p, found[i].ref.table), score = found[i].score + 0.5 * (double)(found[i].words - 1) + near;
+        if (near <= -1) continue;
         if (next < p->count) { /* open job orders */
             after = plan_best_table(p, next);
             if (after.there && after.match.score >= 0.9 && after.match.ref.table == found[i].ref.table) score += 0.5;

@@ -39,7 +39,7 @@ bool plan_filler(const ask_token *token) {
                    "record records row rows entry entries data dataset table database lake system value values number amount "
                    "exist exists existing belong belongs belonging available_ contain_ using used use stand stands "
                    "take takes took taken happen happened happens occur occurred occurs held hold holds "
-                   "arranged associated related linked attached assigned registered recorded logged listed "
+                   "arranged associated related linked attached assigned registered recorded ended ends end logged listed "
                    "person people individual individuals thing things kind kinds type_ order_ respectively corresponding "
                    "set sets far yet already ago time_ times_ between if not_ every exactly_ most_ name_ whole entire given "
                    "ok hello hi thanks thank mean_ where's how's been's each's"));
