@@ -287,6 +287,37 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
     return k ? i - at : 0;
 }
 
+/* Texas is TX, in a column of states. */
+static lh_str value_state(const ask_token *a, const ask_token *b, size_t *ret_words) {
+    static const char *const states[][2] = {
+        {"alabama", "AL"}, {"alaska", "AK"}, {"arizona", "AZ"}, {"arkansas", "AR"}, {"california", "CA"}, {"colorado", "CO"}, {"connecticut", "CT"}, {"delaware", "DE"},
+        {"florida", "FL"}, {"georgia", "GA"}, {"hawaii", "HI"}, {"idaho", "ID"}, {"illinois", "IL"}, {"indiana", "IN"}, {"iowa", "IA"}, {"kansas", "KS"}, {"kentucky", "KY"},
+        {"louisiana", "LA"}, {"maine", "ME"}, {"maryland", "MD"}, {"massachusetts", "MA"}, {"michigan", "MI"}, {"minnesota", "MN"}, {"mississippi", "MS"}, {"missouri", "MO"},
+        {"montana", "MT"}, {"nebraska", "NE"}, {"nevada", "NV"}, {"new hampshire", "NH"}, {"new jersey", "NJ"}, {"new mexico", "NM"}, {"new york", "NY"}, {"north carolina", "NC"},
+        {"north dakota", "ND"}, {"ohio", "OH"}, {"oklahoma", "OK"}, {"oregon", "OR"}, {"pennsylvania", "PA"}, {"rhode island", "RI"}, {"south carolina", "SC"}, {"south dakota", "SD"},
+        {"tennessee", "TN"}, {"texas", "TX"}, {"utah", "UT"}, {"vermont", "VT"}, {"virginia", "VA"}, {"washington", "WA"}, {"west virginia", "WV"}, {"wisconsin", "WI"}, {"wyoming", "WY"}};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        lh_str rest = lh_str_from(states[i][0]), first = lh_str_split(&rest, ' ');
+        if (!lh_str_eq(a->word, first) || (rest.len && !(b && lh_str_eq(b->word, rest)))) continue;
+        *ret_words = rest.len ? 2 : 1;
+        return lh_str_from(states[i][1]);
+    }
+    return LH_STR_NONE;
+}
+
+static size_t lexicon_states(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into, size_t found, size_t max) {
+    size_t words = 0;
+    lh_str code = value_state(&tokens[at], at + 1 < count ? &tokens[at + 1] : NULL, &words);
+    for (size_t t = 0; code.len && t < lex->schema->table_count; t++)
+        for (size_t c = 0; c < lex->schema->tables[t].column_count && found < max; c++) {
+            const ask_column *column = &lex->schema->tables[t].columns[c];
+            if (lh_str_search(column->name, LH_STR("state")) == SIZE_MAX) continue;
+            for (size_t i = 0; i < column->value_count; i++)
+                if (lh_str_eq(column->values[i], code)) into[found++] = (lexicon_match){words, 0.96, {(int)t, (int)c}, i};
+        }
+    return found;
+}
+
 size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into, size_t max) {
     size_t found = 0;
     const ask_token *first = &tokens[at];
@@ -322,5 +353,5 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
         }
         into[found++] = (lexicon_match){words, score, v->ref, v->index};
     }
-    return found;
+    return lexicon_states(lex, tokens, count, at, into, found, max);
 }

@@ -218,6 +218,11 @@ static void plan_place(plan_state *p, ask_ref ref) {
 static void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
     bool plural = p->tokens[at + words - 1].plural;
     if (p->grouping) {
+        plan_choice own = at + words < p->count ? plan_best_column(p, at + words, WANT_ANY) : (plan_choice){0};
+        if (own.there && own.match.score >= 0.9 && own.match.ref.table == table) { /* by client tier */
+            p->focus = table;
+            return;
+        }
         plan_group(p, (ask_ref){table, -1}, ASK_WHOLE);
         p->grouping = p->each = false;
         p->lead_open = false;
@@ -316,6 +321,7 @@ static void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
             p->order_set = p->plan.ordered = true;
             p->plan.descending = p->extreme > 0;
         } else plan_measure(p, fn, ref);
+        p->focus = ref.table;
         if (after && ask_in(after->word, "and or")) { /* average dep_delay and arr_delay */
             plan_choice more = next + 1 < p->count ? plan_best_column(p, next + 1, WANT_NUMBER) : (plan_choice){0};
             if (more.there && more.match.score > 0.9) return;
@@ -346,6 +352,10 @@ static void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         p->plan.descending = p->extreme > 0;
         return;
     }
+    for (size_t i = 0; i < p->plan.filter_count; i++) /* the gold tier */
+        if (p->plan.filters[i].op == ASK_EQ && p->plan.filters[i].column.table == ref.table && p->plan.filters[i].column.column == ref.column && at &&
+            !ask_in(p->tokens[at - 1].word, "and their the its"))
+            return;
     if (column->type == ASK_BOOL) {
         ask_filter *f = plan_filter(p, ref, ASK_IS_TRUE);
         if (f && f->not ) f->op = ASK_IS_FALSE, f->not = false;
@@ -439,6 +449,22 @@ static bool plan_unit(const ask_token *t) {
     return t->kind == ASK_WORD && ask_in(t->one, "year minute hour second day week month mile kilometer km dollar usd euro eur percent pound buck foot feet unit mph");
 }
 
+/* "10 minutes" of a column of seconds. */
+static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"second", 1}, {"minute", 60}, {"hour", 3600}, {"day", 86400}, {"week", 604800}};
+    double said = 0, has = 0;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        lh_str word = lh_str_from(units[i].unit);
+        if (lh_str_eq(unit->one, word)) said = units[i].seconds;
+        if (lh_str_search(plan_column(p, ref)->name, word) != SIZE_MAX) has = units[i].seconds;
+    }
+    if (said <= 0 || has <= 0) return;
+    for (int i = 0; i < 2; i++) p->compare.numbers[i] *= said / has;
+}
+
 static void plan_compare_column(plan_state *p, ask_ref ref) {
     ask_filter *f = plan_filter(p, ref, p->compare.op);
     if (f) f->numbers[0] = p->compare.numbers[0], f->numbers[1] = p->compare.numbers[1];
@@ -485,6 +511,14 @@ static size_t plan_resolve(plan_state *p, size_t at) {
         table.there = false;
     }
     p->fn = saved;
+    plan_choice value = i < p->count ? plan_best_value(p, i) : (plan_choice){0}; /* more than 5 open job orders */
+    size_t behind = i + (value.there ? value.match.words : 0);
+    plan_choice then = value.there && value.match.score >= 0.95 && behind < p->count ? plan_best_table(p, behind) : (plan_choice){0};
+    if (then.there && then.match.score >= 0.9 && !(column.there && column.match.score >= 0.95)) {
+        plan_compare_table(p, then.match.ref.table);
+        plan_on_value(p, &value);
+        return behind + then.match.words - at;
+    }
     bool take_column = column.there && column.match.score >= 0.5 && !(table.there && table.match.score >= 0.9 && table.score > column.score - 0.2);
     if (take_column && subject && column.match.score < 0.9) take_column = false;
     if (take_column) {
@@ -492,8 +526,7 @@ static size_t plan_resolve(plan_state *p, size_t at) {
             p->penalty += 0.1;
             plan_note(p, "'%.*s' is taken for the number, not '%.*s'", LH_STR_ARG(plan_column(p, column.match.ref)->name), LH_STR_ARG(plan_column(p, column.other.ref)->name));
         }
-        bool of_groups = (plan_has(p->entity_column) || p->plan.group_count) && column.match.ref.table != p->entity && saved >= 0;
-        (void)of_groups;
+        if (is_unit) plan_scale(p, column.match.ref, &p->tokens[at + unit - 1]);
         plan_compare_column(p, column.match.ref);
         return i + column.match.words - at;
     }
@@ -503,19 +536,9 @@ static size_t plan_resolve(plan_state *p, size_t at) {
     }
     if (subject) {
         plan_place_subject(p);
+        if (is_unit) plan_scale(p, p->mentioned[p->subject].ref, &p->tokens[at + unit - 1]);
         plan_compare_column(p, p->mentioned[p->subject].ref);
         return unit;
-    }
-    /* a value then a table: more than 5 open job orders */
-    if (i < p->count) {
-        plan_choice value = plan_best_value(p, i);
-        size_t k = i + (value.there ? value.match.words : 0);
-        plan_choice then = value.there && k < p->count ? plan_best_table(p, k) : (plan_choice){0};
-        if (then.there && then.match.score >= 0.9) {
-            plan_compare_table(p, then.match.ref.table);
-            plan_on_value(p, &value);
-            return k + then.match.words - at;
-        }
     }
     if (p->plan.measure_count && (p->plan.group_count || plan_has(p->entity_column) || p->entity >= 0) && p->plan.measures[0].fn != ASK_SHARE && !p->extreme &&
         (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO)) { /* an average salary above 90,000 */
@@ -543,7 +566,11 @@ static size_t plan_resolve(plan_state *p, size_t at) {
         if (numbers != 1) hinted.column = -1;
         else p->penalty += 0.05, plan_note(p, "the number is of '%.*s'", LH_STR_ARG(plan_column(p, hinted)->name));
     }
-    if (plan_has(hinted)) return plan_compare_column(p, hinted), unit;
+    if (plan_has(hinted)) {
+        if (is_unit) plan_scale(p, hinted, &p->tokens[at + unit - 1]);
+        plan_compare_column(p, hinted);
+        return unit;
+    }
     p->compare.there = false;
     plan_unplaced(p, p->tokens[at - 1].raw);
     p->penalty += 0.45;
@@ -571,6 +598,7 @@ static size_t plan_mention(plan_state *p, size_t at) {
     bool first = p->lead_open && (p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && behind < p->count &&
                  (p->tokens[behind].kind == ASK_STOP || ask_in(p->tokens[behind].word, "of and"));
     if (first && column.there && column.match.score >= 0.95) c += 0.7; /* list the titles of … */
+    if (value.there && value.match.score < 0.95 && column.there && column.match.score >= 0.95) v -= 0.3; /* openings, not open */
     if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
     if (v >= t && v >= c && v > 0) {
         if (value.match.score < 0.5) return 0;
@@ -621,6 +649,20 @@ static size_t plan_time(plan_state *p, size_t at) {
     return n;
 }
 
+/* "list five candidates …" */
+static bool plan_counted(plan_state *p, size_t at) {
+    static const char *const words[] = {"two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"};
+    const ask_token *t = &p->tokens[at];
+    plan_choice table = plan_best_table(p, at + 1);
+    uint64_t n = 0;
+    if (!table.there || table.match.score < 0.9) return false;
+    if (t->kind == ASK_NUMERAL && t->number >= 1 && t->number <= 10000) n = (uint64_t)t->number;
+    for (size_t i = 0; i < 9 && t->kind == ASK_WORD; i++)
+        if (ask_is(t, words[i])) n = i + 2;
+    if (n) p->top = n;
+    return n > 0;
+}
+
 static size_t plan_step(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     size_t n = 0;
@@ -650,13 +692,18 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (plan_long_value(p, at, &n)) return n;
     if ((n = plan_time(p, at))) return n;
     if (p->group_end == at && (t->kind == ASK_STOP || ask_is(t, "and"))) return p->grouping = ask_is(t, "and"), p->group_end = ask_is(t, "and") ? 0 : at + 1, 1;
+    if (p->lead == LEAD_LIST && p->lead_open && p->entity < 0 && at + 1 < p->count && plan_counted(p, at)) return 1;
     if (!plan_long_column(p, at) && (n = plan_words(p, at))) {
         if (p->compare.there && p->compare.at == at + n) n += plan_resolve(p, at + n);
         return n;
     }
+    if (t->kind == ASK_WORD && ask_is(t, "lasted")) return 1;
     if (t->kind == ASK_WORD && plan_on_shape(p, t)) return 1;
     if ((t->kind == ASK_WORD || t->kind == ASK_QUOTED) && !(plan_filler(t) && t->word.len < 4) && (n = plan_mention(p, at))) return n;
     if (plan_filler(t)) return 1;
+    ask_when when; /* "joined before 2018", where nothing is called so */
+    if (t->kind == ASK_WORD && lh_str_ends(t->word, LH_STR("ed")) && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when))
+        return p->penalty += 0.05, 1;
     if (p->subject >= 0 && t->kind == ASK_WORD && p->mentioned[p->subject].at + 5 >= at && (t->capital || t->word.ptr[0] <= '9' || lh_str_find(t->word, '@') < t->word.len) &&
         !plan_column(p, p->mentioned[p->subject].ref)->value_count && plan_on_text(p, t->raw, false))
         return 1;

@@ -434,6 +434,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     build_count(p);
     LH_TRY(build_entity(p, err));
     LH_TRY(build_extreme(p, err));
+    if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     build_order(p);
     LH_TRY(build_entity(p, err));
     build_mentioned(p);
@@ -450,6 +451,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     if (p->extreme && p->order_set && plan->ordered && !plan->limit && (plan->group_count || plan->column_count))
         plan->limit = p->top ? p->top : p->entity_plural || (p->each && !p->lead_open) ? 10 : 1;
     if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
+    if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
     if (p->compare.there) p->penalty += 0.45;
     return build_base(p, err);
 }

@@ -44,6 +44,7 @@ typedef struct plan_state {
     bool grouping, ordering, order_set, each;
     size_t group_end; /* where the last group ended: "and" goes on */
     bool not, without, with;
+    bool sorted; /* "highest first" */
     bool or_; /* "or" stands before */
     int like;   /* an ask_op that waits for a text; -1 */
     plan_compare compare;

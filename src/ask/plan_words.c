@@ -39,7 +39,7 @@ bool plan_filler(const ask_token *token) {
                    "record records row rows entry entries data dataset table database lake system value values number amount "
                    "exist exists existing belong belongs belonging available_ contain_ using used use stand stands "
                    "take takes took taken happen happened happens occur occurred occurs held hold holds "
-                   "arranged associated related linked attached assigned registered recorded ended ends end logged listed "
+                   "arranged associated related linked attached assigned registered recorded lasted last ended ends end logged listed "
                    "person people individual individuals thing things kind kinds type_ order_ respectively corresponding "
                    "set sets far yet already ago time_ times_ between if not_ every exactly_ most_ name_ whole entire given "
                    "ok hello hi thanks thank mean_ where's how's been's each's"));
@@ -88,6 +88,10 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     }
     if (!best) return 0;
     int fn = rows[row].fn;
+    lexicon_match amount[4]; /* "total amount of": the column may be called so */
+    if (lh_str_eq(lh_str_from(rows[row].words), LH_STR("total amount of")) && lexicon_columns(p->lex, p->tokens, p->count, at + 1, amount, 4) &&
+        amount[0].score >= 0.97)
+        best = 1;
     if (fn == 102) return best;
     if (fn == 101) {
         if (p->plan.measure_count && p->plan.measures[0].fn == ASK_SUM) p->plan.measures[0].fn = ASK_AVG;
@@ -147,6 +151,7 @@ static size_t form_extreme(plan_state *p, size_t at) {
     if (!best) return 0;
     bool date = rows[row].hints && rows[row].hints[0] == '@';
     const ask_token *next = at + best < p->count ? &p->tokens[at + best] : NULL;
+    if (next && next->kind == ASK_WORD && ask_is(next, "first") && ask_in(p->tokens[at].word, "highest largest newest lowest")) return 0;
     if (lh_str_eq(lh_str_from(rows[row].words), LH_STR("first")) && next && !(next->kind == ASK_NUMERAL || p->lead == LEAD_WHICH || p->lead == LEAD_WHEN || p->lead == LEAD_WHO))
         { lexicon_match m[4]; if (lexicon_columns(p->lex, p->tokens, p->count, at, m, 4)) return 0; }
     p->extreme = rows[row].sign;
@@ -219,7 +224,7 @@ static size_t form_group(plan_state *p, size_t at) {
     n = FORM(p, at, &row, "sorted by", "ordered by", "order by", "sort by", "ranked by", "in order of", "sorted", "rank");
     if (n) return p->ordering = true, p->plan.descending = false, n;
     n = FORM(p, at, &row, "descending", "highest first", "in descending order", "largest first", "desc", "ascending", "lowest first", "in ascending order", "asc", "newest first", "alphabetically");
-    if (n) return p->plan.descending = row < 5 || row == 9, n;
+    if (n) return p->plan.descending = row < 5 || row == 9, p->sorted = true, n;
     return 0;
 }
 

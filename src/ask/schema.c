@@ -159,7 +159,7 @@ static lh_code read_profile(lh_ask *ask, const lh_ask_caller *caller, const ask_
         else {
             lh_buf_append(&sql, LH_STR(", max(length("));
             lh_buf_sql_identifier(&sql, column->name);
-            lh_buf_append(&sql, LH_STR(")), avg(CASE WHEN contains("));
+            lh_buf_append(&sql, LH_STR(")), sum(CASE WHEN contains("));
             lh_buf_sql_identifier(&sql, column->name);
             lh_buf_append(&sql, LH_STR(", ', ') THEN 1 ELSE 0 END)"));
         }
@@ -169,9 +169,9 @@ static lh_code read_profile(lh_ask *ask, const lh_ask_caller *caller, const ask_
     return ask_run(ask, lh_buf_str(&sql), caller, 1, false, arena, ret, err);
 }
 
+/* Whole numbers only: others keep their text. */
 static double read_number(const lh_json *row, size_t at) {
-    lh_json *value = lh_json_at(row, at);
-    return lh_json_real(value, (double)lh_json_int(value, 0));
+    return (double)lh_json_int(lh_json_at(row, at), 0);
 }
 
 /* The texts of a column, or the parts of its lists. */
@@ -238,7 +238,7 @@ static lh_code read_table(lh_ask *ask, const lh_ask_caller *caller, const ask_ta
         bool looks = read_looks(column), text = column->type == ASK_TEXT && looks && !column->personal;
         lh_json_append(columns, one);
         if (!looks || rows < 1) continue;
-        bool listed = lists > 0.5 && longest <= 400;
+        bool listed = lists > 0.5 * rows && longest <= 400;
         if (text && longest > 0 && (listed || (longest <= 2 * SCHEMA_VALUE_BYTES && distinct <= SCHEMA_VALUES_MAX)))
             LH_TRY(read_values(ask, caller, table, column, listed, arena, one, err));
         if (distinct >= 0.85 * rows && longest <= 64 && (!column->personal || column->type != ASK_TEXT)) LH_TRY(read_key(ask, caller, table, column, arena, one, err));

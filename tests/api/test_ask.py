@@ -56,3 +56,99 @@ def test_the_answer_is_that_of_the_sql_one_would_write(staffing, question, sql):
     got = ask(staffing, question)
     assert not got["refused"], got
     assert sorted(map(str, got["rows"])) == sorted(map(str, staffing.sql(sql))), got
+
+
+# ---- what is refused, and what is said ----
+
+def test_what_cannot_be_placed_is_refused_with_the_nearest_question(staffing):
+    got = ask(staffing, "How many purple candidates are available?")
+    assert got["refused"] and got["unplaced"] == ["purple"] and "sql" not in got
+    assert staffing.sql(got["nearest"]["sql"]) == staffing.sql("SELECT count(*) FROM candidates WHERE status = 'available'")
+    assert ask(staffing, got["nearest"]["question"])["rows"] == staffing.sql(got["nearest"]["sql"])
+
+
+def test_parts_can_be_switched_off(staffing):
+    assert ask(staffing, "How many candidates are available?", parts={"values": False})["unplaced"] == ["available"]
+    assert ask(staffing, "How many candidates are available?", parts={"planner": False})["refused"]
+
+
+@pytest.mark.parametrize("body,message", [({}, "'question'"), ({"question": "x" * 4097}, "4096"), ({"question": "x", "limit": 0}, "'limit'"), ({"question": "x", "parts": {"wrong": True}}, "wrong"),
+                                          ({"question": "x", "now": "soon"}, "'now'"), ({"question": "x", "parts": {"values": 1}}, "'parts.values'")])
+def test_a_bad_request_is_told(staffing, body, message):
+    answer = staffing.request("POST", "/ask", json=body)
+    assert answer.status_code in (400, 413, 422) and message in answer.json()["error"]["message"]
+
+
+HOSTILE = ["How many candidates are in '; DROP TABLE candidates; --?", "candidates named \"x' OR 1=1\"", "'' OR '1'='1", "\0\0", "SELECT * FROM candidates; DELETE FROM candidates", "🙂" * 900]
+
+
+@pytest.mark.parametrize("question", HOSTILE)
+def test_a_hostile_question_changes_nothing(staffing, question):
+    ask(staffing, question)
+    assert staffing.sql("SELECT count(*) FROM candidates") == [[1000]]
+
+
+def test_synonyms_and_keys_of_the_metadata_are_used(staffing):
+    assert ask(staffing, "How many headhunters made calls?")["refused"]
+    staffing.request("PATCH", "/catalog/datasets/by-name/call_log/metadata", json={"columns": {"recruiter": {"synonyms": ["headhunter"]}}})
+    staffing.request("PATCH", "/catalog/datasets/by-name/clients/metadata", json={"synonyms": ["accounts"], "columns": {"client_id": {"key": True}}})
+    said = staffing.request("PATCH", "/catalog/datasets/by-name/placements/metadata", json={"columns": {"client_id": {"references": "clients.client_id"}}}).json()
+    assert [c["references"] for c in said["columns"] if c["name"] == "client_id"] == ["clients.client_id"]
+    assert ask(staffing, "How many different headhunters made calls?")["rows"] == staffing.sql("SELECT count(DISTINCT recruiter) FROM call_log")
+    assert ask(staffing, "How many accounts are there?")["rows"] == [[20]]
+    assert ask(staffing, "How many accounts are there?", parts={"synonyms": False})["refused"]
+
+
+def test_a_verified_question_goes_first(staffing):
+    made = staffing.request("POST", "/ask/examples", json={"question": "How big are we?", "sql": "SELECT count(*) AS people FROM candidates"})
+    assert made.status_code == 201, made.text
+    got = ask(staffing, "how big are WE")
+    assert got["by"] == "example" and got["rows"] == [[1000]] and got["answer"] == "people: 1000."
+    assert ask(staffing, "how big are we?", parts={"examples": False})["refused"]
+    assert [item["question"] for item in staffing.request("GET", "/ask/examples").json()["items"]] == ["How big are we?"]
+    assert staffing.request("POST", "/ask/examples", json={"question": "Drop", "sql": "DROP TABLE candidates"}).status_code == 403
+    assert staffing.request("DELETE", f"/ask/examples/{made.json()['id']}").status_code == 204
+    assert staffing.request("DELETE", f"/ask/examples/{made.json()['id']}").status_code == 404
+    assert ask(staffing, "how big are we?")["refused"]
+
+
+# ---- who asks sees what it may see ----
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory):
+    root = tmp_path_factory.mktemp("twins")
+    (root / "a").mkdir()
+    (root / "b").mkdir()
+    a = Twin(root / "a", "a")
+    b = Twin(root / "b", "b", secret=root / "a" / "_catalog" / "secret")
+    for twin in (a, b):
+        twin.call("POST", "/ask/examples", 201, {"question": "How many candidates of all?", "sql": "SELECT count(*), min(secret) FROM candidates"})
+        twin.call("POST", "/ask/examples", 201, {"question": "What do we pay?", "sql": f"SELECT count(*) FROM {'payroll' if twin is a else 'bonuses'}"})
+    yield a, b
+    a.server.stop()
+    b.server.stop()
+
+
+TWIN_QUESTIONS = ["How many candidates are there?", "How many candidates are blocked?", "How many candidates per status", "average salary of candidates by city", "lowest salary of candidates", "Which city has the most candidates?",
+                  "How many payroll are there?", "How many bonuses are there?", "What is the total amount of payroll?", "list the secret of candidates", "How many candidates have the secret hidden-a?", "How many candidates are in Hidden a 1?",
+                  "How many candidates of all?", "What do we pay?", "list the name and email of candidates in Boise", "How many candidates have the id CAND000100?", "candidates born in 1961", "How many staff are there?",
+                  "How many placements per agency", "average margin of placements", "candidates with a level over 5", "How many skills are there per skill?", "What is the highest score?", "purple"]
+
+
+@pytest.mark.parametrize("question", TWIN_QUESTIONS)
+def test_twin_lakes_answer_alike(twins, question):
+    for agent in twins[0].agents:
+        answers = [ask(twin.server, question, twin.agents[agent]) for twin in twins]
+        for answer in answers:
+            answer.pop("elapsed_ms")
+        assert answers[0] == answers[1]
+        if "hidden" not in question.lower():
+            assert "hidden" not in str(answers[0]).lower()
+
+
+def test_statements_are_audited(twins):
+    twin = twins[0]
+    ask(twin.server, "How many candidates are there?", twin.agents["scanned"])
+    items = twin.call("GET", "/access/audit?limit=50", 200)["items"]
+    mine = [item for item in items if item["door"] == "ask" and item["principal"] == "scanned"]
+    assert mine and "count(*)" in mine[0]["statement"] and mine[0]["outcome"] == "ok"
