@@ -294,7 +294,10 @@ static bool schema_personal(const lh_json *said, lh_str name, bool whole) {
     lh_str kind = lh_json_get_string(said, "pii_kind");
     bool known = kind.len && (whole || lh_str_eq(lh_json_get_string(said, "said_by"), LH_STR("declared")));
     if (known) return !lh_str_eq(kind, LH_STR("none"));
-    return !whole && lh_pii_name_is_personal(name);
+    if (!whole) return lh_pii_name_is_personal(name);
+    lh_pii_column unseen; /* nothing was found: a name such as first_name says it all the same */
+    lh_pii_begin(&unseen, name, LH_PII_TYPE_TEXT);
+    return lh_pii_end(&unseen).kind != LH_PII_NONE;
 }
 
 static lh_code schema_table(lh_ask *ask, const lh_listed *listed, lh_arena *arena, ask_table *into, lh_json **ret_said, lh_error *err) {

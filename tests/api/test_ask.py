@@ -4,6 +4,7 @@ import subprocess
 import pytest
 
 
+from endpoints import Scripted, reply
 from governed import ADMIN, Lake, allow, csv
 from harness import BINARY, BUILD, Server
 from twins import Twin
@@ -91,12 +92,12 @@ def test_a_hostile_question_changes_nothing(staffing, question):
 def test_synonyms_and_keys_of_the_metadata_are_used(staffing):
     assert ask(staffing, "How many headhunters made calls?")["refused"]
     staffing.request("PATCH", "/catalog/datasets/by-name/call_log/metadata", json={"columns": {"recruiter": {"synonyms": ["headhunter"]}}})
-    staffing.request("PATCH", "/catalog/datasets/by-name/clients/metadata", json={"synonyms": ["accounts"], "columns": {"client_id": {"key": True}}})
+    staffing.request("PATCH", "/catalog/datasets/by-name/clients/metadata", json={"synonyms": ["mandants"], "columns": {"client_id": {"key": True}}})
     said = staffing.request("PATCH", "/catalog/datasets/by-name/placements/metadata", json={"columns": {"client_id": {"references": "clients.client_id"}}}).json()
     assert [c["references"] for c in said["columns"] if c["name"] == "client_id"] == ["clients.client_id"]
     assert ask(staffing, "How many different headhunters made calls?")["rows"] == staffing.sql("SELECT count(DISTINCT recruiter) FROM call_log")
-    assert ask(staffing, "How many accounts are there?")["rows"] == [[20]]
-    assert ask(staffing, "How many accounts are there?", parts={"synonyms": False})["refused"]
+    assert ask(staffing, "How many mandants are there?")["rows"] == [[20]]
+    assert ask(staffing, "How many mandants are there?", parts={"synonyms": False})["refused"]
 
 
 def test_a_verified_question_goes_first(staffing):
@@ -152,3 +153,68 @@ def test_statements_are_audited(twins):
     items = twin.call("GET", "/access/audit?limit=50", 200)["items"]
     mine = [item for item in items if item["door"] == "ask" and item["principal"] == "scanned"]
     assert mine and "count(*)" in mine[0]["statement"] and mine[0]["outcome"] == "ok"
+
+
+# ---- a model, for the rest ----
+
+def says(*texts):
+    return Scripted(*[reply({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}) for text in texts])
+
+
+@pytest.fixture
+def modelled(tmp_path):
+    """Starts a lake whose model says these, one after the other."""
+    started = []
+
+    def start(*texts, **more):
+        model = says(*texts)
+        server = Server(tmp_path / f"root{len(started)}", env={"LAKEHOUSE__AI__GENERATE_PROVIDER": "openai", "LAKEHOUSE__AI__GENERATE_MODEL": "chat", "LAKEHOUSE__AI__GENERATE_URL": model.url, **more})
+        started.append((server, model))
+        server.ingest(csv("id,first_name,last_name,email,city,salary", [(i, f"Zebulon{i}", f"Quackenbush{i}", f"q{i}@hidden.example", ["Oslo", "Rome"][i % 2], 1000 + i) for i in range(60)]), "people", name="f.csv")
+        return server, model
+
+    yield start
+    for server, model in started:
+        server.stop()
+        model.stop()
+
+
+def test_what_the_planner_cannot_goes_to_the_model(modelled):
+    server, model = modelled("```sql\nSELECT city, max(salary) - min(salary) AS spread FROM people GROUP BY city ORDER BY city;\n```")
+    got = ask(server, "What is the spread of wages by city?")
+    assert (got["by"], got["model"], got["rows"], got["repairs"]) == ("model", "chat", [["Oslo", 58], ["Rome", 58]], 0)
+    prompt = str(model.seen[-1][2])
+    assert "people" in prompt and "Oslo" in prompt and "Zebulon" not in prompt and "hidden.example" not in prompt
+
+
+def test_a_wrong_statement_is_repaired_with_its_error(modelled):
+    server, model = modelled("SELECT wages FROM people", "SELECT count(*) FROM people")
+    got = ask(server, "frobnicate the wages")
+    assert (got["rows"], got["repairs"]) == ([[60]], 1)
+    assert "wages" in str(model.seen[-1][2]["messages"][-1])
+
+
+@pytest.mark.parametrize("sql", ["DROP TABLE people", "SELECT 1; DROP TABLE people", "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM system.audit", "INSERT INTO people (id) VALUES (1)", "WITH x AS (SELECT 1) DELETE FROM people", "COPY people TO 'x'", "hello"])
+def test_hostile_sql_of_a_model_is_refused(modelled, sql):
+    server, model = modelled(sql)
+    got = ask(server, "frobnicate the wages")
+    assert got["refused"] and len(model.seen) == 3 and "does not run" in got["reason"]
+    assert server.sql("SELECT count(*) FROM people") == [[60]]
+
+
+def test_personal_data_goes_to_the_model_as_tokens(modelled):
+    server, model = modelled("SELECT salary FROM people WHERE first_name = '<NAME_1>' OR email = '<NAME_2>' ORDER BY 1", LAKEHOUSE__ASK__TOKENS="true")
+    got = ask(server, "frobnicate the wages of zebulon7 and q9@hidden.example or 'Quackenbush11'", tokens=False)
+    assert got["rows"] == [], got
+    server, model = modelled("SELECT salary FROM people WHERE lower(first_name) = lower('<NAME_1>') OR email = '<NAME_2>' ORDER BY 1")
+    got = ask(server, "frobnicate the wages of Zebulon7 and q9@hidden.example or 'Quackenbush11'")
+    assert got["rows"] == [[1007], [1009]] and "Zebulon7" in got["sql"]
+    sent = str([body for _, _, body in model.seen])
+    assert "<NAME_1>" in sent and not any(word in sent.lower() for word in ("zebulon7", "q9@", "quackenbush"))
+
+
+def test_the_command_line_asks(staffing):
+    done = subprocess.run([str(BINARY), "ask", "how many clients are there?", "--url", staffing.url], capture_output=True, text=True)
+    assert done.returncode == 0 and "20" in done.stdout and "SELECT count(*)" in done.stdout
+    done = subprocess.run([str(BINARY), "ask", "how many purple clients are there?", "--url", staffing.url], capture_output=True, text=True)
+    assert done.returncode == 1 and "not understood: purple" in done.stdout and "ask instead" in done.stdout
