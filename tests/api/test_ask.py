@@ -205,7 +205,7 @@ def test_hostile_sql_of_a_model_is_refused(modelled, sql):
 def test_personal_data_goes_to_the_model_as_tokens(modelled):
     server, model = modelled("SELECT salary FROM people WHERE first_name = '<NAME_1>' OR email = '<NAME_2>' ORDER BY 1", LAKEHOUSE__ASK__TOKENS="true")
     got = ask(server, "frobnicate the wages of zebulon7 and q9@hidden.example or 'Quackenbush11'", tokens=False)
-    assert got["rows"] == [], got
+    assert got["rows"] == [[1009]], got
     server, model = modelled("SELECT salary FROM people WHERE lower(first_name) = lower('<NAME_1>') OR email = '<NAME_2>' ORDER BY 1")
     got = ask(server, "frobnicate the wages of Zebulon7 and q9@hidden.example or 'Quackenbush11'")
     assert got["rows"] == [[1007], [1009]] and "Zebulon7" in got["sql"]
