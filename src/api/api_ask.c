@@ -1,7 +1,8 @@
 /* /ask: questions in words. Each statement that answers one is audited as a statement of the caller. */
 #include "api/governed.h"
 
-static lh_code ask_record(void *ctx, lh_str sql, const lh_query_told *told, const lh_query_outcome *outcome, lh_code code, lh_error *err) {
+static lh_code ask_record(void *ctx, lh_str sql, const lh_query_told *told, const lh_query_outcome *outcome,
+                          lh_code code, lh_error *err) {
     lh_request *request = ctx;
     lh_arena *arena = lh_request_arena(request);
     bool governed;
@@ -42,7 +43,7 @@ static lh_code ask_of(lh_request *request, lh_ask **ret, lh_ask_caller *ret_call
 
 lh_code api_ask(lh_request *request, lh_error *err) {
     static const char *const known[] = {"question", "limit", "now", "tokens", "model", "parts"},
-                      *const of_parts[] = {"examples", "planner", "values", "synonyms", "model", "repair"};
+                             *const of_parts[] = {"examples", "planner", "values", "synonyms", "model", "repair"};
     lh_ask *ask;
     lh_ask_caller caller;
     lh_json *body = NULL, *answer = NULL;

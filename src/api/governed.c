@@ -38,8 +38,7 @@ static const lh_relation_column *shown_column(const lh_relation *relation, lh_st
 }
 
 static lh_json *shown_columns(const lh_relation *relation, const lh_json *columns, lh_arena *arena) {
-    static const char *const told[] = {"nullable",    "doc",      "description", "sensitivity",
-                                       "pii_kind", "synonyms", "key"};
+    static const char *const told[] = {"nullable", "doc", "description", "sensitivity", "pii_kind", "synonyms", "key"};
     lh_json *shown = lh_json_new_array(arena);
     for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
         const lh_relation_column *column = shown_column(relation, lh_json_get_string(it.value, "name"));
@@ -111,7 +110,8 @@ lh_code api_shown_get(lh_request *request, const lh_relation *relation, lh_table
 }
 
 lh_json *api_shown_dataset(const lh_relation *relation, lh_json *dataset, lh_arena *arena) {
-    static const char *const told[] = {"name", "namespace", "format", "description", "owner", "sensitivity", "tags", "synonyms"};
+    static const char *const told[] = {"name",  "namespace",   "format", "description",
+                                       "owner", "sensitivity", "tags",   "synonyms"};
     static const char *const hidden[] = {"row_count",  "bytes",      "files",  "snapshot_id", "schema_fingerprint",
                                          "created_at", "updated_at", "origin", "location",    "metadata_updated_at",
                                          "lineage"};

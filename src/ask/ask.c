@@ -46,15 +46,18 @@ static lh_code asked_part(const lh_json *parts, const char *name, bool *ret, lh_
 }
 
 static lh_code asked_read(const lh_json *body, bool tokens, asked *ret, lh_error *err) {
-    const lh_json *limit = lh_json_get(body, "limit"), *now = lh_json_get(body, "now"), *parts = lh_json_get(body, "parts");
+    const lh_json *limit = lh_json_get(body, "limit"), *now = lh_json_get(body, "now"),
+                  *parts = lh_json_get(body, "parts");
     int64_t now_ms = lh_time_now_ms();
     ret->question = lh_json_get_string(body, "question");
     ret->model = lh_json_get_string(body, "model");
     if (lh_str_trim(ret->question).len == 0) return lh_fail(err, LH_INVALID, "'question' must be a text");
-    if (ret->question.len > LH_LIMIT_QUESTION_BYTES) return lh_fail(err, LH_LIMIT, "a question has at most %d bytes", LH_LIMIT_QUESTION_BYTES);
+    if (ret->question.len > LH_LIMIT_QUESTION_BYTES)
+        return lh_fail(err, LH_LIMIT, "a question has at most %d bytes", LH_LIMIT_QUESTION_BYTES);
     if (!lh_str_is_utf8(ret->question)) return lh_fail(err, LH_INVALID, "'question' is not UTF-8");
     ret->rows_max = lh_json_is_null(limit) ? ASK_ROWS : lh_json_uint(limit, 0);
-    if (ret->rows_max < 1 || ret->rows_max > ASK_ROWS_MAX) return lh_fail(err, LH_INVALID, "'limit' is 1 to %d", ASK_ROWS_MAX);
+    if (ret->rows_max < 1 || ret->rows_max > ASK_ROWS_MAX)
+        return lh_fail(err, LH_INVALID, "'limit' is 1 to %d", ASK_ROWS_MAX);
     if (!lh_json_is_null(now) && lh_time_parse_rfc3339(lh_json_str(now, LH_STR_NONE), &now_ms) != LH_OK)
         return lh_fail(err, LH_INVALID, "'now' must be a time such as 2026-03-01T12:00:00Z");
     ret->today = now_ms / 86400000 - (now_ms % 86400000 < 0);
@@ -86,7 +89,8 @@ static lh_str answer_value(const lh_json *value, lh_arena *arena) {
 static lh_json *answer_sentence(const lh_json *result, lh_arena *arena) {
     LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(ASK_ANSWER_BYTES);
     const lh_json *rows = lh_json_get(result, "rows"), *row = lh_json_at(rows, 0);
-    if (lh_json_size(rows) != 1) return lh_json_size(rows) == 0 ? lh_json_new_string(arena, LH_STR("There are none.")) : lh_json_new_null(arena);
+    if (lh_json_size(rows) != 1)
+        return lh_json_size(rows) == 0 ? lh_json_new_string(arena, LH_STR("There are none.")) : lh_json_new_null(arena);
     for (lh_json_iter it = lh_json_each(lh_json_get(result, "columns")); lh_json_next(&it);) {
         lh_str name = lh_json_get_string(it.value, "name");
         if (it.index) lh_buf_append(&text, LH_STR(", "));
@@ -98,25 +102,35 @@ static lh_json *answer_sentence(const lh_json *result, lh_arena *arena) {
     return lh_buf_check(&text, NULL) == LH_OK ? lh_json_new_string(arena, lh_buf_str(&text)) : lh_json_new_null(arena);
 }
 
-static bool answer_is_number(const lh_json *column) { return ask_type_of(lh_json_get_string(column, "type")) == ASK_NUMBER; }
+static bool answer_is_number(const lh_json *column) {
+    return ask_type_of(lh_json_get_string(column, "type")) == ASK_NUMBER;
+}
 
 /* By what came: a number alone, times and a number, names and a number, or a table. */
 static lh_json *answer_chart(const lh_json *result, lh_str planned, lh_arena *arena) {
-    const lh_json *columns = lh_json_get(result, "columns"), *first = lh_json_at(columns, 0), *last = lh_json_at(columns, lh_json_size(columns) ? lh_json_size(columns) - 1 : 0);
+    const lh_json *columns = lh_json_get(result, "columns"), *first = lh_json_at(columns, 0),
+                  *last = lh_json_at(columns, lh_json_size(columns) ? lh_json_size(columns) - 1 : 0);
     size_t count = lh_json_size(columns), rows = lh_json_size(lh_json_get(result, "rows"));
     ask_type type = ask_type_of(lh_json_get_string(first, "type"));
     lh_json *chart = lh_json_new_object(arena);
     bool pair = count >= 2 && count <= 3 && rows > 1 && answer_is_number(last);
-    lh_str kind = count == 1 && rows == 1 && answer_is_number(last) ? LH_STR("number") : !pair ? LH_STR("table")
-                  : type == ASK_DATE || type == ASK_TIME ? LH_STR("line") : planned.len ? planned : LH_STR("bar");
+    lh_str kind = count == 1 && rows == 1 && answer_is_number(last) ? LH_STR("number")
+                  : !pair                                           ? LH_STR("table")
+                  : type == ASK_DATE || type == ASK_TIME            ? LH_STR("line")
+                  : planned.len                                     ? planned
+                                                                    : LH_STR("bar");
     bool drawn = !lh_str_eq(kind, LH_STR("number")) && !lh_str_eq(kind, LH_STR("table"));
     lh_json_set_string(arena, chart, "type", kind);
-    lh_json_set(arena, chart, "x", drawn ? lh_json_new_string(arena, lh_json_get_string(first, "name")) : lh_json_new_null(arena));
-    lh_json_set(arena, chart, "y", drawn ? lh_json_new_string(arena, lh_json_get_string(last, "name")) : lh_json_new_null(arena));
+    lh_json_set(arena, chart, "x",
+                drawn ? lh_json_new_string(arena, lh_json_get_string(first, "name")) : lh_json_new_null(arena));
+    lh_json_set(arena, chart, "y",
+                drawn ? lh_json_new_string(arena, lh_json_get_string(last, "name")) : lh_json_new_null(arena));
     return chart;
 }
 
-static lh_json *answer_copy(lh_arena *arena, const lh_json *value) { return value ? lh_json_copy(arena, value) : lh_json_new_array(arena); }
+static lh_json *answer_copy(lh_arena *arena, const lh_json *value) {
+    return value ? lh_json_copy(arena, value) : lh_json_new_array(arena);
+}
 
 static lh_json *answer_begin(const asked *a, bool refused, const ask_planned *planned, lh_arena *arena) {
     lh_json *answer = lh_json_new_object(arena);
@@ -157,7 +171,8 @@ static lh_json *answer_refused(const asked *a, const ask_planned *planned, lh_st
 /* ---- the way ---- */
 
 /* An example that the caller may not run is as if it were not there. */
-static lh_code ask_by_example(lh_ask *ask, const asked *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err) {
+static lh_code ask_by_example(lh_ask *ask, const asked *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
+                              lh_error *err) {
     answer_of of = {.by = LH_STR("example")};
     const ask_planned sure = {.confidence = 1};
     lh_ask_caller quiet = *caller;
@@ -169,12 +184,19 @@ static lh_code ask_by_example(lh_ask *ask, const asked *a, const lh_ask_caller *
     return LH_OK;
 }
 
-static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schema, const ask_question *question, const ask_planned *planned,
-                            const lh_ask_caller *caller, lh_arena *arena, lh_json **ret, lh_str *ret_why, lh_error *err) {
+static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schema, const ask_question *question,
+                            const ask_planned *planned, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
+                            lh_str *ret_why, lh_error *err) {
     ask_modelled made;
     lh_error failed = {0};
-    const ask_model_asks asks = {.ask = ask, .schema = schema, .question = question, .caller = caller, .model = a->model, .tokens = a->tokens,
-                                 .repairs_max = a->repair ? ASK_REPAIRS : 0, .rows_max = a->rows_max};
+    const ask_model_asks asks = {.ask = ask,
+                                 .schema = schema,
+                                 .question = question,
+                                 .caller = caller,
+                                 .model = a->model,
+                                 .tokens = a->tokens,
+                                 .repairs_max = a->repair ? ASK_REPAIRS : 0,
+                                 .rows_max = a->rows_max};
     lh_code code = ask_model(&asks, arena, &made, &failed);
     if (code == LH_UNAVAILABLE || code == LH_CORRUPT) { /* the model, not the lake */
         *ret_why = LH_STR("the model does not answer");
@@ -192,14 +214,16 @@ static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schem
     return LH_OK;
 }
 
-static lh_code ask_way(lh_ask *ask, const asked *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err) {
+static lh_code ask_way(lh_ask *ask, const asked *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
+                       lh_error *err) {
     ask_schema schema;
     ask_planned planned = {.confidence = 0};
     lh_str why = LH_STR_NONE;
     if (a->examples) LH_TRY(ask_by_example(ask, a, caller, arena, ret, err));
     if (*ret) return LH_OK;
     LH_TRY(ask_schema_load(ask, caller, true, arena, &schema, err));
-    const ask_question question = {.text = a->question, .today = a->today, .no_synonyms = !a->synonyms, .no_values = !a->values};
+    const ask_question question = {
+        .text = a->question, .today = a->today, .no_synonyms = !a->synonyms, .no_values = !a->values};
     if (a->planner) LH_TRY(ask_plan_question(&schema, &question, arena, &planned, err));
     if (planned.sql.len) {
         answer_of of = {.sql = planned.sql, .by = LH_STR("planner")};
@@ -213,7 +237,8 @@ static lh_code ask_way(lh_ask *ask, const asked *a, const lh_ask_caller *caller,
     return LH_OK;
 }
 
-lh_code lh_ask_question(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err) {
+lh_code lh_ask_question(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
+                        lh_error *err) {
     asked a;
     lh_json *answer = NULL;
     uint64_t started = lh_time_monotonic_ms();

@@ -20,7 +20,8 @@ typedef struct lh_ask_caller {
     lh_cancel *cancel;           /* may be NULL */
     uint64_t timeout_ms;         /* of each statement; 0: none */
     /* Each statement that ran, for the audit; may be NULL. */
-    lh_code (*ran)(void *ctx, lh_str sql, const lh_query_told *told, const lh_query_outcome *outcome, lh_code code, lh_error *err);
+    lh_code (*ran)(void *ctx, lh_str sql, const lh_query_told *told, const lh_query_outcome *outcome, lh_code code,
+                   lh_error *err);
     void *ctx;
 } lh_ask_caller; /* borrowed */
 

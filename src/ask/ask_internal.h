@@ -30,15 +30,15 @@ typedef struct ask_column {
     size_t synonym_count;
     const lh_str *values; /* all that there are, of a column with few; none of one that is masked or personal */
     size_t value_count;
-    bool listed;          /* a value of the column is a list with commas; `values` are its parts */
-    bool key;             /* its values are unique */
+    bool listed; /* a value of the column is a list with commas; `values` are its parts */
+    bool key;    /* its values are unique */
     bool masked;
-    bool personal;        /* values never go to a model, and are in no index */
-    lh_str shape;         /* of a key: "CAN000000", any digit as 0; empty: they have no one shape */
+    bool personal; /* values never go to a model, and are in no index */
+    lh_str shape;  /* of a key: "CAN000000", any digit as 0; empty: they have no one shape */
 } ask_column;
 typedef struct ask_table {
     lh_table_name name;
-    lh_str shown;         /* "candidates", "crm.clients" */
+    lh_str shown; /* "candidates", "crm.clients" */
     lh_str description;
     const lh_str *synonyms;
     size_t synonym_count;
@@ -59,8 +59,8 @@ typedef struct ask_schema {
     size_t key_count;
 } ask_schema; /* arena */
 enum { ASK_TABLES_MAX = 200, ASK_KEYS_MAX = 400 };
-LH_MUST_CHECK lh_code ask_schema_load(lh_ask *ask, const lh_ask_caller *caller, bool values, lh_arena *arena, ask_schema *ret,
-                                      lh_error *err);
+LH_MUST_CHECK lh_code ask_schema_load(lh_ask *ask, const lh_ask_caller *caller, bool values, lh_arena *arena,
+                                      ask_schema *ret, lh_error *err);
 void ask_kept_free(ask_kept *kept);
 /* Finds keys that nobody declared: equal names of a column and of another table's unique one, "<table>_id" and "id", and values
  * all of which another table's key has. */
@@ -84,7 +84,9 @@ LH_MUST_CHECK lh_code ask_tokens(lh_terms *terms, lh_str text, lh_arena *arena, 
                                  lh_error *err);
 /* The parts of a name: job_orders, jobOrders and "Job Orders" are of two. At most `max`. */
 size_t ask_name_words(lh_terms *terms, lh_str name, lh_arena *arena, ask_token *into, size_t max);
-static inline bool ask_is(const ask_token *token, const char *word) { return lh_str_eq(token->word, lh_str_from(word)); }
+static inline bool ask_is(const ask_token *token, const char *word) {
+    return lh_str_eq(token->word, lh_str_from(word));
+}
 /* Is the word in a list of words with a space between? */
 bool ask_in(lh_str word, const char *list);
 
@@ -95,10 +97,10 @@ typedef enum ask_when_kind { ASK_RANGE, ASK_MONTH_OF_YEAR, ASK_WEEKDAY, ASK_HOUR
 typedef struct ask_when {
     ask_when_kind kind;
     bool has_from, has_to;
-    int64_t from, to;        /* to: exclusive */
-    int first, last;         /* of months, weekdays (1 Monday), hours; both included */
-    bool whole_years;        /* a range from a January 1 to a January 1 */
-    bool year_only;          /* a bare year */
+    int64_t from, to; /* to: exclusive */
+    int first, last;  /* of months, weekdays (1 Monday), hours; both included */
+    bool whole_years; /* a range from a January 1 to a January 1 */
+    bool year_only;   /* a bare year */
 } ask_when;
 /* The time that the words from `at` on name, with its preposition. Returns how many words it takes; 0: none. today: a day. */
 size_t ask_when_parse(const ask_token *tokens, size_t count, size_t at, int64_t today, ask_when *ret);
@@ -138,7 +140,16 @@ typedef struct ask_filter {
     ask_when when;
     bool absent; /* of ASK_EXISTS with `not`, or ASK_COUNTS: other filters of its table stand within */
 } ask_filter;
-typedef enum ask_part { ASK_WHOLE, ASK_YEAR, ASK_QUARTER, ASK_MONTH, ASK_WEEK, ASK_DATE_DAY, ASK_DAY_OF_WEEK, ASK_HOUR_OF_DAY } ask_part;
+typedef enum ask_part {
+    ASK_WHOLE,
+    ASK_YEAR,
+    ASK_QUARTER,
+    ASK_MONTH,
+    ASK_WEEK,
+    ASK_DATE_DAY,
+    ASK_DAY_OF_WEEK,
+    ASK_HOUR_OF_DAY
+} ask_part;
 typedef struct ask_group {
     ask_ref column; /* column -1: the table itself, by its key and its label */
     ask_part part;
@@ -149,7 +160,7 @@ typedef struct ask_measure {
     ask_ref column; /* column -1: rows */
 } ask_measure;
 typedef struct ask_plan {
-    int base;      /* whose rows are counted or listed */
+    int base; /* whose rows are counted or listed */
     ask_measure measures[ASK_COLUMNS_MAX];
     size_t measure_count;
     ask_group groups[ASK_COLUMNS_MAX];
@@ -162,11 +173,11 @@ typedef struct ask_plan {
     ask_op having_op;
     double having[2];
     bool ordered, descending;
-    int order_measure;    /* else order_column */
+    int order_measure; /* else order_column */
     ask_ref order_column;
-    uint64_t limit;       /* 0: none */
-    bool mean_of_groups;  /* the average of the measure over the groups */
-    bool distinct;        /* a list of different rows */
+    uint64_t limit;      /* 0: none */
+    bool mean_of_groups; /* the average of the measure over the groups */
+    bool distinct;       /* a list of different rows */
 } ask_plan;
 /* Appends the SELECT. Errors: INVALID (no keys join what it names). */
 LH_MUST_CHECK lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_arena *arena, lh_buf *into,
@@ -185,7 +196,7 @@ typedef struct ask_planned {
 } ask_planned; /* arena */
 typedef struct ask_question {
     lh_str text;
-    int64_t today;     /* a day */
+    int64_t today; /* a day */
     bool no_synonyms, no_values;
 } ask_question;
 /* Reads the question; does no I/O. What it cannot place it says. Errors: LIMIT, NO_MEMORY. */

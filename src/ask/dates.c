@@ -57,7 +57,8 @@ static int when_year(const ask_token *token) {
 static int when_day_of_month(const ask_token *token) {
     uint64_t n = 0;
     lh_str text = token->word;
-    if (token->kind == ASK_WORD && text.len >= 3 && text.len <= 4 && ask_in(lh_str_sub(text, text.len - 2, 2), "st nd rd th"))
+    if (token->kind == ASK_WORD && text.len >= 3 && text.len <= 4 &&
+        ask_in(lh_str_sub(text, text.len - 2, 2), "st nd rd th"))
         text = lh_str_sub(text, 0, text.len - 2);
     else if (token->kind != ASK_NUMERAL || token->grouped) return 0;
     return lh_str_to_u64(text, &n) == LH_OK && n >= 1 && n <= 31 ? (int)n : 0;
@@ -67,7 +68,11 @@ static void when_set(ask_when *ret, int64_t from, int64_t to) {
     int y, m, d, y2, m2, d2;
     ask_civil(from, &y, &m, &d);
     ask_civil(to, &y2, &m2, &d2);
-    *ret = (ask_when){.kind = ASK_RANGE, .has_from = true, .has_to = true, .from = from, .to = to,
+    *ret = (ask_when){.kind = ASK_RANGE,
+                      .has_from = true,
+                      .has_to = true,
+                      .from = from,
+                      .to = to,
                       .whole_years = m == 1 && d == 1 && m2 == 1 && d2 == 1};
 }
 
@@ -100,7 +105,10 @@ static void when_span(ask_when *ret, when_unit unit, int64_t today, int count, b
         else when_set(ret, today - days + 1, today + 1);
         return;
     }
-    int months = count * (unit == WHEN_MONTH ? 1 : unit == WHEN_QUARTER ? 3 : 12), at = y * 12 + m - 1 + (ahead ? months : -months);
+    int months = count * (unit == WHEN_MONTH     ? 1
+                          : unit == WHEN_QUARTER ? 3
+                                                 : 12),
+        at = y * 12 + m - 1 + (ahead ? months : -months);
     int64_t other = ask_day(at / 12, at % 12 + 1, d > 28 ? 28 : d);
     if (ahead) when_set(ret, today + 1, other + 1);
     else when_set(ret, other + 1, today + 1);
@@ -115,7 +123,8 @@ static int when_ordinal(const ask_token *token) {
 }
 
 static int when_count(const ask_token *token) {
-    static const char *const words[] = {"one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"};
+    static const char *const words[] = {"one",   "two",   "three", "four", "five",   "six",
+                                        "seven", "eight", "nine",  "ten",  "eleven", "twelve"};
     if (token->kind == ASK_NUMERAL && token->number >= 1 && token->number <= 10000) return (int)token->number;
     for (int i = 0; i < 12; i++)
         if (token->kind == ASK_WORD && lh_str_eq(token->word, lh_str_from(words[i]))) return i + 1;
@@ -130,7 +139,8 @@ static bool when_valid(int year, int month, int day) {
 
 static size_t when_iso(const ask_token *token, ask_when *ret) {
     uint64_t y = 0, m = 0, d = 1;
-    bool good = lh_str_to_u64(lh_str_sub(token->raw, 0, 4), &y) == LH_OK && lh_str_to_u64(lh_str_sub(token->raw, 5, 2), &m) == LH_OK;
+    bool good = lh_str_to_u64(lh_str_sub(token->raw, 0, 4), &y) == LH_OK &&
+                lh_str_to_u64(lh_str_sub(token->raw, 5, 2), &m) == LH_OK;
     if (token->raw.len == 10) good = good && lh_str_to_u64(lh_str_sub(token->raw, 8, 2), &d) == LH_OK;
     if (!good || m < 1 || m > 12 || d < 1 || y < 1 || !when_valid((int)y, (int)m, (int)d)) return 0;
     if (token->raw.len == 7) when_months(ret, (int)y, (int)m, 1);
@@ -149,7 +159,8 @@ static size_t when_of_month(const ask_token *t, size_t count, size_t at, int64_t
     n = day ? n + 2 : 1;
     int now_year, now_month, now_day;
     ask_civil(today, &now_year, &now_month, &now_day);
-    if (!day && at + n < count && (t[at + n].kind == ASK_WORD || !when_year(&t[at + n])) && when_day_of_month(&t[at + n]))
+    if (!day && at + n < count && (t[at + n].kind == ASK_WORD || !when_year(&t[at + n])) &&
+        when_day_of_month(&t[at + n]))
         day = when_day_of_month(&t[at + n]), n++;
     size_t skip = at + n < count && (t[at + n].kind == ASK_STOP || ask_is(&t[at + n], "of")) ? 1 : 0;
     int year = at + n + skip < count ? when_year(&t[at + n + skip]) : 0;
@@ -214,7 +225,8 @@ static size_t when_bare(const ask_token *t, size_t count, size_t at, int64_t tod
     }
     if (a->kind == ASK_WORD && lh_str_eq(a->one, LH_STR("weekend")))
         return *ret = (ask_when){.kind = ASK_WEEKDAY, .first = 6, .last = 7}, 1;
-    if (when_weekday(a)) return *ret = (ask_when){.kind = ASK_WEEKDAY, .first = when_weekday(a), .last = when_weekday(a)}, 1;
+    if (when_weekday(a))
+        return *ret = (ask_when){.kind = ASK_WEEKDAY, .first = when_weekday(a), .last = when_weekday(a)}, 1;
     if (when_year(a)) {
         when_months(ret, when_year(a), 1, 12);
         ret->year_only = true;
@@ -226,7 +238,8 @@ static size_t when_bare(const ask_token *t, size_t count, size_t at, int64_t tod
 /* "the year 2024", "the month of March". */
 static size_t when_skipping(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
     size_t i = at;
-    while (i < count && i < at + 4 && t[i].kind == ASK_WORD && (ask_in(t[i].word, "the of year month day date calendar") )) {
+    while (i < count && i < at + 4 && t[i].kind == ASK_WORD &&
+           (ask_in(t[i].word, "the of year month day date calendar"))) {
         size_t n = when_bare(t, count, i, today, ret);
         if (n) return i - at + n;
         i++;
@@ -258,7 +271,10 @@ static bool when_join(ask_when *a, const ask_when *b, ask_when *ret) {
 size_t ask_when_parse(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
     ask_when first, second, joined;
     const ask_token *a = &t[at];
-    bool prepositions = a->kind == ASK_WORD && ask_in(a->word, "in on during for within over since after before until till through by from between at of throughout");
+    bool prepositions =
+        a->kind == ASK_WORD &&
+        ask_in(a->word,
+               "in on during for within over since after before until till through by from between at of throughout");
     size_t start = at + (prepositions ? 1 : 0), n = when_skipping(t, count, start, today, &first);
     if (!n) return 0;
     size_t end = start + n;
@@ -266,7 +282,8 @@ size_t ask_when_parse(const ask_token *t, size_t count, size_t at, int64_t today
     if (end + 1 < count && t[end].kind == ASK_WORD && ask_in(t[end].word, "and to until till through")) {
         bool open = ask_is(&t[end], "and") && !between; /* in 2023 and 2024 */
         size_t m = when_skipping(t, count, end + 1, today, &second);
-        if (m && (!open || (first.kind == ASK_RANGE && second.kind == ASK_RANGE && first.to == second.from)) && when_join(&first, &second, &joined))
+        if (m && (!open || (first.kind == ASK_RANGE && second.kind == ASK_RANGE && first.to == second.from)) &&
+            when_join(&first, &second, &joined))
             return *ret = joined, end + 1 + m - at;
     }
     if (between) return 0;

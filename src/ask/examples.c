@@ -25,7 +25,9 @@ static lh_code example_words(lh_str question, lh_arena *arena, lh_str *ret_words
     return lh_arena_check(arena, err);
 }
 
-static lh_str example_key(lh_str id, lh_arena *arena) { return lh_arena_printf(arena, ASK_EXAMPLE_PREFIX "%.*s", LH_STR_ARG(id)); }
+static lh_str example_key(lh_str id, lh_arena *arena) {
+    return lh_arena_printf(arena, ASK_EXAMPLE_PREFIX "%.*s", LH_STR_ARG(id));
+}
 
 static lh_json *example_shown(const lh_json *document, lh_arena *arena) {
     static const char *const members[] = {"id", "question", "sql", "created_by", "created_at"};
@@ -41,7 +43,8 @@ lh_code ask_example_find(lh_ask *ask, lh_str question, lh_arena *arena, lh_str *
     uint64_t ignored;
     *ret = LH_STR_NONE;
     if (example_words(question, arena, &words, &id, NULL) != LH_OK) return LH_OK;
-    lh_code code = lh_metastore_get(lh_catalog_metastore(ask->catalog), example_key(id, arena), arena, &text, &ignored, err);
+    lh_code code =
+        lh_metastore_get(lh_catalog_metastore(ask->catalog), example_key(id, arena), arena, &text, &ignored, err);
     if (code == LH_NOT_FOUND) return LH_OK;
     LH_TRY(code);
     LH_TRY(lh_json_parse(arena, text, &document, err));
@@ -49,14 +52,16 @@ lh_code ask_example_find(lh_ask *ask, lh_str question, lh_arena *arena, lh_str *
     return LH_OK;
 }
 
-lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
-                           lh_error *err) {
+lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena,
+                           lh_json **ret, lh_error *err) {
     lh_metastore *metastore = lh_catalog_metastore(ask->catalog);
-    lh_str question = lh_json_get_string(body, "question"), sql = lh_str_trim(lh_json_get_string(body, "sql")), words, id;
+    lh_str question = lh_json_get_string(body, "question"), sql = lh_str_trim(lh_json_get_string(body, "sql")), words,
+           id;
     lh_json *document = lh_json_new_object(arena), *ignored = NULL;
     if (lh_str_trim(question).len == 0 || question.len > LH_LIMIT_QUESTION_BYTES)
         return lh_fail(err, LH_INVALID, "'question' must be a text of 1 to %d bytes", LH_LIMIT_QUESTION_BYTES);
-    if (sql.len == 0 || sql.len > EXAMPLE_SQL_BYTES) return lh_fail(err, LH_INVALID, "'sql' must be one query of 1 to %d bytes", EXAMPLE_SQL_BYTES);
+    if (sql.len == 0 || sql.len > EXAMPLE_SQL_BYTES)
+        return lh_fail(err, LH_INVALID, "'sql' must be one query of 1 to %d bytes", EXAMPLE_SQL_BYTES);
     LH_TRY(example_words(question, arena, &words, &id, err));
     LH_TRY(ask_run(ask, sql, caller, 1, true, arena, &ignored, err));
     lh_change change = {.key = example_key(id, arena), .expected = LH_VERSION_ANY};
@@ -79,7 +84,8 @@ lh_code lh_ask_examples(lh_ask *ask, lh_arena *arena, lh_json **ret, lh_error *e
     lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
     lh_document_page page = {.more = true};
     for (lh_str after = LH_STR_NONE; page.more;) {
-        LH_TRY(lh_metastore_list(lh_catalog_metastore(ask->catalog), LH_STR(ASK_EXAMPLE_PREFIX), after, 500, arena, &page, err));
+        LH_TRY(lh_metastore_list(lh_catalog_metastore(ask->catalog), LH_STR(ASK_EXAMPLE_PREFIX), after, 500, arena,
+                                 &page, err));
         for (size_t i = 0; i < page.count; i++) {
             lh_json *document = NULL;
             LH_TRY(lh_json_parse(arena, page.items[i].text, &document, err));

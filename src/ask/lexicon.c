@@ -54,17 +54,21 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
     size_t count = ask_name_words(lex->terms, name, arena, words, PHRASE_WORDS_MAX), from = 0, to = count;
     names_add(into, words, count, 1, false);
     if (!table) { /* call_log: calls */
-        if (count > 1 && ask_in(words[count - 1].word, "log logs table data list history record records info master dim fact entries entry"))
+        if (count > 1 && ask_in(words[count - 1].word,
+                                "log logs table data list history record records info master dim fact entries entry"))
             names_add(into, words, count - 1, 0.97, false);
-        if (count > 1 && ask_in(words[0].word, "dim fact tbl stg raw v t")) names_add(into, words + 1, count - 1, 0.97, false);
+        if (count > 1 && ask_in(words[0].word, "dim fact tbl stg raw v t"))
+            names_add(into, words + 1, count - 1, 0.97, false);
     } else {
         while (to > 1 && ask_in(words[to - 1].word, "on at by is in of for utc ts dt")) to--;
         while (from + 1 < to && ask_in(words[from].word, "is has was")) from++;
         if (to < count || from > 0) names_add(into, words + from, to - from, 0.97, false);
         size_t own = table->count ? table->phrases[0].count : 0;
         bool prefixed = own > 0 && own < count;
-        for (size_t i = 0; i < own && prefixed; i++) prefixed = lh_str_eq(words[i].stem, table->phrases[0].words[i].stem);
-        if (prefixed && !(count == own + 1 && ask_is(&words[own], "id"))) names_add(into, words + own, count - own, 0.95, false);
+        for (size_t i = 0; i < own && prefixed; i++)
+            prefixed = lh_str_eq(words[i].stem, table->phrases[0].words[i].stem);
+        if (prefixed && !(count == own + 1 && ask_is(&words[own], "id")))
+            names_add(into, words + own, count - own, 0.95, false);
     }
     for (size_t i = 0; i < synonym_count; i++) {
         ask_token *synonym = NULL;
@@ -84,7 +88,8 @@ static lh_code lexicon_add_values(lexicon *lex, int table, int column, lh_error 
     for (size_t i = 0; i < of->value_count; i++) {
         ask_token *words = NULL;
         size_t count = 0;
-        if (ask_tokens(lex->terms, lh_str_cut_utf8(of->values[i], 200), lex->arena, &words, &count, NULL) != LH_OK) continue;
+        if (ask_tokens(lex->terms, lh_str_cut_utf8(of->values[i], 200), lex->arena, &words, &count, NULL) != LH_OK)
+            continue;
         size_t kept = 0;
         for (size_t k = 0; k < count && kept < VALUE_WORDS_MAX; k++)
             if (words[k].kind != ASK_STOP) words[kept++] = words[k];
@@ -98,10 +103,11 @@ static lh_code lexicon_add_values(lexicon *lex, int table, int column, lh_error 
     return lh_arena_check(lex->arena, err);
 }
 
-lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_terms *terms, lh_arena *arena, lexicon **ret,
-                    lh_error *err) {
+lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_terms *terms, lh_arena *arena,
+                    lexicon **ret, lh_error *err) {
     lexicon *lex = LH_ARENA_NEW(arena, lexicon);
-    names *tables = LH_ARENA_ARRAY(arena, names, schema->table_count + 1), **columns = LH_ARENA_ARRAY(arena, names *, schema->table_count + 1);
+    names *tables = LH_ARENA_ARRAY(arena, names, schema->table_count + 1),
+          **columns = LH_ARENA_ARRAY(arena, names *, schema->table_count + 1);
     LH_TRY(lh_arena_check(arena, err));
     lex->schema = schema;
     lex->terms = terms;
@@ -129,16 +135,33 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
 
 /* What people say for what tables write, where nobody gave synonyms. */
 static bool word_means(lh_str said, lh_str name) {
-    static const char *const pairs[][2] = {
-        {"late delayed", "delay"},       {"pay wage earn earning compensation paid", "salary"}, {"paid wage", "pay"},
-        {"cost", "price"},               {"price", "cost"},                                      {"customer account", "client"},
-        {"client", "customer"},          {"applicant", "candidate"},                             {"airline", "carrier"},
-        {"carrier", "airline"},          {"telephone mobile", "phone"},                          {"town", "city"},
-        {"mail", "email"},               {"aircraft airplane", "plane"},                         {"maker brand", "manufacturer"},
-        {"billed", "bill"},              {"length", "duration"},                                 {"sector", "industry"},
-        {"destination", "dest"},         {"position role", "title"},                             {"quantity", "qty"},
-        {"wages", "pay"},                {"experienced", "experience"},                          {"staff", "employee"},
-        {"worker", "employee"},          {"result", "outcome"},                                  {"postcode", "zip"}};
+    static const char *const pairs[][2] = {{"late delayed", "delay"},
+                                           {"pay wage earn earning compensation paid", "salary"},
+                                           {"paid wage", "pay"},
+                                           {"cost", "price"},
+                                           {"price", "cost"},
+                                           {"customer account", "client"},
+                                           {"client", "customer"},
+                                           {"applicant", "candidate"},
+                                           {"airline", "carrier"},
+                                           {"carrier", "airline"},
+                                           {"telephone mobile", "phone"},
+                                           {"town", "city"},
+                                           {"mail", "email"},
+                                           {"aircraft airplane", "plane"},
+                                           {"maker brand", "manufacturer"},
+                                           {"billed", "bill"},
+                                           {"length", "duration"},
+                                           {"sector", "industry"},
+                                           {"destination", "dest"},
+                                           {"position role", "title"},
+                                           {"quantity", "qty"},
+                                           {"wages", "pay"},
+                                           {"experienced", "experience"},
+                                           {"staff", "employee"},
+                                           {"worker", "employee"},
+                                           {"result", "outcome"},
+                                           {"postcode", "zip"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (lh_str_eq(name, lh_str_from(pairs[i][1])) && ask_in(said, pairs[i][0])) return true;
     return false;
@@ -152,7 +175,8 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     if (said->stem.len >= 3 && lh_str_eq(said->stem, name->stem)) return 0.9;
     if (!loose) return 0;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
-    if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) && said->one.len >= 6)
+    if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) &&
+        said->one.len >= 6)
         return 0.75; /* dep for departure */
     if (said->word.len >= 4 && name->one.len >= said->word.len + 2 && lh_str_starts(name->one, said->word)) return 0.7;
     return 0;
@@ -172,7 +196,8 @@ static bool phrase_filler(const ask_token *token) {
 }
 
 /* All of it from `at` on; words such as "of" between do not count. */
-static double phrase_whole(const phrase *p, const ask_token *tokens, size_t count, size_t at, bool loose, size_t *ret_words) {
+static double phrase_whole(const phrase *p, const ask_token *tokens, size_t count, size_t at, bool loose,
+                           size_t *ret_words) {
     double sum = 0;
     size_t i = at, k = 0;
     for (; k < p->count && i < count; i++) {
@@ -203,18 +228,22 @@ static double phrase_part(const phrase *p, const ask_token *tokens, size_t count
         size_t k = from, i = at;
         for (; k < p->count && i < count; k++, i++) {
             double one = word_score(&tokens[i], &p->words[k], true);
-            if (one < 0.8 || (one < 0.9 && tokens[i].word.len < 5) || ask_in(p->words[k].word, "id on at by is of in for number no")) break;
+            if (one < 0.8 || (one < 0.9 && tokens[i].word.len < 5) ||
+                ask_in(p->words[k].word, "id on at by is of in for number no"))
+                break;
             sum += one;
         }
         size_t n = k - from;
         if (n == 0 || n == p->count) continue;
-        double share = (double)n / (double)p->count, score = sum / (double)n * (0.45 + 0.4 * share + (k == p->count ? 0.1 : 0));
+        double share = (double)n / (double)p->count,
+               score = sum / (double)n * (0.45 + 0.4 * share + (k == p->count ? 0.1 : 0));
         if (score > best) best = score, *ret_words = i - at;
     }
     return best * p->weight;
 }
 
-static double names_match(const names *of, const ask_token *tokens, size_t count, size_t at, bool loose, size_t *ret_words) {
+static double names_match(const names *of, const ask_token *tokens, size_t count, size_t at, bool loose,
+                          size_t *ret_words) {
     double best = 0;
     size_t words = 0;
     for (size_t i = 0; i < of->count; i++) {
@@ -225,14 +254,16 @@ static double names_match(const names *of, const ask_token *tokens, size_t count
     }
     for (size_t i = 0; i < of->description_count && best <= 0; i++) {
         const ask_token *word = &of->description[i];
-        if (word->word.len >= 5 && word->kind == ASK_WORD && tokens[at].kind == ASK_WORD && lh_str_eq(word->stem, tokens[at].stem))
+        if (word->word.len >= 5 && word->kind == ASK_WORD && tokens[at].kind == ASK_WORD &&
+            lh_str_eq(word->stem, tokens[at].stem))
             best = 0.4, words = 1;
     }
     *ret_words = words;
     return best;
 }
 
-size_t lexicon_tables(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into, size_t max) {
+size_t lexicon_tables(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                      size_t max) {
     size_t found = 0;
     if (tokens[at].kind != ASK_WORD) return 0;
     for (size_t t = 0; t < lex->schema->table_count && found < max; t++) {
@@ -243,7 +274,8 @@ size_t lexicon_tables(const lexicon *lex, const ask_token *tokens, size_t count,
     return found;
 }
 
-size_t lexicon_columns(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into, size_t max) {
+size_t lexicon_columns(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                       size_t max) {
     size_t found = 0;
     if (tokens[at].kind != ASK_WORD) return 0;
     for (size_t t = 0; t < lex->schema->table_count; t++)
@@ -266,7 +298,8 @@ bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *wor
 /* ---- values ---- */
 
 /* How many words of the value the question has from `at` on. Short words and those that a sentence has must be written as they are. */
-static size_t value_words(const value *v, lh_str text, const ask_token *tokens, size_t count, size_t at, double *ret_score) {
+static size_t value_words(const value *v, lh_str text, const ask_token *tokens, size_t count, size_t at,
+                          double *ret_score) {
     size_t k = 0, i = at;
     double sum = 0;
     for (; k < v->count && i < count; k++, i++) {
@@ -279,8 +312,11 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
     }
     if (k) *ret_score = sum / (double)k;
     if (k == 1 && v->count == 1 && text.len <= 3 && !lh_str_eq(tokens[at].raw, text)) {
-        bool word = ask_in(tokens[at].word, "a i in or me ok hi is as at by do go he if it my no of on so to up us we an be all and are any the for how has had who not per "
-                                            "min max avg sum top out day may one two six ten new old get did was pay can top id mo la pa ma al co de");
+        bool word = ask_in(
+            tokens[at].word,
+            "a i in or me ok hi is as at by do go he if it my no of on so to up us we an be all and are any the for "
+            "how has had who not per "
+            "min max avg sum top out day may one two six ten new old get did was pay can top id mo la pa ma al co de");
         if (word || tokens[at].word.len < 2) return 0;
     }
     *ret_score = k ? *ret_score : 0;
@@ -290,12 +326,19 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
 /* Texas is TX, in a column of states. */
 static lh_str value_state(const ask_token *a, const ask_token *b, size_t *ret_words) {
     static const char *const states[][2] = {
-        {"alabama", "AL"}, {"alaska", "AK"}, {"arizona", "AZ"}, {"arkansas", "AR"}, {"california", "CA"}, {"colorado", "CO"}, {"connecticut", "CT"}, {"delaware", "DE"},
-        {"florida", "FL"}, {"georgia", "GA"}, {"hawaii", "HI"}, {"idaho", "ID"}, {"illinois", "IL"}, {"indiana", "IN"}, {"iowa", "IA"}, {"kansas", "KS"}, {"kentucky", "KY"},
-        {"louisiana", "LA"}, {"maine", "ME"}, {"maryland", "MD"}, {"massachusetts", "MA"}, {"michigan", "MI"}, {"minnesota", "MN"}, {"mississippi", "MS"}, {"missouri", "MO"},
-        {"montana", "MT"}, {"nebraska", "NE"}, {"nevada", "NV"}, {"new hampshire", "NH"}, {"new jersey", "NJ"}, {"new mexico", "NM"}, {"new york", "NY"}, {"north carolina", "NC"},
-        {"north dakota", "ND"}, {"ohio", "OH"}, {"oklahoma", "OK"}, {"oregon", "OR"}, {"pennsylvania", "PA"}, {"rhode island", "RI"}, {"south carolina", "SC"}, {"south dakota", "SD"},
-        {"tennessee", "TN"}, {"texas", "TX"}, {"utah", "UT"}, {"vermont", "VT"}, {"virginia", "VA"}, {"washington", "WA"}, {"west virginia", "WV"}, {"wisconsin", "WI"}, {"wyoming", "WY"}};
+        {"alabama", "AL"},        {"alaska", "AK"},       {"arizona", "AZ"},      {"arkansas", "AR"},
+        {"california", "CA"},     {"colorado", "CO"},     {"connecticut", "CT"},  {"delaware", "DE"},
+        {"florida", "FL"},        {"georgia", "GA"},      {"hawaii", "HI"},       {"idaho", "ID"},
+        {"illinois", "IL"},       {"indiana", "IN"},      {"iowa", "IA"},         {"kansas", "KS"},
+        {"kentucky", "KY"},       {"louisiana", "LA"},    {"maine", "ME"},        {"maryland", "MD"},
+        {"massachusetts", "MA"},  {"michigan", "MI"},     {"minnesota", "MN"},    {"mississippi", "MS"},
+        {"missouri", "MO"},       {"montana", "MT"},      {"nebraska", "NE"},     {"nevada", "NV"},
+        {"new hampshire", "NH"},  {"new jersey", "NJ"},   {"new mexico", "NM"},   {"new york", "NY"},
+        {"north carolina", "NC"}, {"north dakota", "ND"}, {"ohio", "OH"},         {"oklahoma", "OK"},
+        {"oregon", "OR"},         {"pennsylvania", "PA"}, {"rhode island", "RI"}, {"south carolina", "SC"},
+        {"south dakota", "SD"},   {"tennessee", "TN"},    {"texas", "TX"},        {"utah", "UT"},
+        {"vermont", "VT"},        {"virginia", "VA"},     {"washington", "WA"},   {"west virginia", "WV"},
+        {"wisconsin", "WI"},      {"wyoming", "WY"}};
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         lh_str rest = lh_str_from(states[i][0]), first = lh_str_split(&rest, ' ');
         if (!lh_str_eq(a->word, first) || (rest.len && !(b && lh_str_eq(b->word, rest)))) continue;
@@ -305,7 +348,8 @@ static lh_str value_state(const ask_token *a, const ask_token *b, size_t *ret_wo
     return LH_STR_NONE;
 }
 
-static size_t lexicon_states(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into, size_t found, size_t max) {
+static size_t lexicon_states(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                             size_t found, size_t max) {
     size_t words = 0;
     lh_str code = value_state(&tokens[at], at + 1 < count ? &tokens[at + 1] : NULL, &words);
     for (size_t t = 0; code.len && t < lex->schema->table_count; t++)
@@ -313,12 +357,14 @@ static size_t lexicon_states(const lexicon *lex, const ask_token *tokens, size_t
             const ask_column *column = &lex->schema->tables[t].columns[c];
             if (lh_str_search(column->name, LH_STR("state")) == SIZE_MAX) continue;
             for (size_t i = 0; i < column->value_count; i++)
-                if (lh_str_eq(column->values[i], code)) into[found++] = (lexicon_match){words, 0.96, {(int)t, (int)c}, i};
+                if (lh_str_eq(column->values[i], code))
+                    into[found++] = (lexicon_match){words, 0.96, {(int)t, (int)c}, i};
         }
     return found;
 }
 
-size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into, size_t max) {
+size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                      size_t max) {
     size_t found = 0;
     const ask_token *first = &tokens[at];
     if (first->kind == ASK_STOP) return 0;

@@ -34,7 +34,11 @@ size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, boo
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (plan_has(into[0] = build_named(p, table, names[i]))) return 1;
     for (size_t c = 0; c < of->column_count; c++) { /* client_name of clients */
-        const ask_token word = {.kind = ASK_WORD, .raw = LH_STR("name"), .word = LH_STR("name"), .one = LH_STR("name"), .stem = LH_STR("name")};
+        const ask_token word = {.kind = ASK_WORD,
+                                .raw = LH_STR("name"),
+                                .word = LH_STR("name"),
+                                .one = LH_STR("name"),
+                                .stem = LH_STR("name")};
         into[0] = (ask_ref){table, (int)c};
         lh_str stem = lh_str_sub(of->name.name, 0, of->name.name.len > 3 ? of->name.name.len - 2 : of->name.name.len);
         if (lexicon_column_has(p->lex, into[0], &word) && lh_str_starts(of->columns[c].name, stem)) return 1;
@@ -68,7 +72,8 @@ ask_ref plan_date_of(plan_state *p, int table, const ask_token *event, bool *ret
             const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
             ask_ref ref = {table, (int)c};
             lh_str name = of->columns[c].name;
-            bool end = lh_str_ends(name, LH_STR("end_date")) || lh_str_starts(name, LH_STR("end")) || lh_str_starts(name, LH_STR("closed")) || lh_str_starts(name, LH_STR("updated"));
+            bool end = lh_str_ends(name, LH_STR("end_date")) || lh_str_starts(name, LH_STR("end")) ||
+                       lh_str_starts(name, LH_STR("closed")) || lh_str_starts(name, LH_STR("updated"));
             if (plan_temporal(&of->columns[c]) && !end && lexicon_column_has(p->lex, ref, &one)) return ref;
         }
     return first;
@@ -107,7 +112,8 @@ static void build_equal(plan_state *p, ask_ref ref, double number, bool numerato
 static bool build_parts(plan_state *p, size_t at, int table) {
     ask_filter *f = &p->plan.filters[at];
     const ask_when *when = &f->when;
-    ask_ref year = build_number(p, table, "year"), month = build_number(p, table, "month"), day = build_number(p, table, "day");
+    ask_ref year = build_number(p, table, "year"), month = build_number(p, table, "month"),
+            day = build_number(p, table, "day");
     if (when->kind == ASK_MONTH_OF_YEAR && plan_has(month)) return f->column = month, true;
     if (when->kind != ASK_RANGE || !plan_has(year)) return false;
     if (when->whole_years) return f->column = year, true;
@@ -116,10 +122,15 @@ static bool build_parts(plan_state *p, size_t at, int table) {
     ask_civil(when->from, &y, &m, &d);
     ask_civil(when->to - 1, &y2, &m2, &d2);
     if (y != y2) return false;
-    bool one_day = when->to - when->from == 1 && plan_has(day), months = d == 1 && when->to == ask_day(m2 == 12 ? y + 1 : y, m2 % 12 + 1, 1);
+    bool one_day = when->to - when->from == 1 && plan_has(day),
+         months = d == 1 && when->to == ask_day(m2 == 12 ? y + 1 : y, m2 % 12 + 1, 1);
     if (!one_day && !months) return false;
     bool numerator = f->numerator;
-    *f = (ask_filter){.column = month, .op = ASK_IN_TIME, .numerator = numerator, .not = f->not, .when = {.kind = ASK_MONTH_OF_YEAR, .first = m, .last = m2}};
+    *f = (ask_filter){.column = month,
+                      .op = ASK_IN_TIME,
+                      .numerator = numerator,
+                      .not= f->not,
+                      .when = {.kind = ASK_MONTH_OF_YEAR, .first = m, .last = m2}};
     build_equal(p, year, y, numerator);
     if (one_day) build_equal(p, day, d, numerator);
     return true;
@@ -127,19 +138,23 @@ static bool build_parts(plan_state *p, size_t at, int table) {
 
 static lh_code build_times(plan_state *p, lh_error *err) {
     int own = p->entity >= 0 ? p->entity : plan_has(p->entity_column) ? p->entity_column.table : p->main_table;
-    for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !plan_has(p->entity_column); i++) own = p->plan.measures[i].column.table;
+    for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !plan_has(p->entity_column); i++)
+        own = p->plan.measures[i].column.table;
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         ask_filter *f = &p->plan.filters[i];
         if (f->op != ASK_IN_TIME) continue;
         int table = f->column.table >= 0 ? f->column.table : own;
         if (plan_has(f->column)) continue;
-        if (plan_has(p->date_subject) && (p->date_subject.table == table || f->column.table < 0)) f->column = p->date_subject;
+        if (plan_has(p->date_subject) && (p->date_subject.table == table || f->column.table < 0))
+            f->column = p->date_subject;
         else if (!build_parts(p, i, table)) {
             f->column = build_date(p, table);
             if (!plan_has(f->column) && table != own && !build_parts(p, i, own)) f->column = build_date(p, own);
         }
         if (!plan_has(p->plan.filters[i].column)) return lh_fail(err, LH_INVALID, "what is asked for has no date");
-        if (p->plan.filters[i].when.kind == ASK_MONTH_OF_YEAR && !plan_numeric(plan_column(p, p->plan.filters[i].column))) plan_note(p, "the month is that of any year");
+        if (p->plan.filters[i].when.kind == ASK_MONTH_OF_YEAR &&
+            !plan_numeric(plan_column(p, p->plan.filters[i].column)))
+            plan_note(p, "the month is that of any year");
     }
     for (size_t i = 0; i < p->plan.group_count; i++) {
         ask_group *g = &p->plan.groups[i];
@@ -161,11 +176,12 @@ static void build_mentioned(plan_state *p) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
         if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)))) continue;
-        if (plan_temporal(plan_column(p, ref)) && (!rows || ref.table != p->entity)) { /* were returned: have a time of it */
+        if (plan_temporal(plan_column(p, ref)) &&
+            (!rows || ref.table != p->entity)) { /* were returned: have a time of it */
             bool grouped = p->has_when;
             for (size_t g = 0; g < p->plan.group_count; g++) grouped |= p->plan.groups[g].part != ASK_WHOLE;
             ask_filter *f = grouped ? NULL : plan_filter(p, ref, ASK_NOT_NULL);
-            if (f && p->mentioned[i].not ) f->op = ASK_IS_NULL;
+            if (f && p->mentioned[i].not) f->op = ASK_IS_NULL;
             continue;
         }
         bool some = p->mentioned[i].with && !(before && ask_in(before->word, "their the its and"));
@@ -183,7 +199,9 @@ static void build_mentioned(plan_state *p) {
             plan_note(p, "'%.*s' is its average", LH_STR_ARG(plan_column(p, ref)->name));
             continue;
         }
-        if (p->plan.measure_count && (plan_has(p->entity_column) || p->plan.group_count) && plan_numeric(plan_column(p, ref)) && !p->order_set && p->extreme) continue;
+        if (p->plan.measure_count && (plan_has(p->entity_column) || p->plan.group_count) &&
+            plan_numeric(plan_column(p, ref)) && !p->order_set && p->extreme)
+            continue;
         lh_json_append(p->unplaced, lh_json_new_string(p->arena, p->tokens[p->mentioned[i].at].raw));
         p->penalty += 0.2;
     }
@@ -205,7 +223,8 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
     if (p->plan.measure_count) return LH_OK;
     p->plan.descending = p->extreme > 0;
     bool groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
-    if (p->extreme_common || (p->extreme_hints && p->extreme_hints[0] == '#') || (p->extreme_rows && groups && !p->mentioned_count)) {
+    if (p->extreme_common || (p->extreme_hints && p->extreme_hints[0] == '#') ||
+        (p->extreme_rows && groups && !p->mentioned_count)) {
         if (p->entity >= 0 && !groups && !p->extreme_common) {
             int child = -1;
             for (size_t k = 0; k < p->schema->key_count && child < 0; k++)
@@ -220,19 +239,24 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         return LH_OK;
     }
     ask_ref by = nothing;
-    if (p->extreme_hints && table >= 0 && ask_in(p->extreme_word, "oldest youngest Oldest Youngest") && plan_has(by = plan_hinted(p, table, "age", true)))
+    if (p->extreme_hints && table >= 0 && ask_in(p->extreme_word, "oldest youngest Oldest Youngest") &&
+        plan_has(by = plan_hinted(p, table, "age", true)))
         p->plan.descending = p->extreme < 0;
-    if (!plan_has(by) && p->extreme_hints && p->extreme_hints[0] == '@') by = plan_has(p->date_subject) ? p->date_subject : build_date(p, table);
-    if (!plan_has(by) && p->extreme_hints && table >= 0) by = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
+    if (!plan_has(by) && p->extreme_hints && p->extreme_hints[0] == '@')
+        by = plan_has(p->date_subject) ? p->date_subject : build_date(p, table);
+    if (!plan_has(by) && p->extreme_hints && table >= 0)
+        by = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
     for (size_t i = 0; i < p->mentioned_count && !plan_has(by); i++)
-        if (!p->mentioned[i].placed && plan_numeric(plan_column(p, p->mentioned[i].ref))) by = p->mentioned[i].ref, p->mentioned[i].placed = true;
+        if (!p->mentioned[i].placed && plan_numeric(plan_column(p, p->mentioned[i].ref)))
+            by = p->mentioned[i].ref, p->mentioned[i].placed = true;
     if (!plan_has(by)) {
         if (p->top && !p->extreme_hints) return lh_fail(err, LH_INVALID, "nothing says what the top is by");
         lh_json_append(p->unplaced, lh_json_new_string(p->arena, p->extreme_word));
         p->penalty += 0.45;
         return LH_OK;
     }
-    if (p->lead == LEAD_WHEN || (p->entity < 0 && !groups)) return plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, by), LH_OK;
+    if (p->lead == LEAD_WHEN || (p->entity < 0 && !groups))
+        return plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, by), LH_OK;
     p->plan.ordered = p->order_set = true;
     p->plan.order_column = by;
     return LH_OK;
@@ -260,8 +284,11 @@ static ask_ref build_who(const plan_state *p, int table) {
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         for (size_t c = 0; c < of->column_count; c++) {
             lh_str name = of->columns[c].name;
-            bool thing = ask_in(name, "number order tier carrier center department parent color amount percent comment gender");
-            if (of->columns[c].type == ASK_TEXT && !of->columns[c].key && !thing && lh_str_ends(name, lh_str_from(ends[i]))) return (ask_ref){table, (int)c};
+            bool thing =
+                ask_in(name, "number order tier carrier center department parent color amount percent comment gender");
+            if (of->columns[c].type == ASK_TEXT && !of->columns[c].key && !thing &&
+                lh_str_ends(name, lh_str_from(ends[i])))
+                return (ask_ref){table, (int)c};
         }
     return nothing;
 }
@@ -271,14 +298,18 @@ static lh_code build_entity(plan_state *p, lh_error *err) {
     if (p->lead == LEAD_WHO && !any && p->plan.measure_count) { /* who made the most calls: who stands in their rows */
         ask_ref who = build_who(p, p->plan.measures[0].column.table);
         if (!plan_has(who)) return lh_fail(err, LH_INVALID, "nothing says who that is");
-        if (plan_has(who)) p->entity_column = who, p->penalty += 0.05, plan_note(p, "who: '%.*s'", LH_STR_ARG(plan_column(p, who)->name));
+        if (plan_has(who))
+            p->entity_column = who, p->penalty += 0.05,
+            plan_note(p, "who: '%.*s'", LH_STR_ARG(plan_column(p, who)->name));
     }
     if (any || p->plan.measure_count) return LH_OK;
     for (size_t i = 0; i < p->mentioned_count && p->entity < 0; i++) p->entity = p->mentioned[i].ref.table;
     for (size_t i = 0; i < p->plan.filter_count && p->entity < 0; i++) p->entity = p->plan.filters[i].column.table;
     for (size_t i = 0; i < p->plan.group_count && p->entity < 0; i++) p->entity = p->plan.groups[i].column.table;
     if (p->entity < 0) p->entity = p->main_table;
-    return p->entity >= 0 || p->plan.group_count ? LH_OK : lh_fail(err, LH_INVALID, "the question names no table, column or value that you may see");
+    return p->entity >= 0 || p->plan.group_count
+               ? LH_OK
+               : lh_fail(err, LH_INVALID, "the question names no table, column or value that you may see");
 }
 
 static void build_count(plan_state *p) {
@@ -307,13 +338,18 @@ static void build_count(plan_state *p) {
 static void build_groups(plan_state *p) {
     ask_plan *plan = &p->plan;
     bool other = false;
-    for (size_t i = 0; i < plan->measure_count; i++) other |= plan->measures[i].column.table != p->entity || (plan->order_measure >= 0 && plan->measures[i].column.column >= 0);
+    for (size_t i = 0; i < plan->measure_count; i++)
+        other |= plan->measures[i].column.table != p->entity ||
+                 (plan->order_measure >= 0 && plan->measures[i].column.column >= 0);
     if (plan_has(p->entity_column)) plan_group(p, p->entity_column, ASK_WHOLE);
     if (p->entity_part) plan_group(p, nothing, p->entity_part);
-    else if (p->entity >= 0 && plan->measure_count && other && !plan->group_count && (plan->ordered || plan->has_having || p->lead == LEAD_LIST || p->lead == LEAD_WHICH || p->lead == LEAD_WHO) &&
+    else if (p->entity >= 0 && plan->measure_count && other && !plan->group_count &&
+             (plan->ordered || plan->has_having || p->lead == LEAD_LIST || p->lead == LEAD_WHICH ||
+              p->lead == LEAD_WHO) &&
              !(plan->measures[0].column.table == p->entity && p->measure_at))
         plan_group(p, (ask_ref){p->entity, -1}, ASK_WHOLE);
-    if (plan->group_count && !plan->measure_count && !(plan_has(p->entity_column) && plan->group_count == 1 && !plan->has_having)) {
+    if (plan->group_count && !plan->measure_count &&
+        !(plan_has(p->entity_column) && plan->group_count == 1 && !plan->has_having)) {
         int table = p->entity >= 0 ? p->entity : plan->groups[0].column.table;
         if (table >= 0) plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
     }
@@ -328,7 +364,8 @@ static void build_groups(plan_state *p) {
         ask_ref label[2], key = build_key(p, g.column.table);
         bool is_key = false;
         size_t n = plan_label(p, g.column.table, label, 2, &is_key);
-        for (size_t k = 0; k < n && count < ASK_COLUMNS_MAX; k++) groups[count++] = (ask_group){label[k], ASK_WHOLE, false};
+        for (size_t k = 0; k < n && count < ASK_COLUMNS_MAX; k++)
+            groups[count++] = (ask_group){label[k], ASK_WHOLE, false};
         if (!is_key && plan_has(key) && count < ASK_COLUMNS_MAX) groups[count++] = (ask_group){key, ASK_WHOLE, true};
     }
     memcpy(plan->groups, groups, sizeof groups);
@@ -360,7 +397,8 @@ static void build_list(plan_state *p) {
     }
     for (size_t i = 0; i < plan->column_count && count < ASK_COLUMNS_MAX; i++) shown[count++] = plan->columns[i];
     bool ordered = plan->ordered && plan_has(plan->order_column);
-    for (size_t i = 0; i < count && ordered; i++) ordered = !(shown[i].table == plan->order_column.table && shown[i].column == plan->order_column.column);
+    for (size_t i = 0; i < count && ordered; i++)
+        ordered = !(shown[i].table == plan->order_column.table && shown[i].column == plan->order_column.column);
     if (ordered && count < ASK_COLUMNS_MAX) shown[count++] = plan->order_column;
     memcpy(plan->columns, shown, sizeof shown);
     plan->column_count = count;
@@ -395,7 +433,8 @@ static int build_cost(const plan_state *p, int base) {
     }
     for (size_t i = 0; i < plan->filter_count; i++) { /* asked by EXISTS where no key leads there */
         int table = plan->filters[i].column.table, steps = ask_path(p->schema, base, table, NULL);
-        if (steps >= 0 || plan->filters[i].op == ASK_EXISTS || plan->filters[i].op == ASK_COUNTS) cost += steps > 0 ? steps : 0;
+        if (steps >= 0 || plan->filters[i].op == ASK_EXISTS || plan->filters[i].op == ASK_COUNTS)
+            cost += steps > 0 ? steps : 0;
         else cost += plan_distance(p, base, table) < 9 ? 3 : 50;
     }
     bool rows = !plan->measure_count && plan->column_count && p->entity >= 0;
@@ -416,11 +455,13 @@ static lh_code build_base(plan_state *p, lh_error *err) {
         if (plan_has(m->column)) continue;
         if (m->column.table == plan->base) {
             if (m->fn == ASK_COUNT_DISTINCT) m->fn = ASK_COUNT;
-        } else if (m->fn == ASK_COUNT || m->fn == ASK_COUNT_DISTINCT) *m = (ask_measure){ASK_COUNT_DISTINCT, build_key(p, m->column.table)};
+        } else if (m->fn == ASK_COUNT || m->fn == ASK_COUNT_DISTINCT)
+            *m = (ask_measure){ASK_COUNT_DISTINCT, build_key(p, m->column.table)};
         else return lh_fail(err, LH_INVALID, "no keys join what the question names");
     }
     for (size_t i = 0; i < plan->filter_count; i++)
-        if (plan_distance(p, plan->base, plan->filters[i].column.table) >= 9) return lh_fail(err, LH_INVALID, "no keys join what the question names");
+        if (plan_distance(p, plan->base, plan->filters[i].column.table) >= 9)
+            return lh_fail(err, LH_INVALID, "no keys join what the question names");
     return LH_OK;
 }
 
@@ -428,8 +469,10 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     ask_plan *plan = &p->plan;
     if (p->schema->table_count == 0) return lh_fail(err, LH_INVALID, "there is no table that you may see");
     if (p->lead == LEAD_WHEN && !p->extreme) {
-        ask_ref date = plan_has(p->date_subject) ? p->date_subject : build_date(p, p->entity >= 0 ? p->entity : p->main_table);
-        if (plan_has(date) && p->mentioned_count == 0 && plan->column_count < ASK_COLUMNS_MAX) plan->columns[plan->column_count++] = date;
+        ask_ref date =
+            plan_has(p->date_subject) ? p->date_subject : build_date(p, p->entity >= 0 ? p->entity : p->main_table);
+        if (plan_has(date) && p->mentioned_count == 0 && plan->column_count < ASK_COLUMNS_MAX)
+            plan->columns[plan->column_count++] = date;
     }
     build_count(p);
     LH_TRY(build_entity(p, err));
@@ -443,7 +486,8 @@ lh_code plan_build(plan_state *p, lh_error *err) {
             if (plan->measures[i].fn == ASK_COUNT) plan->measures[i].fn = ASK_SHARE;
     bool numerators = false;
     for (size_t i = 0; i < plan->filter_count; i++) numerators |= plan->filters[i].numerator;
-    for (size_t i = 0; i < plan->filter_count && p->share && !numerators && !plan->group_count; i++) plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
+    for (size_t i = 0; i < plan->filter_count && p->share && !numerators && !plan->group_count; i++)
+        plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
     build_groups(p);
     LH_TRY(build_times(p, err));
     build_list(p);

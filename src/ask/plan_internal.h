@@ -45,13 +45,13 @@ typedef struct plan_state {
     size_t group_end; /* where the last group ended: "and" goes on */
     bool not, without, with;
     bool sorted; /* "highest first" */
-    bool or_; /* "or" stands before */
-    int like;   /* an ask_op that waits for a text; -1 */
+    bool or_;    /* "or" stands before */
+    int like;    /* an ask_op that waits for a text; -1 */
     plan_compare compare;
     struct {
         ask_ref ref;
         size_t at;
-        bool placed, with, not ;
+        bool placed, with, not;
     } mentioned[ASK_COLUMNS_MAX]; /* columns, in their order */
     size_t mentioned_count;
     int subject; /* of them: the last, which what follows may be about; -1 */

@@ -30,7 +30,8 @@ int ask_path(const ask_schema *schema, int from, int to, size_t *ret_keys) {
             for (size_t k = 0; k < schema->key_count; k++) {
                 const ask_key *key = &schema->keys[k];
                 int next = key->to.table;
-                if (key->from.table != at || key->declared != (declared == 1) || (size_t)next >= n || depth[next] >= 0) continue;
+                if (key->from.table != at || key->declared != (declared == 1) || (size_t)next >= n || depth[next] >= 0)
+                    continue;
                 depth[next] = depth[at] + 1;
                 via[next] = (int)k;
                 queue[tail++] = next;
@@ -170,7 +171,7 @@ static void render_equal(render *r, const ask_filter *f) {
     bool text = render_column_of(r, f->column)->type != ASK_NUMBER;
     if (f->value_count > 1) {
         render_column(r, f->column);
-        render_text(r, f->not ? " NOT IN (" : " IN (");
+        render_text(r, f->not? " NOT IN (" : " IN (");
         for (size_t i = 0; i < f->value_count; i++) {
             if (i) render_text(r, ", ");
             lh_buf_sql_string(r->into, f->values[i]);
@@ -180,7 +181,7 @@ static void render_equal(render *r, const ask_filter *f) {
     }
     if (f->folded) render_text(r, "lower("), render_column(r, f->column), lh_buf_char(r->into, ')');
     else render_column(r, f->column);
-    render_text(r, f->not ? " <> " : " = ");
+    render_text(r, f->not? " <> " : " = ");
     if (!text || f->value_count == 0) {
         render_number(r, f->numbers[0]);
         return;
@@ -192,12 +193,12 @@ static void render_equal(render *r, const ask_filter *f) {
 
 static const char *render_op(ask_op op) {
     switch ((int)op) {
-        case ASK_GT: return " > ";
-        case ASK_GE: return " >= ";
-        case ASK_LT: return " < ";
-        case ASK_LE: return " <= ";
-        case ASK_NE: return " <> ";
-        default: return " = ";
+    case ASK_GT: return " > ";
+    case ASK_GE: return " >= ";
+    case ASK_LT: return " < ";
+    case ASK_LE: return " <= ";
+    case ASK_NE: return " <> ";
+    default: return " = ";
     }
 }
 
@@ -217,31 +218,31 @@ static void render_compare(render *r, ask_op op, const double *numbers) {
 static void render_condition(render *r, const ask_filter *f) {
     bool written = f->op == ASK_EQ || f->op == ASK_IN || f->op == ASK_IS_NULL || f->op == ASK_NOT_NULL;
     bool not = f->not && !written;
-    if (not ) render_text(r, "NOT (");
+    if (not) render_text(r, "NOT (");
     switch (f->op) {
-        case ASK_EQ:
-        case ASK_IN: render_equal(r, f); break;
-        case ASK_IS_NULL:
-        case ASK_NOT_NULL:
-            render_column(r, f->column);
-            render_text(r, (f->op == ASK_IS_NULL) != f->not ? " IS NULL" : " IS NOT NULL");
-            break;
-        case ASK_CONTAINS:
-        case ASK_STARTS:
-        case ASK_ENDS: render_like(r, f); break;
-        case ASK_IS_TRUE: render_column(r, f->column); break;
-        case ASK_IS_FALSE: render_text(r, "NOT "), render_column(r, f->column); break;
-        case ASK_IN_TIME: render_time(r, f); break;
-        case ASK_NE:
-        case ASK_GT:
-        case ASK_GE:
-        case ASK_LT:
-        case ASK_LE:
-        case ASK_BETWEEN: render_column(r, f->column), render_compare(r, f->op, f->numbers); break;
-        case ASK_EXISTS:
-        case ASK_COUNTS: break;
+    case ASK_EQ:
+    case ASK_IN: render_equal(r, f); break;
+    case ASK_IS_NULL:
+    case ASK_NOT_NULL:
+        render_column(r, f->column);
+        render_text(r, (f->op == ASK_IS_NULL) != f->not? " IS NULL" : " IS NOT NULL");
+        break;
+    case ASK_CONTAINS:
+    case ASK_STARTS:
+    case ASK_ENDS: render_like(r, f); break;
+    case ASK_IS_TRUE: render_column(r, f->column); break;
+    case ASK_IS_FALSE: render_text(r, "NOT "), render_column(r, f->column); break;
+    case ASK_IN_TIME: render_time(r, f); break;
+    case ASK_NE:
+    case ASK_GT:
+    case ASK_GE:
+    case ASK_LT:
+    case ASK_LE:
+    case ASK_BETWEEN: render_column(r, f->column), render_compare(r, f->op, f->numbers); break;
+    case ASK_EXISTS:
+    case ASK_COUNTS: break;
     }
-    if (not ) lh_buf_char(r->into, ')');
+    if (not) lh_buf_char(r->into, ')');
 }
 
 /* ---- rows elsewhere ---- */
@@ -310,13 +311,14 @@ static lh_code render_filter(render *r, size_t at, bool *ret_written, const char
     for (size_t i = 0; i < r->plan->filter_count; i++) { /* is it within another one, or an earlier? */
         const ask_filter *other = &r->plan->filters[i];
         bool other_special = other->op == ASK_EXISTS || other->op == ASK_COUNTS;
-        if (i != at && other->column.table == table && ((!special && other_special) || (special == other_special && i < at)))
+        if (i != at && other->column.table == table &&
+            ((!special && other_special) || (special == other_special && i < at)))
             return LH_OK;
     }
     render_text(r, lead);
     *ret_written = true;
     if (f->op == ASK_COUNTS) render_text(r, "(SELECT count(*)");
-    else render_text(r, special && f->not ? "NOT EXISTS (SELECT 1" : "EXISTS (SELECT 1");
+    else render_text(r, special && f->not? "NOT EXISTS (SELECT 1" : "EXISTS (SELECT 1");
     LH_TRY(render_elsewhere(r, table, err));
     lh_buf_char(r->into, ')');
     if (f->op == ASK_COUNTS) render_compare(r, f->count_op, f->numbers);
@@ -337,7 +339,9 @@ static lh_code render_where(render *r, bool numerator, const char *first, lh_err
 /* ---- what is selected ---- */
 
 static void render_group(render *r, const ask_group *g) {
-    static const char *const parts[] = {"", "year(", "date_trunc('quarter', ", "date_trunc('month', ", "date_trunc('week', ", "CAST(", "dayname(", "hour("};
+    static const char *const parts[] = {
+        "",         "year(", "date_trunc('quarter', ", "date_trunc('month', ", "date_trunc('week', ", "CAST(",
+        "dayname(", "hour("};
     const char *part = parts[g->part];
     render_text(r, part);
     render_column(r, g->column);
@@ -370,12 +374,14 @@ static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
 }
 
 static void render_measure_name(render *r, const ask_measure *m) {
-    static const char *const prefixes[] = {"", "different_", "total_", "average_", "lowest_", "highest_", "median_", "percent"};
+    static const char *const prefixes[] = {"",        "different_", "total_",  "average_",
+                                           "lowest_", "highest_",   "median_", "percent"};
     LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(4096);
     lh_buf_append(&name, lh_str_from(prefixes[m->fn]));
     if (m->fn != ASK_SHARE)
-        lh_buf_append(&name, m->column.column >= 0 ? render_column_of(r, m->column)->name
-                             : m->column.table >= 0 ? r->schema->tables[m->column.table].name.name : LH_STR("count"));
+        lh_buf_append(&name, m->column.column >= 0  ? render_column_of(r, m->column)->name
+                             : m->column.table >= 0 ? r->schema->tables[m->column.table].name.name
+                                                    : LH_STR("count"));
     render_text(r, " AS ");
     lh_buf_sql_identifier(r->into, lh_buf_str(&name));
 }
@@ -392,7 +398,8 @@ static lh_code render_select(render *r, lh_error *err) {
         render_text(r, lead);
         lead = ", ";
         render_group(r, &plan->groups[i]);
-        if (plan->groups[i].part) render_text(r, " AS "), lh_buf_sql_identifier(r->into, lh_str_from(render_part_name(plan->groups[i].part)));
+        if (plan->groups[i].part)
+            render_text(r, " AS "), lh_buf_sql_identifier(r->into, lh_str_from(render_part_name(plan->groups[i].part)));
     }
     for (size_t i = 0; i < plan->column_count; i++, lead = ", ") {
         render_text(r, lead);
@@ -425,11 +432,13 @@ static lh_code render_order(render *r, lh_error *err) {
         if (plan->order_measure >= 0) LH_TRY(render_measure(r, &plan->measures[plan->order_measure], err));
         else render_column(r, plan->order_column);
         render_text(r, plan->descending ? " DESC NULLS LAST" : " NULLS LAST");
-        for (size_t i = 0; i < plan->group_count; i++) lh_buf_char(r->into, ','), lh_buf_char(r->into, ' '), render_group(r, &plan->groups[i]);
+        for (size_t i = 0; i < plan->group_count; i++)
+            lh_buf_char(r->into, ','), lh_buf_char(r->into, ' '), render_group(r, &plan->groups[i]);
     } else
         for (size_t i = 0; i < plan->group_count; i++) {
             render_text(r, i ? ", " : " ORDER BY ");
-            if (plan->groups[i].part == ASK_DAY_OF_WEEK) render_text(r, "min(isodow("), render_column(r, plan->groups[i].column), render_text(r, "))");
+            if (plan->groups[i].part == ASK_DAY_OF_WEEK)
+                render_text(r, "min(isodow("), render_column(r, plan->groups[i].column), render_text(r, "))");
             else render_group(r, &plan->groups[i]);
         }
     if (plan->limit) lh_buf_printf(r->into, " LIMIT %" PRIu64, plan->limit);

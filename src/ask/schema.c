@@ -6,9 +6,9 @@
 #include "pii/pii.h"
 
 enum {
-    SCHEMA_VALUES_MAX = 3000,           /* of a column */
-    SCHEMA_VALUE_BYTES = 80,            /* longer texts are no values to ask for */
-    SCHEMA_COLUMN_BYTES = 128 << 10,    /* values of a column */
+    SCHEMA_VALUES_MAX = 3000,        /* of a column */
+    SCHEMA_VALUE_BYTES = 80,         /* longer texts are no values to ask for */
+    SCHEMA_COLUMN_BYTES = 128 << 10, /* values of a column */
     SCHEMA_KEPT_BYTES = 64 << 20,
     SCHEMA_READ_BYTES = 4 << 20,
 };
@@ -43,11 +43,21 @@ static lh_code run_write(void *ctx, lh_str data, lh_error *err) {
 lh_code ask_run(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, uint64_t rows_max, bool audited, lh_arena *arena,
                 lh_json **ret, lh_error *err) {
     run_sink sink = {.text = LH_BUF_INIT(SCHEMA_READ_BYTES)};
-    lh_query_told told = {.arena = arena, .datasets = lh_json_new_array(arena), .columns = lh_json_new_array(arena), .snapshot_ids = lh_json_new_array(arena)};
+    lh_query_told told = {.arena = arena,
+                          .datasets = lh_json_new_array(arena),
+                          .columns = lh_json_new_array(arena),
+                          .snapshot_ids = lh_json_new_array(arena)};
     lh_query_outcome outcome = {0};
     audited = audited && caller->ran;
-    const lh_query query = {.sql = sql, .format = LH_FORMAT_JSON, .read_only = true, .rows_max = rows_max, .result_max_bytes = SCHEMA_READ_BYTES / 2,
-                            .timeout_ms = caller->timeout_ms, .cancel = caller->cancel, .governor = caller->governor, .views = caller->views,
+    const lh_query query = {.sql = sql,
+                            .format = LH_FORMAT_JSON,
+                            .read_only = true,
+                            .rows_max = rows_max,
+                            .result_max_bytes = SCHEMA_READ_BYTES / 2,
+                            .timeout_ms = caller->timeout_ms,
+                            .cancel = caller->cancel,
+                            .governor = caller->governor,
+                            .views = caller->views,
                             .told = audited ? &told : NULL};
     lh_error ignored = {0};
     lh_code code = lh_engine_run(ask->engine, &query, run_write, &sink, &outcome, err);
@@ -71,14 +81,16 @@ static void kept_sign(const lh_relation *relation, lh_arena *arena, lh_buf *into
             lh_buf_char(into, '|');
             lh_buf_json_string(into, c->name);
             lh_buf_json_string(into, c->type);
-            lh_buf_printf(into, "%d,%u,%u,%" PRIu64, (int)c->mask.kind, c->mask.keep_prefix, c->mask.keep_suffix, c->mask.bucket);
+            lh_buf_printf(into, "%d,%u,%u,%" PRIu64, (int)c->mask.kind, c->mask.keep_prefix, c->mask.keep_suffix,
+                          c->mask.bucket);
         }
         for (size_t i = 0; i < r->filter_count; i++) lh_buf_char(into, '|'), lh_buf_json_string(into, r->filters[i]);
         lh_buf_char(into, '\n');
     }
 }
 
-static lh_code kept_key(lh_ask *ask, const lh_ask_caller *caller, const lh_listed *listed, const ask_table *table, lh_arena *arena, lh_sha256 *ret, lh_error *err) {
+static lh_code kept_key(lh_ask *ask, const lh_ask_caller *caller, const lh_listed *listed, const ask_table *table,
+                        lh_arena *arena, lh_sha256 *ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sign = LH_BUF_INIT(4 << 20);
     lh_table_state state = {.snapshot_id = -1};
     if (lh_table_version(ask->catalog, listed->relation->table, &state, NULL) != LH_OK) state.version = 0;
@@ -139,11 +151,14 @@ static void read_from(const ask_table *table, lh_arena *arena, lh_buf *sql) {
 }
 
 static bool read_looks(const ask_column *column) {
-    return !column->masked && (column->type == ASK_TEXT || (column->type == ASK_NUMBER && lh_str_search(column->sql_type, LH_STR("(")) == SIZE_MAX &&
-                                                            !lh_str_starts(column->sql_type, LH_STR("DOUBLE")) && !lh_str_starts(column->sql_type, LH_STR("FLOAT"))));
+    return !column->masked &&
+           (column->type == ASK_TEXT ||
+            (column->type == ASK_NUMBER && lh_str_search(column->sql_type, LH_STR("(")) == SIZE_MAX &&
+             !lh_str_starts(column->sql_type, LH_STR("DOUBLE")) && !lh_str_starts(column->sql_type, LH_STR("FLOAT"))));
 }
 
-static lh_code read_profile(lh_ask *ask, const lh_ask_caller *caller, const ask_table *table, lh_arena *arena, lh_json **ret, lh_error *err) {
+static lh_code read_profile(lh_ask *ask, const lh_ask_caller *caller, const ask_table *table, lh_arena *arena,
+                            lh_json **ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_buf_append(&sql, LH_STR("SELECT count(*)"));
     for (size_t c = 0; c < table->column_count; c++) {
@@ -170,12 +185,11 @@ static lh_code read_profile(lh_ask *ask, const lh_ask_caller *caller, const ask_
 }
 
 /* Whole numbers only: others keep their text. */
-static double read_number(const lh_json *row, size_t at) {
-    return (double)lh_json_int(lh_json_at(row, at), 0);
-}
+static double read_number(const lh_json *row, size_t at) { return (double)lh_json_int(lh_json_at(row, at), 0); }
 
 /* The texts of a column, or the parts of its lists. */
-static lh_code read_values(lh_ask *ask, const lh_ask_caller *caller, const ask_table *table, const ask_column *column, bool listed, lh_arena *arena, lh_json *into, lh_error *err) {
+static lh_code read_values(lh_ask *ask, const lh_ask_caller *caller, const ask_table *table, const ask_column *column,
+                           bool listed, lh_arena *arena, lh_json *into, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_json *answer = NULL, *values = lh_json_new_array(arena);
     size_t bytes = 0, count = 0;
@@ -202,7 +216,8 @@ static lh_code read_values(lh_ask *ask, const lh_ask_caller *caller, const ask_t
 }
 
 /* Is each value there once? And what do they look like, if they all look so? */
-static lh_code read_key(lh_ask *ask, const lh_ask_caller *caller, const ask_table *table, const ask_column *column, lh_arena *arena, lh_json *into, lh_error *err) {
+static lh_code read_key(lh_ask *ask, const lh_ask_caller *caller, const ask_table *table, const ask_column *column,
+                        lh_arena *arena, lh_json *into, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_json *answer = NULL;
     bool text = column->type == ASK_TEXT;
@@ -222,11 +237,13 @@ static lh_code read_key(lh_ask *ask, const lh_ask_caller *caller, const ask_tabl
     if (!lh_json_bool(lh_json_at(row, 0), false)) return LH_OK;
     lh_json_set_bool(arena, into, "key", true);
     lh_str low = lh_json_str(lh_json_at(row, 1), LH_STR_NONE), high = lh_json_str(lh_json_at(row, 2), LH_STR_NONE);
-    if (low.len >= 3 && low.len < 64 && lh_str_eq(low, high) && lh_str_find(low, '0') < low.len) lh_json_set_string(arena, into, "shape", low);
+    if (low.len >= 3 && low.len < 64 && lh_str_eq(low, high) && lh_str_find(low, '0') < low.len)
+        lh_json_set_string(arena, into, "shape", low);
     return LH_OK;
 }
 
-static lh_code read_table(lh_ask *ask, const lh_ask_caller *caller, const ask_table *table, lh_arena *arena, lh_json **ret, lh_error *err) {
+static lh_code read_table(lh_ask *ask, const lh_ask_caller *caller, const ask_table *table, lh_arena *arena,
+                          lh_json **ret, lh_error *err) {
     lh_json *profile = NULL, *columns = lh_json_new_array(arena);
     LH_TRY(read_profile(ask, caller, table, arena, &profile, err));
     const lh_json *row = lh_json_at(lh_json_get(profile, "rows"), 0);
@@ -234,14 +251,16 @@ static lh_code read_table(lh_ask *ask, const lh_ask_caller *caller, const ask_ta
     for (size_t c = 0; c < table->column_count; c++) {
         const ask_column *column = &table->columns[c];
         lh_json *one = lh_json_new_object(arena);
-        double distinct = read_number(row, 1 + 3 * c), longest = read_number(row, 2 + 3 * c), lists = read_number(row, 3 + 3 * c);
+        double distinct = read_number(row, 1 + 3 * c), longest = read_number(row, 2 + 3 * c),
+               lists = read_number(row, 3 + 3 * c);
         bool looks = read_looks(column), text = column->type == ASK_TEXT && looks && !column->personal;
         lh_json_append(columns, one);
         if (!looks || rows < 1) continue;
         bool listed = lists > 0.5 * rows && longest <= 400;
         if (text && longest > 0 && (listed || (longest <= 2 * SCHEMA_VALUE_BYTES && distinct <= SCHEMA_VALUES_MAX)))
             LH_TRY(read_values(ask, caller, table, column, listed, arena, one, err));
-        if (distinct >= 0.85 * rows && longest <= 64 && (!column->personal || column->type != ASK_TEXT)) LH_TRY(read_key(ask, caller, table, column, arena, one, err));
+        if (distinct >= 0.85 * rows && longest <= 64 && (!column->personal || column->type != ASK_TEXT))
+            LH_TRY(read_key(ask, caller, table, column, arena, one, err));
     }
     *ret = columns;
     return lh_arena_check(arena, err);
@@ -253,7 +272,8 @@ static lh_code schema_take_read(ask_table *table, const lh_json *columns, lh_are
         const lh_json *values = lh_json_get(it.value, "values");
         lh_str *texts = LH_ARENA_ARRAY(arena, lh_str, lh_json_size(values) + 1);
         LH_TRY(lh_arena_check(arena, err));
-        for (lh_json_iter v = lh_json_each(values); lh_json_next(&v);) texts[column->value_count++] = lh_json_str(v.value, LH_STR_NONE);
+        for (lh_json_iter v = lh_json_each(values); lh_json_next(&v);)
+            texts[column->value_count++] = lh_json_str(v.value, LH_STR_NONE);
         column->values = texts;
         column->listed = lh_json_bool(lh_json_get(it.value, "listed"), false);
         column->key |= lh_json_bool(lh_json_get(it.value, "key"), false);
@@ -262,7 +282,8 @@ static lh_code schema_take_read(ask_table *table, const lh_json *columns, lh_are
     return LH_OK;
 }
 
-static lh_code schema_read(lh_ask *ask, const lh_ask_caller *caller, const lh_listed *listed, ask_table *table, lh_arena *arena, lh_error *err) {
+static lh_code schema_read(lh_ask *ask, const lh_ask_caller *caller, const lh_listed *listed, ask_table *table,
+                           lh_arena *arena, lh_error *err) {
     lh_sha256 key;
     lh_json *columns = NULL;
     LH_TRY(kept_key(ask, caller, listed, table, arena, &key, err));
@@ -300,12 +321,14 @@ static bool schema_personal(const lh_json *said, lh_str name, bool whole) {
     return lh_pii_end(&unseen).kind != LH_PII_NONE;
 }
 
-static lh_code schema_table(lh_ask *ask, const lh_listed *listed, lh_arena *arena, ask_table *into, lh_json **ret_said, lh_error *err) {
+static lh_code schema_table(lh_ask *ask, const lh_listed *listed, lh_arena *arena, ask_table *into, lh_json **ret_said,
+                            lh_error *err) {
     const lh_relation *relation = listed->relation;
     lh_json *said = NULL;
     if (!relation->view && lh_dataset_said(ask->catalog, listed->name, arena, &said, NULL) != LH_OK) said = NULL;
     bool home = lh_str_eq(listed->name.namespace_, lh_catalog_default_namespace(ask->catalog));
-    *into = (ask_table){.name = listed->name, .shown = home ? listed->name.name : lh_table_name_text(listed->name, arena),
+    *into = (ask_table){.name = listed->name,
+                        .shown = home ? listed->name.name : lh_table_name_text(listed->name, arena),
                         .description = lh_json_get_string(said, "description")};
     into->synonyms = schema_words(lh_json_get(said, "synonyms"), arena, &into->synonym_count);
     into->columns = LH_ARENA_ARRAY(arena, ask_column, relation->column_count + 1);
@@ -316,8 +339,11 @@ static lh_code schema_table(lh_ask *ask, const lh_listed *listed, lh_arena *aren
         for (lh_json_iter it = lh_json_each(lh_json_get(said, "columns")); lh_json_next(&it) && !about;)
             if (lh_str_eq(lh_json_get_string(it.value, "name"), seen->name)) about = it.value;
         ask_column *column = &into->columns[into->column_count++];
-        *column = (ask_column){.name = seen->name, .sql_type = lh_relation_type(seen), .description = lh_json_get_string(about, "description"),
-                               .key = lh_json_bool(lh_json_get(about, "key"), false), .masked = seen->mask.kind != LH_MASK_NONE};
+        *column = (ask_column){.name = seen->name,
+                               .sql_type = lh_relation_type(seen),
+                               .description = lh_json_get_string(about, "description"),
+                               .key = lh_json_bool(lh_json_get(about, "key"), false),
+                               .masked = seen->mask.kind != LH_MASK_NONE};
         column->synonyms = schema_words(lh_json_get(about, "synonyms"), arena, &column->synonym_count);
         if (column->sql_type.len == 0) {
             LH_CLEANUP(lh_buf_done) lh_buf type = LH_BUF_INIT(4096);
@@ -338,7 +364,8 @@ static ask_ref schema_find(const ask_schema *schema, lh_str reference) {
     lh_str table = lh_str_sub(reference, 0, dot - 1), column = lh_str_sub(reference, dot, reference.len);
     for (size_t t = 0; t < schema->table_count; t++) {
         LH_CLEANUP(lh_buf_done) lh_buf full = LH_BUF_INIT(2048);
-        lh_buf_printf(&full, "%.*s.%.*s", LH_STR_ARG(schema->tables[t].name.namespace_), LH_STR_ARG(schema->tables[t].name.name));
+        lh_buf_printf(&full, "%.*s.%.*s", LH_STR_ARG(schema->tables[t].name.namespace_),
+                      LH_STR_ARG(schema->tables[t].name.name));
         if (!lh_str_eq_nocase(schema->tables[t].shown, table) && !lh_str_eq_nocase(lh_buf_str(&full), table)) continue;
         for (size_t c = 0; c < schema->tables[t].column_count; c++)
             if (lh_str_eq_nocase(schema->tables[t].columns[c].name, column)) return (ask_ref){(int)t, (int)c};
@@ -354,7 +381,8 @@ static lh_code schema_declared(ask_schema *schema, lh_json *const *said, lh_aren
         for (lh_json_iter it = lh_json_each(lh_json_get(said[t], "columns")); lh_json_next(&it);) {
             lh_str reference = lh_json_get_string(it.value, "references");
             ask_ref to = reference.len ? schema_find(schema, reference) : (ask_ref){-1, -1};
-            for (size_t c = 0; c < schema->tables[t].column_count && to.column >= 0 && schema->key_count < ASK_KEYS_MAX; c++)
+            for (size_t c = 0; c < schema->tables[t].column_count && to.column >= 0 && schema->key_count < ASK_KEYS_MAX;
+                 c++)
                 if (lh_str_eq(schema->tables[t].columns[c].name, lh_json_get_string(it.value, "name"))) {
                     schema->keys[schema->key_count++] = (ask_key){{(int)t, (int)c}, to, true};
                     schema->tables[to.table].columns[to.column].key = true;
@@ -363,7 +391,8 @@ static lh_code schema_declared(ask_schema *schema, lh_json *const *said, lh_aren
     return LH_OK;
 }
 
-lh_code ask_schema_load(lh_ask *ask, const lh_ask_caller *caller, bool values, lh_arena *arena, ask_schema *ret, lh_error *err) {
+lh_code ask_schema_load(lh_ask *ask, const lh_ask_caller *caller, bool values, lh_arena *arena, ask_schema *ret,
+                        lh_error *err) {
     const lh_governor *governor = caller->governor ? caller->governor : caller->views;
     lh_listed *listed = NULL;
     size_t count = 0;
@@ -373,12 +402,16 @@ lh_code ask_schema_load(lh_ask *ask, const lh_ask_caller *caller, bool values, l
     LH_TRY(lh_arena_check(arena, err));
     for (size_t i = 0; i < count && schema.table_count < ASK_TABLES_MAX; i++) {
         ask_table *table = &schema.tables[schema.table_count];
-        if (lh_namespace_is_system(listed[i].name.namespace_) || lh_str_eq(listed[i].name.namespace_, LH_STR("vectors"))) continue;
+        if (lh_namespace_is_system(listed[i].name.namespace_) ||
+            lh_str_eq(listed[i].name.namespace_, LH_STR("vectors")))
+            continue;
         LH_TRY(schema_table(ask, &listed[i], arena, table, &said[schema.table_count], err));
         lh_error gone = {0};
         lh_code code = values ? schema_read(ask, caller, &listed[i], table, arena, &gone) : LH_OK;
-        if (code == LH_CANCELLED || code == LH_NO_MEMORY || code == LH_LIMIT || code == LH_UNAVAILABLE) return *err = gone, code;
-        if (code == LH_OK) schema.table_count++; /* else it cannot be read: a view that is broken, a table that is gone */
+        if (code == LH_CANCELLED || code == LH_NO_MEMORY || code == LH_LIMIT || code == LH_UNAVAILABLE)
+            return *err = gone, code;
+        if (code == LH_OK)
+            schema.table_count++; /* else it cannot be read: a view that is broken, a table that is gone */
     }
     LH_TRY(schema_declared(&schema, said, arena, err));
     LH_TRY(ask_schema_keys(&schema, arena, err));

@@ -6,10 +6,12 @@ ask_type ask_type_of(lh_str type) {
     static const struct {
         const char *starts;
         ask_type type;
-    } rows[] = {{"VARCHAR", ASK_TEXT},     {"string", ASK_TEXT},   {"BOOL", ASK_BOOL},      {"bool", ASK_BOOL},     {"TIMESTAMP", ASK_TIME}, {"timestamp", ASK_TIME},
-                {"DATE", ASK_DATE},        {"date", ASK_DATE},     {"INT", ASK_NUMBER},     {"int", ASK_NUMBER},    {"BIGINT", ASK_NUMBER},  {"long", ASK_NUMBER},
-                {"DECIMAL", ASK_NUMBER},   {"decimal", ASK_NUMBER}, {"DOUBLE", ASK_NUMBER}, {"double", ASK_NUMBER}, {"FLOAT", ASK_NUMBER},   {"float", ASK_NUMBER},
-                {"SMALLINT", ASK_NUMBER},  {"TINYINT", ASK_NUMBER}, {"HUGEINT", ASK_NUMBER}, {"UBIGINT", ASK_NUMBER}, {"UINTEGER", ASK_NUMBER}};
+    } rows[] = {{"VARCHAR", ASK_TEXT},   {"string", ASK_TEXT},    {"BOOL", ASK_BOOL},       {"bool", ASK_BOOL},
+                {"TIMESTAMP", ASK_TIME}, {"timestamp", ASK_TIME}, {"DATE", ASK_DATE},       {"date", ASK_DATE},
+                {"INT", ASK_NUMBER},     {"int", ASK_NUMBER},     {"BIGINT", ASK_NUMBER},   {"long", ASK_NUMBER},
+                {"DECIMAL", ASK_NUMBER}, {"decimal", ASK_NUMBER}, {"DOUBLE", ASK_NUMBER},   {"double", ASK_NUMBER},
+                {"FLOAT", ASK_NUMBER},   {"float", ASK_NUMBER},   {"SMALLINT", ASK_NUMBER}, {"TINYINT", ASK_NUMBER},
+                {"HUGEINT", ASK_NUMBER}, {"UBIGINT", ASK_NUMBER}, {"UINTEGER", ASK_NUMBER}};
     if (lh_str_ends(type, LH_STR("]"))) return ASK_OTHER;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (lh_str_starts(type, lh_str_from(rows[i].starts))) return rows[i].type;
@@ -40,10 +42,13 @@ lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err) {
         for (size_t c = 0; c < schema->tables[t].column_count; c++) {
             const ask_column *from = &schema->tables[t].columns[c];
             for (size_t u = 0; u < schema->table_count && !from->masked; u++)
-                for (size_t d = 0; u != t && d < schema->tables[u].column_count && schema->key_count < ASK_KEYS_MAX; d++) {
+                for (size_t d = 0; u != t && d < schema->tables[u].column_count && schema->key_count < ASK_KEYS_MAX;
+                     d++) {
                     const ask_column *to = &schema->tables[u].columns[d];
-                    bool same = lh_str_eq_nocase(from->name, to->name) && !lh_str_eq_nocase(from->name, LH_STR("id")) && !lh_str_eq_nocase(from->name, LH_STR("name"));
-                    bool id = lh_str_eq_nocase(to->name, LH_STR("id")) && keys_names(from->name, schema->tables[u].name.name);
+                    bool same = lh_str_eq_nocase(from->name, to->name) && !lh_str_eq_nocase(from->name, LH_STR("id")) &&
+                                !lh_str_eq_nocase(from->name, LH_STR("name"));
+                    bool id =
+                        lh_str_eq_nocase(to->name, LH_STR("id")) && keys_names(from->name, schema->tables[u].name.name);
                     if (!to->key || from->key || to->masked || from->type != to->type || (!same && !id)) continue;
                     if (keys_has(schema, (ask_ref){(int)t, (int)c}, (int)u)) continue;
                     schema->keys[schema->key_count++] = (ask_key){{(int)t, (int)c}, {(int)u, (int)d}, false};

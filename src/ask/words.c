@@ -22,7 +22,8 @@ static lh_str words_singular(lh_str word) {
     char before = word.ptr[n - 2];
     if (before == 's' || before == 'u' || before == 'i' || words_digit(before)) return word;
     if (n > 4 && lh_str_ends(word, LH_STR("sses"))) return lh_str_sub(word, 0, n - 2);
-    if (n > 4 && (lh_str_ends(word, LH_STR("xes")) || lh_str_ends(word, LH_STR("ches")) || lh_str_ends(word, LH_STR("shes"))))
+    if (n > 4 &&
+        (lh_str_ends(word, LH_STR("xes")) || lh_str_ends(word, LH_STR("ches")) || lh_str_ends(word, LH_STR("shes"))))
         return lh_str_sub(word, 0, n - 2);
     return lh_str_sub(word, 0, n - 1);
 }
@@ -68,9 +69,10 @@ static size_t words_number(words_state *s, size_t at) {
             digits++;
             if (point) value += (scale /= 10) * (p[end] - '0');
             else value = value * 10 + (p[end] - '0');
-        } else if (p[end] == ',' && !point && digits && digits <= 12 && end + 3 < s->text.len && words_digit(p[end + 1]) &&
-                   words_digit(p[end + 2]) && words_digit(p[end + 3]) &&
-                   (end + 4 == s->text.len || !words_digit(p[end + 4]))) grouped = true;
+        } else if (p[end] == ',' && !point && digits && digits <= 12 && end + 3 < s->text.len &&
+                   words_digit(p[end + 1]) && words_digit(p[end + 2]) && words_digit(p[end + 3]) &&
+                   (end + 4 == s->text.len || !words_digit(p[end + 4])))
+            grouped = true;
         else if (p[end] == '.' && !point && end + 1 < s->text.len && words_digit(p[end + 1])) point = true;
         else break;
     }
@@ -80,10 +82,10 @@ static size_t words_number(words_state *s, size_t at) {
         size_t stop = end;
         while (stop < s->text.len && words_letter(p[stop])) stop++;
         lh_str unit = lh_str_sub(s->text, end, stop - end);
-        double times = lh_str_eq_nocase(unit, LH_STR("k"))                                         ? 1e3
+        double times = lh_str_eq_nocase(unit, LH_STR("k"))                                            ? 1e3
                        : lh_str_eq_nocase(unit, LH_STR("m")) || lh_str_eq_nocase(unit, LH_STR("mio")) ? 1e6
-                       : lh_str_eq_nocase(unit, LH_STR("bn"))                                      ? 1e9
-                                                                                                   : 0;
+                       : lh_str_eq_nocase(unit, LH_STR("bn"))                                         ? 1e9
+                                                                                                      : 0;
         if (times <= 0) return 0;
         value *= times;
         end = stop;
@@ -134,7 +136,8 @@ static size_t words_word(words_state *s, size_t at) {
     const char *p = s->text.ptr;
     size_t end = at;
     bool address = false;
-    while (end < s->text.len && (words_letter(p[end]) || p[end] == '@' || (address && (p[end] == '.' || p[end] == '-')))) {
+    while (end < s->text.len &&
+           (words_letter(p[end]) || p[end] == '@' || (address && (p[end] == '.' || p[end] == '-')))) {
         if (lh_str_starts(lh_str_sub(s->text, end, 3), LH_STR("’"))) break; /* an apostrophe of its own form */
         address |= p[end] == '@';
         end++;
@@ -150,7 +153,7 @@ static size_t words_word(words_state *s, size_t at) {
     if (quote && next == 't' && ends && end - at > 2 && (p[end - 1] | 0x20) == 'n') {
         words_fill(s->terms, s->arena, token, lh_str_sub(s->text, at, end - at - 1));
         ask_token *not = words_add(s, ASK_WORD);
-        if (not ) words_fill(s->terms, s->arena, not, LH_STR("not"));
+        if (not) words_fill(s->terms, s->arena, not, LH_STR("not"));
         return end - at + quote + 1;
     }
     words_fill(s->terms, s->arena, token, lh_str_sub(s->text, at, end - at));

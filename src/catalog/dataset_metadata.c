@@ -227,7 +227,7 @@ static lh_code about_check_field(lh_str name, const lh_json *value, lh_error *er
 /* RFC 7396, with each member checked. */
 static lh_code about_patch(lh_arena *arena, lh_json *about, const lh_json *schema, const lh_json *patch,
                            lh_error *err) {
-    static const char *const known[] = {"description", "owner",   "sensitivity",         "tags",
+    static const char *const known[] = {"description", "owner",   "sensitivity",        "tags",
                                         "synonyms",    "columns", "expected_interval_s"};
     for (lh_json_iter it = lh_json_each(patch); lh_json_next(&it);) {
         bool found = false;

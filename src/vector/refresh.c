@@ -3,7 +3,6 @@
  * the job that made it; a snapshot for which a job was asked once is not asked for again, so a job that fails is not either. */
 #include "vector/vector_internal.h"
 
-
 enum { REFRESH_LOOK_MS = 2000, REFRESH_ARENA_BYTES = 64 << 20 };
 
 /* ---- what is stale ---- */
