@@ -228,7 +228,7 @@ static double phrase_part(const phrase *p, const ask_token *tokens, size_t count
         size_t k = from, i = at;
         for (; k < p->count && i < count; k++, i++) {
             double one = word_score(&tokens[i], &p->words[k], true);
-            if (one < 0.8 || (one < 0.9 && tokens[i].word.len < 5) ||
+            if (one < 0.8 || (one < 0.9 && tokens[i].word.len < 4) ||
                 ask_in(p->words[k].word, "id on at by is of in for number no"))
                 break;
             sum += one;

@@ -263,6 +263,12 @@ static void plan_on_other(plan_state *p, int table) {
     plan_filter(p, (ask_ref){table, -1}, ASK_EXISTS);
 }
 
+static bool plan_names_column(const plan_state *p, size_t at, int table) {
+    plan_choice column = at < p->count ? plan_best_column(p, at, WANT_ANY) : (plan_choice){0};
+    return column.there && column.match.score >= 0.95 && column.match.ref.table == table &&
+           plan_column(p, column.match.ref)->type == ASK_TEXT;
+}
+
 static void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
     bool plural = p->tokens[at + words - 1].plural;
     if (p->grouping) {
@@ -301,6 +307,10 @@ static void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         if (p->extreme) p->plan.descending = p->extreme > 0;
         p->ordering = false;
         p->extreme_rows = false;
+        p->focus = table;
+        return;
+    }
+    if (!has_entity && p->lead_open && plan_names_column(p, at + words, table)) { /* which plane manufacturer */
         p->focus = table;
         return;
     }
@@ -747,6 +757,23 @@ static bool plan_counted(plan_state *p, size_t at) {
     return n > 0;
 }
 
+/* "joined before 2018", where nothing is called so. */
+static bool plan_is_event(const plan_state *p, size_t at) {
+    ask_when when;
+    const ask_token *t = &p->tokens[at];
+    bool verb = t->kind == ASK_WORD && (lh_str_ends(t->word, LH_STR("ed")) || ask_in(t->word, "built born sold begun"));
+    return verb && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when);
+}
+
+/* Does a column that is compared already have the word? "late on arrival" */
+static bool plan_is_said(const plan_state *p, const ask_token *t) {
+    bool said = false;
+    for (size_t i = 0; i < p->plan.filter_count && t->kind == ASK_WORD; i++)
+        said |= plan_has(p->plan.filters[i].column) && p->plan.filters[i].op >= ASK_GT &&
+                p->plan.filters[i].op <= ASK_BETWEEN && lexicon_column_has(p->lex, p->plan.filters[i].column, t);
+    return said;
+}
+
 static size_t plan_step(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     size_t n = 0;
@@ -796,10 +823,8 @@ static size_t plan_step(plan_state *p, size_t at) {
         (n = plan_mention(p, at)))
         return n;
     if (plan_filler(t)) return 1;
-    ask_when when; /* "joined before 2018", where nothing is called so */
-    if (t->kind == ASK_WORD && lh_str_ends(t->word, LH_STR("ed")) && at + 1 < p->count &&
-        ask_when_parse(p->tokens, p->count, at + 1, p->today, &when))
-        return p->penalty += 0.05, 1;
+    if (plan_is_event(p, at)) return p->penalty += 0.05, 1;
+    if (plan_is_said(p, t)) return 1;
     if (p->subject >= 0 && t->kind == ASK_WORD && p->mentioned[p->subject].at + 5 >= at &&
         (t->capital || t->word.ptr[0] <= '9' || lh_str_find(t->word, '@') < t->word.len) &&
         !plan_column(p, p->mentioned[p->subject].ref)->value_count && plan_on_text(p, t->raw, false))

@@ -299,7 +299,8 @@ static size_t form_group(plan_state *p, size_t at) {
         if (by && FORM(p, at + 1, &ignored, "more than", "at least", "less than", "over", "under", "at most", "up to",
                        "exactly"))
             return n;
-        if (by && p->extreme && (p->lead == LEAD_LIST || p->top) && !p->order_set) return p->ordering = true, n;
+        if (by && p->extreme && (p->lead == LEAD_LIST || p->top || p->extreme_hints) && !p->order_set)
+            return p->ordering = true, n;
         p->grouping = true;
         p->each = !by && row != 0;
         p->fn = p->plan.measure_count ? -1 : p->fn;

@@ -33,6 +33,19 @@ static bool keys_has(const ask_schema *schema, ask_ref from, int to_table) {
     return false;
 }
 
+/* Nine of ten values of a column are those of another table's key: origin and dest of flights are airports. Both are in order. */
+static bool keys_within(const ask_column *from, const ask_column *to) {
+    size_t same = 0;
+    if (from->value_count < 3 || from->listed || to->listed || to->value_count < from->value_count) return false;
+    for (size_t i = 0, k = 0; i < from->value_count && k < to->value_count;) {
+        int order = lh_str_cmp(from->values[i], to->values[k]);
+        same += order == 0;
+        i += order <= 0;
+        k += order >= 0;
+    }
+    return same * 10 >= from->value_count * 9;
+}
+
 lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err) {
     ask_key *keys = LH_ARENA_ARRAY(arena, ask_key, ASK_KEYS_MAX);
     LH_TRY(lh_arena_check(arena, err));
@@ -49,7 +62,9 @@ lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err) {
                                 !lh_str_eq_nocase(from->name, LH_STR("name"));
                     bool id =
                         lh_str_eq_nocase(to->name, LH_STR("id")) && keys_names(from->name, schema->tables[u].name.name);
-                    if (!to->key || from->key || to->masked || from->type != to->type || (!same && !id)) continue;
+                    if (!to->key || from->key || to->masked || from->type != to->type ||
+                        (!same && !id && !keys_within(from, to)))
+                        continue;
                     if (keys_has(schema, (ask_ref){(int)t, (int)c}, (int)u)) continue;
                     schema->keys[schema->key_count++] = (ask_key){{(int)t, (int)c}, {(int)u, (int)d}, false};
                 }
