@@ -259,7 +259,7 @@ static lh_code read_table(lh_ask *ask, const lh_ask_caller *caller, const ask_ta
         bool listed = lists > 0.5 * rows && longest <= 400;
         if (text && longest > 0 && (listed || (longest <= 2 * SCHEMA_VALUE_BYTES && distinct <= SCHEMA_VALUES_MAX)))
             LH_TRY(read_values(ask, caller, table, column, listed, arena, one, err));
-        if (distinct >= 0.85 * rows && longest <= 64 && (!column->personal || column->type != ASK_TEXT))
+        if (distinct >= 0.6 * rows && longest <= 64 && (!column->personal || column->type != ASK_TEXT))
             LH_TRY(read_key(ask, caller, table, column, arena, one, err));
     }
     *ret = columns;
