@@ -55,6 +55,7 @@ static const struct {
 } auth_asking[] = {
     {API_ROUTE_api_access_me, AUTH_HANDLER},
     {API_ROUTE_api_query_sql, AUTH_HANDLER},
+    {API_ROUTE_api_ask, AUTH_HANDLER},
     {API_ROUTE_api_ingest_file, AUTH_HANDLER},
     {API_ROUTE_api_datasets_list, AUTH_HANDLER},
     {API_ROUTE_api_dataset_get, AUTH_HANDLER},

@@ -38,7 +38,7 @@ static const lh_relation_column *shown_column(const lh_relation *relation, lh_st
 }
 
 static lh_json *shown_columns(const lh_relation *relation, const lh_json *columns, lh_arena *arena) {
-    static const char *const told[] = {"nullable", "doc", "description", "sensitivity", "pii_kind"};
+    static const char *const told[] = {"nullable", "doc", "description", "sensitivity", "pii_kind", "synonyms", "key"};
     lh_json *shown = lh_json_new_array(arena);
     for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
         const lh_relation_column *column = shown_column(relation, lh_json_get_string(it.value, "name"));
@@ -58,7 +58,8 @@ static lh_json *shown_columns(const lh_relation *relation, const lh_json *column
         bool found = lh_str_eq(by, LH_STR("detected")) || lh_str_eq(by, LH_STR("inherited"));
         if (found) lh_json_set(arena, one, "pii_kind", lh_json_new_null(arena));
         if (lh_json_get(it.value, "said_by")) { /* a rich column */
-            static const char *const unknown[] = {"confidence", "said_by", "statistics"};
+            /* references: names another dataset */
+            static const char *const unknown[] = {"confidence", "said_by", "statistics", "references"};
             for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
                 lh_json_set(arena, one, unknown[i], lh_json_new_null(arena));
         }
@@ -109,7 +110,8 @@ lh_code api_shown_get(lh_request *request, const lh_relation *relation, lh_table
 }
 
 lh_json *api_shown_dataset(const lh_relation *relation, lh_json *dataset, lh_arena *arena) {
-    static const char *const told[] = {"name", "namespace", "format", "description", "owner", "sensitivity", "tags"};
+    static const char *const told[] = {"name",  "namespace",   "format", "description",
+                                       "owner", "sensitivity", "tags",   "synonyms"};
     static const char *const hidden[] = {"row_count",  "bytes",      "files",  "snapshot_id", "schema_fingerprint",
                                          "created_at", "updated_at", "origin", "location",    "metadata_updated_at",
                                          "lineage"};

@@ -9,6 +9,7 @@ enum {
     LH_LIMIT_KEY_BYTES = 1024, /* an object key, as on S3 */
     LH_LIMIT_NAME_BYTES = 255, /* a namespace level, a table, a dataset */
     LH_LIMIT_SQL_BYTES = 1 << 20,
+    LH_LIMIT_QUESTION_BYTES = 4096,    /* of Ask */
     LH_LIMIT_SQL_REFERENCES = 500,     /* of a statement, to tables and views */
     LH_LIMIT_GOVERNED_BYTES = 1 << 20, /* of SQL, all that then comes in */
     LH_LIMIT_LOG_LINE_BYTES = 16 << 10,

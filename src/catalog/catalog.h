@@ -573,7 +573,7 @@ void lh_table_changes_hook(lh_catalog *catalog, void (*hook)(void *ctx, const lh
 /* ---- what people and detectors say of a dataset ---- */
 /* public 0, internal 1, confidential 2, restricted 3; -1: no sensitivity. */
 int lh_sensitivity_rank(lh_str sensitivity);
-/* lh_dataset_get() and "description","owner","sensitivity","tags","freshness":{…},"columns":[{…,"statistics"}],"lineage" (one step
+/* lh_dataset_get() and "description","owner","sensitivity","tags","synonyms","freshness":{…},"columns":[{…,"statistics"}],"lineage" (one step
  * up),"metadata_updated_at". *ret_version is of what lh_dataset_patch() changes; 0 when nothing was said. Arena. */
 LH_MUST_CHECK lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name name, const lh_dataset_seen *seen,
                                           lh_arena *arena, lh_json **ret, uint64_t *ret_version, lh_error *err);
@@ -581,10 +581,14 @@ LH_MUST_CHECK lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name nam
  * state that it is of (without the uuid). Arena. Errors: NOT_FOUND, CORRUPT, IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_dataset_columns(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
                                          lh_table_state *ret_state, lh_error *err);
+/* What people say of it, without looking at its rows: {"description","tags","synonyms" (null: nothing was said),"columns":[{"name",
+ * "type","description","pii_kind","said_by","synonyms","key","references" ("dataset.column", or null),…}]}. Arena. Errors: as above. */
+LH_MUST_CHECK lh_code lh_dataset_said(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret,
+                                      lh_error *err);
 LH_MUST_CHECK lh_code lh_dataset_metadata_version(lh_catalog *catalog, lh_table_name name, uint64_t *ret,
                                                   lh_error *err);
-/* A JSON merge patch (RFC 7396) of description, owner, sensitivity, tags, expected_interval_s and columns {name:
- * {description, sensitivity, pii_kind}}; null gives back the default. if_version: NULL, or the version it must have.
+/* A JSON merge patch (RFC 7396) of description, owner, sensitivity, tags, synonyms, expected_interval_s and columns {name:
+ * {description, sensitivity, pii_kind, synonyms, key, references}}; null gives back the default. if_version: NULL, or the version it must have.
  * Errors: INVALID (an unknown field or column, with the nearest; a bad value), NOT_FOUND, CONFLICT (if_version), LIMIT. */
 LH_MUST_CHECK lh_code lh_dataset_patch(lh_catalog *catalog, lh_table_name name, const lh_json *patch,
                                        const uint64_t *if_version, lh_error *err);

@@ -1,7 +1,7 @@
 /* What people and detectors say of a dataset. Document "about/<levels>/<name>":
  *   {"schema_version":1,"updated_at":"…","description":"…","owner":"…","sensitivity":"internal","tags":["…"],
- *    "expected_interval_s":86400,
- *    "columns":{"<field id>":{"description":"…","sensitivity":"…","pii":{"kind":"email","confidence":1,
+ *    "expected_interval_s":86400,"synonyms":["…"],
+ *    "columns":{"<field id>":{"description":"…","sensitivity":"…","synonyms":["…"],"key":true,"references":"data.t.c","pii":{"kind":"email","confidence":1,
  *                             "said_by":"declared","evidence":{…}}}}}
  * Only what was said is stored: an absent member is its default, so documents from before a member load as well.
  * Columns go by Iceberg's field id, so what was said of one survives its renaming, and a new column of an old name starts
@@ -82,15 +82,26 @@ static lh_code about_check_sensitivity(const lh_json *value, lh_error *err) {
     return lh_fail(err, LH_INVALID, "'sensitivity' must be public, internal, confidential, restricted, or null");
 }
 
-static lh_code about_check_tags(const lh_json *value, lh_error *err) {
+/* Tags, or synonyms. */
+static lh_code about_check_words(const lh_json *value, lh_str name, lh_error *err) {
     if (!lh_json_is_array(value) || lh_json_size(value) > ABOUT_TAGS)
-        return lh_fail(err, LH_INVALID, "'tags' must be an array of at most %d strings, or null", ABOUT_TAGS);
+        return lh_fail(err, LH_INVALID, "'%.*s' must be an array of at most %d strings, or null", LH_STR_ARG(name),
+                       ABOUT_TAGS);
     for (lh_json_iter it = lh_json_each(value); lh_json_next(&it);) {
-        lh_str tag = lh_json_str(it.value, LH_STR_NONE);
-        if (tag.len == 0 || tag.len > ABOUT_WORD_BYTES)
-            return lh_fail(err, LH_INVALID, "a tag must be a string of 1 to %d bytes", ABOUT_WORD_BYTES);
+        lh_str word = lh_json_str(it.value, LH_STR_NONE);
+        if (word.len == 0 || word.len > ABOUT_WORD_BYTES)
+            return lh_fail(err, LH_INVALID, "each of '%.*s' must be a string of 1 to %d bytes", LH_STR_ARG(name),
+                           ABOUT_WORD_BYTES);
     }
     return LH_OK;
+}
+
+/* "dataset.column", "namespace.dataset.column": kept as it is said, for the other dataset may come later. */
+static lh_code about_check_references(const lh_json *value, lh_error *err) {
+    lh_str text = lh_json_str(value, LH_STR_NONE);
+    size_t dot = lh_str_find(text, '.');
+    if (text.len <= 3 * ABOUT_WORD_BYTES && dot > 0 && dot + 1 < text.len) return LH_OK;
+    return lh_fail(err, LH_INVALID, "'references' must be 'dataset.column', or null");
 }
 
 static lh_code about_check_kind(const lh_json *value, lh_error *err) {
@@ -149,7 +160,7 @@ static lh_json *about_verdict(lh_arena *arena, lh_str kind, double confidence, c
 
 static lh_code about_patch_column_field(lh_arena *arena, lh_json *record, lh_str name, const lh_json *value,
                                         lh_error *err) {
-    static const char *const known[] = {"description", "sensitivity", "pii_kind"};
+    static const char *const known[] = {"description", "sensitivity", "pii_kind", "synonyms", "key", "references"};
     bool gone = lh_json_is_null(value);
     if (lh_str_eq(name, LH_STR("pii_kind"))) {
         if (gone) return lh_json_remove(record, LH_STR("pii")), LH_OK;
@@ -161,6 +172,13 @@ static lh_code about_patch_column_field(lh_arena *arena, lh_json *record, lh_str
         if (!gone) LH_TRY(about_check_text(value, name, ABOUT_TEXT_BYTES, err));
     } else if (lh_str_eq(name, LH_STR("sensitivity"))) {
         if (!gone) LH_TRY(about_check_sensitivity(value, err));
+    } else if (lh_str_eq(name, LH_STR("synonyms"))) {
+        if (!gone) LH_TRY(about_check_words(value, name, err));
+    } else if (lh_str_eq(name, LH_STR("references"))) {
+        if (!gone) LH_TRY(about_check_references(value, err));
+    } else if (lh_str_eq(name, LH_STR("key"))) {
+        if (!gone && lh_json_type_of(value) != LH_JSON_BOOL)
+            return lh_fail(err, LH_INVALID, "'key' must be true, false, or null");
     } else {
         return about_unknown_of("field of a column", name, known, sizeof known / sizeof *known, err);
     }
@@ -198,7 +216,8 @@ static lh_code about_check_field(lh_str name, const lh_json *value, lh_error *er
     if (lh_str_eq(name, LH_STR("description"))) return about_check_text(value, name, ABOUT_TEXT_BYTES, err);
     if (lh_str_eq(name, LH_STR("owner"))) return about_check_text(value, name, ABOUT_WORD_BYTES, err);
     if (lh_str_eq(name, LH_STR("sensitivity"))) return about_check_sensitivity(value, err);
-    if (lh_str_eq(name, LH_STR("tags"))) return about_check_tags(value, err);
+    if (lh_str_eq(name, LH_STR("tags")) || lh_str_eq(name, LH_STR("synonyms")))
+        return about_check_words(value, name, err);
     if (seconds < 1 || seconds > ABOUT_INTERVAL_S)
         return lh_fail(err, LH_INVALID, "'expected_interval_s' must be whole seconds from 1 to %d, or null",
                        ABOUT_INTERVAL_S);
@@ -208,8 +227,8 @@ static lh_code about_check_field(lh_str name, const lh_json *value, lh_error *er
 /* RFC 7396, with each member checked. */
 static lh_code about_patch(lh_arena *arena, lh_json *about, const lh_json *schema, const lh_json *patch,
                            lh_error *err) {
-    static const char *const known[] = {"description", "owner",   "sensitivity",
-                                        "tags",        "columns", "expected_interval_s"};
+    static const char *const known[] = {"description", "owner",   "sensitivity",        "tags",
+                                        "synonyms",    "columns", "expected_interval_s"};
     for (lh_json_iter it = lh_json_each(patch); lh_json_next(&it);) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) found |= lh_str_eq(it.name, lh_str_from(known[i]));

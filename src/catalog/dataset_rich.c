@@ -28,6 +28,15 @@ static void rich_hide_bounds(lh_arena *arena, lh_json *statistics, lh_str kind, 
     lh_json_set(arena, statistics, "max", lh_json_new_null(arena));
 }
 
+/* What only Ask goes by. */
+static void rich_names(lh_arena *arena, lh_json *column, const lh_json *record) {
+    const lh_json *synonyms = lh_json_get(record, "synonyms");
+    lh_json_set(arena, column, "synonyms",
+                lh_json_is_array(synonyms) ? lh_json_copy(arena, synonyms) : lh_json_new_array(arena));
+    lh_json_set_bool(arena, column, "key", lh_json_bool(lh_json_get(record, "key"), false));
+    rich_set_or_null(arena, column, "references", lh_json_get(record, "references"));
+}
+
 static lh_json *rich_column(lh_arena *arena, const lh_json *shown, const lh_json *record, lh_json *statistics,
                             lh_str sensitivity) {
     lh_json *column = lh_json_copy(arena, shown);
@@ -44,6 +53,7 @@ static lh_json *rich_column(lh_arena *arena, const lh_json *shown, const lh_json
         lh_json_set(arena, column, "evidence", lh_json_copy(arena, lh_json_get(pii, "evidence")));
     if (statistics) rich_hide_bounds(arena, statistics, lh_json_get_string(pii, "kind"), sensitivity);
     lh_json_set(arena, column, "statistics", statistics ? statistics : lh_json_new_null(arena));
+    rich_names(arena, column, record);
     return column;
 }
 
@@ -89,6 +99,26 @@ lh_code lh_dataset_columns(lh_catalog *catalog, lh_table_name name, lh_arena *ar
     return LH_OK;
 }
 
+lh_code lh_dataset_said(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_json **ret, lh_error *err) {
+    catalog_table table;
+    uint64_t ignored;
+    lh_json *metadata = NULL, *about = NULL, *said = lh_json_new_object(arena), *columns = lh_json_new_array(arena);
+    LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
+    LH_TRY(dataset_about_read(catalog, name, arena, &about, &ignored, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(metadata_current_schema(metadata), "fields")); lh_json_next(&it);) {
+        lh_str key = lh_arena_printf(arena, "%" PRId64, lh_json_int(lh_json_get(it.value, "id"), -1));
+        lh_json_append(columns, rich_column(arena, it.value, lh_json_get_str(lh_json_get(about, "columns"), key), NULL,
+                                            LH_STR(DATASET_SENSITIVITY)));
+    }
+    static const char *const members[] = {"description", "tags", "synonyms"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        rich_set_or_null(arena, said, members[i], lh_json_get(about, members[i]));
+    lh_json_set(arena, said, "columns", columns);
+    LH_TRY(lh_arena_check(arena, err));
+    *ret = said;
+    return LH_OK;
+}
+
 lh_code lh_dataset_metadata_version(lh_catalog *catalog, lh_table_name name, uint64_t *ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(4 * (size_t)LH_LIMIT_METADATA_BYTES, &arena, err));
@@ -113,6 +143,9 @@ lh_code lh_dataset_describe(lh_catalog *catalog, lh_table_name name, const lh_da
     lh_json_set_string(arena, dataset, "owner", lh_json_get_string(about, "owner"));
     lh_json_set_string(arena, dataset, "sensitivity", sensitivity);
     lh_json_set(arena, dataset, "tags", lh_json_is_array(tags) ? lh_json_copy(arena, tags) : lh_json_new_array(arena));
+    rich_set_or_null(arena, dataset, "synonyms", lh_json_get(about, "synonyms"));
+    if (lh_json_is_null(lh_json_get(dataset, "synonyms")))
+        lh_json_set(arena, dataset, "synonyms", lh_json_new_array(arena));
     lh_json_set(arena, dataset, "freshness", rich_freshness(metadata, about, lh_time_now_ms(), arena));
     lh_json_set(arena, dataset, "columns",
                 rich_columns(catalog, metadata, about, sensitivity, lh_json_get(dataset, "schema"), arena));

@@ -61,6 +61,11 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse tables resync --dry-run                row counts and statistics that were lost, from the files\n"
      "  lakehouse tables jobs                            what runs now, and of the background policy\n",
      .run = lh_cli_tables, .verb = lh_cli_tables_verb},
+    {"ask", "QUESTION [flags]", "A question in words: its SQL over what you may see, and the answer",
+     "  lakehouse ask 'how many candidates are in Austin?'\n"
+     "  lakehouse ask 'top 5 clients by placements' --json\n\n"
+     "Exits with 1 when it is refused; then the words that mean nothing here are named.\n",
+     .run = lh_cli_ask},
     {"vectors",
      "[list | index DATASET | refresh DATASET | stale | search NAME QUESTION | show NAME | eval NAME EVAL | trial NAME "
      "EVAL | "

@@ -291,6 +291,7 @@ int lh_cli_profiles(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_views(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_models(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_cache(const lh_cli_command *self, int argc, char **argv);
+int lh_cli_ask(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_rag(const lh_cli_command *self, int argc, char **argv);
 int lh_cli_jobs(const lh_cli_command *self, int argc, char **argv);

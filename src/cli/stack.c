@@ -26,6 +26,7 @@ struct lh_stack {
     lh_jobs *jobs;
     lh_vector *vector;
     lh_rag *rag;
+    lh_ask *ask;
     lh_journal *journal;
     lh_follower *follower; /* NULL: a stack that serves one command */
     lh_app app;
@@ -208,6 +209,8 @@ static lh_code stack_open_vector(lh_stack *stack, lh_error *err) {
     jobs.kinds = lh_vector_job_kinds(stack->vector, &jobs.kind_count);
     LH_TRY(lh_jobs_new(&jobs, &stack->jobs, err));
     LH_TRY(lh_vector_watch(stack->vector, stack->jobs, err));
+    LH_TRY(lh_ask_new(stack->engine, stack->catalog, stack->ai, &stack->ask, err));
+    stack->app.ask = stack->ask;
     stack->app.vector = stack->vector;
     stack->app.jobs = stack->jobs;
     return LH_OK;
@@ -344,6 +347,7 @@ void lh_stack_close(lh_stack *stack) {
     lh_jobs_free(stack->jobs);
     lh_rag_free(stack->rag);
     lh_vector_free(stack->vector);
+    lh_ask_free(stack->ask);
     lh_ingest_free(stack->ingest);
     lh_maintain_free(stack->maintain);
     lh_engine_free(stack->engine); /* may still call the catalog through the server */

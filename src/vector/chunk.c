@@ -28,7 +28,7 @@ lh_code lh_chunker_new(const lh_chunk_options *options, lh_chunker **ret, lh_err
     LH_CLEANUP(lh_chunker_freep) lh_chunker *chunker = calloc(1, sizeof *chunker);
     UErrorCode status = U_ZERO_ERROR;
     char locale[64];
-    if (!chunker) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
+    if (!chunker) return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
     if (options->size < LH_CHUNK_SIZE_MIN || options->size > LH_CHUNK_SIZE_MAX)
         return lh_fail(err, LH_INVALID, "the size of a chunk is %d to %d, not %" PRIu32, LH_CHUNK_SIZE_MIN,
                        LH_CHUNK_SIZE_MAX, options->size);
@@ -209,7 +209,7 @@ lh_code lh_chunker_split(lh_chunker *chunker, lh_str text, lh_arena *arena, lh_t
                        LH_CHUNK_TEXT_BYTES);
     if (!lh_str_is_utf8(text)) return lh_fail(err, LH_INVALID, "the text is not UTF-8");
     lh_code code = LH_OK;
-    if (!chunk_add_sentences(chunker, text, &units)) code = lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
+    if (!chunk_add_sentences(chunker, text, &units)) code = lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
     if (code == LH_OK) code = chunk_pack(chunker, text, &units, arena, ret, ret_count, err);
     free(units.items);
     return code;

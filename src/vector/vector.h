@@ -32,7 +32,7 @@ static inline void lh_chunker_freep(lh_chunker **chunker) { lh_chunker_free(*chu
 LH_MUST_CHECK lh_code lh_chunker_split(lh_chunker *chunker, lh_str text, lh_arena *arena, lh_text_chunk **ret,
                                        size_t *ret_count, lh_error *err);
 
-/* ---- sentences (sentences.c) and words (terms.c) of a text; each of one thread at a time. Errors: INVALID (locale), NO_MEMORY ---- */
+/* ---- sentences of a text (sentences.c); of one thread at a time. Errors: INVALID (locale), NO_MEMORY ---- */
 typedef struct lh_sentences lh_sentences;
 LH_MUST_CHECK lh_code lh_sentences_new(lh_str locale, lh_sentences **ret, lh_error *err);
 void lh_sentences_free(lh_sentences *sentences);
@@ -40,17 +40,6 @@ static inline void lh_sentences_freep(lh_sentences **sentences) { lh_sentences_f
 /* Then the sentences of the text, one after the other, each with the white space behind it; borrowed from it. */
 LH_MUST_CHECK lh_code lh_sentences_begin(lh_sentences *sentences, lh_str text, lh_error *err);
 bool lh_sentences_next(lh_sentences *sentences, lh_str text, lh_str *ret);
-
-typedef struct lh_terms lh_terms;
-LH_MUST_CHECK lh_code lh_terms_new(lh_str locale, lh_terms **ret, lh_error *err);
-void lh_terms_free(lh_terms *terms);
-static inline void lh_terms_freep(lh_terms **terms) { lh_terms_free(*terms); }
-/* Then the words of the text, one after the other, borrowed from it. */
-LH_MUST_CHECK lh_code lh_terms_begin(lh_terms *terms, lh_str text, lh_error *err);
-bool lh_terms_next(lh_terms *terms, lh_str text, lh_str *ret_word);
-/* The term of a word; borrowed until the next. Empty: it has none. */
-lh_str lh_terms_of(lh_terms *terms, lh_str word);
-bool lh_terms_is_capital(lh_str word); /* does it begin with a capital, of any script? */
 
 /* ---- indexes ---- */
 typedef struct lh_vector lh_vector;

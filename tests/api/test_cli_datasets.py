@@ -40,7 +40,7 @@ def test_an_unknown_field_names_the_known_ones(orders):
     done = datasets(orders, "set", "orders", "ownr=ann", check=False)
     assert done.returncode == 1 and "did you mean 'owner'?" in done.stderr
     done = datasets(orders, "set", "orders", "purpose=ann", check=False)
-    assert done.returncode == 1 and "description, owner, sensitivity, tags, columns and expected_interval_s" in done.stderr
+    assert done.returncode == 1 and "description, owner, sensitivity, tags, synonyms, columns and expected_interval_s" in done.stderr
     done = datasets(orders, "set", "orders", "columns.id.purpose=ann", check=False)
     assert done.returncode == 1 and "sensitivity" in done.stderr
 

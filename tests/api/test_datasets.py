@@ -165,7 +165,7 @@ def test_a_patch_merges_and_survives_a_restart(server):
     ({"columns": {"email": 1}}, "must be an object, or null"),
     ({"sensitivity": "secret"}, "'sensitivity' must be public"),
     ({"tags": "a"}, "'tags' must be an array"),
-    ({"tags": [""]}, "a tag must be"),
+    ({"tags": [""]}, "each of 'tags' must be"),
     ({"expected_interval_s": 0}, "'expected_interval_s' must be"),
     ({"description": 1}, "'description' must be a string"),
     ({"owner": "x" * 256}, "longer than 255"),

@@ -1,7 +1,7 @@
 /* Text into terms: words as Unicode tells them apart (UAX 29, by ICU; of Chinese, Japanese, Thai and the like by its dictionaries),
  * each in the form of NFKC_Casefold, and then its stem by Snowball, where that has the language. Numbers are words; punctuation is
  * none. Two words of one term are the same for a search. */
-#include "vector/vector_internal.h"
+#include "base/base.h"
 
 #include <libstemmer.h>
 #include <unicode/ubrk.h>
@@ -40,7 +40,7 @@ lh_code lh_terms_new(lh_str locale, lh_terms **ret, lh_error *err) {
     LH_CLEANUP(lh_terms_freep) lh_terms *terms = calloc(1, sizeof *terms);
     UErrorCode status = U_ZERO_ERROR;
     char name[64];
-    if (!terms) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
+    if (!terms) return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
     LH_TRY(lh_str_to_cstr(locale, name, sizeof name, err));
     terms->words = ubrk_open(UBRK_WORD, name, NULL, 0, &status);
     terms->fold = unorm2_getNFKCCasefoldInstance(&status);
@@ -62,7 +62,7 @@ lh_code lh_terms_begin(lh_terms *terms, lh_str text, lh_error *err) {
     UErrorCode status = U_ZERO_ERROR;
     terms->text = utext_openUTF8(terms->text, text.len ? text.ptr : "", (int64_t)text.len, &status);
     ubrk_setUText(terms->words, terms->text, &status);
-    return U_SUCCESS(status) ? LH_OK : lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
+    return U_SUCCESS(status) ? LH_OK : lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
 }
 
 bool lh_terms_next(lh_terms *terms, lh_str text, lh_str *ret_word) {
@@ -95,11 +95,16 @@ static int32_t terms_fold_unicode(lh_terms *terms, lh_str word) {
     return U_SUCCESS(status) ? length : 0;
 }
 
-lh_str lh_terms_of(lh_terms *terms, lh_str word) {
+lh_str lh_terms_fold(lh_terms *terms, lh_str word) {
     word = lh_str_cut_utf8(word, TERMS_WORD_BYTES);
     int32_t length = terms_fold_ascii(terms, word) ? (int32_t)word.len : terms_fold_unicode(terms, word);
-    if (!terms->stemmer || length == 0) return (lh_str){terms->term, (size_t)length};
-    const sb_symbol *stem = sb_stemmer_stem(terms->stemmer, (const sb_symbol *)terms->term, length);
+    return (lh_str){terms->term, (size_t)length};
+}
+
+lh_str lh_terms_of(lh_terms *terms, lh_str word) {
+    lh_str folded = lh_terms_fold(terms, word);
+    if (!terms->stemmer || folded.len == 0) return folded;
+    const sb_symbol *stem = sb_stemmer_stem(terms->stemmer, (const sb_symbol *)terms->term, (int)folded.len);
     return stem ? (lh_str){(const char *)stem, (size_t)sb_stemmer_length(terms->stemmer)} : LH_STR_NONE;
 }
 

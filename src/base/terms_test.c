@@ -1,6 +1,5 @@
 /* What words a text has, and what their terms are. */
 #include "base/test.h"
-#include "vector/vector_internal.h"
 
 /* The terms of a text, with a bar behind each. */
 static void check_terms(lh_str locale, lh_str text, lh_str expected) {

@@ -1,0 +1,87 @@
+/* /ask: questions in words. Each statement that answers one is audited as a statement of the caller. */
+#include "api/ai.h"
+#include "api/governed.h"
+
+static lh_code ask_record(void *ctx, lh_str sql, const lh_query_told *told, const lh_query_outcome *outcome,
+                          lh_code code, lh_error *err) {
+    lh_request *request = ctx;
+    lh_arena *arena = lh_request_arena(request);
+    bool governed;
+    lh_permission permission;
+    if (!lh_request_app(request)->config->audit_enabled) return LH_OK;
+    lh_audit_record record = {.trace_id = lh_trace_current_id(),
+                              .principal = lh_request_principal(request, &governed, &permission),
+                              .remote = lh_request_remote(request),
+                              .door = LH_STR("ask"),
+                              .statement = sql,
+                              .policy = told->policy,
+                              .rows = outcome->rows,
+                              .elapsed_ms = outcome->elapsed_ms,
+                              .outcome = code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(code))};
+    LH_TRY(lh_json_write(arena, told->datasets, false, &record.datasets, err));
+    LH_TRY(lh_json_write(arena, told->columns, false, &record.columns, err));
+    LH_TRY(lh_json_write(arena, told->snapshot_ids, false, &record.snapshot_ids, err));
+    return lh_audit_append(lh_request_app(request)->journal, &record, err);
+}
+
+static lh_code ask_of(lh_request *request, lh_ask **ret, lh_ask_caller *ret_caller, lh_error *err) {
+    lh_app *app = lh_request_app(request);
+    bool governed;
+    lh_permission permission;
+    *ret = app->ask;
+    if (!app->ask) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
+    *ret_caller = (lh_ask_caller){.by = lh_request_principal(request, &governed, &permission),
+                                  .models = api_may_call_models(request, NULL) == LH_OK,
+                                  .tokens = app->config->ask_tokens,
+                                  .cancel = lh_request_cancel(request),
+                                  .timeout_ms = (uint64_t)app->config->query_timeout_ms,
+                                  .ran = ask_record,
+                                  .ctx = request};
+    LH_TRY(api_governor(request, LH_PERMIT_READ, &ret_caller->governor, err));
+    /* what a question is about is never the journal */
+    return lh_access_bind_all(app->catalog, false, lh_request_arena(request), &ret_caller->views, err);
+}
+
+lh_code api_ask(lh_request *request, lh_error *err) {
+    static const char *const known[] = {"question", "limit", "now", "tokens", "model", "parts"},
+                             *const of_parts[] = {"examples", "planner", "values", "synonyms", "model", "repair"};
+    lh_ask *ask;
+    lh_ask_caller caller;
+    lh_json *body = NULL, *answer = NULL;
+    LH_TRY(ask_of(request, &ask, &caller, err));
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
+    if (!lh_json_is_null(lh_json_get(body, "parts")))
+        LH_TRY(lh_body_check(lh_json_get(body, "parts"), of_parts, sizeof of_parts / sizeof *of_parts, err));
+    LH_TRY(lh_ask_question(ask, body, &caller, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
+lh_code api_ask_examples(lh_request *request, lh_error *err) {
+    lh_ask *ask;
+    lh_ask_caller caller;
+    lh_json *answer = NULL;
+    LH_TRY(ask_of(request, &ask, &caller, err));
+    LH_TRY(lh_ask_examples(ask, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
+lh_code api_ask_example_put(lh_request *request, lh_error *err) {
+    static const char *const known[] = {"question", "sql"};
+    lh_ask *ask;
+    lh_ask_caller caller;
+    lh_json *body = NULL, *answer = NULL;
+    LH_TRY(ask_of(request, &ask, &caller, err));
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_body_check(body, known, 2, err));
+    LH_TRY(lh_ask_example_put(ask, body, &caller, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 201, answer, err);
+}
+
+lh_code api_ask_example_delete(lh_request *request, lh_error *err) {
+    lh_ask *ask;
+    lh_ask_caller caller;
+    LH_TRY(ask_of(request, &ask, &caller, err));
+    LH_TRY(lh_ask_example_delete(ask, lh_request_param(request, "id"), lh_request_arena(request), err));
+    return lh_respond_empty(request, 204, err);
+}

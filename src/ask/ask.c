@@ -1,0 +1,250 @@
+/* The way of a question: a verified one of the same words, the planner, a model. Whichever it is, the SQL runs as a statement of the
+ * caller, read only, and is recorded as such. What a caller may not see makes no difference to any of it: the schema is made of what its
+ * governor lists, and an example that it may not run is passed over. */
+#include "ask/ask.h"
+#include "ask/model.h"
+
+enum { ASK_ROWS = 1000, ASK_ROWS_MAX = 10000, ASK_REPAIRS = 2, ASK_ANSWER_BYTES = 4 << 10 };
+
+lh_code lh_ask_new(lh_engine *engine, lh_catalog *catalog, lh_ai *ai, lh_ask **ret, lh_error *err) {
+    lh_ask *ask = calloc(1, sizeof *ask);
+    if (!ask) return lh_fail(err, LH_NO_MEMORY, "ask: out of memory");
+    if (pthread_mutex_init(&ask->lock, NULL) != 0) {
+        free(ask);
+        return lh_fail(err, LH_NO_MEMORY, "ask: cannot create a lock");
+    }
+    ask->engine = engine;
+    ask->catalog = catalog;
+    ask->ai = ai;
+    *ret = ask;
+    return LH_OK;
+}
+
+void lh_ask_free(lh_ask *ask) {
+    if (!ask) return;
+    ask_kept_free(ask->kept);
+    pthread_mutex_destroy(&ask->lock);
+    free(ask);
+}
+
+/* ---- what is asked ---- */
+
+typedef struct asked {
+    lh_str question, model;
+    int64_t today;
+    uint64_t rows_max;
+    bool tokens;
+    bool examples, planner, values, synonyms, repair, by_model; /* parts */
+} asked;
+
+static lh_code asked_part(const lh_json *parts, const char *name, bool *ret, lh_error *err) {
+    const lh_json *value = lh_json_get(parts, name);
+    if (!lh_json_is_null(value) && lh_json_type_of(value) != LH_JSON_BOOL)
+        return lh_fail(err, LH_INVALID, "'parts.%s' must be true or false", name);
+    *ret = lh_json_bool(value, true);
+    return LH_OK;
+}
+
+static lh_code asked_read(const lh_json *body, bool tokens, asked *ret, lh_error *err) {
+    const lh_json *limit = lh_json_get(body, "limit"), *now = lh_json_get(body, "now"),
+                  *parts = lh_json_get(body, "parts");
+    int64_t now_ms = lh_time_now_ms();
+    ret->question = lh_json_get_string(body, "question");
+    ret->model = lh_json_get_string(body, "model");
+    if (lh_str_trim(ret->question).len == 0) return lh_fail(err, LH_INVALID, "'question' must be a text");
+    if (ret->question.len > LH_LIMIT_QUESTION_BYTES)
+        return lh_fail(err, LH_LIMIT, "a question has at most %d bytes", LH_LIMIT_QUESTION_BYTES);
+    if (!lh_str_is_utf8(ret->question)) return lh_fail(err, LH_INVALID, "'question' is not UTF-8");
+    ret->rows_max = lh_json_is_null(limit) ? ASK_ROWS : lh_json_uint(limit, 0);
+    if (ret->rows_max < 1 || ret->rows_max > ASK_ROWS_MAX)
+        return lh_fail(err, LH_INVALID, "'limit' is 1 to %d", ASK_ROWS_MAX);
+    if (!lh_json_is_null(now) && lh_time_parse_rfc3339(lh_json_str(now, LH_STR_NONE), &now_ms) != LH_OK)
+        return lh_fail(err, LH_INVALID, "'now' must be a time such as 2026-03-01T12:00:00Z");
+    ret->today = now_ms / 86400000 - (now_ms % 86400000 < 0);
+    ret->tokens = tokens || lh_json_bool(lh_json_get(body, "tokens"), false);
+    LH_TRY(asked_part(parts, "examples", &ret->examples, err));
+    LH_TRY(asked_part(parts, "planner", &ret->planner, err));
+    LH_TRY(asked_part(parts, "values", &ret->values, err));
+    LH_TRY(asked_part(parts, "synonyms", &ret->synonyms, err));
+    LH_TRY(asked_part(parts, "model", &ret->by_model, err));
+    return asked_part(parts, "repair", &ret->repair, err);
+}
+
+/* ---- what is answered ---- */
+
+typedef struct answer_of {
+    lh_str sql, by, model;
+    lh_json *result;
+    uint64_t repairs;
+} answer_of;
+
+static lh_str answer_value(const lh_json *value, lh_arena *arena) {
+    lh_str text = LH_STR("nothing");
+    if (lh_json_is_string(value)) return lh_json_str(value, LH_STR_NONE);
+    if (!lh_json_is_null(value) && lh_json_write(arena, value, false, &text, NULL) != LH_OK) return LH_STR_NONE;
+    return text;
+}
+
+/* One row is a sentence: "average price: 12.5." */
+static lh_json *answer_sentence(const lh_json *result, lh_arena *arena) {
+    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(ASK_ANSWER_BYTES);
+    const lh_json *rows = lh_json_get(result, "rows"), *row = lh_json_at(rows, 0);
+    if (lh_json_size(rows) != 1)
+        return lh_json_size(rows) == 0 ? lh_json_new_string(arena, LH_STR("There are none.")) : lh_json_new_null(arena);
+    for (lh_json_iter it = lh_json_each(lh_json_get(result, "columns")); lh_json_next(&it);) {
+        lh_str name = lh_json_get_string(it.value, "name");
+        if (it.index) lh_buf_append(&text, LH_STR(", "));
+        for (size_t i = 0; i < name.len; i++) lh_buf_char(&text, name.ptr[i] == '_' ? ' ' : name.ptr[i]);
+        lh_buf_append(&text, LH_STR(": "));
+        lh_buf_append(&text, lh_str_cut_utf8(answer_value(lh_json_at(row, it.index), arena), 500));
+    }
+    lh_buf_char(&text, '.');
+    return lh_buf_check(&text, NULL) == LH_OK ? lh_json_new_string(arena, lh_buf_str(&text)) : lh_json_new_null(arena);
+}
+
+static bool answer_is_number(const lh_json *column) {
+    return ask_type_of(lh_json_get_string(column, "type")) == ASK_NUMBER;
+}
+
+/* By what came: a number alone, times and a number, names and a number, or a table. */
+static lh_json *answer_chart(const lh_json *result, lh_str planned, lh_arena *arena) {
+    const lh_json *columns = lh_json_get(result, "columns"), *first = lh_json_at(columns, 0),
+                  *last = lh_json_at(columns, lh_json_size(columns) ? lh_json_size(columns) - 1 : 0);
+    size_t count = lh_json_size(columns), rows = lh_json_size(lh_json_get(result, "rows"));
+    ask_type type = ask_type_of(lh_json_get_string(first, "type"));
+    lh_json *chart = lh_json_new_object(arena);
+    bool pair = count >= 2 && count <= 3 && rows > 1 && answer_is_number(last);
+    lh_str kind = count == 1 && rows == 1 && answer_is_number(last) ? LH_STR("number")
+                  : !pair                                           ? LH_STR("table")
+                  : type == ASK_DATE || type == ASK_TIME            ? LH_STR("line")
+                  : planned.len                                     ? planned
+                                                                    : LH_STR("bar");
+    bool drawn = !lh_str_eq(kind, LH_STR("number")) && !lh_str_eq(kind, LH_STR("table"));
+    lh_json_set_string(arena, chart, "type", kind);
+    lh_json_set(arena, chart, "x",
+                drawn ? lh_json_new_string(arena, lh_json_get_string(first, "name")) : lh_json_new_null(arena));
+    lh_json_set(arena, chart, "y",
+                drawn ? lh_json_new_string(arena, lh_json_get_string(last, "name")) : lh_json_new_null(arena));
+    return chart;
+}
+
+static lh_json *answer_copy(lh_arena *arena, const lh_json *value) {
+    return value ? lh_json_copy(arena, value) : lh_json_new_array(arena);
+}
+
+static lh_json *answer_begin(const asked *a, bool refused, const ask_planned *planned, lh_arena *arena) {
+    lh_json *answer = lh_json_new_object(arena);
+    lh_json_set_string(arena, answer, "question", a->question);
+    lh_json_set_bool(arena, answer, "refused", refused);
+    lh_json_set(arena, answer, "unplaced", answer_copy(arena, planned->unplaced));
+    lh_json_set(arena, answer, "assumptions", answer_copy(arena, planned->assumptions));
+    return answer;
+}
+
+static lh_json *answer_made(const asked *a, const answer_of *of, const ask_planned *planned, lh_arena *arena) {
+    lh_json *answer = answer_begin(a, false, planned, arena);
+    const lh_json *rows = lh_json_get(of->result, "rows");
+    lh_json_set(arena, answer, "answer", answer_sentence(of->result, arena));
+    lh_json_set_string(arena, answer, "sql", of->sql);
+    lh_json_set(arena, answer, "columns", answer_copy(arena, lh_json_get(of->result, "columns")));
+    lh_json_set(arena, answer, "rows", answer_copy(arena, rows));
+    lh_json_set_uint(arena, answer, "row_count", lh_json_size(rows));
+    lh_json_set_bool(arena, answer, "truncated", lh_json_bool(lh_json_get(of->result, "truncated"), false));
+    lh_json_set(arena, answer, "chart", answer_chart(of->result, planned->chart, arena));
+    lh_json_set(arena, answer, "confidence", lh_json_new_real(arena, planned->confidence));
+    lh_json_set_string(arena, answer, "by", of->by);
+    lh_json_set(arena, answer, "model", of->model.len ? lh_json_new_string(arena, of->model) : lh_json_new_null(arena));
+    lh_json_set_uint(arena, answer, "repairs", of->repairs);
+    return answer;
+}
+
+static lh_json *answer_refused(const asked *a, const ask_planned *planned, lh_str reason, lh_arena *arena) {
+    lh_json *answer = answer_begin(a, true, planned, arena), *nearest = lh_json_new_object(arena);
+    lh_json_set_string(arena, answer, "reason", reason.len ? reason : LH_STR("nothing can answer it"));
+    lh_json_set(arena, answer, "confidence", lh_json_new_real(arena, planned->confidence));
+    lh_json_set_string(arena, nearest, "question", planned->nearest_question);
+    lh_json_set_string(arena, nearest, "sql", planned->nearest_sql);
+    lh_json_set(arena, answer, "nearest", planned->nearest_sql.len ? nearest : lh_json_new_null(arena));
+    return answer;
+}
+
+/* ---- the way ---- */
+
+/* An example that the caller may not run is as if it were not there. */
+static lh_code ask_by_example(lh_ask *ask, const asked *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
+                              lh_error *err) {
+    answer_of of = {.by = LH_STR("example")};
+    const ask_planned sure = {.confidence = 1};
+    lh_ask_caller quiet = *caller;
+    quiet.ran = NULL;
+    LH_TRY(ask_example_find(ask, a->question, arena, &of.sql, err));
+    if (of.sql.len == 0 || ask_run(ask, of.sql, &quiet, 1, false, arena, &of.result, NULL) != LH_OK) return LH_OK;
+    LH_TRY(ask_run(ask, of.sql, caller, a->rows_max, true, arena, &of.result, err));
+    *ret = answer_made(a, &of, &sure, arena);
+    return LH_OK;
+}
+
+static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schema, const ask_question *question,
+                            const ask_planned *planned, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
+                            lh_str *ret_why, lh_error *err) {
+    ask_modelled made;
+    lh_error failed = {0};
+    const ask_model_asks asks = {.ask = ask,
+                                 .schema = schema,
+                                 .question = question,
+                                 .caller = caller,
+                                 .model = a->model,
+                                 .tokens = a->tokens,
+                                 .repairs_max = a->repair ? ASK_REPAIRS : 0,
+                                 .rows_max = a->rows_max};
+    lh_code code = ask_model(&asks, arena, &made, &failed);
+    if (code == LH_UNAVAILABLE || code == LH_CORRUPT) { /* the model, not the lake */
+        *ret_why = LH_STR("the model does not answer");
+        return LH_OK;
+    }
+    if (code != LH_OK) return *err = failed, code;
+    if (made.sql.len == 0) {
+        *ret_why = LH_STR("what the model wrote does not run on what you may see");
+        return LH_OK;
+    }
+    answer_of of = {made.sql, LH_STR("model"), made.model, made.result, made.repairs};
+    ask_planned shown = {.confidence = 0.5, .unplaced = NULL, .assumptions = NULL};
+    (void)planned;
+    *ret = answer_made(a, &of, &shown, arena);
+    return LH_OK;
+}
+
+static lh_code ask_way(lh_ask *ask, const asked *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
+                       lh_error *err) {
+    ask_schema schema;
+    ask_planned planned = {.confidence = 0};
+    lh_str why = LH_STR_NONE;
+    if (a->examples) LH_TRY(ask_by_example(ask, a, caller, arena, ret, err));
+    if (*ret) return LH_OK;
+    LH_TRY(ask_schema_load(ask, caller, true, arena, &schema, err));
+    const ask_question question = {
+        .text = a->question, .today = a->today, .no_synonyms = !a->synonyms, .no_values = !a->values};
+    if (a->planner) LH_TRY(ask_plan_question(&schema, &question, arena, &planned, err));
+    if (planned.sql.len) {
+        answer_of of = {.sql = planned.sql, .by = LH_STR("planner")};
+        LH_TRY(ask_run(ask, of.sql, caller, a->rows_max, true, arena, &of.result, err));
+        *ret = answer_made(a, &of, &planned, arena);
+        return LH_OK;
+    }
+    if (a->by_model && caller->models && schema.table_count && lh_ai_has(ask->ai, LH_AI_GENERATE))
+        LH_TRY(ask_by_model(ask, a, &schema, &question, &planned, caller, arena, ret, &why, err));
+    if (!*ret) *ret = answer_refused(a, &planned, why.len ? why : planned.reason, arena);
+    return LH_OK;
+}
+
+lh_code lh_ask_question(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
+                        lh_error *err) {
+    asked a;
+    lh_json *answer = NULL;
+    uint64_t started = lh_time_monotonic_ms();
+    LH_TRY(asked_read(body, caller->tokens, &a, err));
+    LH_TRY(ask_way(ask, &a, caller, arena, &answer, err));
+    lh_json_set_uint(arena, answer, "elapsed_ms", lh_time_monotonic_ms() - started);
+    *ret = answer;
+    return lh_arena_check(arena, err);
+}

@@ -1,0 +1,207 @@
+/* What the files of ask share: what a caller sees, words, dates, a plan. */
+#ifndef LH_ASK_ASK_INTERNAL_H
+#define LH_ASK_ASK_INTERNAL_H
+#include "ask/ask.h"
+
+#include <pthread.h>
+
+typedef struct ask_kept ask_kept;
+struct lh_ask {
+    lh_engine *engine;
+    lh_catalog *catalog;
+    lh_ai *ai;
+    pthread_mutex_t lock; /* guards what follows */
+    ask_kept *kept;       /* what was read of tables, the last used first */
+    size_t kept_bytes;
+};
+/* Runs a statement as the caller sees the lake, read only. *ret: {"columns","rows",…}; arena. */
+LH_MUST_CHECK lh_code ask_run(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, uint64_t rows_max, bool audited,
+                              lh_arena *arena, lh_json **ret, lh_error *err);
+#define ASK_EXAMPLE_PREFIX "ask/example/"
+/* The SQL of a verified question of the same words; empty: there is none. */
+LH_MUST_CHECK lh_code ask_example_find(lh_ask *ask, lh_str question, lh_arena *arena, lh_str *ret, lh_error *err);
+
+/* ---- what a caller sees (schema.c) ---- */
+typedef enum ask_type { ASK_TEXT, ASK_NUMBER, ASK_DATE, ASK_TIME, ASK_BOOL, ASK_OTHER } ask_type;
+typedef struct ask_column {
+    lh_str name, sql_type, description;
+    ask_type type;
+    const lh_str *synonyms;
+    size_t synonym_count;
+    const lh_str *values; /* all that there are, of a column with few; none of one that is masked or personal */
+    size_t value_count;
+    bool listed; /* a value of the column is a list with commas; `values` are its parts */
+    bool key;    /* its values are unique */
+    bool masked;
+    bool personal; /* values never go to a model, and are in no index */
+    lh_str shape;  /* of a key: "CAN000000", any digit as 0; empty: they have no one shape */
+} ask_column;
+typedef struct ask_table {
+    lh_table_name name;
+    lh_str shown; /* "candidates", "crm.clients" */
+    lh_str description;
+    const lh_str *synonyms;
+    size_t synonym_count;
+    ask_column *columns;
+    size_t column_count;
+} ask_table;
+typedef struct ask_ref {
+    int table, column; /* -1: none */
+} ask_ref;
+typedef struct ask_key { /* many rows of `from` to at most one of `to` */
+    ask_ref from, to;
+    bool declared;
+} ask_key;
+typedef struct ask_schema {
+    ask_table *tables;
+    size_t table_count;
+    ask_key *keys;
+    size_t key_count;
+} ask_schema; /* arena */
+enum { ASK_TABLES_MAX = 200, ASK_KEYS_MAX = 400 };
+LH_MUST_CHECK lh_code ask_schema_load(lh_ask *ask, const lh_ask_caller *caller, bool values, lh_arena *arena,
+                                      ask_schema *ret, lh_error *err);
+void ask_kept_free(ask_kept *kept);
+/* Finds keys that nobody declared: equal names of a column and of another table's unique one, "<table>_id" and "id", and values
+ * all of which another table's key has. */
+LH_MUST_CHECK lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err);
+ask_type ask_type_of(lh_str sql_type);
+
+/* ---- words (words.c) ---- */
+typedef enum ask_token_kind { ASK_WORD, ASK_NUMERAL, ASK_QUOTED, ASK_ISO_DATE, ASK_STOP /* , ; ? */ } ask_token_kind;
+typedef struct ask_token {
+    ask_token_kind kind;
+    lh_str raw;  /* borrowed from the question */
+    lh_str word; /* folded */
+    lh_str one;  /* the same in the singular */
+    lh_str stem;
+    double number;
+    bool percent, capital, upper, plural, possessive, grouped /* 1,000 */;
+} ask_token;
+enum { ASK_TOKENS_MAX = 512 };
+/* Words, numbers and quoted texts of a text. Of any bytes. Errors: LIMIT (too many words), NO_MEMORY. */
+LH_MUST_CHECK lh_code ask_tokens(lh_terms *terms, lh_str text, lh_arena *arena, ask_token **ret, size_t *ret_count,
+                                 lh_error *err);
+/* The parts of a name: job_orders, jobOrders and "Job Orders" are of two. At most `max`. */
+size_t ask_name_words(lh_terms *terms, lh_str name, lh_arena *arena, ask_token *into, size_t max);
+static inline bool ask_is(const ask_token *token, const char *word) {
+    return lh_str_eq(token->word, lh_str_from(word));
+}
+/* Is the word in a list of words with a space between? */
+bool ask_in(lh_str word, const char *list);
+
+/* ---- dates (dates.c): days since 1970, of the proleptic Gregorian calendar ---- */
+int64_t ask_day(int year, int month, int day);
+void ask_civil(int64_t day, int *ret_year, int *ret_month, int *ret_day);
+typedef enum ask_when_kind { ASK_RANGE, ASK_MONTH_OF_YEAR, ASK_WEEKDAY, ASK_HOUR } ask_when_kind;
+typedef struct ask_when {
+    ask_when_kind kind;
+    bool has_from, has_to;
+    int64_t from, to; /* to: exclusive */
+    int first, last;  /* of months, weekdays (1 Monday), hours; both included */
+    bool whole_years; /* a range from a January 1 to a January 1 */
+    bool year_only;   /* a bare year */
+} ask_when;
+/* The time that the words from `at` on name, with its preposition. Returns how many words it takes; 0: none. today: a day. */
+size_t ask_when_parse(const ask_token *tokens, size_t count, size_t at, int64_t today, ask_when *ret);
+
+/* ---- a plan (plan.c) and its SQL (render.c) ---- */
+typedef enum ask_fn { ASK_COUNT, ASK_COUNT_DISTINCT, ASK_SUM, ASK_AVG, ASK_MIN, ASK_MAX, ASK_MEDIAN, ASK_SHARE } ask_fn;
+typedef enum ask_op {
+    ASK_EQ,
+    ASK_NE,
+    ASK_GT,
+    ASK_GE,
+    ASK_LT,
+    ASK_LE,
+    ASK_BETWEEN,
+    ASK_IN,
+    ASK_IS_NULL,
+    ASK_NOT_NULL,
+    ASK_CONTAINS,
+    ASK_STARTS,
+    ASK_ENDS,
+    ASK_IS_TRUE,
+    ASK_IS_FALSE,
+    ASK_IN_TIME,
+    ASK_EXISTS, /* of `column.table`, which refers to the plan's base, or is referred to */
+    ASK_COUNTS  /* so many rows of `column.table`: `count_op` numbers[0] */
+} ask_op;
+enum { ASK_VALUES_MAX = 16, ASK_FILTERS_MAX = 24, ASK_COLUMNS_MAX = 12 };
+typedef struct ask_filter {
+    ask_ref column;
+    ask_op op, count_op;
+    bool not;
+    bool numerator; /* of a share: not of the whole */
+    bool folded;    /* text: without regard to case */
+    lh_str values[ASK_VALUES_MAX];
+    size_t value_count;
+    double numbers[2];
+    ask_when when;
+    bool absent; /* of ASK_EXISTS with `not`, or ASK_COUNTS: other filters of its table stand within */
+} ask_filter;
+typedef enum ask_part {
+    ASK_WHOLE,
+    ASK_YEAR,
+    ASK_QUARTER,
+    ASK_MONTH,
+    ASK_WEEK,
+    ASK_DATE_DAY,
+    ASK_DAY_OF_WEEK,
+    ASK_HOUR_OF_DAY
+} ask_part;
+typedef struct ask_group {
+    ask_ref column; /* column -1: the table itself, by its key and its label */
+    ask_part part;
+    bool hidden; /* not shown */
+} ask_group;
+typedef struct ask_measure {
+    ask_fn fn;
+    ask_ref column; /* column -1: rows */
+} ask_measure;
+typedef struct ask_plan {
+    int base; /* whose rows are counted or listed */
+    ask_measure measures[ASK_COLUMNS_MAX];
+    size_t measure_count;
+    ask_group groups[ASK_COLUMNS_MAX];
+    size_t group_count;
+    ask_filter filters[ASK_FILTERS_MAX];
+    size_t filter_count;
+    ask_ref columns[ASK_COLUMNS_MAX]; /* of a list of rows */
+    size_t column_count;
+    bool has_having;
+    ask_op having_op;
+    double having[2];
+    bool ordered, descending;
+    int order_measure; /* else order_column */
+    ask_ref order_column;
+    uint64_t limit;      /* 0: none */
+    bool mean_of_groups; /* the average of the measure over the groups */
+    bool distinct;       /* a list of different rows */
+} ask_plan;
+/* Appends the SELECT. Errors: INVALID (no keys join what it names). */
+LH_MUST_CHECK lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_arena *arena, lh_buf *into,
+                                 lh_error *err);
+/* The steps from a row of `from` to the one row of `to`: indexes of schema->keys. -1: there is no way. */
+int ask_path(const ask_schema *schema, int from, int to, size_t *ret_keys);
+enum { ASK_PATH_MAX = 6 };
+
+typedef struct ask_planned {
+    lh_str sql; /* empty: refused */
+    double confidence;
+    lh_json *unplaced, *assumptions; /* arrays of strings */
+    lh_str reason;                   /* refused: why */
+    lh_str nearest_question, nearest_sql;
+    lh_str chart, chart_x, chart_y;
+} ask_planned; /* arena */
+typedef struct ask_question {
+    lh_str text;
+    int64_t today; /* a day */
+    bool no_synonyms, no_values;
+} ask_question;
+/* Reads the question; does no I/O. What it cannot place it says. Errors: LIMIT, NO_MEMORY. */
+LH_MUST_CHECK lh_code ask_plan_question(const ask_schema *schema, const ask_question *question, lh_arena *arena,
+                                        ask_planned *ret, lh_error *err);
+/* Below it a plan is not taken. */
+#define ASK_CONFIDENCE_MIN 0.6
+#endif

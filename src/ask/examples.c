@@ -1,0 +1,108 @@
+/* Verified questions. Document ask/example/<id>: {"schema_version":1,"id","question","words","sql","created_by","created_at"}; the id is of
+ * the folded words of the question, so that there is one of the same words. It runs as whoever asks: one that the caller may not run is
+ * as if it were not there. */
+#include "ask/ask_internal.h"
+
+enum { EXAMPLE_ID_DIGITS = 32, EXAMPLES_MAX = 2000, EXAMPLE_SQL_BYTES = 64 << 10 };
+
+static lh_code example_words(lh_str question, lh_arena *arena, lh_str *ret_words, lh_str *ret_id, lh_error *err) {
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
+    LH_CLEANUP(lh_buf_done) lh_buf words = LH_BUF_INIT(64 << 10);
+    ask_token *tokens = NULL;
+    size_t count = 0;
+    LH_TRY(lh_terms_new(LH_STR("en"), &terms, err));
+    LH_TRY(ask_tokens(terms, question, arena, &tokens, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        if (tokens[i].kind == ASK_STOP) continue;
+        if (words.len) lh_buf_char(&words, ' ');
+        lh_buf_append(&words, tokens[i].word);
+    }
+    LH_TRY(lh_buf_check(&words, err));
+    if (words.len == 0) return lh_fail(err, LH_INVALID, "'question' has no words");
+    lh_sha256 hash = lh_sha256_of(lh_buf_str(&words));
+    *ret_words = lh_arena_dup(arena, lh_buf_str(&words));
+    *ret_id = lh_arena_dup(arena, lh_str_sub(lh_str_from(lh_sha256_to_hex(&hash).text), 0, EXAMPLE_ID_DIGITS));
+    return lh_arena_check(arena, err);
+}
+
+static lh_str example_key(lh_str id, lh_arena *arena) {
+    return lh_arena_printf(arena, ASK_EXAMPLE_PREFIX "%.*s", LH_STR_ARG(id));
+}
+
+static lh_json *example_shown(const lh_json *document, lh_arena *arena) {
+    static const char *const members[] = {"id", "question", "sql", "created_by", "created_at"};
+    lh_json *shown = lh_json_new_object(arena);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        lh_json_set_string(arena, shown, members[i], lh_json_get_string(document, members[i]));
+    return shown;
+}
+
+lh_code ask_example_find(lh_ask *ask, lh_str question, lh_arena *arena, lh_str *ret, lh_error *err) {
+    lh_str words, id, text;
+    lh_json *document = NULL;
+    uint64_t ignored;
+    *ret = LH_STR_NONE;
+    if (example_words(question, arena, &words, &id, NULL) != LH_OK) return LH_OK;
+    lh_code code =
+        lh_metastore_get(lh_catalog_metastore(ask->catalog), example_key(id, arena), arena, &text, &ignored, err);
+    if (code == LH_NOT_FOUND) return LH_OK;
+    LH_TRY(code);
+    LH_TRY(lh_json_parse(arena, text, &document, err));
+    if (lh_str_eq(lh_json_get_string(document, "words"), words)) *ret = lh_json_get_string(document, "sql");
+    return LH_OK;
+}
+
+lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena,
+                           lh_json **ret, lh_error *err) {
+    lh_metastore *metastore = lh_catalog_metastore(ask->catalog);
+    lh_str question = lh_json_get_string(body, "question"), sql = lh_str_trim(lh_json_get_string(body, "sql")), words,
+           id;
+    lh_json *document = lh_json_new_object(arena), *ignored = NULL;
+    if (lh_str_trim(question).len == 0 || question.len > LH_LIMIT_QUESTION_BYTES)
+        return lh_fail(err, LH_INVALID, "'question' must be a text of 1 to %d bytes", LH_LIMIT_QUESTION_BYTES);
+    if (sql.len == 0 || sql.len > EXAMPLE_SQL_BYTES)
+        return lh_fail(err, LH_INVALID, "'sql' must be one query of 1 to %d bytes", EXAMPLE_SQL_BYTES);
+    LH_TRY(example_words(question, arena, &words, &id, err));
+    LH_TRY(ask_run(ask, sql, caller, 1, true, arena, &ignored, err));
+    lh_change change = {.key = example_key(id, arena), .expected = LH_VERSION_ANY};
+    if (lh_metastore_count(metastore, LH_STR(ASK_EXAMPLE_PREFIX)) >= EXAMPLES_MAX)
+        return lh_fail(err, LH_LIMIT, "there are %d verified questions, which is the most", EXAMPLES_MAX);
+    lh_json_set_int(arena, document, "schema_version", 1);
+    lh_json_set_string(arena, document, "id", id);
+    lh_json_set_string(arena, document, "question", question);
+    lh_json_set_string(arena, document, "words", words);
+    lh_json_set_string(arena, document, "sql", sql);
+    lh_json_set_string(arena, document, "created_by", caller->by);
+    lh_json_set_string(arena, document, "created_at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
+    LH_TRY(lh_json_write(arena, document, false, &change.text, err));
+    LH_TRY(lh_metastore_commit(metastore, &change, 1, NULL, err));
+    *ret = example_shown(document, arena);
+    return lh_arena_check(arena, err);
+}
+
+lh_code lh_ask_examples(lh_ask *ask, lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    lh_document_page page = {.more = true};
+    for (lh_str after = LH_STR_NONE; page.more;) {
+        LH_TRY(lh_metastore_list(lh_catalog_metastore(ask->catalog), LH_STR(ASK_EXAMPLE_PREFIX), after, 500, arena,
+                                 &page, err));
+        for (size_t i = 0; i < page.count; i++) {
+            lh_json *document = NULL;
+            LH_TRY(lh_json_parse(arena, page.items[i].text, &document, err));
+            lh_json_append(items, example_shown(document, arena));
+            after = page.items[i].key;
+        }
+        if (page.count == 0) break;
+    }
+    lh_json_set(arena, answer, "items", items);
+    *ret = answer;
+    return lh_arena_check(arena, err);
+}
+
+lh_code lh_ask_example_delete(lh_ask *ask, lh_str id, lh_arena *arena, lh_error *err) {
+    lh_metastore *metastore = lh_catalog_metastore(ask->catalog);
+    lh_str text;
+    lh_change change = {.key = example_key(id, arena)};
+    LH_TRY(lh_metastore_get(metastore, change.key, arena, &text, &change.expected, err));
+    return lh_metastore_commit(metastore, &change, 1, NULL, err);
+}

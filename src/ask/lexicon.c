@@ -1,0 +1,403 @@
+/* Names are phrases: the words of a name, of it without its table's name or a word that says nothing ("log", "id" of a date), of each
+ * synonym. A phrase matches as a whole, in either order around "of"; of names also a part of it, which scores less. Values match as a whole, or by their
+ * first words where no other value begins so. Values hang in chains by the stem of their first word. */
+#include "ask/lexicon.h"
+
+enum { PHRASE_WORDS_MAX = 8, VALUE_WORDS_MAX = 12, BUCKETS = 4096, DESCRIPTION_WORDS_MAX = 64 };
+
+typedef struct phrase {
+    const ask_token *words;
+    size_t count;
+    double weight;
+    bool whole_only; /* a synonym */
+} phrase;
+typedef struct names {
+    phrase *phrases;
+    size_t count;
+    const ask_token *description;
+    size_t description_count;
+} names;
+typedef struct value {
+    struct value *next;
+    const ask_token *words;
+    size_t count;
+    ask_ref ref;
+    uint32_t index;
+} value;
+struct lexicon {
+    const ask_schema *schema;
+    lh_terms *terms;
+    lh_arena *arena;
+    names *tables, **columns;
+    value *buckets[BUCKETS];
+};
+
+static uint32_t lexicon_hash(lh_str word) {
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < word.len; i++) hash = (hash ^ (unsigned char)word.ptr[i]) * 16777619u;
+    return hash % BUCKETS;
+}
+
+/* ---- what there is ---- */
+
+static void names_add(names *into, const ask_token *words, size_t count, double weight, bool whole_only) {
+    if (count == 0) return;
+    into->phrases[into->count++] = (phrase){words, count, weight, whole_only};
+}
+
+static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *synonyms, size_t synonym_count,
+                          lh_str description, const names *table, lh_error *err) {
+    lh_arena *arena = lex->arena;
+    ask_token *words = LH_ARENA_ARRAY(arena, ask_token, PHRASE_WORDS_MAX);
+    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 4);
+    LH_TRY(lh_arena_check(arena, err));
+    size_t count = ask_name_words(lex->terms, name, arena, words, PHRASE_WORDS_MAX), from = 0, to = count;
+    names_add(into, words, count, 1, false);
+    if (!table) { /* call_log: calls */
+        if (count > 1 && ask_in(words[count - 1].word,
+                                "log logs table data list history record records info master dim fact entries entry"))
+            names_add(into, words, count - 1, 0.97, false);
+        if (count > 1 && ask_in(words[0].word, "dim fact tbl stg raw v t"))
+            names_add(into, words + 1, count - 1, 0.97, false);
+    } else {
+        while (to > 1 && ask_in(words[to - 1].word, "on at by is in of for utc ts dt")) to--;
+        while (from + 1 < to && ask_in(words[from].word, "is has was")) from++;
+        if (to < count || from > 0) names_add(into, words + from, to - from, 0.97, false);
+        size_t own = table->count ? table->phrases[0].count : 0;
+        bool prefixed = own > 0 && own < count;
+        for (size_t i = 0; i < own && prefixed; i++)
+            prefixed = lh_str_eq(words[i].stem, table->phrases[0].words[i].stem);
+        if (prefixed && !(count == own + 1 && ask_is(&words[own], "id")))
+            names_add(into, words + own, count - own, 0.95, false);
+    }
+    for (size_t i = 0; i < synonym_count; i++) {
+        ask_token *synonym = NULL;
+        size_t n = 0;
+        LH_TRY(ask_tokens(lex->terms, lh_str_cut_utf8(synonyms[i], 255), arena, &synonym, &n, err));
+        names_add(into, synonym, n < PHRASE_WORDS_MAX ? n : PHRASE_WORDS_MAX, 1, true);
+    }
+    ask_token *said = NULL;
+    LH_TRY(ask_tokens(lex->terms, lh_str_cut_utf8(description, 400), arena, &said, &into->description_count, err));
+    if (into->description_count > DESCRIPTION_WORDS_MAX) into->description_count = DESCRIPTION_WORDS_MAX;
+    into->description = said;
+    return LH_OK;
+}
+
+static lh_code lexicon_add_values(lexicon *lex, int table, int column, lh_error *err) {
+    const ask_column *of = &lex->schema->tables[table].columns[column];
+    for (size_t i = 0; i < of->value_count; i++) {
+        ask_token *words = NULL;
+        size_t count = 0;
+        if (ask_tokens(lex->terms, lh_str_cut_utf8(of->values[i], 200), lex->arena, &words, &count, NULL) != LH_OK)
+            continue;
+        size_t kept = 0;
+        for (size_t k = 0; k < count && kept < VALUE_WORDS_MAX; k++)
+            if (words[k].kind != ASK_STOP) words[kept++] = words[k];
+        value *one = LH_ARENA_NEW(lex->arena, value);
+        LH_TRY(lh_arena_check(lex->arena, err));
+        if (!kept) continue;
+        uint32_t hash = lexicon_hash(words[0].stem);
+        *one = (value){lex->buckets[hash], words, kept, {table, column}, (uint32_t)i};
+        lex->buckets[hash] = one;
+    }
+    return lh_arena_check(lex->arena, err);
+}
+
+lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_terms *terms, lh_arena *arena,
+                    lexicon **ret, lh_error *err) {
+    lexicon *lex = LH_ARENA_NEW(arena, lexicon);
+    names *tables = LH_ARENA_ARRAY(arena, names, schema->table_count + 1),
+          **columns = LH_ARENA_ARRAY(arena, names *, schema->table_count + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    lex->schema = schema;
+    lex->terms = terms;
+    lex->arena = arena;
+    lex->tables = tables;
+    lex->columns = columns;
+    for (size_t t = 0; t < schema->table_count; t++) {
+        const ask_table *table = &schema->tables[t];
+        LH_TRY(names_fill(lex, &tables[t], table->name.name, table->synonyms, synonyms ? table->synonym_count : 0,
+                          synonyms ? table->description : LH_STR_NONE, NULL, err));
+        columns[t] = LH_ARENA_ARRAY(arena, names, table->column_count + 1);
+        LH_TRY(lh_arena_check(arena, err));
+        for (size_t c = 0; c < table->column_count; c++) {
+            const ask_column *column = &table->columns[c];
+            LH_TRY(names_fill(lex, &columns[t][c], column->name, column->synonyms, synonyms ? column->synonym_count : 0,
+                              synonyms ? column->description : LH_STR_NONE, &tables[t], err));
+            if (values) LH_TRY(lexicon_add_values(lex, (int)t, (int)c, err));
+        }
+    }
+    *ret = lex;
+    return LH_OK;
+}
+
+/* ---- one word ---- */
+
+/* What people say for what tables write, where nobody gave synonyms. */
+static bool word_means(lh_str said, lh_str name) {
+    static const char *const pairs[][2] = {{"late delayed", "delay"},
+                                           {"pay wage earn earning compensation paid", "salary"},
+                                           {"paid wage", "pay"},
+                                           {"cost", "price"},
+                                           {"price", "cost"},
+                                           {"customer account", "client"},
+                                           {"client", "customer"},
+                                           {"applicant", "candidate"},
+                                           {"airline", "carrier"},
+                                           {"carrier", "airline"},
+                                           {"telephone mobile", "phone"},
+                                           {"town", "city"},
+                                           {"mail", "email"},
+                                           {"aircraft airplane", "plane"},
+                                           {"maker brand", "manufacturer"},
+                                           {"billed", "bill"},
+                                           {"length", "duration"},
+                                           {"sector", "industry"},
+                                           {"destination", "dest"},
+                                           {"position role", "title"},
+                                           {"quantity", "qty"},
+                                           {"wages", "pay"},
+                                           {"experienced", "experience"},
+                                           {"staff", "employee"},
+                                           {"worker", "employee"},
+                                           {"result", "outcome"},
+                                           {"postcode", "zip"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (lh_str_eq(name, lh_str_from(pairs[i][1])) && ask_in(said, pairs[i][0])) return true;
+    return false;
+}
+
+static double word_score(const ask_token *said, const ask_token *name, bool loose) {
+    if (said->kind == ASK_STOP || said->kind == ASK_QUOTED) return 0;
+    if (lh_str_eq(said->word, name->word)) return 1;
+    if (lh_str_eq(said->one, name->one)) return 0.98;
+    if (said->kind != ASK_WORD) return 0;
+    if (said->stem.len >= 3 && lh_str_eq(said->stem, name->stem)) return 0.9;
+    if (!loose) return 0;
+    if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
+    if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) &&
+        said->one.len >= 6)
+        return 0.75; /* dep for departure */
+    if (said->word.len >= 4 && name->one.len >= said->word.len + 2 && lh_str_starts(name->one, said->word)) return 0.7;
+    return 0;
+}
+
+/* tailnum for "tail number" */
+static bool word_joined(const ask_token *a, const ask_token *b, const ask_token *name) {
+    if (a->kind != ASK_WORD || b->kind != ASK_WORD || a->one.len < 3 || !lh_str_starts(name->one, a->one)) return false;
+    lh_str rest = lh_str_sub(name->one, a->one.len, name->one.len);
+    return rest.len >= 3 && (lh_str_starts(b->one, rest) || lh_str_eq(rest, b->one));
+}
+
+/* ---- phrases ---- */
+
+static bool phrase_filler(const ask_token *token) {
+    return token->kind == ASK_WORD && (ask_is(token, "of") || ask_is(token, "the") || ask_is(token, "a"));
+}
+
+/* All of it from `at` on; words such as "of" between do not count. */
+static double phrase_whole(const phrase *p, const ask_token *tokens, size_t count, size_t at, bool loose,
+                           size_t *ret_words) {
+    double sum = 0;
+    size_t i = at, k = 0;
+    for (; k < p->count && i < count; i++) {
+        double one = word_score(&tokens[i], &p->words[k], loose);
+        if (one <= 0 && i > at && phrase_filler(&tokens[i])) continue;
+        if (one <= 0) break;
+        sum += one;
+        k++;
+    }
+    if (k == p->count) return *ret_words = i - at, p->weight * sum / (double)k;
+    if (p->count == 1 && at + 1 < count && word_joined(&tokens[at], &tokens[at + 1], &p->words[0]))
+        return *ret_words = 2, p->weight * 0.9;
+    /* A B is also "B of A" */
+    if (p->count == 2 && at + 2 < count && ask_is(&tokens[at + 1], "of")) {
+        size_t other = ask_is(&tokens[at + 2], "the") && at + 3 < count ? at + 3 : at + 2;
+        double b = word_score(&tokens[at], &p->words[1], loose), a = word_score(&tokens[other], &p->words[0], loose);
+        if (a > 0 && b > 0) return *ret_words = other + 1 - at, p->weight * (a + b) / 2 * 0.97;
+    }
+    return 0;
+}
+
+/* A part of a name: the words of it that follow one another in the question. The last word says the most. */
+static double phrase_part(const phrase *p, const ask_token *tokens, size_t count, size_t at, size_t *ret_words) {
+    double best = 0;
+    if (p->count < 2) return 0;
+    for (size_t from = 0; from < p->count; from++) {
+        double sum = 0;
+        size_t k = from, i = at;
+        for (; k < p->count && i < count; k++, i++) {
+            double one = word_score(&tokens[i], &p->words[k], true);
+            if (one < 0.8 || (one < 0.9 && tokens[i].word.len < 4) ||
+                ask_in(p->words[k].word, "id on at by is of in for number no"))
+                break;
+            sum += one;
+        }
+        size_t n = k - from;
+        if (n == 0 || n == p->count) continue;
+        double share = (double)n / (double)p->count,
+               score = sum / (double)n * (0.45 + 0.4 * share + (k == p->count ? 0.1 : 0));
+        if (score > best) best = score, *ret_words = i - at;
+    }
+    return best * p->weight;
+}
+
+static double names_match(const names *of, const ask_token *tokens, size_t count, size_t at, bool loose,
+                          size_t *ret_words) {
+    double best = 0;
+    size_t words = 0;
+    for (size_t i = 0; i < of->count; i++) {
+        size_t n = 0;
+        double score = phrase_whole(&of->phrases[i], tokens, count, at, loose, &n);
+        if (score <= 0 && !of->phrases[i].whole_only) score = phrase_part(&of->phrases[i], tokens, count, at, &n);
+        if (score > 0 && (score + 0.5 * (double)n > best + 0.5 * (double)words)) best = score, words = n;
+    }
+    for (size_t i = 0; i < of->description_count && best <= 0; i++) {
+        const ask_token *word = &of->description[i];
+        if (word->word.len >= 5 && word->kind == ASK_WORD && tokens[at].kind == ASK_WORD &&
+            lh_str_eq(word->stem, tokens[at].stem))
+            best = 0.4, words = 1;
+    }
+    *ret_words = words;
+    return best;
+}
+
+size_t lexicon_tables(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                      size_t max) {
+    size_t found = 0;
+    if (tokens[at].kind != ASK_WORD) return 0;
+    for (size_t t = 0; t < lex->schema->table_count && found < max; t++) {
+        size_t words = 0;
+        double score = names_match(&lex->tables[t], tokens, count, at, true, &words);
+        if (score > 0) into[found++] = (lexicon_match){words, score, {(int)t, -1}, 0};
+    }
+    return found;
+}
+
+size_t lexicon_columns(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                       size_t max) {
+    size_t found = 0;
+    if (tokens[at].kind != ASK_WORD) return 0;
+    for (size_t t = 0; t < lex->schema->table_count; t++)
+        for (size_t c = 0; c < lex->schema->tables[t].column_count && found < max; c++) {
+            size_t words = 0;
+            double score = names_match(&lex->columns[t][c], tokens, count, at, true, &words);
+            if (score > 0) into[found++] = (lexicon_match){words, score, {(int)t, (int)c}, 0};
+        }
+    return found;
+}
+
+bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *word) {
+    const names *of = &lex->columns[column.table][column.column];
+    for (size_t i = 0; i < of->count; i++)
+        for (size_t k = 0; k < of->phrases[i].count; k++)
+            if (word_score(word, &of->phrases[i].words[k], true) > 0) return true;
+    return false;
+}
+
+/* ---- values ---- */
+
+/* How many words of the value the question has from `at` on. Short words and those that a sentence has must be written as they are. */
+static size_t value_words(const value *v, lh_str text, const ask_token *tokens, size_t count, size_t at,
+                          double *ret_score) {
+    size_t k = 0, i = at;
+    double sum = 0;
+    for (; k < v->count && i < count; k++, i++) {
+        while (i > at && i < count && tokens[i].kind == ASK_STOP) i++;
+        if (i >= count) break;
+        double one = tokens[i].kind == ASK_QUOTED ? 0 : word_score(&tokens[i], &v->words[k], false);
+        if (one <= 0) break;
+        if (one < 0.95 && tokens[i].word.len < 5) break;
+        sum += one;
+    }
+    if (k) *ret_score = sum / (double)k;
+    if (k == 1 && v->count == 1 && text.len <= 3 && !lh_str_eq(tokens[at].raw, text)) {
+        bool word = ask_in(
+            tokens[at].word,
+            "a i in or me ok hi is as at by do go he if it my no of on so to up us we an be all and are any the for "
+            "how has had who not per "
+            "min max avg sum top out day may one two six ten new old get did was pay can top id mo la pa ma al co de");
+        if (word || tokens[at].word.len < 2) return 0;
+    }
+    *ret_score = k ? *ret_score : 0;
+    return k ? i - at : 0;
+}
+
+/* Texas is TX, in a column of states. */
+static lh_str value_state(const ask_token *a, const ask_token *b, size_t *ret_words) {
+    static const char *const states[][2] = {
+        {"alabama", "AL"},        {"alaska", "AK"},       {"arizona", "AZ"},      {"arkansas", "AR"},
+        {"california", "CA"},     {"colorado", "CO"},     {"connecticut", "CT"},  {"delaware", "DE"},
+        {"florida", "FL"},        {"georgia", "GA"},      {"hawaii", "HI"},       {"idaho", "ID"},
+        {"illinois", "IL"},       {"indiana", "IN"},      {"iowa", "IA"},         {"kansas", "KS"},
+        {"kentucky", "KY"},       {"louisiana", "LA"},    {"maine", "ME"},        {"maryland", "MD"},
+        {"massachusetts", "MA"},  {"michigan", "MI"},     {"minnesota", "MN"},    {"mississippi", "MS"},
+        {"missouri", "MO"},       {"montana", "MT"},      {"nebraska", "NE"},     {"nevada", "NV"},
+        {"new hampshire", "NH"},  {"new jersey", "NJ"},   {"new mexico", "NM"},   {"new york", "NY"},
+        {"north carolina", "NC"}, {"north dakota", "ND"}, {"ohio", "OH"},         {"oklahoma", "OK"},
+        {"oregon", "OR"},         {"pennsylvania", "PA"}, {"rhode island", "RI"}, {"south carolina", "SC"},
+        {"south dakota", "SD"},   {"tennessee", "TN"},    {"texas", "TX"},        {"utah", "UT"},
+        {"vermont", "VT"},        {"virginia", "VA"},     {"washington", "WA"},   {"west virginia", "WV"},
+        {"wisconsin", "WI"},      {"wyoming", "WY"}};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        lh_str rest = lh_str_from(states[i][0]), first = lh_str_split(&rest, ' ');
+        if (!lh_str_eq(a->word, first) || (rest.len && !(b && lh_str_eq(b->word, rest)))) continue;
+        *ret_words = rest.len ? 2 : 1;
+        return lh_str_from(states[i][1]);
+    }
+    return LH_STR_NONE;
+}
+
+static size_t lexicon_states(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                             size_t found, size_t max) {
+    size_t words = 0;
+    lh_str code = value_state(&tokens[at], at + 1 < count ? &tokens[at + 1] : NULL, &words);
+    for (size_t t = 0; code.len && t < lex->schema->table_count; t++)
+        for (size_t c = 0; c < lex->schema->tables[t].column_count && found < max; c++) {
+            const ask_column *column = &lex->schema->tables[t].columns[c];
+            if (lh_str_search(column->name, LH_STR("state")) == SIZE_MAX) continue;
+            for (size_t i = 0; i < column->value_count; i++)
+                if (lh_str_eq(column->values[i], code))
+                    into[found++] = (lexicon_match){words, 0.96, {(int)t, (int)c}, i};
+        }
+    return found;
+}
+
+size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                      size_t max) {
+    size_t found = 0;
+    const ask_token *first = &tokens[at];
+    if (first->kind == ASK_STOP) return 0;
+    if (first->kind == ASK_QUOTED) { /* the whole of it is the value */
+        ask_token *words = NULL;
+        size_t n = 0;
+        if (ask_tokens(lex->terms, first->raw, lex->arena, &words, &n, NULL) != LH_OK || n == 0) return 0;
+        if (words[0].kind == ASK_QUOTED) return 0;
+        size_t inner = lexicon_values(lex, words, n, 0, into, max);
+        for (size_t i = 0; i < inner; i++)
+            if (into[i].words == n) into[found] = into[i], into[found++].words = 1;
+        return found;
+    }
+    for (const value *v = lex->buckets[lexicon_hash(first->stem)]; v && found < max; v = v->next) {
+        double score = 0;
+        const ask_column *column = &lex->schema->tables[v->ref.table].columns[v->ref.column];
+        size_t words = value_words(v, column->values[v->index], tokens, count, at, &score);
+        size_t taken = 0;
+        for (size_t k = 0; k < words; k++) taken += tokens[at + k].kind != ASK_STOP;
+        if (!taken) continue;
+        if (taken < v->count) { /* its first words: "United" for United Air Lines Inc. */
+            if (!first->capital || first->word.len < 4) continue;
+            score *= 0.55 + 0.3 * (double)taken / (double)v->count;
+        }
+        size_t same = found;
+        for (size_t i = 0; i < found && same == found; i++)
+            if (into[i].ref.table == v->ref.table && into[i].ref.column == v->ref.column) same = i;
+        if (same < found) {
+            bool better = (double)words + score > (double)into[same].words + into[same].score;
+            if (better) into[same] = (lexicon_match){words, score, v->ref, v->index};
+            continue;
+        }
+        into[found++] = (lexicon_match){words, score, v->ref, v->index};
+    }
+    return lexicon_states(lex, tokens, count, at, into, found, max);
+}

@@ -1,0 +1,24 @@
+/* The words that a schema knows: names, synonyms, descriptions and values of its tables and columns, found in a question. */
+#ifndef LH_ASK_LEXICON_H
+#define LH_ASK_LEXICON_H
+#include "ask/ask_internal.h"
+
+typedef struct lexicon lexicon; /* arena */
+typedef struct lexicon_match {
+    size_t words; /* of the question */
+    double score; /* 0 to 1 */
+    ask_ref ref;
+    size_t value; /* of the column */
+} lexicon_match;
+LH_MUST_CHECK lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_terms *terms,
+                                  lh_arena *arena, lexicon **ret, lh_error *err);
+/* What begins at that word, each table, column or value at most once, the best of it. Returns how many, at most `max`. */
+size_t lexicon_tables(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                      size_t max);
+size_t lexicon_columns(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                       size_t max);
+size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                      size_t max);
+/* Has one of the words of the column's name, or of its synonyms, that stem? */
+bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *word);
+#endif

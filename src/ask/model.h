@@ -1,0 +1,24 @@
+/* A question to SQL by a model (model.c). */
+#ifndef LH_ASK_MODEL_H
+#define LH_ASK_MODEL_H
+#include "ask/ask_internal.h"
+
+typedef struct ask_model_asks {
+    lh_ask *ask;
+    const ask_schema *schema;
+    const ask_question *question;
+    const lh_ask_caller *caller;
+    lh_str model; /* empty: the task's */
+    bool tokens;
+    int repairs_max;
+    uint64_t rows_max;
+} ask_model_asks;
+typedef struct ask_modelled {
+    lh_str sql; /* empty: what it wrote does not run, `why` */
+    lh_str model, why;
+    lh_json *result;
+    uint64_t repairs;
+} ask_modelled; /* arena */
+/* Errors: the model's, and a statement's that are none of the SQL. */
+LH_MUST_CHECK lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret, lh_error *err);
+#endif

@@ -1,0 +1,938 @@
+/* A question into a plan without a model: its words from left to right, each taken as the longest that it can be: a value of several
+ * words, a time, a word of form (plan_words.c), then the table, column or value that fits the words around it best. What stays is named,
+ * and costs confidence: a plan that passed over a word would answer another question. plan_build.c makes the plan of what was read. */
+#include "ask/plan_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const ask_column *plan_column(const plan_state *p, ask_ref ref) {
+    return &p->schema->tables[ref.table].columns[ref.column];
+}
+bool plan_numeric(const ask_column *column) { return column->type == ASK_NUMBER; }
+bool plan_temporal(const ask_column *column) { return column->type == ASK_DATE || column->type == ASK_TIME; }
+
+void plan_note(plan_state *p, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    lh_str note = lh_str_from(text);
+    for (lh_json_iter it = lh_json_each(p->assumptions); lh_json_next(&it);)
+        if (lh_str_eq(lh_json_str(it.value, LH_STR_NONE), note)) return;
+    lh_json_append(p->assumptions, lh_json_new_string(p->arena, lh_str_sub(note, 0, lh_str_utf8_prefix(note))));
+}
+
+static void plan_unplaced(plan_state *p, lh_str word) {
+    lh_json_append(p->unplaced, lh_json_new_string(p->arena, lh_str_cut_utf8(word, 100)));
+}
+
+ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
+    if (p->plan.filter_count == ASK_FILTERS_MAX) return NULL;
+    ask_filter *f = &p->plan.filters[p->plan.filter_count++];
+    *f = (ask_filter){.column = column, .op = op, .not= p->not, .numerator = p->share && p->after_verb};
+    p->not = p->without = p->with = false;
+    return f;
+}
+
+void plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
+    for (size_t i = 0; i < p->plan.measure_count; i++)
+        if (p->plan.measures[i].fn == fn && p->plan.measures[i].column.table == column.table &&
+            p->plan.measures[i].column.column == column.column)
+            return;
+    if (p->plan.measure_count < ASK_COLUMNS_MAX) p->plan.measures[p->plan.measure_count++] = (ask_measure){fn, column};
+}
+
+void plan_group(plan_state *p, ask_ref column, ask_part part) {
+    for (size_t i = 0; i < p->plan.group_count; i++)
+        if (p->plan.groups[i].part == part && p->plan.groups[i].column.table == column.table &&
+            p->plan.groups[i].column.column == column.column)
+            return;
+    if (p->plan.group_count < ASK_COLUMNS_MAX) p->plan.groups[p->plan.group_count++] = (ask_group){column, part, false};
+}
+
+int plan_distance(const plan_state *p, int from, int to) {
+    if (from < 0 || to < 0) return 9;
+    if (from == to) return 0;
+    int there = ask_path(p->schema, from, to, NULL), back = ask_path(p->schema, to, from, NULL), best = 9;
+    if (there >= 0) best = there;
+    if (back >= 0 && back < best) best = back;
+    for (int t = 0; t < (int)p->schema->table_count && best > 2; t++) {
+        int a = ask_path(p->schema, t, from, NULL), b = ask_path(p->schema, t, to, NULL);
+        if (a > 0 && b > 0 && a + b + 1 < best) best = a + b + 1;
+    }
+    return best;
+}
+
+ask_ref plan_hinted(const plan_state *p, int table, const char *words, bool numbers) {
+    const ask_table *of = &p->schema->tables[table];
+    for (lh_str rest = lh_str_from(words); rest.len;) {
+        lh_str word = lh_str_split(&rest, ' ');
+        for (size_t c = 0; c < of->column_count; c++) {
+            const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
+            if ((!numbers || plan_numeric(&of->columns[c])) && !of->columns[c].key &&
+                lexicon_column_has(p->lex, (ask_ref){table, (int)c}, &one))
+                return (ask_ref){table, (int)c};
+        }
+    }
+    return (ask_ref){table, -1};
+}
+
+/* ---- which of several ---- */
+
+/* How near a table is to what was said so far. */
+static double plan_near(const plan_state *p, int table) {
+    double near = 0;
+    if (p->focus == table) near = 0.35;
+    else if (p->entity == table) near = 0.3;
+    else if (p->main_table == table) near = 0.2;
+    int from = p->focus >= 0 ? p->focus : p->entity >= 0 ? p->entity : p->main_table;
+    if (near <= 0 && from >= 0) {
+        int distance = plan_distance(p, from, table);
+        near = distance == 1 ? 0.1 : distance <= 3 ? 0.05 : -0.2;
+        if (distance >= 9) near = -1; /* nothing joins them */
+    }
+    return near;
+}
+
+/* Do words before or behind the place speak of the column? "flights to JFK", "late on arrival". */
+static double plan_beside(const plan_state *p, ask_ref ref, size_t at, size_t words) {
+    static const char *const ways[][2] = {{"to", "to dest destination target arrival arr"},
+                                          {"from", "from origin source departure dep"},
+                                          {"out", "origin source"},
+                                          {"into", "dest destination"},
+                                          {"leaving", "origin"},
+                                          {"left", "origin"},
+                                          {"departing", "origin"},
+                                          {"departed", "origin"},
+                                          {"arriving", "dest destination"},
+                                          {"arrived", "dest destination"},
+                                          {"landing", "dest destination"},
+                                          {"landed", "dest"}};
+    double score = 0;
+    for (size_t back = 1; back <= 3 && back <= at && at - back < p->count; back++) {
+        const ask_token *t = &p->tokens[at - back];
+        if (t->kind != ASK_WORD) break;
+        for (size_t i = 0; i < sizeof ways / sizeof *ways && back <= 2; i++)
+            for (lh_str rest = lh_str_from(ways[i][1]); ask_is(t, ways[i][0]) && rest.len;) {
+                lh_str hint = lh_str_split(&rest, ' ');
+                const ask_token one = {.kind = ASK_WORD, .raw = hint, .word = hint, .one = hint, .stem = hint};
+                if (lexicon_column_has(p->lex, ref, &one)) return 0.4 / (double)back;
+            }
+        if (!plan_filler(t) && lexicon_column_has(p->lex, ref, t)) score = 0.3;
+    }
+    for (size_t k = 0; k < 3 && at + words + k < p->count; k++) {
+        const ask_token *t = &p->tokens[at + words + k];
+        if (t->kind != ASK_WORD) break;
+        if (!plan_filler(t) && lexicon_column_has(p->lex, ref, t)) score = 0.3;
+    }
+    return score;
+}
+
+typedef struct plan_choice {
+    lexicon_match match;
+    double score;
+    bool there, close; /* close: another one is as good */
+    lexicon_match other;
+} plan_choice;
+
+static void plan_choose(plan_choice *choice, const lexicon_match *match, double score) {
+    if (choice->there && score <= choice->score + 1e-9) {
+        if (score > choice->score - 0.04) choice->close = true, choice->other = *match;
+        return;
+    }
+    choice->close = choice->there && score - choice->score < 0.04;
+    if (choice->close) choice->other = choice->match;
+    choice->match = *match;
+    choice->score = score;
+    choice->there = true;
+}
+
+static plan_choice plan_best_table(const plan_state *p, size_t at) {
+    lexicon_match found[PLAN_MATCHES];
+    plan_choice best = {0};
+    size_t n = lexicon_tables(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
+    for (size_t i = 0; i < n; i++) {
+        const ask_token *last = &p->tokens[at + found[i].words - 1];
+        double score = found[i].score + 0.5 * (double)(found[i].words - 1) + 0.3 * plan_near(p, found[i].ref.table);
+        if (last->plural) score += 0.3;
+        if (p->fn == ASK_COUNT || p->extreme_rows || p->lead_open) score += 0.3;
+        if (found[i].score < 0.5) score -= 0.3;
+        plan_choose(&best, &found[i], score);
+    }
+    return best;
+}
+
+typedef enum { WANT_ANY, WANT_NUMBER } plan_want;
+
+static plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
+    lexicon_match found[PLAN_MATCHES];
+    plan_choice best = {0};
+    size_t n = lexicon_columns(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
+    for (size_t i = 0; i < n; i++) {
+        const ask_column *column = plan_column(p, found[i].ref);
+        double score = found[i].score + 0.5 * (double)(found[i].words - 1) + plan_near(p, found[i].ref.table);
+        if ((want == WANT_NUMBER && !plan_numeric(column)) || plan_near(p, found[i].ref.table) <= -1) continue;
+        bool number = p->fn == ASK_SUM || p->fn == ASK_AVG || p->fn == ASK_MEDIAN;
+        if (number && !plan_numeric(column)) score -= 0.5;
+        if (number && column->key) score -= 0.5;
+        if (found[i].score < 0.95) score += 0.7 * plan_beside(p, found[i].ref, at, found[i].words);
+        if ((p->with || p->without) && !p->tokens[at + found[i].words - 1].plural) score += 0.3;
+        if (p->grouping && plan_numeric(column)) score -= 0.05;
+        plan_choose(&best, &found[i], score);
+    }
+    return best;
+}
+
+static plan_choice plan_best_value(const plan_state *p, size_t at) {
+    lexicon_match found[PLAN_MATCHES];
+    plan_choice best = {0}, after = {0};
+    size_t n = lexicon_values(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
+    for (size_t i = 0; i < n; i++) {
+        size_t next = at + found[i].words;
+        double near = plan_near(p, found[i].ref.table),
+               score = found[i].score + 0.5 * (double)(found[i].words - 1) + near;
+        if (near <= -1) continue;
+        if (next < p->count) { /* open job orders */
+            after = plan_best_table(p, next);
+            if (after.there && after.match.score >= 0.9 && after.match.ref.table == found[i].ref.table) score += 0.5;
+        }
+        if (p->subject >= 0 && at - p->mentioned[p->subject].at <= 5 &&
+            p->mentioned[p->subject].ref.table == found[i].ref.table &&
+            p->mentioned[p->subject].ref.column == found[i].ref.column)
+            score += 0.6;
+        else score += plan_beside(p, found[i].ref, at, found[i].words);
+        if (found[i].score >= 0.95) score += 0.1;
+        if (plan_column(p, found[i].ref)->listed) score -= 0.02;
+        plan_choose(&best, &found[i], score);
+    }
+    return best;
+}
+
+/* ---- what is found ---- */
+
+static void plan_subject(plan_state *p, ask_ref ref, size_t at) {
+    if (p->mentioned_count == ASK_COLUMNS_MAX) return;
+    p->subject = (int)p->mentioned_count;
+    p->mentioned[p->mentioned_count].ref = ref;
+    p->mentioned[p->mentioned_count].at = at;
+    p->mentioned[p->mentioned_count].placed = false;
+    p->mentioned[p->mentioned_count].not = p->not;
+    p->mentioned[p->mentioned_count++].with = p->with && !p->subject_projected;
+}
+
+static void plan_place_subject(plan_state *p) {
+    if (p->subject >= 0) p->mentioned[p->subject].placed = true;
+}
+
+/* A value of the column before it says what that is; a column before a value of another stays. */
+static void plan_place(plan_state *p, ask_ref ref) {
+    for (size_t i = 0; i < p->mentioned_count; i++)
+        if (p->mentioned[i].ref.table == ref.table && p->mentioned[i].ref.column == ref.column)
+            p->mentioned[i].placed = true;
+    p->subject = -1;
+}
+
+static void plan_group_table(plan_state *p, int table, size_t words, size_t at) {
+    plan_choice own = at + words < p->count ? plan_best_column(p, at + words, WANT_ANY) : (plan_choice){0};
+    if (own.there && own.match.score >= 0.9 && own.match.ref.table == table) { /* by client tier */
+        p->focus = table;
+        return;
+    }
+    plan_group(p, (ask_ref){table, -1}, ASK_WHOLE);
+    p->grouping = p->each = false;
+    p->lead_open = false;
+    p->group_end = at + words;
+}
+
+/* A table beside the one that is asked for. */
+static void plan_on_other(plan_state *p, int table) {
+    p->lead_open = false;
+    if (p->entity == table) {
+        p->focus = table;
+        return;
+    }
+    p->focus = table;
+    if (p->not) {
+        ask_filter *f = plan_filter(p, (ask_ref){table, -1}, ASK_EXISTS);
+        if (f) f->not = true;
+        return;
+    }
+    p->with = false;
+    plan_filter(p, (ask_ref){table, -1}, ASK_EXISTS);
+}
+
+static bool plan_names_column(const plan_state *p, size_t at, int table) {
+    plan_choice column = at < p->count ? plan_best_column(p, at, WANT_ANY) : (plan_choice){0};
+    return column.there && column.match.score >= 0.95 && column.match.ref.table == table &&
+           plan_column(p, column.match.ref)->type == ASK_TEXT;
+}
+
+static void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
+    bool plural = p->tokens[at + words - 1].plural;
+    if (p->grouping) {
+        plan_group_table(p, table, words, at);
+        return;
+    }
+    if (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !p->ordering)) {
+        plan_measure(p, p->share ? ASK_SHARE : p->distinct ? ASK_COUNT_DISTINCT : ASK_COUNT, (ask_ref){table, -1});
+        p->fn = -1;
+        p->distinct = false;
+        p->measure_at = at;
+        if (p->entity < 0 && !plan_has(p->entity_column) && !p->entity_part)
+            p->entity = table, p->entity_plural = plural;
+        p->focus = table;
+        p->not = p->without = false;
+        return;
+    }
+    if (p->fn == ASK_AVG && p->lead != LEAD_LIST) { /* average placements per client */
+        size_t next = at + words;
+        if (next < p->count &&
+            (ask_is(&p->tokens[next], "per") || ask_is(&p->tokens[next], "for") || ask_is(&p->tokens[next], "by"))) {
+            p->mean = true;
+            p->fn = -1;
+            plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
+            if (p->entity < 0) p->entity = table;
+            return;
+        }
+    }
+    bool has_entity = p->entity >= 0 || plan_has(p->entity_column) || p->entity_part;
+    if (p->ordering ||
+        (p->extreme && p->extreme_rows && !p->extreme_common && (has_entity || p->plan.group_count || !p->lead_open) &&
+         p->entity != table && !(p->extreme_hints && p->entity < 0))) {
+        plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
+        p->plan.order_measure = (int)p->plan.measure_count - 1;
+        p->order_set = p->plan.ordered = true;
+        if (p->extreme) p->plan.descending = p->extreme > 0;
+        p->ordering = false;
+        p->extreme_rows = false;
+        p->focus = table;
+        return;
+    }
+    if (!has_entity && p->lead_open && plan_names_column(p, at + words, table)) { /* which plane manufacturer */
+        p->focus = table;
+        return;
+    }
+    if (!has_entity) {
+        p->entity = p->focus = table;
+        p->entity_plural = plural;
+        p->lead_open = false;
+        if (p->not) p->not = p->without = false;
+        return;
+    }
+    plan_on_other(p, table);
+}
+
+static void plan_order_column(plan_state *p, ask_ref ref) {
+    const ask_column *column = plan_column(p, ref);
+    p->ordering = false;
+    p->order_set = p->plan.ordered = true;
+    bool own = p->entity == ref.table && !p->plan.group_count;
+    if (p->fn >= 0 || (!own && plan_numeric(column))) {
+        plan_measure(p, p->fn >= 0 && p->fn != ASK_COUNT ? (ask_fn)p->fn : ASK_SUM, ref);
+        p->plan.order_measure = (int)p->plan.measure_count - 1;
+    } else p->plan.order_column = ref;
+    if (p->extreme) p->plan.descending = p->extreme > 0;
+    p->fn = -1;
+}
+
+/* What "average", "how many", … waited for. */
+static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
+    const ask_column *column = plan_column(p, ref);
+    const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
+    ask_fn fn = (ask_fn)p->fn;
+    if (p->mean && fn == ASK_COUNT && plan_numeric(column)) fn = ASK_AVG, p->mean = false;
+    if (fn == ASK_COUNT && !p->distinct && plan_numeric(column) && !column->key && !(column->value_count && 0))
+        fn = ASK_SUM;
+    else if (fn == ASK_COUNT) fn = ASK_COUNT_DISTINCT;
+    else if (fn == ASK_SUM && !plan_numeric(column)) fn = ASK_COUNT;
+    if ((fn == ASK_AVG || fn == ASK_MEDIAN || fn == ASK_SUM) && !plan_numeric(column)) p->penalty += 0.3;
+    if (p->share && fn == ASK_COUNT_DISTINCT) p->penalty += 0.3;
+    if (p->extreme && p->plan.order_measure < 0) { /* the highest average salary */
+        plan_measure(p, fn, ref);
+        p->plan.order_measure = (int)p->plan.measure_count - 1;
+        p->order_set = p->plan.ordered = true;
+        p->plan.descending = p->extreme > 0;
+    } else plan_measure(p, fn, ref);
+    p->focus = ref.table;
+    if (after && ask_in(after->word, "and or")) { /* average dep_delay and arr_delay */
+        plan_choice more = next + 1 < p->count ? plan_best_column(p, next + 1, WANT_NUMBER) : (plan_choice){0};
+        if (more.there && more.match.score > 0.9) return;
+    }
+    p->fn = -1;
+    p->distinct = false;
+}
+
+static void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
+    ask_ref ref = m->ref;
+    const ask_column *column = plan_column(p, ref);
+    size_t next = at + m->words;
+    const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
+    if (p->grouping) {
+        if (plan_temporal(column) && m->score < 0.9) p->date_subject = ref;
+        plan_group(p, ref, ASK_WHOLE);
+        p->grouping = p->each = p->lead_open = false;
+        p->group_end = next;
+        return;
+    }
+    if (p->ordering) {
+        plan_order_column(p, ref);
+        return;
+    }
+    if (p->fn >= 0) {
+        plan_measure_column(p, ref, next);
+        return;
+    }
+    if (p->lead_open && (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
+        !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
+        !(after && ask_is(after, "of") && p->lead == LEAD_WHICH) &&
+        !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
+        (!plan_numeric(column) || p->extreme_common)) {
+        p->entity_column = ref;
+        p->entity_plural = p->tokens[next - 1].plural;
+        p->focus = ref.table;
+        p->lead_open = false;
+        return;
+    }
+    if (p->extreme && !p->order_set && (plan_numeric(column) || plan_temporal(column))) {
+        bool has_entity =
+            p->entity >= 0 || plan_has(p->entity_column) || p->entity_part || p->plan.group_count || p->top;
+        p->lead_open = p->lead_open && p->top;
+        if (!has_entity) {
+            plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
+            return;
+        }
+        plan_subject(p, ref, at);
+        p->mentioned[p->subject].placed = true;
+        p->order_set = p->plan.ordered = true;
+        p->plan.order_column = ref;
+        p->plan.descending = p->extreme > 0;
+        return;
+    }
+    for (size_t i = 0; i < p->plan.filter_count; i++) /* the gold tier */
+        if (p->plan.filters[i].op == ASK_EQ && p->plan.filters[i].column.table == ref.table &&
+            p->plan.filters[i].column.column == ref.column && at &&
+            !ask_in(p->tokens[at - 1].word, "and their the its"))
+            return;
+    if (column->type == ASK_BOOL) {
+        ask_filter *f = plan_filter(p, ref, ASK_IS_TRUE);
+        if (f && f->not) f->op = ASK_IS_FALSE, f->not = false;
+        p->focus = ref.table;
+        return;
+    }
+    if (p->without) {
+        ask_filter *f = plan_filter(p, ref, ASK_IS_NULL);
+        if (f) f->not = false;
+        return;
+    }
+    if (plan_temporal(column)) p->date_subject = ref;
+    plan_subject(p, ref, at);
+    if (p->lead == LEAD_WHICH && p->lead_open) p->lead_open = false;
+}
+
+static void plan_on_value(plan_state *p, const plan_choice *choice) {
+    const lexicon_match *m = &choice->match;
+    const ask_column *column = plan_column(p, m->ref);
+    lh_str text = column->values[m->value];
+    if (p->lead_open && p->grouping) p->grouping = false;
+    p->grouping = false;
+    plan_place(p, m->ref);
+    if (m->score < 0.9) p->penalty += 0.03, plan_note(p, "'%.*s' is what the question means", LH_STR_ARG(text));
+    if (choice->close && (choice->other.ref.table != m->ref.table || choice->other.ref.column != m->ref.column)) {
+        p->penalty += 0.05;
+        plan_note(p, "'%.*s' is taken for a value of '%.*s', not of '%.*s'", LH_STR_ARG(text), LH_STR_ARG(column->name),
+                  LH_STR_ARG(plan_column(p, choice->other.ref)->name));
+    }
+    for (size_t i = p->plan.filter_count; i-- > 0 && !column->listed;) { /* Austin or Boise */
+        ask_filter *f = &p->plan.filters[i];
+        if (f->column.table != m->ref.table || f->column.column != m->ref.column ||
+            (f->op != ASK_EQ && f->op != ASK_IN) || f->value_count == ASK_VALUES_MAX)
+            continue;
+        f->values[f->value_count++] = text;
+        p->or_ = false;
+        return;
+    }
+    ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
+    if (f) f->values[f->value_count++] = text;
+}
+
+/* A text that is no value known: of the column before it. */
+static bool plan_on_text(plan_state *p, lh_str text, bool quoted) {
+    bool near = p->subject >= 0;
+    ask_ref ref = near ? p->mentioned[p->subject].ref : (ask_ref){-1, -1};
+    if (!near || plan_column(p, ref)->type != ASK_TEXT) return false;
+    (void)quoted;
+    plan_place_subject(p);
+    ask_filter *f = plan_filter(p, ref, p->like >= 0 ? (ask_op)p->like : ASK_EQ);
+    if (f) f->values[f->value_count++] = text, f->folded = true;
+    p->like = -1;
+    return true;
+}
+
+/* "CAN000123" is of the column whose keys look so. */
+static bool plan_on_shape(plan_state *p, const ask_token *token) {
+    char shape[64];
+    bool digits = false;
+    if (token->raw.len < 3 || token->raw.len >= sizeof shape) return false;
+    for (size_t i = 0; i < token->raw.len; i++) {
+        char c = token->raw.ptr[i];
+        bool digit = c >= '0' && c <= '9';
+        digits |= digit;
+        shape[i] = digit ? '0' : c;
+    }
+    for (size_t t = 0; digits && t < p->schema->table_count; t++)
+        for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
+            const ask_column *column = &p->schema->tables[t].columns[c];
+            if (!column->shape.len || !lh_str_eq_nocase(column->shape, (lh_str){shape, token->raw.len})) continue;
+            ask_filter *f = plan_filter(p, (ask_ref){(int)t, (int)c}, ASK_EQ);
+            if (f) f->values[f->value_count++] = token->raw, f->folded = !token->upper;
+            plan_place(p, (ask_ref){(int)t, (int)c});
+            return true;
+        }
+    return false;
+}
+
+static void plan_on_when(plan_state *p, const ask_when *when) {
+    ask_ref ref = {p->focus, -1};
+    if (p->subject >= 0 && plan_temporal(plan_column(p, p->mentioned[p->subject].ref)))
+        ref = p->mentioned[p->subject].ref, plan_place_subject(p);
+    else if (plan_has(p->date_subject)) ref = p->date_subject;
+    for (size_t i = 0; i < p->mentioned_count; i++) /* "started" is placed */
+        if (plan_has(ref) && p->mentioned[i].ref.table == ref.table && p->mentioned[i].ref.column == ref.column)
+            p->mentioned[i].placed = true;
+    ask_filter *f = plan_filter(p, ref, ASK_IN_TIME);
+    if (f) f->when = *when;
+    p->has_when = true;
+}
+
+/* ---- comparisons ---- */
+
+static bool plan_unit(const ask_token *t) {
+    return t->kind == ASK_WORD && ask_in(t->one, "year minute hour second day week month mile kilometer km dollar usd "
+                                                 "euro eur percent pound buck foot feet unit mph");
+}
+
+/* "10 minutes" of a column of seconds. */
+static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"second", 1}, {"minute", 60}, {"hour", 3600}, {"day", 86400}, {"week", 604800}};
+    double said = 0, has = 0;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        lh_str word = lh_str_from(units[i].unit);
+        if (lh_str_eq(unit->one, word)) said = units[i].seconds;
+        if (lh_str_search(plan_column(p, ref)->name, word) != SIZE_MAX) has = units[i].seconds;
+    }
+    if (said <= 0 || has <= 0) return;
+    for (int i = 0; i < 2; i++) p->compare.numbers[i] *= said / has;
+}
+
+static void plan_compare_column(plan_state *p, ask_ref ref) {
+    ask_filter *f = plan_filter(p, ref, p->compare.op);
+    if (f) f->numbers[0] = p->compare.numbers[0], f->numbers[1] = p->compare.numbers[1];
+    p->compare.there = false;
+    p->subject = -1;
+}
+
+static void plan_compare_table(plan_state *p, int table) {
+    bool of_groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
+    p->compare.there = false;
+    if (of_groups || table == p->entity) {
+        plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
+        p->plan.has_having = true;
+        p->plan.having_op = p->compare.op;
+        p->plan.having[0] = p->compare.numbers[0];
+        p->plan.having[1] = p->compare.numbers[1];
+        return;
+    }
+    ask_filter *f = plan_filter(p, (ask_ref){table, -1}, ASK_COUNTS);
+    if (!f) return;
+    f->count_op = p->compare.op;
+    f->numbers[0] = p->compare.numbers[0];
+    f->numbers[1] = p->compare.numbers[1];
+    p->focus = table;
+}
+
+/* Neither: the column that the unit or the comparison speaks of, or the only number that there is. */
+static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit) {
+    bool is_unit = unit > 0;
+    int near = p->focus >= 0 ? p->focus : p->entity >= 0 ? p->entity : p->main_table;
+    ask_ref hinted = {-1, -1};
+    if (near >= 0 && p->compare.hints) hinted = plan_hinted(p, near, p->compare.hints, true);
+    if (near >= 0 && is_unit && !plan_has(hinted)) {
+        char words[64];
+        lh_str one = p->tokens[i].one;
+        snprintf(words, sizeof words, "%.*s%s", (int)(one.len < 20 ? one.len : 0), one.ptr,
+                 lh_str_eq(one, LH_STR("mile"))     ? " distance"
+                 : lh_str_eq(one, LH_STR("dollar")) ? " price amount cost salary rate"
+                 : lh_str_eq(one, LH_STR("hour"))   ? " hours"
+                 : lh_str_eq(one, LH_STR("year"))   ? " experience age"
+                 : lh_str_eq(one, LH_STR("mph"))    ? " speed"
+                                                    : "");
+        hinted = plan_hinted(p, near, words, true);
+    }
+    if (near >= 0 && !plan_has(hinted)) { /* the only number that there is */
+        size_t numbers = 0;
+        const ask_table *of = &p->schema->tables[near];
+        for (size_t c = 0; c < of->column_count; c++)
+            if (plan_numeric(&of->columns[c]) && !of->columns[c].key) numbers++, hinted = (ask_ref){near, (int)c};
+        if (numbers != 1) hinted.column = -1;
+        else p->penalty += 0.05, plan_note(p, "the number is of '%.*s'", LH_STR_ARG(plan_column(p, hinted)->name));
+    }
+    if (plan_has(hinted)) {
+        if (is_unit) plan_scale(p, hinted, &p->tokens[at + unit - 1]);
+        plan_compare_column(p, hinted);
+        return unit;
+    }
+    p->compare.there = false;
+    plan_unplaced(p, p->tokens[at - 1].raw);
+    p->penalty += 0.45;
+    return unit;
+}
+
+/* What is more than 5? A column or table behind it, else the column before it. Returns the words that it takes behind. */
+static size_t plan_resolve(plan_state *p, size_t at) {
+    size_t i = at, unit = 0;
+    while (i < p->count && p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "of in a different")) i++;
+    bool is_unit = i < p->count && plan_unit(&p->tokens[i]);
+    if (is_unit) unit = i + 1 - at;
+    int saved = p->fn;
+    p->fn = -1;
+    bool subject = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
+                   !p->mentioned[p->subject].placed;
+    plan_choice column = {0}, table = {0};
+    if (i < p->count) column = plan_best_column(p, i, WANT_NUMBER), table = plan_best_table(p, i);
+    if (is_unit && !(column.there && column.match.words > 1)) {
+        size_t k = i + 1;
+        while (k < p->count && p->tokens[k].kind == ASK_WORD && ask_in(p->tokens[k].word, "of in")) k++;
+        plan_choice later = k < p->count ? plan_best_column(p, k, WANT_NUMBER) : (plan_choice){0};
+        if (later.there && later.match.score >= 0.5) column = later, i = k;
+        else if (subject) column.there = false;
+        table.there = false;
+    }
+    p->fn = saved;
+    plan_choice value = i < p->count ? plan_best_value(p, i) : (plan_choice){0}; /* more than 5 open job orders */
+    size_t behind = i + (value.there ? value.match.words : 0);
+    plan_choice then =
+        value.there && value.match.score >= 0.95 && behind < p->count ? plan_best_table(p, behind) : (plan_choice){0};
+    if (then.there && then.match.score >= 0.9 && !(column.there && column.match.score >= 0.95)) {
+        plan_compare_table(p, then.match.ref.table);
+        plan_on_value(p, &value);
+        return behind + then.match.words - at;
+    }
+    bool take_column = column.there && column.match.score >= 0.5 &&
+                       !(table.there && table.match.score >= 0.9 && table.score > column.score - 0.2);
+    if (take_column && subject && column.match.score < 0.9) take_column = false;
+    if (take_column) {
+        if (column.close) {
+            p->penalty += 0.1;
+            plan_note(p, "'%.*s' is taken for the number, not '%.*s'",
+                      LH_STR_ARG(plan_column(p, column.match.ref)->name),
+                      LH_STR_ARG(plan_column(p, column.other.ref)->name));
+        }
+        if (is_unit) plan_scale(p, column.match.ref, &p->tokens[at + unit - 1]);
+        plan_compare_column(p, column.match.ref);
+        return i + column.match.words - at;
+    }
+    if (table.there && table.match.score >= 0.5 && !(subject && table.match.score < 0.9)) {
+        plan_compare_table(p, table.match.ref.table);
+        return i + table.match.words - at;
+    }
+    if (subject) {
+        plan_place_subject(p);
+        if (is_unit) plan_scale(p, p->mentioned[p->subject].ref, &p->tokens[at + unit - 1]);
+        plan_compare_column(p, p->mentioned[p->subject].ref);
+        return unit;
+    }
+    if (p->plan.measure_count && (p->plan.group_count || plan_has(p->entity_column) || p->entity >= 0) &&
+        p->plan.measures[0].fn != ASK_SHARE && !p->extreme &&
+        (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO)) { /* an average salary above 90,000 */
+        p->plan.has_having = true;
+        p->plan.having_op = p->compare.op;
+        p->plan.having[0] = p->compare.numbers[0];
+        p->plan.having[1] = p->compare.numbers[1];
+        p->compare.there = false;
+        return unit;
+    }
+    return plan_resolve_near(p, at, i, unit);
+}
+
+/* ---- word by word ---- */
+
+static void plan_find_main(plan_state *p) {
+    for (size_t i = 0; i < p->count && p->main_table < 0; i++) {
+        lexicon_match found[PLAN_MATCHES];
+        size_t n = lexicon_tables(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES);
+        double best = 0.85;
+        for (size_t k = 0; k < n; k++)
+            if (found[k].score > best) best = found[k].score, p->main_table = found[k].ref.table;
+    }
+}
+
+/* The table, column or value at a place; how many words it takes. */
+static size_t plan_mention(plan_state *p, size_t at) {
+    plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
+                value = plan_best_value(p, at);
+    size_t behind = at + (table.there ? table.match.words : 0);
+    double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
+           v = value.there ? value.score + 0.1 : 0;
+    if (t > 0 && table.match.score >= 0.95 && column.match.score < table.match.score - 0.04) c -= 0.3;
+    bool first = p->lead_open && (p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && behind < p->count &&
+                 (p->tokens[behind].kind == ASK_STOP || ask_in(p->tokens[behind].word, "of and"));
+    if (first && column.there && column.match.score >= 0.95) c += 0.7; /* list the titles of … */
+    if (value.there && value.match.score < 0.95 && column.there && column.match.score >= 0.95)
+        v -= 0.3; /* openings, not open */
+    if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
+    if (v >= t && v >= c && v > 0) {
+        if (value.match.score < 0.5) return 0;
+        plan_on_value(p, &value);
+        return value.match.words;
+    }
+    if (t >= c && t > 0) {
+        if (table.match.score < 0.9) p->penalty += 0.05;
+        if (table.close) p->penalty += 0.1;
+        plan_on_table(p, table.match.ref.table, table.match.words, at);
+        return table.match.words;
+    }
+    if (c <= 0) return 0;
+    if (column.match.score < 0.5) p->penalty += 0.15;
+    else if (column.match.score < 0.75) p->penalty += 0.05;
+    if (column.close &&
+        (column.other.ref.table != column.match.ref.table || column.other.ref.column != column.match.ref.column) &&
+        column.match.score < 0.95) {
+        p->penalty += 0.08;
+        plan_note(p, "'%.*s' is read as '%.*s', not as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
+                  LH_STR_ARG(plan_column(p, column.match.ref)->name),
+                  LH_STR_ARG(plan_column(p, column.other.ref)->name));
+    }
+    plan_on_column(p, &column.match, at);
+    return column.match.words;
+}
+
+static bool plan_long_value(plan_state *p, size_t at, size_t *ret_words) {
+    plan_choice value = plan_best_value(p, at);
+    if (!value.there || value.match.words < 2 || value.match.score < 0.95) return false;
+    plan_on_value(p, &value);
+    *ret_words = value.match.words;
+    return true;
+}
+
+static bool plan_long_column(const plan_state *p, size_t at) {
+    plan_choice column = plan_best_column(p, at, WANT_ANY);
+    return column.there && column.match.words >= 2 && column.match.score >= 0.9 &&
+           !ask_in(p->tokens[at].word, "number total average count");
+}
+
+static size_t plan_time(plan_state *p, size_t at) {
+    ask_when when;
+    size_t n = ask_when_parse(p->tokens, p->count, at, p->today, &when);
+    const ask_token *t = &p->tokens[at];
+    if (!n) return 0;
+    if (t->kind == ASK_WORD && n == 1 && ask_in(t->word, "second first")) return 0;
+    bool number = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
+                  p->mentioned[p->subject].at + 3 >= at && when.year_only;
+    if (number &&
+        !lexicon_column_has(
+            p->lex, p->mentioned[p->subject].ref,
+            &(ask_token){.kind = ASK_WORD, .word = LH_STR("year"), .one = LH_STR("year"), .stem = LH_STR("year")}))
+        return 0;
+    if (p->grouping) p->grouping = false;
+    plan_on_when(p, &when);
+    return n;
+}
+
+/* "list five candidates …" */
+static bool plan_counted(plan_state *p, size_t at) {
+    static const char *const words[] = {"two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"};
+    const ask_token *t = &p->tokens[at];
+    plan_choice table = plan_best_table(p, at + 1);
+    uint64_t n = 0;
+    if (!table.there || table.match.score < 0.9) return false;
+    if (t->kind == ASK_NUMERAL && t->number >= 1 && t->number <= 10000) n = (uint64_t)t->number;
+    for (size_t i = 0; i < 9 && t->kind == ASK_WORD; i++)
+        if (ask_is(t, words[i])) n = i + 2;
+    if (n) p->top = n;
+    return n > 0;
+}
+
+/* "joined before 2018", where nothing is called so. */
+static bool plan_is_event(const plan_state *p, size_t at) {
+    ask_when when;
+    const ask_token *t = &p->tokens[at];
+    bool verb = t->kind == ASK_WORD && (lh_str_ends(t->word, LH_STR("ed")) || ask_in(t->word, "built born sold begun"));
+    return verb && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when);
+}
+
+/* Does a column that is compared already have the word? "late on arrival" */
+static bool plan_is_said(const plan_state *p, const ask_token *t) {
+    bool said = false;
+    for (size_t i = 0; i < p->plan.filter_count && t->kind == ASK_WORD; i++)
+        said |= plan_has(p->plan.filters[i].column) && p->plan.filters[i].op >= ASK_GT &&
+                p->plan.filters[i].op <= ASK_BETWEEN && lexicon_column_has(p->lex, p->plan.filters[i].column, t);
+    return said;
+}
+
+static size_t plan_step(plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at];
+    size_t n = 0;
+    if (t->kind == ASK_QUOTED || (p->like >= 0 && !plan_filler(t) && t->kind == ASK_WORD)) {
+        if (p->like < 0 || p->subject < 0) {
+            n = plan_mention(p, at);
+            if (n) return p->like = -1, n;
+        }
+        size_t end = at + 1; /* without quotes: up to a comma */
+        while (t->kind != ASK_QUOTED && end < p->count && p->tokens[end].kind == ASK_WORD &&
+               !plan_filler(&p->tokens[end]))
+            end++;
+        const ask_token *last = &p->tokens[end - 1];
+        lh_str text =
+            t->kind == ASK_QUOTED ? t->raw : (lh_str){t->raw.ptr, (size_t)(last->raw.ptr + last->raw.len - t->raw.ptr)};
+        size_t in = end;
+        while (in < p->count && p->tokens[in].kind == ASK_WORD && ask_in(p->tokens[in].word, "in the their its of"))
+            in++;
+        plan_choice named =
+            p->like >= 0 && in > end && in < p->count ? plan_best_column(p, in, WANT_ANY) : (plan_choice){0};
+        if (named.there && named.match.score >= 0.85 &&
+            plan_column(p, named.match.ref)->type == ASK_TEXT) { /* mention "x" in the notes */
+            plan_subject(p, named.match.ref, at);
+            if (plan_on_text(p, text, true)) return in + named.match.words - at;
+        }
+        if (p->like >= 0 && p->subject < 0) { /* the longest text that there is */
+            int near = p->focus >= 0 ? p->focus : p->entity;
+            ask_ref column =
+                near >= 0 ? plan_hinted(p, near, "text description notes note name title subject body comment", false)
+                          : (ask_ref){-1, -1};
+            if (plan_has(column)) plan_subject(p, column, at), p->mentioned[p->subject].placed = true;
+        }
+        if (plan_on_text(p, text, true)) return end - at;
+    }
+    if (plan_long_value(p, at, &n)) return n;
+    if ((n = plan_time(p, at))) return n;
+    if (p->group_end == at && (t->kind == ASK_STOP || ask_is(t, "and")))
+        return p->grouping = ask_is(t, "and"), p->group_end = ask_is(t, "and") ? 0 : at + 1, 1;
+    if (p->lead == LEAD_LIST && p->lead_open && p->entity < 0 && at + 1 < p->count && plan_counted(p, at)) return 1;
+    if (!plan_long_column(p, at) && (n = plan_words(p, at))) {
+        if (p->compare.there && p->compare.at == at + n) n += plan_resolve(p, at + n);
+        return n;
+    }
+    if (t->kind == ASK_WORD && ask_is(t, "lasted")) return 1;
+    if (t->kind == ASK_WORD && plan_on_shape(p, t)) return 1;
+    if ((t->kind == ASK_WORD || t->kind == ASK_QUOTED) && !(plan_filler(t) && t->word.len < 4) &&
+        (n = plan_mention(p, at)))
+        return n;
+    if (plan_filler(t)) return 1;
+    if (plan_is_event(p, at)) return p->penalty += 0.05, 1;
+    if (plan_is_said(p, t)) return 1;
+    if (p->subject >= 0 && t->kind == ASK_WORD && p->mentioned[p->subject].at + 5 >= at &&
+        (t->capital || t->word.ptr[0] <= '9' || lh_str_find(t->word, '@') < t->word.len) &&
+        !plan_column(p, p->mentioned[p->subject].ref)->value_count && plan_on_text(p, t->raw, false))
+        return 1;
+    plan_unplaced(p, t->raw);
+    p->penalty += 0.45;
+    p->lead_open = false;
+    return 1;
+}
+
+static void plan_read(plan_state *p) {
+    plan_find_main(p);
+    for (size_t at = 0; at < p->count;) {
+        size_t n = plan_step(p, at);
+        at += n ? n : 1;
+    }
+}
+
+/* ---- the nearest question ---- */
+
+static lh_code plan_nearest(plan_state *p, ask_planned *ret, lh_error *err) {
+    int table = p->entity >= 0               ? p->entity
+                : p->main_table >= 0         ? p->main_table
+                : plan_has(p->entity_column) ? p->entity_column.table
+                                             : -1;
+    if (table < 0 && p->plan.filter_count && p->plan.filters[0].column.table >= 0)
+        table = p->plan.filters[0].column.table;
+    if (table < 0 && p->schema->table_count) table = 0;
+    if (table < 0) return LH_OK;
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES), question = LH_BUF_INIT(4096);
+    ask_plan plan = {.base = table, .order_measure = -1, .measure_count = 1};
+    plan.measures[0] = (ask_measure){ASK_COUNT, {table, -1}};
+    for (size_t i = 0; i < p->plan.filter_count; i++) {
+        const ask_filter *f = &p->plan.filters[i];
+        if (f->column.table == table && f->column.column >= 0 && f->op == ASK_EQ && f->value_count == 1 && !f->not)
+            plan.filters[plan.filter_count++] = *f;
+    }
+    for (size_t i = 0; i < plan.filter_count; i++) plan.filters[i].numerator = false;
+    lh_buf_printf(&question, "How many %.*s are there", LH_STR_ARG(p->schema->tables[table].shown));
+    for (size_t i = 0; i < plan.filter_count; i++)
+        lh_buf_printf(&question, "%s %.*s '%.*s'", i ? " and" : " with",
+                      LH_STR_ARG(plan_column(p, plan.filters[i].column)->name), LH_STR_ARG(plan.filters[i].values[0]));
+    lh_buf_char(&question, '?');
+    LH_TRY(ask_render(p->schema, &plan, p->arena, &sql, err));
+    LH_TRY(lh_buf_check(&question, err));
+    ret->nearest_sql = lh_arena_dup(p->arena, lh_buf_str(&sql));
+    ret->nearest_question = lh_arena_dup(p->arena, lh_buf_str(&question));
+    return lh_arena_check(p->arena, err);
+}
+
+static void plan_chart(const plan_state *p, ask_planned *ret) {
+    const ask_plan *plan = &p->plan;
+    bool time = plan->group_count == 1 && plan->groups[0].part && plan->groups[0].part != ASK_DAY_OF_WEEK;
+    ret->chart = plan->mean_of_groups || (plan->measure_count == 1 && !plan->group_count && !plan->column_count)
+                     ? LH_STR("number")
+                 : plan->group_count && plan->measure_count ? (time                                ? LH_STR("line")
+                                                               : plan->measures[0].fn == ASK_SHARE ? LH_STR("pie")
+                                                                                                   : LH_STR("bar"))
+                                                            : LH_STR("table");
+}
+
+lh_code ask_plan_question(const ask_schema *schema, const ask_question *question, lh_arena *arena, ask_planned *ret,
+                          lh_error *err) {
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lexicon *lex = NULL;
+    ask_token *tokens = NULL;
+    size_t count = 0;
+    lh_error why = {0};
+    LH_TRY(lh_terms_new(LH_STR("en"), &terms, err));
+    LH_TRY(lexicon_new(schema, !question->no_synonyms, !question->no_values, terms, arena, &lex, err));
+    LH_TRY(ask_tokens(terms, question->text, arena, &tokens, &count, err));
+    plan_state *p = LH_ARENA_NEW(arena, plan_state);
+    LH_TRY(lh_arena_check(arena, err));
+    *p = (plan_state){.schema = schema,
+                      .lex = lex,
+                      .arena = arena,
+                      .tokens = tokens,
+                      .count = count,
+                      .today = question->today,
+                      .unplaced = lh_json_new_array(arena),
+                      .assumptions = lh_json_new_array(arena),
+                      .main_table = -1,
+                      .entity = -1,
+                      .entity_column = {-1, -1},
+                      .focus = -1,
+                      .fn = -1,
+                      .like = -1,
+                      .subject = -1,
+                      .date_subject = {-1, -1}};
+    p->plan.base = -1;
+    p->plan.order_measure = -1;
+    p->plan.order_column = (ask_ref){-1, -1};
+    plan_read(p);
+    LH_TRY(lh_arena_check(arena, err));
+    *ret = (ask_planned){.unplaced = p->unplaced, .assumptions = p->assumptions};
+    lh_code code = plan_build(p, &why);
+    if (code == LH_OK) code = ask_render(schema, &p->plan, arena, &sql, &why);
+    if (code != LH_OK && code != LH_INVALID) return *err = why, code;
+    ret->confidence = 1 - p->penalty < 0 || code != LH_OK ? 0 : 1 - p->penalty;
+    if (code == LH_OK && ret->confidence >= ASK_CONFIDENCE_MIN) {
+        ret->sql = lh_arena_dup(arena, lh_buf_str(&sql));
+        plan_chart(p, ret);
+    } else {
+        ret->reason = lh_json_size(p->unplaced) ? LH_STR("some words could not be placed")
+                      : code != LH_OK           ? lh_arena_dup(arena, lh_str_from(why.message))
+                                                : LH_STR("the question can be read in too many ways");
+        LH_TRY(plan_nearest(p, ret, err));
+    }
+    return lh_arena_check(arena, err);
+}

@@ -1,0 +1,501 @@
+/* The plan of what was read: who is listed or counted, by what, from which table, in which order. The base is the table from whose rows
+ * keys lead to all that is shown, by the fewest steps; so no row is counted twice. */
+#include "ask/plan_internal.h"
+
+static const ask_ref nothing = {-1, -1};
+
+/* ---- what a table is called by ---- */
+
+static ask_ref build_named(const plan_state *p, int table, const char *name) {
+    const ask_table *of = &p->schema->tables[table];
+    for (size_t c = 0; c < of->column_count; c++)
+        if (lh_str_eq_nocase(of->columns[c].name, lh_str_from(name))) return (ask_ref){table, (int)c};
+    return nothing;
+}
+
+static ask_ref build_key(const plan_state *p, int table) {
+    const ask_table *of = &p->schema->tables[table];
+    for (int own = 1; own >= 0; own--) /* an own id before any other key */
+        for (size_t c = 0; c < of->column_count; c++) {
+            bool id = lh_str_ends(of->columns[c].name, LH_STR("id"));
+            if (of->columns[c].key && (!own || id)) return (ask_ref){table, (int)c};
+        }
+    for (size_t k = 0; k < p->schema->key_count; k++)
+        if (p->schema->keys[k].to.table == table) return p->schema->keys[k].to;
+    return nothing;
+}
+
+/* The columns that name a row: its name or title, or first and last name, else its key. *ret_key: the key itself. */
+size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key) {
+    static const char *const names[] = {"name", "full_name", "title", "label", "display_name"};
+    const ask_table *of = &p->schema->tables[table];
+    *ret_key = false;
+    if (max < 2) return 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (plan_has(into[0] = build_named(p, table, names[i]))) return 1;
+    for (size_t c = 0; c < of->column_count; c++) { /* client_name of clients */
+        const ask_token word = {.kind = ASK_WORD,
+                                .raw = LH_STR("name"),
+                                .word = LH_STR("name"),
+                                .one = LH_STR("name"),
+                                .stem = LH_STR("name")};
+        into[0] = (ask_ref){table, (int)c};
+        lh_str stem = lh_str_sub(of->name.name, 0, of->name.name.len > 3 ? of->name.name.len - 2 : of->name.name.len);
+        if (lexicon_column_has(p->lex, into[0], &word) && lh_str_starts(of->columns[c].name, stem)) return 1;
+    }
+    into[0] = build_named(p, table, "first_name");
+    into[1] = build_named(p, table, "last_name");
+    if (plan_has(into[0]) && plan_has(into[1])) return 2;
+    if (plan_has(into[0] = build_key(p, table))) return *ret_key = true, 1;
+    for (size_t c = 0; c < of->column_count; c++)
+        if (of->columns[c].type == ASK_TEXT) return into[0] = (ask_ref){table, (int)c}, 1;
+    into[0] = (ask_ref){table, 0};
+    return of->column_count ? 1 : 0;
+}
+
+/* ---- time ---- */
+
+ask_ref plan_date_of(plan_state *p, int table, const ask_token *event, bool *ret_sure) {
+    static const char *const usual[] = {"date", "created", "time", "start", "open", "sent", "timestamp", "day", "week"};
+    const ask_table *of = &p->schema->tables[table];
+    size_t dates = 0;
+    ask_ref first = nothing;
+    (void)event;
+    for (size_t c = 0; c < of->column_count; c++)
+        if (plan_temporal(&of->columns[c])) {
+            if (!dates++) first = (ask_ref){table, (int)c};
+        }
+    *ret_sure = dates == 1;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual && dates > 1; i++)
+        for (size_t c = 0; c < of->column_count; c++) {
+            lh_str word = lh_str_from(usual[i]);
+            const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
+            ask_ref ref = {table, (int)c};
+            lh_str name = of->columns[c].name;
+            bool end = lh_str_ends(name, LH_STR("end_date")) || lh_str_starts(name, LH_STR("end")) ||
+                       lh_str_starts(name, LH_STR("closed")) || lh_str_starts(name, LH_STR("updated"));
+            if (plan_temporal(&of->columns[c]) && !end && lexicon_column_has(p->lex, ref, &one)) return ref;
+        }
+    return first;
+}
+
+/* The date of rows of the table, or of what they refer to. */
+static ask_ref build_date(plan_state *p, int table) {
+    bool sure = false;
+    ask_ref best = table >= 0 ? plan_date_of(p, table, p->event, &sure) : nothing;
+    int best_steps = 99;
+    for (int t = 0; table >= 0 && !plan_has(best) && t < (int)p->schema->table_count; t++) {
+        int steps = ask_path(p->schema, table, t, NULL);
+        bool ignored;
+        ask_ref there = steps > 0 && steps < best_steps ? plan_date_of(p, t, NULL, &ignored) : nothing;
+        if (plan_has(there)) best_steps = steps, best = there;
+        if (plan_has(there)) table = -2;
+    }
+    if (plan_has(best) && !sure) {
+        p->penalty += 0.05;
+        plan_note(p, "the time is that of '%.*s'", LH_STR_ARG(plan_column(p, best)->name));
+    }
+    return best;
+}
+
+static ask_ref build_number(const plan_state *p, int table, const char *name) {
+    ask_ref ref = table >= 0 ? build_named(p, table, name) : nothing;
+    return plan_has(ref) && plan_numeric(plan_column(p, ref)) ? ref : nothing;
+}
+
+static void build_equal(plan_state *p, ask_ref ref, double number, bool numerator) {
+    ask_filter *f = plan_filter(p, ref, ASK_EQ);
+    if (f) f->numbers[0] = number, f->numerator = numerator;
+}
+
+/* Tables that keep year, month and day apart are asked by those. */
+static bool build_parts(plan_state *p, size_t at, int table) {
+    ask_filter *f = &p->plan.filters[at];
+    const ask_when *when = &f->when;
+    ask_ref year = build_number(p, table, "year"), month = build_number(p, table, "month"),
+            day = build_number(p, table, "day");
+    if (when->kind == ASK_MONTH_OF_YEAR && plan_has(month)) return f->column = month, true;
+    if (when->kind != ASK_RANGE || !plan_has(year)) return false;
+    if (when->whole_years) return f->column = year, true;
+    if (!when->has_from || !when->has_to || !plan_has(month)) return false;
+    int y, m, d, y2, m2, d2;
+    ask_civil(when->from, &y, &m, &d);
+    ask_civil(when->to - 1, &y2, &m2, &d2);
+    if (y != y2) return false;
+    bool one_day = when->to - when->from == 1 && plan_has(day),
+         months = d == 1 && when->to == ask_day(m2 == 12 ? y + 1 : y, m2 % 12 + 1, 1);
+    if (!one_day && !months) return false;
+    bool numerator = f->numerator;
+    *f = (ask_filter){.column = month,
+                      .op = ASK_IN_TIME,
+                      .numerator = numerator,
+                      .not= f->not,
+                      .when = {.kind = ASK_MONTH_OF_YEAR, .first = m, .last = m2}};
+    build_equal(p, year, y, numerator);
+    if (one_day) build_equal(p, day, d, numerator);
+    return true;
+}
+
+static lh_code build_times(plan_state *p, lh_error *err) {
+    int own = p->entity >= 0 ? p->entity : plan_has(p->entity_column) ? p->entity_column.table : p->main_table;
+    for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !plan_has(p->entity_column); i++)
+        own = p->plan.measures[i].column.table;
+    for (size_t i = 0; i < p->plan.filter_count; i++) {
+        ask_filter *f = &p->plan.filters[i];
+        if (f->op != ASK_IN_TIME) continue;
+        int table = f->column.table >= 0 ? f->column.table : own;
+        if (plan_has(f->column)) continue;
+        if (plan_has(p->date_subject) && (p->date_subject.table == table || f->column.table < 0))
+            f->column = p->date_subject;
+        else if (!build_parts(p, i, table)) {
+            f->column = build_date(p, table);
+            if (!plan_has(f->column) && table != own && !build_parts(p, i, own)) f->column = build_date(p, own);
+        }
+        if (!plan_has(p->plan.filters[i].column)) return lh_fail(err, LH_INVALID, "what is asked for has no date");
+        if (p->plan.filters[i].when.kind == ASK_MONTH_OF_YEAR &&
+            !plan_numeric(plan_column(p, p->plan.filters[i].column)))
+            plan_note(p, "the month is that of any year");
+    }
+    for (size_t i = 0; i < p->plan.group_count; i++) {
+        ask_group *g = &p->plan.groups[i];
+        static const char *const parts[] = {"", "year", "quarter", "month", "week", "day", "weekday", "hour"};
+        if (!g->part || plan_has(g->column)) continue;
+        ask_ref number = g->part == ASK_DATE_DAY ? nothing : build_number(p, own, parts[g->part]);
+        if (plan_has(number)) *g = (ask_group){number, ASK_WHOLE, false};
+        else g->column = plan_has(p->date_subject) ? p->date_subject : build_date(p, own);
+        if (!plan_has(g->column)) return lh_fail(err, LH_INVALID, "what is asked for has no date");
+    }
+    return LH_OK;
+}
+
+/* ---- columns that were named and have no place yet ---- */
+
+static void build_mentioned(plan_state *p) {
+    bool rows = !p->plan.measure_count && !p->plan.group_count && !plan_has(p->entity_column);
+    for (size_t i = 0; i < p->mentioned_count; i++) {
+        ask_ref ref = p->mentioned[i].ref;
+        const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
+        if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)))) continue;
+        if (plan_temporal(plan_column(p, ref)) &&
+            (!rows || ref.table != p->entity)) { /* were returned: have a time of it */
+            bool grouped = p->has_when;
+            for (size_t g = 0; g < p->plan.group_count; g++) grouped |= p->plan.groups[g].part != ASK_WHOLE;
+            ask_filter *f = grouped ? NULL : plan_filter(p, ref, ASK_NOT_NULL);
+            if (f && p->mentioned[i].not) f->op = ASK_IS_NULL;
+            continue;
+        }
+        bool some = p->mentioned[i].with && !(before && ask_in(before->word, "their the its and"));
+        if (some && (!rows || (before && ask_in(before->word, "a an any")))) {
+            plan_filter(p, ref, ASK_NOT_NULL);
+            continue;
+        }
+        if (rows) {
+            if (p->plan.column_count < ASK_COLUMNS_MAX) p->plan.columns[p->plan.column_count++] = ref;
+            continue;
+        }
+        if (p->plan.group_count && !p->plan.measure_count && plan_numeric(plan_column(p, ref))) {
+            plan_measure(p, ASK_AVG, ref);
+            p->penalty += 0.1;
+            plan_note(p, "'%.*s' is its average", LH_STR_ARG(plan_column(p, ref)->name));
+            continue;
+        }
+        if (p->plan.measure_count && (plan_has(p->entity_column) || p->plan.group_count) &&
+            plan_numeric(plan_column(p, ref)) && !p->order_set && p->extreme)
+            continue;
+        lh_json_append(p->unplaced, lh_json_new_string(p->arena, p->tokens[p->mentioned[i].at].raw));
+        p->penalty += 0.2;
+    }
+}
+
+/* ---- most, fewest, first, last ---- */
+
+static lh_code build_extreme(plan_state *p, lh_error *err) {
+    int table = p->entity >= 0 ? p->entity : plan_has(p->entity_column) ? p->entity_column.table : p->main_table;
+    if (!p->extreme || p->order_set) return LH_OK;
+    for (size_t i = 0; i < p->plan.measure_count; i++) /* the highest of what is counted */
+        if ((p->plan.group_count || plan_has(p->entity_column) || p->entity_part || p->entity >= 0) &&
+            (p->plan.measures[i].fn != ASK_MAX && p->plan.measures[i].fn != ASK_MIN)) {
+            p->plan.ordered = p->order_set = true;
+            p->plan.order_measure = 0;
+            p->plan.descending = p->extreme > 0;
+            return LH_OK;
+        }
+    if (p->plan.measure_count) return LH_OK;
+    p->plan.descending = p->extreme > 0;
+    bool groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
+    if (p->extreme_common || (p->extreme_hints && p->extreme_hints[0] == '#') ||
+        (p->extreme_rows && groups && !p->mentioned_count)) {
+        if (p->entity >= 0 && !groups && !p->extreme_common) {
+            int child = -1;
+            for (size_t k = 0; k < p->schema->key_count && child < 0; k++)
+                if (p->schema->keys[k].to.table == p->entity) child = p->schema->keys[k].from.table;
+            if (child < 0) return lh_fail(err, LH_INVALID, "nothing says what the most is of");
+            table = child;
+            p->penalty += 0.1;
+        }
+        plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
+        p->plan.ordered = p->order_set = true;
+        p->plan.order_measure = (int)p->plan.measure_count - 1;
+        return LH_OK;
+    }
+    ask_ref by = nothing;
+    if (p->extreme_hints && table >= 0 && ask_in(p->extreme_word, "oldest youngest Oldest Youngest") &&
+        plan_has(by = plan_hinted(p, table, "age", true)))
+        p->plan.descending = p->extreme < 0;
+    if (!plan_has(by) && p->extreme_hints && p->extreme_hints[0] == '@')
+        by = plan_has(p->date_subject) ? p->date_subject : build_date(p, table);
+    if (!plan_has(by) && p->extreme_hints && table >= 0)
+        by = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
+    for (size_t i = 0; i < p->mentioned_count && !plan_has(by); i++)
+        if (!p->mentioned[i].placed && plan_numeric(plan_column(p, p->mentioned[i].ref)))
+            by = p->mentioned[i].ref, p->mentioned[i].placed = true;
+    if (!plan_has(by)) {
+        if (p->top && !p->extreme_hints) return lh_fail(err, LH_INVALID, "nothing says what the top is by");
+        lh_json_append(p->unplaced, lh_json_new_string(p->arena, p->extreme_word));
+        p->penalty += 0.45;
+        return LH_OK;
+    }
+    if (p->lead == LEAD_WHEN || (p->entity < 0 && !groups))
+        return plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, by), LH_OK;
+    p->plan.ordered = p->order_set = true;
+    p->plan.order_column = by;
+    return LH_OK;
+}
+
+/* A list of rows goes by a column of theirs, groups by a measure of it. */
+static void build_order(plan_state *p) {
+    ask_ref by = p->plan.order_column;
+    if (!p->plan.ordered || !plan_has(by) || p->plan.order_measure >= 0) return;
+    bool groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
+    bool own = p->entity < 0 || ask_path(p->schema, p->entity, by.table, NULL) >= 0;
+    if (!groups && own) return;
+    bool sum = p->extreme_rows && plan_numeric(plan_column(p, by));
+    plan_measure(p, sum ? ASK_SUM : p->plan.descending ? ASK_MAX : ASK_MIN, by);
+    p->plan.order_measure = (int)p->plan.measure_count - 1;
+    p->plan.order_column = nothing;
+}
+
+/* ---- who ---- */
+
+/* The column of people: of few texts, and called by what they do (recruiter, librarian, agent). */
+static ask_ref build_who(const plan_state *p, int table) {
+    static const char *const ends[] = {"er", "or", "ian", "ist", "ant", "ent", "_by", "rep", "name"};
+    const ask_table *of = &p->schema->tables[table];
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        for (size_t c = 0; c < of->column_count; c++) {
+            lh_str name = of->columns[c].name;
+            bool thing =
+                ask_in(name, "number order tier carrier center department parent color amount percent comment gender");
+            if (of->columns[c].type == ASK_TEXT && !of->columns[c].key && !thing &&
+                lh_str_ends(name, lh_str_from(ends[i])))
+                return (ask_ref){table, (int)c};
+        }
+    return nothing;
+}
+
+static lh_code build_entity(plan_state *p, lh_error *err) {
+    bool any = p->entity >= 0 || plan_has(p->entity_column);
+    if (p->lead == LEAD_WHO && !any && p->plan.measure_count) { /* who made the most calls: who stands in their rows */
+        ask_ref who = build_who(p, p->plan.measures[0].column.table);
+        if (!plan_has(who)) return lh_fail(err, LH_INVALID, "nothing says who that is");
+        if (plan_has(who))
+            p->entity_column = who, p->penalty += 0.05,
+            plan_note(p, "who: '%.*s'", LH_STR_ARG(plan_column(p, who)->name));
+    }
+    if (any || p->plan.measure_count) return LH_OK;
+    for (size_t i = 0; i < p->mentioned_count && p->entity < 0; i++) p->entity = p->mentioned[i].ref.table;
+    for (size_t i = 0; i < p->plan.filter_count && p->entity < 0; i++) p->entity = p->plan.filters[i].column.table;
+    for (size_t i = 0; i < p->plan.group_count && p->entity < 0; i++) p->entity = p->plan.groups[i].column.table;
+    if (p->entity < 0) p->entity = p->main_table;
+    return p->entity >= 0 || p->plan.group_count
+               ? LH_OK
+               : lh_fail(err, LH_INVALID, "the question names no table, column or value that you may see");
+}
+
+static void build_count(plan_state *p) {
+    if (p->fn < 0) return;
+    if (p->fn == ASK_COUNT || p->share) {
+        int table = p->entity >= 0 ? p->entity : p->main_table;
+        for (size_t i = 0; i < p->plan.filter_count && table < 0; i++) table = p->plan.filters[i].column.table;
+        if (table >= 0) {
+            plan_measure(p, p->share ? ASK_SHARE : ASK_COUNT, (ask_ref){table, -1});
+            if (p->entity < 0 && !plan_has(p->entity_column)) p->entity = table;
+        }
+    } else {
+        for (size_t i = 0; i < p->mentioned_count; i++)
+            if (!p->mentioned[i].placed && plan_numeric(plan_column(p, p->mentioned[i].ref))) {
+                p->mentioned[i].placed = true;
+                plan_measure(p, (ask_fn)p->fn, p->mentioned[i].ref);
+                p->fn = -1;
+                return;
+            }
+        if (!p->plan.measure_count) p->penalty += 0.45;
+    }
+    p->fn = -1;
+}
+
+/* A table as a group is its label, and its key. */
+static void build_groups(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    bool other = false;
+    for (size_t i = 0; i < plan->measure_count; i++)
+        other |= plan->measures[i].column.table != p->entity ||
+                 (plan->order_measure >= 0 && plan->measures[i].column.column >= 0);
+    if (plan_has(p->entity_column)) plan_group(p, p->entity_column, ASK_WHOLE);
+    if (p->entity_part) plan_group(p, nothing, p->entity_part);
+    else if (p->entity >= 0 && plan->measure_count && other && !plan->group_count &&
+             (plan->ordered || plan->has_having || p->lead == LEAD_LIST || p->lead == LEAD_WHICH ||
+              p->lead == LEAD_WHO) &&
+             !(plan->measures[0].column.table == p->entity && p->measure_at))
+        plan_group(p, (ask_ref){p->entity, -1}, ASK_WHOLE);
+    if (plan->group_count && !plan->measure_count &&
+        !(plan_has(p->entity_column) && plan->group_count == 1 && !plan->has_having)) {
+        int table = p->entity >= 0 ? p->entity : plan->groups[0].column.table;
+        if (table >= 0) plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
+    }
+    ask_group groups[ASK_COLUMNS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < plan->group_count; i++) {
+        ask_group g = plan->groups[i];
+        if (g.part || plan_has(g.column)) {
+            if (count < ASK_COLUMNS_MAX) groups[count++] = g;
+            continue;
+        }
+        ask_ref label[2], key = build_key(p, g.column.table);
+        bool is_key = false;
+        size_t n = plan_label(p, g.column.table, label, 2, &is_key);
+        for (size_t k = 0; k < n && count < ASK_COLUMNS_MAX; k++)
+            groups[count++] = (ask_group){label[k], ASK_WHOLE, false};
+        if (!is_key && plan_has(key) && count < ASK_COLUMNS_MAX) groups[count++] = (ask_group){key, ASK_WHOLE, true};
+    }
+    memcpy(plan->groups, groups, sizeof groups);
+    plan->group_count = count;
+}
+
+static void build_list(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    if (plan->measure_count) return;
+    if (plan_has(p->entity_column) && plan->group_count == 1) { /* which verticals are there */
+        plan->columns[0] = p->entity_column;
+        plan->column_count = 1;
+        plan->group_count = 0;
+        plan->distinct = true;
+        if (!plan->ordered) plan->ordered = true, plan->order_column = p->entity_column, plan->descending = false;
+        return;
+    }
+    ask_ref label[2], key = build_key(p, p->entity);
+    bool is_key = false, asked = plan->column_count > 0, own = false;
+    size_t n = plan_label(p, p->entity, label, 2, &is_key);
+    for (size_t i = 0; i < plan->column_count; i++) own |= plan->columns[i].table == p->entity;
+    plan->distinct = asked && p->distinct;
+    if (asked && p->lead != LEAD_LIST && own) return; /* what is the email of … */
+    ask_ref shown[ASK_COLUMNS_MAX];
+    size_t count = 0;
+    if (!asked || !own) {
+        if (!is_key && plan_has(key)) shown[count++] = key;
+        for (size_t i = 0; i < n; i++) shown[count++] = label[i];
+    }
+    for (size_t i = 0; i < plan->column_count && count < ASK_COLUMNS_MAX; i++) shown[count++] = plan->columns[i];
+    bool ordered = plan->ordered && plan_has(plan->order_column);
+    for (size_t i = 0; i < count && ordered; i++)
+        ordered = !(shown[i].table == plan->order_column.table && shown[i].column == plan->order_column.column);
+    if (ordered && count < ASK_COLUMNS_MAX) shown[count++] = plan->order_column;
+    memcpy(plan->columns, shown, sizeof shown);
+    plan->column_count = count;
+}
+
+/* ---- the base ---- */
+
+static int build_cost(const plan_state *p, int base) {
+    const ask_plan *plan = &p->plan;
+    int cost = 0;
+    for (size_t i = 0; i < plan->group_count; i++) {
+        int steps = ask_path(p->schema, base, plan->groups[i].column.table, NULL);
+        if (steps < 0) return -1;
+        cost += steps;
+    }
+    for (size_t i = 0; i < plan->column_count; i++) {
+        int steps = ask_path(p->schema, base, plan->columns[i].table, NULL);
+        if (steps < 0) return -1;
+        cost += steps;
+    }
+    for (size_t i = 0; i < plan->measure_count; i++) {
+        const ask_measure *m = &plan->measures[i];
+        int steps = ask_path(p->schema, base, m->column.table, NULL);
+        if (steps < 0) return -1;
+        if (steps && m->column.column < 0 && !plan_has(build_key(p, m->column.table))) return -1;
+        cost += steps ? steps + 6 : 0;
+    }
+    if (plan->ordered && plan->order_measure < 0 && plan_has(plan->order_column)) {
+        int steps = ask_path(p->schema, base, plan->order_column.table, NULL);
+        if (steps < 0) return -1;
+        cost += steps;
+    }
+    for (size_t i = 0; i < plan->filter_count; i++) { /* asked by EXISTS where no key leads there */
+        int table = plan->filters[i].column.table, steps = ask_path(p->schema, base, table, NULL);
+        if (steps >= 0 || plan->filters[i].op == ASK_EXISTS || plan->filters[i].op == ASK_COUNTS)
+            cost += steps > 0 ? steps : 0;
+        else cost += plan_distance(p, base, table) < 9 ? 3 : 50;
+    }
+    bool rows = !plan->measure_count && plan->column_count && p->entity >= 0;
+    if (rows && base != p->entity) return plan->distinct ? cost + 1 : -1; /* each row of the entity once */
+    return 4 * cost + (base == p->entity ? 0 : 1);
+}
+
+static lh_code build_base(plan_state *p, lh_error *err) {
+    ask_plan *plan = &p->plan;
+    int best = -1;
+    for (int t = 0; t < (int)p->schema->table_count; t++) {
+        int cost = build_cost(p, t);
+        if (cost >= 0 && (plan->base < 0 || cost < best)) best = cost, plan->base = t;
+    }
+    if (plan->base < 0) return lh_fail(err, LH_INVALID, "no keys join what the question names");
+    for (size_t i = 0; i < plan->measure_count; i++) {
+        ask_measure *m = &plan->measures[i];
+        if (plan_has(m->column)) continue;
+        if (m->column.table == plan->base) {
+            if (m->fn == ASK_COUNT_DISTINCT) m->fn = ASK_COUNT;
+        } else if (m->fn == ASK_COUNT || m->fn == ASK_COUNT_DISTINCT)
+            *m = (ask_measure){ASK_COUNT_DISTINCT, build_key(p, m->column.table)};
+        else return lh_fail(err, LH_INVALID, "no keys join what the question names");
+    }
+    for (size_t i = 0; i < plan->filter_count; i++)
+        if (plan_distance(p, plan->base, plan->filters[i].column.table) >= 9)
+            return lh_fail(err, LH_INVALID, "no keys join what the question names");
+    return LH_OK;
+}
+
+lh_code plan_build(plan_state *p, lh_error *err) {
+    ask_plan *plan = &p->plan;
+    if (p->schema->table_count == 0) return lh_fail(err, LH_INVALID, "there is no table that you may see");
+    if (p->lead == LEAD_WHEN && !p->extreme) {
+        ask_ref date =
+            plan_has(p->date_subject) ? p->date_subject : build_date(p, p->entity >= 0 ? p->entity : p->main_table);
+        if (plan_has(date) && p->mentioned_count == 0 && plan->column_count < ASK_COLUMNS_MAX)
+            plan->columns[plan->column_count++] = date;
+    }
+    build_count(p);
+    LH_TRY(build_entity(p, err));
+    LH_TRY(build_extreme(p, err));
+    if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
+    build_order(p);
+    LH_TRY(build_entity(p, err));
+    build_mentioned(p);
+    if (p->share)
+        for (size_t i = 0; i < plan->measure_count; i++)
+            if (plan->measures[i].fn == ASK_COUNT) plan->measures[i].fn = ASK_SHARE;
+    bool numerators = false;
+    for (size_t i = 0; i < plan->filter_count; i++) numerators |= plan->filters[i].numerator;
+    for (size_t i = 0; i < plan->filter_count && p->share && !numerators && !plan->group_count; i++)
+        plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
+    build_groups(p);
+    LH_TRY(build_times(p, err));
+    build_list(p);
+    plan->mean_of_groups = p->mean && plan->group_count > 0;
+    if (p->extreme && p->order_set && plan->ordered && !plan->limit && (plan->group_count || plan->column_count))
+        plan->limit = p->top ? p->top : p->entity_plural || (p->each && !p->lead_open) ? 10 : 1;
+    if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
+    if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
+    if (p->compare.there) p->penalty += 0.45;
+    return build_base(p, err);
+}

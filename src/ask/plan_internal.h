@@ -1,0 +1,86 @@
+/* What reading a question (plan.c), its words of form (plan_words.c) and its end (plan_build.c) share. */
+#ifndef LH_ASK_PLAN_INTERNAL_H
+#define LH_ASK_PLAN_INTERNAL_H
+#include "ask/lexicon.h"
+
+enum { PLAN_MATCHES = 64, PLAN_NOTES_BYTES = 4096 };
+typedef enum plan_lead { LEAD_NONE, LEAD_LIST, LEAD_WHICH, LEAD_WHO, LEAD_WHEN, LEAD_EXISTS } plan_lead;
+typedef struct plan_compare { /* "more than 5", waiting for what is compared */
+    bool there;
+    ask_op op;
+    double numbers[2];
+    size_t at; /* where it ended */
+    bool money;
+    const char *hints; /* columns that its word speaks of: "older" */
+} plan_compare;
+typedef struct plan_state {
+    const ask_schema *schema;
+    const lexicon *lex;
+    lh_arena *arena;
+    const ask_token *tokens;
+    size_t count;
+    int64_t today;
+    ask_plan plan;
+    double penalty;
+    lh_json *unplaced, *assumptions;
+
+    plan_lead lead;
+    bool lead_open; /* what follows is what is listed */
+    int main_table; /* the first table that the question names; -1 */
+    int entity;     /* whose rows are counted or listed; -1 */
+    ask_ref entity_column;
+    ask_part entity_part;
+    bool entity_plural;
+    int focus; /* the table that words next to it are about; -1 */
+
+    int fn; /* an ask_fn that waits for what it is of; -1 */
+    bool distinct, mean;
+    size_t measure_at;
+    int extreme; /* 1 most, -1 fewest; 0 */
+    bool extreme_rows, extreme_common;
+    const char *extreme_hints; /* columns that the word itself speaks of */
+    lh_str extreme_word;
+    uint64_t top; /* "top 5" */
+    bool grouping, ordering, order_set, each;
+    size_t group_end; /* where the last group ended: "and" goes on */
+    bool not, without, with;
+    bool sorted; /* "highest first" */
+    bool or_;    /* "or" stands before */
+    int like;    /* an ask_op that waits for a text; -1 */
+    plan_compare compare;
+    struct {
+        ask_ref ref;
+        size_t at;
+        bool placed, with, not;
+    } mentioned[ASK_COLUMNS_MAX]; /* columns, in their order */
+    size_t mentioned_count;
+    int subject; /* of them: the last, which what follows may be about; -1 */
+    bool subject_projected;
+    ask_ref date_subject;
+    bool share, after_verb;
+    const ask_token *event; /* a verb that may be of a date: "opened" */
+    bool has_when;
+} plan_state;
+
+static inline bool plan_has(ask_ref ref) { return ref.column >= 0; }
+const ask_column *plan_column(const plan_state *p, ask_ref ref);
+void plan_note(plan_state *p, const char *format, ...) LH_PRINTF(2, 3); /* an assumption */
+ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op);      /* NULL: too many */
+void plan_measure(plan_state *p, ask_fn fn, ask_ref column);
+void plan_group(plan_state *p, ask_ref column, ask_part part);
+int plan_distance(const plan_state *p, int from, int to); /* keys between two tables; large: none */
+/* The column of the table whose name has one of the words; column -1: none. */
+ask_ref plan_hinted(const plan_state *p, int table, const char *words, bool numbers);
+ask_ref plan_date_of(plan_state *p, int table, const ask_token *event, bool *ret_sure);
+bool plan_numeric(const ask_column *column);
+bool plan_temporal(const ask_column *column);
+
+/* Words of form: how many of them begin at `at`; 0: none. */
+size_t plan_words(plan_state *p, size_t at);
+/* Words that mean nothing here. */
+bool plan_filler(const ask_token *token);
+
+/* After the last word. Errors: INVALID, with what is missing. */
+LH_MUST_CHECK lh_code plan_build(plan_state *p, lh_error *err);
+size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key);
+#endif

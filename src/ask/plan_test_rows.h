@@ -1,0 +1,145 @@
+{"How many readers are there?", "SELECT count(*) AS \"readers\" FROM \"readers\""},
+    {"How many members are active?", "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"status\" = 'active'"},
+    {"how many readers live in Oslo", "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"city\" = 'Oslo'"},
+    {"How many active readers live in New Town or Bergen?",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"status\" = 'active' AND \"city\" IN ('New Town', "
+     "'Bergen')"},
+    {"How many readers are not suspended?",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"status\" <> 'suspended'"},
+    {"Number of books by genre",
+     "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
+    {"What is the average number of pages?", "SELECT avg(\"pages\") AS \"average_pages\" FROM \"books\""},
+    {"average price per genre",
+     "SELECT \"genre\", avg(\"price\") AS \"average_price\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
+    {"What is the total of fines of readers in Bergen?",
+     "SELECT sum(\"fines\") AS \"total_fines\" FROM \"readers\" WHERE \"city\" = 'Bergen'"},
+    {"What is the highest price?", "SELECT max(\"price\") AS \"highest_price\" FROM \"books\""},
+    {"What is the lowest price of a crime book?",
+     "SELECT min(\"price\") AS \"lowest_price\" FROM \"books\" WHERE \"genre\" = 'crime'"},
+    {"median age of readers", "SELECT median(\"age\") AS \"median_age\" FROM \"readers\""},
+    {"Which book has the most pages?",
+     "SELECT \"book_id\", \"title\", \"pages\" FROM \"books\" ORDER BY \"pages\" DESC NULLS LAST LIMIT 1"},
+    {"Top 5 readers by fines", "SELECT \"reader_id\", \"first_name\", \"last_name\", \"fines\" FROM \"readers\" ORDER "
+                               "BY \"fines\" DESC NULLS LAST LIMIT 5"},
+    {"Which genre has the most books?", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\" "
+                                        "ORDER BY count(*) DESC NULLS LAST, \"genre\" LIMIT 1"},
+    {"Which author has written the most books?",
+     "SELECT \"authors\".\"name\", count(*) AS \"books\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = "
+     "\"authors\".\"author_id\" GROUP "
+     "BY \"authors\".\"name\", \"authors\".\"author_id\" ORDER BY count(*) DESC NULLS LAST, \"authors\".\"name\", "
+     "\"authors\".\"author_id\" LIMIT 1"},
+    {"Which authors have no books?", "SELECT \"authors\".\"author_id\", \"authors\".\"name\" FROM \"authors\" WHERE "
+                                     "NOT EXISTS (SELECT 1 FROM \"books\" WHERE \"books\".\"author_id\" = "
+                                     "\"authors\".\"author_id\")"},
+    {"Which readers have more than 5 loans?",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "(SELECT count(*) FROM \"loan_log\" "
+     "WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\") > 5"},
+    {"Which genres have more than 20 books?", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY "
+                                              "\"genre\" HAVING count(*) > 20 ORDER BY \"genre\""},
+    {"How many loans were renewed?", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"renewed\""},
+    {"How many loans were not renewed in 2025?",
+     "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE NOT \"renewed\" AND \"loaned_at\" >= DATE '2025-01-01' "
+     "AND \"loaned_at\" < DATE '2026-01-01'"},
+    {"How many loans were returned in March 2026?",
+     "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"returned_at\" >= DATE '2026-03-01' AND \"returned_at\" "
+     "< DATE '2026-04-01'"},
+    {"loans per month in 2025", "SELECT date_trunc('month', \"loaned_at\")::DATE AS \"month\", count(*) AS "
+                                "\"loan_log\" FROM \"loan_log\" WHERE \"loaned_at\" >= DATE '2025-01-01' AND "
+                                "\"loaned_at\" < DATE '2026-01-01' GROUP BY date_trunc('month', \"loaned_at\")::DATE "
+                                "ORDER BY date_trunc('month', \"loaned_at\")::DATE"},
+    {"How many loans did each librarian make?",
+     "SELECT \"librarian\", count(*) AS \"loan_log\" FROM \"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
+    {"Who made the most loans?", "SELECT \"librarian\", count(*) AS \"loan_log\" FROM \"loan_log\" GROUP BY "
+                                 "\"librarian\" ORDER BY count(*) DESC NULLS LAST, \"librarian\" LIMIT 1"},
+    {"How many books by Tove Jansson were loaned?",
+     "SELECT count(*) AS \"books\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = "
+     "\"authors\".\"author_id\" WHERE "
+     "\"authors\".\"name\" = 'Tove Jansson' AND EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"book_id\" = "
+     "\"books\".\"book_id\" AND \"loan_log\".\"loaned_at\" IS NOT NULL)"},
+    {"How many loans of books by Tove Jansson were there?",
+     "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = "
+     "\"books\".\"book_id\" JOIN "
+     "\"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\" WHERE \"authors\".\"name\" = 'Tove Jansson'"},
+    {"What percentage of readers are active?", "SELECT round(100.0 * count(*) FILTER (WHERE \"status\" = 'active') / "
+                                               "count(*), 2) AS \"percent\" FROM \"readers\""},
+    {"share of loans that were renewed",
+     "SELECT round(100.0 * count(*) FILTER (WHERE \"renewed\") / count(*), 2) AS \"percent\" FROM \"loan_log\""},
+    {"How many readers are older than 60?", "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"age\" > 60"},
+    {"List readers with fines over 100",
+     "SELECT \"reader_id\", \"first_name\", \"last_name\" FROM \"readers\" WHERE \"fines\" > 100"},
+    {"How many books have between 100 and 200 pages?",
+     "SELECT count(*) AS \"books\" FROM \"books\" WHERE \"pages\" BETWEEN 100 AND 200"},
+    {"How many books have at least 300 pages", "SELECT count(*) AS \"books\" FROM \"books\" WHERE \"pages\" >= 300"},
+    {"How many readers have no email?", "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"email\" IS NULL"},
+    {"How many readers have an email?", "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"email\" IS NOT NULL"},
+    {"How many readers have never borrowed a book?", ""},
+    {"How many readers have no loans?",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE NOT EXISTS (SELECT 1 FROM \"loan_log\" WHERE "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")"},
+    {"How many different cities do readers live in?",
+     "SELECT count(DISTINCT \"city\") AS \"different_city\" FROM \"readers\""},
+    {"Which cities do our readers live in?", "SELECT DISTINCT \"city\" FROM \"readers\" ORDER BY \"city\" NULLS LAST"},
+    {"list the titles and prices of poetry books",
+     "SELECT \"title\", \"price\" FROM \"books\" WHERE \"genre\" = 'poetry'"},
+    {"What is the email of reader RDR0042?", "SELECT \"email\" FROM \"readers\" WHERE \"reader_id\" = 'RDR0042'"},
+    {"How many loans does reader RDR0042 have?", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" JOIN \"readers\" "
+                                                 "ON \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" WHERE "
+                                                 "\"readers\".\"reader_id\" = 'RDR0042'"},
+    {"How many books mention 'old castle' in the blurb?",
+     "SELECT count(*) AS \"books\" FROM \"books\" WHERE \"blurb\" ILIKE '%old castle%'"},
+    {"books whose title contains \"it's 100%\"",
+     "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"title\" ILIKE '%it''s 100\\%%' ESCAPE '\\'"},
+    {"How many books have the keyword winter?",
+     "SELECT count(*) AS \"books\" FROM \"books\" WHERE \"keywords\" ILIKE '%winter%'"},
+    {"How many readers joined last year?", "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"joined_on\" >= "
+                                           "DATE '2025-01-01' AND \"joined_on\" < DATE '2026-01-01'"},
+    {"How many readers joined since March 2024?",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"joined_on\" >= DATE '2024-03-01'"},
+    {"How many readers joined before 2020?",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"joined_on\" < DATE '2020-01-01'"},
+    {"loans in the last 30 days", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"loaned_at\" >= DATE '2026-10-30' AND "
+                                  "\"loaned_at\" < DATE '2026-11-29'"},
+    {"how many loans yesterday", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"loaned_at\" >= DATE "
+                                 "'2026-11-27' AND \"loaned_at\" < DATE '2026-11-28'"},
+    {"How many loans were there on Mondays?",
+     "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE isodow(\"loaned_at\") = 1"},
+    {"Which city has the highest average fines?",
+     "SELECT \"city\", avg(\"fines\") AS \"average_fines\" FROM \"readers\" GROUP BY \"city\" ORDER BY avg(\"fines\") "
+     "DESC NULLS LAST, \"city\" LIMIT 1"},
+    {"Who is the oldest reader?", "SELECT \"reader_id\", \"first_name\", \"last_name\", \"age\" FROM \"readers\" ORDER "
+                                  "BY \"age\" DESC NULLS LAST LIMIT 1"},
+    {"What is the most common genre?", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\" "
+                                       "ORDER BY count(*) DESC NULLS LAST, \"genre\" LIMIT 1"},
+    {"the three longest books", ""},
+    {"most recent loan",
+     "SELECT \"loan_id\", \"loaned_at\" FROM \"loan_log\" ORDER BY \"loaned_at\" DESC NULLS LAST LIMIT 1"},
+    {"When was the last loan?", "SELECT max(\"loaned_at\") AS \"highest_loaned_at\" FROM \"loan_log\""},
+    {"average loans per reader",
+     "SELECT avg(n) AS \"average\" FROM (SELECT count(*) AS n FROM \"loan_log\" JOIN \"readers\" ON "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" GROUP BY "
+     "\"readers\".\"first_name\", \"readers\".\"last_name\", \"readers\".\"reader_id\") AS of_each"},
+    {"average days late by genre",
+     "SELECT \"books\".\"genre\", avg(\"loan_log\".\"days_late\") AS \"average_days_late\" FROM \"loan_log\" JOIN "
+     "\"books\" ON \"loan_log\".\"book_id\" = "
+     "\"books\".\"book_id\" GROUP BY \"books\".\"genre\" ORDER BY \"books\".\"genre\""},
+    {"How many loans per country of the author?",
+     "SELECT \"authors\".\"country\", count(*) AS \"loan_log\" FROM \"loan_log\" JOIN \"books\" ON "
+     "\"loan_log\".\"book_id\" = \"books\".\"book_id\" "
+     "JOIN \"authors\" ON \"books\".\"author_id\" = \"authors\".\"author_id\" GROUP BY \"authors\".\"country\" ORDER "
+     "BY \"authors\".\"country\""},
+    {"How many readers from Reading have loans?",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"readers\".\"city\" = 'Reading' AND EXISTS (SELECT 1 FROM "
+     "\"loan_log\" WHERE "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")"},
+    {"How many authors are from Norway?",
+     "SELECT count(*) AS \"authors\" FROM \"authors\" WHERE \"country\" = 'Norway'"},
+    {"How many books per genre and year published?",
+     "SELECT \"genre\", year(\"published\") AS \"year\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\", "
+     "year(\"published\") ORDER BY "
+     "\"genre\", year(\"published\")"},
+    {"which month had the most loans",
+     "SELECT date_trunc('month', \"loaned_at\")::DATE AS \"month\", count(*) AS \"loan_log\" FROM \"loan_log\" GROUP "
+     "BY date_trunc('month', "
+     "\"loaned_at\")::DATE ORDER BY count(*) DESC NULLS LAST, date_trunc('month', \"loaned_at\")::DATE LIMIT 1"},
+    {"how many purple elephants are there?", ""}, {"What is the weather?", ""}, {"", ""},

@@ -1,0 +1,509 @@
+/* The words of form of a question: how many, average, most, per, more than, without, … Each sets what the next table, column, value or
+ * number is taken for. */
+#include "ask/plan_internal.h"
+
+/* Do the words of the list stand at `at`? How many. */
+static size_t form_at(const plan_state *p, size_t at, const char *words) {
+    size_t n = 0;
+    for (lh_str rest = lh_str_from(words); rest.len; n++) {
+        lh_str word = lh_str_split(&rest, ' ');
+        if (at + n >= p->count || p->tokens[at + n].kind != ASK_WORD || !lh_str_eq(p->tokens[at + n].word, word))
+            return 0;
+    }
+    return n;
+}
+
+/* The longest of them; *ret_row: which. */
+static size_t form_longest(const plan_state *p, size_t at, const char *const *forms, size_t count, size_t *ret_row) {
+    size_t best = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t n = form_at(p, at, forms[i]);
+        if (n > best) best = n, *ret_row = i;
+    }
+    return best;
+}
+#define FORM(p, at, ret, ...)                                                                                          \
+    form_longest((p), (at), (const char *const[]){__VA_ARGS__},                                                        \
+                 sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *), (ret))
+
+bool plan_filler(const ask_token *token) {
+    return token->kind == ASK_STOP ||
+           (token->kind == ASK_WORD &&
+            ask_in(
+                token->word,
+                "a an the of in on at to for from with is are was were be been being am do does did have has had "
+                "having get got gets "
+                "and or but that which who whom whose what where there their its it they them these those this his her "
+                "our ours us we my i you your me please can could would will shall should may many much more any some "
+                "all each both "
+                "so as than then also just only ever still now written wrote write writes fly flew flown operate "
+                "operates operated depart departed departing arrive arrived arriving leave leaves left sent send "
+                "received receive handled handle employ employs worked earn earned currently current right overall "
+                "altogether together ones one "
+                "by into out up under over about within across among per via toward towards during like same own such "
+                "show list give tell find display return provide want know need see look calculate compute "
+                "located based live lives living work works working come comes coming made make makes go goes going "
+                "went "
+                "record records row rows entry entries data dataset table database lake system value values number "
+                "amount "
+                "exist exists existing belong belongs belonging available_ contain_ using used use stand stands "
+                "take takes took taken happen happened happens occur occurred occurs held hold holds "
+                "arranged associated related linked attached assigned registered recorded lasted last ended ends end "
+                "logged listed "
+                "person people individual individuals thing things kind kinds type_ order_ respectively corresponding "
+                "set sets far yet already ago time_ times_ between if not_ every exactly_ most_ name_ whole entire "
+                "given "
+                "ok hello hi thanks thank mean_ where's how's been's each's"));
+}
+
+/* ---- what is asked ---- */
+
+static size_t form_lead(plan_state *p, size_t at) {
+    size_t row = 0, n = FORM(p, at, &row, "list", "show", "show me", "give me", "display", "find", "find me", "get",
+                             "get me", "tell me", "return", "fetch", "list all", "show all", "show me all",
+                             "give me all", "find all", "get all", "enumerate", "what are the names of");
+    if (n && at < 3) {
+        if (row == 19) n = 3; /* "names" stays */
+        return p->lead = LEAD_LIST, p->lead_open = true, n;
+    }
+    n = FORM(p, at, &row, "which", "what", "who", "whose", "when", "whom");
+    if (n && (p->lead == LEAD_NONE || row < 2) && p->lead != LEAD_WHICH && p->lead != LEAD_WHO) {
+        bool leads = at < 4;
+        if (row == 4) {
+            if (leads) p->lead = LEAD_WHEN;
+        } else if (row == 2 || row == 4) {
+            if (leads) p->lead = LEAD_WHO;
+        } else if (row != 3 && leads) p->lead = LEAD_WHICH, p->lead_open = true;
+        return n;
+    }
+    n = FORM(p, at, &row, "are there any", "is there any", "is there a", "is there an", "do we have any", "are there");
+    if (n && at == 0) return p->lead = LEAD_EXISTS, p->fn = ASK_COUNT, n;
+    return 0;
+}
+
+static size_t form_aggregate(plan_state *p, size_t at) {
+    static const struct {
+        const char *words;
+        int fn;
+    } rows[] = {{"how many", ASK_COUNT},
+                {"number of", ASK_COUNT},
+                {"the number of", ASK_COUNT},
+                {"count of", ASK_COUNT},
+                {"count", ASK_COUNT},
+                {"counts of", ASK_COUNT},
+                {"how often", ASK_COUNT},
+                {"how much", ASK_SUM},
+                {"how many times", ASK_COUNT},
+                {"average", ASK_AVG},
+                {"mean", ASK_AVG},
+                {"avg", ASK_AVG},
+                {"typical", ASK_AVG},
+                {"total", ASK_SUM},
+                {"sum", ASK_SUM},
+                {"sum of", ASK_SUM},
+                {"combined", ASK_SUM},
+                {"median", ASK_MEDIAN},
+                {"total number of", ASK_COUNT},
+                {"total count of", ASK_COUNT},
+                {"total amount of", ASK_SUM},
+                {"average number of", 100},
+                {"mean number of", 100},
+                {"numbers of", ASK_COUNT},
+                {"on average", 101},
+                {"in total", 102},
+                {"average count of", 100}};
+    size_t best = 0, row = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t n = form_at(p, at, rows[i].words);
+        if (n > best) best = n, row = i;
+    }
+    if (!best) return 0;
+    int fn = rows[row].fn;
+    lexicon_match amount[4]; /* "total amount of": the column may be called so */
+    if (lh_str_eq(lh_str_from(rows[row].words), LH_STR("total amount of")) &&
+        lexicon_columns(p->lex, p->tokens, p->count, at + 1, amount, 4) && amount[0].score >= 0.97)
+        best = 1;
+    if (fn == 102) return best;
+    if (fn == 101) {
+        if (p->plan.measure_count && p->plan.measures[0].fn == ASK_SUM) p->plan.measures[0].fn = ASK_AVG;
+        else if (p->plan.measure_count && p->plan.measures[0].fn == ASK_COUNT) p->mean = true;
+        else p->fn = p->fn == ASK_COUNT ? p->fn : ASK_AVG, p->mean |= p->fn == ASK_COUNT;
+        return best;
+    }
+    if (fn == 100) p->mean = true, fn = ASK_COUNT;
+    p->fn = fn;
+    p->lead_open = false;
+    p->grouping = false;
+    return best;
+}
+
+static size_t form_share(plan_state *p, size_t at) {
+    size_t row = 0,
+           n = FORM(p, at, &row, "what share of", "what percentage of", "what percent of", "what proportion of",
+                    "what fraction of", "share of", "percentage of", "percent of", "proportion of", "fraction of",
+                    "how many percent of", "rate of_", "percentage", "share", "percent");
+    if (!n) return 0;
+    p->share = true;
+    p->fn = ASK_COUNT;
+    p->lead_open = false;
+    if (p->lead == LEAD_WHICH) p->lead = LEAD_NONE;
+    return n;
+}
+
+/* ---- most and fewest ---- */
+
+/* hints: columns that the word itself speaks of; @: a date; #: how many rows. */
+static const struct {
+    const char *words;
+    int sign;
+    const char *hints;
+    bool rows, common;
+} form_extremes[] = {
+    {"most common", 1, NULL, true, true},
+    {"most frequent", 1, NULL, true, true},
+    {"most frequently", 1, NULL, true, true},
+    {"most often", 1, NULL, true, true},
+    {"most popular", 1, NULL, true, true},
+    {"least common", -1, NULL, true, true},
+    {"rarest", -1, NULL, true, true},
+    {"commonest", 1, NULL, true, true},
+    {"most recent", 1, "@", false, false},
+    {"most recently", 1, "@", false, false},
+    {"latest", 1, "@", false, false},
+    {"newest", 1, "@", false, false},
+    {"youngest", 1, "@ year age", false, false},
+    {"earliest", -1, "@", false, false},
+    {"oldest", -1, "@ year", false, false},
+    {"last", 1, "@", false, false},
+    {"first", -1, "@", false, false},
+    {"most expensive", 1, "price cost rate amount", false, false},
+    {"cheapest", -1, "price cost rate amount", false, false},
+    {"least expensive", -1, "price cost rate amount", false, false},
+    {"highest paid", 1, "salary pay wage", false, false},
+    {"best paid", 1, "salary pay wage", false, false},
+    {"lowest paid", -1, "salary pay wage", false, false},
+    {"most experienced", 1, "experience", false, false},
+    {"least experienced", -1, "experience", false, false},
+    {"longest", 1, "duration length distance hours minutes seconds time", false, false},
+    {"shortest", -1, "duration length distance hours minutes seconds time", false, false},
+    {"farthest", 1, "distance", false, false},
+    {"furthest", 1, "distance", false, false},
+    {"fastest", 1, "speed", false, false},
+    {"slowest", -1, "speed", false, false},
+    {"warmest", 1, "temp temperature", false, false},
+    {"hottest", 1, "temp temperature", false, false},
+    {"coldest", -1, "temp temperature", false, false},
+    {"busiest", 1, "#", true, false},
+    {"most active", 1, "#", true, false},
+    {"least busy", -1, "#", true, false},
+    {"most", 1, NULL, true, false},
+    {"fewest", -1, NULL, true, false},
+    {"least", -1, NULL, true, false},
+    {"lowest number of", -1, NULL, true, false},
+    {"highest number of", 1, NULL, true, false},
+    {"largest number of", 1, NULL, true, false},
+    {"smallest number of", -1, NULL, true, false},
+    {"greatest number of", 1, NULL, true, false},
+    {"highest", 1, NULL, false, false},
+    {"largest", 1, NULL, false, false},
+    {"greatest", 1, NULL, false, false},
+    {"biggest", 1, NULL, false, false},
+    {"maximum", 1, NULL, false, false},
+    {"max", 1, NULL, false, false},
+    {"top", 1, NULL, false, false},
+    {"lowest", -1, NULL, false, false},
+    {"smallest", -1, NULL, false, false},
+    {"minimum", -1, NULL, false, false},
+    {"min", -1, NULL, false, false},
+    {"bottom", -1, NULL, false, false},
+    {"worst", 1, "delay", false, false},
+};
+
+static size_t form_extreme(plan_state *p, size_t at) {
+    size_t best = 0, row = 0;
+    for (size_t i = 0; i < sizeof form_extremes / sizeof *form_extremes; i++) {
+        size_t n = form_at(p, at, form_extremes[i].words);
+        if (n > best) best = n, row = i;
+    }
+    if (!best) return 0;
+    bool date = form_extremes[row].hints && form_extremes[row].hints[0] == '@';
+    const ask_token *next = at + best < p->count ? &p->tokens[at + best] : NULL;
+    if (next && next->kind == ASK_WORD && ask_is(next, "first") &&
+        ask_in(p->tokens[at].word, "highest largest newest lowest"))
+        return 0;
+    if (lh_str_eq(lh_str_from(form_extremes[row].words), LH_STR("first")) && next &&
+        !(next->kind == ASK_NUMERAL || p->lead == LEAD_WHICH || p->lead == LEAD_WHEN || p->lead == LEAD_WHO)) {
+        lexicon_match m[4];
+        if (lexicon_columns(p->lex, p->tokens, p->count, at, m, 4)) return 0;
+    }
+    p->extreme = form_extremes[row].sign;
+    p->extreme_rows = form_extremes[row].rows;
+    p->extreme_common = form_extremes[row].common;
+    p->extreme_hints = form_extremes[row].hints;
+    p->extreme_word = p->tokens[at].raw;
+    if (p->ordering) p->ordering = false;
+    if (next && next->kind == ASK_NUMERAL && next->number >= 1 && next->number <= 100000) {
+        p->top = (uint64_t)next->number;
+        best++;
+        if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
+        p->lead_open = true;
+        p->fn = -1;
+    } else if (next && next->kind == ASK_WORD &&
+               ask_in(next->word, "two three four five six seven eight nine ten twenty")) {
+        static const char *const words[] = {"two",   "three", "four", "five", "six",
+                                            "seven", "eight", "nine", "ten",  "twenty"};
+        for (size_t i = 0; i < 10; i++)
+            if (ask_is(next, words[i])) p->top = i == 9 ? 20 : i + 2;
+        best++;
+        if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
+        p->lead_open = true;
+    } else if (date && p->lead == LEAD_WHICH) p->lead_open = true;
+    if (form_extremes[row].common && (p->lead == LEAD_NONE || p->lead == LEAD_WHICH))
+        p->lead = LEAD_WHICH, p->lead_open = true;
+    return best;
+}
+
+/* "5 highest paid candidates", "the 3 most …" */
+static size_t form_count_before_extreme(plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at];
+    static const char *const words[] = {"two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"};
+    uint64_t n = 0;
+    if (t->kind == ASK_NUMERAL && t->number >= 1 && t->number <= 1000 && !t->percent) n = (uint64_t)t->number;
+    for (size_t i = 0; i < 9 && t->kind == ASK_WORD; i++)
+        if (ask_is(t, words[i])) n = i + 2;
+    if (!n || at + 1 >= p->count || p->tokens[at + 1].kind != ASK_WORD ||
+        !ask_in(p->tokens[at + 1].word,
+                "highest lowest most fewest largest smallest biggest longest shortest latest newest oldest earliest "
+                "best busiest cheapest "
+                "fastest slowest least greatest top farthest furthest hottest coldest warmest youngest"))
+        return 0;
+    size_t used = form_extreme(p, at + 1);
+    if (!used) return 0;
+    p->top = n;
+    if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
+    p->lead_open = true;
+    return used + 1;
+}
+
+/* ---- groups and order ---- */
+
+static size_t form_group(plan_state *p, size_t at) {
+    size_t row = 0,
+           n = FORM(p, at, &row, "per", "for each", "for every", "in each", "of each", "by each", "each", "every",
+                    "broken down by", "grouped by", "group by", "split by", "for all", "at each", "from each",
+                    "on each", "in every", "within each", "segmented by", "across", "by", "based on_");
+    if (n) {
+        bool by = row == 20, across = row == 19 || row == 12;
+        size_t ignored = 0;
+        if (across) return n;
+        if (by && FORM(p, at + 1, &ignored, "more than", "at least", "less than", "over", "under", "at most", "up to",
+                       "exactly"))
+            return n;
+        if (by && p->extreme && (p->lead == LEAD_LIST || p->top || p->extreme_hints) && !p->order_set)
+            return p->ordering = true, n;
+        p->grouping = true;
+        p->each = !by && row != 0;
+        p->fn = p->plan.measure_count ? -1 : p->fn;
+        p->not = p->without = p->with = false;
+        return n;
+    }
+    n = FORM(p, at, &row, "monthly", "yearly", "annually", "weekly", "daily", "quarterly", "hourly", "annual");
+    if (n) {
+        static const ask_part parts[] = {ASK_MONTH,    ASK_YEAR,    ASK_YEAR,        ASK_WEEK,
+                                         ASK_DATE_DAY, ASK_QUARTER, ASK_HOUR_OF_DAY, ASK_YEAR};
+        plan_group(p, (ask_ref){-1, -1}, parts[row]);
+        return n;
+    }
+    n = FORM(p, at, &row, "sorted by", "ordered by", "order by", "sort by", "ranked by", "in order of", "sorted",
+             "rank");
+    if (n) return p->ordering = true, p->plan.descending = false, n;
+    n = FORM(p, at, &row, "descending", "highest first", "in descending order", "largest first", "desc", "ascending",
+             "lowest first", "in ascending order", "asc", "newest first", "alphabetically");
+    if (n) return p->plan.descending = row < 5 || row == 9, p->sorted = true, n;
+    return 0;
+}
+
+/* "month" of a group, or of which month. */
+static size_t form_part(plan_state *p, size_t at) {
+    static const struct {
+        const char *words;
+        ask_part part;
+    } rows[] = {{"year", ASK_YEAR},
+                {"quarter", ASK_QUARTER},
+                {"month", ASK_MONTH},
+                {"week", ASK_WEEK},
+                {"day", ASK_DATE_DAY},
+                {"date", ASK_DATE_DAY},
+                {"calendar month", ASK_MONTH},
+                {"calendar year", ASK_YEAR},
+                {"weekday", ASK_DAY_OF_WEEK},
+                {"day of week", ASK_DAY_OF_WEEK},
+                {"day of the week", ASK_DAY_OF_WEEK},
+                {"hour", ASK_HOUR_OF_DAY},
+                {"hour of day", ASK_HOUR_OF_DAY},
+                {"hour of the day", ASK_HOUR_OF_DAY},
+                {"time of day", ASK_HOUR_OF_DAY}};
+    size_t best = 0, row = 0;
+    if (!p->grouping && !(p->lead_open && (p->lead == LEAD_WHICH))) return 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t n = form_at(p, at, rows[i].words);
+        if (n > best) best = n, row = i;
+    }
+    if (!best) return 0;
+    lexicon_match m[PLAN_MATCHES]; /* a column of that name goes first */
+    size_t found = lexicon_columns(p->lex, p->tokens, p->count, at, m, PLAN_MATCHES);
+    int near = p->entity >= 0 ? p->entity : p->main_table;
+    for (size_t i = 0; i < found; i++)
+        if (m[i].score >= 0.97 && m[i].words >= best && (m[i].ref.table == near || near < 0) &&
+            plan_numeric(plan_column(p, m[i].ref)))
+            return 0;
+    if (p->grouping) plan_group(p, p->date_subject, rows[row].part);
+    else p->entity_part = rows[row].part;
+    p->grouping = p->lead_open = false;
+    if (at + best < p->count && ask_is(&p->tokens[at + best], "of")) best++; /* by year of start */
+    return best;
+}
+
+/* ---- comparisons ---- */
+
+static double form_word_number(const ask_token *t, bool *ret) {
+    static const char *const words[] = {"zero",  "one",   "two",  "three", "four",   "five",  "six",
+                                        "seven", "eight", "nine", "ten",   "eleven", "twelve"};
+    *ret = t->kind == ASK_NUMERAL;
+    if (*ret) return t->number;
+    for (int i = 0; i < 13 && t->kind == ASK_WORD; i++)
+        if (ask_is(t, words[i])) return *ret = true, (double)i;
+    if (t->kind == ASK_WORD && ask_is(t, "once")) return *ret = true, 1;
+    if (t->kind == ASK_WORD && ask_is(t, "twice")) return *ret = true, 2;
+    return 0;
+}
+
+static size_t form_compare(plan_state *p, size_t at) {
+    static const struct {
+        const char *words;
+        ask_op op;
+    } rows[] = {
+        {"more than", ASK_GT},    {"greater than", ASK_GT},  {"over", ASK_GT},          {"above", ASK_GT},
+        {"exceeding", ASK_GT},    {"exceed", ASK_GT},        {"exceeds", ASK_GT},       {"exceeded", ASK_GT},
+        {"higher than", ASK_GT},  {"larger than", ASK_GT},   {"longer than", ASK_GT},   {"bigger than", ASK_GT},
+        {"farther than", ASK_GT}, {"beyond", ASK_GT},        {"later than", ASK_GT},    {"older than", ASK_GT},
+        {"better than", ASK_GT},  {"faster than", ASK_GT},   {"upwards of", ASK_GT},    {"at least", ASK_GE},
+        {"no less than", ASK_GE}, {"no fewer than", ASK_GE}, {"not less than", ASK_GE}, {"a minimum of", ASK_GE},
+        {"minimum of", ASK_GE},   {"from", ASK_GE},          {"less than", ASK_LT},     {"fewer than", ASK_LT},
+        {"under", ASK_LT},        {"below", ASK_LT},         {"lower than", ASK_LT},    {"shorter than", ASK_LT},
+        {"smaller than", ASK_LT}, {"slower than", ASK_LT},   {"younger than", ASK_LT},  {"cheaper than", ASK_LT},
+        {"at most", ASK_LE},      {"up to", ASK_LE},         {"no more than", ASK_LE},  {"not more than", ASK_LE},
+        {"a maximum of", ASK_LE}, {"maximum of", ASK_LE},    {"exactly", ASK_EQ},       {"equal to", ASK_EQ},
+        {"equals", ASK_EQ},       {"precisely", ASK_EQ},     {"between", ASK_BETWEEN}};
+    size_t best = 0, row = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t n = form_at(p, at, rows[i].words);
+        if (n > best) best = n, row = i;
+    }
+    ask_op op = best ? rows[row].op : ASK_EQ;
+    size_t i = at + best;
+    bool number = false;
+    if (!best || i >= p->count) return 0;
+    double value = form_word_number(&p->tokens[i], &number), second = 0;
+    if (!number) return 0;
+    bool from = op == ASK_GE && ask_is(&p->tokens[at], "from");
+    if (op == ASK_BETWEEN || from) {
+        if (i + 2 >= p->count || !ask_in(p->tokens[i + 1].word, "and to")) return 0;
+        second = form_word_number(&p->tokens[i + 2], &number);
+        if (!number) return 0;
+        op = ASK_BETWEEN;
+        i += 2;
+    }
+    if (p->tokens[i].percent) value = value, second = second;
+    bool money =
+        at + best > 0 && p->tokens[at + best].raw.ptr > p->tokens[0].raw.ptr && p->tokens[at + best].raw.ptr[-1] == '$';
+    static const char *const hints[][2] = {{"older", "age"},
+                                           {"younger", "age"},
+                                           {"longer", "duration length distance hours minutes seconds time"},
+                                           {"shorter", "duration length distance hours minutes seconds time"},
+                                           {"farther", "distance"},
+                                           {"faster", "speed"},
+                                           {"slower", "speed"},
+                                           {"cheaper", "price cost rate"},
+                                           {"later", "delay late"}};
+    p->compare = (plan_compare){true, op, {value, second}, i + 1, money, NULL};
+    for (size_t k = 0; k < sizeof hints / sizeof *hints; k++)
+        if (ask_is(&p->tokens[at], hints[k][0])) p->compare.hints = hints[k][1];
+    p->with = false;
+    return i + 1 - at;
+}
+
+/* "5 or more", "10+": after a number. */
+static size_t form_number(plan_state *p, size_t at) {
+    bool number = false;
+    double value = form_word_number(&p->tokens[at], &number);
+    if (!number) return 0;
+    if (p->tokens[at].kind == ASK_WORD && !(at + 2 < p->count && ask_is(&p->tokens[at + 1], "or"))) return 0;
+    size_t row = 0,
+           n = FORM(p, at + 1, &row, "or more", "or higher", "or above", "or greater", "or over", "or longer",
+                    "and more", "and above", "or less", "or fewer", "or lower", "or below", "or under", "or shorter");
+    ask_op op = n == 0 ? ASK_EQ : row < 8 ? ASK_GE : ASK_LE;
+    lh_str raw = p->tokens[at].raw;
+    if (n == 0 && raw.ptr + raw.len < p->tokens[p->count - 1].raw.ptr + p->tokens[p->count - 1].raw.len + 1 &&
+        raw.ptr[raw.len] == '+')
+        op = ASK_GE;
+    p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false, NULL};
+    return 1 + n;
+}
+
+/* ---- the rest ---- */
+
+static size_t form_other(plan_state *p, size_t at) {
+    size_t row = 0,
+           n = FORM(p, at, &row, "not", "without", "no", "never", "except", "excluding", "other than", "lacking",
+                    "missing", "except for", "but not", "with no", "have no", "has no", "had no", "non", "none",
+                    "without any", "who have not", "apart from", "nor", "with missing", "empty");
+    if (n) {
+        bool without = row == 1 || row == 2 || row == 3 || row == 7 || row == 8 || (row >= 11 && row <= 14) ||
+                       row == 17 || row == 21 || row == 22;
+        p->not = true;
+        p->without = without;
+        return n;
+    }
+    n = FORM(p, at, &row, "contains", "containing", "contain", "mentions", "mentioning", "mention", "includes",
+             "including", "include", "matching", "with the word", "starts with", "starting with", "start with",
+             "begins with", "beginning with", "begin with", "ends with", "ending with", "end with", "ending in",
+             "ends in", "like", "mentioned");
+    if (n) return p->like = row < 11 || row > 21 ? ASK_CONTAINS : row < 17 ? ASK_STARTS : ASK_ENDS, n;
+    n = FORM(p, at, &row, "distinct", "different", "unique");
+    if (n) return p->distinct = true, n;
+    n = FORM(p, at, &row, "with", "that have", "who have", "have", "has", "had", "which have", "having", "with a",
+             "with an", "have a", "has a", "have an", "has an", "that has", "who has");
+    if (n) {
+        p->with = row != 3 || p->plan.measure_count || p->entity >= 0;
+        if (p->share && p->entity >= 0) p->after_verb = true;
+        return n;
+    }
+    n = FORM(p, at, &row, "are", "is", "were", "was", "that are", "who are", "got", "did", "do");
+    if (n) {
+        if (p->share && p->entity >= 0) p->after_verb = true;
+        return n;
+    }
+    n = FORM(p, at, &row, "or", "either");
+    if (n) return p->or_ = true, n;
+    n = FORM(p, at, &row, "with their", "and their", "together with their", "along with their", "as well as their",
+             "with the", "and its", "with its", "and the");
+    if (n) return p->subject_projected = true, n;
+    return 0;
+}
+
+size_t plan_words(plan_state *p, size_t at) {
+    size_t n;
+    if (p->tokens[at].kind == ASK_STOP) return p->not = p->without = false, 1;
+    if ((n = form_count_before_extreme(p, at))) return n;
+    if ((n = form_compare(p, at))) return n;
+    if ((n = form_share(p, at))) return n;
+    if ((n = form_aggregate(p, at))) return n;
+    if ((n = form_lead(p, at))) return n;
+    if ((n = form_part(p, at))) return n;
+    if ((n = form_extreme(p, at))) return n;
+    if ((n = form_group(p, at))) return n;
+    if ((n = form_other(p, at))) return n;
+    if (p->tokens[at].kind == ASK_NUMERAL || p->tokens[at].kind == ASK_WORD) return form_number(p, at);
+    return 0;
+}

@@ -1,0 +1,475 @@
+/* A plan as SQL. Names go through lh_buf_sql_identifier(), values through lh_buf_sql_string(). Tables are joined along keys, from many
+ * to one, so that no row of the base is counted twice; what is only asked of rows that the base does not lead to is asked by EXISTS. */
+#include "ask/ask_internal.h"
+
+#include <math.h>
+
+typedef struct render {
+    const ask_schema *schema;
+    const ask_plan *plan;
+    lh_buf *into;
+    bool *joined;   /* by table */
+    bool qualified; /* more than one table */
+} render;
+
+static void render_text(render *r, const char *text) { lh_buf_append(r->into, lh_str_from(text)); }
+
+/* ---- ways ---- */
+
+/* Breadth first, declared keys before others. */
+int ask_path(const ask_schema *schema, int from, int to, size_t *ret_keys) {
+    int via[ASK_TABLES_MAX], depth[ASK_TABLES_MAX], queue[ASK_TABLES_MAX];
+    size_t head = 0, tail = 0, n = schema->table_count < ASK_TABLES_MAX ? schema->table_count : ASK_TABLES_MAX;
+    if (from < 0 || to < 0 || (size_t)from >= n || (size_t)to >= n) return -1;
+    for (size_t i = 0; i < n; i++) depth[i] = -1;
+    depth[from] = 0;
+    queue[tail++] = from;
+    while (head < tail && depth[to] < 0) {
+        int at = queue[head++];
+        for (int declared = 1; declared >= 0; declared--)
+            for (size_t k = 0; k < schema->key_count; k++) {
+                const ask_key *key = &schema->keys[k];
+                int next = key->to.table;
+                if (key->from.table != at || key->declared != (declared == 1) || (size_t)next >= n || depth[next] >= 0)
+                    continue;
+                depth[next] = depth[at] + 1;
+                via[next] = (int)k;
+                queue[tail++] = next;
+            }
+    }
+    if (depth[to] < 0 || depth[to] > ASK_PATH_MAX) return -1;
+    int at = to;
+    for (int i = depth[to]; i > 0; i--) {
+        if (ret_keys) ret_keys[i - 1] = (size_t)via[at];
+        at = schema->keys[via[at]].from.table;
+    }
+    return depth[to];
+}
+
+static const ask_column *render_column_of(const render *r, ask_ref ref) {
+    return &r->schema->tables[ref.table].columns[ref.column];
+}
+
+/* ---- names ---- */
+
+static void render_alias(render *r, int table) { lh_buf_sql_identifier(r->into, r->schema->tables[table].shown); }
+
+static void render_table(render *r, int table) {
+    const ask_table *of = &r->schema->tables[table];
+    lh_str rest = of->name.namespace_;
+    bool same = lh_str_eq(of->shown, of->name.name);
+    while (!same && rest.len) {
+        lh_buf_sql_identifier(r->into, lh_str_split(&rest, '.'));
+        lh_buf_char(r->into, '.');
+    }
+    lh_buf_sql_identifier(r->into, of->name.name);
+    if (!same) render_text(r, " AS "), render_alias(r, table);
+}
+
+static void render_column(render *r, ask_ref ref) {
+    if (r->qualified) render_alias(r, ref.table), lh_buf_char(r->into, '.');
+    lh_buf_sql_identifier(r->into, render_column_of(r, ref)->name);
+}
+
+static void render_number(render *r, double number) {
+    if (number == floor(number) && fabs(number) < 1e15) lh_buf_printf(r->into, "%.0f", number);
+    else lh_buf_printf(r->into, "%.15g", number);
+}
+
+static void render_key(render *r, const ask_key *key) {
+    render_column(r, key->from);
+    render_text(r, " = ");
+    render_column(r, key->to);
+}
+
+/* ---- joins ---- */
+
+static void render_join_to(render *r, int from, int to) {
+    size_t keys[ASK_PATH_MAX];
+    int steps = ask_path(r->schema, from, to, keys);
+    for (int i = 0; i < steps; i++) {
+        const ask_key *key = &r->schema->keys[keys[i]];
+        if (r->joined[key->to.table]) continue;
+        r->joined[key->to.table] = true;
+        render_text(r, " JOIN ");
+        render_table(r, key->to.table);
+        render_text(r, " ON ");
+        render_key(r, key);
+    }
+}
+
+/* ---- conditions ---- */
+
+static void render_day(render *r, int64_t day) {
+    int y, m, d;
+    ask_civil(day, &y, &m, &d);
+    lh_buf_printf(r->into, "DATE '%04d-%02d-%02d'", y, m, d);
+}
+
+static void render_between(render *r, const char *part, ask_ref column, int first, int last) {
+    bool is_part = part[0];
+    if (is_part) lh_buf_printf(r->into, "%s(", part);
+    render_column(r, column);
+    if (is_part) lh_buf_char(r->into, ')');
+    if (first == last) lh_buf_printf(r->into, " = %d", first);
+    else lh_buf_printf(r->into, " BETWEEN %d AND %d", first, last);
+}
+
+/* A column of numbers is a year, or of months as such. */
+static void render_time(render *r, const ask_filter *f) {
+    const ask_when *when = &f->when;
+    const ask_column *column = render_column_of(r, f->column);
+    bool number = column->type == ASK_NUMBER;
+    if (when->kind == ASK_MONTH_OF_YEAR) {
+        render_between(r, number ? "" : "month", f->column, when->first, when->last);
+        return;
+    }
+    if (when->kind == ASK_WEEKDAY) {
+        render_between(r, "isodow", f->column, when->first, when->last);
+        return;
+    }
+    if (when->kind == ASK_HOUR) {
+        render_between(r, number ? "" : "hour", f->column, when->first, when->last);
+        return;
+    }
+    if (number) {
+        int y = 0, y2 = 0, m, d;
+        ask_civil(when->from, &y, &m, &d);
+        ask_civil(when->to, &y2, &m, &d);
+        if (when->has_from && when->has_to) {
+            render_between(r, "", f->column, y, y2 - 1);
+            return;
+        }
+        render_column(r, f->column);
+        if (when->has_from) lh_buf_printf(r->into, " >= %d", y);
+        else lh_buf_printf(r->into, " < %d", y2);
+        return;
+    }
+    if (when->has_from) render_column(r, f->column), render_text(r, " >= "), render_day(r, when->from);
+    if (when->has_from && when->has_to) render_text(r, " AND ");
+    if (when->has_to) render_column(r, f->column), render_text(r, " < "), render_day(r, when->to);
+}
+
+static void render_like(render *r, const ask_filter *f) {
+    const char *const before = f->op == ASK_STARTS ? "" : "%", *const after = f->op == ASK_ENDS ? "" : "%";
+    render_column(r, f->column);
+    render_text(r, " ILIKE ");
+    LH_CLEANUP(lh_buf_done) lh_buf pattern = LH_BUF_INIT(16 << 10);
+    bool escaped = false;
+    lh_buf_append(&pattern, lh_str_from(before));
+    for (size_t i = 0; i < f->values[0].len; i++) {
+        char c = f->values[0].ptr[i];
+        if (c == '%' || c == '_' || c == '\\') lh_buf_char(&pattern, '\\'), escaped = true;
+        lh_buf_char(&pattern, c);
+    }
+    lh_buf_append(&pattern, lh_str_from(after));
+    lh_buf_sql_string(r->into, lh_buf_str(&pattern));
+    if (escaped) render_text(r, " ESCAPE '\\'");
+}
+
+static void render_equal(render *r, const ask_filter *f) {
+    bool text = render_column_of(r, f->column)->type != ASK_NUMBER;
+    if (f->value_count > 1) {
+        render_column(r, f->column);
+        render_text(r, f->not? " NOT IN (" : " IN (");
+        for (size_t i = 0; i < f->value_count; i++) {
+            if (i) render_text(r, ", ");
+            lh_buf_sql_string(r->into, f->values[i]);
+        }
+        lh_buf_char(r->into, ')');
+        return;
+    }
+    if (f->folded) render_text(r, "lower("), render_column(r, f->column), lh_buf_char(r->into, ')');
+    else render_column(r, f->column);
+    render_text(r, f->not? " <> " : " = ");
+    if (!text || f->value_count == 0) {
+        render_number(r, f->numbers[0]);
+        return;
+    }
+    if (f->folded) render_text(r, "lower(");
+    lh_buf_sql_string(r->into, f->values[0]);
+    if (f->folded) lh_buf_char(r->into, ')');
+}
+
+static const char *render_op(ask_op op) {
+    switch ((int)op) {
+    case ASK_GT: return " > ";
+    case ASK_GE: return " >= ";
+    case ASK_LT: return " < ";
+    case ASK_LE: return " <= ";
+    case ASK_NE: return " <> ";
+    default: return " = ";
+    }
+}
+
+static void render_compare(render *r, ask_op op, const double *numbers) {
+    if (op == ASK_BETWEEN) {
+        render_text(r, " BETWEEN ");
+        render_number(r, numbers[0]);
+        render_text(r, " AND ");
+        render_number(r, numbers[1]);
+        return;
+    }
+    render_text(r, render_op(op));
+    render_number(r, numbers[0]);
+}
+
+/* A condition over a column, without NOT where that is written into it. */
+static void render_condition(render *r, const ask_filter *f) {
+    bool written = f->op == ASK_EQ || f->op == ASK_IN || f->op == ASK_IS_NULL || f->op == ASK_NOT_NULL;
+    bool not = f->not && !written;
+    if (not) render_text(r, "NOT (");
+    switch (f->op) {
+    case ASK_EQ:
+    case ASK_IN: render_equal(r, f); break;
+    case ASK_IS_NULL:
+    case ASK_NOT_NULL:
+        render_column(r, f->column);
+        render_text(r, (f->op == ASK_IS_NULL) != f->not? " IS NULL" : " IS NOT NULL");
+        break;
+    case ASK_CONTAINS:
+    case ASK_STARTS:
+    case ASK_ENDS: render_like(r, f); break;
+    case ASK_IS_TRUE: render_column(r, f->column); break;
+    case ASK_IS_FALSE: render_text(r, "NOT "), render_column(r, f->column); break;
+    case ASK_IN_TIME: render_time(r, f); break;
+    case ASK_NE:
+    case ASK_GT:
+    case ASK_GE:
+    case ASK_LT:
+    case ASK_LE:
+    case ASK_BETWEEN: render_column(r, f->column), render_compare(r, f->op, f->numbers); break;
+    case ASK_EXISTS:
+    case ASK_COUNTS: break;
+    }
+    if (not) lh_buf_char(r->into, ')');
+}
+
+/* ---- rows elsewhere ---- */
+
+/* A table that leads both to the base and to the other one; the other itself where it can be. */
+static int render_between_tables(const ask_schema *schema, int base, int other) {
+    int best = -1, best_steps = 0;
+    if (ask_path(schema, other, base, NULL) >= 0) return other;
+    for (int t = 0; t < (int)schema->table_count; t++) {
+        int a = ask_path(schema, t, base, NULL), b = ask_path(schema, t, other, NULL);
+        if (a < 0 || b < 0 || (best >= 0 && a + b >= best_steps)) continue;
+        best = t;
+        best_steps = a + b;
+    }
+    return best;
+}
+
+/* FROM the table between, WHERE its key is the row's and the filters of `table` hold. */
+static lh_code render_elsewhere(render *outer, int table, lh_error *err) {
+    bool joined[ASK_TABLES_MAX] = {false};
+    size_t keys[ASK_PATH_MAX];
+    render r = *outer;
+    const ask_plan *plan = r.plan;
+    int from = render_between_tables(r.schema, plan->base, table);
+    if (from < 0) return lh_fail(err, LH_INVALID, "no key leads from one of the tables to another");
+    int steps = ask_path(r.schema, from, plan->base, keys);
+    r.joined = joined;
+    joined[from] = joined[plan->base] = true;
+    render_text(&r, " FROM ");
+    render_table(&r, from);
+    for (int i = 0; i + 1 < steps; i++) render_join_to(&r, from, r.schema->keys[keys[i]].to.table);
+    render_join_to(&r, from, table);
+    render_text(&r, " WHERE ");
+    render_key(&r, &r.schema->keys[keys[steps - 1]]);
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        const ask_filter *f = &plan->filters[i];
+        if (f->column.table != table || f->op == ASK_EXISTS || f->op == ASK_COUNTS) continue;
+        render_text(&r, " AND ");
+        render_condition(&r, f);
+    }
+    return LH_OK;
+}
+
+static bool render_is_elsewhere(const render *r, int table) {
+    return table != r->plan->base && ask_path(r->schema, r->plan->base, table, NULL) < 0;
+}
+
+/* Filters of a table elsewhere are one EXISTS, of the first of them. */
+static lh_code render_filter(render *r, size_t at, bool *ret_written, const char *lead, lh_error *err) {
+    const ask_filter *f = &r->plan->filters[at];
+    int table = f->column.table;
+    bool elsewhere = render_is_elsewhere(r, table), special = f->op == ASK_EXISTS || f->op == ASK_COUNTS;
+    *ret_written = false;
+    if (!elsewhere) {
+        if (f->op == ASK_EXISTS && !f->not) return LH_OK; /* the row has the one that it refers to */
+        if (f->op == ASK_COUNTS) return lh_fail(err, LH_INVALID, "there is one of these for each row");
+        render_text(r, lead);
+        *ret_written = true;
+        if (f->op != ASK_EXISTS) return render_condition(r, f), LH_OK;
+        size_t keys[ASK_PATH_MAX];
+        if (ask_path(r->schema, r->plan->base, table, keys) != 1) return lh_fail(err, LH_INVALID, "no key leads there");
+        render_column(r, r->schema->keys[keys[0]].from);
+        render_text(r, " IS NULL");
+        return LH_OK;
+    }
+    for (size_t i = 0; i < r->plan->filter_count; i++) { /* is it within another one, or an earlier? */
+        const ask_filter *other = &r->plan->filters[i];
+        bool other_special = other->op == ASK_EXISTS || other->op == ASK_COUNTS;
+        if (i != at && other->column.table == table &&
+            ((!special && other_special) || (special == other_special && i < at)))
+            return LH_OK;
+    }
+    render_text(r, lead);
+    *ret_written = true;
+    if (f->op == ASK_COUNTS) render_text(r, "(SELECT count(*)");
+    else render_text(r, special && f->not? "NOT EXISTS (SELECT 1" : "EXISTS (SELECT 1");
+    LH_TRY(render_elsewhere(r, table, err));
+    lh_buf_char(r->into, ')');
+    if (f->op == ASK_COUNTS) render_compare(r, f->count_op, f->numbers);
+    return LH_OK;
+}
+
+static lh_code render_where(render *r, bool numerator, const char *first, lh_error *err) {
+    const char *lead = first;
+    for (size_t i = 0; i < r->plan->filter_count; i++) {
+        bool written = false;
+        if (r->plan->filters[i].numerator != numerator) continue;
+        LH_TRY(render_filter(r, i, &written, lead, err));
+        if (written) lead = " AND ";
+    }
+    return LH_OK;
+}
+
+/* ---- what is selected ---- */
+
+static void render_group(render *r, const ask_group *g) {
+    static const char *const parts[] = {
+        "",         "year(", "date_trunc('quarter', ", "date_trunc('month', ", "date_trunc('week', ", "CAST(",
+        "dayname(", "hour("};
+    const char *part = parts[g->part];
+    render_text(r, part);
+    render_column(r, g->column);
+    if (g->part == ASK_QUARTER || g->part == ASK_MONTH || g->part == ASK_WEEK) render_text(r, ")::DATE");
+    else if (g->part == ASK_DATE_DAY) render_text(r, " AS DATE)");
+    else if (part[0]) lh_buf_char(r->into, ')');
+}
+
+static const char *render_part_name(ask_part part) {
+    static const char *const names[] = {"", "year", "quarter", "month", "week", "day", "weekday", "hour"};
+    return names[part];
+}
+
+static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
+    static const char *const fns[] = {"count(", "count(DISTINCT ", "sum(", "avg(", "min(", "max(", "median(", ""};
+    if (m->fn == ASK_SHARE) {
+        bool parts = false;
+        for (size_t i = 0; i < r->plan->filter_count; i++) parts |= r->plan->filters[i].numerator;
+        if (!parts) return render_text(r, "round(100.0 * count(*) / sum(count(*)) OVER (), 2)"), LH_OK;
+        render_text(r, "round(100.0 * count(*) FILTER (WHERE ");
+        LH_TRY(render_where(r, true, "", err));
+        render_text(r, ") / count(*), 2)");
+        return LH_OK;
+    }
+    render_text(r, fns[m->fn]);
+    if (m->column.column < 0) lh_buf_char(r->into, '*');
+    else render_column(r, m->column);
+    lh_buf_char(r->into, ')');
+    return LH_OK;
+}
+
+static void render_measure_name(render *r, const ask_measure *m) {
+    static const char *const prefixes[] = {"",        "different_", "total_",  "average_",
+                                           "lowest_", "highest_",   "median_", "percent"};
+    LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(4096);
+    lh_buf_append(&name, lh_str_from(prefixes[m->fn]));
+    if (m->fn != ASK_SHARE)
+        lh_buf_append(&name, m->column.column >= 0  ? render_column_of(r, m->column)->name
+                             : m->column.table >= 0 ? r->schema->tables[m->column.table].name.name
+                                                    : LH_STR("count"));
+    render_text(r, " AS ");
+    lh_buf_sql_identifier(r->into, lh_buf_str(&name));
+}
+
+static lh_code render_select(render *r, lh_error *err) {
+    const ask_plan *plan = r->plan;
+    const char *lead = plan->distinct ? "SELECT DISTINCT " : "SELECT ";
+    if (plan->mean_of_groups) {
+        render_text(r, "SELECT avg(n) AS \"average\" FROM (");
+        lead = "SELECT ";
+    }
+    for (size_t i = 0; i < plan->group_count; i++) {
+        if (plan->groups[i].hidden || plan->mean_of_groups) continue;
+        render_text(r, lead);
+        lead = ", ";
+        render_group(r, &plan->groups[i]);
+        if (plan->groups[i].part)
+            render_text(r, " AS "), lh_buf_sql_identifier(r->into, lh_str_from(render_part_name(plan->groups[i].part)));
+    }
+    for (size_t i = 0; i < plan->column_count; i++, lead = ", ") {
+        render_text(r, lead);
+        render_column(r, plan->columns[i]);
+    }
+    for (size_t i = 0; i < plan->measure_count; i++, lead = ", ") {
+        render_text(r, lead);
+        LH_TRY(render_measure(r, &plan->measures[i], err));
+        if (plan->mean_of_groups) render_text(r, " AS n");
+        else render_measure_name(r, &plan->measures[i]);
+    }
+    return LH_OK;
+}
+
+static void render_joins(render *r) {
+    const ask_plan *plan = r->plan;
+    for (size_t i = 0; i < plan->group_count; i++) render_join_to(r, plan->base, plan->groups[i].column.table);
+    for (size_t i = 0; i < plan->column_count; i++) render_join_to(r, plan->base, plan->columns[i].table);
+    for (size_t i = 0; i < plan->measure_count; i++) render_join_to(r, plan->base, plan->measures[i].column.table);
+    if (plan->ordered && plan->order_measure < 0) render_join_to(r, plan->base, plan->order_column.table);
+    for (size_t i = 0; i < plan->filter_count; i++)
+        if (plan->filters[i].op != ASK_EXISTS && !render_is_elsewhere(r, plan->filters[i].column.table))
+            render_join_to(r, plan->base, plan->filters[i].column.table);
+}
+
+static lh_code render_order(render *r, lh_error *err) {
+    const ask_plan *plan = r->plan;
+    if (plan->ordered) {
+        render_text(r, " ORDER BY ");
+        if (plan->order_measure >= 0) LH_TRY(render_measure(r, &plan->measures[plan->order_measure], err));
+        else render_column(r, plan->order_column);
+        render_text(r, plan->descending ? " DESC NULLS LAST" : " NULLS LAST");
+        for (size_t i = 0; i < plan->group_count; i++)
+            lh_buf_char(r->into, ','), lh_buf_char(r->into, ' '), render_group(r, &plan->groups[i]);
+    } else
+        for (size_t i = 0; i < plan->group_count; i++) {
+            render_text(r, i ? ", " : " ORDER BY ");
+            if (plan->groups[i].part == ASK_DAY_OF_WEEK)
+                render_text(r, "min(isodow("), render_column(r, plan->groups[i].column), render_text(r, "))");
+            else render_group(r, &plan->groups[i]);
+        }
+    if (plan->limit) lh_buf_printf(r->into, " LIMIT %" PRIu64, plan->limit);
+    return LH_OK;
+}
+
+lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_arena *arena, lh_buf *into, lh_error *err) {
+    bool joined[ASK_TABLES_MAX] = {false};
+    render r = {.schema = schema, .plan = plan, .into = into, .joined = joined};
+    (void)arena;
+    for (size_t i = 0; i < plan->filter_count; i++) r.qualified |= plan->filters[i].column.table != plan->base;
+    for (size_t i = 0; i < plan->group_count; i++) r.qualified |= plan->groups[i].column.table != plan->base;
+    for (size_t i = 0; i < plan->column_count; i++) r.qualified |= plan->columns[i].table != plan->base;
+    for (size_t i = 0; i < plan->measure_count; i++)
+        r.qualified |= plan->measures[i].column.column >= 0 && plan->measures[i].column.table != plan->base;
+    joined[plan->base] = true;
+    LH_TRY(render_select(&r, err));
+    render_text(&r, " FROM ");
+    render_table(&r, plan->base);
+    render_joins(&r);
+    LH_TRY(render_where(&r, false, " WHERE ", err));
+    for (size_t i = 0; i < plan->group_count; i++) {
+        render_text(&r, i ? ", " : " GROUP BY ");
+        render_group(&r, &plan->groups[i]);
+    }
+    if (plan->has_having) {
+        render_text(&r, " HAVING ");
+        LH_TRY(render_measure(&r, &plan->measures[0], err));
+        render_compare(&r, plan->having_op, plan->having);
+    }
+    if (plan->mean_of_groups) render_text(&r, ") AS of_each");
+    else LH_TRY(render_order(&r, err));
+    return lh_buf_check(into, err);
+}

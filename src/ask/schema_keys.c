@@ -1,0 +1,73 @@
+/* Keys that nobody declared. A key leads from a column to another table's unique column: of its name, or that is "id" of the table whose
+ * name the column begins with. */
+#include "ask/ask_internal.h"
+
+ask_type ask_type_of(lh_str type) {
+    static const struct {
+        const char *starts;
+        ask_type type;
+    } rows[] = {{"VARCHAR", ASK_TEXT},   {"string", ASK_TEXT},    {"BOOL", ASK_BOOL},       {"bool", ASK_BOOL},
+                {"TIMESTAMP", ASK_TIME}, {"timestamp", ASK_TIME}, {"DATE", ASK_DATE},       {"date", ASK_DATE},
+                {"INT", ASK_NUMBER},     {"int", ASK_NUMBER},     {"BIGINT", ASK_NUMBER},   {"long", ASK_NUMBER},
+                {"DECIMAL", ASK_NUMBER}, {"decimal", ASK_NUMBER}, {"DOUBLE", ASK_NUMBER},   {"double", ASK_NUMBER},
+                {"FLOAT", ASK_NUMBER},   {"float", ASK_NUMBER},   {"SMALLINT", ASK_NUMBER}, {"TINYINT", ASK_NUMBER},
+                {"HUGEINT", ASK_NUMBER}, {"UBIGINT", ASK_NUMBER}, {"UINTEGER", ASK_NUMBER}};
+    if (lh_str_ends(type, LH_STR("]"))) return ASK_OTHER;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (lh_str_starts(type, lh_str_from(rows[i].starts))) return rows[i].type;
+    return ASK_OTHER;
+}
+
+/* "client" of "clients" and "client_id". */
+static bool keys_names(lh_str column, lh_str table) {
+    lh_str stem = column;
+    if (!lh_str_ends(column, LH_STR("_id")) && !lh_str_ends(column, LH_STR("Id"))) return false;
+    stem.len -= lh_str_ends(column, LH_STR("_id")) ? 3 : 2;
+    lh_str one = lh_str_ends(table, LH_STR("s")) ? lh_str_sub(table, 0, table.len - 1) : table;
+    return stem.len > 0 && (lh_str_eq_nocase(stem, table) || lh_str_eq_nocase(stem, one));
+}
+
+static bool keys_has(const ask_schema *schema, ask_ref from, int to_table) {
+    for (size_t i = 0; i < schema->key_count; i++)
+        if (schema->keys[i].from.table == from.table && schema->keys[i].to.table == to_table) return true;
+    return false;
+}
+
+/* Nine of ten values of a column are those of another table's key: origin and dest of flights are airports. Both are in order. */
+static bool keys_within(const ask_column *from, const ask_column *to) {
+    size_t same = 0;
+    if (from->value_count < 3 || from->listed || to->listed || to->value_count < from->value_count) return false;
+    for (size_t i = 0, k = 0; i < from->value_count && k < to->value_count;) {
+        int order = lh_str_cmp(from->values[i], to->values[k]);
+        same += order == 0;
+        i += order <= 0;
+        k += order >= 0;
+    }
+    return same * 10 >= from->value_count * 9;
+}
+
+lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err) {
+    ask_key *keys = LH_ARENA_ARRAY(arena, ask_key, ASK_KEYS_MAX);
+    LH_TRY(lh_arena_check(arena, err));
+    for (size_t i = 0; i < schema->key_count && i < ASK_KEYS_MAX; i++) keys[i] = schema->keys[i];
+    schema->keys = keys;
+    for (size_t t = 0; t < schema->table_count; t++)
+        for (size_t c = 0; c < schema->tables[t].column_count; c++) {
+            const ask_column *from = &schema->tables[t].columns[c];
+            for (size_t u = 0; u < schema->table_count && !from->masked; u++)
+                for (size_t d = 0; u != t && d < schema->tables[u].column_count && schema->key_count < ASK_KEYS_MAX;
+                     d++) {
+                    const ask_column *to = &schema->tables[u].columns[d];
+                    bool same = lh_str_eq_nocase(from->name, to->name) && !lh_str_eq_nocase(from->name, LH_STR("id")) &&
+                                !lh_str_eq_nocase(from->name, LH_STR("name"));
+                    bool id =
+                        lh_str_eq_nocase(to->name, LH_STR("id")) && keys_names(from->name, schema->tables[u].name.name);
+                    if (!to->key || from->key || to->masked || from->type != to->type ||
+                        (!same && !id && !keys_within(from, to)))
+                        continue;
+                    if (keys_has(schema, (ask_ref){(int)t, (int)c}, (int)u)) continue;
+                    schema->keys[schema->key_count++] = (ask_key){{(int)t, (int)c}, {(int)u, (int)d}, false};
+                }
+        }
+    return LH_OK;
+}

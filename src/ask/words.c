@@ -1,0 +1,211 @@
+/* Text into words: folded, in the singular, and their stems. Written for questions, which hold numbers (10k, 1,000, 12%), dates and
+ * quoted texts; the words of values are told apart by the same rules, so that they meet. */
+#include "ask/ask_internal.h"
+
+enum { WORDS_NAME_BYTES = 256 };
+
+bool ask_in(lh_str word, const char *list) {
+    for (lh_str rest = lh_str_from(list); rest.len;)
+        if (lh_str_eq(lh_str_split(&rest, ' '), word)) return true;
+    return false;
+}
+
+static bool words_letter(char c) {
+    unsigned char u = (unsigned char)c;
+    return (u >= '0' && u <= '9') || (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || u == '_' || u >= 0x80;
+}
+static bool words_digit(char c) { return c >= '0' && c <= '9'; }
+
+static lh_str words_singular(lh_str word) {
+    size_t n = word.len;
+    if (n < 4 || word.ptr[n - 1] != 's') return word;
+    char before = word.ptr[n - 2];
+    if (before == 's' || before == 'u' || before == 'i' || words_digit(before)) return word;
+    if (n > 4 && lh_str_ends(word, LH_STR("sses"))) return lh_str_sub(word, 0, n - 2);
+    if (n > 4 &&
+        (lh_str_ends(word, LH_STR("xes")) || lh_str_ends(word, LH_STR("ches")) || lh_str_ends(word, LH_STR("shes"))))
+        return lh_str_sub(word, 0, n - 2);
+    return lh_str_sub(word, 0, n - 1);
+}
+
+static void words_fill(lh_terms *terms, lh_arena *arena, ask_token *token, lh_str raw) {
+    token->raw = raw;
+    token->word = lh_arena_dup(arena, lh_terms_fold(terms, raw));
+    token->one = words_singular(token->word);
+    if (token->word.len > 4 && lh_str_ends(token->word, LH_STR("ies")))
+        token->one = lh_arena_printf(arena, "%.*sy", (int)token->word.len - 3, token->word.ptr);
+    token->plural = token->one.len != token->word.len;
+    token->stem = lh_arena_dup(arena, lh_terms_of(terms, token->one.len ? token->one : raw));
+    char first = raw.len ? raw.ptr[0] : 'a';
+    token->capital = (first >= 'A' && first <= 'Z') || (unsigned char)first >= 0xC3;
+    token->upper = raw.len > 1;
+    for (size_t i = 0; i < raw.len; i++) token->upper = token->upper && !(raw.ptr[i] >= 'a' && raw.ptr[i] <= 'z');
+}
+
+typedef struct words_state {
+    lh_terms *terms;
+    lh_arena *arena;
+    lh_str text;
+    ask_token *tokens;
+    size_t count, room, at;
+    bool full;
+} words_state;
+
+static ask_token *words_add(words_state *s, ask_token_kind kind) {
+    if (s->count == s->room) return s->full = true, NULL;
+    ask_token *token = &s->tokens[s->count++];
+    *token = (ask_token){.kind = kind};
+    return token;
+}
+
+/* A number: digits with commas of thousands and a point; k, m, bn, %. 0: it is a word such as 2nd or 737-800. */
+static size_t words_number(words_state *s, size_t at) {
+    const char *p = s->text.ptr;
+    size_t end = at, digits = 0;
+    double value = 0, scale = 1;
+    bool point = false, grouped = false;
+    for (; end < s->text.len; end++) {
+        if (words_digit(p[end])) {
+            digits++;
+            if (point) value += (scale /= 10) * (p[end] - '0');
+            else value = value * 10 + (p[end] - '0');
+        } else if (p[end] == ',' && !point && digits && digits <= 12 && end + 3 < s->text.len &&
+                   words_digit(p[end + 1]) && words_digit(p[end + 2]) && words_digit(p[end + 3]) &&
+                   (end + 4 == s->text.len || !words_digit(p[end + 4])))
+            grouped = true;
+        else if (p[end] == '.' && !point && end + 1 < s->text.len && words_digit(p[end + 1])) point = true;
+        else break;
+    }
+    if (!digits || digits > 15) return 0;
+    size_t number_end = end;
+    if (end < s->text.len && words_letter(p[end])) {
+        size_t stop = end;
+        while (stop < s->text.len && words_letter(p[stop])) stop++;
+        lh_str unit = lh_str_sub(s->text, end, stop - end);
+        double times = lh_str_eq_nocase(unit, LH_STR("k"))                                            ? 1e3
+                       : lh_str_eq_nocase(unit, LH_STR("m")) || lh_str_eq_nocase(unit, LH_STR("mio")) ? 1e6
+                       : lh_str_eq_nocase(unit, LH_STR("bn"))                                         ? 1e9
+                                                                                                      : 0;
+        if (times <= 0) return 0;
+        value *= times;
+        end = stop;
+    }
+    ask_token *token = words_add(s, ASK_NUMERAL);
+    if (!token) return 0;
+    words_fill(s->terms, s->arena, token, lh_str_sub(s->text, at, end - at));
+    token->number = value;
+    token->grouped = grouped || number_end != end || point;
+    if (end < s->text.len && p[end] == '%') token->percent = true, end++;
+    return end - at;
+}
+
+/* 2024-03-05 or 2024-03 */
+static size_t words_iso_date(words_state *s, size_t at) {
+    static const char form[] = "dddd-dd-dd";
+    size_t n = 0;
+    while (n < 10 && at + n < s->text.len &&
+           (form[n] == 'd' ? words_digit(s->text.ptr[at + n]) : s->text.ptr[at + n] == '-'))
+        n++;
+    n = n == 10 ? 10 : n >= 7 ? 7 : 0;
+    if (!n || (at + n < s->text.len && words_letter(s->text.ptr[at + n]))) return 0;
+    ask_token *token = words_add(s, ASK_ISO_DATE);
+    if (token) words_fill(s->terms, s->arena, token, lh_str_sub(s->text, at, n));
+    return token ? n : 0;
+}
+
+/* "…", '…', “…”, ‘…’, «…»; 0: the quote has no end. */
+static size_t words_quoted(words_state *s, size_t at) {
+    static const char *const pairs[][2] = {{"\"", "\""}, {"'", "'"}, {"“", "”"}, {"„", "“"}, {"‘", "’"}, {"«", "»"}};
+    lh_str rest = lh_str_sub(s->text, at, s->text.len);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        lh_str open = lh_str_from(pairs[i][0]), close = lh_str_from(pairs[i][1]);
+        if (!lh_str_starts(rest, open)) continue;
+        lh_str inner = lh_str_sub(rest, open.len, rest.len);
+        size_t end = lh_str_search(inner, close);
+        if (end == SIZE_MAX || end == 0) return 0;
+        ask_token *token = words_add(s, ASK_QUOTED);
+        if (!token) return 0;
+        words_fill(s->terms, s->arena, token, lh_str_sub(inner, 0, end));
+        return open.len + end + close.len;
+    }
+    return 0;
+}
+
+/* "client's" is client; "didn't" is did and not. Returns the bytes taken. */
+static size_t words_word(words_state *s, size_t at) {
+    const char *p = s->text.ptr;
+    size_t end = at;
+    bool address = false;
+    while (end < s->text.len &&
+           (words_letter(p[end]) || p[end] == '@' || (address && (p[end] == '.' || p[end] == '-')))) {
+        if (lh_str_starts(lh_str_sub(s->text, end, 3), LH_STR("’"))) break; /* an apostrophe of its own form */
+        address |= p[end] == '@';
+        end++;
+    }
+    while (end > at + 1 && (p[end - 1] == '.' || p[end - 1] == '-')) end--;
+    if (end == at) return 0;
+    lh_str after = lh_str_sub(s->text, end, 4);
+    size_t quote = lh_str_starts(after, LH_STR("'")) ? 1 : lh_str_starts(after, LH_STR("’")) ? strlen("’") : 0;
+    char next = quote && end + quote < s->text.len ? (char)(p[end + quote] | 0x20) : 0;
+    bool ends = end + quote + 1 >= s->text.len || !words_letter(p[end + quote + 1]);
+    ask_token *token = words_add(s, ASK_WORD);
+    if (!token) return 0;
+    if (quote && next == 't' && ends && end - at > 2 && (p[end - 1] | 0x20) == 'n') {
+        words_fill(s->terms, s->arena, token, lh_str_sub(s->text, at, end - at - 1));
+        ask_token *not = words_add(s, ASK_WORD);
+        if (not) words_fill(s->terms, s->arena, not, LH_STR("not"));
+        return end - at + quote + 1;
+    }
+    words_fill(s->terms, s->arena, token, lh_str_sub(s->text, at, end - at));
+    if (quote && next == 's' && ends) return token->possessive = true, end - at + quote + 1;
+    if (quote && next && !ends) { /* O'Neill is one word */
+        size_t stop = end + quote;
+        while (stop < s->text.len && words_letter(p[stop])) stop++;
+        words_fill(s->terms, s->arena, token, lh_str_sub(s->text, at, stop - at));
+        return stop - at;
+    }
+    return end - at;
+}
+
+lh_code ask_tokens(lh_terms *terms, lh_str text, lh_arena *arena, ask_token **ret, size_t *ret_count, lh_error *err) {
+    size_t room = text.len + 2 < ASK_TOKENS_MAX ? text.len + 2 : ASK_TOKENS_MAX;
+    words_state s = {.terms = terms, .arena = arena, .text = text, .room = room};
+    s.tokens = LH_ARENA_ARRAY(arena, ask_token, room);
+    LH_TRY(lh_arena_check(arena, err));
+    while (s.at < text.len && !s.full) {
+        size_t taken = 0;
+        char c = text.ptr[s.at];
+        bool starts = s.at == 0 || !words_letter(text.ptr[s.at - 1]);
+        if (starts && (c == '"' || c == '\'' || (unsigned char)c >= 0x80)) taken = words_quoted(&s, s.at);
+        if (!taken && words_digit(c)) taken = words_iso_date(&s, s.at);
+        if (!taken && words_digit(c)) taken = words_number(&s, s.at);
+        if (!taken) taken = words_word(&s, s.at);
+        if (!taken) {
+            if (strchr(",;?!:", c) && c) (void)words_add(&s, ASK_STOP);
+            taken = 1;
+        }
+        s.at += taken;
+    }
+    LH_TRY(lh_arena_check(arena, err));
+    if (s.full) return lh_fail(err, LH_LIMIT, "a question has at most %d words", ASK_TOKENS_MAX);
+    *ret = s.tokens;
+    *ret_count = s.count;
+    return LH_OK;
+}
+
+size_t ask_name_words(lh_terms *terms, lh_str name, lh_arena *arena, ask_token *into, size_t max) {
+    size_t count = 0, start = 0;
+    name = lh_str_cut_utf8(name, WORDS_NAME_BYTES);
+    for (size_t i = 0; i <= name.len && count < max; i++) {
+        bool end = i == name.len || !words_letter(name.ptr[i]) || name.ptr[i] == '_';
+        bool hump = !end && i > start && name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' && name.ptr[i - 1] >= 'a' &&
+                    name.ptr[i - 1] <= 'z';
+        if (!end && !hump) continue;
+        if (i > start) {
+            into[count] = (ask_token){.kind = ASK_WORD};
+            words_fill(terms, arena, &into[count++], lh_str_sub(name, start, i - start));
+        }
+        start = hump ? i : i + 1;
+    }
+    return count;
+}

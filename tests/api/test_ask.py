@@ -1,0 +1,220 @@
+"""Questions in words over the staffing firm: the answer is that of the SQL one would write; what cannot be placed is refused."""
+import subprocess
+
+import pytest
+
+
+from endpoints import Scripted, reply
+from governed import ADMIN, Lake, allow, csv
+from harness import BINARY, BUILD, Server
+from twins import Twin
+
+NOW = "2026-11-28T12:00:00Z"
+
+
+def ask(server, question, key=None, **members):
+    answer = server.request("POST", "/ask", json={"question": question, "now": NOW, **members}, **({"headers": {"X-API-Key": key}} if key else {}))
+    assert answer.status_code == 200, (question, answer.text)
+    return answer.json()
+
+
+@pytest.fixture(scope="module")
+def staffing(server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("staffing")
+    subprocess.run([str(BUILD / "staffing_gen"), "--scale", "0.01", "--out", str(folder)], check=True)
+    for path in sorted(folder.iterdir()):
+        done = subprocess.run([str(BINARY), "ingest", str(path), "--url", server.url, "--dataset", path.name.split(".")[0]], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    return server
+
+
+QUESTIONS = [
+    ("How many candidates are available?", "SELECT count(*) FROM candidates WHERE status = 'available'"),
+    ("How many job orders are open?", "SELECT count(*) FROM job_orders WHERE status = 'open'"),
+    ("What is the average salary of candidates by vertical?", "SELECT vertical, avg(salary) FROM candidates GROUP BY vertical"),
+    ("Which recruiter made the most calls?", "SELECT recruiter, count(*) FROM call_log GROUP BY recruiter ORDER BY count(*) DESC, recruiter LIMIT 1"),
+    ("Top 5 clients by placements", "SELECT name, count(*) FROM placements JOIN clients USING (client_id) GROUP BY client_id, name ORDER BY count(*) DESC, name, client_id LIMIT 5"),
+    ("Which clients have no job orders?", "SELECT client_id, name FROM clients ANTI JOIN job_orders USING (client_id)"),
+    ("How many placements started in 2024?", "SELECT count(*) FROM placements WHERE year(start_date) = 2024"),
+    ("How many candidates have no email?", "SELECT count(*) FROM candidates WHERE email IS NULL"),
+    ("How many candidates know wound care?", "SELECT count(*) FROM candidates WHERE skills LIKE '%wound care%'"),
+    ("How many available candidates have more than 10 years of experience?", "SELECT count(*) FROM candidates WHERE status = 'available' AND years_experience > 10"),
+    ("What percentage of calls were connected?", "SELECT round(100.0 * count(*) FILTER (outcome = 'connected') / count(*), 2) FROM call_log"),
+    ("total regular hours per client", "SELECT name, sum(regular_hours) FROM timesheets JOIN placements USING (placement_id) JOIN clients USING (client_id) GROUP BY client_id, name"),
+    ("How many emails were opened?", "SELECT count(*) FROM email_log WHERE opened"),
+    ("Which verticals have more than 20 job orders?", "SELECT vertical, count(*) FROM job_orders GROUP BY vertical HAVING count(*) > 20"),
+    ("How many gold clients are there?", "SELECT count(*) FROM clients WHERE tier = 'gold'"),
+    ("What is the highest bill rate of placements?", "SELECT max(bill_rate) FROM placements"),
+    ("How many placements does candidate CAN000007 have?", "SELECT count(*) FROM placements WHERE candidate_id = 'CAN000007'"),
+    ("placements per month in 2025", "SELECT date_trunc('month', start_date)::DATE, count(*) FROM placements WHERE year(start_date) = 2025 GROUP BY ALL"),
+    ("How many candidates have placements at gold clients?", "SELECT count(DISTINCT candidate_id) FROM placements JOIN clients USING (client_id) WHERE tier = 'gold'"),
+    ("How many calls ended in voicemail last year?", "SELECT count(*) FROM call_log WHERE outcome = 'voicemail' AND year(started_at) = 2025"),
+]
+
+
+@pytest.mark.parametrize("question,sql", QUESTIONS)
+def test_the_answer_is_that_of_the_sql_one_would_write(staffing, question, sql):
+    got = ask(staffing, question)
+    assert not got["refused"], got
+    assert sorted(map(str, got["rows"])) == sorted(map(str, staffing.sql(sql))), got
+
+
+# ---- what is refused, and what is said ----
+
+def test_what_cannot_be_placed_is_refused_with_the_nearest_question(staffing):
+    got = ask(staffing, "How many purple candidates are available?")
+    assert got["refused"] and got["unplaced"] == ["purple"] and "sql" not in got
+    assert staffing.sql(got["nearest"]["sql"]) == staffing.sql("SELECT count(*) FROM candidates WHERE status = 'available'")
+    assert ask(staffing, got["nearest"]["question"])["rows"] == staffing.sql(got["nearest"]["sql"])
+
+
+def test_parts_can_be_switched_off(staffing):
+    assert ask(staffing, "How many candidates are available?", parts={"values": False})["unplaced"] == ["available"]
+    assert ask(staffing, "How many candidates are available?", parts={"planner": False})["refused"]
+
+
+@pytest.mark.parametrize("body,message", [({}, "'question'"), ({"question": "x" * 4097}, "4096"), ({"question": "x", "limit": 0}, "'limit'"), ({"question": "x", "parts": {"wrong": True}}, "wrong"),
+                                          ({"question": "x", "now": "soon"}, "'now'"), ({"question": "x", "parts": {"values": 1}}, "'parts.values'")])
+def test_a_bad_request_is_told(staffing, body, message):
+    answer = staffing.request("POST", "/ask", json=body)
+    assert answer.status_code in (400, 413, 422) and message in answer.json()["error"]["message"]
+
+
+HOSTILE = ["How many candidates are in '; DROP TABLE candidates; --?", "candidates named \"x' OR 1=1\"", "'' OR '1'='1", "\0\0", "SELECT * FROM candidates; DELETE FROM candidates", "🙂" * 900]
+
+
+@pytest.mark.parametrize("question", HOSTILE)
+def test_a_hostile_question_changes_nothing(staffing, question):
+    ask(staffing, question)
+    assert staffing.sql("SELECT count(*) FROM candidates") == [[1000]]
+
+
+def test_synonyms_and_keys_of_the_metadata_are_used(staffing):
+    assert ask(staffing, "How many headhunters made calls?")["refused"]
+    staffing.request("PATCH", "/catalog/datasets/by-name/call_log/metadata", json={"columns": {"recruiter": {"synonyms": ["headhunter"]}}})
+    staffing.request("PATCH", "/catalog/datasets/by-name/clients/metadata", json={"synonyms": ["mandants"], "columns": {"client_id": {"key": True}}})
+    said = staffing.request("PATCH", "/catalog/datasets/by-name/placements/metadata", json={"columns": {"client_id": {"references": "clients.client_id"}}}).json()
+    assert [c["references"] for c in said["columns"] if c["name"] == "client_id"] == ["clients.client_id"]
+    assert ask(staffing, "How many different headhunters made calls?")["rows"] == staffing.sql("SELECT count(DISTINCT recruiter) FROM call_log")
+    assert ask(staffing, "How many mandants are there?")["rows"] == [[20]]
+    assert ask(staffing, "How many mandants are there?", parts={"synonyms": False})["refused"]
+
+
+def test_a_verified_question_goes_first(staffing):
+    made = staffing.request("POST", "/ask/examples", json={"question": "How big are we?", "sql": "SELECT count(*) AS people FROM candidates"})
+    assert made.status_code == 201, made.text
+    got = ask(staffing, "how big are WE")
+    assert got["by"] == "example" and got["rows"] == [[1000]] and got["answer"] == "people: 1000."
+    assert ask(staffing, "how big are we?", parts={"examples": False})["refused"]
+    assert [item["question"] for item in staffing.request("GET", "/ask/examples").json()["items"]] == ["How big are we?"]
+    assert staffing.request("POST", "/ask/examples", json={"question": "Drop", "sql": "DROP TABLE candidates"}).status_code == 403
+    assert staffing.request("DELETE", f"/ask/examples/{made.json()['id']}").status_code == 204
+    assert staffing.request("DELETE", f"/ask/examples/{made.json()['id']}").status_code == 404
+    assert ask(staffing, "how big are we?")["refused"]
+
+
+# ---- who asks sees what it may see ----
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory):
+    root = tmp_path_factory.mktemp("twins")
+    (root / "a").mkdir()
+    (root / "b").mkdir()
+    a = Twin(root / "a", "a")
+    b = Twin(root / "b", "b", secret=root / "a" / "_catalog" / "secret")
+    for twin in (a, b):
+        twin.call("POST", "/ask/examples", 201, {"question": "How many candidates of all?", "sql": "SELECT count(*), min(secret) FROM candidates"})
+        twin.call("POST", "/ask/examples", 201, {"question": "What do we pay?", "sql": f"SELECT count(*) FROM {'payroll' if twin is a else 'bonuses'}"})
+    yield a, b
+    a.server.stop()
+    b.server.stop()
+
+
+TWIN_QUESTIONS = ["How many candidates are there?", "How many candidates are blocked?", "How many candidates per status", "average salary of candidates by city", "lowest salary of candidates", "Which city has the most candidates?",
+                  "How many payroll are there?", "How many bonuses are there?", "What is the total amount of payroll?", "list the secret of candidates", "How many candidates have the secret hidden-a?", "How many candidates are in Hidden a 1?",
+                  "How many candidates of all?", "What do we pay?", "list the name and email of candidates in Boise", "How many candidates have the id CAND000100?", "candidates born in 1961", "How many staff are there?",
+                  "How many placements per agency", "average margin of placements", "candidates with a level over 5", "How many skills are there per skill?", "What is the highest score?", "purple"]
+
+
+@pytest.mark.parametrize("question", TWIN_QUESTIONS)
+def test_twin_lakes_answer_alike(twins, question):
+    for agent in twins[0].agents:
+        answers = [ask(twin.server, question, twin.agents[agent]) for twin in twins]
+        for answer in answers:
+            answer.pop("elapsed_ms")
+        assert answers[0] == answers[1]
+        if "hidden" not in question.lower():
+            assert "hidden" not in str(answers[0]).lower()
+
+
+def test_statements_are_audited(twins):
+    twin = twins[0]
+    ask(twin.server, "How many candidates are there?", twin.agents["scanned"])
+    items = twin.call("GET", "/access/audit?limit=50", 200)["items"]
+    mine = [item for item in items if item["door"] == "ask" and item["principal"] == "scanned"]
+    assert mine and "count(*)" in mine[0]["statement"] and mine[0]["outcome"] == "ok"
+
+
+# ---- a model, for the rest ----
+
+def says(*texts):
+    return Scripted(*[reply({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}) for text in texts])
+
+
+@pytest.fixture
+def modelled(tmp_path):
+    """Starts a lake whose model says these, one after the other."""
+    started = []
+
+    def start(*texts, **more):
+        model = says(*texts)
+        server = Server(tmp_path / f"root{len(started)}", env={"LAKEHOUSE__AI__GENERATE_PROVIDER": "openai", "LAKEHOUSE__AI__GENERATE_MODEL": "chat", "LAKEHOUSE__AI__GENERATE_URL": model.url, **more})
+        started.append((server, model))
+        server.ingest(csv("id,first_name,last_name,email,city,salary", [(i, f"Zebulon{i}", f"Quackenbush{i}", f"q{i}@hidden.example", ["Oslo", "Rome"][i % 2], 1000 + i) for i in range(60)]), "people", name="f.csv")
+        return server, model
+
+    yield start
+    for server, model in started:
+        server.stop()
+        model.stop()
+
+
+def test_what_the_planner_cannot_goes_to_the_model(modelled):
+    server, model = modelled("```sql\nSELECT city, max(salary) - min(salary) AS spread FROM people GROUP BY city ORDER BY city;\n```")
+    got = ask(server, "What is the spread of wages by city?")
+    assert (got["by"], got["model"], got["rows"], got["repairs"]) == ("model", "chat", [["Oslo", 58], ["Rome", 58]], 0)
+    prompt = str(model.seen[-1][2])
+    assert "people" in prompt and "Oslo" in prompt and "Zebulon" not in prompt and "hidden.example" not in prompt
+
+
+def test_a_wrong_statement_is_repaired_with_its_error(modelled):
+    server, model = modelled("SELECT wages FROM people", "SELECT count(*) FROM people")
+    got = ask(server, "frobnicate the wages")
+    assert (got["rows"], got["repairs"]) == ([[60]], 1)
+    assert "wages" in str(model.seen[-1][2]["messages"][-1])
+
+
+@pytest.mark.parametrize("sql", ["DROP TABLE people", "SELECT 1; DROP TABLE people", "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM system.audit", "INSERT INTO people (id) VALUES (1)", "WITH x AS (SELECT 1) DELETE FROM people", "COPY people TO 'x'", "hello"])
+def test_hostile_sql_of_a_model_is_refused(modelled, sql):
+    server, model = modelled(sql)
+    got = ask(server, "frobnicate the wages")
+    assert got["refused"] and len(model.seen) == 3 and "does not run" in got["reason"]
+    assert server.sql("SELECT count(*) FROM people") == [[60]]
+
+
+def test_personal_data_goes_to_the_model_as_tokens(modelled):
+    server, model = modelled("SELECT salary FROM people WHERE first_name = '<NAME_1>' OR email = '<NAME_2>' ORDER BY 1", LAKEHOUSE__ASK__TOKENS="true")
+    got = ask(server, "frobnicate the wages of zebulon7 and q9@hidden.example or 'Quackenbush11'", tokens=False)
+    assert got["rows"] == [[1009]], got
+    server, model = modelled("SELECT salary FROM people WHERE lower(first_name) = lower('<NAME_1>') OR email = '<NAME_2>' ORDER BY 1")
+    got = ask(server, "frobnicate the wages of Zebulon7 and q9@hidden.example or 'Quackenbush11'")
+    assert got["rows"] == [[1007], [1009]] and "Zebulon7" in got["sql"]
+    sent = str([body for _, _, body in model.seen])
+    assert "<NAME_1>" in sent and not any(word in sent.lower() for word in ("zebulon7", "q9@", "quackenbush"))
+
+
+def test_the_command_line_asks(staffing):
+    done = subprocess.run([str(BINARY), "ask", "how many clients are there?", "--url", staffing.url], capture_output=True, text=True)
+    assert done.returncode == 0 and "20" in done.stdout and "SELECT count(*)" in done.stdout
+    done = subprocess.run([str(BINARY), "ask", "how many purple clients are there?", "--url", staffing.url], capture_output=True, text=True)
+    assert done.returncode == 1 and "not understood: purple" in done.stdout and "ask instead" in done.stdout
