@@ -495,6 +495,9 @@ static bool plan_on_shape(plan_state *p, const ask_token *token) {
 
 static void plan_on_when(plan_state *p, const ask_when *when) {
     ask_ref ref = {p->focus, -1};
+    if (!p->event && p->entity >= 0 && p->focus != p->entity && ask_path(p->schema, p->entity, p->focus, NULL) > 0)
+        ref.table = -1; /* the loans of a reader this month: when they were loaned */
+    p->event = NULL;
     if (p->subject >= 0 && plan_temporal(plan_column(p, p->mentioned[p->subject].ref)))
         ref = p->mentioned[p->subject].ref, plan_place_subject(p);
     else if (plan_has(p->date_subject)) ref = p->date_subject;
@@ -823,7 +826,7 @@ static size_t plan_step(plan_state *p, size_t at) {
         (n = plan_mention(p, at)))
         return n;
     if (plan_filler(t)) return 1;
-    if (plan_is_event(p, at)) return p->penalty += 0.05, 1;
+    if (plan_is_event(p, at)) return p->event = t, p->penalty += 0.05, 1;
     if (plan_is_said(p, t)) return 1;
     if (p->subject >= 0 && t->kind == ASK_WORD && p->mentioned[p->subject].at + 5 >= at &&
         (t->capital || t->word.ptr[0] <= '9' || lh_str_find(t->word, '@') < t->word.len) &&
