@@ -116,6 +116,24 @@ static void metrics_rag(lh_buf *out, lh_rag_stats stats) {
     metrics_value(out, "rag_conversations_bytes", "gauge", "Memory that they take.", stats.conversation_bytes);
 }
 
+static void metrics_engine(lh_buf *out, lh_engine_stats engine) {
+    metrics_value(out, "queries_running", "gauge", "Statements being run.", engine.running);
+    metrics_value(out, "queries_waiting", "gauge", "Statements waiting for a connection.", engine.waiting);
+    metrics_value(out, "queries_total", "counter", "Statements since the start.", engine.statements);
+    metrics_value(out, "queries_failed_total", "counter", "Statements that failed.", engine.failed);
+    metrics_value(out, "queries_cancelled_total", "counter", "Statements that were cancelled or timed out.",
+                  engine.cancelled);
+    metrics_value(out, "queries_conflicts_retried_total", "counter", "Statements run again after a foreign commit.",
+                  engine.conflicts_retried);
+    metrics_value(out, "queries_bound_total", "counter",
+                  "Statements bound to what their callers may see, those run again too.", engine.bound);
+    metrics_value(out, "queries_bind_nanoseconds_total", "counter", "Time that this took.", engine.bind_ns);
+    metrics_value(out, "engine_restarts_total", "counter",
+                  "Times that the query engine was started anew after a fatal error.", engine.restarts);
+    metrics_value(out, "engine_memory_limit_bytes", "gauge", "Memory that the query engine may take.",
+                  engine.memory_limit_bytes);
+}
+
 lh_code api_metrics(lh_request *request, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(4 << 20);
     lh_app *app = lh_request_app(request);
@@ -145,24 +163,7 @@ lh_code api_metrics(lh_request *request, lh_error *err) {
                   lh_idempotency_count(app->catalog));
     metrics_value(&out, "catalog_replay_milliseconds", "gauge", "Time to load the catalog at the start.",
                   store.replay_ms);
-    if (app->engine) { /* as it was when `app` was asked for */
-        lh_engine_stats engine = lh_engine_get_stats(app->engine);
-        metrics_value(&out, "queries_running", "gauge", "Statements being run.", engine.running);
-        metrics_value(&out, "queries_waiting", "gauge", "Statements waiting for a connection.", engine.waiting);
-        metrics_value(&out, "queries_total", "counter", "Statements since the start.", engine.statements);
-        metrics_value(&out, "queries_failed_total", "counter", "Statements that failed.", engine.failed);
-        metrics_value(&out, "queries_cancelled_total", "counter", "Statements that were cancelled or timed out.",
-                      engine.cancelled);
-        metrics_value(&out, "queries_conflicts_retried_total", "counter",
-                      "Statements run again after a foreign commit.", engine.conflicts_retried);
-        metrics_value(&out, "queries_bound_total", "counter",
-                      "Statements bound to what their callers may see, those run again too.", engine.bound);
-        metrics_value(&out, "queries_bind_nanoseconds_total", "counter", "Time that this took.", engine.bind_ns);
-        metrics_value(&out, "engine_restarts_total", "counter",
-                      "Times that the query engine was started anew after a fatal error.", engine.restarts);
-        metrics_value(&out, "engine_memory_limit_bytes", "gauge", "Memory that the query engine may take.",
-                      engine.memory_limit_bytes);
-    }
+    if (app->engine) metrics_engine(&out, lh_engine_get_stats(app->engine)); /* as it was when `app` was asked for */
     if (app->jobs) metrics_jobs(&out, lh_jobs_get_stats(app->jobs));
     if (app->vector) {
         metrics_vector(&out, lh_vector_get_stats(app->vector));

@@ -75,6 +75,23 @@ ask_ref plan_date_of(plan_state *p, int table, const ask_token *event, bool *ret
 bool plan_numeric(const ask_column *column);
 bool plan_temporal(const ask_column *column);
 
+typedef struct plan_choice {
+    lexicon_match match;
+    double score;
+    bool there, close; /* close: another one is as good */
+    lexicon_match other;
+} plan_choice;
+typedef enum { WANT_ANY, WANT_NUMBER } plan_want;
+/* Which of several fits the words around it best. */
+plan_choice plan_best_table(const plan_state *p, size_t at);
+plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want);
+plan_choice plan_best_value(const plan_state *p, size_t at);
+void plan_unplaced(plan_state *p, lh_str word);
+void plan_place_subject(plan_state *p);
+void plan_on_value(plan_state *p, const plan_choice *choice);
+/* What a comparison is of, the words from `at` on being behind its number. Returns how many of them it takes. */
+size_t plan_resolve(plan_state *p, size_t at);
+
 /* Words of form: how many of them begin at `at`; 0: none. */
 size_t plan_words(plan_state *p, size_t at);
 /* Words that mean nothing here. */

@@ -143,3 +143,48 @@
      "BY date_trunc('month', "
      "\"loaned_at\")::DATE ORDER BY count(*) DESC NULLS LAST, date_trunc('month', \"loaned_at\")::DATE LIMIT 1"},
     {"how many purple elephants are there?", ""}, {"What is the weather?", ""}, {"", ""},
+    {"Which readers have fewer than 3 loans?",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "(SELECT count(*) FROM \"loan_log\" "
+     "WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\") < 3"},
+    {"How many readers are from Oslo, Bergen or Reading?",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"city\" IN ('Oslo', 'Bergen', 'Reading')"},
+    {"What is the total of fines by city, highest first?",
+     "SELECT \"city\", sum(\"fines\") AS \"total_fines\" FROM \"readers\" GROUP BY \"city\" ORDER BY sum(\"fines\") "
+     "DESC NULLS LAST, \"city\""},
+    {"number of loans by reader city", "SELECT \"readers\".\"city\", count(*) AS \"loan_log\" FROM \"loan_log\" JOIN "
+                                       "\"readers\" ON \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" GROUP "
+                                       "BY \"readers\".\"city\" ORDER BY \"readers\".\"city\""},
+    {"How many loans were made by Ann in Q1 2025?",
+     "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"librarian\" = 'Ann' AND \"loaned_at\" >= DATE "
+     "'2025-01-01' AND \"loaned_at\" < "
+     "DATE '2025-04-01'"},
+    {"How many books were published between 2000 and 2010?",
+     "SELECT count(*) AS \"books\" FROM \"books\" WHERE \"published\" >= DATE '2000-01-01' AND \"published\" < DATE "
+     "'2011-01-01'"},
+    {"List five readers with the highest fines", "SELECT \"reader_id\", \"first_name\", \"last_name\", \"fines\" FROM "
+                                                 "\"readers\" ORDER BY \"fines\" DESC NULLS LAST LIMIT 5"},
+    {"Show the loans of reader RDR0001 this month",
+     "SELECT \"loan_log\".\"loan_id\" FROM \"loan_log\" JOIN \"readers\" ON \"loan_log\".\"reader_id\" = "
+     "\"readers\".\"reader_id\" WHERE "
+     "\"readers\".\"reader_id\" = 'RDR0001' AND \"loan_log\".\"loaned_at\" >= DATE '2026-11-01' AND "
+     "\"loan_log\".\"loaned_at\" < DATE '2026-12-01'"},
+    {"How many readers have the last name O'Neill?",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE lower(\"last_name\") = lower('O''Neill')"},
+    {"What share of books are poetry?",
+     "SELECT round(100.0 * count(*) FILTER (WHERE \"genre\" = 'poetry') / count(*), 2) AS \"percent\" FROM \"books\""},
+    {"Which librarian renewed the most loans?",
+     "SELECT \"librarian\", count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"renewed\" GROUP BY \"librarian\" ORDER "
+     "BY count(*) DESC NULLS LAST, "
+     "\"librarian\" LIMIT 1"},
+    {"loans per weekday", "SELECT dayname(\"loaned_at\") AS \"weekday\", count(*) AS \"loan_log\" FROM \"loan_log\" "
+                          "GROUP BY dayname(\"loaned_at\") ORDER BY min(isodow(\"loaned_at\"))"},
+    {"How many readers have more than 2 renewed loans?", ""},
+    {"maximum days late per librarian", "SELECT \"librarian\", max(\"days_late\") AS \"highest_days_late\" FROM "
+                                        "\"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
+    {"Which authors from Sweden have books with over 300 pages?",
+     "SELECT \"authors\".\"author_id\", \"authors\".\"name\" FROM \"authors\" WHERE \"authors\".\"country\" = 'Sweden' "
+     "AND EXISTS "
+     "(SELECT 1 FROM \"books\" WHERE \"books\".\"author_id\" = \"authors\".\"author_id\" AND \"books\".\"pages\" > "
+     "300)"},
+    {"How many loans were returned yesterday or are they lost?", ""},

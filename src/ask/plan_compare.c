@@ -1,0 +1,162 @@
+/* "more than 5": what is compared, of the words behind and before it. */
+#include "ask/plan_internal.h"
+
+#include <stdio.h>
+
+static bool plan_unit(const ask_token *t) {
+    return t->kind == ASK_WORD && ask_in(t->one, "year minute hour second day week month mile kilometer km dollar usd "
+                                                 "euro eur percent pound buck foot feet unit mph");
+}
+
+/* "10 minutes" of a column of seconds. */
+static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"second", 1}, {"minute", 60}, {"hour", 3600}, {"day", 86400}, {"week", 604800}};
+    double said = 0, has = 0;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        lh_str word = lh_str_from(units[i].unit);
+        if (lh_str_eq(unit->one, word)) said = units[i].seconds;
+        if (lh_str_search(plan_column(p, ref)->name, word) != SIZE_MAX) has = units[i].seconds;
+    }
+    if (said <= 0 || has <= 0) return;
+    for (int i = 0; i < 2; i++) p->compare.numbers[i] *= said / has;
+}
+
+static void plan_compare_column(plan_state *p, ask_ref ref) {
+    ask_filter *f = plan_filter(p, ref, p->compare.op);
+    if (f) f->numbers[0] = p->compare.numbers[0], f->numbers[1] = p->compare.numbers[1];
+    p->compare.there = false;
+    p->subject = -1;
+}
+
+static void plan_compare_table(plan_state *p, int table) {
+    bool of_groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
+    p->compare.there = false;
+    if (of_groups || table == p->entity) {
+        plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
+        p->plan.has_having = true;
+        p->plan.having_op = p->compare.op;
+        p->plan.having[0] = p->compare.numbers[0];
+        p->plan.having[1] = p->compare.numbers[1];
+        return;
+    }
+    ask_filter *f = plan_filter(p, (ask_ref){table, -1}, ASK_COUNTS);
+    if (!f) return;
+    f->count_op = p->compare.op;
+    f->numbers[0] = p->compare.numbers[0];
+    f->numbers[1] = p->compare.numbers[1];
+    p->focus = table;
+}
+
+/* Neither: the column that the unit or the comparison speaks of, or the only number that there is. */
+static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit) {
+    bool is_unit = unit > 0;
+    int near = p->focus >= 0 ? p->focus : p->entity >= 0 ? p->entity : p->main_table;
+    ask_ref hinted = {-1, -1};
+    if (near >= 0 && p->compare.hints) hinted = plan_hinted(p, near, p->compare.hints, true);
+    if (near >= 0 && is_unit && !plan_has(hinted)) {
+        char words[64];
+        lh_str one = p->tokens[i].one;
+        snprintf(words, sizeof words, "%.*s%s", (int)(one.len < 20 ? one.len : 0), one.ptr,
+                 lh_str_eq(one, LH_STR("mile"))     ? " distance"
+                 : lh_str_eq(one, LH_STR("dollar")) ? " price amount cost salary rate"
+                 : lh_str_eq(one, LH_STR("hour"))   ? " hours"
+                 : lh_str_eq(one, LH_STR("year"))   ? " experience age"
+                 : lh_str_eq(one, LH_STR("mph"))    ? " speed"
+                                                    : "");
+        hinted = plan_hinted(p, near, words, true);
+    }
+    if (near >= 0 && !plan_has(hinted)) { /* the only number that there is */
+        size_t numbers = 0;
+        const ask_table *of = &p->schema->tables[near];
+        for (size_t c = 0; c < of->column_count; c++)
+            if (plan_numeric(&of->columns[c]) && !of->columns[c].key) numbers++, hinted = (ask_ref){near, (int)c};
+        if (numbers != 1) hinted.column = -1;
+        else p->penalty += 0.05, plan_note(p, "the number is of '%.*s'", LH_STR_ARG(plan_column(p, hinted)->name));
+    }
+    if (plan_has(hinted)) {
+        if (is_unit) plan_scale(p, hinted, &p->tokens[at + unit - 1]);
+        plan_compare_column(p, hinted);
+        return unit;
+    }
+    p->compare.there = false;
+    plan_unplaced(p, p->tokens[at - 1].raw);
+    p->penalty += 0.45;
+    return unit;
+}
+
+/* More than 5 open job orders: a value, then its table. */
+static size_t plan_resolve_value(plan_state *p, size_t at, size_t i, bool named) {
+    plan_choice value = i < p->count ? plan_best_value(p, i) : (plan_choice){0}; /* more than 5 open job orders */
+    size_t behind = i + (value.there ? value.match.words : 0);
+    plan_choice then =
+        value.there && value.match.score >= 0.95 && behind < p->count ? plan_best_table(p, behind) : (plan_choice){0};
+    if (then.there && then.match.score >= 0.9 && !named) {
+        plan_compare_table(p, then.match.ref.table);
+        plan_on_value(p, &value);
+        return behind + then.match.words - at;
+    }
+    return 0;
+}
+
+/* What is more than 5? A column or table behind it, else the column before it. Returns the words that it takes behind. */
+size_t plan_resolve(plan_state *p, size_t at) {
+    size_t i = at, unit = 0;
+    while (i < p->count && p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "of in a different")) i++;
+    bool is_unit = i < p->count && plan_unit(&p->tokens[i]);
+    if (is_unit) unit = i + 1 - at;
+    int saved = p->fn;
+    p->fn = -1;
+    bool subject = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
+                   !p->mentioned[p->subject].placed;
+    plan_choice column = {0}, table = {0};
+    if (i < p->count) column = plan_best_column(p, i, WANT_NUMBER), table = plan_best_table(p, i);
+    if (is_unit && !(column.there && column.match.words > 1)) {
+        size_t k = i + 1;
+        while (k < p->count && p->tokens[k].kind == ASK_WORD && ask_in(p->tokens[k].word, "of in")) k++;
+        plan_choice later = k < p->count ? plan_best_column(p, k, WANT_NUMBER) : (plan_choice){0};
+        if (later.there && later.match.score >= 0.5) column = later, i = k;
+        else if (subject) column.there = false;
+        table.there = false;
+    }
+    p->fn = saved;
+    size_t open = plan_resolve_value(p, at, i, column.there && column.match.score >= 0.95);
+    if (open) return open;
+    bool take_column = column.there && column.match.score >= 0.5 &&
+                       !(table.there && table.match.score >= 0.9 && table.score > column.score - 0.2);
+    if (take_column && subject && column.match.score < 0.9) take_column = false;
+    if (take_column) {
+        if (column.close) {
+            p->penalty += 0.1;
+            plan_note(p, "'%.*s' is taken for the number, not '%.*s'",
+                      LH_STR_ARG(plan_column(p, column.match.ref)->name),
+                      LH_STR_ARG(plan_column(p, column.other.ref)->name));
+        }
+        if (is_unit) plan_scale(p, column.match.ref, &p->tokens[at + unit - 1]);
+        plan_compare_column(p, column.match.ref);
+        return i + column.match.words - at;
+    }
+    if (table.there && table.match.score >= 0.5 && !(subject && table.match.score < 0.9)) {
+        plan_compare_table(p, table.match.ref.table);
+        return i + table.match.words - at;
+    }
+    if (subject) {
+        plan_place_subject(p);
+        if (is_unit) plan_scale(p, p->mentioned[p->subject].ref, &p->tokens[at + unit - 1]);
+        plan_compare_column(p, p->mentioned[p->subject].ref);
+        return unit;
+    }
+    if (p->plan.measure_count && (p->plan.group_count || plan_has(p->entity_column) || p->entity >= 0) &&
+        p->plan.measures[0].fn != ASK_SHARE && !p->extreme &&
+        (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO)) { /* an average salary above 90,000 */
+        p->plan.has_having = true;
+        p->plan.having_op = p->compare.op;
+        p->plan.having[0] = p->compare.numbers[0];
+        p->plan.having[1] = p->compare.numbers[1];
+        p->compare.there = false;
+        return unit;
+    }
+    return plan_resolve_near(p, at, i, unit);
+}
