@@ -1,10 +1,11 @@
 /* api: the HTTP server: route table, authentication, handlers. Only this module knows HTTP.
- * Depends on: base, ann, ai, storage, catalog, access, ask, engine, maintain, journal, ingest, jobs, vector, rag, models, rpc. Used by: cli. */
+ * Depends on: base, ann, ai, storage, catalog, access, ask, engine, maintain, journal, ingest, jobs, vector, rag, models, evaluate, rpc. Used by: cli. */
 #ifndef LH_API_API_H
 #define LH_API_API_H
 #include "access/access.h"
 #include "ai/ai.h"
 #include "ask/ask.h"
+#include "evaluate/evaluate.h"
 #include "ingest/ingest.h"
 #include "jobs/jobs.h"
 #include "journal/journal.h"
@@ -40,6 +41,7 @@ typedef struct lh_app {
     lh_rag *rag;
     lh_ai *ai;
     lh_models *models;
+    lh_evaluate *evaluate;
     lh_ask *ask;
     lh_rpc *rpc; /* for the metrics; NULL: there is no gRPC server */
     lh_str scratch_dir;

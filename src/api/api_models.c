@@ -46,6 +46,20 @@ lh_code api_models_remove(lh_request *request, lh_error *err) {
     return lh_respond_empty(request, 204, err);
 }
 
+lh_code api_models_evaluate(lh_request *request, lh_error *err) {
+    static const char *const known[] = {"eval"};
+    lh_app *app = lh_request_app(request);
+    lh_json *body = NULL, *job = NULL;
+    lh_str eval;
+    if (!app->evaluate) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_body_check(body, known, 1, err));
+    LH_TRY(api_ai_string(body, "eval", false, &eval, err));
+    LH_TRY(lh_evaluate_model(app->evaluate, app->jobs, lh_request_param(request, "model"), eval, models_by(request),
+                             lh_request_arena(request), &job, err));
+    return lh_respond_json(request, 202, job, err);
+}
+
 lh_code api_models_activate(lh_request *request, lh_error *err) {
     lh_models_use use;
     lh_json *answer = NULL;

@@ -199,7 +199,7 @@ static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schem
                                  .rows_max = a->rows_max};
     lh_code code = ask_model(&asks, arena, &made, &failed);
     if (code == LH_UNAVAILABLE || code == LH_CORRUPT) { /* the model, not the lake */
-        *ret_why = LH_STR("the model does not answer");
+        *ret_why = LH_STR(LH_ASK_SILENT);
         return LH_OK;
     }
     if (code != LH_OK) return *err = failed, code;
@@ -214,8 +214,21 @@ static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schem
     return LH_OK;
 }
 
+/* Is there a model to ask? One that is named has to be there. */
+static lh_code ask_find_model(lh_ask *ask, const asked *a, const lh_ask_caller *caller, lh_arena *arena, bool *ret,
+                              lh_error *err) {
+    const lh_ai_call call = {.model = a->model, .principal = caller->by};
+    lh_ai_model model;
+    *ret = false;
+    if (!a->by_model || !caller->models) return LH_OK;
+    lh_code code = lh_ai_find(ask->ai, LH_AI_GENERATE, &call, arena, &model, err);
+    *ret = code == LH_OK;
+    return code == LH_UNAVAILABLE && !a->model.len ? LH_OK : code;
+}
+
 static lh_code ask_way(lh_ask *ask, const asked *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
                        lh_error *err) {
+    bool models = false;
     ask_schema schema;
     ask_planned planned = {.confidence = 0};
     lh_str why = LH_STR_NONE;
@@ -231,7 +244,8 @@ static lh_code ask_way(lh_ask *ask, const asked *a, const lh_ask_caller *caller,
         *ret = answer_made(a, &of, &planned, arena);
         return LH_OK;
     }
-    if (a->by_model && caller->models && schema.table_count && lh_ai_has(ask->ai, LH_AI_GENERATE))
+    LH_TRY(ask_find_model(ask, a, caller, arena, &models, err));
+    if (models && schema.table_count)
         LH_TRY(ask_by_model(ask, a, &schema, &question, &planned, caller, arena, ret, &why, err));
     if (!*ret) *ret = answer_refused(a, &planned, why.len ? why : planned.reason, arena);
     return LH_OK;

@@ -32,6 +32,8 @@ typedef struct lh_ask_caller {
 LH_MUST_CHECK lh_code lh_ask_question(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena,
                                       lh_json **ret, lh_error *err);
 
+#define LH_ASK_SILENT "the model does not answer" /* the reason of a refusal for want of the model */
+
 /* ---- verified questions (examples.c): what an administrator says is the SQL of a question ---- */
 /* body: {"question","sql"}; takes the place of one of the same words. *ret: {"id","question","sql","created_by","created_at"}. The SQL must
  * run as the caller's. Errors: INVALID, LIMIT, and a statement's. */

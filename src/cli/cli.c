@@ -84,12 +84,14 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse vectors drop papers                    with its table\n\n"
      "What embeds is a job: Ctrl-C leaves it at work, and `lakehouse jobs cancel` ends it.\n",
      .run = lh_cli_vectors, .verb = lh_cli_vectors_verb},
-    {"models", "[list | show NAME | add NAME | use NAME | rollback | remove NAME] [flags]",
+    {"models", "[list | show NAME | add NAME | evaluate NAME | use NAME | rollback | remove NAME] [flags]",
      "Models that embed, generate and rerank: which there are, which are in use",
      "  lakehouse models                                 the configuration's and registered ones, and whether they "
      "answer\n"
      "  lakehouse models add tuned --task embed --provider llama --model /models/tuned.gguf --base all-minilm-l6-v2\n"
-     "  lakehouse models add gpu --task generate --provider openai --model qwen --model-url http://gpu:8000/v1 --secret gpu\n"
+     "  lakehouse models add gpu --task generate --provider openai --model qwen --model-url http://gpu:8000/v1 "
+     "--secret gpu\n"
+     "  lakehouse models evaluate tuned --eval asked     beside the one in use, by what an eval set calls relevant\n"
      "  lakehouse models use gpu                         for all calls that name no model; --profile ann: for hers\n"
      "  lakehouse models rollback --task generate        to the one before\n",
      .run = lh_cli_models, .verb = lh_cli_models_verb},

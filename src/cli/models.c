@@ -4,18 +4,20 @@
 #include <stdio.h>
 
 typedef struct models_job {
-    lh_connection *connection;
+    lh_cli_session session;
+    lh_connection *connection; /* the session's, as arena */
     lh_arena *arena;
     const lh_cli_list *words; /* the verb's own from 1 on */
-    const char *task, *provider, *model, *url, *secret, *base, *checksum, *notes, *profile;
+    const char *task, *provider, *model, *url, *secret, *base, *checksum, *notes, *profile, *eval;
     bool unchecked, json;
+    _Atomic bool interrupted;
 } models_job;
 
 static void models_set(const models_job *job, lh_json *body, const char *name, const char *value) {
     if (value) lh_json_set_string(job->arena, body, name, lh_str_from(value));
 }
 
-static lh_code models_list(const models_job *job, lh_error *err) {
+static lh_code models_list(models_job *job, lh_error *err) {
     static const char *const members[] = {"task", "model", "provider", "version", "source"};
     enum { COUNT = sizeof members / sizeof *members, STATUS = COUNT, IN_USE, HEADS };
     lh_cli_column heads[HEADS];
@@ -47,7 +49,7 @@ static lh_code models_path(const models_job *job, const char *after, lh_str *ret
     return lh_cli_path(job->arena, "/ai/models/", lh_cli_word(job->words, 1), after, ret, err);
 }
 
-static lh_code models_show(const models_job *job, lh_error *err) {
+static lh_code models_show(models_job *job, lh_error *err) {
     lh_json *answer = NULL;
     lh_str path;
     LH_TRY(models_path(job, "", &path, err));
@@ -55,7 +57,7 @@ static lh_code models_show(const models_job *job, lh_error *err) {
     return lh_cli_print_json(answer, job->arena, err);
 }
 
-static lh_code models_add(const models_job *job, lh_error *err) {
+static lh_code models_add(models_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
     lh_json_set_string(job->arena, body, "name", lh_cli_word(job->words, 1));
     models_set(job, body, "task", job->task);
@@ -83,7 +85,7 @@ static lh_code models_told(const models_job *job, const lh_json *answer, lh_erro
     return LH_OK;
 }
 
-static lh_code models_change_use(const models_job *job, lh_str path, lh_error *err) {
+static lh_code models_change_use(models_job *job, lh_str path, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
     models_set(job, body, "task", job->task);
     models_set(job, body, "profile", job->profile);
@@ -91,18 +93,46 @@ static lh_code models_change_use(const models_job *job, lh_str path, lh_error *e
     return models_told(job, answer, err);
 }
 
-static lh_code models_use(const models_job *job, lh_error *err) {
+static lh_code models_use(models_job *job, lh_error *err) {
     lh_str path;
     LH_TRY(models_path(job, "/activate", &path, err));
     return models_change_use(job, path, err);
 }
 
-static lh_code models_rollback(const models_job *job, lh_error *err) {
+static lh_code models_rollback(models_job *job, lh_error *err) {
     if (!job->task) return lh_fail(err, LH_INVALID, "--task says which: embed, generate or rerank");
     return models_change_use(job, LH_STR("/ai/rollback"), err);
 }
 
-static lh_code models_remove(const models_job *job, lh_error *err) {
+static void models_print_figures(const char *label, const lh_json *figures) {
+    if (lh_json_is_null(figures)) return;
+    printf("%s:", label);
+    for (lh_json_iter it = lh_json_each(figures); lh_json_next(&it);)
+        if (lh_json_type_of(it.value) == LH_JSON_REAL || lh_json_is_int(it.value))
+            printf("  %.*s %.4g", LH_STR_ARG(it.name), lh_json_real(it.value, (double)lh_json_int(it.value, 0)));
+    printf("\n");
+}
+
+/* The job's end says how it went, the model's record what came of it. */
+static lh_code models_evaluate(models_job *job, lh_error *err) {
+    lh_json *body = lh_json_new_object(job->arena), *started = NULL, *model = NULL;
+    lh_str path, shown;
+    LH_TRY(models_path(job, "/evaluate", &path, err));
+    LH_TRY(models_path(job, "", &shown, err));
+    models_set(job, body, "eval", job->eval);
+    LH_TRY(lh_connection_send(job->connection, "POST", path, body, job->arena, &started, err));
+    LH_TRY(lh_cli_job_watch(&job->session, lh_json_get_string(started, "id"), lh_cli_word(job->words, 1), job->json,
+                            &job->interrupted, err));
+    if (job->json) return LH_OK;
+    LH_TRY(lh_connection_get(job->connection, shown, job->arena, &model, err));
+    const lh_json *evaluations = lh_json_get(model, "evaluations");
+    const lh_json *last = lh_json_at(evaluations, lh_json_size(evaluations) - 1);
+    models_print_figures("this model", lh_json_get(last, "candidate"));
+    models_print_figures("in use", lh_json_get(last, "current"));
+    return LH_OK;
+}
+
+static lh_code models_remove(models_job *job, lh_error *err) {
     lh_str path;
     LH_TRY(models_path(job, "", &path, err));
     const lh_exchange exchange = {.method = "DELETE", .path = path};
@@ -113,9 +143,12 @@ static lh_code models_remove(const models_job *job, lh_error *err) {
 
 static const struct {
     lh_cli_verb verb;
-    lh_code (*run)(const models_job *job, lh_error *err);
-} models_verbs[] = {{{"list", "no more words", 0, 0}, models_list}, {{"show", "NAME", 1, 1}, models_show},
-                    {{"add", "NAME", 1, 1}, models_add},            {{"use", "NAME", 1, 1}, models_use},
+    lh_code (*run)(models_job *job, lh_error *err);
+} models_verbs[] = {{{"list", "no more words", 0, 0}, models_list},
+                    {{"show", "NAME", 1, 1}, models_show},
+                    {{"add", "NAME", 1, 1}, models_add},
+                    {{"use", "NAME", 1, 1}, models_use},
+                    {{"evaluate", "NAME", 1, 1}, models_evaluate},
                     {{"rollback", "no more words", 0, 0}, models_rollback},
                     {{"remove", "NAME", 1, 1}, models_remove}};
 
@@ -124,10 +157,9 @@ const char *lh_cli_models_verb(size_t i) {
 }
 
 static lh_code models_run(const lh_cli_source *source, size_t verb, models_job *job, lh_error *err) {
-    LH_CLEANUP(lh_cli_session_done) lh_cli_session session = {0};
-    LH_TRY(lh_cli_session_open(source, &session, err));
-    job->connection = session.connection;
-    job->arena = session.arena;
+    LH_TRY(lh_cli_session_open(source, &job->session, err));
+    job->connection = job->session.connection;
+    job->arena = job->session.arena;
     return models_verbs[verb].run(job, err);
 }
 
@@ -137,16 +169,35 @@ int lh_cli_models(const lh_cli_command *self, int argc, char **argv) {
     models_job job = {.words = &words};
     lh_error err = {0};
     const lh_cli_flag flags[] = {
-        {.name = "task", .value_name = "TASK", .help = "add, use, rollback: embed, generate or rerank", .text = &job.task},
-        {.name = "provider", .value_name = "NAME", .help = "add: llama (a file), openai, ollama or hash", .text = &job.provider},
-        {.name = "model", .value_name = "MODEL", .help = "add: a GGUF file's whole path, or the endpoint's name", .text = &job.model},
+        {.name = "task",
+         .value_name = "TASK",
+         .help = "add, use, rollback: embed, generate or rerank",
+         .text = &job.task},
+        {.name = "provider",
+         .value_name = "NAME",
+         .help = "add: llama (a file), openai, ollama or hash",
+         .text = &job.provider},
+        {.name = "model",
+         .value_name = "MODEL",
+         .help = "add: a GGUF file's whole path, or the endpoint's name",
+         .text = &job.model},
         {.name = "model-url", .value_name = "URL", .help = "add: of the endpoint, up to its version", .text = &job.url},
-        {.name = "secret", .value_name = "NAME", .help = "add: whose api_key is sent (storage.secrets_file)", .text = &job.secret},
+        {.name = "secret",
+         .value_name = "NAME",
+         .help = "add: whose api_key is sent (storage.secrets_file)",
+         .text = &job.secret},
         {.name = "base", .value_name = "NAME", .help = "add: the model that it was tuned from", .text = &job.base},
         {.name = "checksum", .value_name = "SHA256", .help = "add: that the file must have", .text = &job.checksum},
         {.name = "notes", .value_name = "TEXT", .help = "add: for people", .text = &job.notes},
         {.name = "no-check", .help = "add: do not try it first", .on = &job.unchecked},
-        {.name = "profile", .value_name = "NAME", .help = "use, rollback: only for that principal", .text = &job.profile},
+        {.name = "profile",
+         .value_name = "NAME",
+         .help = "use, rollback: only for that principal",
+         .text = &job.profile},
+        {.name = "eval",
+         .value_name = "NAME",
+         .help = "evaluate: by that eval set; a generator needs none",
+         .text = &job.eval},
         {.name = "json", .help = "the server's answer, all of it, as JSON", .on = &job.json},
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source)};
@@ -154,5 +205,7 @@ int lh_cli_models(const lh_cli_command *self, int argc, char **argv) {
     if (status >= 0) return status;
     size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "list");
     if (verb == SIZE_MAX || !lh_cli_takes(self, &models_verbs[verb].verb, &words)) return LH_EXIT_USAGE;
-    return models_run(&source, verb, &job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+    lh_code code = models_run(&source, verb, &job, &err);
+    lh_cli_session_done(&job.session);
+    return code == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
 }

@@ -25,6 +25,8 @@ struct lh_stack {
     lh_maintain *maintain;
     lh_jobs *jobs;
     lh_vector *vector;
+    lh_evaluate evaluate;
+    lh_job_kind *job_kinds; /* owned */
     lh_rag *rag;
     lh_ask *ask;
     lh_journal *journal;
@@ -187,6 +189,21 @@ static lh_code stack_open_journal(lh_stack *stack, lh_error *err) {
     return lh_journal_open(&options, &stack->journal, err);
 }
 
+/* Those of vectors, and the evaluation of a model. */
+static lh_code stack_open_jobs(lh_stack *stack, lh_error *err) {
+    lh_jobs_options options = {.catalog = stack->catalog, .threads = (size_t)stack->config->jobs_threads};
+    size_t count = 0;
+    const lh_job_kind *kinds = lh_vector_job_kinds(stack->vector, &count);
+    stack->job_kinds = calloc(count + 1, sizeof *stack->job_kinds);
+    if (!stack->job_kinds) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    stack->evaluate = (lh_evaluate){stack->catalog, stack->ai, stack->vector, stack->ask, stack->models};
+    memcpy(stack->job_kinds, kinds, count * sizeof *kinds);
+    stack->job_kinds[count++] = lh_evaluate_job_kind(&stack->evaluate);
+    options.kinds = stack->job_kinds;
+    options.kind_count = count;
+    return lh_jobs_new(&options, &stack->jobs, err);
+}
+
 /* Beside the working folders, too. */
 static lh_code stack_open_vector(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
@@ -205,11 +222,10 @@ static lh_code stack_open_vector(lh_stack *stack, lh_error *err) {
                                        .recall_sample_ms = (uint64_t)c->vector_recall_sample_ms,
                                        .recall_retune = c->vector_recall_retune};
     LH_TRY(lh_vector_new(&options, &stack->vector, err));
-    lh_jobs_options jobs = {.catalog = stack->catalog, .threads = (size_t)c->jobs_threads};
-    jobs.kinds = lh_vector_job_kinds(stack->vector, &jobs.kind_count);
-    LH_TRY(lh_jobs_new(&jobs, &stack->jobs, err));
-    LH_TRY(lh_vector_watch(stack->vector, stack->jobs, err));
     LH_TRY(lh_ask_new(stack->engine, stack->catalog, stack->ai, &stack->ask, err));
+    LH_TRY(stack_open_jobs(stack, err));
+    LH_TRY(lh_vector_watch(stack->vector, stack->jobs, err));
+    stack->app.evaluate = &stack->evaluate;
     stack->app.ask = stack->ask;
     stack->app.vector = stack->vector;
     stack->app.jobs = stack->jobs;
@@ -345,6 +361,7 @@ void lh_stack_close(lh_stack *stack) {
     lh_rpc_free(stack->rpc);
     lh_journal_close(stack->journal); /* it flushes through the engine */
     lh_jobs_free(stack->jobs);
+    free(stack->job_kinds);
     lh_rag_free(stack->rag);
     lh_vector_free(stack->vector);
     lh_ask_free(stack->ask);

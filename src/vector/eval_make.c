@@ -144,6 +144,16 @@ static lh_code sample_rows(size_t live, uint32_t count, uint64_t *state, lh_aren
     return LH_OK;
 }
 
+/* The row that the piece is of. */
+static lh_json *sample_relevant(const eval_order *order, size_t row, lh_arena *arena) {
+    lh_json *list = lh_json_new_array(arena);
+    lh_str id = vector_served_id(order->served, row);
+    int64_t number;
+    bool integer = order->definition->id_is_integer && lh_str_to_i64(id, &number) == LH_OK;
+    lh_json_append(list, integer ? lh_json_new_int(arena, number) : lh_json_new_string(arena, id));
+    return list;
+}
+
 static lh_code sample_texts(const eval_order *order, lh_arena *arena, eval_set *eval, lh_error *err) {
     LH_CLEANUP(lh_chunker_freep) lh_chunker *chunker = NULL;
     const lh_chunk_options options = {.size = SAMPLE_PIECE, .locale = order->definition->locale};
@@ -157,6 +167,7 @@ static lh_code sample_texts(const eval_order *order, lh_arena *arena, eval_set *
         eval_query *query = &eval->queries[q];
         lh_str text = vector_served_text(order->served, order->served->order[places[q]]);
         query->source = LH_STR("window");
+        query->relevant = sample_relevant(order, order->served->order[places[q]], arena);
         LH_TRY(sample_piece(chunker, text, &state, arena, &query->text, err));
         if (paraphrase) LH_TRY(sample_paraphrase(order, order->seed + q, query, arena, err));
         eval->paraphrased += lh_str_eq(query->source, LH_STR("paraphrase"));

@@ -150,6 +150,18 @@ LH_MUST_CHECK lh_code lh_vector_trial_list(lh_vector *vector, lh_str index, lh_p
 LH_MUST_CHECK lh_code lh_vector_trial_best(lh_vector *vector, lh_str index, lh_str metric, lh_str eval,
                                            const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
                                            lh_error *err);
+typedef struct lh_vector_judging {
+    lh_str eval, model; /* model: of a reranking, empty for the order of the index's vectors */
+    lh_ai_task task;    /* embed or rerank */
+    lh_str by;          /* whose tokens are counted */
+    lh_cancel *cancel;  /* NULL: cannot be */
+    lh_job *job;        /* that is told how far it is; may be NULL */
+} lh_vector_judging;    /* borrowed */
+/* How well the model finds the rows that the queries of an eval set call relevant: {"recall","mrr","ndcg" (0 to 1, of the first k
+ * rows),"k","queries","chunks"? (that were embedded)}. Arena. Who may is not asked. Errors: NOT_FOUND (eval set, index, model), INVALID
+ * (nothing is called relevant), and those of ai and of searches. */
+LH_MUST_CHECK lh_code lh_vector_judge(lh_vector *vector, const lh_vector_judging *judging, lh_arena *arena,
+                                      lh_json **ret, lh_error *err);
 /* Starts a job: {"index","recall_target"?,"filter_selectivity"?,"budget"?:{"trials","seconds"},"eval"?,"k"?}. */
 LH_MUST_CHECK lh_code lh_vector_tune(lh_vector *vector, lh_jobs *jobs, const lh_json *body,
                                      const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);

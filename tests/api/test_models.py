@@ -275,3 +275,117 @@ def test_another_gateway_of_the_lake_takes_up_what_one_registers(server):
     assert dimensions(second) == 384
     wait_for(lambda: dimensions(server) == 384, 30)
     second.stop()
+
+
+# ---- evaluations ----
+
+def evaluated(server, name, status=202, **body):
+    answer = server.request("POST", f"/ai/models/{name}/evaluate", json=body)
+    assert answer.status_code == status, answer.text
+    return ended(server, answer.json())["result"] if status == 202 else answer.json()["error"]["message"]
+
+
+def notes(count):
+    words = ["nurse", "welder", "forklift", "python", "payroll", "crane", "dentist", "plumber", "roofing", "audit"]
+    return [(f"C{i:04d}", "TX", f"{words[i % 10]} {words[i * 7 % 10]} badge {i * 7919 % 10007} at desk {i * 31 % 997}") for i in range(count)]
+
+
+def some_words(text):
+    return " ".join(reversed(text.split()[1:4]))
+
+
+def asked(server, rows, **members):
+    """An eval set whose questions have some words of one row each."""
+    queries = [{"query": some_words(text), "relevant": [id]} for id, _, text in rows[::7]]
+    answer = server.request("POST", "/vectors/hnsw/evals", json={"name": "asked", "index": "judged", "queries": queries, "k": 5, **members})
+    assert answer.status_code == 201, answer.text
+
+
+def test_an_embedder_is_judged_by_what_an_eval_set_calls_relevant(server):
+    rows = notes(140)
+    server.ingest(lines(rows), "judged")
+    index(server, "judged")
+    asked(server, rows)
+    register(server, name="narrow", model="hash-2")
+    result = evaluated(server, "narrow", eval="asked")
+    assert (result["task"], result["eval"], result["better"], result["current"]["model"]) == ("embed", "asked", False, "hash")
+    assert result["candidate"]["queries"] == result["current"]["queries"] == 20 and result["candidate"]["chunks"] == 140 and result["candidate"]["k"] == 5
+    assert 0 <= result["candidate"]["ndcg"] < result["current"]["ndcg"] <= 1 and result["candidate"]["mrr"] < result["current"]["mrr"]
+    vectors = {text: server.request("POST", "/ai/embed", json={"input": text}).json()["embeddings"][0] for text in [row[2] for row in rows]}
+    ranks = []
+    for id, _, text in rows[::7]:  # the same by hand
+        query = server.request("POST", "/ai/embed", json={"input": some_words(text)}).json()["embeddings"][0]
+        order = sorted(rows, key=lambda row: -sum(a * b for a, b in zip(query, vectors[row[2]])))
+        ranks.append([row[0] for row in order].index(id) + 1)
+    assert result["current"]["recall"] == pytest.approx(sum(rank <= 5 for rank in ranks) / 20)
+    assert result["current"]["mrr"] == pytest.approx(sum(1 / rank for rank in ranks if rank <= 5) / 20)
+    assert server.request("GET", "/ai/models/narrow").json()["evaluations"] == [result]
+    server.restart()
+    assert server.request("GET", "/ai/models/narrow").json()["evaluations"] == [result] and dimensions(server, model="narrow") == 2
+    assert evaluated(server, "narrow", 400) and evaluated(server, "other", 404, eval="asked")
+    answer = server.request("POST", "/ai/models/narrow/evaluate", json={"eval": "gone"}).json()
+    assert "no eval set 'gone'" in ended(server, answer, "failed")["error"]["message"]
+
+
+def test_pieces_of_an_index_say_which_row_they_are_of(server):
+    server.ingest(lines(notes(60)), "judged")
+    index(server, "judged")
+    job = server.request("POST", "/vectors/hnsw/evals/drawn/autogen", json={"index": "judged", "count": 20, "seed": 3}).json()
+    ended(server, job)
+    texts = {id: text for id, _, text in notes(60)}
+    for query in server.request("GET", "/vectors/hnsw/evals/drawn").json()["queries"]:
+        [id] = query["relevant"]
+        assert query["query"] in texts[id]
+    register(server, name="wide", model="hash-1024")
+    assert evaluated(server, "wide", eval="drawn")["candidate"]["recall"] > 0.9
+
+
+def by_common_words(handler, body):
+    shared = lambda text: len(set(text.split()) & set(body["query"].split()))  # noqa: E731
+    results = [{"index": i, "relevance_score": shared(document)} for i, document in enumerate(body["documents"])]
+    reply({"results": results, "usage": {"total_tokens": 1}})(handler, body)
+
+
+def test_a_reranker_is_judged_beside_none(tmp_path):
+    """No model that reranks runs here: a server of the test's own counts common words."""
+    ranks = Scripted(by_common_words)
+    server = Server(tmp_path / "lake", env={"LAKEHOUSE__AI__EMBED_PROVIDER": "hash", "LAKEHOUSE__AI__EMBED_MODEL": "hash-4"})
+    try:
+        rows = notes(140)
+        server.ingest(lines(rows), "judged")
+        index(server, "judged")
+        asked(server, rows)
+        register(server, name="words", task="rerank", provider="openai", model="w", url=ranks.url)
+        result = evaluated(server, "words", eval="asked")
+        assert (result["better"], result["current"]["model"]) == (True, None) and result["candidate"]["ndcg"] > result["current"]["ndcg"], result
+    finally:
+        server.stop()
+        ranks.stop()
+
+
+def test_a_generator_is_judged_by_the_verified_questions(tmp_path):
+    sql = {"How many people are there": "SELECT count(*) FROM people", "Who is in Texas": "SELECT candidate_id FROM people WHERE state = 'TX' ORDER BY 1 DESC",
+           "Who is in Ohio": "SELECT candidate_id FROM people WHERE state = 'OH'"}
+
+    def answers(handler, body):
+        said = body["messages"][-1]["content"]
+        text = next((value for question, value in sql.items() if question.lower() in said.lower()), "SELECT 1 AS wrong")
+        if "Ohio" in said:
+            text = "SELECT candidate_id FROM people WHERE state = 'TX'"
+        reply({"choices": [{"message": {"content": text}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}})(handler, body)
+
+    writes = Scripted(answers)
+    server = Server(tmp_path / "lake", env=HASH)
+    try:
+        server.ingest(lines(people(0, 12)), "people")
+        register(server, name="writer", task="generate", provider="openai", model="w", url=writes.url)
+        assert "no verified questions" in ended(server, server.request("POST", "/ai/models/writer/evaluate", json={}).json(), "failed")["error"]["message"]
+        for question, statement in sql.items():
+            assert server.request("POST", "/ask/examples", json={"question": question, "sql": statement}).status_code in (200, 201)
+        result = evaluated(server, "writer")
+        assert result["candidate"]["questions"] == 3 and result["candidate"]["execution_accuracy"] == pytest.approx(2 / 3), result
+        assert result["current"] is None and result["better"] is None
+        assert evaluated(server, "writer", 400, eval="asked")
+    finally:
+        server.stop()
+        writes.stop()

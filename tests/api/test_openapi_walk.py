@@ -207,7 +207,7 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("journal_flush", {}, {}), ("journal_recent", {}, {"params": {"limit": 1}}), ("journal_stats", {}, {}), ("journal_verify", {}, {}),
     ("access_audit", {}, {}), ("access_audit", {}, {"params": {"principal": "p", "dataset": "w", "since": "2026-01-01T00:00:00Z"}}),
     ("models_register", {}, {"json": {"name": "tuned", "task": "embed", "provider": "hash", "model": "hash-256", "base": "hash", "notes": "n", "check": True}}),
-    ("models_activate", {"model": "tuned"}, {"json": {"profile": "p"}}), ("models_get", {"model": "tuned"}, {}), ("models_rollback", {}, {"json": {"task": "embed", "profile": "p"}}),
+    ("models_evaluate", {"model": "tuned"}, {"json": {"eval": "none"}}), ("models_activate", {"model": "tuned"}, {"json": {"profile": "p"}}), ("models_get", {"model": "tuned"}, {}), ("models_rollback", {}, {"json": {"task": "embed", "profile": "p"}}),
     ("models_remove", {"model": "tuned"}, {}), ("ai_models", {}, {}), ("ai_embed", {}, {"json": {"input": ["x", "y"], "model": "hash"}}), ("ai_generate", {}, {"json": {"prompt": "x"}}),
     ("ai_generate", {}, {"json": {"messages": [{"role": "user", "content": "x"}], "stream": True, "stop": "END", "seed": 1, "temperature": 0.5, "max_tokens": 9}}),
     ("ai_rerank", {}, {"json": {"query": "q", "documents": ["d"], "top_n": 1}}), ("ai_health", {}, {}), ("ai_usage", {}, {}), ("v1_models", {}, {}),
