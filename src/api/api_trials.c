@@ -51,8 +51,12 @@ lh_code api_hnsw_eval_get(lh_request *request, lh_error *err) {
     LH_TRY(lh_vector_eval_get(vector, name, &caller, arena, &eval, err));
     lh_json_set_string(arena, asked, "eval", name);
     lh_json_append(datasets, lh_json_new_string(arena, lh_json_get_string(eval, "dataset")));
-    const api_vectors_act act = {
-        .door = "vectors", .by = caller.by, .body = asked, .answer = eval, .datasets = datasets};
+    const api_vectors_act act = {.door = "vectors",
+                                 .by = caller.by,
+                                 .body = asked,
+                                 .answer = eval,
+                                 .datasets = datasets,
+                                 .rows = lh_json_size(lh_json_get(eval, "queries"))};
     LH_TRY(api_vectors_record(request, &act, err));
     return lh_respond_json(request, 200, eval, err);
 }

@@ -145,7 +145,8 @@ lh_code journal_read(const lh_vector *vector, const vector_definition *d, lh_are
     return journal_parse(text, arena, ret, err);
 }
 
-static lh_code journal_try_append(const lh_vector *vector, const vector_definition *d, lh_str line, lh_error *err) {
+static lh_code journal_try_append(const lh_vector *vector, const vector_definition *d, lh_str line, lh_str id,
+                                  lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(2 * (size_t)JOURNAL_BYTES);
     lh_str key, before;
@@ -153,6 +154,7 @@ static lh_code journal_try_append(const lh_vector *vector, const vector_definiti
     bool there;
     LH_TRY(lh_arena_new(JOURNAL_ARENA_BYTES, &arena, err));
     LH_TRY(journal_get(vector, d, arena, &key, &before, &info, &there, err));
+    if (lh_str_search(before, lh_arena_printf(arena, "\"id\":\"%.*s\"", LH_STR_ARG(id))) != SIZE_MAX) return LH_OK;
     journal_add(before, line, JOURNAL_BYTES, &text);
     LH_TRY(lh_buf_check(&text, err));
     const lh_put_condition condition = {.if_absent = !there, .if_etag = there ? lh_str_from(info.etag) : LH_STR_NONE};
@@ -167,7 +169,7 @@ lh_code journal_append(const lh_vector *vector, const vector_definition *d, cons
     lh_code code = LH_CONFLICT;
     for (int i = 0; i < JOURNAL_TRIES && code == LH_CONFLICT; i++) {
         if (i > 0) lh_time_sleep_ms(lh_random_below(20 * (uint64_t)i) + 1);
-        code = journal_try_append(vector, d, line, err);
+        code = journal_try_append(vector, d, line, lh_json_get_string(trial, "id"), err);
     }
     return code;
 }

@@ -189,15 +189,14 @@ static lh_json *trial_share(double value, lh_arena *arena) {
     return value < 0 ? lh_json_new_null(arena) : lh_json_new_real(arena, value);
 }
 
-lh_json *trial_json(const trial_bench *bench, const lh_ann_index *ann, const lh_hnsw_config *config,
+lh_json *trial_json(const trial_bench *bench, lh_str id, const lh_ann_index *ann, const lh_hnsw_config *config,
                     const trial_figures *figures, double build_ms, lh_arena *arena) {
     lh_json *json = lh_json_new_object(arena);
-    const lh_uuid id = lh_uuid_new();
     const lh_ann_info info = lh_ann_info_of(ann), rows = lh_ann_info_of(bench->served->ann);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     bool own = ann != bench->served->ann;
     lh_json_set_int(arena, json, "schema_version", VECTOR_SCHEMA_VERSION);
-    lh_json_set_string(arena, json, "id", lh_uuid_str(&id));
+    lh_json_set_string(arena, json, "id", id);
     lh_json_set_string(arena, json, "index", bench->definition->name);
     lh_json_set(arena, json, "eval",
                 bench->eval.name.len ? lh_json_new_string(arena, bench->eval.name) : lh_json_new_null(arena));
@@ -238,7 +237,7 @@ static lh_code trial_run_in(trial_bench *bench, lh_job *job, const lh_hnsw_confi
     LH_TRY(trial_build(bench, config, &ann, &build_ms, err));
     lh_job_set_phase(job, "measuring");
     LH_TRY(trial_measure(bench, ann, config->ef_search, &figures, err));
-    lh_json *trial = trial_json(bench, ann, config, &figures, build_ms, arena);
+    lh_json *trial = trial_json(bench, bench->job, ann, config, &figures, build_ms, arena);
     LH_TRY(lh_arena_check(arena, err));
     LH_TRY(journal_append(bench->vector, bench->definition, trial, err));
     lh_json_remove(trial, LH_STR("schema_version"));

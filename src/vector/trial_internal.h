@@ -101,6 +101,7 @@ LH_MUST_CHECK lh_code journal_parse(lh_str text, lh_arena *arena, journal *ret, 
 void journal_add(lh_str text, lh_str line, size_t limit, lh_buf *into);
 LH_MUST_CHECK lh_code journal_read(const lh_vector *vector, const vector_definition *definition, lh_arena *arena,
                                    journal *ret, lh_error *err);
+/* One that is there, by its id, is not added again: a job may run twice. */
 LH_MUST_CHECK lh_code journal_append(const lh_vector *vector, const vector_definition *definition, const lh_json *trial,
                                      lh_error *err);
 
@@ -140,7 +141,7 @@ LH_MUST_CHECK lh_code trial_measure(const trial_bench *bench, const lh_ann_index
 LH_MUST_CHECK lh_code trial_build(const trial_bench *bench, const lh_hnsw_config *config, lh_ann_index **ret,
                                   double *ret_ms, lh_error *err);
 /* As the journal has it. build_ms below 0: the graph was there. */
-lh_json *trial_json(const trial_bench *bench, const lh_ann_index *ann, const lh_hnsw_config *config,
+lh_json *trial_json(const trial_bench *bench, lh_str id, const lh_ann_index *ann, const lh_hnsw_config *config,
                     const trial_figures *figures, double build_ms, lh_arena *arena);
 lh_code trial_run(void *vector, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret, lh_error *err);
 /* Of a spec: k, index, … Errors: INVALID. */

@@ -59,7 +59,8 @@ static lh_code tune_measure(tune *t, const lh_ann_index *ann, const lh_hnsw_conf
                             tune_try *best, bool *ret, lh_error *err) {
     tune_try made = {.config = *config};
     LH_TRY(trial_measure(&t->bench, ann, config->ef_search, &made.figures, err));
-    lh_json *trial = trial_json(&t->bench, ann, config, &made.figures, build_ms, t->arena);
+    const lh_uuid id = lh_uuid_new();
+    lh_json *trial = trial_json(&t->bench, lh_uuid_str(&id), ann, config, &made.figures, build_ms, t->arena);
     LH_TRY(lh_arena_check(t->arena, err));
     LH_TRY(journal_append(t->bench.vector, &t->definition, trial, err));
     lh_json_remove(trial, LH_STR("schema_version"));
