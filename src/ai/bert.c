@@ -283,6 +283,7 @@ lh_code ai_bert_open(const char *path, ai_bert **ret, lh_error *err) {
     LH_CLEANUP(ai_bert_freep) ai_bert *model = calloc(1, sizeof *model);
     if (!model) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     LH_TRY(bert_map(model, path, err));
+    ai_shim_start();
     ai_shim_reason reason;
     LH_CLEANUP(bert_reader_done)
     bert_reader reader = {.model = model, .path = path, .head = ai_shim_gguf(path, &reason)};
@@ -309,7 +310,7 @@ void ai_bert_free(ai_bert *model) {
 }
 
 ai_bert_facts ai_bert_about(const ai_bert *model) {
-    return (ai_bert_facts){.dimensions = model->width, .context_tokens = model->context, .words = model->words};
+    return (ai_bert_facts){.dimensions = model->width, .context_tokens = model->context};
 }
 
 /* --- the forward pass ------------------------------------------------------- */
@@ -401,7 +402,7 @@ lh_code ai_bert_embed(const ai_bert *model, ai_bert_room *room, const ai_bert_te
         for (size_t i = 0; i < texts[text].count; i++, rows++) {
             int32_t token = texts[text].tokens[i];
             if (token < 0 || (uint32_t)token >= model->words)
-                return lh_fail(err, LH_INVALID, "the model has no word %d", token);
+                return lh_fail(err, LH_CORRUPT, "the model has no weights for its word %d", token);
             bert_look_up(model, token, model->positions + i * width, room->x + rows * width);
         }
     }

@@ -12,7 +12,6 @@ typedef struct ai_bert ai_bert;
 typedef struct ai_bert_facts {
     uint32_t dimensions;     /* of a vector */
     uint32_t context_tokens; /* of one text */
-    uint32_t words;          /* tokens are below */
 } ai_bert_facts;
 
 /* Reads a model's weights; the file stays mapped, for its table of words. The processor must have AVX2, FMA and F16C.
@@ -34,7 +33,7 @@ typedef struct ai_bert_text {
     float *into;           /* `dimensions` floats: the mean, not yet of length 1 */
 } ai_bert_text;
 /* The vectors of texts that have no more tokens than the room has. They do not depend on what else is in the batch.
- * Errors: INVALID (a token that the model has no word for, more tokens than fit). */
+ * Errors: CORRUPT (the model has no weights for a token), INVALID (more tokens than fit). */
 LH_MUST_CHECK lh_code ai_bert_embed(const ai_bert *model, ai_bert_room *room, const ai_bert_text *texts, size_t count,
                                     lh_error *err);
 #endif

@@ -183,10 +183,13 @@ lh_code ai_llama_open(lh_str path, ai_llama_kind kind, uint32_t threads, uint32_
         for (lh_str rest = path; rest.len > 0;) base = lh_str_split(&rest, '/');
         snprintf(model->name, sizeof model->name, "%.*s", LH_STR_ARG(base));
     }
-    uint32_t trained = model->bert ? ai_bert_about(model->bert).context_tokens : (uint32_t)llama_model_n_ctx_train(model->model);
+    ai_bert_facts numbers = {.dimensions = (uint32_t)llama_model_n_embd_out(model->model),
+                             .context_tokens = (uint32_t)llama_model_n_ctx_train(model->model)};
+    if (model->bert) numbers = ai_bert_about(model->bert);
+    uint32_t trained = numbers.context_tokens;
     model->facts = (ai_llama_facts){
         .name = lh_str_from(model->name),
-        .dimensions = model->bert ? ai_bert_about(model->bert).dimensions : (uint32_t)llama_model_n_embd_out(model->model),
+        .dimensions = numbers.dimensions,
         .context_tokens = context_tokens == 0 || context_tokens > trained ? trained : context_tokens,
     };
     memcpy(model->facts.version, version, sizeof version);
