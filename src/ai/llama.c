@@ -1,4 +1,5 @@
-/* A model and its slots: contexts of llama.cpp, each used by one call at a time. For vectors a slot has one thread and takes one
+/* A model and its slots: contexts of llama.cpp, or rooms of bert.c for the models that it knows, which take from llama.cpp no more than
+ * their words; each is used by one call at a time. For vectors a slot has one thread and takes one
  * batch after another, so that the threads never wait for each other (llama.cpp's own threads spin at a barrier after every step,
  * which on a busy machine costs most of the time). For answers there is one slot with all threads.
  * `lock` guards `busy` of the slots; all else of a model never changes. A slot belongs to whom it was given. */
@@ -11,6 +12,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "ai/bert.h"
 #include "ai/llama_shim.h"
 
 enum {
@@ -21,15 +23,17 @@ enum {
 };
 
 typedef struct llama_slot {
-    struct llama_context *context;
+    struct llama_context *context; /* NULL when there is a room */
     struct llama_batch batch;
+    ai_bert_room *room;
     const _Atomic bool *cancelled; /* of the call that has it */
     bool busy;
 } llama_slot;
 
 struct ai_llama {
     ai_llama_kind kind;
-    struct llama_model *model;
+    struct llama_model *model; /* without its weights when there is a bert */
+    ai_bert *bert;
     const struct llama_vocab *vocab;
     const char *chat_template; /* borrowed from the model */
     bool strips_marks;         /* before llama.cpp does, which takes no Hangul apart and strips spacing marks as well */
@@ -119,6 +123,11 @@ static lh_code llama_open_slot(ai_llama *model, uint32_t threads, lh_error *err)
     uint32_t batch =
         embed ? context : GENERATE_BATCH_TOKENS; /* a text has to fit one batch: attention sees all of it */
     if (embed && batch < EMBED_BATCH_TOKENS) batch = EMBED_BATCH_TOKENS;
+    if (model->bert) {
+        LH_TRY(ai_bert_room_new(model->bert, batch, &slot->room, err));
+        model->slot_count++;
+        return LH_OK;
+    }
     struct llama_context_params params = llama_context_default_params();
     params.n_ctx = embed ? batch : context;
     params.n_batch = params.n_ubatch = batch;
@@ -138,6 +147,14 @@ static lh_code llama_open_slot(ai_llama *model, uint32_t threads, lh_error *err)
     return LH_OK;
 }
 
+/* A file that bert.c does not read is llama.cpp's, and so is what to say of it. */
+static lh_code llama_open_bert(ai_llama *model, const char *path, lh_error *err) {
+    lh_error error = {0};
+    if (ai_bert_open(path, &model->bert, &error) != LH_NO_MEMORY) return LH_OK;
+    if (err) *err = error;
+    return LH_NO_MEMORY;
+}
+
 lh_code ai_llama_open(lh_str path, ai_llama_kind kind, uint32_t threads, uint32_t context_tokens, ai_llama **ret,
                       lh_error *err) {
     if (threads < 1 || threads > AI_LLAMA_THREADS_MAX)
@@ -154,7 +171,8 @@ lh_code ai_llama_open(lh_str path, ai_llama_kind kind, uint32_t threads, uint32_
     model->kind = kind;
     ai_shim_start();
     ai_shim_reason reason;
-    model->model = ai_shim_model(file, &reason);
+    if (kind == AI_LLAMA_EMBED) LH_TRY(llama_open_bert(model, file, err));
+    model->model = ai_shim_model(file, model->bert != NULL, &reason);
     if (!model->model) return lh_fail(err, LH_CORRUPT, "model '%s' cannot be read: %s", file, reason.text);
     model->vocab = llama_model_get_vocab(model->model);
     model->strips_marks = llama_strips_marks(model);
@@ -165,10 +183,13 @@ lh_code ai_llama_open(lh_str path, ai_llama_kind kind, uint32_t threads, uint32_
         for (lh_str rest = path; rest.len > 0;) base = lh_str_split(&rest, '/');
         snprintf(model->name, sizeof model->name, "%.*s", LH_STR_ARG(base));
     }
-    uint32_t trained = (uint32_t)llama_model_n_ctx_train(model->model);
+    ai_bert_facts numbers = {.dimensions = (uint32_t)llama_model_n_embd_out(model->model),
+                             .context_tokens = (uint32_t)llama_model_n_ctx_train(model->model)};
+    if (model->bert) numbers = ai_bert_about(model->bert);
+    uint32_t trained = numbers.context_tokens;
     model->facts = (ai_llama_facts){
         .name = lh_str_from(model->name),
-        .dimensions = (uint32_t)llama_model_n_embd_out(model->model),
+        .dimensions = numbers.dimensions,
         .context_tokens = context_tokens == 0 || context_tokens > trained ? trained : context_tokens,
     };
     memcpy(model->facts.version, version, sizeof version);
@@ -181,10 +202,12 @@ lh_code ai_llama_open(lh_str path, ai_llama_kind kind, uint32_t threads, uint32_
 void ai_llama_free(ai_llama *model) {
     if (!model) return;
     for (size_t i = 0; i < model->slot_count; i++) {
-        llama_batch_free(model->slots[i].batch);
+        if (model->slots[i].context) llama_batch_free(model->slots[i].batch);
         llama_free(model->slots[i].context);
+        ai_bert_room_free(model->slots[i].room);
     }
     llama_model_free(model->model);
+    ai_bert_free(model->bert);
     pthread_cond_destroy(&model->freed);
     pthread_mutex_destroy(&model->lock);
     free(model);
@@ -294,8 +317,21 @@ static lh_code embed_normalize(const float *vector, uint32_t dimensions, float *
     return LH_OK;
 }
 
+static lh_code embed_batch_by_bert(embed_work *work, llama_slot *slot, size_t from, size_t count, lh_error *err) {
+    uint32_t dimensions = work->model->facts.dimensions;
+    ai_bert_text texts[EMBED_BATCH_TEXTS];
+    for (size_t i = 0; i < count; i++) {
+        const embed_text *text = &work->texts[from + i];
+        texts[i] = (ai_bert_text){text->tokens, text->count, work->into + text->place * dimensions};
+    }
+    LH_TRY(ai_bert_embed(work->model->bert, slot->room, texts, count, err));
+    for (size_t i = 0; i < count; i++) LH_TRY(embed_normalize(texts[i].into, dimensions, texts[i].into, err));
+    return LH_OK;
+}
+
 static lh_code embed_batch(embed_work *work, llama_slot *slot, size_t from, size_t count, lh_error *err) {
     if (llama_is_cancelled(work->cancelled)) return lh_fail(err, LH_CANCELLED, "cancelled");
+    if (work->model->bert) return embed_batch_by_bert(work, slot, from, count, err);
     struct llama_batch *batch = &slot->batch;
     batch->n_tokens = 0;
     for (size_t text = 0; text < count; text++) {

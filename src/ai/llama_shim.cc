@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include <gguf.h>
 #include <json-schema-to-grammar.h>
 #include <json.h>
 
@@ -82,11 +83,20 @@ void ai_shim_start(void) {
     });
 }
 
-llama_model *ai_shim_model(const char *path, ai_shim_reason *reason) {
+gguf_context *ai_shim_gguf(const char *path, ai_shim_reason *reason) {
+    return guarded(reason, static_cast<gguf_context *>(nullptr), [&] {
+        gguf_init_params params = {};
+        params.no_alloc = true;
+        return gguf_init_from_file(path, params);
+    });
+}
+
+llama_model *ai_shim_model(const char *path, bool only_words, ai_shim_reason *reason) {
     return guarded(reason, static_cast<llama_model *>(nullptr), [&] {
         llama_model_params params = llama_model_default_params();
         params.load_mode = LLAMA_LOAD_MODE_MMAP;
         params.check_tensors = true;
+        params.vocab_only = only_words;
         return llama_model_load_from_file(path, params);
     });
 }

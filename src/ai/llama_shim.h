@@ -1,4 +1,5 @@
-/* llama.cpp's calls that may throw, behind a C face: nothing thrown leaves them. Private to ai; only llama.c includes it. */
+/* llama.cpp's calls that may throw, behind a C face: nothing thrown leaves them. Private to ai; only llama.c and bert.c
+ * include it. */
 #ifndef LH_AI_LLAMA_SHIM_H
 #define LH_AI_LLAMA_SHIM_H
 #include <stdbool.h>
@@ -20,7 +21,8 @@ void ai_shim_start(
     void); /* the back end, and llama.cpp's log: its errors become the reason of the thread's call; any number of times */
 
 /* NULL, and the reason. */
-struct llama_model *ai_shim_model(const char *path, ai_shim_reason *reason);
+struct gguf_context *ai_shim_gguf(const char *path, ai_shim_reason *reason); /* a file's head, without its tensors */
+struct llama_model *ai_shim_model(const char *path, bool only_words, ai_shim_reason *reason);
 struct llama_context *ai_shim_context(struct llama_model *model, struct llama_context_params params,
                                       ai_shim_reason *reason);
 struct llama_sampler *ai_shim_grammar(const struct llama_vocab *vocab, const char *grammar, ai_shim_reason *reason);
