@@ -18,10 +18,10 @@ OWNERS = {  # prefix of the header: the module that may include it, or two
     "yyjson.h": "base", "curl/": "base", "openssl/": "base", "toml++/": "base", "utf8proc.h": "base", "otlp_trace.pb-c.h": "base",
     "grpc/": "rpc", "protobuf-c/": "rpc", "lakehouse.pb-c.h": "rpc", "descriptor_names.pb-c.h": "rpc", "rpc_descriptors.h": "rpc",
     "cmocka.h": "base", "expat.h": "storage", "zlib.h": "catalog", "microhttpd.h": "api", "api_docs_page.h": "api",
-    "llama.h": "ai", "json-schema-to-grammar.h": "ai", "json.h": "ai",
+    "llama.h": "ai", "ggml.h": "ai", "gguf.h": "ai", "json-schema-to-grammar.h": "ai", "json.h": "ai",
     "histedit.h": "cli", "editline/": "cli", "archive.h": "ingest", "archive_entry.h": "ingest",
     "zstd.h": "ingest", "unicode/": "base vector", "libstemmer.h": "base", "iconv.h": "ingest",
-    "usearch/": "ann", "immintrin.h": "ann",
+    "usearch/": "ann", "immintrin.h": "ann ai",
 }
 SYSTEM = re.compile(
     r"(sys|linux|netinet|arpa|net)/\w+\.h|"
