@@ -66,6 +66,7 @@ def ours(folder, files):
 
 def python(folder, files):
     import lancedb
+    from lancedb.index import HnswSq
     from langchain_text_splitters import RecursiveCharacterTextSplitter
     from sklearn.feature_extraction.text import HashingVectorizer
 
@@ -84,12 +85,12 @@ def python(folder, files):
                 table = lancedb.connect(folder / "lance").create_table("candidates", data)
             else:
                 table.add(data)
-        table.create_index(metric="cosine", index_type="IVF_HNSW_SQ", vector_column_name="vector")  # ours has a graph at its end, too
-        return count
+        return table, count
 
-    took, chunks = seconds(work)
-    print(f"  langchain, scikit-learn, LanceDB: {chunks:,} chunks {took:8.1f} s   {chunks / took:9,.0f} chunks/s")
-    return took
+    took, (table, chunks) = seconds(work)
+    indexed, _ = seconds(lambda: table.create_index("vector", config=HnswSq(distance_type="cosine")))  # ours has a graph at its end, too
+    print(f"  langchain, scikit-learn, LanceDB: {chunks:,} chunks {took:8.1f} s   {chunks / took:9,.0f} chunks/s; its index {indexed:.1f} s")
+    return took, took + indexed
 
 
 with tempfile.TemporaryDirectory(dir=BUILD) as made:
@@ -97,4 +98,4 @@ with tempfile.TemporaryDirectory(dir=BUILD) as made:
     subprocess.run([BUILD / "staffing_gen", "--out", folder / "files", "--scale", SCALE], check=True, stdout=subprocess.DEVNULL)
     print(f"résumés, scale {SCALE}")
     mine, theirs = ours(folder, folder / "files"), python(folder, folder / "files")
-    print(f"  ours / theirs                   {mine / theirs:8.2f}")
+    print(f"  ours / theirs                   {mine / theirs[1]:8.2f}   ({mine / theirs[0]:.2f} of theirs without its index)")
