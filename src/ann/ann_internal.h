@@ -79,7 +79,9 @@ struct lh_ann_index {
     lh_str
         graph_bytes; /* the saved graph within `map`, where `graph` still lies in it and so cannot grow; else empty */
     ann_gate *gate;
+    bool twins; /* a vector occurs so often that the graph is not walked: ann_find_twins() */
 };
+void ann_find_twins(lh_ann_index *index); /* of an index with a graph, whenever its rows are others */
 
 static inline const ann_block *ann_block_of(const lh_ann_index *index, uint64_t row, size_t *ret_at) {
     *ret_at = (size_t)(row & ((UINT64_C(1) << index->block_shift) - 1));

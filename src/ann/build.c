@@ -216,6 +216,7 @@ lh_code lh_ann_share(const lh_ann_index *rows, const lh_hnsw_config *config, con
     LH_TRY(build_new_graph(index, err));
     LH_TRY(build_grow_graph(index, rows->rows, &used, err));
     index->rows = rows->rows;
+    ann_find_twins(index);
     *ret = lh_take(&index);
     return LH_OK;
 }
@@ -267,6 +268,7 @@ lh_code lh_ann_extend(lh_ann_index *index, const float *vectors, size_t rows, co
         return code;
     }
     index->rows += rows;
+    if (index->graph) ann_find_twins(index);
     return LH_OK;
 }
 

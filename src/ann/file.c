@@ -338,7 +338,9 @@ static lh_code file_take(lh_ann_index *index, const char *path, lh_str binding, 
     index->rows = head.rows;
     LH_TRY(file_take_blocks(index, &head, err));
     LH_TRY(file_take_deleted(index, path, &head, err));
-    return file_take_graph(index, path, &head, err);
+    LH_TRY(file_take_graph(index, path, &head, err));
+    if (index->graph) ann_find_twins(index);
+    return LH_OK;
 }
 
 static void file_unmap(lh_str *map) {

@@ -289,7 +289,33 @@ static void test_ann__another_graph_of_the_same_rows_is_as_one_built_of_them(voi
     free(queries);
 }
 
-LH_TEST_MAIN(LH_TEST(test_ann__the_graph_finds_nearly_all_for_every_metric_and_dtype),
+/* Boilerplate: one text again and again. */
+static void test_ann__many_rows_of_one_vector_do_not_hide_the_others(void) {
+    enum { DISTINCT = 5, COPIES = 400, MANY = DISTINCT * COPIES };
+    float *distinct = suite_clustered(3, DISTINCT, DIMENSIONS, DISTINCT, 0.01f);
+    float *vectors = malloc(MANY * DIMENSIONS * sizeof *vectors);
+    lh_ann_hit hits[DISTINCT * K];
+    uint32_t counts[DISTINCT];
+    lh_error err = {0};
+    CHECK(vectors);
+    for (size_t i = 0; i < MANY; i++)
+        memcpy(vectors + i * DIMENSIONS, distinct + i % DISTINCT * DIMENSIONS, DIMENSIONS * sizeof *vectors);
+    for (size_t first = 0; first < 2; first++) { /* built of all at once, and grown */
+        size_t rows = first ? 10 : MANY;
+        lh_ann_index *index = suite_build(LH_ANN_COSINE, DIMENSIONS, true, LH_HNSW_DEFAULTS, vectors, rows, 2);
+        if (first) CHECK_OK(lh_ann_extend(index, vectors + rows * DIMENSIONS, MANY - rows, NULL, &err));
+        const lh_ann_query query = {.vectors = distinct, .count = DISTINCT, .k = K, .mode = LH_ANN_HNSW};
+        CHECK_OK(lh_ann_search(index, &query, hits, counts, &err));
+        for (size_t q = 0; q < DISTINCT; q++)
+            for (size_t i = 0; i < K; i++) CHECK(counts[q] == K && hits[q * K + i].score > 0.9999f);
+        lh_ann_free(index);
+    }
+    free(vectors);
+    free(distinct);
+}
+
+LH_TEST_MAIN(LH_TEST(test_ann__many_rows_of_one_vector_do_not_hide_the_others),
+             LH_TEST(test_ann__the_graph_finds_nearly_all_for_every_metric_and_dtype),
              LH_TEST(test_ann__filters_keep_the_recall_and_let_nothing_else_through),
              LH_TEST(test_ann__deleted_rows_are_found_by_no_mode), LH_TEST(test_ann__growing_is_as_good_as_building),
              LH_TEST(test_ann__one_thread_and_a_seed_give_the_same_graph),

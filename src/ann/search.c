@@ -3,7 +3,8 @@
  * A graph is walked past rows that are not allowed: the fewer are allowed, the longer the walk, and the more it misses, as the
  * allowed neighbours of a neighbourhood are no longer linked. A scan of the allowed ones gets shorter instead. Up to SEARCH_SCAN ×
  * √rows of them are scanned: measured as where the recall begins to suffer (docs/performance.md); the times meet later. The graph
- * finds fewer than k only where it has fallen apart: then the query is scanned, too. */
+ * finds fewer than k only where it has fallen apart: then the query is scanned, too; so is each of an index with many rows of one vector
+ * (twins.c). */
 #include "ann/ann_internal.h"
 
 #include <math.h>
@@ -134,7 +135,7 @@ static lh_code search_batch(search_task *task, const float *vectors, lh_ann_hit 
                        &probes[q]);
     task->probes = probes;
     atomic_store(&task->next, 0);
-    if (task->query->mode == LH_ANN_EXACT || few) LH_TRY(search_scan(task, 0, task->count, err));
+    if (task->query->mode == LH_ANN_EXACT || few || index->twins) LH_TRY(search_scan(task, 0, task->count, err));
     else LH_TRY(search_walk(task, err));
     for (size_t q = 0; q < task->count; q++) {
         counts[q] = task->counts[q];
