@@ -101,6 +101,7 @@ typedef struct ask_when {
     int first, last;  /* of months, weekdays (1 Monday), hours; both included */
     bool whole_years; /* a range from a January 1 to a January 1 */
     bool year_only;   /* a bare year */
+    bool no_year;     /* a day whose year was not said */
 } ask_when;
 /* The time that the words from `at` on name, with its preposition. Returns how many words it takes; 0: none. today: a day. */
 size_t ask_when_parse(const ask_token *tokens, size_t count, size_t at, int64_t today, ask_when *ret);

@@ -151,6 +151,8 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"aircraft airplane", "plane"},
                                            {"maker brand", "manufacturer"},
                                            {"billed", "bill"},
+                                           {"mile miles", "distance"},
+                                           {"altitude elevation", "alt"},
                                            {"length", "duration"},
                                            {"sector", "industry"},
                                            {"destination", "dest"},
@@ -269,7 +271,7 @@ size_t lexicon_tables(const lexicon *lex, const ask_token *tokens, size_t count,
     for (size_t t = 0; t < lex->schema->table_count && found < max; t++) {
         size_t words = 0;
         double score = names_match(&lex->tables[t], tokens, count, at, true, &words);
-        if (score > 0) into[found++] = (lexicon_match){words, score, {(int)t, -1}, 0};
+        if (score > 0) into[found++] = (lexicon_match){words, score, {(int)t, -1}, 0, false};
     }
     return found;
 }
@@ -282,7 +284,7 @@ size_t lexicon_columns(const lexicon *lex, const ask_token *tokens, size_t count
         for (size_t c = 0; c < lex->schema->tables[t].column_count && found < max; c++) {
             size_t words = 0;
             double score = names_match(&lex->columns[t][c], tokens, count, at, true, &words);
-            if (score > 0) into[found++] = (lexicon_match){words, score, {(int)t, (int)c}, 0};
+            if (score > 0) into[found++] = (lexicon_match){words, score, {(int)t, (int)c}, 0, false};
         }
     return found;
 }
@@ -308,6 +310,7 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
         double one = tokens[i].kind == ASK_QUOTED ? 0 : word_score(&tokens[i], &v->words[k], false);
         if (one <= 0) break;
         if (one < 0.95 && tokens[i].word.len < 5) break;
+        if (one < 0.95 && tokens[i].one.len > v->words[k].one.len + 3) break; /* destinations are not Destin */
         sum += one;
     }
     if (k) *ret_score = sum / (double)k;
@@ -358,7 +361,7 @@ static size_t lexicon_states(const lexicon *lex, const ask_token *tokens, size_t
             if (lh_str_search(column->name, LH_STR("state")) == SIZE_MAX) continue;
             for (size_t i = 0; i < column->value_count; i++)
                 if (lh_str_eq(column->values[i], code))
-                    into[found++] = (lexicon_match){words, 0.96, {(int)t, (int)c}, i};
+                    into[found++] = (lexicon_match){words, 0.96, {(int)t, (int)c}, i, false};
         }
     return found;
 }
@@ -394,10 +397,12 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
             if (into[i].ref.table == v->ref.table && into[i].ref.column == v->ref.column) same = i;
         if (same < found) {
             bool better = (double)words + score > (double)into[same].words + into[same].score;
-            if (better) into[same] = (lexicon_match){words, score, v->ref, v->index};
+            bool rivals = words == into[same].words && score < 0.9 && into[same].score < 0.9;
+            if (better) into[same] = (lexicon_match){words, score, v->ref, v->index, rivals};
+            else if (rivals) into[same].rivals = true;
             continue;
         }
-        into[found++] = (lexicon_match){words, score, v->ref, v->index};
+        into[found++] = (lexicon_match){words, score, v->ref, v->index, false};
     }
     return lexicon_states(lex, tokens, count, at, into, found, max);
 }

@@ -98,6 +98,7 @@ static double plan_near(const plan_state *p, int table) {
 
 /* Do words before or behind the place speak of the column? "flights to JFK", "late on arrival". */
 static double plan_beside(const plan_state *p, ask_ref ref, size_t at, size_t words) {
+    size_t far = p->compare.there ? 6 : 3; /* arrived more than 60 minutes late */
     static const char *const ways[][2] = {{"to", "to dest destination target arrival arr"},
                                           {"from", "from origin source departure dep"},
                                           {"out", "origin source"},
@@ -105,20 +106,21 @@ static double plan_beside(const plan_state *p, ask_ref ref, size_t at, size_t wo
                                           {"leaving", "origin"},
                                           {"left", "origin"},
                                           {"departing", "origin"},
-                                          {"departed", "origin"},
-                                          {"arriving", "dest destination"},
-                                          {"arrived", "dest destination"},
+                                          {"departed", "origin departure dep"},
+                                          {"arriving", "dest destination arrival arr"},
+                                          {"arrived", "dest destination arrival arr"},
                                           {"landing", "dest destination"},
                                           {"landed", "dest"}};
     double score = 0;
-    for (size_t back = 1; back <= 3 && back <= at && at - back < p->count; back++) {
+    for (size_t back = 1; back <= far && back <= at && at - back < p->count; back++) {
         const ask_token *t = &p->tokens[at - back];
+        if (t->kind == ASK_NUMERAL && p->compare.there) continue;
         if (t->kind != ASK_WORD) break;
-        for (size_t i = 0; i < sizeof ways / sizeof *ways && back <= 2; i++)
+        for (size_t i = 0; i < sizeof ways / sizeof *ways && (back <= 2 || far > 3); i++)
             for (lh_str rest = lh_str_from(ways[i][1]); ask_is(t, ways[i][0]) && rest.len;) {
                 lh_str hint = lh_str_split(&rest, ' ');
                 const ask_token one = {.kind = ASK_WORD, .raw = hint, .word = hint, .one = hint, .stem = hint};
-                if (lexicon_column_has(p->lex, ref, &one)) return 0.4 / (double)back;
+                if (lexicon_column_has(p->lex, ref, &one)) return far > 3 ? 0.3 : 0.4 / (double)back;
             }
         if (!plan_filler(t) && lexicon_column_has(p->lex, ref, t)) score = 0.3;
     }
@@ -264,6 +266,13 @@ static void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
     bool plural = p->tokens[at + words - 1].plural;
     if (p->grouping) {
         plan_group_table(p, table, words, at);
+        return;
+    }
+    plan_choice of = p->fn >= 0 && p->fn != ASK_COUNT && at + words < p->count
+                         ? plan_best_column(p, at + words, WANT_NUMBER)
+                         : (plan_choice){0};
+    if (of.there && of.match.score >= 0.9 && of.match.ref.table == table) { /* the total of timesheet amounts */
+        p->focus = table;
         return;
     }
     if (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !p->ordering)) {
@@ -426,6 +435,45 @@ static void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     if (p->lead == LEAD_WHICH && p->lead_open) p->lead_open = false;
 }
 
+/* Where several keys lead from one table to that of the value, the words before say which: "to Miami", "from Newark". */
+static void plan_direction(plan_state *p, int to, size_t words) {
+    const ask_schema *schema = p->schema;
+    int from = p->entity >= 0 ? p->entity : p->main_table, best = -1;
+    size_t ways = 0;
+    double score = 0;
+    for (size_t k = 0; k < schema->key_count; k++) {
+        if (schema->keys[k].to.table != to || schema->keys[k].from.table == from) continue;
+        for (size_t o = 0; o < k && from != to; o++) /* by a table between: the airlines that fly to Miami */
+            if (schema->keys[o].to.table == to && schema->keys[o].from.table == schema->keys[k].from.table &&
+                ask_path(schema, from, to, NULL) < 0)
+                from = schema->keys[k].from.table;
+    }
+    for (size_t k = 0; k < schema->key_count; k++) {
+        if (schema->keys[k].to.table != to || schema->keys[k].from.table != from) continue;
+        double beside = plan_beside(p, schema->keys[k].from, p->at, words);
+        ways++;
+        if (beside > score) score = beside, best = (int)k;
+    }
+    if (ways < 2) return;
+    ask_schema *own = LH_ARENA_NEW(p->arena, ask_schema);
+    ask_key *keys = LH_ARENA_ARRAY(p->arena, ask_key, schema->key_count);
+    if (!own || !keys) return;
+    if (best < 0 || (p->way >= 0 && p->way != schema->keys[best].from.column)) {
+        p->penalty += 0.45;
+        plan_note(p, "several columns of '%.*s' lead to '%.*s'", LH_STR_ARG(schema->tables[from].shown),
+                  LH_STR_ARG(schema->tables[to].shown));
+        return;
+    }
+    p->way = schema->keys[best].from.column;
+    *own = *schema;
+    own->keys = keys;
+    keys[0] = schema->keys[best];
+    keys[0].declared = true;
+    for (size_t k = 0, n = 1; k < schema->key_count; k++)
+        if ((int)k != best) keys[n++] = schema->keys[k];
+    p->schema = own;
+}
+
 void plan_on_value(plan_state *p, const plan_choice *choice) {
     const lexicon_match *m = &choice->match;
     const ask_column *column = plan_column(p, m->ref);
@@ -433,6 +481,8 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     if (p->lead_open && p->grouping) p->grouping = false;
     p->grouping = false;
     plan_place(p, m->ref);
+    plan_direction(p, m->ref.table, m->words);
+    if (m->rivals || (m->score < 0.9 && choice->close)) p->penalty += 0.45; /* Chicago, of two airports there */
     if (m->score < 0.9) p->penalty += 0.03, plan_note(p, "'%.*s' is what the question means", LH_STR_ARG(text));
     if (choice->close && (choice->other.ref.table != m->ref.table || choice->other.ref.column != m->ref.column)) {
         p->penalty += 0.05;
@@ -516,10 +566,35 @@ static void plan_find_main(plan_state *p) {
     }
 }
 
+/* "reply rate": the share of those that are so. */
+static bool plan_is_rate(const plan_state *p, size_t at) {
+    return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].one, "rate ratio percentage share");
+}
+static void plan_on_rate(plan_state *p) {
+    ask_filter *f = &p->plan.filters[p->plan.filter_count - 1];
+    p->share = f->numerator = true;
+    plan_measure(p, ASK_SHARE, (ask_ref){f->column.table, -1});
+    p->fn = -1;
+}
+
+/* "never placed", where there is a table of placements of those who are asked for. */
+static bool plan_is_done(const plan_state *p, size_t at, int *ret_table) {
+    lh_str stem = p->tokens[at].stem;
+    for (size_t k = 0; p->without && stem.len >= 4 && k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        if (key->to.table != p->entity || !lh_str_starts(p->schema->tables[key->from.table].name.name, stem)) continue;
+        return *ret_table = key->from.table, true;
+    }
+    return false;
+}
+
 /* The table, column or value at a place; how many words it takes. */
 static size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
                 value = plan_best_value(p, at);
+    int done = -1;
+    if (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")) && plan_is_done(p, at, &done))
+        return plan_on_other(p, done), 1;
     size_t behind = at + (table.there ? table.match.words : 0);
     double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
            v = value.there ? value.score + 0.1 : 0;
@@ -532,7 +607,16 @@ static size_t plan_mention(plan_state *p, size_t at) {
     if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
     if (v >= t && v >= c && v > 0) {
         if (value.match.score < 0.5) return 0;
+        size_t then = at + value.match.words;
+        plan_choice rows = then < p->count ? plan_best_table(p, then) : (plan_choice){0};
+        bool none = p->without && p->entity >= 0 && rows.there && rows.match.score >= 0.9 &&
+                    rows.match.ref.table == value.match.ref.table && rows.match.ref.table != p->entity;
+        if (none) p->not = p->without = false; /* no open job orders: none that are open */
+        bool rate = plan_is_rate(p, then) && !none && p->fn < 0;
+        size_t filters = p->plan.filter_count;
         plan_on_value(p, &value);
+        if (none) p->not = p->without = true;
+        if (rate && p->plan.filter_count > filters) return plan_on_rate(p), value.match.words + 1;
         return value.match.words;
     }
     if (t >= c && t > 0) {
@@ -552,7 +636,11 @@ static size_t plan_mention(plan_state *p, size_t at) {
                   LH_STR_ARG(plan_column(p, column.match.ref)->name),
                   LH_STR_ARG(plan_column(p, column.other.ref)->name));
     }
+    size_t filters = p->plan.filter_count;
     plan_on_column(p, &column.match, at);
+    if (plan_column(p, column.match.ref)->type == ASK_BOOL && plan_is_rate(p, at + column.match.words) &&
+        p->plan.filter_count > filters)
+        return plan_on_rate(p), column.match.words + 1;
     return column.match.words;
 }
 
@@ -622,6 +710,7 @@ static bool plan_is_said(const plan_state *p, const ask_token *t) {
 static size_t plan_step(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     size_t n = 0;
+    p->at = at;
     if (t->kind == ASK_QUOTED || (p->like >= 0 && !plan_filler(t) && t->kind == ASK_WORD)) {
         if (p->like < 0 || p->subject < 0) {
             n = plan_mention(p, at);
@@ -668,6 +757,9 @@ static size_t plan_step(plan_state *p, size_t at) {
         (n = plan_mention(p, at)))
         return n;
     if (plan_filler(t)) return 1;
+    if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
+    if (t->kind == ASK_WORD && ask_is(t, "e") && at + 1 < p->count && ask_in(p->tokens[at + 1].one, "mail"))
+        return 1;
     if (plan_is_event(p, at)) return p->event = t, p->penalty += 0.05, 1;
     if (plan_is_said(p, t)) return 1;
     if (p->subject >= 0 && t->kind == ASK_WORD && p->mentioned[p->subject].at + 5 >= at &&
@@ -755,6 +847,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
                       .main_table = -1,
                       .entity = -1,
                       .entity_column = {-1, -1},
+                      .way = -1,
                       .focus = -1,
                       .fn = -1,
                       .like = -1,
@@ -767,7 +860,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     LH_TRY(lh_arena_check(arena, err));
     *ret = (ask_planned){.unplaced = p->unplaced, .assumptions = p->assumptions};
     lh_code code = plan_build(p, &why);
-    if (code == LH_OK) code = ask_render(schema, &p->plan, arena, &sql, &why);
+    if (code == LH_OK) code = ask_render(p->schema, &p->plan, arena, &sql, &why);
     if (code != LH_OK && code != LH_INVALID) return *err = why, code;
     ret->confidence = 1 - p->penalty < 0 || code != LH_OK ? 0 : 1 - p->penalty;
     if (code == LH_OK && ret->confidence >= ASK_CONFIDENCE_MIN) {

@@ -20,6 +20,13 @@ static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
         if (lh_str_eq(unit->one, word)) said = units[i].seconds;
         if (lh_str_search(plan_column(p, ref)->name, word) != SIZE_MAX) has = units[i].seconds;
     }
+    if (said > 0 && has <= 0) { /* a column that does not say its unit */
+        bool minutes = lh_str_eq(unit->one, LH_STR("minute"));
+        lh_str name = plan_column(p, ref)->name;
+        p->penalty += minutes ? 0.1 : 0.45;
+        if (minutes) plan_note(p, "'%.*s' is in minutes", LH_STR_ARG(name));
+        else plan_unplaced(p, unit->raw);
+    }
     if (said <= 0 || has <= 0) return;
     for (int i = 0; i < 2; i++) p->compare.numbers[i] *= said / has;
 }

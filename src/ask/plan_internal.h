@@ -26,6 +26,9 @@ typedef struct plan_state {
 
     plan_lead lead;
     bool lead_open; /* what follows is what is listed */
+    size_t at;      /* where it is read */
+    int way;        /* of several keys to one table, the one that was said; -1 */
+    bool fresh;     /* "new", which a time behind it explains */
     int main_table; /* the first table that the question names; -1 */
     int entity;     /* whose rows are counted or listed; -1 */
     ask_ref entity_column;

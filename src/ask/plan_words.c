@@ -53,6 +53,7 @@ bool plan_filler(const ask_token *token) {
                 "person people individual individuals thing things kind kinds type_ order_ respectively corresponding "
                 "set sets far yet already ago time_ times_ between if not_ every exactly_ most_ name_ whole entire "
                 "given "
+                "whats anywhere anyone anybody somewhere flying sit sits "
                 "ok hello hi thanks thank mean_ where's how's been's each's"));
 }
 
@@ -229,7 +230,8 @@ static size_t form_extreme(plan_state *p, size_t at) {
     bool date = form_extremes[row].hints && form_extremes[row].hints[0] == '@';
     const ask_token *next = at + best < p->count ? &p->tokens[at + best] : NULL;
     if (next && next->kind == ASK_WORD && ask_is(next, "first") &&
-        ask_in(p->tokens[at].word, "highest largest newest lowest"))
+        ask_in(p->tokens[at].word, "highest largest newest lowest biggest most greatest longest latest smallest fewest "
+                                   "least shortest oldest earliest"))
         return 0;
     if (lh_str_eq(lh_str_from(form_extremes[row].words), LH_STR("first")) && next &&
         !(next->kind == ASK_NUMERAL || p->lead == LEAD_WHICH || p->lead == LEAD_WHEN || p->lead == LEAD_WHO)) {
@@ -318,8 +320,10 @@ static size_t form_group(plan_state *p, size_t at) {
              "rank");
     if (n) return p->ordering = true, p->plan.descending = false, n;
     n = FORM(p, at, &row, "descending", "highest first", "in descending order", "largest first", "desc", "ascending",
-             "lowest first", "in ascending order", "asc", "newest first", "alphabetically");
-    if (n) return p->plan.descending = row < 5 || row == 9, p->sorted = true, n;
+             "lowest first", "in ascending order", "asc", "newest first", "alphabetically", "biggest first", "most first",
+             "greatest first", "longest first", "latest first", "smallest first", "fewest first", "least first",
+             "shortest first", "oldest first", "earliest first");
+    if (n) return p->plan.descending = row < 5 || row == 9 || (row > 10 && row < 16), p->sorted = true, n;
     return 0;
 }
 
