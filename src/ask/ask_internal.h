@@ -138,6 +138,7 @@ typedef struct ask_filter {
     lh_str values[ASK_VALUES_MAX];
     size_t value_count;
     double numbers[2];
+    bool average; /* of the column over all rows, instead of numbers[0] */
     ask_when when;
     bool absent; /* of ASK_EXISTS with `not`, or ASK_COUNTS: other filters of its table stand within */
 } ask_filter;
@@ -159,6 +160,7 @@ typedef struct ask_group {
 typedef struct ask_measure {
     ask_fn fn;
     ask_ref column; /* column -1: rows */
+    double divisor; /* 0: none */
 } ask_measure;
 typedef struct ask_plan {
     int base; /* whose rows are counted or listed */

@@ -169,6 +169,16 @@ static bool word_means(lh_str said, lh_str name) {
     return false;
 }
 
+/* Is a long word the other but for one letter, or two that changed places? */
+static bool word_slip(lh_str a, lh_str b) {
+    if (a.len < 6 || b.len < 6 || a.ptr[0] != b.ptr[0]) return false;
+    size_t from = 1, end = 0, least = a.len < b.len ? a.len : b.len, most = a.len + b.len - least;
+    while (from < least && a.ptr[from] == b.ptr[from]) from++;
+    while (end + from < least && a.ptr[a.len - 1 - end] == b.ptr[b.len - 1 - end]) end++;
+    size_t left = most - from - end;
+    return (left == 1) || (a.len == b.len && left == 2 && a.ptr[from] == b.ptr[from + 1] && a.ptr[from + 1] == b.ptr[from]);
+}
+
 static double word_score(const ask_token *said, const ask_token *name, bool loose) {
     if (said->kind == ASK_STOP || said->kind == ASK_QUOTED) return 0;
     if (lh_str_eq(said->word, name->word)) return 1;
@@ -176,6 +186,7 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     if (said->kind != ASK_WORD) return 0;
     if (said->stem.len >= 3 && lh_str_eq(said->stem, name->stem)) return 0.9;
     if (!loose) return 0;
+    if (word_slip(said->word, name->word) || word_slip(said->one, name->one)) return 0.72;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
     if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) &&
         said->one.len >= 6)

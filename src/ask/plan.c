@@ -41,10 +41,22 @@ void plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
         if (p->plan.measures[i].fn == fn && p->plan.measures[i].column.table == column.table &&
             p->plan.measures[i].column.column == column.column)
             return;
-    if (p->plan.measure_count < ASK_COLUMNS_MAX) p->plan.measures[p->plan.measure_count++] = (ask_measure){fn, column};
+    if (p->plan.measure_count < ASK_COLUMNS_MAX) p->plan.measures[p->plan.measure_count++] = (ask_measure){fn, column, 0};
+}
+
+/* A day of a table that keeps year, month and day apart is one of a month and year. */
+static void plan_group_day(plan_state *p, ask_ref column) {
+    static const char *const larger[] = {"year", "month"};
+    const ask_table *of = &p->schema->tables[column.table];
+    if (!lh_str_eq_nocase(of->columns[column.column].name, LH_STR("day"))) return;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t c = 0; c < of->column_count; c++)
+            if (lh_str_eq_nocase(of->columns[c].name, lh_str_from(larger[i])) && plan_numeric(&of->columns[c]))
+                plan_group(p, (ask_ref){column.table, (int)c}, ASK_WHOLE);
 }
 
 void plan_group(plan_state *p, ask_ref column, ask_part part) {
+    if (plan_has(column) && part == ASK_WHOLE) plan_group_day(p, column);
     for (size_t i = 0; i < p->plan.group_count; i++)
         if (p->plan.groups[i].part == part && p->plan.groups[i].column.table == column.table &&
             p->plan.groups[i].column.column == column.column)
@@ -399,6 +411,18 @@ static void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         plan_measure_column(p, ref, next);
         return;
     }
+    bool first = p->lead == LEAD_NONE && at == 0 && p->tokens[next - 1].plural && column->type == ASK_TEXT && after &&
+                 ask_in(after->word, "with where having that who which whose"); /* makers with more than 100 planes */
+    bool unit = p->extreme && p->lead == LEAD_WHICH && p->lead_open && ask_in(column->name, "year month day week hour") &&
+                p->entity < 0 && !plan_has(p->entity_column) && p->extreme_at + 1 == at; /* the worst day */
+    if (first || unit) {
+        p->entity_column = ref;
+        p->entity_plural = p->tokens[next - 1].plural;
+        p->focus = ref.table;
+        p->lead_open = false;
+        if (first) p->lead = LEAD_WHICH;
+        return;
+    }
     if (p->lead_open && (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
         !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
         !(after && ask_is(after, "of") && p->lead == LEAD_WHICH) &&
@@ -599,6 +623,8 @@ static size_t plan_mention(plan_state *p, size_t at) {
     double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
            v = value.there ? value.score + 0.1 : 0;
     if (t > 0 && table.match.score >= 0.95 && column.match.score < table.match.score - 0.04) c -= 0.3;
+    if (t > 0 && table.match.score >= 0.9 && p->extreme && p->extreme_hints && !p->order_set && p->entity < 0)
+        c -= 0.5; /* the longest flight, not the largest flight number */
     bool first = p->lead_open && (p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && behind < p->count &&
                  (p->tokens[behind].kind == ASK_STOP || ask_in(p->tokens[behind].word, "of and"));
     if (first && column.there && column.match.score >= 0.95) c += 0.7; /* list the titles of … */
@@ -707,6 +733,30 @@ static bool plan_is_said(const plan_state *p, const ask_token *t) {
     return said;
 }
 
+/* "in minutes": what was measured in seconds. */
+static size_t plan_in_unit(plan_state *p, size_t at) {
+    if (!p->plan.measure_count || p->compare.there || at + 1 >= p->count || !ask_is(&p->tokens[at], "in")) return 0;
+    ask_measure *m = &p->plan.measures[p->plan.measure_count - 1];
+    bool number = plan_has(m->column) && m->fn != ASK_COUNT && m->fn != ASK_COUNT_DISTINCT;
+    double said = plan_seconds(p->tokens[at + 1].one), has = 0;
+    if (!number || said <= 0 || !p->tokens[at + 1].plural) return 0;
+    has = plan_seconds_in(plan_column(p, m->column)->name);
+    if (has > 0) m->divisor = said / has;
+    else plan_unplaced(p, p->tokens[at + 1].raw), p->penalty += 0.45;
+    return 2;
+}
+
+/* "from, to and miles": both ends, to be shown. */
+static size_t plan_end(plan_state *p, size_t at) {
+    int near = p->entity >= 0 ? p->entity : p->main_table;
+    const ask_token *t = &p->tokens[at], *next = at + 1 < p->count ? t + 1 : NULL;
+    if (near < 0 || !next || !(next->kind == ASK_STOP || ask_is(next, "and"))) return 0;
+    ask_ref ref = plan_hinted(p, near, ask_is(t, "from") ? "origin source from" : "dest destination target to", false);
+    if (!plan_has(ref)) return 0;
+    plan_subject(p, ref, at);
+    return 1;
+}
+
 static size_t plan_step(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     size_t n = 0;
@@ -742,6 +792,8 @@ static size_t plan_step(plan_state *p, size_t at) {
         }
         if (plan_on_text(p, text, true)) return end - at;
     }
+    if ((n = plan_in_unit(p, at))) return n;
+    if (t->kind == ASK_WORD && ask_in(t->word, "from to") && (n = plan_end(p, at))) return n;
     if (plan_long_value(p, at, &n)) return n;
     if ((n = plan_time(p, at))) return n;
     if (p->group_end == at && (t->kind == ASK_STOP || ask_is(t, "and")))
@@ -793,7 +845,7 @@ static lh_code plan_nearest(plan_state *p, ask_planned *ret, lh_error *err) {
     if (table < 0) return LH_OK;
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES), question = LH_BUF_INIT(4096);
     ask_plan plan = {.base = table, .order_measure = -1, .measure_count = 1};
-    plan.measures[0] = (ask_measure){ASK_COUNT, {table, -1}};
+    plan.measures[0] = (ask_measure){ASK_COUNT, {table, -1}, 0};
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         const ask_filter *f = &p->plan.filters[i];
         if (f->column.table == table && f->column.column >= 0 && f->op == ASK_EQ && f->value_count == 1 && !f->not)

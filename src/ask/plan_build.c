@@ -184,6 +184,11 @@ static void build_mentioned(plan_state *p) {
             if (f && p->mentioned[i].not) f->op = ASK_IS_NULL;
             continue;
         }
+        if (p->mentioned[i].with && p->plan.group_count && p->tokens[p->mentioned[i].at].plural &&
+            ask_path(p->schema, p->plan.groups[0].column.table, ref.table, NULL) >= 0) { /* per carrier, with names */
+            plan_group(p, ref, ASK_WHOLE);
+            continue;
+        }
         bool some = p->mentioned[i].with && !(before && ask_in(before->word, "their the its and"));
         if (some && (!rows || (before && ask_in(before->word, "a an any")))) {
             plan_filter(p, ref, ASK_NOT_NULL);
@@ -322,6 +327,14 @@ static void build_count(plan_state *p) {
             if (p->entity < 0 && !plan_has(p->entity_column)) p->entity = table;
         }
     } else {
+        if (p->order_set && plan_has(p->plan.order_column) && plan_numeric(plan_column(p, p->plan.order_column)) &&
+            (plan_has(p->entity_column) || p->plan.group_count)) { /* the worst day for delays on average */
+            plan_measure(p, (ask_fn)p->fn, p->plan.order_column);
+            p->plan.order_measure = (int)p->plan.measure_count - 1;
+            p->plan.order_column = nothing;
+            p->fn = -1;
+            return;
+        }
         for (size_t i = 0; i < p->mentioned_count; i++)
             if (!p->mentioned[i].placed && plan_numeric(plan_column(p, p->mentioned[i].ref))) {
                 p->mentioned[i].placed = true;
@@ -456,7 +469,7 @@ static lh_code build_base(plan_state *p, lh_error *err) {
         if (m->column.table == plan->base) {
             if (m->fn == ASK_COUNT_DISTINCT) m->fn = ASK_COUNT;
         } else if (m->fn == ASK_COUNT || m->fn == ASK_COUNT_DISTINCT)
-            *m = (ask_measure){ASK_COUNT_DISTINCT, build_key(p, m->column.table)};
+            *m = (ask_measure){ASK_COUNT_DISTINCT, build_key(p, m->column.table), 0};
         else return lh_fail(err, LH_INVALID, "no keys join what the question names");
     }
     for (size_t i = 0; i < plan->filter_count; i++)
@@ -477,7 +490,6 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     build_count(p);
     LH_TRY(build_entity(p, err));
     LH_TRY(build_extreme(p, err));
-    if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     build_order(p);
     LH_TRY(build_entity(p, err));
     build_mentioned(p);
@@ -489,6 +501,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     for (size_t i = 0; i < plan->filter_count && p->share && !numerators && !plan->group_count; i++)
         plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
     build_groups(p);
+    if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     LH_TRY(build_times(p, err));
     build_list(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;
@@ -503,6 +516,6 @@ lh_code plan_build(plan_state *p, lh_error *err) {
             if (plan->filters[k].op == ASK_EQ && !plan->filters[k].not && plan->filters[k].value_count == 1 &&
                 plan->filters[k].column.table == plan->measures[i].column.table &&
                 plan->filters[k].column.column == plan->measures[i].column.column && !p->distinct)
-                plan->measures[i] = (ask_measure){ASK_COUNT, {plan->measures[i].column.table, -1}};
+                plan->measures[i] = (ask_measure){ASK_COUNT, {plan->measures[i].column.table, -1}, 0};
     return build_base(p, err);
 }

@@ -243,6 +243,9 @@ static size_t form_extreme(plan_state *p, size_t at) {
     p->extreme_common = form_extremes[row].common;
     p->extreme_hints = form_extremes[row].hints;
     p->extreme_word = p->tokens[at].raw;
+    p->extreme_at = at + best - 1;
+    if (p->lead == LEAD_NONE && next && next->kind == ASK_WORD && ask_in(next->word, "year month day week hour"))
+        p->lead = LEAD_WHICH, p->lead_open = true;
     if (p->ordering) p->ordering = false;
     if (next && next->kind == ASK_NUMERAL && next->number >= 1 && next->number <= 100000) {
         p->top = (uint64_t)next->number;
@@ -408,6 +411,13 @@ static size_t form_compare(plan_state *p, size_t at) {
     size_t i = at + best;
     bool number = false;
     if (!best || i >= p->count) return 0;
+    size_t mean = i + (ask_is(&p->tokens[i], "the") ? 1 : 0);
+    if (op <= ASK_LE && op >= ASK_GT && mean < p->count && p->tokens[mean].kind == ASK_WORD &&
+        ask_in(p->tokens[mean].word, "average mean")) {
+        p->compare = (plan_compare){true, op, {0, 0}, mean + 1, false, true, NULL};
+        p->with = false;
+        return mean + 1 - at;
+    }
     double value = form_word_number(&p->tokens[i], &number), second = 0;
     if (!number) return 0;
     bool from = op == ASK_GE && ask_is(&p->tokens[at], "from");
@@ -430,7 +440,7 @@ static size_t form_compare(plan_state *p, size_t at) {
                                            {"slower", "speed"},
                                            {"cheaper", "price cost rate"},
                                            {"later", "delay late"}};
-    p->compare = (plan_compare){true, op, {value, second}, i + 1, money, NULL};
+    p->compare = (plan_compare){true, op, {value, second}, i + 1, money, false, NULL};
     for (size_t k = 0; k < sizeof hints / sizeof *hints; k++)
         if (ask_is(&p->tokens[at], hints[k][0])) p->compare.hints = hints[k][1];
     p->with = false;
@@ -451,7 +461,7 @@ static size_t form_number(plan_state *p, size_t at) {
     if (n == 0 && raw.ptr + raw.len < p->tokens[p->count - 1].raw.ptr + p->tokens[p->count - 1].raw.len + 1 &&
         raw.ptr[raw.len] == '+')
         op = ASK_GE;
-    p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false, NULL};
+    p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false, false, NULL};
     return 1 + n;
 }
 
