@@ -377,6 +377,15 @@ static size_t lexicon_states(const lexicon *lex, const ask_token *tokens, size_t
     return found;
 }
 
+/* Its words, but for those that many names end with. */
+static size_t value_own(const value *v) {
+    size_t n = 0;
+    for (size_t k = 0; k < v->count; k++)
+        n += !ask_in(v->words[k].word, "inc llc ltd gmbh ag corp corporation co company group intl international airport "
+                                       "air airlines airways lines the of and");
+    return n ? n : 1;
+}
+
 size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
                       size_t max) {
     size_t found = 0;
@@ -397,11 +406,13 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
         const ask_column *column = &lex->schema->tables[v->ref.table].columns[v->ref.column];
         size_t words = value_words(v, column->values[v->index], tokens, count, at, &score);
         size_t taken = 0;
+        bool doubtful = false;
         for (size_t k = 0; k < words; k++) taken += tokens[at + k].kind != ASK_STOP;
         if (!taken) continue;
         if (taken < v->count) { /* its first words: "United" for United Air Lines Inc. */
             if (!first->capital || first->word.len < 4) continue;
             score *= 0.55 + 0.3 * (double)taken / (double)v->count;
+            doubtful = 2 * taken < value_own(v);
         }
         size_t same = found;
         for (size_t i = 0; i < found && same == found; i++)
@@ -409,11 +420,11 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
         if (same < found) {
             bool better = (double)words + score > (double)into[same].words + into[same].score;
             bool rivals = words == into[same].words && score < 0.9 && into[same].score < 0.9;
-            if (better) into[same] = (lexicon_match){words, score, v->ref, v->index, rivals};
+            if (better) into[same] = (lexicon_match){words, score, v->ref, v->index, rivals || doubtful};
             else if (rivals) into[same].rivals = true;
             continue;
         }
-        into[found++] = (lexicon_match){words, score, v->ref, v->index, false};
+        into[found++] = (lexicon_match){words, score, v->ref, v->index, doubtful};
     }
     return lexicon_states(lex, tokens, count, at, into, found, max);
 }

@@ -522,6 +522,11 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
         p->or_ = false;
         return;
     }
+    bool elsewhere = p->not && p->entity >= 0 && ask_path(p->schema, p->entity, m->ref.table, NULL) < 0;
+    if (elsewhere) { /* never flew to Boston: no row says so, not one that says another */
+        ask_filter *none = plan_filter(p, (ask_ref){m->ref.table, -1}, ASK_EXISTS);
+        if (none) none->not = true;
+    }
     ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
     if (f) f->values[f->value_count++] = text;
 }
@@ -708,7 +713,7 @@ static bool plan_counted(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     plan_choice table = plan_best_table(p, at + 1);
     uint64_t n = 0;
-    if (!table.there || table.match.score < 0.9) return false;
+    if (!table.there || table.match.score < 0.75) return false;
     if (t->kind == ASK_NUMERAL && t->number >= 1 && t->number <= 10000) n = (uint64_t)t->number;
     for (size_t i = 0; i < 9 && t->kind == ASK_WORD; i++)
         if (ask_is(t, words[i])) n = i + 2;
@@ -798,7 +803,9 @@ static size_t plan_step(plan_state *p, size_t at) {
     if ((n = plan_time(p, at))) return n;
     if (p->group_end == at && (t->kind == ASK_STOP || ask_is(t, "and")))
         return p->grouping = ask_is(t, "and"), p->group_end = ask_is(t, "and") ? 0 : at + 1, 1;
-    if (p->lead == LEAD_LIST && p->lead_open && p->entity < 0 && at + 1 < p->count && plan_counted(p, at)) return 1;
+    if ((p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && p->lead_open && p->entity < 0 && at + 1 < p->count &&
+        plan_counted(p, at))
+        return 1;
     if (!plan_long_column(p, at) && (n = plan_words(p, at))) {
         if (p->compare.there && p->compare.at == at + n) n += plan_resolve(p, at + n);
         return n;

@@ -478,6 +478,29 @@ static lh_code build_base(plan_state *p, lh_error *err) {
     return LH_OK;
 }
 
+/* Of several keys to one table the first is taken, where no word said which. */
+static void build_way(plan_state *p, int table) {
+    const ask_schema *schema = p->schema;
+    size_t keys[ASK_PATH_MAX];
+    int steps = ask_path(schema, p->plan.base, table, keys);
+    for (int i = 0; i < steps && p->way < 0; i++)
+        for (size_t k = 0; k < schema->key_count; k++) {
+            const ask_key *taken = &schema->keys[keys[i]], *other = &schema->keys[k];
+            if (k == keys[i] || other->from.table != taken->from.table || other->to.table != taken->to.table) continue;
+            p->way = taken->from.column;
+            p->penalty += 0.1;
+            plan_note(p, "'%.*s' is joined by '%.*s', not by '%.*s'", LH_STR_ARG(schema->tables[table].shown),
+                      LH_STR_ARG(plan_column(p, taken->from)->name), LH_STR_ARG(plan_column(p, other->from)->name));
+            break;
+        }
+}
+static void build_ways(plan_state *p) {
+    for (size_t i = 0; i < p->plan.group_count; i++) build_way(p, p->plan.groups[i].column.table);
+    for (size_t i = 0; i < p->plan.column_count; i++) build_way(p, p->plan.columns[i].table);
+    for (size_t i = 0; i < p->plan.measure_count; i++) build_way(p, p->plan.measures[i].column.table);
+    for (size_t i = 0; i < p->plan.filter_count; i++) build_way(p, p->plan.filters[i].column.table);
+}
+
 lh_code plan_build(plan_state *p, lh_error *err) {
     ask_plan *plan = &p->plan;
     if (p->schema->table_count == 0) return lh_fail(err, LH_INVALID, "there is no table that you may see");
@@ -517,5 +540,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
                 plan->filters[k].column.table == plan->measures[i].column.table &&
                 plan->filters[k].column.column == plan->measures[i].column.column && !p->distinct)
                 plan->measures[i] = (ask_measure){ASK_COUNT, {plan->measures[i].column.table, -1}, 0};
-    return build_base(p, err);
+    LH_TRY(build_base(p, err));
+    build_ways(p);
+    return LH_OK;
 }
