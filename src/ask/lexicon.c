@@ -330,7 +330,7 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
             tokens[at].word,
             "a i in or me ok hi is as at by do go he if it my no of on so to up us we an be all and are any the for "
             "how has had who not per "
-            "min max avg sum top out day may one two six ten new old get did was pay can top id mo la pa ma al co de");
+            "off via set its our were two than from them min max avg sum top out day may one two six ten new old get did was pay can top id mo la pa ma al co de");
         if (word || tokens[at].word.len < 2) return 0;
     }
     *ret_score = k ? *ret_score : 0;

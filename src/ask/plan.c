@@ -523,6 +523,13 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
         return;
     }
     bool elsewhere = p->not && p->entity >= 0 && ask_path(p->schema, p->entity, m->ref.table, NULL) < 0;
+    for (size_t i = 0; i < p->plan.filter_count && !elsewhere; i++) { /* never loaned a crime book: none of those */
+        ask_filter *none = &p->plan.filters[i];
+        if (none->op == ASK_EXISTS && none->not && none->column.table != m->ref.table &&
+            ask_path(p->schema, none->column.table, m->ref.table, NULL) > 0 &&
+            ask_path(p->schema, p->entity, m->ref.table, NULL) < 0)
+            none->column.table = m->ref.table;
+    }
     if (elsewhere) { /* never flew to Boston: no row says so, not one that says another */
         ask_filter *none = plan_filter(p, (ask_ref){m->ref.table, -1}, ASK_EXISTS);
         if (none) none->not = true;

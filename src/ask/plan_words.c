@@ -125,6 +125,9 @@ static size_t form_aggregate(plan_state *p, size_t at) {
         lexicon_columns(p->lex, p->tokens, p->count, at + 1, amount, 4) && amount[0].score >= 0.97)
         best = 1;
     if (fn == 102) return best;
+    size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
+    if (before && ask_is(&p->tokens[before - 1], "than")) /* more pages than average */
+        return plan_unplaced(p, p->tokens[at].raw), p->penalty += 0.45, best;
     if (fn == 101) {
         if (p->plan.measure_count && p->plan.measures[0].fn == ASK_SUM) p->plan.measures[0].fn = ASK_AVG;
         else if (p->plan.measure_count && p->plan.measures[0].fn == ASK_COUNT) p->mean = true;
