@@ -101,6 +101,7 @@ typedef struct ask_when {
     int first, last;  /* of months, weekdays (1 Monday), hours; both included */
     bool whole_years; /* a range from a January 1 to a January 1 */
     bool year_only;   /* a bare year */
+    bool no_year;     /* a day whose year was not said */
 } ask_when;
 /* The time that the words from `at` on name, with its preposition. Returns how many words it takes; 0: none. today: a day. */
 size_t ask_when_parse(const ask_token *tokens, size_t count, size_t at, int64_t today, ask_when *ret);
@@ -137,6 +138,7 @@ typedef struct ask_filter {
     lh_str values[ASK_VALUES_MAX];
     size_t value_count;
     double numbers[2];
+    bool average; /* of the column over all rows, instead of numbers[0] */
     ask_when when;
     bool absent; /* of ASK_EXISTS with `not`, or ASK_COUNTS: other filters of its table stand within */
 } ask_filter;
@@ -158,6 +160,7 @@ typedef struct ask_group {
 typedef struct ask_measure {
     ask_fn fn;
     ask_ref column; /* column -1: rows */
+    double divisor; /* 0: none */
 } ask_measure;
 typedef struct ask_plan {
     int base; /* whose rows are counted or listed */

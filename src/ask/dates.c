@@ -166,9 +166,11 @@ static size_t when_of_month(const ask_token *t, size_t count, size_t at, int64_t
     int year = at + n + skip < count ? when_year(&t[at + n + skip]) : 0;
     if (year) n += skip + 1;
     if (day) {
+        bool said = year != 0;
         if (!year) year = month > now_month || (month == now_month && day > now_day) ? now_year - 1 : now_year;
         if (!when_valid(year, month, day)) return 0;
         when_set(ret, ask_day(year, month, day), ask_day(year, month, day) + 1);
+        ret->no_year = !said;
     } else if (year) when_months(ret, year, month, 1);
     else *ret = (ask_when){.kind = ASK_MONTH_OF_YEAR, .first = month, .last = month};
     return n;
@@ -258,6 +260,13 @@ static bool when_join(ask_when *a, const ask_when *b, ask_when *ret) {
         int y, m, d;
         ask_civil(b->from, &y, &m, &d);
         when_months(a, y, a->first, 1);
+    }
+    if (a->no_year && b->kind == ASK_RANGE && !b->no_year) { /* June 1 and August 31 2013 */
+        int y, y2, m, m2, d, d2;
+        ask_civil(a->from, &y, &m, &d);
+        ask_civil(b->from, &y2, &m2, &d2);
+        int64_t from = ask_day(y2, m, d);
+        when_set(a, from, from + 1);
     }
     if (a->kind == ASK_WEEKDAY && b->kind == ASK_WEEKDAY && a->first <= b->last) {
         *ret = (ask_when){.kind = ASK_WEEKDAY, .first = a->first, .last = b->last};

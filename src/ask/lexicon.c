@@ -151,6 +151,8 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"aircraft airplane", "plane"},
                                            {"maker brand", "manufacturer"},
                                            {"billed", "bill"},
+                                           {"mile miles", "distance"},
+                                           {"altitude elevation", "alt"},
                                            {"length", "duration"},
                                            {"sector", "industry"},
                                            {"destination", "dest"},
@@ -167,6 +169,16 @@ static bool word_means(lh_str said, lh_str name) {
     return false;
 }
 
+/* Is a long word the other but for one letter, or two that changed places? */
+static bool word_slip(lh_str a, lh_str b) {
+    if (a.len < 6 || b.len < 6 || a.ptr[0] != b.ptr[0]) return false;
+    size_t from = 1, end = 0, least = a.len < b.len ? a.len : b.len, most = a.len + b.len - least;
+    while (from < least && a.ptr[from] == b.ptr[from]) from++;
+    while (end + from < least && a.ptr[a.len - 1 - end] == b.ptr[b.len - 1 - end]) end++;
+    size_t left = most - from - end;
+    return (left == 1) || (a.len == b.len && left == 2 && a.ptr[from] == b.ptr[from + 1] && a.ptr[from + 1] == b.ptr[from]);
+}
+
 static double word_score(const ask_token *said, const ask_token *name, bool loose) {
     if (said->kind == ASK_STOP || said->kind == ASK_QUOTED) return 0;
     if (lh_str_eq(said->word, name->word)) return 1;
@@ -174,6 +186,7 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     if (said->kind != ASK_WORD) return 0;
     if (said->stem.len >= 3 && lh_str_eq(said->stem, name->stem)) return 0.9;
     if (!loose) return 0;
+    if (word_slip(said->word, name->word) || word_slip(said->one, name->one)) return 0.72;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
     if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) &&
         said->one.len >= 6)
@@ -269,7 +282,7 @@ size_t lexicon_tables(const lexicon *lex, const ask_token *tokens, size_t count,
     for (size_t t = 0; t < lex->schema->table_count && found < max; t++) {
         size_t words = 0;
         double score = names_match(&lex->tables[t], tokens, count, at, true, &words);
-        if (score > 0) into[found++] = (lexicon_match){words, score, {(int)t, -1}, 0};
+        if (score > 0) into[found++] = (lexicon_match){words, score, {(int)t, -1}, 0, false};
     }
     return found;
 }
@@ -282,7 +295,7 @@ size_t lexicon_columns(const lexicon *lex, const ask_token *tokens, size_t count
         for (size_t c = 0; c < lex->schema->tables[t].column_count && found < max; c++) {
             size_t words = 0;
             double score = names_match(&lex->columns[t][c], tokens, count, at, true, &words);
-            if (score > 0) into[found++] = (lexicon_match){words, score, {(int)t, (int)c}, 0};
+            if (score > 0) into[found++] = (lexicon_match){words, score, {(int)t, (int)c}, 0, false};
         }
     return found;
 }
@@ -308,6 +321,7 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
         double one = tokens[i].kind == ASK_QUOTED ? 0 : word_score(&tokens[i], &v->words[k], false);
         if (one <= 0) break;
         if (one < 0.95 && tokens[i].word.len < 5) break;
+        if (one < 0.95 && tokens[i].one.len > v->words[k].one.len + 3) break; /* destinations are not Destin */
         sum += one;
     }
     if (k) *ret_score = sum / (double)k;
@@ -316,7 +330,7 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
             tokens[at].word,
             "a i in or me ok hi is as at by do go he if it my no of on so to up us we an be all and are any the for "
             "how has had who not per "
-            "min max avg sum top out day may one two six ten new old get did was pay can top id mo la pa ma al co de");
+            "off via set its our were two than from them min max avg sum top out day may one two six ten new old get did was pay can top id mo la pa ma al co de");
         if (word || tokens[at].word.len < 2) return 0;
     }
     *ret_score = k ? *ret_score : 0;
@@ -358,9 +372,18 @@ static size_t lexicon_states(const lexicon *lex, const ask_token *tokens, size_t
             if (lh_str_search(column->name, LH_STR("state")) == SIZE_MAX) continue;
             for (size_t i = 0; i < column->value_count; i++)
                 if (lh_str_eq(column->values[i], code))
-                    into[found++] = (lexicon_match){words, 0.96, {(int)t, (int)c}, i};
+                    into[found++] = (lexicon_match){words, 0.96, {(int)t, (int)c}, i, false};
         }
     return found;
+}
+
+/* Its words, but for those that many names end with. */
+static size_t value_own(const value *v) {
+    size_t n = 0;
+    for (size_t k = 0; k < v->count; k++)
+        n += !ask_in(v->words[k].word, "inc llc ltd gmbh ag corp corporation co company group intl international airport "
+                                       "air airlines airways lines the of and");
+    return n ? n : 1;
 }
 
 size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
@@ -383,21 +406,25 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
         const ask_column *column = &lex->schema->tables[v->ref.table].columns[v->ref.column];
         size_t words = value_words(v, column->values[v->index], tokens, count, at, &score);
         size_t taken = 0;
+        bool doubtful = false;
         for (size_t k = 0; k < words; k++) taken += tokens[at + k].kind != ASK_STOP;
         if (!taken) continue;
         if (taken < v->count) { /* its first words: "United" for United Air Lines Inc. */
             if (!first->capital || first->word.len < 4) continue;
             score *= 0.55 + 0.3 * (double)taken / (double)v->count;
+            doubtful = 2 * taken < value_own(v);
         }
         size_t same = found;
         for (size_t i = 0; i < found && same == found; i++)
             if (into[i].ref.table == v->ref.table && into[i].ref.column == v->ref.column) same = i;
         if (same < found) {
             bool better = (double)words + score > (double)into[same].words + into[same].score;
-            if (better) into[same] = (lexicon_match){words, score, v->ref, v->index};
+            bool rivals = words == into[same].words && score < 0.9 && into[same].score < 0.9;
+            if (better) into[same] = (lexicon_match){words, score, v->ref, v->index, rivals || doubtful};
+            else if (rivals) into[same].rivals = true;
             continue;
         }
-        into[found++] = (lexicon_match){words, score, v->ref, v->index};
+        into[found++] = (lexicon_match){words, score, v->ref, v->index, doubtful};
     }
     return lexicon_states(lex, tokens, count, at, into, found, max);
 }

@@ -9,6 +9,7 @@ typedef struct lexicon_match {
     double score; /* 0 to 1 */
     ask_ref ref;
     size_t value; /* of the column */
+    bool rivals;  /* another value of the column begins so, too, or most of its words are missing */
 } lexicon_match;
 LH_MUST_CHECK lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_terms *terms,
                                   lh_arena *arena, lexicon **ret, lh_error *err);

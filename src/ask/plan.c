@@ -41,10 +41,22 @@ void plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
         if (p->plan.measures[i].fn == fn && p->plan.measures[i].column.table == column.table &&
             p->plan.measures[i].column.column == column.column)
             return;
-    if (p->plan.measure_count < ASK_COLUMNS_MAX) p->plan.measures[p->plan.measure_count++] = (ask_measure){fn, column};
+    if (p->plan.measure_count < ASK_COLUMNS_MAX) p->plan.measures[p->plan.measure_count++] = (ask_measure){fn, column, 0};
+}
+
+/* A day of a table that keeps year, month and day apart is one of a month and year. */
+static void plan_group_day(plan_state *p, ask_ref column) {
+    static const char *const larger[] = {"year", "month"};
+    const ask_table *of = &p->schema->tables[column.table];
+    if (!lh_str_eq_nocase(of->columns[column.column].name, LH_STR("day"))) return;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t c = 0; c < of->column_count; c++)
+            if (lh_str_eq_nocase(of->columns[c].name, lh_str_from(larger[i])) && plan_numeric(&of->columns[c]))
+                plan_group(p, (ask_ref){column.table, (int)c}, ASK_WHOLE);
 }
 
 void plan_group(plan_state *p, ask_ref column, ask_part part) {
+    if (plan_has(column) && part == ASK_WHOLE) plan_group_day(p, column);
     for (size_t i = 0; i < p->plan.group_count; i++)
         if (p->plan.groups[i].part == part && p->plan.groups[i].column.table == column.table &&
             p->plan.groups[i].column.column == column.column)
@@ -98,6 +110,7 @@ static double plan_near(const plan_state *p, int table) {
 
 /* Do words before or behind the place speak of the column? "flights to JFK", "late on arrival". */
 static double plan_beside(const plan_state *p, ask_ref ref, size_t at, size_t words) {
+    size_t far = p->compare.there ? 6 : 3; /* arrived more than 60 minutes late */
     static const char *const ways[][2] = {{"to", "to dest destination target arrival arr"},
                                           {"from", "from origin source departure dep"},
                                           {"out", "origin source"},
@@ -105,20 +118,21 @@ static double plan_beside(const plan_state *p, ask_ref ref, size_t at, size_t wo
                                           {"leaving", "origin"},
                                           {"left", "origin"},
                                           {"departing", "origin"},
-                                          {"departed", "origin"},
-                                          {"arriving", "dest destination"},
-                                          {"arrived", "dest destination"},
+                                          {"departed", "origin departure dep"},
+                                          {"arriving", "dest destination arrival arr"},
+                                          {"arrived", "dest destination arrival arr"},
                                           {"landing", "dest destination"},
                                           {"landed", "dest"}};
     double score = 0;
-    for (size_t back = 1; back <= 3 && back <= at && at - back < p->count; back++) {
+    for (size_t back = 1; back <= far && back <= at && at - back < p->count; back++) {
         const ask_token *t = &p->tokens[at - back];
+        if (t->kind == ASK_NUMERAL && p->compare.there) continue;
         if (t->kind != ASK_WORD) break;
-        for (size_t i = 0; i < sizeof ways / sizeof *ways && back <= 2; i++)
+        for (size_t i = 0; i < sizeof ways / sizeof *ways && (back <= 2 || far > 3); i++)
             for (lh_str rest = lh_str_from(ways[i][1]); ask_is(t, ways[i][0]) && rest.len;) {
                 lh_str hint = lh_str_split(&rest, ' ');
                 const ask_token one = {.kind = ASK_WORD, .raw = hint, .word = hint, .one = hint, .stem = hint};
-                if (lexicon_column_has(p->lex, ref, &one)) return 0.4 / (double)back;
+                if (lexicon_column_has(p->lex, ref, &one)) return far > 3 ? 0.3 : 0.4 / (double)back;
             }
         if (!plan_filler(t) && lexicon_column_has(p->lex, ref, t)) score = 0.3;
     }
@@ -266,6 +280,13 @@ static void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         plan_group_table(p, table, words, at);
         return;
     }
+    plan_choice of = p->fn >= 0 && p->fn != ASK_COUNT && at + words < p->count
+                         ? plan_best_column(p, at + words, WANT_NUMBER)
+                         : (plan_choice){0};
+    if (of.there && of.match.score >= 0.9 && of.match.ref.table == table) { /* the total of timesheet amounts */
+        p->focus = table;
+        return;
+    }
     if (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !p->ordering)) {
         plan_measure(p, p->share ? ASK_SHARE : p->distinct ? ASK_COUNT_DISTINCT : ASK_COUNT, (ask_ref){table, -1});
         p->fn = -1;
@@ -390,6 +411,18 @@ static void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         plan_measure_column(p, ref, next);
         return;
     }
+    bool first = p->lead == LEAD_NONE && at == 0 && p->tokens[next - 1].plural && column->type == ASK_TEXT && after &&
+                 ask_in(after->word, "with where having that who which whose"); /* makers with more than 100 planes */
+    bool unit = p->extreme && p->lead == LEAD_WHICH && p->lead_open && ask_in(column->name, "year month day week hour") &&
+                p->entity < 0 && !plan_has(p->entity_column) && p->extreme_at + 1 == at; /* the worst day */
+    if (first || unit) {
+        p->entity_column = ref;
+        p->entity_plural = p->tokens[next - 1].plural;
+        p->focus = ref.table;
+        p->lead_open = false;
+        if (first) p->lead = LEAD_WHICH;
+        return;
+    }
     if (p->lead_open && (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
         !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
         !(after && ask_is(after, "of") && p->lead == LEAD_WHICH) &&
@@ -426,6 +459,45 @@ static void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     if (p->lead == LEAD_WHICH && p->lead_open) p->lead_open = false;
 }
 
+/* Where several keys lead from one table to that of the value, the words before say which: "to Miami", "from Newark". */
+static void plan_direction(plan_state *p, int to, size_t words) {
+    const ask_schema *schema = p->schema;
+    int from = p->entity >= 0 ? p->entity : p->main_table, best = -1;
+    size_t ways = 0;
+    double score = 0;
+    for (size_t k = 0; k < schema->key_count; k++) {
+        if (schema->keys[k].to.table != to || schema->keys[k].from.table == from) continue;
+        for (size_t o = 0; o < k && from != to; o++) /* by a table between: the airlines that fly to Miami */
+            if (schema->keys[o].to.table == to && schema->keys[o].from.table == schema->keys[k].from.table &&
+                ask_path(schema, from, to, NULL) < 0)
+                from = schema->keys[k].from.table;
+    }
+    for (size_t k = 0; k < schema->key_count; k++) {
+        if (schema->keys[k].to.table != to || schema->keys[k].from.table != from) continue;
+        double beside = plan_beside(p, schema->keys[k].from, p->at, words);
+        ways++;
+        if (beside > score) score = beside, best = (int)k;
+    }
+    if (ways < 2) return;
+    ask_schema *own = LH_ARENA_NEW(p->arena, ask_schema);
+    ask_key *keys = LH_ARENA_ARRAY(p->arena, ask_key, schema->key_count);
+    if (!own || !keys) return;
+    if (best < 0 || (p->way >= 0 && p->way != schema->keys[best].from.column)) {
+        p->penalty += 0.45;
+        plan_note(p, "several columns of '%.*s' lead to '%.*s'", LH_STR_ARG(schema->tables[from].shown),
+                  LH_STR_ARG(schema->tables[to].shown));
+        return;
+    }
+    p->way = schema->keys[best].from.column;
+    *own = *schema;
+    own->keys = keys;
+    keys[0] = schema->keys[best];
+    keys[0].declared = true;
+    for (size_t k = 0, n = 1; k < schema->key_count; k++)
+        if ((int)k != best) keys[n++] = schema->keys[k];
+    p->schema = own;
+}
+
 void plan_on_value(plan_state *p, const plan_choice *choice) {
     const lexicon_match *m = &choice->match;
     const ask_column *column = plan_column(p, m->ref);
@@ -433,6 +505,8 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     if (p->lead_open && p->grouping) p->grouping = false;
     p->grouping = false;
     plan_place(p, m->ref);
+    plan_direction(p, m->ref.table, m->words);
+    if (m->rivals || (m->score < 0.9 && choice->close)) p->penalty += 0.45; /* Chicago, of two airports there */
     if (m->score < 0.9) p->penalty += 0.03, plan_note(p, "'%.*s' is what the question means", LH_STR_ARG(text));
     if (choice->close && (choice->other.ref.table != m->ref.table || choice->other.ref.column != m->ref.column)) {
         p->penalty += 0.05;
@@ -447,6 +521,18 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
         f->values[f->value_count++] = text;
         p->or_ = false;
         return;
+    }
+    bool elsewhere = p->not && p->entity >= 0 && ask_path(p->schema, p->entity, m->ref.table, NULL) < 0;
+    for (size_t i = 0; i < p->plan.filter_count && !elsewhere; i++) { /* never loaned a crime book: none of those */
+        ask_filter *none = &p->plan.filters[i];
+        if (none->op == ASK_EXISTS && none->not && none->column.table != m->ref.table &&
+            ask_path(p->schema, none->column.table, m->ref.table, NULL) > 0 &&
+            ask_path(p->schema, p->entity, m->ref.table, NULL) < 0)
+            none->column.table = m->ref.table;
+    }
+    if (elsewhere) { /* never flew to Boston: no row says so, not one that says another */
+        ask_filter *none = plan_filter(p, (ask_ref){m->ref.table, -1}, ASK_EXISTS);
+        if (none) none->not = true;
     }
     ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
     if (f) f->values[f->value_count++] = text;
@@ -516,14 +602,41 @@ static void plan_find_main(plan_state *p) {
     }
 }
 
+/* "reply rate": the share of those that are so. */
+static bool plan_is_rate(const plan_state *p, size_t at) {
+    return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].one, "rate ratio percentage share");
+}
+static void plan_on_rate(plan_state *p) {
+    ask_filter *f = &p->plan.filters[p->plan.filter_count - 1];
+    p->share = f->numerator = true;
+    plan_measure(p, ASK_SHARE, (ask_ref){f->column.table, -1});
+    p->fn = -1;
+}
+
+/* "never placed", where there is a table of placements of those who are asked for. */
+static bool plan_is_done(const plan_state *p, size_t at, int *ret_table) {
+    lh_str stem = p->tokens[at].stem;
+    for (size_t k = 0; p->without && stem.len >= 4 && k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        if (key->to.table != p->entity || !lh_str_starts(p->schema->tables[key->from.table].name.name, stem)) continue;
+        return *ret_table = key->from.table, true;
+    }
+    return false;
+}
+
 /* The table, column or value at a place; how many words it takes. */
 static size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
                 value = plan_best_value(p, at);
+    int done = -1;
+    if (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")) && plan_is_done(p, at, &done))
+        return plan_on_other(p, done), 1;
     size_t behind = at + (table.there ? table.match.words : 0);
     double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
            v = value.there ? value.score + 0.1 : 0;
     if (t > 0 && table.match.score >= 0.95 && column.match.score < table.match.score - 0.04) c -= 0.3;
+    if (t > 0 && table.match.score >= 0.9 && p->extreme && p->extreme_hints && !p->order_set && p->entity < 0)
+        c -= 0.5; /* the longest flight, not the largest flight number */
     bool first = p->lead_open && (p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && behind < p->count &&
                  (p->tokens[behind].kind == ASK_STOP || ask_in(p->tokens[behind].word, "of and"));
     if (first && column.there && column.match.score >= 0.95) c += 0.7; /* list the titles of … */
@@ -532,7 +645,16 @@ static size_t plan_mention(plan_state *p, size_t at) {
     if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
     if (v >= t && v >= c && v > 0) {
         if (value.match.score < 0.5) return 0;
+        size_t then = at + value.match.words;
+        plan_choice rows = then < p->count ? plan_best_table(p, then) : (plan_choice){0};
+        bool none = p->without && p->entity >= 0 && rows.there && rows.match.score >= 0.9 &&
+                    rows.match.ref.table == value.match.ref.table && rows.match.ref.table != p->entity;
+        if (none) p->not = p->without = false; /* no open job orders: none that are open */
+        bool rate = plan_is_rate(p, then) && !none && p->fn < 0;
+        size_t filters = p->plan.filter_count;
         plan_on_value(p, &value);
+        if (none) p->not = p->without = true;
+        if (rate && p->plan.filter_count > filters) return plan_on_rate(p), value.match.words + 1;
         return value.match.words;
     }
     if (t >= c && t > 0) {
@@ -552,7 +674,11 @@ static size_t plan_mention(plan_state *p, size_t at) {
                   LH_STR_ARG(plan_column(p, column.match.ref)->name),
                   LH_STR_ARG(plan_column(p, column.other.ref)->name));
     }
+    size_t filters = p->plan.filter_count;
     plan_on_column(p, &column.match, at);
+    if (plan_column(p, column.match.ref)->type == ASK_BOOL && plan_is_rate(p, at + column.match.words) &&
+        p->plan.filter_count > filters)
+        return plan_on_rate(p), column.match.words + 1;
     return column.match.words;
 }
 
@@ -594,7 +720,7 @@ static bool plan_counted(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     plan_choice table = plan_best_table(p, at + 1);
     uint64_t n = 0;
-    if (!table.there || table.match.score < 0.9) return false;
+    if (!table.there || table.match.score < 0.75) return false;
     if (t->kind == ASK_NUMERAL && t->number >= 1 && t->number <= 10000) n = (uint64_t)t->number;
     for (size_t i = 0; i < 9 && t->kind == ASK_WORD; i++)
         if (ask_is(t, words[i])) n = i + 2;
@@ -619,9 +745,34 @@ static bool plan_is_said(const plan_state *p, const ask_token *t) {
     return said;
 }
 
+/* "in minutes": what was measured in seconds. */
+static size_t plan_in_unit(plan_state *p, size_t at) {
+    if (!p->plan.measure_count || p->compare.there || at + 1 >= p->count || !ask_is(&p->tokens[at], "in")) return 0;
+    ask_measure *m = &p->plan.measures[p->plan.measure_count - 1];
+    bool number = plan_has(m->column) && m->fn != ASK_COUNT && m->fn != ASK_COUNT_DISTINCT;
+    double said = plan_seconds(p->tokens[at + 1].one), has = 0;
+    if (!number || said <= 0 || !p->tokens[at + 1].plural) return 0;
+    has = plan_seconds_in(plan_column(p, m->column)->name);
+    if (has > 0) m->divisor = said / has;
+    else plan_unplaced(p, p->tokens[at + 1].raw), p->penalty += 0.45;
+    return 2;
+}
+
+/* "from, to and miles": both ends, to be shown. */
+static size_t plan_end(plan_state *p, size_t at) {
+    int near = p->entity >= 0 ? p->entity : p->main_table;
+    const ask_token *t = &p->tokens[at], *next = at + 1 < p->count ? t + 1 : NULL;
+    if (near < 0 || !next || !(next->kind == ASK_STOP || ask_is(next, "and"))) return 0;
+    ask_ref ref = plan_hinted(p, near, ask_is(t, "from") ? "origin source from" : "dest destination target to", false);
+    if (!plan_has(ref)) return 0;
+    plan_subject(p, ref, at);
+    return 1;
+}
+
 static size_t plan_step(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     size_t n = 0;
+    p->at = at;
     if (t->kind == ASK_QUOTED || (p->like >= 0 && !plan_filler(t) && t->kind == ASK_WORD)) {
         if (p->like < 0 || p->subject < 0) {
             n = plan_mention(p, at);
@@ -653,11 +804,15 @@ static size_t plan_step(plan_state *p, size_t at) {
         }
         if (plan_on_text(p, text, true)) return end - at;
     }
+    if ((n = plan_in_unit(p, at))) return n;
+    if (t->kind == ASK_WORD && ask_in(t->word, "from to") && (n = plan_end(p, at))) return n;
     if (plan_long_value(p, at, &n)) return n;
     if ((n = plan_time(p, at))) return n;
     if (p->group_end == at && (t->kind == ASK_STOP || ask_is(t, "and")))
         return p->grouping = ask_is(t, "and"), p->group_end = ask_is(t, "and") ? 0 : at + 1, 1;
-    if (p->lead == LEAD_LIST && p->lead_open && p->entity < 0 && at + 1 < p->count && plan_counted(p, at)) return 1;
+    if ((p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && p->lead_open && p->entity < 0 && at + 1 < p->count &&
+        plan_counted(p, at))
+        return 1;
     if (!plan_long_column(p, at) && (n = plan_words(p, at))) {
         if (p->compare.there && p->compare.at == at + n) n += plan_resolve(p, at + n);
         return n;
@@ -668,6 +823,9 @@ static size_t plan_step(plan_state *p, size_t at) {
         (n = plan_mention(p, at)))
         return n;
     if (plan_filler(t)) return 1;
+    if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
+    if (t->kind == ASK_WORD && ask_is(t, "e") && at + 1 < p->count && ask_in(p->tokens[at + 1].one, "mail"))
+        return 1;
     if (plan_is_event(p, at)) return p->event = t, p->penalty += 0.05, 1;
     if (plan_is_said(p, t)) return 1;
     if (p->subject >= 0 && t->kind == ASK_WORD && p->mentioned[p->subject].at + 5 >= at &&
@@ -701,7 +859,7 @@ static lh_code plan_nearest(plan_state *p, ask_planned *ret, lh_error *err) {
     if (table < 0) return LH_OK;
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES), question = LH_BUF_INIT(4096);
     ask_plan plan = {.base = table, .order_measure = -1, .measure_count = 1};
-    plan.measures[0] = (ask_measure){ASK_COUNT, {table, -1}};
+    plan.measures[0] = (ask_measure){ASK_COUNT, {table, -1}, 0};
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         const ask_filter *f = &p->plan.filters[i];
         if (f->column.table == table && f->column.column >= 0 && f->op == ASK_EQ && f->value_count == 1 && !f->not)
@@ -755,6 +913,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
                       .main_table = -1,
                       .entity = -1,
                       .entity_column = {-1, -1},
+                      .way = -1,
                       .focus = -1,
                       .fn = -1,
                       .like = -1,
@@ -767,7 +926,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     LH_TRY(lh_arena_check(arena, err));
     *ret = (ask_planned){.unplaced = p->unplaced, .assumptions = p->assumptions};
     lh_code code = plan_build(p, &why);
-    if (code == LH_OK) code = ask_render(schema, &p->plan, arena, &sql, &why);
+    if (code == LH_OK) code = ask_render(p->schema, &p->plan, arena, &sql, &why);
     if (code != LH_OK && code != LH_INVALID) return *err = why, code;
     ret->confidence = 1 - p->penalty < 0 || code != LH_OK ? 0 : 1 - p->penalty;
     if (code == LH_OK && ret->confidence >= ASK_CONFIDENCE_MIN) {

@@ -184,6 +184,11 @@ static void build_mentioned(plan_state *p) {
             if (f && p->mentioned[i].not) f->op = ASK_IS_NULL;
             continue;
         }
+        if (p->mentioned[i].with && p->plan.group_count && p->tokens[p->mentioned[i].at].plural &&
+            ask_path(p->schema, p->plan.groups[0].column.table, ref.table, NULL) >= 0) { /* per carrier, with names */
+            plan_group(p, ref, ASK_WHOLE);
+            continue;
+        }
         bool some = p->mentioned[i].with && !(before && ask_in(before->word, "their the its and"));
         if (some && (!rows || (before && ask_in(before->word, "a an any")))) {
             plan_filter(p, ref, ASK_NOT_NULL);
@@ -322,6 +327,14 @@ static void build_count(plan_state *p) {
             if (p->entity < 0 && !plan_has(p->entity_column)) p->entity = table;
         }
     } else {
+        if (p->order_set && plan_has(p->plan.order_column) && plan_numeric(plan_column(p, p->plan.order_column)) &&
+            (plan_has(p->entity_column) || p->plan.group_count)) { /* the worst day for delays on average */
+            plan_measure(p, (ask_fn)p->fn, p->plan.order_column);
+            p->plan.order_measure = (int)p->plan.measure_count - 1;
+            p->plan.order_column = nothing;
+            p->fn = -1;
+            return;
+        }
         for (size_t i = 0; i < p->mentioned_count; i++)
             if (!p->mentioned[i].placed && plan_numeric(plan_column(p, p->mentioned[i].ref))) {
                 p->mentioned[i].placed = true;
@@ -456,13 +469,36 @@ static lh_code build_base(plan_state *p, lh_error *err) {
         if (m->column.table == plan->base) {
             if (m->fn == ASK_COUNT_DISTINCT) m->fn = ASK_COUNT;
         } else if (m->fn == ASK_COUNT || m->fn == ASK_COUNT_DISTINCT)
-            *m = (ask_measure){ASK_COUNT_DISTINCT, build_key(p, m->column.table)};
+            *m = (ask_measure){ASK_COUNT_DISTINCT, build_key(p, m->column.table), 0};
         else return lh_fail(err, LH_INVALID, "no keys join what the question names");
     }
     for (size_t i = 0; i < plan->filter_count; i++)
         if (plan_distance(p, plan->base, plan->filters[i].column.table) >= 9)
             return lh_fail(err, LH_INVALID, "no keys join what the question names");
     return LH_OK;
+}
+
+/* Of several keys to one table the first is taken, where no word said which. */
+static void build_way(plan_state *p, int table) {
+    const ask_schema *schema = p->schema;
+    size_t keys[ASK_PATH_MAX];
+    int steps = ask_path(schema, p->plan.base, table, keys);
+    for (int i = 0; i < steps && p->way < 0; i++)
+        for (size_t k = 0; k < schema->key_count; k++) {
+            const ask_key *taken = &schema->keys[keys[i]], *other = &schema->keys[k];
+            if (k == keys[i] || other->from.table != taken->from.table || other->to.table != taken->to.table) continue;
+            p->way = taken->from.column;
+            p->penalty += 0.1;
+            plan_note(p, "'%.*s' is joined by '%.*s', not by '%.*s'", LH_STR_ARG(schema->tables[table].shown),
+                      LH_STR_ARG(plan_column(p, taken->from)->name), LH_STR_ARG(plan_column(p, other->from)->name));
+            break;
+        }
+}
+static void build_ways(plan_state *p) {
+    for (size_t i = 0; i < p->plan.group_count; i++) build_way(p, p->plan.groups[i].column.table);
+    for (size_t i = 0; i < p->plan.column_count; i++) build_way(p, p->plan.columns[i].table);
+    for (size_t i = 0; i < p->plan.measure_count; i++) build_way(p, p->plan.measures[i].column.table);
+    for (size_t i = 0; i < p->plan.filter_count; i++) build_way(p, p->plan.filters[i].column.table);
 }
 
 lh_code plan_build(plan_state *p, lh_error *err) {
@@ -477,7 +513,6 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     build_count(p);
     LH_TRY(build_entity(p, err));
     LH_TRY(build_extreme(p, err));
-    if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     build_order(p);
     LH_TRY(build_entity(p, err));
     build_mentioned(p);
@@ -489,6 +524,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     for (size_t i = 0; i < plan->filter_count && p->share && !numerators && !plan->group_count; i++)
         plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
     build_groups(p);
+    if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     LH_TRY(build_times(p, err));
     build_list(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;
@@ -497,5 +533,14 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
     if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
     if (p->compare.there) p->penalty += 0.45;
-    return build_base(p, err);
+    if (p->fresh && !p->has_when) plan_unplaced(p, LH_STR("new")), p->penalty += 0.45;
+    for (size_t i = 0; i < plan->measure_count; i++) /* the nurse positions: rows of one title, not titles */
+        for (size_t k = 0; k < plan->filter_count && plan->measures[i].fn == ASK_COUNT_DISTINCT; k++)
+            if (plan->filters[k].op == ASK_EQ && !plan->filters[k].not && plan->filters[k].value_count == 1 &&
+                plan->filters[k].column.table == plan->measures[i].column.table &&
+                plan->filters[k].column.column == plan->measures[i].column.column && !p->distinct)
+                plan->measures[i] = (ask_measure){ASK_COUNT, {plan->measures[i].column.table, -1}, 0};
+    LH_TRY(build_base(p, err));
+    build_ways(p);
+    return LH_OK;
 }

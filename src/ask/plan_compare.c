@@ -8,17 +8,32 @@ static bool plan_unit(const ask_token *t) {
                                                  "euro eur percent pound buck foot feet unit mph");
 }
 
+static const struct {
+    const char *unit;
+    double seconds;
+} plan_units[] = {{"second", 1}, {"minute", 60}, {"hour", 3600}, {"day", 86400}, {"week", 604800}};
+
+double plan_seconds(lh_str unit) {
+    for (size_t i = 0; i < sizeof plan_units / sizeof *plan_units; i++)
+        if (lh_str_eq(unit, lh_str_from(plan_units[i].unit))) return plan_units[i].seconds;
+    return 0;
+}
+double plan_seconds_in(lh_str name) {
+    double has = 0;
+    for (size_t i = 0; i < sizeof plan_units / sizeof *plan_units; i++)
+        if (lh_str_search(name, lh_str_from(plan_units[i].unit)) != SIZE_MAX) has = plan_units[i].seconds;
+    return has;
+}
+
 /* "10 minutes" of a column of seconds. */
 static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
-    static const struct {
-        const char *unit;
-        double seconds;
-    } units[] = {{"second", 1}, {"minute", 60}, {"hour", 3600}, {"day", 86400}, {"week", 604800}};
-    double said = 0, has = 0;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        lh_str word = lh_str_from(units[i].unit);
-        if (lh_str_eq(unit->one, word)) said = units[i].seconds;
-        if (lh_str_search(plan_column(p, ref)->name, word) != SIZE_MAX) has = units[i].seconds;
+    double said = plan_seconds(unit->one), has = plan_seconds_in(plan_column(p, ref)->name);
+    if (said > 0 && has <= 0) { /* a column that does not say its unit */
+        bool minutes = lh_str_eq(unit->one, LH_STR("minute"));
+        lh_str name = plan_column(p, ref)->name;
+        p->penalty += minutes ? 0.1 : 0.45;
+        if (minutes) plan_note(p, "'%.*s' is in minutes", LH_STR_ARG(name));
+        else plan_unplaced(p, unit->raw);
     }
     if (said <= 0 || has <= 0) return;
     for (int i = 0; i < 2; i++) p->compare.numbers[i] *= said / has;
@@ -26,7 +41,9 @@ static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
 
 static void plan_compare_column(plan_state *p, ask_ref ref) {
     ask_filter *f = plan_filter(p, ref, p->compare.op);
-    if (f) f->numbers[0] = p->compare.numbers[0], f->numbers[1] = p->compare.numbers[1];
+    if (f) f->numbers[0] = p->compare.numbers[0], f->numbers[1] = p->compare.numbers[1], f->average = p->compare.average;
+    if (p->compare.average)
+        plan_note(p, "the average is that of all '%.*s'", LH_STR_ARG(p->schema->tables[ref.table].shown));
     p->compare.there = false;
     p->subject = -1;
 }
@@ -34,6 +51,7 @@ static void plan_compare_column(plan_state *p, ask_ref ref) {
 static void plan_compare_table(plan_state *p, int table) {
     bool of_groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
     p->compare.there = false;
+    if (p->compare.average) p->penalty += 0.45, plan_unplaced(p, LH_STR("average"));
     if (of_groups || table == p->entity) {
         plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
         p->plan.has_having = true;
@@ -65,6 +83,7 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
                  : lh_str_eq(one, LH_STR("hour"))   ? " hours"
                  : lh_str_eq(one, LH_STR("year"))   ? " experience age"
                  : lh_str_eq(one, LH_STR("mph"))    ? " speed"
+                 : ask_in(one, "foot feet")         ? " alt altitude elevation height"
                                                     : "");
         hinted = plan_hinted(p, near, words, true);
     }
@@ -149,7 +168,7 @@ size_t plan_resolve(plan_state *p, size_t at) {
         return unit;
     }
     if (p->plan.measure_count && (p->plan.group_count || plan_has(p->entity_column) || p->entity >= 0) &&
-        p->plan.measures[0].fn != ASK_SHARE && !p->extreme &&
+        p->plan.measures[0].fn != ASK_SHARE && !p->extreme && !p->compare.average &&
         (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO)) { /* an average salary above 90,000 */
         p->plan.has_having = true;
         p->plan.having_op = p->compare.op;

@@ -11,6 +11,7 @@ typedef struct plan_compare { /* "more than 5", waiting for what is compared */
     double numbers[2];
     size_t at; /* where it ended */
     bool money;
+    bool average;      /* of all rows, instead of a number */
     const char *hints; /* columns that its word speaks of: "older" */
 } plan_compare;
 typedef struct plan_state {
@@ -26,6 +27,9 @@ typedef struct plan_state {
 
     plan_lead lead;
     bool lead_open; /* what follows is what is listed */
+    size_t at;      /* where it is read */
+    int way;        /* of several keys to one table, the one that was said; -1 */
+    bool fresh;     /* "new", which a time behind it explains */
     int main_table; /* the first table that the question names; -1 */
     int entity;     /* whose rows are counted or listed; -1 */
     ask_ref entity_column;
@@ -37,6 +41,7 @@ typedef struct plan_state {
     bool distinct, mean;
     size_t measure_at;
     int extreme; /* 1 most, -1 fewest; 0 */
+    size_t extreme_at; /* its last word */
     bool extreme_rows, extreme_common;
     const char *extreme_hints; /* columns that the word itself speaks of */
     lh_str extreme_word;
@@ -72,6 +77,9 @@ int plan_distance(const plan_state *p, int from, int to); /* keys between two ta
 /* The column of the table whose name has one of the words; column -1: none. */
 ask_ref plan_hinted(const plan_state *p, int table, const char *words, bool numbers);
 ask_ref plan_date_of(plan_state *p, int table, const ask_token *event, bool *ret_sure);
+/* How long the unit of time is; that a name has: "duration_seconds". 0: none. */
+double plan_seconds(lh_str unit);
+double plan_seconds_in(lh_str name);
 bool plan_numeric(const ask_column *column);
 bool plan_temporal(const ask_column *column);
 

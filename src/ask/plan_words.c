@@ -53,6 +53,7 @@ bool plan_filler(const ask_token *token) {
                 "person people individual individuals thing things kind kinds type_ order_ respectively corresponding "
                 "set sets far yet already ago time_ times_ between if not_ every exactly_ most_ name_ whole entire "
                 "given "
+                "whats anywhere anyone anybody somewhere flying sit sits "
                 "ok hello hi thanks thank mean_ where's how's been's each's"));
 }
 
@@ -124,6 +125,9 @@ static size_t form_aggregate(plan_state *p, size_t at) {
         lexicon_columns(p->lex, p->tokens, p->count, at + 1, amount, 4) && amount[0].score >= 0.97)
         best = 1;
     if (fn == 102) return best;
+    size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
+    if (before && ask_is(&p->tokens[before - 1], "than")) /* more pages than average */
+        return plan_unplaced(p, p->tokens[at].raw), p->penalty += 0.45, best;
     if (fn == 101) {
         if (p->plan.measure_count && p->plan.measures[0].fn == ASK_SUM) p->plan.measures[0].fn = ASK_AVG;
         else if (p->plan.measure_count && p->plan.measures[0].fn == ASK_COUNT) p->mean = true;
@@ -229,7 +233,8 @@ static size_t form_extreme(plan_state *p, size_t at) {
     bool date = form_extremes[row].hints && form_extremes[row].hints[0] == '@';
     const ask_token *next = at + best < p->count ? &p->tokens[at + best] : NULL;
     if (next && next->kind == ASK_WORD && ask_is(next, "first") &&
-        ask_in(p->tokens[at].word, "highest largest newest lowest"))
+        ask_in(p->tokens[at].word, "highest largest newest lowest biggest most greatest longest latest smallest fewest "
+                                   "least shortest oldest earliest"))
         return 0;
     if (lh_str_eq(lh_str_from(form_extremes[row].words), LH_STR("first")) && next &&
         !(next->kind == ASK_NUMERAL || p->lead == LEAD_WHICH || p->lead == LEAD_WHEN || p->lead == LEAD_WHO)) {
@@ -241,6 +246,9 @@ static size_t form_extreme(plan_state *p, size_t at) {
     p->extreme_common = form_extremes[row].common;
     p->extreme_hints = form_extremes[row].hints;
     p->extreme_word = p->tokens[at].raw;
+    p->extreme_at = at + best - 1;
+    if (p->lead == LEAD_NONE && next && next->kind == ASK_WORD && ask_in(next->word, "year month day week hour"))
+        p->lead = LEAD_WHICH, p->lead_open = true;
     if (p->ordering) p->ordering = false;
     if (next && next->kind == ASK_NUMERAL && next->number >= 1 && next->number <= 100000) {
         p->top = (uint64_t)next->number;
@@ -318,8 +326,10 @@ static size_t form_group(plan_state *p, size_t at) {
              "rank");
     if (n) return p->ordering = true, p->plan.descending = false, n;
     n = FORM(p, at, &row, "descending", "highest first", "in descending order", "largest first", "desc", "ascending",
-             "lowest first", "in ascending order", "asc", "newest first", "alphabetically");
-    if (n) return p->plan.descending = row < 5 || row == 9, p->sorted = true, n;
+             "lowest first", "in ascending order", "asc", "newest first", "alphabetically", "biggest first", "most first",
+             "greatest first", "longest first", "latest first", "smallest first", "fewest first", "least first",
+             "shortest first", "oldest first", "earliest first");
+    if (n) return p->plan.descending = row < 5 || row == 9 || (row > 10 && row < 16), p->sorted = true, n;
     return 0;
 }
 
@@ -404,6 +414,13 @@ static size_t form_compare(plan_state *p, size_t at) {
     size_t i = at + best;
     bool number = false;
     if (!best || i >= p->count) return 0;
+    size_t mean = i + (ask_is(&p->tokens[i], "the") ? 1 : 0);
+    if (op <= ASK_LE && op >= ASK_GT && mean < p->count && p->tokens[mean].kind == ASK_WORD &&
+        ask_in(p->tokens[mean].word, "average mean")) {
+        p->compare = (plan_compare){true, op, {0, 0}, mean + 1, false, true, NULL};
+        p->with = false;
+        return mean + 1 - at;
+    }
     double value = form_word_number(&p->tokens[i], &number), second = 0;
     if (!number) return 0;
     bool from = op == ASK_GE && ask_is(&p->tokens[at], "from");
@@ -426,7 +443,7 @@ static size_t form_compare(plan_state *p, size_t at) {
                                            {"slower", "speed"},
                                            {"cheaper", "price cost rate"},
                                            {"later", "delay late"}};
-    p->compare = (plan_compare){true, op, {value, second}, i + 1, money, NULL};
+    p->compare = (plan_compare){true, op, {value, second}, i + 1, money, false, NULL};
     for (size_t k = 0; k < sizeof hints / sizeof *hints; k++)
         if (ask_is(&p->tokens[at], hints[k][0])) p->compare.hints = hints[k][1];
     p->with = false;
@@ -447,7 +464,7 @@ static size_t form_number(plan_state *p, size_t at) {
     if (n == 0 && raw.ptr + raw.len < p->tokens[p->count - 1].raw.ptr + p->tokens[p->count - 1].raw.len + 1 &&
         raw.ptr[raw.len] == '+')
         op = ASK_GE;
-    p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false, NULL};
+    p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false, false, NULL};
     return 1 + n;
 }
 

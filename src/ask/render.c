@@ -214,6 +214,15 @@ static void render_compare(render *r, ask_op op, const double *numbers) {
     render_number(r, numbers[0]);
 }
 
+static void render_average(render *r, const ask_filter *f) {
+    render_text(r, render_op(f->op));
+    render_text(r, "(SELECT avg(");
+    lh_buf_sql_identifier(r->into, render_column_of(r, f->column)->name);
+    render_text(r, ") FROM ");
+    render_table(r, f->column.table);
+    lh_buf_char(r->into, ')');
+}
+
 /* A condition over a column, without NOT where that is written into it. */
 static void render_condition(render *r, const ask_filter *f) {
     bool written = f->op == ASK_EQ || f->op == ASK_IN || f->op == ASK_IS_NULL || f->op == ASK_NOT_NULL;
@@ -238,7 +247,11 @@ static void render_condition(render *r, const ask_filter *f) {
     case ASK_GE:
     case ASK_LT:
     case ASK_LE:
-    case ASK_BETWEEN: render_column(r, f->column), render_compare(r, f->op, f->numbers); break;
+    case ASK_BETWEEN:
+        render_column(r, f->column);
+        if (f->average) render_average(r, f);
+        else render_compare(r, f->op, f->numbers);
+        break;
     case ASK_EXISTS:
     case ASK_COUNTS: break;
     }
@@ -370,6 +383,7 @@ static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
     if (m->column.column < 0) lh_buf_char(r->into, '*');
     else render_column(r, m->column);
     lh_buf_char(r->into, ')');
+    if (m->divisor > 0) render_text(r, " / "), render_number(r, m->divisor);
     return LH_OK;
 }
 

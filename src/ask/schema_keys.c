@@ -29,7 +29,8 @@ static bool keys_names(lh_str column, lh_str table) {
 
 static bool keys_has(const ask_schema *schema, ask_ref from, int to_table) {
     for (size_t i = 0; i < schema->key_count; i++)
-        if (schema->keys[i].from.table == from.table && schema->keys[i].to.table == to_table) return true;
+        if (schema->keys[i].from.table == from.table && schema->keys[i].from.column == from.column &&
+            schema->keys[i].to.table == to_table) return true;
     return false;
 }
 
