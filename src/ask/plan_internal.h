@@ -108,4 +108,12 @@ bool plan_filler(const ask_token *token);
 /* After the last word. Errors: INVALID, with what is missing. */
 LH_MUST_CHECK lh_code plan_build(plan_state *p, lh_error *err);
 size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key);
+/* ---- plan_found.c ---- */
+void plan_subject(plan_state *p, ask_ref ref, size_t at);
+void plan_on_other(plan_state *p, int table);
+void plan_on_table(plan_state *p, int table, size_t words, size_t at);
+void plan_on_column(plan_state *p, const lexicon_match *m, size_t at);
+bool plan_on_text(plan_state *p, lh_str text, bool quoted);
+bool plan_on_shape(plan_state *p, const ask_token *token);
+void plan_on_when(plan_state *p, const ask_when *when);
 #endif

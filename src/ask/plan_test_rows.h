@@ -191,9 +191,11 @@
     {"books per genre, most first",
      "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\" ORDER BY count(*) DESC NULLS LAST, \"genre\""},
     {"Which readers have no crime books?",
-     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE NOT EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime')"},
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" "
+     "WHERE NOT EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime')"},
     {"Which readers have never loaned a crime book?",
-     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE NOT EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime')"},
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" "
+     "WHERE NOT EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime')"},
     {"renewed rate per librarian",
      "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE \"renewed\") / count(*), 2) AS \"percent\" FROM \"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
     {"How many books have a price above average?",

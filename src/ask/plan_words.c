@@ -431,7 +431,6 @@ static size_t form_compare(plan_state *p, size_t at) {
         op = ASK_BETWEEN;
         i += 2;
     }
-    if (p->tokens[i].percent) value = value, second = second;
     bool money =
         at + best > 0 && p->tokens[at + best].raw.ptr > p->tokens[0].raw.ptr && p->tokens[at + best].raw.ptr[-1] == '$';
     static const char *const hints[][2] = {{"older", "age"},

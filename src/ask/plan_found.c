@@ -1,0 +1,513 @@
+/* What a word of the question that is found in the schema means: a table, a column, a value, a time. */
+#include "ask/plan_internal.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+/* ---- which of several ---- */
+
+/* How near a table is to what was said so far. */
+static double plan_near(const plan_state *p, int table) {
+    double near = 0;
+    if (p->focus == table) near = 0.35;
+    else if (p->entity == table) near = 0.3;
+    else if (p->main_table == table) near = 0.2;
+    int from = p->focus >= 0 ? p->focus : p->entity >= 0 ? p->entity : p->main_table;
+    if (near <= 0 && from >= 0) {
+        int distance = plan_distance(p, from, table);
+        near = distance == 1 ? 0.1 : distance <= 3 ? 0.05 : -0.2;
+        if (distance >= 9) near = -1; /* nothing joins them */
+    }
+    return near;
+}
+
+/* Do words before or behind the place speak of the column? "flights to JFK", "late on arrival". */
+static double plan_beside(const plan_state *p, ask_ref ref, size_t at, size_t words) {
+    size_t far = p->compare.there ? 6 : 3; /* arrived more than 60 minutes late */
+    static const char *const ways[][2] = {{"to", "to dest destination target arrival arr"},
+                                          {"from", "from origin source departure dep"},
+                                          {"out", "origin source"},
+                                          {"into", "dest destination"},
+                                          {"leaving", "origin"},
+                                          {"left", "origin"},
+                                          {"departing", "origin"},
+                                          {"departed", "origin departure dep"},
+                                          {"arriving", "dest destination arrival arr"},
+                                          {"arrived", "dest destination arrival arr"},
+                                          {"landing", "dest destination"},
+                                          {"landed", "dest"}};
+    double score = 0;
+    for (size_t back = 1; back <= far && back <= at && at - back < p->count; back++) {
+        const ask_token *t = &p->tokens[at - back];
+        if (t->kind == ASK_NUMERAL && p->compare.there) continue;
+        if (t->kind != ASK_WORD) break;
+        for (size_t i = 0; i < sizeof ways / sizeof *ways && (back <= 2 || far > 3); i++)
+            for (lh_str rest = lh_str_from(ways[i][1]); ask_is(t, ways[i][0]) && rest.len;) {
+                lh_str hint = lh_str_split(&rest, ' ');
+                const ask_token one = {.kind = ASK_WORD, .raw = hint, .word = hint, .one = hint, .stem = hint};
+                if (lexicon_column_has(p->lex, ref, &one)) return far > 3 ? 0.3 : 0.4 / (double)back;
+            }
+        if (!plan_filler(t) && lexicon_column_has(p->lex, ref, t)) score = 0.3;
+    }
+    for (size_t k = 0; k < 3 && at + words + k < p->count; k++) {
+        const ask_token *t = &p->tokens[at + words + k];
+        if (t->kind != ASK_WORD) break;
+        if (!plan_filler(t) && lexicon_column_has(p->lex, ref, t)) score = 0.3;
+    }
+    return score;
+}
+
+static void plan_choose(plan_choice *choice, const lexicon_match *match, double score) {
+    if (choice->there && score <= choice->score + 1e-9) {
+        if (score > choice->score - 0.04) choice->close = true, choice->other = *match;
+        return;
+    }
+    choice->close = choice->there && score - choice->score < 0.04;
+    if (choice->close) choice->other = choice->match;
+    choice->match = *match;
+    choice->score = score;
+    choice->there = true;
+}
+
+plan_choice plan_best_table(const plan_state *p, size_t at) {
+    lexicon_match found[PLAN_MATCHES];
+    plan_choice best = {0};
+    size_t n = lexicon_tables(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
+    for (size_t i = 0; i < n; i++) {
+        const ask_token *last = &p->tokens[at + found[i].words - 1];
+        double score = found[i].score + 0.5 * (double)(found[i].words - 1) + 0.3 * plan_near(p, found[i].ref.table);
+        if (last->plural) score += 0.3;
+        if (p->fn == ASK_COUNT || p->extreme_rows || p->lead_open) score += 0.3;
+        if (found[i].score < 0.5) score -= 0.3;
+        plan_choose(&best, &found[i], score);
+    }
+    return best;
+}
+
+plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
+    lexicon_match found[PLAN_MATCHES];
+    plan_choice best = {0};
+    size_t n = lexicon_columns(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
+    for (size_t i = 0; i < n; i++) {
+        const ask_column *column = plan_column(p, found[i].ref);
+        double score = found[i].score + 0.5 * (double)(found[i].words - 1) + plan_near(p, found[i].ref.table);
+        if ((want == WANT_NUMBER && !plan_numeric(column)) || plan_near(p, found[i].ref.table) <= -1) continue;
+        bool number = p->fn == ASK_SUM || p->fn == ASK_AVG || p->fn == ASK_MEDIAN;
+        if (number && !plan_numeric(column)) score -= 0.5;
+        if (number && column->key) score -= 0.5;
+        if (found[i].score < 0.95) score += 0.7 * plan_beside(p, found[i].ref, at, found[i].words);
+        if ((p->with || p->without) && !p->tokens[at + found[i].words - 1].plural) score += 0.3;
+        if (p->grouping && plan_numeric(column)) score -= 0.05;
+        plan_choose(&best, &found[i], score);
+    }
+    return best;
+}
+
+plan_choice plan_best_value(const plan_state *p, size_t at) {
+    lexicon_match found[PLAN_MATCHES];
+    plan_choice best = {0}, after = {0};
+    size_t n = lexicon_values(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
+    for (size_t i = 0; i < n; i++) {
+        size_t next = at + found[i].words;
+        double near = plan_near(p, found[i].ref.table),
+               score = found[i].score + 0.5 * (double)(found[i].words - 1) + near;
+        if (near <= -1) continue;
+        if (next < p->count) { /* open job orders */
+            after = plan_best_table(p, next);
+            if (after.there && after.match.score >= 0.9 && after.match.ref.table == found[i].ref.table) score += 0.5;
+        }
+        if (p->subject >= 0 && at - p->mentioned[p->subject].at <= 5 &&
+            p->mentioned[p->subject].ref.table == found[i].ref.table &&
+            p->mentioned[p->subject].ref.column == found[i].ref.column)
+            score += 0.6;
+        else score += plan_beside(p, found[i].ref, at, found[i].words);
+        if (found[i].score >= 0.95) score += 0.1;
+        if (plan_column(p, found[i].ref)->listed) score -= 0.02;
+        plan_choose(&best, &found[i], score);
+    }
+    return best;
+}
+
+/* ---- what is found ---- */
+
+void plan_subject(plan_state *p, ask_ref ref, size_t at) {
+    if (p->mentioned_count == ASK_COLUMNS_MAX) return;
+    p->subject = (int)p->mentioned_count;
+    p->mentioned[p->mentioned_count].ref = ref;
+    p->mentioned[p->mentioned_count].at = at;
+    p->mentioned[p->mentioned_count].placed = false;
+    p->mentioned[p->mentioned_count].not = p->not;
+    p->mentioned[p->mentioned_count++].with = p->with && !p->subject_projected;
+}
+
+void plan_place_subject(plan_state *p) {
+    if (p->subject >= 0) p->mentioned[p->subject].placed = true;
+}
+
+/* A value of the column before it says what that is; a column before a value of another stays. */
+static void plan_place(plan_state *p, ask_ref ref) {
+    for (size_t i = 0; i < p->mentioned_count; i++)
+        if (p->mentioned[i].ref.table == ref.table && p->mentioned[i].ref.column == ref.column)
+            p->mentioned[i].placed = true;
+    p->subject = -1;
+}
+
+static void plan_group_table(plan_state *p, int table, size_t words, size_t at) {
+    plan_choice own = at + words < p->count ? plan_best_column(p, at + words, WANT_ANY) : (plan_choice){0};
+    if (own.there && own.match.score >= 0.9 && own.match.ref.table == table) { /* by client tier */
+        p->focus = table;
+        return;
+    }
+    plan_group(p, (ask_ref){table, -1}, ASK_WHOLE);
+    p->grouping = p->each = false;
+    p->lead_open = false;
+    p->group_end = at + words;
+}
+
+/* A table beside the one that is asked for. */
+void plan_on_other(plan_state *p, int table) {
+    p->lead_open = false;
+    if (p->entity == table) {
+        p->focus = table;
+        return;
+    }
+    p->focus = table;
+    if (p->not) {
+        ask_filter *f = plan_filter(p, (ask_ref){table, -1}, ASK_EXISTS);
+        if (f) f->not = true;
+        return;
+    }
+    p->with = false;
+    plan_filter(p, (ask_ref){table, -1}, ASK_EXISTS);
+}
+
+static bool plan_names_column(const plan_state *p, size_t at, int table) {
+    plan_choice column = at < p->count ? plan_best_column(p, at, WANT_ANY) : (plan_choice){0};
+    return column.there && column.match.score >= 0.95 && column.match.ref.table == table &&
+           plan_column(p, column.match.ref)->type == ASK_TEXT;
+}
+
+/* average placements per client */
+static bool plan_on_mean(plan_state *p, int table, size_t next) {
+    bool per = next < p->count &&
+               (ask_is(&p->tokens[next], "per") || ask_is(&p->tokens[next], "for") || ask_is(&p->tokens[next], "by"));
+    if (p->fn != ASK_AVG || p->lead == LEAD_LIST || !per) return false;
+    p->mean = true;
+    p->fn = -1;
+    plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
+    if (p->entity < 0) p->entity = table;
+    return true;
+}
+
+void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
+    bool plural = p->tokens[at + words - 1].plural;
+    if (p->grouping) {
+        plan_group_table(p, table, words, at);
+        return;
+    }
+    plan_choice of = p->fn >= 0 && p->fn != ASK_COUNT && at + words < p->count
+                         ? plan_best_column(p, at + words, WANT_NUMBER)
+                         : (plan_choice){0};
+    if (of.there && of.match.score >= 0.9 && of.match.ref.table == table) { /* the total of timesheet amounts */
+        p->focus = table;
+        return;
+    }
+    if (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !p->ordering)) {
+        plan_measure(p, p->share ? ASK_SHARE : p->distinct ? ASK_COUNT_DISTINCT : ASK_COUNT, (ask_ref){table, -1});
+        p->fn = -1;
+        p->distinct = false;
+        p->measure_at = at;
+        if (p->entity < 0 && !plan_has(p->entity_column) && !p->entity_part)
+            p->entity = table, p->entity_plural = plural;
+        p->focus = table;
+        p->not = p->without = false;
+        return;
+    }
+    if (plan_on_mean(p, table, at + words)) return;
+    bool has_entity = p->entity >= 0 || plan_has(p->entity_column) || p->entity_part;
+    if (p->ordering ||
+        (p->extreme && p->extreme_rows && !p->extreme_common && (has_entity || p->plan.group_count || !p->lead_open) &&
+         p->entity != table && !(p->extreme_hints && p->entity < 0))) {
+        plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
+        p->plan.order_measure = (int)p->plan.measure_count - 1;
+        p->order_set = p->plan.ordered = true;
+        if (p->extreme) p->plan.descending = p->extreme > 0;
+        p->ordering = false;
+        p->extreme_rows = false;
+        p->focus = table;
+        return;
+    }
+    if (!has_entity && p->lead_open && plan_names_column(p, at + words, table)) { /* which plane manufacturer */
+        p->focus = table;
+        return;
+    }
+    if (!has_entity) {
+        p->entity = p->focus = table;
+        p->entity_plural = plural;
+        p->lead_open = false;
+        if (p->not) p->not = p->without = false;
+        return;
+    }
+    plan_on_other(p, table);
+}
+
+static void plan_order_column(plan_state *p, ask_ref ref) {
+    const ask_column *column = plan_column(p, ref);
+    p->ordering = false;
+    p->order_set = p->plan.ordered = true;
+    bool own = p->entity == ref.table && !p->plan.group_count;
+    if (p->fn >= 0 || (!own && plan_numeric(column))) {
+        plan_measure(p, p->fn >= 0 && p->fn != ASK_COUNT ? (ask_fn)p->fn : ASK_SUM, ref);
+        p->plan.order_measure = (int)p->plan.measure_count - 1;
+    } else p->plan.order_column = ref;
+    if (p->extreme) p->plan.descending = p->extreme > 0;
+    p->fn = -1;
+}
+
+/* What "average", "how many", … waited for. */
+static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
+    const ask_column *column = plan_column(p, ref);
+    const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
+    ask_fn fn = (ask_fn)p->fn;
+    if (p->mean && fn == ASK_COUNT && plan_numeric(column)) fn = ASK_AVG, p->mean = false;
+    if (fn == ASK_COUNT && !p->distinct && plan_numeric(column) && !column->key && !(column->value_count && 0))
+        fn = ASK_SUM;
+    else if (fn == ASK_COUNT) fn = ASK_COUNT_DISTINCT;
+    else if (fn == ASK_SUM && !plan_numeric(column)) fn = ASK_COUNT;
+    if ((fn == ASK_AVG || fn == ASK_MEDIAN || fn == ASK_SUM) && !plan_numeric(column)) p->penalty += 0.3;
+    if (p->share && fn == ASK_COUNT_DISTINCT) p->penalty += 0.3;
+    if (p->extreme && p->plan.order_measure < 0) { /* the highest average salary */
+        plan_measure(p, fn, ref);
+        p->plan.order_measure = (int)p->plan.measure_count - 1;
+        p->order_set = p->plan.ordered = true;
+        p->plan.descending = p->extreme > 0;
+    } else plan_measure(p, fn, ref);
+    p->focus = ref.table;
+    if (after && ask_in(after->word, "and or")) { /* average dep_delay and arr_delay */
+        plan_choice more = next + 1 < p->count ? plan_best_column(p, next + 1, WANT_NUMBER) : (plan_choice){0};
+        if (more.there && more.match.score > 0.9) return;
+    }
+    p->fn = -1;
+    p->distinct = false;
+}
+
+/* The highest of it, or by it. */
+static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
+    bool has_entity = p->entity >= 0 || plan_has(p->entity_column) || p->entity_part || p->plan.group_count || p->top;
+    p->lead_open = p->lead_open && p->top;
+    if (!has_entity) {
+        plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
+        return;
+    }
+    plan_subject(p, ref, at);
+    p->mentioned[p->subject].placed = true;
+    p->order_set = p->plan.ordered = true;
+    p->plan.order_column = ref;
+    p->plan.descending = p->extreme > 0;
+}
+
+/* the gold tier */
+static bool plan_is_filtered(const plan_state *p, ask_ref ref, size_t at) {
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        if (p->plan.filters[i].op == ASK_EQ && p->plan.filters[i].column.table == ref.table &&
+            p->plan.filters[i].column.column == ref.column && at &&
+            !ask_in(p->tokens[at - 1].word, "and their the its"))
+            return true;
+    return false;
+}
+
+/* What the column's rows are of: it is what is asked for. */
+static void plan_on_entity(plan_state *p, ask_ref ref, bool plural) {
+    p->entity_column = ref;
+    p->entity_plural = plural;
+    p->focus = ref.table;
+    p->lead_open = false;
+}
+
+void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
+    ask_ref ref = m->ref;
+    const ask_column *column = plan_column(p, ref);
+    size_t next = at + m->words;
+    const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
+    if (p->grouping) {
+        if (plan_temporal(column) && m->score < 0.9) p->date_subject = ref;
+        plan_group(p, ref, ASK_WHOLE);
+        p->grouping = p->each = p->lead_open = false;
+        p->group_end = next;
+        return;
+    }
+    if (p->ordering) {
+        plan_order_column(p, ref);
+        return;
+    }
+    if (p->fn >= 0) {
+        plan_measure_column(p, ref, next);
+        return;
+    }
+    bool first = p->lead == LEAD_NONE && at == 0 && p->tokens[next - 1].plural && column->type == ASK_TEXT && after &&
+                 ask_in(after->word, "with where having that who which whose"); /* makers with more than 100 planes */
+    bool unit = p->extreme && p->lead == LEAD_WHICH && p->lead_open && ask_in(column->name, "year month day week hour") &&
+                p->entity < 0 && !plan_has(p->entity_column) && p->extreme_at + 1 == at; /* the worst day */
+    if (first || unit) {
+        plan_on_entity(p, ref, p->tokens[next - 1].plural);
+        if (first) p->lead = LEAD_WHICH;
+        return;
+    }
+    if (p->lead_open && (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
+        !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
+        !(after && ask_is(after, "of") && p->lead == LEAD_WHICH) &&
+        !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
+        (!plan_numeric(column) || p->extreme_common)) {
+        plan_on_entity(p, ref, p->tokens[next - 1].plural);
+        return;
+    }
+    if (p->extreme && !p->order_set && (plan_numeric(column) || plan_temporal(column))) {
+        plan_extreme_column(p, ref, at);
+        return;
+    }
+    if (plan_is_filtered(p, ref, at)) return;
+    if (column->type == ASK_BOOL) {
+        ask_filter *f = plan_filter(p, ref, ASK_IS_TRUE);
+        if (f && f->not) f->op = ASK_IS_FALSE, f->not = false;
+        p->focus = ref.table;
+        return;
+    }
+    if (p->without) {
+        ask_filter *f = plan_filter(p, ref, ASK_IS_NULL);
+        if (f) f->not = false;
+        return;
+    }
+    if (plan_temporal(column)) p->date_subject = ref;
+    plan_subject(p, ref, at);
+    if (p->lead == LEAD_WHICH && p->lead_open) p->lead_open = false;
+}
+
+/* Where several keys lead from one table to that of the value, the words before say which: "to Miami", "from Newark". */
+static void plan_direction(plan_state *p, int to, size_t words) {
+    const ask_schema *schema = p->schema;
+    int from = p->entity >= 0 ? p->entity : p->main_table, best = -1;
+    size_t ways = 0;
+    double score = 0;
+    for (size_t k = 0; k < schema->key_count; k++) {
+        if (schema->keys[k].to.table != to || schema->keys[k].from.table == from) continue;
+        for (size_t o = 0; o < k && from != to; o++) /* by a table between: the airlines that fly to Miami */
+            if (schema->keys[o].to.table == to && schema->keys[o].from.table == schema->keys[k].from.table &&
+                ask_path(schema, from, to, NULL) < 0)
+                from = schema->keys[k].from.table;
+    }
+    for (size_t k = 0; k < schema->key_count; k++) {
+        if (schema->keys[k].to.table != to || schema->keys[k].from.table != from) continue;
+        double beside = plan_beside(p, schema->keys[k].from, p->at, words);
+        ways++;
+        if (beside > score) score = beside, best = (int)k;
+    }
+    if (ways < 2) return;
+    ask_schema *own = LH_ARENA_NEW(p->arena, ask_schema);
+    ask_key *keys = LH_ARENA_ARRAY(p->arena, ask_key, schema->key_count);
+    if (!own || !keys) return;
+    if (best < 0 || (p->way >= 0 && p->way != schema->keys[best].from.column)) {
+        p->penalty += 0.45;
+        plan_note(p, "several columns of '%.*s' lead to '%.*s'", LH_STR_ARG(schema->tables[from].shown),
+                  LH_STR_ARG(schema->tables[to].shown));
+        return;
+    }
+    p->way = schema->keys[best].from.column;
+    *own = *schema;
+    own->keys = keys;
+    keys[0] = schema->keys[best];
+    keys[0].declared = true;
+    for (size_t k = 0, n = 1; k < schema->key_count; k++)
+        if ((int)k != best) keys[n++] = schema->keys[k];
+    p->schema = own;
+}
+
+void plan_on_value(plan_state *p, const plan_choice *choice) {
+    const lexicon_match *m = &choice->match;
+    const ask_column *column = plan_column(p, m->ref);
+    lh_str text = column->values[m->value];
+    if (p->lead_open && p->grouping) p->grouping = false;
+    p->grouping = false;
+    plan_place(p, m->ref);
+    plan_direction(p, m->ref.table, m->words);
+    if (m->rivals || (m->score < 0.9 && choice->close)) p->penalty += 0.45; /* Chicago, of two airports there */
+    if (m->score < 0.9) p->penalty += 0.03, plan_note(p, "'%.*s' is what the question means", LH_STR_ARG(text));
+    if (choice->close && (choice->other.ref.table != m->ref.table || choice->other.ref.column != m->ref.column)) {
+        p->penalty += 0.05;
+        plan_note(p, "'%.*s' is taken for a value of '%.*s', not of '%.*s'", LH_STR_ARG(text), LH_STR_ARG(column->name),
+                  LH_STR_ARG(plan_column(p, choice->other.ref)->name));
+    }
+    for (size_t i = p->plan.filter_count; i-- > 0 && !column->listed;) { /* Austin or Boise */
+        ask_filter *f = &p->plan.filters[i];
+        if (f->column.table != m->ref.table || f->column.column != m->ref.column ||
+            (f->op != ASK_EQ && f->op != ASK_IN) || f->value_count == ASK_VALUES_MAX)
+            continue;
+        f->values[f->value_count++] = text;
+        p->or_ = false;
+        return;
+    }
+    bool elsewhere = p->not && p->entity >= 0 && ask_path(p->schema, p->entity, m->ref.table, NULL) < 0;
+    for (size_t i = 0; i < p->plan.filter_count && !elsewhere; i++) { /* never loaned a crime book: none of those */
+        ask_filter *none = &p->plan.filters[i];
+        if (none->op == ASK_EXISTS && none->not && none->column.table != m->ref.table &&
+            ask_path(p->schema, none->column.table, m->ref.table, NULL) > 0 &&
+            ask_path(p->schema, p->entity, m->ref.table, NULL) < 0)
+            none->column.table = m->ref.table;
+    }
+    if (elsewhere) { /* never flew to Boston: no row says so, not one that says another */
+        ask_filter *none = plan_filter(p, (ask_ref){m->ref.table, -1}, ASK_EXISTS);
+        if (none) none->not = true;
+    }
+    ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
+    if (f) f->values[f->value_count++] = text;
+}
+
+/* A text that is no value known: of the column before it. */
+bool plan_on_text(plan_state *p, lh_str text, bool quoted) {
+    bool near = p->subject >= 0;
+    ask_ref ref = near ? p->mentioned[p->subject].ref : (ask_ref){-1, -1};
+    if (!near || plan_column(p, ref)->type != ASK_TEXT) return false;
+    (void)quoted;
+    plan_place_subject(p);
+    ask_filter *f = plan_filter(p, ref, p->like >= 0 ? (ask_op)p->like : ASK_EQ);
+    if (f) f->values[f->value_count++] = text, f->folded = true;
+    p->like = -1;
+    return true;
+}
+
+/* "CAN000123" is of the column whose keys look so. */
+bool plan_on_shape(plan_state *p, const ask_token *token) {
+    char shape[64];
+    bool digits = false;
+    if (token->raw.len < 3 || token->raw.len >= sizeof shape) return false;
+    for (size_t i = 0; i < token->raw.len; i++) {
+        char c = token->raw.ptr[i];
+        bool digit = c >= '0' && c <= '9';
+        digits |= digit;
+        shape[i] = digit ? '0' : c;
+    }
+    for (size_t t = 0; digits && t < p->schema->table_count; t++)
+        for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
+            const ask_column *column = &p->schema->tables[t].columns[c];
+            if (!column->shape.len || !lh_str_eq_nocase(column->shape, (lh_str){shape, token->raw.len})) continue;
+            ask_filter *f = plan_filter(p, (ask_ref){(int)t, (int)c}, ASK_EQ);
+            if (f) f->values[f->value_count++] = token->raw, f->folded = !token->upper;
+            plan_place(p, (ask_ref){(int)t, (int)c});
+            return true;
+        }
+    return false;
+}
+
+void plan_on_when(plan_state *p, const ask_when *when) {
+    ask_ref ref = {p->focus, -1};
+    if (!p->event && p->entity >= 0 && p->focus != p->entity && ask_path(p->schema, p->entity, p->focus, NULL) > 0)
+        ref.table = -1; /* the loans of a reader this month: when they were loaned */
+    p->event = NULL;
+    if (p->subject >= 0 && plan_temporal(plan_column(p, p->mentioned[p->subject].ref)))
+        ref = p->mentioned[p->subject].ref, plan_place_subject(p);
+    else if (plan_has(p->date_subject)) ref = p->date_subject;
+    for (size_t i = 0; i < p->mentioned_count; i++) /* "started" is placed */
+        if (plan_has(ref) && p->mentioned[i].ref.table == ref.table && p->mentioned[i].ref.column == ref.column)
+            p->mentioned[i].placed = true;
+    ask_filter *f = plan_filter(p, ref, ASK_IN_TIME);
+    if (f) f->when = *when;
+    p->has_when = true;
+}
