@@ -539,7 +539,7 @@ def refused(server):
     try:
         connect(server).close()
         return False
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return True
 
 
