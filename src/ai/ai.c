@@ -8,6 +8,12 @@ enum { AI_HEALTH_PAUSE_MS = 1000, AI_HEALTH_TIMEOUT_MS = 3000, AI_HEALTH_ARENA_B
 
 const char *const lh_ai_task_names[LH_AI_TASKS] = {"embed", "generate", "rerank"};
 
+bool lh_ai_task_of(lh_str name, lh_ai_task *ret) {
+    for (lh_ai_task task = 0; task < LH_AI_TASKS; task++)
+        if (lh_str_eq(name, lh_str_from(lh_ai_task_names[task]))) return *ret = task, true;
+    return false;
+}
+
 /* ---- open ---- */
 
 static lh_code ai_configure(lh_ai *ai, lh_error *err) {

@@ -8,6 +8,8 @@
 typedef enum lh_ai_task { LH_AI_EMBED, LH_AI_GENERATE, LH_AI_RERANK, LH_AI_TASKS } lh_ai_task;
 extern const char *const lh_ai_task_names[LH_AI_TASKS]; /* "embed", … */
 
+bool lh_ai_task_of(lh_str name, lh_ai_task *ret); /* false: there is no such task */
+
 typedef struct lh_ai lh_ai;
 /* Takes the settings of [ai]; does no I/O: a model in process is loaded by the first call that needs it. config: borrowed for
  * life. Owned: lh_ai_free(). Errors: INVALID (a setting), NO_MEMORY. */

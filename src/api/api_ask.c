@@ -4,24 +4,12 @@
 
 static lh_code ask_record(void *ctx, lh_str sql, const lh_query_told *told, const lh_query_outcome *outcome,
                           lh_code code, lh_error *err) {
-    lh_request *request = ctx;
-    lh_arena *arena = lh_request_arena(request);
-    bool governed;
-    lh_permission permission;
-    if (!lh_request_app(request)->config->audit_enabled) return LH_OK;
-    lh_audit_record record = {.trace_id = lh_trace_current_id(),
-                              .principal = lh_request_principal(request, &governed, &permission),
-                              .remote = lh_request_remote(request),
-                              .door = LH_STR("ask"),
-                              .statement = sql,
-                              .policy = told->policy,
-                              .rows = outcome->rows,
-                              .elapsed_ms = outcome->elapsed_ms,
-                              .outcome = code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(code))};
-    LH_TRY(lh_json_write(arena, told->datasets, false, &record.datasets, err));
-    LH_TRY(lh_json_write(arena, told->columns, false, &record.columns, err));
-    LH_TRY(lh_json_write(arena, told->snapshot_ids, false, &record.snapshot_ids, err));
-    return lh_audit_append(lh_request_app(request)->journal, &record, err);
+    const api_statement statement = {.door = "ask",
+                                     .sql = sql,
+                                     .told = told,
+                                     .outcome = outcome,
+                                     .result = code == LH_OK ? LH_STR("ok") : lh_str_from(lh_code_name(code))};
+    return api_record_statement(ctx, &statement, err);
 }
 
 static lh_code ask_of(lh_request *request, lh_ask **ret, lh_ask_caller *ret_caller, lh_error *err) {

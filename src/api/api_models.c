@@ -13,9 +13,7 @@ static lh_code models_read_use(lh_request *request, lh_models_use *ret, lh_error
     LH_TRY(lh_body_check(body, known, 2, err));
     LH_TRY(api_ai_string(body, "task", false, &task, err));
     LH_TRY(api_ai_string(body, "profile", false, &ret->profile, err));
-    if (!task.len) return LH_OK;
-    for (ret->task = 0; ret->task < LH_AI_TASKS; ret->task++)
-        if (lh_str_eq(task, lh_str_from(lh_ai_task_names[ret->task]))) return LH_OK;
+    if (!task.len || lh_ai_task_of(task, &ret->task)) return LH_OK;
     return lh_fail(err, LH_INVALID, "'task' must be embed, generate or rerank");
 }
 

@@ -155,26 +155,31 @@ static bool query_may_write(const lh_query *query) {
     return !query->read_only;
 }
 
-static lh_code query_record(lh_request *request, const lh_query *query, const lh_query_outcome *outcome, uint64_t bytes,
-                            lh_str result, lh_error *err) {
-    const lh_query_told *told = query->told;
+lh_code api_record_statement(lh_request *request, const api_statement *statement, lh_error *err) {
+    const lh_query_told *told = statement->told;
     lh_arena *arena = lh_request_arena(request);
-    lh_audit_record record = {.trace_id = lh_trace_current_id(),
-                              .remote = lh_request_remote(request),
-                              .door = LH_STR("http"),
-                              .statement = query->sql,
-                              .policy = told->policy,
-                              .rows = outcome->rows,
-                              .bytes = bytes,
-                              .elapsed_ms = outcome->elapsed_ms,
-                              .outcome = result};
     bool governed;
     lh_permission permission;
-    record.principal = lh_request_principal(request, &governed, &permission);
+    lh_audit_record record = {.trace_id = lh_trace_current_id(),
+                              .principal = lh_request_principal(request, &governed, &permission),
+                              .remote = lh_request_remote(request),
+                              .door = lh_str_from(statement->door),
+                              .statement = statement->sql,
+                              .policy = told->policy,
+                              .rows = statement->outcome->rows,
+                              .bytes = statement->bytes,
+                              .elapsed_ms = statement->outcome->elapsed_ms,
+                              .outcome = statement->result};
     LH_TRY(lh_json_write(arena, told->datasets, false, &record.datasets, err));
     LH_TRY(lh_json_write(arena, told->columns, false, &record.columns, err));
     LH_TRY(lh_json_write(arena, told->snapshot_ids, false, &record.snapshot_ids, err));
     return lh_audit_append(lh_request_app(request)->journal, &record, err);
+}
+
+static lh_code query_record(lh_request *request, const lh_query *query, const lh_query_outcome *outcome, uint64_t bytes,
+                            lh_str result, lh_error *err) {
+    const api_statement statement = {"http", query->sql, query->told, outcome, bytes, result};
+    return api_record_statement(request, &statement, err);
 }
 
 static lh_code query_run(lh_request *request, lh_query *query, query_sink *sink, lh_error *err) {

@@ -16,6 +16,16 @@ LH_MUST_CHECK lh_code api_shown_get(lh_request *request, const lh_relation *rela
 /* GET /datasets of a governed caller. */
 LH_MUST_CHECK lh_code api_shown_datasets(lh_request *request, const lh_governor *governor, lh_page page, lh_json **ret,
                                          lh_error *err);
+typedef struct api_statement {
+    const char *door;
+    lh_str sql;
+    const lh_query_told *told;
+    const lh_query_outcome *outcome;
+    uint64_t bytes; /* of the answer; 0: not counted */
+    lh_str result;  /* "begun", "ok", or the name of its error */
+} api_statement;    /* borrowed */
+/* Into the audit: who asked what by which door, and what came of it. Errors: as lh_audit_append(). */
+LH_MUST_CHECK lh_code api_record_statement(lh_request *request, const api_statement *statement, lh_error *err);
 /* May the caller write the dataset so, without limits? LH_OK for who writes the whole lake. Errors: DENIED. */
 LH_MUST_CHECK lh_code api_may_write(lh_request *request, lh_write write, lh_table_name name, lh_error *err);
 #endif

@@ -185,8 +185,8 @@ static lh_code ask_by_example(lh_ask *ask, const asked *a, const lh_ask_caller *
 }
 
 static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schema, const ask_question *question,
-                            const ask_planned *planned, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
-                            lh_str *ret_why, lh_error *err) {
+                            const lh_ask_caller *caller, lh_arena *arena, lh_json **ret, lh_str *ret_why,
+                            lh_error *err) {
     ask_modelled made;
     lh_error failed = {0};
     const ask_model_asks asks = {.ask = ask,
@@ -209,7 +209,6 @@ static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schem
     }
     answer_of of = {made.sql, LH_STR("model"), made.model, made.result, made.repairs};
     ask_planned shown = {.confidence = 0.5, .unplaced = NULL, .assumptions = NULL};
-    (void)planned;
     *ret = answer_made(a, &of, &shown, arena);
     return LH_OK;
 }
@@ -245,8 +244,7 @@ static lh_code ask_way(lh_ask *ask, const asked *a, const lh_ask_caller *caller,
         return LH_OK;
     }
     LH_TRY(ask_find_model(ask, a, caller, arena, &models, err));
-    if (models && schema.table_count)
-        LH_TRY(ask_by_model(ask, a, &schema, &question, &planned, caller, arena, ret, &why, err));
+    if (models && schema.table_count) LH_TRY(ask_by_model(ask, a, &schema, &question, caller, arena, ret, &why, err));
     if (!*ret) *ret = answer_refused(a, &planned, why.len ? why : planned.reason, arena);
     return LH_OK;
 }

@@ -183,8 +183,7 @@ typedef struct ask_plan {
     bool distinct;       /* a list of different rows */
 } ask_plan;
 /* Appends the SELECT. Errors: INVALID (no keys join what it names). */
-LH_MUST_CHECK lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_arena *arena, lh_buf *into,
-                                 lh_error *err);
+LH_MUST_CHECK lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into, lh_error *err);
 /* The steps from a row of `from` to the one row of `to`: indexes of schema->keys. -1: there is no way. */
 int ask_path(const ask_schema *schema, int from, int to, size_t *ret_keys);
 enum { ASK_PATH_MAX = 6 };

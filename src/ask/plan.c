@@ -294,7 +294,7 @@ static size_t plan_on_quoted(plan_state *p, size_t at) {
     if (named.there && named.match.score >= 0.85 &&
         plan_column(p, named.match.ref)->type == ASK_TEXT) { /* mention "x" in the notes */
         plan_subject(p, named.match.ref, at);
-        if (plan_on_text(p, text, true)) return in + named.match.words - at;
+        if (plan_on_text(p, text)) return in + named.match.words - at;
     }
     if (p->like >= 0 && p->subject < 0) { /* the longest text that there is */
         int near = p->focus >= 0 ? p->focus : p->entity;
@@ -303,7 +303,7 @@ static size_t plan_on_quoted(plan_state *p, size_t at) {
                       : (ask_ref){-1, -1};
         if (plan_has(column)) plan_subject(p, column, at), p->mentioned[p->subject].placed = true;
     }
-    if (plan_on_text(p, text, true)) return end - at;
+    if (plan_on_text(p, text)) return end - at;
     return 0;
 }
 
@@ -338,7 +338,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (plan_is_said(p, t)) return 1;
     if (p->subject >= 0 && t->kind == ASK_WORD && p->mentioned[p->subject].at + 5 >= at &&
         (t->capital || t->word.ptr[0] <= '9' || lh_str_find(t->word, '@') < t->word.len) &&
-        !plan_column(p, p->mentioned[p->subject].ref)->value_count && plan_on_text(p, t->raw, false))
+        !plan_column(p, p->mentioned[p->subject].ref)->value_count && plan_on_text(p, t->raw))
         return 1;
     plan_unplaced(p, t->raw);
     p->penalty += 0.45;
@@ -379,7 +379,7 @@ static lh_code plan_nearest(plan_state *p, ask_planned *ret, lh_error *err) {
         lh_buf_printf(&question, "%s %.*s '%.*s'", i ? " and" : " with",
                       LH_STR_ARG(plan_column(p, plan.filters[i].column)->name), LH_STR_ARG(plan.filters[i].values[0]));
     lh_buf_char(&question, '?');
-    LH_TRY(ask_render(p->schema, &plan, p->arena, &sql, err));
+    LH_TRY(ask_render(p->schema, &plan, &sql, err));
     LH_TRY(lh_buf_check(&question, err));
     ret->nearest_sql = lh_arena_dup(p->arena, lh_buf_str(&sql));
     ret->nearest_question = lh_arena_dup(p->arena, lh_buf_str(&question));
@@ -434,7 +434,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     LH_TRY(lh_arena_check(arena, err));
     *ret = (ask_planned){.unplaced = p->unplaced, .assumptions = p->assumptions};
     lh_code code = plan_build(p, &why);
-    if (code == LH_OK) code = ask_render(p->schema, &p->plan, arena, &sql, &why);
+    if (code == LH_OK) code = ask_render(p->schema, &p->plan, &sql, &why);
     if (code != LH_OK && code != LH_INVALID) return *err = why, code;
     ret->confidence = 1 - p->penalty < 0 || code != LH_OK ? 0 : 1 - p->penalty;
     if (code == LH_OK && ret->confidence >= ASK_CONFIDENCE_MIN) {

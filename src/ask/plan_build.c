@@ -55,12 +55,11 @@ size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, boo
 
 /* ---- time ---- */
 
-ask_ref plan_date_of(plan_state *p, int table, const ask_token *event, bool *ret_sure) {
+ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure) {
     static const char *const usual[] = {"date", "created", "time", "start", "open", "sent", "timestamp", "day", "week"};
     const ask_table *of = &p->schema->tables[table];
     size_t dates = 0;
     ask_ref first = nothing;
-    (void)event;
     for (size_t c = 0; c < of->column_count; c++)
         if (plan_temporal(&of->columns[c])) {
             if (!dates++) first = (ask_ref){table, (int)c};
@@ -82,12 +81,12 @@ ask_ref plan_date_of(plan_state *p, int table, const ask_token *event, bool *ret
 /* The date of rows of the table, or of what they refer to. */
 static ask_ref build_date(plan_state *p, int table) {
     bool sure = false;
-    ask_ref best = table >= 0 ? plan_date_of(p, table, p->event, &sure) : nothing;
+    ask_ref best = table >= 0 ? plan_date_of(p, table, &sure) : nothing;
     int best_steps = 99;
     for (int t = 0; table >= 0 && !plan_has(best) && t < (int)p->schema->table_count; t++) {
         int steps = ask_path(p->schema, table, t, NULL);
         bool ignored;
-        ask_ref there = steps > 0 && steps < best_steps ? plan_date_of(p, t, NULL, &ignored) : nothing;
+        ask_ref there = steps > 0 && steps < best_steps ? plan_date_of(p, t, &ignored) : nothing;
         if (plan_has(there)) best_steps = steps, best = there;
         if (plan_has(there)) table = -2;
     }

@@ -461,11 +461,10 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
 }
 
 /* A text that is no value known: of the column before it. */
-bool plan_on_text(plan_state *p, lh_str text, bool quoted) {
+bool plan_on_text(plan_state *p, lh_str text) {
     bool near = p->subject >= 0;
     ask_ref ref = near ? p->mentioned[p->subject].ref : (ask_ref){-1, -1};
     if (!near || plan_column(p, ref)->type != ASK_TEXT) return false;
-    (void)quoted;
     plan_place_subject(p);
     ask_filter *f = plan_filter(p, ref, p->like >= 0 ? (ask_op)p->like : ASK_EQ);
     if (f) f->values[f->value_count++] = text, f->folded = true;

@@ -76,7 +76,7 @@ void plan_group(plan_state *p, ask_ref column, ask_part part);
 int plan_distance(const plan_state *p, int from, int to); /* keys between two tables; large: none */
 /* The column of the table whose name has one of the words; column -1: none. */
 ask_ref plan_hinted(const plan_state *p, int table, const char *words, bool numbers);
-ask_ref plan_date_of(plan_state *p, int table, const ask_token *event, bool *ret_sure);
+ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure);
 /* How long the unit of time is; that a name has: "duration_seconds". 0: none. */
 double plan_seconds(lh_str unit);
 double plan_seconds_in(lh_str name);
@@ -113,7 +113,7 @@ void plan_subject(plan_state *p, ask_ref ref, size_t at);
 void plan_on_other(plan_state *p, int table);
 void plan_on_table(plan_state *p, int table, size_t words, size_t at);
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at);
-bool plan_on_text(plan_state *p, lh_str text, bool quoted);
+bool plan_on_text(plan_state *p, lh_str text);
 bool plan_on_shape(plan_state *p, const ask_token *token);
 void plan_on_when(plan_state *p, const ask_when *when);
 #endif

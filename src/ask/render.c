@@ -459,10 +459,9 @@ static lh_code render_order(render *r, lh_error *err) {
     return LH_OK;
 }
 
-lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_arena *arena, lh_buf *into, lh_error *err) {
+lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into, lh_error *err) {
     bool joined[ASK_TABLES_MAX] = {false};
     render r = {.schema = schema, .plan = plan, .into = into, .joined = joined};
-    (void)arena;
     for (size_t i = 0; i < plan->filter_count; i++) r.qualified |= plan->filters[i].column.table != plan->base;
     for (size_t i = 0; i < plan->group_count; i++) r.qualified |= plan->groups[i].column.table != plan->base;
     for (size_t i = 0; i < plan->column_count; i++) r.qualified |= plan->columns[i].table != plan->base;

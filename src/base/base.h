@@ -22,6 +22,7 @@
 #include "base/id.h"
 #include "base/hash.h"
 #include "base/time.h"
+#include "base/breaks.h"
 #include "base/terms.h"
 #include "base/log.h"
 #include "base/config.h"

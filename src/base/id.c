@@ -41,3 +41,10 @@ bool lh_uuid_is_valid(lh_str text) {
     }
     return true;
 }
+
+uint64_t lh_random_seeded(uint64_t *state) {
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}

@@ -14,4 +14,6 @@ static inline lh_str lh_uuid_str(const lh_uuid *id) { return (lh_str){id->text, 
 void lh_random_bytes(void *into, size_t size_bytes);
 /* Uniform in [0, bound), bound > 0: jitter, snapshot ids. */
 uint64_t lh_random_below(uint64_t bound);
+/* The next number of those that a seed begins, the same everywhere and no secret: splitmix64 (Steele, Lea, Flood 2014). */
+uint64_t lh_random_seeded(uint64_t *state);
 #endif

@@ -4,13 +4,11 @@
 #include "base/base.h"
 
 #include <libstemmer.h>
-#include <unicode/ubrk.h>
 #include <unicode/uchar.h>
 #include <unicode/uloc.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 #include <unicode/utf8.h>
-#include <unicode/utext.h>
 
 enum {
     TERMS_WORD_BYTES = 256,                    /* of a word; what is longer is cut */
@@ -18,8 +16,7 @@ enum {
 };
 
 struct lh_terms { /* all owned but for `fold` */
-    UBreakIterator *words;
-    UText *text;
+    lh_breaks *words;
     const UNormalizer2 *fold;
     struct sb_stemmer *stemmer; /* NULL: none */
     char term[3 * TERMS_FOLDED_UNITS];
@@ -42,7 +39,7 @@ lh_code lh_terms_new(lh_str locale, lh_terms **ret, lh_error *err) {
     char name[64];
     if (!terms) return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
     LH_TRY(lh_str_to_cstr(locale, name, sizeof name, err));
-    terms->words = ubrk_open(UBRK_WORD, name, NULL, 0, &status);
+    LH_TRY(lh_breaks_new(LH_BREAKS_WORDS, locale, &terms->words, err));
     terms->fold = unorm2_getNFKCCasefoldInstance(&status);
     if (U_FAILURE(status)) return lh_fail(err, LH_INVALID, "no rules for words of the locale '%s'", name);
     terms->stemmer = terms_stemmer(name);
@@ -52,26 +49,16 @@ lh_code lh_terms_new(lh_str locale, lh_terms **ret, lh_error *err) {
 
 void lh_terms_free(lh_terms *terms) {
     if (!terms) return;
-    if (terms->words) ubrk_close(terms->words);
-    utext_close(terms->text);
+    lh_breaks_free(terms->words);
     sb_stemmer_delete(terms->stemmer);
     free(terms);
 }
 
-lh_code lh_terms_begin(lh_terms *terms, lh_str text, lh_error *err) {
-    UErrorCode status = U_ZERO_ERROR;
-    terms->text = utext_openUTF8(terms->text, text.len ? text.ptr : "", (int64_t)text.len, &status);
-    ubrk_setUText(terms->words, terms->text, &status);
-    return U_SUCCESS(status) ? LH_OK : lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
-}
+lh_code lh_terms_begin(lh_terms *terms, lh_str text, lh_error *err) { return lh_breaks_begin(terms->words, text, err); }
 
 bool lh_terms_next(lh_terms *terms, lh_str text, lh_str *ret_word) {
-    int32_t start = ubrk_current(terms->words), end;
-    for (; (end = ubrk_next(terms->words)) != UBRK_DONE; start = end) {
-        if (ubrk_getRuleStatus(terms->words) < UBRK_WORD_NONE_LIMIT) continue;
-        *ret_word = lh_str_sub(text, (size_t)start, (size_t)end - (size_t)start);
-        return true;
-    }
+    while (lh_breaks_next(terms->words, text, ret_word))
+        if (lh_breaks_is_word(terms->words)) return true;
     return false;
 }
 

@@ -10,7 +10,6 @@ typedef struct models_job {
     const lh_cli_list *words; /* the verb's own from 1 on */
     const char *task, *provider, *model, *url, *secret, *base, *checksum, *notes, *profile, *eval;
     bool unchecked, json;
-    _Atomic bool interrupted;
 } models_job;
 
 static void models_set(const models_job *job, lh_json *body, const char *name, const char *value) {
@@ -116,13 +115,14 @@ static void models_print_figures(const char *label, const lh_json *figures) {
 /* The job's end says how it went, the model's record what came of it. */
 static lh_code models_evaluate(models_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *started = NULL, *model = NULL;
+    const _Atomic bool interrupted = false; /* Ctrl-C ends the command, and not the job */
     lh_str path, shown;
     LH_TRY(models_path(job, "/evaluate", &path, err));
     LH_TRY(models_path(job, "", &shown, err));
     models_set(job, body, "eval", job->eval);
     LH_TRY(lh_connection_send(job->connection, "POST", path, body, job->arena, &started, err));
     LH_TRY(lh_cli_job_watch(&job->session, lh_json_get_string(started, "id"), lh_cli_word(job->words, 1), job->json,
-                            &job->interrupted, err));
+                            &interrupted, err));
     if (job->json) return LH_OK;
     LH_TRY(lh_connection_get(job->connection, shown, job->arena, &model, err));
     const lh_json *evaluations = lh_json_get(model, "evaluations");

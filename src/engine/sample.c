@@ -18,7 +18,7 @@ struct lh_sample {
     lh_engine *engine;
     int64_t id;
     size_t column_count, rows_asked, rows_max, rows, bytes;
-    uint64_t seen, random; /* state of splitmix64 */
+    uint64_t seen, random; /* of lh_random_seeded() */
     sample_row *values;
     lh_arena *arena;        /* of types */
     engine_column *columns; /* NULL until the first chunk came */
@@ -51,10 +51,7 @@ static void sample_value(lh_sample *sample, const engine_column *column, uint64_
 }
 
 static uint64_t sample_random_below(lh_sample *sample, uint64_t bound) {
-    uint64_t z = sample->random += 0x9e3779b97f4a7c15u; /* Steele, Lea, Flood 2014 */
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (uint64_t)((engine_u128)(z ^ (z >> 31)) * bound >> 64); /* a bias of bound / 2^64 */
+    return (uint64_t)((engine_u128)lh_random_seeded(&sample->random) * bound >> 64); /* a bias of bound / 2^64 */
 }
 
 /* A sample of fewer: a random one of a random sample's rows goes, and its place stays closed. */

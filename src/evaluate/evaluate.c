@@ -15,25 +15,19 @@ typedef struct {
 static lh_code evaluate_task(lh_evaluate *evaluate, lh_str model, lh_arena *arena, lh_ai_task *ret, lh_error *err) {
     lh_json *registered = NULL;
     LH_TRY(lh_models_get(evaluate->models, model, arena, &registered, err));
-    for (*ret = 0; *ret < LH_AI_TASKS; (*ret)++)
-        if (lh_str_eq(lh_json_get_string(registered, "task"), lh_str_from(lh_ai_task_names[*ret]))) return LH_OK;
+    if (lh_ai_task_of(lh_json_get_string(registered, "task"), ret)) return LH_OK;
     return lh_fail(err, LH_CORRUPT, "the model '%.*s' is of a task that is not known", LH_STR_ARG(model));
 }
 
 /* ---- generators ---- */
 
-/* The question with the parts of Ask that are named, and no others. */
+/* Answered by that model alone; an empty one: by the verified SQL alone. */
 static lh_json *evaluate_body(lh_str question, lh_str model, lh_arena *arena) {
-    static const char *const off[] = {"examples", "planner"};
     lh_json *body = lh_json_new_object(arena), *parts = lh_json_new_object(arena);
     lh_json_set_string(arena, body, "question", question);
-    if (model.len) {
-        lh_json_set_string(arena, body, "model", model);
-        for (size_t i = 0; i < sizeof off / sizeof *off; i++) lh_json_set_bool(arena, parts, off[i], false);
-    } else {
-        lh_json_set_bool(arena, parts, "planner", false);
-        lh_json_set_bool(arena, parts, "model", false);
-    }
+    lh_json_set_bool(arena, parts, "planner", false);
+    lh_json_set_bool(arena, parts, model.len ? "examples" : "model", false);
+    if (model.len) lh_json_set_string(arena, body, "model", model);
     lh_json_set(arena, body, "parts", parts);
     return body;
 }

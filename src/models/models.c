@@ -45,12 +45,6 @@ bool models_is_name(lh_str name) {
     return good;
 }
 
-bool models_find_task(lh_str name, lh_ai_task *ret) {
-    for (lh_ai_task task = 0; task < LH_AI_TASKS; task++)
-        if (lh_str_eq(name, lh_str_from(lh_ai_task_names[task]))) return *ret = task, true;
-    return false;
-}
-
 lh_code models_no_such(lh_str name, lh_error *err) {
     return lh_fail(err, LH_NOT_FOUND, "there is no registered model '%.*s': GET /ai/models lists them",
                    LH_STR_ARG(lh_str_cut_utf8(name, MODELS_NAME_BYTES)));

@@ -40,7 +40,6 @@ struct lh_models {
 };
 
 bool models_is_name(lh_str name);
-bool models_find_task(lh_str name, lh_ai_task *ret);
 LH_MUST_CHECK lh_code models_no_such(lh_str name, lh_error *err); /* always fails */
 /* Reads a document, and looks at its schema. Errors: NOT_FOUND, CORRUPT. */
 LH_MUST_CHECK lh_code models_read(lh_models *models, lh_str key, lh_arena *arena, lh_json **ret, uint64_t *ret_version,

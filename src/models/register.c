@@ -28,7 +28,7 @@ lh_code models_definition(lh_models *models, lh_str name, const lh_json *documen
                               .model = lh_json_get_string(document, "model"),
                               .url = lh_json_get_string(document, "url"),
                               .version = lh_json_get_string(document, "version")};
-    if (!models_find_task(lh_json_get_string(document, "task"), &ret->task))
+    if (!lh_ai_task_of(lh_json_get_string(document, "task"), &ret->task))
         return lh_fail(err, LH_INVALID, "'task' must be embed, generate or rerank");
     return register_secret(models, lh_json_get_string(document, "secret"), arena, &ret->api_key, err);
 }

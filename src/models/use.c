@@ -10,7 +10,7 @@ bool models_use_key(lh_str key, lh_ai_task *ret_task, lh_str *ret_profile) {
     if (!lh_str_starts(key, LH_STR(MODELS_USE))) return false;
     lh_str rest = lh_str_sub(key, strlen(MODELS_USE), SIZE_MAX), task = lh_str_split(&rest, '/');
     *ret_profile = rest;
-    return models_find_task(task, ret_task);
+    return lh_ai_task_of(task, ret_task);
 }
 
 lh_str models_in_use(const lh_json *use) {
@@ -56,7 +56,7 @@ static lh_code use_find(lh_models *models, const lh_models_use *use, lh_arena *a
     LH_TRY(lh_ai_models(models->ai, arena, &list, err));
     for (lh_json_iter it = lh_json_each(lh_json_get(list, "items")); lh_json_next(&it);) {
         bool same = lh_str_eq(lh_json_get_string(it.value, "model"), use->name) &&
-                    models_find_task(lh_json_get_string(it.value, "task"), &task) &&
+                    lh_ai_task_of(lh_json_get_string(it.value, "task"), &task) &&
                     (use->task == LH_AI_TASKS || use->task == task);
         if (same) *ret = task, found++;
     }

@@ -11,9 +11,9 @@ enum { RAG_REWRITE_TOKENS = 128 };
 /* ---- the module ---- */
 
 static lh_code rag_try_locale(lh_str locale, lh_error *err) {
-    LH_CLEANUP(lh_sentences_freep) lh_sentences *sentences = NULL;
+    LH_CLEANUP(lh_breaks_freep) lh_breaks *sentences = NULL;
     LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
-    LH_TRY(lh_sentences_new(locale, &sentences, err));
+    LH_TRY(lh_breaks_new(LH_BREAKS_SENTENCES, locale, &sentences, err));
     return lh_terms_new(locale, &terms, err);
 }
 
@@ -287,7 +287,7 @@ static lh_code rag_go(rag_answering *a, lh_json *answer, lh_error *err) {
 
 lh_code lh_rag_answer(lh_rag *rag, const lh_json *body, const lh_rag_caller *caller, const lh_rag_events *events,
                       lh_arena *arena, lh_json **ret_datasets, lh_json **ret, lh_error *err) {
-    LH_CLEANUP(lh_sentences_freep) lh_sentences *sentences = NULL;
+    LH_CLEANUP(lh_breaks_freep) lh_breaks *sentences = NULL;
     LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
     rag_answering a = {.run = {.rag = rag, .caller = caller, .events = events, .arena = arena}};
     uint64_t started_ns = lh_time_monotonic_ns();
@@ -295,7 +295,7 @@ lh_code lh_rag_answer(lh_rag *rag, const lh_json *body, const lh_rag_caller *cal
     a.run.warnings = lh_json_new_array(arena);
     *ret_datasets = a.run.datasets = lh_json_new_array(arena);
     LH_TRY(rag_read(body, rag->context_tokens, &a.run.asked, err));
-    LH_TRY(lh_sentences_new(rag->locale, &sentences, err));
+    LH_TRY(lh_breaks_new(LH_BREAKS_SENTENCES, rag->locale, &sentences, err));
     LH_TRY(lh_terms_new(rag->locale, &terms, err));
     a.run.sentences = sentences;
     a.run.terms = terms;

@@ -50,8 +50,8 @@ LH_MUST_CHECK lh_code rag_words_of(lh_terms *terms, lh_str text, rag_words_kind 
                                    lh_error *err);
 /* The sentences that have a letter, without what stands around them; `wrapped`: of a document, where a single end
  * of a line ends none, and headings are none. Arena. */
-LH_MUST_CHECK lh_code rag_sentences_of(lh_sentences *sentences, lh_str text, bool wrapped, lh_arena *arena,
-                                       lh_str **ret, size_t *ret_count, lh_error *err);
+LH_MUST_CHECK lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, bool wrapped, lh_arena *arena, lh_str **ret,
+                                       size_t *ret_count, lh_error *err);
 
 /* ---- a passage ---- */
 typedef struct rag_passage {
@@ -76,7 +76,7 @@ typedef struct rag_run {
     lh_arena *arena;
     rag_request asked;
     lh_terms *terms; /* owned */
-    lh_sentences *sentences;
+    lh_breaks *sentences;
     lh_str query; /* what is searched: the question, with what the conversation adds */
     lh_json *datasets, *warnings;
     rag_passage *passages; /* those of the context, n from 1 */

@@ -70,7 +70,7 @@ static void test_talk__one_principal_has_so_many(void) {
 
 static void test_talk__all_together_have_so_many_bytes(void) {
     rag_talk *talk = talk_new((rag_talk_limits){.turns = 9, .per_principal = 99, .bytes = 4096, .ttl_ms = 100});
-    char text[1501], id[8];
+    char text[1501], id[12];
     uint64_t count, bytes;
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';

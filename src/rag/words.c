@@ -132,14 +132,14 @@ static bool words_has_letter(lh_str text) {
     return false;
 }
 
-lh_code rag_sentences_of(lh_sentences *sentences, lh_str text, bool wrapped, lh_arena *arena, lh_str **ret,
+lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, bool wrapped, lh_arena *arena, lh_str **ret,
                          size_t *ret_count, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf items = LH_BUF_INIT(WORDS_MAX * sizeof(lh_str));
     lh_str sentence;
     if (wrapped) text = words_unwrap(text, arena);
     LH_TRY(lh_arena_check(arena, err));
-    LH_TRY(lh_sentences_begin(sentences, text, err));
-    while (lh_sentences_next(sentences, text, &sentence)) {
+    LH_TRY(lh_breaks_begin(sentences, text, err));
+    while (lh_breaks_next(sentences, text, &sentence)) {
         sentence = lh_str_trim(sentence);
         bool says_nothing =
             sentence.len && (sentence.ptr[0] == '#' || lh_str_search(sentence, LH_STR("```")) != SIZE_MAX);

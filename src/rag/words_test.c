@@ -60,11 +60,11 @@ static void test_words__facts_hold_when_a_cited_passage_has_each(void) {
 
 static void check_sentences(const char *text, bool wrapped, const char *expected) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    LH_CLEANUP(lh_sentences_freep) lh_sentences *sentences = NULL;
+    LH_CLEANUP(lh_breaks_freep) lh_breaks *sentences = NULL;
     lh_error err = {0};
     rag_words got = {0};
     CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
-    CHECK_OK(lh_sentences_new(LH_STR("en"), &sentences, &err));
+    CHECK_OK(lh_breaks_new(LH_BREAKS_SENTENCES, LH_STR("en"), &sentences, &err));
     CHECK_OK(rag_sentences_of(sentences, lh_str_from(text), wrapped, arena, &got.items, &got.count, &err));
     CHECK_STR(words_joined(&got, arena), lh_str_from(expected));
 }

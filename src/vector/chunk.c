@@ -4,9 +4,6 @@
  * Chunks laid over each other are the text, byte for byte. */
 #include "vector/vector_internal.h"
 
-#include <unicode/ubrk.h>
-#include <unicode/utext.h>
-
 typedef struct {
     size_t start, end; /* bytes */
     size_t length;     /* characters or tokens, as the options say */
@@ -20,15 +17,12 @@ typedef struct {
 
 struct lh_chunker {
     lh_chunk_options options;
-    lh_sentences *sentences;
-    UBreakIterator *words;
+    lh_breaks *sentences, *words; /* owned */
 };
 
 lh_code lh_chunker_new(const lh_chunk_options *options, lh_chunker **ret, lh_error *err) {
     LH_CLEANUP(lh_chunker_freep) lh_chunker *chunker = calloc(1, sizeof *chunker);
-    UErrorCode status = U_ZERO_ERROR;
-    char locale[64];
-    if (!chunker) return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+    if (!chunker) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     if (options->size < LH_CHUNK_SIZE_MIN || options->size > LH_CHUNK_SIZE_MAX)
         return lh_fail(err, LH_INVALID, "the size of a chunk is %d to %d, not %" PRIu32, LH_CHUNK_SIZE_MIN,
                        LH_CHUNK_SIZE_MAX, options->size);
@@ -36,18 +30,16 @@ lh_code lh_chunker_new(const lh_chunk_options *options, lh_chunker **ret, lh_err
         return lh_fail(err, LH_INVALID, "the overlap of chunks is at most half their size, %" PRIu32,
                        options->size / 2);
     chunker->options = *options;
-    LH_TRY(lh_sentences_new(options->locale, &chunker->sentences, err));
-    LH_TRY(lh_str_to_cstr(options->locale, locale, sizeof locale, err));
-    chunker->words = ubrk_open(UBRK_WORD, locale, NULL, 0, &status);
-    if (U_FAILURE(status)) return lh_fail(err, LH_INVALID, "no rules for words of the locale '%s'", locale);
+    LH_TRY(lh_breaks_new(LH_BREAKS_SENTENCES, options->locale, &chunker->sentences, err));
+    LH_TRY(lh_breaks_new(LH_BREAKS_WORDS, options->locale, &chunker->words, err));
     *ret = lh_take(&chunker);
     return LH_OK;
 }
 
 void lh_chunker_free(lh_chunker *chunker) {
     if (!chunker) return;
-    lh_sentences_free(chunker->sentences);
-    if (chunker->words) ubrk_close(chunker->words);
+    lh_breaks_free(chunker->sentences);
+    lh_breaks_free(chunker->words);
     free(chunker);
 }
 
@@ -106,34 +98,22 @@ static bool chunk_add_characters(const lh_chunker *chunker, lh_str text, size_t 
     return true;
 }
 
-static bool chunk_set_text(UBreakIterator *iterator, lh_str text, UText **ret) {
-    UErrorCode status = U_ZERO_ERROR;
-    *ret = utext_openUTF8(NULL, text.ptr, (int64_t)text.len, &status);
-    if (U_SUCCESS(status)) ubrk_setUText(iterator, *ret, &status);
-    return U_SUCCESS(status);
-}
-
 /* A sentence that is longer than a chunk, by its words. */
 static bool chunk_add_words(const lh_chunker *chunker, lh_str text, size_t start, size_t end, chunk_units *units) {
-    UText *utext = NULL;
-    bool good = chunk_set_text(chunker->words, lh_str_sub(text, start, end - start), &utext);
-    int32_t at = good ? ubrk_first(chunker->words) : UBRK_DONE;
-    for (int32_t next; good && at != UBRK_DONE; at = next) {
-        next = ubrk_next(chunker->words);
-        if (next == UBRK_DONE) break;
-        size_t from = start + (size_t)at, to = start + (size_t)next;
-        size_t length = chunk_length(chunker, lh_str_sub(text, from, to - from));
-        good = length > chunker->options.size ? chunk_add_characters(chunker, text, from, to, units)
-                                              : chunk_add(units, (chunk_unit){from, to, length, false});
+    lh_str sentence = lh_str_sub(text, start, end - start), word;
+    bool good = lh_breaks_begin(chunker->words, sentence, NULL) == LH_OK;
+    for (size_t from = start; good && lh_breaks_next(chunker->words, sentence, &word); from += word.len) {
+        size_t length = chunk_length(chunker, word);
+        good = length > chunker->options.size ? chunk_add_characters(chunker, text, from, from + word.len, units)
+                                              : chunk_add(units, (chunk_unit){from, from + word.len, length, false});
     }
-    utext_close(utext);
     return good;
 }
 
 static bool chunk_add_sentences(const lh_chunker *chunker, lh_str text, chunk_units *units) {
     lh_str sentence;
-    bool good = lh_sentences_begin(chunker->sentences, text, NULL) == LH_OK;
-    while (good && lh_sentences_next(chunker->sentences, text, &sentence)) {
+    bool good = lh_breaks_begin(chunker->sentences, text, NULL) == LH_OK;
+    while (good && lh_breaks_next(chunker->sentences, text, &sentence)) {
         size_t at = (size_t)(sentence.ptr - text.ptr);
         const chunk_unit unit = {at, at + sentence.len, chunk_length(chunker, sentence), chunk_is_heading(sentence)};
         good = unit.length > chunker->options.size ? chunk_add_words(chunker, text, unit.start, unit.end, units)
@@ -209,7 +189,7 @@ lh_code lh_chunker_split(lh_chunker *chunker, lh_str text, lh_arena *arena, lh_t
                        LH_CHUNK_TEXT_BYTES);
     if (!lh_str_is_utf8(text)) return lh_fail(err, LH_INVALID, "the text is not UTF-8");
     lh_code code = LH_OK;
-    if (!chunk_add_sentences(chunker, text, &units)) code = lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+    if (!chunk_add_sentences(chunker, text, &units)) code = lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     if (code == LH_OK) code = chunk_pack(chunker, text, &units, arena, ret, ret_count, err);
     free(units.items);
     return code;

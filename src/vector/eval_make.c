@@ -84,20 +84,13 @@ static lh_code make_new(const eval_order *order, lh_arena *arena, eval_set *ret,
 
 /* ---- sampled ---- */
 
-static uint64_t sample_next(uint64_t *state) { /* splitmix64: the same everywhere */
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 /* A sentence or so of the chunk. */
 static lh_code sample_piece(lh_chunker *chunker, lh_str text, uint64_t *state, lh_arena *arena, lh_str *ret,
                             lh_error *err) {
     lh_text_chunk *pieces = NULL;
     size_t count = 0;
     LH_TRY(lh_chunker_split(chunker, text, arena, &pieces, &count, err));
-    uint64_t drawn = sample_next(state);
+    uint64_t drawn = lh_random_seeded(state);
     *ret = count ? lh_str_trim(pieces[drawn % count].text) : LH_STR_NONE;
     if (!ret->len) *ret = lh_str_cut_utf8(lh_str_trim(text), SAMPLE_PIECE);
     *ret = lh_arena_dup(arena, *ret);
@@ -136,7 +129,7 @@ static lh_code sample_rows(size_t live, uint32_t count, uint64_t *state, lh_aren
     uint64_t *taken = LH_ARENA_ARRAY(arena, uint64_t, live / 64 + 1);
     LH_TRY(lh_arena_check(arena, err));
     for (uint32_t i = 0; i < count;) {
-        size_t at = (size_t)(sample_next(state) % live);
+        size_t at = (size_t)(lh_random_seeded(state) % live);
         while (taken[at >> 6] >> (at & 63) & 1) at = (at + 1) % live;
         taken[at >> 6] |= UINT64_C(1) << (at & 63);
         ret[i++] = at;
@@ -147,10 +140,7 @@ static lh_code sample_rows(size_t live, uint32_t count, uint64_t *state, lh_aren
 /* The row that the piece is of. */
 static lh_json *sample_relevant(const eval_order *order, size_t row, lh_arena *arena) {
     lh_json *list = lh_json_new_array(arena);
-    lh_str id = vector_served_id(order->served, row);
-    int64_t number;
-    bool integer = order->definition->id_is_integer && lh_str_to_i64(id, &number) == LH_OK;
-    lh_json_append(list, integer ? lh_json_new_int(arena, number) : lh_json_new_string(arena, id));
+    lh_json_append(list, lh_json_new_string(arena, vector_served_id(order->served, row)));
     return list;
 }
 
@@ -241,7 +231,6 @@ static lh_code given_vector(const vector_definition *d, const lh_json *vector, f
     return LH_OK;
 }
 
-/* Ids as texts, whatever they were. */
 static lh_code given_relevant(const lh_json *ids, lh_arena *arena, eval_query *query, lh_error *err) {
     if (lh_json_is_null(ids)) return LH_OK;
     if (!lh_json_is_array(ids) || lh_json_size(ids) == 0 || lh_json_size(ids) > EVAL_K_MAX)

@@ -28,7 +28,7 @@ static void index_sweep(const char *folder) {
 lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_error *err) {
     LH_CLEANUP(lh_vector_freep) lh_vector *vector = calloc(1, sizeof *vector);
     char folder[4096];
-    if (!vector) return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+    if (!vector) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     pthread_mutex_init(&vector->lock, NULL);
     pthread_mutex_init(&vector->lance_lock, NULL);
     lh_cond_init(&vector->changed);
@@ -48,7 +48,7 @@ lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_erro
     vector->kinds[3] = (lh_job_kind){TUNE_JOB, tune_run, vector};
     LH_TRY(vector_recall_new(vector, options, err));
     if (lh_str_dup(options->folder, &vector->folder) != LH_OK || lh_str_dup(options->locale, &vector->locale) != LH_OK)
-        return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+        return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     LH_TRY(lh_str_to_cstr(vector->folder, folder, sizeof folder, err));
     if (mkdir(folder, 0700) != 0 && errno != EEXIST)
         return lh_fail_errno(err, errno, "cannot make the folder of vector indexes, %s", folder);

@@ -5,7 +5,6 @@
 #include "vector/trial_internal.h"
 
 #include <math.h>
-#include <stdio.h>
 
 enum { JUDGE_CHUNKS = 2000, JUDGE_BATCH = 256, JUDGE_NEAREST = 50 };
 
@@ -40,15 +39,8 @@ static lh_ai_call judge_call(const judge *j, lh_str model) {
 }
 
 static bool judge_is_relevant(const lh_json *relevant, lh_str id) {
-    char number[32];
-    for (lh_json_iter it = lh_json_each(relevant); lh_json_next(&it);) {
-        lh_str text = lh_json_str(it.value, LH_STR_NONE);
-        if (lh_json_is_int(it.value)) {
-            (void)snprintf(number, sizeof number, "%" PRIi64, lh_json_int(it.value, 0));
-            text = lh_str_from(number);
-        }
-        if (lh_str_eq(text, id)) return true;
-    }
+    for (lh_json_iter it = lh_json_each(relevant); lh_json_next(&it);)
+        if (lh_str_eq(lh_json_str(it.value, LH_STR_NONE), id)) return true;
     return false;
 }
 
@@ -105,10 +97,7 @@ static lh_code judge_choose_rows(judge *j, lh_error *err) {
     memset(taken, 0, live * sizeof *taken);
     for (size_t q = 0; q < j->eval.count; q++)
         for (lh_json_iter it = lh_json_each(j->eval.queries[q].relevant); lh_json_next(&it);) {
-            lh_str id = lh_json_is_int(it.value)
-                            ? lh_arena_printf(j->arena, "%" PRIi64, lh_json_int(it.value, 0))
-                            : lh_json_str(it.value, LH_STR_NONE);
-            const vector_place *place = vector_served_find(j->served, id);
+            const vector_place *place = vector_served_find(j->served, lh_json_str(it.value, LH_STR_NONE));
             for (size_t i = 0; place && i < place->count; i++) taken[place->first + i] = true;
         }
     for (size_t i = 0; i < live; i++)

@@ -28,7 +28,7 @@ lh_code vector_known_new(vector_known **ret, lh_error *err) {
     if (known) known->rows = calloc(KNOWN_FIRST, sizeof *known->rows);
     if (!known || !known->rows) {
         free(known);
-        return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+        return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     }
     known->room = KNOWN_FIRST;
     lh_random_bytes(known->secret, sizeof known->secret);
@@ -98,7 +98,7 @@ static void known_set_hash(known_row *row, lh_str hash) {
 lh_code vector_known_add(vector_known *known, lh_str id, lh_str hash, lh_error *err) {
     bool is_new;
     known_row *row = known_take(known, id, &is_new);
-    if (!row) return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+    if (!row) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     row->of_table = true;
     known_set_hash(row, hash);
     return LH_OK;
@@ -107,7 +107,7 @@ lh_code vector_known_add(vector_known *known, lh_str id, lh_str hash, lh_error *
 lh_code vector_known_see(vector_known *known, lh_str id, lh_str hash, vector_standing *ret, lh_error *err) {
     bool is_new;
     known_row *row = known_take(known, id, &is_new);
-    if (!row) return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+    if (!row) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     if (row->seen) *ret = VECTOR_TWICE;
     else if (is_new) *ret = VECTOR_NEW;
     else *ret = lh_str_eq((lh_str){row->hash, sizeof row->hash}, hash) ? VECTOR_SAME : VECTOR_CHANGED;

@@ -192,7 +192,7 @@ static lh_code load_take_row(load *l, const lh_chunk *chunk, uint64_t row, lh_er
                        LH_STR_ARG(l->definition->name), l->vector->memory_limit_bytes);
     if (!load_grow(&l->rows, &l->room, l->count + 1, sizeof *l->rows) ||
         !load_grow(&l->vectors, &l->floats_room, (fresh + 1) * dimensions, sizeof *l->vectors))
-        return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+        return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     memcpy(l->vectors + fresh * dimensions, vector, dimensions * sizeof *vector);
     LH_TRY(texts_write(l, id.ptr, id.len, err));
     LH_TRY(texts_write(l, text.ptr, text.len, err));
@@ -244,7 +244,7 @@ static lh_code load_list_ids(vector_served *s, lh_error *err) {
     size_t count = 0;
     s->order = calloc(s->row_count + 1, sizeof *s->order);
     s->ids = calloc(s->row_count + 1, sizeof *s->ids);
-    if (!s->order || !s->ids) return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+    if (!s->order || !s->ids) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     for (size_t row = 0; row < s->row_count; row++)
         if (s->rows[row].chunk >= 0) s->order[count++] = (uint32_t)row;
     qsort_r(s->order, count, sizeof *s->order, load_order, s);
@@ -264,7 +264,7 @@ static lh_code load_new_served(const vector_definition *d, vector_served **ret, 
         return *ret = served, LH_OK;
     }
     free(served);
-    return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+    return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
 }
 
 /* What the files hold, of whatever snapshot; NULL: nothing that can be taken. */
@@ -359,7 +359,7 @@ static lh_code load_compare(void *ctx, const lh_chunk *chunk, lh_error *err) {
             continue;
         }
         if (!load_grow(&l->ids, &l->id_room, l->id_count + 1, sizeof *l->ids))
-            return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+            return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
         l->ids[l->id_count++] = lh_arena_dup(l->arena, id);
     }
     return lh_arena_check(l->arena, err);
@@ -372,7 +372,7 @@ static lh_code load_copy_base(load *l, uint64_t **ret_gone, size_t *ret_count, l
     const texts_head *head = (const texts_head *)(const void *)base->file;
     *ret_gone = calloc(base->row_count + 1, sizeof **ret_gone);
     if (!*ret_gone || !load_grow(&l->rows, &l->room, base->row_count + 1, sizeof *l->rows))
-        return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+        return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     if (base->row_count) memcpy(l->rows, base->rows, base->row_count * sizeof *l->rows);
     l->count = l->first = base->row_count;
     for (size_t i = 0; i < base->row_count; i++) {
@@ -409,7 +409,7 @@ static lh_code load_extend(load *l, vector_served *base, vector_served **ret, lh
     size_t kept = 0;
     l->base = base;
     l->seen = calloc(base->row_count + 1, sizeof *l->seen);
-    if (!l->seen) return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+    if (!l->seen) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     LH_TRY(lh_arena_new(VECTOR_ARENA_BYTES, &l->arena, err));
     LH_TRY(load_sql(l, "CAST(id AS VARCHAR), CAST(chunk AS BIGINT), row_hash", "", &sql, err));
     LH_TRY(lh_session_open(l->vector->engine, l->cancel, &session, err));

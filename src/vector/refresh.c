@@ -199,7 +199,7 @@ static void *watch_run(void *arg) {
 
 lh_code lh_vector_watch(lh_vector *vector, lh_jobs *jobs, lh_error *err) {
     vector_watch *watch = calloc(1, sizeof *watch);
-    if (!watch) return lh_fail(err, LH_NO_MEMORY, "terms: out of memory");
+    if (!watch) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
     lh_cond_init(&watch->changed);
     pthread_mutex_init(&watch->lock, NULL);
     watch->vector = vector;

@@ -40,7 +40,7 @@ typedef struct eval_truth {
 typedef struct eval_query {
     lh_str text;   /* empty: a vector alone */
     lh_str source; /* given, window or paraphrase */
-    const lh_json *relevant;
+    const lh_json *relevant; /* ids, as texts whatever they were; NULL: it is not said */
     eval_truth *truth; /* the nearest, the best first */
     size_t truth_count;
 } eval_query;

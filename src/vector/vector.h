@@ -32,15 +32,6 @@ static inline void lh_chunker_freep(lh_chunker **chunker) { lh_chunker_free(*chu
 LH_MUST_CHECK lh_code lh_chunker_split(lh_chunker *chunker, lh_str text, lh_arena *arena, lh_text_chunk **ret,
                                        size_t *ret_count, lh_error *err);
 
-/* ---- sentences of a text (sentences.c); of one thread at a time. Errors: INVALID (locale), NO_MEMORY ---- */
-typedef struct lh_sentences lh_sentences;
-LH_MUST_CHECK lh_code lh_sentences_new(lh_str locale, lh_sentences **ret, lh_error *err);
-void lh_sentences_free(lh_sentences *sentences);
-static inline void lh_sentences_freep(lh_sentences **sentences) { lh_sentences_free(*sentences); }
-/* Then the sentences of the text, one after the other, each with the white space behind it; borrowed from it. */
-LH_MUST_CHECK lh_code lh_sentences_begin(lh_sentences *sentences, lh_str text, lh_error *err);
-bool lh_sentences_next(lh_sentences *sentences, lh_str text, lh_str *ret);
-
 /* ---- indexes ---- */
 typedef struct lh_vector lh_vector;
 typedef struct lh_vector_options {

@@ -216,6 +216,15 @@ def test_the_journal_outlives_the_server_and_what_is_no_trial_in_it(tmp_path):
     server.stop()
 
 
+def test_pieces_of_an_index_of_whole_numbers_say_their_row(server):
+    table = "id,text\n" + "".join(f"{1000 + i},{text}\n" for i, text in enumerate(words(5, 40)))
+    assert server.ingest(table.encode(), "numbered").status_code == 201
+    ended(server, call(server, "POST", "/vectors/index", 202, {"dataset": "numbered", "id_column": "id", "text_columns": ["text"]}))
+    autogen(server, "numbered", "numbered", count=10)
+    assert all(query["relevant"][0].isdigit() for query in call(server, "GET", "/vectors/hnsw/evals/numbered", 200)["queries"])
+    assert trial(server, "numbered", "numbered")["relevant_recall"] == 1
+
+
 def test_trials_at_once_lose_no_line(server):
     make(server, "crowd", words(4, 200))
     autogen(server, "crowd", "crowd", count=5)
