@@ -44,7 +44,8 @@ static lh_code ask_of(lh_request *request, lh_ask **ret, lh_ask_caller *ret_call
 
 lh_code api_ask(lh_request *request, lh_error *err) {
     static const char *const known[] = {"question", "limit", "now", "tokens", "model", "parts"},
-                             *const of_parts[] = {"examples", "planner", "values", "synonyms", "model", "repair"};
+                             *const of_parts[] = {"examples", "planner", "values", "synonyms",
+                                                  "model",    "grammar", "repair"};
     lh_ask *ask;
     lh_ask_caller caller;
     lh_json *body = NULL, *answer = NULL;

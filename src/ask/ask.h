@@ -25,7 +25,7 @@ typedef struct lh_ask_caller {
     void *ctx;
 } lh_ask_caller; /* borrowed */
 
-/* body: {"question","limit"?,"now"?,"tokens"?,"model"?,"parts"?:{"examples","planner","values","synonyms","model","repair"}}. *ret: {"question",
+/* body: {"question","limit"?,"now"?,"tokens"?,"model"?,"parts"?:{"examples","planner","values","synonyms","model","grammar","repair"}}. *ret: {"question",
  * "refused": false,"answer","sql","columns","rows","row_count","truncated","chart":{"type","x","y"},"confidence","by": example|planner|model,
  * "model","unplaced","assumptions","repairs","elapsed_ms"}, or {"question","refused": true,"reason","unplaced","assumptions","nearest":{"question",
  * "sql"}|null,"confidence","elapsed_ms"}. Arena. Errors: INVALID, LIMIT (the question), and a statement's. */

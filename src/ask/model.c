@@ -2,7 +2,8 @@
  * values of columns that are not personal. With tokens, what in the question may be of a person goes as <NAME_1>: what has the form of
  * personal data, quoted texts, and words that stand in a personal column, which is looked up as the caller. The model's SQL is one
  * query, tokens in its text literals become the values, and it runs as any statement of the caller; an error goes back to the model
- * twice at most. */
+ * twice at most. A model that follows grammars can write nothing else (grammar.c); it is bound all the same. */
+#include "ask/grammar.h"
 #include "ask/model.h"
 #include "pii/pii.h"
 
@@ -222,26 +223,44 @@ static lh_code model_check(lh_str sql, lh_error *err) {
     return LH_OK;
 }
 
+/* Without the grammar where it is refused: Ollama follows none, and some endpoints refuse what they do not know. */
+static lh_code model_generate(lh_ai *ai, const lh_ai_call *call, lh_ai_prompt *prompt, lh_arena *arena, lh_ai_text *ret,
+                              lh_error *err) {
+    lh_error refused = {0};
+    lh_code code = lh_ai_generate(ai, call, prompt, NULL, NULL, arena, ret, &refused);
+    if (code == LH_INVALID && prompt->grammar.len) {
+        prompt->grammar = LH_STR_NONE;
+        return lh_ai_generate(ai, call, prompt, NULL, NULL, arena, ret, err);
+    }
+    if (code != LH_OK && err) *err = refused;
+    return code;
+}
+
 lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret, lh_error *err) {
     lh_ai_message messages[8];
     size_t count = 0;
     model_tokens tokens = {.count = 0};
-    lh_str prompt, question = asks->question->text;
+    lh_str prompt, grammar = LH_STR_NONE, question = asks->question->text;
     *ret = (ask_modelled){.sql = LH_STR_NONE};
     if (asks->tokens)
         LH_TRY(tokens_put(asks->ask, asks->schema, asks->caller, question, &tokens, arena, &question, err));
     LH_TRY(prompt_write(asks->schema, asks->question, arena, &prompt, err));
+    if (asks->grammar) LH_TRY(ask_grammar(asks->schema, arena, &grammar, err));
     messages[count++] = (lh_ai_message){LH_STR("system"), prompt};
     messages[count++] = (lh_ai_message){LH_STR("user"), question};
     const lh_ai_call call = {.model = asks->model,
                              .principal = asks->caller->by,
                              .cancelled = asks->caller->cancel ? lh_cancel_flag(asks->caller->cancel) : NULL};
     for (int tries = 0;; tries++) {
-        lh_ai_prompt request = {
-            .messages = messages, .message_count = count, .has_temperature = true, .max_tokens = MODEL_MAX_TOKENS};
+        lh_ai_prompt request = {.messages = messages,
+                                .message_count = count,
+                                .has_temperature = true,
+                                .max_tokens = MODEL_MAX_TOKENS,
+                                .grammar = grammar};
         lh_ai_text text;
         lh_error why = {0};
-        LH_TRY(lh_ai_generate(asks->ask->ai, &call, &request, NULL, NULL, arena, &text, err));
+        LH_TRY(model_generate(asks->ask->ai, &call, &request, arena, &text, err));
+        grammar = request.grammar;
         ret->model = text.model.name;
         lh_str said = model_sql(text.text), sql = LH_STR_NONE;
         lh_code code = model_check(said, &why);

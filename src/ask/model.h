@@ -9,7 +9,7 @@ typedef struct ask_model_asks {
     const ask_question *question;
     const lh_ask_caller *caller;
     lh_str model; /* empty: the task's */
-    bool tokens;
+    bool tokens, grammar;
     int repairs_max;
     uint64_t rows_max;
 } ask_model_asks;
