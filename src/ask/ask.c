@@ -197,6 +197,7 @@ static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schem
                                  .model = a->model,
                                  .tokens = a->tokens,
                                  .grammar = a->grammar,
+                                 .examples = a->examples,
                                  .repairs_max = a->repair ? ASK_REPAIRS : 0,
                                  .rows_max = a->rows_max};
     lh_code code = ask_model(&asks, arena, &made, &failed);

@@ -114,3 +114,91 @@ def test_a_model_in_process_writes_only_what_its_caller_sees(tmp_path):
         assert audit and all(re.match(r"SELECT ", sql) and set(re.findall(r'(?:FROM|JOIN) "?([a-z_]+)', sql)) <= {"clients", "orders", "calls"} for sql in audit), audit
     finally:
         lake.server.stop()
+
+
+# ---- which tables, of many ----
+
+def many(modelled, **env):
+    """A shop with 40 more tables, which say what they are only in their descriptions."""
+    lake, model = modelled(content("SELECT count(*) FROM orders"), **env)
+    topics = ["shipping of parcels", "rainfall at stations", "salaries of teachers", "goals of football matches", "vaccination of dogs"]
+    for i in range(40):
+        lake.server.sql(f"CREATE TABLE t{i:02d} AS SELECT {i} AS a, 'x' AS b")
+        lake.call("PATCH", f"/catalog/datasets/by-name/t{i:02d}/metadata", 200, {"description": f"Table {i}: {topics[i % 5] if i < 30 else 'miscellaneous'}"})
+    lake.seer = lake.key("seer", *[allow("dataset", f"t{i:02d}") for i in range(40)], allow("tool", "ai"))
+    return lake, model
+
+
+def tables_of(model):
+    return re.findall(r'^TABLE "?([a-z0-9_]+)', model.seen[-1][2]["messages"][0]["content"], re.M)
+
+
+RAIN = {f"t{i:02d}" for i in range(1, 30, 5)}
+
+
+def test_of_many_tables_those_whose_descriptions_are_like_the_question_go_to_the_model(modelled):
+    embedder = Scripted(lambda handler, body: reply({"data": [{"index": i, "embedding": [1.0, 0.1] if "rain" in text or "precipitation" in text else [0.1, 1.0]} for i, text in enumerate(body["input"])], "model": "m"})(handler, body))
+    lake, model = many(modelled, **settings(embed_provider="openai", embed_model="m", embed_url=embedder.url))
+    ask(lake.server, "zzz frobnicate precipitation", lake.seer)
+    assert RAIN <= set(tables_of(model)) and len(tables_of(model)) == 12
+    assert "t00" not in model.seen[-1][2]["grammar"] or "t00" in tables_of(model)
+    sent = [text for _, _, body in embedder.seen for text in body["input"]]
+    assert len(sent) == 41 and not any(word in str(sent) for word in (*HIDDEN, "orders", "clients"))
+    ask(lake.server, "zzz frobnicate precipitation again", lake.seer)
+    assert [len(body["input"]) for _, _, body in embedder.seen[-1:]] == [1]  # the tables' vectors are kept
+    lake.call("PATCH", "/catalog/datasets/by-name/t39/metadata", 200, {"description": "rain, too"})
+    ask(lake.server, "zzz frobnicate precipitation once more", lake.seer)
+    assert len(embedder.seen[-1][2]["input"]) == 2 and "t39" in tables_of(model)
+    embedder.stop()
+
+
+def test_without_an_embedder_words_choose_the_tables(modelled):
+    lake, model = many(modelled, **settings(embed_provider="none"))
+    ask(lake.server, "zzz frobnicate the station of rainfalls", lake.seer)
+    first = tables_of(model)
+    assert set(first[:6]) == RAIN and len(first) == 12
+    ask(lake.server, "zzz frobnicate the station of rainfalls", lake.seer)
+    assert tables_of(model) == first
+
+
+# ---- verified questions that are like it ----
+
+def shown(model):
+    return [(a["content"], b["content"]) for a, b in zip(model.seen[-1][2]["messages"][1:-1:2], model.seen[-1][2]["messages"][2:-1:2])]
+
+
+def test_verified_questions_like_it_are_shown_to_the_model_if_the_caller_may_run_them(modelled):
+    lake, model = modelled(content("SELECT count(*) FROM orders"), **settings(embed_provider="hash"))
+    good = [(f"Turnover of finished orders, the {word} way", "SELECT sum(amount) FROM orders WHERE done -- all") for word in ("first", "second", "third", "fourth", "fifth")]
+    bad = [("Turnover of finished orders and wages", "SELECT sum(wages) FROM payroll"), ("Turnover of finished orders by secret", "SELECT secret, count(*) FROM clients GROUP BY secret")]
+    for question, sql in good + bad:
+        lake.call("POST", "/ask/examples", 201, {"question": question, "sql": sql})
+    asked = "zzz turnover of finished orders"
+    ask(lake.server, asked, lake.agent)
+    assert len(shown(model)) == 4 and set(shown(model)) <= set(good) and model.seen[-1][2]["messages"][-1]["content"] == asked
+    ask(lake.server, asked, ADMIN)
+    assert len(shown(model)) == 4
+    ask(lake.server, asked, lake.agent, parts={"examples": False})
+    assert shown(model) == []
+
+
+def test_without_an_embedder_words_choose_the_verified_questions(modelled):
+    lake, model = modelled(content("SELECT count(*) FROM orders"), **settings(embed_provider="none"))
+    for question, sql in [("Turnover of finished orders", "SELECT sum(amount) FROM orders WHERE done"), ("Longest calls", "SELECT max(seconds) FROM calls"), ("What is open?", "SELECT count(*) FROM orders WHERE NOT done")]:
+        lake.call("POST", "/ask/examples", 201, {"question": question, "sql": sql})
+    ask(lake.server, "zzz finished turnovers", lake.agent)
+    assert [question for question, _ in shown(model)] == ["Turnover of finished orders"]
+    ask(lake.server, "zzz frobnicate", lake.agent)
+    assert shown(model) == []
+
+
+def test_a_verified_question_about_a_person_is_shown_to_no_model_with_tokens(modelled):
+    lake, model = modelled(content("SELECT count(*) FROM orders"), **settings(embed_provider="hash"), LAKEHOUSE__ASK__TOKENS="false")
+    lake.ingest("people", csv("id,first_name,email", [(i, f"Zebulon{i}", f"q{i}@hidden.example") for i in range(30)]))
+    for question, sql in [("zzz frobnicate people", "SELECT count(*) FROM people"), ("zzz frobnicate Zebulon7", "SELECT count(*) FROM people"), ("zzz frobnicate one", "SELECT count(*) FROM people WHERE first_name = 'zebulon9'"),
+                          ("zzz frobnicate mail", "SELECT count(*) FROM people WHERE email = 'q9@hidden.example'")]:
+        lake.call("POST", "/ask/examples", 201, {"question": question, "sql": sql})
+    ask(lake.server, "zzz frobnicate it", ADMIN)
+    assert len(shown(model)) == 4
+    ask(lake.server, "zzz frobnicate it", ADMIN, tokens=True)
+    assert shown(model) == [("zzz frobnicate people", "SELECT count(*) FROM people")]
