@@ -32,6 +32,12 @@ typedef struct lh_ask_caller {
 LH_MUST_CHECK lh_code lh_ask_question(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena,
                                       lh_json **ret, lh_error *err);
 
+/* ---- a dataset in a few sentences (summary.c) ---- */
+/* body: {"save"?,"model"?}. *ret: {"dataset","summary","by": model|facts,"model","facts","warning","saved"}. save: the caller's right to
+ * change what is said of the dataset was asked. Arena. Errors: NOT_FOUND (it sees none), a statement's, and lh_dataset_patch()'s. */
+LH_MUST_CHECK lh_code lh_ask_summary(lh_ask *ask, lh_table_name name, const lh_json *body, const lh_ask_caller *caller,
+                                     lh_arena *arena, lh_json **ret, lh_error *err);
+
 /* ---- verified questions (examples.c): what an administrator says is the SQL of a question ---- */
 /* body: {"question","sql"}; takes the place of one of the same words. *ret: {"id","question","sql","created_by","created_at"}. The SQL must
  * run as the caller's. Errors: INVALID, LIMIT, and a statement's. */
