@@ -1,6 +1,8 @@
 /* The grammar of a model's SQL: what the planner writes is of it, what names something else is not. A recogniser of GBNF for this: `ends` of an
  * expression are the places of the text where it can end that begins at one place. */
 #include "ask/grammar.h"
+#include "base/test.h"
+
 #include "ask/plan_test_schema.h"
 
 enum { TEXT_MAX = 700, RULES_MAX = 512 };

@@ -1,4 +1,6 @@
 /* Questions and the SQL that they come to. */
+#include "base/test.h"
+
 #include "ask/plan_test_schema.h"
 
 static const struct {

@@ -2,7 +2,6 @@
 #ifndef LH_ASK_PLAN_TEST_SCHEMA_H
 #define LH_ASK_PLAN_TEST_SCHEMA_H
 #include "ask/ask_internal.h"
-#include "base/test.h"
 
 typedef struct {
     const char *name, *type;

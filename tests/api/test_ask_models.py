@@ -1,13 +1,14 @@
 """What a model gets of Ask: a grammar of what its caller sees."""
 import json
 import re
+import subprocess
 
 import pytest
 
 from endpoints import Scripted, reply
 from gbnf import Grammar
 from governed import ADMIN, Lake, allow, csv
-from harness import ROOT, SANITIZED
+from harness import BINARY, ROOT, SANITIZED
 from test_ai import settings
 from test_ask import ask
 
@@ -230,6 +231,9 @@ def test_a_summary_that_is_saved_is_the_description_and_tells_no_statistics(tmp_
         assert got["by"] == "facts" and got["summary"] == got["facts"]
         for fact in ("orders: 200 rows, 5 columns. What was ordered.", "client_id; refers to clients", "amount (in euros); 0.0 to 298.5", "placed; 2025-01-15 to 2025-09-15"):
             assert fact in got["summary"], got["summary"]
+        command = [str(BINARY), "datasets", "summary", "orders", "--url", lake.server.url, "--api-key", lake.agent]
+        assert "orders: 200 rows" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert subprocess.run([*command, "--save"], capture_output=True, text=True).returncode == 1
         lake.call("POST", "/datasets/orders/summary", 403, {"save": True}, key=lake.agent)
         lake.call("POST", "/datasets/orders/summary", 400, {"save": 1})
         saved = lake.call("POST", "/datasets/orders/summary", 200, {"save": True})
