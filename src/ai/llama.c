@@ -501,6 +501,11 @@ static void generate_sampler_freep(struct llama_sampler **sampler) {
     if (*sampler) llama_sampler_free(*sampler);
 }
 
+/* Then the sampler is the grammar alone. */
+static bool generate_is_best(const ai_llama_options *options) {
+    return options->grammar.len > 0 && !(options->temperature > 0);
+}
+
 static lh_code generate_sampler(const ai_llama *model, const ai_llama_options *options, lh_arena *arena,
                                 struct llama_sampler **ret, lh_error *err) {
     LH_CLEANUP(generate_sampler_freep)
@@ -515,6 +520,7 @@ static lh_code generate_sampler(const ai_llama *model, const ai_llama_options *o
         if (!grammar)
             return lh_fail(err, LH_INVALID, "the grammar is wrong: %s",
                            reason.text[0] ? reason.text : "it has no rule 'root'");
+        if (generate_is_best(options)) return *ret = grammar, LH_OK;
         llama_sampler_chain_add(chain, grammar);
     }
     if (!(options->temperature > 0)) {
@@ -600,7 +606,8 @@ static lh_code generate_run(ai_llama *model, llama_slot *slot, token_list *promp
     while (answer->completion_tokens < most) {
         llama_token token = 0;
         ai_shim_reason reason;
-        if (!ai_shim_sample(sampler, slot->context, &token, &reason))
+        if (!(generate_is_best(options) ? ai_shim_sample_best(sampler, slot->context, model->vocab, &token, &reason)
+                                        : ai_shim_sample(sampler, slot->context, &token, &reason)))
             return lh_fail(err, LH_INTERNAL, "the model failed: %s", reason.text);
         answer->completion_tokens++;
         if (llama_vocab_is_eog(model->vocab, token)) {

@@ -2,7 +2,10 @@
  * copied to the reason of the call that this thread is in, all else goes nowhere, for it may hold what was asked. */
 #include "ai/llama_shim.h"
 
+#include <algorithm>
 #include <climits>
+#include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -146,6 +149,35 @@ bool ai_shim_sample(llama_sampler *sampler, llama_context *context, llama_token 
     return guarded(reason, false, [&] {
         *ret = llama_sampler_sample(sampler, context, -1);
         return true;
+    });
+}
+
+// A grammar costs by the token that it is asked about, and mostly allows one of the likely: those are asked about first.
+bool ai_shim_sample_best(llama_sampler *grammar, llama_context *context, const llama_vocab *vocab, llama_token *ret,
+                         ai_shim_reason *reason) {
+    return guarded(reason, false, [&] {
+        const float *logits = llama_get_logits_ith(context, -1);
+        const size_t count = static_cast<size_t>(llama_vocab_n_tokens(vocab));
+        std::vector<llama_token_data> all(count);
+        if (!logits) return false;
+        for (size_t i = 0; i < count; i++) all[i] = {static_cast<llama_token>(i), logits[i], 0};
+        const auto before = [](const llama_token_data &a, const llama_token_data &b) {
+            return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+        };
+        for (size_t most : {std::min<size_t>(128, count), count}) {
+            std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(most), all.end(), before);
+            std::vector<llama_token_data> asked(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(most));
+            llama_token_data_array array = {asked.data(), asked.size(), -1, true};
+            llama_sampler_apply(grammar, &array);
+            for (size_t i = 0; i < array.size; i++) {
+                if (!std::isfinite(array.data[i].logit)) continue;
+                *ret = array.data[i].id;
+                llama_sampler_accept(grammar, *ret);
+                return true;
+            }
+        }
+        say(reason, "the grammar allows no token");
+        return false;
     });
 }
 

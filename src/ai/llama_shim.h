@@ -35,6 +35,9 @@ int32_t ai_shim_encode(struct llama_context *context, struct llama_batch batch, 
 int32_t ai_shim_decode(struct llama_context *context, struct llama_batch batch, ai_shim_reason *reason);
 bool ai_shim_sample(struct llama_sampler *sampler, struct llama_context *context, llama_token *ret,
                     ai_shim_reason *reason);
+/* The token of the highest logit that the grammar allows, which then takes it in. Of one logit, the first. */
+bool ai_shim_sample_best(struct llama_sampler *grammar, struct llama_context *context, const struct llama_vocab *vocab,
+                         llama_token *ret, ai_shim_reason *reason);
 /* As llama_chat_apply_template(), -1 also when it threw. */
 int32_t ai_shim_chat(const char *chat_template, const struct llama_chat_message *messages, size_t count, char *into,
                      int32_t into_bytes);

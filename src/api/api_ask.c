@@ -32,7 +32,8 @@ static lh_code ask_of(lh_request *request, lh_ask **ret, lh_ask_caller *ret_call
 
 lh_code api_ask(lh_request *request, lh_error *err) {
     static const char *const known[] = {"question", "limit", "now", "tokens", "model", "parts"},
-                             *const of_parts[] = {"examples", "planner", "values", "synonyms", "model", "repair"};
+                             *const of_parts[] = {"examples", "planner", "values", "synonyms",
+                                                  "model",    "grammar", "repair"};
     lh_ask *ask;
     lh_ask_caller caller;
     lh_json *body = NULL, *answer = NULL;
@@ -42,6 +43,28 @@ lh_code api_ask(lh_request *request, lh_error *err) {
     if (!lh_json_is_null(lh_json_get(body, "parts")))
         LH_TRY(lh_body_check(lh_json_get(body, "parts"), of_parts, sizeof of_parts / sizeof *of_parts, err));
     LH_TRY(lh_ask_question(ask, body, &caller, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
+/* To save wants what PATCH …/metadata wants: to write, and to see the whole lake. */
+lh_code api_dataset_summary(lh_request *request, lh_error *err) {
+    static const char *const known[] = {"save", "model"};
+    lh_ask *ask;
+    lh_ask_caller caller;
+    lh_table_name name;
+    lh_json *body = NULL, *answer = NULL;
+    bool save, governed;
+    lh_permission permission;
+    LH_TRY(ask_of(request, &ask, &caller, err));
+    LH_TRY(lh_request_json(request, &body, err));
+    LH_TRY(lh_body_check(body, known, 2, err));
+    LH_TRY(lh_body_bool(body, "save", false, &save, err));
+    (void)lh_request_principal(request, &governed, &permission);
+    if (save && permission < LH_PERMIT_WRITE)
+        return lh_fail(err, LH_DENIED, "to save a summary needs the permission to write to the whole lake");
+    LH_TRY(lh_table_name_parse(lh_request_app(request)->catalog, lh_request_param(request, "name"),
+                               lh_request_arena(request), &name, err));
+    LH_TRY(lh_ask_summary(ask, name, body, &caller, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
 

@@ -56,6 +56,7 @@ static const struct {
     {API_ROUTE_api_access_me, AUTH_HANDLER},
     {API_ROUTE_api_query_sql, AUTH_HANDLER},
     {API_ROUTE_api_ask, AUTH_HANDLER},
+    {API_ROUTE_api_dataset_summary, AUTH_HANDLER},
     {API_ROUTE_api_ingest_file, AUTH_HANDLER},
     {API_ROUTE_api_datasets_list, AUTH_HANDLER},
     {API_ROUTE_api_dataset_get, AUTH_HANDLER},

@@ -34,7 +34,7 @@ typedef struct asked {
     int64_t today;
     uint64_t rows_max;
     bool tokens;
-    bool examples, planner, values, synonyms, repair, by_model; /* parts */
+    bool examples, planner, values, synonyms, grammar, repair, by_model; /* parts */
 } asked;
 
 static lh_code asked_part(const lh_json *parts, const char *name, bool *ret, lh_error *err) {
@@ -67,6 +67,7 @@ static lh_code asked_read(const lh_json *body, bool tokens, asked *ret, lh_error
     LH_TRY(asked_part(parts, "values", &ret->values, err));
     LH_TRY(asked_part(parts, "synonyms", &ret->synonyms, err));
     LH_TRY(asked_part(parts, "model", &ret->by_model, err));
+    LH_TRY(asked_part(parts, "grammar", &ret->grammar, err));
     return asked_part(parts, "repair", &ret->repair, err);
 }
 
@@ -195,6 +196,8 @@ static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schem
                                  .caller = caller,
                                  .model = a->model,
                                  .tokens = a->tokens,
+                                 .grammar = a->grammar,
+                                 .examples = a->examples,
                                  .repairs_max = a->repair ? ASK_REPAIRS : 0,
                                  .rows_max = a->rows_max};
     lh_code code = ask_model(&asks, arena, &made, &failed);

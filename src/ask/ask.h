@@ -25,7 +25,7 @@ typedef struct lh_ask_caller {
     void *ctx;
 } lh_ask_caller; /* borrowed */
 
-/* body: {"question","limit"?,"now"?,"tokens"?,"model"?,"parts"?:{"examples","planner","values","synonyms","model","repair"}}. *ret: {"question",
+/* body: {"question","limit"?,"now"?,"tokens"?,"model"?,"parts"?:{"examples","planner","values","synonyms","model","grammar","repair"}}. *ret: {"question",
  * "refused": false,"answer","sql","columns","rows","row_count","truncated","chart":{"type","x","y"},"confidence","by": example|planner|model,
  * "model","unplaced","assumptions","repairs","elapsed_ms"}, or {"question","refused": true,"reason","unplaced","assumptions","nearest":{"question",
  * "sql"}|null,"confidence","elapsed_ms"}. Arena. Errors: INVALID, LIMIT (the question), and a statement's. */
@@ -33,6 +33,12 @@ LH_MUST_CHECK lh_code lh_ask_question(lh_ask *ask, const lh_json *body, const lh
                                       lh_json **ret, lh_error *err);
 
 #define LH_ASK_SILENT "the model does not answer" /* the reason of a refusal for want of the model */
+
+/* ---- a dataset in a few sentences (summary.c) ---- */
+/* body: {"save"?,"model"?}. *ret: {"dataset","summary","by": model|facts,"model","facts","warning","saved"}. save: the caller's right to
+ * change what is said of the dataset was asked. Arena. Errors: NOT_FOUND (it sees none), a statement's, and lh_dataset_patch()'s. */
+LH_MUST_CHECK lh_code lh_ask_summary(lh_ask *ask, lh_table_name name, const lh_json *body, const lh_ask_caller *caller,
+                                     lh_arena *arena, lh_json **ret, lh_error *err);
 
 /* ---- verified questions (examples.c): what an administrator says is the SQL of a question ---- */
 /* body: {"question","sql"}; takes the place of one of the same words. *ret: {"id","question","sql","created_by","created_at"}. The SQL must

@@ -20,6 +20,20 @@ LH_MUST_CHECK lh_code ask_run(lh_ask *ask, lh_str sql, const lh_ask_caller *call
 #define ASK_EXAMPLE_PREFIX "ask/example/"
 /* The SQL of a verified question of the same words; empty: there is none. */
 LH_MUST_CHECK lh_code ask_example_find(lh_ask *ask, lh_str question, lh_arena *arena, lh_str *ret, lh_error *err);
+typedef struct ask_example {
+    lh_str question, sql;
+} ask_example; /* arena */
+/* Verified questions like this one, the most alike first, whose SQL the caller may run, and that `fits`:
+ * `room` at most. */
+typedef struct ask_examples_asks {
+    lh_ask *ask;
+    const lh_ask_caller *caller;
+    lh_str question;
+    bool (*fits)(void *ctx, const ask_example *example);
+    void *ctx;
+} ask_examples_asks;
+LH_MUST_CHECK lh_code ask_examples_like(const ask_examples_asks *asks, ask_example *into, size_t room, lh_arena *arena,
+                                        size_t *ret_count, lh_error *err);
 
 /* ---- what a caller sees (schema.c) ---- */
 typedef enum ask_type { ASK_TEXT, ASK_NUMBER, ASK_DATE, ASK_TIME, ASK_BOOL, ASK_OTHER } ask_type;
@@ -62,6 +76,10 @@ enum { ASK_TABLES_MAX = 200, ASK_KEYS_MAX = 400 };
 LH_MUST_CHECK lh_code ask_schema_load(lh_ask *ask, const lh_ask_caller *caller, bool values, lh_arena *arena,
                                       ask_schema *ret, lh_error *err);
 void ask_kept_free(ask_kept *kept);
+/* What was read is kept by a key, up to a number of bytes: the last used stay. find: a copy; empty: there is none. put: what cannot be
+ * kept is read again. */
+lh_str ask_kept_find(lh_ask *ask, const lh_sha256 *key, lh_arena *arena);
+void ask_kept_put(lh_ask *ask, const lh_sha256 *key, lh_str text);
 /* Finds keys that nobody declared: equal names of a column and of another table's unique one, "<table>_id" and "id", and values
  * all of which another table's key has. */
 LH_MUST_CHECK lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err);

@@ -1,9 +1,9 @@
 /* Verified questions. Document ask/example/<id>: {"schema_version":1,"id","question","words","sql","created_by","created_at"}; the id is of
  * the folded words of the question, so that there is one of the same words. It runs as whoever asks: one that the caller may not run is
  * as if it were not there. */
-#include "ask/ask_internal.h"
+#include "ask/similar.h"
 
-enum { EXAMPLE_ID_DIGITS = 32, EXAMPLES_MAX = 2000, EXAMPLE_SQL_BYTES = 64 << 10 };
+enum { EXAMPLE_ID_DIGITS = 32, EXAMPLES_MAX = 2000, EXAMPLE_SQL_BYTES = 64 << 10, EXAMPLES_TRIED = 24 };
 
 static lh_code example_words(lh_str question, lh_arena *arena, lh_str *ret_words, lh_str *ret_id, lh_error *err) {
     LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
@@ -80,8 +80,7 @@ lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller
     return lh_arena_check(arena, err);
 }
 
-lh_code lh_ask_examples(lh_ask *ask, lh_arena *arena, lh_json **ret, lh_error *err) {
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+static lh_code examples_all(lh_ask *ask, lh_arena *arena, lh_json *items, lh_error *err) {
     lh_document_page page = {.more = true};
     for (lh_str after = LH_STR_NONE; page.more;) {
         LH_TRY(lh_metastore_list(lh_catalog_metastore(ask->catalog), LH_STR(ASK_EXAMPLE_PREFIX), after, 500, arena,
@@ -94,8 +93,47 @@ lh_code lh_ask_examples(lh_ask *ask, lh_arena *arena, lh_json **ret, lh_error *e
         }
         if (page.count == 0) break;
     }
+    return lh_arena_check(arena, err);
+}
+
+lh_code lh_ask_examples(lh_ask *ask, lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    LH_TRY(examples_all(ask, arena, items, err));
     lh_json_set(arena, answer, "items", items);
     *ret = answer;
+    return lh_arena_check(arena, err);
+}
+
+/* Bound, and run for no row. */
+static bool example_runs(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, lh_arena *arena) {
+    lh_json *ignored = NULL;
+    lh_str empty = lh_arena_printf(arena, "SELECT * FROM (%.*s\n) AS example LIMIT 0", LH_STR_ARG(sql));
+    return lh_arena_check(arena, NULL) == LH_OK &&
+           ask_run(ask, empty, caller, 0, false, arena, &ignored, NULL) == LH_OK;
+}
+
+/* By words first: what the caller may not run, or does not fit, is shown to no model, not even to one that embeds. */
+lh_code ask_examples_like(const ask_examples_asks *asks, ask_example *into, size_t room, lh_arena *arena,
+                          size_t *ret_count, lh_error *err) {
+    lh_json *items = lh_json_new_array(arena);
+    ask_similar_one *order = NULL;
+    ask_example tried[EXAMPLES_TRIED];
+    size_t count = 0;
+    LH_TRY(examples_all(asks->ask, arena, items, err));
+    size_t all = lh_json_size(items);
+    lh_str *questions = LH_ARENA_ARRAY(arena, lh_str, all + EXAMPLES_TRIED);
+    LH_TRY(lh_arena_check(arena, err));
+    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);)
+        questions[it.index] = lh_json_get_string(it.value, "question");
+    LH_TRY(ask_similar(asks->ask, asks->caller, asks->question, questions, all, false, arena, &order, err));
+    for (size_t i = 0; i < all && i < EXAMPLES_TRIED; i++) {
+        const ask_example one = {questions[order[i].text], lh_json_get_string(lh_json_at(items, order[i].text), "sql")};
+        if (example_runs(asks->ask, one.sql, asks->caller, arena) && asks->fits(asks->ctx, &one)) tried[count++] = one;
+    }
+    for (size_t i = 0; i < count; i++) questions[i] = tried[i].question;
+    LH_TRY(ask_similar(asks->ask, asks->caller, asks->question, questions, count, true, arena, &order, err));
+    *ret_count = 0;
+    for (size_t i = 0; i < count && i < room && order[i].score > 0; i++) into[(*ret_count)++] = tried[order[i].text];
     return lh_arena_check(arena, err);
 }
 

@@ -2,14 +2,20 @@
  * values of columns that are not personal. With tokens, what in the question may be of a person goes as <NAME_1>: what has the form of
  * personal data, quoted texts, and words that stand in a personal column, which is looked up as the caller. The model's SQL is one
  * query, tokens in its text literals become the values, and it runs as any statement of the caller; an error goes back to the model
- * twice at most. */
+ * twice at most. A model that follows grammars can write nothing else (grammar.c); it is bound all the same. Of more
+ * than MODEL_TABLES tables it gets those whose descriptions are like the question, and verified questions that are like it, as a
+ * conversation that went before; with tokens none that holds personal data. */
+#include "ask/grammar.h"
 #include "ask/model.h"
+#include "ask/similar.h"
 #include "pii/pii.h"
 
 enum {
     MODEL_PROMPT_BYTES = 96 << 10,
     MODEL_VALUES = 8,
     MODEL_TABLES = 12,
+    MODEL_EXAMPLES = 4,
+    MODEL_REPAIRS = 2,
     MODEL_TOKENS = 64,
     MODEL_SQL_BYTES = 16 << 10,
     MODEL_MAX_TOKENS = 700
@@ -144,6 +150,72 @@ static lh_str tokens_hide(const model_tokens *tokens, lh_str text, lh_arena *are
     return lh_arena_dup(arena, lh_buf_str(&out));
 }
 
+/* Whether something of the example would go as a token: a text in quotes is one only when it is of a person. */
+typedef struct model_fits {
+    const ask_model_asks *asks;
+    lh_arena *arena;
+} model_fits;
+static bool model_example_fits(void *ctx, const ask_example *example) {
+    const model_fits *of = ctx;
+    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(128 << 10);
+    model_tokens tokens = {.count = 0};
+    lh_str ignored;
+    if (!of->asks->tokens) return true;
+    lh_buf_printf(&text, "%.*s %.*s", LH_STR_ARG(example->question), LH_STR_ARG(example->sql));
+    if (lh_buf_check(&text, NULL) != LH_OK) return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (strchr("'\"", text.ptr[i])) text.ptr[i] = ' ';
+    return tokens_put(of->asks->ask, of->asks->schema, of->asks->caller, lh_buf_str(&text), &tokens, of->arena,
+                      &ignored, NULL) == LH_OK &&
+           tokens.count == 0;
+}
+
+/* ---- which tables ---- */
+
+static lh_str tables_text(const ask_table *table, lh_arena *arena) {
+    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(64 << 10);
+    lh_buf_append(&text, table->shown);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == '_' || text.ptr[i] == '.') text.ptr[i] = ' ';
+    lh_buf_printf(&text, ". %.*s", LH_STR_ARG(lh_str_cut_utf8(table->description, 1000)));
+    for (size_t i = 0; i < table->synonym_count; i++) lh_buf_printf(&text, ", %.*s", LH_STR_ARG(table->synonyms[i]));
+    for (size_t c = 0; c < table->column_count; c++) {
+        size_t at = text.len;
+        lh_buf_printf(&text, "; %.*s", LH_STR_ARG(table->columns[c].name));
+        for (size_t i = at; i < text.len; i++)
+            if (text.ptr[i] == '_') text.ptr[i] = ' ';
+    }
+    return lh_arena_dup(arena, lh_str_cut_utf8(lh_buf_str(&text), 2000));
+}
+
+/* The tables most like the question, and the keys between them. */
+static lh_code tables_choose(const ask_model_asks *asks, lh_str question, lh_arena *arena, ask_schema *ret,
+                             lh_error *err) {
+    const ask_schema *all = asks->schema;
+    lh_str *texts = LH_ARENA_ARRAY(arena, lh_str, all->table_count + 1);
+    int *places = LH_ARENA_ARRAY(arena, int, all->table_count + 1);
+    ask_similar_one *order = NULL;
+    *ret = *all;
+    if (all->table_count <= MODEL_TABLES) return LH_OK;
+    *ret = (ask_schema){.tables = LH_ARENA_ARRAY(arena, ask_table, MODEL_TABLES),
+                        .keys = LH_ARENA_ARRAY(arena, ask_key, all->key_count + 1)};
+    LH_TRY(lh_arena_check(arena, err));
+    for (size_t t = 0; t < all->table_count; t++) texts[t] = tables_text(&all->tables[t], arena), places[t] = -1;
+    LH_TRY(lh_arena_check(arena, err));
+    LH_TRY(ask_similar(asks->ask, asks->caller, question, texts, all->table_count, true, arena, &order, err));
+    for (size_t i = 0; i < MODEL_TABLES; i++) {
+        places[order[i].text] = (int)i;
+        ret->tables[ret->table_count++] = all->tables[order[i].text];
+    }
+    for (size_t k = 0; k < all->key_count; k++) {
+        ask_key key = all->keys[k];
+        key.from.table = places[key.from.table];
+        key.to.table = places[key.to.table];
+        if (key.from.table >= 0 && key.to.table >= 0) ret->keys[ret->key_count++] = key;
+    }
+    return LH_OK;
+}
+
 /* ---- the prompt ---- */
 
 static void prompt_table(const ask_table *table, bool values, lh_buf *into) {
@@ -178,8 +250,7 @@ static lh_code prompt_write(const ask_schema *schema, const ask_question *questi
                   "column. Today is %04d-%02d-%02d. A text such as <NAME_1> stands for a value that you may not see: "
                   "put it into a text literal as it is.\n\n",
                   y, m, d);
-    for (size_t t = 0; t < schema->table_count && t < MODEL_TABLES; t++)
-        prompt_table(&schema->tables[t], !question->no_values, &out);
+    for (size_t t = 0; t < schema->table_count; t++) prompt_table(&schema->tables[t], !question->no_values, &out);
     for (size_t k = 0; k < schema->key_count; k++) {
         const ask_key *key = &schema->keys[k];
         const ask_table *from = &schema->tables[key->from.table], *to = &schema->tables[key->to.table];
@@ -222,26 +293,57 @@ static lh_code model_check(lh_str sql, lh_error *err) {
     return LH_OK;
 }
 
+/* Without the grammar where it is refused: Ollama follows none, and some endpoints refuse what they do not know. */
+static lh_code model_generate(lh_ai *ai, const lh_ai_call *call, lh_ai_prompt *prompt, lh_arena *arena, lh_ai_text *ret,
+                              lh_error *err) {
+    lh_error refused = {0};
+    lh_code code = lh_ai_generate(ai, call, prompt, NULL, NULL, arena, ret, &refused);
+    if (code == LH_INVALID && prompt->grammar.len) {
+        prompt->grammar = LH_STR_NONE;
+        return lh_ai_generate(ai, call, prompt, NULL, NULL, arena, ret, err);
+    }
+    if (code != LH_OK && err) *err = refused;
+    return code;
+}
+
 lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret, lh_error *err) {
-    lh_ai_message messages[8];
+    lh_ai_message messages[2 + 2 * MODEL_EXAMPLES + 2 * MODEL_REPAIRS];
+    ask_example examples[MODEL_EXAMPLES];
+    ask_schema schema;
+    size_t example_count = 0;
     size_t count = 0;
     model_tokens tokens = {.count = 0};
-    lh_str prompt, question = asks->question->text;
+    lh_str prompt, grammar = LH_STR_NONE, question = asks->question->text;
     *ret = (ask_modelled){.sql = LH_STR_NONE};
     if (asks->tokens)
         LH_TRY(tokens_put(asks->ask, asks->schema, asks->caller, question, &tokens, arena, &question, err));
-    LH_TRY(prompt_write(asks->schema, asks->question, arena, &prompt, err));
+    LH_TRY(tables_choose(asks, question, arena, &schema, err));
+    LH_TRY(prompt_write(&schema, asks->question, arena, &prompt, err));
+    if (asks->grammar) LH_TRY(ask_grammar(&schema, arena, &grammar, err));
+    if (asks->examples) {
+        model_fits fits = {asks, arena};
+        const ask_examples_asks like = {asks->ask, asks->caller, question, model_example_fits, &fits};
+        LH_TRY(ask_examples_like(&like, examples, MODEL_EXAMPLES, arena, &example_count, err));
+    }
     messages[count++] = (lh_ai_message){LH_STR("system"), prompt};
+    for (size_t i = 0; i < example_count; i++) {
+        messages[count++] = (lh_ai_message){LH_STR("user"), examples[i].question};
+        messages[count++] = (lh_ai_message){LH_STR("assistant"), examples[i].sql};
+    }
     messages[count++] = (lh_ai_message){LH_STR("user"), question};
     const lh_ai_call call = {.model = asks->model,
                              .principal = asks->caller->by,
                              .cancelled = asks->caller->cancel ? lh_cancel_flag(asks->caller->cancel) : NULL};
     for (int tries = 0;; tries++) {
-        lh_ai_prompt request = {
-            .messages = messages, .message_count = count, .has_temperature = true, .max_tokens = MODEL_MAX_TOKENS};
+        lh_ai_prompt request = {.messages = messages,
+                                .message_count = count,
+                                .has_temperature = true,
+                                .max_tokens = MODEL_MAX_TOKENS,
+                                .grammar = grammar};
         lh_ai_text text;
         lh_error why = {0};
-        LH_TRY(lh_ai_generate(asks->ask->ai, &call, &request, NULL, NULL, arena, &text, err));
+        LH_TRY(model_generate(asks->ask->ai, &call, &request, arena, &text, err));
+        grammar = request.grammar;
         ret->model = text.model.name;
         lh_str said = model_sql(text.text), sql = LH_STR_NONE;
         lh_code code = model_check(said, &why);
@@ -251,7 +353,8 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
         ret->repairs = (uint64_t)tries;
         if (code == LH_OK) return ret->sql = sql, LH_OK;
         if (code != LH_INVALID && code != LH_DENIED && code != LH_NOT_FOUND) return *err = why, code;
-        if (tries == asks->repairs_max) return ret->why = lh_arena_dup(arena, lh_str_from(why.message)), LH_OK;
+        if (tries == asks->repairs_max || tries == MODEL_REPAIRS)
+            return ret->why = lh_arena_dup(arena, lh_str_from(why.message)), LH_OK;
         messages[count++] = (lh_ai_message){LH_STR("assistant"), said};
         messages[count++] = (lh_ai_message){
             LH_STR("user"), lh_arena_printf(arena, "That failed: %.*s\nAnswer with the corrected SQL only.",

@@ -9,8 +9,8 @@ typedef struct ask_model_asks {
     const ask_question *question;
     const lh_ask_caller *caller;
     lh_str model; /* empty: the task's */
-    bool tokens;
-    int repairs_max;
+    bool tokens, grammar, examples;
+    int repairs_max; /* 2 at most */
     uint64_t rows_max;
 } ask_model_asks;
 typedef struct ask_modelled {

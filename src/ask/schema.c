@@ -104,8 +104,7 @@ static lh_code kept_key(lh_ask *ask, const lh_ask_caller *caller, const lh_liste
     return LH_OK;
 }
 
-/* A copy; empty: there is none. */
-static lh_str kept_find(lh_ask *ask, const lh_sha256 *key, lh_arena *arena) {
+lh_str ask_kept_find(lh_ask *ask, const lh_sha256 *key, lh_arena *arena) {
     lh_str found = LH_STR_NONE;
     pthread_mutex_lock(&ask->lock);
     for (ask_kept **link = &ask->kept; *link; link = &(*link)->next) {
@@ -121,8 +120,7 @@ static lh_str kept_find(lh_ask *ask, const lh_sha256 *key, lh_arena *arena) {
     return found;
 }
 
-/* What cannot be kept is read again. */
-static void kept_put(lh_ask *ask, const lh_sha256 *key, lh_str text) {
+void ask_kept_put(lh_ask *ask, const lh_sha256 *key, lh_str text) {
     ask_kept *one = calloc(1, sizeof *one);
     if (!one || lh_str_dup(text, &one->text) != LH_OK) {
         free(one);
@@ -287,14 +285,14 @@ static lh_code schema_read(lh_ask *ask, const lh_ask_caller *caller, const lh_li
     lh_sha256 key;
     lh_json *columns = NULL;
     LH_TRY(kept_key(ask, caller, listed, table, arena, &key, err));
-    lh_str text = kept_find(ask, &key, arena);
+    lh_str text = ask_kept_find(ask, &key, arena);
     if (text.len) LH_TRY(lh_json_parse(arena, text, &columns, err));
     else {
         LH_CLEANUP(lh_arena_freep) lh_arena *own = NULL;
         LH_TRY(lh_arena_new(64 << 20, &own, err));
         LH_TRY(read_table(ask, caller, table, own, &columns, err));
         LH_TRY(lh_json_write(own, columns, false, &text, err));
-        kept_put(ask, &key, text);
+        ask_kept_put(ask, &key, text);
         LH_TRY(lh_json_parse(arena, text, &columns, err));
     }
     return schema_take_read(table, columns, arena, err);

@@ -29,7 +29,7 @@ static const lh_cli_command cli_commands[] = {
      "and told then.\n",
      .run = lh_cli_ingest},
     {"datasets",
-     "[list | show | describe | history | lineage | drop NAME | set NAME FIELD=VALUE… | search WORDS | "
+     "[list | show | describe | summary | history | lineage | drop NAME | set NAME FIELD=VALUE… | search WORDS | "
      "diff NAME OTHER|FILE | prompt NAME OTHER|FILE | migrate NAME | rollback NAME | scan NAME | move NAME BUCKET] "
      "[flags]",
      "List, describe, annotate, search, drop, compare, migrate and scan datasets",

@@ -253,7 +253,7 @@ def test_a_changed_role_counts_at_once(lake):
 
 
 # What else than 403 a role may be answered by a route that shows it a part; every other route is 403 to all but admin.
-PARTS = {"access_me", "query_sql", "ask", "ingest_file", "datasets_list", "dataset_get", "metadata_get", "catalog_search", "dataset_delete", "layout_get",
+PARTS = {"access_me", "query_sql", "ask", "dataset_summary", "ingest_file", "datasets_list", "dataset_get", "metadata_get", "catalog_search", "dataset_delete", "layout_get",
          "iceberg_config", "iceberg_namespaces", "iceberg_namespace_load", "iceberg_namespace_exists", "iceberg_tables", "iceberg_table_load",
          "iceberg_table_exists", "iceberg_metrics", "jobs_list", "job_get", "job_events", "job_cancel", "job_retry", "vectors_index", "vectors_indexes", "vectors_index_get",
          "vectors_index_delete", "vectors_search", "vectors_rag", "vectors_refresh", "vectors_stale", "hnsw_eval_create", "hnsw_evals", "hnsw_eval_get", "hnsw_eval_delete", "hnsw_eval_autogen", "hnsw_trial",

@@ -147,6 +147,18 @@ def test_twin_lakes_answer_alike(twins, question):
             assert "hidden" not in str(answers[0]).lower()
 
 
+@pytest.mark.parametrize("dataset", ["candidates", "placements", "profiles", "skills", "payroll", "bonuses", "hr_a.staff", "absent"])
+def test_summaries_of_twin_lakes_are_alike(twins, dataset):
+    for agent in twins[0].agents:
+        a, b = [twin.server.request("POST", f"/datasets/{dataset}/summary", json={}, headers={"X-API-Key": twin.agents[agent]}) for twin in twins]
+        assert a.status_code == b.status_code == (200 if dataset in ("candidates", "placements", "profiles", "skills") else 404)
+        shown = [{**answer.json(), "error": {**answer.json().get("error", {}), "trace_id": 0}} for answer in (a, b)]
+        assert shown[0] == shown[1] and "hidden" not in str(shown).lower() and "secret" not in str(shown)
+    if dataset == "candidates":
+        assert "300 rows, 15 columns" in shown[0]["summary"] and shown[0]["by"] == "facts"
+        twins[0].call("POST", "/datasets/candidates/summary", 403, {"save": True}, key=twins[0].agents["scanned"])
+
+
 def test_statements_are_audited(twins):
     twin = twins[0]
     ask(twin.server, "How many candidates are there?", twin.agents["scanned"])

@@ -1,0 +1,243 @@
+"""What a model gets of Ask: a grammar of what its caller sees."""
+import json
+import re
+import subprocess
+
+import pytest
+
+from endpoints import Scripted, reply
+from gbnf import Grammar
+from governed import ADMIN, Lake, allow, csv
+from harness import BINARY, ROOT, SANITIZED
+from test_ai import settings
+from test_ask import ask
+
+WRITER = ROOT / ".deps" / "test-models" / "smollm2-135m.gguf"
+HIDDEN = ("secret", "payroll", "wages")
+
+
+def content(text):
+    return reply({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
+
+
+def shop(root, **env):
+    """A shop, and the key of one who sees neither its payroll nor its clients' secrets."""
+    lake = Lake(root, **env)
+    lake.ingest("clients", csv("client_id,name,tier,secret", [(f"C{i:03d}", f"Client {i}", ["gold", "base"][i % 2], f"s{i}") for i in range(40)]))
+    lake.ingest("orders", csv("order_id,client_id,amount,placed,done", [(i, f"C{i % 40:03d}", i * 1.5, f"2025-0{1 + i % 9}-15", i % 3 > 0) for i in range(200)]))
+    lake.ingest("calls", csv("call_id,order_id,seconds,started", [(i, i % 200, i % 300, f"2025-0{1 + i % 9}-15T10:00:00Z") for i in range(300)]))
+    lake.ingest("payroll", csv("id,wages", [(i, i) for i in range(20)]))
+    lake.agent = lake.key("agent", allow("dataset", "clients", columns=["client_id", "name", "tier"]), allow("dataset", "orders"), allow("dataset", "calls"), allow("tool", "ai"))
+    return lake
+
+
+@pytest.fixture
+def modelled(tmp_path):
+    """Starts a shop whose model answers so."""
+    started = []
+
+    def start(*answers, **env):
+        model = Scripted(*answers)
+        started.append((shop(tmp_path / f"shop{len(started)}", **settings(generate_provider="openai", generate_model="chat", generate_url=model.url), **env), model))
+        return started[-1]
+
+    yield start
+    for lake, model in started:
+        lake.server.stop()
+        model.stop()
+
+
+# ---- the grammar ----
+
+STATEMENTS = 300 if SANITIZED else 2000
+TYPES = ("No function matches", "Cannot compare", "Could not convert", "No operator matches", "Cannot mix", "could not convert", "Conversion Error", "an explicit", "must appear in the GROUP BY", "out of range", "Cannot cast",
+         "cannot be used in", "GROUP BY", "HAVING", "ORDER BY expressions must appear", "Invalid type", "Cannot combine", "not implemented", "nested", "aggregate", "add explicit type casts")
+
+
+def test_what_a_model_can_write_names_only_what_its_caller_sees_and_binds_but_for_types(modelled):
+    lake, model = modelled(content("SELECT count(*) FROM clients"))
+    assert ask(lake.server, "frobnicate the clients", lake.agent)["rows"] == [[40]]
+    text = model.seen[-1][2]["grammar"]
+    assert len(text) < 65536 and not any(word in text for word in HIDDEN)
+    grammar, drawn, bound, seed = Grammar(text), 0, 0, 0
+    names = {"clients", "orders", "calls"}
+    while drawn < STATEMENTS:
+        seed += 1
+        sql = grammar.draw(seed)
+        if sql is None:
+            continue
+        drawn += 1
+        bare = re.sub(r"'(?:[^']|'')*'", "''", sql)
+        assert {name.strip('"') for name in re.findall(r'(?:FROM|JOIN) ("[^"]+"|[a-z_]+)', bare)} <= names, sql
+        answer = lake.ask(sql, lake.agent)
+        if answer.status_code == 200:
+            bound += 1
+            continue
+        why = answer.json()["error"]["message"]
+        assert any(word in why for word in TYPES), (sql, why)
+    assert bound > STATEMENTS // 10, bound
+    print(f"{bound} of {drawn} bind")
+
+
+def test_the_grammar_can_be_left_out(modelled):
+    lake, model = modelled(content("SELECT count(*) FROM clients"))
+    ask(lake.server, "frobnicate the clients", lake.agent, parts={"grammar": False})
+    assert "grammar" not in model.seen[-1][2]
+
+
+def test_an_endpoint_that_refuses_a_grammar_answers_without(modelled):
+    refusal = reply({"error": {"message": "Unrecognized request argument: grammar"}}, status=400)
+    lake, model = modelled(refusal, content("SELECT wages FROM payroll"), content("SELECT count(*) FROM orders"))
+    got = ask(lake.server, "frobnicate the orders", lake.agent)
+    assert (got["rows"], got["repairs"]) == ([[200]], 1)
+    assert ["grammar" in body for _, _, body in model.seen] == [True, False, False]
+
+
+def test_ollama_answers_without_a_grammar(tmp_path):
+    lines = [{"message": {"role": "assistant", "content": "SELECT count(*) FROM orders"}, "done": False}, {"message": {"content": ""}, "done": True, "done_reason": "stop"}]
+    tags, chat = reply({"models": [{"name": "q", "model": "q", "digest": "d"}]}), reply("\n".join(map(json.dumps, lines)).encode(), content_type="application/x-ndjson")
+    model = Scripted(lambda handler, body: (chat if handler.path == "/api/chat" else tags)(handler, body))
+    lake = shop(tmp_path / "shop", **settings(generate_provider="ollama", generate_model="q", generate_url=model.url))
+    try:
+        assert ask(lake.server, "frobnicate the orders", lake.agent)["rows"] == [[200]]
+    finally:
+        lake.server.stop()
+        model.stop()
+
+
+@pytest.mark.skipif(not WRITER.exists(), reason="SmolLM2 is not there (tools/setup-test-model)")
+def test_a_model_in_process_writes_only_what_its_caller_sees(tmp_path):
+    lake = shop(tmp_path / "shop", **settings(generate_provider="llama", generate_model=WRITER))
+    try:
+        got = ask(lake.server, "frobnicate the payroll", lake.agent, parts={"repair": False})
+        assert got["refused"] or not any(word in re.sub(r"'(?:[^']|'')*'|\"[^\"]*\"", "", got["sql"]) for word in HIDDEN)
+        audit = [item["statement"] for item in lake.call("GET", "/access/audit?limit=50", 200)["items"] if item["door"] == "ask"]
+        assert audit and all(re.match(r"SELECT ", sql) and set(re.findall(r'(?:FROM|JOIN) "?([a-z_]+)', sql)) <= {"clients", "orders", "calls"} for sql in audit), audit
+    finally:
+        lake.server.stop()
+
+
+# ---- which tables, of many ----
+
+def many(modelled, **env):
+    """A shop with 40 more tables, which say what they are only in their descriptions."""
+    lake, model = modelled(content("SELECT count(*) FROM orders"), **env)
+    topics = ["shipping of parcels", "rainfall at stations", "salaries of teachers", "goals of football matches", "vaccination of dogs"]
+    for i in range(40):
+        lake.server.sql(f"CREATE TABLE t{i:02d} AS SELECT {i} AS a, 'x' AS b")
+        lake.call("PATCH", f"/catalog/datasets/by-name/t{i:02d}/metadata", 200, {"description": f"Table {i}: {topics[i % 5] if i < 30 else 'miscellaneous'}"})
+    lake.seer = lake.key("seer", *[allow("dataset", f"t{i:02d}") for i in range(40)], allow("tool", "ai"))
+    return lake, model
+
+
+def tables_of(model):
+    return re.findall(r'^TABLE "?([a-z0-9_]+)', model.seen[-1][2]["messages"][0]["content"], re.M)
+
+
+RAIN = {f"t{i:02d}" for i in range(1, 30, 5)}
+
+
+def test_of_many_tables_those_whose_descriptions_are_like_the_question_go_to_the_model(modelled):
+    embedder = Scripted(lambda handler, body: reply({"data": [{"index": i, "embedding": [1.0, 0.1] if "rain" in text or "precipitation" in text else [0.1, 1.0]} for i, text in enumerate(body["input"])], "model": "m"})(handler, body))
+    lake, model = many(modelled, **settings(embed_provider="openai", embed_model="m", embed_url=embedder.url))
+    ask(lake.server, "zzz frobnicate precipitation", lake.seer)
+    assert RAIN <= set(tables_of(model)) and len(tables_of(model)) == 12
+    assert "t00" not in model.seen[-1][2]["grammar"] or "t00" in tables_of(model)
+    sent = [text for _, _, body in embedder.seen for text in body["input"]]
+    assert len(sent) == 41 and not any(word in str(sent) for word in (*HIDDEN, "orders", "clients"))
+    ask(lake.server, "zzz frobnicate precipitation again", lake.seer)
+    assert [len(body["input"]) for _, _, body in embedder.seen[-1:]] == [1]  # the tables' vectors are kept
+    lake.call("PATCH", "/catalog/datasets/by-name/t39/metadata", 200, {"description": "rain, too"})
+    ask(lake.server, "zzz frobnicate precipitation once more", lake.seer)
+    assert len(embedder.seen[-1][2]["input"]) == 2 and "t39" in tables_of(model)
+    embedder.stop()
+
+
+def test_without_an_embedder_words_choose_the_tables(modelled):
+    lake, model = many(modelled, **settings(embed_provider="none"))
+    ask(lake.server, "zzz frobnicate the station of rainfalls", lake.seer)
+    first = tables_of(model)
+    assert set(first[:6]) == RAIN and len(first) == 12
+    ask(lake.server, "zzz frobnicate the station of rainfalls", lake.seer)
+    assert tables_of(model) == first
+
+
+# ---- verified questions that are like it ----
+
+def shown(model):
+    return [(a["content"], b["content"]) for a, b in zip(model.seen[-1][2]["messages"][1:-1:2], model.seen[-1][2]["messages"][2:-1:2])]
+
+
+def test_verified_questions_like_it_are_shown_to_the_model_if_the_caller_may_run_them(modelled):
+    lake, model = modelled(content("SELECT count(*) FROM orders"), **settings(embed_provider="hash"))
+    good = [(f"Turnover of finished orders, the {word} way", "SELECT sum(amount) FROM orders WHERE done -- all") for word in ("first", "second", "third", "fourth", "fifth")]
+    bad = [("Turnover of finished orders and wages", "SELECT sum(wages) FROM payroll"), ("Turnover of finished orders by secret", "SELECT secret, count(*) FROM clients GROUP BY secret")]
+    for question, sql in good + bad:
+        lake.call("POST", "/ask/examples", 201, {"question": question, "sql": sql})
+    asked = "zzz turnover of finished orders"
+    ask(lake.server, asked, lake.agent)
+    assert len(shown(model)) == 4 and set(shown(model)) <= set(good) and model.seen[-1][2]["messages"][-1]["content"] == asked
+    ask(lake.server, asked, ADMIN)
+    assert len(shown(model)) == 4
+    ask(lake.server, asked, lake.agent, parts={"examples": False})
+    assert shown(model) == []
+
+
+def test_without_an_embedder_words_choose_the_verified_questions(modelled):
+    lake, model = modelled(content("SELECT count(*) FROM orders"), **settings(embed_provider="none"))
+    for question, sql in [("Turnover of finished orders", "SELECT sum(amount) FROM orders WHERE done"), ("Longest calls", "SELECT max(seconds) FROM calls"), ("What is open?", "SELECT count(*) FROM orders WHERE NOT done")]:
+        lake.call("POST", "/ask/examples", 201, {"question": question, "sql": sql})
+    ask(lake.server, "zzz finished turnovers", lake.agent)
+    assert [question for question, _ in shown(model)] == ["Turnover of finished orders"]
+    ask(lake.server, "zzz frobnicate", lake.agent)
+    assert shown(model) == []
+
+
+def test_a_verified_question_about_a_person_is_shown_to_no_model_with_tokens(modelled):
+    lake, model = modelled(content("SELECT count(*) FROM orders"), **settings(embed_provider="hash"), LAKEHOUSE__ASK__TOKENS="false")
+    lake.ingest("people", csv("id,first_name,email", [(i, f"Zebulon{i}", f"q{i}@hidden.example") for i in range(30)]))
+    for question, sql in [("zzz frobnicate people", "SELECT count(*) FROM people"), ("zzz frobnicate Zebulon7", "SELECT count(*) FROM people"), ("zzz frobnicate one", "SELECT count(*) FROM people WHERE first_name = 'zebulon9'"),
+                          ("zzz frobnicate mail", "SELECT count(*) FROM people WHERE email = 'q9@hidden.example'")]:
+        lake.call("POST", "/ask/examples", 201, {"question": question, "sql": sql})
+    ask(lake.server, "zzz frobnicate it", ADMIN)
+    assert len(shown(model)) == 4
+    ask(lake.server, "zzz frobnicate it", ADMIN, tokens=True)
+    assert shown(model) == [("zzz frobnicate people", "SELECT count(*) FROM people")]
+
+
+# ---- a dataset in a few sentences ----
+
+def test_a_summary_is_of_what_is_seen_and_a_model_words_it(modelled):
+    lake, model = modelled(content("Forty clients of two tiers. There are 40 rows."), content("There are 41 rows."), content("\x07"), content("40 rows."))
+    lake.ingest("people", csv("id,first_name,email,city", [(i, f"Zebulon{i}", f"q{i}@hidden.example", ["Oslo", "Rome"][i % 2]) for i in range(30)]))
+    got = lake.call("POST", "/datasets/clients/summary", 200, {}, key=lake.agent)
+    assert (got["by"], got["model"], got["warning"], got["saved"], got["summary"]) == ("model", "chat", None, False, "Forty clients of two tiers. There are 40 rows.")
+    assert "clients: 40 rows, 3 columns." in got["facts"] and "tier; mostly base, gold" in got["facts"] and not any(word in got["facts"] for word in HIDDEN)
+    fence, facts, end = re.fullmatch(r"([0-9a-f]{32})\n(.*)\n([0-9a-f]{32})", model.seen[-1][2]["messages"][-1]["content"], re.S).groups()
+    assert fence == end and facts == got["facts"] and fence in model.seen[-1][2]["messages"][0]["content"]
+    for why in ("number", "no text"):
+        got = lake.call("POST", "/datasets/clients/summary", 200, {}, key=lake.agent)
+        assert (got["by"], got["model"], got["summary"]) == ("facts", None, got["facts"]) and why in got["warning"]
+    lake.call("POST", "/datasets/payroll/summary", 404, {}, key=lake.agent)
+    got = lake.call("POST", "/datasets/people/summary", 200, {})
+    assert "Oslo" in got["facts"] and "Zebulon" not in str(model.seen) and "hidden.example" not in str(model.seen)
+
+
+def test_a_summary_that_is_saved_is_the_description_and_tells_no_statistics(tmp_path):
+    lake = shop(tmp_path / "shop")
+    try:
+        lake.call("PATCH", "/catalog/datasets/by-name/orders/metadata", 200, {"description": "What was ordered.", "columns": {"client_id": {"references": "clients.client_id"}, "amount": {"description": "in euros"}}})
+        got = lake.call("POST", "/datasets/orders/summary", 200, {})
+        assert got["by"] == "facts" and got["summary"] == got["facts"]
+        for fact in ("orders: 200 rows, 5 columns. What was ordered.", "client_id; refers to clients", "amount (in euros); 0.0 to 298.5", "placed; 2025-01-15 to 2025-09-15"):
+            assert fact in got["summary"], got["summary"]
+        command = [str(BINARY), "datasets", "summary", "orders", "--url", lake.server.url, "--api-key", lake.agent]
+        assert "orders: 200 rows" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert subprocess.run([*command, "--save"], capture_output=True, text=True).returncode == 1
+        lake.call("POST", "/datasets/orders/summary", 403, {"save": True}, key=lake.agent)
+        lake.call("POST", "/datasets/orders/summary", 400, {"save": 1})
+        saved = lake.call("POST", "/datasets/orders/summary", 200, {"save": True})
+        assert saved["saved"] and "200" not in saved["summary"] and "298" not in saved["summary"] and "amount (in euros)" in saved["summary"]
+        assert lake.call("GET", "/catalog/datasets/by-name/orders", 200)["description"] == saved["summary"]
+    finally:
+        lake.server.stop()
