@@ -46,22 +46,15 @@ lh_code api_ask(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
-/* To save wants what PATCH …/metadata wants: to write, and to see the whole lake. */
 lh_code api_dataset_summary(lh_request *request, lh_error *err) {
-    static const char *const known[] = {"save", "model"};
+    static const char *const known[] = {"model"};
     lh_ask *ask;
     lh_ask_caller caller;
     lh_table_name name;
     lh_json *body = NULL, *answer = NULL;
-    bool save, governed;
-    lh_permission permission;
     LH_TRY(ask_of(request, &ask, &caller, err));
     LH_TRY(lh_request_json(request, &body, err));
-    LH_TRY(lh_body_check(body, known, 2, err));
-    LH_TRY(lh_body_bool(body, "save", false, &save, err));
-    (void)lh_request_principal(request, &governed, &permission);
-    if (save && permission < LH_PERMIT_WRITE)
-        return lh_fail(err, LH_DENIED, "to save a summary needs the permission to write to the whole lake");
+    LH_TRY(lh_body_check(body, known, 1, err));
     LH_TRY(lh_table_name_parse(lh_request_app(request)->catalog, lh_request_param(request, "name"),
                                lh_request_arena(request), &name, err));
     LH_TRY(lh_ask_summary(ask, name, body, &caller, lh_request_arena(request), &answer, err));

@@ -35,8 +35,8 @@ LH_MUST_CHECK lh_code lh_ask_question(lh_ask *ask, const lh_json *body, const lh
 #define LH_ASK_SILENT "the model does not answer" /* the reason of a refusal for want of the model */
 
 /* ---- a dataset in a few sentences (summary.c) ---- */
-/* body: {"save"?,"model"?}. *ret: {"dataset","summary","by": model|facts,"model","facts","warning","saved"}. save: the caller's right to
- * change what is said of the dataset was asked. Arena. Errors: NOT_FOUND (it sees none), a statement's, and lh_dataset_patch()'s. */
+/* body: {"model"?}. *ret: {"dataset","summary","by": model|facts,"model","facts","warning"}. Arena. Errors: NOT_FOUND (it sees none),
+ * and a statement's. */
 LH_MUST_CHECK lh_code lh_ask_summary(lh_ask *ask, lh_table_name name, const lh_json *body, const lh_ask_caller *caller,
                                      lh_arena *arena, lh_json **ret, lh_error *err);
 

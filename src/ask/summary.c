@@ -1,7 +1,6 @@
 /* A dataset in a few sentences. The facts are what was said of it and statistics that are read as the caller: of columns that are masked, or of
  * personal data, only how many values are missing. A model may put them into words, fenced as data; a number in its text that is
- * none of the facts discards it. What is to be saved is read by whoever sees a part of the dataset: it has neither statistics nor those
- * columns. */
+ * none of the facts discards it. Nothing is saved: it is of what one caller sees, and a description is read by others. */
 #include "ask/ask_internal.h"
 
 enum {
@@ -19,7 +18,6 @@ typedef struct summary {
     const lh_ask_caller *caller;
     const ask_schema *schema;
     size_t table;
-    bool statistics;
     lh_arena *arena;
     lh_buf *facts;
 } summary;
@@ -94,7 +92,6 @@ static lh_code summary_column(const summary *s, size_t c, const lh_json *row, lh
             lh_buf_printf(s->facts, "; refers to %.*s", LH_STR_ARG(s->schema->tables[key->to.table].shown));
     }
     if (!summary_shows(column)) lh_buf_append(s->facts, LH_STR("; personal or masked"));
-    if (!row) return LH_OK;
     int64_t rows = lh_json_int(lh_json_at(row, 0), 0), there = lh_json_int(lh_json_at(row, 1 + 4 * c), 0),
             different = lh_json_int(lh_json_at(row, 4 + 4 * c), 0);
     lh_str least = summary_value(lh_json_at(row, 2 + 4 * c), s->arena),
@@ -113,15 +110,11 @@ static lh_code summary_facts(const summary *s, lh_error *err) {
     const ask_table *table = &s->schema->tables[s->table];
     const lh_json *row = NULL;
     lh_buf_printf(s->facts, "%.*s: ", LH_STR_ARG(table->shown));
-    if (s->statistics) {
-        LH_TRY(summary_read(s, &row, err));
-        lh_buf_printf(s->facts, "%" PRId64 " rows, ", lh_json_int(lh_json_at(row, 0), 0));
-    }
-    lh_buf_printf(s->facts, "%zu columns.", table->column_count);
-    if (table->description.len && s->statistics) /* what is saved takes its place */
+    LH_TRY(summary_read(s, &row, err));
+    lh_buf_printf(s->facts, "%" PRId64 " rows, %zu columns.", lh_json_int(lh_json_at(row, 0), 0), table->column_count);
+    if (table->description.len)
         lh_buf_printf(s->facts, " %.*s", LH_STR_ARG(lh_str_cut_utf8(table->description, 1000)));
-    for (size_t c = 0; c < table->column_count && c < SUMMARY_COLUMNS; c++)
-        if (s->statistics || summary_shows(&table->columns[c])) LH_TRY(summary_column(s, c, row, err));
+    for (size_t c = 0; c < table->column_count && c < SUMMARY_COLUMNS; c++) LH_TRY(summary_column(s, c, row, err));
     return lh_buf_check(s->facts, err);
 }
 
@@ -208,10 +201,9 @@ lh_code lh_ask_summary(lh_ask *ask, lh_table_name name, const lh_json *body, con
                        lh_arena *arena, lh_json **ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf facts = LH_BUF_INIT(SUMMARY_FACTS_BYTES);
     ask_schema schema;
-    bool save = lh_json_bool(lh_json_get(body, "save"), false);
     lh_str model = LH_STR_NONE, why = LH_STR_NONE;
     LH_TRY(ask_schema_load(ask, caller, false, arena, &schema, err));
-    const summary s = {ask, caller, &schema, summary_find(&schema, name), !save, arena, &facts};
+    const summary s = {ask, caller, &schema, summary_find(&schema, name), arena, &facts};
     if (s.table == SIZE_MAX)
         return lh_fail(err, LH_NOT_FOUND, "there is no dataset '%.*s' that you may see",
                        LH_STR_ARG(lh_table_name_text(name, arena)));
@@ -220,12 +212,6 @@ lh_code lh_ask_summary(lh_ask *ask, lh_table_name name, const lh_json *body, con
     LH_TRY(lh_arena_check(arena, err));
     if (caller->models && lh_ai_has(ask->ai, LH_AI_GENERATE))
         LH_TRY(summary_worded(&s, lh_json_get_string(body, "model"), stated, &text, &model, &why, err));
-    if (save) {
-        lh_json *patch = lh_json_new_object(arena);
-        text = lh_str_cut_utf8(text, SUMMARY_TEXT_BYTES);
-        lh_json_set_string(arena, patch, "description", text);
-        LH_TRY(lh_dataset_patch(ask->catalog, name, patch, NULL, err));
-    }
     lh_json *answer = lh_json_new_object(arena);
     lh_json_set_string(arena, answer, "dataset", lh_table_name_text(name, arena));
     lh_json_set_string(arena, answer, "summary", text);
@@ -233,7 +219,6 @@ lh_code lh_ask_summary(lh_ask *ask, lh_table_name name, const lh_json *body, con
     lh_json_set(arena, answer, "model", model.len ? lh_json_new_string(arena, model) : lh_json_new_null(arena));
     lh_json_set_string(arena, answer, "facts", stated);
     lh_json_set(arena, answer, "warning", why.len ? lh_json_new_string(arena, why) : lh_json_new_null(arena));
-    lh_json_set_bool(arena, answer, "saved", save);
     *ret = answer;
     return lh_arena_check(arena, err);
 }

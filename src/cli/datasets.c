@@ -168,7 +168,6 @@ static lh_code datasets_move(const lh_datasets_job *job, lh_error *err) {
 static lh_code datasets_summary(const lh_datasets_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *answer = NULL;
     lh_str path;
-    lh_json_set_bool(job->arena, body, "save", job->save);
     LH_TRY(lh_cli_path(job->arena, "/datasets/", job->name, "/summary", &path, err));
     LH_TRY(lh_connection_send(job->connection, "POST", path, body, job->arena, &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
@@ -229,7 +228,6 @@ int lh_cli_datasets(const lh_cli_command *self, int argc, char **argv) {
     const lh_cli_flag flags[] = {
         {.name = "purge", .help = "drop: remove the data files as well", .on = &job.purge},
         {.name = "yes", .letter = 'y', .help = "drop: ask no question", .on = &job.yes},
-        {.name = "save", .help = "summary: make it the description", .on = &job.save},
         {.name = "to", .value_name = "DATASET|FILE", .help = "migrate: become as this is", .text = &job.to},
         {.name = "rules",
          .value_name = "FILE",

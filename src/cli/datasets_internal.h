@@ -9,7 +9,7 @@ typedef struct lh_datasets_job {
     lh_str name;                                                      /* the first word behind the verb, or empty */
     const lh_cli_list *words;                                         /* all of them, from the verb on */
     const char *to, *rules, *min_confidence, *snapshot, *sample_rows; /* NULL: not given */
-    bool dry_run, json, purge, save, yes;
+    bool dry_run, json, purge, yes;
 } lh_datasets_job;
 
 typedef lh_code (*lh_datasets_verb)(const lh_datasets_job *job, lh_error *err);

@@ -211,7 +211,7 @@ def test_a_summary_is_of_what_is_seen_and_a_model_words_it(modelled):
     lake, model = modelled(content("Forty clients of two tiers. There are 40 rows."), content("There are 41 rows."), content("\x07"), content("40 rows."))
     lake.ingest("people", csv("id,first_name,email,city", [(i, f"Zebulon{i}", f"q{i}@hidden.example", ["Oslo", "Rome"][i % 2]) for i in range(30)]))
     got = lake.call("POST", "/datasets/clients/summary", 200, {}, key=lake.agent)
-    assert (got["by"], got["model"], got["warning"], got["saved"], got["summary"]) == ("model", "chat", None, False, "Forty clients of two tiers. There are 40 rows.")
+    assert (got["by"], got["model"], got["warning"], got["summary"]) == ("model", "chat", None, "Forty clients of two tiers. There are 40 rows.")
     assert "clients: 40 rows, 3 columns." in got["facts"] and "tier; mostly base, gold" in got["facts"] and not any(word in got["facts"] for word in HIDDEN)
     fence, facts, end = re.fullmatch(r"([0-9a-f]{32})\n(.*)\n([0-9a-f]{32})", model.seen[-1][2]["messages"][-1]["content"], re.S).groups()
     assert fence == end and facts == got["facts"] and fence in model.seen[-1][2]["messages"][0]["content"]
@@ -223,7 +223,7 @@ def test_a_summary_is_of_what_is_seen_and_a_model_words_it(modelled):
     assert "Oslo" in got["facts"] and "Zebulon" not in str(model.seen) and "hidden.example" not in str(model.seen)
 
 
-def test_a_summary_that_is_saved_is_the_description_and_tells_no_statistics(tmp_path):
+def test_a_summary_without_a_model_is_its_facts(tmp_path):
     lake = shop(tmp_path / "shop")
     try:
         lake.call("PATCH", "/catalog/datasets/by-name/orders/metadata", 200, {"description": "What was ordered.", "columns": {"client_id": {"references": "clients.client_id"}, "amount": {"description": "in euros"}}})
@@ -233,11 +233,6 @@ def test_a_summary_that_is_saved_is_the_description_and_tells_no_statistics(tmp_
             assert fact in got["summary"], got["summary"]
         command = [str(BINARY), "datasets", "summary", "orders", "--url", lake.server.url, "--api-key", lake.agent]
         assert "orders: 200 rows" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        assert subprocess.run([*command, "--save"], capture_output=True, text=True).returncode == 1
-        lake.call("POST", "/datasets/orders/summary", 403, {"save": True}, key=lake.agent)
-        lake.call("POST", "/datasets/orders/summary", 400, {"save": 1})
-        saved = lake.call("POST", "/datasets/orders/summary", 200, {"save": True})
-        assert saved["saved"] and "200" not in saved["summary"] and "298" not in saved["summary"] and "amount (in euros)" in saved["summary"]
-        assert lake.call("GET", "/catalog/datasets/by-name/orders", 200)["description"] == saved["summary"]
+        lake.call("POST", "/datasets/orders/summary", 400, {"save": True})
     finally:
         lake.server.stop()
