@@ -70,7 +70,8 @@ char const *ann_graph_new(std::size_t connectivity, std::size_t contexts, ann_gr
 
 void ann_graph_free(ann_graph *graph) { delete graph; }
 
-char const *ann_graph_reserve(ann_graph *graph, std::size_t rows) try {
+char const *ann_graph_reserve(ann_graph *graph, std::size_t more) try {
+    std::size_t rows = graph->graph.size() + more;
     graph->rows_of.resize(rows);
     return graph->graph.try_reserve(index_limits_t(rows, graph->contexts)) ? nullptr : out_of_memory;
 } catch (std::bad_alloc const &) {
@@ -111,8 +112,6 @@ char const *ann_graph_search(ann_graph const *graph, ann_space const *space, voi
     return out_of_memory;
 }
 
-std::size_t ann_graph_rows(ann_graph const *graph) { return graph->graph.size(); }
-
 std::size_t ann_graph_memory_bytes(ann_graph const *graph) {
     return graph->graph.memory_usage() + graph->rows_of.capacity() * sizeof(std::uint32_t);
 }
@@ -136,7 +135,7 @@ template <typename number> number read_as(unsigned char const *from) {
 struct links_check {
     unsigned char const *at, *end;
     index_serialized_header_t head;
-    std::vector<bool> seen;
+    std::vector<bool> seen; // of the index's rows; those that may not be there are so from the start
 
     std::size_t bytes_of(std::int16_t level) const {
         return 6 + (4 + 4 * head.connectivity_base) + static_cast<std::size_t>(level) * (4 + 4 * head.connectivity);
@@ -150,7 +149,7 @@ struct links_check {
     }
     bool node(std::int16_t level) {
         std::uint32_t row = read_as<std::uint32_t>(at);
-        if (row >= head.size || seen[row] || read_as<std::int16_t>(at + 4) != level) return false;
+        if (row >= seen.size() || seen[row] || read_as<std::int16_t>(at + 4) != level) return false;
         seen[row] = true;
         unsigned char const *from = at + 6;
         if (!list(from, head.connectivity_base)) return false;
@@ -176,8 +175,10 @@ bool links_reach(links_check const &check, unsigned char const *levels, unsigned
     return true;
 }
 
-bool is_sound(unsigned char const *data, std::size_t bytes, std::size_t rows, std::size_t connectivity) {
+bool is_sound(ann_graph_saved const &saved, std::size_t connectivity) {
     links_check check{};
+    unsigned char const *data = static_cast<unsigned char const *>(saved.data);
+    std::size_t bytes = saved.bytes, rows = saved.rows - saved.absent;
     if (bytes < sizeof check.head) return false;
     std::memcpy(&check.head, data, sizeof check.head);
     if (check.head.size != rows || rows == 0) return bytes == sizeof check.head && check.head.size == rows;
@@ -186,7 +187,9 @@ bool is_sound(unsigned char const *data, std::size_t bytes, std::size_t rows, st
     if ((bytes - sizeof check.head) / 2 < rows || check.head.entry_slot >= rows) return false;
     check.at = levels + 2 * rows;
     check.end = data + bytes;
-    check.seen.resize(rows);
+    check.seen.resize(saved.rows);
+    for (std::size_t row = 0; saved.absent_bits && row < saved.rows; row++)
+        check.seen[row] = saved.absent_bits[row >> 6] >> (row & 63) & 1;
     for (std::size_t i = 0; i < rows; i++) {
         std::int16_t level = read_as<std::int16_t>(levels + 2 * i);
         if (level < 0 || static_cast<std::uint64_t>(level) > check.head.max_level) return false;
@@ -198,14 +201,15 @@ bool is_sound(unsigned char const *data, std::size_t bytes, std::size_t rows, st
 }
 } // namespace
 
-char const *ann_graph_load(ann_graph *graph, void const *data, std::size_t bytes, std::size_t rows, bool view,
-                           bool *ret_damaged) try {
-    *ret_damaged = !is_sound(static_cast<unsigned char const *>(data), bytes, rows, graph->graph.connectivity());
+char const *ann_graph_load(ann_graph *graph, ann_graph_saved const *saved, bool view, bool *ret_damaged) try {
+    *ret_damaged = !is_sound(*saved, graph->graph.connectivity());
     if (*ret_damaged) return "the graph is damaged";
     if (!graph->graph.try_reserve(index_limits_t(0, graph->contexts))) return out_of_memory;
-    memory_mapped_file_t memory(static_cast<byte_t *>(const_cast<void *>(data)), bytes); // which only reads it
+    memory_mapped_file_t memory(static_cast<byte_t *>(const_cast<void *>(saved->data)),
+                                saved->bytes); // which only reads it
     auto result = view ? graph->graph.view(std::move(memory)) : graph->graph.load(std::move(memory));
     if (!result) return result.error.release();
+    std::size_t rows = graph->graph.size();
     graph->rows_of.resize(rows);
     for (std::size_t slot = 0; slot < rows; slot++)
         graph->rows_of[slot] = graph->graph.at(static_cast<std::uint32_t>(slot)).key;
