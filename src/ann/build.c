@@ -5,7 +5,7 @@
  * poor graph. The order is row → (row × step + start) mod rows, with a step that has no divisor in common with rows. */
 #include "ann/ann_internal.h"
 
-#include <unistd.h>
+enum { BUILD_MENDS = 16 };
 
 const char *lh_ann_metric_name(lh_ann_metric metric) {
     static const char *const names[LH_ANN_METRICS] = {"cosine", "dot", "l2"};
@@ -149,6 +149,22 @@ static void build_link(void *ctx, unsigned n) {
     }
 }
 
+/* Lets walks come to all rows. What a first round links may take a link from another; a few rounds, where rows with full lists are
+ * avoided, end that. A graph that is torn beyond this is as its rows are: all rounds together link less than a build does. */
+static const char *build_mend(lh_ann_index *index, const lh_ann_work *work) {
+    ann_space space = ann_space_of(index);
+    uint32_t ef = index->options.config.ef_construction;
+    const char *failed = NULL;
+    for (int round = 0; round < BUILD_MENDS && !failed; round++) {
+        size_t strays = 0;
+        failed = ann_graph_find_strays(index->graph, &strays);
+        if (strays == 0 || strays > 64 + ann_graph_rows(index->graph) / BUILD_MENDS) break;
+        for (size_t i = 0; i < strays && !failed && !ann_cancelled(work->cancelled); i++)
+            failed = ann_graph_relink(index->graph, &space, i, ef, round > 0);
+    }
+    return failed;
+}
+
 /* On an error the graph may have rows that the index has not. */
 static lh_code build_grow_graph(lh_ann_index *index, const ann_twins *twins, const lh_ann_work *work, lh_error *err) {
     build_task task = {.index = index, .space = ann_space_of(index), .work = work};
@@ -159,6 +175,7 @@ static lh_code build_grow_graph(lh_ann_index *index, const ann_twins *twins, con
         build_order(&task, index->options.config.seed);
         ann_parallel(work->threads, build_link, &task);
         failed = atomic_load(&task.failed);
+        if (!failed && !ann_cancelled(work->cancelled)) failed = build_mend(index, work);
     }
     if (failed) return lh_fail(err, LH_NO_MEMORY, "cannot link the rows: %s", failed);
     if (ann_cancelled(work->cancelled)) return lh_fail(err, LH_CANCELLED, "building the index was cancelled");

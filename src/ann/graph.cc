@@ -5,6 +5,7 @@
 // before the slot can be found, by the thread that links it; who finds it has passed a lock of the graph since.
 #include "ann/graph.h"
 
+#include <limits>
 #include <new>
 #include <vector>
 
@@ -23,14 +24,18 @@ struct seen_query {
     void const *query;
 };
 
+constexpr std::uint32_t no_slot = std::numeric_limits<std::uint32_t>::max();
+
 struct distance {
     ann_space const *space;
     std::uint32_t const *rows_of;
+    std::uint32_t chosen = no_slot; // is nearest to a new row, whatever it is
 
     template <typename entry> std::uint32_t row(entry const &member) const noexcept {
         return rows_of[get_slot(member)];
     }
     template <typename entry> float operator()(new_row const &value, entry const &member) const noexcept {
+        if (get_slot(member) == chosen) return -std::numeric_limits<float>::infinity();
         return space->between(space->ctx, value.row, row(member));
     }
     template <typename entry> float operator()(seen_query const &value, entry const &member) const noexcept {
@@ -54,6 +59,7 @@ struct prefetch {
 struct ann_graph {
     graph_t graph;
     std::vector<std::uint32_t> rows_of;
+    std::vector<std::uint32_t> strays; // their slots
     std::size_t contexts;
 
     ann_graph(graph_t &&made, std::size_t threads) : graph(std::move(made)), contexts(threads) {}
@@ -92,6 +98,65 @@ char const *ann_graph_add(ann_graph *graph, ann_space const *space, std::uint32_
     return out_of_memory;
 }
 
+namespace {
+// The first slot on the highest level is where walks begin: a node becomes that as it opens a level.
+std::uint32_t entry_of(graph_t const &graph) {
+    std::uint32_t slot = 0;
+    while (graph.level_of(slot) < graph.max_level()) slot++;
+    return slot;
+}
+} // namespace
+
+char const *ann_graph_find_strays(ann_graph *graph, std::size_t *ret) try {
+    std::size_t rows = graph->graph.size();
+    std::vector<bool> reached(rows), linked(rows);
+    std::vector<std::uint32_t> open;
+    graph->strays.clear();
+    if (rows > 1) open.push_back(entry_of(graph->graph));
+    for (std::uint32_t slot : open) reached[slot] = true;
+    while (!open.empty()) {
+        std::uint32_t slot = open.back();
+        open.pop_back();
+        auto links = graph->graph.neighbors(slot, 0);
+        for (auto link = links.begin(); link != links.end(); ++link) {
+            std::uint32_t to = link.slot();
+            linked[to] = true;
+            if (reached[to]) continue;
+            reached[to] = true;
+            open.push_back(to);
+        }
+    }
+    for (std::uint32_t slot = 0; rows > 1 && slot < rows; slot++)
+        if (!reached[slot] || !linked[slot]) graph->strays.push_back(slot);
+    *ret = graph->strays.size();
+    return nullptr;
+} catch (std::bad_alloc const &) {
+    return out_of_memory;
+}
+
+char const *ann_graph_relink(ann_graph *graph, ann_space const *space, std::size_t nth, std::size_t ef, bool room) try {
+    graph_t &links = graph->graph;
+    index_update_config_t config;
+    config.expansion = ef;
+    std::uint32_t slot = graph->strays[nth], row = graph->rows_of[slot];
+    distance metric{space, graph->rows_of.data()};
+    prefetch ahead{space, graph->rows_of.data()};
+    if (room) {
+        index_search_config_t search;
+        search.expansion = ef;
+        auto has_room = [&](graph_t::member_cref_t const &member) noexcept {
+            return member.slot != slot && links.neighbors(member.slot, 0).size() < 2 * links.connectivity();
+        };
+        auto found = links.search(new_row{row}, 1, metric, search, has_room, ahead);
+        if (!found) return found.error.release();
+        if (found.size()) metric.chosen = static_cast<std::uint32_t>(found[0].member.slot);
+    }
+    auto result = links.update(links.iterator_at(slot), row, new_row{row}, metric, config, dummy_callback_t{}, ahead);
+    return result ? nullptr : result.error.release();
+} catch (std::bad_alloc const &) {
+    return out_of_memory;
+}
+
 char const *ann_graph_search(ann_graph const *graph, ann_space const *space, void const *query, std::size_t ef,
                              std::size_t context, bool (*allow)(void const *ctx, std::uint32_t row),
                              void const *allow_ctx, std::uint32_t *rows, std::size_t *ret) try {
@@ -111,6 +176,8 @@ char const *ann_graph_search(ann_graph const *graph, ann_space const *space, voi
 } catch (std::bad_alloc const &) {
     return out_of_memory;
 }
+
+std::size_t ann_graph_rows(ann_graph const *graph) { return graph->graph.size(); }
 
 std::size_t ann_graph_memory_bytes(ann_graph const *graph) {
     return graph->graph.memory_usage() + graph->rows_of.capacity() * sizeof(std::uint32_t);

@@ -398,12 +398,43 @@ static void test_ann__rows_of_few_vectors_are_found_as_by_exact_search(void) {
     CHECK(unlink(path) == 0);
 }
 
+/* Each row, asked for by its own vector with an ef that leaves out none: a row that no walk comes to is missed. */
+static void check_all_are_found(const float *vectors, size_t rows, lh_hnsw_config config, unsigned threads) {
+    lh_error err = {0};
+    lh_ann_hit *hits = malloc(rows * sizeof *hits);
+    uint32_t *counts = malloc(rows * sizeof *counts);
+    lh_ann_index *index = suite_build(LH_ANN_COSINE, DIMENSIONS, true, config, vectors, rows, threads);
+    CHECK(hits && counts);
+    lh_ann_query query = {vectors, rows, 1, LH_ANN_HNSW, (uint32_t)rows, NULL, 2, NULL};
+    CHECK_OK(lh_ann_search(index, &query, hits, counts, &err));
+    for (size_t row = 0; row < rows; row++) CHECK(counts[row] == 1 && hits[row].row == row);
+    lh_ann_free(index);
+    free(hits);
+    free(counts);
+}
+
+static void test_ann__no_row_is_out_of_the_way_of_a_walk(void) {
+    enum { FEW = 1500 };
+    float *sparse = suite_clustered(18, FEW, DIMENSIONS, 15, 0.4f),
+          *dense = suite_clustered(19, FEW, DIMENSIONS, 2, 0.05f);
+    lh_hnsw_config config = LH_HNSW_DEFAULTS;
+    for (unsigned threads = 1; threads <= 4; threads *= 4) {
+        check_all_are_found(dense, FEW, config, threads); /* codes that are longer than their row would be hubs here */
+        config.connectivity = 4;                          /* lists that are full soon */
+        check_all_are_found(sparse, FEW, config, threads);
+        config.connectivity = LH_HNSW_DEFAULTS.connectivity;
+    }
+    free(sparse);
+    free(dense);
+}
+
 LH_TEST_MAIN(LH_TEST(test_ann__the_graph_finds_nearly_all_for_every_metric_and_dtype),
              LH_TEST(test_ann__filters_keep_the_recall_and_let_nothing_else_through),
              LH_TEST(test_ann__deleted_rows_are_found_by_no_mode), LH_TEST(test_ann__growing_is_as_good_as_building),
              LH_TEST(test_ann__one_thread_and_a_seed_give_the_same_graph),
              LH_TEST(test_ann__a_build_can_be_cancelled_and_counts_its_rows),
              LH_TEST(test_ann__another_graph_of_the_same_rows_is_as_one_built_of_them),
+             LH_TEST(test_ann__no_row_is_out_of_the_way_of_a_walk),
              LH_TEST(test_ann__many_rows_of_one_vector_hide_nothing),
              LH_TEST(test_ann__rows_of_few_vectors_are_found_as_by_exact_search),
              LH_TEST(test_ann__many_threads_search_one_index))
