@@ -199,7 +199,7 @@ class Searcher(threading.Thread):
         texts = [text for _, _, text in people(0, 5)]
         while not self.ends.is_set():
             text = texts[self.asked % 5]
-            answer = self.server.request("POST", "/vectors/search", json={"index": self.name_, "query": text, "k": 3, "mode": "exact"})
+            answer = self.server.request("POST", "/vectors/search", json={"index": self.name_, "query": text, "k": 3, "mode": "hnsw"})
             hits = answer.json().get("items", []) if answer.status_code == 200 else []
             if len(hits) != 3 or any(hit["score"] < 0.999 or hit["text"] != text for hit in hits):
                 self.failed.append(answer.text)
