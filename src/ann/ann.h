@@ -35,7 +35,7 @@ typedef struct lh_hnsw_config {
     lh_ann_dtype dtype;       /* what distances within the graph are made of; what is found is scored from f32 */
     uint64_t seed;            /* of the order in which rows are linked */
 } lh_hnsw_config;
-#define LH_HNSW_DEFAULTS ((lh_hnsw_config){80, 30, 16, LH_ANN_I8, 42})
+#define LH_HNSW_DEFAULTS ((lh_hnsw_config){80, 50, 16, LH_ANN_I8, 42})
 
 typedef struct lh_ann_options {
     lh_ann_metric metric;

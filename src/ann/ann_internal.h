@@ -57,6 +57,11 @@ const ann_kernels *ann_kernels_of_cpu(void);
 const ann_kernels *ann_kernels_portable(void);
 const ann_kernels *ann_kernels_avx2(void); /* NULL where the processor has none */
 
+/* A row that is not in the graph: it has the vector of `of`, the lowest row that has it, which is. */
+typedef struct ann_twin {
+    uint32_t of, row;
+} ann_twin;
+
 /* Who may be in the graph: a context each. */
 typedef struct ann_gate {
     pthread_mutex_t lock; /* guards busy */
@@ -75,13 +80,14 @@ struct lh_ann_index {
     uint64_t *deleted_bits; /* NULL: none is */
     void *map;              /* the file, NULL for none */
     size_t map_bytes;
-    ann_graph *graph; /* NULL: none */
+    const ann_twin *twins; /* only with a graph: by `of`, then `row` */
+    size_t twin_count;
+    ann_twin *own_twins; /* what `twins` is, unless that lies in `map` */
+    ann_graph *graph;    /* NULL: none */
     lh_str
         graph_bytes; /* the saved graph within `map`, where `graph` still lies in it and so cannot grow; else empty */
     ann_gate *gate;
-    bool twins; /* a vector occurs so often that the graph is not walked: ann_find_twins() */
 };
-void ann_find_twins(lh_ann_index *index); /* of an index with a graph, whenever its rows are others */
 
 static inline const ann_block *ann_block_of(const lh_ann_index *index, uint64_t row, size_t *ret_at) {
     *ret_at = (size_t)(row & ((UINT64_C(1) << index->block_shift) - 1));
@@ -137,6 +143,27 @@ void ann_sort(ann_item *items, size_t count); /* best first */
 static inline bool ann_top_takes(const ann_top *top, float key) {
     return top->count < top->k || key >= top->items[0].key;
 }
+
+/* twins.c */
+typedef struct ann_twins {
+    ann_twin *all; /* owned, sorted as in the index */
+    size_t count;
+    uint32_t *fresh; /* owned: the new rows that go into the graph, ascending */
+    size_t fresh_count;
+} ann_twins;
+/* All twins as they will be with so many rows more, which are appended but not counted yet. Owned: ann_twins_done(). Errors:
+ * CANCELLED, NO_MEMORY. */
+lh_code ann_twins_find(const lh_ann_index *index, uint64_t rows, const lh_ann_work *work, ann_twins *ret,
+                       lh_error *err);
+void ann_twins_done(ann_twins *twins);
+/* Moves them into the index. */
+void ann_twins_take(lh_ann_index *index, ann_twins *twins);
+/* A bit for each row that is a twin; NULL when none is. Owned: free(). */
+lh_code ann_twins_bits(const lh_ann_index *index, uint64_t **ret, lh_error *err);
+/* Where the twins of a row begin, or would. */
+const ann_twin *ann_twins_of(const lh_ann_index *index, uint32_t row);
+/* Whether what a file says of twins holds. */
+lh_code ann_twins_check(const lh_ann_index *index, bool *ret_sound, lh_error *err);
 
 /* file.c: sets all digests of a file in memory whose head says where its sections lie. Errors: INTERNAL (beyond the file), NO_MEMORY. */
 lh_code ann_file_seal(char *file, size_t bytes, unsigned threads, lh_error *err);

@@ -1,10 +1,11 @@
-/* Building and growing an index: rows first (rows.c), then their links, by threads that draw the next row to link.
+/* Building and growing an index: rows first (rows.c), then which of them go into the graph (twins.c), then their links, by threads
+ * that draw the next row to link.
  *
  * Rows are linked in an order that the seed shuffles: rows that are sorted by what they say, as files often are, would make a
  * poor graph. The order is row → (row × step + start) mod rows, with a step that has no divisor in common with rows. */
 #include "ann/ann_internal.h"
 
-#include <unistd.h>
+enum { BUILD_MENDS = 16 };
 
 const char *lh_ann_metric_name(lh_ann_metric metric) {
     static const char *const names[LH_ANN_METRICS] = {"cosine", "dot", "l2"};
@@ -109,7 +110,8 @@ ann_space ann_space_of(const lh_ann_index *index) {
 typedef struct build_task {
     lh_ann_index *index;
     ann_space space;
-    uint64_t first, rows, step, start;
+    const uint32_t *fresh; /* the rows to link */
+    uint64_t rows, step, start;
     const lh_ann_work *work;
     _Atomic uint64_t next;
     const char *_Atomic failed; /* the first that failed says why */
@@ -137,8 +139,8 @@ static void build_link(void *ctx, unsigned n) {
     while (!atomic_load(&task->failed) && !ann_cancelled(task->work->cancelled)) {
         uint64_t next = atomic_fetch_add(&task->next, 1);
         if (next >= task->rows) return;
-        uint64_t row = task->first + (next * task->step + task->start) % task->rows; /* below 2^32 each: no overflow */
-        const char *failed = ann_graph_add(task->index->graph, &task->space, (uint32_t)row, ef, n);
+        uint32_t row = task->fresh[(next * task->step + task->start) % task->rows]; /* below 2^32 each: no overflow */
+        const char *failed = ann_graph_add(task->index->graph, &task->space, row, ef, n);
         if (failed) {
             atomic_store(&task->failed, failed);
             return;
@@ -147,13 +149,33 @@ static void build_link(void *ctx, unsigned n) {
     }
 }
 
-static lh_code build_grow_graph(lh_ann_index *index, uint64_t rows, const lh_ann_work *work, lh_error *err) {
-    build_task task = {.index = index, .space = ann_space_of(index), .first = index->rows, .rows = rows, .work = work};
-    const char *failed = ann_graph_reserve(index->graph, index->rows + rows);
-    if (!failed && rows) {
+/* Lets walks come to all rows. What a first round links may take a link from another; a few rounds, where rows with full lists are
+ * avoided, end that. A graph that is torn beyond this is as its rows are: all rounds together link less than a build does. */
+static const char *build_mend(lh_ann_index *index, const lh_ann_work *work) {
+    ann_space space = ann_space_of(index);
+    uint32_t ef = index->options.config.ef_construction;
+    const char *failed = NULL;
+    for (int round = 0; round < BUILD_MENDS && !failed; round++) {
+        size_t strays = 0;
+        failed = ann_graph_find_strays(index->graph, &strays);
+        if (strays == 0 || strays > 64 + ann_graph_rows(index->graph) / BUILD_MENDS) break;
+        for (size_t i = 0; i < strays && !failed && !ann_cancelled(work->cancelled); i++)
+            failed = ann_graph_relink(index->graph, &space, i, ef, round > 0);
+    }
+    return failed;
+}
+
+/* On an error the graph may have rows that the index has not. */
+static lh_code build_grow_graph(lh_ann_index *index, const ann_twins *twins, const lh_ann_work *work, lh_error *err) {
+    build_task task = {.index = index, .space = ann_space_of(index), .work = work};
+    task.fresh = twins->fresh;
+    task.rows = twins->fresh_count;
+    const char *failed = ann_graph_reserve(index->graph, twins->fresh_count);
+    if (!failed && task.rows) {
         build_order(&task, index->options.config.seed);
         ann_parallel(work->threads, build_link, &task);
         failed = atomic_load(&task.failed);
+        if (!failed && !ann_cancelled(work->cancelled)) failed = build_mend(index, work);
     }
     if (failed) return lh_fail(err, LH_NO_MEMORY, "cannot link the rows: %s", failed);
     if (ann_cancelled(work->cancelled)) return lh_fail(err, LH_CANCELLED, "building the index was cancelled");
@@ -203,6 +225,45 @@ lh_code lh_ann_build(const lh_ann_options *options, const float *vectors, size_t
     return LH_OK;
 }
 
+/* A graph that lies in the file is copied into memory. */
+static lh_code build_own_graph(lh_ann_index *index, lh_error *err) {
+    LH_CLEANUP(lh_free_pointer) uint64_t *bits = NULL;
+    if (index->graph_bytes.len == 0) return LH_OK;
+    LH_TRY(ann_twins_bits(index, &bits, err));
+    ann_graph *old = lh_take(&index->graph);
+    lh_code code = build_new_graph(index, err);
+    if (code == LH_OK) {
+        bool damaged = false; /* it was checked when it was opened */
+        ann_graph_saved saved = {index->graph_bytes.ptr, index->graph_bytes.len, index->rows, index->twin_count, bits};
+        const char *failed = ann_graph_load(index->graph, &saved, false, &damaged);
+        if (failed) code = lh_fail(err, LH_NO_MEMORY, "cannot load the graph: %s", failed);
+    }
+    if (code != LH_OK) { /* the old one serves on */
+        ann_graph_free(index->graph);
+        index->graph = old;
+        return code;
+    }
+    ann_graph_free(old);
+    index->graph_bytes = LH_STR_NONE;
+    return LH_OK;
+}
+
+/* Takes so many rows more, which are appended but not counted yet, into the graph. On an error that may be gone. */
+static lh_code build_extend_graph(lh_ann_index *index, uint64_t rows, const lh_ann_work *work, lh_error *err) {
+    LH_CLEANUP(ann_twins_done) ann_twins twins = {0};
+    LH_TRY(ann_twins_find(index, rows, work, &twins, err));
+    LH_TRY(build_own_graph(index, err));
+    if (work->done_rows) atomic_fetch_add_explicit(work->done_rows, rows - twins.fresh_count, memory_order_relaxed);
+    lh_code code = build_grow_graph(index, &twins, work, err);
+    if (code != LH_OK) { /* it links rows that are not there */
+        ann_graph_free(lh_take(&index->graph));
+        index->options.hnsw = false;
+        twins.count = 0;
+    }
+    ann_twins_take(index, &twins);
+    return code;
+}
+
 lh_code lh_ann_share(const lh_ann_index *rows, const lh_hnsw_config *config, const lh_ann_work *work,
                      lh_ann_index **ret, lh_error *err) {
     LH_CLEANUP(lh_ann_freep) lh_ann_index *index = NULL;
@@ -214,31 +275,9 @@ lh_code lh_ann_share(const lh_ann_index *rows, const lh_hnsw_config *config, con
     LH_TRY(ann_index_new(&options, &index, err));
     LH_TRY(ann_rows_share(index, rows, &used, err));
     LH_TRY(build_new_graph(index, err));
-    LH_TRY(build_grow_graph(index, rows->rows, &used, err));
+    LH_TRY(build_extend_graph(index, rows->rows, &used, err));
     index->rows = rows->rows;
-    ann_find_twins(index);
     *ret = lh_take(&index);
-    return LH_OK;
-}
-
-/* A graph that lies in the file is copied into memory. */
-static lh_code build_own_graph(lh_ann_index *index, lh_error *err) {
-    if (index->graph_bytes.len == 0) return LH_OK;
-    ann_graph *old = lh_take(&index->graph);
-    lh_code code = build_new_graph(index, err);
-    if (code == LH_OK) {
-        bool damaged = false; /* it was checked when it was opened */
-        const char *failed =
-            ann_graph_load(index->graph, index->graph_bytes.ptr, index->graph_bytes.len, index->rows, false, &damaged);
-        if (failed) code = lh_fail(err, LH_NO_MEMORY, "cannot load the graph: %s", failed);
-    }
-    if (code != LH_OK) { /* the old one serves on */
-        ann_graph_free(index->graph);
-        index->graph = old;
-        return code;
-    }
-    ann_graph_free(old);
-    index->graph_bytes = LH_STR_NONE;
     return LH_OK;
 }
 
@@ -256,19 +295,12 @@ lh_code lh_ann_extend(lh_ann_index *index, const float *vectors, size_t rows, co
     lh_ann_work used = build_work(work);
     lh_code code = ann_rows_append(index, vectors, rows, &used, err);
     if (code == LH_OK) code = build_extend_bits(index, rows, err);
-    if (code == LH_OK && index->graph) {
-        code = build_own_graph(index, err);
-        if (code == LH_OK && (code = build_grow_graph(index, rows, &used, err)) != LH_OK) {
-            ann_graph_free(lh_take(&index->graph)); /* it links rows that are not there */
-            index->options.hnsw = false;
-        }
-    }
+    if (code == LH_OK && index->graph) code = build_extend_graph(index, rows, &used, err);
     if (code != LH_OK) {
         ann_rows_cut(index, index->rows);
         return code;
     }
     index->rows += rows;
-    if (index->graph) ann_find_twins(index);
     return LH_OK;
 }
 

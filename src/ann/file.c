@@ -7,6 +7,7 @@
  *   …     meta      rows × ann_meta
  *   …     halves    rows × padded f16, dtype F16 only
  *   …     deleted   a bit a row, in 64-bit words; empty when none is
+ *   …     twins     (row in the graph, row with the same vector) of 32 bits each, ascending; empty when all vectors differ
  *   …     graph     USearch's form, graph.cc draws it; empty without HNSW
  *
  * Sections start at multiples of 4096, in this order, with zeros between. A digest covers a section to the start of the next, so
@@ -22,7 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_VERSION = 1, FILE_PAGE = 4096, FILE_PIECE = 1 << 20, FILE_BYTE_ORDER = 0x01020304 };
+enum { FILE_VERSION = 2, FILE_PAGE = 4096, FILE_PIECE = 1 << 20, FILE_BYTE_ORDER = 0x01020304 };
 #define FILE_MAGIC "LHANN\r\n\x1a"
 
 typedef enum file_part {
@@ -31,6 +32,7 @@ typedef enum file_part {
     FILE_META,
     FILE_HALVES,
     FILE_DELETED,
+    FILE_TWINS,
     FILE_GRAPH,
     FILE_PARTS
 } file_part;
@@ -45,15 +47,16 @@ typedef struct file_head {
     uint32_t version, byte_order;
     uint32_t metric, dimensions, padded, hnsw;
     uint32_t ef_construction, ef_search, connectivity, dtype;
-    uint64_t seed, rows, deleted, file_bytes;
+    uint64_t seed, rows, deleted, twins, file_bytes;
     file_section sections[FILE_PARTS];
     uint32_t meta_bytes, binding_bytes;
     char binding[LH_ANN_BINDING_BYTES];
-    char zeros[FILE_PAGE - 80 - FILE_PARTS * 48 - 8 - LH_ANN_BINDING_BYTES - LH_SHA256_BYTES];
+    char zeros[FILE_PAGE - 88 - FILE_PARTS * 48 - 8 - LH_ANN_BINDING_BYTES - LH_SHA256_BYTES];
     lh_sha256 digest;
 } file_head;
 _Static_assert(sizeof(file_head) == FILE_PAGE, "the head has no holes");
 _Static_assert(sizeof(ann_meta) == 16, "meta has no holes");
+_Static_assert(sizeof(ann_twin) == 8, "a twin has no holes");
 
 static uint64_t file_up(uint64_t bytes) { return (bytes + FILE_PAGE - 1) / FILE_PAGE * FILE_PAGE; }
 
@@ -63,6 +66,7 @@ static void file_layout(file_head *head, uint64_t graph_bytes) {
     uint64_t bytes[FILE_PARTS] = {components * sizeof(float), components, head->rows * sizeof(ann_meta)};
     if (head->hnsw && head->dtype == LH_ANN_F16) bytes[FILE_HALVES] = components * sizeof(uint16_t);
     if (head->deleted) bytes[FILE_DELETED] = (head->rows + 63) / 64 * sizeof(uint64_t);
+    bytes[FILE_TWINS] = head->twins * sizeof(ann_twin);
     if (head->hnsw) bytes[FILE_GRAPH] = graph_bytes;
     head->file_bytes = FILE_PAGE;
     for (size_t i = 0; i < FILE_PARTS; i++) {
@@ -172,6 +176,7 @@ static file_head file_head_of(const lh_ann_index *index, lh_str binding) {
                       .seed = config->seed,
                       .rows = index->rows,
                       .deleted = index->deleted,
+                      .twins = index->twin_count,
                       .meta_bytes = sizeof(ann_meta),
                       .binding_bytes = (uint32_t)binding.len};
     memcpy(head.magic, FILE_MAGIC, sizeof head.magic);
@@ -193,6 +198,8 @@ static lh_code file_fill(const lh_ann_index *index, int fd, const char *path, co
     file_write_rows(index, head, &writer);
     if (file_begin_part(&writer, head, FILE_DELETED))
         (void)file_put(&writer, index->deleted_bits, head->sections[FILE_DELETED].bytes);
+    if (file_begin_part(&writer, head, FILE_TWINS))
+        (void)file_put(&writer, index->twins, head->sections[FILE_TWINS].bytes);
     if (file_begin_part(&writer, head, FILE_GRAPH)) whole = ann_graph_save(index->graph, file_put, &writer);
     lh_code code = LH_OK;
     if (!whole) code = lh_fail(err, LH_INTERNAL, "the graph is longer than it said");
@@ -253,11 +260,11 @@ static lh_code file_check_head(const char *path, const file_head *head, const ch
     size_t padded = (head->dimensions + (size_t)ANN_LANES - 1) / ANN_LANES * ANN_LANES;
     bool sound = head->metric < LH_ANN_METRICS && head->dimensions >= 1 && head->dimensions <= LH_ANN_DIMENSIONS_MAX &&
                  head->padded == padded && head->rows <= LH_ANN_ROWS_MAX && head->deleted <= head->rows &&
-                 head->hnsw <= 1 && head->dtype < LH_ANN_DTYPES && head->connectivity >= 2 &&
-                 head->connectivity <= LH_ANN_CONNECTIVITY_MAX && head->ef_construction >= 1 &&
-                 head->ef_construction <= LH_ANN_EF_MAX && head->ef_search >= 1 && head->ef_search <= LH_ANN_EF_MAX &&
-                 head->meta_bytes == sizeof(ann_meta) && head->binding_bytes <= LH_ANN_BINDING_BYTES &&
-                 head->sections[FILE_GRAPH].bytes <= bytes;
+                 head->twins <= (head->hnsw ? head->rows : 0) && head->hnsw <= 1 && head->dtype < LH_ANN_DTYPES &&
+                 head->connectivity >= 2 && head->connectivity <= LH_ANN_CONNECTIVITY_MAX &&
+                 head->ef_construction >= 1 && head->ef_construction <= LH_ANN_EF_MAX && head->ef_search >= 1 &&
+                 head->ef_search <= LH_ANN_EF_MAX && head->meta_bytes == sizeof(ann_meta) &&
+                 head->binding_bytes <= LH_ANN_BINDING_BYTES && head->sections[FILE_GRAPH].bytes <= bytes;
     if (!sound) return file_damaged(path, "has a head that makes no sense", err);
     file_layout(&expected, head->sections[FILE_GRAPH].bytes);
     for (size_t i = 0; i < FILE_PARTS; i++)
@@ -308,15 +315,26 @@ static lh_code file_take_deleted(lh_ann_index *index, const char *path, const fi
     return LH_OK;
 }
 
+static lh_code file_take_twins(lh_ann_index *index, const char *path, const file_head *head, lh_error *err) {
+    bool sound = true;
+    if (head->twins == 0) return LH_OK;
+    index->twins = (const ann_twin *)(void *)((char *)index->map + head->sections[FILE_TWINS].at);
+    index->twin_count = (size_t)head->twins;
+    LH_TRY(ann_twins_check(index, &sound, err));
+    return sound ? LH_OK : file_damaged(path, "has rows that stand for others wrongly", err);
+}
+
 static lh_code file_take_graph(lh_ann_index *index, const char *path, const file_head *head, lh_error *err) {
+    LH_CLEANUP(lh_free_pointer) uint64_t *bits = NULL;
     if (!head->hnsw) return LH_OK;
+    LH_TRY(ann_twins_bits(index, &bits, err));
     const file_section *section = &head->sections[FILE_GRAPH];
     index->graph_bytes = (lh_str){(const char *)index->map + section->at, (size_t)section->bytes};
     const char *failed = ann_graph_new(head->connectivity, ANN_SEARCHERS, &index->graph);
     if (failed) return lh_fail(err, LH_NO_MEMORY, "cannot make a graph: %s", failed);
     bool damaged = false;
-    failed = ann_graph_load(index->graph, index->graph_bytes.ptr, index->graph_bytes.len, (size_t)index->rows, true,
-                            &damaged);
+    ann_graph_saved saved = {index->graph_bytes.ptr, index->graph_bytes.len, index->rows, index->twin_count, bits};
+    failed = ann_graph_load(index->graph, &saved, true, &damaged);
     if (!failed) return LH_OK;
     return damaged ? lh_fail(err, LH_CORRUPT, "the index file '%s': %s", path, failed)
                    : lh_fail(err, LH_NO_MEMORY, "cannot load the graph of '%s': %s", path, failed);
@@ -338,9 +356,8 @@ static lh_code file_take(lh_ann_index *index, const char *path, lh_str binding, 
     index->rows = head.rows;
     LH_TRY(file_take_blocks(index, &head, err));
     LH_TRY(file_take_deleted(index, path, &head, err));
-    LH_TRY(file_take_graph(index, path, &head, err));
-    if (index->graph) ann_find_twins(index);
-    return LH_OK;
+    LH_TRY(file_take_twins(index, path, &head, err));
+    return file_take_graph(index, path, &head, err);
 }
 
 static void file_unmap(lh_str *map) {

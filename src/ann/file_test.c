@@ -141,6 +141,7 @@ static void test_ann_file__another_binding_is_a_conflict(void) {
 static char *small_file(const file_place *place, size_t *ret_bytes) {
     lh_error err = {0};
     float *vectors = suite_clustered(5, 40, 6, 3, 0.5f);
+    for (size_t row = 30; row < 40; row++) memcpy(vectors + row * 6, vectors + row % 3 * 6, 6 * sizeof *vectors);
     lh_hnsw_config config = LH_HNSW_DEFAULTS;
     config.dtype = LH_ANN_F16;
     config.connectivity = 3;

@@ -5,6 +5,7 @@
 // before the slot can be found, by the thread that links it; who finds it has passed a lock of the graph since.
 #include "ann/graph.h"
 
+#include <limits>
 #include <new>
 #include <vector>
 
@@ -23,14 +24,18 @@ struct seen_query {
     void const *query;
 };
 
+constexpr std::uint32_t no_slot = std::numeric_limits<std::uint32_t>::max();
+
 struct distance {
     ann_space const *space;
     std::uint32_t const *rows_of;
+    std::uint32_t chosen = no_slot; // is nearest to a new row, whatever it is
 
     template <typename entry> std::uint32_t row(entry const &member) const noexcept {
         return rows_of[get_slot(member)];
     }
     template <typename entry> float operator()(new_row const &value, entry const &member) const noexcept {
+        if (get_slot(member) == chosen) return -std::numeric_limits<float>::infinity();
         return space->between(space->ctx, value.row, row(member));
     }
     template <typename entry> float operator()(seen_query const &value, entry const &member) const noexcept {
@@ -54,6 +59,7 @@ struct prefetch {
 struct ann_graph {
     graph_t graph;
     std::vector<std::uint32_t> rows_of;
+    std::vector<std::uint32_t> strays; // their slots
     std::size_t contexts;
 
     ann_graph(graph_t &&made, std::size_t threads) : graph(std::move(made)), contexts(threads) {}
@@ -70,7 +76,8 @@ char const *ann_graph_new(std::size_t connectivity, std::size_t contexts, ann_gr
 
 void ann_graph_free(ann_graph *graph) { delete graph; }
 
-char const *ann_graph_reserve(ann_graph *graph, std::size_t rows) try {
+char const *ann_graph_reserve(ann_graph *graph, std::size_t more) try {
+    std::size_t rows = graph->graph.size() + more;
     graph->rows_of.resize(rows);
     return graph->graph.try_reserve(index_limits_t(rows, graph->contexts)) ? nullptr : out_of_memory;
 } catch (std::bad_alloc const &) {
@@ -86,6 +93,65 @@ char const *ann_graph_add(ann_graph *graph, ann_space const *space, std::uint32_
     auto placed = [rows_of, row](graph_t::member_ref_t member) noexcept { rows_of[member.slot] = row; };
     auto result =
         graph->graph.add(row, new_row{row}, distance{space, rows_of}, config, placed, prefetch{space, rows_of});
+    return result ? nullptr : result.error.release();
+} catch (std::bad_alloc const &) {
+    return out_of_memory;
+}
+
+namespace {
+// The first slot on the highest level is where walks begin: a node becomes that as it opens a level.
+std::uint32_t entry_of(graph_t const &graph) {
+    std::uint32_t slot = 0;
+    while (graph.level_of(slot) < graph.max_level()) slot++;
+    return slot;
+}
+} // namespace
+
+char const *ann_graph_find_strays(ann_graph *graph, std::size_t *ret) try {
+    std::size_t rows = graph->graph.size();
+    std::vector<bool> reached(rows), linked(rows);
+    std::vector<std::uint32_t> open;
+    graph->strays.clear();
+    if (rows > 1) open.push_back(entry_of(graph->graph));
+    for (std::uint32_t slot : open) reached[slot] = true;
+    while (!open.empty()) {
+        std::uint32_t slot = open.back();
+        open.pop_back();
+        auto links = graph->graph.neighbors(slot, 0);
+        for (auto link = links.begin(); link != links.end(); ++link) {
+            std::uint32_t to = link.slot();
+            linked[to] = true;
+            if (reached[to]) continue;
+            reached[to] = true;
+            open.push_back(to);
+        }
+    }
+    for (std::uint32_t slot = 0; rows > 1 && slot < rows; slot++)
+        if (!reached[slot] || !linked[slot]) graph->strays.push_back(slot);
+    *ret = graph->strays.size();
+    return nullptr;
+} catch (std::bad_alloc const &) {
+    return out_of_memory;
+}
+
+char const *ann_graph_relink(ann_graph *graph, ann_space const *space, std::size_t nth, std::size_t ef, bool room) try {
+    graph_t &links = graph->graph;
+    index_update_config_t config;
+    config.expansion = ef;
+    std::uint32_t slot = graph->strays[nth], row = graph->rows_of[slot];
+    distance metric{space, graph->rows_of.data()};
+    prefetch ahead{space, graph->rows_of.data()};
+    if (room) {
+        index_search_config_t search;
+        search.expansion = ef;
+        auto has_room = [&](graph_t::member_cref_t const &member) noexcept {
+            return member.slot != slot && links.neighbors(member.slot, 0).size() < 2 * links.connectivity();
+        };
+        auto found = links.search(new_row{row}, 1, metric, search, has_room, ahead);
+        if (!found) return found.error.release();
+        if (found.size()) metric.chosen = static_cast<std::uint32_t>(found[0].member.slot);
+    }
+    auto result = links.update(links.iterator_at(slot), row, new_row{row}, metric, config, dummy_callback_t{}, ahead);
     return result ? nullptr : result.error.release();
 } catch (std::bad_alloc const &) {
     return out_of_memory;
@@ -136,7 +202,7 @@ template <typename number> number read_as(unsigned char const *from) {
 struct links_check {
     unsigned char const *at, *end;
     index_serialized_header_t head;
-    std::vector<bool> seen;
+    std::vector<bool> seen; // of the index's rows; those that may not be there are so from the start
 
     std::size_t bytes_of(std::int16_t level) const {
         return 6 + (4 + 4 * head.connectivity_base) + static_cast<std::size_t>(level) * (4 + 4 * head.connectivity);
@@ -150,7 +216,7 @@ struct links_check {
     }
     bool node(std::int16_t level) {
         std::uint32_t row = read_as<std::uint32_t>(at);
-        if (row >= head.size || seen[row] || read_as<std::int16_t>(at + 4) != level) return false;
+        if (row >= seen.size() || seen[row] || read_as<std::int16_t>(at + 4) != level) return false;
         seen[row] = true;
         unsigned char const *from = at + 6;
         if (!list(from, head.connectivity_base)) return false;
@@ -176,8 +242,10 @@ bool links_reach(links_check const &check, unsigned char const *levels, unsigned
     return true;
 }
 
-bool is_sound(unsigned char const *data, std::size_t bytes, std::size_t rows, std::size_t connectivity) {
+bool is_sound(ann_graph_saved const &saved, std::size_t connectivity) {
     links_check check{};
+    unsigned char const *data = static_cast<unsigned char const *>(saved.data);
+    std::size_t bytes = saved.bytes, rows = saved.rows - saved.absent;
     if (bytes < sizeof check.head) return false;
     std::memcpy(&check.head, data, sizeof check.head);
     if (check.head.size != rows || rows == 0) return bytes == sizeof check.head && check.head.size == rows;
@@ -186,7 +254,9 @@ bool is_sound(unsigned char const *data, std::size_t bytes, std::size_t rows, st
     if ((bytes - sizeof check.head) / 2 < rows || check.head.entry_slot >= rows) return false;
     check.at = levels + 2 * rows;
     check.end = data + bytes;
-    check.seen.resize(rows);
+    check.seen.resize(saved.rows);
+    for (std::size_t row = 0; saved.absent_bits && row < saved.rows; row++)
+        check.seen[row] = saved.absent_bits[row >> 6] >> (row & 63) & 1;
     for (std::size_t i = 0; i < rows; i++) {
         std::int16_t level = read_as<std::int16_t>(levels + 2 * i);
         if (level < 0 || static_cast<std::uint64_t>(level) > check.head.max_level) return false;
@@ -198,14 +268,15 @@ bool is_sound(unsigned char const *data, std::size_t bytes, std::size_t rows, st
 }
 } // namespace
 
-char const *ann_graph_load(ann_graph *graph, void const *data, std::size_t bytes, std::size_t rows, bool view,
-                           bool *ret_damaged) try {
-    *ret_damaged = !is_sound(static_cast<unsigned char const *>(data), bytes, rows, graph->graph.connectivity());
+char const *ann_graph_load(ann_graph *graph, ann_graph_saved const *saved, bool view, bool *ret_damaged) try {
+    *ret_damaged = !is_sound(*saved, graph->graph.connectivity());
     if (*ret_damaged) return "the graph is damaged";
     if (!graph->graph.try_reserve(index_limits_t(0, graph->contexts))) return out_of_memory;
-    memory_mapped_file_t memory(static_cast<byte_t *>(const_cast<void *>(data)), bytes); // which only reads it
+    memory_mapped_file_t memory(static_cast<byte_t *>(const_cast<void *>(saved->data)),
+                                saved->bytes); // which only reads it
     auto result = view ? graph->graph.view(std::move(memory)) : graph->graph.load(std::move(memory));
     if (!result) return result.error.release();
+    std::size_t rows = graph->graph.size();
     graph->rows_of.resize(rows);
     for (std::size_t slot = 0; slot < rows; slot++)
         graph->rows_of[slot] = graph->graph.at(static_cast<std::uint32_t>(slot)).key;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 enum { ROWS = 3000, DIMENSIONS = 48, QUERIES = 40, K = 10 };
 
@@ -289,36 +290,151 @@ static void test_ann__another_graph_of_the_same_rows_is_as_one_built_of_them(voi
     free(queries);
 }
 
-/* Boilerplate: one text again and again. */
-static void test_ann__many_rows_of_one_vector_do_not_hide_the_others(void) {
-    enum { DISTINCT = 5, COPIES = 400, MANY = DISTINCT * COPIES };
-    float *distinct = suite_clustered(3, DISTINCT, DIMENSIONS, DISTINCT, 0.01f);
-    float *vectors = malloc(MANY * DIMENSIONS * sizeof *vectors);
-    lh_ann_hit hits[DISTINCT * K];
-    uint32_t counts[DISTINCT];
-    lh_error err = {0};
-    CHECK(vectors);
-    for (size_t i = 0; i < MANY; i++)
-        memcpy(vectors + i * DIMENSIONS, distinct + i % DISTINCT * DIMENSIONS, DIMENSIONS * sizeof *vectors);
-    for (size_t first = 0; first < 2; first++) { /* built of all at once, and grown */
-        size_t rows = first ? 10 : MANY;
-        lh_ann_index *index = suite_build(LH_ANN_COSINE, DIMENSIONS, true, LH_HNSW_DEFAULTS, vectors, rows, 2);
-        if (first) CHECK_OK(lh_ann_extend(index, vectors + rows * DIMENSIONS, MANY - rows, NULL, &err));
-        const lh_ann_query query = {.vectors = distinct, .count = DISTINCT, .k = K, .mode = LH_ANN_HNSW};
-        CHECK_OK(lh_ann_search(index, &query, hits, counts, &err));
-        for (size_t q = 0; q < DISTINCT; q++)
-            for (size_t i = 0; i < K; i++) CHECK(counts[q] == K && hits[q * K + i].score > 0.9999f);
-        lh_ann_free(index);
+/* Many rows of few vectors, and a query for each: as the graph has no more nodes than ef, it must answer as the exact search. */
+typedef struct twins_case {
+    size_t distinct, rows;
+    float *middle, *vectors;
+    uint64_t *allowed;
+} twins_case;
+
+static twins_case twins_new(suite_random *random, size_t distinct, size_t rows) {
+    twins_case c = {.distinct = distinct, .rows = rows, .middle = malloc(distinct * 8 * sizeof(float))};
+    c.vectors = malloc(rows * 8 * sizeof(float));
+    c.allowed = calloc(rows / 64 + 1, sizeof *c.allowed);
+    CHECK(c.middle && c.vectors && c.allowed);
+    for (size_t i = 0; i < distinct * 8; i++) c.middle[i] = suite_normal(random);
+    for (size_t row = 0; row < rows; row++) {
+        size_t one = suite_next(random) % distinct;
+        if (suite_next(random) % 2) one = one * one / distinct; /* some often, some seldom */
+        memcpy(c.vectors + row * 8, c.middle + one * 8, 8 * sizeof(float));
+        if (suite_next(random) % 10)
+            c.allowed[row / 64] |= UINT64_C(1) << row % 64; /* so many that they are not scanned */
     }
-    free(vectors);
-    free(distinct);
+    return c;
 }
 
-LH_TEST_MAIN(LH_TEST(test_ann__many_rows_of_one_vector_do_not_hide_the_others),
-             LH_TEST(test_ann__the_graph_finds_nearly_all_for_every_metric_and_dtype),
+static void twins_free(twins_case *c) {
+    free(c->middle);
+    free(c->vectors);
+    free(c->allowed);
+}
+
+static void check_as_exact(const lh_ann_index *index, const twins_case *c, uint32_t k, const uint64_t *allowed) {
+    lh_error err = {0};
+    lh_ann_hit *hits[2];
+    uint32_t *counts[2];
+    for (int mode = LH_ANN_EXACT; mode <= LH_ANN_HNSW; mode++) {
+        lh_ann_query query = {c->middle, c->distinct, k, (lh_ann_mode)mode, 40, allowed, 2, NULL};
+        hits[mode] = malloc(c->distinct * k * sizeof **hits);
+        counts[mode] = malloc(c->distinct * sizeof **counts);
+        CHECK(hits[mode] && counts[mode]);
+        CHECK_OK(lh_ann_search(index, &query, hits[mode], counts[mode], &err));
+    }
+    for (size_t q = 0; q < c->distinct; q++) {
+        CHECK(counts[0][q] == counts[1][q]);
+        for (size_t i = q * k; i < q * k + counts[0][q]; i++)
+            CHECK(hits[0][i].row == hits[1][i].row && hits[0][i].score == hits[1][i].score);
+    }
+    for (int mode = 0; mode < 2; mode++) {
+        free(hits[mode]);
+        free(counts[mode]);
+    }
+}
+
+static void test_ann__many_rows_of_one_vector_hide_nothing(void) {
+    suite_random random = {77};
+    twins_case c = twins_new(&random, 5, 3000);
+    for (int dtype = 0; dtype < LH_ANN_DTYPES; dtype++) {
+        lh_hnsw_config config = LH_HNSW_DEFAULTS;
+        config.dtype = (lh_ann_dtype)dtype;
+        lh_ann_index *index = suite_build(LH_ANN_COSINE, 8, true, config, c.vectors, c.rows, 2);
+        check_as_exact(index, &c, K, NULL);
+        CHECK(lh_ann_info_of(index).graph_bytes < 64 * 1024); /* of five rows, not of three thousand */
+        lh_ann_free(index);
+    }
+    twins_free(&c);
+}
+
+/* Whatever happens to it: grown in pieces, rows deleted, filtered, another graph made of it, saved and opened, grown again. */
+static void test_ann__rows_of_few_vectors_are_found_as_by_exact_search(void) {
+    char path[] = "/tmp/lh-ann-twins-XXXXXX";
+    int fd = mkstemp(path);
+    CHECK(fd >= 0 && close(fd) == 0);
+    lh_error err = {0};
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        suite_random random = {seed * 7919};
+        twins_case c = twins_new(&random, 1 + suite_next(&random) % 30, 6000 + suite_next(&random) % 500);
+        lh_hnsw_config config = {20, 10, 16, (lh_ann_dtype)(seed % LH_ANN_DTYPES), seed};
+        uint32_t k = 1 + (uint32_t)(suite_next(&random) % 35);
+        size_t first = suite_next(&random) % 100, done = first;
+        lh_ann_index *index = suite_build((lh_ann_metric)(seed % 2 ? LH_ANN_L2 : LH_ANN_COSINE), 8, true, config,
+                                          c.vectors, first, 1 + seed % 2);
+        lh_ann_work work = {.threads = 2};
+        while (done < 5500) {
+            size_t more = 1 + suite_next(&random) % 2500;
+            if (more > 5500 - done) more = 5500 - done;
+            CHECK_OK(lh_ann_extend(index, c.vectors + done * 8, more, &work, &err));
+            done += more;
+        }
+        check_as_exact(index, &c, k, NULL);
+        check_as_exact(index, &c, k, c.allowed);
+        for (uint64_t row = 0; row < 20; row++) /* among them those that stand for others */
+            CHECK_OK(lh_ann_delete(index, &row, 1, &err));
+        check_as_exact(index, &c, k, NULL);
+        lh_ann_index *shared = NULL, *opened = NULL;
+        config.dtype = (lh_ann_dtype)((seed + 1) % LH_ANN_DTYPES);
+        CHECK_OK(lh_ann_share(index, &config, &work, &shared, &err));
+        check_as_exact(shared, &c, k, c.allowed);
+        lh_ann_free(shared);
+        CHECK_OK(lh_ann_save(index, path, LH_STR("b"), &err));
+        CHECK_OK(lh_ann_open(path, LH_STR("b"), 2, &opened, &err));
+        check_as_exact(opened, &c, k, c.allowed);
+        CHECK_OK(lh_ann_extend(opened, c.vectors + done * 8, c.rows - done, &work, &err));
+        check_as_exact(opened, &c, k, c.allowed);
+        lh_ann_free(opened);
+        lh_ann_free(index);
+        twins_free(&c);
+    }
+    CHECK(unlink(path) == 0);
+}
+
+/* Each row, asked for by its own vector with an ef that leaves out none: a row that no walk comes to is missed. */
+static void check_all_are_found(const float *vectors, size_t rows, lh_hnsw_config config, unsigned threads) {
+    lh_error err = {0};
+    lh_ann_hit *hits = malloc(rows * sizeof *hits);
+    uint32_t *counts = malloc(rows * sizeof *counts);
+    lh_ann_index *index = suite_build(LH_ANN_COSINE, DIMENSIONS, true, config, vectors, rows, threads);
+    CHECK(hits && counts);
+    lh_ann_query query = {vectors, rows, 1, LH_ANN_HNSW, (uint32_t)rows, NULL, 2, NULL};
+    CHECK_OK(lh_ann_search(index, &query, hits, counts, &err));
+    for (size_t row = 0; row < rows; row++) CHECK(counts[row] == 1 && hits[row].row == row);
+    lh_ann_free(index);
+    free(hits);
+    free(counts);
+}
+
+static void test_ann__no_row_is_out_of_the_way_of_a_walk(void) {
+    enum { FEW = 1500 };
+    float *sparse = suite_clustered(18, FEW, DIMENSIONS, 15, 0.4f),
+          *dense = suite_clustered(19, FEW, DIMENSIONS, 2, 0.05f);
+    lh_hnsw_config config = LH_HNSW_DEFAULTS;
+    for (unsigned threads = 1; threads <= 4; threads *= 4) {
+        check_all_are_found(dense, FEW, config, threads); /* codes that are longer than their row would be hubs here */
+        config.connectivity = 4;                          /* lists that are full soon */
+        check_all_are_found(sparse, FEW, config, threads);
+        config.connectivity = LH_HNSW_DEFAULTS.connectivity;
+    }
+    free(sparse);
+    free(dense);
+}
+
+LH_TEST_MAIN(LH_TEST(test_ann__the_graph_finds_nearly_all_for_every_metric_and_dtype),
              LH_TEST(test_ann__filters_keep_the_recall_and_let_nothing_else_through),
              LH_TEST(test_ann__deleted_rows_are_found_by_no_mode), LH_TEST(test_ann__growing_is_as_good_as_building),
              LH_TEST(test_ann__one_thread_and_a_seed_give_the_same_graph),
              LH_TEST(test_ann__a_build_can_be_cancelled_and_counts_its_rows),
              LH_TEST(test_ann__another_graph_of_the_same_rows_is_as_one_built_of_them),
+             LH_TEST(test_ann__no_row_is_out_of_the_way_of_a_walk),
+             LH_TEST(test_ann__many_rows_of_one_vector_hide_nothing),
+             LH_TEST(test_ann__rows_of_few_vectors_are_found_as_by_exact_search),
              LH_TEST(test_ann__many_threads_search_one_index))

@@ -1,6 +1,7 @@
 /* Rows: f32 vectors, their i8 codes (and halves), and what bounds the codes' error.
  *
- * x ≈ scale × codes with a scale for each row (its largest component is 127), so ‖x − scale × codes‖ is known, not guessed:
+ * x ≈ scale × codes, whose largest is ±127, with a scale for each row that keeps its length: were a row longer as codes than it is,
+ * all rows near it would take it for their nearest, and the graph of i8 would link those to nothing else. As both are known, ‖x − scale × codes‖ is known, not guessed:
  * `error`. The exact scan stands on it (exact.c). A row whose largest component is too small for a scale has codes 0 and an
  * error of its whole length. */
 #include "ann/ann_internal.h"
@@ -130,16 +131,18 @@ static float rows_largest(const float *vector, size_t n) {
 }
 
 static void rows_encode(const float *vector, size_t n, int8_t *codes, ann_meta *meta) {
-    float largest = rows_largest(vector, n), scale = largest > ROWS_TINY ? largest / 127 : 0;
-    float inverse = scale > 0 ? 1 / scale : 0;
-    double off = 0, square = 0;
+    float largest = rows_largest(vector, n), inverse = largest > ROWS_TINY ? 127 / largest : 0;
+    double off = 0, square = 0, code_square = 0;
     for (size_t i = 0; i < n; i++) {
-        float code = rintf(vector[i] * inverse);
-        code = fminf(127, fmaxf(-127, code));
-        double difference = (double)vector[i] - (double)scale * code;
+        float code = fminf(127, fmaxf(-127, rintf(vector[i] * inverse)));
         codes[i] = (int8_t)code;
-        off += difference * difference;
         square += (double)vector[i] * vector[i];
+        code_square += (double)code * code;
+    }
+    float scale = code_square > 0 ? (float)sqrt(square / code_square) : 0;
+    for (size_t i = 0; i < n; i++) {
+        double difference = (double)vector[i] - (double)scale * codes[i];
+        off += difference * difference;
     }
     *meta = (ann_meta){scale, rows_up(sqrt(off)), rows_up(sqrt(square)), (float)square};
 }
@@ -260,6 +263,7 @@ void lh_ann_free(lh_ann_index *index) {
     ann_rows_cut(index, 0);
     free(index->blocks);
     free(index->deleted_bits);
+    free(index->own_twins);
     if (index->map) (void)munmap(index->map, index->map_bytes);
     pthread_cond_destroy(&index->gate->freed);
     pthread_mutex_destroy(&index->gate->lock);
@@ -278,6 +282,7 @@ lh_ann_info lh_ann_info_of(const lh_ann_index *index) {
     size_t of_row = index->padded * (sizeof(float) + sizeof(int8_t)) + sizeof(ann_meta);
     info.heap_bytes = sizeof *index + index->block_room * sizeof *index->blocks;
     if (index->deleted_bits) info.heap_bytes += (index->rows + 63) / 64 * sizeof(uint64_t);
+    if (index->own_twins) info.heap_bytes += index->twin_count * sizeof *index->own_twins;
     for (size_t i = 0; i < index->block_count; i++) {
         const ann_block *block = &index->blocks[i];
         bool own_halves = block->halves && (!block->mapped || block->own_halves);

@@ -3,8 +3,7 @@
  * A graph is walked past rows that are not allowed: the fewer are allowed, the longer the walk, and the more it misses, as the
  * allowed neighbours of a neighbourhood are no longer linked. A scan of the allowed ones gets shorter instead. Up to SEARCH_SCAN ×
  * √rows of them are scanned: measured as where the recall begins to suffer (docs/performance.md); the times meet later. The graph
- * finds fewer than k only where it has fallen apart: then the query is scanned, too; so is each of an index with many rows of one vector
- * (twins.c). */
+ * finds fewer than k only where it has fallen apart: then the query is scanned, too. */
 #include "ann/ann_internal.h"
 
 #include <math.h>
@@ -17,7 +16,8 @@ typedef struct search_task {
     const ann_probe *probes;
     size_t count;
     const uint64_t *bits;
-    uint64_t found; /* so many rows can be found */
+    const uint64_t *node_bits; /* those, and of a row in the graph where any twin of it may be found */
+    uint64_t found;            /* so many rows can be found */
     uint32_t k, ef;
     unsigned threads;
     ann_item *items; /* count × k */
@@ -45,15 +45,33 @@ static void search_leave(ann_gate *gate, unsigned context) {
     (void)pthread_mutex_unlock(&gate->lock);
 }
 
+/* A row of the graph and its twins; no more than k of them can be among the best, the lowest. */
+static void search_offer(const search_task *task, ann_top *top, uint32_t row, float key) {
+    const lh_ann_index *index = task->index;
+    uint32_t offered = 0;
+    if (!ann_top_takes(top, key)) return;
+    if (!task->bits || ann_bit(task->bits, row)) {
+        ann_top_offer(top, key, row);
+        offered++;
+    }
+    if (index->twin_count == 0) return;
+    const ann_twin *end = index->twins + index->twin_count;
+    for (const ann_twin *twin = ann_twins_of(index, row); twin < end && twin->of == row && offered < task->k; twin++) {
+        if (task->bits && !ann_bit(task->bits, twin->row)) continue;
+        ann_top_offer(top, key, twin->row);
+        offered++;
+    }
+}
+
 static const char *search_graph(search_task *task, size_t q, unsigned context, uint32_t *rows) {
     ann_space space = ann_space_of(task->index);
     size_t found = 0;
     const char *failed = ann_graph_search(task->index->graph, &space, &task->probes[q], task->ef, context,
-                                          task->bits ? search_allow : NULL, task->bits, rows, &found);
+                                          task->bits ? search_allow : NULL, task->node_bits, rows, &found);
     if (failed) return failed;
     ann_top top = {.items = task->items + q * task->k, .k = task->k};
     for (size_t i = 0; i < found; i++)
-        ann_top_offer(&top, ann_exact_key(task->index, &task->probes[q], rows[i]), rows[i]);
+        search_offer(task, &top, rows[i], ann_exact_key(task->index, &task->probes[q], rows[i]));
     ann_sort(top.items, top.count);
     task->counts[q] = (uint32_t)top.count;
     return NULL;
@@ -110,6 +128,20 @@ static lh_code search_bits(const lh_ann_index *index, const uint64_t *allowed, u
     return LH_OK;
 }
 
+/* A twin that may be found lets the row that stands for it be found. */
+static lh_code search_node_bits(const lh_ann_index *index, const uint64_t *bits, uint64_t **ret, lh_error *err) {
+    size_t words = (size_t)((index->rows + 63) / 64);
+    uint64_t *all = malloc(words * sizeof *all);
+    if (!all) return lh_fail(err, LH_NO_MEMORY, "search: out of memory");
+    memcpy(all, bits, words * sizeof *all);
+    for (size_t i = 0; i < index->twin_count; i++) {
+        ann_twin twin = index->twins[i];
+        if (ann_bit(bits, twin.row)) all[twin.of >> 6] |= UINT64_C(1) << (twin.of & 63);
+    }
+    *ret = all;
+    return LH_OK;
+}
+
 static lh_code search_check(const lh_ann_index *index, const lh_ann_query *query, lh_error *err) {
     if (query->k < 1 || query->k > LH_ANN_K_MAX)
         return lh_fail(err, LH_INVALID, "k is 1 to %d, not %" PRIu32, LH_ANN_K_MAX, query->k);
@@ -135,7 +167,7 @@ static lh_code search_batch(search_task *task, const float *vectors, lh_ann_hit 
                        &probes[q]);
     task->probes = probes;
     atomic_store(&task->next, 0);
-    if (task->query->mode == LH_ANN_EXACT || few || index->twins) LH_TRY(search_scan(task, 0, task->count, err));
+    if (task->query->mode == LH_ANN_EXACT || few) LH_TRY(search_scan(task, 0, task->count, err));
     else LH_TRY(search_walk(task, err));
     for (size_t q = 0; q < task->count; q++) {
         counts[q] = task->counts[q];
@@ -156,9 +188,11 @@ static uint32_t search_ef(const lh_ann_index *index, const lh_ann_query *query) 
 lh_code lh_ann_search(const lh_ann_index *index, const lh_ann_query *query, lh_ann_hit *hits, uint32_t *counts,
                       lh_error *err) {
     LH_CLEANUP(lh_free_pointer) uint64_t *bits = NULL;
+    LH_CLEANUP(lh_free_pointer) uint64_t *node_bits = NULL;
     uint64_t found = 0;
     LH_TRY(search_check(index, query, err));
     LH_TRY(search_bits(index, query->allowed, &bits, &found, err));
+    if (bits && index->twin_count && query->mode == LH_ANN_HNSW) LH_TRY(search_node_bits(index, bits, &node_bits, err));
     size_t count = query->count, batch = count < ANN_BATCH ? count : ANN_BATCH;
     LH_CLEANUP(lh_free_pointer)
     lh_ann_hit *all = malloc(count * query->k * sizeof *all + 1); /* on an error nothing is told */
@@ -167,6 +201,7 @@ lh_code lh_ann_search(const lh_ann_index *index, const lh_ann_query *query, lh_a
     if (!all || !all_counts || !items) return lh_fail(err, LH_NO_MEMORY, "search: out of memory");
     search_task task = {
         .index = index, .query = query, .bits = bits, .found = found, .k = query->k, .ef = search_ef(index, query)};
+    task.node_bits = node_bits ? node_bits : bits;
     task.threads = ann_threads(query->threads);
     task.items = items;
     task.counts = all_counts + count;

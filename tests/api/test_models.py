@@ -199,7 +199,7 @@ class Searcher(threading.Thread):
         texts = [text for _, _, text in people(0, 5)]
         while not self.ends.is_set():
             text = texts[self.asked % 5]
-            answer = self.server.request("POST", "/vectors/search", json={"index": self.name_, "query": text, "k": 3})
+            answer = self.server.request("POST", "/vectors/search", json={"index": self.name_, "query": text, "k": 3, "mode": "hnsw"})
             hits = answer.json().get("items", []) if answer.status_code == 200 else []
             if len(hits) != 3 or any(hit["score"] < 0.999 or hit["text"] != text for hit in hits):
                 self.failed.append(answer.text)
@@ -250,7 +250,7 @@ def test_a_server_that_is_killed_in_switches_has_the_old_index_or_the_new(tmp_pa
         server.start()
         told = server.request("GET", "/vectors/indexes/killed").json()["model"]
         assert told["name"] in (old, new) and told["dimensions"] == sizes[told["name"]]
-        hits = search(server, index="killed", query=people(0, 1)[0][2])
+        hits = search(server, index="killed", query=people(0, 1)[0][2], mode="exact")
         assert len(hits) == 3 and all(hit["score"] > 0.999 for hit in hits)
         job = server.request("GET", f"/jobs/{job['id']}").json()
         if job["state"] == "succeeded":

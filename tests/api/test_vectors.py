@@ -73,6 +73,17 @@ def test_rows_are_embedded_and_found(server):
     assert server.request("GET", "/vectors/indexes", params={"model": "other"}).json()["items"] == []
 
 
+def test_a_text_that_many_rows_share_hides_no_other(server):
+    """A graph of five texts 600 times each: whoever came to one of them never left it."""
+    assert server.ingest(lines(people(0, 3000)), "shared").status_code == 201
+    index(server, "shared")
+    for n, text in enumerate(TEXTS):
+        for more in ({}, {"filter": "state = 'CA'"}):
+            exact, hnsw = (search(server, index="shared", query=text, k=7, mode=mode, **more) for mode in ("exact", "hnsw"))
+            assert hnsw == exact and len(hnsw) == 7 and hnsw[0]["score"] > 0.999
+            assert more or [hit["id"] for hit in hnsw] == [f"C{n + 5 * i:04d}" for i in range(7)]
+
+
 def test_only_what_is_new_or_changed_is_embedded_and_what_is_gone_goes(server):
     server.ingest(lines(people(0, 20)), "fresh")
     index(server, "fresh")
