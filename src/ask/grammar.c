@@ -181,7 +181,8 @@ static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
                                 "[0-4] \")\" | \"min(isodow(\" c# \"))\"\n"
                                 "p# ::= m# t# | \"NOT \" c# | \"NOT \"? \"(\" w# \")\"";
     static const char tails[] =
-        "t# ::= k (m# | l) | \" BETWEEN \" l \" AND \" l | \" NOT\"? \" IN (\" (l (\", \" l){0,15} | in) \")\" | \" "
+        "t# ::= k (m# | l | one) | \" BETWEEN \" l \" AND \" l | \" NOT\"? \" IN (\" (l (\", \" l){0,15} | in) \")\" | "
+        "\" "
         "IS\" \" NOT\"? \" NULL\" | "
         "\" NOT\"? (\" ILIKE \" | \" LIKE \") x (\" ESCAPE '\\\\'\")? | \"\"\n"
         "w# ::= p# ((\" AND \" | \" OR \") p#){0,8}\n"
@@ -260,6 +261,9 @@ static void grammar_root(const grammar *g, lh_buf *into) {
     lh_buf_append(into, LH_STR("in ::= "));
     for (size_t t = 0; t < g->table_count; t++)
         lh_buf_printf(into, "%s\"SELECT \" c%zu f%zu (\" WHERE \" w%zu)?", t ? " | " : "", t, t, t);
+    lh_buf_append(into, LH_STR("\none ::= "));
+    for (size_t t = 0; t < g->table_count; t++)
+        lh_buf_printf(into, "%s\"(SELECT \" g%zu f%zu (\" WHERE \" w%zu)? \")\"", t ? " | " : "", t, t, t);
     lh_buf_append(into, LH_STR("\nall ::= "));
     for (size_t s = 0; s < g->scope_count; s++) lh_buf_printf(into, "%sq%zu", s ? " | " : "", s);
     lh_buf_append(into, LH_STR("\nmean ::= "));
