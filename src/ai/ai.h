@@ -110,7 +110,8 @@ void lh_ai_remove(lh_ai *ai, lh_ai_task task, lh_str name);
 LH_MUST_CHECK lh_code lh_ai_use(lh_ai *ai, lh_ai_task task, lh_str principal, lh_str name, lh_error *err);
 /* The file of a model of the provider llama: of a name without '/' in models/ beside the binary. Errors: INVALID, IO. */
 LH_MUST_CHECK lh_code lh_ai_model_file(lh_str model, char into[4096], lh_error *err);
-bool lh_ai_has(lh_ai *ai, lh_ai_task task); /* is there any model for it? */
+/* Is there a model that would do the call? Without one it is UNAVAILABLE. */
+bool lh_ai_has(lh_ai *ai, lh_ai_task task, const lh_ai_call *call);
 /* Which would do the call; its version as far as it is known. Arena. Errors: UNAVAILABLE (there is none), NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_ai_find(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_arena *arena, lh_ai_model *ret,
                                  lh_error *err);

@@ -31,7 +31,7 @@ static void test_calls__embed_gives_a_vector_a_text_in_order(void) {
     lh_ai_model model = {0};
     lh_error err = {0};
     CHECK_OK(calls_open(environment, &of, &err));
-    CHECK(lh_ai_has(of.ai, LH_AI_EMBED) && !lh_ai_has(of.ai, LH_AI_RERANK));
+    CHECK(lh_ai_has(of.ai, LH_AI_EMBED, &(lh_ai_call){0}) && !lh_ai_has(of.ai, LH_AI_RERANK, &(lh_ai_call){0}));
     CHECK_OK(lh_ai_find(of.ai, LH_AI_EMBED, &(lh_ai_call){0}, of.arena, &model, &err));
     CHECK_STR(model.provider, LH_STR("hash"));
     CHECK_OK(lh_ai_embed(of.ai, &(lh_ai_call){0}, texts, 3, of.arena, &got, &err));

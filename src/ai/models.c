@@ -296,9 +296,10 @@ bool ai_models_is_in_use(lh_ai *ai, lh_ai_task task, const ai_model *model) {
     return used;
 }
 
-bool lh_ai_has(lh_ai *ai, lh_ai_task task) {
+bool lh_ai_has(lh_ai *ai, lh_ai_task task, const lh_ai_call *call) {
     pthread_mutex_lock(&ai->lock);
-    bool has = models_in_use_locked(&ai->tasks[task], LH_STR_NONE) != NULL;
+    bool has = call->model.len ? ai->tasks[task].models != NULL
+                               : models_in_use_locked(&ai->tasks[task], call->principal) != NULL;
     pthread_mutex_unlock(&ai->lock);
     return has;
 }

@@ -73,13 +73,17 @@ static void test_models__a_task_without_any_has_one_once_it_is_in_use(void) {
                                        .provider = LH_STR("openai"),
                                        .model = LH_STR("m"),
                                        .url = LH_STR("http://127.0.0.1:9/v1/")};
-    CHECK(!lh_ai_has(of.ai, LH_AI_RERANK));
+    CHECK(!lh_ai_has(of.ai, LH_AI_RERANK, &(lh_ai_call){0}));
     CHECK_OK(lh_ai_add(of.ai, &endpoint, &err));
-    CHECK(!lh_ai_has(of.ai, LH_AI_RERANK));
+    CHECK(!lh_ai_has(of.ai, LH_AI_RERANK, &(lh_ai_call){0}));
     CHECK(lh_ai_find(of.ai, LH_AI_RERANK, &(lh_ai_call){0}, of.arena, &model, &err) == LH_UNAVAILABLE);
+    CHECK(lh_ai_has(of.ai, LH_AI_RERANK, &(lh_ai_call){.model = LH_STR("gpu")}));
+    CHECK_OK(lh_ai_use(of.ai, LH_AI_RERANK, LH_STR("ann"), LH_STR("gpu"), &err));
+    CHECK(lh_ai_has(of.ai, LH_AI_RERANK, &(lh_ai_call){.principal = LH_STR("ann")}));
+    CHECK(!lh_ai_has(of.ai, LH_AI_RERANK, &(lh_ai_call){.principal = LH_STR("bob")}));
     CHECK_OK(lh_ai_use(of.ai, LH_AI_RERANK, LH_STR_NONE, LH_STR("gpu"), &err));
     CHECK_OK(lh_ai_find(of.ai, LH_AI_RERANK, &(lh_ai_call){0}, of.arena, &model, &err));
-    CHECK(lh_ai_has(of.ai, LH_AI_RERANK) && lh_str_eq(model.name, LH_STR("gpu")));
+    CHECK(lh_ai_has(of.ai, LH_AI_RERANK, &(lh_ai_call){0}) && lh_str_eq(model.name, LH_STR("gpu")));
 }
 
 static void test_models__tokens_are_counted_by_who_tells_them(void) {

@@ -104,14 +104,6 @@ lh_code lh_ask_examples(lh_ask *ask, lh_arena *arena, lh_json **ret, lh_error *e
     return lh_arena_check(arena, err);
 }
 
-/* Bound, and run for no row. */
-static bool example_runs(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, lh_arena *arena) {
-    lh_json *ignored = NULL;
-    lh_str empty = lh_arena_printf(arena, "SELECT * FROM (%.*s\n) AS example LIMIT 0", LH_STR_ARG(sql));
-    return lh_arena_check(arena, NULL) == LH_OK &&
-           ask_run(ask, empty, caller, 0, false, arena, &ignored, NULL) == LH_OK;
-}
-
 /* By words first: what the caller may not run, or does not fit, is shown to no model, not even to one that embeds. */
 lh_code ask_examples_like(const ask_examples_asks *asks, ask_example *into, size_t room, lh_arena *arena,
                           size_t *ret_count, lh_error *err) {
@@ -128,7 +120,8 @@ lh_code ask_examples_like(const ask_examples_asks *asks, ask_example *into, size
     LH_TRY(ask_similar(asks->ask, asks->caller, asks->question, questions, all, false, arena, &order, err));
     for (size_t i = 0; i < all && i < EXAMPLES_TRIED; i++) {
         const ask_example one = {questions[order[i].text], lh_json_get_string(lh_json_at(items, order[i].text), "sql")};
-        if (example_runs(asks->ask, one.sql, asks->caller, arena) && asks->fits(asks->ctx, &one)) tried[count++] = one;
+        if (ask_bind(asks->ask, one.sql, asks->caller, arena, NULL) == LH_OK && asks->fits(asks->ctx, &one))
+            tried[count++] = one;
     }
     for (size_t i = 0; i < count; i++) questions[i] = tried[i].question;
     LH_TRY(ask_similar(asks->ask, asks->caller, asks->question, questions, count, true, arena, &order, err));

@@ -348,6 +348,7 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
         lh_str said = model_sql(text.text), sql = LH_STR_NONE;
         lh_code code = model_check(said, &why);
         if (code == LH_OK) code = tokens_back(&tokens, said, arena, &sql, &why);
+        if (code == LH_OK) code = ask_bind(asks->ask, sql, asks->caller, arena, &why);
         if (code == LH_OK)
             code = ask_run(asks->ask, sql, asks->caller, asks->rows_max, true, arena, &ret->result, &why);
         ret->repairs = (uint64_t)tries;

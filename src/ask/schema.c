@@ -70,6 +70,13 @@ lh_code ask_run(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, uint64_t r
     return code;
 }
 
+lh_code ask_bind(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, lh_arena *arena, lh_error *err) {
+    lh_json *none = NULL;
+    lh_str empty = lh_arena_printf(arena, "SELECT * FROM (%.*s\n) AS bound LIMIT 0", LH_STR_ARG(sql));
+    LH_TRY(lh_arena_check(arena, err));
+    return ask_run(ask, empty, caller, 0, false, arena, &none, err);
+}
+
 /* ---- what was read before ---- */
 
 static void kept_sign(const lh_relation *relation, lh_arena *arena, lh_buf *into) {

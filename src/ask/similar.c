@@ -73,22 +73,20 @@ static lh_sha256 similar_key(const lh_ai_model *model, lh_str text, lh_arena *ar
 }
 
 /* Of the first `count` of the order, which are put in it anew. */
-static lh_code similar_by_vectors(similar *s, lh_str question, size_t count, lh_error *err) {
+static lh_code similar_by_vectors(similar *s, const lh_ai_call *call, lh_str question, size_t count, lh_error *err) {
     lh_str *kept = LH_ARENA_ARRAY(s->arena, lh_str, count), *unknown = LH_ARENA_ARRAY(s->arena, lh_str, count + 1);
     size_t *places = LH_ARENA_ARRAY(s->arena, size_t, count), missing = 0;
-    const lh_ai_call call = {.principal = s->caller->by,
-                             .cancelled = s->caller->cancel ? lh_cancel_flag(s->caller->cancel) : NULL};
     lh_ai_model model;
     lh_ai_embeddings made;
     LH_TRY(lh_arena_check(s->arena, err));
-    LH_TRY(lh_ai_find(s->ask->ai, LH_AI_EMBED, &call, s->arena, &model, err));
+    LH_TRY(lh_ai_find(s->ask->ai, LH_AI_EMBED, call, s->arena, &model, err));
     unknown[0] = question;
     for (size_t i = 0; i < count; i++) {
         lh_sha256 key = similar_key(&model, s->texts[s->order[i].text], s->arena);
         kept[i] = ask_kept_find(s->ask, &key, s->arena);
         if (kept[i].len == 0) places[missing++] = i, unknown[missing] = s->texts[s->order[i].text];
     }
-    LH_TRY(lh_ai_embed(s->ask->ai, &call, unknown, missing + 1, s->arena, &made, err));
+    LH_TRY(lh_ai_embed(s->ask->ai, call, unknown, missing + 1, s->arena, &made, err));
     size_t bytes = made.dimensions * sizeof *made.values;
     for (size_t i = 0; i < missing; i++) {
         lh_sha256 key = similar_key(&made.model, unknown[i + 1], s->arena);
@@ -110,12 +108,15 @@ lh_code ask_similar(lh_ask *ask, const lh_ask_caller *caller, lh_str question, c
                     bool vectors, lh_arena *arena, ask_similar_one **ret, lh_error *err) {
     lh_str *cut = LH_ARENA_ARRAY(arena, lh_str, count + 1);
     similar s = {ask, caller, cut, count, arena, LH_ARENA_ARRAY(arena, ask_similar_one, count + 1)};
+    const lh_ai_call call = {.principal = caller->by,
+                             .cancelled = caller->cancel ? lh_cancel_flag(caller->cancel) : NULL};
     lh_error ignored = {0};
     LH_TRY(lh_arena_check(arena, err));
     for (size_t i = 0; i < count; i++) cut[i] = lh_str_cut_utf8(texts[i], SIMILAR_TEXT_BYTES);
     LH_TRY(similar_by_words(&s, question, err));
-    if (count && vectors && caller->models && lh_ai_has(ask->ai, LH_AI_EMBED)) {
-        lh_code code = similar_by_vectors(&s, question, count < SIMILAR_EMBEDDED ? count : SIMILAR_EMBEDDED, &ignored);
+    if (count && vectors && caller->models && lh_ai_has(ask->ai, LH_AI_EMBED, &call)) {
+        lh_code code =
+            similar_by_vectors(&s, &call, question, count < SIMILAR_EMBEDDED ? count : SIMILAR_EMBEDDED, &ignored);
         if (code == LH_CANCELLED || code == LH_NO_MEMORY) return *err = ignored, code;
     }
     *ret = s.order;

@@ -155,8 +155,8 @@ static bool summary_clean(lh_str text) {
 }
 
 /* *ret_text stays as it is, and *ret_why says so, when the model does not answer, or with a number of its own. */
-static lh_code summary_worded(const summary *s, lh_str model, lh_str facts, lh_str *ret_text, lh_str *ret_model,
-                              lh_str *ret_why, lh_error *err) {
+static lh_code summary_worded(const summary *s, const lh_ai_call *call, lh_str facts, lh_str *ret_text,
+                              lh_str *ret_model, lh_str *ret_why, lh_error *err) {
     uint64_t random[2];
     lh_ai_text said;
     lh_error failed = {0};
@@ -171,13 +171,10 @@ static lh_code summary_worded(const summary *s, lh_str model, lh_str facts, lh_s
                          LH_STR_ARG(fence))},
         {LH_STR("user"),
          lh_arena_printf(s->arena, "%.*s\n%.*s\n%.*s", LH_STR_ARG(fence), LH_STR_ARG(facts), LH_STR_ARG(fence))}};
-    const lh_ai_call call = {.model = model,
-                             .principal = s->caller->by,
-                             .cancelled = s->caller->cancel ? lh_cancel_flag(s->caller->cancel) : NULL};
     const lh_ai_prompt prompt = {
         .messages = messages, .message_count = 2, .has_temperature = true, .max_tokens = SUMMARY_MAX_TOKENS};
     LH_TRY(lh_arena_check(s->arena, err));
-    lh_code code = lh_ai_generate(s->ask->ai, &call, &prompt, NULL, NULL, s->arena, &said, &failed);
+    lh_code code = lh_ai_generate(s->ask->ai, call, &prompt, NULL, NULL, s->arena, &said, &failed);
     if (code != LH_OK && code != LH_UNAVAILABLE && code != LH_CORRUPT) return *err = failed, code;
     lh_str text = code == LH_OK ? lh_str_trim(said.text) : LH_STR_NONE;
     if (code != LH_OK) *ret_why = LH_STR("the model does not answer");
@@ -209,8 +206,11 @@ lh_code lh_ask_summary(lh_ask *ask, lh_table_name name, const lh_json *body, con
     LH_TRY(summary_facts(&s, err));
     lh_str stated = lh_arena_dup(arena, lh_buf_str(&facts)), text = stated;
     LH_TRY(lh_arena_check(arena, err));
-    if (caller->models && lh_ai_has(ask->ai, LH_AI_GENERATE))
-        LH_TRY(summary_worded(&s, lh_json_get_string(body, "model"), stated, &text, &model, &why, err));
+    const lh_ai_call call = {.model = lh_json_get_string(body, "model"),
+                             .principal = caller->by,
+                             .cancelled = caller->cancel ? lh_cancel_flag(caller->cancel) : NULL};
+    if (caller->models && lh_ai_has(ask->ai, LH_AI_GENERATE, &call))
+        LH_TRY(summary_worded(&s, &call, stated, &text, &model, &why, err));
     lh_json *answer = lh_json_new_object(arena);
     lh_json_set_string(arena, answer, "dataset", lh_table_name_text(name, arena));
     lh_json_set_string(arena, answer, "summary", text);

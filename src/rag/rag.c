@@ -117,7 +117,8 @@ static lh_code rag_converse(rag_answering *a, lh_error *err) {
 /* Will a model be asked? Who may not is told so, and not given something else instead. */
 static lh_code rag_choose(rag_answering *a, lh_error *err) {
     rag_run *run = &a->run;
-    bool has = lh_ai_has(run->rag->ai, LH_AI_GENERATE);
+    const lh_ai_call call = rag_call(run);
+    bool has = lh_ai_has(run->rag->ai, LH_AI_GENERATE, &call);
     a->generates = run->asked.generate && has;
     if (a->generates && !run->caller->may_generate)
         return lh_fail(

@@ -129,7 +129,8 @@ static lh_code retrieve_rerank(retrieve *r, lh_error *err) {
     lh_ai_call call = rag_call(run);
     lh_ai_ranking got;
     if (!run->asked.rerank) return LH_OK;
-    if (!lh_ai_has(run->rag->ai, LH_AI_RERANK))
+    call.model = lh_json_get_string(run->asked.rerank, "model");
+    if (!lh_ai_has(run->rag->ai, LH_AI_RERANK, &call))
         return lh_fail(err, LH_UNAVAILABLE, "no model that reranks is configured: ai.rerank_provider says which");
     if (r->count > RETRIEVE_RERANKED) r->count = RETRIEVE_RERANKED;
     if (r->count == 0) return LH_OK;
@@ -137,7 +138,6 @@ static lh_code retrieve_rerank(retrieve *r, lh_error *err) {
     retrieve_hit *ranked = LH_ARENA_ARRAY(run->arena, retrieve_hit, r->count);
     LH_TRY(lh_arena_check(run->arena, err));
     for (size_t i = 0; i < r->count; i++) texts[i] = lh_str_cut_utf8(r->hits[i].passage.text, LH_LIMIT_AI_TEXT_BYTES);
-    call.model = lh_json_get_string(run->asked.rerank, "model");
     LH_TRY(lh_ai_rerank(run->rag->ai, &call, run->query, texts, r->count, 0, run->arena, &got, err));
     for (size_t i = 0; i < got.count; i++) {
         ranked[i] = r->hits[got.scores[i].document];

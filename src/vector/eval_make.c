@@ -97,6 +97,10 @@ static lh_code sample_piece(lh_chunker *chunker, lh_str text, uint64_t *state, l
     return lh_arena_check(arena, err);
 }
 
+static lh_ai_call sample_call(const eval_order *order) {
+    return (lh_ai_call){.principal = order->by, .cancelled = lh_cancel_flag(order->cancel)};
+}
+
 /* In other words; it stays as it is where the generator does not answer. */
 static lh_code sample_paraphrase(const eval_order *order, uint64_t seed, eval_query *query, lh_arena *arena,
                                  lh_error *err) {
@@ -112,7 +116,7 @@ static lh_code sample_paraphrase(const eval_order *order, uint64_t seed, eval_qu
                                  .has_seed = true,
                                  .seed = seed,
                                  .max_tokens = SAMPLE_TOKENS};
-    const lh_ai_call call = {.principal = order->by, .cancelled = lh_cancel_flag(order->cancel)};
+    const lh_ai_call call = sample_call(order);
     lh_ai_text got;
     lh_error why = {0};
     lh_code code = lh_ai_generate(order->vector->ai, &call, &prompt, NULL, NULL, arena, &got, &why);
@@ -148,7 +152,8 @@ static lh_code sample_texts(const eval_order *order, lh_arena *arena, eval_set *
     LH_CLEANUP(lh_chunker_freep) lh_chunker *chunker = NULL;
     const lh_chunk_options options = {.size = SAMPLE_PIECE, .locale = order->definition->locale};
     uint64_t state = order->seed;
-    bool paraphrase = order->paraphrase && lh_ai_has(order->vector->ai, LH_AI_GENERATE);
+    const lh_ai_call call = sample_call(order);
+    bool paraphrase = order->paraphrase && lh_ai_has(order->vector->ai, LH_AI_GENERATE, &call);
     size_t *places = LH_ARENA_ARRAY(arena, size_t, eval->count + 1);
     LH_TRY(lh_arena_check(arena, err));
     LH_TRY(lh_chunker_new(&options, &chunker, err));

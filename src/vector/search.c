@@ -461,8 +461,14 @@ static lh_code search_find(search *s, lh_json **ret, lh_error *err) {
 
 /* ---- once more, by a model that reads question and text together ---- */
 
+static lh_ai_call search_rerank_call(const search *s) {
+    return (lh_ai_call){
+        .model = s->reranker, .principal = s->caller->by, .cancelled = lh_cancel_flag(s->caller->cancel)};
+}
+
 static lh_code search_require_reranker(const search *s, lh_error *err) {
-    if (!s->rerank || lh_ai_has(s->vector->ai, LH_AI_RERANK)) return LH_OK;
+    const lh_ai_call call = search_rerank_call(s);
+    if (!s->rerank || lh_ai_has(s->vector->ai, LH_AI_RERANK, &call)) return LH_OK;
     return lh_fail(err, LH_UNAVAILABLE, "no model that reranks is configured: ai.rerank_provider says which");
 }
 
@@ -470,8 +476,7 @@ static lh_code search_rerank(search *s, lh_json **items, lh_error *err) {
     size_t count = lh_json_size(*items);
     lh_str *texts = LH_ARENA_ARRAY(s->arena, lh_str, count + 1);
     lh_json *ranked = lh_json_new_array(s->arena);
-    const lh_ai_call call = {
-        .model = s->reranker, .principal = s->caller->by, .cancelled = lh_cancel_flag(s->caller->cancel)};
+    const lh_ai_call call = search_rerank_call(s);
     lh_ai_ranking got;
     LH_TRY(lh_arena_check(s->arena, err));
     if (!s->rerank || count == 0) return LH_OK;

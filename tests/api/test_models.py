@@ -157,6 +157,29 @@ def test_a_profile_has_a_model_of_its_own_and_only_administrators_register(tmp_p
     server.stop()
 
 
+def test_who_has_a_generator_of_their_own_gets_its_answers(tmp_path):
+    """The task has none: who has no other is answered by the passages' own sentences, by facts, or refused."""
+    from governed import ADMIN
+    writes = Scripted(reply({"choices": [{"message": {"content": "SELECT count(*) AS n FROM people"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}))
+    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN})
+    server.headers = {"X-API-Key": ADMIN}
+    lake = Lake.__new__(Lake)
+    lake.server = server
+    server.ingest(lines(people(0, 20)), "people")
+    index(server, "people")
+    keys = {name: lake.key(name, allow("tool", "ai"), allow("dataset", "people"), allow("index", "people")) for name in ("ann", "bob")}
+    register(server, name="writer", task="generate", provider="openai", model="w", url=writes.url)
+    post(server, "writer/activate", profile="ann")
+    told = {}
+    for name, key in keys.items():
+        ask = lambda path, body: server.request("POST", path, json=body, headers={"X-API-Key": key}).json()  # noqa: B023, E731
+        told[name] = [ask("/vectors/rag", {"index": "people", "question": people(0, 1)[0][2]})["model"], ask("/datasets/people/summary", {})["by"],
+                      ask("/ask", {"question": "zorble the quux", "parts": {"planner": False}})["refused"]]
+    assert told["bob"] == [None, "facts", True] and told["ann"][0]["name"] == "writer" and told["ann"][1:] == ["model", False], told
+    server.stop()
+    writes.stop()
+
+
 # ---- indexes ----
 
 def test_an_index_keeps_its_model_until_it_is_asked_for_another(server):
