@@ -61,7 +61,7 @@ fuzz: setup-dev ## every fuzzer for FUZZ_SECONDS (60)
 	$(call build-preset,fuzz,build-fuzz)
 	@tools/fuzz build-fuzz
 
-bench: setup-test ## figures against DuckDB on this machine
+bench: setup-test ## figures against DuckDB, FAISS, hnswlib, USearch, LanceDB on this machine
 	$(call build-preset,release,build)
 	@tools/bench
 
