@@ -59,7 +59,8 @@ static void kept_each(const lh_vector *vector, lh_str table, void (*each)(void *
         lh_str name = lh_str_from(entry->d_name);
         bool mine = lh_str_starts(name, table) && name.len > table.len && name.ptr[table.len] == '.' &&
                     lh_str_ends(name, LH_STR(KEPT_SUFFIX)); /* no table's name has a dot */
-        if (mine && snprintf(path, sizeof path, "%.*s/%s", LH_STR_ARG(vector->folder), entry->d_name) < (int)sizeof path)
+        if (mine &&
+            snprintf(path, sizeof path, "%.*s/%s", LH_STR_ARG(vector->folder), entry->d_name) < (int)sizeof path)
             each(ctx, path);
     }
     if (all) closedir(all);
