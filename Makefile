@@ -47,7 +47,8 @@ test-kit: setup-test ## Iceberg's own compatibility kit; says "skipped" where Ja
 crash: setup-test ## every test that kills the server, KILLS (50) times each step, 100 times its writes
 	$(call build-preset,release,build,lakehouse)
 	@LAKEHOUSE_KILLS=$(KILLS) tools/pytest tests/api/test_crash.py tests/api/test_maintenance.py \
-		tests/api/test_schema.py tests/api/test_idempotency.py tests/api/test_journal.py tests/api/test_vectors.py -s -k 'crash or kill'
+		tests/api/test_schema.py tests/api/test_idempotency.py tests/api/test_journal.py \
+		tests/api/test_models.py tests/api/test_vectors_kills.py tests/api/test_vectors_trials.py tests/api/test_vectors_lance.py -s -k 'crash or kill'
 
 asan: setup-test ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call build-preset,asan,build-asan)

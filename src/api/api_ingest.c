@@ -56,19 +56,16 @@ static lh_code upload_file_data(void *ctx, lh_str data, lh_error *err) {
 static lh_code upload_file_end(void *ctx, lh_error *err) { return api_upload_end(&((ingest_upload *)ctx)->file, err); }
 
 /* Bucket and namespace: as the request says, else as its profile does. A default is no wish: a dataset that is elsewhere
- * already stays there. Either is a bucket of one's choice, which takes the right to all. */
+ * already stays there. A bucket of one's choice takes the right to all, as a profile does. */
 static lh_code upload_place(ingest_upload *upload, lh_error *err) {
     lh_request *request = upload->request;
     lh_ingest_request *job = &upload->job;
     lh_profile_defaults defaults;
-    bool chosen =
-        lh_request_header(request, "X-Lakehouse-Bucket").len || lh_request_header(request, "X-Lakehouse-Profile").len;
-    if (chosen && !lh_request_may(request, LH_PERMIT_WRITE)) /* a profile is not that of who has its name */
-        return lh_fail(err, LH_DENIED,
-                       "X-Lakehouse-Bucket and X-Lakehouse-Profile are for those who may write the whole lake");
+    job->bucket = lh_request_header(request, "X-Lakehouse-Bucket");
+    if (job->bucket.len && !lh_request_may(request, LH_PERMIT_WRITE))
+        return lh_fail(err, LH_DENIED, "X-Lakehouse-Bucket is for those who may write the whole lake");
     LH_TRY(api_profile_default(request, &defaults, err));
     job->dataset = api_profile_name(defaults, job->dataset, lh_request_arena(request));
-    job->bucket = lh_request_header(request, "X-Lakehouse-Bucket");
     job->default_bucket = defaults.bucket;
     return lh_arena_check(lh_request_arena(request), err);
 }

@@ -80,9 +80,10 @@ bool lh_respond_begun(const lh_request *request);
 
 /* ---- profiles.c ---- */
 typedef struct lh_profile_defaults {
-    lh_str bucket, namespace_; /* empty: none */
+    lh_str bucket, namespace_, backend; /* empty: none */
 } lh_profile_defaults;
-/* Those of the profile that the header X-Lakehouse-Profile names; none without it. Arena. Errors: NOT_FOUND (not active). */
+/* Those of the profile that the header X-Lakehouse-Profile names; none without it. Arena. Errors: NOT_FOUND (not active),
+ * DENIED (a profile is not that of who has its name: it is for those who may write the whole lake). */
 LH_MUST_CHECK lh_code api_profile_default(lh_request *request, lh_profile_defaults *ret, lh_error *err);
 /* A dataset's name that has no dot is of the default namespace, if there is one. Arena. */
 lh_str api_profile_name(lh_profile_defaults defaults, lh_str dataset, lh_arena *arena);

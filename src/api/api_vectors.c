@@ -25,16 +25,22 @@ lh_code api_vectors_index(lh_request *request, lh_error *err) {
                                         "metric",  "backend",   "chunk",        "refresh",  "hnsw",  "recall_target"};
     static const char *const of_chunk[] = {"size", "overlap", "unit", "locale"}, *const of_refresh[] = {"policy",
                                                                                                         "cron"};
+    lh_profile_defaults defaults;
+    lh_arena *arena = lh_request_arena(request);
     LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
+    LH_TRY(api_profile_default(request, &defaults, err));
+    caller.backend = defaults.backend;
+    lh_str dataset = lh_json_get_string(body, "dataset");
+    if (dataset.len) lh_json_set_string(arena, body, "dataset", api_profile_name(defaults, dataset, arena));
     if (!lh_json_is_null(lh_json_get(body, "chunk")))
         LH_TRY(lh_body_check(lh_json_get(body, "chunk"), of_chunk, sizeof of_chunk / sizeof *of_chunk, err));
     if (!lh_json_is_null(lh_json_get(body, "refresh")))
         LH_TRY(lh_body_check(lh_json_get(body, "refresh"), of_refresh, sizeof of_refresh / sizeof *of_refresh, err));
     if (!lh_json_is_null(lh_json_get(body, "model")) && !lh_json_is_string(lh_json_get(body, "model")))
         return lh_fail(err, LH_INVALID, "'model' must name a model");
-    LH_TRY(lh_vector_index(vector, lh_request_app(request)->jobs, body, &caller, lh_request_arena(request), &job, err));
+    LH_TRY(lh_vector_index(vector, lh_request_app(request)->jobs, body, &caller, arena, &job, err));
     return lh_respond_json(request, 202, job, err);
 }
 

@@ -42,6 +42,8 @@ const api_parameter api_parameters[] = {
     HEADER(api_ingest_file, "X-Lakehouse-Profile", "string",
            "An active profile, whose bucket and namespace are the defaults"),
     HEADER(api_datasets_register, "X-Lakehouse-Profile", "string", "An active profile, whose namespace is the default"),
+    HEADER(api_vectors_index, "X-Lakehouse-Profile", "string",
+           "An active profile, whose namespace and backend are the defaults"),
     PAGED(api_bucket_objects_list),
     QUERY(api_bucket_objects_list, "prefix", "string", "How the keys start"),
     HEADER(api_bucket_object_get, "Range", "string", "bytes=from-to: one range"),

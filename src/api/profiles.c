@@ -1,6 +1,6 @@
 /* Profiles: what belongs to one user and is taken up while the server runs: a bucket of their own and defaults for what they
  * load. The document is <storage.profile_root>/<user>.json, the operator's, read anew at each activation:
- *   {"bucket": {as [[storage.buckets]]}, "cache_pins": ["ns.t"], "defaults": {"bucket": "…", "namespace": "…"}}
+ *   {"bucket": {as [[storage.buckets]]}, "cache_pins": ["ns.t"], "defaults": {"bucket": "…", "namespace": "…", "backend": "…"}}
  * All members are optional. cache_pins are pinned in the hot cache when the profile is activated.
  * That one is active is a document of the metastore, "profile/<user>": {"schema_version":1,"activated_at":"…"}. Its
  * version tells activations apart: a gateway that starts, or sees another one than it took up, reads the operator's document.
@@ -27,7 +27,7 @@ enum {
 typedef struct profile {
     struct profile *next;
     lh_arena *arena; /* owned; the rest lies in it */
-    lh_str user, bucket, default_bucket, default_namespace;
+    lh_str user, bucket, default_bucket, default_namespace, default_backend;
     lh_json *pins;
     lh_bucket_config config;   /* of bucket, when it has one */
     lh_bucket_options options; /* of the same, since it was opened */
@@ -140,11 +140,11 @@ static lh_code profile_text(const lh_json *object, const char *name, lh_arena *a
 }
 
 static lh_code profile_take(const lh_profiles *profiles, profile *p, const lh_json *document, lh_error *err) {
-    static const char *const members[] = {"bucket", "cache_pins", "defaults"}, *const defaults[] = {"bucket",
-                                                                                                    "namespace"};
+    static const char *const members[] = {"bucket", "cache_pins", "defaults"}, *const defaults[] = {
+                                                                                   "bucket", "namespace", "backend"};
     const lh_json *bucket = lh_json_get(document, "bucket"), *given = lh_json_get(document, "defaults");
     LH_TRY(lh_body_check(document, members, 3, err));
-    if (given) LH_TRY(lh_body_check(given, defaults, 2, err));
+    if (given) LH_TRY(lh_body_check(given, defaults, 3, err));
     LH_TRY(profile_take_pins(p, lh_json_get(document, "cache_pins"), err));
     if (bucket) {
         LH_TRY(lh_config_bucket(p->arena, bucket, &p->config, err));
@@ -155,6 +155,9 @@ static lh_code profile_take(const lh_profiles *profiles, profile *p, const lh_js
     }
     LH_TRY(profile_text(given, "bucket", p->arena, &p->default_bucket, err));
     LH_TRY(profile_text(given, "namespace", p->arena, &p->default_namespace, err));
+    LH_TRY(profile_text(given, "backend", p->arena, &p->default_backend, err));
+    if (p->default_backend.len && !lh_vector_is_backend(p->default_backend))
+        return lh_fail(err, LH_INVALID, "'defaults.backend' is hnsw or lance");
     return lh_arena_check(p->arena, err);
 }
 
@@ -204,7 +207,8 @@ static lh_json *profile_json(const profile *p, bool active, lh_arena *arena) {
         lh_str value;
     } texts[] = {{answer, "bucket", p->bucket},
                  {defaults, "bucket", p->default_bucket},
-                 {defaults, "namespace", p->default_namespace}};
+                 {defaults, "namespace", p->default_namespace},
+                 {defaults, "backend", p->default_backend}};
     lh_json_set_string(arena, answer, "user", p->user);
     lh_json_set_bool(arena, answer, "active", active);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -372,11 +376,14 @@ lh_code api_profile_default(lh_request *request, lh_profile_defaults *ret, lh_er
     lh_str user = lh_request_header(request, "X-Lakehouse-Profile");
     *ret = (lh_profile_defaults){0};
     if (user.len == 0) return LH_OK;
+    if (!lh_request_may(request, LH_PERMIT_WRITE))
+        return lh_fail(err, LH_DENIED, "X-Lakehouse-Profile is for those who may write the whole lake");
     pthread_mutex_lock(&profiles->lock);
     const profile *found = *profile_find_locked(profiles, user);
     if (found)
         *ret = (lh_profile_defaults){lh_arena_dup(arena, found->default_bucket),
-                                     lh_arena_dup(arena, found->default_namespace)};
+                                     lh_arena_dup(arena, found->default_namespace),
+                                     lh_arena_dup(arena, found->default_backend)};
     pthread_mutex_unlock(&profiles->lock);
     if (!found)
         return lh_fail(err, LH_NOT_FOUND, "the profile '%.*s' is not active", LH_STR_ARG(lh_str_cut_utf8(user, 64)));

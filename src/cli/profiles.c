@@ -11,9 +11,13 @@ typedef struct profiles_job {
 } profiles_job;
 
 static lh_code profiles_print(const profiles_job *job, const lh_json *profile, lh_error *err) {
-    static const lh_cli_column heads[] = {
-        {"user", false}, {"active", false}, {"bucket", false}, {"default bucket", false}, {"default namespace", false},
-        {"pins", false}};
+    static const lh_cli_column heads[] = {{"user", false},
+                                          {"active", false},
+                                          {"bucket", false},
+                                          {"default bucket", false},
+                                          {"default namespace", false},
+                                          {"default backend", false},
+                                          {"pins", false}};
     if (job->json) return lh_cli_print_json(profile, job->arena, err);
     const lh_json *defaults = lh_json_get(profile, "defaults");
     lh_cli_rows rows = lh_cli_rows_new(job->arena, heads, sizeof heads / sizeof *heads);
@@ -23,6 +27,7 @@ static lh_code profiles_print(const profiles_job *job, const lh_json *profile, l
     lh_cli_rows_value(&rows, lh_json_get(profile, "bucket"));
     lh_cli_rows_value(&rows, lh_json_get(defaults, "bucket"));
     lh_cli_rows_value(&rows, lh_json_get(defaults, "namespace"));
+    lh_cli_rows_value(&rows, lh_json_get(defaults, "backend"));
     lh_cli_rows_value(&rows, lh_json_get(profile, "cache_pins"));
     return lh_cli_rows_print(&rows, lh_cli_style(), err);
 }

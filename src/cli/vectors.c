@@ -53,9 +53,13 @@ lh_code lh_vectors_await(const lh_vectors_job *job, const lh_json *told, lh_erro
 }
 
 static lh_code vectors_index(lh_vectors_job *job, lh_error *err) {
+    const lh_http_header profile = {LH_STR("X-Lakehouse-Profile"), lh_str_from(job->profile)};
+    lh_exchange exchange = {.method = "POST", .path = LH_STR("/vectors/index"), .headers = &profile, .header_count = 1};
     lh_json *told = NULL;
-    LH_TRY(lh_connection_send(job->session.connection, "POST", LH_STR("/vectors/index"), vectors_body(job),
-                              job->session.arena, &told, err));
+    lh_str answer;
+    LH_TRY(lh_json_write(job->session.arena, vectors_body(job), false, &exchange.body, err));
+    LH_TRY(lh_connection_do(job->session.connection, &exchange, job->session.arena, &answer, err));
+    LH_TRY(lh_json_parse(job->session.arena, answer, &told, err));
     if (!job->no_wait) return lh_vectors_await(job, told, err);
     if (job->json) return lh_cli_print_json(told, job->session.arena, err);
     return lh_vectors_tell_job(job, told), LH_OK;
@@ -318,6 +322,10 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
         {.name = "model", .value_name = "NAME", .help = "index: which embeds (else the server's)", .text = &job.model},
         {.name = "metric", .value_name = "M", .help = "index: cosine (default), dot, l2", .text = &job.metric},
         {.name = "backend", .value_name = "B", .help = "index: hnsw (default), lance", .text = &job.backend},
+        {.name = "profile",
+         .value_name = "USER",
+         .help = "index: namespace and backend of an active profile, where none is said",
+         .text = &job.profile},
         {.name = "chunk-size",
          .value_name = "N",
          .help = "index: a longer text is cut (1000 characters)",

@@ -6,8 +6,8 @@
 typedef struct lh_vectors_job {
     lh_cli_session session;
     const lh_cli_list *words; /* the verb's own from 1 on */
-    const char *id, *template_, *index, *model, *metric, *backend, *chunk_unit, *refresh, *cron, *filter, *mode, *columns, *hnsw,
-        *eval, *recall_text;
+    const char *id, *template_, *index, *model, *metric, *backend, *profile, *chunk_unit, *refresh, *cron, *filter,
+        *mode, *columns, *hnsw, *eval, *recall_text;
     const char *chunk_size_text, *chunk_overlap_text, *k_text, *count_text, *trials_text;
     uint64_t chunk_size, chunk_overlap, k, count, trials;
     lh_cli_list texts;

@@ -4,7 +4,8 @@
  *
  *   spool → rows into chunks → batches → model → table, a commit every checkpoint_chunks
  *
- * A batch has whole rows, and so has a commit: a job that was killed compares again, and goes on with what the table lacks.
+ * A batch has whole rows, and so has a commit: a job that was killed compares again, and goes on with what the table lacks. What
+ * was embedded for it and is in no commit yet is in files (kept.c): no more than the batch before the model is embedded twice.
  * A row that cannot be embedded is set aside as a problem of the job; the rest goes on. */
 #include "vector/vector_internal.h"
 
@@ -33,6 +34,7 @@ typedef struct {
     lh_job *job;
     vector_definition *definition;
     vector_known *known;
+    vector_kept *kept;
     FILE *spool;
     lh_str model_name; /* that was asked for */
     bool refreshes;    /* the index is whole already: one commit */
@@ -352,14 +354,6 @@ static void *build_chunker(void *arg) {
 
 /* ---- batches through the model ---- */
 
-static lh_code embed_texts(build *b, vector_batch *batch, size_t first, size_t count, lh_ai_embeddings *ret,
-                           lh_error *err) {
-    const lh_ai_call call = {.model = b->definition->model.name,
-                             .principal = b->definition->by,
-                             .cancelled = lh_cancel_flag(lh_job_cancel_of(b->job))};
-    return lh_ai_embed(b->vector->ai, &call, batch->texts + first, count, batch->arena, ret, err);
-}
-
 static bool build_is_of(const vector_definition *d, const lh_ai_embeddings *got) {
     return got->dimensions == d->dimensions && lh_str_eq(got->model.provider, d->model.provider) &&
            lh_str_eq(got->model.name, d->model.name) && lh_str_eq(got->model.version, d->model.version);
@@ -372,41 +366,65 @@ static lh_code embed_check_model(build *b, const lh_ai_embeddings *got, lh_error
                    LH_STR_ARG(got->model.name), LH_STR_ARG(got->model.version));
 }
 
+/* Vectors of count chunks from `first` on: those that were kept, the others by the model. *ret_asked: are there others? */
+static lh_code embed_texts(build *b, vector_batch *batch, size_t first, size_t count, float *into, bool *ret_asked,
+                           lh_error *err) {
+    const lh_ai_call call = {.model = b->definition->model.name,
+                             .principal = b->definition->by,
+                             .cancelled = lh_cancel_flag(lh_job_cancel_of(b->job))};
+    const size_t dimensions = b->definition->dimensions, bytes = dimensions * sizeof *into;
+    lh_str *texts = LH_ARENA_ARRAY(batch->arena, lh_str, count);
+    size_t *places = LH_ARENA_ARRAY(batch->arena, size_t, count), asked = 0;
+    lh_ai_embeddings got;
+    LH_TRY(lh_arena_check(batch->arena, err));
+    for (size_t i = 0; i < count; i++) {
+        const float *kept = vector_kept_find(b->kept, batch->texts[first + i]);
+        if (kept) memcpy(into + i * dimensions, kept, bytes);
+        else {
+            texts[asked] = batch->texts[first + i];
+            places[asked++] = i;
+        }
+    }
+    *ret_asked = asked > 0;
+    if (!asked) return LH_OK;
+    LH_TRY(lh_ai_embed(b->vector->ai, &call, texts, asked, batch->arena, &got, err));
+    LH_TRY(embed_check_model(b, &got, err));
+    for (size_t i = 0; i < asked; i++) memcpy(into + places[i] * dimensions, got.values + i * dimensions, bytes);
+    return LH_OK;
+}
+
 static bool embed_is_of_the_text(lh_code code) { return code == LH_INVALID || code == LH_LIMIT; }
 
 /* Row by row, those that the model refuses set aside. */
 static lh_code embed_rows(build *b, vector_batch *batch, lh_error *err) {
     size_t kept = 0, dimensions = b->definition->dimensions;
-    float *vectors = lh_arena_calloc(batch->arena, batch->chunk_count * dimensions, sizeof *vectors);
-    LH_TRY(lh_arena_check(batch->arena, err));
     for (size_t first = 0, end; first < batch->chunk_count; first = end) {
-        lh_ai_embeddings got;
+        bool asked;
         lh_error why = {0};
         for (end = first + 1; end < batch->chunk_count && batch->numbers[end] != 0;) end++;
-        lh_code code = embed_texts(b, batch, first, end - first, &got, &why);
+        /* to where they belong once the rows before are set aside: never beyond `first` */
+        lh_code code = embed_texts(b, batch, first, end - first, batch->vectors + kept * dimensions, &asked, &why);
         if (embed_is_of_the_text(code)) {
             lh_job_add_problem(b->job, batch->ids[first], why.message);
             continue;
         }
         if (code != LH_OK) return *err = why, code;
-        LH_TRY(embed_check_model(b, &got, err));
-        memcpy(vectors + kept * dimensions, got.values, (end - first) * dimensions * sizeof *vectors);
         for (size_t i = first; i < end; i++) batch_move(batch, i, kept++);
     }
     batch->chunk_count = kept;
-    batch->vectors = vectors;
     return LH_OK;
 }
 
 static lh_code embed_batch(build *b, vector_batch *batch, lh_error *err) {
-    lh_ai_embeddings got;
     lh_error why = {0};
+    bool asked = true;
     if (batch->chunk_count == 0) return LH_OK;
-    lh_code code = embed_texts(b, batch, 0, batch->chunk_count, &got, &why);
-    if (embed_is_of_the_text(code)) return embed_rows(b, batch, err);
+    batch->vectors = lh_arena_calloc(batch->arena, batch->chunk_count * b->definition->dimensions, sizeof(float));
+    LH_TRY(lh_arena_check(batch->arena, err));
+    lh_code code = embed_texts(b, batch, 0, batch->chunk_count, batch->vectors, &asked, &why);
+    if (embed_is_of_the_text(code)) code = embed_rows(b, batch, &why);
     if (code != LH_OK) return *err = why, code;
-    LH_TRY(embed_check_model(b, &got, err));
-    batch->vectors = got.values;
+    if (asked) vector_kept_save(b->vector, b->definition, batch);
     return LH_OK;
 }
 
@@ -463,6 +481,13 @@ static lh_code build_gone(build *b, vector_batch **ret, lh_error *err) {
     return LH_OK;
 }
 
+/* They are in the table. */
+static void build_let_go(vector_batch **held) {
+    for (const vector_batch *batch = *held; batch; batch = batch->next)
+        if (batch->kept) unlink(batch->kept);
+    build_free_list(held);
+}
+
 static lh_code build_write_all(build *b, vector_batch **held, lh_error *err) {
     const vector_store store = {b->vector, b->definition, lh_job_cancel_of(b->job)};
     size_t chunks = 0, bytes = 0;
@@ -480,7 +505,7 @@ static lh_code build_write_all(build *b, vector_batch **held, lh_error *err) {
         bool due = !batch || (chunks >= b->vector->checkpoint_chunks && !b->refreshes) || bytes >= BUILD_COMMIT_BYTES;
         if (!due) continue;
         LH_TRY(vector_store_commit(&store, *held, err));
-        build_free_list(held);
+        build_let_go(held);
         chunks = bytes = 0;
         if (!batch) return LH_OK;
     }
@@ -570,12 +595,14 @@ static lh_code build_run(build *b, lh_arena *arena, lh_error *err) {
     if (!d->over_view) LH_TRY(lh_table_snapshot_id(b->vector->catalog, d->dataset, &snapshot_id, err));
     LH_TRY(build_read(b, arena, err));
     lh_job_set_phase(b->job, "embedding");
+    LH_TRY(vector_kept_open(b->vector, d, &b->kept, err));
     LH_TRY(build_pipeline(b, err));
     LH_TRY(build_warm(b, err));
     LH_TRY(vector_store_count(&store, d, err));
     d->dataset_snapshot_id = snapshot_id;
     d->last_embedded_ms = lh_time_now_ms();
     LH_TRY(build_register(b, arena, err));
+    vector_kept_remove(b->vector, d->table.name);
     vector_store_sweep(b->vector, d,
                        d->table.name); /* a search that still wants the old one reads the document again */
     return LH_OK;
@@ -624,6 +651,7 @@ lh_code vector_run_index(void *ctx, lh_job *job, const lh_json *spec, lh_arena *
     if (code == LH_OK) code = vector_known_new(&b.known, err);
     if (code == LH_OK) code = build_run(&b, arena, err);
     vector_known_free(b.known);
+    vector_kept_free(b.kept);
     if (b.spool) fclose(b.spool);
     pthread_mutex_destroy(&b.lock);
     LH_TRY(code);

@@ -113,9 +113,16 @@ static lh_code definition_read_refresh(vector_definition *d, const lh_json *refr
     return policy == 2 ? lh_cron_parse(d->cron, &cron, err) : LH_OK;
 }
 
+static const char *const definition_backends[] = {"hnsw", "lance"};
+enum { DEFINITION_BACKENDS = sizeof definition_backends / sizeof *definition_backends };
+
+bool lh_vector_is_backend(lh_str name) {
+    size_t ignored;
+    return definition_words("backend", name, definition_backends, DEFINITION_BACKENDS, &ignored, NULL) == LH_OK;
+}
+
 lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str locale, lh_arena *arena,
                                 vector_definition *ret, lh_error *err) {
-    static const char *const backends[] = {"hnsw", "lance"};
     vector_definition d = {.version = LH_VERSION_ABSENT, .dataset_snapshot_id = -1};
     size_t ignored;
     lh_str dataset = lh_json_get_string(body, "dataset");
@@ -127,7 +134,7 @@ lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str
     d.id_column = lh_json_get_string(body, "id_column");
     if (d.id_column.len == 0) return lh_fail(err, LH_INVALID, "'id_column' must name the column that tells rows apart");
     d.backend = lh_json_str(lh_json_get(body, "backend"), LH_STR("hnsw"));
-    LH_TRY(definition_words("backend", d.backend, backends, 2, &ignored, err));
+    LH_TRY(definition_words("backend", d.backend, definition_backends, DEFINITION_BACKENDS, &ignored, err));
     LH_TRY(definition_read_text(&d, body, arena, err));
     LH_TRY(definition_read_chunk(&d, lh_json_get(body, "chunk"), locale, err));
     definition_read_model(&d, lh_json_get(body, "model"));

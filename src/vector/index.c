@@ -203,6 +203,17 @@ static lh_code index_choose_model(lh_vector *vector, const lh_vector_caller *cal
     return d->by_tokens ? lh_ai_count_tokens(vector->ai, LH_AI_EMBED, &call, LH_STR("a"), &tokens, err) : LH_OK;
 }
 
+/* One that is not named: that of the index which is there, else the caller's. */
+static lh_code index_choose_backend(lh_vector *vector, const lh_vector_caller *caller, const lh_json *body,
+                                    vector_definition *d, lh_arena *arena, lh_error *err) {
+    vector_definition there;
+    if (!lh_json_is_null(lh_json_get(body, "backend"))) return LH_OK;
+    lh_code code = vector_definition_read(vector->catalog, d->name, arena, &there, err);
+    if (code == LH_OK) d->backend = there.backend;
+    else if (code == LH_NOT_FOUND && caller->backend.len) d->backend = caller->backend;
+    return code == LH_NOT_FOUND ? LH_OK : code;
+}
+
 /* One that is there keeps how it is refreshed, built and searched, unless that is said anew. */
 static lh_code index_check_same(lh_vector *vector, const lh_json *body, vector_definition *d, lh_arena *arena,
                                 lh_error *err) {
@@ -230,6 +241,7 @@ lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body, c
     LH_TRY(vector_definition_parse(vector->catalog, body, vector->locale, arena, &d, err));
     LH_TRY(index_look(vector, caller, &d, arena, err));
     LH_TRY(index_choose_model(vector, caller, &d, arena, err));
+    LH_TRY(index_choose_backend(vector, caller, body, &d, arena, err));
     LH_TRY(index_check_same(vector, body, &d, arena, err));
     if (vector_is_lance(&d)) LH_TRY(vector_lance_require(vector, err));
     lh_json *spec = vector_definition_json(&d, arena);

@@ -57,6 +57,7 @@ void vector_load_remove_files(lh_vector *vector, lh_str name) {
     if (load_path(vector, name, ".texts", path, NULL) == LH_OK) unlink(path);
     if (load_path(vector, name, ".ann", path, NULL) == LH_OK) unlink(path);
     vector_lance_remove(vector, name);
+    vector_kept_remove(vector, name);
 }
 
 static bool load_grow(void *pointer, size_t *room, size_t needed, size_t size) {

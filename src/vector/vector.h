@@ -76,8 +76,10 @@ typedef struct lh_vector_caller {
     const lh_governor *governor; /* NULL: it sees all */
     const lh_governor *views;    /* without a governor: what views show */
     lh_cancel *cancel;           /* may be NULL */
+    lh_str backend;              /* of a new index whose request names none; empty: hnsw */
 } lh_vector_caller;              /* borrowed */
 
+bool lh_vector_is_backend(lh_str name); /* hnsw, lance */
 /* Starts a job that embeds the rows of a dataset, or those of them that are new or changed, into the table vectors.<index>. body:
  * {"dataset","id_column","text_columns"|"template","index"?,"model"?,"metric"?,"backend"?,"chunk"?:{"size","overlap","unit",
  * "locale"},"refresh"?:{"policy","cron"},"hnsw"?:{"ef_construction","ef_search","connectivity","dtype","seed"},"recall_target"?}. An index of another model is embedded anew beside the one there is, which serves until

@@ -184,6 +184,7 @@ typedef struct vector_batch {
     float *vectors;   /* once embedded: dimensions of each */
     lh_str *replaced; /* ids whose older chunks go */
     uint64_t rows;    /* that it is of, those without a chunk too */
+    const char *kept; /* its file, until it is in the table; NULL: none */
 } vector_batch;
 typedef struct vector_store {
     lh_vector *vector;
@@ -195,6 +196,18 @@ typedef struct vector_store {
 LH_MUST_CHECK lh_code vector_store_commit(const vector_store *store, const vector_batch *batches, lh_error *err);
 /* Sets rows and chunks to what the table has. */
 LH_MUST_CHECK lh_code vector_store_count(const vector_store *store, vector_definition *ret, lh_error *err);
+
+/* ---- kept.c: vectors that the table does not have yet ---- */
+typedef struct vector_kept vector_kept; /* never changes; any number of threads may look */
+/* Those of the definition's table and model that an earlier try left. Errors: NO_MEMORY. */
+LH_MUST_CHECK lh_code vector_kept_open(const lh_vector *vector, const vector_definition *definition, vector_kept **ret,
+                                       lh_error *err);
+void vector_kept_free(vector_kept *kept);
+static inline void vector_kept_freep(vector_kept **kept) { vector_kept_free(*kept); }
+const float *vector_kept_find(const vector_kept *kept, lh_str text); /* borrowed; NULL: there is none */
+/* Sets batch->kept. Best effort: what cannot be kept is embedded anew. */
+void vector_kept_save(const lh_vector *vector, const vector_definition *definition, vector_batch *batch);
+void vector_kept_remove(const lh_vector *vector, lh_str table); /* all of the table's */
 
 /* ---- build.c ---- */
 lh_code vector_run_index(void *vector, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret, lh_error *err);

@@ -467,7 +467,7 @@ def test_a_profile_brings_a_user_s_bucket_while_the_server_runs(tmp_path, fresh)
         return server.request("POST", "/ingest/file", headers=as_ann, data={"dataset": dataset, **fields}, files={"file": ("v.csv", rows)})
 
     assert server.request("GET", "/profile/ann").json() == {
-        "user": "ann", "active": False, "bucket": "anns", "cache_pins": ["people.visits"], "defaults": {"bucket": "anns", "namespace": "people"}}
+        "user": "ann", "active": False, "bucket": "anns", "cache_pins": ["people.visits"], "defaults": {"bucket": "anns", "namespace": "people", "backend": None}}
     assert visit("visits", b"id\n1\n").status_code == 404
     server.pyiceberg().create_namespace("people")
     activated = server.request("POST", "/profile/ann/activate")

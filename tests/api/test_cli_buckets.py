@@ -20,8 +20,8 @@ def lake(tmp_path_factory):
                                            '[[storage.buckets]]\nname = "two"\nroot = "two"\n[[storage.buckets]]\nname = "spare"\nroot = "spare"\n')
     (folder / "profiles").mkdir()
     (folder / "profiles" / "ann.json").write_text(json.dumps(
-        {"bucket": {"name": "anns", "root": "ann"}, "cache_pins": ["people.visits"], "defaults": {"namespace": "people"}}))
-    running = Server(folder / "root", "--config", "lakehouse.toml", cwd=folder)
+        {"bucket": {"name": "anns", "root": "ann"}, "cache_pins": ["people.visits"], "defaults": {"namespace": "people", "backend": "hnsw"}}))
+    running = Server(folder / "root", "--config", "lakehouse.toml", cwd=folder, env={"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"})
     running.folder = folder
     yield running
     running.stop()
@@ -186,7 +186,7 @@ def test_a_profile_is_shown_taken_up_and_let_go(lake, tmp_path):
 
     (tmp_path / "visits.csv").write_text("a\n1\n")
     load = ["ingest", tmp_path / "visits.csv", "--profile", "ann", "--url", lake.url]
-    assert re.search(r"ann +│ false +│ anns +│ anns +│ people +│ \[\"people.visits\"\]", profiles("show", "ann").stdout)
+    assert re.search(r"ann +│ false +│ anns +│ anns +│ people +│ hnsw +│ \[\"people.visits\"\]", profiles("show", "ann").stdout)
     done = lakehouse(*load, check=False)
     assert done.returncode == 1 and "the profile 'ann' is not active" in done.stderr
     assert re.search(r"ann +│ true +│ anns", profiles("activate", "ann").stdout)
@@ -194,6 +194,8 @@ def test_a_profile_is_shown_taken_up_and_let_go(lake, tmp_path):
     assert json.loads(profiles("activate", "ann", "--json").stdout)["active"]
     lakehouse(*load)
     assert lake.request("GET", "/datasets/by-name/people.visits").json()["location"].startswith(f"{lake.folder}/profiles/ann/")
+    lakehouse("vectors", "index", "visits", "--id", "a", "--text", "a", "--profile", "ann", "--url", lake.url)
+    assert lake.request("GET", "/vectors/indexes/visits").json()["dataset"] == "people.visits"
     assert profiles("deactivate", "ann").stdout == "the profile of ann is not active\n"
     assert not lake.request("GET", "/profile/ann").json()["active"]
     done = profiles("activate", "nobody", check=False)

@@ -401,42 +401,6 @@ def ended_any(server, job):
     return server.request("GET", f"/jobs/{job['id']}").json()["state"]
 
 
-def test_a_killed_server_goes_on_without_embedding_twice(tmp_path):
-    """Killed at a time by chance, in a job that makes an index and in those that refresh it after rows came, changed and went."""
-    kills = int(os.environ.get("LAKEHOUSE_KILLS", 2 if SANITIZED else 5))
-    step = 1000 if SANITIZED else 6000
-    chance = random.Random(6)
-    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__VECTOR__CHECKPOINT_CHUNKS": "1000"})
-    server.ingest(lines(people(0, step)), "killed")
-    job, rows, kept, within = submit(server, "killed"), step, 0, 0
-    while kills > 0:
-        time.sleep(chance.uniform(0.05, 0.8))
-        counted = server.query("SELECT count(*) FROM vectors.killed")
-        landed = json.loads(counted.text)["rows"][0][0] if counted.status_code == 200 else 0
-        if server.request("GET", f"/jobs/{job['id']}").json()["state"] == "succeeded":
-            same_as_dataset(server)
-            server.ingest(lines(people(rows, step)), "killed", mode="append")
-            server.sql(f"UPDATE killed SET resume = 'Changed at {rows}.' WHERE candidate_id < 'C0100'")
-            server.sql(f"DELETE FROM killed WHERE candidate_id = 'C{rows - 1:04d}'")
-            job, rows, kept = submit(server, "killed"), rows + step, 0
-            continue
-        assert landed >= kept - 101  # what was committed stays, but for rows that change or go
-        kept, kills, within = landed, kills - 1, within + 1
-        server.kill()
-        server.start()
-    result = ended(server, job)["result"]
-    assert result["unchanged_rows"] >= kept - 101 and within > 0
-    same_as_dataset(server)
-    assert len(search(server, index="killed", query=TEXTS[0])) == 3
-    server.stop()
-
-
-def same_as_dataset(server):
-    """Each row once, with its text."""
-    assert server.sql("SELECT count(*), count(DISTINCT id) FROM vectors.killed") == server.sql("SELECT count(*), count(*) FROM killed")
-    assert server.sql("SELECT count(*) FROM killed k LEFT JOIN vectors.killed v ON k.candidate_id = v.id WHERE v.text IS DISTINCT FROM k.resume") == [[0]]
-
-
 # ---- who sees what ----
 
 

@@ -1,5 +1,6 @@
 """Indexes of the backend lance: a Lance dataset beside the table, asked for who sees every row, never taken at its word about who sees
 what. The extension is not part of every set-up: without it (tools/setup-lance) these tests are skipped."""
+import json
 import os
 import shutil
 
@@ -228,4 +229,36 @@ def test_a_server_killed_while_it_makes_a_dataset_makes_it_again(tmp_path):
     ended(server, job)
     near, exact = (hits(found(server, index="killed", query="forklift badge 7919", k=20, mode=mode)) for mode in ("hnsw", "exact"))
     assert near == exact and len(near) == 20 and len(datasets(server, "killed")) == 1
+    server.stop()
+
+
+def test_a_profile_says_of_which_backend_its_indexes_are(tmp_path):
+    (tmp_path / "ann.json").write_text(json.dumps({"defaults": {"namespace": "people", "backend": "lance"}}))
+    (tmp_path / "bad.json").write_text(json.dumps({"defaults": {"backend": "faiss"}}))
+    server, as_ann = Server(tmp_path / "lake", "--set", f"storage.profile_root={tmp_path}", env=KEYS), {"X-Lakehouse-Profile": "ann"}
+    server.headers = {"X-API-Key": ADMIN}
+    body = {"dataset": "staff", "id_column": "candidate_id", "text_columns": ["resume"]}
+
+    def made(status=202, headers=as_ann, **members):
+        answer = server.request("POST", "/vectors/index", json={**body, **members}, headers=headers)
+        assert answer.status_code == status, answer.text
+        return ended(server, answer.json())["spec"]["backend"] if status == 202 else answer.json()["error"]["message"]
+
+    assert "hnsw or lance" in server.request("POST", "/profile/bad/activate").json()["error"]["message"]
+    assert "'ann' is not active" in made(404)
+    assert server.request("POST", "/profile/ann/activate").json()["defaults"] == {"bucket": None, "namespace": "people", "backend": "lance"}
+    for dataset in ("people.staff", "data.staff"):
+        assert server.ingest(lines(people(0, 20)), dataset).status_code == 201
+    assert made(headers={}, index="plain") == "hnsw" and made(index="said", backend="hnsw") == "hnsw"
+    assert made() == "lance" and len(datasets(server, "staff")) == 1
+    told = server.request("GET", "/vectors/indexes/staff").json()
+    assert (told["dataset"], told["backend"]) == ("people.staff", "lance")
+    server.ingest(lines(people(100, 5)), "people.staff", mode="append")
+    assert made(headers={}, dataset="people.staff") == "lance"  # it keeps its own
+    assert made(dataset="data.staff", index="plain") == "hnsw" and "of other rows" in made(409, backend="hnsw")
+    lake = Lake.__new__(Lake)
+    lake.server = server
+    key = lake.key("ann", allow("dataset", "*"), allow("index", "*", "read", "write"))  # a profile is not that of who has its name
+    assert "write the whole lake" in made(403, headers={**as_ann, "X-API-Key": key}, index="hers")
+    assert made(headers={"X-API-Key": key}, dataset="people.staff", index="hers") == "hnsw"
     server.stop()
