@@ -583,7 +583,7 @@ def test_ollama_generates(fresh, scripted):
     got = got.json()
     assert (got["text"], got["finish_reason"], got["prompt_tokens"], got["tokens"], got["model"]["version"]) == ("Hello ü", "length", 5, 3, "d")
     assert endpoint.seen[1][0] == "/api/chat" and endpoint.seen[1][2] == {
-        "model": "l", "messages": [{"role": "user", "content": "say a"}], "stream": True, "format": {"type": "object"},
+        "model": "l", "messages": [{"role": "user", "content": "say a"}], "stream": True, "truncate": False, "shift": False, "format": {"type": "object"},
         "options": {"temperature": 0, "seed": 1, "num_predict": 3, "stop": ["S"]}}
     assert generate(server).json()["text"] == "c" and len(endpoint.seen) == 5
 
