@@ -156,8 +156,8 @@ static lh_json *ollama_prompt(const lh_ai_prompt *prompt, lh_str model, lh_arena
     lh_json_set_string(arena, body, "model", model);
     lh_json_set(arena, body, "messages", ai_endpoint_messages(prompt, arena));
     lh_json_set_bool(arena, body, "stream", true);
-    lh_json_set_bool(arena, body, "truncate", false); /* or what does not fit is cut away in silence, the rules before it, too, */
-    lh_json_set_bool(arena, body, "shift", false);    /* and, while it writes, the beginning */
+    lh_json_set_bool(arena, body, "truncate", false); /* or what does not fit goes in silence: the rules first, */
+    lh_json_set_bool(arena, body, "shift", false);    /* and the beginning while it writes */
     lh_json_set(arena, body, "options", options);
     if (prompt->json_schema) lh_json_set(arena, body, "format", lh_json_copy(arena, prompt->json_schema));
     return body;
