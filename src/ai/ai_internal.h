@@ -18,6 +18,7 @@ typedef struct ai_try {
     const _Atomic bool *cancelled;
     uint64_t timeout_ms; /* 0: none */
     bool asked;          /* false: the breaker kept it from the provider */
+    bool only_too_long;  /* set by the provider: a 400 is a refusal only when it says that the text is too long */
     /* set by the provider when the try failed: */
     bool again;              /* may be tried again: connect, time-out, 429, 5xx */
     bool alive;              /* the endpoint answered and refused: no sign that it is down */

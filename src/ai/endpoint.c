@@ -93,24 +93,34 @@ static lh_code endpoint_code(int status) {
     return status == 400 || status == 413 || status == 422 ? LH_INVALID : LH_UNAVAILABLE;
 }
 
+/* The status that says whether the request is at fault, or the endpoint. llama.cpp's server answers 500 when a text is too long for
+ * its batch. Behind Ollama's door a program of its own holds the model, and when that one dies or is ended the answer is 400. */
+static int endpoint_meant(const ai_try *one, int status, lh_str message) {
+    bool too_long = lh_str_search(message, LH_STR("too large to process")) != SIZE_MAX ||
+                    lh_str_search(message, LH_STR("context length")) != SIZE_MAX;
+    if (status == 500 && too_long) return 400;
+    return status == 400 && one->only_too_long && !too_long ? 500 : status;
+}
+
 static lh_code endpoint_refused(const ai_exchange *exchange, int status, lh_str retry_after, lh_str body,
                                 lh_error *err) {
     ai_try *one = exchange->one;
     lh_json *answer = NULL;
     uint64_t seconds = 0;
-    one->again = status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504);
-    one->alive = status < 500 && status != 408;
+    if (lh_json_parse(exchange->arena, body, &answer, NULL) != LH_OK) answer = NULL;
+    int meant = endpoint_meant(one, status, endpoint_message(answer));
+    one->again = meant == 408 || meant == 429 || meant == 500 || (meant >= 502 && meant <= 504);
+    one->alive = (meant < 500 && meant != 408) || meant == 501; /* 501: it was not started for this */
     if (lh_str_to_u64(retry_after, &seconds) == LH_OK)
         one->retry_after_ms = seconds < 86400 ? seconds * 1000 : (uint64_t)86400000;
-    if (lh_json_parse(exchange->arena, body, &answer, NULL) != LH_OK) answer = NULL;
     lh_str sentence = endpoint_sentence(exchange, answer);
-    const char *what = status == 401 || status == 403        ? "refuses the key"
-                       : status == 404                       ? "has no such model or path"
-                       : status == 429                       ? "has too many requests"
-                       : status / 100 == 3                   ? "sends elsewhere, which is not followed"
-                       : endpoint_code(status) == LH_INVALID ? "refuses the request"
-                                                             : "failed";
-    return lh_fail(err, endpoint_code(status), "%.*s %s (%d)%s%.*s", LH_STR_ARG(one->setup->url), what, status,
+    const char *what = status == 401 || status == 403       ? "refuses the key"
+                       : status == 404                      ? "has no such model or path"
+                       : status == 429                      ? "has too many requests"
+                       : status / 100 == 3                  ? "sends elsewhere, which is not followed"
+                       : endpoint_code(meant) == LH_INVALID ? "refuses the request"
+                                                            : "failed";
+    return lh_fail(err, endpoint_code(meant), "%.*s %s (%d)%s%.*s", LH_STR_ARG(one->setup->url), what, status,
                    sentence.len ? ": " : "", LH_STR_ARG(sentence));
 }
 

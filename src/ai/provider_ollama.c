@@ -96,6 +96,7 @@ static lh_code ollama_embed(void *state, ai_try *one, const lh_str *texts, size_
     lh_json *body = lh_json_new_object(scratch), *answer = NULL;
     lh_json_set_string(scratch, body, "model", one->setup->model);
     lh_json_set(scratch, body, "input", ai_endpoint_texts(texts, count, scratch));
+    one->only_too_long = true;
     LH_TRY(ai_endpoint_ask(&(ai_exchange){one, "POST", "/api/embed", body, scratch}, &answer, err));
     const lh_json *vectors = lh_json_get(answer, "embeddings");
     size_t dimensions = lh_json_size(lh_json_at(vectors, 0));
@@ -155,6 +156,8 @@ static lh_json *ollama_prompt(const lh_ai_prompt *prompt, lh_str model, lh_arena
     lh_json_set_string(arena, body, "model", model);
     lh_json_set(arena, body, "messages", ai_endpoint_messages(prompt, arena));
     lh_json_set_bool(arena, body, "stream", true);
+    lh_json_set_bool(arena, body, "truncate", false); /* or what does not fit goes in silence: the rules first, */
+    lh_json_set_bool(arena, body, "shift", false);    /* and the beginning while it writes */
     lh_json_set(arena, body, "options", options);
     if (prompt->json_schema) lh_json_set(arena, body, "format", lh_json_copy(arena, prompt->json_schema));
     return body;

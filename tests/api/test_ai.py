@@ -330,6 +330,26 @@ def test_an_endpoint_that_refuses_a_request_is_not_taken_for_dead(fresh, scripte
     assert len(large.seen) == 3
 
 
+def test_whose_fault_it_is_where_the_status_says_otherwise(fresh, scripted):
+    """In the words of llama-server and Ollama; test_ai_real.py has these of the real ones."""
+    error = lambda text, status: reply({"error": {"message": text}}, status)
+    endpoint = scripted(error("input (2402 tokens) is too large to process. increase the physical batch size", 500))
+    server = fresh(env=embedder(endpoint.url, breaker_failures=1))
+    for _ in range(2):
+        refused(embed(server, "x"), 400, "invalid", "too large to process")
+    assert len(endpoint.seen) == 2
+    endpoint = scripted(error("This server does not support embeddings.", 501))
+    server = fresh(env=embedder(endpoint.url, breaker_failures=1))
+    for _ in range(2):
+        refused(embed(server, "x"), 503, "unavailable", "(501): This server")
+    assert len(endpoint.seen) == 2
+    endpoint = scripted(tags("d", "m:latest"), reply({"error": "do embedding request: EOF"}, 400), reply({"embeddings": [[1, 0]]}), reply({"error": "the input length exceeds the context length"}, 400))
+    server = fresh(env=settings(embed_provider="ollama", embed_model="m", embed_url=endpoint.url, retries=1))
+    assert vectors(server, "x") == [[1, 0]]
+    refused(embed(server, "x"), 400, "invalid", "context length")
+    assert len(endpoint.seen) == 4
+
+
 @pytest.mark.parametrize("answer, words", [
     (embedded([1.0, 2.0]), "2 texts"), (embedded([1.0], [1.0], [1.0]), "2 texts"), (embedded([1.0], [1.0, 2.0]), "2 texts"), (embedded([], []), "2 texts"),
     (embedded([1.0], [None]), "no number"), (embedded([1.0], ["x"]), "no number"), (embedded([1.0], [1e300]), "no number"), (embedded("AACAfw==", "AACAPw=="), "no number"),
@@ -583,7 +603,7 @@ def test_ollama_generates(fresh, scripted):
     got = got.json()
     assert (got["text"], got["finish_reason"], got["prompt_tokens"], got["tokens"], got["model"]["version"]) == ("Hello ü", "length", 5, 3, "d")
     assert endpoint.seen[1][0] == "/api/chat" and endpoint.seen[1][2] == {
-        "model": "l", "messages": [{"role": "user", "content": "say a"}], "stream": True, "format": {"type": "object"},
+        "model": "l", "messages": [{"role": "user", "content": "say a"}], "stream": True, "truncate": False, "shift": False, "format": {"type": "object"},
         "options": {"temperature": 0, "seed": 1, "num_predict": 3, "stop": ["S"]}}
     assert generate(server).json()["text"] == "c" and len(endpoint.seen) == 5
 
