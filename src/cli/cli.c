@@ -19,7 +19,8 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse sql --format csv < question.sql > answer.csv\n"
      "  lakehouse sql --root /srv/lake                   opens the lake itself when no server runs on it\n",
      .run = lh_cli_sql},
-    {"ingest", "FILE… [flags]", "Load files into a dataset: CSV, TSV, JSON, NDJSON, Parquet (also gz, zst, zip)",
+    {"ingest", "FILE… [flags]",
+     "Load files into a dataset: CSV, TSV, JSON, NDJSON, Parquet (also gz, zst, zip), or a folder of documents",
      "  lakehouse ingest flights.csv                     the dataset is named after the file\n"
      "  lakehouse ingest day*.csv.gz --dataset flights --mode append --option null=NA\n"
      "  lakehouse ingest c.ndjson --dataset crm.clients --mode upsert --key client_id\n"
