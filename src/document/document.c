@@ -32,16 +32,18 @@ static lh_str document_stem(lh_str path) {
     return name;
 }
 
-static lh_code document_read_kind(const lh_document_source *source, lh_document_text *ret, lh_error *err) {
+static lh_code document_read_kind(const lh_document_source *source, lh_arena *arena, lh_document_text *ret,
+                                  lh_error *err) {
     switch (source->kind) {
     case LH_DOCUMENT_MARKDOWN:
         ret->title = document_markdown_title(source->bytes);
         ret->text = source->bytes;
         return LH_OK;
     case LH_DOCUMENT_TEXT: ret->text = source->bytes; return LH_OK;
-    case LH_DOCUMENT_HTML:
-    case LH_DOCUMENT_DOCX:
+    case LH_DOCUMENT_HTML: return document_read_html(source, arena, ret, err);
+    case LH_DOCUMENT_DOCX: return document_read_docx(source, arena, ret, err);
     case LH_DOCUMENT_PDF:
+        return lh_fail(err, LH_INVALID, "PDF is not read: make a text of it, as `pdftotext -layout` does");
     case LH_DOCUMENT_NONE: break;
     }
     return lh_fail(err, LH_INVALID, "no document that can be read");
@@ -49,10 +51,9 @@ static lh_code document_read_kind(const lh_document_source *source, lh_document_
 
 lh_code lh_document_read(const lh_document_source *source, lh_arena *arena, lh_document_text *ret, lh_error *err) {
     lh_document_text document = {0};
-    LH_TRY(document_read_kind(source, &document, err));
+    LH_TRY(document_read_kind(source, arena, &document, err));
     if (lh_str_trim(document.text).len == 0) return lh_fail(err, LH_INVALID, "it has no text");
-    if (document.text.len > source->text_max_bytes)
-        return lh_fail(err, LH_LIMIT, "its text is longer than %zu bytes", source->text_max_bytes);
+    if (document.text.len > source->text_max_bytes) return lh_fail(err, LH_LIMIT, LH_DOCUMENT_LONG_TEXT);
     document.title = lh_str_trim(document.title);
     if (document.title.len == 0) document.title = lh_str_trim(document_first_heading(document.text));
     if (document.title.len == 0) document.title = document_stem(source->path);

@@ -20,6 +20,8 @@ static inline bool lh_document_is_text(lh_document_kind kind) { /* bytes that an
 }
 
 /* ---- one document ---- */
+#define LH_DOCUMENT_TOO_LARGE "it is larger than ingest.document_max_bytes"
+#define LH_DOCUMENT_LONG_TEXT "its text is longer than ingest.line_max_bytes"
 typedef struct lh_document_text {
     lh_str title; /* what it calls itself, else its first heading, else its file's name without the end; never empty */
     lh_str text;  /* UTF-8 */
@@ -29,14 +31,14 @@ typedef struct lh_document_source {
     lh_str path;  /* as it is called */
     lh_str bytes; /* of HTML, Markdown and text: UTF-8 without NUL or mark */
     size_t text_max_bytes;
+    const lh_cancel *cancel; /* may be NULL */
 } lh_document_source;
 /* *ret: arena, or borrowed from source. Errors: INVALID (broken; without text), LIMIT (its text, or how deep it nests),
- * UNAVAILABLE (a kind that needs a library which is not there), NO_MEMORY. */
+ * UNAVAILABLE (a kind that needs a library which is not there), CANCELLED, NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_document_read(const lh_document_source *source, lh_arena *arena, lh_document_text *ret,
                                        lh_error *err);
 
 /* ---- many ---- */
-#define LH_DOCUMENT_TOO_LARGE "it is larger than ingest.document_max_bytes"
 typedef struct lh_document_file {
     lh_str path;  /* in the archive, '/' between, as it stands there but without a leading "./" or '/' */
     lh_str bytes; /* borrowed during the call */

@@ -12,7 +12,7 @@
 static lh_document_text read_as(lh_document_kind kind, const char *path, lh_str bytes, lh_arena *arena) {
     lh_document_text document = {0};
     lh_error err = {0};
-    const lh_document_source source = {kind, lh_str_from(path), bytes, 1 << 20};
+    const lh_document_source source = {kind, lh_str_from(path), bytes, 1 << 20, NULL};
     CHECK_OK(lh_document_read(&source, arena, &document, &err));
     return document;
 }
@@ -52,9 +52,9 @@ static void test_document__without_text_or_with_too_much_is_refused(void) {
     lh_document_text document = {.title = LH_STR("untouched")};
     lh_error err = {0};
     CHECK(lh_arena_new(1 << 20, &arena, NULL) == LH_OK);
-    const lh_document_source white = {LH_DOCUMENT_TEXT, LH_STR("a.txt"), LH_STR(" \n\t"), 10},
-                             fits = {LH_DOCUMENT_TEXT, LH_STR("a.txt"), LH_STR("0123456789"), 10},
-                             large = {LH_DOCUMENT_TEXT, LH_STR("a.txt"), LH_STR("0123456789a"), 10};
+    const lh_document_source white = {LH_DOCUMENT_TEXT, LH_STR("a.txt"), LH_STR(" \n\t"), 10, NULL},
+                             fits = {LH_DOCUMENT_TEXT, LH_STR("a.txt"), LH_STR("0123456789"), 10, NULL},
+                             large = {LH_DOCUMENT_TEXT, LH_STR("a.txt"), LH_STR("0123456789a"), 10, NULL};
     CHECK(lh_document_read(&white, arena, &document, &err) == LH_INVALID);
     CHECK(lh_document_read(&large, arena, &document, &err) == LH_LIMIT);
     CHECK_STR(document.title, LH_STR("untouched"));

@@ -136,7 +136,7 @@ static lh_code documents_row(const documents *d, const lh_document_file *file, l
         lh_str_from(hex.text)};
     for (size_t i = 0; i < DOCUMENTS_COLUMNS; i++) documents_member(&row, i, values[i]);
     lh_buf_append(&row, LH_STR("}\n"));
-    if (row.failed == LH_LIMIT) return lh_fail(err, LH_LIMIT, "its text is longer than ingest.line_max_bytes");
+    if (row.failed == LH_LIMIT) return lh_fail(err, LH_LIMIT, LH_DOCUMENT_LONG_TEXT);
     LH_TRY(lh_buf_check(&row, err));
     return lh_ingest_write(d->out, lh_buf_str(&row), err);
 }
@@ -151,8 +151,11 @@ static lh_code documents_read(documents *d, const lh_document_file *file, lh_doc
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_document_text document;
     const ingest_job *job = d->job;
-    lh_document_source source = {
-        .kind = kind, .path = file->path, .bytes = file->bytes, .text_max_bytes = (size_t)job->ingest->line_max_bytes};
+    lh_document_source source = {.kind = kind,
+                                 .path = file->path,
+                                 .bytes = file->bytes,
+                                 .text_max_bytes = (size_t)job->ingest->line_max_bytes,
+                                 .cancel = job->request->cancel};
     if (file->code != LH_OK) return lh_fail(err, file->code, "%s", file->fault);
     if (!lh_str_is_utf8(file->path)) return lh_fail(err, LH_INVALID, "its name is not UTF-8");
     if (documents_leaves(file->path)) return lh_fail(err, LH_INVALID, "its path leads out of the folder");

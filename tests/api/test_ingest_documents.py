@@ -117,6 +117,49 @@ def test_what_is_no_utf8_is_decoded(server, tmp_path):
     assert rows(server, "latin")[0][2] == text
 
 
+# ---- HTML and Word ----
+
+def docx(body, **parts):
+    """A .docx; body: pairs of a style and a text."""
+    paragraphs = "".join(f'<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>' for style, text in body)
+    word = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    return zipped({
+        "[Content_Types].xml": "<Types/>", "word/document.xml": f"<w:document {word}><w:body>{paragraphs}</w:body></w:document>",
+        "word/styles.xml": f'<w:styles {word}><w:style w:styleId="berschrift1"><w:name w:val="heading 1"/></w:style></w:styles>', **parts})
+
+
+def test_html_and_word_become_text_with_headings(server, tmp_path):
+    where = folder(tmp_path, {
+        "page.html": "<title>Bees &amp; wasps</title><script>no()</script><h1>Bees</h1><p>They hum.<p hidden>no</p><table><tr><td>a<td>b</table>",
+        "old.htm": '<meta charset="koi8-r"><p>'.encode() + "привет".encode("koi8-r"),
+        "report.docx": docx([("berschrift1", "Übersicht"), ("x", "Der Text.")]),
+        "titled.docx": docx([("x", "Text")], **{"docProps/core.xml": '<c xmlns:dc="d"><dc:title>Called so</dc:title></c>'})})
+    ingest(server, where, "-d", "marked")
+    assert rows(server, "marked", "path, title, text, format") == [
+        ["old.htm", "old", "привет", "html"], ["page.html", "Bees & wasps", "# Bees\n\nThey hum.\n\na | b", "html"],
+        ["report.docx", "Übersicht", "# Übersicht\n\nDer Text.", "docx"], ["titled.docx", "Called so", "Text", "docx"]]
+
+
+def test_hostile_markup_is_put_aside(server, tmp_path):
+    where = folder(tmp_path, {
+        "deep.html": "<div>x" * 100000, "wide.html": "<p " + " ".join(f"a{n:x}" for n in range(200000)) + ">x", "charset.html": b"<meta charset=no-such>\xff",
+        "entity.docx": docx([], **{"word/document.xml": "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a><t>&x;</t></a>"}),
+        "laughs.docx": docx([], **{"word/document.xml": "<!DOCTYPE a [<!ENTITY b 'x'><!ENTITY c '&b;&b;'>]><a><t>&c;</t></a>"}),
+        "bomb.docx": docx([], **{"word/document.xml": "<a>" + " " * (40 << 20)}), "sheet.docx": zipped({"xl/workbook.xml": "<x/>"}),
+        "locked.docx": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "cut.docx": docx([("x", "Text")])[:200], "good.html": "<p>good"})
+    ingest(server, where, "-d", "markup")
+    assert rows(server, "markup", "path, text") == [["good.html", "good"]]
+    found = dict(server.sql("SELECT file, reason FROM markup__rejects"))
+    said = {"deep.html": "512", "wide.html": "1000 attributes", "charset.html": "no-such", "entity.docx": "document type", "laughs.docx": "document type",
+            "bomb.docx": "far more", "sheet.docx": "without word/document.xml", "locked.docx": "password", "cut.docx": "broken"}
+    assert found.keys() == said.keys() and all(said[file] in found[file] for file in said), found
+
+
+def test_a_pdf_is_put_aside_with_what_to_do(server, tmp_path):
+    ingest(server, folder(tmp_path, {"a.md": "# A", "b.pdf": b"%PDF-1.4"}), "-d", "pdfs")
+    assert "pdftotext" in server.sql("SELECT reason FROM pdfs__rejects")[0][0]
+
+
 # ---- what cannot be read ----
 
 def test_files_that_cannot_be_read_are_put_aside_with_the_reason(server, tmp_path):
@@ -147,7 +190,7 @@ def test_documents_have_limits(fresh, tmp_path):
     ingest(server, where, "-d", "sizes")
     assert rows(server, "sizes", "path") == [["fits.md"]]
     found = dict(server.sql("SELECT file, reason FROM sizes__rejects"))
-    assert "document_max_bytes" in found["large.md"] and "3000 bytes" in found["line.md"] and "line_max_bytes" in found["quotes.md"]
+    assert "document_max_bytes" in found["large.md"] and "line_max_bytes" in found["line.md"] and "line_max_bytes" in found["quotes.md"]
     assert "document_max_bytes" in sent(server, b"x" * 5001, "big", name="big.md", status=422, on_error="fail")["message"]
 
 
