@@ -44,6 +44,9 @@ file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/lib ${CMAKE_BINARY_DIR}/extensions ${CMA
 file(COPY ${DEPS}/duckdb/lib/libduckdb.so DESTINATION ${CMAKE_BINARY_DIR}/lib)
 file(COPY ${DEPS}/duckdb/extensions/ DESTINATION ${CMAKE_BINARY_DIR}/extensions)
 file(COPY ${DEPS}/models/all-minilm-l6-v2.gguf DESTINATION ${CMAKE_BINARY_DIR}/models)
+if(EXISTS ${DEPS}/pdfium/libpdfium.so) # of tools/setup-pdf
+  file(CREATE_LINK ${DEPS}/pdfium/libpdfium.so ${CMAKE_BINARY_DIR}/lib/libpdfium.so SYMBOLIC)
+endif()
 add_library(duckdb SHARED IMPORTED)
 set_target_properties(duckdb PROPERTIES
   IMPORTED_LOCATION ${CMAKE_BINARY_DIR}/lib/libduckdb.so

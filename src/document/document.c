@@ -42,8 +42,7 @@ static lh_code document_read_kind(const lh_document_source *source, lh_arena *ar
     case LH_DOCUMENT_TEXT: ret->text = source->bytes; return LH_OK;
     case LH_DOCUMENT_HTML: return document_read_html(source, arena, ret, err);
     case LH_DOCUMENT_DOCX: return document_read_docx(source, arena, ret, err);
-    case LH_DOCUMENT_PDF:
-        return lh_fail(err, LH_INVALID, "PDF is not read: make a text of it, as `pdftotext -layout` does");
+    case LH_DOCUMENT_PDF: return document_read_pdf(source, arena, ret, err);
     case LH_DOCUMENT_NONE: break;
     }
     return lh_fail(err, LH_INVALID, "no document that can be read");

@@ -34,9 +34,14 @@ typedef struct lh_document_source {
     const lh_cancel *cancel; /* may be NULL */
 } lh_document_source;
 /* *ret: arena, or borrowed from source. Errors: INVALID (broken; without text), LIMIT (its text, or how deep it nests),
- * UNAVAILABLE (a kind that needs a library which is not there), CANCELLED, NO_MEMORY. */
+ * IO, CANCELLED, NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_document_read(const lh_document_source *source, lh_arena *arena, lh_document_text *ret,
                                        lh_error *err);
+
+/* PDF is read by another process of this program, called with this word and a number: its main() hands over at once. */
+#define LH_DOCUMENT_PDF_WORD "read-one-pdf"
+int lh_document_pdf_child(const char *text_max); /* does not return */
+bool lh_document_has_pdf(void);                  /* is the library there? */
 
 /* ---- many ---- */
 typedef struct lh_document_file {

@@ -36,9 +36,11 @@ void document_flow_heading(document_flow *f, unsigned level); /* 1 to 6 */
 void document_flow_heading_end(document_flow *f);
 void document_flow_cell(document_flow *f); /* the next text is that of another cell */
 
-/* ---- html.c, docx.c ---- */
+/* ---- html.c, docx.c, pdf.c ---- */
 LH_MUST_CHECK lh_code document_read_html(const lh_document_source *source, lh_arena *arena, lh_document_text *ret,
                                          lh_error *err);
 LH_MUST_CHECK lh_code document_read_docx(const lh_document_source *source, lh_arena *arena, lh_document_text *ret,
                                          lh_error *err);
+LH_MUST_CHECK lh_code document_read_pdf(const lh_document_source *source, lh_arena *arena, lh_document_text *ret,
+                                        lh_error *err);
 #endif

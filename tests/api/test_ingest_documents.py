@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from commands import lakehouse
-from harness import Server
+from harness import BINARY, Server
 
 HASH = {"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"}
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -155,8 +155,30 @@ def test_hostile_markup_is_put_aside(server, tmp_path):
     assert found.keys() == said.keys() and all(said[file] in found[file] for file in said), found
 
 
-def test_a_pdf_is_put_aside_with_what_to_do(server, tmp_path):
-    ingest(server, folder(tmp_path, {"a.md": "# A", "b.pdf": b"%PDF-1.4"}), "-d", "pdfs")
+PDFIUM = (BINARY.parent / "lib/libpdfium.so").exists()
+
+
+def pdf(text, title="", more=""):
+    content = f"BT /F 12 Tf 20 200 Td ({text}) Tj ET"
+    return (f"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R"
+            "/MediaBox[0 0 600 300]/Resources<</Font<</F 4 0 R>>>>/Contents 5 0 R>>endobj\n4 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\n"
+            f"5 0 obj<</Length {len(content)}>>stream\n{content}\nendstream endobj\n6 0 obj<</Title({title})>>endobj\n{more}trailer<</Root 1 0 R/Info 6 0 R>>\n%%EOF\n").encode()
+
+
+@pytest.mark.skipif(not PDFIUM, reason="no PDFium (tools/setup-pdf)")
+def test_pdf_is_text_and_broken_ones_are_put_aside(server, tmp_path):
+    where = folder(tmp_path, {"good.pdf": pdf("The mill was built in 1742.", "The mill"), "plain.pdf": pdf("No title."), "scan.pdf": pdf(""), "none.pdf": b"no PDF at all",
+                              "cut.pdf": b"%PDF-1.4\n1 0 obj<</Type", "page.html": "<p>beside"})
+    ingest(server, where, "-d", "pdfs")
+    assert rows(server, "pdfs", "path, title, text, format") == [
+        ["good.pdf", "The mill", "The mill was built in 1742.", "pdf"], ["page.html", "page", "beside", "html"], ["plain.pdf", "plain", "No title.", "pdf"]]
+    found = dict(server.sql("SELECT file, reason FROM pdfs__rejects"))
+    assert found.keys() == {"scan.pdf", "none.pdf", "cut.pdf"} and "a scan" in found["scan.pdf"] and "broken" in found["none.pdf"]
+
+
+@pytest.mark.skipif(PDFIUM, reason="PDFium is there")
+def test_without_its_library_a_pdf_is_put_aside_with_what_to_do(server, tmp_path):
+    ingest(server, folder(tmp_path, {"a.md": "# A", "b.pdf": pdf("text")}), "-d", "pdfs")
     assert "pdftotext" in server.sql("SELECT reason FROM pdfs__rejects")[0][0]
 
 
