@@ -39,11 +39,15 @@ typedef struct docx {
     const char *part;
 } docx;
 
-/* For good: between two blocks of 64 KiB, the rest of the one at hand is read for nothing. */
-static void docx_stop(docx *d, lh_code code, const char *fault) {
+static void docx_fault(docx *d, lh_code code, const char *fault) {
     if (d->code != LH_OK) return;
     d->code = code;
     snprintf(d->fault, sizeof d->fault, "%s", fault);
+}
+
+static void docx_stop(docx *d, lh_code code, const char *fault) {
+    docx_fault(d, code, fault);
+    xmlStopParser(d->parser);
 }
 
 static lh_code docx_broken(struct archive *archive, lh_error *err) {
@@ -215,7 +219,8 @@ static void docx_error(void *ctx, xmlErrorPtr error) {
     lh_str why = lh_str_trim(lh_str_from(error->message));
     if (error->code == XML_ERR_NO_MEMORY) { /* of its dictionary, as a rule, which takes no more names */
         bool names = 2 * xmlDictGetUsage(d->parser->dict) > DOCUMENT_NAMES_BYTES;
-        docx_stop(d, names ? LH_LIMIT : LH_NO_MEMORY, names ? "its XML has too many different names" : "document: out of memory");
+        docx_fault(d, names ? LH_LIMIT : LH_NO_MEMORY,
+                   names ? "its XML has too many different names" : "document: out of memory");
         return;
     }
     snprintf(d->fault, sizeof d->fault, "its %s is broken, line %d: %.*s", d->part, error->line, (int)(why.len < 100 ? why.len : 100),

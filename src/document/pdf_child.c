@@ -93,6 +93,7 @@ bool pdf_lock_in(void) {
         ALLOW(sched_yield),
         ALLOW(rt_sigprocmask),
         ALLOW(rt_sigreturn),
+        ALLOW(sigaltstack),
         ALLOW(exit),
         ALLOW(exit_group),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
