@@ -7,6 +7,7 @@
 #include <locale.h>
 
 enum { UNPACK_BLOCK = 1 << 18 };
+#define UNPACK_TIME_END INT64_C(253402300800) /* the year 10000 */
 
 typedef struct unpack {
     const lh_document_unpacking *how;
@@ -63,10 +64,17 @@ static lh_str unpack_path(struct archive_entry *entry) {
     return path;
 }
 
+/* A time that a calendar has: an archive may say anything. */
+static void unpack_modified(struct archive_entry *entry, lh_document_file *file) {
+    int64_t seconds = (int64_t)archive_entry_mtime(entry);
+    file->has_modified = archive_entry_mtime_is_set(entry) && seconds >= 0 && seconds < UNPACK_TIME_END;
+    if (file->has_modified) file->modified_ms = seconds * 1000;
+}
+
 static lh_code unpack_entry(unpack *u, struct archive_entry *entry, lh_error *err) {
     uint64_t max = u->how->file_max_bytes;
-    lh_document_file file = {.path = unpack_path(entry), .has_modified = archive_entry_mtime_is_set(entry) != 0};
-    file.modified_ms = (int64_t)archive_entry_mtime(entry) * 1000;
+    lh_document_file file = {.path = unpack_path(entry)};
+    unpack_modified(entry, &file);
     if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) || file.path.len == 0) return LH_OK;
     lh_buf_clear(&u->bytes);
     bool large = archive_entry_size_is_set(entry) && (uint64_t)archive_entry_size(entry) > max;

@@ -31,12 +31,12 @@ def rows(server, table, columns="path, title, text"):
     return server.sql(f"SELECT {columns} FROM {table} ORDER BY path")
 
 
-def tar(files, mode="w"):
+def tar(files, mode="w", mtime=1700000000):
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode=mode) as archive:
         for name, body in files.items():
             info = tarfile.TarInfo(name)
-            info.size, info.mtime = len(body), 1700000000
+            info.size, info.mtime = len(body), mtime
             archive.addfile(info, io.BytesIO(body))
     return packed.getvalue()
 
@@ -216,6 +216,14 @@ def test_documents_have_limits(fresh, tmp_path):
     assert "document_max_bytes" in sent(server, b"x" * 5001, "big", name="big.md", status=422, on_error="fail")["message"]
 
 
+def test_rows_around_the_longest_are_whole_or_put_aside(fresh, tmp_path):
+    server = fresh(env={"LAKEHOUSE__INGEST__LINE_MAX_BYTES": "3000"})
+    ingest(server, folder(tmp_path, {f"{n}.md": "x" * n for n in range(2750, 2950)}), "-d", "around")
+    landed = [row[0] for row in server.sql("SELECT length(text) FROM around ORDER BY 1")]
+    assert 0 < len(landed) < 200 and landed == list(range(2750, 2750 + len(landed)))
+    assert server.sql("SELECT count(*) FROM around__rejects") == [[200 - len(landed)]]
+
+
 # ---- over HTTP ----
 
 @pytest.mark.parametrize("pack, name", [(tar, "p.tar"), (lambda f: tar(f, "w:gz"), "p.tar.gz"), (zipped, "p.zip"), (tar, "p.md")])
@@ -251,6 +259,13 @@ def test_paths_of_an_archive_are_only_names(server):
     assert "leads out of the folder" in server.sql("SELECT reason FROM leads__rejects")[0][0]
     assert not os.path.exists("/tmp/lakehouse_out.md")
     assert "holds no documents" in sent(server, linked(), "links", status=400)["message"]
+
+
+@pytest.mark.parametrize("mtime, told", [(1 << 50, None), (-5, None), (253402300800, None), (253402300799, "9999-12-31T23:59:59Z"), (0, "1970-01-01T00:00:00Z")])
+def test_a_time_that_no_calendar_has_is_none(server, mtime, told):
+    table = f"time_{abs(mtime)}"
+    assert sent(server, tar({"a.md": b"# A"}, mtime=mtime), table)["rows"] == 1
+    assert server.sql(f"SELECT modified FROM {table}") == [[told]]
 
 
 def encrypted():
