@@ -10,6 +10,7 @@ pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(XML2 REQUIRED IMPORTED_TARGET libxml-2.0)
 pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat)
 pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc)
 find_library(STEMMER NAMES libstemmer.a stemmer REQUIRED) # no .pc file
@@ -43,6 +44,9 @@ file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/lib ${CMAKE_BINARY_DIR}/extensions ${CMA
 file(COPY ${DEPS}/duckdb/lib/libduckdb.so DESTINATION ${CMAKE_BINARY_DIR}/lib)
 file(COPY ${DEPS}/duckdb/extensions/ DESTINATION ${CMAKE_BINARY_DIR}/extensions)
 file(COPY ${DEPS}/models/all-minilm-l6-v2.gguf DESTINATION ${CMAKE_BINARY_DIR}/models)
+if(EXISTS ${DEPS}/pdfium/libpdfium.so) # of tools/setup-pdf
+  file(CREATE_LINK ${DEPS}/pdfium/libpdfium.so ${CMAKE_BINARY_DIR}/lib/libpdfium.so SYMBOLIC)
+endif()
 add_library(duckdb SHARED IMPORTED)
 set_target_properties(duckdb PROPERTIES
   IMPORTED_LOCATION ${CMAKE_BINARY_DIR}/lib/libduckdb.so

@@ -80,7 +80,7 @@ static lh_code upload_authorize(ingest_upload *upload, lh_error *err) {
                                err));
     bool adds = mode.len == 0 || lh_str_eq(mode, LH_STR("create")) || lh_str_eq(mode, LH_STR("append"));
     LH_TRY(api_may_write(request, adds ? LH_WRITE_INSERT : LH_WRITE_DEFINE, name, err));
-    if (lh_str_eq(upload->job.on_error, LH_STR("quarantine"))) {
+    if (lh_ingest_puts_aside(&upload->job)) {
         name.name = lh_arena_printf(lh_request_arena(request), "%.*s__rejects", LH_STR_ARG(name.name));
         LH_TRY(api_may_write(request, LH_WRITE_APPEND, name, err));
     }
@@ -94,10 +94,10 @@ static lh_code upload_run(ingest_upload *upload, lh_error *err) {
     if (!app->ingest) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
     LH_TRY(lh_request_multipart(upload->request, &handler, err));
     LH_TRY(api_upload_check(&upload->file, err));
+    upload->job.file_name = upload->file.file_name;
     LH_TRY(upload_place(upload, err));
     LH_TRY(upload_authorize(upload, err));
     upload->job.path = lh_str_from(upload->file.path);
-    upload->job.file_name = upload->file.file_name;
     upload->job.survey = upload->file.survey;
     upload->job.options = upload->options;
     upload->job.cancel = lh_request_cancel(upload->request);

@@ -66,8 +66,11 @@ const api_schema api_schemas[] = {
          {"dataset", "string", true, "t or namespace.t"},
          {"mode", "create|append|replace|upsert", false, "create (default) fails when the dataset exists"},
          {"key", "string", false, "upsert: the columns that identify a row, comma-separated"},
-         {"format", "csv|tsv|json|ndjson|parquet", false, "Without it the file's name, then its content decides"},
-         {"on_error", "fail|quarantine", false, "Bad rows: nothing lands (default), or they go to <dataset>__rejects"},
+         {"format", "csv|tsv|json|ndjson|parquet|documents", false,
+          "Without it the file's name, then its content decides; documents: a row for each, of one, or of a tar or zip "
+          "of a folder"},
+         {"on_error", "fail|quarantine", false,
+          "Bad rows: nothing lands (default, but of documents), or they go to <dataset>__rejects"},
          {"on_schema_change", "add|fail|migrate", false,
           "A dataset that is there: add columns and widen types (default), refuse any difference, or bring renamed and "
           "castable columns to it"},

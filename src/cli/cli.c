@@ -1,6 +1,7 @@
 /* The commands as a table, and the small ones themselves. */
 #include "cli/cli.h"
 #include "cli/cli_internal.h"
+#include "document/document.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,7 +20,8 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse sql --format csv < question.sql > answer.csv\n"
      "  lakehouse sql --root /srv/lake                   opens the lake itself when no server runs on it\n",
      .run = lh_cli_sql},
-    {"ingest", "FILE… [flags]", "Load files into a dataset: CSV, TSV, JSON, NDJSON, Parquet (also gz, zst, zip)",
+    {"ingest", "FILE… [flags]",
+     "Load files into a dataset: CSV, TSV, JSON, NDJSON, Parquet (also gz, zst, zip), or a folder of documents",
      "  lakehouse ingest flights.csv                     the dataset is named after the file\n"
      "  lakehouse ingest day*.csv.gz --dataset flights --mode append --option null=NA\n"
      "  lakehouse ingest c.ndjson --dataset crm.clients --mode upsert --key client_id\n"
@@ -213,6 +215,7 @@ static int cli_end(int status) {
 
 int lh_cli_main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "help";
+    if (argc == 3 && strcmp(name, LH_DOCUMENT_PDF_WORD) == 0) return lh_document_pdf_child(argv[2]);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) name = "version";
     const lh_cli_command *command = cli_find(name);

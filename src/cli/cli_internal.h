@@ -188,6 +188,7 @@ bool lh_connection_is_here(const lh_connection *connection); /* the stack is in 
  * working folder). *ret: the caller closes it. Errors: NOT_FOUND, IO, INVALID (not a regular file or pipe). */
 LH_MUST_CHECK lh_code lh_connection_open_file(const lh_connection *connection, const char *path, int *ret,
                                               lh_error *err);
+int lh_connection_folder(const lh_connection *connection); /* where the command was called, as openat(2) takes it */
 /* All that is to be read, behind what `into` holds. path: for the error. Errors: as read(2), LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_cli_read_all(int fd, const char *path, lh_buf *into, lh_error *err);
 LH_MUST_CHECK lh_code lh_connection_read_file(const lh_connection *connection, const char *path, lh_buf *into,

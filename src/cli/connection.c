@@ -193,6 +193,7 @@ lh_code lh_connection_create_file(const lh_connection *connection, const char *p
     return LH_OK;
 }
 
+int lh_connection_folder(const lh_connection *connection) { return connection->folder_fd; }
 lh_str lh_connection_url(const lh_connection *connection) { return connection->url; }
 bool lh_connection_is_here(const lh_connection *connection) { return connection->stack != NULL; }
 

@@ -7,6 +7,8 @@
  * The length is known before (Content-Length), so a file that shrinks meanwhile fails instead of hanging. */
 #include "cli/form.h"
 
+#include "document/document.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -27,12 +29,17 @@ void lh_form_done(lh_form *form) {
     form->fd = -1;
 }
 
-/* All of the standard input into a file without a name. */
-static lh_code form_spool(lh_form *form, lh_error *err) {
+/* A file without a name. */
+static lh_code form_temporary(lh_form *form, const char *what, lh_error *err) {
     const char *folder = getenv("TMPDIR");
-    char block[64 << 10];
     form->fd = open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (form->fd < 0) return lh_fail_errno(err, errno, "cannot put the standard input aside in $TMPDIR");
+    return form->fd >= 0 ? LH_OK : lh_fail_errno(err, errno, "cannot put %s aside in $TMPDIR", what);
+}
+
+/* All of the standard input. */
+static lh_code form_spool(lh_form *form, lh_error *err) {
+    char block[64 << 10];
+    LH_TRY(form_temporary(form, "the standard input", err));
     for (;;) {
         struct pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN};
         if (form->cancelled && *form->cancelled) return lh_fail(err, LH_CANCELLED, "interrupted");
@@ -59,6 +66,45 @@ lh_code lh_form_open(lh_connection *connection, const char *path, lh_form *form,
     form->left = (uint64_t)st.st_size;
     form->file_name = lh_str_from(slash ? slash + 1 : path);
     return LH_OK;
+}
+
+static lh_str form_last(lh_str path) { /* "a/b/" → "b" */
+    while (lh_str_ends(path, LH_STR("/"))) path.len--;
+    for (size_t slash; (slash = lh_str_find(path, '/')) < path.len;) path = lh_str_sub(path, slash + 1, SIZE_MAX);
+    return path;
+}
+
+/* What a file or folder is called, also when it was named "." */
+static lh_code form_name(int folder_fd, const char *path, lh_arena *arena, lh_str *ret, lh_error *err) {
+    char link[32], whole[4096];
+    lh_str name = form_last(lh_str_from(path));
+    if (name.len == 0 || lh_str_eq(name, LH_STR(".")) || lh_str_eq(name, LH_STR(".."))) {
+        int fd = openat(folder_fd, path, O_PATH | O_CLOEXEC);
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t len = fd >= 0 ? readlink(link, whole, sizeof whole) : -1;
+        if (fd >= 0) close(fd);
+        if (len < 0) return lh_fail_errno(err, errno, "cannot open %s", path);
+        name = form_last((lh_str){whole, (size_t)len});
+    }
+    *ret = lh_arena_dup(arena, name);
+    return lh_arena_check(arena, err);
+}
+
+lh_code lh_form_open_documents(lh_connection *connection, const char *path, lh_form *form, lh_arena *arena,
+                               uint64_t *ret_others, lh_error *err) {
+    lh_document_packed packed = {0};
+    LH_TRY(form_temporary(form, "the documents", err));
+    LH_TRY(lh_document_pack(lh_connection_folder(connection), path, form->fd, form->cancelled, &packed, err));
+    if (packed.documents == 0)
+        return lh_fail(err, LH_INVALID,
+                       "%s holds no documents (.md, .txt, .html, .docx, .pdf); tables are loaded by their "
+                       "own names, as `lakehouse ingest %s/*.csv`",
+                       path, path);
+    off_t size = lseek(form->fd, 0, SEEK_END);
+    if (size < 0 || lseek(form->fd, 0, SEEK_SET) != 0) return lh_fail_errno(err, errno, "cannot read the documents");
+    form->left = (uint64_t)size;
+    *ret_others = packed.others;
+    return form_name(lh_connection_folder(connection), path, arena, &form->file_name, err);
 }
 
 void lh_form_field(lh_form *form, const char *name, lh_str value) {

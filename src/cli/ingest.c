@@ -2,16 +2,18 @@
 #include "cli/cli_internal.h"
 #include "cli/form.h"
 #include "cli/interrupt.h"
+#include "document/document.h"
 #include "ingest/ingest.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct ingest_flags {
     const char *dataset, *mode, *key, *format, *on_error, *on_schema_change, *bucket, *profile, *source;
     lh_cli_list options; /* name=value */
-    bool quiet;
+    bool quiet, documents;    /* documents: the file at hand is sent as an archive of them */
     _Atomic bool interrupted; /* Ctrl-C */
 } ingest_flags;
 
@@ -53,8 +55,8 @@ static bool ingest_check_files(const ingest_flags *flags, const lh_cli_list *fil
 static bool ingest_is_understood(const ingest_flags *flags) {
     static const char *const modes[] = {"create", "append", "replace", "upsert"},
                              *const errors[] = {"fail", "quarantine"}, *const changes[] = {"add", "fail", "migrate"},
-                             *const formats[] = {"csv", "tsv", "json", "ndjson", "parquet"};
-    return lh_cli_is_one_of("mode", flags->mode, modes, 4) && lh_cli_is_one_of("format", flags->format, formats, 5) &&
+                             *const formats[] = {"csv", "tsv", "json", "ndjson", "parquet", "documents"};
+    return lh_cli_is_one_of("mode", flags->mode, modes, 4) && lh_cli_is_one_of("format", flags->format, formats, 6) &&
            lh_cli_is_one_of("on-error", flags->on_error, errors, 2) &&
            lh_cli_is_one_of("on-schema-change", flags->on_schema_change, changes, 3) && ingest_check_key(flags) &&
            ingest_check_dataset(flags->dataset);
@@ -92,13 +94,23 @@ static lh_code ingest_options(const lh_cli_list *list, lh_arena *arena, lh_str *
     return lh_arena_check(arena, err);
 }
 
+/* A folder holds documents; of files a name says it, but a .txt may be a table, too. */
+static bool ingest_is_documents(const ingest_flags *flags, lh_connection *connection, const char *path) {
+    struct stat st;
+    lh_document_kind kind = lh_document_kind_of(lh_str_from(path));
+    if (strcmp(path, "-") == 0) return false;
+    if (fstatat(lh_connection_folder(connection), path, &st, 0) == 0 && S_ISDIR(st.st_mode)) return true;
+    if (flags->format) return strcmp(flags->format, "documents") == 0;
+    return kind != LH_DOCUMENT_NONE && kind != LH_DOCUMENT_TEXT;
+}
+
 static lh_code ingest_fields(const ingest_flags *flags, lh_str dataset, lh_form *form, lh_arena *arena, lh_error *err) {
     lh_str options = LH_STR_NONE;
     LH_TRY(ingest_options(&flags->options, arena, &options, err));
     lh_form_field(form, "dataset", dataset);
     lh_form_field(form, "mode", lh_str_from(flags->mode));
     lh_form_field(form, "key", lh_str_from(flags->key));
-    lh_form_field(form, "format", lh_str_from(flags->format));
+    lh_form_field(form, "format", flags->documents ? LH_STR("documents") : lh_str_from(flags->format));
     lh_form_field(form, "on_error", lh_str_from(flags->on_error));
     lh_form_field(form, "on_schema_change", lh_str_from(flags->on_schema_change));
     lh_form_field(form, "options", options);
@@ -131,6 +143,7 @@ static void ingest_print(const lh_json *answer, lh_str file_name, uint64_t bytes
     lh_str dataset = lh_json_get_string(answer, "dataset");
     uint64_t rows = lh_json_uint(lh_json_get(answer, "rows"), 0),
              rejected = lh_json_uint(lh_json_get(answer, "rejected"), 0);
+    bool documents = lh_str_eq(lh_json_get_string(answer, "format"), LH_STR("documents"));
     double seconds = (double)(elapsed_ms ? elapsed_ms : 1) / 1000.0;
     if (lh_json_bool(lh_json_get(answer, "deduplicated"), false)) {
         printf("%.*s: these bytes are in %.*s already, nothing to do\n", LH_STR_ARG(file_name), LH_STR_ARG(dataset));
@@ -148,8 +161,9 @@ static void ingest_print(const lh_json *answer, lh_str file_name, uint64_t bytes
         printf("  %.*s: %.*s → %.*s\n", LH_STR_ARG(lh_json_get_string(it.value, "kind")),
                LH_STR_ARG(lh_json_get_string(it.value, "from")), LH_STR_ARG(lh_json_get_string(it.value, "to")));
     if (rejected)
-        printf("  %" PRIu64 " row%s rejected; lines and reasons are in %.*s\n", rejected,
-               rejected == 1 ? " was" : "s were", LH_STR_ARG(lh_json_get_string(answer, "rejects_dataset")));
+        printf("  %" PRIu64 " %s%s rejected; %s and reasons are in %.*s\n", rejected, documents ? "file" : "row",
+               rejected == 1 ? " was" : "s were", documents ? "names" : "lines",
+               LH_STR_ARG(lh_json_get_string(answer, "rejects_dataset")));
 }
 
 /* ---- one file ---- */
@@ -217,14 +231,20 @@ static lh_code ingest_send(lh_connection *connection, const ingest_flags *flags,
     return LH_OK;
 }
 
-static lh_code ingest_file(lh_connection *connection, const ingest_flags *flags, const char *path, lh_error *err) {
+static lh_code ingest_file(lh_connection *connection, ingest_flags *flags, const char *path, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_form_done) lh_form form;
+    uint64_t others = 0;
     lh_form_init(&form);
     form.cancelled = &flags->interrupted;
     LH_TRY(lh_arena_new(LH_CLI_ARENA_BYTES, &arena, err));
-    LH_TRY(lh_form_open(connection, path, &form, err));
-    return ingest_send(connection, flags, &form, arena, err);
+    flags->documents = ingest_is_documents(flags, connection, path);
+    if (!flags->documents) LH_TRY(lh_form_open(connection, path, &form, err));
+    else LH_TRY(lh_form_open_documents(connection, path, &form, arena, &others, err));
+    LH_TRY(ingest_send(connection, flags, &form, arena, err));
+    if (others)
+        printf("  %" PRIu64 " file%s passed over, being no document\n", others, others == 1 ? " was" : "s were");
+    return LH_OK;
 }
 
 static int ingest_all(const lh_cli_source *source, ingest_flags *flags, const lh_cli_list *files) {
@@ -266,11 +286,11 @@ int lh_cli_ingest(const lh_cli_command *self, int argc, char **argv) {
          .text = &flags.key},
         {.name = "format",
          .value_name = "FORMAT",
-         .help = "csv, tsv, json, ndjson, parquet (default: by name and content)",
+         .help = "csv, tsv, json, ndjson, parquet, documents (default: by name and content)",
          .text = &flags.format},
         {.name = "on-error",
          .value_name = "WHAT",
-         .help = "fail (default) or quarantine: bad rows go to NAME__rejects",
+         .help = "fail (default, but of documents) or quarantine: to NAME__rejects",
          .text = &flags.on_error},
         {.name = "on-schema-change",
          .value_name = "WHAT",

@@ -255,6 +255,7 @@ lh_code lh_stack_ready(lh_stack *stack, lh_error *err) {
                                        .bucket = lh_registry_whole(stack->registry),
                                        .scratch_dir = stack->app.scratch_dir,
                                        .line_max_bytes = (uint64_t)c->ingest_line_max_bytes,
+                                       .document_max_bytes = (uint64_t)c->ingest_document_max_bytes,
                                        .columns_max = (uint64_t)c->ingest_columns_max,
                                        .detect_pii = c->ingest_detect_pii};
     LH_TRY(lh_ingest_new(&options, &stack->ingest, err));

@@ -14,6 +14,7 @@ lh_code lh_ingest_new(const lh_ingest_options *options, lh_ingest **ret, lh_erro
     ingest->bucket = options->bucket;
     ingest->line_max_bytes = options->line_max_bytes;
     ingest->columns_max = options->columns_max;
+    ingest->document_max_bytes = options->document_max_bytes;
     ingest->detect_pii = options->detect_pii;
     *ret = ingest;
     return LH_OK;
@@ -57,7 +58,7 @@ static lh_code ingest_check_words(const lh_ingest_request *request, lh_error *er
     if (!ingest_is_word(request->on_schema_change, changes, 3))
         return lh_fail(err, LH_INVALID, "'on_schema_change' must be add, fail or migrate");
     if (request->format.len && !ingest_format_parse(request->format, &format))
-        return lh_fail(err, LH_INVALID, "'format' must be csv, tsv, json, ndjson or parquet");
+        return lh_fail(err, LH_INVALID, "'format' must be csv, tsv, json, ndjson, parquet or documents");
     return LH_OK;
 }
 
@@ -106,7 +107,7 @@ static lh_code ingest_take_request(ingest_job *job, lh_error *err) {
     LH_TRY(lh_ingest_check(job->ingest, request, job->arena, err));
     LH_TRY(ingest_check_name(job->ingest, request->dataset, job->arena, &job->name, err));
     LH_TRY(ingest_check_namespace(job->ingest, job->name.namespace_, job->arena, err));
-    job->quarantine = lh_str_eq(request->on_error, LH_STR("quarantine"));
+    job->quarantine = lh_ingest_puts_aside(request);
     job->rejects_name =
         (lh_table_name){job->name.namespace_, lh_arena_printf(job->arena, "%.*s__rejects", LH_STR_ARG(job->name.name))};
     return ingest_options_parse(request->options, job->arena, &job->options, err);
@@ -116,7 +117,7 @@ static lh_code ingest_take_request(ingest_job *job, lh_error *err) {
  * again from the whole file. One that does not fit the table's type, which may be widened: widen it. A record of many
  * lines that is too long for DuckDB's usual buffers, which its message does not always tell: take larger ones. */
 static bool ingest_read_again(ingest_job *job) {
-    bool text = job->format != INGEST_PARQUET;
+    bool text = job->format != INGEST_PARQUET && job->format != INGEST_DOCUMENTS;
     bool csv = job->format == INGEST_CSV || job->format == INGEST_TSV;
     if (csv && !job->long_lines && job->bytes > INGEST_LINE_USUAL_BYTES) return job->long_lines = true;
     for (size_t i = 0; i < job->column_count && !job->widen; i++)

@@ -11,7 +11,7 @@ typedef struct lh_ingest_options {
     lh_catalog *catalog;
     lh_bucket *bucket;
     lh_str scratch_dir;
-    uint64_t line_max_bytes, columns_max;
+    uint64_t line_max_bytes, columns_max, document_max_bytes;
     bool detect_pii; /* look for personal data after a load */
 } lh_ingest_options;
 LH_MUST_CHECK lh_code lh_ingest_new(const lh_ingest_options *options, lh_ingest **ret, lh_error *err);
@@ -36,8 +36,8 @@ typedef struct lh_ingest_request {
     lh_str bucket;          /* where a new table lies; CONFLICT when it is elsewhere; empty: the default */
     lh_str default_bucket;  /* where a new table lies when `bucket` is empty; empty: the primary */
     lh_str key;             /* upsert: column names, comma-separated */
-    lh_str format;          /* "csv", "tsv", "json", "ndjson", "parquet"; empty: by name, then content */
-    lh_str on_error;        /* "fail" (default) or "quarantine" */
+    lh_str format;          /* "csv", "tsv", "json", "ndjson", "parquet", "documents"; empty: by name, then content */
+    lh_str on_error;        /* "fail" (default, but of documents) or "quarantine" */
     lh_str on_schema_change; /* an existing table: "add" (default: new columns and wider types), "fail", "migrate" */
     const lh_json *options; /* {"delimiter","quote","escape","header":bool,"encoding","null":"NA","all_varchar":bool,
                                "columns":{"name":"type"},"compression":"none|gzip|zstd|zip","flatten":bool,"flatten_depth":n,
@@ -52,6 +52,8 @@ typedef struct lh_ingest_request {
 /* What can be said of a request before its file is there: the fields that are given, each by itself. Errors: INVALID. */
 LH_MUST_CHECK lh_code lh_ingest_check(const lh_ingest *ingest, const lh_ingest_request *request, lh_arena *arena,
                                       lh_error *err);
+/* Do bad rows go to <dataset>__rejects? */
+bool lh_ingest_puts_aside(const lh_ingest_request *request);
 /* Runs to the end. *ret (arena): {"dataset","mode","format","rows","rejected","bytes","sha256","deduplicated":bool,"snapshot_id",
  * "job_id","rejects_dataset"?,"pii"?,"columns":[{"name","type"}],"added_columns","widened_columns","elapsed_ms"}.
  * All or nothing: on any error the table is as before. Errors: INVALID (line and column of the first bad row; empty

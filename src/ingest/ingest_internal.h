@@ -4,6 +4,7 @@
  * Everything here lives in the job's arena. */
 #ifndef LH_INGEST_INTERNAL_H
 #define LH_INGEST_INTERNAL_H
+#include "document/document.h"
 #include "ingest/ingest.h"
 
 enum {
@@ -27,7 +28,7 @@ struct lh_ingest {
     lh_catalog *catalog;
     lh_bucket *bucket;
     lh_str scratch_dir; /* owned */
-    uint64_t line_max_bytes, columns_max;
+    uint64_t line_max_bytes, columns_max, document_max_bytes;
     bool detect_pii;
 };
 
@@ -137,11 +138,18 @@ LH_MUST_CHECK lh_code ingest_options_parse(const lh_json *options, lh_arena *are
 const ingest_type *ingest_options_column(const ingest_options *options, lh_str name); /* NULL: not given */
 
 /* ---- source.c: what was sent → a plain UTF-8 file ---- */
-typedef enum ingest_format { INGEST_CSV, INGEST_TSV, INGEST_JSON_ARRAY, INGEST_NDJSON, INGEST_PARQUET } ingest_format;
+typedef enum ingest_format {
+    INGEST_CSV,
+    INGEST_TSV,
+    INGEST_JSON_ARRAY,
+    INGEST_NDJSON,
+    INGEST_PARQUET,
+    INGEST_DOCUMENTS, /* read as NDJSON of ours */
+} ingest_format;
 
 typedef struct ingest_reject {
-    uint64_t line;
-    lh_str reason, raw;
+    uint64_t line;            /* 0: none */
+    lh_str reason, raw, file; /* file: within what was sent; empty: all of it */
 } ingest_reject;
 typedef enum ingest_change { INGEST_KEEP, INGEST_ADD, INGEST_WIDEN } ingest_change;
 
@@ -183,8 +191,9 @@ typedef struct ingest_job {
     size_t column_count;
     lh_str *absent; /* columns of the table that the file lacks */
     size_t absent_count;
-    ingest_reject *rejects; /* NDJSON lines taken out before the load */
+    ingest_reject *rejects; /* NDJSON lines and documents, taken out before the load */
     size_t reject_count, reject_room;
+    lh_str warning; /* of what was sent; empty: none */
     lh_table_name name, rejects_name;
     bool exists;
     lh_json *migrated; /* on_schema_change = migrate: what was done to the file's columns; NULL: nothing */
@@ -198,6 +207,18 @@ bool ingest_format_parse(lh_str name, ingest_format *ret); /* false: not known *
 LH_MUST_CHECK lh_code ingest_source_open(ingest_job *job, lh_error *err);
 LH_MUST_CHECK lh_code ingest_source_head(ingest_job *job, size_t bytes, lh_error *err); /* sets job->head */
 void ingest_source_done(ingest_job *job);
+LH_MUST_CHECK lh_code ingest_open(lh_str path, int *ret, lh_error *err);
+LH_MUST_CHECK lh_code ingest_read(int fd, char *into, size_t cap, size_t *ret, lh_error *err); /* *ret 0: the end */
+/* A file that ingest_source_done() removes; its path is job->scratch[slot]. */
+LH_MUST_CHECK lh_code ingest_scratch(ingest_job *job, int slot, const char *suffix, int *ret, lh_error *err);
+LH_MUST_CHECK lh_code ingest_take_out(ingest_job *job, const ingest_reject *reject, lh_error *err); /* copied */
+
+/* ---- documents.c: documents → NDJSON ---- */
+bool ingest_is_documents(const lh_ingest_request *request); /* as its format or its name says */
+LH_MUST_CHECK lh_code ingest_documents_open(ingest_job *job, lh_error *err);
+/* The columns of such a row. Arena. */
+LH_MUST_CHECK lh_code ingest_documents_fields(const ingest_job *job, ingest_field **ret, size_t *ret_count,
+                                              lh_error *err);
 
 /* ---- survey.c: one pass over bytes ---- */
 struct lh_ingest_survey {

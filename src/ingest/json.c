@@ -9,6 +9,10 @@
 
 #include <stdio.h>
 
+static const char *json_layout(const ingest_job *job) {
+    return job->format == INGEST_JSON_ARRAY ? "auto" : "newline_delimited";
+}
+
 static void json_format_sql(const char *name, lh_str format, lh_buf *into) {
     if (format.len == 0) return;
     lh_buf_printf(into, ", %s=", name);
@@ -18,8 +22,8 @@ static void json_format_sql(const char *name, lh_str format, lh_buf *into) {
 void ingest_json_sql(const ingest_job *job, lh_buf *into) {
     lh_buf_append(into, LH_STR("read_json("));
     lh_buf_sql_string(into, job->path);
-    lh_buf_printf(into, ", format='%s', records=true, maximum_object_size=%" PRIu64,
-                  job->format == INGEST_NDJSON ? "newline_delimited" : "auto", job->ingest->line_max_bytes);
+    lh_buf_printf(into, ", format='%s', records=true, maximum_object_size=%" PRIu64, json_layout(job),
+                  job->ingest->line_max_bytes);
     json_format_sql("dateformat", job->options.csv.date_format, into);
     json_format_sql("timestampformat", job->options.csv.timestamp_format, into);
     if (job->json_field_count == 0) {
@@ -56,7 +60,7 @@ static lh_code json_has_key(const ingest_job *job, lh_str key, bool *ret, lh_err
     lh_buf_append(&sql, LH_STR("SELECT 1 FROM read_json_objects("));
     lh_buf_sql_string(&sql, job->path);
     lh_buf_printf(&sql, ", format='%s', maximum_object_size=%" PRIu64 ") WHERE list_contains(json_keys(json), ",
-                  job->format == INGEST_NDJSON ? "newline_delimited" : "auto", job->ingest->line_max_bytes);
+                  json_layout(job), job->ingest->line_max_bytes);
     lh_buf_sql_string(&sql, key);
     lh_buf_append(&sql, LH_STR(") LIMIT 1"));
     LH_TRY(lh_buf_check(&sql, err));

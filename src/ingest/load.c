@@ -294,13 +294,20 @@ static lh_code load_evolve_first(ingest_job *job, lh_error *err) {
 
 /* ---- rejects ---- */
 
-static lh_code load_reject_lines(ingest_job *job, lh_error *err) { /* NDJSON lines, taken out before */
+static lh_json *load_text(lh_str text, lh_arena *arena) {
+    return text.len ? lh_json_new_string(arena, text) : lh_json_new_null(arena);
+}
+
+static lh_code load_reject_lines(ingest_job *job, lh_error *err) { /* taken out before: ingest_take_out() */
     for (size_t i = 0; i < job->reject_count; i++) {
+        const ingest_reject *reject = &job->rejects[i];
         lh_json *params = lh_json_new_array(job->arena);
-        lh_json_append(params, lh_json_new_uint(job->arena, job->rejects[i].line));
-        lh_json_append(params, lh_json_new_string(job->arena, job->rejects[i].reason));
-        lh_json_append(params, lh_json_new_string(job->arena, job->rejects[i].raw));
-        LH_TRY(lh_session_run(job->session, LH_STR("INSERT INTO temp.main.ingest_bad VALUES ($1, NULL, $2, $3)"),
+        lh_json_append(params,
+                       reject->line ? lh_json_new_uint(job->arena, reject->line) : lh_json_new_null(job->arena));
+        lh_json_append(params, load_text(reject->reason, job->arena));
+        lh_json_append(params, load_text(reject->raw, job->arena));
+        lh_json_append(params, load_text(reject->file, job->arena));
+        LH_TRY(lh_session_run(job->session, LH_STR("INSERT INTO temp.main.ingest_bad VALUES ($1, NULL, $2, $3, $4)"),
                               params, job->arena, NULL, err));
     }
     return LH_OK;
@@ -310,13 +317,15 @@ static lh_code load_reject_lines(ingest_job *job, lh_error *err) { /* NDJSON lin
 static lh_code load_collect_rejects(ingest_job *job, uint64_t *ret_rejected, lh_error *err) {
     lh_json *result = NULL;
     LH_TRY(load_run_text(
-        job, "CREATE OR REPLACE TEMP TABLE ingest_bad (line BIGINT, column_name VARCHAR, reason VARCHAR, raw VARCHAR)",
+        job,
+        "CREATE OR REPLACE TEMP TABLE ingest_bad (line BIGINT, column_name VARCHAR, reason VARCHAR, raw VARCHAR, "
+        "file VARCHAR)",
         err));
-    if (job->format == INGEST_NDJSON) LH_TRY(load_reject_lines(job, err));
+    if (job->format == INGEST_NDJSON || job->format == INGEST_DOCUMENTS) LH_TRY(load_reject_lines(job, err));
     else if (job->format != INGEST_PARQUET && job->format != INGEST_JSON_ARRAY)
         LH_TRY(load_run_text(job,
                              "INSERT INTO temp.main.ingest_bad SELECT min(line), string_agg(DISTINCT column_name, ', "
-                             "'), min(error_message), left(any_value(csv_line), 65536) "
+                             "'), min(error_message), left(any_value(csv_line), 65536), NULL "
                              "FROM temp.main.ingest_errors GROUP BY line_byte_position",
                              err));
     LH_TRY(lh_session_run(job->session, LH_STR("SELECT count(*) FROM temp.main.ingest_bad"), NULL, job->arena, &result,
@@ -373,13 +382,13 @@ static lh_code load_store_rejects(ingest_job *job, bool changed, lh_error *err) 
     lh_buf_clear(&sql);
     lh_buf_append(&sql, LH_STR("INSERT INTO "));
     lh_engine_table_sql(job->rejects_name, job->arena, &sql);
-    lh_buf_append(&sql, LH_STR(" SELECT line, column_name, reason, raw, "));
+    lh_buf_append(&sql, LH_STR(" SELECT line, column_name, reason, raw, coalesce(file, "));
     lh_buf_sql_string(&sql, job->request->file_name);
-    lh_buf_append(&sql, LH_STR(", "));
+    lh_buf_append(&sql, LH_STR("), "));
     lh_buf_sql_string(&sql, job->sha256);
     lh_buf_append(&sql, LH_STR(", "));
     lh_buf_sql_string(&sql, lh_uuid_str(&job->id));
-    lh_buf_append(&sql, LH_STR(" FROM temp.main.ingest_bad ORDER BY line"));
+    lh_buf_append(&sql, LH_STR(" FROM temp.main.ingest_bad ORDER BY line, file"));
     return load_run(job, &sql, NULL, err);
 }
 
@@ -555,7 +564,9 @@ static void load_tell_reading(const ingest_job *job, lh_json *answer) {
             lh_json_append(warnings, lh_json_new_string(job->arena, text));
         }
     }
-    if (job->format != INGEST_PARQUET) lh_json_set_string(job->arena, answer, "encoding", lh_str_from(job->encoding));
+    if (job->encoding && job->format != INGEST_PARQUET)
+        lh_json_set_string(job->arena, answer, "encoding", lh_str_from(job->encoding));
+    if (job->warning.len) lh_json_append(warnings, lh_json_new_string(job->arena, job->warning));
     lh_json_set(job->arena, answer, "warnings", warnings);
 }
 

@@ -337,11 +337,11 @@ static lh_code relation_describe(ingest_job *job, ingest_field **ret, size_t *re
 static lh_code relation_described(ingest_job *job, lh_error *err) {
     ingest_field *fields = NULL;
     size_t count = 0;
-    bool json = job->format != INGEST_PARQUET;
+    bool ours = job->format == INGEST_DOCUMENTS, json = job->format != INGEST_PARQUET;
     job->json_field_count = 0;
-    LH_TRY(relation_describe(job, &fields, &count, err));
+    LH_TRY(ours ? ingest_documents_fields(job, &fields, &count, err) : relation_describe(job, &fields, &count, err));
     size_t unnamed = count;
-    if (json) LH_TRY(ingest_json_empty_key(job, fields, count, &unnamed, err));
+    if (json && !ours) LH_TRY(ingest_json_empty_key(job, fields, count, &unnamed, err));
     if (json && unnamed == count) ingest_json_spell_out(job, fields, count);
     LH_TRY(relation_new_columns(job, job->ingest->columns_max, err));
     ingest_names taken = {0};
@@ -369,7 +369,7 @@ lh_code ingest_relation_detect(ingest_job *job, lh_error *err) {
     bool csv = job->format == INGEST_CSV || job->format == INGEST_TSV;
     LH_TRY(csv ? relation_csv(job, err) : relation_described(job, err));
     LH_TRY(relation_check_options(job, err));
-    if (job->format == INGEST_PARQUET) return LH_OK;
+    if (job->format == INGEST_PARQUET || job->format == INGEST_DOCUMENTS) return LH_OK;
     LH_TRY(ingest_probe(job, err));
     ingest_json_exact(job);
     return lh_arena_check(job->arena, err);

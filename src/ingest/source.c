@@ -18,11 +18,9 @@ enum { SOURCE_BLOCK = 1 << 20 };
 #define SOURCE_UTF8_MARK "\xef\xbb\xbf"
 
 const char *ingest_format_name(ingest_format format) {
-    static const char *const names[] = {[INGEST_CSV] = "csv",
-                                        [INGEST_TSV] = "tsv",
-                                        [INGEST_JSON_ARRAY] = "json",
-                                        [INGEST_NDJSON] = "ndjson",
-                                        [INGEST_PARQUET] = "parquet"};
+    static const char *const names[] = {
+        [INGEST_CSV] = "csv",       [INGEST_TSV] = "tsv",         [INGEST_JSON_ARRAY] = "json",
+        [INGEST_NDJSON] = "ndjson", [INGEST_PARQUET] = "parquet", [INGEST_DOCUMENTS] = "documents"};
     return names[format];
 }
 
@@ -30,8 +28,13 @@ bool ingest_format_parse(lh_str name, ingest_format *ret) {
     static const struct {
         const char *name;
         ingest_format format;
-    } names[] = {{"csv", INGEST_CSV},       {"tsv", INGEST_TSV},      {"json", INGEST_JSON_ARRAY},
-                 {"ndjson", INGEST_NDJSON}, {"jsonl", INGEST_NDJSON}, {"parquet", INGEST_PARQUET}};
+    } names[] = {{"csv", INGEST_CSV},
+                 {"tsv", INGEST_TSV},
+                 {"json", INGEST_JSON_ARRAY},
+                 {"ndjson", INGEST_NDJSON},
+                 {"jsonl", INGEST_NDJSON},
+                 {"parquet", INGEST_PARQUET},
+                 {"documents", INGEST_DOCUMENTS}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (lh_str_eq_nocase(name, lh_str_from(names[i].name))) return *ret = names[i].format, true;
     return false;
@@ -47,7 +50,7 @@ static lh_code source_cancelled(const ingest_job *job, lh_error *err) {
     return LH_OK;
 }
 
-static lh_code source_open_fd(lh_str path, int *ret, lh_error *err) {
+lh_code ingest_open(lh_str path, int *ret, lh_error *err) {
     char name[4096];
     LH_TRY(lh_str_to_cstr(path, name, sizeof name, err));
     int fd = open(name, O_RDONLY | O_CLOEXEC);
@@ -56,7 +59,7 @@ static lh_code source_open_fd(lh_str path, int *ret, lh_error *err) {
     return LH_OK;
 }
 
-static lh_code source_scratch(ingest_job *job, int slot, const char *suffix, int *ret, lh_error *err) {
+lh_code ingest_scratch(ingest_job *job, int slot, const char *suffix, int *ret, lh_error *err) {
     lh_uuid id = lh_uuid_new();
     snprintf(job->scratch[slot], sizeof job->scratch[slot], "%.*s/ingest-%s.%s", LH_STR_ARG(job->ingest->scratch_dir),
              id.text, suffix);
@@ -76,7 +79,7 @@ lh_code lh_ingest_write(int fd, lh_str data, lh_error *err) {
     return LH_OK;
 }
 
-static lh_code source_read(int fd, char *into, size_t cap, size_t *ret, lh_error *err) {
+lh_code ingest_read(int fd, char *into, size_t cap, size_t *ret, lh_error *err) {
     ssize_t got;
     do got = read(fd, into, cap);
     while (got < 0 && errno == EINTR);
@@ -89,10 +92,10 @@ lh_code ingest_source_head(ingest_job *job, size_t bytes, lh_error *err) {
     LH_CLEANUP(source_closep) int fd = -1;
     char *head = lh_arena_alloc(job->arena, bytes);
     if (!head) return lh_arena_check(job->arena, err);
-    LH_TRY(source_open_fd(job->path, &fd, err));
+    LH_TRY(ingest_open(job->path, &fd, err));
     size_t used = 0, got = 1;
     while (used < bytes && got) {
-        LH_TRY(source_read(fd, head + used, bytes - used, &got, err));
+        LH_TRY(ingest_read(fd, head + used, bytes - used, &got, err));
         used += got;
     }
     job->head = (lh_str){head, used};
@@ -164,10 +167,10 @@ static lh_code source_decompress(ingest_job *job, lh_error *err) {
     archive_read_support_filter_zstd(archive);
     archive_read_support_format_zip(archive);
     archive_read_support_format_raw(archive);
-    LH_TRY(source_open_fd(job->path, &in, err));
+    LH_TRY(ingest_open(job->path, &in, err));
     uint64_t packed = (uint64_t)lseek(in, 0, SEEK_END);
     lseek(in, 0, SEEK_SET);
-    LH_TRY(source_scratch(job, 0, "plain", &out, err));
+    LH_TRY(ingest_scratch(job, 0, "plain", &out, err));
     if (archive_read_open_fd(archive, in, SOURCE_BLOCK) != ARCHIVE_OK) return source_archive_error(archive, err);
     bool found = false;
     for (int status; (status = archive_read_next_header(archive, &entry)) != ARCHIVE_EOF;) {
@@ -216,12 +219,12 @@ static lh_code source_transcode(ingest_job *job, const char *encoding, lh_error 
     LH_CLEANUP(lh_free_pointer) char *from = malloc(SOURCE_BLOCK);
     LH_CLEANUP(lh_free_pointer) char *to = malloc(4 * (size_t)SOURCE_BLOCK);
     if (!from || !to || converter == (iconv_t)-1) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
-    LH_TRY(source_open_fd(job->path, &in, err));
-    LH_TRY(source_scratch(job, 1, "utf8", &out, err));
+    LH_TRY(ingest_open(job->path, &in, err));
+    LH_TRY(ingest_scratch(job, 1, "utf8", &out, err));
     bool first = true;
     for (size_t kept = 0, got = 1; got || kept;) {
         LH_TRY(source_cancelled(job, err));
-        LH_TRY(source_read(in, from + kept, SOURCE_BLOCK - kept, &got, err));
+        LH_TRY(ingest_read(in, from + kept, SOURCE_BLOCK - kept, &got, err));
         char *at = from, *write_at = to;
         size_t left = kept + got, room = 4 * (size_t)SOURCE_BLOCK;
         if (left == 0) break;
@@ -268,7 +271,7 @@ static lh_code source_detect_format(ingest_job *job, lh_error *err) {
     lh_str given = job->request->format, name = source_name(job);
     if (given.len && ingest_format_parse(given, &job->format)) return LH_OK;
     if (given.len)
-        return lh_fail(err, LH_INVALID, "format '%.*s' is not known; known: csv, tsv, json, ndjson, parquet",
+        return lh_fail(err, LH_INVALID, "format '%.*s' is not known; known: csv, tsv, json, ndjson, parquet, documents",
                        LH_STR_ARG(lh_str_cut_utf8(given, 50)));
     bool marked = lh_str_starts(job->head, LH_STR(SOURCE_UTF8_MARK));
     lh_str start = lh_str_trim(marked ? lh_str_sub(job->head, 3, SIZE_MAX) : job->head);
@@ -296,10 +299,10 @@ static lh_code source_check_file(ingest_job *job, lh_error *err) {
     ingest_survey_init(&survey, source_is_json(job),
                        job->format == INGEST_JSON_ARRAY ? 0 : job->ingest->line_max_bytes);
     survey.any_value = job->quarantine && job->format == INGEST_NDJSON; /* source_split_ndjson() takes them out */
-    LH_TRY(source_open_fd(job->path, &fd, err));
+    LH_TRY(ingest_open(job->path, &fd, err));
     for (size_t got = 1; got && survey.code == LH_OK;) {
         LH_TRY(source_cancelled(job, err));
-        LH_TRY(source_read(fd, block, SOURCE_BLOCK, &got, err));
+        LH_TRY(ingest_read(fd, block, SOURCE_BLOCK, &got, err));
         ingest_survey_text(&survey, (lh_str){block, got});
     }
     return ingest_survey_verdict(&survey, job, err);
@@ -316,10 +319,10 @@ static lh_code source_looks_like_windows_1252(ingest_job *job, bool *ret, lh_err
     LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_BLOCK);
     ingest_encoding encoding = {0};
     if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
-    LH_TRY(source_open_fd(job->path, &fd, err));
+    LH_TRY(ingest_open(job->path, &fd, err));
     for (size_t got = 1; got && !encoding.impossible;) {
         LH_TRY(source_cancelled(job, err));
-        LH_TRY(source_read(fd, block, SOURCE_BLOCK, &got, err));
+        LH_TRY(ingest_read(fd, block, SOURCE_BLOCK, &got, err));
         ingest_encoding_add(&encoding, (lh_str){block, got});
     }
     *ret = ingest_encoding_is_windows_1252(&encoding);
@@ -341,10 +344,9 @@ static lh_code source_check(ingest_job *job, lh_error *err) {
     return code;
 }
 
-/* NDJSON with quarantine: lines that are no JSON object leave for the rejects, the others go to a new file. */
-static lh_code source_take_out(ingest_job *job, uint64_t line, const char *reason, lh_str raw, lh_error *err) {
+lh_code ingest_take_out(ingest_job *job, const ingest_reject *reject, lh_error *err) {
     if (job->reject_count == INGEST_REJECTS_MAX)
-        return lh_fail(err, LH_LIMIT, "more than %d bad lines", INGEST_REJECTS_MAX);
+        return lh_fail(err, LH_LIMIT, "more than %d bad lines or files", INGEST_REJECTS_MAX);
     if (job->reject_count == job->reject_room) {
         size_t room = job->reject_room ? job->reject_room * 2 : 64;
         ingest_reject *grown = LH_ARENA_ARRAY(job->arena, ingest_reject, room);
@@ -354,11 +356,13 @@ static lh_code source_take_out(ingest_job *job, uint64_t line, const char *reaso
         job->reject_room = room;
     }
     job->rejects[job->reject_count++] =
-        (ingest_reject){line, lh_arena_dup(job->arena, lh_str_from(reason)),
-                        lh_arena_dup(job->arena, lh_str_sub(raw, 0, INGEST_REJECT_BYTES))};
+        (ingest_reject){reject->line, lh_arena_dup(job->arena, reject->reason),
+                        lh_arena_dup(job->arena, lh_str_sub(reject->raw, 0, INGEST_REJECT_BYTES)),
+                        lh_arena_dup(job->arena, reject->file)};
     return lh_arena_check(job->arena, err);
 }
 
+/* NDJSON with quarantine: lines that are no JSON object leave for the rejects, the others go to a new file. */
 static lh_code source_split_ndjson(ingest_job *job, lh_error *err) {
     char name[4096];
     LH_TRY(lh_str_to_cstr(job->path, name, sizeof name, err));
@@ -367,7 +371,7 @@ static lh_code source_split_ndjson(ingest_job *job, lh_error *err) {
     LH_CLEANUP(source_closep) int out = -1;
     char *text = NULL;
     size_t room = 0;
-    lh_code code = source_scratch(job, 2, "good", &out, err);
+    lh_code code = ingest_scratch(job, 2, "good", &out, err);
     for (uint64_t line = 1; code == LH_OK; line++) {
         ssize_t got = getline(&text, &room, in);
         if (got < 0) break;
@@ -378,8 +382,10 @@ static lh_code source_split_ndjson(ingest_job *job, lh_error *err) {
         if (raw.len == 0) continue;
         code = lh_arena_new(8 * raw.len + (1 << 20), &arena, err);
         if (code != LH_OK) break;
-        if (lh_json_parse(arena, raw, &value, &why) != LH_OK) code = source_take_out(job, line, why.message, raw, err);
-        else if (!lh_json_is_object(value)) code = source_take_out(job, line, "not a JSON object", raw, err);
+        ingest_reject bad = {.line = line, .raw = raw};
+        if (lh_json_parse(arena, raw, &value, &why) != LH_OK) bad.reason = lh_str_from(why.message);
+        else if (!lh_json_is_object(value)) bad.reason = LH_STR("not a JSON object");
+        if (bad.reason.len) code = ingest_take_out(job, &bad, err);
         else if ((code = lh_ingest_write(out, raw, err)) == LH_OK) code = lh_ingest_write(out, LH_STR("\n"), err);
     }
     free(text);
@@ -393,6 +399,7 @@ lh_code ingest_source_open(ingest_job *job, lh_error *err) {
     job->sha256 = job->request->survey->sha256;
     LH_TRY(ingest_source_head(job, INGEST_HEAD_BYTES, err));
     if (job->head.len == 0) return lh_fail(err, LH_INVALID, "the file is empty");
+    if (ingest_is_documents(job->request)) return ingest_documents_open(job, err);
     if (lh_str_starts(job->head, LH_STR("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"))) return source_excel(err); /* .xls */
     if (source_is_compressed(job)) LH_TRY(source_decompress(job, err));
     if (job->head.len == 0) return lh_fail(err, LH_INVALID, "the file is empty");

@@ -23,7 +23,7 @@ def nowhere(*args):
 
 @pytest.mark.parametrize("flags, said", [
     (["--mode", "apend"], "did you mean append?"),
-    (["--format", "xlsx"], "--format takes csv, tsv, json, ndjson or parquet, not 'xlsx'"),
+    (["--format", "xlsx"], "--format takes csv, tsv, json, ndjson, parquet or documents, not 'xlsx'"),
     (["--on-error", "skip"], "--on-error takes fail or quarantine"),
     (["--on-schema-change", "ad"], "did you mean add?"),
     (["--mode", "upsert"], "--mode upsert needs --key"),

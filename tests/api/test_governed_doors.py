@@ -109,8 +109,8 @@ def test_files_are_for_nobody_who_sees_a_part(lake):
         lake.call("GET", path, 403, key=lake.agent)
 
 
-def upload(lake, dataset, key, data=b"id,text\n2,b\n", **fields):
-    return lake.server.request("POST", "/ingest/file", headers={"X-API-Key": key}, data={"dataset": dataset, **fields}, files={"file": ("f.csv", data)})
+def upload(lake, dataset, key, data=b"id,text\n2,b\n", name="f.csv", **fields):
+    return lake.server.request("POST", "/ingest/file", headers={"X-API-Key": key}, data={"dataset": dataset, **fields}, files={"file": (name, data)})
 
 
 def test_uploads_go_where_one_may_write(lake):
@@ -152,6 +152,15 @@ def test_bad_rows_are_restricted(lake):
     recruiter = lake.key("a-recruiter", roles=("recruiter",))
     assert lake.rows("SELECT count(*), count(raw), count(reason) FROM notes__rejects", recruiter) == [[1, 0, 0]]
     assert lake.rows("SELECT count(raw), count(reason) FROM notes__rejects", ADMIN) == [[1, 1]]
+
+
+def test_documents_are_set_aside_only_by_who_may_write_the_rejects(lake):
+    lake.ingest("leaflets", b"path,text\na.md,A\n")
+    writer = lake.key("writer-of-leaflets", allow("dataset", "leaflets", "read", "write"))
+    more = {"mode": "append", "format": "documents"}
+    assert upload(lake, "leaflets", writer, data=b"# B", name="b.md", **more).status_code == 403
+    answer = upload(lake, "leaflets", writer, data=b"# B", name="b.md", on_error="fail", **more)
+    assert answer.status_code == 200 and lake.rows("SELECT path, title FROM leaflets ORDER BY path", ADMIN) == [["a.md", None], ["b.md", "B"]], answer.text
 
 
 def test_a_load_sets_rows_aside_where_one_may_write_and_not_read(lake):

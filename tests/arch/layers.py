@@ -19,8 +19,8 @@ OWNERS = {  # prefix of the header: the module that may include it, or two
     "grpc/": "rpc", "protobuf-c/": "rpc", "lakehouse.pb-c.h": "rpc", "descriptor_names.pb-c.h": "rpc", "rpc_descriptors.h": "rpc",
     "cmocka.h": "base", "expat.h": "storage", "zlib.h": "catalog", "microhttpd.h": "api", "api_docs_page.h": "api",
     "llama.h": "ai", "ggml.h": "ai", "gguf.h": "ai", "json-schema-to-grammar.h": "ai", "json.h": "ai",
-    "histedit.h": "cli", "editline/": "cli", "archive.h": "ingest", "archive_entry.h": "ingest",
-    "zstd.h": "ingest", "unicode/": "base", "libstemmer.h": "base", "iconv.h": "ingest",
+    "histedit.h": "cli", "editline/": "cli", "archive.h": "ingest document", "archive_entry.h": "ingest document",
+    "libxml/": "document", "zstd.h": "ingest", "unicode/": "base", "libstemmer.h": "base", "iconv.h": "ingest",
     "usearch/": "ann", "immintrin.h": "ann ai",
 }
 SYSTEM = re.compile(
