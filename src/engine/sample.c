@@ -220,7 +220,12 @@ void lh_sample_sql(const lh_sample *sample, lh_buf *into) {
     lh_buf_printf(into, SAMPLE_FUNCTION "(%" PRId64, sample->id);
 }
 
-size_t lh_sample_rows(const lh_sample *sample) { return sample->failed ? 0 : sample->rows; }
+size_t lh_sample_rows(const lh_sample *sample) {
+    pthread_mutex_lock(&sample->engine->sample_lock);
+    size_t rows = sample->failed ? 0 : sample->rows;
+    pthread_mutex_unlock(&sample->engine->sample_lock);
+    return rows;
+}
 
 bool lh_sample_value(const lh_sample *sample, size_t row, size_t column, lh_str *ret) {
     const char *at = sample->values[row].ptr;

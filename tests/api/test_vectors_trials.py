@@ -338,7 +338,7 @@ def test_a_tune_that_is_killed_leaves_nothing_half_done(tmp_path):
             if job["state"] == "failed":  # one whose server ended ten times while it had nothing done is not taken up for ever
                 assert "the server ended each time" in job["error"]["message"], job
                 fell["given up"] += 1
-                job = call(server, "POST", f"/jobs/{job['id']}/retry", 200)
+                job = call(server, "POST", f"/jobs/{job['id']}/retry", 202)
             if job["state"] == "succeeded":
                 break
             fell[job.get("phase") or job["state"]] += 1
