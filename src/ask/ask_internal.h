@@ -125,7 +125,7 @@ typedef struct ask_when {
 size_t ask_when_parse(const ask_token *tokens, size_t count, size_t at, int64_t today, ask_when *ret);
 
 /* ---- a plan (plan.c) and its SQL (render.c) ---- */
-typedef enum ask_fn { ASK_COUNT, ASK_COUNT_DISTINCT, ASK_SUM, ASK_AVG, ASK_MIN, ASK_MAX, ASK_MEDIAN, ASK_SHARE } ask_fn;
+typedef enum ask_fn { ASK_COUNT, ASK_COUNT_DISTINCT, ASK_SUM, ASK_AVG, ASK_MIN, ASK_MAX, ASK_MEDIAN, ASK_SHARE, ASK_RATIO } ask_fn;
 typedef enum ask_op {
     ASK_EQ,
     ASK_NE,
@@ -175,10 +175,14 @@ typedef struct ask_group {
     ask_part part;
     bool hidden; /* not shown */
 } ask_group;
+typedef enum ask_how { ASK_ALONE, ASK_PLUS, ASK_MINUS, ASK_TIMES, ASK_OVER, ASK_DAYS /* from the one to the other */ } ask_how;
 typedef struct ask_measure {
     ask_fn fn;
     ask_ref column; /* column -1: rows */
     double divisor; /* 0: none */
+    ask_how how;    /* what each row's value is, of it and of */
+    ask_ref other;  /* a column of the same table */
+    ask_ref whole[2]; /* of ASK_RATIO: what it is a part of, the sum of one or two columns */
 } ask_measure;
 typedef struct ask_plan {
     int base; /* whose rows are counted or listed */

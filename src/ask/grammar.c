@@ -174,7 +174,7 @@ static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
                                 "c# \" AS DATE)\" | \"CASE WHEN \" w# "
                                 "\" THEN \" r# \" ELSE \" r# \" END\"\n"
                                 "r# ::= c# | l | \"NULL\"\n"
-                                "m# ::= v# ((\" + \" | \" - \" | \" * \" | \" / \") (v# | n))?\n"
+                                "m# ::= v# ((\" + \" | \" - \" | \" * \" | \" / \") (v# | n))? | \"date_diff('\" u \"', \" c# \", \" c# \")\"\n"
                                 "g# ::= (\"count(*)\" | z \"DISTINCT \"? m# \")\") (\" FILTER (WHERE \" w# \")\")?\n"
                                 "h# ::= (n \" * \")? g# ((\" + \" | \" - \" | \" * \" | \" / \") (g# | n))?\n"
                                 "a-# ::= h# | \"round(\" (h# | \"100.0 * count(*) / sum(count(*)) OVER ()\") \", \" "

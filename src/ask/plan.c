@@ -38,10 +38,10 @@ ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
 
 void plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
     for (size_t i = 0; i < p->plan.measure_count; i++)
-        if (p->plan.measures[i].fn == fn && p->plan.measures[i].column.table == column.table &&
-            p->plan.measures[i].column.column == column.column)
+        if (p->plan.measures[i].fn == fn && plan_same(p->plan.measures[i].column, column) && !p->plan.measures[i].how)
             return;
-    if (p->plan.measure_count < ASK_COLUMNS_MAX) p->plan.measures[p->plan.measure_count++] = (ask_measure){fn, column, 0};
+    if (p->plan.measure_count < ASK_COLUMNS_MAX)
+        p->plan.measures[p->plan.measure_count++] = (ask_measure){.fn = fn, .column = column};
 }
 
 /* A day of a table that keeps year, month and day apart is one of a month and year. */
@@ -313,6 +313,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     p->at = at;
     if ((n = plan_on_quoted(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;
+    if ((n = plan_arith(p, at))) return n;
     if (t->kind == ASK_WORD && ask_in(t->word, "from to") && (n = plan_end(p, at))) return n;
     if (plan_long_value(p, at, &n)) return n;
     if ((n = plan_time(p, at))) return n;
@@ -367,7 +368,7 @@ static lh_code plan_nearest(plan_state *p, ask_planned *ret, lh_error *err) {
     if (table < 0) return LH_OK;
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES), question = LH_BUF_INIT(4096);
     ask_plan plan = {.base = table, .order_measure = -1, .measure_count = 1};
-    plan.measures[0] = (ask_measure){ASK_COUNT, {table, -1}, 0};
+    plan.measures[0] = (ask_measure){.fn = ASK_COUNT, .column = {table, -1}};
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         const ask_filter *f = &p->plan.filters[i];
         if (f->column.table == table && f->column.column >= 0 && f->op == ASK_EQ && f->value_count == 1 && !f->not)

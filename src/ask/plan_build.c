@@ -468,7 +468,7 @@ static lh_code build_base(plan_state *p, lh_error *err) {
         if (m->column.table == plan->base) {
             if (m->fn == ASK_COUNT_DISTINCT) m->fn = ASK_COUNT;
         } else if (m->fn == ASK_COUNT || m->fn == ASK_COUNT_DISTINCT)
-            *m = (ask_measure){ASK_COUNT_DISTINCT, build_key(p, m->column.table), 0};
+            *m = (ask_measure){.fn = ASK_COUNT_DISTINCT, .column = build_key(p, m->column.table)};
         else return lh_fail(err, LH_INVALID, "no keys join what the question names");
     }
     for (size_t i = 0; i < plan->filter_count; i++)
@@ -538,7 +538,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
             if (plan->filters[k].op == ASK_EQ && !plan->filters[k].not && plan->filters[k].value_count == 1 &&
                 plan->filters[k].column.table == plan->measures[i].column.table &&
                 plan->filters[k].column.column == plan->measures[i].column.column && !p->distinct)
-                plan->measures[i] = (ask_measure){ASK_COUNT, {plan->measures[i].column.table, -1}, 0};
+                plan->measures[i] = (ask_measure){.fn = ASK_COUNT, .column = {plan->measures[i].column.table, -1}};
     LH_TRY(build_base(p, err));
     build_ways(p);
     return LH_OK;

@@ -5,8 +5,7 @@
 
 /* ---- which of several ---- */
 
-/* How near a table is to what was said so far. */
-static double plan_near(const plan_state *p, int table) {
+double plan_near(const plan_state *p, int table) {
     double near = 0;
     if (p->focus == table) near = 0.35;
     else if (p->entity == table) near = 0.3;

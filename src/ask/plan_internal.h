@@ -68,6 +68,7 @@ typedef struct plan_state {
 } plan_state;
 
 static inline bool plan_has(ask_ref ref) { return ref.column >= 0; }
+static inline bool plan_same(ask_ref a, ask_ref b) { return a.table == b.table && a.column == b.column; }
 const ask_column *plan_column(const plan_state *p, ask_ref ref);
 void plan_note(plan_state *p, const char *format, ...) LH_PRINTF(2, 3); /* an assumption */
 ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op);      /* NULL: too many */
@@ -82,6 +83,9 @@ double plan_seconds(lh_str unit);
 double plan_seconds_in(lh_str name);
 bool plan_numeric(const ask_column *column);
 bool plan_temporal(const ask_column *column);
+
+/* How near a table is to what was said so far: -1 where nothing joins them. */
+double plan_near(const plan_state *p, int table);
 
 typedef struct plan_choice {
     lexicon_match match;
@@ -104,6 +108,10 @@ size_t plan_resolve(plan_state *p, size_t at);
 size_t plan_words(plan_state *p, size_t at);
 /* Words that mean nothing here. */
 bool plan_filler(const ask_token *token);
+
+/* ---- plan_arith.c ---- */
+/* What two columns of a row make: the words of it; 0: none begins at `at`. */
+size_t plan_arith(plan_state *p, size_t at);
 
 /* After the last word. Errors: INVALID, with what is missing. */
 LH_MUST_CHECK lh_code plan_build(plan_state *p, lh_error *err);

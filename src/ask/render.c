@@ -368,8 +368,28 @@ static const char *render_part_name(ask_part part) {
     return names[part];
 }
 
+/* What each row has of a measure. */
+static void render_operand(render *r, ask_ref a, ask_how how, ask_ref b) {
+    static const char *const signs[] = {"", " + ", " - ", " * ", " / ", ", "};
+    if (how == ASK_DAYS) render_text(r, "date_diff('day', ");
+    render_column(r, a);
+    if (how == ASK_ALONE) return;
+    render_text(r, signs[how]);
+    render_column(r, b);
+    if (how == ASK_DAYS) lh_buf_char(r->into, ')');
+}
+
+static void render_ratio(render *r, const ask_measure *m) {
+    render_text(r, "round(100.0 * sum(");
+    render_operand(r, m->column, m->how, m->other);
+    render_text(r, ") / sum(");
+    render_operand(r, m->whole[0], m->whole[1].column < 0 ? ASK_ALONE : ASK_PLUS, m->whole[1]);
+    render_text(r, "), 2)");
+}
+
 static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
-    static const char *const fns[] = {"count(", "count(DISTINCT ", "sum(", "avg(", "min(", "max(", "median(", ""};
+    static const char *const fns[] = {"count(", "count(DISTINCT ", "sum(", "avg(", "min(", "max(", "median(", "", ""};
+    if (m->fn == ASK_RATIO) return render_ratio(r, m), LH_OK;
     if (m->fn == ASK_SHARE) {
         bool parts = false;
         for (size_t i = 0; i < r->plan->filter_count; i++) parts |= r->plan->filters[i].numerator;
@@ -381,7 +401,7 @@ static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
     }
     render_text(r, fns[m->fn]);
     if (m->column.column < 0) lh_buf_char(r->into, '*');
-    else render_column(r, m->column);
+    else render_operand(r, m->column, m->how, m->other);
     lh_buf_char(r->into, ')');
     if (m->divisor > 0) render_text(r, " / "), render_number(r, m->divisor);
     return LH_OK;
@@ -389,13 +409,17 @@ static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
 
 static void render_measure_name(render *r, const ask_measure *m) {
     static const char *const prefixes[] = {"",        "different_", "total_",  "average_",
-                                           "lowest_", "highest_",   "median_", "percent"};
+                                           "lowest_", "highest_",   "median_", "percent", "percent"};
+    static const char *const hows[] = {"", "_plus_", "_minus_", "_times_", "_by_", "_to_"};
     LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(4096);
     lh_buf_append(&name, lh_str_from(prefixes[m->fn]));
-    if (m->fn != ASK_SHARE)
+    if (m->how == ASK_DAYS) lh_buf_append(&name, LH_STR("days_"));
+    if (m->fn < ASK_SHARE)
         lh_buf_append(&name, m->column.column >= 0  ? render_column_of(r, m->column)->name
                              : m->column.table >= 0 ? r->schema->tables[m->column.table].name.name
                                                     : LH_STR("count"));
+    if (m->fn < ASK_SHARE && m->how)
+        lh_buf_append(&name, lh_str_from(hows[m->how])), lh_buf_append(&name, render_column_of(r, m->other)->name);
     render_text(r, " AS ");
     lh_buf_sql_identifier(r->into, lh_buf_str(&name));
 }
