@@ -195,6 +195,7 @@ typedef struct ask_plan {
     ask_ref columns[ASK_COLUMNS_MAX]; /* of a list of rows */
     size_t column_count;
     bool has_having;
+    size_t having_measure;
     ask_op having_op;
     double having[2];
     bool ordered, descending;

@@ -211,6 +211,9 @@ static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
                 " | \"NOT \"? \"EXISTS (SELECT 1\" e%d | \"(SELECT count(*)\" e%d (k n | \" BETWEEN \" n \" AND \" n)",
                 t, t);
     }
+    for (size_t k = 0; k < g->schema->key_count; k++) /* a row that refers to none */
+        if (grammar_has_key(g, k) && scope_holds(scope, g->schema->keys[k].from.table))
+            lh_buf_printf(into, " | \"NOT EXISTS (SELECT 1\" x%zu", k);
     lh_buf_char(into, '\n');
     for (const char *p = tails; *p; p++) {
         if (*p == '#') lh_buf_printf(into, "%zu", s);
@@ -246,7 +249,11 @@ static void grammar_keys(const grammar *g, lh_buf *into) {
         grammar_ref(g, g->schema->keys[k].from, into);
         lh_buf_append(into, LH_STR(" \" = \" "));
         grammar_ref(g, g->schema->keys[k].to, into);
-        lh_buf_char(into, '\n');
+        lh_buf_printf(into, "\nx%zu ::= s \"FROM \" b%d \" WHERE \" ", k, g->schema->keys[k].to.table);
+        grammar_ref(g, g->schema->keys[k].from, into);
+        lh_buf_append(into, LH_STR(" \" = \" "));
+        grammar_ref(g, g->schema->keys[k].to, into);
+        lh_buf_append(into, LH_STR(" \")\"\n"));
     }
 }
 

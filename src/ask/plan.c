@@ -36,12 +36,13 @@ ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
     return f;
 }
 
-void plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
+size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
     for (size_t i = 0; i < p->plan.measure_count; i++)
         if (p->plan.measures[i].fn == fn && plan_same(p->plan.measures[i].column, column) && !p->plan.measures[i].how)
-            return;
-    if (p->plan.measure_count < ASK_COLUMNS_MAX)
-        p->plan.measures[p->plan.measure_count++] = (ask_measure){.fn = fn, .column = column};
+            return i;
+    if (p->plan.measure_count == ASK_COLUMNS_MAX) return ASK_COLUMNS_MAX - 1;
+    p->plan.measures[p->plan.measure_count] = (ask_measure){.fn = fn, .column = column};
+    return p->plan.measure_count++;
 }
 
 /* A day of a table that keeps year, month and day apart is one of a month and year. */
@@ -125,6 +126,16 @@ static bool plan_is_done(const plan_state *p, size_t at, int *ret_table) {
     return false;
 }
 
+/* "year of manufacture", where the year is a column: what happened then says no more. */
+static size_t plan_of_event(const plan_state *p, const lexicon_match *m, size_t at) {
+    bool time = ask_in(plan_column(p, m->ref)->name, "year date day month");
+    return time && at + 1 < p->count && ask_is(&p->tokens[at], "of") &&
+                   ask_in(p->tokens[at + 1].word, "manufacture manufacturing construction birth issue publication "
+                                                  "purchase creation registration release production")
+               ? 2
+               : 0;
+}
+
 /* The table, column or value at a place; how many words it takes. */
 static size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
@@ -176,11 +187,13 @@ static size_t plan_mention(plan_state *p, size_t at) {
                   LH_STR_ARG(plan_column(p, column.other.ref)->name));
     }
     size_t filters = p->plan.filter_count;
+    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending"))
+        p->fn = ASK_SUM; /* of which nobody means one row's */
     plan_on_column(p, &column.match, at);
     if (plan_column(p, column.match.ref)->type == ASK_BOOL && plan_is_rate(p, at + column.match.words) &&
         p->plan.filter_count > filters)
         return plan_on_rate(p), column.match.words + 1;
-    return column.match.words;
+    return column.match.words + plan_of_event(p, &column.match, at + column.match.words);
 }
 
 static bool plan_long_value(plan_state *p, size_t at, size_t *ret_words) {
@@ -431,6 +444,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     p->plan.base = -1;
     p->plan.order_measure = -1;
     p->plan.order_column = (ask_ref){-1, -1};
+    plan_mend(p, tokens);
     plan_read(p);
     LH_TRY(lh_arena_check(arena, err));
     *ret = (ask_planned){.unplaced = p->unplaced, .assumptions = p->assumptions};

@@ -532,6 +532,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
     if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
     if (p->compare.there) p->penalty += 0.45;
+    if (p->both) plan_unplaced(p, p->extreme_word), p->penalty += 0.45;
     if (p->fresh && !p->has_when) plan_unplaced(p, LH_STR("new")), p->penalty += 0.45;
     for (size_t i = 0; i < plan->measure_count; i++) /* the nurse positions: rows of one title, not titles */
         for (size_t k = 0; k < plan->filter_count && plan->measures[i].fn == ASK_COUNT_DISTINCT; k++)

@@ -48,16 +48,20 @@ static void plan_compare_column(plan_state *p, ask_ref ref) {
     p->subject = -1;
 }
 
+void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers) {
+    p->plan.has_having = true;
+    p->plan.having_measure = measure;
+    p->plan.having_op = op;
+    p->plan.having[0] = numbers[0];
+    p->plan.having[1] = numbers[1];
+}
+
 static void plan_compare_table(plan_state *p, int table) {
     bool of_groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
     p->compare.there = false;
     if (p->compare.average) p->penalty += 0.45, plan_unplaced(p, LH_STR("average"));
     if (of_groups || table == p->entity) {
-        plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
-        p->plan.has_having = true;
-        p->plan.having_op = p->compare.op;
-        p->plan.having[0] = p->compare.numbers[0];
-        p->plan.having[1] = p->compare.numbers[1];
+        plan_having(p, plan_measure(p, ASK_COUNT, (ask_ref){table, -1}), p->compare.op, p->compare.numbers);
         return;
     }
     ask_filter *f = plan_filter(p, (ask_ref){table, -1}, ASK_COUNTS);
@@ -170,10 +174,7 @@ size_t plan_resolve(plan_state *p, size_t at) {
     if (p->plan.measure_count && (p->plan.group_count || plan_has(p->entity_column) || p->entity >= 0) &&
         p->plan.measures[0].fn != ASK_SHARE && !p->extreme && !p->compare.average &&
         (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO)) { /* an average salary above 90,000 */
-        p->plan.has_having = true;
-        p->plan.having_op = p->compare.op;
-        p->plan.having[0] = p->compare.numbers[0];
-        p->plan.having[1] = p->compare.numbers[1];
+        plan_having(p, 0, p->compare.op, p->compare.numbers);
         p->compare.there = false;
         return unit;
     }

@@ -162,6 +162,32 @@ static void plan_group_table(plan_state *p, int table, size_t words, size_t at) 
     p->group_end = at + words;
 }
 
+/* That key before all others. */
+static void plan_take_key(plan_state *p, size_t key) {
+    const ask_schema *schema = p->schema;
+    ask_schema *own = LH_ARENA_NEW(p->arena, ask_schema);
+    ask_key *keys = LH_ARENA_ARRAY(p->arena, ask_key, schema->key_count);
+    if (!own || !keys) return;
+    p->way = schema->keys[key].from.column;
+    *own = *schema;
+    own->keys = keys;
+    keys[0] = schema->keys[key];
+    keys[0].declared = true;
+    for (size_t k = 0, n = 1; k < schema->key_count; k++)
+        if (k != key) keys[n++] = schema->keys[k];
+    p->schema = own;
+}
+
+/* "destinations that are not in the airports table": by the key of that column. */
+static void plan_way_of(plan_state *p, ask_ref from, int table) {
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        if (!plan_same(p->schema->keys[k].from, from) || p->schema->keys[k].to.table != table) continue;
+        plan_take_key(p, k);
+        plan_place_subject(p);
+        return;
+    }
+}
+
 /* A table beside the one that is asked for. */
 void plan_on_other(plan_state *p, int table) {
     p->lead_open = false;
@@ -171,6 +197,9 @@ void plan_on_other(plan_state *p, int table) {
     }
     p->focus = table;
     if (p->not) {
+        plan_way_of(p, plan_has(p->entity_column) ? p->entity_column
+                       : p->subject >= 0          ? p->mentioned[p->subject].ref
+                                                  : (ask_ref){-1, -1}, table);
         ask_filter *f = plan_filter(p, (ask_ref){table, -1}, ASK_EXISTS);
         if (f) f->not = true;
         return;
@@ -293,6 +322,14 @@ static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
 static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
     bool has_entity = p->entity >= 0 || plan_has(p->entity_column) || p->entity_part || p->plan.group_count || p->top;
     p->lead_open = p->lead_open && p->top;
+    if (p->both && (p->entity < 0 || p->entity == ref.table || p->plan.group_count)) {
+        plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
+        plan_measure(p, p->extreme > 0 ? ASK_MIN : ASK_MAX, ref);
+        p->both = false;
+        p->extreme = 0;
+        p->focus = ref.table;
+        return;
+    }
     if (!has_entity) {
         plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
         return;
@@ -307,9 +344,10 @@ static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
 /* the gold tier */
 static bool plan_is_filtered(const plan_state *p, ask_ref ref, size_t at) {
     for (size_t i = 0; i < p->plan.filter_count; i++)
-        if (p->plan.filters[i].op == ASK_EQ && p->plan.filters[i].column.table == ref.table &&
-            p->plan.filters[i].column.column == ref.column && at &&
-            !ask_in(p->tokens[at - 1].word, "and their the its"))
+        if ((p->plan.filters[i].op == ASK_EQ || (p->plan.filters[i].op == ASK_CONTAINS && plan_column(p, ref)->listed)) &&
+            plan_same(p->plan.filters[i].column, ref) && at &&
+            (!ask_in(p->tokens[at - 1].word, "and their the its") ||
+             (at > 1 && ask_in(p->tokens[at - 2].word, "in among"))))
             return true;
     return false;
 }
@@ -359,7 +397,8 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         plan_on_entity(p, ref, p->tokens[next - 1].plural);
         return;
     }
-    if (p->extreme && !p->order_set && (plan_numeric(column) || plan_temporal(column))) {
+    bool of_it = p->extreme_hints && p->entity == ref.table && at && p->tokens[at - 1].possessive; /* the oldest plane's year */
+    if (p->extreme && !p->order_set && !of_it && (plan_numeric(column) || plan_temporal(column))) {
         plan_extreme_column(p, ref, at);
         return;
     }
@@ -400,23 +439,13 @@ static void plan_direction(plan_state *p, int to, size_t words) {
         if (beside > score) score = beside, best = (int)k;
     }
     if (ways < 2) return;
-    ask_schema *own = LH_ARENA_NEW(p->arena, ask_schema);
-    ask_key *keys = LH_ARENA_ARRAY(p->arena, ask_key, schema->key_count);
-    if (!own || !keys) return;
     if (best < 0 || (p->way >= 0 && p->way != schema->keys[best].from.column)) {
         p->penalty += 0.45;
         plan_note(p, "several columns of '%.*s' lead to '%.*s'", LH_STR_ARG(schema->tables[from].shown),
                   LH_STR_ARG(schema->tables[to].shown));
         return;
     }
-    p->way = schema->keys[best].from.column;
-    *own = *schema;
-    own->keys = keys;
-    keys[0] = schema->keys[best];
-    keys[0].declared = true;
-    for (size_t k = 0, n = 1; k < schema->key_count; k++)
-        if ((int)k != best) keys[n++] = schema->keys[k];
-    p->schema = own;
+    plan_take_key(p, (size_t)best);
 }
 
 void plan_on_value(plan_state *p, const plan_choice *choice) {

@@ -43,6 +43,7 @@ typedef struct plan_state {
     int extreme; /* 1 most, -1 fewest; 0 */
     size_t extreme_at; /* its last word */
     bool extreme_rows, extreme_common;
+    bool both;         /* the highest and the lowest */
     const char *extreme_hints; /* columns that the word itself speaks of */
     lh_str extreme_word;
     uint64_t top; /* "top 5" */
@@ -72,7 +73,7 @@ static inline bool plan_same(ask_ref a, ask_ref b) { return a.table == b.table &
 const ask_column *plan_column(const plan_state *p, ask_ref ref);
 void plan_note(plan_state *p, const char *format, ...) LH_PRINTF(2, 3); /* an assumption */
 ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op);      /* NULL: too many */
-void plan_measure(plan_state *p, ask_fn fn, ask_ref column);
+size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column); /* which it is */
 void plan_group(plan_state *p, ask_ref column, ask_part part);
 int plan_distance(const plan_state *p, int from, int to); /* keys between two tables; large: none */
 /* The column of the table whose name has one of the words; column -1: none. */
@@ -104,8 +105,11 @@ void plan_on_value(plan_state *p, const plan_choice *choice);
 /* What a comparison is of, the words from `at` on being behind its number. Returns how many of them it takes. */
 size_t plan_resolve(plan_state *p, size_t at);
 
+void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers);
+
 /* Words of form: how many of them begin at `at`; 0: none. */
 size_t plan_words(plan_state *p, size_t at);
+void plan_mend(const plan_state *p, ask_token *tokens);
 /* Words that mean nothing here. */
 bool plan_filler(const ask_token *token);
 

@@ -57,6 +57,27 @@ bool plan_filler(const ask_token *token) {
                 "ok hello hi thanks thank mean_ where's how's been's each's"));
 }
 
+/* "averge": a word that nothing is called by, one letter beside a word of form. */
+void plan_mend(const plan_state *p, ask_token *tokens) {
+    static const char forms[] = "average number total different distinct unique percentage proportion between highest "
+                                "lowest longest shortest largest smallest biggest latest earliest oldest newest cheapest "
+                                "greatest fewest median maximum minimum without greater higher lower";
+    for (size_t i = 0; i < p->count; i++) {
+        lexicon_match ignored[1];
+        if (tokens[i].kind != ASK_WORD || tokens[i].capital || tokens[i].word.len < 5 || plan_filler(&tokens[i]) ||
+            ask_in(tokens[i].word, forms) || lexicon_tables(p->lex, tokens, p->count, i, ignored, 1) ||
+            lexicon_columns(p->lex, tokens, p->count, i, ignored, 1) ||
+            lexicon_values(p->lex, tokens, p->count, i, ignored, 1))
+            continue;
+        for (lh_str rest = lh_str_from(forms); rest.len;) {
+            lh_str form = lh_str_split(&rest, ' ');
+            if (!lexicon_slip(tokens[i].word, form)) continue;
+            tokens[i].word = tokens[i].one = tokens[i].stem = form;
+            break;
+        }
+    }
+}
+
 /* ---- what is asked ---- */
 
 static size_t form_lead(plan_state *p, size_t at) {
@@ -80,6 +101,20 @@ static size_t form_lead(plan_state *p, size_t at) {
     n = FORM(p, at, &row, "are there any", "is there any", "is there a", "is there an", "do we have any", "are there");
     if (n && at == 0) return p->lead = LEAD_EXISTS, p->fn = ASK_COUNT, n;
     return 0;
+}
+
+/* "where candidates earn over 90000 on average": the average of each is compared, not each row. */
+static bool form_on_average(plan_state *p, size_t at) {
+    ask_plan *plan = &p->plan;
+    ask_filter *f = plan->filter_count ? &plan->filters[plan->filter_count - 1] : NULL;
+    bool groups = plan_has(p->entity_column) || p->entity_part || plan->group_count;
+    if (!f || !groups || p->compare.at + 2 < at || f->op < ASK_GT || f->op > ASK_BETWEEN || f->average || f->not ||
+        plan->has_having || !plan_has(f->column))
+        return false;
+    ask_filter compared = *f;
+    plan->filter_count--;
+    plan_having(p, plan_measure(p, ASK_AVG, compared.column), compared.op, compared.numbers);
+    return true;
 }
 
 static size_t form_aggregate(plan_state *p, size_t at) {
@@ -129,6 +164,7 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     if (before && ask_is(&p->tokens[before - 1], "than")) /* more pages than average */
         return plan_unplaced(p, p->tokens[at].raw), p->penalty += 0.45, best;
     if (fn == 101) {
+        if (form_on_average(p, at)) return best;
         if (p->plan.measure_count && p->plan.measures[0].fn == ASK_SUM) p->plan.measures[0].fn = ASK_AVG;
         else if (p->plan.measure_count && p->plan.measures[0].fn == ASK_COUNT) p->mean = true;
         else p->fn = p->fn == ASK_COUNT ? p->fn : ASK_AVG, p->mean |= p->fn == ASK_COUNT;
@@ -182,6 +218,9 @@ static const struct {
     {"first", -1, "@", false, false},
     {"most expensive", 1, "price cost rate amount", false, false},
     {"cheapest", -1, "price cost rate amount", false, false},
+    {"dearest", 1, "price cost rate amount", false, false},
+    {"priciest", 1, "price cost rate amount", false, false},
+    {"costliest", 1, "price cost rate amount", false, false},
     {"least expensive", -1, "price cost rate amount", false, false},
     {"highest paid", 1, "salary pay wage", false, false},
     {"best paid", 1, "salary pay wage", false, false},
@@ -223,13 +262,30 @@ static const struct {
     {"worst", 1, "delay", false, false},
 };
 
-static size_t form_extreme(plan_state *p, size_t at) {
-    size_t best = 0, row = 0;
+static size_t form_which_extreme(const plan_state *p, size_t at, size_t *ret_row) {
+    size_t best = 0;
     for (size_t i = 0; i < sizeof form_extremes / sizeof *form_extremes; i++) {
         size_t n = form_at(p, at, form_extremes[i].words);
-        if (n > best) best = n, row = i;
+        if (n > best) best = n, *ret_row = i;
     }
+    return best;
+}
+
+/* "highest and lowest": the words behind the first one. */
+static size_t form_other_extreme(const plan_state *p, size_t at, size_t row) {
+    size_t other = 0,
+           n = at + 1 < p->count && ask_in(p->tokens[at].word, "and or to") ? form_which_extreme(p, at + 1, &other) : 0;
+    bool both = n && form_extremes[other].sign == -form_extremes[row].sign && !form_extremes[other].rows &&
+                !form_extremes[row].rows;
+    return both ? n + 1 : 0;
+}
+
+static size_t form_extreme(plan_state *p, size_t at) {
+    size_t row = 0, best = form_which_extreme(p, at, &row);
     if (!best) return 0;
+    size_t other = form_other_extreme(p, at + best, row);
+    p->both = other > 0;
+    best += other;
     bool date = form_extremes[row].hints && form_extremes[row].hints[0] == '@';
     const ask_token *next = at + best < p->count ? &p->tokens[at + best] : NULL;
     if (next && next->kind == ASK_WORD && ask_is(next, "first") &&
@@ -481,6 +537,8 @@ static size_t form_other(plan_state *p, size_t at) {
         p->without = without;
         return n;
     }
+    n = FORM(p, at, &row, "took off", "take off", "takes off");
+    if (n) return n;
     n = FORM(p, at, &row, "contains", "containing", "contain", "mentions", "mentioning", "mention", "includes",
              "including", "include", "matching", "with the word", "starts with", "starting with", "start with",
              "begins with", "beginning with", "begin with", "ends with", "ending with", "end with", "ending in",

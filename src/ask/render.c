@@ -317,8 +317,11 @@ static lh_code render_filter(render *r, size_t at, bool *ret_written, const char
         if (f->op != ASK_EXISTS) return render_condition(r, f), LH_OK;
         size_t keys[ASK_PATH_MAX];
         if (ask_path(r->schema, r->plan->base, table, keys) != 1) return lh_fail(err, LH_INVALID, "no key leads there");
-        render_column(r, r->schema->keys[keys[0]].from);
-        render_text(r, " IS NULL");
+        render_text(r, "NOT EXISTS (SELECT 1 FROM ");
+        render_table(r, table);
+        render_text(r, " WHERE ");
+        render_key(r, &r->schema->keys[keys[0]]);
+        lh_buf_char(r->into, ')');
         return LH_OK;
     }
     for (size_t i = 0; i < r->plan->filter_count; i++) { /* is it within another one, or an earlier? */
@@ -503,7 +506,7 @@ lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into,
     }
     if (plan->has_having) {
         render_text(&r, " HAVING ");
-        LH_TRY(render_measure(&r, &plan->measures[0], err));
+        LH_TRY(render_measure(&r, &plan->measures[plan->having_measure], err));
         render_compare(&r, plan->having_op, plan->having);
     }
     if (plan->mean_of_groups) render_text(&r, ") AS of_each");
