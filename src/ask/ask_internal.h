@@ -157,7 +157,10 @@ typedef struct ask_filter {
     size_t value_count;
     double numbers[2];
     bool average; /* of the column over all rows, instead of numbers[0] */
-    ask_when when;
+    bool by_way;  /* of the row that `way` refers to, where the table is joined by another of its keys */
+    ask_ref way;
+    ask_when when, second; /* second: or in that time */
+    bool has_second;
     bool absent; /* of ASK_EXISTS with `not`, or ASK_COUNTS: other filters of its table stand within */
 } ask_filter;
 typedef enum ask_part {

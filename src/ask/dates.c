@@ -191,7 +191,8 @@ static size_t when_feast(const ask_token *t, size_t count, size_t at, int64_t to
         lh_str rest = lh_str_from(feasts[i].words);
         while (rest.len && at + n < count && t[at + n].kind == ASK_WORD) {
             lh_str word = lh_str_split(&rest, ' ');
-            if (!lh_str_eq(t[at + n++].one, word)) rest = LH_STR("-"), n = count;
+            const ask_token *said = &t[at + n++];
+            if (!lh_str_eq(said->one, word) && !lh_str_eq(said->word, word)) rest = LH_STR("-"), n = count;
         }
         if (rest.len) continue;
         size_t skip = at + n < count && (t[at + n].kind == ASK_STOP || ask_is(&t[at + n], "of")) ? 1 : 0;

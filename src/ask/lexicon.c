@@ -3,6 +3,8 @@
  * first words where no other value begins so. Values hang in chains by the stem of their first word. */
 #include "ask/lexicon.h"
 
+#include <math.h>
+
 enum { PHRASE_WORDS_MAX = 8, VALUE_WORDS_MAX = 12, BUCKETS = 4096, DESCRIPTION_WORDS_MAX = 64 };
 
 typedef struct phrase {
@@ -161,7 +163,7 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"wages", "pay"},
                                            {"experienced", "experience"},
                                            {"staff", "employee"},
-                                           {"revenue turnover sales spend spending", "amount"},
+                                           {"revenue turnover sales spend spending spent", "amount"},
                                            {"worker", "employee"},
                                            {"result", "outcome"},
                                            {"postcode", "zip"}};
@@ -418,7 +420,7 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
         if (!taken) continue;
         if (taken < v->count) { /* its first words: "United" for United Air Lines Inc. */
             size_t own = value_own(v, v->count), said = value_own(v, taken);
-            if ((!first->capital || first->word.len < 4) && !value_is_place(column, tokens, at)) continue;
+            if ((!first->capital || (taken == 1 && first->word.len < 4)) && !value_is_place(column, tokens, at)) continue;
             if (!said) continue;
             score *= 0.55 + 0.3 * (double)said / (double)own;
             doubtful = 2 * said < own;
@@ -428,7 +430,8 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
             if (into[i].ref.table == v->ref.table && into[i].ref.column == v->ref.column) same = i;
         if (same < found) {
             bool better = (double)words + score > (double)into[same].words + into[same].score;
-            bool rivals = words == into[same].words && score < 0.9 && into[same].score < 0.9;
+            bool rivals = words == into[same].words && score < 0.9 && into[same].score < 0.9 &&
+                          fabs(score - into[same].score) < 0.1; /* Miami Intl is Miami before Miami University is */
             if (better) into[same] = (lexicon_match){words, score, v->ref, v->index, rivals || doubtful};
             else if (rivals) into[same].rivals = true;
             continue;

@@ -210,6 +210,42 @@ static bool plan_long_column(const plan_state *p, size_t at) {
            !ask_in(p->tokens[at].word, "number total average count");
 }
 
+static bool plan_is_word(const plan_state *p, size_t at, const char *list) {
+    return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, list);
+}
+
+/* Years or months: the unit of a time that is whole ones. */
+static ask_part plan_period_part(const ask_when *when) {
+    int y, m, d;
+    if (when->kind != ASK_RANGE || !when->has_from || !when->has_to) return ASK_WHOLE;
+    if (when->whole_years) return ASK_YEAR;
+    ask_civil(when->from, &y, &m, &d);
+    bool first = d == 1;
+    ask_civil(when->to, &y, &m, &d);
+    return first && d == 1 && when->to - when->from > 27 ? ASK_MONTH : ASK_WHOLE;
+}
+
+/* "2023 vs 2024", "January compared to July 2025": a row for each, and "2022 or 2024": both. What was read ends before `at`. */
+static size_t plan_periods(plan_state *p, size_t at) {
+    ask_filter *f = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
+    if (!f || f->op != ASK_IN_TIME || f->has_second) return 0;
+    ask_part part = plan_period_part(&f->when);
+    ask_when second;
+    size_t next = at, n;
+    bool versus = plan_is_word(p, at, "vs versus against"), or = plan_is_word(p, at, "or and");
+    if (versus || or) next = at + 1;
+    if (plan_is_word(p, at, "compared") && plan_is_word(p, at + 1, "to with against")) next = at + 2, versus = true;
+    if (next < p->count && plan_is_word(p, next, "in")) next++;
+    n = next > at && next < p->count ? ask_when_parse(p->tokens, p->count, next, p->today, &second) : 0;
+    bool together = p->comparing && f->when.to - f->when.from > (part == ASK_YEAR ? 366 : 31);
+    if (!part || ((!n || plan_period_part(&second) != part) && !together)) return 0;
+    if (!together) f->second = second, f->has_second = true;
+    if (together) n = 0, next = at;
+    if (versus || p->comparing) plan_group(p, (ask_ref){-1, -1}, part);
+    else if (ask_is(&p->tokens[at], "and")) plan_note(p, "both times are taken together");
+    return next - at + n;
+}
+
 static size_t plan_time(plan_state *p, size_t at) {
     ask_when when;
     size_t n = ask_when_parse(p->tokens, p->count, at, p->today, &when);
@@ -225,7 +261,7 @@ static size_t plan_time(plan_state *p, size_t at) {
         return 0;
     if (p->grouping) p->grouping = false;
     plan_on_when(p, &when);
-    return n;
+    return n + plan_periods(p, at + n);
 }
 
 /* "list five candidates …" */
@@ -261,7 +297,10 @@ static bool plan_is_said(const plan_state *p, const ask_token *t) {
 
 /* "in minutes": what was measured in seconds. */
 static size_t plan_in_unit(plan_state *p, size_t at) {
-    if (!p->plan.measure_count || p->compare.there || at + 1 >= p->count || !ask_is(&p->tokens[at], "in")) return 0;
+    if (p->compare.there || at + 1 >= p->count || !ask_is(&p->tokens[at], "in")) return 0;
+    if (p->how_long && plan_seconds(p->tokens[at + 1].one) > 0)
+        return p->long_seconds = plan_seconds(p->tokens[at + 1].one), 2;
+    if (!p->plan.measure_count) return 0;
     ask_measure *m = &p->plan.measures[p->plan.measure_count - 1];
     bool number = plan_has(m->column) && m->fn != ASK_COUNT && m->fn != ASK_COUNT_DISTINCT;
     double said = plan_seconds(p->tokens[at + 1].one), has = 0;
@@ -366,6 +405,7 @@ static void plan_read(plan_state *p) {
         size_t n = plan_step(p, at);
         at += n ? n : 1;
     }
+    plan_end_not(p);
 }
 
 /* ---- the nearest question ---- */

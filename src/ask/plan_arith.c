@@ -223,3 +223,71 @@ size_t plan_arith(plan_state *p, size_t at) {
                                                arith_word(p, at + 1, "hours")); /* what was done with them */
     return done ? 1 : 0;
 }
+
+/* ---- how long ---- */
+
+/* The one date of the table that has one of the words, but for `other`; column -1: none, or several. */
+static ask_ref arith_date(const plan_state *p, int table, const char *words, ask_ref other) {
+    ask_ref found = {table, -1};
+    size_t count = 0;
+    const ask_table *of = &p->schema->tables[table];
+    for (size_t c = 0; c < of->column_count; c++) {
+        bool has = false;
+        const ask_ref ref = {table, (int)c};
+        for (lh_str rest = lh_str_from(words); rest.len;) {
+            lh_str word = lh_str_split(&rest, ' ');
+            const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
+            has |= lexicon_column_has(p->lex, ref, &one);
+        }
+        if (plan_temporal(&of->columns[c]) && has && !plan_same(ref, other)) found = ref, count++;
+    }
+    if (count != 1) found.column = -1;
+    return found;
+}
+
+/* From where to where: the dates that were said, else those that a begin and an end are called by. */
+static bool arith_span(plan_state *p, int table, ask_ref *ret_from, ask_ref *ret_to) {
+    ask_ref said[2] = {{-1, -1}, {-1, -1}};
+    size_t count = 0;
+    for (size_t i = 0; i < p->mentioned_count; i++) {
+        if (p->mentioned[i].placed || !plan_temporal(plan_column(p, p->mentioned[i].ref)) ||
+            p->mentioned[i].ref.table != table)
+            continue;
+        p->mentioned[i].placed = true;
+        if (count < 2) said[count] = p->mentioned[i].ref;
+        count++;
+    }
+    if (count > 2) return false;
+    *ret_from = count == 2 ? said[0] : arith_date(p, table, "start started begin began open opened loaned ordered requested "
+                                                            "created sent from received", said[0]);
+    *ret_to = count == 2   ? said[1]
+              : count == 1 ? said[0]
+                           : arith_date(p, table, "end ended close closed returned finished completed delivered filled "
+                                                  "resolved shipped until", *ret_from);
+    return plan_has(*ret_from) && plan_has(*ret_to);
+}
+
+lh_code plan_how_long(plan_state *p, lh_error *err) {
+    int table = p->entity >= 0 ? p->entity : p->main_table >= 0 ? p->main_table : p->focus;
+    ask_ref from, to, column;
+    if (!p->how_long) return LH_OK;
+    if (table < 0) return lh_fail(err, LH_INVALID, "nothing says how long that is");
+    ask_fn fn = p->fn >= 0 && p->fn != ASK_COUNT ? (ask_fn)p->fn : ASK_AVG;
+    if (p->fn < 0) p->penalty += 0.03, plan_note(p, "how long it is on average");
+    p->mean = false;
+    p->fn = -1;
+    if (arith_span(p, table, &from, &to)) {
+        if (p->long_seconds > 0 && (p->long_seconds < 86400 || p->long_seconds > 86400))
+            return lh_fail(err, LH_INVALID, "how long that is can be said in days only");
+        p->fn = (int)fn;
+        arith_measure(p, ASK_DAYS, from, to);
+        return LH_OK;
+    }
+    column = plan_hinted(p, table, "duration seconds minutes length", true);
+    if (!plan_has(column)) return lh_fail(err, LH_INVALID, "nothing says how long that is");
+    double has = plan_seconds_in(plan_column(p, column)->name);
+    if (p->long_seconds > 0 && has <= 0) return lh_fail(err, LH_INVALID, "nothing says in which unit that is");
+    size_t at = plan_measure(p, fn, column);
+    if (p->long_seconds > 0) p->plan.measures[at].divisor = p->long_seconds / has;
+    return LH_OK;
+}

@@ -25,8 +25,28 @@ double plan_seconds_in(lh_str name) {
     return has;
 }
 
+static bool plan_is_year(const plan_state *p, ask_ref ref) {
+    lh_str name = plan_column(p, ref)->name;
+    return lh_str_eq_nocase(name, LH_STR("year")) || lh_str_ends(name, LH_STR("_year"));
+}
+
+/* "older than 20 years" of a column that has the year. */
+static void plan_age(plan_state *p, ask_ref ref) {
+    int year, month, day;
+    if (!plan_is_year(p, ref)) return;
+    ask_civil(p->today, &year, &month, &day);
+    if (!p->compare.hints || !ask_in(lh_str_from(p->compare.hints), "age") || p->compare.op == ASK_BETWEEN) {
+        p->penalty += 0.45;
+        plan_unplaced(p, LH_STR("years"));
+        return;
+    }
+    p->compare.numbers[0] = year - p->compare.numbers[0];
+    p->compare.op = p->compare.op == ASK_GT ? ASK_LT : ASK_GT;
+}
+
 /* "10 minutes" of a column of seconds. */
 static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
+    if (lh_str_eq(unit->one, LH_STR("year"))) plan_age(p, ref);
     double said = plan_seconds(unit->one), has = plan_seconds_in(plan_column(p, ref)->name);
     if (said > 0 && has <= 0) { /* a column that does not say its unit */
         bool minutes = lh_str_eq(unit->one, LH_STR("minute"));

@@ -82,6 +82,15 @@ plan_choice plan_best_table(const plan_state *p, size_t at) {
     return best;
 }
 
+/* "… of the readers" */
+static bool plan_is_of(const plan_state *p, size_t at, int table) {
+    if (at + 1 >= p->count || !ask_is(&p->tokens[at], "of")) return false;
+    size_t next = at + 1;
+    while (next < p->count && p->tokens[next].kind == ASK_WORD && ask_in(p->tokens[next].word, "the their our a all")) next++;
+    plan_choice of = next < p->count ? plan_best_table(p, next) : (plan_choice){0};
+    return of.there && of.match.score >= 0.9 && of.match.ref.table == table;
+}
+
 plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
     lexicon_match found[PLAN_MATCHES];
     plan_choice best = {0};
@@ -96,6 +105,7 @@ plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
         if (found[i].score < 0.95) score += 0.7 * plan_beside(p, found[i].ref, at, found[i].words);
         if ((p->with || p->without) && !p->tokens[at + found[i].words - 1].plural) score += 0.3;
         if (p->grouping && plan_numeric(column)) score -= 0.05;
+        if (plan_is_of(p, at + found[i].words, found[i].ref.table)) score += 0.5;
         plan_choose(&best, &found[i], score);
     }
     return best;
@@ -352,8 +362,23 @@ static bool plan_is_filtered(const plan_state *p, ask_ref ref, size_t at) {
     return false;
 }
 
+/* Another table as near has a column of that name. */
+static void plan_note_twin(plan_state *p, ask_ref ref) {
+    for (int t = 0; t < (int)p->schema->table_count; t++) {
+        ask_ref twin = {t, -1};
+        for (size_t c = 0; c < p->schema->tables[t].column_count; c++)
+            if (t != ref.table && lh_str_eq(p->schema->tables[t].columns[c].name, plan_column(p, ref)->name))
+                twin.column = (int)c;
+        if (!plan_has(twin) || plan_near(p, t) + 0.01 < plan_near(p, ref.table)) continue;
+        p->penalty += 0.1;
+        plan_note(p, "'%.*s' is that of '%.*s', not of '%.*s'", LH_STR_ARG(plan_column(p, ref)->name),
+                  LH_STR_ARG(p->schema->tables[ref.table].shown), LH_STR_ARG(p->schema->tables[t].shown));
+    }
+}
+
 /* What the column's rows are of: it is what is asked for. */
 static void plan_on_entity(plan_state *p, ask_ref ref, bool plural) {
+    plan_note_twin(p, ref);
     p->entity_column = ref;
     p->entity_plural = plural;
     p->focus = ref.table;
@@ -366,6 +391,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     size_t next = at + m->words;
     const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
     if (p->grouping) {
+        plan_note_twin(p, ref);
         if (plan_temporal(column) && m->score < 0.9) p->date_subject = ref;
         plan_group(p, ref, ASK_WHOLE);
         p->grouping = p->each = p->lead_open = false;
@@ -410,6 +436,8 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         return;
     }
     if (p->without) {
+        bool verb = m->score < 0.95 && !plan_temporal(column) && lh_str_ends(p->tokens[at].word, LH_STR("ed"));
+        if (verb) plan_unplaced(p, p->tokens[at].raw), p->penalty += 0.45; /* never emailed: not one without an address */
         ask_filter *f = plan_filter(p, ref, ASK_IS_NULL);
         if (f) f->not = false;
         return;
@@ -419,10 +447,11 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     if (p->lead == LEAD_WHICH && p->lead_open) p->lead_open = false;
 }
 
-/* Where several keys lead from one table to that of the value, the words before say which: "to Miami", "from Newark". */
-static void plan_direction(plan_state *p, int to, size_t words) {
+/* Where several keys lead from one table to that of the value, the words before say which: "to Miami", "from Newark". That of a second
+ * value, where it is another one, is returned. */
+static ask_ref plan_direction(plan_state *p, int to, size_t words) {
     const ask_schema *schema = p->schema;
-    int from = p->entity >= 0 ? p->entity : p->main_table, best = -1;
+    int from = p->entity >= 0 ? p->entity : p->main_table >= 0 ? p->main_table : p->focus, best = -1;
     size_t ways = 0;
     double score = 0;
     for (size_t k = 0; k < schema->key_count; k++) {
@@ -438,14 +467,16 @@ static void plan_direction(plan_state *p, int to, size_t words) {
         ways++;
         if (beside > score) score = beside, best = (int)k;
     }
-    if (ways < 2) return;
-    if (best < 0 || (p->way >= 0 && p->way != schema->keys[best].from.column)) {
+    if (ways < 2) return (ask_ref){-1, -1};
+    if (best >= 0 && p->way >= 0 && p->way != schema->keys[best].from.column) return schema->keys[best].from;
+    if (best < 0) {
         p->penalty += 0.45;
         plan_note(p, "several columns of '%.*s' lead to '%.*s'", LH_STR_ARG(schema->tables[from].shown),
                   LH_STR_ARG(schema->tables[to].shown));
-        return;
+        return (ask_ref){-1, -1};
     }
     plan_take_key(p, (size_t)best);
+    return (ask_ref){-1, -1};
 }
 
 void plan_on_value(plan_state *p, const plan_choice *choice) {
@@ -455,7 +486,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     if (p->lead_open && p->grouping) p->grouping = false;
     p->grouping = false;
     plan_place(p, m->ref);
-    plan_direction(p, m->ref.table, m->words);
+    ask_ref way = plan_direction(p, m->ref.table, m->words);
     if (m->rivals || (m->score < 0.9 && choice->close)) p->penalty += 0.45; /* Chicago, of two airports there */
     if (m->score < 0.9) p->penalty += 0.03, plan_note(p, "'%.*s' is what the question means", LH_STR_ARG(text));
     if (choice->close && (choice->other.ref.table != m->ref.table || choice->other.ref.column != m->ref.column)) {
@@ -465,7 +496,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     }
     for (size_t i = p->plan.filter_count; i-- > 0 && !column->listed;) { /* Austin or Boise */
         ask_filter *f = &p->plan.filters[i];
-        if (f->column.table != m->ref.table || f->column.column != m->ref.column ||
+        if (!plan_same(f->column, m->ref) || f->by_way != plan_has(way) || (plan_has(way) && !plan_same(f->way, way)) ||
             (f->op != ASK_EQ && f->op != ASK_IN) || f->value_count == ASK_VALUES_MAX)
             continue;
         f->values[f->value_count++] = text;
@@ -485,7 +516,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
         if (none) none->not = true;
     }
     ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
-    if (f) f->values[f->value_count++] = text;
+    if (f) f->values[f->value_count++] = text, f->by_way = plan_has(way), f->way = way;
 }
 
 /* A text that is no value known: of the column before it. */
@@ -527,6 +558,9 @@ void plan_on_when(plan_state *p, const ask_when *when) {
     ask_ref ref = {p->focus, -1};
     if (!p->event && p->entity >= 0 && p->focus != p->entity && ask_path(p->schema, p->entity, p->focus, NULL) > 0)
         ref.table = -1; /* the loans of a reader this month: when they were loaned */
+    for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !p->event; i++)
+        if (ask_path(p->schema, p->plan.measures[i].column.table, p->focus, NULL) > 0)
+            ref.table = -1; /* fines by city of the readers in 2024 */
     p->event = NULL;
     if (p->subject >= 0 && plan_temporal(plan_column(p, p->mentioned[p->subject].ref)))
         ref = p->mentioned[p->subject].ref, plan_place_subject(p);

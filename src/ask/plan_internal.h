@@ -52,6 +52,10 @@ typedef struct plan_state {
     bool not, without, with;
     bool sorted; /* "highest first" */
     bool or_;    /* "or" stands before */
+    bool how_long;
+    double long_seconds; /* the unit in which that is asked; 0: as it comes */
+    bool comparing; /* times with one another */
+    lh_str not_word; /* what made `not` */
     int like;    /* an ask_op that waits for a text; -1 */
     plan_compare compare;
     struct {
@@ -109,6 +113,7 @@ void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers
 
 /* Words of form: how many of them begin at `at`; 0: none. */
 size_t plan_words(plan_state *p, size_t at);
+void plan_end_not(plan_state *p);
 void plan_mend(const plan_state *p, ask_token *tokens);
 /* Words that mean nothing here. */
 bool plan_filler(const ask_token *token);
@@ -116,6 +121,8 @@ bool plan_filler(const ask_token *token);
 /* ---- plan_arith.c ---- */
 /* What two columns of a row make: the words of it; 0: none begins at `at`. */
 size_t plan_arith(plan_state *p, size_t at);
+/* How long something takes: a column that says so, or the days from its begin to its end. Errors: INVALID (neither). */
+LH_MUST_CHECK lh_code plan_how_long(plan_state *p, lh_error *err);
 
 /* After the last word. Errors: INVALID, with what is missing. */
 LH_MUST_CHECK lh_code plan_build(plan_state *p, lh_error *err);

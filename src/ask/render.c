@@ -116,8 +116,7 @@ static void render_between(render *r, const char *part, ask_ref column, int firs
 }
 
 /* A column of numbers is a year, or of months as such. */
-static void render_time(render *r, const ask_filter *f) {
-    const ask_when *when = &f->when;
+static void render_when(render *r, const ask_filter *f, const ask_when *when) {
     const ask_column *column = render_column_of(r, f->column);
     bool number = column->type == ASK_NUMBER;
     if (when->kind == ASK_MONTH_OF_YEAR) {
@@ -148,6 +147,15 @@ static void render_time(render *r, const ask_filter *f) {
     if (when->has_from) render_column(r, f->column), render_text(r, " >= "), render_day(r, when->from);
     if (when->has_from && when->has_to) render_text(r, " AND ");
     if (when->has_to) render_column(r, f->column), render_text(r, " < "), render_day(r, when->to);
+}
+
+static void render_time(render *r, const ask_filter *f) {
+    if (f->has_second) lh_buf_char(r->into, '(');
+    render_when(r, f, &f->when);
+    if (!f->has_second) return;
+    render_text(r, " OR ");
+    render_when(r, f, &f->second);
+    lh_buf_char(r->into, ')');
 }
 
 static void render_like(render *r, const ask_filter *f) {
@@ -223,10 +231,37 @@ static void render_average(render *r, const ask_filter *f) {
     lh_buf_char(r->into, ')');
 }
 
+static void render_condition(render *r, const ask_filter *f);
+
+/* The row that `way` refers to, beside the one that is joined: "from Newark to Boston". */
+static void render_by_way(render *r, const ask_filter *f) {
+    render inner = *r;
+    ask_filter own = *f;
+    const ask_key *key = NULL;
+    for (size_t k = 0; k < r->schema->key_count && !key; k++)
+        if (r->schema->keys[k].from.table == f->way.table && r->schema->keys[k].from.column == f->way.column &&
+            r->schema->keys[k].to.table == f->column.table)
+            key = &r->schema->keys[k];
+    if (!key) return;
+    own.by_way = false;
+    render_column(r, f->way);
+    render_text(r, " IN (SELECT ");
+    render_column(&inner, key->to);
+    render_text(r, " FROM ");
+    render_table(&inner, f->column.table);
+    render_text(r, " WHERE ");
+    render_condition(&inner, &own);
+    lh_buf_char(r->into, ')');
+}
+
 /* A condition over a column, without NOT where that is written into it. */
 static void render_condition(render *r, const ask_filter *f) {
     bool written = f->op == ASK_EQ || f->op == ASK_IN || f->op == ASK_IS_NULL || f->op == ASK_NOT_NULL;
     bool not = f->not && !written;
+    if (f->by_way) {
+        render_by_way(r, f);
+        return;
+    }
     if (not) render_text(r, "NOT (");
     switch (f->op) {
     case ASK_EQ:
