@@ -13,6 +13,14 @@ static bool arith_word(const plan_state *p, size_t at, const char *list) {
     return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, list);
 }
 
+/* A number that is one, not what refers to rows. */
+static bool arith_number(const plan_state *p, ask_ref ref) {
+    const ask_column *column = plan_column(p, ref);
+    bool refers = false;
+    for (size_t k = 0; k < p->schema->key_count; k++) refers |= plan_same(p->schema->keys[k].from, ref);
+    return plan_numeric(column) && !column->key && !refers;
+}
+
 static size_t arith_skip(const plan_state *p, size_t at, const char *list) {
     while (arith_word(p, at, list)) at++;
     return at;
@@ -28,7 +36,7 @@ static arith_pair arith_find(const plan_state *p, size_t first, size_t end, size
     for (size_t i = 0; i < a_count; i++)
         for (size_t k = 0; k < b_count; k++) {
             const ask_column *one = plan_column(p, a[i].ref), *other = plan_column(p, b[k].ref);
-            bool numbers = plan_numeric(one) && plan_numeric(other) && !one->key && !other->key,
+            bool numbers = arith_number(p, a[i].ref) && arith_number(p, b[k].ref),
                  dates = plan_temporal(one) && plan_temporal(other);
             if (a[i].ref.table != b[k].ref.table || a[i].ref.column == b[k].ref.column || (!numbers && !dates) ||
                 first + a[i].words != end || a[i].score < 0.5 || b[k].score < 0.5)
@@ -156,7 +164,7 @@ static bool arith_kinds(const plan_state *p, const ask_token *t, ask_ref *ret_a,
         ask_ref pair[2] = {{-1, -1}, {-1, -1}};
         for (size_t c = 0; c < table->column_count; c++) {
             const ask_column *column = &table->columns[c];
-            if (!plan_numeric(column) || column->key) continue;
+            if (!arith_number(p, (ask_ref){i, (int)c})) continue;
             if (lh_str_eq(column->name, t->word) || lh_str_eq(column->name, t->one)) kinds = 9;
             if (!arith_ends_name(column->name, t)) continue;
             if (kinds < 2) pair[kinds] = (ask_ref){i, (int)c};
@@ -185,7 +193,8 @@ static size_t arith_all_kinds(plan_state *p, size_t at) {
 
 /* "A as a percentage of B" */
 static size_t arith_ratio(plan_state *p, size_t at) {
-    if (p->tokens[at].kind != ASK_WORD || p->grouping) return 0;
+    plan_choice table = plan_best_table(p, at), name = plan_best_column(p, at, WANT_NUMBER);
+    if (p->grouping || (table.there && table.match.score >= 0.9 && !(name.there && name.match.score >= 0.9))) return 0;
     for (size_t end = at + 1; end <= at + 4; end++) {
         size_t of = arith_skip(p, end + 1, "a the");
         if (!arith_word(p, end, "as") || !arith_word(p, of, "percentage percent share proportion fraction") ||

@@ -562,7 +562,7 @@ static lh_code build_base(plan_state *p, lh_error *err) {
 }
 
 /* Of several keys to one table the first is taken, where no word said which. */
-static void build_way(plan_state *p, int table) {
+static void build_way(plan_state *p, int table, double penalty) {
     const ask_schema *schema = p->schema;
     size_t keys[ASK_PATH_MAX];
     int steps = ask_path(schema, p->plan.base, table, keys);
@@ -571,17 +571,17 @@ static void build_way(plan_state *p, int table) {
             const ask_key *taken = &schema->keys[keys[i]], *other = &schema->keys[k];
             if (k == keys[i] || other->from.table != taken->from.table || other->to.table != taken->to.table) continue;
             p->way = taken->from.column;
-            p->penalty += 0.1;
+            p->penalty += penalty;
             plan_note(p, "'%.*s' is joined by '%.*s', not by '%.*s'", LH_STR_ARG(schema->tables[table].shown),
                       LH_STR_ARG(plan_column(p, taken->from)->name), LH_STR_ARG(plan_column(p, other->from)->name));
             break;
         }
 }
 static void build_ways(plan_state *p) {
-    for (size_t i = 0; i < p->plan.group_count; i++) build_way(p, p->plan.groups[i].column.table);
-    for (size_t i = 0; i < p->plan.column_count; i++) build_way(p, p->plan.columns[i].table);
-    for (size_t i = 0; i < p->plan.measure_count; i++) build_way(p, p->plan.measures[i].column.table);
-    for (size_t i = 0; i < p->plan.filter_count; i++) build_way(p, p->plan.filters[i].column.table);
+    for (size_t i = 0; i < p->plan.group_count; i++) build_way(p, p->plan.groups[i].column.table, 0.1);
+    for (size_t i = 0; i < p->plan.column_count; i++) build_way(p, p->plan.columns[i].table, 0.1);
+    for (size_t i = 0; i < p->plan.measure_count; i++) build_way(p, p->plan.measures[i].column.table, 0.1);
+    for (size_t i = 0; i < p->plan.filter_count; i++) build_way(p, p->plan.filters[i].column.table, 0.45);
 }
 
 static bool build_parts_there(const ask_plan *plan) {

@@ -390,6 +390,9 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     const ask_column *column = plan_column(p, ref);
     size_t next = at + m->words;
     const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
+    bool different = p->distinct && p->fn < 0 && p->plan.measure_count && column->type == ASK_TEXT &&
+                     p->tokens[next - 1].plural; /* the average price of different genres */
+    if (different) p->grouping = true, p->distinct = false;
     if (p->grouping) {
         plan_note_twin(p, ref);
         if (plan_temporal(column) && m->score < 0.9) p->date_subject = ref;
@@ -451,7 +454,10 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
  * value, where it is another one, is returned. */
 static ask_ref plan_direction(plan_state *p, int to, size_t words) {
     const ask_schema *schema = p->schema;
-    int from = p->entity >= 0 ? p->entity : p->main_table >= 0 ? p->main_table : p->focus, best = -1;
+    const int said[] = {p->entity, p->plan.measure_count ? p->plan.measures[0].column.table : -1, p->focus, p->main_table};
+    int from = -1, best = -1;
+    for (size_t i = 0; i < sizeof said / sizeof *said && from < 0; i++)
+        if (said[i] != to) from = said[i];
     size_t ways = 0;
     double score = 0;
     for (size_t k = 0; k < schema->key_count; k++) {

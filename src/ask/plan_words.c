@@ -42,7 +42,7 @@ bool plan_filler(const ask_token *token) {
                 "altogether together ones one "
                 "by into out up under over about within across among per via toward towards during like same own such "
                 "show list give tell find display return provide want know need see look calculate compute "
-                "located based live lives living work works working come comes coming made make makes go goes going "
+                "located based live lives living work works working come comes came coming made make makes go goes going "
                 "went "
                 "record records row rows entry entries data dataset table database lake system value values number "
                 "amount "
