@@ -31,7 +31,8 @@ void plan_unplaced(plan_state *p, lh_str word) {
 ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
     if (p->plan.filter_count == ASK_FILTERS_MAX) return NULL;
     ask_filter *f = &p->plan.filters[p->plan.filter_count++];
-    *f = (ask_filter){.column = column, .op = op, .not= p->not, .numerator = p->share && p->after_verb};
+    bool behind = p->measure_end && p->at <= p->measure_end + (p->not ? 1 : 0) && p->at >= p->measure_end; /* loans not renewed */
+    *f = (ask_filter){.column = column, .op = op, .not= p->not, .numerator = p->share && (p->after_verb || behind)};
     p->not = p->without = p->with = false;
     return f;
 }
@@ -57,6 +58,8 @@ static void plan_group_day(plan_state *p, ask_ref column) {
 }
 
 void plan_group(plan_state *p, ask_ref column, ask_part part) {
+    if (plan_has(column) && plan_column(p, column)->listed)
+        p->penalty += 0.45, plan_note(p, "'%.*s' holds lists", LH_STR_ARG(plan_column(p, column)->name));
     if (plan_has(column) && part == ASK_WHOLE) plan_group_day(p, column);
     for (size_t i = 0; i < p->plan.group_count; i++)
         if (p->plan.groups[i].part == part && p->plan.groups[i].column.table == column.table &&

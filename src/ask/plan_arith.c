@@ -228,7 +228,7 @@ size_t plan_arith(plan_state *p, size_t at) {
     if ((n = arith_ratio(p, at)) || (n = arith_from_to(p, at)) || (n = arith_between_names(p, at)) ||
         (n = arith_all_kinds(p, at)) || (n = arith_margin(p, at)))
         return n;
-    bool done = arith_word(p, at, "billed") && ((at && lh_str_eq(p->tokens[at - 1].one, LH_STR("hour"))) ||
+    bool done = arith_word(p, at, "billed") && ((at && ask_in(p->tokens[at - 1].one, "hour amount")) ||
                                                arith_word(p, at + 1, "hours")); /* what was done with them */
     return done ? 1 : 0;
 }

@@ -363,6 +363,16 @@ static lh_code build_entity(plan_state *p, lh_error *err) {
                : lh_fail(err, LH_INVALID, "the question names no table, column or value that you may see");
 }
 
+/* The longest loans on average: of the column that "longest" speaks of, where something has them. */
+static ask_ref build_hinted(const plan_state *p) {
+    int table = p->focus >= 0 ? p->focus : p->main_table;
+    bool groups = plan_has(p->entity_column) || p->plan.group_count || (p->entity >= 0 && p->entity != table);
+    if (!p->extreme || p->order_set || !p->extreme_hints || ask_in(lh_str_sub(lh_str_from(p->extreme_hints), 0, 1), "@ #") ||
+        !groups || table < 0)
+        return nothing;
+    return plan_hinted(p, table, p->extreme_hints, true);
+}
+
 static void build_count(plan_state *p) {
     if (p->fn < 0) return;
     if (p->fn == ASK_COUNT || p->share) {
@@ -379,6 +389,14 @@ static void build_count(plan_state *p) {
             plan_measure(p, (ask_fn)p->fn, p->plan.order_column);
             p->plan.order_measure = (int)p->plan.measure_count - 1;
             p->plan.order_column = nothing;
+            p->fn = -1;
+            return;
+        }
+        ask_ref hinted = build_hinted(p);
+        if (plan_has(hinted)) {
+            p->plan.order_measure = (int)plan_measure(p, (ask_fn)p->fn, hinted);
+            p->plan.ordered = p->order_set = true;
+            p->plan.descending = p->extreme > 0;
             p->fn = -1;
             return;
         }

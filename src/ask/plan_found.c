@@ -166,7 +166,9 @@ static void plan_group_table(plan_state *p, int table, size_t words, size_t at) 
         p->focus = table;
         return;
     }
-    plan_group(p, (ask_ref){table, -1}, ASK_WHOLE);
+    const ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
+    bool each = last && last->fn == ASK_AVG && plan_has(last->column) && last->column.table == table; /* one a row */
+    if (!each) plan_group(p, (ask_ref){table, -1}, ASK_WHOLE);
     p->grouping = p->each = false;
     p->lead_open = false;
     p->group_end = at + words;
@@ -250,10 +252,18 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         return;
     }
     if (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !p->ordering)) {
-        plan_measure(p, p->share ? ASK_SHARE : p->distinct ? ASK_COUNT_DISTINCT : ASK_COUNT, (ask_ref){table, -1});
+        size_t made =
+            plan_measure(p, p->share ? ASK_SHARE : p->distinct ? ASK_COUNT_DISTINCT : ASK_COUNT, (ask_ref){table, -1});
+        if (p->ordering) { /* by the number of loans */
+            p->plan.order_measure = (int)made;
+            p->order_set = p->plan.ordered = true;
+            if (p->extreme) p->plan.descending = p->extreme > 0;
+        }
+        p->ordering = false;
         p->fn = -1;
         p->distinct = false;
         p->measure_at = at;
+        p->measure_end = at + words;
         if (p->entity < 0 && !plan_has(p->entity_column) && !p->entity_part)
             p->entity = table, p->entity_plural = plural;
         p->focus = table;
@@ -420,7 +430,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     }
     if (p->lead_open && (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
         !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
-        !(after && ask_is(after, "of") && p->lead == LEAD_WHICH) &&
+        !(after && ask_is(after, "of") && p->lead == LEAD_WHICH && !p->extreme_common) &&
         !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
         (!plan_numeric(column) || p->extreme_common)) {
         plan_on_entity(p, ref, p->tokens[next - 1].plural);

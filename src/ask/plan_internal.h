@@ -39,7 +39,7 @@ typedef struct plan_state {
 
     int fn; /* an ask_fn that waits for what it is of; -1 */
     bool distinct, mean;
-    size_t measure_at;
+    size_t measure_at, measure_end; /* the table that is counted: its first word, and what is behind it */
     int extreme; /* 1 most, -1 fewest; 0 */
     size_t extreme_at; /* its last word */
     bool extreme_rows, extreme_common;

@@ -36,11 +36,11 @@ bool plan_filler(const ask_token *token) {
                 "and or but that which who whom whose what where there their its it they them these those this his her "
                 "our ours us we my i you your me please can could would will shall should may many much more any some "
                 "all each both "
-                "so as than then also just only ever still now written wrote write writes fly flies flew flown operate "
+                "so as then also just only ever still now written wrote write writes fly flies flew flown operate "
                 "operates operated depart departed departing arrive arrived arriving leave leaves left sent send "
                 "received receive handled handle employ employs worked earn earned currently current right overall "
                 "altogether together ones one "
-                "by into out up under over about within across among per via toward towards during like same own such "
+                "by into out up under over about within across among per via toward towards during like own such "
                 "show list give tell find display return provide want know need see look calculate compute "
                 "located based live lives living work works working come comes came coming made make makes go goes going "
                 "went "
@@ -569,6 +569,10 @@ static size_t form_other(plan_state *p, size_t at) {
     if (n) {
         if (p->share && p->entity >= 0) p->after_verb = true;
         return n;
+    }
+    if (form_at(p, at, "both") && at + 1 < p->count) { /* of two tables, which no one row is of */
+        plan_choice table = plan_best_table(p, at + 1);
+        if (table.there && table.match.score >= 0.9) return plan_unplaced(p, p->tokens[at].raw), p->penalty += 0.45, 1;
     }
     n = FORM(p, at, &row, "or", "either");
     if (n) return p->or_ = true, n;
