@@ -26,6 +26,24 @@ static size_t arith_skip(const plan_state *p, size_t at, const char *list) {
     return at;
 }
 
+/* "regular and overtime hours": the first word with the last one of the second column. */
+static arith_pair arith_shared(const plan_state *p, size_t first, size_t second, const lexicon_match *b, size_t count) {
+    arith_pair best = {.score = 0};
+    for (size_t k = 0; k < count; k++) {
+        lexicon_match a[PLAN_MATCHES];
+        if (b[k].words < 2 || b[k].score < 0.75 || !arith_number(p, b[k].ref)) continue;
+        const ask_token whole[] = {p->tokens[first], p->tokens[second + b[k].words - 1]};
+        size_t n = lexicon_columns(p->lex, whole, 2, 0, a, PLAN_MATCHES);
+        for (size_t i = 0; i < n; i++) {
+            double score = a[i].score + b[k].score + plan_near(p, b[k].ref.table);
+            if (a[i].words == 2 && a[i].ref.table == b[k].ref.table && a[i].ref.column != b[k].ref.column &&
+                arith_number(p, a[i].ref) && a[i].score >= 0.75 && score > best.score)
+                best = (arith_pair){a[i].ref, b[k].ref, b[k].words, score, false};
+        }
+    }
+    return best;
+}
+
 /* A column from `first` up to `end`, and one of the same table from `second` on: two numbers, or two dates. */
 static arith_pair arith_find(const plan_state *p, size_t first, size_t end, size_t second) {
     lexicon_match a[PLAN_MATCHES], b[PLAN_MATCHES];
@@ -44,7 +62,7 @@ static arith_pair arith_find(const plan_state *p, size_t first, size_t end, size
             double score = a[i].score + b[k].score + plan_near(p, a[i].ref.table);
             if (score > best.score) best = (arith_pair){a[i].ref, b[k].ref, b[k].words, score, dates};
         }
-    return best;
+    return best.score > 0 || first + 1 != end ? best : arith_shared(p, first, second, b, b_count);
 }
 
 /* ---- a measure of both ---- */

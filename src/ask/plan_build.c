@@ -644,6 +644,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     if (p->compare.there) p->penalty += 0.45;
     for (size_t i = 0; i < plan->measure_count && !plan->group_count; i++) /* all of all */
         if (plan->measures[i].fn == ASK_SHARE && !build_parts_there(plan)) p->penalty += 0.45;
+    if (plan->ordered && plan->order_measure >= 0 && !plan->group_count) p->penalty += 0.45; /* one row has no order */
     if (p->comparing && !plan->group_count) plan_unplaced(p, LH_STR("compare")), p->penalty += 0.45;
     if (p->both) plan_unplaced(p, p->extreme_word), p->penalty += 0.45;
     if (p->fresh && !p->has_when) plan_unplaced(p, LH_STR("new")), p->penalty += 0.45;
