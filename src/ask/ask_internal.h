@@ -125,7 +125,17 @@ typedef struct ask_when {
 size_t ask_when_parse(const ask_token *tokens, size_t count, size_t at, int64_t today, ask_when *ret);
 
 /* ---- a plan (plan.c) and its SQL (render.c) ---- */
-typedef enum ask_fn { ASK_COUNT, ASK_COUNT_DISTINCT, ASK_SUM, ASK_AVG, ASK_MIN, ASK_MAX, ASK_MEDIAN, ASK_SHARE, ASK_RATIO } ask_fn;
+typedef enum ask_fn {
+    ASK_COUNT,
+    ASK_COUNT_DISTINCT,
+    ASK_SUM,
+    ASK_AVG,
+    ASK_MIN,
+    ASK_MAX,
+    ASK_MEDIAN,
+    ASK_SHARE,
+    ASK_RATIO
+} ask_fn;
 typedef enum ask_op {
     ASK_EQ,
     ASK_NE,
@@ -178,7 +188,14 @@ typedef struct ask_group {
     ask_part part;
     bool hidden; /* not shown */
 } ask_group;
-typedef enum ask_how { ASK_ALONE, ASK_PLUS, ASK_MINUS, ASK_TIMES, ASK_OVER, ASK_DAYS /* from the one to the other */ } ask_how;
+typedef enum ask_how {
+    ASK_ALONE,
+    ASK_PLUS,
+    ASK_MINUS,
+    ASK_TIMES,
+    ASK_OVER,
+    ASK_DAYS /* from the one to the other */
+} ask_how;
 typedef struct ask_measure {
     ask_fn fn;
     ask_ref column; /* column -1: rows */

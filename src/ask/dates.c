@@ -181,9 +181,9 @@ static size_t when_feast(const ask_token *t, size_t count, size_t at, int64_t to
     static const struct {
         const char *words;
         int month, day;
-    } feasts[] = {{"new year day", 1, 1},     {"valentine day", 2, 14}, {"independence day", 7, 4},
-                  {"halloween", 10, 31},      {"christmas eve", 12, 24}, {"christmas day", 12, 25},
-                  {"christmas", 12, 25},      {"boxing day", 12, 26},    {"new year eve", 12, 31}};
+    } feasts[] = {{"new year day", 1, 1}, {"valentine day", 2, 14},  {"independence day", 7, 4},
+                  {"halloween", 10, 31},  {"christmas eve", 12, 24}, {"christmas day", 12, 25},
+                  {"christmas", 12, 25},  {"boxing day", 12, 26},    {"new year eve", 12, 31}};
     int y, m, d;
     ask_civil(today, &y, &m, &d);
     for (size_t i = 0; i < sizeof feasts / sizeof *feasts; i++) {

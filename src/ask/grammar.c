@@ -170,16 +170,17 @@ static void scope_from(const grammar *g, const grammar_scope *scope, size_t s, l
 }
 
 static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
-    static const char rules[] = "v# ::= c# | y c# \")\" | \"date_trunc('\" u \"', \" c# \")\" \"::DATE\"? | \"CAST(\" "
-                                "c# \" AS DATE)\" | \"CASE WHEN \" w# "
-                                "\" THEN \" r# \" ELSE \" r# \" END\"\n"
-                                "r# ::= c# | l | \"NULL\"\n"
-                                "m# ::= v# ((\" + \" | \" - \" | \" * \" | \" / \") (v# | n))? | \"date_diff('\" u \"', \" c# \", \" c# \")\"\n"
-                                "g# ::= (\"count(*)\" | z \"DISTINCT \"? m# \")\") (\" FILTER (WHERE \" w# \")\")?\n"
-                                "h# ::= (n \" * \")? g# ((\" + \" | \" - \" | \" * \" | \" / \") (g# | n))?\n"
-                                "a-# ::= h# | \"round(\" (h# | \"100.0 * count(*) / sum(count(*)) OVER ()\") \", \" "
-                                "[0-4] \")\" | \"min(isodow(\" c# \"))\"\n"
-                                "p# ::= m# t# | \"NOT \" c# | \"NOT \"? \"(\" w# \")\"";
+    static const char rules[] =
+        "v# ::= c# | y c# \")\" | \"date_trunc('\" u \"', \" c# \")\" \"::DATE\"? | \"CAST(\" "
+        "c# \" AS DATE)\" | \"CASE WHEN \" w# "
+        "\" THEN \" r# \" ELSE \" r# \" END\"\n"
+        "r# ::= c# | l | \"NULL\"\n"
+        "m# ::= v# ((\" + \" | \" - \" | \" * \" | \" / \") (v# | n))? | \"date_diff('\" u \"', \" c# \", \" c# \")\"\n"
+        "g# ::= (\"count(*)\" | z \"DISTINCT \"? m# \")\") (\" FILTER (WHERE \" w# \")\")?\n"
+        "h# ::= (n \" * \")? g# ((\" + \" | \" - \" | \" * \" | \" / \") (g# | n))?\n"
+        "a-# ::= h# | \"round(\" (h# | \"100.0 * count(*) / sum(count(*)) OVER ()\") \", \" "
+        "[0-4] \")\" | \"min(isodow(\" c# \"))\"\n"
+        "p# ::= m# t# | \"NOT \" c# | \"NOT \"? \"(\" w# \")\"";
     static const char tails[] =
         "t# ::= k (m# | l | one) | \" BETWEEN \" l \" AND \" l | \" NOT\"? \" IN (\" (l (\", \" l){0,15} | in) \")\" | "
         "\" "

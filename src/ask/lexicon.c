@@ -420,7 +420,8 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
         if (!taken) continue;
         if (taken < v->count) { /* its first words: "United" for United Air Lines Inc. */
             size_t own = value_own(v, v->count), said = value_own(v, taken);
-            if ((!first->capital || (taken == 1 && first->word.len < 4)) && !value_is_place(column, tokens, at)) continue;
+            if ((!first->capital || (taken == 1 && first->word.len < 4)) && !value_is_place(column, tokens, at))
+                continue;
             if (!said) continue;
             score *= 0.55 + 0.3 * (double)said / (double)own;
             doubtful = 2 * said < own;

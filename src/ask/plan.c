@@ -31,7 +31,8 @@ void plan_unplaced(plan_state *p, lh_str word) {
 ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
     if (p->plan.filter_count == ASK_FILTERS_MAX) return NULL;
     ask_filter *f = &p->plan.filters[p->plan.filter_count++];
-    bool behind = p->measure_end && p->at <= p->measure_end + (p->not ? 1 : 0) && p->at >= p->measure_end; /* loans not renewed */
+    bool behind =
+        p->measure_end && p->at <= p->measure_end + (p->not? 1 : 0) && p->at >= p->measure_end; /* loans not renewed */
     *f = (ask_filter){.column = column, .op = op, .not= p->not, .numerator = p->share && (p->after_verb || behind)};
     p->not = p->without = p->with = false;
     return f;

@@ -109,7 +109,7 @@ static size_t arith_between_names(plan_state *p, size_t at) {
     static const struct {
         const char *word, *next;
         ask_how how;
-    } ops[] = {{"minus", NULL, ASK_MINUS}, {"less", NULL, ASK_MINUS},         {"plus", NULL, ASK_PLUS},
+    } ops[] = {{"minus", NULL, ASK_MINUS}, {"less", NULL, ASK_MINUS},       {"plus", NULL, ASK_PLUS},
                {"times", NULL, ASK_TIMES}, {"multiplied", "by", ASK_TIMES}, {"divided", "by", ASK_OVER},
                {"and", NULL, ASK_PLUS}};
     for (size_t end = at + 1; end < p->count && end <= at + 4 && p->tokens[end].kind == ASK_WORD; end++)
@@ -121,7 +121,7 @@ static size_t arith_between_names(plan_state *p, size_t at) {
             arith_pair pair = arith_find(p, at, end, second);
             if (pair.score <= 0 || (pair.dates && ops[i].how != ASK_MINUS)) continue;
             size_t behind = second + pair.words;
-            if (and && !arith_word(p, behind, "combined together")) continue;
+            if (and&&!arith_word(p, behind, "combined together")) continue;
             if (pair.dates) arith_measure(p, ASK_DAYS, pair.b, pair.a);
             else arith_measure(p, ops[i].how, pair.a, pair.b);
             return behind + and - at;
@@ -200,7 +200,8 @@ static bool arith_kinds(const plan_state *p, const ask_token *t, ask_ref *ret_a,
 static size_t arith_all_kinds(plan_state *p, size_t at) {
     ask_ref a, b;
     bool asked = p->fn == ASK_SUM || p->fn == ASK_COUNT || p->ordering || (p->extreme && p->extreme_rows);
-    if (!asked || p->compare.there || p->tokens[at].kind != ASK_WORD || !arith_kinds(p, &p->tokens[at], &a, &b)) return 0;
+    if (!asked || p->compare.there || p->tokens[at].kind != ASK_WORD || !arith_kinds(p, &p->tokens[at], &a, &b))
+        return 0;
     plan_choice table = plan_best_table(p, at);
     if (table.there && table.match.score >= 0.9) return 0;
     plan_note(p, "'%.*s' are '%.*s' and '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(plan_column(p, a)->name),
@@ -247,7 +248,7 @@ size_t plan_arith(plan_state *p, size_t at) {
         (n = arith_all_kinds(p, at)) || (n = arith_margin(p, at)))
         return n;
     bool done = arith_word(p, at, "billed") && ((at && ask_in(p->tokens[at - 1].one, "hour amount")) ||
-                                               arith_word(p, at + 1, "hours")); /* what was done with them */
+                                                arith_word(p, at + 1, "hours")); /* what was done with them */
     return done ? 1 : 0;
 }
 
@@ -285,12 +286,17 @@ static bool arith_span(plan_state *p, int table, ask_ref *ret_from, ask_ref *ret
         count++;
     }
     if (count > 2) return false;
-    *ret_from = count == 2 ? said[0] : arith_date(p, table, "start started begin began open opened loaned ordered requested "
-                                                            "created sent from received", said[0]);
+    *ret_from = count == 2 ? said[0]
+                           : arith_date(p, table,
+                                        "start started begin began open opened loaned ordered requested "
+                                        "created sent from received",
+                                        said[0]);
     *ret_to = count == 2   ? said[1]
               : count == 1 ? said[0]
-                           : arith_date(p, table, "end ended close closed returned finished completed delivered filled "
-                                                  "resolved shipped until", *ret_from);
+                           : arith_date(p, table,
+                                        "end ended close closed returned finished completed delivered filled "
+                                        "resolved shipped until",
+                                        *ret_from);
     return plan_has(*ret_from) && plan_has(*ret_to);
 }
 

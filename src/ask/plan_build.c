@@ -200,12 +200,16 @@ static bool build_late(const ask_token *t) { return t->kind == ASK_WORD && ask_i
 
 /* "flights that were delayed", "late loans": those that have more than none of it. */
 static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
-    bool counts = p->plan.measure_count && p->plan.measures[0].column.column < 0 && p->plan.measures[0].column.table == ref.table;
+    bool counts =
+        p->plan.measure_count && p->plan.measures[0].column.column < 0 && p->plan.measures[0].column.table == ref.table;
     lh_str name = plan_column(p, ref)->name;
     const ask_token *late = NULL, *next = said + 1 < p->tokens + p->count ? said + 1 : NULL; /* arrived late */
     bool amount = lh_str_search(name, LH_STR("delay")) != SIZE_MAX || lh_str_search(name, LH_STR("late")) != SIZE_MAX ||
                   lh_str_search(name, LH_STR("overdue")) != SIZE_MAX;
-    if (!counts || !amount || !plan_numeric(plan_column(p, ref)) || !(late = build_late(said) ? said : next && build_late(next) ? next : NULL))
+    if (!counts || !amount || !plan_numeric(plan_column(p, ref)) ||
+        !(late = build_late(said)           ? said
+                 : next && build_late(next) ? next
+                                            : NULL))
         return false;
     ask_filter *f = plan_filter(p, ref, ASK_GT);
     if (f) f->numerator = p->share;
@@ -253,7 +257,8 @@ static void build_mentioned(plan_state *p) {
             plan_numeric(plan_column(p, ref)) && !p->order_set && p->extreme)
             continue;
         lh_json_append(p->unplaced, lh_json_new_string(p->arena, p->tokens[p->mentioned[i].at].raw));
-        bool condition = p->share || (plan_numeric(plan_column(p, ref)) && !p->plan.group_count); /* that is not understood */
+        bool condition =
+            p->share || (plan_numeric(plan_column(p, ref)) && !p->plan.group_count); /* that is not understood */
         p->penalty += condition ? 0.45 : 0.2;
     }
 }
@@ -367,8 +372,8 @@ static lh_code build_entity(plan_state *p, lh_error *err) {
 static ask_ref build_hinted(const plan_state *p) {
     int table = p->focus >= 0 ? p->focus : p->main_table;
     bool groups = plan_has(p->entity_column) || p->plan.group_count || (p->entity >= 0 && p->entity != table);
-    if (!p->extreme || p->order_set || !p->extreme_hints || ask_in(lh_str_sub(lh_str_from(p->extreme_hints), 0, 1), "@ #") ||
-        !groups || table < 0)
+    if (!p->extreme || p->order_set || !p->extreme_hints ||
+        ask_in(lh_str_sub(lh_str_from(p->extreme_hints), 0, 1), "@ #") || !groups || table < 0)
         return nothing;
     return plan_hinted(p, table, p->extreme_hints, true);
 }
@@ -540,7 +545,8 @@ static void build_distinct(plan_state *p) {
     const ask_schema *schema = p->schema;
     for (size_t i = 0; i < p->plan.measure_count; i++) {
         ask_measure *m = &p->plan.measures[i];
-        if (m->fn != ASK_COUNT_DISTINCT || plan_has(m->column) || p->plan.group_count || p->plan.measure_count > 1) continue;
+        if (m->fn != ASK_COUNT_DISTINCT || plan_has(m->column) || p->plan.group_count || p->plan.measure_count > 1)
+            continue;
         for (size_t k = 0; k < schema->key_count; k++) {
             bool fits = schema->keys[k].to.table == m->column.table && p->plan.filter_count, beyond = false;
             for (size_t f = 0; f < p->plan.filter_count && fits; f++) {

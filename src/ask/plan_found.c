@@ -86,7 +86,8 @@ plan_choice plan_best_table(const plan_state *p, size_t at) {
 static bool plan_is_of(const plan_state *p, size_t at, int table) {
     if (at + 1 >= p->count || !ask_is(&p->tokens[at], "of")) return false;
     size_t next = at + 1;
-    while (next < p->count && p->tokens[next].kind == ASK_WORD && ask_in(p->tokens[next].word, "the their our a all")) next++;
+    while (next < p->count && p->tokens[next].kind == ASK_WORD && ask_in(p->tokens[next].word, "the their our a all"))
+        next++;
     plan_choice of = next < p->count ? plan_best_table(p, next) : (plan_choice){0};
     return of.there && of.match.score >= 0.9 && of.match.ref.table == table;
 }
@@ -209,9 +210,11 @@ void plan_on_other(plan_state *p, int table) {
     }
     p->focus = table;
     if (p->not) {
-        plan_way_of(p, plan_has(p->entity_column) ? p->entity_column
-                       : p->subject >= 0          ? p->mentioned[p->subject].ref
-                                                  : (ask_ref){-1, -1}, table);
+        plan_way_of(p,
+                    plan_has(p->entity_column) ? p->entity_column
+                    : p->subject >= 0          ? p->mentioned[p->subject].ref
+                                               : (ask_ref){-1, -1},
+                    table);
         ask_filter *f = plan_filter(p, (ask_ref){table, -1}, ASK_EXISTS);
         if (f) f->not = true;
         return;
@@ -238,6 +241,29 @@ static bool plan_on_mean(plan_state *p, int table, size_t next) {
     return true;
 }
 
+/* How many of them. */
+static void plan_count_table(plan_state *p, int table, size_t words, size_t at) {
+    size_t made = plan_measure(p,
+                               p->share      ? ASK_SHARE
+                               : p->distinct ? ASK_COUNT_DISTINCT
+                                             : ASK_COUNT,
+                               (ask_ref){table, -1});
+    if (p->ordering) { /* by the number of loans */
+        p->plan.order_measure = (int)made;
+        p->order_set = p->plan.ordered = true;
+        if (p->extreme) p->plan.descending = p->extreme > 0;
+    }
+    p->ordering = false;
+    p->fn = -1;
+    p->distinct = false;
+    p->measure_at = at;
+    p->measure_end = at + words;
+    if (p->entity < 0 && !plan_has(p->entity_column) && !p->entity_part)
+        p->entity = table, p->entity_plural = p->tokens[at + words - 1].plural;
+    p->focus = table;
+    p->not = p->without = false;
+}
+
 void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
     bool plural = p->tokens[at + words - 1].plural;
     if (p->grouping) {
@@ -252,22 +278,7 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         return;
     }
     if (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !p->ordering)) {
-        size_t made =
-            plan_measure(p, p->share ? ASK_SHARE : p->distinct ? ASK_COUNT_DISTINCT : ASK_COUNT, (ask_ref){table, -1});
-        if (p->ordering) { /* by the number of loans */
-            p->plan.order_measure = (int)made;
-            p->order_set = p->plan.ordered = true;
-            if (p->extreme) p->plan.descending = p->extreme > 0;
-        }
-        p->ordering = false;
-        p->fn = -1;
-        p->distinct = false;
-        p->measure_at = at;
-        p->measure_end = at + words;
-        if (p->entity < 0 && !plan_has(p->entity_column) && !p->entity_part)
-            p->entity = table, p->entity_plural = plural;
-        p->focus = table;
-        p->not = p->without = false;
+        plan_count_table(p, table, words, at);
         return;
     }
     if (plan_on_mean(p, table, at + words)) return;
@@ -364,7 +375,8 @@ static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
 /* the gold tier */
 static bool plan_is_filtered(const plan_state *p, ask_ref ref, size_t at) {
     for (size_t i = 0; i < p->plan.filter_count; i++)
-        if ((p->plan.filters[i].op == ASK_EQ || (p->plan.filters[i].op == ASK_CONTAINS && plan_column(p, ref)->listed)) &&
+        if ((p->plan.filters[i].op == ASK_EQ ||
+             (p->plan.filters[i].op == ASK_CONTAINS && plan_column(p, ref)->listed)) &&
             plan_same(p->plan.filters[i].column, ref) && at &&
             (!ask_in(p->tokens[at - 1].word, "and their the its") ||
              (at > 1 && ask_in(p->tokens[at - 2].word, "in among"))))
@@ -393,6 +405,15 @@ static void plan_on_entity(plan_state *p, ask_ref ref, bool plural) {
     p->entity_plural = plural;
     p->focus = ref.table;
     p->lead_open = false;
+}
+
+/* "no email": without one. */
+static void plan_without_column(plan_state *p, const lexicon_match *m, size_t at) {
+    const ask_token *said = &p->tokens[at];
+    bool verb = m->score < 0.95 && !plan_temporal(plan_column(p, m->ref)) && lh_str_ends(said->word, LH_STR("ed"));
+    if (verb) plan_unplaced(p, said->raw), p->penalty += 0.45; /* never emailed: not one without an address */
+    ask_filter *f = plan_filter(p, m->ref, ASK_IS_NULL);
+    if (f) f->not = false;
 }
 
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
@@ -436,7 +457,8 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         plan_on_entity(p, ref, p->tokens[next - 1].plural);
         return;
     }
-    bool of_it = p->extreme_hints && p->entity == ref.table && at && p->tokens[at - 1].possessive; /* the oldest plane's year */
+    bool of_it =
+        p->extreme_hints && p->entity == ref.table && at && p->tokens[at - 1].possessive; /* the oldest plane's year */
     if (p->extreme && !p->order_set && !of_it && (plan_numeric(column) || plan_temporal(column))) {
         plan_extreme_column(p, ref, at);
         return;
@@ -446,25 +468,20 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         ask_filter *f = plan_filter(p, ref, ASK_IS_TRUE);
         if (f && f->not) f->op = ASK_IS_FALSE, f->not = false;
         p->focus = ref.table;
-        return;
+    } else if (p->without) plan_without_column(p, m, at);
+    else {
+        if (plan_temporal(column)) p->date_subject = ref;
+        plan_subject(p, ref, at);
+        if (p->lead == LEAD_WHICH && p->lead_open) p->lead_open = false;
     }
-    if (p->without) {
-        bool verb = m->score < 0.95 && !plan_temporal(column) && lh_str_ends(p->tokens[at].word, LH_STR("ed"));
-        if (verb) plan_unplaced(p, p->tokens[at].raw), p->penalty += 0.45; /* never emailed: not one without an address */
-        ask_filter *f = plan_filter(p, ref, ASK_IS_NULL);
-        if (f) f->not = false;
-        return;
-    }
-    if (plan_temporal(column)) p->date_subject = ref;
-    plan_subject(p, ref, at);
-    if (p->lead == LEAD_WHICH && p->lead_open) p->lead_open = false;
 }
 
 /* Where several keys lead from one table to that of the value, the words before say which: "to Miami", "from Newark". That of a second
  * value, where it is another one, is returned. */
 static ask_ref plan_direction(plan_state *p, int to, size_t words) {
     const ask_schema *schema = p->schema;
-    const int said[] = {p->entity, p->plan.measure_count ? p->plan.measures[0].column.table : -1, p->focus, p->main_table};
+    const int said[] = {p->entity, p->plan.measure_count ? p->plan.measures[0].column.table : -1, p->focus,
+                        p->main_table};
     int from = -1, best = -1;
     for (size_t i = 0; i < sizeof said / sizeof *said && from < 0; i++)
         if (said[i] != to) from = said[i];

@@ -43,7 +43,7 @@ typedef struct plan_state {
     int extreme; /* 1 most, -1 fewest; 0 */
     size_t extreme_at; /* its last word */
     bool extreme_rows, extreme_common;
-    bool both;         /* the highest and the lowest */
+    bool both;                 /* the highest and the lowest */
     const char *extreme_hints; /* columns that the word itself speaks of */
     lh_str extreme_word;
     uint64_t top; /* "top 5" */
@@ -54,8 +54,8 @@ typedef struct plan_state {
     bool or_;    /* "or" stands before */
     bool how_long;
     double long_seconds; /* the unit in which that is asked; 0: as it comes */
-    bool comparing; /* times with one another */
-    lh_str not_word; /* what made `not` */
+    bool comparing;      /* times with one another */
+    lh_str not_word;     /* what made `not` */
     int like;    /* an ask_op that waits for a text; -1 */
     plan_compare compare;
     struct {
@@ -77,7 +77,7 @@ static inline bool plan_same(ask_ref a, ask_ref b) { return a.table == b.table &
 const ask_column *plan_column(const plan_state *p, ask_ref ref);
 void plan_note(plan_state *p, const char *format, ...) LH_PRINTF(2, 3); /* an assumption */
 ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op);      /* NULL: too many */
-size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column); /* which it is */
+size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column);          /* which it is */
 void plan_group(plan_state *p, ask_ref column, ask_part part);
 int plan_distance(const plan_state *p, int from, int to); /* keys between two tables; large: none */
 /* The column of the table whose name has one of the words; column -1: none. */

@@ -42,7 +42,8 @@ bool plan_filler(const ask_token *token) {
                 "altogether together ones one "
                 "by into out up under over about within across among per via toward towards during like own such "
                 "show list give tell find display return provide want know need see look calculate compute "
-                "located based live lives living work works working come comes came coming made make makes go goes going "
+                "located based live lives living work works working come comes came coming made make makes go goes "
+                "going "
                 "went "
                 "record records row rows entry entries data dataset table database lake system value values number "
                 "amount "
@@ -59,9 +60,10 @@ bool plan_filler(const ask_token *token) {
 
 /* "averge": a word that nothing is called by, one letter beside a word of form. */
 void plan_mend(const plan_state *p, ask_token *tokens) {
-    static const char forms[] = "average number total different distinct unique percentage proportion between highest "
-                                "lowest longest shortest largest smallest biggest latest earliest oldest newest cheapest "
-                                "greatest fewest median maximum minimum without greater higher lower";
+    static const char forms[] =
+        "average number total different distinct unique percentage proportion between highest "
+        "lowest longest shortest largest smallest biggest latest earliest oldest newest cheapest "
+        "greatest fewest median maximum minimum without greater higher lower";
     for (size_t i = 0; i < p->count; i++) {
         lexicon_match ignored[1];
         if (tokens[i].kind != ASK_WORD || tokens[i].capital || tokens[i].word.len < 5 || plan_filler(&tokens[i]) ||
@@ -101,8 +103,9 @@ static size_t form_lead(plan_state *p, size_t at) {
         return n;
     }
     n = FORM(p, at, &row, "how long", "how long does it take", "how long does it take to", "how long did it take",
-             "how long did it take to", "how many days does it take", "how many days does it take to", "how many days do",
-             "how long do", "how long does", "how long did", "how long are", "how long is", "how long were", "how long was");
+             "how long did it take to", "how many days does it take", "how many days does it take to",
+             "how many days do", "how long do", "how long does", "how long did", "how long are", "how long is",
+             "how long were", "how long was");
     if (n) return p->how_long = true, p->lead_open = false, n;
     if (p->how_long && (n = FORM(p, at, &row, "last", "lasts", "lasted", "take", "run", "stay", "to"))) return n;
     n = at == 0 ? FORM(p, at, &row, "compare", "comparison of", "compare the") : 0;
@@ -118,7 +121,7 @@ static bool form_of_each(plan_state *p, size_t at, ask_fn fn) {
     ask_filter *f = plan->filter_count ? &plan->filters[plan->filter_count - 1] : NULL;
     bool groups = plan_has(p->entity_column) || p->entity_part || plan->group_count ||
                   (f && p->entity >= 0 && p->entity != f->column.table);
-    if (!f || !groups || p->compare.at + 2 < at || f->op < ASK_GT || f->op > ASK_BETWEEN || f->average || f->not ||
+    if (!f || !groups || p->compare.at + 2 < at || f->op < ASK_GT || f->op > ASK_BETWEEN || f->average || f->not||
         plan->has_having || !plan_has(f->column))
         return false;
     ask_filter compared = *f;
@@ -286,7 +289,8 @@ static size_t form_which_extreme(const plan_state *p, size_t at, size_t *ret_row
 static size_t form_other_extreme(const plan_state *p, size_t at, size_t row) {
     size_t other = 0,
            n = at + 1 < p->count && ask_in(p->tokens[at].word, "and or to") ? form_which_extreme(p, at + 1, &other) : 0;
-    bool both = n && !ask_in(p->tokens[at + 1].word, "first last") && form_extremes[other].sign == -form_extremes[row].sign && !form_extremes[other].rows &&
+    bool both = n && !ask_in(p->tokens[at + 1].word, "first last") &&
+                form_extremes[other].sign == -form_extremes[row].sign && !form_extremes[other].rows &&
                 !form_extremes[row].rows;
     return both ? n + 1 : 0;
 }
@@ -584,7 +588,7 @@ static size_t form_other(plan_state *p, size_t at) {
 
 /* A "not" that nothing was denied by. */
 void plan_end_not(plan_state *p) {
-    if (p->not && !p->plan.has_having) plan_unplaced(p, p->not_word), p->penalty += 0.45;
+    if (p->not&&!p->plan.has_having) plan_unplaced(p, p->not_word), p->penalty += 0.45;
     p->not = p->without = false;
 }
 

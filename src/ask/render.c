@@ -446,8 +446,8 @@ static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
 }
 
 static void render_measure_name(render *r, const ask_measure *m) {
-    static const char *const prefixes[] = {"",        "different_", "total_",  "average_",
-                                           "lowest_", "highest_",   "median_", "percent", "percent"};
+    static const char *const prefixes[] = {"",         "different_", "total_",  "average_", "lowest_",
+                                           "highest_", "median_",    "percent", "percent"};
     static const char *const hows[] = {"", "_plus_", "_minus_", "_times_", "_by_", "_to_"};
     LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(4096);
     lh_buf_append(&name, lh_str_from(prefixes[m->fn]));
