@@ -94,7 +94,7 @@ typedef struct ask_token {
     lh_str one;  /* the same in the singular */
     lh_str stem;
     double number;
-    bool percent, capital, upper, plural, possessive, grouped /* 1,000 */;
+    bool percent, capital, upper, plural, possessive, grouped /* 1,000 */, plus /* 10+ */;
 } ask_token;
 enum { ASK_TOKENS_MAX = 512 };
 /* Words, numbers and quoted texts of a text. Of any bytes. Errors: LIMIT (too many words), NO_MEMORY. */

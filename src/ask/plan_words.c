@@ -530,10 +530,7 @@ static size_t form_number(plan_state *p, size_t at) {
            n = FORM(p, at + 1, &row, "or more", "or higher", "or above", "or greater", "or over", "or longer",
                     "and more", "and above", "or less", "or fewer", "or lower", "or below", "or under", "or shorter");
     ask_op op = n == 0 ? ASK_EQ : row < 8 ? ASK_GE : ASK_LE;
-    lh_str raw = p->tokens[at].raw;
-    if (n == 0 && raw.ptr + raw.len < p->tokens[p->count - 1].raw.ptr + p->tokens[p->count - 1].raw.len + 1 &&
-        raw.ptr[raw.len] == '+')
-        op = ASK_GE;
+    if (n == 0 && p->tokens[at].plus) op = ASK_GE;
     p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false, false, NULL};
     return 1 + n;
 }

@@ -96,6 +96,7 @@ static size_t words_number(words_state *s, size_t at) {
     token->number = value;
     token->grouped = grouped || number_end != end || point;
     if (end < s->text.len && p[end] == '%') token->percent = true, end++;
+    token->plus = end < s->text.len && p[end] == '+';
     return end - at;
 }
 
