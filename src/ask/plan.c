@@ -140,6 +140,31 @@ static size_t plan_of_event(const plan_state *p, const lexicon_match *m, size_t 
                : 0;
 }
 
+/* The date on which a row came to be, which says nothing of what became of it. */
+static ask_ref plan_dated_begin(const plan_state *p, int table) {
+    const ask_table *of = &p->schema->tables[table];
+    for (size_t c = 0; c < of->column_count; c++)
+        for (lh_str rest = lh_str_from("created joined opened hired born registered since"); rest.len;)
+            if (lh_str_starts(of->columns[c].name, lh_str_split(&rest, ' ')) && plan_temporal(&of->columns[c]))
+                return (ask_ref){table, (int)c};
+    return (ask_ref){table, -1};
+}
+
+/* A value that is what was done at a time: "ended in May" asks for the end. Is it said by the date alone? */
+static bool plan_dated(plan_state *p, const lexicon_match *value, const plan_choice *column, size_t at) {
+    ask_when when;
+    const ask_token *t = &p->tokens[at];
+    bool only = false, verb = lh_str_ends(t->word, LH_STR("ed")) || lh_str_ends(t->word, LH_STR("ing")) ||
+                              ask_in(t->word, "left lost sold won");
+    if (!verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->today, &when)) return false;
+    if (column->there && column->match.ref.table == value->ref.table && plan_temporal(plan_column(p, column->match.ref)))
+        return p->date_subject = column->match.ref, value->score < 0.95;
+    ask_ref date = plan_date_of(p, value->ref.table, &only);
+    bool begin = only && plan_same(date, plan_dated_begin(p, value->ref.table));
+    if (plan_has(date) && (!only || begin) && !p->share) p->penalty += 0.45; /* of its dates none is that one */
+    return false;
+}
+
 /* The table, column or value at a place; how many words it takes. */
 static size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
@@ -161,6 +186,7 @@ static size_t plan_mention(plan_state *p, size_t at) {
     if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
     if (v >= t && v >= c && v > 0) {
         if (value.match.score < 0.5) return 0;
+        if (value.match.words == 1 && plan_dated(p, &value.match, &column, at)) return 1;
         size_t then = at + value.match.words;
         plan_choice rows = then < p->count ? plan_best_table(p, then) : (plan_choice){0};
         bool none = p->without && p->entity >= 0 && rows.there && rows.match.score >= 0.9 &&
@@ -255,6 +281,7 @@ static size_t plan_time(plan_state *p, size_t at) {
     size_t n = ask_when_parse(p->tokens, p->count, at, p->today, &when);
     const ask_token *t = &p->tokens[at];
     if (!n) return 0;
+    if (p->lead == LEAD_WHICH && p->lead_open && plan_is_word(p, at, "year quarter month week day")) return 0; /* which month of 2025 */
     if (t->kind == ASK_WORD && n == 1 && ask_in(t->word, "second first")) return 0;
     bool number = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
                   p->mentioned[p->subject].at + 3 >= at && when.year_only;

@@ -257,8 +257,7 @@ static void build_mentioned(plan_state *p) {
             plan_numeric(plan_column(p, ref)) && !p->order_set && p->extreme)
             continue;
         lh_json_append(p->unplaced, lh_json_new_string(p->arena, p->tokens[p->mentioned[i].at].raw));
-        bool condition =
-            p->share || (plan_numeric(plan_column(p, ref)) && !p->plan.group_count); /* that is not understood */
+        bool condition = p->share || !p->plan.group_count; /* that is not understood */
         p->penalty += condition ? 0.45 : 0.2;
     }
 }
@@ -486,10 +485,11 @@ static void build_list(plan_state *p) {
     size_t n = plan_label(p, p->entity, label, 2, &is_key);
     for (size_t i = 0; i < plan->column_count; i++) own |= plan->columns[i].table == p->entity;
     plan->distinct = asked && p->distinct;
-    if (asked && p->lead != LEAD_LIST && own) return; /* what is the email of … */
+    bool beside = p->mentioned_count && (p->subject_projected || p->mentioned[0].with) && p->mentioned[0].at > p->entity_at; /* readers with their city */
+    if (asked && p->lead != LEAD_LIST && own && !beside) return; /* what is the email of … */
     ask_ref shown[ASK_COLUMNS_MAX];
     size_t count = 0;
-    if (!asked || !own) {
+    if (!asked || !own || beside) {
         if (!is_key && plan_has(key)) shown[count++] = key;
         for (size_t i = 0; i < n; i++) shown[count++] = label[i];
     }
@@ -650,6 +650,10 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     if (p->compare.there) p->penalty += 0.45;
     for (size_t i = 0; i < plan->measure_count && !plan->group_count; i++) /* all of all */
         if (plan->measures[i].fn == ASK_SHARE && !build_parts_there(plan)) p->penalty += 0.45;
+    for (size_t i = 0; i < plan->measure_count && p->top; i++) /* the average of the top 10: not of each of them */
+        if ((plan->measures[i].fn == ASK_AVG || plan->measures[i].fn == ASK_MEDIAN) && p->entity >= 0 &&
+            plan->measures[i].column.table == p->entity && !plan_has(p->entity_column))
+            p->penalty += 0.45;
     if (plan->ordered && plan->order_measure >= 0 && !plan->group_count) p->penalty += 0.45; /* one row has no order */
     if (p->comparing && !plan->group_count) plan_unplaced(p, LH_STR("compare")), p->penalty += 0.45;
     if (p->both) plan_unplaced(p, p->extreme_word), p->penalty += 0.45;

@@ -301,6 +301,7 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
     }
     if (!has_entity) {
         p->entity = p->focus = table;
+        p->entity_at = at;
         p->entity_plural = plural;
         p->lead_open = false;
         if (p->not) p->not = p->without = false;

@@ -34,6 +34,7 @@ typedef struct plan_state {
     int entity;     /* whose rows are counted or listed; -1 */
     ask_ref entity_column;
     ask_part entity_part;
+    size_t entity_at;
     bool entity_plural;
     int focus; /* the table that words next to it are about; -1 */
 
