@@ -157,7 +157,8 @@ static bool plan_dated(plan_state *p, const lexicon_match *value, const plan_cho
     bool only = false, verb = lh_str_ends(t->word, LH_STR("ed")) || lh_str_ends(t->word, LH_STR("ing")) ||
                               ask_in(t->word, "left lost sold won");
     if (!verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->today, &when)) return false;
-    if (column->there && column->match.ref.table == value->ref.table && plan_temporal(plan_column(p, column->match.ref)))
+    if (column->there && column->match.ref.table == value->ref.table &&
+        plan_temporal(plan_column(p, column->match.ref)))
         return p->date_subject = column->match.ref, value->score < 0.95;
     ask_ref date = plan_date_of(p, value->ref.table, &only);
     bool begin = only && plan_same(date, plan_dated_begin(p, value->ref.table));
@@ -281,7 +282,8 @@ static size_t plan_time(plan_state *p, size_t at) {
     size_t n = ask_when_parse(p->tokens, p->count, at, p->today, &when);
     const ask_token *t = &p->tokens[at];
     if (!n) return 0;
-    if (p->lead == LEAD_WHICH && p->lead_open && plan_is_word(p, at, "year quarter month week day")) return 0; /* which month of 2025 */
+    if (p->lead == LEAD_WHICH && p->lead_open && plan_is_word(p, at, "year quarter month week day"))
+        return 0; /* which month of 2025 */
     if (t->kind == ASK_WORD && n == 1 && ask_in(t->word, "second first")) return 0;
     bool number = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
                   p->mentioned[p->subject].at + 3 >= at && when.year_only;

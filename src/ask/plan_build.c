@@ -485,7 +485,8 @@ static void build_list(plan_state *p) {
     size_t n = plan_label(p, p->entity, label, 2, &is_key);
     for (size_t i = 0; i < plan->column_count; i++) own |= plan->columns[i].table == p->entity;
     plan->distinct = asked && p->distinct;
-    bool beside = p->mentioned_count && (p->subject_projected || p->mentioned[0].with) && p->mentioned[0].at > p->entity_at; /* readers with their city */
+    bool beside = p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
+                  p->mentioned[0].at > p->entity_at;             /* readers with their city */
     if (asked && p->lead != LEAD_LIST && own && !beside) return; /* what is the email of … */
     ask_ref shown[ASK_COLUMNS_MAX];
     size_t count = 0;

@@ -111,7 +111,8 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
                                                     : "");
         hinted = plan_hinted(p, near, words, true);
     }
-    bool other = !is_unit && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
+    bool other =
+        !is_unit && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
     if (near >= 0 && !plan_has(hinted) && !other) { /* the only number that there is */
         size_t numbers = 0;
         const ask_table *of = &p->schema->tables[near];
