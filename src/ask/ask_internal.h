@@ -96,7 +96,7 @@ typedef struct ask_token {
     lh_str one;  /* the same in the singular */
     lh_str stem;
     double number;
-    bool percent, capital, upper, plural, possessive, grouped /* 1,000 */;
+    bool percent, capital, upper, plural, possessive, grouped /* 1,000 */, plus /* 10+ */;
 } ask_token;
 enum { ASK_TOKENS_MAX = 512 };
 /* Words, numbers and quoted texts of a text. Of any bytes. Errors: LIMIT (too many words), NO_MEMORY. */
@@ -127,7 +127,17 @@ typedef struct ask_when {
 size_t ask_when_parse(const ask_token *tokens, size_t count, size_t at, int64_t today, ask_when *ret);
 
 /* ---- a plan (plan.c) and its SQL (render.c) ---- */
-typedef enum ask_fn { ASK_COUNT, ASK_COUNT_DISTINCT, ASK_SUM, ASK_AVG, ASK_MIN, ASK_MAX, ASK_MEDIAN, ASK_SHARE } ask_fn;
+typedef enum ask_fn {
+    ASK_COUNT,
+    ASK_COUNT_DISTINCT,
+    ASK_SUM,
+    ASK_AVG,
+    ASK_MIN,
+    ASK_MAX,
+    ASK_MEDIAN,
+    ASK_SHARE,
+    ASK_RATIO
+} ask_fn;
 typedef enum ask_op {
     ASK_EQ,
     ASK_NE,
@@ -159,7 +169,10 @@ typedef struct ask_filter {
     size_t value_count;
     double numbers[2];
     bool average; /* of the column over all rows, instead of numbers[0] */
-    ask_when when;
+    bool by_way;  /* of the row that `way` refers to, where the table is joined by another of its keys */
+    ask_ref way;
+    ask_when when, second; /* second: or in that time */
+    bool has_second;
     bool absent; /* of ASK_EXISTS with `not`, or ASK_COUNTS: other filters of its table stand within */
 } ask_filter;
 typedef enum ask_part {
@@ -177,10 +190,21 @@ typedef struct ask_group {
     ask_part part;
     bool hidden; /* not shown */
 } ask_group;
+typedef enum ask_how {
+    ASK_ALONE,
+    ASK_PLUS,
+    ASK_MINUS,
+    ASK_TIMES,
+    ASK_OVER,
+    ASK_DAYS /* from the one to the other */
+} ask_how;
 typedef struct ask_measure {
     ask_fn fn;
     ask_ref column; /* column -1: rows */
     double divisor; /* 0: none */
+    ask_how how;    /* what each row's value is, of it and of */
+    ask_ref other;  /* a column of the same table */
+    ask_ref whole[2]; /* of ASK_RATIO: what it is a part of, the sum of one or two columns */
 } ask_measure;
 typedef struct ask_plan {
     int base; /* whose rows are counted or listed */
@@ -193,6 +217,7 @@ typedef struct ask_plan {
     ask_ref columns[ASK_COLUMNS_MAX]; /* of a list of rows */
     size_t column_count;
     bool has_having;
+    size_t having_measure;
     ask_op having_op;
     double having[2];
     bool ordered, descending;

@@ -176,6 +176,36 @@ static size_t when_of_month(const ask_token *t, size_t count, size_t at, int64_t
     return n;
 }
 
+/* Christmas Day 2013, New Year's Eve. */
+static size_t when_feast(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
+    static const struct {
+        const char *words;
+        int month, day;
+    } feasts[] = {{"new year day", 1, 1}, {"valentine day", 2, 14},  {"independence day", 7, 4},
+                  {"halloween", 10, 31},  {"christmas eve", 12, 24}, {"christmas day", 12, 25},
+                  {"christmas", 12, 25},  {"boxing day", 12, 26},    {"new year eve", 12, 31}};
+    int y, m, d;
+    ask_civil(today, &y, &m, &d);
+    for (size_t i = 0; i < sizeof feasts / sizeof *feasts; i++) {
+        size_t n = 0;
+        lh_str rest = lh_str_from(feasts[i].words);
+        while (rest.len && at + n < count && t[at + n].kind == ASK_WORD) {
+            lh_str word = lh_str_split(&rest, ' ');
+            const ask_token *said = &t[at + n++];
+            if (!lh_str_eq(said->one, word) && !lh_str_eq(said->word, word)) rest = LH_STR("-"), n = count;
+        }
+        if (rest.len) continue;
+        size_t skip = at + n < count && (t[at + n].kind == ASK_STOP || ask_is(&t[at + n], "of")) ? 1 : 0;
+        int year = at + n + skip < count ? when_year(&t[at + n + skip]) : 0;
+        bool ahead = feasts[i].month > m || (feasts[i].month == m && feasts[i].day > d);
+        int64_t day = ask_day(year ? year : ahead ? y - 1 : y, feasts[i].month, feasts[i].day);
+        when_set(ret, day, day + 1);
+        ret->no_year = !year;
+        return n + (year ? skip + 1 : 0);
+    }
+    return 0;
+}
+
 /* Q1, first quarter, last half; of a year or of this one. */
 static size_t when_quarter(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
     int year, month, day, n = 0, length = 3;
@@ -207,7 +237,7 @@ static size_t when_bare(const ask_token *t, size_t count, size_t at, int64_t tod
     if (a->kind == ASK_WORD && ask_in(a->word, "today yesterday tomorrow"))
         return when_units(ret, WHEN_DAY, today, ask_is(a, "today") ? 0 : ask_is(a, "tomorrow") ? 1 : -1, 1), 1;
     if ((n = when_quarter(t, count, at, today, ret))) return n;
-    if ((n = when_of_month(t, count, at, today, ret))) return n;
+    if ((n = when_of_month(t, count, at, today, ret)) || (n = when_feast(t, count, at, today, ret))) return n;
     if (a->kind == ASK_WORD && b && ask_in(a->word, "this last past previous next current")) {
         bool ahead = ask_is(a, "next"), now = ask_in(a->word, "this current");
         if (when_unit_of(b) != WHEN_NO_UNIT && !b->plural)

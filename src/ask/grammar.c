@@ -170,16 +170,17 @@ static void scope_from(const grammar *g, const grammar_scope *scope, size_t s, l
 }
 
 static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
-    static const char rules[] = "v# ::= c# | y c# \")\" | \"date_trunc('\" u \"', \" c# \")\" \"::DATE\"? | \"CAST(\" "
-                                "c# \" AS DATE)\" | \"CASE WHEN \" w# "
-                                "\" THEN \" r# \" ELSE \" r# \" END\"\n"
-                                "r# ::= c# | l | \"NULL\"\n"
-                                "m# ::= v# ((\" + \" | \" - \" | \" * \" | \" / \") (v# | n))?\n"
-                                "g# ::= (\"count(*)\" | z \"DISTINCT \"? m# \")\") (\" FILTER (WHERE \" w# \")\")?\n"
-                                "h# ::= (n \" * \")? g# ((\" + \" | \" - \" | \" * \" | \" / \") (g# | n))?\n"
-                                "a-# ::= h# | \"round(\" (h# | \"100.0 * count(*) / sum(count(*)) OVER ()\") \", \" "
-                                "[0-4] \")\" | \"min(isodow(\" c# \"))\"\n"
-                                "p# ::= m# t# | \"NOT \" c# | \"NOT \"? \"(\" w# \")\"";
+    static const char rules[] =
+        "v# ::= c# | y c# \")\" | \"date_trunc('\" u \"', \" c# \")\" \"::DATE\"? | \"CAST(\" "
+        "c# \" AS DATE)\" | \"CASE WHEN \" w# "
+        "\" THEN \" r# \" ELSE \" r# \" END\"\n"
+        "r# ::= c# | l | \"NULL\"\n"
+        "m# ::= v# ((\" + \" | \" - \" | \" * \" | \" / \") (v# | n))? | \"date_diff('\" u \"', \" c# \", \" c# \")\"\n"
+        "g# ::= (\"count(*)\" | z \"DISTINCT \"? m# \")\") (\" FILTER (WHERE \" w# \")\")?\n"
+        "h# ::= (n \" * \")? g# ((\" + \" | \" - \" | \" * \" | \" / \") (g# | n))?\n"
+        "a-# ::= h# | \"round(\" (h# | \"100.0 * count(*) / sum(count(*)) OVER ()\") \", \" "
+        "[0-4] \")\" | \"min(isodow(\" c# \"))\"\n"
+        "p# ::= m# t# | \"NOT \" c# | \"NOT \"? \"(\" w# \")\"";
     static const char tails[] =
         "t# ::= k (m# | l | one) | \" BETWEEN \" l \" AND \" l | \" NOT\"? \" IN (\" (l (\", \" l){0,15} | in) \")\" | "
         "\" "
@@ -211,6 +212,9 @@ static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
                 " | \"NOT \"? \"EXISTS (SELECT 1\" e%d | \"(SELECT count(*)\" e%d (k n | \" BETWEEN \" n \" AND \" n)",
                 t, t);
     }
+    for (size_t k = 0; k < g->schema->key_count; k++) /* a row that refers to none */
+        if (grammar_has_key(g, k) && scope_holds(scope, g->schema->keys[k].from.table))
+            lh_buf_printf(into, " | \"NOT EXISTS (SELECT 1\" x%zu", k);
     lh_buf_char(into, '\n');
     for (const char *p = tails; *p; p++) {
         if (*p == '#') lh_buf_printf(into, "%zu", s);
@@ -246,7 +250,11 @@ static void grammar_keys(const grammar *g, lh_buf *into) {
         grammar_ref(g, g->schema->keys[k].from, into);
         lh_buf_append(into, LH_STR(" \" = \" "));
         grammar_ref(g, g->schema->keys[k].to, into);
-        lh_buf_char(into, '\n');
+        lh_buf_printf(into, "\nx%zu ::= s \"FROM \" b%d \" WHERE \" ", k, g->schema->keys[k].to.table);
+        grammar_ref(g, g->schema->keys[k].from, into);
+        lh_buf_append(into, LH_STR(" \" = \" "));
+        grammar_ref(g, g->schema->keys[k].to, into);
+        lh_buf_append(into, LH_STR(" \")\"\n"));
     }
 }
 

@@ -3,6 +3,8 @@
  * first words where no other value begins so. Values hang in chains by the stem of their first word. */
 #include "ask/lexicon.h"
 
+#include <math.h>
+
 enum { PHRASE_WORDS_MAX = 8, VALUE_WORDS_MAX = 12, BUCKETS = 4096, DESCRIPTION_WORDS_MAX = 64 };
 
 typedef struct phrase {
@@ -161,6 +163,7 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"wages", "pay"},
                                            {"experienced", "experience"},
                                            {"staff", "employee"},
+                                           {"revenue turnover sales spend spending spent", "amount"},
                                            {"worker", "employee"},
                                            {"result", "outcome"},
                                            {"postcode", "zip"}};
@@ -169,9 +172,8 @@ static bool word_means(lh_str said, lh_str name) {
     return false;
 }
 
-/* Is a long word the other but for one letter, or two that changed places? */
-static bool word_slip(lh_str a, lh_str b) {
-    if (a.len < 6 || b.len < 6 || a.ptr[0] != b.ptr[0]) return false;
+bool lexicon_slip(lh_str a, lh_str b) {
+    if (a.len < 5 || b.len < 5 || a.ptr[0] != b.ptr[0]) return false;
     size_t from = 1, end = 0, least = a.len < b.len ? a.len : b.len, most = a.len + b.len - least;
     while (from < least && a.ptr[from] == b.ptr[from]) from++;
     while (end + from < least && a.ptr[a.len - 1 - end] == b.ptr[b.len - 1 - end]) end++;
@@ -186,7 +188,8 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     if (said->kind != ASK_WORD) return 0;
     if (said->stem.len >= 3 && lh_str_eq(said->stem, name->stem)) return 0.9;
     if (!loose) return 0;
-    if (word_slip(said->word, name->word) || word_slip(said->one, name->one)) return 0.72;
+    bool long_words = said->one.len >= 6 && name->one.len >= 6;
+    if (long_words && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
     if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) &&
         said->one.len >= 6)
@@ -378,12 +381,18 @@ static size_t lexicon_states(const lexicon *lex, const ask_token *tokens, size_t
 }
 
 /* Its words, but for those that many names end with. */
-static size_t value_own(const value *v) {
+static size_t value_own(const value *v, size_t count) {
     size_t n = 0;
-    for (size_t k = 0; k < v->count; k++)
+    for (size_t k = 0; k < count; k++)
         n += !ask_in(v->words[k].word, "inc llc ltd gmbh ag corp corporation co company group intl international airport "
                                        "air airlines airways lines the of and");
-    return n ? n : 1;
+    return n;
+}
+
+/* Its first words, behind "to" or "at", where it is the name of something. */
+static bool value_is_place(const ask_column *column, const ask_token *tokens, size_t at) {
+    return at && tokens[at].word.len >= 5 && tokens[at - 1].kind == ASK_WORD &&
+           ask_in(tokens[at - 1].word, "at from to near") && lh_str_ends(column->name, LH_STR("name"));
 }
 
 size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
@@ -410,16 +419,20 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
         for (size_t k = 0; k < words; k++) taken += tokens[at + k].kind != ASK_STOP;
         if (!taken) continue;
         if (taken < v->count) { /* its first words: "United" for United Air Lines Inc. */
-            if (!first->capital || first->word.len < 4) continue;
-            score *= 0.55 + 0.3 * (double)taken / (double)v->count;
-            doubtful = 2 * taken < value_own(v);
+            size_t own = value_own(v, v->count), said = value_own(v, taken);
+            if ((!first->capital || (taken == 1 && first->word.len < 4)) && !value_is_place(column, tokens, at))
+                continue;
+            if (!said) continue;
+            score *= 0.55 + 0.3 * (double)said / (double)own;
+            doubtful = 2 * said < own;
         }
         size_t same = found;
         for (size_t i = 0; i < found && same == found; i++)
             if (into[i].ref.table == v->ref.table && into[i].ref.column == v->ref.column) same = i;
         if (same < found) {
             bool better = (double)words + score > (double)into[same].words + into[same].score;
-            bool rivals = words == into[same].words && score < 0.9 && into[same].score < 0.9;
+            bool rivals = words == into[same].words && score < 0.9 && into[same].score < 0.9 &&
+                          fabs(score - into[same].score) < 0.1; /* Miami Intl is Miami before Miami University is */
             if (better) into[same] = (lexicon_match){words, score, v->ref, v->index, rivals || doubtful};
             else if (rivals) into[same].rivals = true;
             continue;

@@ -20,6 +20,8 @@ size_t lexicon_columns(const lexicon *lex, const ask_token *tokens, size_t count
                        size_t max);
 size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
                       size_t max);
+/* Is a word of five letters or more the other but for one letter, or two that changed places? */
+bool lexicon_slip(lh_str a, lh_str b);
 /* Has one of the words of the column's name, or of its synonyms, that stem? */
 bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *word);
 #endif

@@ -31,17 +31,20 @@ void plan_unplaced(plan_state *p, lh_str word) {
 ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
     if (p->plan.filter_count == ASK_FILTERS_MAX) return NULL;
     ask_filter *f = &p->plan.filters[p->plan.filter_count++];
-    *f = (ask_filter){.column = column, .op = op, .not= p->not, .numerator = p->share && p->after_verb};
+    bool behind =
+        p->measure_end && p->at <= p->measure_end + (p->not? 1 : 0) && p->at >= p->measure_end; /* loans not renewed */
+    *f = (ask_filter){.column = column, .op = op, .not= p->not, .numerator = p->share && (p->after_verb || behind)};
     p->not = p->without = p->with = false;
     return f;
 }
 
-void plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
+size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
     for (size_t i = 0; i < p->plan.measure_count; i++)
-        if (p->plan.measures[i].fn == fn && p->plan.measures[i].column.table == column.table &&
-            p->plan.measures[i].column.column == column.column)
-            return;
-    if (p->plan.measure_count < ASK_COLUMNS_MAX) p->plan.measures[p->plan.measure_count++] = (ask_measure){fn, column, 0};
+        if (p->plan.measures[i].fn == fn && plan_same(p->plan.measures[i].column, column) && !p->plan.measures[i].how)
+            return i;
+    if (p->plan.measure_count == ASK_COLUMNS_MAX) return ASK_COLUMNS_MAX - 1;
+    p->plan.measures[p->plan.measure_count] = (ask_measure){.fn = fn, .column = column};
+    return p->plan.measure_count++;
 }
 
 /* A day of a table that keeps year, month and day apart is one of a month and year. */
@@ -56,6 +59,8 @@ static void plan_group_day(plan_state *p, ask_ref column) {
 }
 
 void plan_group(plan_state *p, ask_ref column, ask_part part) {
+    if (plan_has(column) && plan_column(p, column)->listed)
+        p->penalty += 0.45, plan_note(p, "'%.*s' holds lists", LH_STR_ARG(plan_column(p, column)->name));
     if (plan_has(column) && part == ASK_WHOLE) plan_group_day(p, column);
     for (size_t i = 0; i < p->plan.group_count; i++)
         if (p->plan.groups[i].part == part && p->plan.groups[i].column.table == column.table &&
@@ -125,6 +130,42 @@ static bool plan_is_done(const plan_state *p, size_t at, int *ret_table) {
     return false;
 }
 
+/* "year of manufacture", where the year is a column: what happened then says no more. */
+static size_t plan_of_event(const plan_state *p, const lexicon_match *m, size_t at) {
+    bool time = ask_in(plan_column(p, m->ref)->name, "year date day month");
+    return time && at + 1 < p->count && ask_is(&p->tokens[at], "of") &&
+                   ask_in(p->tokens[at + 1].word, "manufacture manufacturing construction birth issue publication "
+                                                  "purchase creation registration release production")
+               ? 2
+               : 0;
+}
+
+/* The date on which a row came to be, which says nothing of what became of it. */
+static ask_ref plan_dated_begin(const plan_state *p, int table) {
+    const ask_table *of = &p->schema->tables[table];
+    for (size_t c = 0; c < of->column_count; c++)
+        for (lh_str rest = lh_str_from("created joined opened hired born registered since"); rest.len;)
+            if (lh_str_starts(of->columns[c].name, lh_str_split(&rest, ' ')) && plan_temporal(&of->columns[c]))
+                return (ask_ref){table, (int)c};
+    return (ask_ref){table, -1};
+}
+
+/* A value that is what was done at a time: "ended in May" asks for the end. Is it said by the date alone? */
+static bool plan_dated(plan_state *p, const lexicon_match *value, const plan_choice *column, size_t at) {
+    ask_when when;
+    const ask_token *t = &p->tokens[at];
+    bool only = false, verb = lh_str_ends(t->word, LH_STR("ed")) || lh_str_ends(t->word, LH_STR("ing")) ||
+                              ask_in(t->word, "left lost sold won");
+    if (!verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->today, &when)) return false;
+    if (column->there && column->match.ref.table == value->ref.table &&
+        plan_temporal(plan_column(p, column->match.ref)))
+        return p->date_subject = column->match.ref, value->score < 0.95;
+    ask_ref date = plan_date_of(p, value->ref.table, &only);
+    bool begin = only && plan_same(date, plan_dated_begin(p, value->ref.table));
+    if (plan_has(date) && (!only || begin) && !p->share) p->penalty += 0.45; /* of its dates none is that one */
+    return false;
+}
+
 /* The table, column or value at a place; how many words it takes. */
 static size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
@@ -146,6 +187,7 @@ static size_t plan_mention(plan_state *p, size_t at) {
     if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
     if (v >= t && v >= c && v > 0) {
         if (value.match.score < 0.5) return 0;
+        if (value.match.words == 1 && plan_dated(p, &value.match, &column, at)) return 1;
         size_t then = at + value.match.words;
         plan_choice rows = then < p->count ? plan_best_table(p, then) : (plan_choice){0};
         bool none = p->without && p->entity >= 0 && rows.there && rows.match.score >= 0.9 &&
@@ -176,11 +218,13 @@ static size_t plan_mention(plan_state *p, size_t at) {
                   LH_STR_ARG(plan_column(p, column.other.ref)->name));
     }
     size_t filters = p->plan.filter_count;
+    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending"))
+        p->fn = ASK_SUM; /* of which nobody means one row's */
     plan_on_column(p, &column.match, at);
     if (plan_column(p, column.match.ref)->type == ASK_BOOL && plan_is_rate(p, at + column.match.words) &&
         p->plan.filter_count > filters)
         return plan_on_rate(p), column.match.words + 1;
-    return column.match.words;
+    return column.match.words + plan_of_event(p, &column.match, at + column.match.words);
 }
 
 static bool plan_long_value(plan_state *p, size_t at, size_t *ret_words) {
@@ -197,11 +241,49 @@ static bool plan_long_column(const plan_state *p, size_t at) {
            !ask_in(p->tokens[at].word, "number total average count");
 }
 
+static bool plan_is_word(const plan_state *p, size_t at, const char *list) {
+    return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, list);
+}
+
+/* Years or months: the unit of a time that is whole ones. */
+static ask_part plan_period_part(const ask_when *when) {
+    int y, m, d;
+    if (when->kind != ASK_RANGE || !when->has_from || !when->has_to) return ASK_WHOLE;
+    if (when->whole_years) return ASK_YEAR;
+    ask_civil(when->from, &y, &m, &d);
+    bool first = d == 1;
+    ask_civil(when->to, &y, &m, &d);
+    return first && d == 1 && when->to - when->from > 27 ? ASK_MONTH : ASK_WHOLE;
+}
+
+/* "2023 vs 2024", "January compared to July 2025": a row for each, and "2022 or 2024": both. What was read ends before `at`. */
+static size_t plan_periods(plan_state *p, size_t at) {
+    ask_filter *f = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
+    if (!f || f->op != ASK_IN_TIME || f->has_second) return 0;
+    ask_part part = plan_period_part(&f->when);
+    ask_when second;
+    size_t next = at, n;
+    bool versus = plan_is_word(p, at, "vs versus against"), or = plan_is_word(p, at, "or and");
+    if (versus || or) next = at + 1;
+    if (plan_is_word(p, at, "compared") && plan_is_word(p, at + 1, "to with against")) next = at + 2, versus = true;
+    if (next < p->count && plan_is_word(p, next, "in")) next++;
+    n = next > at && next < p->count ? ask_when_parse(p->tokens, p->count, next, p->today, &second) : 0;
+    bool together = p->comparing && f->when.to - f->when.from > (part == ASK_YEAR ? 366 : 31);
+    if (!part || ((!n || plan_period_part(&second) != part) && !together)) return 0;
+    if (!together) f->second = second, f->has_second = true;
+    if (together) n = 0, next = at;
+    if (versus || p->comparing) plan_group(p, (ask_ref){-1, -1}, part);
+    else if (ask_is(&p->tokens[at], "and")) plan_note(p, "both times are taken together");
+    return next - at + n;
+}
+
 static size_t plan_time(plan_state *p, size_t at) {
     ask_when when;
     size_t n = ask_when_parse(p->tokens, p->count, at, p->today, &when);
     const ask_token *t = &p->tokens[at];
     if (!n) return 0;
+    if (p->lead == LEAD_WHICH && p->lead_open && plan_is_word(p, at, "year quarter month week day"))
+        return 0; /* which month of 2025 */
     if (t->kind == ASK_WORD && n == 1 && ask_in(t->word, "second first")) return 0;
     bool number = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
                   p->mentioned[p->subject].at + 3 >= at && when.year_only;
@@ -212,7 +294,7 @@ static size_t plan_time(plan_state *p, size_t at) {
         return 0;
     if (p->grouping) p->grouping = false;
     plan_on_when(p, &when);
-    return n;
+    return n + plan_periods(p, at + n);
 }
 
 /* "list five candidates …" */
@@ -248,7 +330,10 @@ static bool plan_is_said(const plan_state *p, const ask_token *t) {
 
 /* "in minutes": what was measured in seconds. */
 static size_t plan_in_unit(plan_state *p, size_t at) {
-    if (!p->plan.measure_count || p->compare.there || at + 1 >= p->count || !ask_is(&p->tokens[at], "in")) return 0;
+    if (p->compare.there || at + 1 >= p->count || !ask_is(&p->tokens[at], "in")) return 0;
+    if (p->how_long && plan_seconds(p->tokens[at + 1].one) > 0)
+        return p->long_seconds = plan_seconds(p->tokens[at + 1].one), 2;
+    if (!p->plan.measure_count) return 0;
     ask_measure *m = &p->plan.measures[p->plan.measure_count - 1];
     bool number = plan_has(m->column) && m->fn != ASK_COUNT && m->fn != ASK_COUNT_DISTINCT;
     double said = plan_seconds(p->tokens[at + 1].one), has = 0;
@@ -313,6 +398,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     p->at = at;
     if ((n = plan_on_quoted(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;
+    if ((n = plan_arith(p, at))) return n;
     if (t->kind == ASK_WORD && ask_in(t->word, "from to") && (n = plan_end(p, at))) return n;
     if (plan_long_value(p, at, &n)) return n;
     if ((n = plan_time(p, at))) return n;
@@ -352,6 +438,7 @@ static void plan_read(plan_state *p) {
         size_t n = plan_step(p, at);
         at += n ? n : 1;
     }
+    plan_end_not(p);
 }
 
 /* ---- the nearest question ---- */
@@ -367,7 +454,7 @@ static lh_code plan_nearest(plan_state *p, ask_planned *ret, lh_error *err) {
     if (table < 0) return LH_OK;
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES), question = LH_BUF_INIT(4096);
     ask_plan plan = {.base = table, .order_measure = -1, .measure_count = 1};
-    plan.measures[0] = (ask_measure){ASK_COUNT, {table, -1}, 0};
+    plan.measures[0] = (ask_measure){.fn = ASK_COUNT, .column = {table, -1}};
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         const ask_filter *f = &p->plan.filters[i];
         if (f->column.table == table && f->column.column >= 0 && f->op == ASK_EQ && f->value_count == 1 && !f->not)
@@ -430,6 +517,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     p->plan.base = -1;
     p->plan.order_measure = -1;
     p->plan.order_column = (ask_ref){-1, -1};
+    plan_mend(p, tokens);
     plan_read(p);
     LH_TRY(lh_arena_check(arena, err));
     *ret = (ask_planned){.unplaced = p->unplaced, .assumptions = p->assumptions};

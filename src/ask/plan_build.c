@@ -115,6 +115,7 @@ static bool build_parts(plan_state *p, size_t at, int table) {
             day = build_number(p, table, "day");
     if (when->kind == ASK_MONTH_OF_YEAR && plan_has(month)) return f->column = month, true;
     if (when->kind != ASK_RANGE || !plan_has(year)) return false;
+    if (f->has_second && !when->whole_years) return false;
     if (when->whole_years) return f->column = year, true;
     if (!when->has_from || !when->has_to || !plan_has(month)) return false;
     int y, m, d, y2, m2, d2;
@@ -167,7 +168,55 @@ static lh_code build_times(plan_state *p, lh_error *err) {
     return LH_OK;
 }
 
+static bool build_range(const ask_filter *f) {
+    return f->op == ASK_IN_TIME && f->when.kind == ASK_RANGE && !f->not && !f->has_second;
+}
+
+/* No row is of two times, and what is to come has no sum yet. */
+static lh_code build_times_said(plan_state *p, lh_error *err) {
+    const ask_plan *plan = &p->plan;
+    bool sums = false;
+    for (size_t i = 0; i < plan->measure_count; i++)
+        sums |= plan->measures[i].fn == ASK_SUM || plan->measures[i].fn == ASK_AVG;
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        const ask_filter *a = &plan->filters[i];
+        if (!build_range(a)) continue;
+        if (sums && a->when.has_from && a->when.from > p->today)
+            return lh_fail(err, LH_INVALID, "the time that is asked for is still to come");
+        for (size_t k = 0; k < i; k++) {
+            const ask_filter *b = &plan->filters[k];
+            bool apart = (a->when.has_to && b->when.has_from && a->when.to <= b->when.from) ||
+                         (b->when.has_to && a->when.has_from && b->when.to <= a->when.from);
+            if (build_range(b) && plan_same(a->column, b->column) && a->numerator == b->numerator && apart)
+                return lh_fail(err, LH_INVALID, "two times are asked for, and how they go together is not clear");
+        }
+    }
+    return LH_OK;
+}
+
 /* ---- columns that were named and have no place yet ---- */
+
+static bool build_late(const ask_token *t) { return t->kind == ASK_WORD && ask_in(t->word, "late delayed overdue"); }
+
+/* "flights that were delayed", "late loans": those that have more than none of it. */
+static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
+    bool counts =
+        p->plan.measure_count && p->plan.measures[0].column.column < 0 && p->plan.measures[0].column.table == ref.table;
+    lh_str name = plan_column(p, ref)->name;
+    const ask_token *late = NULL, *next = said + 1 < p->tokens + p->count ? said + 1 : NULL; /* arrived late */
+    bool amount = lh_str_search(name, LH_STR("delay")) != SIZE_MAX || lh_str_search(name, LH_STR("late")) != SIZE_MAX ||
+                  lh_str_search(name, LH_STR("overdue")) != SIZE_MAX;
+    if (!counts || !amount || !plan_numeric(plan_column(p, ref)) ||
+        !(late = build_late(said)           ? said
+                 : next && build_late(next) ? next
+                                            : NULL))
+        return false;
+    ask_filter *f = plan_filter(p, ref, ASK_GT);
+    if (f) f->numerator = p->share;
+    p->penalty += 0.05;
+    plan_note(p, "'%.*s' is more than 0 of '%.*s'", LH_STR_ARG(late->word), LH_STR_ARG(name));
+    return true;
+}
 
 static void build_mentioned(plan_state *p) {
     bool rows = !p->plan.measure_count && !p->plan.group_count && !plan_has(p->entity_column);
@@ -193,6 +242,7 @@ static void build_mentioned(plan_state *p) {
             plan_filter(p, ref, ASK_NOT_NULL);
             continue;
         }
+        if (build_is_so(p, ref, &p->tokens[p->mentioned[i].at])) continue;
         if (rows) {
             if (p->plan.column_count < ASK_COLUMNS_MAX) p->plan.columns[p->plan.column_count++] = ref;
             continue;
@@ -207,7 +257,8 @@ static void build_mentioned(plan_state *p) {
             plan_numeric(plan_column(p, ref)) && !p->order_set && p->extreme)
             continue;
         lh_json_append(p->unplaced, lh_json_new_string(p->arena, p->tokens[p->mentioned[i].at].raw));
-        p->penalty += 0.2;
+        bool condition = p->share || !p->plan.group_count; /* that is not understood */
+        p->penalty += condition ? 0.45 : 0.2;
     }
 }
 
@@ -316,6 +367,16 @@ static lh_code build_entity(plan_state *p, lh_error *err) {
                : lh_fail(err, LH_INVALID, "the question names no table, column or value that you may see");
 }
 
+/* The longest loans on average: of the column that "longest" speaks of, where something has them. */
+static ask_ref build_hinted(const plan_state *p) {
+    int table = p->focus >= 0 ? p->focus : p->main_table;
+    bool groups = plan_has(p->entity_column) || p->plan.group_count || (p->entity >= 0 && p->entity != table);
+    if (!p->extreme || p->order_set || !p->extreme_hints ||
+        ask_in(lh_str_sub(lh_str_from(p->extreme_hints), 0, 1), "@ #") || !groups || table < 0)
+        return nothing;
+    return plan_hinted(p, table, p->extreme_hints, true);
+}
+
 static void build_count(plan_state *p) {
     if (p->fn < 0) return;
     if (p->fn == ASK_COUNT || p->share) {
@@ -327,10 +388,19 @@ static void build_count(plan_state *p) {
         }
     } else {
         if (p->order_set && plan_has(p->plan.order_column) && plan_numeric(plan_column(p, p->plan.order_column)) &&
-            (plan_has(p->entity_column) || p->plan.group_count)) { /* the worst day for delays on average */
+            (plan_has(p->entity_column) || p->plan.group_count ||
+             (p->entity >= 0 && p->entity != p->plan.order_column.table))) { /* the worst day for delays on average */
             plan_measure(p, (ask_fn)p->fn, p->plan.order_column);
             p->plan.order_measure = (int)p->plan.measure_count - 1;
             p->plan.order_column = nothing;
+            p->fn = -1;
+            return;
+        }
+        ask_ref hinted = build_hinted(p);
+        if (plan_has(hinted)) {
+            p->plan.order_measure = (int)plan_measure(p, (ask_fn)p->fn, hinted);
+            p->plan.ordered = p->order_set = true;
+            p->plan.descending = p->extreme > 0;
             p->fn = -1;
             return;
         }
@@ -344,6 +414,21 @@ static void build_count(plan_state *p) {
         if (!p->plan.measure_count) p->penalty += 0.45;
     }
     p->fn = -1;
+}
+
+/* Rows that nothing names are counted rather than listed. */
+static void build_nameless(plan_state *p) {
+    ask_ref label[2];
+    bool is_key = false;
+    bool list = p->entity >= 0 && p->lead == LEAD_NONE && !p->plan.measure_count && !p->plan.group_count &&
+                !p->plan.column_count && !p->mentioned_count && !p->extreme && !p->top && !plan_has(p->entity_column) &&
+                !p->entity_part && !p->distinct && p->entity_plural;
+    if (!list || plan_has(build_key(p, p->entity))) return;
+    size_t n = plan_label(p, p->entity, label, 2, &is_key);
+    for (size_t i = 0; n == 1 && i < p->schema->key_count; i++) is_key |= plan_same(p->schema->keys[i].from, label[0]);
+    if (n == 1 && !is_key) return;
+    plan_measure(p, ASK_COUNT, (ask_ref){p->entity, -1});
+    plan_note(p, "nothing names one of '%.*s': they are counted", LH_STR_ARG(p->schema->tables[p->entity].shown));
 }
 
 /* A table as a group is its label, and its key. */
@@ -400,10 +485,12 @@ static void build_list(plan_state *p) {
     size_t n = plan_label(p, p->entity, label, 2, &is_key);
     for (size_t i = 0; i < plan->column_count; i++) own |= plan->columns[i].table == p->entity;
     plan->distinct = asked && p->distinct;
-    if (asked && p->lead != LEAD_LIST && own) return; /* what is the email of … */
+    bool beside = p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
+                  p->mentioned[0].at > p->entity_at;             /* readers with their city */
+    if (asked && p->lead != LEAD_LIST && own && !beside) return; /* what is the email of … */
     ask_ref shown[ASK_COLUMNS_MAX];
     size_t count = 0;
-    if (!asked || !own) {
+    if (!asked || !own || beside) {
         if (!is_key && plan_has(key)) shown[count++] = key;
         for (size_t i = 0; i < n; i++) shown[count++] = label[i];
     }
@@ -454,6 +541,28 @@ static int build_cost(const plan_state *p, int base) {
     return 4 * cost + (base == p->entity ? 0 : 1);
 }
 
+/* The different ones of a table of which only rows that refer to them are asked for: what those refer to, also where it is missing. */
+static void build_distinct(plan_state *p) {
+    const ask_schema *schema = p->schema;
+    for (size_t i = 0; i < p->plan.measure_count; i++) {
+        ask_measure *m = &p->plan.measures[i];
+        if (m->fn != ASK_COUNT_DISTINCT || plan_has(m->column) || p->plan.group_count || p->plan.measure_count > 1)
+            continue;
+        for (size_t k = 0; k < schema->key_count; k++) {
+            bool fits = schema->keys[k].to.table == m->column.table && p->plan.filter_count, beyond = false;
+            for (size_t f = 0; f < p->plan.filter_count && fits; f++) {
+                int table = p->plan.filters[f].column.table;
+                fits = table != m->column.table && ask_path(schema, schema->keys[k].from.table, table, NULL) >= 0 &&
+                       p->plan.filters[f].op != ASK_EXISTS && p->plan.filters[f].op != ASK_COUNTS;
+                beyond |= ask_path(schema, m->column.table, table, NULL) < 0;
+            }
+            if (!fits || !beyond) continue;
+            m->column = schema->keys[k].from;
+            break;
+        }
+    }
+}
+
 static lh_code build_base(plan_state *p, lh_error *err) {
     ask_plan *plan = &p->plan;
     int best = -1;
@@ -468,7 +577,7 @@ static lh_code build_base(plan_state *p, lh_error *err) {
         if (m->column.table == plan->base) {
             if (m->fn == ASK_COUNT_DISTINCT) m->fn = ASK_COUNT;
         } else if (m->fn == ASK_COUNT || m->fn == ASK_COUNT_DISTINCT)
-            *m = (ask_measure){ASK_COUNT_DISTINCT, build_key(p, m->column.table), 0};
+            *m = (ask_measure){.fn = ASK_COUNT_DISTINCT, .column = build_key(p, m->column.table)};
         else return lh_fail(err, LH_INVALID, "no keys join what the question names");
     }
     for (size_t i = 0; i < plan->filter_count; i++)
@@ -478,7 +587,7 @@ static lh_code build_base(plan_state *p, lh_error *err) {
 }
 
 /* Of several keys to one table the first is taken, where no word said which. */
-static void build_way(plan_state *p, int table) {
+static void build_way(plan_state *p, int table, double penalty) {
     const ask_schema *schema = p->schema;
     size_t keys[ASK_PATH_MAX];
     int steps = ask_path(schema, p->plan.base, table, keys);
@@ -487,17 +596,23 @@ static void build_way(plan_state *p, int table) {
             const ask_key *taken = &schema->keys[keys[i]], *other = &schema->keys[k];
             if (k == keys[i] || other->from.table != taken->from.table || other->to.table != taken->to.table) continue;
             p->way = taken->from.column;
-            p->penalty += 0.1;
+            p->penalty += penalty;
             plan_note(p, "'%.*s' is joined by '%.*s', not by '%.*s'", LH_STR_ARG(schema->tables[table].shown),
                       LH_STR_ARG(plan_column(p, taken->from)->name), LH_STR_ARG(plan_column(p, other->from)->name));
             break;
         }
 }
 static void build_ways(plan_state *p) {
-    for (size_t i = 0; i < p->plan.group_count; i++) build_way(p, p->plan.groups[i].column.table);
-    for (size_t i = 0; i < p->plan.column_count; i++) build_way(p, p->plan.columns[i].table);
-    for (size_t i = 0; i < p->plan.measure_count; i++) build_way(p, p->plan.measures[i].column.table);
-    for (size_t i = 0; i < p->plan.filter_count; i++) build_way(p, p->plan.filters[i].column.table);
+    for (size_t i = 0; i < p->plan.group_count; i++) build_way(p, p->plan.groups[i].column.table, 0.1);
+    for (size_t i = 0; i < p->plan.column_count; i++) build_way(p, p->plan.columns[i].table, 0.1);
+    for (size_t i = 0; i < p->plan.measure_count; i++) build_way(p, p->plan.measures[i].column.table, 0.1);
+    for (size_t i = 0; i < p->plan.filter_count; i++) build_way(p, p->plan.filters[i].column.table, 0.45);
+}
+
+static bool build_parts_there(const ask_plan *plan) {
+    bool there = false;
+    for (size_t i = 0; i < plan->filter_count; i++) there |= plan->filters[i].numerator;
+    return there;
 }
 
 lh_code plan_build(plan_state *p, lh_error *err) {
@@ -509,6 +624,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
         if (plan_has(date) && p->mentioned_count == 0 && plan->column_count < ASK_COLUMNS_MAX)
             plan->columns[plan->column_count++] = date;
     }
+    LH_TRY(plan_how_long(p, err));
     build_count(p);
     LH_TRY(build_entity(p, err));
     LH_TRY(build_extreme(p, err));
@@ -518,13 +634,14 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     if (p->share)
         for (size_t i = 0; i < plan->measure_count; i++)
             if (plan->measures[i].fn == ASK_COUNT) plan->measures[i].fn = ASK_SHARE;
-    bool numerators = false;
-    for (size_t i = 0; i < plan->filter_count; i++) numerators |= plan->filters[i].numerator;
+    bool numerators = build_parts_there(plan);
     for (size_t i = 0; i < plan->filter_count && p->share && !numerators && !plan->group_count; i++)
         plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
+    build_nameless(p);
     build_groups(p);
     if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     LH_TRY(build_times(p, err));
+    LH_TRY(build_times_said(p, err));
     build_list(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;
     if (p->extreme && p->order_set && plan->ordered && !plan->limit && (plan->group_count || plan->column_count))
@@ -532,13 +649,23 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
     if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
     if (p->compare.there) p->penalty += 0.45;
+    for (size_t i = 0; i < plan->measure_count && !plan->group_count; i++) /* all of all */
+        if (plan->measures[i].fn == ASK_SHARE && !build_parts_there(plan)) p->penalty += 0.45;
+    for (size_t i = 0; i < plan->measure_count && p->top; i++) /* the average of the top 10: not of each of them */
+        if ((plan->measures[i].fn == ASK_AVG || plan->measures[i].fn == ASK_MEDIAN) && p->entity >= 0 &&
+            plan->measures[i].column.table == p->entity && !plan_has(p->entity_column))
+            p->penalty += 0.45;
+    if (plan->ordered && plan->order_measure >= 0 && !plan->group_count) p->penalty += 0.45; /* one row has no order */
+    if (p->comparing && !plan->group_count) plan_unplaced(p, LH_STR("compare")), p->penalty += 0.45;
+    if (p->both) plan_unplaced(p, p->extreme_word), p->penalty += 0.45;
     if (p->fresh && !p->has_when) plan_unplaced(p, LH_STR("new")), p->penalty += 0.45;
     for (size_t i = 0; i < plan->measure_count; i++) /* the nurse positions: rows of one title, not titles */
         for (size_t k = 0; k < plan->filter_count && plan->measures[i].fn == ASK_COUNT_DISTINCT; k++)
             if (plan->filters[k].op == ASK_EQ && !plan->filters[k].not && plan->filters[k].value_count == 1 &&
                 plan->filters[k].column.table == plan->measures[i].column.table &&
                 plan->filters[k].column.column == plan->measures[i].column.column && !p->distinct)
-                plan->measures[i] = (ask_measure){ASK_COUNT, {plan->measures[i].column.table, -1}, 0};
+                plan->measures[i] = (ask_measure){.fn = ASK_COUNT, .column = {plan->measures[i].column.table, -1}};
+    build_distinct(p);
     LH_TRY(build_base(p, err));
     build_ways(p);
     return LH_OK;

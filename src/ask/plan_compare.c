@@ -25,8 +25,28 @@ double plan_seconds_in(lh_str name) {
     return has;
 }
 
+static bool plan_is_year(const plan_state *p, ask_ref ref) {
+    lh_str name = plan_column(p, ref)->name;
+    return lh_str_eq_nocase(name, LH_STR("year")) || lh_str_ends(name, LH_STR("_year"));
+}
+
+/* "older than 20 years" of a column that has the year. */
+static void plan_age(plan_state *p, ask_ref ref) {
+    int year, month, day;
+    if (!plan_is_year(p, ref)) return;
+    ask_civil(p->today, &year, &month, &day);
+    if (!p->compare.hints || !ask_in(lh_str_from(p->compare.hints), "age") || p->compare.op == ASK_BETWEEN) {
+        p->penalty += 0.45;
+        plan_unplaced(p, LH_STR("years"));
+        return;
+    }
+    p->compare.numbers[0] = year - p->compare.numbers[0];
+    p->compare.op = p->compare.op == ASK_GT ? ASK_LT : ASK_GT;
+}
+
 /* "10 minutes" of a column of seconds. */
 static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
+    if (lh_str_eq(unit->one, LH_STR("year"))) plan_age(p, ref);
     double said = plan_seconds(unit->one), has = plan_seconds_in(plan_column(p, ref)->name);
     if (said > 0 && has <= 0) { /* a column that does not say its unit */
         bool minutes = lh_str_eq(unit->one, LH_STR("minute"));
@@ -48,16 +68,20 @@ static void plan_compare_column(plan_state *p, ask_ref ref) {
     p->subject = -1;
 }
 
+void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers) {
+    p->plan.has_having = true;
+    p->plan.having_measure = measure;
+    p->plan.having_op = op;
+    p->plan.having[0] = numbers[0];
+    p->plan.having[1] = numbers[1];
+}
+
 static void plan_compare_table(plan_state *p, int table) {
     bool of_groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
     p->compare.there = false;
     if (p->compare.average) p->penalty += 0.45, plan_unplaced(p, LH_STR("average"));
     if (of_groups || table == p->entity) {
-        plan_measure(p, ASK_COUNT, (ask_ref){table, -1});
-        p->plan.has_having = true;
-        p->plan.having_op = p->compare.op;
-        p->plan.having[0] = p->compare.numbers[0];
-        p->plan.having[1] = p->compare.numbers[1];
+        plan_having(p, plan_measure(p, ASK_COUNT, (ask_ref){table, -1}), p->compare.op, p->compare.numbers);
         return;
     }
     ask_filter *f = plan_filter(p, (ask_ref){table, -1}, ASK_COUNTS);
@@ -87,7 +111,9 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
                                                     : "");
         hinted = plan_hinted(p, near, words, true);
     }
-    if (near >= 0 && !plan_has(hinted)) { /* the only number that there is */
+    bool other =
+        !is_unit && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
+    if (near >= 0 && !plan_has(hinted) && !other) { /* the only number that there is */
         size_t numbers = 0;
         const ask_table *of = &p->schema->tables[near];
         for (size_t c = 0; c < of->column_count; c++)
@@ -170,10 +196,7 @@ size_t plan_resolve(plan_state *p, size_t at) {
     if (p->plan.measure_count && (p->plan.group_count || plan_has(p->entity_column) || p->entity >= 0) &&
         p->plan.measures[0].fn != ASK_SHARE && !p->extreme && !p->compare.average &&
         (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO)) { /* an average salary above 90,000 */
-        p->plan.has_having = true;
-        p->plan.having_op = p->compare.op;
-        p->plan.having[0] = p->compare.numbers[0];
-        p->plan.having[1] = p->compare.numbers[1];
+        plan_having(p, 0, p->compare.op, p->compare.numbers);
         p->compare.there = false;
         return unit;
     }

@@ -5,8 +5,7 @@
 
 /* ---- which of several ---- */
 
-/* How near a table is to what was said so far. */
-static double plan_near(const plan_state *p, int table) {
+double plan_near(const plan_state *p, int table) {
     double near = 0;
     if (p->focus == table) near = 0.35;
     else if (p->entity == table) near = 0.3;
@@ -83,6 +82,16 @@ plan_choice plan_best_table(const plan_state *p, size_t at) {
     return best;
 }
 
+/* "… of the readers" */
+static bool plan_is_of(const plan_state *p, size_t at, int table) {
+    if (at + 1 >= p->count || !ask_is(&p->tokens[at], "of")) return false;
+    size_t next = at + 1;
+    while (next < p->count && p->tokens[next].kind == ASK_WORD && ask_in(p->tokens[next].word, "the their our a all"))
+        next++;
+    plan_choice of = next < p->count ? plan_best_table(p, next) : (plan_choice){0};
+    return of.there && of.match.score >= 0.9 && of.match.ref.table == table;
+}
+
 plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
     lexicon_match found[PLAN_MATCHES];
     plan_choice best = {0};
@@ -97,6 +106,7 @@ plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
         if (found[i].score < 0.95) score += 0.7 * plan_beside(p, found[i].ref, at, found[i].words);
         if ((p->with || p->without) && !p->tokens[at + found[i].words - 1].plural) score += 0.3;
         if (p->grouping && plan_numeric(column)) score -= 0.05;
+        if (plan_is_of(p, at + found[i].words, found[i].ref.table)) score += 0.5;
         plan_choose(&best, &found[i], score);
     }
     return best;
@@ -157,10 +167,38 @@ static void plan_group_table(plan_state *p, int table, size_t words, size_t at) 
         p->focus = table;
         return;
     }
-    plan_group(p, (ask_ref){table, -1}, ASK_WHOLE);
+    const ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
+    bool each = last && last->fn == ASK_AVG && plan_has(last->column) && last->column.table == table; /* one a row */
+    if (!each) plan_group(p, (ask_ref){table, -1}, ASK_WHOLE);
     p->grouping = p->each = false;
     p->lead_open = false;
     p->group_end = at + words;
+}
+
+/* That key before all others. */
+static void plan_take_key(plan_state *p, size_t key) {
+    const ask_schema *schema = p->schema;
+    ask_schema *own = LH_ARENA_NEW(p->arena, ask_schema);
+    ask_key *keys = LH_ARENA_ARRAY(p->arena, ask_key, schema->key_count);
+    if (!own || !keys) return;
+    p->way = schema->keys[key].from.column;
+    *own = *schema;
+    own->keys = keys;
+    keys[0] = schema->keys[key];
+    keys[0].declared = true;
+    for (size_t k = 0, n = 1; k < schema->key_count; k++)
+        if (k != key) keys[n++] = schema->keys[k];
+    p->schema = own;
+}
+
+/* "destinations that are not in the airports table": by the key of that column. */
+static void plan_way_of(plan_state *p, ask_ref from, int table) {
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        if (!plan_same(p->schema->keys[k].from, from) || p->schema->keys[k].to.table != table) continue;
+        plan_take_key(p, k);
+        plan_place_subject(p);
+        return;
+    }
 }
 
 /* A table beside the one that is asked for. */
@@ -172,6 +210,11 @@ void plan_on_other(plan_state *p, int table) {
     }
     p->focus = table;
     if (p->not) {
+        plan_way_of(p,
+                    plan_has(p->entity_column) ? p->entity_column
+                    : p->subject >= 0          ? p->mentioned[p->subject].ref
+                                               : (ask_ref){-1, -1},
+                    table);
         ask_filter *f = plan_filter(p, (ask_ref){table, -1}, ASK_EXISTS);
         if (f) f->not = true;
         return;
@@ -198,6 +241,29 @@ static bool plan_on_mean(plan_state *p, int table, size_t next) {
     return true;
 }
 
+/* How many of them. */
+static void plan_count_table(plan_state *p, int table, size_t words, size_t at) {
+    size_t made = plan_measure(p,
+                               p->share      ? ASK_SHARE
+                               : p->distinct ? ASK_COUNT_DISTINCT
+                                             : ASK_COUNT,
+                               (ask_ref){table, -1});
+    if (p->ordering) { /* by the number of loans */
+        p->plan.order_measure = (int)made;
+        p->order_set = p->plan.ordered = true;
+        if (p->extreme) p->plan.descending = p->extreme > 0;
+    }
+    p->ordering = false;
+    p->fn = -1;
+    p->distinct = false;
+    p->measure_at = at;
+    p->measure_end = at + words;
+    if (p->entity < 0 && !plan_has(p->entity_column) && !p->entity_part)
+        p->entity = table, p->entity_plural = p->tokens[at + words - 1].plural;
+    p->focus = table;
+    p->not = p->without = false;
+}
+
 void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
     bool plural = p->tokens[at + words - 1].plural;
     if (p->grouping) {
@@ -212,14 +278,7 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         return;
     }
     if (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !p->ordering)) {
-        plan_measure(p, p->share ? ASK_SHARE : p->distinct ? ASK_COUNT_DISTINCT : ASK_COUNT, (ask_ref){table, -1});
-        p->fn = -1;
-        p->distinct = false;
-        p->measure_at = at;
-        if (p->entity < 0 && !plan_has(p->entity_column) && !p->entity_part)
-            p->entity = table, p->entity_plural = plural;
-        p->focus = table;
-        p->not = p->without = false;
+        plan_count_table(p, table, words, at);
         return;
     }
     if (plan_on_mean(p, table, at + words)) return;
@@ -242,6 +301,7 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
     }
     if (!has_entity) {
         p->entity = p->focus = table;
+        p->entity_at = at;
         p->entity_plural = plural;
         p->lead_open = false;
         if (p->not) p->not = p->without = false;
@@ -294,6 +354,14 @@ static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
 static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
     bool has_entity = p->entity >= 0 || plan_has(p->entity_column) || p->entity_part || p->plan.group_count || p->top;
     p->lead_open = p->lead_open && p->top;
+    if (p->both && (p->entity < 0 || p->entity == ref.table || p->plan.group_count)) {
+        plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
+        plan_measure(p, p->extreme > 0 ? ASK_MIN : ASK_MAX, ref);
+        p->both = false;
+        p->extreme = 0;
+        p->focus = ref.table;
+        return;
+    }
     if (!has_entity) {
         plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
         return;
@@ -308,19 +376,45 @@ static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
 /* the gold tier */
 static bool plan_is_filtered(const plan_state *p, ask_ref ref, size_t at) {
     for (size_t i = 0; i < p->plan.filter_count; i++)
-        if (p->plan.filters[i].op == ASK_EQ && p->plan.filters[i].column.table == ref.table &&
-            p->plan.filters[i].column.column == ref.column && at &&
-            !ask_in(p->tokens[at - 1].word, "and their the its"))
+        if ((p->plan.filters[i].op == ASK_EQ ||
+             (p->plan.filters[i].op == ASK_CONTAINS && plan_column(p, ref)->listed)) &&
+            plan_same(p->plan.filters[i].column, ref) && at &&
+            (!ask_in(p->tokens[at - 1].word, "and their the its") ||
+             (at > 1 && ask_in(p->tokens[at - 2].word, "in among"))))
             return true;
     return false;
 }
 
+/* Another table as near has a column of that name. */
+static void plan_note_twin(plan_state *p, ask_ref ref) {
+    for (int t = 0; t < (int)p->schema->table_count; t++) {
+        ask_ref twin = {t, -1};
+        for (size_t c = 0; c < p->schema->tables[t].column_count; c++)
+            if (t != ref.table && lh_str_eq(p->schema->tables[t].columns[c].name, plan_column(p, ref)->name))
+                twin.column = (int)c;
+        if (!plan_has(twin) || plan_near(p, t) + 0.01 < plan_near(p, ref.table)) continue;
+        p->penalty += 0.1;
+        plan_note(p, "'%.*s' is that of '%.*s', not of '%.*s'", LH_STR_ARG(plan_column(p, ref)->name),
+                  LH_STR_ARG(p->schema->tables[ref.table].shown), LH_STR_ARG(p->schema->tables[t].shown));
+    }
+}
+
 /* What the column's rows are of: it is what is asked for. */
 static void plan_on_entity(plan_state *p, ask_ref ref, bool plural) {
+    plan_note_twin(p, ref);
     p->entity_column = ref;
     p->entity_plural = plural;
     p->focus = ref.table;
     p->lead_open = false;
+}
+
+/* "no email": without one. */
+static void plan_without_column(plan_state *p, const lexicon_match *m, size_t at) {
+    const ask_token *said = &p->tokens[at];
+    bool verb = m->score < 0.95 && !plan_temporal(plan_column(p, m->ref)) && lh_str_ends(said->word, LH_STR("ed"));
+    if (verb) plan_unplaced(p, said->raw), p->penalty += 0.45; /* never emailed: not one without an address */
+    ask_filter *f = plan_filter(p, m->ref, ASK_IS_NULL);
+    if (f) f->not = false;
 }
 
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
@@ -328,7 +422,11 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     const ask_column *column = plan_column(p, ref);
     size_t next = at + m->words;
     const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
+    bool different = p->distinct && p->fn < 0 && p->plan.measure_count && column->type == ASK_TEXT &&
+                     p->tokens[next - 1].plural; /* the average price of different genres */
+    if (different) p->grouping = true, p->distinct = false;
     if (p->grouping) {
+        plan_note_twin(p, ref);
         if (plan_temporal(column) && m->score < 0.9) p->date_subject = ref;
         plan_group(p, ref, ASK_WHOLE);
         p->grouping = p->each = p->lead_open = false;
@@ -354,13 +452,15 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     }
     if (p->lead_open && (p->lead == LEAD_WHICH || p->lead == LEAD_WHO || p->top || p->distinct || p->extreme_common) &&
         !p->extreme_hints && p->entity < 0 && !plan_has(p->entity_column) &&
-        !(after && ask_is(after, "of") && p->lead == LEAD_WHICH) &&
+        !(after && ask_is(after, "of") && p->lead == LEAD_WHICH && !p->extreme_common) &&
         !(p->extreme && !p->extreme_common && plan_numeric(column) && !p->top) &&
         (!plan_numeric(column) || p->extreme_common)) {
         plan_on_entity(p, ref, p->tokens[next - 1].plural);
         return;
     }
-    if (p->extreme && !p->order_set && (plan_numeric(column) || plan_temporal(column))) {
+    bool of_it =
+        p->extreme_hints && p->entity == ref.table && at && p->tokens[at - 1].possessive; /* the oldest plane's year */
+    if (p->extreme && !p->order_set && !of_it && (plan_numeric(column) || plan_temporal(column))) {
         plan_extreme_column(p, ref, at);
         return;
     }
@@ -369,22 +469,23 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         ask_filter *f = plan_filter(p, ref, ASK_IS_TRUE);
         if (f && f->not) f->op = ASK_IS_FALSE, f->not = false;
         p->focus = ref.table;
-        return;
+    } else if (p->without) plan_without_column(p, m, at);
+    else {
+        if (plan_temporal(column)) p->date_subject = ref;
+        plan_subject(p, ref, at);
+        if (p->lead == LEAD_WHICH && p->lead_open) p->lead_open = false;
     }
-    if (p->without) {
-        ask_filter *f = plan_filter(p, ref, ASK_IS_NULL);
-        if (f) f->not = false;
-        return;
-    }
-    if (plan_temporal(column)) p->date_subject = ref;
-    plan_subject(p, ref, at);
-    if (p->lead == LEAD_WHICH && p->lead_open) p->lead_open = false;
 }
 
-/* Where several keys lead from one table to that of the value, the words before say which: "to Miami", "from Newark". */
-static void plan_direction(plan_state *p, int to, size_t words) {
+/* Where several keys lead from one table to that of the value, the words before say which: "to Miami", "from Newark". That of a second
+ * value, where it is another one, is returned. */
+static ask_ref plan_direction(plan_state *p, int to, size_t words) {
     const ask_schema *schema = p->schema;
-    int from = p->entity >= 0 ? p->entity : p->main_table, best = -1;
+    const int said[] = {p->entity, p->plan.measure_count ? p->plan.measures[0].column.table : -1, p->focus,
+                        p->main_table};
+    int from = -1, best = -1;
+    for (size_t i = 0; i < sizeof said / sizeof *said && from < 0; i++)
+        if (said[i] != to) from = said[i];
     size_t ways = 0;
     double score = 0;
     for (size_t k = 0; k < schema->key_count; k++) {
@@ -400,24 +501,16 @@ static void plan_direction(plan_state *p, int to, size_t words) {
         ways++;
         if (beside > score) score = beside, best = (int)k;
     }
-    if (ways < 2) return;
-    ask_schema *own = LH_ARENA_NEW(p->arena, ask_schema);
-    ask_key *keys = LH_ARENA_ARRAY(p->arena, ask_key, schema->key_count);
-    if (!own || !keys) return;
-    if (best < 0 || (p->way >= 0 && p->way != schema->keys[best].from.column)) {
+    if (ways < 2) return (ask_ref){-1, -1};
+    if (best >= 0 && p->way >= 0 && p->way != schema->keys[best].from.column) return schema->keys[best].from;
+    if (best < 0) {
         p->penalty += 0.45;
         plan_note(p, "several columns of '%.*s' lead to '%.*s'", LH_STR_ARG(schema->tables[from].shown),
                   LH_STR_ARG(schema->tables[to].shown));
-        return;
+        return (ask_ref){-1, -1};
     }
-    p->way = schema->keys[best].from.column;
-    *own = *schema;
-    own->keys = keys;
-    keys[0] = schema->keys[best];
-    keys[0].declared = true;
-    for (size_t k = 0, n = 1; k < schema->key_count; k++)
-        if ((int)k != best) keys[n++] = schema->keys[k];
-    p->schema = own;
+    plan_take_key(p, (size_t)best);
+    return (ask_ref){-1, -1};
 }
 
 void plan_on_value(plan_state *p, const plan_choice *choice) {
@@ -427,7 +520,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     if (p->lead_open && p->grouping) p->grouping = false;
     p->grouping = false;
     plan_place(p, m->ref);
-    plan_direction(p, m->ref.table, m->words);
+    ask_ref way = plan_direction(p, m->ref.table, m->words);
     if (m->rivals || (m->score < 0.9 && choice->close)) p->penalty += 0.45; /* Chicago, of two airports there */
     if (m->score < 0.9) p->penalty += 0.03, plan_note(p, "'%.*s' is what the question means", LH_STR_ARG(text));
     if (choice->close && (choice->other.ref.table != m->ref.table || choice->other.ref.column != m->ref.column)) {
@@ -437,7 +530,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     }
     for (size_t i = p->plan.filter_count; i-- > 0 && !column->listed;) { /* Austin or Boise */
         ask_filter *f = &p->plan.filters[i];
-        if (f->column.table != m->ref.table || f->column.column != m->ref.column ||
+        if (!plan_same(f->column, m->ref) || f->by_way != plan_has(way) || (plan_has(way) && !plan_same(f->way, way)) ||
             (f->op != ASK_EQ && f->op != ASK_IN) || f->value_count == ASK_VALUES_MAX)
             continue;
         f->values[f->value_count++] = text;
@@ -457,7 +550,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
         if (none) none->not = true;
     }
     ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
-    if (f) f->values[f->value_count++] = text;
+    if (f) f->values[f->value_count++] = text, f->by_way = plan_has(way), f->way = way;
 }
 
 /* A text that is no value known: of the column before it. */
@@ -499,6 +592,9 @@ void plan_on_when(plan_state *p, const ask_when *when) {
     ask_ref ref = {p->focus, -1};
     if (!p->event && p->entity >= 0 && p->focus != p->entity && ask_path(p->schema, p->entity, p->focus, NULL) > 0)
         ref.table = -1; /* the loans of a reader this month: when they were loaned */
+    for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !p->event; i++)
+        if (ask_path(p->schema, p->plan.measures[i].column.table, p->focus, NULL) > 0)
+            ref.table = -1; /* fines by city of the readers in 2024 */
     p->event = NULL;
     if (p->subject >= 0 && plan_temporal(plan_column(p, p->mentioned[p->subject].ref)))
         ref = p->mentioned[p->subject].ref, plan_place_subject(p);

@@ -34,15 +34,17 @@ typedef struct plan_state {
     int entity;     /* whose rows are counted or listed; -1 */
     ask_ref entity_column;
     ask_part entity_part;
+    size_t entity_at;
     bool entity_plural;
     int focus; /* the table that words next to it are about; -1 */
 
     int fn; /* an ask_fn that waits for what it is of; -1 */
     bool distinct, mean;
-    size_t measure_at;
+    size_t measure_at, measure_end; /* the table that is counted: its first word, and what is behind it */
     int extreme; /* 1 most, -1 fewest; 0 */
     size_t extreme_at; /* its last word */
     bool extreme_rows, extreme_common;
+    bool both;                 /* the highest and the lowest */
     const char *extreme_hints; /* columns that the word itself speaks of */
     lh_str extreme_word;
     uint64_t top; /* "top 5" */
@@ -51,6 +53,10 @@ typedef struct plan_state {
     bool not, without, with;
     bool sorted; /* "highest first" */
     bool or_;    /* "or" stands before */
+    bool how_long;
+    double long_seconds; /* the unit in which that is asked; 0: as it comes */
+    bool comparing;      /* times with one another */
+    lh_str not_word;     /* what made `not` */
     int like;    /* an ask_op that waits for a text; -1 */
     plan_compare compare;
     struct {
@@ -68,10 +74,11 @@ typedef struct plan_state {
 } plan_state;
 
 static inline bool plan_has(ask_ref ref) { return ref.column >= 0; }
+static inline bool plan_same(ask_ref a, ask_ref b) { return a.table == b.table && a.column == b.column; }
 const ask_column *plan_column(const plan_state *p, ask_ref ref);
 void plan_note(plan_state *p, const char *format, ...) LH_PRINTF(2, 3); /* an assumption */
 ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op);      /* NULL: too many */
-void plan_measure(plan_state *p, ask_fn fn, ask_ref column);
+size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column);          /* which it is */
 void plan_group(plan_state *p, ask_ref column, ask_part part);
 int plan_distance(const plan_state *p, int from, int to); /* keys between two tables; large: none */
 /* The column of the table whose name has one of the words; column -1: none. */
@@ -82,6 +89,9 @@ double plan_seconds(lh_str unit);
 double plan_seconds_in(lh_str name);
 bool plan_numeric(const ask_column *column);
 bool plan_temporal(const ask_column *column);
+
+/* How near a table is to what was said so far: -1 where nothing joins them. */
+double plan_near(const plan_state *p, int table);
 
 typedef struct plan_choice {
     lexicon_match match;
@@ -100,10 +110,20 @@ void plan_on_value(plan_state *p, const plan_choice *choice);
 /* What a comparison is of, the words from `at` on being behind its number. Returns how many of them it takes. */
 size_t plan_resolve(plan_state *p, size_t at);
 
+void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers);
+
 /* Words of form: how many of them begin at `at`; 0: none. */
 size_t plan_words(plan_state *p, size_t at);
+void plan_end_not(plan_state *p);
+void plan_mend(const plan_state *p, ask_token *tokens);
 /* Words that mean nothing here. */
 bool plan_filler(const ask_token *token);
+
+/* ---- plan_arith.c ---- */
+/* What two columns of a row make: the words of it; 0: none begins at `at`. */
+size_t plan_arith(plan_state *p, size_t at);
+/* How long something takes: a column that says so, or the days from its begin to its end. Errors: INVALID (neither). */
+LH_MUST_CHECK lh_code plan_how_long(plan_state *p, lh_error *err);
 
 /* After the last word. Errors: INVALID, with what is missing. */
 LH_MUST_CHECK lh_code plan_build(plan_state *p, lh_error *err);

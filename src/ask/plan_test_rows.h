@@ -188,31 +188,174 @@
      "(SELECT 1 FROM \"books\" WHERE \"books\".\"author_id\" = \"authors\".\"author_id\" AND \"books\".\"pages\" > "
      "300)"},
     {"How many loans were returned yesterday or are they lost?", ""},
-    {"books per genre, most first",
-     "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\" ORDER BY count(*) DESC NULLS LAST, \"genre\""},
+    {"books per genre, most first", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\" ORDER "
+                                    "BY count(*) DESC NULLS LAST, \"genre\""},
     {"Which readers have no crime books?",
      "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" "
-     "WHERE NOT EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime')"},
+     "WHERE NOT EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" "
+     "WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime')"},
     {"Which readers have never loaned a crime book?",
      "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" "
-     "WHERE NOT EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime')"},
+     "WHERE NOT EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" "
+     "WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime')"},
     {"renewed rate per librarian",
-     "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE \"renewed\") / count(*), 2) AS \"percent\" FROM \"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
+     "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE \"renewed\") / count(*), 2) AS \"percent\" FROM "
+     "\"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
     {"How many books have a price above average?",
      "SELECT count(*) AS \"books\" FROM \"books\" WHERE \"price\" > (SELECT avg(\"price\") FROM \"books\")"},
-    {"books with more pages than average",
-     ""},
-    {"genres with more than 20 books",
-     "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\" HAVING count(*) > 20 ORDER BY \"genre\""},
-    {"How many raeders are active?",
-     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"status\" = 'active'"},
-    {"How many fantasy genres are there?",
-     "SELECT count(*) AS \"books\" FROM \"books\" WHERE \"genre\" = 'fantasy'"},
-    {"sum of loan days late",
-     "SELECT sum(\"days_late\") AS \"total_days_late\" FROM \"loan_log\""},
+    {"books with more pages than average", ""},
+    {"genres with more than 20 books", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\" "
+                                       "HAVING count(*) > 20 ORDER BY \"genre\""},
+    {"How many raeders are active?", "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"status\" = 'active'"},
+    {"How many fantasy genres are there?", "SELECT count(*) AS \"books\" FROM \"books\" WHERE \"genre\" = 'fantasy'"},
+    {"sum of loan days late", "SELECT sum(\"days_late\") AS \"total_days_late\" FROM \"loan_log\""},
     {"How many loans between March 5 and April 10 2026?",
-     "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"loaned_at\" >= DATE '2026-03-05' AND \"loaned_at\" < DATE '2026-04-11'"},
-    {"new readers this month",
-     "SELECT \"reader_id\", \"first_name\", \"last_name\" FROM \"readers\" WHERE \"joined_on\" >= DATE '2026-11-01' AND \"joined_on\" < DATE '2026-12-01'"},
-    {"new readers",
-     ""},
+     "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"loaned_at\" >= DATE '2026-03-05' AND \"loaned_at\" < "
+     "DATE '2026-04-11'"},
+    {"new readers this month", "SELECT \"reader_id\", \"first_name\", \"last_name\" FROM \"readers\" WHERE "
+                               "\"joined_on\" >= DATE '2026-11-01' AND \"joined_on\" < DATE '2026-12-01'"},
+    {"new readers", ""},
+    {"average sale rate minus purchase rate",
+     "SELECT avg(\"sale_rate\" - \"purchase_rate\") AS \"average_sale_rate_minus_purchase_rate\" FROM \"purchases\""},
+    {"average margin per supplier name",
+     "SELECT \"supplier_name\", avg(\"sale_rate\" - \"purchase_rate\") AS \"average_sale_rate_minus_purchase_rate\" "
+     "FROM \"purchases\" GROUP BY \"supplier_name\" ORDER BY \"supplier_name\""},
+    {"Which purchase has the highest margin?",
+     "SELECT \"purchase_id\", max(\"sale_rate\" - \"purchase_rate\") AS \"highest_sale_rate_minus_purchase_rate\" FROM "
+     "\"purchases\" GROUP BY \"purchase_id\" ORDER BY max(\"sale_rate\" - \"purchase_rate\") DESC NULLS LAST, "
+     "\"purchase_id\" LIMIT 1"},
+    {"total copies in 2025",
+     "SELECT sum(\"bound_copies\" + \"paper_copies\") AS \"total_bound_copies_plus_paper_copies\" FROM \"purchases\" "
+     "WHERE \"ordered_on\" >= DATE '2025-01-01' AND \"ordered_on\" < DATE '2026-01-01'"},
+    {"bound copies plus paper copies by supplier name",
+     "SELECT \"supplier_name\", sum(\"bound_copies\" + \"paper_copies\") AS \"total_bound_copies_plus_paper_copies\" "
+     "FROM \"purchases\" GROUP BY \"supplier_name\" ORDER BY \"supplier_name\""},
+    {"paper and bound copies combined",
+     "SELECT sum(\"paper_copies\" + \"bound_copies\") AS \"total_paper_copies_plus_bound_copies\" FROM \"purchases\""},
+    {"bound copies as a percentage of all copies", "SELECT round(100.0 * sum(\"bound_copies\") / sum(\"bound_copies\" "
+                                                   "+ \"paper_copies\"), 2) AS \"percent\" FROM \"purchases\""},
+    {"average days between ordered and delivered", "SELECT avg(date_diff('day', \"ordered_on\", \"delivered_on\")) AS "
+                                                   "\"average_days_ordered_on_to_delivered_on\" FROM \"purchases\""},
+    {"difference between sale rate and purchase rate by supplier name",
+     "SELECT \"supplier_name\", avg(\"sale_rate\" - \"purchase_rate\") AS \"average_sale_rate_minus_purchase_rate\" "
+     "FROM \"purchases\" GROUP BY \"supplier_name\" ORDER BY \"supplier_name\""},
+    {"How long does it take to deliver a purchase?",
+     "SELECT avg(date_diff('day', \"ordered_on\", \"delivered_on\")) AS \"average_days_ordered_on_to_delivered_on\" "
+     "FROM \"purchases\""},
+    {"How long do loans last in weeks?", ""}, {"How long is a reader?", ""},
+    {"purchases from Lindgren",
+     "SELECT \"purchase_id\" FROM \"purchases\" WHERE \"supplier_name\" = 'Lindgren Trading Ltd'"},
+    {"purchases from Nordic", ""},
+    {"How much revenue came from Lindgren in 2026?",
+     "SELECT sum(\"amount\") AS \"total_amount\" FROM \"purchases\" WHERE \"supplier_name\" = 'Lindgren Trading Ltd' "
+     "AND \"ordered_on\" >= DATE '2026-01-01' AND \"ordered_on\" < DATE '2027-01-01'"},
+    {"revenue by genre in 2025",
+     "SELECT \"books\".\"genre\", sum(\"purchases\".\"amount\") AS \"total_amount\" FROM \"purchases\" JOIN \"books\" "
+     "ON \"purchases\".\"book_id\" = \"books\".\"book_id\" WHERE \"purchases\".\"ordered_on\" >= DATE '2025-01-01' AND "
+     "\"purchases\".\"ordered_on\" < DATE '2026-01-01' GROUP BY \"books\".\"genre\" ORDER BY \"books\".\"genre\""},
+    {"What will our revenue be next year?", ""},
+    {"supplier names where purchases have an amount over 500 on average",
+     "SELECT \"supplier_name\", avg(\"amount\") AS \"average_amount\" FROM \"purchases\" GROUP BY \"supplier_name\" "
+     "HAVING avg(\"amount\") > 500 ORDER BY \"supplier_name\""},
+    {"Which books have purchases with an amount of more than 9000 in total?",
+     "SELECT \"books\".\"title\", sum(\"purchases\".\"amount\") AS \"total_amount\" FROM \"purchases\" JOIN \"books\" "
+     "ON \"purchases\".\"book_id\" = \"books\".\"book_id\" GROUP BY \"books\".\"title\", \"books\".\"book_id\" HAVING "
+     "sum(\"purchases\".\"amount\") > 9000 ORDER BY \"books\".\"title\", \"books\".\"book_id\""},
+    {"loans in 2023 vs 2025",
+     "SELECT year(\"loaned_at\") AS \"year\", count(*) AS \"loan_log\" FROM \"loan_log\" WHERE (\"loaned_at\" >= DATE "
+     "'2023-01-01' AND \"loaned_at\" < DATE '2024-01-01' OR \"loaned_at\" >= DATE '2025-01-01' AND \"loaned_at\" < "
+     "DATE '2026-01-01') GROUP BY year(\"loaned_at\") ORDER BY year(\"loaned_at\")"},
+    {"compare loans in 2023 and 2025",
+     "SELECT year(\"loaned_at\") AS \"year\", count(*) AS \"loan_log\" FROM \"loan_log\" WHERE (\"loaned_at\" >= DATE "
+     "'2023-01-01' AND \"loaned_at\" < DATE '2024-01-01' OR \"loaned_at\" >= DATE '2025-01-01' AND \"loaned_at\" < "
+     "DATE '2026-01-01') GROUP BY year(\"loaned_at\") ORDER BY year(\"loaned_at\")"},
+    {"How many loans in 2023 or 2025?",
+     "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE (\"loaned_at\" >= DATE '2023-01-01' AND \"loaned_at\" < "
+     "DATE '2024-01-01' OR \"loaned_at\" >= DATE '2025-01-01' AND \"loaned_at\" < DATE '2026-01-01')"},
+    {"compare readers", ""},
+    {"highest and lowest price per genre", "SELECT \"genre\", max(\"price\") AS \"highest_price\", min(\"price\") AS "
+                                           "\"lowest_price\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
+    {"oldest and youngest readers", ""},
+    {"averge price of diferent genres",
+     "SELECT \"genre\", avg(\"price\") AS \"average_price\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
+    {"numbr of loans", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\""},
+    {"How many readers joined on Christmas Day 2025?",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"joined_on\" >= DATE '2025-12-25' AND \"joined_on\" < "
+     "DATE '2025-12-26'"},
+    {"loans on new year's eve", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"loaned_at\" >= DATE '2025-12-31' AND "
+                                "\"loaned_at\" < DATE '2026-01-01'"},
+    {"How many loans were never?", ""},
+    {"books w/ a price over 20", "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"price\" > 20"},
+    {"readers w/o loans",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "NOT EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")"},
+    {"How many loans were late?", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"days_late\" > 0"},
+    {"share of loans that were late by librarian",
+     "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE \"days_late\" > 0) / count(*), 2) AS \"percent\" FROM "
+     "\"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
+    {"How many readers mention winter in their keywords?",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON "
+     "\"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" "
+     "AND \"books\".\"keywords\" ILIKE '%winter%')"},
+    {"loans whose book is not in the books table",
+     "SELECT \"loan_log\".\"loan_id\" FROM \"loan_log\" WHERE NOT EXISTS (SELECT 1 FROM \"books\" WHERE "
+     "\"loan_log\".\"book_id\" = \"books\".\"book_id\")"},
+    {"How many loans are not in the readers table?",
+     "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE NOT EXISTS (SELECT 1 FROM \"readers\" WHERE "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")"},
+    {"How many distinct books were loaned by Ann?",
+     "SELECT count(DISTINCT \"book_id\") AS \"different_book_id\" FROM \"loan_log\" WHERE \"librarian\" = 'Ann' AND "
+     "\"loaned_at\" IS NOT NULL"},
+    {"purchases as a percentage of books", ""}, {"How many readers are 3 on average?", ""},
+    {"How many transfers went from Harbour Branch to Station Branch?",
+     "SELECT count(*) AS \"transfers\" FROM \"transfers\" JOIN \"branches\" ON \"transfers\".\"origin\" = "
+     "\"branches\".\"code\" WHERE \"branches\".\"branch_name\" = 'Harbour Branch' AND \"transfers\".\"dest\" IN "
+     "(SELECT \"branches\".\"code\" FROM \"branches\" WHERE \"branches\".\"branch_name\" = 'Station Branch')"},
+    {"transfers from HBR to STN",
+     "SELECT \"transfer_id\" FROM \"transfers\" WHERE \"origin\" = 'HBR' AND \"dest\" = 'STN'"},
+    {"total crates to Station Branch",
+     "SELECT sum(\"transfers\".\"crates\") AS \"total_crates\" FROM \"transfers\" JOIN \"branches\" ON "
+     "\"transfers\".\"dest\" = \"branches\".\"code\" WHERE \"branches\".\"branch_name\" = 'Station Branch'"},
+    {"How many transfers were delayed?", "SELECT count(*) AS \"transfers\" FROM \"transfers\" WHERE \"delay\" > 0"},
+    {"transfers with a delay over 2 hours", ""},
+    {"destinations that aren't in the branches table",
+     "SELECT DISTINCT \"transfers\".\"dest\" FROM \"transfers\" WHERE NOT EXISTS (SELECT 1 FROM \"branches\" WHERE "
+     "\"transfers\".\"dest\" = \"branches\".\"code\") ORDER BY \"transfers\".\"dest\" NULLS LAST"},
+    {"longest transfer",
+     "SELECT \"transfer_id\", \"hours\" FROM \"transfers\" ORDER BY \"hours\" DESC NULLS LAST LIMIT 1"},
+    {"branches older than 20 years", "SELECT \"code\", \"branch_name\" FROM \"branches\" WHERE \"year\" < 2006"},
+    {"the oldest branch's year of construction",
+     "SELECT \"year\" FROM \"branches\" ORDER BY \"year\" NULLS LAST LIMIT 1"},
+    {"total price by purpose", ""}, {"Which cities have both readers and books?", ""},
+    {"What are the most common keywords?", ""},
+    {"Top 3 librarians by number of loans returned in 2025",
+     "SELECT \"librarian\", count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"returned_at\" >= DATE '2025-01-01' AND "
+     "\"returned_at\" < DATE '2026-01-01' GROUP BY \"librarian\" ORDER BY count(*) DESC NULLS LAST, \"librarian\" "
+     "LIMIT 3"},
+    {"average number of pages per book", "SELECT avg(\"pages\") AS \"average_pages\" FROM \"books\""},
+    {"difference between bound and paper copies by supplier name",
+     "SELECT \"supplier_name\", avg(\"bound_copies\" - \"paper_copies\") AS "
+     "\"average_bound_copies_minus_paper_copies\" FROM \"purchases\" GROUP BY \"supplier_name\" ORDER BY "
+     "\"supplier_name\""},
+    {"What is the most common genre of books by Tove Jansson?",
+     "SELECT \"books\".\"genre\", count(*) AS \"books\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = "
+     "\"authors\".\"author_id\" WHERE \"authors\".\"name\" = 'Tove Jansson' GROUP BY \"books\".\"genre\" ORDER BY "
+     "count(*) DESC NULLS LAST, \"books\".\"genre\" LIMIT 1"},
+    {"readers in the same city", ""},
+    {"share of loans not renewed by librarian",
+     "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE NOT \"renewed\") / count(*), 2) AS \"percent\" FROM "
+     "\"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
+    {"percentage of readers suspended per city",
+     "SELECT \"city\", round(100.0 * count(*) FILTER (WHERE \"status\" = 'suspended') / count(*), 2) AS \"percent\" "
+     "FROM \"readers\" GROUP BY \"city\" ORDER BY \"city\""},
+    {"Which readers have more loans than fines?", ""}, {"least common reader", ""},
+    {"How many books have pages 300+?", "SELECT count(*) AS \"books\" FROM \"books\" WHERE \"pages\" >= 300"},
+    {"total margin in 2025", ""},
+    {"show the 3 oldest readers with their city", "SELECT \"reader_id\", \"first_name\", \"last_name\", \"city\", "
+                                                  "\"age\" FROM \"readers\" ORDER BY \"age\" DESC NULLS LAST LIMIT 3"},
+    {"How many readers are in more than one city?", ""}, {"readers leaving next month", ""},
+    {"How many readers left in March 2026?", ""}, {"the average price of the top 10 books", ""},
+    {"Which month of 2025 had the fewest loans?",
+     "SELECT date_trunc('month', \"loaned_at\")::DATE AS \"month\", count(*) AS \"loan_log\" FROM \"loan_log\" WHERE "
+     "\"loaned_at\" >= DATE '2025-01-01' AND \"loaned_at\" < DATE '2026-01-01' GROUP BY date_trunc('month', "
+     "\"loaned_at\")::DATE ORDER BY count(*) NULLS LAST, date_trunc('month', \"loaned_at\")::DATE LIMIT 1"},

@@ -36,13 +36,14 @@ bool plan_filler(const ask_token *token) {
                 "and or but that which who whom whose what where there their its it they them these those this his her "
                 "our ours us we my i you your me please can could would will shall should may many much more any some "
                 "all each both "
-                "so as than then also just only ever still now written wrote write writes fly flew flown operate "
+                "so as then also just only ever still now written wrote write writes fly flies flew flown operate "
                 "operates operated depart departed departing arrive arrived arriving leave leaves left sent send "
                 "received receive handled handle employ employs worked earn earned currently current right overall "
                 "altogether together ones one "
-                "by into out up under over about within across among per via toward towards during like same own such "
+                "by into out up under over about within across among per via toward towards during like own such "
                 "show list give tell find display return provide want know need see look calculate compute "
-                "located based live lives living work works working come comes coming made make makes go goes going "
+                "located based live lives living work works working come comes came coming made make makes go goes "
+                "going "
                 "went "
                 "record records row rows entry entries data dataset table database lake system value values number "
                 "amount "
@@ -57,6 +58,28 @@ bool plan_filler(const ask_token *token) {
                 "ok hello hi thanks thank mean_ where's how's been's each's"));
 }
 
+/* "averge": a word that nothing is called by, one letter beside a word of form. */
+void plan_mend(const plan_state *p, ask_token *tokens) {
+    static const char forms[] =
+        "average number total different distinct unique percentage proportion between highest "
+        "lowest longest shortest largest smallest biggest latest earliest oldest newest cheapest "
+        "greatest fewest median maximum minimum without greater higher lower";
+    for (size_t i = 0; i < p->count; i++) {
+        lexicon_match ignored[1];
+        if (tokens[i].kind != ASK_WORD || tokens[i].capital || tokens[i].word.len < 5 || plan_filler(&tokens[i]) ||
+            ask_in(tokens[i].word, forms) || lexicon_tables(p->lex, tokens, p->count, i, ignored, 1) ||
+            lexicon_columns(p->lex, tokens, p->count, i, ignored, 1) ||
+            lexicon_values(p->lex, tokens, p->count, i, ignored, 1))
+            continue;
+        for (lh_str rest = lh_str_from(forms); rest.len;) {
+            lh_str form = lh_str_split(&rest, ' ');
+            if (!lexicon_slip(tokens[i].word, form)) continue;
+            tokens[i].word = tokens[i].one = tokens[i].stem = form;
+            break;
+        }
+    }
+}
+
 /* ---- what is asked ---- */
 
 static size_t form_lead(plan_state *p, size_t at) {
@@ -67,6 +90,8 @@ static size_t form_lead(plan_state *p, size_t at) {
         if (row == 19) n = 3; /* "names" stays */
         return p->lead = LEAD_LIST, p->lead_open = true, n;
     }
+    n = FORM(p, at, &row, "what will", "how much will", "how high will", "how many will");
+    if (n) return plan_unplaced(p, p->tokens[at + n - 1].raw), p->penalty += 0.45, n; /* nobody knows */
     n = FORM(p, at, &row, "which", "what", "who", "whose", "when", "whom");
     if (n && (p->lead == LEAD_NONE || row < 2) && p->lead != LEAD_WHICH && p->lead != LEAD_WHO) {
         bool leads = at < 4;
@@ -77,9 +102,32 @@ static size_t form_lead(plan_state *p, size_t at) {
         } else if (row != 3 && leads) p->lead = LEAD_WHICH, p->lead_open = true;
         return n;
     }
+    n = FORM(p, at, &row, "how long", "how long does it take", "how long does it take to", "how long did it take",
+             "how long did it take to", "how many days does it take", "how many days does it take to",
+             "how many days do", "how long do", "how long does", "how long did", "how long are", "how long is",
+             "how long were", "how long was");
+    if (n) return p->how_long = true, p->lead_open = false, n;
+    if (p->how_long && (n = FORM(p, at, &row, "last", "lasts", "lasted", "take", "run", "stay", "to"))) return n;
+    n = at == 0 ? FORM(p, at, &row, "compare", "comparison of", "compare the") : 0;
+    if (n) return p->comparing = true, p->fn = ASK_COUNT, n;
     n = FORM(p, at, &row, "are there any", "is there any", "is there a", "is there an", "do we have any", "are there");
     if (n && at == 0) return p->lead = LEAD_EXISTS, p->fn = ASK_COUNT, n;
     return 0;
+}
+
+/* "where candidates earn over 90000 on average": the average of each is compared, not each row. */
+static bool form_of_each(plan_state *p, size_t at, ask_fn fn) {
+    ask_plan *plan = &p->plan;
+    ask_filter *f = plan->filter_count ? &plan->filters[plan->filter_count - 1] : NULL;
+    bool groups = plan_has(p->entity_column) || p->entity_part || plan->group_count ||
+                  (f && p->entity >= 0 && p->entity != f->column.table);
+    if (!f || !groups || p->compare.at + 2 < at || f->op < ASK_GT || f->op > ASK_BETWEEN || f->average || f->not||
+        plan->has_having || !plan_has(f->column))
+        return false;
+    ask_filter compared = *f;
+    plan->filter_count--;
+    plan_having(p, plan_measure(p, fn, compared.column), compared.op, compared.numbers);
+    return true;
 }
 
 static size_t form_aggregate(plan_state *p, size_t at) {
@@ -112,6 +160,7 @@ static size_t form_aggregate(plan_state *p, size_t at) {
                 {"numbers of", ASK_COUNT},
                 {"on average", 101},
                 {"in total", 102},
+                {"altogether", 102},
                 {"average count of", 100}};
     size_t best = 0, row = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -124,11 +173,12 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     if (lh_str_eq(lh_str_from(rows[row].words), LH_STR("total amount of")) &&
         lexicon_columns(p->lex, p->tokens, p->count, at + 1, amount, 4) && amount[0].score >= 0.97)
         best = 1;
-    if (fn == 102) return best;
+    if (fn == 102) return form_of_each(p, at, ASK_SUM), best;
     size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
     if (before && ask_is(&p->tokens[before - 1], "than")) /* more pages than average */
         return plan_unplaced(p, p->tokens[at].raw), p->penalty += 0.45, best;
     if (fn == 101) {
+        if (form_of_each(p, at, ASK_AVG)) return best;
         if (p->plan.measure_count && p->plan.measures[0].fn == ASK_SUM) p->plan.measures[0].fn = ASK_AVG;
         else if (p->plan.measure_count && p->plan.measures[0].fn == ASK_COUNT) p->mean = true;
         else p->fn = p->fn == ASK_COUNT ? p->fn : ASK_AVG, p->mean |= p->fn == ASK_COUNT;
@@ -182,6 +232,9 @@ static const struct {
     {"first", -1, "@", false, false},
     {"most expensive", 1, "price cost rate amount", false, false},
     {"cheapest", -1, "price cost rate amount", false, false},
+    {"dearest", 1, "price cost rate amount", false, false},
+    {"priciest", 1, "price cost rate amount", false, false},
+    {"costliest", 1, "price cost rate amount", false, false},
     {"least expensive", -1, "price cost rate amount", false, false},
     {"highest paid", 1, "salary pay wage", false, false},
     {"best paid", 1, "salary pay wage", false, false},
@@ -223,13 +276,31 @@ static const struct {
     {"worst", 1, "delay", false, false},
 };
 
-static size_t form_extreme(plan_state *p, size_t at) {
-    size_t best = 0, row = 0;
+static size_t form_which_extreme(const plan_state *p, size_t at, size_t *ret_row) {
+    size_t best = 0;
     for (size_t i = 0; i < sizeof form_extremes / sizeof *form_extremes; i++) {
         size_t n = form_at(p, at, form_extremes[i].words);
-        if (n > best) best = n, row = i;
+        if (n > best) best = n, *ret_row = i;
     }
+    return best;
+}
+
+/* "highest and lowest": the words behind the first one. */
+static size_t form_other_extreme(const plan_state *p, size_t at, size_t row) {
+    size_t other = 0,
+           n = at + 1 < p->count && ask_in(p->tokens[at].word, "and or to") ? form_which_extreme(p, at + 1, &other) : 0;
+    bool both = n && !ask_in(p->tokens[at + 1].word, "first last") &&
+                form_extremes[other].sign == -form_extremes[row].sign && !form_extremes[other].rows &&
+                !form_extremes[row].rows;
+    return both ? n + 1 : 0;
+}
+
+static size_t form_extreme(plan_state *p, size_t at) {
+    size_t row = 0, best = form_which_extreme(p, at, &row);
     if (!best) return 0;
+    size_t other = form_other_extreme(p, at + best, row);
+    p->both = other > 0;
+    best += other;
     bool date = form_extremes[row].hints && form_extremes[row].hints[0] == '@';
     const ask_token *next = at + best < p->count ? &p->tokens[at + best] : NULL;
     if (next && next->kind == ASK_WORD && ask_is(next, "first") &&
@@ -362,7 +433,7 @@ static size_t form_part(plan_state *p, size_t at) {
     if (!best) return 0;
     lexicon_match m[PLAN_MATCHES]; /* a column of that name goes first */
     size_t found = lexicon_columns(p->lex, p->tokens, p->count, at, m, PLAN_MATCHES);
-    int near = p->entity >= 0 ? p->entity : p->main_table;
+    int near = p->entity >= 0 ? p->entity : p->main_table >= 0 ? p->main_table : p->focus;
     for (size_t i = 0; i < found; i++)
         if (m[i].score >= 0.97 && m[i].words >= best && (m[i].ref.table == near || near < 0) &&
             plan_numeric(plan_column(p, m[i].ref)))
@@ -459,10 +530,7 @@ static size_t form_number(plan_state *p, size_t at) {
            n = FORM(p, at + 1, &row, "or more", "or higher", "or above", "or greater", "or over", "or longer",
                     "and more", "and above", "or less", "or fewer", "or lower", "or below", "or under", "or shorter");
     ask_op op = n == 0 ? ASK_EQ : row < 8 ? ASK_GE : ASK_LE;
-    lh_str raw = p->tokens[at].raw;
-    if (n == 0 && raw.ptr + raw.len < p->tokens[p->count - 1].raw.ptr + p->tokens[p->count - 1].raw.len + 1 &&
-        raw.ptr[raw.len] == '+')
-        op = ASK_GE;
+    if (n == 0 && p->tokens[at].plus) op = ASK_GE;
     p->compare = (plan_compare){true, op, {value, 0}, at + 1 + n, false, false, NULL};
     return 1 + n;
 }
@@ -478,9 +546,12 @@ static size_t form_other(plan_state *p, size_t at) {
         bool without = row == 1 || row == 2 || row == 3 || row == 7 || row == 8 || (row >= 11 && row <= 14) ||
                        row == 17 || row == 21 || row == 22;
         p->not = true;
+        p->not_word = p->tokens[at + n - 1].raw;
         p->without = without;
         return n;
     }
+    n = FORM(p, at, &row, "took off", "take off", "takes off");
+    if (n) return n;
     n = FORM(p, at, &row, "contains", "containing", "contain", "mentions", "mentioning", "mention", "includes",
              "including", "include", "matching", "with the word", "starts with", "starting with", "start with",
              "begins with", "beginning with", "begin with", "ends with", "ending with", "end with", "ending in",
@@ -500,6 +571,10 @@ static size_t form_other(plan_state *p, size_t at) {
         if (p->share && p->entity >= 0) p->after_verb = true;
         return n;
     }
+    if (form_at(p, at, "both") && at + 1 < p->count) { /* of two tables, which no one row is of */
+        plan_choice table = plan_best_table(p, at + 1);
+        if (table.there && table.match.score >= 0.9) return plan_unplaced(p, p->tokens[at].raw), p->penalty += 0.45, 1;
+    }
     n = FORM(p, at, &row, "or", "either");
     if (n) return p->or_ = true, n;
     n = FORM(p, at, &row, "with their", "and their", "together with their", "along with their", "as well as their",
@@ -508,12 +583,19 @@ static size_t form_other(plan_state *p, size_t at) {
     return 0;
 }
 
+/* A "not" that nothing was denied by. */
+void plan_end_not(plan_state *p) {
+    if (p->not&&!p->plan.has_having) plan_unplaced(p, p->not_word), p->penalty += 0.45;
+    p->not = p->without = false;
+}
+
 size_t plan_words(plan_state *p, size_t at) {
     size_t n;
-    if (p->tokens[at].kind == ASK_STOP) return p->not = p->without = false, 1;
+    if (p->tokens[at].kind == ASK_STOP) return plan_end_not(p), 1;
     if ((n = form_count_before_extreme(p, at))) return n;
     if ((n = form_compare(p, at))) return n;
     if ((n = form_share(p, at))) return n;
+    if (ask_in(p->tokens[at].word, "how") && (n = form_lead(p, at))) return n;
     if ((n = form_aggregate(p, at))) return n;
     if ((n = form_lead(p, at))) return n;
     if ((n = form_part(p, at))) return n;

@@ -116,8 +116,7 @@ static void render_between(render *r, const char *part, ask_ref column, int firs
 }
 
 /* A column of numbers is a year, or of months as such. */
-static void render_time(render *r, const ask_filter *f) {
-    const ask_when *when = &f->when;
+static void render_when(render *r, const ask_filter *f, const ask_when *when) {
     const ask_column *column = render_column_of(r, f->column);
     bool number = column->type == ASK_NUMBER;
     if (when->kind == ASK_MONTH_OF_YEAR) {
@@ -148,6 +147,15 @@ static void render_time(render *r, const ask_filter *f) {
     if (when->has_from) render_column(r, f->column), render_text(r, " >= "), render_day(r, when->from);
     if (when->has_from && when->has_to) render_text(r, " AND ");
     if (when->has_to) render_column(r, f->column), render_text(r, " < "), render_day(r, when->to);
+}
+
+static void render_time(render *r, const ask_filter *f) {
+    if (f->has_second) lh_buf_char(r->into, '(');
+    render_when(r, f, &f->when);
+    if (!f->has_second) return;
+    render_text(r, " OR ");
+    render_when(r, f, &f->second);
+    lh_buf_char(r->into, ')');
 }
 
 static void render_like(render *r, const ask_filter *f) {
@@ -223,10 +231,37 @@ static void render_average(render *r, const ask_filter *f) {
     lh_buf_char(r->into, ')');
 }
 
+static void render_condition(render *r, const ask_filter *f);
+
+/* The row that `way` refers to, beside the one that is joined: "from Newark to Boston". */
+static void render_by_way(render *r, const ask_filter *f) {
+    render inner = *r;
+    ask_filter own = *f;
+    const ask_key *key = NULL;
+    for (size_t k = 0; k < r->schema->key_count && !key; k++)
+        if (r->schema->keys[k].from.table == f->way.table && r->schema->keys[k].from.column == f->way.column &&
+            r->schema->keys[k].to.table == f->column.table)
+            key = &r->schema->keys[k];
+    if (!key) return;
+    own.by_way = false;
+    render_column(r, f->way);
+    render_text(r, " IN (SELECT ");
+    render_column(&inner, key->to);
+    render_text(r, " FROM ");
+    render_table(&inner, f->column.table);
+    render_text(r, " WHERE ");
+    render_condition(&inner, &own);
+    lh_buf_char(r->into, ')');
+}
+
 /* A condition over a column, without NOT where that is written into it. */
 static void render_condition(render *r, const ask_filter *f) {
     bool written = f->op == ASK_EQ || f->op == ASK_IN || f->op == ASK_IS_NULL || f->op == ASK_NOT_NULL;
     bool not = f->not && !written;
+    if (f->by_way) {
+        render_by_way(r, f);
+        return;
+    }
     if (not) render_text(r, "NOT (");
     switch (f->op) {
     case ASK_EQ:
@@ -317,8 +352,11 @@ static lh_code render_filter(render *r, size_t at, bool *ret_written, const char
         if (f->op != ASK_EXISTS) return render_condition(r, f), LH_OK;
         size_t keys[ASK_PATH_MAX];
         if (ask_path(r->schema, r->plan->base, table, keys) != 1) return lh_fail(err, LH_INVALID, "no key leads there");
-        render_column(r, r->schema->keys[keys[0]].from);
-        render_text(r, " IS NULL");
+        render_text(r, "NOT EXISTS (SELECT 1 FROM ");
+        render_table(r, table);
+        render_text(r, " WHERE ");
+        render_key(r, &r->schema->keys[keys[0]]);
+        lh_buf_char(r->into, ')');
         return LH_OK;
     }
     for (size_t i = 0; i < r->plan->filter_count; i++) { /* is it within another one, or an earlier? */
@@ -368,8 +406,28 @@ static const char *render_part_name(ask_part part) {
     return names[part];
 }
 
+/* What each row has of a measure. */
+static void render_operand(render *r, ask_ref a, ask_how how, ask_ref b) {
+    static const char *const signs[] = {"", " + ", " - ", " * ", " / ", ", "};
+    if (how == ASK_DAYS) render_text(r, "date_diff('day', ");
+    render_column(r, a);
+    if (how == ASK_ALONE) return;
+    render_text(r, signs[how]);
+    render_column(r, b);
+    if (how == ASK_DAYS) lh_buf_char(r->into, ')');
+}
+
+static void render_ratio(render *r, const ask_measure *m) {
+    render_text(r, "round(100.0 * sum(");
+    render_operand(r, m->column, m->how, m->other);
+    render_text(r, ") / sum(");
+    render_operand(r, m->whole[0], m->whole[1].column < 0 ? ASK_ALONE : ASK_PLUS, m->whole[1]);
+    render_text(r, "), 2)");
+}
+
 static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
-    static const char *const fns[] = {"count(", "count(DISTINCT ", "sum(", "avg(", "min(", "max(", "median(", ""};
+    static const char *const fns[] = {"count(", "count(DISTINCT ", "sum(", "avg(", "min(", "max(", "median(", "", ""};
+    if (m->fn == ASK_RATIO) return render_ratio(r, m), LH_OK;
     if (m->fn == ASK_SHARE) {
         bool parts = false;
         for (size_t i = 0; i < r->plan->filter_count; i++) parts |= r->plan->filters[i].numerator;
@@ -381,21 +439,25 @@ static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
     }
     render_text(r, fns[m->fn]);
     if (m->column.column < 0) lh_buf_char(r->into, '*');
-    else render_column(r, m->column);
+    else render_operand(r, m->column, m->how, m->other);
     lh_buf_char(r->into, ')');
     if (m->divisor > 0) render_text(r, " / "), render_number(r, m->divisor);
     return LH_OK;
 }
 
 static void render_measure_name(render *r, const ask_measure *m) {
-    static const char *const prefixes[] = {"",        "different_", "total_",  "average_",
-                                           "lowest_", "highest_",   "median_", "percent"};
+    static const char *const prefixes[] = {"",         "different_", "total_",  "average_", "lowest_",
+                                           "highest_", "median_",    "percent", "percent"};
+    static const char *const hows[] = {"", "_plus_", "_minus_", "_times_", "_by_", "_to_"};
     LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(4096);
     lh_buf_append(&name, lh_str_from(prefixes[m->fn]));
-    if (m->fn != ASK_SHARE)
+    if (m->how == ASK_DAYS) lh_buf_append(&name, LH_STR("days_"));
+    if (m->fn < ASK_SHARE)
         lh_buf_append(&name, m->column.column >= 0  ? render_column_of(r, m->column)->name
                              : m->column.table >= 0 ? r->schema->tables[m->column.table].name.name
                                                     : LH_STR("count"));
+    if (m->fn < ASK_SHARE && m->how)
+        lh_buf_append(&name, lh_str_from(hows[m->how])), lh_buf_append(&name, render_column_of(r, m->other)->name);
     render_text(r, " AS ");
     lh_buf_sql_identifier(r->into, lh_buf_str(&name));
 }
@@ -479,7 +541,7 @@ lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into,
     }
     if (plan->has_having) {
         render_text(&r, " HAVING ");
-        LH_TRY(render_measure(&r, &plan->measures[0], err));
+        LH_TRY(render_measure(&r, &plan->measures[plan->having_measure], err));
         render_compare(&r, plan->having_op, plan->having);
     }
     if (plan->mean_of_groups) render_text(&r, ") AS of_each");

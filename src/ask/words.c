@@ -96,6 +96,7 @@ static size_t words_number(words_state *s, size_t at) {
     token->number = value;
     token->grouped = grouped || number_end != end || point;
     if (end < s->text.len && p[end] == '%') token->percent = true, end++;
+    token->plus = end < s->text.len && p[end] == '+';
     return end - at;
 }
 
@@ -131,6 +132,12 @@ static size_t words_quoted(words_state *s, size_t at) {
     return 0;
 }
 
+/* O'Hare is ohare, as tables write it that have no quotes. */
+static lh_str words_without_quote(lh_arena *arena, lh_str text, size_t at, size_t stop, size_t quote, size_t bytes) {
+    return lh_arena_printf(arena, "%.*s%.*s", (int)(quote - at), text.ptr + at, (int)(stop - quote - bytes),
+                           text.ptr + quote + bytes);
+}
+
 /* "client's" is client; "didn't" is did and not. Returns the bytes taken. */
 static size_t words_word(words_state *s, size_t at) {
     const char *p = s->text.ptr;
@@ -144,6 +151,15 @@ static size_t words_word(words_state *s, size_t at) {
     }
     while (end > at + 1 && (p[end - 1] == '.' || p[end - 1] == '-')) end--;
     if (end == at) return 0;
+    if (end - at == 1 && (p[at] | 0x20) == 'w' && end < s->text.len && p[end] == '/') { /* w/ and w/o */
+        bool out = end + 1 < s->text.len && (p[end + 1] | 0x20) == 'o' &&
+                   (end + 2 == s->text.len || !words_letter(p[end + 2]));
+        ask_token *with = words_add(s, ASK_WORD);
+        if (!with) return 0;
+        words_fill(s->terms, s->arena, with, out ? LH_STR("without") : LH_STR("with"));
+        with->raw = lh_str_sub(s->text, at, out ? 3 : 2);
+        return out ? 3 : 2;
+    }
     lh_str after = lh_str_sub(s->text, end, 4);
     size_t quote = lh_str_starts(after, LH_STR("'")) ? 1 : lh_str_starts(after, LH_STR("’")) ? strlen("’") : 0;
     char next = quote && end + quote < s->text.len ? (char)(p[end + quote] | 0x20) : 0;
@@ -161,7 +177,8 @@ static size_t words_word(words_state *s, size_t at) {
     if (quote && next && !ends) { /* O'Neill is one word */
         size_t stop = end + quote;
         while (stop < s->text.len && words_letter(p[stop])) stop++;
-        words_fill(s->terms, s->arena, token, lh_str_sub(s->text, at, stop - at));
+        words_fill(s->terms, s->arena, token, words_without_quote(s->arena, s->text, at, stop, end, quote));
+        token->raw = lh_str_sub(s->text, at, stop - at);
         return stop - at;
     }
     return end - at;
