@@ -45,6 +45,7 @@ typedef struct lh_ai_embeddings {
 /* Up to LH_LIMIT_AI_TEXTS texts of LH_LIMIT_AI_TEXT_BYTES; none may be empty. */
 LH_MUST_CHECK lh_code lh_ai_embed(lh_ai *ai, const lh_ai_call *call, const lh_str *texts, size_t count, lh_arena *arena,
                                   lh_ai_embeddings *ret, lh_error *err);
+double lh_ai_cosine(const float *a, const float *b, size_t dimensions); /* 0 when one of them is all zeros */
 
 typedef struct lh_ai_message {
     lh_str role, content; /* role: system, user or assistant */

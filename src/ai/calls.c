@@ -209,6 +209,16 @@ static lh_code calls_embed_all(calls_embed *work, const lh_str *texts, size_t co
     return calls_model(&work->run, &all->model, err);
 }
 
+double lh_ai_cosine(const float *a, const float *b, size_t count) {
+    double dot = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < count; i++) {
+        dot += (double)a[i] * (double)b[i];
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+    }
+    return aa > 0 && bb > 0 ? dot / sqrt(aa * bb) : 0;
+}
+
 lh_code lh_ai_embed(lh_ai *ai, const lh_ai_call *call, const lh_str *texts, size_t count, lh_arena *arena,
                     lh_ai_embeddings *ret, lh_error *err) {
     calls_embed work = {.run = {.arena = arena}};

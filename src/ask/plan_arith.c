@@ -114,17 +114,17 @@ static size_t arith_between_names(plan_state *p, size_t at) {
                {"and", NULL, ASK_PLUS}};
     for (size_t end = at + 1; end < p->count && end <= at + 4 && p->tokens[end].kind == ASK_WORD; end++)
         for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
-            bool and = i + 1 == sizeof ops / sizeof *ops;
+            bool both = i + 1 == sizeof ops / sizeof *ops;
             if (!ask_is(&p->tokens[end], ops[i].word)) continue;
             if (ops[i].next && !arith_word(p, end + 1, ops[i].next)) continue;
             size_t second = arith_skip(p, end + (ops[i].next ? 2 : 1), "the a their its");
             arith_pair pair = arith_find(p, at, end, second);
             if (pair.score <= 0 || (pair.dates && ops[i].how != ASK_MINUS)) continue;
             size_t behind = second + pair.words;
-            if (and&&!arith_word(p, behind, "combined together")) continue;
+            if (both && !arith_word(p, behind, "combined together")) continue;
             if (pair.dates) arith_measure(p, ASK_DAYS, pair.b, pair.a);
             else arith_measure(p, ops[i].how, pair.a, pair.b);
-            return behind + and - at;
+            return behind + both - at;
         }
     return 0;
 }

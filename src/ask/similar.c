@@ -57,16 +57,6 @@ static lh_code similar_by_words(similar *s, lh_str question, lh_error *err) {
     return LH_OK;
 }
 
-static double similar_cosine(const float *a, const float *b, size_t n) {
-    double dot = 0, of_a = 0, of_b = 0;
-    for (size_t i = 0; i < n; i++) {
-        dot += (double)a[i] * (double)b[i];
-        of_a += (double)a[i] * (double)a[i];
-        of_b += (double)b[i] * (double)b[i];
-    }
-    return of_a > 0 && of_b > 0 ? dot / sqrt(of_a * of_b) : 0;
-}
-
 static lh_sha256 similar_key(const lh_ai_model *model, lh_str text, lh_arena *arena) {
     return lh_sha256_of(lh_arena_printf(arena, "vector|%.*s|%.*s|%.*s|%.*s", LH_STR_ARG(model->provider),
                                         LH_STR_ARG(model->name), LH_STR_ARG(model->version), LH_STR_ARG(text)));
@@ -98,7 +88,7 @@ static lh_code similar_by_vectors(similar *s, const lh_ai_call *call, lh_str que
     for (size_t i = 0; i < count; i++) {
         bool fits = kept[i].len == bytes;
         if (fits) memcpy(one, kept[i].ptr, bytes);
-        s->order[i].score = fits ? similar_cosine(made.values, one, made.dimensions) : 0;
+        s->order[i].score = fits ? lh_ai_cosine(made.values, one, made.dimensions) : 0;
     }
     qsort(s->order, count, sizeof *s->order, similar_better);
     return LH_OK;

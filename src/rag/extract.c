@@ -26,7 +26,7 @@ static lh_code extract_score(rag_run *run, const rag_words *question, const floa
     rag_words words = {0};
     LH_TRY(rag_words_of(run->terms, s->text, RAG_WORDS_ALL, run->arena, &words, err));
     double share = question->count ? rag_words_share(&words, question) : 0;
-    s->score = vector && s->vector ? (share + rag_cosine(vector, s->vector, run->dimensions)) / 2 : share;
+    s->score = vector && s->vector ? (share + lh_ai_cosine(vector, s->vector, run->dimensions)) / 2 : share;
     if (words.count < EXTRACT_WORDS_MIN || s->is_part) s->score -= 1; /* only where there is nothing else */
     return LH_OK;
 }
@@ -68,7 +68,7 @@ static bool extract_says_more(const rag_run *run, const extract_sentence *s, con
                               size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (lh_str_eq(s->text, taken[i].text)) return false;
-        if (s->vector && taken[i].vector && rag_cosine(s->vector, taken[i].vector, run->dimensions) > EXTRACT_SAME)
+        if (s->vector && taken[i].vector && lh_ai_cosine(s->vector, taken[i].vector, run->dimensions) > EXTRACT_SAME)
             return false;
     }
     return true;

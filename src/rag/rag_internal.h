@@ -154,7 +154,6 @@ size_t rag_links_clean(lh_str text, const rag_passage *passages, size_t count, c
 LH_MUST_CHECK lh_code rag_embed_passages(rag_run *run, const bool *cited, lh_error *err);
 /* Vectors of texts; NULL without an embedder. Arena. */
 LH_MUST_CHECK lh_code rag_embed(rag_run *run, const lh_str *texts, size_t count, float **ret, lh_error *err);
-double rag_cosine(const float *a, const float *b, size_t count);
 /* Are all facts of a sentence among the words of the passages that it cites? */
 bool rag_facts_hold(const rag_words *facts, const rag_passage *passages, const size_t *cited, size_t count);
 /* [{"text","citations","supported","support"}] of what was said. */

@@ -10,8 +10,6 @@
  * embedder nearness is the share of the sentence's content words that the passages have. */
 #include "rag/rag_internal.h"
 
-#include <math.h>
-
 enum { SUPPORT_TEXTS_MAX = 512 }; /* sentences of passages that are embedded; the first of each passage */
 
 lh_code rag_embed(rag_run *run, const lh_str *texts, size_t count, float **ret, lh_error *err) {
@@ -48,16 +46,6 @@ lh_code rag_embed_passages(rag_run *run, const bool *cited, lh_error *err) {
     return LH_OK;
 }
 
-double rag_cosine(const float *a, const float *b, size_t count) {
-    double dot = 0, aa = 0, bb = 0;
-    for (size_t i = 0; i < count; i++) {
-        dot += (double)a[i] * (double)b[i];
-        aa += (double)a[i] * (double)a[i];
-        bb += (double)b[i] * (double)b[i];
-    }
-    return aa > 0 && bb > 0 ? dot / sqrt(aa * bb) : 0;
-}
-
 bool rag_facts_hold(const rag_words *facts, const rag_passage *passages, const size_t *cited, size_t count) {
     for (size_t i = 0; i < facts->count; i++) {
         bool found = false;
@@ -83,7 +71,7 @@ static lh_code support_nearness(rag_run *run, const support_sentence *s, double 
         const rag_passage *p = &run->passages[s->cited[i] - 1];
         double near = s->vector ? 0 : rag_words_share(&p->words, &words);
         for (size_t k = 0; s->vector && p->vectors && k < p->sentence_count; k++) {
-            double cosine = rag_cosine(s->vector, p->vectors + k * run->dimensions, run->dimensions);
+            double cosine = lh_ai_cosine(s->vector, p->vectors + k * run->dimensions, run->dimensions);
             if (cosine > near) near = cosine;
         }
         if (near > best) best = near;
