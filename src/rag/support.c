@@ -10,6 +10,8 @@
  * embedder nearness is the share of the sentence's content words that the passages have. */
 #include "rag/rag_internal.h"
 
+#include <math.h>
+
 enum { SUPPORT_TEXTS_MAX = 512 }; /* sentences of passages that are embedded; the first of each passage */
 
 lh_code rag_embed(rag_run *run, const lh_str *texts, size_t count, float **ret, lh_error *err) {
