@@ -34,7 +34,8 @@ function(lh_warnings target)
   target_link_options(${target} PRIVATE -Wl,-z,relro,-z,now)
   if(LH_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${LH_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
-    # The functions of std:: that our C++ has stay ours: DuckDB, which is not instrumented, would take them for its own, and TSan tell of what it does.
+    # The functions of std:: that our C++ has stay ours: DuckDB, which is not instrumented, would call them, and TSan tell of
+    # what it does with them.
     target_link_options(${target} PRIVATE -fsanitize=${LH_SANITIZE} LINKER:--exclude-libs,ALL)
   endif()
 endfunction()
