@@ -31,7 +31,7 @@ def commands():
 def test_tab_offers_commands_verbs_and_flags(script):
     assert offered(script, "lakehouse ") == commands() and {"serve", "datasets", "completion"} <= set(commands())
     assert offered(script, "lakehouse da") == ["datasets"]
-    assert offered(script, "lakehouse datasets s") == ["show", "search", "set", "scan"]
+    assert offered(script, "lakehouse datasets s") == ["show", "summary", "search", "set", "scan"]
     assert offered(script, "lakehouse tables --json or") == ["orphans"]
     assert offered(script, "lakehouse buckets ") == ["list", "health", "errors", "migrate", "objects", "get", "put", "remove"]
     assert offered(script, "lakehouse profiles ac") == ["activate"] and offered(script, "lakehouse buckets get --js") == ["--json"]

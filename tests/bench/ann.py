@@ -1,6 +1,6 @@
 """Nearest neighbours beside FAISS, hnswlib and USearch of PyPI: the same vectors, one process, in turn.
 
-    tools/bench ann         ROWS=100000 DIMENSIONS=768 QUERIES=300 by default; WITH=faiss,hnswlib,usearch-f16,usearch-i8 only these
+    tools/bench ann         VECTORS=100000 DIMENSIONS=768 SEARCHES=300 by default; WITH=faiss,hnswlib,usearch-f16,usearch-i8 only these
 
 The vectors are made: a thousand clusters, each stretched along 64 directions common to all and blurred, on the unit sphere; random
 ones have no neighbours to speak of. Times by the clock, and of the processor (of all threads), which the machine's other work
@@ -16,7 +16,7 @@ import numpy as np
 
 from made_vectors import vectors
 
-ROWS, DIMENSIONS, QUERIES = (int(os.environ.get(name, value)) for name, value in (("ROWS", 100000), ("DIMENSIONS", 768), ("QUERIES", 300)))
+ROWS, DIMENSIONS, QUERIES = (int(os.environ.get(name, value)) for name, value in (("VECTORS", 100000), ("DIMENSIONS", 768), ("SEARCHES", 300)))
 WITH = os.environ.get("WITH", "faiss,hnswlib,usearch-f16,usearch-i8").split(",")
 BUILD = pathlib.Path(os.environ["LAKEHOUSE_BUILD"])
 K, THREADS, EF_CONSTRUCTION, CONNECTIVITY = 10, 2, 80, 16

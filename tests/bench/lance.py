@@ -1,7 +1,7 @@
 """The two backends of an index of vectors, on the same table: the graph of src/ann ("hnsw") and a Lance dataset ("lance"), by POST
 /vectors/search; then, in process, what Parquet and Lance do alone: rows by their id, and rows that come.
 
-    tools/bench lance        ROWS=100000 DIMENSIONS=384 QUERIES=100 by default
+    tools/bench lance        VECTORS=100000 DIMENSIONS=384 SEARCHES=100 by default
 
 The vectors are made (made_vectors.py) and put straight into the table vectors.<index>, so that no model's time is in it: the first search after
 that makes the index ready from the table. Each backend has a server of its own; the machine's other work is in all times.
@@ -26,7 +26,7 @@ from harness import BUILD, Server, wait_for  # noqa: E402
 
 from made_vectors import vectors  # noqa: E402
 
-ROWS, DIMENSIONS, QUERIES = (int(os.environ.get(name, value)) for name, value in (("ROWS", 100000), ("DIMENSIONS", 384), ("QUERIES", 100)))
+ROWS, DIMENSIONS, QUERIES = (int(os.environ.get(name, value)) for name, value in (("VECTORS", 100000), ("DIMENSIONS", 384), ("SEARCHES", 100)))
 K, MORE = 10, 1000
 WORDS = "nurse forklift payroll python welding triage audit invoice warehouse Kubernetes ledger drafting phlebotomy scheduling".split()
 
