@@ -24,11 +24,15 @@ typedef struct summary {
 
 static bool summary_shows(const ask_column *column) { return !column->personal && !column->masked; }
 
+/* The beginning of it, on one line. */
 static lh_str summary_value(const lh_json *value, lh_arena *arena) {
     lh_str text = LH_STR_NONE;
     if (lh_json_is_string(value)) text = lh_json_str(value, LH_STR_NONE);
     else if (!lh_json_is_null(value) && lh_json_write(arena, value, false, &text, NULL) != LH_OK) return LH_STR_NONE;
-    return lh_str_cut_utf8(text, SUMMARY_VALUE_BYTES);
+    text = lh_str_cut_utf8(text, SUMMARY_VALUE_BYTES);
+    char *line = lh_arena_alloc(arena, text.len + 1);
+    for (size_t i = 0; line && i < text.len; i++) line[i] = (unsigned char)text.ptr[i] < 0x20 ? ' ' : text.ptr[i];
+    return line ? (lh_str){line, text.len} : LH_STR_NONE;
 }
 
 static void summary_call(lh_buf *sql, const char *function, const ask_column *column) {
@@ -100,9 +104,9 @@ static lh_code summary_column(const summary *s, size_t c, const lh_json *row, lh
     if (there == 0 || !summary_shows(column)) return LH_OK;
     if (column->type == ASK_NUMBER || column->type == ASK_DATE || column->type == ASK_TIME)
         lh_buf_printf(s->facts, "; %.*s to %.*s", LH_STR_ARG(least), LH_STR_ARG(most));
-    if (column->type == ASK_TEXT && different > SUMMARY_FEW)
-        lh_buf_printf(s->facts, "; about %" PRId64 " different", different);
-    return column->type == ASK_TEXT && different <= SUMMARY_FEW ? summary_values(s, column, err) : LH_OK;
+    bool few = different <= SUMMARY_FEW && different < there;
+    if (column->type == ASK_TEXT && !few) lh_buf_printf(s->facts, "; about %" PRId64 " different", different);
+    return column->type == ASK_TEXT && few ? summary_values(s, column, err) : LH_OK;
 }
 
 /* The text without a model: a line of the table, and one of each column. */

@@ -234,5 +234,7 @@ def test_a_summary_without_a_model_is_its_facts(tmp_path):
         command = [str(BINARY), "datasets", "summary", "orders", "--url", lake.server.url, "--api-key", lake.agent]
         assert "orders: 200 rows" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
         lake.call("POST", "/datasets/orders/summary", 400, {"save": True})
+        lake.ingest("memos", csv("id,text,kind", [(i, f'"memo {i}"', '"two\nlines"') for i in range(4)]))
+        assert lake.call("POST", "/datasets/memos/summary", 200, {})["facts"].split("\n")[2:] == ["text; about 4 different", "kind; mostly two lines"]
     finally:
         lake.server.stop()
