@@ -5,12 +5,13 @@
 
 #include <fcntl.h>
 
-typedef enum pdf_status { /* with which the child ends */
-                          PDF_READ = 0,
-                          PDF_BROKEN = 10,
-                          PDF_LOCKED,
-                          PDF_LONG,
-                          PDF_NO_LIBRARY,
+/* With which the child ends. */
+typedef enum pdf_status {
+    PDF_READ = 0,
+    PDF_BROKEN = 10,
+    PDF_LOCKED = 11,
+    PDF_LONG = 12,
+    PDF_NO_LIBRARY = 13
 } pdf_status;
 /* From now on this process may ask the system for memory, the clock and its end, and read and write what is open; for good. False: the
  * system has no such filter, or not for this machine. */
