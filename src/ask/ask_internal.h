@@ -17,6 +17,8 @@ struct lh_ask {
 /* Runs a statement as the caller sees the lake, read only. *ret: {"columns","rows",…}; arena. */
 LH_MUST_CHECK lh_code ask_run(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, uint64_t rows_max, bool audited,
                               lh_arena *arena, lh_json **ret, lh_error *err);
+/* A call for the caller of that model; empty: the task's. */
+lh_ai_call ask_call(const lh_ask_caller *caller, lh_str model);
 /* Whether a query could run: what it names and its types, with no row read. (EXPLAIN is refused of a table that is seen in part.) */
 LH_MUST_CHECK lh_code ask_bind(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, lh_arena *arena, lh_error *err);
 #define ASK_EXAMPLE_PREFIX "ask/example/"

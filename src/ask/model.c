@@ -331,9 +331,7 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
         messages[count++] = (lh_ai_message){LH_STR("assistant"), examples[i].sql};
     }
     messages[count++] = (lh_ai_message){LH_STR("user"), question};
-    const lh_ai_call call = {.model = asks->model,
-                             .principal = asks->caller->by,
-                             .cancelled = asks->caller->cancel ? lh_cancel_flag(asks->caller->cancel) : NULL};
+    const lh_ai_call call = ask_call(asks->caller, asks->model);
     for (int tries = 0;; tries++) {
         lh_ai_prompt request = {.messages = messages,
                                 .message_count = count,

@@ -70,6 +70,12 @@ lh_code ask_run(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, uint64_t r
     return code;
 }
 
+lh_ai_call ask_call(const lh_ask_caller *caller, lh_str model) {
+    return (lh_ai_call){.model = model,
+                        .principal = caller->by,
+                        .cancelled = caller->cancel ? lh_cancel_flag(caller->cancel) : NULL};
+}
+
 lh_code ask_bind(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, lh_arena *arena, lh_error *err) {
     lh_json *none = NULL;
     lh_str empty = lh_arena_printf(arena, "SELECT * FROM (%.*s\n) AS bound LIMIT 0", LH_STR_ARG(sql));

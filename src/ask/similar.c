@@ -98,8 +98,7 @@ lh_code ask_similar(lh_ask *ask, const lh_ask_caller *caller, lh_str question, c
                     bool vectors, lh_arena *arena, ask_similar_one **ret, lh_error *err) {
     lh_str *cut = LH_ARENA_ARRAY(arena, lh_str, count + 1);
     similar s = {ask, caller, cut, count, arena, LH_ARENA_ARRAY(arena, ask_similar_one, count + 1)};
-    const lh_ai_call call = {.principal = caller->by,
-                             .cancelled = caller->cancel ? lh_cancel_flag(caller->cancel) : NULL};
+    const lh_ai_call call = ask_call(caller, LH_STR_NONE);
     lh_error ignored = {0};
     LH_TRY(lh_arena_check(arena, err));
     for (size_t i = 0; i < count; i++) cut[i] = lh_str_cut_utf8(texts[i], SIMILAR_TEXT_BYTES);

@@ -210,9 +210,7 @@ lh_code lh_ask_summary(lh_ask *ask, lh_table_name name, const lh_json *body, con
     LH_TRY(summary_facts(&s, err));
     lh_str stated = lh_arena_dup(arena, lh_buf_str(&facts)), text = stated;
     LH_TRY(lh_arena_check(arena, err));
-    const lh_ai_call call = {.model = lh_json_get_string(body, "model"),
-                             .principal = caller->by,
-                             .cancelled = caller->cancel ? lh_cancel_flag(caller->cancel) : NULL};
+    const lh_ai_call call = ask_call(caller, lh_json_get_string(body, "model"));
     if (caller->models && lh_ai_has(ask->ai, LH_AI_GENERATE, &call))
         LH_TRY(summary_worded(&s, &call, stated, &text, &model, &why, err));
     lh_json *answer = lh_json_new_object(arena);

@@ -16,14 +16,7 @@
 enum { PDF_MS = 60000, PDF_POLL_MS = 100, PDF_BLOCK = 64 << 10 };
 
 bool pdf_library_path(char *into, size_t room) {
-    char exe[3000];
-    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (len <= 0) return false;
-    exe[len] = '\0';
-    char *slash = strrchr(exe, '/');
-    if (!slash) return false;
-    *slash = '\0';
-    return snprintf(into, room, "%s/lib/libpdfium.so", exe) < (int)room;
+    return lh_beside_binary("lib/libpdfium.so", into, room, NULL) == LH_OK;
 }
 
 bool lh_document_has_pdf(void) {
