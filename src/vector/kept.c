@@ -8,10 +8,8 @@
 #include "vector/vector_internal.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { KEPT_VERSION = 1, KEPT_PATH_BYTES = 4096 };
@@ -87,17 +85,6 @@ static bool kept_is_whole(const kept_file *file, const kept_head *like) {
     return memcmp(sum.bytes, (const char *)file->bytes + file->size - LH_SHA256_BYTES, sizeof sum.bytes) == 0;
 }
 
-static bool kept_map(const char *path, kept_file *ret) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    bool good = fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0;
-    void *bytes = good ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-    if (fd >= 0) close(fd);
-    if (bytes == MAP_FAILED) return false;
-    *ret = (kept_file){.bytes = bytes, .size = (size_t)st.st_size};
-    return true;
-}
-
 typedef struct {
     vector_kept *kept;
     kept_head like;
@@ -106,7 +93,9 @@ typedef struct {
 static void kept_read(void *ctx, const char *path) {
     kept_reading *reading = ctx;
     kept_file *file = calloc(1, sizeof *file);
-    if (file && kept_map(path, file)) {
+    lh_str bytes;
+    if (file && vector_map_file(path, &bytes)) {
+        *file = (kept_file){.bytes = (void *)(uintptr_t)bytes.ptr, .size = bytes.len};
         if (kept_is_whole(file, &reading->like)) {
             file->next = reading->kept->files;
             reading->kept->files = file;

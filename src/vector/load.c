@@ -102,16 +102,23 @@ static bool texts_take(vector_served *served, const char *file, size_t bytes, co
     return true;
 }
 
-static bool texts_map(const char *path, const texts_head *like, vector_served *served, lh_sha256 *ret_hash) {
+bool vector_map_file(const char *path, lh_str *ret) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     bool good = fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0;
-    void *file = good ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    void *bytes = good ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
     if (fd >= 0) close(fd);
-    if (file == MAP_FAILED) return false;
-    served->file = file;
-    served->file_bytes = (size_t)st.st_size;
-    *ret_hash = lh_sha256_of((lh_str){served->file, served->file_bytes});
+    if (bytes == MAP_FAILED) return false;
+    *ret = (lh_str){bytes, (size_t)st.st_size};
+    return true;
+}
+
+static bool texts_map(const char *path, const texts_head *like, vector_served *served, lh_sha256 *ret_hash) {
+    lh_str file;
+    if (!vector_map_file(path, &file)) return false;
+    served->file = (void *)(uintptr_t)file.ptr;
+    served->file_bytes = file.len;
+    *ret_hash = lh_sha256_of(file);
     return texts_take(served, served->file, served->file_bytes, like);
 }
 

@@ -208,6 +208,8 @@ const float *vector_kept_find(const vector_kept *kept, lh_str text); /* borrowed
 /* Sets batch->kept. Best effort: what cannot be kept is embedded anew. */
 void vector_kept_save(const lh_vector *vector, const vector_definition *definition, vector_batch *batch);
 void vector_kept_remove(const lh_vector *vector, lh_str table); /* all of the table's */
+/* All of a file, read only, borrowed until munmap(); false when it cannot be read or is empty. */
+bool vector_map_file(const char *path, lh_str *ret);
 
 /* ---- build.c ---- */
 lh_code vector_run_index(void *vector, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret, lh_error *err);
