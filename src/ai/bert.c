@@ -251,13 +251,9 @@ static lh_code bert_read_words(const bert_reader *reader, lh_error *err) {
     return bert_read_norm(reader, -1, "token_embd_norm", &model->first, err);
 }
 
-static void bert_close_fd(int *fd) {
-    if (*fd >= 0) close(*fd);
-}
-
 static lh_code bert_map(ai_bert *model, const char *path, lh_error *err) {
     struct stat info;
-    LH_CLEANUP(bert_close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    LH_CLEANUP(lh_fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &info) != 0) return lh_fail_errno(err, errno, "model '%s'", path);
     if (info.st_size <= 0) return lh_fail(err, LH_INVALID, "model '%s' is empty", path);
     void *file = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);

@@ -56,13 +56,9 @@ static lh_code llama_check_processor(lh_error *err) {
                    "models in process need a processor with AVX2, FMA, F16C and BMI2; use an endpoint instead");
 }
 
-static void llama_close_fd(int *fd) {
-    if (*fd >= 0) close(*fd);
-}
-
 /* Refuses what is no GGUF file, and names the version: llama.cpp's own words for a wrong file say little. */
 static lh_code llama_read_version(const char *path, char version[17], lh_error *err) {
-    LH_CLEANUP(llama_close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    LH_CLEANUP(lh_fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return lh_fail_errno(err, errno, "model '%s'", path);
     LH_CLEANUP(lh_sha256_stream_freep) lh_sha256_stream *stream = NULL;
     LH_TRY(lh_sha256_stream_new(&stream, err));

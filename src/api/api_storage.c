@@ -108,10 +108,9 @@ static lh_str storage_behind(lh_arena *arena, lh_str folder) {
 static lh_str storage_hidden(lh_arena *arena, lh_str key, size_t stem, const lh_system_folders *system) {
     const char *inner = storage_inner_of(key);
     const lh_str whole = {key.ptr - stem, key.len + stem};
-    size_t end = key.len;
+    size_t end = lh_str_after_last(key, '/');
     if (inner) return storage_behind(arena, lh_str_from(inner));
     if (!lh_system_folders_hold(system, whole)) return LH_STR_NONE;
-    while (end && key.ptr[end - 1] != '/') end--;
     bool all = end && lh_system_folders_hold(system, lh_str_sub(whole, 0, stem + end - 1));
     return all ? storage_behind(arena, lh_str_sub(key, 0, end)) : key;
 }

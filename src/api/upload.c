@@ -12,8 +12,7 @@ lh_code api_upload_begin(api_upload *upload, lh_str name, lh_str file_name, lh_e
     if (!lh_str_eq(name, LH_STR("file")))
         return lh_fail(err, LH_INVALID, "the file's form field must be called 'file'");
     upload->seen_file = true;
-    while (lh_str_find(file_name, '/') < file_name.len)
-        file_name = lh_str_sub(file_name, lh_str_find(file_name, '/') + 1, SIZE_MAX);
+    file_name = lh_str_sub(file_name, lh_str_after_last(file_name, '/'), SIZE_MAX);
     upload->file_name =
         lh_arena_dup(lh_request_arena(upload->request), lh_str_cut_utf8(file_name, LH_LIMIT_NAME_BYTES));
     lh_uuid id = lh_uuid_new();

@@ -153,6 +153,10 @@ static void test_base__base64_of_published_vectors_and_what_is_none(void) {
 static void test_base__numbers_refuse_overflow_and_signs(void) {
     uint64_t u;
     int64_t i;
+    CHECK(lh_str_after_last(LH_STR("a/b/c"), '/') == 4);
+    CHECK(lh_str_after_last(LH_STR("a/"), '/') == 2);
+    CHECK(lh_str_after_last(LH_STR("a"), '/') == 0);
+    CHECK(lh_str_after_last(LH_STR_NONE, '/') == 0);
     CHECK(lh_str_to_u64(LH_STR("18446744073709551615"), &u) == LH_OK && u == UINT64_MAX);
     CHECK(lh_str_to_u64(LH_STR("18446744073709551616"), &u) == LH_INVALID);
     CHECK(lh_str_to_u64(LH_STR("+1"), &u) == LH_INVALID);

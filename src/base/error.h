@@ -3,6 +3,7 @@
 #define LH_BASE_ERROR_H
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define LH_MUST_CHECK __attribute__((warn_unused_result))
 #define LH_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
@@ -68,4 +69,9 @@ void *lh_take_pointer(void *pointer_to_pointer);
 
 /* LH_CLEANUP(lh_free_pointer) for malloced memory. */
 static inline void lh_free_pointer(void *pointer_to_pointer) { free(lh_take_pointer(pointer_to_pointer)); }
+/* LH_CLEANUP(lh_fd_closep) for a descriptor; below 0 is none. */
+static inline void lh_fd_closep(int *fd) {
+    if (*fd >= 0) (void)close(*fd);
+    *fd = -1;
+}
 #endif

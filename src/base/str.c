@@ -46,6 +46,11 @@ size_t lh_str_find(lh_str s, char c) {
     return at ? (size_t)(at - s.ptr) : s.len;
 }
 
+size_t lh_str_after_last(lh_str s, char c) {
+    const char *at = s.len ? memrchr(s.ptr, c, s.len) : NULL;
+    return at ? (size_t)(at - s.ptr) + 1 : 0;
+}
+
 size_t lh_str_search(lh_str s, lh_str needle) {
     if (needle.len == 0) return 0;
     const char *at = s.len ? memmem(s.ptr, s.len, needle.ptr, needle.len) : NULL;

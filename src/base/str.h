@@ -30,6 +30,8 @@ lh_str lh_str_sub(lh_str s, size_t from, size_t len);
 lh_str lh_str_trim(lh_str s); /* without ASCII white space at both ends */
 /* Index of the first `c`, or s.len. */
 size_t lh_str_find(lh_str s, char c);
+/* Index behind the last `c`, or 0: of a path's '/', where its last name begins. */
+size_t lh_str_after_last(lh_str s, char c);
 /* Index of the first `needle`, or SIZE_MAX. */
 size_t lh_str_search(lh_str s, lh_str needle);
 /* Cuts *rest at the first `separator`: returns what is before it, leaves what is after it. */

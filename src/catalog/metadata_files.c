@@ -170,8 +170,7 @@ lh_code catalog_table_read(lh_catalog *catalog, lh_table_name name, lh_arena *ar
 
 /* The version in "…/00012-<uuid>.metadata.json", -1 when the name is of another kind. */
 static int64_t metadata_version_of(lh_str key) {
-    lh_str name = key;
-    while (lh_str_find(name, '/') < name.len) name = lh_str_sub(name, lh_str_find(name, '/') + 1, SIZE_MAX);
+    lh_str name = lh_str_sub(key, lh_str_after_last(key, '/'), SIZE_MAX);
     uint64_t version;
     if (lh_str_to_u64(lh_str_sub(name, 0, lh_str_find(name, '-')), &version) != LH_OK || version > 99998) return -1;
     return (int64_t)version;

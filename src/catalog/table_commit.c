@@ -324,8 +324,7 @@ static void commit_after(lh_catalog *catalog, const table_commit *commit, lh_are
     if (commit->annotated && !commit->carried)
         annotation_taken(catalog->annotations, commit->name, commit->annotation.id);
     if (commit->list_key.len) catalog_metadata_remove(catalog, commit->list_before);
-    lh_str folder = commit->new_key, key;
-    while (folder.len && folder.ptr[folder.len - 1] != '/') folder.len--;
+    lh_str folder = lh_str_sub(commit->new_key, 0, lh_str_after_last(commit->new_key, '/')), key;
     for (size_t i = 0; i < commit->dropped; i++)
         if (lh_bucket_key_of(catalog->bucket, commit->old_files[i], arena, &key, NULL) == LH_OK &&
             lh_str_starts(key, folder) && lh_str_ends(key, LH_STR(".metadata.json")))

@@ -45,12 +45,7 @@ static lh_code table_purge_files(lh_catalog *catalog, const catalog_table *table
 
 /* The folder, when it was made for the table alone; else empty. */
 static lh_str table_own_folder(const catalog_table *table) {
-    lh_str folder = table->owns_folder ? table->metadata_key : LH_STR_NONE;
-    for (int up = 0; up < 2 && folder.len; up++) { /* <folder>/metadata/<file> */
-        while (folder.len && folder.ptr[folder.len - 1] != '/') folder.len--;
-        if (folder.len) folder.len--;
-    }
-    return folder;
+    return table->owns_folder ? catalog_folder_of(table->metadata_key) : LH_STR_NONE;
 }
 
 static lh_code table_try_drop(lh_catalog *catalog, const catalog_table *table, lh_arena *arena, lh_error *err) {

@@ -67,9 +67,7 @@ static lh_str staged_folders_take(staged_folders *staged, lh_str table, lh_arena
 }
 
 static bool sweep_is_engines(lh_str key) {
-    size_t slash = key.len;
-    while (slash > 0 && key.ptr[slash - 1] != '/') slash--;
-    lh_str name = lh_str_sub(key, slash, SIZE_MAX);
+    lh_str name = lh_str_sub(key, lh_str_after_last(key, '/'), SIZE_MAX);
     bool seven = name.len == 36 + 8 && name.ptr[14] == '7' && lh_str_ends(name, LH_STR(".parquet"));
     return seven || (name.len == 36 + 16 && lh_str_ends(name, LH_STR("-deletes.parquet")));
 }

@@ -210,7 +210,7 @@ static bool table_folders_overlap(lh_str a, lh_str b) { return catalog_lies_in(a
 
 lh_str catalog_folder_of(lh_str key) {
     for (int up = 0; up < 2; up++) { /* <folder>/metadata/<file> */
-        while (key.len && key.ptr[key.len - 1] != '/') key.len--;
+        key.len = lh_str_after_last(key, '/');
         if (key.len) key.len--;
     }
     return key;

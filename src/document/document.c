@@ -25,8 +25,7 @@ const char *lh_document_kind_name(lh_document_kind kind) {
 
 /* "a/b.c/d.md" → "d" */
 static lh_str document_stem(lh_str path) {
-    lh_str name = path;
-    while (lh_str_find(name, '/') < name.len) name = lh_str_sub(name, lh_str_find(name, '/') + 1, SIZE_MAX);
+    lh_str name = lh_str_sub(path, lh_str_after_last(path, '/'), SIZE_MAX);
     for (size_t i = name.len; i > 1; i--)
         if (name.ptr[i - 1] == '.') return lh_str_sub(name, 0, i - 1);
     return name;

@@ -22,10 +22,6 @@ typedef struct pack {
     char path[PACK_PATH_BYTES]; /* within the folder, as it goes into the archive */
 } pack;
 
-static void pack_closep(int *fd) {
-    if (*fd >= 0) close(*fd);
-}
-
 static lh_code pack_broken(const pack *p, lh_error *err) {
     const char *why = archive_error_string(p->archive);
     return lh_fail(err, LH_IO, "cannot put the documents aside: %s", why ? why : "no reason is known");
@@ -94,7 +90,7 @@ static lh_code pack_name(pack *p, int folder, const char *name, unsigned depth, 
         S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && lh_document_kind_of(lh_str_from(name)) != LH_DOCUMENT_NONE);
     lh_code code = LH_OK;
     if (wanted) {
-        LH_CLEANUP(pack_closep) int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        LH_CLEANUP(lh_fd_closep) int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) != 0) return lh_fail_errno(err, errno, "cannot open %s", p->path);
         if (S_ISDIR(st.st_mode)) code = pack_folder(p, fd, depth + 1, err);
         else if (S_ISREG(st.st_mode)) code = pack_file(p, fd, &st, err);
@@ -106,7 +102,7 @@ static lh_code pack_name(pack *p, int folder, const char *name, unsigned depth, 
 /* What was named may be a link: it is what was asked for. */
 static lh_code pack_root(pack *p, int folder_fd, const char *path, lh_error *err) {
     struct stat st;
-    LH_CLEANUP(pack_closep) int fd = openat(folder_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    LH_CLEANUP(lh_fd_closep) int fd = openat(folder_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0) return lh_fail_errno(err, errno, "cannot open %s", path);
     if (S_ISDIR(st.st_mode)) return pack_folder(p, fd, 1, err);
     if (!S_ISREG(st.st_mode)) return lh_fail(err, LH_INVALID, "%s is neither a file nor a folder", path);

@@ -24,13 +24,9 @@ bool lh_document_has_pdf(void) {
     return pdf_library_path(path, sizeof path) && access(path, R_OK) == 0;
 }
 
-static void pdf_closep(int *fd) {
-    if (*fd >= 0) close(*fd);
-}
-
 /* The document as the standard input: a file in memory. */
 static lh_code pdf_input(lh_str bytes, int *ret, lh_error *err) {
-    LH_CLEANUP(pdf_closep) int fd = memfd_create("document.pdf", MFD_CLOEXEC);
+    LH_CLEANUP(lh_fd_closep) int fd = memfd_create("document.pdf", MFD_CLOEXEC);
     if (fd < 0) return lh_fail_errno(err, errno, "cannot hand the document over");
     while (bytes.len) {
         ssize_t put = write(fd, bytes.ptr, bytes.len);
@@ -98,7 +94,7 @@ static lh_code pdf_verdict(int status, lh_error *err) {
 }
 
 static lh_code pdf_run(const lh_document_source *source, lh_buf *into, lh_error *err) {
-    LH_CLEANUP(pdf_closep) int input = -1;
+    LH_CLEANUP(lh_fd_closep) int input = -1;
     int ends[2], status = 0;
     pid_t pid = -1;
     LH_TRY(pdf_input(source->bytes, &input, err));

@@ -197,10 +197,6 @@ static lh_code documents_each(void *ctx, const lh_document_file *file, lh_error 
 
 static bool documents_is_tar(lh_str head) { return lh_str_eq(lh_str_sub(head, 257, 5), LH_STR("ustar")); }
 
-static void documents_close(int *fd) {
-    if (*fd >= 0) close(*fd);
-}
-
 static lh_code documents_single(documents *d, int fd, uint64_t size, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf bytes = LH_BUF_INIT((size_t)d->job->ingest->document_max_bytes + 1);
     lh_document_file file = {.path = d->job->request->file_name};
@@ -220,7 +216,7 @@ static lh_code documents_single(documents *d, int fd, uint64_t size, lh_error *e
 
 static lh_code documents_take(documents *d, lh_error *err) {
     const ingest_job *job = d->job;
-    LH_CLEANUP(documents_close) int fd = -1;
+    LH_CLEANUP(lh_fd_closep) int fd = -1;
     struct stat st;
     LH_TRY(ingest_open(job->path, &fd, err));
     if (fstat(fd, &st) != 0) return lh_fail_errno(err, errno, "cannot read the uploaded file");

@@ -214,8 +214,7 @@ static lh_code register_parquet(registration *r, const lh_json *request, lh_erro
 
 /* 12 of "…/00012-<uuid>.metadata.json" and of "…/v12.metadata.json"; 0 of what has no number. */
 static uint64_t register_version(lh_str key) {
-    size_t at = key.len;
-    while (at > 0 && key.ptr[at - 1] != '/') at--;
+    size_t at = lh_str_after_last(key, '/');
     if (at < key.len && key.ptr[at] == 'v') at++;
     uint64_t version = 0;
     for (; at < key.len && key.ptr[at] >= '0' && key.ptr[at] <= '9' && version < UINT64_MAX / 16; at++)

@@ -40,10 +40,6 @@ bool ingest_format_parse(lh_str name, ingest_format *ret) {
     return false;
 }
 
-static void source_closep(int *fd) {
-    if (*fd >= 0) close(*fd);
-}
-
 static lh_code source_cancelled(const ingest_job *job, lh_error *err) {
     if (job->request->cancel && lh_cancel_fired(job->request->cancel))
         return lh_fail(err, LH_CANCELLED, "the ingest was cancelled");
@@ -89,7 +85,7 @@ lh_code ingest_read(int fd, char *into, size_t cap, size_t *ret, lh_error *err) 
 }
 
 lh_code ingest_source_head(ingest_job *job, size_t bytes, lh_error *err) {
-    LH_CLEANUP(source_closep) int fd = -1;
+    LH_CLEANUP(lh_fd_closep) int fd = -1;
     char *head = lh_arena_alloc(job->arena, bytes);
     if (!head) return lh_arena_check(job->arena, err);
     LH_TRY(ingest_open(job->path, &fd, err));
@@ -159,8 +155,8 @@ static lh_code source_copy_entry(ingest_job *job, struct archive *archive, int o
 
 static lh_code source_decompress(ingest_job *job, lh_error *err) {
     LH_CLEANUP(source_archive_freep) struct archive *archive = archive_read_new();
-    LH_CLEANUP(source_closep) int in = -1;
-    LH_CLEANUP(source_closep) int out = -1;
+    LH_CLEANUP(lh_fd_closep) int in = -1;
+    LH_CLEANUP(lh_fd_closep) int out = -1;
     struct archive_entry *entry;
     if (!archive) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
     archive_read_support_filter_gzip(archive);
@@ -213,8 +209,8 @@ static void source_iconv_closep(iconv_t *converter) {
 }
 
 static lh_code source_transcode(ingest_job *job, const char *encoding, lh_error *err) {
-    LH_CLEANUP(source_closep) int in = -1;
-    LH_CLEANUP(source_closep) int out = -1;
+    LH_CLEANUP(lh_fd_closep) int in = -1;
+    LH_CLEANUP(lh_fd_closep) int out = -1;
     LH_CLEANUP(source_iconv_closep) iconv_t converter = iconv_open("UTF-8", encoding);
     LH_CLEANUP(lh_free_pointer) char *from = malloc(SOURCE_BLOCK);
     LH_CLEANUP(lh_free_pointer) char *to = malloc(4 * (size_t)SOURCE_BLOCK);
@@ -292,7 +288,7 @@ static lh_code source_detect_format(ingest_job *job, lh_error *err) {
 
 /* The file as sent was surveyed while it came; what was made of it, and JSON, is read once more. */
 static lh_code source_check_file(ingest_job *job, lh_error *err) {
-    LH_CLEANUP(source_closep) int fd = -1;
+    LH_CLEANUP(lh_fd_closep) int fd = -1;
     LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_BLOCK);
     if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
     lh_ingest_survey survey;
@@ -315,7 +311,7 @@ static lh_code source_check_once(ingest_job *job, lh_error *err) {
 }
 
 static lh_code source_looks_like_windows_1252(ingest_job *job, bool *ret, lh_error *err) {
-    LH_CLEANUP(source_closep) int fd = -1;
+    LH_CLEANUP(lh_fd_closep) int fd = -1;
     LH_CLEANUP(lh_free_pointer) char *block = malloc(SOURCE_BLOCK);
     ingest_encoding encoding = {0};
     if (!block) return lh_fail(err, LH_NO_MEMORY, "ingest: out of memory");
@@ -368,7 +364,7 @@ static lh_code source_split_ndjson(ingest_job *job, lh_error *err) {
     LH_TRY(lh_str_to_cstr(job->path, name, sizeof name, err));
     FILE *in = fopen(name, "rb");
     if (!in) return lh_fail_errno(err, errno, "cannot open the uploaded file");
-    LH_CLEANUP(source_closep) int out = -1;
+    LH_CLEANUP(lh_fd_closep) int out = -1;
     char *text = NULL;
     size_t room = 0;
     lh_code code = ingest_scratch(job, 2, "good", &out, err);

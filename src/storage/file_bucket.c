@@ -193,9 +193,9 @@ static lh_code file_take_up(file_bucket *bucket, const char *path, lh_error *err
     pthread_mutex_lock(&bucket->lock);
     if (code == LH_OK) memset(bucket->synced, 0, sizeof bucket->synced); /* of the folder before */
     pthread_mutex_unlock(&bucket->lock);
-    file_closep(&fresh.root_fd);
-    file_closep(&fresh.put_fd);
-    file_closep(&fresh.lock_fd);
+    lh_fd_closep(&fresh.root_fd);
+    lh_fd_closep(&fresh.put_fd);
+    lh_fd_closep(&fresh.lock_fd);
     return code;
 }
 
@@ -227,9 +227,9 @@ static lh_code file_probe(lh_bucket *base, uint64_t timeout_ms, lh_error *err) {
 
 static void file_free(lh_bucket *base) {
     file_bucket *bucket = file_of(base);
-    file_closep(&bucket->root_fd);
-    file_closep(&bucket->put_fd);
-    file_closep(&bucket->lock_fd);
+    lh_fd_closep(&bucket->root_fd);
+    lh_fd_closep(&bucket->put_fd);
+    lh_fd_closep(&bucket->lock_fd);
     pthread_mutex_destroy(&bucket->lock);
     lh_str_free(base->location);
     lh_str_free(base->location_given);
@@ -302,7 +302,7 @@ static lh_code file_bucket_fill(file_bucket *bucket, char *path, lh_error *err) 
     bucket->openat2_works = !bucket->options.walk;
     int probe = bucket->openat2_works ? file_open_beneath(bucket, LH_STR_NONE, O_PATH | O_DIRECTORY) : -1;
     bucket->openat2_works = probe >= 0; /* missing in old kernels, forbidden in some containers */
-    file_closep(&probe);
+    lh_fd_closep(&probe);
     LH_TRY(file_open_scratch(bucket, BUCKET_SCRATCH, &scratch_fd, err));
     LH_TRY(file_open_scratch(bucket, BUCKET_SCRATCH "/put", &bucket->put_fd, err));
     LH_TRY(file_open_scratch(bucket, BUCKET_SCRATCH "/lock", &bucket->lock_fd, err));

@@ -24,12 +24,7 @@ typedef struct file_bucket {
 
 static inline file_bucket *file_of(lh_bucket *bucket) { return (file_bucket *)bucket; }
 
-/* An fd that closes itself. */
-static inline void file_closep(int *fd) {
-    if (*fd >= 0) close(*fd);
-    *fd = -1;
-}
-#define FILE_FD LH_CLEANUP(file_closep) int
+#define FILE_FD LH_CLEANUP(lh_fd_closep) int /* closes itself */
 
 /* ---- file_path.c ---- */
 /* Opens `path` (a key, or empty for the root) with O_CLOEXEC and without following any symbolic link: fd, or -errno. */

@@ -155,16 +155,10 @@ static lh_code list_folder(list_walk *walk, lh_str path, lh_error *err) {
     return LH_OK;
 }
 
-/* Deepest folder that every key with this prefix lies in, with its '/' at the end; "" for the root. */
-static lh_str list_start(lh_str prefix) {
-    while (prefix.len && prefix.ptr[prefix.len - 1] != '/') prefix.len--;
-    return prefix;
-}
-
 lh_code file_list(lh_bucket *base, lh_str prefix, lh_str after, size_t limit, lh_arena *arena, lh_object_page *ret,
                   lh_error *err) {
     list_walk walk = {.bucket = file_of(base), .prefix = prefix, .after = after, .limit = limit, .arena = arena};
-    lh_str start = list_start(prefix);
+    lh_str start = lh_str_sub(prefix, 0, lh_str_after_last(prefix, '/')); /* the deepest folder that all keys lie in */
     lh_str folder = lh_str_sub(start, 0, start.len ? start.len - 1 : 0);
     if (start.len && lh_key_check(folder, NULL) != LH_OK)
         return *ret = (lh_object_page){0}, LH_OK; /* no key is like that */

@@ -67,8 +67,7 @@ lh_code file_path_fail(lh_str path, int sys_errno, lh_error *err) {
 
 file_name file_name_of(lh_str key) {
     file_name out = {0};
-    size_t at = key.len;
-    while (at > 0 && key.ptr[at - 1] != '/') at--;
+    size_t at = lh_str_after_last(key, '/');
     out.folder = lh_str_sub(key, 0, at ? at - 1 : 0);
     lh_str name = lh_str_sub(key, at, sizeof out.name - 1); /* key checks keep it shorter */
     memcpy(out.name, name.ptr, name.len);
@@ -147,7 +146,7 @@ lh_code file_folder_make(file_bucket *bucket, lh_str path, int *ret_fd, lh_error
         int fd = -1;
         end += lh_str_find(lh_str_sub(path, end, SIZE_MAX), '/');
         LH_TRY(path_make_part(bucket, parent_fd, lh_str_sub(path, 0, end), &fd, err));
-        file_closep(&parent_fd);
+        lh_fd_closep(&parent_fd);
         parent_fd = fd;
     }
     *ret_fd = parent_fd;

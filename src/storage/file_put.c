@@ -160,7 +160,7 @@ lh_code file_put_commit(lh_object_writer *base, lh_object_info *ret, lh_error *e
     LH_TRY(put_settle(writer, &st, err));
     LH_TRY(file_folder_make(bucket, name.folder, &folder_fd, err));
     LH_TRY(put_name(writer, folder_fd, name.name, err));
-    file_closep(&writer->fd); /* it is an object now: nothing to remove */
+    lh_fd_closep(&writer->fd); /* it is an object now: nothing to remove */
     LH_TRY(file_sync(bucket, folder_fd, writer->key, err));
     *ret = file_info_of(&st);
     return LH_OK;
