@@ -66,7 +66,7 @@ bench: setup-test ## figures against DuckDB, FAISS, hnswlib, USearch, LanceDB on
 	$(call build-preset,release,build)
 	@tools/bench
 
-bench-ask: setup-test ## how right Ask is, by 60 questions: make bench-ask MODEL=http://host:8000/v1=name
+bench-ask: setup-test ## how right Ask is, by 60 questions: make bench-ask MODEL=http://host:8000/v1=name, or a .gguf
 	$(call build-preset,release,build,lakehouse staffing_gen)
 	@tools/bench ask $(if $(MODEL),--model $(MODEL))
 

@@ -324,7 +324,7 @@ def test_all_rows_deleted(server):
 def test_writers_go_on(server):
     """Appends, updates and deletes of our SQL, compaction all the while: no row lost, none twice, none back."""
     server.sql("CREATE TABLE busy (w INTEGER, i INTEGER, n INTEGER)")
-    rounds, failed, counts = 4 if SANITIZED else 20, [], {"done": 0, "conflict": 0}
+    rounds, failed, counts = 4 if SANITIZED else 10, [], {"done": 0, "conflict": 0}
 
     def write(writer):
         for i in range(rounds):

@@ -4,7 +4,9 @@ run: Ask is made better by the first only, so these say how much of that is true
 
     make bench-ask                          SCALE=0.05 (of the staffing lake) and VERBOSE=1 (each question that was not right) by the environment
     tools/bench ask --check                 only that every reference statement runs and says something
-    tools/bench ask --model URL[=NAME]      also with an endpoint that speaks OpenAI's API (as often as you like)
+    tools/bench ask --model URL[=NAME]      also with an endpoint that speaks OpenAI's API, or with FILE.gguf in process (as often as you like);
+                                            tools/setup-ask-models fetches two such files
+    tools/bench ask --sets questions --parts "all parts,without planner" --only-model    a part of it: a model on two cores takes a minute a question
 
 An answer is right when its rows are the reference's as a multiset (in order where the question asks for one), numbers within 1e-6, whatever the order
 of the columns: *strict* with as many columns, *lenient* with more of them. Where a question can be read two ways `also` has the other's statement.
@@ -112,7 +114,7 @@ def ask(server, question, parts):
     """What came of it, and the milliseconds it took."""
     body = {"question": question["question"], **({"parts": parts} if parts else {}), **({"now": question["now"]} if "now" in question else {})}
     started = time.perf_counter()
-    answer = server.request("POST", "/ask", json=body)
+    answer = server.request("POST", "/ask", json=body, timeout=3600)
     elapsed = (time.perf_counter() - started) * 1000
     return answer, elapsed
 
@@ -164,10 +166,22 @@ def by_tag(questions, outcomes):
     print("\nby tag, all parts: " + ", ".join(f"{tag} {sum(rights)} of {len(rights)}" for tag, rights in sorted(tags.items())) + "\n")
 
 
+def use(server, model):
+    """Starts it anew with the model: URL[=NAME], or a file."""
+    url, _, name = model.partition("=")
+    settings = {"PROVIDER": "llama", "MODEL": str(pathlib.Path(model).resolve())} if model.endswith(".gguf") else {"PROVIDER": "openai", "URL": url, "MODEL": name}
+    server.stop()
+    server.env |= {"LAKEHOUSE__AI__TIMEOUT_MS": "3600000", **{f"LAKEHOUSE__AI__GENERATE_{key}": value for key, value in settings.items() if value}}
+    server.start()
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--check", action="store_true")
     arguments.add_argument("--model", action="append", default=[])
+    arguments.add_argument("--only-model", action="store_true")
+    arguments.add_argument("--sets", default=",".join(SETS))
+    arguments.add_argument("--parts", default="")
     arguments, results = arguments.parse_args(), {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
@@ -180,18 +194,18 @@ def main():
             if "/ask" not in server.request("GET", "/openapi.json").json()["paths"]:
                 sys.exit("this build has no POST /ask")
             answers = {question["id"]: references(server, question) for questions in SETS.values() for question in questions}
-            for model in ["", *arguments.model]:
+            for model in ["", *arguments.model][arguments.only_model:]:
                 if model:
-                    url, _, name = model.partition("=")
-                    server.stop()
-                    server.env |= {"LAKEHOUSE__AI__GENERATE_PROVIDER": "openai", "LAKEHOUSE__AI__GENERATE_URL": url, **({"LAKEHOUSE__AI__GENERATE_MODEL": name} if name else {})}
-                    server.start()
-                for name, questions in SETS.items():
+                    use(server, model)
+                for name in arguments.sets.split(","):
+                    questions = SETS[name]
                     print(f"{name + (' with ' + model if model else ''):26}{'strict':>8}{'lenient':>9}{'staffing':>10}{'flights':>9}{'wrong':>7}{'refused':>10}{'too many':>9}{'errors':>8}{'p50 ms':>9}{'max ms':>8}", flush=True)
-                    of_model = results.setdefault(model or "none", {})[name] = {"all parts": run(server, questions, answers, "all parts", {}, os.environ.get("VERBOSE"))}
-                    for part in PARTS:
-                        of_model[f"without {part}"] = run(server, questions, answers, f"without {part}", {part: False}, False)
-                    by_tag(questions, of_model["all parts"]["outcomes"])
+                    of_model = results.setdefault(model or "none", {})[name] = {}
+                    for part in arguments.parts.split(",") if arguments.parts else ["all parts", *(f"without {part}" for part in PARTS)]:
+                        off = {} if part == "all parts" else {part.removeprefix("without "): False}
+                        of_model[part] = run(server, questions, answers, part, off, os.environ.get("VERBOSE") and (arguments.parts or not off))
+                    if "all parts" in of_model:
+                        by_tag(questions, of_model["all parts"]["outcomes"])
         finally:
             server.stop(check=False)
     (BUILD / "bench_ask.json").write_text(json.dumps(results, indent=1))
