@@ -200,6 +200,8 @@ LH_MUST_CHECK lh_code ai_models_configure(lh_ai *ai, const lh_ai_definition *def
 LH_MUST_CHECK lh_code ai_models_take(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, ai_model **ret, lh_error *err);
 /* The one after `model`, NULL for the first; for walks, which take each and give it back: *ret NULL at the end. */
 ai_model *ai_models_next(lh_ai *ai, lh_ai_task task, ai_model *model);
+/* How often breakers of the task's endpoints opened, each once, however many models it has. */
+uint64_t ai_models_opened(lh_ai *ai, lh_ai_task task);
 void ai_models_release(lh_ai *ai, ai_model *model);                          /* NULL is fine */
 bool ai_models_is_in_use(lh_ai *ai, lh_ai_task task, const ai_model *model); /* by who has none of its own */
 void ai_models_free(lh_ai *ai);

@@ -289,6 +289,20 @@ ai_model *ai_models_next(lh_ai *ai, lh_ai_task task, ai_model *model) {
     return next;
 }
 
+uint64_t ai_models_opened(lh_ai *ai, lh_ai_task task) {
+    uint64_t sum = 0, opened;
+    pthread_mutex_lock(&ai->lock);
+    for (const ai_model *model = ai->tasks[task].models; model; model = model->next) {
+        const ai_model *first = ai->tasks[task].models;
+        while (first != model && first->endpoint != model->endpoint) first = first->next;
+        if (first != model || !model->endpoint) continue;
+        (void)ai_breaker_look(&model->endpoint->breaker, 0, &opened);
+        sum += opened;
+    }
+    pthread_mutex_unlock(&ai->lock);
+    return sum;
+}
+
 bool ai_models_is_in_use(lh_ai *ai, lh_ai_task task, const ai_model *model) {
     pthread_mutex_lock(&ai->lock);
     bool used = models_in_use_locked(&ai->tasks[task], LH_STR_NONE) == model;

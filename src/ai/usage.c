@@ -101,11 +101,7 @@ void lh_ai_metrics(lh_ai *ai, lh_buf *into) {
         values[RUNNING][task] = of->slots.running;
         values[WAITING][task] = of->slots.waiting;
         pthread_mutex_unlock(&of->slots.lock);
-        for (ai_model *model = NULL; (model = ai_models_next(ai, (lh_ai_task)task, model));) {
-            uint64_t opened = 0;
-            if (model->endpoint) (void)ai_breaker_look(&model->endpoint->breaker, lh_time_monotonic_ms(), &opened);
-            values[OPENED][task] += opened;
-        }
+        values[OPENED][task] = ai_models_opened(ai, (lh_ai_task)task);
     }
     usage_metric(into, "calls_total", "counter", "Calls to models.", values[CALLS]);
     usage_metric(into, "calls_failed_total", "counter", "Calls that failed.", values[FAILED]);

@@ -66,6 +66,7 @@ bool lh_cli_is_one_of(const char *flag, const char *word, const char *const *kno
 void lh_cli_complain(const char *format, ...) LH_PRINTF(1, 2);
 /* Complains with err's message and returns LH_EXIT_FAILED. */
 int lh_cli_fail(const lh_error *err);
+int lh_cli_fail_or_interrupted(bool interrupted, const lh_error *err); /* the same, LH_EXIT_INTERRUPTED by Ctrl-C */
 
 /* ---- configuration by flags (source.c) ---- */
 typedef struct lh_cli_source {

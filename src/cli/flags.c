@@ -23,6 +23,11 @@ int lh_cli_fail(const lh_error *err) {
     return LH_EXIT_FAILED;
 }
 
+int lh_cli_fail_or_interrupted(bool interrupted, const lh_error *err) {
+    int failed = lh_cli_fail(err);
+    return interrupted ? LH_EXIT_INTERRUPTED : failed;
+}
+
 const char *lh_cli_nearest(lh_str word, const char *const *names, size_t count) {
     const char *best = NULL;
     size_t best_distance = word.len / 3 + 2; /* farther than that is no misspelling */

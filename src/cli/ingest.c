@@ -256,8 +256,7 @@ static int ingest_all(const lh_cli_source *source, ingest_flags *flags, const lh
             if (files->count > i + 1)
                 lh_cli_complain("stopped at file %zu of %zu; those before it are loaded", i + 1, files->count);
             ingest_reword(&err);
-            (void)lh_cli_fail(&err);
-            return flags->interrupted ? LH_EXIT_INTERRUPTED : LH_EXIT_FAILED;
+            return lh_cli_fail_or_interrupted(flags->interrupted, &err);
         }
         bool one_table = flags->dataset &&
                          (!flags->mode || strcmp(flags->mode, "create") == 0 || strcmp(flags->mode, "replace") == 0);

@@ -292,8 +292,7 @@ static int jobs_run(const lh_cli_source *source, size_t verb, jobs_job *job) {
     if (lh_cli_session_open(source, &session, &err) != LH_OK) return lh_cli_fail(&err);
     job->session = session;
     if (jobs_verbs[verb].run(job, &err) == LH_OK) return LH_EXIT_DONE;
-    (void)lh_cli_fail(&err);
-    return job->interrupted ? LH_EXIT_INTERRUPTED : LH_EXIT_FAILED;
+    return lh_cli_fail_or_interrupted(job->interrupted, &err);
 }
 
 int lh_cli_jobs(const lh_cli_command *self, int argc, char **argv) {

@@ -1,5 +1,6 @@
 /* `lakehouse models`: the models that there are, which are in use, and the registry of more, over /ai/models. */
 #include "cli/cli_internal.h"
+#include "cli/interrupt.h"
 
 #include <stdio.h>
 
@@ -10,6 +11,7 @@ typedef struct models_job {
     const lh_cli_list *words; /* the verb's own from 1 on */
     const char *task, *provider, *model, *url, *secret, *base, *checksum, *notes, *profile, *eval;
     bool unchecked, json;
+    _Atomic bool interrupted;
 } models_job;
 
 static void models_set(const models_job *job, lh_json *body, const char *name, const char *value) {
@@ -115,14 +117,13 @@ static void models_print_figures(const char *label, const lh_json *figures) {
 /* The job's end says how it went, the model's record what came of it. */
 static lh_code models_evaluate(models_job *job, lh_error *err) {
     lh_json *body = lh_json_new_object(job->arena), *started = NULL, *model = NULL;
-    const _Atomic bool interrupted = false; /* Ctrl-C ends the command, and not the job */
     lh_str path, shown;
     LH_TRY(models_path(job, "/evaluate", &path, err));
     LH_TRY(models_path(job, "", &shown, err));
     models_set(job, body, "eval", job->eval);
     LH_TRY(lh_connection_send(job->connection, "POST", path, body, job->arena, &started, err));
     LH_TRY(lh_cli_job_watch(&job->session, lh_json_get_string(started, "id"), lh_cli_word(job->words, 1), job->json,
-                            &interrupted, err));
+                            &job->interrupted, err));
     if (job->json) return LH_OK;
     LH_TRY(lh_connection_get(job->connection, shown, job->arena, &model, err));
     const lh_json *evaluations = lh_json_get(model, "evaluations");
@@ -205,7 +206,11 @@ int lh_cli_models(const lh_cli_command *self, int argc, char **argv) {
     if (status >= 0) return status;
     size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "list");
     if (verb == SIZE_MAX || !lh_cli_takes(self, &models_verbs[verb].verb, &words)) return LH_EXIT_USAGE;
+    lh_interrupt interrupt = {0};
+    if (models_verbs[verb].run == models_evaluate) (void)lh_interrupt_start(&interrupt, &job.interrupted);
     lh_code code = models_run(&source, verb, &job, &err);
+    lh_interrupt_stop(&interrupt);
     lh_cli_session_done(&job.session);
-    return code == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+    if (code == LH_OK) return LH_EXIT_DONE;
+    return lh_cli_fail_or_interrupted(job.interrupted, &err);
 }

@@ -287,8 +287,7 @@ static int vectors_run(const lh_cli_source *source, size_t verb, lh_vectors_job 
     if (lh_cli_session_open(source, &session, &err) != LH_OK) return lh_cli_fail(&err);
     job->session = session;
     if (vectors_verbs[verb].run(job, &err) == LH_OK) return LH_EXIT_DONE;
-    (void)lh_cli_fail(&err);
-    return job->interrupted ? LH_EXIT_INTERRUPTED : LH_EXIT_FAILED;
+    return lh_cli_fail_or_interrupted(job->interrupted, &err);
 }
 
 static int vectors_go(const lh_cli_command *self, const lh_cli_source *source, lh_vectors_job *job) {

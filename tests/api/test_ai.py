@@ -301,7 +301,11 @@ def test_a_breaker_opens_lets_one_through_and_closes(fresh, lake, proxied):
     assert proxied.connections == 3
     wait_for(lambda: "left alone" not in embed(server, "x").text)  # half open: one went through, and failed
     assert proxied.connections == 4  # what the open breaker refused has none
-    assert server.metric("lakehouse_ai_breaker_opened_total", task="embed") == 2
+    opened = lambda: server.metric("lakehouse_ai_breaker_opened_total", task="embed")
+    assert opened() == 2
+    another = {"name": "another", "task": "embed", "provider": "openai", "model": "other", "url": proxied.url + "/v1", "check": False}
+    assert server.request("POST", "/ai/models", json=another).status_code == 201
+    assert opened() == 2  # of two models, one endpoint
     proxied.mode = "pass"
     wait_for(lambda: embed(server, "x").status_code == 200)
     assert proxied.connections == 5 and state() == "closed"

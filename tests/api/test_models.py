@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from commands import Terminal
 from endpoints import Scripted, reply
 from governed import Lake, allow
 from harness import BINARY, SANITIZED, Server, wait_for
@@ -390,7 +391,10 @@ def test_a_generator_is_judged_by_the_verified_questions(tmp_path):
     sql = {"How many people are there": "SELECT count(*) FROM people", "Who is in Texas": "SELECT candidate_id FROM people WHERE state = 'TX' ORDER BY 1 DESC",
            "Who is in Ohio": "SELECT candidate_id FROM people WHERE state = 'OH'"}
 
+    going = threading.Event()
+
     def answers(handler, body):
+        going.wait(60)
         said = body["messages"][-1]["content"]
         text = next((value for question, value in sql.items() if question.lower() in said.lower()), "SELECT 1 AS wrong")
         if "Ohio" in said:
@@ -405,6 +409,13 @@ def test_a_generator_is_judged_by_the_verified_questions(tmp_path):
         assert "no verified questions" in ended(server, server.request("POST", "/ai/models/writer/evaluate", json={}).json(), "failed")["error"]["message"]
         for question, statement in sql.items():
             assert server.request("POST", "/ask/examples", json={"question": question, "sql": statement}).status_code in (200, 201)
+        terminal = Terminal(tmp_path, "models", "evaluate", "writer", "--url", server.url)
+        terminal.expect("writer")
+        terminal.send("\x03")
+        terminal.expect("interrupted; the job goes on: `lakehouse jobs watch ")
+        assert terminal.wait() == 130
+        going.set()
+        wait_for(lambda: {job["state"] for job in server.request("GET", "/jobs").json()["items"]} == {"succeeded", "failed"})
         result = evaluated(server, "writer")
         assert result["candidate"]["questions"] == 3 and result["candidate"]["execution_accuracy"] == pytest.approx(2 / 3), result
         assert result["current"] is None and result["better"] is None
