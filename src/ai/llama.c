@@ -22,8 +22,14 @@ enum {
     PIECE_BYTES = 512,
 };
 
+typedef struct token_list {
+    llama_token *tokens; /* owned */
+    size_t count, room;
+} token_list;
+
 typedef struct llama_slot {
     struct llama_context *context; /* NULL when there is a room */
+    token_list held;               /* of the prompt that the context has read */
     struct llama_batch batch;
     ai_bert_room *room;
     const _Atomic bool *cancelled; /* of the call that has it */
@@ -199,6 +205,7 @@ void ai_llama_free(ai_llama *model) {
     if (!model) return;
     for (size_t i = 0; i < model->slot_count; i++) {
         if (model->slots[i].context) llama_batch_free(model->slots[i].batch);
+        free(model->slots[i].held.tokens);
         llama_free(model->slots[i].context);
         ai_bert_room_free(model->slots[i].room);
     }
@@ -423,11 +430,6 @@ lh_code ai_llama_embed(ai_llama *model, const lh_str *texts, size_t count, const
 
 /* --- answers ---------------------------------------------------------------- */
 
-typedef struct token_list {
-    llama_token *tokens; /* owned */
-    size_t count, room;
-} token_list;
-
 static void token_list_done(token_list *list) { free(list->tokens); }
 
 static lh_code token_list_add(token_list *list, const llama_token *tokens, size_t count, lh_error *err) {
@@ -591,13 +593,28 @@ static lh_code generate_decode(llama_slot *slot, llama_token *tokens, size_t cou
     return LH_OK;
 }
 
+/* The prompt, of which the context keeps what it has of the one before: a schema, a conversation. Whole batches only, so that a text is computed in
+ * the same parts, and to the same bits, whatever was asked before it. */
+static lh_code generate_read(llama_slot *slot, token_list *prompt, uint64_t *ret_kept, lh_error *err) {
+    size_t same = 0, most = prompt->count - 1; /* the last is read again: what follows it is wanted */
+    while (same < slot->held.count && same < most && slot->held.tokens[same] == prompt->tokens[same]) same++;
+    same -= same % GENERATE_BATCH_TOKENS;
+    slot->held.count = 0;
+    if (!llama_memory_seq_rm(llama_get_memory(slot->context), 0, (llama_pos)same, -1)) {
+        llama_memory_clear(llama_get_memory(slot->context), false);
+        same = 0;
+    }
+    *ret_kept = same;
+    LH_TRY(generate_decode(slot, prompt->tokens + same, prompt->count - same, err));
+    return token_list_add(&slot->held, prompt->tokens, prompt->count, err);
+}
+
 static lh_code generate_run(ai_llama *model, llama_slot *slot, token_list *prompt, struct llama_sampler *sampler,
                             const ai_llama_options *options, generate_text *out, ai_llama_answer *answer,
                             lh_error *err) {
     uint64_t most = model->facts.context_tokens - prompt->count;
     if (options->max_tokens > 0 && options->max_tokens < most) most = options->max_tokens;
-    llama_memory_clear(llama_get_memory(slot->context), false);
-    LH_TRY(generate_decode(slot, prompt->tokens, prompt->count, err));
+    LH_TRY(generate_read(slot, prompt, &answer->kept_tokens, err));
     answer->finish = AI_LLAMA_LENGTH;
     while (answer->completion_tokens < most) {
         llama_token token = 0;

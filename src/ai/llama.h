@@ -61,6 +61,7 @@ typedef enum { AI_LLAMA_STOPPED, AI_LLAMA_LENGTH } ai_llama_finish;
 typedef struct ai_llama_answer {
     lh_str text; /* arena */
     uint64_t prompt_tokens, completion_tokens;
+    uint64_t kept_tokens; /* of the prompt's, which the call before on that context had read */
     ai_llama_finish finish;
 } ai_llama_answer;
 /* The model's answer to the messages, by its own chat template. Words of a message that look like the template's marks are text.

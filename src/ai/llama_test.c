@@ -217,6 +217,38 @@ static void test_ai_llama__answers_are_the_same_for_one_seed_and_streamed_whole(
     CHECK_STR(second.text, first.text);
 }
 
+/* A long message, and a question; the answer of a call that the test needs. */
+static ai_llama_answer ask_long(ai_llama *model, const char *question, const _Atomic bool *cancelled, lh_arena *arena) {
+    LH_CLEANUP(lh_buf_done) lh_buf rules = LH_BUF_INIT(1 << 16);
+    lh_error err = {0};
+    ai_llama_answer answer = {0};
+    for (int i = 0; i < 150; i++) lh_buf_printf(&rules, "Rule %d says: be short. ", i);
+    const ai_llama_message messages[] = {{LH_STR("system"), lh_buf_str(&rules)},
+                                         {LH_STR("user"), lh_str_from(question)}};
+    const ai_llama_options options = {.max_tokens = 12, .temperature = .9, .seed = 42, .cancelled = cancelled};
+    lh_code code = ai_llama_generate(model, messages, 2, &options, arena, &answer, &err);
+    CHECK(code == (cancelled ? LH_CANCELLED : LH_OK));
+    return answer;
+}
+
+static void test_ai_llama__what_was_read_is_not_read_again_and_changes_nothing(void) {
+    LH_CLEANUP(ai_llama_freep) ai_llama *model = open_writer();
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_error err = {0};
+    const _Atomic bool cancelled = true;
+    CHECK_OK(lh_arena_new(8 << 20, &arena, &err));
+    const ai_llama_answer first = ask_long(model, "Name a river.", NULL, arena);
+    CHECK(first.kept_tokens == 0 && first.prompt_tokens > 1024);
+    CHECK(ask_long(model, "Name the capital of France.", NULL, arena).kept_tokens == 1024);
+    const ai_llama_answer again = ask_long(model, "Name a river.", NULL, arena);
+    CHECK(again.kept_tokens == 1024);
+    CHECK_STR(again.text, first.text);
+    (void)ask_long(model, "Name a river.", &cancelled, arena);
+    const ai_llama_answer after = ask_long(model, "Name a river.", NULL, arena);
+    CHECK(after.kept_tokens == 0); /* how far the cancelled one came is not known */
+    CHECK_STR(after.text, first.text);
+}
+
 static void test_ai_llama__an_answer_stops_where_it_was_told(void) {
     LH_CLEANUP(ai_llama_freep) ai_llama *model = open_writer();
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
@@ -284,6 +316,7 @@ LH_TEST_MAIN(LH_TEST(test_ai_llama__facts_are_of_the_file), LH_TEST(test_ai_llam
              LH_TEST(test_ai_llama__a_text_is_cut_at_the_context_and_counted),
              LH_TEST(test_ai_llama__a_cancelled_call_ends), LH_TEST(test_ai_llama__a_schema_becomes_a_grammar),
              LH_TEST(test_ai_llama__answers_are_the_same_for_one_seed_and_streamed_whole),
+             LH_TEST(test_ai_llama__what_was_read_is_not_read_again_and_changes_nothing),
              LH_TEST(test_ai_llama__an_answer_stops_where_it_was_told),
              LH_TEST(test_ai_llama__an_answer_keeps_to_its_grammar),
              LH_TEST(test_ai_llama__a_message_cannot_end_its_turn_nor_pass_the_context))

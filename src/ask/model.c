@@ -188,7 +188,7 @@ static lh_str tables_text(const ask_table *table, lh_arena *arena) {
     return lh_arena_dup(arena, lh_str_cut_utf8(lh_buf_str(&text), 2000));
 }
 
-/* The tables most like the question, and the keys between them. */
+/* The tables most like the question, in their own order, so that prompts begin alike, and the keys between them. */
 static lh_code tables_choose(const ask_model_asks *asks, lh_str question, lh_arena *arena, ask_schema *ret,
                              lh_error *err) {
     const ask_schema *all = asks->schema;
@@ -203,10 +203,12 @@ static lh_code tables_choose(const ask_model_asks *asks, lh_str question, lh_are
     for (size_t t = 0; t < all->table_count; t++) texts[t] = tables_text(&all->tables[t], arena), places[t] = -1;
     LH_TRY(lh_arena_check(arena, err));
     LH_TRY(ask_similar(asks->ask, asks->caller, question, texts, all->table_count, true, arena, &order, err));
-    for (size_t i = 0; i < MODEL_TABLES; i++) {
-        places[order[i].text] = (int)i;
-        ret->tables[ret->table_count++] = all->tables[order[i].text];
-    }
+    for (size_t i = 0; i < MODEL_TABLES; i++) places[order[i].text] = 0;
+    for (size_t t = 0; t < all->table_count; t++)
+        if (places[t] == 0) {
+            places[t] = (int)ret->table_count;
+            ret->tables[ret->table_count++] = all->tables[t];
+        }
     for (size_t k = 0; k < all->key_count; k++) {
         ask_key key = all->keys[k];
         key.from.table = places[key.from.table];
