@@ -529,7 +529,6 @@ static bool load_from_files(const load *l, vector_served **ret) {
     if (fetched && fetched->snapshot_id == l->snapshot_id) {
         vector_served_free(here);
         fetched->came = VECTOR_FETCHED;
-        fetched->beside = VECTOR_BESIDE_KEPT;
         vector_count(l->vector, &l->vector->stats.from_bucket);
         return *ret = fetched, true;
     }

@@ -270,7 +270,7 @@ typedef struct vector_place {
 } vector_place;
 typedef enum { VECTOR_BUILT, VECTOR_EXTENDED, VECTOR_MAPPED, VECTOR_FETCHED } vector_came;
 typedef enum {
-    VECTOR_BESIDE_OPEN,  /* nobody has looked yet */
+    VECTOR_BESIDE_OPEN,  /* nobody has looked yet, and swept */
     VECTOR_BESIDE_KEPT,  /* they are in the bucket */
     VECTOR_BESIDE_NOT,   /* they need not be there: of no rows, or the table is another by now */
     VECTOR_BESIDE_FAILED /* they could not be written */

@@ -1,6 +1,7 @@
 """The files of an index in the bucket, beside its table: a gateway that has none fetches them, on disk and on S3. What is served comes from
 whole files of the table's snapshot, whatever lies there."""
 import os
+import random
 import shutil
 import stat
 import time
@@ -95,7 +96,7 @@ def test_a_gateway_whose_disk_is_new_fetches_the_graph(lake):
     lake.new_disk()
     assert lake.server.request("GET", "/vectors/indexes/kept").json()["graph"] is None
     assert both(lake.server, "kept") == right and lake.made() == (0, 0, 1, 0)
-    assert lake.graph("kept") == {"came": "fetched", "in_bucket": True, "problem": None}
+    assert lake.kept("kept") == {"came": "fetched", "in_bucket": True, "problem": None}
     lake.server.restart()
     assert both(lake.server, "kept") == right and lake.made() == (0, 1, 0, 0)
     assert lake.kept("kept") == {"came": "mapped", "in_bucket": True, "problem": None}
@@ -197,6 +198,27 @@ def test_orphan_removal_and_expiry_leave_them_and_a_drop_takes_them(lake):
     assert lake.kept("swept")["came"] == "mapped" and lake.files("swept") == files  # written again, and what was left is gone
     assert lake.server.request("DELETE", "/vectors/indexes/swept").status_code == 204
     assert not [file for file in folder.glob("*") if file.is_file()]
+
+
+def test_a_kill_while_files_are_written_leaves_nothing_that_is_served(lake):
+    lake.server.ingest(rows_of(0, ROWS), "killed")
+    index(lake.server, "killed")
+    chance = random.Random(5)
+    for round_ in range(1 if SANITIZED else 4):
+        before = lake.files("killed")
+        lake.server.ingest(rows_of(ROWS + round_, 1), "killed", mode="append")
+        submit(lake.server, "killed")
+        wait_for(lambda: lake.files("killed") != before, 60)
+        time.sleep(chance.random() / 50)
+        lake.server.kill()  # there are texts alone, texts and graph, or those without what went for them
+        shutil.rmtree(lake.root / ".scratch" / "vectors")
+        lake.server.start()
+        wait_for(lambda: lake.server.request("GET", "/jobs?state=running").json()["items"] == [] and lake.server.request("GET", "/jobs?state=queued").json()["items"] == [])
+        right = both(lake.server, "killed")
+        assert len(search(lake.server, index="killed", query="x", k=1000, mode="exact")) == ROWS + round_ + 1
+        assert lake.kept("killed")["in_bucket"] is True and len(lake.files("killed")) == 2
+        lake.new_disk()
+        assert both(lake.server, "killed") == right and lake.made() == (0, 0, 1, 0)
 
 
 def test_another_gateway_takes_what_the_first_one_made(lake, tmp_path):
