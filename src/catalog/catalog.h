@@ -335,6 +335,7 @@ LH_MUST_CHECK lh_code lh_catalog_stamp_buckets(lh_catalog *catalog, lh_arena *ar
 /* Where files lie that are kept beside the table, as an index of it: the prefix of their keys, in the table's folder. They are the caller's
  * to write, to know and to replace; orphan removal leaves them, they go with the table's files. Arena. Errors: NOT_FOUND, INVALID (the
  * folder is not the table's alone), CORRUPT, IO. */
+#define LH_TABLE_BESIDE "index/"
 LH_MUST_CHECK lh_code lh_table_beside(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_str *ret,
                                       lh_error *err);
 

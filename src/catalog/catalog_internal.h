@@ -107,8 +107,6 @@ lh_json *catalog_document_former(const lh_catalog *catalog, const lh_json *doc, 
 /* Name of the bucket that holds the whole's key (empty: the only one, which has none), and the key in it. Borrowed. */
 lh_str catalog_bucket_of(const lh_catalog *catalog, lh_str key, lh_str *ret_key);
 
-#define CATALOG_BESIDE "index/" /* in a table's folder: lh_table_beside() */
-
 /* ---- metadata files ---- */
 LH_MUST_CHECK lh_code metadata_cache_new(metadata_cache **ret, lh_error *err);
 void metadata_cache_free(metadata_cache *cache);

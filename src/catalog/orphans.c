@@ -94,7 +94,7 @@ lh_code lh_table_list_orphans(lh_catalog *catalog, lh_table_name name, const lh_
     o->version = LH_VERSION_ABSENT;
     o->gone = LH_ARENA_ARRAY(arena, lh_str, ORPHANS_SHOWN);
     LH_TRY(orphans_table(o, &table, &metadata, &folder, err));
-    o->beside = lh_arena_printf(arena, "%.*s" CATALOG_BESIDE, LH_STR_ARG(folder));
+    o->beside = lh_arena_printf(arena, "%.*s" LH_TABLE_BESIDE, LH_STR_ARG(folder));
     LH_TRY(orphans_list_folder(o, folder, err));
     for (lh_json_iter it = lh_json_each(table.former); lh_json_next(&it);)
         LH_TRY(orphans_list_folder(o, lh_json_str(it.value, LH_STR_NONE), err));
@@ -162,6 +162,6 @@ lh_code lh_table_beside(lh_catalog *catalog, lh_table_name name, lh_arena *arena
     if (!table.owns_folder)
         return lh_fail(err, LH_INVALID, "the table lies in a folder that its creator chose: nothing is kept beside it");
     LH_TRY(lh_bucket_key_of(catalog->bucket, lh_json_get_string(metadata, "location"), work, &folder, err));
-    *ret = lh_arena_printf(arena, "%.*s/" CATALOG_BESIDE, LH_STR_ARG(folder));
+    *ret = lh_arena_printf(arena, "%.*s/" LH_TABLE_BESIDE, LH_STR_ARG(folder));
     return lh_arena_check(arena, err);
 }

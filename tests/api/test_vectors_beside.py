@@ -179,6 +179,8 @@ def test_orphan_removal_and_expiry_leave_them_and_a_drop_takes_them(lake):
     index(lake.server, "swept")
     files = lake.files("swept")
     folder = files[0].parent
+    key = (folder / "forged.ann").relative_to(lake.bucket)
+    assert lake.server.request("PUT", f"/storage/objects/{key}", data=b"x").status_code == 403  # only the server writes there
     orphan = folder.parent / "data" / "orphan.parquet"
     orphan.write_bytes(b"PAR1")
     for file in (*files, orphan):
