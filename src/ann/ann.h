@@ -23,6 +23,7 @@ enum {
     LH_ANN_CONNECTIVITY_MAX = 256,
     LH_ANN_THREADS_MAX = 64,
     LH_ANN_BINDING_BYTES = 512,
+    LH_ANN_FILE_VERSION = 2, /* of the file that an index is saved in; no other is opened */
 };
 #define LH_ANN_ROWS_MAX UINT32_C(0xfffffff0)
 #define LH_ANN_VALUE_MAX 1e15f /* of a vector's component, so that no sum of squares overflows */

@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_VERSION = 2, FILE_PAGE = 4096, FILE_PIECE = 1 << 20, FILE_BYTE_ORDER = 0x01020304 };
+enum { FILE_PAGE = 4096, FILE_PIECE = 1 << 20, FILE_BYTE_ORDER = 0x01020304 };
 #define FILE_MAGIC "LHANN\r\n\x1a"
 
 typedef enum file_part {
@@ -163,7 +163,7 @@ static void file_write_rows(const lh_ann_index *index, const file_head *head, fi
 
 static file_head file_head_of(const lh_ann_index *index, lh_str binding) {
     const lh_hnsw_config *config = &index->options.config;
-    file_head head = {.version = FILE_VERSION,
+    file_head head = {.version = LH_ANN_FILE_VERSION,
                       .byte_order = FILE_BYTE_ORDER,
                       .metric = index->options.metric,
                       .dimensions = index->options.dimensions,
@@ -255,7 +255,7 @@ static lh_code file_check_head(const char *path, const file_head *head, const ch
     lh_sha256 digest = digest_of_head(file);
     if (memcmp(head->magic, FILE_MAGIC, sizeof head->magic) != 0) return file_damaged(path, "is not an index", err);
     if (head->byte_order != FILE_BYTE_ORDER) return file_damaged(path, "has another byte order", err);
-    if (head->version != FILE_VERSION) return file_damaged(path, "is of another version", err);
+    if (head->version != LH_ANN_FILE_VERSION) return file_damaged(path, "is of another version", err);
     if (memcmp(&digest, &head->digest, sizeof digest) != 0) return file_damaged(path, "has a damaged head", err);
     size_t padded = (head->dimensions + (size_t)ANN_LANES - 1) / ANN_LANES * ANN_LANES;
     bool sound = head->metric < LH_ANN_METRICS && head->dimensions >= 1 && head->dimensions <= LH_ANN_DIMENSIONS_MAX &&

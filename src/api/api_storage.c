@@ -8,7 +8,8 @@
  *                                  listed for administrators only; what is secret for nobody
  *   a table's of `system`          for administrators, as the namespace
  *   below a table's folder         (one whose metadata/ holds a .metadata.json) an upload may add a new object there,
- *                                  so that files can be brought and then registered; what exists is neither
+ *                                  so that files can be brought and then registered, but not in
+ *                                  index/, whose files searches serve; what exists is neither
  *                                  replaced nor deleted: 403. Tables change by SQL, ingest and the catalog.
  * Conditions that do not hold are 412 (304 for a GET's If-None-Match), as RFC 9110 has it. */
 #include "api/api_internal.h"
@@ -390,6 +391,8 @@ lh_code api_object_put(lh_request *request, lh_error *err) {
     if (lh_request_header(request, "Content-Range").len)
         return lh_fail(err, LH_INVALID, "an object is written whole: Content-Range makes no sense with PUT");
     LH_TRY(storage_check_owner(request, &place, &table, err));
+    if (table.len && lh_str_starts(lh_str_sub(place.key, table.len + 1, SIZE_MAX), LH_STR(LH_TABLE_BESIDE)))
+        return storage_deny_table(place.key, table, "written", err);
     LH_TRY(storage_read_condition(request, place.whole, &info, &condition, &answered, err));
     if (answered) return LH_OK;
     bool conditional = condition.if_absent || condition.if_etag.len;

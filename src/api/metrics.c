@@ -101,8 +101,14 @@ static void metrics_vector(lh_buf *out, lh_vector_stats stats) {
     metrics_value(out, "vector_searches_total", "counter", "Searches that were answered.", stats.searches);
     metrics_value(out, "vector_loads_table_total", "counter", "Indexes made ready from their table.", stats.from_table);
     metrics_value(out, "vector_loads_files_total", "counter", "Indexes made ready from their files.", stats.from_files);
+    metrics_value(out, "vector_loads_bucket_total", "counter", "Indexes made ready from files of the bucket.",
+                  stats.from_bucket);
     metrics_value(out, "vector_loads_extended_total", "counter",
                   "Indexes made ready from their files and what the table had more or less.", stats.extended);
+    metrics_value(out, "vector_writes_total", "counter", "Indexes whose files were written to the bucket.",
+                  stats.written);
+    metrics_value(out, "vector_writes_failed_total", "counter", "Indexes whose files could not be.",
+                  stats.write_failed);
     metrics_value(out, "vector_lance_made_total", "counter", "Lance datasets made of indexes.", stats.lance_made);
     metrics_value(out, "vector_lance_extended_total", "counter",
                   "Lance datasets made of an older one and what came and went.", stats.lance_extended);

@@ -666,6 +666,9 @@ const api_schema api_schemas[] = {
          {"hnsw", "$hnsw_config", false, "How its graph is built and searched"},
          {"recall_target", "number", false, "What searches of the graph are to find"},
          {"recall", "$hnsw_recall", false, "What they found, of those that were asked exactly, too, on this gateway"},
+         {"graph", "any", false,
+          "How it came to be held ready on this gateway: {came: built, extended, mapped or fetched, in_bucket: are its "
+          "files there, problem: why not}; null: it is not"},
          {"table", "string", false, "Where chunks and vectors are"}, {"rows", "integer", false, "Rows with a text"},
          {"chunks", "integer", false, "Chunks of them"},
          {"dataset_snapshot_id", "any", false, "What was embedded; null: a view, or nothing yet"},

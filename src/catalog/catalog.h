@@ -332,6 +332,13 @@ LH_MUST_CHECK lh_code lh_table_bucket(lh_catalog *catalog, lh_table_name name, l
  * Errors: IO, UNAVAILABLE; CONFLICT (lost many races): what was stamped stays so. */
 LH_MUST_CHECK lh_code lh_catalog_stamp_buckets(lh_catalog *catalog, lh_arena *arena, lh_json **ret, lh_error *err);
 
+/* Where files lie that are kept beside the table, as an index of it: the prefix of their keys, in the table's folder. They are the caller's
+ * to write, to know and to replace; orphan removal leaves them, they go with the table's files. Arena. Errors: NOT_FOUND, INVALID (the
+ * folder is not the table's alone), CORRUPT, IO. */
+#define LH_TABLE_BESIDE "index/"
+LH_MUST_CHECK lh_code lh_table_beside(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_str *ret,
+                                      lh_error *err);
+
 /* ---- schema evolution by us (append of a file with more or wider columns) ---- */
 /* add: array of {"name","type" (Iceberg), "doc"?}, appended as optional columns; widen: array of {"name","type"}.
  * Only what the specification allows: int→long, float→double, decimal(P,S)→decimal(P'>P,S), date→timestamp not in v2.

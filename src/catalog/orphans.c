@@ -1,5 +1,6 @@
 /* Files in a table's folder that nothing names: what crashes, failed commits and broken-off writers left. Named is what any
- * snapshot names, the metadata now and in its log, statistics. A file younger than the grace time is never an orphan: a
+ * snapshot names, the metadata now and in its log, statistics. What is kept beside the table (lh_table_beside()) has an owner who
+ * knows what of it is needed. A file younger than the grace time is never an orphan: a
  * writer may be about to commit it.
  *
  * A writer may be slower than the grace time, so what is named is asked after the files are listed, and again before each batch
@@ -17,6 +18,7 @@ struct lh_orphans {
     lh_table_name name;
     lh_orphan_options options;
     lh_str uuid;             /* of the table */
+    lh_str beside;           /* what starts so is others' to keep */
     lh_object_entry *listed; /* older than the grace time */
     size_t count, room, at;  /* at: of the first one that is not decided */
     file_set named;
@@ -48,12 +50,16 @@ static lh_code orphans_push(lh_orphans *o, const lh_object_entry *entry, lh_erro
     return LH_OK;
 }
 
+static bool orphans_is_old(const lh_orphans *o, const lh_object_entry *entry) {
+    return entry->modified_ms < o->options.older_than_ms && !lh_str_starts(entry->key, o->beside);
+}
+
 static lh_code orphans_list_folder(lh_orphans *o, lh_str folder, lh_error *err) {
     lh_object_page page = {.more = true};
     for (lh_str after = LH_STR_NONE; page.more;) {
         LH_TRY(lh_bucket_list(o->catalog->bucket, folder, after, LH_LIMIT_LIST_PAGE, o->arena, &page, err));
         for (size_t i = 0; i < page.count; i++)
-            if (page.entries[i].modified_ms < o->options.older_than_ms) LH_TRY(orphans_push(o, &page.entries[i], err));
+            if (orphans_is_old(o, &page.entries[i])) LH_TRY(orphans_push(o, &page.entries[i], err));
         if (page.count == 0) break;
         after = page.entries[page.count - 1].key;
     }
@@ -88,6 +94,7 @@ lh_code lh_table_list_orphans(lh_catalog *catalog, lh_table_name name, const lh_
     o->version = LH_VERSION_ABSENT;
     o->gone = LH_ARENA_ARRAY(arena, lh_str, ORPHANS_SHOWN);
     LH_TRY(orphans_table(o, &table, &metadata, &folder, err));
+    o->beside = lh_arena_printf(arena, "%.*s" LH_TABLE_BESIDE, LH_STR_ARG(folder));
     LH_TRY(orphans_list_folder(o, folder, err));
     for (lh_json_iter it = lh_json_each(table.former); lh_json_next(&it);)
         LH_TRY(orphans_list_folder(o, lh_json_str(it.value, LH_STR_NONE), err));
@@ -140,5 +147,21 @@ lh_code lh_orphans_tell(const lh_orphans *o, lh_arena *arena, lh_json **ret, lh_
     lh_json_set_uint(arena, answer, "orphan_bytes", o->bytes);
     lh_json_set(arena, answer, "files", files);
     *ret = answer;
+    return lh_arena_check(arena, err);
+}
+
+/* ---- what is beside ---- */
+
+lh_code lh_table_beside(lh_catalog *catalog, lh_table_name name, lh_arena *arena, lh_str *ret, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *work = NULL;
+    catalog_table table;
+    lh_json *metadata = NULL;
+    lh_str folder;
+    LH_TRY(lh_arena_new(4 * (size_t)LH_LIMIT_METADATA_BYTES, &work, err));
+    LH_TRY(catalog_table_read(catalog, name, work, &table, &metadata, err));
+    if (!table.owns_folder)
+        return lh_fail(err, LH_INVALID, "the table lies in a folder that its creator chose: nothing is kept beside it");
+    LH_TRY(lh_bucket_key_of(catalog->bucket, lh_json_get_string(metadata, "location"), work, &folder, err));
+    *ret = lh_arena_printf(arena, "%.*s/" LH_TABLE_BESIDE, LH_STR_ARG(folder));
     return lh_arena_check(arena, err);
 }

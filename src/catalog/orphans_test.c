@@ -9,10 +9,6 @@ static lh_orphan_options test_hour_old(bool dry_run) {
     return (lh_orphan_options){.older_than_ms = lh_time_now_ms() - HOUR_MS, .dry_run = dry_run};
 }
 
-static lh_str test_key(lake *l, const char *folder, const char *name) {
-    return lh_arena_printf(l->arena, "%s/data/%s", folder, name);
-}
-
 static lh_str test_folder(lake *l) {
     lh_str folder;
     CHECK_OK_IN(l, lh_bucket_key_of(l->bucket, lh_json_get_string(lake_metadata(l, "t"), "location"), l->arena, &folder,
@@ -20,15 +16,19 @@ static lh_str test_folder(lake *l) {
     return folder;
 }
 
-/* A file in the table's data folder that was written two hours ago. *ret: its key. */
-static lh_str test_old_file(lake *l, const char *name) {
-    lh_str key = test_key(l, test_folder(l).ptr, name);
+/* A file in the table's folder that was written two hours ago. Returns its key. */
+static lh_str test_old_object(lake *l, const char *name) {
+    lh_str key = lh_arena_printf(l->arena, "%.*s/%s", LH_STR_ARG(test_folder(l)), name);
     struct timespec times[2] = {{.tv_sec = (time_t)(lh_time_now_ms() / 1000) - 7200}, {0}};
     times[1] = times[0];
     CHECK_OK_IN(l, lh_bucket_put(l->bucket, key, LH_STR("PAR1PAR1"), (lh_put_condition){0}, NULL, &l->err));
     lh_str path = lh_arena_printf(l->arena, "%s/%.*s", l->root, LH_STR_ARG(key));
     CHECK(utimensat(AT_FDCWD, path.ptr, times, 0) == 0);
     return key;
+}
+
+static lh_str test_old_file(lake *l, const char *name) {
+    return test_old_object(l, lh_arena_printf(l->arena, "data/%s", name).ptr);
 }
 
 /* What a slow writer does at its end: its file has been there for long. */
@@ -119,7 +119,23 @@ static void test_orphans__another_table_of_the_name_is_a_conflict(void) {
     CHECK(test_exists(l, old)); /* it can be registered again */
 }
 
-LH_TEST_MAIN(LH_TEST(test_orphans__a_commit_after_the_listing_keeps_its_old_files),
+static void test_orphans__what_is_kept_beside_the_table_stays_until_its_drop(void) {
+    LH_CLEANUP(lake_freep) lake *l = lake_new();
+    bool more = true;
+    lh_str beside;
+    CHECK_OK_IN(l, lake_create(l, "t", "", NULL));
+    lh_str orphan = test_old_file(l, "orphan.parquet"), kept = test_old_object(l, "index/kept");
+    CHECK_OK_IN(l, lh_table_beside(l->catalog, LAKE_NAME("t"), l->arena, &beside, &l->err));
+    CHECK(lh_str_starts(kept, beside));
+    CHECK_OK_IN(l, lh_table_remove_orphans(test_list(l, false), &more, &l->err));
+    CHECK(!test_exists(l, orphan) && test_exists(l, kept));
+    CHECK_OK_IN(l, lh_table_drop(l->catalog, LAKE_NAME("t"), true, &l->err));
+    CHECK(!test_exists(l, kept));
+    CHECK(lh_table_beside(l->catalog, LAKE_NAME("t"), l->arena, &beside, &l->err) == LH_NOT_FOUND);
+}
+
+LH_TEST_MAIN(LH_TEST(test_orphans__what_is_kept_beside_the_table_stays_until_its_drop),
+             LH_TEST(test_orphans__a_commit_after_the_listing_keeps_its_old_files),
              LH_TEST(test_orphans__a_commit_between_two_batches_keeps_its_old_files),
              LH_TEST(test_orphans__a_commit_of_files_that_are_gone_is_refused),
              LH_TEST(test_orphans__a_commit_that_runs_shuts_removal_out),

@@ -5,7 +5,11 @@
  * Of several buckets seen as one (federation.c) each call goes to the one that holds the key. */
 #include "storage/storage_internal.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
+
+enum { BUCKET_COPY_BYTES = 1 << 20 };
 
 static void bucket_span_begin(lh_span *span, const char *name, const lh_bucket *bucket, lh_str key) {
     lh_span_begin(name, span);
@@ -153,6 +157,67 @@ lh_code lh_bucket_get(lh_bucket *bucket, lh_str key, uint64_t max_bytes, lh_aren
     *ret = (lh_str){bytes, size};
     if (ret_info) *ret_info = info;
     return LH_OK;
+}
+
+/* ---- files ---- */
+
+static lh_code bucket_put_copy(FILE *file, lh_object_writer *writer, const _Atomic bool *cancelled, lh_error *err) {
+    LH_CLEANUP(lh_free_pointer) char *piece = malloc(BUCKET_COPY_BYTES);
+    if (!piece) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    for (size_t got; (got = fread(piece, 1, BUCKET_COPY_BYTES, file)) > 0;) {
+        if (cancelled && *cancelled) return lh_fail(err, LH_CANCELLED, "writing '%s' was cancelled", writer->key);
+        LH_TRY(lh_put_write(writer, (lh_str){piece, got}, err));
+    }
+    return ferror(file) ? lh_fail_errno(err, errno, "cannot read the file for '%s'", writer->key) : LH_OK;
+}
+
+lh_code lh_bucket_put_file(lh_bucket *bucket, lh_str key, const char *path, const _Atomic bool *cancelled,
+                           lh_error *err) {
+    lh_object_writer *writer = NULL;
+    LH_TRY(bucket_route_write(&bucket, &key, "put", err));
+    if (bucket->ops->put_link && bucket->ops->put_link(bucket, key, path, &writer, NULL) == LH_OK) {
+        bucket_keep_key(key, writer->key);
+        return lh_put_commit(writer, NULL, err);
+    }
+    FILE *file = fopen(path, "re");
+    if (!file) return lh_fail_errno(err, errno, "cannot open %s", path);
+    lh_code code = lh_bucket_put_begin(bucket, key, (lh_put_condition){0}, &writer, err);
+    if (code == LH_OK) code = bucket_put_copy(file, writer, cancelled, err);
+    fclose(file);
+    if (code == LH_OK) return lh_put_commit(writer, NULL, err);
+    lh_put_abort(writer);
+    return code;
+}
+
+static lh_code bucket_get_copy(lh_object_reader *reader, FILE *file, uint64_t size_bytes,
+                               const _Atomic bool *cancelled, lh_error *err) {
+    LH_CLEANUP(lh_free_pointer) char *piece = malloc(BUCKET_COPY_BYTES);
+    uint64_t filled = 0;
+    size_t got = 0;
+    if (!piece) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    do {
+        if (cancelled && *cancelled) return lh_fail(err, LH_CANCELLED, "reading '%s' was cancelled", reader->key);
+        LH_TRY(lh_get_read(reader, piece, BUCKET_COPY_BYTES, &got, err));
+        if (got && fwrite(piece, got, 1, file) != 1) return lh_fail_errno(err, errno, "cannot write a file");
+        filled += got;
+    } while (got > 0);
+    if (fflush(file) != 0) return lh_fail_errno(err, errno, "cannot write a file");
+    return filled == size_bytes ? LH_OK : lh_fail(err, LH_CORRUPT, "'%s' ended too early", reader->key);
+}
+
+lh_code lh_bucket_get_file(lh_bucket *bucket, lh_str key, const char *path, const _Atomic bool *cancelled,
+                           lh_error *err) {
+    LH_CLEANUP(lh_get_closep) lh_object_reader *reader = NULL;
+    lh_object_info info;
+    LH_TRY(bucket_route(&bucket, &key, "get", err));
+    if (bucket->ops->get_link && bucket->ops->get_link(bucket, key, path, NULL) == LH_OK) return LH_OK;
+    LH_TRY(bucket_get_open(bucket, key, LH_RANGE_ALL, &reader, &info, err));
+    FILE *file = fopen(path, "wxe");
+    if (!file) return lh_fail_errno(err, errno, "cannot make %s", path);
+    lh_code code = bucket_get_copy(reader, file, info.size_bytes, cancelled, err);
+    if (fclose(file) != 0 && code == LH_OK) code = lh_fail_errno(err, errno, "cannot write %s", path);
+    if (code != LH_OK) (void)unlink(path);
+    return code;
 }
 
 lh_code lh_bucket_head(lh_bucket *bucket, lh_str key, lh_object_info *ret, lh_error *err) {

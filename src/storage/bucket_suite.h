@@ -6,6 +6,7 @@
 #include "storage/storage.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 static lh_bucket *suite_open(void);
 
@@ -478,6 +479,35 @@ static void test_bucket__folders_can_be_made_and_are_no_objects(void) {
     CHECK(suite_count_listed(&s, "made/", "") == 1);
 }
 
+/* Of 9 MB, which is more than one part of an S3 upload. */
+static void test_bucket__a_file_becomes_an_object_and_an_object_a_file(void) {
+    SUITE;
+    char folder[] = "/tmp/lakehouse-files-XXXXXX", in[64], out[64];
+    const _Atomic bool cancelled = true;
+    const size_t size = 9 << 20;
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(in, sizeof in, "%s/in", folder);
+    snprintf(out, sizeof out, "%s/out", folder);
+    for (unsigned seed = 1; seed <= 2; seed++) { /* the second time it is there already */
+        LH_CLEANUP(lh_free_pointer) char *bytes = suite_pattern(size, seed), *got = malloc(size + 1);
+        FILE *file = fopen(in, "we");
+        CHECK(file && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+        CHECK_OK(lh_bucket_put_file(s.bucket, LH_STR("files/one"), in, NULL, &err));
+        CHECK_OK(lh_bucket_put_file(s.bucket, LH_STR("files/one"), in, NULL, &err));
+        CHECK(remove(in) == 0);
+        CHECK_OK(lh_bucket_get_file(s.bucket, LH_STR("files/one"), out, NULL, &err));
+        file = fopen(out, "re");
+        CHECK(file && fread(got, 1, size + 1, file) == size && fclose(file) == 0);
+        CHECK(memcmp(got, bytes, size) == 0 && remove(out) == 0);
+    }
+    CHECK(lh_bucket_put_file(s.bucket, LH_STR("files/none"), in, NULL, &err) == LH_NOT_FOUND);
+    CHECK(lh_bucket_get_file(s.bucket, LH_STR("files/none"), out, NULL, &err) == LH_NOT_FOUND);
+    if (!lh_bucket_is_local(s.bucket, LH_STR("files")))
+        CHECK(lh_bucket_get_file(s.bucket, LH_STR("files/one"), out, &cancelled, &err) == LH_CANCELLED);
+    CHECK(suite_count_listed(&s, "files/", "") == 1);
+    CHECK(rmdir(folder) == 0); /* no half a file is left */
+}
+
 #define SUITE_TESTS                                                                                                    \
     LH_TEST(test_bucket__what_was_put_is_got), LH_TEST(test_bucket__etag_changes_with_each_version),                   \
         LH_TEST(test_bucket__what_is_not_there_is_not_found), LH_TEST(test_bucket__ranges),                            \
@@ -488,5 +518,6 @@ static void test_bucket__folders_can_be_made_and_are_no_objects(void) {
         LH_TEST(test_bucket__a_reader_sees_one_version_only), LH_TEST(test_bucket__list_pages_in_byte_order),          \
         LH_TEST(test_bucket__list_by_prefix_and_after), LH_TEST(test_bucket__bad_keys_are_refused),                    \
         LH_TEST(test_bucket__location_and_key_are_inverse),                                                            \
-        LH_TEST(test_bucket__folders_can_be_made_and_are_no_objects)
+        LH_TEST(test_bucket__folders_can_be_made_and_are_no_objects),                                                  \
+        LH_TEST(test_bucket__a_file_becomes_an_object_and_an_object_a_file)
 #endif

@@ -120,6 +120,18 @@ static void file_get_close(lh_object_reader *base) {
     free(base);
 }
 
+/* By the descriptor: the key's own way in holds for it, and no link is followed. */
+static lh_code file_get_link(lh_bucket *base, lh_str key, const char *path, lh_error *err) {
+    FILE_FD fd = -1;
+    struct stat st;
+    char own[64];
+    LH_TRY(file_open_object(file_of(base), key, O_PATH, &fd, &st, err));
+    snprintf(own, sizeof own, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, own, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0
+               ? LH_OK
+               : lh_fail_errno(err, errno, "cannot link '%.*s'", LH_STR_ARG(key));
+}
+
 static lh_code file_head(lh_bucket *base, lh_str key, lh_object_info *ret, lh_error *err) {
     FILE_FD fd = -1;
     struct stat st;
@@ -242,6 +254,8 @@ static const struct bucket_ops file_ops = {
     .put_write = file_put_write,
     .put_commit = file_put_commit,
     .put_abort = file_put_abort,
+    .put_link = file_put_link,
+    .get_link = file_get_link,
     .get_open = file_get_open,
     .get_read = file_get_read,
     .get_close = file_get_close,

@@ -44,6 +44,24 @@ static void write_file(const char *path, const char *text) {
     CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
 }
 
+/* ---- files by a second name ---- */
+
+static void test_file__a_file_of_the_same_disk_is_not_copied(void) {
+    SUITE;
+    struct stat in, object, out;
+    write_file(path_of(".scratch/in"), "one");
+    CHECK_OK(lh_bucket_put_file(s.bucket, LH_STR("linked/one"), path_of(".scratch/in"), NULL, &err));
+    CHECK_OK(lh_bucket_put_file(s.bucket, LH_STR("linked/one"), path_of(".scratch/in"), NULL, &err));
+    CHECK_OK(lh_bucket_get_file(s.bucket, LH_STR("linked/one"), path_of(".scratch/out"), NULL, &err));
+    CHECK(stat(path_of(".scratch/in"), &in) == 0 && stat(path_of("linked/one"), &object) == 0 &&
+          stat(path_of(".scratch/out"), &out) == 0);
+    CHECK(in.st_ino == object.st_ino && in.st_ino == out.st_ino && in.st_nlink == 3); /* none is left in put/ */
+    suite_put(&s, "linked/one", "two");
+    CHECK(stat(path_of(".scratch/in"), &in) == 0 && in.st_size == 3 && in.st_nlink == 2);
+    CHECK(lh_bucket_get_file(s.bucket, LH_STR("linked/one"), path_of(".scratch/out"), NULL, &err) == LH_CONFLICT);
+    CHECK(remove(path_of(".scratch/in")) == 0 && remove(path_of(".scratch/out")) == 0);
+}
+
 /* ---- nothing leaves the root ---- */
 
 static void test_file__symbolic_links_lead_nowhere(void) {
@@ -341,6 +359,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 static int run(file_options options) {
     lh_test tests[] = {
         SUITE_TESTS,
+        LH_TEST(test_file__a_file_of_the_same_disk_is_not_copied),
         LH_TEST(test_file__symbolic_links_lead_nowhere),
         LH_TEST(test_file__what_is_no_regular_file_is_no_object),
         LH_TEST(test_file__a_scratch_that_is_a_link_is_refused),

@@ -60,6 +60,7 @@ LH_MUST_CHECK lh_code file_lock_key(const file_bucket *bucket, lh_str key, bool 
 /* ---- file_put.c ---- */
 lh_code file_put_begin(lh_bucket *bucket, lh_str key, lh_put_condition condition, lh_object_writer **ret,
                        lh_error *err);
+lh_code file_put_link(lh_bucket *bucket, lh_str key, const char *path, lh_object_writer **ret, lh_error *err);
 lh_code file_put_write(lh_object_writer *writer, lh_str data, lh_error *err);
 lh_code file_put_commit(lh_object_writer *writer, lh_object_info *ret, lh_error *err);
 void file_put_abort(lh_object_writer *writer);

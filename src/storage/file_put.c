@@ -56,19 +56,44 @@ static lh_code put_check_early(file_bucket *bucket, lh_str key, lh_put_condition
     return LH_OK;
 }
 
-lh_code file_put_begin(lh_bucket *base, lh_str key, lh_put_condition condition, lh_object_writer **ret, lh_error *err) {
-    file_bucket *bucket = file_of(base);
-    LH_TRY(file_writable(bucket, err));
-    LH_TRY(put_check_early(bucket, key, condition, err));
+static lh_code put_new(lh_bucket *base, lh_str key, lh_put_condition condition, file_writer **ret, lh_error *err) {
     LH_CLEANUP(put_freep) file_writer *writer = calloc(1, sizeof *writer);
     if (!writer) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     *writer = (file_writer){.base.bucket = base, .if_absent = condition.if_absent, .fd = -1, .temp = lh_uuid_new()};
     if (condition.if_etag.len) memcpy(writer->if_etag, condition.if_etag.ptr, condition.if_etag.len);
     if (lh_str_dup(key, &writer->key) != LH_OK) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    *ret = lh_take(&writer);
+    return LH_OK;
+}
+
+lh_code file_put_begin(lh_bucket *base, lh_str key, lh_put_condition condition, lh_object_writer **ret, lh_error *err) {
+    file_bucket *bucket = file_of(base);
+    LH_CLEANUP(put_freep) file_writer *writer = NULL;
+    LH_TRY(file_writable(bucket, err));
+    LH_TRY(put_check_early(bucket, key, condition, err));
+    LH_TRY(put_new(base, key, condition, &writer, err));
     writer->fd = openat(bucket->put_fd, writer->temp.text, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (writer->fd < 0) return lh_fail_errno(err, errno, "cannot make a temporary file");
     (void)flock(writer->fd,
                 LOCK_EX | LOCK_NB); /* nobody else has it yet; where locks do not work its age protects it */
+    *ret = &lh_take(&writer)->base;
+    return LH_OK;
+}
+
+/* The temporary file is a second name of a file that is there already; the rest is as for any other. */
+lh_code file_put_link(lh_bucket *base, lh_str key, const char *path, lh_object_writer **ret, lh_error *err) {
+    file_bucket *bucket = file_of(base);
+    LH_CLEANUP(put_freep) file_writer *writer = NULL;
+    struct stat st;
+    LH_TRY(file_writable(bucket, err));
+    LH_TRY(put_new(base, key, (lh_put_condition){0}, &writer, err));
+    FILE_FD fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+        linkat(AT_FDCWD, path, bucket->put_fd, writer->temp.text, 0) != 0)
+        return lh_fail_errno(err, errno, "cannot link %s", path);
+    writer->fd = fd;
+    fd = -1;
+    (void)flock(writer->fd, LOCK_EX | LOCK_NB);
     *ret = &lh_take(&writer)->base;
     return LH_OK;
 }
@@ -127,7 +152,7 @@ static lh_code put_name_fail(const file_writer *writer, int sys_errno, lh_error 
 }
 
 /* Gives the file its name in the folder, as the condition allows. */
-static lh_code put_name(file_writer *writer, int folder_fd, const char *name, lh_error *err) {
+static lh_code put_name(file_writer *writer, int folder_fd, const char *name, bool linked, lh_error *err) {
     file_bucket *bucket = file_of(writer->base.bucket);
     FILE_FD lock_fd = -1;
     struct stat st;
@@ -145,6 +170,7 @@ static lh_code put_name(file_writer *writer, int folder_fd, const char *name, lh
             return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(writer->key));
     }
     if (renameat(bucket->put_fd, writer->temp.text, folder_fd, name) != 0) return put_name_fail(writer, errno, err);
+    if (linked) (void)unlinkat(bucket->put_fd, writer->temp.text, 0); /* of two names of one file a rename leaves both */
     return LH_OK;
 }
 
@@ -159,7 +185,7 @@ lh_code file_put_commit(lh_object_writer *base, lh_object_info *ret, lh_error *e
     file_name name = file_name_of(writer->key);
     LH_TRY(put_settle(writer, &st, err));
     LH_TRY(file_folder_make(bucket, name.folder, &folder_fd, err));
-    LH_TRY(put_name(writer, folder_fd, name.name, err));
+    LH_TRY(put_name(writer, folder_fd, name.name, st.st_nlink > 1, err));
     lh_fd_closep(&writer->fd); /* it is an object now: nothing to remove */
     LH_TRY(file_sync(bucket, folder_fd, writer->key, err));
     *ret = file_info_of(&st);

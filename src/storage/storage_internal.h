@@ -12,6 +12,10 @@ struct bucket_ops {
     lh_code (*put_write)(lh_object_writer *writer, lh_str data, lh_error *err);
     lh_code (*put_commit)(lh_object_writer *writer, lh_object_info *ret, lh_error *err); /* frees */
     void (*put_abort)(lh_object_writer *writer);                                         /* frees */
+    /* NULL, or: begins the put of a file that gets a second name, and has all its bytes; makes such a name of an object. Any error:
+     * it is to be copied. */
+    lh_code (*put_link)(lh_bucket *bucket, lh_str key, const char *path, lh_object_writer **ret, lh_error *err);
+    lh_code (*get_link)(lh_bucket *bucket, lh_str key, const char *path, lh_error *err);
     lh_code (*get_open)(lh_bucket *bucket, lh_str key, lh_byte_range range, lh_object_reader **ret,
                         lh_object_info *ret_info, lh_error *err);
     lh_code (*get_read)(lh_object_reader *reader, char *into, size_t cap_bytes, size_t *ret_len, lh_error *err);

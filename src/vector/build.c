@@ -568,6 +568,10 @@ static lh_code build_warm(build *b, lh_error *err) {
     lh_code code = vector_served_build(b->vector, b->definition, lh_job_cancel_of(b->job), &served, &why);
     if (code == LH_OK && vector_is_lance(b->definition))
         code = vector_lance_ready(b->vector, b->definition, served, lh_job_cancel_of(b->job), &why);
+    if (code == LH_OK) {
+        lh_job_set_phase(b->job, "keeping");
+        vector_beside_keep(b->vector, served, lh_job_cancel_of(b->job));
+    }
     if (served) vector_served_release(b->vector, served);
     return code == LH_CANCELLED ? lh_fail(err, code, "%s", why.message) : LH_OK;
 }

@@ -275,6 +275,7 @@ static lh_json *definition_show(lh_vector *vector, const vector_definition *d, b
     definition_set_time(arena, json, "last_embedded_at", d->last_embedded_ms);
     lh_json_set_string(arena, json, "created_by", d->by);
     lh_json_set(arena, json, "recall", vector_recall_show(vector, d, arena));
+    lh_json_set(arena, json, "graph", vector_beside_show(vector, d, arena));
     return json;
 }
 

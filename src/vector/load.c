@@ -1,10 +1,12 @@
-/* An index made ready: from its two files when they are of the table's snapshot; from them and what the table has more or less
- * when they are of an older one; else from the table. The files lie in the module's folder and can be lost at any time:
+/* An index made ready: from its two files when they are of the table's snapshot, those here or those in the bucket (beside.c); from
+ * them and what the table has more or less when they are of an older one; else from the table. The files lie in the module's folder
+ * and can be lost at any time:
  *
  *   <name>.texts   the header below, the texts (each row's id and chunk), the rows (vector_text), all as in memory
  *   <name>.ann     ann's file, bound to table, snapshot, model, what its graph was built by and the SHA-256 of the whole of the other
  *
- * so that a torn, foreign or older pair is never taken: it is made anew. */
+ * so that a torn, foreign or older pair is never taken: it is made anew. Of a row that is gone the text does not stay: only its vector,
+ * until the graph is built anew. */
 #include "vector/vector_internal.h"
 
 #include <errno.h>
@@ -14,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOAD_VERSION = 1, LOAD_PATH_BYTES = 4096, LOAD_CHANGED_PERCENT = 30 };
+enum { LOAD_VERSION = 1, LOAD_PATH_BYTES = 4096, LOAD_CHANGED_PERCENT = 30, LOAD_ARENA_BYTES = 4 << 20 };
 
 typedef struct {
     char magic[8];
@@ -31,6 +33,7 @@ typedef struct {
     int64_t snapshot_id;
     lh_cancel *cancel;
     texts_head head;           /* of the file to be */
+    char kind[17];
     const vector_served *base; /* what there is of an older snapshot; NULL: nothing */
     /* the rows that come */
     FILE *file;
@@ -76,6 +79,19 @@ static lh_str load_binding(const texts_head *head, const lh_hnsw_config *config,
     return lh_arena_printf(arena, "%s/%" PRId64 "/%s/%" PRIu32 "/%" PRIu32 "/%s/%" PRIu64 "/%s", head->table,
                            head->snapshot_id, head->model, config->ef_construction, config->connectivity,
                            lh_ann_dtype_name(config->dtype), config->seed, lh_sha256_to_hex(hash).text);
+}
+
+/* What files must be alike in to be of use, but for the snapshot. */
+static void load_set_kind(load *l) {
+    const lh_hnsw_config *config = &l->definition->hnsw;
+    char text[512];
+    snprintf(text, sizeof text,
+             "%d/%d/%" PRIu32 "/%" PRIu32 "/%" PRIu32 "/%s/%s/%.*s/%" PRIu32 "/%" PRIu32 "/%s/%" PRIu64, LOAD_VERSION,
+             LH_ANN_FILE_VERSION, l->head.row_bytes, l->head.dimensions, l->head.metric, l->head.table, l->head.model,
+             LH_STR_ARG(l->definition->backend), config->ef_construction, config->connectivity,
+             lh_ann_dtype_name(config->dtype), config->seed);
+    const lh_sha256 hash = lh_sha256_of(lh_str_from(text));
+    snprintf(l->kind, sizeof l->kind, "%.16s", lh_sha256_to_hex(&hash).text);
 }
 
 /* Maps it into the served, and reads its parts. False: it makes no sense. */
@@ -265,39 +281,62 @@ static lh_code load_list_ids(vector_served *s, lh_error *err) {
     return LH_OK;
 }
 
-static lh_code load_new_served(const vector_definition *d, vector_served **ret, lh_error *err) {
+static lh_code load_new_served(const load *l, vector_served **ret, lh_error *err) {
     vector_served *served = calloc(1, sizeof *served);
-    if (served && lh_str_dup(d->table.name, &served->name) == LH_OK) {
-        served->config = d->hnsw;
+    if (served && lh_str_dup(l->definition->table.name, &served->name) == LH_OK) {
+        served->config = l->definition->hnsw;
+        memcpy(served->kind, l->kind, sizeof served->kind);
         return *ret = served, LH_OK;
     }
     free(served);
     return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
 }
 
-/* What the files hold, of whatever snapshot; NULL: nothing that can be taken. */
-static vector_served *load_open(load *l) {
-    char path[LOAD_PATH_BYTES];
-    vector_served *served = NULL;
+static lh_code load_open_into(const load *l, lh_arena *arena, vector_served *served, lh_error *err) {
+    char texts[LOAD_PATH_BYTES], graph[LOAD_PATH_BYTES];
     lh_sha256 hash;
-    lh_arena *arena = NULL;
-    bool good = lh_arena_new(64 << 10, &arena, NULL) == LH_OK &&
-                load_new_served(l->definition, &served, NULL) == LH_OK &&
-                load_path(l->vector, l->definition->table.name, ".texts", path, NULL) == LH_OK &&
-                texts_map(path, &l->head, served, &hash);
-    if (good) {
-        texts_head head = l->head;
-        head.snapshot_id = served->snapshot_id;
-        lh_str binding = load_binding(&head, &served->config, &hash, arena);
-        good = load_path(l->vector, l->definition->table.name, ".ann", path, NULL) == LH_OK &&
-               (served->binding = strndup(binding.ptr, binding.len)) != NULL &&
-               lh_ann_open(path, binding, l->vector->threads, &served->ann, NULL) == LH_OK &&
-               lh_ann_info_of(served->ann).rows == served->row_count && load_list_ids(served, NULL) == LH_OK;
+    texts_head head = l->head;
+    LH_TRY(load_path(l->vector, l->definition->table.name, ".texts", texts, err));
+    LH_TRY(load_path(l->vector, l->definition->table.name, ".ann", graph, err));
+    if (!texts_map(texts, &l->head, served, &hash))
+        return lh_fail(err, LH_CORRUPT, "the texts of an index are not there, or make no sense");
+    head.snapshot_id = served->snapshot_id;
+    lh_str binding = load_binding(&head, &served->config, &hash, arena);
+    LH_TRY(lh_arena_check(arena, err));
+    if (!(served->binding = strndup(binding.ptr, binding.len))) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    LH_TRY(lh_ann_open(graph, binding, l->vector->threads, &served->ann, err));
+    if (lh_ann_info_of(served->ann).rows != served->row_count)
+        return lh_fail(err, LH_CORRUPT, "an index has texts of other rows");
+    return load_list_ids(served, err);
+}
+
+/* What the files hold, of whatever snapshot. Errors: CORRUPT, CONFLICT (they are not what they should be), NOT_FOUND, IO, NO_MEMORY. */
+static lh_code load_open(const load *l, vector_served **ret, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    vector_served *served = NULL;
+    LH_TRY(lh_arena_new(64 << 10, &arena, err));
+    LH_TRY(load_new_served(l, &served, err));
+    lh_code code = load_open_into(l, arena, served, err);
+    if (code != LH_OK) vector_served_free(served);
+    else *ret = served;
+    return code;
+}
+
+/* Those of the bucket, once they are here; `any`: of another snapshot, too. *ret untouched: there are none, or none that can be taken. */
+static void load_fetch(const load *l, bool any, vector_served **ret) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    const vector_wanted wanted = {l->definition->table.name, l->kind, l->snapshot_id, l->cancel};
+    if (lh_arena_new(LOAD_ARENA_BYTES, &arena, NULL) != LH_OK) return;
+    lh_str name = vector_beside_fetch(l->vector, &wanted, any, arena);
+    if (!name.len) return;
+    vector_served *served = NULL;
+    lh_code code = load_open(l, &served, NULL);
+    if (code == LH_OK && !lh_str_eq(vector_beside_name(served, arena), name)) {
+        vector_served_free(served);
+        code = LH_CONFLICT;
     }
-    lh_arena_free(arena);
-    if (good) return served;
-    vector_served_free(served);
-    return NULL;
+    if (code == LH_OK) *ret = served;
+    if (code == LH_CORRUPT || code == LH_CONFLICT) vector_beside_reject(l->vector, wanted.table, name, arena);
 }
 
 /* The rows that were written, mapped; their index, moved; both kept in files, if they can be. */
@@ -310,7 +349,7 @@ static lh_code load_finish(load *l, lh_ann_index **ann, vector_served **ret, lh_
     LH_TRY(load_path(l->vector, l->definition->table.name, ".texts", texts, err));
     LH_TRY(load_path(l->vector, l->definition->table.name, ".ann", graph, err));
     LH_TRY(texts_end(l, err));
-    LH_TRY(load_new_served(l->definition, &served, err));
+    LH_TRY(load_new_served(l, &served, err));
     lh_code code = LH_OK;
     if (!texts_map(l->path, &l->head, served, &hash))
         code = lh_fail(err, LH_IO, "the texts of the index '%.*s' cannot be mapped", LH_STR_ARG(l->definition->name));
@@ -373,7 +412,25 @@ static lh_code load_compare(void *ctx, const lh_chunk *chunk, lh_error *err) {
     return lh_arena_check(l->arena, err);
 }
 
-/* The base's texts and rows go over as they are, those that are gone marked. *ret_gone: them. */
+/* Who may read the files may read the table as it is now, not what was in it. */
+static lh_code load_blank_gone(load *l, lh_error *err) {
+    static const char zeros[4096] = {0};
+    if (fflush(l->file) != 0) return lh_fail_errno(err, errno, "cannot write the texts of an index");
+    for (size_t i = 0; i < l->first; i++) {
+        const vector_text *row = &l->rows[i];
+        off_t at = (off_t)(sizeof l->head + row->at);
+        if (row->chunk >= 0) continue;
+        for (size_t left = (size_t)row->id_bytes + row->text_bytes; left;) {
+            ssize_t written = pwrite(fileno(l->file), zeros, left < sizeof zeros ? left : sizeof zeros, at);
+            if (written <= 0) return lh_fail_errno(err, errno, "cannot write the texts of an index");
+            left -= (size_t)written;
+            at += written;
+        }
+    }
+    return LH_OK;
+}
+
+/* The base's texts and rows go over, those that are gone marked. *ret_gone: them. */
 static lh_code load_copy_base(load *l, uint64_t **ret_gone, size_t *ret_count, lh_error *err) {
     const vector_served *base = l->base;
     size_t gone = 0;
@@ -386,11 +443,13 @@ static lh_code load_copy_base(load *l, uint64_t **ret_gone, size_t *ret_count, l
     for (size_t i = 0; i < base->row_count; i++) {
         if (l->seen[i] || l->rows[i].chunk < 0) continue;
         l->rows[i].chunk = -1;
+        memset(l->rows[i].hash, 0, sizeof l->rows[i].hash);
         (*ret_gone)[gone++] = i;
     }
     *ret_count = gone;
     l->at = head->texts_bytes;
-    return texts_write(l, base->texts, (size_t)head->texts_bytes, err);
+    LH_TRY(texts_write(l, base->texts, (size_t)head->texts_bytes, err));
+    return load_blank_gone(l, err);
 }
 
 static lh_code load_changes(load *l, lh_session *session, lh_ann_index *ann, lh_error *err) {
@@ -454,20 +513,37 @@ static lh_code load_begin(load *l, lh_error *err) {
     snprintf(l->head.table, sizeof l->head.table, "%s", state.uuid.text);
     snprintf(l->head.model, sizeof l->head.model, "%.*s/%.*s/%.*s", LH_STR_ARG(d->model.provider),
              LH_STR_ARG(d->model.name), LH_STR_ARG(d->model.version));
+    load_set_kind(l);
     return LH_OK;
+}
+
+/* From files of the snapshot, wherever they are; else *ret is what there is of another, or untouched. */
+static bool load_from_files(const load *l, vector_served **ret) {
+    vector_served *here = NULL, *fetched = NULL;
+    if (load_open(l, &here, NULL) == LH_OK && here->snapshot_id == l->snapshot_id) {
+        here->came = VECTOR_MAPPED;
+        vector_count(l->vector, &l->vector->stats.from_files);
+        return *ret = here, true;
+    }
+    load_fetch(l, !here, &fetched);
+    if (fetched && fetched->snapshot_id == l->snapshot_id) {
+        vector_served_free(here);
+        fetched->came = VECTOR_FETCHED;
+        vector_count(l->vector, &l->vector->stats.from_bucket);
+        return *ret = fetched, true;
+    }
+    *ret = here ? here : fetched;
+    if (here) vector_served_free(fetched);
+    return false;
 }
 
 lh_code vector_load(lh_vector *vector, const vector_definition *d, int64_t snapshot_id, lh_cancel *cancel,
                     vector_served **ret, lh_error *err) {
-    load first = {.vector = vector, .definition = d, .snapshot_id = snapshot_id, .cancel = cancel}, second = first;
-    vector_served *made = NULL;
+    load first = {.vector = vector, .definition = d, .snapshot_id = snapshot_id, .cancel = cancel}, second;
+    vector_served *made = NULL, *base = NULL;
     LH_TRY(load_begin(&first, err));
-    second.head = first.head;
-    vector_served *base = load_open(&first);
-    if (base && base->snapshot_id == snapshot_id) {
-        vector_count(vector, &vector->stats.from_files);
-        return *ret = base, LH_OK;
-    }
+    second = first;
+    if (load_from_files(&first, &base)) return *ret = base, LH_OK;
     lh_code code = base ? load_extend(&first, base, &made, err) : LH_OK;
     load_done(&first);
     vector_served_free(base);
@@ -477,6 +553,7 @@ lh_code vector_load(lh_vector *vector, const vector_definition *d, int64_t snaps
         load_done(&second);
     }
     LH_TRY(code);
+    made->came = extended ? VECTOR_EXTENDED : VECTOR_BUILT;
     vector_count(vector, extended ? &vector->stats.extended : &vector->stats.from_table);
     *ret = made;
     return LH_OK;

@@ -3,7 +3,7 @@
  * once in `sample_ms`; the exact search is this file's thread's. The query lives until then, in memory, and is told to nobody.
  *
  * The same thread makes indexes ready before anybody waits for them: those of a bucket that came, and those whose definition has
- * another config than the graph that is held.
+ * another config than the graph that is held. What searches made ready it writes to the bucket (beside.c).
  *
  * `lock` guards all but what is set at the start. The thread alone changes windows' contents, holding it. */
 #include "vector/trial_internal.h"
@@ -353,6 +353,7 @@ static void recall_turn(vector_recall *recall, const recall_sample *sample, cons
     if (lh_time_monotonic_ns() < recall->next_look_ns) return;
     recall->next_look_ns = lh_time_monotonic_ns() + RECALL_LOOK_MS * UINT64_C(1000000);
     (void)!vector_definition_each(recall->vector, recall_look, recall, arena, NULL);
+    vector_beside_keep_all(recall->vector, recall->cancel);
 }
 
 static void *recall_run(void *arg) {

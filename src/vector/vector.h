@@ -58,7 +58,8 @@ typedef struct lh_vector_stats {
     uint64_t searches;                /* those that were answered */
     uint64_t recall_samples, below_target,
         tunes;                                 /* searches asked exactly; indexes below their target; tunes for that */
-    uint64_t from_table, from_files, extended; /* how they were made ready, since the start */
+    uint64_t from_table, from_files, from_bucket, extended; /* how they were made ready, since the start */
+    uint64_t written, write_failed;                         /* whose files went to the bucket, or could not */
     uint64_t lance_made, lance_extended;       /* Lance datasets, since the start */
 } lh_vector_stats;
 lh_vector_stats lh_vector_get_stats(lh_vector *vector);

@@ -64,7 +64,7 @@ struct lh_vector {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
     struct vector_served *served; /* indexes held ready */
-    bool loading, reading_words;  /* one of each at a time */
+    bool loading, reading_words, keeping; /* one of each at a time */
     uint64_t uses;
     lh_vector_stats stats;
     vector_watch *watch;        /* NULL: not started; of who starts and ends it */
@@ -268,6 +268,13 @@ typedef struct vector_text { /* one row of an index: a chunk; also as it lies in
 typedef struct vector_place {
     size_t first, count; /* in `order` */
 } vector_place;
+typedef enum { VECTOR_BUILT, VECTOR_EXTENDED, VECTOR_MAPPED, VECTOR_FETCHED } vector_came;
+typedef enum {
+    VECTOR_BESIDE_OPEN,  /* nobody has looked yet, and swept */
+    VECTOR_BESIDE_KEPT,  /* they are in the bucket */
+    VECTOR_BESIDE_NOT,   /* they need not be there: of no rows, or the table is another by now */
+    VECTOR_BESIDE_FAILED /* they could not be written */
+} vector_beside;
 /* One of a snapshot of the table, which never changes: vectors and their graph, and the texts in a file that is mapped. */
 typedef struct vector_served {
     struct vector_served *next; /* of vector->served; under its lock, with the next three */
@@ -289,6 +296,10 @@ typedef struct vector_served {
     char *binding;            /* what its files are bound to; owned */
     char *base_binding;       /* of the one that it was extended from; owned; NULL: it was not */
     size_t base_rows;         /* that that one had, which are its first */
+    vector_came came;         /* how the graph came to be here */
+    char kind[17];            /* of its files in the bucket (beside.c) */
+    vector_beside beside;     /* under vector's lock, as what follows */
+    char beside_why[256];
     char *lance;              /* folder of its Lance dataset; owned; NULL until made; under lance_lock until ready */
     _Atomic bool lance_ready;
 } vector_served;
@@ -359,4 +370,23 @@ void vector_lance_remove_tree(const char *path);
 LH_MUST_CHECK lh_code vector_load(lh_vector *vector, const vector_definition *definition, int64_t snapshot_id,
                                   lh_cancel *cancel, vector_served **ret, lh_error *err);
 void vector_load_remove_files(lh_vector *vector, lh_str table);
+
+/* ---- beside.c: its files in the bucket ---- */
+typedef struct vector_wanted {
+    lh_str table;
+    const char *kind;
+    int64_t snapshot_id;
+    lh_cancel *cancel;
+} vector_wanted; /* borrowed */
+/* Brings files of that kind to where load.c looks: those of the snapshot; else, with `any`, of another. They are not checked. Returns
+ * their name, arena; empty: there are none, or they cannot be had, which is logged, and the files here are untouched. */
+lh_str vector_beside_fetch(lh_vector *vector, const vector_wanted *wanted, bool any, lh_arena *arena);
+lh_str vector_beside_name(const vector_served *served, lh_arena *arena); /* that its files have there */
+/* Those that were fetched are damaged: they go. */
+void vector_beside_reject(lh_vector *vector, lh_str table, lh_str name, lh_arena *arena);
+/* Writes its files, unless there are such; waits while others are written. Best effort: how it ended is told by vector_beside_show(). */
+void vector_beside_keep(lh_vector *vector, const vector_served *served, lh_cancel *cancel);
+void vector_beside_keep_all(lh_vector *vector, lh_cancel *cancel); /* of those held ready that nobody has looked at */
+/* {"came","in_bucket","problem"}; null: it is not held ready. Arena. */
+lh_json *vector_beside_show(lh_vector *vector, const vector_definition *definition, lh_arena *arena);
 #endif

@@ -21,6 +21,7 @@ STORAGE_ONLY = re.compile(r"(?<![\w.>])(rename|renameat|renameat2|link|linkat|fs
 SLEEP = re.compile(r"(?<![\w.>])(sleep|usleep|nanosleep)\s*\(")
 ALLOWED = {  # file: {function: why}
     "src/vector/load.c": {"rename": "the texts of an index are named when they are whole; they are bound to its file"},
+    "src/vector/beside.c": {"rename": "so are both when they are fetched whole; they are checked then"},
     "src/vector/lance.c": {"rename": "so is a Lance dataset; it is checked by a digest of its files", "link": "files of an older one, unchanged"},
     "src/ann/file.c": {"fsync": "an index file is whole or not there", "rename": "so"},
     "src/base/time.c": {"nanosleep": "lh_time_sleep_ms itself"},
