@@ -9,6 +9,7 @@
 #include <math.h>
 
 enum { SEARCH_SCAN = 64 };
+#define SEARCH_ROUNDING 1e-6f /* more than a key is off, by the lengths of row and query */
 
 typedef struct search_task {
     const lh_ann_index *index;
@@ -45,21 +46,35 @@ static void search_leave(ann_gate *gate, unsigned context) {
     (void)pthread_mutex_unlock(&gate->lock);
 }
 
-/* A row of the graph and its twins; no more than k of them can be among the best, the lowest. */
-static void search_offer(const search_task *task, ann_top *top, uint32_t row, float key) {
+static bool search_may_find(const search_task *task, uint32_t row) { return !task->bits || ann_bit(task->bits, row); }
+
+/* The largest key that a twin of a row with this key may have. */
+static float search_twins_key(const search_task *task, const ann_probe *probe, uint32_t row, float key) {
+    size_t at;
+    const ann_block *block = ann_block_of(task->index, row, &at);
+    float reach = ann_twins_reach(task->index, row) + SEARCH_ROUNDING * (block->meta[at].norm + probe->norm);
+    if (task->index->options.metric != LH_ANN_L2) return key + reach * probe->norm;
+    float distance = fmaxf(sqrtf(-key) - reach, 0);
+    return -distance * distance;
+}
+
+/* A row of the graph and its twins. Of those with its vector no more than k can be among the best, the lowest. */
+static void search_offer(const search_task *task, const ann_probe *probe, ann_top *top, uint32_t row) {
     const lh_ann_index *index = task->index;
-    uint32_t offered = 0;
-    if (!ann_top_takes(top, key)) return;
-    if (!task->bits || ann_bit(task->bits, row)) {
+    float key = ann_exact_key(index, probe, row);
+    uint32_t same = 0;
+    if (search_may_find(task, row)) {
         ann_top_offer(top, key, row);
-        offered++;
+        same++;
     }
     if (index->twin_count == 0) return;
-    const ann_twin *end = index->twins + index->twin_count;
-    for (const ann_twin *twin = ann_twins_of(index, row); twin < end && twin->of == row && offered < task->k; twin++) {
-        if (task->bits && !ann_bit(task->bits, twin->row)) continue;
-        ann_top_offer(top, key, twin->row);
-        offered++;
+    const ann_twin *twin = ann_twins_of(index, row), *end = index->twins + index->twin_count;
+    if (twin == end || twin->of != row || !ann_top_takes(top, search_twins_key(task, probe, row, key))) return;
+    for (; twin < end && twin->of == row; twin++) {
+        if (!search_may_find(task, twin->row)) continue;
+        bool is_same = ann_bit(index->twins_same, (uint64_t)(twin - index->twins));
+        if (is_same && same++ >= task->k) continue;
+        ann_top_offer(top, is_same ? key : ann_exact_key(index, probe, twin->row), twin->row);
     }
 }
 
@@ -70,8 +85,7 @@ static const char *search_graph(search_task *task, size_t q, unsigned context, u
                                           task->bits ? search_allow : NULL, task->node_bits, rows, &found);
     if (failed) return failed;
     ann_top top = {.items = task->items + q * task->k, .k = task->k};
-    for (size_t i = 0; i < found; i++)
-        search_offer(task, &top, rows[i], ann_exact_key(task->index, &task->probes[q], rows[i]));
+    for (size_t i = 0; i < found; i++) search_offer(task, &task->probes[q], &top, rows[i]);
     ann_sort(top.items, top.count);
     task->counts[q] = (uint32_t)top.count;
     return NULL;
