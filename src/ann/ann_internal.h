@@ -113,6 +113,12 @@ static inline float ann_exact_key(const lh_ann_index *index, const ann_probe *pr
                                               : (float)index->kernels->exact_dot(x, probe->vector, index->padded);
 }
 
+/* How far a key from codes may be off: exact.c. */
+static inline float ann_code_off(const ann_meta *meta, const ann_probe *probe, bool l2) {
+    float off = meta->error * probe->norm + (meta->norm + meta->error) * probe->slack;
+    return l2 ? 2 * off + 2e-6f * (meta->square + probe->square) : off;
+}
+
 /* rows.c */
 unsigned ann_block_shift(size_t padded);
 lh_code ann_index_new(const lh_ann_options *options, lh_ann_index **ret, lh_error *err);
