@@ -57,7 +57,7 @@ const ann_kernels *ann_kernels_of_cpu(void);
 const ann_kernels *ann_kernels_portable(void);
 const ann_kernels *ann_kernels_avx2(void); /* NULL where the processor has none */
 
-/* A row that is not in the graph: it has the vector of `of`, the lowest row that has it, which is. */
+/* A row that is not in the graph: it lies within the reach of `of`, a lower row, which is. */
 typedef struct ann_twin {
     uint32_t of, row;
 } ann_twin;
@@ -82,7 +82,8 @@ struct lh_ann_index {
     size_t map_bytes;
     const ann_twin *twins; /* only with a graph: by `of`, then `row` */
     size_t twin_count;
-    ann_twin *own_twins; /* what `twins` is, unless that lies in `map` */
+    ann_twin *own_twins;  /* what `twins` is, unless that lies in `map` */
+    uint64_t *twins_same; /* bit i: twins[i] has the very vector of its `of`; NULL without twins */
     ann_graph *graph;    /* NULL: none */
     lh_str
         graph_bytes; /* the saved graph within `map`, where `graph` still lies in it and so cannot grow; else empty */
@@ -110,6 +111,12 @@ static inline float ann_exact_key(const lh_ann_index *index, const ann_probe *pr
     const float *x = ann_vector(index, row);
     return index->options.metric == LH_ANN_L2 ? -(float)index->kernels->exact_l2(x, probe->vector, index->padded)
                                               : (float)index->kernels->exact_dot(x, probe->vector, index->padded);
+}
+
+/* How far a key from codes may be off: exact.c. */
+static inline float ann_code_off(const ann_meta *meta, const ann_probe *probe, bool l2) {
+    float off = meta->error * probe->norm + (meta->norm + meta->error) * probe->slack;
+    return l2 ? 2 * off + 2e-6f * (meta->square + probe->square) : off;
 }
 
 /* rows.c */
@@ -148,6 +155,7 @@ static inline bool ann_top_takes(const ann_top *top, float key) {
 typedef struct ann_twins {
     ann_twin *all; /* owned, sorted as in the index */
     size_t count;
+    uint64_t *same;  /* owned, as in the index */
     uint32_t *fresh; /* owned: the new rows that go into the graph, ascending */
     size_t fresh_count;
 } ann_twins;
@@ -163,7 +171,9 @@ lh_code ann_twins_bits(const lh_ann_index *index, uint64_t **ret, lh_error *err)
 /* Where the twins of a row begin, or would. */
 const ann_twin *ann_twins_of(const lh_ann_index *index, uint32_t row);
 /* Whether what a file says of twins holds. */
-lh_code ann_twins_check(const lh_ann_index *index, bool *ret_sound, lh_error *err);
+lh_code ann_twins_check(lh_ann_index *index, bool *ret_sound, lh_error *err);
+/* How far from this row its twins lie at most. */
+float ann_twins_reach(const lh_ann_index *index, uint32_t row);
 
 /* file.c: sets all digests of a file in memory whose head says where its sections lie. Errors: INTERNAL (beyond the file), NO_MEMORY. */
 lh_code ann_file_seal(char *file, size_t bytes, unsigned threads, lh_error *err);

@@ -56,12 +56,8 @@ static bool exact_take(const exact_scan *scan, exact_list *list, const ann_probe
     const uint64_t *bits = scan->ask->bits;
     for (size_t i = 0; i < count; i++) {
         float key = (float)dots[i * stride] * meta[i].scale * probe->scale;
-        float off = meta[i].error * probe->norm + (meta[i].norm + meta[i].error) * probe->slack;
-        if (l2) {
-            float squares = meta[i].square + probe->square;
-            key = 2 * key - squares;
-            off = 2 * off + 2e-6f * squares;
-        }
+        float off = ann_code_off(&meta[i], probe, l2);
+        if (l2) key = 2 * key - (meta[i].square + probe->square);
         if (!ann_top_takes(&list->lows, key + off) || (bits && !ann_bit(bits, first + i))) continue;
         ann_top_offer(&list->lows, key - off, (uint32_t)(first + i));
         if (!exact_push(list, key + off, (uint32_t)(first + i))) return false;

@@ -7,7 +7,7 @@
  *   …     meta      rows × ann_meta
  *   …     halves    rows × padded f16, dtype F16 only
  *   …     deleted   a bit a row, in 64-bit words; empty when none is
- *   …     twins     (row in the graph, row with the same vector) of 32 bits each, ascending; empty when all vectors differ
+ *   …     twins     (row in the graph, row within its reach: twins.c) of 32 bits each, ascending; may be empty
  *   …     graph     USearch's form, graph.cc draws it; empty without HNSW
  *
  * Sections start at multiples of 4096, in this order, with zeros between. A digest covers a section to the start of the next, so

@@ -141,7 +141,10 @@ static void test_ann_file__another_binding_is_a_conflict(void) {
 static char *small_file(const file_place *place, size_t *ret_bytes) {
     lh_error err = {0};
     float *vectors = suite_clustered(5, 40, 6, 3, 0.5f);
-    for (size_t row = 30; row < 40; row++) memcpy(vectors + row * 6, vectors + row % 3 * 6, 6 * sizeof *vectors);
+    for (size_t row = 30; row < 40; row++) {
+        memcpy(vectors + row * 6, vectors + row % 3 * 6, 6 * sizeof *vectors);
+        if (row % 2) vectors[row * 6] += 1e-5f; /* not the same, but as near as that */
+    }
     lh_hnsw_config config = LH_HNSW_DEFAULTS;
     config.dtype = LH_ANN_F16;
     config.connectivity = 3;
@@ -187,6 +190,29 @@ static void test_ann_file__every_cut_and_every_flipped_byte_is_refused(void) {
     place_done(&place);
 }
 
+/* A row that hangs on one that lies elsewhere would never be scored where it should. */
+static void test_ann_file__a_row_that_hangs_on_a_far_one_is_refused(void) {
+    file_place place = place_new();
+    size_t bytes;
+    lh_error err = {0};
+    lh_ann_index *opened = NULL;
+    char *file = small_file(&place, &bytes);
+    CHECK_OK(lh_ann_open(place.path, LH_STR("b"), 1, &opened, &err));
+    CHECK(opened->twin_count > 0);
+    size_t at = (size_t)((const char *)opened->twins - (const char *)opened->map);
+    ann_twin twin = opened->twins[0];
+    size_t graph_row = twin.of + 1; /* another row that is in the graph */
+    lh_ann_free(lh_take(&opened));
+    twin.of = (uint32_t)graph_row;
+    memcpy(file + at, &twin, sizeof twin);
+    CHECK_OK(ann_file_seal(file, bytes, 1, &err));
+    write_all(place.path, file, bytes);
+    CHECK(lh_ann_open(place.path, LH_STR("b"), 1, &opened, &err) == LH_CORRUPT && !opened);
+    CHECK(strstr(err.message, "stand for others"));
+    free(file);
+    place_done(&place);
+}
+
 /* Bytes that are wrong but whose checksums are right: an index that leads outside is refused, another one answers. */
 static void test_ann_file__a_graph_that_leads_outside_is_refused(void) {
     file_place place = place_new();
@@ -227,4 +253,5 @@ LH_TEST_MAIN(LH_TEST(test_ann_file__what_is_opened_answers_as_what_was_saved),
              LH_TEST(test_ann_file__an_empty_index_is_a_file_as_well),
              LH_TEST(test_ann_file__another_binding_is_a_conflict),
              LH_TEST(test_ann_file__every_cut_and_every_flipped_byte_is_refused),
+             LH_TEST(test_ann_file__a_row_that_hangs_on_a_far_one_is_refused),
              LH_TEST(test_ann_file__a_graph_that_leads_outside_is_refused))

@@ -5,6 +5,7 @@
 // before the slot can be found, by the thread that links it; who finds it has passed a lock of the graph since.
 #include "ann/graph.h"
 
+#include <algorithm>
 #include <limits>
 #include <new>
 #include <vector>
@@ -54,15 +55,46 @@ struct prefetch {
         for (; begin != end; ++begin) space->prefetch(space->ctx, rows_of[get_slot(begin)]);
     }
 };
+struct seen_slot {
+    float distance;
+    std::uint32_t slot;
+};
+bool is_nearer(seen_slot const &a, seen_slot const &b) { return a.distance < b.distance; }
+bool is_farther(seen_slot const &a, seen_slot const &b) { return a.distance > b.distance; }
+
+// What a search needs, kept for the next one of its context.
+struct walk {
+    std::vector<std::uint64_t> seen;    // a bit a slot; none is set between searches
+    std::vector<std::uint32_t> touched; // slots whose bit is set
+    std::vector<seen_slot> open;        // a heap: its first is the nearest whose links are not followed yet
+    std::vector<seen_slot> best;        // sorted
+    std::vector<std::uint32_t> slots, rows;
+    std::vector<float> distances;
+
+    bool sees(std::uint32_t slot) {
+        std::uint64_t &word = seen[slot >> 6], bit = std::uint64_t{1} << (slot & 63);
+        if (word & bit) return false;
+        touched.push_back(slot);
+        word |= bit;
+        return true;
+    }
+    void forget() {
+        for (std::uint32_t slot : touched) seen[slot >> 6] = 0;
+        touched.clear();
+        open.clear();
+        best.clear();
+    }
+};
 } // namespace
 
 struct ann_graph {
     graph_t graph;
+    std::vector<walk> mutable walks; // one for each context
     std::vector<std::uint32_t> rows_of;
     std::vector<std::uint32_t> strays; // their slots
     std::size_t contexts;
 
-    ann_graph(graph_t &&made, std::size_t threads) : graph(std::move(made)), contexts(threads) {}
+    ann_graph(graph_t &&made, std::size_t threads) : graph(std::move(made)), walks(threads), contexts(threads) {}
 };
 
 char const *ann_graph_new(std::size_t connectivity, std::size_t contexts, ann_graph **ret) try {
@@ -157,23 +189,76 @@ char const *ann_graph_relink(ann_graph *graph, ann_space const *space, std::size
     return out_of_memory;
 }
 
+namespace {
+struct walk_ask {
+    ann_graph const &graph;
+    ann_space const &space;
+    void const *query;
+    std::size_t ef;
+    bool (*allow)(void const *ctx, std::uint32_t row);
+    void const *allow_ctx;
+};
+
+void walk_offer(walk_ask const &ask, walk &walk, seen_slot one, std::uint32_t row) {
+    bool full = walk.best.size() == ask.ef;
+    if (full && one.distance >= walk.best.back().distance) return;
+    walk.open.push_back(one);
+    std::push_heap(walk.open.begin(), walk.open.end(), is_farther);
+    if (ask.allow && !ask.allow(ask.allow_ctx, row)) return;
+    if (full) walk.best.pop_back();
+    walk.best.insert(std::upper_bound(walk.best.begin(), walk.best.end(), one, is_nearer), one);
+}
+
+// The lowest level, from a slot near the query on. USearch's own search goes the same way, but asks for one distance after the
+// other, so that each waits for memory.
+void walk_base(walk_ask const &ask, walk &walk, std::uint32_t slot) {
+    graph_t const &graph = ask.graph.graph;
+    walk.slots.assign(1, slot);
+    walk.sees(slot);
+    for (;;) {
+        std::size_t count = walk.slots.size();
+        walk.rows.resize(count);
+        walk.distances.resize(count);
+        for (std::size_t i = 0; i < count; i++) walk.rows[i] = ask.graph.rows_of[walk.slots[i]];
+        ask.space.to_rows(ask.space.ctx, ask.query, walk.rows.data(), count, walk.distances.data());
+        for (std::size_t i = 0; i < count; i++) walk_offer(ask, walk, {walk.distances[i], walk.slots[i]}, walk.rows[i]);
+        if (walk.open.empty()) return;
+        seen_slot next = walk.open.front();
+        if (walk.best.size() == ask.ef && next.distance > walk.best.back().distance) return;
+        std::pop_heap(walk.open.begin(), walk.open.end(), is_farther);
+        walk.open.pop_back();
+        walk.slots.clear();
+        auto links = graph.neighbors(next.slot, 0);
+        for (auto link = links.begin(); link != links.end(); ++link)
+            if (walk.sees(link.slot())) walk.slots.push_back(link.slot());
+    }
+}
+} // namespace
+
 char const *ann_graph_search(ann_graph const *graph, ann_space const *space, void const *query, std::size_t ef,
                              std::size_t context, bool (*allow)(void const *ctx, std::uint32_t row),
-                             void const *allow_ctx, std::uint32_t *rows, std::size_t *ret) try {
-    index_search_config_t config;
-    config.expansion = ef;
-    config.thread = context;
+                             void const *allow_ctx, std::uint32_t *rows, float *distances, std::size_t *ret) try {
     std::uint32_t const *rows_of = graph->rows_of.data();
-    distance metric{space, rows_of};
-    prefetch ahead{space, rows_of};
-    auto passes = [=](graph_t::member_cref_t const &member) noexcept { return allow(allow_ctx, rows_of[member.slot]); };
-    auto result = allow ? graph->graph.search(seen_query{query}, ef, metric, config, passes, ahead)
-                        : graph->graph.search(seen_query{query}, ef, metric, config, dummy_predicate_t{}, ahead);
-    if (!result) return result.error.release();
-    for (std::size_t i = 0; i < result.size(); i++) rows[i] = rows_of[result[i].member.slot];
-    *ret = result.size();
+    *ret = 0;
+    if (graph->graph.size() == 0) return nullptr;
+    index_cluster_config_t config;
+    config.thread = context;
+    auto start = graph->graph.cluster(seen_query{query}, 0, distance{space, rows_of}, config, dummy_predicate_t{},
+                                      prefetch{space, rows_of});
+    if (!start) return start.error.release();
+    walk &walk = graph->walks[context];
+    walk.seen.resize((graph->graph.size() + 63) / 64);
+    walk_base({*graph, *space, query, ef, allow, allow_ctx}, walk,
+              static_cast<std::uint32_t>(start.cluster.member.slot));
+    for (std::size_t i = 0; i < walk.best.size(); i++) {
+        rows[i] = rows_of[walk.best[i].slot];
+        distances[i] = walk.best[i].distance;
+    }
+    *ret = walk.best.size();
+    walk.forget();
     return nullptr;
 } catch (std::bad_alloc const &) {
+    graph->walks[context].forget();
     return out_of_memory;
 }
 

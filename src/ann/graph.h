@@ -17,6 +17,8 @@ typedef struct ann_space {
     const void *ctx;
     float (*between)(const void *ctx, uint32_t a, uint32_t b);
     float (*to_query)(const void *ctx, const void *query, uint32_t row);
+    /* Of many, which come from memory while others are computed. */
+    void (*to_rows)(const void *ctx, const void *query, const uint32_t *rows, size_t count, float *ret);
     void (*prefetch)(const void *ctx, uint32_t row);
 } ann_space;
 
@@ -31,11 +33,11 @@ const char *ann_graph_add(ann_graph *graph, const ann_space *space, uint32_t row
 const char *ann_graph_find_strays(ann_graph *graph, size_t *ret);
 /* Links the nth of them anew; alone. room: for certain with the nearest row that has room for one more link. */
 const char *ann_graph_relink(ann_graph *graph, const ann_space *space, size_t nth, size_t ef, bool room);
-/* The `ef` nearest to a query (which only space->to_query knows) that allow lets pass (NULL: all), nearest first, into
- * rows[ef]. */
+/* The `ef` nearest to a query (which only the space knows) that allow lets pass (NULL: all), nearest first, into rows[ef], with
+ * their distances in the space. */
 const char *ann_graph_search(const ann_graph *graph, const ann_space *space, const void *query, size_t ef,
                              size_t context, bool (*allow)(const void *ctx, uint32_t row), const void *allow_ctx,
-                             uint32_t *rows, size_t *ret);
+                             uint32_t *rows, float *distances, size_t *ret);
 size_t ann_graph_rows(const ann_graph *graph);
 size_t ann_graph_memory_bytes(const ann_graph *graph);
 

@@ -1,4 +1,5 @@
 #include "ann/ann_suite.h"
+#include "ann/ann_internal.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -297,7 +298,7 @@ typedef struct twins_case {
     uint64_t *allowed;
 } twins_case;
 
-static twins_case twins_new(suite_random *random, size_t distinct, size_t rows) {
+static twins_case twins_new(suite_random *random, size_t distinct, size_t rows, float noise) {
     twins_case c = {.distinct = distinct, .rows = rows, .middle = malloc(distinct * 8 * sizeof(float))};
     c.vectors = malloc(rows * 8 * sizeof(float));
     c.allowed = calloc(rows / 64 + 1, sizeof *c.allowed);
@@ -306,7 +307,8 @@ static twins_case twins_new(suite_random *random, size_t distinct, size_t rows) 
     for (size_t row = 0; row < rows; row++) {
         size_t one = suite_next(random) % distinct;
         if (suite_next(random) % 2) one = one * one / distinct; /* some often, some seldom */
-        memcpy(c.vectors + row * 8, c.middle + one * 8, 8 * sizeof(float));
+        for (size_t i = 0; i < 8; i++)
+            c.vectors[row * 8 + i] = c.middle[one * 8 + i] + (noise > 0 ? noise * suite_normal(random) : 0);
         if (suite_next(random) % 10)
             c.allowed[row / 64] |= UINT64_C(1) << row % 64; /* so many that they are not scanned */
     }
@@ -343,7 +345,7 @@ static void check_as_exact(const lh_ann_index *index, const twins_case *c, uint3
 
 static void test_ann__many_rows_of_one_vector_hide_nothing(void) {
     suite_random random = {77};
-    twins_case c = twins_new(&random, 5, 3000);
+    twins_case c = twins_new(&random, 5, 3000, 0);
     for (int dtype = 0; dtype < LH_ANN_DTYPES; dtype++) {
         lh_hnsw_config config = LH_HNSW_DEFAULTS;
         config.dtype = (lh_ann_dtype)dtype;
@@ -361,9 +363,11 @@ static void test_ann__rows_of_few_vectors_are_found_as_by_exact_search(void) {
     int fd = mkstemp(path);
     CHECK(fd >= 0 && close(fd) == 0);
     lh_error err = {0};
-    for (uint64_t seed = 1; seed <= 8; seed++) {
+    for (uint64_t seed = 1; seed <= 16; seed++) {
         suite_random random = {seed * 7919};
-        twins_case c = twins_new(&random, 1 + suite_next(&random) % 30, 6000 + suite_next(&random) % 500);
+        bool differ = seed > 8; /* by less than their codes show: a few of each are in the graph */
+        twins_case c = twins_new(&random, 1 + suite_next(&random) % (differ ? 6 : 30), 6000 + suite_next(&random) % 500,
+                                 differ ? 1e-4f : 0);
         lh_hnsw_config config = {20, 10, 16, (lh_ann_dtype)(seed % LH_ANN_DTYPES), seed};
         uint32_t k = 1 + (uint32_t)(suite_next(&random) % 35);
         size_t first = suite_next(&random) % 100, done = first;
@@ -428,6 +432,53 @@ static void test_ann__no_row_is_out_of_the_way_of_a_walk(void) {
     free(dense);
 }
 
+/* The share of hits that are as near as the nearest are. */
+static double recall_of_scores(const lh_ann_index *index, const float *queries) {
+    lh_ann_hit truth[QUERIES * K], hits[QUERIES * K];
+    uint32_t counts[QUERIES];
+    size_t good = 0;
+    search(index, queries, LH_ANN_EXACT, 0, NULL, 2, truth, counts);
+    search(index, queries, LH_ANN_HNSW, 0, NULL, 2, hits, counts);
+    for (size_t q = 0; q < QUERIES; q++)
+        for (size_t i = 0; i < K; i++) good += hits[q * K + i].score >= truth[q * K + K - 1].score;
+    return (double)good / (QUERIES * K);
+}
+
+/* Pages that differ in their number, noise of a batch: five families of rows that lie nearer to each other than their codes show. */
+static void test_ann__rows_that_are_nearly_the_same_do_not_tear_the_graph(void) {
+    enum { FAMILIES = 5 };
+    float *near = suite_clustered(21, QUERIES / 2, DIMENSIONS, FAMILIES, 0.01f),
+          *far = suite_clustered(22, QUERIES / 2, DIMENSIONS, 40, 0.4f),
+          *queries = malloc(sizeof(float) * QUERIES * DIMENSIONS);
+    CHECK(queries);
+    memcpy(queries, near, sizeof(float) * QUERIES / 2 * DIMENSIONS);
+    memcpy(queries + QUERIES / 2 * DIMENSIONS, far, sizeof(float) * QUERIES / 2 * DIMENSIONS);
+    for (int power = -6; power <= -3; power++)
+        for (int dtype = 0; dtype < LH_ANN_DTYPES; dtype++) {
+            float *vectors = suite_clustered(21, ROWS, DIMENSIONS, FAMILIES, powf(10, (float)power));
+            lh_hnsw_config config = LH_HNSW_DEFAULTS;
+            config.dtype = (lh_ann_dtype)dtype;
+            lh_ann_index *index = suite_build(LH_ANN_COSINE, DIMENSIONS, true, config, vectors, ROWS, 2);
+            CHECK(recall_of_scores(index, queries) == 1);
+            CHECK(lh_ann_info_of(index).graph_bytes < 256 * 1024); /* of a few rows of each */
+            lh_ann_free(index);
+            free(vectors);
+        }
+    free(queries);
+    free(near);
+    free(far);
+}
+
+static void test_ann__rows_that_differ_are_all_in_the_graph(void) {
+    for (size_t dimensions = 4; dimensions <= 64; dimensions *= 4) {
+        float *vectors = suite_clustered(23, ROWS, dimensions, 40, 0.4f);
+        lh_ann_index *index = suite_build(LH_ANN_L2, dimensions, true, LH_HNSW_DEFAULTS, vectors, ROWS, 2);
+        CHECK(index->twin_count < ROWS / 100);
+        lh_ann_free(index);
+        free(vectors);
+    }
+}
+
 LH_TEST_MAIN(LH_TEST(test_ann__the_graph_finds_nearly_all_for_every_metric_and_dtype),
              LH_TEST(test_ann__filters_keep_the_recall_and_let_nothing_else_through),
              LH_TEST(test_ann__deleted_rows_are_found_by_no_mode), LH_TEST(test_ann__growing_is_as_good_as_building),
@@ -437,4 +488,5 @@ LH_TEST_MAIN(LH_TEST(test_ann__the_graph_finds_nearly_all_for_every_metric_and_d
              LH_TEST(test_ann__no_row_is_out_of_the_way_of_a_walk),
              LH_TEST(test_ann__many_rows_of_one_vector_hide_nothing),
              LH_TEST(test_ann__rows_of_few_vectors_are_found_as_by_exact_search),
-             LH_TEST(test_ann__many_threads_search_one_index))
+             LH_TEST(test_ann__rows_that_are_nearly_the_same_do_not_tear_the_graph),
+             LH_TEST(test_ann__rows_that_differ_are_all_in_the_graph), LH_TEST(test_ann__many_threads_search_one_index))

@@ -264,6 +264,7 @@ void lh_ann_free(lh_ann_index *index) {
     free(index->blocks);
     free(index->deleted_bits);
     free(index->own_twins);
+    free(index->twins_same);
     if (index->map) (void)munmap(index->map, index->map_bytes);
     pthread_cond_destroy(&index->gate->freed);
     pthread_mutex_destroy(&index->gate->lock);
@@ -283,6 +284,7 @@ lh_ann_info lh_ann_info_of(const lh_ann_index *index) {
     info.heap_bytes = sizeof *index + index->block_room * sizeof *index->blocks;
     if (index->deleted_bits) info.heap_bytes += (index->rows + 63) / 64 * sizeof(uint64_t);
     if (index->own_twins) info.heap_bytes += index->twin_count * sizeof *index->own_twins;
+    if (index->twins_same) info.heap_bytes += (index->twin_count / 64 + 1) * sizeof *index->twins_same;
     for (size_t i = 0; i < index->block_count; i++) {
         const ann_block *block = &index->blocks[i];
         bool own_halves = block->halves && (!block->mapped || block->own_halves);

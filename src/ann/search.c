@@ -3,12 +3,16 @@
  * A graph is walked past rows that are not allowed: the fewer are allowed, the longer the walk, and the more it misses, as the
  * allowed neighbours of a neighbourhood are no longer linked. A scan of the allowed ones gets shorter instead. Up to SEARCH_SCAN ×
  * √rows of them are scanned: measured as where the recall begins to suffer (docs/performance.md); the times meet later. The graph
- * finds fewer than k only where it has fallen apart: then the query is scanned, too. */
+ * finds fewer than k only where it has fallen apart: then the query is scanned, too.
+ *
+ * A walk's candidates come by the distances of codes, nearest first. Whose bound (exact.c) is below the worst of the k best so far is
+ * not scored from f32: its 3 KB need not come from memory. */
 #include "ann/ann_internal.h"
 
 #include <math.h>
 
 enum { SEARCH_SCAN = 64 };
+#define SEARCH_ROUNDING 1e-6f /* more than a key is off, by the lengths of row and query */
 
 typedef struct search_task {
     const lh_ann_index *index;
@@ -45,33 +49,56 @@ static void search_leave(ann_gate *gate, unsigned context) {
     (void)pthread_mutex_unlock(&gate->lock);
 }
 
-/* A row of the graph and its twins; no more than k of them can be among the best, the lowest. */
-static void search_offer(const search_task *task, ann_top *top, uint32_t row, float key) {
+static bool search_may_find(const search_task *task, uint32_t row) { return !task->bits || ann_bit(task->bits, row); }
+
+/* The largest key that a twin of a row with this key may have. */
+static float search_twins_key(const search_task *task, const ann_probe *probe, uint32_t row, float key) {
+    size_t at;
+    const ann_block *block = ann_block_of(task->index, row, &at);
+    float reach = ann_twins_reach(task->index, row) + SEARCH_ROUNDING * (block->meta[at].norm + probe->norm);
+    if (task->index->options.metric != LH_ANN_L2) return key + reach * probe->norm;
+    float distance = fmaxf(sqrtf(-key) - reach, 0);
+    return -distance * distance;
+}
+
+/* The largest key that a row at this distance in the graph may have. */
+static float search_high(const search_task *task, const ann_probe *probe, uint32_t row, float distance) {
+    size_t at;
+    const ann_block *block = ann_block_of(task->index, row, &at);
+    if (task->index->options.config.dtype != LH_ANN_I8) return INFINITY; /* of the others no bound is known */
+    return ann_code_off(&block->meta[at], probe, task->index->options.metric == LH_ANN_L2) - distance;
+}
+
+/* A row of the graph and its twins, unless none can be among the best. Of those with its vector no more than k can, the lowest. */
+static void search_offer(const search_task *task, const ann_probe *probe, ann_top *top, uint32_t row, float distance) {
     const lh_ann_index *index = task->index;
-    uint32_t offered = 0;
-    if (!ann_top_takes(top, key)) return;
-    if (!task->bits || ann_bit(task->bits, row)) {
+    const ann_twin *twin = index->twin_count ? ann_twins_of(index, row) : NULL, *end = index->twins + index->twin_count;
+    bool has_twins = twin < end && twin->of == row;
+    float high = search_high(task, probe, row, distance);
+    if (!ann_top_takes(top, has_twins ? search_twins_key(task, probe, row, high) : high)) return;
+    float key = ann_exact_key(index, probe, row);
+    uint32_t same = 0;
+    if (search_may_find(task, row)) {
         ann_top_offer(top, key, row);
-        offered++;
+        same++;
     }
-    if (index->twin_count == 0) return;
-    const ann_twin *end = index->twins + index->twin_count;
-    for (const ann_twin *twin = ann_twins_of(index, row); twin < end && twin->of == row && offered < task->k; twin++) {
-        if (task->bits && !ann_bit(task->bits, twin->row)) continue;
-        ann_top_offer(top, key, twin->row);
-        offered++;
+    if (!has_twins || !ann_top_takes(top, search_twins_key(task, probe, row, key))) return;
+    for (; twin < end && twin->of == row; twin++) {
+        if (!search_may_find(task, twin->row)) continue;
+        bool is_same = ann_bit(index->twins_same, (uint64_t)(twin - index->twins));
+        if (is_same && same++ >= task->k) continue;
+        ann_top_offer(top, is_same ? key : ann_exact_key(index, probe, twin->row), twin->row);
     }
 }
 
-static const char *search_graph(search_task *task, size_t q, unsigned context, uint32_t *rows) {
+static const char *search_graph(search_task *task, size_t q, unsigned context, uint32_t *rows, float *distances) {
     ann_space space = ann_space_of(task->index);
     size_t found = 0;
     const char *failed = ann_graph_search(task->index->graph, &space, &task->probes[q], task->ef, context,
-                                          task->bits ? search_allow : NULL, task->node_bits, rows, &found);
+                                          task->bits ? search_allow : NULL, task->node_bits, rows, distances, &found);
     if (failed) return failed;
     ann_top top = {.items = task->items + q * task->k, .k = task->k};
-    for (size_t i = 0; i < found; i++)
-        search_offer(task, &top, rows[i], ann_exact_key(task->index, &task->probes[q], rows[i]));
+    for (size_t i = 0; i < found; i++) search_offer(task, &task->probes[q], &top, rows[i], distances[i]);
     ann_sort(top.items, top.count);
     task->counts[q] = (uint32_t)top.count;
     return NULL;
@@ -80,8 +107,9 @@ static const char *search_graph(search_task *task, size_t q, unsigned context, u
 static void search_thread(void *ctx, unsigned n) {
     search_task *task = ctx;
     LH_CLEANUP(lh_free_pointer) uint32_t *rows = malloc(task->ef * sizeof *rows);
+    LH_CLEANUP(lh_free_pointer) float *distances = malloc(task->ef * sizeof *distances);
     (void)n;
-    if (!rows) {
+    if (!rows || !distances) {
         atomic_store(&task->failed, "out of memory");
         return;
     }
@@ -89,7 +117,7 @@ static void search_thread(void *ctx, unsigned n) {
     while (!atomic_load_explicit(&task->failed, memory_order_relaxed) && !ann_cancelled(task->query->cancelled)) {
         size_t q = atomic_fetch_add(&task->next, 1);
         if (q >= task->count) break;
-        const char *failed = search_graph(task, q, context, rows);
+        const char *failed = search_graph(task, q, context, rows, distances);
         if (failed) atomic_store(&task->failed, failed);
     }
     search_leave(task->index->gate, context);
