@@ -26,7 +26,7 @@ static when_unit when_unit_of(const ask_token *token) {
     return WHEN_NO_UNIT;
 }
 
-/* 1 to 12; 0: none. Short forms are of three or four letters; "may" and "march" are other words, too, when they stand alone. */
+/* 1 to 12; 0: none. Short forms are of three or four letters; "may" is another word, too, and must be written large. */
 static int when_month(const ask_token *token) {
     static const char *const months[] = {"january", "february", "march",     "april",   "may",      "june",
                                          "july",    "august",   "september", "october", "november", "december"};
@@ -35,7 +35,7 @@ static int when_month(const ask_token *token) {
         lh_str full = lh_str_from(months[i]);
         if (lh_str_eq(token->word, full)) return i != 4 || token->capital ? i + 1 : 0;
         if ((token->word.len == 3 || lh_str_eq(token->word, LH_STR("sept"))) && lh_str_starts(full, token->word))
-            return token->capital ? i + 1 : 0;
+            return i != 4 || token->capital ? i + 1 : 0;
     }
     return 0;
 }
@@ -80,6 +80,8 @@ static void when_months(ask_when *ret, int year, int month, int count) {
     int first = year * 12 + month - 1, last = first + count;
     when_set(ret, ask_day(first / 12, first % 12 + 1, 1), ask_day(last / 12, last % 12 + 1, 1));
 }
+
+void ask_month(ask_when *ret, int year, int month) { when_months(ret, year, month, 1); }
 
 /* `steps` units from the one that holds today, `count` of them. */
 static void when_units(ask_when *ret, when_unit unit, int64_t today, int steps, int count) {
@@ -206,7 +208,7 @@ static size_t when_feast(const ask_token *t, size_t count, size_t at, int64_t to
     return 0;
 }
 
-/* Q1, first quarter, last half; of a year or of this one. */
+/* Q1, first quarter, second half; of a year, or of any as a month is. */
 static size_t when_quarter(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
     int year, month, day, n = 0, length = 3;
     size_t used = 1;
@@ -221,10 +223,12 @@ static size_t when_quarter(const ask_token *t, size_t count, size_t at, int64_t 
     if (!n || n * length > 12) return 0;
     size_t next = at + used;
     while (next < count && t[next].kind == ASK_WORD && ask_in(t[next].word, "of in")) next++;
-    if (next < count && when_year(&t[next])) year = when_year(&t[next]), used = next + 1 - at;
+    bool said = next < count && when_year(&t[next]);
+    if (said) year = when_year(&t[next]), used = next + 1 - at;
     else if (next + 1 < count && ask_in(t[next].word, "last this next") && when_unit_of(&t[next + 1]) == WHEN_YEAR)
-        year += ask_is(&t[next], "last") ? -1 : ask_is(&t[next], "next") ? 1 : 0, used = next + 2 - at;
-    when_months(ret, year, 1 + (n - 1) * length, length);
+        year += ask_is(&t[next], "last") ? -1 : ask_is(&t[next], "next") ? 1 : 0, used = next + 2 - at, said = true;
+    if (said) when_months(ret, year, 1 + (n - 1) * length, length);
+    else *ret = (ask_when){.kind = ASK_MONTH_OF_YEAR, .first = 1 + (n - 1) * length, .last = n * length};
     return used;
 }
 
@@ -307,6 +311,14 @@ static bool when_join(ask_when *a, const ask_when *b, ask_when *ret) {
     return true;
 }
 
+/* "since March": the last one that began. */
+static void when_last_such(ask_when *when, int64_t today) {
+    int y, m, d;
+    ask_civil(today, &y, &m, &d);
+    if (when->kind == ASK_MONTH_OF_YEAR)
+        when_months(when, when->first <= m ? y : y - 1, when->first, when->last - when->first + 1);
+}
+
 size_t ask_when_parse(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
     ask_when first, second, joined;
     const ask_token *a = &t[at];
@@ -327,6 +339,7 @@ size_t ask_when_parse(const ask_token *t, size_t count, size_t at, int64_t today
     }
     if (between) return 0;
     if (ask_in(a->word, "by of over at") && first.year_only && ask_in(a->word, "by over at")) return 0; /* over 2000 */
+    if (ask_in(a->word, "since after before until till")) when_last_such(&first, today);
     if (prepositions && first.kind == ASK_RANGE) {
         bool since = from || ask_is(a, "since"), after = ask_is(a, "after"), before = ask_is(a, "before"),
              until = ask_in(a->word, "until till through by");

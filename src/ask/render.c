@@ -392,7 +392,7 @@ static lh_code render_where(render *r, bool numerator, const char *first, lh_err
 static void render_group(render *r, const ask_group *g) {
     static const char *const parts[] = {
         "",         "year(", "date_trunc('quarter', ", "date_trunc('month', ", "date_trunc('week', ", "CAST(",
-        "dayname(", "hour("};
+        "dayname(", "hour(",  "month("};
     const char *part = parts[g->part];
     render_text(r, part);
     render_column(r, g->column);
@@ -402,7 +402,7 @@ static void render_group(render *r, const ask_group *g) {
 }
 
 static const char *render_part_name(ask_part part) {
-    static const char *const names[] = {"", "year", "quarter", "month", "week", "day", "weekday", "hour"};
+    static const char *const names[] = {"", "year", "quarter", "month", "week", "day", "weekday", "hour", "month"};
     return names[part];
 }
 
