@@ -230,6 +230,10 @@ typedef struct ask_plan {
     uint64_t limit;      /* 0: none */
     bool mean_of_groups; /* the average of the measure over the groups */
     bool distinct;       /* a list of different rows */
+    uint64_t each;       /* so many rows of each of `partition`; 0: all */
+    ask_group partition[ASK_COLUMNS_MAX];
+    size_t partition_count;
+    bool running, growth; /* of the one measure, along the one group: its sum up to there, its change from the one before */
 } ask_plan;
 /* Appends the SELECT. Errors: INVALID (no keys join what it names). */
 LH_MUST_CHECK lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into, lh_error *err);

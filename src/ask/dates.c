@@ -64,6 +64,15 @@ static int when_day_of_month(const ask_token *token) {
     return lh_str_to_u64(text, &n) == LH_OK && n >= 1 && n <= 31 ? (int)n : 0;
 }
 
+/* "may" is a month behind a preposition, before a year, or beside another month. */
+static int when_month_at(const ask_token *t, size_t count, size_t at) {
+    bool may = t[at].kind == ASK_WORD && ask_is(&t[at], "may"), before = at && t[at - 1].kind == ASK_WORD;
+    if (may && at + 1 < count && when_year(&t[at + 1])) return 5;
+    if (may && before && ask_in(t[at - 1].word, "in during since before after until till from last between")) return 5;
+    if (may && before && at > 1 && ask_in(t[at - 1].word, "vs versus or and to") && when_month(&t[at - 2])) return 5;
+    return when_month(&t[at]);
+}
+
 static void when_set(ask_when *ret, int64_t from, int64_t to) {
     int y, m, d, y2, m2, d2;
     ask_civil(from, &y, &m, &d);
@@ -155,7 +164,7 @@ static size_t when_of_month(const ask_token *t, size_t count, size_t at, int64_t
     int day = when_day_of_month(&t[at]);
     size_t n = 0;
     if (day && at + 1 < count && t[at + 1].kind == ASK_WORD && ask_is(&t[at + 1], "of")) n++;
-    int month = when_month(&t[at + (day ? n + 1 : 0) < count ? at + (day ? n + 1 : 0) : at]);
+    int month = when_month_at(t, count, at + (day ? n + 1 : 0) < count ? at + (day ? n + 1 : 0) : at);
     if (day && (at + n + 1 >= count || !month)) return 0;
     if (!month) return 0;
     n = day ? n + 2 : 1;
@@ -248,7 +257,7 @@ static size_t when_bare(const ask_token *t, size_t count, size_t at, int64_t tod
             return when_units(ret, when_unit_of(b), today, now ? 0 : ahead ? 1 : -1, 1), 2;
         if (c && !now && when_count(b) && when_unit_of(c) != WHEN_NO_UNIT)
             return when_span(ret, when_unit_of(c), today, when_count(b), ahead), 3;
-        int month = when_month(b);
+        int month = when_month_at(t, count, at + 1);
         if (month && !now && !ahead) {
             int y, m, d;
             ask_civil(today, &y, &m, &d);

@@ -172,7 +172,7 @@ static bool plan_dated(plan_state *p, const lexicon_match *value, const plan_cho
 
 /* "by job title", "average flight distance": the table whose column is named behind it. */
 static bool plan_qualifies(const plan_state *p, const plan_choice *table, size_t at) {
-    bool number = p->fn == ASK_AVG || p->fn == ASK_SUM || p->fn == ASK_MEDIAN;
+    bool number = p->fn == ASK_AVG || p->fn == ASK_SUM || p->fn == ASK_MEDIAN || (p->fn == ASK_COUNT && p->share);
     size_t next = at + table->match.words;
     if (!table->there || table->match.score < 0.5 || next >= p->count || (!p->grouping && !number)) return false;
     plan_choice own = plan_best_column(p, next, number && !p->grouping ? WANT_NUMBER : WANT_ANY),
@@ -476,6 +476,7 @@ static void plan_read(plan_state *p) {
         at += n ? n : 1;
     }
     plan_end_not(p);
+    p->outer = p->plan.group_count;
 }
 
 /* ---- the nearest question ---- */

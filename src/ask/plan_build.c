@@ -340,6 +340,20 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
     return LH_OK;
 }
 
+/* "the 2 oldest readers of each city": their rows, not groups. */
+static bool build_rows_of_each(plan_state *p, ask_ref by) {
+    ask_plan *plan = &p->plan;
+    bool columns = true;
+    for (size_t i = 0; i < plan->group_count; i++) columns &= !plan->groups[i].part && plan_has(plan->groups[i].column);
+    if (!p->top || !p->extreme || p->entity < 0 || by.table != p->entity || !plan->group_count || !columns ||
+        plan->measure_count || plan_has(p->entity_column) || p->entity_part)
+        return false;
+    memcpy(plan->partition, plan->groups, sizeof plan->groups);
+    plan->partition_count = plan->group_count;
+    plan->group_count = 0;
+    return true;
+}
+
 /* A list of rows goes by a column of theirs, groups by a measure of it. */
 static void build_order(plan_state *p) {
     ask_ref by = p->plan.order_column;
@@ -347,6 +361,7 @@ static void build_order(plan_state *p) {
     bool groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
     bool own = p->entity < 0 || ask_path(p->schema, p->entity, by.table, NULL) >= 0;
     if (!groups && own) return;
+    if (build_rows_of_each(p, by)) return;
     bool sum = p->extreme_rows && plan_numeric(plan_column(p, by)),
          each = p->plan.group_count && !plan_has(p->entity_column) && !p->entity_part && !p->top &&
                 p->lead != LEAD_WHICH && p->lead != LEAD_WHO;
@@ -468,9 +483,11 @@ static void build_groups(plan_state *p) {
     for (size_t i = 0; i < plan->measure_count; i++)
         other |= plan->measures[i].column.table != p->entity ||
                  (plan->order_measure >= 0 && plan->measures[i].column.column >= 0);
+    bool each = p->outer && plan->group_count == p->outer && p->extreme && plan->ordered && plan->order_measure >= 0 &&
+                (plan_has(p->entity_column) || p->entity_part || (p->entity >= 0 && other)); /* the most of each */
     if (plan_has(p->entity_column)) plan_group(p, p->entity_column, ASK_WHOLE);
     if (p->entity_part) plan_group(p, nothing, p->entity_part);
-    else if (p->entity >= 0 && plan->measure_count && other && !plan->group_count &&
+    else if (p->entity >= 0 && plan->measure_count && other && (!plan->group_count || each) &&
              (plan->ordered || plan->has_having || p->lead == LEAD_LIST || p->lead == LEAD_WHICH ||
               p->lead == LEAD_WHO) &&
              !(plan->measures[0].column.table == p->entity && p->measure_at))
@@ -484,6 +501,7 @@ static void build_groups(plan_state *p) {
     size_t count = 0;
     for (size_t i = 0; i < plan->group_count; i++) {
         ask_group g = plan->groups[i];
+        if (each && i == p->outer && plan->group_count > p->outer) plan->partition_count = count;
         if (g.part || plan_has(g.column)) {
             if (count < ASK_COLUMNS_MAX) groups[count++] = g;
             continue;
@@ -497,6 +515,45 @@ static void build_groups(plan_state *p) {
     }
     memcpy(plan->groups, groups, sizeof groups);
     plan->group_count = count;
+}
+
+/* So many rows of each instead of so many in all. */
+static void build_each(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    if (!plan->partition_count) return;
+    plan->each = plan->limit ? plan->limit : 1;
+    plan->limit = 0;
+    if (plan->group_count) { /* times are known by now */
+        memcpy(plan->partition, plan->groups, sizeof plan->groups);
+        return;
+    }
+    for (size_t i = plan->partition_count; i-- > 0;) {
+        ask_ref ref = plan->partition[i].column;
+        bool shown = false;
+        for (size_t c = 0; c < plan->column_count; c++) shown |= plan_same(plan->columns[c], ref);
+        if (shown || plan->column_count == ASK_COLUMNS_MAX) continue;
+        memmove(plan->columns + 1, plan->columns, plan->column_count * sizeof *plan->columns);
+        plan->columns[0] = ref;
+        plan->column_count++;
+    }
+}
+
+/* Along what a measure grows: one group, which is a time. */
+static lh_code build_series(plan_state *p, lh_error *err) {
+    ask_plan *plan = &p->plan;
+    if (!plan->running && !plan->growth) return LH_OK;
+    for (size_t i = 0; i < plan->filter_count && !plan->group_count; i++) { /* growth from 2023 to 2025 */
+        const ask_filter *f = &plan->filters[i];
+        if (f->op != ASK_IN_TIME || f->when.kind != ASK_RANGE || !f->when.has_from || !f->when.has_to) continue;
+        if (f->when.whole_years && (f->has_second || f->when.to - f->when.from > 366))
+            plan_group(p, nothing, ASK_YEAR);
+        else if (f->when.to - f->when.from > 31) plan_group(p, nothing, ASK_MONTH);
+    }
+    bool time = plan->group_count == 1 && (plan->groups[0].part || (plan_has(plan->groups[0].column) &&
+                ask_in(plan_column(p, plan->groups[0].column)->name, "year month quarter week day date")));
+    if (!time || plan->measure_count != 1 || plan->measures[0].fn >= ASK_AVG || p->extreme || p->share)
+        return plan_unplaced(p, p->series), lh_fail(err, LH_INVALID, "along which time that goes is not said");
+    return LH_OK;
 }
 
 static void build_list(plan_state *p) {
@@ -669,6 +726,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
         plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
     build_nameless(p);
     build_groups(p);
+    LH_TRY(build_series(p, err));
     if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     LH_TRY(build_times(p, err));
     LH_TRY(build_times_said(p, err));
@@ -678,6 +736,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
         plan->limit = p->top ? p->top : p->entity_plural || (p->each && !p->lead_open) ? 10 : 1;
     if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
     if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
+    build_each(p);
     if (p->compare.there) p->penalty += 0.45;
     for (size_t i = 0; i < plan->measure_count && !plan->group_count; i++) /* all of all */
         if (plan->measures[i].fn == ASK_SHARE && !build_parts_there(plan)) p->penalty += 0.45;

@@ -195,6 +195,28 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     return best;
 }
 
+/* "running total of loans per month", "growth in loans" */
+static size_t form_series(plan_state *p, size_t at) {
+    size_t row = 0, n = FORM(p, at, &row, "running total of", "running total", "running count of", "running sum of",
+                             "cumulative number of", "cumulative count of", "cumulative total of", "cumulative");
+    if (n) p->plan.running = true;
+    else {
+        n = FORM(p, at, &row, "growth in", "growth of", "growth rate of", "growth in the number of", "change in",
+                 "change in the number of", "increase in", "increase in the number of", "growth");
+        if (n) p->plan.growth = true;
+    }
+    if (!n) {
+        n = FORM(p, at, &row, "year over year", "year on year", "yoy", "month over month", "month on month", "mom");
+        if (!n) return 0;
+        p->plan.growth = true;
+        plan_group(p, (ask_ref){-1, -1}, row < 3 ? ASK_YEAR : ASK_MONTH);
+    }
+    p->series = p->tokens[at].raw;
+    if (p->fn < 0 && !p->plan.measure_count) p->fn = ASK_SUM;
+    p->lead_open = p->grouping = false;
+    return n;
+}
+
 static size_t form_share(plan_state *p, size_t at) {
     size_t row = 0,
            n = FORM(p, at, &row, "what share of", "what percentage of", "what percent of", "what proportion of",
@@ -355,6 +377,8 @@ static size_t form_extreme(plan_state *p, size_t at) {
     if (!best) return 0;
     if (best == 2 && form_extremes[row].hints && form_extremes[row].hints[0] == '#' && form_is_value(p, at + 1))
         best = form_which_word(p, at, &row); /* the most active loans: those that are active */
+    if (p->order_set && ask_is(&p->tokens[at], "first") && (at + 1 == p->count || p->tokens[at + 1].kind == ASK_STOP))
+        return 1; /* most seats first */
     if (form_goes_first(p, at, at + best, form_extremes[row].sign)) return best;
     if (p->extreme && !p->order_set && ask_in(p->tokens[at].word, "top first")) return form_top(p, at, best);
     size_t other = form_other_extreme(p, at + best, row);
@@ -654,7 +678,7 @@ size_t plan_words(plan_state *p, size_t at) {
     if (p->tokens[at].kind == ASK_STOP) return plan_end_not(p), 1;
     if ((n = form_count_before_extreme(p, at))) return n;
     if ((n = form_compare(p, at))) return n;
-    if ((n = form_share(p, at))) return n;
+    if ((n = form_share(p, at)) || (n = form_series(p, at))) return n;
     if (ask_in(p->tokens[at].word, "how") && (n = form_lead(p, at))) return n;
     if ((n = form_aggregate(p, at))) return n;
     if ((n = form_lead(p, at))) return n;
