@@ -125,6 +125,7 @@ typedef struct ask_when {
     bool year_only;   /* a bare year */
     bool no_year;     /* a day whose year was not said */
 } ask_when;
+void ask_month(ask_when *ret, int year, int month); /* the whole of it */
 /* The time that the words from `at` on name, with its preposition. Returns how many words it takes; 0: none. today: a day. */
 size_t ask_when_parse(const ask_token *tokens, size_t count, size_t at, int64_t today, ask_when *ret);
 
@@ -185,7 +186,8 @@ typedef enum ask_part {
     ASK_WEEK,
     ASK_DATE_DAY,
     ASK_DAY_OF_WEEK,
-    ASK_HOUR_OF_DAY
+    ASK_HOUR_OF_DAY,
+    ASK_MONTH_NUMBER /* of any year */
 } ask_part;
 typedef struct ask_group {
     ask_ref column; /* column -1: the table itself, by its key and its label */
@@ -228,6 +230,10 @@ typedef struct ask_plan {
     uint64_t limit;      /* 0: none */
     bool mean_of_groups; /* the average of the measure over the groups */
     bool distinct;       /* a list of different rows */
+    uint64_t each;       /* so many rows of each of `partition`; 0: all */
+    ask_group partition[ASK_COLUMNS_MAX];
+    size_t partition_count;
+    bool running, growth; /* of the one measure, along the one group: its sum up to there, its change from the one before */
 } ask_plan;
 /* Appends the SELECT. Errors: INVALID (no keys join what it names). */
 LH_MUST_CHECK lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into, lh_error *err);

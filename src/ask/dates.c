@@ -26,7 +26,7 @@ static when_unit when_unit_of(const ask_token *token) {
     return WHEN_NO_UNIT;
 }
 
-/* 1 to 12; 0: none. Short forms are of three or four letters; "may" and "march" are other words, too, when they stand alone. */
+/* 1 to 12; 0: none. Short forms are of three or four letters; "may" is another word, too, and must be written large. */
 static int when_month(const ask_token *token) {
     static const char *const months[] = {"january", "february", "march",     "april",   "may",      "june",
                                          "july",    "august",   "september", "october", "november", "december"};
@@ -35,7 +35,7 @@ static int when_month(const ask_token *token) {
         lh_str full = lh_str_from(months[i]);
         if (lh_str_eq(token->word, full)) return i != 4 || token->capital ? i + 1 : 0;
         if ((token->word.len == 3 || lh_str_eq(token->word, LH_STR("sept"))) && lh_str_starts(full, token->word))
-            return token->capital ? i + 1 : 0;
+            return i != 4 || token->capital ? i + 1 : 0;
     }
     return 0;
 }
@@ -64,6 +64,15 @@ static int when_day_of_month(const ask_token *token) {
     return lh_str_to_u64(text, &n) == LH_OK && n >= 1 && n <= 31 ? (int)n : 0;
 }
 
+/* "may" is a month behind a preposition, before a year, or beside another month. */
+static int when_month_at(const ask_token *t, size_t count, size_t at) {
+    bool may = t[at].kind == ASK_WORD && ask_is(&t[at], "may"), before = at && t[at - 1].kind == ASK_WORD;
+    if (may && at + 1 < count && when_year(&t[at + 1])) return 5;
+    if (may && before && ask_in(t[at - 1].word, "in during since before after until till from last between")) return 5;
+    if (may && before && at > 1 && ask_in(t[at - 1].word, "vs versus or and to") && when_month(&t[at - 2])) return 5;
+    return when_month(&t[at]);
+}
+
 static void when_set(ask_when *ret, int64_t from, int64_t to) {
     int y, m, d, y2, m2, d2;
     ask_civil(from, &y, &m, &d);
@@ -80,6 +89,8 @@ static void when_months(ask_when *ret, int year, int month, int count) {
     int first = year * 12 + month - 1, last = first + count;
     when_set(ret, ask_day(first / 12, first % 12 + 1, 1), ask_day(last / 12, last % 12 + 1, 1));
 }
+
+void ask_month(ask_when *ret, int year, int month) { when_months(ret, year, month, 1); }
 
 /* `steps` units from the one that holds today, `count` of them. */
 static void when_units(ask_when *ret, when_unit unit, int64_t today, int steps, int count) {
@@ -153,7 +164,7 @@ static size_t when_of_month(const ask_token *t, size_t count, size_t at, int64_t
     int day = when_day_of_month(&t[at]);
     size_t n = 0;
     if (day && at + 1 < count && t[at + 1].kind == ASK_WORD && ask_is(&t[at + 1], "of")) n++;
-    int month = when_month(&t[at + (day ? n + 1 : 0) < count ? at + (day ? n + 1 : 0) : at]);
+    int month = when_month_at(t, count, at + (day ? n + 1 : 0) < count ? at + (day ? n + 1 : 0) : at);
     if (day && (at + n + 1 >= count || !month)) return 0;
     if (!month) return 0;
     n = day ? n + 2 : 1;
@@ -206,7 +217,7 @@ static size_t when_feast(const ask_token *t, size_t count, size_t at, int64_t to
     return 0;
 }
 
-/* Q1, first quarter, last half; of a year or of this one. */
+/* Q1, first quarter, second half; of a year, or of any as a month is. */
 static size_t when_quarter(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
     int year, month, day, n = 0, length = 3;
     size_t used = 1;
@@ -221,10 +232,12 @@ static size_t when_quarter(const ask_token *t, size_t count, size_t at, int64_t 
     if (!n || n * length > 12) return 0;
     size_t next = at + used;
     while (next < count && t[next].kind == ASK_WORD && ask_in(t[next].word, "of in")) next++;
-    if (next < count && when_year(&t[next])) year = when_year(&t[next]), used = next + 1 - at;
+    bool said = next < count && when_year(&t[next]);
+    if (said) year = when_year(&t[next]), used = next + 1 - at;
     else if (next + 1 < count && ask_in(t[next].word, "last this next") && when_unit_of(&t[next + 1]) == WHEN_YEAR)
-        year += ask_is(&t[next], "last") ? -1 : ask_is(&t[next], "next") ? 1 : 0, used = next + 2 - at;
-    when_months(ret, year, 1 + (n - 1) * length, length);
+        year += ask_is(&t[next], "last") ? -1 : ask_is(&t[next], "next") ? 1 : 0, used = next + 2 - at, said = true;
+    if (said) when_months(ret, year, 1 + (n - 1) * length, length);
+    else *ret = (ask_when){.kind = ASK_MONTH_OF_YEAR, .first = 1 + (n - 1) * length, .last = n * length};
     return used;
 }
 
@@ -244,7 +257,7 @@ static size_t when_bare(const ask_token *t, size_t count, size_t at, int64_t tod
             return when_units(ret, when_unit_of(b), today, now ? 0 : ahead ? 1 : -1, 1), 2;
         if (c && !now && when_count(b) && when_unit_of(c) != WHEN_NO_UNIT)
             return when_span(ret, when_unit_of(c), today, when_count(b), ahead), 3;
-        int month = when_month(b);
+        int month = when_month_at(t, count, at + 1);
         if (month && !now && !ahead) {
             int y, m, d;
             ask_civil(today, &y, &m, &d);
@@ -307,6 +320,14 @@ static bool when_join(ask_when *a, const ask_when *b, ask_when *ret) {
     return true;
 }
 
+/* "since March": the last one that began. */
+static void when_last_such(ask_when *when, int64_t today) {
+    int y, m, d;
+    ask_civil(today, &y, &m, &d);
+    if (when->kind == ASK_MONTH_OF_YEAR)
+        when_months(when, when->first <= m ? y : y - 1, when->first, when->last - when->first + 1);
+}
+
 size_t ask_when_parse(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
     ask_when first, second, joined;
     const ask_token *a = &t[at];
@@ -327,6 +348,7 @@ size_t ask_when_parse(const ask_token *t, size_t count, size_t at, int64_t today
     }
     if (between) return 0;
     if (ask_in(a->word, "by of over at") && first.year_only && ask_in(a->word, "by over at")) return 0; /* over 2000 */
+    if (ask_in(a->word, "since after before until till")) when_last_such(&first, today);
     if (prepositions && first.kind == ASK_RANGE) {
         bool since = from || ask_is(a, "since"), after = ask_is(a, "after"), before = ask_is(a, "before"),
              until = ask_in(a->word, "until till through by");

@@ -85,6 +85,30 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
     return LH_OK;
 }
 
+static void lexicon_hang(lexicon *lex, value *one, const ask_token *words, size_t count, ask_ref ref, size_t index) {
+    uint32_t hash = lexicon_hash(words[0].stem);
+    *one = (value){lex->buckets[hash], words, count, ref, (uint32_t)index};
+    lex->buckets[hash] = one;
+}
+
+/* LaGuardia, of La Guardia: a short first word is often written with the next one. */
+static lh_code lexicon_add_joined(lexicon *lex, const ask_token *words, size_t count, ask_ref ref, size_t index,
+                                  lh_error *err) {
+    ask_token *joined = NULL, *rest;
+    value *one;
+    size_t n = 0;
+    if (count < 2 || words[0].word.len > 3 || words[0].kind != ASK_WORD || words[1].kind != ASK_WORD) return LH_OK;
+    lh_str both = lh_arena_printf(lex->arena, "%.*s%.*s", LH_STR_ARG(words[0].word), LH_STR_ARG(words[1].word));
+    rest = LH_ARENA_ARRAY(lex->arena, ask_token, count);
+    one = LH_ARENA_NEW(lex->arena, value);
+    LH_TRY(lh_arena_check(lex->arena, err));
+    if (ask_tokens(lex->terms, both, lex->arena, &joined, &n, NULL) != LH_OK || n != 1) return LH_OK;
+    memcpy(rest, words + 1, (count - 1) * sizeof *rest);
+    rest[0] = joined[0];
+    lexicon_hang(lex, one, rest, count - 1, ref, index);
+    return LH_OK;
+}
+
 static lh_code lexicon_add_values(lexicon *lex, int table, int column, lh_error *err) {
     const ask_column *of = &lex->schema->tables[table].columns[column];
     for (size_t i = 0; i < of->value_count; i++) {
@@ -98,9 +122,8 @@ static lh_code lexicon_add_values(lexicon *lex, int table, int column, lh_error 
         value *one = LH_ARENA_NEW(lex->arena, value);
         LH_TRY(lh_arena_check(lex->arena, err));
         if (!kept) continue;
-        uint32_t hash = lexicon_hash(words[0].stem);
-        *one = (value){lex->buckets[hash], words, kept, {table, column}, (uint32_t)i};
-        lex->buckets[hash] = one;
+        lexicon_hang(lex, one, words, kept, (ask_ref){table, column}, i);
+        LH_TRY(lexicon_add_joined(lex, words, kept, (ask_ref){table, column}, i, err));
     }
     return lh_arena_check(lex->arena, err);
 }
@@ -172,13 +195,21 @@ static bool word_means(lh_str said, lh_str name) {
     return false;
 }
 
+/* "teir": two letters that changed places. */
+static bool word_swapped(lh_str a, lh_str b) {
+    size_t at = 1;
+    if (a.len != b.len || a.len < 4 || a.ptr[0] != b.ptr[0]) return false;
+    while (at < a.len && a.ptr[at] == b.ptr[at]) at++;
+    return at + 1 < a.len && a.ptr[at] == b.ptr[at + 1] && a.ptr[at + 1] == b.ptr[at] &&
+           lh_str_eq(lh_str_sub(a, at + 2, a.len), lh_str_sub(b, at + 2, b.len));
+}
+
 bool lexicon_slip(lh_str a, lh_str b) {
     if (a.len < 5 || b.len < 5 || a.ptr[0] != b.ptr[0]) return false;
     size_t from = 1, end = 0, least = a.len < b.len ? a.len : b.len, most = a.len + b.len - least;
     while (from < least && a.ptr[from] == b.ptr[from]) from++;
     while (end + from < least && a.ptr[a.len - 1 - end] == b.ptr[b.len - 1 - end]) end++;
-    size_t left = most - from - end;
-    return (left == 1) || (a.len == b.len && left == 2 && a.ptr[from] == b.ptr[from + 1] && a.ptr[from + 1] == b.ptr[from]);
+    return most - from - end == 1 || word_swapped(a, b);
 }
 
 static double word_score(const ask_token *said, const ask_token *name, bool loose) {
@@ -190,6 +221,7 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     if (!loose) return 0;
     bool long_words = said->one.len >= 6 && name->one.len >= 6;
     if (long_words && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
+    if (word_swapped(said->one, name->one)) return 0.72;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
     if (name->word.len >= 3 && said->one.len >= name->word.len + 2 && lh_str_starts(said->one, name->word) &&
         said->one.len >= 6)
@@ -323,7 +355,8 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
         if (i >= count) break;
         double one = tokens[i].kind == ASK_QUOTED ? 0 : word_score(&tokens[i], &v->words[k], false);
         if (one <= 0) break;
-        if (one < 0.95 && tokens[i].word.len < 5) break;
+        bool rate = v->count == 1 && i + 1 < count && tokens[i + 1].kind == ASK_WORD && ask_is(&tokens[i + 1], "rate");
+        if (one < 0.95 && tokens[i].word.len < (rate ? 4 : 5)) break; /* the fill rate is of what is filled */
         if (one < 0.95 && tokens[i].one.len > v->words[k].one.len + 3) break; /* destinations are not Destin */
         sum += one;
     }

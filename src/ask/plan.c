@@ -31,6 +31,8 @@ void plan_unplaced(plan_state *p, lh_str word) {
 ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
     if (p->plan.filter_count == ASK_FILTERS_MAX) return NULL;
     ask_filter *f = &p->plan.filters[p->plan.filter_count++];
+    if (p->or_ && p->at <= p->or_at + 5) /* conditions hold all at once */
+        p->or_ = false, p->penalty += 0.45, plan_unplaced(p, LH_STR("or"));
     bool behind =
         p->measure_end && p->at <= p->measure_end + (p->not? 1 : 0) && p->at >= p->measure_end; /* loans not renewed */
     *f = (ask_filter){.column = column, .op = op, .not= p->not, .numerator = p->share && (p->after_verb || behind)};
@@ -122,7 +124,9 @@ static void plan_on_rate(plan_state *p) {
 /* "never placed", where there is a table of placements of those who are asked for. */
 static bool plan_is_done(const plan_state *p, size_t at, int *ret_table) {
     lh_str stem = p->tokens[at].stem;
-    for (size_t k = 0; p->without && stem.len >= 4 && k < p->schema->key_count; k++) {
+    ask_when when;
+    bool dated = at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when); /* placed in 2024 */
+    for (size_t k = 0; (p->without || dated) && stem.len >= 4 && k < p->schema->key_count; k++) {
         const ask_key *key = &p->schema->keys[k];
         if (key->to.table != p->entity || !lh_str_starts(p->schema->tables[key->from.table].name.name, stem)) continue;
         return *ret_table = key->from.table, true;
@@ -166,11 +170,23 @@ static bool plan_dated(plan_state *p, const lexicon_match *value, const plan_cho
     return false;
 }
 
+/* "by job title", "average flight distance": the table whose column is named behind it. */
+static bool plan_qualifies(const plan_state *p, const plan_choice *table, size_t at) {
+    bool number = p->fn == ASK_AVG || p->fn == ASK_SUM || p->fn == ASK_MEDIAN || (p->fn == ASK_COUNT && p->share);
+    size_t next = at + table->match.words;
+    if (!table->there || table->match.score < 0.5 || next >= p->count || (!p->grouping && !number)) return false;
+    plan_choice own = plan_best_column(p, next, number && !p->grouping ? WANT_NUMBER : WANT_ANY),
+                whole = plan_best_column(p, at, WANT_ANY);
+    return own.there && own.match.score >= 0.95 && own.match.ref.table == table->match.ref.table &&
+           !(whole.there && whole.match.score >= 0.9 && whole.match.words > table->match.words);
+}
+
 /* The table, column or value at a place; how many words it takes. */
 static size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
                 value = plan_best_value(p, at);
     int done = -1;
+    if (plan_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
     if (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")) && plan_is_done(p, at, &done))
         return plan_on_other(p, done), 1;
     size_t behind = at + (table.there ? table.match.words : 0);
@@ -248,12 +264,22 @@ static bool plan_is_word(const plan_state *p, size_t at, const char *list) {
 /* Years or months: the unit of a time that is whole ones. */
 static ask_part plan_period_part(const ask_when *when) {
     int y, m, d;
+    if (when->kind == ASK_MONTH_OF_YEAR && when->first == when->last) return ASK_MONTH_NUMBER;
     if (when->kind != ASK_RANGE || !when->has_from || !when->has_to) return ASK_WHOLE;
     if (when->whole_years) return ASK_YEAR;
     ask_civil(when->from, &y, &m, &d);
     bool first = d == 1;
     ask_civil(when->to, &y, &m, &d);
     return first && d == 1 && when->to - when->from > 27 ? ASK_MONTH : ASK_WHOLE;
+}
+
+/* March or April 2025: both are of that year. */
+static bool plan_same_year(ask_when *month, const ask_when *other) {
+    int y, m, d;
+    if (plan_period_part(month) != ASK_MONTH_NUMBER || plan_period_part(other) != ASK_MONTH) return false;
+    ask_civil(other->from, &y, &m, &d);
+    ask_month(month, y, month->first);
+    return true;
 }
 
 /* "2023 vs 2024", "January compared to July 2025": a row for each, and "2022 or 2024": both. What was read ends before `at`. */
@@ -263,16 +289,19 @@ static size_t plan_periods(plan_state *p, size_t at) {
     ask_part part = plan_period_part(&f->when);
     ask_when second;
     size_t next = at, n;
-    bool versus = plan_is_word(p, at, "vs versus against"), or = plan_is_word(p, at, "or and");
+    bool versus = plan_is_word(p, at, "vs versus against"), or = plan_is_word(p, at, "or and"),
+         which = p->more.len && plan_is_word(p, at, "or");
     if (versus || or) next = at + 1;
     if (plan_is_word(p, at, "compared") && plan_is_word(p, at + 1, "to with against")) next = at + 2, versus = true;
     if (next < p->count && plan_is_word(p, next, "in")) next++;
     n = next > at && next < p->count ? ask_when_parse(p->tokens, p->count, next, p->today, &second) : 0;
-    bool together = p->comparing && f->when.to - f->when.from > (part == ASK_YEAR ? 366 : 31);
+    if (n && (plan_same_year(&f->when, &second) || plan_same_year(&second, &f->when))) part = ASK_MONTH;
+    bool together = p->comparing && f->when.kind == ASK_RANGE && f->when.to - f->when.from > (part == ASK_YEAR ? 366 : 31);
     if (!part || ((!n || plan_period_part(&second) != part) && !together)) return 0;
     if (!together) f->second = second, f->has_second = true;
     if (together) n = 0, next = at;
-    if (versus || p->comparing) plan_group(p, (ask_ref){-1, -1}, part);
+    if (which) p->more = LH_STR_NONE;
+    if (versus || which || p->comparing) plan_group(p, (ask_ref){-1, -1}, part);
     else if (ask_is(&p->tokens[at], "and")) plan_note(p, "both times are taken together");
     return next - at + n;
 }
@@ -317,6 +346,15 @@ static bool plan_is_event(const plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     bool verb = t->kind == ASK_WORD && (lh_str_ends(t->word, LH_STR("ed")) || ask_in(t->word, "built born sold begun"));
     return verb && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when);
+}
+
+/* "built by Boeing": who did it stands behind. */
+static bool plan_is_made(const plan_state *p, size_t at) {
+    plan_choice who = {0};
+    if (p->tokens[at].kind == ASK_WORD && at + 2 < p->count && ask_is(&p->tokens[at + 1], "by") &&
+        ask_in(p->tokens[at].word, "built made manufactured produced operated flown run handled managed served supplied"))
+        who = plan_best_value(p, at + 2);
+    return who.there && who.match.score >= 0.6;
 }
 
 /* Does a column that is compared already have the word? "late on arrival" */
@@ -418,8 +456,7 @@ static size_t plan_step(plan_state *p, size_t at) {
         return n;
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
-    if (t->kind == ASK_WORD && ask_is(t, "e") && at + 1 < p->count && ask_in(p->tokens[at + 1].one, "mail"))
-        return 1;
+    if (plan_is_made(p, at)) return 1;
     if (plan_is_event(p, at)) return p->event = t, p->penalty += 0.05, 1;
     if (plan_is_said(p, t)) return 1;
     if (p->subject >= 0 && t->kind == ASK_WORD && p->mentioned[p->subject].at + 5 >= at &&
@@ -439,6 +476,7 @@ static void plan_read(plan_state *p) {
         at += n ? n : 1;
     }
     plan_end_not(p);
+    p->outer = p->plan.group_count;
 }
 
 /* ---- the nearest question ---- */

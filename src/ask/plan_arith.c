@@ -131,7 +131,7 @@ static size_t arith_between_names(plan_state *p, size_t at) {
 
 /* "the difference between A and B", "days from A to B" */
 static size_t arith_from_to(plan_state *p, size_t at) {
-    bool difference = arith_word(p, at, "difference gap"), days = arith_word(p, at, "days time");
+    bool difference = arith_word(p, at, "difference gap margin spread markup"), days = arith_word(p, at, "days time");
     if (!difference && !days) return 0;
     size_t first = at + 1;
     if (!arith_word(p, first, "between from of in")) return 0;
@@ -149,6 +149,10 @@ static size_t arith_from_to(plan_state *p, size_t at) {
 
 /* "margin": what is asked for less what is paid, where a table has both and nothing is called so. */
 static size_t arith_margin(plan_state *p, size_t at) {
+    if (arith_word(p, at, "gross")) {
+        size_t n = arith_word(p, at + 1, "margin margins") ? arith_margin(p, at + 1) : 0;
+        return n ? n + 1 : 0;
+    }
     if (!arith_word(p, at, "margin margins markup spread")) return 0;
     ask_ref in = {-1, -1}, out = {-1, -1};
     double best = 0;

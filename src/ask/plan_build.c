@@ -140,6 +140,9 @@ static lh_code build_times(plan_state *p, lh_error *err) {
     int own = p->entity >= 0 ? p->entity : plan_has(p->entity_column) ? p->entity_column.table : p->main_table;
     for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !plan_has(p->entity_column); i++)
         own = p->plan.measures[i].column.table;
+    for (size_t i = 0; i < p->plan.measure_count; i++) /* of what they have */
+        if (p->entity >= 0 && ask_path(p->schema, p->plan.measures[i].column.table, p->entity, NULL) > 0)
+            own = p->plan.measures[i].column.table;
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         ask_filter *f = &p->plan.filters[i];
         if (f->op != ASK_IN_TIME) continue;
@@ -158,7 +161,7 @@ static lh_code build_times(plan_state *p, lh_error *err) {
     }
     for (size_t i = 0; i < p->plan.group_count; i++) {
         ask_group *g = &p->plan.groups[i];
-        static const char *const parts[] = {"", "year", "quarter", "month", "week", "day", "weekday", "hour"};
+        static const char *const parts[] = {"", "year", "quarter", "month", "week", "day", "weekday", "hour", "month"};
         if (!g->part || plan_has(g->column)) continue;
         ask_ref number = g->part == ASK_DATE_DAY ? nothing : build_number(p, own, parts[g->part]);
         if (plan_has(number)) *g = (ask_group){number, ASK_WHOLE, false};
@@ -171,6 +174,9 @@ static lh_code build_times(plan_state *p, lh_error *err) {
 static bool build_range(const ask_filter *f) {
     return f->op == ASK_IN_TIME && f->when.kind == ASK_RANGE && !f->not && !f->has_second;
 }
+static bool build_month(const ask_filter *f) {
+    return f->op == ASK_IN_TIME && f->when.kind == ASK_MONTH_OF_YEAR && !f->not && !f->has_second;
+}
 
 /* No row is of two times, and what is to come has no sum yet. */
 static lh_code build_times_said(plan_state *p, lh_error *err) {
@@ -180,6 +186,12 @@ static lh_code build_times_said(plan_state *p, lh_error *err) {
         sums |= plan->measures[i].fn == ASK_SUM || plan->measures[i].fn == ASK_AVG;
     for (size_t i = 0; i < plan->filter_count; i++) {
         const ask_filter *a = &plan->filters[i];
+        for (size_t k = 0; k < plan->filter_count && build_month(a); k++) {
+            const ask_filter *b = &plan->filters[k];
+            bool other = build_month(b) ? k < i : build_range(b) && !b->when.whole_years;
+            if (other && plan_same(a->column, b->column) && a->numerator == b->numerator)
+                return lh_fail(err, LH_INVALID, "two times are asked for, and how they go together is not clear");
+        }
         if (!build_range(a)) continue;
         if (sums && a->when.has_from && a->when.from > p->today)
             return lh_fail(err, LH_INVALID, "the time that is asked for is still to come");
@@ -218,6 +230,13 @@ static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
     return true;
 }
 
+/* What one asks the whole of, where a rate or an age has an average. */
+static bool build_sums(lh_str name) {
+    for (lh_str rest = lh_str_from("amount revenue sales quantity qty hours total turnover"); rest.len;)
+        if (lh_str_ends(name, lh_str_split(&rest, ' '))) return true;
+    return false;
+}
+
 static void build_mentioned(plan_state *p) {
     bool rows = !p->plan.measure_count && !p->plan.group_count && !plan_has(p->entity_column);
     for (size_t i = 0; i < p->mentioned_count; i++) {
@@ -248,9 +267,11 @@ static void build_mentioned(plan_state *p) {
             continue;
         }
         if (p->plan.group_count && !p->plan.measure_count && plan_numeric(plan_column(p, ref))) {
-            plan_measure(p, ASK_AVG, ref);
+            lh_str name = plan_column(p, ref)->name;
+            bool sum = build_sums(name);
+            plan_measure(p, sum ? ASK_SUM : ASK_AVG, ref);
             p->penalty += 0.1;
-            plan_note(p, "'%.*s' is its average", LH_STR_ARG(plan_column(p, ref)->name));
+            plan_note(p, "'%.*s' is its %s", LH_STR_ARG(name), sum ? "total" : "average");
             continue;
         }
         if (p->plan.measure_count && (plan_has(p->entity_column) || p->plan.group_count) &&
@@ -279,7 +300,7 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
     p->plan.descending = p->extreme > 0;
     bool groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
     if (p->extreme_common || (p->extreme_hints && p->extreme_hints[0] == '#') ||
-        (p->extreme_rows && groups && !p->mentioned_count)) {
+        ((p->extreme_rows || (p->top && !p->extreme_hints)) && groups && !p->mentioned_count)) {
         if (p->entity >= 0 && !groups && !p->extreme_common) {
             int child = -1;
             for (size_t k = 0; k < p->schema->key_count && child < 0; k++)
@@ -294,6 +315,8 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         return LH_OK;
     }
     ask_ref by = nothing;
+    if (!p->extreme_hints && ask_in(p->extreme_word, "highest Highest tallest lowest Lowest") && table >= 0)
+        by = plan_hinted(p, table, "alt altitude elevation height", true);
     if (p->extreme_hints && table >= 0 && ask_in(p->extreme_word, "oldest youngest Oldest Youngest") &&
         plan_has(by = plan_hinted(p, table, "age", true)))
         p->plan.descending = p->extreme < 0;
@@ -317,6 +340,20 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
     return LH_OK;
 }
 
+/* "the 2 oldest readers of each city": their rows, not groups. */
+static bool build_rows_of_each(plan_state *p, ask_ref by) {
+    ask_plan *plan = &p->plan;
+    bool columns = true;
+    for (size_t i = 0; i < plan->group_count; i++) columns &= !plan->groups[i].part && plan_has(plan->groups[i].column);
+    if (!p->top || !p->extreme || p->entity < 0 || by.table != p->entity || !plan->group_count || !columns ||
+        plan->measure_count || plan_has(p->entity_column) || p->entity_part)
+        return false;
+    memcpy(plan->partition, plan->groups, sizeof plan->groups);
+    plan->partition_count = plan->group_count;
+    plan->group_count = 0;
+    return true;
+}
+
 /* A list of rows goes by a column of theirs, groups by a measure of it. */
 static void build_order(plan_state *p) {
     ask_ref by = p->plan.order_column;
@@ -324,8 +361,16 @@ static void build_order(plan_state *p) {
     bool groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
     bool own = p->entity < 0 || ask_path(p->schema, p->entity, by.table, NULL) >= 0;
     if (!groups && own) return;
-    bool sum = p->extreme_rows && plan_numeric(plan_column(p, by));
+    if (build_rows_of_each(p, by)) return;
+    bool sum = p->extreme_rows && plan_numeric(plan_column(p, by)),
+         each = p->plan.group_count && !plan_has(p->entity_column) && !p->entity_part && !p->top &&
+                p->lead != LEAD_WHICH && p->lead != LEAD_WHO;
     plan_measure(p, sum ? ASK_SUM : p->plan.descending ? ASK_MAX : ASK_MIN, by);
+    if (each) { /* the longest loan of each librarian: one for each, in no order */
+        p->plan.ordered = false;
+        p->plan.order_column = nothing;
+        return;
+    }
     p->plan.order_measure = (int)p->plan.measure_count - 1;
     p->plan.order_column = nothing;
 }
@@ -438,9 +483,11 @@ static void build_groups(plan_state *p) {
     for (size_t i = 0; i < plan->measure_count; i++)
         other |= plan->measures[i].column.table != p->entity ||
                  (plan->order_measure >= 0 && plan->measures[i].column.column >= 0);
+    bool each = p->outer && plan->group_count == p->outer && p->extreme && plan->ordered && plan->order_measure >= 0 &&
+                (plan_has(p->entity_column) || p->entity_part || (p->entity >= 0 && other)); /* the most of each */
     if (plan_has(p->entity_column)) plan_group(p, p->entity_column, ASK_WHOLE);
     if (p->entity_part) plan_group(p, nothing, p->entity_part);
-    else if (p->entity >= 0 && plan->measure_count && other && !plan->group_count &&
+    else if (p->entity >= 0 && plan->measure_count && other && (!plan->group_count || each) &&
              (plan->ordered || plan->has_having || p->lead == LEAD_LIST || p->lead == LEAD_WHICH ||
               p->lead == LEAD_WHO) &&
              !(plan->measures[0].column.table == p->entity && p->measure_at))
@@ -454,6 +501,7 @@ static void build_groups(plan_state *p) {
     size_t count = 0;
     for (size_t i = 0; i < plan->group_count; i++) {
         ask_group g = plan->groups[i];
+        if (each && i == p->outer && plan->group_count > p->outer) plan->partition_count = count;
         if (g.part || plan_has(g.column)) {
             if (count < ASK_COLUMNS_MAX) groups[count++] = g;
             continue;
@@ -467,6 +515,45 @@ static void build_groups(plan_state *p) {
     }
     memcpy(plan->groups, groups, sizeof groups);
     plan->group_count = count;
+}
+
+/* So many rows of each instead of so many in all. */
+static void build_each(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    if (!plan->partition_count) return;
+    plan->each = plan->limit ? plan->limit : 1;
+    plan->limit = 0;
+    if (plan->group_count) { /* times are known by now */
+        memcpy(plan->partition, plan->groups, sizeof plan->groups);
+        return;
+    }
+    for (size_t i = plan->partition_count; i-- > 0;) {
+        ask_ref ref = plan->partition[i].column;
+        bool shown = false;
+        for (size_t c = 0; c < plan->column_count; c++) shown |= plan_same(plan->columns[c], ref);
+        if (shown || plan->column_count == ASK_COLUMNS_MAX) continue;
+        memmove(plan->columns + 1, plan->columns, plan->column_count * sizeof *plan->columns);
+        plan->columns[0] = ref;
+        plan->column_count++;
+    }
+}
+
+/* Along what a measure grows: one group, which is a time. */
+static lh_code build_series(plan_state *p, lh_error *err) {
+    ask_plan *plan = &p->plan;
+    if (!plan->running && !plan->growth) return LH_OK;
+    for (size_t i = 0; i < plan->filter_count && !plan->group_count; i++) { /* growth from 2023 to 2025 */
+        const ask_filter *f = &plan->filters[i];
+        if (f->op != ASK_IN_TIME || f->when.kind != ASK_RANGE || !f->when.has_from || !f->when.has_to) continue;
+        if (f->when.whole_years && (f->has_second || f->when.to - f->when.from > 366))
+            plan_group(p, nothing, ASK_YEAR);
+        else if (f->when.to - f->when.from > 31) plan_group(p, nothing, ASK_MONTH);
+    }
+    bool time = plan->group_count == 1 && (plan->groups[0].part || (plan_has(plan->groups[0].column) &&
+                ask_in(plan_column(p, plan->groups[0].column)->name, "year month quarter week day date")));
+    if (!time || plan->measure_count != 1 || plan->measures[0].fn >= ASK_AVG || p->extreme || p->share)
+        return plan_unplaced(p, p->series), lh_fail(err, LH_INVALID, "along which time that goes is not said");
+    return LH_OK;
 }
 
 static void build_list(plan_state *p) {
@@ -639,6 +726,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
         plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
     build_nameless(p);
     build_groups(p);
+    LH_TRY(build_series(p, err));
     if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     LH_TRY(build_times(p, err));
     LH_TRY(build_times_said(p, err));
@@ -648,6 +736,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
         plan->limit = p->top ? p->top : p->entity_plural || (p->each && !p->lead_open) ? 10 : 1;
     if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
     if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
+    build_each(p);
     if (p->compare.there) p->penalty += 0.45;
     for (size_t i = 0; i < plan->measure_count && !plan->group_count; i++) /* all of all */
         if (plan->measures[i].fn == ASK_SHARE && !build_parts_there(plan)) p->penalty += 0.45;
@@ -657,6 +746,8 @@ lh_code plan_build(plan_state *p, lh_error *err) {
             p->penalty += 0.45;
     if (plan->ordered && plan->order_measure >= 0 && !plan->group_count) p->penalty += 0.45; /* one row has no order */
     if (p->comparing && !plan->group_count) plan_unplaced(p, LH_STR("compare")), p->penalty += 0.45;
+    if (p->more.len) plan_unplaced(p, p->more), p->penalty += 0.45;
+    if (p->mean && !plan->group_count) p->penalty += 0.45; /* of what each has */
     if (p->both) plan_unplaced(p, p->extreme_word), p->penalty += 0.45;
     if (p->fresh && !p->has_when) plan_unplaced(p, LH_STR("new")), p->penalty += 0.45;
     for (size_t i = 0; i < plan->measure_count; i++) /* the nurse positions: rows of one title, not titles */

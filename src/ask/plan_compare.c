@@ -162,8 +162,9 @@ size_t plan_resolve(plan_state *p, size_t at) {
         size_t k = i + 1;
         while (k < p->count && p->tokens[k].kind == ASK_WORD && ask_in(p->tokens[k].word, "of in")) k++;
         plan_choice later = k < p->count ? plan_best_column(p, k, WANT_NUMBER) : (plan_choice){0};
+        bool measured = p->plan.measure_count && plan_has(p->plan.measures[p->plan.measure_count - 1].column);
         if (later.there && later.match.score >= 0.5) column = later, i = k;
-        else if (subject) column.there = false;
+        else if (subject || measured || p->compare.hints) column.there = false; /* 15 minutes, not a minute of the hour */
         table.there = false;
     }
     p->fn = saved;

@@ -315,6 +315,13 @@ static void plan_order_column(plan_state *p, ask_ref ref) {
     p->ordering = false;
     p->order_set = p->plan.ordered = true;
     bool own = p->entity == ref.table && !p->plan.group_count;
+    for (size_t i = 0; i < p->plan.measure_count && p->fn < 0; i++)
+        if (plan_same(p->plan.measures[i].column, ref)) { /* average pages per genre, most pages first */
+            p->plan.order_measure = (int)i;
+            return;
+        }
+    if (!own && !plan_numeric(column) && !plan_temporal(column) && p->top)
+        p->penalty += 0.45, plan_unplaced(p, column->name); /* no text is the most of it */
     if (p->fn >= 0 || (!own && plan_numeric(column))) {
         plan_measure(p, p->fn >= 0 && p->fn != ASK_COUNT ? (ask_fn)p->fn : ASK_SUM, ref);
         p->plan.order_measure = (int)p->plan.measure_count - 1;
@@ -334,6 +341,7 @@ static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
     else if (fn == ASK_COUNT) fn = ASK_COUNT_DISTINCT;
     else if (fn == ASK_SUM && !plan_numeric(column)) fn = ASK_COUNT;
     if ((fn == ASK_AVG || fn == ASK_MEDIAN || fn == ASK_SUM) && !plan_numeric(column)) p->penalty += 0.3;
+    if (p->share && fn == ASK_SUM && p->fn == ASK_COUNT) fn = ASK_SHARE; /* of the whole amount */
     if (p->share && fn == ASK_COUNT_DISTINCT) p->penalty += 0.3;
     if (p->extreme && p->plan.order_measure < 0) { /* the highest average salary */
         plan_measure(p, fn, ref);
@@ -443,8 +451,9 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     }
     bool first = p->lead == LEAD_NONE && at == 0 && p->tokens[next - 1].plural && column->type == ASK_TEXT && after &&
                  ask_in(after->word, "with where having that who which whose"); /* makers with more than 100 planes */
-    bool unit = p->extreme && p->lead == LEAD_WHICH && p->lead_open && ask_in(column->name, "year month day week hour") &&
-                p->entity < 0 && !plan_has(p->entity_column) && p->extreme_at + 1 == at; /* the worst day */
+    bool behind = (p->extreme && p->extreme_at + 1 == at) || (at && ask_in(p->tokens[at - 1].word, "which what"));
+    bool unit = behind && p->lead == LEAD_WHICH && p->lead_open && ask_in(column->name, "year month day week hour") &&
+                p->entity < 0 && !plan_has(p->entity_column); /* the worst day, which month */
     if (first || unit) {
         plan_on_entity(p, ref, p->tokens[next - 1].plural);
         if (first) p->lead = LEAD_WHICH;
@@ -513,12 +522,40 @@ static ask_ref plan_direction(plan_state *p, int to, size_t words) {
     return (ask_ref){-1, -1};
 }
 
+static void plan_value_read(plan_state *p, const lexicon_match *m) {
+    p->value_at = p->at;
+    p->value_end = p->at + m->words;
+}
+
+static bool plan_value_of(const plan_state *p, size_t at, ask_ref ref, lexicon_match *ret) {
+    lexicon_match found[PLAN_MATCHES];
+    size_t n = lexicon_values(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
+    for (size_t i = 0; i < n; i++)
+        if (plan_same(found[i].ref, ref) && !found[i].rivals) return *ret = found[i], true;
+    return false;
+}
+
+/* "New York or California": what stands on both sides of "or" is of one column. */
+static lexicon_match plan_alternative(plan_state *p, const lexicon_match *m) {
+    ask_filter *f = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
+    lexicon_match other;
+    if (!(p->or_ || p->versus) || !f || f->op != ASK_EQ || f->value_count != 1 || f->by_way ||
+        plan_same(f->column, m->ref))
+        return *m;
+    if (plan_value_of(p, p->at, f->column, &other)) return other;
+    if (plan_value_of(p, p->value_at, m->ref, &other))
+        f->column = m->ref, f->values[0] = plan_column(p, m->ref)->values[other.value];
+    return *m;
+}
+
 void plan_on_value(plan_state *p, const plan_choice *choice) {
-    const lexicon_match *m = &choice->match;
+    const lexicon_match found = plan_alternative(p, &choice->match), *m = &found;
     const ask_column *column = plan_column(p, m->ref);
     lh_str text = column->values[m->value];
-    if (p->lead_open && p->grouping) p->grouping = false;
-    p->grouping = false;
+    size_t next = p->at + m->words;
+    plan_choice rows = p->grouping && next < p->count ? plan_best_table(p, next) : (plan_choice){0};
+    if (!rows.there || rows.match.score < 0.9 || rows.match.ref.table != m->ref.table) /* else: each gold client */
+        p->grouping = false;
     plan_place(p, m->ref);
     ask_ref way = plan_direction(p, m->ref.table, m->words);
     if (m->rivals || (m->score < 0.9 && choice->close)) p->penalty += 0.45; /* Chicago, of two airports there */
@@ -534,7 +571,9 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
             (f->op != ASK_EQ && f->op != ASK_IN) || f->value_count == ASK_VALUES_MAX)
             continue;
         f->values[f->value_count++] = text;
-        p->or_ = false;
+        if (p->versus || (p->or_ && p->more.len)) plan_group(p, m->ref, ASK_WHOLE), p->more = LH_STR_NONE;
+        p->or_ = p->versus = false;
+        plan_value_read(p, m);
         return;
     }
     bool elsewhere = p->not && p->entity >= 0 && ask_path(p->schema, p->entity, m->ref.table, NULL) < 0;
@@ -551,6 +590,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     }
     ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
     if (f) f->values[f->value_count++] = text, f->by_way = plan_has(way), f->way = way;
+    plan_value_read(p, m);
 }
 
 /* A text that is no value known: of the column before it. */
@@ -595,6 +635,9 @@ void plan_on_when(plan_state *p, const ask_when *when) {
     for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !p->event; i++)
         if (ask_path(p->schema, p->plan.measures[i].column.table, p->focus, NULL) > 0)
             ref.table = -1; /* fines by city of the readers in 2024 */
+    for (size_t i = 0; i < p->mentioned_count && !p->event; i++)
+        if (!p->mentioned[i].placed && ask_path(p->schema, p->mentioned[i].ref.table, p->focus, NULL) > 0)
+            ref.table = -1; /* amount per genre in 2025: of what was bought then */
     p->event = NULL;
     if (p->subject >= 0 && plan_temporal(plan_column(p, p->mentioned[p->subject].ref)))
         ref = p->mentioned[p->subject].ref, plan_place_subject(p);

@@ -53,6 +53,13 @@ typedef struct plan_state {
     bool not, without, with;
     bool sorted; /* "highest first" */
     bool or_;    /* "or" stands before */
+    size_t or_at;
+    size_t value_at, value_end; /* the last value: its first word, and what is behind it */
+    bool versus;                /* "vs" stands before: each is a group of its own */
+    lh_str more;                /* "more calls in March or April": which of them */
+    bool ranking;               /* "rank the genres by" */
+    size_t outer;               /* groups that were asked for, each of which has what is most of it */
+    lh_str series;              /* "running", "growth": what it was asked by */
     bool how_long;
     double long_seconds; /* the unit in which that is asked; 0: as it comes */
     bool comparing;      /* times with one another */

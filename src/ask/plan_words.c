@@ -34,7 +34,7 @@ bool plan_filler(const ask_token *token) {
                 "a an the of in on at to for from with is are was were be been being am do does did have has had "
                 "having get got gets "
                 "and or but that which who whom whose what where there their its it they them these those this his her "
-                "our ours us we my i you your me please can could would will shall should may many much more any some "
+                "our ours us we my i you your me please can could would will shall should may many much any some "
                 "all each both "
                 "so as then also just only ever still now written wrote write writes fly flies flew flown operate "
                 "operates operated depart departed departing arrive arrived arriving leave leaves left sent send "
@@ -108,6 +108,8 @@ static size_t form_lead(plan_state *p, size_t at) {
              "how long were", "how long was");
     if (n) return p->how_long = true, p->lead_open = false, n;
     if (p->how_long && (n = FORM(p, at, &row, "last", "lasts", "lasted", "take", "run", "stay", "to"))) return n;
+    n = at == 0 ? FORM(p, at, &row, "rank", "rank all", "rank the", "rank our", "ranking of") : 0;
+    if (n) return p->ranking = p->lead_open = true, p->lead = LEAD_WHICH, n;
     n = at == 0 ? FORM(p, at, &row, "compare", "comparison of", "compare the") : 0;
     if (n) return p->comparing = true, p->fn = ASK_COUNT, n;
     n = FORM(p, at, &row, "are there any", "is there any", "is there a", "is there an", "do we have any", "are there");
@@ -184,11 +186,35 @@ static size_t form_aggregate(plan_state *p, size_t at) {
         else p->fn = p->fn == ASK_COUNT ? p->fn : ASK_AVG, p->mean |= p->fn == ASK_COUNT;
         return best;
     }
+    if (fn == ASK_COUNT && p->fn == ASK_AVG && at && ask_in(p->tokens[at - 1].word, "average avg mean"))
+        fn = 100; /* avg number of */
     if (fn == 100) p->mean = true, fn = ASK_COUNT;
     p->fn = fn;
     p->lead_open = false;
     p->grouping = false;
     return best;
+}
+
+/* "running total of loans per month", "growth in loans" */
+static size_t form_series(plan_state *p, size_t at) {
+    size_t row = 0, n = FORM(p, at, &row, "running total of", "running total", "running count of", "running sum of",
+                             "cumulative number of", "cumulative count of", "cumulative total of", "cumulative");
+    if (n) p->plan.running = true;
+    else {
+        n = FORM(p, at, &row, "growth in", "growth of", "growth rate of", "growth in the number of", "change in",
+                 "change in the number of", "increase in", "increase in the number of", "growth");
+        if (n) p->plan.growth = true;
+    }
+    if (!n) {
+        n = FORM(p, at, &row, "year over year", "year on year", "yoy", "month over month", "month on month", "mom");
+        if (!n) return 0;
+        p->plan.growth = true;
+        plan_group(p, (ask_ref){-1, -1}, row < 3 ? ASK_YEAR : ASK_MONTH);
+    }
+    p->series = p->tokens[at].raw;
+    if (p->fn < 0 && !p->plan.measure_count) p->fn = ASK_SUM;
+    p->lead_open = p->grouping = false;
+    return n;
 }
 
 static size_t form_share(plan_state *p, size_t at) {
@@ -202,6 +228,20 @@ static size_t form_share(plan_state *p, size_t at) {
     p->lead_open = false;
     if (p->lead == LEAD_WHICH) p->lead = LEAD_NONE;
     return n;
+}
+
+/* ---- numbers ---- */
+
+static double form_word_number(const ask_token *t, bool *ret) {
+    static const char *const words[] = {"zero",  "one",   "two",  "three", "four",   "five",  "six",
+                                        "seven", "eight", "nine", "ten",   "eleven", "twelve"};
+    *ret = t->kind == ASK_NUMERAL;
+    if (*ret) return t->number;
+    for (int i = 0; i < 13 && t->kind == ASK_WORD; i++)
+        if (ask_is(t, words[i])) return *ret = true, (double)i;
+    if (t->kind == ASK_WORD && ask_is(t, "once")) return *ret = true, 1;
+    if (t->kind == ASK_WORD && ask_is(t, "twice")) return *ret = true, 2;
+    return 0;
 }
 
 /* ---- most and fewest ---- */
@@ -295,9 +335,52 @@ static size_t form_other_extreme(const plan_state *p, size_t at, size_t row) {
     return both ? n + 1 : 0;
 }
 
+/* The word alone. */
+static size_t form_which_word(const plan_state *p, size_t at, size_t *ret_row) {
+    for (size_t i = 0; i < sizeof form_extremes / sizeof *form_extremes; i++)
+        if (ask_is(&p->tokens[at], form_extremes[i].words)) return *ret_row = i, 1;
+    return 0;
+}
+
+/* A value, then what has it. */
+static bool form_is_value(const plan_state *p, size_t at) {
+    plan_choice value = at < p->count ? plan_best_value(p, at) : (plan_choice){0};
+    size_t next = at + (value.there ? value.match.words : 0);
+    plan_choice rows = value.there && next < p->count ? plan_best_table(p, next) : (plan_choice){0};
+    return rows.there && value.match.score >= 0.95 && rows.match.score >= 0.9 &&
+           rows.match.ref.table == value.match.ref.table;
+}
+
+/* "most seats first": the order of what was asked for. */
+static bool form_goes_first(plan_state *p, size_t at, size_t next, int sign) {
+    size_t first = next + 1;
+    while (first < p->count && first < next + 3 && !ask_is(&p->tokens[first], "first")) first++;
+    bool ends = first + 1 >= p->count || p->tokens[first + 1].kind == ASK_STOP;
+    if (!at || first >= p->count || !ask_is(&p->tokens[first], "first") || !ends) return false;
+    if (!p->plan.measure_count && !p->plan.group_count && p->entity < 0) return false;
+    p->ordering = true;
+    p->plan.descending = sign > 0;
+    return true;
+}
+
+/* "who spent the most? top 3": how many, of what was said. */
+static size_t form_top(plan_state *p, size_t at, size_t words) {
+    bool number = false;
+    double n = at + words < p->count ? form_word_number(&p->tokens[at + words], &number) : 0;
+    if (!number || n < 1 || n > 10000) return 0;
+    p->top = (uint64_t)n;
+    return words + 1;
+}
+
 static size_t form_extreme(plan_state *p, size_t at) {
     size_t row = 0, best = form_which_extreme(p, at, &row);
     if (!best) return 0;
+    if (best == 2 && form_extremes[row].hints && form_extremes[row].hints[0] == '#' && form_is_value(p, at + 1))
+        best = form_which_word(p, at, &row); /* the most active loans: those that are active */
+    if (p->order_set && ask_is(&p->tokens[at], "first") && (at + 1 == p->count || p->tokens[at + 1].kind == ASK_STOP))
+        return 1; /* most seats first */
+    if (form_goes_first(p, at, at + best, form_extremes[row].sign)) return best;
+    if (p->extreme && !p->order_set && ask_in(p->tokens[at].word, "top first")) return form_top(p, at, best);
     size_t other = form_other_extreme(p, at + best, row);
     p->both = other > 0;
     best += other;
@@ -378,6 +461,7 @@ static size_t form_group(plan_state *p, size_t at) {
         if (by && FORM(p, at + 1, &ignored, "more than", "at least", "less than", "over", "under", "at most", "up to",
                        "exactly"))
             return n;
+        if (by && p->ranking && !p->order_set) return p->ordering = p->plan.descending = true, n;
         if (by && p->extreme && (p->lead == LEAD_LIST || p->top || p->extreme_hints) && !p->order_set)
             return p->ordering = true, n;
         p->grouping = true;
@@ -393,9 +477,8 @@ static size_t form_group(plan_state *p, size_t at) {
         plan_group(p, (ask_ref){-1, -1}, parts[row]);
         return n;
     }
-    n = FORM(p, at, &row, "sorted by", "ordered by", "order by", "sort by", "ranked by", "in order of", "sorted",
-             "rank");
-    if (n) return p->ordering = true, p->plan.descending = false, n;
+    n = FORM(p, at, &row, "sorted by", "ordered by", "order by", "sort by", "in order of", "sorted", "ranked by");
+    if (n) return p->ordering = true, p->plan.descending = row == 6, n;
     n = FORM(p, at, &row, "descending", "highest first", "in descending order", "largest first", "desc", "ascending",
              "lowest first", "in ascending order", "asc", "newest first", "alphabetically", "biggest first", "most first",
              "greatest first", "longest first", "latest first", "smallest first", "fewest first", "least first",
@@ -446,18 +529,6 @@ static size_t form_part(plan_state *p, size_t at) {
 }
 
 /* ---- comparisons ---- */
-
-static double form_word_number(const ask_token *t, bool *ret) {
-    static const char *const words[] = {"zero",  "one",   "two",  "three", "four",   "five",  "six",
-                                        "seven", "eight", "nine", "ten",   "eleven", "twelve"};
-    *ret = t->kind == ASK_NUMERAL;
-    if (*ret) return t->number;
-    for (int i = 0; i < 13 && t->kind == ASK_WORD; i++)
-        if (ask_is(t, words[i])) return *ret = true, (double)i;
-    if (t->kind == ASK_WORD && ask_is(t, "once")) return *ret = true, 1;
-    if (t->kind == ASK_WORD && ask_is(t, "twice")) return *ret = true, 2;
-    return 0;
-}
 
 static size_t form_compare(plan_state *p, size_t at) {
     static const struct {
@@ -550,8 +621,19 @@ static size_t form_other(plan_state *p, size_t at) {
         p->without = without;
         return n;
     }
-    n = FORM(p, at, &row, "took off", "take off", "takes off");
+    n = FORM(p, at, &row, "took off", "take off", "takes off", "ended up", "end up", "turned out", "turned out to be");
     if (n) return n;
+    n = FORM(p, at, &row, "vs", "versus", "against", "compared to", "compared with");
+    if (n) {
+        bool values = p->value_end && p->value_end == at && at + n < p->count && plan_best_value(p, at + n).there;
+        return values ? (p->versus = true, n) : 0;
+    }
+    n = FORM(p, at, &row, "more", "fewer");
+    if (n) {
+        p->more = p->tokens[at].raw;
+        if (p->fn < 0 && !p->plan.measure_count) p->fn = ASK_COUNT;
+        return n;
+    }
     n = FORM(p, at, &row, "contains", "containing", "contain", "mentions", "mentioning", "mention", "includes",
              "including", "include", "matching", "with the word", "starts with", "starting with", "start with",
              "begins with", "beginning with", "begin with", "ends with", "ending with", "end with", "ending in",
@@ -562,6 +644,8 @@ static size_t form_other(plan_state *p, size_t at) {
     n = FORM(p, at, &row, "with", "that have", "who have", "have", "has", "had", "which have", "having", "with a",
              "with an", "have a", "has a", "have an", "has an", "that has", "who has");
     if (n) {
+        bool none = p->not && row > 0 && at && lh_str_eq(p->not_word, p->tokens[at - 1].raw); /* do not have */
+        if (none) return p->without = true, n;
         p->with = row != 3 || p->plan.measure_count || p->entity >= 0;
         if (p->share && p->entity >= 0) p->after_verb = true;
         return n;
@@ -576,7 +660,7 @@ static size_t form_other(plan_state *p, size_t at) {
         if (table.there && table.match.score >= 0.9) return plan_unplaced(p, p->tokens[at].raw), p->penalty += 0.45, 1;
     }
     n = FORM(p, at, &row, "or", "either");
-    if (n) return p->or_ = true, n;
+    if (n) return p->or_ = row == 0, p->or_at = at, n;
     n = FORM(p, at, &row, "with their", "and their", "together with their", "along with their", "as well as their",
              "with the", "and its", "with its", "and the");
     if (n) return p->subject_projected = true, n;
@@ -594,7 +678,7 @@ size_t plan_words(plan_state *p, size_t at) {
     if (p->tokens[at].kind == ASK_STOP) return plan_end_not(p), 1;
     if ((n = form_count_before_extreme(p, at))) return n;
     if ((n = form_compare(p, at))) return n;
-    if ((n = form_share(p, at))) return n;
+    if ((n = form_share(p, at)) || (n = form_series(p, at))) return n;
     if (ask_in(p->tokens[at].word, "how") && (n = form_lead(p, at))) return n;
     if ((n = form_aggregate(p, at))) return n;
     if ((n = form_lead(p, at))) return n;

@@ -392,7 +392,7 @@ static lh_code render_where(render *r, bool numerator, const char *first, lh_err
 static void render_group(render *r, const ask_group *g) {
     static const char *const parts[] = {
         "",         "year(", "date_trunc('quarter', ", "date_trunc('month', ", "date_trunc('week', ", "CAST(",
-        "dayname(", "hour("};
+        "dayname(", "hour(",  "month("};
     const char *part = parts[g->part];
     render_text(r, part);
     render_column(r, g->column);
@@ -402,7 +402,7 @@ static void render_group(render *r, const ask_group *g) {
 }
 
 static const char *render_part_name(ask_part part) {
-    static const char *const names[] = {"", "year", "quarter", "month", "week", "day", "weekday", "hour"};
+    static const char *const names[] = {"", "year", "quarter", "month", "week", "day", "weekday", "hour", "month"};
     return names[part];
 }
 
@@ -425,17 +425,36 @@ static void render_ratio(render *r, const ask_measure *m) {
     render_text(r, "), 2)");
 }
 
+/* What a share is of: rows, or a sum. */
+static void render_whole(render *r, const ask_measure *m) {
+    if (m->column.column < 0) {
+        render_text(r, "count(*)");
+        return;
+    }
+    render_text(r, "sum(");
+    render_column(r, m->column);
+    lh_buf_char(r->into, ')');
+}
+
 static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
     static const char *const fns[] = {"count(", "count(DISTINCT ", "sum(", "avg(", "min(", "max(", "median(", "", ""};
     if (m->fn == ASK_RATIO) return render_ratio(r, m), LH_OK;
     if (m->fn == ASK_SHARE) {
         bool parts = false;
         for (size_t i = 0; i < r->plan->filter_count; i++) parts |= r->plan->filters[i].numerator;
-        if (!parts) return render_text(r, "round(100.0 * count(*) / sum(count(*)) OVER (), 2)"), LH_OK;
-        render_text(r, "round(100.0 * count(*) FILTER (WHERE ");
-        LH_TRY(render_where(r, true, "", err));
-        render_text(r, ") / count(*), 2)");
-        return LH_OK;
+        render_text(r, "round(100.0 * ");
+        render_whole(r, m);
+        if (parts) {
+            render_text(r, " FILTER (WHERE ");
+            LH_TRY(render_where(r, true, "", err));
+            render_text(r, ") / ");
+            render_whole(r, m);
+        } else {
+            render_text(r, " / sum(");
+            render_whole(r, m);
+            render_text(r, ") OVER ()");
+        }
+        return render_text(r, ", 2)"), LH_OK;
     }
     render_text(r, fns[m->fn]);
     if (m->column.column < 0) lh_buf_char(r->into, '*');
@@ -462,6 +481,31 @@ static void render_measure_name(render *r, const ask_measure *m) {
     lh_buf_sql_identifier(r->into, lh_buf_str(&name));
 }
 
+/* Along the group: the sum up to there, or the change in percent. */
+static lh_code render_series(render *r, lh_error *err) {
+    const ask_measure *m = &r->plan->measures[0];
+    const ask_group *along = &r->plan->groups[0];
+    if (r->plan->running) {
+        render_text(r, "sum(");
+        LH_TRY(render_measure(r, m, err));
+        render_text(r, ") OVER (ORDER BY ");
+        render_group(r, along);
+        return render_text(r, ") AS \"running_total\""), LH_OK;
+    }
+    LH_TRY(render_measure(r, m, err));
+    render_measure_name(r, m);
+    render_text(r, ", round(100.0 * (");
+    LH_TRY(render_measure(r, m, err));
+    for (int i = 0; i < 2; i++) {
+        render_text(r, i ? ") / lag(" : " - lag(");
+        LH_TRY(render_measure(r, m, err));
+        render_text(r, ") OVER (ORDER BY ");
+        render_group(r, along);
+        lh_buf_char(r->into, ')');
+    }
+    return render_text(r, ", 2) AS \"growth_percent\""), LH_OK;
+}
+
 static lh_code render_select(render *r, lh_error *err) {
     const ask_plan *plan = r->plan;
     const char *lead = plan->distinct ? "SELECT DISTINCT " : "SELECT ";
@@ -483,6 +527,10 @@ static lh_code render_select(render *r, lh_error *err) {
     }
     for (size_t i = 0; i < plan->measure_count; i++, lead = ", ") {
         render_text(r, lead);
+        if (plan->running || plan->growth) {
+            LH_TRY(render_series(r, err));
+            continue;
+        }
         LH_TRY(render_measure(r, &plan->measures[i], err));
         if (plan->mean_of_groups) render_text(r, " AS n");
         else render_measure_name(r, &plan->measures[i]);
@@ -493,6 +541,7 @@ static lh_code render_select(render *r, lh_error *err) {
 static void render_joins(render *r) {
     const ask_plan *plan = r->plan;
     for (size_t i = 0; i < plan->group_count; i++) render_join_to(r, plan->base, plan->groups[i].column.table);
+    for (size_t i = 0; i < plan->partition_count; i++) render_join_to(r, plan->base, plan->partition[i].column.table);
     for (size_t i = 0; i < plan->column_count; i++) render_join_to(r, plan->base, plan->columns[i].table);
     for (size_t i = 0; i < plan->measure_count; i++) render_join_to(r, plan->base, plan->measures[i].column.table);
     if (plan->ordered && plan->order_measure < 0) render_join_to(r, plan->base, plan->order_column.table);
@@ -501,15 +550,34 @@ static void render_joins(render *r) {
             render_join_to(r, plan->base, plan->filters[i].column.table);
 }
 
+/* What is asked for first, and those that are equal by their groups but for the first `skip`. */
+static lh_code render_by(render *r, size_t skip, lh_error *err) {
+    const ask_plan *plan = r->plan;
+    if (plan->order_measure >= 0) LH_TRY(render_measure(r, &plan->measures[plan->order_measure], err));
+    else render_column(r, plan->order_column);
+    render_text(r, plan->descending ? " DESC NULLS LAST" : " NULLS LAST");
+    for (size_t i = skip; i < plan->group_count; i++) render_text(r, ", "), render_group(r, &plan->groups[i]);
+    return LH_OK;
+}
+
+static lh_code render_each(render *r, lh_error *err) {
+    const ask_plan *plan = r->plan;
+    for (size_t i = 0; i < plan->partition_count; i++) {
+        render_text(r, i ? ", " : " QUALIFY row_number() OVER (PARTITION BY ");
+        render_group(r, &plan->partition[i]);
+    }
+    render_text(r, " ORDER BY ");
+    LH_TRY(render_by(r, plan->partition_count, err));
+    return lh_buf_printf(r->into, ") <= %" PRIu64, plan->each), LH_OK;
+}
+
 static lh_code render_order(render *r, lh_error *err) {
     const ask_plan *plan = r->plan;
     if (plan->ordered) {
         render_text(r, " ORDER BY ");
-        if (plan->order_measure >= 0) LH_TRY(render_measure(r, &plan->measures[plan->order_measure], err));
-        else render_column(r, plan->order_column);
-        render_text(r, plan->descending ? " DESC NULLS LAST" : " NULLS LAST");
-        for (size_t i = 0; i < plan->group_count; i++)
-            lh_buf_char(r->into, ','), lh_buf_char(r->into, ' '), render_group(r, &plan->groups[i]);
+        for (size_t i = 0; i < plan->partition_count; i++)
+            render_group(r, &plan->partition[i]), render_text(r, ", ");
+        LH_TRY(render_by(r, plan->partition_count, err));
     } else
         for (size_t i = 0; i < plan->group_count; i++) {
             render_text(r, i ? ", " : " ORDER BY ");
@@ -526,6 +594,7 @@ lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into,
     render r = {.schema = schema, .plan = plan, .into = into, .joined = joined};
     for (size_t i = 0; i < plan->filter_count; i++) r.qualified |= plan->filters[i].column.table != plan->base;
     for (size_t i = 0; i < plan->group_count; i++) r.qualified |= plan->groups[i].column.table != plan->base;
+    for (size_t i = 0; i < plan->partition_count; i++) r.qualified |= plan->partition[i].column.table != plan->base;
     for (size_t i = 0; i < plan->column_count; i++) r.qualified |= plan->columns[i].table != plan->base;
     for (size_t i = 0; i < plan->measure_count; i++)
         r.qualified |= plan->measures[i].column.column >= 0 && plan->measures[i].column.table != plan->base;
@@ -544,6 +613,7 @@ lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into,
         LH_TRY(render_measure(&r, &plan->measures[plan->having_measure], err));
         render_compare(&r, plan->having_op, plan->having);
     }
+    if (plan->each) LH_TRY(render_each(&r, err));
     if (plan->mean_of_groups) render_text(&r, ") AS of_each");
     else LH_TRY(render_order(&r, err));
     return lh_buf_check(into, err);

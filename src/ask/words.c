@@ -138,6 +138,40 @@ static lh_str words_without_quote(lh_arena *arena, lh_str text, size_t at, size_
                            text.ptr + quote + bytes);
 }
 
+static void words_as(words_state *s, size_t at, size_t bytes, lh_str word) {
+    ask_token *token = words_add(s, ASK_WORD);
+    if (!token) return;
+    words_fill(s->terms, s->arena, token, word);
+    token->raw = lh_str_sub(s->text, at, bytes);
+}
+
+/* How words are written in haste: w/ and w/o, e-mail, dont. The first letters end before `end`; 0: none of them. */
+static size_t words_short(words_state *s, size_t at, size_t end) {
+    const char *p = s->text.ptr;
+    if (end - at == 1 && (p[at] | 0x20) == 'w' && end < s->text.len && p[end] == '/') {
+        bool out = end + 1 < s->text.len && (p[end + 1] | 0x20) == 'o' &&
+                   (end + 2 == s->text.len || !words_letter(p[end + 2]));
+        words_as(s, at, out ? 3 : 2, out ? LH_STR("without") : LH_STR("with"));
+        return out ? 3 : 2;
+    }
+    if (end - at == 1 && (p[at] | 0x20) == 'e' && end + 5 <= s->text.len && p[end] == '-' &&
+        lh_str_eq_nocase(lh_str_sub(s->text, end + 1, 4), LH_STR("mail"))) {
+        size_t stop = end + 1;
+        while (stop < s->text.len && words_letter(p[stop])) stop++;
+        words_as(s, at, stop - at,
+                 lh_arena_printf(s->arena, "e%.*s", (int)(stop - end - 1), p + end + 1));
+        return stop - at;
+    }
+    lh_str word = lh_arena_dup(s->arena, lh_terms_fold(s->terms, lh_str_sub(s->text, at, end - at)));
+    if (ask_in(word, "dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt cannot")) {
+        words_as(s, at, end - at, lh_str_sub(word, 0, word.len - (word.ptr[word.len - 2] == 'n' ? 2 : 3)));
+        words_as(s, at, end - at, LH_STR("not"));
+        return end - at;
+    }
+    if (ask_in(word, "pct")) return words_as(s, at, end - at, LH_STR("percent")), end - at;
+    return 0;
+}
+
 /* "client's" is client; "didn't" is did and not. Returns the bytes taken. */
 static size_t words_word(words_state *s, size_t at) {
     const char *p = s->text.ptr;
@@ -151,15 +185,8 @@ static size_t words_word(words_state *s, size_t at) {
     }
     while (end > at + 1 && (p[end - 1] == '.' || p[end - 1] == '-')) end--;
     if (end == at) return 0;
-    if (end - at == 1 && (p[at] | 0x20) == 'w' && end < s->text.len && p[end] == '/') { /* w/ and w/o */
-        bool out = end + 1 < s->text.len && (p[end + 1] | 0x20) == 'o' &&
-                   (end + 2 == s->text.len || !words_letter(p[end + 2]));
-        ask_token *with = words_add(s, ASK_WORD);
-        if (!with) return 0;
-        words_fill(s->terms, s->arena, with, out ? LH_STR("without") : LH_STR("with"));
-        with->raw = lh_str_sub(s->text, at, out ? 3 : 2);
-        return out ? 3 : 2;
-    }
+    size_t sign = words_short(s, at, end);
+    if (sign) return sign;
     lh_str after = lh_str_sub(s->text, end, 4);
     size_t quote = lh_str_starts(after, LH_STR("'")) ? 1 : lh_str_starts(after, LH_STR("’")) ? strlen("’") : 0;
     char next = quote && end + quote < s->text.len ? (char)(p[end + quote] | 0x20) : 0;
@@ -199,6 +226,7 @@ lh_code ask_tokens(lh_terms *terms, lh_str text, lh_arena *arena, ask_token **re
         if (!taken) taken = words_word(&s, s.at);
         if (!taken) {
             if (strchr(",;?!:", c) && c) (void)words_add(&s, ASK_STOP);
+            if (c == '%') words_as(&s, s.at, 1, LH_STR("percent"));
             taken = 1;
         }
         s.at += taken;
