@@ -207,7 +207,8 @@ static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schem
     }
     if (code != LH_OK) return *err = failed, code;
     if (made.sql.len == 0) {
-        *ret_why = LH_STR("what the model wrote does not run on what you may see");
+        *ret_why = made.none ? LH_STR("the model finds nothing in what you may see that answers it")
+                             : LH_STR("what the model wrote does not run on what you may see");
         return LH_OK;
     }
     answer_of of = {made.sql, LH_STR("model"), made.model, made.result, made.repairs};

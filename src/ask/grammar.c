@@ -278,7 +278,7 @@ static void grammar_root(const grammar *g, lh_buf *into) {
     for (size_t s = 0; s < g->scope_count; s++)
         lh_buf_printf(into, "%sa-%zu \" AS n\" f%zu (s \"WHERE \" w%zu)? s \"GROUP BY \" m%zu (\", \" m%zu){0,5}",
                       s ? " | " : "", s, s, s, s, s);
-    lh_buf_append(into, LH_STR("\nroot ::= \"SELECT \" (\"DISTINCT \"? all (s \"LIMIT \" [1-9] [0-9]{0,3})? | "
+    lh_buf_append(into, LH_STR("\nroot ::= \"" ASK_MODEL_NONE "\" | \"SELECT \" (\"DISTINCT \"? all (s \"LIMIT \" [1-9] [0-9]{0,3})? | "
                                "\"avg(n) AS \\\"average\\\" FROM (SELECT \" mean \") AS of_each\")\n"));
 }
 

@@ -4,7 +4,8 @@
 #include "ask/ask_internal.h"
 
 enum { ASK_GRAMMAR_BYTES = 64 << 10 };
-/* GBNF, rule `root`: one SELECT that names no table and no column but those of the schema, ASK_GRAMMAR_BYTES at most; tables from the end on
+#define ASK_MODEL_NONE "NONE" /* what a model answers that cannot */
+/* GBNF, rule `root`: ASK_MODEL_NONE, or one SELECT that names no table and no column but those of the schema, ASK_GRAMMAR_BYTES at most; tables from the end on
  * are left out, and joins, until it fits. Empty: not one table fits. Arena. Errors: NO_MEMORY. */
 LH_MUST_CHECK lh_code ask_grammar(const ask_schema *schema, lh_arena *arena, lh_str *ret, lh_error *err);
 #endif

@@ -233,9 +233,11 @@ static void test_grammar__nothing_else_can_be_named(void) {
         "INSERT INTO readers SELECT * FROM readers",
         "DROP TABLE readers",
         "SELECT",
+        "NONE OF",
         "",
     };
     static const char *const same[] = {
+        "NONE",
         "SELECT city FROM readers",
         "SELECT *\nFROM readers\nWHERE city = 'a ''b'' \"c\"' AND (age > 30 OR NOT newsletter)\nLIMIT 10",
         "SELECT readers.city, count(*) AS n FROM loan_log LEFT JOIN readers ON loan_log.reader_id = readers.reader_id "

@@ -2,7 +2,7 @@
  * values of columns that are not personal. With tokens, what in the question may be of a person goes as <NAME_1>: what has the form of
  * personal data, quoted texts, and words that stand in a personal column, which is looked up as the caller. The model's SQL is one
  * query, tokens in its text literals become the values, and it runs as any statement of the caller; an error goes back to the model
- * twice at most. A model that follows grammars can write nothing else (grammar.c); it is bound all the same. Of more
+ * twice at most. It may say that nothing answers it. A model that follows grammars can write nothing else (grammar.c); it is bound all the same. Of more
  * than MODEL_TABLES tables it gets those whose descriptions are like the question, and verified questions that are like it, as a
  * conversation that went before; with tokens none that holds personal data. */
 #include "ask/grammar.h"
@@ -249,7 +249,7 @@ static lh_code prompt_write(const ask_schema *schema, const ask_question *questi
     lh_buf_printf(&out,
                   "You write one DuckDB SELECT statement that answers a question about these tables. Answer with the "
                   "SQL only. Use no other table or "
-                  "column. Today is %04d-%02d-%02d. A text such as <NAME_1> stands for a value that you may not see: "
+                  "column. When they do not hold what is asked for, answer " ASK_MODEL_NONE ". Today is %04d-%02d-%02d. A text such as <NAME_1> stands for a value that you may not see: "
                   "put it into a text literal as it is.\n\n",
                   y, m, d);
     for (size_t t = 0; t < schema->table_count; t++) prompt_table(&schema->tables[t], !question->no_values, &out);
@@ -346,6 +346,8 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
         grammar = request.grammar;
         ret->model = text.model.name;
         lh_str said = model_sql(text.text), sql = LH_STR_NONE;
+        if (lh_str_eq_nocase(said, LH_STR(ASK_MODEL_NONE)))
+            return ret->none = true, LH_OK;
         lh_code code = model_check(said, &why);
         if (code == LH_OK) code = tokens_back(&tokens, said, arena, &sql, &why);
         if (code == LH_OK) code = ask_bind(asks->ask, sql, asks->caller, arena, &why);

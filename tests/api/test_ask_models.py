@@ -64,7 +64,7 @@ def test_what_a_model_can_write_names_only_what_its_caller_sees_and_binds_but_fo
     while drawn < STATEMENTS:
         seed += 1
         sql = grammar.draw(seed)
-        if sql is None:
+        if sql in (None, "NONE"):
             continue
         drawn += 1
         bare = re.sub(r"'(?:[^']|'')*'", "''", sql)
@@ -77,6 +77,14 @@ def test_what_a_model_can_write_names_only_what_its_caller_sees_and_binds_but_fo
         assert any(word in why for word in TYPES), (sql, why)
     assert bound > STATEMENTS // 10, bound
     print(f"{bound} of {drawn} bind")
+
+
+def test_a_model_may_say_that_nothing_answers_it(modelled):
+    lake, model = modelled(content("NONE"))
+    got = ask(lake.server, "frobnicate the clients", lake.agent)
+    assert got["refused"] and got["reason"] == "the model finds nothing in what you may see that answers it" and len(model.seen) == 1
+    system = model.seen[-1][2]["messages"][0]["content"]
+    assert "When they do not hold what is asked for, answer NONE." in system
 
 
 def test_the_grammar_can_be_left_out(modelled):
