@@ -5,7 +5,7 @@ SHELL := /bin/bash
 JOBS ?= 2
 TEST_JOBS ?= 3 # of two cores: many tests wait
 SCALE ?= 1
-KILLS ?= 50
+KILLS ?= 100
 T ?=
 X ?=
 CTEST = ctest --output-on-failure --no-tests=error -j$(TEST_JOBS) $(if $(T),-R '$(T)') $(if $(X),-E '$(X)')
@@ -44,7 +44,7 @@ test-kit: setup-test ## Iceberg's own compatibility kit; says "skipped" where Ja
 	@tools/setup-kit || true
 	@tools/pytest tests/api/kit || [ $$? = 77 ]
 
-crash: setup-test ## every test that kills the server, KILLS (50) times each step, 100 times its writes
+crash: setup-test ## every test that kills the server, KILLS (100) times each step
 	$(call build-preset,release,build,lakehouse)
 	@LAKEHOUSE_KILLS=$(KILLS) tools/pytest tests/api/test_crash.py tests/api/test_maintenance.py \
 		tests/api/test_schema.py tests/api/test_idempotency.py tests/api/test_journal.py \

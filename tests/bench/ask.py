@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT / "tests" / "api"))
 os.environ.setdefault("LAKEHOUSE_BUILD", str(ROOT / "build"))
 from harness import BUILD, Server  # noqa: E402
 
-PARTS = ("examples", "planner", "values", "synonyms", "model", "repair")
+PARTS = ("examples", "planner", "values", "synonyms", "model", "grammar", "repair")
 SETS = {name: [json.loads(line) for line in (ROOT / f"tests/bench/ask_{name}.jsonl").read_text().splitlines()] for name in ("questions", "held_out", "held_out_2", "dev_2", "held_out_3")}
 NUMBERS = dict(rel_tol=1e-6, abs_tol=1e-6)
 
