@@ -170,6 +170,15 @@ static bool plan_dated(plan_state *p, const lexicon_match *value, const plan_cho
     return false;
 }
 
+/* "origin airport": the table that the column refers to, said behind it. */
+static size_t plan_target(const plan_state *p, ask_ref ref, size_t at) {
+    plan_choice table = at < p->count ? plan_best_table(p, at) : (plan_choice){0};
+    for (size_t k = 0; table.there && table.match.score >= 0.9 && k < p->schema->key_count; k++)
+        if (plan_same(p->schema->keys[k].from, ref) && p->schema->keys[k].to.table == table.match.ref.table)
+            return table.match.words;
+    return 0;
+}
+
 /* "by job title", "average flight distance": the table whose column is named behind it. */
 static bool plan_qualifies(const plan_state *p, const plan_choice *table, size_t at) {
     bool number = p->fn == ASK_AVG || p->fn == ASK_SUM || p->fn == ASK_MEDIAN || (p->fn == ASK_COUNT && p->share);
@@ -181,11 +190,30 @@ static bool plan_qualifies(const plan_state *p, const plan_choice *table, size_t
            !(whole.there && whole.match.score >= 0.9 && whole.match.words > table->match.words);
 }
 
+/* "which librarian has …": of another table that has such a column, where only that one's rows have what is said now. */
+static bool plan_twin(plan_state *p, size_t at) {
+    const plan_state before = *p;
+    if (!plan_has(p->entity_column) || p->plan.filter_count || p->plan.measure_count || p->plan.group_count)
+        return false;
+    for (int t = 0; t < (int)p->schema->table_count; t++)
+        for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
+            if (t == before.entity_column.table ||
+                !lh_str_eq(p->schema->tables[t].columns[c].name, plan_column(p, before.entity_column)->name))
+                continue;
+            p->entity_column = (ask_ref){t, (int)c};
+            p->focus = t;
+            if (plan_best_column(p, at, WANT_ANY).there || plan_best_value(p, at).there) return true;
+        }
+    *p = before;
+    return false;
+}
+
 /* The table, column or value at a place; how many words it takes. */
 static size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
                 value = plan_best_value(p, at);
     int done = -1;
+    if (!table.there && !column.there && !value.there && plan_twin(p, at)) return plan_mention(p, at);
     if (plan_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
     if (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")) && plan_is_done(p, at, &done))
         return plan_on_other(p, done), 1;
@@ -240,7 +268,8 @@ static size_t plan_mention(plan_state *p, size_t at) {
     if (plan_column(p, column.match.ref)->type == ASK_BOOL && plan_is_rate(p, at + column.match.words) &&
         p->plan.filter_count > filters)
         return plan_on_rate(p), column.match.words + 1;
-    return column.match.words + plan_of_event(p, &column.match, at + column.match.words);
+    size_t words = column.match.words + plan_of_event(p, &column.match, at + column.match.words);
+    return words + plan_target(p, column.match.ref, at + words);
 }
 
 static bool plan_long_value(plan_state *p, size_t at, size_t *ret_words) {
@@ -313,6 +342,7 @@ static size_t plan_time(plan_state *p, size_t at) {
     if (!n) return 0;
     if (p->lead == LEAD_WHICH && p->lead_open && plan_is_word(p, at, "year quarter month week day"))
         return 0; /* which month of 2025 */
+    if (p->grouping && plan_is_word(p, at, "year quarter month week day")) return 0; /* for each month of 2025 */
     if (t->kind == ASK_WORD && n == 1 && ask_in(t->word, "second first")) return 0;
     bool number = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
                   p->mentioned[p->subject].at + 3 >= at && when.year_only;

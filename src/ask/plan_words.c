@@ -58,6 +58,22 @@ bool plan_filler(const ask_token *token) {
                 "ok hello hi thanks thank mean_ where's how's been's each's"));
 }
 
+/* "united" before or behind "vs", "did delta", …: a name begins so, and is written small. */
+static bool form_is_name(const plan_state *p, ask_token *tokens, size_t i) {
+    static const char around[] = "vs versus does did do by for from to at near with or";
+    lexicon_match found[PLAN_MATCHES];
+    bool before = i && tokens[i - 1].kind == ASK_WORD && ask_in(tokens[i - 1].word, around),
+         behind = i + 1 < p->count && tokens[i + 1].kind == ASK_WORD && ask_in(tokens[i + 1].word, "vs versus or");
+    if (!before && !behind) return false;
+    tokens[i].capital = true;
+    size_t n = lexicon_values(p->lex, tokens, p->count, i, found, PLAN_MATCHES);
+    tokens[i].capital = false;
+    for (size_t k = 0; k < n; k++)
+        tokens[i].capital |= !found[k].rivals && found[k].score >= 0.65 &&
+                             lh_str_ends(plan_column(p, found[k].ref)->name, LH_STR("name"));
+    return tokens[i].capital;
+}
+
 /* "averge": a word that nothing is called by, one letter beside a word of form. */
 void plan_mend(const plan_state *p, ask_token *tokens) {
     static const char forms[] =
@@ -69,7 +85,7 @@ void plan_mend(const plan_state *p, ask_token *tokens) {
         if (tokens[i].kind != ASK_WORD || tokens[i].capital || tokens[i].word.len < 5 || plan_filler(&tokens[i]) ||
             ask_in(tokens[i].word, forms) || lexicon_tables(p->lex, tokens, p->count, i, ignored, 1) ||
             lexicon_columns(p->lex, tokens, p->count, i, ignored, 1) ||
-            lexicon_values(p->lex, tokens, p->count, i, ignored, 1))
+            lexicon_values(p->lex, tokens, p->count, i, ignored, 1) || form_is_name(p, tokens, i))
             continue;
         for (lh_str rest = lh_str_from(forms); rest.len;) {
             lh_str form = lh_str_split(&rest, ' ');
@@ -212,7 +228,7 @@ static size_t form_series(plan_state *p, size_t at) {
         plan_group(p, (ask_ref){-1, -1}, row < 3 ? ASK_YEAR : ASK_MONTH);
     }
     p->series = p->tokens[at].raw;
-    if (p->fn < 0 && !p->plan.measure_count) p->fn = ASK_SUM;
+    if (p->fn < 0 && !p->plan.measure_count) p->fn = p->entity >= 0 ? ASK_COUNT : ASK_SUM;
     p->lead_open = p->grouping = false;
     return n;
 }
@@ -314,6 +330,7 @@ static const struct {
     {"min", -1, NULL, false, false},
     {"bottom", -1, NULL, false, false},
     {"worst", 1, "delay", false, false},
+    {"best", 1, NULL, false, false},
 };
 
 static size_t form_which_extreme(const plan_state *p, size_t at, size_t *ret_row) {
