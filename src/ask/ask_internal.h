@@ -98,7 +98,7 @@ typedef struct ask_token {
     lh_str one;  /* the same in the singular */
     lh_str stem;
     double number;
-    bool percent, capital, upper, plural, possessive, grouped /* 1,000 */, plus /* 10+ */;
+    bool percent, capital, upper, plural, possessive, grouped /* 1,000 */, plus /* 10+ */, negated /* unpaid */;
 } ask_token;
 enum { ASK_TOKENS_MAX = 512 };
 /* Words, numbers and quoted texts of a text. Of any bytes. Errors: LIMIT (too many words), NO_MEMORY. */
@@ -229,6 +229,7 @@ typedef struct ask_plan {
     ask_ref order_column;
     uint64_t limit;      /* 0: none */
     bool mean_of_groups; /* the average of the measure over the groups */
+    bool count_of_groups;
     bool distinct;       /* a list of different rows */
     uint64_t each;       /* so many rows of each of `partition`; 0: all */
     ask_group partition[ASK_COLUMNS_MAX];

@@ -279,10 +279,12 @@ static void grammar_root(const grammar *g, lh_buf *into) {
     for (size_t s = 0; s < g->scope_count; s++) lh_buf_printf(into, "%sq%zu", s ? " | " : "", s);
     lh_buf_append(into, LH_STR("\nmean ::= "));
     for (size_t s = 0; s < g->scope_count; s++)
-        lh_buf_printf(into, "%sa-%zu \" AS n\" f%zu (s \"WHERE \" w%zu)? s \"GROUP BY \" m%zu (\", \" m%zu){0,5}",
-                      s ? " | " : "", s, s, s, s, s);
+        lh_buf_printf(into,
+                      "%sa-%zu \" AS n\" f%zu (s \"WHERE \" w%zu)? s \"GROUP BY \" m%zu (\", \" m%zu){0,5} "
+                      "(s \"HAVING \" a-%zu (k n | \" BETWEEN \" n \" AND \" n))?",
+                      s ? " | " : "", s, s, s, s, s, s);
     lh_buf_append(into, LH_STR("\nroot ::= \"SELECT \" (\"DISTINCT \"? all (s \"LIMIT \" [1-9] [0-9]{0,3})? | "
-                               "\"avg(n) AS \\\"average\\\" FROM (SELECT \" mean \") AS of_each\")\n"));
+                               "(\"avg(n) AS \\\"average\\\"\" | \"count(*) AS \\\"count\\\"\") \" FROM (SELECT \" mean \") AS of_each\")\n"));
 }
 
 /* With so many scopes. Does it fit? */

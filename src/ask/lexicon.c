@@ -40,6 +40,8 @@ static uint32_t lexicon_hash(lh_str word) {
     return hash % BUCKETS;
 }
 
+lh_str lexicon_stem(const lexicon *lex, lh_str word) { return lh_arena_dup(lex->arena, lh_terms_of(lex->terms, word)); }
+
 /* ---- what there is ---- */
 
 static void names_add(names *into, const ask_token *words, size_t count, double weight, bool whole_only) {
@@ -160,7 +162,7 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
 
 /* What people say for what tables write, where nobody gave synonyms. */
 static bool word_means(lh_str said, lh_str name) {
-    static const char *const pairs[][2] = {{"late delayed", "delay"},
+    static const char *const pairs[][2] = {{"late delayed early", "delay"},
                                            {"pay wage earn earning compensation paid", "salary"},
                                            {"paid wage", "pay"},
                                            {"cost", "price"},

@@ -41,6 +41,9 @@ ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
 }
 
 size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
+    if (plan_has(column) && (fn == ASK_SUM || fn == ASK_AVG) &&
+        ask_in(plan_column(p, column)->name, fn == ASK_SUM ? "year month day hour minute" : "month day hour minute"))
+        p->penalty += 0.45; /* parts of a date have no sum */
     for (size_t i = 0; i < p->plan.measure_count; i++)
         if (p->plan.measures[i].fn == fn && plan_same(p->plan.measures[i].column, column) && !p->plan.measures[i].how)
             return i;
@@ -126,7 +129,10 @@ static bool plan_is_done(const plan_state *p, size_t at, int *ret_table) {
     lh_str stem = p->tokens[at].stem;
     ask_when when;
     bool dated = at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when); /* placed in 2024 */
-    for (size_t k = 0; (p->without || dated) && stem.len >= 4 && k < p->schema->key_count; k++) {
+    bool often = false; /* placed more than once, 3 times */
+    for (size_t i = at + 1; i < at + 6 && i < p->count; i++)
+        often |= p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "once twice times");
+    for (size_t k = 0; (p->without || dated || often) && stem.len >= 4 && k < p->schema->key_count; k++) {
         const ask_key *key = &p->schema->keys[k];
         if (key->to.table != p->entity || !lh_str_starts(p->schema->tables[key->from.table].name.name, stem)) continue;
         return *ret_table = key->from.table, true;
@@ -294,6 +300,7 @@ static bool plan_is_word(const plan_state *p, size_t at, const char *list) {
 static ask_part plan_period_part(const ask_when *when) {
     int y, m, d;
     if (when->kind == ASK_MONTH_OF_YEAR && when->first == when->last) return ASK_MONTH_NUMBER;
+    if (when->kind == ASK_WEEKDAY && when->first == when->last) return ASK_DAY_OF_WEEK;
     if (when->kind != ASK_RANGE || !when->has_from || !when->has_to) return ASK_WHOLE;
     if (when->whole_years) return ASK_YEAR;
     ask_civil(when->from, &y, &m, &d);
@@ -464,6 +471,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     size_t n = 0;
     p->at = at;
+    if (t->negated) p->not = !p->not, p->not_word = t->raw;
     if ((n = plan_on_quoted(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;
     if ((n = plan_arith(p, at))) return n;
@@ -487,7 +495,10 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
     if (plan_is_made(p, at)) return 1;
-    if (plan_is_event(p, at)) return p->event = t, p->penalty += 0.05, 1;
+    if (plan_is_event(p, at)) {
+        if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
+        return p->event = t, p->penalty += 0.05, 1;
+    }
     if (plan_is_said(p, t)) return 1;
     if (p->subject >= 0 && t->kind == ASK_WORD && p->mentioned[p->subject].at + 5 >= at &&
         (t->capital || t->word.ptr[0] <= '9' || lh_str_find(t->word, '@') < t->word.len) &&
@@ -544,7 +555,7 @@ static lh_code plan_nearest(plan_state *p, ask_planned *ret, lh_error *err) {
 static void plan_chart(const plan_state *p, ask_planned *ret) {
     const ask_plan *plan = &p->plan;
     bool time = plan->group_count == 1 && plan->groups[0].part && plan->groups[0].part != ASK_DAY_OF_WEEK;
-    ret->chart = plan->mean_of_groups || (plan->measure_count == 1 && !plan->group_count && !plan->column_count)
+    ret->chart = plan->mean_of_groups || plan->count_of_groups || (plan->measure_count == 1 && !plan->group_count && !plan->column_count)
                      ? LH_STR("number")
                  : plan->group_count && plan->measure_count ? (time                                ? LH_STR("line")
                                                                : plan->measures[0].fn == ASK_SHARE ? LH_STR("pie")

@@ -208,7 +208,9 @@ static lh_code build_times_said(plan_state *p, lh_error *err) {
 
 /* ---- columns that were named and have no place yet ---- */
 
-static bool build_late(const ask_token *t) { return t->kind == ASK_WORD && ask_in(t->word, "late delayed overdue"); }
+static bool build_late(const ask_token *t) {
+    return t->kind == ASK_WORD && ask_in(t->word, "late delayed overdue early");
+}
 
 /* "flights that were delayed", "late loans": those that have more than none of it. */
 static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
@@ -223,10 +225,11 @@ static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
                  : next && build_late(next) ? next
                                             : NULL))
         return false;
-    ask_filter *f = plan_filter(p, ref, ASK_GT);
+    bool early = ask_is(late, "early");
+    ask_filter *f = plan_filter(p, ref, early ? ASK_LT : ASK_GT);
     if (f) f->numerator = p->share;
     p->penalty += 0.05;
-    plan_note(p, "'%.*s' is more than 0 of '%.*s'", LH_STR_ARG(late->word), LH_STR_ARG(name));
+    plan_note(p, "'%.*s' is %s than 0 of '%.*s'", LH_STR_ARG(late->word), early ? "less" : "more", LH_STR_ARG(name));
     return true;
 }
 
@@ -243,8 +246,10 @@ static void build_mentioned(plan_state *p) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
         if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)))) continue;
+        bool done = p->entity >= 0 && p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
+                    lh_str_ends(p->tokens[p->mentioned[i].at].word, LH_STR("ed"));
         if (plan_temporal(plan_column(p, ref)) &&
-            (!rows || ref.table != p->entity)) { /* were returned: have a time of it */
+            (!rows || ref.table != p->entity || done)) { /* were returned: have a time of it */
             bool grouped = p->has_when;
             for (size_t g = 0; g < p->plan.group_count; g++) grouped |= p->plan.groups[g].part != ASK_WHOLE;
             ask_filter *f = grouped ? NULL : plan_filter(p, ref, ASK_NOT_NULL);
@@ -324,7 +329,9 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         by = plan_has(p->date_subject) ? p->date_subject : build_date(p, table);
     if (!plan_has(by) && p->extreme_hints && table >= 0)
         by = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
-    for (size_t i = 0; i < p->mentioned_count && !plan_has(by); i++)
+    bool speaks = p->extreme_hints && !ask_in(lh_str_sub(lh_str_from(p->extreme_hints), 0, 1), "@ #") &&
+                  !ask_in(lh_str_from(p->extreme_hints), "delay"); /* the hottest day: of no other number */
+    for (size_t i = 0; i < p->mentioned_count && !plan_has(by) && !speaks; i++)
         if (!p->mentioned[i].placed && plan_numeric(plan_column(p, p->mentioned[i].ref)))
             by = p->mentioned[i].ref, p->mentioned[i].placed = true;
     if (!plan_has(by)) {
@@ -734,6 +741,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     plan->mean_of_groups = p->mean && plan->group_count > 0;
     if (p->extreme && p->order_set && plan->ordered && !plan->limit && (plan->group_count || plan->column_count))
         plan->limit = p->top ? p->top : p->entity_plural || (p->each && !p->lead_open) ? 10 : 1;
+    if (plan->count_of_groups && (plan->limit || plan->ordered || plan->group_count > 1)) p->penalty += 0.45;
     if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
     if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
     build_each(p);

@@ -76,7 +76,25 @@ void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers
     p->plan.having[1] = numbers[1];
 }
 
+/* "How many cities have more than 3 readers": the groups are counted. */
+static bool plan_compare_counted(plan_state *p, int table) {
+    ask_measure *m = p->plan.measure_count == 1 ? &p->plan.measures[0] : NULL;
+    if (!m || m->fn != ASK_COUNT_DISTINCT || !plan_has(m->column) || p->plan.group_count || p->compare.average ||
+        ask_path(p->schema, table, m->column.table, NULL) < 0)
+        return false;
+    plan_group(p, m->column, ASK_WHOLE);
+    *m = (ask_measure){.fn = ASK_COUNT, .column = {table, -1}};
+    plan_having(p, 0, p->compare.op, p->compare.numbers);
+    p->plan.count_of_groups = true;
+    return true;
+}
+
 static void plan_compare_table(plan_state *p, int table) {
+    if (plan_compare_counted(p, table)) {
+        p->compare.there = false;
+        p->focus = table;
+        return;
+    }
     bool of_groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
     p->compare.there = false;
     if (p->compare.average) p->penalty += 0.45, plan_unplaced(p, LH_STR("average"));
@@ -146,9 +164,28 @@ static size_t plan_resolve_value(plan_state *p, size_t at, size_t i, bool named)
     return 0;
 }
 
+/* "loaned more than 3 times", "more than once": so many rows of what was done. */
+static bool plan_resolve_times(plan_state *p, size_t at, size_t *ret_words) {
+    bool times = at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, "times time"),
+         once = at && p->tokens[at - 1].kind == ASK_WORD && ask_in(p->tokens[at - 1].word, "once twice");
+    const ask_filter *f = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
+    if (!times && !once) return false;
+    *ret_words = times ? 1 : 0;
+    if (f && f->op == ASK_EXISTS && !f->not&& !p->compare.average) {
+        p->plan.filter_count--;
+        plan_compare_table(p, f->column.table);
+    } else {
+        p->compare.there = false;
+        plan_unplaced(p, p->tokens[times ? at : at - 1].raw);
+        p->penalty += 0.45;
+    }
+    return true;
+}
+
 /* What is more than 5? A column or table behind it, else the column before it. Returns the words that it takes behind. */
 size_t plan_resolve(plan_state *p, size_t at) {
     size_t i = at, unit = 0;
+    if (plan_resolve_times(p, at, &unit)) return unit;
     while (i < p->count && p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "of in a different")) i++;
     bool is_unit = i < p->count && plan_unit(&p->tokens[i]);
     if (is_unit) unit = i + 1 - at;
@@ -167,6 +204,9 @@ size_t plan_resolve(plan_state *p, size_t at) {
         else if (subject || measured || p->compare.hints) column.there = false; /* 15 minutes, not a minute of the hour */
         table.there = false;
     }
+    if (is_unit && column.there && i + 1 == at + unit && column.match.words == 1 &&
+        ask_in(plan_column(p, column.match.ref)->name, "second minute hour day week month"))
+        column.there = false; /* 3 hours are no hour of the day */
     p->fn = saved;
     size_t open = plan_resolve_value(p, at, i, column.there && column.match.score >= 0.95);
     if (open) return open;

@@ -416,6 +416,11 @@ static void plan_on_entity(plan_state *p, ask_ref ref, bool plural) {
     p->lead_open = false;
 }
 
+static bool plan_is_dated(const plan_state *p, size_t at) {
+    ask_when when;
+    return at < p->count && ask_when_parse(p->tokens, p->count, at, p->today, &when) > 0;
+}
+
 /* "no email": without one. */
 static void plan_without_column(plan_state *p, const lexicon_match *m, size_t at) {
     const ask_token *said = &p->tokens[at];
@@ -478,7 +483,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         ask_filter *f = plan_filter(p, ref, ASK_IS_TRUE);
         if (f && f->not) f->op = ASK_IS_FALSE, f->not = false;
         p->focus = ref.table;
-    } else if (p->without) plan_without_column(p, m, at);
+    } else if (p->without || (p->not && plan_temporal(column) && !plan_is_dated(p, next))) plan_without_column(p, m, at);
     else {
         if (plan_temporal(column)) p->date_subject = ref;
         plan_subject(p, ref, at);
@@ -565,13 +570,15 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
         plan_note(p, "'%.*s' is taken for a value of '%.*s', not of '%.*s'", LH_STR_ARG(text), LH_STR_ARG(column->name),
                   LH_STR_ARG(plan_column(p, choice->other.ref)->name));
     }
-    for (size_t i = p->plan.filter_count; i-- > 0 && !column->listed;) { /* Austin or Boise */
+    for (size_t i = p->plan.filter_count; i-- > 0 && (!column->listed || p->or_);) { /* Austin or Boise */
         ask_filter *f = &p->plan.filters[i];
+        bool parts = column->listed && f->op == ASK_CONTAINS && !f->not&& !f->folded;
         if (!plan_same(f->column, m->ref) || f->by_way != plan_has(way) || (plan_has(way) && !plan_same(f->way, way)) ||
-            (f->op != ASK_EQ && f->op != ASK_IN) || f->value_count == ASK_VALUES_MAX)
+            (f->op != ASK_EQ && f->op != ASK_IN && !parts) || f->value_count == ASK_VALUES_MAX)
             continue;
         f->values[f->value_count++] = text;
-        if (p->versus || (p->or_ && p->more.len)) plan_group(p, m->ref, ASK_WHOLE), p->more = LH_STR_NONE;
+        if (p->versus && column->listed) p->penalty += 0.45; /* no row is of one of them only */
+        else if (p->versus || (p->or_ && p->more.len)) plan_group(p, m->ref, ASK_WHOLE), p->more = LH_STR_NONE;
         p->or_ = p->versus = false;
         plan_value_read(p, m);
         return;
@@ -632,7 +639,7 @@ void plan_on_when(plan_state *p, const ask_when *when) {
     ask_ref ref = {p->focus, -1};
     if (!p->event && p->entity >= 0 && p->focus != p->entity && ask_path(p->schema, p->entity, p->focus, NULL) > 0)
         ref.table = -1; /* the loans of a reader this month: when they were loaned */
-    for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !p->event; i++)
+    for (size_t i = 0; i < p->plan.measure_count && !p->event; i++)
         if (ask_path(p->schema, p->plan.measures[i].column.table, p->focus, NULL) > 0)
             ref.table = -1; /* fines by city of the readers in 2024 */
     for (size_t i = 0; i < p->mentioned_count && !p->event; i++)

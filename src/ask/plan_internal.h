@@ -57,6 +57,7 @@ typedef struct plan_state {
     size_t value_at, value_end; /* the last value: its first word, and what is behind it */
     bool versus;                /* "vs" stands before: each is a group of its own */
     lh_str more;                /* "more calls in March or April": which of them */
+    bool times;                 /* "more than 3 times": how often is compared */
     bool ranking;               /* "rank the genres by" */
     size_t outer;               /* groups that were asked for, each of which has what is most of it */
     lh_str series;              /* "running", "growth": what it was asked by */

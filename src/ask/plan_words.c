@@ -74,6 +74,23 @@ static bool form_is_name(const plan_state *p, ask_token *tokens, size_t i) {
     return tokens[i].capital;
 }
 
+/* "unrenewed" of what is "renewed". */
+static bool form_is_negated(const plan_state *p, ask_token *tokens, size_t i) {
+    const ask_token whole = tokens[i];
+    lexicon_match found[PLAN_MATCHES];
+    if (whole.word.len < 7 || !lh_str_starts(whole.word, LH_STR("un"))) return false;
+    lh_str *const parts[] = {&tokens[i].word, &tokens[i].one};
+    for (size_t k = 0; k < 2; k++) *parts[k] = lh_str_sub(*parts[k], 2, parts[k]->len);
+    tokens[i].stem = lexicon_stem(p->lex, tokens[i].one);
+    size_t n = lexicon_columns(p->lex, tokens, p->count, i, found, PLAN_MATCHES);
+    for (size_t k = 0; k < n; k++)
+        tokens[i].negated |= found[k].score >= 0.9 && plan_column(p, found[k].ref)->type == ASK_BOOL;
+    n = lexicon_values(p->lex, tokens, p->count, i, found, PLAN_MATCHES);
+    for (size_t k = 0; k < n; k++) tokens[i].negated |= found[k].score >= 0.9;
+    if (!tokens[i].negated) tokens[i] = whole;
+    return tokens[i].negated;
+}
+
 /* "averge": a word that nothing is called by, one letter beside a word of form. */
 void plan_mend(const plan_state *p, ask_token *tokens) {
     static const char forms[] =
@@ -85,7 +102,8 @@ void plan_mend(const plan_state *p, ask_token *tokens) {
         if (tokens[i].kind != ASK_WORD || tokens[i].capital || tokens[i].word.len < 5 || plan_filler(&tokens[i]) ||
             ask_in(tokens[i].word, forms) || lexicon_tables(p->lex, tokens, p->count, i, ignored, 1) ||
             lexicon_columns(p->lex, tokens, p->count, i, ignored, 1) ||
-            lexicon_values(p->lex, tokens, p->count, i, ignored, 1) || form_is_name(p, tokens, i))
+            lexicon_values(p->lex, tokens, p->count, i, ignored, 1) || form_is_name(p, tokens, i) ||
+            form_is_negated(p, tokens, i))
             continue;
         for (lh_str rest = lh_str_from(forms); rest.len;) {
             lh_str form = lh_str_split(&rest, ' ');
@@ -466,6 +484,14 @@ static size_t form_count_before_extreme(plan_state *p, size_t at) {
 
 /* ---- groups and order ---- */
 
+/* "hours worked by readers": who did it, not a group. */
+static bool form_is_agent(const plan_state *p, size_t at) {
+    bool verb = at && p->tokens[at - 1].kind == ASK_WORD &&
+                (lh_str_ends(p->tokens[at - 1].word, LH_STR("ed")) || ask_in(p->tokens[at - 1].word, "made sent flown"));
+    plan_choice who = verb && at + 1 < p->count ? plan_best_table(p, at + 1) : (plan_choice){0};
+    return who.there && who.match.score >= 0.9 && p->tokens[at + who.match.words].plural;
+}
+
 static size_t form_group(plan_state *p, size_t at) {
     size_t row = 0,
            n = FORM(p, at, &row, "per", "for each", "for every", "in each", "of each", "by each", "each", "every",
@@ -474,7 +500,7 @@ static size_t form_group(plan_state *p, size_t at) {
     if (n) {
         bool by = row == 20, across = row == 19 || row == 12;
         size_t ignored = 0;
-        if (across) return n;
+        if (across || (by && form_is_agent(p, at))) return n;
         if (by && FORM(p, at + 1, &ignored, "more than", "at least", "less than", "over", "under", "at most", "up to",
                        "exactly"))
             return n;
@@ -629,10 +655,13 @@ static size_t form_other(plan_state *p, size_t at) {
     size_t row = 0,
            n = FORM(p, at, &row, "not", "without", "no", "never", "except", "excluding", "other than", "lacking",
                     "missing", "except for", "but not", "with no", "have no", "has no", "had no", "non", "none",
-                    "without any", "who have not", "apart from", "nor", "with missing", "empty");
+                    "without any", "who have not", "apart from", "nor", "with missing", "empty", "neither", "with neither", "unknown", "with unknown",
+                    "with an unknown");
     if (n) {
         bool without = row == 1 || row == 2 || row == 3 || row == 7 || row == 8 || (row >= 11 && row <= 14) ||
-                       row == 17 || row == 21 || row == 22;
+                       row == 17 || row >= 21;
+        if (row == 20) /* neither phone nor email */
+            without = p->plan.filter_count && p->plan.filters[p->plan.filter_count - 1].op == ASK_IS_NULL;
         p->not = true;
         p->not_word = p->tokens[at + n - 1].raw;
         p->without = without;
@@ -669,6 +698,9 @@ static size_t form_other(plan_state *p, size_t at) {
     }
     n = FORM(p, at, &row, "are", "is", "were", "was", "that are", "who are", "got", "did", "do");
     if (n) {
+        bool main_verb = row < 4 && at && !ask_in(p->tokens[at - 1].word, "that who which and or but");
+        for (size_t i = 0; i < p->plan.filter_count && p->share && main_verb; i++) /* readers with an email are active */
+            p->plan.filters[i].numerator = false;
         if (p->share && p->entity >= 0) p->after_verb = true;
         return n;
     }
