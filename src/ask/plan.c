@@ -176,6 +176,10 @@ static bool plan_dated(plan_state *p, const lexicon_match *value, const plan_cho
     return false;
 }
 
+static bool plan_is_word(const plan_state *p, size_t at, const char *list) {
+    return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, list);
+}
+
 /* "origin airport": the table that the column refers to, said behind it. */
 static size_t plan_target(const plan_state *p, ask_ref ref, size_t at) {
     plan_choice table = at < p->count ? plan_best_table(p, at) : (plan_choice){0};
@@ -274,7 +278,8 @@ static size_t plan_mention(plan_state *p, size_t at) {
     if (plan_column(p, column.match.ref)->type == ASK_BOOL && plan_is_rate(p, at + column.match.words) &&
         p->plan.filter_count > filters)
         return plan_on_rate(p), column.match.words + 1;
-    size_t words = column.match.words + plan_of_event(p, &column.match, at + column.match.words);
+    bool date = plan_temporal(plan_column(p, column.match.ref)) && plan_is_word(p, at + column.match.words, "date dates");
+    size_t words = column.match.words + date + plan_of_event(p, &column.match, at + column.match.words);
     return words + plan_target(p, column.match.ref, at + words);
 }
 
@@ -290,10 +295,6 @@ static bool plan_long_column(const plan_state *p, size_t at) {
     plan_choice column = plan_best_column(p, at, WANT_ANY);
     return column.there && column.match.words >= 2 && column.match.score >= 0.9 &&
            !ask_in(p->tokens[at].word, "number total average count");
-}
-
-static bool plan_is_word(const plan_state *p, size_t at, const char *list) {
-    return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, list);
 }
 
 /* Years or months: the unit of a time that is whole ones. */

@@ -246,7 +246,7 @@ static void build_mentioned(plan_state *p) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
         if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)))) continue;
-        bool done = p->entity >= 0 && p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
+        bool done = p->entity >= 0 && !(before && ask_in(before->word, "their the its with a and")) && p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
                     lh_str_ends(p->tokens[p->mentioned[i].at].word, LH_STR("ed"));
         if (plan_temporal(plan_column(p, ref)) &&
             (!rows || ref.table != p->entity || done)) { /* were returned: have a time of it */

@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+/* Columns of a part of a date: no span has so many of them. */
+static const char compare_parts[] = "second minute hour day week month";
+
 static bool plan_unit(const ask_token *t) {
     return t->kind == ASK_WORD && ask_in(t->one, "year minute hour second day week month mile kilometer km dollar usd "
                                                  "euro eur percent pound buck foot feet unit mph");
@@ -128,6 +131,7 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
                  : ask_in(one, "foot feet")         ? " alt altitude elevation height"
                                                     : "");
         hinted = plan_hinted(p, near, words, true);
+        if (plan_has(hinted) && ask_in(plan_column(p, hinted)->name, compare_parts)) hinted.column = -1;
     }
     bool other =
         !is_unit && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
@@ -205,7 +209,7 @@ size_t plan_resolve(plan_state *p, size_t at) {
         table.there = false;
     }
     if (is_unit && column.there && i + 1 == at + unit && column.match.words == 1 &&
-        ask_in(plan_column(p, column.match.ref)->name, "second minute hour day week month"))
+        ask_in(plan_column(p, column.match.ref)->name, compare_parts))
         column.there = false; /* 3 hours are no hour of the day */
     p->fn = saved;
     size_t open = plan_resolve_value(p, at, i, column.there && column.match.score >= 0.95);

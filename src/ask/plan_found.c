@@ -430,6 +430,18 @@ static void plan_without_column(plan_state *p, const lexicon_match *m, size_t at
     if (f) f->not = false;
 }
 
+/* "the hottest day of the year" is of no other number than what is hot. */
+static bool plan_speaks_of(const plan_state *p, ask_ref ref) {
+    const char *hints = p->extreme_hints;
+    if (!hints || hints[0] == '@' || hints[0] == '#') return true;
+    for (lh_str rest = lh_str_from(hints); rest.len;) {
+        lh_str word = lh_str_split(&rest, ' ');
+        const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
+        if (lexicon_column_has(p->lex, ref, &one)) return true;
+    }
+    return false;
+}
+
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     ask_ref ref = m->ref;
     const ask_column *column = plan_column(p, ref);
@@ -474,7 +486,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     }
     bool of_it =
         p->extreme_hints && p->entity == ref.table && at && p->tokens[at - 1].possessive; /* the oldest plane's year */
-    if (p->extreme && !p->order_set && !of_it && (plan_numeric(column) || plan_temporal(column))) {
+    if (p->extreme && !p->order_set && !of_it && plan_speaks_of(p, ref) && (plan_numeric(column) || plan_temporal(column))) {
         plan_extreme_column(p, ref, at);
         return;
     }
