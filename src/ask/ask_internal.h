@@ -168,6 +168,7 @@ typedef struct ask_filter {
     bool not;
     bool numerator; /* of a share: not of the whole */
     bool folded;    /* text: without regard to case */
+    bool zero;      /* of ASK_IS_NULL: or 0 */
     lh_str values[ASK_VALUES_MAX];
     size_t value_count;
     double numbers[2];
@@ -234,7 +235,8 @@ typedef struct ask_plan {
     uint64_t each;       /* so many rows of each of `partition`; 0: all */
     ask_group partition[ASK_COLUMNS_MAX];
     size_t partition_count;
-    bool running, growth; /* of the one measure, along the one group: its sum up to there, its change from the one before */
+    bool running,
+        growth; /* of the one measure, along the one group: its sum up to there, its change from the one before */
 } ask_plan;
 /* Appends the SELECT. Errors: INVALID (no keys join what it names). */
 LH_MUST_CHECK lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into, lh_error *err);

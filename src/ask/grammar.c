@@ -193,7 +193,8 @@ static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
         "q# ::= (\"*\" | (a-# | m#) as? (\", \" (a-# | m#) as?){0,11}) f# (s \"WHERE \" w#)? (s \"GROUP BY \" (\"ALL\" "
         "| m# (\", \" m#){0,5}) "
         "(s \"HAVING \" a-# (k n | \" BETWEEN \" n \" AND \" n))?)? (s \"QUALIFY row_number() OVER (PARTITION BY \" m# "
-        "(\", \" m#){0,3} \" ORDER BY \" o# (\", \" o#){0,5} \") <= \" [1-9] [0-9]{0,3})? (s \"ORDER BY \" o# (\", \" o#){0,5})?\n";
+        "(\", \" m#){0,3} \" ORDER BY \" o# (\", \" o#){0,5} \") <= \" [1-9] [0-9]{0,3})? (s \"ORDER BY \" o# (\", \" "
+        "o#){0,5})?\n";
     const grammar_scope *scope = &g->scopes[s];
     lh_buf_printf(into, "c%zu ::= ", s);
     if (scope->table_count == 1) lh_buf_printf(into, "(a%d \".\")? d%d", scope->tables[0], scope->tables[0]);
@@ -284,7 +285,8 @@ static void grammar_root(const grammar *g, lh_buf *into) {
                       "(s \"HAVING \" a-%zu (k n | \" BETWEEN \" n \" AND \" n))?",
                       s ? " | " : "", s, s, s, s, s, s);
     lh_buf_append(into, LH_STR("\nroot ::= \"SELECT \" (\"DISTINCT \"? all (s \"LIMIT \" [1-9] [0-9]{0,3})? | "
-                               "(\"avg(n) AS \\\"average\\\"\" | \"count(*) AS \\\"count\\\"\") \" FROM (SELECT \" mean \") AS of_each\")\n"));
+                               "(\"avg(n) AS \\\"average\\\"\" | \"count(*) AS \\\"count\\\"\") \" FROM (SELECT \" "
+                               "mean \") AS of_each\")\n"));
 }
 
 /* With so many scopes. Does it fit? */

@@ -358,7 +358,7 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
         double one = tokens[i].kind == ASK_QUOTED ? 0 : word_score(&tokens[i], &v->words[k], false);
         if (one <= 0) break;
         bool rate = v->count == 1 && i + 1 < count && tokens[i + 1].kind == ASK_WORD && ask_is(&tokens[i + 1], "rate");
-        if (one < 0.95 && tokens[i].word.len < (rate ? 4 : 5)) break; /* the fill rate is of what is filled */
+        if (one < 0.95 && tokens[i].word.len < (rate ? 4 : 5)) break;         /* the fill rate is of what is filled */
         if (one < 0.95 && tokens[i].one.len > v->words[k].one.len + 3) break; /* destinations are not Destin */
         sum += one;
     }

@@ -129,7 +129,8 @@ static bool plan_is_done(const plan_state *p, size_t at, int *ret_table) {
     lh_str stem = p->tokens[at].stem;
     ask_when when;
     bool dated = at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when); /* placed in 2024 */
-    bool often = false; /* placed more than once, 3 times */
+    bool often = at + 1 < p->count && p->tokens[at + 1].kind == ASK_WORD && p->entity >= 0 &&
+                 ask_in(p->tokens[at + 1].word, "at with for"); /* placed at …, more than once, 3 times */
     for (size_t i = at + 1; i < at + 6 && i < p->count; i++)
         often |= p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "once twice times");
     for (size_t k = 0; (p->without || dated || often) && stem.len >= 4 && k < p->schema->key_count; k++) {
@@ -218,6 +219,30 @@ static bool plan_twin(plan_state *p, size_t at) {
     return false;
 }
 
+static size_t plan_mention_column(plan_state *p, const plan_choice *column, size_t at) {
+    if (column->match.score < 0.5) p->penalty += 0.15;
+    else if (column->match.score < 0.75) p->penalty += 0.05;
+    if (column->close &&
+        (column->other.ref.table != column->match.ref.table || column->other.ref.column != column->match.ref.column) &&
+        column->match.score < 0.95) {
+        p->penalty += 0.08;
+        plan_note(p, "'%.*s' is read as '%.*s', not as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
+                  LH_STR_ARG(plan_column(p, column->match.ref)->name),
+                  LH_STR_ARG(plan_column(p, column->other.ref)->name));
+    }
+    size_t filters = p->plan.filter_count;
+    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending"))
+        p->fn = ASK_SUM; /* of which nobody means one row's */
+    plan_on_column(p, &column->match, at);
+    if (plan_column(p, column->match.ref)->type == ASK_BOOL && plan_is_rate(p, at + column->match.words) &&
+        p->plan.filter_count > filters)
+        return plan_on_rate(p), column->match.words + 1;
+    bool date =
+        plan_temporal(plan_column(p, column->match.ref)) && plan_is_word(p, at + column->match.words, "date dates");
+    size_t words = column->match.words + date + plan_of_event(p, &column->match, at + column->match.words);
+    return words + plan_target(p, column->match.ref, at + words);
+}
+
 /* The table, column or value at a place; how many words it takes. */
 static size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
@@ -260,27 +285,7 @@ static size_t plan_mention(plan_state *p, size_t at) {
         plan_on_table(p, table.match.ref.table, table.match.words, at);
         return table.match.words;
     }
-    if (c <= 0) return 0;
-    if (column.match.score < 0.5) p->penalty += 0.15;
-    else if (column.match.score < 0.75) p->penalty += 0.05;
-    if (column.close &&
-        (column.other.ref.table != column.match.ref.table || column.other.ref.column != column.match.ref.column) &&
-        column.match.score < 0.95) {
-        p->penalty += 0.08;
-        plan_note(p, "'%.*s' is read as '%.*s', not as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
-                  LH_STR_ARG(plan_column(p, column.match.ref)->name),
-                  LH_STR_ARG(plan_column(p, column.other.ref)->name));
-    }
-    size_t filters = p->plan.filter_count;
-    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending"))
-        p->fn = ASK_SUM; /* of which nobody means one row's */
-    plan_on_column(p, &column.match, at);
-    if (plan_column(p, column.match.ref)->type == ASK_BOOL && plan_is_rate(p, at + column.match.words) &&
-        p->plan.filter_count > filters)
-        return plan_on_rate(p), column.match.words + 1;
-    bool date = plan_temporal(plan_column(p, column.match.ref)) && plan_is_word(p, at + column.match.words, "date dates");
-    size_t words = column.match.words + date + plan_of_event(p, &column.match, at + column.match.words);
-    return words + plan_target(p, column.match.ref, at + words);
+    return c > 0 ? plan_mention_column(p, &column, at) : 0;
 }
 
 static bool plan_long_value(plan_state *p, size_t at, size_t *ret_words) {
@@ -333,7 +338,8 @@ static size_t plan_periods(plan_state *p, size_t at) {
     if (next < p->count && plan_is_word(p, next, "in")) next++;
     n = next > at && next < p->count ? ask_when_parse(p->tokens, p->count, next, p->today, &second) : 0;
     if (n && (plan_same_year(&f->when, &second) || plan_same_year(&second, &f->when))) part = ASK_MONTH;
-    bool together = p->comparing && f->when.kind == ASK_RANGE && f->when.to - f->when.from > (part == ASK_YEAR ? 366 : 31);
+    bool together =
+        p->comparing && f->when.kind == ASK_RANGE && f->when.to - f->when.from > (part == ASK_YEAR ? 366 : 31);
     if (!part || ((!n || plan_period_part(&second) != part) && !together)) return 0;
     if (!together) f->second = second, f->has_second = true;
     if (together) n = 0, next = at;
@@ -390,7 +396,8 @@ static bool plan_is_event(const plan_state *p, size_t at) {
 static bool plan_is_made(const plan_state *p, size_t at) {
     plan_choice who = {0};
     if (p->tokens[at].kind == ASK_WORD && at + 2 < p->count && ask_is(&p->tokens[at + 1], "by") &&
-        ask_in(p->tokens[at].word, "built made manufactured produced operated flown run handled managed served supplied"))
+        ask_in(p->tokens[at].word,
+               "built made manufactured produced operated flown run handled managed served supplied"))
         who = plan_best_value(p, at + 2);
     return who.there && who.match.score >= 0.6;
 }
@@ -490,8 +497,8 @@ static size_t plan_step(plan_state *p, size_t at) {
     }
     if (t->kind == ASK_WORD && ask_is(t, "lasted")) return 1;
     if (t->kind == ASK_WORD && plan_on_shape(p, t)) return 1;
-    if ((t->kind == ASK_WORD || t->kind == ASK_QUOTED) && !(plan_filler(t) && t->word.len < 4) &&
-        (n = plan_mention(p, at)))
+    if ((t->kind == ASK_WORD || t->kind == ASK_QUOTED) &&
+        (!(plan_filler(t) && t->word.len < 4) || plan_long_column(p, at)) && (n = plan_mention(p, at)))
         return n;
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
@@ -556,7 +563,8 @@ static lh_code plan_nearest(plan_state *p, ask_planned *ret, lh_error *err) {
 static void plan_chart(const plan_state *p, ask_planned *ret) {
     const ask_plan *plan = &p->plan;
     bool time = plan->group_count == 1 && plan->groups[0].part && plan->groups[0].part != ASK_DAY_OF_WEEK;
-    ret->chart = plan->mean_of_groups || plan->count_of_groups || (plan->measure_count == 1 && !plan->group_count && !plan->column_count)
+    ret->chart = plan->mean_of_groups || plan->count_of_groups ||
+                         (plan->measure_count == 1 && !plan->group_count && !plan->column_count)
                      ? LH_STR("number")
                  : plan->group_count && plan->measure_count ? (time                                ? LH_STR("line")
                                                                : plan->measures[0].fn == ASK_SHARE ? LH_STR("pie")

@@ -205,7 +205,8 @@ static bool arith_kinds(const plan_state *p, const ask_token *t, ask_ref *ret_a,
 
 static size_t arith_all_kinds(plan_state *p, size_t at) {
     ask_ref a, b;
-    bool asked = p->fn == ASK_SUM || p->fn == ASK_COUNT || p->ordering || (p->extreme && p->extreme_rows);
+    bool asked =
+        p->fn == ASK_SUM || p->fn == ASK_AVG || p->fn == ASK_COUNT || p->ordering || (p->extreme && p->extreme_rows);
     if (!asked || p->compare.there || p->tokens[at].kind != ASK_WORD || !arith_kinds(p, &p->tokens[at], &a, &b))
         return 0;
     plan_choice table = plan_best_table(p, at);

@@ -233,8 +233,7 @@ static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
     return true;
 }
 
-/* What one asks the whole of, where a rate or an age has an average. */
-static bool build_sums(lh_str name) {
+bool plan_sums(lh_str name) {
     for (lh_str rest = lh_str_from("amount revenue sales quantity qty hours total turnover"); rest.len;)
         if (lh_str_ends(name, lh_str_split(&rest, ' '))) return true;
     return false;
@@ -246,8 +245,10 @@ static void build_mentioned(plan_state *p) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
         if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)))) continue;
-        bool done = p->entity >= 0 && !(before && ask_in(before->word, "their the its with a and")) && p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
-                    lh_str_ends(p->tokens[p->mentioned[i].at].word, LH_STR("ed"));
+        bool done = p->entity >= 0 && !(before && ask_in(before->word, "their the its with a and")) &&
+                    p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
+                    (lh_str_ends(p->tokens[p->mentioned[i].at].word, LH_STR("ed")) ||
+                     ask_in(p->tokens[p->mentioned[i].at].word, "sent sold paid left made"));
         if (plan_temporal(plan_column(p, ref)) &&
             (!rows || ref.table != p->entity || done)) { /* were returned: have a time of it */
             bool grouped = p->has_when;
@@ -263,7 +264,8 @@ static void build_mentioned(plan_state *p) {
         }
         bool some = p->mentioned[i].with && !(before && ask_in(before->word, "their the its and"));
         if (some && (!rows || (before && ask_in(before->word, "a an any")))) {
-            plan_filter(p, ref, ASK_NOT_NULL);
+            (void)plan_filter(p, ref,
+                              plan_numeric(plan_column(p, ref)) ? ASK_GT : ASK_NOT_NULL); /* fines: more than 0 */
             continue;
         }
         if (build_is_so(p, ref, &p->tokens[p->mentioned[i].at])) continue;
@@ -273,7 +275,7 @@ static void build_mentioned(plan_state *p) {
         }
         if (p->plan.group_count && !p->plan.measure_count && plan_numeric(plan_column(p, ref))) {
             lh_str name = plan_column(p, ref)->name;
-            bool sum = build_sums(name);
+            bool sum = plan_sums(name);
             plan_measure(p, sum ? ASK_SUM : ASK_AVG, ref);
             p->penalty += 0.1;
             plan_note(p, "'%.*s' is its %s", LH_STR_ARG(name), sum ? "total" : "average");
@@ -282,9 +284,12 @@ static void build_mentioned(plan_state *p) {
         if (p->plan.measure_count && (plan_has(p->entity_column) || p->plan.group_count) &&
             plan_numeric(plan_column(p, ref)) && !p->order_set && p->extreme)
             continue;
+        bool stated = ask_is(&p->tokens[p->mentioned[i].at], "status"), flag = false; /* per renewed status */
+        for (size_t g = 0; g < p->plan.group_count && stated; g++)
+            flag |= plan_has(p->plan.groups[g].column) && plan_column(p, p->plan.groups[g].column)->type == ASK_BOOL;
+        if (flag) continue;
         lh_json_append(p->unplaced, lh_json_new_string(p->arena, p->tokens[p->mentioned[i].at].raw));
-        bool condition = p->share || !p->plan.group_count; /* that is not understood */
-        p->penalty += condition ? 0.45 : 0.2;
+        p->penalty += 0.45;
     }
 }
 
@@ -552,12 +557,12 @@ static lh_code build_series(plan_state *p, lh_error *err) {
     for (size_t i = 0; i < plan->filter_count && !plan->group_count; i++) { /* growth from 2023 to 2025 */
         const ask_filter *f = &plan->filters[i];
         if (f->op != ASK_IN_TIME || f->when.kind != ASK_RANGE || !f->when.has_from || !f->when.has_to) continue;
-        if (f->when.whole_years && (f->has_second || f->when.to - f->when.from > 366))
-            plan_group(p, nothing, ASK_YEAR);
+        if (f->when.whole_years && (f->has_second || f->when.to - f->when.from > 366)) plan_group(p, nothing, ASK_YEAR);
         else if (f->when.to - f->when.from > 31) plan_group(p, nothing, ASK_MONTH);
     }
     bool time = plan->group_count == 1 && (plan->groups[0].part || (plan_has(plan->groups[0].column) &&
-                ask_in(plan_column(p, plan->groups[0].column)->name, "year month quarter week day date")));
+                                                                    ask_in(plan_column(p, plan->groups[0].column)->name,
+                                                                           "year month quarter week day date")));
     if (!time || plan->measure_count != 1 || plan->measures[0].fn >= ASK_AVG || p->extreme || p->share)
         return plan_unplaced(p, p->series), lh_fail(err, LH_INVALID, "along which time that goes is not said");
     return LH_OK;

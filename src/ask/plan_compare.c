@@ -175,7 +175,7 @@ static bool plan_resolve_times(plan_state *p, size_t at, size_t *ret_words) {
     const ask_filter *f = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
     if (!times && !once) return false;
     *ret_words = times ? 1 : 0;
-    if (f && f->op == ASK_EXISTS && !f->not&& !p->compare.average) {
+    if (f && f->op == ASK_EXISTS && !f->not&&!p->compare.average) {
         p->plan.filter_count--;
         plan_compare_table(p, f->column.table);
     } else {
@@ -205,7 +205,8 @@ size_t plan_resolve(plan_state *p, size_t at) {
         plan_choice later = k < p->count ? plan_best_column(p, k, WANT_NUMBER) : (plan_choice){0};
         bool measured = p->plan.measure_count && plan_has(p->plan.measures[p->plan.measure_count - 1].column);
         if (later.there && later.match.score >= 0.5) column = later, i = k;
-        else if (subject || measured || p->compare.hints) column.there = false; /* 15 minutes, not a minute of the hour */
+        else if (subject || measured || p->compare.hints)
+            column.there = false; /* 15 minutes, not a minute of the hour */
         table.there = false;
     }
     if (is_unit && column.there && i + 1 == at + unit && column.match.words == 1 &&
@@ -219,7 +220,7 @@ size_t plan_resolve(plan_state *p, size_t at) {
     if (take_column && subject && column.match.score < 0.9) take_column = false;
     if (take_column) {
         if (column.close) {
-            p->penalty += 0.1;
+            p->penalty += column.match.score < 0.9 ? 0.45 : 0.1; /* of two kinds of hours */
             plan_note(p, "'%.*s' is taken for the number, not '%.*s'",
                       LH_STR_ARG(plan_column(p, column.match.ref)->name),
                       LH_STR_ARG(plan_column(p, column.other.ref)->name));

@@ -427,7 +427,9 @@ static void plan_without_column(plan_state *p, const lexicon_match *m, size_t at
     bool verb = m->score < 0.95 && !plan_temporal(plan_column(p, m->ref)) && lh_str_ends(said->word, LH_STR("ed"));
     if (verb) plan_unplaced(p, said->raw), p->penalty += 0.45; /* never emailed: not one without an address */
     ask_filter *f = plan_filter(p, m->ref, ASK_IS_NULL);
-    if (f) f->not = false;
+    if (!f) return;
+    f->not = false;
+    f->zero = plan_numeric(plan_column(p, m->ref)) && plan_sums(plan_column(p, m->ref)->name); /* no overtime hours */
 }
 
 /* "the hottest day of the year" is of no other number than what is hot. */
@@ -440,6 +442,13 @@ static bool plan_speaks_of(const plan_state *p, ask_ref ref) {
         if (lexicon_column_has(p->lex, ref, &one)) return true;
     }
     return false;
+}
+
+/* "how many renewed loans": those that are so are counted. */
+static bool plan_is_so(const plan_state *p, ask_ref ref, size_t next) {
+    bool waits = p->fn == ASK_COUNT && !p->distinct && plan_column(p, ref)->type == ASK_BOOL && next < p->count;
+    plan_choice rows = waits ? plan_best_table(p, next) : (plan_choice){0};
+    return rows.there && rows.match.score >= 0.9 && rows.match.ref.table == ref.table;
 }
 
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
@@ -462,7 +471,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         plan_order_column(p, ref);
         return;
     }
-    if (p->fn >= 0) {
+    if (p->fn >= 0 && !plan_is_so(p, ref, next)) {
         plan_measure_column(p, ref, next);
         return;
     }
@@ -486,7 +495,8 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     }
     bool of_it =
         p->extreme_hints && p->entity == ref.table && at && p->tokens[at - 1].possessive; /* the oldest plane's year */
-    if (p->extreme && !p->order_set && !of_it && plan_speaks_of(p, ref) && (plan_numeric(column) || plan_temporal(column))) {
+    if (p->extreme && !p->order_set && !of_it && plan_speaks_of(p, ref) &&
+        (plan_numeric(column) || plan_temporal(column))) {
         plan_extreme_column(p, ref, at);
         return;
     }
@@ -495,7 +505,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         ask_filter *f = plan_filter(p, ref, ASK_IS_TRUE);
         if (f && f->not) f->op = ASK_IS_FALSE, f->not = false;
         p->focus = ref.table;
-    } else if (p->without || (p->not && plan_temporal(column) && !plan_is_dated(p, next))) plan_without_column(p, m, at);
+    } else if (p->without || (p->not&&plan_temporal(column) && !plan_is_dated(p, next))) plan_without_column(p, m, at);
     else {
         if (plan_temporal(column)) p->date_subject = ref;
         plan_subject(p, ref, at);
@@ -584,7 +594,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     }
     for (size_t i = p->plan.filter_count; i-- > 0 && (!column->listed || p->or_);) { /* Austin or Boise */
         ask_filter *f = &p->plan.filters[i];
-        bool parts = column->listed && f->op == ASK_CONTAINS && !f->not&& !f->folded;
+        bool parts = column->listed && f->op == ASK_CONTAINS && !f->not && !f->folded;
         if (!plan_same(f->column, m->ref) || f->by_way != plan_has(way) || (plan_has(way) && !plan_same(f->way, way)) ||
             (f->op != ASK_EQ && f->op != ASK_IN && !parts) || f->value_count == ASK_VALUES_MAX)
             continue;
@@ -609,6 +619,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     }
     ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
     if (f) f->values[f->value_count++] = text, f->by_way = plan_has(way), f->way = way;
+    if (f && p->share && p->fn == ASK_COUNT && !p->plan.measure_count) f->numerator = true; /* share of gold clients */
     plan_value_read(p, m);
 }
 

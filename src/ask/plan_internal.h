@@ -118,6 +118,9 @@ void plan_on_value(plan_state *p, const plan_choice *choice);
 /* What a comparison is of, the words from `at` on being behind its number. Returns how many of them it takes. */
 size_t plan_resolve(plan_state *p, size_t at);
 
+/* What one asks the whole of, where a rate or an age has an average: amounts, hours. */
+bool plan_sums(lh_str name);
+
 void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers);
 
 /* Words of form: how many of them begin at `at`; 0: none. */

@@ -268,7 +268,14 @@ static void render_condition(render *r, const ask_filter *f) {
     case ASK_IN: render_equal(r, f); break;
     case ASK_IS_NULL:
     case ASK_NOT_NULL:
+        if (f->zero) lh_buf_char(r->into, '(');
         render_column(r, f->column);
+        if (f->zero) {
+            render_text(r, " IS NULL OR ");
+            render_column(r, f->column);
+            render_text(r, " = 0)");
+            break;
+        }
         render_text(r, (f->op == ASK_IS_NULL) != f->not? " IS NULL" : " IS NOT NULL");
         break;
     case ASK_CONTAINS:
@@ -398,8 +405,8 @@ static lh_code render_where(render *r, bool numerator, const char *first, lh_err
 
 static void render_group(render *r, const ask_group *g) {
     static const char *const parts[] = {
-        "",         "year(", "date_trunc('quarter', ", "date_trunc('month', ", "date_trunc('week', ", "CAST(",
-        "dayname(", "hour(",  "month("};
+        "",      "year(", "date_trunc('quarter', ", "date_trunc('month', ", "date_trunc('week', ", "CAST(", "dayname(",
+        "hour(", "month("};
     const char *part = parts[g->part];
     render_text(r, part);
     render_column(r, g->column);
@@ -518,7 +525,8 @@ static lh_code render_select(render *r, lh_error *err) {
     const char *lead = plan->distinct ? "SELECT DISTINCT " : "SELECT ";
     bool of_groups = plan->mean_of_groups || plan->count_of_groups;
     if (of_groups) {
-        render_text(r, plan->mean_of_groups ? "SELECT avg(n) AS \"average\" FROM (" : "SELECT count(*) AS \"count\" FROM (");
+        render_text(r, plan->mean_of_groups ? "SELECT avg(n) AS \"average\" FROM ("
+                                            : "SELECT count(*) AS \"count\" FROM (");
         lead = "SELECT ";
     }
     for (size_t i = 0; i < plan->group_count; i++) {
@@ -583,8 +591,7 @@ static lh_code render_order(render *r, lh_error *err) {
     const ask_plan *plan = r->plan;
     if (plan->ordered) {
         render_text(r, " ORDER BY ");
-        for (size_t i = 0; i < plan->partition_count; i++)
-            render_group(r, &plan->partition[i]), render_text(r, ", ");
+        for (size_t i = 0; i < plan->partition_count; i++) render_group(r, &plan->partition[i]), render_text(r, ", ");
         LH_TRY(render_by(r, plan->partition_count, err));
     } else
         for (size_t i = 0; i < plan->group_count; i++) {
