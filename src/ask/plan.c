@@ -44,6 +44,9 @@ size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
     if (plan_has(column) && (fn == ASK_SUM || fn == ASK_AVG) &&
         ask_in(plan_column(p, column)->name, fn == ASK_SUM ? "year month day hour minute" : "month day hour minute"))
         p->penalty += 0.45; /* parts of a date have no sum */
+    if (plan_has(column) && fn == ASK_SUM)
+        for (lh_str rest = lh_str_from("rate ratio percent pct speed temp temperature"); rest.len;)
+            if (lh_str_ends(plan_column(p, column)->name, lh_str_split(&rest, ' '))) p->penalty += 0.45;
     for (size_t i = 0; i < p->plan.measure_count; i++)
         if (p->plan.measures[i].fn == fn && plan_same(p->plan.measures[i].column, column) && !p->plan.measures[i].how)
             return i;
@@ -219,6 +222,18 @@ static bool plan_twin(plan_state *p, size_t at) {
     return false;
 }
 
+/* "when did we open it": that it was done, of which there is a date, and not what it is now. */
+static bool plan_is_verb(plan_state *p, const lexicon_match *value, size_t at) {
+    bool verb = at && p->tokens[at - 1].kind == ASK_WORD && ask_in(p->tokens[at - 1].word, "we they you i he she");
+    const ask_table *of = &p->schema->tables[value->ref.table];
+    for (size_t c = 0; c < of->column_count && verb; c++) {
+        const ask_ref ref = {value->ref.table, (int)c};
+        if (plan_temporal(&of->columns[c]) && lexicon_column_has(p->lex, ref, &p->tokens[at]))
+            return p->date_subject = ref, true;
+    }
+    return false;
+}
+
 static size_t plan_mention_column(plan_state *p, const plan_choice *column, size_t at) {
     if (column->match.score < 0.5) p->penalty += 0.15;
     else if (column->match.score < 0.75) p->penalty += 0.05;
@@ -266,6 +281,7 @@ static size_t plan_mention(plan_state *p, size_t at) {
     if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
     if (v >= t && v >= c && v > 0) {
         if (value.match.score < 0.5) return 0;
+        if (value.match.words == 1 && plan_is_verb(p, &value.match, at)) return 1;
         if (value.match.words == 1 && plan_dated(p, &value.match, &column, at)) return 1;
         size_t then = at + value.match.words;
         plan_choice rows = then < p->count ? plan_best_table(p, then) : (plan_choice){0};

@@ -166,6 +166,7 @@ static size_t arith_margin(plan_state *p, size_t at) {
     plan_note(p, "the %.*s is '%.*s' less '%.*s'", LH_STR_ARG(p->tokens[at].one), LH_STR_ARG(plan_column(p, in)->name),
               LH_STR_ARG(plan_column(p, out)->name));
     bool rates = lh_str_ends(plan_column(p, in)->name, LH_STR("rate"));
+    if (p->fn < 0 && rates && p->ordering) p->fn = ASK_AVG;
     if (p->fn == ASK_SUM && rates) p->penalty += 0.45; /* rates have no sum */
     arith_measure(p, ASK_MINUS, in, out);
     bool per = arith_word(p, at + 1, "per") && arith_word(p, at + 2, "hour day unit"); /* of a rate: as it is */

@@ -141,7 +141,7 @@ static lh_code build_times(plan_state *p, lh_error *err) {
     for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !plan_has(p->entity_column); i++)
         own = p->plan.measures[i].column.table;
     for (size_t i = 0; i < p->plan.measure_count; i++) /* of what they have */
-        if (p->entity >= 0 && ask_path(p->schema, p->plan.measures[i].column.table, p->entity, NULL) > 0)
+        if (own >= 0 && ask_path(p->schema, p->plan.measures[i].column.table, own, NULL) > 0)
             own = p->plan.measures[i].column.table;
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         ask_filter *f = &p->plan.filters[i];
@@ -405,9 +405,27 @@ static ask_ref build_who(const plan_state *p, int table) {
     return nothing;
 }
 
+/* "who has the most fines": the row of a person, where that is what the table has. */
+static bool build_person(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    const ask_measure *m = &plan->measures[0];
+    ask_ref label[2];
+    bool key = false;
+    if (plan->measure_count != 1 || !p->extreme || p->order_set || (m->fn != ASK_MAX && m->fn != ASK_MIN) ||
+        plan_label(p, m->column.table, label, 2, &key) != 2)
+        return false;
+    p->entity = m->column.table;
+    plan->order_column = m->column;
+    plan->measure_count = 0;
+    plan->ordered = p->order_set = true;
+    plan->descending = p->extreme > 0;
+    return true;
+}
+
 static lh_code build_entity(plan_state *p, lh_error *err) {
     bool any = p->entity >= 0 || plan_has(p->entity_column);
     if (p->lead == LEAD_WHO && !any && p->plan.measure_count) { /* who made the most calls: who stands in their rows */
+        if (build_person(p)) return LH_OK;
         ask_ref who = build_who(p, p->plan.measures[0].column.table);
         if (!plan_has(who)) return lh_fail(err, LH_INVALID, "nothing says who that is");
         if (plan_has(who))
@@ -533,7 +551,7 @@ static void build_groups(plan_state *p) {
 static void build_each(plan_state *p) {
     ask_plan *plan = &p->plan;
     if (!plan->partition_count) return;
-    plan->each = plan->limit ? plan->limit : 1;
+    plan->each = p->top ? p->top : p->entity_plural ? 10 : 1;
     plan->limit = 0;
     if (plan->group_count) { /* times are known by now */
         memcpy(plan->partition, plan->groups, sizeof plan->groups);

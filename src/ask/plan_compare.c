@@ -6,6 +6,10 @@
 /* Columns of a part of a date: no span has so many of them. */
 static const char compare_parts[] = "second minute hour day week month";
 
+static bool plan_is_part(const plan_state *p, const lexicon_match *column) {
+    return column->words == 1 && ask_in(plan_column(p, column->ref)->name, compare_parts);
+}
+
 static bool plan_unit(const ask_token *t) {
     return t->kind == ASK_WORD && ask_in(t->one, "year minute hour second day week month mile kilometer km dollar usd "
                                                  "euro eur percent pound buck foot feet unit mph");
@@ -209,9 +213,7 @@ size_t plan_resolve(plan_state *p, size_t at) {
             column.there = false; /* 15 minutes, not a minute of the hour */
         table.there = false;
     }
-    if (is_unit && column.there && i + 1 == at + unit && column.match.words == 1 &&
-        ask_in(plan_column(p, column.match.ref)->name, compare_parts))
-        column.there = false; /* 3 hours are no hour of the day */
+    column.there = column.there && !(is_unit && i + 1 == at + unit && plan_is_part(p, &column.match));
     p->fn = saved;
     size_t open = plan_resolve_value(p, at, i, column.there && column.match.score >= 0.95);
     if (open) return open;

@@ -451,6 +451,14 @@ static bool plan_is_so(const plan_state *p, ask_ref ref, size_t next) {
     return rows.there && rows.match.score >= 0.9 && rows.match.ref.table == ref.table;
 }
 
+static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next) {
+    plan_note_twin(p, m->ref);
+    if (plan_temporal(plan_column(p, m->ref)) && m->score < 0.9) p->date_subject = m->ref;
+    plan_group(p, m->ref, ASK_WHOLE);
+    p->grouping = p->each = p->lead_open = false;
+    p->group_end = next;
+}
+
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     ask_ref ref = m->ref;
     const ask_column *column = plan_column(p, ref);
@@ -460,11 +468,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
                      p->tokens[next - 1].plural; /* the average price of different genres */
     if (different) p->grouping = true, p->distinct = false;
     if (p->grouping) {
-        plan_note_twin(p, ref);
-        if (plan_temporal(column) && m->score < 0.9) p->date_subject = ref;
-        plan_group(p, ref, ASK_WHOLE);
-        p->grouping = p->each = p->lead_open = false;
-        p->group_end = next;
+        plan_group_column(p, m, next);
         return;
     }
     if (p->ordering) {

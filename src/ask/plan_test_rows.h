@@ -561,3 +561,30 @@
     {"purchases over 50 copies", ""},
     {"books without a published date", "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"published\" IS NULL"},
     {"readers with the highest book", ""},
+    {"who has the most fines", "SELECT \"reader_id\", \"first_name\", \"last_name\", \"fines\" FROM \"readers\" ORDER "
+                               "BY \"fines\" DESC NULLS LAST LIMIT 1"},
+    {"which reader had the most loans in each year",
+     "SELECT year(\"loan_log\".\"loaned_at\") AS \"year\", \"readers\".\"first_name\", \"readers\".\"last_name\", "
+     "count(*) AS \"loan_log\" FROM \"loan_log\" JOIN \"readers\" ON \"loan_log\".\"reader_id\" = "
+     "\"readers\".\"reader_id\" GROUP BY year(\"loan_log\".\"loaned_at\"), \"readers\".\"first_name\", "
+     "\"readers\".\"last_name\", \"readers\".\"reader_id\" QUALIFY row_number() OVER (PARTITION BY "
+     "year(\"loan_log\".\"loaned_at\") ORDER BY count(*) DESC NULLS LAST, \"readers\".\"first_name\", "
+     "\"readers\".\"last_name\", \"readers\".\"reader_id\") <= 1 ORDER BY year(\"loan_log\".\"loaned_at\"), count(*) "
+     "DESC NULLS LAST, \"readers\".\"first_name\", \"readers\".\"last_name\", \"readers\".\"reader_id\""},
+    {"Which genre had the most loans per quarter of 2025?",
+     "SELECT date_trunc('quarter', \"loan_log\".\"loaned_at\")::DATE AS \"quarter\", \"books\".\"genre\", count(*) AS "
+     "\"loan_log\" FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
+     "\"loan_log\".\"loaned_at\" >= DATE '2025-01-01' AND \"loan_log\".\"loaned_at\" < DATE '2026-01-01' GROUP BY "
+     "date_trunc('quarter', \"loan_log\".\"loaned_at\")::DATE, \"books\".\"genre\" QUALIFY row_number() OVER "
+     "(PARTITION BY date_trunc('quarter', \"loan_log\".\"loaned_at\")::DATE ORDER BY count(*) DESC NULLS LAST, "
+     "\"books\".\"genre\") <= 1 ORDER BY date_trunc('quarter', \"loan_log\".\"loaned_at\")::DATE, count(*) DESC NULLS "
+     "LAST, \"books\".\"genre\""},
+    {"top 3 supplier names by margin",
+     "SELECT \"supplier_name\", avg(\"sale_rate\" - \"purchase_rate\") AS \"average_sale_rate_minus_purchase_rate\" "
+     "FROM \"purchases\" GROUP BY \"supplier_name\" ORDER BY avg(\"sale_rate\" - \"purchase_rate\") DESC NULLS LAST, "
+     "\"supplier_name\" LIMIT 3"},
+    {"sum of sale rate by supplier name", ""},
+    {"readers loaned at Ann",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND "
+     "\"loan_log\".\"librarian\" = 'Ann')"},
