@@ -125,13 +125,14 @@ static bool build_parts(plan_state *p, size_t at, int table) {
     bool one_day = when->to - when->from == 1 && plan_has(day),
          months = d == 1 && when->to == ask_day(m2 == 12 ? y + 1 : y, m2 % 12 + 1, 1);
     if (!one_day && !months) return false;
-    bool numerator = f->numerator;
+    bool numerator = f->numerator, when_no_year = one_day && when->no_year;
     *f = (ask_filter){.column = month,
                       .op = ASK_IN_TIME,
                       .numerator = numerator,
                       .not= f->not,
                       .when = {.kind = ASK_MONTH_OF_YEAR, .first = m, .last = m2}};
-    build_equal(p, year, y, numerator);
+    if (when_no_year) plan_note(p, "the day is that of any year");
+    else build_equal(p, year, y, numerator);
     if (one_day) build_equal(p, day, d, numerator);
     return true;
 }
@@ -214,8 +215,7 @@ static bool build_late(const ask_token *t) {
 
 /* "flights that were delayed", "late loans": those that have more than none of it. */
 static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
-    bool counts =
-        p->plan.measure_count && p->plan.measures[0].column.column < 0 && p->plan.measures[0].column.table == ref.table;
+    bool counts = p->plan.measure_count && p->plan.measures[0].column.table == ref.table;
     lh_str name = plan_column(p, ref)->name;
     const ask_token *late = NULL, *next = said + 1 < p->tokens + p->count ? said + 1 : NULL; /* arrived late */
     bool amount = lh_str_search(name, LH_STR("delay")) != SIZE_MAX || lh_str_search(name, LH_STR("late")) != SIZE_MAX ||
@@ -352,20 +352,6 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
     return LH_OK;
 }
 
-/* "the 2 oldest readers of each city": their rows, not groups. */
-static bool build_rows_of_each(plan_state *p, ask_ref by) {
-    ask_plan *plan = &p->plan;
-    bool columns = true;
-    for (size_t i = 0; i < plan->group_count; i++) columns &= !plan->groups[i].part && plan_has(plan->groups[i].column);
-    if (!p->top || !p->extreme || p->entity < 0 || by.table != p->entity || !plan->group_count || !columns ||
-        plan->measure_count || plan_has(p->entity_column) || p->entity_part)
-        return false;
-    memcpy(plan->partition, plan->groups, sizeof plan->groups);
-    plan->partition_count = plan->group_count;
-    plan->group_count = 0;
-    return true;
-}
-
 /* A list of rows goes by a column of theirs, groups by a measure of it. */
 static void build_order(plan_state *p) {
     ask_ref by = p->plan.order_column;
@@ -373,7 +359,7 @@ static void build_order(plan_state *p) {
     bool groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
     bool own = p->entity < 0 || ask_path(p->schema, p->entity, by.table, NULL) >= 0;
     if (!groups && own) return;
-    if (build_rows_of_each(p, by)) return;
+    if (plan_rows_of_each(p, by)) return;
     bool sum = p->extreme_rows && plan_numeric(plan_column(p, by)),
          each = p->plan.group_count && !plan_has(p->entity_column) && !p->entity_part && !p->top &&
                 p->lead != LEAD_WHICH && p->lead != LEAD_WHO;
@@ -547,45 +533,6 @@ static void build_groups(plan_state *p) {
     plan->group_count = count;
 }
 
-/* So many rows of each instead of so many in all. */
-static void build_each(plan_state *p) {
-    ask_plan *plan = &p->plan;
-    if (!plan->partition_count) return;
-    plan->each = p->top ? p->top : p->entity_plural ? 10 : 1;
-    plan->limit = 0;
-    if (plan->group_count) { /* times are known by now */
-        memcpy(plan->partition, plan->groups, sizeof plan->groups);
-        return;
-    }
-    for (size_t i = plan->partition_count; i-- > 0;) {
-        ask_ref ref = plan->partition[i].column;
-        bool shown = false;
-        for (size_t c = 0; c < plan->column_count; c++) shown |= plan_same(plan->columns[c], ref);
-        if (shown || plan->column_count == ASK_COLUMNS_MAX) continue;
-        memmove(plan->columns + 1, plan->columns, plan->column_count * sizeof *plan->columns);
-        plan->columns[0] = ref;
-        plan->column_count++;
-    }
-}
-
-/* Along what a measure grows: one group, which is a time. */
-static lh_code build_series(plan_state *p, lh_error *err) {
-    ask_plan *plan = &p->plan;
-    if (!plan->running && !plan->growth) return LH_OK;
-    for (size_t i = 0; i < plan->filter_count && !plan->group_count; i++) { /* growth from 2023 to 2025 */
-        const ask_filter *f = &plan->filters[i];
-        if (f->op != ASK_IN_TIME || f->when.kind != ASK_RANGE || !f->when.has_from || !f->when.has_to) continue;
-        if (f->when.whole_years && (f->has_second || f->when.to - f->when.from > 366)) plan_group(p, nothing, ASK_YEAR);
-        else if (f->when.to - f->when.from > 31) plan_group(p, nothing, ASK_MONTH);
-    }
-    bool time = plan->group_count == 1 && (plan->groups[0].part || (plan_has(plan->groups[0].column) &&
-                                                                    ask_in(plan_column(p, plan->groups[0].column)->name,
-                                                                           "year month quarter week day date")));
-    if (!time || plan->measure_count != 1 || plan->measures[0].fn >= ASK_AVG || p->extreme || p->share)
-        return plan_unplaced(p, p->series), lh_fail(err, LH_INVALID, "along which time that goes is not said");
-    return LH_OK;
-}
-
 static void build_list(plan_state *p) {
     ask_plan *plan = &p->plan;
     if (plan->measure_count) return;
@@ -732,6 +679,24 @@ static bool build_parts_there(const ask_plan *plan) {
     return there;
 }
 
+/* What was said and has no meaning in what became of it. */
+static void build_left(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    if (p->compare.there) p->penalty += 0.45;
+    for (size_t i = 0; i < plan->measure_count && !plan->group_count; i++) /* all of all */
+        if (plan->measures[i].fn == ASK_SHARE && !build_parts_there(plan)) p->penalty += 0.45;
+    for (size_t i = 0; i < plan->measure_count && p->top; i++) /* the average of the top 10: not of each of them */
+        if ((plan->measures[i].fn == ASK_AVG || plan->measures[i].fn == ASK_MEDIAN) && p->entity >= 0 &&
+            plan->measures[i].column.table == p->entity && !plan_has(p->entity_column))
+            p->penalty += 0.45;
+    if (plan->ordered && plan->order_measure >= 0 && !plan->group_count) p->penalty += 0.45; /* one row has no order */
+    if (p->comparing && !plan->group_count) plan_unplaced(p, LH_STR("compare")), p->penalty += 0.45;
+    if (p->more.len) plan_unplaced(p, p->more), p->penalty += 0.45;
+    if (p->mean && !plan->group_count) p->penalty += 0.45; /* of what each has */
+    if (p->both) plan_unplaced(p, p->extreme_word), p->penalty += 0.45;
+    if (p->fresh && !p->has_when) plan_unplaced(p, LH_STR("new")), p->penalty += 0.45;
+}
+
 lh_code plan_build(plan_state *p, lh_error *err) {
     ask_plan *plan = &p->plan;
     if (p->schema->table_count == 0) return lh_fail(err, LH_INVALID, "there is no table that you may see");
@@ -756,31 +721,22 @@ lh_code plan_build(plan_state *p, lh_error *err) {
         plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
     build_nameless(p);
     build_groups(p);
-    LH_TRY(build_series(p, err));
+    LH_TRY(plan_series(p, err));
     if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     LH_TRY(build_times(p, err));
     LH_TRY(build_times_said(p, err));
     build_list(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;
-    if (p->extreme && p->order_set && plan->ordered && !plan->limit && (plan->group_count || plan->column_count))
+    bool all = p->outer && !p->top && !plan->partition_count && !plan_has(p->entity_column) && !p->entity_part &&
+               p->lead != LEAD_WHICH && p->lead != LEAD_WHO; /* the highest average per city: in that order */
+    if (p->extreme && p->order_set && plan->ordered && !plan->limit && !all &&
+        (plan->group_count || plan->column_count))
         plan->limit = p->top ? p->top : p->entity_plural || (p->each && !p->lead_open) ? 10 : 1;
     if (plan->count_of_groups && (plan->limit || plan->ordered || plan->group_count > 1)) p->penalty += 0.45;
     if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
     if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
-    build_each(p);
-    if (p->compare.there) p->penalty += 0.45;
-    for (size_t i = 0; i < plan->measure_count && !plan->group_count; i++) /* all of all */
-        if (plan->measures[i].fn == ASK_SHARE && !build_parts_there(plan)) p->penalty += 0.45;
-    for (size_t i = 0; i < plan->measure_count && p->top; i++) /* the average of the top 10: not of each of them */
-        if ((plan->measures[i].fn == ASK_AVG || plan->measures[i].fn == ASK_MEDIAN) && p->entity >= 0 &&
-            plan->measures[i].column.table == p->entity && !plan_has(p->entity_column))
-            p->penalty += 0.45;
-    if (plan->ordered && plan->order_measure >= 0 && !plan->group_count) p->penalty += 0.45; /* one row has no order */
-    if (p->comparing && !plan->group_count) plan_unplaced(p, LH_STR("compare")), p->penalty += 0.45;
-    if (p->more.len) plan_unplaced(p, p->more), p->penalty += 0.45;
-    if (p->mean && !plan->group_count) p->penalty += 0.45; /* of what each has */
-    if (p->both) plan_unplaced(p, p->extreme_word), p->penalty += 0.45;
-    if (p->fresh && !p->has_when) plan_unplaced(p, LH_STR("new")), p->penalty += 0.45;
+    plan_each(p);
+    build_left(p);
     for (size_t i = 0; i < plan->measure_count; i++) /* the nurse positions: rows of one title, not titles */
         for (size_t k = 0; k < plan->filter_count && plan->measures[i].fn == ASK_COUNT_DISTINCT; k++)
             if (plan->filters[k].op == ASK_EQ && !plan->filters[k].not && plan->filters[k].value_count == 1 &&

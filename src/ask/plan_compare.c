@@ -190,6 +190,14 @@ static bool plan_resolve_times(plan_state *p, size_t at, size_t *ret_words) {
     return true;
 }
 
+/* The column behind the number, rather than the table that it may name, too, or the column before it. */
+static bool plan_takes_column(const plan_state *p, const plan_choice *column, const plan_choice *table, bool subject) {
+    bool rows = table->there && table->match.score >= 0.9,
+         one = p->compare.numbers[0] > 0 && p->compare.numbers[0] < 2; /* one loan: of the loans */
+    if (!column->there || column->match.score < 0.5 || (subject && column->match.score < 0.9)) return false;
+    return !rows || (!one && table->score <= column->score - 0.2);
+}
+
 /* What is more than 5? A column or table behind it, else the column before it. Returns the words that it takes behind. */
 size_t plan_resolve(plan_state *p, size_t at) {
     size_t i = at, unit = 0;
@@ -217,10 +225,7 @@ size_t plan_resolve(plan_state *p, size_t at) {
     p->fn = saved;
     size_t open = plan_resolve_value(p, at, i, column.there && column.match.score >= 0.95);
     if (open) return open;
-    bool take_column = column.there && column.match.score >= 0.5 &&
-                       !(table.there && table.match.score >= 0.9 && table.score > column.score - 0.2);
-    if (take_column && subject && column.match.score < 0.9) take_column = false;
-    if (take_column) {
+    if (plan_takes_column(p, &column, &table, subject)) {
         if (column.close) {
             p->penalty += column.match.score < 0.9 ? 0.45 : 0.1; /* of two kinds of hours */
             plan_note(p, "'%.*s' is taken for the number, not '%.*s'",

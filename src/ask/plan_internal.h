@@ -139,6 +139,12 @@ LH_MUST_CHECK lh_code plan_how_long(plan_state *p, lh_error *err);
 /* After the last word. Errors: INVALID, with what is missing. */
 LH_MUST_CHECK lh_code plan_build(plan_state *p, lh_error *err);
 size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key);
+/* ---- plan_each.c ---- */
+/* The plan lists so many rows of each group by that column, where the question asks for them. */
+bool plan_rows_of_each(plan_state *p, ask_ref by);
+void plan_each(plan_state *p);
+/* Errors: INVALID (growth or a running total that is along no time). */
+LH_MUST_CHECK lh_code plan_series(plan_state *p, lh_error *err);
 /* ---- plan_found.c ---- */
 void plan_subject(plan_state *p, ask_ref ref, size_t at);
 void plan_on_other(plan_state *p, int table);

@@ -588,3 +588,19 @@
      "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
      "EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND "
      "\"loan_log\".\"librarian\" = 'Ann')"},
+    {"genres with only one book", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\" HAVING "
+                                  "count(*) = 1 ORDER BY \"genre\""},
+    {"readers with just one loan",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "(SELECT count(*) FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\") = 1"},
+    {"highest average fines by city", "SELECT \"city\", avg(\"fines\") AS \"average_fines\" FROM \"readers\" GROUP BY "
+                                      "\"city\" ORDER BY avg(\"fines\") DESC NULLS LAST, \"city\""},
+    {"first loan of each reader",
+     "SELECT \"readers\".\"first_name\", \"readers\".\"last_name\", min(\"loan_log\".\"loaned_at\") AS "
+     "\"lowest_loaned_at\" FROM \"loan_log\" JOIN \"readers\" ON \"loan_log\".\"reader_id\" = "
+     "\"readers\".\"reader_id\" GROUP BY \"readers\".\"first_name\", \"readers\".\"last_name\", "
+     "\"readers\".\"reader_id\" ORDER BY \"readers\".\"first_name\", \"readers\".\"last_name\", "
+     "\"readers\".\"reader_id\""},
+    {"most used book of each genre", ""}, {"average price of late loans", ""},
+    {"average days late of loans that were late",
+     "SELECT avg(\"days_late\") AS \"average_days_late\" FROM \"loan_log\" WHERE \"days_late\" > 0"},

@@ -47,7 +47,7 @@ bool plan_filler(const ask_token *token) {
                 "went "
                 "record records row rows entry entries data dataset table database lake system value values number "
                 "amount "
-                "exist exists existing belong belongs belonging available_ contain_ using used use stand stands "
+                "exist exists existing belong belongs belonging available_ contain_ using use stand stands "
                 "take takes took taken happen happened happens occur occurred occurs held hold holds "
                 "arranged associated related linked attached assigned registered recorded lasted last ended ends end "
                 "logged listed "
@@ -404,7 +404,9 @@ static size_t form_extreme(plan_state *p, size_t at) {
     if (lh_str_eq(lh_str_from(form_extremes[row].words), LH_STR("first")) && next &&
         !(next->kind == ASK_NUMERAL || p->lead == LEAD_WHICH || p->lead == LEAD_WHEN || p->lead == LEAD_WHO)) {
         lexicon_match m[4];
-        if (lexicon_columns(p->lex, p->tokens, p->count, at, m, 4)) return 0;
+        plan_choice rows = next ? plan_best_table(p, at + best) : (plan_choice){0}; /* the first loan of each reader */
+        if (!(rows.there && rows.match.score >= 0.9) && lexicon_columns(p->lex, p->tokens, p->count, at, m, 4))
+            return 0;
     }
     p->extreme = form_extremes[row].sign;
     p->extreme_rows = form_extremes[row].rows;
@@ -565,7 +567,8 @@ static const struct {
     {"smaller than", ASK_LT}, {"slower than", ASK_LT},   {"younger than", ASK_LT},  {"cheaper than", ASK_LT},
     {"at most", ASK_LE},      {"up to", ASK_LE},         {"no more than", ASK_LE},  {"not more than", ASK_LE},
     {"a maximum of", ASK_LE}, {"maximum of", ASK_LE},    {"exactly", ASK_EQ},       {"equal to", ASK_EQ},
-    {"equals", ASK_EQ},       {"precisely", ASK_EQ},     {"between", ASK_BETWEEN}};
+    {"equals", ASK_EQ},       {"precisely", ASK_EQ},     {"between", ASK_BETWEEN},  {"only", ASK_EQ},
+    {"just", ASK_EQ}};
 
 static size_t form_compare(plan_state *p, size_t at) {
     size_t best = 0, row = 0;
@@ -574,6 +577,8 @@ static size_t form_compare(plan_state *p, size_t at) {
         if (n > best) best = n, row = i;
     }
     ask_op op = best ? form_compares[row].op : ASK_EQ;
+    if (best && ask_in(p->tokens[at].word, "only just") && !(at && ask_in(p->tokens[at - 1].word, "with have has had")))
+        return 0; /* show only 5 of them */
     size_t i = at + best;
     bool number = false;
     if (!best || i >= p->count) return 0;
