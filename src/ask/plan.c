@@ -231,6 +231,7 @@ static bool plan_is_verb(plan_state *p, const lexicon_match *value, size_t at) {
         if (plan_temporal(&of->columns[c]) && lexicon_column_has(p->lex, ref, &p->tokens[at]))
             return p->date_subject = ref, true;
     }
+    if (verb) p->penalty += 0.45, plan_unplaced(p, p->tokens[at].raw); /* of what was done no date tells */
     return false;
 }
 
@@ -288,6 +289,8 @@ static size_t plan_mention(plan_state *p, size_t at) {
         bool none = p->without && p->entity >= 0 && rows.there && rows.match.score >= 0.9 &&
                     rows.match.ref.table == value.match.ref.table && rows.match.ref.table != p->entity;
         if (none) p->not = p->without = false; /* no open job orders: none that are open */
+        if (p->without && plan_has(p->entity_column) && p->entity < 0 && rows.there && rows.match.score >= 0.9)
+            p->penalty += 0.45, plan_unplaced(p, p->not_word); /* which genres have no crime books */
         bool rate = plan_is_rate(p, then) && !none && p->fn < 0;
         size_t filters = p->plan.filter_count;
         plan_on_value(p, &value);

@@ -548,7 +548,10 @@ static void build_list(plan_state *p) {
     bool is_key = false, asked = plan->column_count > 0, own = false;
     size_t n = plan_label(p, p->entity, label, 2, &is_key);
     for (size_t i = 0; i < plan->column_count; i++) own |= plan->columns[i].table == p->entity;
-    plan->distinct = asked && p->distinct;
+    bool few = plan->column_count == 1 && !p->entity_at && plan_column(p, plan->columns[0])->value_count &&
+               !plan_column(p, plan->columns[0])->key && !p->extreme &&
+               p->lead == LEAD_WHO; /* who are the librarians */
+    plan->distinct = asked && (p->distinct || few);
     bool beside = p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
                   p->mentioned[0].at > p->entity_at;             /* readers with their city */
     if (asked && p->lead != LEAD_LIST && own && !beside) return; /* what is the email of … */

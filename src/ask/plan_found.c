@@ -265,6 +265,8 @@ static void plan_count_table(plan_state *p, int table, size_t words, size_t at) 
 }
 
 void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
+    if (p->without && plan_has(p->entity_column) && p->entity < 0) /* genres with no loans: rows do not tell of none */
+        p->penalty += 0.45, plan_unplaced(p, p->not_word);
     bool plural = p->tokens[at + words - 1].plural;
     if (p->grouping) {
         plan_group_table(p, table, words, at);
@@ -446,7 +448,9 @@ static bool plan_speaks_of(const plan_state *p, ask_ref ref) {
 
 /* "how many renewed loans": those that are so are counted. */
 static bool plan_is_so(const plan_state *p, ask_ref ref, size_t next) {
-    bool waits = p->fn == ASK_COUNT && !p->distinct && plan_column(p, ref)->type == ASK_BOOL && next < p->count;
+    bool late = next && ask_in(p->tokens[next - 1].word, "late delayed overdue early"),
+         waits =
+             p->fn == ASK_COUNT && !p->distinct && (plan_column(p, ref)->type == ASK_BOOL || late) && next < p->count;
     plan_choice rows = waits ? plan_best_table(p, next) : (plan_choice){0};
     return rows.there && rows.match.score >= 0.9 && rows.match.ref.table == ref.table;
 }

@@ -604,3 +604,9 @@
     {"most used book of each genre", ""}, {"average price of late loans", ""},
     {"average days late of loans that were late",
      "SELECT avg(\"days_late\") AS \"average_days_late\" FROM \"loan_log\" WHERE \"days_late\" > 0"},
+    {"percentage of late loans by librarian",
+     "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE \"days_late\" > 0) / count(*), 2) AS \"percent\" FROM "
+     "\"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
+    {"How many late loans were there?", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"days_late\" > 0"},
+    {"Which genres have no loans?", ""}, {"who are the librarians", "SELECT DISTINCT \"librarian\" FROM \"loan_log\""},
+    {"How many readers did we left per month?", ""},
