@@ -98,7 +98,7 @@ typedef struct ask_token {
     lh_str one;  /* the same in the singular */
     lh_str stem;
     double number;
-    bool percent, capital, upper, plural, possessive, grouped /* 1,000 */, plus /* 10+ */;
+    bool percent, capital, upper, plural, possessive, grouped /* 1,000 */, plus /* 10+ */, negated /* unpaid */;
 } ask_token;
 enum { ASK_TOKENS_MAX = 512 };
 /* Words, numbers and quoted texts of a text. Of any bytes. Errors: LIMIT (too many words), NO_MEMORY. */
@@ -168,6 +168,7 @@ typedef struct ask_filter {
     bool not;
     bool numerator; /* of a share: not of the whole */
     bool folded;    /* text: without regard to case */
+    bool zero;      /* of ASK_IS_NULL: or 0 */
     lh_str values[ASK_VALUES_MAX];
     size_t value_count;
     double numbers[2];
@@ -229,11 +230,13 @@ typedef struct ask_plan {
     ask_ref order_column;
     uint64_t limit;      /* 0: none */
     bool mean_of_groups; /* the average of the measure over the groups */
+    bool count_of_groups;
     bool distinct;       /* a list of different rows */
     uint64_t each;       /* so many rows of each of `partition`; 0: all */
     ask_group partition[ASK_COLUMNS_MAX];
     size_t partition_count;
-    bool running, growth; /* of the one measure, along the one group: its sum up to there, its change from the one before */
+    bool running,
+        growth; /* of the one measure, along the one group: its sum up to there, its change from the one before */
 } ask_plan;
 /* Appends the SELECT. Errors: INVALID (no keys join what it names). */
 LH_MUST_CHECK lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into, lh_error *err);

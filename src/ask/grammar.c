@@ -3,7 +3,7 @@
  * model that follows a grammar tries all scopes at once. What may be wrong in a statement of it are types, and what is not grouped.
  *
  * Rules of table t: at its alias, bt in FROM, dt a column's name, et a sub-select's rows that refer to a row of t. Of key k: jk the join.
- * Of scope s: cs a column, vs and ms a value, hs and gs an aggregate, ps and ws a condition, fs FROM, qs the statement. */
+ * Of scope s: cs a column, vs and ms a value, hs and gs an aggregate, us along what one runs, ps and ws a condition, fs FROM, qs the statement. */
 #include "ask/grammar.h"
 
 enum {
@@ -178,7 +178,9 @@ static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
         "m# ::= v# ((\" + \" | \" - \" | \" * \" | \" / \") (v# | n))? | \"date_diff('\" u \"', \" c# \", \" c# \")\"\n"
         "g# ::= (\"count(*)\" | z \"DISTINCT \"? m# \")\") (\" FILTER (WHERE \" w# \")\")?\n"
         "h# ::= (n \" * \")? g# ((\" + \" | \" - \" | \" * \" | \" / \") (g# | n))?\n"
-        "a-# ::= h# | \"round(\" (h# | \"100.0 * count(*) / sum(count(*)) OVER ()\") \", \" "
+        "u# ::= \" OVER (ORDER BY \" m# \")\"\n"
+        "a-# ::= h# | \"sum(\" g# \")\" u# | \"round(\" (h# | \"100.0 * \" g# \" / sum(\" g# \") OVER ()\" | "
+        "\"100.0 * (\" g# \" - lag(\" g# \")\" u# \") / lag(\" g# \")\" u#) \", \" "
         "[0-4] \")\" | \"min(isodow(\" c# \"))\"\n"
         "p# ::= m# t# | \"NOT \" c# | \"NOT \"? \"(\" w# \")\"";
     static const char tails[] =
@@ -190,7 +192,9 @@ static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
         "o# ::= (a-# | m#) o\n"
         "q# ::= (\"*\" | (a-# | m#) as? (\", \" (a-# | m#) as?){0,11}) f# (s \"WHERE \" w#)? (s \"GROUP BY \" (\"ALL\" "
         "| m# (\", \" m#){0,5}) "
-        "(s \"HAVING \" a-# (k n | \" BETWEEN \" n \" AND \" n))?)? (s \"ORDER BY \" o# (\", \" o#){0,5})?\n";
+        "(s \"HAVING \" a-# (k n | \" BETWEEN \" n \" AND \" n))?)? (s \"QUALIFY row_number() OVER (PARTITION BY \" m# "
+        "(\", \" m#){0,3} \" ORDER BY \" o# (\", \" o#){0,5} \") <= \" [1-9] [0-9]{0,3})? (s \"ORDER BY \" o# (\", \" "
+        "o#){0,5})?\n";
     const grammar_scope *scope = &g->scopes[s];
     lh_buf_printf(into, "c%zu ::= ", s);
     if (scope->table_count == 1) lh_buf_printf(into, "(a%d \".\")? d%d", scope->tables[0], scope->tables[0]);
@@ -276,10 +280,13 @@ static void grammar_root(const grammar *g, lh_buf *into) {
     for (size_t s = 0; s < g->scope_count; s++) lh_buf_printf(into, "%sq%zu", s ? " | " : "", s);
     lh_buf_append(into, LH_STR("\nmean ::= "));
     for (size_t s = 0; s < g->scope_count; s++)
-        lh_buf_printf(into, "%sa-%zu \" AS n\" f%zu (s \"WHERE \" w%zu)? s \"GROUP BY \" m%zu (\", \" m%zu){0,5}",
-                      s ? " | " : "", s, s, s, s, s);
+        lh_buf_printf(into,
+                      "%sa-%zu \" AS n\" f%zu (s \"WHERE \" w%zu)? s \"GROUP BY \" m%zu (\", \" m%zu){0,5} "
+                      "(s \"HAVING \" a-%zu (k n | \" BETWEEN \" n \" AND \" n))?",
+                      s ? " | " : "", s, s, s, s, s, s);
     lh_buf_append(into, LH_STR("\nroot ::= \"" ASK_MODEL_NONE "\" | \"SELECT \" (\"DISTINCT \"? all (s \"LIMIT \" [1-9] [0-9]{0,3})? | "
-                               "\"avg(n) AS \\\"average\\\" FROM (SELECT \" mean \") AS of_each\")\n"));
+                               "(\"avg(n) AS \\\"average\\\"\" | \"count(*) AS \\\"count\\\"\") \" FROM (SELECT \" "
+                               "mean \") AS of_each\")\n"));
 }
 
 /* With so many scopes. Does it fit? */

@@ -40,6 +40,8 @@ static uint32_t lexicon_hash(lh_str word) {
     return hash % BUCKETS;
 }
 
+lh_str lexicon_stem(const lexicon *lex, lh_str word) { return lh_arena_dup(lex->arena, lh_terms_of(lex->terms, word)); }
+
 /* ---- what there is ---- */
 
 static void names_add(names *into, const ask_token *words, size_t count, double weight, bool whole_only) {
@@ -160,7 +162,7 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
 
 /* What people say for what tables write, where nobody gave synonyms. */
 static bool word_means(lh_str said, lh_str name) {
-    static const char *const pairs[][2] = {{"late delayed", "delay"},
+    static const char *const pairs[][2] = {{"late delayed early", "delay"},
                                            {"pay wage earn earning compensation paid", "salary"},
                                            {"paid wage", "pay"},
                                            {"cost", "price"},
@@ -356,7 +358,7 @@ static size_t value_words(const value *v, lh_str text, const ask_token *tokens, 
         double one = tokens[i].kind == ASK_QUOTED ? 0 : word_score(&tokens[i], &v->words[k], false);
         if (one <= 0) break;
         bool rate = v->count == 1 && i + 1 < count && tokens[i + 1].kind == ASK_WORD && ask_is(&tokens[i + 1], "rate");
-        if (one < 0.95 && tokens[i].word.len < (rate ? 4 : 5)) break; /* the fill rate is of what is filled */
+        if (one < 0.95 && tokens[i].word.len < (rate ? 4 : 5)) break;         /* the fill rate is of what is filled */
         if (one < 0.95 && tokens[i].one.len > v->words[k].one.len + 3) break; /* destinations are not Destin */
         sum += one;
     }

@@ -41,6 +41,12 @@ ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
 }
 
 size_t plan_measure(plan_state *p, ask_fn fn, ask_ref column) {
+    if (plan_has(column) && (fn == ASK_SUM || fn == ASK_AVG) &&
+        ask_in(plan_column(p, column)->name, fn == ASK_SUM ? "year month day hour minute" : "month day hour minute"))
+        p->penalty += 0.45; /* parts of a date have no sum */
+    if (plan_has(column) && fn == ASK_SUM)
+        for (lh_str rest = lh_str_from("rate ratio percent pct speed temp temperature"); rest.len;)
+            if (lh_str_ends(plan_column(p, column)->name, lh_str_split(&rest, ' '))) p->penalty += 0.45;
     for (size_t i = 0; i < p->plan.measure_count; i++)
         if (p->plan.measures[i].fn == fn && plan_same(p->plan.measures[i].column, column) && !p->plan.measures[i].how)
             return i;
@@ -126,7 +132,11 @@ static bool plan_is_done(const plan_state *p, size_t at, int *ret_table) {
     lh_str stem = p->tokens[at].stem;
     ask_when when;
     bool dated = at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when); /* placed in 2024 */
-    for (size_t k = 0; (p->without || dated) && stem.len >= 4 && k < p->schema->key_count; k++) {
+    bool often = at + 1 < p->count && p->tokens[at + 1].kind == ASK_WORD && p->entity >= 0 &&
+                 ask_in(p->tokens[at + 1].word, "at with for"); /* placed at …, more than once, 3 times */
+    for (size_t i = at + 1; i < at + 6 && i < p->count; i++)
+        often |= p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "once twice times");
+    for (size_t k = 0; (p->without || dated || often) && stem.len >= 4 && k < p->schema->key_count; k++) {
         const ask_key *key = &p->schema->keys[k];
         if (key->to.table != p->entity || !lh_str_starts(p->schema->tables[key->from.table].name.name, stem)) continue;
         return *ret_table = key->from.table, true;
@@ -170,6 +180,19 @@ static bool plan_dated(plan_state *p, const lexicon_match *value, const plan_cho
     return false;
 }
 
+static bool plan_is_word(const plan_state *p, size_t at, const char *list) {
+    return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, list);
+}
+
+/* "origin airport": the table that the column refers to, said behind it. */
+static size_t plan_target(const plan_state *p, ask_ref ref, size_t at) {
+    plan_choice table = at < p->count ? plan_best_table(p, at) : (plan_choice){0};
+    for (size_t k = 0; table.there && table.match.score >= 0.9 && k < p->schema->key_count; k++)
+        if (plan_same(p->schema->keys[k].from, ref) && p->schema->keys[k].to.table == table.match.ref.table)
+            return table.match.words;
+    return 0;
+}
+
 /* "by job title", "average flight distance": the table whose column is named behind it. */
 static bool plan_qualifies(const plan_state *p, const plan_choice *table, size_t at) {
     bool number = p->fn == ASK_AVG || p->fn == ASK_SUM || p->fn == ASK_MEDIAN || (p->fn == ASK_COUNT && p->share);
@@ -181,11 +204,67 @@ static bool plan_qualifies(const plan_state *p, const plan_choice *table, size_t
            !(whole.there && whole.match.score >= 0.9 && whole.match.words > table->match.words);
 }
 
+/* "which librarian has …": of another table that has such a column, where only that one's rows have what is said now. */
+static bool plan_twin(plan_state *p, size_t at) {
+    const plan_state before = *p;
+    if (!plan_has(p->entity_column) || p->plan.filter_count || p->plan.measure_count || p->plan.group_count)
+        return false;
+    for (int t = 0; t < (int)p->schema->table_count; t++)
+        for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
+            if (t == before.entity_column.table ||
+                !lh_str_eq(p->schema->tables[t].columns[c].name, plan_column(p, before.entity_column)->name))
+                continue;
+            p->entity_column = (ask_ref){t, (int)c};
+            p->focus = t;
+            if (plan_best_column(p, at, WANT_ANY).there || plan_best_value(p, at).there) return true;
+        }
+    *p = before;
+    return false;
+}
+
+/* "when did we open it": that it was done, of which there is a date, and not what it is now. */
+static bool plan_is_verb(plan_state *p, const lexicon_match *value, size_t at) {
+    bool verb = at && p->tokens[at - 1].kind == ASK_WORD && ask_in(p->tokens[at - 1].word, "we they you i he she");
+    const ask_table *of = &p->schema->tables[value->ref.table];
+    for (size_t c = 0; c < of->column_count && verb; c++) {
+        const ask_ref ref = {value->ref.table, (int)c};
+        if (plan_temporal(&of->columns[c]) && lexicon_column_has(p->lex, ref, &p->tokens[at]))
+            return p->date_subject = ref, true;
+    }
+    if (verb) p->penalty += 0.45, plan_unplaced(p, p->tokens[at].raw); /* of what was done no date tells */
+    return false;
+}
+
+static size_t plan_mention_column(plan_state *p, const plan_choice *column, size_t at) {
+    if (column->match.score < 0.5) p->penalty += 0.15;
+    else if (column->match.score < 0.75) p->penalty += 0.05;
+    if (column->close &&
+        (column->other.ref.table != column->match.ref.table || column->other.ref.column != column->match.ref.column) &&
+        column->match.score < 0.95) {
+        p->penalty += 0.08;
+        plan_note(p, "'%.*s' is read as '%.*s', not as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
+                  LH_STR_ARG(plan_column(p, column->match.ref)->name),
+                  LH_STR_ARG(plan_column(p, column->other.ref)->name));
+    }
+    size_t filters = p->plan.filter_count;
+    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending"))
+        p->fn = ASK_SUM; /* of which nobody means one row's */
+    plan_on_column(p, &column->match, at);
+    if (plan_column(p, column->match.ref)->type == ASK_BOOL && plan_is_rate(p, at + column->match.words) &&
+        p->plan.filter_count > filters)
+        return plan_on_rate(p), column->match.words + 1;
+    bool date =
+        plan_temporal(plan_column(p, column->match.ref)) && plan_is_word(p, at + column->match.words, "date dates");
+    size_t words = column->match.words + date + plan_of_event(p, &column->match, at + column->match.words);
+    return words + plan_target(p, column->match.ref, at + words);
+}
+
 /* The table, column or value at a place; how many words it takes. */
 static size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
                 value = plan_best_value(p, at);
     int done = -1;
+    if (!table.there && !column.there && !value.there && plan_twin(p, at)) return plan_mention(p, at);
     if (plan_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
     if (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")) && plan_is_done(p, at, &done))
         return plan_on_other(p, done), 1;
@@ -203,12 +282,15 @@ static size_t plan_mention(plan_state *p, size_t at) {
     if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
     if (v >= t && v >= c && v > 0) {
         if (value.match.score < 0.5) return 0;
+        if (value.match.words == 1 && plan_is_verb(p, &value.match, at)) return 1;
         if (value.match.words == 1 && plan_dated(p, &value.match, &column, at)) return 1;
         size_t then = at + value.match.words;
         plan_choice rows = then < p->count ? plan_best_table(p, then) : (plan_choice){0};
         bool none = p->without && p->entity >= 0 && rows.there && rows.match.score >= 0.9 &&
                     rows.match.ref.table == value.match.ref.table && rows.match.ref.table != p->entity;
         if (none) p->not = p->without = false; /* no open job orders: none that are open */
+        if (p->without && plan_has(p->entity_column) && p->entity < 0 && rows.there && rows.match.score >= 0.9)
+            p->penalty += 0.45, plan_unplaced(p, p->not_word); /* which genres have no crime books */
         bool rate = plan_is_rate(p, then) && !none && p->fn < 0;
         size_t filters = p->plan.filter_count;
         plan_on_value(p, &value);
@@ -222,25 +304,7 @@ static size_t plan_mention(plan_state *p, size_t at) {
         plan_on_table(p, table.match.ref.table, table.match.words, at);
         return table.match.words;
     }
-    if (c <= 0) return 0;
-    if (column.match.score < 0.5) p->penalty += 0.15;
-    else if (column.match.score < 0.75) p->penalty += 0.05;
-    if (column.close &&
-        (column.other.ref.table != column.match.ref.table || column.other.ref.column != column.match.ref.column) &&
-        column.match.score < 0.95) {
-        p->penalty += 0.08;
-        plan_note(p, "'%.*s' is read as '%.*s', not as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
-                  LH_STR_ARG(plan_column(p, column.match.ref)->name),
-                  LH_STR_ARG(plan_column(p, column.other.ref)->name));
-    }
-    size_t filters = p->plan.filter_count;
-    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending"))
-        p->fn = ASK_SUM; /* of which nobody means one row's */
-    plan_on_column(p, &column.match, at);
-    if (plan_column(p, column.match.ref)->type == ASK_BOOL && plan_is_rate(p, at + column.match.words) &&
-        p->plan.filter_count > filters)
-        return plan_on_rate(p), column.match.words + 1;
-    return column.match.words + plan_of_event(p, &column.match, at + column.match.words);
+    return c > 0 ? plan_mention_column(p, &column, at) : 0;
 }
 
 static bool plan_long_value(plan_state *p, size_t at, size_t *ret_words) {
@@ -257,14 +321,11 @@ static bool plan_long_column(const plan_state *p, size_t at) {
            !ask_in(p->tokens[at].word, "number total average count");
 }
 
-static bool plan_is_word(const plan_state *p, size_t at, const char *list) {
-    return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, list);
-}
-
 /* Years or months: the unit of a time that is whole ones. */
 static ask_part plan_period_part(const ask_when *when) {
     int y, m, d;
     if (when->kind == ASK_MONTH_OF_YEAR && when->first == when->last) return ASK_MONTH_NUMBER;
+    if (when->kind == ASK_WEEKDAY && when->first == when->last) return ASK_DAY_OF_WEEK;
     if (when->kind != ASK_RANGE || !when->has_from || !when->has_to) return ASK_WHOLE;
     if (when->whole_years) return ASK_YEAR;
     ask_civil(when->from, &y, &m, &d);
@@ -296,7 +357,8 @@ static size_t plan_periods(plan_state *p, size_t at) {
     if (next < p->count && plan_is_word(p, next, "in")) next++;
     n = next > at && next < p->count ? ask_when_parse(p->tokens, p->count, next, p->today, &second) : 0;
     if (n && (plan_same_year(&f->when, &second) || plan_same_year(&second, &f->when))) part = ASK_MONTH;
-    bool together = p->comparing && f->when.kind == ASK_RANGE && f->when.to - f->when.from > (part == ASK_YEAR ? 366 : 31);
+    bool together =
+        p->comparing && f->when.kind == ASK_RANGE && f->when.to - f->when.from > (part == ASK_YEAR ? 366 : 31);
     if (!part || ((!n || plan_period_part(&second) != part) && !together)) return 0;
     if (!together) f->second = second, f->has_second = true;
     if (together) n = 0, next = at;
@@ -313,6 +375,7 @@ static size_t plan_time(plan_state *p, size_t at) {
     if (!n) return 0;
     if (p->lead == LEAD_WHICH && p->lead_open && plan_is_word(p, at, "year quarter month week day"))
         return 0; /* which month of 2025 */
+    if (p->grouping && plan_is_word(p, at, "year quarter month week day")) return 0; /* for each month of 2025 */
     if (t->kind == ASK_WORD && n == 1 && ask_in(t->word, "second first")) return 0;
     bool number = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
                   p->mentioned[p->subject].at + 3 >= at && when.year_only;
@@ -352,7 +415,8 @@ static bool plan_is_event(const plan_state *p, size_t at) {
 static bool plan_is_made(const plan_state *p, size_t at) {
     plan_choice who = {0};
     if (p->tokens[at].kind == ASK_WORD && at + 2 < p->count && ask_is(&p->tokens[at + 1], "by") &&
-        ask_in(p->tokens[at].word, "built made manufactured produced operated flown run handled managed served supplied"))
+        ask_in(p->tokens[at].word,
+               "built made manufactured produced operated flown run handled managed served supplied"))
         who = plan_best_value(p, at + 2);
     return who.there && who.match.score >= 0.6;
 }
@@ -434,6 +498,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     size_t n = 0;
     p->at = at;
+    if (t->negated) p->not = !p->not, p->not_word = t->raw;
     if ((n = plan_on_quoted(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;
     if ((n = plan_arith(p, at))) return n;
@@ -451,13 +516,16 @@ static size_t plan_step(plan_state *p, size_t at) {
     }
     if (t->kind == ASK_WORD && ask_is(t, "lasted")) return 1;
     if (t->kind == ASK_WORD && plan_on_shape(p, t)) return 1;
-    if ((t->kind == ASK_WORD || t->kind == ASK_QUOTED) && !(plan_filler(t) && t->word.len < 4) &&
-        (n = plan_mention(p, at)))
+    if ((t->kind == ASK_WORD || t->kind == ASK_QUOTED) &&
+        (!(plan_filler(t) && t->word.len < 4) || plan_long_column(p, at)) && (n = plan_mention(p, at)))
         return n;
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
     if (plan_is_made(p, at)) return 1;
-    if (plan_is_event(p, at)) return p->event = t, p->penalty += 0.05, 1;
+    if (plan_is_event(p, at)) {
+        if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
+        return p->event = t, p->penalty += 0.05, 1;
+    }
     if (plan_is_said(p, t)) return 1;
     if (p->subject >= 0 && t->kind == ASK_WORD && p->mentioned[p->subject].at + 5 >= at &&
         (t->capital || t->word.ptr[0] <= '9' || lh_str_find(t->word, '@') < t->word.len) &&
@@ -514,7 +582,8 @@ static lh_code plan_nearest(plan_state *p, ask_planned *ret, lh_error *err) {
 static void plan_chart(const plan_state *p, ask_planned *ret) {
     const ask_plan *plan = &p->plan;
     bool time = plan->group_count == 1 && plan->groups[0].part && plan->groups[0].part != ASK_DAY_OF_WEEK;
-    ret->chart = plan->mean_of_groups || (plan->measure_count == 1 && !plan->group_count && !plan->column_count)
+    ret->chart = plan->mean_of_groups || plan->count_of_groups ||
+                         (plan->measure_count == 1 && !plan->group_count && !plan->column_count)
                      ? LH_STR("number")
                  : plan->group_count && plan->measure_count ? (time                                ? LH_STR("line")
                                                                : plan->measures[0].fn == ASK_SHARE ? LH_STR("pie")

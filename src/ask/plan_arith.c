@@ -166,6 +166,7 @@ static size_t arith_margin(plan_state *p, size_t at) {
     plan_note(p, "the %.*s is '%.*s' less '%.*s'", LH_STR_ARG(p->tokens[at].one), LH_STR_ARG(plan_column(p, in)->name),
               LH_STR_ARG(plan_column(p, out)->name));
     bool rates = lh_str_ends(plan_column(p, in)->name, LH_STR("rate"));
+    if (p->fn < 0 && rates && p->ordering) p->fn = ASK_AVG;
     if (p->fn == ASK_SUM && rates) p->penalty += 0.45; /* rates have no sum */
     arith_measure(p, ASK_MINUS, in, out);
     bool per = arith_word(p, at + 1, "per") && arith_word(p, at + 2, "hour day unit"); /* of a rate: as it is */
@@ -205,7 +206,8 @@ static bool arith_kinds(const plan_state *p, const ask_token *t, ask_ref *ret_a,
 
 static size_t arith_all_kinds(plan_state *p, size_t at) {
     ask_ref a, b;
-    bool asked = p->fn == ASK_SUM || p->fn == ASK_COUNT || p->ordering || (p->extreme && p->extreme_rows);
+    bool asked =
+        p->fn == ASK_SUM || p->fn == ASK_AVG || p->fn == ASK_COUNT || p->ordering || (p->extreme && p->extreme_rows);
     if (!asked || p->compare.there || p->tokens[at].kind != ASK_WORD || !arith_kinds(p, &p->tokens[at], &a, &b))
         return 0;
     plan_choice table = plan_best_table(p, at);

@@ -125,13 +125,14 @@ static bool build_parts(plan_state *p, size_t at, int table) {
     bool one_day = when->to - when->from == 1 && plan_has(day),
          months = d == 1 && when->to == ask_day(m2 == 12 ? y + 1 : y, m2 % 12 + 1, 1);
     if (!one_day && !months) return false;
-    bool numerator = f->numerator;
+    bool numerator = f->numerator, when_no_year = one_day && when->no_year;
     *f = (ask_filter){.column = month,
                       .op = ASK_IN_TIME,
                       .numerator = numerator,
                       .not= f->not,
                       .when = {.kind = ASK_MONTH_OF_YEAR, .first = m, .last = m2}};
-    build_equal(p, year, y, numerator);
+    if (when_no_year) plan_note(p, "the day is that of any year");
+    else build_equal(p, year, y, numerator);
     if (one_day) build_equal(p, day, d, numerator);
     return true;
 }
@@ -141,7 +142,7 @@ static lh_code build_times(plan_state *p, lh_error *err) {
     for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !plan_has(p->entity_column); i++)
         own = p->plan.measures[i].column.table;
     for (size_t i = 0; i < p->plan.measure_count; i++) /* of what they have */
-        if (p->entity >= 0 && ask_path(p->schema, p->plan.measures[i].column.table, p->entity, NULL) > 0)
+        if (own >= 0 && ask_path(p->schema, p->plan.measures[i].column.table, own, NULL) > 0)
             own = p->plan.measures[i].column.table;
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         ask_filter *f = &p->plan.filters[i];
@@ -208,12 +209,13 @@ static lh_code build_times_said(plan_state *p, lh_error *err) {
 
 /* ---- columns that were named and have no place yet ---- */
 
-static bool build_late(const ask_token *t) { return t->kind == ASK_WORD && ask_in(t->word, "late delayed overdue"); }
+static bool build_late(const ask_token *t) {
+    return t->kind == ASK_WORD && ask_in(t->word, "late delayed overdue early");
+}
 
 /* "flights that were delayed", "late loans": those that have more than none of it. */
 static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
-    bool counts =
-        p->plan.measure_count && p->plan.measures[0].column.column < 0 && p->plan.measures[0].column.table == ref.table;
+    bool counts = p->plan.measure_count && p->plan.measures[0].column.table == ref.table;
     lh_str name = plan_column(p, ref)->name;
     const ask_token *late = NULL, *next = said + 1 < p->tokens + p->count ? said + 1 : NULL; /* arrived late */
     bool amount = lh_str_search(name, LH_STR("delay")) != SIZE_MAX || lh_str_search(name, LH_STR("late")) != SIZE_MAX ||
@@ -223,15 +225,15 @@ static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
                  : next && build_late(next) ? next
                                             : NULL))
         return false;
-    ask_filter *f = plan_filter(p, ref, ASK_GT);
+    bool early = ask_is(late, "early");
+    ask_filter *f = plan_filter(p, ref, early ? ASK_LT : ASK_GT);
     if (f) f->numerator = p->share;
     p->penalty += 0.05;
-    plan_note(p, "'%.*s' is more than 0 of '%.*s'", LH_STR_ARG(late->word), LH_STR_ARG(name));
+    plan_note(p, "'%.*s' is %s than 0 of '%.*s'", LH_STR_ARG(late->word), early ? "less" : "more", LH_STR_ARG(name));
     return true;
 }
 
-/* What one asks the whole of, where a rate or an age has an average. */
-static bool build_sums(lh_str name) {
+bool plan_sums(lh_str name) {
     for (lh_str rest = lh_str_from("amount revenue sales quantity qty hours total turnover"); rest.len;)
         if (lh_str_ends(name, lh_str_split(&rest, ' '))) return true;
     return false;
@@ -243,8 +245,12 @@ static void build_mentioned(plan_state *p) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
         if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)))) continue;
+        bool done = p->entity >= 0 && !(before && ask_in(before->word, "their the its with a and")) &&
+                    p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
+                    (lh_str_ends(p->tokens[p->mentioned[i].at].word, LH_STR("ed")) ||
+                     ask_in(p->tokens[p->mentioned[i].at].word, "sent sold paid left made"));
         if (plan_temporal(plan_column(p, ref)) &&
-            (!rows || ref.table != p->entity)) { /* were returned: have a time of it */
+            (!rows || ref.table != p->entity || done)) { /* were returned: have a time of it */
             bool grouped = p->has_when;
             for (size_t g = 0; g < p->plan.group_count; g++) grouped |= p->plan.groups[g].part != ASK_WHOLE;
             ask_filter *f = grouped ? NULL : plan_filter(p, ref, ASK_NOT_NULL);
@@ -258,7 +264,8 @@ static void build_mentioned(plan_state *p) {
         }
         bool some = p->mentioned[i].with && !(before && ask_in(before->word, "their the its and"));
         if (some && (!rows || (before && ask_in(before->word, "a an any")))) {
-            plan_filter(p, ref, ASK_NOT_NULL);
+            (void)plan_filter(p, ref,
+                              plan_numeric(plan_column(p, ref)) ? ASK_GT : ASK_NOT_NULL); /* fines: more than 0 */
             continue;
         }
         if (build_is_so(p, ref, &p->tokens[p->mentioned[i].at])) continue;
@@ -268,7 +275,7 @@ static void build_mentioned(plan_state *p) {
         }
         if (p->plan.group_count && !p->plan.measure_count && plan_numeric(plan_column(p, ref))) {
             lh_str name = plan_column(p, ref)->name;
-            bool sum = build_sums(name);
+            bool sum = plan_sums(name);
             plan_measure(p, sum ? ASK_SUM : ASK_AVG, ref);
             p->penalty += 0.1;
             plan_note(p, "'%.*s' is its %s", LH_STR_ARG(name), sum ? "total" : "average");
@@ -277,9 +284,12 @@ static void build_mentioned(plan_state *p) {
         if (p->plan.measure_count && (plan_has(p->entity_column) || p->plan.group_count) &&
             plan_numeric(plan_column(p, ref)) && !p->order_set && p->extreme)
             continue;
+        bool stated = ask_is(&p->tokens[p->mentioned[i].at], "status"), flag = false; /* per renewed status */
+        for (size_t g = 0; g < p->plan.group_count && stated; g++)
+            flag |= plan_has(p->plan.groups[g].column) && plan_column(p, p->plan.groups[g].column)->type == ASK_BOOL;
+        if (flag) continue;
         lh_json_append(p->unplaced, lh_json_new_string(p->arena, p->tokens[p->mentioned[i].at].raw));
-        bool condition = p->share || !p->plan.group_count; /* that is not understood */
-        p->penalty += condition ? 0.45 : 0.2;
+        p->penalty += 0.45;
     }
 }
 
@@ -324,7 +334,9 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         by = plan_has(p->date_subject) ? p->date_subject : build_date(p, table);
     if (!plan_has(by) && p->extreme_hints && table >= 0)
         by = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
-    for (size_t i = 0; i < p->mentioned_count && !plan_has(by); i++)
+    bool speaks = p->extreme_hints && !ask_in(lh_str_sub(lh_str_from(p->extreme_hints), 0, 1), "@ #") &&
+                  !ask_in(lh_str_from(p->extreme_hints), "delay"); /* the hottest day: of no other number */
+    for (size_t i = 0; i < p->mentioned_count && !plan_has(by) && !speaks; i++)
         if (!p->mentioned[i].placed && plan_numeric(plan_column(p, p->mentioned[i].ref)))
             by = p->mentioned[i].ref, p->mentioned[i].placed = true;
     if (!plan_has(by)) {
@@ -340,20 +352,6 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
     return LH_OK;
 }
 
-/* "the 2 oldest readers of each city": their rows, not groups. */
-static bool build_rows_of_each(plan_state *p, ask_ref by) {
-    ask_plan *plan = &p->plan;
-    bool columns = true;
-    for (size_t i = 0; i < plan->group_count; i++) columns &= !plan->groups[i].part && plan_has(plan->groups[i].column);
-    if (!p->top || !p->extreme || p->entity < 0 || by.table != p->entity || !plan->group_count || !columns ||
-        plan->measure_count || plan_has(p->entity_column) || p->entity_part)
-        return false;
-    memcpy(plan->partition, plan->groups, sizeof plan->groups);
-    plan->partition_count = plan->group_count;
-    plan->group_count = 0;
-    return true;
-}
-
 /* A list of rows goes by a column of theirs, groups by a measure of it. */
 static void build_order(plan_state *p) {
     ask_ref by = p->plan.order_column;
@@ -361,7 +359,7 @@ static void build_order(plan_state *p) {
     bool groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
     bool own = p->entity < 0 || ask_path(p->schema, p->entity, by.table, NULL) >= 0;
     if (!groups && own) return;
-    if (build_rows_of_each(p, by)) return;
+    if (plan_rows_of_each(p, by)) return;
     bool sum = p->extreme_rows && plan_numeric(plan_column(p, by)),
          each = p->plan.group_count && !plan_has(p->entity_column) && !p->entity_part && !p->top &&
                 p->lead != LEAD_WHICH && p->lead != LEAD_WHO;
@@ -393,9 +391,27 @@ static ask_ref build_who(const plan_state *p, int table) {
     return nothing;
 }
 
+/* "who has the most fines": the row of a person, where that is what the table has. */
+static bool build_person(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    const ask_measure *m = &plan->measures[0];
+    ask_ref label[2];
+    bool key = false;
+    if (plan->measure_count != 1 || !p->extreme || p->order_set || (m->fn != ASK_MAX && m->fn != ASK_MIN) ||
+        plan_label(p, m->column.table, label, 2, &key) != 2)
+        return false;
+    p->entity = m->column.table;
+    plan->order_column = m->column;
+    plan->measure_count = 0;
+    plan->ordered = p->order_set = true;
+    plan->descending = p->extreme > 0;
+    return true;
+}
+
 static lh_code build_entity(plan_state *p, lh_error *err) {
     bool any = p->entity >= 0 || plan_has(p->entity_column);
     if (p->lead == LEAD_WHO && !any && p->plan.measure_count) { /* who made the most calls: who stands in their rows */
+        if (build_person(p)) return LH_OK;
         ask_ref who = build_who(p, p->plan.measures[0].column.table);
         if (!plan_has(who)) return lh_fail(err, LH_INVALID, "nothing says who that is");
         if (plan_has(who))
@@ -517,45 +533,6 @@ static void build_groups(plan_state *p) {
     plan->group_count = count;
 }
 
-/* So many rows of each instead of so many in all. */
-static void build_each(plan_state *p) {
-    ask_plan *plan = &p->plan;
-    if (!plan->partition_count) return;
-    plan->each = plan->limit ? plan->limit : 1;
-    plan->limit = 0;
-    if (plan->group_count) { /* times are known by now */
-        memcpy(plan->partition, plan->groups, sizeof plan->groups);
-        return;
-    }
-    for (size_t i = plan->partition_count; i-- > 0;) {
-        ask_ref ref = plan->partition[i].column;
-        bool shown = false;
-        for (size_t c = 0; c < plan->column_count; c++) shown |= plan_same(plan->columns[c], ref);
-        if (shown || plan->column_count == ASK_COLUMNS_MAX) continue;
-        memmove(plan->columns + 1, plan->columns, plan->column_count * sizeof *plan->columns);
-        plan->columns[0] = ref;
-        plan->column_count++;
-    }
-}
-
-/* Along what a measure grows: one group, which is a time. */
-static lh_code build_series(plan_state *p, lh_error *err) {
-    ask_plan *plan = &p->plan;
-    if (!plan->running && !plan->growth) return LH_OK;
-    for (size_t i = 0; i < plan->filter_count && !plan->group_count; i++) { /* growth from 2023 to 2025 */
-        const ask_filter *f = &plan->filters[i];
-        if (f->op != ASK_IN_TIME || f->when.kind != ASK_RANGE || !f->when.has_from || !f->when.has_to) continue;
-        if (f->when.whole_years && (f->has_second || f->when.to - f->when.from > 366))
-            plan_group(p, nothing, ASK_YEAR);
-        else if (f->when.to - f->when.from > 31) plan_group(p, nothing, ASK_MONTH);
-    }
-    bool time = plan->group_count == 1 && (plan->groups[0].part || (plan_has(plan->groups[0].column) &&
-                ask_in(plan_column(p, plan->groups[0].column)->name, "year month quarter week day date")));
-    if (!time || plan->measure_count != 1 || plan->measures[0].fn >= ASK_AVG || p->extreme || p->share)
-        return plan_unplaced(p, p->series), lh_fail(err, LH_INVALID, "along which time that goes is not said");
-    return LH_OK;
-}
-
 static void build_list(plan_state *p) {
     ask_plan *plan = &p->plan;
     if (plan->measure_count) return;
@@ -571,7 +548,10 @@ static void build_list(plan_state *p) {
     bool is_key = false, asked = plan->column_count > 0, own = false;
     size_t n = plan_label(p, p->entity, label, 2, &is_key);
     for (size_t i = 0; i < plan->column_count; i++) own |= plan->columns[i].table == p->entity;
-    plan->distinct = asked && p->distinct;
+    bool few = plan->column_count == 1 && !p->entity_at && plan_column(p, plan->columns[0])->value_count &&
+               !plan_column(p, plan->columns[0])->key && !p->extreme &&
+               p->lead == LEAD_WHO; /* who are the librarians */
+    plan->distinct = asked && (p->distinct || few);
     bool beside = p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
                   p->mentioned[0].at > p->entity_at;             /* readers with their city */
     if (asked && p->lead != LEAD_LIST && own && !beside) return; /* what is the email of … */
@@ -702,6 +682,24 @@ static bool build_parts_there(const ask_plan *plan) {
     return there;
 }
 
+/* What was said and has no meaning in what became of it. */
+static void build_left(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    if (p->compare.there) p->penalty += 0.45;
+    for (size_t i = 0; i < plan->measure_count && !plan->group_count; i++) /* all of all */
+        if (plan->measures[i].fn == ASK_SHARE && !build_parts_there(plan)) p->penalty += 0.45;
+    for (size_t i = 0; i < plan->measure_count && p->top; i++) /* the average of the top 10: not of each of them */
+        if ((plan->measures[i].fn == ASK_AVG || plan->measures[i].fn == ASK_MEDIAN) && p->entity >= 0 &&
+            plan->measures[i].column.table == p->entity && !plan_has(p->entity_column))
+            p->penalty += 0.45;
+    if (plan->ordered && plan->order_measure >= 0 && !plan->group_count) p->penalty += 0.45; /* one row has no order */
+    if (p->comparing && !plan->group_count) plan_unplaced(p, LH_STR("compare")), p->penalty += 0.45;
+    if (p->more.len) plan_unplaced(p, p->more), p->penalty += 0.45;
+    if (p->mean && !plan->group_count) p->penalty += 0.45; /* of what each has */
+    if (p->both) plan_unplaced(p, p->extreme_word), p->penalty += 0.45;
+    if (p->fresh && !p->has_when) plan_unplaced(p, LH_STR("new")), p->penalty += 0.45;
+}
+
 lh_code plan_build(plan_state *p, lh_error *err) {
     ask_plan *plan = &p->plan;
     if (p->schema->table_count == 0) return lh_fail(err, LH_INVALID, "there is no table that you may see");
@@ -726,30 +724,22 @@ lh_code plan_build(plan_state *p, lh_error *err) {
         plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
     build_nameless(p);
     build_groups(p);
-    LH_TRY(build_series(p, err));
+    LH_TRY(plan_series(p, err));
     if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     LH_TRY(build_times(p, err));
     LH_TRY(build_times_said(p, err));
     build_list(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;
-    if (p->extreme && p->order_set && plan->ordered && !plan->limit && (plan->group_count || plan->column_count))
+    bool all = p->outer && !p->top && !plan->partition_count && !plan_has(p->entity_column) && !p->entity_part &&
+               p->lead != LEAD_WHICH && p->lead != LEAD_WHO; /* the highest average per city: in that order */
+    if (p->extreme && p->order_set && plan->ordered && !plan->limit && !all &&
+        (plan->group_count || plan->column_count))
         plan->limit = p->top ? p->top : p->entity_plural || (p->each && !p->lead_open) ? 10 : 1;
+    if (plan->count_of_groups && (plan->limit || plan->ordered || plan->group_count > 1)) p->penalty += 0.45;
     if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
     if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
-    build_each(p);
-    if (p->compare.there) p->penalty += 0.45;
-    for (size_t i = 0; i < plan->measure_count && !plan->group_count; i++) /* all of all */
-        if (plan->measures[i].fn == ASK_SHARE && !build_parts_there(plan)) p->penalty += 0.45;
-    for (size_t i = 0; i < plan->measure_count && p->top; i++) /* the average of the top 10: not of each of them */
-        if ((plan->measures[i].fn == ASK_AVG || plan->measures[i].fn == ASK_MEDIAN) && p->entity >= 0 &&
-            plan->measures[i].column.table == p->entity && !plan_has(p->entity_column))
-            p->penalty += 0.45;
-    if (plan->ordered && plan->order_measure >= 0 && !plan->group_count) p->penalty += 0.45; /* one row has no order */
-    if (p->comparing && !plan->group_count) plan_unplaced(p, LH_STR("compare")), p->penalty += 0.45;
-    if (p->more.len) plan_unplaced(p, p->more), p->penalty += 0.45;
-    if (p->mean && !plan->group_count) p->penalty += 0.45; /* of what each has */
-    if (p->both) plan_unplaced(p, p->extreme_word), p->penalty += 0.45;
-    if (p->fresh && !p->has_when) plan_unplaced(p, LH_STR("new")), p->penalty += 0.45;
+    plan_each(p);
+    build_left(p);
     for (size_t i = 0; i < plan->measure_count; i++) /* the nurse positions: rows of one title, not titles */
         for (size_t k = 0; k < plan->filter_count && plan->measures[i].fn == ASK_COUNT_DISTINCT; k++)
             if (plan->filters[k].op == ASK_EQ && !plan->filters[k].not && plan->filters[k].value_count == 1 &&

@@ -3,6 +3,13 @@
 
 #include <stdio.h>
 
+/* Columns of a part of a date: no span has so many of them. */
+static const char compare_parts[] = "second minute hour day week month";
+
+static bool plan_is_part(const plan_state *p, const lexicon_match *column) {
+    return column->words == 1 && ask_in(plan_column(p, column->ref)->name, compare_parts);
+}
+
 static bool plan_unit(const ask_token *t) {
     return t->kind == ASK_WORD && ask_in(t->one, "year minute hour second day week month mile kilometer km dollar usd "
                                                  "euro eur percent pound buck foot feet unit mph");
@@ -76,7 +83,25 @@ void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers
     p->plan.having[1] = numbers[1];
 }
 
+/* "How many cities have more than 3 readers": the groups are counted. */
+static bool plan_compare_counted(plan_state *p, int table) {
+    ask_measure *m = p->plan.measure_count == 1 ? &p->plan.measures[0] : NULL;
+    if (!m || m->fn != ASK_COUNT_DISTINCT || !plan_has(m->column) || p->plan.group_count || p->compare.average ||
+        ask_path(p->schema, table, m->column.table, NULL) < 0)
+        return false;
+    plan_group(p, m->column, ASK_WHOLE);
+    *m = (ask_measure){.fn = ASK_COUNT, .column = {table, -1}};
+    plan_having(p, 0, p->compare.op, p->compare.numbers);
+    p->plan.count_of_groups = true;
+    return true;
+}
+
 static void plan_compare_table(plan_state *p, int table) {
+    if (plan_compare_counted(p, table)) {
+        p->compare.there = false;
+        p->focus = table;
+        return;
+    }
     bool of_groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
     p->compare.there = false;
     if (p->compare.average) p->penalty += 0.45, plan_unplaced(p, LH_STR("average"));
@@ -110,6 +135,7 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
                  : ask_in(one, "foot feet")         ? " alt altitude elevation height"
                                                     : "");
         hinted = plan_hinted(p, near, words, true);
+        if (plan_has(hinted) && ask_in(plan_column(p, hinted)->name, compare_parts)) hinted.column = -1;
     }
     bool other =
         !is_unit && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
@@ -146,9 +172,36 @@ static size_t plan_resolve_value(plan_state *p, size_t at, size_t i, bool named)
     return 0;
 }
 
+/* "loaned more than 3 times", "more than once": so many rows of what was done. */
+static bool plan_resolve_times(plan_state *p, size_t at, size_t *ret_words) {
+    bool times = at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, "times time"),
+         once = at && p->tokens[at - 1].kind == ASK_WORD && ask_in(p->tokens[at - 1].word, "once twice");
+    const ask_filter *f = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
+    if (!times && !once) return false;
+    *ret_words = times ? 1 : 0;
+    if (f && f->op == ASK_EXISTS && !f->not&&!p->compare.average) {
+        p->plan.filter_count--;
+        plan_compare_table(p, f->column.table);
+    } else {
+        p->compare.there = false;
+        plan_unplaced(p, p->tokens[times ? at : at - 1].raw);
+        p->penalty += 0.45;
+    }
+    return true;
+}
+
+/* The column behind the number, rather than the table that it may name, too, or the column before it. */
+static bool plan_takes_column(const plan_state *p, const plan_choice *column, const plan_choice *table, bool subject) {
+    bool rows = table->there && table->match.score >= 0.9,
+         one = p->compare.numbers[0] > 0 && p->compare.numbers[0] < 2; /* one loan: of the loans */
+    if (!column->there || column->match.score < 0.5 || (subject && column->match.score < 0.9)) return false;
+    return !rows || (!one && table->score <= column->score - 0.2);
+}
+
 /* What is more than 5? A column or table behind it, else the column before it. Returns the words that it takes behind. */
 size_t plan_resolve(plan_state *p, size_t at) {
     size_t i = at, unit = 0;
+    if (plan_resolve_times(p, at, &unit)) return unit;
     while (i < p->count && p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "of in a different")) i++;
     bool is_unit = i < p->count && plan_unit(&p->tokens[i]);
     if (is_unit) unit = i + 1 - at;
@@ -164,18 +217,17 @@ size_t plan_resolve(plan_state *p, size_t at) {
         plan_choice later = k < p->count ? plan_best_column(p, k, WANT_NUMBER) : (plan_choice){0};
         bool measured = p->plan.measure_count && plan_has(p->plan.measures[p->plan.measure_count - 1].column);
         if (later.there && later.match.score >= 0.5) column = later, i = k;
-        else if (subject || measured || p->compare.hints) column.there = false; /* 15 minutes, not a minute of the hour */
+        else if (subject || measured || p->compare.hints)
+            column.there = false; /* 15 minutes, not a minute of the hour */
         table.there = false;
     }
+    column.there = column.there && !(is_unit && i + 1 == at + unit && plan_is_part(p, &column.match));
     p->fn = saved;
     size_t open = plan_resolve_value(p, at, i, column.there && column.match.score >= 0.95);
     if (open) return open;
-    bool take_column = column.there && column.match.score >= 0.5 &&
-                       !(table.there && table.match.score >= 0.9 && table.score > column.score - 0.2);
-    if (take_column && subject && column.match.score < 0.9) take_column = false;
-    if (take_column) {
+    if (plan_takes_column(p, &column, &table, subject)) {
         if (column.close) {
-            p->penalty += 0.1;
+            p->penalty += column.match.score < 0.9 ? 0.45 : 0.1; /* of two kinds of hours */
             plan_note(p, "'%.*s' is taken for the number, not '%.*s'",
                       LH_STR_ARG(plan_column(p, column.match.ref)->name),
                       LH_STR_ARG(plan_column(p, column.other.ref)->name));

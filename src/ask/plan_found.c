@@ -265,6 +265,8 @@ static void plan_count_table(plan_state *p, int table, size_t words, size_t at) 
 }
 
 void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
+    if (p->without && plan_has(p->entity_column) && p->entity < 0) /* genres with no loans: rows do not tell of none */
+        p->penalty += 0.45, plan_unplaced(p, p->not_word);
     bool plural = p->tokens[at + words - 1].plural;
     if (p->grouping) {
         plan_group_table(p, table, words, at);
@@ -340,7 +342,7 @@ static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
         fn = ASK_SUM;
     else if (fn == ASK_COUNT) fn = ASK_COUNT_DISTINCT;
     else if (fn == ASK_SUM && !plan_numeric(column)) fn = ASK_COUNT;
-    if ((fn == ASK_AVG || fn == ASK_MEDIAN || fn == ASK_SUM) && !plan_numeric(column)) p->penalty += 0.3;
+    if ((fn == ASK_AVG || fn == ASK_MEDIAN || fn == ASK_SUM) && !plan_numeric(column)) p->penalty += 0.45;
     if (p->share && fn == ASK_SUM && p->fn == ASK_COUNT) fn = ASK_SHARE; /* of the whole amount */
     if (p->share && fn == ASK_COUNT_DISTINCT) p->penalty += 0.3;
     if (p->extreme && p->plan.order_measure < 0) { /* the highest average salary */
@@ -416,13 +418,49 @@ static void plan_on_entity(plan_state *p, ask_ref ref, bool plural) {
     p->lead_open = false;
 }
 
+static bool plan_is_dated(const plan_state *p, size_t at) {
+    ask_when when;
+    return at < p->count && ask_when_parse(p->tokens, p->count, at, p->today, &when) > 0;
+}
+
 /* "no email": without one. */
 static void plan_without_column(plan_state *p, const lexicon_match *m, size_t at) {
     const ask_token *said = &p->tokens[at];
     bool verb = m->score < 0.95 && !plan_temporal(plan_column(p, m->ref)) && lh_str_ends(said->word, LH_STR("ed"));
     if (verb) plan_unplaced(p, said->raw), p->penalty += 0.45; /* never emailed: not one without an address */
     ask_filter *f = plan_filter(p, m->ref, ASK_IS_NULL);
-    if (f) f->not = false;
+    if (!f) return;
+    f->not = false;
+    f->zero = plan_numeric(plan_column(p, m->ref)) && plan_sums(plan_column(p, m->ref)->name); /* no overtime hours */
+}
+
+/* "the hottest day of the year" is of no other number than what is hot. */
+static bool plan_speaks_of(const plan_state *p, ask_ref ref) {
+    const char *hints = p->extreme_hints;
+    if (!hints || hints[0] == '@' || hints[0] == '#') return true;
+    for (lh_str rest = lh_str_from(hints); rest.len;) {
+        lh_str word = lh_str_split(&rest, ' ');
+        const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
+        if (lexicon_column_has(p->lex, ref, &one)) return true;
+    }
+    return false;
+}
+
+/* "how many renewed loans": those that are so are counted. */
+static bool plan_is_so(const plan_state *p, ask_ref ref, size_t next) {
+    bool late = next && ask_in(p->tokens[next - 1].word, "late delayed overdue early"),
+         waits =
+             p->fn == ASK_COUNT && !p->distinct && (plan_column(p, ref)->type == ASK_BOOL || late) && next < p->count;
+    plan_choice rows = waits ? plan_best_table(p, next) : (plan_choice){0};
+    return rows.there && rows.match.score >= 0.9 && rows.match.ref.table == ref.table;
+}
+
+static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next) {
+    plan_note_twin(p, m->ref);
+    if (plan_temporal(plan_column(p, m->ref)) && m->score < 0.9) p->date_subject = m->ref;
+    plan_group(p, m->ref, ASK_WHOLE);
+    p->grouping = p->each = p->lead_open = false;
+    p->group_end = next;
 }
 
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
@@ -434,18 +472,14 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
                      p->tokens[next - 1].plural; /* the average price of different genres */
     if (different) p->grouping = true, p->distinct = false;
     if (p->grouping) {
-        plan_note_twin(p, ref);
-        if (plan_temporal(column) && m->score < 0.9) p->date_subject = ref;
-        plan_group(p, ref, ASK_WHOLE);
-        p->grouping = p->each = p->lead_open = false;
-        p->group_end = next;
+        plan_group_column(p, m, next);
         return;
     }
     if (p->ordering) {
         plan_order_column(p, ref);
         return;
     }
-    if (p->fn >= 0) {
+    if (p->fn >= 0 && !plan_is_so(p, ref, next)) {
         plan_measure_column(p, ref, next);
         return;
     }
@@ -469,7 +503,8 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     }
     bool of_it =
         p->extreme_hints && p->entity == ref.table && at && p->tokens[at - 1].possessive; /* the oldest plane's year */
-    if (p->extreme && !p->order_set && !of_it && (plan_numeric(column) || plan_temporal(column))) {
+    if (p->extreme && !p->order_set && !of_it && plan_speaks_of(p, ref) &&
+        (plan_numeric(column) || plan_temporal(column))) {
         plan_extreme_column(p, ref, at);
         return;
     }
@@ -478,7 +513,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         ask_filter *f = plan_filter(p, ref, ASK_IS_TRUE);
         if (f && f->not) f->op = ASK_IS_FALSE, f->not = false;
         p->focus = ref.table;
-    } else if (p->without) plan_without_column(p, m, at);
+    } else if (p->without || (p->not&&plan_temporal(column) && !plan_is_dated(p, next))) plan_without_column(p, m, at);
     else {
         if (plan_temporal(column)) p->date_subject = ref;
         plan_subject(p, ref, at);
@@ -565,13 +600,15 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
         plan_note(p, "'%.*s' is taken for a value of '%.*s', not of '%.*s'", LH_STR_ARG(text), LH_STR_ARG(column->name),
                   LH_STR_ARG(plan_column(p, choice->other.ref)->name));
     }
-    for (size_t i = p->plan.filter_count; i-- > 0 && !column->listed;) { /* Austin or Boise */
+    for (size_t i = p->plan.filter_count; i-- > 0 && (!column->listed || p->or_);) { /* Austin or Boise */
         ask_filter *f = &p->plan.filters[i];
+        bool parts = column->listed && f->op == ASK_CONTAINS && !f->not && !f->folded;
         if (!plan_same(f->column, m->ref) || f->by_way != plan_has(way) || (plan_has(way) && !plan_same(f->way, way)) ||
-            (f->op != ASK_EQ && f->op != ASK_IN) || f->value_count == ASK_VALUES_MAX)
+            (f->op != ASK_EQ && f->op != ASK_IN && !parts) || f->value_count == ASK_VALUES_MAX)
             continue;
         f->values[f->value_count++] = text;
-        if (p->versus || (p->or_ && p->more.len)) plan_group(p, m->ref, ASK_WHOLE), p->more = LH_STR_NONE;
+        if (p->versus && column->listed) p->penalty += 0.45; /* no row is of one of them only */
+        else if (p->versus || (p->or_ && p->more.len)) plan_group(p, m->ref, ASK_WHOLE), p->more = LH_STR_NONE;
         p->or_ = p->versus = false;
         plan_value_read(p, m);
         return;
@@ -590,6 +627,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     }
     ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
     if (f) f->values[f->value_count++] = text, f->by_way = plan_has(way), f->way = way;
+    if (f && p->share && p->fn == ASK_COUNT && !p->plan.measure_count) f->numerator = true; /* share of gold clients */
     plan_value_read(p, m);
 }
 
@@ -632,7 +670,7 @@ void plan_on_when(plan_state *p, const ask_when *when) {
     ask_ref ref = {p->focus, -1};
     if (!p->event && p->entity >= 0 && p->focus != p->entity && ask_path(p->schema, p->entity, p->focus, NULL) > 0)
         ref.table = -1; /* the loans of a reader this month: when they were loaned */
-    for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !p->event; i++)
+    for (size_t i = 0; i < p->plan.measure_count && !p->event; i++)
         if (ask_path(p->schema, p->plan.measures[i].column.table, p->focus, NULL) > 0)
             ref.table = -1; /* fines by city of the readers in 2024 */
     for (size_t i = 0; i < p->mentioned_count && !p->event; i++)

@@ -57,6 +57,7 @@ typedef struct plan_state {
     size_t value_at, value_end; /* the last value: its first word, and what is behind it */
     bool versus;                /* "vs" stands before: each is a group of its own */
     lh_str more;                /* "more calls in March or April": which of them */
+    bool times;                 /* "more than 3 times": how often is compared */
     bool ranking;               /* "rank the genres by" */
     size_t outer;               /* groups that were asked for, each of which has what is most of it */
     lh_str series;              /* "running", "growth": what it was asked by */
@@ -117,6 +118,9 @@ void plan_on_value(plan_state *p, const plan_choice *choice);
 /* What a comparison is of, the words from `at` on being behind its number. Returns how many of them it takes. */
 size_t plan_resolve(plan_state *p, size_t at);
 
+/* What one asks the whole of, where a rate or an age has an average: amounts, hours. */
+bool plan_sums(lh_str name);
+
 void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers);
 
 /* Words of form: how many of them begin at `at`; 0: none. */
@@ -135,6 +139,12 @@ LH_MUST_CHECK lh_code plan_how_long(plan_state *p, lh_error *err);
 /* After the last word. Errors: INVALID, with what is missing. */
 LH_MUST_CHECK lh_code plan_build(plan_state *p, lh_error *err);
 size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key);
+/* ---- plan_each.c ---- */
+/* The plan lists so many rows of each group by that column, where the question asks for them. */
+bool plan_rows_of_each(plan_state *p, ask_ref by);
+void plan_each(plan_state *p);
+/* Errors: INVALID (growth or a running total that is along no time). */
+LH_MUST_CHECK lh_code plan_series(plan_state *p, lh_error *err);
 /* ---- plan_found.c ---- */
 void plan_subject(plan_state *p, ask_ref ref, size_t at);
 void plan_on_other(plan_state *p, int table);

@@ -359,3 +359,254 @@
      "SELECT date_trunc('month', \"loaned_at\")::DATE AS \"month\", count(*) AS \"loan_log\" FROM \"loan_log\" WHERE "
      "\"loaned_at\" >= DATE '2025-01-01' AND \"loaned_at\" < DATE '2026-01-01' GROUP BY date_trunc('month', "
      "\"loaned_at\")::DATE ORDER BY count(*) NULLS LAST, date_trunc('month', \"loaned_at\")::DATE LIMIT 1"},
+    {"how many readers dont have an email", "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"email\" IS NULL"},
+    {"pct of loans that were renewed",
+     "SELECT round(100.0 * count(*) FILTER (WHERE \"renewed\") / count(*), 2) AS \"percent\" FROM \"loan_log\""},
+    {"What % of readers are active?", "SELECT round(100.0 * count(*) FILTER (WHERE \"status\" = 'active') / count(*), "
+                                      "2) AS \"percent\" FROM \"readers\""},
+    {"What % of the purchase amount comes from crime books?",
+     "SELECT round(100.0 * sum(\"purchases\".\"amount\") FILTER (WHERE \"books\".\"genre\" = 'crime') / "
+     "sum(\"purchases\".\"amount\"), 2) AS \"percent\" FROM \"purchases\" JOIN \"books\" ON \"purchases\".\"book_id\" "
+     "= \"books\".\"book_id\""},
+    {"share of purchase amount by genre",
+     "SELECT \"books\".\"genre\", round(100.0 * sum(\"purchases\".\"amount\") / sum(sum(\"purchases\".\"amount\")) "
+     "OVER (), 2) AS \"percent\" FROM \"purchases\" JOIN \"books\" ON \"purchases\".\"book_id\" = "
+     "\"books\".\"book_id\" GROUP BY \"books\".\"genre\" ORDER BY \"books\".\"genre\""},
+    {"readers from Oslo or Norway", ""}, {"How many books are crime or over 300 pages?", ""},
+    {"How many authors are not from Sweden or Norway?",
+     "SELECT count(*) AS \"authors\" FROM \"authors\" WHERE \"country\" NOT IN ('Sweden', 'Norway')"},
+    {"did we have more loans in march or in april 2025?",
+     "SELECT date_trunc('month', \"loaned_at\")::DATE AS \"month\", count(*) AS \"loan_log\" FROM \"loan_log\" WHERE "
+     "(\"loaned_at\" >= DATE '2025-03-01' AND \"loaned_at\" < DATE '2025-04-01' OR \"loaned_at\" >= DATE '2025-04-01' "
+     "AND \"loaned_at\" < DATE '2025-05-01') GROUP BY date_trunc('month', \"loaned_at\")::DATE ORDER BY "
+     "date_trunc('month', \"loaned_at\")::DATE"},
+    {"Are there more crime or poetry books?", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" WHERE \"genre\" "
+                                              "IN ('crime', 'poetry') GROUP BY \"genre\" ORDER BY \"genre\""},
+    {"crime vs fantasy, number of books", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" WHERE \"genre\" IN "
+                                          "('crime', 'fantasy') GROUP BY \"genre\" ORDER BY \"genre\""},
+    {"average price of crime vs poetry books",
+     "SELECT \"genre\", avg(\"price\") AS \"average_price\" FROM \"books\" WHERE \"genre\" IN ('crime', 'poetry') "
+     "GROUP BY \"genre\" ORDER BY \"genre\""},
+    {"loans in January vs February",
+     "SELECT month(\"loaned_at\") AS \"month\", count(*) AS \"loan_log\" FROM \"loan_log\" WHERE (month(\"loaned_at\") "
+     "= 1 OR month(\"loaned_at\") = 2) GROUP BY month(\"loaned_at\") ORDER BY month(\"loaned_at\")"},
+    {"How many loans were there in the first quarter?",
+     "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE month(\"loaned_at\") BETWEEN 1 AND 3"},
+    {"How many loans in may 2025?", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"loaned_at\" >= DATE "
+                                    "'2025-05-01' AND \"loaned_at\" < DATE '2025-06-01'"},
+    {"readers that joined since may",
+     "SELECT \"reader_id\", \"first_name\", \"last_name\" FROM \"readers\" WHERE \"joined_on\" >= DATE '2026-05-01'"},
+    {"most recent loan of each librarian", "SELECT \"librarian\", max(\"loaned_at\") AS \"highest_loaned_at\" FROM "
+                                           "\"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
+    {"longest transfer for each dest",
+     "SELECT \"dest\", max(\"hours\") AS \"highest_hours\" FROM \"transfers\" GROUP BY \"dest\" ORDER BY \"dest\""},
+    {"top 2 genres of each country",
+     "SELECT \"authors\".\"country\", \"books\".\"genre\", count(*) AS \"books\" FROM \"books\" JOIN \"authors\" ON "
+     "\"books\".\"author_id\" = \"authors\".\"author_id\" GROUP BY \"authors\".\"country\", \"books\".\"genre\" "
+     "QUALIFY row_number() OVER (PARTITION BY \"authors\".\"country\" ORDER BY count(*) DESC NULLS LAST, "
+     "\"books\".\"genre\") <= 2 ORDER BY \"authors\".\"country\", count(*) DESC NULLS LAST, \"books\".\"genre\""},
+    {"Which librarian made the most loans in each genre?",
+     "SELECT \"books\".\"genre\", \"loan_log\".\"librarian\", count(*) AS \"loan_log\" FROM \"loan_log\" JOIN "
+     "\"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" GROUP BY \"books\".\"genre\", "
+     "\"loan_log\".\"librarian\" QUALIFY row_number() OVER (PARTITION BY \"books\".\"genre\" ORDER BY count(*) DESC "
+     "NULLS LAST, \"loan_log\".\"librarian\") <= 1 ORDER BY \"books\".\"genre\", count(*) DESC NULLS LAST, "
+     "\"loan_log\".\"librarian\""},
+    {"the 2 oldest readers of each city",
+     "SELECT \"city\", \"reader_id\", \"first_name\", \"last_name\", \"age\" FROM \"readers\" QUALIFY row_number() "
+     "OVER (PARTITION BY \"city\" ORDER BY \"age\" DESC NULLS LAST) <= 2 ORDER BY \"city\", \"age\" DESC NULLS LAST"},
+    {"top 3 readers by fines per city", "SELECT \"city\", \"reader_id\", \"first_name\", \"last_name\", \"fines\" FROM "
+                                        "\"readers\" QUALIFY row_number() OVER (PARTITION BY \"city\" ORDER BY "
+                                        "\"fines\" DESC NULLS LAST) <= 3 ORDER BY \"city\", \"fines\" DESC NULLS LAST"},
+    {"top 2 librarians by loans for each month of 2025",
+     "SELECT date_trunc('month', \"loaned_at\")::DATE AS \"month\", \"librarian\", count(*) AS \"loan_log\" FROM "
+     "\"loan_log\" WHERE \"loaned_at\" >= DATE '2025-01-01' AND \"loaned_at\" < DATE '2026-01-01' GROUP BY "
+     "date_trunc('month', \"loaned_at\")::DATE, \"librarian\" QUALIFY row_number() OVER (PARTITION BY "
+     "date_trunc('month', \"loaned_at\")::DATE ORDER BY count(*) DESC NULLS LAST, \"librarian\") <= 2 ORDER BY "
+     "date_trunc('month', \"loaned_at\")::DATE, count(*) DESC NULLS LAST, \"librarian\""},
+    {"running total of loans per month in 2025",
+     "SELECT date_trunc('month', \"loaned_at\")::DATE AS \"month\", sum(count(*)) OVER (ORDER BY date_trunc('month', "
+     "\"loaned_at\")::DATE) AS \"running_total\" FROM \"loan_log\" WHERE \"loaned_at\" >= DATE '2025-01-01' AND "
+     "\"loaned_at\" < DATE '2026-01-01' GROUP BY date_trunc('month', \"loaned_at\")::DATE ORDER BY date_trunc('month', "
+     "\"loaned_at\")::DATE"},
+    {"cumulative purchase amount by year",
+     "SELECT year(\"ordered_on\") AS \"year\", sum(sum(\"amount\")) OVER (ORDER BY year(\"ordered_on\")) AS "
+     "\"running_total\" FROM \"purchases\" GROUP BY year(\"ordered_on\") ORDER BY year(\"ordered_on\")"},
+    {"running total of loans by librarian", ""},
+    {"growth in loans from 2023 to 2025",
+     "SELECT year(\"loaned_at\") AS \"year\", count(*) AS \"loan_log\", round(100.0 * (count(*) - lag(count(*)) OVER "
+     "(ORDER BY year(\"loaned_at\"))) / lag(count(*)) OVER (ORDER BY year(\"loaned_at\")), 2) AS \"growth_percent\" "
+     "FROM \"loan_log\" WHERE \"loaned_at\" >= DATE '2023-01-01' AND \"loaned_at\" < DATE '2026-01-01' GROUP BY "
+     "year(\"loaned_at\") ORDER BY year(\"loaned_at\")"},
+    {"loan growth per year",
+     "SELECT year(\"loaned_at\") AS \"year\", count(*) AS \"loan_log\", round(100.0 * (count(*) - lag(count(*)) OVER "
+     "(ORDER BY year(\"loaned_at\"))) / lag(count(*)) OVER (ORDER BY year(\"loaned_at\")), 2) AS \"growth_percent\" "
+     "FROM \"loan_log\" GROUP BY year(\"loaned_at\") ORDER BY year(\"loaned_at\")"},
+    {"year over year growth in loans",
+     "SELECT year(\"loaned_at\") AS \"year\", count(*) AS \"loan_log\", round(100.0 * (count(*) - lag(count(*)) OVER "
+     "(ORDER BY year(\"loaned_at\"))) / lag(count(*)) OVER (ORDER BY year(\"loaned_at\")), 2) AS \"growth_percent\" "
+     "FROM \"loan_log\" GROUP BY year(\"loaned_at\") ORDER BY year(\"loaned_at\")"},
+    {"growth in loans by librarian", ""},
+    {"rank the genres by average price", "SELECT \"genre\", avg(\"price\") AS \"average_price\" FROM \"books\" GROUP "
+                                         "BY \"genre\" ORDER BY avg(\"price\") DESC NULLS LAST, \"genre\""},
+    {"authors ranked by number of books",
+     "SELECT \"authors\".\"name\", count(*) AS \"books\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = "
+     "\"authors\".\"author_id\" GROUP BY \"authors\".\"name\", \"authors\".\"author_id\" ORDER BY count(*) DESC NULLS "
+     "LAST, \"authors\".\"name\", \"authors\".\"author_id\""},
+    {"average pages per genre, most pages first",
+     "SELECT \"genre\", avg(\"pages\") AS \"average_pages\" FROM \"books\" GROUP BY \"genre\" ORDER BY avg(\"pages\") "
+     "DESC NULLS LAST, \"genre\""},
+    {"avg number of pages of crime books",
+     "SELECT avg(\"pages\") AS \"average_pages\" FROM \"books\" WHERE \"genre\" = 'crime'"},
+    {"amount by supplier name in 2025",
+     "SELECT \"supplier_name\", sum(\"amount\") AS \"total_amount\" FROM \"purchases\" WHERE \"ordered_on\" >= DATE "
+     "'2025-01-01' AND \"ordered_on\" < DATE '2026-01-01' GROUP BY \"supplier_name\" ORDER BY \"supplier_name\""},
+    {"Which genres had an average price over 20 dollars?",
+     "SELECT \"genre\", avg(\"price\") AS \"average_price\" FROM \"books\" GROUP BY \"genre\" HAVING avg(\"price\") > "
+     "20 ORDER BY \"genre\""},
+    {"How many loans does each suspended reader have on average?",
+     "SELECT avg(n) AS \"average\" FROM (SELECT count(*) AS n FROM \"loan_log\" JOIN \"readers\" ON "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" WHERE \"readers\".\"status\" = 'suspended' GROUP BY "
+     "\"readers\".\"first_name\", \"readers\".\"last_name\", \"readers\".\"reader_id\") AS of_each"},
+    {"loans per book genre",
+     "SELECT \"books\".\"genre\", count(*) AS \"loan_log\" FROM \"loan_log\" JOIN \"books\" ON "
+     "\"loan_log\".\"book_id\" = \"books\".\"book_id\" GROUP BY \"books\".\"genre\" ORDER BY \"books\".\"genre\""},
+    {"average book price by genre",
+     "SELECT \"genre\", avg(\"price\") AS \"average_price\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
+    {"number of different readers loaned in 2025",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE EXISTS (SELECT 1 FROM \"loan_log\" WHERE "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"loan_log\".\"loaned_at\" >= DATE '2025-01-01' AND "
+     "\"loan_log\".\"loaned_at\" < DATE '2026-01-01')"},
+    {"books by genre, top 3", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\" ORDER BY "
+                              "count(*) DESC NULLS LAST, \"genre\" LIMIT 3"},
+    {"purchases by lindgren",
+     "SELECT \"purchase_id\" FROM \"purchases\" WHERE \"supplier_name\" = 'Lindgren Trading Ltd'"},
+    {"purchases to lindgren or nordic book company",
+     "SELECT \"purchase_id\" FROM \"purchases\" WHERE \"supplier_name\" IN ('Lindgren Trading Ltd', 'Nordic Book "
+     "Company')"},
+    {"Which month has the most loans?",
+     "SELECT date_trunc('month', \"loaned_at\")::DATE AS \"month\", count(*) AS \"loan_log\" FROM \"loan_log\" GROUP "
+     "BY date_trunc('month', \"loaned_at\")::DATE ORDER BY count(*) DESC NULLS LAST, date_trunc('month', "
+     "\"loaned_at\")::DATE LIMIT 1"},
+    {"What proportion of loans ended up renewed?",
+     "SELECT round(100.0 * count(*) FILTER (WHERE \"renewed\") / count(*), 2) AS \"percent\" FROM \"loan_log\""},
+    {"renew rate by librarian", "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE \"renewed\") / count(*), "
+                                "2) AS \"percent\" FROM \"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
+    {"transfers by origin branch",
+     "SELECT \"origin\", count(*) AS \"transfers\" FROM \"transfers\" GROUP BY \"origin\" ORDER BY \"origin\""},
+    {"books made by Tove Jansson",
+     "SELECT \"books\".\"book_id\", \"books\".\"title\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = "
+     "\"authors\".\"author_id\" WHERE \"authors\".\"name\" = 'Tove Jansson'"},
+    {"transfers per dest branch",
+     "SELECT \"dest\", count(*) AS \"transfers\" FROM \"transfers\" GROUP BY \"dest\" ORDER BY \"dest\""},
+    {"Which librarian has the best renewed rate?",
+     "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE \"renewed\") / count(*), 2) AS \"percent\" FROM "
+     "\"loan_log\" GROUP BY \"librarian\" ORDER BY round(100.0 * count(*) FILTER (WHERE \"renewed\") / count(*), 2) "
+     "DESC NULLS LAST, \"librarian\" LIMIT 1"},
+    {"How many readers joined before june?",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE \"joined_on\" < DATE '2026-06-01'"},
+    {"average dest branch", ""}, {"Are there more books?", ""}, {"highest branch", ""},
+    {"readers loaned more than 3 times",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "(SELECT count(*) FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\") > 3"},
+    {"How many readers have been loaned more than once?",
+     "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE (SELECT count(*) FROM \"loan_log\" WHERE "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\") > 1"},
+    {"readers renewed more than 3 times", ""},
+    {"What share of readers with fines over 100 are active?",
+     "SELECT round(100.0 * count(*) FILTER (WHERE \"status\" = 'active') / count(*), 2) AS \"percent\" FROM "
+     "\"readers\" WHERE \"fines\" > 100"},
+    {"share of crime books by supplier name", ""},
+    {"percentage of suspended readers by city",
+     "SELECT \"city\", round(100.0 * count(*) FILTER (WHERE \"status\" = 'suspended') / count(*), 2) AS \"percent\" "
+     "FROM \"readers\" GROUP BY \"city\" ORDER BY \"city\""},
+    {"loans loaned but not returned",
+     "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"returned_at\" IS NULL AND \"loaned_at\" IS NOT NULL"},
+    {"How many books have the keyword winter or war?",
+     "SELECT count(*) AS \"books\" FROM \"books\" WHERE (\"keywords\" ILIKE '%winter%' OR \"keywords\" ILIKE '%war%')"},
+    {"readers with neither email nor city", "SELECT \"reader_id\", \"first_name\", \"last_name\" FROM \"readers\" "
+                                            "WHERE \"email\" IS NULL AND \"city\" IS NULL"},
+    {"How many cities have more than 3 readers?", "SELECT count(*) AS \"count\" FROM (SELECT count(*) AS n FROM "
+                                                  "\"readers\" GROUP BY \"city\" HAVING count(*) > 3) AS of_each"},
+    {"How many genres have at least 10 loans?",
+     "SELECT count(*) AS \"count\" FROM (SELECT count(*) AS n FROM \"loan_log\" JOIN \"books\" ON "
+     "\"loan_log\".\"book_id\" = \"books\".\"book_id\" GROUP BY \"books\".\"genre\" HAVING count(*) >= 10) AS of_each"},
+    {"How many unrenewed loans?", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE NOT \"renewed\""},
+    {"readers with an unknown email",
+     "SELECT \"reader_id\", \"first_name\", \"last_name\" FROM \"readers\" WHERE \"email\" IS NULL"},
+    {"What percentage of readers have fines?",
+     "SELECT round(100.0 * count(*) FILTER (WHERE \"fines\" > 0) / count(*), 2) AS \"percent\" FROM \"readers\""},
+    {"purchases with no amount",
+     "SELECT \"purchase_id\" FROM \"purchases\" WHERE (\"amount\" IS NULL OR \"amount\" = 0)"},
+    {"min, max and average price per genre",
+     "SELECT \"genre\", min(\"price\") AS \"lowest_price\", max(\"price\") AS \"highest_price\", avg(\"price\") AS "
+     "\"average_price\" FROM \"books\" GROUP BY \"genre\" ORDER BY \"genre\""},
+    {"How many transfers took over an hour?",
+     "SELECT count(*) AS \"transfers\" FROM \"transfers\" WHERE \"hours\" > 1"},
+    {"transfers over 3 hours by dest", "SELECT \"dest\", count(*) AS \"transfers\" FROM \"transfers\" WHERE \"hours\" "
+                                       "> 3 GROUP BY \"dest\" ORDER BY \"dest\""},
+    {"hottest day of the year", ""}, {"How many loans were early?", ""}, {"total fines paid by readers in Oslo", ""},
+    {"loans by month and genre",
+     "SELECT date_trunc('month', \"loan_log\".\"loaned_at\")::DATE AS \"month\", \"books\".\"genre\", count(*) AS "
+     "\"loan_log\" FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" GROUP BY "
+     "date_trunc('month', \"loan_log\".\"loaned_at\")::DATE, \"books\".\"genre\" ORDER BY date_trunc('month', "
+     "\"loan_log\".\"loaned_at\")::DATE, \"books\".\"genre\""},
+    {"loans by month and colour", ""},
+    {"loans on Mondays vs Fridays", "SELECT dayname(\"loaned_at\") AS \"weekday\", count(*) AS \"loan_log\" FROM "
+                                    "\"loan_log\" WHERE (isodow(\"loaned_at\") = 1 OR isodow(\"loaned_at\") = 5) GROUP "
+                                    "BY dayname(\"loaned_at\") ORDER BY min(isodow(\"loaned_at\"))"},
+    {"average copies per purchase by genre",
+     "SELECT \"books\".\"genre\", avg(\"purchases\".\"bound_copies\" + \"purchases\".\"paper_copies\") AS "
+     "\"average_bound_copies_plus_paper_copies\" FROM \"purchases\" JOIN \"books\" ON \"purchases\".\"book_id\" = "
+     "\"books\".\"book_id\" GROUP BY \"books\".\"genre\" ORDER BY \"books\".\"genre\""},
+    {"purchases over 50 copies", ""},
+    {"books without a published date", "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"published\" IS NULL"},
+    {"readers with the highest book", ""},
+    {"who has the most fines", "SELECT \"reader_id\", \"first_name\", \"last_name\", \"fines\" FROM \"readers\" ORDER "
+                               "BY \"fines\" DESC NULLS LAST LIMIT 1"},
+    {"which reader had the most loans in each year",
+     "SELECT year(\"loan_log\".\"loaned_at\") AS \"year\", \"readers\".\"first_name\", \"readers\".\"last_name\", "
+     "count(*) AS \"loan_log\" FROM \"loan_log\" JOIN \"readers\" ON \"loan_log\".\"reader_id\" = "
+     "\"readers\".\"reader_id\" GROUP BY year(\"loan_log\".\"loaned_at\"), \"readers\".\"first_name\", "
+     "\"readers\".\"last_name\", \"readers\".\"reader_id\" QUALIFY row_number() OVER (PARTITION BY "
+     "year(\"loan_log\".\"loaned_at\") ORDER BY count(*) DESC NULLS LAST, \"readers\".\"first_name\", "
+     "\"readers\".\"last_name\", \"readers\".\"reader_id\") <= 1 ORDER BY year(\"loan_log\".\"loaned_at\"), count(*) "
+     "DESC NULLS LAST, \"readers\".\"first_name\", \"readers\".\"last_name\", \"readers\".\"reader_id\""},
+    {"Which genre had the most loans per quarter of 2025?",
+     "SELECT date_trunc('quarter', \"loan_log\".\"loaned_at\")::DATE AS \"quarter\", \"books\".\"genre\", count(*) AS "
+     "\"loan_log\" FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
+     "\"loan_log\".\"loaned_at\" >= DATE '2025-01-01' AND \"loan_log\".\"loaned_at\" < DATE '2026-01-01' GROUP BY "
+     "date_trunc('quarter', \"loan_log\".\"loaned_at\")::DATE, \"books\".\"genre\" QUALIFY row_number() OVER "
+     "(PARTITION BY date_trunc('quarter', \"loan_log\".\"loaned_at\")::DATE ORDER BY count(*) DESC NULLS LAST, "
+     "\"books\".\"genre\") <= 1 ORDER BY date_trunc('quarter', \"loan_log\".\"loaned_at\")::DATE, count(*) DESC NULLS "
+     "LAST, \"books\".\"genre\""},
+    {"top 3 supplier names by margin",
+     "SELECT \"supplier_name\", avg(\"sale_rate\" - \"purchase_rate\") AS \"average_sale_rate_minus_purchase_rate\" "
+     "FROM \"purchases\" GROUP BY \"supplier_name\" ORDER BY avg(\"sale_rate\" - \"purchase_rate\") DESC NULLS LAST, "
+     "\"supplier_name\" LIMIT 3"},
+    {"sum of sale rate by supplier name", ""},
+    {"readers loaned at Ann",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND "
+     "\"loan_log\".\"librarian\" = 'Ann')"},
+    {"genres with only one book", "SELECT \"genre\", count(*) AS \"books\" FROM \"books\" GROUP BY \"genre\" HAVING "
+                                  "count(*) = 1 ORDER BY \"genre\""},
+    {"readers with just one loan",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "(SELECT count(*) FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\") = 1"},
+    {"highest average fines by city", "SELECT \"city\", avg(\"fines\") AS \"average_fines\" FROM \"readers\" GROUP BY "
+                                      "\"city\" ORDER BY avg(\"fines\") DESC NULLS LAST, \"city\""},
+    {"first loan of each reader",
+     "SELECT \"readers\".\"first_name\", \"readers\".\"last_name\", min(\"loan_log\".\"loaned_at\") AS "
+     "\"lowest_loaned_at\" FROM \"loan_log\" JOIN \"readers\" ON \"loan_log\".\"reader_id\" = "
+     "\"readers\".\"reader_id\" GROUP BY \"readers\".\"first_name\", \"readers\".\"last_name\", "
+     "\"readers\".\"reader_id\" ORDER BY \"readers\".\"first_name\", \"readers\".\"last_name\", "
+     "\"readers\".\"reader_id\""},
+    {"most used book of each genre", ""}, {"average price of late loans", ""},
+    {"average days late of loans that were late",
+     "SELECT avg(\"days_late\") AS \"average_days_late\" FROM \"loan_log\" WHERE \"days_late\" > 0"},
+    {"percentage of late loans by librarian",
+     "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE \"days_late\" > 0) / count(*), 2) AS \"percent\" FROM "
+     "\"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
+    {"How many late loans were there?", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"days_late\" > 0"},
+    {"Which genres have no loans?", ""}, {"who are the librarians", "SELECT DISTINCT \"librarian\" FROM \"loan_log\""},
+    {"How many readers did we left per month?", ""},

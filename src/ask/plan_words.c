@@ -47,7 +47,7 @@ bool plan_filler(const ask_token *token) {
                 "went "
                 "record records row rows entry entries data dataset table database lake system value values number "
                 "amount "
-                "exist exists existing belong belongs belonging available_ contain_ using used use stand stands "
+                "exist exists existing belong belongs belonging available_ contain_ using use stand stands "
                 "take takes took taken happen happened happens occur occurred occurs held hold holds "
                 "arranged associated related linked attached assigned registered recorded lasted last ended ends end "
                 "logged listed "
@@ -56,28 +56,6 @@ bool plan_filler(const ask_token *token) {
                 "given "
                 "whats anywhere anyone anybody somewhere flying sit sits "
                 "ok hello hi thanks thank mean_ where's how's been's each's"));
-}
-
-/* "averge": a word that nothing is called by, one letter beside a word of form. */
-void plan_mend(const plan_state *p, ask_token *tokens) {
-    static const char forms[] =
-        "average number total different distinct unique percentage proportion between highest "
-        "lowest longest shortest largest smallest biggest latest earliest oldest newest cheapest "
-        "greatest fewest median maximum minimum without greater higher lower";
-    for (size_t i = 0; i < p->count; i++) {
-        lexicon_match ignored[1];
-        if (tokens[i].kind != ASK_WORD || tokens[i].capital || tokens[i].word.len < 5 || plan_filler(&tokens[i]) ||
-            ask_in(tokens[i].word, forms) || lexicon_tables(p->lex, tokens, p->count, i, ignored, 1) ||
-            lexicon_columns(p->lex, tokens, p->count, i, ignored, 1) ||
-            lexicon_values(p->lex, tokens, p->count, i, ignored, 1))
-            continue;
-        for (lh_str rest = lh_str_from(forms); rest.len;) {
-            lh_str form = lh_str_split(&rest, ' ');
-            if (!lexicon_slip(tokens[i].word, form)) continue;
-            tokens[i].word = tokens[i].one = tokens[i].stem = form;
-            break;
-        }
-    }
 }
 
 /* ---- what is asked ---- */
@@ -132,47 +110,79 @@ static bool form_of_each(plan_state *p, size_t at, ask_fn fn) {
     return true;
 }
 
-static size_t form_aggregate(plan_state *p, size_t at) {
+/* "min, max and average price": each of them of the column behind. */
+static size_t form_list_of(plan_state *p, size_t at) {
     static const struct {
         const char *words;
-        int fn;
-    } rows[] = {{"how many", ASK_COUNT},
-                {"number of", ASK_COUNT},
-                {"the number of", ASK_COUNT},
-                {"count of", ASK_COUNT},
-                {"count", ASK_COUNT},
-                {"counts of", ASK_COUNT},
-                {"how often", ASK_COUNT},
-                {"how much", ASK_SUM},
-                {"how many times", ASK_COUNT},
-                {"average", ASK_AVG},
-                {"mean", ASK_AVG},
-                {"avg", ASK_AVG},
-                {"typical", ASK_AVG},
-                {"total", ASK_SUM},
-                {"sum", ASK_SUM},
-                {"sum of", ASK_SUM},
-                {"combined", ASK_SUM},
+        ask_fn fn;
+    } rows[] = {{"average avg mean", ASK_AVG},
                 {"median", ASK_MEDIAN},
-                {"total number of", ASK_COUNT},
-                {"total count of", ASK_COUNT},
-                {"total amount of", ASK_SUM},
-                {"average number of", 100},
-                {"mean number of", 100},
-                {"numbers of", ASK_COUNT},
-                {"on average", 101},
-                {"in total", 102},
-                {"altogether", 102},
-                {"average count of", 100}};
+                {"sum total", ASK_SUM},
+                {"min minimum lowest", ASK_MIN},
+                {"max maximum highest", ASK_MAX}};
+    ask_fn fns[8];
+    size_t count = 0, i = at;
+    for (bool apart = true; i < p->count && count < 8; i++) {
+        size_t before = count;
+        bool between = p->tokens[i].kind == ASK_STOP || (p->tokens[i].kind == ASK_WORD && ask_is(&p->tokens[i], "and"));
+        apart |= between;
+        if (between) continue;
+        if (!apart) break;
+        apart = false;
+        for (size_t k = 0; k < sizeof rows / sizeof *rows && p->tokens[i].kind == ASK_WORD; k++)
+            if (ask_in(p->tokens[i].word, rows[k].words)) fns[count++] = rows[k].fn;
+        if (before == count) break;
+    }
+    plan_choice of = count > 1 && i < p->count ? plan_best_column(p, i, WANT_NUMBER) : (plan_choice){0};
+    if (!of.there || of.match.score < 0.75 || p->extreme) return 0;
+    for (size_t k = 0; k < count; k++) (void)plan_measure(p, fns[k], of.match.ref);
+    p->focus = of.match.ref.table;
+    p->lead_open = false;
+    return i + of.match.words - at;
+}
+
+static const struct {
+    const char *words;
+    int fn;
+} form_aggregates[] = {{"how many", ASK_COUNT},
+                       {"number of", ASK_COUNT},
+                       {"the number of", ASK_COUNT},
+                       {"count of", ASK_COUNT},
+                       {"count", ASK_COUNT},
+                       {"counts of", ASK_COUNT},
+                       {"how often", ASK_COUNT},
+                       {"how much", ASK_SUM},
+                       {"how many times", ASK_COUNT},
+                       {"average", ASK_AVG},
+                       {"mean", ASK_AVG},
+                       {"avg", ASK_AVG},
+                       {"typical", ASK_AVG},
+                       {"total", ASK_SUM},
+                       {"sum", ASK_SUM},
+                       {"sum of", ASK_SUM},
+                       {"combined", ASK_SUM},
+                       {"median", ASK_MEDIAN},
+                       {"total number of", ASK_COUNT},
+                       {"total count of", ASK_COUNT},
+                       {"total amount of", ASK_SUM},
+                       {"average number of", 100},
+                       {"mean number of", 100},
+                       {"numbers of", ASK_COUNT},
+                       {"on average", 101},
+                       {"in total", 102},
+                       {"altogether", 102},
+                       {"average count of", 100}};
+
+static size_t form_aggregate(plan_state *p, size_t at) {
     size_t best = 0, row = 0;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        size_t n = form_at(p, at, rows[i].words);
+    for (size_t i = 0; i < sizeof form_aggregates / sizeof *form_aggregates; i++) {
+        size_t n = form_at(p, at, form_aggregates[i].words);
         if (n > best) best = n, row = i;
     }
     if (!best) return 0;
-    int fn = rows[row].fn;
+    int fn = form_aggregates[row].fn;
     lexicon_match amount[4]; /* "total amount of": the column may be called so */
-    if (lh_str_eq(lh_str_from(rows[row].words), LH_STR("total amount of")) &&
+    if (lh_str_eq(lh_str_from(form_aggregates[row].words), LH_STR("total amount of")) &&
         lexicon_columns(p->lex, p->tokens, p->count, at + 1, amount, 4) && amount[0].score >= 0.97)
         best = 1;
     if (fn == 102) return form_of_each(p, at, ASK_SUM), best;
@@ -212,7 +222,7 @@ static size_t form_series(plan_state *p, size_t at) {
         plan_group(p, (ask_ref){-1, -1}, row < 3 ? ASK_YEAR : ASK_MONTH);
     }
     p->series = p->tokens[at].raw;
-    if (p->fn < 0 && !p->plan.measure_count) p->fn = ASK_SUM;
+    if (p->fn < 0 && !p->plan.measure_count) p->fn = p->entity >= 0 ? ASK_COUNT : ASK_SUM;
     p->lead_open = p->grouping = false;
     return n;
 }
@@ -314,6 +324,7 @@ static const struct {
     {"min", -1, NULL, false, false},
     {"bottom", -1, NULL, false, false},
     {"worst", 1, "delay", false, false},
+    {"best", 1, NULL, false, false},
 };
 
 static size_t form_which_extreme(const plan_state *p, size_t at, size_t *ret_row) {
@@ -393,7 +404,9 @@ static size_t form_extreme(plan_state *p, size_t at) {
     if (lh_str_eq(lh_str_from(form_extremes[row].words), LH_STR("first")) && next &&
         !(next->kind == ASK_NUMERAL || p->lead == LEAD_WHICH || p->lead == LEAD_WHEN || p->lead == LEAD_WHO)) {
         lexicon_match m[4];
-        if (lexicon_columns(p->lex, p->tokens, p->count, at, m, 4)) return 0;
+        plan_choice rows = next ? plan_best_table(p, at + best) : (plan_choice){0}; /* the first loan of each reader */
+        if (!(rows.there && rows.match.score >= 0.9) && lexicon_columns(p->lex, p->tokens, p->count, at, m, 4))
+            return 0;
     }
     p->extreme = form_extremes[row].sign;
     p->extreme_rows = form_extremes[row].rows;
@@ -449,6 +462,15 @@ static size_t form_count_before_extreme(plan_state *p, size_t at) {
 
 /* ---- groups and order ---- */
 
+/* "hours worked by readers": who did it, not a group. */
+static bool form_is_agent(const plan_state *p, size_t at) {
+    bool verb =
+        at && p->tokens[at - 1].kind == ASK_WORD &&
+        (lh_str_ends(p->tokens[at - 1].word, LH_STR("ed")) || ask_in(p->tokens[at - 1].word, "made sent flown"));
+    plan_choice who = verb && at + 1 < p->count ? plan_best_table(p, at + 1) : (plan_choice){0};
+    return who.there && who.match.score >= 0.9 && p->tokens[at + who.match.words].plural;
+}
+
 static size_t form_group(plan_state *p, size_t at) {
     size_t row = 0,
            n = FORM(p, at, &row, "per", "for each", "for every", "in each", "of each", "by each", "each", "every",
@@ -457,7 +479,7 @@ static size_t form_group(plan_state *p, size_t at) {
     if (n) {
         bool by = row == 20, across = row == 19 || row == 12;
         size_t ignored = 0;
-        if (across) return n;
+        if (across || (by && form_is_agent(p, at))) return n;
         if (by && FORM(p, at + 1, &ignored, "more than", "at least", "less than", "over", "under", "at most", "up to",
                        "exactly"))
             return n;
@@ -521,7 +543,7 @@ static size_t form_part(plan_state *p, size_t at) {
         if (m[i].score >= 0.97 && m[i].words >= best && (m[i].ref.table == near || near < 0) &&
             plan_numeric(plan_column(p, m[i].ref)))
             return 0;
-    if (p->grouping) plan_group(p, p->date_subject, rows[row].part);
+    if (p->grouping) plan_group(p, p->date_subject, rows[row].part), p->group_end = at + best;
     else p->entity_part = rows[row].part;
     p->grouping = p->lead_open = false;
     if (at + best < p->count && ask_is(&p->tokens[at + best], "of")) best++; /* by year of start */
@@ -530,29 +552,33 @@ static size_t form_part(plan_state *p, size_t at) {
 
 /* ---- comparisons ---- */
 
+static const struct {
+    const char *words;
+    ask_op op;
+} form_compares[] = {
+    {"more than", ASK_GT},    {"greater than", ASK_GT},  {"over", ASK_GT},          {"above", ASK_GT},
+    {"exceeding", ASK_GT},    {"exceed", ASK_GT},        {"exceeds", ASK_GT},       {"exceeded", ASK_GT},
+    {"higher than", ASK_GT},  {"larger than", ASK_GT},   {"longer than", ASK_GT},   {"bigger than", ASK_GT},
+    {"farther than", ASK_GT}, {"beyond", ASK_GT},        {"later than", ASK_GT},    {"older than", ASK_GT},
+    {"better than", ASK_GT},  {"faster than", ASK_GT},   {"upwards of", ASK_GT},    {"at least", ASK_GE},
+    {"no less than", ASK_GE}, {"no fewer than", ASK_GE}, {"not less than", ASK_GE}, {"a minimum of", ASK_GE},
+    {"minimum of", ASK_GE},   {"from", ASK_GE},          {"less than", ASK_LT},     {"fewer than", ASK_LT},
+    {"under", ASK_LT},        {"below", ASK_LT},         {"lower than", ASK_LT},    {"shorter than", ASK_LT},
+    {"smaller than", ASK_LT}, {"slower than", ASK_LT},   {"younger than", ASK_LT},  {"cheaper than", ASK_LT},
+    {"at most", ASK_LE},      {"up to", ASK_LE},         {"no more than", ASK_LE},  {"not more than", ASK_LE},
+    {"a maximum of", ASK_LE}, {"maximum of", ASK_LE},    {"exactly", ASK_EQ},       {"equal to", ASK_EQ},
+    {"equals", ASK_EQ},       {"precisely", ASK_EQ},     {"between", ASK_BETWEEN},  {"only", ASK_EQ},
+    {"just", ASK_EQ}};
+
 static size_t form_compare(plan_state *p, size_t at) {
-    static const struct {
-        const char *words;
-        ask_op op;
-    } rows[] = {
-        {"more than", ASK_GT},    {"greater than", ASK_GT},  {"over", ASK_GT},          {"above", ASK_GT},
-        {"exceeding", ASK_GT},    {"exceed", ASK_GT},        {"exceeds", ASK_GT},       {"exceeded", ASK_GT},
-        {"higher than", ASK_GT},  {"larger than", ASK_GT},   {"longer than", ASK_GT},   {"bigger than", ASK_GT},
-        {"farther than", ASK_GT}, {"beyond", ASK_GT},        {"later than", ASK_GT},    {"older than", ASK_GT},
-        {"better than", ASK_GT},  {"faster than", ASK_GT},   {"upwards of", ASK_GT},    {"at least", ASK_GE},
-        {"no less than", ASK_GE}, {"no fewer than", ASK_GE}, {"not less than", ASK_GE}, {"a minimum of", ASK_GE},
-        {"minimum of", ASK_GE},   {"from", ASK_GE},          {"less than", ASK_LT},     {"fewer than", ASK_LT},
-        {"under", ASK_LT},        {"below", ASK_LT},         {"lower than", ASK_LT},    {"shorter than", ASK_LT},
-        {"smaller than", ASK_LT}, {"slower than", ASK_LT},   {"younger than", ASK_LT},  {"cheaper than", ASK_LT},
-        {"at most", ASK_LE},      {"up to", ASK_LE},         {"no more than", ASK_LE},  {"not more than", ASK_LE},
-        {"a maximum of", ASK_LE}, {"maximum of", ASK_LE},    {"exactly", ASK_EQ},       {"equal to", ASK_EQ},
-        {"equals", ASK_EQ},       {"precisely", ASK_EQ},     {"between", ASK_BETWEEN}};
     size_t best = 0, row = 0;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        size_t n = form_at(p, at, rows[i].words);
+    for (size_t i = 0; i < sizeof form_compares / sizeof *form_compares; i++) {
+        size_t n = form_at(p, at, form_compares[i].words);
         if (n > best) best = n, row = i;
     }
-    ask_op op = best ? rows[row].op : ASK_EQ;
+    ask_op op = best ? form_compares[row].op : ASK_EQ;
+    if (best && ask_in(p->tokens[at].word, "only just") && !(at && ask_in(p->tokens[at - 1].word, "with have has had")))
+        return 0; /* show only 5 of them */
     size_t i = at + best;
     bool number = false;
     if (!best || i >= p->count) return 0;
@@ -562,6 +588,11 @@ static size_t form_compare(plan_state *p, size_t at) {
         p->compare = (plan_compare){true, op, {0, 0}, mean + 1, false, true, NULL};
         p->with = false;
         return mean + 1 - at;
+    }
+    if (i + 1 < p->count && ask_in(p->tokens[i].word, "a an one") && plan_seconds(p->tokens[i + 1].one) > 0) {
+        p->compare = (plan_compare){true, op, {1, 0}, i + 1, false, false, NULL}; /* under a minute */
+        p->with = false;
+        return i + 1 - at;
     }
     double value = form_word_number(&p->tokens[i], &number), second = 0;
     if (!number) return 0;
@@ -608,22 +639,15 @@ static size_t form_number(plan_state *p, size_t at) {
 
 /* ---- the rest ---- */
 
-static size_t form_other(plan_state *p, size_t at) {
-    size_t row = 0,
-           n = FORM(p, at, &row, "not", "without", "no", "never", "except", "excluding", "other than", "lacking",
-                    "missing", "except for", "but not", "with no", "have no", "has no", "had no", "non", "none",
-                    "without any", "who have not", "apart from", "nor", "with missing", "empty");
-    if (n) {
-        bool without = row == 1 || row == 2 || row == 3 || row == 7 || row == 8 || (row >= 11 && row <= 14) ||
-                       row == 17 || row == 21 || row == 22;
-        p->not = true;
-        p->not_word = p->tokens[at + n - 1].raw;
-        p->without = without;
-        return n;
-    }
-    n = FORM(p, at, &row, "took off", "take off", "takes off", "ended up", "end up", "turned out", "turned out to be");
-    if (n) return n;
-    n = FORM(p, at, &row, "vs", "versus", "against", "compared to", "compared with");
+/* "what share of readers with an email are active": what was said before is of the whole. */
+static void form_main_verb(plan_state *p, size_t at) {
+    bool relative = !at || ask_in(p->tokens[at - 1].word, "that who which and or but");
+    for (size_t i = 0; i < p->plan.filter_count && p->share && !relative; i++) p->plan.filters[i].numerator = false;
+}
+
+/* "vs", and "more … in A or B": what is compared with one another. */
+static size_t form_versus(plan_state *p, size_t at) {
+    size_t row = 0, n = FORM(p, at, &row, "vs", "versus", "against", "compared to", "compared with");
     if (n) {
         bool values = p->value_end && p->value_end == at && at + n < p->count && plan_best_value(p, at + n).there;
         return values ? (p->versus = true, n) : 0;
@@ -632,8 +656,28 @@ static size_t form_other(plan_state *p, size_t at) {
     if (n) {
         p->more = p->tokens[at].raw;
         if (p->fn < 0 && !p->plan.measure_count) p->fn = ASK_COUNT;
+    }
+    return n;
+}
+
+static size_t form_other(plan_state *p, size_t at) {
+    size_t row = 0, n = FORM(p, at, &row, "not", "without", "no", "never", "except", "excluding", "other than",
+                             "lacking", "missing", "except for", "but not", "with no", "have no", "has no", "had no",
+                             "non", "none", "without any", "who have not", "apart from", "nor", "with missing", "empty",
+                             "neither", "with neither", "unknown", "with unknown", "with an unknown");
+    if (n) {
+        bool without = row == 1 || row == 2 || row == 3 || row == 7 || row == 8 || (row >= 11 && row <= 14) ||
+                       row == 17 || row >= 21;
+        if (row == 20) /* neither phone nor email */
+            without = p->plan.filter_count && p->plan.filters[p->plan.filter_count - 1].op == ASK_IS_NULL;
+        p->not = true;
+        p->not_word = p->tokens[at + n - 1].raw;
+        p->without = without;
         return n;
     }
+    n = FORM(p, at, &row, "took off", "take off", "takes off", "ended up", "end up", "turned out", "turned out to be");
+    if (n) return n;
+    if ((n = form_versus(p, at))) return n;
     n = FORM(p, at, &row, "contains", "containing", "contain", "mentions", "mentioning", "mention", "includes",
              "including", "include", "matching", "with the word", "starts with", "starting with", "start with",
              "begins with", "beginning with", "begin with", "ends with", "ending with", "end with", "ending in",
@@ -647,11 +691,13 @@ static size_t form_other(plan_state *p, size_t at) {
         bool none = p->not && row > 0 && at && lh_str_eq(p->not_word, p->tokens[at - 1].raw); /* do not have */
         if (none) return p->without = true, n;
         p->with = row != 3 || p->plan.measure_count || p->entity >= 0;
+        if (ask_in(p->tokens[at].word, "have has had")) form_main_verb(p, at);
         if (p->share && p->entity >= 0) p->after_verb = true;
         return n;
     }
     n = FORM(p, at, &row, "are", "is", "were", "was", "that are", "who are", "got", "did", "do");
     if (n) {
+        if (row < 4) form_main_verb(p, at);
         if (p->share && p->entity >= 0) p->after_verb = true;
         return n;
     }
@@ -678,7 +724,7 @@ size_t plan_words(plan_state *p, size_t at) {
     if (p->tokens[at].kind == ASK_STOP) return plan_end_not(p), 1;
     if ((n = form_count_before_extreme(p, at))) return n;
     if ((n = form_compare(p, at))) return n;
-    if ((n = form_share(p, at)) || (n = form_series(p, at))) return n;
+    if ((n = form_share(p, at)) || (n = form_series(p, at)) || (n = form_list_of(p, at))) return n;
     if (ask_in(p->tokens[at].word, "how") && (n = form_lead(p, at))) return n;
     if ((n = form_aggregate(p, at))) return n;
     if ((n = form_lead(p, at))) return n;

@@ -158,15 +158,15 @@ static void render_time(render *r, const ask_filter *f) {
     lh_buf_char(r->into, ')');
 }
 
-static void render_like(render *r, const ask_filter *f) {
+static void render_like(render *r, const ask_filter *f, lh_str value) {
     const char *const before = f->op == ASK_STARTS ? "" : "%", *const after = f->op == ASK_ENDS ? "" : "%";
     render_column(r, f->column);
     render_text(r, " ILIKE ");
     LH_CLEANUP(lh_buf_done) lh_buf pattern = LH_BUF_INIT(16 << 10);
     bool escaped = false;
     lh_buf_append(&pattern, lh_str_from(before));
-    for (size_t i = 0; i < f->values[0].len; i++) {
-        char c = f->values[0].ptr[i];
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
         if (c == '%' || c == '_' || c == '\\') lh_buf_char(&pattern, '\\'), escaped = true;
         lh_buf_char(&pattern, c);
     }
@@ -268,12 +268,26 @@ static void render_condition(render *r, const ask_filter *f) {
     case ASK_IN: render_equal(r, f); break;
     case ASK_IS_NULL:
     case ASK_NOT_NULL:
+        if (f->zero) lh_buf_char(r->into, '(');
         render_column(r, f->column);
+        if (f->zero) {
+            render_text(r, " IS NULL OR ");
+            render_column(r, f->column);
+            render_text(r, " = 0)");
+            break;
+        }
         render_text(r, (f->op == ASK_IS_NULL) != f->not? " IS NULL" : " IS NOT NULL");
         break;
     case ASK_CONTAINS:
     case ASK_STARTS:
-    case ASK_ENDS: render_like(r, f); break;
+    case ASK_ENDS:
+        if (f->value_count > 1) lh_buf_char(r->into, '(');
+        for (size_t i = 0; i < f->value_count; i++) {
+            if (i) render_text(r, " OR ");
+            render_like(r, f, f->values[i]);
+        }
+        if (f->value_count > 1) lh_buf_char(r->into, ')');
+        break;
     case ASK_IS_TRUE: render_column(r, f->column); break;
     case ASK_IS_FALSE: render_text(r, "NOT "), render_column(r, f->column); break;
     case ASK_IN_TIME: render_time(r, f); break;
@@ -391,8 +405,8 @@ static lh_code render_where(render *r, bool numerator, const char *first, lh_err
 
 static void render_group(render *r, const ask_group *g) {
     static const char *const parts[] = {
-        "",         "year(", "date_trunc('quarter', ", "date_trunc('month', ", "date_trunc('week', ", "CAST(",
-        "dayname(", "hour(",  "month("};
+        "",      "year(", "date_trunc('quarter', ", "date_trunc('month', ", "date_trunc('week', ", "CAST(", "dayname(",
+        "hour(", "month("};
     const char *part = parts[g->part];
     render_text(r, part);
     render_column(r, g->column);
@@ -509,12 +523,14 @@ static lh_code render_series(render *r, lh_error *err) {
 static lh_code render_select(render *r, lh_error *err) {
     const ask_plan *plan = r->plan;
     const char *lead = plan->distinct ? "SELECT DISTINCT " : "SELECT ";
-    if (plan->mean_of_groups) {
-        render_text(r, "SELECT avg(n) AS \"average\" FROM (");
+    bool of_groups = plan->mean_of_groups || plan->count_of_groups;
+    if (of_groups) {
+        render_text(r, plan->mean_of_groups ? "SELECT avg(n) AS \"average\" FROM ("
+                                            : "SELECT count(*) AS \"count\" FROM (");
         lead = "SELECT ";
     }
     for (size_t i = 0; i < plan->group_count; i++) {
-        if (plan->groups[i].hidden || plan->mean_of_groups) continue;
+        if (plan->groups[i].hidden || of_groups) continue;
         render_text(r, lead);
         lead = ", ";
         render_group(r, &plan->groups[i]);
@@ -532,7 +548,7 @@ static lh_code render_select(render *r, lh_error *err) {
             continue;
         }
         LH_TRY(render_measure(r, &plan->measures[i], err));
-        if (plan->mean_of_groups) render_text(r, " AS n");
+        if (of_groups) render_text(r, " AS n");
         else render_measure_name(r, &plan->measures[i]);
     }
     return LH_OK;
@@ -575,8 +591,7 @@ static lh_code render_order(render *r, lh_error *err) {
     const ask_plan *plan = r->plan;
     if (plan->ordered) {
         render_text(r, " ORDER BY ");
-        for (size_t i = 0; i < plan->partition_count; i++)
-            render_group(r, &plan->partition[i]), render_text(r, ", ");
+        for (size_t i = 0; i < plan->partition_count; i++) render_group(r, &plan->partition[i]), render_text(r, ", ");
         LH_TRY(render_by(r, plan->partition_count, err));
     } else
         for (size_t i = 0; i < plan->group_count; i++) {
@@ -614,7 +629,7 @@ lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into,
         render_compare(&r, plan->having_op, plan->having);
     }
     if (plan->each) LH_TRY(render_each(&r, err));
-    if (plan->mean_of_groups) render_text(&r, ") AS of_each");
+    if (plan->mean_of_groups || plan->count_of_groups) render_text(&r, ") AS of_each");
     else LH_TRY(render_order(&r, err));
     return lh_buf_check(into, err);
 }

@@ -158,8 +158,7 @@ static size_t words_short(words_state *s, size_t at, size_t end) {
         lh_str_eq_nocase(lh_str_sub(s->text, end + 1, 4), LH_STR("mail"))) {
         size_t stop = end + 1;
         while (stop < s->text.len && words_letter(p[stop])) stop++;
-        words_as(s, at, stop - at,
-                 lh_arena_printf(s->arena, "e%.*s", (int)(stop - end - 1), p + end + 1));
+        words_as(s, at, stop - at, lh_arena_printf(s->arena, "e%.*s", (int)(stop - end - 1), p + end + 1));
         return stop - at;
     }
     lh_str word = lh_arena_dup(s->arena, lh_terms_fold(s->terms, lh_str_sub(s->text, at, end - at)));

@@ -49,6 +49,15 @@ QUESTIONS = [
     ("placements per month in 2025", "SELECT date_trunc('month', start_date)::DATE, count(*) FROM placements WHERE year(start_date) = 2025 GROUP BY ALL"),
     ("How many candidates have placements at gold clients?", "SELECT count(DISTINCT candidate_id) FROM placements JOIN clients USING (client_id) WHERE tier = 'gold'"),
     ("How many calls ended in voicemail last year?", "SELECT count(*) FROM call_log WHERE outcome = 'voicemail' AND year(started_at) = 2025"),
+    ("Which recruiter made the most calls in each year?", "SELECT year(started_at), recruiter, count(*) FROM call_log GROUP BY 1, 2 QUALIFY row_number() OVER (PARTITION BY 1 * year(started_at) ORDER BY count(*) DESC, recruiter) = 1"),
+    ("the 2 highest paid candidates of each vertical", "SELECT vertical, candidate_id, first_name, last_name, salary FROM candidates QUALIFY row_number() OVER (PARTITION BY vertical ORDER BY salary DESC NULLS LAST) <= 2"),
+    ("What % of the timesheet amount comes from gold clients?", "SELECT round(100.0 * sum(amount) FILTER (tier = 'gold') / sum(amount), 2) FROM timesheets JOIN placements USING (placement_id) JOIN clients USING (client_id)"),
+    ("running total of calls per year", "SELECT y, sum(n) OVER (ORDER BY y) FROM (SELECT year(started_at) AS y, count(*) AS n FROM call_log GROUP BY y)"),
+    ("growth in placements from 2023 to 2024", "SELECT y, n, round(100.0 * (n - lag(n) OVER (ORDER BY y)) / lag(n) OVER (ORDER BY y), 2) FROM (SELECT year(start_date) AS y, count(*) AS n FROM placements WHERE year(start_date) IN (2023, 2024) GROUP BY y)"),
+    ("Are there more gold or silver clients?", "SELECT tier, count(*) FROM clients WHERE tier IN ('gold', 'silver') GROUP BY tier"),
+    ("How many clients are not in New York or California?", "SELECT count(*) FROM clients WHERE state NOT IN ('NY', 'CA')"),
+    ("How many cities have more than 3 candidates?", "SELECT count(*) FROM (SELECT city FROM candidates GROUP BY city HAVING count(*) > 3)"),
+    ("What share of candidates without a phone are available?", "SELECT round(100.0 * count(*) FILTER (status = 'available') / count(*), 2) FROM candidates WHERE phone IS NULL"),
 ]
 
 
@@ -133,7 +142,8 @@ def twins(tmp_path_factory):
 TWIN_QUESTIONS = ["How many candidates are there?", "How many candidates are blocked?", "How many candidates per status", "average salary of candidates by city", "lowest salary of candidates", "Which city has the most candidates?",
                   "How many payroll are there?", "How many bonuses are there?", "What is the total amount of payroll?", "list the secret of candidates", "How many candidates have the secret hidden-a?", "How many candidates are in Hidden a 1?",
                   "How many candidates of all?", "What do we pay?", "list the name and email of candidates in Boise", "How many candidates have the id CAND000100?", "candidates born in 1961", "How many staff are there?",
-                  "How many placements per agency", "average margin of placements", "candidates with a level over 5", "How many skills are there per skill?", "What is the highest score?", "purple"]
+                  "How many placements per agency", "average margin of placements", "candidates with a level over 5", "How many skills are there per skill?", "What is the highest score?", "purple",
+                  "top 2 candidates by salary per city", "share of salary of candidates by city", "running total of candidates by year", "How many cities have more than 1 candidates?", "Are there more blocked or active candidates?", "min, max and average salary per city"]
 
 
 @pytest.mark.parametrize("question", TWIN_QUESTIONS)
