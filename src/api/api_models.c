@@ -55,13 +55,15 @@ static lh_code models_check_indexes(lh_request *request, lh_str name, lh_error *
         lh_buf_printf(&names, "%s%.*s", it.index ? ", " : "", LH_STR_ARG(lh_json_get_string(it.value, "name")));
     if (names.len == 0) return lh_buf_check(&names, err);
     return lh_fail(err, LH_CONFLICT,
-                   "indexes are of the model '%.*s': index them anew with another one, or delete them: %.*s",
+                   "indexes are of the model '%.*s': index them anew by another, delete them, or say force=true: %.*s",
                    LH_STR_ARG(name), LH_STR_ARG(lh_str_cut_utf8(lh_buf_str(&names), MODELS_NAMES_SHOWN_BYTES)));
 }
 
 lh_code api_models_remove(lh_request *request, lh_error *err) {
     lh_str name = lh_request_param(request, "model");
-    LH_TRY(models_check_indexes(request, name, err));
+    bool force;
+    LH_TRY(lh_request_query_bool(request, "force", &force, err));
+    if (!force) LH_TRY(models_check_indexes(request, name, err));
     LH_TRY(lh_models_remove(lh_request_app(request)->models, name, err));
     return lh_respond_empty(request, 204, err);
 }
