@@ -20,7 +20,7 @@ int main(int argc, char **argv) {
     ai_llama_embedded done = {0};
     lh_code code = argc == 2 ? ai_llama_open(lh_str_from(argv[1]), AI_LLAMA_EMBED, 2, 0, &model, &err) : LH_INVALID;
     float *vectors = code == LH_OK ? calloc(count, ai_llama_about(model).dimensions * sizeof *vectors) : NULL;
-    if (vectors) code = ai_llama_embed(model, texts, count, NULL, vectors, &done, &err);
+    if (vectors) code = ai_llama_embed(model, texts, count, (ai_llama_limit){0}, 0, vectors, &done, &err);
     if (vectors && code == LH_OK) fwrite(vectors, ai_llama_about(model).dimensions * sizeof *vectors, count, stdout);
     if (code != LH_OK) fprintf(stderr, "%s\n", err.message);
     fprintf(stderr, "%llu %llu\n", (unsigned long long)done.tokens, (unsigned long long)done.truncated);

@@ -105,6 +105,12 @@ static lh_json *ai_item(lh_ai *ai, lh_ai_task task, ai_model *model, bool *ret_i
     return item;
 }
 
+bool lh_ai_is_same(const lh_ai_model *a, const lh_ai_model *b) {
+    bool of_file = lh_str_eq(a->provider, lh_str_from(ai_provider_llama.name)) && a->version.len;
+    return lh_str_eq(a->provider, b->provider) && lh_str_eq(a->version, b->version) &&
+           (of_file || lh_str_eq(a->name, b->name));
+}
+
 lh_json *lh_ai_model_json(const lh_ai_model *model, lh_arena *arena) {
     lh_json *item = lh_json_new_object(arena);
     lh_json_set_string(arena, item, "provider", model->provider);

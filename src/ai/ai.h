@@ -19,7 +19,7 @@ static inline void lh_ai_freep(lh_ai **ai) { lh_ai_free(*ai); }
 
 /* Who asks, and how long it may take. */
 typedef struct lh_ai_call {
-    lh_str model;                  /* by name; empty: the one in use for the task */
+    lh_str model;                  /* by name, or a file's path; empty: the one in use for the task */
     lh_str principal;              /* whose tokens are counted */
     const _Atomic bool *cancelled; /* once true the call ends with CANCELLED within a second; NULL is fine */
     uint64_t timeout_ms;           /* of the whole call, tries included; 0: each try has ai.timeout_ms */
@@ -29,6 +29,8 @@ typedef struct lh_ai_model {
     lh_str provider, name;
     lh_str version; /* another one when the same text may give other vectors; empty: the provider does not tell */
 } lh_ai_model;
+/* Do both make the same vectors? A file is known by its version, wherever it lies; others by their name too. */
+bool lh_ai_is_same(const lh_ai_model *a, const lh_ai_model *b);
 /* {"provider","name","version"}, null for no version; arena. */
 lh_json *lh_ai_model_json(const lh_ai_model *model, lh_arena *arena);
 
@@ -55,6 +57,7 @@ typedef struct lh_ai_prompt { /* zeroed: a prompt without options */
     size_t message_count;
     bool has_temperature, has_seed;
     double temperature; /* 0 to 2 */
+    double top_p;       /* only the likeliest tokens that make up so much together: above 0, to 1; 0: all */
     uint64_t seed;
     uint64_t max_tokens; /* 0: the provider's */
     const lh_str *stops; /* where one comes up the text ends, without it */
@@ -104,6 +107,8 @@ typedef struct lh_ai_definition {
 /* Adds a model beside the configured one, or in the place of the added one of that name, which serves its last calls. Loads and
  * asks nothing. Errors: INVALID, CONFLICT (the configuration has that name), LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_ai_add(lh_ai *ai, const lh_ai_definition *definition, lh_error *err);
+/* Would lh_ai_add() take it? Loads and asks nothing. Errors: INVALID, NO_MEMORY. */
+LH_MUST_CHECK lh_code lh_ai_check(lh_ai *ai, const lh_ai_definition *definition, lh_error *err);
 /* The added one of that name, if there is one; who used it has the task's again. */
 void lh_ai_remove(lh_ai *ai, lh_ai_task task, lh_str name);
 /* From now on the calls of that principal, or with an empty one of all who have none of their own, that name no model have this

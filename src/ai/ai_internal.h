@@ -16,7 +16,8 @@ typedef struct ai_setup { /* borrowed for life */
 typedef struct ai_try {
     const ai_setup *setup;
     const _Atomic bool *cancelled;
-    uint64_t timeout_ms; /* 0: none */
+    uint64_t timeout_ms;       /* 0: none */
+    uint64_t call_deadline_ms; /* of all tries; 0: none */
     bool asked;          /* false: the breaker kept it from the provider */
     bool only_too_long;  /* set by the provider: a 400 is a refusal only when it says that the text is too long */
     /* set by the provider when the try failed: */
@@ -41,6 +42,7 @@ struct ai_provider_ops {
     bool remote;       /* has a url: is tried again, and has a breaker */
     const char *model; /* when the setting is empty; NULL: it must be set */
     const char *url;   /* the same, of who is remote */
+    bool ends_texts;   /* also those without max_tokens, which else have ai.max_tokens */
     /* Looks at the settings. Also run by commands that call no model: one in process is loaded by its first call. */
     lh_code (*open)(const ai_setup *setup, void **ret, lh_error *err);
     void (*close)(void *state); /* NULL is fine */

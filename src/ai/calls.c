@@ -81,6 +81,7 @@ static lh_code calls_once(calls_run *run, const calls_work *work, ai_try *one, l
     bool probe = false;
     uint64_t wait_ms = 0, now = lh_time_monotonic_ms(), most = (uint64_t)run->ai->config->ai_timeout_ms;
     *one = (ai_try){.setup = &run->model->setup, .cancelled = run->call->cancelled, .timeout_ms = most};
+    if (run->deadline_ms != UINT64_MAX) one->call_deadline_ms = run->deadline_ms;
     if (run->call->cancelled && atomic_load(run->call->cancelled))
         return lh_fail(err, LH_CANCELLED, "the call was cancelled");
     if (now >= run->deadline_ms) return lh_fail(err, LH_CANCELLED, "the call's time went by");
@@ -143,11 +144,13 @@ static lh_code calls_embed_once(void *ctx, ai_try *one, lh_error *err) {
     return model->ops->embed(model->state, one, work->texts, work->count, work->run.arena, &work->got, err);
 }
 
-static lh_code calls_check_texts(const lh_str *texts, size_t count, const char *what, lh_error *err) {
+/* single: there is never another, so it has no number. */
+static lh_code calls_check_texts(const lh_str *texts, size_t count, const char *what, bool single, lh_error *err) {
     if (count == 0) return lh_fail(err, LH_INVALID, "no %s is given", what);
     if (count > LH_LIMIT_AI_TEXTS)
         return lh_fail(err, LH_LIMIT, "%zu %ss are more than %d", count, what, LH_LIMIT_AI_TEXTS);
     for (size_t i = 0; i < count; i++) {
+        if (texts[i].len == 0 && single) return lh_fail(err, LH_INVALID, "the %s is empty", what);
         if (texts[i].len == 0) return lh_fail(err, LH_INVALID, "%s %zu is empty", what, i);
         if (texts[i].len > LH_LIMIT_AI_TEXT_BYTES)
             return lh_fail(err, LH_LIMIT, "%s %zu has %zu bytes, more than %d", what, i, texts[i].len,
@@ -223,7 +226,7 @@ lh_code lh_ai_embed(lh_ai *ai, const lh_ai_call *call, const lh_str *texts, size
                     lh_ai_embeddings *ret, lh_error *err) {
     calls_embed work = {.run = {.arena = arena}};
     lh_ai_embeddings all = {0};
-    LH_TRY(calls_check_texts(texts, count, "text", err));
+    LH_TRY(calls_check_texts(texts, count, "text", false, err));
     LH_TRY(calls_begin(&work.run, ai, LH_AI_EMBED, call, err));
     lh_code code = calls_embed_all(&work, texts, count, &all, err);
     calls_end(&work.run, code);
@@ -235,7 +238,7 @@ lh_code lh_ai_embed(lh_ai *ai, const lh_ai_call *call, const lh_str *texts, size
 
 typedef struct calls_generate {
     calls_run run;
-    const lh_ai_prompt *prompt;
+    lh_ai_prompt prompt;
     ai_sink sink;
     lh_ai_text got;
 } calls_generate;
@@ -256,7 +259,7 @@ static lh_code calls_generate_once(void *ctx, ai_try *one, lh_error *err) {
     ai_model *model = work->run.model;
     lh_buf_clear(&work->sink.text); /* of a try before */
     work->got = (lh_ai_text){0};
-    return model->ops->generate(model->state, one, work->prompt, &work->sink, work->run.arena, &work->got, err);
+    return model->ops->generate(model->state, one, &work->prompt, &work->sink, work->run.arena, &work->got, err);
 }
 
 static lh_code calls_check_messages(const lh_ai_prompt *prompt, lh_error *err) {
@@ -282,6 +285,7 @@ static lh_code calls_check_prompt(const lh_ai_prompt *prompt, lh_error *err) {
     LH_TRY(calls_check_messages(prompt, err));
     if (prompt->has_temperature && !(prompt->temperature >= 0 && prompt->temperature <= 2))
         return lh_fail(err, LH_INVALID, "the temperature must be from 0 to 2");
+    if (prompt->top_p < 0 || prompt->top_p > 1) return lh_fail(err, LH_INVALID, "top_p must be above 0, to 1");
     if (prompt->has_seed && prompt->seed > INT64_MAX)
         return lh_fail(err, LH_INVALID, "the seed is larger than %" PRId64, INT64_MAX);
     if (prompt->stop_count > LH_LIMIT_AI_STOPS)
@@ -300,6 +304,8 @@ static lh_code calls_check_prompt(const lh_ai_prompt *prompt, lh_error *err) {
 
 static lh_code calls_generate_all(calls_generate *work, lh_error *err) {
     const calls_work tried = {calls_generate_once, work, &work->sink.began};
+    if (!work->prompt.max_tokens && !work->run.model->ops->ends_texts)
+        work->prompt.max_tokens = (uint64_t)work->run.ai->config->ai_max_tokens;
     lh_code code = calls_try(&work->run, &tried, err);
     work->run.used.tokens_in = work->got.prompt_tokens; /* what was used up counts, also when the call failed */
     work->run.used.tokens_out = work->got.tokens;
@@ -312,7 +318,7 @@ lh_code lh_ai_generate(lh_ai *ai, const lh_ai_call *call, const lh_ai_prompt *pr
                        void *ctx, lh_arena *arena, lh_ai_text *ret, lh_error *err) {
     calls_generate work = {
         .run = {.arena = arena},
-        .prompt = prompt,
+        .prompt = *prompt,
         .sink = {.text = LH_BUF_INIT(LH_LIMIT_AI_ANSWER_BYTES), .on_piece = on_piece, .ctx = ctx},
     };
     LH_TRY(calls_check_prompt(prompt, err));
@@ -374,8 +380,8 @@ lh_code lh_ai_rerank(lh_ai *ai, const lh_ai_call *call, lh_str query, const lh_s
                          .documents = documents,
                          .count = count,
                          .top_n = top_n && top_n < count ? top_n : count};
-    LH_TRY(calls_check_texts(&query, 1, "query", err));
-    LH_TRY(calls_check_texts(documents, count, "document", err));
+    LH_TRY(calls_check_texts(&query, 1, "query", true, err));
+    LH_TRY(calls_check_texts(documents, count, "document", false, err));
     LH_TRY(calls_begin(&work.run, ai, LH_AI_RERANK, call, err));
     lh_code code = calls_rerank_all(&work, err);
     calls_end(&work.run, code);

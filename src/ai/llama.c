@@ -20,6 +20,7 @@ enum {
     EMBED_BATCH_TEXTS = 64,
     GENERATE_BATCH_TOKENS = 512,
     PIECE_BYTES = 512,
+    SLOT_LOOK_MS = 50, /* how often who waits looks whether it still may */
 };
 
 typedef struct token_list {
@@ -32,7 +33,7 @@ typedef struct llama_slot {
     token_list held;               /* of the prompt that the context has read */
     struct llama_batch batch;
     ai_bert_room *room;
-    const _Atomic bool *cancelled; /* of the call that has it */
+    ai_llama_limit limit; /* of the call that has it */
     bool busy;
 } llama_slot;
 
@@ -111,11 +112,16 @@ static bool llama_strips_marks(const ai_llama *model) {
            (strcmp(theirs, "false") != 0 || strcmp(ours, "true") == 0);
 }
 
-static bool llama_is_cancelled(const _Atomic bool *cancelled) { return cancelled && atomic_load(cancelled); }
+static lh_code llama_check_limit(const ai_llama_limit *limit, lh_error *err) {
+    if (limit->cancelled && atomic_load(limit->cancelled)) return lh_fail(err, LH_CANCELLED, "cancelled");
+    if (limit->deadline_ms && lh_time_monotonic_ms() >= limit->deadline_ms)
+        return lh_fail(err, LH_UNAVAILABLE, "the model in process was not done within its time (ai.timeout_ms)");
+    return LH_OK;
+}
 
 static bool llama_abort(void *of) {
     const llama_slot *slot = of;
-    return llama_is_cancelled(slot->cancelled);
+    return llama_check_limit(&slot->limit, NULL) != LH_OK;
 }
 
 static lh_code llama_open_slot(ai_llama *model, uint32_t threads, lh_error *err) {
@@ -169,7 +175,7 @@ lh_code ai_llama_open(lh_str path, ai_llama_kind kind, uint32_t threads, uint32_
     LH_CLEANUP(ai_llama_freep) ai_llama *model = calloc(1, sizeof *model);
     if (!model) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     pthread_mutex_init(&model->lock, NULL);
-    pthread_cond_init(&model->freed, NULL);
+    lh_cond_init(&model->freed);
     model->kind = kind;
     ai_shim_start();
     ai_shim_reason reason;
@@ -218,24 +224,33 @@ void ai_llama_free(ai_llama *model) {
 
 ai_llama_facts ai_llama_about(const ai_llama *model) { return model->facts; }
 
-static llama_slot *llama_take_slot(ai_llama *model, const _Atomic bool *cancelled) {
+static llama_slot *llama_find_slot_locked(ai_llama *model) {
+    for (size_t i = 0; i < model->slot_count; i++)
+        if (!model->slots[i].busy) return &model->slots[i];
+    return NULL;
+}
+
+static lh_code llama_take_slot(ai_llama *model, const ai_llama_limit *limit, llama_slot **ret, lh_error *err) {
     llama_slot *slot = NULL;
+    lh_code code;
     pthread_mutex_lock(&model->lock);
-    while (!slot) {
-        for (size_t i = 0; i < model->slot_count && !slot; i++)
-            if (!model->slots[i].busy) slot = &model->slots[i];
-        if (!slot) pthread_cond_wait(&model->freed, &model->lock);
+    while ((code = llama_check_limit(limit, err)) == LH_OK && !(slot = llama_find_slot_locked(model))) {
+        const struct timespec until = lh_time_after_ms(SLOT_LOOK_MS);
+        (void)pthread_cond_timedwait(&model->freed, &model->lock, &until);
     }
-    slot->busy = true;
-    slot->cancelled = cancelled;
+    if (slot) {
+        slot->busy = true;
+        slot->limit = *limit;
+        *ret = slot;
+    }
     pthread_mutex_unlock(&model->lock);
-    return slot;
+    return code;
 }
 
 static void llama_give_slot(ai_llama *model, llama_slot *slot) {
     pthread_mutex_lock(&model->lock);
     slot->busy = false;
-    slot->cancelled = NULL;
+    slot->limit = (ai_llama_limit){0};
     pthread_cond_signal(&model->freed);
     pthread_mutex_unlock(&model->lock);
 }
@@ -277,7 +292,8 @@ typedef struct embed_work {
     ai_llama *model;
     embed_text *texts; /* by length */
     size_t text_count;
-    const _Atomic bool *cancelled;
+    ai_llama_limit limit;
+    uint64_t batch_ms;
     float *into;
     pthread_mutex_t lock; /* guards next, code, error */
     size_t next;          /* the first text that nobody has */
@@ -333,7 +349,6 @@ static lh_code embed_batch_by_bert(embed_work *work, llama_slot *slot, size_t fr
 }
 
 static lh_code embed_batch(embed_work *work, llama_slot *slot, size_t from, size_t count, lh_error *err) {
-    if (llama_is_cancelled(work->cancelled)) return lh_fail(err, LH_CANCELLED, "cancelled");
     if (work->model->bert) return embed_batch_by_bert(work, slot, from, count, err);
     struct llama_batch *batch = &slot->batch;
     batch->n_tokens = 0;
@@ -349,7 +364,7 @@ static lh_code embed_batch(embed_work *work, llama_slot *slot, size_t from, size
     }
     ai_shim_reason reason;
     if (ai_shim_encode(slot->context, *batch, &reason) != 0) {
-        if (llama_is_cancelled(work->cancelled)) return lh_fail(err, LH_CANCELLED, "cancelled");
+        LH_TRY(llama_check_limit(&slot->limit, err));
         return lh_fail(err, LH_INTERNAL, "embedding failed: %s", reason.text);
     }
     uint32_t dimensions = work->model->facts.dimensions;
@@ -361,13 +376,23 @@ static lh_code embed_batch(embed_work *work, llama_slot *slot, size_t from, size
     return LH_OK;
 }
 
+/* A slot is taken for each batch anew: calls take turns. */
+static lh_code embed_take_batch(embed_work *work, size_t from, size_t count, lh_error *err) {
+    ai_llama_limit limit = work->limit;
+    uint64_t until = lh_time_monotonic_ms() + work->batch_ms;
+    if (work->batch_ms && (!limit.deadline_ms || until < limit.deadline_ms)) limit.deadline_ms = until;
+    llama_slot *slot = NULL;
+    LH_TRY(llama_take_slot(work->model, &limit, &slot, err));
+    lh_code code = embed_batch(work, slot, from, count, err);
+    llama_give_slot(work->model, slot);
+    return code;
+}
+
 static void *embed_run(void *of) {
     embed_work *work = of;
     for (size_t from, count; embed_next(work, &from, &count);) {
-        llama_slot *slot = llama_take_slot(work->model, work->cancelled); /* of each batch anew: calls take turns */
         lh_error error = {0};
-        lh_code code = embed_batch(work, slot, from, count, &error);
-        llama_give_slot(work->model, slot);
+        lh_code code = embed_take_batch(work, from, count, &error);
         if (code == LH_OK) continue;
         pthread_mutex_lock(&work->lock);
         if (work->code == LH_OK) {
@@ -383,7 +408,7 @@ static lh_code embed_prepare(embed_work *work, const lh_str *texts, size_t count
                              lh_error *err) {
     uint32_t most = work->model->facts.context_tokens;
     for (size_t i = 0; i < count; i++) {
-        if (llama_is_cancelled(work->cancelled)) return lh_fail(err, LH_CANCELLED, "cancelled");
+        LH_TRY(llama_check_limit(&work->limit, err));
         embed_text *text = &work->texts[i];
         size_t tokens = 0;
         text->place = i;
@@ -404,10 +429,11 @@ static lh_code embed_prepare(embed_work *work, const lh_str *texts, size_t count
     return LH_OK;
 }
 
-lh_code ai_llama_embed(ai_llama *model, const lh_str *texts, size_t count, const _Atomic bool *cancelled, float *into,
-                       ai_llama_embedded *ret, lh_error *err) {
+lh_code ai_llama_embed(ai_llama *model, const lh_str *texts, size_t count, ai_llama_limit limit, uint64_t batch_ms,
+                       float *into, ai_llama_embedded *ret, lh_error *err) {
     LH_CLEANUP(embed_texts_free)
-    embed_work work = {.model = model, .cancelled = cancelled, .into = into, .lock = PTHREAD_MUTEX_INITIALIZER};
+    embed_work work = {
+        .model = model, .limit = limit, .batch_ms = batch_ms, .into = into, .lock = PTHREAD_MUTEX_INITIALIZER};
     if (model->kind != AI_LLAMA_EMBED) return lh_fail(err, LH_INVALID, "model '%s' makes no vectors", model->name);
     work.texts = calloc(count ? count : 1, sizeof *work.texts);
     if (!work.texts) return lh_fail(err, LH_NO_MEMORY, "out of memory");
@@ -524,6 +550,7 @@ static lh_code generate_sampler(const ai_llama *model, const ai_llama_options *o
     if (!(options->temperature > 0)) {
         llama_sampler_chain_add(chain, llama_sampler_init_greedy());
     } else {
+        if (options->top_p > 0) llama_sampler_chain_add(chain, llama_sampler_init_top_p((float)options->top_p, 1));
         llama_sampler_chain_add(chain, llama_sampler_init_temp((float)options->temperature));
         llama_sampler_chain_add(chain, llama_sampler_init_dist(options->seed));
     }
@@ -583,10 +610,10 @@ static lh_code generate_send(generate_text *out, const ai_llama_options *options
 static lh_code generate_decode(llama_slot *slot, llama_token *tokens, size_t count, lh_error *err) {
     for (size_t from = 0; from < count; from += GENERATE_BATCH_TOKENS) {
         size_t part = count - from < GENERATE_BATCH_TOKENS ? count - from : GENERATE_BATCH_TOKENS;
-        if (llama_is_cancelled(slot->cancelled)) return lh_fail(err, LH_CANCELLED, "cancelled");
+        LH_TRY(llama_check_limit(&slot->limit, err));
         ai_shim_reason reason;
         if (ai_shim_decode(slot->context, llama_batch_get_one(tokens + from, (int32_t)part), &reason) != 0) {
-            if (llama_is_cancelled(slot->cancelled)) return lh_fail(err, LH_CANCELLED, "cancelled");
+            LH_TRY(llama_check_limit(&slot->limit, err));
             return lh_fail(err, LH_INTERNAL, "the model failed: %s", reason.text);
         }
     }
@@ -657,7 +684,8 @@ lh_code ai_llama_generate(ai_llama *model, const ai_llama_message *messages, siz
                        model->facts.context_tokens);
     LH_TRY(generate_sampler(model, options, arena, &sampler, err));
     ai_llama_answer answer = {.prompt_tokens = prompt.count};
-    llama_slot *slot = llama_take_slot(model, options->cancelled);
+    llama_slot *slot = NULL;
+    LH_TRY(llama_take_slot(model, &options->limit, &slot, err));
     lh_code code = generate_run(model, slot, &prompt, sampler, options, &out, &answer, err);
     llama_give_slot(model, slot);
     LH_TRY(code);

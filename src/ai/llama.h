@@ -31,14 +31,21 @@ void ai_llama_free(ai_llama *model); /* NULL is fine; no call may be running */
 static inline void ai_llama_freep(ai_llama **model) { ai_llama_free(*model); }
 ai_llama_facts ai_llama_about(const ai_llama *model);
 
+/* When a call is to end before its time: looked at while it waits for its turn, and within and between its batches. */
+typedef struct ai_llama_limit {
+    const _Atomic bool *cancelled; /* NULL: never */
+    uint64_t deadline_ms;          /* of lh_time_monotonic_ms(); 0: none */
+} ai_llama_limit;
+
 typedef struct ai_llama_embedded {
     uint64_t tokens;    /* that were read */
     uint64_t truncated; /* texts that were longer than the context and cut there */
 } ai_llama_embedded;
-/* Vectors of length 1, `dimensions` floats a text, in the order of the texts, into `into`. cancelled: NULL, or looked at within and
- * between batches. On an error `into` holds anything. Errors: CANCELLED, LIMIT (a text's bytes), NO_MEMORY, INTERNAL. */
-LH_MUST_CHECK lh_code ai_llama_embed(ai_llama *model, const lh_str *texts, size_t count, const _Atomic bool *cancelled,
-                                     float *into, ai_llama_embedded *ret, lh_error *err);
+/* Vectors of length 1, `dimensions` floats a text, in the order of the texts, into `into`. batch_ms: the most that one batch of
+ * texts may take, its wait among that; 0: anything. On an error `into` holds anything. Errors: CANCELLED, UNAVAILABLE (the time went
+ * by), LIMIT (a text's bytes), NO_MEMORY, INTERNAL. */
+LH_MUST_CHECK lh_code ai_llama_embed(ai_llama *model, const lh_str *texts, size_t count, ai_llama_limit limit,
+                                     uint64_t batch_ms, float *into, ai_llama_embedded *ret, lh_error *err);
 /* Tokens of a text, with those that the model puts around it. Errors: LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code ai_llama_count_tokens(ai_llama *model, lh_str text, uint64_t *ret, lh_error *err);
 
@@ -47,6 +54,7 @@ typedef struct ai_llama_message {
 } ai_llama_message;
 typedef struct ai_llama_options {
     double temperature;  /* 0: always the likeliest token */
+    double top_p;        /* of the likeliest tokens so much together; 0: of all */
     uint32_t seed;       /* the same seed gives the same answer */
     uint32_t max_tokens; /* 0: up to the end of the context */
     const lh_str *stops; /* the answer ends before the first of these */
@@ -55,7 +63,7 @@ typedef struct ai_llama_options {
     /* NULL, or called with each part of the answer, whole characters; another code than OK ends the call with that. */
     lh_code (*on_piece)(void *ctx, lh_str piece, lh_error *err);
     void *ctx;
-    const _Atomic bool *cancelled;
+    ai_llama_limit limit;
 } ai_llama_options;
 typedef enum { AI_LLAMA_STOPPED, AI_LLAMA_LENGTH } ai_llama_finish;
 typedef struct ai_llama_answer {
@@ -65,7 +73,8 @@ typedef struct ai_llama_answer {
     ai_llama_finish finish;
 } ai_llama_answer;
 /* The model's answer to the messages, by its own chat template. Words of a message that look like the template's marks are text.
- * Errors: INVALID (a role, no message, the grammar, too many stops), LIMIT (longer than the context), CANCELLED, NO_MEMORY, INTERNAL. */
+ * Errors: INVALID (a role, no message, the grammar, too many stops), LIMIT (longer than the context), CANCELLED, UNAVAILABLE (the
+ * time went by), NO_MEMORY, INTERNAL. */
 LH_MUST_CHECK lh_code ai_llama_generate(ai_llama *model, const ai_llama_message *messages, size_t count,
                                         const ai_llama_options *options, lh_arena *arena, ai_llama_answer *ret,
                                         lh_error *err);

@@ -70,17 +70,17 @@ static void test_ai_llama__a_vector_does_not_depend_on_its_batch(void) {
     }
     static float together[COUNT][384], alone[384];
     ai_llama_embedded done = {0}, one = {0};
-    CHECK_OK(ai_llama_embed(model, texts, COUNT, NULL, together[0], &done, &err));
+    CHECK_OK(ai_llama_embed(model, texts, COUNT, (ai_llama_limit){0}, 0, together[0], &done, &err));
     CHECK(done.truncated == 0);
     uint64_t tokens = 0;
     for (size_t i = 0; i < COUNT; i++) {
-        CHECK_OK(ai_llama_embed(model, &texts[i], 1, NULL, alone, &one, &err));
+        CHECK_OK(ai_llama_embed(model, &texts[i], 1, (ai_llama_limit){0}, 0, alone, &one, &err));
         tokens += one.tokens;
         CHECK(fabs(cosine(alone, alone) - 1) < 1e-4);
         for (size_t k = 0; k < 384; k++) CHECK(fabs((double)alone[k] - (double)together[i][k]) < 1e-5);
     }
     CHECK(tokens == done.tokens);
-    CHECK_OK(ai_llama_embed(model, NULL, 0, NULL, NULL, &done, &err));
+    CHECK_OK(ai_llama_embed(model, NULL, 0, (ai_llama_limit){0}, 0, NULL, &done, &err));
     CHECK(done.tokens == 0);
 }
 
@@ -128,8 +128,8 @@ static void test_ai_llama__a_file_that_bert_does_not_read_gives_the_same_vectors
     remove(copy);
     static float one[COUNT][384], other[COUNT][384];
     ai_llama_embedded done = {0}, told = {0};
-    CHECK_OK(ai_llama_embed(ours, texts, COUNT, NULL, one[0], &done, &err));
-    CHECK_OK(ai_llama_embed(theirs, texts, COUNT, NULL, other[0], &told, &err));
+    CHECK_OK(ai_llama_embed(ours, texts, COUNT, (ai_llama_limit){0}, 0, one[0], &done, &err));
+    CHECK_OK(ai_llama_embed(theirs, texts, COUNT, (ai_llama_limit){0}, 0, other[0], &told, &err));
     CHECK(done.tokens == told.tokens && told.truncated == done.truncated);
     CHECK(memcmp(one, other, sizeof one) != 0); /* or it was one way both times */
     for (size_t i = 0; i < COUNT; i++) CHECK(cosine(one[i], other[i]) > .99999);
@@ -142,7 +142,7 @@ static void test_ai_llama__a_text_is_cut_at_the_context_and_counted(void) {
                       LH_STR("")};
     static float vectors[3][384];
     ai_llama_embedded done = {0};
-    CHECK_OK(ai_llama_embed(model, texts, 3, NULL, vectors[0], &done, &err));
+    CHECK_OK(ai_llama_embed(model, texts, 3, (ai_llama_limit){0}, 0, vectors[0], &done, &err));
     CHECK(done.truncated == 1 && done.tokens == 16 + 16 + 2);
     CHECK(cosine(vectors[0], vectors[1]) > .9999); /* the first 14 words and both marks are all that is left */
     uint64_t count = 0;
@@ -156,11 +156,13 @@ static void test_ai_llama__a_cancelled_call_ends(void) {
     lh_str text = LH_STR("a text");
     static float vector[384];
     _Atomic bool cancelled = true;
+    ai_llama_limit limit = {.cancelled = &cancelled};
     ai_llama_embedded done = {.tokens = 7};
-    CHECK(ai_llama_embed(model, &text, 1, &cancelled, vector, &done, &err) == LH_CANCELLED);
+    CHECK(ai_llama_embed(model, &text, 1, limit, 0, vector, &done, &err) == LH_CANCELLED);
     CHECK(done.tokens == 7);
     atomic_store(&cancelled, false);
-    CHECK_OK(ai_llama_embed(model, &text, 1, &cancelled, vector, &done, &err));
+    CHECK(ai_llama_embed(model, &text, 1, (ai_llama_limit){.deadline_ms = 1}, 0, vector, &done, &err) == LH_UNAVAILABLE);
+    CHECK_OK(ai_llama_embed(model, &text, 1, limit, 0, vector, &done, &err));
 }
 
 static void test_ai_llama__a_schema_becomes_a_grammar(void) {
@@ -266,8 +268,10 @@ static void test_ai_llama__an_answer_stops_where_it_was_told(void) {
     CHECK_OK(ai_llama_generate(model, ask, 2, &options, arena, &answer, &err));
     CHECK(answer.finish == AI_LLAMA_LENGTH && answer.completion_tokens == 1);
     _Atomic bool cancelled = true;
-    options.cancelled = &cancelled;
+    options.limit.cancelled = &cancelled;
     CHECK(ai_llama_generate(model, ask, 2, &options, arena, &answer, &err) == LH_CANCELLED);
+    options.limit = (ai_llama_limit){.deadline_ms = 1}; /* long ago */
+    CHECK(ai_llama_generate(model, ask, 2, &options, arena, &answer, &err) == LH_UNAVAILABLE);
 }
 
 static void test_ai_llama__an_answer_keeps_to_its_grammar(void) {

@@ -76,6 +76,15 @@ static const struct ai_provider_ops *model_find_provider(lh_str name, lh_ai_task
     return NULL;
 }
 
+static bool model_is_file(const struct ai_provider_ops *ops) { return ops == &ai_provider_llama; }
+
+/* Where a file lies is nobody's business who calls: it is named as one beside the binary is. */
+static lh_str model_file_name(lh_str path) {
+    lh_str name = lh_str_sub(path, lh_str_after_last(path, '/'), SIZE_MAX);
+    if (lh_str_ends(name, LH_STR(".gguf"))) name.len -= strlen(".gguf");
+    return name;
+}
+
 static lh_code model_read(ai_model *model, const lh_ai_definition *from, lh_error *err) {
     const struct ai_provider_ops *ops = model_find_provider(from->provider, from->task);
     ai_setup *setup = &model->setup;
@@ -86,7 +95,9 @@ static lh_code model_read(ai_model *model, const lh_ai_definition *from, lh_erro
     model->ops = ops;
     setup->task = from->task;
     setup->model = lh_arena_dup(model->arena, from->model.len ? from->model : lh_str_from(ops->model));
-    model->name = from->name.len ? lh_arena_dup(model->arena, from->name) : setup->model;
+    model->name = from->name.len      ? lh_arena_dup(model->arena, from->name)
+                  : model_is_file(ops) ? model_file_name(setup->model)
+                                       : setup->model;
     model->version = lh_arena_dup(model->arena, lh_str_sub(from->version, 0, MODEL_VERSION_BYTES));
     if (setup->model.len == 0 || setup->model.len > LH_LIMIT_NAME_BYTES)
         return lh_fail(err, LH_INVALID, "%s must name the model of provider %s in at most %d bytes",
@@ -142,6 +153,9 @@ static lh_code model_new(lh_ai *ai, const lh_ai_definition *from, bool configure
 static ai_model *models_find_locked(const ai_task *task, lh_str name) {
     for (ai_model *model = task->models; model; model = model->next)
         if (lh_str_eq(model->name, name)) return model;
+    lh_str file = model_file_name(name); /* indexes made by older versions have a path */
+    for (ai_model *model = task->models; model && file.len < name.len; model = model->next)
+        if (model_is_file(model->ops) && lh_str_eq(model->name, file)) return model;
     return NULL;
 }
 
@@ -197,6 +211,13 @@ static lh_code models_append_locked(ai_task *task, ai_model *model, ai_model **r
                        lh_ai_task_names[model->setup.task]);
     *end = model;
     if (there && models_unlink_locked(task, there, model)) *ret_free = there;
+    return LH_OK;
+}
+
+lh_code lh_ai_check(lh_ai *ai, const lh_ai_definition *definition, lh_error *err) {
+    ai_model *model = NULL;
+    LH_TRY(model_new(ai, definition, false, &model, err));
+    model_free(ai, model);
     return LH_OK;
 }
 

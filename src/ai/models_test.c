@@ -144,7 +144,20 @@ static void test_models__calls_go_on_while_models_come_and_go(void) {
     CHECK(good);
 }
 
-LH_TEST_MAIN(LH_TEST(test_models__a_call_has_the_named_one_or_its_principal_s_or_everybody_s),
+static void test_models__a_file_is_known_by_its_version_and_others_by_name_too(void) {
+    const lh_ai_model file = {LH_STR("llama"), LH_STR("x"), LH_STR("0123456789abcdef")};
+    lh_ai_model other = {LH_STR("llama"), LH_STR("/old/place/x.gguf"), LH_STR("0123456789abcdef")};
+    CHECK(lh_ai_is_same(&file, &other));
+    other.version = LH_STR("fedcba9876543210");
+    CHECK(!lh_ai_is_same(&file, &other));
+    CHECK(!lh_ai_is_same(&(lh_ai_model){LH_STR("llama"), LH_STR("x"), LH_STR_NONE},
+                         &(lh_ai_model){LH_STR("llama"), LH_STR("y"), LH_STR_NONE}));
+    CHECK(!lh_ai_is_same(&(lh_ai_model){LH_STR("hash"), LH_STR("hash-2"), LH_STR("1")},
+                         &(lh_ai_model){LH_STR("hash"), LH_STR("hash-3"), LH_STR("1")}));
+}
+
+LH_TEST_MAIN(LH_TEST(test_models__a_file_is_known_by_its_version_and_others_by_name_too),
+             LH_TEST(test_models__a_call_has_the_named_one_or_its_principal_s_or_everybody_s),
              LH_TEST(test_models__a_task_without_any_has_one_once_it_is_in_use),
              LH_TEST(test_models__tokens_are_counted_by_who_tells_them),
              LH_TEST(test_models__calls_go_on_while_models_come_and_go))

@@ -74,7 +74,8 @@ static lh_code llama_embed(void *ctx, ai_try *one, const lh_str *texts, size_t c
     float *values = LH_ARENA_ARRAY(arena, float, count *facts.dimensions);
     lh_str version = lh_arena_dup(arena, lh_str_from(facts.version));
     LH_TRY(lh_arena_check(arena, err));
-    LH_TRY(ai_llama_embed(model, texts, count, one->cancelled, values, &told, err));
+    const ai_llama_limit limit = {one->cancelled, one->call_deadline_ms};
+    LH_TRY(ai_llama_embed(model, texts, count, limit, one->timeout_ms, values, &told, err));
     *ret = (lh_ai_embeddings){.values = values,
                               .count = count,
                               .dimensions = facts.dimensions,
@@ -98,19 +99,20 @@ static lh_code llama_generate(void *ctx, ai_try *one, const lh_ai_prompt *prompt
     ai_llama *model = NULL;
     ai_llama_answer answer;
     ai_llama_options options = {.temperature = prompt->has_temperature ? prompt->temperature : 0,
+                                .top_p = prompt->top_p,
                                 .seed = (uint32_t)prompt->seed,
-                                .max_tokens = prompt->max_tokens > UINT32_MAX ? 0 : (uint32_t)prompt->max_tokens,
+                                .max_tokens = prompt->max_tokens > UINT32_MAX ? UINT32_MAX : (uint32_t)prompt->max_tokens,
                                 .stops = prompt->stops,
                                 .stop_count = prompt->stop_count,
                                 .on_piece = llama_piece,
-                                .ctx = sink,
-                                .cancelled = one->cancelled};
+                                .ctx = sink};
     ai_llama_message *messages = LH_ARENA_ARRAY(arena, ai_llama_message, prompt->message_count + 1);
     LH_TRY(lh_arena_check(arena, err));
     for (size_t i = 0; i < prompt->message_count; i++)
         messages[i] = (ai_llama_message){prompt->messages[i].role, prompt->messages[i].content};
     LH_TRY(llama_grammar(prompt, arena, &options.grammar, err));
     LH_TRY(llama_load(ctx, &model, err));
+    options.limit = (ai_llama_limit){one->cancelled, one->timeout_ms ? lh_time_monotonic_ms() + one->timeout_ms : 0};
     LH_TRY(ai_llama_generate(model, messages, prompt->message_count, &options, arena, &answer, err));
     *ret = (lh_ai_text){.finish_reason = answer.finish == AI_LLAMA_LENGTH ? LH_STR("length") : LH_STR("stop"),
                         .model = {.version = lh_arena_dup(arena, lh_str_from(ai_llama_about(model).version))},

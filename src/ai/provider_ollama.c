@@ -149,6 +149,7 @@ static lh_json *ollama_prompt(const lh_ai_prompt *prompt, lh_str model, lh_arena
     lh_json *body = lh_json_new_object(arena), *options = lh_json_new_object(arena);
     if (prompt->has_temperature)
         lh_json_set(arena, options, "temperature", lh_json_new_real(arena, prompt->temperature));
+    if (prompt->top_p > 0) lh_json_set(arena, options, "top_p", lh_json_new_real(arena, prompt->top_p));
     if (prompt->has_seed) lh_json_set_uint(arena, options, "seed", prompt->seed);
     if (prompt->max_tokens) lh_json_set_uint(arena, options, "num_predict", prompt->max_tokens);
     if (prompt->stop_count)

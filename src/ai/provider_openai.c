@@ -132,6 +132,7 @@ static lh_json *openai_prompt(const lh_ai_prompt *prompt, lh_str model, lh_arena
     lh_json_set_bool(arena, options, "include_usage", true);
     lh_json_set(arena, body, "stream_options", options);
     if (prompt->has_temperature) lh_json_set(arena, body, "temperature", lh_json_new_real(arena, prompt->temperature));
+    if (prompt->top_p > 0) lh_json_set(arena, body, "top_p", lh_json_new_real(arena, prompt->top_p));
     if (prompt->has_seed) lh_json_set_uint(arena, body, "seed", prompt->seed);
     if (prompt->max_tokens) lh_json_set_uint(arena, body, "max_tokens", prompt->max_tokens);
     if (prompt->stop_count)
@@ -199,6 +200,7 @@ static lh_code openai_check(void *state, ai_try *one, lh_arena *arena, lh_error 
 
 const struct ai_provider_ops ai_provider_openai = {.name = "openai",
                                                    .remote = true,
+                                                   .ends_texts = true,
                                                    .embed = openai_embed,
                                                    .generate = openai_generate,
                                                    .rerank = openai_rerank,

@@ -17,7 +17,9 @@ LH_MUST_CHECK lh_code api_ai_string(const lh_json *body, const char *name, bool 
 /* A member that is a text, or an array of them: LH_LIMIT_AI_TEXTS at most; count 0 when it is absent. Arena. Errors: INVALID, LIMIT. */
 LH_MUST_CHECK lh_code api_ai_texts(const lh_json *body, const char *name, lh_arena *arena, lh_str **ret,
                                    size_t *ret_count, lh_error *err);
-/* temperature, seed and stop, which both have. Errors: INVALID, LIMIT. */
+/* *ret stays when the body has none. Errors: INVALID (0, or no number). */
+LH_MUST_CHECK lh_code api_ai_max_tokens(const lh_json *body, const char *name, uint64_t *ret, lh_error *err);
+/* temperature, top_p, seed and stop, which both have. Errors: INVALID, LIMIT. */
 LH_MUST_CHECK lh_code api_ai_sampling(const lh_json *body, lh_arena *arena, lh_ai_prompt *prompt, lh_error *err);
 /* Appends `[0.25,…]`: what a reader takes for the same 32-bit number. */
 void api_ai_vector(lh_buf *into, const float *values, size_t count);

@@ -44,6 +44,15 @@ lh_code api_ai_texts(const lh_json *body, const char *name, lh_arena *arena, lh_
     return LH_OK;
 }
 
+lh_code api_ai_max_tokens(const lh_json *body, const char *name, uint64_t *ret, lh_error *err) {
+    uint64_t asked;
+    LH_TRY(lh_body_uint(body, name, *ret, &asked, err));
+    if (asked == 0 && !lh_json_is_null(lh_json_get(body, name)))
+        return lh_fail(err, LH_INVALID, "'%s' must be 1 or more", name);
+    *ret = asked;
+    return LH_OK;
+}
+
 lh_code api_ai_sampling(const lh_json *body, lh_arena *arena, lh_ai_prompt *prompt, lh_error *err) {
     const lh_json *temperature = lh_json_get(body, "temperature");
     lh_str *stops = NULL;
@@ -51,6 +60,10 @@ lh_code api_ai_sampling(const lh_json *body, lh_arena *arena, lh_ai_prompt *prom
     prompt->temperature = lh_json_real(temperature, NAN);
     if (prompt->has_temperature && isnan(prompt->temperature))
         return lh_fail(err, LH_INVALID, "'temperature' must be a number");
+    if (!lh_json_is_null(lh_json_get(body, "top_p"))) {
+        prompt->top_p = lh_json_real(lh_json_get(body, "top_p"), NAN);
+        if (!(prompt->top_p > 0)) return lh_fail(err, LH_INVALID, "'top_p' must be above 0, to 1");
+    }
     prompt->has_seed = !lh_json_is_null(lh_json_get(body, "seed"));
     LH_TRY(lh_body_uint(body, "seed", 0, &prompt->seed, err));
     LH_TRY(api_ai_texts(body, "stop", arena, &stops, &prompt->stop_count, err));
@@ -159,7 +172,8 @@ static lh_code ai_messages(const lh_json *body, lh_arena *arena, lh_ai_prompt *p
     lh_str text;
     LH_TRY(api_ai_string(body, "prompt", false, &text, err));
     if (lh_json_is_null(list) == (text.len == 0))
-        return lh_fail(err, LH_INVALID, "either 'messages' or 'prompt' is needed");
+        return lh_fail(err, LH_INVALID, text.len ? "'messages' and 'prompt' cannot both be given"
+                                                 : "either 'messages' or 'prompt' is needed");
     if (text.len == 0 && !lh_json_is_array(list)) return lh_fail(err, LH_INVALID, "'messages' must be an array");
     size_t count = text.len ? 1 : lh_json_size(list);
     if (count > LH_LIMIT_AI_MESSAGES)
@@ -208,7 +222,7 @@ lh_code api_ai_stream_failed(lh_request *request, lh_code code, lh_error *err) {
 
 lh_code api_ai_generate(lh_request *request, lh_error *err) {
     static const char *const known[] = {"messages", "prompt", "model", "stream",      "json_schema",
-                                        "grammar",  "stop",   "seed",  "temperature", "max_tokens"};
+                                        "grammar",  "stop",   "seed",  "temperature", "max_tokens", "top_p"};
     lh_arena *arena = lh_request_arena(request);
     lh_json *body = NULL;
     lh_ai_prompt prompt = {0};
@@ -221,7 +235,7 @@ lh_code api_ai_generate(lh_request *request, lh_error *err) {
     LH_TRY(api_ai_string(body, "model", false, &model, err));
     LH_TRY(api_ai_string(body, "grammar", false, &prompt.grammar, err));
     LH_TRY(lh_body_bool(body, "stream", false, &stream, err));
-    LH_TRY(lh_body_uint(body, "max_tokens", 0, &prompt.max_tokens, err));
+    LH_TRY(api_ai_max_tokens(body, "max_tokens", &prompt.max_tokens, err));
     LH_TRY(api_ai_sampling(body, arena, &prompt, err));
     if (!lh_json_is_null(lh_json_get(body, "json_schema"))) prompt.json_schema = lh_json_get(body, "json_schema");
     lh_ai_call call = api_ai_call(request, model);

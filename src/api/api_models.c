@@ -1,5 +1,8 @@
 /* /ai/models: the registry of models, and which are in use. For administrators; which models there are is in api_ai.c. */
 #include "api/ai.h"
+#include "api/vectors.h"
+
+enum { MODELS_NAMES = 20, MODELS_NAMES_BYTES = 4 << 10, MODELS_NAMES_SHOWN_BYTES = 120 };
 
 static lh_str models_by(lh_request *request) { return api_ai_call(request, LH_STR_NONE).principal; }
 
@@ -39,8 +42,29 @@ lh_code api_models_get(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 200, answer, err);
 }
 
+/* An index without its model can be searched no more by what is asked in words. */
+static lh_code models_check_indexes(lh_request *request, lh_str name, lh_error *err) {
+    lh_vector *vector;
+    lh_vector_caller caller;
+    lh_json *indexes = NULL;
+    LH_CLEANUP(lh_buf_done) lh_buf names = LH_BUF_INIT(MODELS_NAMES_BYTES);
+    LH_TRY(api_vectors_of(request, &vector, &caller, err));
+    const lh_vector_index_filter filter = {.model = name, .page = {.limit = MODELS_NAMES}};
+    LH_TRY(lh_vector_index_list(vector, &filter, &caller, lh_request_arena(request), &indexes, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(indexes, "items")); lh_json_next(&it);)
+        lh_buf_printf(&names, "%s%.*s", it.index ? ", " : "", LH_STR_ARG(lh_json_get_string(it.value, "name")));
+    if (names.len == 0) return lh_buf_check(&names, err);
+    return lh_fail(err, LH_CONFLICT,
+                   "indexes are of the model '%.*s': index them anew by another, delete them, or say force=true: %.*s",
+                   LH_STR_ARG(name), LH_STR_ARG(lh_str_cut_utf8(lh_buf_str(&names), MODELS_NAMES_SHOWN_BYTES)));
+}
+
 lh_code api_models_remove(lh_request *request, lh_error *err) {
-    LH_TRY(lh_models_remove(lh_request_app(request)->models, lh_request_param(request, "model"), err));
+    lh_str name = lh_request_param(request, "model");
+    bool force;
+    LH_TRY(lh_request_query_bool(request, "force", &force, err));
+    if (!force) LH_TRY(models_check_indexes(request, name, err));
+    LH_TRY(lh_models_remove(lh_request_app(request)->models, name, err));
     return lh_respond_empty(request, 204, err);
 }
 

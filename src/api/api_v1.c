@@ -14,30 +14,56 @@ typedef struct v1_member {
         V1_HINT,  /* passed over */
         V1_ONE,   /* only 1 can be done, */
         V1_ZERO,  /* 0, */
-        V1_FALSE  /* false */
+        V1_FALSE, /* false, */
+        V1_EMPTY, /* [] or {}, */
+        V1_NONE   /* none */
     } kind;
 } v1_member;
 
 static bool v1_fits(const v1_member *member, const lh_json *value) {
     if (lh_json_is_null(value) || member->kind == V1_TAKEN || member->kind == V1_HINT) return true;
+    if (member->kind == V1_EMPTY)
+        return (lh_json_is_array(value) || lh_json_is_object(value)) && lh_json_size(value) == 0;
+    if (member->kind == V1_NONE) return lh_str_eq(lh_json_str(value, LH_STR_NONE), LH_STR("none"));
     if (member->kind == V1_FALSE) return lh_json_type_of(value) == LH_JSON_BOOL && !lh_json_bool(value, true);
     return lh_json_real(value, NAN) == (member->kind == V1_ONE ? 1 : 0);
 }
 
+static const char *const v1_only[] = {
+    [V1_ONE] = "1", [V1_ZERO] = "0", [V1_FALSE] = "false", [V1_EMPTY] = "empty", [V1_NONE] = "none"};
+
 static lh_code v1_check(const lh_json *body, const v1_member *members, size_t count, lh_error *err) {
-    const char *names[32];
+    const char *names[48];
     for (size_t i = 0; i < count; i++) names[i] = members[i].name;
     LH_TRY(lh_body_check(body, names, count, err));
     for (size_t i = 0; i < count; i++)
         if (!v1_fits(&members[i], lh_json_get(body, members[i].name)))
-            return lh_fail(err, LH_INVALID, "'%s' can only be %s here", members[i].name,
-                           members[i].kind == V1_FALSE ? "false"
-                           : members[i].kind == V1_ONE ? "1"
-                                                       : "0");
+            return lh_fail(err, LH_INVALID, "'%s' can only be %s here", members[i].name, v1_only[members[i].kind]);
     return LH_OK;
 }
 
 /* ---- models ---- */
+
+static lh_json *v1_model(const lh_json *model, lh_arena *arena) {
+    lh_json *item = lh_json_new_object(arena);
+    lh_json_set_string(arena, item, "id", lh_json_get_string(model, "model"));
+    lh_json_set_string(arena, item, "object", LH_STR("model"));
+    lh_json_set_int(arena, item, "created", 0);
+    lh_json_set_string(arena, item, "owned_by", lh_json_get_string(model, "provider"));
+    return item;
+}
+
+lh_code api_v1_model(lh_request *request, lh_error *err) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *models = NULL;
+    lh_str name = lh_request_param(request, "model");
+    LH_TRY(lh_ai_models(lh_request_app(request)->ai, arena, &models, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(models, "items")); lh_json_next(&it);)
+        if (lh_str_eq(lh_json_get_string(it.value, "model"), name))
+            return lh_respond_json(request, 200, v1_model(it.value, arena), err);
+    return lh_fail(err, LH_NOT_FOUND, "there is no model '%.*s': GET /v1/models lists them",
+                   LH_STR_ARG(lh_str_cut_utf8(name, 64)));
+}
 
 /* A model of two tasks is one here. */
 lh_code api_v1_models(lh_request *request, lh_error *err) {
@@ -49,13 +75,7 @@ lh_code api_v1_models(lh_request *request, lh_error *err) {
         lh_str name = lh_json_get_string(it.value, "model");
         for (lh_json_iter other = lh_json_each(data); lh_json_next(&other);)
             listed = listed || lh_str_eq(lh_json_get_string(other.value, "id"), name);
-        if (listed) continue;
-        lh_json *item = lh_json_new_object(arena);
-        lh_json_set_string(arena, item, "id", name);
-        lh_json_set_string(arena, item, "object", LH_STR("model"));
-        lh_json_set_int(arena, item, "created", 0);
-        lh_json_set_string(arena, item, "owned_by", lh_json_get_string(it.value, "provider"));
-        lh_json_append(data, item);
+        if (!listed) lh_json_append(data, v1_model(it.value, arena));
     }
     lh_json_set_string(arena, answer, "object", LH_STR("list"));
     lh_json_set(arena, answer, "data", data);
@@ -203,7 +223,14 @@ static const v1_member v1_chat_members[] = {{"model", V1_TAKEN},
                                             {"response_format", V1_TAKEN},
                                             {"grammar", V1_TAKEN},
                                             {"n", V1_ONE},
-                                            {"top_p", V1_ONE},
+                                            {"top_p", V1_TAKEN},
+                                            {"tools", V1_EMPTY},
+                                            {"tool_choice", V1_NONE},
+                                            {"functions", V1_EMPTY},
+                                            {"function_call", V1_NONE},
+                                            {"parallel_tool_calls", V1_HINT},
+                                            {"logit_bias", V1_EMPTY},
+                                            {"top_logprobs", V1_ZERO},
                                             {"presence_penalty", V1_ZERO},
                                             {"frequency_penalty", V1_ZERO},
                                             {"logprobs", V1_FALSE},
@@ -217,7 +244,6 @@ static const v1_member v1_chat_members[] = {{"model", V1_TAKEN},
 static lh_code v1_chat_read(const lh_json *body, lh_arena *arena, v1_chat *chat, lh_ai_prompt *prompt, lh_error *err) {
     static const char *const stream_options[] = {"include_usage", "include_obfuscation"};
     const lh_json *options = lh_json_get(body, "stream_options");
-    uint64_t max_tokens;
     LH_TRY(v1_check(body, v1_chat_members, sizeof v1_chat_members / sizeof *v1_chat_members, err));
     LH_TRY(api_ai_string(body, "model", true, &chat->model, err));
     LH_TRY(v1_messages(body, arena, prompt, err));
@@ -226,8 +252,8 @@ static lh_code v1_chat_read(const lh_json *body, lh_arena *arena, v1_chat *chat,
         LH_TRY(lh_body_check(options, stream_options, 2, err));
         LH_TRY(lh_body_bool(options, "include_usage", false, &chat->usage, err));
     }
-    LH_TRY(lh_body_uint(body, "max_tokens", 0, &max_tokens, err));
-    LH_TRY(lh_body_uint(body, "max_completion_tokens", max_tokens, &prompt->max_tokens, err));
+    LH_TRY(api_ai_max_tokens(body, "max_tokens", &prompt->max_tokens, err));
+    LH_TRY(api_ai_max_tokens(body, "max_completion_tokens", &prompt->max_tokens, err));
     LH_TRY(api_ai_string(body, "grammar", false, &prompt->grammar, err));
     LH_TRY(v1_response_format(lh_json_get(body, "response_format"), arena, prompt, err));
     return api_ai_sampling(body, arena, prompt, err);

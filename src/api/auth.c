@@ -93,6 +93,7 @@ static const struct {
     {API_ROUTE_api_ai_generate, AUTH_AI},
     {API_ROUTE_api_ai_rerank, AUTH_AI},
     {API_ROUTE_api_v1_models, AUTH_AI},
+    {API_ROUTE_api_v1_model, AUTH_AI},
     {API_ROUTE_api_v1_chat, AUTH_AI},
     {API_ROUTE_api_v1_embeddings, AUTH_AI},
     {API_ROUTE_api_iceberg_config, AUTH_HANDLER},

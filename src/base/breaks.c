@@ -1,7 +1,9 @@
 /* ICU's iterator over a text that stays where it is. */
 #include "base/base.h"
 
+#include <stdio.h>
 #include <unicode/ubrk.h>
+#include <unicode/uloc.h>
 #include <unicode/utext.h>
 
 struct lh_breaks { /* all owned */
@@ -9,16 +11,31 @@ struct lh_breaks { /* all owned */
     UText *text;
 };
 
+/* ICU has the rules of all languages for one that it does not know, and for what is none: a slip of the pen would go unseen. */
+static bool breaks_is_locale(const char *name) {
+    UErrorCode status = U_ZERO_ERROR;
+    char language[16];
+    for (const char *c = name; *c; c++)
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_' || *c == '-'))
+            return false;
+    int32_t length = uloc_getLanguage(name, language, sizeof language, &status);
+    if (U_FAILURE(status) || status == U_STRING_NOT_TERMINATED_WARNING) return false;
+    return length == 0 || strcmp(language, "root") == 0 || uloc_getISO3Language(name)[0] != 0;
+}
+
 lh_code lh_breaks_new(lh_breaks_kind kind, lh_str locale, lh_breaks **ret, lh_error *err) {
     LH_CLEANUP(lh_breaks_freep) lh_breaks *breaks = calloc(1, sizeof *breaks);
     UErrorCode status = U_ZERO_ERROR;
-    char name[64];
+    char name[64], with_abbreviations[96];
     if (!breaks) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     LH_TRY(lh_str_to_cstr(locale, name, sizeof name, err));
-    breaks->iterator = ubrk_open(kind == LH_BREAKS_WORDS ? UBRK_WORD : UBRK_SENTENCE, name, NULL, 0, &status);
-    if (U_FAILURE(status))
-        return lh_fail(err, LH_INVALID, "no rules for %s of the locale '%s'",
-                       kind == LH_BREAKS_WORDS ? "words" : "text", name);
+    if (!breaks_is_locale(name))
+        return lh_fail(err, LH_INVALID, "there is no language of the locale '%.*s': say one like en, de_AT or root",
+                       LH_STR_ARG(locale));
+    (void)snprintf(with_abbreviations, sizeof with_abbreviations, "%s@ss=standard", name); /* no sentence ends with "Mr." */
+    breaks->iterator = kind == LH_BREAKS_WORDS ? ubrk_open(UBRK_WORD, name, NULL, 0, &status)
+                                               : ubrk_open(UBRK_SENTENCE, with_abbreviations, NULL, 0, &status);
+    if (U_FAILURE(status)) return lh_fail(err, LH_INTERNAL, "the rules of the locale '%s' cannot be opened", name);
     *ret = lh_take(&breaks);
     return LH_OK;
 }

@@ -10,7 +10,7 @@ typedef struct models_job {
     lh_arena *arena;
     const lh_cli_list *words; /* the verb's own from 1 on */
     const char *task, *provider, *model, *url, *secret, *base, *checksum, *notes, *profile, *eval;
-    bool unchecked, json;
+    bool unchecked, force, json;
     _Atomic bool interrupted;
 } models_job;
 
@@ -136,7 +136,9 @@ static lh_code models_evaluate(models_job *job, lh_error *err) {
 static lh_code models_remove(models_job *job, lh_error *err) {
     lh_str path;
     LH_TRY(models_path(job, "", &path, err));
-    const lh_exchange exchange = {.method = "DELETE", .path = path};
+    const lh_exchange exchange = {
+        .method = "DELETE",
+        .path = job->force ? lh_arena_printf(job->arena, "%.*s?force=true", LH_STR_ARG(path)) : path};
     LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, NULL, err));
     printf("removed %.*s\n", LH_STR_ARG(lh_cli_word(job->words, 1)));
     return LH_OK;
@@ -191,6 +193,7 @@ int lh_cli_models(const lh_cli_command *self, int argc, char **argv) {
         {.name = "checksum", .value_name = "SHA256", .help = "add: that the file must have", .text = &job.checksum},
         {.name = "notes", .value_name = "TEXT", .help = "add: for people", .text = &job.notes},
         {.name = "no-check", .help = "add: do not try it first", .on = &job.unchecked},
+        {.name = "force", .help = "remove: also when indexes are of it", .on = &job.force},
         {.name = "profile",
          .value_name = "NAME",
          .help = "use, rollback: only for that principal",

@@ -29,7 +29,7 @@ LH_MUST_CHECK lh_code lh_models_follow(lh_models *models, lh_error *err);
 LH_MUST_CHECK lh_code lh_models_register(lh_models *models, const lh_json *body, lh_str by, lh_arena *arena,
                                          lh_json **ret, lh_error *err);
 /* {"name","task","provider","model","url","secret","base","checksum","version","notes","registered_at","registered_by",
- * "evaluations":[…],"profiles":[those who use it],"in_use"}. Arena. Errors: NOT_FOUND. */
+ * "evaluations":[…],"profiles":[those who use it],"in_use"}; of one of the configuration null for what only a registration says. Arena. Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_models_get(lh_models *models, lh_str name, lh_arena *arena, lh_json **ret, lh_error *err);
 /* Errors: NOT_FOUND, CONFLICT (it is in use), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_models_remove(lh_models *models, lh_str name, lh_error *err);

@@ -176,6 +176,7 @@ lh_code lh_models_register(lh_models *models, const lh_json *body, lh_str by, lh
     lh_json_set_int(arena, document, "registered_ms", lh_time_now_ms());
     lh_json_set_string(arena, document, "registered_by", by);
     LH_TRY(models_definition(models, name, document, arena, &definition, err));
+    LH_TRY(lh_ai_check(models->ai, &definition, err));
     if (lh_json_bool(lh_json_get(body, "check"), true)) LH_TRY(register_try(models, &definition, by, arena, err));
     LH_TRY(models_put(models, key, document, version, arena, err));
     return lh_models_get(models, name, arena, ret, err);
@@ -197,6 +198,25 @@ static lh_code register_uses(lh_models *models, lh_str name, lh_arena *arena, lh
         else *ret_in_use = true;
     }
     return lh_arena_check(arena, err);
+}
+
+/* One of the configuration has no document: what is known of it, ai knows. */
+static lh_code register_get_configured(lh_models *models, lh_str name, lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_json *list = NULL;
+    LH_TRY(lh_ai_models(models->ai, arena, &list, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(list, "items")); lh_json_next(&it);) {
+        if (!lh_str_eq(lh_json_get_string(it.value, "model"), name) ||
+            !lh_str_eq(lh_json_get_string(it.value, "source"), LH_STR("configuration")))
+            continue;
+        *ret = lh_json_new_object(arena);
+        lh_json_set(arena, *ret, "task", lh_json_copy(arena, lh_json_get(it.value, "task")));
+        lh_json_set(arena, *ret, "provider", lh_json_copy(arena, lh_json_get(it.value, "provider")));
+        lh_json_set(arena, *ret, "version", lh_json_copy(arena, lh_json_get(it.value, "version")));
+        lh_json_set(arena, *ret, "in_use", lh_json_copy(arena, lh_json_get(it.value, "in_use")));
+        lh_json_set_string(arena, *ret, "model", name);
+        return lh_arena_check(arena, err);
+    }
+    return models_no_such(name, err);
 }
 
 static lh_str register_evaluations_key(lh_str name, lh_arena *arena) {
@@ -223,17 +243,20 @@ lh_code lh_models_get(lh_models *models, lh_str name, lh_arena *arena, lh_json *
     uint64_t version;
     bool in_use = false;
     lh_code code = models_read(models, register_key(name, arena), arena, &document, NULL, err);
-    if (code == LH_NOT_FOUND) return models_no_such(name, err);
-    LH_TRY(code);
+    bool registered = code != LH_NOT_FOUND;
+    LH_TRY(registered ? code : register_get_configured(models, name, arena, &document, err));
     LH_TRY(register_uses(models, name, arena, profiles, &in_use, err));
+    if (!registered) in_use = lh_json_bool(lh_json_get(document, "in_use"), false);
     lh_json_set_string(arena, answer, "name", name);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const lh_json *value = lh_json_get(document, members[i]);
         lh_json_set(arena, answer, members[i], value ? lh_json_copy(arena, value) : lh_json_new_null(arena));
     }
     lh_time_text at = lh_time_rfc3339(lh_json_int(lh_json_get(document, "registered_ms"), 0));
-    lh_json_set_string(arena, answer, "registered_at", lh_str_from(at.text));
-    lh_json_set_string(arena, answer, "registered_by", lh_json_get_string(document, "registered_by"));
+    lh_str by = lh_json_get_string(document, "registered_by");
+    lh_json_set(arena, answer, "registered_at",
+                registered ? lh_json_new_string(arena, lh_str_from(at.text)) : lh_json_new_null(arena));
+    lh_json_set(arena, answer, "registered_by", registered ? lh_json_new_string(arena, by) : lh_json_new_null(arena));
     LH_TRY(register_evaluations(models, name, arena, &evaluations, &version, err));
     lh_json_set(arena, answer, "evaluations", lh_json_copy(arena, lh_json_get(evaluations, "items")));
     lh_json_set(arena, answer, "profiles", profiles);

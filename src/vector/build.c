@@ -355,8 +355,7 @@ static void *build_chunker(void *arg) {
 /* ---- batches through the model ---- */
 
 static bool build_is_of(const vector_definition *d, const lh_ai_embeddings *got) {
-    return got->dimensions == d->dimensions && lh_str_eq(got->model.provider, d->model.provider) &&
-           lh_str_eq(got->model.name, d->model.name) && lh_str_eq(got->model.version, d->model.version);
+    return got->dimensions == d->dimensions && lh_ai_is_same(&got->model, &d->model);
 }
 
 /* A table has vectors of one model and version only: one that changes while the job runs ends it, and the next try starts anew. */

@@ -1,6 +1,6 @@
 /* Text into chunks. The text is cut into units that stay whole: sentences (Unicode UAX 29, by ICU), and of a sentence that is
  * longer than a chunk its words, and of such a word its characters. Units are packed in order; a chunk begins with as many of the
- * last units of the one before as the overlap takes. A Markdown heading goes with what follows it when both fit.
+ * last units of the one before as the overlap takes, or where that is none with the last words of it. A Markdown heading goes with what follows it when both fit.
  * Chunks laid over each other are the text, byte for byte. */
 #include "vector/vector_internal.h"
 
@@ -142,55 +142,89 @@ static size_t chunk_needed(const chunk_units *units, size_t at) {
     return length;
 }
 
-/* The first unit of the chunk behind one of [first, end): the overlap, and what is to follow it, fit into it. */
-static size_t chunk_next(const chunk_units *units, size_t first, size_t end, const lh_chunk_options *options) {
+/* The first unit of the chunk behind one that ends before `end`: the overlap, and what is to follow it, fit into it. It is not
+ * before `least`, or the chunk would hold all of the one before. */
+static size_t chunk_next(const chunk_units *units, size_t least, size_t end, const lh_chunk_options *options) {
     size_t next = end, length = 0, needed = chunk_needed(units, end);
-    while (next > first + 1 && length + units->items[next - 1].length <= options->overlap &&
+    while (next > least && length + units->items[next - 1].length <= options->overlap &&
            length + units->items[next - 1].length + needed <= options->size)
         length += units->items[--next].length;
     return next;
 }
 
-static size_t chunk_count(const lh_chunker *chunker, const chunk_units *units) {
-    size_t count = 0;
-    for (size_t first = 0; first < units->count; count++) {
-        size_t end = chunk_end(units, first, chunker->options.size);
-        first = end == units->count ? end : chunk_next(units, first, end, &chunker->options);
+/* What a chunk begins with where no whole unit of the one before fits into the overlap: the last words of its last unit, as many
+ * as fit beside what is to follow. That unit stands whole in the chunk before. False: out of memory. */
+static bool chunk_add_lead(const lh_chunker *chunker, lh_str text, const chunk_units *units, size_t end,
+                           size_t *start, size_t *ret_length) {
+    const chunk_unit *last = &units->items[end - 1];
+    size_t needed = chunk_needed(units, end), size = chunker->options.size, most = chunker->options.overlap;
+    size_t length = 0;
+    *ret_length = 0;
+    if (last->heading || needed >= size) return true;
+    if (size - needed < most) most = size - needed;
+    chunk_units words = {0};
+    bool good = chunk_add_words(chunker, text, last->start, last->end, &words);
+    size_t at = good ? words.count : 0;
+    while (at > 1 && length + words.items[at - 1].length <= most) length += words.items[--at].length;
+    for (; at < words.count; at++) { /* not with white space */
+        const chunk_unit *word = &words.items[at];
+        if (lh_str_trim(lh_str_sub(text, word->start, word->end - word->start)).len) break;
+        length -= word->length;
     }
-    return count;
+    if (at < words.count) {
+        *start = words.items[at].start;
+        *ret_length = length;
+    }
+    free(words.items);
+    return good;
 }
 
-static lh_code chunk_pack(const lh_chunker *chunker, lh_str text, const chunk_units *units, lh_arena *arena,
-                          lh_text_chunk **ret, size_t *ret_count, lh_error *err) {
-    size_t count = chunk_count(chunker, units), at = 0, counted = 0, character = 0;
-    lh_text_chunk *chunks = LH_ARENA_ARRAY(arena, lh_text_chunk, count + 1);
+/* Where each chunk begins and ends, as units without a length. False: out of memory. */
+static bool chunk_cut(const lh_chunker *chunker, lh_str text, const chunk_units *units, chunk_units *cuts) {
+    size_t start = 0, lead = 0;
+    for (size_t first = 0, end; first < units->count; first = end) {
+        end = chunk_end(units, first, chunker->options.size - lead);
+        if (!chunk_add(cuts, (chunk_unit){.start = start, .end = units->items[end - 1].end})) return false;
+        if (end == units->count) return true;
+        size_t next = chunk_next(units, lead ? first : first + 1, end, &chunker->options);
+        start = units->items[next].start;
+        lead = 0;
+        if (next == end && !chunk_add_lead(chunker, text, units, end, &start, &lead)) return false;
+        end = next;
+    }
+    return true;
+}
+
+static lh_code chunk_pack(lh_str text, const chunk_units *cuts, lh_arena *arena, lh_text_chunk **ret,
+                          size_t *ret_count, lh_error *err) {
+    size_t counted = 0, character = 0;
+    lh_text_chunk *chunks = LH_ARENA_ARRAY(arena, lh_text_chunk, cuts->count + 1);
     LH_TRY(lh_arena_check(arena, err));
-    for (size_t first = 0, i = 0; i < count; i++) {
-        size_t end = chunk_end(units, first, chunker->options.size);
-        size_t start_byte = units->items[first].start, end_byte = units->items[end - 1].end;
-        lh_text_chunk chunk = {.text = lh_str_sub(text, start_byte, end_byte - start_byte)};
-        character += chunk_characters(lh_str_sub(text, counted, start_byte - counted));
-        counted = start_byte;
-        chunk.start = character;
-        chunk.end = character + chunk_characters(chunk.text);
-        chunks[at++] = chunk;
-        first = end == units->count ? end : chunk_next(units, first, end, &chunker->options);
+    for (size_t i = 0; i < cuts->count; i++) {
+        const chunk_unit *cut = &cuts->items[i];
+        chunks[i] = (lh_text_chunk){.text = lh_str_sub(text, cut->start, cut->end - cut->start)};
+        character += chunk_characters(lh_str_sub(text, counted, cut->start - counted));
+        counted = cut->start;
+        chunks[i].start = character;
+        chunks[i].end = character + chunk_characters(chunks[i].text);
     }
     *ret = chunks;
-    *ret_count = at;
+    *ret_count = cuts->count;
     return LH_OK;
 }
 
 lh_code lh_chunker_split(lh_chunker *chunker, lh_str text, lh_arena *arena, lh_text_chunk **ret, size_t *ret_count,
                          lh_error *err) {
-    chunk_units units = {0};
+    chunk_units units = {0}, cuts = {0};
     if (text.len > (size_t)LH_CHUNK_TEXT_BYTES)
         return lh_fail(err, LH_LIMIT, "a text of %zu bytes is longer than the %d that are cut into chunks", text.len,
                        LH_CHUNK_TEXT_BYTES);
     if (!lh_str_is_utf8(text)) return lh_fail(err, LH_INVALID, "the text is not UTF-8");
     lh_code code = LH_OK;
-    if (!chunk_add_sentences(chunker, text, &units)) code = lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
-    if (code == LH_OK) code = chunk_pack(chunker, text, &units, arena, ret, ret_count, err);
+    if (!chunk_add_sentences(chunker, text, &units) || !chunk_cut(chunker, text, &units, &cuts))
+        code = lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
+    if (code == LH_OK) code = chunk_pack(text, &cuts, arena, ret, ret_count, err);
     free(units.items);
+    free(cuts.items);
     return code;
 }

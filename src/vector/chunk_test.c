@@ -4,6 +4,30 @@
 
 #include <stdio.h>
 
+static void test_chunk__no_sentence_ends_with_an_abbreviation_and_a_locale_is_one(void) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_chunker_freep) lh_chunker *chunker = NULL;
+    lh_text_chunk *chunks = NULL;
+    lh_error err = {0};
+    size_t count;
+    CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
+    CHECK_OK(lh_chunker_new(&(lh_chunk_options){.size = 24, .locale = LH_STR("en")}, &chunker, &err));
+    CHECK_OK(lh_chunker_split(chunker, LH_STR("It is so. Mr. Smith went. He is gone."), arena, &chunks, &count, &err));
+    CHECK(count == 3);
+    CHECK_STR(chunks[1].text, LH_STR("Mr. Smith went. "));
+    static const char *const good[] = {"", "root", "und", "en", "de_AT", "en-US", "zh_Hant", "ja", "sw"};
+    static const char *const bad[] = {"xx", "日本", "en; drop", "en@ss=none", "klingon", "e"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        LH_CLEANUP(lh_chunker_freep) lh_chunker *one = NULL;
+        CHECK_OK(lh_chunker_new(&(lh_chunk_options){.size = 24, .locale = lh_str_from(good[i])}, &one, &err));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        LH_CLEANUP(lh_chunker_freep) lh_chunker *one = NULL;
+        CHECK(lh_chunker_new(&(lh_chunk_options){.size = 24, .locale = lh_str_from(bad[i])}, &one, &err) == LH_INVALID);
+        CHECK(strstr(err.message, bad[i]));
+    }
+}
+
 static lh_text_chunk *split(uint32_t size, uint32_t overlap, lh_str text, lh_arena *arena, size_t *ret_count) {
     LH_CLEANUP(lh_chunker_freep) lh_chunker *chunker = NULL;
     lh_text_chunk *chunks = NULL;
@@ -30,6 +54,9 @@ static void test_chunk__whole_sentences_are_packed_and_overlap(void) {
     CHECK_STR(chunks[0].text, LH_STR("One is here. Two is there. "));
     CHECK_STR(chunks[1].text, LH_STR("Two is there. Three is far away. Four."));
     CHECK(chunks[1].start == 13 && chunks[1].end == 51);
+    chunks = split(40, 12, LH_STR("One is here, and two is there too. Three."), arena, &count); /* no sentence fits: words */
+    CHECK(count == 2);
+    CHECK_STR(chunks[1].text, LH_STR("there too. Three."));
     split(40, 20, LH_STR(""), arena, &count);
     CHECK(count == 0);
 }
@@ -147,7 +174,152 @@ static void test_chunk__any_text_is_covered_in_order_within_size_and_overlap(voi
     }
 }
 
-LH_TEST_MAIN(LH_TEST(test_chunk__whole_sentences_are_packed_and_overlap),
+/* ---- sentences, headings and overlap, beside an account of their own ---- */
+
+typedef struct {
+    const char *locale, *words[8], *end, *between;
+} language;
+static const language languages[] = {
+    {"en", {"Mr. Smith", "the boat", "sails", "on Monday", "3.14", "e.g. a", "(again)", "Well,"}, ". ", " "},
+    {"de", {"Der Kahn", "fährt", "am Montag", "Straße", "Äpfel", "und", "doch,", "weiter"}, "! ", " "},
+    {"el", {"το πλοίο", "φεύγει", "αύριο", "και", "όχι", "ναι", "εδώ", "εκεί"}, "; ", " "},
+    {"ja", {"船", "は", "月曜日", "に", "出航", "する", "東京", "から"}, "。", ""},
+    {"th", {"เรือ", "ออก", "วัน", "จันทร์", "ไป", "กรุง", "เทพ", "และ"}, "! ", ""},
+};
+
+static uint64_t draw(uint64_t *seed, uint64_t below) {
+    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (*seed >> 33) % below;
+}
+
+static void write_text(const language *of, uint64_t seed, lh_buf *into) {
+    for (uint64_t left = 1 + draw(&seed, 40); left > 0; left--) {
+        if (draw(&seed, 6) == 0) lh_buf_printf(into, "\n## %s\n", of->words[draw(&seed, 8)]);
+        for (uint64_t words = 1 + draw(&seed, 12), w = 0; w < words; w++)
+            lh_buf_printf(into, "%s%s", w ? of->between : "", of->words[draw(&seed, 8)]);
+        lh_buf_append(into, lh_str_from(of->end));
+    }
+}
+
+typedef struct {
+    size_t start, end, length;
+    bool heading;
+} sentence;
+enum { SENTENCES_MAX = 512 };
+static size_t sentences_of(const language *of, lh_str text, size_t (*measure)(void *, lh_str), sentence *into) {
+    LH_CLEANUP(lh_breaks_freep) lh_breaks *breaks = NULL;
+    lh_error err = {0};
+    lh_str piece;
+    size_t count = 0;
+    CHECK_OK(lh_breaks_new(LH_BREAKS_SENTENCES, lh_str_from(of->locale), &breaks, &err));
+    CHECK_OK(lh_breaks_begin(breaks, text, &err));
+    for (; lh_breaks_next(breaks, text, &piece); count++) {
+        CHECK(count < SENTENCES_MAX);
+        size_t at = (size_t)(piece.ptr - text.ptr);
+        into[count] = (sentence){at, at + piece.len, measure(NULL, piece), lh_str_starts(piece, LH_STR("## "))};
+    }
+    return count;
+}
+
+static bool holds(lh_str text, const lh_text_chunk *chunks, size_t count, size_t start, size_t end) {
+    for (size_t i = 0; i < count; i++) {
+        size_t from = (size_t)(chunks[i].text.ptr - text.ptr);
+        if (from <= start && from + chunks[i].text.len >= end) return true;
+    }
+    return false;
+}
+
+static size_t measure_characters(void *ctx, lh_str text) {
+    (void)ctx;
+    return characters(text);
+}
+
+/* Where the words begin that fit into `most` at the end of the sentence. */
+static size_t words_from(const language *of, lh_str text, const sentence *s, size_t (*measure)(void *, lh_str), size_t most) {
+    LH_CLEANUP(lh_breaks_freep) lh_breaks *breaks = NULL;
+    lh_error err = {0};
+    lh_str whole = lh_str_sub(text, s->start, s->end - s->start), piece;
+    CHECK_OK(lh_breaks_new(LH_BREAKS_WORDS, lh_str_from(of->locale), &breaks, &err));
+    CHECK_OK(lh_breaks_begin(breaks, whole, &err));
+    while (lh_breaks_next(breaks, whole, &piece)) {
+        size_t at = (size_t)(piece.ptr - text.ptr);
+        if (at > s->start && lh_str_trim(piece).len && measure(NULL, lh_str_sub(text, at, s->end - at)) <= most) return at;
+    }
+    return s->end;
+}
+
+/* All sentences fit here. The overlap is whole sentences, and one more would be too many; or words of the last, and no sentence
+ * would have fitted. *words: of such joints, how many. */
+static void check_joint(const language *of, lh_str text, size_t (*measure)(void *, lh_str), const sentence *s, size_t count, size_t previous_start, size_t start, size_t joint,
+                        const lh_chunk_options *o, size_t *words) {
+    size_t next = 0, needed = 0;
+    while (next < count && s[next].start < joint) next++; /* the first that is new */
+    for (size_t i = next; i < count; i++) {
+        needed += s[i].length;
+        if (!s[i].heading) break;
+    }
+    CHECK(next > 0 && next < count && s[next].start == joint);
+    size_t from = next, length = 0;
+    while (from > 0 && s[from - 1].start > previous_start && length + s[from - 1].length <= o->overlap &&
+           length + s[from - 1].length + needed <= o->size)
+        length += s[--from].length;
+    if (from < next) {
+        CHECK(start == s[from].start);
+        return;
+    }
+    size_t most = needed > o->size ? 0 : o->size - needed;
+    if (most > o->overlap) most = o->overlap;
+    CHECK(start == (s[next - 1].heading ? joint : words_from(of, text, &s[next - 1], measure, most)));
+    *words += start < joint;
+}
+
+static void check_language(const language *of, uint64_t seed, size_t (*measure)(void *, lh_str), size_t *words) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_chunker_freep) lh_chunker *chunker = NULL;
+    LH_CLEANUP(lh_buf_done) lh_buf written = LH_BUF_INIT(1 << 20);
+    static sentence s[SENTENCES_MAX];
+    lh_text_chunk *chunks = NULL;
+    lh_error err = {0};
+    size_t count, longest = 16;
+    CHECK_OK(lh_arena_new(4 << 20, &arena, &err));
+    write_text(of, seed, &written);
+    lh_str text = lh_buf_str(&written);
+    size_t sentences = sentences_of(of, text, measure, s);
+    for (size_t i = 0; i < sentences; i++)
+        if (s[i].length > longest) longest = s[i].length;
+    lh_chunk_options options = {.size = (uint32_t)(longest + draw(&seed, 200)), .locale = lh_str_from(of->locale)};
+    options.overlap = (uint32_t)draw(&seed, options.size / 2 + 1);
+    if (measure != measure_characters) options.count_tokens = measure;
+    CHECK_OK(lh_chunker_new(&options, &chunker, &err));
+    CHECK_OK(lh_chunker_split(chunker, text, arena, &chunks, &count, &err));
+    for (size_t i = 0; i < sentences; i++) {
+        size_t last = i, length = s[i].length;
+        while (s[last].heading && last + 1 < sentences) length += s[++last].length;
+        CHECK(holds(text, chunks, count, s[i].start, s[i].end));
+        if (length <= options.size) CHECK(holds(text, chunks, count, s[i].start, s[last].end));
+    }
+    for (size_t i = 0; i + 1 < count; i++) {
+        size_t joint = (size_t)(chunks[i].text.ptr - text.ptr) + chunks[i].text.len;
+        size_t start = (size_t)(chunks[i + 1].text.ptr - text.ptr), before = (size_t)(chunks[i].text.ptr - text.ptr);
+        CHECK(measure(NULL, chunks[i + 1].text) <= options.size && start > before);
+        check_joint(of, text, measure, s, sentences, before, start, joint, &options, words);
+    }
+}
+
+static void test_chunk__the_overlap_is_the_greatest_and_no_sentence_or_heading_that_fits_is_cut(void) {
+    for (size_t l = 0; l < sizeof languages / sizeof *languages; l++) {
+        size_t words = 0;
+        for (uint64_t seed = 1; seed <= 300; seed++) {
+            check_language(&languages[l], seed * UINT64_C(0x9e3779b97f4a7c15), measure_characters, &words);
+            check_language(&languages[l], seed * UINT64_C(0x9e3779b97f4a7c15), count_bytes, &words);
+        }
+        CHECK(words > 100);
+    }
+}
+
+LH_TEST_MAIN(LH_TEST(test_chunk__no_sentence_ends_with_an_abbreviation_and_a_locale_is_one),
+             LH_TEST(test_chunk__the_overlap_is_the_greatest_and_no_sentence_or_heading_that_fits_is_cut),
+             LH_TEST(test_chunk__whole_sentences_are_packed_and_overlap),
              LH_TEST(test_chunk__a_heading_goes_with_its_text),
              LH_TEST(test_chunk__what_does_not_fit_is_cut_at_words_then_characters),
              LH_TEST(test_chunk__tokens_are_counted_by_who_knows_them),

@@ -55,8 +55,7 @@ static lh_code make_embed(const eval_order *order, lh_arena *arena, eval_set *ev
         if (eval->queries[q].text.len) texts[count] = eval->queries[q].text, places[count++] = q;
     if (!count) return LH_OK;
     LH_TRY(lh_ai_embed(order->vector->ai, &call, texts, count, arena, &got, err));
-    if (got.dimensions != d->dimensions || !lh_str_eq(got.model.provider, d->model.provider) ||
-        !lh_str_eq(got.model.name, d->model.name) || !lh_str_eq(got.model.version, d->model.version))
+    if (got.dimensions != d->dimensions || !lh_ai_is_same(&got.model, &d->model))
         return lh_fail(err, LH_CONFLICT,
                        "the index '%.*s' is of the model %.*s, version '%.*s'; the queries were embedded by version "
                        "'%.*s'",

@@ -105,9 +105,7 @@ static lh_code search_read_vector(search *s, const lh_json *vector, lh_error *er
 
 static lh_code search_check_model(const search *s, const lh_ai_model *model, size_t dimensions, lh_error *err) {
     const vector_definition *d = &s->definition;
-    if (dimensions == d->dimensions && lh_str_eq(model->name, d->model.name) &&
-        lh_str_eq(model->version, d->model.version) && lh_str_eq(model->provider, d->model.provider))
-        return LH_OK;
+    if (dimensions == d->dimensions && lh_ai_is_same(model, &d->model)) return LH_OK;
     return lh_fail(err, LH_CONFLICT,
                    "the index '%.*s' is of the model %.*s, version '%.*s'; the question was embedded by %.*s, version "
                    "'%.*s'",

@@ -259,7 +259,7 @@ PARTS = {"access_me", "query_sql", "ask", "dataset_summary", "ingest_file", "dat
          "vectors_index_delete", "vectors_search", "vectors_rag", "vectors_refresh", "vectors_stale", "hnsw_eval_create", "hnsw_evals", "hnsw_eval_get", "hnsw_eval_delete", "hnsw_eval_autogen", "hnsw_trial",
          "hnsw_trials", "hnsw_trials_best", "hnsw_tune"}
 # Calls to models are a tool, and of these roles only the agent has tools.
-MODELS = {"ai_models", "ai_health", "ai_usage", "ai_embed", "ai_generate", "ai_rerank", "v1_models", "v1_embeddings", "v1_chat"}
+MODELS = {"ai_models", "ai_health", "ai_usage", "ai_embed", "ai_generate", "ai_rerank", "v1_models", "v1_model", "v1_embeddings", "v1_chat"}
 
 
 def test_every_route_of_every_role(lake):

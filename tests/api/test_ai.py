@@ -151,7 +151,7 @@ def test_requests_beyond_a_cap_or_of_another_form_are_refused(lake):
     refused(embed(lake, "x", model="other"), 404, "not_found", "'other'", "GET /ai/models")
     assert len(vectors(lake, ["y" * (1 << 20)])) == 1
     assert len(vectors(lake, ["x"] * 2048)) == 2048
-    for members, word in (({"messages": [{"role": "user", "content": "x"}]}, "either"), ({"temperature": 3}, "temperature"), ({"temperature": "x"}, "temperature"),
+    for members, word in (({"messages": [{"role": "user", "content": "x"}]}, "both"), ({"max_tokens": 0}, "max_tokens"), ({"top_p": 0}, "top_p"), ({"top_p": 1.1}, "top_p"), ({"prompt": None}, "either"), ({"temperature": 3}, "temperature"), ({"temperature": "x"}, "temperature"),
                           ({"seed": -1}, "seed"), ({"stop": [""]}, "stop 0"), ({"json_schema": {}, "grammar": "root ::= x"}, "both"), ({"json_schema": 1}, "schema"),
                           ({"max_tokens": "x"}, "max_tokens"), ({"stream": 1}, "stream")):
         refused(generate(lake, **members), 400, "invalid", word)
@@ -466,11 +466,19 @@ def test_the_sdk_chats(fresh, scripted):
     assert "".join(part.choices[0].delta.content or "" for part in got if part.choices) == "Hello"
     assert got[-2].choices[0].finish_reason == "stop" and got[-1].usage.total_tokens == 9 and len({part.id for part in got}) == 1
     assert all(part.usage is None for part in client.chat.completions.create(model="chat", messages=messages, stream=True))
-    for members in ({"n": 2}, {"top_p": 0.5}, {"logprobs": True}, {"tools": []}, {"response_format": {"type": "json_schema"}}):
+    for members in ({"n": 2}, {"top_p": 0}, {"top_p": 1.5}, {"logprobs": True}, {"tools": [{"type": "function", "function": {"name": "f"}}]}, {"tool_choice": "auto"}, {"logit_bias": {"1": 5}}, {"max_tokens": 0},
+                    {"response_format": {"type": "json_schema"}}):
         with pytest.raises(openai.BadRequestError):
             client.chat.completions.create(model="chat", messages=messages, **members)
+    client.chat.completions.create(model="chat", messages=messages, top_p=0.5, tools=[], tool_choice="none", logit_bias={}, parallel_tool_calls=False, n=1, user="ann", store=False,
+                                   presence_penalty=0, frequency_penalty=0, logprobs=False, extra_body={"functions": [], "function_call": "none"})
+    assert endpoint.seen[-1][2]["top_p"] == 0.5 and not {"tools", "logit_bias", "max_tokens"} & set(endpoint.seen[-1][2])
+    assert generate(server, top_p=0.25).status_code == 200 and endpoint.seen[-1][2]["top_p"] == 0.25
     with pytest.raises(openai.NotFoundError):
         client.chat.completions.create(model="other", messages=messages)
+    assert (client.models.retrieve("chat").id, client.models.retrieve("chat").owned_by) == ("chat", "openai")
+    with pytest.raises(openai.NotFoundError, match="there is no model 'other/one': GET /v1/models lists them"):
+        client.models.retrieve("other/one")
 
 
 def test_a_stream_that_breaks_before_its_first_piece_is_asked_for_again(fresh, scripted):
@@ -556,7 +564,7 @@ def test_documents_are_ranked(fresh, scripted):
     assert [item["index"] for item in ask(top_n=1).json()["results"]] == [0]
     path, _, body = endpoint.seen[1]
     assert (path, body) == ("/v1/rerank", {"model": "r", "query": "q", "documents": ["a", "b", "c"], "top_n": 1})
-    refused(ask(query=""), 400, "invalid", "query 0 is empty")
+    refused(ask(query=""), 400, "invalid", "the query is empty")
     refused(ask(documents=[]), 400, "invalid", "no document")
 
 
@@ -628,7 +636,7 @@ def test_who_has_roles_needs_a_grant_on_the_tool_ai(tmp_path, monkeypatch):
     may_not = {"other": lake.key("other", *allow(("allow", "search"))), "denied": lake.key("denied", *allow(("allow", "*"), ("deny", "ai"))),
                "denied_whole": lake.key("denied_whole", everything, *allow(("deny", "ai"))), "analyst": lake.key("analyst", roles=("analyst",))}
     body, chat = {"input": "x y", "model": "hash"}, {"messages": [{"role": "user", "content": "x"}], "model": "hash"}
-    calls = [("GET", "/ai/models", None), ("GET", "/ai/health", None), ("GET", "/ai/usage", None), ("GET", "/v1/models", None), ("POST", "/ai/embed", body), ("POST", "/v1/embeddings", body)]
+    calls = [("GET", "/ai/models", None), ("GET", "/ai/health", None), ("GET", "/ai/usage", None), ("GET", "/v1/models", None), ("GET", "/v1/models/hash", None), ("POST", "/ai/embed", body), ("POST", "/v1/embeddings", body)]
     absent = [("POST", "/ai/generate", {"prompt": "x"}), ("POST", "/ai/rerank", {"query": "q", "documents": ["d"]}), ("POST", "/v1/chat/completions", chat)]
     for method, path, sent in calls + absent:
         for name, key in may.items():

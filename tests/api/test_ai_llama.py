@@ -3,8 +3,9 @@ it says. Where tools/setup-test-model could not get it, these tests are skipped.
 import json
 
 import pytest
+import requests
 
-from harness import ROOT, SANITIZED, Server
+from harness import ROOT, SANITIZED, Server, wait_for
 from test_ai import events, generate, refused, settings
 from test_rag import FERRY, NOTES, ask, index
 from test_vectors import HASH
@@ -72,3 +73,44 @@ def test_a_conversation_is_rewritten_by_the_model(server):
     first = ask(server, FERRY, max_tokens=WORDS, k=2, conversation_id="new")
     second = ask(server, "And on Sundays?", max_tokens=WORDS, k=2, conversation_id=first["conversation_id"], min_score=-1)
     assert second["conversation_id"] == first["conversation_id"] and second["query"]
+
+
+ENDLESS = {"temperature": 0, "grammar": "root ::= [a-z ] root"}
+
+
+def test_no_text_is_without_end(server, fresh):
+    for name in ("max_tokens", "max_completion_tokens"):
+        answer = server.request("POST", "/v1/chat/completions", json={"model": MODEL.stem, "messages": [{"role": "user", "content": "x"}], name: 0})
+        assert answer.status_code == 400 and name in answer.json()["error"]["message"]
+    refused(generate(server, "x", max_tokens=0), 400, "invalid", "max_tokens")
+    short = fresh(env=settings(generate_provider="llama", generate_model=MODEL, max_tokens=5))
+    assert generate(short, "Tell me about lakes.", temperature=0).json()["tokens"] == 5
+
+
+def test_a_text_beyond_its_time_ends_and_blocks_nobody(fresh):
+    server = fresh(env=settings(generate_provider="llama", generate_model=MODEL, timeout_ms=1000, max_tokens=1000000))
+    said(server, "x", max_tokens=1)  # it is loaded
+    refused(generate(server, "Write a very long story.", **ENDLESS), 503, "unavailable", "ai.timeout_ms")
+    assert said(server, "Yes or no?", max_tokens=1)["tokens"] == 1
+    data = b""
+    with requests.post(server.url + "/ai/generate", json={"prompt": "Write a very long story.", "stream": True, **ENDLESS}, headers=server.headers, stream=True, timeout=300) as answer:
+        with pytest.raises(requests.RequestException):  # cut, so that nobody takes it for whole
+            for part in answer.iter_content(None):
+                data += part
+    assert b"event: piece" in data and b"event: error" in data and b"ai.timeout_ms" in data
+
+
+def test_a_call_that_waits_for_another_ends_with_its_client(fresh):
+    server = fresh(env=settings(generate_provider="llama", generate_model=MODEL, timeout_ms=3600000, max_tokens=1000000, concurrency=2))
+    said(server, "x", max_tokens=1)
+    failed = lambda: server.metric("lakehouse_ai_calls_failed_total", task="generate")
+    body = {"prompt": "Write a very long story.", "stream": True, **ENDLESS}
+    with requests.post(server.url + "/ai/generate", json=body, headers=server.headers, stream=True, timeout=300) as first:
+        parts = first.iter_content(1)  # kept: without it the connection would be closed
+        next(parts)
+        with pytest.raises(requests.exceptions.Timeout):  # it waits for the model
+            server.request("POST", "/ai/generate", json={"prompt": "x", "max_tokens": 1}, timeout=1)
+        wait_for(lambda: failed() == 1)
+        assert server.metric("lakehouse_ai_calls_running", task="generate") == 1
+    wait_for(lambda: failed() == 2)
+    assert said(server, "Yes or no?", max_tokens=1)["tokens"] == 1

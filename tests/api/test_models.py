@@ -49,6 +49,8 @@ def test_a_model_is_registered_activated_and_rolled_back_and_stays_after_a_resta
     told = register(server, name="tuned", model="hash-256", base="hash", notes="Tuned on our résumés.")
     assert (told["name"], told["task"], told["provider"], told["base"], told["in_use"], told["evaluations"]) == ("tuned", "embed", "hash", "hash", False, [])
     assert dimensions(server) == 384 and dimensions(server, model="tuned") == 256
+    configured = server.request("GET", "/ai/models/hash").json()
+    assert (configured["task"], configured["provider"], configured["version"], configured["in_use"], configured["registered_at"]) == ("embed", "hash", "1", True, None)
     assert post(server, "tuned/activate") == {"task": "embed", "profile": None, "model": "tuned", "previous": None}
     register(server, name="wide", model="hash-512")
     assert post(server, "wide/activate")["previous"] == "tuned"
@@ -88,12 +90,14 @@ def test_another_registration_of_a_name_takes_its_place(server):
 @pytest.mark.parametrize("members, status, words", [
     ({"name": "hash"}, 409, "the configuration has a model 'hash'"), ({"name": "../x"}, 400, "'name'"), ({"name": ""}, 400, "'name'"),
     ({"name": "x", "task": "sing"}, 400, "'task'"), ({"name": "x", "task": "generate"}, 400, "no provider 'hash' for the task generate"),
-    ({"name": "x", "provider": "openai", "model": "m", "url": "ftp://h"}, 400, "'url'"), ({"name": "x", "provider": "openai", "url": "http://h"}, 400, "'model'"),
+    ({"name": "x", "provider": "openai", "model": "m", "url": "ftp://h"}, 400, "'url'"),
+    ({"name": "x", "provider": "openai", "model": "m", "url": "http://bob:s3cret@h"}, 400, "'url'"), ({"name": "x", "provider": "openai", "url": "http://h"}, 400, "'model'"),
     ({"name": "x", "model": "hash-0"}, 400, ""), ({"name": "x", "checksum": "0" * 64}, 400, "'checksum'"), ({"name": "x", "provider": "llama", "model": "/no/such.gguf"}, 404, "/no/such.gguf"),
     ({"name": "x", "provider": "llama", "model": "a/b.gguf"}, 400, "whole path"), ({"name": "x", "provider": "openai", "model": "m", "url": "http://h", "secret": "gone"}, 404, "no secret 'gone'"),
     ({"name": "x", "notes": 7}, 400, "'notes'"), ({"name": "x", "notes": "n" * 5000}, 400, "'notes'"), ({"name": "x", "other": 1}, 400, "other")])
 def test_what_cannot_be_registered_is_refused(server, members, status, words):
     assert words in register(server, status, **members)
+    assert words in register(server, status, check=False, **members)
     assert len(server.request("GET", "/ai/models").json()["items"]) == 1
 
 
@@ -136,6 +140,27 @@ def test_a_file_is_known_by_its_checksum(tmp_path):
     answer = server.request("POST", "/ai/embed", json={"input": "night nurse", "model": "tuned"})
     assert answer.status_code == 500 and "register it anew" in answer.json()["error"]["message"]
     assert dimensions(server) == 384
+    server.stop()
+
+
+def test_a_file_is_named_without_its_folder_and_found_where_it_lay_before(tmp_path):
+    place = tmp_path / "secret-place" / "own.gguf"
+    place.parent.mkdir()
+    shutil.copy(BINARY.parent / "models" / "all-minilm-l6-v2.gguf", place)
+    server = Server(tmp_path / "lake", env={"LAKEHOUSE__AI__EMBED_MODEL": str(place)})
+    server.ingest(lines(people(0, 5)), "kept")
+    index(server, "kept")
+    told = [server.request("GET", path) for path in ("/ai/models", "/v1/models", "/ai/health", "/ai/models/own", "/vectors/indexes/kept")]
+    told.append(server.request("POST", "/ai/embed", json={"input": "nurse", "model": "/where/it/was/own.gguf"}))  # as indexes made by older versions say
+    assert all(answer.status_code == 200 and "own" in answer.text and "secret-place" not in answer.text for answer in told)
+    assert told[-1].json()["model"]["name"] == "own"
+    server.stop()
+    shutil.move(place, tmp_path / "own.gguf")
+    server.env["LAKEHOUSE__AI__EMBED_MODEL"] = str(tmp_path / "own.gguf")
+    server.start()
+    assert search(server, index="kept", query="nurse")
+    [job] = server.request("POST", "/vectors/refresh/kept").json()["items"]
+    assert ended(server, job)["result"]["embedded_rows"] == 0
     server.stop()
 
 
@@ -198,7 +223,9 @@ def test_an_index_keeps_its_model_until_it_is_asked_for_another(server):
     assert server.request("GET", "/vectors/indexes/kept").json()["model"]["dimensions"] == 256 and search(server, index="kept", query="nurse")
     assert submit(server, "kept", 404, model="other")
     post(server, "hash/activate")
-    server.request("DELETE", "/ai/models/tuned")
+    answer = server.request("DELETE", "/ai/models/tuned")
+    assert answer.status_code == 409 and answer.json()["error"]["message"].endswith("say force=true: kept, new") and search(server, index="kept", query="nurse")
+    assert server.request("DELETE", "/ai/models/tuned?force=true").status_code == 204
     assert search(server, 409, index="kept", query="nurse")
     [job] = [job for job in server.request("POST", "/vectors/refresh/kept").json()["items"] if job["spec"]["index"] == "kept"]
     assert ended(server, job)["result"]["embedded_rows"] == 25 and search(server, index="kept", query="nurse")
