@@ -38,7 +38,7 @@ typedef struct {
     FILE *spool;
     lh_str model_name; /* that was asked for */
     bool refreshes;    /* the index is whole already: one commit */
-    uint64_t spooled, same, embedded, removed;
+    uint64_t spooled, same, same_twice, embedded, removed;
     build_queue chunked, vectored;
     pthread_mutex_t lock; /* guards the two */
     lh_code code;         /* of the first thread that failed */
@@ -187,8 +187,9 @@ static lh_code build_compare(void *ctx, const vector_row *row, lh_error *err) {
         return LH_OK;
     }
     LH_TRY(vector_known_see(b->known, row->id, (lh_str){row->hash, VECTOR_HASH_BYTES}, &standing, err));
-    if (standing == VECTOR_TWICE) {
-        lh_job_add_problem(b->job, row->id, "there is a row of this id already: this one is left out");
+    if (standing == VECTOR_TWICE || standing == VECTOR_SAME_TWICE) {
+        b->same_twice += standing == VECTOR_SAME_TWICE;
+        lh_job_add_problem(b->job, row->id, "several rows have this id: all of them are left out");
         return LH_OK;
     }
     if (standing != VECTOR_SAME) return spool_write(b, row, standing == VECTOR_CHANGED, err);
@@ -202,7 +203,8 @@ static lh_code build_read(build *b, lh_arena *arena, lh_error *err) {
     lh_cancel *cancel = lh_job_cancel_of(b->job);
     uint64_t total = 0;
     LH_TRY(lh_access_bind_all(b->vector->catalog, false, arena, &views, err));
-    const vector_source source = {b->vector->engine, b->definition, views, cancel};
+    const vector_source source = {
+        .engine = b->vector->engine, .definition = b->definition, .views = views, .cancel = cancel};
     lh_job_set_phase(b->job, "reading");
     LH_TRY(vector_store_load(b->vector, b->definition, cancel, b->known, err));
     LH_TRY(vector_source_count(&source, arena, &total, err));
@@ -283,6 +285,7 @@ static lh_code batch_read_row(build *b, lh_chunker *chunker, vector_batch *batch
     LH_TRY(spool_text(b, (size_t)head.text_bytes, batch->arena, &text, err));
     hash = lh_arena_dup(batch->arena, (lh_str){head.hash, sizeof head.hash});
     batch->rows++;
+    if (vector_known_is_twice(b->known, id)) return LH_OK; /* what the table has of them goes with what is gone */
     lh_code code = lh_chunker_split(chunker, text, batch->arena, &chunks, &count, &why);
     if (code == LH_INVALID || code == LH_LIMIT) {
         lh_job_add_problem(b->job, id, why.message);
@@ -461,19 +464,19 @@ static void build_free_list(vector_batch **first) {
     *first = NULL;
 }
 
-/* A batch of the ids that the dataset has no more. */
+/* A batch of the ids that the dataset has no more, or more than once. */
 static lh_code build_gone(build *b, vector_batch **ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL; /* until the batch owns it */
     vector_batch *batch = NULL;
     size_t at = 0, count = 0;
     lh_str id;
-    while (vector_known_unseen(b->known, &at, &id)) count++;
+    while (vector_known_gone(b->known, &at, &id)) count++;
     LH_TRY(batch_new(&batch, err));
     arena = batch->arena;
     batch->replaced = LH_ARENA_ARRAY(arena, lh_str, count + 1);
     LH_TRY(lh_arena_check(arena, err));
     at = 0;
-    while (vector_known_unseen(b->known, &at, &id)) batch->replaced[batch->replaced_count++] = id;
+    while (vector_known_gone(b->known, &at, &id)) batch->replaced[batch->replaced_count++] = id;
     b->removed = count;
     *ret = batch;
     lh_take(&arena);
@@ -617,7 +620,7 @@ static lh_json *build_result(const build *b, lh_arena *arena) {
     lh_json_set_uint(arena, result, "rows", b->definition->rows);
     lh_json_set_uint(arena, result, "chunks", b->definition->chunks);
     lh_json_set_uint(arena, result, "embedded_rows", b->embedded);
-    lh_json_set_uint(arena, result, "unchanged_rows", b->same);
+    lh_json_set_uint(arena, result, "unchanged_rows", b->same - b->same_twice);
     lh_json_set_uint(arena, result, "removed_rows", b->removed);
     return result;
 }

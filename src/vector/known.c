@@ -7,7 +7,8 @@ enum { KNOWN_FIRST = 1024, KNOWN_BLOCK = 1 << 20 };
 typedef struct {
     lh_str id; /* ptr NULL: free */
     char hash[VECTOR_HASH_BYTES];
-    bool of_table, seen;
+    bool of_table, seen, twice;
+    bool same; /* as in the table, the first time it was seen */
 } known_row;
 
 typedef struct known_block { /* the bytes of ids */
@@ -108,17 +109,27 @@ lh_code vector_known_see(vector_known *known, lh_str id, lh_str hash, vector_sta
     bool is_new;
     known_row *row = known_take(known, id, &is_new);
     if (!row) return lh_fail(err, LH_NO_MEMORY, "vector: out of memory");
-    if (row->seen) *ret = VECTOR_TWICE;
-    else if (is_new) *ret = VECTOR_NEW;
+    if (row->seen) {
+        *ret = row->same ? VECTOR_SAME_TWICE : VECTOR_TWICE;
+        row->twice = true;
+        row->same = false;
+        return LH_OK;
+    }
+    if (is_new) *ret = VECTOR_NEW;
     else *ret = lh_str_eq((lh_str){row->hash, sizeof row->hash}, hash) ? VECTOR_SAME : VECTOR_CHANGED;
     row->seen = true;
+    row->same = *ret == VECTOR_SAME;
     return LH_OK;
 }
 
-bool vector_known_unseen(const vector_known *known, size_t *at, lh_str *ret) {
+bool vector_known_is_twice(const vector_known *known, lh_str id) {
+    return known_find(known, known->rows, known->room, id)->twice;
+}
+
+bool vector_known_gone(const vector_known *known, size_t *at, lh_str *ret) {
     for (; *at < known->room; (*at)++) {
         const known_row *row = &known->rows[*at];
-        if (!row->id.ptr || row->seen || !row->of_table) continue;
+        if (!row->id.ptr || !row->of_table || (row->seen && !row->twice)) continue;
         *ret = row->id;
         (*at)++;
         return true;

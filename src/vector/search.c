@@ -1,6 +1,6 @@
 /* A search. Who asks must see the columns that the texts are made of, as they are. Rows that the caller does not see, or that the
  * filter leaves out, are no candidates: their bits are not set before the vectors or the words are looked at, and to a governed
- * caller a word is worth what it is among those rows. What is found is then read from the dataset by the caller's rights, and a row
+ * caller a word is worth what it is among those rows; nor is a row whose text is another by now one to a governed caller. What is found is then read from the dataset by the caller's rights, and a row
  * that is not there any more is left out. Only what is left goes to a reranker. */
 #include "vector/vector_internal.h"
 
@@ -213,25 +213,57 @@ static lh_code search_allow_documents(search *s, lh_error *err) {
     return LH_OK;
 }
 
-/* The rows that the caller sees and that pass the filter, whose text was put into normal form, so that it is one condition. */
-static lh_code search_allow(search *s, lh_error *err) {
+static size_t search_words(const search *s) { return s->served->row_count / 64 + 1; }
+
+/* The rows whose id the caller sees among the rows that pass the filter, which is in normal form and so one condition. */
+static lh_code search_allow_ids(search *s, lh_str filter, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-    const lh_json *given = lh_json_get(s->body, "filter");
-    lh_filter filter = {0};
-    if (!lh_json_is_null(given)) {
-        LH_TRY(lh_engine_filter_check(lh_json_str(given, LH_STR_NONE), NULL, 0, s->arena, &filter, err));
-    } else if (!s->relation) return LH_OK;
-    search_marks marks = {s, LH_ARENA_ARRAY(s->arena, uint64_t, s->served->row_count / 64 + 1)};
+    search_marks marks = {s, LH_ARENA_ARRAY(s->arena, uint64_t, search_words(s))};
     lh_buf_append(&sql, LH_STR("SELECT "));
     search_id_sql(s, &sql);
     lh_buf_append(&sql, LH_STR(" AS i FROM "));
     lh_engine_table_sql(s->definition.dataset, s->arena, &sql);
-    if (filter.text.len) lh_buf_append(&sql, LH_STR(" WHERE ")), lh_buf_append(&sql, filter.text);
+    if (filter.len) lh_buf_append(&sql, LH_STR(" WHERE ")), lh_buf_append(&sql, filter);
     LH_TRY(lh_arena_check(s->arena, err));
     LH_TRY(lh_buf_check(&sql, err));
     const lh_query query = search_query(s, &sql);
     LH_TRY(vector_query(s->vector->engine, &query, search_mark, &marks, err));
     s->allowed = marks.bits;
+    return LH_OK;
+}
+
+/* To a governed caller a row is a candidate as it is now only (current.c). Both are looked at in one snapshot; where there is none
+ * that stays, and of a view, the texts that the caller sees are read. */
+static lh_code search_allow_current(search *s, lh_str filter, lh_error *err) {
+    const vector_source source = {.engine = s->vector->engine,
+                                  .definition = &s->definition,
+                                  .views = s->caller->views,
+                                  .cancel = s->caller->cancel,
+                                  .governor = s->caller->governor,
+                                  .filter = filter};
+    for (int i = 0; i < SEARCH_ROUNDS && !s->definition.over_view; i++) {
+        uint64_t *current = NULL;
+        int64_t of = -1, now = -1;
+        LH_TRY(vector_current(s->vector, s->served, &s->definition, s->caller->cancel, s->arena, &current, &of, err));
+        if (!current) break;
+        LH_TRY(search_allow_ids(s, filter, err));
+        LH_TRY(lh_table_snapshot_id(s->vector->catalog, s->definition.dataset, &now, err));
+        for (size_t w = 0; w < search_words(s); w++) s->allowed[w] &= current[w];
+        if (now == of) return LH_OK;
+    }
+    s->allowed = LH_ARENA_ARRAY(s->arena, uint64_t, search_words(s));
+    LH_TRY(lh_arena_check(s->arena, err));
+    return vector_current_read(&source, s->served, s->allowed, err);
+}
+
+/* The rows that the caller sees and that pass the filter. */
+static lh_code search_allow(search *s, lh_error *err) {
+    const lh_json *given = lh_json_get(s->body, "filter");
+    lh_filter filter = {0};
+    if (!lh_json_is_null(given)) {
+        LH_TRY(lh_engine_filter_check(lh_json_str(given, LH_STR_NONE), NULL, 0, s->arena, &filter, err));
+    } else if (!s->relation) return LH_OK;
+    LH_TRY(s->relation ? search_allow_current(s, filter.text, err) : search_allow_ids(s, filter.text, err));
     return s->bm25 ? search_allow_documents(s, err) : LH_OK;
 }
 

@@ -12,6 +12,7 @@ void vector_served_free(vector_served *served) {
     lh_ann_free(served->ann);
     if (served->file) munmap((void *)(uintptr_t)served->file, served->file_bytes);
     vector_bm25_free(served->bm25);
+    free(served->current);
     free(served->binding);
     free(served->base_binding);
     free(served->lance);

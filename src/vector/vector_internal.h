@@ -64,7 +64,7 @@ struct lh_vector {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
     struct vector_served *served; /* indexes held ready */
-    bool loading, reading_words, keeping; /* one of each at a time */
+    bool loading, reading_words, reading_rows, keeping; /* one of each at a time */
     uint64_t uses;
     lh_vector_stats stats;
     vector_watch *watch;        /* NULL: not started; of who starts and ends it */
@@ -139,8 +139,10 @@ typedef lh_code (*vector_row_fn)(void *ctx, const vector_row *row, lh_error *err
 typedef struct vector_source {
     lh_engine *engine;
     const vector_definition *definition;
-    const lh_governor *views; /* for a dataset that is a view */
+    const lh_governor *views;    /* for a dataset that is a view */
     lh_cancel *cancel;
+    const lh_governor *governor; /* NULL: all of it is read */
+    lh_str filter;               /* in normal form; empty: none */
 } vector_source;
 /* Errors: a statement's, and the first of `each`. */
 LH_MUST_CHECK lh_code vector_source_read(const vector_source *source, vector_row_fn each, void *ctx, lh_error *err);
@@ -155,7 +157,13 @@ LH_MUST_CHECK lh_code vector_query(lh_engine *engine, const lh_query *query, vec
 
 /* ---- known.c: which rows the table has, by id ---- */
 typedef struct vector_known vector_known;
-typedef enum { VECTOR_NEW, VECTOR_CHANGED, VECTOR_SAME, VECTOR_TWICE } vector_standing;
+typedef enum {
+    VECTOR_NEW,
+    VECTOR_CHANGED,
+    VECTOR_SAME,
+    VECTOR_TWICE,      /* it was seen before */
+    VECTOR_SAME_TWICE, /* and was VECTOR_SAME */
+} vector_standing;
 LH_MUST_CHECK lh_code vector_known_new(vector_known **ret, lh_error *err);
 void vector_known_free(vector_known *known);
 static inline void vector_known_freep(vector_known **known) { vector_known_free(*known); }
@@ -163,8 +171,19 @@ LH_MUST_CHECK lh_code vector_known_add(vector_known *known, lh_str id, lh_str ha
 /* How a row of the dataset stands to the table; it is seen now. */
 LH_MUST_CHECK lh_code vector_known_see(vector_known *known, lh_str id, lh_str hash, vector_standing *ret,
                                        lh_error *err);
-/* Those that were added and not seen, one after the other: *at from 0. False: no more. */
-bool vector_known_unseen(const vector_known *known, size_t *at, lh_str *ret);
+bool vector_known_is_twice(const vector_known *known, lh_str id); /* once all are seen */
+/* Those that were added and not seen, or seen twice, one after the other: *at from 0. False: no more. */
+bool vector_known_gone(const vector_known *known, size_t *at, lh_str *ret);
+
+/* ---- current.c: which rows of an index have the text that their row of the dataset has now ---- */
+/* Adds the bits of the rows whose id the source has once, with a text of their hash. bits: 0, of served->row_count. */
+LH_MUST_CHECK lh_code vector_current_read(const struct vector_source *source, const struct vector_served *served,
+                                          uint64_t *bits, lh_error *err);
+/* The same of all the dataset, which is a table: read once a snapshot. *ret: in the arena; NULL: it changes all the time.
+ * *ret_snapshot_id: that they are of. Errors: CANCELLED, and a statement's. */
+LH_MUST_CHECK lh_code vector_current(lh_vector *vector, const struct vector_served *served,
+                                     const vector_definition *definition, lh_cancel *cancel, lh_arena *arena,
+                                     uint64_t **ret, int64_t *ret_snapshot_id, lh_error *err);
 
 /* ---- store.c: the table ---- */
 LH_MUST_CHECK lh_code vector_store_make(lh_vector *vector, const vector_definition *definition, lh_arena *arena,
@@ -293,6 +312,8 @@ typedef struct vector_served {
     vector_place *ids; /* by id; owned */
     size_t id_count;
     struct vector_bm25 *bm25; /* documents as in `order`; owned; NULL until asked for; under vector's lock */
+    uint64_t *current;        /* bits by row, of current.c; owned; NULL until asked for; under vector's lock */
+    int64_t current_snapshot_id; /* of the dataset, that they are of */
     char *binding;            /* what its files are bound to; owned */
     char *base_binding;       /* of the one that it was extended from; owned; NULL: it was not */
     size_t base_rows;         /* that that one had, which are its first */

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from governed import Lake, allow
-from harness import EXTENSIONS, SANITIZED, Server, wait_for
+from harness import BUILD, EXTENSIONS, SANITIZED, Server, wait_for
 
 HASH = {"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"}
 TEXTS = ["Experienced nurse with ICU and emergency care skills.", "Java developer. Spring and Kubernetes, ten years.",
@@ -191,12 +191,17 @@ def test_integers_templates_and_chunks(server):
     assert hit["id"] == 7 and "number 42" in hit["text"]
 
 
-def test_rows_without_an_id_or_with_another_s_are_told_and_left_out(server):
+def test_rows_without_an_id_and_those_of_one_id_are_told_and_left_out(server):
+    """Of several rows of an id none can be told from the others, so a refresh takes out what was embedded of the first, too."""
     rows = people(0, 10) + [("", "TX", "Nobody knows who this is."), ("C0001", "TX", "A second one of this id.")]
     server.ingest(lines(rows), "poisoned")
     job = index(server, "poisoned")
     assert job["problem_count"] == 2 and {p["item"] for p in job["problems"]} == {"NULL", "C0001"}
-    assert job["result"]["rows"] == 10
+    assert job["result"]["rows"] == 9 and "C0001" not in [hit["id"] for hit in search(server, index="poisoned", query="one of this id", k=20)]
+    assert search(server, index="poisoned", query="one of this id", filter="candidate_id = 'C0001'", mode="text") == []
+    server.ingest(lines([("C0002", "TX", "A second one."), ("C0002", "TX", "A third one.")]), "poisoned", mode="append")
+    job = index(server, "poisoned")
+    assert (job["result"]["rows"], job["result"]["unchanged_rows"], job["result"]["removed_rows"]) == (8, 8, 1)
 
 
 def test_without_any_setting_the_built_in_model_finds_by_meaning(tmp_path):
@@ -491,6 +496,63 @@ def test_searches_are_audited(lake):
     assert [item["datasets"] for item in items] == [[], ["data.candidates"]]
     assert len(lake.call("GET", "/access/audit?principal=audited&dataset=data.candidates", 200)["items"]) == 1
     assert [item["outcome"] for item in items] == ["denied", "ok"] and items[1]["rows"] == 3 and "a question of mine" in items[1]["statement"]
+
+
+MODES = ("exact", "hnsw", "text", "hybrid")
+
+
+@pytest.mark.parametrize("backend", ("hnsw", "lance"))
+def test_a_text_that_was_hidden_is_not_told_of_a_row_that_is_seen(tmp_path, backend):
+    """Twins: a hidden row has the id of one that is seen, another was hidden when it was embedded and is seen with another text now,
+    a third was seen always and has changed; of all that the lakes differ in what was hidden, before a refresh and after."""
+    if backend == "lance" and not (BUILD / "extensions/lance.duckdb_extension").exists():
+        pytest.skip("needs the extension lance")
+    from governed import ADMIN
+    answers = []
+    for n, secret in enumerate(("the secret merger of acme with globex", "a quiet walk along the river")):
+        lake = Lake.__new__(Lake)
+        lake.server = Server(tmp_path / f"lake-{n}", env={**HASH, "LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN})
+        lake.server.headers = {"X-API-Key": ADMIN}
+        seen = [("r1", "TX", "a harmless public note on gardening"), ("r3", "TX", "bees of the meadow"), ("r4", "TX", "roses and thyme")]
+        lake.ingest("dups", lines([("r1", "CA", secret), ("r2", "CA", secret + " again"), *seen]))
+        index(lake.server, "dups", backend=backend)
+        key = lake.key("twin", allow("dataset", "data.dups", row_filter="state = 'TX'"), allow("index", "*"), {"effect": "allow", "on": "tool", "name": "ai", "actions": ["read"]})
+        asked = []
+
+        def ask():
+            for mode in MODES:
+                for body in ({}, {"columns": []}, {"k": 1}, {"filter": "candidate_id IN ('r1', 'r2', 'r3')"}):
+                    told = lake.server.request("POST", "/vectors/search", json={"index": "dups", "query": "secret merger bees", "mode": mode, **body}, headers={"X-API-Key": key}).json()
+                    told.pop("elapsed_ms")
+                    assert secret not in str(told)
+                    asked.append(told)
+                told = lake.server.request("POST", "/vectors/rag", json={"index": "dups", "question": "the secret merger bees meadow?", "mode": mode}, headers={"X-API-Key": key}).json()
+                assert secret not in str(told)
+                asked.append(told["citations"])
+
+        ask()
+        assert [item["id"] for item in asked[0]["items"]] == ["r3", "r4"]
+        lake.server.sql("UPDATE dups SET state = 'TX', resume = 'sanitised' WHERE candidate_id = 'r2'")
+        lake.server.sql("UPDATE dups SET resume = 'roses alone' WHERE candidate_id = 'r4'")
+        ask()
+        assert [item["id"] for item in asked[-5]["items"]] == ["r3"]
+        lake.server.sql("DELETE FROM dups WHERE candidate_id = 'r1' AND state = 'CA'")
+        index(lake.server, "dups")
+        ask()
+        assert {item["id"] for item in asked[-20]["items"]} == {"r1", "r2", "r3", "r4"}
+        answers.append(asked)
+        lake.server.stop()
+    assert answers[0] == answers[1]
+
+
+def test_a_text_that_was_another_is_not_told_of_a_view(lake):
+    lake.ingest("notes", lines([("r1", "NY", "the secret merger of acme"), ("r2", "TX", "bees of the meadow")]))
+    lake.call("POST", "/catalog/views", 201, {"name": "notes_view", "base_dataset": "notes", "columns": ["candidate_id", "resume"], "row_filter": "state != 'XX'"})
+    index(lake.server, "notes_view")
+    lake.server.sql("UPDATE notes SET resume = 'sanitised' WHERE candidate_id = 'r1'")
+    agent = lake.key("note-agent", roles=("agent",))
+    for mode in MODES:
+        assert [hit["id"] for hit in search(lake.server, key=agent, index="notes_view", query="secret merger bees", mode=mode)] == ["r2"]
 
 
 def test_lakes_that_differ_in_hidden_rows_answer_alike(tmp_path):
