@@ -6,8 +6,10 @@
 #include "ai/ai.h"
 
 typedef struct lh_ask lh_ask;
-/* engine (attached), catalog, ai: borrowed for life. Owned: lh_ask_free(). Errors: NO_MEMORY. */
-LH_MUST_CHECK lh_code lh_ask_new(lh_engine *engine, lh_catalog *catalog, lh_ai *ai, lh_ask **ret, lh_error *err);
+/* engine (attached), catalog, ai: borrowed for life. mask_key: lh_access_mask_key()'s, of which tokens are made. Owned: lh_ask_free(). Errors:
+ * NO_MEMORY. */
+LH_MUST_CHECK lh_code lh_ask_new(lh_engine *engine, lh_catalog *catalog, lh_ai *ai, lh_str mask_key, lh_ask **ret,
+                                 lh_error *err);
 void lh_ask_free(lh_ask *ask); /* NULL is fine */
 static inline void lh_ask_freep(lh_ask **ask) { lh_ask_free(*ask); }
 

@@ -1,14 +1,13 @@
 /* A question to SQL by a model. The prompt holds nothing but what the caller sees: tables, columns, what was said of them, keys, a few
- * values of columns that are not personal. With tokens, what in the question may be of a person goes as <NAME_1>: what has the form of
- * personal data, quoted texts, and words that stand in a personal column, which is looked up as the caller. The model's SQL is one
+ * values of columns that are not personal. With tokens, what in the question may be of a person goes as <NAME_482913> (names.c). The model's SQL is one
  * query, tokens in its text literals become the values, and it runs as any statement of the caller; an error goes back to the model
  * twice at most. It may say that nothing answers it. A model that follows grammars can write nothing else (grammar.c); it is bound all the same. Of more
  * than MODEL_TABLES tables it gets those whose descriptions are like the question, and verified questions that are like it, as a
  * conversation that went before; with tokens none that holds personal data. */
 #include "ask/grammar.h"
 #include "ask/model.h"
+#include "ask/names.h"
 #include "ask/similar.h"
-#include "pii/pii.h"
 
 enum {
     MODEL_PROMPT_BYTES = 96 << 10,
@@ -16,139 +15,9 @@ enum {
     MODEL_TABLES = 12,
     MODEL_EXAMPLES = 4,
     MODEL_REPAIRS = 2,
-    MODEL_TOKENS = 64,
     MODEL_SQL_BYTES = 16 << 10,
     MODEL_MAX_TOKENS = 700
 };
-
-/* ---- tokens ---- */
-
-typedef struct model_tokens {
-    lh_str values[MODEL_TOKENS];
-    size_t count;
-} model_tokens;
-
-/* The number of the token of a value, from 1. */
-static size_t tokens_of(model_tokens *tokens, lh_str value) {
-    for (size_t i = 0; i < tokens->count; i++)
-        if (lh_str_eq(tokens->values[i], value)) return i + 1;
-    if (tokens->count == MODEL_TOKENS) return MODEL_TOKENS;
-    tokens->values[tokens->count++] = value;
-    return tokens->count;
-}
-
-/* Which of the words stand in a personal column that the caller sees unmasked. */
-static lh_code tokens_look(lh_ask *ask, const ask_schema *schema, const lh_ask_caller *caller, const ask_token *words,
-                           size_t count, bool *personal, lh_arena *arena, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf list = LH_BUF_INIT(64 << 10);
-    for (size_t i = 0; i < count; i++) {
-        if (words[i].kind != ASK_WORD || words[i].word.len < 3) continue;
-        if (list.len) lh_buf_char(&list, ',');
-        lh_buf_sql_string(&list, words[i].word);
-    }
-    if (list.len == 0) return LH_OK;
-    for (size_t t = 0; t < schema->table_count; t++) {
-        LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-        lh_json *answer = NULL;
-        for (size_t c = 0; c < schema->tables[t].column_count; c++) {
-            const ask_column *column = &schema->tables[t].columns[c];
-            if (!column->personal || column->masked || column->type != ASK_TEXT) continue;
-            if (sql.len) lh_buf_append(&sql, LH_STR(" UNION "));
-            lh_buf_append(&sql, LH_STR("SELECT DISTINCT unnest(string_split(lower("));
-            lh_buf_sql_identifier(&sql, column->name);
-            lh_buf_append(&sql, LH_STR("), ' ')) AS v FROM "));
-            lh_engine_table_sql(schema->tables[t].name, arena, &sql);
-        }
-        if (sql.len == 0) continue;
-        LH_CLEANUP(lh_buf_done) lh_buf whole = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-        lh_buf_printf(&whole, "SELECT v FROM (%.*s) AS w WHERE v IN (%.*s)", LH_STR_ARG(lh_buf_str(&sql)),
-                      LH_STR_ARG(lh_buf_str(&list)));
-        LH_TRY(lh_buf_check(&whole, err));
-        LH_TRY(ask_run(ask, lh_buf_str(&whole), caller, 0, false, arena, &answer, err));
-        for (lh_json_iter it = lh_json_each(lh_json_get(answer, "rows")); lh_json_next(&it);)
-            for (size_t i = 0; i < count; i++)
-                personal[i] |= lh_str_eq(words[i].word, lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE));
-    }
-    return LH_OK;
-}
-
-static lh_code tokens_put(lh_ask *ask, const ask_schema *schema, const lh_ask_caller *caller, lh_str question,
-                          model_tokens *tokens, lh_arena *arena, lh_str *ret, lh_error *err) {
-    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
-    LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(64 << 10);
-    ask_token *words = NULL;
-    size_t count = 0, at = 0;
-    LH_TRY(lh_terms_new(LH_STR("en"), &terms, err));
-    LH_TRY(ask_tokens(terms, question, arena, &words, &count, err));
-    bool *personal = LH_ARENA_ARRAY(arena, bool, count + 1);
-    LH_TRY(lh_arena_check(arena, err));
-    LH_TRY(tokens_look(ask, schema, caller, words, count, personal, arena, err));
-    size_t next = 0, found_at = 0, found_len = 0;
-    while (at < question.len) {
-        while (next < count &&
-               (words[next].raw.ptr < question.ptr || words[next].raw.ptr >= question.ptr + question.len ||
-                (size_t)(words[next].raw.ptr - question.ptr) < at))
-            next++;
-        size_t word_at = next < count ? (size_t)(words[next].raw.ptr - question.ptr) : question.len;
-        bool form = lh_pii_find(question, at, &found_at, &found_len) != LH_PII_NONE;
-        bool hidden = next < count && (personal[next] || words[next].kind == ASK_QUOTED);
-        if (form && found_at <= word_at) {
-            lh_buf_append(&out, lh_str_sub(question, at, found_at - at));
-            lh_buf_printf(&out, "<NAME_%zu>", tokens_of(tokens, lh_str_sub(question, found_at, found_len)));
-            at = found_at + found_len;
-        } else if (next == count) {
-            lh_buf_append(&out, lh_str_sub(question, at, question.len));
-            at = question.len;
-        } else {
-            lh_buf_append(&out, lh_str_sub(question, at, word_at - at));
-            if (hidden) lh_buf_printf(&out, "<NAME_%zu>", tokens_of(tokens, words[next].raw));
-            else lh_buf_append(&out, words[next].raw);
-            at = word_at + words[next].raw.len;
-        }
-    }
-    LH_TRY(lh_buf_check(&out, err));
-    *ret = lh_arena_dup(arena, lh_buf_str(&out));
-    return lh_arena_check(arena, err);
-}
-
-/* Only within text literals: a value is never SQL. */
-static lh_code tokens_back(const model_tokens *tokens, lh_str sql, lh_arena *arena, lh_str *ret, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-    bool literal = false;
-    for (size_t i = 0; i < sql.len; i++) {
-        uint64_t n = 0;
-        lh_str rest = lh_str_sub(sql, i, sql.len);
-        if (sql.ptr[i] == '\'') literal = !literal;
-        size_t end = literal && lh_str_starts(rest, LH_STR("<NAME_")) ? lh_str_find(rest, '>') : rest.len;
-        if (end < rest.len && lh_str_to_u64(lh_str_sub(rest, 6, end - 6), &n) == LH_OK && n >= 1 &&
-            n <= tokens->count) {
-            lh_str value = tokens->values[n - 1];
-            for (size_t k = 0; k < value.len; k++) {
-                if (value.ptr[k] == '\'') lh_buf_char(&out, '\'');
-                lh_buf_char(&out, value.ptr[k]);
-            }
-            i += end;
-            continue;
-        }
-        lh_buf_char(&out, sql.ptr[i]);
-    }
-    LH_TRY(lh_buf_check(&out, err));
-    *ret = lh_arena_dup(arena, lh_buf_str(&out));
-    return lh_arena_check(arena, err);
-}
-
-/* An error may quote a value: the model gets it back as its token. */
-static lh_str tokens_hide(const model_tokens *tokens, lh_str text, lh_arena *arena) {
-    LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(16 << 10);
-    for (size_t i = 0; i < text.len;) {
-        size_t which = tokens->count;
-        for (size_t k = 0; k < tokens->count && which == tokens->count; k++)
-            if (lh_str_eq_nocase(lh_str_sub(text, i, tokens->values[k].len), tokens->values[k])) which = k;
-        if (which < tokens->count) lh_buf_printf(&out, "<NAME_%zu>", which + 1), i += tokens->values[which].len;
-        else lh_buf_char(&out, text.ptr[i++]);
-    }
-    return lh_arena_dup(arena, lh_buf_str(&out));
-}
 
 /* Whether something of the example would go as a token: a text in quotes is one only when it is of a person. */
 typedef struct model_fits {
@@ -157,17 +26,18 @@ typedef struct model_fits {
 } model_fits;
 static bool model_example_fits(void *ctx, const ask_example *example) {
     const model_fits *of = ctx;
-    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(128 << 10);
-    model_tokens tokens = {.count = 0};
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(128 << 10);
+    ask_names names = {.count = 0};
+    const ask_names_asks question = {of->asks->ask, of->asks->schema, of->asks->caller, true},
+                         looks = {of->asks->ask, of->asks->schema, of->asks->caller, false};
     lh_str ignored;
     if (!of->asks->tokens) return true;
-    lh_buf_printf(&text, "%.*s %.*s", LH_STR_ARG(example->question), LH_STR_ARG(example->sql));
-    if (lh_buf_check(&text, NULL) != LH_OK) return false;
-    for (size_t i = 0; i < text.len; i++)
-        if (strchr("'\"", text.ptr[i])) text.ptr[i] = ' ';
-    return tokens_put(of->asks->ask, of->asks->schema, of->asks->caller, lh_buf_str(&text), &tokens, of->arena,
-                      &ignored, NULL) == LH_OK &&
-           tokens.count == 0;
+    lh_buf_append(&sql, example->sql);
+    if (lh_buf_check(&sql, NULL) != LH_OK) return false;
+    for (size_t i = 0; i < sql.len; i++)
+        if (strchr("'\"", sql.ptr[i])) sql.ptr[i] = ' ';
+    return ask_names_put(&question, example->question, &names, of->arena, &ignored, NULL) == LH_OK &&
+           ask_names_put(&looks, lh_buf_str(&sql), &names, of->arena, &ignored, NULL) == LH_OK && names.count == 0;
 }
 
 /* ---- which tables ---- */
@@ -249,7 +119,7 @@ static lh_code prompt_write(const ask_schema *schema, const ask_question *questi
     lh_buf_printf(&out,
                   "You write one DuckDB SELECT statement that answers a question about these tables. Answer with the "
                   "SQL only. Use no other table or "
-                  "column. When they do not hold what is asked for, answer " ASK_MODEL_NONE ". Today is %04d-%02d-%02d. A text such as <NAME_1> stands for a value that you may not see: "
+                  "column. When they do not hold what is asked for, answer " ASK_MODEL_NONE ". Today is %04d-%02d-%02d. A text such as <NAME_482913> stands for a value that you may not see: "
                   "put it into a text literal as it is.\n\n",
                   y, m, d);
     for (size_t t = 0; t < schema->table_count; t++) prompt_table(&schema->tables[t], !question->no_values, &out);
@@ -314,11 +184,12 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
     ask_schema schema;
     size_t example_count = 0;
     size_t count = 0;
-    model_tokens tokens = {.count = 0};
+    ask_names names = {.count = 0};
+    const ask_names_asks hides = {asks->ask, asks->schema, asks->caller, true};
     lh_str prompt, grammar = LH_STR_NONE, question = asks->question->text;
     *ret = (ask_modelled){.sql = LH_STR_NONE};
     if (asks->tokens)
-        LH_TRY(tokens_put(asks->ask, asks->schema, asks->caller, question, &tokens, arena, &question, err));
+        LH_TRY(ask_names_put(&hides, question, &names, arena, &question, err));
     LH_TRY(tables_choose(asks, question, arena, &schema, err));
     LH_TRY(prompt_write(&schema, asks->question, arena, &prompt, err));
     if (asks->grammar) LH_TRY(ask_grammar(&schema, arena, &grammar, err));
@@ -349,7 +220,7 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
         if (lh_str_eq_nocase(said, LH_STR(ASK_MODEL_NONE)))
             return ret->none = true, LH_OK;
         lh_code code = model_check(said, &why);
-        if (code == LH_OK) code = tokens_back(&tokens, said, arena, &sql, &why);
+        if (code == LH_OK) code = ask_names_back(&names, said, arena, &sql, &why);
         if (code == LH_OK) code = ask_bind(asks->ask, sql, asks->caller, arena, &why);
         if (code == LH_OK)
             code = ask_run(asks->ask, sql, asks->caller, asks->rows_max, true, arena, &ret->result, &why);
@@ -361,7 +232,7 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
         messages[count++] = (lh_ai_message){LH_STR("assistant"), said};
         messages[count++] = (lh_ai_message){
             LH_STR("user"), lh_arena_printf(arena, "That failed: %.*s\nAnswer with the corrected SQL only.",
-                                            LH_STR_ARG(tokens_hide(&tokens, lh_str_from(why.message), arena)))};
+                                            LH_STR_ARG(ask_names_hide(&names, lh_str_from(why.message), arena)))};
         LH_TRY(lh_arena_check(arena, err));
     }
 }

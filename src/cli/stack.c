@@ -124,6 +124,14 @@ static lh_code stack_find_extensions(lh_stack *stack, lh_error *err) {
     return lh_beside_binary("extensions", stack->extension_dir, sizeof stack->extension_dir, err);
 }
 
+static lh_code stack_open_ask(lh_stack *stack, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_str mask_key;
+    LH_TRY(lh_arena_new(64 << 10, &arena, err));
+    LH_TRY(lh_access_mask_key(lh_registry_whole(stack->registry), arena, &mask_key, err));
+    return lh_ask_new(stack->engine, stack->catalog, stack->ai, mask_key, &stack->ask, err);
+}
+
 static lh_code stack_open_engine(lh_stack *stack, lh_error *err) {
     const lh_config *c = stack->config;
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
@@ -222,7 +230,7 @@ static lh_code stack_open_vector(lh_stack *stack, lh_error *err) {
                                        .recall_sample_ms = (uint64_t)c->vector_recall_sample_ms,
                                        .recall_retune = c->vector_recall_retune};
     LH_TRY(lh_vector_new(&options, &stack->vector, err));
-    LH_TRY(lh_ask_new(stack->engine, stack->catalog, stack->ai, &stack->ask, err));
+    LH_TRY(stack_open_ask(stack, err));
     LH_TRY(stack_open_jobs(stack, err));
     LH_TRY(lh_vector_watch(stack->vector, stack->jobs, err));
     stack->app.evaluate = &stack->evaluate;

@@ -1,4 +1,5 @@
 """Questions in words over the staffing firm: the answer is that of the SQL one would write; what cannot be placed is refused."""
+import re
 import subprocess
 
 import pytest
@@ -223,15 +224,57 @@ def test_hostile_sql_of_a_model_is_refused(modelled, sql):
     assert server.sql("SELECT count(*) FROM people") == [[60]]
 
 
+def fills(model, sql):
+    """The model answers with that SQL, {0} and {1} being the tokens of its question."""
+    def answer(handler, body):
+        reply({"choices": [{"message": {"content": sql.format(*re.findall(r"<NAME_\d+>", body["messages"][-1]["content"]))}, "finish_reason": "stop"}]})(handler, body)
+    model.answers = [answer]
+
+
 def test_personal_data_goes_to_the_model_as_tokens(modelled):
-    server, model = modelled("SELECT salary FROM people WHERE first_name = '<NAME_1>' OR email = '<NAME_2>' ORDER BY 1", LAKEHOUSE__ASK__TOKENS="true")
+    server, model = modelled("", LAKEHOUSE__ASK__TOKENS="true")
+    fills(model, "SELECT salary FROM people WHERE first_name = '{0}' OR email = '{1}' ORDER BY 1")
     got = ask(server, "frobnicate the wages of zebulon7 and q9@hidden.example or 'Quackenbush11'", tokens=False)
     assert got["rows"] == [[1009]], got
-    server, model = modelled("SELECT salary FROM people WHERE lower(first_name) = lower('<NAME_1>') OR email = '<NAME_2>' ORDER BY 1")
+    server, model = modelled("")
+    fills(model, "SELECT salary FROM people WHERE lower(first_name) = lower('{0}') OR email = '{1}' ORDER BY 1")
     got = ask(server, "frobnicate the wages of Zebulon7 and q9@hidden.example or 'Quackenbush11'")
     assert got["rows"] == [[1007], [1009]] and "Zebulon7" in got["sql"]
     sent = str([body for _, _, body in model.seen])
-    assert "<NAME_1>" in sent and not any(word in sent.lower() for word in ("zebulon7", "q9@", "quackenbush"))
+    assert not any(word in sent.lower() for word in ("zebulon7", "q9@", "quackenbush"))
+
+
+NAMES = ["Quackenbush, Mary", "Jürgen Müllerstein", "O'Brien, Sean", "Li Weichuan", "Anne-Marie Dupontel", "de la Cruz, Ana", "Smith-Jones, Zebulon"]
+
+
+@pytest.mark.parametrize("asked, sent", [
+    ("Mary Quackenbush", "<> <>"), ("quackenbush's wages", "<>'s wages"), ("jurgen mullerstein", "<> <>"), ("O'Brien", "<>"), ("Sean O’Brien", "<> <>"), ("Li Weichuan", "<> <>"), ("Anne-Marie", "<>"), ("Smith-Jones", "<>"),
+    ("de la Cruz", "<> <> <>"), ("Marys wages", "<>s wages"), ("Mary_Quackenbush", "<>"), ("+1 555 0102", "<>"), ("555 0102", "<>"), ("101-45-6788", "<>"), ("the top 5 cities", "the top 5 cities")])
+def test_names_as_people_write_them_become_tokens(named, asked, sent):
+    server, model = named
+    ask(server, f"frobnicate {asked}")
+    assert re.sub(r"NAME_\d+", "", model.seen[-1][2]["messages"][-1]["content"]) == f"frobnicate {sent}"
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    model = says("SELECT 1")
+    server = Server(tmp_path_factory.mktemp("named") / "root", env={"LAKEHOUSE__AI__GENERATE_PROVIDER": "openai", "LAKEHOUSE__AI__GENERATE_MODEL": "chat", "LAKEHOUSE__AI__GENERATE_URL": model.url})
+    try:
+        server.ingest(csv("id,full_name,phone,ssn,city", [(i, f'"{NAMES[i % 7]}"', f"+1 555 01{i:02d}", f"{100 + i}-45-{6789 - i}", ["Oslo", "Rome"][i % 2]) for i in range(60)]), "people", name="f.csv")
+        yield server, model
+    finally:
+        server.stop()
+        model.stop()
+
+
+def test_a_value_has_the_same_token_in_each_question(named):
+    server, model = named
+    def tokens(question):
+        ask(server, question)
+        return re.findall(r"<NAME_\d+>", model.seen[-1][2]["messages"][-1]["content"])
+    first = tokens("frobnicate Weichuan")
+    assert tokens("frobnicate Dupontel or Weichuan")[1:] == first and tokens("frobnicate Dupontel") != first
 
 
 def test_the_command_line_asks(staffing):

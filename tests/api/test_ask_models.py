@@ -213,6 +213,15 @@ def test_a_verified_question_about_a_person_is_shown_to_no_model_with_tokens(mod
     assert shown(model) == [("zzz frobnicate people", "SELECT count(*) FROM people")]
 
 
+def test_of_one_who_does_not_see_all_words_with_a_capital_go_as_tokens_whether_they_are_there_or_not(modelled):
+    lake, model = modelled(content("SELECT count(*) FROM people"))
+    lake.ingest("people", csv("id,full_name,city", [(i, f"Zebulon Quackenbush{i}", ["Oslo", "Rome"][i % 2]) for i in range(30)]))
+    key = lake.key("some", allow("dataset", "people", redactions={"full_name": {"kind": "hash"}}), allow("tool", "ai"))
+    for name in ("Quackenbush7", "Nobodyatall"):
+        ask(lake.server, f"frobnicate {name} of Oslo in March", key)
+        assert re.sub(r"\d+", "", model.seen[-1][2]["messages"][-1]["content"]) == "frobnicate <NAME_> of Oslo in March"
+
+
 # ---- a dataset in a few sentences ----
 
 def test_a_summary_is_of_what_is_seen_and_a_model_words_it(modelled):
