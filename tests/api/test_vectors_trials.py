@@ -472,6 +472,31 @@ def test_trials_take_the_right_to_make_the_index(tmp_path):
     lake.server.stop()
 
 
+def test_an_index_and_its_trials_lie_in_the_bucket_of_the_dataset(tmp_path):
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "ada.json").write_text(json.dumps({"bucket": {"name": "ada", "root": "ada"}}))
+    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__STORAGE__PROFILE_ROOT": str(tmp_path / "profiles")})
+    call(server, "POST", "/profile/ada/activate", 200)
+    server.headers = {"X-Lakehouse-Bucket": "ada"}
+    assert server.ingest(lines(words(12, 100)), "hers").status_code == 201
+    server.headers = {}
+    body = {"dataset": "hers", "id_column": "candidate_id", "text_columns": ["resume"]}
+    ended(server, call(server, "POST", "/vectors/index", 202, body))
+    make(server, "others", words(13, 50))
+    for index in ("hers", "others"):
+        autogen(server, f"of_{index}", index, count=5)
+        trial(server, index, f"of_{index}")
+
+    def files(suffix):
+        return [str(path.relative_to(tmp_path)) for path in tmp_path.rglob(f"*{suffix}") if ".scratch" not in path.parts]
+
+    assert sorted(path for path in files(".jsonl") if "_hnsw_trials" in path) == ["lake/_hnsw_trials/others.jsonl", "profiles/ada/_hnsw_trials/hers.jsonl"]
+    for suffix in (".parquet", ".ann", ".texts"):
+        found = [path for path in files(suffix) if "/vectors/" in path]
+        assert len(found) == 2 and all(path.startswith("profiles/ada/" if "/hers-" in path else "lake/") for path in found), found
+    server.stop()
+
+
 def test_a_profile_makes_the_indexes_of_its_bucket_ready(tmp_path):
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "ada.json").write_text(json.dumps({"bucket": {"name": "ada", "root": "ada"}}))
