@@ -1,4 +1,5 @@
 /* /vectors/hnsw: eval sets, trials of how graphs are built and searched, tuning. */
+#include "api/ai.h"
 #include "api/vectors.h"
 
 enum { TRIALS_PAGE = 100 };
@@ -70,12 +71,13 @@ lh_code api_hnsw_eval_delete(lh_request *request, lh_error *err) {
 }
 
 lh_code api_hnsw_eval_autogen(lh_request *request, lh_error *err) {
-    static const char *const known[] = {"index", "count", "seed", "k"};
+    static const char *const known[] = {"index", "count", "seed", "k", "replace"};
     lh_vector *vector;
     lh_vector_caller caller;
     lh_json *body = NULL, *job = NULL;
     LH_TRY(api_vectors_of(request, &vector, &caller, err));
-    LH_TRY(trials_body(request, known, 4, &body, err));
+    LH_TRY(trials_body(request, known, 5, &body, err));
+    caller.may_generate = api_may_call_models(request, NULL) == LH_OK;
     LH_TRY(lh_vector_eval_autogen(vector, lh_request_app(request)->jobs, lh_request_param(request, "eval"), body,
                                   &caller, lh_request_arena(request), &job, err));
     return lh_respond_json(request, 202, job, err);

@@ -188,6 +188,15 @@ lh_code eval_sample(const eval_order *order, lh_arena *arena, eval_set *ret, lh_
     return make_truth(&used, arena, ret, err);
 }
 
+lh_code eval_may_replace(const eval_set *there, lh_str index, bool replace, lh_error *err) {
+    if (!lh_str_eq(there->index, index))
+        return lh_fail(err, LH_CONFLICT, "there is an eval set '%.*s' of another index: name this one anew",
+                       LH_STR_ARG(there->name));
+    if (there->seed >= 0 || replace) return LH_OK;
+    return lh_fail(err, LH_CONFLICT, "the queries of the eval set '%.*s' were given: 'replace' makes others in their place",
+                   LH_STR_ARG(there->name));
+}
+
 lh_code eval_run(void *ctx, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_vector *vector = ctx;
     vector_definition d;
@@ -198,14 +207,14 @@ lh_code eval_run(void *ctx, lh_job *job, const lh_json *spec, lh_arena *arena, l
                         .definition = &d,
                         .by = lh_json_get_string(spec, "created_by"),
                         .cancel = lh_job_cancel_of(job),
-                        .paraphrase = true,
+                        .paraphrase = lh_json_bool(lh_json_get(spec, "paraphrase"), false),
                         .count = (uint32_t)lh_json_uint(lh_json_get(spec, "count"), 0),
                         .k = (uint32_t)lh_json_uint(lh_json_get(spec, "k"), EVAL_K),
                         .seed = lh_json_uint(lh_json_get(spec, "seed"), EVAL_SEED)};
     lh_code found = eval_find(vector, name, arena, &before, NULL);
     if (found != LH_OK && found != LH_NOT_FOUND) return lh_fail(err, found, "the eval set cannot be read");
-    if (found == LH_OK && !lh_str_eq(before.index, d.name))
-        return lh_fail(err, LH_INVALID, "there is an eval set of that name of another index");
+    if (found == LH_OK)
+        LH_TRY(eval_may_replace(&before, d.name, lh_json_bool(lh_json_get(spec, "replace"), false), err));
     lh_job_set_phase(job, "making queries");
     LH_TRY(vector_served_get(vector, &d, order.cancel, &order.served, err));
     lh_code code = eval_sample(&order, arena, &made, err);

@@ -15,7 +15,9 @@ static lh_code hnsw_number(const lh_json *given, const char *name, uint32_t min,
 }
 
 static lh_code hnsw_dtype(const lh_json *given, lh_ann_dtype *ret, lh_error *err) {
-    lh_str name = lh_json_str(lh_json_get(given, "dtype"), lh_str_from(lh_ann_dtype_name(*ret)));
+    const lh_json *value = lh_json_get(given, "dtype");
+    if (lh_json_is_null(value)) return LH_OK;
+    lh_str name = lh_json_str(value, LH_STR_NONE);
     for (int dtype = 0; dtype < LH_ANN_DTYPES; dtype++)
         if (lh_str_eq(name, lh_str_from(lh_ann_dtype_name((lh_ann_dtype)dtype))))
             return *ret = (lh_ann_dtype)dtype, LH_OK;

@@ -29,7 +29,18 @@ static lh_json *store_floats(lh_arena *arena) {
     return list;
 }
 
-static lh_json *store_request(const vector_definition *d, lh_arena *arena) {
+/* Where the new table lies: with the index's one before it, as its trials and eval sets do, else with the dataset. Empty: the primary,
+ * as of a view, and of a dataset in a bucket that takes no tables. */
+static lh_str store_bucket(const lh_vector *vector, const vector_definition *d, lh_arena *arena) {
+    vector_definition there;
+    lh_str bucket = LH_STR_NONE;
+    bool old = vector_definition_read(vector->catalog, d->name, arena, &there, NULL) == LH_OK &&
+               lh_table_bucket(vector->catalog, there.table, arena, &bucket, NULL) == LH_OK;
+    if (!old && lh_table_bucket(vector->catalog, d->dataset, arena, &bucket, NULL) != LH_OK) return LH_STR_NONE;
+    return bucket.len && lh_catalog_check_bucket(vector->catalog, bucket, NULL) == LH_OK ? bucket : LH_STR_NONE;
+}
+
+static lh_json *store_request(const vector_definition *d, lh_str bucket, lh_arena *arena) {
     static const char *const fields[][2] = {{"chunk", "int"},    {"text", "string"},         {"text_start", "int"},
                                             {"text_end", "int"}, {"row_hash", "string"},     {"embedding", NULL},
                                             {"model", "string"}, {"model_version", "string"}};
@@ -42,6 +53,7 @@ static lh_json *store_request(const vector_definition *d, lh_arena *arena) {
     lh_json_set(arena, schema, "fields", all);
     lh_json *properties = lh_json_new_object(arena);
     lh_json_set_string(arena, properties, STORE_OF, d->name);
+    if (bucket.len) lh_json_set_string(arena, properties, LH_PROPERTY_BUCKET, bucket);
     lh_json_set_string(arena, request, "name", d->table.name);
     lh_json_set(arena, request, "schema", schema);
     lh_json_set(arena, request, "properties", properties);
@@ -55,7 +67,8 @@ lh_code vector_store_make(lh_vector *vector, const vector_definition *d, lh_aren
     lh_json_set(arena, request, "namespace", levels);
     lh_code code = lh_namespace_create(vector->catalog, request, arena, &ignored, err);
     if (code != LH_OK && code != LH_CONFLICT) return code;
-    code = lh_table_create(vector->catalog, d->table.namespace_, store_request(d, arena), arena, &ignored, err);
+    code = lh_table_create(vector->catalog, d->table.namespace_,
+                           store_request(d, store_bucket(vector, d, arena), arena), arena, &ignored, err);
     return code == LH_CONFLICT ? LH_OK : code;
 }
 

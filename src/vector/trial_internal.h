@@ -80,7 +80,7 @@ typedef struct eval_order {
     const vector_served *served;
     lh_str by;
     lh_cancel *cancel;
-    bool paraphrase; /* where a generator is configured */
+    bool paraphrase; /* where a generator is configured; the caller may call it */
     bool
         between; /* each vector lies between those of two pieces: such are harder to find the nearest of, as questions are */
     uint32_t count, k;
@@ -88,6 +88,8 @@ typedef struct eval_order {
 } eval_order;
 /* Queries sampled from the index's chunks: the same seed and rows give the same ones, but for the generator's. Arena. */
 LH_MUST_CHECK lh_code eval_sample(const eval_order *order, lh_arena *arena, eval_set *ret, lh_error *err);
+/* Does a sampled set of that index take the place of this one? Errors: CONFLICT. */
+LH_MUST_CHECK lh_code eval_may_replace(const eval_set *there, lh_str index, bool replace, lh_error *err);
 lh_code eval_run(void *vector, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret, lh_error *err);
 
 /* ---- journal.c ---- */

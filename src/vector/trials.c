@@ -95,6 +95,7 @@ lh_code lh_vector_eval_autogen(lh_vector *vector, lh_jobs *jobs, lh_str name, co
     lh_json *spec = lh_json_new_object(arena);
     const lh_json *seed = lh_json_get(body, "seed");
     uint64_t count = lh_json_uint(lh_json_get(body, "count"), 0);
+    const lh_json *replace = lh_json_get(body, "replace");
     uint32_t k;
     LH_TRY(vector_require_index(vector, caller, lh_json_get_string(body, "index"), arena, &d, err));
     LH_TRY(eval_name_check(name, err));
@@ -102,13 +103,17 @@ lh_code lh_vector_eval_autogen(lh_vector *vector, lh_jobs *jobs, lh_str name, co
     if (count < 1 || count > EVAL_QUERIES_MAX) return lh_fail(err, LH_INVALID, "'count' is 1 to %d", EVAL_QUERIES_MAX);
     if (!lh_json_is_null(seed) && (!lh_json_is_int(seed) || lh_json_int(seed, -1) < 0))
         return lh_fail(err, LH_INVALID, "'seed' is a whole number, 0 or more");
-    if (eval_find(vector, name, arena, &there, NULL) == LH_OK && !lh_str_eq(there.index, d.name))
-        return lh_fail(err, LH_CONFLICT, "there is an eval set '%.*s' already: name this one anew", LH_STR_ARG(name));
+    if (!lh_json_is_null(replace) && lh_json_type_of(replace) != LH_JSON_BOOL)
+        return lh_fail(err, LH_INVALID, "'replace' is true or false");
+    if (eval_find(vector, name, arena, &there, NULL) == LH_OK)
+        LH_TRY(eval_may_replace(&there, d.name, lh_json_bool(replace, false), err));
     lh_json_set_string(arena, spec, "name", name);
     lh_json_set_string(arena, spec, "index", d.name);
     lh_json_set_uint(arena, spec, "count", count);
     lh_json_set_uint(arena, spec, "k", k);
     lh_json_set_uint(arena, spec, "seed", lh_json_uint(seed, EVAL_SEED));
+    lh_json_set_bool(arena, spec, "replace", lh_json_bool(replace, false));
+    lh_json_set_bool(arena, spec, "paraphrase", caller->may_generate);
     lh_json_set_string(arena, spec, "created_by", caller->by);
     const lh_job_request job = {LH_STR(EVAL_JOB), lh_arena_printf(arena, "eval:%.*s", LH_STR_ARG(name)), caller->by,
                                 spec};
@@ -129,6 +134,7 @@ lh_code lh_vector_trial(lh_vector *vector, lh_jobs *jobs, const lh_json *body, c
     lh_json *spec = lh_json_new_object(arena);
     lh_str name = lh_json_get_string(body, "eval");
     LH_TRY(vector_require_index(vector, caller, lh_json_get_string(body, "index"), arena, &d, err));
+    if (!name.len) return lh_fail(err, LH_INVALID, "'eval' must name an eval set");
     LH_TRY(vector_hnsw_parse(lh_json_get(body, "config"), &config, err));
     LH_TRY(trial_read_k(body, 0, &k, err));
     LH_TRY(eval_require(vector, name, d.name, arena, &eval, err));

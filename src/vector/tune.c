@@ -318,7 +318,8 @@ lh_code lh_vector_tune(lh_vector *vector, lh_jobs *jobs, const lh_json *body, co
     LH_TRY(tune_read_budget(body, spec, arena, err));
     LH_TRY(trial_read_k(body, 0, &k, err));
     if (k) lh_json_set_uint(arena, spec, "k", k);
-    if (name.len) {
+    if (!lh_json_is_null(lh_json_get(body, "eval"))) {
+        if (!name.len) return lh_fail(err, LH_INVALID, "'eval' must name an eval set");
         LH_TRY(eval_require(vector, name, d.name, arena, &eval, err));
         lh_json_set_string(arena, spec, "eval", name);
     }

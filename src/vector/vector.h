@@ -78,6 +78,7 @@ typedef struct lh_vector_caller {
     const lh_governor *views;    /* without a governor: what views show */
     lh_cancel *cancel;           /* may be NULL */
     lh_str backend;              /* of a new index whose request names none; empty: hnsw */
+    bool may_generate;           /* it may call generators */
 } lh_vector_caller;              /* borrowed */
 
 bool lh_vector_is_backend(lh_str name); /* hnsw, lance */
@@ -129,7 +130,9 @@ LH_MUST_CHECK lh_code lh_vector_eval_get(lh_vector *vector, lh_str name, const l
                                          lh_arena *arena, lh_json **ret, lh_error *err);
 LH_MUST_CHECK lh_code lh_vector_eval_delete(lh_vector *vector, lh_str name, const lh_vector_caller *caller,
                                             lh_arena *arena, lh_error *err);
-/* Starts a job that makes the eval set, or makes it anew, of pieces of the index's chunks. body: {"index","count","seed"?,"k"?}. */
+/* Starts a job that makes the eval set, or makes it anew, of pieces of the index's chunks, in other words where there is a generator
+ * that the caller may call. body: {"index","count","seed"?,"k"?,"replace"?}. Errors, beside those: CONFLICT (there is one whose
+ * queries were given, and replace is not true). */
 LH_MUST_CHECK lh_code lh_vector_eval_autogen(lh_vector *vector, lh_jobs *jobs, lh_str name, const lh_json *body,
                                              const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
                                              lh_error *err);

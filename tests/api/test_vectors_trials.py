@@ -11,6 +11,7 @@ import pytest
 
 from governed import ADMIN, Lake, allow
 from commands import lakehouse
+from endpoints import Scripted, reply
 from harness import SANITIZED, Server, wait_for
 
 HASH = {"LAKEHOUSE__AI__EMBED_PROVIDER": "hash"}
@@ -397,7 +398,44 @@ def test_the_commands(server):
     assert "--recall takes a number" in vectors("tune", "people", "--recall", "good", check=False).stderr
 
 
+def test_what_is_of_another_kind_is_refused(server):
+    autogen(server, "kinds", "people", count=3)
+    for path, body, why in (("tune", {"eval": 5}, "'eval'"), ("tune", {"eval": ""}, "'eval'"), ("trial", {"eval": 5}, "'eval'"),
+                            ("trial", {"eval": "kinds", "config": {"dtype": 5}}, "'dtype'"), ("evals/kinds/autogen", {"count": 3, "replace": 5}, "'replace'")):
+        answer = server.request("POST", f"/vectors/hnsw/{path}", json={"index": "people", **body})
+        assert answer.status_code == 400 and why in answer.text, (path, body, answer.text)
+
+
+def test_queries_that_were_given_are_not_overwritten_unasked(server):
+    call(server, "POST", "/vectors/hnsw/evals", 201, {"name": "byhand", "index": "people", "queries": [{"query": "one of mine"}]})
+    refused = call(server, "POST", "/vectors/hnsw/evals/byhand/autogen", 409, {"index": "people", "count": 3})["error"]["message"]
+    assert "'replace'" in refused
+    assert [query["query"] for query in call(server, "GET", "/vectors/hnsw/evals/byhand", 200)["queries"]] == ["one of mine"]
+    assert autogen(server, "byhand", "people", count=3, replace=True)["queries"] == 3
+    assert call(server, "GET", "/vectors/hnsw/evals/byhand", 200)["seed"] == 42
+
+
 # ---- who may ----
+
+def test_a_generator_is_asked_for_other_words_by_who_may_call_it(tmp_path):
+    model = Scripted(reply({"choices": [{"message": {"content": "in other words"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}))
+    lake = Lake(tmp_path / "lake", **HASH, LAKEHOUSE__AI__GENERATE_PROVIDER="openai", LAKEHOUSE__AI__GENERATE_MODEL="chat", LAKEHOUSE__AI__GENERATE_URL=model.url)
+    make(lake.server, "candidates", words(21, 40))
+    grants = [allow("dataset", "data.candidates"), allow("index", "candidates", "read", "write")]
+    without, having = lake.key("without", *grants), lake.key("having", *grants, allow("tool", "ai"))
+    lake.call("POST", "/ai/generate", 403, {"prompt": "x"}, key=without)
+    for key, count, source in ((without, 0, "window"), (having, 4, "paraphrase"), (ADMIN, 8, "paraphrase")):
+        job = lake.call("POST", "/vectors/hnsw/evals/words/autogen", 202, {"index": "candidates", "count": 4}, key=key)
+        told = ended(lake.server, job)["result"]
+        assert len(model.seen) == count and told["paraphrased_queries"] == (4 if count else 0)
+        queries = lake.call("GET", "/vectors/hnsw/evals/words", 200)["queries"]
+        assert {query["source"] for query in queries} == {source} and ({query["query"] for query in queries} == {"in other words"}) == bool(count)
+    pieces = [seen[2]["messages"][-1]["content"] for seen in model.seen[:4]]
+    texts = "\n".join(row[0] for row in lake.server.sql("SELECT text FROM vectors.candidates", limit=1000))
+    assert len(set(pieces)) == 4 and all(piece in texts for piece in pieces)
+    lake.server.stop()
+    model.stop()
+
 
 def test_trials_take_the_right_to_make_the_index(tmp_path):
     lake = Lake.__new__(Lake)
@@ -432,6 +470,31 @@ def test_trials_take_the_right_to_make_the_index(tmp_path):
     assert ended(lake.server, job)["result"]["trial"]["by"] == "maker"
     assert len(lake.call("GET", "/vectors/hnsw/trials/candidates", 200, key=maker)["items"]) == 1
     lake.server.stop()
+
+
+def test_an_index_and_its_trials_lie_in_the_bucket_of_the_dataset(tmp_path):
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "ada.json").write_text(json.dumps({"bucket": {"name": "ada", "root": "ada"}}))
+    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__STORAGE__PROFILE_ROOT": str(tmp_path / "profiles")})
+    call(server, "POST", "/profile/ada/activate", 200)
+    server.headers = {"X-Lakehouse-Bucket": "ada"}
+    assert server.ingest(lines(words(12, 100)), "hers").status_code == 201
+    server.headers = {}
+    body = {"dataset": "hers", "id_column": "candidate_id", "text_columns": ["resume"]}
+    ended(server, call(server, "POST", "/vectors/index", 202, body))
+    make(server, "others", words(13, 50))
+    for index in ("hers", "others"):
+        autogen(server, f"of_{index}", index, count=5)
+        trial(server, index, f"of_{index}")
+
+    def files(suffix):
+        return [str(path.relative_to(tmp_path)) for path in tmp_path.rglob(f"*{suffix}") if ".scratch" not in path.parts]
+
+    assert sorted(path for path in files(".jsonl") if "_hnsw_trials" in path) == ["lake/_hnsw_trials/others.jsonl", "profiles/ada/_hnsw_trials/hers.jsonl"]
+    for suffix in (".parquet", ".ann", ".texts"):
+        found = [path for path in files(suffix) if "/vectors/" in path]
+        assert len(found) == 2 and all(path.startswith("profiles/ada/" if "/hers-" in path else "lake/") for path in found), found
+    server.stop()
 
 
 def test_a_profile_makes_the_indexes_of_its_bucket_ready(tmp_path):
