@@ -208,7 +208,8 @@ static size_t arith_all_kinds(plan_state *p, size_t at) {
     ask_ref a, b;
     bool asked =
         p->fn == ASK_SUM || p->fn == ASK_AVG || p->fn == ASK_COUNT || p->ordering || (p->extreme && p->extreme_rows);
-    if (!asked || p->compare.there || p->tokens[at].kind != ASK_WORD || !arith_kinds(p, &p->tokens[at], &a, &b))
+    if (!asked || p->compare.there || ask_is(&p->tokens[at], "delays") || p->tokens[at].kind != ASK_WORD ||
+        !arith_kinds(p, &p->tokens[at], &a, &b))
         return 0;
     plan_choice table = plan_best_table(p, at);
     if (table.there && table.match.score >= 0.9) return 0;

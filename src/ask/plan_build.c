@@ -215,7 +215,7 @@ static bool build_late(const ask_token *t) {
 
 /* "flights that were delayed", "late loans": those that have more than none of it. */
 static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
-    bool counts = p->plan.measure_count && p->plan.measures[0].column.table == ref.table;
+    bool counts = (p->plan.measure_count ? p->plan.measures[0].column.table : p->entity) == ref.table;
     lh_str name = plan_column(p, ref)->name;
     const ask_token *late = NULL, *next = said + 1 < p->tokens + p->count ? said + 1 : NULL; /* arrived late */
     bool amount = lh_str_search(name, LH_STR("delay")) != SIZE_MAX || lh_str_search(name, LH_STR("late")) != SIZE_MAX ||
@@ -692,7 +692,12 @@ static void build_left(plan_state *p) {
         if ((plan->measures[i].fn == ASK_AVG || plan->measures[i].fn == ASK_MEDIAN) && p->entity >= 0 &&
             plan->measures[i].column.table == p->entity && !plan_has(p->entity_column))
             p->penalty += 0.45;
-    if (plan->ordered && plan->order_measure >= 0 && !plan->group_count) p->penalty += 0.45; /* one row has no order */
+    if (plan->ordered && plan->measure_count && !plan->group_count) p->penalty += 0.45; /* one row has no order */
+    for (size_t i = 0; i < plan->filter_count; i++) { /* gold, silver and bronze: all that there are */
+        const ask_filter *f = &plan->filters[i];
+        if (f->numerator && f->value_count > 1 && f->value_count == plan_column(p, f->column)->value_count)
+            p->penalty += 0.45;
+    }
     if (p->comparing && !plan->group_count) plan_unplaced(p, LH_STR("compare")), p->penalty += 0.45;
     if (p->more.len) plan_unplaced(p, p->more), p->penalty += 0.45;
     if (p->mean && !plan->group_count) p->penalty += 0.45; /* of what each has */

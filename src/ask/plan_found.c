@@ -103,7 +103,9 @@ plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
         bool number = p->fn == ASK_SUM || p->fn == ASK_AVG || p->fn == ASK_MEDIAN;
         if (number && !plan_numeric(column)) score -= 0.5;
         if (number && column->key) score -= 0.5;
-        if (found[i].score < 0.95) score += 0.7 * plan_beside(p, found[i].ref, at, found[i].words);
+        double beside = found[i].score < 0.95 ? 0.7 * plan_beside(p, found[i].ref, at, found[i].words) : 0;
+        score +=
+            found[i].score + beside < 0.97 || beside <= 0 ? beside : 0.97 - found[i].score; /* no more than its name */
         if ((p->with || p->without) && !p->tokens[at + found[i].words - 1].plural) score += 0.3;
         if (p->grouping && plan_numeric(column)) score -= 0.05;
         if (plan_is_of(p, at + found[i].words, found[i].ref.table)) score += 0.5;
@@ -345,6 +347,7 @@ static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
     if ((fn == ASK_AVG || fn == ASK_MEDIAN || fn == ASK_SUM) && !plan_numeric(column)) p->penalty += 0.45;
     if (p->share && fn == ASK_SUM && p->fn == ASK_COUNT) fn = ASK_SHARE; /* of the whole amount */
     if (p->share && fn == ASK_COUNT_DISTINCT) p->penalty += 0.3;
+    if (fn == ASK_COUNT_DISTINCT && column->type == ASK_BOOL && !p->distinct) p->penalty += 0.45;
     if (p->extreme && p->plan.order_measure < 0) { /* the highest average salary */
         plan_measure(p, fn, ref);
         p->plan.order_measure = (int)p->plan.measure_count - 1;

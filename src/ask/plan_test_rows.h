@@ -610,3 +610,15 @@
     {"How many late loans were there?", "SELECT count(*) AS \"loan_log\" FROM \"loan_log\" WHERE \"days_late\" > 0"},
     {"Which genres have no loans?", ""}, {"who are the librarians", "SELECT DISTINCT \"librarian\" FROM \"loan_log\""},
     {"How many readers did we left per month?", ""},
+    {"readers by number of loans",
+     "SELECT \"readers\".\"first_name\", \"readers\".\"last_name\", count(*) AS \"loan_log\" FROM \"loan_log\" JOIN "
+     "\"readers\" ON \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" GROUP BY \"readers\".\"first_name\", "
+     "\"readers\".\"last_name\", \"readers\".\"reader_id\" ORDER BY count(*) DESC NULLS LAST, "
+     "\"readers\".\"first_name\", \"readers\".\"last_name\", \"readers\".\"reader_id\""},
+    {"books by number of pages",
+     "SELECT \"pages\", count(*) AS \"books\" FROM \"books\" GROUP BY \"pages\" ORDER BY \"pages\""},
+    {"How many readers joined on the busiest day?",
+     "SELECT CAST(\"joined_on\" AS DATE) AS \"day\", count(*) AS \"readers\" FROM \"readers\" WHERE \"joined_on\" IS "
+     "NOT NULL GROUP BY CAST(\"joined_on\" AS DATE) ORDER BY count(*) DESC NULLS LAST, CAST(\"joined_on\" AS DATE) "
+     "LIMIT 1"},
+    {"transfers that left late", "SELECT \"transfer_id\" FROM \"transfers\" WHERE \"delay\" > 0"},

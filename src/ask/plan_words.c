@@ -110,6 +110,22 @@ static bool form_of_each(plan_state *p, size_t at, ask_fn fn) {
     return true;
 }
 
+/* "planes by number of engines", a column; "readers by number of loans", in that order. 0: neither is behind it. */
+static size_t form_by_number(plan_state *p, size_t at) {
+    if (!p->grouping || at >= p->count) return 0;
+    plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_NUMBER);
+    bool rows = table.there && table.match.score >= 0.9;
+    if (rows && p->entity >= 0 && p->entity != table.match.ref.table && !p->plan.measure_count) {
+        p->grouping = false;
+        p->ordering = p->plan.descending = true;
+        plan_on_table(p, table.match.ref.table, table.match.words, at);
+        return table.match.words;
+    }
+    if (rows || !column.there || column.match.score < 0.9) return 0;
+    plan_on_column(p, &column.match, at);
+    return column.match.words;
+}
+
 /* "min, max and average price": each of them of the column behind. */
 static size_t form_list_of(plan_state *p, size_t at) {
     static const struct {
@@ -185,6 +201,8 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     if (lh_str_eq(lh_str_from(form_aggregates[row].words), LH_STR("total amount of")) &&
         lexicon_columns(p->lex, p->tokens, p->count, at + 1, amount, 4) && amount[0].score >= 0.97)
         best = 1;
+    size_t numbers = fn == ASK_COUNT ? form_by_number(p, at + best) : 0;
+    if (numbers) return best + numbers;
     if (fn == 102) return form_of_each(p, at, ASK_SUM), best;
     size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
     if (before && ask_is(&p->tokens[before - 1], "than")) /* more pages than average */
@@ -544,7 +562,7 @@ static size_t form_part(plan_state *p, size_t at) {
             plan_numeric(plan_column(p, m[i].ref)))
             return 0;
     if (p->grouping) plan_group(p, p->date_subject, rows[row].part), p->group_end = at + best;
-    else p->entity_part = rows[row].part;
+    else p->entity_part = rows[row].part, p->entity_plural = p->tokens[at + best - 1].plural;
     p->grouping = p->lead_open = false;
     if (at + best < p->count && ask_is(&p->tokens[at + best], "of")) best++; /* by year of start */
     return best;
