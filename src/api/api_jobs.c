@@ -14,6 +14,15 @@ static lh_str jobs_caller(const lh_request *request) {
     return lh_request_principal(request, &governed, &permission);
 }
 
+static lh_code jobs_check_state(lh_str state, lh_error *err) {
+    static const char *const states[] = {"queued", "running", "succeeded", "failed", "cancelled"};
+    if (state.len == 0) return LH_OK;
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (lh_str_eq(state, lh_str_from(states[i]))) return LH_OK;
+    return lh_fail(err, LH_INVALID, "'state' is queued, running, succeeded, failed or cancelled, not '%.*s'",
+                   LH_STR_ARG(lh_str_cut_utf8(state, 100)));
+}
+
 lh_code api_jobs_list(lh_request *request, lh_error *err) {
     lh_json *answer = NULL;
     lh_jobs *jobs;
@@ -21,6 +30,7 @@ lh_code api_jobs_list(lh_request *request, lh_error *err) {
                             .kind = lh_request_query(request, "kind"),
                             .subject = lh_request_query(request, "subject")};
     LH_TRY(jobs_of(request, &jobs, err));
+    LH_TRY(jobs_check_state(filter.state, err));
     if (!lh_request_may(request, LH_PERMIT_ADMIN)) filter.by = jobs_caller(request);
     LH_TRY(lh_request_page(request, JOBS_PAGE, &filter.page, err));
     LH_TRY(lh_jobs_list(jobs, &filter, lh_request_arena(request), &answer, err));

@@ -384,7 +384,8 @@ lh_code lh_request_json(lh_request *request, lh_json **ret, lh_error *err) {
     lh_str body;
     LH_TRY(lh_request_body(request, &body, err));
     if (lh_str_trim(body).len == 0) return lh_fail(err, LH_INVALID, "the request body is empty; JSON is expected");
-    return lh_json_parse(request->arena, body, ret, err);
+    LH_TRY(lh_json_parse(request->arena, body, ret, err));
+    return api_body_check_types(request->match.route, *ret, err);
 }
 
 /* ---- worker side: answering ---- */

@@ -23,6 +23,8 @@ typedef struct api_route {
 } api_route;
 extern const api_route api_routes[API_ROUTE_COUNT];
 bool api_takes_idempotency_key(const api_route *route); /* idempotency.c */
+/* Refuses a member of another type than the route's schema says, by name (body.c). Errors: INVALID. */
+LH_MUST_CHECK lh_code api_body_check_types(const api_route *route, const lh_json *body, lh_error *err);
 
 typedef struct api_param {
     const char *name;

@@ -638,7 +638,7 @@ static lh_code build_define(lh_vector *vector, const lh_json *spec, lh_arena *ar
     lh_code code = vector_definition_read(vector->catalog, asked.name, arena, ret, err);
     if (code == LH_NOT_FOUND) return *ret = asked, LH_OK;
     LH_TRY(code);
-    if (!vector_definition_same(&asked, ret))
+    if (vector_definition_difference(&asked, ret))
         return lh_fail(err, LH_INVALID, "the index '%.*s' is of something else meanwhile", LH_STR_ARG(asked.name));
     ret->refresh = asked.refresh;
     ret->cron = asked.cron;

@@ -5,7 +5,10 @@ static lh_code definition_words(const char *name, lh_str given, const char *cons
                                 lh_error *err) {
     for (size_t i = 0; i < count; i++)
         if (lh_str_eq(given, lh_str_from(words[i]))) return *ret = i, LH_OK;
-    return lh_fail(err, LH_INVALID, "'%s' cannot be '%.*s'", name, LH_STR_ARG(given));
+    LH_CLEANUP(lh_buf_done) lh_buf known = LH_BUF_INIT(200);
+    for (size_t i = 0; i < count; i++) lh_buf_printf(&known, i ? ", %s" : "%s", words[i]);
+    return lh_fail(err, LH_INVALID, "'%s' cannot be '%.*s', but one of %.*s", name,
+                   LH_STR_ARG(lh_str_cut_utf8(given, 100)), LH_STR_ARG(lh_buf_str(&known)));
 }
 
 static lh_code definition_name(lh_str name, lh_error *err) {
@@ -71,9 +74,12 @@ static lh_code definition_read_chunk(vector_definition *d, const lh_json *chunk,
     LH_TRY(definition_words("chunk.unit", lh_json_str(lh_json_get(chunk, "unit"), LH_STR("characters")), units, 2,
                             &unit, err));
     d->by_tokens = unit == 1;
-    uint64_t size = lh_json_uint(lh_json_get(chunk, "size"), d->by_tokens ? 200 : VECTOR_CHUNK_SIZE);
+    const lh_json *given_size = lh_json_get(chunk, "size"), *given_overlap = lh_json_get(chunk, "overlap");
+    uint64_t size = d->by_tokens ? 200 : VECTOR_CHUNK_SIZE;
+    if (!lh_json_is_null(given_size)) size = lh_json_uint(given_size, 0);
     if (size > LH_CHUNK_SIZE_MAX) return lh_fail(err, LH_INVALID, "'chunk.size' is at most %d", LH_CHUNK_SIZE_MAX);
-    uint64_t overlap = lh_json_uint(lh_json_get(chunk, "overlap"), size / (VECTOR_CHUNK_SIZE / VECTOR_CHUNK_OVERLAP));
+    uint64_t overlap = size / (VECTOR_CHUNK_SIZE / VECTOR_CHUNK_OVERLAP);
+    if (!lh_json_is_null(given_overlap)) overlap = lh_json_uint(given_overlap, UINT64_MAX);
     if (overlap > size) return lh_fail(err, LH_INVALID, "'chunk.overlap' is less than 'chunk.size'");
     d->chunk_size = (uint32_t)size;
     d->chunk_overlap = (uint32_t)overlap;
@@ -236,14 +242,19 @@ lh_code vector_definition_read(lh_catalog *catalog, lh_str name, lh_arena *arena
     return definition_of_document(catalog, document, arena, ret, err);
 }
 
-bool vector_definition_same(const vector_definition *a, const vector_definition *b) {
-    bool same = lh_str_eq(a->dataset.namespace_, b->dataset.namespace_) &&
-                lh_str_eq(a->dataset.name, b->dataset.name) && lh_str_eq(a->id_column, b->id_column) &&
-                lh_str_eq(a->template_, b->template_) && a->text_column_count == b->text_column_count &&
-                a->metric == b->metric && a->chunk_size == b->chunk_size && a->chunk_overlap == b->chunk_overlap &&
-                a->by_tokens == b->by_tokens && lh_str_eq(a->locale, b->locale) && lh_str_eq(a->backend, b->backend);
+const char *vector_definition_difference(const vector_definition *a, const vector_definition *b) {
+    if (!lh_str_eq(a->dataset.namespace_, b->dataset.namespace_) || !lh_str_eq(a->dataset.name, b->dataset.name))
+        return "dataset";
+    if (!lh_str_eq(a->id_column, b->id_column)) return "id_column";
+    if (!lh_str_eq(a->template_, b->template_)) return "template";
+    bool same = a->text_column_count == b->text_column_count;
     for (size_t i = 0; same && i < a->text_column_count; i++) same = lh_str_eq(a->text_columns[i], b->text_columns[i]);
-    return same;
+    if (!same) return "text_columns";
+    if (a->metric != b->metric) return "metric";
+    if (!lh_str_eq(a->backend, b->backend)) return "backend";
+    same = a->chunk_size == b->chunk_size && a->chunk_overlap == b->chunk_overlap && a->by_tokens == b->by_tokens &&
+           lh_str_eq(a->locale, b->locale);
+    return same ? NULL : "chunk";
 }
 
 /* ---- shown ---- */

@@ -221,12 +221,11 @@ static lh_code index_check_same(lh_vector *vector, const lh_json *body, vector_d
     lh_code code = vector_definition_read(vector->catalog, d->name, arena, &there, err);
     if (code == LH_NOT_FOUND) return LH_OK;
     LH_TRY(code);
-    if (!vector_definition_same(d, &there))
-        return lh_fail(
-            err, LH_CONFLICT,
-            "there is an index '%.*s' of other rows, texts or chunks: name the new one by 'index', or delete "
-            "it first",
-            LH_STR_ARG(d->name));
+    const char *differs = vector_definition_difference(d, &there);
+    if (differs)
+        return lh_fail(err, LH_CONFLICT,
+                       "there is an index '%.*s' with another '%s': name the new one by 'index', or delete it first",
+                       LH_STR_ARG(d->name), differs);
     if (lh_json_is_null(lh_json_get(body, "refresh"))) d->refresh = there.refresh, d->cron = there.cron;
     if (lh_json_is_null(lh_json_get(body, "hnsw"))) d->hnsw = there.hnsw;
     if (lh_json_is_null(lh_json_get(body, "recall_target"))) d->recall_target = there.recall_target;

@@ -90,6 +90,7 @@ static lh_code search_read_rerank(search *s, lh_error *err) {
 static lh_code search_read_vector(search *s, const lh_json *vector, lh_error *err) {
     size_t count = lh_json_size(vector), at = 0;
     float *values = LH_ARENA_ARRAY(s->arena, float, count + 1);
+    bool zero = true;
     LH_TRY(lh_arena_check(s->arena, err));
     if (!lh_json_is_array(vector) || count != s->definition.dimensions)
         return lh_fail(err, LH_INVALID, "'vector' must have the %" PRIu32 " numbers of the index '%.*s'",
@@ -98,7 +99,10 @@ static lh_code search_read_vector(search *s, const lh_json *vector, lh_error *er
         if (lh_json_type_of(it.value) != LH_JSON_REAL && !lh_json_is_int(it.value))
             return lh_fail(err, LH_INVALID, "'vector' must have numbers only");
         values[at++] = (float)lh_json_real(it.value, (double)lh_json_int(it.value, 0));
+        zero = zero && values[at - 1] == 0;
     }
+    if (zero && s->definition.metric == LH_ANN_COSINE)
+        return lh_fail(err, LH_INVALID, "'vector' is all zero: it has no direction, which the metric cosine compares");
     s->query = values;
     return LH_OK;
 }
@@ -128,14 +132,23 @@ static lh_code search_embed(search *s, lh_str text, lh_error *err) {
     return search_check_model(s, &got.model, got.dimensions, err);
 }
 
-/* Who brings a vector may say of which model; it is of the index's, else. */
+/* Who asks may say of which model and version the index has to be; who brings a vector knows of which that is. */
+static lh_code search_check_asked(const search *s, lh_error *err) {
+    lh_str model = lh_json_get_string(s->body, "model"), version = lh_json_get_string(s->body, "model_version");
+    const vector_definition *d = &s->definition;
+    if ((!model.len || lh_str_eq(model, d->model.name)) && (!version.len || lh_str_eq(version, d->model.version)))
+        return LH_OK;
+    return lh_fail(err, LH_CONFLICT, "the index '%.*s' is of the model %.*s, version '%.*s', not of %.*s%s%.*s%s",
+                   LH_STR_ARG(d->name), LH_STR_ARG(d->model.name), LH_STR_ARG(d->model.version),
+                   LH_STR_ARG(lh_str_cut_utf8(model.len ? model : d->model.name, 60)), version.len ? ", version '" : "",
+                   LH_STR_ARG(lh_str_cut_utf8(version, 60)), version.len ? "'" : "");
+}
+
 static lh_code search_read_query(search *s, lh_error *err) {
     const lh_json *body = s->body, *vector = lh_json_get(body, "vector");
-    lh_str model = lh_json_get_string(body, "model");
     bool given = !lh_json_is_null(vector), words = s->mode == SEARCH_TEXT || s->mode == SEARCH_HYBRID;
     s->text = lh_json_get_string(body, "query");
-    if (model.len && !lh_str_eq(model, s->definition.model.name))
-        return search_check_model(s, &(lh_ai_model){.name = model}, 0, err);
+    LH_TRY(search_check_asked(s, err));
     if (given && s->mode == SEARCH_TEXT) return lh_fail(err, LH_INVALID, "the mode text takes 'query', not 'vector'");
     if (given && !words && s->text.len)
         return lh_fail(err, LH_INVALID, "give 'query' or 'vector', not both; the mode hybrid takes both");
@@ -148,7 +161,8 @@ static lh_code search_read_query(search *s, lh_error *err) {
 static lh_code search_read(search *s, lh_error *err) {
     const lh_json *body = s->body;
     lh_str index = lh_json_get_string(body, "index");
-    uint64_t k = lh_json_uint(lh_json_get(body, "k"), SEARCH_K);
+    const lh_json *given = lh_json_get(body, "k");
+    uint64_t k = lh_json_is_null(given) ? SEARCH_K : lh_json_uint(given, 0);
     if (index.len == 0) return lh_fail(err, LH_INVALID, "'index' must name an index");
     if (k < 1 || k > SEARCH_K_MAX) return lh_fail(err, LH_INVALID, "'k' is 1 to %d", SEARCH_K_MAX);
     s->k = (uint32_t)k;
@@ -256,14 +270,26 @@ static lh_code search_allow_current(search *s, lh_str filter, lh_error *err) {
     return vector_current_read(&source, s->served, s->allowed, err);
 }
 
+/* In the words of the request: the statement is ours. A place is one of the filter as it was given, or none. */
+static lh_code search_blame(const char *member, bool placed, lh_code code, lh_error *err) {
+    if (code != LH_INVALID || !err) return code;
+    lh_error why = *err;
+    (void)!lh_fail(err, code, "'%s': %s", member, why.message);
+    err->line = placed ? why.line : 0;
+    err->column = placed ? why.column : 0;
+    return code;
+}
+
 /* The rows that the caller sees and that pass the filter. */
 static lh_code search_allow(search *s, lh_error *err) {
     const lh_json *given = lh_json_get(s->body, "filter");
     lh_filter filter = {0};
     if (!lh_json_is_null(given)) {
-        LH_TRY(lh_engine_filter_check(lh_json_str(given, LH_STR_NONE), NULL, 0, s->arena, &filter, err));
+        lh_code code = lh_engine_filter_check(lh_json_str(given, LH_STR_NONE), NULL, 0, s->arena, &filter, err);
+        LH_TRY(search_blame("filter", true, code, err));
     } else if (!s->relation) return LH_OK;
-    LH_TRY(s->relation ? search_allow_current(s, filter.text, err) : search_allow_ids(s, filter.text, err));
+    lh_code code = s->relation ? search_allow_current(s, filter.text, err) : search_allow_ids(s, filter.text, err);
+    LH_TRY(filter.text.len ? search_blame("filter", false, code, err) : code);
     return s->bm25 ? search_allow_documents(s, err) : LH_OK;
 }
 
@@ -293,6 +319,10 @@ static lh_code search_columns_sql(search *s, lh_buf *into, lh_error *err) {
     else if (!lh_json_is_array(columns)) return lh_fail(err, LH_INVALID, "'columns' must be a list of names");
     for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
         if (!lh_json_is_string(it.value)) return lh_fail(err, LH_INVALID, "'columns' must be a list of names");
+        for (size_t i = 0; i < it.index; i++)
+            if (lh_str_eq_nocase(lh_json_str(lh_json_at(columns, i), LH_STR_NONE), lh_json_str(it.value, LH_STR_NONE)))
+                return lh_fail(err, LH_INVALID, "'columns' names '%.*s' twice",
+                               LH_STR_ARG(lh_str_cut_utf8(lh_json_str(it.value, LH_STR_NONE), 100)));
         lh_buf_append(into, LH_STR(", "));
         lh_buf_sql_identifier(into, lh_json_str(it.value, LH_STR_NONE));
     }
@@ -322,7 +352,10 @@ static lh_code search_fetch(search *s, const vector_hit *hits, size_t count, lh_
     LH_TRY(lh_buf_check(&sql, err));
     lh_query query = search_query(s, &sql);
     query.params = params;
-    if (count) LH_TRY(vector_query(s->vector->engine, &query, search_take_row, &rows, err));
+    if (count) {
+        lh_code code = vector_query(s->vector->engine, &query, search_take_row, &rows, err);
+        LH_TRY(lh_json_is_null(lh_json_get(s->body, "columns")) ? code : search_blame("columns", false, code, err));
+    }
     *ret = rows.by_id;
     return lh_arena_check(s->arena, err);
 }

@@ -86,8 +86,8 @@ LH_MUST_CHECK lh_code vector_definition_change(const vector_definition *definiti
 typedef lh_code (*vector_definition_fn)(void *ctx, const vector_definition *definition, lh_arena *arena, lh_error *err);
 LH_MUST_CHECK lh_code vector_definition_each(lh_vector *vector, vector_definition_fn each, void *ctx, lh_arena *arena,
                                              lh_error *err);
-/* Are both of the same rows, texts, chunks and vectors? */
-bool vector_definition_same(const vector_definition *a, const vector_definition *b);
+/* The first member by which they are not of the same rows, texts, chunks and vectors; NULL: there is none. */
+const char *vector_definition_difference(const vector_definition *a, const vector_definition *b);
 
 /* ---- hnsw.c ---- */
 LH_MUST_CHECK lh_code vector_hnsw_parse(const lh_json *given, lh_hnsw_config *ret, lh_error *err);

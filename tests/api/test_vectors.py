@@ -273,6 +273,83 @@ def test_what_cannot_be_is_refused(server):
     assert server.request("GET", "/vectors/indexes/none").status_code == 404
 
 
+def test_what_is_refused_is_said_in_the_words_of_the_request(server):
+    server.ingest(lines(people(0, 3)), "said")
+    index(server, "said")
+    version = server.request("GET", "/vectors/indexes/said").json()["model"]["version"]
+
+    def told(status, path="/vectors/search", **body):
+        answer = server.request("POST", path, json={"index": "said", **body})
+        assert answer.status_code == status, answer.text
+        return answer.json().get("error")
+
+    unknown = told(400, query="x", filter="nope = 1")
+    assert "'filter'" in unknown["message"] and "nope" in unknown["message"] and "line" not in unknown["details"]
+    broken = told(400, query="x", filter="state = = 1")
+    assert "'filter'" in broken["message"] and broken["details"].get("column", 1) <= len("state = = 1")
+    absent = told(400, query="x", columns=["nope"])
+    assert "'columns'" in absent["message"] and "nope" in absent["message"] and "line" not in absent["details"]
+    for twice in (["state", "state"], ["state", "STATE"]):
+        assert "twice" in told(400, query="x", columns=twice)["message"]
+    other = told(409, query="x", model="other")["message"]
+    assert "not of other" in other and "embedded" not in other
+    vector = [1.0] + [0.0] * 383
+    told(200, vector=vector, model="hash", model_version=version)
+    assert "'9'" in told(409, vector=vector, model_version="9")["message"]
+    assert "zero" in told(400, vector=[0] * 384)["message"]
+    of = {"dataset": "said", "id_column": "candidate_id", "text_columns": ["resume"]}
+    assert "'metric'" in told(409, "/vectors/index", **of, metric="dot")["message"]
+    assert "cosine, dot, l2" in told(400, "/vectors/index", **of, metric="manhattan")["message"]
+    assert "manual, on_append, scheduled" in told(400, "/vectors/index", **of, refresh={"policy": "daily"})["message"]
+    refused = server.request("GET", "/jobs?state=foo")
+    assert refused.status_code == 400 and "'state'" in refused.text
+
+
+def test_indexes_and_jobs_come_in_pages(server):
+    server.ingest(lines(people(0, 3)), "paged")
+    for i in range(3):
+        index(server, "paged", index=f"paged-{i}")
+    for path, key, wanted in (("/vectors/indexes?dataset=paged&limit=2", "name", 3), ("/jobs?limit=2", "id", None)):
+        items, token = [], None
+        while True:
+            page = server.request("GET", path + (f"&page_token={token}" if token else "")).json()
+            assert len(page["items"]) <= 2
+            items += [item[key] for item in page["items"]]
+            token = page["next_page_token"]
+            if not token:
+                break
+        assert len(set(items)) == len(items) and (len(items) == wanted if wanted else len(items) > 2)
+
+
+def test_a_member_of_another_type_is_refused_by_its_name(server):
+    """What is not understood is never taken for what is absent: of all routes, as the OpenAPI document has their bodies."""
+    server.ingest(lines(people(0, 3)), "typed")
+    index(server, "typed")
+
+    def refused(path, name, **body):
+        answer = server.request("POST", path, json=body)
+        assert answer.status_code == 400 and f"'{name}'" in answer.json()["error"]["message"], (body, answer.text)
+
+    for k in ("3", 2.5, -1, 0, [3], True, 1e300):
+        refused("/vectors/search", "k", index="typed", query="x", k=k)
+    for name, value in (("mode", 5), ("model", 5), ("weights", 5), ("columns", "state"), ("filter", 1), ("query", 7), ("index", 5)):
+        refused("/vectors/search", name, **{"index": "typed", "query": "x", name: value})
+    refused("/vectors/search", "weights.text", index="typed", query="x", mode="hybrid", weights={"text": "1"})
+    refused("/vectors/search", "vector[1]", index="typed", vector=[1, "2"])
+    of = {"dataset": "typed", "id_column": "candidate_id", "text_columns": ["resume"]}
+    for name, value in (("index", 5), ("metric", 5), ("backend", 7), ("chunk", 5), ("refresh", "manual"), ("model", 1), ("recall_target", "1"), ("hnsw", [])):
+        refused("/vectors/index", name, **{**of, name: value})
+    for name, value in (("size", "100"), ("unit", 5), ("overlap", True)):
+        refused("/vectors/index", f"chunk.{name}", **of, chunk={name: value})
+    assert "chunk" in submit(server, "typed", 400, chunk={"size": -1})["error"]["message"]
+    assert "chunk" in submit(server, "typed", 400, chunk={"overlap": -1})["error"]["message"]
+    refused("/vectors/index", "text_columns[0]", **{**of, "text_columns": [5]})
+    refused("/vectors/rag", "question", index="typed", question=5)
+    refused("/query/sql", "limit", sql="SELECT 1", limit="3")
+    refused("/query/sql", "sql", sql=1)
+    refused("/ai/embed", "model", input="x", model=3)
+
+
 def test_without_its_extension_the_backend_lance_says_how_to_get_it(tmp_path):
     for file in EXTENSIONS.iterdir():
         os.symlink(file, tmp_path / file.name)
