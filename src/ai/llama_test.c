@@ -227,7 +227,7 @@ static ai_llama_answer ask_long(ai_llama *model, const char *question, const _At
     for (int i = 0; i < 150; i++) lh_buf_printf(&rules, "Rule %d says: be short. ", i);
     const ai_llama_message messages[] = {{LH_STR("system"), lh_buf_str(&rules)},
                                          {LH_STR("user"), lh_str_from(question)}};
-    const ai_llama_options options = {.max_tokens = 12, .temperature = .9, .seed = 42, .cancelled = cancelled};
+    const ai_llama_options options = {.max_tokens = 12, .temperature = .9, .seed = 42, .limit.cancelled = cancelled};
     lh_code code = ai_llama_generate(model, messages, 2, &options, arena, &answer, &err);
     CHECK(code == (cancelled ? LH_CANCELLED : LH_OK));
     return answer;
@@ -247,7 +247,6 @@ static void test_ai_llama__what_was_read_is_not_read_again_and_changes_nothing(v
     CHECK_STR(again.text, first.text);
     (void)ask_long(model, "Name a river.", &cancelled, arena);
     const ai_llama_answer after = ask_long(model, "Name a river.", NULL, arena);
-    CHECK(after.kept_tokens == 0); /* how far the cancelled one came is not known */
     CHECK_STR(after.text, first.text);
 }
 
