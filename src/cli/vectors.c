@@ -35,7 +35,7 @@ static lh_json *vectors_body(const lh_vectors_job *job) {
     vectors_set(job, refresh, "policy", job->refresh ? job->refresh : job->cron ? "scheduled" : NULL);
     vectors_set(job, refresh, "cron", job->cron);
     if (lh_json_size(refresh)) lh_json_set(arena, body, "refresh", refresh);
-    if (job->hnsw) lh_json_set(arena, body, "hnsw", lh_vectors_config(job));
+    if (job->hnsw) lh_json_set(arena, body, "hnsw", lh_vectors_members(job, job->hnsw));
     return body;
 }
 
@@ -198,6 +198,8 @@ static lh_json *vectors_question(const lh_vectors_job *job) {
     if (job->k_text) lh_json_set_uint(arena, body, "k", job->k);
     vectors_set(job, body, "filter", job->filter);
     vectors_set(job, body, "mode", job->mode);
+    if (job->weights) lh_json_set(arena, body, "weights", lh_vectors_members(job, job->weights));
+    if (job->rerank) lh_json_set_bool(arena, body, "rerank", true);
     for (lh_str rest = lh_str_from(job->columns); rest.len;)
         lh_json_append(columns, lh_json_new_string(arena, lh_str_trim(lh_str_split(&rest, ','))));
     if (job->columns || !job->json) lh_json_set(arena, body, "columns", columns); /* what is not shown is not read */
@@ -262,7 +264,8 @@ const char *lh_cli_vectors_verb(size_t i) {
 static bool vectors_is_understood(lh_vectors_job *job, size_t verb) {
     static const char *const units[] = {"characters", "tokens"}, *const metrics[] = {"cosine", "dot", "l2"},
                              *const backends[] = {"hnsw", "lance"},
-                             *const policies[] = {"manual", "on_append", "scheduled"};
+                             *const policies[] = {"manual", "on_append", "scheduled"},
+                             *const modes[] = {"hnsw", "exact", "text", "hybrid"};
     bool is_index = vectors_verbs[verb].run == vectors_index;
     if (is_index && !job->id) lh_cli_complain("index needs --id: the column that tells rows apart, as --id id");
     else if (is_index && !job->texts.count == !job->template_)
@@ -272,6 +275,7 @@ static bool vectors_is_understood(lh_vectors_job *job, size_t verb) {
         return lh_cli_is_one_of("chunk-unit", job->chunk_unit, units, sizeof units / sizeof *units) &&
                lh_cli_is_one_of("metric", job->metric, metrics, sizeof metrics / sizeof *metrics) &&
                lh_cli_is_one_of("backend", job->backend, backends, sizeof backends / sizeof *backends) &&
+               lh_cli_is_one_of("mode", job->mode, modes, sizeof modes / sizeof *modes) &&
                lh_cli_is_one_of("refresh", job->refresh, policies, sizeof policies / sizeof *policies) &&
                lh_cli_number("chunk-size", job->chunk_size_text, &job->chunk_size) &&
                lh_cli_number("chunk-overlap", job->chunk_overlap_text, &job->chunk_overlap) &&
@@ -347,7 +351,15 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
          .value_name = "SQL",
          .help = "search: only rows for which this holds, \"year > 2020\"",
          .text = &job.filter},
-        {.name = "mode", .value_name = "MODE", .help = "search: hnsw (default), exact", .text = &job.mode},
+        {.name = "mode",
+         .value_name = "MODE",
+         .help = "search: hnsw (default), exact, text, hybrid",
+         .text = &job.mode},
+        {.name = "weights",
+         .value_name = "A=B",
+         .help = "search by hybrid: of its rankings, vector=1,text=2",
+         .text = &job.weights},
+        {.name = "rerank", .help = "search: order what is found by the model that reranks", .on = &job.rerank},
         {.name = "columns",
          .value_name = "A,B",
          .help = "search: columns of the rows, beside the text",

@@ -5,16 +5,17 @@
 #include <stdio.h>
 
 /* "ef_search=60,dtype=f16": numbers as numbers, all else as texts. */
-lh_json *lh_vectors_config(const lh_vectors_job *job) {
+lh_json *lh_vectors_members(const lh_vectors_job *job, const char *text) {
     lh_arena *arena = job->session.arena;
     lh_json *config = lh_json_new_object(arena);
-    for (lh_str rest = lh_str_from(job->hnsw); rest.len;) {
+    for (lh_str rest = lh_str_from(text); rest.len;) {
         lh_str value = lh_str_trim(lh_str_split(&rest, ',')), name = lh_str_trim(lh_str_split(&value, '='));
-        uint64_t number;
+        lh_json *number = NULL;
         value = lh_str_trim(value);
+        bool is_number = lh_json_parse(arena, value, &number, NULL) == LH_OK &&
+                         (lh_json_is_int(number) || lh_json_type_of(number) == LH_JSON_REAL);
         lh_json_put(arena, config, lh_arena_dup(arena, name),
-                    lh_str_to_u64(value, &number) == LH_OK ? lh_json_new_uint(arena, number)
-                                                           : lh_json_new_string(arena, value));
+                    is_number ? lh_json_copy(arena, number) : lh_json_new_string(arena, value));
     }
     return config;
 }
@@ -105,7 +106,7 @@ lh_code lh_vectors_trial(lh_vectors_job *job, lh_error *err) {
     const lh_json *result;
     lh_json_set_string(arena, body, "index", lh_cli_word(job->words, 1));
     lh_json_set_string(arena, body, "eval", lh_cli_word(job->words, 2));
-    if (job->hnsw) lh_json_set(arena, body, "config", lh_vectors_config(job));
+    if (job->hnsw) lh_json_set(arena, body, "config", lh_vectors_members(job, job->hnsw));
     if (job->k_text) lh_json_set_uint(arena, body, "k", job->k);
     LH_TRY(trials_job(job, LH_STR("/vectors/hnsw/trial"), body, &result, err));
     if (!result) return LH_OK;

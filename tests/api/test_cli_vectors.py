@@ -86,6 +86,18 @@ def test_a_search_is_a_table_of_the_best(server):
     assert found["items"] == asked["items"] and len(asked["items"]) == 3
 
 
+def test_a_search_takes_every_mode_weights_and_a_reranker(server):
+    for mode, more in (("text", ()), ("hybrid", ("--weights", "vector=0.5,text=2"))):
+        found = json.loads(vectors(server, "search", "notes", "water", "--mode", mode, *more, "--json").stdout)
+        body = {"index": "notes", "query": "water", "mode": mode, **({"weights": {"vector": 0.5, "text": 2}} if more else {})}
+        assert found["items"] == server.request("POST", "/vectors/search", json=body).json()["items"] and found["mode"] == mode
+    unranked = vectors(server, "search", "notes", "water", "--rerank", check=False)
+    assert unranked.returncode == 1 and "ai.rerank_provider" in unranked.stderr
+    badly = vectors(server, "search", "notes", "water", "--mode", "hybrid", "--weights", "text=much", check=False)
+    assert badly.returncode == 1 and "'weights.text'" in badly.stderr
+    assert vectors(server, "search", "notes", "water", "--mode", "fuzzy", check=False).returncode == 2
+
+
 def test_what_is_not_understood_is_said_before_anything_is_asked(server):
     for status, said, *args in [
             (2, "index needs --id", "index", "notes", "--text", "text"),
@@ -98,7 +110,7 @@ def test_what_is_not_understood_is_said_before_anything_is_asked(server):
             (2, "--k takes a whole number, not '-1'", "search", "notes", "water", "-k", "-1"),
             (2, "vectors search takes NAME and the question, in quotes", "search", "notes", "water", "roses"),
             (2, "did you mean `lakehouse vectors search`?", "serach", "notes", "water"),
-            (1, "there is an index 'notes' of other rows", "index", "notes", "--id", "id", "--text", "topic"),
+            (1, "there is an index 'notes' with another 'text_columns'", "index", "notes", "--id", "id", "--text", "topic"),
             (1, "there is no dataset or view 'data.none'", "index", "none", "--id", "id", "--text", "text"),
             (1, "there is no index 'none'", "search", "none", "water")]:
         done = vectors(server, *args, check=False)
@@ -145,10 +157,10 @@ def test_what_was_passed_over_is_told(server):
     rows = "id,text\n" + "".join(f'{i % 20 if i > 19 else i},"Note {i}."\n' for i in range(28))
     server.ingest(rows.encode(), "twice")
     out = vectors(server, "index", "twice", "--id", "id", "--text", "text").stdout
-    assert "20 rows" in out.splitlines()[0] and "passed over" in out
+    assert "12 rows" in out.splitlines()[0] and "passed over" in out
     job = newest(server)
     assert job["problem_count"] == 8 and out.endswith(f"5 of 8; `lakehouse jobs show {job['id']}` lists more\n")
-    assert jobs(server, "show", job["id"]).stdout.count("there is a row of this id already") == 8
+    assert jobs(server, "show", job["id"]).stdout.count("several rows have this id") == 8
 
 
 def test_watching_goes_on_when_the_server_was_started_anew(tmp_path):

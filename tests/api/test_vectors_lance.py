@@ -255,7 +255,7 @@ def test_a_profile_says_of_which_backend_its_indexes_are(tmp_path):
     assert (told["dataset"], told["backend"]) == ("people.staff", "lance")
     server.ingest(lines(people(100, 5)), "people.staff", mode="append")
     assert made(headers={}, dataset="people.staff") == "lance"  # it keeps its own
-    assert made(dataset="data.staff", index="plain") == "hnsw" and "of other rows" in made(409, backend="hnsw")
+    assert made(dataset="data.staff", index="plain") == "hnsw" and "with another 'backend'" in made(409, backend="hnsw")
     lake = Lake.__new__(Lake)
     lake.server = server
     key = lake.key("ann", allow("dataset", "*"), allow("index", "*", "read", "write"))  # a profile is not that of who has its name
