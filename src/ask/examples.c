@@ -48,15 +48,16 @@ lh_code ask_example_find(lh_ask *ask, lh_str question, lh_arena *arena, lh_str *
     if (code == LH_NOT_FOUND) return LH_OK;
     LH_TRY(code);
     LH_TRY(lh_json_parse(arena, text, &document, err));
-    if (lh_str_eq(lh_json_get_string(document, "words"), words)) *ret = lh_json_get_string(document, "sql");
+    if (lh_str_eq(lh_json_get_string(document, "words"), words)) 
+        *ret = ask_statement(lh_json_get_string(document, "sql"));
     return LH_OK;
 }
 
 lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena,
                            lh_json **ret, lh_error *err) {
     lh_metastore *metastore = lh_catalog_metastore(ask->catalog);
-    lh_str question = lh_json_get_string(body, "question"), sql = lh_str_trim(lh_json_get_string(body, "sql")), words,
-           id;
+    lh_str question = lh_json_get_string(body, "question"), sql = ask_statement(lh_json_get_string(body, "sql")),
+           words, id;
     lh_json *document = lh_json_new_object(arena), *ignored = NULL;
     if (lh_str_trim(question).len == 0 || question.len > LH_LIMIT_QUESTION_BYTES)
         return lh_fail(err, LH_INVALID, "'question' must be a text of 1 to %d bytes", LH_LIMIT_QUESTION_BYTES);
@@ -64,6 +65,7 @@ lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller
         return lh_fail(err, LH_INVALID, "'sql' must be one query of 1 to %d bytes", EXAMPLE_SQL_BYTES);
     LH_TRY(example_words(question, arena, &words, &id, err));
     LH_TRY(ask_run(ask, sql, caller, 1, true, arena, &ignored, err));
+    LH_TRY(ask_bind(ask, sql, caller, arena, err)); /* one statement */
     lh_change change = {.key = example_key(id, arena), .expected = LH_VERSION_ANY};
     if (lh_metastore_count(metastore, LH_STR(ASK_EXAMPLE_PREFIX)) >= EXAMPLES_MAX)
         return lh_fail(err, LH_LIMIT, "there are %d verified questions, which is the most", EXAMPLES_MAX);
