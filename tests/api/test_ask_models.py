@@ -222,6 +222,16 @@ def test_of_one_who_does_not_see_all_words_with_a_capital_go_as_tokens_whether_t
         assert re.sub(r"\d+", "", model.seen[-1][2]["messages"][-1]["content"]) == "frobnicate <NAME_> of Oslo in March"
 
 
+def test_a_verified_question_answers_no_other_of_other_signs(modelled):
+    lake, model = modelled(content("NONE"))
+    for question in ("clients with skill C?", "clients with delay > 100", "clients with salary 5"):
+        lake.call("POST", "/ask/examples", 201, {"question": question, "sql": "SELECT 42"})
+    for question in ("Clients with skill C", "clients with 'skill' C.", "clients with delay > 100?", "Clients, with salary 5!"):
+        assert ask(lake.server, question, ADMIN).get("by") == "example", question
+    for question in ("clients with skill C++", "clients with skill C#", "clients with delay < 100", "clients with delay >= 100", "clients with delay != 100", "clients with delay = 100", "clients with salary -5", "clients with salary 5%", "clients with salary $5"):
+        assert ask(lake.server, question, ADMIN).get("by") != "example", question
+
+
 # ---- what the model may read, and how it may write ----
 
 def test_samples_and_descriptions_are_one_line_without_what_has_the_form_of_personal_data(modelled):
