@@ -173,16 +173,17 @@ static lh_json *answer_refused(const asked *a, const ask_planned *planned, lh_st
 
 /* ---- the way ---- */
 
-/* An example that the caller may not run is as if it were not there. */
+/* An example that the caller may not run, or that fails on what it sees, is as if it were not there. */
 static lh_code ask_by_example(lh_ask *ask, const asked *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
                               lh_error *err) {
     answer_of of = {.by = LH_STR("example")};
     const ask_planned sure = {.confidence = 1};
-    lh_ask_caller quiet = *caller;
-    quiet.ran = NULL;
+    lh_error failed = {0};
     LH_TRY(ask_example_find(ask, a->question, arena, &of.sql, err));
-    if (of.sql.len == 0 || ask_run(ask, of.sql, &quiet, 1, false, arena, &of.result, NULL) != LH_OK) return LH_OK;
-    LH_TRY(ask_run(ask, of.sql, caller, a->rows_max, true, arena, &of.result, err));
+    if (of.sql.len == 0 || ask_bind(ask, of.sql, caller, arena, NULL) != LH_OK) return LH_OK;
+    lh_code code = ask_run(ask, of.sql, caller, a->rows_max, true, arena, &of.result, &failed);
+    if (code == LH_INVALID) return LH_OK;
+    if (code != LH_OK) return *err = failed, code;
     *ret = answer_made(a, &of, &sure, arena);
     return LH_OK;
 }
@@ -191,7 +192,6 @@ static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schem
                             const lh_ask_caller *caller, lh_arena *arena, lh_json **ret, lh_str *ret_why,
                             lh_error *err) {
     ask_modelled made;
-    lh_error failed = {0};
     const ask_model_asks asks = {.ask = ask,
                                  .schema = schema,
                                  .question = question,
@@ -202,12 +202,11 @@ static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schem
                                  .examples = a->examples,
                                  .repairs_max = a->repair ? ASK_REPAIRS : 0,
                                  .rows_max = a->rows_max};
-    lh_code code = ask_model(&asks, arena, &made, &failed);
-    if (code == LH_UNAVAILABLE || code == LH_CORRUPT) { /* the model, not the lake */
+    LH_TRY(ask_model(&asks, arena, &made, err));
+    if (made.silent) {
         *ret_why = LH_STR(LH_ASK_SILENT);
         return LH_OK;
     }
-    if (code != LH_OK) return *err = failed, code;
     if (made.sql.len == 0) {
         *ret_why = made.none ? LH_STR("the model finds nothing in what you may see that answers it")
                              : LH_STR("what the model wrote does not run on what you may see");

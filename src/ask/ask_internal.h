@@ -20,8 +20,14 @@ LH_MUST_CHECK lh_code ask_run(lh_ask *ask, lh_str sql, const lh_ask_caller *call
                               lh_arena *arena, lh_json **ret, lh_error *err);
 /* A call for the caller of that model; empty: the task's. */
 lh_ai_call ask_call(const lh_ask_caller *caller, lh_str model);
+/* The model's fault or the endpoint's, whose refusal names its address: nothing for the caller to mend. */
+static inline bool ask_is_silent(lh_code code) {
+    return code == LH_UNAVAILABLE || code == LH_CORRUPT || code == LH_INVALID || code == LH_LIMIT;
+}
 /* Whether a query could run: what it names and its types, with no row read. (EXPLAIN is refused of a table that is seen in part.) */
 LH_MUST_CHECK lh_code ask_bind(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, lh_arena *arena, lh_error *err);
+/* Without spaces around it, and semicolons at its end. */
+lh_str ask_statement(lh_str sql);
 #define ASK_EXAMPLE_PREFIX "ask/example/"
 /* The SQL of a verified question of the same words; empty: there is none. */
 LH_MUST_CHECK lh_code ask_example_find(lh_ask *ask, lh_str question, lh_arena *arena, lh_str *ret, lh_error *err);
@@ -52,7 +58,7 @@ typedef struct ask_column {
     bool listed; /* a value of the column is a list with commas; `values` are its parts */
     bool key;    /* its values are unique */
     bool masked;
-    bool personal; /* values never go to a model, and are in no index */
+    bool personal; /* or restricted: values never go to a model, and are in no index */
     lh_str shape;  /* of a key: "CAN000000", any digit as 0; empty: they have no one shape */
 } ask_column;
 typedef struct ask_table {
@@ -89,6 +95,10 @@ void ask_kept_put(lh_ask *ask, const lh_sha256 *key, lh_str text);
  * all of which another table's key has. */
 LH_MUST_CHECK lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err);
 ask_type ask_type_of(lh_str sql_type);
+/* What people wrote, as a model may read it: its beginning on one line, with [hidden] for what has the form of personal data. Arena. */
+lh_str ask_one_line(lh_str text, size_t bytes_max, lh_arena *arena);
+/* Does a text hold what has the form of personal data? */
+bool ask_has_form(lh_str text);
 
 /* ---- words (words.c) ---- */
 typedef enum ask_token_kind { ASK_WORD, ASK_NUMERAL, ASK_QUOTED, ASK_ISO_DATE, ASK_STOP /* , ; ? */ } ask_token_kind;

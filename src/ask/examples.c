@@ -1,9 +1,19 @@
 /* Verified questions. Document ask/example/<id>: {"schema_version":1,"id","question","words","sql","created_by","created_at"}; the id is of
- * the folded words of the question, so that there is one of the same words. It runs as whoever asks: one that the caller may not run is
+ * the folded words and signs of the question, so that there is one of the same words. It runs as whoever asks: one that the caller may not run is
  * as if it were not there. */
 #include "ask/similar.h"
 
 enum { EXAMPLE_ID_DIGITS = 32, EXAMPLES_MAX = 2000, EXAMPLE_SQL_BYTES = 64 << 10, EXAMPLES_TRIED = 24 };
+
+/* C++ is not C, nor > 5 what < 5 is: signs count, but those that only part words. */
+static void example_signs(lh_str text, size_t from, size_t to, lh_buf *words) {
+    for (size_t i = from; i < to && i < text.len; i++) {
+        char c = text.ptr[i], next = i + 1 < text.len ? text.ptr[i + 1] : 0;
+        bool digit = next >= '0' && next <= '9', apart = i == 0 || strchr(" (=<>", text.ptr[i - 1]);
+        bool counts = c == '-' ? digit && apart : c == '!' ? next == '=' : c && strchr("<>=+#%$~^*&|@", c);
+        if (counts) lh_buf_char(words, c);
+    }
+}
 
 static lh_code example_words(lh_str question, lh_arena *arena, lh_str *ret_words, lh_str *ret_id, lh_error *err) {
     LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
@@ -12,13 +22,22 @@ static lh_code example_words(lh_str question, lh_arena *arena, lh_str *ret_words
     size_t count = 0;
     LH_TRY(lh_terms_new(LH_STR("en"), &terms, err));
     LH_TRY(ask_tokens(terms, question, arena, &tokens, &count, err));
+    size_t at = 0;
+    bool any = false;
     for (size_t i = 0; i < count; i++) {
         if (tokens[i].kind == ASK_STOP) continue;
+        any = true;
         if (words.len) lh_buf_char(&words, ' ');
+        if (tokens[i].raw.ptr >= question.ptr + at && tokens[i].raw.ptr < question.ptr + question.len) {
+            size_t raw = (size_t)(tokens[i].raw.ptr - question.ptr);
+            example_signs(question, at, raw, &words);
+            at = raw + tokens[i].raw.len;
+        }
         lh_buf_append(&words, tokens[i].word);
     }
+    example_signs(question, at, question.len, &words);
     LH_TRY(lh_buf_check(&words, err));
-    if (words.len == 0) return lh_fail(err, LH_INVALID, "'question' has no words");
+    if (!any) return lh_fail(err, LH_INVALID, "'question' has no words");
     lh_sha256 hash = lh_sha256_of(lh_buf_str(&words));
     *ret_words = lh_arena_dup(arena, lh_buf_str(&words));
     *ret_id = lh_arena_dup(arena, lh_str_sub(lh_str_from(lh_sha256_to_hex(&hash).text), 0, EXAMPLE_ID_DIGITS));
@@ -48,15 +67,16 @@ lh_code ask_example_find(lh_ask *ask, lh_str question, lh_arena *arena, lh_str *
     if (code == LH_NOT_FOUND) return LH_OK;
     LH_TRY(code);
     LH_TRY(lh_json_parse(arena, text, &document, err));
-    if (lh_str_eq(lh_json_get_string(document, "words"), words)) *ret = lh_json_get_string(document, "sql");
+    if (lh_str_eq(lh_json_get_string(document, "words"), words)) 
+        *ret = ask_statement(lh_json_get_string(document, "sql"));
     return LH_OK;
 }
 
 lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena,
                            lh_json **ret, lh_error *err) {
     lh_metastore *metastore = lh_catalog_metastore(ask->catalog);
-    lh_str question = lh_json_get_string(body, "question"), sql = lh_str_trim(lh_json_get_string(body, "sql")), words,
-           id;
+    lh_str question = lh_json_get_string(body, "question"), sql = ask_statement(lh_json_get_string(body, "sql")),
+           words, id;
     lh_json *document = lh_json_new_object(arena), *ignored = NULL;
     if (lh_str_trim(question).len == 0 || question.len > LH_LIMIT_QUESTION_BYTES)
         return lh_fail(err, LH_INVALID, "'question' must be a text of 1 to %d bytes", LH_LIMIT_QUESTION_BYTES);
@@ -64,6 +84,7 @@ lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller
         return lh_fail(err, LH_INVALID, "'sql' must be one query of 1 to %d bytes", EXAMPLE_SQL_BYTES);
     LH_TRY(example_words(question, arena, &words, &id, err));
     LH_TRY(ask_run(ask, sql, caller, 1, true, arena, &ignored, err));
+    LH_TRY(ask_bind(ask, sql, caller, arena, err)); /* one statement */
     lh_change change = {.key = example_key(id, arena), .expected = LH_VERSION_ANY};
     if (lh_metastore_count(metastore, LH_STR(ASK_EXAMPLE_PREFIX)) >= EXAMPLES_MAX)
         return lh_fail(err, LH_LIMIT, "there are %d verified questions, which is the most", EXAMPLES_MAX);

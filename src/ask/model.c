@@ -47,8 +47,9 @@ static lh_str tables_text(const ask_table *table, lh_arena *arena) {
     lh_buf_append(&text, table->shown);
     for (size_t i = 0; i < text.len; i++)
         if (text.ptr[i] == '_' || text.ptr[i] == '.') text.ptr[i] = ' ';
-    lh_buf_printf(&text, ". %.*s", LH_STR_ARG(lh_str_cut_utf8(table->description, 1000)));
-    for (size_t i = 0; i < table->synonym_count; i++) lh_buf_printf(&text, ", %.*s", LH_STR_ARG(table->synonyms[i]));
+    lh_buf_printf(&text, ". %.*s", LH_STR_ARG(ask_one_line(table->description, 1000, arena)));
+    for (size_t i = 0; i < table->synonym_count; i++)
+        lh_buf_printf(&text, ", %.*s", LH_STR_ARG(ask_one_line(table->synonyms[i], 200, arena)));
     for (size_t c = 0; c < table->column_count; c++) {
         size_t at = text.len;
         lh_buf_printf(&text, "; %.*s", LH_STR_ARG(table->columns[c].name));
@@ -90,24 +91,28 @@ static lh_code tables_choose(const ask_model_asks *asks, lh_str question, lh_are
 
 /* ---- the prompt ---- */
 
-static void prompt_table(const ask_table *table, bool values, lh_buf *into) {
+static void prompt_column(const ask_column *column, bool values, lh_arena *arena, lh_buf *into) {
+    lh_buf_append(into, LH_STR("\n  "));
+    lh_buf_sql_identifier(into, column->name);
+    lh_buf_printf(into, " %.*s", LH_STR_ARG(column->sql_type));
+    if (column->description.len)
+        lh_buf_printf(into, " -- %.*s", LH_STR_ARG(ask_one_line(column->description, 200, arena)));
+    for (size_t i = 0; i < column->synonym_count && i < 5; i++)
+        lh_buf_printf(into, "%s%.*s", i ? ", " : " also called ",
+                      LH_STR_ARG(ask_one_line(column->synonyms[i], 100, arena)));
+    for (size_t i = 0, shown = 0; values && !column->personal && i < column->value_count && shown < MODEL_VALUES; i++) {
+        if (ask_has_form(column->values[i])) continue;
+        lh_buf_append(into, shown++ ? LH_STR(", ") : LH_STR(" such as "));
+        lh_buf_sql_string(into, ask_one_line(column->values[i], column->values[i].len, arena));
+    }
+}
+
+static void prompt_table(const ask_table *table, bool values, lh_arena *arena, lh_buf *into) {
     lh_buf_append(into, LH_STR("TABLE "));
     lh_buf_sql_identifier(into, table->shown);
-    if (table->description.len) lh_buf_printf(into, " -- %.*s", LH_STR_ARG(lh_str_cut_utf8(table->description, 300)));
-    for (size_t c = 0; c < table->column_count; c++) {
-        const ask_column *column = &table->columns[c];
-        lh_buf_append(into, LH_STR("\n  "));
-        lh_buf_sql_identifier(into, column->name);
-        lh_buf_printf(into, " %.*s", LH_STR_ARG(column->sql_type));
-        if (column->description.len)
-            lh_buf_printf(into, " -- %.*s", LH_STR_ARG(lh_str_cut_utf8(column->description, 200)));
-        for (size_t i = 0; i < column->synonym_count && i < 5; i++)
-            lh_buf_printf(into, "%s%.*s", i ? ", " : " also called ", LH_STR_ARG(column->synonyms[i]));
-        for (size_t i = 0; values && !column->personal && i < column->value_count && i < MODEL_VALUES; i++) {
-            lh_buf_append(into, i ? LH_STR(", ") : LH_STR(" such as "));
-            lh_buf_sql_string(into, column->values[i]);
-        }
-    }
+    if (table->description.len)
+        lh_buf_printf(into, " -- %.*s", LH_STR_ARG(ask_one_line(table->description, 300, arena)));
+    for (size_t c = 0; c < table->column_count; c++) prompt_column(&table->columns[c], values, arena, into);
     lh_buf_char(into, '\n');
 }
 
@@ -122,7 +127,7 @@ static lh_code prompt_write(const ask_schema *schema, const ask_question *questi
                   "column. When they do not hold what is asked for, answer " ASK_MODEL_NONE ". Today is %04d-%02d-%02d. A text such as <NAME_482913> stands for a value that you may not see: "
                   "put it into a text literal as it is.\n\n",
                   y, m, d);
-    for (size_t t = 0; t < schema->table_count; t++) prompt_table(&schema->tables[t], !question->no_values, &out);
+    for (size_t t = 0; t < schema->table_count; t++) prompt_table(&schema->tables[t], !question->no_values, arena, &out);
     for (size_t k = 0; k < schema->key_count; k++) {
         const ask_key *key = &schema->keys[k];
         const ask_table *from = &schema->tables[key->from.table], *to = &schema->tables[key->to.table];
@@ -137,24 +142,62 @@ static lh_code prompt_write(const ask_schema *schema, const ask_question *questi
 
 /* ---- its answer ---- */
 
-/* Without a fence, a comment before it, and the last semicolon. */
-static lh_str model_sql(lh_str text) {
-    size_t fence = lh_str_search(text, LH_STR("```"));
+static bool sql_begins(lh_str text) {
+    static const char *const heads[] = {"SELECT", "WITH", "FROM"};
+    if (text.len && *text.ptr == '(') return true;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        lh_str head = lh_str_from(heads[i]), first = lh_str_sub(text, 0, head.len);
+        if (lh_str_eq_nocase(first, head) && text.len > head.len && strchr(" \t\r\n(*'\"", text.ptr[head.len])) return true;
+    }
+    return false;
+}
+
+/* Comments may hold quotes and semicolons that are none. */
+static lh_str sql_without_comments(lh_str text, lh_arena *arena) {
+    LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(1 << 20);
+    char in = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        lh_str rest = lh_str_sub(text, i, text.len);
+        bool line = !in && lh_str_starts(rest, LH_STR("--")), block = !in && lh_str_starts(rest, LH_STR("/*"));
+        if (line || block) {
+            size_t end = line ? lh_str_find(rest, '\n') : lh_str_search(rest, LH_STR("*/"));
+            lh_buf_char(&out, '\n');
+            if (end >= rest.len) break;
+            i += line ? end : end + 1;
+            continue;
+        }
+        if (in ? text.ptr[i] == in : text.ptr[i] == '\'' || text.ptr[i] == '"') in = in ? 0 : text.ptr[i];
+        lh_buf_char(&out, text.ptr[i]);
+    }
+    return lh_buf_check(&out, NULL) == LH_OK ? lh_str_trim(lh_arena_dup(arena, lh_buf_str(&out))) : LH_STR_NONE;
+}
+
+/* The statement of what a model says: without its thoughts, a fence, words and comments before it, and the last semicolon. */
+static lh_str model_sql(lh_str text, lh_arena *arena) {
+    size_t thought = lh_str_search(text, LH_STR("</think>")), fence;
+    if (thought != SIZE_MAX) text = lh_str_sub(text, thought + strlen("</think>"), text.len);
+    fence = lh_str_search(text, LH_STR("```"));
     if (fence != SIZE_MAX) {
         text = lh_str_sub(text, fence + 3, text.len);
         if (lh_str_eq_nocase(lh_str_sub(text, 0, 3), LH_STR("sql"))) text = lh_str_sub(text, 3, text.len);
         size_t end = lh_str_search(text, LH_STR("```"));
         if (end != SIZE_MAX) text = lh_str_sub(text, 0, end);
     }
-    text = lh_str_trim(text);
-    while (text.len && text.ptr[text.len - 1] == ';') text = lh_str_trim(lh_str_sub(text, 0, text.len - 1));
-    return text;
+    text = sql_without_comments(lh_str_trim(text), arena);
+    for (size_t at = 0; at < text.len;) {
+        lh_str rest = lh_str_trim(lh_str_sub(text, at, text.len));
+        if (sql_begins(rest)) {
+            text = rest;
+            break;
+        }
+        at += lh_str_find(lh_str_sub(text, at, text.len), '\n') + 1;
+    }
+    return ask_statement(text);
 }
 
 static lh_code model_check(lh_str sql, lh_error *err) {
-    lh_str first = lh_str_sub(sql, 0, 6);
-    bool query = lh_str_eq_nocase(first, LH_STR("SELECT")) || lh_str_eq_nocase(lh_str_sub(first, 0, 4), LH_STR("WITH"));
-    if (!query || sql.len > MODEL_SQL_BYTES) return lh_fail(err, LH_DENIED, "the model did not answer with one SELECT");
+    if (!sql_begins(sql) || sql.len > MODEL_SQL_BYTES)
+        return lh_fail(err, LH_DENIED, "the model did not answer with one SELECT");
     bool literal = false, name = false;
     for (size_t i = 0; i < sql.len; i++) {
         if (sql.ptr[i] == '\'' && !name) literal = !literal;
@@ -213,10 +256,12 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
                                 .grammar = grammar};
         lh_ai_text text;
         lh_error why = {0};
-        LH_TRY(model_generate(asks->ask->ai, &call, &request, arena, &text, err));
+        lh_code generated = model_generate(asks->ask->ai, &call, &request, arena, &text, &why);
+        if (ask_is_silent(generated)) return ret->silent = true, LH_OK;
+        if (generated != LH_OK) return *err = why, generated;
         grammar = request.grammar;
         ret->model = text.model.name;
-        lh_str said = model_sql(text.text), sql = LH_STR_NONE;
+        lh_str said = model_sql(text.text, arena), sql = LH_STR_NONE;
         if (lh_str_eq_nocase(said, LH_STR(ASK_MODEL_NONE)))
             return ret->none = true, LH_OK;
         lh_code code = model_check(said, &why);

@@ -83,6 +83,12 @@ lh_code ask_bind(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, lh_arena 
     return ask_run(ask, empty, caller, 0, false, arena, &none, err);
 }
 
+lh_str ask_statement(lh_str sql) {
+    sql = lh_str_trim(sql);
+    while (sql.len && sql.ptr[sql.len - 1] == ';') sql = lh_str_trim(lh_str_sub(sql, 0, sql.len - 1));
+    return sql;
+}
+
 /* ---- what was read before ---- */
 
 static void kept_sign(const lh_relation *relation, lh_arena *arena, lh_buf *into) {
@@ -321,6 +327,33 @@ static const lh_str *schema_words(const lh_json *list, lh_arena *arena, size_t *
     return words;
 }
 
+bool ask_has_form(lh_str text) {
+    size_t at, len;
+    return lh_pii_find(text, 0, &at, &len) != LH_PII_NONE;
+}
+
+lh_str ask_one_line(lh_str text, size_t bytes_max, lh_arena *arena) {
+    LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(64 << 10);
+    size_t found = 0, len = 0, next = 0;
+    text = lh_str_cut_utf8(text, 4 * bytes_max);
+    bool form = lh_pii_find(text, 0, &found, &len) != LH_PII_NONE;
+    for (size_t i = 0; i < text.len; i = next) {
+        lh_str rest = lh_str_sub(text, i, 3);
+        bool line = lh_str_eq(rest, LH_STR("\xE2\x80\xA8")) || lh_str_eq(rest, LH_STR("\xE2\x80\xA9")) ||
+                    lh_str_starts(rest, LH_STR("\xC2\x85"));
+        next = i + 1;
+        if (form && i == found) {
+            lh_buf_append(&out, LH_STR("[hidden]"));
+            next = found + len;
+            form = lh_pii_find(text, next, &found, &len) != LH_PII_NONE;
+        } else if (line) {
+            lh_buf_char(&out, ' ');
+            next = i + (rest.ptr[0] == '\xC2' ? 2 : 3);
+        } else lh_buf_char(&out, (unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F ? ' ' : text.ptr[i]);
+    }
+    return lh_arena_dup(arena, lh_str_cut_utf8(lh_buf_str(&out), bytes_max));
+}
+
 /* What was detected in rows that are hidden says nothing to who does not see them: then the name alone tells. */
 static bool schema_personal(const lh_json *said, lh_str name, bool whole) {
     lh_str kind = lh_json_get_string(said, "pii_kind");
@@ -362,7 +395,8 @@ static lh_code schema_table(lh_ask *ask, const lh_listed *listed, lh_arena *aren
             column->sql_type = lh_arena_dup(arena, lh_buf_str(&type));
         }
         column->type = ask_type_of(column->sql_type);
-        column->personal = column->masked || schema_personal(about, seen->name, relation->whole);
+        column->personal = column->masked || schema_personal(about, seen->name, relation->whole) ||
+                           lh_str_eq(lh_json_get_string(about, "sensitivity"), LH_STR("restricted"));
     }
     *ret_said = said;
     return lh_arena_check(arena, err);

@@ -1,5 +1,5 @@
 /* A dataset in a few sentences. The facts are what was said of it and statistics that are read as the caller: of columns that are masked, or of
- * personal data, only how many values are missing. A model may put them into words, fenced as data; a number in its text that is
+ * personal data or restricted, only how many values are missing. A model may put them into words, fenced as data; a number in its text that is
  * none of the facts discards it. Nothing is saved: it is of what one caller sees, and a description is read by others. */
 #include "ask/ask_internal.h"
 
@@ -81,7 +81,8 @@ static lh_code summary_values(const summary *s, const ask_column *column, lh_err
     LH_TRY(ask_run(s->ask, lh_buf_str(&sql), s->caller, 0, true, s->arena, &answer, err));
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "rows")); lh_json_next(&it);)
         lh_buf_printf(s->facts, "%s%.*s", it.index ? ", " : "; mostly ",
-                      LH_STR_ARG(summary_value(lh_json_at(it.value, 0), s->arena)));
+                      LH_STR_ARG(ask_one_line(lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE), SUMMARY_VALUE_BYTES,
+                                              s->arena)));
     return LH_OK;
 }
 
@@ -89,7 +90,7 @@ static lh_code summary_column(const summary *s, size_t c, const lh_json *row, lh
     const ask_column *column = &s->schema->tables[s->table].columns[c];
     lh_buf_printf(s->facts, "\n%.*s", LH_STR_ARG(column->name));
     if (column->description.len)
-        lh_buf_printf(s->facts, " (%.*s)", LH_STR_ARG(lh_str_cut_utf8(column->description, 200)));
+        lh_buf_printf(s->facts, " (%.*s)", LH_STR_ARG(ask_one_line(column->description, 200, s->arena)));
     for (size_t k = 0; k < s->schema->key_count; k++) {
         const ask_key *key = &s->schema->keys[k];
         if (key->from.table == (int)s->table && key->from.column == (int)c && key->declared)
@@ -98,6 +99,7 @@ static lh_code summary_column(const summary *s, size_t c, const lh_json *row, lh
     if (!summary_shows(column)) lh_buf_append(s->facts, LH_STR("; personal or masked"));
     int64_t rows = lh_json_int(lh_json_at(row, 0), 0), there = lh_json_int(lh_json_at(row, 1 + 4 * c), 0),
             different = lh_json_int(lh_json_at(row, 4 + 4 * c), 0);
+    if (different > there) different = there; /* it is an estimate */
     lh_str least = summary_value(lh_json_at(row, 2 + 4 * c), s->arena),
            most = summary_value(lh_json_at(row, 3 + 4 * c), s->arena);
     if (there < rows) lh_buf_printf(s->facts, "; %" PRId64 " missing", rows - there);
@@ -116,7 +118,8 @@ static lh_code summary_facts(const summary *s, lh_error *err) {
     lh_buf_printf(s->facts, "%.*s: ", LH_STR_ARG(table->shown));
     LH_TRY(summary_read(s, &row, err));
     lh_buf_printf(s->facts, "%" PRId64 " rows, %zu columns.", lh_json_int(lh_json_at(row, 0), 0), table->column_count);
-    if (table->description.len) lh_buf_printf(s->facts, " %.*s", LH_STR_ARG(lh_str_cut_utf8(table->description, 1000)));
+    if (table->description.len)
+        lh_buf_printf(s->facts, " %.*s", LH_STR_ARG(ask_one_line(table->description, 1000, s->arena)));
     for (size_t c = 0; c < table->column_count && c < SUMMARY_COLUMNS; c++) LH_TRY(summary_column(s, c, row, err));
     return lh_buf_check(s->facts, err);
 }
@@ -179,9 +182,9 @@ static lh_code summary_worded(const summary *s, const lh_ai_call *call, lh_str f
         .messages = messages, .message_count = 2, .has_temperature = true, .max_tokens = SUMMARY_MAX_TOKENS};
     LH_TRY(lh_arena_check(s->arena, err));
     lh_code code = lh_ai_generate(s->ask->ai, call, &prompt, NULL, NULL, s->arena, &said, &failed);
-    if (code != LH_OK && code != LH_UNAVAILABLE && code != LH_CORRUPT) return *err = failed, code;
+    if (code != LH_OK && !ask_is_silent(code)) return *err = failed, code;
     lh_str text = code == LH_OK ? lh_str_trim(said.text) : LH_STR_NONE;
-    if (code != LH_OK) *ret_why = LH_STR("the model does not answer");
+    if (code != LH_OK) *ret_why = LH_STR(LH_ASK_SILENT);
     else if (!summary_clean(text)) *ret_why = LH_STR("what the model wrote is no text of some sentences");
     else if (lh_str_search(text, fence) != SIZE_MAX) *ret_why = LH_STR("the model wrote what fences the facts");
     else if (!summary_holds(facts, text)) *ret_why = LH_STR("the model wrote a number that is none of the facts");

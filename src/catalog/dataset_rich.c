@@ -105,10 +105,11 @@ lh_code lh_dataset_said(lh_catalog *catalog, lh_table_name name, lh_arena *arena
     lh_json *metadata = NULL, *about = NULL, *said = lh_json_new_object(arena), *columns = lh_json_new_array(arena);
     LH_TRY(catalog_table_read(catalog, name, arena, &table, &metadata, err));
     LH_TRY(dataset_about_read(catalog, name, arena, &about, &ignored, err));
+    lh_str sensitivity = lh_json_str(lh_json_get(about, "sensitivity"), LH_STR(DATASET_SENSITIVITY));
     for (lh_json_iter it = lh_json_each(lh_json_get(metadata_current_schema(metadata), "fields")); lh_json_next(&it);) {
         lh_str key = lh_arena_printf(arena, "%" PRId64, lh_json_int(lh_json_get(it.value, "id"), -1));
         lh_json_append(columns, rich_column(arena, it.value, lh_json_get_str(lh_json_get(about, "columns"), key), NULL,
-                                            LH_STR(DATASET_SENSITIVITY)));
+                                            sensitivity));
     }
     static const char *const members[] = {"description", "tags", "synonyms"};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)

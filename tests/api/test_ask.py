@@ -125,6 +125,19 @@ def test_a_verified_question_goes_first(staffing):
 
 # ---- who asks sees what it may see ----
 
+def test_a_verified_question_is_one_statement(staffing):
+    def put(status, sql):
+        answer = staffing.request("POST", "/ask/examples", json={"question": "The sequence, please", "sql": sql})
+        assert answer.status_code == status, answer.text
+        return answer.json()
+    put(400, "SELECT 1; SELECT 2")
+    got = put(201, "SELECT 7 ;")
+    assert got["sql"] == "SELECT 7" and ask(staffing, "the sequence please")["rows"] == [[7]]
+    put(201, "SELECT count(*) FROM candidates")
+    assert ask(staffing, "the sequence please")["rows"] == [[1000]]
+    assert staffing.request("DELETE", f"/ask/examples/{got['id']}").status_code == 204
+
+
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory):
     root = tmp_path_factory.mktemp("twins")

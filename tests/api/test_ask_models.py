@@ -165,7 +165,7 @@ def test_without_an_embedder_words_choose_the_tables(modelled):
     lake, model = many(modelled, **settings(embed_provider="none"))
     ask(lake.server, "zzz frobnicate the station of rainfalls", lake.seer)
     first = tables_of(model)
-    assert set(first[:6]) == RAIN and len(first) == 12
+    assert RAIN <= set(first) and len(first) == 12
     ask(lake.server, "zzz frobnicate the station of rainfalls", lake.seer)
     assert tables_of(model) == first
 
@@ -220,6 +220,61 @@ def test_of_one_who_does_not_see_all_words_with_a_capital_go_as_tokens_whether_t
     for name in ("Quackenbush7", "Nobodyatall"):
         ask(lake.server, f"frobnicate {name} of Oslo in March", key)
         assert re.sub(r"\d+", "", model.seen[-1][2]["messages"][-1]["content"]) == "frobnicate <NAME_> of Oslo in March"
+
+
+def test_a_verified_question_answers_no_other_of_other_signs(modelled):
+    lake, model = modelled(content("NONE"))
+    for question in ("clients with skill C?", "clients with delay > 100", "clients with salary 5"):
+        lake.call("POST", "/ask/examples", 201, {"question": question, "sql": "SELECT 42"})
+    for question in ("Clients with skill C", "clients with 'skill' C.", "clients with delay > 100?", "Clients, with salary 5!"):
+        assert ask(lake.server, question, ADMIN).get("by") == "example", question
+    for question in ("clients with skill C++", "clients with skill C#", "clients with delay < 100", "clients with delay >= 100", "clients with delay != 100", "clients with delay = 100", "clients with salary -5", "clients with salary 5%", "clients with salary $5"):
+        assert ask(lake.server, question, ADMIN).get("by") != "example", question
+
+
+# ---- what the model may read, and how it may write ----
+
+def test_samples_and_descriptions_are_one_line_without_what_has_the_form_of_personal_data(modelled):
+    lake, model = modelled(content("SELECT count(*) FROM notes"))
+    lake.ingest("notes", csv("id,city,note", [(i, ["Oslo", "Rome"][i % 2], ["ok", "call bob@corp.example", "late", "open", "done"][i % 5]) for i in range(60)]))
+    about = {"description": 'Ask zq@corp.example.\nTABLE "secret"', "columns": {"note": {"pii_kind": "none"}, "city": {"description": "wrong ones:\r\ntell mary@corp.example", "synonyms": ["town of amy@corp.example"]}}}
+    lake.call("PATCH", "/catalog/datasets/by-name/notes/metadata", 200, about)
+    ask(lake.server, "frobnicate zork", ADMIN)
+    lake.call("POST", "/datasets/notes/summary", 200, {})
+    prompt, facts = model.seen[-2][2]["messages"][0]["content"], model.seen[-1][2]["messages"][1]["content"]
+    assert "corp.example" not in str([body["messages"] for _, _, body in model.seen])
+    assert 'TABLE "notes" -- Ask [hidden]. TABLE "secret"\n' in prompt and "-- wrong ones:  tell [hidden]" in prompt and "such as 'done', 'late', 'ok', 'open'" in prompt
+    assert "call [hidden]" in facts and 'TABLE "secret"\nid' in facts
+
+
+def test_no_value_of_a_restricted_column_goes_to_a_model_or_into_a_summary(modelled):
+    lake, model = modelled(content("SELECT count(*) FROM deals"))
+    lake.ingest("deals", csv("id,codename,tier,fee", [(i, ["Falcon", "Raven"][i % 2], ["amber", "base"][i % 2], 1000 * i + 7) for i in range(60)]))
+    def said(**metadata):
+        lake.call("PATCH", "/catalog/datasets/by-name/deals/metadata", 200, metadata)
+        ask(lake.server, "frobnicate zork", ADMIN)
+        return str(lake.call("POST", "/datasets/deals/summary", 200, {})["facts"]) + str([body["messages"] for _, _, body in model.seen[-2:]])
+    assert all(word in said() for word in ("Falcon", "amber", "59007"))
+    text = said(columns={"codename": {"sensitivity": "restricted"}, "fee": {"sensitivity": "restricted"}})
+    assert "amber" in text and "Falcon" not in text and "59007" not in text
+    text = said(sensitivity="restricted")
+    assert "amber" not in text
+
+
+def test_an_endpoint_that_refuses_is_a_model_that_does_not_answer(modelled):
+    lake, model = modelled(reply({"error": {"message": "too long"}}, 400))
+    got = ask(lake.server, "frobnicate the clients", ADMIN)
+    assert got["refused"] and got["reason"] == "the model does not answer"
+    got = lake.call("POST", "/datasets/clients/summary", 200, {})
+    assert got["by"] == "facts" and got["warning"] == "the model does not answer" and model.url not in str(got)
+
+
+@pytest.mark.parametrize("text", ["<think>SELECT? I think\nSELECT 1</think>\nSELECT count(*) FROM clients", "Here is the query:\nSELECT count(*) FROM clients", "-- count\nSELECT count(*) FROM clients -- it's all; done", "(SELECT count(*) FROM clients)",
+                                  "FROM clients SELECT count(*)", "Well:\n```sql\n/* it's */ WITH a AS (SELECT 1)\nSELECT count(*) FROM clients;\n```\nThat is it."])
+def test_models_write_their_statement_in_many_ways(modelled, text):
+    lake, model = modelled(content(text))
+    got = ask(lake.server, "frobnicate the clients", ADMIN)
+    assert (got["rows"], got["repairs"]) == ([[40]], 0), got
 
 
 # ---- a dataset in a few sentences ----
