@@ -110,7 +110,9 @@ LH_MUST_CHECK lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, l
  * embedded; none for a governed caller. Arena. */
 LH_MUST_CHECK lh_code lh_vector_stale(lh_vector *vector, const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
                                       lh_error *err);
-/* {"items":[job]}: lh_vector_index() again for each index of the dataset. Errors: NOT_FOUND (there is none), and those. */
+/* {"items":[job],"problems":[{"index","code","message"}]}: lh_vector_index() again for each index of the dataset that the caller may
+ * write; of one that is being embedded into, the job that does. Errors: NOT_FOUND, DENIED (there is none), and those when no index has
+ * a job. */
 LH_MUST_CHECK lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str dataset,
                                         const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);
 /* Starts the thread that refreshes what is to be, once; ends it. jobs: borrowed until then. Errors: NO_MEMORY. */
