@@ -90,8 +90,8 @@ bool lh_vector_is_backend(lh_str name); /* hnsw, lance */
 LH_MUST_CHECK lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body,
                                       const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);
 /* {"name","dataset","id_column","text_columns","template","model":{"provider","name","version","dimensions"},"metric","chunk",
- * "backend","table","rows","chunks","dataset_snapshot_id","stale","created_at","created_by","last_embedded_at"}; of a governed
- * caller without what counts or dates rows. Arena. Errors: NOT_FOUND, also when the caller may not search it. */
+ * "backend","table","rows","chunks","dataset_snapshot_id","stale","created_at","created_by","last_embedded_at"}; of a caller
+ * who may not make it without what counts or dates rows. Arena. Errors: NOT_FOUND, also when the caller may not search it. */
 LH_MUST_CHECK lh_code lh_vector_index_get(lh_vector *vector, lh_str name, const lh_vector_caller *caller,
                                           lh_arena *arena, lh_json **ret, lh_error *err);
 typedef struct lh_vector_index_filter {
