@@ -83,7 +83,11 @@ static lh_code vectors_refresh(lh_vectors_job *job, lh_error *err) {
             code = why.code;
         }
     }
-    return code;
+    const lh_json *problem = lh_json_at(lh_json_get(answer, "problems"), 0);
+    if (code != LH_OK || !problem) return code;
+    lh_str index = lh_json_get_string(problem, "index"), message = lh_json_get_string(problem, "message");
+    return lh_fail(err, LH_UNAVAILABLE, "the index '%.*s' is not refreshed: %.*s", LH_STR_ARG(index),
+                   LH_STR_ARG(message));
 }
 
 /* ---- what there is ---- */

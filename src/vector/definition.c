@@ -294,11 +294,12 @@ lh_code lh_vector_index_get(lh_vector *vector, lh_str name, const lh_vector_call
                             lh_json **ret, lh_error *err) {
     vector_definition d;
     const lh_relation *relation;
-    bool shown;
+    bool shown, whole;
     LH_TRY(vector_definition_read(vector->catalog, name, arena, &d, err));
     LH_TRY(vector_may_search(vector, caller, &d, arena, &shown, &relation, err));
     if (!shown) return lh_fail(err, LH_NOT_FOUND, "there is no index '%.*s'", LH_STR_ARG(d.name));
-    *ret = definition_show(vector, &d, caller->governor, arena);
+    LH_TRY(vector_may_index(vector, caller, &d, arena, &whole, err));
+    *ret = definition_show(vector, &d, !whole, arena);
     return lh_arena_check(arena, err);
 }
 
@@ -339,11 +340,12 @@ lh_code lh_vector_index_list(lh_vector *vector, const lh_vector_index_filter *fi
                                  &page, err));
         for (size_t i = 0; i < page.count && !next.len; i++) {
             vector_definition d;
-            bool passes;
+            bool passes, whole = false;
             after = page.items[i].key;
             LH_TRY(definition_of_document(vector->catalog, page.items[i], arena, &d, err));
             LH_TRY(definition_passes(vector, &d, filter, caller, arena, &passes, err));
-            if (passes) lh_json_append(items, definition_show(vector, &d, caller->governor, arena));
+            if (passes) LH_TRY(vector_may_index(vector, caller, &d, arena, &whole, err));
+            if (passes) lh_json_append(items, definition_show(vector, &d, !whole, arena));
             if (lh_json_size(items) == limit && (page.more || i + 1 < page.count)) next = d.name;
         }
     }

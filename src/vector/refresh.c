@@ -1,9 +1,9 @@
 /* Keeping indexes up with their datasets. An index is stale when the dataset's snapshot is another than was embedded, whoever made
  * it. One thread looks every few seconds: what is to follow each change is refreshed, and what has its time at that time, each by
- * the job that made it; a snapshot for which a job was asked once is not asked for again, so a job that fails is not either. */
+ * the job that made it. A job that fails is asked for again: at each such time, or after pauses that grow; not one that was cancelled. */
 #include "vector/vector_internal.h"
 
-enum { REFRESH_LOOK_MS = 2000, REFRESH_ARENA_BYTES = 64 << 20 };
+enum { REFRESH_LOOK_MS = 2000, REFRESH_ARENA_BYTES = 64 << 20, REFRESH_PAUSE_MS = 10000, REFRESH_PAUSE_MAX_MS = 3600000 };
 
 /* ---- what is stale ---- */
 
@@ -75,45 +75,89 @@ static lh_code refresh_ask(lh_vector *vector, lh_jobs *jobs, const vector_defini
 
 typedef struct {
     lh_vector *vector;
-    lh_jobs *jobs;
     const lh_vector_caller *caller;
     lh_table_name dataset;
-    lh_json *items;
-    size_t found;
+    vector_definition *found;
+    size_t count, room;
 } refresh_list;
 
+/* Those of the dataset that the caller may write. */
 static lh_code refresh_take(void *ctx, const vector_definition *d, lh_arena *arena, lh_error *err) {
     refresh_list *list = ctx;
-    lh_json *job = NULL;
+    bool may;
     if (!lh_str_eq(d->dataset.namespace_, list->dataset.namespace_) || !lh_str_eq(d->dataset.name, list->dataset.name))
         return LH_OK;
-    list->found++;
-    LH_TRY(refresh_ask(list->vector, list->jobs, d, list->caller, arena, &job, err));
-    lh_json_append(list->items, job);
+    LH_TRY(vector_may_index(list->vector, list->caller, d, arena, &may, err));
+    if (!may) return LH_OK;
+    if (list->count == list->room) {
+        vector_definition *more = LH_ARENA_ARRAY(arena, vector_definition, list->room * 2 + 8);
+        LH_TRY(lh_arena_check(arena, err));
+        for (size_t i = 0; i < list->count; i++) more[i] = list->found[i];
+        list->found = more;
+        list->room = list->room * 2 + 8;
+    }
+    list->found[list->count++] = *d;
     return LH_OK;
 }
 
+/* The job that embeds into the index now; NULL: none does. */
+static const lh_json *refresh_running(lh_jobs *jobs, const vector_definition *d, lh_arena *arena) {
+    static const char *const states[] = {"running", "queued"};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        lh_json *list = NULL;
+        const lh_job_filter filter = {.subject = vector_subject(d->name, arena),
+                                      .kind = LH_STR(VECTOR_JOB_INDEX),
+                                      .state = lh_str_from(states[i])};
+        if (lh_jobs_list(jobs, &filter, arena, &list, NULL) == LH_OK && lh_json_size(lh_json_get(list, "items")))
+            return lh_json_at(lh_json_get(list, "items"), 0);
+    }
+    return NULL;
+}
+
+static lh_json *refresh_problem(const vector_definition *d, lh_code code, const lh_error *why, lh_arena *arena) {
+    lh_json *problem = lh_json_new_object(arena);
+    lh_json_set_string(arena, problem, "index", d->name);
+    lh_json_set_string(arena, problem, "code", lh_str_from(lh_code_name(code)));
+    lh_json_set_string(arena, problem, "message", lh_arena_dup(arena, lh_str_from(why->message)));
+    return problem;
+}
+
+/* Each that can be: what keeps one from it does not keep the others. */
 lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str dataset, const lh_vector_caller *caller,
                           lh_arena *arena, lh_json **ret, lh_error *err) {
-    refresh_list list = {.vector = vector, .jobs = jobs, .caller = caller, .items = lh_json_new_array(arena)};
-    lh_json *answer = lh_json_new_object(arena);
+    refresh_list list = {.vector = vector, .caller = caller};
+    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *problems = lh_json_new_array(arena);
+    lh_error why = {0};
+    lh_code code = LH_OK;
     LH_TRY(lh_table_name_parse(vector->catalog, dataset, arena, &list.dataset, err));
     LH_TRY(vector_definition_each(vector, refresh_take, &list, arena, err));
-    if (!list.found)
+    if (!list.count)
         return lh_fail(err, caller->governor ? LH_DENIED : LH_NOT_FOUND,
                        "there is no index of '%.*s' that you may write",
                        LH_STR_ARG(lh_table_name_text(list.dataset, arena)));
-    lh_json_set(arena, answer, "items", list.items);
+    for (size_t i = 0; i < list.count; i++) {
+        const vector_definition *d = &list.found[i];
+        lh_json *job = NULL;
+        code = refresh_ask(vector, jobs, d, caller, arena, &job, &why);
+        const lh_json *running = code == LH_CONFLICT ? refresh_running(jobs, d, arena) : NULL;
+        if (running) job = lh_json_copy(arena, running);
+        if (job) lh_json_append(items, job);
+        else lh_json_append(problems, refresh_problem(d, code, &why, arena));
+    }
+    if (!lh_json_size(items)) return lh_fail(err, code, "%s", why.message);
+    lh_json_set(arena, answer, "items", items);
+    lh_json_set(arena, answer, "problems", problems);
     *ret = answer;
     return lh_arena_check(arena, err);
 }
 
 /* ---- by itself ---- */
 
-typedef struct asked { /* for which snapshot of its dataset an index was asked to be refreshed */
+typedef struct asked { /* for which snapshot of its dataset an index was asked to be refreshed, and when it is asked again */
     struct asked *next;
     lh_str index; /* owned */
     int64_t snapshot_id;
+    uint64_t pause_ms, next_ms;
 } asked;
 
 struct vector_watch {
@@ -128,20 +172,39 @@ struct vector_watch {
     bool new_minute;
 };
 
-static bool watch_was_asked(vector_watch *watch, const vector_definition *d, int64_t snapshot_id) {
+static asked *watch_asked(vector_watch *watch, const vector_definition *d) {
     asked *at = watch->asked;
     while (at && !lh_str_eq(at->index, d->name)) at = at->next;
-    if (at && at->snapshot_id == snapshot_id) return true;
-    if (!at && (at = calloc(1, sizeof *at))) {
-        if (lh_str_dup(d->name, &at->index) != LH_OK) {
-            free(at);
-            return true;
-        }
-        at->next = watch->asked;
-        watch->asked = at;
-    }
-    if (at) at->snapshot_id = snapshot_id;
-    return !at;
+    if (at || !(at = calloc(1, sizeof *at))) return at;
+    if (lh_str_dup(d->name, &at->index) != LH_OK) return free(at), NULL;
+    at->snapshot_id = -1;
+    at->next = watch->asked;
+    return watch->asked = at;
+}
+
+/* The last job of the index failed, or there is none. */
+static bool watch_failed(const vector_watch *watch, const vector_definition *d, lh_arena *arena) {
+    lh_json *list = NULL;
+    const lh_job_filter filter = {.subject = vector_subject(d->name, arena), .page = {.limit = 1}};
+    if (lh_jobs_list(watch->jobs, &filter, arena, &list, NULL) != LH_OK) return false;
+    const lh_json *last = lh_json_at(lh_json_get(list, "items"), 0);
+    return !last || lh_str_eq(lh_json_get_string(last, "state"), LH_STR("failed"));
+}
+
+/* What has its time is asked for each time. */
+static bool watch_was_asked(vector_watch *watch, const vector_definition *d, int64_t snapshot_id, lh_arena *arena) {
+    asked *at = watch_asked(watch, d);
+    if (!at) return true;
+    uint64_t now = lh_time_monotonic_ms();
+    bool again = at->snapshot_id == snapshot_id;
+    if (again && lh_str_eq(d->refresh, LH_STR("on_append")) && (now < at->next_ms || !watch_failed(watch, d, arena)))
+        return true;
+    at->pause_ms = !again ? REFRESH_PAUSE_MS
+                   : at->pause_ms * 2 < REFRESH_PAUSE_MAX_MS ? at->pause_ms * 2
+                                                             : REFRESH_PAUSE_MAX_MS;
+    at->next_ms = now + at->pause_ms;
+    at->snapshot_id = snapshot_id;
+    return false;
 }
 
 static void watch_forget(vector_watch *watch, const vector_definition *d) {
@@ -164,7 +227,7 @@ static lh_code watch_take(void *ctx, const vector_definition *d, lh_arena *arena
     (void)err;
     if (d->over_view || !d->last_embedded_ms || !watch_is_due(watch, d) ||
         lh_table_snapshot_id(watch->vector->catalog, d->dataset, &now, NULL) != LH_OK ||
-        now == d->dataset_snapshot_id || watch_was_asked(watch, d, now))
+        now == d->dataset_snapshot_id || watch_was_asked(watch, d, now, arena))
         return LH_OK;
     const lh_vector_caller caller = {.by = d->by};
     lh_code code = refresh_ask(watch->vector, watch->jobs, d, &caller, arena, &job, &why);

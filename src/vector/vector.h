@@ -90,8 +90,8 @@ bool lh_vector_is_backend(lh_str name); /* hnsw, lance */
 LH_MUST_CHECK lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body,
                                       const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);
 /* {"name","dataset","id_column","text_columns","template","model":{"provider","name","version","dimensions"},"metric","chunk",
- * "backend","table","rows","chunks","dataset_snapshot_id","stale","created_at","created_by","last_embedded_at"}; of a governed
- * caller without what counts or dates rows. Arena. Errors: NOT_FOUND, also when the caller may not search it. */
+ * "backend","table","rows","chunks","dataset_snapshot_id","stale","created_at","created_by","last_embedded_at"}; of a caller
+ * who may not make it without what counts or dates rows. Arena. Errors: NOT_FOUND, also when the caller may not search it. */
 LH_MUST_CHECK lh_code lh_vector_index_get(lh_vector *vector, lh_str name, const lh_vector_caller *caller,
                                           lh_arena *arena, lh_json **ret, lh_error *err);
 typedef struct lh_vector_index_filter {
@@ -110,7 +110,9 @@ LH_MUST_CHECK lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, l
  * embedded; none for a governed caller. Arena. */
 LH_MUST_CHECK lh_code lh_vector_stale(lh_vector *vector, const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
                                       lh_error *err);
-/* {"items":[job]}: lh_vector_index() again for each index of the dataset. Errors: NOT_FOUND (there is none), and those. */
+/* {"items":[job],"problems":[{"index","code","message"}]}: lh_vector_index() again for each index of the dataset that the caller may
+ * write; of one that is being embedded into, the job that does. Errors: NOT_FOUND, DENIED (there is none), and those when no index has
+ * a job. */
 LH_MUST_CHECK lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str dataset,
                                         const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);
 /* Starts the thread that refreshes what is to be, once; ends it. jobs: borrowed until then. Errors: NO_MEMORY. */

@@ -3,10 +3,12 @@ which is cheap and the same everywhere; what is tested is all around it."""
 import json
 import os
 import random
+import threading
 import time
 
 import pytest
 
+from endpoints import Scripted, reply
 from governed import Lake, allow
 from harness import BUILD, EXTENSIONS, SANITIZED, Server, wait_for
 
@@ -153,6 +155,67 @@ def test_an_index_follows_its_dataset_or_the_clock(server):
     wait_for(lambda: server.request("GET", "/vectors/indexes/clocked").json()["rows"] == 40, 90)
     index(server, "followed")  # says nothing of it: it stays
     assert server.request("GET", "/vectors/indexes/followed").json()["refresh"]["policy"] == "on_append"
+
+
+def embedder():
+    def answer(handler, body):
+        reply({"data": [{"index": i, "embedding": [1.0, len(text) % 7, len(text) % 3]} for i, text in enumerate(body["input"])], "usage": {"prompt_tokens": 1}})(handler, body)
+    return answer
+
+
+def by_endpoint(model):
+    return {"LAKEHOUSE__AI__EMBED_PROVIDER": "openai", "LAKEHOUSE__AI__EMBED_MODEL": "e", "LAKEHOUSE__AI__EMBED_URL": model.url, "LAKEHOUSE__AI__RETRIES": "0"}
+
+
+def test_a_refresh_that_failed_is_tried_again(tmp_path):
+    model = Scripted(embedder())
+    server = Server(tmp_path / "lake", env=by_endpoint(model))
+    server.ingest(lines(people(0, 20)), "followed")
+    index(server, "followed", index="appended", refresh={"policy": "on_append"})
+    index(server, "followed", index="clocked", refresh={"policy": "scheduled", "cron": "* * * * *"})
+    model.answers = [reply({"error": {"message": "bad key"}}, 401)]
+    server.sql("INSERT INTO followed SELECT 'N' || candidate_id, state, resume FROM followed")
+    failed = lambda: {job["subject"] for job in server.request("GET", "/jobs", params={"state": "failed"}).json()["items"]}
+    wait_for(lambda: failed() == {"index:appended", "index:clocked"}, 100)
+    model.answers = [embedder()]
+    for name in ("appended", "clocked"):
+        wait_for(lambda: server.request("GET", f"/vectors/indexes/{name}").json()["rows"] == 40, 150)
+    server.stop(check=False)
+    model.stop()
+
+
+def test_a_refresh_is_of_what_the_caller_may_write_and_of_each_that_is_free(tmp_path):
+    held, go_on = threading.Event(), threading.Event()
+
+    def slow(handler, body):
+        held.set()
+        go_on.wait(60)
+        embedder()(handler, body)
+
+    model = Scripted(embedder())
+    lake = Lake(tmp_path / "lake", **by_endpoint(model))
+    lake.ingest("d", lines(people(0, 20)))
+    for name in ("a_idx", "m_idx", "z_idx"):
+        index(lake.server, "d", index=name)
+    key = lake.key("ann", allow("dataset", "data.d"), allow("index", "a_idx", "read", "write"), allow("index", "z_idx", "read", "write"))
+    other = lake.key("other", allow("dataset", "data.d"), allow("index", "a_idx"))
+    lake.server.sql("INSERT INTO d SELECT 'N' || candidate_id, state, resume FROM d")
+    lake.call("POST", "/vectors/refresh/d", 403, key=other)
+    told = lake.call("POST", "/vectors/refresh/d", 202, key=key)
+    assert [job["subject"] for job in told["items"]] == ["index:a_idx", "index:z_idx"] and told["problems"] == []
+    for job in told["items"]:
+        ended(lake.server, job)
+    assert [lake.call("GET", f"/vectors/indexes/{name}", 200)["stale"] for name in ("a_idx", "m_idx", "z_idx")] == [False, True, False]
+    model.answers = [slow]
+    busy = submit(lake.server, "d", index="m_idx")
+    assert held.wait(60)
+    told = lake.call("POST", "/vectors/refresh/d", 202)
+    assert [job["subject"] for job in told["items"]] == ["index:a_idx", "index:m_idx", "index:z_idx"] and told["items"][1]["id"] == busy["id"]
+    go_on.set()
+    for job in told["items"]:
+        ended(lake.server, job)
+    lake.server.stop()
+    model.stop()
 
 
 def test_a_row_that_is_gone_from_the_dataset_is_not_found_before_the_index_knows(server):

@@ -462,6 +462,10 @@ def test_trials_take_the_right_to_make_the_index(tmp_path):
         lake.call("DELETE", "/vectors/hnsw/evals/secret", 404, key=key)
         lake.call("GET", "/vectors/hnsw/cache/stats", 403, key=key)
         assert not {"hnsw", "recall"} & lake.call("GET", "/vectors/indexes/candidates", 200, key=key).keys()
+    shown = lake.call("GET", "/vectors/indexes/candidates", 200, key=maker)
+    assert {"hnsw", "recall_target", "recall", "rows", "stale"} <= shown.keys() and shown["rows"] == 200
+    assert lake.call("GET", "/vectors/indexes", 200, key=maker)["items"][0].keys() == shown.keys()
+    assert not {"hnsw", "recall", "rows"} & lake.call("GET", "/vectors/indexes", 200, key=reader)["items"][0].keys()
     assert [item["name"] for item in lake.call("GET", "/vectors/hnsw/evals", 200, key=maker)["items"]] == ["secret"]
     assert len(lake.call("GET", "/vectors/hnsw/evals/secret", 200, key=maker)["queries"]) == 5
     audited = lake.call("GET", "/access/audit?principal=maker", 200)["items"][0]  # they are pieces of the dataset's texts
