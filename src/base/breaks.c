@@ -11,7 +11,8 @@ struct lh_breaks { /* all owned */
     UText *text;
 };
 
-/* ICU has the rules of all languages for one that it does not know, and for what is none: a slip of the pen would go unseen. */
+/* ICU has the rules of all languages for one that it does not know, and for what is none: a slip of the pen would go unseen. Of
+ * words it may, for indexes that were made with such a locale are searched still. */
 static bool breaks_is_locale(const char *name) {
     UErrorCode status = U_ZERO_ERROR;
     char language[16];
@@ -29,7 +30,7 @@ lh_code lh_breaks_new(lh_breaks_kind kind, lh_str locale, lh_breaks **ret, lh_er
     char name[64], with_abbreviations[96];
     if (!breaks) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     LH_TRY(lh_str_to_cstr(locale, name, sizeof name, err));
-    if (!breaks_is_locale(name))
+    if (kind == LH_BREAKS_SENTENCES && !breaks_is_locale(name))
         return lh_fail(err, LH_INVALID, "there is no language of the locale '%.*s': say one like en, de_AT or root",
                        LH_STR_ARG(locale));
     (void)snprintf(with_abbreviations, sizeof with_abbreviations, "%s@ss=standard", name); /* no sentence ends with "Mr." */

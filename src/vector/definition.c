@@ -84,6 +84,10 @@ static lh_code definition_read_chunk(vector_definition *d, const lh_json *chunk,
     d->chunk_size = (uint32_t)size;
     d->chunk_overlap = (uint32_t)overlap;
     d->locale = lh_json_str(lh_json_get(chunk, "locale"), locale);
+    return LH_OK;
+}
+
+lh_code vector_definition_check_chunk(const vector_definition *d, lh_error *err) {
     LH_CLEANUP(lh_chunker_freep) lh_chunker *tried = NULL; /* it knows what is too small, and its locales */
     return lh_chunker_new(&(lh_chunk_options){.size = d->chunk_size, .overlap = d->chunk_overlap, .locale = d->locale},
                           &tried, err);

@@ -238,6 +238,7 @@ lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body, c
                         lh_arena *arena, lh_json **ret, lh_error *err) {
     vector_definition d;
     LH_TRY(vector_definition_parse(vector->catalog, body, vector->locale, arena, &d, err));
+    LH_TRY(vector_definition_check_chunk(&d, err));
     LH_TRY(index_look(vector, caller, &d, arena, err));
     LH_TRY(index_choose_model(vector, caller, &d, arena, err));
     LH_TRY(index_choose_backend(vector, caller, body, &d, arena, err));

@@ -78,6 +78,8 @@ void vector_count(lh_vector *vector, uint64_t *counter); /* one of stats' */
 LH_MUST_CHECK lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str locale, lh_arena *arena,
                                               vector_definition *ret,
                                               lh_error *err); /* of a request, or of a document */
+/* Of a request; what is stored may be of an older version, which took any locale. Errors: INVALID. */
+LH_MUST_CHECK lh_code vector_definition_check_chunk(const vector_definition *d, lh_error *err);
 lh_json *vector_definition_json(const vector_definition *definition, lh_arena *arena); /* as a request has it */
 LH_MUST_CHECK lh_code vector_definition_read(lh_catalog *catalog, lh_str name, lh_arena *arena, vector_definition *ret,
                                              lh_error *err);

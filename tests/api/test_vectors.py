@@ -321,6 +321,8 @@ def test_what_cannot_be_is_refused(server):
     submit(server, "refused", 400, metric="hamming")
     submit(server, "refused", 400, chunk={"size": 4})
     submit(server, "refused", 400, chunk={"length": 4})
+    for locale in ("xx", "日本", "en; drop"):
+        assert locale in str(submit(server, "refused", 400, chunk={"locale": locale}))
     submit(server, "refused", 400, unknown=1)
     submit(server, "refused", 409, text_columns=["state"])
     submit(server, "vectors.refused", 400, id_column="id", text_columns=["text"])
