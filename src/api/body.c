@@ -8,7 +8,7 @@
 enum { BODY_PATH_BYTES = 200 };
 
 static const char *body_expected(lh_str type) {
-    if (type.ptr[0] == '[') return "a list";
+    if (type.ptr[0] == '[') return "an array";
     if (type.ptr[0] == '$' || lh_str_eq(type, LH_STR("object"))) return "an object";
     if (lh_str_eq(type, LH_STR("integer"))) return "a whole number";
     if (lh_str_eq(type, LH_STR("number"))) return "a number";

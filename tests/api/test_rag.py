@@ -167,7 +167,7 @@ def test_passages_are_fitted_to_the_context(server):
 def test_what_is_asked_wrongly_is_named(server):
     for members, status, word in (
             ({"question": ""}, 400, "'question'"), ({"question": 1}, 400, "'question'"), ({"question": "x" * 8193}, 422, "'question'"), ({"index": ""}, 400, "'index'"),
-            ({"index": "a", "indexes": ["b"]}, 400, "'indexes'"), ({"indexes": []}, 400, "'indexes'"), ({"indexes": ["a", 1]}, 400, "'indexes'"),
+            ({"index": "a", "indexes": ["b"]}, 400, "'indexes'"), ({"indexes": []}, 400, "'indexes'"), ({"indexes": ["a", 1]}, 400, "'indexes[1]'"),
             ({"indexes": [str(i) for i in range(9)]}, 422, "'indexes'"), ({"k": 0}, 400, "'k'"), ({"k": 65}, 400, "'k'"), ({"k": 1.5}, 400, "'k'"), ({"mode": "best"}, 400, "'mode'"),
             ({"rerank": 3}, 400, "'rerank'"), ({"rerank": {"top_n": 3}}, 400, "top_n"), ({"rerank": True}, 503, "rerank"), ({"min_score": "x"}, 400, "'min_score'"),
             ({"min_score": 0.1, "mode": "text"}, 400, "'min_score'"), ({"temperature": 3}, 400, "'temperature'"), ({"max_tokens": 0}, 400, "'max_tokens'"),
