@@ -11,6 +11,8 @@
 
 enum {
     MODEL_PROMPT_BYTES = 96 << 10,
+    MODEL_REST_BYTES = 24 << 10, /* of it, for what are no tables */
+    MODEL_TABLE_BYTES = 4 << 10, /* a table without columns, or a key */
     MODEL_VALUES = 8,
     MODEL_TABLES = 12,
     MODEL_EXAMPLES = 4,
@@ -107,13 +109,54 @@ static void prompt_column(const ask_column *column, bool values, lh_arena *arena
     }
 }
 
-static void prompt_table(const ask_table *table, bool values, lh_arena *arena, lh_buf *into) {
+/* Is a word of the column's name in the question? */
+static bool prompt_is_asked(const ask_column *column, lh_str question) {
+    for (size_t at = 0, from = 0; at <= column->name.len; at++) {
+        if (at < column->name.len && column->name.ptr[at] != '_') continue;
+        lh_str word = lh_str_sub(column->name, from, at - from);
+        for (size_t i = 0; word.len > 2 && i + word.len <= question.len; i++)
+            if (lh_str_eq_nocase(lh_str_sub(question, i, word.len), word)) return true;
+        from = at + 1;
+    }
+    return false;
+}
+
+/* Of a table that is wider than `bytes_max`, keys and columns that the question names come first, then the first of the others. */
+static void prompt_table(const ask_table *table, const ask_question *question, size_t bytes_max, lh_arena *arena,
+                         lh_buf *into) {
+    bool *done = LH_ARENA_ARRAY(arena, bool, table->column_count + 1);
+    size_t end = into->len + bytes_max, left = 0;
     lh_buf_append(into, LH_STR("TABLE "));
     lh_buf_sql_identifier(into, table->shown);
     if (table->description.len)
         lh_buf_printf(into, " -- %.*s", LH_STR_ARG(ask_one_line(table->description, 300, arena)));
-    for (size_t c = 0; c < table->column_count; c++) prompt_column(&table->columns[c], values, arena, into);
+    for (int all = bytes_max == SIZE_MAX; done && all < 2; all++)
+        for (size_t c = 0; c < table->column_count; c++) {
+            const ask_column *column = &table->columns[c];
+            LH_CLEANUP(lh_buf_done) lh_buf one = LH_BUF_INIT(64 << 10);
+            if (done[c] || (!all && !column->key && !prompt_is_asked(column, question->text))) continue;
+            prompt_column(column, !question->no_values, arena, &one);
+            if (bytes_max != SIZE_MAX && into->len + one.len > end) {
+                left += (size_t)all;
+                continue;
+            }
+            lh_buf_append(into, lh_buf_str(&one));
+            done[c] = true;
+        }
+    if (left) lh_buf_printf(into, "\n  -- and %zu more columns", left);
     lh_buf_char(into, '\n');
+}
+
+static void prompt_tables(const ask_schema *schema, const ask_question *question, lh_arena *arena, lh_buf *into) {
+    LH_CLEANUP(lh_buf_done) lh_buf whole = LH_BUF_INIT(MODEL_PROMPT_BYTES - MODEL_REST_BYTES);
+    for (size_t t = 0; t < schema->table_count; t++) prompt_table(&schema->tables[t], question, SIZE_MAX, arena, &whole);
+    if (lh_buf_check(&whole, NULL) == LH_OK) {
+        lh_buf_append(into, lh_buf_str(&whole));
+        return;
+    }
+    size_t each = (MODEL_PROMPT_BYTES - MODEL_REST_BYTES) / schema->table_count;
+    for (size_t t = 0; t < schema->table_count; t++)
+        prompt_table(&schema->tables[t], question, each - MODEL_TABLE_BYTES, arena, into);
 }
 
 static lh_code prompt_write(const ask_schema *schema, const ask_question *question, lh_arena *arena, lh_str *ret,
@@ -127,8 +170,8 @@ static lh_code prompt_write(const ask_schema *schema, const ask_question *questi
                   "column. When they do not hold what is asked for, answer " ASK_MODEL_NONE ". Today is %04d-%02d-%02d. A text such as <NAME_482913> stands for a value that you may not see: "
                   "put it into a text literal as it is.\n\n",
                   y, m, d);
-    for (size_t t = 0; t < schema->table_count; t++) prompt_table(&schema->tables[t], !question->no_values, arena, &out);
-    for (size_t k = 0; k < schema->key_count; k++) {
+    prompt_tables(schema, question, arena, &out);
+    for (size_t k = 0; k < schema->key_count && out.len < MODEL_PROMPT_BYTES - MODEL_TABLE_BYTES; k++) {
         const ask_key *key = &schema->keys[k];
         const ask_table *from = &schema->tables[key->from.table], *to = &schema->tables[key->to.table];
         lh_buf_printf(&out, "KEY %.*s.%.*s = %.*s.%.*s\n", LH_STR_ARG(from->shown),

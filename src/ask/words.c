@@ -184,6 +184,7 @@ static size_t words_word(words_state *s, size_t at) {
     }
     while (end > at + 1 && (p[end - 1] == '.' || p[end - 1] == '-')) end--;
     if (end == at) return 0;
+    while (end < s->text.len && strchr("+#", p[end]) && p[end]) end++; /* C++, C# */
     size_t sign = words_short(s, at, end);
     if (sign) return sign;
     lh_str after = lh_str_sub(s->text, end, 4);
@@ -210,6 +211,40 @@ static size_t words_word(words_state *s, size_t at) {
     return end - at;
 }
 
+/* Signs between words: >= is at least. ~5 and such are a word of their own, which means nothing. */
+static size_t words_sign(words_state *s, size_t at) {
+    static const struct {
+        const char *sign, *first, *second;
+    } signs[] = {{">=", "at", "least"}, {"=>", "at", "least"}, {"≥", "at", "least"}, {"<=", "at", "most"}, {"=<", "at", "most"},
+                 {"≤", "at", "most"},   {"!=", "not", NULL},   {"<>", "not", NULL},  {"≠", "not", NULL},   {">", "over", NULL},
+                 {"<", "under", NULL}};
+    lh_str rest = lh_str_sub(s->text, at, s->text.len);
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        lh_str sign = lh_str_from(signs[i].sign);
+        if (!lh_str_starts(rest, sign)) continue;
+        words_as(s, at, sign.len, lh_str_from(signs[i].first));
+        if (signs[i].second) words_as(s, at, sign.len, lh_str_from(signs[i].second));
+        return sign.len;
+    }
+    bool beside = (at && words_digit(s->text.ptr[at - 1])) || (rest.len > 1 && words_digit(rest.ptr[1]));
+    if (!beside || !*rest.ptr || !strchr("~*^|", *rest.ptr)) return 0;
+    return words_as(s, at, 1, lh_str_sub(rest, 0, 1)), 1;
+}
+
+/* -5, where no word or number ends before. */
+static size_t words_negative(words_state *s, size_t at) {
+    bool apart = at == 0 || strchr(" (=<>", s->text.ptr[at - 1]);
+    if (s->text.ptr[at] != '-' || !apart || at + 1 == s->text.len || !words_digit(s->text.ptr[at + 1])) return 0;
+    size_t taken = words_number(s, at + 1);
+    if (!taken) return 0;
+    ask_token *token = &s->tokens[s->count - 1];
+    token->number = -token->number;
+    token->raw = lh_str_sub(s->text, at, token->raw.len + 1);
+    token->word = lh_arena_printf(s->arena, "-%.*s", LH_STR_ARG(token->word));
+    token->one = token->stem = token->word;
+    return taken + 1;
+}
+
 lh_code ask_tokens(lh_terms *terms, lh_str text, lh_arena *arena, ask_token **ret, size_t *ret_count, lh_error *err) {
     size_t room = text.len + 2 < ASK_TOKENS_MAX ? text.len + 2 : ASK_TOKENS_MAX;
     words_state s = {.terms = terms, .arena = arena, .text = text, .room = room};
@@ -222,6 +257,8 @@ lh_code ask_tokens(lh_terms *terms, lh_str text, lh_arena *arena, ask_token **re
         if (starts && (c == '"' || c == '\'' || (unsigned char)c >= 0x80)) taken = words_quoted(&s, s.at);
         if (!taken && words_digit(c)) taken = words_iso_date(&s, s.at);
         if (!taken && words_digit(c)) taken = words_number(&s, s.at);
+        if (!taken) taken = words_negative(&s, s.at);
+        if (!taken) taken = words_sign(&s, s.at);
         if (!taken) taken = words_word(&s, s.at);
         if (!taken) {
             if (strchr(",;?!:", c) && c) (void)words_add(&s, ASK_STOP);

@@ -123,6 +123,16 @@ def test_a_verified_question_goes_first(staffing):
     assert ask(staffing, "how big are we?")["refused"]
 
 
+@pytest.mark.parametrize("condition, sql", [
+    ("skill C", "skill = 'C'"), ("skill C++", "skill = 'C++'"), ("skill 'c#'", "skill = 'C#'"), ("delay >= 100", "delay >= 100"), ("delay <= 100", "delay <= 100"), ("delay > 100", "delay > 100"), ("delay < 100", "delay < 100"), ("delay != 100", "delay <> 100"),
+    ("a delay of less than -10", "delay < -10"), ("a delay between -10 and 10", "delay BETWEEN -10 AND 10"), ("delay -20", "delay = -20"), ("delay ~5", None)])
+def test_signs_mean_what_they_say(server, condition, sql):
+    if server.request("GET", "/datasets/by-name/signed").status_code == 404:
+        server.ingest(csv("id,skill,delay", [(i, ["C", "C++", "C#", "Java"][i % 4], i * 3 % 200 - 20) for i in range(300)]), "signed", name="f.csv")
+    got = ask(server, f"how many signed have {condition}?")
+    assert got["refused"] if sql is None else got["rows"] == server.sql(f"SELECT count(*) FROM signed WHERE {sql}"), got
+
+
 # ---- who asks sees what it may see ----
 
 def test_a_verified_question_is_one_statement(staffing):

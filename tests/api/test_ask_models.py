@@ -232,6 +232,22 @@ def test_a_verified_question_answers_no_other_of_other_signs(modelled):
         assert ask(lake.server, question, ADMIN).get("by") != "example", question
 
 
+def test_a_wide_table_goes_to_the_model_in_part(modelled):
+    lake, model = modelled(content("SELECT count(*) FROM wide"))
+    lake.server.sql("CREATE TABLE wide AS SELECT " + ", ".join(f"{i} AS measurement_of_sensor_{'o' * 90}_{i}" for i in range(900)) + ", 7 AS zork")
+    got = ask(lake.server, "frobnicate zork", ADMIN)
+    prompt = model.seen[-1][2]["messages"][0]["content"]
+    assert got["rows"] == [[1]] and len(prompt) < 98304 and '"zork" INTEGER' in prompt and "more columns" in prompt and '"client_id"' in prompt
+
+
+@pytest.mark.parametrize("body, status", [({"tokens": "x"}, 400), ({"model": 5}, 400), ({"model": "gone"}, 404)])
+def test_a_wrong_model_is_told_also_where_none_is_needed(modelled, body, status):
+    lake, _ = modelled(content("NONE"))
+    lake.call("POST", "/ask", status, {"question": "how many clients are there?", **body})
+    if "model" in body:
+        lake.call("POST", "/datasets/clients/summary", status, body)
+
+
 # ---- what the model may read, and how it may write ----
 
 def test_samples_and_descriptions_are_one_line_without_what_has_the_form_of_personal_data(modelled):
