@@ -18,10 +18,10 @@ static const char *const words_common[] = {
 
 /* Begin many a sentence, whatever it is about. In order. */
 static const char *const words_openers[] = {
-    "according", "additionally", "although", "because", "besides",   "both",   "despite", "during",   "each",   "either",
-    "every",     "finally",      "first",    "further", "however",   "instead", "likewise", "moreover", "neither", "next",
-    "nobody",    "overall",      "second",   "similarly", "since",   "therefore", "though", "thus",   "unlike", "until",
-    "while",     "within",       "without",  "yes",     "yet",
+    "according", "additionally", "although", "because", "besides", "both",      "despite", "during",    "each",
+    "either",    "every",        "finally",  "first",   "further", "however",   "instead", "likewise",  "moreover",
+    "neither",   "next",         "nobody",   "overall", "second",  "similarly", "since",   "therefore", "though",
+    "thus",      "unlike",       "until",    "while",   "within",  "without",   "yes",     "yet",
 };
 
 static int words_compare(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
