@@ -16,6 +16,8 @@ static lh_code models_read_use(lh_request *request, lh_models_use *ret, lh_error
     LH_TRY(lh_body_check(body, known, 2, err));
     LH_TRY(api_ai_string(body, "task", false, &task, err));
     LH_TRY(api_ai_string(body, "profile", false, &ret->profile, err));
+    if (!lh_json_is_null(lh_json_get(body, "profile")) && !lh_str_trim(ret->profile).len)
+        return lh_fail(err, LH_INVALID, "'profile' must be the name of a principal; without it the model is for all");
     if (!task.len || lh_ai_task_of(task, &ret->task)) return LH_OK;
     return lh_fail(err, LH_INVALID, "'task' must be embed, generate or rerank");
 }

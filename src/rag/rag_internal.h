@@ -43,9 +43,9 @@ typedef struct rag_words {
 bool rag_words_have(const rag_words *words, lh_str word);
 /* How many of `of` they have; 1 when there is none in it. */
 double rag_words_share(const rag_words *words, const rag_words *of);
-typedef enum { RAG_WORDS_ALL, RAG_WORDS_CONTENT, RAG_WORDS_FACTS } rag_words_kind;
+typedef enum { RAG_WORDS_ALL, RAG_WORDS_CONTENT, RAG_WORDS_FACTS, RAG_WORDS_LEAD } rag_words_kind;
 /* CONTENT: without words that stand in any text (of English). FACTS: numbers, and names: words with a capital that do not begin the
- * text, and those with two. Errors: LIMIT, NO_MEMORY. */
+ * text, and those with two. LEAD: the word that begins it, when it has a capital and may be a name. Errors: LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code rag_words_of(lh_terms *terms, lh_str text, rag_words_kind kind, lh_arena *arena, rag_words *ret,
                                    lh_error *err);
 /* The sentences that have a letter, without what stands around them; `wrapped`: of a document, where a single end

@@ -3,7 +3,7 @@
  * - nearness: of the sentence and any sentence of those passages, the greatest cosine of their embeddings is at least RAG_SUPPORT_MIN
  *   (sentence against sentence, the best of all counts: SummaC, Laban et al., 2022);
  * - facts: every number, date and proper name of it stands in one of those passages (after Nan et al., 2021), since embeddings hardly
- *   tell 2019 from 2020.
+ *   tell 2019 from 2020. The word that begins it may be a name: unless it begins any sentence, it stands there or in the question.
  *
  * A sentence that cites nothing is not supported: who cannot look it up cannot check it (attribution, Rashkin et al., 2023; citations by
  * sentence, Gao et al., 2023). What neither sees: a "not", who did what to whom, words that only look like the passage's. Without an
@@ -85,11 +85,14 @@ static lh_code support_nearness(rag_run *run, const support_sentence *s, double 
 static lh_code support_tell(rag_run *run, const support_sentence *s, lh_json *into, lh_error *err) {
     lh_arena *arena = run->arena;
     lh_json *told = lh_json_new_object(arena), *citations = lh_json_new_array(arena);
-    rag_words facts = {0};
+    rag_words facts = {0}, lead = {0}, asked = {0};
     double near = 0;
     LH_TRY(rag_words_of(run->terms, s->text, RAG_WORDS_FACTS, arena, &facts, err));
     LH_TRY(support_nearness(run, s, &near, err));
-    bool supported = s->cited_count > 0 && near >= RAG_SUPPORT_MIN &&
+    LH_TRY(rag_words_of(run->terms, s->text, RAG_WORDS_LEAD, arena, &lead, err));
+    LH_TRY(rag_words_of(run->terms, run->asked.question, RAG_WORDS_ALL, arena, &asked, err));
+    bool known = rag_words_share(&asked, &lead) == 1 || rag_facts_hold(&lead, run->passages, s->cited, s->cited_count);
+    bool supported = s->cited_count > 0 && near >= RAG_SUPPORT_MIN && known &&
                      rag_facts_hold(&facts, run->passages, s->cited, s->cited_count);
     for (size_t i = 0; i < s->cited_count; i++) lh_json_append(citations, lh_json_new_uint(arena, s->cited[i]));
     lh_json_set_string(arena, told, "text", s->text);

@@ -16,10 +16,23 @@ static const char *const words_common[] = {
     "when",   "where", "which",  "who",  "whom",  "whose", "why",   "will",  "with", "would", "you",   "your",
 };
 
+/* Begin many a sentence, whatever it is about. In order. */
+static const char *const words_openers[] = {
+    "according", "additionally", "although", "because", "besides", "both",      "despite", "during",    "each",
+    "either",    "every",        "finally",  "first",   "further", "however",   "instead", "likewise",  "moreover",
+    "neither",   "next",         "nobody",   "overall", "second",  "similarly", "since",   "therefore", "though",
+    "thus",      "unlike",       "until",    "while",   "within",  "without",   "yes",     "yet",
+};
+
 static int words_compare(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
 
 static int words_compare_common(const void *key, const void *item) {
     return lh_str_cmp(*(const lh_str *)key, lh_str_from(*(const char *const *)item));
+}
+
+static bool words_is_opener(lh_str lower) {
+    return bsearch(&lower, words_openers, sizeof words_openers / sizeof *words_openers, sizeof *words_openers,
+                   words_compare_common) != NULL;
 }
 
 static bool words_is_common(lh_str lower) {
@@ -57,6 +70,10 @@ static bool words_is_name(lh_str word, bool first) {
 
 static bool words_is_wanted(lh_str word, rag_words_kind kind, bool first, lh_arena *arena) {
     if (kind == RAG_WORDS_ALL) return true;
+    if (kind == RAG_WORDS_LEAD) {
+        lh_str lower = lh_arena_lower(arena, word);
+        return first && word.len > 1 && lh_terms_is_capital(word) && !words_is_common(lower) && !words_is_opener(lower);
+    }
     if (kind == RAG_WORDS_FACTS) return words_has_digit(word) || words_is_name(word, first);
     return !words_is_common(lh_arena_lower(arena, word));
 }

@@ -34,6 +34,14 @@ static void test_words__facts_are_numbers_and_names(void) {
     check_words("0 and 00 and 0.50 and B12", RAG_WORDS_FACTS, "0|0.50|b12|");
 }
 
+static void test_words__what_leads_a_sentence_may_be_a_name(void) {
+    check_words("Churchill built it in 1742.", RAG_WORDS_LEAD, "churchil|");
+    check_words("It was Churchill.", RAG_WORDS_LEAD, "");
+    check_words("According to Marr, it is old.", RAG_WORDS_LEAD, "");
+    check_words("Yes, Marr did.", RAG_WORDS_LEAD, "");
+    check_words("file names", RAG_WORDS_LEAD, "");
+}
+
 static void check_facts(const char *sentence, bool expected) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
@@ -79,5 +87,6 @@ static void test_words__sentences_have_letters_and_no_marks_of_lists(void) {
 
 LH_TEST_MAIN(LH_TEST(test_words__of_a_question_those_count_that_say_what_it_is_about),
              LH_TEST(test_words__facts_are_numbers_and_names),
+             LH_TEST(test_words__what_leads_a_sentence_may_be_a_name),
              LH_TEST(test_words__facts_hold_when_a_cited_passage_has_each),
              LH_TEST(test_words__sentences_have_letters_and_no_marks_of_lists))

@@ -193,7 +193,8 @@ lh_code eval_may_replace(const eval_set *there, lh_str index, bool replace, lh_e
         return lh_fail(err, LH_CONFLICT, "there is an eval set '%.*s' of another index: name this one anew",
                        LH_STR_ARG(there->name));
     if (there->seed >= 0 || replace) return LH_OK;
-    return lh_fail(err, LH_CONFLICT, "the queries of the eval set '%.*s' were given: 'replace' makes others in their place",
+    return lh_fail(err, LH_CONFLICT,
+                   "the queries of the eval set '%.*s' were given: 'replace' makes others in their place",
                    LH_STR_ARG(there->name));
 }
 

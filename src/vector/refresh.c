@@ -3,7 +3,12 @@
  * the job that made it. A job that fails is asked for again: at each such time, or after pauses that grow; not one that was cancelled. */
 #include "vector/vector_internal.h"
 
-enum { REFRESH_LOOK_MS = 2000, REFRESH_ARENA_BYTES = 64 << 20, REFRESH_PAUSE_MS = 10000, REFRESH_PAUSE_MAX_MS = 3600000 };
+enum {
+    REFRESH_LOOK_MS = 2000,
+    REFRESH_ARENA_BYTES = 64 << 20,
+    REFRESH_PAUSE_MS = 10000,
+    REFRESH_PAUSE_MAX_MS = 3600000
+};
 
 /* ---- what is stale ---- */
 
@@ -68,7 +73,7 @@ static lh_code refresh_ask(lh_vector *vector, lh_jobs *jobs, const vector_defini
                            lh_arena *arena, lh_json **ret, lh_error *err) {
     lh_json *body = vector_definition_json(d, arena);
     lh_json_remove(body, LH_STR("model")); /* it keeps its own, as long as that is there */
-    lh_json_remove(body, LH_STR("hnsw")); /* as it is when the job runs */
+    lh_json_remove(body, LH_STR("hnsw"));  /* as it is when the job runs */
     lh_json_remove(body, LH_STR("recall_target"));
     return lh_vector_index(vector, jobs, body, caller, arena, ret, err);
 }
@@ -126,7 +131,8 @@ static lh_json *refresh_problem(const vector_definition *d, lh_code code, const 
 lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str dataset, const lh_vector_caller *caller,
                           lh_arena *arena, lh_json **ret, lh_error *err) {
     refresh_list list = {.vector = vector, .caller = caller};
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *problems = lh_json_new_array(arena);
+    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena),
+            *problems = lh_json_new_array(arena);
     lh_error why = {0};
     lh_code code = LH_OK;
     LH_TRY(lh_table_name_parse(vector->catalog, dataset, arena, &list.dataset, err));
@@ -153,7 +159,8 @@ lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str dataset, cons
 
 /* ---- by itself ---- */
 
-typedef struct asked { /* for which snapshot of its dataset an index was asked to be refreshed, and when it is asked again */
+typedef struct
+    asked { /* for which snapshot of its dataset an index was asked to be refreshed, and when it is asked again */
     struct asked *next;
     lh_str index; /* owned */
     int64_t snapshot_id;
@@ -199,7 +206,7 @@ static bool watch_was_asked(vector_watch *watch, const vector_definition *d, int
     bool again = at->snapshot_id == snapshot_id;
     if (again && lh_str_eq(d->refresh, LH_STR("on_append")) && (now < at->next_ms || !watch_failed(watch, d, arena)))
         return true;
-    at->pause_ms = !again ? REFRESH_PAUSE_MS
+    at->pause_ms = !again                                    ? REFRESH_PAUSE_MS
                    : at->pause_ms * 2 < REFRESH_PAUSE_MAX_MS ? at->pause_ms * 2
                                                              : REFRESH_PAUSE_MAX_MS;
     at->next_ms = now + at->pause_ms;

@@ -182,7 +182,14 @@ static best_score trials_score(const lh_json *trial) {
                         lh_json_real(lh_json_get(trial, "p50_us"), 0)};
 }
 
-/* Without a filter, and of that eval set (empty: of any). */
+/* Measured by the same questions, for as many hits, on the same rows. */
+static bool trials_compare(const lh_json *a, const lh_json *b) {
+    return lh_str_eq(lh_json_get_string(a, "eval"), lh_json_get_string(b, "eval")) &&
+           lh_json_int(lh_json_get(a, "k"), 0) == lh_json_int(lh_json_get(b, "k"), 0) &&
+           lh_json_int(lh_json_get(a, "truth_snapshot"), -1) == lh_json_int(lh_json_get(b, "truth_snapshot"), -1);
+}
+
+/* Without a filter, and of that eval set (empty: of any), those that can be compared with the newest. */
 static void trials_keep(journal *read, lh_str eval) {
     size_t kept = 0;
     for (size_t i = 0; i < read->count; i++) {
@@ -190,6 +197,9 @@ static void trials_keep(journal *read, lh_str eval) {
         bool same = !eval.len || lh_str_eq(lh_json_get_string(trial, "eval"), eval);
         if (same && lh_json_is_null(lh_json_get(trial, "filter_selectivity"))) read->trials[kept++] = read->trials[i];
     }
+    read->count = kept;
+    for (size_t i = kept = 0; i < read->count; i++)
+        if (trials_compare(read->trials[i], read->trials[read->count - 1])) read->trials[kept++] = read->trials[i];
     read->count = kept;
 }
 

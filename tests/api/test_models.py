@@ -172,6 +172,10 @@ def test_a_profile_has_a_model_of_its_own_and_only_administrators_register(tmp_p
     lake.server = server
     keys = {name: lake.key(name, allow("tool", "ai")) for name in ("ann", "bob")}
     register(server, name="tuned", model="hash-256")
+    for nobody in ("", " "):
+        post(server, "tuned/activate", 400, profile=nobody)
+        post(server, "rollback", 400, task="embed", profile=nobody)
+    assert [dimensions(server, key=key) for key in keys.values()] == [384, 384]
     assert post(server, "tuned/activate", profile="ann") == {"task": "embed", "profile": "ann", "model": "tuned", "previous": None}
     assert [dimensions(server, key=keys[name]) for name in ("ann", "bob")] == [256, 384]
     assert server.request("GET", "/ai/models/tuned").json()["profiles"] == ["ann"] and server.request("DELETE", "/ai/models/tuned").status_code == 409

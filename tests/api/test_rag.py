@@ -224,10 +224,10 @@ def test_citations_that_are_invented_are_taken_out(generating, model):
 
 def test_sentences_that_the_cited_passages_do_not_say_are_marked(generating, model):
     says(model, "The ferry to Port Ellen leaves at 07:15 on weekdays [1]. The ferry to Port Ellen leaves at 08:15 on weekdays [1]. The ferry to Port Charlotte leaves at 07:15 on weekdays [1]. "
-                "The ferry to Port Ellen leaves at 07:15 on weekdays [2]. The ferry to Port Ellen leaves at 07:15 on weekdays. Purple elephants seldom juggle chainsaws politely [1].")
+                "The ferry to Port Ellen leaves at 07:15 on weekdays [2]. The ferry to Port Ellen leaves at 07:15 on weekdays. Purple elephants seldom juggle chainsaws politely [1]. Churchill leaves Port Ellen by the ferry at 07:15 on weekdays [1].")
     answer = ask(generating, FERRY, min_score=-1)
-    assert [sentence["supported"] for sentence in answer["sentences"]] == [True, False, False, False, False, False]  # number, name, passage, no citation, nearness
-    assert "5 sentences are not supported by the passages that are cited" in answer["warnings"]
+    assert [sentence["supported"] for sentence in answer["sentences"]] == [True, False, False, False, False, False, False]  # number, name, passage, no citation, nearness, who
+    assert "6 sentences are not supported by the passages that are cited" in answer["warnings"]
 
 
 def test_a_model_that_finds_no_answer_says_so_in_fixed_words(generating, model):

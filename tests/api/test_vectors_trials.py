@@ -184,6 +184,14 @@ def test_the_best_trials_by_each_metric(server):
     front = sorted((item for item in mine if not any(beats(other, item) for other in mine)), key=lambda item: item["p50_us"])
     assert [item["id"] for item in best["pareto"]] == [item["id"] for item in front]
     call(server, "GET", "/vectors/hnsw/trials/people/best", 400, params={"metric": "beauty"})
+    # what was measured otherwise is not compared: for another k, by another eval set
+    fewer = trial(server, "people", "best", {"ef_search": 100}, k=3)
+    for params in ({}, {"eval": "best"}, {"metric": "recall"}, {"metric": "latency"}):
+        assert [item["id"] for item in call(server, "GET", "/vectors/hnsw/trials/people/best", 200, params=params)["items"]] == [fewer["id"]]
+    autogen(server, "best_too", "people", count=5)
+    other = trial(server, "people", "best_too", {"ef_search": 100})
+    assert [item["id"] for item in call(server, "GET", "/vectors/hnsw/trials/people/best", 200)["items"]] == [other["id"]]
+    assert [item["id"] for item in call(server, "GET", "/vectors/hnsw/trials/people/best", 200, params={"eval": "best"})["items"]] == [fewer["id"]]
 
 
 def test_the_journal_outlives_the_server_and_what_is_no_trial_in_it(tmp_path):
