@@ -161,7 +161,8 @@ static void test_ai_llama__a_cancelled_call_ends(void) {
     CHECK(ai_llama_embed(model, &text, 1, limit, 0, vector, &done, &err) == LH_CANCELLED);
     CHECK(done.tokens == 7);
     atomic_store(&cancelled, false);
-    CHECK(ai_llama_embed(model, &text, 1, (ai_llama_limit){.deadline_ms = 1}, 0, vector, &done, &err) == LH_UNAVAILABLE);
+    CHECK(ai_llama_embed(model, &text, 1, (ai_llama_limit){.deadline_ms = 1}, 0, vector, &done, &err) ==
+          LH_UNAVAILABLE);
     CHECK_OK(ai_llama_embed(model, &text, 1, limit, 0, vector, &done, &err));
 }
 

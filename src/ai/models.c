@@ -95,7 +95,7 @@ static lh_code model_read(ai_model *model, const lh_ai_definition *from, lh_erro
     model->ops = ops;
     setup->task = from->task;
     setup->model = lh_arena_dup(model->arena, from->model.len ? from->model : lh_str_from(ops->model));
-    model->name = from->name.len      ? lh_arena_dup(model->arena, from->name)
+    model->name = from->name.len       ? lh_arena_dup(model->arena, from->name)
                   : model_is_file(ops) ? model_file_name(setup->model)
                                        : setup->model;
     model->version = lh_arena_dup(model->arena, lh_str_sub(from->version, 0, MODEL_VERSION_BYTES));

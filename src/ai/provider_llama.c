@@ -101,7 +101,8 @@ static lh_code llama_generate(void *ctx, ai_try *one, const lh_ai_prompt *prompt
     ai_llama_options options = {.temperature = prompt->has_temperature ? prompt->temperature : 0,
                                 .top_p = prompt->top_p,
                                 .seed = (uint32_t)prompt->seed,
-                                .max_tokens = prompt->max_tokens > UINT32_MAX ? UINT32_MAX : (uint32_t)prompt->max_tokens,
+                                .max_tokens =
+                                    prompt->max_tokens > UINT32_MAX ? UINT32_MAX : (uint32_t)prompt->max_tokens,
                                 .stops = prompt->stops,
                                 .stop_count = prompt->stop_count,
                                 .on_piece = llama_piece,

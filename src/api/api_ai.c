@@ -172,8 +172,9 @@ static lh_code ai_messages(const lh_json *body, lh_arena *arena, lh_ai_prompt *p
     lh_str text;
     LH_TRY(api_ai_string(body, "prompt", false, &text, err));
     if (lh_json_is_null(list) == (text.len == 0))
-        return lh_fail(err, LH_INVALID, text.len ? "'messages' and 'prompt' cannot both be given"
-                                                 : "either 'messages' or 'prompt' is needed");
+        return lh_fail(err, LH_INVALID,
+                       text.len ? "'messages' and 'prompt' cannot both be given"
+                                : "either 'messages' or 'prompt' is needed");
     if (text.len == 0 && !lh_json_is_array(list)) return lh_fail(err, LH_INVALID, "'messages' must be an array");
     size_t count = text.len ? 1 : lh_json_size(list);
     if (count > LH_LIMIT_AI_MESSAGES)
@@ -221,8 +222,8 @@ lh_code api_ai_stream_failed(lh_request *request, lh_code code, lh_error *err) {
 }
 
 lh_code api_ai_generate(lh_request *request, lh_error *err) {
-    static const char *const known[] = {"messages", "prompt", "model", "stream",      "json_schema",
-                                        "grammar",  "stop",   "seed",  "temperature", "max_tokens", "top_p"};
+    static const char *const known[] = {"messages", "prompt", "model",       "stream",     "json_schema", "grammar",
+                                        "stop",     "seed",   "temperature", "max_tokens", "top_p"};
     lh_arena *arena = lh_request_arena(request);
     lh_json *body = NULL;
     lh_ai_prompt prompt = {0};

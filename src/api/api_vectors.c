@@ -131,9 +131,8 @@ lh_code api_vectors_search(lh_request *request, lh_error *err) {
     lh_vector_caller caller;
     lh_json *body = NULL, *answer = NULL;
     lh_error ignored = {0};
-    static const char *const known[] = {"index", "query",   "vector", "k",       "filter",
-                                        "mode",  "columns", "model",  "weights", "rerank",
-                                        "model_version"};
+    static const char *const known[] = {"index",   "query", "vector",  "k",      "filter",       "mode",
+                                        "columns", "model", "weights", "rerank", "model_version"};
     static const char *const of_weights[] = {"vector", "text"}, *const of_rerank[] = {"model", "top_n"};
     LH_TRY(api_vectors_of(request, &vector, &caller, err));
     LH_TRY(lh_request_json(request, &body, err));

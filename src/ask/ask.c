@@ -6,8 +6,7 @@
 
 enum { ASK_ROWS = 1000, ASK_ROWS_MAX = 10000, ASK_REPAIRS = 2, ASK_ANSWER_BYTES = 4 << 10 };
 
-lh_code lh_ask_new(lh_engine *engine, lh_catalog *catalog, lh_ai *ai, lh_str mask_key, lh_ask **ret,
-                   lh_error *err) {
+lh_code lh_ask_new(lh_engine *engine, lh_catalog *catalog, lh_ai *ai, lh_str mask_key, lh_ask **ret, lh_error *err) {
     lh_ask *ask = calloc(1, sizeof *ask);
     if (!ask) return lh_fail(err, LH_NO_MEMORY, "ask: out of memory");
     if (pthread_mutex_init(&ask->lock, NULL) != 0) {

@@ -10,7 +10,7 @@ struct lh_ask {
     lh_engine *engine;
     lh_catalog *catalog;
     lh_ai *ai;
-    lh_sha256 token_key; /* of tokens' numbers */
+    lh_sha256 token_key;  /* of tokens' numbers */
     pthread_mutex_t lock; /* guards what follows */
     ask_kept *kept;       /* what was read of tables, the last used first */
     size_t kept_bytes;

@@ -67,7 +67,7 @@ lh_code ask_example_find(lh_ask *ask, lh_str question, lh_arena *arena, lh_str *
     if (code == LH_NOT_FOUND) return LH_OK;
     LH_TRY(code);
     LH_TRY(lh_json_parse(arena, text, &document, err));
-    if (lh_str_eq(lh_json_get_string(document, "words"), words)) 
+    if (lh_str_eq(lh_json_get_string(document, "words"), words))
         *ret = ask_statement(lh_json_get_string(document, "sql"));
     return LH_OK;
 }
@@ -75,8 +75,8 @@ lh_code ask_example_find(lh_ask *ask, lh_str question, lh_arena *arena, lh_str *
 lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena,
                            lh_json **ret, lh_error *err) {
     lh_metastore *metastore = lh_catalog_metastore(ask->catalog);
-    lh_str question = lh_json_get_string(body, "question"), sql = ask_statement(lh_json_get_string(body, "sql")),
-           words, id;
+    lh_str question = lh_json_get_string(body, "question"), sql = ask_statement(lh_json_get_string(body, "sql")), words,
+           id;
     lh_json *document = lh_json_new_object(arena), *ignored = NULL;
     if (lh_str_trim(question).len == 0 || question.len > LH_LIMIT_QUESTION_BYTES)
         return lh_fail(err, LH_INVALID, "'question' must be a text of 1 to %d bytes", LH_LIMIT_QUESTION_BYTES);

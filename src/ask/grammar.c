@@ -284,7 +284,8 @@ static void grammar_root(const grammar *g, lh_buf *into) {
                       "%sa-%zu \" AS n\" f%zu (s \"WHERE \" w%zu)? s \"GROUP BY \" m%zu (\", \" m%zu){0,5} "
                       "(s \"HAVING \" a-%zu (k n | \" BETWEEN \" n \" AND \" n))?",
                       s ? " | " : "", s, s, s, s, s, s);
-    lh_buf_append(into, LH_STR("\nroot ::= \"" ASK_MODEL_NONE "\" | \"SELECT \" (\"DISTINCT \"? all (s \"LIMIT \" [1-9] [0-9]{0,3})? | "
+    lh_buf_append(into, LH_STR("\nroot ::= \"" ASK_MODEL_NONE
+                               "\" | \"SELECT \" (\"DISTINCT \"? all (s \"LIMIT \" [1-9] [0-9]{0,3})? | "
                                "(\"avg(n) AS \\\"average\\\"\" | \"count(*) AS \\\"count\\\"\") \" FROM (SELECT \" "
                                "mean \") AS of_each\")\n"));
 }

@@ -149,7 +149,8 @@ static void prompt_table(const ask_table *table, const ask_question *question, s
 
 static void prompt_tables(const ask_schema *schema, const ask_question *question, lh_arena *arena, lh_buf *into) {
     LH_CLEANUP(lh_buf_done) lh_buf whole = LH_BUF_INIT(MODEL_PROMPT_BYTES - MODEL_REST_BYTES);
-    for (size_t t = 0; t < schema->table_count; t++) prompt_table(&schema->tables[t], question, SIZE_MAX, arena, &whole);
+    for (size_t t = 0; t < schema->table_count; t++)
+        prompt_table(&schema->tables[t], question, SIZE_MAX, arena, &whole);
     if (lh_buf_check(&whole, NULL) == LH_OK) {
         lh_buf_append(into, lh_buf_str(&whole));
         return;
@@ -167,7 +168,8 @@ static lh_code prompt_write(const ask_schema *schema, const ask_question *questi
     lh_buf_printf(&out,
                   "You write one DuckDB SELECT statement that answers a question about these tables. Answer with the "
                   "SQL only. Use no other table or "
-                  "column. When they do not hold what is asked for, answer " ASK_MODEL_NONE ". Today is %04d-%02d-%02d. A text such as <NAME_482913> stands for a value that you may not see: "
+                  "column. When they do not hold what is asked for, answer " ASK_MODEL_NONE
+                  ". Today is %04d-%02d-%02d. A text such as <NAME_482913> stands for a value that you may not see: "
                   "put it into a text literal as it is.\n\n",
                   y, m, d);
     prompt_tables(schema, question, arena, &out);
@@ -190,7 +192,8 @@ static bool sql_begins(lh_str text) {
     if (text.len && *text.ptr == '(') return true;
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         lh_str head = lh_str_from(heads[i]), first = lh_str_sub(text, 0, head.len);
-        if (lh_str_eq_nocase(first, head) && text.len > head.len && strchr(" \t\r\n(*'\"", text.ptr[head.len])) return true;
+        if (lh_str_eq_nocase(first, head) && text.len > head.len && strchr(" \t\r\n(*'\"", text.ptr[head.len]))
+            return true;
     }
     return false;
 }
@@ -274,8 +277,7 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
     const ask_names_asks hides = {asks->ask, asks->schema, asks->caller, true};
     lh_str prompt, grammar = LH_STR_NONE, question = asks->question->text;
     *ret = (ask_modelled){.sql = LH_STR_NONE};
-    if (asks->tokens)
-        LH_TRY(ask_names_put(&hides, question, &names, arena, &question, err));
+    if (asks->tokens) LH_TRY(ask_names_put(&hides, question, &names, arena, &question, err));
     LH_TRY(tables_choose(asks, question, arena, &schema, err));
     LH_TRY(prompt_write(&schema, asks->question, arena, &prompt, err));
     if (asks->grammar) LH_TRY(ask_grammar(&schema, arena, &grammar, err));
@@ -305,8 +307,7 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
         grammar = request.grammar;
         ret->model = text.model.name;
         lh_str said = model_sql(text.text, arena), sql = LH_STR_NONE;
-        if (lh_str_eq_nocase(said, LH_STR(ASK_MODEL_NONE)))
-            return ret->none = true, LH_OK;
+        if (lh_str_eq_nocase(said, LH_STR(ASK_MODEL_NONE))) return ret->none = true, LH_OK;
         lh_code code = model_check(said, &why);
         if (code == LH_OK) code = ask_names_back(&names, said, arena, &sql, &why);
         if (code == LH_OK) code = ask_bind(asks->ask, sql, asks->caller, arena, &why);

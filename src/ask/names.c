@@ -7,14 +7,14 @@
 #include "pii/pii.h"
 
 enum { NAMES_WORD_MIN = 2, NAMES_DIGITS_MIN = 5, NAMES_DIGITS_TAIL = 6, NAMES_LIST_BYTES = 128 << 10 };
-#define NAMES_STOPS                                                                                                     \
-    "a about above after all also an and any are as at average be been before below between but by can count "          \
-    "did do does each every find first for from get give had has have highest how i in into is it its last "            \
-    "least less list lowest many me more most much my no not number of on only or other our over per please "           \
-    "show since sum tell than that the their them there these they this those to top total under until us was "         \
+#define NAMES_STOPS                                                                                                    \
+    "a about above after all also an and any are as at average be been before below between but by can count "         \
+    "did do does each every find first for from get give had has have highest how i in into is it its last "           \
+    "least less list lowest many me more most much my no not number of on only or other our over per please "          \
+    "show since sum tell than that the their them there these they this those to top total under until us was "        \
     "we were what when where which who whose why will with without you your"
-#define NAMES_TIMES                                                                                                     \
-    "january february march april may june july august september october november december monday tuesday "             \
+#define NAMES_TIMES                                                                                                    \
+    "january february march april may june july august september october november december monday tuesday "            \
     "wednesday thursday friday saturday sunday jan feb mar apr jun jul aug sep sept oct nov dec easter christmas"
 
 typedef struct names_piece {
@@ -80,7 +80,9 @@ static lh_str names_raw(const names_work *w, const names_piece *piece) {
     return lh_str_sub(w->text, piece->from, piece->to - piece->from);
 }
 
-static lh_str names_fold(const names_work *w, lh_str word) { return lh_arena_dup(w->arena, lh_terms_fold(w->terms, word)); }
+static lh_str names_fold(const names_work *w, lh_str word) {
+    return lh_arena_dup(w->arena, lh_terms_fold(w->terms, word));
+}
 
 /* Is the word one of a text's, told apart as those of a name? */
 static bool names_within(const names_work *w, lh_str word, lh_str text) {
@@ -150,7 +152,8 @@ static void names_ask_piece(const names_work *w, size_t index, names_list *list)
     if (raw.len > 3 && raw.ptr[raw.len - 1] == 's')
         names_ask(list, 3 * index + 1, lh_str_sub(raw, 0, raw.len - 1), true);
     for (size_t i = 1, from = 0; i <= raw.len; i++) {
-        bool hump = i < raw.len && raw.ptr[i] >= 'A' && raw.ptr[i] <= 'Z' && raw.ptr[i - 1] >= 'a' && raw.ptr[i - 1] <= 'z';
+        bool hump =
+            i < raw.len && raw.ptr[i] >= 'A' && raw.ptr[i] <= 'Z' && raw.ptr[i - 1] >= 'a' && raw.ptr[i - 1] <= 'z';
         if ((!hump && i < raw.len) || (i == raw.len && from == 0)) continue;
         if (i - from > 2) names_ask(list, 3 * index + 2, lh_str_sub(raw, from, i - from), true);
         from = i;
@@ -176,8 +179,9 @@ static lh_code names_find(const names_work *w, const ask_table *table, const nam
         lh_buf_append(&sql, digits ? LH_STR("SELECT regexp_replace(CAST(")
                                    : LH_STR("SELECT unnest(regexp_extract_all(strip_accents(lower("));
         lh_buf_sql_identifier(&sql, column->name);
-        lh_buf_printf(&sql, digits ? " AS VARCHAR), '[^0-9]', '', 'g') AS v, %s AS tail FROM "
-                                   : ")), '[\\p{L}\\p{N}]+')) AS v, %s AS tail FROM ",
+        lh_buf_printf(&sql,
+                      digits ? " AS VARCHAR), '[^0-9]', '', 'g') AS v, %s AS tail FROM "
+                             : ")), '[\\p{L}\\p{N}]+')) AS v, %s AS tail FROM ",
                       column->type == ASK_TEXT ? "true" : "false");
         lh_engine_table_sql(table->name, w->arena, &sql);
     }
@@ -291,7 +295,8 @@ static uint32_t names_number(const ask_names_asks *asks, ask_names *names, lh_st
     if (names->count == ASK_TOKENS_MAX) return 0;
     lh_buf_json_string(&text, asks->caller->by);
     lh_buf_append(&text, value);
-    lh_sha256 hash = lh_hmac_sha256((lh_str){(const char *)&asks->ask->token_key, sizeof asks->ask->token_key}, lh_buf_str(&text));
+    lh_sha256 hash =
+        lh_hmac_sha256((lh_str){(const char *)&asks->ask->token_key, sizeof asks->ask->token_key}, lh_buf_str(&text));
     memcpy(&number, &hash, sizeof number);
     number = 100000 + number % 900000;
     for (size_t i = 0; i < names->count; i++)

@@ -80,9 +80,9 @@ static lh_code summary_values(const summary *s, const ask_column *column, lh_err
     LH_TRY(lh_buf_check(&sql, err));
     LH_TRY(ask_run(s->ask, lh_buf_str(&sql), s->caller, 0, true, s->arena, &answer, err));
     for (lh_json_iter it = lh_json_each(lh_json_get(answer, "rows")); lh_json_next(&it);)
-        lh_buf_printf(s->facts, "%s%.*s", it.index ? ", " : "; mostly ",
-                      LH_STR_ARG(ask_one_line(lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE), SUMMARY_VALUE_BYTES,
-                                              s->arena)));
+        lh_buf_printf(
+            s->facts, "%s%.*s", it.index ? ", " : "; mostly ",
+            LH_STR_ARG(ask_one_line(lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE), SUMMARY_VALUE_BYTES, s->arena)));
     return LH_OK;
 }
 
@@ -208,8 +208,7 @@ lh_code lh_ask_summary(lh_ask *ask, lh_table_name name, const lh_json *body, con
     const lh_json *named = lh_json_get(body, "model");
     const lh_ai_call call = ask_call(caller, lh_json_str(named, LH_STR_NONE));
     lh_ai_model found;
-    if (!lh_json_is_null(named) && !lh_json_is_string(named))
-        return lh_fail(err, LH_INVALID, "'model' must be a text");
+    if (!lh_json_is_null(named) && !lh_json_is_string(named)) return lh_fail(err, LH_INVALID, "'model' must be a text");
     if (call.model.len && caller->models) LH_TRY(lh_ai_find(ask->ai, LH_AI_GENERATE, &call, arena, &found, err));
     LH_TRY(ask_schema_load(ask, caller, false, arena, &schema, err));
     const summary s = {ask, caller, &schema, summary_find(&schema, name), arena, &facts};

@@ -215,9 +215,9 @@ static size_t words_word(words_state *s, size_t at) {
 static size_t words_sign(words_state *s, size_t at) {
     static const struct {
         const char *sign, *first, *second;
-    } signs[] = {{">=", "at", "least"}, {"=>", "at", "least"}, {"≥", "at", "least"}, {"<=", "at", "most"}, {"=<", "at", "most"},
-                 {"≤", "at", "most"},   {"!=", "not", NULL},   {"<>", "not", NULL},  {"≠", "not", NULL},   {">", "over", NULL},
-                 {"<", "under", NULL}};
+    } signs[] = {{">=", "at", "least"}, {"=>", "at", "least"}, {"≥", "at", "least"}, {"<=", "at", "most"},
+                 {"=<", "at", "most"},  {"≤", "at", "most"},   {"!=", "not", NULL},  {"<>", "not", NULL},
+                 {"≠", "not", NULL},    {">", "over", NULL},   {"<", "under", NULL}};
     lh_str rest = lh_str_sub(s->text, at, s->text.len);
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
         lh_str sign = lh_str_from(signs[i].sign);

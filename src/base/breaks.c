@@ -17,7 +17,8 @@ static bool breaks_is_locale(const char *name) {
     UErrorCode status = U_ZERO_ERROR;
     char language[16];
     for (const char *c = name; *c; c++)
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_' || *c == '-'))
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_' ||
+              *c == '-'))
             return false;
     int32_t length = uloc_getLanguage(name, language, sizeof language, &status);
     if (U_FAILURE(status) || status == U_STRING_NOT_TERMINATED_WARNING) return false;
@@ -33,7 +34,8 @@ lh_code lh_breaks_new(lh_breaks_kind kind, lh_str locale, lh_breaks **ret, lh_er
     if (kind == LH_BREAKS_SENTENCES && !breaks_is_locale(name))
         return lh_fail(err, LH_INVALID, "there is no language of the locale '%.*s': say one like en, de_AT or root",
                        LH_STR_ARG(locale));
-    (void)snprintf(with_abbreviations, sizeof with_abbreviations, "%s@ss=standard", name); /* no sentence ends with "Mr." */
+    (void)snprintf(with_abbreviations, sizeof with_abbreviations, "%s@ss=standard",
+                   name); /* no sentence ends with "Mr." */
     breaks->iterator = kind == LH_BREAKS_WORDS ? ubrk_open(UBRK_WORD, name, NULL, 0, &status)
                                                : ubrk_open(UBRK_SENTENCE, with_abbreviations, NULL, 0, &status);
     if (U_FAILURE(status)) return lh_fail(err, LH_INTERNAL, "the rules of the locale '%s' cannot be opened", name);

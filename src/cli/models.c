@@ -136,9 +136,9 @@ static lh_code models_evaluate(models_job *job, lh_error *err) {
 static lh_code models_remove(models_job *job, lh_error *err) {
     lh_str path;
     LH_TRY(models_path(job, "", &path, err));
-    const lh_exchange exchange = {
-        .method = "DELETE",
-        .path = job->force ? lh_arena_printf(job->arena, "%.*s?force=true", LH_STR_ARG(path)) : path};
+    const lh_exchange exchange = {.method = "DELETE",
+                                  .path = job->force ? lh_arena_printf(job->arena, "%.*s?force=true", LH_STR_ARG(path))
+                                                     : path};
     LH_TRY(lh_connection_do(job->connection, &exchange, job->arena, NULL, err));
     printf("removed %.*s\n", LH_STR_ARG(lh_cli_word(job->words, 1)));
     return LH_OK;

@@ -283,8 +283,7 @@ static bool vectors_is_understood(lh_vectors_job *job, size_t verb) {
                lh_cli_is_one_of("refresh", job->refresh, policies, sizeof policies / sizeof *policies) &&
                lh_cli_number("chunk-size", job->chunk_size_text, &job->chunk_size) &&
                lh_cli_number("chunk-overlap", job->chunk_overlap_text, &job->chunk_overlap) &&
-               lh_cli_number("k", job->k_text, &job->k) &&
-               lh_cli_number("count", job->count_text, &job->count) &&
+               lh_cli_number("k", job->k_text, &job->k) && lh_cli_number("count", job->count_text, &job->count) &&
                lh_cli_number("trials", job->trials_text, &job->trials);
     return false;
 }

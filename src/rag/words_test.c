@@ -86,7 +86,6 @@ static void test_words__sentences_have_letters_and_no_marks_of_lists(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_words__of_a_question_those_count_that_say_what_it_is_about),
-             LH_TEST(test_words__facts_are_numbers_and_names),
-             LH_TEST(test_words__what_leads_a_sentence_may_be_a_name),
+             LH_TEST(test_words__facts_are_numbers_and_names), LH_TEST(test_words__what_leads_a_sentence_may_be_a_name),
              LH_TEST(test_words__facts_hold_when_a_cited_passage_has_each),
              LH_TEST(test_words__sentences_have_letters_and_no_marks_of_lists))

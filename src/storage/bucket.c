@@ -189,8 +189,8 @@ lh_code lh_bucket_put_file(lh_bucket *bucket, lh_str key, const char *path, cons
     return code;
 }
 
-static lh_code bucket_get_copy(lh_object_reader *reader, FILE *file, uint64_t size_bytes,
-                               const _Atomic bool *cancelled, lh_error *err) {
+static lh_code bucket_get_copy(lh_object_reader *reader, FILE *file, uint64_t size_bytes, const _Atomic bool *cancelled,
+                               lh_error *err) {
     LH_CLEANUP(lh_free_pointer) char *piece = malloc(BUCKET_COPY_BYTES);
     uint64_t filled = 0;
     size_t got = 0;

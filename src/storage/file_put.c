@@ -170,7 +170,8 @@ static lh_code put_name(file_writer *writer, int folder_fd, const char *name, bo
             return lh_fail(err, LH_CONFLICT, "'%.*s' has another version", LH_STR_ARG(writer->key));
     }
     if (renameat(bucket->put_fd, writer->temp.text, folder_fd, name) != 0) return put_name_fail(writer, errno, err);
-    if (linked) (void)unlinkat(bucket->put_fd, writer->temp.text, 0); /* of two names of one file a rename leaves both */
+    if (linked)
+        (void)unlinkat(bucket->put_fd, writer->temp.text, 0); /* of two names of one file a rename leaves both */
     return LH_OK;
 }
 

@@ -67,12 +67,12 @@ LH_MUST_CHECK lh_code lh_bucket_put(lh_bucket *bucket, lh_str key, lh_str data, 
 
 /* A file of this machine's disk as an object, by the piece. In a folder on the same disk it gets a second name instead of a copy: it must
  * not be changed in place from now on. cancelled: may be NULL. Errors: as the put's, CANCELLED. */
-LH_MUST_CHECK lh_code lh_bucket_put_file(lh_bucket *bucket, lh_str key, const char *path,
-                                         const _Atomic bool *cancelled, lh_error *err);
+LH_MUST_CHECK lh_code lh_bucket_put_file(lh_bucket *bucket, lh_str key, const char *path, const _Atomic bool *cancelled,
+                                         lh_error *err);
 /* The other way round, into a file that is not there yet; not synced. It is not to be changed either. After an error there is none.
  * Errors: as lh_bucket_get_open(), CORRUPT (it was replaced meanwhile), CANCELLED. */
-LH_MUST_CHECK lh_code lh_bucket_get_file(lh_bucket *bucket, lh_str key, const char *path,
-                                         const _Atomic bool *cancelled, lh_error *err);
+LH_MUST_CHECK lh_code lh_bucket_get_file(lh_bucket *bucket, lh_str key, const char *path, const _Atomic bool *cancelled,
+                                         lh_error *err);
 
 /* Half-open byte range; length UINT64_MAX: to the end. */
 typedef struct lh_byte_range {

@@ -154,8 +154,8 @@ static size_t chunk_next(const chunk_units *units, size_t least, size_t end, con
 
 /* What a chunk begins with where no whole unit of the one before fits into the overlap: the last words of its last unit, as many
  * as fit beside what is to follow. That unit stands whole in the chunk before. False: out of memory. */
-static bool chunk_add_lead(const lh_chunker *chunker, lh_str text, const chunk_units *units, size_t end,
-                           size_t *start, size_t *ret_length) {
+static bool chunk_add_lead(const lh_chunker *chunker, lh_str text, const chunk_units *units, size_t end, size_t *start,
+                           size_t *ret_length) {
     const chunk_unit *last = &units->items[end - 1];
     size_t needed = chunk_needed(units, end), size = chunker->options.size, most = chunker->options.overlap;
     size_t length = 0;
@@ -195,8 +195,8 @@ static bool chunk_cut(const lh_chunker *chunker, lh_str text, const chunk_units 
     return true;
 }
 
-static lh_code chunk_pack(lh_str text, const chunk_units *cuts, lh_arena *arena, lh_text_chunk **ret,
-                          size_t *ret_count, lh_error *err) {
+static lh_code chunk_pack(lh_str text, const chunk_units *cuts, lh_arena *arena, lh_text_chunk **ret, size_t *ret_count,
+                          lh_error *err) {
     size_t counted = 0, character = 0;
     lh_text_chunk *chunks = LH_ARENA_ARRAY(arena, lh_text_chunk, cuts->count + 1);
     LH_TRY(lh_arena_check(arena, err));

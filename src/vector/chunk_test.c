@@ -54,7 +54,8 @@ static void test_chunk__whole_sentences_are_packed_and_overlap(void) {
     CHECK_STR(chunks[0].text, LH_STR("One is here. Two is there. "));
     CHECK_STR(chunks[1].text, LH_STR("Two is there. Three is far away. Four."));
     CHECK(chunks[1].start == 13 && chunks[1].end == 51);
-    chunks = split(40, 12, LH_STR("One is here, and two is there too. Three."), arena, &count); /* no sentence fits: words */
+    chunks =
+        split(40, 12, LH_STR("One is here, and two is there too. Three."), arena, &count); /* no sentence fits: words */
     CHECK(count == 2);
     CHECK_STR(chunks[1].text, LH_STR("there too. Three."));
     split(40, 20, LH_STR(""), arena, &count);
@@ -235,7 +236,8 @@ static size_t measure_characters(void *ctx, lh_str text) {
 }
 
 /* Where the words begin that fit into `most` at the end of the sentence. */
-static size_t words_from(const language *of, lh_str text, const sentence *s, size_t (*measure)(void *, lh_str), size_t most) {
+static size_t words_from(const language *of, lh_str text, const sentence *s, size_t (*measure)(void *, lh_str),
+                         size_t most) {
     LH_CLEANUP(lh_breaks_freep) lh_breaks *breaks = NULL;
     lh_error err = {0};
     lh_str whole = lh_str_sub(text, s->start, s->end - s->start), piece;
@@ -243,15 +245,17 @@ static size_t words_from(const language *of, lh_str text, const sentence *s, siz
     CHECK_OK(lh_breaks_begin(breaks, whole, &err));
     while (lh_breaks_next(breaks, whole, &piece)) {
         size_t at = (size_t)(piece.ptr - text.ptr);
-        if (at > s->start && lh_str_trim(piece).len && measure(NULL, lh_str_sub(text, at, s->end - at)) <= most) return at;
+        if (at > s->start && lh_str_trim(piece).len && measure(NULL, lh_str_sub(text, at, s->end - at)) <= most)
+            return at;
     }
     return s->end;
 }
 
 /* All sentences fit here. The overlap is whole sentences, and one more would be too many; or words of the last, and no sentence
  * would have fitted. *words: of such joints, how many. */
-static void check_joint(const language *of, lh_str text, size_t (*measure)(void *, lh_str), const sentence *s, size_t count, size_t previous_start, size_t start, size_t joint,
-                        const lh_chunk_options *o, size_t *words) {
+static void check_joint(const language *of, lh_str text, size_t (*measure)(void *, lh_str), const sentence *s,
+                        size_t count, size_t previous_start, size_t start, size_t joint, const lh_chunk_options *o,
+                        size_t *words) {
     size_t next = 0, needed = 0;
     while (next < count && s[next].start < joint) next++; /* the first that is new */
     for (size_t i = next; i < count; i++) {

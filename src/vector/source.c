@@ -147,10 +147,8 @@ lh_code vector_source_read(const vector_source *source, vector_row_fn each, void
     source_sql(source->definition, arena, &sql);
     if (source->filter.len) lh_buf_append(&sql, LH_STR(" WHERE ")), lh_buf_append(&sql, source->filter);
     LH_TRY(lh_buf_check(&sql, err));
-    const lh_query query = {.sql = lh_buf_str(&sql),
-                            .cancel = source->cancel,
-                            .governor = source->governor,
-                            .views = source->views};
+    const lh_query query = {
+        .sql = lh_buf_str(&sql), .cancel = source->cancel, .governor = source->governor, .views = source->views};
     lh_code code = vector_query(source->engine, &query, source_row, &reader, err);
     lh_buf_done(&reader.text);
     return code;

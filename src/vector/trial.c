@@ -64,8 +64,7 @@ static lh_code bench_truth(trial_bench *bench, lh_arena *arena, lh_error *err) {
 static lh_code bench_check_model(const trial_bench *bench, lh_error *err) {
     const vector_definition *d = bench->definition;
     const lh_ai_model *model = &bench->eval.model;
-    if (bench->eval.dimensions == d->dimensions && lh_ai_is_same(model, &d->model))
-        return LH_OK;
+    if (bench->eval.dimensions == d->dimensions && lh_ai_is_same(model, &d->model)) return LH_OK;
     return lh_fail(err, LH_INVALID,
                    "the queries are of the model %.*s, version '%.*s', the index '%.*s' is of another: make the eval "
                    "set anew",

@@ -141,7 +141,7 @@ typedef lh_code (*vector_row_fn)(void *ctx, const vector_row *row, lh_error *err
 typedef struct vector_source {
     lh_engine *engine;
     const vector_definition *definition;
-    const lh_governor *views;    /* for a dataset that is a view */
+    const lh_governor *views; /* for a dataset that is a view */
     lh_cancel *cancel;
     const lh_governor *governor; /* NULL: all of it is read */
     lh_str filter;               /* in normal form; empty: none */
