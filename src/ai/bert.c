@@ -1,6 +1,7 @@
 /* The tokens of all texts of a batch are rows one after another, with nothing between: what is done to each token by itself (nearly
  * all the work) is a product of these rows with a layer's weights, and attention looks at the rows of one text. The weights are
- * copied once into the order in which the kernels of bert_avx2.c read them; words are looked up in the mapped file.
+ * copied once, as whole numbers of 16 bits in the order in which the kernels of bert_avx2.c read them; words are looked up in the
+ * mapped file.
  * A file is believed only when each tensor is there, has the shape that the numbers at its head ask for, and nothing else is. */
 #include "ai/bert.h"
 
@@ -21,7 +22,7 @@
 enum {
     LAYERS_MAX = 64,
     WIDTH_MAX = 4096,
-    FORWARD_MAX = 16384,
+    FORWARD_MAX = 4096, /* beyond, an output of so many weights has too few bits for each */
     TENSORS_OUTSIDE = 5, /* of layers: words, kinds, positions, the first norm's two */
     TENSORS_OF_LAYER = 16,
     POOLING_MEAN = 1,
@@ -55,6 +56,8 @@ struct ai_bert {
 struct ai_bert_room {
     size_t tokens;
     float *x, *attention, *mixed, *wide, *head; /* `x` owns them all */
+    int16_t *narrow; /* the rows of a product */
+    float *units;    /* of them */
 };
 
 /* --- reading ---------------------------------------------------------------- */
@@ -174,49 +177,36 @@ static lh_code bert_read_norm(const bert_reader *reader, int layer, const char *
     return LH_OK;
 }
 
-/* A file has the weights of one output after another, a kernel wants those of one input for BERT_PANEL outputs side by side.
- * False when one is no number. */
-static bool bert_make_panels(const bert_tensor *tensor, size_t inputs, size_t outputs, void *panels) {
-    float sum = 0;
-    for (size_t output = 0; output < outputs; output++) {
-        size_t at = output / BERT_PANEL * BERT_PANEL * inputs + output % BERT_PANEL;
-        for (size_t input = 0; input < inputs; input++, at += BERT_PANEL) {
-            sum += bert_value(tensor, output * inputs + input) * 0;
-            if (tensor->f16)
-                ((uint16_t *)panels)[at] = ((const uint16_t *)tensor->bytes)[output * inputs + input];
-            else
-                ((float *)panels)[at] = ((const float *)tensor->bytes)[output * inputs + input];
-        }
+static lh_code bert_make_matrix(size_t inputs, size_t outputs, const float *bias, bert_matrix *ret, lh_error *err) {
+    void *numbers = NULL, *units = NULL;
+    if (posix_memalign(&numbers, ALIGNMENT, inputs * outputs * sizeof(int16_t)) == 0 &&
+        posix_memalign(&units, ALIGNMENT, outputs * sizeof(float)) == 0) {
+        *ret = (bert_matrix){inputs, outputs, numbers, units, bias};
+        return LH_OK;
     }
-    return sum == 0;
+    free(numbers);
+    return lh_fail(err, LH_NO_MEMORY, "out of memory");
 }
 
-/* `parts` matrices of one shape side by side. */
+/* `parts` matrices of one shape side by side; they are freed with the model. */
 static lh_code bert_read_matrix(const bert_reader *reader, int layer, const char *const *parts, size_t part_count,
                                 size_t inputs, size_t outputs, bert_matrix *ret, lh_error *err) {
     char name[64];
     bert_tensor tensors[3];
-    float *bias = bert_floats(reader->model, outputs * part_count);
+    float weights[FORWARD_MAX], *bias = bert_floats(reader->model, outputs * part_count);
     for (size_t i = 0; i < part_count; i++) {
         snprintf(name, sizeof name, "%s.bias", parts[i]);
         LH_TRY(bert_read_vector(reader, layer, name, outputs, bias + i * outputs, err));
         snprintf(name, sizeof name, "%s.weight", parts[i]);
         LH_TRY(bert_find(reader, layer, name, (int64_t)inputs, (int64_t)outputs, &tensors[i], err));
-        if (tensors[i].f16 != tensors[0].f16)
-            return lh_fail(err, LH_INVALID, "model '%s': tensor '%s' has another type", reader->path, name);
     }
-    size_t bytes = inputs * outputs * (tensors[0].f16 ? sizeof(uint16_t) : sizeof(float));
-    void *panels = NULL;
-    if (posix_memalign(&panels, ALIGNMENT, bytes * part_count) != 0)
-        return lh_fail(err, LH_NO_MEMORY, "out of memory");
-    *ret = (bert_matrix){.inputs = inputs, .outputs = outputs * part_count, .bias = bias}; /* freed with the model */
-    if (tensors[0].f16)
-        ret->halves = panels;
-    else
-        ret->floats = panels;
-    for (size_t i = 0; i < part_count; i++)
-        if (!bert_make_panels(&tensors[i], inputs, outputs, (char *)panels + i * bytes))
-            return lh_fail(err, LH_CORRUPT, "model '%s': a weight of '%s' is no number", reader->path, parts[i]);
+    LH_TRY(bert_make_matrix(inputs, outputs * part_count, bias, ret, err));
+    for (size_t output = 0; output < outputs * part_count; output++) {
+        size_t part = output / outputs;
+        if (!bert_copy(&tensors[part], output % outputs * inputs, inputs, weights))
+            return lh_fail(err, LH_CORRUPT, "model '%s': a weight of '%s' is no number", reader->path, parts[part]);
+        ai_bert_set_output(ret, output, weights);
+    }
     return LH_OK;
 }
 
@@ -298,7 +288,7 @@ void ai_bert_free(ai_bert *model) {
     for (size_t i = 0; i < LAYERS_MAX; i++) {
         bert_layer *layer = &model->layers[i];
         bert_matrix *all[] = {&layer->attention, &layer->output, &layer->up, &layer->down};
-        for (size_t k = 0; k < 4; k++) free(all[k]->halves), free(all[k]->floats);
+        for (size_t k = 0; k < 4; k++) free(all[k]->numbers), free(all[k]->units);
     }
     if (model->file) munmap(model->file, model->file_bytes);
     free(model->floats);
@@ -315,9 +305,10 @@ lh_code ai_bert_room_new(const ai_bert *model, size_t tokens, ai_bert_room **ret
     size_t longest = tokens < model->context ? tokens : model->context;
     size_t width = tokens * model->width, wide = BERT_FORWARD_ROWS * (size_t)model->forward;
     size_t head = ai_bert_attend_room(longest, model->width / model->heads);
+    size_t narrow = width > wide ? width : wide, units = tokens > BERT_FORWARD_ROWS ? tokens : BERT_FORWARD_ROWS;
     ai_bert_room *room = calloc(1, sizeof *room);
     void *floats = NULL;
-    if (!room || posix_memalign(&floats, ALIGNMENT, (5 * width + wide + head) * sizeof(float)) != 0) {
+    if (!room || posix_memalign(&floats, ALIGNMENT, (5 * width + wide + head + units) * sizeof(float) + narrow * sizeof(int16_t)) != 0) {
         free(room);
         return lh_fail(err, LH_NO_MEMORY, "out of memory");
     }
@@ -327,6 +318,8 @@ lh_code ai_bert_room_new(const ai_bert *model, size_t tokens, ai_bert_room **ret
     room->mixed = room->attention + 3 * width;
     room->wide = room->mixed + width;
     room->head = room->wide + wide;
+    room->units = room->head + head;
+    room->narrow = (int16_t *)(room->units + units);
     *ret = room;
     return LH_OK;
 }
@@ -366,18 +359,25 @@ static void bert_norm_rows(const ai_bert *model, const bert_norm *norm, float *x
                      model->epsilon);
 }
 
+/* into = rows of x · matrix + bias. */
+static void bert_multiply(ai_bert_room *room, const float *x, size_t rows, const bert_matrix *matrix, bool gelu, float *into) {
+    for (size_t row = 0; row < rows; row++)
+        room->units[row] = ai_bert_narrow(x + row * matrix->inputs, matrix->inputs, room->narrow + row * matrix->inputs);
+    ai_bert_multiply(room->narrow, room->units, rows, matrix, gelu, into, matrix->outputs);
+}
+
 static void bert_run_layer(const ai_bert *model, const bert_layer *layer, ai_bert_room *room,
                            const ai_bert_text *texts, size_t count, size_t rows) {
     size_t width = model->width;
-    ai_bert_multiply(room->x, width, rows, &layer->attention, false, room->attention, 3 * width);
+    bert_multiply(room, room->x, rows, &layer->attention, false, room->attention);
     bert_attend(model, room, texts, count);
-    ai_bert_multiply(room->mixed, width, rows, &layer->output, false, room->attention, width);
+    bert_multiply(room, room->mixed, rows, &layer->output, false, room->attention);
     bert_norm_rows(model, &layer->after_attention, room->x, room->attention, rows);
     for (size_t from = 0; from < rows; from += BERT_FORWARD_ROWS) {
         size_t part = rows - from < BERT_FORWARD_ROWS ? rows - from : BERT_FORWARD_ROWS;
         float *x = room->x + from * width;
-        ai_bert_multiply(x, width, part, &layer->up, true, room->wide, model->forward);
-        ai_bert_multiply(room->wide, model->forward, part, &layer->down, false, room->mixed, width);
+        bert_multiply(room, x, part, &layer->up, true, room->wide);
+        bert_multiply(room, room->wide, part, &layer->down, false, room->mixed);
         bert_norm_rows(model, &layer->after_forward, x, room->mixed, part);
     }
 }

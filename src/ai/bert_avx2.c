@@ -1,12 +1,16 @@
 /* A processor with AVX2 and FMA makes 6 rows × 16 columns of a product in 12 of its 16 registers; the other 4 hold two halves of a
- * row of weights and the numbers of the rows. So each of the weights comes from the cache once for 6 rows, and the two FMA units
- * have something to do in each cycle. Called only where ai_llama_open() has asked the processor. */
+ * row of weights and the numbers of the rows. So each of the weights comes from the cache once for 6 rows.
+ * Products with weights are of whole numbers of 16 bits, summed in 32: vpmaddwd does twice as many of them in a cycle as an FMA of
+ * floats. A row and an output have a unit each, which the sum is multiplied by. No sum overflows, whatever the rows hold: a row's
+ * numbers are at most BERT_MOST, and an output's are made so small that their absolute sum times BERT_MOST is below 2^31.
+ * Attention is of floats. Called only where ai_llama_open() has asked the processor. */
 #include "ai/bert_internal.h"
 
 #include <immintrin.h>
 #include <math.h>
+#include <string.h>
 
-enum { ROWS = 6, DEPTH = 384 /* of a panel at a time: with the rows' part it fits the first cache */ };
+enum { ROWS = 6 };
 
 #define AVX2 __attribute__((target("avx2,fma,f16c")))
 #define AVX2_INLINE AVX2 static inline __attribute__((always_inline))
@@ -29,18 +33,19 @@ AVX2_INLINE __m256 exp_negative(__m256 x) {
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(sum), power));
 }
 
-/* x · Φ(x), by Abramowitz and Stegun 7.1.26: off by at most 1.5e-7 · |x| / 2. */
+/* x · Φ(x), by Abramowitz and Stegun 7.1.28 with the root of 2 in the factors: off by at most 1e-6 · |x|. */
 AVX2_INLINE __m256 gelu_of(__m256 x) {
-    const __m256 sign = _mm256_set1_ps(-0.f), one = _mm256_set1_ps(1);
-    __m256 z = _mm256_mul_ps(_mm256_andnot_ps(sign, x), _mm256_set1_ps(0.70710678f));
-    __m256 t = _mm256_div_ps(one, _mm256_fmadd_ps(z, _mm256_set1_ps(.3275911f), one));
-    __m256 sum = _mm256_set1_ps(1.061405429f);
-    sum = _mm256_fmadd_ps(sum, t, _mm256_set1_ps(-1.453152027f));
-    sum = _mm256_fmadd_ps(sum, t, _mm256_set1_ps(1.421413741f));
-    sum = _mm256_fmadd_ps(sum, t, _mm256_set1_ps(-.284496736f));
-    sum = _mm256_fmadd_ps(sum, t, _mm256_set1_ps(.254829592f));
-    __m256 tail = _mm256_mul_ps(_mm256_mul_ps(sum, t), exp_negative(_mm256_xor_ps(_mm256_mul_ps(z, z), sign)));
-    tail = _mm256_mul_ps(tail, _mm256_set1_ps(.5f)); /* Φ(-|x|) */
+    const __m256 one = _mm256_set1_ps(1);
+    __m256 z = _mm256_andnot_ps(_mm256_set1_ps(-0.f), x);
+    __m256 sum = _mm256_set1_ps(5.3829750e-6f);
+    sum = _mm256_fmadd_ps(sum, z, _mm256_set1_ps(4.8890636e-5f));
+    sum = _mm256_fmadd_ps(sum, z, _mm256_set1_ps(3.8003575e-5f));
+    sum = _mm256_fmadd_ps(sum, z, _mm256_set1_ps(3.2776263e-3f));
+    sum = _mm256_fmadd_ps(sum, z, _mm256_set1_ps(2.1141006e-2f));
+    sum = _mm256_fmadd_ps(sum, z, _mm256_set1_ps(4.9867347e-2f));
+    sum = _mm256_fmadd_ps(sum, z, one);
+    for (int i = 0; i < 4; i++) sum = _mm256_mul_ps(sum, sum);
+    __m256 tail = _mm256_div_ps(_mm256_set1_ps(.5f), sum); /* Φ(-|x|) */
     return _mm256_mul_ps(x, _mm256_blendv_ps(_mm256_sub_ps(one, tail), tail, x)); /* blendv looks at the sign of x */
 }
 
@@ -56,25 +61,127 @@ AVX2_INLINE float most_of(__m256 x) {
     return _mm_cvtss_f32(_mm_max_ss(most, _mm_movehdup_ps(most)));
 }
 
-/* --- products --------------------------------------------------------------- */
+/* --- products with weights -------------------------------------------------- */
 
-/* c = start + a · b for one panel of b: `start` is a row for all (stride 0), or what c already holds. */
-typedef struct strip {
-    const float *a, *b, *start;
+void ai_bert_set_output(bert_matrix *matrix, size_t output, const float *weights) {
+    double most = 1e-30, sum = 1e-30; /* not 0 */
+    for (size_t i = 0; i < matrix->inputs; i++) {
+        double size = fabs((double)weights[i]);
+        most = size > most ? size : most;
+        sum += size;
+    }
+    /* Rounding adds at most a half to each, and the numbers are of 16 bits. */
+    double in_a_sum = (double)(INT32_MAX / BERT_MOST) - (double)matrix->inputs / 2;
+    double scale = fmin(in_a_sum / sum, INT16_MAX / most);
+    int16_t *at = matrix->numbers + output / BERT_PANEL * BERT_PANEL * matrix->inputs + output % BERT_PANEL * 2;
+    for (size_t i = 0; i < matrix->inputs; i += 2, at += 2 * BERT_PANEL)
+        for (size_t k = 0; k < 2; k++) at[k] = (int16_t)lrint((double)weights[i + k] * scale);
+    matrix->units[output] = (float)(1 / scale);
+}
+
+AVX2 float ai_bert_narrow(const float *row, size_t width, int16_t *into) {
+    /* Compared by their bits, so that what is no number is above all that are. */
+    const __m256i no_sign = _mm256_set1_epi32(INT32_MAX);
+    __m256i bits = _mm256_castps_si256(_mm256_set1_ps(1e-30f)); /* not 0 */
+    for (size_t i = 0; i < width; i += 8)
+        bits = _mm256_max_epi32(bits, _mm256_and_si256(no_sign, _mm256_castps_si256(_mm256_loadu_ps(row + i))));
+    __m128i most_bits = _mm_max_epi32(_mm256_castsi256_si128(bits), _mm256_extracti128_si256(bits, 1));
+    most_bits = _mm_max_epi32(most_bits, _mm_shuffle_epi32(most_bits, 0x4e));
+    most_bits = _mm_max_epi32(most_bits, _mm_shuffle_epi32(most_bits, 0xb1));
+    float most = _mm_cvtss_f32(_mm_castsi128_ps(most_bits));
+    __m256 scale = _mm256_set1_ps(BERT_MOST / most);
+    for (size_t i = 0; i < width; i += BERT_PANEL) {
+        __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(scale, _mm256_loadu_ps(row + i)));
+        __m256i high = _mm256_cvtps_epi32(_mm256_mul_ps(scale, _mm256_loadu_ps(row + i + 8)));
+        __m256i both = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
+        _mm256_storeu_si256((__m256i_u *)(into + i), both);
+    }
+    return most / BERT_MOST;
+}
+
+/* One panel with some rows: where each is taken from and put. */
+typedef struct block {
+    const int16_t *a, *b;
+    const float *a_units, *b_units, *bias;
     float *c;
-    size_t a_stride, b_stride, start_stride, c_stride, depth;
+    size_t depth, c_stride;
     bool gelu;
+} block;
+
+AVX2_INLINE void block_store(const block *of, size_t row, size_t column, __m256i sum) {
+    __m256 unit = _mm256_mul_ps(_mm256_set1_ps(of->a_units[row]), _mm256_loadu_ps(of->b_units + column));
+    __m256 x = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), unit, _mm256_loadu_ps(of->bias + column));
+    _mm256_storeu_ps(of->c + row * of->c_stride + column, of->gelu ? gelu_of(x) : x);
+}
+
+AVX2_INLINE void block_tile(const block *of, size_t row, const size_t rows) {
+    const int16_t *a = of->a + row * of->depth, *b = of->b;
+    __m256i left[ROWS], right[ROWS];
+#pragma GCC unroll 6
+    for (size_t i = 0; i < rows; i++) left[i] = right[i] = _mm256_setzero_si256();
+    for (size_t k = of->depth; k > 0; k -= 2, a += 2, b += 2 * BERT_PANEL) {
+        __m256i low = _mm256_load_si256((const __m256i *)b), high = _mm256_load_si256((const __m256i *)b + 1);
+#pragma GCC unroll 6
+        for (size_t i = 0; i < rows; i++) {
+            int32_t pair;
+            memcpy(&pair, a + i * of->depth, sizeof pair);
+            __m256i x = _mm256_set1_epi32(pair);
+            left[i] = _mm256_add_epi32(left[i], _mm256_madd_epi16(x, low));
+            right[i] = _mm256_add_epi32(right[i], _mm256_madd_epi16(x, high));
+            /* One row after another: gcc would multiply for all of them first, and has no registers for that. */
+            __asm__("" : "+x"(left[i]), "+x"(right[i]), "+r"(a));
+        }
+    }
+#pragma GCC unroll 6
+    for (size_t i = 0; i < rows; i++) {
+        block_store(of, row + i, 0, left[i]);
+        block_store(of, row + i, 8, right[i]);
+    }
+}
+
+AVX2 static void block_multiply(const block *of, size_t rows) {
+    size_t row = 0;
+    for (; row + ROWS <= rows; row += ROWS) block_tile(of, row, ROWS);
+    switch (rows - row) {
+    case 5: block_tile(of, row, 5); break;
+    case 4: block_tile(of, row, 4); break;
+    case 3: block_tile(of, row, 3); break;
+    case 2: block_tile(of, row, 2); break;
+    case 1: block_tile(of, row, 1); break;
+    default: break;
+    }
+}
+
+void ai_bert_multiply(const int16_t *a, const float *units, size_t rows, const bert_matrix *matrix, bool gelu, float *c,
+                      size_t c_stride) {
+    for (size_t column = 0; column < matrix->outputs; column += BERT_PANEL) {
+        block of = {.a = a,
+                    .b = matrix->numbers + column * matrix->inputs,
+                    .a_units = units,
+                    .b_units = matrix->units + column,
+                    .bias = matrix->bias + column,
+                    .c = c + column,
+                    .depth = matrix->inputs,
+                    .c_stride = c_stride,
+                    .gelu = gelu};
+        block_multiply(&of, rows);
+    }
+}
+
+/* --- products of floats, for attention -------------------------------------- */
+
+/* c = a · b, BERT_PANEL columns of b. */
+typedef struct strip {
+    const float *a, *b;
+    float *c;
+    size_t a_stride, b_stride, c_stride, depth;
 } strip;
 
 AVX2_INLINE void strip_tile(const strip *of, size_t row, const size_t rows) {
     const float *a = of->a + row * of->a_stride, *b = of->b;
     __m256 left[ROWS], right[ROWS];
 #pragma GCC unroll 6
-    for (size_t i = 0; i < rows; i++) {
-        const float *start = of->start + (row + i) * of->start_stride;
-        __builtin_prefetch(start); /* waited for at the end, not here */
-        left[i] = right[i] = _mm256_setzero_ps();
-    }
+    for (size_t i = 0; i < rows; i++) left[i] = right[i] = _mm256_setzero_ps();
     for (size_t k = of->depth; k > 0; k--, a++, b += of->b_stride) {
         __m256 low = _mm256_loadu_ps(b), high = _mm256_loadu_ps(b + 8);
 #pragma GCC unroll 6
@@ -86,12 +193,9 @@ AVX2_INLINE void strip_tile(const strip *of, size_t row, const size_t rows) {
     }
 #pragma GCC unroll 6
     for (size_t i = 0; i < rows; i++) {
-        const float *start = of->start + (row + i) * of->start_stride;
         float *c = of->c + (row + i) * of->c_stride;
-        left[i] = _mm256_add_ps(left[i], _mm256_loadu_ps(start));
-        right[i] = _mm256_add_ps(right[i], _mm256_loadu_ps(start + 8));
-        _mm256_storeu_ps(c, of->gelu ? gelu_of(left[i]) : left[i]);
-        _mm256_storeu_ps(c + 8, of->gelu ? gelu_of(right[i]) : right[i]);
+        _mm256_storeu_ps(c, left[i]);
+        _mm256_storeu_ps(c + 8, right[i]);
     }
 }
 
@@ -105,35 +209,6 @@ AVX2 static void strip_multiply(const strip *of, size_t rows) {
     case 2: strip_tile(of, row, 2); break;
     case 1: strip_tile(of, row, 1); break;
     default: break;
-    }
-}
-
-/* A part of a panel as floats: `room` holds them when the panel has halves. */
-AVX2 static const float *panel_floats(const bert_matrix *matrix, size_t at, size_t depth, float *room) {
-    if (matrix->floats) return matrix->floats + at;
-    for (size_t i = 0; i < depth * BERT_PANEL; i += 8)
-        _mm256_storeu_ps(room + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)(matrix->halves + at + i))));
-    return room;
-}
-
-void ai_bert_multiply(const float *a, size_t a_stride, size_t rows, const bert_matrix *matrix, bool gelu, float *c,
-                      size_t c_stride) {
-    float room[DEPTH * BERT_PANEL] __attribute__((aligned(64)));
-    for (size_t from = 0; from < matrix->inputs; from += DEPTH) {
-        size_t depth = matrix->inputs - from < DEPTH ? matrix->inputs - from : DEPTH;
-        for (size_t column = 0; column < matrix->outputs; column += BERT_PANEL) {
-            strip of = {.a = a + from,
-                        .b = panel_floats(matrix, column * matrix->inputs + from * BERT_PANEL, depth, room),
-                        .start = from ? c + column : matrix->bias + column,
-                        .c = c + column,
-                        .a_stride = a_stride,
-                        .b_stride = BERT_PANEL,
-                        .start_stride = from ? c_stride : 0,
-                        .c_stride = c_stride,
-                        .depth = depth,
-                        .gelu = gelu && from + depth == matrix->inputs};
-            strip_multiply(&of, rows);
-        }
     }
 }
 
@@ -160,7 +235,6 @@ AVX2 static void attend_softmax(float *row, size_t count, size_t columns, float 
 }
 
 void ai_bert_attend(const bert_head *head, float *room, float *into, size_t into_stride) {
-    static const float zeros[BERT_PANEL];
     size_t columns = attend_columns(head->tokens);
     float *panels = room, *scores = room + columns * head->width;
     for (size_t token = 0; token < columns; token++) {
@@ -173,7 +247,6 @@ void ai_bert_attend(const bert_head *head, float *room, float *into, size_t into
         for (size_t column = 0; column < columns; column += BERT_PANEL) {
             strip of = {.a = head->queries + from * head->stride,
                         .b = panels + column * head->width,
-                        .start = zeros,
                         .c = scores + column,
                         .a_stride = head->stride,
                         .b_stride = BERT_PANEL,
@@ -186,7 +259,6 @@ void ai_bert_attend(const bert_head *head, float *room, float *into, size_t into
         for (size_t column = 0; column < head->width; column += BERT_PANEL) {
             strip of = {.a = scores,
                         .b = head->values + column,
-                        .start = zeros,
                         .c = into + from * into_stride + column,
                         .a_stride = columns,
                         .b_stride = head->stride,

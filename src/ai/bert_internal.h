@@ -7,22 +7,30 @@
 #include <stdint.h>
 
 enum {
-    BERT_PANEL = 16,       /* columns that a kernel makes at once: each width is a multiple of it */
-    BERT_QUERIES = 48,     /* rows of attention at a time */
-    BERT_FORWARD_ROWS = 192 /* rows of the wide middle of a layer at a time: they stay in the cache */
+    BERT_PANEL = 16,        /* columns that a kernel makes at once: each width is a multiple of it */
+    BERT_QUERIES = 48,      /* rows of attention at a time */
+    BERT_FORWARD_ROWS = 96, /* rows of the wide middle of a layer at a time: they stay in the cache */
+    BERT_MOST = 8191        /* of a row's whole numbers, either sign */
 };
 
-/* `outputs` / BERT_PANEL panels, each `inputs` rows of BERT_PANEL weights: in the order in which the kernel reads them. They are as the
- * file has them, halves or floats; the other is NULL. */
+/* Weights as whole numbers, and for each output what one of them is worth. `outputs` / BERT_PANEL panels, each of `inputs` / 2 rows of
+ * BERT_PANEL pairs (the weights of two inputs for one output): in the order in which the kernel reads them. */
 typedef struct bert_matrix {
-    size_t inputs, outputs;
-    uint16_t *halves;
-    float *floats;
+    size_t inputs, outputs; /* multiples of BERT_PANEL */
+    int16_t *numbers;
+    float *units;
     const float *bias;
 } bert_matrix;
 
-/* c = a · matrix + bias, gelu of it when asked. c must not be a. */
-void ai_bert_multiply(const float *a, size_t a_stride, size_t rows, const bert_matrix *matrix, bool gelu, float *c,
+/* Sets the weights of one output: as fine as they can be without a sum ever leaving 32 bits, whatever it is multiplied by. */
+void ai_bert_set_output(bert_matrix *matrix, size_t output, const float *weights);
+
+/* The `width` numbers of a row, a multiple of BERT_PANEL, as whole numbers of at most BERT_MOST. Returns what one of them is worth:
+ * no number when one of the row is none. */
+float ai_bert_narrow(const float *row, size_t width, int16_t *into);
+
+/* c = a · matrix + bias, gelu of it when asked. a: rows by ai_bert_narrow() without anything between, and their units. */
+void ai_bert_multiply(const int16_t *a, const float *units, size_t rows, const bert_matrix *matrix, bool gelu, float *c,
                       size_t c_stride);
 
 /* Attention of one head over the `tokens` of one text: queries, keys and values are `width` columns each of rows with `stride`.
