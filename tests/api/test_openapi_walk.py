@@ -210,7 +210,7 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("models_evaluate", {"model": "tuned"}, {"json": {"eval": "none"}}), ("models_activate", {"model": "tuned"}, {"json": {"profile": "p"}}), ("models_get", {"model": "tuned"}, {}), ("models_rollback", {}, {"json": {"task": "embed", "profile": "p"}}),
     ("models_remove", {"model": "tuned"}, {}), ("ai_models", {}, {}), ("ai_embed", {}, {"json": {"input": ["x", "y"], "model": "hash"}}), ("ai_generate", {}, {"json": {"prompt": "x"}}),
     ("ai_generate", {}, {"json": {"messages": [{"role": "user", "content": "x"}], "stream": True, "stop": "END", "seed": 1, "temperature": 0.5, "max_tokens": 9}}),
-    ("ai_rerank", {}, {"json": {"query": "q", "documents": ["d"], "top_n": 1}}), ("ai_health", {}, {}), ("ai_usage", {}, {}), ("v1_models", {}, {}),
+    ("ai_rerank", {}, {"json": {"query": "q", "documents": ["d"], "top_n": 1}}), ("ai_health", {}, {}), ("ai_usage", {}, {}), ("v1_models", {}, {}), ("v1_model", {"model": "hash"}, {}),
     ("v1_embeddings", {}, {"json": {"model": "hash", "input": "x"}}), ("v1_chat", {}, {"json": {"model": "m", "messages": [{"role": "user", "content": "x"}]}}),
     ("v1_chat", {}, {"json": {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}}),
     ("principal_delete", {"principal": "p"}, {}), ("role_delete", {"role": "r"}, {}),
