@@ -193,7 +193,8 @@ static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
         "q# ::= (\"*\" | (a-# | m#) as? (\", \" (a-# | m#) as?){0,11}) f# (s \"WHERE \" w#)? (s \"GROUP BY \" (\"ALL\" "
         "| m# (\", \" m#){0,5}) "
         "(s \"HAVING \" a-# (k n | \" BETWEEN \" n \" AND \" n))?)? (s \"QUALIFY row_number() OVER (PARTITION BY \" m# "
-        "(\", \" m#){0,3} \" ORDER BY \" o# (\", \" o#){0,5} \") <= \" [1-9] [0-9]{0,3})? (s \"ORDER BY \" o# (\", \" "
+        "(\", \" m#){0,3} \" ORDER BY \" (h# | m#) o (\", \" (h# | m#) o){0,5} \") <= \" [1-9] [0-9]{0,3})? (s \"ORDER "
+        "BY \" o# (\", \" "
         "o#){0,5})?\n";
     const grammar_scope *scope = &g->scopes[s];
     lh_buf_printf(into, "c%zu ::= ", s);
