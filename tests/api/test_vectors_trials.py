@@ -409,7 +409,7 @@ def test_the_commands(server):
 def test_what_is_of_another_kind_is_refused(server):
     autogen(server, "kinds", "people", count=3)
     for path, body, why in (("tune", {"eval": 5}, "'eval'"), ("tune", {"eval": ""}, "'eval'"), ("trial", {"eval": 5}, "'eval'"),
-                            ("trial", {"eval": "kinds", "config": {"dtype": 5}}, "'dtype'"), ("evals/kinds/autogen", {"count": 3, "replace": 5}, "'replace'")):
+                            ("trial", {"eval": "kinds", "config": {"dtype": 5}}, "dtype'"), ("evals/kinds/autogen", {"count": 3, "replace": 5}, "'replace'")):
         answer = server.request("POST", f"/vectors/hnsw/{path}", json={"index": "people", **body})
         assert answer.status_code == 400 and why in answer.text, (path, body, answer.text)
 
