@@ -51,6 +51,7 @@ lh_code lh_jobs_new(const lh_jobs_options *options, lh_jobs **ret, lh_error *err
     if (!jobs) return lh_fail(err, LH_NO_MEMORY, "jobs: out of memory");
     lh_cond_init(&jobs->changed);
     lh_cond_init(&jobs->work);
+    pthread_mutex_init(&jobs->claiming, NULL);
     pthread_mutex_init(&jobs->lock, NULL);
     jobs->catalog = options->catalog;
     jobs->metastore = lh_catalog_metastore(options->catalog);
@@ -80,6 +81,7 @@ void lh_jobs_free(lh_jobs *jobs) {
     free(jobs->threads);
     pthread_cond_destroy(&jobs->changed);
     pthread_cond_destroy(&jobs->work);
+    pthread_mutex_destroy(&jobs->claiming);
     pthread_mutex_destroy(&jobs->lock);
     free(jobs);
 }

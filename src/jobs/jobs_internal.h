@@ -61,9 +61,10 @@ struct lh_jobs {
     pthread_t *threads; /* the last one renews leases */
     size_t started;
     char owner[160];
-    pthread_mutex_t lock;   /* guards what follows */
-    pthread_cond_t changed; /* something of a job, for who watches it */
-    pthread_cond_t work;    /* there may be a job to take, or it is time to stop */
+    pthread_mutex_t claiming; /* from the look for a job until it is in the list; taken before the lock */
+    pthread_mutex_t lock;     /* guards what follows */
+    pthread_cond_t changed;   /* something of a job, for who watches it */
+    pthread_cond_t work;      /* there may be a job to take, or it is time to stop */
     bool stopping;
     lh_job *running;
     uint64_t changes; /* grows with whatever happens to a job here */

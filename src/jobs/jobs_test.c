@@ -129,6 +129,24 @@ static void test_jobs__one_of_a_subject_at_a_time(void) {
     suite_done(&s);
 }
 
+static void test_jobs__each_runs_once_however_many_threads_look(void) {
+    enum { MANY = 300 };
+    suite s;
+    lh_error err = {0};
+    lh_str ids[MANY];
+    char subject[16];
+    suite_init(&s);
+    for (int i = 0; i < MANY; i++) {
+        lh_json *job = NULL;
+        snprintf(subject, sizeof subject, "%d", i);
+        CHECK(suite_submit(&s, subject, "{}", &job, &err) == LH_OK);
+        ids[i] = suite_id(job);
+    }
+    for (int i = 0; i < MANY; i++) suite_await(&s, ids[i], "succeeded");
+    CHECK(atomic_load(&s.runs) == MANY);
+    suite_done(&s);
+}
+
 static void test_jobs__one_that_fails_for_now_is_tried_again_and_one_that_is_wrong_is_not(void) {
     suite s;
     lh_error err = {0};
@@ -255,6 +273,7 @@ static void test_jobs__the_list_is_newest_first_in_pages_and_by_state(void) {
 
 LH_TEST_MAIN(LH_TEST(test_jobs__one_runs_to_its_end_and_tells_what_it_did),
              LH_TEST(test_jobs__one_of_a_subject_at_a_time),
+             LH_TEST(test_jobs__each_runs_once_however_many_threads_look),
              LH_TEST(test_jobs__one_that_fails_for_now_is_tried_again_and_one_that_is_wrong_is_not),
              LH_TEST(test_jobs__one_is_cancelled_and_tried_again),
              LH_TEST(test_jobs__what_runs_at_the_end_of_the_server_is_taken_up_by_the_next),

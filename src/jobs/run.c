@@ -78,7 +78,8 @@ static void run_claim(lh_jobs *jobs, job_record *record, lh_arena *arena) {
             run_error(LH_INTERNAL, "the server ended each time while the job ran, with nothing done", arena);
 }
 
-/* Finds one and claims it. False: there is none. */
+/* Finds one and claims it. False: there is none. Under jobs->claiming: one that is ours and in no list yet looks like one that we
+ * lost. */
 static bool run_take(lh_jobs *jobs, lh_arena *arena, job_record *ret) {
     job_record *open;
     size_t count;
@@ -200,9 +201,11 @@ static void run_end(lh_job *job, lh_code code, const lh_json *result, const lh_e
         lh_log(LH_LOG_WARN, "job failed", "job", job->id.text, "code", lh_code_name(code), "why", why->message, NULL);
 }
 
-static void run_list(lh_job *job) {
+static void run_list(lh_job *job, const job_record *record) {
     lh_jobs *jobs = job->jobs;
     pthread_mutex_lock(&jobs->lock);
+    memcpy(job->id.text, record->id.ptr, sizeof job->id.text - 1);
+    job->started_ns = job->renewed_ns = lh_time_monotonic_ns();
     job->next = jobs->running;
     jobs->running = job;
     jobs->stats.running++;
@@ -227,23 +230,28 @@ static lh_code run_kind(lh_job *job, const job_record *record, lh_arena *arena, 
     return lh_fail(err, LH_INVALID, "this version knows no jobs of the kind '%.*s'", LH_STR_ARG(record->kind));
 }
 
-static void run_job(lh_jobs *jobs, const job_record *record, lh_arena *arena) {
-    lh_job job = {.jobs = jobs, .started_ns = lh_time_monotonic_ns(), .renewed_ns = lh_time_monotonic_ns()};
-    const lh_buf problems = LH_BUF_INIT(1 << 20);
+/* False: there is none to run. */
+static bool run_job(lh_jobs *jobs, lh_arena *arena) {
+    lh_job job = {.jobs = jobs, .problems = LH_BUF_INIT(1 << 20)};
+    job_record record;
     lh_json *result = NULL;
     lh_error why = {0};
-    memcpy(job.id.text, record->id.ptr, sizeof job.id.text - 1);
-    job.problems = problems;
     atomic_store(&job.phase, "starting");
     atomic_store(&job.total, UINT64_MAX);
-    if (lh_cancel_new(&job.cancel, NULL) != LH_OK) return; /* its lease runs out */
-    run_list(&job);
-    lh_code code = run_kind(&job, record, arena, &result, &why);
-    run_end(&job, code, result, &why, arena);
-    run_unlist(&job);
-    jobs_tell(jobs);
+    if (lh_cancel_new(&job.cancel, NULL) != LH_OK) return false;
+    pthread_mutex_lock(&jobs->claiming);
+    bool taken = run_take(jobs, arena, &record);
+    if (taken) run_list(&job, &record);
+    pthread_mutex_unlock(&jobs->claiming);
+    if (taken) {
+        lh_code code = run_kind(&job, &record, arena, &result, &why);
+        run_end(&job, code, result, &why, arena);
+        run_unlist(&job);
+        jobs_tell(jobs);
+    }
     lh_cancel_free(job.cancel);
     lh_buf_done(&job.problems);
+    return taken;
 }
 
 /* ---- threads ---- */
@@ -263,11 +271,9 @@ void *jobs_thread(void *arg) {
     bool go_on = true;
     while (go_on) {
         LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-        job_record record;
-        bool taken = lh_arena_new(JOBS_ARENA_BYTES, &arena, NULL) == LH_OK && run_take(jobs, arena, &record);
-        if (taken) run_job(jobs, &record, arena);
+        bool ran = lh_arena_new(JOBS_ARENA_BYTES, &arena, NULL) == LH_OK && run_job(jobs, arena);
         go_on = !jobs_stopping(jobs);
-        if (go_on && !taken) go_on = run_wait(jobs, JOBS_LOOK_MS);
+        if (go_on && !ran) go_on = run_wait(jobs, JOBS_LOOK_MS);
     }
     return NULL;
 }
