@@ -155,6 +155,30 @@ lh_code annotation_set_inherited(annotation_store *store, lh_table_name name, co
     return code;
 }
 
+/* Under the lock. */
+static lh_code annotation_add_locked(annotation_entry *entry, const lh_change *document, lh_error *err) {
+    lh_change *all = LH_ARENA_ARRAY(entry->arena, lh_change, entry->count + 1);
+    LH_TRY(annotation_check(NULL, entry->count + 1, err));
+    LH_TRY(lh_arena_check(entry->arena, err));
+    memcpy(all, entry->documents, entry->count * sizeof *all);
+    const lh_change *copy = annotation_copy_documents(entry->arena, document, 1);
+    LH_TRY(lh_arena_check(entry->arena, err));
+    all[entry->count++] = *copy;
+    entry->documents = all;
+    return LH_OK;
+}
+
+lh_code annotation_add(annotation_store *store, lh_table_name name, const lh_change *document, lh_error *err) {
+    lh_code code = LH_OK;
+    LH_TRY(annotation_ensure(store, name, err));
+    pthread_mutex_lock(&store->lock);
+    annotation_entry *entry = *annotation_find_locked(store, name);
+    if (entry) code = annotation_add_locked(entry, document, err);
+    else lh_error_set(err, code = LH_CONFLICT, "the annotation is gone");
+    pthread_mutex_unlock(&store->lock);
+    return code;
+}
+
 lh_code annotation_set_bucket(annotation_store *store, lh_table_name name, lh_str bucket, lh_error *err) {
     LH_TRY(annotation_ensure(store, name, err));
     pthread_mutex_lock(&store->lock);

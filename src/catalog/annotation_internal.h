@@ -33,6 +33,9 @@ LH_MUST_CHECK lh_code annotation_set_reshape(annotation_store *store, lh_table_n
 /* With no annotation there, one without properties is made. Errors: LIMIT … */
 LH_MUST_CHECK lh_code annotation_set_inherited(annotation_store *store, lh_table_name name, const lh_json *columns,
                                                lh_error *err);
+/* One more document; with no annotation there, one without properties is made. Errors: LIMIT, NO_MEMORY. */
+LH_MUST_CHECK lh_code annotation_add(annotation_store *store, lh_table_name name, const lh_change *document,
+                                     lh_error *err);
 /* The bucket that the table shall be made in; with no annotation there, one without properties is made. Errors: LIMIT … */
 LH_MUST_CHECK lh_code annotation_set_bucket(annotation_store *store, lh_table_name name, lh_str bucket, lh_error *err);
 lh_str annotation_bucket(annotation_store *store, lh_table_name name, lh_arena *arena); /* empty: none. Arena */

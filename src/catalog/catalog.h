@@ -314,6 +314,9 @@ LH_MUST_CHECK lh_code lh_table_get_state(lh_catalog *catalog, lh_table_name name
 #define LH_SUMMARY_REPLACES_ALL "lakehouse.replaces-all"
 LH_MUST_CHECK lh_code lh_annotation_set(lh_catalog *catalog, lh_table_name name, const lh_json *properties,
                                         const lh_change *documents, size_t count, lh_error *err);
+/* One more document, besides what is set already. */
+LH_MUST_CHECK lh_code lh_annotation_add(lh_catalog *catalog, lh_table_name name, const lh_change *document,
+                                        lh_error *err);
 void lh_annotation_clear(lh_catalog *catalog, lh_table_name name);
 
 /* The table of that name, when it is made, lies in this bucket (ingest's X-Lakehouse-Bucket). Holds until

@@ -259,6 +259,10 @@ lh_code lh_annotation_set(lh_catalog *catalog, lh_table_name name, const lh_json
     return annotation_set(catalog->annotations, name, properties, documents, count, err);
 }
 
+lh_code lh_annotation_add(lh_catalog *catalog, lh_table_name name, const lh_change *document, lh_error *err) {
+    return annotation_add(catalog->annotations, name, document, err);
+}
+
 lh_code lh_annotation_set_bucket(lh_catalog *catalog, lh_table_name name, lh_str bucket, lh_error *err) {
     LH_TRY(lh_catalog_check_bucket(catalog, bucket, err));
     return annotation_set_bucket(catalog->annotations, name, bucket, err);

@@ -243,6 +243,12 @@ static void test_annotation__stays_until_its_own_commit_took_it(void) {
     CHECK_STR(lh_json_get_string(first.properties, "source"), LH_STR("cli"));
     CHECK(first.count == 1 && first.documents[0].expected == LH_VERSION_ABSENT &&
           first.documents[0].key.ptr != document.key.ptr);
+    const lh_change required = {.key = LH_STR("job/x"), .expected = 7, .check_only = true};
+    CHECK(lh_annotation_add(l->catalog, t, &required, &l->err) == LH_OK);
+    CHECK(annotation_peek(l->catalog->annotations, t, l->arena, &found, &first, &l->err) == LH_OK && first.count == 2);
+    CHECK_STR(lh_json_get_string(first.properties, "source"), LH_STR("cli"));
+    CHECK_STR(first.documents[0].key, document.key);
+    CHECK(first.documents[1].check_only && first.documents[1].expected == 7);
     CHECK(lh_annotation_set(l->catalog, t, NULL, NULL, 0, &l->err) == LH_OK); /* replaces */
     annotation_taken(l->catalog->annotations, t, first.id);                   /* of the replaced one: too late */
     CHECK(annotation_peek(l->catalog->annotations, t, l->arena, &found, &second, &l->err) == LH_OK && found);

@@ -62,6 +62,8 @@ LH_MUST_CHECK lh_code lh_job_retry(lh_jobs *jobs, lh_str id, lh_arena *arena, lh
 LH_MUST_CHECK lh_code lh_job_watch(lh_jobs *jobs, lh_str id, uint64_t timeout_ms, uint64_t *change, lh_arena *arena,
                                    lh_json **ret, lh_error *err);
 bool lh_job_has_ended(const lh_json *job);
+enum { LH_JOB_STATES = 5 };
+extern const char *const lh_job_states[LH_JOB_STATES];
 
 typedef struct lh_jobs_stats {
     uint64_t running, queued, succeeded, failed, cancelled; /* the last three: here, since the start */
@@ -71,6 +73,9 @@ lh_jobs_stats lh_jobs_get_stats(lh_jobs *jobs);
 /* ---- for the kinds: of the job that runs ---- */
 lh_str lh_job_id(const lh_job *job);                   /* borrowed */
 lh_cancel *lh_job_cancel_of(lh_job *job);              /* borrowed */
+/* Of a commit that may only land as long as the job is this gateway's: one that stood still too long for its lease, and whose job another
+ * has by now, gets a CONFLICT. */
+lh_change lh_job_claim(const lh_job *job, lh_arena *arena);
 void lh_job_set_phase(lh_job *job, const char *phase); /* static text */
 void lh_job_set_total(lh_job *job, uint64_t total);
 void lh_job_add_done(lh_job *job, uint64_t done);

@@ -1,7 +1,8 @@
 /* Documents, all of one job's in one commit:
  *   job/open/<id>      one that is queued or runs
  *   job/ended/<id>     one that has ended; the oldest go
- *   job/subject/<sha-256 of the subject>   {"schema_version":1,"id"}: the open one of that subject
+ *   job/subject/<sha-256 of the subject>   {"schema_version":1,"id"}: the open one of that subject; written anew by each claim of it,
+ *                      so that its version is a claim's fencing token
  * {"schema_version":1,"id","kind","subject","spec","state","created_by","created_at","started_at","ended_at","attempts",
  *  "not_before_ms","owner","lease_until_ms","cancel","cut_off","done_at_claim","done","total","problems","problem_count","error",
  *  "result"}. A job that runs belongs to the gateway `owner`, as long as that renews its lease. */
@@ -35,6 +36,7 @@ typedef struct job_record {
     uint64_t attempts, cut_off, done, done_at_claim, total, problem_count; /* total UINT64_MAX: not known */
     bool cancel;
     uint64_t version; /* of the document read */
+    uint64_t claim;   /* of one that was just claimed */
 } job_record;         /* arena */
 
 struct lh_job {
@@ -42,6 +44,8 @@ struct lh_job {
     lh_jobs *jobs;
     lh_cancel *cancel;
     lh_uuid id;
+    lh_str subject; /* borrowed from the arena of this try */
+    uint64_t claim; /* version of the subject's document */
     _Atomic(const char *) phase;
     atomic_uint_fast64_t done, total, problem_count;
     uint64_t renewed_ns; /* the keeper's */
@@ -80,6 +84,9 @@ LH_MUST_CHECK lh_code job_parse(lh_document document, lh_arena *arena, job_recor
 LH_MUST_CHECK lh_code job_read(lh_jobs *jobs, lh_str id, lh_arena *arena, job_record *ret, lh_error *err);
 /* Puts the record in the place of the version read; one that ended moves, with all that this takes. Errors: CONFLICT. */
 LH_MUST_CHECK lh_code job_write(lh_jobs *jobs, const job_record *record, bool was_open, lh_arena *arena, lh_error *err);
+/* As job_write(), of one that is open and runs here from now on. *ret: the claim, for lh_job_claim(). */
+LH_MUST_CHECK lh_code job_write_claim(lh_jobs *jobs, const job_record *record, lh_arena *arena, uint64_t *ret,
+                                      lh_error *err);
 /* How far the job that runs here is, into its record. */
 void job_take_progress_locked(const lh_job *live, job_record *record, lh_arena *arena);
 /* As people see it; live: the one that runs here, or NULL. */

@@ -248,6 +248,32 @@ static void test_jobs__one_of_another_machine_is_left_alone_until_its_lease_ends
     suite_done(&s);
 }
 
+static void test_jobs__a_claim_holds_until_the_next(void) {
+    suite s;
+    lh_error err = {0};
+    lh_json *job = NULL;
+    job_record record;
+    uint64_t claims[2];
+    suite_init(&s);
+    lh_jobs_stop(s.jobs);
+    CHECK(suite_submit(&s, "a", "{}", &job, &err) == LH_OK);
+    CHECK_OK(job_read(s.jobs, suite_id(job), s.arena, &record, &err));
+    record.state = LH_STR("running");
+    CHECK_OK(job_write_claim(s.jobs, &record, s.arena, &claims[0], &err));
+    const lh_job held = {.subject = LH_STR("a"), .claim = claims[0]};
+    const lh_change changes[] = {{.key = LH_STR("of the job"), .text = LH_STR("{}")}, lh_job_claim(&held, s.arena)};
+    CHECK(job_write_claim(s.jobs, &record, s.arena, &claims[1], &err) == LH_CONFLICT); /* read before the claim */
+    CHECK_OK(lh_metastore_commit(s.jobs->metastore, changes, 2, NULL, &err));
+    CHECK_OK(job_read(s.jobs, suite_id(job), s.arena, &record, &err));
+    record.lease_until_ms = 1; /* renewed: the claim is as it was */
+    CHECK_OK(job_write(s.jobs, &record, true, s.arena, &err));
+    CHECK_OK(lh_metastore_commit(s.jobs->metastore, changes, 2, NULL, &err));
+    CHECK_OK(job_read(s.jobs, suite_id(job), s.arena, &record, &err));
+    CHECK_OK(job_write_claim(s.jobs, &record, s.arena, &claims[1], &err));
+    CHECK(lh_metastore_commit(s.jobs->metastore, changes, 2, NULL, &err) == LH_CONFLICT);
+    suite_done(&s);
+}
+
 static void test_jobs__the_list_is_newest_first_in_pages_and_by_state(void) {
     suite s;
     lh_error err = {0};
@@ -279,4 +305,5 @@ LH_TEST_MAIN(LH_TEST(test_jobs__one_runs_to_its_end_and_tells_what_it_did),
              LH_TEST(test_jobs__what_runs_at_the_end_of_the_server_is_taken_up_by_the_next),
              LH_TEST(test_jobs__one_of_a_process_that_is_gone_is_taken_up_at_once),
              LH_TEST(test_jobs__one_of_another_machine_is_left_alone_until_its_lease_ends),
+             LH_TEST(test_jobs__a_claim_holds_until_the_next),
              LH_TEST(test_jobs__the_list_is_newest_first_in_pages_and_by_state))

@@ -96,10 +96,13 @@ lh_code job_read(lh_jobs *jobs, lh_str id, lh_arena *arena, job_record *ret, lh_
     return lh_fail(err, LH_NOT_FOUND, "there is no job '%.*s'", LH_STR_ARG(id));
 }
 
+static lh_str job_holder(const job_record *record, lh_arena *arena) {
+    return lh_arena_printf(arena, "{\"schema_version\":1,\"id\":\"%.*s\"}", LH_STR_ARG(record->id));
+}
+
 lh_code job_write(lh_jobs *jobs, const job_record *record, bool was_open, lh_arena *arena, lh_error *err) {
     lh_str text, open = job_key(JOBS_OPEN, record->id, arena), ended = job_key(JOBS_ENDED, record->id, arena),
-                 subject = job_subject_key(record->subject, arena),
-                 holder = lh_arena_printf(arena, "{\"schema_version\":1,\"id\":\"%.*s\"}", LH_STR_ARG(record->id));
+                 subject = job_subject_key(record->subject, arena), holder = job_holder(record, arena);
     bool is_new = record->version == LH_VERSION_ABSENT, is_open = job_is_open(record);
     lh_change changes[3];
     size_t count = 0;
@@ -114,6 +117,18 @@ lh_code job_write(lh_jobs *jobs, const job_record *record, bool was_open, lh_are
         changes[count++] = (lh_change){.key = subject, .text = holder, .expected = LH_VERSION_ABSENT};
     if (!is_open && was_open) changes[count++] = (lh_change){.key = subject, .expected = LH_VERSION_ANY};
     return lh_metastore_commit(jobs->metastore, changes, count, NULL, err);
+}
+
+lh_code job_write_claim(lh_jobs *jobs, const job_record *record, lh_arena *arena, uint64_t *ret, lh_error *err) {
+    lh_str text;
+    LH_TRY(job_text(record, arena, &text, err));
+    const lh_change changes[] = {
+        {.key = job_key(JOBS_OPEN, record->id, arena), .text = text, .expected = record->version},
+        {.key = job_subject_key(record->subject, arena),
+         .text = job_holder(record, arena),
+         .expected = LH_VERSION_ANY}};
+    LH_TRY(lh_arena_check(arena, err));
+    return lh_metastore_commit(jobs->metastore, changes, sizeof changes / sizeof *changes, ret, err);
 }
 
 lh_code job_list(lh_jobs *jobs, const char *prefix, lh_arena *arena, job_record **ret, size_t *ret_count,
@@ -179,6 +194,8 @@ lh_json *job_show_locked(job_record record, const lh_job *live, lh_arena *arena)
     job_set(arena, json, "result", record.result);
     return json;
 }
+
+const char *const lh_job_states[LH_JOB_STATES] = {"queued", "running", "succeeded", "failed", "cancelled"};
 
 bool lh_job_has_ended(const lh_json *job) {
     lh_str state = lh_json_get_string(job, "state");

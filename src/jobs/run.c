@@ -91,7 +91,9 @@ static bool run_take(lh_jobs *jobs, lh_arena *arena, job_record *ret) {
         pthread_mutex_unlock(&jobs->lock);
         if (ours || !run_may_take(jobs, &open[i], now_ms)) continue;
         run_claim(jobs, &open[i], arena);
-        if (job_write(jobs, &open[i], true, arena, NULL) != LH_OK) continue;
+        lh_code code = job_is_open(&open[i]) ? job_write_claim(jobs, &open[i], arena, &open[i].claim, NULL)
+                                             : job_write(jobs, &open[i], true, arena, NULL);
+        if (code != LH_OK) continue;
         jobs_tell(jobs);
         if (!job_is_open(&open[i])) continue;
         *ret = open[i];
@@ -104,6 +106,10 @@ static bool run_take(lh_jobs *jobs, lh_arena *arena, job_record *ret) {
 
 lh_str lh_job_id(const lh_job *job) { return lh_uuid_str(&job->id); }
 lh_cancel *lh_job_cancel_of(lh_job *job) { return job->cancel; }
+
+lh_change lh_job_claim(const lh_job *job, lh_arena *arena) {
+    return (lh_change){.key = job_subject_key(job->subject, arena), .expected = job->claim, .check_only = true};
+}
 
 void lh_job_set_phase(lh_job *job, const char *phase) {
     pthread_mutex_lock(&job->jobs->lock); /* how fast it goes is told of each phase by itself */
@@ -205,6 +211,8 @@ static void run_list(lh_job *job, const job_record *record) {
     lh_jobs *jobs = job->jobs;
     pthread_mutex_lock(&jobs->lock);
     memcpy(job->id.text, record->id.ptr, sizeof job->id.text - 1);
+    job->subject = record->subject;
+    job->claim = record->claim;
     job->started_ns = job->renewed_ns = lh_time_monotonic_ns();
     job->next = jobs->running;
     jobs->running = job;

@@ -491,7 +491,7 @@ static void build_let_go(vector_batch **held) {
 }
 
 static lh_code build_write_all(build *b, vector_batch **held, lh_error *err) {
-    const vector_store store = {b->vector, b->definition, lh_job_cancel_of(b->job)};
+    const vector_store store = {b->vector, b->definition, b->job};
     size_t chunks = 0, bytes = 0;
     LH_TRY(build_gone(b, held, err));
     for (;;) {
@@ -595,7 +595,7 @@ static lh_code build_begin(build *b, lh_arena *arena, lh_error *err) {
 
 static lh_code build_run(build *b, lh_arena *arena, lh_error *err) {
     vector_definition *d = b->definition;
-    const vector_store store = {b->vector, d, lh_job_cancel_of(b->job)};
+    const vector_store store = {b->vector, d, b->job};
     int64_t snapshot_id = -1;
     LH_TRY(build_begin(b, arena, err));
     if (!d->over_view) LH_TRY(lh_table_snapshot_id(b->vector->catalog, d->dataset, &snapshot_id, err));

@@ -181,10 +181,9 @@ static lh_code store_inherit(const vector_store *store, lh_arena *arena, lh_erro
 static lh_code store_annotate(const vector_store *store, lh_arena *arena, lh_error *err) {
     const vector_definition *d = store->definition;
     const lh_lineage_parent parent = {.name = d->dataset};
-    lh_json *properties = lh_json_new_object(arena);
-    lh_json_set_string(arena, properties, "lakehouse.index", d->name);
-    LH_TRY(lh_annotation_set(store->vector->catalog, d->table, properties, NULL, 0, err));
+    const lh_change claim = lh_job_claim(store->job, arena);
     LH_TRY(lh_lineage_annotate(store->vector->catalog, d->table, &parent, 1, err));
+    LH_TRY(lh_annotation_add(store->vector->catalog, d->table, &claim, err));
     return store_inherit(store, arena, err);
 }
 
@@ -231,7 +230,7 @@ static lh_code store_commit_locked(const vector_store *store, const vector_batch
         adds |= batch->chunk_count > 0;
         removes |= batch->replaced_count > 0;
     }
-    LH_TRY(lh_session_open(store->vector->engine, store->cancel, &session, err));
+    LH_TRY(lh_session_open(store->vector->engine, lh_job_cancel_of(store->job), &session, err));
     LH_TRY(store_stage(session, store->definition, batches, err));
     LH_TRY(store_annotate(store, arena, err));
     return store_change(session, store->definition, adds, removes, arena, err);
@@ -246,7 +245,8 @@ lh_code vector_store_commit(const vector_store *store, const vector_batch *batch
         writes |= batch->chunk_count > 0 || batch->replaced_count > 0;
     if (!writes) return LH_OK;
     LH_TRY(lh_arena_new(16 << 20, &arena, err));
-    LH_TRY(lh_engine_lock_table(engine, table, store->cancel, err)); /* before a connection, as SQL does */
+    LH_TRY(
+        lh_engine_lock_table(engine, table, lh_job_cancel_of(store->job), err)); /* before a connection, as SQL does */
     lh_code code = store_commit_locked(store, batches, arena, err);
     lh_annotation_clear(store->vector->catalog, table);
     lh_engine_unlock_table(engine, table);
@@ -268,7 +268,7 @@ lh_code vector_store_count(const vector_store *store, vector_definition *ret, lh
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
-    LH_TRY(lh_session_open(store->vector->engine, store->cancel, &session, err));
+    LH_TRY(lh_session_open(store->vector->engine, lh_job_cancel_of(store->job), &session, err));
     lh_buf_append(&sql, LH_STR("SELECT count(*) FILTER (chunk = 0), count(*) FROM "));
     lh_engine_table_sql(store->definition->table, arena, &sql);
     LH_TRY(lh_buf_check(&sql, err));

@@ -73,6 +73,8 @@ struct lh_vector {
     vector_recall *recall;
 };
 void vector_count(lh_vector *vector, uint64_t *counter); /* one of stats' */
+/* Under vector's lock: until something of what it guards has changed, some of a second at most. False: cancelled. */
+bool vector_wait_locked(lh_vector *vector, lh_cancel *cancel);
 
 /* ---- definition.c ---- */
 LH_MUST_CHECK lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str locale, lh_arena *arena,
@@ -210,7 +212,7 @@ typedef struct vector_batch {
 typedef struct vector_store {
     lh_vector *vector;
     const vector_definition *definition;
-    lh_cancel *cancel;
+    lh_job *job;
 } vector_store;
 /* All of the batches in one commit. Errors: a statement's; nothing has landed then, but for UNAVAILABLE and IO, which leave it
  * open. */
@@ -338,6 +340,10 @@ static inline size_t vector_served_live(const vector_served *s) {
 }
 /* NULL: the index has no row of that id. */
 const vector_place *vector_served_find(const vector_served *served, lh_str id);
+/* Of bits by row. */
+static inline size_t vector_row_words(const vector_served *served) { return served->row_count / 64 + 1; }
+/* Sets or clears the bits of an id's rows. */
+void vector_mark_rows(const vector_served *served, const vector_place *place, bool on, uint64_t *bits);
 /* That of the table as it is now, made when there is none; one whose graph was built by another config will do. Released by
  * vector_served_release(). Errors: NOT_FOUND (no table), LIMIT (memory), CORRUPT (rows of other dimensions), CANCELLED, and a
  * statement's. */
@@ -393,6 +399,11 @@ void vector_lance_remove_tree(const char *path);
 LH_MUST_CHECK lh_code vector_load(lh_vector *vector, const vector_definition *definition, int64_t snapshot_id,
                                   lh_cancel *cancel, vector_served **ret, lh_error *err);
 void vector_load_remove_files(lh_vector *vector, lh_str table);
+
+/* <folder>/<name><suffix>. Errors: INVALID (too long). */
+enum { VECTOR_PATH_BYTES = 4096 };
+LH_MUST_CHECK lh_code vector_load_path(const lh_vector *vector, lh_str name, const char *suffix,
+                                       char into[VECTOR_PATH_BYTES], lh_error *err);
 
 /* ---- beside.c: its files in the bucket ---- */
 typedef struct vector_wanted {

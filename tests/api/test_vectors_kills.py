@@ -4,6 +4,7 @@ import collections
 import hashlib
 import os
 import random
+import signal
 import struct
 import threading
 import time
@@ -244,3 +245,41 @@ def test_a_refresh_that_is_killed_goes_on_and_is_one_commit(server, model):
         check(server, model, rows, "kept")
     nothing_is_left(server, "kept")
     killer.tell("refreshes")
+
+
+class Gated(Model):
+    """Answers the first batch of rows only once `gate` is open."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate, self.held = threading.Event(), threading.Event()
+
+    def embed(self, handler, body):
+        if len(body["input"]) > 1 and not self.held.is_set():
+            self.held.set()
+            self.gate.wait(100)
+        super().embed(handler, body)
+
+
+def test_a_gateway_that_stood_still_until_another_had_its_job_writes_nothing_more(tmp_path):
+    model = Gated()
+    env = {"LAKEHOUSE__AI__EMBED_PROVIDER": "openai", "LAKEHOUSE__AI__EMBED_MODEL": "slow", "LAKEHOUSE__AI__EMBED_URL": model.url,
+           "LAKEHOUSE__AI__TIMEOUT_MS": "100000"}
+    still, other = Server(tmp_path / "lake", env=env), None
+    try:
+        rows = Rows(still, "held", random.Random(1))
+        rows.append(20)
+        job = still.request("POST", "/vectors/index", json={"dataset": "held", "id_column": "id", "text_columns": ["text"]}).json()
+        assert model.held.wait(60)
+        still.process.send_signal(signal.SIGSTOP)
+        other = Server(tmp_path / "lake", env=env)  # takes the job up when the lease has ended
+        wait_for(lambda: other.request("GET", f"/jobs/{job['id']}").json()["state"] == "succeeded", 120)
+        model.gate.set()  # what it waited for comes, and is written before it looks at its lease
+    finally:
+        still.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: "phase" not in still.request("GET", f"/jobs/{job['id']}").json())  # it runs there no more
+    for server in (still, other):
+        assert server.sql("SELECT count(*), count(DISTINCT id) FROM vectors.held") == [[20, 20]]
+        assert server.request("GET", f"/jobs/{job['id']}").json()["state"] == "succeeded"
+        server.stop()
+    model.stop()
