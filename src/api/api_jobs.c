@@ -15,10 +15,9 @@ static lh_str jobs_caller(const lh_request *request) {
 }
 
 static lh_code jobs_check_state(lh_str state, lh_error *err) {
-    static const char *const states[] = {"queued", "running", "succeeded", "failed", "cancelled"};
     if (state.len == 0) return LH_OK;
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        if (lh_str_eq(state, lh_str_from(states[i]))) return LH_OK;
+    for (size_t i = 0; i < LH_JOB_STATES; i++)
+        if (lh_str_eq(state, lh_str_from(lh_job_states[i]))) return LH_OK;
     return lh_fail(err, LH_INVALID, "'state' is queued, running, succeeded, failed or cancelled, not '%.*s'",
                    LH_STR_ARG(lh_str_cut_utf8(state, 100)));
 }

@@ -7,21 +7,25 @@
 
 enum { BODY_PATH_BYTES = 200 };
 
-static const char *body_expected(lh_str type) {
-    if (type.ptr[0] == '[') return "an array";
-    if (type.ptr[0] == '$' || lh_str_eq(type, LH_STR("object"))) return "an object";
-    if (lh_str_eq(type, LH_STR("integer"))) return "a whole number";
-    if (lh_str_eq(type, LH_STR("number"))) return "a number";
-    return lh_str_eq(type, LH_STR("boolean")) ? "true or false" : "a text";
-}
+typedef struct body_kind {
+    const char *type;
+    lh_json_type is, or_is;
+    const char *words;
+} body_kind;
 
-static bool body_fits(const lh_json *value, lh_str type) {
-    lh_json_type is = lh_json_type_of(value);
-    if (type.ptr[0] == '[') return is == LH_JSON_ARRAY;
-    if (type.ptr[0] == '$' || lh_str_eq(type, LH_STR("object"))) return is == LH_JSON_OBJECT;
-    if (lh_str_eq(type, LH_STR("integer"))) return is == LH_JSON_INT;
-    if (lh_str_eq(type, LH_STR("number"))) return is == LH_JSON_INT || is == LH_JSON_REAL;
-    return is == (lh_str_eq(type, LH_STR("boolean")) ? LH_JSON_BOOL : LH_JSON_STRING);
+/* Of the types that schemas.h lists; words, times and files are texts. */
+static const body_kind *body_kind_of(lh_str type) {
+    static const body_kind kinds[] = {{"object", LH_JSON_OBJECT, LH_JSON_OBJECT, "an object"},
+                                      {"integer", LH_JSON_INT, LH_JSON_INT, "a whole number"},
+                                      {"number", LH_JSON_INT, LH_JSON_REAL, "a number"},
+                                      {"boolean", LH_JSON_BOOL, LH_JSON_BOOL, "true or false"}};
+    static const body_kind array = {"[", LH_JSON_ARRAY, LH_JSON_ARRAY, "an array"},
+                           text = {"string", LH_JSON_STRING, LH_JSON_STRING, "a text"};
+    if (type.ptr[0] == '[') return &array;
+    if (type.ptr[0] == '$') return &kinds[0];
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (lh_str_eq(type, lh_str_from(kinds[i].type))) return &kinds[i];
+    return &text;
 }
 
 static lh_code body_check_value(const lh_json *value, lh_str type, const char *path, lh_error *err);
@@ -41,7 +45,9 @@ static lh_code body_check_members(const lh_json *object, const api_schema *schem
 static lh_code body_check_value(const lh_json *value, lh_str type, const char *path, lh_error *err) {
     char name[BODY_PATH_BYTES];
     if (lh_json_is_null(value) || lh_str_eq(type, LH_STR("any"))) return LH_OK;
-    if (!body_fits(value, type)) return lh_fail(err, LH_INVALID, "'%s' must be %s", path, body_expected(type));
+    const body_kind *kind = body_kind_of(type);
+    if (lh_json_type_of(value) != kind->is && lh_json_type_of(value) != kind->or_is)
+        return lh_fail(err, LH_INVALID, "'%s' must be %s", path, kind->words);
     if (type.ptr[0] == '$') return body_check_members(value, api_schema_find(type.ptr + 1), path, err);
     if (type.ptr[0] != '[') return LH_OK;
     for (lh_json_iter it = lh_json_each(value); lh_json_next(&it);) {

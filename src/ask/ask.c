@@ -62,10 +62,6 @@ static lh_code asked_read(const lh_json *body, bool tokens, asked *ret, lh_error
     if (!lh_json_is_null(now) && lh_time_parse_rfc3339(lh_json_str(now, LH_STR_NONE), &now_ms) != LH_OK)
         return lh_fail(err, LH_INVALID, "'now' must be a time such as 2026-03-01T12:00:00Z");
     ret->today = now_ms / 86400000 - (now_ms % 86400000 < 0);
-    const lh_json *hidden = lh_json_get(body, "tokens"), *model = lh_json_get(body, "model");
-    if (!lh_json_is_null(hidden) && lh_json_type_of(hidden) != LH_JSON_BOOL)
-        return lh_fail(err, LH_INVALID, "'tokens' must be true or false");
-    if (!lh_json_is_null(model) && !lh_json_is_string(model)) return lh_fail(err, LH_INVALID, "'model' must be a text");
     ret->tokens = tokens || lh_json_bool(lh_json_get(body, "tokens"), false);
     LH_TRY(asked_part(parts, "examples", &ret->examples, err));
     LH_TRY(asked_part(parts, "planner", &ret->planner, err));
@@ -239,7 +235,7 @@ static lh_code ask_way(lh_ask *ask, const asked *a, const lh_ask_caller *caller,
     ask_schema schema;
     ask_planned planned = {.confidence = 0};
     lh_str why = LH_STR_NONE;
-    if (a->model.len) LH_TRY(ask_find_model(ask, a, caller, arena, &models, err));
+    LH_TRY(ask_find_model(ask, a, caller, arena, &models, err));
     if (a->examples) LH_TRY(ask_by_example(ask, a, caller, arena, ret, err));
     if (*ret) return LH_OK;
     LH_TRY(ask_schema_load(ask, caller, true, arena, &schema, err));
@@ -252,7 +248,6 @@ static lh_code ask_way(lh_ask *ask, const asked *a, const lh_ask_caller *caller,
         *ret = answer_made(a, &of, &planned, arena);
         return LH_OK;
     }
-    LH_TRY(ask_find_model(ask, a, caller, arena, &models, err));
     if (models && schema.table_count) LH_TRY(ask_by_model(ask, a, &schema, &question, caller, arena, ret, &why, err));
     if (!*ret) *ret = answer_refused(a, &planned, why.len ? why : planned.reason, arena);
     return LH_OK;

@@ -192,7 +192,7 @@ static void scope_rules(const grammar *g, size_t s, lh_buf *into) {
         "o# ::= (a-# | m#) o\n"
         "q# ::= (\"*\" | (a-# | m#) as? (\", \" (a-# | m#) as?){0,11}) f# (s \"WHERE \" w#)? (s \"GROUP BY \" (\"ALL\" "
         "| m# (\", \" m#){0,5}) "
-        "(s \"HAVING \" a-# (k n | \" BETWEEN \" n \" AND \" n))?)? (s \"QUALIFY row_number() OVER (PARTITION BY \" m# "
+        "(s \"HAVING \" h# (k n | \" BETWEEN \" n \" AND \" n))?)? (s \"QUALIFY row_number() OVER (PARTITION BY \" m# "
         "(\", \" m#){0,3} \" ORDER BY \" (h# | m#) o (\", \" (h# | m#) o){0,5} \") <= \" [1-9] [0-9]{0,3})? (s \"ORDER "
         "BY \" o# (\", \" "
         "o#){0,5})?\n";

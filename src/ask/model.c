@@ -316,8 +316,7 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
         ret->repairs = (uint64_t)tries;
         if (code == LH_OK) return ret->sql = sql, LH_OK;
         if (code != LH_INVALID && code != LH_DENIED && code != LH_NOT_FOUND) return *err = why, code;
-        if (tries == asks->repairs_max || tries == MODEL_REPAIRS)
-            return ret->why = lh_arena_dup(arena, lh_str_from(why.message)), LH_OK;
+        if (tries == asks->repairs_max || tries == MODEL_REPAIRS) return LH_OK;
         messages[count++] = (lh_ai_message){LH_STR("assistant"), said};
         messages[count++] = (lh_ai_message){
             LH_STR("user"), lh_arena_printf(arena, "That failed: %.*s\nAnswer with the corrected SQL only.",

@@ -14,8 +14,8 @@ typedef struct ask_model_asks {
     uint64_t rows_max;
 } ask_model_asks;
 typedef struct ask_modelled {
-    lh_str sql; /* empty: what it wrote does not run, `why`; or `none`, or `silent` */
-    lh_str model, why;
+    lh_str sql; /* empty: what it wrote does not run; or `none`, or `silent` */
+    lh_str model;
     bool silent; /* it does not answer */
     bool none;   /* it says that what the caller sees does not hold what is asked for */
     lh_json *result;

@@ -205,10 +205,8 @@ lh_code lh_ask_summary(lh_ask *ask, lh_table_name name, const lh_json *body, con
     LH_CLEANUP(lh_buf_done) lh_buf facts = LH_BUF_INIT(SUMMARY_FACTS_BYTES);
     ask_schema schema;
     lh_str model = LH_STR_NONE, why = LH_STR_NONE;
-    const lh_json *named = lh_json_get(body, "model");
-    const lh_ai_call call = ask_call(caller, lh_json_str(named, LH_STR_NONE));
+    const lh_ai_call call = ask_call(caller, lh_json_get_string(body, "model"));
     lh_ai_model found;
-    if (!lh_json_is_null(named) && !lh_json_is_string(named)) return lh_fail(err, LH_INVALID, "'model' must be a text");
     if (call.model.len && caller->models) LH_TRY(lh_ai_find(ask->ai, LH_AI_GENERATE, &call, arena, &found, err));
     LH_TRY(ask_schema_load(ask, caller, false, arena, &schema, err));
     const summary s = {ask, caller, &schema, summary_find(&schema, name), arena, &facts};

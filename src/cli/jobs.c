@@ -3,6 +3,7 @@
 #include "cli/cli_internal.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "jobs/jobs.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -296,7 +297,6 @@ static int jobs_run(const lh_cli_source *source, size_t verb, jobs_job *job) {
 }
 
 int lh_cli_jobs(const lh_cli_command *self, int argc, char **argv) {
-    static const char *const states[] = {"queued", "running", "succeeded", "failed", "cancelled"};
     lh_cli_source source = {0};
     lh_cli_list words = {0};
     jobs_job job = {.words = &words};
@@ -311,7 +311,7 @@ int lh_cli_jobs(const lh_cli_command *self, int argc, char **argv) {
     if (status >= 0) return status;
     size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "list");
     if (verb == SIZE_MAX || !lh_cli_takes(self, &jobs_verbs[verb].verb, &words) ||
-        !lh_cli_is_one_of("state", job.state, states, sizeof states / sizeof *states))
+        !lh_cli_is_one_of("state", job.state, lh_job_states, LH_JOB_STATES))
         return LH_EXIT_USAGE;
     lh_interrupt interrupt = {0};
     if (jobs_verbs[verb].run == jobs_watch) (void)lh_interrupt_start(&interrupt, &job.interrupted);

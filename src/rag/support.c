@@ -82,16 +82,17 @@ static lh_code support_nearness(rag_run *run, const support_sentence *s, double 
     return LH_OK;
 }
 
-static lh_code support_tell(rag_run *run, const support_sentence *s, lh_json *into, lh_error *err) {
+/* asked: the words of the question. */
+static lh_code support_tell(rag_run *run, const support_sentence *s, const rag_words *asked, lh_json *into,
+                            lh_error *err) {
     lh_arena *arena = run->arena;
     lh_json *told = lh_json_new_object(arena), *citations = lh_json_new_array(arena);
-    rag_words facts = {0}, lead = {0}, asked = {0};
+    rag_words facts = {0}, lead = {0};
     double near = 0;
     LH_TRY(rag_words_of(run->terms, s->text, RAG_WORDS_FACTS, arena, &facts, err));
     LH_TRY(support_nearness(run, s, &near, err));
     LH_TRY(rag_words_of(run->terms, s->text, RAG_WORDS_LEAD, arena, &lead, err));
-    LH_TRY(rag_words_of(run->terms, run->asked.question, RAG_WORDS_ALL, arena, &asked, err));
-    bool known = rag_words_share(&asked, &lead) == 1 || rag_facts_hold(&lead, run->passages, s->cited, s->cited_count);
+    bool known = rag_words_share(asked, &lead) == 1 || rag_facts_hold(&lead, run->passages, s->cited, s->cited_count);
     bool supported = s->cited_count > 0 && near >= RAG_SUPPORT_MIN && known &&
                      rag_facts_hold(&facts, run->passages, s->cited, s->cited_count);
     for (size_t i = 0; i < s->cited_count; i++) lh_json_append(citations, lh_json_new_uint(arena, s->cited[i]));
@@ -129,6 +130,8 @@ lh_code rag_support(rag_run *run, const rag_said *said, lh_json **ret, lh_error 
     lh_str *texts = NULL;
     float *vectors = NULL;
     size_t count = 0;
+    rag_words asked = {0};
+    LH_TRY(rag_words_of(run->terms, run->asked.question, RAG_WORDS_ALL, run->arena, &asked, err));
     LH_TRY(rag_sentences_of(run->sentences, said->plain, false, run->arena, &texts, &count, err));
     if (count > SUPPORT_TEXTS_MAX) count = SUPPORT_TEXTS_MAX;
     support_sentence *sentences = LH_ARENA_ARRAY(run->arena, support_sentence, count + 1);
@@ -139,7 +142,7 @@ lh_code rag_support(rag_run *run, const rag_said *said, lh_json **ret, lh_error 
     if (said->mark_count) LH_TRY(rag_embed(run, texts, count, &vectors, err));
     for (size_t i = 0; i < count; i++) {
         sentences[i].vector = vectors ? vectors + i * run->dimensions : NULL;
-        LH_TRY(support_tell(run, &sentences[i], told, err));
+        LH_TRY(support_tell(run, &sentences[i], &asked, told, err));
     }
     *ret = told;
     return LH_OK;

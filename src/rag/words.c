@@ -30,14 +30,16 @@ static int words_compare_common(const void *key, const void *item) {
     return lh_str_cmp(*(const lh_str *)key, lh_str_from(*(const char *const *)item));
 }
 
+static bool words_are_in(lh_str lower, const char *const *list, size_t count) {
+    return bsearch(&lower, list, count, sizeof *list, words_compare_common) != NULL;
+}
+
 static bool words_is_opener(lh_str lower) {
-    return bsearch(&lower, words_openers, sizeof words_openers / sizeof *words_openers, sizeof *words_openers,
-                   words_compare_common) != NULL;
+    return words_are_in(lower, words_openers, sizeof words_openers / sizeof *words_openers);
 }
 
 static bool words_is_common(lh_str lower) {
-    return bsearch(&lower, words_common, sizeof words_common / sizeof *words_common, sizeof *words_common,
-                   words_compare_common) != NULL;
+    return words_are_in(lower, words_common, sizeof words_common / sizeof *words_common);
 }
 
 static bool words_is_digit(char c) { return c >= '0' && c <= '9'; }

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BESIDE_LISTED = 1000, BESIDE_ARENA_BYTES = 4 << 20, BESIDE_LOOK_MS = 200, BESIDE_PATH_BYTES = 4096 };
+enum { BESIDE_LISTED = 1000, BESIDE_ARENA_BYTES = 4 << 20 };
 static const char *const beside_suffixes[] = {".texts", ".ann"}; /* in the order in which they are written */
 
 typedef struct {
@@ -67,11 +67,6 @@ lh_str vector_beside_name(const vector_served *served, lh_arena *arena) {
                            lh_sha256_to_hex(&binding).text);
 }
 
-static bool beside_path(const lh_vector *vector, lh_str name, const char *suffix, char into[BESIDE_PATH_BYTES]) {
-    return snprintf(into, BESIDE_PATH_BYTES, "%.*s/%.*s%s", LH_STR_ARG(vector->folder), LH_STR_ARG(name), suffix) <
-           BESIDE_PATH_BYTES;
-}
-
 /* ---- fetching ---- */
 
 /* Those of the snapshot; else, with `any`, the newest. */
@@ -94,15 +89,14 @@ static lh_str beside_choose(const beside *b, const vector_wanted *wanted, bool a
 
 /* Both are here whole before either takes the place of what is there. */
 static lh_code beside_bring(const beside *b, lh_str name, const vector_wanted *wanted, lh_error *err) {
-    char temps[2][BESIDE_PATH_BYTES], paths[2][BESIDE_PATH_BYTES];
+    char temps[2][VECTOR_PATH_BYTES], paths[2][VECTOR_PATH_BYTES];
     lh_code code = LH_OK;
     size_t brought = 0;
     for (; brought < 2 && code == LH_OK; brought++) {
         const lh_uuid id = lh_uuid_new();
         const char *suffix = beside_suffixes[brought];
-        if (!beside_path(b->vector, lh_uuid_str(&id), ".tmp", temps[brought]) ||
-            !beside_path(b->vector, b->table.name, suffix, paths[brought]))
-            return lh_fail(err, LH_INVALID, "the path of the folder of indexes is too long");
+        LH_TRY(vector_load_path(b->vector, lh_uuid_str(&id), ".tmp", temps[brought], err));
+        LH_TRY(vector_load_path(b->vector, b->table.name, suffix, paths[brought], err));
         code = lh_bucket_get_file(b->bucket, beside_key(b, name, suffix), temps[brought],
                                   lh_cancel_flag(wanted->cancel), err);
     }
@@ -158,9 +152,8 @@ static bool beside_is_current(const beside *b, const vector_served *served) {
 
 static lh_code beside_write(const beside *b, lh_str name, lh_cancel *cancel, lh_error *err) {
     for (size_t i = 0; i < 2; i++) {
-        char path[BESIDE_PATH_BYTES];
-        if (!beside_path(b->vector, b->table.name, beside_suffixes[i], path))
-            return lh_fail(err, LH_INVALID, "the path of the folder of indexes is too long");
+        char path[VECTOR_PATH_BYTES];
+        LH_TRY(vector_load_path(b->vector, b->table.name, beside_suffixes[i], path, err));
         LH_TRY(
             lh_bucket_put_file(b->bucket, beside_key(b, name, beside_suffixes[i]), path, lh_cancel_flag(cancel), err));
     }
@@ -203,9 +196,7 @@ static lh_code beside_keep(lh_vector *vector, const vector_served *served, lh_ca
 
 static bool beside_begin(lh_vector *vector, const vector_served *served, lh_cancel *cancel) {
     pthread_mutex_lock(&vector->lock);
-    while (vector->keeping && !(cancel && lh_cancel_fired(cancel))) {
-        const struct timespec until = lh_time_after_ms(BESIDE_LOOK_MS);
-        pthread_cond_timedwait(&vector->changed, &vector->lock, &until);
+    while (vector->keeping && vector_wait_locked(vector, cancel)) {
     }
     bool mine = !vector->keeping && served->beside == VECTOR_BESIDE_OPEN;
     if (mine) vector->keeping = true;

@@ -5,21 +5,12 @@
  * read once a snapshot of the dataset; who sees the row is asked at each search. */
 #include "vector/vector_internal.h"
 
-enum { CURRENT_TRIES = 3, CURRENT_LOOK_MS = 200 };
+enum { CURRENT_TRIES = 3 };
 
 typedef struct {
     const vector_served *served;
     uint64_t *bits, *seen; /* seen: by id */
 } current_marks;
-
-static void current_set(current_marks *marks, const vector_place *place, bool on) {
-    for (size_t i = 0; i < place->count; i++) {
-        size_t at = marks->served->order[place->first + i];
-        uint64_t bit = UINT64_C(1) << (at & 63);
-        if (on) marks->bits[at >> 6] |= bit;
-        else marks->bits[at >> 6] &= ~bit;
-    }
-}
 
 static lh_code current_mark(void *ctx, const vector_row *row, lh_error *err) {
     current_marks *marks = ctx;
@@ -32,7 +23,7 @@ static lh_code current_mark(void *ctx, const vector_row *row, lh_error *err) {
     bool same = memcmp(lh_sha256_to_hex(&hash).text, row->hash, VECTOR_HASH_BYTES) == 0;
     bool first = !(marks->seen[id >> 6] >> (id & 63) & 1);
     marks->seen[id >> 6] |= UINT64_C(1) << (id & 63);
-    current_set(marks, place, first && same);
+    vector_mark_rows(marks->served, place, first && same, marks->bits);
     return LH_OK;
 }
 
@@ -43,21 +34,15 @@ lh_code vector_current_read(const vector_source *source, const vector_served *se
     return vector_source_read(source, current_mark, &marks, err);
 }
 
-static size_t current_words(const vector_served *served) { return served->row_count / 64 + 1; }
-
 /* Copies what is there of the snapshot, or waits for its turn to make it: *ret_mine. */
 static lh_code current_begin(lh_vector *vector, const vector_served *served, int64_t snapshot_id, lh_cancel *cancel,
                              uint64_t *into, bool *ret_mine, lh_error *err) {
-    bool there = false, cancelled = false;
+    bool there = false;
     pthread_mutex_lock(&vector->lock);
-    while (!(there = served->current && served->current_snapshot_id == snapshot_id) && vector->reading_rows &&
-           !cancelled) {
-        const struct timespec until = lh_time_after_ms(CURRENT_LOOK_MS);
-        pthread_cond_timedwait(&vector->changed, &vector->lock, &until);
-        cancelled = cancel && lh_cancel_fired(cancel);
-    }
-    *ret_mine = !there && !cancelled;
-    if (there) memcpy(into, served->current, current_words(served) * sizeof *into);
+    while (!(there = served->current && served->current_snapshot_id == snapshot_id) && vector->reading_rows)
+        if (!vector_wait_locked(vector, cancel)) break;
+    *ret_mine = !there && !vector->reading_rows;
+    if (there) memcpy(into, served->current, vector_row_words(served) * sizeof *into);
     if (*ret_mine) vector->reading_rows = true;
     pthread_mutex_unlock(&vector->lock);
     return there || *ret_mine ? LH_OK : lh_fail(err, LH_CANCELLED, "waiting for the rows of the dataset was cancelled");
@@ -69,7 +54,7 @@ static void current_end(lh_vector *vector, const vector_served *served, uint64_t
     pthread_mutex_lock(&vector->lock);
     vector->reading_rows = false;
     if (made) {
-        if (!own->current) own->bytes += current_words(served) * sizeof *made;
+        if (!own->current) own->bytes += vector_row_words(served) * sizeof *made;
         free(own->current);
         own->current = made;
         own->current_snapshot_id = snapshot_id;
@@ -82,7 +67,7 @@ static void current_end(lh_vector *vector, const vector_served *served, uint64_t
 static lh_code current_make(lh_vector *vector, const vector_served *served, const vector_definition *d,
                             lh_cancel *cancel, int64_t snapshot_id, uint64_t *into, bool *ret_made, lh_error *err) {
     const vector_source source = {.engine = vector->engine, .definition = d, .cancel = cancel};
-    size_t words = current_words(served);
+    size_t words = vector_row_words(served);
     int64_t now = -1;
     uint64_t *bits = calloc(words, sizeof *bits);
     lh_code code = LH_OK;
@@ -98,7 +83,7 @@ static lh_code current_make(lh_vector *vector, const vector_served *served, cons
 
 lh_code vector_current(lh_vector *vector, const vector_served *served, const vector_definition *d, lh_cancel *cancel,
                        lh_arena *arena, uint64_t **ret, int64_t *ret_snapshot_id, lh_error *err) {
-    uint64_t *bits = LH_ARENA_ARRAY(arena, uint64_t, current_words(served));
+    uint64_t *bits = LH_ARENA_ARRAY(arena, uint64_t, vector_row_words(served));
     LH_TRY(lh_arena_check(arena, err));
     *ret = NULL;
     for (int i = 0; i < CURRENT_TRIES && !*ret; i++) {

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { INDEX_LEFT_S = 3600 };
+enum { INDEX_LEFT_S = 3600, INDEX_LOOK_MS = 200 };
 
 /* What a process that was killed left: files without their name yet, when they are so old that nobody writes them any more. */
 static void index_sweep(const char *folder) {
@@ -87,6 +87,15 @@ void vector_count(lh_vector *vector, uint64_t *counter) {
     pthread_mutex_lock(&vector->lock);
     (*counter)++;
     pthread_mutex_unlock(&vector->lock);
+}
+
+static bool index_is_cancelled(lh_cancel *cancel) { return cancel && lh_cancel_fired(cancel); }
+
+bool vector_wait_locked(lh_vector *vector, lh_cancel *cancel) {
+    const struct timespec until = lh_time_after_ms(INDEX_LOOK_MS);
+    if (index_is_cancelled(cancel)) return false;
+    pthread_cond_timedwait(&vector->changed, &vector->lock, &until);
+    return !index_is_cancelled(cancel);
 }
 
 const lh_job_kind *lh_vector_job_kinds(lh_vector *vector, size_t *ret_count) {

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOAD_VERSION = 1, LOAD_PATH_BYTES = 4096, LOAD_CHANGED_PERCENT = 30, LOAD_ARENA_BYTES = 4 << 20 };
+enum { LOAD_VERSION = 1, LOAD_CHANGED_PERCENT = 30, LOAD_ARENA_BYTES = 4 << 20 };
 
 typedef struct {
     char magic[8];
@@ -37,7 +37,7 @@ typedef struct {
     const vector_served *base; /* what there is of an older snapshot; NULL: nothing */
     /* the rows that come */
     FILE *file;
-    char path[LOAD_PATH_BYTES];
+    char path[VECTOR_PATH_BYTES];
     vector_text *rows;
     float *vectors;
     size_t count, room, first, floats_room; /* first: of those that are new */
@@ -49,16 +49,17 @@ typedef struct {
     size_t id_count, id_room;
 } load;
 
-static lh_code load_path(const lh_vector *vector, lh_str name, const char *suffix, char into[LOAD_PATH_BYTES],
+lh_code vector_load_path(const lh_vector *vector, lh_str name, const char *suffix, char into[VECTOR_PATH_BYTES],
                          lh_error *err) {
-    int length = snprintf(into, LOAD_PATH_BYTES, "%.*s/%.*s%s", LH_STR_ARG(vector->folder), LH_STR_ARG(name), suffix);
-    return length < LOAD_PATH_BYTES ? LH_OK : lh_fail(err, LH_INVALID, "the path of the folder of indexes is too long");
+    int length = snprintf(into, VECTOR_PATH_BYTES, "%.*s/%.*s%s", LH_STR_ARG(vector->folder), LH_STR_ARG(name), suffix);
+    return length < VECTOR_PATH_BYTES ? LH_OK
+                                      : lh_fail(err, LH_INVALID, "the path of the folder of indexes is too long");
 }
 
 void vector_load_remove_files(lh_vector *vector, lh_str name) {
-    char path[LOAD_PATH_BYTES];
-    if (load_path(vector, name, ".texts", path, NULL) == LH_OK) unlink(path);
-    if (load_path(vector, name, ".ann", path, NULL) == LH_OK) unlink(path);
+    char path[VECTOR_PATH_BYTES];
+    if (vector_load_path(vector, name, ".texts", path, NULL) == LH_OK) unlink(path);
+    if (vector_load_path(vector, name, ".ann", path, NULL) == LH_OK) unlink(path);
     vector_lance_remove(vector, name);
     vector_kept_remove(vector, name);
 }
@@ -147,7 +148,7 @@ static lh_code texts_write(load *l, const void *bytes, size_t size, lh_error *er
 /* Under a name of its own: what is mapped by searches is not touched. */
 static lh_code texts_begin(load *l, lh_error *err) {
     const lh_uuid id = lh_uuid_new();
-    LH_TRY(load_path(l->vector, lh_uuid_str(&id), ".tmp", l->path, err));
+    LH_TRY(vector_load_path(l->vector, lh_uuid_str(&id), ".tmp", l->path, err));
     l->file = fopen(l->path, "w+e");
     if (!l->file) return lh_fail_errno(err, errno, "cannot make the file of an index's texts");
     return texts_write(l, &l->head, sizeof l->head, err);
@@ -293,11 +294,11 @@ static lh_code load_new_served(const load *l, vector_served **ret, lh_error *err
 }
 
 static lh_code load_open_into(const load *l, lh_arena *arena, vector_served *served, lh_error *err) {
-    char texts[LOAD_PATH_BYTES], graph[LOAD_PATH_BYTES];
+    char texts[VECTOR_PATH_BYTES], graph[VECTOR_PATH_BYTES];
     lh_sha256 hash;
     texts_head head = l->head;
-    LH_TRY(load_path(l->vector, l->definition->table.name, ".texts", texts, err));
-    LH_TRY(load_path(l->vector, l->definition->table.name, ".ann", graph, err));
+    LH_TRY(vector_load_path(l->vector, l->definition->table.name, ".texts", texts, err));
+    LH_TRY(vector_load_path(l->vector, l->definition->table.name, ".ann", graph, err));
     if (!texts_map(texts, &l->head, served, &hash))
         return lh_fail(err, LH_CORRUPT, "the texts of an index are not there, or make no sense");
     head.snapshot_id = served->snapshot_id;
@@ -342,12 +343,12 @@ static void load_fetch(const load *l, bool any, vector_served **ret) {
 /* The rows that were written, mapped; their index, moved; both kept in files, if they can be. */
 static lh_code load_finish(load *l, lh_ann_index **ann, vector_served **ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    char texts[LOAD_PATH_BYTES], graph[LOAD_PATH_BYTES];
+    char texts[VECTOR_PATH_BYTES], graph[VECTOR_PATH_BYTES];
     vector_served *served = NULL;
     lh_sha256 hash;
     LH_TRY(lh_arena_new(64 << 10, &arena, err));
-    LH_TRY(load_path(l->vector, l->definition->table.name, ".texts", texts, err));
-    LH_TRY(load_path(l->vector, l->definition->table.name, ".ann", graph, err));
+    LH_TRY(vector_load_path(l->vector, l->definition->table.name, ".texts", texts, err));
+    LH_TRY(vector_load_path(l->vector, l->definition->table.name, ".ann", graph, err));
     LH_TRY(texts_end(l, err));
     LH_TRY(load_new_served(l, &served, err));
     lh_code code = LH_OK;

@@ -83,14 +83,14 @@ static recall_sample *recall_sample_new(lh_vector *vector, const vector_definiti
                                         const lh_ann_query *query, const lh_ann_hit *hits, uint32_t found) {
     recall_sample *sample = calloc(1, sizeof *sample);
     if (!sample) return NULL;
-    size_t words = served->row_count / 64 + 1;
     sample->k = query->k;
     sample->found = found;
     sample->config = served->config;
     sample->config.ef_search = query->ef;
     sample->query = recall_copy(query->vectors, d->dimensions * sizeof *sample->query);
     sample->scores = calloc(found + 1, sizeof *sample->scores);
-    if (query->allowed) sample->allowed = recall_copy(query->allowed, words * sizeof *sample->allowed);
+    if (query->allowed)
+        sample->allowed = recall_copy(query->allowed, vector_row_words(served) * sizeof *sample->allowed);
     if (lh_str_dup(d->name, &sample->index) == LH_OK && sample->query && sample->scores &&
         (sample->allowed || !query->allowed)) {
         for (uint32_t i = 0; i < found; i++) sample->scores[i] = hits[i].score;

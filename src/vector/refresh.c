@@ -159,8 +159,8 @@ lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str dataset, cons
 
 /* ---- by itself ---- */
 
-typedef struct
-    asked { /* for which snapshot of its dataset an index was asked to be refreshed, and when it is asked again */
+/* For which snapshot of its dataset an index was asked to be refreshed, and when it is asked again. */
+typedef struct asked {
     struct asked *next;
     lh_str index; /* owned */
     int64_t snapshot_id;

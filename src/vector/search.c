@@ -194,10 +194,7 @@ static lh_code search_mark(void *ctx, const lh_json *row, lh_arena *arena, lh_er
     search_marks *marks = ctx;
     (void)arena, (void)err;
     const vector_place *place = vector_served_find(marks->s->served, lh_json_get_string(row, "i"));
-    for (size_t i = 0; place && i < place->count; i++) {
-        size_t at = marks->s->served->order[place->first + i];
-        marks->bits[at >> 6] |= UINT64_C(1) << (at & 63);
-    }
+    if (place) vector_mark_rows(marks->s->served, place, true, marks->bits);
     return LH_OK;
 }
 
@@ -227,12 +224,10 @@ static lh_code search_allow_documents(search *s, lh_error *err) {
     return LH_OK;
 }
 
-static size_t search_words(const search *s) { return s->served->row_count / 64 + 1; }
-
 /* The rows whose id the caller sees among the rows that pass the filter, which is in normal form and so one condition. */
 static lh_code search_allow_ids(search *s, lh_str filter, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-    search_marks marks = {s, LH_ARENA_ARRAY(s->arena, uint64_t, search_words(s))};
+    search_marks marks = {s, LH_ARENA_ARRAY(s->arena, uint64_t, vector_row_words(s->served))};
     lh_buf_append(&sql, LH_STR("SELECT "));
     search_id_sql(s, &sql);
     lh_buf_append(&sql, LH_STR(" AS i FROM "));
@@ -262,10 +257,10 @@ static lh_code search_allow_current(search *s, lh_str filter, lh_error *err) {
         if (!current) break;
         LH_TRY(search_allow_ids(s, filter, err));
         LH_TRY(lh_table_snapshot_id(s->vector->catalog, s->definition.dataset, &now, err));
-        for (size_t w = 0; w < search_words(s); w++) s->allowed[w] &= current[w];
+        for (size_t w = 0; w < vector_row_words(s->served); w++) s->allowed[w] &= current[w];
         if (now == of) return LH_OK;
     }
-    s->allowed = LH_ARENA_ARRAY(s->arena, uint64_t, search_words(s));
+    s->allowed = LH_ARENA_ARRAY(s->arena, uint64_t, vector_row_words(s->served));
     LH_TRY(lh_arena_check(s->arena, err));
     return vector_current_read(&source, s->served, s->allowed, err);
 }
@@ -428,7 +423,7 @@ static vector_lance_query search_lance_query(const search *s, uint32_t k) {
 /* *ret: the rows that Lance holds for the nearest, which are then scored as all others are. As it was: it found too few, or
  * failed (what it keeps in files is a cache): every row is looked at. */
 static lh_code search_near_by_lance(search *s, uint32_t k, const uint64_t **ret, lh_error *err) {
-    uint64_t *bits = LH_ARENA_ARRAY(s->arena, uint64_t, s->served->row_count / 64 + 1);
+    uint64_t *bits = LH_ARENA_ARRAY(s->arena, uint64_t, vector_row_words(s->served));
     size_t found = 0, there = search_count_allowed(s);
     const vector_lance_query query = search_lance_query(s, k);
     LH_TRY(lh_arena_check(s->arena, err));

@@ -96,18 +96,12 @@ static void served_list_locked(lh_vector *vector, vector_served *served) {
     served_fit_locked(vector, served);
 }
 
-enum { SERVED_LOOK_MS = 200 };
-
 /* Waits for its turn to make one. *ret NULL: it is the caller's; else another made it meanwhile, or had. */
 static lh_code served_begin(lh_vector *vector, const vector_definition *d, int64_t snapshot_id,
                             const lh_hnsw_config *config, lh_cancel *cancel, vector_served **ret, lh_error *err) {
-    bool cancelled = false;
     pthread_mutex_lock(&vector->lock);
-    while (!(*ret = served_find_locked(vector, d->table.name, snapshot_id, config)) && vector->loading && !cancelled) {
-        const struct timespec until = lh_time_after_ms(SERVED_LOOK_MS);
-        pthread_cond_timedwait(&vector->changed, &vector->lock, &until);
-        cancelled = cancel && lh_cancel_fired(cancel);
-    }
+    while (!(*ret = served_find_locked(vector, d->table.name, snapshot_id, config)) && vector->loading)
+        if (!vector_wait_locked(vector, cancel)) break;
     bool mine = !*ret && !vector->loading;
     if (mine) vector->loading = true;
     (*(*ret ? &vector->stats.hits : &vector->stats.misses))++;
@@ -176,6 +170,15 @@ lh_json *lh_vector_cache_stats(lh_vector *vector, lh_arena *arena) {
     lh_json_set_uint(arena, json, "misses", stats.misses);
     lh_json_set_uint(arena, json, "evictions", stats.evictions);
     return json;
+}
+
+void vector_mark_rows(const vector_served *served, const vector_place *place, bool on, uint64_t *bits) {
+    for (size_t i = 0; i < place->count; i++) {
+        size_t at = served->order[place->first + i];
+        uint64_t bit = UINT64_C(1) << (at & 63);
+        if (on) bits[at >> 6] |= bit;
+        else bits[at >> 6] &= ~bit;
+    }
 }
 
 const vector_place *vector_served_find(const vector_served *s, lh_str id) {

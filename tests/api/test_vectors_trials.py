@@ -484,7 +484,8 @@ def test_trials_take_the_right_to_make_the_index(tmp_path):
     lake.server.stop()
 
 
-def test_an_index_and_its_trials_lie_in_the_bucket_of_the_dataset(tmp_path):
+def lake_of_ada(tmp_path):
+    """A lake with a second bucket, in which the dataset `hers` lies."""
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "ada.json").write_text(json.dumps({"bucket": {"name": "ada", "root": "ada"}}))
     server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__STORAGE__PROFILE_ROOT": str(tmp_path / "profiles")})
@@ -492,6 +493,11 @@ def test_an_index_and_its_trials_lie_in_the_bucket_of_the_dataset(tmp_path):
     server.headers = {"X-Lakehouse-Bucket": "ada"}
     assert server.ingest(lines(words(12, 100)), "hers").status_code == 201
     server.headers = {}
+    return server
+
+
+def test_an_index_and_its_trials_lie_in_the_bucket_of_the_dataset(tmp_path):
+    server = lake_of_ada(tmp_path)
     body = {"dataset": "hers", "id_column": "candidate_id", "text_columns": ["resume"]}
     ended(server, call(server, "POST", "/vectors/index", 202, body))
     make(server, "others", words(13, 50))
@@ -510,13 +516,7 @@ def test_an_index_and_its_trials_lie_in_the_bucket_of_the_dataset(tmp_path):
 
 
 def test_a_profile_makes_the_indexes_of_its_bucket_ready(tmp_path):
-    (tmp_path / "profiles").mkdir()
-    (tmp_path / "profiles" / "ada.json").write_text(json.dumps({"bucket": {"name": "ada", "root": "ada"}}))
-    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__STORAGE__PROFILE_ROOT": str(tmp_path / "profiles")})
-    call(server, "POST", "/profile/ada/activate", 200)
-    server.headers = {"X-Lakehouse-Bucket": "ada"}
-    assert server.ingest(lines(words(12, 100)), "hers").status_code == 201
-    server.headers = {}
+    server = lake_of_ada(tmp_path)
     ended(server, call(server, "POST", "/vectors/index", 202, {"dataset": "hers", "id_column": "candidate_id", "text_columns": ["resume"]}))
     make(server, "others", words(13, 100))
     server.restart()
