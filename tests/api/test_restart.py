@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from harness import SANITIZED, Server
+from harness import ABANDONING, SANITIZED, Server
 from test_cache import hits, pin, settled
 
 # DuckDB 1.5.5 divides by the rows of a frame, less one, and means more than 2^63 when there are none.
@@ -23,7 +23,7 @@ def count(server, table="t"):
 
 @pytest.fixture
 def server(tmp_path):
-    server = Server(tmp_path / "lake")
+    server = Server(tmp_path / "lake", env=ABANDONING)  # what a fatal error throws through the C API ends in is abandoned
     for sql in ("CREATE TABLE t(a INT, b VARCHAR)", "INSERT INTO t SELECT i, 'b' FROM range(1000) r(i)", "CREATE TABLE other(a INT)"):
         assert run(server, sql).status_code == 200
     yield server
