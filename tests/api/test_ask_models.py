@@ -49,7 +49,7 @@ def modelled(tmp_path):
 
 # ---- the grammar ----
 
-STATEMENTS = 300 if SANITIZED else 2000
+STATEMENTS = 300 if SANITIZED else 1000
 TYPES = ("No function matches", "Cannot compare", "Could not convert", "No operator matches", "Cannot mix", "could not convert", "Conversion Error", "an explicit", "must appear in the GROUP BY", "out of range", "Cannot cast",
          "cannot be used in", "GROUP BY", "HAVING", "ORDER BY expressions must appear", "Invalid type", "Cannot combine", "not implemented", "nested", "aggregate", "add explicit type casts")
 

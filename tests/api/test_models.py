@@ -423,6 +423,7 @@ def test_a_generator_is_judged_by_the_verified_questions(tmp_path):
            "Who is in Ohio": "SELECT candidate_id FROM people WHERE state = 'OH'"}
 
     going = threading.Event()
+    going.set()
 
     def answers(handler, body):
         going.wait(60)
@@ -440,6 +441,7 @@ def test_a_generator_is_judged_by_the_verified_questions(tmp_path):
         assert "no verified questions" in ended(server, server.request("POST", "/ai/models/writer/evaluate", json={}).json(), "failed")["error"]["message"]
         for question, statement in sql.items():
             assert server.request("POST", "/ask/examples", json={"question": question, "sql": statement}).status_code in (200, 201)
+        going.clear()
         terminal = Terminal(tmp_path, "models", "evaluate", "writer", "--url", server.url)
         terminal.expect("writer")
         terminal.send("\x03")
