@@ -184,6 +184,9 @@ def main():
     arguments.add_argument("--sets", default=",".join(SETS))
     arguments.add_argument("--parts", default="")
     arguments, results = arguments.parse_args(), {}
+    for model in arguments.model:
+        if model.endswith(".gguf") and not pathlib.Path(model).exists():
+            sys.exit(f"there is no file {model}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         server = Server(folder / "lake")
