@@ -169,9 +169,15 @@ static lh_code filter_send(rag_filter *filter, size_t bytes, lh_error *err) {
     return text.len ? filter->run->events->on_piece(filter->run->events->ctx, text, err) : LH_OK;
 }
 
+static bool filter_is_open(const rag_filter *filter) {
+    return filter->squares || filter->rounds || filter->angle || filter->definition;
+}
+
 /* Looks at one byte behind `before`. True: all before it may go, as no link or tag is open there. */
 static bool filter_step(rag_filter *filter, char before, char c) {
     bool space = c == ' ' || c == '\t' || c == '\n';
+    bool leads = c == '/' || c == '\\' || filter->definition || (c == '.' && (before == 'w' || before == 'W'));
+    filter->address = !space && (filter->address || leads);
     if (c == '\n' && before == '\n') filter->squares = filter->rounds = filter->angle = 0; /* no link goes on */
     if (before == '<' && strchr(" \t\n=<", c)) filter->angle = false;
     if (c == '(' && (filter->rounds || before == ']')) filter->rounds++;
@@ -181,7 +187,13 @@ static bool filter_step(rag_filter *filter, char before, char c) {
     if (c == '<') filter->angle = true;
     if (c == '>') filter->angle = false;
     if (!space) filter->definition = c == ':' && before == ']'; /* what follows is its address */
-    return space && !filter->squares && !filter->rounds && !filter->angle && !filter->definition;
+    return space && !filter_is_open(filter);
+}
+
+/* Languages without spaces go on by characters: where a visible one ends, what would be a link by what stands on both sides of the cut is
+ * none, as it stands between. Not in a word that may be an address, whose rest would be shown. */
+static bool filter_cuts_behind(const rag_filter *filter, size_t end) {
+    return !filter->address && !filter_is_open(filter) && rag_is_visible_end(lh_buf_str(&filter->held), end);
 }
 
 lh_code rag_filter_put(void *ctx, lh_str piece, lh_error *err) {
@@ -195,6 +207,7 @@ lh_code rag_filter_put(void *ctx, lh_str piece, lh_error *err) {
         const char *at = filter->held.ptr + filter->scanned;
         if (filter_step(filter, filter->before, *at)) cut = filter->scanned;
         filter->before = *at;
+        if (filter_cuts_behind(filter, filter->scanned + 1)) cut = filter->scanned + 1;
     }
     return filter_send(filter, cut, err);
 }

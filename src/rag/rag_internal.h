@@ -81,6 +81,9 @@ typedef struct rag_run {
     lh_json *datasets, *warnings;
     rag_passage *passages; /* those of the context, n from 1 */
     size_t passage_count;
+    bool counts; /* does the model tell its tokens? */
+    uint64_t
+        window; /* tokens of a prompt and its answer together: of the setting, or of the model where it takes fewer */
     uint64_t context_tokens, dropped;
     size_t dimensions; /* of the sentences' vectors */
 } rag_run;
@@ -100,10 +103,12 @@ typedef struct rag_boundary {
 rag_boundary rag_boundary_new(void);
 /* Appends the text without control and invisible characters; what is not UTF-8 is left out. */
 void rag_visible(lh_str text, lh_buf *into);
+/* Does a visible character beyond ASCII end at `end`? */
+bool rag_is_visible_end(lh_str text, size_t end);
 /* The text as rag_visible() has it, without the boundary, what models take for a turn of their talk, and numbers in brackets,
  * which would pass for citations. Arena. */
 LH_MUST_CHECK lh_code rag_neutral(lh_str text, lh_str boundary, lh_arena *arena, lh_str *ret, lh_error *err);
-/* As a model counts, or more: of most models a token has three bytes or more. */
+/* As a model counts, or more, but for numbers: of most models a token has three bytes or more. */
 static inline uint64_t rag_tokens(lh_str text) { return (text.len + 2) / 3; }
 typedef struct rag_turn {
     lh_str question, answer;
@@ -137,6 +142,7 @@ typedef struct rag_filter {
     size_t scanned, taken;    /* scanned: of it; taken: in all */
     unsigned squares, rounds; /* brackets that are open */
     bool angle, definition;   /* in a tag; behind "]:" */
+    bool address;             /* in a word that may be one */
     char before;
 } rag_filter;
 void rag_filter_init(rag_filter *filter, const rag_run *run);
