@@ -1,4 +1,5 @@
 """Questions in words over the staffing firm: the answer is that of the SQL one would write; what cannot be placed is refused."""
+import json
 import re
 import subprocess
 
@@ -305,3 +306,39 @@ def test_the_command_line_asks(staffing):
     assert done.returncode == 0 and "20" in done.stdout and "SELECT count(*)" in done.stdout
     done = subprocess.run([str(BINARY), "ask", "how many purple clients are there?", "--url", staffing.url], capture_output=True, text=True)
     assert done.returncode == 1 and "not understood: purple" in done.stdout and "ask instead" in done.stdout
+
+
+def test_verified_questions_have_pages_and_commands(staffing):
+    run = lambda *words, status=0: (lambda done: (done.returncode == status or pytest.fail(done.stdout + done.stderr)) and done.stdout + done.stderr)(
+        subprocess.run([str(BINARY), "ask", *words, "--url", staffing.url], capture_output=True, text=True))
+    assert "no verified questions" in run("examples")
+    ids = {}
+    for i in range(3):
+        ids[run("examples", "add", f"what is {i} of paging?", f"SELECT {i} AS n").split()[1]] = i
+    pages, token = [], None
+    while True:
+        page = staffing.request("GET", "/ask/examples", params={"limit": 2, **({"page_token": token} if token else {})}).json()
+        pages.append([item["id"] for item in page["items"]])
+        if not (token := page["next_page_token"]):
+            break
+    assert [len(page) for page in pages] == [2, 1] and sum(pages, []) == sorted(ids)
+    assert staffing.request("GET", "/ask/examples", params={"limit": 0}).status_code == 400
+    for id, i in ids.items():
+        assert staffing.request("GET", f"/ask/examples/{id}").json()["sql"] == json.loads(run("examples", "show", id))["sql"] == f"SELECT {i} AS n"
+    told = run("examples", "list")
+    assert all(id in told and f"what is {i} of paging?" in told for id, i in ids.items()) and len(json.loads(run("examples", "--json"))) == 3
+    assert "0" in run("what is 0 of paging?")
+    for id in ids:
+        assert run("examples", "remove", id) == f"removed {id}\n"
+        assert staffing.request("GET", f"/ask/examples/{id}").status_code == 404
+    assert "no verified question" in run("examples", "remove", id, status=1)
+    assert "takes" in run("examples", "add", "only a question", status=2) and "did you mean" in run("examples", "lst", status=2)
+
+
+def test_the_command_line_names_a_model(named):
+    server, model = named
+    model.seen.clear()
+    run = lambda *more: subprocess.run([str(BINARY), "ask", "frobnicate the clients", "--url", server.url, *more], capture_output=True, text=True)
+    assert run("--model", "chat").returncode == 0 and model.seen
+    told = run("--model", "other")
+    assert told.returncode == 1 and "'other'" in told.stdout + told.stderr
