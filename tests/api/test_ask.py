@@ -342,3 +342,14 @@ def test_the_command_line_names_a_model(named):
     assert run("--model", "chat").returncode == 0 and model.seen
     told = run("--model", "other")
     assert told.returncode == 1 and "'other'" in told.stdout + told.stderr
+
+
+def test_a_wide_table_takes_a_statement_for_many_columns(server):
+    columns = 130
+    cell = [lambda c, r: f"w{c}x{r % 3}", lambda c, r: f'"s{c}t{r % 2}, s{c}t{2 + r % 3}"', lambda c, r: f"K{chr(97 + c // 5)}{r:05}", lambda c, r: r * 7 + c, lambda c, r: ["", f"a{c}b"][r % 2]]
+    server.ingest(csv(",".join(["id", *(f"c{c}" for c in range(columns))]), [(r, *(cell[c % 5](c, r) for c in range(columns))) for r in range(60)]), "wide", name="f.csv")
+    before = server.metric("lakehouse_queries_total")
+    got = ask(server, "How many wide have w125x1?")
+    assert got["rows"] == [[20]] and server.metric("lakehouse_queries_total") - before < 30, got
+    assert ask(server, "How many wide have s126t3?")["rows"] == [[20]] and ask(server, "How many wide have a129b?")["rows"] == [[30]]
+    assert ask(server, "How many wide have Kz00017?")["rows"] == [[1]]
