@@ -86,6 +86,7 @@ static void test_answer__what_would_be_a_link_goes(void) {
             print_error("%s: %.*s\n", links[i], LH_STR_ARG(said.text));
         CHECK(said.links > 0 && lh_str_search(said.text, LH_STR("b.example")) == SIZE_MAX);
     }
+    answer_check("<a b=c", "a b=c", "a b=c", "");
     answer_check("a < b, x <- y, a/b, 3 // 4, AT&T; [1]: yes.", "a < b, x <- y, a/b, 3 // 4, AT&T; [1]: yes.",
                  "a < b, x <- y, a/b, 3 // 4, AT&T;: yes.", "33:1 ");
 }
@@ -165,6 +166,7 @@ static void test_answer__a_stream_without_spaces_goes_on_by_characters(void) {
     check_stream("w\xC2\xADww.b.example", 1, "\xE2\x80\xA6|");
     check_stream("w\xFFww.b.example", 1, "\xE2\x80\xA6|");
     check_stream("[x]\xC2\xAD(/b.example)", 1, "[x]|");
+    check_stream("[r]:\xFF /b.example end", 1, "[r]: | end|");
 }
 
 LH_TEST_MAIN(LH_TEST(test_answer__marks_are_numbers_of_passages),

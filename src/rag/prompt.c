@@ -56,14 +56,6 @@ void rag_visible(lh_str text, lh_buf *into) {
     }
 }
 
-bool rag_is_visible_end(lh_str text, size_t end) {
-    size_t at = end, bytes = 0;
-    while (at > 0 && end - at < 4 && ((unsigned char)text.ptr[at - 1] & 0xC0) == 0x80) at--;
-    if (at == 0 || at == end) return false;
-    uint32_t character = prompt_character(text, at - 1, &bytes);
-    return bytes > 1 && at - 1 + bytes == end && !prompt_is_hidden(character);
-}
-
 /* "[3]", "[1, 2]", "[^4]": length, or 0. */
 static size_t prompt_citation(lh_str text, size_t at) {
     bool digits = false;

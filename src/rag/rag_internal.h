@@ -103,8 +103,6 @@ typedef struct rag_boundary {
 rag_boundary rag_boundary_new(void);
 /* Appends the text without control and invisible characters; what is not UTF-8 is left out. */
 void rag_visible(lh_str text, lh_buf *into);
-/* Does a visible character beyond ASCII end at `end`? */
-bool rag_is_visible_end(lh_str text, size_t end);
 /* The text as rag_visible() has it, without the boundary, what models take for a turn of their talk, and numbers in brackets,
  * which would pass for citations. Arena. */
 LH_MUST_CHECK lh_code rag_neutral(lh_str text, lh_str boundary, lh_arena *arena, lh_str *ret, lh_error *err);
@@ -138,7 +136,9 @@ LH_MUST_CHECK lh_code rag_said_read(lh_str text, const rag_passage *passages, si
 /* Takes pieces as they come, and hands on what is whole, without links that no passage has. */
 typedef struct rag_filter {
     const rag_run *run;
-    lh_buf held;
+    lh_buf held;   /* visible characters */
+    char begun[4]; /* a character that is not whole yet */
+    size_t begun_bytes;
     size_t scanned, taken;    /* scanned: of it; taken: in all */
     unsigned squares, rounds; /* brackets that are open */
     bool angle, definition;   /* in a tag; behind "]:" */
