@@ -180,7 +180,8 @@ static bool filter_step(rag_filter *filter, char before, char c) {
     filter->address = !space && (filter->address || leads);
     if (c == '\n' && before == '\n') filter->squares = filter->rounds = filter->angle = 0; /* no link goes on */
     if (before == '<' && strchr(" \t\n=<", c)) filter->angle = false;
-    if (c == '(' && (filter->rounds || before == ']')) filter->rounds++;
+    if (c == '(' && (filter->rounds || before == ']' || before == ')'))
+        filter->rounds++; /* ")(": when the first goes */
     if (c == ')' && filter->rounds) filter->rounds--;
     if (c == '[') filter->squares++;
     if (c == ']' && filter->squares) filter->squares--;

@@ -146,6 +146,7 @@ static size_t links_step(links *l, size_t at) {
     }
     if (c == ']' && next == ':' && (end = links_definition(l, at, &from))) {
         lh_buf_append(l->into, lh_str_sub(text, at, from - at));
+        lh_buf_append(l->into, LH_STR("…")); /* what follows does not become the address */
         return l->removed++, end - at;
     }
     if (c == '<' && (end = links_tag(l, at))) return l->removed++, end - at;
