@@ -311,6 +311,13 @@ def test_a_stream_has_passages_pieces_and_then_the_checked_answer(generating, mo
     assert done["answer"] == "The ferry to Port Ellen leaves at 07:15 [x] on weekdays [1]. See … [1]. Tower: …" and done["sentences"][0]["supported"]
 
 
+def test_a_stream_without_spaces_comes_in_pieces(generating, model):
+    says(model, ["渡轮", "在九点", "出发", "[1]。见https://evil.example/x"])
+    answer = generating.request("POST", "/vectors/rag", json={"question": FERRY, "index": "notes", "stream": True, "min_score": -1})
+    pieces = [data["text"] for name, data in events(answer) if name == "piece"]
+    assert pieces[:3] == ["渡轮", "在九点", "出发"] and "".join(pieces) == "渡轮在九点出发[1]。见…"
+
+
 def test_streams_of_extracts_of_no_answer_and_of_failures(server, generating, model):
     def streamed(of, **members):
         answer = of.request("POST", "/vectors/rag", json={"question": FERRY, "index": "notes", "stream": True, **members})
