@@ -60,6 +60,7 @@ lh_code lh_ai_open(const lh_config *config, lh_ai **ret, lh_error *err) {
     pthread_mutex_init(&ai->checking, NULL);
     for (size_t i = 0; i < LH_AI_TASKS; i++)
         ai_slots_init(&ai->tasks[i].slots, (size_t)config->ai_concurrency, (size_t)config->ai_queue_max);
+    LH_TRY(ai_kept_init(&ai->kept, (uint64_t)config->ai_kept_bytes, err));
     LH_TRY(ai_open_http(ai, err));
     LH_TRY(ai_configure(ai, err));
     *ret = lh_take(&ai);
@@ -74,6 +75,7 @@ void lh_ai_free(lh_ai *ai) {
     free(ai->ca_file);
     pthread_mutex_destroy(&ai->checking);
     pthread_mutex_destroy(&ai->lock);
+    ai_kept_done(&ai->kept);
     ai_usage_done(&ai->usage);
     free(ai);
 }

@@ -47,6 +47,10 @@ typedef struct lh_ai_embeddings {
 /* Up to LH_LIMIT_AI_TEXTS texts of LH_LIMIT_AI_TEXT_BYTES; none may be empty. */
 LH_MUST_CHECK lh_code lh_ai_embed(lh_ai *ai, const lh_ai_call *call, const lh_str *texts, size_t count, lh_arena *arena,
                                   lh_ai_embeddings *ret, lh_error *err);
+/* The same, of texts that come again: a vector that was made for the principal and is kept (ai.kept_bytes) is not made again, and
+ * ret->tokens are those of the others. */
+LH_MUST_CHECK lh_code lh_ai_embed_kept(lh_ai *ai, const lh_ai_call *call, const lh_str *texts, size_t count,
+                                       lh_arena *arena, lh_ai_embeddings *ret, lh_error *err);
 double lh_ai_cosine(const float *a, const float *b, size_t dimensions); /* 0 when one of them is all zeros */
 
 typedef struct lh_ai_message {
@@ -96,6 +100,10 @@ LH_MUST_CHECK lh_code lh_ai_rerank(lh_ai *ai, const lh_ai_call *call, lh_str que
 LH_MUST_CHECK lh_code lh_ai_count_tokens(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_str text, uint64_t *ret,
                                          lh_error *err);
 
+/* Tokens of a prompt and its answer together that the model takes; 0: not known. One in process is loaded to tell. Errors: as above. */
+LH_MUST_CHECK lh_code lh_ai_context_tokens(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, uint64_t *ret,
+                                           lh_error *err);
+
 /* ---- which models there are ---- */
 typedef struct lh_ai_definition {
     lh_ai_task task;
@@ -103,6 +111,8 @@ typedef struct lh_ai_definition {
     lh_str provider, model, url,
         api_key;    /* as in the configuration: model is a file's path, or the endpoint's name for it */
     lh_str version; /* that it has to be, or of a model whose provider does not tell; empty: any */
+    uint64_t
+        context_tokens; /* of a prompt and its answer together, of a model whose provider does not tell; 0: not known */
 } lh_ai_definition; /* borrowed */
 /* Adds a model beside the configured one, or in the place of the added one of that name, which serves its last calls. Loads and
  * asks nothing. Errors: INVALID, CONFLICT (the configuration has that name), LIMIT, NO_MEMORY. */

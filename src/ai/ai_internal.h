@@ -59,6 +59,8 @@ struct ai_provider_ops {
     lh_str (*version)(void *state, lh_arena *arena);
     /* Tokens of a text, with those that the model puts around it. NULL: not told. */
     lh_code (*count)(void *state, lh_str text, uint64_t *ret, lh_error *err);
+    /* Tokens of a prompt and its answer together. NULL: not told. */
+    lh_code (*context)(void *state, uint64_t *ret, lh_error *err);
     /* Does it answer, and has it the model? NULL: always. */
     lh_code (*check)(void *state, ai_try *one, lh_arena *arena, lh_error *err);
 };
@@ -162,6 +164,23 @@ void ai_usage_init(ai_usage *usage);
 void ai_usage_done(ai_usage *usage);
 void ai_usage_add(ai_usage *usage, lh_str principal, lh_ai_task task, ai_counters more);
 
+/* ---- kept.c: vectors of texts that come again ---- */
+typedef struct ai_kept_item ai_kept_item;
+typedef struct ai_kept {
+    uint64_t limit_bytes; /* 0: nothing is kept */
+    size_t bucket_count;  /* a power of two */
+    pthread_mutex_t lock; /* guards all below */
+    ai_kept_item **buckets, *newest, *oldest;
+    uint64_t bytes, found;
+} ai_kept;
+LH_MUST_CHECK lh_code ai_kept_init(ai_kept *kept, uint64_t limit_bytes, lh_error *err); /* zeroed before */
+void ai_kept_done(ai_kept *kept);
+/* A copy, arena; NULL: it is not there. */
+const float *ai_kept_find(ai_kept *kept, const lh_sha256 *key, lh_arena *arena, size_t *ret_dimensions);
+/* Takes the place of one of the key; what there is no memory for is not kept. */
+void ai_kept_put(ai_kept *kept, const lh_sha256 *key, const float *values, size_t dimensions);
+void ai_kept_metrics(ai_kept *kept, lh_buf *into);
+
 /* ---- models.c: which models there are, and which one does a call ---- */
 typedef struct ai_endpoint { /* a URL that models have in common */
     struct ai_endpoint *next;
@@ -176,6 +195,7 @@ typedef struct ai_model {
     bool configured;       /* by the configuration: stays */
     lh_arena *arena;       /* owned; of the texts below */
     lh_str name, version;  /* version: as in the definition */
+    uint64_t context_tokens; /* the same */
     const struct ai_provider_ops *ops;
     void *state;
     ai_setup setup;
@@ -217,6 +237,7 @@ struct lh_ai {
     pthread_mutex_t lock; /* guards the lists of models, uses and endpoints */
     ai_endpoint *endpoints;
     ai_usage usage;
+    ai_kept kept;
     pthread_mutex_t checking; /* held during a check: others wait for its answer */
 };
 #endif

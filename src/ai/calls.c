@@ -403,3 +403,15 @@ lh_code lh_ai_count_tokens(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, l
     ai_models_release(ai, model);
     return code;
 }
+
+lh_code lh_ai_context_tokens(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, uint64_t *ret, lh_error *err) {
+    ai_model *model = NULL;
+    uint64_t told = 0;
+    LH_TRY(ai_models_take(ai, task, call, &model, err));
+    lh_code code = model->ops->context ? model->ops->context(model->state, &told, err) : LH_OK;
+    uint64_t declared = model->context_tokens;
+    ai_models_release(ai, model);
+    if (code != LH_OK) return code;
+    *ret = told && (!declared || told < declared) ? told : declared;
+    return LH_OK;
+}

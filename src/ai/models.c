@@ -99,6 +99,7 @@ static lh_code model_read(ai_model *model, const lh_ai_definition *from, lh_erro
                   : model_is_file(ops) ? model_file_name(setup->model)
                                        : setup->model;
     model->version = lh_arena_dup(model->arena, lh_str_sub(from->version, 0, MODEL_VERSION_BYTES));
+    model->context_tokens = from->context_tokens;
     if (setup->model.len == 0 || setup->model.len > LH_LIMIT_NAME_BYTES)
         return lh_fail(err, LH_INVALID, "%s must name the model of provider %s in at most %d bytes",
                        model_name_of(model, from->task, "model").name, ops->name, LH_LIMIT_NAME_BYTES);

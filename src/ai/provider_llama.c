@@ -139,6 +139,13 @@ static lh_code llama_count(void *ctx, lh_str text, uint64_t *ret, lh_error *err)
     return ai_llama_count_tokens(model, text, ret, err);
 }
 
+static lh_code llama_context_tokens(void *ctx, uint64_t *ret, lh_error *err) {
+    ai_llama *model = NULL;
+    LH_TRY(llama_load(ctx, &model, err));
+    *ret = ai_llama_about(model).context_tokens;
+    return LH_OK;
+}
+
 const struct ai_provider_ops ai_provider_llama = {.name = "llama",
                                                   .model = "all-minilm-l6-v2",
                                                   .open = llama_open,
@@ -147,4 +154,5 @@ const struct ai_provider_ops ai_provider_llama = {.name = "llama",
                                                   .generate = llama_generate,
                                                   .version = llama_version,
                                                   .count = llama_count,
+                                                  .context = llama_context_tokens,
                                                   .check = llama_check};

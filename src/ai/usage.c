@@ -112,4 +112,5 @@ void lh_ai_metrics(lh_ai *ai, lh_buf *into) {
     usage_metric(into, "calls_waiting", "gauge", "Calls that wait for a slot.", values[WAITING]);
     usage_metric(into, "breaker_opened_total", "counter",
                  "Times that breakers of the endpoints of the task's models opened.", values[OPENED]);
+    ai_kept_metrics(&ai->kept, into);
 }

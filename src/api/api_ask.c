@@ -2,6 +2,8 @@
 #include "api/ai.h"
 #include "api/governed.h"
 
+enum { ASK_EXAMPLES_PAGE = 100 };
+
 static lh_code ask_record(void *ctx, lh_str sql, const lh_query_told *told, const lh_query_outcome *outcome,
                           lh_code code, lh_error *err) {
     const api_statement statement = {.door = "ask",
@@ -64,9 +66,20 @@ lh_code api_dataset_summary(lh_request *request, lh_error *err) {
 lh_code api_ask_examples(lh_request *request, lh_error *err) {
     lh_ask *ask;
     lh_ask_caller caller;
+    lh_page page;
     lh_json *answer = NULL;
     LH_TRY(ask_of(request, &ask, &caller, err));
-    LH_TRY(lh_ask_examples(ask, lh_request_arena(request), &answer, err));
+    LH_TRY(lh_request_page(request, ASK_EXAMPLES_PAGE, &page, err));
+    LH_TRY(lh_ask_examples(ask, page, lh_request_arena(request), &answer, err));
+    return lh_respond_json(request, 200, answer, err);
+}
+
+lh_code api_ask_example_get(lh_request *request, lh_error *err) {
+    lh_ask *ask;
+    lh_ask_caller caller;
+    lh_json *answer = NULL;
+    LH_TRY(ask_of(request, &ask, &caller, err));
+    LH_TRY(lh_ask_example_get(ask, lh_request_param(request, "id"), lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
 

@@ -23,8 +23,8 @@ static lh_code models_read_use(lh_request *request, lh_models_use *ret, lh_error
 }
 
 lh_code api_models_register(lh_request *request, lh_error *err) {
-    static const char *const known[] = {"name", "task",     "provider", "model", "url",
-                                        "base", "checksum", "notes",    "check", "secret"};
+    static const char *const known[] = {"name",     "task",  "provider", "model",  "url",           "base",
+                                        "checksum", "notes", "check",    "secret", "context_tokens"};
     lh_json *body = NULL, *answer = NULL;
     bool check;
     lh_str name;

@@ -18,6 +18,7 @@ const api_parameter api_parameters[] = {
     PAGED(api_datasets_list),
     QUERY(api_datasets_list, "filter", "string", "Part of the name"),
     QUERY(api_datasets_list, "namespace", "string", "Only of this namespace"),
+    PAGED(api_ask_examples),
     QUERY(api_models_remove, "force", "boolean", "Also when indexes are of it, which are searched no more, then"),
     QUERY(api_dataset_delete, "purge", "boolean", "Also delete the files"),
     HEADER(api_metadata_patch, "If-Match", "string", "412 when the ETag of the description is another"),

@@ -47,8 +47,10 @@ LH_MUST_CHECK lh_code lh_ask_summary(lh_ask *ask, lh_table_name name, const lh_j
  * run as the caller's. Errors: INVALID, LIMIT, and a statement's. */
 LH_MUST_CHECK lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena,
                                          lh_json **ret, lh_error *err);
-/* {"items":[…]}. Arena. */
-LH_MUST_CHECK lh_code lh_ask_examples(lh_ask *ask, lh_arena *arena, lh_json **ret, lh_error *err);
+/* {"items":[…],"next_page_token"}, by id. Arena. */
+LH_MUST_CHECK lh_code lh_ask_examples(lh_ask *ask, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err);
+/* One of them. Arena. Errors: NOT_FOUND. */
+LH_MUST_CHECK lh_code lh_ask_example_get(lh_ask *ask, lh_str id, lh_arena *arena, lh_json **ret, lh_error *err);
 /* Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_ask_example_delete(lh_ask *ask, lh_str id, lh_arena *arena, lh_error *err);
 #endif

@@ -117,11 +117,41 @@ static lh_code examples_all(lh_ask *ask, lh_arena *arena, lh_json *items, lh_err
     return lh_arena_check(arena, err);
 }
 
-lh_code lh_ask_examples(lh_ask *ask, lh_arena *arena, lh_json **ret, lh_error *err) {
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
-    LH_TRY(examples_all(ask, arena, items, err));
+lh_code lh_ask_examples(lh_ask *ask, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *next = lh_json_new_null(arena);
+    lh_str after = page.token.len ? example_key(page.token, arena) : LH_STR_NONE;
+    lh_document_page got;
+    LH_TRY(lh_metastore_list(lh_catalog_metastore(ask->catalog), LH_STR(ASK_EXAMPLE_PREFIX), after,
+                             page.limit ? page.limit : EXAMPLES_MAX, arena, &got, err));
+    for (size_t i = 0; i < got.count; i++) {
+        lh_json *document = NULL;
+        LH_TRY(lh_json_parse(arena, got.items[i].text, &document, err));
+        lh_json_append(items, example_shown(document, arena));
+        if (got.more) next = lh_json_new_string(arena, lh_json_get_string(document, "id"));
+    }
     lh_json_set(arena, answer, "items", items);
+    lh_json_set(arena, answer, "next_page_token", next);
     *ret = answer;
+    return lh_arena_check(arena, err);
+}
+
+/* Its document, and the version of that. */
+static lh_code example_read(lh_ask *ask, lh_str id, lh_arena *arena, lh_str *ret, uint64_t *ret_version,
+                            lh_error *err) {
+    lh_code code =
+        lh_metastore_get(lh_catalog_metastore(ask->catalog), example_key(id, arena), arena, ret, ret_version, err);
+    if (code != LH_NOT_FOUND) return code;
+    return lh_fail(err, LH_NOT_FOUND, "there is no verified question '%.*s': GET /ask/examples lists them",
+                   LH_STR_ARG(lh_str_cut_utf8(id, 64)));
+}
+
+lh_code lh_ask_example_get(lh_ask *ask, lh_str id, lh_arena *arena, lh_json **ret, lh_error *err) {
+    lh_json *document = NULL;
+    uint64_t version;
+    lh_str text;
+    LH_TRY(example_read(ask, id, arena, &text, &version, err));
+    LH_TRY(lh_json_parse(arena, text, &document, err));
+    *ret = example_shown(document, arena);
     return lh_arena_check(arena, err);
 }
 
@@ -155,6 +185,6 @@ lh_code lh_ask_example_delete(lh_ask *ask, lh_str id, lh_arena *arena, lh_error 
     lh_metastore *metastore = lh_catalog_metastore(ask->catalog);
     lh_str text;
     lh_change change = {.key = example_key(id, arena)};
-    LH_TRY(lh_metastore_get(metastore, change.key, arena, &text, &change.expected, err));
+    LH_TRY(example_read(ask, id, arena, &text, &change.expected, err));
     return lh_metastore_commit(metastore, &change, 1, NULL, err);
 }

@@ -11,6 +11,10 @@ enum {
     SCHEMA_COLUMN_BYTES = 128 << 10, /* values of a column */
     SCHEMA_KEPT_BYTES = 64 << 20,
     SCHEMA_READ_BYTES = 4 << 20,
+    SCHEMA_GROUP = 50, /* columns of one statement */
+    SCHEMA_GROUP_CELLS = 20 << 20,
+    SCHEMA_GROUP_BYTES = 128 << 10, /* of their texts, by estimate: of a wrong one, too, the answer has room */
+    SCHEMA_GROUP_KEYS = 2 << 20,    /* values that are told apart at once */
 };
 
 struct ask_kept {
@@ -204,82 +208,209 @@ static lh_code read_profile(lh_ask *ask, const lh_ask_caller *caller, const ask_
 /* Whole numbers only: others keep their text. */
 static double read_number(const lh_json *row, size_t at) { return (double)lh_json_int(lh_json_at(row, at), 0); }
 
-/* The texts of a column, or the parts of its lists. */
-static lh_code read_values(lh_ask *ask, const lh_ask_caller *caller, const ask_table *table, const ask_column *column,
-                           bool listed, lh_arena *arena, lh_json *into, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-    lh_json *answer = NULL, *values = lh_json_new_array(arena);
-    size_t bytes = 0, count = 0;
-    lh_buf_append(&sql, listed ? LH_STR("SELECT DISTINCT unnest(string_split(") : LH_STR("SELECT DISTINCT "));
-    lh_buf_sql_identifier(&sql, column->name);
-    if (listed) lh_buf_append(&sql, LH_STR(", ', '))"));
-    lh_buf_append(&sql, LH_STR(" AS v"));
-    read_from(table, arena, &sql);
-    lh_buf_append(&sql, LH_STR(" WHERE "));
-    lh_buf_sql_identifier(&sql, column->name);
-    lh_buf_printf(&sql, " IS NOT NULL ORDER BY 1 LIMIT %d", SCHEMA_VALUES_MAX + 1);
-    LH_TRY(lh_buf_check(&sql, err));
-    LH_TRY(ask_run(ask, lh_buf_str(&sql), caller, 0, false, arena, &answer, err));
-    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "rows")); lh_json_next(&it); count++) {
-        lh_str value = lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE);
-        if (value.len == 0 || value.len > SCHEMA_VALUE_BYTES) continue;
-        bytes += value.len + 8;
-        lh_json_append(values, lh_json_new_string(arena, value));
-    }
-    if (count > SCHEMA_VALUES_MAX || bytes > SCHEMA_COLUMN_BYTES) return LH_OK;
-    lh_json_set(arena, into, "values", values);
-    if (listed) lh_json_set_bool(arena, into, "listed", true);
+/* What is read of a table. */
+typedef struct read_run {
+    lh_ask *ask;
+    const lh_ask_caller *caller;
+    const ask_table *table;
+    lh_arena *arena;
+    lh_json *columns; /* what was found, by column */
+    double rows;
+    size_t group_max; /* columns of one statement: of a large table few, as each has to end in its time */
+} read_run;
+
+/* Columns that one statement asks for: a wide table would else take two for each. */
+typedef struct read_group {
+    lh_code (*ask)(const read_run *run, const struct read_group *group, lh_error *err);
+    double weight_max, weight;
+    size_t columns[SCHEMA_GROUP], count;
+    bool listed[SCHEMA_GROUP]; /* the column's values are lists */
+} read_group;
+
+static lh_code read_flush(const read_run *run, read_group *group, lh_error *err) {
+    if (group->count) LH_TRY(group->ask(run, group, err));
+    group->count = 0;
+    group->weight = 0;
     return LH_OK;
 }
 
-/* Is each value there once? And what do they look like, if they all look so? */
-static lh_code read_key(lh_ask *ask, const lh_ask_caller *caller, const ask_table *table, const ask_column *column,
-                        lh_arena *arena, lh_json *into, lh_error *err) {
+/* weight: what the column adds to what the statement holds in memory. */
+static lh_code read_add(const read_run *run, read_group *group, size_t column, bool listed, double weight,
+                        lh_error *err) {
+    if (group->count == run->group_max || group->weight + weight > group->weight_max)
+        LH_TRY(read_flush(run, group, err));
+    group->listed[group->count] = listed;
+    group->columns[group->count++] = column;
+    group->weight += weight;
+    return LH_OK;
+}
+
+/* Runs the statement and gives its one row. */
+static lh_code read_row(const read_run *run, lh_buf *sql, lh_json **ret, lh_error *err) {
+    lh_json *answer = NULL;
+    read_from(run->table, run->arena, sql);
+    LH_TRY(lh_buf_check(sql, err));
+    LH_TRY(ask_run(run->ask, lh_buf_str(sql), run->caller, 1, false, run->arena, &answer, err));
+    *ret = lh_json_at(lh_json_get(answer, "rows"), 0);
+    return LH_OK;
+}
+
+typedef struct read_texts {
+    lh_json *values;
+    size_t bytes, count;
+} read_texts;
+
+static void read_take(lh_arena *arena, lh_str text, read_texts *into) {
+    into->count++;
+    if (text.len == 0 || text.len > SCHEMA_VALUE_BYTES) return;
+    into->bytes += text.len + 8;
+    lh_json_append(into->values, lh_json_new_string(arena, text));
+}
+
+static void read_tell(const read_run *run, size_t column, bool listed, const read_texts *texts) {
+    lh_json *into = lh_json_at(run->columns, column);
+    if (texts->count > SCHEMA_VALUES_MAX || texts->bytes > SCHEMA_COLUMN_BYTES) return;
+    lh_json_set(run->arena, into, "values", texts->values);
+    if (listed) lh_json_set_bool(run->arena, into, "listed", true);
+}
+
+/* The texts of a column that may be too many, or the parts of its lists. */
+static lh_code read_many(const read_run *run, size_t at, bool listed, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     lh_json *answer = NULL;
-    bool text = column->type == ASK_TEXT;
-    lh_buf_append(&sql, LH_STR("SELECT count(*) = count(DISTINCT "));
-    lh_buf_sql_identifier(&sql, column->name);
-    lh_buf_append(&sql, text ? LH_STR("), min(regexp_replace(") : LH_STR("), NULL, NULL"));
-    if (text) {
+    read_texts texts = {.values = lh_json_new_array(run->arena)};
+    lh_str name = run->table->columns[at].name;
+    lh_buf_append(&sql, listed ? LH_STR("SELECT DISTINCT unnest(string_split(") : LH_STR("SELECT DISTINCT "));
+    lh_buf_sql_identifier(&sql, name);
+    if (listed) lh_buf_append(&sql, LH_STR(", ', '))"));
+    lh_buf_append(&sql, LH_STR(" AS v"));
+    read_from(run->table, run->arena, &sql);
+    lh_buf_append(&sql, LH_STR(" WHERE "));
+    lh_buf_sql_identifier(&sql, name);
+    lh_buf_printf(&sql, " IS NOT NULL ORDER BY 1 LIMIT %d", SCHEMA_VALUES_MAX + 1);
+    LH_TRY(lh_buf_check(&sql, err));
+    LH_TRY(ask_run(run->ask, lh_buf_str(&sql), run->caller, 0, false, run->arena, &answer, err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "rows")); lh_json_next(&it);)
+        read_take(run->arena, lh_json_str(lh_json_at(it.value, 0), LH_STR_NONE), &texts);
+    read_tell(run, at, listed, &texts);
+    return LH_OK;
+}
+
+static int read_compare(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
+
+/* The parts of lists, each once. */
+static lh_code read_parts(const read_run *run, const lh_json *lists, read_texts *into, lh_error *err) {
+    const lh_str comma = LH_STR(", ");
+    LH_CLEANUP(lh_buf_done) lh_buf parts = LH_BUF_INIT(SCHEMA_READ_BYTES * sizeof(lh_str));
+    for (lh_json_iter it = lh_json_each(lists); lh_json_next(&it);) {
+        lh_str rest = lh_json_str(it.value, LH_STR_NONE);
+        for (bool more = true; more;) {
+            size_t at = lh_str_search(rest, comma);
+            lh_str part = lh_str_sub(rest, 0, at);
+            lh_buf_append(&parts, (lh_str){(const char *)&part, sizeof part});
+            more = at != SIZE_MAX;
+            if (more) rest = lh_str_sub(rest, at + comma.len, rest.len);
+        }
+    }
+    LH_TRY(lh_buf_check(&parts, err));
+    size_t count = parts.len / sizeof(lh_str);
+    lh_str *all = LH_ARENA_ARRAY(run->arena, lh_str, count + 1);
+    LH_TRY(lh_arena_check(run->arena, err));
+    if (count) memcpy(all, parts.ptr, parts.len);
+    qsort(all, count, sizeof *all, read_compare);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || !lh_str_eq(all[i - 1], all[i])) read_take(run->arena, all[i], into);
+    return LH_OK;
+}
+
+/* The texts of columns of few, or the parts of them. */
+static lh_code read_values(const read_run *run, const read_group *group, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_json *row = NULL;
+    for (size_t i = 0; i < group->count; i++) {
+        lh_str name = run->table->columns[group->columns[i]].name;
+        lh_buf_append(&sql, i ? LH_STR(", list(DISTINCT ") : LH_STR("SELECT list(DISTINCT "));
+        lh_buf_sql_identifier(&sql, name);
+        lh_buf_append(&sql, LH_STR(" ORDER BY "));
+        lh_buf_sql_identifier(&sql, name);
+        lh_buf_append(&sql, LH_STR(") FILTER (WHERE "));
+        lh_buf_sql_identifier(&sql, name);
+        lh_buf_append(&sql, LH_STR(" IS NOT NULL)"));
+    }
+    LH_TRY(read_row(run, &sql, &row, err));
+    for (size_t i = 0; i < group->count; i++) {
+        read_texts texts = {.values = lh_json_new_array(run->arena)};
+        const lh_json *list = lh_json_at(row, i);
+        if (group->listed[i]) LH_TRY(read_parts(run, list, &texts, err));
+        for (lh_json_iter it = lh_json_each(group->listed[i] ? NULL : list); lh_json_next(&it);)
+            read_take(run->arena, lh_json_str(it.value, LH_STR_NONE), &texts);
+        read_tell(run, group->columns[i], group->listed[i], &texts);
+    }
+    return LH_OK;
+}
+
+/* Is each value of them there once? And what do they look like, if they all look so? */
+static lh_code read_keys(const read_run *run, const read_group *group, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    lh_json *row = NULL;
+    for (size_t i = 0; i < group->count; i++) {
+        const ask_column *column = &run->table->columns[group->columns[i]];
+        bool text = column->type == ASK_TEXT;
+        lh_buf_append(&sql, i ? LH_STR(", count(*) = count(DISTINCT ") : LH_STR("SELECT count(*) = count(DISTINCT "));
+        lh_buf_sql_identifier(&sql, column->name);
+        lh_buf_append(&sql, text ? LH_STR("), min(regexp_replace(") : LH_STR("), NULL, NULL"));
+        if (!text) continue;
         lh_buf_sql_identifier(&sql, column->name);
         lh_buf_append(&sql, LH_STR(", '[0-9]', '0', 'g')), max(regexp_replace("));
         lh_buf_sql_identifier(&sql, column->name);
         lh_buf_append(&sql, LH_STR(", '[0-9]', '0', 'g'))"));
     }
-    read_from(table, arena, &sql);
-    LH_TRY(lh_buf_check(&sql, err));
-    LH_TRY(ask_run(ask, lh_buf_str(&sql), caller, 1, false, arena, &answer, err));
-    const lh_json *row = lh_json_at(lh_json_get(answer, "rows"), 0);
-    if (!lh_json_bool(lh_json_at(row, 0), false)) return LH_OK;
-    lh_json_set_bool(arena, into, "key", true);
-    lh_str low = lh_json_str(lh_json_at(row, 1), LH_STR_NONE), high = lh_json_str(lh_json_at(row, 2), LH_STR_NONE);
-    if (low.len >= 3 && low.len < 64 && lh_str_eq(low, high) && lh_str_find(low, '0') < low.len)
-        lh_json_set_string(arena, into, "shape", low);
+    LH_TRY(read_row(run, &sql, &row, err));
+    for (size_t i = 0; i < group->count; i++) {
+        lh_json *into = lh_json_at(run->columns, group->columns[i]);
+        if (!lh_json_bool(lh_json_at(row, 3 * i), false)) continue;
+        lh_json_set_bool(run->arena, into, "key", true);
+        lh_str low = lh_json_str(lh_json_at(row, 3 * i + 1), LH_STR_NONE);
+        lh_str high = lh_json_str(lh_json_at(row, 3 * i + 2), LH_STR_NONE);
+        if (low.len >= 3 && low.len < 64 && lh_str_eq(low, high) && lh_str_find(low, '0') < low.len)
+            lh_json_set_string(run->arena, into, "shape", low);
+    }
+    return LH_OK;
+}
+
+/* row: its profile. */
+static lh_code read_column(const read_run *run, const lh_json *row, size_t c, read_group *values, read_group *keys,
+                           lh_error *err) {
+    const ask_column *column = &run->table->columns[c];
+    double distinct = read_number(row, 1 + 3 * c), longest = read_number(row, 2 + 3 * c),
+           lists = read_number(row, 3 + 3 * c);
+    bool text = column->type == ASK_TEXT && !column->personal, listed = lists > 0.5 * run->rows && longest <= 400;
+    if (text && longest > 0 && (listed || (longest <= 2 * SCHEMA_VALUE_BYTES && distinct <= SCHEMA_VALUES_MAX))) {
+        double bytes = distinct * (longest + 4);
+        if (bytes > values->weight_max) LH_TRY(read_many(run, c, listed, err));
+        else LH_TRY(read_add(run, values, c, listed, bytes, err));
+    }
+    if (distinct >= 0.6 * run->rows && longest <= 64 && (!column->personal || column->type != ASK_TEXT))
+        LH_TRY(read_add(run, keys, c, false, run->rows, err));
     return LH_OK;
 }
 
 static lh_code read_table(lh_ask *ask, const lh_ask_caller *caller, const ask_table *table, lh_arena *arena,
                           lh_json **ret, lh_error *err) {
-    lh_json *profile = NULL, *columns = lh_json_new_array(arena);
+    lh_json *profile = NULL;
+    read_group values = {.ask = read_values, .weight_max = SCHEMA_GROUP_BYTES};
+    read_group keys = {.ask = read_keys, .weight_max = SCHEMA_GROUP_KEYS};
     LH_TRY(read_profile(ask, caller, table, arena, &profile, err));
     const lh_json *row = lh_json_at(lh_json_get(profile, "rows"), 0);
-    double rows = read_number(row, 0);
-    for (size_t c = 0; c < table->column_count; c++) {
-        const ask_column *column = &table->columns[c];
-        lh_json *one = lh_json_new_object(arena);
-        double distinct = read_number(row, 1 + 3 * c), longest = read_number(row, 2 + 3 * c),
-               lists = read_number(row, 3 + 3 * c);
-        bool looks = read_looks(column), text = column->type == ASK_TEXT && looks && !column->personal;
-        lh_json_append(columns, one);
-        if (!looks || rows < 1) continue;
-        bool listed = lists > 0.5 * rows && longest <= 400;
-        if (text && longest > 0 && (listed || (longest <= 2 * SCHEMA_VALUE_BYTES && distinct <= SCHEMA_VALUES_MAX)))
-            LH_TRY(read_values(ask, caller, table, column, listed, arena, one, err));
-        if (distinct >= 0.6 * rows && longest <= 64 && (!column->personal || column->type != ASK_TEXT))
-            LH_TRY(read_key(ask, caller, table, column, arena, one, err));
-    }
-    *ret = columns;
+    read_run run = {ask, caller, table, arena, lh_json_new_array(arena), read_number(row, 0), SCHEMA_GROUP};
+    if (run.rows * SCHEMA_GROUP > SCHEMA_GROUP_CELLS) run.group_max = (size_t)(SCHEMA_GROUP_CELLS / run.rows) + 1;
+    for (size_t c = 0; c < table->column_count; c++) lh_json_append(run.columns, lh_json_new_object(arena));
+    LH_TRY(lh_arena_check(arena, err));
+    for (size_t c = 0; c < table->column_count && run.rows >= 1; c++)
+        if (read_looks(&table->columns[c])) LH_TRY(read_column(&run, row, c, &values, &keys, err));
+    LH_TRY(read_flush(&run, &values, err));
+    LH_TRY(read_flush(&run, &keys, err));
+    *ret = run.columns;
     return lh_arena_check(arena, err);
 }
 

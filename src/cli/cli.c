@@ -63,11 +63,15 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse tables resync --dry-run                row counts and statistics that were lost, from the files\n"
      "  lakehouse tables jobs                            what runs now, and of the background policy\n",
      .run = lh_cli_tables, .verb = lh_cli_tables_verb},
-    {"ask", "QUESTION [flags]", "A question in words: its SQL over what you may see, and the answer",
+    {"ask", "QUESTION | examples [list | show ID | add QUESTION SQL | remove ID] [flags]",
+     "A question in words: its SQL over what you may see, and the answer; verified questions",
      "  lakehouse ask 'how many candidates are in Austin?'\n"
-     "  lakehouse ask 'top 5 clients by placements' --json\n\n"
+     "  lakehouse ask 'top 5 clients by placements' --json\n"
+     "  lakehouse ask 'who is unhappy?' --model gpu      what the words do not tell, that model is asked\n"
+     "  lakehouse ask examples add 'how big are we?' 'SELECT count(*) FROM candidates'\n"
+     "  lakehouse ask examples                           the verified questions, whose SQL is run as it is\n\n"
      "Exits with 1 when it is refused; then the words that mean nothing here are named.\n",
-     .run = lh_cli_ask},
+     .run = lh_cli_ask, .verb = lh_cli_ask_verb},
     {"vectors",
      "[list | index DATASET | refresh DATASET | stale | search NAME QUESTION | show NAME | eval NAME EVAL | trial NAME "
      "EVAL | "

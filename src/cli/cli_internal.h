@@ -314,6 +314,7 @@ const char *lh_cli_buckets_verb(size_t i);
 const char *lh_cli_profiles_verb(size_t i);
 const char *lh_cli_views_verb(size_t i);
 const char *lh_cli_models_verb(size_t i);
+const char *lh_cli_ask_verb(size_t i);
 const char *lh_cli_cache_verb(size_t i);
 const char *lh_cli_vectors_verb(size_t i);
 const char *lh_cli_jobs_verb(size_t i);

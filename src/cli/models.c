@@ -9,7 +9,8 @@ typedef struct models_job {
     lh_connection *connection; /* the session's, as arena */
     lh_arena *arena;
     const lh_cli_list *words; /* the verb's own from 1 on */
-    const char *task, *provider, *model, *url, *secret, *base, *checksum, *notes, *profile, *eval;
+    const char *task, *provider, *model, *url, *secret, *base, *checksum, *notes, *profile, *eval, *context_text;
+    uint64_t context_tokens;
     bool unchecked, force, json;
     _Atomic bool interrupted;
 } models_job;
@@ -69,6 +70,7 @@ static lh_code models_add(models_job *job, lh_error *err) {
     models_set(job, body, "base", job->base);
     models_set(job, body, "checksum", job->checksum);
     models_set(job, body, "notes", job->notes);
+    if (job->context_text) lh_json_set_uint(job->arena, body, "context_tokens", job->context_tokens);
     lh_json_set_bool(job->arena, body, "check", !job->unchecked);
     LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/ai/models"), body, job->arena, &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
@@ -191,6 +193,10 @@ int lh_cli_models(const lh_cli_command *self, int argc, char **argv) {
          .text = &job.secret},
         {.name = "base", .value_name = "NAME", .help = "add: the model that it was tuned from", .text = &job.base},
         {.name = "checksum", .value_name = "SHA256", .help = "add: that the file must have", .text = &job.checksum},
+        {.name = "context-tokens",
+         .value_name = "N",
+         .help = "add: that it takes of a prompt and its answer",
+         .text = &job.context_text},
         {.name = "notes", .value_name = "TEXT", .help = "add: for people", .text = &job.notes},
         {.name = "no-check", .help = "add: do not try it first", .on = &job.unchecked},
         {.name = "force", .help = "remove: also when indexes are of it", .on = &job.force},
@@ -208,7 +214,9 @@ int lh_cli_models(const lh_cli_command *self, int argc, char **argv) {
     int status = lh_cli_parse(self, flags, sizeof flags / sizeof *flags, argc, argv, &words);
     if (status >= 0) return status;
     size_t verb = lh_cli_find_verb(self, words.count ? words.items[0] : "list");
-    if (verb == SIZE_MAX || !lh_cli_takes(self, &models_verbs[verb].verb, &words)) return LH_EXIT_USAGE;
+    if (verb == SIZE_MAX || !lh_cli_takes(self, &models_verbs[verb].verb, &words) ||
+        !lh_cli_number("context-tokens", job.context_text, &job.context_tokens))
+        return LH_EXIT_USAGE;
     lh_interrupt interrupt = {0};
     if (models_verbs[verb].run == models_evaluate) (void)lh_interrupt_start(&interrupt, &job.interrupted);
     lh_code code = models_run(&source, verb, &job, &err);

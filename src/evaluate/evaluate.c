@@ -93,7 +93,7 @@ static lh_code evaluate_generator(const evaluation *e, lh_str model, lh_json **r
     lh_json *examples = NULL;
     evaluate_counts counts = {0};
     LH_TRY(lh_access_bind_all(e->evaluate->catalog, false, e->arena, &views, err));
-    LH_TRY(lh_ask_examples(e->evaluate->ask, e->arena, &examples, err));
+    LH_TRY(lh_ask_examples(e->evaluate->ask, (lh_page){0}, e->arena, &examples, err));
     const lh_json *items = lh_json_get(examples, "items");
     const lh_ask_caller caller = {
         .by = e->by, .views = views, .models = true, .tokens = true, .cancel = lh_job_cancel_of(e->job)};

@@ -1,6 +1,6 @@
 /* What the files of models share.
  *
- * Document ai/model/<name>: {"schema_version":1,"task","provider","model","url","secret","base","checksum","version","notes",
+ * Document ai/model/<name>: {"schema_version":1,"task","provider","model","url","secret","base","checksum","version","context_tokens","notes",
  * "registered_ms","registered_by"}.
  * Document ai/evaluation/<name>: {"schema_version":1,"items":[…]}: apart, for another version of a model's document is another model.
  * Document ai/use/<task>, or of a profile ai/use/<task>/<profile>: {"schema_version":1,"history":[{"model","at_ms","by"}]}, the last
@@ -19,6 +19,7 @@ enum {
     MODELS_ARENA_BYTES = 64 << 20,
     MODELS_NAME_BYTES = 64,
     MODELS_NOTES_BYTES = 4096,
+    MODELS_CONTEXT_TOKENS = 1 << 30,
     MODELS_KEPT = 20, /* uses of a history, evaluations of a model */
 };
 

@@ -27,7 +27,8 @@ lh_code models_definition(lh_models *models, lh_str name, const lh_json *documen
                               .provider = lh_json_get_string(document, "provider"),
                               .model = lh_json_get_string(document, "model"),
                               .url = lh_json_get_string(document, "url"),
-                              .version = lh_json_get_string(document, "version")};
+                              .version = lh_json_get_string(document, "version"),
+                              .context_tokens = (uint64_t)lh_json_int(lh_json_get(document, "context_tokens"), 0)};
     if (!lh_ai_task_of(lh_json_get_string(document, "task"), &ret->task))
         return lh_fail(err, LH_INVALID, "'task' must be embed, generate or rerank");
     return register_secret(models, lh_json_get_string(document, "secret"), arena, &ret->api_key, err);
@@ -58,6 +59,11 @@ static lh_code register_read(const lh_json *body, lh_arena *arena, lh_json *docu
                            members[i].bytes_max);
         if (text.len) lh_json_set_string(arena, document, members[i].name, text);
     }
+    const lh_json *context = lh_json_get(body, "context_tokens");
+    int64_t tokens = lh_json_int(context, 0);
+    if (!lh_json_is_null(context) && (tokens < 1 || tokens > MODELS_CONTEXT_TOKENS))
+        return lh_fail(err, LH_INVALID, "'context_tokens' must be 1 to %d", MODELS_CONTEXT_TOKENS);
+    if (tokens) lh_json_set_int(arena, document, "context_tokens", tokens);
     return lh_arena_check(arena, err);
 }
 
@@ -236,8 +242,8 @@ static lh_code register_evaluations(lh_models *models, lh_str name, lh_arena *ar
 }
 
 lh_code lh_models_get(lh_models *models, lh_str name, lh_arena *arena, lh_json **ret, lh_error *err) {
-    static const char *const members[] = {"task",     "provider", "model",   "url",  "secret",
-                                          "base",     "checksum", "version", "notes"};
+    static const char *const members[] = {"task", "provider", "model",   "url",   "secret",
+                                          "base", "checksum", "version", "notes", "context_tokens"};
     lh_json *document = NULL, *answer = lh_json_new_object(arena), *profiles = lh_json_new_array(arena);
     lh_json *evaluations = NULL;
     uint64_t version;

@@ -143,7 +143,7 @@ void rag_filter_done(rag_filter *filter) { lh_buf_done(&filter->held); }
 
 static lh_code filter_clean(const rag_run *run, lh_str text, lh_arena *arena, lh_str *ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf clean = LH_BUF_INIT(RAG_TEXT_BYTES);
-    rag_visible(text, &clean);
+    lh_buf_append(&clean, text);
     for (int round = 0;; round++) {
         LH_TRY(lh_buf_check(&clean, err));
         text = lh_arena_dup(arena, lh_buf_str(&clean));
@@ -169,19 +169,57 @@ static lh_code filter_send(rag_filter *filter, size_t bytes, lh_error *err) {
     return text.len ? filter->run->events->on_piece(filter->run->events->ctx, text, err) : LH_OK;
 }
 
+static bool filter_is_open(const rag_filter *filter) {
+    return filter->squares || filter->rounds || filter->angle || filter->definition;
+}
+
 /* Looks at one byte behind `before`. True: all before it may go, as no link or tag is open there. */
 static bool filter_step(rag_filter *filter, char before, char c) {
     bool space = c == ' ' || c == '\t' || c == '\n';
+    bool leads = c == '/' || c == '\\' || filter->definition || (c == '.' && (before == 'w' || before == 'W'));
+    filter->address = !space && (filter->address || leads);
     if (c == '\n' && before == '\n') filter->squares = filter->rounds = filter->angle = 0; /* no link goes on */
     if (before == '<' && strchr(" \t\n=<", c)) filter->angle = false;
-    if (c == '(' && (filter->rounds || before == ']')) filter->rounds++;
+    if (c == '(' && (filter->rounds || before == ']' || before == ')'))
+        filter->rounds++; /* ")(": when the first goes */
     if (c == ')' && filter->rounds) filter->rounds--;
     if (c == '[') filter->squares++;
     if (c == ']' && filter->squares) filter->squares--;
     if (c == '<') filter->angle = true;
     if (c == '>') filter->angle = false;
     if (!space) filter->definition = c == ':' && before == ']'; /* what follows is its address */
-    return space && !filter->squares && !filter->rounds && !filter->angle && !filter->definition;
+    return space && !filter_is_open(filter);
+}
+
+/* Languages without spaces go on by characters: behind one beyond ASCII, what would be a link by what stands on both sides of the cut is
+ * none, as it stands between. Not in a word that may be an address, whose rest would be shown. */
+static bool filter_cuts_behind(const rag_filter *filter, size_t end) {
+    lh_str held = lh_buf_str(&filter->held);
+    bool ends = end == held.len || ((unsigned char)held.ptr[end] & 0xC0) != 0x80;
+    return ends && (unsigned char)held.ptr[end - 1] >= 0x80 && !filter->address && !filter_is_open(filter);
+}
+
+/* Bytes of the text without a character at its end that is not whole. */
+static size_t filter_whole(lh_str text) {
+    for (size_t back = 1; back < 4 && back <= text.len; back++) {
+        unsigned char c = (unsigned char)text.ptr[text.len - back];
+        size_t bytes = c < 0xC0 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+        if ((c & 0xC0) != 0x80) return bytes > back ? text.len - back : text.len;
+    }
+    return text.len;
+}
+
+/* Holds what can be seen of it: a character that cannot must part no link. */
+static lh_code filter_hold(rag_filter *filter, lh_str piece, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf raw = LH_BUF_INIT(RAG_TEXT_BYTES);
+    lh_buf_append(&raw, (lh_str){filter->begun, filter->begun_bytes});
+    lh_buf_append(&raw, piece);
+    LH_TRY(lh_buf_check(&raw, err));
+    size_t whole = filter_whole(lh_buf_str(&raw));
+    rag_visible(lh_str_sub(lh_buf_str(&raw), 0, whole), &filter->held);
+    filter->begun_bytes = raw.len - whole;
+    if (filter->begun_bytes) memcpy(filter->begun, raw.ptr + whole, filter->begun_bytes);
+    return lh_buf_check(&filter->held, err);
 }
 
 lh_code rag_filter_put(void *ctx, lh_str piece, lh_error *err) {
@@ -189,12 +227,12 @@ lh_code rag_filter_put(void *ctx, lh_str piece, lh_error *err) {
     size_t cut = 0;
     piece = lh_str_cut_utf8(piece, RAG_SAID_BYTES - filter->taken);
     filter->taken += piece.len;
-    lh_buf_append(&filter->held, piece);
-    LH_TRY(lh_buf_check(&filter->held, err));
+    LH_TRY(filter_hold(filter, piece, err));
     for (; filter->scanned < filter->held.len; filter->scanned++) {
         const char *at = filter->held.ptr + filter->scanned;
         if (filter_step(filter, filter->before, *at)) cut = filter->scanned;
         filter->before = *at;
+        if (filter_cuts_behind(filter, filter->scanned + 1)) cut = filter->scanned + 1;
     }
     return filter_send(filter, cut, err);
 }

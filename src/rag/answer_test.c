@@ -86,6 +86,7 @@ static void test_answer__what_would_be_a_link_goes(void) {
             print_error("%s: %.*s\n", links[i], LH_STR_ARG(said.text));
         CHECK(said.links > 0 && lh_str_search(said.text, LH_STR("b.example")) == SIZE_MAX);
     }
+    answer_check("<a b=c", "a b=c", "a b=c", "");
     answer_check("a < b, x <- y, a/b, 3 // 4, AT&T; [1]: yes.", "a < b, x <- y, a/b, 3 // 4, AT&T; [1]: yes.",
                  "a < b, x <- y, a/b, 3 // 4, AT&T;: yes.", "33:1 ");
 }
@@ -147,10 +148,25 @@ static void test_answer__a_stream_goes_on_by_words_and_holds_links_back(void) {
     check_stream("a ![x y](https://b.example/ q) b", 1, "a| [x y]| b|");
     check_stream("a [x] (y) b", 3, "a| [x]| (y)| b|");
     check_stream("a < b <i> c", 1, "a| <| b| <i>| c|");
-    check_stream("[r]: //b.example/x end", 1, "[r]: | end|");
+    check_stream("[r]: //b.example/x end", 1, "[r]: …| end|");
     check_stream("a < b <i> c", 4, "a <| b| <i>| c|");
     check_stream("an [open one\n\nhttps://b.example/x https://a.example/x", 1,
                  "an| [open one\n|\n…| https://a.example/x|");
+}
+
+static void test_answer__a_stream_without_spaces_goes_on_by_characters(void) {
+    check_stream("\xE6\xB9\x96\xE5\x9C\xA8\xE5\xB1\xB1", 1, "\xE6\xB9\x96|\xE5\x9C\xA8|\xE5\xB1\xB1|");
+    check_stream("\xE6\xB9\x96\xE5\x9C\xA8\xE5\xB1\xB1", 5, "\xE6\xB9\x96|\xE5\x9C\xA8\xE5\xB1\xB1|");
+    check_stream("\xE6\xB9\x96[1\xE5\x9C\xA8]\xE5\xB1\xB1", 1, "\xE6\xB9\x96|[1\xE5\x9C\xA8]\xE5\xB1\xB1|");
+    check_stream("\xE6\xB9\x96http://b.example/\xE5\x9C\xA8?q \xE5\xB1\xB1", 1,
+                 "\xE6\xB9\x96|\xE2\x80\xA6| \xE5\xB1\xB1|");
+    check_stream("![x](\xE6\xB9\x96/b)\xE5\xB1\xB1", 1, "[x]\xE5\xB1\xB1|");
+    check_stream("[r]: \xE6\xB9\x96/b.example \xE5\xB1\xB1", 1, "[r]: \xE2\x80\xA6| \xE5\xB1\xB1|");
+    /* what is not seen does not part what it stands in */
+    check_stream("w\xC2\xADww.b.example", 1, "\xE2\x80\xA6|");
+    check_stream("w\xFFww.b.example", 1, "\xE2\x80\xA6|");
+    check_stream("[x]\xC2\xAD(/b.example)", 1, "[x]|");
+    check_stream("[r]:\xFF /b.example end", 1, "[r]: …| end|");
 }
 
 LH_TEST_MAIN(LH_TEST(test_answer__marks_are_numbers_of_passages),
@@ -159,4 +175,5 @@ LH_TEST_MAIN(LH_TEST(test_answer__marks_are_numbers_of_passages),
              LH_TEST(test_answer__what_would_be_a_link_goes),
              LH_TEST(test_answer__text_without_end_of_links_is_not_shown),
              LH_TEST(test_answer__a_long_one_is_read_in_good_time),
-             LH_TEST(test_answer__a_stream_goes_on_by_words_and_holds_links_back))
+             LH_TEST(test_answer__a_stream_goes_on_by_words_and_holds_links_back),
+             LH_TEST(test_answer__a_stream_without_spaces_goes_on_by_characters))

@@ -5,6 +5,7 @@
 
 enum { EXTRACT_SENTENCES = 4, EXTRACT_WORDS_MIN = 3 };
 #define EXTRACT_SAME 0.95   /* two sentences that say the same */
+#define EXTRACT_ECHO 0.8    /* so much of the question's words */
 #define EXTRACT_OF_BEST 0.6 /* what is less near than so much of the nearest is no answer */
 
 typedef struct {
@@ -13,6 +14,7 @@ typedef struct {
     double score;
     const float *vector; /* NULL: no embedder */
     bool is_part;        /* of a sentence */
+    bool is_echo;        /* of the question: no answer */
 } extract_sentence;
 
 static int extract_compare(const void *a, const void *b) {
@@ -21,13 +23,40 @@ static int extract_compare(const void *a, const void *b) {
     return (x->order > y->order) - (x->order < y->order);
 }
 
-static lh_code extract_score(rag_run *run, const rag_words *question, const float *vector, extract_sentence *s,
-                             lh_error *err) {
+/* What is asked. */
+typedef struct {
+    rag_words content, all;
+    bool is_question;    /* as its end says */
+    const float *vector; /* NULL: no embedder */
+} extract_asked;
+
+static bool extract_is_question(lh_str text) {
+    text = lh_str_trim(text);
+    return lh_str_ends(text, LH_STR("?")) || lh_str_ends(text, LH_STR("\xEF\xBC\x9F")) || /* ？ */
+           lh_str_ends(text, LH_STR("\xD8\x9F"));                                         /* ؟ */
+}
+
+static lh_str extract_first_word(lh_str text) { return lh_str_sub(text, 0, lh_str_find(text, ' ')); }
+
+/* The question again, or nearly: all its words are the question's, and nearly all of the question's are there. "Bathing is allowed"
+ * answers "Is bathing allowed?": what does not ask is an echo only when it begins as the question does. */
+static bool extract_is_echo(const rag_run *run, const extract_asked *asked, const rag_words *words, lh_str text) {
+    bool asks = extract_is_question(text);
+    bool begins =
+        asked->is_question && lh_str_eq_nocase(extract_first_word(text), extract_first_word(lh_str_trim(run->query)));
+    return (asks || begins) && rag_words_share(&asked->all, words) == 1 &&
+           rag_words_share(words, &asked->all) >= EXTRACT_ECHO;
+}
+
+static lh_code extract_score(rag_run *run, const extract_asked *asked, extract_sentence *s, lh_error *err) {
     rag_words words = {0};
     LH_TRY(rag_words_of(run->terms, s->text, RAG_WORDS_ALL, run->arena, &words, err));
-    double share = question->count ? rag_words_share(&words, question) : 0;
-    s->score = vector && s->vector ? (share + lh_ai_cosine(vector, s->vector, run->dimensions)) / 2 : share;
-    if (words.count < EXTRACT_WORDS_MIN || s->is_part) s->score -= 1; /* only where there is nothing else */
+    double share = asked->content.count ? rag_words_share(&words, &asked->content) : 0;
+    double near = asked->vector && s->vector ? lh_ai_cosine(asked->vector, s->vector, run->dimensions) : share;
+    bool asks = extract_is_question(s->text);
+    s->score = (share + near) / 2;
+    s->is_echo = extract_is_echo(run, asked, &words, s->text) || (asks && near > EXTRACT_SAME);
+    if (words.count < EXTRACT_WORDS_MIN || s->is_part || asks) s->score -= 1; /* only where there is nothing else */
     return LH_OK;
 }
 
@@ -40,27 +69,36 @@ static bool extract_is_part(const rag_passage *p, size_t at) {
     return p->sentence_count > 1 && ((at == 0 && p->start > 0 && goes_on) || (at + 1 == p->sentence_count && !ends));
 }
 
+static lh_code extract_ask(rag_run *run, extract_asked *ret, lh_error *err) {
+    float *vector = NULL;
+    LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_CONTENT, run->arena, &ret->content, err));
+    LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_ALL, run->arena, &ret->all, err));
+    LH_TRY(rag_embed(run, &run->query, 1, &vector, err));
+    ret->vector = vector;
+    ret->is_question = extract_is_question(run->query);
+    return LH_OK;
+}
+
 static lh_code extract_all(rag_run *run, extract_sentence **ret, size_t *ret_count, lh_error *err) {
     size_t count = 0, at = 0;
-    rag_words question = {0};
-    float *vector = NULL;
+    extract_asked asked = {0};
     for (size_t i = 0; i < run->passage_count; i++) count += run->passages[i].sentence_count;
     extract_sentence *all = LH_ARENA_ARRAY(run->arena, extract_sentence, count + 1);
     LH_TRY(lh_arena_check(run->arena, err));
-    LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_CONTENT, run->arena, &question, err));
-    LH_TRY(rag_embed(run, &run->query, 1, &vector, err));
+    LH_TRY(extract_ask(run, &asked, err));
     for (size_t i = 0; i < run->passage_count; i++) {
         const rag_passage *p = &run->passages[i];
-        for (size_t k = 0; k < p->sentence_count; k++, at++) {
+        for (size_t k = 0; k < p->sentence_count; k++) {
             all[at] = (extract_sentence){.text = p->sentences[k], .n = i + 1, .order = at};
             all[at].is_part = extract_is_part(p, k);
             if (p->vectors) all[at].vector = p->vectors + k * run->dimensions;
-            LH_TRY(extract_score(run, &question, vector, &all[at], err));
+            LH_TRY(extract_score(run, &asked, &all[at], err));
+            if (!all[at].is_echo) at++;
         }
     }
-    qsort(all, count, sizeof *all, extract_compare);
+    qsort(all, at, sizeof *all, extract_compare);
     *ret = all;
-    *ret_count = count;
+    *ret_count = at;
     return LH_OK;
 }
 

@@ -101,7 +101,7 @@ static size_t links_definition(links *l, size_t at, size_t *ret_from) {
     return leads && !links_may_stay(l, lh_str_sub(text, from, links_address_end(text, from) - from)) ? end : 0;
 }
 
-/* A tag at `at`: behind its end when it is to go, 0 when it stays; `at` itself: only its "<" goes, as it has no end. */
+/* A tag at `at`: behind its end when it is to go, behind its "<" when only that goes, as it has no end; 0: it stays. */
 static size_t links_tag(links *l, size_t at) {
     lh_str text = l->text;
     size_t end = at + 1, most = links_last_end(text, at);
@@ -110,7 +110,7 @@ static size_t links_tag(links *l, size_t at) {
     if (!links_is_alnum(first) && first != '/' && first != '!' && first != '?') return 0;
     if (links_begins(text, at + 1)) return 0; /* an address between angles */
     for (; end < most && text.ptr[end] != '>'; end++) has_value = has_value || text.ptr[end] == '=';
-    if (end == most) return has_value || end - at == LINKS_BYTES_MAX ? at : 0;
+    if (end == most) return has_value || end - at == LINKS_BYTES_MAX ? at + 1 : 0;
     return has_value ? end + 1 : 0;
 }
 
@@ -146,9 +146,10 @@ static size_t links_step(links *l, size_t at) {
     }
     if (c == ']' && next == ':' && (end = links_definition(l, at, &from))) {
         lh_buf_append(l->into, lh_str_sub(text, at, from - at));
+        lh_buf_append(l->into, LH_STR("…")); /* what follows does not become the address */
         return l->removed++, end - at;
     }
-    if (c == '<' && (end = links_tag(l, at))) return l->removed++, end == at ? 1 : end - at;
+    if (c == '<' && (end = links_tag(l, at))) return l->removed++, end - at;
     if (c == '&' && links_is_entity(text, at)) return 1;
     if (c == '\\' && (next == ':' || next == '/' || next == '.' || next == '\\')) return 1;
     if (!links_begins(text, at)) return 0;

@@ -4,7 +4,7 @@
  * the call has no tools, and what comes back is checked (answer.c, links.c). */
 #include "rag/rag_internal.h"
 
-enum { FENCE_TOKENS = 40 }; /* of the two lines around a passage */
+enum { FENCE_TOKENS = 80 }; /* of the two lines around a passage: of a random word each digit may be one */
 
 static const char prompt_system[] =
     "You answer a question from numbered passages. Each stands between the lines <passage-%s n=\"NUMBER\"> and "
@@ -123,38 +123,62 @@ rag_boundary rag_boundary_new(void) {
 
 /* ---- what fits ---- */
 
-static uint64_t prompt_overhead(const rag_run *run, const rag_turn *turns, size_t turn_count) {
-    uint64_t tokens = rag_tokens((lh_str){NULL, sizeof prompt_system + 128}) + rag_tokens(run->asked.question);
-    for (size_t i = 0; i < turn_count; i++) tokens += rag_tokens(turns[i].question) + rag_tokens(turns[i].answer) + 16;
-    return tokens;
+static lh_code prompt_count(const rag_run *run, lh_str text, uint64_t *ret, lh_error *err) {
+    const lh_ai_call call = rag_call(run);
+    if (run->counts) return lh_ai_count_tokens(run->rag->ai, LH_AI_GENERATE, &call, text, ret, err);
+    *ret = rag_tokens(text);
+    return LH_OK;
 }
 
-/* Of a passage that is too long alone, its beginning. */
-static bool prompt_take(rag_passage *passage, uint64_t room, bool alone) {
-    uint64_t tokens = rag_tokens(passage->shown) + FENCE_TOKENS;
-    if (tokens <= room) return true;
-    if (!alone || room <= FENCE_TOKENS) return false;
-    passage->shown = lh_str_cut_utf8(passage->shown, 3 * (room - FENCE_TOKENS));
-    return true;
+static lh_code prompt_overhead(const rag_run *run, const rag_turn *turns, size_t turn_count, uint64_t *ret,
+                               lh_error *err) {
+    uint64_t tokens = rag_tokens((lh_str){NULL, sizeof prompt_system}) + FENCE_TOKENS, more;
+    LH_TRY(prompt_count(run, run->asked.question, &more, err));
+    tokens += more;
+    for (size_t i = 0; i < turn_count; i++) {
+        LH_TRY(prompt_count(run, turns[i].question, &more, err));
+        tokens += more + 16;
+        LH_TRY(prompt_count(run, turns[i].answer, &more, err));
+        tokens += more;
+    }
+    *ret = tokens;
+    return LH_OK;
+}
+
+/* Tokens of the passage with its fence, or 0: it does not fit. Of one that is too long alone, its beginning is taken. */
+static lh_code prompt_take(const rag_run *run, rag_passage *passage, uint64_t room, bool alone, uint64_t *ret,
+                           lh_error *err) {
+    uint64_t tokens;
+    *ret = 0;
+    for (;;) {
+        LH_TRY(prompt_count(run, passage->shown, &tokens, err));
+        if (tokens + FENCE_TOKENS <= room) return *ret = tokens + FENCE_TOKENS, LH_OK;
+        if (!alone || room <= FENCE_TOKENS || passage->shown.len < 4) return LH_OK;
+        passage->shown =
+            lh_str_cut_utf8(passage->shown, (size_t)((passage->shown.len - 1) * (room - FENCE_TOKENS) / tokens));
+    }
 }
 
 lh_code rag_fit(rag_run *run, const rag_turn *turns, size_t turn_count, lh_error *err) {
-    uint64_t window = run->rag->context_tokens, overhead = prompt_overhead(run, turns, turn_count);
-    uint64_t taken = overhead + run->asked.max_tokens, room = run->asked.max_context_tokens;
+    uint64_t window = run->window, taken = 0, room = run->asked.max_context_tokens;
     size_t kept = 0;
+    LH_TRY(prompt_overhead(run, turns, turn_count, &taken, err));
+    taken += run->asked.max_tokens;
     if (window < taken + RAG_CONTEXT_TOKENS_MIN)
         return lh_fail(err, LH_LIMIT,
                        "'question', its conversation and 'max_tokens' take %" PRIu64 " tokens of the %" PRIu64
-                       " of rag.context_tokens, and leave no room for passages",
-                       taken, window);
+                       " of %s, and leave no room for passages",
+                       taken, window, window < run->rag->context_tokens ? "the model's context" : "rag.context_tokens");
     if (room > window - taken) room = window - taken;
     for (size_t i = 0; i < run->passage_count; i++) {
         rag_passage passage = run->passages[i];
-        if (!prompt_take(&passage, room - run->context_tokens, kept == 0)) {
+        uint64_t tokens = 0;
+        LH_TRY(prompt_take(run, &passage, room - run->context_tokens, kept == 0, &tokens, err));
+        if (tokens == 0) {
             run->dropped++;
             continue;
         }
-        run->context_tokens += rag_tokens(passage.shown) + FENCE_TOKENS;
+        run->context_tokens += tokens;
         run->passages[kept++] = passage;
     }
     run->passage_count = kept;

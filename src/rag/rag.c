@@ -212,6 +212,7 @@ static lh_code rag_say(rag_answering *a, lh_error *err) {
     if (run->passage_count == 0) a->answer = LH_STR(RAG_NO_ANSWER);
     else if (a->generates) return rag_generate(a, err);
     else LH_TRY(rag_extract(run, &a->answer, err));
+    if (a->answer.len == 0) a->answer = LH_STR(RAG_NO_ANSWER); /* only echoes of the question were there */
     return run->events ? run->events->on_piece(run->events->ctx, a->answer, err) : LH_OK;
 }
 
@@ -264,12 +265,26 @@ static lh_code rag_check(rag_answering *a, lh_json *answer, lh_error *err) {
     return lh_arena_check(run->arena, err);
 }
 
+/* The setting may be more than the model takes, which would then refuse the prompt. */
+static lh_code rag_window(rag_answering *a, lh_error *err) {
+    rag_run *run = &a->run;
+    const lh_ai_call call = rag_call(run);
+    uint64_t model = 0, one = 0;
+    run->window = run->rag->context_tokens;
+    if (!a->generates || run->passage_count == 0) return LH_OK;
+    LH_TRY(lh_ai_context_tokens(run->rag->ai, LH_AI_GENERATE, &call, &model, err));
+    if (model && model < run->window) run->window = model;
+    run->counts = lh_ai_count_tokens(run->rag->ai, LH_AI_GENERATE, &call, LH_STR("x"), &one, NULL) == LH_OK;
+    return LH_OK;
+}
+
 static lh_code rag_go(rag_answering *a, lh_json *answer, lh_error *err) {
     rag_run *run = &a->run;
     LH_TRY(rag_choose(a, err));
     LH_TRY(rag_converse(a, err));
     LH_TRY(rag_rewrite(a, err));
     LH_TRY(rag_retrieve(run, err));
+    LH_TRY(rag_window(a, err));
     LH_TRY(rag_fit(run, a->turns, a->turn_count, err));
     LH_TRY(rag_prepare(run, err));
     LH_TRY(rag_announce(run, err));

@@ -81,6 +81,9 @@ typedef struct rag_run {
     lh_json *datasets, *warnings;
     rag_passage *passages; /* those of the context, n from 1 */
     size_t passage_count;
+    bool counts; /* does the model tell its tokens? */
+    uint64_t
+        window; /* tokens of a prompt and its answer together: of the setting, or of the model where it takes fewer */
     uint64_t context_tokens, dropped;
     size_t dimensions; /* of the sentences' vectors */
 } rag_run;
@@ -103,7 +106,7 @@ void rag_visible(lh_str text, lh_buf *into);
 /* The text as rag_visible() has it, without the boundary, what models take for a turn of their talk, and numbers in brackets,
  * which would pass for citations. Arena. */
 LH_MUST_CHECK lh_code rag_neutral(lh_str text, lh_str boundary, lh_arena *arena, lh_str *ret, lh_error *err);
-/* As a model counts, or more: of most models a token has three bytes or more. */
+/* As a model counts, or more, but for numbers: of most models a token has three bytes or more. */
 static inline uint64_t rag_tokens(lh_str text) { return (text.len + 2) / 3; }
 typedef struct rag_turn {
     lh_str question, answer;
@@ -133,10 +136,13 @@ LH_MUST_CHECK lh_code rag_said_read(lh_str text, const rag_passage *passages, si
 /* Takes pieces as they come, and hands on what is whole, without links that no passage has. */
 typedef struct rag_filter {
     const rag_run *run;
-    lh_buf held;
+    lh_buf held;   /* visible characters */
+    char begun[4]; /* a character that is not whole yet */
+    size_t begun_bytes;
     size_t scanned, taken;    /* scanned: of it; taken: in all */
     unsigned squares, rounds; /* brackets that are open */
     bool angle, definition;   /* in a tag; behind "]:" */
+    bool address;             /* in a word that may be one */
     char before;
 } rag_filter;
 void rag_filter_init(rag_filter *filter, const rag_run *run);

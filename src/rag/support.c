@@ -19,7 +19,7 @@ lh_code rag_embed(rag_run *run, const lh_str *texts, size_t count, float **ret, 
     lh_ai_embeddings got;
     *ret = NULL;
     if (count == 0 || !lh_ai_has(run->rag->ai, LH_AI_EMBED, &call)) return LH_OK;
-    LH_TRY(lh_ai_embed(run->rag->ai, &call, texts, count, run->arena, &got, err));
+    LH_TRY(lh_ai_embed_kept(run->rag->ai, &call, texts, count, run->arena, &got, err));
     run->dimensions = got.dimensions;
     *ret = got.values;
     return LH_OK;

@@ -143,6 +143,43 @@ static lh_str words_unwrap(lh_str text, lh_arena *arena) {
     return (lh_str){into, text.len};
 }
 
+/* A line that begins or ends code: "```sh"; of it, is there a word behind? */
+static bool words_is_fence(lh_str line, bool *ret_info) {
+    line = lh_str_trim(line);
+    char of = line.len ? line.ptr[0] : 0;
+    size_t marks = 0;
+    while (marks < line.len && line.ptr[marks] == of) marks++;
+    *ret_info = marks < line.len;
+    return (of == '`' || of == '~') && marks >= 3 &&
+           lh_str_find(lh_str_sub(line, marks, line.len), of) == line.len - marks;
+}
+
+/* Does it begin within code? Only a fence that begins some has a word behind it. */
+static bool words_begins_in_code(lh_str text) {
+    bool inside = false, info;
+    for (lh_str rest = text; rest.len;) {
+        if (!words_is_fence(lh_str_split(&rest, '\n'), &info)) continue;
+        if (info) return inside;
+        inside = !inside;
+    }
+    return false;
+}
+
+/* The text with ends of lines where code was. */
+static lh_str words_without_code(lh_str text, lh_arena *arena) {
+    char *into = lh_arena_alloc(arena, text.len + 1);
+    bool inside = words_begins_in_code(text), info;
+    if (!into) return LH_STR_NONE;
+    memcpy(into, text.ptr ? text.ptr : "", text.len);
+    for (lh_str rest = text; rest.len;) {
+        lh_str line = lh_str_split(&rest, '\n');
+        bool fence = words_is_fence(line, &info);
+        if (fence || inside) memset(into + (line.ptr - text.ptr), '\n', line.len);
+        if (fence) inside = !inside;
+    }
+    return (lh_str){into, text.len};
+}
+
 static bool words_has_letter(lh_str text) {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
@@ -155,7 +192,7 @@ lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, bool wrapped, lh_are
                          size_t *ret_count, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf items = LH_BUF_INIT(WORDS_MAX * sizeof(lh_str));
     lh_str sentence;
-    if (wrapped) text = words_unwrap(text, arena);
+    if (wrapped) text = words_unwrap(words_without_code(text, arena), arena);
     LH_TRY(lh_arena_check(arena, err));
     LH_TRY(lh_breaks_begin(sentences, text, err));
     while (lh_breaks_next(sentences, text, &sentence)) {

@@ -82,6 +82,10 @@ static void test_words__sentences_have_letters_and_no_marks_of_lists(void) {
     check_sentences("# A head\nOne line\nis broken. And\nanother.\n- an item\n- two\n\nEnd", true,
                     "One line is broken.|And another.|an item|two|End|");
     check_sentences("Do:\n\n```sh\nrm x\n```\n", true, "Do:|");
+    check_sentences("Do:\n```\nIt is code. So is this.\n\nAnd that.\n```\nThen go.", true, "Do:|Then go.|");
+    check_sentences("It is code. So is this.\n```\nThen.\n  ~~~ sh\nlast\n~~~", true, "Then.|"); /* begins within */
+    check_sentences("Take ```this``` word.\nNow.\n```sh\nIt goes on.", true, "Now.|");
+    check_sentences("Use `x` now. ~~Not~~ so.", true, "Use `x` now.|~~Not~~ so.|");
     check_sentences("", true, "");
 }
 

@@ -1,6 +1,7 @@
 """POST /ai/generate, and answers from indexes, with a model in process. SmolLM2-135M is small: what is tested is the plumbing, never what
 it says. Where tools/setup-test-model could not get it, these tests are skipped."""
 import json
+import struct
 
 import pytest
 import requests
@@ -67,6 +68,22 @@ def test_an_answer_from_an_index_and_a_stream_of_it(server):
     assert got[0][0] == "citations" and got[-1][0] == "done"
     steady = lambda document: {name: value for name, value in document.items() if name not in ("elapsed_ms", "warnings", "answer", "sentences", "no_answer", "usage")}
     assert steady(got[-1][1]) == steady(whole)  # the boundary differs at each call, and with it what a small model says
+
+
+def test_passages_fit_the_context_of_the_model_where_it_is_smaller_than_the_setting(fresh, tmp_path):
+    small, key = tmp_path / "small.gguf", b"llama.context_length" + struct.pack("<I", 4)
+    data = bytearray(MODEL.read_bytes())
+    at = data.index(key) + len(key)
+    assert struct.unpack_from("<I", data, at)[0] > 2048
+    struct.pack_into("<I", data, at, 1024)
+    small.write_bytes(data)
+    server = fresh(env={**HASH, **settings(generate_provider="llama", generate_model=small, timeout_ms=3600000), "LAKEHOUSE__RAG__CONTEXT_TOKENS": "8192"})
+    index(server, "piers", {f"p{i:02}": f"Pier {i} of the ferry has {i} lamps that burn oil. " * 4 for i in range(24)})
+    answer = ask(server, "Which ferry pier has lamps?", index="piers", min_score=-1, k=24, max_tokens=8)
+    assert answer["context"]["dropped"] > 10 and 1 < answer["context"]["passages"] and answer["usage"]["prompt_tokens"] + 8 <= 1024
+    assert len(ask(server, "Which ferry pier has lamps?", index="piers", min_score=-1, k=24, generate=False)["citations"]) == 24  # no model, no context
+    told = ask(server, "Which ferry pier has lamps?", 422, index="piers", min_score=-1, max_tokens=1000)
+    assert "of the model's context" in told["message"]
 
 
 def test_a_conversation_is_rewritten_by_the_model(server):

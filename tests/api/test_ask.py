@@ -1,4 +1,5 @@
 """Questions in words over the staffing firm: the answer is that of the SQL one would write; what cannot be placed is refused."""
+import json
 import re
 import subprocess
 
@@ -305,3 +306,50 @@ def test_the_command_line_asks(staffing):
     assert done.returncode == 0 and "20" in done.stdout and "SELECT count(*)" in done.stdout
     done = subprocess.run([str(BINARY), "ask", "how many purple clients are there?", "--url", staffing.url], capture_output=True, text=True)
     assert done.returncode == 1 and "not understood: purple" in done.stdout and "ask instead" in done.stdout
+
+
+def test_verified_questions_have_pages_and_commands(staffing):
+    run = lambda *words, status=0: (lambda done: (done.returncode == status or pytest.fail(done.stdout + done.stderr)) and done.stdout + done.stderr)(
+        subprocess.run([str(BINARY), "ask", *words, "--url", staffing.url], capture_output=True, text=True))
+    assert "no verified questions" in run("examples")
+    ids = {}
+    for i in range(3):
+        ids[run("examples", "add", f"what is {i} of paging?", f"SELECT {i} AS n").split()[1]] = i
+    pages, token = [], None
+    while True:
+        page = staffing.request("GET", "/ask/examples", params={"limit": 2, **({"page_token": token} if token else {})}).json()
+        pages.append([item["id"] for item in page["items"]])
+        if not (token := page["next_page_token"]):
+            break
+    assert [len(page) for page in pages] == [2, 1] and sum(pages, []) == sorted(ids)
+    assert staffing.request("GET", "/ask/examples", params={"limit": 0}).status_code == 400
+    for id, i in ids.items():
+        assert staffing.request("GET", f"/ask/examples/{id}").json()["sql"] == json.loads(run("examples", "show", id))["sql"] == f"SELECT {i} AS n"
+    told = run("examples", "list")
+    assert all(id in told and f"what is {i} of paging?" in told for id, i in ids.items()) and len(json.loads(run("examples", "--json"))) == 3
+    assert "0" in run("what is 0 of paging?")
+    for id in ids:
+        assert run("examples", "remove", id) == f"removed {id}\n"
+        assert staffing.request("GET", f"/ask/examples/{id}").status_code == 404
+    assert "no verified question" in run("examples", "remove", id, status=1)
+    assert "takes" in run("examples", "add", "only a question", status=2) and "did you mean" in run("examples", "lst", status=2)
+
+
+def test_the_command_line_names_a_model(named):
+    server, model = named
+    model.seen.clear()
+    run = lambda *more: subprocess.run([str(BINARY), "ask", "frobnicate the clients", "--url", server.url, *more], capture_output=True, text=True)
+    assert run("--model", "chat").returncode == 0 and model.seen
+    told = run("--model", "other")
+    assert told.returncode == 1 and "'other'" in told.stdout + told.stderr
+
+
+def test_a_wide_table_takes_a_statement_for_many_columns(server):
+    columns = 130
+    cell = [lambda c, r: f"w{c}x{r % 3}", lambda c, r: f'"s{c}t{r % 2}, s{c}t{2 + r % 3}"', lambda c, r: f"K{chr(97 + c // 5)}{r:05}", lambda c, r: r * 7 + c, lambda c, r: ["", f"a{c}b"][r % 2]]
+    server.ingest(csv(",".join(["id", *(f"c{c}" for c in range(columns))]), [(r, *(cell[c % 5](c, r) for c in range(columns))) for r in range(60)]), "wide", name="f.csv")
+    before = server.metric("lakehouse_queries_total")
+    got = ask(server, "How many wide have w125x1?")
+    assert got["rows"] == [[20]] and server.metric("lakehouse_queries_total") - before < 30, got
+    assert ask(server, "How many wide have s126t3?")["rows"] == [[20]] and ask(server, "How many wide have a129b?")["rows"] == [[30]]
+    assert ask(server, "How many wide have Kz00017?")["rows"] == [[1]]

@@ -94,7 +94,7 @@ def test_another_registration_of_a_name_takes_its_place(server):
     ({"name": "x", "provider": "openai", "model": "m", "url": "http://bob:s3cret@h"}, 400, "'url'"), ({"name": "x", "provider": "openai", "url": "http://h"}, 400, "'model'"),
     ({"name": "x", "model": "hash-0"}, 400, ""), ({"name": "x", "checksum": "0" * 64}, 400, "'checksum'"), ({"name": "x", "provider": "llama", "model": "/no/such.gguf"}, 404, "/no/such.gguf"),
     ({"name": "x", "provider": "llama", "model": "a/b.gguf"}, 400, "whole path"), ({"name": "x", "provider": "openai", "model": "m", "url": "http://h", "secret": "gone"}, 404, "no secret 'gone'"),
-    ({"name": "x", "notes": 7}, 400, "'notes'"), ({"name": "x", "notes": "n" * 5000}, 400, "'notes'"), ({"name": "x", "other": 1}, 400, "other")])
+    ({"name": "x", "notes": 7}, 400, "'notes'"), ({"name": "x", "context_tokens": 0}, 400, "'context_tokens'"), ({"name": "x", "context_tokens": "4k"}, 400, "'context_tokens'"), ({"name": "x", "notes": "n" * 5000}, 400, "'notes'"), ({"name": "x", "other": 1}, 400, "other")])
 def test_what_cannot_be_registered_is_refused(server, members, status, words):
     assert words in register(server, status, **members)
     assert words in register(server, status, check=False, **members)

@@ -174,7 +174,7 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("query_sql", {}, {"json": {"sql": "SELECT 1 AS a, 'x' AS b FROM t"}}), ("query_sql", {}, {"json": {"sql": "FROM t", "format": "csv"}}),
     ("query_sql", {}, {"json": {"sql": "CREATE TABLE other AS FROM t", "rows": "objects"}}),
     ("ask", {}, {"json": {"question": "How many rows of t are there?"}}), ("ask", {}, {"json": {"question": "What about purple elephants?"}}),
-    ("dataset_summary", {"name": "t"}, {"json": {}}), ("ask_example_put", {}, {"json": {"question": "How big is t?", "sql": "SELECT count(*) FROM t"}}), ("ask_examples", {}, {}), ("ask_example_delete", {"id": "of the walk"}, {}),
+    ("dataset_summary", {"name": "t"}, {"json": {}}), ("ask_example_put", {}, {"json": {"question": "How big is t?", "sql": "SELECT count(*) FROM t"}}), ("ask_examples", {}, {"params": {"limit": 1}}), ("ask_example_get", {"id": "of the walk"}, {}), ("ask_example_delete", {"id": "of the walk"}, {}),
     ("ingest_file", {}, {"data": {"dataset": "w"}, "files": FILE}), ("ingest_file", {}, {"data": {"dataset": "w", "mode": "append"}, "files": FILE}),
     ("ingest_file", {}, {"data": {"dataset": "w", "mode": "append", "on_error": "quarantine"}, "files": {"file": ("g.csv", b"a,b\nx,y\n4,z\n")}}),
     ("datasets_list", {}, {}), ("datasets_list", {}, {"params": {"limit": 1, "filter": "w"}}), ("dataset_get", {"name": "w"}, {}),
@@ -269,7 +269,7 @@ def test_good_answers_are_what_the_document_says(lake):
         method, path, operation = OPERATIONS[name]
         if name in ("keys_rotate", "keys_revoke"):
             names = {"id": lake.request("GET", "/access/keys").json()["items"][0]["id"]}
-        if name == "ask_example_delete":
+        if name in ("ask_example_get", "ask_example_delete"):
             names = {"id": lake.request("GET", "/ask/examples").json()["items"][0]["id"]}
         if "job" in names:
             names = {"id": job_of(lake, names["job"])}

@@ -131,6 +131,21 @@ def test_metrics_of_other_indexes_have_the_same_floor(server):
         assert [citation["id"] for citation in near["citations"]] == ["bread"]
 
 
+def test_an_extract_is_neither_the_question_nor_code(server):
+    index(server, "guide", {
+        "faq": "When does the steamer to Skara leave? It leaves at noon from the north quay.",
+        "code": "Ask for the steamer so:\n\n```sh\nsteamer --to Skara. When does the steamer to Skara leave.\n\nsteamer leave Skara\n```\n\nThen wait.",
+        "only": "How many rowers has the longboat?",
+        "heading": "Who paints the lighthouse. Nobody knows the painter of it today.",
+        "said": "Fishing is forbidden in the harbour."}, chunk={"size": 2000})
+    answer = ask(server, "When does the steamer to Skara leave?", index="guide", min_score=-1)
+    assert "It leaves at noon from the north quay." in answer["answer"] and "When does" not in answer["answer"] and "--to" not in answer["answer"]
+    answer = ask(server, "How many rowers has the longboat?", index="guide", filter="path = 'only'")
+    assert answer["no_answer"] is True and answer["answer"] == NO_ANSWER and answer["citations"]
+    assert "Who paints" not in ask(server, "Who paints the lighthouse?", index="guide", filter="path = 'heading'", min_score=-1)["answer"]
+    assert "Fishing is forbidden" in ask(server, "Is fishing in the harbour forbidden?", index="guide", filter="path = 'said'")["answer"]
+
+
 def test_several_indexes_are_fused_by_rank_and_what_is_said_twice_is_dropped(server):
     more = {"ferry2": NOTES["ferry"], "island": "The island of Port Ellen has 31 houses. Its ferry is run by two brothers."}
     index(server, "more", more)
@@ -213,6 +228,19 @@ def test_a_model_answers_from_fenced_passages(generating, model):
     assert boundary not in json.dumps(model.seen[1][2]) and model.seen[1][2]["temperature"] == 0
 
 
+def test_passages_fit_the_context_that_an_endpoint_was_registered_with(generating, model):
+    says(model, "No.")
+    members = {"question": FERRY, "min_score": -1, "max_tokens": 64}
+    whole = ask(generating, **members)
+    body = {"name": "narrow", "task": "generate", "provider": "openai", "model": "chat", "url": model.url, "context_tokens": 680}
+    told = generating.request("POST", "/ai/models", json=body)
+    assert told.status_code == 201 and told.json()["context_tokens"] == 680, told.text
+    assert generating.request("POST", "/ai/models/narrow/activate", json={}).status_code == 200
+    narrow = ask(generating, **members)
+    assert generating.request("POST", "/ai/rollback", json={"task": "generate"}).status_code == 200
+    assert whole["context"]["dropped"] == 0 and narrow["context"]["dropped"] > 0 and narrow["citations"] == whole["citations"][:len(narrow["citations"])]
+
+
 def test_citations_that_are_invented_are_taken_out(generating, model):
     says(model, "The ferry leaves at 07:15 [1][99]. A ticket costs 14 crowns [0, 1]. It is red [7]. And [[9]1] so on [1-2].")
     answer = ask(generating, FERRY, k=2, min_score=-1)
@@ -253,8 +281,8 @@ def test_without_a_passage_of_use_no_model_is_asked(generating, model):
     ("Go to www.evil.example or //evil.example/x now [1].", "Go to … or … now [1]."),
     ("An <img src='https://evil.example/x.png'> image [1].", "An  image [1]."),
     ("An <https://evil.example/x> address [1].", "An <…> address [1]."),
-    ("![x][r] text [1].\n\n[r]: https://evil.example/x", "![x][r] text [1].\n\n[r]:"),
-    ("![x][r] text [1].\n\n[r]: //evil.example/x", "![x][r] text [1].\n\n[r]:"),
+    ("![x][r] text [1].\n\n[r]: https://evil.example/x", "![x][r] text [1].\n\n[r]: …"),
+    ("![x][r] text [1].\n\n[r]: //evil.example/x", "![x][r] text [1].\n\n[r]: …"),
     ("ht<a b=c>tp://evil.example/x [1].", "ht… [1]."),
     ("At http\\://evil.example/x and http&#58;//evil.example/y [1].", "At http:… and http#58;… [1]."),
     ("Hours: https://tower.example/visit [1].", "Hours: https://tower.example/visit [1]."),
@@ -281,6 +309,13 @@ def test_a_stream_has_passages_pieces_and_then_the_checked_answer(generating, mo
     done = got[-1][1]
     assert got[0][1]["citations"] == done["citations"] and got[0][1]["context"] == done["context"]
     assert done["answer"] == "The ferry to Port Ellen leaves at 07:15 [x] on weekdays [1]. See … [1]. Tower: …" and done["sentences"][0]["supported"]
+
+
+def test_a_stream_without_spaces_comes_in_pieces(generating, model):
+    says(model, ["渡轮", "在九点", "出发", "[1]。见https://evil.example/x"])
+    answer = generating.request("POST", "/vectors/rag", json={"question": FERRY, "index": "notes", "stream": True, "min_score": -1})
+    pieces = [data["text"] for name, data in events(answer) if name == "piece"]
+    assert pieces[:3] == ["渡轮", "在九点", "出发"] and "".join(pieces) == "渡轮在九点出发[1]。见…"
 
 
 def test_streams_of_extracts_of_no_answer_and_of_failures(server, generating, model):
@@ -471,6 +506,29 @@ def test_the_built_in_model_finds_by_meaning_and_says_when_there_is_nothing(fres
     assert ask(server, "At what hour does the boat go on a Sunday?")["citations"][0]["id"] == "ferry"
     for question in ("What is the capital of Mongolia?", "Who won the world cup in 2014?", "How do I restart a database server?"):
         assert ask(server, question)["no_answer"] is True, question
+
+
+def test_sentences_of_passages_are_embedded_once(fresh):
+    def vectors_of(handler, body):
+        texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        reply({"data": [{"index": i, "embedding": [1.0, len(text) % 7, text.count("e") % 5, text.count("t") % 3]} for i, text in enumerate(texts)], "usage": {"prompt_tokens": sum(len(text.split()) for text in texts)}})(handler, body)
+
+    endpoint = Scripted(vectors_of)
+    server = fresh(env=settings(embed_provider="openai", embed_model="m", embed_url=endpoint.url))
+    embedded = lambda: [text for _, _, body in endpoint.seen for text in ([body["input"]] if isinstance(body["input"], str) else body["input"])]
+    try:
+        index(server, "notes", NOTES)
+        ask(server, FERRY, min_score=-1)
+        assert "On Sundays it leaves at 09:40." in embedded()
+        endpoint.seen.clear()
+        question = "What does a ticket for the ferry cost?"
+        answer = ask(server, question, min_score=-1)
+        assert answer["sentences"] and set(embedded()) == {question}  # by the search, and by the extract
+        endpoint.seen.clear()
+        assert steady(ask(server, question, min_score=-1)) == steady(answer) and len(embedded()) == 1
+        assert server.metric("lakehouse_ai_kept_bytes") > 0 and server.metric("lakehouse_ai_kept_found_total") > 10
+    finally:
+        endpoint.stop()
 
 
 def test_a_reranker_orders_passages(fresh):
