@@ -84,10 +84,29 @@ lh_code api_models_evaluate(lh_request *request, lh_error *err) {
     return lh_respond_json(request, 202, job, err);
 }
 
+/* A model for a name that nobody has would never be used. Whom tokens may name, when unknown ones are trusted, is not known here. */
+static lh_code models_check_profile(lh_request *request, lh_str profile, lh_error *err) {
+    const lh_app *app = lh_request_app(request);
+    lh_arena *arena = lh_request_arena(request);
+    lh_json *principal = NULL, *keys = NULL;
+    uint64_t version;
+    if (!profile.len || lh_str_eq(profile, LH_STR("admin")) || lh_str_eq(profile, LH_STR("-")) ||
+        lh_str_eq(app->config->auth_jwt_unknown_principal, LH_STR("claim")))
+        return LH_OK;
+    lh_code code = lh_access_principal_get(app->catalog, profile, arena, &principal, &version, err);
+    if (code != LH_NOT_FOUND) return code;
+    LH_TRY(lh_access_keys_list(app->access, arena, &keys, err)); /* a key without a principal goes by its id */
+    for (lh_json_iter it = lh_json_each(lh_json_get(keys, "items")); lh_json_next(&it);)
+        if (lh_str_eq(lh_json_get_string(it.value, "id"), profile)) return LH_OK;
+    return lh_fail(err, LH_NOT_FOUND, "there is no principal '%.*s' that the model could be for",
+                   LH_STR_ARG(lh_str_cut_utf8(profile, 64)));
+}
+
 lh_code api_models_activate(lh_request *request, lh_error *err) {
     lh_models_use use;
     lh_json *answer = NULL;
     LH_TRY(models_read_use(request, &use, err));
+    LH_TRY(models_check_profile(request, use.profile, err));
     use.name = lh_request_param(request, "model");
     LH_TRY(lh_models_activate(lh_request_app(request)->models, &use, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);

@@ -88,9 +88,11 @@ lh_code api_vectors_refresh(lh_request *request, lh_error *err) {
 lh_code api_vectors_stale(lh_request *request, lh_error *err) {
     lh_vector *vector;
     lh_vector_caller caller;
+    lh_page page;
     lh_json *answer = NULL;
     LH_TRY(api_vectors_of(request, &vector, &caller, err));
-    LH_TRY(lh_vector_stale(vector, &caller, lh_request_arena(request), &answer, err));
+    LH_TRY(lh_request_page(request, VECTORS_PAGE, &page, err));
+    LH_TRY(lh_vector_stale(vector, page, &caller, lh_request_arena(request), &answer, err));
     return lh_respond_json(request, 200, answer, err);
 }
 

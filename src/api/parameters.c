@@ -61,6 +61,7 @@ const api_parameter api_parameters[] = {
     PAGED(api_vectors_indexes),
     QUERY(api_vectors_indexes, "dataset", "string", "Only of this dataset"),
     QUERY(api_vectors_indexes, "model", "string", "Only of this model"),
+    PAGED(api_vectors_stale),
     PAGED(api_hnsw_evals),
     QUERY(api_hnsw_evals, "index", "string", "Only of this index"),
     PAGED(api_hnsw_trials),

@@ -73,9 +73,8 @@ static const lh_cli_command cli_commands[] = {
      "Exits with 1 when it is refused; then the words that mean nothing here are named.\n",
      .run = lh_cli_ask, .verb = lh_cli_ask_verb},
     {"vectors",
-     "[list | index DATASET | refresh DATASET | stale | search NAME QUESTION | show NAME | eval NAME EVAL | trial NAME "
-     "EVAL | "
-     "trials NAME | tune NAME | drop NAME] [flags]",
+     "[list | index DATASET | refresh DATASET | stale | search NAME QUESTION | show NAME | eval NAME EVAL | evals "
+     "[NAME] | drop-eval EVAL | trial NAME EVAL | trials NAME | best NAME | tune NAME | cache | drop NAME] [flags]",
      "Indexes of embeddings: make and refresh one, search by meaning, tune it",
      "  lakehouse vectors index papers --id id --text title --text abstract\n"
      "  lakehouse vectors index papers --id id --template '{title} by {author}: {abstract}' --index papers_2\n"
@@ -86,7 +85,10 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse vectors tune papers --recall 0.98      finds the fastest graph that finds so much, and takes it\n"
      "  lakehouse vectors eval papers drawn --count 200  queries drawn from the index, with what the exact search "
      "finds\n"
+     "  lakehouse vectors eval papers asked --queries asked.json   those of a file, with the rows that they should "
+     "find\n"
      "  lakehouse vectors trial papers drawn --hnsw ef_search=60,connectivity=24\n"
+     "  lakehouse vectors best papers                    the trials that none beats in both recall and time\n"
      "  lakehouse vectors drop papers                    with its table\n\n"
      "What embeds is a job: Ctrl-C leaves it at work, and `lakehouse jobs cancel` ends it.\n",
      .run = lh_cli_vectors, .verb = lh_cli_vectors_verb},

@@ -113,6 +113,8 @@ LH_MUST_CHECK lh_code lh_stack_ready(lh_stack *stack, lh_error *err);
 LH_MUST_CHECK lh_code lh_stack_maintain(lh_stack *stack, lh_error *err);
 /* Takes up what other gateways change, from now on (lh_follower_start()). */
 LH_MUST_CHECK lh_code lh_stack_follow(lh_stack *stack, lh_error *err);
+/* Maps indexes of vectors in the background, so that the first search need not wait. */
+void lh_stack_map(lh_stack *stack);
 lh_str lh_stack_url(const lh_stack *stack);  /* borrowed */
 lh_str lh_stack_grpc(const lh_stack *stack); /* address of the gRPC server, empty when there is none; borrowed */
 /* Keys are asked for, but there is none: neither auth.admin_key nor a stored one. Looks into a lake in a folder without

@@ -101,6 +101,7 @@ static lh_code serve_start(const lh_config *config, lh_stack **ret, lh_error *er
     LH_TRY(lh_stack_announce(stack, err));
     LH_TRY(lh_stack_maintain(stack, err));
     LH_TRY(lh_stack_follow(stack, err));
+    lh_stack_map(stack);
     serve_log_start(stack, config, started_ms);
     *ret = lh_take(&stack);
     return LH_OK;

@@ -286,6 +286,8 @@ lh_code lh_stack_follow(lh_stack *stack, lh_error *err) {
     return lh_follower_start(&stack->app, &stack->follower, err);
 }
 
+void lh_stack_map(lh_stack *stack) { lh_vector_map(stack->vector); }
+
 /* One line of the log for each step that did something, or failed. */
 static void stack_report(void *ctx, const char *step, lh_str dataset, const lh_json *answer, const lh_error *err) {
     char name[LH_LIMIT_KEY_BYTES], counted[24];

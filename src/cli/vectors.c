@@ -123,7 +123,7 @@ static lh_code vectors_stale(lh_vectors_job *job, lh_error *err) {
     lh_cli_column heads[COUNT];
     lh_arena *arena = job->session.arena;
     lh_json *answer = NULL;
-    LH_TRY(lh_connection_get(job->session.connection, LH_STR("/vectors/stale"), arena, &answer, err));
+    LH_TRY(lh_connection_get_all(job->session.connection, LH_STR("/vectors/stale"), arena, &answer, err));
     const lh_json *items = lh_json_get(answer, "items");
     if (job->json) return lh_cli_print_json(items, arena, err);
     if (lh_json_size(items) == 0) return printf("no index is stale\n"), LH_OK;
@@ -159,10 +159,15 @@ static lh_code vectors_show(lh_vectors_job *job, lh_error *err) {
                                           "dataset_snapshot_id",
                                           "created_at",
                                           "created_by",
-                                          "last_embedded_at"},
-                             *const parts[][5] = {{"model", "name", "provider", "version", "dimensions"},
-                                                  {"chunk", "size", "overlap", "unit", "locale"},
-                                                  {"refresh", "policy", "cron"}};
+                                          "last_embedded_at",
+                                          "recall_target"},
+                             *const parts[][6] = {
+                                 {"recall", "value", "sampled", "below_target"},
+                                 {"hnsw", "ef_construction", "ef_search", "connectivity", "dtype", "seed"},
+                                 {"graph", "came", "in_bucket", "problem"},
+                                 {"model", "name", "provider", "version", "dimensions"},
+                                 {"chunk", "size", "overlap", "unit", "locale"},
+                                 {"refresh", "policy", "cron"}};
     static const lh_cli_column heads[] = {{"index", false}, {"", false}};
     lh_arena *arena = job->session.arena;
     lh_json *answer = NULL;
@@ -194,11 +199,21 @@ static lh_code vectors_drop(lh_vectors_job *job, lh_error *err) {
 
 /* ---- search ---- */
 
+static lh_code vectors_numbers(const lh_vectors_job *job, lh_json *body, lh_error *err) {
+    lh_json *vector = NULL;
+    if (!job->vector) return LH_OK;
+    if (lh_json_parse(job->session.arena, lh_str_from(job->vector), &vector, NULL) != LH_OK ||
+        !lh_json_is_array(vector))
+        return lh_fail(err, LH_INVALID, "--vector takes an array of numbers, as '[0.25, -1, 0]'");
+    lh_json_set(job->session.arena, body, "vector", vector);
+    return LH_OK;
+}
+
 static lh_json *vectors_question(const lh_vectors_job *job) {
     lh_arena *arena = job->session.arena;
     lh_json *body = lh_json_new_object(arena), *columns = lh_json_new_array(arena);
     lh_json_set_string(arena, body, "index", lh_cli_word(job->words, 1));
-    lh_json_set_string(arena, body, "query", lh_cli_word(job->words, 2));
+    if (job->words->count > 2) lh_json_set_string(arena, body, "query", lh_cli_word(job->words, 2));
     if (job->k_text) lh_json_set_uint(arena, body, "k", job->k);
     vectors_set(job, body, "filter", job->filter);
     vectors_set(job, body, "mode", job->mode);
@@ -235,6 +250,7 @@ static lh_code vectors_print(const lh_vectors_job *job, const lh_json *asked, co
 
 static lh_code vectors_search(lh_vectors_job *job, lh_error *err) {
     lh_json *answer = NULL, *body = vectors_question(job);
+    LH_TRY(vectors_numbers(job, body, err));
     LH_TRY(lh_connection_send(job->session.connection, "POST", LH_STR("/vectors/search"), body, job->session.arena,
                               &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->session.arena, err);
@@ -256,9 +272,13 @@ static const struct {
                      {{"search", "NAME and the question, in quotes", 2, 2}, vectors_search, false},
                      {{"show", "NAME", 1, 1}, vectors_show, false},
                      {{"eval", "NAME and a name for the queries", 2, 2}, lh_vectors_eval, true},
+                     {{"evals", "perhaps NAME", 0, 1}, lh_vectors_evals, false},
+                     {{"drop-eval", "the eval set's NAME", 1, 1}, lh_vectors_drop_eval, false},
                      {{"trial", "NAME and the eval set's", 2, 2}, lh_vectors_trial, true},
                      {{"trials", "NAME", 1, 1}, lh_vectors_trials, false},
+                     {{"best", "NAME", 1, 1}, lh_vectors_best, false},
                      {{"tune", "NAME", 1, 1}, lh_vectors_tune, true},
+                     {{"cache", "no more words", 0, 0}, lh_vectors_cache, false},
                      {{"drop", "NAME", 1, 1}, vectors_drop, false}};
 
 const char *lh_cli_vectors_verb(size_t i) {
@@ -266,18 +286,20 @@ const char *lh_cli_vectors_verb(size_t i) {
 }
 
 static bool vectors_is_understood(lh_vectors_job *job, size_t verb) {
-    static const char *const units[] = {"characters", "tokens"}, *const metrics[] = {"cosine", "dot", "l2"},
+    enum { METRICS = 3 };
+    static const char *const units[] = {"characters", "tokens"}, *const metrics[METRICS] = {"cosine", "dot", "l2"},
                              *const backends[] = {"hnsw", "lance"},
                              *const policies[] = {"manual", "on_append", "scheduled"},
-                             *const modes[] = {"hnsw", "exact", "text", "hybrid"};
-    bool is_index = vectors_verbs[verb].run == vectors_index;
+                             *const modes[] = {"hnsw", "exact", "text", "hybrid"},
+                             *const bests[METRICS] = {"pareto", "recall", "latency"};
+    bool is_index = vectors_verbs[verb].run == vectors_index, is_best = vectors_verbs[verb].run == lh_vectors_best;
     if (is_index && !job->id) lh_cli_complain("index needs --id: the column that tells rows apart, as --id id");
     else if (is_index && !job->texts.count == !job->template_)
         lh_cli_complain(
             "index needs what to embed: --text COLUMN, once or more, or --template 'a text with {columns}'");
     else
         return lh_cli_is_one_of("chunk-unit", job->chunk_unit, units, sizeof units / sizeof *units) &&
-               lh_cli_is_one_of("metric", job->metric, metrics, sizeof metrics / sizeof *metrics) &&
+               lh_cli_is_one_of("metric", job->metric, is_best ? bests : metrics, METRICS) &&
                lh_cli_is_one_of("backend", job->backend, backends, sizeof backends / sizeof *backends) &&
                lh_cli_is_one_of("mode", job->mode, modes, sizeof modes / sizeof *modes) &&
                lh_cli_is_one_of("refresh", job->refresh, policies, sizeof policies / sizeof *policies) &&
@@ -299,9 +321,10 @@ static int vectors_run(const lh_cli_source *source, size_t verb, lh_vectors_job 
 
 static int vectors_go(const lh_cli_command *self, const lh_cli_source *source, lh_vectors_job *job) {
     size_t verb = lh_cli_find_verb(self, job->words->count ? job->words->items[0] : "list");
-    if (verb == SIZE_MAX || !lh_cli_takes(self, &vectors_verbs[verb].verb, job->words) ||
-        !vectors_is_understood(job, verb))
-        return LH_EXIT_USAGE;
+    if (verb == SIZE_MAX) return LH_EXIT_USAGE;
+    lh_cli_verb takes = vectors_verbs[verb].verb;
+    if (job->vector && vectors_verbs[verb].run == vectors_search) takes.least = 1; /* it stands for the question */
+    if (!lh_cli_takes(self, &takes, job->words) || !vectors_is_understood(job, verb)) return LH_EXIT_USAGE;
     lh_interrupt interrupt = {0};
     if (vectors_verbs[verb].starts_job) (void)lh_interrupt_start(&interrupt, &job->interrupted);
     int status = vectors_run(source, verb, job);
@@ -326,7 +349,10 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
          .text = &job.template_},
         {.name = "index", .value_name = "NAME", .help = "index: its name (default: the dataset's)", .text = &job.index},
         {.name = "model", .value_name = "NAME", .help = "index: which embeds (else the server's)", .text = &job.model},
-        {.name = "metric", .value_name = "M", .help = "index: cosine (default), dot, l2", .text = &job.metric},
+        {.name = "metric",
+         .value_name = "M",
+         .help = "index: cosine (default), dot, l2; best: pareto (default), recall, latency",
+         .text = &job.metric},
         {.name = "backend", .value_name = "B", .help = "index: hnsw (default), lance", .text = &job.backend},
         {.name = "profile", .value_name = "USER", .help = "index: whose namespace and backend", .text = &job.profile},
         {.name = "chunk-size",
@@ -339,17 +365,16 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
          .text = &job.chunk_overlap_text},
         {.name = "chunk-unit", .value_name = "U", .help = "index: characters, tokens", .text = &job.chunk_unit},
         {.name = "refresh", .value_name = "W", .help = "index: manual, on_append, scheduled", .text = &job.refresh},
-        {.name = "cron",
-         .value_name = "TIMES",
-         .help = "index: when it is refreshed, in UTC, as '30 6 * * 1-5'",
-         .text = &job.cron},
+        {.name = "cron", .value_name = "TIMES", .help = "index: when, in UTC: '30 6 * * 1-5'", .text = &job.cron},
         {.name = "hnsw", .value_name = "A=B", .help = "index, trial: ef_search=60,dtype=f16", .text = &job.hnsw},
         {.name = "count", .value_name = "N", .help = "eval: queries that are drawn (100)", .text = &job.count_text},
+        {.name = "queries", .value_name = "FILE", .help = "eval: [{\"query\", \"relevant\"}, …]", .text = &job.queries},
         {.name = "recall", .value_name = "R", .help = "tune: to reach, as 0.98", .text = &job.recall_text},
-        {.name = "eval", .value_name = "NAME", .help = "tune: by the queries of that eval set", .text = &job.eval},
+        {.name = "eval", .value_name = "NAME", .help = "tune, best: by that eval set", .text = &job.eval},
         {.name = "trials", .value_name = "N", .help = "tune: at most so many (40)", .text = &job.trials_text},
         {.name = "no-wait", .help = "start the job, and do not wait for its end", .on = &job.no_wait},
         {.name = "k", .letter = 'k', .value_name = "N", .help = "search: how many (10)", .text = &job.k_text},
+        {.name = "vector", .value_name = "NUMBERS", .help = "search: for '[0.25, -1, …]'", .text = &job.vector},
         {.name = "filter", .value_name = "SQL", .help = "search: of rows where \"year > 2020\"", .text = &job.filter},
         {.name = "mode", .value_name = "M", .help = "search: hnsw (default), exact, text, hybrid", .text = &job.mode},
         {.name = "weights",
@@ -358,7 +383,7 @@ int lh_cli_vectors(const lh_cli_command *self, int argc, char **argv) {
          .text = &job.weights},
         {.name = "rerank", .help = "search: order what is found by the model that reranks", .on = &job.rerank},
         {.name = "columns", .value_name = "A,B", .help = "search: columns beside the text", .text = &job.columns},
-        {.name = "yes", .letter = 'y', .help = "drop: ask no question", .on = &job.yes},
+        {.name = "yes", .letter = 'y', .help = "drop, drop-eval: ask no question", .on = &job.yes},
         {.name = "json", .help = "the server's answer, all of it, as JSON", .on = &job.json},
         LH_CLI_CLIENT_FLAGS(source),
         LH_CLI_CONFIG_FLAGS(source)};

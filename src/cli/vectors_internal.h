@@ -7,7 +7,7 @@ typedef struct lh_vectors_job {
     lh_cli_session session;
     const lh_cli_list *words; /* the verb's own from 1 on */
     const char *id, *template_, *index, *model, *metric, *backend, *profile, *chunk_unit, *refresh, *cron, *filter,
-        *mode, *weights, *columns, *hnsw, *eval, *recall_text;
+        *mode, *weights, *columns, *hnsw, *eval, *recall_text, *vector, *queries;
     const char *chunk_size_text, *chunk_overlap_text, *k_text, *count_text, *trials_text;
     uint64_t chunk_size, chunk_overlap, k, count, trials;
     lh_cli_list texts;
@@ -22,7 +22,11 @@ LH_MUST_CHECK lh_code lh_vectors_await(const lh_vectors_job *job, const lh_json 
 /* Of "a=1,b=c", as --hnsw has it; the server says what is wrong with it. */
 lh_json *lh_vectors_members(const lh_vectors_job *job, const char *text);
 LH_MUST_CHECK lh_code lh_vectors_eval(lh_vectors_job *job, lh_error *err);
+LH_MUST_CHECK lh_code lh_vectors_evals(lh_vectors_job *job, lh_error *err);
+LH_MUST_CHECK lh_code lh_vectors_drop_eval(lh_vectors_job *job, lh_error *err);
 LH_MUST_CHECK lh_code lh_vectors_trial(lh_vectors_job *job, lh_error *err);
 LH_MUST_CHECK lh_code lh_vectors_trials(lh_vectors_job *job, lh_error *err);
+LH_MUST_CHECK lh_code lh_vectors_best(lh_vectors_job *job, lh_error *err);
+LH_MUST_CHECK lh_code lh_vectors_cache(lh_vectors_job *job, lh_error *err);
 LH_MUST_CHECK lh_code lh_vectors_tune(lh_vectors_job *job, lh_error *err);
 #endif

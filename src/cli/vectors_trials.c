@@ -1,8 +1,10 @@
-/* `lakehouse vectors eval|trial|trials|tune`: which graph of an index is good, over /vectors/hnsw. */
+/* `lakehouse vectors eval|evals|drop-eval|trial|trials|best|tune|cache`: which graph of an index is good, over /vectors/hnsw. */
 #include "cli/vectors_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
+
+enum { TRIALS_QUERIES_BYTES = 16 << 20 };
 
 /* "ef_search=60,dtype=f16": numbers as numbers, all else as texts. */
 lh_json *lh_vectors_members(const lh_vectors_job *job, const char *text) {
@@ -57,6 +59,11 @@ static lh_code trials_print(const lh_json *items, lh_arena *arena, lh_error *err
     return lh_cli_rows_print(&rows, lh_cli_style(), err);
 }
 
+static lh_code trials_print_some(const lh_json *items, lh_arena *arena, lh_error *err) {
+    if (lh_json_size(items) == 0) return printf("no trials; `lakehouse vectors tune NAME` makes some\n"), LH_OK;
+    return trials_print(items, arena, err);
+}
+
 lh_code lh_vectors_trials(lh_vectors_job *job, lh_error *err) {
     lh_arena *arena = job->session.arena;
     lh_json *answer = NULL;
@@ -65,8 +72,93 @@ lh_code lh_vectors_trials(lh_vectors_job *job, lh_error *err) {
     LH_TRY(lh_connection_get_all(job->session.connection, path, arena, &answer, err));
     const lh_json *items = lh_json_get(answer, "items");
     if (job->json) return lh_cli_print_json(items, arena, err);
-    if (lh_json_size(items) == 0) return printf("no trials; `lakehouse vectors tune NAME` makes some\n"), LH_OK;
-    return trials_print(items, arena, err);
+    return trials_print_some(items, arena, err);
+}
+
+lh_code lh_vectors_best(lh_vectors_job *job, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf query = LH_BUF_INIT(64 << 10);
+    lh_arena *arena = job->session.arena;
+    lh_json *answer = NULL;
+    lh_str path;
+    LH_TRY(lh_cli_path(arena, "/vectors/hnsw/trials/", lh_cli_word(job->words, 1), "/best", &path, err));
+    lh_buf_append(&query, path);
+    lh_cli_query(&query, "metric", lh_str_from(job->metric));
+    lh_cli_query(&query, "eval", lh_str_from(job->eval));
+    LH_TRY(lh_buf_check(&query, err));
+    LH_TRY(lh_connection_get(job->session.connection, lh_buf_str(&query), arena, &answer, err));
+    const lh_json *items = lh_json_get(answer, "items");
+    if (job->json) return lh_cli_print_json(items, arena, err);
+    return trials_print_some(items, arena, err);
+}
+
+lh_code lh_vectors_cache(lh_vectors_job *job, lh_error *err) {
+    static const char *const sizes[] = {"bytes", "mapped_bytes", "limit"};
+    lh_arena *arena = job->session.arena;
+    lh_json *answer = NULL;
+    lh_str said[3];
+    LH_TRY(lh_connection_get(job->session.connection, LH_STR("/vectors/hnsw/cache/stats"), arena, &answer, err));
+    if (job->json) return lh_cli_print_json(answer, arena, err);
+    for (size_t i = 0; i < 3; i++) said[i] = lh_cli_size(arena, lh_json_uint(lh_json_get(answer, sizes[i]), 0));
+    LH_TRY(lh_arena_check(arena, err));
+    printf("held ready: %" PRIu64 ", with %.*s of %.*s, and %.*s of files; %" PRIu64 " hits, %" PRIu64
+           " misses, %" PRIu64 " evictions\n",
+           lh_json_uint(lh_json_get(answer, "entries"), 0), LH_STR_ARG(said[0]), LH_STR_ARG(said[2]),
+           LH_STR_ARG(said[1]), lh_json_uint(lh_json_get(answer, "hits"), 0),
+           lh_json_uint(lh_json_get(answer, "misses"), 0), lh_json_uint(lh_json_get(answer, "evictions"), 0));
+    return LH_OK;
+}
+
+/* ---- eval sets ---- */
+
+lh_code lh_vectors_evals(lh_vectors_job *job, lh_error *err) {
+    static const char *const members[] = {"name", "index", "count", "k", "paraphrased", "created_by", "created_at"};
+    enum { COUNT = sizeof members / sizeof *members, NUMBERS = 2, TEXTS = 5 };
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(64 << 10);
+    lh_cli_column heads[COUNT] = {{"eval", false}};
+    lh_arena *arena = job->session.arena;
+    lh_json *answer = NULL;
+    lh_buf_append(&path, LH_STR("/vectors/hnsw/evals"));
+    lh_cli_query(&path, "index", lh_cli_word(job->words, 1));
+    LH_TRY(lh_buf_check(&path, err));
+    LH_TRY(lh_connection_get_all(job->session.connection, lh_buf_str(&path), arena, &answer, err));
+    const lh_json *items = lh_json_get(answer, "items");
+    if (job->json) return lh_cli_print_json(items, arena, err);
+    if (lh_json_size(items) == 0) return printf("no eval sets; `lakehouse vectors eval NAME EVAL` makes one\n"), LH_OK;
+    for (size_t i = 1; i < COUNT; i++) heads[i] = (lh_cli_column){members[i], i >= NUMBERS && i < TEXTS};
+    lh_cli_rows rows = lh_cli_rows_new(arena, heads, COUNT);
+    for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
+        lh_cli_rows_next(&rows);
+        for (size_t i = 0; i < COUNT; i++) lh_cli_rows_value(&rows, lh_json_get(it.value, members[i]));
+    }
+    return lh_cli_rows_print(&rows, lh_cli_style(), err);
+}
+
+lh_code lh_vectors_drop_eval(lh_vectors_job *job, lh_error *err) {
+    lh_str path, name = lh_cli_word(job->words, 1);
+    LH_TRY(lh_cli_path(job->session.arena, "/vectors/hnsw/evals/", name, "", &path, err));
+    if (!job->yes && !lh_cli_confirm(lh_arena_printf(job->session.arena, "Drop the eval set %.*s?", LH_STR_ARG(name))))
+        return lh_fail(err, LH_CANCELLED, "nothing was dropped (--yes asks no question)");
+    const lh_exchange exchange = {.method = "DELETE", .path = path};
+    LH_TRY(lh_connection_do(job->session.connection, &exchange, job->session.arena, NULL, err));
+    printf("dropped %.*s\n", LH_STR_ARG(name));
+    return LH_OK;
+}
+
+/* The queries of a file, with what the exact search finds. */
+static lh_code trials_keep_queries(lh_vectors_job *job, lh_json *body, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(TRIALS_QUERIES_BYTES);
+    lh_arena *arena = job->session.arena;
+    lh_json *queries = NULL, *kept = NULL;
+    LH_TRY(lh_connection_read_file(job->session.connection, job->queries, &text, err));
+    LH_TRY(lh_json_parse(arena, lh_buf_str(&text), &queries, err));
+    lh_json_set_string(arena, body, "name", lh_cli_word(job->words, 2));
+    lh_json_set(arena, body, "queries", queries);
+    LH_TRY(lh_connection_send(job->session.connection, "POST", LH_STR("/vectors/hnsw/evals"), body, arena, &kept, err));
+    if (job->json) return lh_cli_print_json(kept, arena, err);
+    lh_str name = lh_json_get_string(kept, "name"), index = lh_json_get_string(kept, "index");
+    printf("%.*s: %" PRIu64 " queries of %.*s, with the %" PRIu64 " nearest of each\n", LH_STR_ARG(name),
+           lh_json_uint(lh_json_get(kept, "count"), 0), LH_STR_ARG(index), lh_json_uint(lh_json_get(kept, "k"), 0));
+    return LH_OK;
 }
 
 /* ---- jobs ---- */
@@ -94,8 +186,9 @@ lh_code lh_vectors_eval(lh_vectors_job *job, lh_error *err) {
     const lh_json *ignored;
     lh_str path;
     lh_json_set_string(arena, body, "index", lh_cli_word(job->words, 1));
-    lh_json_set_uint(arena, body, "count", job->count_text ? job->count : 100);
     if (job->k_text) lh_json_set_uint(arena, body, "k", job->k);
+    if (job->queries) return trials_keep_queries(job, body, err);
+    lh_json_set_uint(arena, body, "count", job->count_text ? job->count : 100);
     LH_TRY(lh_cli_path(arena, "/vectors/hnsw/evals/", lh_cli_word(job->words, 2), "/autogen", &path, err));
     return trials_job(job, path, body, &ignored, err);
 }

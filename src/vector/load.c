@@ -518,14 +518,18 @@ static lh_code load_begin(load *l, lh_error *err) {
     return LH_OK;
 }
 
-/* From files of the snapshot, wherever they are; else *ret is what there is of another, or untouched. */
+/* From files of the snapshot that are here; else *ret is what there is of another, or untouched. */
+static bool load_from_here(const load *l, vector_served **ret) {
+    if (load_open(l, ret, NULL) != LH_OK || (*ret)->snapshot_id != l->snapshot_id) return false;
+    (*ret)->came = VECTOR_MAPPED;
+    vector_count(l->vector, &l->vector->stats.from_files);
+    return true;
+}
+
+/* The same, wherever they are. */
 static bool load_from_files(const load *l, vector_served **ret) {
     vector_served *here = NULL, *fetched = NULL;
-    if (load_open(l, &here, NULL) == LH_OK && here->snapshot_id == l->snapshot_id) {
-        here->came = VECTOR_MAPPED;
-        vector_count(l->vector, &l->vector->stats.from_files);
-        return *ret = here, true;
-    }
+    if (load_from_here(l, &here)) return *ret = here, true;
     load_fetch(l, !here, &fetched);
     if (fetched && fetched->snapshot_id == l->snapshot_id) {
         vector_served_free(here);
@@ -536,6 +540,33 @@ static bool load_from_files(const load *l, vector_served **ret) {
     *ret = here ? here : fetched;
     if (here) vector_served_free(fetched);
     return false;
+}
+
+/* Room for all of the files, as if they were read: what is mapped beyond that is taken back before it is searched. */
+static lh_code load_check_room(const load *l, lh_error *err) {
+    static const char *const suffixes[] = {".texts", ".ann"};
+    const lh_vector_stats held = lh_vector_get_stats(l->vector);
+    uint64_t bytes = held.bytes + held.mapped_bytes;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        char path[VECTOR_PATH_BYTES];
+        struct stat st;
+        LH_TRY(vector_load_path(l->vector, l->definition->table.name, suffixes[i], path, err));
+        if (stat(path, &st) != 0) return lh_fail(err, LH_NOT_FOUND, "there is no file %s", path);
+        bytes += (uint64_t)st.st_size;
+    }
+    if (bytes <= l->vector->memory_limit_bytes) return LH_OK;
+    return lh_fail(err, LH_LIMIT, "vector.memory_limit_bytes, %" PRIu64 ", is full", l->vector->memory_limit_bytes);
+}
+
+lh_code vector_load_map(lh_vector *vector, const vector_definition *d, int64_t snapshot_id, vector_served **ret,
+                        lh_error *err) {
+    load l = {.vector = vector, .definition = d, .snapshot_id = snapshot_id};
+    vector_served *mapped = NULL;
+    LH_TRY(load_begin(&l, err));
+    LH_TRY(load_check_room(&l, err));
+    if (load_from_here(&l, &mapped)) return *ret = mapped, LH_OK;
+    vector_served_free(mapped);
+    return lh_fail(err, LH_NOT_FOUND, "its files are torn, or of another snapshot");
 }
 
 lh_code vector_load(lh_vector *vector, const vector_definition *d, int64_t snapshot_id, lh_cancel *cancel,

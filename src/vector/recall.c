@@ -2,8 +2,8 @@
  * window. Below the target it is said, and the index is tuned anew, once a snapshot. A search pays for a copy of its query, at most
  * once in `sample_ms`; the exact search is this file's thread's. The query lives until then, in memory, and is told to nobody.
  *
- * The same thread makes indexes ready before anybody waits for them: those of a bucket that came, and those whose definition has
- * another config than the graph that is held. What searches made ready it writes to the bucket (beside.c).
+ * The same thread makes indexes ready before anybody waits for them: at a start those whose files are at hand, those of a bucket that
+ * came, and those whose definition has another config than the graph that is held. What searches made ready it writes to the bucket (beside.c).
  *
  * `lock` guards all but what is set at the start. The thread alone changes windows' contents, holding it. */
 #include "vector/trial_internal.h"
@@ -53,7 +53,7 @@ struct vector_recall {
     _Atomic uint64_t searches;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool stopping;
+    bool stopping, to_map;
     recall_sample *pending;
     uint64_t next_sample_ns, next_look_ns;
     recall_window *windows;
@@ -294,6 +294,44 @@ static lh_code recall_look(void *ctx, const vector_definition *d, lh_arena *aren
 
 typedef struct {
     vector_recall *recall;
+    uint64_t mapped, left_out;
+} recall_mapping;
+
+static lh_code recall_map(void *ctx, const vector_definition *d, lh_arena *arena, lh_error *err) {
+    recall_mapping *mapping = ctx;
+    lh_error why = {0};
+    (void)err;
+    if (!d->dimensions || lh_cancel_fired(mapping->recall->cancel)) return LH_OK;
+    lh_code code = vector_served_map(mapping->recall->vector, d, mapping->recall->cancel, &why);
+    (*(code == LH_OK ? &mapping->mapped : &mapping->left_out))++;
+    lh_log(LH_LOG_DEBUG, code == LH_OK ? "an index is mapped" : "an index is not mapped", "index",
+           lh_arena_cstr(arena, d->name), "why", why.message, NULL);
+    return LH_OK;
+}
+
+static void recall_map_all(vector_recall *recall, lh_arena *arena) {
+    recall_mapping mapping = {.recall = recall};
+    char mapped[24], left_out[24], elapsed[24];
+    uint64_t started = lh_time_monotonic_ms();
+    (void)!vector_definition_each(recall->vector, recall_map, &mapping, arena, NULL);
+    snprintf(mapped, sizeof mapped, "%" PRIu64, mapping.mapped);
+    snprintf(left_out, sizeof left_out, "%" PRIu64, mapping.left_out);
+    snprintf(elapsed, sizeof elapsed, "%" PRIu64, lh_time_monotonic_ms() - started);
+    if (mapping.mapped || mapping.left_out)
+        lh_log(LH_LOG_INFO, "indexes of vectors are mapped", "indexes", mapped, "left_out", left_out, "elapsed_ms",
+               elapsed, NULL);
+}
+
+void lh_vector_map(lh_vector *vector) {
+    vector_recall *recall = vector->recall;
+    pthread_mutex_lock(&recall->lock);
+    recall->to_map = true;
+    pthread_cond_broadcast(&recall->changed);
+    pthread_mutex_unlock(&recall->lock);
+}
+
+typedef struct {
+    vector_recall *recall;
     lh_str bucket;
 } recall_warming;
 
@@ -328,26 +366,33 @@ void lh_vector_warm(lh_vector *vector, lh_str bucket) {
 
 /* ---- the thread ---- */
 
+typedef struct {
+    recall_sample *sample; /* owned, as the bucket; NULL: none */
+    recall_bucket *bucket;
+    bool map;
+} recall_work;
+
 /* Waits for something to do. False: it is to end. */
-static bool recall_wait(vector_recall *recall, recall_sample **ret_sample, recall_bucket **ret_bucket) {
+static bool recall_wait(vector_recall *recall, recall_work *ret) {
     const struct timespec until = lh_time_after_ms(RECALL_LOOK_MS);
     pthread_mutex_lock(&recall->lock);
-    if (!recall->stopping && !recall->pending && !recall->buckets)
+    if (!recall->stopping && !recall->pending && !recall->buckets && !recall->to_map)
         pthread_cond_timedwait(&recall->changed, &recall->lock, &until);
-    *ret_sample = lh_take(&recall->pending);
-    *ret_bucket = recall->buckets;
-    if (*ret_bucket) recall->buckets = (*ret_bucket)->next;
+    *ret = (recall_work){lh_take(&recall->pending), recall->buckets, recall->to_map};
+    if (ret->bucket) recall->buckets = ret->bucket->next;
+    recall->to_map = false;
     bool go_on = !recall->stopping;
     pthread_mutex_unlock(&recall->lock);
     return go_on;
 }
 
-static void recall_turn(vector_recall *recall, const recall_sample *sample, const recall_bucket *bucket) {
+static void recall_turn(vector_recall *recall, const recall_work *work) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    if (sample) recall_take(recall, sample);
+    if (work->sample) recall_take(recall, work->sample);
     if (lh_arena_new(RECALL_ARENA_BYTES, &arena, NULL) != LH_OK) return;
-    if (bucket) {
-        recall_warming warming = {recall, bucket->name};
+    if (work->map) recall_map_all(recall, arena);
+    if (work->bucket) {
+        recall_warming warming = {recall, work->bucket->name};
         (void)!vector_definition_each(recall->vector, recall_warm, &warming, arena, NULL);
     }
     if (lh_time_monotonic_ns() < recall->next_look_ns) return;
@@ -360,13 +405,12 @@ static void *recall_run(void *arg) {
     vector_recall *recall = arg;
     bool go_on = true;
     while (go_on) {
-        recall_sample *sample = NULL;
-        recall_bucket *bucket = NULL;
-        go_on = recall_wait(recall, &sample, &bucket);
-        if (go_on) recall_turn(recall, sample, bucket);
-        recall_sample_free(recall->vector, sample);
-        if (bucket) lh_str_free(bucket->name);
-        free(bucket);
+        recall_work work;
+        go_on = recall_wait(recall, &work);
+        if (go_on) recall_turn(recall, &work);
+        recall_sample_free(recall->vector, work.sample);
+        if (work.bucket) lh_str_free(work.bucket->name);
+        free(work.bucket);
     }
     return NULL;
 }

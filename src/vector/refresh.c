@@ -44,26 +44,24 @@ static lh_json *stale_item(const vector_definition *d, int64_t since_ms, lh_aren
 
 typedef struct {
     lh_vector *vector;
+    const lh_vector_caller *caller;
     lh_json *items;
-} stale_list;
+} stale_items;
 
+/* Of a dataset that is seen in part it would tell of hidden changes. */
 static lh_code stale_take(void *ctx, const vector_definition *d, lh_arena *arena, lh_error *err) {
-    stale_list *list = ctx;
+    const stale_items *to = ctx;
     (void)err;
-    int64_t since = vector_stale_since(list->vector->catalog, d, arena);
-    if (since) lh_json_append(list->items, stale_item(d, since, arena));
+    int64_t since = to->caller->governor ? 0 : vector_stale_since(to->vector->catalog, d, arena);
+    if (since) lh_json_append(to->items, stale_item(d, since, arena));
     return LH_OK;
 }
 
-lh_code lh_vector_stale(lh_vector *vector, const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
+lh_code lh_vector_stale(lh_vector *vector, lh_page page, const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
                         lh_error *err) {
-    stale_list list = {vector, lh_json_new_array(arena)};
-    lh_json *answer = lh_json_new_object(arena);
-    if (!caller->governor) LH_TRY(vector_definition_each(vector, stale_take, &list, arena, err));
-    lh_json_set(arena, answer, "items",
-                list.items); /* of a dataset that is seen in part it would tell of hidden changes */
-    *ret = answer;
-    return lh_arena_check(arena, err);
+    stale_items to = {vector, caller, lh_json_new_array(arena)};
+    const vector_definition_lister list = {stale_take, &to, to.items, page};
+    return vector_definition_list(vector, &list, arena, ret, err);
 }
 
 /* ---- asked for ---- */

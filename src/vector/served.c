@@ -96,14 +96,26 @@ static void served_list_locked(lh_vector *vector, vector_served *served) {
     served_fit_locked(vector, served);
 }
 
-/* Waits for its turn to make one. *ret NULL: it is the caller's; else another made it meanwhile, or had. */
-static lh_code served_begin(lh_vector *vector, const vector_definition *d, int64_t snapshot_id,
-                            const lh_hnsw_config *config, lh_cancel *cancel, vector_served **ret, lh_error *err) {
-    pthread_mutex_lock(&vector->lock);
-    while (!(*ret = served_find_locked(vector, d->table.name, snapshot_id, config)) && vector->loading)
+typedef struct {
+    lh_str name; /* of the table */
+    int64_t snapshot_id;
+    const lh_hnsw_config *config; /* NULL: any */
+} served_wanted;
+
+/* Waits until *ret is it, or it is the caller's turn to make one: true. Neither: cancelled. */
+static bool served_turn_locked(lh_vector *vector, const served_wanted *wanted, lh_cancel *cancel, vector_served **ret) {
+    while (!(*ret = served_find_locked(vector, wanted->name, wanted->snapshot_id, wanted->config)) && vector->loading)
         if (!vector_wait_locked(vector, cancel)) break;
     bool mine = !*ret && !vector->loading;
     if (mine) vector->loading = true;
+    return mine;
+}
+
+/* *ret NULL: it is the caller's to make; else another made it meanwhile, or had. */
+static lh_code served_begin(lh_vector *vector, const served_wanted *wanted, lh_cancel *cancel, vector_served **ret,
+                            lh_error *err) {
+    pthread_mutex_lock(&vector->lock);
+    bool mine = served_turn_locked(vector, wanted, cancel, ret);
     (*(*ret ? &vector->stats.hits : &vector->stats.misses))++;
     pthread_mutex_unlock(&vector->lock);
     return mine || *ret ? LH_OK : lh_fail(err, LH_CANCELLED, "waiting for the index was cancelled");
@@ -122,7 +134,8 @@ static lh_code served_get(lh_vector *vector, const vector_definition *d, const l
     int64_t snapshot_id;
     vector_served *served = NULL;
     LH_TRY(lh_table_snapshot_id(vector->catalog, d->table, &snapshot_id, err));
-    LH_TRY(served_begin(vector, d, snapshot_id, config, cancel, &served, err));
+    const served_wanted wanted = {d->table.name, snapshot_id, config};
+    LH_TRY(served_begin(vector, &wanted, cancel, &served, err));
     if (!served) {
         lh_code code = vector_load(vector, d, snapshot_id, cancel, &served, err);
         served_end(vector, served);
@@ -140,6 +153,23 @@ lh_code vector_served_get(lh_vector *vector, const vector_definition *d, lh_canc
 lh_code vector_served_build(lh_vector *vector, const vector_definition *d, lh_cancel *cancel, const vector_served **ret,
                             lh_error *err) {
     return served_get(vector, d, &d->hnsw, cancel, ret, err);
+}
+
+lh_code vector_served_map(lh_vector *vector, const vector_definition *d, lh_cancel *cancel, lh_error *err) {
+    int64_t snapshot_id;
+    vector_served *served = NULL;
+    lh_code code = LH_OK;
+    LH_TRY(lh_table_snapshot_id(vector->catalog, d->table, &snapshot_id, err));
+    const served_wanted wanted = {d->table.name, snapshot_id, NULL};
+    pthread_mutex_lock(&vector->lock);
+    bool mine = served_turn_locked(vector, &wanted, cancel, &served);
+    pthread_mutex_unlock(&vector->lock);
+    if (mine) {
+        code = vector_load_map(vector, d, snapshot_id, &served, err);
+        served_end(vector, served);
+    }
+    vector_served_release(vector, served);
+    return code;
 }
 
 bool vector_served_is_behind(lh_vector *vector, const vector_definition *d) {

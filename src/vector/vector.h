@@ -67,6 +67,8 @@ lh_vector_stats lh_vector_get_stats(lh_vector *vector);
 lh_json *lh_vector_cache_stats(lh_vector *vector, lh_arena *arena);
 /* Appends the recall of each index that was sampled, in Prometheus' text format. */
 void lh_vector_metrics(lh_vector *vector, lh_buf *into);
+/* Maps the indexes, in the background, whose files are at hand, as far as they fit into memory_limit_bytes. For once, at a start. */
+void lh_vector_map(lh_vector *vector);
 /* Makes the indexes ready, in the background, whose dataset or table lies in that bucket. */
 void lh_vector_warm(lh_vector *vector, lh_str bucket);
 /* What jobs are to know; borrowed as long as vector. */
@@ -106,10 +108,10 @@ LH_MUST_CHECK lh_code lh_vector_index_list(lh_vector *vector, const lh_vector_in
 LH_MUST_CHECK lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name,
                                              const lh_vector_caller *caller, lh_arena *arena, lh_error *err);
 
-/* {"items":[{"index","dataset","embedding_stale_since","last_embedded_at","refresh"}]}: whose dataset is another than was
- * embedded; none for a governed caller. Arena. */
-LH_MUST_CHECK lh_code lh_vector_stale(lh_vector *vector, const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
-                                      lh_error *err);
+/* {"items":[{"index","dataset","embedding_stale_since","last_embedded_at","refresh"}],"next_page_token"}: whose dataset is another
+ * than was embedded, by name; none for a governed caller. Arena. */
+LH_MUST_CHECK lh_code lh_vector_stale(lh_vector *vector, lh_page page, const lh_vector_caller *caller, lh_arena *arena,
+                                      lh_json **ret, lh_error *err);
 /* {"items":[job],"problems":[{"index","code","message"}]}: lh_vector_index() again for each index of the dataset that the caller may
  * write; of one that is being embedded into, the job that does. Errors: NOT_FOUND, DENIED (there is none), and those when no index has
  * a job. */

@@ -90,6 +90,15 @@ LH_MUST_CHECK lh_code vector_definition_change(const vector_definition *definiti
 typedef lh_code (*vector_definition_fn)(void *ctx, const vector_definition *definition, lh_arena *arena, lh_error *err);
 LH_MUST_CHECK lh_code vector_definition_each(lh_vector *vector, vector_definition_fn each, void *ctx, lh_arena *arena,
                                              lh_error *err);
+typedef struct vector_definition_lister {
+    vector_definition_fn take; /* appends to items, or does not */
+    void *ctx;
+    lh_json *items;
+    lh_page page;
+} vector_definition_lister; /* borrowed */
+/* {"items","next_page_token"}: a page of what is taken, by name of the index. Arena. */
+LH_MUST_CHECK lh_code vector_definition_list(lh_vector *vector, const vector_definition_lister *list, lh_arena *arena,
+                                             lh_json **ret, lh_error *err);
 /* The first member by which they are not of the same rows, texts, chunks and vectors; NULL: there is none. */
 const char *vector_definition_difference(const vector_definition *a, const vector_definition *b);
 
@@ -352,6 +361,10 @@ LH_MUST_CHECK lh_code vector_served_get(lh_vector *vector, const vector_definiti
 /* The same with a graph built by the definition's config. Searches have the other one until it is made. */
 LH_MUST_CHECK lh_code vector_served_build(lh_vector *vector, const vector_definition *definition, lh_cancel *cancel,
                                           const vector_served **ret, lh_error *err);
+/* The same of files that are here and of the table as it is now, within the memory limit; nothing else is done for it, and nobody
+ * counted as having asked. Errors: NOT_FOUND (there are none), LIMIT. */
+LH_MUST_CHECK lh_code vector_served_map(lh_vector *vector, const vector_definition *definition, lh_cancel *cancel,
+                                        lh_error *err);
 /* Is it held ready, but with a graph of another config? */
 bool vector_served_is_behind(lh_vector *vector, const vector_definition *definition);
 /* One more user of what the caller has already. */
@@ -398,6 +411,9 @@ void vector_lance_remove_tree(const char *path);
 /* ---- load.c: one of those, from its files, from the table, or from both ---- */
 LH_MUST_CHECK lh_code vector_load(lh_vector *vector, const vector_definition *definition, int64_t snapshot_id,
                                   lh_cancel *cancel, vector_served **ret, lh_error *err);
+/* From files here of that snapshot, else not at all. Errors: NOT_FOUND, LIMIT (they do not fit beside what is held ready). */
+LH_MUST_CHECK lh_code vector_load_map(lh_vector *vector, const vector_definition *definition, int64_t snapshot_id,
+                                      vector_served **ret, lh_error *err);
 void vector_load_remove_files(lh_vector *vector, lh_str table);
 
 /* <folder>/<name><suffix>. Errors: INVALID (too long). */

@@ -98,12 +98,65 @@ def test_a_search_takes_every_mode_weights_and_a_reranker(server):
     assert vectors(server, "search", "notes", "water", "--mode", "fuzzy", check=False).returncode == 2
 
 
+def test_a_vector_stands_for_the_question_or_beside_it(server):
+    [[vector]] = server.sql("SELECT embedding FROM vectors.notes WHERE id = 3")
+    out = vectors(server, "search", "notes", "--vector", json.dumps(vector), "-k", "1").stdout.splitlines()
+    assert re.split(r" *│ *", out[2].strip()) == ["1.0000", "3", "Salt the water before the pasta."]
+    found = json.loads(vectors(server, "search", "notes", "roses", "--vector", json.dumps(vector), "--mode", "hybrid", "--json").stdout)
+    ranks = {item["id"]: item["ranks"] for item in found["items"]}
+    assert ranks[3]["vector"] == 1 and ranks[2]["text"] == 1
+    for status, said, *args in [(1, "--vector takes an array of numbers", "--vector", "0.1, 0.2"), (1, "must have the 384 numbers", "--vector", "[1, 2]"),
+                                (2, "vectors search takes NAME and the question, in quotes")]:
+        done = vectors(server, "search", "notes", *args, check=False)
+        assert done.returncode == status and said in done.stderr and not done.stdout, done
+
+
+def test_eval_sets_are_kept_drawn_listed_and_dropped(server, tmp_path):
+    asked = tmp_path / "asked.json"
+    asked.write_text(json.dumps([{"query": "roses", "relevant": [2]}, {"query": "pasta"}]))
+    assert vectors(server, "evals", "notes").stdout == "no eval sets; `lakehouse vectors eval NAME EVAL` makes one\n"
+    assert vectors(server, "eval", "notes", "asked", "--queries", str(asked), "-k", "2").stdout == "asked: 2 queries of notes, with the 2 nearest of each\n"
+    kept = server.request("GET", "/vectors/hnsw/evals/asked").json()
+    assert [(query["query"], query["relevant"]) for query in kept["queries"]] == [("roses", ["2"]), ("pasta", None)]
+    assert "done in" in vectors(server, "eval", "notes", "drawn", "--count", "3").stdout
+    listed = vectors(server, "evals").stdout
+    assert re.search(r" asked │ notes +│ +2 │ +2 │ +0 │", listed) and re.search(r" drawn │ notes +│ +3 │ +10 │ +0 │", listed)
+    assert json.loads(vectors(server, "evals", "notes", "--json").stdout) == server.request("GET", "/vectors/hnsw/evals?index=notes").json()["items"]
+    assert vectors(server, "evals", "many").stdout.startswith("no eval sets")
+    again = vectors(server, "eval", "notes", "asked", "--queries", str(asked), check=False)
+    assert again.returncode == 1 and "'asked'" in again.stderr
+    assert "no_such.json" in vectors(server, "eval", "notes", "other", "--queries", "no_such.json", check=False).stderr
+    assert [vectors(server, "drop-eval", name, "--yes").stdout for name in ("asked", "drawn")] == ["dropped asked\n", "dropped drawn\n"]
+    assert vectors(server, "drop-eval", "asked", "--yes", check=False).returncode == 1 and vectors(server, "evals").stdout.startswith("no eval sets")
+
+
+def test_the_best_trials_and_what_is_held_are_told(server):
+    assert vectors(server, "best", "notes").stdout == "no trials; `lakehouse vectors tune NAME` makes some\n"
+    vectors(server, "eval", "notes", "drawn", "--count", "3")
+    for ef in (5, 60):
+        vectors(server, "trial", "notes", "drawn", "--hnsw", f"ef_search={ef},connectivity=8")
+    for metric in ("pareto", "recall", "latency"):
+        best = server.request("GET", f"/vectors/hnsw/trials/notes/best?metric={metric}").json()["items"]
+        assert json.loads(vectors(server, "best", "notes", "--metric", metric, "--json").stdout) == best
+        assert len(vectors(server, "best", "notes", "--metric", metric, "--eval", "drawn").stdout.splitlines()) == 2 + len(best)
+    assert vectors(server, "best", "notes", "--eval", "none").stdout.startswith("no trials")
+    stats = server.request("GET", "/vectors/hnsw/cache/stats").json()
+    assert stats["entries"] and json.loads(vectors(server, "cache", "--json").stdout).keys() == stats.keys()
+    assert re.fullmatch(r"held ready: \d+, with \S+ \S+ of \S+ \S+, and \S+ \S+ of files; \d+ hits, \d+ misses, \d+ evictions\n", vectors(server, "cache").stdout)
+    shown = vectors(server, "show", "notes").stdout
+    told = server.request("GET", "/vectors/indexes/notes").json()
+    for name, value in (("recall_target", told["recall_target"]), ("recall.sampled", r"\d+"), ("recall.below_target", "false"), ("hnsw.ef_search", 50),
+                        ("hnsw.connectivity", 16), ("hnsw.dtype", "i8"), ("graph.came", r"\w+")):
+        assert re.search(rf" {name} +│ {value} *\n", shown), (name, shown)
+
+
 def test_what_is_not_understood_is_said_before_anything_is_asked(server):
     for status, said, *args in [
             (2, "index needs --id", "index", "notes", "--text", "text"),
             (2, "index needs what to embed", "index", "notes", "--id", "id"),
             (2, "index needs what to embed", "index", "notes", "--id", "id", "--text", "text", "--template", "{text}"),
             (2, "--metric takes cosine, dot or l2, not 'cosin'; did you mean cosine?", "index", "notes", "--id", "id", "--text", "text", "--metric", "cosin"),
+            (2, "--metric takes pareto, recall or latency, not 'cosine'", "best", "notes", "--metric", "cosine"),
             (2, "--refresh takes manual, on_append or scheduled, not 'always'", "index", "notes", "--id", "id", "--text", "text", "--refresh", "always"),
             (1, "its minute is of", "index", "notes", "--id", "id", "--text", "text", "--cron", "61 * * * *"),
             (2, "--chunk-size takes a whole number, not 'big'", "index", "notes", "--id", "id", "--text", "text", "--chunk-size", "big"),

@@ -175,6 +175,8 @@ def test_a_profile_has_a_model_of_its_own_and_only_administrators_register(tmp_p
     for nobody in ("", " "):
         post(server, "tuned/activate", 400, profile=nobody)
         post(server, "rollback", 400, task="embed", profile=nobody)
+    assert "'nobody'" in post(server, "tuned/activate", 404, profile="nobody")["error"]["message"]
+    assert post(server, "tuned/activate", profile="admin")["profile"] == "admin" and post(server, "rollback", task="embed", profile="admin")
     assert [dimensions(server, key=key) for key in keys.values()] == [384, 384]
     assert post(server, "tuned/activate", profile="ann") == {"task": "embed", "profile": "ann", "model": "tuned", "previous": None}
     assert [dimensions(server, key=keys[name]) for name in ("ann", "bob")] == [256, 384]

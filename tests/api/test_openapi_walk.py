@@ -218,7 +218,7 @@ WALK = [  # operation, what fills its path, what is sent; in this order
     ("job_events", {"job": "succeeded"}, {}), ("vectors_index", {}, {"json": {"dataset": "t", "id_column": "a", "template": "{b}", "index": "taken"}}), ("job_get", {"job": "failed"}, {}),
     ("jobs_list", {}, {}), ("jobs_list", {}, {"params": {"state": "failed", "limit": 1}}), ("job_retry", {"job": "failed"}, {}), ("job_cancel", {"job": "failed"}, {}),
     ("vectors_indexes", {}, {"params": {"dataset": "t"}}), ("vectors_index_get", {"index": "found"}, {}), ("vectors_search", {}, {"json": {"index": "found", "query": "x", "k": 1, "mode": "exact"}}),
-    ("vectors_search", {}, {"json": {"index": "found", "query": "x", "filter": "a = 1", "columns": ["b"]}}), ("vectors_stale", {}, {}), ("vectors_refresh", {"name": "t"}, {}),
+    ("vectors_search", {}, {"json": {"index": "found", "query": "x", "filter": "a = 1", "columns": ["b"]}}), ("vectors_stale", {}, {}), ("vectors_stale", {}, {"params": {"limit": 1}}), ("vectors_refresh", {"name": "t"}, {}),
     ("vectors_rag", {}, {"json": {"question": "x", "index": "found", "generate": False, "columns": ["b"], "min_score": -1}}), ("vectors_rag", {}, {"json": {"question": "x", "indexes": ["found"], "rerank": True}}),
     ("vectors_rag", {}, {"json": {"question": "x", "index": "found", "stream": True, "conversation_id": "new", "k": 1, "mode": "exact"}}),
     ("job_get", {"job": "succeeded"}, {}),

@@ -113,6 +113,12 @@ def test_an_index_says_since_when_it_is_stale_and_is_refreshed_on_request(server
     changed = server.request("GET", "/datasets/by-name/staled").json()["updated_at"]
     server.sql("DELETE FROM staled WHERE candidate_id = 'C0001'")
     stale = {item["index"]: item for item in server.request("GET", "/vectors/stale").json()["items"] if item["dataset"] == "data.staled"}
+    pages = [server.request("GET", "/vectors/stale?limit=1").json()]
+    while pages[-1]["next_page_token"]:
+        pages.append(server.request("GET", "/vectors/stale", params={"limit": 1, "page_token": pages[-1]["next_page_token"]}).json())
+    assert all(len(page["items"]) <= 1 for page in pages)
+    assert [item for page in pages for item in page["items"]] == server.request("GET", "/vectors/stale").json()["items"]
+    assert server.request("GET", "/vectors/stale?limit=0").status_code == 400
     assert set(stale) == {"staled", "staled_too"} and stale["staled"]["embedding_stale_since"][:19] == changed[:19]
     told = server.request("GET", "/vectors/indexes/staled").json()
     assert told["stale"] is True and told["embedding_stale_since"] == stale["staled"]["embedding_stale_since"] and told["refresh"] == {"policy": "manual", "cron": None}

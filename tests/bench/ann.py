@@ -1,15 +1,18 @@
-"""Nearest neighbours beside FAISS, hnswlib and USearch of PyPI: the same vectors, one process, in turn.
+"""Nearest neighbours beside FAISS, hnswlib, USearch and LanceDB of PyPI: the same vectors, one process, in turn.
 
-    tools/bench ann         VECTORS=100000 DIMENSIONS=768 SEARCHES=300 by default; WITH=faiss,hnswlib,usearch-f16,usearch-i8 only these
+    tools/bench ann         VECTORS=100000 DIMENSIONS=768 SEARCHES=300 by default; WITH=faiss,hnswlib,usearch-f16,usearch-i8,lancedb only these
 
 The vectors are made: a thousand clusters, each stretched along 64 directions common to all and blurred, on the unit sphere; random
 ones have no neighbours to speak of. Times by the clock, and of the processor (of all threads), which the machine's other work
-disturbs less. All calls come from Python, ours by ctypes. Nobody but the exact search and the builds gets a second thread.
+disturbs less. All calls come from Python, ours by ctypes. Nobody but the exact search and the builds gets a second thread; LanceDB takes
+as many as it likes. It has a table on disk and one graph of 8-bit codes (IVF_HNSW_SQ of one partition), scores twice k from f32, and a build's
+time is the table's writing, too. A package that is not there is left out, and that is said.
 """
 import ctypes
 import json
 import os
 import pathlib
+import tempfile
 import time
 
 import numpy as np
@@ -17,13 +20,14 @@ import numpy as np
 from made_vectors import vectors
 
 ROWS, DIMENSIONS, QUERIES = (int(os.environ.get(name, value)) for name, value in (("VECTORS", 100000), ("DIMENSIONS", 768), ("SEARCHES", 300)))
-WITH = os.environ.get("WITH", "faiss,hnswlib,usearch-f16,usearch-i8").split(",")
+WITH = os.environ.get("WITH", "faiss,hnswlib,usearch-f16,usearch-i8,lancedb").split(",")
 BUILD = pathlib.Path(os.environ["LAKEHOUSE_BUILD"])
 K, THREADS, EF_CONSTRUCTION, CONNECTIVITY = 10, 2, 80, 16
 EXACT, HNSW, I8 = 0, 1, 2
 lib = ctypes.CDLL(str(BUILD / "src/ann/libann_bench.so"))
 lib.bench_build.restype = ctypes.c_void_p
 lib.bench_bytes.restype = ctypes.c_uint64
+FOLDER = tempfile.TemporaryDirectory(dir=BUILD)  # of LanceDB's tables
 
 
 def pointer(array):
@@ -127,6 +131,20 @@ def build_usearch(dtype):
     return build
 
 
+def build_lancedb(rows):
+    import lancedb
+    import pyarrow
+    from lancedb.index import HnswSq
+    vector = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(rows.ravel()), DIMENSIONS)
+    table = lancedb.connect(tempfile.mkdtemp(dir=FOLDER.name)).create_table("rows", pyarrow.table({"id": np.arange(ROWS), "vector": vector}))
+    table.create_index("vector", config=HnswSq(distance_type="cosine", num_partitions=1, m=CONNECTIVITY, ef_construction=EF_CONSTRUCTION))
+    ef = [30]
+
+    def one(query):
+        return table.search(query).distance_type("cosine").nprobes(1).ef(ef[0]).refine_factor(2).limit(K).select(["id", "_distance"]).to_arrow()["id"].to_numpy()
+    return (lambda queries: [one(query) for query in queries]), lambda value: ef.__setitem__(0, value)
+
+
 def build_ours(rows):
     ours = Ours(rows, 1)
     print(f"memory of ours: {ours.megabytes():.0f} MB, the f32 vectors within", flush=True)
@@ -134,13 +152,18 @@ def build_ours(rows):
 
 
 def graphs(rows, queries, truth, results):
-    builders = {"ours, i8": build_ours, "faiss": build_faiss, "hnswlib": build_hnswlib, "usearch-f16": build_usearch("f16"), "usearch-i8": build_usearch("i8")}
+    builders = {"ours, i8": build_ours, "faiss": build_faiss, "hnswlib": build_hnswlib, "usearch-f16": build_usearch("f16"), "usearch-i8": build_usearch("i8"),
+                "lancedb": build_lancedb}
     found = {}
     for name, builder in builders.items():
         if name not in WITH and not name.startswith("ours"):
             continue
-        with Timed() as built:
-            search, set_ef = builder(rows)
+        try:
+            with Timed() as built:
+                search, set_ef = builder(rows)
+        except ImportError as error:
+            print(f"{name}: left out, {error}", flush=True)
+            continue
         print(f"built {name}: {built.clock:.1f} s, {built.processor:.1f} s of the processor", flush=True)
         found[name] = search, set_ef
         results[f"build {name}"] = {"clock_s": built.clock, "processor_s": built.processor}
