@@ -274,7 +274,8 @@ static lh_code read_table(lh_ask *ask, const lh_ask_caller *caller, const ask_ta
         lh_json_append(columns, one);
         if (!looks || rows < 1) continue;
         bool listed = lists > 0.5 * rows && longest <= 400;
-        if (text && longest > 0 && (listed || (longest <= 2 * SCHEMA_VALUE_BYTES && distinct <= SCHEMA_VALUES_MAX)))
+        bool few = longest <= (double)(2 * SCHEMA_VALUE_BYTES) && distinct <= (double)SCHEMA_VALUES_MAX;
+        if (text && longest > 0 && (listed || few))
             LH_TRY(read_values(ask, caller, table, column, listed, arena, one, err));
         if (distinct >= 0.6 * rows && longest <= 64 && (!column->personal || column->type != ASK_TEXT))
             LH_TRY(read_key(ask, caller, table, column, arena, one, err));
