@@ -35,8 +35,8 @@ function(lh_warnings target)
   if(LH_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${LH_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
     # The functions of std:: that our C++ has stay ours: DuckDB, which is not instrumented, would call them, and TSan tell of
-    # what it does with them.
-    target_link_options(${target} PRIVATE -fsanitize=${LH_SANITIZE} LINKER:--exclude-libs,ALL)
+    # what it does with them. clang's runtime is an archive too, and its malloc() has to be everybody's.
+    target_link_options(${target} PRIVATE -fsanitize=${LH_SANITIZE} $<$<C_COMPILER_ID:GNU>:LINKER:--exclude-libs,ALL>)
   endif()
 endfunction()
 

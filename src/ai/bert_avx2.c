@@ -89,14 +89,14 @@ AVX2 float ai_bert_narrow(const float *row, size_t width, int16_t *into) {
     most_bits = _mm_max_epi32(most_bits, _mm_shuffle_epi32(most_bits, 0x4e));
     most_bits = _mm_max_epi32(most_bits, _mm_shuffle_epi32(most_bits, 0xb1));
     float most = _mm_cvtss_f32(_mm_castsi128_ps(most_bits));
-    __m256 scale = _mm256_set1_ps(BERT_MOST / most);
+    __m256 scale = _mm256_set1_ps((float)BERT_MOST / most);
     for (size_t i = 0; i < width; i += BERT_PANEL) {
         __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(scale, _mm256_loadu_ps(row + i)));
         __m256i high = _mm256_cvtps_epi32(_mm256_mul_ps(scale, _mm256_loadu_ps(row + i + 8)));
         __m256i both = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
         _mm256_storeu_si256((__m256i_u *)(into + i), both);
     }
-    return most / BERT_MOST;
+    return most / (float)BERT_MOST;
 }
 
 /* One panel with some rows: where each is taken from and put. */

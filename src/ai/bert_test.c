@@ -290,8 +290,8 @@ static void plain_linear(const double *x, size_t inputs, size_t outputs, const f
 
 static void plain_norm(double *x, const float *weight, const float *bias) {
     double mean = 0, square = 0;
-    for (size_t i = 0; i < WIDTH; i++) mean += x[i] / WIDTH;
-    for (size_t i = 0; i < WIDTH; i++) square += (x[i] - mean) * (x[i] - mean) / WIDTH;
+    for (size_t i = 0; i < WIDTH; i++) mean += x[i] / (double)WIDTH;
+    for (size_t i = 0; i < WIDTH; i++) square += (x[i] - mean) * (x[i] - mean) / (double)WIDTH;
     for (size_t i = 0; i < WIDTH; i++)
         x[i] = (x[i] - mean) / sqrt(square + 1e-12) * (double)weight[i] + (double)bias[i];
 }

@@ -27,7 +27,7 @@ static double recall_of(const lh_ann_index *index, const float *queries, uint32_
                 if (truth[q * K + i].row == hits[q * K + j].row) CHECK(truth[q * K + i].score == hits[q * K + j].score);
         sum += suite_recall(truth + q * K, hits + q * K, counts[q]);
     }
-    return sum / QUERIES;
+    return sum / (double)QUERIES;
 }
 
 static void test_ann__the_graph_finds_nearly_all_for_every_metric_and_dtype(void) {

@@ -72,7 +72,8 @@ static float search_high(const search_task *task, const ann_probe *probe, uint32
 /* A row of the graph and its twins, unless none can be among the best. Of those with its vector no more than k can, the lowest. */
 static void search_offer(const search_task *task, const ann_probe *probe, ann_top *top, uint32_t row, float distance) {
     const lh_ann_index *index = task->index;
-    const ann_twin *twin = index->twin_count ? ann_twins_of(index, row) : NULL, *end = index->twins + index->twin_count;
+    const ann_twin *twin = index->twin_count ? ann_twins_of(index, row) : NULL,
+                   *end = index->twin_count ? index->twins + index->twin_count : NULL;
     bool has_twins = twin < end && twin->of == row;
     float high = search_high(task, probe, row, distance);
     if (!ann_top_takes(top, has_twins ? search_twins_key(task, probe, row, high) : high)) return;

@@ -78,7 +78,7 @@ lh_code lh_body_check(const lh_json *body, const char *const *known, size_t coun
         if (found & seen) return lh_fail(err, LH_INVALID, "field '%.*s' stands twice", LH_STR_ARG(it.name));
         seen |= found;
         if (found) continue;
-        LH_CLEANUP(lh_buf_done) lh_buf names = LH_BUF_INIT(200);
+        LH_CLEANUP(lh_buf_done) lh_buf names = LH_BUF_INIT(LH_ERROR_MESSAGE_BYTES);
         for (size_t i = 0; i < count; i++) lh_buf_printf(&names, i ? ", %s" : "%s", known[i]);
         return lh_fail(err, LH_INVALID, "unknown field '%.*s'; known: %.*s", LH_STR_ARG(lh_str_cut_utf8(it.name, 50)),
                        LH_STR_ARG(lh_buf_str(&names)));

@@ -180,6 +180,15 @@ static void connection_refuse_throttled(lh_request *request, uint32_t retry_afte
                             refusal->value);
 }
 
+/* Where no length would do, it is not the length that is wrong. */
+static void connection_refuse_body(const lh_request *request, connection_refusal *refusal) {
+    bool none = request->match.route->body_max == 0;
+    refusal->status = none ? 400 : 413;
+    refusal->code =
+        none ? lh_fail(&refusal->why, LH_INVALID, "this path takes no request body")
+             : lh_fail(&refusal->why, LH_LIMIT, "the request body is larger than %" PRId64 " bytes", request->body_max);
+}
+
 /* Route, key, permission, body. Fills *refusal (its status stays 0 when the request may run). */
 static void connection_check(lh_request *request, connection_refusal *refusal) {
     lh_error *why = &refusal->why;
@@ -200,10 +209,7 @@ static void connection_check(lh_request *request, connection_refusal *refusal) {
         refusal->code =
             lh_fail(why, LH_DENIED, "this key's permission does not reach to '%s'", request->match.route->summary);
     } else if (!connection_body_fits(request)) {
-        refusal->status = 413;
-        refusal->code = request->body_max ? lh_fail(why, LH_LIMIT, "the request body is larger than %" PRId64 " bytes",
-                                                    request->body_max)
-                                          : lh_fail(why, LH_LIMIT, "this path takes no request body");
+        connection_refuse_body(request, refusal);
     } else {
         connection_check_fields(request, refusal);
     }

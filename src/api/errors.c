@@ -53,8 +53,8 @@ static lh_str errors_without_memory(api_errors errors) {
             "{\"error\":{\"code\":\"no_memory\",\"message\":\"out of memory\",\"details\":{},\"trace_id\":\"\"}}",
         [API_ERRORS_ICEBERG] =
             "{\"error\":{\"message\":\"out of memory\",\"type\":\"InternalServerError\",\"code\":500}}",
-        [API_ERRORS_OPENAI] = "{\"error\":{\"message\":\"out of "
-                              "memory\",\"type\":\"server_error\",\"param\":null,\"code\":\"no_memory\"}}",
+        [API_ERRORS_OPENAI] = ("{\"error\":{\"message\":\"out of "
+                               "memory\",\"type\":\"server_error\",\"param\":null,\"code\":\"no_memory\"}}"),
     };
     return lh_str_from(texts[errors]);
 }

@@ -240,8 +240,8 @@ static void test_grammar__nothing_else_can_be_named(void) {
         "NONE",
         "SELECT city FROM readers",
         "SELECT *\nFROM readers\nWHERE city = 'a ''b'' \"c\"' AND (age > 30 OR NOT newsletter)\nLIMIT 10",
-        "SELECT readers.city, count(*) AS n FROM loan_log LEFT JOIN readers ON loan_log.reader_id = readers.reader_id "
-        "GROUP BY ALL HAVING count(*) >= 2 ORDER BY count(*) DESC",
+        ("SELECT readers.city, count(*) AS n FROM loan_log LEFT JOIN readers ON loan_log.reader_id = readers.reader_id "
+         "GROUP BY ALL HAVING count(*) >= 2 ORDER BY count(*) DESC"),
         "SELECT CASE WHEN age < 18 THEN 'young' ELSE 'old' END AS kind, sum(fines) - 1 FROM readers GROUP BY ALL",
         "SELECT title FROM books WHERE author_id NOT IN (SELECT author_id FROM authors WHERE country = 'Norway')",
     };

@@ -385,7 +385,8 @@ static lh_code read_column(const read_run *run, const lh_json *row, size_t c, re
     double distinct = read_number(row, 1 + 3 * c), longest = read_number(row, 2 + 3 * c),
            lists = read_number(row, 3 + 3 * c);
     bool text = column->type == ASK_TEXT && !column->personal, listed = lists > 0.5 * run->rows && longest <= 400;
-    if (text && longest > 0 && (listed || (longest <= 2 * SCHEMA_VALUE_BYTES && distinct <= SCHEMA_VALUES_MAX))) {
+    bool few = longest <= (double)(2 * SCHEMA_VALUE_BYTES) && distinct <= (double)SCHEMA_VALUES_MAX;
+    if (text && longest > 0 && (listed || few)) {
         double bytes = distinct * (longest + 4);
         if (bytes > values->weight_max) LH_TRY(read_many(run, c, listed, err));
         else LH_TRY(read_add(run, values, c, listed, bytes, err));
@@ -403,7 +404,8 @@ static lh_code read_table(lh_ask *ask, const lh_ask_caller *caller, const ask_ta
     LH_TRY(read_profile(ask, caller, table, arena, &profile, err));
     const lh_json *row = lh_json_at(lh_json_get(profile, "rows"), 0);
     read_run run = {ask, caller, table, arena, lh_json_new_array(arena), read_number(row, 0), SCHEMA_GROUP};
-    if (run.rows * SCHEMA_GROUP > SCHEMA_GROUP_CELLS) run.group_max = (size_t)(SCHEMA_GROUP_CELLS / run.rows) + 1;
+    const double cells = SCHEMA_GROUP_CELLS;
+    if (run.rows * (double)SCHEMA_GROUP > cells) run.group_max = (size_t)(cells / run.rows) + 1;
     for (size_t c = 0; c < table->column_count; c++) lh_json_append(run.columns, lh_json_new_object(arena));
     LH_TRY(lh_arena_check(arena, err));
     for (size_t c = 0; c < table->column_count && run.rows >= 1; c++)

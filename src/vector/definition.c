@@ -131,13 +131,10 @@ bool lh_vector_is_backend(lh_str name) {
     return definition_words("backend", name, definition_backends, DEFINITION_BACKENDS, &ignored, NULL) == LH_OK;
 }
 
-lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str locale, lh_arena *arena,
-                                vector_definition *ret, lh_error *err) {
-    vector_definition d = {.version = LH_VERSION_ABSENT, .dataset_snapshot_id = -1};
+lh_code vector_definition_parse_of(lh_table_name dataset, const lh_json *body, lh_str locale, lh_arena *arena,
+                                   vector_definition *ret, lh_error *err) {
+    vector_definition d = {.dataset = dataset, .version = LH_VERSION_ABSENT, .dataset_snapshot_id = -1};
     size_t ignored;
-    lh_str dataset = lh_json_get_string(body, "dataset");
-    if (dataset.len == 0) return lh_fail(err, LH_INVALID, "'dataset' must name what to embed");
-    LH_TRY(lh_table_name_parse(catalog, dataset, arena, &d.dataset, err));
     d.name = lh_json_str(lh_json_get(body, "index"), lh_arena_lower(arena, d.dataset.name));
     LH_TRY(definition_name(d.name, err));
     d.table = (lh_table_name){LH_STR(VECTOR_NAMESPACE), d.name};
@@ -154,6 +151,15 @@ lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str
     LH_TRY(definition_read_metric(&d, lh_json_str(lh_json_get(body, "metric"), LH_STR("cosine")), err));
     *ret = d;
     return lh_arena_check(arena, err);
+}
+
+lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str locale, lh_arena *arena,
+                                vector_definition *ret, lh_error *err) {
+    lh_table_name dataset;
+    lh_str text = lh_json_get_string(body, "dataset");
+    if (text.len == 0) return lh_fail(err, LH_INVALID, "'dataset' must name what to embed");
+    LH_TRY(lh_table_name_parse(catalog, text, arena, &dataset, err));
+    return vector_definition_parse_of(dataset, body, locale, arena, ret, err);
 }
 
 /* ---- documents ---- */

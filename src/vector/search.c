@@ -55,7 +55,7 @@ static lh_code search_read_mode(search *s, lh_error *err) {
 static lh_code search_read_weight(const lh_json *weights, const char *name, double *ret, lh_error *err) {
     const lh_json *given = lh_json_get(weights, name);
     *ret = lh_json_is_null(given) ? 1 : lh_json_real(given, NAN);
-    if (*ret >= 0 && *ret <= SEARCH_WEIGHT_MAX) return LH_OK;
+    if (*ret >= 0 && *ret <= (double)SEARCH_WEIGHT_MAX) return LH_OK;
     return lh_fail(err, LH_INVALID, "'weights.%s' is a number from 0 to %d", name, SEARCH_WEIGHT_MAX);
 }
 

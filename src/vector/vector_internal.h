@@ -80,6 +80,9 @@ bool vector_wait_locked(lh_vector *vector, lh_cancel *cancel);
 LH_MUST_CHECK lh_code vector_definition_parse(lh_catalog *catalog, const lh_json *body, lh_str locale, lh_arena *arena,
                                               vector_definition *ret,
                                               lh_error *err); /* of a request, or of a document */
+/* The same of a dataset whose name was read. Looks at nothing but the body. */
+LH_MUST_CHECK lh_code vector_definition_parse_of(lh_table_name dataset, const lh_json *body, lh_str locale,
+                                                 lh_arena *arena, vector_definition *ret, lh_error *err);
 /* Of a request; what is stored may be of an older version, which took any locale. Errors: INVALID. */
 LH_MUST_CHECK lh_code vector_definition_check_chunk(const vector_definition *d, lh_error *err);
 lh_json *vector_definition_json(const vector_definition *definition, lh_arena *arena); /* as a request has it */
