@@ -339,25 +339,29 @@ lh_code vector_definition_each(lh_vector *vector, vector_definition_fn each, voi
     return LH_OK;
 }
 
-lh_code vector_definition_list(lh_vector *vector, const vector_definition_lister *list, lh_arena *arena, lh_json **ret,
-                               lh_error *err) {
-    lh_document_page page = {.more = true};
-    lh_json *answer = lh_json_new_object(arena);
-    lh_str after = list->page.token.len ? definition_key(list->page.token, arena) : LH_STR_NONE, next = LH_STR_NONE;
-    size_t limit = list->page.limit ? list->page.limit : SIZE_MAX;
-    while (page.more && !next.len) {
+lh_code vector_definition_list(lh_vector *vector, lh_page page, vector_definition_item item, void *ctx, lh_arena *arena,
+                               lh_json **ret, lh_error *err) {
+    lh_document_page documents = {.more = true};
+    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *one = NULL;
+    lh_str after = page.token.len ? definition_key(page.token, arena) : LH_STR_NONE, last = LH_STR_NONE;
+    size_t limit = page.limit ? page.limit : SIZE_MAX;
+    bool more = false;
+    while (documents.more && !more) {
         LH_TRY(lh_metastore_list(lh_catalog_metastore(vector->catalog), LH_STR(VECTOR_DOCUMENT), after, 100, arena,
-                                 &page, err));
-        for (size_t i = 0; i < page.count && !next.len; i++) {
+                                 &documents, err));
+        for (size_t i = 0; i < documents.count && !more; i++) {
             vector_definition d;
-            after = page.items[i].key;
-            LH_TRY(definition_of_document(vector->catalog, page.items[i], arena, &d, err));
-            LH_TRY(list->take(list->ctx, &d, arena, err));
-            if (lh_json_size(list->items) == limit && (page.more || i + 1 < page.count)) next = d.name;
+            after = documents.items[i].key;
+            LH_TRY(definition_of_document(vector->catalog, documents.items[i], arena, &d, err));
+            LH_TRY(item(ctx, &d, arena, &one, err));
+            more = one && lh_json_size(items) == limit;
+            if (!one || more) continue;
+            lh_json_append(items, one);
+            last = d.name;
         }
     }
-    lh_json_set(arena, answer, "items", list->items);
-    lh_json_set(arena, answer, "next_page_token", next.len ? lh_json_new_string(arena, next) : lh_json_new_null(arena));
+    lh_json_set(arena, answer, "items", items);
+    lh_json_set(arena, answer, "next_page_token", more ? lh_json_new_string(arena, last) : lh_json_new_null(arena));
     *ret = answer;
     return lh_arena_check(arena, err);
 }
@@ -366,22 +370,21 @@ typedef struct {
     lh_vector *vector;
     const lh_vector_index_filter *filter;
     const lh_vector_caller *caller;
-    lh_json *items;
-} definition_items;
+} definition_listed;
 
-static lh_code definition_take(void *ctx, const vector_definition *d, lh_arena *arena, lh_error *err) {
-    const definition_items *to = ctx;
+static lh_code definition_item(void *ctx, const vector_definition *d, lh_arena *arena, lh_json **ret, lh_error *err) {
+    const definition_listed *of = ctx;
     bool passes, whole;
-    LH_TRY(definition_passes(to->vector, d, to->filter, to->caller, arena, &passes, err));
+    *ret = NULL;
+    LH_TRY(definition_passes(of->vector, d, of->filter, of->caller, arena, &passes, err));
     if (!passes) return LH_OK;
-    LH_TRY(vector_may_index(to->vector, to->caller, d, arena, &whole, err));
-    lh_json_append(to->items, definition_show(to->vector, d, !whole, arena));
+    LH_TRY(vector_may_index(of->vector, of->caller, d, arena, &whole, err));
+    *ret = definition_show(of->vector, d, !whole, arena);
     return LH_OK;
 }
 
 lh_code lh_vector_index_list(lh_vector *vector, const lh_vector_index_filter *filter, const lh_vector_caller *caller,
                              lh_arena *arena, lh_json **ret, lh_error *err) {
-    definition_items to = {vector, filter, caller, lh_json_new_array(arena)};
-    const vector_definition_lister list = {definition_take, &to, to.items, filter->page};
-    return vector_definition_list(vector, &list, arena, ret, err);
+    definition_listed of = {vector, filter, caller};
+    return vector_definition_list(vector, filter->page, definition_item, &of, arena, ret, err);
 }

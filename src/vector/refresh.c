@@ -45,23 +45,21 @@ static lh_json *stale_item(const vector_definition *d, int64_t since_ms, lh_aren
 typedef struct {
     lh_vector *vector;
     const lh_vector_caller *caller;
-    lh_json *items;
-} stale_items;
+} stale_listed;
 
 /* Of a dataset that is seen in part it would tell of hidden changes. */
-static lh_code stale_take(void *ctx, const vector_definition *d, lh_arena *arena, lh_error *err) {
-    const stale_items *to = ctx;
+static lh_code stale_take(void *ctx, const vector_definition *d, lh_arena *arena, lh_json **ret, lh_error *err) {
+    const stale_listed *of = ctx;
     (void)err;
-    int64_t since = to->caller->governor ? 0 : vector_stale_since(to->vector->catalog, d, arena);
-    if (since) lh_json_append(to->items, stale_item(d, since, arena));
+    int64_t since = of->caller->governor ? 0 : vector_stale_since(of->vector->catalog, d, arena);
+    *ret = since ? stale_item(d, since, arena) : NULL;
     return LH_OK;
 }
 
 lh_code lh_vector_stale(lh_vector *vector, lh_page page, const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
                         lh_error *err) {
-    stale_items to = {vector, caller, lh_json_new_array(arena)};
-    const vector_definition_lister list = {stale_take, &to, to.items, page};
-    return vector_definition_list(vector, &list, arena, ret, err);
+    stale_listed of = {vector, caller};
+    return vector_definition_list(vector, page, stale_take, &of, arena, ret, err);
 }
 
 /* ---- asked for ---- */

@@ -93,15 +93,13 @@ LH_MUST_CHECK lh_code vector_definition_change(const vector_definition *definiti
 typedef lh_code (*vector_definition_fn)(void *ctx, const vector_definition *definition, lh_arena *arena, lh_error *err);
 LH_MUST_CHECK lh_code vector_definition_each(lh_vector *vector, vector_definition_fn each, void *ctx, lh_arena *arena,
                                              lh_error *err);
-typedef struct vector_definition_lister {
-    vector_definition_fn take; /* appends to items, or does not */
-    void *ctx;
-    lh_json *items;
-    lh_page page;
-} vector_definition_lister; /* borrowed */
-/* {"items","next_page_token"}: a page of what is taken, by name of the index. Arena. */
-LH_MUST_CHECK lh_code vector_definition_list(lh_vector *vector, const vector_definition_lister *list, lh_arena *arena,
-                                             lh_json **ret, lh_error *err);
+/* *ret: the index as it is listed; NULL: it is not. */
+typedef lh_code (*vector_definition_item)(void *ctx, const vector_definition *definition, lh_arena *arena,
+                                          lh_json **ret, lh_error *err);
+/* {"items","next_page_token"}: a page of what is listed, by name of the index; a token only where another one follows, so that it tells
+ * nothing of those that are not. Arena. */
+LH_MUST_CHECK lh_code vector_definition_list(lh_vector *vector, lh_page page, vector_definition_item item, void *ctx,
+                                             lh_arena *arena, lh_json **ret, lh_error *err);
 /* The first member by which they are not of the same rows, texts, chunks and vectors; NULL: there is none. */
 const char *vector_definition_difference(const vector_definition *a, const vector_definition *b);
 

@@ -207,6 +207,11 @@ def test_a_refresh_is_of_what_the_caller_may_write_and_of_each_that_is_free(tmp_
     key = lake.key("ann", allow("dataset", "data.d"), allow("index", "a_idx", "read", "write"), allow("index", "z_idx", "read", "write"))
     other = lake.key("other", allow("dataset", "data.d"), allow("index", "a_idx"))
     lake.server.sql("INSERT INTO d SELECT 'N' || candidate_id, state, resume FROM d")
+    page = lake.call("GET", "/vectors/indexes?limit=1", 200, key=other)  # no token where what follows is hidden
+    assert [item["name"] for item in page["items"]] == ["a_idx"] and page["next_page_token"] is None
+    page = lake.call("GET", "/vectors/indexes?limit=1", 200, key=key)
+    last = lake.call("GET", f"/vectors/indexes?limit=1&page_token={page['next_page_token']}", 200, key=key)
+    assert [item["name"] for item in last["items"]] == ["z_idx"] and last["next_page_token"] is None
     lake.call("POST", "/vectors/refresh/d", 403, key=other)
     told = lake.call("POST", "/vectors/refresh/d", 202, key=key)
     assert [job["subject"] for job in told["items"]] == ["index:a_idx", "index:z_idx"] and told["problems"] == []
