@@ -36,7 +36,6 @@ typedef struct job_record {
     uint64_t attempts, cut_off, done, done_at_claim, total, problem_count; /* total UINT64_MAX: not known */
     bool cancel;
     uint64_t version; /* of the document read */
-    uint64_t claim;   /* of one that was just claimed */
 } job_record;         /* arena */
 
 struct lh_job {
@@ -84,9 +83,8 @@ LH_MUST_CHECK lh_code job_parse(lh_document document, lh_arena *arena, job_recor
 LH_MUST_CHECK lh_code job_read(lh_jobs *jobs, lh_str id, lh_arena *arena, job_record *ret, lh_error *err);
 /* Puts the record in the place of the version read; one that ended moves, with all that this takes. Errors: CONFLICT. */
 LH_MUST_CHECK lh_code job_write(lh_jobs *jobs, const job_record *record, bool was_open, lh_arena *arena, lh_error *err);
-/* As job_write(), of one that is open and runs here from now on. *ret: the claim, for lh_job_claim(). */
-LH_MUST_CHECK lh_code job_write_claim(lh_jobs *jobs, const job_record *record, lh_arena *arena, uint64_t *ret,
-                                      lh_error *err);
+/* As job_write(), of one that is open and runs here from now on. Its version becomes that of the commit, and so of the claim. */
+LH_MUST_CHECK lh_code job_write_claim(lh_jobs *jobs, job_record *record, lh_arena *arena, lh_error *err);
 /* How far the job that runs here is, into its record. */
 void job_take_progress_locked(const lh_job *live, job_record *record, lh_arena *arena);
 /* As people see it; live: the one that runs here, or NULL. */

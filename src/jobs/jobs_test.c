@@ -253,23 +253,23 @@ static void test_jobs__a_claim_holds_until_the_next(void) {
     lh_error err = {0};
     lh_json *job = NULL;
     job_record record;
-    uint64_t claims[2];
     suite_init(&s);
     lh_jobs_stop(s.jobs);
     CHECK(suite_submit(&s, "a", "{}", &job, &err) == LH_OK);
     CHECK_OK(job_read(s.jobs, suite_id(job), s.arena, &record, &err));
     record.state = LH_STR("running");
-    CHECK_OK(job_write_claim(s.jobs, &record, s.arena, &claims[0], &err));
-    const lh_job held = {.subject = LH_STR("a"), .claim = claims[0]};
+    job_record late = record;
+    CHECK_OK(job_write_claim(s.jobs, &record, s.arena, &err));
+    const lh_job held = {.subject = LH_STR("a"), .claim = record.version};
     const lh_change changes[] = {{.key = LH_STR("of the job"), .text = LH_STR("{}")}, lh_job_claim(&held, s.arena)};
-    CHECK(job_write_claim(s.jobs, &record, s.arena, &claims[1], &err) == LH_CONFLICT); /* read before the claim */
+    CHECK(job_write_claim(s.jobs, &late, s.arena, &err) == LH_CONFLICT); /* read before the claim */
     CHECK_OK(lh_metastore_commit(s.jobs->metastore, changes, 2, NULL, &err));
     CHECK_OK(job_read(s.jobs, suite_id(job), s.arena, &record, &err));
     record.lease_until_ms = 1; /* renewed: the claim is as it was */
     CHECK_OK(job_write(s.jobs, &record, true, s.arena, &err));
     CHECK_OK(lh_metastore_commit(s.jobs->metastore, changes, 2, NULL, &err));
     CHECK_OK(job_read(s.jobs, suite_id(job), s.arena, &record, &err));
-    CHECK_OK(job_write_claim(s.jobs, &record, s.arena, &claims[1], &err));
+    CHECK_OK(job_write_claim(s.jobs, &record, s.arena, &err));
     CHECK(lh_metastore_commit(s.jobs->metastore, changes, 2, NULL, &err) == LH_CONFLICT);
     suite_done(&s);
 }

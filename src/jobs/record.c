@@ -119,7 +119,7 @@ lh_code job_write(lh_jobs *jobs, const job_record *record, bool was_open, lh_are
     return lh_metastore_commit(jobs->metastore, changes, count, NULL, err);
 }
 
-lh_code job_write_claim(lh_jobs *jobs, const job_record *record, lh_arena *arena, uint64_t *ret, lh_error *err) {
+lh_code job_write_claim(lh_jobs *jobs, job_record *record, lh_arena *arena, lh_error *err) {
     lh_str text;
     LH_TRY(job_text(record, arena, &text, err));
     const lh_change changes[] = {
@@ -128,7 +128,7 @@ lh_code job_write_claim(lh_jobs *jobs, const job_record *record, lh_arena *arena
          .text = job_holder(record, arena),
          .expected = LH_VERSION_ANY}};
     LH_TRY(lh_arena_check(arena, err));
-    return lh_metastore_commit(jobs->metastore, changes, sizeof changes / sizeof *changes, ret, err);
+    return lh_metastore_commit(jobs->metastore, changes, sizeof changes / sizeof *changes, &record->version, err);
 }
 
 lh_code job_list(lh_jobs *jobs, const char *prefix, lh_arena *arena, job_record **ret, size_t *ret_count,

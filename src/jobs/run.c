@@ -91,7 +91,7 @@ static bool run_take(lh_jobs *jobs, lh_arena *arena, job_record *ret) {
         pthread_mutex_unlock(&jobs->lock);
         if (ours || !run_may_take(jobs, &open[i], now_ms)) continue;
         run_claim(jobs, &open[i], arena);
-        lh_code code = job_is_open(&open[i]) ? job_write_claim(jobs, &open[i], arena, &open[i].claim, NULL)
+        lh_code code = job_is_open(&open[i]) ? job_write_claim(jobs, &open[i], arena, NULL)
                                              : job_write(jobs, &open[i], true, arena, NULL);
         if (code != LH_OK) continue;
         jobs_tell(jobs);
@@ -212,7 +212,7 @@ static void run_list(lh_job *job, const job_record *record) {
     pthread_mutex_lock(&jobs->lock);
     memcpy(job->id.text, record->id.ptr, sizeof job->id.text - 1);
     job->subject = record->subject;
-    job->claim = record->claim;
+    job->claim = record->version;
     job->started_ns = job->renewed_ns = lh_time_monotonic_ns();
     job->next = jobs->running;
     jobs->running = job;

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 enum { BESIDE_LISTED = 1000, BESIDE_ARENA_BYTES = 4 << 20 };
-static const char *const beside_suffixes[] = {".texts", ".ann"}; /* in the order in which they are written */
 
 typedef struct {
     lh_vector *vector;
@@ -94,7 +93,7 @@ static lh_code beside_bring(const beside *b, lh_str name, const vector_wanted *w
     size_t brought = 0;
     for (; brought < 2 && code == LH_OK; brought++) {
         const lh_uuid id = lh_uuid_new();
-        const char *suffix = beside_suffixes[brought];
+        const char *suffix = vector_file_suffixes[brought];
         LH_TRY(vector_load_path(b->vector, lh_uuid_str(&id), ".tmp", temps[brought], err));
         LH_TRY(vector_load_path(b->vector, b->table.name, suffix, paths[brought], err));
         code = lh_bucket_get_file(b->bucket, beside_key(b, name, suffix), temps[brought],
@@ -112,7 +111,7 @@ void vector_beside_reject(lh_vector *vector, lh_str table, lh_str name, lh_arena
            "files", lh_arena_cstr(arena, name), NULL);
     if (beside_list(vector, table, arena, &b, NULL) != LH_OK) return;
     for (size_t i = 2; i-- > 0;) /* what says that there are two goes first */
-        (void)!lh_bucket_delete(b.bucket, beside_key(&b, name, beside_suffixes[i]), LH_STR_NONE, NULL);
+        (void)!lh_bucket_delete(b.bucket, beside_key(&b, name, vector_file_suffixes[i]), LH_STR_NONE, NULL);
 }
 
 static lh_code beside_fetch(lh_vector *vector, const vector_wanted *wanted, bool any, lh_arena *arena, lh_str *ret,
@@ -153,9 +152,9 @@ static bool beside_is_current(const beside *b, const vector_served *served) {
 static lh_code beside_write(const beside *b, lh_str name, lh_cancel *cancel, lh_error *err) {
     for (size_t i = 0; i < 2; i++) {
         char path[VECTOR_PATH_BYTES];
-        LH_TRY(vector_load_path(b->vector, b->table.name, beside_suffixes[i], path, err));
-        LH_TRY(
-            lh_bucket_put_file(b->bucket, beside_key(b, name, beside_suffixes[i]), path, lh_cancel_flag(cancel), err));
+        LH_TRY(vector_load_path(b->vector, b->table.name, vector_file_suffixes[i], path, err));
+        LH_TRY(lh_bucket_put_file(b->bucket, beside_key(b, name, vector_file_suffixes[i]), path, lh_cancel_flag(cancel),
+                                  err));
     }
     return LH_OK;
 }
@@ -190,7 +189,7 @@ static lh_code beside_keep(lh_vector *vector, const vector_served *served, lh_ca
     *ret = beside_is_current(&b, served);
     if (*ret) beside_sweep(&b, stem);
     for (size_t i = 0; i < 2 && !*ret && !there; i++) /* a drop, for one, may have listed the files before */
-        LH_TRY(lh_bucket_delete(b.bucket, beside_key(&b, name, beside_suffixes[i]), LH_STR_NONE, err));
+        LH_TRY(lh_bucket_delete(b.bucket, beside_key(&b, name, vector_file_suffixes[i]), LH_STR_NONE, err));
     return LH_OK;
 }
 

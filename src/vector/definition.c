@@ -339,10 +339,17 @@ lh_code vector_definition_each(lh_vector *vector, vector_definition_fn each, voi
     return LH_OK;
 }
 
+lh_json *vector_page(lh_json *items, lh_str next, lh_arena *arena) {
+    lh_json *answer = lh_json_new_object(arena);
+    lh_json_set(arena, answer, "items", items);
+    lh_json_set(arena, answer, "next_page_token", next.len ? lh_json_new_string(arena, next) : lh_json_new_null(arena));
+    return answer;
+}
+
 lh_code vector_definition_list(lh_vector *vector, lh_page page, vector_definition_item item, void *ctx, lh_arena *arena,
                                lh_json **ret, lh_error *err) {
     lh_document_page documents = {.more = true};
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *one = NULL;
+    lh_json *items = lh_json_new_array(arena), *one = NULL;
     lh_str after = page.token.len ? definition_key(page.token, arena) : LH_STR_NONE, last = LH_STR_NONE;
     size_t limit = page.limit ? page.limit : SIZE_MAX;
     bool more = false;
@@ -360,9 +367,7 @@ lh_code vector_definition_list(lh_vector *vector, lh_page page, vector_definitio
             last = d.name;
         }
     }
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token", more ? lh_json_new_string(arena, last) : lh_json_new_null(arena));
-    *ret = answer;
+    *ret = vector_page(items, more ? last : LH_STR_NONE, arena);
     return lh_arena_check(arena, err);
 }
 

@@ -49,6 +49,8 @@ typedef struct {
     size_t id_count, id_room;
 } load;
 
+const char *const vector_file_suffixes[VECTOR_FILES] = {".texts", ".ann"};
+
 lh_code vector_load_path(const lh_vector *vector, lh_str name, const char *suffix, char into[VECTOR_PATH_BYTES],
                          lh_error *err) {
     int length = snprintf(into, VECTOR_PATH_BYTES, "%.*s/%.*s%s", LH_STR_ARG(vector->folder), LH_STR_ARG(name), suffix);
@@ -58,8 +60,8 @@ lh_code vector_load_path(const lh_vector *vector, lh_str name, const char *suffi
 
 void vector_load_remove_files(lh_vector *vector, lh_str name) {
     char path[VECTOR_PATH_BYTES];
-    if (vector_load_path(vector, name, ".texts", path, NULL) == LH_OK) unlink(path);
-    if (vector_load_path(vector, name, ".ann", path, NULL) == LH_OK) unlink(path);
+    for (size_t i = 0; i < VECTOR_FILES; i++)
+        if (vector_load_path(vector, name, vector_file_suffixes[i], path, NULL) == LH_OK) unlink(path);
     vector_lance_remove(vector, name);
     vector_kept_remove(vector, name);
 }
@@ -544,13 +546,12 @@ static bool load_from_files(const load *l, vector_served **ret) {
 
 /* Room for all of the files, as if they were read: what is mapped beyond that is taken back before it is searched. */
 static lh_code load_check_room(const load *l, lh_error *err) {
-    static const char *const suffixes[] = {".texts", ".ann"};
     const lh_vector_stats held = lh_vector_get_stats(l->vector);
     uint64_t bytes = held.bytes + held.mapped_bytes;
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+    for (size_t i = 0; i < VECTOR_FILES; i++) {
         char path[VECTOR_PATH_BYTES];
         struct stat st;
-        LH_TRY(vector_load_path(l->vector, l->definition->table.name, suffixes[i], path, err));
+        LH_TRY(vector_load_path(l->vector, l->definition->table.name, vector_file_suffixes[i], path, err));
         if (stat(path, &st) != 0) return lh_fail(err, LH_NOT_FOUND, "there is no file %s", path);
         bytes += (uint64_t)st.st_size;
     }

@@ -100,23 +100,18 @@ typedef struct {
     lh_str name; /* of the table */
     int64_t snapshot_id;
     const lh_hnsw_config *config; /* NULL: any */
+    bool asked;                   /* by somebody: a hit, or a miss */
 } served_wanted;
 
-/* Waits until *ret is it, or it is the caller's turn to make one: true. Neither: cancelled. */
-static bool served_turn_locked(lh_vector *vector, const served_wanted *wanted, lh_cancel *cancel, vector_served **ret) {
+/* Waits for its turn to make one. *ret NULL: it is the caller's; else another made it meanwhile, or had. */
+static lh_code served_begin(lh_vector *vector, const served_wanted *wanted, lh_cancel *cancel, vector_served **ret,
+                            lh_error *err) {
+    pthread_mutex_lock(&vector->lock);
     while (!(*ret = served_find_locked(vector, wanted->name, wanted->snapshot_id, wanted->config)) && vector->loading)
         if (!vector_wait_locked(vector, cancel)) break;
     bool mine = !*ret && !vector->loading;
     if (mine) vector->loading = true;
-    return mine;
-}
-
-/* *ret NULL: it is the caller's to make; else another made it meanwhile, or had. */
-static lh_code served_begin(lh_vector *vector, const served_wanted *wanted, lh_cancel *cancel, vector_served **ret,
-                            lh_error *err) {
-    pthread_mutex_lock(&vector->lock);
-    bool mine = served_turn_locked(vector, wanted, cancel, ret);
-    (*(*ret ? &vector->stats.hits : &vector->stats.misses))++;
+    if (wanted->asked) (*(*ret ? &vector->stats.hits : &vector->stats.misses))++;
     pthread_mutex_unlock(&vector->lock);
     return mine || *ret ? LH_OK : lh_fail(err, LH_CANCELLED, "waiting for the index was cancelled");
 }
@@ -134,7 +129,7 @@ static lh_code served_get(lh_vector *vector, const vector_definition *d, const l
     int64_t snapshot_id;
     vector_served *served = NULL;
     LH_TRY(lh_table_snapshot_id(vector->catalog, d->table, &snapshot_id, err));
-    const served_wanted wanted = {d->table.name, snapshot_id, config};
+    const served_wanted wanted = {d->table.name, snapshot_id, config, true};
     LH_TRY(served_begin(vector, &wanted, cancel, &served, err));
     if (!served) {
         lh_code code = vector_load(vector, d, snapshot_id, cancel, &served, err);
@@ -160,11 +155,9 @@ lh_code vector_served_map(lh_vector *vector, const vector_definition *d, lh_canc
     vector_served *served = NULL;
     lh_code code = LH_OK;
     LH_TRY(lh_table_snapshot_id(vector->catalog, d->table, &snapshot_id, err));
-    const served_wanted wanted = {d->table.name, snapshot_id, NULL};
-    pthread_mutex_lock(&vector->lock);
-    bool mine = served_turn_locked(vector, &wanted, cancel, &served);
-    pthread_mutex_unlock(&vector->lock);
-    if (mine) {
+    const served_wanted wanted = {d->table.name, snapshot_id, NULL, false};
+    LH_TRY(served_begin(vector, &wanted, cancel, &served, err));
+    if (!served) {
         code = vector_load_map(vector, d, snapshot_id, &served, err);
         served_end(vector, served);
     }

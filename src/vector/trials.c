@@ -50,13 +50,6 @@ static lh_code trials_take_eval(void *ctx, const eval_set *eval, lh_arena *arena
     return LH_OK;
 }
 
-static lh_json *trials_page(lh_json *items, lh_str next, lh_arena *arena) {
-    lh_json *answer = lh_json_new_object(arena);
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token", next.len ? lh_json_new_string(arena, next) : lh_json_new_null(arena));
-    return answer;
-}
-
 lh_code lh_vector_eval_list(lh_vector *vector, lh_str index, lh_page page, const lh_vector_caller *caller,
                             lh_arena *arena, lh_json **ret, lh_error *err) {
     trials_evals list = {.vector = vector,
@@ -65,7 +58,7 @@ lh_code lh_vector_eval_list(lh_vector *vector, lh_str index, lh_page page, const
                          .limit = page.limit ? page.limit : SIZE_MAX,
                          .items = lh_json_new_array(arena)};
     LH_TRY(eval_each(vector, page.token, trials_take_eval, &list, arena, err));
-    *ret = trials_page(list.items, list.next, arena);
+    *ret = vector_page(list.items, list.next, arena);
     return lh_arena_check(arena, err);
 }
 
@@ -170,7 +163,7 @@ lh_code lh_vector_trial_list(lh_vector *vector, lh_str index, lh_page page, cons
     }
     while (at > 0 && lh_json_size(items) < limit) lh_json_append(items, read.trials[--at]);
     lh_str next = at > 0 ? lh_json_get_string(read.trials[at], "id") : LH_STR_NONE;
-    *ret = trials_page(items, next, arena);
+    *ret = vector_page(items, next, arena);
     lh_json_set_uint(arena, *ret, "skipped_lines", read.skipped);
     return lh_arena_check(arena, err);
 }

@@ -93,6 +93,8 @@ LH_MUST_CHECK lh_code vector_definition_change(const vector_definition *definiti
 typedef lh_code (*vector_definition_fn)(void *ctx, const vector_definition *definition, lh_arena *arena, lh_error *err);
 LH_MUST_CHECK lh_code vector_definition_each(lh_vector *vector, vector_definition_fn each, void *ctx, lh_arena *arena,
                                              lh_error *err);
+/* {"items","next_page_token"}; next empty: null. Arena. */
+lh_json *vector_page(lh_json *items, lh_str next, lh_arena *arena);
 /* *ret: the index as it is listed; NULL: it is not. */
 typedef lh_code (*vector_definition_item)(void *ctx, const vector_definition *definition, lh_arena *arena,
                                           lh_json **ret, lh_error *err);
@@ -418,7 +420,9 @@ LH_MUST_CHECK lh_code vector_load_map(lh_vector *vector, const vector_definition
 void vector_load_remove_files(lh_vector *vector, lh_str table);
 
 /* <folder>/<name><suffix>. Errors: INVALID (too long). */
-enum { VECTOR_PATH_BYTES = 4096 };
+enum { VECTOR_PATH_BYTES = 4096, VECTOR_FILES = 2 };
+extern const char
+    *const vector_file_suffixes[VECTOR_FILES]; /* of the files of an index, in the order in which they are written */
 LH_MUST_CHECK lh_code vector_load_path(const lh_vector *vector, lh_str name, const char *suffix,
                                        char into[VECTOR_PATH_BYTES], lh_error *err);
 
