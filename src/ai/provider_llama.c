@@ -4,7 +4,6 @@
 #include "ai/llama.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 typedef struct {
     char path[4096];
@@ -51,12 +50,11 @@ static void llama_close(void *ctx) {
 
 static lh_code llama_load(llama_state *state, ai_llama **ret, lh_error *err) {
     lh_code code = LH_OK;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t threads = cores < 1 ? 1 : cores > AI_LLAMA_THREADS_MAX ? AI_LLAMA_THREADS_MAX : (uint32_t)cores;
     ai_llama *model = atomic_load(&state->model);
     if (!model) {
         pthread_mutex_lock(&state->lock);
         model = atomic_load(&state->model);
+        uint32_t cores = lh_machine_processors(), threads = cores > AI_LLAMA_THREADS_MAX ? AI_LLAMA_THREADS_MAX : cores;
         if (!model) code = ai_llama_open(lh_str_from(state->path), state->kind, threads, 0, &model, err);
         if (code == LH_OK) atomic_store(&state->model, model);
         pthread_mutex_unlock(&state->lock);

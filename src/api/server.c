@@ -66,8 +66,8 @@ static lh_code server_listen(const struct sockaddr_storage *address, socklen_t s
 }
 
 static unsigned server_io_threads(void) {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 8 ? 2 : cores > 32 ? 8 : (unsigned)cores / 4;
+    unsigned cores = lh_machine_processors();
+    return cores < 8 ? 2 : cores > 32 ? 8 : cores / 4;
 }
 
 static lh_code server_start_public(lh_server *server, lh_error *err) {

@@ -31,6 +31,7 @@
 #include "base/cancel.h"
 #include "base/http_client.h"
 #include "base/workers.h"
+#include "base/machine.h"
 
 /* Path of `name` in the folder of this program. Errors: IO, INVALID (too long). */
 LH_MUST_CHECK lh_code lh_beside_binary(const char *name, char *into, size_t into_bytes, lh_error *err);

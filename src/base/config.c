@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/config_internal.h"
 #include "base/toml_shim.h"
@@ -712,33 +711,12 @@ lh_code lh_config_reference(lh_arena *arena, lh_str *ret, lh_error *err) {
 }
 
 /* ---- memory of the machine ---- */
-static uint64_t config_read_limit(const char *path) { /* UINT64_MAX: no file, or "max" */
-    char line[64];
-    uint64_t limit = UINT64_MAX;
-    FILE *file = fopen(path, "re");
-    if (!file) return limit;
-    if (fgets(line, sizeof line, file) && lh_str_to_u64(lh_str_trim(lh_str_from(line)), &limit) != LH_OK)
-        limit = UINT64_MAX;
-    fclose(file);
-    return limit;
-}
-
-static uint64_t config_machine_bytes(void) {
-    uint64_t total = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    const char *const limits[] = {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        uint64_t limit = config_read_limit(limits[i]);
-        if (limit < total) total = limit;
-    }
-    return total;
-}
-
 uint64_t lh_config_engine_memory_bytes(const lh_config *config) {
-    return config_machine_bytes() / 100 * (uint64_t)config->engine_memory_percent;
+    return lh_machine_bytes() / 100 * (uint64_t)config->engine_memory_percent;
 }
 
 uint64_t lh_config_cache_limit_bytes(const lh_config *config) {
-    return config->cache_limit_bytes ? (uint64_t)config->cache_limit_bytes : config_machine_bytes() / 4;
+    return config->cache_limit_bytes ? (uint64_t)config->cache_limit_bytes : lh_machine_bytes() / 4;
 }
 
 /* ---- the files that settings name ---- */

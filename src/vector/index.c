@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { INDEX_LEFT_S = 3600, INDEX_LOOK_MS = 200 };
 
@@ -32,15 +31,13 @@ lh_code lh_vector_new(const lh_vector_options *options, lh_vector **ret, lh_erro
     pthread_mutex_init(&vector->lock, NULL);
     pthread_mutex_init(&vector->lance_lock, NULL);
     lh_cond_init(&vector->changed);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     vector->engine = options->engine;
     vector->catalog = options->catalog;
     vector->ai = options->ai;
     vector->registry = options->registry;
-    vector->threads = options->threads ? options->threads : cores > 0 ? (unsigned)cores : 1;
+    vector->threads = options->threads ? options->threads : lh_machine_processors();
     if (vector->threads > LH_ANN_THREADS_MAX) vector->threads = LH_ANN_THREADS_MAX;
-    vector->memory_limit_bytes =
-        options->memory_limit_bytes ? options->memory_limit_bytes : (uint64_t)pages * (uint64_t)page / 4;
+    vector->memory_limit_bytes = options->memory_limit_bytes ? options->memory_limit_bytes : lh_machine_bytes() / 4;
     vector->checkpoint_chunks = options->checkpoint_chunks ? options->checkpoint_chunks : 1;
     vector->kinds[0] = (lh_job_kind){VECTOR_JOB_INDEX, vector_run_index, vector};
     vector->kinds[1] = (lh_job_kind){EVAL_JOB, eval_run, vector};

@@ -5,7 +5,6 @@
  * over. The rows are the served index's (vectors and codes), which searches use at the same time: only the graph is the trial's. */
 #include "vector/trial_internal.h"
 
-#include <unistd.h>
 
 enum { TRIAL_SAMPLES = 1000 };
 #define TRIAL_TIME_NS UINT64_C(1000000000)
@@ -191,7 +190,6 @@ lh_json *trial_json(const trial_bench *bench, lh_str id, const lh_ann_index *ann
                     const trial_figures *figures, double build_ms, lh_arena *arena) {
     lh_json *json = lh_json_new_object(arena);
     const lh_ann_info info = lh_ann_info_of(ann), rows = lh_ann_info_of(bench->served->ann);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     bool own = ann != bench->served->ann;
     lh_json_set_int(arena, json, "schema_version", VECTOR_SCHEMA_VERSION);
     lh_json_set_string(arena, json, "id", id);
@@ -217,7 +215,7 @@ lh_json *trial_json(const trial_bench *bench, lh_str id, const lh_ann_index *ann
                 trial_share(bench->selectivity > 0 ? bench->selectivity : -1, arena));
     lh_json_set_int(arena, json, "truth_snapshot", bench->truth_snapshot_id);
     lh_json_set_uint(arena, json, "threads", bench->vector->threads);
-    lh_json_set_uint(arena, json, "cores", cores > 0 ? (uint64_t)cores : 1);
+    lh_json_set_uint(arena, json, "cores", lh_machine_processors());
     lh_json_set_string(arena, json, "job", bench->job);
     lh_json_set_string(arena, json, "by", bench->by);
     lh_json_set_string(arena, json, "at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -40,12 +41,13 @@ class ServerFailed(AssertionError):
 class Server:
     """One `lakehouse serve`. `stop()` asserts a clean end: exit 0, no sanitizer report, a log of JSON lines."""
 
-    def __init__(self, root, *args, env=None, url_wait=True, cwd=None):
+    def __init__(self, root, *args, env=None, url_wait=True, cwd=None, processors=None):
         self.root = pathlib.Path(root)
         self.args = [str(a) for a in args]
         self.env = {**os.environ, **(env or {})}
         self.log_path = self.root.parent / (self.root.name + ".log")
         self.cwd = cwd
+        self.processors = processors  # so many: threads of llama.cpp that wait for each other burn what other tests could use
         self.process = None
         self.url = None
         self.headers = {}
@@ -55,7 +57,7 @@ class Server:
     def start(self):
         command = [str(BINARY), "serve", "--root", str(self.root), "--listen", "127.0.0.1:0", *self.args]
         self.log = open(self.log_path, "ab")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, env=self.env, text=True, cwd=self.cwd)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, env=self.env, text=True, cwd=self.cwd, preexec_fn=self.confine if self.processors else None)
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
             self.process.wait(10)
@@ -64,6 +66,9 @@ class Server:
         self.grpc_line = None
         self.wait_ready()
         return self
+
+    def confine(self):
+        os.sched_setaffinity(0, random.sample(sorted(os.sched_getaffinity(0)), self.processors))
 
     def wait_ready(self):
         deadline = time.monotonic() + START_SECONDS

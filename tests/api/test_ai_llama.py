@@ -19,7 +19,7 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string", "maxLength
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    running = Server(tmp_path_factory.mktemp("llama") / "lake", env={**HASH, **settings(generate_provider="llama", generate_model=MODEL, timeout_ms=3600000)})
+    running = Server(tmp_path_factory.mktemp("llama") / "lake", env={**HASH, **settings(generate_provider="llama", generate_model=MODEL, timeout_ms=3600000)}, processors=1)
     index(running, "notes", NOTES)
     yield running
     running.stop()
@@ -77,7 +77,7 @@ def test_passages_fit_the_context_of_the_model_where_it_is_smaller_than_the_sett
     assert struct.unpack_from("<I", data, at)[0] > 2048
     struct.pack_into("<I", data, at, 1024)
     small.write_bytes(data)
-    server = fresh(env={**HASH, **settings(generate_provider="llama", generate_model=small, timeout_ms=3600000), "LAKEHOUSE__RAG__CONTEXT_TOKENS": "8192"})
+    server = fresh(env={**HASH, **settings(generate_provider="llama", generate_model=small, timeout_ms=3600000), "LAKEHOUSE__RAG__CONTEXT_TOKENS": "8192"}, processors=1)
     index(server, "piers", {f"p{i:02}": f"Pier {i} of the ferry has {i} lamps that burn oil. " * 4 for i in range(24)})
     answer = ask(server, "Which ferry pier has lamps?", index="piers", min_score=-1, k=24, max_tokens=8)
     assert answer["context"]["dropped"] > 10 and 1 < answer["context"]["passages"] and answer["usage"]["prompt_tokens"] + 8 <= 1024
@@ -100,19 +100,19 @@ def test_no_text_is_without_end(server, fresh):
         answer = server.request("POST", "/v1/chat/completions", json={"model": MODEL.stem, "messages": [{"role": "user", "content": "x"}], name: 0})
         assert answer.status_code == 400 and name in answer.json()["error"]["message"]
     refused(generate(server, "x", max_tokens=0), 400, "invalid", "max_tokens")
-    short = fresh(env=settings(generate_provider="llama", generate_model=MODEL, max_tokens=5, timeout_ms=3600000))
+    short = fresh(env=settings(generate_provider="llama", generate_model=MODEL, max_tokens=5, timeout_ms=3600000), processors=1)
     assert generate(short, "Tell me about lakes.", temperature=0).json()["tokens"] == 5
 
 
 def test_a_text_beyond_its_time_ends_and_blocks_nobody(fresh):
-    server = fresh(env=settings(generate_provider="llama", generate_model=MODEL, timeout_ms=1000, max_tokens=1000000))
+    server = fresh(env=settings(generate_provider="llama", generate_model=MODEL, timeout_ms=1000, max_tokens=1000000), processors=1)
     assert server.request("GET", "/ai/health").json()["status"] == "ok"  # it is loaded
     for _ in range(2):
         refused(generate(server, "Write a very long story.", **ENDLESS), 503, "unavailable", "ai.timeout_ms")
 
 
 def test_a_call_that_waits_for_another_ends_with_its_client(fresh):
-    server = fresh(env=settings(generate_provider="llama", generate_model=MODEL, timeout_ms=3600000, max_tokens=1000000, concurrency=2))
+    server = fresh(env=settings(generate_provider="llama", generate_model=MODEL, timeout_ms=3600000, max_tokens=1000000, concurrency=2), processors=1)
     said(server, "x", max_tokens=1)
     failed = lambda: server.metric("lakehouse_ai_calls_failed_total", task="generate")
     body = {"prompt": "Write a very long story.", "stream": True, **ENDLESS}
