@@ -9,8 +9,8 @@ def csv(header, rows):
 
 
 class Lake:
-    def __init__(self, root, **env):
-        self.server = Server(root, env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN, **env})
+    def __init__(self, root, processors=None, **env):
+        self.server = Server(root, env={"LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN, **env}, processors=processors)
         self.server.headers = {"X-API-Key": ADMIN}
 
     def ingest(self, name, data):

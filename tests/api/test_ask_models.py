@@ -20,9 +20,9 @@ def content(text):
     return reply({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
 
 
-def shop(root, **env):
+def shop(root, processors=None, **env):
     """A shop, and the key of one who sees neither its payroll nor its clients' secrets."""
-    lake = Lake(root, **env)
+    lake = Lake(root, processors, **env)
     lake.ingest("clients", csv("client_id,name,tier,secret", [(f"C{i:03d}", f"Client {i}", ["gold", "base"][i % 2], f"s{i}") for i in range(40)]))
     lake.ingest("orders", csv("order_id,client_id,amount,placed,done", [(i, f"C{i % 40:03d}", i * 1.5, f"2025-0{1 + i % 9}-15", i % 3 > 0) for i in range(200)]))
     lake.ingest("calls", csv("call_id,order_id,seconds,started", [(i, i % 200, i % 300, f"2025-0{1 + i % 9}-15T10:00:00Z") for i in range(300)]))
@@ -115,7 +115,7 @@ def test_ollama_answers_without_a_grammar(tmp_path):
 
 @pytest.mark.skipif(not WRITER.exists(), reason="SmolLM2 is not there (tools/setup-test-model)")
 def test_a_model_in_process_writes_only_what_its_caller_sees(tmp_path):
-    lake = shop(tmp_path / "shop", **settings(generate_provider="llama", generate_model=WRITER))
+    lake = shop(tmp_path / "shop", processors=1, **settings(generate_provider="llama", generate_model=WRITER))
     try:
         got = ask(lake.server, "frobnicate the payroll", lake.agent, parts={"repair": False})
         assert got["refused"] or not any(word in re.sub(r"'(?:[^']|'')*'|\"[^\"]*\"", "", got["sql"]) for word in HIDDEN)
