@@ -192,6 +192,7 @@ static lh_code build_compare(void *ctx, const vector_row *row, lh_error *err) {
         lh_job_add_problem(b->job, row->id, "several rows have this id: all of them are left out");
         return LH_OK;
     }
+    if (row->too_long) lh_job_add_problem(b->job, row->id, "its text is longer than 10 MiB"); /* on: the old one goes */
     if (standing != VECTOR_SAME) return spool_write(b, row, standing == VECTOR_CHANGED, err);
     b->same++;
     lh_job_add_done(b->job, 1);
@@ -272,7 +273,8 @@ static void batch_move(vector_batch *batch, size_t from, size_t to) {
     batch->ends[to] = batch->ends[from];
 }
 
-/* One row of the spool into the batch; one that cannot be cut is a problem, and stays as the table has it. */
+/* One row of the spool into the batch. One that cannot be cut is a problem, as one that the model refuses is: what the table has of its
+ * text before goes all the same, since an index that is not stale has no text that its dataset has no more. */
 static lh_code batch_read_row(build *b, lh_chunker *chunker, vector_batch *batch, size_t *room, lh_error *err) {
     spool_head head;
     lh_str id, text, hash;
@@ -286,6 +288,7 @@ static lh_code batch_read_row(build *b, lh_chunker *chunker, vector_batch *batch
     hash = lh_arena_dup(batch->arena, (lh_str){head.hash, sizeof head.hash});
     batch->rows++;
     if (vector_known_is_twice(b->known, id)) return LH_OK; /* what the table has of them goes with what is gone */
+    if (head.replaces) batch->replaced[batch->replaced_count++] = id;
     lh_code code = lh_chunker_split(chunker, text, batch->arena, &chunks, &count, &why);
     if (code == LH_INVALID || code == LH_LIMIT) {
         lh_job_add_problem(b->job, id, why.message);
@@ -296,7 +299,6 @@ static lh_code batch_read_row(build *b, lh_chunker *chunker, vector_batch *batch
     int64_t number = 0;
     for (size_t i = 0; i < count; i++)
         if (lh_str_trim(chunks[i].text).len) batch_add(batch, id, hash, number++, &chunks[i]);
-    if (head.replaces) batch->replaced[batch->replaced_count++] = id;
     return lh_arena_check(batch->arena, err);
 }
 
@@ -377,7 +379,6 @@ static lh_code embed_texts(build *b, vector_batch *batch, size_t first, size_t c
     const size_t dimensions = b->definition->dimensions, bytes = dimensions * sizeof *into;
     lh_str *texts = LH_ARENA_ARRAY(batch->arena, lh_str, count);
     size_t *places = LH_ARENA_ARRAY(batch->arena, size_t, count), asked = 0;
-    lh_ai_embeddings got;
     LH_TRY(lh_arena_check(batch->arena, err));
     for (size_t i = 0; i < count; i++) {
         const float *kept = vector_kept_find(b->kept, batch->texts[first + i]);
@@ -388,10 +389,14 @@ static lh_code embed_texts(build *b, vector_batch *batch, size_t first, size_t c
         }
     }
     *ret_asked = asked > 0;
-    if (!asked) return LH_OK;
-    LH_TRY(lh_ai_embed(b->vector->ai, &call, texts, asked, batch->arena, &got, err));
-    LH_TRY(embed_check_model(b, &got, err));
-    for (size_t i = 0; i < asked; i++) memcpy(into + places[i] * dimensions, got.values + i * dimensions, bytes);
+    for (size_t from = 0, end; from < asked; from = end) {
+        lh_ai_embeddings got;
+        end = asked - from > LH_LIMIT_AI_TEXTS ? from + LH_LIMIT_AI_TEXTS : asked;
+        LH_TRY(lh_ai_embed(b->vector->ai, &call, texts + from, end - from, batch->arena, &got, err));
+        LH_TRY(embed_check_model(b, &got, err));
+        for (size_t i = from; i < end; i++)
+            memcpy(into + places[i] * dimensions, got.values + (i - from) * dimensions, bytes);
+    }
     return LH_OK;
 }
 

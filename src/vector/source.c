@@ -1,5 +1,6 @@
 /* The rows of a dataset as texts. They are read by one governed statement, so that a view is read as what it shows, and come as
- * lines of JSON. The text of a row is its text columns, a line each, or the template filled with them; NULL is left out. */
+ * lines of JSON. The text of a row is its text columns, a line each, or the template filled with them; NULL is left out. One that is too
+ * long for a line of JSON comes without its text, and says so. */
 #include "vector/vector_internal.h"
 
 #include <stdio.h>
@@ -101,12 +102,24 @@ static void source_text(const vector_definition *d, const lh_json *row, lh_buf *
 
 /* ---- statements ---- */
 
-static void source_sql(const vector_definition *d, lh_arena *arena, lh_buf *into) {
-    lh_buf_append(into, LH_STR("SELECT CAST("));
+/* The texts of a row, unless there is more of them than a line of JSON has room for: o. */
+static void source_sql(const vector_source *source, lh_arena *arena, lh_buf *into) {
+    const vector_definition *d = source->definition;
+    char name[24];
+    lh_buf_append(into, LH_STR("SELECT i, o"));
+    for (size_t i = 0; i < d->text_column_count; i++) {
+        source_cell_name(i, name);
+        lh_buf_printf(into, ", CASE WHEN NOT o THEN %s END AS %s", name, name);
+    }
+    lh_buf_append(into, LH_STR(" FROM (SELECT *, "));
+    for (size_t i = 0; i < d->text_column_count; i++) {
+        source_cell_name(i, name);
+        lh_buf_printf(into, "%scoalesce(strlen(%s), 0)", i ? " + " : "", name);
+    }
+    lh_buf_printf(into, " > %d AS o FROM (SELECT CAST(", VECTOR_TEXT_BYTES);
     lh_buf_sql_identifier(into, d->id_column);
     lh_buf_append(into, LH_STR(" AS VARCHAR) AS i"));
     for (size_t i = 0; i < d->text_column_count; i++) {
-        char name[24];
         source_cell_name(i, name);
         lh_buf_append(into, LH_STR(", CAST("));
         lh_buf_sql_identifier(into, d->text_columns[i]);
@@ -114,6 +127,8 @@ static void source_sql(const vector_definition *d, lh_arena *arena, lh_buf *into
     }
     lh_buf_append(into, LH_STR(" FROM "));
     lh_engine_table_sql(d->dataset, arena, into);
+    if (source->filter.len) lh_buf_append(into, LH_STR(" WHERE ")), lh_buf_append(into, source->filter);
+    lh_buf_append(into, LH_STR("))"));
 }
 
 typedef struct {
@@ -132,8 +147,14 @@ static lh_code source_row(void *ctx, const lh_json *row, lh_arena *arena, lh_err
     source_text(reader->source->definition, row, &reader->text);
     LH_TRY(lh_buf_check(&reader->text, err));
     one.text = lh_buf_str(&reader->text);
-    lh_sha256 hash = lh_sha256_of(one.text);
-    memcpy(one.hash, lh_sha256_to_hex(&hash).text, sizeof one.hash);
+    one.too_long = lh_json_bool(lh_json_get(row, "o"), false);
+    if (one.too_long) {
+        one.text = LH_STR_NONE;
+        memset(one.hash, '-', VECTOR_HASH_BYTES); /* no text's */
+    } else {
+        lh_sha256 hash = lh_sha256_of(one.text);
+        memcpy(one.hash, lh_sha256_to_hex(&hash).text, sizeof one.hash);
+    }
     return reader->each(reader->ctx, &one, err);
 }
 
@@ -144,8 +165,7 @@ lh_code vector_source_read(const vector_source *source, vector_row_fn each, void
     const lh_buf text = LH_BUF_INIT(SOURCE_LINE_BYTES);
     reader.text = text;
     LH_TRY(lh_arena_new(1 << 20, &arena, err));
-    source_sql(source->definition, arena, &sql);
-    if (source->filter.len) lh_buf_append(&sql, LH_STR(" WHERE ")), lh_buf_append(&sql, source->filter);
+    source_sql(source, arena, &sql);
     LH_TRY(lh_buf_check(&sql, err));
     const lh_query query = {
         .sql = lh_buf_str(&sql), .cancel = source->cancel, .governor = source->governor, .views = source->views};

@@ -27,6 +27,8 @@ enum {
     VECTOR_HASH_BYTES = 64, /* hex */
     VECTOR_QUERY_TERMS_MAX = 1024,
     VECTOR_ARENA_BYTES = 1 << 30,
+    VECTOR_TEXT_BYTES =
+        10 << 20, /* of a row's text columns: as JSON, where a byte is six at most, fewer than LH_LIMIT_JSON_BYTES */
 };
 
 typedef struct vector_definition {
@@ -149,6 +151,7 @@ LH_MUST_CHECK lh_code vector_trials_drop(const lh_vector *vector, const vector_d
 typedef struct vector_row {
     lh_str id;   /* NULL pointer: none */
     lh_str text; /* what is cut into chunks */
+    bool too_long; /* its text columns hold more than VECTOR_TEXT_BYTES: the text is not they */
     char hash[VECTOR_HASH_BYTES + 1];
 } vector_row; /* borrowed until the next */
 typedef lh_code (*vector_row_fn)(void *ctx, const vector_row *row, lh_error *err);

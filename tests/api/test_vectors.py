@@ -72,7 +72,8 @@ def test_rows_are_embedded_and_found(server):
     assert told["model"] == {"provider": "hash", "name": "hash", "version": "1", "dimensions": 384}
     assert (told["rows"], told["chunks"], told["stale"], told["table"]) == (20, 20, False, "vectors.found")
     assert [item["name"] for item in server.request("GET", "/vectors/indexes", params={"dataset": "found"}).json()["items"]] == ["found"]
-    assert server.request("GET", "/vectors/indexes", params={"model": "other"}).json()["items"] == []
+    listed = lambda model: [item["name"] for item in server.request("GET", "/vectors/indexes", params={"dataset": "found", "model": model}).json()["items"]]
+    assert listed("hash") == ["found"] and listed("other") == []
 
 
 def test_a_text_that_many_rows_share_hides_no_other(server):
@@ -122,11 +123,12 @@ def test_an_index_says_since_when_it_is_stale_and_is_refreshed_on_request(server
     assert set(stale) == {"staled", "staled_too"} and stale["staled"]["embedding_stale_since"][:19] == changed[:19]
     told = server.request("GET", "/vectors/indexes/staled").json()
     assert told["stale"] is True and told["embedding_stale_since"] == stale["staled"]["embedding_stale_since"] and told["refresh"] == {"policy": "manual", "cron": None}
+    server.sql("INSERT INTO staled SELECT 'M' || row_number() OVER (), state, resume FROM staled, range(2) LIMIT 29")
     jobs = server.request("POST", "/vectors/refresh/staled")
     assert jobs.status_code == 202 and len(jobs.json()["items"]) == 2
     for job in jobs.json()["items"]:
         result = ended(server, job)["result"]
-        assert (result["embedded_rows"], result["removed_rows"], result["unchanged_rows"]) == (5, 1, 19)
+        assert (result["embedded_rows"], result["removed_rows"], result["unchanged_rows"]) == (34, 1, 19)
     told = server.request("GET", "/vectors/indexes/staled").json()
     assert told["stale"] is False and told["embedding_stale_since"] is None
     assert server.request("POST", "/vectors/refresh/nothing_of_the_kind").status_code == 404
@@ -137,12 +139,13 @@ def test_a_refresh_is_one_commit(server):
     index(server, "once")
     server.ingest(lines(people(100, 34)), "once", mode="append")
     server.sql("DELETE FROM once WHERE candidate_id < 'C0005'")
-    snapshots = len(server.pyiceberg().load_table("vectors.once").snapshots())
-    assert index(server, "once")["result"]["embedded_rows"] == 34
+    server.sql("UPDATE once SET resume = 'Welder of ships.' WHERE candidate_id = 'C0007'")
     table = server.pyiceberg().load_table("vectors.once")
-    added = table.snapshots()[snapshots:]
-    log = {entry.snapshot_id for entry in table.metadata.snapshot_log}
-    assert len([s for s in added if s.snapshot_id in log and s.snapshot_id != added[-1].snapshot_id]) <= 1 and added
+    snapshots, commits = len(table.snapshots()), len(table.metadata.metadata_log)
+    assert index(server, "once")["result"]["embedded_rows"] == 35
+    table = server.pyiceberg().load_table("vectors.once")
+    # what goes and what comes are a snapshot each; a file of metadata, of which each but the first is in the log, is a commit
+    assert (len(table.snapshots()) - snapshots, len(table.metadata.metadata_log) - commits) == (2, 1)
     before = table.snapshots()[snapshots - 1].snapshot_id  # whoever reads sees the one or the other
     assert server.sql(f"SELECT count(*) FROM vectors.once AT (VERSION => {before})") == [[20]]
     assert server.sql("SELECT count(*) FROM vectors.once") == [[49]]
@@ -156,11 +159,28 @@ def test_an_index_follows_its_dataset_or_the_clock(server):
         submit(server, "followed", 400, index="bad", refresh=bad)
     server.sql("INSERT INTO followed SELECT 'N' || candidate_id, state, resume FROM followed")
     wait_for(lambda: server.request("GET", "/vectors/indexes/followed").json()["rows"] == 40)
-    server.pyiceberg().load_table("data.followed").append(server.pyiceberg().load_table("data.followed").scan(limit=0).to_arrow())
-    wait_for(lambda: server.request("GET", "/vectors/indexes/followed").json()["stale"] is False)
     wait_for(lambda: server.request("GET", "/vectors/indexes/clocked").json()["rows"] == 40, 90)
     index(server, "followed")  # says nothing of it: it stays
     assert server.request("GET", "/vectors/indexes/followed").json()["refresh"]["policy"] == "on_append"
+
+
+def test_what_another_iceberg_client_appends_makes_an_index_stale_and_is_followed(server):
+    told = lambda name: server.request("GET", f"/vectors/indexes/{name}").json()
+    server.ingest(lines(people(0, 20)), "others")
+    index(server, "others", index="by_hand")
+    table = server.pyiceberg().load_table("data.others")
+    table.append(table.scan().to_arrow().slice(0, 2).set_column(0, "candidate_id", [["P0001", "P0002"]]))
+    assert told("by_hand")["stale"] is True and told("by_hand")["rows"] == 20
+    assert "by_hand" in [item["index"] for item in server.request("GET", "/vectors/stale").json()["items"]]
+    index(server, "others", index="by_itself", refresh={"policy": "on_append"})
+    assert told("by_itself")["rows"] == 22 and told("by_itself")["stale"] is False
+    more = table.scan().to_arrow().slice(0, 1).set_column(0, "candidate_id", [["P0003"]])
+    server.pyiceberg().load_table("data.others").append(more.set_column(2, "resume", [["Keeper of a lighthouse."]]))
+    wait_for(lambda: told("by_itself")["rows"] == 23)
+    wait_for(lambda: told("by_itself")["stale"] is False)
+    hit = search(server, index="by_itself", query="Keeper of a lighthouse.", k=1)[0]
+    assert hit["id"] == "P0003" and hit["score"] > 0.999
+    assert told("by_hand")["rows"] == 20 and told("by_hand")["stale"] is True
 
 
 def embedder():
@@ -640,6 +660,29 @@ def test_the_table_of_vectors_is_as_sensitive_as_its_texts(lake):
     assert lake.rows("SELECT count(text), count(embedding), count(*) FROM vectors.letters", recruiter) == [[0, 0, 5]]
     search(lake.server, 403, key=recruiter, index="letters", query="x")
     assert search(lake.server, key=recruiter, index="candidates", query="x")
+
+
+@pytest.mark.parametrize("name, text", (("joined", {"text_columns": ["title", "body"]}), ("filled", {"text_columns": None, "template": "{title}: {body}"})))
+def test_a_text_of_several_columns_is_hidden_with_any_of_them(lake, name, text):
+    lake.ingest(name, ("candidate_id,title,body\n" + "".join(f"C{i},Title of {i},zanzibar {i}\n" for i in range(5))).encode())
+    index(lake.server, name, **text)
+    ai = {"effect": "allow", "on": "tool", "name": "ai", "actions": ["read"]}
+    whole = lake.key(f"{name}-whole", allow("dataset", f"data.{name}"), allow("index", "*"), ai)
+    assert search(lake.server, key=whole, index=name, query="zanzibar", mode="text")
+    for column, other in (("title", "body"), ("body", "title")):
+        for how, parts in (("masked", {"redactions": {column: {"kind": "null"}}}), ("hashed", {"redactions": {column: {"kind": "hash"}}}), ("hidden", {"columns": ["candidate_id", other]})):
+            key = lake.key(f"{name}-{how}-{column}", allow("dataset", f"data.{name}", **parts), allow("index", "*"), ai)
+            for mode in MODES:
+                assert "zanzibar" not in str(search(lake.server, 403, key=key, index=name, query="title zanzibar", mode=mode))
+            told = [lake.call("POST", "/vectors/rag", 403, {"index": one, "question": "What is of zanzibar?"}, key=key)["error"] for one in (name, name[::-1])]
+            assert told[0]["message"].replace(name, name[::-1]) == told[1]["message"]
+            assert lake.call("GET", "/vectors/indexes", 200, key=key)["items"] == []
+            lake.call("GET", f"/vectors/indexes/{name}", 404, key=key)
+            lake.refused(f"SELECT text FROM vectors.{name}", key)
+    lake.call("PATCH", f"/catalog/datasets/by-name/{name}/metadata", 200, {"columns": {"body": {"sensitivity": "restricted"}}})
+    index(lake.server, name, **text, index=f"{name}_restricted")
+    recruiter = lake.key(f"{name}-recruiter", roles=("recruiter",))
+    assert lake.rows(f"SELECT count(text), count(embedding), count(*) FROM vectors.{name}_restricted", recruiter) == [[0, 0, 5]]
 
 
 def test_searches_are_audited(lake):
