@@ -65,8 +65,8 @@ typedef struct ask_table {
     lh_table_name name;
     lh_str shown; /* "candidates", "crm.clients" */
     lh_str description;
-    const lh_str *synonyms;
-    size_t synonym_count;
+    const lh_str *synonyms, *tags;
+    size_t synonym_count, tag_count;
     ask_column *columns;
     size_t column_count;
 } ask_table;
@@ -97,6 +97,8 @@ LH_MUST_CHECK lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_er
 ask_type ask_type_of(lh_str sql_type);
 /* What people wrote, as a model may read it: its beginning on one line, with [hidden] for what has the form of personal data. Arena. */
 lh_str ask_one_line(lh_str text, size_t bytes_max, lh_arena *arena);
+/* The table's tags with commas between, as ask_one_line(); empty: it has none. Arena. */
+lh_str ask_tags(const ask_table *table, size_t bytes_max, lh_arena *arena);
 /* Does a text hold what has the form of personal data? */
 bool ask_has_form(lh_str text);
 

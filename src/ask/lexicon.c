@@ -143,8 +143,11 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
     lex->columns = columns;
     for (size_t t = 0; t < schema->table_count; t++) {
         const ask_table *table = &schema->tables[t];
+        lh_str said = table->description;
+        if (table->tag_count) /* first: they are few, and what is said is cut */
+            said = lh_arena_printf(arena, "%.*s. %.*s", LH_STR_ARG(ask_tags(table, 200, arena)), LH_STR_ARG(said));
         LH_TRY(names_fill(lex, &tables[t], table->name.name, table->synonyms, synonyms ? table->synonym_count : 0,
-                          synonyms ? table->description : LH_STR_NONE, NULL, err));
+                          synonyms ? said : LH_STR_NONE, NULL, err));
         columns[t] = LH_ARENA_ARRAY(arena, names, table->column_count + 1);
         LH_TRY(lh_arena_check(arena, err));
         for (size_t c = 0; c < table->column_count; c++) {

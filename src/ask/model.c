@@ -52,6 +52,7 @@ static lh_str tables_text(const ask_table *table, lh_arena *arena) {
     lh_buf_printf(&text, ". %.*s", LH_STR_ARG(ask_one_line(table->description, 1000, arena)));
     for (size_t i = 0; i < table->synonym_count; i++)
         lh_buf_printf(&text, ", %.*s", LH_STR_ARG(ask_one_line(table->synonyms[i], 200, arena)));
+    if (table->tag_count) lh_buf_printf(&text, ", %.*s", LH_STR_ARG(ask_tags(table, 500, arena)));
     for (size_t c = 0; c < table->column_count; c++) {
         size_t at = text.len;
         lh_buf_printf(&text, "; %.*s", LH_STR_ARG(table->columns[c].name));
@@ -130,6 +131,7 @@ static void prompt_table(const ask_table *table, const ask_question *question, s
     lh_buf_sql_identifier(into, table->shown);
     if (table->description.len)
         lh_buf_printf(into, " -- %.*s", LH_STR_ARG(ask_one_line(table->description, 300, arena)));
+    if (table->tag_count) lh_buf_printf(into, " -- tags: %.*s", LH_STR_ARG(ask_tags(table, 300, arena)));
     for (int all = bytes_max == SIZE_MAX; done && all < 2; all++)
         for (size_t c = 0; c < table->column_count; c++) {
             const ask_column *column = &table->columns[c];

@@ -487,6 +487,15 @@ lh_str ask_one_line(lh_str text, size_t bytes_max, lh_arena *arena) {
     return lh_arena_dup(arena, lh_str_cut_utf8(lh_buf_str(&out), bytes_max));
 }
 
+lh_str ask_tags(const ask_table *table, size_t bytes_max, lh_arena *arena) {
+    LH_CLEANUP(lh_buf_done) lh_buf out = LH_BUF_INIT(64 << 10);
+    for (size_t i = 0; i < table->tag_count; i++) {
+        if (i) lh_buf_append(&out, LH_STR(", "));
+        lh_buf_append(&out, ask_one_line(table->tags[i], 255, arena));
+    }
+    return lh_arena_dup(arena, lh_str_cut_utf8(lh_buf_str(&out), bytes_max));
+}
+
 /* What was detected in rows that are hidden says nothing to who does not see them: then the name alone tells. */
 static bool schema_personal(const lh_json *said, lh_str name, bool whole) {
     lh_str kind = lh_json_get_string(said, "pii_kind");
@@ -508,6 +517,7 @@ static lh_code schema_table(lh_ask *ask, const lh_listed *listed, lh_arena *aren
                         .shown = home ? listed->name.name : lh_table_name_text(listed->name, arena),
                         .description = lh_json_get_string(said, "description")};
     into->synonyms = schema_words(lh_json_get(said, "synonyms"), arena, &into->synonym_count);
+    into->tags = schema_words(lh_json_get(said, "tags"), arena, &into->tag_count);
     into->columns = LH_ARENA_ARRAY(arena, ask_column, relation->column_count + 1);
     LH_TRY(lh_arena_check(arena, err));
     for (size_t i = 0; i < relation->column_count; i++) {

@@ -120,6 +120,7 @@ static lh_code summary_facts(const summary *s, lh_error *err) {
     lh_buf_printf(s->facts, "%" PRId64 " rows, %zu columns.", lh_json_int(lh_json_at(row, 0), 0), table->column_count);
     if (table->description.len)
         lh_buf_printf(s->facts, " %.*s", LH_STR_ARG(ask_one_line(table->description, 1000, s->arena)));
+    if (table->tag_count) lh_buf_printf(s->facts, " Tags: %.*s.", LH_STR_ARG(ask_tags(table, 500, s->arena)));
     for (size_t c = 0; c < table->column_count && c < SUMMARY_COLUMNS; c++) LH_TRY(summary_column(s, c, row, err));
     return lh_buf_check(s->facts, err);
 }
