@@ -131,6 +131,7 @@ enum { AI_BACKOFF_MS = 200, AI_BACKOFF_MAX_MS = 20000, AI_RETRY_AFTER_MAX_MS = 3
 /* The pause before the next try, `tried` having failed: anything up to a bound that doubles; not less than what the endpoint asked
  * for. random: of all 64-bit numbers. UINT64_MAX: it asked for more than AI_RETRY_AFTER_MAX_MS, so there is none. */
 uint64_t ai_backoff_ms(unsigned tried, uint64_t random, uint64_t retry_after_ms);
+uint64_t ai_backoff_by_chance_ms(unsigned tried, uint64_t retry_after_ms);
 
 typedef struct ai_slots {
     size_t running_max, waiting_max;

@@ -119,9 +119,7 @@ static lh_code calls_try(calls_run *run, const calls_work *work, lh_error *err) 
         if (tried == 1 || one.asked || failed == LH_CANCELLED)
             code = failed, why = now; /* else the try before says more */
         if (!one.again || tried >= tries || (work->began && *work->began)) break;
-        uint64_t random = 0;
-        lh_random_bytes(&random, sizeof random);
-        uint64_t pause_ms = ai_backoff_ms(tried, random, one.retry_after_ms);
+        uint64_t pause_ms = ai_backoff_by_chance_ms(tried, one.retry_after_ms);
         if (pause_ms == UINT64_MAX || !calls_pause(run, pause_ms)) break;
         atomic_fetch_add(&run->task->retries, 1);
     }

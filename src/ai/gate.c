@@ -63,6 +63,12 @@ uint64_t ai_backoff_ms(unsigned tried, uint64_t random, uint64_t retry_after_ms)
     return retry_after_ms + random % (bound + 1); /* many who were told the same time do not come at once */
 }
 
+uint64_t ai_backoff_by_chance_ms(unsigned tried, uint64_t retry_after_ms) {
+    uint64_t random = 0;
+    lh_random_bytes(&random, sizeof random);
+    return ai_backoff_ms(tried, random, retry_after_ms);
+}
+
 /* ---- slots ---- */
 
 void ai_slots_init(ai_slots *slots, size_t running_max, size_t waiting_max) {

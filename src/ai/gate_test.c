@@ -71,6 +71,19 @@ static void test_gate__pauses_heed_retry_after_up_to_a_bound(void) {
     CHECK(ai_backoff_ms(1, 0, AI_RETRY_AFTER_MAX_MS + 1) == UINT64_MAX);
 }
 
+static void test_gate__no_two_pauses_are_alike_for_long(void) {
+    for (unsigned tried = 1; tried < 10; tried++) {
+        uint64_t least = UINT64_MAX, most = 0;
+        for (int i = 0; i < 64; i++) {
+            uint64_t ms = ai_backoff_by_chance_ms(tried, 1000);
+            CHECK(ms >= 1000 && ms <= 1000 + AI_BACKOFF_MAX_MS && (tried > 1 || ms <= 1000 + AI_BACKOFF_MS));
+            least = ms < least ? ms : least;
+            most = ms > most ? ms : most;
+        }
+        CHECK(most - least > AI_BACKOFF_MS / 4);
+    }
+}
+
 static void test_gate__slots_refuse_when_too_many_wait_and_end_with_the_call(void) {
     ai_slots slots;
     lh_error err = {0};
@@ -94,4 +107,5 @@ LH_TEST_MAIN(LH_TEST(test_gate__a_breaker_opens_after_failures_in_a_row),
              LH_TEST(test_gate__a_breaker_of_no_failures_never_opens),
              LH_TEST(test_gate__pauses_double_to_a_bound_and_begin_anywhere),
              LH_TEST(test_gate__pauses_heed_retry_after_up_to_a_bound),
+             LH_TEST(test_gate__no_two_pauses_are_alike_for_long),
              LH_TEST(test_gate__slots_refuse_when_too_many_wait_and_end_with_the_call))

@@ -100,4 +100,6 @@ void jobs_name_owner(char *into, size_t size_bytes);
 lh_job *jobs_find_locked(lh_jobs *jobs, lh_str id);
 void jobs_tell(lh_jobs *jobs); /* something changed */
 bool jobs_stopping(lh_jobs *jobs);
+/* Before one is tried again that was tried `attempts` times: 1 s, 4, 16, 64; each half by chance. */
+int64_t jobs_pause_ms(uint64_t attempts);
 #endif

@@ -163,6 +163,20 @@ static void test_jobs__one_that_fails_for_now_is_tried_again_and_one_that_is_wro
     suite_done(&s);
 }
 
+static void test_jobs__pauses_grow_and_are_half_by_chance(void) {
+    static const int64_t longest_ms[] = {1000, 4000, 16000, 64000, 64000};
+    for (uint64_t attempts = 1; attempts <= 5; attempts++) {
+        int64_t most = longest_ms[attempts - 1], first = jobs_pause_ms(attempts);
+        bool differ = false;
+        for (int i = 0; i < 64; i++) {
+            int64_t ms = jobs_pause_ms(attempts);
+            CHECK(ms >= most / 2 && ms <= most);
+            differ |= ms != first;
+        }
+        CHECK(differ);
+    }
+}
+
 static void test_jobs__one_is_cancelled_and_tried_again(void) {
     suite s;
     lh_error err = {0};
@@ -301,6 +315,7 @@ LH_TEST_MAIN(LH_TEST(test_jobs__one_runs_to_its_end_and_tells_what_it_did),
              LH_TEST(test_jobs__one_of_a_subject_at_a_time),
              LH_TEST(test_jobs__each_runs_once_however_many_threads_look),
              LH_TEST(test_jobs__one_that_fails_for_now_is_tried_again_and_one_that_is_wrong_is_not),
+             LH_TEST(test_jobs__pauses_grow_and_are_half_by_chance),
              LH_TEST(test_jobs__one_is_cancelled_and_tried_again),
              LH_TEST(test_jobs__what_runs_at_the_end_of_the_server_is_taken_up_by_the_next),
              LH_TEST(test_jobs__one_of_a_process_that_is_gone_is_taken_up_at_once),

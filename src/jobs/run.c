@@ -149,8 +149,7 @@ static bool run_is_worth_another_try(lh_code code) {
     return code == LH_UNAVAILABLE || code == LH_IO || code == LH_CONFLICT || code == LH_LIMIT;
 }
 
-/* 1 s, 4, 16, 64; each half by chance. */
-static int64_t run_pause_ms(uint64_t attempts) {
+int64_t jobs_pause_ms(uint64_t attempts) {
     uint64_t ms = 1000u << (2 * (attempts < 4 ? attempts - 1 : 3));
     return (int64_t)(ms / 2 + lh_random_below(ms / 2 + 1));
 }
@@ -168,7 +167,7 @@ static void run_conclude(lh_job *job, job_record *record, lh_code code, const lh
     record->error = code == LH_OK || code == LH_CANCELLED ? NULL : run_error(code, why->message, arena);
     if (again || put_back) {
         record->state = LH_STR("queued");
-        record->not_before_ms = again ? lh_time_now_ms() + run_pause_ms(record->attempts) : 0;
+        record->not_before_ms = again ? lh_time_now_ms() + jobs_pause_ms(record->attempts) : 0;
         if (put_back) record->attempts--; /* it was our end, not the job's */
         return;
     }

@@ -111,6 +111,32 @@ def test_synonyms_and_keys_of_the_metadata_are_used(staffing):
     assert ask(staffing, "How many mandants are there?", parts={"synonyms": False})["refused"]
 
 
+def test_tables_are_joined_along_keys_that_are_declared_whatever_their_names(server):
+    server.ingest(csv("code,full_name,grade", [(100 + i, f"n{i}", ["senior", "junior"][i % 2]) for i in range(20)]), "crew", name="f.csv")
+    server.ingest(csv("shift_no,keeper,hours", [(i, 100 + i % 20, i % 9) for i in range(200)]), "shifts", name="f.csv")
+    joined = "FROM shifts JOIN crew ON keeper = code"
+    questions = (("total hours of shifts by grade of crew", f"SELECT grade, sum(hours) {joined} GROUP BY 1 ORDER BY 1"), ("How many shifts have senior crew?", f"SELECT count(*) {joined} WHERE grade = 'senior'"))
+    assert all(ask(server, question)["refused"] for question, _ in questions)
+    assert server.request("PATCH", "/catalog/datasets/by-name/shifts/metadata", json={"columns": {"keeper": {"references": "crew.code"}}}).status_code == 200
+    for question, sql in questions:
+        assert ask(server, question)["rows"] == server.sql(sql)
+
+
+def test_an_answer_says_how_it_is_drawn_and_how_sure_it_is(staffing):
+    for question, chart, confidence in (
+            ("How many candidates are available?", ("number", None, None), 1),
+            ("placements per month in 2025", ("line", "month", "placements"), 0.9),
+            ("What is the average salary of candidates by vertical?", ("bar", "vertical", "average_salary"), 1),
+            ("What share of candidates is available by vertical?", ("pie", "vertical", "percent"), 1),
+            ("list the names of candidates in Texas", ("table", None, None), 0.87)):
+        got = ask(staffing, question)
+        assert (got["chart"], round(got["confidence"], 2)) == (dict(zip(("type", "x", "y"), chart)), confidence), got
+        assert (confidence < 1) == bool(got["assumptions"])
+        assert chart[1] is None or {chart[1], chart[2]} <= {column["name"] for column in got["columns"]}
+    half, none = ask(staffing, "How many purple candidates are available?"), ask(staffing, "purple frobnicate")
+    assert half["refused"] and 0 < half["confidence"] < 0.7 and none["confidence"] == 0 and "chart" not in half
+
+
 def test_a_verified_question_goes_first(staffing):
     made = staffing.request("POST", "/ask/examples", json={"question": "How big are we?", "sql": "SELECT count(*) AS people FROM candidates"})
     assert made.status_code == 201, made.text
@@ -236,7 +262,7 @@ def test_what_the_planner_cannot_goes_to_the_model(modelled):
 def test_a_wrong_statement_is_repaired_with_its_error(modelled):
     server, model = modelled("SELECT wages FROM people", "SELECT count(*) FROM people")
     got = ask(server, "frobnicate the wages")
-    assert (got["rows"], got["repairs"]) == ([[60]], 1)
+    assert (got["rows"], got["repairs"], got["confidence"], got["chart"]["type"]) == ([[60]], 1, 0.5, "number")
     assert "wages" in str(model.seen[-1][2]["messages"][-1])
 
 
@@ -266,6 +292,24 @@ def test_personal_data_goes_to_the_model_as_tokens(modelled):
     assert got["rows"] == [[1007], [1009]] and "Zebulon7" in got["sql"]
     sent = str([body for _, _, body in model.seen])
     assert not any(word in sent.lower() for word in ("zebulon7", "q9@", "quackenbush"))
+
+
+def test_values_behind_tokens_come_back_to_who_sees_them_only(tmp_path):
+    model = says("")
+    fills(model, "SELECT id, first_name, email FROM people WHERE first_name = '{0}' OR id IN (3, 4) ORDER BY id")
+    lake = Lake(tmp_path / "lake", **{f"LAKEHOUSE__AI__GENERATE_{name}": value for name, value in (("PROVIDER", "openai"), ("MODEL", "chat"), ("URL", model.url))}, LAKEHOUSE__ASK__TOKENS="true")
+    lake.ingest("people", csv("id,first_name,email", [(i, f"Zebulon{i}", f"q{i}@hidden.example") for i in range(60)]))
+    ai = allow("tool", "ai")
+    whole = lake.key("whole", allow("dataset", "people"), ai)
+    got = ask(lake.server, "frobnicate Zebulon7", whole)
+    assert got["rows"] == [[i, f"Zebulon{i}", f"q{i}@hidden.example"] for i in (3, 4, 7)] and "Zebulon" not in str(model.seen)
+    for how, redactions in (("null", {"first_name": {"kind": "null"}, "email": {"kind": "null"}}), ("hash", {"first_name": {"kind": "hash"}, "email": {"kind": "hash"}})):
+        masked = lake.key(f"masked-{how}", allow("dataset", "people", redactions=redactions), ai)
+        got = ask(lake.server, "frobnicate Zebulon7", masked)
+        assert [row[0] for row in got["rows"]] == [3, 4], got  # its own word finds nothing, either
+        assert not any(value in str({**got, "question": "", "sql": ""}) for value in ("Zebulon", "hidden.example")) and "Zebulon" not in str(model.seen)
+    lake.server.stop()
+    model.stop()
 
 
 NAMES = ["Quackenbush, Mary", "Jürgen Müllerstein", "O'Brien, Sean", "Li Weichuan", "Anne-Marie Dupontel", "de la Cruz, Ana", "Smith-Jones, Zebulon"]

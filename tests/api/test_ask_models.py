@@ -8,7 +8,7 @@ import pytest
 from endpoints import Scripted, reply
 from gbnf import Grammar
 from governed import ADMIN, Lake, allow, csv
-from harness import BINARY, ROOT, SANITIZED
+from harness import BINARY, ROOT, SANITIZED, wait_for
 from test_ai import settings
 from test_ask import ask
 
@@ -123,6 +123,30 @@ def test_a_model_in_process_writes_only_what_its_caller_sees(tmp_path):
         assert audit and all(re.match(r"SELECT ", sql) and set(re.findall(r'(?:FROM|JOIN) "?([a-z_]+)', sql)) <= {"clients", "orders", "calls"} for sql in audit), audit
     finally:
         lake.server.stop()
+
+
+def test_no_question_text_or_value_is_in_the_log(tmp_path):
+    model = Scripted(content("SELECT tier, count(*) FROM clients GROUP BY tier"))
+    lake = shop(tmp_path / "shop", processors=1, **settings(generate_provider="openai", generate_model="chat", generate_url=model.url), LAKEHOUSE__LOG__LEVEL="debug")
+    lake.ingest("memos", csv("id,text", [(i, f"A memorandum on quokkas {i}.") for i in range(5)]))
+    job = lake.call("POST", "/vectors/index", 202, {"dataset": "memos", "id_column": "id", "text_columns": ["text"]})
+    wait_for(lambda: lake.call("GET", f"/jobs/{job['id']}", 200)["state"] == "succeeded")
+    for mode in ("exact", "hnsw", "text", "hybrid"):
+        assert lake.call("POST", "/vectors/search", 200, {"index": "memos", "query": "wallabies or quokkas", "mode": mode})["items"]
+    assert ask(lake.server, "frobnicate the wallabies", ADMIN)["by"] == "model"
+    assert ask(lake.server, "How many gold clients are there?", ADMIN)["by"] == "planner"
+    lake.call("POST", "/datasets/clients/summary", 200, {})
+    model.answers = [reply({"error": {"message": "frobnicate the wallabies"}}, 400)]
+    assert ask(lake.server, "frobnicate the wallabies", ADMIN)["refused"]
+    if WRITER.exists():
+        lake.server.stop()
+        lake.server.env |= settings(generate_provider="llama", generate_model=WRITER)
+        lake.server.start()
+        lake.call("POST", "/ai/generate", 200, {"prompt": "Tell of wallabies", "max_tokens": 8})
+    lake.server.stop()
+    model.stop()
+    log = lake.server.log_text()
+    assert '"level":"debug"' in log and not any(word in log for word in ("wallab", "quokka", "frobnicate", "gold", "You write one DuckDB", "GROUP BY tier"))
 
 
 # ---- which tables, of many ----

@@ -91,6 +91,16 @@ def test_a_long_text_is_embedded_whole_and_one_that_is_too_long_fails_no_job(tmp
     lake.server.stop()
 
 
+def test_sentences_are_those_of_the_language_that_is_set_unless_the_index_says_another(tmp_path):
+    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__VECTOR__LOCALE": "fr"})
+    server.ingest(rows({"C0": "I met with Mr. Smith in town today."}), "spoken")
+    for name, chunk, first in (("set", {}, "I met with Mr."), ("said", {"locale": "en"}, "I met with Mr. Smith in")):
+        index(server, "spoken", index=name, chunk={"size": 27, "overlap": 0, **chunk})
+        assert server.sql(f"SELECT trim(text) FROM vectors.{name} ORDER BY chunk")[0] == [first]
+        assert server.request("GET", f"/vectors/indexes/{name}").json()["chunk"]["locale"] == chunk.get("locale", "fr")
+    server.stop()
+
+
 def test_what_a_checkpoint_holds_is_not_embedded_again(tmp_path, model):
     """With the files that keep vectors between checkpoints gone, as on another machine: the table itself has them."""
     server = Server(tmp_path / "lake", env={**by_endpoint(model), "LAKEHOUSE__VECTOR__CHECKPOINT_CHUNKS": "300"})

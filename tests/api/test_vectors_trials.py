@@ -294,8 +294,13 @@ def test_a_tune_promotes_the_fastest_config_that_reaches_the_target(tmp_path):
     unreachable = ended(server, call(server, "POST", "/vectors/hnsw/tune", 202, {"index": "tuned", "recall_target": 1.0, "budget": {"trials": 1}}))["result"]
     if not unreachable["promoted"]:
         assert unreachable["best"] and call(server, "GET", "/vectors/indexes/tuned", 200)["recall_target"] == 0.97
-    filtered = ended(server, call(server, "POST", "/vectors/hnsw/tune", 202, {"index": "tuned", "recall_target": 0.9, "filter_selectivity": 0.1, "budget": {"trials": 8}}))["result"]
-    assert filtered["best"]["filter_selectivity"] == 0.1
+    # each query is a row's own vector: with a filter only the share of them that passes it is found, and that is all there is to find
+    ids, matrix = vectors_of(server, "tuned")
+    call(server, "POST", "/vectors/hnsw/evals", 201, {"name": "own", "index": "tuned", "queries": [{"vector": list(map(float, matrix[i])), "relevant": [ids[i]]} for i in range(0, 2000, 10)]})
+    for share, body in ((1, {}), (0.3, {"filter_selectivity": 0.3}), (0.1, {"filter_selectivity": 0.1})):
+        best = ended(server, call(server, "POST", "/vectors/hnsw/tune", 202, {"index": "tuned", "eval": "own", "recall_target": 0.9, "budget": {"trials": 8}, **body}))["result"]["best"]
+        assert best["filter_selectivity"] == body.get("filter_selectivity") and best["recall_at_k"] >= 0.9
+        assert abs(best["relevant_recall"] - share) < 0.1, best
     for body in ({"recall_target": 0}, {"recall_target": 1.5}, {"budget": {"trials": 0}}, {"budget": {"hours": 1}}, {"filter_selectivity": 2}, {"k": 0}):
         call(server, "POST", "/vectors/hnsw/tune", 400, {"index": "tuned", **body})
     call(server, "POST", "/vectors/hnsw/tune", 404, {"index": "tuned", "eval": "nothing"})
@@ -525,6 +530,21 @@ def test_a_profile_makes_the_indexes_of_its_bucket_ready(tmp_path):
     wait_for(lambda: call(server, "GET", "/vectors/hnsw/cache/stats", 200)["entries"] == 1)
     time.sleep(1)
     assert call(server, "GET", "/vectors/hnsw/cache/stats", 200)["entries"] == 1  # the other one has to wait
+    server.stop()
+
+
+def test_a_profile_that_is_activated_makes_the_indexes_of_its_bucket_ready(tmp_path):
+    server = lake_of_ada(tmp_path)
+    ended(server, call(server, "POST", "/vectors/index", 202, {"dataset": "hers", "id_column": "candidate_id", "text_columns": ["resume"]}))
+    stats = lambda: call(server, "GET", "/vectors/hnsw/cache/stats", 200)
+    call(server, "POST", "/profile/ada/deactivate", 204)
+    server.restart()
+    assert stats()["entries"] == 0
+    call(server, "POST", "/profile/ada/activate", 200)
+    wait_for(lambda: stats()["entries"] == 1)
+    before = stats()
+    assert call(server, "POST", "/vectors/search", 200, {"index": "hers", "query": "x", "k": 1})["items"]
+    assert (stats()["misses"], stats()["hits"]) == (before["misses"], before["hits"] + 1)
     server.stop()
 
 
