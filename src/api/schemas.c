@@ -707,8 +707,8 @@ const api_schema api_schemas[] = {
           "exact: the nearest for certain; text: by its words (BM25); hybrid: both rankings in one; hnsw when absent"},
          {"weights", "$vector_weights", false, "Of hybrid's two rankings"},
          {"rerank", "any", false,
-          "true, or {model, top_n}: the first 50, or top_n (k to 1000), are scored by the model that reranks; 503 "
-          "without one"},
+          "true, or {model, top_n}: the first 50, or top_n (k to 1000), are scored by the model that reranks; without "
+          "one a warning says so, of a named model 503"},
          {"columns", "[string", false,
           "Which of the dataset's columns come with each; all that may be seen when absent"},
          {"model", "string", false, "409 when the index is of another"},
@@ -726,7 +726,9 @@ const api_schema api_schemas[] = {
              {"mode", "exact|hnsw|text|hybrid", true, "How it was searched"},
              {"ranked_by", "lance|exact", false,
               "Of an index of the backend lance: by it, or by all rows that may be found"},
-             {"reranked", "boolean", true, "Are the scores the reranker's"}, {"elapsed_ms", "integer", true, "Time"})},
+             {"reranked", "boolean", true, "Are the scores the reranker's"},
+             {"warnings", "[string", true, "What was asked for and not done: to rerank, without a model"},
+             {"elapsed_ms", "integer", true, "Time"})},
     {"form", "TokenRequest", "application/x-www-form-urlencoded",
      MEMBERS({"grant_type", "string", true, "client_credentials, or token exchange"},
              {"client_secret", "string", false, "An API key"})},

@@ -255,6 +255,8 @@ static lh_code vectors_search(lh_vectors_job *job, lh_error *err) {
                               &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->session.arena, err);
     const lh_json *items = lh_json_get(answer, "items");
+    for (lh_json_iter it = lh_json_each(lh_json_get(answer, "warnings")); lh_json_next(&it);)
+        fprintf(stderr, "%.*s\n", LH_STR_ARG(lh_json_str(it.value, LH_STR_NONE)));
     if (lh_json_size(items) == 0) return printf("nothing was found\n"), LH_OK;
     return vectors_print(job, lh_json_get(body, "columns"), items, err);
 }

@@ -130,8 +130,12 @@ static lh_code retrieve_rerank(retrieve *r, lh_error *err) {
     lh_ai_ranking got;
     if (!run->asked.rerank) return LH_OK;
     call.model = lh_json_get_string(run->asked.rerank, "model");
-    if (!lh_ai_has(run->rag->ai, LH_AI_RERANK, &call))
-        return lh_fail(err, LH_UNAVAILABLE, "no model that reranks is configured: ai.rerank_provider says which");
+    if (!lh_ai_has(run->rag->ai, LH_AI_RERANK, &call)) { /* as of a search */
+        if (call.model.len)
+            return lh_fail(err, LH_UNAVAILABLE, "no model that reranks is configured: ai.rerank_provider says which");
+        rag_warn(run, LH_VECTOR_UNRANKED);
+        return LH_OK;
+    }
     if (r->count > RETRIEVE_RERANKED) r->count = RETRIEVE_RERANKED;
     if (r->count == 0) return LH_OK;
     lh_str *texts = LH_ARENA_ARRAY(run->arena, lh_str, r->count);

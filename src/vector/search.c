@@ -524,10 +524,16 @@ static lh_ai_call search_rerank_call(const search *s) {
         .model = s->reranker, .principal = s->caller->by, .cancelled = lh_cancel_flag(s->caller->cancel)};
 }
 
-static lh_code search_require_reranker(const search *s, lh_error *err) {
+/* Without one the search's own order is the answer, which says so; a model that is named has to be there. */
+static lh_code search_find_reranker(search *s, lh_json *warnings, lh_error *err) {
     const lh_ai_call call = search_rerank_call(s);
     if (!s->rerank || lh_ai_has(s->vector->ai, LH_AI_RERANK, &call)) return LH_OK;
-    return lh_fail(err, LH_UNAVAILABLE, "no model that reranks is configured: ai.rerank_provider says which");
+    if (s->reranker.len)
+        return lh_fail(err, LH_UNAVAILABLE, "no model that reranks is configured: ai.rerank_provider says which");
+    s->rerank = false;
+    s->wanted = s->k;
+    lh_json_append(warnings, lh_json_new_string(s->arena, LH_STR(LH_VECTOR_UNRANKED)));
+    return LH_OK;
 }
 
 static lh_code search_rerank(search *s, lh_json **items, lh_error *err) {
@@ -610,13 +616,13 @@ static lh_code search_prepare(search *s, lh_error *err) {
 lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector_caller *caller, lh_arena *arena,
                          lh_json **ret, lh_error *err) {
     search s = {.vector = vector, .body = body, .caller = caller, .arena = arena};
-    lh_json *items = NULL, *answer = lh_json_new_object(arena);
+    lh_json *items = NULL, *answer = lh_json_new_object(arena), *warnings = lh_json_new_array(arena);
     uint64_t started_ns = lh_time_monotonic_ns();
     lh_code code = search_read(&s, err);
     if (code == LH_NOT_FOUND && caller->governor) return search_refuse(lh_json_get_string(body, "index"), err);
     LH_TRY(code);
     LH_TRY(search_govern(&s, err));
-    LH_TRY(search_require_reranker(&s, err));
+    LH_TRY(search_find_reranker(&s, warnings, err));
     if (!s.definition.dimensions)
         return lh_fail(err, LH_UNAVAILABLE, "the index '%.*s' is being made", LH_STR_ARG(s.definition.name));
     LH_TRY(search_prepare(&s, err));
@@ -633,6 +639,7 @@ lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector
     if (vector_is_lance(&s.definition))
         lh_json_set_string(arena, answer, "ranked_by", s.by_lance ? LH_STR("lance") : LH_STR("exact"));
     lh_json_set_bool(arena, answer, "reranked", s.rerank);
+    lh_json_set(arena, answer, "warnings", warnings);
     lh_json_set_uint(arena, answer, "elapsed_ms", (lh_time_monotonic_ns() - started_ns) / 1000000u);
     *ret = answer;
     return lh_arena_check(arena, err);

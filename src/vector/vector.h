@@ -71,6 +71,8 @@ void lh_vector_metrics(lh_vector *vector, lh_buf *into);
 void lh_vector_map(lh_vector *vector);
 /* Makes the indexes ready, in the background, whose dataset or table lies in that bucket. */
 void lh_vector_warm(lh_vector *vector, lh_str bucket);
+/* Why what was found is in no reranker's order, though one was asked for. */
+#define LH_VECTOR_UNRANKED "no model that reranks is configured (ai.rerank_provider): the order is that of the search"
 /* What jobs are to know; borrowed as long as vector. */
 const lh_job_kind *lh_vector_job_kinds(lh_vector *vector, size_t *ret_count);
 
@@ -169,7 +171,7 @@ LH_MUST_CHECK lh_code lh_vector_tune(lh_vector *vector, lh_jobs *jobs, const lh_
 
 /* body: {"index","query"|"vector","k"?,"filter"?,"mode"? exact|hnsw|text|hybrid,"columns"?,"model"?,"weights"?:{"vector","text"},
  * "rerank"?: true|{"model","top_n"}}; both of query and vector in hybrid only. *ret: {"items":[{"id","score","ranks"?:{"vector",
- * "text"},"chunk","text","start","end","columns":{…}}],"index","dataset","model","mode","reranked","elapsed_ms"}, the best first; of the rows
+ * "text"},"chunk","text","start","end","columns":{…}}],"index","dataset","model","mode","reranked","warnings":[…],"elapsed_ms"}, the best first; of the rows
  * of the dataset that are there now and that the caller sees. Arena. Errors: INVALID, NOT_FOUND (index; the reranker's model),
  * DENIED (the caller does not see what the index is made of), CONFLICT (model), LIMIT (words of the query), UNAVAILABLE (also: no
  * reranker), and a statement's. */

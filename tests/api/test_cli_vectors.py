@@ -91,8 +91,8 @@ def test_a_search_takes_every_mode_weights_and_a_reranker(server):
         found = json.loads(vectors(server, "search", "notes", "water", "--mode", mode, *more, "--json").stdout)
         body = {"index": "notes", "query": "water", "mode": mode, **({"weights": {"vector": 0.5, "text": 2}} if more else {})}
         assert found["items"] == server.request("POST", "/vectors/search", json=body).json()["items"] and found["mode"] == mode
-    unranked = vectors(server, "search", "notes", "water", "--rerank", check=False)
-    assert unranked.returncode == 1 and "ai.rerank_provider" in unranked.stderr
+    plain, unranked = vectors(server, "search", "notes", "water"), vectors(server, "search", "notes", "water", "--rerank")
+    assert unranked.stdout == plain.stdout and plain.stderr == "" and "ai.rerank_provider" in unranked.stderr
     badly = vectors(server, "search", "notes", "water", "--mode", "hybrid", "--weights", "text=much", check=False)
     assert badly.returncode == 1 and "'weights.text'" in badly.stderr
     assert vectors(server, "search", "notes", "water", "--mode", "fuzzy", check=False).returncode == 2

@@ -184,7 +184,7 @@ def test_what_is_asked_wrongly_is_named(server):
             ({"question": ""}, 400, "'question'"), ({"question": 1}, 400, "'question'"), ({"question": "x" * 8193}, 422, "'question'"), ({"index": ""}, 400, "'index'"),
             ({"index": "a", "indexes": ["b"]}, 400, "'indexes'"), ({"indexes": []}, 400, "'indexes'"), ({"indexes": ["a", 1]}, 400, "'indexes[1]'"),
             ({"indexes": [str(i) for i in range(9)]}, 422, "'indexes'"), ({"k": 0}, 400, "'k'"), ({"k": 65}, 400, "'k'"), ({"k": 1.5}, 400, "'k'"), ({"mode": "best"}, 400, "'mode'"),
-            ({"rerank": 3}, 400, "'rerank'"), ({"rerank": {"top_n": 3}}, 400, "top_n"), ({"rerank": True}, 503, "rerank"), ({"min_score": "x"}, 400, "'min_score'"),
+            ({"rerank": 3}, 400, "'rerank'"), ({"rerank": {"top_n": 3}}, 400, "top_n"), ({"rerank": {"model": "any"}}, 503, "rerank"), ({"min_score": "x"}, 400, "'min_score'"),
             ({"min_score": 0.1, "mode": "text"}, 400, "'min_score'"), ({"temperature": 3}, 400, "'temperature'"), ({"max_tokens": 0}, 400, "'max_tokens'"),
             ({"max_tokens": 4000}, 400, "'max_tokens'"), ({"max_context_tokens": 63}, 400, "'max_context_tokens'"), ({"max_context_tokens": 4097}, 400, "'max_context_tokens'"),
             ({"generate": "no"}, 400, "'generate'"), ({"stream": 1}, 400, "stream"), ({"conversation_id": 1}, 400, "'conversation_id'"),
@@ -529,6 +529,12 @@ def test_sentences_of_passages_are_embedded_once(fresh):
         assert server.metric("lakehouse_ai_kept_bytes") > 0 and server.metric("lakehouse_ai_kept_found_total") > 10
     finally:
         endpoint.stop()
+
+
+def test_without_a_reranker_the_order_stays_and_a_warning_says_so(server):
+    plain, got = ask(server, FERRY), ask(server, FERRY, rerank=True)
+    assert got["citations"] == plain["citations"] and got["citations"]
+    assert [warning for warning in got["warnings"] if warning not in plain["warnings"]] == ["no model that reranks is configured (ai.rerank_provider): the order is that of the search"]
 
 
 def test_a_reranker_orders_passages(fresh):

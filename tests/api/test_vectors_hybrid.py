@@ -220,11 +220,18 @@ def test_lakes_that_differ_in_hidden_rows_answer_alike(tmp_path):
 # ---- reranked ----
 
 
-def test_without_a_model_that_reranks_it_is_refused(server):
-    for rerank in (True, {}, {"model": "any"}, {"top_n": 60}):
-        refused = search(server, 503, index="parts", query=QUERY, mode="hybrid", rerank=rerank)
-        assert refused["code"] == "unavailable" and "ai.rerank_provider" in refused["message"]
-    assert search(server, index="parts", query=QUERY, mode="hybrid", rerank=False)
+def test_without_a_model_that_reranks_the_order_is_that_of_the_search_and_says_so(server):
+    told = lambda **body: server.request("POST", "/vectors/search", json={"index": "parts", "query": QUERY, "k": 3, **body}).json()
+    for mode in ("exact", "hnsw", "text", "hybrid"):
+        plain = told(mode=mode)
+        assert plain["warnings"] == [] and plain["reranked"] is False and plain["items"]
+        for rerank in (True, {}, {"top_n": 60}):
+            got = told(mode=mode, rerank=rerank)
+            assert got["items"] == plain["items"] and got["reranked"] is False
+            assert len(got["warnings"]) == 1 and "ai.rerank_provider" in got["warnings"][0]
+    refused = search(server, 503, index="parts", query=QUERY, mode="hybrid", rerank={"model": "any"})
+    assert refused["code"] == "unavailable" and "ai.rerank_provider" in refused["message"]
+    assert "top_n" in search(server, 400, index="parts", query=QUERY, rerank={"top_n": 1})["message"]
 
 
 class Reranker(http.server.ThreadingHTTPServer):
@@ -261,7 +268,7 @@ def test_the_first_are_reranked(tmp_path):
     index(lake.server, "parts", chunk={"size": 2000, "overlap": 0})
     ask = lambda **body: lake.server.request("POST", "/vectors/search", json={"index": "parts", "query": QUERY, "k": 3, **body}).json()
     answer = ask(mode="hybrid", rerank=True)
-    assert answer["reranked"] is True and answer["items"][0]["id"] == "R001" and answer["items"][0]["score"] == len(RARE[2])
+    assert answer["warnings"] == [] and answer["reranked"] is True and answer["items"][0]["id"] == "R001" and answer["items"][0]["score"] == len(RARE[2])
     assert len(answer["items"]) == 3 and answer["items"][0]["ranks"]["text"] and answer["items"][0]["columns"]["state"] == "TX"
     assert reranker.asked[-1]["query"] == QUERY and len(reranker.asked[-1]["documents"]) == 50
     fused = [hit["text"] for hit in ask(mode="hybrid", k=50)["items"]]
