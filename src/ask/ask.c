@@ -4,6 +4,8 @@
 #include "ask/ask.h"
 #include "ask/model.h"
 
+#define ASK_CONFIDENCE_MODEL 0.5
+#define ASK_CONFIDENCE_DOUBTED 0.25 /* of a model's literals, not all are from the question */
 enum { ASK_ROWS = 1000, ASK_ROWS_MAX = 10000, ASK_REPAIRS = 2, ASK_ANSWER_BYTES = 4 << 10 };
 
 lh_code lh_ask_new(lh_engine *engine, lh_catalog *catalog, lh_ai *ai, lh_str mask_key, lh_ask **ret, lh_error *err) {
@@ -187,24 +189,18 @@ static lh_code ask_by_example(lh_ask *ask, const asked *a, const lh_ask_caller *
     return LH_OK;
 }
 
-static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schema, const ask_question *question,
-                            const lh_ask_caller *caller, lh_arena *arena, lh_json **ret, lh_str *ret_why,
+static lh_code ask_by_model(const asked *a, const ask_model_asks *asks, lh_arena *arena, lh_json **ret, lh_str *ret_why,
                             lh_error *err) {
     ask_modelled made;
-    const ask_model_asks asks = {.ask = ask,
-                                 .schema = schema,
-                                 .question = question,
-                                 .caller = caller,
-                                 .model = a->model,
-                                 .tokens = a->tokens,
-                                 .grammar = a->grammar,
-                                 .examples = a->examples,
-                                 .repairs_max = a->repair ? ASK_REPAIRS : 0,
-                                 .rows_max = a->rows_max};
-    LH_TRY(ask_model(&asks, arena, &made, err));
+    LH_TRY(ask_model(asks, arena, &made, err));
     if (made.silent) {
         *ret_why = LH_STR(LH_ASK_SILENT);
         return LH_OK;
+    }
+    if (made.invented.ptr) {
+        *ret_why = lh_arena_printf(arena, "what the model wrote asks for '%.*s', which the question does not name",
+                                   LH_STR_ARG(made.invented));
+        return lh_arena_check(arena, err);
     }
     if (made.sql.len == 0) {
         *ret_why = made.none ? LH_STR("the model finds nothing in what you may see that answers it")
@@ -212,7 +208,8 @@ static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schem
         return LH_OK;
     }
     answer_of of = {made.sql, LH_STR("model"), made.model, made.result, made.repairs};
-    ask_planned shown = {.confidence = 0.5, .unplaced = NULL, .assumptions = NULL};
+    const ask_planned shown = {.confidence = lh_json_size(made.doubts) ? ASK_CONFIDENCE_DOUBTED : ASK_CONFIDENCE_MODEL,
+                               .assumptions = made.doubts};
     *ret = answer_made(a, &of, &shown, arena);
     return LH_OK;
 }
@@ -248,7 +245,18 @@ static lh_code ask_way(lh_ask *ask, const asked *a, const lh_ask_caller *caller,
         *ret = answer_made(a, &of, &planned, arena);
         return LH_OK;
     }
-    if (models && schema.table_count) LH_TRY(ask_by_model(ask, a, &schema, &question, caller, arena, ret, &why, err));
+    const ask_model_asks asks = {.ask = ask,
+                                 .schema = &schema,
+                                 .question = &question,
+                                 .caller = caller,
+                                 .model = a->model,
+                                 .tokens = a->tokens,
+                                 .grammar = a->grammar,
+                                 .examples = a->examples,
+                                 .unplaced = planned.unplaced,
+                                 .repairs_max = a->repair ? ASK_REPAIRS : 0,
+                                 .rows_max = a->rows_max};
+    if (models && schema.table_count) LH_TRY(ask_by_model(a, &asks, arena, ret, &why, err));
     if (!*ret) *ret = answer_refused(a, &planned, why.len ? why : planned.reason, arena);
     return LH_OK;
 }
