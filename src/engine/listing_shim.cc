@@ -13,12 +13,12 @@ namespace {
 
 struct List {
     const char *name;
-    idx_t database, schema, table; /* columns; table 0: it is of schemas */
+    idx_t database, schema, table; /* columns; table as schema: it is of schemas */
 };
 constexpr List LISTS[] = {{"duckdb_tables", 0, 2, 4},
                           {"duckdb_columns", 0, 2, 4},
                           {"duckdb_constraints", 0, 2, 4},
-                          {"duckdb_schemas", 1, 3, 0}};
+                          {"duckdb_schemas", 1, 3, 3}};
 constexpr size_t COUNT = sizeof LISTS / sizeof *LISTS;
 
 struct Lists : public ObjectCacheEntry {
@@ -31,41 +31,52 @@ struct Lists : public ObjectCacheEntry {
     table_function_t inner[COUNT] = {};
 };
 
-/* Rows of one table follow one another. */
-class Asker {
+/* A column of texts. */
+class Texts {
   public:
-    explicit Asker(const Lists &lists_p) : lists(lists_p) {}
-
-    bool Has(const List &list, DataChunk &rows, idx_t row) {
-        if (rows.GetValue(list.database, row).ToString() != "lake") return true;
-        string of = rows.GetValue(list.schema, row).ToString(),
-               name = list.table ? rows.GetValue(list.table, row).ToString() : "";
-        if (!asked || of != schema || name != table)
-            has = lists.has(lists.ctx, of.c_str(), list.table ? name.c_str() : nullptr);
-        asked = true;
-        schema = std::move(of);
-        table = std::move(name);
-        return has;
+    Texts(DataChunk &chunk, idx_t column) { chunk.data[column].ToUnifiedFormat(chunk.size(), format); }
+    string_t Get(idx_t row) const {
+        auto at = format.sel->get_index(row);
+        return format.validity.RowIsValid(at) ? UnifiedVectorFormat::GetData<string_t>(format)[at] : string_t();
     }
 
   private:
-    const Lists &lists;
-    bool asked = false, has = true;
-    string schema, table;
+    UnifiedVectorFormat format;
 };
+
+/* Which rows of a batch are of what is there. Those of one table follow one another. */
+idx_t select(const Lists &lists, const List &list, DataChunk &batch, SelectionVector &rows) {
+    const Texts databases(batch, list.database), schemas(batch, list.schema), tables(batch, list.table);
+    const string_t lake("lake");
+    string_t schema, table;
+    bool asked = false, has = true;
+    idx_t kept = 0;
+    for (idx_t row = 0; row < batch.size(); row++) {
+        if (databases.Get(row) == lake) {
+            if (!asked || schemas.Get(row) != schema || tables.Get(row) != table) {
+                schema = schemas.Get(row);
+                table = tables.Get(row);
+                has = lists.has(lists.ctx, schema.GetString().c_str(),
+                                list.table == list.schema ? nullptr : table.GetString().c_str());
+                asked = true;
+            }
+            if (!has) continue;
+        }
+        rows.set_index(kept++, row);
+    }
+    return kept;
+}
 
 /* No rows are the end, so another batch is taken when all of one are gone. */
 template <size_t N> void listed(ClientContext &context, TableFunctionInput &input, DataChunk &output) {
     auto lists = ObjectCache::GetObjectCache(context).Get<Lists>(Lists::ObjectType());
     if (!lists) throw InternalException("%s: nobody says what there is", LISTS[N].name);
-    Asker asker(*lists);
     for (idx_t kept = 0; kept == 0;) {
         output.Reset();
         lists->inner[N](context, input, output);
         if (output.size() == 0) return;
         SelectionVector rows(output.size());
-        for (idx_t row = 0; row < output.size(); row++)
-            if (asker.Has(LISTS[N], output, row)) rows.set_index(kept++, row);
+        kept = select(*lists, LISTS[N], output, rows);
         if (kept < output.size() && kept > 0) output.Slice(rows, kept);
     }
 }
