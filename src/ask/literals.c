@@ -325,7 +325,10 @@ lh_code ask_literals_place(const ask_literals_asks *asks, lh_str sql, lh_arena *
     lh_compared *items = NULL;
     size_t count = 0;
     *ret = (ask_literals){.doubts = lh_json_new_array(arena)};
-    LH_TRY(lh_sql_compared(sql, arena, &items, &count, err));
+    lh_code code = lh_sql_compared(sql, arena, &items, &count, err);
+    if (code == LH_LIMIT)
+        return lh_fail(err, LH_INVALID, "it compares with too many literals"); /* for the model to mend */
+    LH_TRY(code);
     if (count == 0) return lh_arena_check(arena, err);
     LH_TRY(lh_terms_new(LH_STR("en"), &terms, err));
     literals l = {.asks = asks, .terms = terms, .arena = arena, .ret = ret};

@@ -15,8 +15,8 @@ typedef struct ask_literals {
     lh_str
         invented; /* one that comes from nowhere, where words of the question have no place either; ptr NULL: there is none */
 } ask_literals; /* arena */
-/* Looks at what the query, which binds, compares with. Does no I/O. Errors: LIMIT (too many words or literals), INVALID (it is not one
- * query), NO_MEMORY. */
+/* Looks at what the query, which binds, compares with. Does no I/O. Errors: INVALID (it is not one query, or has too many
+ * literals), LIMIT (too many words), NO_MEMORY. */
 LH_MUST_CHECK lh_code ask_literals_place(const ask_literals_asks *asks, lh_str sql, lh_arena *arena, ask_literals *ret,
                                          lh_error *err);
 #endif

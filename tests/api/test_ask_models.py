@@ -108,6 +108,12 @@ def test_what_a_model_compares_with_comes_from_the_question_or_is_doubted(modell
     assert (got["rows"], got["by"], got["confidence"], got["assumptions"]) == (rows, "model", confidence, doubts)
 
 
+def test_a_statement_of_too_many_literals_goes_back_to_the_model(modelled):
+    lake, model = modelled(content(f"SELECT count(*) FROM orders WHERE order_id IN ({'7,' * 1001}7)"), content("SELECT count(*) FROM orders"))
+    got = ask(lake.server, "frobnicate the orders", lake.agent)
+    assert (got["rows"], got["repairs"]) == ([[200]], 1) and "too many literals" in model.seen[-1][2]["messages"][-1]["content"]
+
+
 def test_a_verified_question_says_what_a_value_means(modelled):
     lake, model = modelled(content("SELECT count(*) FROM clients WHERE name = 'Client 7'"), **settings(embed_provider="none"), LAKEHOUSE__ASK__TOKENS="false")
     assert ask(lake.server, "frobnicate the house account", lake.agent)["refused"]
