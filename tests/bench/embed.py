@@ -121,9 +121,9 @@ class Onnx:
 
 
 def ours(server, texts):
-    answer = server.request("POST", "/ai/embed", json={"texts": texts})
+    answer = server.request("POST", "/ai/embed", json={"input": texts})
     assert answer.status_code == 200, answer.text
-    return np.array(answer.json()["vectors"], np.float32)
+    return np.array(answer.json()["embeddings"], np.float32)
 
 
 def rate(work):
