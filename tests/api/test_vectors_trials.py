@@ -117,6 +117,21 @@ def test_the_truth_of_an_eval_set_is_that_of_brute_force(server):
     assert figures["relevant_recall"] == 1.0 and figures["k"] == 5 and figures["queries"] == 4
 
 
+def test_a_given_query_is_its_vector_or_its_text_and_nothing_else(server):
+    _, matrix = vectors_of(server, "people")
+    vector = [float(x) for x in matrix[5]]
+
+    def ask(status, **query):
+        return call(server, "POST", "/vectors/hnsw/evals", status, {"name": "odd", "index": "people", "queries": [query]})
+    ask(201, query=" \t ", vector=vector)  # a blank text is none: it was embedded in the vector's place
+    [query] = call(server, "GET", "/vectors/hnsw/evals/odd", 200)["queries"]
+    assert query["query"] is None and query["truth"][0]["score"] == pytest.approx(1, abs=1e-4)
+    call(server, "DELETE", "/vectors/hnsw/evals/odd", 204)
+    assert "64 bits" in ask(400, query="x", relevant=[2**63])["error"]["message"]  # was kept as the id 0
+    assert "no direction" in ask(400, vector=[0] * len(vector))["error"]["message"]
+    assert "beyond" in ask(400, vector=[1e39] + vector[1:])["error"]["message"]
+
+
 def test_a_trial_tells_plausible_figures(server):
     autogen(server, "figures", "people", count=100, seed=1)
     hits = call(server, "GET", "/vectors/hnsw/cache/stats", 200)["hits"]
