@@ -27,6 +27,7 @@ typedef struct ann_block {
     int8_t *codes;
     uint16_t *halves; /* only with dtype F16: x / (127 × scale), so that any length fits */
     ann_meta *meta;
+    void *room;      /* owned: where codes lie, of this block and those behind it whose room is NULL */
     bool mapped;     /* in the file, or another index's: not ours */
     bool own_halves; /* but these are */
 } ann_block;

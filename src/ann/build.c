@@ -5,7 +5,7 @@
  * poor graph. The order is row → (row × step + start) mod rows, with a step that has no divisor in common with rows. */
 #include "ann/ann_internal.h"
 
-enum { BUILD_MENDS = 16, BUILD_AHEAD = 3, BUILD_LINES = 16 };
+enum { BUILD_MENDS = 16, BUILD_AHEAD = 3, BUILD_LINES = 16, BUILD_STARTS = 8 };
 
 const char *lh_ann_metric_name(lh_ann_metric metric) {
     static const char *const names[LH_ANN_METRICS] = {"cosine", "dot", "l2"};
@@ -107,7 +107,7 @@ __attribute__((always_inline)) static inline void build_fetch(const lh_ann_index
 }
 
 /* Where many rows are asked for at once, their starts: the processor goes on by itself. */
-static void build_prefetch(const void *ctx, uint32_t row) { build_fetch(ctx, row, 4); }
+static void build_prefetch(const void *ctx, uint32_t row) { build_fetch(ctx, row, BUILD_STARTS); }
 
 static void build_to_rows(const void *ctx, const void *query, const uint32_t *rows, size_t count, float *ret) {
     for (size_t i = 0; i < count && i < BUILD_AHEAD; i++) build_fetch(ctx, rows[i], BUILD_LINES);

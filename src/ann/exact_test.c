@@ -260,8 +260,37 @@ static void test_ann__a_search_can_be_cancelled(void) {
     free(vectors);
 }
 
+/* Of 64 components a block has 8,192 rows, 512 KiB of codes: what is appended at once has them in one room of huge pages. */
+static void test_ann__rows_that_come_together_have_their_codes_together(void) {
+    enum { FIRST = 10000, MORE = 50000, DIMENSIONS = 64, BLOCK = 8192, HUGE = 2 << 20 };
+    float *vectors = suite_clustered(3, FIRST + MORE, DIMENSIONS, 50, 0.5f);
+    _Atomic bool cancelled = true;
+    const lh_ann_work never = {.threads = 2, .cancelled = &cancelled}, work = {.threads = 2};
+    lh_error err = {0};
+    lh_ann_index *index = suite_build(LH_ANN_DOT, DIMENSIONS, false, LH_HNSW_DEFAULTS, vectors, FIRST, 2);
+    CHECK(index->block_count == 2 && index->blocks[0].room && index->blocks[1].room);
+    CHECK(lh_ann_extend(index, vectors + FIRST * DIMENSIONS, MORE, &never, &err) == LH_CANCELLED);
+    CHECK(index->block_count == 2 && index->rows == FIRST); /* and they went as they came */
+    CHECK_OK(lh_ann_extend(index, vectors + FIRST * DIMENSIONS, MORE, &work, &err));
+    CHECK(index->block_count == 8 && (uintptr_t)index->blocks[2].codes % HUGE == 0);
+    for (size_t i = 3; i < 8; i++)
+        CHECK(!index->blocks[i].room &&
+              index->blocks[i].codes == index->blocks[2].codes + (i - 2) * BLOCK * DIMENSIONS);
+    for (size_t row = 0; row < FIRST + MORE; row += 6007) {
+        lh_ann_hit hits[5];
+        uint32_t count = 0;
+        const lh_ann_query query = {.vectors = vectors + row * DIMENSIONS, .count = 1, .k = 5, .threads = 2};
+        CHECK_OK(lh_ann_search(index, &query, hits, &count, &err));
+        check_against_f64(index, LH_ANN_DOT, vectors, FIRST + MORE, DIMENSIONS, query.vectors, 5, NULL, NULL, hits,
+                          count);
+    }
+    lh_ann_free(index);
+    free(vectors);
+}
+
 LH_TEST_MAIN(LH_TEST(test_ann__exact_is_what_f64_says_for_any_shape),
              LH_TEST(test_ann__equal_rows_come_by_number_however_many),
              LH_TEST(test_ann__kernels_of_the_processor_say_what_plain_c_says),
              LH_TEST(test_ann__bad_questions_are_refused), LH_TEST(test_ann__a_row_is_given_as_it_is_kept),
-             LH_TEST(test_ann__a_search_can_be_cancelled))
+             LH_TEST(test_ann__a_search_can_be_cancelled),
+             LH_TEST(test_ann__rows_that_come_together_have_their_codes_together))

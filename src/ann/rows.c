@@ -9,7 +9,7 @@
 #include <math.h>
 #include <sys/mman.h>
 
-enum { ROWS_BLOCK_BYTES = 2 << 20, ROWS_PIECE = 64 };
+enum { ROWS_BLOCK_BYTES = 2 << 20, ROWS_HUGE_BYTES = 2 << 20, ROWS_PIECE = 64 };
 #define ROWS_TINY 1e-30f
 #define ROWS_CODES_SUM 16.5e6 /* × 127 stays below 2^31 with the rounding of 65536 codes */
 
@@ -51,18 +51,30 @@ static void *rows_room(size_t bytes) {
     return posix_memalign(&room, 64, bytes) == 0 ? room : NULL;
 }
 
+/* A walk through the graph jumps among the codes of all rows: in small pages nearly each jump is one of the table of pages, too. NULL: so
+ * little is not worth it, or there is no memory. */
+static void *rows_huge_room(size_t bytes) {
+    void *room = NULL;
+    size_t whole = (bytes + ROWS_HUGE_BYTES - 1) / ROWS_HUGE_BYTES * ROWS_HUGE_BYTES;
+    if (bytes < ROWS_HUGE_BYTES || posix_memalign(&room, ROWS_HUGE_BYTES, whole) != 0) return NULL;
+    (void)madvise(room, whole, MADV_HUGEPAGE);
+    return room;
+}
+
 static void rows_free_block(ann_block *block) {
     if (!block->mapped || block->own_halves) free(block->halves);
     if (block->mapped) return;
     free(block->vectors);
-    free(block->codes);
+    free(block->room);
     free(block->meta);
 }
 
-static lh_code rows_new_block(const lh_ann_index *index, ann_block *ret, lh_error *err) {
+/* codes: room for them in another block's; NULL: it gets its own. */
+static lh_code rows_new_block(const lh_ann_index *index, int8_t *codes, ann_block *ret, lh_error *err) {
     size_t components = index->padded << index->block_shift;
     bool halves = index->options.hnsw && index->options.config.dtype == LH_ANN_F16;
-    ann_block block = {.vectors = rows_room(components * sizeof(float)), .codes = rows_room(components)};
+    ann_block block = {.vectors = rows_room(components * sizeof(float)), .codes = codes};
+    if (!codes) block.room = block.codes = rows_room(components);
     block.meta = rows_room(sizeof(ann_meta) << index->block_shift);
     if (halves) block.halves = rows_room(components * sizeof(uint16_t));
     if (!block.vectors || !block.codes || !block.meta || (halves && !block.halves)) {
@@ -86,7 +98,7 @@ static lh_code rows_own_last(lh_ann_index *index, lh_error *err) {
     (void)ann_block_of(index, index->rows - 1, &used);
     used++;
     if (!last->mapped || used == (size_t)1 << index->block_shift) return LH_OK;
-    LH_TRY(rows_new_block(index, &copy, err));
+    LH_TRY(rows_new_block(index, NULL, &copy, err));
     memcpy(copy.vectors, last->vectors, used * index->padded * sizeof(float));
     memcpy(copy.codes, last->codes, used * index->padded);
     memcpy(copy.meta, last->meta, used * sizeof(ann_meta));
@@ -103,9 +115,16 @@ static lh_code rows_make_room(lh_ann_index *index, uint64_t rows, lh_error *err)
         index->blocks = blocks;
         index->block_room = wanted;
     }
+    size_t bytes = index->padded << index->block_shift, first = index->block_count;
+    int8_t *codes = rows_huge_room((wanted - first) * bytes);
     while (index->block_count < wanted) {
-        LH_TRY(rows_new_block(index, &index->blocks[index->block_count], err));
-        index->block_count++;
+        ann_block *block = &index->blocks[index->block_count];
+        lh_code code = rows_new_block(index, codes ? codes + (index->block_count - first) * bytes : NULL, block, err);
+        if (code != LH_OK) {
+            if (index->block_count == first) free(codes);
+            return code;
+        }
+        if (index->block_count++ == first && codes) block->room = codes;
     }
     return LH_OK;
 }

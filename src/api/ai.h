@@ -21,6 +21,16 @@ LH_MUST_CHECK lh_code api_ai_texts(const lh_json *body, const char *name, lh_are
 LH_MUST_CHECK lh_code api_ai_max_tokens(const lh_json *body, const char *name, uint64_t *ret, lh_error *err);
 /* temperature, top_p, seed and stop, which both have. Errors: INVALID, LIMIT. */
 LH_MUST_CHECK lh_code api_ai_sampling(const lh_json *body, lh_arena *arena, lh_ai_prompt *prompt, lh_error *err);
+/* What the body of a request for a text asks for. */
+typedef struct api_ai_asked {
+    lh_str model; /* empty: the task's */
+    bool stream;
+    bool usage; /* of a stream: its tokens are told at its end */
+    lh_ai_prompt prompt;
+} api_ai_asked; /* borrowed from the body; arena */
+/* Of /ai/generate, and of /v1/chat/completions. Errors: INVALID, LIMIT, NO_MEMORY. */
+LH_MUST_CHECK lh_code api_ai_generate_read(const lh_json *body, lh_arena *arena, api_ai_asked *ret, lh_error *err);
+LH_MUST_CHECK lh_code api_v1_chat_read(const lh_json *body, lh_arena *arena, api_ai_asked *ret, lh_error *err);
 /* Appends `[0.25,…]`: what a reader takes for the same 32-bit number. */
 void api_ai_vector(lh_buf *into, const float *values, size_t count);
 /* Sends `event: NAME` (NULL: none) and `data: JSON`, beginning the answer when that is not done. */

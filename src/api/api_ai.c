@@ -221,29 +221,34 @@ lh_code api_ai_stream_failed(lh_request *request, lh_code code, lh_error *err) {
     return code;
 }
 
-lh_code api_ai_generate(lh_request *request, lh_error *err) {
+lh_code api_ai_generate_read(const lh_json *body, lh_arena *arena, api_ai_asked *ret, lh_error *err) {
     static const char *const known[] = {"messages", "prompt", "model",       "stream",     "json_schema", "grammar",
                                         "stop",     "seed",   "temperature", "max_tokens", "top_p"};
+    api_ai_asked asked = {.stream = false};
+    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
+    LH_TRY(ai_messages(body, arena, &asked.prompt, err));
+    LH_TRY(api_ai_string(body, "model", false, &asked.model, err));
+    LH_TRY(api_ai_string(body, "grammar", false, &asked.prompt.grammar, err));
+    LH_TRY(lh_body_bool(body, "stream", false, &asked.stream, err));
+    LH_TRY(api_ai_max_tokens(body, "max_tokens", &asked.prompt.max_tokens, err));
+    LH_TRY(api_ai_sampling(body, arena, &asked.prompt, err));
+    if (!lh_json_is_null(lh_json_get(body, "json_schema"))) asked.prompt.json_schema = lh_json_get(body, "json_schema");
+    *ret = asked;
+    return LH_OK;
+}
+
+lh_code api_ai_generate(lh_request *request, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_json *body = NULL;
-    lh_ai_prompt prompt = {0};
+    api_ai_asked asked;
     lh_ai_text text;
-    lh_str model;
-    bool stream;
     LH_TRY(lh_request_json(request, &body, err));
-    LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
-    LH_TRY(ai_messages(body, arena, &prompt, err));
-    LH_TRY(api_ai_string(body, "model", false, &model, err));
-    LH_TRY(api_ai_string(body, "grammar", false, &prompt.grammar, err));
-    LH_TRY(lh_body_bool(body, "stream", false, &stream, err));
-    LH_TRY(api_ai_max_tokens(body, "max_tokens", &prompt.max_tokens, err));
-    LH_TRY(api_ai_sampling(body, arena, &prompt, err));
-    if (!lh_json_is_null(lh_json_get(body, "json_schema"))) prompt.json_schema = lh_json_get(body, "json_schema");
-    lh_ai_call call = api_ai_call(request, model);
-    lh_code code = lh_ai_generate(lh_request_app(request)->ai, &call, &prompt, stream ? api_ai_piece : NULL, request,
-                                  arena, &text, err);
+    LH_TRY(api_ai_generate_read(body, arena, &asked, err));
+    lh_ai_call call = api_ai_call(request, asked.model);
+    lh_code code = lh_ai_generate(lh_request_app(request)->ai, &call, &asked.prompt, asked.stream ? api_ai_piece : NULL,
+                                  request, arena, &text, err);
     if (code != LH_OK) return api_ai_stream_failed(request, code, err);
-    if (stream) return api_ai_event(request, "done", ai_generated(arena, &text, false), err);
+    if (asked.stream) return api_ai_event(request, "done", ai_generated(arena, &text, false), err);
     return lh_respond_json(request, 200, ai_generated(arena, &text, true), err);
 }
 

@@ -206,9 +206,9 @@ static lh_code v1_response_format(const lh_json *format, lh_arena *arena, lh_ai_
 
 typedef struct v1_chat {
     lh_request *request;
-    lh_str id, model;
+    lh_str id;
     int64_t created;
-    bool stream, usage;
+    api_ai_asked asked;
 } v1_chat;
 
 static const v1_member v1_chat_members[] = {{"model", V1_TAKEN},
@@ -241,22 +241,26 @@ static const v1_member v1_chat_members[] = {{"model", V1_TAKEN},
                                             {"safety_identifier", V1_HINT},
                                             {"prompt_cache_key", V1_HINT}};
 
-static lh_code v1_chat_read(const lh_json *body, lh_arena *arena, v1_chat *chat, lh_ai_prompt *prompt, lh_error *err) {
+lh_code api_v1_chat_read(const lh_json *body, lh_arena *arena, api_ai_asked *ret, lh_error *err) {
     static const char *const stream_options[] = {"include_usage", "include_obfuscation"};
     const lh_json *options = lh_json_get(body, "stream_options");
+    api_ai_asked asked = {.stream = false};
+    lh_ai_prompt *prompt = &asked.prompt;
     LH_TRY(v1_check(body, v1_chat_members, sizeof v1_chat_members / sizeof *v1_chat_members, err));
-    LH_TRY(api_ai_string(body, "model", true, &chat->model, err));
+    LH_TRY(api_ai_string(body, "model", true, &asked.model, err));
     LH_TRY(v1_messages(body, arena, prompt, err));
-    LH_TRY(lh_body_bool(body, "stream", false, &chat->stream, err));
+    LH_TRY(lh_body_bool(body, "stream", false, &asked.stream, err));
     if (!lh_json_is_null(options)) {
         LH_TRY(lh_body_check(options, stream_options, 2, err));
-        LH_TRY(lh_body_bool(options, "include_usage", false, &chat->usage, err));
+        LH_TRY(lh_body_bool(options, "include_usage", false, &asked.usage, err));
     }
     LH_TRY(api_ai_max_tokens(body, "max_tokens", &prompt->max_tokens, err));
     LH_TRY(api_ai_max_tokens(body, "max_completion_tokens", &prompt->max_tokens, err));
     LH_TRY(api_ai_string(body, "grammar", false, &prompt->grammar, err));
     LH_TRY(v1_response_format(lh_json_get(body, "response_format"), arena, prompt, err));
-    return api_ai_sampling(body, arena, prompt, err);
+    LH_TRY(api_ai_sampling(body, arena, prompt, err));
+    *ret = asked;
+    return LH_OK;
 }
 
 static lh_json *v1_head(const v1_chat *chat, const char *object, lh_arena *arena) {
@@ -264,7 +268,7 @@ static lh_json *v1_head(const v1_chat *chat, const char *object, lh_arena *arena
     lh_json_set_string(arena, head, "id", chat->id);
     lh_json_set_string(arena, head, "object", lh_str_from(object));
     lh_json_set_int(arena, head, "created", chat->created);
-    lh_json_set_string(arena, head, "model", chat->model);
+    lh_json_set_string(arena, head, "model", chat->asked.model);
     return head;
 }
 
@@ -311,7 +315,7 @@ static lh_code v1_stream_end(const v1_chat *chat, const lh_ai_text *text, lh_err
     LH_TRY(api_ai_event(chat->request, NULL, last, err));
     lh_json_set(arena, usage, "choices", lh_json_new_array(arena));
     lh_json_set(arena, usage, "usage", v1_usage(arena, text));
-    if (chat->usage) LH_TRY(api_ai_event(chat->request, NULL, usage, err));
+    if (chat->asked.usage) LH_TRY(api_ai_event(chat->request, NULL, usage, err));
     return lh_respond_write(chat->request, LH_STR("data: [DONE]\n\n"), err);
 }
 
@@ -332,18 +336,17 @@ static lh_code v1_stream_failed(lh_request *request, lh_code code, lh_error *err
 lh_code api_v1_chat(lh_request *request, lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
     lh_json *body = NULL;
-    lh_ai_prompt prompt = {0};
     lh_ai_text text;
     lh_uuid id = lh_uuid_new();
     v1_chat chat = {
         .request = request, .id = lh_arena_printf(arena, "chatcmpl-%s", id.text), .created = lh_time_now_ms() / 1000};
     LH_TRY(lh_request_json(request, &body, err));
-    LH_TRY(v1_chat_read(body, arena, &chat, &prompt, err));
-    lh_ai_call call = api_ai_call(request, chat.model);
-    lh_code code = lh_ai_generate(lh_request_app(request)->ai, &call, &prompt, chat.stream ? v1_on_piece : NULL, &chat,
-                                  arena, &text, err);
+    LH_TRY(api_v1_chat_read(body, arena, &chat.asked, err));
+    lh_ai_call call = api_ai_call(request, chat.asked.model);
+    lh_code code = lh_ai_generate(lh_request_app(request)->ai, &call, &chat.asked.prompt,
+                                  chat.asked.stream ? v1_on_piece : NULL, &chat, arena, &text, err);
     if (code != LH_OK) return v1_stream_failed(request, code, err);
-    if (chat.stream) return v1_stream_end(&chat, &text, err);
+    if (chat.asked.stream) return v1_stream_end(&chat, &text, err);
     lh_json *answer = v1_head(&chat, "chat.completion", arena);
     lh_json_set(arena, answer, "choices",
                 v1_choice(arena, "message", v1_message(arena, text.text), text.finish_reason));

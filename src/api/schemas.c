@@ -710,7 +710,7 @@ const api_schema api_schemas[] = {
           "true, or {model, top_n}: the first 50, or top_n (k to 1000), are scored by the model that reranks; without "
           "one a warning says so, of a named model 503"},
          {"columns", "[string", false,
-          "Which of the dataset's columns come with each; all that may be seen when absent"},
+          "Which of the dataset's columns come with each, 1000 names at most; all that may be seen when absent"},
          {"model", "string", false, "409 when the index is of another"},
          {"model_version", "string", false, "409 when the index is of another version, as of a vector of one's own"})},
     {"vector_hit", "VectorHit", JSON,

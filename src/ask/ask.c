@@ -4,7 +4,9 @@
 #include "ask/ask.h"
 #include "ask/model.h"
 
-enum { ASK_ROWS = 1000, ASK_ROWS_MAX = 10000, ASK_REPAIRS = 2, ASK_ANSWER_BYTES = 4 << 10 };
+#define ASK_CONFIDENCE_MODEL 0.5
+#define ASK_CONFIDENCE_DOUBTED 0.25 /* of a model's literals, not all are from the question */
+enum { ASK_REPAIRS = 2, ASK_ANSWER_BYTES = 4 << 10 };
 
 lh_code lh_ask_new(lh_engine *engine, lh_catalog *catalog, lh_ai *ai, lh_str mask_key, lh_ask **ret, lh_error *err) {
     lh_ask *ask = calloc(1, sizeof *ask);
@@ -26,50 +28,6 @@ void lh_ask_free(lh_ask *ask) {
     ask_kept_free(ask->kept);
     pthread_mutex_destroy(&ask->lock);
     free(ask);
-}
-
-/* ---- what is asked ---- */
-
-typedef struct asked {
-    lh_str question, model;
-    int64_t today;
-    uint64_t rows_max;
-    bool tokens;
-    bool examples, planner, values, synonyms, grammar, repair, by_model; /* parts */
-} asked;
-
-static lh_code asked_part(const lh_json *parts, const char *name, bool *ret, lh_error *err) {
-    const lh_json *value = lh_json_get(parts, name);
-    if (!lh_json_is_null(value) && lh_json_type_of(value) != LH_JSON_BOOL)
-        return lh_fail(err, LH_INVALID, "'parts.%s' must be true or false", name);
-    *ret = lh_json_bool(value, true);
-    return LH_OK;
-}
-
-static lh_code asked_read(const lh_json *body, bool tokens, asked *ret, lh_error *err) {
-    const lh_json *limit = lh_json_get(body, "limit"), *now = lh_json_get(body, "now"),
-                  *parts = lh_json_get(body, "parts");
-    int64_t now_ms = lh_time_now_ms();
-    ret->question = lh_json_get_string(body, "question");
-    ret->model = lh_json_get_string(body, "model");
-    if (lh_str_trim(ret->question).len == 0) return lh_fail(err, LH_INVALID, "'question' must be a text");
-    if (ret->question.len > LH_LIMIT_QUESTION_BYTES)
-        return lh_fail(err, LH_LIMIT, "a question has at most %d bytes", LH_LIMIT_QUESTION_BYTES);
-    if (!lh_str_is_utf8(ret->question)) return lh_fail(err, LH_INVALID, "'question' is not UTF-8");
-    ret->rows_max = lh_json_is_null(limit) ? ASK_ROWS : lh_json_uint(limit, 0);
-    if (ret->rows_max < 1 || ret->rows_max > ASK_ROWS_MAX)
-        return lh_fail(err, LH_INVALID, "'limit' is 1 to %d", ASK_ROWS_MAX);
-    if (!lh_json_is_null(now) && lh_time_parse_rfc3339(lh_json_str(now, LH_STR_NONE), &now_ms) != LH_OK)
-        return lh_fail(err, LH_INVALID, "'now' must be a time such as 2026-03-01T12:00:00Z");
-    ret->today = now_ms / 86400000 - (now_ms % 86400000 < 0);
-    ret->tokens = tokens || lh_json_bool(lh_json_get(body, "tokens"), false);
-    LH_TRY(asked_part(parts, "examples", &ret->examples, err));
-    LH_TRY(asked_part(parts, "planner", &ret->planner, err));
-    LH_TRY(asked_part(parts, "values", &ret->values, err));
-    LH_TRY(asked_part(parts, "synonyms", &ret->synonyms, err));
-    LH_TRY(asked_part(parts, "model", &ret->by_model, err));
-    LH_TRY(asked_part(parts, "grammar", &ret->grammar, err));
-    return asked_part(parts, "repair", &ret->repair, err);
 }
 
 /* ---- what is answered ---- */
@@ -134,7 +92,7 @@ static lh_json *answer_copy(lh_arena *arena, const lh_json *value) {
     return value ? lh_json_copy(arena, value) : lh_json_new_array(arena);
 }
 
-static lh_json *answer_begin(const asked *a, bool refused, const ask_planned *planned, lh_arena *arena) {
+static lh_json *answer_begin(const ask_request *a, bool refused, const ask_planned *planned, lh_arena *arena) {
     lh_json *answer = lh_json_new_object(arena);
     lh_json_set_string(arena, answer, "question", a->question);
     lh_json_set_bool(arena, answer, "refused", refused);
@@ -143,7 +101,7 @@ static lh_json *answer_begin(const asked *a, bool refused, const ask_planned *pl
     return answer;
 }
 
-static lh_json *answer_made(const asked *a, const answer_of *of, const ask_planned *planned, lh_arena *arena) {
+static lh_json *answer_made(const ask_request *a, const answer_of *of, const ask_planned *planned, lh_arena *arena) {
     lh_json *answer = answer_begin(a, false, planned, arena);
     const lh_json *rows = lh_json_get(of->result, "rows");
     lh_json_set(arena, answer, "answer", answer_sentence(of->result, arena));
@@ -160,7 +118,7 @@ static lh_json *answer_made(const asked *a, const answer_of *of, const ask_plann
     return answer;
 }
 
-static lh_json *answer_refused(const asked *a, const ask_planned *planned, lh_str reason, lh_arena *arena) {
+static lh_json *answer_refused(const ask_request *a, const ask_planned *planned, lh_str reason, lh_arena *arena) {
     lh_json *answer = answer_begin(a, true, planned, arena), *nearest = lh_json_new_object(arena);
     lh_json_set_string(arena, answer, "reason", reason.len ? reason : LH_STR("nothing can answer it"));
     lh_json_set(arena, answer, "confidence", lh_json_new_real(arena, planned->confidence));
@@ -173,8 +131,8 @@ static lh_json *answer_refused(const asked *a, const ask_planned *planned, lh_st
 /* ---- the way ---- */
 
 /* An example that the caller may not run, or that fails on what it sees, is as if it were not there. */
-static lh_code ask_by_example(lh_ask *ask, const asked *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
-                              lh_error *err) {
+static lh_code ask_by_example(lh_ask *ask, const ask_request *a, const lh_ask_caller *caller, lh_arena *arena,
+                              lh_json **ret, lh_error *err) {
     answer_of of = {.by = LH_STR("example")};
     const ask_planned sure = {.confidence = 1};
     lh_error failed = {0};
@@ -187,24 +145,18 @@ static lh_code ask_by_example(lh_ask *ask, const asked *a, const lh_ask_caller *
     return LH_OK;
 }
 
-static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schema, const ask_question *question,
-                            const lh_ask_caller *caller, lh_arena *arena, lh_json **ret, lh_str *ret_why,
-                            lh_error *err) {
+static lh_code ask_by_model(const ask_request *a, const ask_model_asks *asks, lh_arena *arena, lh_json **ret,
+                            lh_str *ret_why, lh_error *err) {
     ask_modelled made;
-    const ask_model_asks asks = {.ask = ask,
-                                 .schema = schema,
-                                 .question = question,
-                                 .caller = caller,
-                                 .model = a->model,
-                                 .tokens = a->tokens,
-                                 .grammar = a->grammar,
-                                 .examples = a->examples,
-                                 .repairs_max = a->repair ? ASK_REPAIRS : 0,
-                                 .rows_max = a->rows_max};
-    LH_TRY(ask_model(&asks, arena, &made, err));
+    LH_TRY(ask_model(asks, arena, &made, err));
     if (made.silent) {
         *ret_why = LH_STR(LH_ASK_SILENT);
         return LH_OK;
+    }
+    if (made.invented.ptr) {
+        *ret_why = lh_arena_printf(arena, "what the model wrote asks for '%.*s', which the question does not name",
+                                   LH_STR_ARG(made.invented));
+        return lh_arena_check(arena, err);
     }
     if (made.sql.len == 0) {
         *ret_why = made.none ? LH_STR("the model finds nothing in what you may see that answers it")
@@ -212,14 +164,15 @@ static lh_code ask_by_model(lh_ask *ask, const asked *a, const ask_schema *schem
         return LH_OK;
     }
     answer_of of = {made.sql, LH_STR("model"), made.model, made.result, made.repairs};
-    ask_planned shown = {.confidence = 0.5, .unplaced = NULL, .assumptions = NULL};
+    const ask_planned shown = {.confidence = lh_json_size(made.doubts) ? ASK_CONFIDENCE_DOUBTED : ASK_CONFIDENCE_MODEL,
+                               .assumptions = made.doubts};
     *ret = answer_made(a, &of, &shown, arena);
     return LH_OK;
 }
 
 /* Is there a model to ask? One that is named has to be there. */
-static lh_code ask_find_model(lh_ask *ask, const asked *a, const lh_ask_caller *caller, lh_arena *arena, bool *ret,
-                              lh_error *err) {
+static lh_code ask_find_model(lh_ask *ask, const ask_request *a, const lh_ask_caller *caller, lh_arena *arena,
+                              bool *ret, lh_error *err) {
     const lh_ai_call call = {.model = a->model, .principal = caller->by};
     lh_ai_model model;
     *ret = false;
@@ -229,7 +182,7 @@ static lh_code ask_find_model(lh_ask *ask, const asked *a, const lh_ask_caller *
     return code == LH_UNAVAILABLE && !a->model.len ? LH_OK : code;
 }
 
-static lh_code ask_way(lh_ask *ask, const asked *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
+static lh_code ask_way(lh_ask *ask, const ask_request *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
                        lh_error *err) {
     bool models = false;
     ask_schema schema;
@@ -248,17 +201,28 @@ static lh_code ask_way(lh_ask *ask, const asked *a, const lh_ask_caller *caller,
         *ret = answer_made(a, &of, &planned, arena);
         return LH_OK;
     }
-    if (models && schema.table_count) LH_TRY(ask_by_model(ask, a, &schema, &question, caller, arena, ret, &why, err));
+    const ask_model_asks asks = {.ask = ask,
+                                 .schema = &schema,
+                                 .question = &question,
+                                 .caller = caller,
+                                 .model = a->model,
+                                 .tokens = a->tokens,
+                                 .grammar = a->grammar,
+                                 .examples = a->examples,
+                                 .unplaced = planned.unplaced,
+                                 .repairs_max = a->repair ? ASK_REPAIRS : 0,
+                                 .rows_max = a->rows_max};
+    if (models && schema.table_count) LH_TRY(ask_by_model(a, &asks, arena, ret, &why, err));
     if (!*ret) *ret = answer_refused(a, &planned, why.len ? why : planned.reason, arena);
     return LH_OK;
 }
 
 lh_code lh_ask_question(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
                         lh_error *err) {
-    asked a;
+    ask_request a;
     lh_json *answer = NULL;
     uint64_t started = lh_time_monotonic_ms();
-    LH_TRY(asked_read(body, caller->tokens, &a, err));
+    LH_TRY(ask_request_read(body, caller->tokens, &a, err));
     LH_TRY(ask_way(ask, &a, caller, arena, &answer, err));
     lh_json_set_uint(arena, answer, "elapsed_ms", lh_time_monotonic_ms() - started);
     *ret = answer;

@@ -46,6 +46,18 @@ typedef struct ask_examples_asks {
 LH_MUST_CHECK lh_code ask_examples_like(const ask_examples_asks *asks, ask_example *into, size_t room, lh_arena *arena,
                                         size_t *ret_count, lh_error *err);
 
+/* ---- what is asked (request.c) ---- */
+enum { ASK_ROWS_MAX = 10000 };
+typedef struct ask_request {
+    lh_str question, model;
+    int64_t today;
+    uint64_t rows_max;
+    bool tokens;
+    bool examples, planner, values, synonyms, grammar, repair, by_model; /* parts */
+} ask_request;                                                           /* borrowed from the body */
+/* tokens: whether they are asked for whatever the body says. Errors: INVALID, LIMIT. */
+LH_MUST_CHECK lh_code ask_request_read(const lh_json *body, bool tokens, ask_request *ret, lh_error *err);
+
 /* ---- what a caller sees (schema.c) ---- */
 typedef enum ask_type { ASK_TEXT, ASK_NUMBER, ASK_DATE, ASK_TIME, ASK_BOOL, ASK_OTHER } ask_type;
 typedef struct ask_column {

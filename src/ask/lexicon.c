@@ -235,6 +235,10 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     return 0;
 }
 
+bool lexicon_same(const ask_token *said, const ask_token *word) {
+    return word_score(said, word, false) > 0 || (said->one.len >= 6 && lexicon_slip(said->one, word->one));
+}
+
 /* tailnum for "tail number" */
 static bool word_joined(const ask_token *a, const ask_token *b, const ask_token *name) {
     if (a->kind != ASK_WORD || b->kind != ASK_WORD || a->one.len < 3 || !lh_str_starts(name->one, a->one)) return false;

@@ -1,10 +1,11 @@
 /* A question to SQL by a model. The prompt holds nothing but what the caller sees: tables, columns, what was said of them, keys, a few
  * values of columns that are not personal. With tokens, what in the question may be of a person goes as <NAME_482913> (names.c). The model's SQL is one
- * query, tokens in its text literals become the values, and it runs as any statement of the caller; an error goes back to the model
+ * query, tokens in its text literals become the values, which have to come from somewhere (literals.c), and it runs as any statement of the caller; an error goes back to the model
  * twice at most. It may say that nothing answers it. A model that follows grammars can write nothing else (grammar.c); it is bound all the same. Of more
  * than MODEL_TABLES tables it gets those whose descriptions are like the question, and verified questions that are like it, as a
  * conversation that went before; with tokens none that holds personal data. */
 #include "ask/grammar.h"
+#include "ask/literals.h"
 #include "ask/model.h"
 #include "ask/names.h"
 #include "ask/similar.h"
@@ -13,7 +14,6 @@ enum {
     MODEL_PROMPT_BYTES = 96 << 10,
     MODEL_REST_BYTES = 24 << 10, /* of it, for what are no tables */
     MODEL_TABLE_BYTES = 4 << 10, /* a table without columns, or a key */
-    MODEL_VALUES = 8,
     MODEL_TABLES = 12,
     MODEL_EXAMPLES = 4,
     MODEL_REPAIRS = 2,
@@ -103,7 +103,8 @@ static void prompt_column(const ask_column *column, bool values, lh_arena *arena
     for (size_t i = 0; i < column->synonym_count && i < 5; i++)
         lh_buf_printf(into, "%s%.*s", i ? ", " : " also called ",
                       LH_STR_ARG(ask_one_line(column->synonyms[i], 100, arena)));
-    for (size_t i = 0, shown = 0; values && !column->personal && i < column->value_count && shown < MODEL_VALUES; i++) {
+    for (size_t i = 0, shown = 0; values && !column->personal && i < column->value_count && shown < ASK_MODEL_VALUES;
+         i++) {
         if (ask_has_form(column->values[i])) continue;
         lh_buf_append(into, shown++ ? LH_STR(", ") : LH_STR(" such as "));
         lh_buf_sql_string(into, ask_one_line(column->values[i], column->values[i].len, arena));
@@ -269,6 +270,23 @@ static lh_code model_generate(lh_ai *ai, const lh_ai_call *call, lh_ai_prompt *p
     return code;
 }
 
+/* What it said as a statement: bound, its literals looked at, run. */
+static lh_code model_run(const ask_model_asks *asks, const ask_names *names, const ask_literals_asks *literals,
+                         lh_str said, lh_arena *arena, ask_modelled *ret, lh_error *err) {
+    lh_str sql = LH_STR_NONE;
+    ask_literals found;
+    LH_TRY(model_check(said, err));
+    LH_TRY(ask_names_back(names, said, arena, &sql, err));
+    LH_TRY(ask_bind(asks->ask, sql, asks->caller, arena, err));
+    LH_TRY(ask_literals_place(literals, sql, arena, &found, err));
+    ret->invented = found.invented;
+    if (found.invented.ptr) return LH_OK;
+    LH_TRY(ask_run(asks->ask, sql, asks->caller, asks->rows_max, true, arena, &ret->result, err));
+    ret->doubts = found.doubts;
+    ret->sql = sql;
+    return LH_OK;
+}
+
 lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret, lh_error *err) {
     lh_ai_message messages[2 + 2 * MODEL_EXAMPLES + 2 * MODEL_REPAIRS];
     ask_example examples[MODEL_EXAMPLES];
@@ -288,6 +306,7 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
         const ask_examples_asks like = {asks->ask, asks->caller, question, model_example_fits, &fits};
         LH_TRY(ask_examples_like(&like, examples, MODEL_EXAMPLES, arena, &example_count, err));
     }
+    const ask_literals_asks literals = {asks->schema, asks->question, asks->unplaced, examples, example_count};
     messages[count++] = (lh_ai_message){LH_STR("system"), prompt};
     for (size_t i = 0; i < example_count; i++) {
         messages[count++] = (lh_ai_message){LH_STR("user"), examples[i].question};
@@ -308,15 +327,11 @@ lh_code ask_model(const ask_model_asks *asks, lh_arena *arena, ask_modelled *ret
         if (generated != LH_OK) return *err = why, generated;
         grammar = request.grammar;
         ret->model = text.model.name;
-        lh_str said = model_sql(text.text, arena), sql = LH_STR_NONE;
+        lh_str said = model_sql(text.text, arena);
         if (lh_str_eq_nocase(said, LH_STR(ASK_MODEL_NONE))) return ret->none = true, LH_OK;
-        lh_code code = model_check(said, &why);
-        if (code == LH_OK) code = ask_names_back(&names, said, arena, &sql, &why);
-        if (code == LH_OK) code = ask_bind(asks->ask, sql, asks->caller, arena, &why);
-        if (code == LH_OK)
-            code = ask_run(asks->ask, sql, asks->caller, asks->rows_max, true, arena, &ret->result, &why);
+        lh_code code = model_run(asks, &names, &literals, said, arena, ret, &why);
         ret->repairs = (uint64_t)tries;
-        if (code == LH_OK) return ret->sql = sql, LH_OK;
+        if (code == LH_OK) return LH_OK;
         if (code != LH_INVALID && code != LH_DENIED && code != LH_NOT_FOUND) return *err = why, code;
         if (tries == asks->repairs_max || tries == MODEL_REPAIRS) return LH_OK;
         messages[count++] = (lh_ai_message){LH_STR("assistant"), said};

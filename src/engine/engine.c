@@ -12,6 +12,7 @@
 #include "engine/database_shim.h"
 #include "engine/engine_internal.h"
 #include "engine/fault_shim.h"
+#include "engine/listing_shim.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -77,6 +78,8 @@ static lh_code engine_open_database(lh_engine *engine, duckdb_database *ret, lh_
     duckdb_free(message);
     duckdb_destroy_config(&config);
     if (code == LH_OK && !(fault_shim_install(*ret) && bounds_shim_install(*ret)))
+        code = lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
+    if (code == LH_OK && engine->catalog && !listing_shim_install(*ret, engine_listing_has, engine))
         code = lh_fail(err, LH_NO_MEMORY, "engine: out of memory");
     if (code == LH_OK) code = engine_load_extensions(engine->extension_dir, engine->extension, *ret, err);
     if (code == LH_OK) code = engine_register_sample(engine, *ret, err);

@@ -157,6 +157,21 @@ const char *lh_format_content_type(lh_format format);
 /* Refuses what foreign SQL may not do, by its tokens (used by lh_engine_run; public for its fuzzer). Errors: DENIED, INVALID. */
 LH_MUST_CHECK lh_code lh_sql_guard(lh_str sql, lh_error *err);
 
+/* ---- what a query compares with (compared.c): no rows are read, nothing is bound ---- */
+enum { LH_COMPARED_MAX = 1000 };
+typedef struct lh_compared {
+    lh_str text; /* a literal: a text's, or a number as it is written out */
+    bool number;
+    bool dated;      /* it is cast to a date or time, or stands beside a part of one */
+    bool equal;      /* by = or IN, or their negation */
+    bool pattern;    /* of LIKE, contains() or a regular expression */
+    lh_str *columns; /* names that stand in the same comparison, without their tables */
+    size_t column_count;
+} lh_compared; /* arena */
+/* The texts and numbers of one query that are compared with something, in no certain order; not those of LIMIT, of intervals, and what
+ * functions take. Errors: INVALID (it is not one query), LIMIT (there are more). */
+LH_MUST_CHECK lh_code lh_sql_compared(lh_str sql, lh_arena *arena, lh_compared **ret, size_t *ret_count, lh_error *err);
+
 /* ---- row filters: one SQL condition over the columns of a row (docs/adr/0021, section 3) ---- */
 typedef struct lh_filter {
     lh_str text;     /* in normal form, in parentheses */

@@ -150,6 +150,8 @@ lh_code engine_bulk_append(duckdb_connection connection, const char *table, cons
                            size_t column_count, size_t rows, lh_error *err);
 
 /* ---- sample.c ---- */
+/* Is that table of the lake there now, or without one that schema? ctx: the engine. For listing_shim_install(). */
+bool engine_listing_has(void *ctx, const char *schema, const char *table);
 lh_code engine_register_sample(lh_engine *engine, duckdb_database database, lh_error *err);
 /* The functions of masks (mask.h), under names that nobody can know. */
 void engine_masks_init(engine_masks *masks, lh_str key);

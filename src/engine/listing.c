@@ -1,6 +1,7 @@
-/* Lists of columns: information_schema, duckdb_columns(), SHOW ALL TABLES and their like. DuckDB's Iceberg catalog shows
+/* Lists of tables and columns: information_schema, duckdb_columns(), SHOW ALL TABLES and their like. DuckDB's Iceberg catalog shows
  * there what it loaded last of a table, and of one that nobody has read yet a column "__". So before a statement that asks for
- * such a list the tables that changed since the list before are bound once, which loads them. */
+ * such a list the tables that changed since the list before are bound once, which loads them; and of its rows those of what is gone
+ * are left out (listing_shim.h). */
 #include "engine/run.h"
 
 /* Words that such a statement has; one that has them for another reason only takes longer. */
@@ -29,6 +30,20 @@ static lh_code listing_load(engine_run *run, lh_table_name name, lh_error *err) 
     (void)duckdb_prepare(run->connection->handle, sql.ptr, &prepared);
     duckdb_destroy_prepare(&prepared);
     return LH_OK;
+}
+
+/* A namespace is looked up without regard to case, and there may have been one that was written otherwise. */
+bool engine_listing_has(void *ctx, const char *schema, const char *table) {
+    const lh_engine *engine = ctx;
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    lh_namespace_of of;
+    lh_json *ignored = NULL;
+    lh_str text = lh_str_from(schema);
+    if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return true;
+    if (lh_namespace_of_sql(engine->catalog, text, arena, &of, NULL) != LH_OK || of.count > 1) return true;
+    if (!lh_str_eq(lh_namespace_text(of.name, arena), text)) return false;
+    if (table) return lh_table_exists(engine->catalog, (lh_table_name){of.name, lh_str_from(table)});
+    return lh_namespace_load(engine->catalog, of.name, arena, &ignored, NULL) != LH_NOT_FOUND;
 }
 
 lh_code engine_listing_refresh(engine_run *run, lh_error *err) {

@@ -233,54 +233,13 @@ lh_code eval_run(void *ctx, lh_job *job, const lh_json *spec, lh_arena *arena, l
 
 /* ---- given ---- */
 
-static lh_code given_vector(const vector_definition *d, const lh_json *vector, float *into, lh_error *err) {
-    if (!lh_json_is_array(vector) || lh_json_size(vector) != d->dimensions)
-        return lh_fail(err, LH_INVALID, "'vector' of a query must have the %" PRIu32 " numbers of the index '%.*s'",
-                       d->dimensions, LH_STR_ARG(d->name));
-    for (lh_json_iter it = lh_json_each(vector); lh_json_next(&it);) {
-        if (lh_json_type_of(it.value) != LH_JSON_REAL && !lh_json_is_int(it.value))
-            return lh_fail(err, LH_INVALID, "'vector' of a query must have numbers only");
-        *into++ = (float)lh_json_real(it.value, (double)lh_json_int(it.value, 0));
-    }
-    return LH_OK;
-}
-
-static lh_code given_relevant(const lh_json *ids, lh_arena *arena, eval_query *query, lh_error *err) {
-    if (lh_json_is_null(ids)) return LH_OK;
-    if (!lh_json_is_array(ids) || lh_json_size(ids) == 0 || lh_json_size(ids) > EVAL_K_MAX)
-        return lh_fail(err, LH_INVALID, "'relevant' of a query is 1 to %d ids", EVAL_K_MAX);
-    lh_json *list = lh_json_new_array(arena);
-    for (lh_json_iter it = lh_json_each(ids); lh_json_next(&it);) {
-        if (!lh_json_is_string(it.value) && !lh_json_is_int(it.value))
-            return lh_fail(err, LH_INVALID, "'relevant' of a query has ids: texts or whole numbers");
-        lh_json_append(list,
-                       lh_json_is_string(it.value)
-                           ? lh_json_copy(arena, it.value)
-                           : lh_json_new_string(arena, lh_arena_printf(arena, "%" PRId64, lh_json_int(it.value, 0))));
-    }
-    query->relevant = list;
-    return lh_arena_check(arena, err);
-}
-
-static lh_code given_query(const vector_definition *d, const lh_json *given, lh_arena *arena, eval_query *query,
-                           float *vector, lh_error *err) {
-    const lh_json *numbers = lh_json_get(given, "vector");
-    query->text = lh_json_get_string(given, "query");
-    query->source = LH_STR("given");
-    if (!lh_json_is_object(given) || (lh_str_trim(query->text).len == 0) == lh_json_is_null(numbers))
-        return lh_fail(err, LH_INVALID, "each of 'queries' has 'query', a text, or 'vector'");
-    if (query->text.len > EVAL_TEXT_BYTES)
-        return lh_fail(err, LH_LIMIT, "'query' has at most %d bytes", EVAL_TEXT_BYTES);
-    LH_TRY(given_relevant(lh_json_get(given, "relevant"), arena, query, err));
-    return query->text.len ? LH_OK : given_vector(d, numbers, vector, err);
-}
-
 static lh_code given_set(const eval_order *order, const lh_json *queries, lh_arena *arena, eval_set *ret,
                          lh_error *err) {
     const vector_definition *d = order->definition;
     LH_TRY(make_new(order, arena, ret, err));
     for (lh_json_iter it = lh_json_each(queries); lh_json_next(&it);)
-        LH_TRY(given_query(d, it.value, arena, &ret->queries[it.index], ret->vectors + it.index * d->dimensions, err));
+        LH_TRY(
+            eval_query_read(d, it.value, arena, &ret->queries[it.index], ret->vectors + it.index * d->dimensions, err));
     LH_TRY(make_embed(order, arena, ret, err));
     return make_truth(order, arena, ret, err);
 }
@@ -289,23 +248,22 @@ lh_code lh_vector_eval_create(lh_vector *vector, const lh_json *body, const lh_v
                               lh_json **ret, lh_error *err) {
     vector_definition d;
     eval_set made, there;
-    const lh_json *queries = lh_json_get(body, "queries");
-    lh_str name = lh_json_get_string(body, "name");
-    size_t count = lh_json_size(queries);
-    eval_order order = {.vector = vector, .definition = &d, .by = caller->by, .cancel = caller->cancel};
-    LH_TRY(vector_require_index(vector, caller, lh_json_get_string(body, "index"), arena, &d, err));
-    LH_TRY(eval_name_check(name, err));
-    LH_TRY(trial_read_k(body, EVAL_K, &order.k, err));
-    if (!lh_json_is_array(queries) || count < 1 || count > EVAL_QUERIES_MAX)
-        return lh_fail(err, LH_INVALID, "'queries' is a list of 1 to %d", EVAL_QUERIES_MAX);
-    if (eval_find(vector, name, arena, &there, NULL) == LH_OK)
-        return lh_fail(err, LH_CONFLICT, "there is an eval set '%.*s': delete it first", LH_STR_ARG(name));
-    order.count = (uint32_t)count;
+    eval_asked asked;
+    LH_TRY(eval_read(body, &asked, err));
+    eval_order order = {.vector = vector,
+                        .definition = &d,
+                        .by = caller->by,
+                        .cancel = caller->cancel,
+                        .count = asked.count,
+                        .k = asked.k};
+    LH_TRY(vector_require_index(vector, caller, asked.index, arena, &d, err));
+    if (eval_find(vector, asked.name, arena, &there, NULL) == LH_OK)
+        return lh_fail(err, LH_CONFLICT, "there is an eval set '%.*s': delete it first", LH_STR_ARG(asked.name));
     LH_TRY(vector_served_get(vector, &d, caller->cancel, &order.served, err));
-    lh_code code = given_set(&order, queries, arena, &made, err);
+    lh_code code = given_set(&order, asked.queries, arena, &made, err);
     vector_served_release(vector, order.served);
     LH_TRY(code);
-    made.name = name;
+    made.name = asked.name;
     LH_TRY(eval_store(vector, &d, NULL, arena, &made, err));
     made.queries = NULL;
     *ret = eval_show(&made, arena);

@@ -4,36 +4,21 @@
  * that is not there any more is left out. Only what is left goes to a reranker. */
 #include "vector/vector_internal.h"
 
-#include <math.h>
-
 enum {
-    SEARCH_K = 10,
-    SEARCH_K_MAX = 1000,
     SEARCH_ROUNDS = 4,
-    SEARCH_RERANKED = 50, /* the first so many, or k */
-    SEARCH_FUSED = 100,   /* of each way at least, and 5 × what is wanted */
-    SEARCH_WEIGHT_MAX = 1000,
+    SEARCH_FUSED = 100, /* of each way at least, and 5 × what is wanted */
 };
-
-typedef enum { SEARCH_EXACT, SEARCH_HNSW, SEARCH_TEXT, SEARCH_HYBRID, SEARCH_MODES } search_mode;
-static const char *const search_modes[SEARCH_MODES] = {"exact", "hnsw", "text", "hybrid"};
 
 typedef struct {
     lh_vector *vector;
-    const lh_json *body;
+    vector_asked asked;
     const lh_vector_caller *caller;
     lh_arena *arena;
     vector_definition definition;
     const lh_relation *relation; /* what the caller sees of the dataset; NULL: all of it */
     const vector_served *served;
     const vector_bm25 *bm25; /* NULL: words are not looked at */
-    lh_str text;             /* the query as a text; empty: it is a vector alone */
     const float *query;      /* NULL: vectors are not looked at */
-    uint32_t k, wanted;      /* wanted: so many items, of which k are told once they are reranked */
-    search_mode mode;
-    double weights[VECTOR_WAYS]; /* of a hybrid search */
-    bool rerank;
-    lh_str reranker;     /* its model; empty: the task's */
     uint64_t *allowed;   /* by row; NULL: every row */
     uint64_t *by_order;  /* the same by served->order */
     bool changed;        /* the dataset is another than was embedded: rows may be gone */
@@ -43,69 +28,6 @@ typedef struct {
 } search;
 
 /* ---- what is asked ---- */
-
-static lh_code search_read_mode(search *s, lh_error *err) {
-    lh_str mode = lh_json_str(lh_json_get(s->body, "mode"), LH_STR("hnsw"));
-    for (int i = 0; i < SEARCH_MODES; i++)
-        if (lh_str_eq(mode, lh_str_from(search_modes[i]))) return s->mode = (search_mode)i, LH_OK;
-    return lh_fail(err, LH_INVALID, "'mode' is exact, hnsw, text or hybrid, not '%.*s'",
-                   LH_STR_ARG(lh_str_cut_utf8(mode, 100)));
-}
-
-static lh_code search_read_weight(const lh_json *weights, const char *name, double *ret, lh_error *err) {
-    const lh_json *given = lh_json_get(weights, name);
-    *ret = lh_json_is_null(given) ? 1 : lh_json_real(given, NAN);
-    if (*ret >= 0 && *ret <= (double)SEARCH_WEIGHT_MAX) return LH_OK;
-    return lh_fail(err, LH_INVALID, "'weights.%s' is a number from 0 to %d", name, SEARCH_WEIGHT_MAX);
-}
-
-static lh_code search_read_weights(search *s, lh_error *err) {
-    const lh_json *weights = lh_json_get(s->body, "weights");
-    if (!lh_json_is_null(weights) && s->mode != SEARCH_HYBRID)
-        return lh_fail(err, LH_INVALID, "'weights' are of the mode hybrid");
-    LH_TRY(search_read_weight(weights, "vector", &s->weights[VECTOR_BY_VECTOR], err));
-    LH_TRY(search_read_weight(weights, "text", &s->weights[VECTOR_BY_TEXT], err));
-    if (s->weights[VECTOR_BY_VECTOR] > 0 || s->weights[VECTOR_BY_TEXT] > 0) return LH_OK;
-    return lh_fail(err, LH_INVALID, "one of 'weights' must be more than 0");
-}
-
-static lh_code search_read_rerank(search *s, lh_error *err) {
-    const lh_json *rerank = lh_json_get(s->body, "rerank");
-    const lh_json *given = lh_json_get(rerank, "top_n");
-    bool is_object = lh_json_is_object(rerank);
-    s->wanted = s->k;
-    if (!is_object && !lh_json_is_null(rerank) && lh_json_type_of(rerank) != LH_JSON_BOOL)
-        return lh_fail(err, LH_INVALID, "'rerank' is true, false or {\"model\", \"top_n\"}");
-    s->rerank = is_object || lh_json_bool(rerank, false);
-    if (!s->rerank) return LH_OK;
-    uint64_t top_n = s->k > SEARCH_RERANKED ? s->k : SEARCH_RERANKED;
-    if (!lh_json_is_null(given)) top_n = lh_json_uint(given, 0);
-    if (top_n < s->k || top_n > SEARCH_K_MAX)
-        return lh_fail(err, LH_INVALID, "'rerank.top_n' is 'k', %" PRIu32 ", to %d", s->k, SEARCH_K_MAX);
-    s->wanted = (uint32_t)top_n;
-    s->reranker = lh_json_get_string(rerank, "model");
-    return LH_OK;
-}
-
-static lh_code search_read_vector(search *s, const lh_json *vector, lh_error *err) {
-    size_t count = lh_json_size(vector), at = 0;
-    float *values = LH_ARENA_ARRAY(s->arena, float, count + 1);
-    bool zero = true;
-    LH_TRY(lh_arena_check(s->arena, err));
-    if (!lh_json_is_array(vector) || count != s->definition.dimensions)
-        return lh_fail(err, LH_INVALID, "'vector' must have the %" PRIu32 " numbers of the index '%.*s'",
-                       s->definition.dimensions, LH_STR_ARG(s->definition.name));
-    for (lh_json_iter it = lh_json_each(vector); lh_json_next(&it);) {
-        if (lh_json_type_of(it.value) != LH_JSON_REAL && !lh_json_is_int(it.value))
-            return lh_fail(err, LH_INVALID, "'vector' must have numbers only");
-        values[at++] = (float)lh_json_real(it.value, (double)lh_json_int(it.value, 0));
-        zero = zero && values[at - 1] == 0;
-    }
-    if (zero && s->definition.metric == LH_ANN_COSINE)
-        return lh_fail(err, LH_INVALID, "'vector' is all zero: it has no direction, which the metric cosine compares");
-    s->query = values;
-    return LH_OK;
-}
 
 static lh_code search_check_model(const search *s, const lh_ai_model *model, size_t dimensions, lh_error *err) {
     const vector_definition *d = &s->definition;
@@ -134,7 +56,7 @@ static lh_code search_embed(search *s, lh_str text, lh_error *err) {
 
 /* Who asks may say of which model and version the index has to be; who brings a vector knows of which that is. */
 static lh_code search_check_asked(const search *s, lh_error *err) {
-    lh_str model = lh_json_get_string(s->body, "model"), version = lh_json_get_string(s->body, "model_version");
+    lh_str model = s->asked.model, version = s->asked.model_version;
     const vector_definition *d = &s->definition;
     if ((!model.len || lh_str_eq(model, d->model.name)) && (!version.len || lh_str_eq(version, d->model.version)))
         return LH_OK;
@@ -144,32 +66,15 @@ static lh_code search_check_asked(const search *s, lh_error *err) {
                    LH_STR_ARG(lh_str_cut_utf8(version, 60)), version.len ? "'" : "");
 }
 
-static lh_code search_read_query(search *s, lh_error *err) {
-    const lh_json *body = s->body, *vector = lh_json_get(body, "vector");
-    bool given = !lh_json_is_null(vector), words = s->mode == SEARCH_TEXT || s->mode == SEARCH_HYBRID;
-    s->text = lh_json_get_string(body, "query");
+static lh_code search_make_query(search *s, lh_error *err) {
     LH_TRY(search_check_asked(s, err));
-    if (given && s->mode == SEARCH_TEXT) return lh_fail(err, LH_INVALID, "the mode text takes 'query', not 'vector'");
-    if (given && !words && s->text.len)
-        return lh_fail(err, LH_INVALID, "give 'query' or 'vector', not both; the mode hybrid takes both");
-    if (lh_str_trim(s->text).len == 0 && (!given || words || s->rerank))
-        return lh_fail(err, LH_INVALID, "'query' must be a text to search for");
-    if (s->mode == SEARCH_TEXT || s->weights[VECTOR_BY_VECTOR] <= 0) return LH_OK;
-    return given ? search_read_vector(s, vector, err) : search_embed(s, s->text, err);
-}
-
-static lh_code search_read(search *s, lh_error *err) {
-    const lh_json *body = s->body;
-    lh_str index = lh_json_get_string(body, "index");
-    const lh_json *given = lh_json_get(body, "k");
-    uint64_t k = lh_json_is_null(given) ? SEARCH_K : lh_json_uint(given, 0);
-    if (index.len == 0) return lh_fail(err, LH_INVALID, "'index' must name an index");
-    if (k < 1 || k > SEARCH_K_MAX) return lh_fail(err, LH_INVALID, "'k' is 1 to %d", SEARCH_K_MAX);
-    s->k = (uint32_t)k;
-    LH_TRY(search_read_mode(s, err));
-    LH_TRY(search_read_weights(s, err));
-    LH_TRY(search_read_rerank(s, err));
-    return vector_definition_read(s->vector->catalog, index, s->arena, &s->definition, err);
+    if (!s->asked.by_vector) return LH_OK;
+    if (!s->asked.vector) return search_embed(s, s->asked.text, err);
+    float *values = LH_ARENA_ARRAY(s->arena, float, s->definition.dimensions + 1);
+    LH_TRY(lh_arena_check(s->arena, err));
+    LH_TRY(vector_numbers_read(&s->definition, s->asked.vector, "'vector'", values, err));
+    s->query = values;
+    return LH_OK;
 }
 
 /* ---- what the caller sees ---- */
@@ -277,10 +182,10 @@ static lh_code search_blame(const char *member, bool placed, lh_code code, lh_er
 
 /* The rows that the caller sees and that pass the filter. */
 static lh_code search_allow(search *s, lh_error *err) {
-    const lh_json *given = lh_json_get(s->body, "filter");
     lh_filter filter = {0};
-    if (!lh_json_is_null(given)) {
-        lh_code code = lh_engine_filter_check(lh_json_str(given, LH_STR_NONE), NULL, 0, s->arena, &filter, err);
+    if (s->asked.filter) {
+        lh_code code =
+            lh_engine_filter_check(lh_json_str(s->asked.filter, LH_STR_NONE), NULL, 0, s->arena, &filter, err);
         LH_TRY(search_blame("filter", true, code, err));
     } else if (!s->relation) return LH_OK;
     lh_code code = s->relation ? search_allow_current(s, filter.text, err) : search_allow_ids(s, filter.text, err);
@@ -306,22 +211,14 @@ static lh_code search_take_row(void *ctx, const lh_json *row, lh_arena *arena, l
     return lh_arena_check(own, err);
 }
 
-static lh_code search_columns_sql(search *s, lh_buf *into, lh_error *err) {
-    const lh_json *columns = lh_json_get(s->body, "columns");
+static void search_columns_sql(search *s, lh_buf *into) {
     search_id_sql(s, into);
     lh_buf_append(into, LH_STR(" AS \"lakehouse id\""));
-    if (lh_json_is_null(columns)) lh_buf_append(into, LH_STR(", *"));
-    else if (!lh_json_is_array(columns)) return lh_fail(err, LH_INVALID, "'columns' must be a list of names");
-    for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
-        if (!lh_json_is_string(it.value)) return lh_fail(err, LH_INVALID, "'columns' must be a list of names");
-        for (size_t i = 0; i < it.index; i++)
-            if (lh_str_eq_nocase(lh_json_str(lh_json_at(columns, i), LH_STR_NONE), lh_json_str(it.value, LH_STR_NONE)))
-                return lh_fail(err, LH_INVALID, "'columns' names '%.*s' twice",
-                               LH_STR_ARG(lh_str_cut_utf8(lh_json_str(it.value, LH_STR_NONE), 100)));
+    if (!s->asked.columns) lh_buf_append(into, LH_STR(", *"));
+    for (lh_json_iter it = lh_json_each(s->asked.columns); lh_json_next(&it);) {
         lh_buf_append(into, LH_STR(", "));
         lh_buf_sql_identifier(into, lh_json_str(it.value, LH_STR_NONE));
     }
-    return LH_OK;
 }
 
 /* The rows of the dataset that the hits are of, by the caller's rights: their ids are bound. */
@@ -331,7 +228,7 @@ static lh_code search_fetch(search *s, const vector_hit *hits, size_t count, lh_
     lh_json *params = lh_json_new_array(s->arena);
     int64_t number = 0;
     lh_buf_append(&sql, LH_STR("SELECT "));
-    LH_TRY(search_columns_sql(s, &sql, err));
+    search_columns_sql(s, &sql);
     lh_buf_append(&sql, LH_STR(" FROM "));
     lh_engine_table_sql(s->definition.dataset, s->arena, &sql);
     lh_buf_append(&sql, LH_STR(" WHERE "));
@@ -349,7 +246,7 @@ static lh_code search_fetch(search *s, const vector_hit *hits, size_t count, lh_
     query.params = params;
     if (count) {
         lh_code code = vector_query(s->vector->engine, &query, search_take_row, &rows, err);
-        LH_TRY(lh_json_is_null(lh_json_get(s->body, "columns")) ? code : search_blame("columns", false, code, err));
+        LH_TRY(s->asked.columns ? search_blame("columns", false, code, err) : code);
     }
     *ret = rows.by_id;
     return lh_arena_check(s->arena, err);
@@ -376,7 +273,7 @@ static lh_json *search_item(const search *s, const vector_hit *hit, const lh_jso
     lh_json *item = lh_json_new_object(s->arena);
     lh_json_set(s->arena, item, "id", search_id(s, vector_served_id(s->served, hit->row)));
     lh_json_set(s->arena, item, "score", lh_json_new_real(s->arena, hit->score));
-    if (s->mode == SEARCH_HYBRID) lh_json_set(s->arena, item, "ranks", search_ranks(s, hit));
+    if (s->asked.mode == VECTOR_HYBRID) lh_json_set(s->arena, item, "ranks", search_ranks(s, hit));
     lh_json_set_int(s->arena, item, "chunk", place->chunk);
     lh_json_set_string(s->arena, item, "text", vector_served_text(s->served, hit->row));
     lh_json_set_int(s->arena, item, "start", place->start);
@@ -387,15 +284,14 @@ static lh_json *search_item(const search *s, const vector_hit *hit, const lh_jso
 
 /* No column is wanted, and the dataset is what was embedded, or its rows were looked at just now: nothing need be read. */
 static bool search_needs_rows(const search *s) {
-    const lh_json *columns = lh_json_get(s->body, "columns");
-    bool none = lh_json_is_array(columns) && lh_json_size(columns) == 0;
+    bool none = s->asked.columns && lh_json_size(s->asked.columns) == 0;
     return !none || (s->changed && !s->allowed);
 }
 
 static lh_code search_tell(search *s, const vector_hit *hits, size_t count, lh_json **ret, lh_error *err) {
     lh_json *items = lh_json_new_array(s->arena), *rows = NULL;
     if (search_needs_rows(s)) LH_TRY(search_fetch(s, hits, count, &rows, err));
-    for (size_t i = 0; i < count && lh_json_size(items) < s->wanted; i++) {
+    for (size_t i = 0; i < count && lh_json_size(items) < s->asked.wanted; i++) {
         const lh_json *columns = rows ? lh_json_get_str(rows, vector_served_id(s->served, hits[i].row)) : NULL;
         if (!rows || columns) lh_json_append(items, search_item(s, &hits[i], columns));
     }
@@ -415,7 +311,7 @@ static vector_lance_query search_lance_query(const search *s, uint32_t k) {
                                 .vector = s->query,
                                 .dimensions = s->definition.dimensions,
                                 .k = k,
-                                .text = s->text,
+                                .text = s->asked.text,
                                 .allowed = s->allowed,
                                 .cancel = s->caller->cancel};
 }
@@ -441,7 +337,7 @@ static lh_code search_by_vector(search *s, uint32_t k, vector_hit *into, size_t 
     lh_ann_hit *hits = LH_ARENA_ARRAY(s->arena, lh_ann_hit, k);
     LH_TRY(lh_arena_check(s->arena, err));
     if (s->lance) LH_TRY(search_near_by_lance(s, k, &allowed, err));
-    bool exact = s->mode == SEARCH_EXACT || vector_is_lance(&s->definition);
+    bool exact = s->asked.mode == VECTOR_EXACT || vector_is_lance(&s->definition);
     const lh_ann_query query = {.vectors = s->query,
                                 .count = 1,
                                 .k = k,
@@ -462,7 +358,7 @@ static lh_code search_by_text(search *s, uint32_t k, vector_hit *into, size_t *c
     uint32_t found = 0;
     vector_bm25_hit *hits = LH_ARENA_ARRAY(s->arena, vector_bm25_hit, k);
     LH_TRY(lh_arena_check(s->arena, err));
-    const vector_bm25_query query = {.text = s->text,
+    const vector_bm25_query query = {.text = s->asked.text,
                                      .k = k,
                                      .allowed = s->by_order,
                                      .allowed_alone = s->relation != NULL,
@@ -491,14 +387,14 @@ static lh_code search_words_by_lance(search *s, uint32_t k, vector_hit *into, si
 static lh_code search_rank(search *s, uint32_t wanted, vector_hit **ret, size_t *ret_count, lh_error *err) {
     size_t count = 0;
     uint32_t depth = wanted;
-    if (s->mode == SEARCH_HYBRID) depth = 5 * wanted > SEARCH_FUSED ? 5 * wanted : SEARCH_FUSED;
+    if (s->asked.mode == VECTOR_HYBRID) depth = 5 * wanted > SEARCH_FUSED ? 5 * wanted : SEARCH_FUSED;
     if (depth > LH_ANN_K_MAX) depth = LH_ANN_K_MAX;
     vector_hit *hits = LH_ARENA_ARRAY(s->arena, vector_hit, VECTOR_WAYS * depth);
     LH_TRY(lh_arena_check(s->arena, err));
     if (s->query) LH_TRY(search_by_vector(s, depth, hits, &count, err));
     if (s->words_by_lance) LH_TRY(search_words_by_lance(s, depth, hits, &count, err));
     if (s->bm25) LH_TRY(search_by_text(s, depth, hits, &count, err));
-    if (s->mode == SEARCH_HYBRID) count = vector_fuse(hits, count, s->weights);
+    if (s->asked.mode == VECTOR_HYBRID) count = vector_fuse(hits, count, s->asked.weights);
     *ret = hits;
     *ret_count = count < wanted ? count : wanted;
     return LH_OK;
@@ -506,14 +402,14 @@ static lh_code search_rank(search *s, uint32_t wanted, vector_hit **ret, size_t 
 
 /* The best that are there: where rows have gone since, more are asked for. */
 static lh_code search_find(search *s, lh_json **ret, lh_error *err) {
-    uint32_t wanted = s->changed && !s->allowed ? 2 * s->wanted : s->wanted;
+    uint32_t wanted = s->changed && !s->allowed ? 2 * s->asked.wanted : s->asked.wanted;
     for (int round = 0;; round++, wanted *= 4) {
         if (wanted > LH_ANN_K_MAX) wanted = LH_ANN_K_MAX;
         vector_hit *hits = NULL;
         size_t count = 0;
         LH_TRY(search_rank(s, wanted, &hits, &count, err));
         LH_TRY(search_tell(s, hits, count, ret, err));
-        if (lh_json_size(*ret) >= s->wanted || count < wanted || round == SEARCH_ROUNDS) return LH_OK;
+        if (lh_json_size(*ret) >= s->asked.wanted || count < wanted || round == SEARCH_ROUNDS) return LH_OK;
     }
 }
 
@@ -521,17 +417,17 @@ static lh_code search_find(search *s, lh_json **ret, lh_error *err) {
 
 static lh_ai_call search_rerank_call(const search *s) {
     return (lh_ai_call){
-        .model = s->reranker, .principal = s->caller->by, .cancelled = lh_cancel_flag(s->caller->cancel)};
+        .model = s->asked.reranker, .principal = s->caller->by, .cancelled = lh_cancel_flag(s->caller->cancel)};
 }
 
 /* Without one the search's own order is the answer, which says so; a model that is named has to be there. */
 static lh_code search_find_reranker(search *s, lh_json *warnings, lh_error *err) {
     const lh_ai_call call = search_rerank_call(s);
-    if (!s->rerank || lh_ai_has(s->vector->ai, LH_AI_RERANK, &call)) return LH_OK;
-    if (s->reranker.len)
+    if (!s->asked.rerank || lh_ai_has(s->vector->ai, LH_AI_RERANK, &call)) return LH_OK;
+    if (s->asked.reranker.len)
         return lh_fail(err, LH_UNAVAILABLE, "no model that reranks is configured: ai.rerank_provider says which");
-    s->rerank = false;
-    s->wanted = s->k;
+    s->asked.rerank = false;
+    s->asked.wanted = s->asked.k;
     lh_json_append(warnings, lh_json_new_string(s->arena, LH_STR(LH_VECTOR_UNRANKED)));
     return LH_OK;
 }
@@ -543,10 +439,10 @@ static lh_code search_rerank(search *s, lh_json **items, lh_error *err) {
     const lh_ai_call call = search_rerank_call(s);
     lh_ai_ranking got;
     LH_TRY(lh_arena_check(s->arena, err));
-    if (!s->rerank || count == 0) return LH_OK;
+    if (!s->asked.rerank || count == 0) return LH_OK;
     for (lh_json_iter it = lh_json_each(*items); lh_json_next(&it);)
         texts[it.index] = lh_str_cut_utf8(lh_json_get_string(it.value, "text"), LH_LIMIT_AI_TEXT_BYTES);
-    LH_TRY(lh_ai_rerank(s->vector->ai, &call, s->text, texts, count, s->k, s->arena, &got, err));
+    LH_TRY(lh_ai_rerank(s->vector->ai, &call, s->asked.text, texts, count, s->asked.k, s->arena, &got, err));
     for (size_t i = 0; i < got.count; i++) {
         lh_json *item = lh_json_copy(s->arena, lh_json_at(*items, got.scores[i].document));
         lh_json_set(s->arena, item, "score", lh_json_new_real(s->arena, got.scores[i].score));
@@ -564,17 +460,17 @@ static bool search_has_few_words(const search *s) {
     lh_str word;
     size_t count = 0;
     if (lh_terms_new(s->definition.locale, &terms, NULL) != LH_OK ||
-        lh_terms_begin(terms, s->text, NULL) != LH_OK)
+        lh_terms_begin(terms, s->asked.text, NULL) != LH_OK)
         return false;
-    while (count <= VECTOR_QUERY_TERMS_MAX && lh_terms_next(terms, s->text, &word)) count++;
+    while (count <= VECTOR_QUERY_TERMS_MAX && lh_terms_next(terms, s->asked.text, &word)) count++;
     return count <= VECTOR_QUERY_TERMS_MAX;
 }
 
 /* Lance is asked for who sees all: what it makes of words counts hidden rows, and how it was done would tell how many there are.
  * With a filter its words come too late (docs/adr/0035). */
 static lh_code search_prepare_lance(search *s, bool words, lh_error *err) {
-    bool filtered = !lh_json_is_null(lh_json_get(s->body, "filter"));
-    if (!vector_is_lance(&s->definition) || s->relation || s->mode == SEARCH_EXACT ||
+    bool filtered = s->asked.filter != NULL;
+    if (!vector_is_lance(&s->definition) || s->relation || s->asked.mode == VECTOR_EXACT ||
         vector_served_live(s->served) == 0)
         return LH_OK;
     LH_TRY(vector_lance_ready(s->vector, &s->definition, s->served, s->caller->cancel, err));
@@ -591,7 +487,7 @@ static lh_code search_in_served(search *s, lh_json **ret, lh_error *err) {
         return lh_fail(err, LH_CONFLICT, "the dataset of the index '%.*s', %.*s, is gone",
                        LH_STR_ARG(s->definition.name), LH_STR_ARG(lh_table_name_text(s->definition.dataset, s->arena)));
     s->changed = s->definition.over_view || now != s->definition.dataset_snapshot_id;
-    bool words = s->mode == SEARCH_TEXT || (s->mode == SEARCH_HYBRID && s->weights[VECTOR_BY_TEXT] > 0);
+    bool words = s->asked.by_words;
     LH_TRY(search_prepare_lance(s, words, err));
     if (words && !s->words_by_lance)
         LH_TRY(vector_served_bm25(s->vector, s->served, &s->definition, s->caller->cancel, &s->bm25, err));
@@ -603,7 +499,7 @@ static lh_code search_in_served(search *s, lh_json **ret, lh_error *err) {
 static lh_code search_prepare(search *s, lh_error *err) {
     for (int i = 0;; i++) {
         lh_error why = {0};
-        LH_TRY(search_read_query(s, err));
+        LH_TRY(search_make_query(s, err));
         lh_code code = vector_served_get(s->vector, &s->definition, s->caller->cancel, &s->served, &why);
         if (code == LH_OK) return LH_OK;
         lh_str table = s->definition.table.name;
@@ -615,11 +511,12 @@ static lh_code search_prepare(search *s, lh_error *err) {
 
 lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector_caller *caller, lh_arena *arena,
                          lh_json **ret, lh_error *err) {
-    search s = {.vector = vector, .body = body, .caller = caller, .arena = arena};
+    search s = {.vector = vector, .caller = caller, .arena = arena};
     lh_json *items = NULL, *answer = lh_json_new_object(arena), *warnings = lh_json_new_array(arena);
     uint64_t started_ns = lh_time_monotonic_ns();
-    lh_code code = search_read(&s, err);
-    if (code == LH_NOT_FOUND && caller->governor) return search_refuse(lh_json_get_string(body, "index"), err);
+    LH_TRY(vector_search_read(body, &s.asked, err));
+    lh_code code = vector_definition_read(vector->catalog, s.asked.index, arena, &s.definition, err);
+    if (code == LH_NOT_FOUND && caller->governor) return search_refuse(s.asked.index, err);
     LH_TRY(code);
     LH_TRY(search_govern(&s, err));
     LH_TRY(search_find_reranker(&s, warnings, err));
@@ -635,10 +532,10 @@ lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector
     lh_json_set_string(arena, answer, "index", s.definition.name);
     lh_json_set_string(arena, answer, "dataset", lh_table_name_text(s.definition.dataset, arena));
     lh_json_set_string(arena, answer, "model", s.definition.model.name);
-    lh_json_set_string(arena, answer, "mode", lh_str_from(search_modes[s.mode]));
+    lh_json_set_string(arena, answer, "mode", lh_str_from(vector_mode_names[s.asked.mode]));
     if (vector_is_lance(&s.definition))
         lh_json_set_string(arena, answer, "ranked_by", s.by_lance ? LH_STR("lance") : LH_STR("exact"));
-    lh_json_set_bool(arena, answer, "reranked", s.rerank);
+    lh_json_set_bool(arena, answer, "reranked", s.asked.rerank);
     lh_json_set(arena, answer, "warnings", warnings);
     lh_json_set_uint(arena, answer, "elapsed_ms", (lh_time_monotonic_ns() - started_ns) / 1000000u);
     *ret = answer;

@@ -9,15 +9,6 @@
 enum { TRIAL_SAMPLES = 1000 };
 #define TRIAL_TIME_NS UINT64_C(1000000000)
 
-lh_code trial_read_k(const lh_json *body, uint32_t otherwise, uint32_t *ret, lh_error *err) {
-    const lh_json *given = lh_json_get(body, "k");
-    uint64_t k = lh_json_is_null(given) ? otherwise : lh_json_uint(given, UINT64_MAX);
-    if (!lh_json_is_null(given) && (k < 1 || k > EVAL_K_MAX))
-        return lh_fail(err, LH_INVALID, "'k' is 1 to %d", EVAL_K_MAX);
-    *ret = (uint32_t)k;
-    return LH_OK;
-}
-
 /* ---- what the trials of one eval set share ---- */
 
 /* A part of the rows, drawn by chance, but the same one each time. */

@@ -23,6 +23,10 @@ enum {
     EVAL_TEXT_BYTES = 8 << 10,
     EVAL_OBJECT_BYTES = 60 << 20,
     EVAL_SEED = 42,
+    TUNE_TRIALS = 40,
+    TUNE_TRIALS_MAX = 1000,
+    TUNE_SECONDS = 600,
+    TUNE_SECONDS_MAX = 86400,
     JOURNAL_BYTES = 4 << 20,
     JOURNAL_LINE_BYTES = 16 << 10,
 };
@@ -68,6 +72,39 @@ typedef lh_code (*eval_fn)(void *ctx, const eval_set *eval, lh_arena *arena, lh_
 LH_MUST_CHECK lh_code eval_each(const lh_vector *vector, lh_str after, eval_fn each, void *ctx, lh_arena *arena,
                                 lh_error *err);
 lh_json *eval_show(const eval_set *eval, lh_arena *arena);
+
+/* ---- trial_read.c: what is asked for; borrowed from the body, and nothing else is looked at. Errors: INVALID, LIMIT ---- */
+typedef struct eval_asked {
+    lh_str name, index;
+    uint32_t k, count;
+    const lh_json *queries; /* a list of `count` */
+} eval_asked;
+typedef struct sample_asked {
+    lh_str index;
+    uint32_t k, count;
+    uint64_t seed;
+    bool replace;
+} sample_asked;
+typedef struct trial_asked {
+    lh_str index, eval;
+    uint32_t k; /* 0: the eval set's */
+    lh_hnsw_config config;
+} trial_asked;
+typedef struct tune_asked {
+    lh_str index, eval;                /* eval empty: queries are sampled */
+    uint32_t k;                        /* 0: the eval set's */
+    double recall_target, selectivity; /* 0: the index's; all rows */
+    uint64_t trials, seconds;
+} tune_asked;
+LH_MUST_CHECK lh_code eval_read(const lh_json *body, eval_asked *ret, lh_error *err);
+LH_MUST_CHECK lh_code sample_read(const lh_json *body, sample_asked *ret, lh_error *err);
+LH_MUST_CHECK lh_code trial_read(const lh_json *body, trial_asked *ret, lh_error *err);
+LH_MUST_CHECK lh_code tune_read(const lh_json *body, tune_asked *ret, lh_error *err);
+/* Of a body, or of a job's spec. */
+LH_MUST_CHECK lh_code trial_read_k(const lh_json *body, uint32_t otherwise, uint32_t *ret, lh_error *err);
+/* One of the queries. vector: room for the index's dimensions, set where the query has one instead of a text. Arena. */
+LH_MUST_CHECK lh_code eval_query_read(const vector_definition *definition, const lh_json *given, lh_arena *arena,
+                                      eval_query *ret, float *vector, lh_error *err);
 
 /* ---- eval_make.c: eval sets as they are made ---- */
 /* The k nearest of each query of `vectors` for certain. allowed: as of lh_ann_query. Arena. */
@@ -146,8 +183,6 @@ LH_MUST_CHECK lh_code trial_build(const trial_bench *bench, const lh_hnsw_config
 lh_json *trial_json(const trial_bench *bench, lh_str id, const lh_ann_index *ann, const lh_hnsw_config *config,
                     const trial_figures *figures, double build_ms, lh_arena *arena);
 lh_code trial_run(void *vector, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret, lh_error *err);
-/* Of a spec: k, index, … Errors: INVALID. */
-LH_MUST_CHECK lh_code trial_read_k(const lh_json *body, uint32_t otherwise, uint32_t *ret, lh_error *err);
 
 /* ---- trials.c ---- */
 LH_MUST_CHECK lh_code eval_require(const lh_vector *vector, lh_str name, lh_str index, lh_arena *arena, eval_set *ret,

@@ -85,27 +85,19 @@ lh_code lh_vector_eval_autogen(lh_vector *vector, lh_jobs *jobs, lh_str name, co
                                const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err) {
     vector_definition d;
     eval_set there;
+    sample_asked asked;
     lh_json *spec = lh_json_new_object(arena);
-    const lh_json *seed = lh_json_get(body, "seed");
-    uint64_t count = lh_json_uint(lh_json_get(body, "count"), 0);
-    const lh_json *replace = lh_json_get(body, "replace");
-    uint32_t k;
-    LH_TRY(vector_require_index(vector, caller, lh_json_get_string(body, "index"), arena, &d, err));
+    LH_TRY(sample_read(body, &asked, err));
     LH_TRY(eval_name_check(name, err));
-    LH_TRY(trial_read_k(body, EVAL_K, &k, err));
-    if (count < 1 || count > EVAL_QUERIES_MAX) return lh_fail(err, LH_INVALID, "'count' is 1 to %d", EVAL_QUERIES_MAX);
-    if (!lh_json_is_null(seed) && (!lh_json_is_int(seed) || lh_json_int(seed, -1) < 0))
-        return lh_fail(err, LH_INVALID, "'seed' is a whole number, 0 or more");
-    if (!lh_json_is_null(replace) && lh_json_type_of(replace) != LH_JSON_BOOL)
-        return lh_fail(err, LH_INVALID, "'replace' is true or false");
+    LH_TRY(vector_require_index(vector, caller, asked.index, arena, &d, err));
     if (eval_find(vector, name, arena, &there, NULL) == LH_OK)
-        LH_TRY(eval_may_replace(&there, d.name, lh_json_bool(replace, false), err));
+        LH_TRY(eval_may_replace(&there, d.name, asked.replace, err));
     lh_json_set_string(arena, spec, "name", name);
     lh_json_set_string(arena, spec, "index", d.name);
-    lh_json_set_uint(arena, spec, "count", count);
-    lh_json_set_uint(arena, spec, "k", k);
-    lh_json_set_uint(arena, spec, "seed", lh_json_uint(seed, EVAL_SEED));
-    lh_json_set_bool(arena, spec, "replace", lh_json_bool(replace, false));
+    lh_json_set_uint(arena, spec, "count", asked.count);
+    lh_json_set_uint(arena, spec, "k", asked.k);
+    lh_json_set_uint(arena, spec, "seed", asked.seed);
+    lh_json_set_bool(arena, spec, "replace", asked.replace);
     lh_json_set_bool(arena, spec, "paraphrase", caller->may_generate);
     lh_json_set_string(arena, spec, "created_by", caller->by);
     const lh_job_request job = {LH_STR(EVAL_JOB), lh_arena_printf(arena, "eval:%.*s", LH_STR_ARG(name)), caller->by,
@@ -121,20 +113,16 @@ lh_code lh_vector_trial(lh_vector *vector, lh_jobs *jobs, const lh_json *body, c
                         lh_arena *arena, lh_json **ret, lh_error *err) {
     vector_definition d;
     eval_set eval;
-    lh_hnsw_config config;
-    uint32_t k;
+    trial_asked asked;
     const lh_uuid id = lh_uuid_new();
     lh_json *spec = lh_json_new_object(arena);
-    lh_str name = lh_json_get_string(body, "eval");
-    LH_TRY(vector_require_index(vector, caller, lh_json_get_string(body, "index"), arena, &d, err));
-    if (!name.len) return lh_fail(err, LH_INVALID, "'eval' must name an eval set");
-    LH_TRY(vector_hnsw_parse(lh_json_get(body, "config"), &config, err));
-    LH_TRY(trial_read_k(body, 0, &k, err));
-    LH_TRY(eval_require(vector, name, d.name, arena, &eval, err));
+    LH_TRY(trial_read(body, &asked, err));
+    LH_TRY(vector_require_index(vector, caller, asked.index, arena, &d, err));
+    LH_TRY(eval_require(vector, asked.eval, d.name, arena, &eval, err));
     lh_json_set_string(arena, spec, "index", d.name);
-    lh_json_set_string(arena, spec, "eval", name);
-    lh_json_set(arena, spec, "config", vector_hnsw_json(&config, arena));
-    if (k) lh_json_set_uint(arena, spec, "k", k);
+    lh_json_set_string(arena, spec, "eval", asked.eval);
+    lh_json_set(arena, spec, "config", vector_hnsw_json(&asked.config, arena));
+    if (asked.k) lh_json_set_uint(arena, spec, "k", asked.k);
     lh_json_set_string(arena, spec, "created_by", caller->by);
     const lh_job_request job = {LH_STR(TRIAL_JOB), lh_arena_printf(arena, "trial:%.*s/%s", LH_STR_ARG(d.name), id.text),
                                 caller->by, spec};

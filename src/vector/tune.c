@@ -8,13 +8,7 @@
  * it leaves are lines of the journal. */
 #include "vector/trial_internal.h"
 
-#include <math.h>
-
 enum {
-    TUNE_TRIALS = 40,
-    TUNE_TRIALS_MAX = 1000,
-    TUNE_SECONDS = 600,
-    TUNE_SECONDS_MAX = 86400,
     TUNE_QUERIES = 200,
     TUNE_WORSE = 3,
     TUNE_PROMOTE_TRIES = 20,
@@ -270,58 +264,26 @@ lh_code tune_ask(lh_jobs *jobs, const vector_definition *d, lh_str by, lh_arena 
     return tune_submit(jobs, d, spec, by, arena, ret, err);
 }
 
-static lh_code tune_read_budget(const lh_json *body, lh_json *spec, lh_arena *arena, lh_error *err) {
-    static const struct {
-        const char *name;
-        uint64_t otherwise, max;
-    } members[] = {{"trials", TUNE_TRIALS, TUNE_TRIALS_MAX}, {"seconds", TUNE_SECONDS, TUNE_SECONDS_MAX}};
-    const lh_json *given = lh_json_get(body, "budget");
-    lh_json *budget = lh_json_new_object(arena);
-    for (size_t i = 0; i < 2; i++) {
-        const lh_json *value = lh_json_get(given, members[i].name);
-        uint64_t number = lh_json_is_null(value) ? members[i].otherwise : lh_json_uint(value, 0);
-        if (number < 1 || number > members[i].max)
-            return lh_fail(err, LH_INVALID, "'budget.%s' is 1 to %" PRIu64, members[i].name, members[i].max);
-        lh_json_set_uint(arena, budget, members[i].name, number);
-    }
-    lh_json_set(arena, spec, "budget", budget);
-    return LH_OK;
-}
-
-static lh_code tune_read_selectivity(const lh_json *body, lh_json *spec, lh_arena *arena, lh_error *err) {
-    const lh_json *given = lh_json_get(body, "filter_selectivity");
-    if (lh_json_is_null(given)) return LH_OK;
-    double part = lh_json_real(given, NAN);
-    if (!(part > 0 && part <= 1))
-        return lh_fail(err, LH_INVALID, "'filter_selectivity' is a number above 0, at most 1");
-    lh_json_set(arena, spec, "filter_selectivity", lh_json_new_real(arena, part));
-    return LH_OK;
-}
-
 lh_code lh_vector_tune(lh_vector *vector, lh_jobs *jobs, const lh_json *body, const lh_vector_caller *caller,
                        lh_arena *arena, lh_json **ret, lh_error *err) {
     vector_definition d;
     eval_set eval;
-    lh_json *spec = lh_json_new_object(arena);
-    lh_str name = lh_json_get_string(body, "eval");
-    const lh_json *wanted = lh_json_get(body, "recall_target");
-    double target;
-    uint32_t k;
-    LH_TRY(vector_require_index(vector, caller, lh_json_get_string(body, "index"), arena, &d, err));
+    tune_asked asked;
+    lh_json *spec = lh_json_new_object(arena), *budget = lh_json_new_object(arena);
+    LH_TRY(tune_read(body, &asked, err));
+    LH_TRY(vector_require_index(vector, caller, asked.index, arena, &d, err));
     if (vector_is_lance(&d))
         return lh_fail(err, LH_CONFLICT, "the index '%.*s' is searched by Lance: it has no graph to tune",
                        LH_STR_ARG(d.name));
-    LH_TRY(vector_recall_target_parse(wanted, &target, err));
-    if (lh_json_is_null(wanted)) target = d.recall_target;
+    if (asked.eval.len) LH_TRY(eval_require(vector, asked.eval, d.name, arena, &eval, err));
+    double target = asked.recall_target > 0 ? asked.recall_target : d.recall_target;
     lh_json_set(arena, spec, "recall_target", lh_json_new_real(arena, target));
-    LH_TRY(tune_read_selectivity(body, spec, arena, err));
-    LH_TRY(tune_read_budget(body, spec, arena, err));
-    LH_TRY(trial_read_k(body, 0, &k, err));
-    if (k) lh_json_set_uint(arena, spec, "k", k);
-    if (!lh_json_is_null(lh_json_get(body, "eval"))) {
-        if (!name.len) return lh_fail(err, LH_INVALID, "'eval' must name an eval set");
-        LH_TRY(eval_require(vector, name, d.name, arena, &eval, err));
-        lh_json_set_string(arena, spec, "eval", name);
-    }
+    if (asked.selectivity > 0)
+        lh_json_set(arena, spec, "filter_selectivity", lh_json_new_real(arena, asked.selectivity));
+    lh_json_set_uint(arena, budget, "trials", asked.trials);
+    lh_json_set_uint(arena, budget, "seconds", asked.seconds);
+    lh_json_set(arena, spec, "budget", budget);
+    if (asked.k) lh_json_set_uint(arena, spec, "k", asked.k);
+    if (asked.eval.len) lh_json_set_string(arena, spec, "eval", asked.eval);
     return tune_submit(jobs, &d, spec, caller->by, arena, ret, err);
 }

@@ -296,6 +296,26 @@ typedef struct vector_hit {
  * both becomes one. Best first; equal ones by the better rank, then by row. Returns how many. */
 size_t vector_fuse(vector_hit *hits, size_t count, const double weights[VECTOR_WAYS]);
 
+/* ---- search_read.c: what a search asks for ---- */
+typedef enum { VECTOR_EXACT, VECTOR_HNSW, VECTOR_TEXT, VECTOR_HYBRID, VECTOR_MODES } vector_mode;
+extern const char *const vector_mode_names[VECTOR_MODES];
+typedef struct vector_asked {
+    lh_str index, text;                       /* text: the query; empty: it is a vector alone */
+    lh_str model, model_version;              /* that the index has to be of; empty: any */
+    const lh_json *vector, *filter, *columns; /* NULL: not given; columns is a list of names */
+    uint32_t k, wanted;                       /* wanted: so many items, of which k are told once they are reranked */
+    vector_mode mode;
+    double weights[VECTOR_WAYS]; /* of a hybrid search */
+    bool by_vector, by_words;    /* what is looked at: one of them, or both */
+    bool rerank;
+    lh_str reranker; /* its model; empty: the task's */
+} vector_asked;      /* borrowed from the body */
+/* Looks at nothing but the body. Errors: INVALID. */
+LH_MUST_CHECK lh_code vector_search_read(const lh_json *body, vector_asked *ret, lh_error *err);
+/* A vector of the index as JSON has it. what: it, in an error; into: room for its dimensions. Errors: INVALID. */
+LH_MUST_CHECK lh_code vector_numbers_read(const vector_definition *definition, const lh_json *vector, const char *what,
+                                          float *into, lh_error *err);
+
 /* ---- served.c: indexes held ready ---- */
 typedef struct vector_text { /* one row of an index: a chunk; also as it lies in a file */
     uint64_t at;             /* of the id in the texts; the chunk's text stands behind it */

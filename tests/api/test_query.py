@@ -339,3 +339,50 @@ def test_lists_of_columns_are_those_of_now(fresh):
     assert columns()["listed"] == ["a", "b", "d"]
     server.restart()
     assert columns() == {"listed": ["a", "b", "d"], 'le "ss': ["z"]}
+
+
+def test_what_is_gone_is_in_no_list(fresh):
+    """DuckDB's catalog keeps what it once listed, but for what its own DROP took away."""
+    server = fresh()
+    lists = ["SELECT table_name FROM information_schema.tables WHERE table_catalog = 'lake' AND table_schema <> 'system'",
+             "SELECT name FROM (SHOW ALL TABLES) WHERE schema <> 'system'",
+             "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name <> 'system'",
+             "SELECT DISTINCT table_name FROM information_schema.columns WHERE table_catalog = 'lake' AND table_schema <> 'system'",
+             "SELECT DISTINCT table_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name <> 'system'"]
+
+    def listed():
+        names = [sorted(row[0] for row in server.sql(sql)) for sql in lists]
+        assert all(one == names[0] for one in names), names
+        return names[0]
+
+    def schemas():
+        names = {row[0] for row in server.sql("SELECT schema_name FROM information_schema.schemata WHERE catalog_name = 'lake'")}
+        assert names == {row[0] for row in server.sql("SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'lake'")}
+        assert names == {row[1] for row in server.sql("SHOW SCHEMAS") if row[0] == "lake"}
+        return names - {"system"}
+
+    server.sql("CREATE SCHEMA other")
+    for name in ("a", "b", "c", "other.d", "other.e"):
+        server.sql(f"CREATE TABLE {name} AS SELECT 1 AS x, 2 AS y")
+    assert (listed(), schemas()) == (["a", "b", "c", "d", "e"], {"data", "other"})
+    assert server.request("DELETE", "/datasets/by-name/a").status_code == 204
+    assert listed() == ["b", "c", "d", "e"] and server.sql("SHOW TABLES") == [["b"], ["c"]]
+    stranger = server.pyiceberg()
+    stranger.rename_table("data.b", "other.bb")
+    assert listed() == ["bb", "c", "d", "e"] and server.sql("SHOW TABLES FROM lake.other") == [["bb"], ["d"], ["e"]]
+    for name in ("bb", "d", "e"):
+        stranger.drop_table(f"other.{name}")
+    assert (listed(), schemas()) == (["c"], {"data", "other"})
+    stranger.drop_namespace("other")
+    assert (listed(), schemas()) == (["c"], {"data"})
+    server.sql("CREATE TABLE a AS SELECT 'again' AS z")  # of a name that was there
+    assert listed() == ["a", "c"] and server.sql("SELECT column_name FROM information_schema.columns WHERE table_name = 'a'") == [["z"]]
+    server.sql("CREATE SCHEMA other")
+    server.sql("CREATE TABLE other.d AS SELECT 1 AS x")
+    assert (listed(), schemas()) == (["a", "c", "d"], {"data", "other"})
+    server.sql("CREATE TABLE data.aa AS SELECT " + ", ".join(f"{i} AS c{i}" for i in range(2100)))
+    assert server.sql("SELECT count(*) FROM duckdb_columns() WHERE table_name = 'aa'") == [[2100]]
+    assert server.request("DELETE", "/datasets/by-name/aa").status_code == 204
+    assert listed() == ["a", "c", "d"]  # behind more rows than DuckDB has in a batch, all of them gone
+    server.sql("CREATE TABLE seen AS SELECT table_name FROM duckdb_tables() WHERE schema_name IN ('data', 'other')")  # within a transaction that writes
+    assert sorted(server.sql("FROM seen")) == [["a"], ["c"], ["d"]]

@@ -1,0 +1,41 @@
+/* What a query compares with, for who has to know where a literal comes from. */
+#include "engine/compared_shim.h"
+#include "engine/engine.h"
+
+typedef struct compared_job {
+    lh_arena *arena;
+    lh_compared *items;
+    size_t count;
+    bool full;
+} compared_job;
+
+static bool compared_tell(void *ctx, const compared_one *one) {
+    compared_job *job = ctx;
+    if (job->count == LH_COMPARED_MAX) return job->full = true;
+    lh_compared *item = &job->items[job->count++];
+    lh_str *columns = LH_ARENA_ARRAY(job->arena, lh_str, one->column_count + 1);
+    *item = (lh_compared){.text = lh_arena_dup(job->arena, (lh_str){one->text, one->len}),
+                          .number = one->number,
+                          .dated = one->dated,
+                          .equal = one->equal,
+                          .pattern = one->pattern,
+                          .columns = columns,
+                          .column_count = one->column_count};
+    for (size_t i = 0; columns && i < one->column_count; i++)
+        columns[i] = lh_arena_dup(job->arena, lh_str_from(one->columns[i]));
+    return lh_arena_check(job->arena, NULL) == LH_OK;
+}
+
+lh_code lh_sql_compared(lh_str sql, lh_arena *arena, lh_compared **ret, size_t *ret_count, lh_error *err) {
+    compared_job job = {.arena = arena, .items = LH_ARENA_ARRAY(arena, lh_compared, LH_COMPARED_MAX)};
+    LH_TRY(lh_arena_check(arena, err));
+    switch (compared_shim_walk(sql.ptr, sql.len, compared_tell, &job)) {
+    case COMPARED_WRONG: return lh_fail(err, LH_INVALID, "it is not one query");
+    case COMPARED_NO_MEMORY: return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    case COMPARED_OK: break;
+    }
+    if (job.full) return lh_fail(err, LH_LIMIT, "it compares with more than %d literals", LH_COMPARED_MAX);
+    *ret = job.items;
+    *ret_count = job.count;
+    return LH_OK;
+}
