@@ -301,11 +301,11 @@ def test_values_behind_tokens_come_back_to_who_sees_them_only(tmp_path):
     lake.ingest("people", csv("id,first_name,email", [(i, f"Zebulon{i}", f"q{i}@hidden.example") for i in range(60)]))
     ai = allow("tool", "ai")
     whole = lake.key("whole", allow("dataset", "people"), ai)
-    got = ask(lake.server, "frobnicate Zebulon7", whole)
+    got = ask(lake.server, "frobnicate Zebulon7, 3 and 4", whole)
     assert got["rows"] == [[i, f"Zebulon{i}", f"q{i}@hidden.example"] for i in (3, 4, 7)] and "Zebulon" not in str(model.seen)
     for how, redactions in (("null", {"first_name": {"kind": "null"}, "email": {"kind": "null"}}), ("hash", {"first_name": {"kind": "hash"}, "email": {"kind": "hash"}})):
         masked = lake.key(f"masked-{how}", allow("dataset", "people", redactions=redactions), ai)
-        got = ask(lake.server, "frobnicate Zebulon7", masked)
+        got = ask(lake.server, "frobnicate Zebulon7, 3 and 4", masked)
         assert [row[0] for row in got["rows"]] == [3, 4], got  # its own word finds nothing, either
         assert not any(value in str({**got, "question": "", "sql": ""}) for value in ("Zebulon", "hidden.example")) and "Zebulon" not in str(model.seen)
     lake.server.stop()
