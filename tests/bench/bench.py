@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT / "tests" / "api"))
 os.environ.setdefault("LAKEHOUSE_BUILD", str(ROOT / "build"))
 from harness import BUILD, Server  # noqa: E402
 
+import goals  # noqa: E402
 import journal  # noqa: E402
 
 RUNS = int(os.environ.get("RUNS", "9"))
@@ -48,9 +49,7 @@ def pair(ours, theirs, runs=RUNS):
 
 def report(name, ours, theirs, goal, met, unit="ms"):
     results.append((name, ours, theirs, goal, met, unit, None))
-    ratio = f"{ours / theirs:6.2f}x" if theirs else "       "
-    other = f"{theirs:10.2f}" if theirs is not None else "          "
-    print(f"{name:44} {ours:10.2f} {other} {unit:3} {ratio}   {goal:28} {'met' if met else 'MISSED'}", flush=True)
+    goals.row(name, ours, theirs, goal, "met" if met else "MISSED", unit)
 
 
 def pii():
