@@ -8,7 +8,13 @@
 
 #include <math.h>
 
-enum { LITERAL_BYTES = 200, LITERAL_MATCHES = 16, LITERAL_SHOWN_BYTES = 60, LITERAL_CODE_BYTES = 3 };
+enum {
+    LITERAL_BYTES = 200,
+    LITERAL_MATCHES = 16,
+    LITERAL_SHOWN_BYTES = 60,
+    LITERAL_CODE_BYTES = 3,
+    LITERAL_DOUBTS = 10
+};
 
 /* Words of a text, and all their letters in a row. */
 typedef struct said {
@@ -16,6 +22,12 @@ typedef struct said {
     size_t count;
     lh_str joined;
 } said;
+/* A verified question that the model was shown. */
+typedef struct verified {
+    said question;
+    lh_compared *items;
+    size_t count;
+} verified;
 typedef struct literals {
     const ask_literals_asks *asks;
     lh_terms *terms;
@@ -23,6 +35,8 @@ typedef struct literals {
     said question;
     lh_str *meant; /* values that words of the question mean */
     size_t meant_count;
+    verified *examples;
+    size_t example_count;
     ask_when *times;
     size_t time_count;
     bool timed; /* it names a time, or a word that is one */
@@ -114,6 +128,18 @@ static lh_code literals_read_question(literals *l, lh_error *err) {
     return lh_arena_check(l->arena, err);
 }
 
+/* One that cannot be read says nothing of literals. */
+static void literals_read_examples(literals *l) {
+    l->examples = LH_ARENA_ARRAY(l->arena, verified, l->asks->example_count + 1);
+    for (size_t e = 0; l->examples && e < l->asks->example_count; e++) {
+        const ask_example *example = &l->asks->examples[e];
+        verified *at = &l->examples[l->example_count];
+        if (lh_sql_compared(example->sql, l->arena, &at->items, &at->count, NULL) == LH_OK &&
+            said_read(l->terms, example->question, l->arena, &at->question, NULL) == LH_OK)
+            l->example_count++;
+    }
+}
+
 /* ---- dates ---- */
 
 static bool date_digits(lh_str text, size_t at, size_t count, int *ret) {
@@ -164,7 +190,29 @@ static place date_place(const literals *l, int64_t day) {
     return l->timed ? PARTLY : NOWHERE;
 }
 
+/* A year is one that a time of the question touches; of other parts that is not told. */
+static place date_part_place(const literals *l, lh_str text) {
+    uint64_t year;
+    int first, last, ignored_m, ignored_d;
+    if (!l->timed) return NOWHERE;
+    if (text.len != 4 || lh_str_to_u64(text, &year) != LH_OK || year < 1000) return PLACED;
+    for (size_t i = 0; i < l->time_count; i++) {
+        const ask_when *when = &l->times[i];
+        if (when->kind != ASK_RANGE || when->no_year) continue;
+        ask_civil(when->has_from ? when->from : when->to, &first, &ignored_m, &ignored_d);
+        ask_civil(when->has_to ? when->to : when->from, &last, &ignored_m, &ignored_d);
+        if ((!when->has_from || (int)year >= first) && (!when->has_to || (int)year <= last)) return PLACED;
+    }
+    return PARTLY;
+}
+
 /* ---- numbers ---- */
+
+/* Of any number of digits, and with an exponent; ask_tokens() knows the numbers of questions. */
+static double literal_number(lh_str text) {
+    char digits[LITERAL_BYTES + 1];
+    return lh_str_to_cstr(text, digits, sizeof digits, NULL) == LH_OK ? strtod(digits, NULL) : HUGE_VAL;
+}
 
 static bool number_is(double a, double b) {
     static const double units[] = {1, 7, 10, 12, 24, 60, 100, 1000, 1440, 3600, 86400, 1e6};
@@ -247,16 +295,11 @@ static bool literal_is_described(const literals *l, const lh_compared *item) {
 
 /* What a verified question names itself is its own, and says nothing of another's. */
 static bool literal_is_of_example(const literals *l, const lh_compared *item, const said *text) {
-    for (size_t e = 0; e < l->asks->example_count; e++) {
-        const ask_example *example = &l->asks->examples[e];
-        lh_compared *items = NULL;
-        size_t count = 0;
-        said question;
-        if (lh_sql_compared(example->sql, l->arena, &items, &count, NULL) != LH_OK ||
-            said_read(l->terms, example->question, l->arena, &question, NULL) != LH_OK)
-            continue;
-        for (size_t i = 0; i < count; i++)
-            if (lh_str_eq(items[i].text, item->text) && said_place(&question, text) == NOWHERE) return true;
+    for (size_t e = 0; e < l->example_count; e++) {
+        const verified *example = &l->examples[e];
+        for (size_t i = 0; i < example->count; i++)
+            if (lh_str_eq(example->items[i].text, item->text) && said_place(&example->question, text) == NOWHERE)
+                return true;
     }
     return false;
 }
@@ -295,13 +338,10 @@ static lh_code literal_place(const literals *l, const lh_compared *item, place *
         if (lh_str_eq_nocase(l->meant[i], item->text)) return *ret = PLACED, LH_OK;
     if (literal_is_described(l, item) || literal_is_of_example(l, item, &text)) return *ret = PLACED, LH_OK;
     if (!item->number && date_read(item->text, &day)) return *ret = date_place(l, day), LH_OK;
-    if (literal_is_date_part(item)) return *ret = l->timed ? PLACED : NOWHERE, LH_OK;
-    if (item->number) {
-        *ret = number_place(l, text.count ? text.words[0].number : 0);
-        if (*ret == PARTLY && literal_is_key(l, item)) *ret = NOWHERE;
-        return LH_OK;
-    }
-    if (ask_in(text.words[0].word, "true false yes no y n t f 0 1")) return *ret = PLACED, LH_OK;
+    if (literal_is_date_part(item)) return *ret = date_part_place(l, item->text), LH_OK;
+    if (literal_is_key(l, item) && (item->number || *ret == NOWHERE)) return *ret = NOWHERE, LH_OK; /* made up */
+    if (item->number) return *ret = number_place(l, literal_number(item->text)), LH_OK;
+    if (text.count == 1 && ask_in(text.words[0].word, "true false yes no y n t f 0 1")) return *ret = PLACED, LH_OK;
     if (*ret == NOWHERE && literal_may_mean(l, item)) *ret = TAKEN;
     return LH_OK;
 }
@@ -315,7 +355,8 @@ static void literal_tell(const literals *l, const lh_compared *item, place where
     lh_str told = lh_arena_printf(l->arena, "'%.*s' %s", LH_STR_ARG(shown), whys[where]);
     for (lh_json_iter it = lh_json_each(l->ret->doubts); lh_json_next(&it);)
         if (lh_str_eq(lh_json_str(it.value, LH_STR_NONE), told)) return;
-    lh_json_append(l->ret->doubts, lh_json_new_string(l->arena, told));
+    if (lh_json_size(l->ret->doubts) < LITERAL_DOUBTS)
+        lh_json_append(l->ret->doubts, lh_json_new_string(l->arena, told));
     if (where == NOWHERE && lh_json_size(l->asks->unplaced) && !l->ret->invented.ptr) l->ret->invented = shown;
 }
 
@@ -333,6 +374,7 @@ lh_code ask_literals_place(const ask_literals_asks *asks, lh_str sql, lh_arena *
     LH_TRY(lh_terms_new(LH_STR("en"), &terms, err));
     literals l = {.asks = asks, .terms = terms, .arena = arena, .ret = ret};
     LH_TRY(literals_read_question(&l, err));
+    literals_read_examples(&l);
     for (size_t i = 0; i < count; i++) {
         place where;
         LH_TRY(literal_place(&l, &items[i], &where, err));

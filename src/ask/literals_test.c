@@ -62,6 +62,13 @@ static const struct {
     {"zorks over 10k", "zorks", "SELECT 1 FROM books WHERE price > 10000", 0, NULL},
     {"expensive zorks", "expensive", "SELECT 1 FROM books WHERE price > 437", 1, NULL},
     {"zorks that are", "zorks", "SELECT 1 FROM books WHERE pages > 0 AND pages <> 1", 0, NULL},
+    {"what did the zorks cost", "zorks", "SELECT 1 FROM books WHERE book_id = 1", 1, "1"},
+    {"what did the zorks cost", "zorks", "SELECT 1 FROM books WHERE book_id = 1234567890123456", 1, "1234567890123456"},
+    {"top 5 zorks", "zorks", "SELECT 1 FROM books WHERE book_id = 6", 1, "6"},
+    {"zorks of book 6", "zorks", "SELECT 1 FROM books WHERE book_id = 6", 0, NULL},
+    {"zorks of March 2025", "zorks", "SELECT 1 FROM books WHERE year(published) = 1850", 1, NULL},
+    {"zorks of last year", "zorks", "SELECT 1 FROM books WHERE year(published) = 2025", 0, NULL},
+    {"zorks", "zorks", "SELECT 1 FROM books WHERE title = 'Yes Anderson'", 1, "Yes Anderson"},
 };
 
 static const ask_example shown[] = {
@@ -108,6 +115,19 @@ static void test_literals__each_comes_from_somewhere_or_is_doubted(void) {
     CHECK(wrong == 0);
 }
 
+static void test_literals__hundreds_take_little(void) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(64 << 10);
+    CHECK(lh_arena_new(16 << 20, &arena, NULL) == LH_OK);
+    ask_schema schema = described(arena);
+    lh_buf_append(&sql, LH_STR("SELECT 1 FROM books WHERE pages IN (7000"));
+    for (int i = 1; i < 600; i++) lh_buf_printf(&sql, ", %d", 7000 + i);
+    lh_buf_append(&sql, LH_STR(")"));
+    lh_buf_char(&sql, 0);
+    ask_literals found = place_of(&schema, "zorks", "zorks", sql.ptr, arena);
+    CHECK(!found.invented.ptr && lh_json_size(found.doubts) == 10);
+}
+
 static const struct {
     const char *question, *sql;
 } right[] = {
@@ -137,4 +157,4 @@ static void test_literals__no_right_statement_is_refused(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_literals__each_comes_from_somewhere_or_is_doubted),
-             LH_TEST(test_literals__no_right_statement_is_refused))
+             LH_TEST(test_literals__hundreds_take_little), LH_TEST(test_literals__no_right_statement_is_refused))

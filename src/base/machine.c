@@ -10,7 +10,8 @@
 enum { MACHINE_LINE_BYTES = 4096, MACHINE_PROCESSORS_MAX = 4096 };
 
 /* The numbers of a file of one line; the rest, "max" and -1 among it, stays as it is. */
-static void machine_read(const char *root, const char *controller, lh_str group, const char *file, uint64_t *first, uint64_t *second) {
+static void machine_read(const char *root, const char *controller, lh_str group, const char *file, uint64_t *first,
+                         uint64_t *second) {
     char path[2 * MACHINE_LINE_BYTES], line[128];
     int len = snprintf(path, sizeof path, "%s%s%.*s/%s", root, controller, LH_STR_ARG(group), file);
     FILE *at = len > 0 && (size_t)len < sizeof path ? fopen(path, "re") : NULL;

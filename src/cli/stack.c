@@ -144,7 +144,8 @@ static lh_code stack_open_engine(lh_stack *stack, lh_error *err) {
                                        .registry = stack->registry,
                                        .scratch_dir = lh_str_from(stack->scratch.path),
                                        .extension_dir = lh_str_from(stack->extension_dir),
-                                       .threads = (unsigned)c->engine_threads,
+                                       .threads =
+                                           c->engine_threads ? (unsigned)c->engine_threads : lh_machine_processors(),
                                        .memory_bytes = lh_config_engine_memory_bytes(c),
                                        .connections = (unsigned)c->engine_connections,
                                        .queue_max = (unsigned)c->engine_queue_max,

@@ -5,13 +5,21 @@
 typedef struct compared_job {
     lh_arena *arena;
     lh_compared *items;
-    size_t count;
+    size_t count, room;
     bool full;
 } compared_job;
 
 static bool compared_tell(void *ctx, const compared_one *one) {
     compared_job *job = ctx;
     if (job->count == LH_COMPARED_MAX) return job->full = true;
+    if (job->count == job->room) {
+        size_t room = job->room ? 2 * job->room : 16;
+        lh_compared *items = LH_ARENA_ARRAY(job->arena, lh_compared, room);
+        if (!items) return false;
+        if (job->count) memcpy(items, job->items, job->count * sizeof *items);
+        job->items = items;
+        job->room = room;
+    }
     lh_compared *item = &job->items[job->count++];
     lh_str *columns = LH_ARENA_ARRAY(job->arena, lh_str, one->column_count + 1);
     *item = (lh_compared){.text = lh_arena_dup(job->arena, (lh_str){one->text, one->len}),
@@ -27,8 +35,7 @@ static bool compared_tell(void *ctx, const compared_one *one) {
 }
 
 lh_code lh_sql_compared(lh_str sql, lh_arena *arena, lh_compared **ret, size_t *ret_count, lh_error *err) {
-    compared_job job = {.arena = arena, .items = LH_ARENA_ARRAY(arena, lh_compared, LH_COMPARED_MAX)};
-    LH_TRY(lh_arena_check(arena, err));
+    compared_job job = {.arena = arena};
     switch (compared_shim_walk(sql.ptr, sql.len, compared_tell, &job)) {
     case COMPARED_WRONG: return lh_fail(err, LH_INVALID, "it is not one query");
     case COMPARED_NO_MEMORY: return lh_fail(err, LH_NO_MEMORY, "out of memory");

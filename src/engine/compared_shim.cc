@@ -65,6 +65,7 @@ class Looker {
     bool (*tell)(void *, const compared_one *);
     void *ctx;
     compared_one about = {};
+    static constexpr idx_t at_most = NumericLimits<idx_t>::Maximum();
 
     static bool Named(const ParsedExpression &at, const case_insensitive_set_t &names) {
         return at.GetExpressionClass() == ExpressionClass::FUNCTION &&
@@ -109,7 +110,13 @@ class Looker {
         for (auto &name : names) columns.push_back(name.c_str());
         about.columns = columns.data();
         about.column_count = columns.size();
-        Literals(at, about.dated);
+        Literals(at, about.dated, about.pattern && Optioned(at) ? 2 : at_most);
+    }
+
+    /* Of more than what is looked for in what: 'i' of regexp_matches(), the sign after ESCAPE. */
+    static bool Optioned(const ParsedExpression &at) {
+        auto &name = at.Cast<FunctionExpression>().function_name;
+        return StringUtil::StartsWith(name, "regexp_") || StringUtil::EndsWith(name, "_escape");
     }
 
     /* What the comparison is about. */
@@ -121,8 +128,9 @@ class Looker {
         ParsedExpressionIterator::EnumerateChildren(at, [&](const ParsedExpression &child) { Look(child, names); });
     }
 
-    void Literals(const ParsedExpression &of, bool dated) {
+    void Literals(const ParsedExpression &of, bool dated, idx_t children = at_most) {
         ParsedExpressionIterator::EnumerateChildren(of, [&](const ParsedExpression &at) {
+            if (children-- == 0) return;
             switch (at.GetExpressionClass()) {
             case ExpressionClass::CONSTANT: Tell(at.Cast<ConstantExpression>().value, dated); break;
             case ExpressionClass::CAST: Cast(at.Cast<CastExpression>(), dated); break;

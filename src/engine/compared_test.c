@@ -27,6 +27,8 @@ static const struct {
      "Python[e]() red[p](tags)"},
     {"SELECT g, count(*) FROM t GROUP BY g HAVING count(*) > 5 QUALIFY row_number() OVER (ORDER BY g) <= 3",
      "5[n]() 3[n]()"},
+    {"SELECT a FROM t WHERE regexp_matches(title, 'book', 'i') AND name LIKE '10x%' ESCAPE 'x'",
+     "book[p](title) 10x%[p](name)"},
     {"SELECT 'free', replace(a, 'x', 'y') FROM t WHERE ok = true ORDER BY a = 'last'", "last[e](a)"},
 };
 

@@ -15,7 +15,7 @@ typedef struct lh_engine_options {
     lh_registry *registry; /* borrowed for life: what the engine may read and write; NULL: only the scratch folder */
     lh_str scratch_dir;    /* absolute; uploads and spill files; the engine may read and write there */
     lh_str extension_dir;
-    unsigned threads; /* 0: one a core */
+    unsigned threads; /* 0: as DuckDB counts them */
     uint64_t memory_bytes;
     unsigned connections, queue_max;
     uint64_t cache_limit_bytes;     /* 0: a quarter of memory_bytes */

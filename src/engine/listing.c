@@ -42,7 +42,11 @@ bool engine_listing_has(void *ctx, const char *schema, const char *table) {
     if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return true;
     if (lh_namespace_of_sql(engine->catalog, text, arena, &of, NULL) != LH_OK || of.count > 1) return true;
     if (!lh_str_eq(lh_namespace_text(of.name, arena), text)) return false;
-    if (table) return lh_table_exists(engine->catalog, (lh_table_name){of.name, lh_str_from(table)});
+    if (table) { /* what cannot be told of is there */
+        int64_t ignored_id;
+        return lh_table_snapshot_id(engine->catalog, (lh_table_name){of.name, lh_str_from(table)}, &ignored_id, NULL) !=
+               LH_NOT_FOUND;
+    }
     return lh_namespace_load(engine->catalog, of.name, arena, &ignored, NULL) != LH_NOT_FOUND;
 }
 

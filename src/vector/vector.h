@@ -41,7 +41,7 @@ typedef struct lh_vector_options {
     lh_registry *registry;       /* whose whole the catalog lies in: journals of trials go there */
     lh_str folder;               /* for what can be made again from the lake; made when missing */
     lh_str locale;               /* of sentences, where an index does not say */
-    unsigned threads;            /* that build and search; 0: one a core */
+    unsigned threads;            /* that build and search; 0: one for each that the process may use */
     uint64_t memory_limit_bytes; /* of indexes held ready; 0: a quarter of the machine's */
     uint64_t checkpoint_chunks;  /* an index job commits after so many */
     uint64_t recall_sample_every,

@@ -100,7 +100,7 @@ def test_no_text_is_without_end(server, fresh):
         answer = server.request("POST", "/v1/chat/completions", json={"model": MODEL.stem, "messages": [{"role": "user", "content": "x"}], name: 0})
         assert answer.status_code == 400 and name in answer.json()["error"]["message"]
     refused(generate(server, "x", max_tokens=0), 400, "invalid", "max_tokens")
-    short = fresh(env=settings(generate_provider="llama", generate_model=MODEL, max_tokens=5, timeout_ms=3600000), processors=1)
+    short = fresh(env=settings(generate_provider="llama", generate_model=MODEL, max_tokens=5, timeout_ms=3600000))  # and by all processors
     assert generate(short, "Tell me about lakes.", temperature=0).json()["tokens"] == 5
 
 
