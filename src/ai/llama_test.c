@@ -45,7 +45,7 @@ static void test_ai_llama__what_is_no_model_is_refused(void) {
     fflush(out);
     CHECK(ai_llama_open(lh_str_from(file), AI_LLAMA_EMBED, 1, 0, &model, &err) == LH_INVALID);
     CHECK(strstr(err.message, "no GGUF file"));
-    rewind(out);
+    CHECK(fseek(out, 0, SEEK_SET) == 0);
     fputs("GGUF\3\0\0\0 and then nonsense that llama.cpp cannot read", out);
     fclose(out);
     CHECK(ai_llama_open(lh_str_from(file), AI_LLAMA_EMBED, 1, 0, &model, &err) == LH_CORRUPT);

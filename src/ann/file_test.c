@@ -23,7 +23,7 @@ static void place_done(const file_place *place) {
 }
 
 static char *read_all(const char *path, size_t *ret_bytes) {
-    struct stat st;
+    struct stat st = {0};
     FILE *file = fopen(path, "rb");
     CHECK(file && fstat(fileno(file), &st) == 0);
     char *data = malloc((size_t)st.st_size + 1);

@@ -154,7 +154,7 @@ static void prompt_tables(const ask_schema *schema, const ask_question *question
     LH_CLEANUP(lh_buf_done) lh_buf whole = LH_BUF_INIT(MODEL_PROMPT_BYTES - MODEL_REST_BYTES);
     for (size_t t = 0; t < schema->table_count; t++)
         prompt_table(&schema->tables[t], question, SIZE_MAX, arena, &whole);
-    if (lh_buf_check(&whole, NULL) == LH_OK) {
+    if (schema->table_count == 0 || lh_buf_check(&whole, NULL) == LH_OK) {
         lh_buf_append(into, lh_buf_str(&whole));
         return;
     }

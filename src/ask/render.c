@@ -85,7 +85,7 @@ static void render_key(render *r, const ask_key *key) {
 /* ---- joins ---- */
 
 static void render_join_to(render *r, int from, int to) {
-    size_t keys[ASK_PATH_MAX];
+    size_t keys[ASK_PATH_MAX] = {0};
     int steps = ask_path(r->schema, from, to, keys);
     for (int i = 0; i < steps; i++) {
         const ask_key *key = &r->schema->keys[keys[i]];

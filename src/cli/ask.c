@@ -128,18 +128,19 @@ static const char *examples_verb(size_t i) {
 const char *lh_cli_ask_verb(size_t i) { return i == 0 ? "examples" : NULL; }
 
 /* `ask examples VERB …`: the words from the second on are those of a command of its own. */
-static int examples_run(const lh_cli_source *source, ask_job *job) {
+static int examples_run(const lh_cli_source *source, const ask_job *asked) {
     static const lh_cli_command self = {.name = "ask examples", .verb = examples_verb};
     lh_error err = {0};
-    lh_cli_list words = {.count = job->words->count - 1};
-    memcpy(words.items, job->words->items + 1, words.count * sizeof *words.items);
-    job->words = &words;
+    lh_cli_list words = {.count = asked->words->count - 1};
+    memcpy(words.items, asked->words->items + 1, words.count * sizeof *words.items);
+    ask_job job = *asked;
+    job.words = &words;
     size_t verb = lh_cli_find_verb(&self, words.count ? words.items[0] : "list");
     if (verb == SIZE_MAX || !lh_cli_takes(&self, &examples_verbs[verb].verb, &words)) return LH_EXIT_USAGE;
     LH_CLEANUP(lh_cli_session_done) lh_cli_session session = {0};
     if (lh_cli_session_open(source, &session, &err) != LH_OK) return lh_cli_fail(&err);
-    job->session = session;
-    return examples_verbs[verb].run(job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
+    job.session = session;
+    return examples_verbs[verb].run(&job, &err) == LH_OK ? LH_EXIT_DONE : lh_cli_fail(&err);
 }
 
 int lh_cli_ask(const lh_cli_command *self, int argc, char **argv) {

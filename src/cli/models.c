@@ -21,7 +21,7 @@ static void models_set(const models_job *job, lh_json *body, const char *name, c
 
 static lh_code models_list(models_job *job, lh_error *err) {
     static const char *const members[] = {"task", "model", "provider", "version", "source"};
-    enum { COUNT = sizeof members / sizeof *members, STATUS = COUNT, IN_USE, HEADS };
+    enum { COUNT = sizeof members / sizeof *members, STATUS = COUNT, IN_USE = COUNT + 1, HEADS = COUNT + 2 };
     lh_cli_column heads[HEADS];
     lh_json *answer = NULL, *health = NULL;
     LH_TRY(lh_connection_get(job->connection, LH_STR("/ai/models"), job->arena, &answer, err));

@@ -48,7 +48,7 @@ static void write_file(const char *path, const char *text) {
 
 static void test_file__a_file_of_the_same_disk_is_not_copied(void) {
     SUITE;
-    struct stat in, object, out;
+    struct stat in = {0}, object = {0}, out = {0};
     write_file(path_of(".scratch/in"), "one");
     CHECK_OK(lh_bucket_put_file(s.bucket, LH_STR("linked/one"), path_of(".scratch/in"), NULL, &err));
     CHECK_OK(lh_bucket_put_file(s.bucket, LH_STR("linked/one"), path_of(".scratch/in"), NULL, &err));

@@ -179,7 +179,7 @@ lh_code file_put_commit(lh_object_writer *base, lh_object_info *ret, lh_error *e
     LH_CLEANUP(put_freep) file_writer *writer = (file_writer *)base;
     file_bucket *bucket = file_of(base->bucket);
     FILE_FD folder_fd = -1;
-    struct stat st;
+    struct stat st = {0};
     if (writer->failed)
         return lh_fail(err, LH_IO, "'%.*s' was not written: an earlier write of it failed", LH_STR_ARG(writer->key));
     LH_TRY(file_writable(bucket, err));

@@ -149,8 +149,9 @@ static lh_code judge_rerank(judge *j, const eval_query *query, const lh_ann_hit 
     for (size_t i = 0; i < count; i++) texts[i] = vector_served_text(j->served, (size_t)near[i].row);
     if (j->asked->model.len)
         LH_TRY(lh_ai_rerank(j->vector->ai, &call, query->text, texts, count, count, j->arena, &got, err));
-    for (size_t i = 0; i < count; i++) hits[i].row = (size_t)near[got.count ? got.scores[i].document : i].row;
-    judge_add(j, query, hits, got.count ? got.count : count);
+    const size_t ranked = got.count ? got.count : count;
+    for (size_t i = 0; i < ranked; i++) hits[i].row = (size_t)near[got.count ? got.scores[i].document : i].row;
+    judge_add(j, query, hits, ranked);
     if (j->asked->job) lh_job_add_done(j->asked->job, 1);
     return LH_OK;
 }
