@@ -1,8 +1,8 @@
 /* Any bytes as the body of POST /v1/chat/completions (the first byte is even) or /ai/generate: it is refused with words, or asks for a
  * text by messages within their bounds. */
 #include "api/ai.h"
+#include "base/fuzz.h"
 
-#include <assert.h>
 #include <math.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,12 +27,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     lh_json *body = NULL;
     api_ai_asked asked;
     lh_error err = {0};
-    if (size < 1 || size > 256 << 10 || lh_arena_new(64 << 20, &arena, NULL) != LH_OK) return 0;
+    if (!lh_fuzz_body(data, size, 256 << 10, 64 << 20, &arena, &body)) return 0;
     bool chat = data[0] % 2 == 0;
-    if (lh_json_parse(arena, (lh_str){(const char *)data + 1, size - 1}, &body, NULL) != LH_OK) return 0;
     lh_code code = chat ? api_v1_chat_read(body, arena, &asked, &err) : api_ai_generate_read(body, arena, &asked, &err);
     if (code == LH_OK) return fuzz_check(&asked, chat), 0;
     assert(code == LH_INVALID || code == LH_LIMIT || code == LH_NO_MEMORY);
-    assert(err.code == code && err.message[0] && lh_str_is_utf8(lh_str_from(err.message)));
+    lh_fuzz_told(code, &err);
     return 0;
 }

@@ -1,8 +1,7 @@
 /* Any bytes as the body of POST /ask: it is refused with words, or asks a question within its bounds. The first byte says whether the
  * server wants tokens. */
 #include "ask/ask_internal.h"
-
-#include <assert.h>
+#include "base/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,12 +21,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     lh_json *body = NULL;
     ask_request asked;
     lh_error err = {0};
-    if (size < 1 || size > 64 << 10 || lh_arena_new(16 << 20, &arena, NULL) != LH_OK) return 0;
+    if (!lh_fuzz_body(data, size, 64 << 10, 16 << 20, &arena, &body)) return 0;
     bool tokens = data[0] & 1;
-    if (lh_json_parse(arena, (lh_str){(const char *)data + 1, size - 1}, &body, NULL) != LH_OK) return 0;
     lh_code code = ask_request_read(body, tokens, &asked, &err);
     if (code == LH_OK) return fuzz_check(&asked, body, tokens), 0;
     assert(code == LH_INVALID || code == LH_LIMIT);
-    assert(err.code == code && err.message[0] && lh_str_is_utf8(lh_str_from(err.message)));
+    lh_fuzz_told(code, &err);
     return 0;
 }

@@ -1,8 +1,7 @@
 /* Any bytes as the body of POST /vectors/rag: it is refused with words, or is a question within its bounds. The first byte says how much
  * context the model takes. */
 #include "rag/rag_internal.h"
-
-#include <assert.h>
+#include "base/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,12 +24,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     lh_json *body = NULL;
     rag_request asked;
     lh_error err = {0};
-    if (size < 1 || size > 256 << 10 || lh_arena_new(64 << 20, &arena, NULL) != LH_OK) return 0;
+    if (!lh_fuzz_body(data, size, 256 << 10, 64 << 20, &arena, &body)) return 0;
     uint64_t context_tokens = 2 * RAG_CONTEXT_TOKENS_MIN * (1 + (uint64_t)(data[0] % 64));
-    if (lh_json_parse(arena, (lh_str){(const char *)data + 1, size - 1}, &body, NULL) != LH_OK) return 0;
     lh_code code = rag_read(body, context_tokens, &asked, &err);
     if (code == LH_OK) return fuzz_check(&asked, context_tokens), 0;
     assert(code == LH_INVALID || code == LH_LIMIT);
-    assert(err.code == code && err.message[0] && lh_str_is_utf8(lh_str_from(err.message)));
+    lh_fuzz_told(code, &err);
     return 0;
 }

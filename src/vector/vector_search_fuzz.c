@@ -1,15 +1,15 @@
 /* Any bytes as the body of POST /vectors/search: it is refused with words, or is a search within its bounds, whose vector is read as one of
  * an index of three dimensions. The first byte says by which metric that compares. */
 #include "vector/vector_internal.h"
+#include "base/fuzz.h"
 
-#include <assert.h>
 #include <math.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fuzz_refused(lh_code code, const lh_error *err) {
     assert(code == LH_INVALID);
-    assert(err->code == code && err->message[0] && lh_str_is_utf8(lh_str_from(err->message)));
+    lh_fuzz_told(code, err);
 }
 
 static void fuzz_check(const vector_asked *asked) {
@@ -42,10 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     lh_json *body = NULL;
     vector_asked asked;
     lh_error err = {0};
-    if (size < 1 || size > 256 << 10 || lh_arena_new(64 << 20, &arena, NULL) != LH_OK) return 0;
+    if (!lh_fuzz_body(data, size, 256 << 10, 64 << 20, &arena, &body)) return 0;
     const vector_definition d = {
         .name = LH_STR("notes"), .dimensions = 3, .metric = (lh_ann_metric)(data[0] % LH_ANN_METRICS)};
-    if (lh_json_parse(arena, (lh_str){(const char *)data + 1, size - 1}, &body, NULL) != LH_OK) return 0;
     lh_code code = vector_search_read(body, &asked, &err);
     if (code != LH_OK) return fuzz_refused(code, &err), 0;
     fuzz_check(&asked);

@@ -1,15 +1,15 @@
 /* Any bytes as the body of a request under /vectors/hnsw: evals, autogen, trial or tune, as the first byte says. It is refused with words, or
  * is one within its bounds, whose queries are read as those of an index of three dimensions. */
 #include "vector/trial_internal.h"
+#include "base/fuzz.h"
 
-#include <assert.h>
 #include <math.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fuzz_refused(lh_code code, const lh_error *err) {
     assert(code == LH_INVALID || code == LH_LIMIT || code == LH_NO_MEMORY);
-    assert(err->code == code && err->message[0] && lh_str_is_utf8(lh_str_from(err->message)));
+    lh_fuzz_told(code, err);
 }
 
 static lh_code fuzz_queries(const eval_asked *asked, lh_ann_metric metric, lh_arena *arena, lh_error *err) {
@@ -69,8 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     lh_json *body = NULL;
     lh_error err = {0};
     lh_code code;
-    if (size < 1 || size > 256 << 10 || lh_arena_new(64 << 20, &arena, NULL) != LH_OK) return 0;
-    if (lh_json_parse(arena, (lh_str){(const char *)data + 1, size - 1}, &body, NULL) != LH_OK) return 0;
+    if (!lh_fuzz_body(data, size, 256 << 10, 64 << 20, &arena, &body)) return 0;
     switch (data[0] % 4) {
     case 0: code = fuzz_eval(body, (lh_ann_metric)(data[0] / 4 % LH_ANN_METRICS), arena, &err); break;
     case 1: code = fuzz_sample(body, &err); break;
