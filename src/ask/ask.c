@@ -182,6 +182,44 @@ static lh_code ask_find_model(lh_ask *ask, const ask_request *a, const lh_ask_ca
     return code == LH_UNAVAILABLE && !a->model.len ? LH_OK : code;
 }
 
+/* A name that nobody has whom the caller may see is a word that was not understood, rather than a question about nobody. */
+static lh_code ask_is_named(lh_ask *ask, const lh_ask_caller *caller, ask_planned *planned,
+                            lh_arena *arena, lh_error *err) {
+    lh_json *found = NULL;
+    LH_TRY(ask_run(ask, planned->name_sql, caller, 1, false, arena, &found, err));
+    if (lh_json_size(lh_json_get(found, "rows"))) return LH_OK;
+    planned->sql = LH_STR_NONE;
+    planned->confidence = 0;
+    planned->reason = LH_STR("some words could not be placed");
+    lh_json_append(planned->unplaced, lh_json_new_string(arena, lh_str_cut_utf8(planned->name, 100)));
+    return lh_arena_check(arena, err);
+}
+
+/* Several tables have names such as the one that is asked for: the one in which somebody is called so. */
+static lh_code ask_whose_name(lh_ask *ask, const ask_schema *schema, const ask_question *question,
+                              const lh_ask_caller *caller, ask_planned *planned, lh_arena *arena, lh_error *err) {
+    const ask_planned first = *planned;
+    lh_str shown[2] = {LH_STR_NONE, LH_STR_NONE};
+    size_t count = 0;
+    for (size_t i = 0; i < first.name_table_count; i++) {
+        ask_question of = *question;
+        ask_planned one;
+        lh_json *found = NULL;
+        of.name_table = first.name_tables[i] + 1;
+        LH_TRY(ask_plan_question(schema, &of, arena, &one, err));
+        if (!one.name_sql.len) continue;
+        LH_TRY(ask_run(ask, one.name_sql, caller, 1, false, arena, &found, err));
+        if (!lh_json_size(lh_json_get(found, "rows"))) continue;
+        if (count < 2) shown[count] = schema->tables[first.name_tables[i]].shown;
+        *planned = count++ ? first : one;
+        planned->name = one.name;
+    }
+    if (count < 2) return LH_OK;
+    planned->reason = lh_arena_printf(arena, "'%.*s' is a name of '%.*s' and of '%.*s': say which", LH_STR_ARG(planned->name),
+                                      LH_STR_ARG(shown[0]), LH_STR_ARG(shown[1]));
+    return lh_arena_check(arena, err);
+}
+
 static lh_code ask_way(lh_ask *ask, const ask_request *a, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
                        lh_error *err) {
     bool models = false;
@@ -195,11 +233,17 @@ static lh_code ask_way(lh_ask *ask, const ask_request *a, const lh_ask_caller *c
     const ask_question question = {
         .text = a->question, .today = a->today, .no_synonyms = !a->synonyms, .no_values = !a->values};
     if (a->planner) LH_TRY(ask_plan_question(&schema, &question, arena, &planned, err));
+    if (planned.name_table_count) LH_TRY(ask_whose_name(ask, &schema, &question, caller, &planned, arena, err));
+    if (planned.name_sql.len) LH_TRY(ask_is_named(ask, caller, &planned, arena, err));
     if (planned.sql.len) {
         answer_of of = {.sql = planned.sql, .by = LH_STR("planner")};
-        LH_TRY(ask_run(ask, of.sql, caller, a->rows_max, true, arena, &of.result, err));
-        *ret = answer_made(a, &of, &planned, arena);
-        return LH_OK;
+        lh_error failed = {0};
+        lh_code code = ask_run(ask, of.sql, caller, a->rows_max, true, arena, &of.result, &failed);
+        if (code == LH_OK) return *ret = answer_made(a, &of, &planned, arena), LH_OK;
+        if (code != LH_INVALID) return *err = failed, code;
+        planned.sql = LH_STR_NONE; /* the data are not as the schema said */
+        planned.confidence = 0;
+        planned.reason = LH_STR("what it was read as does not run on what you may see");
     }
     const ask_model_asks asks = {.ask = ask,
                                  .schema = &schema,

@@ -134,6 +134,8 @@ size_t ask_name_words(lh_terms *terms, lh_str name, lh_arena *arena, ask_token *
 static inline bool ask_is(const ask_token *token, const char *word) {
     return lh_str_eq(token->word, lh_str_from(word));
 }
+/* A number, in digits or as a word up to a hundred; *ret: whether it is one. */
+double ask_word_number(const ask_token *token, bool *ret);
 /* Is the word in a list of words with a space between? */
 bool ask_in(lh_str word, const char *list);
 
@@ -180,11 +182,12 @@ typedef enum ask_op {
     ASK_CONTAINS,
     ASK_STARTS,
     ASK_ENDS,
+    ASK_NAMED, /* values[0] are words of the column, or of it and `other` */
     ASK_IS_TRUE,
     ASK_IS_FALSE,
     ASK_IN_TIME,
     ASK_EXISTS, /* of `column.table`, which refers to the plan's base, or is referred to */
-    ASK_COUNTS  /* so many rows of `column.table`: `count_op` numbers[0] */
+    ASK_COUNTS  /* so many rows of `column.table`, or so much of their `other`: `count_op` numbers[0] */
 } ask_op;
 enum { ASK_VALUES_MAX = 16, ASK_FILTERS_MAX = 24, ASK_COLUMNS_MAX = 12 };
 typedef struct ask_filter {
@@ -199,6 +202,10 @@ typedef struct ask_filter {
     double numbers[2];
     bool average; /* of the column over all rows, instead of numbers[0] */
     bool by_way;  /* of the row that `way` refers to, where the table is joined by another of its keys */
+    unsigned scope; /* rows elsewhere that are asked for apart: with phone calls, but without e-mails */
+    bool only;      /* of rows elsewhere: all that there are */
+    ask_ref other;  /* what the column is compared with, or, of ASK_NAMED, the last name; column -1: nothing */
+    bool up;        /* of by_way: of the rows that refer to `way`, instead of those that it refers to */
     ask_ref way;
     ask_when when, second; /* second: or in that time */
     bool has_second;
@@ -254,7 +261,9 @@ typedef struct ask_plan {
     int order_measure; /* else order_column */
     ask_ref order_column;
     uint64_t limit;      /* 0: none */
+    bool limit_percent;  /* of all rows, rounded up */
     bool mean_of_groups; /* the average of the measure over the groups */
+    bool mean_of_rows;   /* of how many rows of the measure's table each of the base has, none included */
     bool count_of_groups;
     bool distinct;       /* a list of different rows */
     uint64_t each;       /* so many rows of each of `partition`; 0: all */
@@ -265,6 +274,8 @@ typedef struct ask_plan {
 } ask_plan;
 /* Appends the SELECT. Errors: INVALID (no keys join what it names). */
 LH_MUST_CHECK lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into, lh_error *err);
+/* Appends a SELECT of one row where there is somebody of each name that the plan asks for; nothing, where it asks for none. */
+void ask_render_names(const ask_schema *schema, const ask_plan *plan, lh_buf *into);
 /* The steps from a row of `from` to the one row of `to`: indexes of schema->keys. -1: there is no way. */
 int ask_path(const ask_schema *schema, int from, int to, size_t *ret_keys);
 enum { ASK_PATH_MAX = 6 };
@@ -276,11 +287,15 @@ typedef struct ask_planned {
     lh_str reason;                   /* refused: why */
     lh_str nearest_question, nearest_sql;
     lh_str chart, chart_x, chart_y;
+    int name_tables[4]; /* refused: a name is of one of these */
+    size_t name_table_count;
+    lh_str name, name_sql; /* a name that no list of values has, and the SELECT that finds whether anybody is called so */
 } ask_planned; /* arena */
 typedef struct ask_question {
     lh_str text;
     int64_t today; /* a day */
     bool no_synonyms, no_values;
+    int name_table; /* 1 more than the table whose names are meant; 0: not known */
 } ask_question;
 /* Reads the question; does no I/O. What it cannot place it says. Errors: LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code ask_plan_question(const ask_schema *schema, const ask_question *question, lh_arena *arena,

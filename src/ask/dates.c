@@ -134,12 +134,9 @@ static int when_ordinal(const ask_token *token) {
 }
 
 static int when_count(const ask_token *token) {
-    static const char *const words[] = {"one",   "two",   "three", "four", "five",   "six",
-                                        "seven", "eight", "nine",  "ten",  "eleven", "twelve"};
-    if (token->kind == ASK_NUMERAL && token->number >= 1 && token->number <= 10000) return (int)token->number;
-    for (int i = 0; i < 12; i++)
-        if (token->kind == ASK_WORD && lh_str_eq(token->word, lh_str_from(words[i]))) return i + 1;
-    return 0;
+    bool is = false;
+    double number = ask_word_number(token, &is);
+    return is && number >= 1 && number <= 10000 ? (int)number : 0;
 }
 
 static bool when_valid(int year, int month, int day) {
@@ -328,8 +325,52 @@ static void when_last_such(ask_when *when, int64_t today) {
         when_months(when, when->first <= m ? y : y - 1, when->first, when->last - when->first + 1);
 }
 
+static size_t when_words(const ask_token *t, size_t count, size_t at, const char *words) {
+    size_t n = 0;
+    for (lh_str rest = lh_str_from(words); rest.len; n++)
+        if (at + n >= count || t[at + n].kind != ASK_WORD || !lh_str_eq(t[at + n].word, lh_str_split(&rest, ' ')))
+            return 0;
+    return n;
+}
+
+/* That many units before today. */
+static int64_t when_back(when_unit unit, int64_t today, int count) {
+    int y, m, d;
+    if (unit == WHEN_DAY || unit == WHEN_WEEK) return today - (int64_t)count * (unit == WHEN_WEEK ? 7 : 1);
+    ask_civil(today, &y, &m, &d);
+    int at = y * 12 + m - 1 - count * (unit == WHEN_MONTH ? 1 : unit == WHEN_QUARTER ? 3 : 12);
+    while (!when_valid(at / 12, at % 12 + 1, d)) d--;
+    return ask_day(at / 12, at % 12 + 1, d);
+}
+
+/* "more than 10 years ago", "less than two weeks ago"; "older than 30 days", of which no person is said. */
+static size_t when_ago(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
+    static const struct {
+        const char *words;
+        bool before, alone; /* alone: without "ago" */
+    } rows[] = {{"more than", true, false}, {"over", true, false},         {"longer than", true, false},
+                {"at least", true, false},  {"less than", false, false},   {"under", false, false},
+                {"within", false, false},   {"fewer than", false, false},  {"older than", true, true},
+                {"newer than", false, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t n = when_words(t, count, at, rows[i].words), unit_at = at + n + 1;
+        int many = n && at + n < count ? when_count(&t[at + n]) : 0;
+        if (n && at + n < count && ask_in(t[at + n].word, "a an")) many = 1;
+        when_unit unit = many && unit_at < count ? when_unit_of(&t[unit_at]) : WHEN_NO_UNIT;
+        bool ago = unit_at + 1 < count && ask_is(&t[unit_at + 1], "ago");
+        if (unit == WHEN_NO_UNIT || many > 2000 || (!ago && (!rows[i].alone || unit == WHEN_YEAR))) continue;
+        int64_t day = when_back(unit, today, many);
+        *ret = rows[i].before ? (ask_when){.kind = ASK_RANGE, .has_to = true, .to = day}
+                              : (ask_when){.kind = ASK_RANGE, .has_from = true, .from = day};
+        return n + 2 + ago;
+    }
+    return 0;
+}
+
 size_t ask_when_parse(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
     ask_when first, second, joined;
+    size_t ago = when_ago(t, count, at, today, ret);
+    if (ago) return ago;
     const ask_token *a = &t[at];
     bool prepositions =
         a->kind == ASK_WORD &&
@@ -353,7 +394,7 @@ size_t ask_when_parse(const ask_token *t, size_t count, size_t at, int64_t today
         bool since = from || ask_is(a, "since"), after = ask_is(a, "after"), before = ask_is(a, "before"),
              until = ask_in(a->word, "until till through by");
         bool spans = first.to - first.from > 1;
-        if (from && spans && !first.year_only) since = false; /* from last year: in it */
+        if (from && spans && !(end < count && ask_in(t[end].word, "on onward onwards"))) since = false; /* from 2025: in it */
         if (since || after) first.has_to = false, first.from = after ? first.to : first.from;
         if (before || until) first.has_from = false, first.to = before ? first.from : first.to;
         if (since || after || before || until) {

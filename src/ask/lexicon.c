@@ -53,7 +53,7 @@ static lh_code names_fill(lexicon *lex, names *into, lh_str name, const lh_str *
                           lh_str description, const names *table, lh_error *err) {
     lh_arena *arena = lex->arena;
     ask_token *words = LH_ARENA_ARRAY(arena, ask_token, PHRASE_WORDS_MAX);
-    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 4);
+    into->phrases = LH_ARENA_ARRAY(arena, phrase, synonym_count + 5);
     LH_TRY(lh_arena_check(arena, err));
     size_t count = ask_name_words(lex->terms, name, arena, words, PHRASE_WORDS_MAX), from = 0, to = count;
     names_add(into, words, count, 1, false);
@@ -130,6 +130,28 @@ static lh_code lexicon_add_values(lexicon *lex, int table, int column, lh_error 
     return lh_arena_check(lex->arena, err);
 }
 
+/* Rows of payments whose key is invoice_no are invoices, where no other table is called so. */
+static lh_code lexicon_add_key(lexicon *lex, int table, lh_error *err) {
+    const ask_table *of = &lex->schema->tables[table];
+    for (size_t c = 0; c < of->column_count; c++) {
+        ask_token *words = LH_ARENA_ARRAY(lex->arena, ask_token, PHRASE_WORDS_MAX);
+        LH_TRY(lh_arena_check(lex->arena, err));
+        if (!of->columns[c].key) continue;
+        size_t n = ask_name_words(lex->terms, of->columns[c].name, lex->arena, words, PHRASE_WORDS_MAX);
+        if (n != 2 || !ask_in(words[1].word, "id no nr number num code") || words[0].word.len < 4) continue;
+        bool other = false;
+        for (size_t t = 0; t < lex->schema->table_count; t++) {
+            ask_token name[PHRASE_WORDS_MAX];
+            size_t count = ask_name_words(lex->terms, lex->schema->tables[t].name.name, lex->arena, name, PHRASE_WORDS_MAX);
+            for (size_t i = 0; i < count; i++) other |= lh_str_eq(name[i].stem, words[0].stem);
+        }
+        if (other) continue;
+        names_add(&lex->tables[table], words, 1, 0.96, true);
+        return LH_OK;
+    }
+    return LH_OK;
+}
+
 lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_terms *terms, lh_arena *arena,
                     lexicon **ret, lh_error *err) {
     lexicon *lex = LH_ARENA_NEW(arena, lexicon);
@@ -148,6 +170,7 @@ lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_ter
             said = lh_arena_printf(arena, "%.*s. %.*s", LH_STR_ARG(ask_tags(table, 200, arena)), LH_STR_ARG(said));
         LH_TRY(names_fill(lex, &tables[t], table->name.name, table->synonyms, synonyms ? table->synonym_count : 0,
                           synonyms ? said : LH_STR_NONE, NULL, err));
+        LH_TRY(lexicon_add_key(lex, (int)t, err));
         columns[t] = LH_ARENA_ARRAY(arena, names, table->column_count + 1);
         LH_TRY(lh_arena_check(arena, err));
         for (size_t c = 0; c < table->column_count; c++) {
@@ -192,6 +215,11 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"experienced", "experience"},
                                            {"staff", "employee"},
                                            {"revenue turnover sales spend spending spent", "amount"},
+                                           {"revenue turnover sales spend spending spent", "total"},
+                                           {"signed joined enrolled registered", "signup"},
+                                           {"remotely", "remote"},
+                                           {"born birthday", "birth"},
+                                           {"delivery", "delivered"},
                                            {"worker", "employee"},
                                            {"result", "outcome"},
                                            {"postcode", "zip"}};
@@ -224,7 +252,8 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     if (said->kind != ASK_WORD) return 0;
     if (said->stem.len >= 3 && lh_str_eq(said->stem, name->stem)) return 0.9;
     if (!loose) return 0;
-    bool long_words = said->one.len >= 6 && name->one.len >= 6;
+    bool long_words = (said->one.len >= 6 && name->one.len >= 6) ||
+                      (said->one.len >= 5 && name->one.len == said->one.len + 1); /* tikets: a letter is missing */
     if (long_words && (lexicon_slip(said->word, name->word) || lexicon_slip(said->one, name->one))) return 0.72;
     if (word_swapped(said->one, name->one)) return 0.72;
     if (word_means(said->one, name->one) || word_means(said->word, name->one)) return 0.8;
@@ -334,14 +363,26 @@ size_t lexicon_tables(const lexicon *lex, const ask_token *tokens, size_t count,
 size_t lexicon_columns(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
                        size_t max) {
     size_t found = 0;
-    if (tokens[at].kind != ASK_WORD) return 0;
+    bool quoted = tokens[at].kind == ASK_QUOTED;
+    if (tokens[at].kind != ASK_WORD && !quoted) return 0;
     for (size_t t = 0; t < lex->schema->table_count; t++)
         for (size_t c = 0; c < lex->schema->tables[t].column_count && found < max; c++) {
             size_t words = 0;
-            double score = names_match(&lex->columns[t][c], tokens, count, at, true, &words);
+            bool itself = quoted && lh_str_eq_nocase(lex->schema->tables[t].columns[c].name, tokens[at].raw);
+            double score = itself ? 1 : 0;
+            if (itself) words = 1;
+            if (!quoted) score = names_match(&lex->columns[t][c], tokens, count, at, true, &words);
             if (score > 0) into[found++] = (lexicon_match){words, score, {(int)t, (int)c}, 0, false};
         }
     return found;
+}
+
+bool lexicon_column_named(const lexicon *lex, ask_ref column, const ask_token *word) {
+    const names *of = &lex->columns[column.table][column.column];
+    for (size_t i = 0; i < of->count; i++)
+        for (size_t k = 0; k < of->phrases[i].count; k++)
+            if (word_score(word, &of->phrases[i].words[k], false) >= 0.9) return true;
+    return false;
 }
 
 bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *word) {

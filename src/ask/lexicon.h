@@ -25,6 +25,7 @@ bool lexicon_slip(lh_str a, lh_str b);
 /* Is it the same word, inflected or with a slip? */
 bool lexicon_same(const ask_token *said, const ask_token *word);
 lh_str lexicon_stem(const lexicon *lex, lh_str word); /* arena */
-/* Has one of the words of the column's name, or of its synonyms, that stem? */
+/* Is one of the words of the column's name, or of its synonyms, that word, inflected? has: or what people say for it. */
+bool lexicon_column_named(const lexicon *lex, ask_ref column, const ask_token *word);
 bool lexicon_column_has(const lexicon *lex, ask_ref column, const ask_token *word);
 #endif

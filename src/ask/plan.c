@@ -28,6 +28,20 @@ void plan_unplaced(plan_state *p, lh_str word) {
     lh_json_append(p->unplaced, lh_json_new_string(p->arena, lh_str_cut_utf8(word, 100)));
 }
 
+void plan_doubt(plan_state *p, lh_str word) {
+    plan_unplaced(p, word);
+    p->penalty += 0.45;
+}
+
+void plan_drop_not(plan_state *p) {
+    if (p->not) plan_doubt(p, p->not_word);
+    p->not = p->without = false;
+}
+
+bool plan_elsewhere(const plan_state *p, int table) {
+    return p->entity >= 0 && table >= 0 && p->entity != table && ask_path(p->schema, p->entity, table, NULL) < 0;
+}
+
 ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
     if (p->plan.filter_count == ASK_FILTERS_MAX) return NULL;
     ask_filter *f = &p->plan.filters[p->plan.filter_count++];
@@ -35,7 +49,15 @@ ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
         p->or_ = false, p->penalty += 0.45, plan_unplaced(p, LH_STR("or"));
     bool behind =
         p->measure_end && p->at <= p->measure_end + (p->not? 1 : 0) && p->at >= p->measure_end; /* loans not renewed */
-    *f = (ask_filter){.column = column, .op = op, .not= p->not, .numerator = p->share && (p->after_verb || behind)};
+    *f = (ask_filter){.column = column,
+                      .other = {-1, -1},
+                      .op = op,
+                      .not= p->not,
+                      .numerator = p->share && (p->after_verb || behind ||
+                                                (p->fn == ASK_COUNT && !p->plan.measure_count && op != ASK_IN_TIME)),
+                      .scope = p->scope,
+                      .only = p->only && plan_elsewhere(p, column.table) && (column.column >= 0 || op == ASK_IN_TIME)};
+    if (column.column >= 0 || op == ASK_IN_TIME) p->only = false;
     p->not = p->without = p->with = false;
     return f;
 }
@@ -90,6 +112,15 @@ int plan_distance(const plan_state *p, int from, int to) {
     return best;
 }
 
+ask_ref plan_hinted_in(const plan_state *p, ask_ref ref, const char *words) {
+    for (lh_str rest = lh_str_from(words); rest.len;) {
+        lh_str word = lh_str_split(&rest, ' ');
+        const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
+        if (lexicon_column_has(p->lex, ref, &one)) return ref;
+    }
+    return (ask_ref){ref.table, -1};
+}
+
 ask_ref plan_hinted(const plan_state *p, int table, const char *words, bool numbers) {
     const ask_table *of = &p->schema->tables[table];
     for (lh_str rest = lh_str_from(words); rest.len;) {
@@ -109,6 +140,13 @@ ask_ref plan_hinted(const plan_state *p, int table, const char *words, bool numb
 static void plan_find_main(plan_state *p) {
     for (size_t i = 0; i < p->count && p->main_table < 0; i++) {
         lexicon_match found[PLAN_MATCHES];
+        size_t values = lexicon_values(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES), long_ = 0;
+        for (size_t k = 0; k < values; k++)
+            if (found[k].words > 1 && found[k].score >= 0.95) long_ = found[k].words;
+        if (long_) { /* the books of "The Lost Reader" */
+            i += long_ - 1;
+            continue;
+        }
         size_t n = lexicon_tables(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES);
         double best = 0.85;
         for (size_t k = 0; k < n; k++)
@@ -136,12 +174,28 @@ static bool plan_is_done(const plan_state *p, size_t at, int *ret_table) {
                  ask_in(p->tokens[at + 1].word, "at with for"); /* placed at …, more than once, 3 times */
     for (size_t i = at + 1; i < at + 6 && i < p->count; i++)
         often |= p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "once twice times");
+    bool trade = plan_is_word(p, at, "sold bought purchased ordered");
     for (size_t k = 0; (p->without || dated || often) && stem.len >= 4 && k < p->schema->key_count; k++) {
         const ask_key *key = &p->schema->keys[k];
-        if (key->to.table != p->entity || !lh_str_starts(p->schema->tables[key->from.table].name.name, stem)) continue;
+        lh_str name = p->schema->tables[key->from.table].name.name;
+        bool traded = false;
+        for (lh_str rest = LH_STR("order sale sold purchase item"); rest.len && trade && !traded;)
+            traded = lh_str_search(name, lh_str_split(&rest, ' ')) != SIZE_MAX;
+        if (key->to.table != p->entity || key->from.table == p->entity || (!lh_str_starts(name, stem) && !traded)) continue;
         return *ret_table = key->from.table, true;
     }
     return false;
+}
+
+/* "customers who bought toys": what joins them says that they did. */
+static bool plan_is_trade(const plan_state *p, size_t at) {
+    size_t next = at + 1;
+    if (!plan_is_word(p, at, "bought purchased ordered sold booked rented")) return false;
+    while (next < p->count && plan_is_word(p, next, "a an any the some no both only")) next++;
+    plan_choice rows = next < p->count ? plan_best_table(p, next) : (plan_choice){0},
+                value = next < p->count ? plan_best_value(p, next) : (plan_choice){0};
+    return (rows.there && rows.match.score >= 0.9 && plan_elsewhere(p, rows.match.ref.table)) ||
+           (value.there && value.match.score >= 0.9 && plan_elsewhere(p, value.match.ref.table));
 }
 
 /* "year of manufacture", where the year is a column: what happened then says no more. */
@@ -173,15 +227,11 @@ static bool plan_dated(plan_state *p, const lexicon_match *value, const plan_cho
     if (!verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->today, &when)) return false;
     if (column->there && column->match.ref.table == value->ref.table &&
         plan_temporal(plan_column(p, column->match.ref)))
-        return p->date_subject = column->match.ref, value->score < 0.95;
+        return p->date_subject = column->match.ref, true;
     ask_ref date = plan_date_of(p, value->ref.table, &only);
     bool begin = only && plan_same(date, plan_dated_begin(p, value->ref.table));
     if (plan_has(date) && (!only || begin) && !p->share) p->penalty += 0.45; /* of its dates none is that one */
     return false;
-}
-
-static bool plan_is_word(const plan_state *p, size_t at, const char *list) {
-    return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, list);
 }
 
 /* "origin airport": the table that the column refers to, said behind it. */
@@ -235,6 +285,20 @@ static bool plan_is_verb(plan_state *p, const lexicon_match *value, size_t at) {
     return false;
 }
 
+/* "names": first and last ones, to be shown. */
+static bool plan_on_both_names(plan_state *p, const plan_choice *column, size_t at) {
+    ask_ref label[2];
+    bool key = false;
+    int table = column->match.ref.table;
+    if (!ask_in(p->tokens[at].one, "name") || column->match.score >= 0.9 || p->fn >= 0 || p->grouping || p->ordering ||
+        p->like >= 0 || p->without || plan_label(p, table, label, 2, &key) != 2)
+        return false;
+    plan_subject(p, label[0], at);
+    plan_subject(p, label[1], at);
+    if (p->focus < 0) p->focus = table;
+    return true;
+}
+
 static size_t plan_mention_column(plan_state *p, const plan_choice *column, size_t at) {
     if (column->match.score < 0.5) p->penalty += 0.15;
     else if (column->match.score < 0.75) p->penalty += 0.05;
@@ -249,6 +313,7 @@ static size_t plan_mention_column(plan_state *p, const plan_choice *column, size
     size_t filters = p->plan.filter_count;
     if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending"))
         p->fn = ASK_SUM; /* of which nobody means one row's */
+    if (plan_on_both_names(p, column, at)) return column->match.words;
     plan_on_column(p, &column->match, at);
     if (plan_column(p, column->match.ref)->type == ASK_BOOL && plan_is_rate(p, at + column->match.words) &&
         p->plan.filter_count > filters)
@@ -259,19 +324,86 @@ static size_t plan_mention_column(plan_state *p, const plan_choice *column, size
     return words + plan_target(p, column->match.ref, at + words);
 }
 
+/* "the phone of Ann", "phone number": the column, not a value that is written so. */
+static bool plan_is_asked(const plan_state *p, const plan_choice *column, size_t at) {
+    size_t next = at + column->match.words;
+    return column->match.score >= 0.95 &&
+           (plan_is_word(p, next, "of for") || (plan_is_word(p, next, "number numbers") && column->match.words == 1));
+}
+
+/* "who never opened a ticket": the people that have them. */
+static void plan_who_of(plan_state *p, int table) {
+    int who = plan_people_of(p, table);
+    if (who >= 0) p->entity = who;
+}
+
+/* "never opened a ticket": that there is one says that it was done; "never closed a ticket": none that was. */
+static bool plan_is_deed(plan_state *p, const lexicon_match *column, size_t at) {
+    size_t next = at + column->words;
+    bool verb = p->not&&p->without && plan_temporal(plan_column(p, column->ref)) && plan_elsewhere(p, column->ref.table);
+    while (verb && plan_is_word(p, next, "a an any one single")) next++;
+    plan_choice rows = verb && next < p->count ? plan_best_table(p, next) : (plan_choice){0};
+    plan_choice kind = verb && next < p->count && !rows.there ? plan_best_value(p, next) : (plan_choice){0};
+    bool deed = (rows.there && rows.match.score >= 0.9 && rows.match.ref.table == column->ref.table) ||
+                (kind.there && kind.match.ref.table == column->ref.table);
+    if (!deed) return false;
+    bool begins = false;
+    for (lh_str rest = LH_STR("created opened ordered requested booked placed made submitted loaned sent"); rest.len;)
+        begins |= lh_str_starts(plan_column(p, column->ref)->name, lh_str_split(&rest, ' '));
+    if (begins) return true;
+    p->not = p->without = false;
+    plan_apart(p, column->ref.table);
+    ask_filter *f = plan_filter(p, column->ref, ASK_NOT_NULL);
+    p->not = p->without = f != NULL;
+    p->value_end = next; /* what follows is of those */
+    return true;
+}
+
+/* "phone but not mail tickets": another value of the same column follows. */
+static bool plan_is_listed(const plan_state *p, const plan_choice *value, size_t at) {
+    lexicon_match found[PLAN_MATCHES];
+    size_t next = at + value->match.words, from = next;
+    while (next < p->count && next < from + 4 && plan_is_word(p, next, "and or but not no also nor without")) next++;
+    size_t n = next > from && next < p->count ? lexicon_values(p->lex, p->tokens, p->count, next, found, PLAN_MATCHES) : 0;
+    bool listed = false;
+    for (size_t i = 0; i < n; i++) listed |= plan_same(found[i].ref, value->match.ref) && found[i].score >= 0.95;
+    return listed;
+}
+
+static bool plan_leads(const plan_state *p, ask_ref from, int table) {
+    bool leads = false;
+    for (size_t k = 0; k < p->schema->key_count; k++)
+        leads |= plan_same(p->schema->keys[k].from, from) && p->schema->keys[k].to.table == table;
+    return leads;
+}
+
 /* The table, column or value at a place; how many words it takes. */
 static size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
                 value = plan_best_value(p, at);
     int done = -1;
     if (!table.there && !column.there && !value.there && plan_twin(p, at)) return plan_mention(p, at);
+    if (value.there && column.there && plan_is_asked(p, &column, at)) value.there = false;
+    if (value.there && column.there && (p->pair || p->neither || plan_is_listed(p, &value, at)) && plan_elsewhere(p, value.match.ref.table)) column.there = false;
+    if (p->lead == LEAD_WHO && p->entity < 0 && p->without && (table.there || column.there))
+        plan_who_of(p, table.there && table.match.score >= 0.9 ? table.match.ref.table : column.there ? column.match.ref.table : -1);
+    if (column.there && plan_is_deed(p, &column.match, at)) return 1;
     if (plan_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
-    if (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")) && plan_is_done(p, at, &done))
+    bool deed = plan_is_word(p, at, "sold bought") ||
+                (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")));
+    if (deed && plan_is_done(p, at, &done))
         return plan_on_other(p, done), 1;
     size_t behind = at + (table.there ? table.match.words : 0);
     double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
            v = value.there ? value.score + 0.1 : 0;
     if (t > 0 && table.match.score >= 0.95 && column.match.score < table.match.score - 0.04) c -= 0.3;
+    if (t > 0 && c > 0 && column.match.score >= 0.97 && table.match.score < 0.95 && column.match.words == table.match.words)
+        t -= 0.4; /* membership, not members */
+    size_t next = at + (column.there ? column.match.words : 0);
+    bool row = t > 0 && c > 0 && next < p->count && plan_has_shape(p, &p->tokens[next], table.match.ref.table);
+    if (t > 0 && c > 0 && (row || (at && plan_is_word(p, at - 1, "a an each every per"))) &&
+        plan_leads(p, column.match.ref, table.match.ref.table))
+        c = 0; /* a customer: the one that the column refers to */
     if (t > 0 && table.match.score >= 0.9 && p->extreme && p->extreme_hints && !p->order_set && p->entity < 0)
         c -= 0.5; /* the longest flight, not the largest flight number */
     bool first = p->lead_open && (p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && behind < p->count &&
@@ -289,6 +421,7 @@ static size_t plan_mention(plan_state *p, size_t at) {
         bool none = p->without && p->entity >= 0 && rows.there && rows.match.score >= 0.9 &&
                     rows.match.ref.table == value.match.ref.table && rows.match.ref.table != p->entity;
         if (none) p->not = p->without = false; /* no open job orders: none that are open */
+        if (none) plan_apart(p, value.match.ref.table);
         if (p->without && plan_has(p->entity_column) && p->entity < 0 && rows.there && rows.match.score >= 0.9)
             p->penalty += 0.45, plan_unplaced(p, p->not_word); /* which genres have no crime books */
         bool rate = plan_is_rate(p, then) && !none && p->fn < 0;
@@ -302,7 +435,7 @@ static size_t plan_mention(plan_state *p, size_t at) {
         if (table.match.score < 0.9) p->penalty += 0.05;
         if (table.close) p->penalty += 0.1;
         plan_on_table(p, table.match.ref.table, table.match.words, at);
-        return table.match.words;
+        return table.match.words + plan_on_id(p, table.match.ref.table, at + table.match.words);
     }
     return c > 0 ? plan_mention_column(p, &column, at) : 0;
 }
@@ -330,8 +463,21 @@ static ask_part plan_period_part(const ask_when *when) {
     if (when->whole_years) return ASK_YEAR;
     ask_civil(when->from, &y, &m, &d);
     bool first = d == 1;
-    ask_civil(when->to, &y, &m, &d);
-    return first && d == 1 && when->to - when->from > 27 ? ASK_MONTH : ASK_WHOLE;
+    int month = m, y2;
+    ask_civil(when->to, &y2, &m, &d);
+    int months = 12 * (y2 - y) + m - month;
+    if (!first || d != 1) return ASK_WHOLE;
+    return months == 1 ? ASK_MONTH : months == 3 && month % 3 == 1 ? ASK_QUARTER : ASK_WHOLE;
+}
+
+/* "compare the years 2021 to 2024": each of them, and each month of less. */
+static ask_part plan_period_inside(const ask_when *when) {
+    int y, m, d, d2;
+    if (when->kind != ASK_RANGE || !when->has_from || !when->has_to) return ASK_WHOLE;
+    ask_civil(when->from, &y, &m, &d);
+    ask_civil(when->to, &y, &m, &d2);
+    if (when->whole_years) return when->to - when->from > 366 ? ASK_YEAR : ASK_WHOLE;
+    return d == 1 && d2 == 1 && when->to - when->from > 31 ? ASK_MONTH : ASK_WHOLE;
 }
 
 /* March or April 2025: both are of that year. */
@@ -352,13 +498,15 @@ static size_t plan_periods(plan_state *p, size_t at) {
     size_t next = at, n;
     bool versus = plan_is_word(p, at, "vs versus against"), or = plan_is_word(p, at, "or and"),
          which = p->more.len && plan_is_word(p, at, "or");
+    if (ask_is(&p->tokens[at < p->count ? at : 0], "and") && plan_elsewhere(p, f->column.table)) return 0; /* in each of them */
     if (versus || or) next = at + 1;
     if (plan_is_word(p, at, "compared") && plan_is_word(p, at + 1, "to with against")) next = at + 2, versus = true;
     if (next < p->count && plan_is_word(p, next, "in")) next++;
     n = next > at && next < p->count ? ask_when_parse(p->tokens, p->count, next, p->today, &second) : 0;
     if (n && (plan_same_year(&f->when, &second) || plan_same_year(&second, &f->when))) part = ASK_MONTH;
-    bool together =
-        p->comparing && f->when.kind == ASK_RANGE && f->when.to - f->when.from > (part == ASK_YEAR ? 366 : 31);
+    ask_part inside = p->comparing && (!n || plan_period_part(&second) != part) ? plan_period_inside(&f->when) : ASK_WHOLE;
+    bool together = inside != ASK_WHOLE;
+    if (together) part = inside;
     if (!part || ((!n || plan_period_part(&second) != part) && !together)) return 0;
     if (!together) f->second = second, f->has_second = true;
     if (together) n = 0, next = at;
@@ -366,6 +514,16 @@ static size_t plan_periods(plan_state *p, size_t at) {
     if (versus || which || p->comparing) plan_group(p, (ask_ref){-1, -1}, part);
     else if (ask_is(&p->tokens[at], "and")) plan_note(p, "both times are taken together");
     return next - at + n;
+}
+
+/* "classes on Saturday", of a column that holds the days' names, of rows without a date. */
+static bool plan_is_weekday_of(const plan_state *p, size_t at) {
+    plan_choice value = plan_best_value(p, at);
+    int table = p->entity >= 0 ? p->entity : p->main_table;
+    if (!value.there || value.match.score < 0.95 || value.match.ref.table != table) return false;
+    for (size_t c = 0; c < p->schema->tables[table].column_count; c++)
+        if (plan_temporal(&p->schema->tables[table].columns[c])) return false;
+    return true;
 }
 
 static size_t plan_time(plan_state *p, size_t at) {
@@ -377,6 +535,7 @@ static size_t plan_time(plan_state *p, size_t at) {
         return 0; /* which month of 2025 */
     if (p->grouping && plan_is_word(p, at, "year quarter month week day")) return 0; /* for each month of 2025 */
     if (t->kind == ASK_WORD && n == 1 && ask_in(t->word, "second first")) return 0;
+    if (when.kind == ASK_WEEKDAY && plan_is_weekday_of(p, at + n - 1)) return 0;
     bool number = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
                   p->mentioned[p->subject].at + 3 >= at && when.year_only;
     if (number &&
@@ -391,16 +550,14 @@ static size_t plan_time(plan_state *p, size_t at) {
 
 /* "list five candidates …" */
 static bool plan_counted(plan_state *p, size_t at) {
-    static const char *const words[] = {"two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"};
     const ask_token *t = &p->tokens[at];
     plan_choice table = plan_best_table(p, at + 1);
-    uint64_t n = 0;
-    if (!table.there || table.match.score < 0.75) return false;
-    if (t->kind == ASK_NUMERAL && t->number >= 1 && t->number <= 10000) n = (uint64_t)t->number;
-    for (size_t i = 0; i < 9 && t->kind == ASK_WORD; i++)
-        if (ask_is(t, words[i])) n = i + 2;
-    if (n) p->top = n;
-    return n > 0;
+    bool is = false;
+    double n = ask_word_number(t, &is);
+    if (!is || !table.there || table.match.score < 0.75 || n < (t->kind == ASK_WORD ? 2 : 1) || n > 10000) return false;
+    p->top = (uint64_t)n;
+    if (p->lead == LEAD_NONE) p->lead = LEAD_LIST, p->lead_open = true;
+    return true;
 }
 
 /* "joined before 2018", where nothing is called so. */
@@ -494,11 +651,48 @@ static size_t plan_on_quoted(plan_state *p, size_t at) {
     return 0;
 }
 
+/* A word that says nothing ("work") is something only where that is called so. */
+static bool plan_is_known(const plan_state *p, size_t at) {
+    plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY), value = plan_best_value(p, at);
+    return (table.there && table.match.score >= 0.9) || (column.there && column.match.score >= 0.75) ||
+           (value.there && value.match.score >= 0.9);
+}
+
+/* A text that no list of values has, of the column before it: all the words of it that are written large. */
+static size_t plan_of_subject(plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at], *last = t;
+    if (p->subject < 0 || t->kind != ASK_WORD || p->mentioned[p->subject].at + 5 < at) return 0;
+    bool of = false; /* the phone of Ann is none that is called so */
+    for (size_t i = p->mentioned[p->subject].at + 1; i < at; i++) of |= plan_is_word(p, i, "of for by from");
+    const ask_column *column = plan_column(p, p->mentioned[p->subject].ref);
+    if (!(t->capital || t->word.ptr[0] <= '9' || lh_str_find(t->word, '@') < t->word.len) || column->value_count || of)
+        return 0;
+    while (t->capital && last + 1 < p->tokens + p->count && last[1].kind == ASK_WORD && last[1].capital &&
+           !last->possessive)
+        last++;
+    return plan_on_text(p, (lh_str){t->raw.ptr, (size_t)(last->raw.ptr + last->raw.len - t->raw.ptr)})
+               ? (size_t)(last - t) + 1
+               : 0;
+}
+
+/* "paid by card": in which way, not how much anybody earns. */
+static bool plan_is_paid(const plan_state *p, size_t at) {
+    size_t how = at + 2;
+    if (!plan_is_word(p, at, "paid") || !plan_is_word(p, at + 1, "by with via using")) return false;
+    while (plan_is_word(p, how, "both only either")) how++;
+    return how < p->count && plan_best_value(p, how).there;
+}
+
 static size_t plan_step(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     size_t n = 0;
     p->at = at;
     if (t->negated) p->not = !p->not, p->not_word = t->raw;
+    if ((n = plan_on_named(p, at)) || (n = plan_on_self(p, at))) return n;
+    if (plan_is_paid(p, at) || (plan_is_word(p, at, "pay pays") && plan_is_word(p, at + 1, "more less over under"))) return 1;
+    if (p->share && p->plan.measure_count && plan_is_word(p, at, "that which who")) p->after_verb = true;
+    if (plan_is_word(p, at, "will shall") && plan_is_word(p, at + 1, "we they there i you")) /* nobody knows */
+        return plan_doubt(p, t->raw), 1;
     if ((n = plan_on_quoted(p, at))) return n;
     if ((n = plan_in_unit(p, at))) return n;
     if ((n = plan_arith(p, at))) return n;
@@ -507,32 +701,30 @@ static size_t plan_step(plan_state *p, size_t at) {
     if ((n = plan_time(p, at))) return n;
     if (p->group_end == at && (t->kind == ASK_STOP || ask_is(t, "and")))
         return p->grouping = ask_is(t, "and"), p->group_end = ask_is(t, "and") ? 0 : at + 1, 1;
-    if ((p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && p->lead_open && p->entity < 0 && at + 1 < p->count &&
-        plan_counted(p, at))
+    if ((((p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && p->lead_open) || at == 0) && p->entity < 0 &&
+        at + 1 < p->count && plan_counted(p, at))
         return 1;
     if (!plan_long_column(p, at) && (n = plan_words(p, at))) {
         if (p->compare.there && p->compare.at == at + n) n += plan_resolve(p, at + n);
         return n;
     }
     if (t->kind == ASK_WORD && ask_is(t, "lasted")) return 1;
-    if (t->kind == ASK_WORD && plan_on_shape(p, t)) return 1;
+    if (t->kind == ASK_WORD && plan_on_shape(p, t, at)) return 1;
+    if ((n = plan_on_state(p, at))) return n;
     if ((t->kind == ASK_WORD || t->kind == ASK_QUOTED) &&
-        (!(plan_filler(t) && t->word.len < 4) || plan_long_column(p, at)) && (n = plan_mention(p, at)))
+        (!(plan_filler(t) && (t->word.len < 4 || !plan_is_known(p, at))) || plan_long_column(p, at)) &&
+        (n = plan_mention(p, at)))
         return n;
     if (plan_filler(t)) return 1;
     if (t->kind == ASK_WORD && ask_is(t, "new") && p->lead != LEAD_WHICH) return p->fresh = true, 1;
-    if (plan_is_made(p, at)) return 1;
+    if (plan_is_made(p, at) || plan_is_trade(p, at)) return 1;
     if (plan_is_event(p, at)) {
         if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
         return p->event = t, p->penalty += 0.05, 1;
     }
     if (plan_is_said(p, t)) return 1;
-    if (p->subject >= 0 && t->kind == ASK_WORD && p->mentioned[p->subject].at + 5 >= at &&
-        (t->capital || t->word.ptr[0] <= '9' || lh_str_find(t->word, '@') < t->word.len) &&
-        !plan_column(p, p->mentioned[p->subject].ref)->value_count && plan_on_text(p, t->raw))
-        return 1;
-    plan_unplaced(p, t->raw);
-    p->penalty += 0.45;
+    if ((n = plan_of_subject(p, at)) || (n = plan_on_name(p, at))) return n;
+    plan_doubt(p, t->raw);
     p->lead_open = false;
     return 1;
 }
@@ -544,6 +736,8 @@ static void plan_read(plan_state *p) {
         at += n ? n : 1;
     }
     plan_end_not(p);
+    if (p->only) plan_doubt(p, p->only_word);
+    if (p->pair) plan_doubt(p, LH_STR("both"));
     p->outer = p->plan.group_count;
 }
 
@@ -620,6 +814,9 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
                       .fn = -1,
                       .like = -1,
                       .subject = -1,
+                      .row_of = -1,
+                      .text = question->text,
+                      .name_table = question->name_table - 1,
                       .date_subject = {-1, -1}};
     p->plan.base = -1;
     p->plan.order_measure = -1;
@@ -635,10 +832,18 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     if (code == LH_OK && ret->confidence >= ASK_CONFIDENCE_MIN) {
         ret->sql = lh_arena_dup(arena, lh_buf_str(&sql));
         plan_chart(p, ret);
+        for (size_t i = 0; i < p->plan.filter_count && !ret->name.len; i++)
+            if (p->plan.filters[i].op == ASK_NAMED) ret->name = p->plan.filters[i].values[0];
+        lh_buf_clear(&sql);
+        if (ret->name.len) ask_render_names(p->schema, &p->plan, &sql);
+        LH_TRY(lh_buf_check(&sql, err));
+        ret->name_sql = lh_arena_dup(arena, lh_buf_str(&sql));
     } else {
         ret->reason = lh_json_size(p->unplaced) ? LH_STR("some words could not be placed")
                       : code != LH_OK           ? lh_arena_dup(arena, lh_str_from(why.message))
                                                 : LH_STR("the question can be read in too many ways");
+        memcpy(ret->name_tables, p->name_tables, sizeof ret->name_tables);
+        ret->name_table_count = p->name_table_count;
         LH_TRY(plan_nearest(p, ret, err));
     }
     return lh_arena_check(arena, err);

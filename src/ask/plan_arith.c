@@ -147,6 +147,19 @@ static size_t arith_from_to(plan_state *p, size_t at) {
     return 0;
 }
 
+/* The number of the table whose name has one of the words itself. */
+static ask_ref arith_called(const plan_state *p, int table, const char *words) {
+    for (lh_str rest = lh_str_from(words); rest.len;) {
+        lh_str word = lh_str_split(&rest, ' ');
+        const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
+        for (size_t c = 0; c < p->schema->tables[table].column_count; c++) {
+            const ask_ref ref = {table, (int)c};
+            if (arith_number(p, ref) && lexicon_column_named(p->lex, ref, &one)) return ref;
+        }
+    }
+    return (ask_ref){table, -1};
+}
+
 /* "margin": what is asked for less what is paid, where a table has both and nothing is called so. */
 static size_t arith_margin(plan_state *p, size_t at) {
     if (arith_word(p, at, "gross")) {
@@ -157,8 +170,8 @@ static size_t arith_margin(plan_state *p, size_t at) {
     ask_ref in = {-1, -1}, out = {-1, -1};
     double best = 0;
     for (int t = 0; t < (int)p->schema->table_count; t++) {
-        ask_ref a = plan_hinted(p, t, "bill billed sale selling sell charge charged revenue price", true),
-                b = plan_hinted(p, t, "pay paid cost costs purchase wage", true);
+        ask_ref a = arith_called(p, t, "bill billed sale selling sell charge charged revenue price"),
+                b = arith_called(p, t, "pay paid cost costs purchase wage");
         double near = 1.1 + plan_near(p, t);
         if (plan_has(a) && plan_has(b) && !plan_same(a, b) && near > best) best = near, in = a, out = b;
     }

@@ -71,7 +71,8 @@ ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure) {
             const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
             ask_ref ref = {table, (int)c};
             lh_str name = of->columns[c].name;
-            bool end = lh_str_ends(name, LH_STR("end_date")) || lh_str_starts(name, LH_STR("end")) ||
+            bool end = lh_str_starts(name, LH_STR("birth")) || lh_str_starts(name, LH_STR("born")) ||
+                       lh_str_starts(name, LH_STR("due")) || lh_str_ends(name, LH_STR("end_date")) || lh_str_starts(name, LH_STR("end")) ||
                        lh_str_starts(name, LH_STR("closed")) || lh_str_starts(name, LH_STR("updated"));
             if (plan_temporal(&of->columns[c]) && !end && lexicon_column_has(p->lex, ref, &one)) return ref;
         }
@@ -83,12 +84,12 @@ static ask_ref build_date(plan_state *p, int table) {
     bool sure = false;
     ask_ref best = table >= 0 ? plan_date_of(p, table, &sure) : nothing;
     int best_steps = 99;
-    for (int t = 0; table >= 0 && !plan_has(best) && t < (int)p->schema->table_count; t++) {
+    bool own = plan_has(best);
+    for (int t = 0; table >= 0 && !own && t < (int)p->schema->table_count; t++) {
         int steps = ask_path(p->schema, table, t, NULL);
         bool ignored;
         ask_ref there = steps > 0 && steps < best_steps ? plan_date_of(p, t, &ignored) : nothing;
         if (plan_has(there)) best_steps = steps, best = there;
-        if (plan_has(there)) table = -2;
     }
     if (plan_has(best) && !sure) {
         p->penalty += 0.05;
@@ -127,6 +128,8 @@ static bool build_parts(plan_state *p, size_t at, int table) {
     if (!one_day && !months) return false;
     bool numerator = f->numerator, when_no_year = one_day && when->no_year;
     *f = (ask_filter){.column = month,
+                      .other = nothing,
+                      .scope = f->scope,
                       .op = ASK_IN_TIME,
                       .numerator = numerator,
                       .not= f->not,
@@ -135,6 +138,18 @@ static bool build_parts(plan_state *p, size_t at, int table) {
     else build_equal(p, year, y, numerator);
     if (one_day) build_equal(p, day, d, numerator);
     return true;
+}
+
+/* "not ordered in 2026": of the rows that there are none of. */
+static void build_none_in_time(plan_state *p) {
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        for (size_t k = 0; k < p->plan.filter_count; k++) {
+            ask_filter *none = &p->plan.filters[i], *time = &p->plan.filters[k];
+            if (none->op == ASK_EXISTS && none->not&&time->op == ASK_IN_TIME && none->scope == time->scope &&
+                plan_elsewhere(p, time->column.table) &&
+                ask_path(p->schema, none->column.table, time->column.table, NULL) > 0)
+                none->column.table = time->column.table;
+        }
 }
 
 static lh_code build_times(plan_state *p, lh_error *err) {
@@ -160,6 +175,7 @@ static lh_code build_times(plan_state *p, lh_error *err) {
             !plan_numeric(plan_column(p, p->plan.filters[i].column)))
             plan_note(p, "the month is that of any year");
     }
+    build_none_in_time(p);
     for (size_t i = 0; i < p->plan.group_count; i++) {
         ask_group *g = &p->plan.groups[i];
         static const char *const parts[] = {"", "year", "quarter", "month", "week", "day", "weekday", "hour", "month"};
@@ -190,7 +206,7 @@ static lh_code build_times_said(plan_state *p, lh_error *err) {
         for (size_t k = 0; k < plan->filter_count && build_month(a); k++) {
             const ask_filter *b = &plan->filters[k];
             bool other = build_month(b) ? k < i : build_range(b) && !b->when.whole_years;
-            if (other && plan_same(a->column, b->column) && a->numerator == b->numerator)
+            if (other && plan_same(a->column, b->column) && a->numerator == b->numerator && a->scope == b->scope)
                 return lh_fail(err, LH_INVALID, "two times are asked for, and how they go together is not clear");
         }
         if (!build_range(a)) continue;
@@ -200,7 +216,7 @@ static lh_code build_times_said(plan_state *p, lh_error *err) {
             const ask_filter *b = &plan->filters[k];
             bool apart = (a->when.has_to && b->when.has_from && a->when.to <= b->when.from) ||
                          (b->when.has_to && a->when.has_from && b->when.to <= a->when.from);
-            if (build_range(b) && plan_same(a->column, b->column) && a->numerator == b->numerator && apart)
+            if (build_range(b) && plan_same(a->column, b->column) && a->numerator == b->numerator && a->scope == b->scope && apart)
                 return lh_fail(err, LH_INVALID, "two times are asked for, and how they go together is not clear");
         }
     }
@@ -234,9 +250,20 @@ static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
 }
 
 bool plan_sums(lh_str name) {
-    for (lh_str rest = lh_str_from("amount revenue sales quantity qty hours total turnover"); rest.len;)
-        if (lh_str_ends(name, lh_str_split(&rest, ' '))) return true;
+    while (name.len && !((name.ptr[name.len - 1] | 0x20) >= 'a' && (name.ptr[name.len - 1] | 0x20) <= 'z')) name.len--;
+    for (lh_str rest = LH_STR("amount revenue sales quantity qty hours total turnover days nights units"); rest.len;) {
+        lh_str word = lh_str_split(&rest, ' ');
+        if (name.len >= word.len && lh_str_eq_nocase(lh_str_sub(name, name.len - word.len, name.len), word)) return true;
+    }
     return false;
+}
+
+/* "with fines": more than 0 of what there may be nothing of; "with a score": there is one. */
+static void build_some(plan_state *p, ask_ref ref, const ask_token *said) {
+    bool none_is_0 = plan_numeric(plan_column(p, ref)) &&
+                     (said->plural || plan_sums(plan_column(p, ref)->name) ||
+                      ask_in(said->one, "fine discount fee debt balance penalty bonus tip deposit delay tax"));
+    (void)plan_filter(p, ref, none_is_0 ? ASK_GT : ASK_NOT_NULL);
 }
 
 static void build_mentioned(plan_state *p) {
@@ -252,6 +279,8 @@ static void build_mentioned(plan_state *p) {
         if (plan_temporal(plan_column(p, ref)) &&
             (!rows || ref.table != p->entity || done)) { /* were returned: have a time of it */
             bool grouped = p->has_when;
+            if (p->entity >= 0 && !p->entity_made && p->mentioned[i].at < p->entity_at && plan_elsewhere(p, ref.table))
+                plan_doubt(p, p->tokens[p->mentioned[i].at].raw); /* the hire date of customers */
             for (size_t g = 0; g < p->plan.group_count; g++) grouped |= p->plan.groups[g].part != ASK_WHOLE;
             ask_filter *f = grouped ? NULL : plan_filter(p, ref, ASK_NOT_NULL);
             if (f && p->mentioned[i].not) f->op = ASK_IS_NULL;
@@ -263,12 +292,23 @@ static void build_mentioned(plan_state *p) {
             continue;
         }
         bool some = p->mentioned[i].with && !(before && ask_in(before->word, "their the its and"));
-        if (some && (!rows || (before && ask_in(before->word, "a an any")))) {
-            (void)plan_filter(p, ref,
-                              plan_numeric(plan_column(p, ref)) ? ASK_GT : ASK_NOT_NULL); /* fines: more than 0 */
+        if (some && rows && ref.table == p->entity && plan_column(p, ref)->type != ASK_BOOL)
+            build_some(p, ref, &p->tokens[p->mentioned[i].at]); /* and is shown */
+        else if (some && (!rows || (before && ask_in(before->word, "a an any")))) {
+            build_some(p, ref, &p->tokens[p->mentioned[i].at]);
             continue;
         }
         if (build_is_so(p, ref, &p->tokens[p->mentioned[i].at])) continue;
+        if (rows && p->lead == LEAD_WHICH && p->entity_plural && p->row_of < 0 && p->mentioned_count == 1 && !p->extreme &&
+            plan_numeric(plan_column(p, ref)) && ref.table == p->entity && plan_sums(plan_column(p, ref)->name) &&
+            !p->tokens[p->mentioned[i].at].plural) { /* what is the amount of unpaid invoices */
+            plan_measure(p, ASK_SUM, ref);
+            plan_note(p, "'%.*s' is its total", LH_STR_ARG(plan_column(p, ref)->name));
+            continue;
+        }
+        if (rows && p->entity >= 0 && ref.table != p->entity && plan_elsewhere(p, ref.table) &&
+            p->mentioned[i].at < p->entity_at) /* the phone of a customer, of whom only others have one */
+            plan_doubt(p, p->tokens[p->mentioned[i].at].raw);
         if (rows) {
             if (p->plan.column_count < ASK_COLUMNS_MAX) p->plan.columns[p->plan.column_count++] = ref;
             continue;
@@ -295,6 +335,24 @@ static void build_mentioned(plan_state *p) {
 
 /* ---- most, fewest, first, last ---- */
 
+bool plan_is_people(const plan_state *p, int table) {
+    ask_ref label[2];
+    bool key = false;
+    size_t n = plan_label(p, table, label, 2, &key);
+    return n == 2 || (n == 1 && !key && plan_column(p, label[0])->personal);
+}
+
+int plan_people_of(const plan_state *p, int table) {
+    int found = -1;
+    if (table >= 0 && plan_is_people(p, table)) return -1;
+    for (int t = 0; t < (int)p->schema->table_count; t++) {
+        if (ask_path(p->schema, table, t, NULL) != 1 || !plan_is_people(p, t)) continue;
+        if (found >= 0) return -1;
+        found = t;
+    }
+    return found;
+}
+
 static lh_code build_extreme(plan_state *p, lh_error *err) {
     int table = p->entity >= 0 ? p->entity : plan_has(p->entity_column) ? p->entity_column.table : p->main_table;
     if (!p->extreme || p->order_set) return LH_OK;
@@ -314,7 +372,8 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         if (p->entity >= 0 && !groups && !p->extreme_common) {
             int child = -1;
             for (size_t k = 0; k < p->schema->key_count && child < 0; k++)
-                if (p->schema->keys[k].to.table == p->entity) child = p->schema->keys[k].from.table;
+                if (p->schema->keys[k].to.table == p->entity && p->schema->keys[k].from.table != p->entity)
+                    child = p->schema->keys[k].from.table;
             if (child < 0) return lh_fail(err, LH_INVALID, "nothing says what the most is of");
             table = child;
             p->penalty += 0.1;
@@ -330,10 +389,17 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
     if (p->extreme_hints && table >= 0 && ask_in(p->extreme_word, "oldest youngest Oldest Youngest") &&
         plan_has(by = plan_hinted(p, table, "age", true)))
         p->plan.descending = p->extreme < 0;
+    else if (p->extreme_hints && table >= 0 && ask_in(p->extreme_word, "oldest youngest Oldest Youngest") &&
+             !plan_has(by = plan_hinted(p, table, "birth born dob", false)) && plan_is_people(p, table))
+        return plan_unplaced(p, p->extreme_word), lh_fail(err, LH_INVALID, "nothing says how old they are");
     if (!plan_has(by) && p->extreme_hints && p->extreme_hints[0] == '@')
         by = plan_has(p->date_subject) ? p->date_subject : build_date(p, table);
     if (!plan_has(by) && p->extreme_hints && table >= 0)
         by = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
+    size_t parts = 0;
+    for (size_t i = 0; plan_has(by) && i < plan_column(p, by)->name.len; i++) parts += plan_column(p, by)->name.ptr[i] == '_';
+    if (parts > 1 && p->extreme_hints && ask_in(LH_STR("duration"), p->extreme_hints)) /* first_reply_minutes are not of all of it */
+        plan_doubt(p, p->extreme_word);
     bool speaks = p->extreme_hints && !ask_in(lh_str_sub(lh_str_from(p->extreme_hints), 0, 1), "@ #") &&
                   !ask_in(lh_str_from(p->extreme_hints), "delay"); /* the hottest day: of no other number */
     for (size_t i = 0; i < p->mentioned_count && !plan_has(by) && !speaks; i++)
@@ -408,6 +474,19 @@ static bool build_person(plan_state *p) {
     return true;
 }
 
+/* "who works in Finance", "who handled ticket 17": the people that refer to it, or to whom it refers. */
+static void build_people(plan_state *p) {
+    int of = p->entity, up = plan_people_of(p, of), found = -1;
+    if (of < 0 || plan_is_people(p, of)) return;
+    for (int t = 0; t < (int)p->schema->table_count && up < 0; t++) {
+        if (!plan_is_people(p, t) || ask_path(p->schema, t, of, NULL) != 1) continue;
+        if (found >= 0) found = -2;
+        if (found == -1) found = t;
+    }
+    if (up >= 0 || found >= 0) p->entity = p->focus = up >= 0 ? up : found;
+    else plan_doubt(p, LH_STR("who"));
+}
+
 static lh_code build_entity(plan_state *p, lh_error *err) {
     bool any = p->entity >= 0 || plan_has(p->entity_column);
     if (p->lead == LEAD_WHO && !any && p->plan.measure_count) { /* who made the most calls: who stands in their rows */
@@ -420,8 +499,10 @@ static lh_code build_entity(plan_state *p, lh_error *err) {
     }
     if (any || p->plan.measure_count) return LH_OK;
     for (size_t i = 0; i < p->mentioned_count && p->entity < 0; i++) p->entity = p->mentioned[i].ref.table;
+    p->entity_made = p->entity < 0 || p->mentioned_count;
     for (size_t i = 0; i < p->plan.filter_count && p->entity < 0; i++) p->entity = p->plan.filters[i].column.table;
-    for (size_t i = 0; i < p->plan.group_count && p->entity < 0; i++) p->entity = p->plan.groups[i].column.table;
+    for (size_t i = 0; i < p->plan.group_count && p->entity < 0; i++)
+        p->entity = p->plan.groups[i].column.table, p->penalty += 0.45; /* "and by city?": what is not said */
     if (p->entity < 0) p->entity = p->main_table;
     return p->entity >= 0 || p->plan.group_count
                ? LH_OK
@@ -438,11 +519,42 @@ static ask_ref build_hinted(const plan_state *p) {
     return plan_hinted(p, table, p->extreme_hints, true);
 }
 
+static bool build_is_label(const plan_state *p, ask_ref ref) {
+    ask_ref label[2];
+    bool key = false, is = plan_column(p, ref)->personal;
+    size_t n = plan_label(p, ref.table, label, 2, &key);
+    for (size_t i = 0; i < n; i++) is |= plan_same(label[i], ref);
+    return is;
+}
+
+/* "total paid by card": of the one amount that the rows have. */
+static void build_amount(plan_state *p) {
+    int table = p->entity >= 0 ? p->entity : p->focus >= 0 ? p->focus : p->main_table;
+    ask_ref found = {table, -1};
+    for (size_t i = 0; i < p->plan.filter_count && table < 0; i++) found.table = table = p->plan.filters[i].column.table;
+    for (size_t c = 0; table >= 0 && c < p->schema->tables[table].column_count; c++) {
+        const ask_column *column = &p->schema->tables[table].columns[c];
+        if (!plan_numeric(column) || !plan_sums(column->name)) continue;
+        if (plan_has(found)) return;
+        found.column = (int)c;
+    }
+    if (!plan_has(found)) return;
+    plan_measure(p, ASK_SUM, found);
+    p->penalty += 0.05;
+    plan_note(p, "the total is that of '%.*s'", LH_STR_ARG(plan_column(p, found)->name));
+}
+
 static void build_count(plan_state *p) {
     if (p->fn < 0) return;
     if (p->fn == ASK_COUNT || p->share) {
         int table = p->entity >= 0 ? p->entity : p->main_table;
-        for (size_t i = 0; i < p->plan.filter_count && table < 0; i++) table = p->plan.filters[i].column.table;
+        for (size_t i = 0; i < p->plan.filter_count && table < 0; i++) {
+            const ask_filter *f = &p->plan.filters[i];
+            table = f->column.table;
+            if (table >= 0 && f->op == ASK_EQ && plan_has(f->column) && build_is_label(p, f->column) && plan_column(p, f->column)->key &&
+                !plan_is_people(p, table))
+                plan_doubt(p, f->values[0]); /* how many puzzles were sold: not rows of that name */
+        }
         if (table >= 0) {
             plan_measure(p, p->share ? ASK_SHARE : ASK_COUNT, (ask_ref){table, -1});
             if (p->entity < 0 && !plan_has(p->entity_column)) p->entity = table;
@@ -472,6 +584,7 @@ static void build_count(plan_state *p) {
                 p->fn = -1;
                 return;
             }
+        if (!p->plan.measure_count && p->fn == ASK_SUM) build_amount(p);
         if (!p->plan.measure_count) p->penalty += 0.45;
     }
     p->fn = -1;
@@ -533,6 +646,20 @@ static void build_groups(plan_state *p) {
     plan->group_count = count;
 }
 
+/* "list all cities", "the categories of products": which there are, rather than that of each row. */
+static bool build_kinds(const plan_state *p) {
+    ask_ref ref = p->plan.columns[0];
+    if (p->plan.column_count != 1 || p->extreme || p->row_of == p->entity || plan_column(p, ref)->key || ref.table != p->entity ||
+        (!plan_column(p, ref)->value_count && !(p->entity_made && !build_is_label(p, ref))))
+        return false;
+    for (size_t i = 0; i < p->mentioned_count; i++)
+        if (plan_same(p->mentioned[i].ref, ref) && !p->mentioned[i].with)
+            return p->tokens[p->mentioned[i].at].plural ||
+                   (p->mentioned[i].at + 1 < p->count && p->tokens[p->mentioned[i].at + 1].plural &&
+                    lexicon_column_has(p->lex, ref, &p->tokens[p->mentioned[i].at + 1]));
+    return false;
+}
+
 static void build_list(plan_state *p) {
     ask_plan *plan = &p->plan;
     if (plan->measure_count) return;
@@ -545,16 +672,23 @@ static void build_list(plan_state *p) {
         return;
     }
     ask_ref label[2], key = build_key(p, p->entity);
+    bool itself = plan->column_count == 1 && p->row_of == p->entity && plan_column(p, plan->columns[0])->key;
+    if (itself) plan->column_count = 0; /* order_id 17: the order */
     bool is_key = false, asked = plan->column_count > 0, own = false;
     size_t n = plan_label(p, p->entity, label, 2, &is_key);
     for (size_t i = 0; i < plan->column_count; i++) own |= plan->columns[i].table == p->entity;
     bool few = plan->column_count == 1 && !p->entity_at && plan_column(p, plan->columns[0])->value_count &&
                !plan_column(p, plan->columns[0])->key && !p->extreme &&
                p->lead == LEAD_WHO; /* who are the librarians */
-    plan->distinct = asked && (p->distinct || few);
+    plan->distinct = asked && (p->distinct || few || build_kinds(p));
     bool beside = p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
                   p->mentioned[0].at > p->entity_at;             /* readers with their city */
-    if (asked && p->lead != LEAD_LIST && own && !beside) return; /* what is the email of … */
+    if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) return; /* what is the email of … */
+    if ((!asked || itself) && p->row_of == p->entity) { /* order 17 */
+        for (size_t c = 0; c < p->schema->tables[p->entity].column_count && plan->column_count < ASK_COLUMNS_MAX; c++)
+            plan->columns[plan->column_count++] = (ask_ref){p->entity, (int)c};
+        return;
+    }
     ask_ref shown[ASK_COLUMNS_MAX];
     size_t count = 0;
     if (!asked || !own || beside) {
@@ -682,10 +816,69 @@ static bool build_parts_there(const ask_plan *plan) {
     return there;
 }
 
+/* "how many loans does a reader have on average" */
+static void build_mean_of_one(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    if (!p->mean || plan->group_count || plan->measure_count != 1 || plan->measures[0].fn != ASK_COUNT) return;
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        const ask_ref of = plan->filters[i].column;
+        if (plan->filters[i].op != ASK_EXISTS || plan->filters[i].not ||
+            ask_path(p->schema, plan->measures[0].column.table, of.table, NULL) <= 0)
+            continue;
+        memmove(plan->filters + i, plan->filters + i + 1, (plan->filter_count - i - 1) * sizeof *plan->filters);
+        plan->filter_count--;
+        plan_group(p, of, ASK_WHOLE);
+        return;
+    }
+}
+
+/* "loans per reader on average": of each reader, also of those that have none. */
+static int build_mean_of(const plan_state *p) {
+    const ask_plan *plan = &p->plan;
+    const ask_measure *m = &plan->measures[0];
+    const ask_group *g = &plan->groups[0];
+    bool rows = p->mean && plan->group_count == 1 && plan->measure_count == 1 && !plan->has_having && !g->part &&
+                !plan_has(g->column) && m->fn == ASK_COUNT && !plan_has(m->column) && !plan->ordered;
+    return rows && ask_path(p->schema, m->column.table, g->column.table, NULL) > 0 ? g->column.table : -1;
+}
+
+static bool build_mean_of_rows(plan_state *p, int table) {
+    ask_plan *plan = &p->plan;
+    bool within = table >= 0;
+    for (size_t i = 0; i < plan->filter_count && within; i++) {
+        const ask_filter *f = &plan->filters[i];
+        within = f->column.table == table || (f->column.table == plan->measures[0].column.table && !f->scope &&
+                                              f->op != ASK_EXISTS && f->op != ASK_COUNTS);
+    }
+    if (p->mean && plan->group_count)
+        plan_note(p, within ? "those that have none count as 0" : "those that have none are left out");
+    if (!within) return false;
+    plan->base = table;
+    plan->group_count = 0;
+    return plan->mean_of_rows = true;
+}
+
 /* What was said and has no meaning in what became of it. */
 static void build_left(plan_state *p) {
     ask_plan *plan = &p->plan;
     if (p->compare.there) p->penalty += 0.45;
+    if (p->count == 1 && !plan->measure_count && !p->tokens[0].plural) p->penalty += 0.25; /* "order": which? */
+    for (size_t i = 0; i < plan->filter_count && p->entity_made && !plan->measure_count; i++) { /* the hire date of a customer */
+        const ask_filter *f = &plan->filters[i];
+        bool refers = f->op == ASK_EQ && plan_elsewhere(p, f->column.table) && plan_column(p, f->column)->key;
+        for (size_t k = 0; k < p->schema->key_count && f->op == ASK_EQ && plan_elsewhere(p, f->column.table); k++)
+            refers |= plan_same(p->schema->keys[k].from, f->column);
+        if (refers) p->penalty += 0.3, plan_note(p, "what is asked for is not of the row that is named");
+    }
+    for (size_t i = 0; i < plan->filter_count && p->entity >= 0; i++) { /* certified members, where only trainers are */
+        const ask_filter *f = &plan->filters[i];
+        bool named = false;
+        for (size_t k = 0; k < plan->filter_count; k++)
+            named |= plan->filters[k].column.table == f->column.table && (plan->filters[k].op == ASK_EXISTS || k != i);
+        if ((f->op == ASK_IS_TRUE || f->op == ASK_IS_FALSE) && !named && !plan->measure_count &&
+            plan_elsewhere(p, f->column.table) && ask_path(p->schema, f->column.table, p->entity, NULL) < 0)
+            plan_doubt(p, plan_column(p, f->column)->name);
+    }
     for (size_t i = 0; i < plan->measure_count && !plan->group_count; i++) /* all of all */
         if (plan->measures[i].fn == ASK_SHARE && !build_parts_there(plan)) p->penalty += 0.45;
     for (size_t i = 0; i < plan->measure_count && p->top; i++) /* the average of the top 10: not of each of them */
@@ -698,11 +891,22 @@ static void build_left(plan_state *p) {
         if (f->numerator && f->value_count > 1 && f->value_count == plan_column(p, f->column)->value_count)
             p->penalty += 0.45;
     }
+    for (size_t i = 1; i < plan->measure_count && !plan->group_count; i++) /* rows of two tables are not counted at once */
+        if (plan->measures[i].fn <= ASK_COUNT_DISTINCT && plan->measures[0].fn <= ASK_COUNT_DISTINCT &&
+            plan->measures[i].column.table != plan->measures[0].column.table)
+            plan_doubt(p, LH_STR("and"));
     if (p->comparing && !plan->group_count) plan_unplaced(p, LH_STR("compare")), p->penalty += 0.45;
     if (p->more.len) plan_unplaced(p, p->more), p->penalty += 0.45;
     if (p->mean && !plan->group_count) p->penalty += 0.45; /* of what each has */
     if (p->both) plan_unplaced(p, p->extreme_word), p->penalty += 0.45;
     if (p->fresh && !p->has_when) plan_unplaced(p, LH_STR("new")), p->penalty += 0.45;
+}
+
+/* "who are the librarians": the column is who they are. */
+static bool build_is_texts(const plan_state *p) {
+    bool is = false;
+    for (size_t i = 0; i < p->mentioned_count && p->entity_made; i++) is |= plan_column(p, p->mentioned[i].ref)->type == ASK_TEXT;
+    return is;
 }
 
 lh_code plan_build(plan_state *p, lh_error *err) {
@@ -716,7 +920,11 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     }
     LH_TRY(plan_how_long(p, err));
     build_count(p);
+    build_mean_of_one(p);
     LH_TRY(build_entity(p, err));
+    if (p->lead == LEAD_WHO && !plan_has(p->entity_column) && !plan->group_count && !plan->measure_count &&
+        !build_is_texts(p))
+        build_people(p);
     LH_TRY(build_extreme(p, err));
     build_order(p);
     LH_TRY(build_entity(p, err));
@@ -724,11 +932,21 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     if (p->share)
         for (size_t i = 0; i < plan->measure_count; i++)
             if (plan->measures[i].fn == ASK_COUNT) plan->measures[i].fn = ASK_SHARE;
-    bool numerators = build_parts_there(plan);
+    bool numerators = build_parts_there(plan), parts = false, after = false;
+    for (size_t i = 0; i < plan->filter_count; i++)
+        parts |= plan->filters[i].numerator && plan->filters[i].op != ASK_IN_TIME,
+            after |= plan->filters[i].numerator && i >= p->parts_before && p->parts_before && plan->filters[i].op != ASK_IN_TIME;
+    for (size_t i = 0; i < p->parts_before && i < plan->filter_count && after; i++) /* delivered orders that were late */
+        plan->filters[i].numerator = false;
+    for (size_t i = 0; i < plan->filter_count && parts; i++) /* phone tickets in 2025: of all of that year */
+        if (plan->filters[i].op == ASK_IN_TIME) plan->filters[i].numerator = false;
     for (size_t i = 0; i < plan->filter_count && p->share && !numerators && !plan->group_count; i++)
         plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
     build_nameless(p);
+    int mean_of = build_mean_of(p);
     build_groups(p);
+    for (size_t i = 0; i < plan->measure_count && p->share; i++) /* the share of each group */
+        if (plan->measures[i].fn == ASK_COUNT && !plan_has(plan->measures[i].column)) plan->measures[i].fn = ASK_SHARE;
     LH_TRY(plan_series(p, err));
     if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
     LH_TRY(build_times(p, err));
@@ -743,6 +961,8 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     if (plan->count_of_groups && (plan->limit || plan->ordered || plan->group_count > 1)) p->penalty += 0.45;
     if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
     if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
+    plan->limit_percent = p->top_percent;
+    if (p->top_percent && (!plan->limit || !plan->ordered || plan->partition_count)) plan_doubt(p, LH_STR("percent"));
     plan_each(p);
     build_left(p);
     for (size_t i = 0; i < plan->measure_count; i++) /* the nurse positions: rows of one title, not titles */
@@ -752,6 +972,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
                 plan->filters[k].column.column == plan->measures[i].column.column && !p->distinct)
                 plan->measures[i] = (ask_measure){.fn = ASK_COUNT, .column = {plan->measures[i].column.table, -1}};
     build_distinct(p);
+    if (build_mean_of_rows(p, mean_of)) return LH_OK;
     LH_TRY(build_base(p, err));
     build_ways(p);
     return LH_OK;

@@ -66,13 +66,89 @@ static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
     for (int i = 0; i < 2; i++) p->compare.numbers[i] *= said / has;
 }
 
+/* "spent more than 5000": all of it, not one row's. */
+static bool compare_sum(plan_state *p, ask_ref ref) {
+    bool all = plan_elsewhere(p, ref.table) && plan_sums(plan_column(p, ref)->name) && !p->compare.average && !p->not;
+    bool verb = false;
+    for (size_t i = p->compare.at > 6 ? p->compare.at - 6 : 0; i < p->compare.at; i++)
+        verb |= plan_is_word(p, i, "spent spend spends paid pay bought earned generated billed sold");
+    ask_filter *f = all && verb ? plan_filter(p, (ask_ref){ref.table, -1}, ASK_COUNTS) : NULL;
+    if (!f) return false;
+    f->other = ref;
+    f->count_op = p->compare.op;
+    f->numbers[0] = p->compare.numbers[0];
+    f->numbers[1] = p->compare.numbers[1];
+    p->compare.there = false;
+    p->subject = -1;
+    return true;
+}
+
 static void plan_compare_column(plan_state *p, ask_ref ref) {
+    if (compare_sum(p, ref)) return;
+    if (p->compare.op == ASK_EQ && plan_column(p, ref)->key) p->row_of = ref.table;
+    if (plan_elsewhere(p, ref.table) && p->focus != ref.table && p->entity_plural) { /* of what they have */
+        p->penalty += 0.25;
+        plan_note(p, "'%.*s' is that of '%.*s'", LH_STR_ARG(plan_column(p, ref)->name),
+                  LH_STR_ARG(p->schema->tables[ref.table].shown));
+    }
     ask_filter *f = plan_filter(p, ref, p->compare.op);
     if (f) f->numbers[0] = p->compare.numbers[0], f->numbers[1] = p->compare.numbers[1], f->average = p->compare.average;
     if (p->compare.average)
         plan_note(p, "the average is that of all '%.*s'", LH_STR_ARG(p->schema->tables[ref.table].shown));
     p->compare.there = false;
     p->subject = -1;
+}
+
+/* The column that was said last: named, or taken for a value of another ("delivered", of a status, with its own date). */
+static ask_ref compare_said(plan_state *p, size_t at, bool temporal) {
+    ask_ref none = {-1, -1};
+    if (p->subject >= 0 && p->mentioned[p->subject].at + 4 >= at && !p->mentioned[p->subject].placed &&
+        (temporal ? plan_temporal : plan_numeric)(plan_column(p, p->mentioned[p->subject].ref)))
+        return p->mentioned[p->subject].ref;
+    if (!temporal || p->value_end != at || !p->plan.filter_count) return none;
+    const ask_filter *last = &p->plan.filters[p->plan.filter_count - 1];
+    const ask_table *of = last->column.table >= 0 ? &p->schema->tables[last->column.table] : NULL;
+    for (size_t c = 0; of && last->op == ASK_EQ && last->value_count == 1 && c < of->column_count; c++) {
+        const ask_ref ref = {last->column.table, (int)c};
+        if (!plan_temporal(&of->columns[c]) || !lexicon_column_has(p->lex, ref, &p->tokens[at - 1])) continue;
+        p->plan.filter_count--;
+        return ref;
+    }
+    return none;
+}
+
+size_t plan_compare_columns(plan_state *p, size_t at) {
+    static const struct {
+        const char *words;
+        ask_op op;
+        bool temporal;
+    } rows[] = {{"higher than", ASK_GT, false},  {"more than", ASK_GT, false},    {"greater than", ASK_GT, false},
+                {"above", ASK_GT, false},        {"over", ASK_GT, false},         {"larger than", ASK_GT, false},
+                {"exceeds", ASK_GT, false},      {"lower than", ASK_LT, false},   {"less than", ASK_LT, false},
+                {"below", ASK_LT, false},        {"smaller than", ASK_LT, false}, {"under", ASK_LT, false},
+                {"after", ASK_GT, true},         {"later than", ASK_GT, true},
+                {"before", ASK_LT, true},        {"earlier than", ASK_LT, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t next = at;
+        bool said = true;
+        for (lh_str rest = lh_str_from(rows[i].words); rest.len && said; next++) {
+            lh_str word = lh_str_split(&rest, ' ');
+            said = next < p->count && p->tokens[next].kind == ASK_WORD && lh_str_eq(p->tokens[next].word, word);
+        }
+        while (said && plan_is_word(p, next, "the its their it was were is")) next++;
+        plan_choice other = said && next < p->count ? plan_best_column(p, next, WANT_ANY) : (plan_choice){0};
+        if (!other.there || other.match.score < 0.7) continue;
+        const ask_column *column = plan_column(p, other.match.ref);
+        bool date = plan_temporal(column), sign = !rows[i].temporal && ask_in(lh_str_from(rows[i].words), "over under");
+        bool fits = date ? rows[i].temporal || sign : plan_numeric(column) && !rows[i].temporal;
+        ask_ref ref = fits ? compare_said(p, at, date) : (ask_ref){-1, -1};
+        if (!plan_has(ref) || ref.table != other.match.ref.table || plan_same(ref, other.match.ref)) continue;
+        plan_place(p, ref);
+        ask_filter *f = plan_filter(p, ref, rows[i].op);
+        if (f) f->other = other.match.ref;
+        return next + other.match.words + (date && plan_is_word(p, next + other.match.words, "date")) - at;
+    }
+    return 0;
 }
 
 void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers) {
@@ -117,6 +193,25 @@ static void plan_compare_table(plan_state *p, int table) {
     p->focus = table;
 }
 
+/* "members under 30", of people whose birth is known. */
+static bool compare_age(plan_state *p, int table) {
+    ask_ref birth = plan_is_people(p, table) ? plan_hinted(p, table, "birth born dob", false) : (ask_ref){-1, -1};
+    bool young = p->compare.op == ASK_LT || p->compare.op == ASK_LE;
+    int y, m, d, years = (int)p->compare.numbers[0];
+    if (!plan_has(birth) || !plan_temporal(plan_column(p, birth)) || p->compare.money || p->compare.average ||
+        (!young && p->compare.op != ASK_GT && p->compare.op != ASK_GE) || years < 1 || years > 110)
+        return false;
+    ask_civil(p->today, &y, &m, &d);
+    if (p->compare.op == ASK_GT || p->compare.op == ASK_LE) years++; /* over 30: who is 31 */
+    int64_t day = ask_day(y - years, m, m == 2 && d == 29 ? 28 : d) + 1;
+    ask_filter *f = plan_filter(p, birth, ASK_IN_TIME);
+    if (f) f->when = young ? (ask_when){.kind = ASK_RANGE, .has_from = true, .from = day}
+                           : (ask_when){.kind = ASK_RANGE, .has_to = true, .to = day};
+    plan_note(p, "the age is that by '%.*s'", LH_STR_ARG(plan_column(p, birth)->name));
+    p->compare.there = false;
+    return true;
+}
+
 /* Neither: the column that the unit or the comparison speaks of, or the only number that there is. */
 static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit) {
     bool is_unit = unit > 0;
@@ -128,7 +223,7 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
         lh_str one = p->tokens[i].one;
         snprintf(words, sizeof words, "%.*s%s", (int)(one.len < 20 ? one.len : 0), one.ptr,
                  lh_str_eq(one, LH_STR("mile"))     ? " distance"
-                 : lh_str_eq(one, LH_STR("dollar")) ? " price amount cost salary rate"
+                 : ask_in(one, "dollar euro eur usd pound buck") ? " price amount cost salary rate total"
                  : lh_str_eq(one, LH_STR("hour"))   ? " hours"
                  : lh_str_eq(one, LH_STR("year"))   ? " experience age"
                  : lh_str_eq(one, LH_STR("mph"))    ? " speed"
@@ -139,6 +234,7 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
     }
     bool other =
         !is_unit && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
+    if (near >= 0 && !plan_has(hinted) && !other && compare_age(p, near)) return unit;
     if (near >= 0 && !plan_has(hinted) && !other) { /* the only number that there is */
         size_t numbers = 0;
         const ask_table *of = &p->schema->tables[near];
@@ -248,7 +344,8 @@ size_t plan_resolve(plan_state *p, size_t at) {
     }
     if (p->plan.measure_count && (p->plan.group_count || plan_has(p->entity_column) || p->entity >= 0) &&
         p->plan.measures[0].fn != ASK_SHARE && !p->extreme && !p->compare.average &&
-        (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO)) { /* an average salary above 90,000 */
+        (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO ||
+         (p->lead == LEAD_NONE && p->entity >= 0 && p->plan.measures[0].column.table != p->entity))) { /* an average salary above 90,000 */
         plan_having(p, 0, p->compare.op, p->compare.numbers);
         p->compare.there = false;
         return unit;

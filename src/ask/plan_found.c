@@ -89,7 +89,13 @@ static bool plan_is_of(const plan_state *p, size_t at, int table) {
     while (next < p->count && p->tokens[next].kind == ASK_WORD && ask_in(p->tokens[next].word, "the their our a all"))
         next++;
     plan_choice of = next < p->count ? plan_best_table(p, next) : (plan_choice){0};
-    return of.there && of.match.score >= 0.9 && of.match.ref.table == table;
+    if (of.there && of.match.score >= 0.9 && of.match.ref.table == table) return true;
+    plan_choice row = next < p->count ? plan_best_value(p, next) : (plan_choice){0}; /* the price of the desk lamp */
+    ask_ref label[2];
+    bool key = false, is = next < p->count && plan_has_shape(p, &p->tokens[next], table);
+    size_t n = row.there && row.match.score >= 0.95 && row.match.ref.table == table ? plan_label(p, table, label, 2, &key) : 0;
+    for (size_t i = 0; i < n; i++) is |= plan_same(label[i], row.match.ref);
+    return is || (n && plan_column(p, row.match.ref)->key);
 }
 
 plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
@@ -99,6 +105,12 @@ plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
     for (size_t i = 0; i < n; i++) {
         const ask_column *column = plan_column(p, found[i].ref);
         double score = found[i].score + 0.5 * (double)(found[i].words - 1) + plan_near(p, found[i].ref.table);
+        const ask_token *last = &p->tokens[at + found[i].words - 1];
+        ask_when when;
+        size_t then = at + found[i].words;
+        if (found[i].words > 1 && ask_in(last->word, "since until before after") && then < p->count &&
+            ask_when_parse(p->tokens, p->count, then, p->today, &when)) /* customers since 2020 */
+            continue;
         if ((want == WANT_NUMBER && !plan_numeric(column)) || plan_near(p, found[i].ref.table) <= -1) continue;
         bool number = p->fn == ASK_SUM || p->fn == ASK_AVG || p->fn == ASK_MEDIAN;
         if (number && !plan_numeric(column)) score -= 0.5;
@@ -133,6 +145,7 @@ plan_choice plan_best_value(const plan_state *p, size_t at) {
             score += 0.6;
         else score += plan_beside(p, found[i].ref, at, found[i].words);
         if (found[i].score >= 0.95) score += 0.1;
+        if (plan_column(p, found[i].ref)->key && p->focus == found[i].ref.table) score += 0.2; /* customer C-104 */
         if (plan_column(p, found[i].ref)->listed) score -= 0.02;
         plan_choose(&best, &found[i], score);
     }
@@ -156,7 +169,7 @@ void plan_place_subject(plan_state *p) {
 }
 
 /* A value of the column before it says what that is; a column before a value of another stays. */
-static void plan_place(plan_state *p, ask_ref ref) {
+void plan_place(plan_state *p, ask_ref ref) {
     for (size_t i = 0; i < p->mentioned_count; i++)
         if (p->mentioned[i].ref.table == ref.table && p->mentioned[i].ref.column == ref.column)
             p->mentioned[i].placed = true;
@@ -170,8 +183,16 @@ static void plan_group_table(plan_state *p, int table, size_t words, size_t at) 
         return;
     }
     const ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
-    bool each = last && last->fn == ASK_AVG && plan_has(last->column) && last->column.table == table; /* one a row */
+    bool average = !last || !last->how;
+    for (size_t i = 0; i < p->count; i++) average |= plan_is_word(p, i, "average avg mean");
+    bool each = last && last->fn == ASK_AVG && average && plan_has(last->column) && last->column.table == table; /* one a row */
     if (!each) plan_group(p, (ask_ref){table, -1}, ASK_WHOLE);
+    if (last && last->fn == ASK_AVG && !last->how && plan_has(last->column) && last->column.table != table && at &&
+        ask_is(&p->tokens[at - 1], "per") && plan_sums(plan_column(p, last->column)->name)) {
+        p->penalty += 0.25; /* average days per employee: of a row of each, or of all that each has */
+        plan_note(p, "'%.*s' is the average of the rows of each, not of what each has in all",
+                  LH_STR_ARG(plan_column(p, last->column)->name));
+    }
     p->grouping = p->each = false;
     p->lead_open = false;
     p->group_end = at + words;
@@ -203,15 +224,50 @@ static void plan_way_of(plan_state *p, ask_ref from, int table) {
     }
 }
 
+/* "with phone calls but no e-mails": rows of that table that are asked for stand apart from those of which there are none. */
+void plan_apart(plan_state *p, int table) {
+    bool said = false;
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        said |= p->plan.filters[i].column.table == table && p->plan.filters[i].scope == p->scope &&
+                !p->plan.filters[i].not && p->plan.filters[i].op != ASK_IN_TIME;
+    if (said && plan_elsewhere(p, table)) p->scope++;
+}
+
+/* "airports with no flights to them": by which of the keys that lead from there. */
+static void plan_way_back(plan_state *p, int table) {
+    size_t ways = 0, taken = SIZE_MAX;
+    for (size_t k = 0; k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        if (key->from.table != table || key->to.table != p->entity || key->from.table == key->to.table) continue;
+        ways++;
+        for (size_t i = p->at + 1; i < p->at + 4; i++)
+            if (plan_is_word(p, i, "to from") && (i + 1 == p->count || plan_is_word(p, i + 1, "them it there") || p->tokens[i + 1].kind == ASK_STOP) &&
+                plan_has(plan_hinted_in(p, key->from, ask_is(&p->tokens[i], "to") ? "dest destination target to arrival" : "origin source from departure")))
+                taken = k;
+    }
+    if (ways > 1 && taken < SIZE_MAX) plan_take_key(p, taken);
+}
+
 /* A table beside the one that is asked for. */
 void plan_on_other(plan_state *p, int table) {
     p->lead_open = false;
+    if (p->pair && plan_elsewhere(p, table)) p->pair = 0; /* both loans and fines */
+    plan_way_back(p, table);
     if (p->entity == table) {
         p->focus = table;
         return;
     }
     p->focus = table;
+    for (size_t i = 0; i < p->plan.filter_count && !p->not; i++) { /* never booked a class: no booking of any */
+        ask_filter *none = &p->plan.filters[i];
+        if (none->op != ASK_EXISTS || !none->not || ask_path(p->schema, none->column.table, table, NULL) <= 0 ||
+            !plan_elsewhere(p, table))
+            continue;
+        none->column.table = table;
+        return;
+    }
     if (p->not) {
+        if (p->value_end != p->at) plan_apart(p, table); /* else: of those of that value */
         plan_way_of(p,
                     plan_has(p->entity_column) ? p->entity_column
                     : p->subject >= 0          ? p->mentioned[p->subject].ref
@@ -245,6 +301,8 @@ static bool plan_on_mean(plan_state *p, int table, size_t next) {
 
 /* How many of them. */
 static void plan_count_table(plan_state *p, int table, size_t words, size_t at) {
+    if (p->share) p->parts_before = p->plan.filter_count;
+    if (p->fn == ASK_SUM && !p->tokens[at + words - 1].plural) plan_doubt(p, p->tokens[at].raw); /* the total of one */
     size_t made = plan_measure(p,
                                p->share      ? ASK_SHARE
                                : p->distinct ? ASK_COUNT_DISTINCT
@@ -260,13 +318,17 @@ static void plan_count_table(plan_state *p, int table, size_t words, size_t at) 
     p->distinct = false;
     p->measure_at = at;
     p->measure_end = at + words;
+    plan_drop_not(p);
     if (p->entity < 0 && !plan_has(p->entity_column) && !p->entity_part)
         p->entity = table, p->entity_plural = p->tokens[at + words - 1].plural;
     p->focus = table;
-    p->not = p->without = false;
 }
 
 void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
+    bool has = p->entity >= 0 || plan_has(p->entity_column) || p->entity_part;
+    if (p->without && !has && p->plan.filter_count && p->plan.filters[0].column.table >= 0 &&
+        ask_path(p->schema, table, p->plan.filters[0].column.table, NULL) > 0) /* sales reps without orders */
+        p->entity = p->plan.filters[0].column.table;
     if (p->without && plan_has(p->entity_column) && p->entity < 0) /* genres with no loans: rows do not tell of none */
         p->penalty += 0.45, plan_unplaced(p, p->not_word);
     bool plural = p->tokens[at + words - 1].plural;
@@ -281,7 +343,7 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         p->focus = table;
         return;
     }
-    if (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !p->ordering)) {
+    if (p->fn == ASK_COUNT || (p->fn == ASK_SUM && !p->ordering && !p->how_much)) {
         plan_count_table(p, table, words, at);
         return;
     }
@@ -294,6 +356,8 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         p->plan.order_measure = (int)p->plan.measure_count - 1;
         p->order_set = p->plan.ordered = true;
         if (p->extreme) p->plan.descending = p->extreme > 0;
+        if (p->extreme < 0 && plan_elsewhere(p, table)) /* the fewest is none */
+            p->penalty += 0.25, plan_note(p, "those that have none are left out");
         p->ordering = false;
         p->extreme_rows = false;
         p->focus = table;
@@ -308,7 +372,7 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         p->entity_at = at;
         p->entity_plural = plural;
         p->lead_open = false;
-        if (p->not) p->not = p->without = false;
+        plan_drop_not(p);
         return;
     }
     plan_on_other(p, table);
@@ -343,7 +407,7 @@ static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
     if (fn == ASK_COUNT && !p->distinct && plan_numeric(column) && !column->key && !(column->value_count && 0))
         fn = ASK_SUM;
     else if (fn == ASK_COUNT) fn = ASK_COUNT_DISTINCT;
-    else if (fn == ASK_SUM && !plan_numeric(column)) fn = ASK_COUNT;
+    else if (fn == ASK_SUM && !plan_numeric(column)) fn = ASK_COUNT, p->penalty += p->how_much ? 0.45 : 0;
     if ((fn == ASK_AVG || fn == ASK_MEDIAN || fn == ASK_SUM) && !plan_numeric(column)) p->penalty += 0.45;
     if (p->share && fn == ASK_SUM && p->fn == ASK_COUNT) fn = ASK_SHARE; /* of the whole amount */
     if (p->share && fn == ASK_COUNT_DISTINCT) p->penalty += 0.3;
@@ -375,8 +439,36 @@ static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
         p->focus = ref.table;
         return;
     }
+    size_t next = at + 1;
+    plan_choice rows = !has_entity && p->extreme_hints && p->extreme_hints[0] == '@' && next < p->count
+                           ? plan_best_table(p, next)
+                           : (plan_choice){0};
+    if (rows.there && rows.match.score >= 0.9 && rows.match.ref.table == ref.table) { /* most recently hired employee */
+        p->date_subject = ref;
+        p->lead_open = true;
+        return;
+    }
+    bool noun = p->extreme_hints && p->extreme_hints[0] == '@' && plan_temporal(plan_column(p, ref)) && p->lead != LEAD_WHEN &&
+                (next >= p->count || p->tokens[next].kind == ASK_STOP) && !lh_str_ends(p->tokens[at].word, LH_STR("ed")) &&
+                !ask_in(p->tokens[at].one, "date time day");
+    if (!has_entity && noun && ask_in(lh_str_sub(p->tokens[at].one, 0, 4), "hire join")) { /* the latest hire: who that is */
+        p->entity = p->focus = ref.table;
+        p->date_subject = ref;
+        return;
+    }
+    plan_choice whose = !has_entity && next < p->count && !p->extreme_hints ? plan_best_table(p, next) : (plan_choice){0};
+    if (whose.there && whose.match.score >= 0.9 && ask_path(p->schema, ref.table, whose.match.ref.table, NULL) > 0) {
+        p->plan.order_measure = (int)plan_measure(p, ASK_AVG, ref); /* the best rated class: by what it has on average */
+        p->order_set = p->plan.ordered = true;
+        p->plan.descending = p->extreme > 0;
+        p->lead_open = true;
+        if (p->lead == LEAD_NONE) p->lead = LEAD_WHICH;
+        plan_note(p, "'%.*s' is its average", LH_STR_ARG(plan_column(p, ref)->name));
+        return;
+    }
     if (!has_entity) {
         plan_measure(p, p->extreme > 0 ? ASK_MAX : ASK_MIN, ref);
+        p->focus = ref.table;
         return;
     }
     plan_subject(p, ref, at);
@@ -429,11 +521,24 @@ static bool plan_is_dated(const plan_state *p, size_t at) {
 /* "no email": without one. */
 static void plan_without_column(plan_state *p, const lexicon_match *m, size_t at) {
     const ask_token *said = &p->tokens[at];
-    bool verb = m->score < 0.95 && !plan_temporal(plan_column(p, m->ref)) && lh_str_ends(said->word, LH_STR("ed"));
+    bool verb = m->score < 0.95 && !plan_temporal(plan_column(p, m->ref)) &&
+                lh_str_ends(said->word, LH_STR("ed"));
     if (verb) plan_unplaced(p, said->raw), p->penalty += 0.45; /* never emailed: not one without an address */
-    ask_filter *f = plan_filter(p, m->ref, ASK_IS_NULL);
+    if (plan_elsewhere(p, m->ref.table) && plan_temporal(plan_column(p, m->ref)) && lh_str_eq(p->not_word, LH_STR("never"))) {
+        plan_apart(p, m->ref.table); /* never paid: no row says that it was */
+        ask_filter *none = plan_filter(p, (ask_ref){m->ref.table, -1}, ASK_EXISTS);
+        if (none) none->not = true;
+        (void)plan_filter(p, m->ref, ASK_NOT_NULL);
+        return;
+    }
+    bool due = ask_is(said, "due") && plan_temporal(plan_column(p, m->ref));
+    ask_filter *f = plan_filter(p, m->ref, due ? ASK_IN_TIME : ASK_IS_NULL);
     if (!f) return;
     f->not = false;
+    if (due) { /* not yet due */
+        f->when = (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->today + 1};
+        return;
+    }
     f->zero = plan_numeric(plan_column(p, m->ref)) && plan_sums(plan_column(p, m->ref)->name); /* no overtime hours */
 }
 
@@ -468,6 +573,7 @@ static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next
 
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     ask_ref ref = m->ref;
+    p->pair = 0;
     const ask_column *column = plan_column(p, ref);
     size_t next = at + m->words;
     const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
@@ -482,6 +588,7 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         plan_order_column(p, ref);
         return;
     }
+    if (p->fn >= 0 && p->value_end == at && at && plan_is_filtered(p, ref, at)) return; /* high priority tickets */
     if (p->fn >= 0 && !plan_is_so(p, ref, next)) {
         plan_measure_column(p, ref, next);
         return;
@@ -513,6 +620,10 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     }
     if (plan_is_filtered(p, ref, at)) return;
     if (column->type == ASK_BOOL) {
+        if (plan_elsewhere(p, ref.table) && p->focus != ref.table && ask_path(p->schema, ref.table, p->entity, NULL) < 0)
+            plan_doubt(p, p->tokens[at].raw); /* certified members, where only trainers are */
+        if (p->lead == LEAD_WHO && at < 3 && p->entity < 0 && !plan_is_people(p, ref.table)) /* who did it is not said */
+            plan_doubt(p, p->tokens[0].raw);
         ask_filter *f = plan_filter(p, ref, ASK_IS_TRUE);
         if (f && f->not) f->op = ASK_IS_FALSE, f->not = false;
         p->focus = ref.table;
@@ -536,14 +647,15 @@ static ask_ref plan_direction(plan_state *p, int to, size_t words) {
     size_t ways = 0;
     double score = 0;
     for (size_t k = 0; k < schema->key_count; k++) {
-        if (schema->keys[k].to.table != to || schema->keys[k].from.table == from) continue;
+        if (schema->keys[k].to.table != to || schema->keys[k].from.table == from || schema->keys[k].from.table == to)
+            continue;
         for (size_t o = 0; o < k && from != to; o++) /* by a table between: the airlines that fly to Miami */
             if (schema->keys[o].to.table == to && schema->keys[o].from.table == schema->keys[k].from.table &&
                 ask_path(schema, from, to, NULL) < 0)
                 from = schema->keys[k].from.table;
     }
     for (size_t k = 0; k < schema->key_count; k++) {
-        if (schema->keys[k].to.table != to || schema->keys[k].from.table != from) continue;
+        if (schema->keys[k].to.table != to || schema->keys[k].from.table != from || from == to) continue;
         double beside = plan_beside(p, schema->keys[k].from, p->at, words);
         ways++;
         if (beside > score) score = beside, best = (int)k;
@@ -586,14 +698,64 @@ static lexicon_match plan_alternative(plan_state *p, const lexicon_match *m) {
     return *m;
 }
 
+/* "bought toys, games and books": of each of them. What was said with commas before stands apart, too. */
+static bool plan_split(plan_state *p, ask_ref column) {
+    for (size_t i = 0; i < p->plan.filter_count; i++) {
+        ask_filter *f = &p->plan.filters[i];
+        if (f->scope != p->scope || !plan_same(f->column, column) || f->op != ASK_EQ || f->not || f->by_way || f->only)
+            continue;
+        while (f->value_count > 1) {
+            p->scope++;
+            ask_filter *one = plan_filter(p, column, ASK_EQ);
+            if (!one) return false;
+            one->values[one->value_count++] = f->values[--f->value_count];
+        }
+        return p->scope++, true;
+    }
+    return false;
+}
+
+/* The date that tells when it came to be so; column -1: none. */
+static ask_ref plan_done_on(const plan_state *p, const lexicon_match *value) {
+    const ask_table *of = &p->schema->tables[value->ref.table];
+    for (size_t c = 0; c < of->column_count; c++) {
+        const ask_ref ref = {value->ref.table, (int)c};
+        if (plan_temporal(&of->columns[c]) && lexicon_column_has(p->lex, ref, &p->tokens[p->at])) return ref;
+    }
+    return (ask_ref){value->ref.table, -1};
+}
+
+/* "when was order 42 shipped" */
+static bool plan_when_done(plan_state *p, const lexicon_match *value) {
+    ask_ref date = value->words == 1 ? plan_done_on(p, value) : (ask_ref){-1, -1};
+    if (!plan_has(date)) return false;
+    p->date_subject = date;
+    return true;
+}
+
+/* "not yet shipped": without the date of it, whatever became of it later. */
+static bool plan_undone(plan_state *p, const lexicon_match *value) {
+    const ask_token *said = &p->tokens[p->at];
+    if (value->words != 1 || !lh_str_ends(said->word, LH_STR("ed")) || (p->entity >= 0 && p->entity != value->ref.table))
+        return false;
+    ask_ref date = plan_done_on(p, value);
+    if (!plan_has(date)) return false;
+    ask_filter *f = plan_filter(p, date, ASK_IS_NULL);
+    if (f) f->not = false;
+    plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(said->word), LH_STR_ARG(plan_column(p, date)->name));
+    return true;
+}
+
 void plan_on_value(plan_state *p, const plan_choice *choice) {
     const lexicon_match found = plan_alternative(p, &choice->match), *m = &found;
     const ask_column *column = plan_column(p, m->ref);
     lh_str text = column->values[m->value];
     size_t next = p->at + m->words;
     plan_choice rows = p->grouping && next < p->count ? plan_best_table(p, next) : (plan_choice){0};
-    if (!rows.there || rows.match.score < 0.9 || rows.match.ref.table != m->ref.table) /* else: each gold client */
+    if (!rows.there || rows.match.score < 0.9 || rows.match.ref.table != m->ref.table) { /* else: each gold client */
+        if (p->grouping && p->each) plan_group(p, (ask_ref){m->ref.table, -1}, ASK_WHOLE); /* each sales rep */
         p->grouping = false;
+    }
     plan_place(p, m->ref);
     ask_ref way = plan_direction(p, m->ref.table, m->words);
     if (m->rivals || (m->score < 0.9 && choice->close)) p->penalty += 0.45; /* Chicago, of two airports there */
@@ -603,19 +765,28 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
         plan_note(p, "'%.*s' is taken for a value of '%.*s', not of '%.*s'", LH_STR_ARG(text), LH_STR_ARG(column->name),
                   LH_STR_ARG(plan_column(p, choice->other.ref)->name));
     }
-    for (size_t i = p->plan.filter_count; i-- > 0 && (!column->listed || p->or_);) { /* Austin or Boise */
+    bool apart = p->pair && (column->listed || plan_elsewhere(p, m->ref.table)); /* both mail and phone tickets */
+    if (!apart && !p->not&&p->at && plan_is_word(p, p->at - 1, "and also") && plan_elsewhere(p, m->ref.table))
+        apart = plan_split(p, m->ref);
+    if (apart && p->pair-- == 1) p->scope++;
+    apart |= p->not&&plan_elsewhere(p, m->ref.table); /* phone but not mail */
+    if (p->pair && !apart) p->pair = 0, plan_note(p, "both are taken together"); /* no row is of two */
+    for (size_t i = p->plan.filter_count; i-- > 0 && !apart && (!column->listed || p->or_);) { /* Austin or Boise */
         ask_filter *f = &p->plan.filters[i];
         bool parts = column->listed && f->op == ASK_CONTAINS && !f->not && !f->folded;
-        if (!plan_same(f->column, m->ref) || f->by_way != plan_has(way) || (plan_has(way) && !plan_same(f->way, way)) ||
+        if (f->scope != p->scope || !plan_same(f->column, m->ref) || f->by_way != plan_has(way) || (plan_has(way) && !plan_same(f->way, way)) ||
             (f->op != ASK_EQ && f->op != ASK_IN && !parts) || f->value_count == ASK_VALUES_MAX)
             continue;
         f->values[f->value_count++] = text;
+        if (p->not&&f->not) p->not = p->without = false; /* neither low nor normal */
         if (p->versus && column->listed) p->penalty += 0.45; /* no row is of one of them only */
         else if (p->versus || (p->or_ && p->more.len)) plan_group(p, m->ref, ASK_WHOLE), p->more = LH_STR_NONE;
         p->or_ = p->versus = false;
         plan_value_read(p, m);
         return;
     }
+    if (p->not&&plan_undone(p, m)) return;
+    if (p->lead == LEAD_WHEN && plan_when_done(p, m)) return;
     bool elsewhere = p->not && p->entity >= 0 && ask_path(p->schema, p->entity, m->ref.table, NULL) < 0;
     for (size_t i = 0; i < p->plan.filter_count && !elsewhere; i++) { /* never loaned a crime book: none of those */
         ask_filter *none = &p->plan.filters[i];
@@ -624,12 +795,14 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
             ask_path(p->schema, p->entity, m->ref.table, NULL) < 0)
             none->column.table = m->ref.table;
     }
+    if (elsewhere) plan_apart(p, m->ref.table);
     if (elsewhere) { /* never flew to Boston: no row says so, not one that says another */
         ask_filter *none = plan_filter(p, (ask_ref){m->ref.table, -1}, ASK_EXISTS);
         if (none) none->not = true;
     }
     ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
     if (f) f->values[f->value_count++] = text, f->by_way = plan_has(way), f->way = way;
+    if (f && f->op == ASK_EQ && !f->not && column->key) p->row_of = m->ref.table;
     if (f && p->share && p->fn == ASK_COUNT && !p->plan.measure_count) f->numerator = true; /* share of gold clients */
     plan_value_read(p, m);
 }
@@ -646,27 +819,17 @@ bool plan_on_text(plan_state *p, lh_str text) {
     return true;
 }
 
-/* "CAN000123" is of the column whose keys look so. */
-bool plan_on_shape(plan_state *p, const ask_token *token) {
-    char shape[64];
-    bool digits = false;
-    if (token->raw.len < 3 || token->raw.len >= sizeof shape) return false;
-    for (size_t i = 0; i < token->raw.len; i++) {
-        char c = token->raw.ptr[i];
-        bool digit = c >= '0' && c <= '9';
-        digits |= digit;
-        shape[i] = digit ? '0' : c;
-    }
-    for (size_t t = 0; digits && t < p->schema->table_count; t++)
-        for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
-            const ask_column *column = &p->schema->tables[t].columns[c];
-            if (!column->shape.len || !lh_str_eq_nocase(column->shape, (lh_str){shape, token->raw.len})) continue;
-            ask_filter *f = plan_filter(p, (ask_ref){(int)t, (int)c}, ASK_EQ);
-            if (f) f->values[f->value_count++] = token->raw, f->folded = !token->upper;
-            plan_place(p, (ask_ref){(int)t, (int)c});
-            return true;
-        }
-    return false;
+/* "ordered in 2024 and in 2026", "… but not in 2026": rows of the one time, and others of the other. */
+static void plan_when_apart(plan_state *p, ask_ref ref) {
+    bool said = false;
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        said |= p->plan.filters[i].op == ASK_IN_TIME && p->plan.filters[i].column.table == ref.table &&
+                p->plan.filters[i].scope == p->scope;
+    if (said) p->scope++;
+    if (p->pair) p->pair--;
+    if (!said || !p->not) return;
+    ask_filter *none = plan_filter(p, (ask_ref){ref.table, -1}, ASK_EXISTS);
+    if (none) none->not = true;
 }
 
 void plan_on_when(plan_state *p, const ask_when *when) {
@@ -686,6 +849,8 @@ void plan_on_when(plan_state *p, const ask_when *when) {
     for (size_t i = 0; i < p->mentioned_count; i++) /* "started" is placed */
         if (plan_has(ref) && p->mentioned[i].ref.table == ref.table && p->mentioned[i].ref.column == ref.column)
             p->mentioned[i].placed = true;
+    if (!plan_elsewhere(p, ref.table)) p->pair = 0; /* in both 2024 and 2025 */
+    else plan_when_apart(p, ref);
     ask_filter *f = plan_filter(p, ref, ASK_IN_TIME);
     if (f) f->when = *when;
     p->has_when = true;

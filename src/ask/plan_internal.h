@@ -41,6 +41,7 @@ typedef struct plan_state {
     int fn; /* an ask_fn that waits for what it is of; -1 */
     bool distinct, mean;
     size_t measure_at, measure_end; /* the table that is counted: its first word, and what is behind it */
+    size_t parts_before; /* conditions that were said before the share's rows */
     int extreme; /* 1 most, -1 fewest; 0 */
     size_t extreme_at; /* its last word */
     bool extreme_rows, extreme_common;
@@ -48,9 +49,21 @@ typedef struct plan_state {
     const char *extreme_hints; /* columns that the word itself speaks of */
     lh_str extreme_word;
     uint64_t top; /* "top 5" */
+    bool top_percent;
     bool grouping, ordering, order_set, each;
     size_t group_end; /* where the last group ended: "and" goes on */
     bool not, without, with;
+    bool neither, how_much;
+    bool entity_made; /* nothing said it but a column of it */
+    lh_str text;      /* the question */
+    int name_table;   /* whose names are meant, where several tables have some; -1 */
+    int name_tables[4];
+    size_t name_table_count;
+    int row_of; /* one row of that table is meant, by its key; -1 */
+    unsigned scope; /* of filters that are made now; see ask_filter */
+    bool only;      /* "only" waits for what all of them are */
+    lh_str only_word;
+    int pair; /* "both": 2 values are to come, 1: the second one */
     bool sorted; /* "highest first" */
     bool or_;    /* "or" stands before */
     size_t or_at;
@@ -82,6 +95,13 @@ typedef struct plan_state {
 } plan_state;
 
 static inline bool plan_has(ask_ref ref) { return ref.column >= 0; }
+static inline ask_token plan_word(const char *word) {
+    lh_str text = lh_str_from(word);
+    return (ask_token){.kind = ASK_WORD, .raw = text, .word = text, .one = text, .stem = text};
+}
+static inline bool plan_is_word(const plan_state *p, size_t at, const char *list) {
+    return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, list);
+}
 static inline bool plan_same(ask_ref a, ask_ref b) { return a.table == b.table && a.column == b.column; }
 const ask_column *plan_column(const plan_state *p, ask_ref ref);
 void plan_note(plan_state *p, const char *format, ...) LH_PRINTF(2, 3); /* an assumption */
@@ -91,6 +111,8 @@ void plan_group(plan_state *p, ask_ref column, ask_part part);
 int plan_distance(const plan_state *p, int from, int to); /* keys between two tables; large: none */
 /* The column of the table whose name has one of the words; column -1: none. */
 ask_ref plan_hinted(const plan_state *p, int table, const char *words, bool numbers);
+/* The column, where its name has one of the words. */
+ask_ref plan_hinted_in(const plan_state *p, ask_ref ref, const char *words);
 ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure);
 /* How long the unit of time is; that a name has: "duration_seconds". 0: none. */
 double plan_seconds(lh_str unit);
@@ -113,11 +135,18 @@ plan_choice plan_best_table(const plan_state *p, size_t at);
 plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want);
 plan_choice plan_best_value(const plan_state *p, size_t at);
 void plan_unplaced(plan_state *p, lh_str word);
+void plan_doubt(plan_state *p, lh_str word); /* unplaced, and what it costs: the plan is not taken */
+/* Words that mean something and were passed over. */
+void plan_drop_not(plan_state *p);
+/* Do rows of the entity have rows of that table, rather than one? */
+bool plan_elsewhere(const plan_state *p, int table);
 void plan_place_subject(plan_state *p);
 void plan_on_value(plan_state *p, const plan_choice *choice);
 /* What a comparison is of, the words from `at` on being behind its number. Returns how many of them it takes. */
 size_t plan_resolve(plan_state *p, size_t at);
 
+/* "higher than the unit price", "after the promised date", of the column that was said before. How many words; 0: it is none. */
+size_t plan_compare_columns(plan_state *p, size_t at);
 /* What one asks the whole of, where a rate or an age has an average: amounts, hours. */
 bool plan_sums(lh_str name);
 
@@ -138,6 +167,10 @@ LH_MUST_CHECK lh_code plan_how_long(plan_state *p, lh_error *err);
 
 /* After the last word. Errors: INVALID, with what is missing. */
 LH_MUST_CHECK lh_code plan_build(plan_state *p, lh_error *err);
+/* First and last name, or a name that is of a person. */
+bool plan_is_people(const plan_state *p, int table);
+/* The one table of people to which rows of the table refer; -1: none, or several. */
+int plan_people_of(const plan_state *p, int table);
 size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, bool *ret_key);
 /* ---- plan_each.c ---- */
 /* The plan lists so many rows of each group by that column, where the question asks for them. */
@@ -145,12 +178,22 @@ bool plan_rows_of_each(plan_state *p, ask_ref by);
 void plan_each(plan_state *p);
 /* Errors: INVALID (growth or a running total that is along no time). */
 LH_MUST_CHECK lh_code plan_series(plan_state *p, lh_error *err);
+/* ---- plan_rows.c: which rows are meant, that no list of values has ---- */
+/* Each returns how many words it takes; 0: it is not said there. */
+size_t plan_on_id(plan_state *p, int table, size_t at); /* "ticket 5", behind the table */
+size_t plan_on_named(plan_state *p, size_t at);         /* "named Ann" */
+size_t plan_on_name(plan_state *p, size_t at);          /* Ann Lee, whom no list of values has */
+size_t plan_on_self(plan_state *p, size_t at);          /* "managed by Ann Lee", of rows of the same table */
+size_t plan_on_state(plan_state *p, size_t at);         /* "open tickets": those with no end */
+bool plan_has_shape(const plan_state *p, const ask_token *token, int table); /* is it a key of that table? */
+bool plan_on_shape(plan_state *p, const ask_token *token, size_t at);
 /* ---- plan_found.c ---- */
 void plan_subject(plan_state *p, ask_ref ref, size_t at);
+void plan_place(plan_state *p, ask_ref ref);
+void plan_apart(plan_state *p, int table);
 void plan_on_other(plan_state *p, int table);
 void plan_on_table(plan_state *p, int table, size_t words, size_t at);
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at);
 bool plan_on_text(plan_state *p, lh_str text);
-bool plan_on_shape(plan_state *p, const ask_token *token);
 void plan_on_when(plan_state *p, const ask_when *when);
 #endif

@@ -22,7 +22,8 @@ static bool mend_is_name(const plan_state *p, ask_token *tokens, size_t i) {
 static bool mend_is_negated(const plan_state *p, ask_token *tokens, size_t i) {
     const ask_token whole = tokens[i];
     lexicon_match found[PLAN_MATCHES];
-    if (whole.word.len < 7 || !lh_str_starts(whole.word, LH_STR("un"))) return false;
+    bool inactive = lh_str_starts(whole.word, LH_STR("in")) && whole.word.len > 7;
+    if (whole.word.len < 7 || (!lh_str_starts(whole.word, LH_STR("un")) && !inactive)) return false;
     lh_str *const parts[] = {&tokens[i].word, &tokens[i].one};
     for (size_t k = 0; k < 2; k++) *parts[k] = lh_str_sub(*parts[k], 2, parts[k]->len);
     tokens[i].stem = lexicon_stem(p->lex, tokens[i].one);
@@ -35,12 +36,25 @@ static bool mend_is_negated(const plan_state *p, ask_token *tokens, size_t i) {
     return tokens[i].negated;
 }
 
+/* "cost more than 100" is of a price, where there are costs, too. */
+static void mend_cost(const plan_state *p, ask_token *tokens) {
+    const ask_token price = {.kind = ASK_WORD, .word = LH_STR("price"), .one = LH_STR("price"), .stem = LH_STR("price")};
+    lexicon_match ignored[1];
+    for (size_t i = 0; i + 1 < p->count; i++) {
+        bool verb = tokens[i].kind == ASK_WORD && ask_in(tokens[i].word, "cost costs") && tokens[i + 1].kind == ASK_WORD &&
+                    ask_in(tokens[i + 1].word, "more less over under between at above below up");
+        if (!verb || !lexicon_columns(p->lex, &price, 1, 0, ignored, 1)) continue;
+        tokens[i].word = tokens[i].one = tokens[i].stem = price.word;
+    }
+}
+
 /* "averge": a word that nothing is called by, one letter beside a word of form. */
 void plan_mend(const plan_state *p, ask_token *tokens) {
     static const char forms[] =
         "average number total different distinct unique percentage proportion between highest "
         "lowest longest shortest largest smallest biggest latest earliest oldest newest cheapest "
         "greatest fewest median maximum minimum without greater higher lower";
+    mend_cost(p, tokens);
     for (size_t i = 0; i < p->count; i++) {
         lexicon_match ignored[1];
         if (tokens[i].kind != ASK_WORD || tokens[i].capital || tokens[i].word.len < 5 || plan_filler(&tokens[i]) ||

@@ -52,7 +52,8 @@ bool plan_filler(const ask_token *token) {
                 "arranged associated related linked attached assigned registered recorded lasted last ended ends end "
                 "logged listed "
                 "person people individual individuals thing things kind kinds type_ order_ respectively corresponding "
-                "set sets far yet already ago time_ times_ between if not_ every exactly_ most_ name_ whole entire "
+                "set sets far yet already anything something place pls plz details "
+                "detail info information subscribed addresses ago time_ times_ between if not_ every exactly_ most_ name_ whole entire "
                 "given "
                 "whats anywhere anyone anybody somewhere flying sit sits "
                 "ok hello hi thanks thank mean_ where's how's been's each's"));
@@ -189,6 +190,28 @@ static const struct {
                        {"altogether", 102},
                        {"average count of", 100}};
 
+/* "sum of total by client": the column is called so. */
+static bool form_is_called(const plan_state *p, size_t at, int fn) {
+    lexicon_match found[PLAN_MATCHES];
+    lh_str behind = lh_str_sub(p->text, (size_t)(p->tokens[at].raw.ptr + p->tokens[at].raw.len - p->text.ptr), p->text.len);
+    bool sign = lh_str_starts(behind, LH_STR(" (")); /* Total (€) */
+    bool waits = sign || p->fn >= 0 || p->extreme || p->ordering || p->compare.there || p->tokens[at].capital;
+    size_t n = fn == ASK_SUM && (waits || p->tokens[at].plural)
+                   ? lexicon_columns(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES)
+                   : 0;
+    bool called = false;
+    for (size_t i = 0; i < n; i++)
+        called |= found[i].score >= 0.97 && plan_numeric(plan_column(p, found[i].ref)) && (at > 0 || p->fn >= 0 || sign);
+    if (!called && plan_is_word(p, at + 1, "of") && p->fn < 0) { /* total of invoice 5, which has a total */
+        plan_choice rows = at + 2 < p->count ? plan_best_table(p, at + 2) : (plan_choice){0};
+        n = rows.there && rows.match.score >= 0.9 && !p->tokens[at + 1 + rows.match.words].plural && fn == ASK_SUM
+                ? lexicon_columns(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES)
+                : 0;
+        for (size_t i = 0; i < n; i++) called |= found[i].score >= 0.97 && found[i].ref.table == rows.match.ref.table;
+    }
+    return called;
+}
+
 static size_t form_aggregate(plan_state *p, size_t at) {
     size_t best = 0, row = 0;
     for (size_t i = 0; i < sizeof form_aggregates / sizeof *form_aggregates; i++) {
@@ -204,10 +227,20 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     size_t numbers = fn == ASK_COUNT ? form_by_number(p, at + best) : 0;
     if (numbers) return best + numbers;
     if (fn == 102) return form_of_each(p, at, ASK_SUM), best;
+    if (fn == ASK_COUNT && p->subject >= 0 && p->mentioned[p->subject].at + 1 == at && !p->grouping &&
+        (form_at(p, at, "number of") || form_at(p, at, "numbers of")) && plan_column(p, p->mentioned[p->subject].ref)->type == ASK_TEXT)
+        return 1; /* the phone number of */
+    if (form_is_called(p, at, fn)) return 0;
     size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
     if (before && ask_is(&p->tokens[before - 1], "than")) /* more pages than average */
         return plan_unplaced(p, p->tokens[at].raw), p->penalty += 0.45, best;
     if (fn == 101) {
+        if (!p->plan.measure_count && p->fn < 0 && p->entity >= 0 && p->plan.group_count == 1 &&
+            !plan_has(p->plan.groups[0].column) && !p->plan.groups[0].part) { /* loans per reader on average */
+            plan_measure(p, ASK_COUNT, (ask_ref){p->entity, -1});
+            p->mean = true;
+            return best;
+        }
         if (form_of_each(p, at, ASK_AVG)) return best;
         if (p->plan.measure_count && p->plan.measures[0].fn == ASK_SUM) p->plan.measures[0].fn = ASK_AVG;
         else if (p->plan.measure_count && p->plan.measures[0].fn == ASK_COUNT) p->mean = true;
@@ -217,6 +250,7 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     if (fn == ASK_COUNT && p->fn == ASK_AVG && at && ask_in(p->tokens[at - 1].word, "average avg mean"))
         fn = 100; /* avg number of */
     if (fn == 100) p->mean = true, fn = ASK_COUNT;
+    p->how_much = form_at(p, at, "how much") > 0;
     p->fn = fn;
     p->lead_open = false;
     p->grouping = false;
@@ -260,16 +294,11 @@ static size_t form_share(plan_state *p, size_t at) {
 
 /* ---- numbers ---- */
 
+/* Also once and twice. */
 static double form_word_number(const ask_token *t, bool *ret) {
-    static const char *const words[] = {"zero",  "one",   "two",  "three", "four",   "five",  "six",
-                                        "seven", "eight", "nine", "ten",   "eleven", "twelve"};
-    *ret = t->kind == ASK_NUMERAL;
-    if (*ret) return t->number;
-    for (int i = 0; i < 13 && t->kind == ASK_WORD; i++)
-        if (ask_is(t, words[i])) return *ret = true, (double)i;
-    if (t->kind == ASK_WORD && ask_is(t, "once")) return *ret = true, 1;
-    if (t->kind == ASK_WORD && ask_is(t, "twice")) return *ret = true, 2;
-    return 0;
+    double number = ask_word_number(t, ret);
+    if (!*ret && t->kind == ASK_WORD && ask_in(t->word, "once twice")) return *ret = true, ask_is(t, "once") ? 1 : 2;
+    return number;
 }
 
 /* ---- most and fewest ---- */
@@ -292,6 +321,8 @@ static const struct {
     {"most recent", 1, "@", false, false},
     {"most recently", 1, "@", false, false},
     {"latest", 1, "@", false, false},
+    {"longest serving", -1, "@", false, false},
+    {"longest tenured", -1, "@", false, false},
     {"newest", 1, "@", false, false},
     {"youngest", 1, "@ year age", false, false},
     {"earliest", -1, "@", false, false},
@@ -401,6 +432,17 @@ static size_t form_top(plan_state *p, size_t at, size_t words) {
     return words + 1;
 }
 
+/* "the worst average score" is the lowest, "the worst delay" the highest. */
+static int form_sign(const plan_state *p, size_t at, size_t next, int sign) {
+    bool worst = ask_is(&p->tokens[at], "worst"), best = ask_is(&p->tokens[at], "best");
+    while (next < p->count && plan_is_word(p, next, "average avg mean total median")) next++;
+    plan_choice by = (worst || best) && next < p->count ? plan_best_column(p, next, WANT_NUMBER) : (plan_choice){0};
+    if (!by.there || by.match.score < 0.85 || ask_in(plan_column(p, by.match.ref)->name, "second minute hour day week month year"))
+        return sign;
+    bool bad = plan_has(plan_hinted_in(p, by.match.ref, "delay late cost price error defect wait overdue duration age fine debt reply"));
+    return bad == worst ? 1 : -1;
+}
+
 static size_t form_extreme(plan_state *p, size_t at) {
     size_t row = 0, best = form_which_extreme(p, at, &row);
     if (!best) return 0;
@@ -411,6 +453,7 @@ static size_t form_extreme(plan_state *p, size_t at) {
     if (form_goes_first(p, at, at + best, form_extremes[row].sign)) return best;
     if (p->extreme && !p->order_set && ask_in(p->tokens[at].word, "top first")) return form_top(p, at, best);
     size_t other = form_other_extreme(p, at + best, row);
+    bool named = false;
     p->both = other > 0;
     best += other;
     bool date = form_extremes[row].hints && form_extremes[row].hints[0] == '@';
@@ -426,7 +469,7 @@ static size_t form_extreme(plan_state *p, size_t at) {
         if (!(rows.there && rows.match.score >= 0.9) && lexicon_columns(p->lex, p->tokens, p->count, at, m, 4))
             return 0;
     }
-    p->extreme = form_extremes[row].sign;
+    p->extreme = form_sign(p, at, at + best, form_extremes[row].sign);
     p->extreme_rows = form_extremes[row].rows;
     p->extreme_common = form_extremes[row].common;
     p->extreme_hints = form_extremes[row].hints;
@@ -438,16 +481,17 @@ static size_t form_extreme(plan_state *p, size_t at) {
     if (next && next->kind == ASK_NUMERAL && next->number >= 1 && next->number <= 100000) {
         p->top = (uint64_t)next->number;
         best++;
+        p->top_percent = next->percent || plan_is_word(p, at + best, "percent");
+        if (p->top_percent && !next->percent) best++;
+        if (p->top_percent && next->number > 100) plan_doubt(p, next->raw);
         if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
         p->lead_open = true;
         p->fn = -1;
-    } else if (next && next->kind == ASK_WORD &&
-               ask_in(next->word, "two three four five six seven eight nine ten twenty")) {
-        static const char *const words[] = {"two",   "three", "four", "five", "six",
-                                            "seven", "eight", "nine", "ten",  "twenty"};
-        for (size_t i = 0; i < 10; i++)
-            if (ask_is(next, words[i])) p->top = i == 9 ? 20 : i + 2;
+    } else if (next && next->kind == ASK_WORD && form_word_number(next, &named) >= 2 && named) {
+        p->top = (uint64_t)form_word_number(next, &named);
         best++;
+        p->top_percent = plan_is_word(p, at + best, "percent");
+        if (p->top_percent) best++;
         if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
         p->lead_open = true;
     } else if (date && p->lead == LEAD_WHICH) p->lead_open = true;
@@ -459,11 +503,9 @@ static size_t form_extreme(plan_state *p, size_t at) {
 /* "5 highest paid candidates", "the 3 most …" */
 static size_t form_count_before_extreme(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
-    static const char *const words[] = {"two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"};
-    uint64_t n = 0;
-    if (t->kind == ASK_NUMERAL && t->number >= 1 && t->number <= 1000 && !t->percent) n = (uint64_t)t->number;
-    for (size_t i = 0; i < 9 && t->kind == ASK_WORD; i++)
-        if (ask_is(t, words[i])) n = i + 2;
+    bool is = false;
+    double number = ask_word_number(t, &is);
+    uint64_t n = is && !t->percent && number >= (t->kind == ASK_WORD ? 2 : 1) && number <= 1000 ? (uint64_t)number : 0;
     if (!n || at + 1 >= p->count || p->tokens[at + 1].kind != ASK_WORD ||
         !ask_in(p->tokens[at + 1].word,
                 "highest lowest most fewest largest smallest biggest longest shortest latest newest oldest earliest "
@@ -489,6 +531,12 @@ static bool form_is_agent(const plan_state *p, size_t at) {
     return who.there && who.match.score >= 0.9 && p->tokens[at + who.match.words].plural;
 }
 
+static bool form_is_value_only(const plan_state *p, size_t at) {
+    plan_choice value = at < p->count ? plan_best_value(p, at) : (plan_choice){0},
+                column = at < p->count ? plan_best_column(p, at, WANT_ANY) : (plan_choice){0};
+    return value.there && value.match.score >= 0.95 && !(column.there && column.match.score >= 0.9 && p->entity == column.match.ref.table);
+}
+
 static size_t form_group(plan_state *p, size_t at) {
     size_t row = 0,
            n = FORM(p, at, &row, "per", "for each", "for every", "in each", "of each", "by each", "each", "every",
@@ -498,6 +546,10 @@ static size_t form_group(plan_state *p, size_t at) {
         bool by = row == 20, across = row == 19 || row == 12;
         size_t ignored = 0;
         if (across || (by && form_is_agent(p, at))) return n;
+        if (by && p->not&&form_is_value_only(p, at + n)) return n; /* not by phone */
+        if (by && p->extreme && !p->order_set && p->entity >= 0 && !p->plan.measure_count && p->fn < 0 &&
+            at + n < p->count && plan_best_column(p, at + n, WANT_NUMBER).match.score >= 0.9)
+            return p->ordering = true, n; /* the biggest class by capacity */
         if (by && FORM(p, at + 1, &ignored, "more than", "at least", "less than", "over", "under", "at most", "up to",
                        "exactly"))
             return n;
@@ -507,7 +559,8 @@ static size_t form_group(plan_state *p, size_t at) {
         p->grouping = true;
         p->each = !by && row != 0;
         p->fn = p->plan.measure_count ? -1 : p->fn;
-        p->not = p->without = p->with = false;
+        plan_drop_not(p);
+        p->with = false;
         return n;
     }
     n = FORM(p, at, &row, "monthly", "yearly", "annually", "weekly", "daily", "quarterly", "hourly", "annual");
@@ -603,6 +656,8 @@ static size_t form_compare(plan_state *p, size_t at) {
     size_t mean = i + (ask_is(&p->tokens[i], "the") ? 1 : 0);
     if (op <= ASK_LE && op >= ASK_GT && mean < p->count && p->tokens[mean].kind == ASK_WORD &&
         ask_in(p->tokens[mean].word, "average mean")) {
+        if (plan_is_word(p, mean + 1, "of for in") && plan_is_word(p, mean + 2, "their its each same"))
+            plan_doubt(p, p->tokens[mean].raw); /* of their department: not of all */
         p->compare = (plan_compare){true, op, {0, 0}, mean + 1, false, true, NULL};
         p->with = false;
         return mean + 1 - at;
@@ -678,14 +733,70 @@ static size_t form_versus(plan_state *p, size_t at) {
     return n;
 }
 
+/* "only high ones", "both mail and phone ones": of the rows that each has. */
+static size_t form_all(plan_state *p, size_t at) {
+    size_t row = 0, n = FORM(p, at, &row, "only", "just", "exclusively", "solely", "are all", "were all", "are always");
+    if (n) {
+        bool ends = at + n >= p->count || p->tokens[at + n].kind == ASK_STOP,
+             first = p->entity < 0 || (at && ask_is(&p->tokens[at - 1], "the")); /* show only …, the only … */
+        if (!ends && !first) p->only = true, p->only_word = p->tokens[at].raw;
+        for (size_t i = 0; i < p->plan.filter_count && ends && row < 2; i++) { /* with high priority tickets only */
+            ask_filter *f = &p->plan.filters[i];
+            f->only |= f->op == ASK_EQ && !f->not && f->scope == p->scope && plan_elsewhere(p, f->column.table) &&
+                       p->focus == f->column.table;
+        }
+        return n;
+    }
+    if (!form_at(p, at, "both")) return 0;
+    size_t ignored = 0;
+    if (at + 1 < p->count && !form_which_extreme(p, at + 1, &ignored)) p->pair = 2;
+    return 1;
+}
+
+/* "out of stock": none of it. */
+static size_t form_out_of(plan_state *p, size_t at) {
+    size_t row = 0, n = FORM(p, at, &row, "out of", "in");
+    plan_choice of = n && plan_is_word(p, at + n, "stock") ? plan_best_column(p, at + n, WANT_NUMBER) : (plan_choice){0};
+    if (!of.there) return 0;
+    ask_filter *f = plan_filter(p, of.match.ref, row ? ASK_GT : ASK_LE);
+    if (f) plan_note(p, "that is '%.*s' %s 0", LH_STR_ARG(plan_column(p, of.match.ref)->name), row ? "over" : "at");
+    return n + of.match.words;
+}
+
+/* "where is_gift is true", "where delivered_on is null" */
+static size_t form_stated(plan_state *p, size_t at) {
+    ask_filter *last = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
+    bool flag = last && (last->op == ASK_IS_TRUE || last->op == ASK_IS_FALSE);
+    if (flag && plan_is_word(p, at, "true yes")) return 1;
+    if (flag && plan_is_word(p, at, "false")) return last->op = last->op == ASK_IS_TRUE ? ASK_IS_FALSE : ASK_IS_TRUE, 1;
+    if (!plan_is_word(p, at, "null blank empty") || p->subject < 0 || p->mentioned[p->subject].at + 4 < at) return 0;
+    ask_ref ref = p->mentioned[p->subject].ref;
+    plan_place_subject(p);
+    ask_filter *f = plan_filter(p, ref, ASK_IS_NULL);
+    if (f && f->not) f->op = ASK_NOT_NULL, f->not = false;
+    return 1;
+}
+
 static size_t form_other(plan_state *p, size_t at) {
+    size_t all = form_all(p, at);
+    if (all || (all = form_out_of(p, at))) return all;
     size_t row = 0, n = FORM(p, at, &row, "not", "without", "no", "never", "except", "excluding", "other than",
                              "lacking", "missing", "except for", "but not", "with no", "have no", "has no", "had no",
                              "non", "none", "without any", "who have not", "apart from", "nor", "with missing", "empty",
-                             "neither", "with neither", "unknown", "with unknown", "with an unknown");
+                             "neither", "with neither", "unknown", "with unknown", "with an unknown", "outside",
+                             "outside of");
+    if (form_at(p, at, "with and without") || form_at(p, at, "with or without")) return plan_doubt(p, p->tokens[at].raw), 3;
+    if (n && plan_is_word(p, at + n - 1, "no") && plan_is_word(p, at + n, "more less fewer") && plan_is_word(p, at + n + 1, "than"))
+        return n > 1 ? (p->with = true, n - 1) : 0; /* with no more than 3 */
+    size_t stated = form_stated(p, at);
+    if (stated) return stated;
+    if (n == 1 && row == 2 && at + 1 < p->count && p->tokens[at + 1].raw.ptr == p->tokens[at].raw.ptr + 3 &&
+        p->tokens[at].raw.ptr[2] == '-') /* a no-show is none of a show */
+        return plan_doubt(p, p->tokens[at].raw), 1;
     if (n) {
         bool without = row == 1 || row == 2 || row == 3 || row == 7 || row == 8 || (row >= 11 && row <= 14) ||
-                       row == 17 || row >= 21;
+                       row == 17 || (row >= 21 && row < 28);
+        if (row == 23 || row == 24) p->neither = true;
         if (row == 20) /* neither phone nor email */
             without = p->plan.filter_count && p->plan.filters[p->plan.filter_count - 1].op == ASK_IS_NULL;
         p->not = true;
@@ -700,6 +811,9 @@ static size_t form_other(plan_state *p, size_t at) {
              "including", "include", "matching", "with the word", "starts with", "starting with", "start with",
              "begins with", "beginning with", "begin with", "ends with", "ending with", "end with", "ending in",
              "ends in", "like", "mentioned");
+    bool quoted = at + n < p->count && p->tokens[at + n].kind == ASK_QUOTED;
+    if (n && !quoted && ((row >= 6 && row <= 8) || row == 22) && p->subject < 0)
+        return plan_doubt(p, p->tokens[at].raw), n; /* including those without; who like blue */
     if (n) return p->like = row < 11 || row > 21 ? ASK_CONTAINS : row < 17 ? ASK_STARTS : ASK_ENDS, n;
     n = FORM(p, at, &row, "distinct", "different", "unique");
     if (n) return p->distinct = true, n;
@@ -719,10 +833,6 @@ static size_t form_other(plan_state *p, size_t at) {
         if (p->share && p->entity >= 0) p->after_verb = true;
         return n;
     }
-    if (form_at(p, at, "both") && at + 1 < p->count) { /* of two tables, which no one row is of */
-        plan_choice table = plan_best_table(p, at + 1);
-        if (table.there && table.match.score >= 0.9) return plan_unplaced(p, p->tokens[at].raw), p->penalty += 0.45, 1;
-    }
     n = FORM(p, at, &row, "or", "either");
     if (n) return p->or_ = row == 0, p->or_at = at, n;
     n = FORM(p, at, &row, "with their", "and their", "together with their", "along with their", "as well as their",
@@ -741,7 +851,7 @@ size_t plan_words(plan_state *p, size_t at) {
     size_t n;
     if (p->tokens[at].kind == ASK_STOP) return plan_end_not(p), 1;
     if ((n = form_count_before_extreme(p, at))) return n;
-    if ((n = form_compare(p, at))) return n;
+    if ((n = plan_compare_columns(p, at)) || (n = form_compare(p, at))) return n;
     if ((n = form_share(p, at)) || (n = form_series(p, at)) || (n = form_list_of(p, at))) return n;
     if (ask_in(p->tokens[at].word, "how") && (n = form_lead(p, at))) return n;
     if ((n = form_aggregate(p, at))) return n;

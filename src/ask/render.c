@@ -158,9 +158,7 @@ static void render_time(render *r, const ask_filter *f) {
     lh_buf_char(r->into, ')');
 }
 
-static void render_like(render *r, const ask_filter *f, lh_str value) {
-    const char *const before = f->op == ASK_STARTS ? "" : "%", *const after = f->op == ASK_ENDS ? "" : "%";
-    render_column(r, f->column);
+static void render_pattern(render *r, lh_str value, const char *before, const char *after) {
     render_text(r, " ILIKE ");
     LH_CLEANUP(lh_buf_done) lh_buf pattern = LH_BUF_INIT(16 << 10);
     bool escaped = false;
@@ -173,6 +171,20 @@ static void render_like(render *r, const ask_filter *f, lh_str value) {
     lh_buf_append(&pattern, lh_str_from(after));
     lh_buf_sql_string(r->into, lh_buf_str(&pattern));
     if (escaped) render_text(r, " ESCAPE '\\'");
+}
+
+static void render_like(render *r, const ask_filter *f, lh_str value) {
+    render_column(r, f->column);
+    render_pattern(r, value, f->op == ASK_STARTS ? "" : "%", f->op == ASK_ENDS ? "" : "%");
+}
+
+/* Words of a name: Ann, of "Ann Lee"; Ann Lee, of a first and a last name. */
+static void render_named(render *r, const ask_filter *f) {
+    render_text(r, "concat(' ', ");
+    render_column(r, f->column);
+    if (f->other.column >= 0) render_text(r, ", ' ', "), render_column(r, f->other);
+    render_text(r, ", ' ')");
+    render_pattern(r, f->values[0], "% ", " %");
 }
 
 static void render_equal(render *r, const ask_filter *f) {
@@ -233,20 +245,23 @@ static void render_average(render *r, const ask_filter *f) {
 
 static void render_condition(render *r, const ask_filter *f);
 
-/* The row that `way` refers to, beside the one that is joined: "from Newark to Boston". */
+/* The row that `way` refers to, beside the one that is joined: "from Newark to Boston"; or a row that refers to it: "the manager of Ann". */
 static void render_by_way(render *r, const ask_filter *f) {
     render inner = *r;
     ask_filter own = *f;
     const ask_key *key = NULL;
-    for (size_t k = 0; k < r->schema->key_count && !key; k++)
-        if (r->schema->keys[k].from.table == f->way.table && r->schema->keys[k].from.column == f->way.column &&
-            r->schema->keys[k].to.table == f->column.table)
-            key = &r->schema->keys[k];
+    for (size_t k = 0; k < r->schema->key_count && !key; k++) {
+        const ask_key *one = &r->schema->keys[k];
+        ask_ref near = f->up ? one->to : one->from, far = f->up ? one->from : one->to;
+        if (near.table == f->way.table && near.column == f->way.column && far.table == f->column.table &&
+            (!f->up || near.table == far.table))
+            key = one;
+    }
     if (!key) return;
     own.by_way = false;
     render_column(r, f->way);
     render_text(r, " IN (SELECT ");
-    render_column(&inner, key->to);
+    render_column(&inner, f->up ? key->from : key->to);
     render_text(r, " FROM ");
     render_table(&inner, f->column.table);
     render_text(r, " WHERE ");
@@ -288,6 +303,7 @@ static void render_condition(render *r, const ask_filter *f) {
         }
         if (f->value_count > 1) lh_buf_char(r->into, ')');
         break;
+    case ASK_NAMED: render_named(r, f); break;
     case ASK_IS_TRUE: render_column(r, f->column); break;
     case ASK_IS_FALSE: render_text(r, "NOT "), render_column(r, f->column); break;
     case ASK_IN_TIME: render_time(r, f); break;
@@ -298,7 +314,8 @@ static void render_condition(render *r, const ask_filter *f) {
     case ASK_LE:
     case ASK_BETWEEN:
         render_column(r, f->column);
-        if (f->average) render_average(r, f);
+        if (f->other.column >= 0) render_text(r, render_op(f->op)), render_column(r, f->other);
+        else if (f->average) render_average(r, f);
         else render_compare(r, f->op, f->numbers);
         break;
     case ASK_EXISTS:
@@ -322,8 +339,9 @@ static int render_between_tables(const ask_schema *schema, int base, int other) 
     return best;
 }
 
-/* FROM the table between, WHERE its key is the row's and the filters of `table` hold. */
-static lh_code render_elsewhere(render *outer, int table, lh_error *err) {
+/* FROM the table between, WHERE its key is the row's and the filters of `table` in that scope hold; or, `denied`, where those of which all
+ * rows have to be do not. */
+static lh_code render_elsewhere(render *outer, int table, unsigned scope, bool denied, lh_error *err) {
     bool joined[ASK_TABLES_MAX] = {false};
     size_t keys[ASK_PATH_MAX];
     render r = *outer;
@@ -341,9 +359,10 @@ static lh_code render_elsewhere(render *outer, int table, lh_error *err) {
     render_key(&r, &r.schema->keys[keys[steps - 1]]);
     for (size_t i = 0; i < plan->filter_count; i++) {
         const ask_filter *f = &plan->filters[i];
-        if (f->column.table != table || f->op == ASK_EXISTS || f->op == ASK_COUNTS) continue;
-        render_text(&r, " AND ");
+        if (f->column.table != table || f->scope != scope || f->op == ASK_EXISTS || f->op == ASK_COUNTS) continue;
+        render_text(&r, denied && f->only ? " AND (" : " AND ");
         render_condition(&r, f);
+        if (denied && f->only) render_text(&r, ") IS NOT TRUE");
     }
     return LH_OK;
 }
@@ -376,17 +395,29 @@ static lh_code render_filter(render *r, size_t at, bool *ret_written, const char
     for (size_t i = 0; i < r->plan->filter_count; i++) { /* is it within another one, or an earlier? */
         const ask_filter *other = &r->plan->filters[i];
         bool other_special = other->op == ASK_EXISTS || other->op == ASK_COUNTS;
-        if (i != at && other->column.table == table &&
+        if (i != at && other->column.table == table && other->scope == f->scope &&
             ((!special && other_special) || (special == other_special && i < at)))
             return LH_OK;
     }
     render_text(r, lead);
     *ret_written = true;
-    if (f->op == ASK_COUNTS) render_text(r, "(SELECT count(*)");
+    if (f->op == ASK_COUNTS && f->other.column >= 0) {
+        render_text(r, "(SELECT sum(");
+        render_column(r, f->other);
+        lh_buf_char(r->into, ')');
+    } else if (f->op == ASK_COUNTS) render_text(r, "(SELECT count(*)");
     else render_text(r, special && f->not? "NOT EXISTS (SELECT 1" : "EXISTS (SELECT 1");
-    LH_TRY(render_elsewhere(r, table, err));
+    LH_TRY(render_elsewhere(r, table, f->scope, false, err));
     lh_buf_char(r->into, ')');
     if (f->op == ASK_COUNTS) render_compare(r, f->count_op, f->numbers);
+    for (size_t i = 0; i < r->plan->filter_count; i++) {
+        const ask_filter *other = &r->plan->filters[i];
+        if (!other->only || other->column.table != table || other->scope != f->scope) continue;
+        render_text(r, " AND NOT EXISTS (SELECT 1");
+        LH_TRY(render_elsewhere(r, table, f->scope, true, err));
+        lh_buf_char(r->into, ')');
+        break;
+    }
     return LH_OK;
 }
 
@@ -395,6 +426,7 @@ static lh_code render_where(render *r, bool numerator, const char *first, lh_err
     for (size_t i = 0; i < r->plan->filter_count; i++) {
         bool written = false;
         if (r->plan->filters[i].numerator != numerator) continue;
+        if (r->plan->mean_of_rows && render_is_elsewhere(r, r->plan->filters[i].column.table)) continue; /* is counted */
         LH_TRY(render_filter(r, i, &written, lead, err));
         if (written) lead = " AND ";
     }
@@ -460,7 +492,9 @@ static lh_code render_measure(render *r, const ask_measure *m, lh_error *err) {
         render_whole(r, m);
         if (parts) {
             render_text(r, " FILTER (WHERE ");
+            size_t before = lh_buf_str(r->into).len;
             LH_TRY(render_where(r, true, "", err));
+            if (lh_buf_str(r->into).len == before) return lh_fail(err, LH_INVALID, "what the share is of is not clear");
             render_text(r, ") / ");
             render_whole(r, m);
         } else {
@@ -524,6 +558,11 @@ static lh_code render_select(render *r, lh_error *err) {
     const ask_plan *plan = r->plan;
     const char *lead = plan->distinct ? "SELECT DISTINCT " : "SELECT ";
     bool of_groups = plan->mean_of_groups || plan->count_of_groups;
+    if (plan->mean_of_rows) {
+        render_text(r, "SELECT avg((SELECT count(*)");
+        LH_TRY(render_elsewhere(r, plan->measures[0].column.table, 0, false, err));
+        return render_text(r, ")) AS \"average\""), LH_OK;
+    }
     if (of_groups) {
         render_text(r, plan->mean_of_groups ? "SELECT avg(n) AS \"average\" FROM ("
                                             : "SELECT count(*) AS \"count\" FROM (");
@@ -556,6 +595,7 @@ static lh_code render_select(render *r, lh_error *err) {
 
 static void render_joins(render *r) {
     const ask_plan *plan = r->plan;
+    if (plan->mean_of_rows) return;
     for (size_t i = 0; i < plan->group_count; i++) render_join_to(r, plan->base, plan->groups[i].column.table);
     for (size_t i = 0; i < plan->partition_count; i++) render_join_to(r, plan->base, plan->partition[i].column.table);
     for (size_t i = 0; i < plan->column_count; i++) render_join_to(r, plan->base, plan->columns[i].table);
@@ -587,6 +627,13 @@ static lh_code render_each(render *r, lh_error *err) {
     return lh_buf_printf(r->into, ") <= %" PRIu64, plan->each), LH_OK;
 }
 
+/* The top 10 %: at least one. */
+static lh_code render_percent(render *r, lh_error *err) {
+    render_text(r, " QUALIFY row_number() OVER (ORDER BY ");
+    LH_TRY(render_by(r, 0, err));
+    return lh_buf_printf(r->into, ") <= ceil(%" PRIu64 " * count(*) OVER () / 100)", r->plan->limit), LH_OK;
+}
+
 static lh_code render_order(render *r, lh_error *err) {
     const ask_plan *plan = r->plan;
     if (plan->ordered) {
@@ -600,8 +647,25 @@ static lh_code render_order(render *r, lh_error *err) {
                 render_text(r, "min(isodow("), render_column(r, plan->groups[i].column), render_text(r, "))");
             else render_group(r, &plan->groups[i]);
         }
-    if (plan->limit) lh_buf_printf(r->into, " LIMIT %" PRIu64, plan->limit);
+    if (plan->limit && !plan->limit_percent) lh_buf_printf(r->into, " LIMIT %" PRIu64, plan->limit);
     return LH_OK;
+}
+
+void ask_render_names(const ask_schema *schema, const ask_plan *plan, lh_buf *into) {
+    render r = {.schema = schema, .plan = plan, .into = into};
+    const char *lead = "SELECT 1 WHERE ";
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        ask_filter f = plan->filters[i];
+        if (f.op != ASK_NAMED) continue;
+        f.by_way = f.not= false;
+        render_text(&r, lead);
+        render_text(&r, "EXISTS (SELECT 1 FROM ");
+        render_table(&r, f.column.table);
+        render_text(&r, " WHERE ");
+        render_condition(&r, &f);
+        lh_buf_char(into, ')');
+        lead = " AND ";
+    }
 }
 
 lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into, lh_error *err) {
@@ -613,13 +677,14 @@ lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into,
     for (size_t i = 0; i < plan->column_count; i++) r.qualified |= plan->columns[i].table != plan->base;
     for (size_t i = 0; i < plan->measure_count; i++)
         r.qualified |= plan->measures[i].column.column >= 0 && plan->measures[i].column.table != plan->base;
+    r.qualified |= plan->mean_of_rows;
     joined[plan->base] = true;
     LH_TRY(render_select(&r, err));
     render_text(&r, " FROM ");
     render_table(&r, plan->base);
     render_joins(&r);
     LH_TRY(render_where(&r, false, " WHERE ", err));
-    for (size_t i = 0; i < plan->group_count; i++) {
+    for (size_t i = 0; i < plan->group_count && !plan->mean_of_rows; i++) {
         render_text(&r, i ? ", " : " GROUP BY ");
         render_group(&r, &plan->groups[i]);
     }
@@ -629,6 +694,8 @@ lh_code ask_render(const ask_schema *schema, const ask_plan *plan, lh_buf *into,
         render_compare(&r, plan->having_op, plan->having);
     }
     if (plan->each) LH_TRY(render_each(&r, err));
+    if (plan->limit && plan->limit_percent && plan->ordered) LH_TRY(render_percent(&r, err));
+    if (plan->mean_of_rows) return lh_buf_check(into, err);
     if (plan->mean_of_groups || plan->count_of_groups) render_text(&r, ") AS of_each");
     else LH_TRY(render_order(&r, err));
     return lh_buf_check(into, err);

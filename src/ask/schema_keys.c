@@ -47,6 +47,16 @@ static bool keys_within(const ask_column *from, const ask_column *to) {
     return same * 10 >= from->value_count * 9;
 }
 
+/* The manager of an employee is one, too. */
+static bool keys_self(const ask_column *from, const ask_column *to, lh_str table) {
+    lh_str name = from->name, one = lh_str_ends(table, LH_STR("s")) ? lh_str_sub(table, 0, table.len - 1) : table;
+    bool above = false;
+    for (lh_str rest = LH_STR("manager supervisor boss mentor parent reports_to lead referred_by"); rest.len && !above;)
+        above = lh_str_starts(name, lh_str_split(&rest, ' '));
+    bool id = lh_str_eq_nocase(to->name, LH_STR("id")) || keys_names(to->name, table) || keys_names(to->name, one);
+    return above && !from->key && to->key && id && from->type == to->type && !from->masked && !to->masked;
+}
+
 lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err) {
     ask_key *keys = LH_ARENA_ARRAY(arena, ask_key, ASK_KEYS_MAX);
     LH_TRY(lh_arena_check(arena, err));
@@ -55,6 +65,10 @@ lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err) {
     for (size_t t = 0; t < schema->table_count; t++)
         for (size_t c = 0; c < schema->tables[t].column_count; c++) {
             const ask_column *from = &schema->tables[t].columns[c];
+            for (size_t d = 0; d < schema->tables[t].column_count && schema->key_count < ASK_KEYS_MAX; d++)
+                if (keys_self(from, &schema->tables[t].columns[d], schema->tables[t].name.name) &&
+                    !keys_has(schema, (ask_ref){(int)t, (int)c}, (int)t))
+                    schema->keys[schema->key_count++] = (ask_key){{(int)t, (int)c}, {(int)t, (int)d}, false};
             for (size_t u = 0; u < schema->table_count && !from->masked; u++)
                 for (size_t d = 0; u != t && d < schema->tables[u].column_count && schema->key_count < ASK_KEYS_MAX;
                      d++) {

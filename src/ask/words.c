@@ -16,6 +16,27 @@ static bool words_letter(char c) {
 }
 static bool words_digit(char c) { return c >= '0' && c <= '9'; }
 
+/* Signs that are no part of a word: "€500", "Total (€)", "Temp (°C)". How many bytes one has; 0: it is none. */
+static size_t words_symbol(lh_str text, size_t at) {
+    static const char *const signs[] = {"€", "£", "¥", "₹", "°", "№", "→", "–", "—", "•", "…"};
+    lh_str rest = lh_str_sub(text, at, text.len);
+    for (size_t i = 0; (unsigned char)text.ptr[at] >= 0x80 && i < sizeof signs / sizeof *signs; i++)
+        if (lh_str_starts(rest, lh_str_from(signs[i]))) return strlen(signs[i]);
+    return 0;
+}
+
+/* unit_price is two words, as in the names of columns; an address, and a key such as CAN_0001, are one. */
+static size_t words_underscore(lh_str text, size_t at, size_t end) {
+    size_t cut = end;
+    bool small = false;
+    for (size_t i = at; i < end; i++) {
+        if (text.ptr[i] == '@') return end;
+        if (text.ptr[i] == '_' && i > at && cut == end) cut = i;
+        small |= text.ptr[i] >= 'a' && text.ptr[i] <= 'z';
+    }
+    return small ? cut : end;
+}
+
 static lh_str words_singular(lh_str word) {
     size_t n = word.len;
     if (n < 4 || word.ptr[n - 1] != 's') return word;
@@ -179,11 +200,13 @@ static size_t words_word(words_state *s, size_t at) {
     while (end < s->text.len &&
            (words_letter(p[end]) || p[end] == '@' || (address && (p[end] == '.' || p[end] == '-')))) {
         if (lh_str_starts(lh_str_sub(s->text, end, 3), LH_STR("’"))) break; /* an apostrophe of its own form */
+        if (words_symbol(s->text, end)) break;
         address |= p[end] == '@';
         end++;
     }
     while (end > at + 1 && (p[end - 1] == '.' || p[end - 1] == '-')) end--;
     if (end == at) return 0;
+    end = words_underscore(s->text, at, end);
     while (end < s->text.len && strchr("+#", p[end]) && p[end]) end++; /* C++, C# */
     size_t sign = words_short(s, at, end);
     if (sign) return sign;
@@ -211,17 +234,31 @@ static size_t words_word(words_state *s, size_t at) {
     return end - at;
 }
 
+double ask_word_number(const ask_token *t, bool *ret) {
+    static const char *const words[] = {"zero",    "one",     "two",       "three",    "four",     "five",    "six",
+                                        "seven",   "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen",
+                                        "fourteen", "fifteen", "sixteen",  "seventeen", "eighteen", "nineteen"};
+    static const char *const tens[] = {"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"};
+    *ret = t->kind == ASK_NUMERAL;
+    if (*ret) return t->number;
+    for (size_t i = 0; i < sizeof words / sizeof *words && t->kind == ASK_WORD; i++)
+        if (ask_is(t, words[i])) return *ret = true, (double)i;
+    for (size_t i = 0; i < sizeof tens / sizeof *tens && t->kind == ASK_WORD; i++)
+        if (ask_is(t, tens[i])) return *ret = true, (double)(i + 2) * 10;
+    return 0;
+}
+
 /* Signs between words: >= is at least. ~5 and such are a word of their own, which means nothing. */
 static size_t words_sign(words_state *s, size_t at) {
     static const struct {
         const char *sign, *first, *second;
     } signs[] = {{">=", "at", "least"}, {"=>", "at", "least"}, {"≥", "at", "least"}, {"<=", "at", "most"},
                  {"=<", "at", "most"},  {"≤", "at", "most"},   {"!=", "not", NULL},  {"<>", "not", NULL},
-                 {"≠", "not", NULL},    {">", "over", NULL},   {"<", "under", NULL}};
+                 {"≠", "not", NULL},    {"/ ", "per", NULL},    {">", "over", NULL},   {"<", "under", NULL}};
     lh_str rest = lh_str_sub(s->text, at, s->text.len);
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
         lh_str sign = lh_str_from(signs[i].sign);
-        if (!lh_str_starts(rest, sign)) continue;
+        if (!lh_str_starts(rest, sign) || (sign.ptr[0] == '/' && (!at || s->text.ptr[at - 1] != ' '))) continue;
         words_as(s, at, sign.len, lh_str_from(signs[i].first));
         if (signs[i].second) words_as(s, at, sign.len, lh_str_from(signs[i].second));
         return sign.len;
@@ -259,11 +296,12 @@ lh_code ask_tokens(lh_terms *terms, lh_str text, lh_arena *arena, ask_token **re
         if (!taken && words_digit(c)) taken = words_number(&s, s.at);
         if (!taken) taken = words_negative(&s, s.at);
         if (!taken) taken = words_sign(&s, s.at);
-        if (!taken) taken = words_word(&s, s.at);
+        if (!taken && c != '_') taken = words_word(&s, s.at);
         if (!taken) {
             if (strchr(",;?!:", c) && c) (void)words_add(&s, ASK_STOP);
-            if (c == '%') words_as(&s, s.at, 1, LH_STR("percent"));
-            taken = 1;
+            if (c == '%' && !(s.at && text.ptr[s.at - 1] == '(')) words_as(&s, s.at, 1, LH_STR("percent"));
+            taken = words_symbol(text, s.at);
+            if (!taken) taken = 1;
         }
         s.at += taken;
     }
@@ -278,7 +316,8 @@ size_t ask_name_words(lh_terms *terms, lh_str name, lh_arena *arena, ask_token *
     size_t count = 0, start = 0;
     name = lh_str_cut_utf8(name, WORDS_NAME_BYTES);
     for (size_t i = 0; i <= name.len && count < max; i++) {
-        bool end = i == name.len || !words_letter(name.ptr[i]) || name.ptr[i] == '_';
+        size_t sign = i < name.len ? words_symbol(name, i) : 0;
+        bool end = i == name.len || sign || !words_letter(name.ptr[i]) || name.ptr[i] == '_';
         bool hump = !end && i > start && name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' && name.ptr[i - 1] >= 'a' &&
                     name.ptr[i - 1] <= 'z';
         if (!end && !hump) continue;
@@ -286,7 +325,8 @@ size_t ask_name_words(lh_terms *terms, lh_str name, lh_arena *arena, ask_token *
             into[count] = (ask_token){.kind = ASK_WORD};
             words_fill(terms, arena, &into[count++], lh_str_sub(name, start, i - start));
         }
-        start = hump ? i : i + 1;
+        start = hump ? i : sign ? i + sign : i + 1;
+        if (sign) i += sign - 1;
     }
     return count;
 }

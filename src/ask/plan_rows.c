@@ -1,0 +1,400 @@
+/* Which rows are meant where no list of values has what the question says: by the number or the form of their key, by a name, by the row
+ * of the same table that they refer to; and rows that are still open, of which the end is missing. */
+#include "ask/plan_internal.h"
+
+/* ---- keys ---- */
+
+/* The key that leads from the column to a column of that table, if there is one. */
+static const ask_key *rows_key_from(const plan_state *p, ask_ref from) {
+    for (size_t k = 0; k < p->schema->key_count; k++)
+        if (plan_same(p->schema->keys[k].from, from)) return &p->schema->keys[k];
+    return NULL;
+}
+
+static bool rows_is_id(lh_str name) {
+    for (lh_str rest = LH_STR("id no nr number num key code"); rest.len;)
+        if (lh_str_ends(name, lh_str_split(&rest, ' '))) return true;
+    return false;
+}
+
+size_t plan_on_id(plan_state *p, int table, size_t at) {
+    const ask_table *of = &p->schema->tables[table];
+    size_t i = at;
+    while (i < p->count && i < at + 2 && plan_is_word(p, i, "number no id nr")) i++;
+    const ask_token *t = i < p->count ? &p->tokens[i] : NULL;
+    bool number = t && t->kind == ASK_NUMERAL && !t->grouped && !t->percent && !t->plus && t->number >= 0 &&
+                  t->number < 1e15 && (double)(int64_t)t->number == t->number;
+    if (!number || p->tokens[at - 1].plural || p->compare.there) return 0;
+    for (size_t c = 0; c < of->column_count; c++) {
+        bool id = of->columns[c].key && rows_is_id(of->columns[c].name);
+        if (!id || !plan_numeric(&of->columns[c])) continue;
+        ask_filter *f = plan_filter(p, (ask_ref){table, (int)c}, ASK_EQ);
+        if (f) f->numbers[0] = t->number;
+        p->row_of = table;
+        return i + 1 - at;
+    }
+    return 0;
+}
+
+/* Digits as 0, into `shape`. false: it has none, or is no key. */
+static bool rows_shape(const ask_token *token, char shape[64]) {
+    bool digits = false;
+    if (token->raw.len < 3 || token->raw.len >= 64) return false;
+    for (size_t i = 0; i < token->raw.len; i++) {
+        char c = token->raw.ptr[i];
+        bool digit = c >= '0' && c <= '9';
+        digits |= digit;
+        shape[i] = digit ? '0' : c;
+    }
+    return digits;
+}
+
+static bool rows_has_shape(const plan_state *p, const ask_token *token, ask_ref ref) {
+    char shape[64];
+    const ask_column *column = plan_column(p, ref);
+    return rows_shape(token, shape) && column->shape.len &&
+           lh_str_eq_nocase(column->shape, (lh_str){shape, token->raw.len});
+}
+
+bool plan_has_shape(const plan_state *p, const ask_token *token, int table) {
+    bool has = false;
+    for (size_t c = 0; c < p->schema->tables[table].column_count; c++)
+        has |= rows_has_shape(p, token, (ask_ref){table, (int)c});
+    return has;
+}
+
+/* "CAN000123" is of the column whose keys look so; or of one before it that refers to those: "whose manager is E0003". */
+bool plan_on_shape(plan_state *p, const ask_token *token, size_t at) {
+    for (size_t t = 0; t < p->schema->table_count; t++)
+        for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
+            ask_ref ref = {(int)t, (int)c};
+            if (!rows_has_shape(p, token, ref)) continue;
+            const ask_key *key = p->subject >= 0 ? rows_key_from(p, p->mentioned[p->subject].ref) : NULL;
+            if (key && plan_same(key->to, ref) && at && !plan_is_word(p, at - 1, "of for"))
+                ref = key->from, plan_place_subject(p);
+            ask_filter *f = plan_filter(p, ref, ASK_EQ);
+            if (f) f->values[f->value_count++] = token->raw, f->folded = !token->upper;
+            plan_place(p, ref);
+            p->row_of = ref.table;
+            return true;
+        }
+    return false;
+}
+
+/* ---- names ---- */
+
+/* The columns of texts that a row of the table is called by: its name, or first and last name. 0: nobody calls it so. */
+static size_t rows_label(const plan_state *p, int table, ask_ref into[2]) {
+    bool key = false;
+    size_t n = plan_label(p, table, into, 2, &key);
+    for (size_t i = 0; i < n && !key; i++) key = plan_column(p, into[i])->type != ASK_TEXT;
+    return key ? 0 : n;
+}
+
+/* Of whom no list of values is read: people, or too many. */
+static bool rows_unlisted(const plan_state *p, int table, ask_ref into[2]) {
+    size_t n = rows_label(p, table, into);
+    return n && !plan_column(p, into[0])->value_count;
+}
+
+/* The nearest such table to what was said: itself, one that its rows refer to, one beside it. -1: none, or several. */
+static int rows_nearest(plan_state *p, ask_ref into[2]) {
+    const int said[] = {p->subject >= 0 ? p->mentioned[p->subject].ref.table : -1, p->focus, p->entity,
+                        plan_has(p->entity_column) ? p->entity_column.table : -1, p->main_table};
+    int best = -1, best_steps = 99, from = -1;
+    lexicon_match found[PLAN_MATCHES];
+    if (p->name_table >= 0) return rows_unlisted(p, p->name_table, into) ? p->name_table : -1;
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        if (said[i] >= 0 && rows_unlisted(p, said[i], into)) return said[i];
+        if (from < 0) from = said[i];
+    }
+    for (size_t i = 0; i < p->count && from < 0; i++) { /* when did Ann join: of those who have joined */
+        size_t n = plan_filler(&p->tokens[i]) ? 0 : lexicon_columns(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES);
+        for (size_t k = 0; k < n; k++)
+            if (found[k].score >= 0.85 && rows_unlisted(p, found[k].ref.table, into)) return found[k].ref.table;
+    }
+    for (int t = 0; t < (int)p->schema->table_count; t++) {
+        int up = ask_path(p->schema, from, t, NULL), steps = up > 0 ? up : 10 + plan_distance(p, from, t);
+        if (from < 0) steps = 0; /* the only one that there is */
+        if (steps > 13 || steps > best_steps || !rows_unlisted(p, t, into)) continue;
+        if (steps < best_steps) p->name_table_count = 0;
+        if (p->name_table_count < 4) p->name_tables[p->name_table_count++] = t;
+        best = t;
+        best_steps = steps;
+    }
+    if (p->name_table_count > 1) return -1;
+    p->name_table_count = 0;
+    if (best < 0) return -1;
+    (void)rows_unlisted(p, best, into);
+    return best;
+}
+
+/* Nothing that the schema knows, or of the form of a question. */
+static bool rows_is_strange(const plan_state *p, size_t at) {
+    lexicon_match ignored[1];
+    const ask_token *t = &p->tokens[at];
+    return t->kind == ASK_WORD && !plan_filler(t) && !lexicon_tables(p->lex, p->tokens, p->count, at, ignored, 1) &&
+           !lexicon_columns(p->lex, p->tokens, p->count, at, ignored, 1) &&
+           !lexicon_values(p->lex, p->tokens, p->count, at, ignored, 1);
+}
+
+/* How many words of a name begin there: written large, or such that nothing knows behind "of", "by", "did", … */
+static size_t rows_name_words(const plan_state *p, size_t at) {
+    size_t n = 0;
+    bool agent = at > 1 && plan_is_word(p, at - 1, "by") && lh_str_ends(p->tokens[at - 2].word, LH_STR("ed")),
+         small = agent || (at && plan_is_word(p, at - 1, "of for from with did does is has named called to whose"));
+    while (at + n < p->count && p->tokens[at + n].kind == ASK_WORD && n < 4) {
+        const ask_token *t = &p->tokens[at + n];
+        bool begins = at + n == 0 && t->capital && rows_is_strange(p, 0) &&
+                      (t->possessive || (p->count > 1 && p->tokens[1].capital && p->tokens[1].possessive));
+        if (!(t->capital && at + n > 0) && !begins &&
+            !(small && (n == 0 || !p->tokens[at].capital) && rows_is_strange(p, at + n)))
+            break;
+        n++;
+        if (t->possessive) break;
+    }
+    return n;
+}
+
+static lh_str rows_words(const plan_state *p, size_t at, size_t count) {
+    const ask_token *first = &p->tokens[at], *last = &p->tokens[at + count - 1];
+    return (lh_str){first->raw.ptr, (size_t)(last->raw.ptr + last->raw.len - first->raw.ptr)};
+}
+
+static void rows_named(plan_state *p, const ask_ref label[2], size_t n, lh_str name) {
+    ask_filter *f = plan_filter(p, label[0], ASK_NAMED);
+    if (f) f->values[f->value_count++] = name, f->other = n == 2 ? label[1] : (ask_ref){-1, -1};
+}
+
+size_t plan_on_named(plan_state *p, size_t at) {
+    ask_ref label[2];
+    int table = p->entity >= 0 ? p->entity : p->focus >= 0 ? p->focus : p->main_table;
+    size_t next = at + 1;
+    if (!plan_is_word(p, at, "named called") || next >= p->count) return 0;
+    if (table < 0) table = rows_nearest(p, label);
+    if (table < 0) return 0;
+    const ask_token *t = &p->tokens[next];
+    size_t words = t->kind == ASK_QUOTED ? 1 : rows_name_words(p, next), n = rows_label(p, table, label);
+    if (!words && plan_is_word(p, at, "named") && t->kind == ASK_WORD && !plan_filler(t)) words = 1;
+    if (!n || !words) return 0;
+    plan_choice value = plan_best_value(p, next); /* the whole of a name that is known */
+    if (value.there && value.match.words >= words && value.match.score >= 0.95 && plan_same(value.match.ref, label[0]))
+        return 1;
+    p->focus = table;
+    rows_named(p, label, n, rows_words(p, next, words));
+    return 1 + words;
+}
+
+size_t plan_on_name(plan_state *p, size_t at) {
+    ask_ref label[2];
+    size_t words = rows_name_words(p, at);
+    int table = words ? rows_nearest(p, label) : -1;
+    if (table < 0 || (words == 1 && p->tokens[at].raw.len < 3)) return 0;
+    size_t n = rows_label(p, table, label);
+    lh_str name = rows_words(p, at, words);
+    rows_named(p, label, n, name);
+    p->penalty += 0.05;
+    plan_note(p, "'%.*s' is looked for in '%.*s'", LH_STR_ARG(lh_str_cut_utf8(name, 100)),
+              LH_STR_ARG(plan_column(p, label[0])->name));
+    return words;
+}
+
+/* ---- rows of the same table ---- */
+
+/* The column of the table by which its rows refer to others of them, that the word speaks of: managed, of manager_id. */
+static const ask_key *rows_self(const plan_state *p, int table, size_t at) {
+    for (size_t k = 0; k < p->schema->key_count && table >= 0; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        if (key->from.table != table || key->to.table != table) continue;
+        if (lexicon_column_has(p->lex, key->from, &p->tokens[at]) || plan_is_word(p, at, "report reports reporting"))
+            return key;
+    }
+    return NULL;
+}
+
+/* The row that is meant from `at` on, of the table to which the key leads: by its key, or a name. Adds the filter that rows refer to it,
+ * or, `up`, that it refers to them. Returns its words. */
+static size_t rows_whose(plan_state *p, const ask_key *key, size_t at, bool up) {
+    ask_ref label[2], ref = key->to;
+    size_t n = rows_label(p, ref.table, label), i = at;
+    while (i < p->count && i < at + 2 && plan_is_word(p, i, "the employee reader number")) i++;
+    plan_choice table = i < p->count ? plan_best_table(p, i) : (plan_choice){0};
+    if (table.there && table.match.ref.table == ref.table && table.match.score >= 0.9) i += table.match.words;
+    if (i >= p->count) return 0;
+    const ask_token *t = &p->tokens[i];
+    plan_choice value = plan_best_value(p, i);
+    bool known = value.there && value.match.score >= 0.95 && value.match.ref.table == ref.table,
+         number = t->kind == ASK_NUMERAL && plan_numeric(plan_column(p, ref)), form = rows_has_shape(p, t, ref);
+    size_t words = number || form ? 1 : known ? value.match.words : t->kind == ASK_QUOTED ? 1 : rows_name_words(p, i);
+    if (!words || (!number && !form && !known && !n)) return 0;
+    ask_filter *f = plan_filter(p, known && !form ? value.match.ref : ref, ASK_EQ);
+    if (!f) return 0;
+    f->by_way = true;
+    f->up = up;
+    f->way = up ? key->to : key->from;
+    if (number) f->numbers[0] = t->number;
+    else if (form) f->values[f->value_count++] = t->raw, f->folded = !t->upper;
+    else if (known) f->values[f->value_count++] = plan_column(p, value.match.ref)->values[value.match.value];
+    else {
+        f->op = ASK_NAMED;
+        f->column = label[0];
+        f->other = n == 2 ? label[1] : (ask_ref){-1, -1};
+        f->values[f->value_count++] = rows_words(p, i, words);
+    }
+    if ((number || form) && !up) f->by_way = false, f->column = key->from; /* as it stands in the row */
+    return i + words - at;
+}
+
+/* "managed by Ann Lee", "reporting to E0003", "whose manager is Ann Lee"; "the manager of Ann Lee". */
+size_t plan_on_self(plan_state *p, size_t at) {
+    int table = p->entity >= 0 ? p->entity : p->main_table;
+    bool down = plan_is_word(p, at + 1, "by to is under"), up = plan_is_word(p, at + 1, "of for");
+    if (p->tokens[at].kind != ASK_WORD || at + 2 >= p->count || (!down && !up)) return 0;
+    const ask_key *key = NULL;
+    for (int t = 0; t < (int)p->schema->table_count && !key; t++)
+        if (table < 0 || t == table) key = rows_self(p, t, at);
+    for (int t = 0; t < (int)p->schema->table_count && !key; t++) key = rows_self(p, t, at); /* said of another table */
+    if (!key || (up && p->entity >= 0 && p->entity != key->to.table)) return 0;
+    size_t words = rows_whose(p, key, at + 2, up);
+    if (!words) return 0;
+    if (p->entity < 0 && !plan_has(p->entity_column) && p->fn < 0) p->entity = p->focus = key->from.table;
+    p->lead_open = false;
+    return 2 + words;
+}
+
+/* ---- open and closed ---- */
+
+/* The one date of the table that has one of the words; column -1: none, or several. */
+static ask_ref rows_date(const plan_state *p, int table, const char *words) {
+    const ask_table *of = &p->schema->tables[table];
+    ask_ref found = {table, -1};
+    size_t count = 0;
+    for (size_t c = 0; c < of->column_count; c++) {
+        bool has = false;
+        for (lh_str rest = lh_str_from(words); rest.len;) {
+            const lh_str word = lh_str_split(&rest, ' ');
+            const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
+            has |= lexicon_column_has(p->lex, (ask_ref){table, (int)c}, &one);
+        }
+        if (has && plan_temporal(&of->columns[c])) found.column = (int)c, count++;
+    }
+    if (count != 1) found.column = -1;
+    return found;
+}
+
+static bool rows_has_value(const plan_state *p, size_t at, int table) {
+    lexicon_match found[PLAN_MATCHES];
+    size_t n = lexicon_values(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
+    bool has = false;
+    for (size_t i = 0; i < n; i++) has |= found[i].ref.table == table && found[i].score >= 0.9;
+    n = lexicon_columns(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
+    for (size_t i = 0; i < n; i++)
+        has |= found[i].ref.table == table && found[i].score >= 0.9 && !plan_temporal(plan_column(p, found[i].ref)) &&
+               !plan_numeric(plan_column(p, found[i].ref));
+    return has;
+}
+
+/* The table whose state is said: that of what follows (open urgent tickets), or of what "are" stands behind. -1: neither. */
+static int rows_of_state(const plan_state *p, size_t at, bool *ret_before) {
+    size_t i = at + 1;
+    for (int skipped = 0; skipped < 3 && i < p->count; skipped++) {
+        plan_choice rows = plan_best_table(p, i), value = plan_best_value(p, i), column = plan_best_column(p, i, WANT_ANY);
+        if (rows.there && rows.match.score >= 0.9) return *ret_before = true, rows.match.ref.table;
+        if (value.there && value.match.score >= 0.95) i += value.match.words;
+        else if (skipped && column.there && column.match.score >= 0.9) i += column.match.words;
+        else break;
+    }
+    *ret_before = false;
+    bool behind = at && plan_is_word(p, at - 1, "are is still were was yet remain stay been that who have has");
+    return behind ? (p->entity >= 0 ? p->entity : p->main_table) : -1;
+}
+
+static const char rows_gone[] = "cancelled canceled left terminated ended end expired deactivated";
+static const char rows_ends[] = "closed finished completed resolved returned delivered paid decided";
+
+static void rows_state(plan_state *p, ask_ref end, bool open, lh_str said) {
+    bool none = p->not&&plan_elsewhere(p, end.table); /* no open tickets: none that are open */
+    if (none) p->not = p->without = false, plan_apart(p, end.table);
+    ask_filter *f = plan_filter(p, end, open ? ASK_IS_NULL : ASK_NOT_NULL);
+    if (none) p->not = p->without = true, p->value_end = p->at + 1;
+    if (f && f->not) f->op = open ? ASK_NOT_NULL : ASK_IS_NULL, f->not = false;
+    plan_note(p, "'%.*s' is %s '%.*s'", LH_STR_ARG(lh_str_cut_utf8(said, 60)), open ? "without" : "with",
+              LH_STR_ARG(plan_column(p, end)->name));
+}
+
+/* "overdue": what was due, and has no end; "paid late": what ended after it was due. */
+static size_t rows_due(plan_state *p, size_t at, int table) {
+    ask_ref due = table >= 0 ? rows_date(p, table, "due promised deadline expected") : (ask_ref){-1, -1},
+            end = table >= 0 ? rows_date(p, table, rows_ends) : due;
+    bool late = plan_is_word(p, at, "late"), time = plan_is_word(p, at, "on") && plan_is_word(p, at + 1, "time");
+    if (!plan_has(due) || !plan_has(end) || plan_same(due, end)) return 0;
+    if (late || time) {
+        ask_filter *said = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
+        if (said && p->value_end == at && said->op == ASK_EQ && said->value_count == 1 &&
+            lexicon_column_has(p->lex, end, &p->tokens[at - 1]))
+            p->plan.filter_count--; /* delivered late: whatever its state is now */
+        ask_filter *f = plan_filter(p, end, late ? ASK_GT : ASK_LE);
+        if (f) f->other = due;
+    } else {
+        ask_filter *f = plan_filter(p, due, ASK_IN_TIME);
+        if (f) f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today};
+        rows_state(p, end, true, p->tokens[at].raw);
+    }
+    plan_note(p, "'%.*s' is by '%.*s' and '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, due)->name),
+              LH_STR_ARG(plan_column(p, end)->name));
+    p->subject = -1;
+    for (size_t i = 0; i < p->mentioned_count; i++) p->mentioned[i].placed |= plan_same(p->mentioned[i].ref, end);
+    return time ? 2 : 1;
+}
+
+/* The date on which it was done, of the table or, where that is not known, of the only one that has one; column -1: none. */
+static ask_ref rows_done(const plan_state *p, int table, lh_str word) {
+    const ask_token what = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = lexicon_stem(p->lex, word)};
+    ask_ref found = {-1, -1}, other = {-1, -1};
+    if (!lh_str_ends(word, LH_STR("ed")) && !ask_in(word, "paid sold sent built held")) return found;
+    for (int t = 0; t < (int)p->schema->table_count; t++)
+        for (size_t c = 0; c < p->schema->tables[t].column_count && (table < 0 || t == table); c++) {
+            ask_ref ref = {t, (int)c};
+            if (table >= 0 && plan_numeric(plan_column(p, ref)) && lexicon_column_named(p->lex, ref, &what)) other = ref;
+            if (!plan_temporal(plan_column(p, ref)) || !lexicon_column_has(p->lex, ref, &what)) continue;
+            if (plan_has(found)) return (ask_ref){-1, -1};
+            found = ref;
+        }
+    return plan_has(found) ? found : other; /* scored line items: with a score */
+}
+
+/* "open tickets", "tickets that are still open": without the date on which they end; "closed tickets": with it. */
+size_t plan_on_state(plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at];
+    bool before = false;
+    if (t->kind != ASK_WORD || p->grouping) return 0;
+    int table = rows_of_state(p, at, &before);
+    if (table >= 0 && rows_has_value(p, at, table)) return 0;
+    int rows = table >= 0 ? table : p->entity >= 0 ? p->entity : p->main_table;
+    if (ask_in(t->word, "overdue late") || (ask_is(t, "on") && plan_is_word(p, at + 1, "time"))) {
+        if (rows >= 0 && plan_has(plan_hinted(p, rows, "late delay overdue", true))) return 0;
+        return rows_due(p, at, rows);
+    }
+    bool not= lh_str_starts(t->word, LH_STR("un")) && t->word.len > 5, active = ask_in(t->word, "active current former"),
+        open = ask_in(t->word, "open unclosed unresolved unfinished outstanding ongoing pending incomplete");
+    ask_ref end = {-1, -1}, done = before || not? rows_done(p, table, not? lh_str_sub(t->word, 2, t->word.len) : t->word)
+                                               : (ask_ref){-1, -1};
+    if (plan_has(done)) {
+        rows_state(p, done, not, t->raw);
+        if (table < 0) p->focus = done.table, p->main_table = p->main_table < 0 ? done.table : p->main_table;
+        return 1;
+    }
+    bool gone = table >= 0 && ask_in(t->word, "left quit"), still = ask_is(t, "still") && plan_is_word(p, at + 1, "with here employed");
+    if (gone || still) {
+        int whose = still ? rows : table;
+        end = whose >= 0 ? rows_date(p, whose, rows_gone) : end;
+        if (!plan_has(end) || ask_in(plan_column(p, end)->name, "departed")) return 0;
+        rows_state(p, end, still, t->raw);
+        return still ? 2 + (size_t)plan_is_word(p, at + 2, "us") : 1;
+    }
+    if (table >= 0 && (open || active))
+        end = rows_date(p, table, active ? rows_gone : rows_ends);
+    if (!plan_has(end)) return 0;
+    rows_state(p, end, !ask_is(t, "former"), t->raw);
+    return 1;
+}
