@@ -53,176 +53,6 @@ size_t plan_label(const plan_state *p, int table, ask_ref *into, size_t max, boo
     return of->column_count ? 1 : 0;
 }
 
-/* ---- time ---- */
-
-ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure) {
-    static const char *const usual[] = {"date", "created", "time", "start", "open", "sent", "timestamp", "day", "week"};
-    const ask_table *of = &p->schema->tables[table];
-    size_t dates = 0;
-    ask_ref first = nothing;
-    for (size_t c = 0; c < of->column_count; c++)
-        if (plan_temporal(&of->columns[c])) {
-            if (!dates++) first = (ask_ref){table, (int)c};
-        }
-    *ret_sure = dates == 1;
-    for (size_t i = 0; i < sizeof usual / sizeof *usual && dates > 1; i++)
-        for (size_t c = 0; c < of->column_count; c++) {
-            lh_str word = lh_str_from(usual[i]);
-            const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
-            ask_ref ref = {table, (int)c};
-            lh_str name = of->columns[c].name;
-            bool end = lh_str_starts(name, LH_STR("birth")) || lh_str_starts(name, LH_STR("born")) ||
-                       lh_str_starts(name, LH_STR("due")) || lh_str_ends(name, LH_STR("end_date")) || lh_str_starts(name, LH_STR("end")) ||
-                       lh_str_starts(name, LH_STR("closed")) || lh_str_starts(name, LH_STR("updated"));
-            if (plan_temporal(&of->columns[c]) && !end && lexicon_column_has(p->lex, ref, &one)) return ref;
-        }
-    return first;
-}
-
-/* The date of rows of the table, or of what they refer to. */
-static ask_ref build_date(plan_state *p, int table) {
-    bool sure = false;
-    ask_ref best = table >= 0 ? plan_date_of(p, table, &sure) : nothing;
-    int best_steps = 99;
-    bool own = plan_has(best);
-    for (int t = 0; table >= 0 && !own && t < (int)p->schema->table_count; t++) {
-        int steps = ask_path(p->schema, table, t, NULL);
-        bool ignored;
-        ask_ref there = steps > 0 && steps < best_steps ? plan_date_of(p, t, &ignored) : nothing;
-        if (plan_has(there)) best_steps = steps, best = there;
-    }
-    if (plan_has(best) && !sure) {
-        p->penalty += 0.05;
-        plan_note(p, "the time is that of '%.*s'", LH_STR_ARG(plan_column(p, best)->name));
-    }
-    return best;
-}
-
-static ask_ref build_number(const plan_state *p, int table, const char *name) {
-    ask_ref ref = table >= 0 ? build_named(p, table, name) : nothing;
-    return plan_has(ref) && plan_numeric(plan_column(p, ref)) ? ref : nothing;
-}
-
-static void build_equal(plan_state *p, ask_ref ref, double number, bool numerator) {
-    ask_filter *f = plan_filter(p, ref, ASK_EQ);
-    if (f) f->numbers[0] = number, f->numerator = numerator;
-}
-
-/* Tables that keep year, month and day apart are asked by those. */
-static bool build_parts(plan_state *p, size_t at, int table) {
-    ask_filter *f = &p->plan.filters[at];
-    const ask_when *when = &f->when;
-    ask_ref year = build_number(p, table, "year"), month = build_number(p, table, "month"),
-            day = build_number(p, table, "day");
-    if (when->kind == ASK_MONTH_OF_YEAR && plan_has(month)) return f->column = month, true;
-    if (when->kind != ASK_RANGE || !plan_has(year)) return false;
-    if (f->has_second && !when->whole_years) return false;
-    if (when->whole_years) return f->column = year, true;
-    if (!when->has_from || !when->has_to || !plan_has(month)) return false;
-    int y, m, d, y2, m2, d2;
-    ask_civil(when->from, &y, &m, &d);
-    ask_civil(when->to - 1, &y2, &m2, &d2);
-    if (y != y2) return false;
-    bool one_day = when->to - when->from == 1 && plan_has(day),
-         months = d == 1 && when->to == ask_day(m2 == 12 ? y + 1 : y, m2 % 12 + 1, 1);
-    if (!one_day && !months) return false;
-    bool numerator = f->numerator, when_no_year = one_day && when->no_year;
-    *f = (ask_filter){.column = month,
-                      .other = nothing,
-                      .scope = f->scope,
-                      .op = ASK_IN_TIME,
-                      .numerator = numerator,
-                      .not= f->not,
-                      .when = {.kind = ASK_MONTH_OF_YEAR, .first = m, .last = m2}};
-    if (when_no_year) plan_note(p, "the day is that of any year");
-    else build_equal(p, year, y, numerator);
-    if (one_day) build_equal(p, day, d, numerator);
-    return true;
-}
-
-/* "not ordered in 2026": of the rows that there are none of. */
-static void build_none_in_time(plan_state *p) {
-    for (size_t i = 0; i < p->plan.filter_count; i++)
-        for (size_t k = 0; k < p->plan.filter_count; k++) {
-            ask_filter *none = &p->plan.filters[i], *time = &p->plan.filters[k];
-            if (none->op == ASK_EXISTS && none->not&&time->op == ASK_IN_TIME && none->scope == time->scope &&
-                plan_elsewhere(p, time->column.table) &&
-                ask_path(p->schema, none->column.table, time->column.table, NULL) > 0)
-                none->column.table = time->column.table;
-        }
-}
-
-static lh_code build_times(plan_state *p, lh_error *err) {
-    int own = p->entity >= 0 ? p->entity : plan_has(p->entity_column) ? p->entity_column.table : p->main_table;
-    for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !plan_has(p->entity_column); i++)
-        own = p->plan.measures[i].column.table;
-    for (size_t i = 0; i < p->plan.measure_count; i++) /* of what they have */
-        if (own >= 0 && ask_path(p->schema, p->plan.measures[i].column.table, own, NULL) > 0)
-            own = p->plan.measures[i].column.table;
-    for (size_t i = 0; i < p->plan.filter_count; i++) {
-        ask_filter *f = &p->plan.filters[i];
-        if (f->op != ASK_IN_TIME) continue;
-        int table = f->column.table >= 0 ? f->column.table : own;
-        if (plan_has(f->column)) continue;
-        if (plan_has(p->date_subject) && (p->date_subject.table == table || f->column.table < 0))
-            f->column = p->date_subject;
-        else if (!build_parts(p, i, table)) {
-            f->column = build_date(p, table);
-            if (!plan_has(f->column) && table != own && !build_parts(p, i, own)) f->column = build_date(p, own);
-        }
-        if (!plan_has(p->plan.filters[i].column)) return lh_fail(err, LH_INVALID, "what is asked for has no date");
-        if (p->plan.filters[i].when.kind == ASK_MONTH_OF_YEAR &&
-            !plan_numeric(plan_column(p, p->plan.filters[i].column)))
-            plan_note(p, "the month is that of any year");
-    }
-    build_none_in_time(p);
-    for (size_t i = 0; i < p->plan.group_count; i++) {
-        ask_group *g = &p->plan.groups[i];
-        static const char *const parts[] = {"", "year", "quarter", "month", "week", "day", "weekday", "hour", "month"};
-        if (!g->part || plan_has(g->column)) continue;
-        ask_ref number = g->part == ASK_DATE_DAY ? nothing : build_number(p, own, parts[g->part]);
-        if (plan_has(number)) *g = (ask_group){number, ASK_WHOLE, false};
-        else g->column = plan_has(p->date_subject) ? p->date_subject : build_date(p, own);
-        if (!plan_has(g->column)) return lh_fail(err, LH_INVALID, "what is asked for has no date");
-    }
-    return LH_OK;
-}
-
-static bool build_range(const ask_filter *f) {
-    return f->op == ASK_IN_TIME && f->when.kind == ASK_RANGE && !f->not && !f->has_second;
-}
-static bool build_month(const ask_filter *f) {
-    return f->op == ASK_IN_TIME && f->when.kind == ASK_MONTH_OF_YEAR && !f->not && !f->has_second;
-}
-
-/* No row is of two times, and what is to come has no sum yet. */
-static lh_code build_times_said(plan_state *p, lh_error *err) {
-    const ask_plan *plan = &p->plan;
-    bool sums = false;
-    for (size_t i = 0; i < plan->measure_count; i++)
-        sums |= plan->measures[i].fn == ASK_SUM || plan->measures[i].fn == ASK_AVG;
-    for (size_t i = 0; i < plan->filter_count; i++) {
-        const ask_filter *a = &plan->filters[i];
-        for (size_t k = 0; k < plan->filter_count && build_month(a); k++) {
-            const ask_filter *b = &plan->filters[k];
-            bool other = build_month(b) ? k < i : build_range(b) && !b->when.whole_years;
-            if (other && plan_same(a->column, b->column) && a->numerator == b->numerator && a->scope == b->scope)
-                return lh_fail(err, LH_INVALID, "two times are asked for, and how they go together is not clear");
-        }
-        if (!build_range(a)) continue;
-        if (sums && a->when.has_from && a->when.from > p->today)
-            return lh_fail(err, LH_INVALID, "the time that is asked for is still to come");
-        for (size_t k = 0; k < i; k++) {
-            const ask_filter *b = &plan->filters[k];
-            bool apart = (a->when.has_to && b->when.has_from && a->when.to <= b->when.from) ||
-                         (b->when.has_to && a->when.has_from && b->when.to <= a->when.from);
-            if (build_range(b) && plan_same(a->column, b->column) && a->numerator == b->numerator && a->scope == b->scope && apart)
-                return lh_fail(err, LH_INVALID, "two times are asked for, and how they go together is not clear");
-        }
-    }
-    return LH_OK;
-}
-
 /* ---- columns that were named and have no place yet ---- */
 
 static bool build_late(const ask_token *t) {
@@ -335,24 +165,6 @@ static void build_mentioned(plan_state *p) {
 
 /* ---- most, fewest, first, last ---- */
 
-bool plan_is_people(const plan_state *p, int table) {
-    ask_ref label[2];
-    bool key = false;
-    size_t n = plan_label(p, table, label, 2, &key);
-    return n == 2 || (n == 1 && !key && plan_column(p, label[0])->personal);
-}
-
-int plan_people_of(const plan_state *p, int table) {
-    int found = -1;
-    if (table >= 0 && plan_is_people(p, table)) return -1;
-    for (int t = 0; t < (int)p->schema->table_count; t++) {
-        if (ask_path(p->schema, table, t, NULL) != 1 || !plan_is_people(p, t)) continue;
-        if (found >= 0) return -1;
-        found = t;
-    }
-    return found;
-}
-
 static lh_code build_extreme(plan_state *p, lh_error *err) {
     int table = p->entity >= 0 ? p->entity : plan_has(p->entity_column) ? p->entity_column.table : p->main_table;
     if (!p->extreme || p->order_set) return LH_OK;
@@ -393,7 +205,7 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
              !plan_has(by = plan_hinted(p, table, "birth born dob", false)) && plan_is_people(p, table))
         return plan_unplaced(p, p->extreme_word), lh_fail(err, LH_INVALID, "nothing says how old they are");
     if (!plan_has(by) && p->extreme_hints && p->extreme_hints[0] == '@')
-        by = plan_has(p->date_subject) ? p->date_subject : build_date(p, table);
+        by = plan_has(p->date_subject) ? p->date_subject : plan_date(p, table);
     if (!plan_has(by) && p->extreme_hints && table >= 0)
         by = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
     size_t parts = 0;
@@ -437,76 +249,6 @@ static void build_order(plan_state *p) {
     }
     p->plan.order_measure = (int)p->plan.measure_count - 1;
     p->plan.order_column = nothing;
-}
-
-/* ---- who ---- */
-
-/* The column of people: of few texts, and called by what they do (recruiter, librarian, agent). */
-static ask_ref build_who(const plan_state *p, int table) {
-    static const char *const ends[] = {"er", "or", "ian", "ist", "ant", "ent", "_by", "rep", "name"};
-    const ask_table *of = &p->schema->tables[table];
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        for (size_t c = 0; c < of->column_count; c++) {
-            lh_str name = of->columns[c].name;
-            bool thing =
-                ask_in(name, "number order tier carrier center department parent color amount percent comment gender");
-            if (of->columns[c].type == ASK_TEXT && !of->columns[c].key && !thing &&
-                lh_str_ends(name, lh_str_from(ends[i])))
-                return (ask_ref){table, (int)c};
-        }
-    return nothing;
-}
-
-/* "who has the most fines": the row of a person, where that is what the table has. */
-static bool build_person(plan_state *p) {
-    ask_plan *plan = &p->plan;
-    const ask_measure *m = &plan->measures[0];
-    ask_ref label[2];
-    bool key = false;
-    if (plan->measure_count != 1 || !p->extreme || p->order_set || (m->fn != ASK_MAX && m->fn != ASK_MIN) ||
-        plan_label(p, m->column.table, label, 2, &key) != 2)
-        return false;
-    p->entity = m->column.table;
-    plan->order_column = m->column;
-    plan->measure_count = 0;
-    plan->ordered = p->order_set = true;
-    plan->descending = p->extreme > 0;
-    return true;
-}
-
-/* "who works in Finance", "who handled ticket 17": the people that refer to it, or to whom it refers. */
-static void build_people(plan_state *p) {
-    int of = p->entity, up = plan_people_of(p, of), found = -1;
-    if (of < 0 || plan_is_people(p, of)) return;
-    for (int t = 0; t < (int)p->schema->table_count && up < 0; t++) {
-        if (!plan_is_people(p, t) || ask_path(p->schema, t, of, NULL) != 1) continue;
-        if (found >= 0) found = -2;
-        if (found == -1) found = t;
-    }
-    if (up >= 0 || found >= 0) p->entity = p->focus = up >= 0 ? up : found;
-    else plan_doubt(p, LH_STR("who"));
-}
-
-static lh_code build_entity(plan_state *p, lh_error *err) {
-    bool any = p->entity >= 0 || plan_has(p->entity_column);
-    if (p->lead == LEAD_WHO && !any && p->plan.measure_count) { /* who made the most calls: who stands in their rows */
-        if (build_person(p)) return LH_OK;
-        ask_ref who = build_who(p, p->plan.measures[0].column.table);
-        if (!plan_has(who)) return lh_fail(err, LH_INVALID, "nothing says who that is");
-        if (plan_has(who))
-            p->entity_column = who, p->penalty += 0.05,
-            plan_note(p, "who: '%.*s'", LH_STR_ARG(plan_column(p, who)->name));
-    }
-    if (any || p->plan.measure_count) return LH_OK;
-    for (size_t i = 0; i < p->mentioned_count && p->entity < 0; i++) p->entity = p->mentioned[i].ref.table;
-    p->entity_made = p->entity < 0 || p->mentioned_count;
-    for (size_t i = 0; i < p->plan.filter_count && p->entity < 0; i++) p->entity = p->plan.filters[i].column.table;
-    for (size_t i = 0; i < p->plan.group_count && p->entity < 0; i++)
-        p->entity = p->plan.groups[i].column.table, p->penalty += 0.45; /* "and by city?": what is not said */
-    if (p->entity < 0) p->entity = p->main_table;
-    return p->entity >= 0 || p->plan.group_count
-               ? LH_OK
-               : lh_fail(err, LH_INVALID, "the question names no table, column or value that you may see");
 }
 
 /* The longest loans on average: of the column that "longest" speaks of, where something has them. */
@@ -902,32 +644,25 @@ static void build_left(plan_state *p) {
     if (p->fresh && !p->has_when) plan_unplaced(p, LH_STR("new")), p->penalty += 0.45;
 }
 
-/* "who are the librarians": the column is who they are. */
-static bool build_is_texts(const plan_state *p) {
-    bool is = false;
-    for (size_t i = 0; i < p->mentioned_count && p->entity_made; i++) is |= plan_column(p, p->mentioned[i].ref)->type == ASK_TEXT;
-    return is;
-}
-
 lh_code plan_build(plan_state *p, lh_error *err) {
     ask_plan *plan = &p->plan;
     if (p->schema->table_count == 0) return lh_fail(err, LH_INVALID, "there is no table that you may see");
     if (p->lead == LEAD_WHEN && !p->extreme) {
         ask_ref date =
-            plan_has(p->date_subject) ? p->date_subject : build_date(p, p->entity >= 0 ? p->entity : p->main_table);
+            plan_has(p->date_subject) ? p->date_subject : plan_date(p, p->entity >= 0 ? p->entity : p->main_table);
         if (plan_has(date) && p->mentioned_count == 0 && plan->column_count < ASK_COLUMNS_MAX)
             plan->columns[plan->column_count++] = date;
     }
     LH_TRY(plan_how_long(p, err));
     build_count(p);
     build_mean_of_one(p);
-    LH_TRY(build_entity(p, err));
+    LH_TRY(plan_entity(p, err));
     if (p->lead == LEAD_WHO && !plan_has(p->entity_column) && !plan->group_count && !plan->measure_count &&
-        !build_is_texts(p))
-        build_people(p);
+        !plan_is_texts(p))
+        plan_people(p);
     LH_TRY(build_extreme(p, err));
     build_order(p);
-    LH_TRY(build_entity(p, err));
+    LH_TRY(plan_entity(p, err));
     build_mentioned(p);
     if (p->share)
         for (size_t i = 0; i < plan->measure_count; i++)
@@ -949,8 +684,8 @@ lh_code plan_build(plan_state *p, lh_error *err) {
         if (plan->measures[i].fn == ASK_COUNT && !plan_has(plan->measures[i].column)) plan->measures[i].fn = ASK_SHARE;
     LH_TRY(plan_series(p, err));
     if (p->sorted && !p->order_set && plan->measure_count) plan->ordered = p->order_set = true, plan->order_measure = 0;
-    LH_TRY(build_times(p, err));
-    LH_TRY(build_times_said(p, err));
+    LH_TRY(plan_times(p, err));
+    LH_TRY(plan_times_said(p, err));
     build_list(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;
     bool all = p->outer && !p->top && !plan->partition_count && !plan_has(p->entity_column) && !p->entity_part &&

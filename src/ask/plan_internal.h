@@ -130,6 +130,8 @@ typedef struct plan_choice {
     lexicon_match other;
 } plan_choice;
 typedef enum { WANT_ANY, WANT_NUMBER } plan_want;
+/* How much words before or behind the place speak of the column: 0 to 0.4. */
+double plan_beside(const plan_state *p, ask_ref ref, size_t at, size_t words);
 /* Which of several fits the words around it best. */
 plan_choice plan_best_table(const plan_state *p, size_t at);
 plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want);
@@ -154,6 +156,29 @@ void plan_having(plan_state *p, size_t measure, ask_op op, const double *numbers
 
 /* Words of form: how many of them begin at `at`; 0: none. */
 size_t plan_words(plan_state *p, size_t at);
+size_t plan_form_at(const plan_state *p, size_t at, const char *words); /* do those stand there? */
+double plan_word_number(const ask_token *token, bool *ret);             /* also once and twice */
+/* ---- plan_extreme.c: how many words it takes ---- */
+size_t plan_which_extreme(const plan_state *p, size_t at, size_t *ret_row);
+size_t plan_extreme(plan_state *p, size_t at);
+size_t plan_count_before_extreme(plan_state *p, size_t at);
+/* ---- plan_mention.c ---- */
+size_t plan_mention(plan_state *p, size_t at); /* how many words it takes */
+bool plan_long_value(plan_state *p, size_t at, size_t *ret_words);
+bool plan_long_column(const plan_state *p, size_t at);
+/* ---- plan_times.c ---- */
+size_t plan_time(plan_state *p, size_t at); /* how many words it takes */
+/* The date of rows of the table, or of what they refer to. */
+ask_ref plan_date(plan_state *p, int table);
+/* Columns for the times that were said. Errors: INVALID (there is no date). */
+LH_MUST_CHECK lh_code plan_times(plan_state *p, lh_error *err);
+/* Errors: INVALID (no row is of two times, and what is to come has no sum yet). */
+LH_MUST_CHECK lh_code plan_times_said(plan_state *p, lh_error *err);
+/* ---- plan_who.c ---- */
+/* Errors: INVALID (nothing says it). */
+LH_MUST_CHECK lh_code plan_entity(plan_state *p, lh_error *err);
+void plan_people(plan_state *p);         /* "who works in Finance": people instead of what was named */
+bool plan_is_texts(const plan_state *p); /* "who are the librarians": a column is who they are */
 void plan_end_not(plan_state *p);
 void plan_mend(const plan_state *p, ask_token *tokens);
 /* Words that mean nothing here. */
@@ -190,7 +215,9 @@ bool plan_on_shape(plan_state *p, const ask_token *token, size_t at);
 /* ---- plan_found.c ---- */
 void plan_subject(plan_state *p, ask_ref ref, size_t at);
 void plan_place(plan_state *p, ask_ref ref);
+/* "with phone calls but no e-mails": rows of that table that are asked for stand apart from those of which there are none. */
 void plan_apart(plan_state *p, int table);
+void plan_take_key(plan_state *p, size_t key); /* that one before all others */
 void plan_on_other(plan_state *p, int table);
 void plan_on_table(plan_state *p, int table, size_t words, size_t at);
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at);

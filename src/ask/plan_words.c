@@ -3,7 +3,7 @@
 #include "ask/plan_internal.h"
 
 /* Do the words of the list stand at `at`? How many. */
-static size_t form_at(const plan_state *p, size_t at, const char *words) {
+size_t plan_form_at(const plan_state *p, size_t at, const char *words) {
     size_t n = 0;
     for (lh_str rest = lh_str_from(words); rest.len; n++) {
         lh_str word = lh_str_split(&rest, ' ');
@@ -17,7 +17,7 @@ static size_t form_at(const plan_state *p, size_t at, const char *words) {
 static size_t form_longest(const plan_state *p, size_t at, const char *const *forms, size_t count, size_t *ret_row) {
     size_t best = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t n = form_at(p, at, forms[i]);
+        size_t n = plan_form_at(p, at, forms[i]);
         if (n > best) best = n, *ret_row = i;
     }
     return best;
@@ -215,7 +215,7 @@ static bool form_is_called(const plan_state *p, size_t at, int fn) {
 static size_t form_aggregate(plan_state *p, size_t at) {
     size_t best = 0, row = 0;
     for (size_t i = 0; i < sizeof form_aggregates / sizeof *form_aggregates; i++) {
-        size_t n = form_at(p, at, form_aggregates[i].words);
+        size_t n = plan_form_at(p, at, form_aggregates[i].words);
         if (n > best) best = n, row = i;
     }
     if (!best) return 0;
@@ -228,7 +228,7 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     if (numbers) return best + numbers;
     if (fn == 102) return form_of_each(p, at, ASK_SUM), best;
     if (fn == ASK_COUNT && p->subject >= 0 && p->mentioned[p->subject].at + 1 == at && !p->grouping &&
-        (form_at(p, at, "number of") || form_at(p, at, "numbers of")) && plan_column(p, p->mentioned[p->subject].ref)->type == ASK_TEXT)
+        (plan_form_at(p, at, "number of") || plan_form_at(p, at, "numbers of")) && plan_column(p, p->mentioned[p->subject].ref)->type == ASK_TEXT)
         return 1; /* the phone number of */
     if (form_is_called(p, at, fn)) return 0;
     size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
@@ -250,7 +250,7 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     if (fn == ASK_COUNT && p->fn == ASK_AVG && at && ask_in(p->tokens[at - 1].word, "average avg mean"))
         fn = 100; /* avg number of */
     if (fn == 100) p->mean = true, fn = ASK_COUNT;
-    p->how_much = form_at(p, at, "how much") > 0;
+    p->how_much = plan_form_at(p, at, "how much") > 0;
     p->fn = fn;
     p->lead_open = false;
     p->grouping = false;
@@ -295,229 +295,10 @@ static size_t form_share(plan_state *p, size_t at) {
 /* ---- numbers ---- */
 
 /* Also once and twice. */
-static double form_word_number(const ask_token *t, bool *ret) {
+double plan_word_number(const ask_token *t, bool *ret) {
     double number = ask_word_number(t, ret);
     if (!*ret && t->kind == ASK_WORD && ask_in(t->word, "once twice")) return *ret = true, ask_is(t, "once") ? 1 : 2;
     return number;
-}
-
-/* ---- most and fewest ---- */
-
-/* hints: columns that the word itself speaks of; @: a date; #: how many rows. */
-static const struct {
-    const char *words;
-    int sign;
-    const char *hints;
-    bool rows, common;
-} form_extremes[] = {
-    {"most common", 1, NULL, true, true},
-    {"most frequent", 1, NULL, true, true},
-    {"most frequently", 1, NULL, true, true},
-    {"most often", 1, NULL, true, true},
-    {"most popular", 1, NULL, true, true},
-    {"least common", -1, NULL, true, true},
-    {"rarest", -1, NULL, true, true},
-    {"commonest", 1, NULL, true, true},
-    {"most recent", 1, "@", false, false},
-    {"most recently", 1, "@", false, false},
-    {"latest", 1, "@", false, false},
-    {"longest serving", -1, "@", false, false},
-    {"longest tenured", -1, "@", false, false},
-    {"newest", 1, "@", false, false},
-    {"youngest", 1, "@ year age", false, false},
-    {"earliest", -1, "@", false, false},
-    {"oldest", -1, "@ year", false, false},
-    {"last", 1, "@", false, false},
-    {"first", -1, "@", false, false},
-    {"most expensive", 1, "price cost rate amount", false, false},
-    {"cheapest", -1, "price cost rate amount", false, false},
-    {"dearest", 1, "price cost rate amount", false, false},
-    {"priciest", 1, "price cost rate amount", false, false},
-    {"costliest", 1, "price cost rate amount", false, false},
-    {"least expensive", -1, "price cost rate amount", false, false},
-    {"highest paid", 1, "salary pay wage", false, false},
-    {"best paid", 1, "salary pay wage", false, false},
-    {"lowest paid", -1, "salary pay wage", false, false},
-    {"most experienced", 1, "experience", false, false},
-    {"least experienced", -1, "experience", false, false},
-    {"longest", 1, "duration length distance hours minutes seconds time", false, false},
-    {"shortest", -1, "duration length distance hours minutes seconds time", false, false},
-    {"farthest", 1, "distance", false, false},
-    {"furthest", 1, "distance", false, false},
-    {"fastest", 1, "speed", false, false},
-    {"slowest", -1, "speed", false, false},
-    {"warmest", 1, "temp temperature", false, false},
-    {"hottest", 1, "temp temperature", false, false},
-    {"coldest", -1, "temp temperature", false, false},
-    {"busiest", 1, "#", true, false},
-    {"most active", 1, "#", true, false},
-    {"least busy", -1, "#", true, false},
-    {"most", 1, NULL, true, false},
-    {"fewest", -1, NULL, true, false},
-    {"least", -1, NULL, true, false},
-    {"lowest number of", -1, NULL, true, false},
-    {"highest number of", 1, NULL, true, false},
-    {"largest number of", 1, NULL, true, false},
-    {"smallest number of", -1, NULL, true, false},
-    {"greatest number of", 1, NULL, true, false},
-    {"highest", 1, NULL, false, false},
-    {"largest", 1, NULL, false, false},
-    {"greatest", 1, NULL, false, false},
-    {"biggest", 1, NULL, false, false},
-    {"maximum", 1, NULL, false, false},
-    {"max", 1, NULL, false, false},
-    {"top", 1, NULL, false, false},
-    {"lowest", -1, NULL, false, false},
-    {"smallest", -1, NULL, false, false},
-    {"minimum", -1, NULL, false, false},
-    {"min", -1, NULL, false, false},
-    {"bottom", -1, NULL, false, false},
-    {"worst", 1, "delay", false, false},
-    {"best", 1, NULL, false, false},
-};
-
-static size_t form_which_extreme(const plan_state *p, size_t at, size_t *ret_row) {
-    size_t best = 0;
-    for (size_t i = 0; i < sizeof form_extremes / sizeof *form_extremes; i++) {
-        size_t n = form_at(p, at, form_extremes[i].words);
-        if (n > best) best = n, *ret_row = i;
-    }
-    return best;
-}
-
-/* "highest and lowest": the words behind the first one. */
-static size_t form_other_extreme(const plan_state *p, size_t at, size_t row) {
-    size_t other = 0,
-           n = at + 1 < p->count && ask_in(p->tokens[at].word, "and or to") ? form_which_extreme(p, at + 1, &other) : 0;
-    bool both = n && !ask_in(p->tokens[at + 1].word, "first last") &&
-                form_extremes[other].sign == -form_extremes[row].sign && !form_extremes[other].rows &&
-                !form_extremes[row].rows;
-    return both ? n + 1 : 0;
-}
-
-/* The word alone. */
-static size_t form_which_word(const plan_state *p, size_t at, size_t *ret_row) {
-    for (size_t i = 0; i < sizeof form_extremes / sizeof *form_extremes; i++)
-        if (ask_is(&p->tokens[at], form_extremes[i].words)) return *ret_row = i, 1;
-    return 0;
-}
-
-/* A value, then what has it. */
-static bool form_is_value(const plan_state *p, size_t at) {
-    plan_choice value = at < p->count ? plan_best_value(p, at) : (plan_choice){0};
-    size_t next = at + (value.there ? value.match.words : 0);
-    plan_choice rows = value.there && next < p->count ? plan_best_table(p, next) : (plan_choice){0};
-    return rows.there && value.match.score >= 0.95 && rows.match.score >= 0.9 &&
-           rows.match.ref.table == value.match.ref.table;
-}
-
-/* "most seats first": the order of what was asked for. */
-static bool form_goes_first(plan_state *p, size_t at, size_t next, int sign) {
-    size_t first = next + 1;
-    while (first < p->count && first < next + 3 && !ask_is(&p->tokens[first], "first")) first++;
-    bool ends = first + 1 >= p->count || p->tokens[first + 1].kind == ASK_STOP;
-    if (!at || first >= p->count || !ask_is(&p->tokens[first], "first") || !ends) return false;
-    if (!p->plan.measure_count && !p->plan.group_count && p->entity < 0) return false;
-    p->ordering = true;
-    p->plan.descending = sign > 0;
-    return true;
-}
-
-/* "who spent the most? top 3": how many, of what was said. */
-static size_t form_top(plan_state *p, size_t at, size_t words) {
-    bool number = false;
-    double n = at + words < p->count ? form_word_number(&p->tokens[at + words], &number) : 0;
-    if (!number || n < 1 || n > 10000) return 0;
-    p->top = (uint64_t)n;
-    return words + 1;
-}
-
-/* "the worst average score" is the lowest, "the worst delay" the highest. */
-static int form_sign(const plan_state *p, size_t at, size_t next, int sign) {
-    bool worst = ask_is(&p->tokens[at], "worst"), best = ask_is(&p->tokens[at], "best");
-    while (next < p->count && plan_is_word(p, next, "average avg mean total median")) next++;
-    plan_choice by = (worst || best) && next < p->count ? plan_best_column(p, next, WANT_NUMBER) : (plan_choice){0};
-    if (!by.there || by.match.score < 0.85 || ask_in(plan_column(p, by.match.ref)->name, "second minute hour day week month year"))
-        return sign;
-    bool bad = plan_has(plan_hinted_in(p, by.match.ref, "delay late cost price error defect wait overdue duration age fine debt reply"));
-    return bad == worst ? 1 : -1;
-}
-
-static size_t form_extreme(plan_state *p, size_t at) {
-    size_t row = 0, best = form_which_extreme(p, at, &row);
-    if (!best) return 0;
-    if (best == 2 && form_extremes[row].hints && form_extremes[row].hints[0] == '#' && form_is_value(p, at + 1))
-        best = form_which_word(p, at, &row); /* the most active loans: those that are active */
-    if (p->order_set && ask_is(&p->tokens[at], "first") && (at + 1 == p->count || p->tokens[at + 1].kind == ASK_STOP))
-        return 1; /* most seats first */
-    if (form_goes_first(p, at, at + best, form_extremes[row].sign)) return best;
-    if (p->extreme && !p->order_set && ask_in(p->tokens[at].word, "top first")) return form_top(p, at, best);
-    size_t other = form_other_extreme(p, at + best, row);
-    bool named = false;
-    p->both = other > 0;
-    best += other;
-    bool date = form_extremes[row].hints && form_extremes[row].hints[0] == '@';
-    const ask_token *next = at + best < p->count ? &p->tokens[at + best] : NULL;
-    if (next && next->kind == ASK_WORD && ask_is(next, "first") &&
-        ask_in(p->tokens[at].word, "highest largest newest lowest biggest most greatest longest latest smallest fewest "
-                                   "least shortest oldest earliest"))
-        return 0;
-    if (lh_str_eq(lh_str_from(form_extremes[row].words), LH_STR("first")) && next &&
-        !(next->kind == ASK_NUMERAL || p->lead == LEAD_WHICH || p->lead == LEAD_WHEN || p->lead == LEAD_WHO)) {
-        lexicon_match m[4];
-        plan_choice rows = next ? plan_best_table(p, at + best) : (plan_choice){0}; /* the first loan of each reader */
-        if (!(rows.there && rows.match.score >= 0.9) && lexicon_columns(p->lex, p->tokens, p->count, at, m, 4))
-            return 0;
-    }
-    p->extreme = form_sign(p, at, at + best, form_extremes[row].sign);
-    p->extreme_rows = form_extremes[row].rows;
-    p->extreme_common = form_extremes[row].common;
-    p->extreme_hints = form_extremes[row].hints;
-    p->extreme_word = p->tokens[at].raw;
-    p->extreme_at = at + best - 1;
-    if (p->lead == LEAD_NONE && next && next->kind == ASK_WORD && ask_in(next->word, "year month day week hour"))
-        p->lead = LEAD_WHICH, p->lead_open = true;
-    if (p->ordering) p->ordering = false;
-    if (next && next->kind == ASK_NUMERAL && next->number >= 1 && next->number <= 100000) {
-        p->top = (uint64_t)next->number;
-        best++;
-        p->top_percent = next->percent || plan_is_word(p, at + best, "percent");
-        if (p->top_percent && !next->percent) best++;
-        if (p->top_percent && next->number > 100) plan_doubt(p, next->raw);
-        if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
-        p->lead_open = true;
-        p->fn = -1;
-    } else if (next && next->kind == ASK_WORD && form_word_number(next, &named) >= 2 && named) {
-        p->top = (uint64_t)form_word_number(next, &named);
-        best++;
-        p->top_percent = plan_is_word(p, at + best, "percent");
-        if (p->top_percent) best++;
-        if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
-        p->lead_open = true;
-    } else if (date && p->lead == LEAD_WHICH) p->lead_open = true;
-    if (form_extremes[row].common && (p->lead == LEAD_NONE || p->lead == LEAD_WHICH))
-        p->lead = LEAD_WHICH, p->lead_open = true;
-    return best;
-}
-
-/* "5 highest paid candidates", "the 3 most …" */
-static size_t form_count_before_extreme(plan_state *p, size_t at) {
-    const ask_token *t = &p->tokens[at];
-    bool is = false;
-    double number = ask_word_number(t, &is);
-    uint64_t n = is && !t->percent && number >= (t->kind == ASK_WORD ? 2 : 1) && number <= 1000 ? (uint64_t)number : 0;
-    if (!n || at + 1 >= p->count || p->tokens[at + 1].kind != ASK_WORD ||
-        !ask_in(p->tokens[at + 1].word,
-                "highest lowest most fewest largest smallest biggest longest shortest latest newest oldest earliest "
-                "best busiest cheapest "
-                "fastest slowest least greatest top farthest furthest hottest coldest warmest youngest"))
-        return 0;
-    size_t used = form_extreme(p, at + 1);
-    if (!used) return 0;
-    p->top = n;
-    if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
-    p->lead_open = true;
-    return used + 1;
 }
 
 /* ---- groups and order ---- */
@@ -603,7 +384,7 @@ static size_t form_part(plan_state *p, size_t at) {
     size_t best = 0, row = 0;
     if (!p->grouping && !(p->lead_open && (p->lead == LEAD_WHICH))) return 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        size_t n = form_at(p, at, rows[i].words);
+        size_t n = plan_form_at(p, at, rows[i].words);
         if (n > best) best = n, row = i;
     }
     if (!best) return 0;
@@ -644,7 +425,7 @@ static const struct {
 static size_t form_compare(plan_state *p, size_t at) {
     size_t best = 0, row = 0;
     for (size_t i = 0; i < sizeof form_compares / sizeof *form_compares; i++) {
-        size_t n = form_at(p, at, form_compares[i].words);
+        size_t n = plan_form_at(p, at, form_compares[i].words);
         if (n > best) best = n, row = i;
     }
     ask_op op = best ? form_compares[row].op : ASK_EQ;
@@ -667,12 +448,12 @@ static size_t form_compare(plan_state *p, size_t at) {
         p->with = false;
         return i + 1 - at;
     }
-    double value = form_word_number(&p->tokens[i], &number), second = 0;
+    double value = plan_word_number(&p->tokens[i], &number), second = 0;
     if (!number) return 0;
     bool from = op == ASK_GE && ask_is(&p->tokens[at], "from");
     if (op == ASK_BETWEEN || from) {
         if (i + 2 >= p->count || !ask_in(p->tokens[i + 1].word, "and to")) return 0;
-        second = form_word_number(&p->tokens[i + 2], &number);
+        second = plan_word_number(&p->tokens[i + 2], &number);
         if (!number) return 0;
         op = ASK_BETWEEN;
         i += 2;
@@ -698,7 +479,7 @@ static size_t form_compare(plan_state *p, size_t at) {
 /* "5 or more", "10+": after a number. */
 static size_t form_number(plan_state *p, size_t at) {
     bool number = false;
-    double value = form_word_number(&p->tokens[at], &number);
+    double value = plan_word_number(&p->tokens[at], &number);
     if (!number) return 0;
     if (p->tokens[at].kind == ASK_WORD && !(at + 2 < p->count && ask_is(&p->tokens[at + 1], "or"))) return 0;
     size_t row = 0,
@@ -747,9 +528,9 @@ static size_t form_all(plan_state *p, size_t at) {
         }
         return n;
     }
-    if (!form_at(p, at, "both")) return 0;
+    if (!plan_form_at(p, at, "both")) return 0;
     size_t ignored = 0;
-    if (at + 1 < p->count && !form_which_extreme(p, at + 1, &ignored)) p->pair = 2;
+    if (at + 1 < p->count && !plan_which_extreme(p, at + 1, &ignored)) p->pair = 2;
     return 1;
 }
 
@@ -785,7 +566,7 @@ static size_t form_other(plan_state *p, size_t at) {
                              "non", "none", "without any", "who have not", "apart from", "nor", "with missing", "empty",
                              "neither", "with neither", "unknown", "with unknown", "with an unknown", "outside",
                              "outside of");
-    if (form_at(p, at, "with and without") || form_at(p, at, "with or without")) return plan_doubt(p, p->tokens[at].raw), 3;
+    if (plan_form_at(p, at, "with and without") || plan_form_at(p, at, "with or without")) return plan_doubt(p, p->tokens[at].raw), 3;
     if (n && plan_is_word(p, at + n - 1, "no") && plan_is_word(p, at + n, "more less fewer") && plan_is_word(p, at + n + 1, "than"))
         return n > 1 ? (p->with = true, n - 1) : 0; /* with no more than 3 */
     size_t stated = form_stated(p, at);
@@ -850,14 +631,14 @@ void plan_end_not(plan_state *p) {
 size_t plan_words(plan_state *p, size_t at) {
     size_t n;
     if (p->tokens[at].kind == ASK_STOP) return plan_end_not(p), 1;
-    if ((n = form_count_before_extreme(p, at))) return n;
+    if ((n = plan_count_before_extreme(p, at))) return n;
     if ((n = plan_compare_columns(p, at)) || (n = form_compare(p, at))) return n;
     if ((n = form_share(p, at)) || (n = form_series(p, at)) || (n = form_list_of(p, at))) return n;
     if (ask_in(p->tokens[at].word, "how") && (n = form_lead(p, at))) return n;
     if ((n = form_aggregate(p, at))) return n;
     if ((n = form_lead(p, at))) return n;
     if ((n = form_part(p, at))) return n;
-    if ((n = form_extreme(p, at))) return n;
+    if ((n = plan_extreme(p, at))) return n;
     if ((n = form_group(p, at))) return n;
     if ((n = form_other(p, at))) return n;
     if (p->tokens[at].kind == ASK_NUMERAL || p->tokens[at].kind == ASK_WORD) return form_number(p, at);

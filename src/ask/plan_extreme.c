@@ -1,0 +1,220 @@
+/* The most and the fewest of something, the highest, the first, the top 5. */
+#include "ask/plan_internal.h"
+
+/* hints: columns that the word itself speaks of; @: a date; #: how many rows. */
+static const struct {
+    const char *words;
+    int sign;
+    const char *hints;
+    bool rows, common;
+} extremes[] = {
+    {"most common", 1, NULL, true, true},
+    {"most frequent", 1, NULL, true, true},
+    {"most frequently", 1, NULL, true, true},
+    {"most often", 1, NULL, true, true},
+    {"most popular", 1, NULL, true, true},
+    {"least common", -1, NULL, true, true},
+    {"rarest", -1, NULL, true, true},
+    {"commonest", 1, NULL, true, true},
+    {"most recent", 1, "@", false, false},
+    {"most recently", 1, "@", false, false},
+    {"latest", 1, "@", false, false},
+    {"longest serving", -1, "@", false, false},
+    {"longest tenured", -1, "@", false, false},
+    {"newest", 1, "@", false, false},
+    {"youngest", 1, "@ year age", false, false},
+    {"earliest", -1, "@", false, false},
+    {"oldest", -1, "@ year", false, false},
+    {"last", 1, "@", false, false},
+    {"first", -1, "@", false, false},
+    {"most expensive", 1, "price cost rate amount", false, false},
+    {"cheapest", -1, "price cost rate amount", false, false},
+    {"dearest", 1, "price cost rate amount", false, false},
+    {"priciest", 1, "price cost rate amount", false, false},
+    {"costliest", 1, "price cost rate amount", false, false},
+    {"least expensive", -1, "price cost rate amount", false, false},
+    {"highest paid", 1, "salary pay wage", false, false},
+    {"best paid", 1, "salary pay wage", false, false},
+    {"lowest paid", -1, "salary pay wage", false, false},
+    {"most experienced", 1, "experience", false, false},
+    {"least experienced", -1, "experience", false, false},
+    {"longest", 1, "duration length distance hours minutes seconds time", false, false},
+    {"shortest", -1, "duration length distance hours minutes seconds time", false, false},
+    {"farthest", 1, "distance", false, false},
+    {"furthest", 1, "distance", false, false},
+    {"fastest", 1, "speed", false, false},
+    {"slowest", -1, "speed", false, false},
+    {"warmest", 1, "temp temperature", false, false},
+    {"hottest", 1, "temp temperature", false, false},
+    {"coldest", -1, "temp temperature", false, false},
+    {"busiest", 1, "#", true, false},
+    {"most active", 1, "#", true, false},
+    {"least busy", -1, "#", true, false},
+    {"most", 1, NULL, true, false},
+    {"fewest", -1, NULL, true, false},
+    {"least", -1, NULL, true, false},
+    {"lowest number of", -1, NULL, true, false},
+    {"highest number of", 1, NULL, true, false},
+    {"largest number of", 1, NULL, true, false},
+    {"smallest number of", -1, NULL, true, false},
+    {"greatest number of", 1, NULL, true, false},
+    {"highest", 1, NULL, false, false},
+    {"largest", 1, NULL, false, false},
+    {"greatest", 1, NULL, false, false},
+    {"biggest", 1, NULL, false, false},
+    {"maximum", 1, NULL, false, false},
+    {"max", 1, NULL, false, false},
+    {"top", 1, NULL, false, false},
+    {"lowest", -1, NULL, false, false},
+    {"smallest", -1, NULL, false, false},
+    {"minimum", -1, NULL, false, false},
+    {"min", -1, NULL, false, false},
+    {"bottom", -1, NULL, false, false},
+    {"worst", 1, "delay", false, false},
+    {"best", 1, NULL, false, false},
+};
+
+size_t plan_which_extreme(const plan_state *p, size_t at, size_t *ret_row) {
+    size_t best = 0;
+    for (size_t i = 0; i < sizeof extremes / sizeof *extremes; i++) {
+        size_t n = plan_form_at(p, at, extremes[i].words);
+        if (n > best) best = n, *ret_row = i;
+    }
+    return best;
+}
+
+/* "highest and lowest": the words behind the first one. */
+static size_t extreme_other(const plan_state *p, size_t at, size_t row) {
+    size_t other = 0,
+           n = at + 1 < p->count && ask_in(p->tokens[at].word, "and or to") ? plan_which_extreme(p, at + 1, &other) : 0;
+    bool both = n && !ask_in(p->tokens[at + 1].word, "first last") &&
+                extremes[other].sign == -extremes[row].sign && !extremes[other].rows &&
+                !extremes[row].rows;
+    return both ? n + 1 : 0;
+}
+
+/* The word alone. */
+static size_t extreme_which_word(const plan_state *p, size_t at, size_t *ret_row) {
+    for (size_t i = 0; i < sizeof extremes / sizeof *extremes; i++)
+        if (ask_is(&p->tokens[at], extremes[i].words)) return *ret_row = i, 1;
+    return 0;
+}
+
+/* A value, then what has it. */
+static bool extreme_is_value(const plan_state *p, size_t at) {
+    plan_choice value = at < p->count ? plan_best_value(p, at) : (plan_choice){0};
+    size_t next = at + (value.there ? value.match.words : 0);
+    plan_choice rows = value.there && next < p->count ? plan_best_table(p, next) : (plan_choice){0};
+    return rows.there && value.match.score >= 0.95 && rows.match.score >= 0.9 &&
+           rows.match.ref.table == value.match.ref.table;
+}
+
+/* "most seats first": the order of what was asked for. */
+static bool extreme_goes_first(plan_state *p, size_t at, size_t next, int sign) {
+    size_t first = next + 1;
+    while (first < p->count && first < next + 3 && !ask_is(&p->tokens[first], "first")) first++;
+    bool ends = first + 1 >= p->count || p->tokens[first + 1].kind == ASK_STOP;
+    if (!at || first >= p->count || !ask_is(&p->tokens[first], "first") || !ends) return false;
+    if (!p->plan.measure_count && !p->plan.group_count && p->entity < 0) return false;
+    p->ordering = true;
+    p->plan.descending = sign > 0;
+    return true;
+}
+
+/* "who spent the most? top 3": how many, of what was said. */
+static size_t extreme_top(plan_state *p, size_t at, size_t words) {
+    bool number = false;
+    double n = at + words < p->count ? plan_word_number(&p->tokens[at + words], &number) : 0;
+    if (!number || n < 1 || n > 10000) return 0;
+    p->top = (uint64_t)n;
+    return words + 1;
+}
+
+/* "the worst average score" is the lowest, "the worst delay" the highest. */
+static int extreme_sign(const plan_state *p, size_t at, size_t next, int sign) {
+    bool worst = ask_is(&p->tokens[at], "worst"), best = ask_is(&p->tokens[at], "best");
+    while (next < p->count && plan_is_word(p, next, "average avg mean total median")) next++;
+    plan_choice by = (worst || best) && next < p->count ? plan_best_column(p, next, WANT_NUMBER) : (plan_choice){0};
+    if (!by.there || by.match.score < 0.85 || ask_in(plan_column(p, by.match.ref)->name, "second minute hour day week month year"))
+        return sign;
+    bool bad = plan_has(plan_hinted_in(p, by.match.ref, "delay late cost price error defect wait overdue duration age fine debt reply"));
+    return bad == worst ? 1 : -1;
+}
+
+size_t plan_extreme(plan_state *p, size_t at) {
+    size_t row = 0, best = plan_which_extreme(p, at, &row);
+    if (!best) return 0;
+    if (best == 2 && extremes[row].hints && extremes[row].hints[0] == '#' && extreme_is_value(p, at + 1))
+        best = extreme_which_word(p, at, &row); /* the most active loans: those that are active */
+    if (p->order_set && ask_is(&p->tokens[at], "first") && (at + 1 == p->count || p->tokens[at + 1].kind == ASK_STOP))
+        return 1; /* most seats first */
+    if (extreme_goes_first(p, at, at + best, extremes[row].sign)) return best;
+    if (p->extreme && !p->order_set && ask_in(p->tokens[at].word, "top first")) return extreme_top(p, at, best);
+    size_t other = extreme_other(p, at + best, row);
+    bool named = false;
+    p->both = other > 0;
+    best += other;
+    bool date = extremes[row].hints && extremes[row].hints[0] == '@';
+    const ask_token *next = at + best < p->count ? &p->tokens[at + best] : NULL;
+    if (next && next->kind == ASK_WORD && ask_is(next, "first") &&
+        ask_in(p->tokens[at].word, "highest largest newest lowest biggest most greatest longest latest smallest fewest "
+                                   "least shortest oldest earliest"))
+        return 0;
+    if (lh_str_eq(lh_str_from(extremes[row].words), LH_STR("first")) && next &&
+        !(next->kind == ASK_NUMERAL || p->lead == LEAD_WHICH || p->lead == LEAD_WHEN || p->lead == LEAD_WHO)) {
+        lexicon_match m[4];
+        plan_choice rows = next ? plan_best_table(p, at + best) : (plan_choice){0}; /* the first loan of each reader */
+        if (!(rows.there && rows.match.score >= 0.9) && lexicon_columns(p->lex, p->tokens, p->count, at, m, 4))
+            return 0;
+    }
+    p->extreme = extreme_sign(p, at, at + best, extremes[row].sign);
+    p->extreme_rows = extremes[row].rows;
+    p->extreme_common = extremes[row].common;
+    p->extreme_hints = extremes[row].hints;
+    p->extreme_word = p->tokens[at].raw;
+    p->extreme_at = at + best - 1;
+    if (p->lead == LEAD_NONE && next && next->kind == ASK_WORD && ask_in(next->word, "year month day week hour"))
+        p->lead = LEAD_WHICH, p->lead_open = true;
+    if (p->ordering) p->ordering = false;
+    if (next && next->kind == ASK_NUMERAL && next->number >= 1 && next->number <= 100000) {
+        p->top = (uint64_t)next->number;
+        best++;
+        p->top_percent = next->percent || plan_is_word(p, at + best, "percent");
+        if (p->top_percent && !next->percent) best++;
+        if (p->top_percent && next->number > 100) plan_doubt(p, next->raw);
+        if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
+        p->lead_open = true;
+        p->fn = -1;
+    } else if (next && next->kind == ASK_WORD && plan_word_number(next, &named) >= 2 && named) {
+        p->top = (uint64_t)plan_word_number(next, &named);
+        best++;
+        p->top_percent = plan_is_word(p, at + best, "percent");
+        if (p->top_percent) best++;
+        if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
+        p->lead_open = true;
+    } else if (date && p->lead == LEAD_WHICH) p->lead_open = true;
+    if (extremes[row].common && (p->lead == LEAD_NONE || p->lead == LEAD_WHICH))
+        p->lead = LEAD_WHICH, p->lead_open = true;
+    return best;
+}
+
+/* "5 highest paid candidates", "the 3 most …" */
+size_t plan_count_before_extreme(plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at];
+    bool is = false;
+    double number = ask_word_number(t, &is);
+    uint64_t n = is && !t->percent && number >= (t->kind == ASK_WORD ? 2 : 1) && number <= 1000 ? (uint64_t)number : 0;
+    if (!n || at + 1 >= p->count || p->tokens[at + 1].kind != ASK_WORD ||
+        !ask_in(p->tokens[at + 1].word,
+                "highest lowest most fewest largest smallest biggest longest shortest latest newest oldest earliest "
+                "best busiest cheapest "
+                "fastest slowest least greatest top farthest furthest hottest coldest warmest youngest"))
+        return 0;
+    size_t used = plan_extreme(p, at + 1);
+    if (!used) return 0;
+    p->top = n;
+    if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
+    p->lead_open = true;
+    return used + 1;
+}
+

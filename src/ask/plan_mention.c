@@ -1,0 +1,291 @@
+/* What stands at a place of the question: a table, a column or a value, by what fits the words around it best. */
+#include "ask/plan_internal.h"
+
+/* "reply rate": the share of those that are so. */
+static bool mention_is_rate(const plan_state *p, size_t at) {
+    return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].one, "rate ratio percentage share");
+}
+static void mention_on_rate(plan_state *p) {
+    ask_filter *f = &p->plan.filters[p->plan.filter_count - 1];
+    p->share = f->numerator = true;
+    plan_measure(p, ASK_SHARE, (ask_ref){f->column.table, -1});
+    p->fn = -1;
+}
+
+/* "never placed", where there is a table of placements of those who are asked for. */
+static bool mention_is_done(const plan_state *p, size_t at, int *ret_table) {
+    lh_str stem = p->tokens[at].stem;
+    ask_when when;
+    bool dated = at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when); /* placed in 2024 */
+    bool often = at + 1 < p->count && p->tokens[at + 1].kind == ASK_WORD && p->entity >= 0 &&
+                 ask_in(p->tokens[at + 1].word, "at with for"); /* placed at …, more than once, 3 times */
+    for (size_t i = at + 1; i < at + 6 && i < p->count; i++)
+        often |= p->tokens[i].kind == ASK_WORD && ask_in(p->tokens[i].word, "once twice times");
+    bool trade = plan_is_word(p, at, "sold bought purchased ordered");
+    for (size_t k = 0; (p->without || dated || often) && stem.len >= 4 && k < p->schema->key_count; k++) {
+        const ask_key *key = &p->schema->keys[k];
+        lh_str name = p->schema->tables[key->from.table].name.name;
+        bool traded = false;
+        for (lh_str rest = LH_STR("order sale sold purchase item"); rest.len && trade && !traded;)
+            traded = lh_str_search(name, lh_str_split(&rest, ' ')) != SIZE_MAX;
+        if (key->to.table != p->entity || key->from.table == p->entity || (!lh_str_starts(name, stem) && !traded)) continue;
+        return *ret_table = key->from.table, true;
+    }
+    return false;
+}
+
+/* "year of manufacture", where the year is a column: what happened then says no more. */
+static size_t mention_of_event(const plan_state *p, const lexicon_match *m, size_t at) {
+    bool time = ask_in(plan_column(p, m->ref)->name, "year date day month");
+    return time && at + 1 < p->count && ask_is(&p->tokens[at], "of") &&
+                   ask_in(p->tokens[at + 1].word, "manufacture manufacturing construction birth issue publication "
+                                                  "purchase creation registration release production")
+               ? 2
+               : 0;
+}
+
+/* The date on which a row came to be, which says nothing of what became of it. */
+static ask_ref mention_dated_begin(const plan_state *p, int table) {
+    const ask_table *of = &p->schema->tables[table];
+    for (size_t c = 0; c < of->column_count; c++)
+        for (lh_str rest = lh_str_from("created joined opened hired born registered since"); rest.len;)
+            if (lh_str_starts(of->columns[c].name, lh_str_split(&rest, ' ')) && plan_temporal(&of->columns[c]))
+                return (ask_ref){table, (int)c};
+    return (ask_ref){table, -1};
+}
+
+/* A value that is what was done at a time: "ended in May" asks for the end. Is it said by the date alone? */
+static bool mention_dated(plan_state *p, const lexicon_match *value, const plan_choice *column, size_t at) {
+    ask_when when;
+    const ask_token *t = &p->tokens[at];
+    bool only = false, verb = lh_str_ends(t->word, LH_STR("ed")) || lh_str_ends(t->word, LH_STR("ing")) ||
+                              ask_in(t->word, "left lost sold won");
+    if (!verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->today, &when)) return false;
+    if (column->there && column->match.ref.table == value->ref.table &&
+        plan_temporal(plan_column(p, column->match.ref)))
+        return p->date_subject = column->match.ref, true;
+    ask_ref date = plan_date_of(p, value->ref.table, &only);
+    bool begin = only && plan_same(date, mention_dated_begin(p, value->ref.table));
+    if (plan_has(date) && (!only || begin) && !p->share) p->penalty += 0.45; /* of its dates none is that one */
+    return false;
+}
+
+/* "origin airport": the table that the column refers to, said behind it. */
+static size_t mention_target(const plan_state *p, ask_ref ref, size_t at) {
+    plan_choice table = at < p->count ? plan_best_table(p, at) : (plan_choice){0};
+    for (size_t k = 0; table.there && table.match.score >= 0.9 && k < p->schema->key_count; k++)
+        if (plan_same(p->schema->keys[k].from, ref) && p->schema->keys[k].to.table == table.match.ref.table)
+            return table.match.words;
+    return 0;
+}
+
+/* "by job title", "average flight distance": the table whose column is named behind it. */
+static bool mention_qualifies(const plan_state *p, const plan_choice *table, size_t at) {
+    bool number = p->fn == ASK_AVG || p->fn == ASK_SUM || p->fn == ASK_MEDIAN || (p->fn == ASK_COUNT && p->share);
+    size_t next = at + table->match.words;
+    if (!table->there || table->match.score < 0.5 || next >= p->count || (!p->grouping && !number)) return false;
+    plan_choice own = plan_best_column(p, next, number && !p->grouping ? WANT_NUMBER : WANT_ANY),
+                whole = plan_best_column(p, at, WANT_ANY);
+    return own.there && own.match.score >= 0.95 && own.match.ref.table == table->match.ref.table &&
+           !(whole.there && whole.match.score >= 0.9 && whole.match.words > table->match.words);
+}
+
+/* "which librarian has …": of another table that has such a column, where only that one's rows have what is said now. */
+static bool mention_twin(plan_state *p, size_t at) {
+    const plan_state before = *p;
+    if (!plan_has(p->entity_column) || p->plan.filter_count || p->plan.measure_count || p->plan.group_count)
+        return false;
+    for (int t = 0; t < (int)p->schema->table_count; t++)
+        for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
+            if (t == before.entity_column.table ||
+                !lh_str_eq(p->schema->tables[t].columns[c].name, plan_column(p, before.entity_column)->name))
+                continue;
+            p->entity_column = (ask_ref){t, (int)c};
+            p->focus = t;
+            if (plan_best_column(p, at, WANT_ANY).there || plan_best_value(p, at).there) return true;
+        }
+    *p = before;
+    return false;
+}
+
+/* "when did we open it": that it was done, of which there is a date, and not what it is now. */
+static bool mention_is_verb(plan_state *p, const lexicon_match *value, size_t at) {
+    bool verb = at && p->tokens[at - 1].kind == ASK_WORD && ask_in(p->tokens[at - 1].word, "we they you i he she");
+    const ask_table *of = &p->schema->tables[value->ref.table];
+    for (size_t c = 0; c < of->column_count && verb; c++) {
+        const ask_ref ref = {value->ref.table, (int)c};
+        if (plan_temporal(&of->columns[c]) && lexicon_column_has(p->lex, ref, &p->tokens[at]))
+            return p->date_subject = ref, true;
+    }
+    if (verb) p->penalty += 0.45, plan_unplaced(p, p->tokens[at].raw); /* of what was done no date tells */
+    return false;
+}
+
+/* "names": first and last ones, to be shown. */
+static bool mention_on_both_names(plan_state *p, const plan_choice *column, size_t at) {
+    ask_ref label[2];
+    bool key = false;
+    int table = column->match.ref.table;
+    if (!ask_in(p->tokens[at].one, "name") || column->match.score >= 0.9 || p->fn >= 0 || p->grouping || p->ordering ||
+        p->like >= 0 || p->without || plan_label(p, table, label, 2, &key) != 2)
+        return false;
+    plan_subject(p, label[0], at);
+    plan_subject(p, label[1], at);
+    if (p->focus < 0) p->focus = table;
+    return true;
+}
+
+static size_t mention_column(plan_state *p, const plan_choice *column, size_t at) {
+    if (column->match.score < 0.5) p->penalty += 0.15;
+    else if (column->match.score < 0.75) p->penalty += 0.05;
+    if (column->close &&
+        (column->other.ref.table != column->match.ref.table || column->other.ref.column != column->match.ref.column) &&
+        column->match.score < 0.95) {
+        p->penalty += 0.08;
+        plan_note(p, "'%.*s' is read as '%.*s', not as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(p->tokens[at].raw, 60)),
+                  LH_STR_ARG(plan_column(p, column->match.ref)->name),
+                  LH_STR_ARG(plan_column(p, column->other.ref)->name));
+    }
+    size_t filters = p->plan.filter_count;
+    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending"))
+        p->fn = ASK_SUM; /* of which nobody means one row's */
+    if (mention_on_both_names(p, column, at)) return column->match.words;
+    plan_on_column(p, &column->match, at);
+    if (plan_column(p, column->match.ref)->type == ASK_BOOL && mention_is_rate(p, at + column->match.words) &&
+        p->plan.filter_count > filters)
+        return mention_on_rate(p), column->match.words + 1;
+    bool date =
+        plan_temporal(plan_column(p, column->match.ref)) && plan_is_word(p, at + column->match.words, "date dates");
+    size_t words = column->match.words + date + mention_of_event(p, &column->match, at + column->match.words);
+    return words + mention_target(p, column->match.ref, at + words);
+}
+
+/* "the phone of Ann", "phone number": the column, not a value that is written so. */
+static bool mention_is_asked(const plan_state *p, const plan_choice *column, size_t at) {
+    size_t next = at + column->match.words;
+    return column->match.score >= 0.95 &&
+           (plan_is_word(p, next, "of for") || (plan_is_word(p, next, "number numbers") && column->match.words == 1));
+}
+
+/* "who never opened a ticket": the people that have them. */
+static void mention_who_of(plan_state *p, int table) {
+    int who = plan_people_of(p, table);
+    if (who >= 0) p->entity = who;
+}
+
+/* "never opened a ticket": that there is one says that it was done; "never closed a ticket": none that was. */
+static bool mention_is_deed(plan_state *p, const lexicon_match *column, size_t at) {
+    size_t next = at + column->words;
+    bool verb = p->not&&p->without && plan_temporal(plan_column(p, column->ref)) && plan_elsewhere(p, column->ref.table);
+    while (verb && plan_is_word(p, next, "a an any one single")) next++;
+    plan_choice rows = verb && next < p->count ? plan_best_table(p, next) : (plan_choice){0};
+    plan_choice kind = verb && next < p->count && !rows.there ? plan_best_value(p, next) : (plan_choice){0};
+    bool deed = (rows.there && rows.match.score >= 0.9 && rows.match.ref.table == column->ref.table) ||
+                (kind.there && kind.match.ref.table == column->ref.table);
+    if (!deed) return false;
+    bool begins = false;
+    for (lh_str rest = LH_STR("created opened ordered requested booked placed made submitted loaned sent"); rest.len;)
+        begins |= lh_str_starts(plan_column(p, column->ref)->name, lh_str_split(&rest, ' '));
+    if (begins) return true;
+    p->not = p->without = false;
+    plan_apart(p, column->ref.table);
+    ask_filter *f = plan_filter(p, column->ref, ASK_NOT_NULL);
+    p->not = p->without = f != NULL;
+    p->value_end = next; /* what follows is of those */
+    return true;
+}
+
+/* "phone but not mail tickets": another value of the same column follows. */
+static bool mention_is_listed(const plan_state *p, const plan_choice *value, size_t at) {
+    lexicon_match found[PLAN_MATCHES];
+    size_t next = at + value->match.words, from = next;
+    while (next < p->count && next < from + 4 && plan_is_word(p, next, "and or but not no also nor without")) next++;
+    size_t n = next > from && next < p->count ? lexicon_values(p->lex, p->tokens, p->count, next, found, PLAN_MATCHES) : 0;
+    bool listed = false;
+    for (size_t i = 0; i < n; i++) listed |= plan_same(found[i].ref, value->match.ref) && found[i].score >= 0.95;
+    return listed;
+}
+
+static bool mention_leads(const plan_state *p, ask_ref from, int table) {
+    bool leads = false;
+    for (size_t k = 0; k < p->schema->key_count; k++)
+        leads |= plan_same(p->schema->keys[k].from, from) && p->schema->keys[k].to.table == table;
+    return leads;
+}
+
+/* The table, column or value at a place; how many words it takes. */
+size_t plan_mention(plan_state *p, size_t at) {
+    plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
+                value = plan_best_value(p, at);
+    int done = -1;
+    if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
+    if (value.there && column.there && mention_is_asked(p, &column, at)) value.there = false;
+    if (value.there && column.there && (p->pair || p->neither || mention_is_listed(p, &value, at)) && plan_elsewhere(p, value.match.ref.table)) column.there = false;
+    if (p->lead == LEAD_WHO && p->entity < 0 && p->without && (table.there || column.there))
+        mention_who_of(p, table.there && table.match.score >= 0.9 ? table.match.ref.table : column.there ? column.match.ref.table : -1);
+    if (column.there && mention_is_deed(p, &column.match, at)) return 1;
+    if (mention_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
+    bool deed = plan_is_word(p, at, "sold bought") ||
+                (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")));
+    if (deed && mention_is_done(p, at, &done))
+        return plan_on_other(p, done), 1;
+    size_t behind = at + (table.there ? table.match.words : 0);
+    double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
+           v = value.there ? value.score + 0.1 : 0;
+    if (t > 0 && table.match.score >= 0.95 && column.match.score < table.match.score - 0.04) c -= 0.3;
+    if (t > 0 && c > 0 && column.match.score >= 0.97 && table.match.score < 0.95 && column.match.words == table.match.words)
+        t -= 0.4; /* membership, not members */
+    size_t next = at + (column.there ? column.match.words : 0);
+    bool row = t > 0 && c > 0 && next < p->count && plan_has_shape(p, &p->tokens[next], table.match.ref.table);
+    if (t > 0 && c > 0 && (row || (at && plan_is_word(p, at - 1, "a an each every per"))) &&
+        mention_leads(p, column.match.ref, table.match.ref.table))
+        c = 0; /* a customer: the one that the column refers to */
+    if (t > 0 && table.match.score >= 0.9 && p->extreme && p->extreme_hints && !p->order_set && p->entity < 0)
+        c -= 0.5; /* the longest flight, not the largest flight number */
+    bool first = p->lead_open && (p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && behind < p->count &&
+                 (p->tokens[behind].kind == ASK_STOP || ask_in(p->tokens[behind].word, "of and"));
+    if (first && column.there && column.match.score >= 0.95) c += 0.7; /* list the titles of … */
+    if (value.there && value.match.score < 0.95 && column.there && column.match.score >= 0.95)
+        v -= 0.3; /* openings, not open */
+    if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
+    if (v >= t && v >= c && v > 0) {
+        if (value.match.score < 0.5) return 0;
+        if (value.match.words == 1 && mention_is_verb(p, &value.match, at)) return 1;
+        if (value.match.words == 1 && mention_dated(p, &value.match, &column, at)) return 1;
+        size_t then = at + value.match.words;
+        plan_choice rows = then < p->count ? plan_best_table(p, then) : (plan_choice){0};
+        bool none = p->without && p->entity >= 0 && rows.there && rows.match.score >= 0.9 &&
+                    rows.match.ref.table == value.match.ref.table && rows.match.ref.table != p->entity;
+        if (none) p->not = p->without = false; /* no open job orders: none that are open */
+        if (none) plan_apart(p, value.match.ref.table);
+        if (p->without && plan_has(p->entity_column) && p->entity < 0 && rows.there && rows.match.score >= 0.9)
+            p->penalty += 0.45, plan_unplaced(p, p->not_word); /* which genres have no crime books */
+        bool rate = mention_is_rate(p, then) && !none && p->fn < 0;
+        size_t filters = p->plan.filter_count;
+        plan_on_value(p, &value);
+        if (none) p->not = p->without = true;
+        if (rate && p->plan.filter_count > filters) return mention_on_rate(p), value.match.words + 1;
+        return value.match.words;
+    }
+    if (t >= c && t > 0) {
+        if (table.match.score < 0.9) p->penalty += 0.05;
+        if (table.close) p->penalty += 0.1;
+        plan_on_table(p, table.match.ref.table, table.match.words, at);
+        return table.match.words + plan_on_id(p, table.match.ref.table, at + table.match.words);
+    }
+    return c > 0 ? mention_column(p, &column, at) : 0;
+}
+
+bool plan_long_value(plan_state *p, size_t at, size_t *ret_words) {
+    plan_choice value = plan_best_value(p, at);
+    if (!value.there || value.match.words < 2 || value.match.score < 0.95) return false;
+    plan_on_value(p, &value);
+    *ret_words = value.match.words;
+    return true;
+}
+
+bool plan_long_column(const plan_state *p, size_t at) {
+    plan_choice column = plan_best_column(p, at, WANT_ANY);
+    return column.there && column.match.words >= 2 && column.match.score >= 0.9 &&
+           !ask_in(p->tokens[at].word, "number total average count");
+}
