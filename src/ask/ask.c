@@ -183,8 +183,8 @@ static lh_code ask_find_model(lh_ask *ask, const ask_request *a, const lh_ask_ca
 }
 
 /* A name that nobody has whom the caller may see is a word that was not understood, rather than a question about nobody. */
-static lh_code ask_is_named(lh_ask *ask, const lh_ask_caller *caller, ask_planned *planned,
-                            lh_arena *arena, lh_error *err) {
+static lh_code ask_is_named(lh_ask *ask, const lh_ask_caller *caller, ask_planned *planned, lh_arena *arena,
+                            lh_error *err) {
     lh_json *found = NULL;
     LH_TRY(ask_run(ask, planned->name_sql, caller, 1, false, arena, &found, err));
     if (lh_json_size(lh_json_get(found, "rows"))) return LH_OK;
@@ -215,8 +215,8 @@ static lh_code ask_whose_name(lh_ask *ask, const ask_schema *schema, const ask_q
         planned->name = one.name;
     }
     if (count < 2) return LH_OK;
-    planned->reason = lh_arena_printf(arena, "'%.*s' is a name of '%.*s' and of '%.*s': say which", LH_STR_ARG(planned->name),
-                                      LH_STR_ARG(shown[0]), LH_STR_ARG(shown[1]));
+    planned->reason = lh_arena_printf(arena, "'%.*s' is a name of '%.*s' and of '%.*s': say which",
+                                      LH_STR_ARG(planned->name), LH_STR_ARG(shown[0]), LH_STR_ARG(shown[1]));
     return lh_arena_check(arena, err);
 }
 

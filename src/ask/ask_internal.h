@@ -289,7 +289,8 @@ typedef struct ask_planned {
     lh_str chart, chart_x, chart_y;
     int name_tables[4]; /* refused: a name is of one of these */
     size_t name_table_count;
-    lh_str name, name_sql; /* a name that no list of values has, and the SELECT that finds whether anybody is called so */
+    lh_str name,
+        name_sql; /* a name that no list of values has, and the SELECT that finds whether anybody is called so */
 } ask_planned; /* arena */
 typedef struct ask_question {
     lh_str text;

@@ -348,9 +348,9 @@ static size_t when_ago(const ask_token *t, size_t count, size_t at, int64_t toda
     static const struct {
         const char *words;
         bool before, alone; /* alone: without "ago" */
-    } rows[] = {{"more than", true, false}, {"over", true, false},         {"longer than", true, false},
-                {"at least", true, false},  {"less than", false, false},   {"under", false, false},
-                {"within", false, false},   {"fewer than", false, false},  {"older than", true, true},
+    } rows[] = {{"more than", true, false}, {"over", true, false},        {"longer than", true, false},
+                {"at least", true, false},  {"less than", false, false},  {"under", false, false},
+                {"within", false, false},   {"fewer than", false, false}, {"older than", true, true},
                 {"newer than", false, true}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t n = when_words(t, count, at, rows[i].words), unit_at = at + n + 1;
@@ -394,7 +394,8 @@ size_t ask_when_parse(const ask_token *t, size_t count, size_t at, int64_t today
         bool since = from || ask_is(a, "since"), after = ask_is(a, "after"), before = ask_is(a, "before"),
              until = ask_in(a->word, "until till through by");
         bool spans = first.to - first.from > 1;
-        if (from && spans && !(end < count && ask_in(t[end].word, "on onward onwards"))) since = false; /* from 2025: in it */
+        if (from && spans && !(end < count && ask_in(t[end].word, "on onward onwards")))
+            since = false; /* from 2025: in it */
         if (since || after) first.has_to = false, first.from = after ? first.to : first.from;
         if (before || until) first.has_from = false, first.to = before ? first.from : first.to;
         if (since || after || before || until) {

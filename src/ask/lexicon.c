@@ -142,7 +142,8 @@ static lh_code lexicon_add_key(lexicon *lex, int table, lh_error *err) {
         bool other = false;
         for (size_t t = 0; t < lex->schema->table_count; t++) {
             ask_token name[PHRASE_WORDS_MAX];
-            size_t count = ask_name_words(lex->terms, lex->schema->tables[t].name.name, lex->arena, name, PHRASE_WORDS_MAX);
+            size_t count =
+                ask_name_words(lex->terms, lex->schema->tables[t].name.name, lex->arena, name, PHRASE_WORDS_MAX);
             for (size_t i = 0; i < count; i++) other |= lh_str_eq(name[i].stem, words[0].stem);
         }
         if (other) continue;

@@ -46,7 +46,7 @@ ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
     if (p->plan.filter_count == ASK_FILTERS_MAX) return NULL;
     ask_filter *f = &p->plan.filters[p->plan.filter_count++];
     if (p->or_ && p->at <= p->or_at + 5) /* conditions hold all at once */
-        p->or_ = false, p->penalty += 0.45, plan_unplaced(p, LH_STR("or"));
+        p->or_ = false, plan_doubt(p, LH_STR("or"));
     bool behind =
         p->measure_end && p->at <= p->measure_end + (p->not? 1 : 0) && p->at >= p->measure_end; /* loans not renewed */
     *f = (ask_filter){.column = column,
@@ -205,7 +205,7 @@ static size_t plan_in_unit(plan_state *p, size_t at) {
     if (!number || said <= 0 || !p->tokens[at + 1].plural) return 0;
     has = plan_seconds_in(plan_column(p, m->column)->name);
     if (has > 0) m->divisor = said / has;
-    else plan_unplaced(p, p->tokens[at + 1].raw), p->penalty += 0.45;
+    else plan_doubt(p, p->tokens[at + 1].raw);
     return 2;
 }
 
@@ -270,7 +270,8 @@ static bool plan_is_trade(const plan_state *p, size_t at) {
 
 /* A word that says nothing ("work") is something only where that is called so. */
 static bool plan_is_known(const plan_state *p, size_t at) {
-    plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY), value = plan_best_value(p, at);
+    plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
+                value = plan_best_value(p, at);
     return (table.there && table.match.score >= 0.9) || (column.there && column.match.score >= 0.75) ||
            (value.there && value.match.score >= 0.9);
 }
@@ -292,6 +293,16 @@ static size_t plan_of_subject(plan_state *p, size_t at) {
                : 0;
 }
 
+/* crm.clients: the word before a dot is of the table's name. */
+static bool plan_is_namespace(const plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at];
+    bool dot = at + 1 < p->count && t->kind == ASK_WORD && t[1].raw.ptr == t->raw.ptr + t->raw.len + 1 &&
+               t->raw.ptr[t->raw.len] == '.';
+    for (size_t i = 0; dot && i < p->schema->table_count; i++)
+        if (lh_str_eq_nocase(p->schema->tables[i].name.namespace_, t->raw)) return true;
+    return false;
+}
+
 /* "paid by card": in which way, not how much anybody earns. */
 static bool plan_is_paid(const plan_state *p, size_t at) {
     size_t how = at + 2;
@@ -306,7 +317,9 @@ static size_t plan_step(plan_state *p, size_t at) {
     p->at = at;
     if (t->negated) p->not = !p->not, p->not_word = t->raw;
     if ((n = plan_on_named(p, at)) || (n = plan_on_self(p, at))) return n;
-    if (plan_is_paid(p, at) || (plan_is_word(p, at, "pay pays") && plan_is_word(p, at + 1, "more less over under"))) return 1;
+    if (plan_is_namespace(p, at)) return 1;
+    if (plan_is_paid(p, at) || (plan_is_word(p, at, "pay pays") && plan_is_word(p, at + 1, "more less over under")))
+        return 1;
     if (p->share && p->plan.measure_count && plan_is_word(p, at, "that which who")) p->after_verb = true;
     if (plan_is_word(p, at, "will shall") && plan_is_word(p, at + 1, "we they there i you")) /* nobody knows */
         return plan_doubt(p, t->raw), 1;
@@ -402,6 +415,15 @@ static void plan_chart(const plan_state *p, ask_planned *ret) {
                                                             : LH_STR("table");
 }
 
+static lh_code plan_names(const plan_state *p, ask_planned *ret, lh_error *err) {
+    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+    for (size_t i = 0; i < p->plan.filter_count && !ret->name.len; i++)
+        if (p->plan.filters[i].op == ASK_NAMED) ret->name = p->plan.filters[i].values[0];
+    if (ret->name.len) ask_render_names(p->schema, &p->plan, &sql);
+    ret->name_sql = lh_arena_dup(p->arena, lh_buf_str(&sql));
+    return lh_buf_check(&sql, err);
+}
+
 lh_code ask_plan_question(const ask_schema *schema, const ask_question *question, lh_arena *arena, ask_planned *ret,
                           lh_error *err) {
     LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
@@ -449,12 +471,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     if (code == LH_OK && ret->confidence >= ASK_CONFIDENCE_MIN) {
         ret->sql = lh_arena_dup(arena, lh_buf_str(&sql));
         plan_chart(p, ret);
-        for (size_t i = 0; i < p->plan.filter_count && !ret->name.len; i++)
-            if (p->plan.filters[i].op == ASK_NAMED) ret->name = p->plan.filters[i].values[0];
-        lh_buf_clear(&sql);
-        if (ret->name.len) ask_render_names(p->schema, &p->plan, &sql);
-        LH_TRY(lh_buf_check(&sql, err));
-        ret->name_sql = lh_arena_dup(arena, lh_buf_str(&sql));
+        LH_TRY(plan_names(p, ret, err));
     } else {
         ret->reason = lh_json_size(p->unplaced) ? LH_STR("some words could not be placed")
                       : code != LH_OK           ? lh_arena_dup(arena, lh_str_from(why.message))

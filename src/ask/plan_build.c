@@ -83,7 +83,8 @@ bool plan_sums(lh_str name) {
     while (name.len && !((name.ptr[name.len - 1] | 0x20) >= 'a' && (name.ptr[name.len - 1] | 0x20) <= 'z')) name.len--;
     for (lh_str rest = LH_STR("amount revenue sales quantity qty hours total turnover days nights units"); rest.len;) {
         lh_str word = lh_str_split(&rest, ' ');
-        if (name.len >= word.len && lh_str_eq_nocase(lh_str_sub(name, name.len - word.len, name.len), word)) return true;
+        if (name.len >= word.len && lh_str_eq_nocase(lh_str_sub(name, name.len - word.len, name.len), word))
+            return true;
     }
     return false;
 }
@@ -94,6 +95,21 @@ static void build_some(plan_state *p, ask_ref ref, const ask_token *said) {
                      (said->plural || plan_sums(plan_column(p, ref)->name) ||
                       ask_in(said->one, "fine discount fee debt balance penalty bonus tip deposit delay tax"));
     (void)plan_filter(p, ref, none_is_0 ? ASK_GT : ASK_NOT_NULL);
+}
+
+/* A column of rows that are listed; the sum of it, where one is asked for: what is the amount of unpaid invoices. */
+static void build_shown(plan_state *p, ask_ref ref, size_t at) {
+    const ask_column *column = plan_column(p, ref);
+    bool whole = p->lead == LEAD_WHICH && p->entity_plural && p->row_of < 0 && p->mentioned_count == 1 && !p->extreme &&
+                 plan_numeric(column) && ref.table == p->entity && plan_sums(column->name) && !p->tokens[at].plural;
+    if (whole) {
+        plan_measure(p, ASK_SUM, ref);
+        plan_note(p, "'%.*s' is its total", LH_STR_ARG(column->name));
+        return;
+    }
+    if (p->entity >= 0 && plan_elsewhere(p, ref.table) && at < p->entity_at)
+        plan_doubt(p, p->tokens[at].raw); /* the phone of a customer, of whom only others have one */
+    if (p->plan.column_count < ASK_COLUMNS_MAX) p->plan.columns[p->plan.column_count++] = ref;
 }
 
 static void build_mentioned(plan_state *p) {
@@ -129,18 +145,8 @@ static void build_mentioned(plan_state *p) {
             continue;
         }
         if (build_is_so(p, ref, &p->tokens[p->mentioned[i].at])) continue;
-        if (rows && p->lead == LEAD_WHICH && p->entity_plural && p->row_of < 0 && p->mentioned_count == 1 && !p->extreme &&
-            plan_numeric(plan_column(p, ref)) && ref.table == p->entity && plan_sums(plan_column(p, ref)->name) &&
-            !p->tokens[p->mentioned[i].at].plural) { /* what is the amount of unpaid invoices */
-            plan_measure(p, ASK_SUM, ref);
-            plan_note(p, "'%.*s' is its total", LH_STR_ARG(plan_column(p, ref)->name));
-            continue;
-        }
-        if (rows && p->entity >= 0 && ref.table != p->entity && plan_elsewhere(p, ref.table) &&
-            p->mentioned[i].at < p->entity_at) /* the phone of a customer, of whom only others have one */
-            plan_doubt(p, p->tokens[p->mentioned[i].at].raw);
         if (rows) {
-            if (p->plan.column_count < ASK_COLUMNS_MAX) p->plan.columns[p->plan.column_count++] = ref;
+            build_shown(p, ref, p->mentioned[i].at);
             continue;
         }
         if (p->plan.group_count && !p->plan.measure_count && plan_numeric(plan_column(p, ref))) {
@@ -158,12 +164,39 @@ static void build_mentioned(plan_state *p) {
         for (size_t g = 0; g < p->plan.group_count && stated; g++)
             flag |= plan_has(p->plan.groups[g].column) && plan_column(p, p->plan.groups[g].column)->type == ASK_BOOL;
         if (flag) continue;
-        lh_json_append(p->unplaced, lh_json_new_string(p->arena, p->tokens[p->mentioned[i].at].raw));
-        p->penalty += 0.45;
+        plan_doubt(p, p->tokens[p->mentioned[i].at].raw);
     }
 }
 
 /* ---- most, fewest, first, last ---- */
+
+/* The column by which something is the most; column -1: none. Errors: INVALID (people, of whom nothing says how old they are). */
+static lh_code build_by(plan_state *p, int table, ask_ref *ret, lh_error *err) {
+    if (!p->extreme_hints && ask_in(p->extreme_word, "highest Highest tallest lowest Lowest") && table >= 0)
+        *ret = plan_hinted(p, table, "alt altitude elevation height", true);
+    if (p->extreme_hints && table >= 0 && ask_in(p->extreme_word, "oldest youngest Oldest Youngest") &&
+        plan_has(*ret = plan_hinted(p, table, "age", true)))
+        p->plan.descending = p->extreme < 0;
+    else if (p->extreme_hints && table >= 0 && ask_in(p->extreme_word, "oldest youngest Oldest Youngest") &&
+             !plan_has(*ret = plan_hinted(p, table, "birth born dob", false)) && plan_is_people(p, table))
+        return plan_unplaced(p, p->extreme_word), lh_fail(err, LH_INVALID, "nothing says how old they are");
+    if (!plan_has(*ret) && p->extreme_hints && p->extreme_hints[0] == '@')
+        *ret = plan_has(p->date_subject) ? p->date_subject : plan_date(p, table);
+    if (!plan_has(*ret) && p->extreme_hints && table >= 0)
+        *ret = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
+    size_t parts = 0;
+    for (size_t i = 0; plan_has(*ret) && i < plan_column(p, *ret)->name.len; i++)
+        parts += plan_column(p, *ret)->name.ptr[i] == '_';
+    if (parts > 1 && p->extreme_hints &&
+        ask_in(LH_STR("duration"), p->extreme_hints)) /* first_reply_minutes are not of all of it */
+        plan_doubt(p, p->extreme_word);
+    bool speaks = p->extreme_hints && !ask_in(lh_str_sub(lh_str_from(p->extreme_hints), 0, 1), "@ #") &&
+                  !ask_in(lh_str_from(p->extreme_hints), "delay"); /* the hottest day: of no other number */
+    for (size_t i = 0; i < p->mentioned_count && !plan_has(*ret) && !speaks; i++)
+        if (!p->mentioned[i].placed && plan_numeric(plan_column(p, p->mentioned[i].ref)))
+            *ret = p->mentioned[i].ref, p->mentioned[i].placed = true;
+    return LH_OK;
+}
 
 static lh_code build_extreme(plan_state *p, lh_error *err) {
     int table = p->entity >= 0 ? p->entity : plan_has(p->entity_column) ? p->entity_column.table : p->main_table;
@@ -196,31 +229,10 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         return LH_OK;
     }
     ask_ref by = nothing;
-    if (!p->extreme_hints && ask_in(p->extreme_word, "highest Highest tallest lowest Lowest") && table >= 0)
-        by = plan_hinted(p, table, "alt altitude elevation height", true);
-    if (p->extreme_hints && table >= 0 && ask_in(p->extreme_word, "oldest youngest Oldest Youngest") &&
-        plan_has(by = plan_hinted(p, table, "age", true)))
-        p->plan.descending = p->extreme < 0;
-    else if (p->extreme_hints && table >= 0 && ask_in(p->extreme_word, "oldest youngest Oldest Youngest") &&
-             !plan_has(by = plan_hinted(p, table, "birth born dob", false)) && plan_is_people(p, table))
-        return plan_unplaced(p, p->extreme_word), lh_fail(err, LH_INVALID, "nothing says how old they are");
-    if (!plan_has(by) && p->extreme_hints && p->extreme_hints[0] == '@')
-        by = plan_has(p->date_subject) ? p->date_subject : plan_date(p, table);
-    if (!plan_has(by) && p->extreme_hints && table >= 0)
-        by = plan_hinted(p, table, p->extreme_hints + (p->extreme_hints[0] == '@'), true);
-    size_t parts = 0;
-    for (size_t i = 0; plan_has(by) && i < plan_column(p, by)->name.len; i++) parts += plan_column(p, by)->name.ptr[i] == '_';
-    if (parts > 1 && p->extreme_hints && ask_in(LH_STR("duration"), p->extreme_hints)) /* first_reply_minutes are not of all of it */
-        plan_doubt(p, p->extreme_word);
-    bool speaks = p->extreme_hints && !ask_in(lh_str_sub(lh_str_from(p->extreme_hints), 0, 1), "@ #") &&
-                  !ask_in(lh_str_from(p->extreme_hints), "delay"); /* the hottest day: of no other number */
-    for (size_t i = 0; i < p->mentioned_count && !plan_has(by) && !speaks; i++)
-        if (!p->mentioned[i].placed && plan_numeric(plan_column(p, p->mentioned[i].ref)))
-            by = p->mentioned[i].ref, p->mentioned[i].placed = true;
+    LH_TRY(build_by(p, table, &by, err));
     if (!plan_has(by)) {
         if (p->top && !p->extreme_hints) return lh_fail(err, LH_INVALID, "nothing says what the top is by");
-        lh_json_append(p->unplaced, lh_json_new_string(p->arena, p->extreme_word));
-        p->penalty += 0.45;
+        plan_doubt(p, p->extreme_word);
         return LH_OK;
     }
     if (p->lead == LEAD_WHEN || (p->entity < 0 && !groups))
@@ -273,7 +285,8 @@ static bool build_is_label(const plan_state *p, ask_ref ref) {
 static void build_amount(plan_state *p) {
     int table = p->entity >= 0 ? p->entity : p->focus >= 0 ? p->focus : p->main_table;
     ask_ref found = {table, -1};
-    for (size_t i = 0; i < p->plan.filter_count && table < 0; i++) found.table = table = p->plan.filters[i].column.table;
+    for (size_t i = 0; i < p->plan.filter_count && table < 0; i++)
+        found.table = table = p->plan.filters[i].column.table;
     for (size_t c = 0; table >= 0 && c < p->schema->tables[table].column_count; c++) {
         const ask_column *column = &p->schema->tables[table].columns[c];
         if (!plan_numeric(column) || !plan_sums(column->name)) continue;
@@ -293,8 +306,8 @@ static void build_count(plan_state *p) {
         for (size_t i = 0; i < p->plan.filter_count && table < 0; i++) {
             const ask_filter *f = &p->plan.filters[i];
             table = f->column.table;
-            if (table >= 0 && f->op == ASK_EQ && plan_has(f->column) && build_is_label(p, f->column) && plan_column(p, f->column)->key &&
-                !plan_is_people(p, table))
+            if (table >= 0 && f->op == ASK_EQ && plan_has(f->column) && build_is_label(p, f->column) &&
+                plan_column(p, f->column)->key && !plan_is_people(p, table))
                 plan_doubt(p, f->values[0]); /* how many puzzles were sold: not rows of that name */
         }
         if (table >= 0) {
@@ -391,8 +404,8 @@ static void build_groups(plan_state *p) {
 /* "list all cities", "the categories of products": which there are, rather than that of each row. */
 static bool build_kinds(const plan_state *p) {
     ask_ref ref = p->plan.columns[0];
-    if (p->plan.column_count != 1 || p->extreme || p->row_of == p->entity || plan_column(p, ref)->key || ref.table != p->entity ||
-        (!plan_column(p, ref)->value_count && !(p->entity_made && !build_is_label(p, ref))))
+    if (p->plan.column_count != 1 || p->extreme || p->row_of == p->entity || plan_column(p, ref)->key ||
+        ref.table != p->entity || (!plan_column(p, ref)->value_count && !(p->entity_made && !build_is_label(p, ref))))
         return false;
     for (size_t i = 0; i < p->mentioned_count; i++)
         if (plan_same(p->mentioned[i].ref, ref) && !p->mentioned[i].with)
@@ -426,7 +439,7 @@ static void build_list(plan_state *p) {
     bool beside = p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
                   p->mentioned[0].at > p->entity_at;             /* readers with their city */
     if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) return; /* what is the email of … */
-    if ((!asked || itself) && p->row_of == p->entity) { /* order 17 */
+    if ((!asked || itself) && p->row_of == p->entity) {                              /* order 17 */
         for (size_t c = 0; c < p->schema->tables[p->entity].column_count && plan->column_count < ASK_COLUMNS_MAX; c++)
             plan->columns[plan->column_count++] = (ask_ref){p->entity, (int)c};
         return;
@@ -487,6 +500,13 @@ static int build_cost(const plan_state *p, int base) {
 /* The different ones of a table of which only rows that refer to them are asked for: what those refer to, also where it is missing. */
 static void build_distinct(plan_state *p) {
     const ask_schema *schema = p->schema;
+    ask_plan *plan = &p->plan;
+    for (size_t i = 0; i < plan->measure_count; i++) /* the nurse positions: rows of one title, not titles */
+        for (size_t k = 0; k < plan->filter_count && plan->measures[i].fn == ASK_COUNT_DISTINCT; k++)
+            if (plan->filters[k].op == ASK_EQ && !plan->filters[k].not&&plan->filters[k].value_count == 1 &&
+                plan->filters[k].column.table == plan->measures[i].column.table &&
+                plan->filters[k].column.column == plan->measures[i].column.column && !p->distinct)
+                plan->measures[i] = (ask_measure){.fn = ASK_COUNT, .column = {plan->measures[i].column.table, -1}};
     for (size_t i = 0; i < p->plan.measure_count; i++) {
         ask_measure *m = &p->plan.measures[i];
         if (m->fn != ASK_COUNT_DISTINCT || plan_has(m->column) || p->plan.group_count || p->plan.measure_count > 1)
@@ -564,7 +584,7 @@ static void build_mean_of_one(plan_state *p) {
     if (!p->mean || plan->group_count || plan->measure_count != 1 || plan->measures[0].fn != ASK_COUNT) return;
     for (size_t i = 0; i < plan->filter_count; i++) {
         const ask_ref of = plan->filters[i].column;
-        if (plan->filters[i].op != ASK_EXISTS || plan->filters[i].not ||
+        if (plan->filters[i].op != ASK_EXISTS || plan->filters[i].not||
             ask_path(p->schema, plan->measures[0].column.table, of.table, NULL) <= 0)
             continue;
         memmove(plan->filters + i, plan->filters + i + 1, (plan->filter_count - i - 1) * sizeof *plan->filters);
@@ -605,7 +625,8 @@ static void build_left(plan_state *p) {
     ask_plan *plan = &p->plan;
     if (p->compare.there) p->penalty += 0.45;
     if (p->count == 1 && !plan->measure_count && !p->tokens[0].plural) p->penalty += 0.25; /* "order": which? */
-    for (size_t i = 0; i < plan->filter_count && p->entity_made && !plan->measure_count; i++) { /* the hire date of a customer */
+    for (size_t i = 0; i < plan->filter_count && p->entity_made && !plan->measure_count;
+         i++) { /* the hire date of a customer */
         const ask_filter *f = &plan->filters[i];
         bool refers = f->op == ASK_EQ && plan_elsewhere(p, f->column.table) && plan_column(p, f->column)->key;
         for (size_t k = 0; k < p->schema->key_count && f->op == ASK_EQ && plan_elsewhere(p, f->column.table); k++)
@@ -633,15 +654,76 @@ static void build_left(plan_state *p) {
         if (f->numerator && f->value_count > 1 && f->value_count == plan_column(p, f->column)->value_count)
             p->penalty += 0.45;
     }
-    for (size_t i = 1; i < plan->measure_count && !plan->group_count; i++) /* rows of two tables are not counted at once */
+    for (size_t i = 1; i < plan->measure_count && !plan->group_count;
+         i++) /* rows of two tables are not counted at once */
         if (plan->measures[i].fn <= ASK_COUNT_DISTINCT && plan->measures[0].fn <= ASK_COUNT_DISTINCT &&
             plan->measures[i].column.table != plan->measures[0].column.table)
             plan_doubt(p, LH_STR("and"));
-    if (p->comparing && !plan->group_count) plan_unplaced(p, LH_STR("compare")), p->penalty += 0.45;
-    if (p->more.len) plan_unplaced(p, p->more), p->penalty += 0.45;
+    if (p->comparing && !plan->group_count) plan_doubt(p, LH_STR("compare"));
+    if (p->more.len) plan_doubt(p, p->more);
     if (p->mean && !plan->group_count) p->penalty += 0.45; /* of what each has */
-    if (p->both) plan_unplaced(p, p->extreme_word), p->penalty += 0.45;
-    if (p->fresh && !p->has_when) plan_unplaced(p, LH_STR("new")), p->penalty += 0.45;
+    if (p->both) plan_doubt(p, p->extreme_word);
+    if (p->fresh && !p->has_when) plan_doubt(p, LH_STR("new"));
+}
+
+/* Which conditions are of what is shared, and which of the whole. */
+static void build_shares(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    bool numerators = build_parts_there(plan), parts = false, after = false;
+    for (size_t i = 0; i < plan->measure_count && p->share; i++)
+        if (plan->measures[i].fn == ASK_COUNT) plan->measures[i].fn = ASK_SHARE;
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        bool part = plan->filters[i].numerator && plan->filters[i].op != ASK_IN_TIME;
+        parts |= part;
+        after |= part && p->parts_before && i >= p->parts_before;
+    }
+    for (size_t i = 0; i < p->parts_before && i < plan->filter_count && after; i++)
+        plan->filters[i].numerator = false; /* delivered orders that were late */
+    for (size_t i = 0; i < plan->filter_count && parts; i++)
+        if (plan->filters[i].op == ASK_IN_TIME)
+            plan->filters[i].numerator = false; /* phone tickets in 2025: of that year's */
+    for (size_t i = 0; i < plan->filter_count && p->share && !numerators && !plan->group_count; i++)
+        plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
+}
+
+/* How many are shown. */
+static void build_limit(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    bool all = p->outer && !p->top && !plan->partition_count && !plan_has(p->entity_column) && !p->entity_part &&
+               p->lead != LEAD_WHICH && p->lead != LEAD_WHO; /* the highest average per city: in that order */
+    if (p->extreme && p->order_set && plan->ordered && !plan->limit && !all &&
+        (plan->group_count || plan->column_count))
+        plan->limit = p->top ? p->top : p->entity_plural || (p->each && !p->lead_open) ? 10 : 1;
+    if (plan->count_of_groups && (plan->limit || plan->ordered || plan->group_count > 1)) p->penalty += 0.45;
+    if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
+    if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
+    plan->limit_percent = p->top_percent;
+    if (p->top_percent && (!plan->limit || !plan->ordered || plan->partition_count)) plan_doubt(p, LH_STR("percent"));
+}
+
+static bool build_is_masked(const plan_state *p, ask_ref ref) {
+    return ref.table >= 0 && plan_has(ref) && plan_column(p, ref)->masked;
+}
+
+/* What is masked can be shown as it is seen; asked by, or counted, it would tell of what it looks like, not of what it is. */
+static lh_code build_masked(plan_state *p, lh_error *err) {
+    const ask_plan *plan = &p->plan;
+    ask_ref found = nothing;
+    for (size_t i = 0; i < plan->filter_count; i++)
+        if (build_is_masked(p, plan->filters[i].column)) found = plan->filters[i].column;
+    for (size_t i = 0; i < plan->measure_count; i++)
+        if (build_is_masked(p, plan->measures[i].column)) found = plan->measures[i].column;
+    if (plan->ordered && plan->order_measure < 0 && build_is_masked(p, plan->order_column)) found = plan->order_column;
+    if (plan_has(found))
+        return lh_fail(err, LH_INVALID, "'%.*s' is masked for you", LH_STR_ARG(plan_column(p, found)->name));
+    for (size_t i = 0; i < plan->column_count; i++)
+        if (build_is_masked(p, plan->columns[i]))
+            plan_note(p, "'%.*s' is shown as it is masked for you", LH_STR_ARG(plan_column(p, plan->columns[i])->name));
+    for (size_t i = 0; i < plan->group_count; i++)
+        if (build_is_masked(p, plan->groups[i].column))
+            plan_note(p, "'%.*s' is shown as it is masked for you",
+                      LH_STR_ARG(plan_column(p, plan->groups[i].column)->name));
+    return LH_OK;
 }
 
 lh_code plan_build(plan_state *p, lh_error *err) {
@@ -664,19 +746,7 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     build_order(p);
     LH_TRY(plan_entity(p, err));
     build_mentioned(p);
-    if (p->share)
-        for (size_t i = 0; i < plan->measure_count; i++)
-            if (plan->measures[i].fn == ASK_COUNT) plan->measures[i].fn = ASK_SHARE;
-    bool numerators = build_parts_there(plan), parts = false, after = false;
-    for (size_t i = 0; i < plan->filter_count; i++)
-        parts |= plan->filters[i].numerator && plan->filters[i].op != ASK_IN_TIME,
-            after |= plan->filters[i].numerator && i >= p->parts_before && p->parts_before && plan->filters[i].op != ASK_IN_TIME;
-    for (size_t i = 0; i < p->parts_before && i < plan->filter_count && after; i++) /* delivered orders that were late */
-        plan->filters[i].numerator = false;
-    for (size_t i = 0; i < plan->filter_count && parts; i++) /* phone tickets in 2025: of all of that year */
-        if (plan->filters[i].op == ASK_IN_TIME) plan->filters[i].numerator = false;
-    for (size_t i = 0; i < plan->filter_count && p->share && !numerators && !plan->group_count; i++)
-        plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;
+    build_shares(p);
     build_nameless(p);
     int mean_of = build_mean_of(p);
     build_groups(p);
@@ -688,25 +758,11 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     LH_TRY(plan_times_said(p, err));
     build_list(p);
     plan->mean_of_groups = p->mean && plan->group_count > 0;
-    bool all = p->outer && !p->top && !plan->partition_count && !plan_has(p->entity_column) && !p->entity_part &&
-               p->lead != LEAD_WHICH && p->lead != LEAD_WHO; /* the highest average per city: in that order */
-    if (p->extreme && p->order_set && plan->ordered && !plan->limit && !all &&
-        (plan->group_count || plan->column_count))
-        plan->limit = p->top ? p->top : p->entity_plural || (p->each && !p->lead_open) ? 10 : 1;
-    if (plan->count_of_groups && (plan->limit || plan->ordered || plan->group_count > 1)) p->penalty += 0.45;
-    if (plan->group_count && p->extreme && plan->limit == 1 && p->entity_plural) plan->limit = 10;
-    if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
-    plan->limit_percent = p->top_percent;
-    if (p->top_percent && (!plan->limit || !plan->ordered || plan->partition_count)) plan_doubt(p, LH_STR("percent"));
+    build_limit(p);
     plan_each(p);
     build_left(p);
-    for (size_t i = 0; i < plan->measure_count; i++) /* the nurse positions: rows of one title, not titles */
-        for (size_t k = 0; k < plan->filter_count && plan->measures[i].fn == ASK_COUNT_DISTINCT; k++)
-            if (plan->filters[k].op == ASK_EQ && !plan->filters[k].not && plan->filters[k].value_count == 1 &&
-                plan->filters[k].column.table == plan->measures[i].column.table &&
-                plan->filters[k].column.column == plan->measures[i].column.column && !p->distinct)
-                plan->measures[i] = (ask_measure){.fn = ASK_COUNT, .column = {plan->measures[i].column.table, -1}};
     build_distinct(p);
+    LH_TRY(build_masked(p, err));
     if (build_mean_of_rows(p, mean_of)) return LH_OK;
     LH_TRY(build_base(p, err));
     build_ways(p);

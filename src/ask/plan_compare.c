@@ -43,8 +43,7 @@ static void plan_age(plan_state *p, ask_ref ref) {
     if (!plan_is_year(p, ref)) return;
     ask_civil(p->today, &year, &month, &day);
     if (!p->compare.hints || !ask_in(lh_str_from(p->compare.hints), "age") || p->compare.op == ASK_BETWEEN) {
-        p->penalty += 0.45;
-        plan_unplaced(p, LH_STR("years"));
+        plan_doubt(p, LH_STR("years"));
         return;
     }
     p->compare.numbers[0] = year - p->compare.numbers[0];
@@ -122,12 +121,12 @@ size_t plan_compare_columns(plan_state *p, size_t at) {
         const char *words;
         ask_op op;
         bool temporal;
-    } rows[] = {{"higher than", ASK_GT, false},  {"more than", ASK_GT, false},    {"greater than", ASK_GT, false},
-                {"above", ASK_GT, false},        {"over", ASK_GT, false},         {"larger than", ASK_GT, false},
-                {"exceeds", ASK_GT, false},      {"lower than", ASK_LT, false},   {"less than", ASK_LT, false},
-                {"below", ASK_LT, false},        {"smaller than", ASK_LT, false}, {"under", ASK_LT, false},
-                {"after", ASK_GT, true},         {"later than", ASK_GT, true},
-                {"before", ASK_LT, true},        {"earlier than", ASK_LT, true}};
+    } rows[] = {{"higher than", ASK_GT, false}, {"more than", ASK_GT, false},    {"greater than", ASK_GT, false},
+                {"above", ASK_GT, false},       {"over", ASK_GT, false},         {"larger than", ASK_GT, false},
+                {"exceeds", ASK_GT, false},     {"lower than", ASK_LT, false},   {"less than", ASK_LT, false},
+                {"below", ASK_LT, false},       {"smaller than", ASK_LT, false}, {"under", ASK_LT, false},
+                {"after", ASK_GT, true},        {"later than", ASK_GT, true},    {"before", ASK_LT, true},
+                {"earlier than", ASK_LT, true}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t next = at;
         bool said = true;
@@ -180,7 +179,7 @@ static void plan_compare_table(plan_state *p, int table) {
     }
     bool of_groups = plan_has(p->entity_column) || p->entity_part || p->plan.group_count;
     p->compare.there = false;
-    if (p->compare.average) p->penalty += 0.45, plan_unplaced(p, LH_STR("average"));
+    if (p->compare.average) plan_doubt(p, LH_STR("average"));
     if (of_groups || table == p->entity) {
         plan_having(p, plan_measure(p, ASK_COUNT, (ask_ref){table, -1}), p->compare.op, p->compare.numbers);
         return;
@@ -205,8 +204,9 @@ static bool compare_age(plan_state *p, int table) {
     if (p->compare.op == ASK_GT || p->compare.op == ASK_LE) years++; /* over 30: who is 31 */
     int64_t day = ask_day(y - years, m, m == 2 && d == 29 ? 28 : d) + 1;
     ask_filter *f = plan_filter(p, birth, ASK_IN_TIME);
-    if (f) f->when = young ? (ask_when){.kind = ASK_RANGE, .has_from = true, .from = day}
-                           : (ask_when){.kind = ASK_RANGE, .has_to = true, .to = day};
+    if (f)
+        f->when = young ? (ask_when){.kind = ASK_RANGE, .has_from = true, .from = day}
+                        : (ask_when){.kind = ASK_RANGE, .has_to = true, .to = day};
     plan_note(p, "the age is that by '%.*s'", LH_STR_ARG(plan_column(p, birth)->name));
     p->compare.there = false;
     return true;
@@ -222,13 +222,13 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
         char words[64];
         lh_str one = p->tokens[i].one;
         snprintf(words, sizeof words, "%.*s%s", (int)(one.len < 20 ? one.len : 0), one.ptr,
-                 lh_str_eq(one, LH_STR("mile"))     ? " distance"
+                 lh_str_eq(one, LH_STR("mile"))                  ? " distance"
                  : ask_in(one, "dollar euro eur usd pound buck") ? " price amount cost salary rate total"
-                 : lh_str_eq(one, LH_STR("hour"))   ? " hours"
-                 : lh_str_eq(one, LH_STR("year"))   ? " experience age"
-                 : lh_str_eq(one, LH_STR("mph"))    ? " speed"
-                 : ask_in(one, "foot feet")         ? " alt altitude elevation height"
-                                                    : "");
+                 : lh_str_eq(one, LH_STR("hour"))                ? " hours"
+                 : lh_str_eq(one, LH_STR("year"))                ? " experience age"
+                 : lh_str_eq(one, LH_STR("mph"))                 ? " speed"
+                 : ask_in(one, "foot feet")                      ? " alt altitude elevation height"
+                                                                 : "");
         hinted = plan_hinted(p, near, words, true);
         if (plan_has(hinted) && ask_in(plan_column(p, hinted)->name, compare_parts)) hinted.column = -1;
     }
@@ -249,8 +249,7 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
         return unit;
     }
     p->compare.there = false;
-    plan_unplaced(p, p->tokens[at - 1].raw);
-    p->penalty += 0.45;
+    plan_doubt(p, p->tokens[at - 1].raw);
     return unit;
 }
 
@@ -280,8 +279,7 @@ static bool plan_resolve_times(plan_state *p, size_t at, size_t *ret_words) {
         plan_compare_table(p, f->column.table);
     } else {
         p->compare.there = false;
-        plan_unplaced(p, p->tokens[times ? at : at - 1].raw);
-        p->penalty += 0.45;
+        plan_doubt(p, p->tokens[times ? at : at - 1].raw);
     }
     return true;
 }
@@ -345,7 +343,8 @@ size_t plan_resolve(plan_state *p, size_t at) {
     if (p->plan.measure_count && (p->plan.group_count || plan_has(p->entity_column) || p->entity >= 0) &&
         p->plan.measures[0].fn != ASK_SHARE && !p->extreme && !p->compare.average &&
         (p->lead == LEAD_WHICH || p->lead == LEAD_LIST || p->lead == LEAD_WHO ||
-         (p->lead == LEAD_NONE && p->entity >= 0 && p->plan.measures[0].column.table != p->entity))) { /* an average salary above 90,000 */
+         (p->lead == LEAD_NONE && p->entity >= 0 &&
+          p->plan.measures[0].column.table != p->entity))) { /* an average salary above 90,000 */
         plan_having(p, 0, p->compare.op, p->compare.numbers);
         p->compare.there = false;
         return unit;

@@ -87,9 +87,8 @@ size_t plan_which_extreme(const plan_state *p, size_t at, size_t *ret_row) {
 static size_t extreme_other(const plan_state *p, size_t at, size_t row) {
     size_t other = 0,
            n = at + 1 < p->count && ask_in(p->tokens[at].word, "and or to") ? plan_which_extreme(p, at + 1, &other) : 0;
-    bool both = n && !ask_in(p->tokens[at + 1].word, "first last") &&
-                extremes[other].sign == -extremes[row].sign && !extremes[other].rows &&
-                !extremes[row].rows;
+    bool both = n && !ask_in(p->tokens[at + 1].word, "first last") && extremes[other].sign == -extremes[row].sign &&
+                !extremes[other].rows && !extremes[row].rows;
     return both ? n + 1 : 0;
 }
 
@@ -135,9 +134,11 @@ static int extreme_sign(const plan_state *p, size_t at, size_t next, int sign) {
     bool worst = ask_is(&p->tokens[at], "worst"), best = ask_is(&p->tokens[at], "best");
     while (next < p->count && plan_is_word(p, next, "average avg mean total median")) next++;
     plan_choice by = (worst || best) && next < p->count ? plan_best_column(p, next, WANT_NUMBER) : (plan_choice){0};
-    if (!by.there || by.match.score < 0.85 || ask_in(plan_column(p, by.match.ref)->name, "second minute hour day week month year"))
+    if (!by.there || by.match.score < 0.85 ||
+        ask_in(plan_column(p, by.match.ref)->name, "second minute hour day week month year"))
         return sign;
-    bool bad = plan_has(plan_hinted_in(p, by.match.ref, "delay late cost price error defect wait overdue duration age fine debt reply"));
+    bool bad = plan_has(plan_hinted_in(p, by.match.ref,
+                                       "delay late cost price error defect wait overdue duration age fine debt reply"));
     return bad == worst ? 1 : -1;
 }
 
@@ -217,4 +218,3 @@ size_t plan_count_before_extreme(plan_state *p, size_t at) {
     p->lead_open = true;
     return used + 1;
 }
-

@@ -93,7 +93,8 @@ static bool plan_is_of(const plan_state *p, size_t at, int table) {
     plan_choice row = next < p->count ? plan_best_value(p, next) : (plan_choice){0}; /* the price of the desk lamp */
     ask_ref label[2];
     bool key = false, is = next < p->count && plan_has_shape(p, &p->tokens[next], table);
-    size_t n = row.there && row.match.score >= 0.95 && row.match.ref.table == table ? plan_label(p, table, label, 2, &key) : 0;
+    size_t n =
+        row.there && row.match.score >= 0.95 && row.match.ref.table == table ? plan_label(p, table, label, 2, &key) : 0;
     for (size_t i = 0; i < n; i++) is |= plan_same(label[i], row.match.ref);
     return is || (n && plan_column(p, row.match.ref)->key);
 }
@@ -185,7 +186,8 @@ static void plan_group_table(plan_state *p, int table, size_t words, size_t at) 
     const ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
     bool average = !last || !last->how;
     for (size_t i = 0; i < p->count; i++) average |= plan_is_word(p, i, "average avg mean");
-    bool each = last && last->fn == ASK_AVG && average && plan_has(last->column) && last->column.table == table; /* one a row */
+    bool each =
+        last && last->fn == ASK_AVG && average && plan_has(last->column) && last->column.table == table; /* one a row */
     if (!each) plan_group(p, (ask_ref){table, -1}, ASK_WHOLE);
     if (last && last->fn == ASK_AVG && !last->how && plan_has(last->column) && last->column.table != table && at &&
         ask_is(&p->tokens[at - 1], "per") && plan_sums(plan_column(p, last->column)->name)) {
@@ -241,8 +243,11 @@ static void plan_way_back(plan_state *p, int table) {
         if (key->from.table != table || key->to.table != p->entity || key->from.table == key->to.table) continue;
         ways++;
         for (size_t i = p->at + 1; i < p->at + 4; i++)
-            if (plan_is_word(p, i, "to from") && (i + 1 == p->count || plan_is_word(p, i + 1, "them it there") || p->tokens[i + 1].kind == ASK_STOP) &&
-                plan_has(plan_hinted_in(p, key->from, ask_is(&p->tokens[i], "to") ? "dest destination target to arrival" : "origin source from departure")))
+            if (plan_is_word(p, i, "to from") &&
+                (i + 1 == p->count || plan_is_word(p, i + 1, "them it there") || p->tokens[i + 1].kind == ASK_STOP) &&
+                plan_has(plan_hinted_in(p, key->from,
+                                        ask_is(&p->tokens[i], "to") ? "dest destination target to arrival"
+                                                                    : "origin source from departure")))
                 taken = k;
     }
     if (ways > 1 && taken < SIZE_MAX) plan_take_key(p, taken);
@@ -260,7 +265,7 @@ void plan_on_other(plan_state *p, int table) {
     p->focus = table;
     for (size_t i = 0; i < p->plan.filter_count && !p->not; i++) { /* never booked a class: no booking of any */
         ask_filter *none = &p->plan.filters[i];
-        if (none->op != ASK_EXISTS || !none->not || ask_path(p->schema, none->column.table, table, NULL) <= 0 ||
+        if (none->op != ASK_EXISTS || !none->not|| ask_path(p->schema, none->column.table, table, NULL) <= 0 ||
             !plan_elsewhere(p, table))
             continue;
         none->column.table = table;
@@ -330,7 +335,7 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         ask_path(p->schema, table, p->plan.filters[0].column.table, NULL) > 0) /* sales reps without orders */
         p->entity = p->plan.filters[0].column.table;
     if (p->without && plan_has(p->entity_column) && p->entity < 0) /* genres with no loans: rows do not tell of none */
-        p->penalty += 0.45, plan_unplaced(p, p->not_word);
+        plan_doubt(p, p->not_word);
     bool plural = p->tokens[at + words - 1].plural;
     if (p->grouping) {
         plan_group_table(p, table, words, at);
@@ -389,7 +394,7 @@ static void plan_order_column(plan_state *p, ask_ref ref) {
             return;
         }
     if (!own && !plan_numeric(column) && !plan_temporal(column) && p->top)
-        p->penalty += 0.45, plan_unplaced(p, column->name); /* no text is the most of it */
+        plan_doubt(p, column->name); /* no text is the most of it */
     if (p->fn >= 0 || (!own && plan_numeric(column))) {
         plan_measure(p, p->fn >= 0 && p->fn != ASK_COUNT ? (ask_fn)p->fn : ASK_SUM, ref);
         p->plan.order_measure = (int)p->plan.measure_count - 1;
@@ -448,17 +453,20 @@ static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
         p->lead_open = true;
         return;
     }
-    bool noun = p->extreme_hints && p->extreme_hints[0] == '@' && plan_temporal(plan_column(p, ref)) && p->lead != LEAD_WHEN &&
-                (next >= p->count || p->tokens[next].kind == ASK_STOP) && !lh_str_ends(p->tokens[at].word, LH_STR("ed")) &&
-                !ask_in(p->tokens[at].one, "date time day");
-    if (!has_entity && noun && ask_in(lh_str_sub(p->tokens[at].one, 0, 4), "hire join")) { /* the latest hire: who that is */
+    bool noun = p->extreme_hints && p->extreme_hints[0] == '@' && plan_temporal(plan_column(p, ref)) &&
+                p->lead != LEAD_WHEN && (next >= p->count || p->tokens[next].kind == ASK_STOP) &&
+                !lh_str_ends(p->tokens[at].word, LH_STR("ed")) && !ask_in(p->tokens[at].one, "date time day");
+    if (!has_entity && noun &&
+        ask_in(lh_str_sub(p->tokens[at].one, 0, 4), "hire join")) { /* the latest hire: who that is */
         p->entity = p->focus = ref.table;
         p->date_subject = ref;
         return;
     }
-    plan_choice whose = !has_entity && next < p->count && !p->extreme_hints ? plan_best_table(p, next) : (plan_choice){0};
+    plan_choice whose =
+        !has_entity && next < p->count && !p->extreme_hints ? plan_best_table(p, next) : (plan_choice){0};
     if (whose.there && whose.match.score >= 0.9 && ask_path(p->schema, ref.table, whose.match.ref.table, NULL) > 0) {
-        p->plan.order_measure = (int)plan_measure(p, ASK_AVG, ref); /* the best rated class: by what it has on average */
+        p->plan.order_measure =
+            (int)plan_measure(p, ASK_AVG, ref); /* the best rated class: by what it has on average */
         p->order_set = p->plan.ordered = true;
         p->plan.descending = p->extreme > 0;
         p->lead_open = true;
@@ -521,10 +529,10 @@ static bool plan_is_dated(const plan_state *p, size_t at) {
 /* "no email": without one. */
 static void plan_without_column(plan_state *p, const lexicon_match *m, size_t at) {
     const ask_token *said = &p->tokens[at];
-    bool verb = m->score < 0.95 && !plan_temporal(plan_column(p, m->ref)) &&
-                lh_str_ends(said->word, LH_STR("ed"));
-    if (verb) plan_unplaced(p, said->raw), p->penalty += 0.45; /* never emailed: not one without an address */
-    if (plan_elsewhere(p, m->ref.table) && plan_temporal(plan_column(p, m->ref)) && lh_str_eq(p->not_word, LH_STR("never"))) {
+    bool verb = m->score < 0.95 && !plan_temporal(plan_column(p, m->ref)) && lh_str_ends(said->word, LH_STR("ed"));
+    if (verb) plan_doubt(p, said->raw); /* never emailed: not one without an address */
+    if (plan_elsewhere(p, m->ref.table) && plan_temporal(plan_column(p, m->ref)) &&
+        lh_str_eq(p->not_word, LH_STR("never"))) {
         plan_apart(p, m->ref.table); /* never paid: no row says that it was */
         ask_filter *none = plan_filter(p, (ask_ref){m->ref.table, -1}, ASK_EXISTS);
         if (none) none->not = true;
@@ -569,6 +577,18 @@ static void plan_group_column(plan_state *p, const lexicon_match *m, size_t next
     plan_group(p, m->ref, ASK_WHOLE);
     p->grouping = p->each = p->lead_open = false;
     p->group_end = next;
+}
+
+/* It is so. */
+static void plan_on_flag(plan_state *p, ask_ref ref, size_t at) {
+    bool far =
+        plan_elsewhere(p, ref.table) && p->focus != ref.table && ask_path(p->schema, ref.table, p->entity, NULL) < 0;
+    if (far) plan_doubt(p, p->tokens[at].raw); /* certified members, where only trainers are */
+    if (p->lead == LEAD_WHO && at < 3 && p->entity < 0 && !plan_is_people(p, ref.table))
+        plan_doubt(p, p->tokens[0].raw); /* who did it is not said */
+    ask_filter *f = plan_filter(p, ref, ASK_IS_TRUE);
+    if (f && f->not) f->op = ASK_IS_FALSE, f->not = false;
+    p->focus = ref.table;
 }
 
 void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
@@ -619,15 +639,8 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
         return;
     }
     if (plan_is_filtered(p, ref, at)) return;
-    if (column->type == ASK_BOOL) {
-        if (plan_elsewhere(p, ref.table) && p->focus != ref.table && ask_path(p->schema, ref.table, p->entity, NULL) < 0)
-            plan_doubt(p, p->tokens[at].raw); /* certified members, where only trainers are */
-        if (p->lead == LEAD_WHO && at < 3 && p->entity < 0 && !plan_is_people(p, ref.table)) /* who did it is not said */
-            plan_doubt(p, p->tokens[0].raw);
-        ask_filter *f = plan_filter(p, ref, ASK_IS_TRUE);
-        if (f && f->not) f->op = ASK_IS_FALSE, f->not = false;
-        p->focus = ref.table;
-    } else if (p->without || (p->not&&plan_temporal(column) && !plan_is_dated(p, next))) plan_without_column(p, m, at);
+    if (column->type == ASK_BOOL) plan_on_flag(p, ref, at);
+    else if (p->without || (p->not&&plan_temporal(column) && !plan_is_dated(p, next))) plan_without_column(p, m, at);
     else {
         if (plan_temporal(column)) p->date_subject = ref;
         plan_subject(p, ref, at);

@@ -41,7 +41,7 @@ typedef struct plan_state {
     int fn; /* an ask_fn that waits for what it is of; -1 */
     bool distinct, mean;
     size_t measure_at, measure_end; /* the table that is counted: its first word, and what is behind it */
-    size_t parts_before; /* conditions that were said before the share's rows */
+    size_t parts_before;            /* conditions that were said before the share's rows */
     int extreme; /* 1 most, -1 fewest; 0 */
     size_t extreme_at; /* its last word */
     bool extreme_rows, extreme_common;
@@ -59,11 +59,11 @@ typedef struct plan_state {
     int name_table;   /* whose names are meant, where several tables have some; -1 */
     int name_tables[4];
     size_t name_table_count;
-    int row_of; /* one row of that table is meant, by its key; -1 */
+    int row_of;     /* one row of that table is meant, by its key; -1 */
     unsigned scope; /* of filters that are made now; see ask_filter */
     bool only;      /* "only" waits for what all of them are */
     lh_str only_word;
-    int pair; /* "both": 2 values are to come, 1: the second one */
+    int pair;    /* "both": 2 values are to come, 1: the second one */
     bool sorted; /* "highest first" */
     bool or_;    /* "or" stands before */
     size_t or_at;

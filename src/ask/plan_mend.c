@@ -38,13 +38,15 @@ static bool mend_is_negated(const plan_state *p, ask_token *tokens, size_t i) {
 
 /* "cost more than 100" is of a price, where there are costs, too. */
 static void mend_cost(const plan_state *p, ask_token *tokens) {
-    const ask_token price = {.kind = ASK_WORD, .word = LH_STR("price"), .one = LH_STR("price"), .stem = LH_STR("price")};
+    const ask_token price = {
+        .kind = ASK_WORD, .word = LH_STR("price"), .one = LH_STR("price"), .stem = LH_STR("price")};
     lexicon_match ignored[1], named[PLAN_MATCHES];
     for (size_t i = 0; i + 1 < p->count; i++) {
         size_t n = i ? lexicon_columns(p->lex, tokens, p->count, i - 1, named, PLAN_MATCHES) : 0;
         bool name = false; /* unit cost */
         for (size_t k = 0; k < n; k++) name |= named[k].words > 1;
-        bool verb = !name && tokens[i].kind == ASK_WORD && ask_in(tokens[i].word, "cost costs") && tokens[i + 1].kind == ASK_WORD &&
+        bool verb = !name && tokens[i].kind == ASK_WORD && ask_in(tokens[i].word, "cost costs") &&
+                    tokens[i + 1].kind == ASK_WORD &&
                     ask_in(tokens[i + 1].word, "more less over under between at above below up");
         if (!verb || !lexicon_columns(p->lex, &price, 1, 0, ignored, 1)) continue;
         tokens[i].word = tokens[i].one = tokens[i].stem = price.word;

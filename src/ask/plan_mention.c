@@ -28,7 +28,8 @@ static bool mention_is_done(const plan_state *p, size_t at, int *ret_table) {
         bool traded = false;
         for (lh_str rest = LH_STR("order sale sold purchase item"); rest.len && trade && !traded;)
             traded = lh_str_search(name, lh_str_split(&rest, ' ')) != SIZE_MAX;
-        if (key->to.table != p->entity || key->from.table == p->entity || (!lh_str_starts(name, stem) && !traded)) continue;
+        if (key->to.table != p->entity || key->from.table == p->entity || (!lh_str_starts(name, stem) && !traded))
+            continue;
         return *ret_table = key->from.table, true;
     }
     return false;
@@ -117,7 +118,7 @@ static bool mention_is_verb(plan_state *p, const lexicon_match *value, size_t at
         if (plan_temporal(&of->columns[c]) && lexicon_column_has(p->lex, ref, &p->tokens[at]))
             return p->date_subject = ref, true;
     }
-    if (verb) p->penalty += 0.45, plan_unplaced(p, p->tokens[at].raw); /* of what was done no date tells */
+    if (verb) plan_doubt(p, p->tokens[at].raw); /* of what was done no date tells */
     return false;
 }
 
@@ -176,7 +177,8 @@ static void mention_who_of(plan_state *p, int table) {
 /* "never opened a ticket": that there is one says that it was done; "never closed a ticket": none that was. */
 static bool mention_is_deed(plan_state *p, const lexicon_match *column, size_t at) {
     size_t next = at + column->words;
-    bool verb = p->not&&p->without && plan_temporal(plan_column(p, column->ref)) && plan_elsewhere(p, column->ref.table);
+    bool verb =
+        p->not && p->without && plan_temporal(plan_column(p, column->ref)) && plan_elsewhere(p, column->ref.table);
     while (verb && plan_is_word(p, next, "a an any one single")) next++;
     plan_choice rows = verb && next < p->count ? plan_best_table(p, next) : (plan_choice){0};
     plan_choice kind = verb && next < p->count && !rows.there ? plan_best_value(p, next) : (plan_choice){0};
@@ -200,7 +202,8 @@ static bool mention_is_listed(const plan_state *p, const plan_choice *value, siz
     lexicon_match found[PLAN_MATCHES];
     size_t next = at + value->match.words, from = next;
     while (next < p->count && next < from + 4 && plan_is_word(p, next, "and or but not no also nor without")) next++;
-    size_t n = next > from && next < p->count ? lexicon_values(p->lex, p->tokens, p->count, next, found, PLAN_MATCHES) : 0;
+    size_t n =
+        next > from && next < p->count ? lexicon_values(p->lex, p->tokens, p->count, next, found, PLAN_MATCHES) : 0;
     bool listed = false;
     for (size_t i = 0; i < n; i++) listed |= plan_same(found[i].ref, value->match.ref) && found[i].score >= 0.95;
     return listed;
@@ -213,6 +216,26 @@ static bool mention_leads(const plan_state *p, ask_ref from, int table) {
     return leads;
 }
 
+static size_t mention_value(plan_state *p, const plan_choice *value, const plan_choice *column, size_t at) {
+    if (value->match.score < 0.5) return 0;
+    if (value->match.words == 1 && mention_is_verb(p, &value->match, at)) return 1;
+    if (value->match.words == 1 && mention_dated(p, &value->match, column, at)) return 1;
+    size_t then = at + value->match.words;
+    plan_choice rows = then < p->count ? plan_best_table(p, then) : (plan_choice){0};
+    bool none = p->without && p->entity >= 0 && rows.there && rows.match.score >= 0.9 &&
+                rows.match.ref.table == value->match.ref.table && rows.match.ref.table != p->entity;
+    if (none) p->not = p->without = false; /* no open job orders: none that are open */
+    if (none) plan_apart(p, value->match.ref.table);
+    if (p->without && plan_has(p->entity_column) && p->entity < 0 && rows.there && rows.match.score >= 0.9)
+        plan_doubt(p, p->not_word); /* which genres have no crime books */
+    bool rate = mention_is_rate(p, then) && !none && p->fn < 0;
+    size_t filters = p->plan.filter_count;
+    plan_on_value(p, value);
+    if (none) p->not = p->without = true;
+    if (rate && p->plan.filter_count > filters) return mention_on_rate(p), value->match.words + 1;
+    return value->match.words;
+}
+
 /* The table, column or value at a place; how many words it takes. */
 size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
@@ -220,20 +243,24 @@ size_t plan_mention(plan_state *p, size_t at) {
     int done = -1;
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
     if (value.there && column.there && mention_is_asked(p, &column, at)) value.there = false;
-    if (value.there && column.there && (p->pair || p->neither || mention_is_listed(p, &value, at)) && plan_elsewhere(p, value.match.ref.table)) column.there = false;
+    if (value.there && column.there && (p->pair || p->neither || mention_is_listed(p, &value, at)) &&
+        plan_elsewhere(p, value.match.ref.table))
+        column.there = false;
     if (p->lead == LEAD_WHO && p->entity < 0 && p->without && (table.there || column.there))
-        mention_who_of(p, table.there && table.match.score >= 0.9 ? table.match.ref.table : column.there ? column.match.ref.table : -1);
+        mention_who_of(p, table.there && table.match.score >= 0.9 ? table.match.ref.table
+                          : column.there                          ? column.match.ref.table
+                                                                  : -1);
     if (column.there && mention_is_deed(p, &column.match, at)) return 1;
     if (mention_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
     bool deed = plan_is_word(p, at, "sold bought") ||
                 (p->tokens[at].kind == ASK_WORD && lh_str_ends(p->tokens[at].word, LH_STR("ed")));
-    if (deed && mention_is_done(p, at, &done))
-        return plan_on_other(p, done), 1;
+    if (deed && mention_is_done(p, at, &done)) return plan_on_other(p, done), 1;
     size_t behind = at + (table.there ? table.match.words : 0);
     double t = table.there ? table.score : 0, c = column.there ? column.score : 0,
            v = value.there ? value.score + 0.1 : 0;
     if (t > 0 && table.match.score >= 0.95 && column.match.score < table.match.score - 0.04) c -= 0.3;
-    if (t > 0 && c > 0 && column.match.score >= 0.97 && table.match.score < 0.95 && column.match.words == table.match.words)
+    if (t > 0 && c > 0 && column.match.score >= 0.97 && table.match.score < 0.95 &&
+        column.match.words == table.match.words)
         t -= 0.4; /* membership, not members */
     size_t next = at + (column.there ? column.match.words : 0);
     bool row = t > 0 && c > 0 && next < p->count && plan_has_shape(p, &p->tokens[next], table.match.ref.table);
@@ -248,25 +275,7 @@ size_t plan_mention(plan_state *p, size_t at) {
     if (value.there && value.match.score < 0.95 && column.there && column.match.score >= 0.95)
         v -= 0.3; /* openings, not open */
     if (v > 0 && (t >= 1.2 || c >= 1.2) && value.match.score < 0.9) v -= 0.3;
-    if (v >= t && v >= c && v > 0) {
-        if (value.match.score < 0.5) return 0;
-        if (value.match.words == 1 && mention_is_verb(p, &value.match, at)) return 1;
-        if (value.match.words == 1 && mention_dated(p, &value.match, &column, at)) return 1;
-        size_t then = at + value.match.words;
-        plan_choice rows = then < p->count ? plan_best_table(p, then) : (plan_choice){0};
-        bool none = p->without && p->entity >= 0 && rows.there && rows.match.score >= 0.9 &&
-                    rows.match.ref.table == value.match.ref.table && rows.match.ref.table != p->entity;
-        if (none) p->not = p->without = false; /* no open job orders: none that are open */
-        if (none) plan_apart(p, value.match.ref.table);
-        if (p->without && plan_has(p->entity_column) && p->entity < 0 && rows.there && rows.match.score >= 0.9)
-            p->penalty += 0.45, plan_unplaced(p, p->not_word); /* which genres have no crime books */
-        bool rate = mention_is_rate(p, then) && !none && p->fn < 0;
-        size_t filters = p->plan.filter_count;
-        plan_on_value(p, &value);
-        if (none) p->not = p->without = true;
-        if (rate && p->plan.filter_count > filters) return mention_on_rate(p), value.match.words + 1;
-        return value.match.words;
-    }
+    if (v >= t && v >= c && v > 0) return mention_value(p, &value, &column, at);
     if (t >= c && t > 0) {
         if (table.match.score < 0.9) p->penalty += 0.05;
         if (table.close) p->penalty += 0.1;

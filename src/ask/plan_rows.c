@@ -109,7 +109,8 @@ static int rows_nearest(plan_state *p, ask_ref into[2]) {
         if (from < 0) from = said[i];
     }
     for (size_t i = 0; i < p->count && from < 0; i++) { /* when did Ann join: of those who have joined */
-        size_t n = plan_filler(&p->tokens[i]) ? 0 : lexicon_columns(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES);
+        size_t n =
+            plan_filler(&p->tokens[i]) ? 0 : lexicon_columns(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES);
         for (size_t k = 0; k < n; k++)
             if (found[k].score >= 0.85 && rows_unlisted(p, found[k].ref.table, into)) return found[k].ref.table;
     }
@@ -298,7 +299,8 @@ static bool rows_has_value(const plan_state *p, size_t at, int table) {
 static int rows_of_state(const plan_state *p, size_t at, bool *ret_before) {
     size_t i = at + 1;
     for (int skipped = 0; skipped < 3 && i < p->count; skipped++) {
-        plan_choice rows = plan_best_table(p, i), value = plan_best_value(p, i), column = plan_best_column(p, i, WANT_ANY);
+        plan_choice rows = plan_best_table(p, i), value = plan_best_value(p, i),
+                    column = plan_best_column(p, i, WANT_ANY);
         if (rows.there && rows.match.score >= 0.9) return *ret_before = true, rows.match.ref.table;
         if (value.there && value.match.score >= 0.95) i += value.match.words;
         else if (skipped && column.there && column.match.score >= 0.9) i += column.match.words;
@@ -313,7 +315,7 @@ static const char rows_gone[] = "cancelled canceled left terminated ended end ex
 static const char rows_ends[] = "closed finished completed resolved returned delivered paid decided";
 
 static void rows_state(plan_state *p, ask_ref end, bool open, lh_str said) {
-    bool none = p->not&&plan_elsewhere(p, end.table); /* no open tickets: none that are open */
+    bool none = p->not && plan_elsewhere(p, end.table); /* no open tickets: none that are open */
     if (none) p->not = p->without = false, plan_apart(p, end.table);
     ask_filter *f = plan_filter(p, end, open ? ASK_IS_NULL : ASK_NOT_NULL);
     if (none) p->not = p->without = true, p->value_end = p->at + 1;
@@ -349,13 +351,15 @@ static size_t rows_due(plan_state *p, size_t at, int table) {
 
 /* The date on which it was done, of the table or, where that is not known, of the only one that has one; column -1: none. */
 static ask_ref rows_done(const plan_state *p, int table, lh_str word) {
-    const ask_token what = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = lexicon_stem(p->lex, word)};
+    const ask_token what = {
+        .kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = lexicon_stem(p->lex, word)};
     ask_ref found = {-1, -1}, other = {-1, -1};
     if (!lh_str_ends(word, LH_STR("ed")) && !ask_in(word, "paid sold sent built held")) return found;
     for (int t = 0; t < (int)p->schema->table_count; t++)
         for (size_t c = 0; c < p->schema->tables[t].column_count && (table < 0 || t == table); c++) {
             ask_ref ref = {t, (int)c};
-            if (table >= 0 && plan_numeric(plan_column(p, ref)) && lexicon_column_named(p->lex, ref, &what)) other = ref;
+            if (table >= 0 && plan_numeric(plan_column(p, ref)) && lexicon_column_named(p->lex, ref, &what))
+                other = ref;
             if (!plan_temporal(plan_column(p, ref)) || !lexicon_column_has(p->lex, ref, &what)) continue;
             if (plan_has(found)) return (ask_ref){-1, -1};
             found = ref;
@@ -375,16 +379,19 @@ size_t plan_on_state(plan_state *p, size_t at) {
         if (rows >= 0 && plan_has(plan_hinted(p, rows, "late delay overdue", true))) return 0;
         return rows_due(p, at, rows);
     }
-    bool not= lh_str_starts(t->word, LH_STR("un")) && t->word.len > 5, active = ask_in(t->word, "active current former"),
-        open = ask_in(t->word, "open unclosed unresolved unfinished outstanding ongoing pending incomplete");
-    ask_ref end = {-1, -1}, done = before || not? rows_done(p, table, not? lh_str_sub(t->word, 2, t->word.len) : t->word)
-                                               : (ask_ref){-1, -1};
+    bool not = lh_str_starts(t->word, LH_STR("un")) && t->word.len > 5,
+         active = ask_in(t->word, "active current former"),
+         open = ask_in(t->word, "open unclosed unresolved unfinished outstanding ongoing pending incomplete");
+    ask_ref end = {-1, -1}, done = before || not
+                                       ? rows_done(p, table, not? lh_str_sub(t->word, 2, t->word.len) : t->word)
+                                       : (ask_ref){-1, -1};
     if (plan_has(done)) {
         rows_state(p, done, not, t->raw);
         if (table < 0) p->focus = done.table, p->main_table = p->main_table < 0 ? done.table : p->main_table;
         return 1;
     }
-    bool gone = table >= 0 && ask_in(t->word, "left quit"), still = ask_is(t, "still") && plan_is_word(p, at + 1, "with here employed");
+    bool gone = table >= 0 && ask_in(t->word, "left quit"),
+         still = ask_is(t, "still") && plan_is_word(p, at + 1, "with here employed");
     if (gone || still) {
         int whose = still ? rows : table;
         end = whose >= 0 ? rows_date(p, whose, rows_gone) : end;
@@ -392,8 +399,7 @@ size_t plan_on_state(plan_state *p, size_t at) {
         rows_state(p, end, still, t->raw);
         return still ? 2 + (size_t)plan_is_word(p, at + 2, "us") : 1;
     }
-    if (table >= 0 && (open || active))
-        end = rows_date(p, table, active ? rows_gone : rows_ends);
+    if (table >= 0 && (open || active)) end = rows_date(p, table, active ? rows_gone : rows_ends);
     if (!plan_has(end)) return 0;
     rows_state(p, end, !ask_is(t, "former"), t->raw);
     return 1;

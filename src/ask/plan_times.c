@@ -86,13 +86,15 @@ static size_t times_periods(plan_state *p, size_t at) {
     size_t next = at, n;
     bool versus = plan_is_word(p, at, "vs versus against"), or = plan_is_word(p, at, "or and"),
          which = p->more.len && plan_is_word(p, at, "or");
-    if (ask_is(&p->tokens[at < p->count ? at : 0], "and") && plan_elsewhere(p, f->column.table)) return 0; /* in each of them */
+    if (ask_is(&p->tokens[at < p->count ? at : 0], "and") && plan_elsewhere(p, f->column.table))
+        return 0; /* in each of them */
     if (versus || or) next = at + 1;
     if (plan_is_word(p, at, "compared") && plan_is_word(p, at + 1, "to with against")) next = at + 2, versus = true;
     if (next < p->count && plan_is_word(p, next, "in")) next++;
     n = next > at && next < p->count ? ask_when_parse(p->tokens, p->count, next, p->today, &second) : 0;
     if (n && (times_same_year(&f->when, &second) || times_same_year(&second, &f->when))) part = ASK_MONTH;
-    ask_part inside = p->comparing && (!n || times_period_part(&second) != part) ? times_period_inside(&f->when) : ASK_WHOLE;
+    ask_part inside =
+        p->comparing && (!n || times_period_part(&second) != part) ? times_period_inside(&f->when) : ASK_WHOLE;
     bool together = inside != ASK_WHOLE;
     if (together) part = inside;
     if (!part || ((!n || times_period_part(&second) != part) && !together)) return 0;
@@ -120,7 +122,7 @@ size_t plan_time(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     if (!n) return 0;
     if (p->lead == LEAD_WHICH && p->lead_open && plan_is_word(p, at, "year quarter month week day"))
-        return 0; /* which month of 2025 */
+        return 0;                                                                    /* which month of 2025 */
     if (p->grouping && plan_is_word(p, at, "year quarter month week day")) return 0; /* for each month of 2025 */
     if (t->kind == ASK_WORD && n == 1 && ask_in(t->word, "second first")) return 0;
     if (when.kind == ASK_WEEKDAY && times_is_weekday_of(p, at + n - 1)) return 0;
@@ -155,8 +157,9 @@ ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure) {
             ask_ref ref = {table, (int)c};
             lh_str name = of->columns[c].name;
             bool end = lh_str_starts(name, LH_STR("birth")) || lh_str_starts(name, LH_STR("born")) ||
-                       lh_str_starts(name, LH_STR("due")) || lh_str_ends(name, LH_STR("end_date")) || lh_str_starts(name, LH_STR("end")) ||
-                       lh_str_starts(name, LH_STR("closed")) || lh_str_starts(name, LH_STR("updated"));
+                       lh_str_starts(name, LH_STR("due")) || lh_str_ends(name, LH_STR("end_date")) ||
+                       lh_str_starts(name, LH_STR("end")) || lh_str_starts(name, LH_STR("closed")) ||
+                       lh_str_starts(name, LH_STR("updated"));
             if (plan_temporal(&of->columns[c]) && !end && lexicon_column_has(p->lex, ref, &one)) return ref;
         }
     return first;
@@ -302,10 +305,10 @@ lh_code plan_times_said(plan_state *p, lh_error *err) {
             const ask_filter *b = &plan->filters[k];
             bool apart = (a->when.has_to && b->when.has_from && a->when.to <= b->when.from) ||
                          (b->when.has_to && a->when.has_from && b->when.to <= a->when.from);
-            if (times_range(b) && plan_same(a->column, b->column) && a->numerator == b->numerator && a->scope == b->scope && apart)
+            if (times_range(b) && plan_same(a->column, b->column) && a->numerator == b->numerator &&
+                a->scope == b->scope && apart)
                 return lh_fail(err, LH_INVALID, "two times are asked for, and how they go together is not clear");
         }
     }
     return LH_OK;
 }
-

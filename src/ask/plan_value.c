@@ -68,7 +68,7 @@ static lexicon_match value_alternative(plan_state *p, const lexicon_match *m) {
 static bool value_split(plan_state *p, ask_ref column) {
     for (size_t i = 0; i < p->plan.filter_count; i++) {
         ask_filter *f = &p->plan.filters[i];
-        if (f->scope != p->scope || !plan_same(f->column, column) || f->op != ASK_EQ || f->not || f->by_way || f->only)
+        if (f->scope != p->scope || !plan_same(f->column, column) || f->op != ASK_EQ || f->not|| f->by_way || f->only)
             continue;
         while (f->value_count > 1) {
             p->scope++;
@@ -102,7 +102,8 @@ static bool value_when_done(plan_state *p, const lexicon_match *value) {
 /* "not yet shipped": without the date of it, whatever became of it later. */
 static bool value_undone(plan_state *p, const lexicon_match *value) {
     const ask_token *said = &p->tokens[p->at];
-    if (value->words != 1 || !lh_str_ends(said->word, LH_STR("ed")) || (p->entity >= 0 && p->entity != value->ref.table))
+    if (value->words != 1 || !lh_str_ends(said->word, LH_STR("ed")) ||
+        (p->entity >= 0 && p->entity != value->ref.table))
         return false;
     ask_ref date = value_done_on(p, value);
     if (!plan_has(date)) return false;
@@ -112,13 +113,40 @@ static bool value_undone(plan_state *p, const lexicon_match *value) {
     return true;
 }
 
+/* "mail or phone", "neither low nor normal": one more value of the condition before. Those that stand apart ("both mail and phone tickets",
+ * "phone but not mail") are conditions of their own. */
+static bool value_joins(plan_state *p, const lexicon_match *m, ask_ref way) {
+    const ask_column *column = plan_column(p, m->ref);
+    bool elsewhere = plan_elsewhere(p, m->ref.table), apart = p->pair && (column->listed || elsewhere);
+    if (!apart && !p->not&&p->at && plan_is_word(p, p->at - 1, "and also") && elsewhere) apart = value_split(p, m->ref);
+    if (apart && p->pair > 0 && p->pair-- == 1) p->scope++;
+    apart |= p->not && elsewhere;
+    if (p->pair && !apart) p->pair = 0, plan_note(p, "both are taken together"); /* no row is of two */
+    for (size_t i = p->plan.filter_count; i-- > 0 && !apart && (!column->listed || p->or_);) {
+        ask_filter *f = &p->plan.filters[i];
+        bool parts = column->listed && f->op == ASK_CONTAINS && !f->not && !f->folded;
+        if (f->scope != p->scope || !plan_same(f->column, m->ref) || f->by_way != plan_has(way) ||
+            (plan_has(way) && !plan_same(f->way, way)) || (f->op != ASK_EQ && f->op != ASK_IN && !parts) ||
+            f->value_count == ASK_VALUES_MAX)
+            continue;
+        f->values[f->value_count++] = column->values[m->value];
+        if (p->not&&f->not) p->not = p->without = false;
+        if (p->versus && column->listed) p->penalty += 0.45; /* no row is of one of them only */
+        else if (p->versus || (p->or_ && p->more.len)) plan_group(p, m->ref, ASK_WHOLE), p->more = LH_STR_NONE;
+        p->or_ = p->versus = false;
+        value_read(p, m);
+        return true;
+    }
+    return false;
+}
+
 void plan_on_value(plan_state *p, const plan_choice *choice) {
     const lexicon_match found = value_alternative(p, &choice->match), *m = &found;
     const ask_column *column = plan_column(p, m->ref);
     lh_str text = column->values[m->value];
     size_t next = p->at + m->words;
     plan_choice rows = p->grouping && next < p->count ? plan_best_table(p, next) : (plan_choice){0};
-    if (!rows.there || rows.match.score < 0.9 || rows.match.ref.table != m->ref.table) { /* else: each gold client */
+    if (!rows.there || rows.match.score < 0.9 || rows.match.ref.table != m->ref.table) {   /* else: each gold client */
         if (p->grouping && p->each) plan_group(p, (ask_ref){m->ref.table, -1}, ASK_WHOLE); /* each sales rep */
         p->grouping = false;
     }
@@ -131,32 +159,13 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
         plan_note(p, "'%.*s' is taken for a value of '%.*s', not of '%.*s'", LH_STR_ARG(text), LH_STR_ARG(column->name),
                   LH_STR_ARG(plan_column(p, choice->other.ref)->name));
     }
-    bool apart = p->pair && (column->listed || plan_elsewhere(p, m->ref.table)); /* both mail and phone tickets */
-    if (!apart && !p->not&&p->at && plan_is_word(p, p->at - 1, "and also") && plan_elsewhere(p, m->ref.table))
-        apart = value_split(p, m->ref);
-    if (apart && p->pair-- == 1) p->scope++;
-    apart |= p->not&&plan_elsewhere(p, m->ref.table); /* phone but not mail */
-    if (p->pair && !apart) p->pair = 0, plan_note(p, "both are taken together"); /* no row is of two */
-    for (size_t i = p->plan.filter_count; i-- > 0 && !apart && (!column->listed || p->or_);) { /* Austin or Boise */
-        ask_filter *f = &p->plan.filters[i];
-        bool parts = column->listed && f->op == ASK_CONTAINS && !f->not && !f->folded;
-        if (f->scope != p->scope || !plan_same(f->column, m->ref) || f->by_way != plan_has(way) || (plan_has(way) && !plan_same(f->way, way)) ||
-            (f->op != ASK_EQ && f->op != ASK_IN && !parts) || f->value_count == ASK_VALUES_MAX)
-            continue;
-        f->values[f->value_count++] = text;
-        if (p->not&&f->not) p->not = p->without = false; /* neither low nor normal */
-        if (p->versus && column->listed) p->penalty += 0.45; /* no row is of one of them only */
-        else if (p->versus || (p->or_ && p->more.len)) plan_group(p, m->ref, ASK_WHOLE), p->more = LH_STR_NONE;
-        p->or_ = p->versus = false;
-        value_read(p, m);
-        return;
-    }
+    if (value_joins(p, m, way)) return;
     if (p->not&&value_undone(p, m)) return;
     if (p->lead == LEAD_WHEN && value_when_done(p, m)) return;
     bool elsewhere = p->not && p->entity >= 0 && ask_path(p->schema, p->entity, m->ref.table, NULL) < 0;
     for (size_t i = 0; i < p->plan.filter_count && !elsewhere; i++) { /* never loaned a crime book: none of those */
         ask_filter *none = &p->plan.filters[i];
-        if (none->op == ASK_EXISTS && none->not && none->column.table != m->ref.table &&
+        if (none->op == ASK_EXISTS && none->not&&none->column.table != m->ref.table &&
             ask_path(p->schema, none->column.table, m->ref.table, NULL) > 0 &&
             ask_path(p->schema, p->entity, m->ref.table, NULL) < 0)
             none->column.table = m->ref.table;
@@ -168,7 +177,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     }
     ask_filter *f = plan_filter(p, m->ref, column->listed ? ASK_CONTAINS : ASK_EQ);
     if (f) f->values[f->value_count++] = text, f->by_way = plan_has(way), f->way = way;
-    if (f && f->op == ASK_EQ && !f->not && column->key) p->row_of = m->ref.table;
+    if (f && f->op == ASK_EQ && !f->not&&column->key) p->row_of = m->ref.table;
     if (f && p->share && p->fn == ASK_COUNT && !p->plan.measure_count) f->numerator = true; /* share of gold clients */
     value_read(p, m);
 }

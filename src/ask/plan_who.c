@@ -22,7 +22,8 @@ int plan_people_of(const plan_state *p, int table) {
 /* "who are the librarians": the column is who they are. */
 bool plan_is_texts(const plan_state *p) {
     bool is = false;
-    for (size_t i = 0; i < p->mentioned_count && p->entity_made; i++) is |= plan_column(p, p->mentioned[i].ref)->type == ASK_TEXT;
+    for (size_t i = 0; i < p->mentioned_count && p->entity_made; i++)
+        is |= plan_column(p, p->mentioned[i].ref)->type == ASK_TEXT;
     return is;
 }
 

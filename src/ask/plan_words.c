@@ -53,7 +53,8 @@ bool plan_filler(const ask_token *token) {
                 "logged listed "
                 "person people individual individuals thing things kind kinds type_ order_ respectively corresponding "
                 "set sets far yet already anything something place pls plz details "
-                "detail info information subscribed addresses ago time_ times_ between if not_ every exactly_ most_ name_ whole entire "
+                "detail info information subscribed addresses ago time_ times_ between if not_ every exactly_ most_ "
+                "name_ whole entire "
                 "given "
                 "whats anywhere anyone anybody somewhere flying sit sits "
                 "ok hello hi thanks thank mean_ where's how's been's each's"));
@@ -70,7 +71,7 @@ static size_t form_lead(plan_state *p, size_t at) {
         return p->lead = LEAD_LIST, p->lead_open = true, n;
     }
     n = FORM(p, at, &row, "what will", "how much will", "how high will", "how many will");
-    if (n) return plan_unplaced(p, p->tokens[at + n - 1].raw), p->penalty += 0.45, n; /* nobody knows */
+    if (n) return plan_doubt(p, p->tokens[at + n - 1].raw), n; /* nobody knows */
     n = FORM(p, at, &row, "which", "what", "who", "whose", "when", "whom");
     if (n && (p->lead == LEAD_NONE || row < 2) && p->lead != LEAD_WHICH && p->lead != LEAD_WHO) {
         bool leads = at < 4;
@@ -193,7 +194,8 @@ static const struct {
 /* "sum of total by client": the column is called so. */
 static bool form_is_called(const plan_state *p, size_t at, int fn) {
     lexicon_match found[PLAN_MATCHES];
-    lh_str behind = lh_str_sub(p->text, (size_t)(p->tokens[at].raw.ptr + p->tokens[at].raw.len - p->text.ptr), p->text.len);
+    lh_str behind =
+        lh_str_sub(p->text, (size_t)(p->tokens[at].raw.ptr + p->tokens[at].raw.len - p->text.ptr), p->text.len);
     bool sign = lh_str_starts(behind, LH_STR(" (")); /* Total (€) */
     bool waits = sign || p->fn >= 0 || p->extreme || p->ordering || p->compare.there || p->tokens[at].capital;
     size_t n = fn == ASK_SUM && (waits || p->tokens[at].plural)
@@ -201,7 +203,8 @@ static bool form_is_called(const plan_state *p, size_t at, int fn) {
                    : 0;
     bool called = false;
     for (size_t i = 0; i < n; i++)
-        called |= found[i].score >= 0.97 && plan_numeric(plan_column(p, found[i].ref)) && (at > 0 || p->fn >= 0 || sign);
+        called |=
+            found[i].score >= 0.97 && plan_numeric(plan_column(p, found[i].ref)) && (at > 0 || p->fn >= 0 || sign);
     if (!called && plan_is_word(p, at + 1, "of") && p->fn < 0) { /* total of invoice 5, which has a total */
         plan_choice rows = at + 2 < p->count ? plan_best_table(p, at + 2) : (plan_choice){0};
         n = rows.there && rows.match.score >= 0.9 && !p->tokens[at + 1 + rows.match.words].plural && fn == ASK_SUM
@@ -228,12 +231,13 @@ static size_t form_aggregate(plan_state *p, size_t at) {
     if (numbers) return best + numbers;
     if (fn == 102) return form_of_each(p, at, ASK_SUM), best;
     if (fn == ASK_COUNT && p->subject >= 0 && p->mentioned[p->subject].at + 1 == at && !p->grouping &&
-        (plan_form_at(p, at, "number of") || plan_form_at(p, at, "numbers of")) && plan_column(p, p->mentioned[p->subject].ref)->type == ASK_TEXT)
+        (plan_form_at(p, at, "number of") || plan_form_at(p, at, "numbers of")) &&
+        plan_column(p, p->mentioned[p->subject].ref)->type == ASK_TEXT)
         return 1; /* the phone number of */
     if (form_is_called(p, at, fn)) return 0;
     size_t before = at && ask_is(&p->tokens[at - 1], "the") ? at - 1 : at;
     if (before && ask_is(&p->tokens[before - 1], "than")) /* more pages than average */
-        return plan_unplaced(p, p->tokens[at].raw), p->penalty += 0.45, best;
+        return plan_doubt(p, p->tokens[at].raw), best;
     if (fn == 101) {
         if (!p->plan.measure_count && p->fn < 0 && p->entity >= 0 && p->plan.group_count == 1 &&
             !plan_has(p->plan.groups[0].column) && !p->plan.groups[0].part) { /* loans per reader on average */
@@ -315,7 +319,8 @@ static bool form_is_agent(const plan_state *p, size_t at) {
 static bool form_is_value_only(const plan_state *p, size_t at) {
     plan_choice value = at < p->count ? plan_best_value(p, at) : (plan_choice){0},
                 column = at < p->count ? plan_best_column(p, at, WANT_ANY) : (plan_choice){0};
-    return value.there && value.match.score >= 0.95 && !(column.there && column.match.score >= 0.9 && p->entity == column.match.ref.table);
+    return value.there && value.match.score >= 0.95 &&
+           !(column.there && column.match.score >= 0.9 && p->entity == column.match.ref.table);
 }
 
 static size_t form_group(plan_state *p, size_t at) {
@@ -537,7 +542,8 @@ static size_t form_all(plan_state *p, size_t at) {
 /* "out of stock": none of it. */
 static size_t form_out_of(plan_state *p, size_t at) {
     size_t row = 0, n = FORM(p, at, &row, "out of", "in");
-    plan_choice of = n && plan_is_word(p, at + n, "stock") ? plan_best_column(p, at + n, WANT_NUMBER) : (plan_choice){0};
+    plan_choice of =
+        n && plan_is_word(p, at + n, "stock") ? plan_best_column(p, at + n, WANT_NUMBER) : (plan_choice){0};
     if (!of.there) return 0;
     ask_filter *f = plan_filter(p, of.match.ref, row ? ASK_GT : ASK_LE);
     if (f) plan_note(p, "that is '%.*s' %s 0", LH_STR_ARG(plan_column(p, of.match.ref)->name), row ? "over" : "at");
@@ -558,19 +564,18 @@ static size_t form_stated(plan_state *p, size_t at) {
     return 1;
 }
 
-static size_t form_other(plan_state *p, size_t at) {
-    size_t all = form_all(p, at);
-    if (all || (all = form_out_of(p, at))) return all;
-    size_t row = 0, n = FORM(p, at, &row, "not", "without", "no", "never", "except", "excluding", "other than",
-                             "lacking", "missing", "except for", "but not", "with no", "have no", "has no", "had no",
-                             "non", "none", "without any", "who have not", "apart from", "nor", "with missing", "empty",
-                             "neither", "with neither", "unknown", "with unknown", "with an unknown", "outside",
-                             "outside of");
-    if (plan_form_at(p, at, "with and without") || plan_form_at(p, at, "with or without")) return plan_doubt(p, p->tokens[at].raw), 3;
-    if (n && plan_is_word(p, at + n - 1, "no") && plan_is_word(p, at + n, "more less fewer") && plan_is_word(p, at + n + 1, "than"))
+/* "not", "without", "no", "never": what follows is denied. */
+static size_t form_denied(plan_state *p, size_t at) {
+    size_t row = 0,
+           n = FORM(p, at, &row, "not", "without", "no", "never", "except", "excluding", "other than", "lacking",
+                    "missing", "except for", "but not", "with no", "have no", "has no", "had no", "non", "none",
+                    "without any", "who have not", "apart from", "nor", "with missing", "empty", "neither",
+                    "with neither", "unknown", "with unknown", "with an unknown", "outside", "outside of");
+    if (plan_form_at(p, at, "with and without") || plan_form_at(p, at, "with or without"))
+        return plan_doubt(p, p->tokens[at].raw), 3;
+    if (n && plan_is_word(p, at + n - 1, "no") && plan_is_word(p, at + n, "more less fewer") &&
+        plan_is_word(p, at + n + 1, "than"))
         return n > 1 ? (p->with = true, n - 1) : 0; /* with no more than 3 */
-    size_t stated = form_stated(p, at);
-    if (stated) return stated;
     if (n == 1 && row == 2 && at + 1 < p->count && p->tokens[at + 1].raw.ptr == p->tokens[at].raw.ptr + 3 &&
         p->tokens[at].raw.ptr[2] == '-') /* a no-show is none of a show */
         return plan_doubt(p, p->tokens[at].raw), 1;
@@ -585,6 +590,13 @@ static size_t form_other(plan_state *p, size_t at) {
         p->without = without;
         return n;
     }
+    return 0;
+}
+
+static size_t form_other(plan_state *p, size_t at) {
+    size_t row = 0, n;
+    if ((n = form_all(p, at)) || (n = form_out_of(p, at)) || (n = form_stated(p, at)) || (n = form_denied(p, at)))
+        return n;
     n = FORM(p, at, &row, "took off", "take off", "takes off", "ended up", "end up", "turned out", "turned out to be");
     if (n) return n;
     if ((n = form_versus(p, at))) return n;
@@ -624,7 +636,7 @@ static size_t form_other(plan_state *p, size_t at) {
 
 /* A "not" that nothing was denied by. */
 void plan_end_not(plan_state *p) {
-    if (p->not&&!p->plan.has_having) plan_unplaced(p, p->not_word), p->penalty += 0.45;
+    if (p->not&&!p->plan.has_having) plan_doubt(p, p->not_word);
     p->not = p->without = false;
 }
 

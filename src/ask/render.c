@@ -426,7 +426,8 @@ static lh_code render_where(render *r, bool numerator, const char *first, lh_err
     for (size_t i = 0; i < r->plan->filter_count; i++) {
         bool written = false;
         if (r->plan->filters[i].numerator != numerator) continue;
-        if (r->plan->mean_of_rows && render_is_elsewhere(r, r->plan->filters[i].column.table)) continue; /* is counted */
+        if (r->plan->mean_of_rows && render_is_elsewhere(r, r->plan->filters[i].column.table))
+            continue; /* is counted */
         LH_TRY(render_filter(r, i, &written, lead, err));
         if (written) lead = " AND ";
     }
@@ -657,7 +658,7 @@ void ask_render_names(const ask_schema *schema, const ask_plan *plan, lh_buf *in
     for (size_t i = 0; i < plan->filter_count; i++) {
         ask_filter f = plan->filters[i];
         if (f.op != ASK_NAMED) continue;
-        f.by_way = f.not= false;
+        f.by_way = f.not = false;
         render_text(&r, lead);
         render_text(&r, "EXISTS (SELECT 1 FROM ");
         render_table(&r, f.column.table);

@@ -235,10 +235,11 @@ static size_t words_word(words_state *s, size_t at) {
 }
 
 double ask_word_number(const ask_token *t, bool *ret) {
-    static const char *const words[] = {"zero",    "one",     "two",       "three",    "four",     "five",    "six",
-                                        "seven",   "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen",
-                                        "fourteen", "fifteen", "sixteen",  "seventeen", "eighteen", "nineteen"};
-    static const char *const tens[] = {"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"};
+    static const char *const words[] = {
+        "zero", "one",    "two",    "three",    "four",     "five",    "six",     "seven",     "eight",    "nine",
+        "ten",  "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
+    static const char *const tens[] = {"twenty",  "thirty", "forty",  "fifty",  "sixty",
+                                       "seventy", "eighty", "ninety", "hundred"};
     *ret = t->kind == ASK_NUMERAL;
     if (*ret) return t->number;
     for (size_t i = 0; i < sizeof words / sizeof *words && t->kind == ASK_WORD; i++)
@@ -254,7 +255,7 @@ static size_t words_sign(words_state *s, size_t at) {
         const char *sign, *first, *second;
     } signs[] = {{">=", "at", "least"}, {"=>", "at", "least"}, {"≥", "at", "least"}, {"<=", "at", "most"},
                  {"=<", "at", "most"},  {"≤", "at", "most"},   {"!=", "not", NULL},  {"<>", "not", NULL},
-                 {"≠", "not", NULL},    {"/ ", "per", NULL},    {">", "over", NULL},   {"<", "under", NULL}};
+                 {"≠", "not", NULL},    {"/ ", "per", NULL},   {">", "over", NULL},  {"<", "under", NULL}};
     lh_str rest = lh_str_sub(s->text, at, s->text.len);
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
         lh_str sign = lh_str_from(signs[i].sign);

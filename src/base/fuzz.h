@@ -6,7 +6,8 @@
 #include <assert.h>
 
 /* Of the bytes the first says what else the request is of, and the rest is its body. False: too many, or no JSON. *arena is the caller's. */
-static inline bool lh_fuzz_body(const uint8_t *data, size_t size, size_t size_max, size_t arena_bytes, lh_arena **arena, lh_json **body) {
+static inline bool lh_fuzz_body(const uint8_t *data, size_t size, size_t size_max, size_t arena_bytes, lh_arena **arena,
+                                lh_json **body) {
     if (size < 1 || size > size_max || lh_arena_new(arena_bytes, arena, NULL) != LH_OK) return false;
     return lh_json_parse(*arena, (lh_str){(const char *)data + 1, size - 1}, body, NULL) == LH_OK;
 }
