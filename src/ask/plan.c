@@ -327,7 +327,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     if ((n = plan_in_unit(p, at))) return n;
     if ((n = plan_arith(p, at))) return n;
     if (t->kind == ASK_WORD && ask_in(t->word, "from to") && (n = plan_end(p, at))) return n;
-    if (plan_long_value(p, at, &n)) return n;
+    if (plan_long_value(p, at, &n) || (n = plan_on_full_name(p, at))) return n;
     if ((n = plan_time(p, at))) return n;
     if (p->group_end == at && (t->kind == ASK_STOP || ask_is(t, "and")))
         return p->grouping = ask_is(t, "and"), p->group_end = ask_is(t, "and") ? 0 : at + 1, 1;

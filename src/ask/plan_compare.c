@@ -134,7 +134,7 @@ size_t plan_compare_columns(plan_state *p, size_t at) {
             lh_str word = lh_str_split(&rest, ' ');
             said = next < p->count && p->tokens[next].kind == ASK_WORD && lh_str_eq(p->tokens[next].word, word);
         }
-        while (said && plan_is_word(p, next, "the its their it was were is")) next++;
+        while (said && plan_is_word(p, next, "the its their it they was were is")) next++;
         plan_choice other = said && next < p->count ? plan_best_column(p, next, WANT_ANY) : (plan_choice){0};
         if (!other.there || other.match.score < 0.7) continue;
         const ask_column *column = plan_column(p, other.match.ref);

@@ -208,6 +208,7 @@ LH_MUST_CHECK lh_code plan_series(plan_state *p, lh_error *err);
 size_t plan_on_id(plan_state *p, int table, size_t at); /* "ticket 5", behind the table */
 size_t plan_on_named(plan_state *p, size_t at);         /* "named Ann" */
 size_t plan_on_name(plan_state *p, size_t at);          /* Ann Lee, whom no list of values has */
+size_t plan_on_full_name(plan_state *p, size_t at);     /* of which the first word is known as something else */
 size_t plan_on_self(plan_state *p, size_t at);          /* "managed by Ann Lee", of rows of the same table */
 size_t plan_on_state(plan_state *p, size_t at);         /* "open tickets": those with no end */
 bool plan_has_shape(const plan_state *p, const ask_token *token, int table); /* is it a key of that table? */

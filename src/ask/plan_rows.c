@@ -200,6 +200,14 @@ size_t plan_on_name(plan_state *p, size_t at) {
     return words;
 }
 
+size_t plan_on_full_name(plan_state *p, size_t at) {
+    const ask_token *t = &p->tokens[at];
+    bool full = at && t->kind == ASK_WORD && t->capital && !t->possessive && at + 1 < p->count &&
+                p->tokens[at + 1].capital && rows_is_strange(p, at + 1);
+    plan_choice value = full ? plan_best_value(p, at) : (plan_choice){0};
+    return full && (!value.there || value.match.words == 1) && !plan_long_column(p, at) ? plan_on_name(p, at) : 0;
+}
+
 /* ---- rows of the same table ---- */
 
 /* The column of the table by which its rows refer to others of them, that the word speaks of: managed, of manager_id. */

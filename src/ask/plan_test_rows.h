@@ -115,10 +115,8 @@
     {"most recent loan",
      "SELECT \"loan_id\", \"loaned_at\" FROM \"loan_log\" ORDER BY \"loaned_at\" DESC NULLS LAST LIMIT 1"},
     {"When was the last loan?", "SELECT max(\"loaned_at\") AS \"highest_loaned_at\" FROM \"loan_log\""},
-    {"average loans per reader",
-     "SELECT avg(n) AS \"average\" FROM (SELECT count(*) AS n FROM \"loan_log\" JOIN \"readers\" ON "
-     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" GROUP BY "
-     "\"readers\".\"first_name\", \"readers\".\"last_name\", \"readers\".\"reader_id\") AS of_each"},
+    {"average loans per reader", "SELECT avg((SELECT count(*) FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = "
+                                 "\"readers\".\"reader_id\")) AS \"average\" FROM \"readers\""},
     {"average days late by genre",
      "SELECT \"books\".\"genre\", avg(\"loan_log\".\"days_late\") AS \"average_days_late\" FROM \"loan_log\" JOIN "
      "\"books\" ON \"loan_log\".\"book_id\" = "
@@ -464,9 +462,8 @@
      "SELECT \"genre\", avg(\"price\") AS \"average_price\" FROM \"books\" GROUP BY \"genre\" HAVING avg(\"price\") > "
      "20 ORDER BY \"genre\""},
     {"How many loans does each suspended reader have on average?",
-     "SELECT avg(n) AS \"average\" FROM (SELECT count(*) AS n FROM \"loan_log\" JOIN \"readers\" ON "
-     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" WHERE \"readers\".\"status\" = 'suspended' GROUP BY "
-     "\"readers\".\"first_name\", \"readers\".\"last_name\", \"readers\".\"reader_id\") AS of_each"},
+     "SELECT avg((SELECT count(*) FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")) AS "
+     "\"average\" FROM \"readers\" WHERE \"readers\".\"status\" = 'suspended'"},
     {"loans per book genre",
      "SELECT \"books\".\"genre\", count(*) AS \"loan_log\" FROM \"loan_log\" JOIN \"books\" ON "
      "\"loan_log\".\"book_id\" = \"books\".\"book_id\" GROUP BY \"books\".\"genre\" ORDER BY \"books\".\"genre\""},
@@ -622,3 +619,137 @@
      "NOT NULL GROUP BY CAST(\"joined_on\" AS DATE) ORDER BY count(*) DESC NULLS LAST, CAST(\"joined_on\" AS DATE) "
      "LIMIT 1"},
     {"transfers that left late", "SELECT \"transfer_id\" FROM \"transfers\" WHERE \"delay\" > 0"},
+    {"readers named Ann", "SELECT \"reader_id\", \"first_name\", \"last_name\" FROM \"readers\" WHERE concat(' ', "
+                          "\"first_name\", ' ', \"last_name\", ' ') ILIKE '% Ann %'"},
+    {"How many readers are called Ann Lee?", "SELECT count(*) AS \"readers\" FROM \"readers\" WHERE concat(' ', "
+                                             "\"first_name\", ' ', \"last_name\", ' ') ILIKE '% Ann Lee %'"},
+    {"loans of Ann Lee", ""}, {"loans of ann lee", ""},
+    {"What is the email of Ann Lee?", "SELECT \"email\" FROM \"readers\" WHERE concat(' ', \"first_name\", ' ', "
+                                      "\"last_name\", ' ') ILIKE '% Ann Lee %'"},
+    {"readers with loans but no fantasy loans",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\") AND NOT EXISTS "
+     "(SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'fantasy')"},
+    {"readers with both crime and poetry loans",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime') AND EXISTS (SELECT 1 "
+     "FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'poetry') AND EXISTS (SELECT 1 "
+     "FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")"},
+    {"readers with only crime loans",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime') AND NOT EXISTS (SELECT "
+     "1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND (\"books\".\"genre\" = 'crime') IS NOT TRUE) AND "
+     "EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")"},
+    {"readers who have never loaned a crime book",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "NOT EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND \"books\".\"genre\" = 'crime')"},
+    {"top 10% of readers by fines",
+     "SELECT \"reader_id\", \"first_name\", \"last_name\", \"fines\" FROM \"readers\" QUALIFY row_number() OVER (ORDER "
+     "BY \"fines\" DESC NULLS LAST) <= ceil(10 * count(*) OVER () / 100) ORDER BY \"fines\" DESC NULLS LAST"},
+    {"readers who joined more than 10 years ago",
+     "SELECT \"reader_id\", \"first_name\", \"last_name\" FROM \"readers\" WHERE \"joined_on\" < DATE '2016-11-28'"},
+    {"loans of book 17", "SELECT \"loan_log\".\"loan_id\" FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" "
+                         "= \"books\".\"book_id\" WHERE \"books\".\"book_id\" = 17"},
+    {"book 17", "SELECT \"book_id\", \"author_id\", \"title\", \"genre\", \"pages\", \"price\", \"published\", "
+                "\"keywords\", \"blurb\" FROM \"books\" WHERE \"book_id\" = 17"},
+    {"What is the title of book 17?", "SELECT \"title\" FROM \"books\" WHERE \"book_id\" = 17"},
+    {"unreturned loans", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"returned_at\" IS NULL"},
+    {"open loans", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"returned_at\" IS NULL"},
+    {"loans not yet returned", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"returned_at\" IS NULL"},
+    {"list all genres", "SELECT DISTINCT \"genre\" FROM \"books\""},
+    {"list the genres of books by Tove Jansson",
+     "SELECT DISTINCT \"books\".\"genre\" FROM \"books\" JOIN \"authors\" ON \"books\".\"author_id\" = "
+     "\"authors\".\"author_id\" WHERE \"authors\".\"name\" = 'Tove Jansson'"},
+    {"readers with an email",
+     "SELECT \"reader_id\", \"first_name\", \"last_name\", \"email\" FROM \"readers\" WHERE \"email\" IS NOT NULL"},
+    {"readers with emails",
+     "SELECT \"reader_id\", \"first_name\", \"last_name\", \"email\" FROM \"readers\" WHERE \"email\" IS NOT NULL"},
+    {"books with a price", "SELECT \"book_id\", \"title\", \"price\" FROM \"books\" WHERE \"price\" IS NOT NULL"},
+    {"loans in Q1 2024 vs Q1 2025",
+     "SELECT date_trunc('quarter', \"loaned_at\")::DATE AS \"quarter\", count(*) AS \"loan_log\" FROM \"loan_log\" "
+     "WHERE (\"loaned_at\" >= DATE '2024-01-01' AND \"loaned_at\" < DATE '2024-04-01' OR \"loaned_at\" >= DATE "
+     "'2025-01-01' AND \"loaned_at\" < DATE '2025-04-01') GROUP BY date_trunc('quarter', \"loaned_at\")::DATE ORDER BY "
+     "date_trunc('quarter', \"loaned_at\")::DATE"},
+    {"readers in both Oslo and Bergen",
+     "SELECT \"reader_id\", \"first_name\", \"last_name\" FROM \"readers\" WHERE \"city\" IN ('Oslo', 'Bergen')"},
+    {"average number of loans per reader",
+     "SELECT avg((SELECT count(*) FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")) AS "
+     "\"average\" FROM \"readers\""},
+    {"How many loans does a reader have on average?",
+     "SELECT avg((SELECT count(*) FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")) AS "
+     "\"average\" FROM \"readers\""},
+    {"books whose sale_rate is over 5",
+     "SELECT \"books\".\"book_id\", \"books\".\"title\" FROM \"books\" WHERE EXISTS (SELECT 1 FROM \"purchases\" WHERE "
+     "\"purchases\".\"book_id\" = \"books\".\"book_id\" AND \"purchases\".\"sale_rate\" > 5)"},
+    {"purchases where delivered_on > ordered_on",
+     "SELECT \"purchase_id\" FROM \"purchases\" WHERE \"delivered_on\" > \"ordered_on\""},
+    {"purchases delivered after they were ordered",
+     "SELECT \"purchase_id\" FROM \"purchases\" WHERE \"delivered_on\" > \"ordered_on\""},
+    {"most recently joined reader",
+     "SELECT \"reader_id\", \"first_name\", \"last_name\", \"joined_on\" FROM \"readers\" WHERE \"joined_on\" IS NOT "
+     "NULL ORDER BY \"joined_on\" DESC NULLS LAST LIMIT 1"},
+    {"share of renewed loans by librarian",
+     "SELECT \"librarian\", round(100.0 * count(*) FILTER (WHERE \"renewed\") / count(*), 2) AS \"percent\" FROM "
+     "\"loan_log\" GROUP BY \"librarian\" ORDER BY \"librarian\""},
+    {"percentage of crime books in 2024",
+     "SELECT round(100.0 * count(*) FILTER (WHERE \"genre\" = 'crime') / count(*), 2) AS \"percent\" FROM \"books\" "
+     "WHERE \"published\" >= DATE '2024-01-01' AND \"published\" < DATE '2025-01-01'"},
+    {"What share of suspended readers have fines?",
+     "SELECT round(100.0 * count(*) FILTER (WHERE \"fines\" > 0) / count(*), 2) AS \"percent\" FROM \"readers\" WHERE "
+     "\"status\" = 'suspended'"},
+    {"readers that are not from Oslo",
+     "SELECT \"reader_id\", \"first_name\", \"last_name\" FROM \"readers\" WHERE \"city\" <> 'Oslo'"},
+    {"readers outside Oslo",
+     "SELECT \"reader_id\", \"first_name\", \"last_name\" FROM \"readers\" WHERE \"city\" <> 'Oslo'"},
+    {"neither crime nor poetry books",
+     "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"genre\" NOT IN ('crime', 'poetry')"},
+    {"books that are neither crime nor poetry",
+     "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"genre\" NOT IN ('crime', 'poetry')"},
+    {"3 readers with the most loans",
+     "SELECT \"readers\".\"first_name\", \"readers\".\"last_name\", count(*) AS \"loan_log\" FROM \"loan_log\" JOIN "
+     "\"readers\" ON \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" GROUP BY \"readers\".\"first_name\", "
+     "\"readers\".\"last_name\", \"readers\".\"reader_id\" ORDER BY count(*) DESC NULLS LAST, "
+     "\"readers\".\"first_name\", \"readers\".\"last_name\", \"readers\".\"reader_id\" LIMIT 3"},
+    {"readers under 30", ""},
+    {"twenty oldest readers", "SELECT \"reader_id\", \"first_name\", \"last_name\", \"age\" FROM \"readers\" ORDER BY "
+                              "\"age\" DESC NULLS LAST LIMIT 20"},
+    {"purchases / supplier", "SELECT \"supplier_name\", count(*) AS \"purchases\" FROM \"purchases\" GROUP BY "
+                             "\"supplier_name\" ORDER BY \"supplier_name\""},
+    {"readers with no more than 3 loans",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "(SELECT count(*) FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\") <= 3"},
+    {"loans where renewed is false", "SELECT \"loan_id\" FROM \"loan_log\" WHERE NOT \"renewed\""},
+    {"loans where returned_at is null", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"returned_at\" IS NULL"},
+    {"How many loans will we have in 2027?", ""},
+    {"who never loaned a book?",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "NOT EXISTS (SELECT 1 FROM \"loan_log\" JOIN \"books\" ON \"loan_log\".\"book_id\" = \"books\".\"book_id\" WHERE "
+     "\"loan_log\".\"reader_id\" = \"readers\".\"reader_id\")"},
+    {"sum of 'amount' by supplier", "SELECT \"supplier_name\", sum(\"amount\") AS \"total_amount\" FROM \"purchases\" "
+                                    "GROUP BY \"supplier_name\" ORDER BY \"supplier_name\""},
+    {"readers who loaned in 2024 and in 2025",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND "
+     "\"loan_log\".\"loaned_at\" >= DATE '2024-01-01' AND \"loan_log\".\"loaned_at\" < DATE '2025-01-01') AND EXISTS "
+     "(SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND "
+     "\"loan_log\".\"loaned_at\" >= DATE '2025-01-01' AND \"loan_log\".\"loaned_at\" < DATE '2026-01-01')"},
+    {"readers who loaned in 2024 but not in 2025",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND "
+     "\"loan_log\".\"loaned_at\" >= DATE '2024-01-01' AND \"loan_log\".\"loaned_at\" < DATE '2025-01-01') AND NOT "
+     "EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND "
+     "\"loan_log\".\"loaned_at\" >= DATE '2025-01-01' AND \"loan_log\".\"loaned_at\" < DATE '2026-01-01')"},
+    {"loans from 2025", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"loaned_at\" >= DATE '2025-01-01' AND "
+                        "\"loaned_at\" < DATE '2026-01-01'"},
+    {"loans since 2025", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"loaned_at\" >= DATE '2025-01-01'"},
+    {"readers whose loans are all renewed",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND "
+     "\"loan_log\".\"renewed\") AND NOT EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = "
+     "\"readers\".\"reader_id\" AND (\"loan_log\".\"renewed\") IS NOT TRUE)"},
