@@ -107,6 +107,8 @@ void ask_kept_put(lh_ask *ask, const lh_sha256 *key, lh_str text);
  * all of which another table's key has. */
 LH_MUST_CHECK lh_code ask_schema_keys(ask_schema *schema, lh_arena *arena, lh_error *err);
 ask_type ask_type_of(lh_str sql_type);
+/* Is the column called as keys are: client_id, invoice_no, dept_code? */
+bool ask_names_key(lh_str name);
 /* What people wrote, as a model may read it: its beginning on one line, with [hidden] for what has the form of personal data. Arena. */
 lh_str ask_one_line(lh_str text, size_t bytes_max, lh_arena *arena);
 /* The table's tags with commas between, as ask_one_line(); empty: it has none. Arena. */
@@ -200,6 +202,7 @@ typedef struct ask_filter {
     lh_str values[ASK_VALUES_MAX];
     size_t value_count;
     double numbers[2];
+    bool or_null; /* of ASK_IN_TIME: or there is none */
     bool average; /* of the column over all rows, instead of numbers[0] */
     bool by_way;  /* of the row that `way` refers to, where the table is joined by another of its keys */
     unsigned scope; /* rows elsewhere that are asked for apart: with phone calls, but without e-mails */

@@ -127,7 +127,8 @@ ask_ref plan_hinted(const plan_state *p, int table, const char *words, bool numb
         lh_str word = lh_str_split(&rest, ' ');
         for (size_t c = 0; c < of->column_count; c++) {
             const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
-            if ((!numbers || plan_numeric(&of->columns[c])) && !of->columns[c].key &&
+            if ((!numbers || plan_numeric(&of->columns[c])) &&
+                !(of->columns[c].key && ask_names_key(of->columns[c].name)) &&
                 lexicon_column_has(p->lex, (ask_ref){table, (int)c}, &one))
                 return (ask_ref){table, (int)c};
         }
@@ -260,10 +261,15 @@ static size_t plan_on_quoted(plan_state *p, size_t at) {
 /* "customers who bought toys": what joins them says that they did. */
 static bool plan_is_trade(const plan_state *p, size_t at) {
     size_t next = at + 1;
-    if (!plan_is_word(p, at, "bought purchased ordered sold booked rented")) return false;
+    if (!plan_is_word(p, at,
+                      "bought purchased ordered sold booked rented signed placed made taken took had filed submitted "
+                      "requested hired received got visited attended"))
+        return false;
     while (next < p->count && plan_is_word(p, next, "a an any the some no both only")) next++;
     plan_choice rows = next < p->count ? plan_best_table(p, next) : (plan_choice){0},
                 value = next < p->count ? plan_best_value(p, next) : (plan_choice){0};
+    if (rows.there && rows.match.score >= 0.9 && p->lead == LEAD_WHO && p->entity < 0)
+        return true; /* who placed order 42 */
     return (rows.there && rows.match.score >= 0.9 && plan_elsewhere(p, rows.match.ref.table)) ||
            (value.there && value.match.score >= 0.9 && plan_elsewhere(p, value.match.ref.table));
 }
@@ -293,6 +299,16 @@ static size_t plan_of_subject(plan_state *p, size_t at) {
                : 0;
 }
 
+/* "which units did Ann rent", "when was order 42 placed": what was done says no more. */
+static bool plan_is_done_verb(const plan_state *p, size_t at) {
+    bool last = at + 1 == p->count || (at + 2 == p->count && p->tokens[at + 1].kind == ASK_STOP), did = false;
+    for (size_t i = 0; i < at; i++) did |= plan_is_word(p, i, "did does");
+    if (last && did && p->lead == LEAD_WHICH && p->entity >= 0 && at &&
+        (p->tokens[at - 1].capital || p->value_end == at) && !p->tokens[at].capital && p->tokens[at].kind == ASK_WORD)
+        return true;
+    return last && p->lead == LEAD_WHEN && p->row_of >= 0 && plan_is_word(p, at, "placed made created submitted");
+}
+
 /* crm.clients: the word before a dot is of the table's name. */
 static bool plan_is_namespace(const plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
@@ -317,7 +333,10 @@ static size_t plan_step(plan_state *p, size_t at) {
     p->at = at;
     if (t->negated) p->not = !p->not, p->not_word = t->raw;
     if ((n = plan_on_named(p, at)) || (n = plan_on_self(p, at))) return n;
-    if (plan_is_namespace(p, at)) return 1;
+    if (plan_is_namespace(p, at) || plan_is_done_verb(p, at)) return 1;
+    if (plan_is_word(p, at, "everyone everybody") && p->entity < 0 && p->fn < 0 &&
+        !plan_is_word(p, at + 1, "but except"))
+        return p->lead = LEAD_WHO, 1;
     if (plan_is_paid(p, at) || (plan_is_word(p, at, "pay pays") && plan_is_word(p, at + 1, "more less over under")))
         return 1;
     if (p->share && p->plan.measure_count && plan_is_word(p, at, "that which who")) p->after_verb = true;

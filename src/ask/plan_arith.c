@@ -311,13 +311,13 @@ static bool arith_span(plan_state *p, int table, ask_ref *ret_from, ask_ref *ret
     *ret_from = count == 2 ? said[0]
                            : arith_date(p, table,
                                         "start started begin began open opened loaned ordered requested "
-                                        "created sent from received",
+                                        "created sent from received reported",
                                         said[0]);
     *ret_to = count == 2   ? said[1]
               : count == 1 ? said[0]
                            : arith_date(p, table,
                                         "end ended close closed returned finished completed delivered filled "
-                                        "resolved shipped until",
+                                        "resolved shipped fixed solved until",
                                         *ret_from);
     return plan_has(*ret_from) && plan_has(*ret_to);
 }

@@ -80,8 +80,11 @@ static bool build_is_so(plan_state *p, ask_ref ref, const ask_token *said) {
 }
 
 bool plan_sums(lh_str name) {
+    if (lh_str_starts(name, LH_STR("unit"))) return false; /* a price */
     while (name.len && !((name.ptr[name.len - 1] | 0x20) >= 'a' && (name.ptr[name.len - 1] | 0x20) <= 'z')) name.len--;
-    for (lh_str rest = LH_STR("amount revenue sales quantity qty hours total turnover days nights units"); rest.len;) {
+    for (lh_str rest = LH_STR(
+             "amount revenue sales quantity qty hours total turnover days nights units cost costs expense expenses");
+         rest.len;) {
         lh_str word = lh_str_split(&rest, ' ');
         if (name.len >= word.len && lh_str_eq_nocase(lh_str_sub(name, name.len - word.len, name.len), word))
             return true;
@@ -97,6 +100,21 @@ static void build_some(plan_state *p, ask_ref ref, const ask_token *said) {
     (void)plan_filter(p, ref, none_is_0 ? ASK_GT : ASK_NOT_NULL);
 }
 
+/* "the names of members": theirs, not the like of another table. */
+static ask_ref build_own(plan_state *p, ask_ref ref, size_t at) {
+    lexicon_match found[PLAN_MATCHES];
+    ask_ref label[2];
+    bool key = false;
+    size_t n = lexicon_columns(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
+    for (size_t i = 0; i < n; i++) {
+        if (found[i].ref.table != p->entity || found[i].score < 0.5) continue;
+        bool names = ask_in(p->tokens[at].one, "name") && plan_label(p, p->entity, label, 2, &key) == 2;
+        if (names && p->plan.column_count < ASK_COLUMNS_MAX) p->plan.columns[p->plan.column_count++] = label[0];
+        return names ? label[1] : found[i].ref;
+    }
+    return ref;
+}
+
 /* A column of rows that are listed; the sum of it, where one is asked for: what is the amount of unpaid invoices. */
 static void build_shown(plan_state *p, ask_ref ref, size_t at) {
     const ask_column *column = plan_column(p, ref);
@@ -107,6 +125,7 @@ static void build_shown(plan_state *p, ask_ref ref, size_t at) {
         plan_note(p, "'%.*s' is its total", LH_STR_ARG(column->name));
         return;
     }
+    if (p->entity >= 0 && plan_elsewhere(p, ref.table) && at < p->entity_at) ref = build_own(p, ref, at);
     if (p->entity >= 0 && plan_elsewhere(p, ref.table) && at < p->entity_at)
         plan_doubt(p, p->tokens[at].raw); /* the phone of a customer, of whom only others have one */
     if (p->plan.column_count < ASK_COLUMNS_MAX) p->plan.columns[p->plan.column_count++] = ref;
@@ -174,6 +193,9 @@ static void build_mentioned(plan_state *p) {
 static lh_code build_by(plan_state *p, int table, ask_ref *ret, lh_error *err) {
     if (!p->extreme_hints && ask_in(p->extreme_word, "highest Highest tallest lowest Lowest") && table >= 0)
         *ret = plan_hinted(p, table, "alt altitude elevation height", true);
+    if (!p->extreme_hints && ask_in(p->extreme_word, "biggest largest smallest Biggest Largest Smallest") &&
+        table >= 0 && !p->mentioned_count)
+        *ret = plan_hinted(p, table, "size area sqm sqft capacity volume", true);
     if (p->extreme_hints && table >= 0 && ask_in(p->extreme_word, "oldest youngest Oldest Youngest") &&
         plan_has(*ret = plan_hinted(p, table, "age", true)))
         p->plan.descending = p->extreme < 0;
@@ -404,8 +426,9 @@ static void build_groups(plan_state *p) {
 /* "list all cities", "the categories of products": which there are, rather than that of each row. */
 static bool build_kinds(const plan_state *p) {
     ask_ref ref = p->plan.columns[0];
-    if (p->plan.column_count != 1 || p->extreme || p->row_of == p->entity || plan_column(p, ref)->key ||
-        ref.table != p->entity || (!plan_column(p, ref)->value_count && !(p->entity_made && !build_is_label(p, ref))))
+    if (p->plan.column_count != 1 || (plan_numeric(plan_column(p, ref)) && p->plan.filter_count) || p->extreme ||
+        p->row_of == p->entity || plan_column(p, ref)->key || ref.table != p->entity ||
+        (!plan_column(p, ref)->value_count && !(p->entity_made && !build_is_label(p, ref))))
         return false;
     for (size_t i = 0; i < p->mentioned_count; i++)
         if (plan_same(p->mentioned[i].ref, ref) && !p->mentioned[i].with)
@@ -436,8 +459,10 @@ static void build_list(plan_state *p) {
                !plan_column(p, plan->columns[0])->key && !p->extreme &&
                p->lead == LEAD_WHO; /* who are the librarians */
     plan->distinct = asked && (p->distinct || few || build_kinds(p));
-    bool beside = p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
-                  p->mentioned[0].at > p->entity_at;             /* readers with their city */
+    bool number = p->entity_made && plan->column_count == 1 && plan_numeric(plan_column(p, plan->columns[0])) &&
+                  plan->filter_count;
+    bool beside = number || (p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
+                             p->mentioned[0].at > p->entity_at);                     /* readers with their city */
     if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) return; /* what is the email of … */
     if ((!asked || itself) && p->row_of == p->entity) {                              /* order 17 */
         for (size_t c = 0; c < p->schema->tables[p->entity].column_count && plan->column_count < ASK_COLUMNS_MAX; c++)

@@ -615,6 +615,9 @@ void plan_on_column(plan_state *p, const lexicon_match *m, size_t at) {
     }
     bool first = p->lead == LEAD_NONE && at == 0 && p->tokens[next - 1].plural && column->type == ASK_TEXT && after &&
                  ask_in(after->word, "with where having that who which whose"); /* makers with more than 100 planes */
+    first |= p->lead == LEAD_NONE && at == 0 && column->type == ASK_TEXT && after && ask_is(after, "with") &&
+             (plan_is_word(p, next + 1, "most fewest highest lowest") ||
+              plan_is_word(p, next + 2, "most fewest highest lowest"));
     bool behind = (p->extreme && p->extreme_at + 1 == at) || (at && ask_in(p->tokens[at - 1].word, "which what"));
     bool unit = behind && p->lead == LEAD_WHICH && p->lead_open && ask_in(column->name, "year month day week hour") &&
                 p->entity < 0 && !plan_has(p->entity_column); /* the worst day, which month */

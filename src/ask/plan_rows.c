@@ -11,12 +11,6 @@ static const ask_key *rows_key_from(const plan_state *p, ask_ref from) {
     return NULL;
 }
 
-static bool rows_is_id(lh_str name) {
-    for (lh_str rest = LH_STR("id no nr number num key code"); rest.len;)
-        if (lh_str_ends(name, lh_str_split(&rest, ' '))) return true;
-    return false;
-}
-
 size_t plan_on_id(plan_state *p, int table, size_t at) {
     const ask_table *of = &p->schema->tables[table];
     size_t i = at;
@@ -26,7 +20,7 @@ size_t plan_on_id(plan_state *p, int table, size_t at) {
                   t->number < 1e15 && (double)(int64_t)t->number == t->number;
     if (!number || p->tokens[at - 1].plural || p->compare.there) return 0;
     for (size_t c = 0; c < of->column_count; c++) {
-        bool id = of->columns[c].key && rows_is_id(of->columns[c].name);
+        bool id = of->columns[c].key && ask_names_key(of->columns[c].name);
         if (!id || !plan_numeric(&of->columns[c])) continue;
         ask_filter *f = plan_filter(p, (ask_ref){table, (int)c}, ASK_EQ);
         if (f) f->numbers[0] = t->number;
@@ -257,7 +251,8 @@ static size_t rows_whose(plan_state *p, const ask_key *key, size_t at, bool up) 
 /* "managed by Ann Lee", "reporting to E0003", "whose manager is Ann Lee"; "the manager of Ann Lee". */
 size_t plan_on_self(plan_state *p, size_t at) {
     int table = p->entity >= 0 ? p->entity : p->main_table;
-    bool down = plan_is_word(p, at + 1, "by to is under"), up = plan_is_word(p, at + 1, "of for");
+    bool reports = plan_is_word(p, at, "reports") && plan_is_word(p, at + 1, "of"),
+         down = reports || plan_is_word(p, at + 1, "by to is under"), up = !down && plan_is_word(p, at + 1, "of for");
     if (p->tokens[at].kind != ASK_WORD || at + 2 >= p->count || (!down && !up)) return 0;
     const ask_key *key = NULL;
     for (int t = 0; t < (int)p->schema->table_count && !key; t++)
@@ -315,12 +310,15 @@ static int rows_of_state(const plan_state *p, size_t at, bool *ret_before) {
         else break;
     }
     *ret_before = false;
-    bool behind = at && plan_is_word(p, at - 1, "are is still were was yet remain stay been that who have has");
+    bool behind =
+        at && plan_is_word(p, at - 1, "are is still were was yet remain stay been that who have has all always");
+    if (behind && p->only && plan_elsewhere(p, p->focus)) return p->focus; /* whose repairs are all fixed */
     return behind ? (p->entity >= 0 ? p->entity : p->main_table) : -1;
 }
 
-static const char rows_gone[] = "cancelled canceled left terminated ended end expired deactivated";
-static const char rows_ends[] = "closed finished completed resolved returned delivered paid decided";
+static const char rows_gone[] = "cancelled canceled left terminated deactivated";
+static const char rows_ends[] =
+    "closed finished completed resolved returned delivered paid decided fixed solved done settled repaired";
 
 static void rows_state(plan_state *p, ask_ref end, bool open, lh_str said) {
     bool none = p->not && plan_elsewhere(p, end.table); /* no open tickets: none that are open */
@@ -375,6 +373,39 @@ static ask_ref rows_done(const plan_state *p, int table, lh_str word) {
     return plan_has(found) ? found : other; /* scored line items: with a score */
 }
 
+/* "pending", "rejected", of what is approved or not. */
+static bool rows_approval(plan_state *p, size_t at, int table) {
+    const ask_table *of = &p->schema->tables[table];
+    for (size_t c = 0; c < of->column_count; c++) {
+        bool about = of->columns[c].type == ASK_BOOL && (lh_str_ends(of->columns[c].name, LH_STR("approved")) ||
+                                                         lh_str_ends(of->columns[c].name, LH_STR("accepted")));
+        bool pending = plan_is_word(p, at, "pending undecided open"),
+             rejected = plan_is_word(p, at, "rejected declined denied");
+        if (!about || (!pending && !rejected)) continue;
+        ask_filter *f = plan_filter(p, (ask_ref){table, (int)c}, pending ? ASK_IS_NULL : ASK_IS_FALSE);
+        plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(of->columns[c].name));
+        return f != NULL;
+    }
+    return false;
+}
+
+/* "leases that have ended", "active leases": by the date on which they end, which is known before. */
+static bool rows_over(plan_state *p, size_t at, int table) {
+    bool over = plan_is_word(p, at, "ended expired lapsed over"),
+         runs = plan_is_word(p, at, "active current running valid ongoing");
+    ask_ref end = over || runs ? rows_date(p, table, "end ends ended expires expired expiry expiration until")
+                               : (ask_ref){-1, -1};
+    ask_ref gone = runs ? rows_date(p, table, "cancelled canceled left terminated deactivated") : (ask_ref){-1, -1};
+    if (!plan_has(end) || plan_has(gone)) return false;
+    ask_filter *f = plan_filter(p, end, ASK_IN_TIME);
+    if (!f) return false;
+    f->when = over ? (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today}
+                   : (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->today};
+    f->or_null = runs;
+    plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(plan_column(p, end)->name));
+    return true;
+}
+
 /* "open tickets", "tickets that are still open": without the date on which they end; "closed tickets": with it. */
 size_t plan_on_state(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
@@ -398,6 +429,7 @@ size_t plan_on_state(plan_state *p, size_t at) {
         if (table < 0) p->focus = done.table, p->main_table = p->main_table < 0 ? done.table : p->main_table;
         return 1;
     }
+    if (table >= 0 && (rows_approval(p, at, table) || rows_over(p, at, table))) return 1;
     bool gone = table >= 0 && ask_in(t->word, "left quit"),
          still = ask_is(t, "still") && plan_is_word(p, at + 1, "with here employed");
     if (gone || still) {

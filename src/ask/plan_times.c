@@ -31,6 +31,9 @@ void plan_on_when(plan_state *p, const ask_when *when) {
     p->event = NULL;
     if (p->subject >= 0 && plan_temporal(plan_column(p, p->mentioned[p->subject].ref)))
         ref = p->mentioned[p->subject].ref, plan_place_subject(p);
+    else if (p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
+             plan_has(plan_hinted_in(p, p->mentioned[p->subject].ref, "year")))
+        ref = p->mentioned[p->subject].ref, plan_place_subject(p); /* built before 1970, of a year */
     else if (plan_has(p->date_subject)) ref = p->date_subject;
     for (size_t i = 0; i < p->mentioned_count; i++) /* "started" is placed */
         if (plan_has(ref) && p->mentioned[i].ref.table == ref.table && p->mentioned[i].ref.column == ref.column)

@@ -88,7 +88,8 @@ lh_code plan_entity(plan_state *p, lh_error *err) {
     p->entity_made = p->entity < 0 || p->mentioned_count;
     for (size_t i = 0; i < p->plan.filter_count && p->entity < 0; i++) p->entity = p->plan.filters[i].column.table;
     for (size_t i = 0; i < p->plan.group_count && p->entity < 0; i++)
-        p->entity = p->plan.groups[i].column.table, p->penalty += 0.45; /* "and by city?": what is not said */
+        p->entity = p->plan.groups[i].column.table,
+        p->penalty += p->share ? 0 : 0.45; /* "and by city?": what is not said */
     if (p->entity < 0) p->entity = p->main_table;
     return p->entity >= 0 || p->plan.group_count
                ? LH_OK

@@ -486,7 +486,15 @@ static size_t form_number(plan_state *p, size_t at) {
     bool number = false;
     double value = plan_word_number(&p->tokens[at], &number);
     if (!number) return 0;
-    if (p->tokens[at].kind == ASK_WORD && !(at + 2 < p->count && ask_is(&p->tokens[at + 1], "or"))) return 0;
+    bool has = at && plan_is_word(p, at - 1, "with have has had");
+    if (p->tokens[at].kind == ASK_WORD && !has && !(at + 2 < p->count && ask_is(&p->tokens[at + 1], "or"))) return 0;
+    if (at + 2 < p->count && ask_is(&p->tokens[at + 1], "or") && p->tokens[at + 2].kind == ASK_NUMERAL) { /* 4 or 5 */
+        double other = p->tokens[at + 2].number, low = value < other ? value : other,
+               high = value < other ? other : value;
+        if (high > low + 1 || high < low + 1) plan_doubt(p, p->tokens[at + 2].raw);
+        p->compare = (plan_compare){true, ASK_BETWEEN, {low, high}, at + 3, false, false, NULL};
+        return 3;
+    }
     size_t row = 0,
            n = FORM(p, at + 1, &row, "or more", "or higher", "or above", "or greater", "or over", "or longer",
                     "and more", "and above", "or less", "or fewer", "or lower", "or below", "or under", "or shorter");
@@ -566,11 +574,12 @@ static size_t form_stated(plan_state *p, size_t at) {
 
 /* "not", "without", "no", "never": what follows is denied. */
 static size_t form_denied(plan_state *p, size_t at) {
-    size_t row = 0,
-           n = FORM(p, at, &row, "not", "without", "no", "never", "except", "excluding", "other than", "lacking",
-                    "missing", "except for", "but not", "with no", "have no", "has no", "had no", "non", "none",
-                    "without any", "who have not", "apart from", "nor", "with missing", "empty", "neither",
-                    "with neither", "unknown", "with unknown", "with an unknown", "outside", "outside of");
+    size_t row = 0, n = FORM(p, at, &row, "not", "without", "no", "never", "except", "excluding", "other than",
+                             "lacking", "missing", "except for", "but not", "with no", "have no", "has no", "had no",
+                             "non", "none", "without any", "who have not", "apart from", "nor", "with missing", "empty",
+                             "neither", "with neither", "unknown", "with unknown", "with an unknown", "outside",
+                             "outside of", "anyone but", "everyone but", "anybody but", "everybody but", "all but",
+                             "anything but", "everyone except", "anyone except", "anyone other than");
     if (plan_form_at(p, at, "with and without") || plan_form_at(p, at, "with or without"))
         return plan_doubt(p, p->tokens[at].raw), 3;
     if (n && plan_is_word(p, at + n - 1, "no") && plan_is_word(p, at + n, "more less fewer") &&
@@ -605,6 +614,8 @@ static size_t form_other(plan_state *p, size_t at) {
              "begins with", "beginning with", "begin with", "ends with", "ending with", "end with", "ending in",
              "ends in", "like", "mentioned");
     bool quoted = at + n < p->count && p->tokens[at + n].kind == ASK_QUOTED;
+    ask_when when; /* ending in May */
+    if (n > 1 && (row == 20 || row == 21) && ask_when_parse(p->tokens, p->count, at + n - 1, p->today, &when)) n = 0;
     if (n && !quoted && ((row >= 6 && row <= 8) || row == 22) && p->subject < 0)
         return plan_doubt(p, p->tokens[at].raw), n; /* including those without; who like blue */
     if (n) return p->like = row < 11 || row > 21 ? ASK_CONTAINS : row < 17 ? ASK_STARTS : ASK_ENDS, n;

@@ -150,9 +150,10 @@ static void render_when(render *r, const ask_filter *f, const ask_when *when) {
 }
 
 static void render_time(render *r, const ask_filter *f) {
-    if (f->has_second) lh_buf_char(r->into, '(');
+    if (f->has_second || f->or_null) lh_buf_char(r->into, '(');
     render_when(r, f, &f->when);
-    if (!f->has_second) return;
+    if (f->or_null) render_text(r, " OR "), render_column(r, f->column), render_text(r, " IS NULL)");
+    if (!f->has_second || f->or_null) return;
     render_text(r, " OR ");
     render_when(r, f, &f->second);
     lh_buf_char(r->into, ')');

@@ -416,6 +416,15 @@ static lh_code read_table(lh_ask *ask, const lh_ask_caller *caller, const ask_ta
     return lh_arena_check(arena, err);
 }
 
+/* Different in each row by what it is, not by chance: no salary of forty people is a key. */
+static bool schema_may_be_key(const ask_column *column, bool first) {
+    bool whole = !lh_str_starts(column->sql_type, LH_STR("DECIMAL")) &&
+                 !lh_str_starts(column->sql_type, LH_STR("DOUBLE")) &&
+                 !lh_str_starts(column->sql_type, LH_STR("FLOAT")) && !lh_str_starts(column->sql_type, LH_STR("REAL"));
+    if (column->type == ASK_TEXT) return true;
+    return column->type == ASK_NUMBER && whole && (first || ask_names_key(column->name));
+}
+
 static lh_code schema_take_read(ask_table *table, const lh_json *columns, lh_arena *arena, lh_error *err) {
     for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it) && it.index < table->column_count;) {
         ask_column *column = &table->columns[it.index];
@@ -426,7 +435,7 @@ static lh_code schema_take_read(ask_table *table, const lh_json *columns, lh_are
             texts[column->value_count++] = lh_json_str(v.value, LH_STR_NONE);
         column->values = texts;
         column->listed = lh_json_bool(lh_json_get(it.value, "listed"), false);
-        column->key |= lh_json_bool(lh_json_get(it.value, "key"), false);
+        column->key |= lh_json_bool(lh_json_get(it.value, "key"), false) && schema_may_be_key(column, it.index == 0);
         column->shape = lh_json_get_string(it.value, "shape");
     }
     return LH_OK;

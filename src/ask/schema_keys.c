@@ -18,6 +18,15 @@ ask_type ask_type_of(lh_str type) {
     return ASK_OTHER;
 }
 
+bool ask_names_key(lh_str name) {
+    for (lh_str rest = LH_STR("id no nr number num key code"); rest.len;) {
+        lh_str word = lh_str_split(&rest, ' ');
+        if (name.len >= word.len && lh_str_eq_nocase(lh_str_sub(name, name.len - word.len, name.len), word))
+            return true;
+    }
+    return false;
+}
+
 /* "client" of "clients" and "client_id". */
 static bool keys_names(lh_str column, lh_str table) {
     lh_str stem = column;
