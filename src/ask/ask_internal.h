@@ -70,6 +70,7 @@ typedef struct ask_column {
     bool listed; /* a value of the column is a list with commas; `values` are its parts */
     bool key;    /* its values are unique */
     bool masked;
+    bool year_seen; /* masked, to the year */
     bool personal; /* or restricted: values never go to a model, and are in no index */
     lh_str shape;  /* of a key: "CAN000000", any digit as 0; empty: they have no one shape */
 } ask_column;

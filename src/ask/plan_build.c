@@ -649,6 +649,7 @@ static bool build_mean_of_rows(plan_state *p, int table) {
 static void build_left(plan_state *p) {
     ask_plan *plan = &p->plan;
     if (p->compare.there) p->penalty += 0.45;
+    if (plan->measure_count && plan->column_count) plan_doubt(p, p->tokens[0].raw); /* a row's column, and a number of all */
     if (p->count == 1 && !plan->measure_count && !p->tokens[0].plural) p->penalty += 0.25; /* "order": which? */
     for (size_t i = 0; i < plan->filter_count && p->entity_made && !plan->measure_count;
          i++) { /* the hire date of a customer */
@@ -734,8 +735,11 @@ static bool build_is_masked(const plan_state *p, ask_ref ref) {
 static lh_code build_masked(plan_state *p, lh_error *err) {
     const ask_plan *plan = &p->plan;
     ask_ref found = nothing;
-    for (size_t i = 0; i < plan->filter_count; i++)
-        if (build_is_masked(p, plan->filters[i].column)) found = plan->filters[i].column;
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        const ask_filter *f = &plan->filters[i];
+        bool years = f->op == ASK_IN_TIME && f->when.whole_years && plan_has(f->column) && plan_column(p, f->column)->year_seen;
+        if (build_is_masked(p, f->column) && !years) found = f->column;
+    }
     for (size_t i = 0; i < plan->measure_count; i++)
         if (build_is_masked(p, plan->measures[i].column)) found = plan->measures[i].column;
     if (plan->ordered && plan->order_measure < 0 && build_is_masked(p, plan->order_column)) found = plan->order_column;

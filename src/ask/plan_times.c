@@ -32,7 +32,8 @@ void plan_on_when(plan_state *p, const ask_when *when) {
     if (p->subject >= 0 && plan_temporal(plan_column(p, p->mentioned[p->subject].ref)))
         ref = p->mentioned[p->subject].ref, plan_place_subject(p);
     else if (p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
-             plan_has(plan_hinted_in(p, p->mentioned[p->subject].ref, "year")))
+             (plan_column(p, p->mentioned[p->subject].ref)->year_seen ||
+              plan_has(plan_hinted_in(p, p->mentioned[p->subject].ref, "year"))))
         ref = p->mentioned[p->subject].ref, plan_place_subject(p); /* built before 1970, of a year */
     else if (plan_has(p->date_subject)) ref = p->date_subject;
     for (size_t i = 0; i < p->mentioned_count; i++) /* "started" is placed */
@@ -132,6 +133,7 @@ size_t plan_time(plan_state *p, size_t at) {
     bool number = p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
                   p->mentioned[p->subject].at + 3 >= at && when.year_only;
     if (number &&
+        !plan_column(p, p->mentioned[p->subject].ref)->year_seen &&
         !lexicon_column_has(
             p->lex, p->mentioned[p->subject].ref,
             &(ask_token){.kind = ASK_WORD, .word = LH_STR("year"), .one = LH_STR("year"), .stem = LH_STR("year")}))

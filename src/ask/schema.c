@@ -539,7 +539,8 @@ static lh_code schema_table(lh_ask *ask, const lh_listed *listed, lh_arena *aren
                                .sql_type = lh_relation_type(seen),
                                .description = lh_json_get_string(about, "description"),
                                .key = lh_json_bool(lh_json_get(about, "key"), false),
-                               .masked = seen->mask.kind != LH_MASK_NONE};
+                               .masked = seen->mask.kind != LH_MASK_NONE,
+                               .year_seen = seen->mask.kind == LH_MASK_YEAR};
         column->synonyms = schema_words(lh_json_get(about, "synonyms"), arena, &column->synonym_count);
         if (column->sql_type.len == 0) {
             LH_CLEANUP(lh_buf_done) lh_buf type = LH_BUF_INIT(4096);

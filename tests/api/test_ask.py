@@ -194,7 +194,8 @@ TWIN_QUESTIONS = ["How many candidates are there?", "How many candidates are blo
                   "How many payroll are there?", "How many bonuses are there?", "What is the total amount of payroll?", "list the secret of candidates", "How many candidates have the secret hidden-a?", "How many candidates are in Hidden a 1?",
                   "How many candidates of all?", "What do we pay?", "list the name and email of candidates in Boise", "How many candidates have the id CAND000100?", "candidates born in 1961", "How many staff are there?",
                   "How many placements per agency", "average margin of placements", "candidates with a level over 5", "How many skills are there per skill?", "What is the highest score?", "purple",
-                  "top 2 candidates by salary per city", "share of salary of candidates by city", "running total of candidates by year", "How many cities have more than 1 candidates?", "Are there more blocked or active candidates?", "min, max and average salary per city"]
+                  "top 2 candidates by salary per city", "share of salary of candidates by city", "running total of candidates by year", "How many cities have more than 1 candidates?", "candidates named n7", "candidates named Hidden", "email of N7", "salary of n7", "How many candidates have an email?", "candidates without a phone", "oldest candidate", "highest score", "Who is CAND000100?",
+                  "candidates that only have agencies", "top 10% of candidates by salary", "how many candidates are still open", "lowest paid candidate", "candidates with neither phone nor email", "number of candidates per born", "Are there more blocked or active candidates?", "min, max and average salary per city"]
 
 
 @pytest.mark.parametrize("question", TWIN_QUESTIONS)
@@ -206,6 +207,17 @@ def test_twin_lakes_answer_alike(twins, question):
         assert answers[0] == answers[1]
         if "hidden" not in question.lower():
             assert "hidden" not in str(answers[0]).lower()
+
+
+def test_what_is_masked_is_said_rather_than_asked_by(twins):
+    twin = twins[0]
+    for agent in twin.agents.values():
+        answer = ask(twin.server, "How many candidates have an email?", agent)
+        assert answer["refused"] and answer["reason"] == "'email' is masked for you", answer
+        shown = ask(twin.server, "list the name and email of candidates in Boise", agent)
+        assert "'email' is shown as it is masked for you" in shown["assumptions"] and shown["row_count"], shown
+        assert ask(twin.server, "candidates born in 1961", agent)["row_count"], "a mask to the year hides no year"
+    assert ask(twin.server, "How many candidates have an email?")["rows"][0][0] > 0
 
 
 @pytest.mark.parametrize("dataset", ["candidates", "placements", "profiles", "skills", "payroll", "bonuses", "hr_a.staff", "absent"])
