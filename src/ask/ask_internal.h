@@ -144,6 +144,8 @@ bool ask_in(lh_str word, const char *list);
 
 /* ---- dates (dates.c): days since 1970, of the proleptic Gregorian calendar ---- */
 int64_t ask_day(int year, int month, int day);
+/* 2024-03, the first of it, or 2024-03-05, and what begins so. */
+bool ask_date_read(lh_str text, int64_t *ret);
 void ask_civil(int64_t day, int *ret_year, int *ret_month, int *ret_day);
 typedef enum ask_when_kind { ASK_RANGE, ASK_MONTH_OF_YEAR, ASK_WEEKDAY, ASK_HOUR } ask_when_kind;
 typedef struct ask_when {

@@ -18,36 +18,47 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const lh_str cities[] = {{"Oslo", 4}, {"New \"To'wn", 10}, {"in", 2}, {"no answer", 9}};
     ask_column people[] = {
-        {.name = LH_STR("person_id"),
-         .sql_type = LH_STR("VARCHAR"),
-         .type = ASK_TEXT,
-         .key = true,
-         .shape = LH_STR("P000")},
-        {.name = LH_STR("na\"me"), .sql_type = LH_STR("VARCHAR"), .type = ASK_TEXT},
-        {.name = LH_STR("city"), .sql_type = LH_STR("VARCHAR"), .type = ASK_TEXT, .values = cities, .value_count = 4},
-        {.name = LH_STR("age"), .sql_type = LH_STR("INTEGER"), .type = ASK_NUMBER},
-        {.name = LH_STR("joined_on"), .sql_type = LH_STR("DATE"), .type = ASK_DATE}};
-    ask_column visits[] = {{.name = LH_STR("visit_id"), .sql_type = LH_STR("BIGINT"), .type = ASK_NUMBER, .key = true},
-                           {.name = LH_STR("person_id"), .sql_type = LH_STR("VARCHAR"), .type = ASK_TEXT},
-                           {.name = LH_STR("paid"), .sql_type = LH_STR("BOOLEAN"), .type = ASK_BOOL},
-                           {.name = LH_STR("at"), .sql_type = LH_STR("TIMESTAMP"), .type = ASK_TIME}};
-    ask_table tables[] = {
-        {.name = {LH_STR("data"), LH_STR("people")}, .shown = LH_STR("people"), .columns = people, .column_count = 5},
-        {.name = {LH_STR("crm"), LH_STR("visit_log")},
-         .shown = LH_STR("crm.visit_log"),
-         .columns = visits,
-         .column_count = 4}};
+        {.name = LH_STR("person_id"), .sql_type = LH_STR("VARCHAR"), .key = true, .shape = LH_STR("P000")},
+        {.name = LH_STR("first_name"), .sql_type = LH_STR("VARCHAR"), .personal = true},
+        {.name = LH_STR("last_name"), .sql_type = LH_STR("VARCHAR"), .personal = true},
+        {.name = LH_STR("na\"me"), .sql_type = LH_STR("VARCHAR"), .masked = true},
+        {.name = LH_STR("city"), .sql_type = LH_STR("VARCHAR"), .values = cities, .value_count = 4},
+        {.name = LH_STR("age"), .sql_type = LH_STR("INTEGER")},
+        {.name = LH_STR("manager_id"), .sql_type = LH_STR("VARCHAR")},
+        {.name = LH_STR("birth_date"), .sql_type = LH_STR("DATE")},
+        {.name = LH_STR("joined_on"), .sql_type = LH_STR("DATE")}};
+    ask_column visits[] = {{.name = LH_STR("visit_no"), .sql_type = LH_STR("BIGINT"), .key = true},
+                           {.name = LH_STR("person_id"), .sql_type = LH_STR("VARCHAR")},
+                           {.name = LH_STR("paid"), .sql_type = LH_STR("BOOLEAN")},
+                           {.name = LH_STR("Total (€)"), .sql_type = LH_STR("DECIMAL(9,2)")},
+                           {.name = LH_STR("unit_cost"), .sql_type = LH_STR("DOUBLE")},
+                           {.name = LH_STR("due_on"), .sql_type = LH_STR("DATE")},
+                           {.name = LH_STR("closed_at"), .sql_type = LH_STR("TIMESTAMP")},
+                           {.name = LH_STR("opened_at"), .sql_type = LH_STR("TIMESTAMP")}};
+    ask_table tables[] = {{.name = {LH_STR("data"), LH_STR("people")},
+                           .shown = LH_STR("people"),
+                           .columns = people,
+                           .column_count = sizeof people / sizeof *people},
+                          {.name = {LH_STR("crm"), LH_STR("visit_log")},
+                           .shown = LH_STR("crm.visit_log"),
+                           .columns = visits,
+                           .column_count = sizeof visits / sizeof *visits}};
+    for (size_t t = 0; t < 2; t++)
+        for (size_t c = 0; c < tables[t].column_count; c++)
+            tables[t].columns[c].type = ask_type_of(tables[t].columns[c].sql_type);
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     ask_schema schema = {.tables = tables, .table_count = 2};
     ask_planned planned;
     lh_error err = {0};
     if (lh_arena_new(64 << 20, &arena, NULL) != LH_OK || ask_schema_keys(&schema, arena, NULL) != LH_OK) return 0;
-    const ask_question question = {.text = {(const char *)data, size}, .today = 20000};
+    const ask_question question = {
+        .text = {(const char *)data, size}, .today = 20000, .name_table = size % 3 == 2 ? 1 : 0};
     if (ask_plan_question(&schema, &question, arena, &planned, &err) != LH_OK) {
         assert(err.code == LH_LIMIT || err.code == LH_NO_MEMORY);
         return 0;
     }
     if (planned.sql.len) fuzz_check(planned.sql);
+    if (planned.name_sql.len) fuzz_check(planned.name_sql);
     if (planned.nearest_sql.len) fuzz_check(planned.nearest_sql);
     return 0;
 }

@@ -145,14 +145,24 @@ static bool when_valid(int year, int month, int day) {
     return m == month && d == day;
 }
 
-static size_t when_iso(const ask_token *token, ask_when *ret) {
+bool ask_date_read(lh_str text, int64_t *ret) {
     uint64_t y = 0, m = 0, d = 1;
-    bool good = lh_str_to_u64(lh_str_sub(token->raw, 0, 4), &y) == LH_OK &&
-                lh_str_to_u64(lh_str_sub(token->raw, 5, 2), &m) == LH_OK;
-    if (token->raw.len == 10) good = good && lh_str_to_u64(lh_str_sub(token->raw, 8, 2), &d) == LH_OK;
-    if (!good || m < 1 || m > 12 || d < 1 || y < 1 || !when_valid((int)y, (int)m, (int)d)) return 0;
-    if (token->raw.len == 7) when_months(ret, (int)y, (int)m, 1);
-    else when_set(ret, ask_day((int)y, (int)m, (int)d), ask_day((int)y, (int)m, (int)d) + 1);
+    bool good = text.len >= 7 && text.ptr[4] == '-' && lh_str_to_u64(lh_str_sub(text, 0, 4), &y) == LH_OK &&
+                lh_str_to_u64(lh_str_sub(text, 5, 2), &m) == LH_OK;
+    if (text.len > 7)
+        good = good && text.len >= 10 && text.ptr[7] == '-' && lh_str_to_u64(lh_str_sub(text, 8, 2), &d) == LH_OK;
+    if (!good || y < 1 || m < 1 || m > 12 || d < 1 || !when_valid((int)y, (int)m, (int)d)) return false;
+    *ret = ask_day((int)y, (int)m, (int)d);
+    return true;
+}
+
+static size_t when_iso(const ask_token *token, ask_when *ret) {
+    int64_t day;
+    int y, m, d;
+    if (!ask_date_read(token->raw, &day)) return 0;
+    ask_civil(day, &y, &m, &d);
+    if (token->raw.len == 7) when_months(ret, y, m, 1);
+    else when_set(ret, day, day + 1);
     return 1;
 }
 

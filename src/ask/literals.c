@@ -142,27 +142,6 @@ static void literals_read_examples(literals *l) {
 
 /* ---- dates ---- */
 
-static bool date_digits(lh_str text, size_t at, size_t count, int *ret) {
-    if (at + count > text.len) return false;
-    *ret = 0;
-    for (size_t i = at; i < at + count; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9') return false;
-        *ret = *ret * 10 + (text.ptr[i] - '0');
-    }
-    return true;
-}
-
-/* 2024-03 and what begins so. */
-static bool date_read(lh_str text, int64_t *ret) {
-    int y, m, d = 1;
-    if (!date_digits(text, 0, 4, &y) || text.len < 7 || text.ptr[4] != '-' || !date_digits(text, 5, 2, &m))
-        return false;
-    if (text.len > 7 && !(text.ptr[7] == '-' && date_digits(text, 8, 2, &d))) return false;
-    if (m < 1 || m > 12 || d < 1 || d > 31) return false;
-    *ret = ask_day(y, m, d);
-    return true;
-}
-
 /* Within it, its ends too, whichever way they are counted. */
 static bool date_is_of(const ask_when *when, int64_t day) {
     int y, m, d, year, ignored_m, ignored_d;
@@ -223,23 +202,15 @@ static bool number_is(double a, double b) {
 }
 
 static place number_place(const literals *l, double number) {
-    static const char *const names[] = {"two twice couple pair both",
-                                        "three",
-                                        "four",
-                                        "five",
-                                        "six",
-                                        "seven",
-                                        "eight",
-                                        "nine",
-                                        "ten tens",
-                                        "eleven",
-                                        "twelve dozen"};
     if (fabs(number) <= 1) return PLACED;
     for (size_t i = 0; i < l->question.count; i++) {
         const ask_token *word = &l->question.words[i];
         if (word->kind == ASK_NUMERAL && number_is(number, word->number)) return PLACED;
-        for (size_t n = 0; n < sizeof names / sizeof *names && word->kind == ASK_WORD; n++)
-            if (ask_in(word->one, names[n]) && number_is(number, (double)n + 2)) return PLACED;
+        bool is = false;
+        double named = ask_word_number(word, &is);
+        if (ask_in(word->one, "twice couple pair both")) named = 2, is = true;
+        if (ask_is(word, "dozen")) named = 12, is = true;
+        if (word->kind == ASK_WORD && is && number_is(number, named)) return PLACED;
         if (ask_in(word->one, "hundred thousand million half quarter") && fmod(number, 5) < 1e-9) return PLACED;
     }
     return PARTLY;
@@ -337,7 +308,7 @@ static lh_code literal_place(const literals *l, const lh_compared *item, place *
     for (size_t i = 0; i < l->meant_count; i++)
         if (lh_str_eq_nocase(l->meant[i], item->text)) return *ret = PLACED, LH_OK;
     if (literal_is_described(l, item) || literal_is_of_example(l, item, &text)) return *ret = PLACED, LH_OK;
-    if (!item->number && date_read(item->text, &day)) return *ret = date_place(l, day), LH_OK;
+    if (!item->number && ask_date_read(item->text, &day)) return *ret = date_place(l, day), LH_OK;
     if (literal_is_date_part(item)) return *ret = date_part_place(l, item->text), LH_OK;
     if (literal_is_key(l, item) && (item->number || *ret == NOWHERE)) return *ret = NOWHERE, LH_OK; /* made up */
     if (item->number) return *ret = number_place(l, literal_number(item->text)), LH_OK;
