@@ -9,6 +9,19 @@ typedef struct compared_job {
     bool full;
 } compared_job;
 
+/* The literals of a comparison follow one another, and share what they are compared with. */
+static const lh_str *compared_columns(const compared_job *job, const compared_one *one) {
+    const lh_compared *last = job->count ? &job->items[job->count - 1] : NULL;
+    bool same = last && last->column_count == one->column_count;
+    for (size_t i = 0; i < one->column_count && same; i++)
+        same = lh_str_eq(last->columns[i], lh_str_from(one->columns[i]));
+    if (same) return last->columns;
+    lh_str *columns = LH_ARENA_ARRAY(job->arena, lh_str, one->column_count + 1);
+    for (size_t i = 0; columns && i < one->column_count; i++)
+        columns[i] = lh_arena_dup(job->arena, lh_str_from(one->columns[i]));
+    return columns;
+}
+
 static bool compared_tell(void *ctx, const compared_one *one) {
     compared_job *job = ctx;
     if (job->count == LH_COMPARED_MAX) return job->full = true;
@@ -20,17 +33,14 @@ static bool compared_tell(void *ctx, const compared_one *one) {
         job->items = items;
         job->room = room;
     }
-    lh_compared *item = &job->items[job->count++];
-    lh_str *columns = LH_ARENA_ARRAY(job->arena, lh_str, one->column_count + 1);
-    *item = (lh_compared){.text = lh_arena_dup(job->arena, (lh_str){one->text, one->len}),
-                          .number = one->number,
-                          .dated = one->dated,
-                          .equal = one->equal,
-                          .pattern = one->pattern,
-                          .columns = columns,
-                          .column_count = one->column_count};
-    for (size_t i = 0; columns && i < one->column_count; i++)
-        columns[i] = lh_arena_dup(job->arena, lh_str_from(one->columns[i]));
+    const lh_str *columns = compared_columns(job, one);
+    job->items[job->count++] = (lh_compared){.text = lh_arena_dup(job->arena, (lh_str){one->text, one->len}),
+                                             .number = one->number,
+                                             .dated = one->dated,
+                                             .equal = one->equal,
+                                             .pattern = one->pattern,
+                                             .columns = columns,
+                                             .column_count = one->column_count};
     return lh_arena_check(job->arena, NULL) == LH_OK;
 }
 

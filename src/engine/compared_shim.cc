@@ -7,6 +7,8 @@
 #include <duckdb/parser/parser.hpp>
 #include <duckdb/parser/statement/select_statement.hpp>
 
+#include <algorithm>
+
 using namespace duckdb;
 
 namespace {
@@ -119,11 +121,15 @@ class Looker {
         return StringUtil::StartsWith(name, "regexp_") || StringUtil::EndsWith(name, "_escape");
     }
 
+    static void Add(vector<string> &names, const string &name) {
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+
     /* What the comparison is about. */
     void Look(const ParsedExpression &at, vector<string> &names) {
         if (at.GetExpressionClass() == ExpressionClass::WINDOW) return; /* a rank, whatever it is of */
         if (at.GetExpressionClass() == ExpressionClass::COLUMN_REF)
-            names.push_back(at.Cast<ColumnRefExpression>().GetColumnName());
+            Add(names, at.Cast<ColumnRefExpression>().GetColumnName());
         about.dated |= Named(at, dates);
         ParsedExpressionIterator::EnumerateChildren(at, [&](const ParsedExpression &child) { Look(child, names); });
     }

@@ -165,7 +165,7 @@ typedef struct lh_compared {
     bool dated;      /* it is cast to a date or time, or stands beside a part of one */
     bool equal;      /* by = or IN, or their negation */
     bool pattern;    /* of LIKE, contains() or a regular expression */
-    lh_str *columns; /* names that stand in the same comparison, without their tables */
+    const lh_str *columns; /* names that stand in the same comparison, without their tables */
     size_t column_count;
 } lh_compared; /* arena */
 /* The texts and numbers of one query that are compared with something, in no certain order; not those of LIMIT, of intervals, and what
