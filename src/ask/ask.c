@@ -195,22 +195,29 @@ static lh_code ask_is_named(lh_ask *ask, const lh_ask_caller *caller, ask_planne
     return lh_arena_check(arena, err);
 }
 
+static lh_str ask_shown(const ask_schema *schema, ask_ref ref, lh_arena *arena) {
+    const ask_table *table = &schema->tables[ref.table];
+    return ref.column < 0 ? table->shown
+                          : lh_arena_printf(arena, "%.*s.%.*s", LH_STR_ARG(table->shown),
+                                            LH_STR_ARG(table->columns[ref.column].name));
+}
+
 /* Several tables have names such as the one that is asked for: the one in which somebody is called so. */
 static lh_code ask_whose_name(lh_ask *ask, const ask_schema *schema, const ask_question *question,
                               const lh_ask_caller *caller, ask_planned *planned, lh_arena *arena, lh_error *err) {
     const ask_planned first = *planned;
     lh_str shown[2] = {LH_STR_NONE, LH_STR_NONE};
     size_t count = 0;
-    for (size_t i = 0; i < first.name_table_count; i++) {
+    for (size_t i = 0; i < first.name_count; i++) {
         ask_question of = *question;
         ask_planned one;
         lh_json *found = NULL;
-        of.name_table = first.name_tables[i] + 1;
+        of.name_of = &first.names[i];
         LH_TRY(ask_plan_question(schema, &of, arena, &one, err));
         if (!one.name_sql.len) continue;
         LH_TRY(ask_run(ask, one.name_sql, caller, 1, false, arena, &found, err));
         if (!lh_json_size(lh_json_get(found, "rows"))) continue;
-        if (count < 2) shown[count] = schema->tables[first.name_tables[i]].shown;
+        if (count < 2) shown[count] = ask_shown(schema, first.names[i], arena);
         *planned = count++ ? first : one;
         planned->name = one.name;
     }
@@ -233,7 +240,7 @@ static lh_code ask_way(lh_ask *ask, const ask_request *a, const lh_ask_caller *c
     const ask_question question = {
         .text = a->question, .today = a->today, .no_synonyms = !a->synonyms, .no_values = !a->values};
     if (a->planner) LH_TRY(ask_plan_question(&schema, &question, arena, &planned, err));
-    if (planned.name_table_count) LH_TRY(ask_whose_name(ask, &schema, &question, caller, &planned, arena, err));
+    if (planned.name_count) LH_TRY(ask_whose_name(ask, &schema, &question, caller, &planned, arena, err));
     if (planned.name_sql.len) LH_TRY(ask_is_named(ask, caller, &planned, arena, err));
     if (planned.sql.len) {
         answer_of of = {.sql = planned.sql, .by = LH_STR("planner")};

@@ -71,6 +71,7 @@ typedef struct ask_column {
     bool key;    /* its values are unique */
     bool masked;
     bool year_seen; /* masked, to the year */
+    bool person;    /* of names of people */
     bool personal; /* or restricted: values never go to a model, and are in no index */
     lh_str shape;  /* of a key: "CAN000000", any digit as 0; empty: they have no one shape */
 } ask_column;
@@ -160,6 +161,9 @@ typedef struct ask_when {
 void ask_month(ask_when *ret, int year, int month); /* the whole of it */
 /* The time that the words from `at` on name, with its preposition. Returns how many words it takes; 0: none. today: a day. */
 size_t ask_when_parse(const ask_token *tokens, size_t count, size_t at, int64_t today, ask_when *ret);
+
+/* "more than 60 days", of what began so long ago. */
+size_t ask_when_span(const ask_token *tokens, size_t count, size_t at, int64_t today, ask_when *ret);
 
 /* ---- a plan (plan.c) and its SQL (render.c) ---- */
 typedef enum ask_fn {
@@ -284,7 +288,7 @@ LH_MUST_CHECK lh_code ask_render(const ask_schema *schema, const ask_plan *plan,
 void ask_render_names(const ask_schema *schema, const ask_plan *plan, lh_buf *into);
 /* The steps from a row of `from` to the one row of `to`: indexes of schema->keys. -1: there is no way. */
 int ask_path(const ask_schema *schema, int from, int to, size_t *ret_keys);
-enum { ASK_PATH_MAX = 6 };
+enum { ASK_PATH_MAX = 6, ASK_NAMES_MAX = 8 };
 
 typedef struct ask_planned {
     lh_str sql; /* empty: refused */
@@ -293,8 +297,9 @@ typedef struct ask_planned {
     lh_str reason;                   /* refused: why */
     lh_str nearest_question, nearest_sql;
     lh_str chart, chart_x, chart_y;
-    int name_tables[4]; /* refused: a name is of one of these */
-    size_t name_table_count;
+    ask_ref names
+        [ASK_NAMES_MAX]; /* refused: a name is of one of these; column -1: of what the table's rows are called by */
+    size_t name_count;
     lh_str name,
         name_sql; /* a name that no list of values has, and the SELECT that finds whether anybody is called so */
 } ask_planned; /* arena */
@@ -302,7 +307,7 @@ typedef struct ask_question {
     lh_str text;
     int64_t today; /* a day */
     bool no_synonyms, no_values;
-    int name_table; /* 1 more than the table whose names are meant; 0: not known */
+    const ask_ref *name_of; /* one of `names` of an answer that was refused; NULL: not known */
 } ask_question;
 /* Reads the question; does no I/O. What it cannot place it says. Errors: LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code ask_plan_question(const ask_schema *schema, const ask_question *question, lh_arena *arena,

@@ -51,8 +51,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ask_planned planned;
     lh_error err = {0};
     if (lh_arena_new(64 << 20, &arena, NULL) != LH_OK || ask_schema_keys(&schema, arena, NULL) != LH_OK) return 0;
+    static const ask_ref whose = {0, -1};
     const ask_question question = {
-        .text = {(const char *)data, size}, .today = 20000, .name_table = size % 3 == 2 ? 1 : 0};
+        .text = {(const char *)data, size}, .today = 20000, .name_of = size % 3 == 2 ? &whose : NULL};
     if (ask_plan_question(&schema, &question, arena, &planned, &err) != LH_OK) {
         assert(err.code == LH_LIMIT || err.code == LH_NO_MEMORY);
         return 0;

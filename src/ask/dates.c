@@ -354,7 +354,7 @@ static int64_t when_back(when_unit unit, int64_t today, int count) {
 }
 
 /* "more than 10 years ago", "less than two weeks ago"; "older than 30 days", of which no person is said. */
-static size_t when_ago(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
+static size_t when_ago(const ask_token *t, size_t count, size_t at, int64_t today, bool span, ask_when *ret) {
     static const struct {
         const char *words;
         bool before, alone; /* alone: without "ago" */
@@ -368,7 +368,7 @@ static size_t when_ago(const ask_token *t, size_t count, size_t at, int64_t toda
         if (n && at + n < count && ask_in(t[at + n].word, "a an")) many = 1;
         when_unit unit = many && unit_at < count ? when_unit_of(&t[unit_at]) : WHEN_NO_UNIT;
         bool ago = unit_at + 1 < count && ask_is(&t[unit_at + 1], "ago");
-        if (unit == WHEN_NO_UNIT || many > 2000 || (!ago && (!rows[i].alone || unit == WHEN_YEAR))) continue;
+        if (unit == WHEN_NO_UNIT || many > 2000 || (!ago && !span && (!rows[i].alone || unit == WHEN_YEAR))) continue;
         int64_t day = when_back(unit, today, many);
         *ret = rows[i].before ? (ask_when){.kind = ASK_RANGE, .has_to = true, .to = day}
                               : (ask_when){.kind = ASK_RANGE, .has_from = true, .from = day};
@@ -377,9 +377,13 @@ static size_t when_ago(const ask_token *t, size_t count, size_t at, int64_t toda
     return 0;
 }
 
+size_t ask_when_span(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
+    return when_ago(t, count, at, today, true, ret);
+}
+
 size_t ask_when_parse(const ask_token *t, size_t count, size_t at, int64_t today, ask_when *ret) {
     ask_when first, second, joined;
-    size_t ago = when_ago(t, count, at, today, ret);
+    size_t ago = when_ago(t, count, at, today, false, ret);
     if (ago) return ago;
     const ask_token *a = &t[at];
     bool prepositions =

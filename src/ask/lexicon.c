@@ -265,6 +265,20 @@ static double word_score(const ask_token *said, const ask_token *name, bool loos
     return 0;
 }
 
+const ask_token *lexicon_value_slip(const lexicon *lex, const ask_token *said) {
+    const ask_token *found = NULL;
+    for (size_t b = 0; b < BUCKETS && said->word.len >= 6; b++)
+        for (const value *v = lex->buckets[b]; v; v = v->next)
+            for (size_t k = 0; k < v->count; k++) {
+                if (v->words[k].kind != ASK_WORD || v->words[k].word.len < 5 ||
+                    !(lexicon_slip(said->word, v->words[k].word) || lexicon_slip(said->one, v->words[k].one)))
+                    continue;
+                if (found && !lh_str_eq(found->one, v->words[k].one)) return NULL;
+                found = &v->words[k];
+            }
+    return found;
+}
+
 bool lexicon_same(const ask_token *said, const ask_token *word) {
     return word_score(said, word, false) > 0 || (said->one.len >= 6 && lexicon_slip(said->one, word->one));
 }

@@ -22,6 +22,8 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
                       size_t max);
 /* Is a word of five letters or more the other but for one letter, or two that changed places? */
 bool lexicon_slip(lh_str a, lh_str b);
+/* The one word of a value of which it is a slip; NULL: none, or several. */
+const ask_token *lexicon_value_slip(const lexicon *lex, const ask_token *said);
 /* Is it the same word, inflected or with a slip? */
 bool lexicon_same(const ask_token *said, const ask_token *word);
 lh_str lexicon_stem(const lexicon *lex, lh_str word); /* arena */

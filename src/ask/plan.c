@@ -57,6 +57,7 @@ ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
                                                 (p->fn == ASK_COUNT && !p->plan.measure_count && op != ASK_IN_TIME)),
                       .scope = p->scope,
                       .only = p->only && plan_elsewhere(p, column.table) && (column.column >= 0 || op == ASK_IN_TIME)};
+    if (p->only && plan_has(p->entity_column) && p->entity < 0) plan_doubt(p, p->only_word); /* of all rows of each */
     if (column.column >= 0 || op == ASK_IN_TIME) p->only = false;
     p->not = p->without = p->with = false;
     return f;
@@ -173,6 +174,15 @@ static bool plan_is_event(const plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     bool verb = t->kind == ASK_WORD && (lh_str_ends(t->word, LH_STR("ed")) || ask_in(t->word, "built born sold begun"));
     return verb && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when);
+}
+
+/* Of several dates it is not known which one that is. */
+static bool plan_has_dates(const plan_state *p) {
+    int table = p->entity >= 0 ? p->entity : p->main_table;
+    size_t dates = 0;
+    for (size_t c = 0; table >= 0 && c < p->schema->tables[table].column_count; c++)
+        dates += plan_temporal(&p->schema->tables[table].columns[c]);
+    return dates > 1;
 }
 
 /* "built by Boeing": who did it stands behind. */
@@ -327,12 +337,52 @@ static bool plan_is_paid(const plan_state *p, size_t at) {
     return how < p->count && plan_best_value(p, how).there;
 }
 
+/* "open for more than 60 days": since before then. */
+static size_t plan_for_long(plan_state *p, size_t at) {
+    ask_when when;
+    int table = p->entity >= 0 ? p->entity : p->main_table;
+    bool state = false;
+    for (size_t i = at > 4 ? at - 4 : 0; i < at; i++)
+        state |= plan_is_word(
+            p, i, "been open opened active employed unassigned vacant waiting overdue pending still us running");
+    size_t n = state && table >= 0 && plan_is_word(p, at, "for")
+                   ? ask_when_span(p->tokens, p->count, at + 1, p->today, &when)
+                   : 0;
+    if (!n) return 0;
+    p->focus = table;
+    p->event = &p->tokens[at];
+    plan_on_when(p, &when);
+    return n + 1;
+}
+
+/* "weldrs": a word without a place, which is one letter beside that of a value. */
+static size_t plan_on_slip(plan_state *p, size_t at) {
+    const ask_token *meant = p->tokens[at].kind == ASK_WORD ? lexicon_value_slip(p->lex, &p->tokens[at]) : NULL;
+    ask_token *tokens = meant ? LH_ARENA_ARRAY(p->arena, ask_token, p->count) : NULL;
+    if (!tokens) return 0;
+    memcpy(tokens, p->tokens, p->count * sizeof *tokens);
+    tokens[at].word = meant->word;
+    tokens[at].one = meant->one;
+    tokens[at].stem = meant->stem;
+    p->tokens = tokens;
+    size_t n = plan_mention(p, at);
+    if (!n) return 0;
+    p->penalty += 0.05;
+    plan_note(p, "'%.*s' is read as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(tokens[at].raw, 60)), LH_STR_ARG(meant->word));
+    return n;
+}
+
 static size_t plan_step(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     size_t n = 0;
     p->at = at;
     if (t->negated) p->not = !p->not, p->not_word = t->raw;
     if ((n = plan_on_named(p, at)) || (n = plan_on_self(p, at))) return n;
+    if (at == 0 && plan_is_word(p, 0,
+                                "cancel delete remove update change drop send approve reject assign archive rename "
+                                "insert create add close edit erase wipe fix cancel")) /* an order */
+        return plan_doubt(p, t->raw), 1;
+    if (at == 0 && plan_is_word(p, 0, "where") && plan_is_word(p, 1, "does do did is are was were")) p->where = true;
     if (plan_is_namespace(p, at) || plan_is_done_verb(p, at)) return 1;
     if (plan_is_word(p, at, "everyone everybody") && p->entity < 0 && p->fn < 0 &&
         !plan_is_word(p, at + 1, "but except"))
@@ -347,11 +397,12 @@ static size_t plan_step(plan_state *p, size_t at) {
     if ((n = plan_arith(p, at))) return n;
     if (t->kind == ASK_WORD && ask_in(t->word, "from to") && (n = plan_end(p, at))) return n;
     if (plan_long_value(p, at, &n) || (n = plan_on_full_name(p, at))) return n;
-    if ((n = plan_time(p, at))) return n;
+    if ((n = plan_time(p, at)) || (n = plan_for_long(p, at))) return n;
     if (p->group_end == at && (t->kind == ASK_STOP || ask_is(t, "and")))
         return p->grouping = ask_is(t, "and"), p->group_end = ask_is(t, "and") ? 0 : at + 1, 1;
-    if ((((p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && p->lead_open) || at == 0) && p->entity < 0 &&
-        at + 1 < p->count && plan_counted(p, at))
+    if ((((p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && p->lead_open) || at == 0 ||
+         (at == 1 && plan_is_word(p, 0, "the our"))) &&
+        p->entity < 0 && at + 1 < p->count && plan_counted(p, at))
         return 1;
     if (!plan_long_column(p, at) && (n = plan_words(p, at))) {
         if (p->compare.there && p->compare.at == at + n) n += plan_resolve(p, at + n);
@@ -369,10 +420,10 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (plan_is_made(p, at) || plan_is_trade(p, at)) return 1;
     if (plan_is_event(p, at)) {
         if (p->group_end == at && p->plan.group_count) p->focus = p->plan.groups[p->plan.group_count - 1].column.table;
-        return p->event = t, p->penalty += 0.05, 1;
+        return p->event = t, p->penalty += plan_has_dates(p) ? 0.3 : 0.05, 1;
     }
     if (plan_is_said(p, t)) return 1;
-    if ((n = plan_of_subject(p, at)) || (n = plan_on_name(p, at))) return n;
+    if ((n = plan_of_subject(p, at)) || (n = plan_on_name(p, at)) || (n = plan_on_slip(p, at))) return n;
     plan_doubt(p, t->raw);
     p->lead_open = false;
     return 1;
@@ -474,7 +525,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
                       .subject = -1,
                       .row_of = -1,
                       .text = question->text,
-                      .name_table = question->name_table - 1,
+                      .name_of = question->name_of,
                       .date_subject = {-1, -1}};
     p->plan.base = -1;
     p->plan.order_measure = -1;
@@ -495,8 +546,8 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
         ret->reason = lh_json_size(p->unplaced) ? LH_STR("some words could not be placed")
                       : code != LH_OK           ? lh_arena_dup(arena, lh_str_from(why.message))
                                                 : LH_STR("the question can be read in too many ways");
-        memcpy(ret->name_tables, p->name_tables, sizeof ret->name_tables);
-        ret->name_table_count = p->name_table_count;
+        memcpy(ret->names, p->names, sizeof ret->names);
+        ret->name_count = p->name_count;
         LH_TRY(plan_nearest(p, ret, err));
     }
     return lh_arena_check(arena, err);

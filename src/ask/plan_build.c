@@ -645,11 +645,34 @@ static bool build_mean_of_rows(plan_state *p, int table) {
     return plan->mean_of_rows = true;
 }
 
+/* "where does Ann live": a place of hers is shown, where her rows have one. */
+static void build_where(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    ask_ref place = p->entity >= 0
+                        ? plan_hinted(p, p->entity, "city address location place room office site country", false)
+                        : nothing;
+    for (size_t i = 0; i < p->count; i++) /* at whose place */
+        if (plan_is_word(p, i, "work works working worked stay staying go going")) place = nothing;
+    if (!plan_has(place) || plan->measure_count || plan->column_count == ASK_COLUMNS_MAX) {
+        plan_doubt(p, LH_STR("where"));
+        return;
+    }
+    plan->columns[plan->column_count++] = place;
+}
+
 /* What was said and has no meaning in what became of it. */
 static void build_left(plan_state *p) {
     ask_plan *plan = &p->plan;
+    bool any_year = plan->measure_count && !plan->group_count; /* in March: of which year? */
+    for (size_t i = 0; i < plan->filter_count && any_year; i++)
+        if (plan->filters[i].op == ASK_IN_TIME && plan->filters[i].when.kind == ASK_MONTH_OF_YEAR &&
+            !plan->filters[i].has_second && plan_has(plan->filters[i].column) &&
+            plan_temporal(plan_column(p, plan->filters[i].column)))
+            p->penalty += 0.2, any_year = false;
     if (p->compare.there) p->penalty += 0.45;
     if (plan->measure_count && plan->column_count) plan_doubt(p, p->tokens[0].raw); /* a row's column, and a number of all */
+    if (p->coin) p->penalty += 0.3;
+    if (p->where) build_where(p);
     if (p->count == 1 && !plan->measure_count && !p->tokens[0].plural) p->penalty += 0.25; /* "order": which? */
     for (size_t i = 0; i < plan->filter_count && p->entity_made && !plan->measure_count;
          i++) { /* the hire date of a customer */

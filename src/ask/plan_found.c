@@ -127,6 +127,23 @@ plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
     return best;
 }
 
+/* How many other words of the question are of the table: nurses in Akron are of the table that has both. */
+static size_t plan_company(const plan_state *p, int table, size_t at) {
+    lexicon_match found[PLAN_MATCHES];
+    size_t many = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        bool of = false;
+        size_t n = i == at ? 0 : lexicon_values(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES);
+        for (size_t k = 0; k < n; k++) of |= found[k].ref.table == table && found[k].score >= 0.9;
+        n = i == at || plan_filler(&p->tokens[i])
+                ? 0
+                : lexicon_columns(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES);
+        for (size_t k = 0; k < n; k++) of |= found[k].ref.table == table && found[k].score >= 0.9;
+        many += of;
+    }
+    return many;
+}
+
 plan_choice plan_best_value(const plan_state *p, size_t at) {
     lexicon_match found[PLAN_MATCHES];
     plan_choice best = {0}, after = {0};
@@ -146,6 +163,8 @@ plan_choice plan_best_value(const plan_state *p, size_t at) {
             score += 0.6;
         else score += plan_beside(p, found[i].ref, at, found[i].words);
         if (found[i].score >= 0.95) score += 0.1;
+        if (p->entity < 0 && p->focus < 0 && p->main_table < 0)
+            score += 0.06 * (double)plan_company(p, found[i].ref.table, at);
         if (plan_column(p, found[i].ref)->key && p->focus == found[i].ref.table) score += 0.2; /* customer C-104 */
         if (plan_column(p, found[i].ref)->listed) score -= 0.02;
         plan_choose(&best, &found[i], score);

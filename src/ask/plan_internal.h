@@ -54,11 +54,13 @@ typedef struct plan_state {
     size_t group_end; /* where the last group ended: "and" goes on */
     bool not, without, with;
     bool neither, how_much;
+    bool where;       /* is asked */
+    bool coin;        /* a value that rows of two tables have, where no table is named */
     bool entity_made; /* nothing said it but a column of it */
     lh_str text;      /* the question */
-    int name_table;   /* whose names are meant, where several tables have some; -1 */
-    int name_tables[4];
-    size_t name_table_count;
+    const ask_ref *name_of; /* whose name it is, where that was looked up; NULL */
+    ask_ref names[ASK_NAMES_MAX];
+    size_t name_count;
     int row_of;     /* one row of that table is meant, by its key; -1 */
     unsigned scope; /* of filters that are made now; see ask_filter */
     bool only;      /* "only" waits for what all of them are */

@@ -157,8 +157,18 @@ static size_t mention_column(plan_state *p, const plan_choice *column, size_t at
         return mention_on_rate(p), column->match.words + 1;
     bool date =
         plan_temporal(plan_column(p, column->match.ref)) && plan_is_word(p, at + column->match.words, "date dates");
-    size_t words = column->match.words + date + mention_of_event(p, &column->match, at + column->match.words);
+    bool address = lh_str_search(plan_column(p, column->match.ref)->name, LH_STR("mail")) != SIZE_MAX &&
+                   plan_is_word(p, at + column->match.words, "address addresses");
+    size_t words = column->match.words + date + address + mention_of_event(p, &column->match, at + column->match.words);
     return words + mention_target(p, column->match.ref, at + words);
+}
+
+/* "active clients", where clients have is_active: not a status of something else. */
+static bool mention_is_flag(const plan_state *p, const plan_choice *column, size_t at) {
+    size_t next = at + column->match.words;
+    plan_choice rows = next < p->count ? plan_best_table(p, next) : (plan_choice){0};
+    return plan_column(p, column->match.ref)->type == ASK_BOOL && column->match.score >= 0.9 && rows.there &&
+           rows.match.score >= 0.9 && rows.match.ref.table == column->match.ref.table;
 }
 
 /* "the phone of Ann", "phone number": the column, not a value that is written so. */
@@ -216,6 +226,20 @@ static bool mention_leads(const plan_state *p, ask_ref from, int table) {
     return leads;
 }
 
+/* "reported last week": on which date, not by whom. */
+static void mention_prefer_date(const plan_state *p, plan_choice *column, size_t at) {
+    lexicon_match found[PLAN_MATCHES];
+    ask_when when;
+    if (!column->there || column->match.score >= 0.98 || plan_temporal(plan_column(p, column->match.ref)) ||
+        at + 1 >= p->count || !lh_str_ends(p->tokens[at].word, LH_STR("ed")) ||
+        !ask_when_parse(p->tokens, p->count, at + 1, p->today, &when))
+        return;
+    size_t n = lexicon_columns(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
+    for (size_t i = 0; i < n; i++)
+        if (found[i].ref.table == column->match.ref.table && plan_temporal(plan_column(p, found[i].ref)))
+            column->match = found[i];
+}
+
 static size_t mention_value(plan_state *p, const plan_choice *value, const plan_choice *column, size_t at) {
     if (value->match.score < 0.5) return 0;
     if (value->match.words == 1 && mention_is_verb(p, &value->match, at)) return 1;
@@ -242,6 +266,7 @@ size_t plan_mention(plan_state *p, size_t at) {
                 value = plan_best_value(p, at);
     int done = -1;
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
+    if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;
     if (value.there && column.there && mention_is_asked(p, &column, at)) value.there = false;
     if (value.there && column.there && (p->pair || p->neither || mention_is_listed(p, &value, at)) &&
         plan_elsewhere(p, value.match.ref.table))
@@ -250,6 +275,7 @@ size_t plan_mention(plan_state *p, size_t at) {
         mention_who_of(p, table.there && table.match.score >= 0.9 ? table.match.ref.table
                           : column.there                          ? column.match.ref.table
                                                                   : -1);
+    mention_prefer_date(p, &column, at);
     if (column.there && mention_is_deed(p, &column.match, at)) return 1;
     if (mention_qualifies(p, &table, at)) return p->focus = table.match.ref.table, table.match.words;
     bool deed = plan_is_word(p, at, "sold bought") ||

@@ -91,37 +91,59 @@ static bool rows_unlisted(const plan_state *p, int table, ask_ref into[2]) {
     return n && !plan_column(p, into[0])->value_count;
 }
 
-/* The nearest such table to what was said: itself, one that its rows refer to, one beside it. -1: none, or several. */
-static int rows_nearest(plan_state *p, ask_ref into[2]) {
+static void rows_may_be(plan_state *p, ask_ref ref) {
+    if (p->name_count < ASK_NAMES_MAX) p->names[p->name_count++] = ref;
+}
+
+/* Whose names they may be: of the table that was said, else all of those near it, which are left to be looked up. */
+static void rows_candidates(plan_state *p) {
     const int said[] = {p->subject >= 0 ? p->mentioned[p->subject].ref.table : -1, p->focus, p->entity,
                         plan_has(p->entity_column) ? p->entity_column.table : -1, p->main_table};
-    int best = -1, best_steps = 99, from = -1;
+    int from = -1;
     lexicon_match found[PLAN_MATCHES];
-    if (p->name_table >= 0) return rows_unlisted(p, p->name_table, into) ? p->name_table : -1;
+    ask_ref label[2];
+    p->name_count = 0;
+    ask_ref subject = p->subject >= 0 ? p->mentioned[p->subject].ref : (ask_ref){-1, -1};
+    if (plan_has(subject) && plan_column(p, subject)->person && !plan_column(p, subject)->value_count) {
+        rows_may_be(p, subject); /* managed by Ann Lee */
+        return;
+    }
     for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
-        if (said[i] >= 0 && rows_unlisted(p, said[i], into)) return said[i];
+        if (said[i] >= 0 && rows_unlisted(p, said[i], label)) {
+            rows_may_be(p, (ask_ref){said[i], -1});
+            return;
+        }
         if (from < 0) from = said[i];
     }
     for (size_t i = 0; i < p->count && from < 0; i++) { /* when did Ann join: of those who have joined */
         size_t n =
             plan_filler(&p->tokens[i]) ? 0 : lexicon_columns(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES);
-        for (size_t k = 0; k < n; k++)
-            if (found[k].score >= 0.85 && rows_unlisted(p, found[k].ref.table, into)) return found[k].ref.table;
+        for (size_t k = 0; k < n && !p->name_count; k++)
+            if (found[k].score >= 0.85 && rows_unlisted(p, found[k].ref.table, label))
+                rows_may_be(p, (ask_ref){found[k].ref.table, -1});
+        if (p->name_count) return;
     }
     for (int t = 0; t < (int)p->schema->table_count; t++) {
-        int up = ask_path(p->schema, from, t, NULL), steps = up > 0 ? up : 10 + plan_distance(p, from, t);
-        if (from < 0) steps = 0; /* the only one that there is */
-        if (steps > 13 || steps > best_steps || !rows_unlisted(p, t, into)) continue;
-        if (steps < best_steps) p->name_table_count = 0;
-        if (p->name_table_count < 4) p->name_tables[p->name_table_count++] = t;
-        best = t;
-        best_steps = steps;
+        if (from >= 0 && plan_distance(p, from, t) > 3) continue;
+        bool labelled = rows_unlisted(p, t, label);
+        if (labelled) rows_may_be(p, (ask_ref){t, -1});
+        for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
+            const ask_ref ref = {t, (int)c};
+            bool own = labelled && (plan_same(ref, label[0]) || plan_same(ref, label[1]));
+            if (plan_column(p, ref)->person && !own && !plan_column(p, ref)->value_count) rows_may_be(p, ref);
+        }
     }
-    if (p->name_table_count > 1) return -1;
-    p->name_table_count = 0;
-    if (best < 0) return -1;
-    (void)rows_unlisted(p, best, into);
-    return best;
+}
+
+/* The columns of the one whose name it is. false: nobody's, or it is not known whose: that is to be looked up. */
+static bool rows_whose_name(plan_state *p, ask_ref into[2], size_t *ret_count) {
+    if (!p->name_of) rows_candidates(p);
+    ask_ref of = p->name_of ? *p->name_of : p->name_count == 1 ? p->names[0] : (ask_ref){-1, -1};
+    if (p->name_of || p->name_count == 1) p->name_count = 0;
+    if (of.table < 0) return false;
+    into[0] = of;
+    *ret_count = plan_has(of) ? 1 : rows_label(p, of.table, into);
+    return *ret_count > 0;
 }
 
 /* Nothing that the schema knows, or of the form of a question. */
@@ -166,10 +188,10 @@ size_t plan_on_named(plan_state *p, size_t at) {
     int table = p->entity >= 0 ? p->entity : p->focus >= 0 ? p->focus : p->main_table;
     size_t next = at + 1;
     if (!plan_is_word(p, at, "named called") || next >= p->count) return 0;
-    if (table < 0) table = rows_nearest(p, label);
-    if (table < 0) return 0;
     const ask_token *t = &p->tokens[next];
-    size_t words = t->kind == ASK_QUOTED ? 1 : rows_name_words(p, next), n = rows_label(p, table, label);
+    size_t words = t->kind == ASK_QUOTED ? 1 : rows_name_words(p, next), n = 0;
+    if (table >= 0) n = rows_label(p, table, label);
+    else if (words && rows_whose_name(p, label, &n)) table = label[0].table;
     if (!words && plan_is_word(p, at, "named") && t->kind == ASK_WORD && !plan_filler(t)) words = 1;
     if (!n || !words) return 0;
     plan_choice value = plan_best_value(p, next); /* the whole of a name that is known */
@@ -182,12 +204,11 @@ size_t plan_on_named(plan_state *p, size_t at) {
 
 size_t plan_on_name(plan_state *p, size_t at) {
     ask_ref label[2];
-    size_t words = rows_name_words(p, at);
-    int table = words ? rows_nearest(p, label) : -1;
-    if (table < 0 || (words == 1 && p->tokens[at].raw.len < 3)) return 0;
-    size_t n = rows_label(p, table, label);
+    size_t words = rows_name_words(p, at), n = 0;
+    if (!words || (words == 1 && p->tokens[at].raw.len < 3) || !rows_whose_name(p, label, &n)) return 0;
     lh_str name = rows_words(p, at, words);
     rows_named(p, label, n, name);
+    if (p->subject >= 0 && plan_same(label[0], p->mentioned[p->subject].ref)) plan_place_subject(p);
     p->penalty += 0.05;
     plan_note(p, "'%.*s' is looked for in '%.*s'", LH_STR_ARG(lh_str_cut_utf8(name, 100)),
               LH_STR_ARG(plan_column(p, label[0])->name));
@@ -402,14 +423,32 @@ static bool rows_over(plan_state *p, size_t at, int table) {
     f->when = over ? (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today}
                    : (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->today};
     f->or_null = runs;
+    ask_ref begin =
+        runs ? rows_date(p, table, "start starts started begin begins began from since") : (ask_ref){-1, -1};
+    ask_filter *begun = plan_has(begin) ? plan_filter(p, begin, ASK_IN_TIME) : NULL;
+    if (begun) begun->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today + 1};
     plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(plan_column(p, end)->name));
     return true;
+}
+
+/* "when does lease 5 end", "when did it start" */
+static bool rows_when(plan_state *p, size_t at) {
+    int table = p->entity >= 0 ? p->entity : p->main_table;
+    bool end = plan_is_word(p, at, "end ends ended ending finish finishes expire expires expired"),
+         begin = plan_is_word(p, at, "start starts started begin begins began");
+    if (table < 0 || (!end && !begin)) return false;
+    ask_ref date = rows_date(p, table,
+                             end ? "end ends ended expires expiry expiration finished until"
+                                 : "start starts started begin begins began from");
+    if (plan_has(date)) p->date_subject = date;
+    return plan_has(date);
 }
 
 /* "open tickets", "tickets that are still open": without the date on which they end; "closed tickets": with it. */
 size_t plan_on_state(plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
     bool before = false;
+    if (p->lead == LEAD_WHEN && rows_when(p, at)) return 1;
     if (t->kind != ASK_WORD || p->grouping) return 0;
     int table = rows_of_state(p, at, &before);
     if (table >= 0 && rows_has_value(p, at, table)) return 0;

@@ -150,6 +150,8 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
         if (p->grouping && p->each) plan_group(p, (ask_ref){m->ref.table, -1}, ASK_WHOLE); /* each sales rep */
         p->grouping = false;
     }
+    if (choice->close && choice->other.ref.table != m->ref.table && p->entity < 0 && p->focus < 0 && p->main_table < 0)
+        p->coin = true; /* welders: of candidates, or of jobs */
     plan_place(p, m->ref);
     ask_ref way = value_direction(p, m->ref.table, m->words);
     if (m->rivals || (m->score < 0.9 && choice->close)) p->penalty += 0.45; /* Chicago, of two airports there */

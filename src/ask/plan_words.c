@@ -52,8 +52,8 @@ bool plan_filler(const ask_token *token) {
                 "arranged associated related linked attached assigned registered recorded lasted last ended ends end "
                 "logged listed "
                 "person people individual individuals thing things kind kinds type_ order_ respectively corresponding "
-                "set sets far yet already anything something place pls plz details "
-                "detail info information subscribed addresses ago time_ times_ between if not_ every exactly_ most_ "
+                "set sets far yet already anything something place pls plz details moment usually typically normally "
+                "detail info information subscribed ago time_ times_ between if not_ every exactly_ most_ "
                 "name_ whole entire "
                 "given "
                 "whats anywhere anyone anybody somewhere flying sit sits "
@@ -532,7 +532,8 @@ static size_t form_all(plan_state *p, size_t at) {
     size_t row = 0, n = FORM(p, at, &row, "only", "just", "exclusively", "solely", "are all", "were all", "are always");
     if (n) {
         bool ends = at + n >= p->count || p->tokens[at + n].kind == ASK_STOP,
-             first = p->entity < 0 || (at && ask_is(&p->tokens[at - 1], "the")); /* show only …, the only … */
+             first = (p->entity < 0 && !plan_has(p->entity_column)) ||
+                     (at && ask_is(&p->tokens[at - 1], "the")); /* show only …, the only … */
         if (!ends && !first) p->only = true, p->only_word = p->tokens[at].raw;
         for (size_t i = 0; i < p->plan.filter_count && ends && row < 2; i++) { /* with high priority tickets only */
             ask_filter *f = &p->plan.filters[i];

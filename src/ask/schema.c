@@ -506,14 +506,18 @@ lh_str ask_tags(const ask_table *table, size_t bytes_max, lh_arena *arena) {
 }
 
 /* What was detected in rows that are hidden says nothing to who does not see them: then the name alone tells. */
-static bool schema_personal(const lh_json *said, lh_str name, bool whole) {
+/* *ret_person: of people's names. */
+static bool schema_personal(const lh_json *said, lh_str name, bool whole, bool *ret_person) {
     lh_str kind = lh_json_get_string(said, "pii_kind");
     bool known = kind.len && (whole || lh_str_eq(lh_json_get_string(said, "said_by"), LH_STR("declared")));
+    *ret_person = known && lh_str_eq(kind, lh_str_from(lh_pii_kind_name(LH_PII_NAME)));
     if (known) return !lh_str_eq(kind, LH_STR("none"));
     if (!whole) return lh_pii_name_is_personal(name);
     lh_pii_column unseen; /* nothing was found: a name such as first_name says it all the same */
     lh_pii_begin(&unseen, name, LH_PII_TYPE_TEXT);
-    return lh_pii_end(&unseen).kind != LH_PII_NONE;
+    lh_pii_kind by_name = lh_pii_end(&unseen).kind;
+    *ret_person = by_name == LH_PII_NAME;
+    return by_name != LH_PII_NONE;
 }
 
 static lh_code schema_table(lh_ask *ask, const lh_listed *listed, lh_arena *arena, ask_table *into, lh_json **ret_said,
@@ -548,7 +552,7 @@ static lh_code schema_table(lh_ask *ask, const lh_listed *listed, lh_arena *aren
             column->sql_type = lh_arena_dup(arena, lh_buf_str(&type));
         }
         column->type = ask_type_of(column->sql_type);
-        column->personal = column->masked || schema_personal(about, seen->name, relation->whole) ||
+        column->personal = column->masked || schema_personal(about, seen->name, relation->whole, &column->person) ||
                            lh_str_eq(lh_json_get_string(about, "sensitivity"), LH_STR("restricted"));
     }
     *ret_said = said;
