@@ -597,12 +597,6 @@ static void build_ways(plan_state *p) {
     for (size_t i = 0; i < p->plan.filter_count; i++) build_way(p, p->plan.filters[i].column.table, 0.45);
 }
 
-static bool build_parts_there(const ask_plan *plan) {
-    bool there = false;
-    for (size_t i = 0; i < plan->filter_count; i++) there |= plan->filters[i].numerator;
-    return there;
-}
-
 /* "how many loans does a reader have on average" */
 static void build_mean_of_one(plan_state *p) {
     ask_plan *plan = &p->plan;
@@ -645,80 +639,10 @@ static bool build_mean_of_rows(plan_state *p, int table) {
     return plan->mean_of_rows = true;
 }
 
-/* "where does Ann live": a place of hers is shown, where her rows have one. */
-static void build_where(plan_state *p) {
-    ask_plan *plan = &p->plan;
-    ask_ref place = p->entity >= 0
-                        ? plan_hinted(p, p->entity, "city address location place room office site country", false)
-                        : nothing;
-    for (size_t i = 0; i < p->count; i++) /* at whose place */
-        if (plan_is_word(p, i, "work works working worked stay staying go going")) place = nothing;
-    if (!plan_has(place) || plan->measure_count || plan->column_count == ASK_COLUMNS_MAX) {
-        plan_doubt(p, LH_STR("where"));
-        return;
-    }
-    plan->columns[plan->column_count++] = place;
-}
-
-/* What was said and has no meaning in what became of it. */
-static void build_left(plan_state *p) {
-    ask_plan *plan = &p->plan;
-    bool any_year = plan->measure_count && !plan->group_count; /* in March: of which year? */
-    for (size_t i = 0; i < plan->filter_count && any_year; i++)
-        if (plan->filters[i].op == ASK_IN_TIME && plan->filters[i].when.kind == ASK_MONTH_OF_YEAR &&
-            !plan->filters[i].has_second && plan_has(plan->filters[i].column) &&
-            plan_temporal(plan_column(p, plan->filters[i].column)))
-            p->penalty += 0.2, any_year = false;
-    if (p->compare.there) p->penalty += 0.45;
-    if (plan->measure_count && plan->column_count) plan_doubt(p, p->tokens[0].raw); /* a row's column, and a number of all */
-    if (p->coin) p->penalty += 0.3;
-    if (p->where) build_where(p);
-    if (p->count == 1 && !plan->measure_count && !p->tokens[0].plural) p->penalty += 0.25; /* "order": which? */
-    for (size_t i = 0; i < plan->filter_count && p->entity_made && !plan->measure_count;
-         i++) { /* the hire date of a customer */
-        const ask_filter *f = &plan->filters[i];
-        bool refers = f->op == ASK_EQ && plan_elsewhere(p, f->column.table) && plan_column(p, f->column)->key;
-        for (size_t k = 0; k < p->schema->key_count && f->op == ASK_EQ && plan_elsewhere(p, f->column.table); k++)
-            refers |= plan_same(p->schema->keys[k].from, f->column);
-        if (refers) p->penalty += 0.3, plan_note(p, "what is asked for is not of the row that is named");
-    }
-    for (size_t i = 0; i < plan->filter_count && p->entity >= 0; i++) { /* certified members, where only trainers are */
-        const ask_filter *f = &plan->filters[i];
-        bool named = false;
-        for (size_t k = 0; k < plan->filter_count; k++)
-            named |= plan->filters[k].column.table == f->column.table && (plan->filters[k].op == ASK_EXISTS || k != i);
-        if ((f->op == ASK_IS_TRUE || f->op == ASK_IS_FALSE) && !named && !plan->measure_count &&
-            plan_elsewhere(p, f->column.table) && ask_path(p->schema, f->column.table, p->entity, NULL) < 0)
-            plan_doubt(p, plan_column(p, f->column)->name);
-    }
-    for (size_t i = 0; i < plan->measure_count && !plan->group_count; i++) /* all of all */
-        if (plan->measures[i].fn == ASK_SHARE && !build_parts_there(plan)) p->penalty += 0.45;
-    for (size_t i = 0; i < plan->measure_count && p->top; i++) /* the average of the top 10: not of each of them */
-        if ((plan->measures[i].fn == ASK_AVG || plan->measures[i].fn == ASK_MEDIAN) && p->entity >= 0 &&
-            plan->measures[i].column.table == p->entity && !plan_has(p->entity_column))
-            p->penalty += 0.45;
-    if (plan->ordered && plan->measure_count && !plan->group_count) p->penalty += 0.45; /* one row has no order */
-    for (size_t i = 0; i < plan->filter_count; i++) { /* gold, silver and bronze: all that there are */
-        const ask_filter *f = &plan->filters[i];
-        if (f->numerator && f->value_count > 1 && f->value_count == plan_column(p, f->column)->value_count)
-            p->penalty += 0.45;
-    }
-    for (size_t i = 1; i < plan->measure_count && !plan->group_count;
-         i++) /* rows of two tables are not counted at once */
-        if (plan->measures[i].fn <= ASK_COUNT_DISTINCT && plan->measures[0].fn <= ASK_COUNT_DISTINCT &&
-            plan->measures[i].column.table != plan->measures[0].column.table)
-            plan_doubt(p, LH_STR("and"));
-    if (p->comparing && !plan->group_count) plan_doubt(p, LH_STR("compare"));
-    if (p->more.len) plan_doubt(p, p->more);
-    if (p->mean && !plan->group_count) p->penalty += 0.45; /* of what each has */
-    if (p->both) plan_doubt(p, p->extreme_word);
-    if (p->fresh && !p->has_when) plan_doubt(p, LH_STR("new"));
-}
-
 /* Which conditions are of what is shared, and which of the whole. */
 static void build_shares(plan_state *p) {
     ask_plan *plan = &p->plan;
-    bool numerators = build_parts_there(plan), parts = false, after = false;
+    bool numerators = plan_parts_there(plan), parts = false, after = false;
     for (size_t i = 0; i < plan->measure_count && p->share; i++)
         if (plan->measures[i].fn == ASK_COUNT) plan->measures[i].fn = ASK_SHARE;
     for (size_t i = 0; i < plan->filter_count; i++) {
@@ -748,34 +672,6 @@ static void build_limit(plan_state *p) {
     if (p->top && !plan->limit && !plan->measure_count) plan->limit = p->top;
     plan->limit_percent = p->top_percent;
     if (p->top_percent && (!plan->limit || !plan->ordered || plan->partition_count)) plan_doubt(p, LH_STR("percent"));
-}
-
-static bool build_is_masked(const plan_state *p, ask_ref ref) {
-    return ref.table >= 0 && plan_has(ref) && plan_column(p, ref)->masked;
-}
-
-/* What is masked can be shown as it is seen; asked by, or counted, it would tell of what it looks like, not of what it is. */
-static lh_code build_masked(plan_state *p, lh_error *err) {
-    const ask_plan *plan = &p->plan;
-    ask_ref found = nothing;
-    for (size_t i = 0; i < plan->filter_count; i++) {
-        const ask_filter *f = &plan->filters[i];
-        bool years = f->op == ASK_IN_TIME && f->when.whole_years && plan_has(f->column) && plan_column(p, f->column)->year_seen;
-        if (build_is_masked(p, f->column) && !years) found = f->column;
-    }
-    for (size_t i = 0; i < plan->measure_count; i++)
-        if (build_is_masked(p, plan->measures[i].column)) found = plan->measures[i].column;
-    if (plan->ordered && plan->order_measure < 0 && build_is_masked(p, plan->order_column)) found = plan->order_column;
-    if (plan_has(found))
-        return lh_fail(err, LH_INVALID, "'%.*s' is masked for you", LH_STR_ARG(plan_column(p, found)->name));
-    for (size_t i = 0; i < plan->column_count; i++)
-        if (build_is_masked(p, plan->columns[i]))
-            plan_note(p, "'%.*s' is shown as it is masked for you", LH_STR_ARG(plan_column(p, plan->columns[i])->name));
-    for (size_t i = 0; i < plan->group_count; i++)
-        if (build_is_masked(p, plan->groups[i].column))
-            plan_note(p, "'%.*s' is shown as it is masked for you",
-                      LH_STR_ARG(plan_column(p, plan->groups[i].column)->name));
-    return LH_OK;
 }
 
 lh_code plan_build(plan_state *p, lh_error *err) {
@@ -812,9 +708,9 @@ lh_code plan_build(plan_state *p, lh_error *err) {
     plan->mean_of_groups = p->mean && plan->group_count > 0;
     build_limit(p);
     plan_each(p);
-    build_left(p);
+    plan_left(p);
     build_distinct(p);
-    LH_TRY(build_masked(p, err));
+    LH_TRY(plan_masked(p, err));
     if (build_mean_of_rows(p, mean_of)) return LH_OK;
     LH_TRY(build_base(p, err));
     build_ways(p);

@@ -176,6 +176,11 @@ ask_ref plan_date(plan_state *p, int table);
 LH_MUST_CHECK lh_code plan_times(plan_state *p, lh_error *err);
 /* Errors: INVALID (no row is of two times, and what is to come has no sum yet). */
 LH_MUST_CHECK lh_code plan_times_said(plan_state *p, lh_error *err);
+/* ---- plan_left.c ---- */
+bool plan_parts_there(const ask_plan *plan); /* conditions of what is shared */
+void plan_left(plan_state *p);
+/* Errors: INVALID (what is asked by is masked for the caller). */
+LH_MUST_CHECK lh_code plan_masked(plan_state *p, lh_error *err);
 /* ---- plan_who.c ---- */
 /* Errors: INVALID (nothing says it). */
 LH_MUST_CHECK lh_code plan_entity(plan_state *p, lh_error *err);

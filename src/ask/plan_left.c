@@ -1,0 +1,111 @@
+/* What was said and has no meaning in what became of it, and what that costs; what the caller sees masked only. */
+#include "ask/plan_internal.h"
+
+bool plan_parts_there(const ask_plan *plan) {
+    bool there = false;
+    for (size_t i = 0; i < plan->filter_count; i++) there |= plan->filters[i].numerator;
+    return there;
+}
+
+/* "where does Ann live": a place of hers is shown, where her rows have one. */
+static void left_where(plan_state *p) {
+    ask_plan *plan = &p->plan;
+    ask_ref place = p->entity >= 0
+                        ? plan_hinted(p, p->entity, "city address location place room office site country", false)
+                        : (ask_ref){-1, -1};
+    for (size_t i = 0; i < p->count; i++) /* at whose place */
+        if (plan_is_word(p, i, "work works working worked stay staying go going")) place.column = -1;
+    if (!plan_has(place) || plan->measure_count || plan->column_count == ASK_COLUMNS_MAX) {
+        plan_doubt(p, LH_STR("where"));
+        return;
+    }
+    plan->columns[plan->column_count++] = place;
+}
+
+static bool left_is_masked(const plan_state *p, ask_ref ref) {
+    return ref.table >= 0 && plan_has(ref) && plan_column(p, ref)->masked;
+}
+
+/* What is masked can be shown as it is seen; asked by, or counted, it would tell of what it looks like, not of what it is. */
+lh_code plan_masked(plan_state *p, lh_error *err) {
+    const ask_plan *plan = &p->plan;
+    ask_ref found = {-1, -1};
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        const ask_filter *f = &plan->filters[i];
+        bool years = f->op == ASK_IN_TIME && f->when.whole_years && plan_has(f->column) && plan_column(p, f->column)->year_seen;
+        if (left_is_masked(p, f->column) && !years) found = f->column;
+    }
+    for (size_t i = 0; i < plan->measure_count; i++)
+        if (left_is_masked(p, plan->measures[i].column)) found = plan->measures[i].column;
+    if (plan->ordered && plan->order_measure < 0 && left_is_masked(p, plan->order_column)) found = plan->order_column;
+    if (plan_has(found))
+        return lh_fail(err, LH_INVALID, "'%.*s' is masked for you", LH_STR_ARG(plan_column(p, found)->name));
+    for (size_t i = 0; i < plan->column_count; i++)
+        if (left_is_masked(p, plan->columns[i]))
+            plan_note(p, "'%.*s' is shown as it is masked for you", LH_STR_ARG(plan_column(p, plan->columns[i])->name));
+    for (size_t i = 0; i < plan->group_count; i++)
+        if (left_is_masked(p, plan->groups[i].column))
+            plan_note(p, "'%.*s' is shown as it is masked for you",
+                      LH_STR_ARG(plan_column(p, plan->groups[i].column)->name));
+    return LH_OK;
+}
+
+/* Conditions that are of other rows than those that were named. */
+static void left_filters(plan_state *p) {
+    const ask_plan *plan = &p->plan;
+    for (size_t i = 0; i < plan->filter_count; i++) {
+        const ask_filter *f = &plan->filters[i];
+        bool elsewhere = plan_elsewhere(p, f->column.table), refers = f->op == ASK_EQ && elsewhere && plan_column(p, f->column)->key,
+             named = false;
+        for (size_t k = 0; k < p->schema->key_count && f->op == ASK_EQ && elsewhere; k++)
+            refers |= plan_same(p->schema->keys[k].from, f->column);
+        if (refers && p->entity_made && !plan->measure_count) /* the hire date of a customer */
+            p->penalty += 0.3, plan_note(p, "what is asked for is not of the row that is named");
+        for (size_t k = 0; k < plan->filter_count; k++)
+            named |= plan->filters[k].column.table == f->column.table && (plan->filters[k].op == ASK_EXISTS || k != i);
+        if ((f->op == ASK_IS_TRUE || f->op == ASK_IS_FALSE) && !named && !plan->measure_count && elsewhere &&
+            ask_path(p->schema, f->column.table, p->entity, NULL) < 0)
+            plan_doubt(p, plan_column(p, f->column)->name); /* certified members, where only trainers are */
+        if (f->numerator && f->value_count > 1 && f->value_count == plan_column(p, f->column)->value_count)
+            p->penalty += 0.45; /* gold, silver and bronze: all that there are */
+    }
+    for (size_t i = 0; i < plan->filter_count && plan->measure_count && !plan->group_count; i++) {
+        const ask_filter *f = &plan->filters[i];
+        if (f->op != ASK_IN_TIME || f->when.kind != ASK_MONTH_OF_YEAR || f->has_second || !plan_has(f->column) ||
+            !plan_temporal(plan_column(p, f->column)))
+            continue;
+        p->penalty += 0.2; /* in March: of which year? */
+        break;
+    }
+}
+
+static void left_measures(plan_state *p) {
+    const ask_plan *plan = &p->plan;
+    for (size_t i = 0; i < plan->measure_count; i++) {
+        const ask_measure *m = &plan->measures[i];
+        bool counts = m->fn <= ASK_COUNT_DISTINCT && plan->measures[0].fn <= ASK_COUNT_DISTINCT;
+        if (m->fn == ASK_SHARE && !plan->group_count && !plan_parts_there(plan)) p->penalty += 0.45; /* all of all */
+        if (p->top && (m->fn == ASK_AVG || m->fn == ASK_MEDIAN) && p->entity >= 0 && m->column.table == p->entity &&
+            !plan_has(p->entity_column))
+            p->penalty += 0.45; /* the average of the top 10: not of each of them */
+        if (counts && !plan->group_count && m->column.table != plan->measures[0].column.table)
+            plan_doubt(p, LH_STR("and")); /* rows of two tables are not counted at once */
+    }
+    if (plan->measure_count && plan->column_count) plan_doubt(p, p->tokens[0].raw); /* a row's column, and a number of all */
+    if (plan->ordered && plan->measure_count && !plan->group_count) p->penalty += 0.45; /* one row has no order */
+    if (p->mean && !plan->group_count) p->penalty += 0.45;                              /* of what each has */
+}
+
+void plan_left(plan_state *p) {
+    const ask_plan *plan = &p->plan;
+    left_filters(p);
+    left_measures(p);
+    if (p->compare.there) p->penalty += 0.45;
+    if (p->coin) p->penalty += 0.3;
+    if (p->where) left_where(p);
+    if (p->count == 1 && !plan->measure_count && !p->tokens[0].plural) p->penalty += 0.25; /* "order": which? */
+    if (p->comparing && !plan->group_count) plan_doubt(p, LH_STR("compare"));
+    if (p->more.len) plan_doubt(p, p->more);
+    if (p->both) plan_doubt(p, p->extreme_word);
+    if (p->fresh && !p->has_when) plan_doubt(p, LH_STR("new"));
+}
