@@ -26,12 +26,20 @@ typedef struct value {
     ask_ref ref;
     uint32_t index;
 } value;
+typedef struct found_at { /* what was found at a word */
+    lexicon_match *found;
+    size_t count;
+    bool there;
+} found_at;
+enum { KEPT_TABLES, KEPT_COLUMNS, KEPT_VALUES, KEPT_KINDS };
 struct lexicon {
     const ask_schema *schema;
     lh_terms *terms;
     lh_arena *arena;
     names *tables, **columns;
     value *buckets[BUCKETS];
+    const ask_token *tokens; /* of the question, which do not change any more; NULL */
+    found_at *kept[KEPT_KINDS];
 };
 
 static uint32_t lexicon_hash(lh_str word) {
@@ -363,8 +371,8 @@ static double names_match(const names *of, const ask_token *tokens, size_t count
     return best;
 }
 
-size_t lexicon_tables(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
-                      size_t max) {
+static size_t find_tables(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                          size_t max) {
     size_t found = 0;
     if (tokens[at].kind != ASK_WORD) return 0;
     for (size_t t = 0; t < lex->schema->table_count && found < max; t++) {
@@ -375,8 +383,8 @@ size_t lexicon_tables(const lexicon *lex, const ask_token *tokens, size_t count,
     return found;
 }
 
-size_t lexicon_columns(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
-                       size_t max) {
+static size_t find_columns(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                           size_t max) {
     size_t found = 0;
     bool quoted = tokens[at].kind == ASK_QUOTED;
     if (tokens[at].kind != ASK_WORD && !quoted) return 0;
@@ -493,8 +501,8 @@ static bool value_is_place(const ask_column *column, const ask_token *tokens, si
            ask_in(tokens[at - 1].word, "at from to near") && lh_str_ends(column->name, LH_STR("name"));
 }
 
-size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
-                      size_t max) {
+static size_t find_values(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                          size_t max) {
     size_t found = 0;
     const ask_token *first = &tokens[at];
     if (first->kind == ASK_STOP) return 0;
@@ -503,7 +511,7 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
         size_t n = 0;
         if (ask_tokens(lex->terms, first->raw, lex->arena, &words, &n, NULL) != LH_OK || n == 0) return 0;
         if (words[0].kind == ASK_QUOTED) return 0;
-        size_t inner = lexicon_values(lex, words, n, 0, into, max);
+        size_t inner = find_values(lex, words, n, 0, into, max);
         for (size_t i = 0; i < inner; i++)
             if (into[i].words == n) into[found] = into[i], into[found++].words = 1;
         return found;
@@ -538,4 +546,47 @@ size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count,
         into[found++] = (lexicon_match){words, score, v->ref, v->index, doubtful};
     }
     return lexicon_states(lex, tokens, count, at, into, found, max);
+}
+
+/* ---- once for each word ---- */
+
+void lexicon_keep(lexicon *lex, const ask_token *tokens, size_t count) {
+    lex->tokens = tokens;
+    for (int i = 0; i < KEPT_KINDS; i++) lex->kept[i] = LH_ARENA_ARRAY(lex->arena, found_at, count + 1);
+}
+
+/* The words of a question are looked up many times: what stands at each is found once. */
+static size_t lexicon_find(const lexicon *lex, int kind, const ask_token *tokens, size_t count, size_t at,
+                           lexicon_match *into, size_t max) {
+    size_t (*const find[])(const lexicon *, const ask_token *, size_t, size_t, lexicon_match *,
+                           size_t) = {find_tables, find_columns, find_values};
+    found_at *at_word = tokens == lex->tokens && lex->kept[kind] ? &lex->kept[kind][at] : NULL;
+    if (!at_word) return find[kind](lex, tokens, count, at, into, max);
+    if (!at_word->there) {
+        lexicon_match found[LEXICON_MATCHES];
+        size_t n = find[kind](lex, tokens, count, at, found, LEXICON_MATCHES);
+        at_word->found = n ? LH_ARENA_ARRAY(lex->arena, lexicon_match, n) : NULL;
+        if (n && !at_word->found) return 0; /* the arena's failure is told at the end */
+        if (n) memcpy(at_word->found, found, n * sizeof *found);
+        at_word->count = n;
+        at_word->there = true;
+    }
+    size_t n = at_word->count < max ? at_word->count : max;
+    if (n) memcpy(into, at_word->found, n * sizeof *into);
+    return n;
+}
+
+size_t lexicon_tables(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                      size_t max) {
+    return lexicon_find(lex, KEPT_TABLES, tokens, count, at, into, max);
+}
+
+size_t lexicon_columns(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                       size_t max) {
+    return lexicon_find(lex, KEPT_COLUMNS, tokens, count, at, into, max);
+}
+
+size_t lexicon_values(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
+                      size_t max) {
+    return lexicon_find(lex, KEPT_VALUES, tokens, count, at, into, max);
 }

@@ -13,6 +13,9 @@ typedef struct lexicon_match {
 } lexicon_match;
 LH_MUST_CHECK lh_code lexicon_new(const ask_schema *schema, bool synonyms, bool values, lh_terms *terms,
                                   lh_arena *arena, lexicon **ret, lh_error *err);
+enum { LEXICON_MATCHES = 64 };
+/* These words do not change any more: what is found at each is kept. */
+void lexicon_keep(lexicon *lex, const ask_token *tokens, size_t count);
 /* What begins at that word, each table, column or value at most once, the best of it. Returns how many, at most `max`. */
 size_t lexicon_tables(const lexicon *lex, const ask_token *tokens, size_t count, size_t at, lexicon_match *into,
                       size_t max);

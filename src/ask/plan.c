@@ -100,9 +100,7 @@ void plan_group(plan_state *p, ask_ref column, ask_part part) {
     if (p->plan.group_count < ASK_COLUMNS_MAX) p->plan.groups[p->plan.group_count++] = (ask_group){column, part, false};
 }
 
-int plan_distance(const plan_state *p, int from, int to) {
-    if (from < 0 || to < 0) return 9;
-    if (from == to) return 0;
+static int plan_distance_of(const plan_state *p, int from, int to) {
     int there = ask_path(p->schema, from, to, NULL), back = ask_path(p->schema, to, from, NULL), best = 9;
     if (there >= 0) best = there;
     if (back >= 0 && back < best) best = back;
@@ -111,6 +109,17 @@ int plan_distance(const plan_state *p, int from, int to) {
         if (a > 0 && b > 0 && a + b + 1 < best) best = a + b + 1;
     }
     return best;
+}
+
+int plan_distance(const plan_state *p, int from, int to) {
+    size_t n = p->schema->table_count;
+    if (from < 0 || to < 0) return 9;
+    if (from == to) return 0;
+    int8_t *known = p->distances ? &p->distances[(size_t)from * n + (size_t)to] : NULL;
+    if (known && *known) return *known - 1;
+    int distance = plan_distance_of(p, from, to);
+    if (known) *known = (int8_t)(distance + 1);
+    return distance;
 }
 
 ask_ref plan_hinted_in(const plan_state *p, ask_ref ref, const char *words) {
@@ -357,7 +366,8 @@ static size_t plan_for_long(plan_state *p, size_t at) {
 
 /* "weldrs": a word without a place, which is one letter beside that of a value. */
 static size_t plan_on_slip(plan_state *p, size_t at) {
-    const ask_token *meant = p->tokens[at].kind == ASK_WORD ? lexicon_value_slip(p->lex, &p->tokens[at]) : NULL;
+    const ask_token *meant =
+        p->tokens[at].kind == ASK_WORD && p->slips++ < 8 ? lexicon_value_slip(p->lex, &p->tokens[at]) : NULL;
     ask_token *tokens = meant ? LH_ARENA_ARRAY(p->arena, ask_token, p->count) : NULL;
     if (!tokens) return 0;
     memcpy(tokens, p->tokens, p->count * sizeof *tokens);
@@ -365,6 +375,7 @@ static size_t plan_on_slip(plan_state *p, size_t at) {
     tokens[at].one = meant->one;
     tokens[at].stem = meant->stem;
     p->tokens = tokens;
+    lexicon_keep(p->lex, tokens, p->count);
     size_t n = plan_mention(p, at);
     if (!n) return 0;
     p->penalty += 0.05;
@@ -533,7 +544,9 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     p->plan.base = -1;
     p->plan.order_measure = -1;
     p->plan.order_column = (ask_ref){-1, -1};
+    p->distances = LH_ARENA_ARRAY(arena, int8_t, schema->table_count * schema->table_count + 1);
     plan_mend(p, tokens);
+    lexicon_keep(lex, tokens, count);
     plan_read(p);
     LH_TRY(lh_arena_check(arena, err));
     *ret = (ask_planned){.unplaced = p->unplaced, .assumptions = p->assumptions};

@@ -3,7 +3,7 @@
 #define LH_ASK_PLAN_INTERNAL_H
 #include "ask/lexicon.h"
 
-enum { PLAN_MATCHES = 64, PLAN_NOTES_BYTES = 4096 };
+enum { PLAN_MATCHES = LEXICON_MATCHES, PLAN_NOTES_BYTES = 4096 };
 typedef enum plan_lead { LEAD_NONE, LEAD_LIST, LEAD_WHICH, LEAD_WHO, LEAD_WHEN, LEAD_EXISTS } plan_lead;
 typedef struct plan_compare { /* "more than 5", waiting for what is compared */
     bool there;
@@ -16,7 +16,9 @@ typedef struct plan_compare { /* "more than 5", waiting for what is compared */
 } plan_compare;
 typedef struct plan_state {
     const ask_schema *schema;
-    const lexicon *lex;
+    lexicon *lex;
+    int8_t *distances; /* of each table from each; 0: not known yet, else 1 more */
+    size_t slips;
     lh_arena *arena;
     const ask_token *tokens;
     size_t count;
