@@ -37,7 +37,7 @@ static lh_json *stale_item(const vector_definition *d, int64_t since_ms, lh_aren
     lh_json_set_string(arena, item, "index", d->name);
     lh_json_set_string(arena, item, "dataset", lh_table_name_text(d->dataset, arena));
     lh_json_set_string(arena, item, "embedding_stale_since", lh_str_from(lh_time_rfc3339(since_ms).text));
-    lh_json_set_string(arena, item, "last_embedded_at", lh_str_from(lh_time_rfc3339(d->last_embedded_ms).text));
+    vector_set_time(arena, item, "last_embedded_at", d->last_embedded_ms);
     lh_json_set_string(arena, item, "refresh", d->refresh);
     return item;
 }
