@@ -143,7 +143,7 @@ def test_views_on_the_command_line(server):
         answer = server.request("POST", f"{path}/views", json={"name": name, "schema": SCHEMA, "view-version": version, "properties": {}})
         assert answer.status_code == 200, answer.text
     run = lambda *args, **options: lakehouse("views", *args, "--url", server.url, **options)  # noqa: E731
-    assert run().stdout == "no views in data\n"
+    assert run().stdout == "no views in data that you may see\n"
     listed = run("list", "shown").stdout
     assert "shown.v" in listed and "shown.odd name" in listed and "deep" not in listed
     assert json.loads(run("list", "shown.deep", "--json").stdout) == [{"namespace": ["shown", "deep"], "name": "w"}]
@@ -152,7 +152,7 @@ def test_views_on_the_command_line(server):
     assert json.loads(run("show", "shown.odd name", "--json").stdout) == server.request("GET", f"{space}/views/odd name").json()
     assert run("rename", "shown.v", "shown.deep.v").stdout == "shown.v is now shown.deep.v\n"
     assert server.request("HEAD", f"{space}/views/v").status_code == 404 and server.request("HEAD", f"{inner}/views/v").status_code == 204
-    assert run("drop", "shown.deep.v").stdout == "dropped shown.deep.v; its files stay\n"
+    assert run("drop", "-y", "shown.deep.v").stdout == "dropped shown.deep.v; its files stay\n"
     for wrong, word in ((("show", "shown.deep.v"), "not exist"), (("list", "nowhere"), "nowhere"), (("drop", "shown."), "NAMESPACE.VIEW"),
                         (("rename", "shown.v", "shown.x"), "not exist")):
         failed = run(*wrong, check=False)
