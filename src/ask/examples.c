@@ -143,8 +143,8 @@ static lh_code examples_all(lh_ask *ask, lh_arena *arena, lh_json *items, lh_err
 }
 
 lh_code lh_ask_examples(lh_ask *ask, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *next = lh_json_new_null(arena);
-    lh_str after = page.token.len ? example_key(page.token, arena) : LH_STR_NONE;
+    lh_json *items = lh_json_new_array(arena);
+    lh_str after = page.token.len ? example_key(page.token, arena) : LH_STR_NONE, next = LH_STR_NONE;
     lh_document_page got;
     LH_TRY(lh_metastore_list(lh_catalog_metastore(ask->catalog), LH_STR(ASK_EXAMPLE_PREFIX), after,
                              page.limit ? page.limit : EXAMPLES_MAX, arena, &got, err));
@@ -152,11 +152,9 @@ lh_code lh_ask_examples(lh_ask *ask, lh_page page, lh_arena *arena, lh_json **re
         lh_json *document = NULL;
         LH_TRY(lh_json_parse(arena, got.items[i].text, &document, err));
         lh_json_append(items, example_shown(document, arena));
-        if (got.more) next = lh_json_new_string(arena, lh_json_get_string(document, "id"));
+        if (got.more) next = lh_json_get_string(document, "id");
     }
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token", next);
-    *ret = answer;
+    *ret = lh_json_page(arena, items, next);
     return lh_arena_check(arena, err);
 }
 

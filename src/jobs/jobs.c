@@ -178,12 +178,9 @@ lh_code lh_jobs_list(lh_jobs *jobs, const lh_job_filter *filter, lh_arena *arena
         if (jobs_passes(&ended[i], filter)) all[count++] = ended[i];
     qsort(all, count, sizeof *all, jobs_newest_first);
     size_t shown = filter->page.limit && filter->page.limit < count ? filter->page.limit : count;
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    lh_json *items = lh_json_new_array(arena);
     for (size_t i = 0; i < shown; i++) lh_json_append(items, jobs_show(jobs, &all[i], arena));
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token",
-                shown < count ? lh_json_new_string(arena, all[shown - 1].id) : lh_json_new_null(arena));
-    *ret = answer;
+    *ret = lh_json_page(arena, items, shown < count ? all[shown - 1].id : LH_STR_NONE);
     return lh_arena_check(arena, err);
 }
 

@@ -344,13 +344,6 @@ lh_code vector_definition_each(lh_vector *vector, vector_definition_fn each, voi
     return LH_OK;
 }
 
-lh_json *vector_page(lh_json *items, lh_str next, lh_arena *arena) {
-    lh_json *answer = lh_json_new_object(arena);
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token", next.len ? lh_json_new_string(arena, next) : lh_json_new_null(arena));
-    return answer;
-}
-
 lh_code vector_definition_list(lh_vector *vector, lh_page page, vector_definition_item item, void *ctx, lh_arena *arena,
                                lh_json **ret, lh_error *err) {
     lh_document_page documents = {.more = true};
@@ -372,7 +365,7 @@ lh_code vector_definition_list(lh_vector *vector, lh_page page, vector_definitio
             last = d.name;
         }
     }
-    *ret = vector_page(items, more ? last : LH_STR_NONE, arena);
+    *ret = lh_json_page(arena, items, more ? last : LH_STR_NONE);
     return lh_arena_check(arena, err);
 }
 

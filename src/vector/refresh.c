@@ -53,8 +53,8 @@ static lh_code stale_take(void *ctx, const vector_definition *d, lh_arena *arena
 lh_code lh_vector_stale(lh_vector *vector, lh_page page, const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
                         lh_error *err) {
     if (!caller->governor) return vector_definition_list(vector, page, stale_take, vector, arena, ret, err);
-    *ret = vector_page(lh_json_new_array(arena), LH_STR_NONE,
-                       arena); /* of a dataset seen in part it would tell of hidden changes */
+    /* of a dataset seen in part it would tell of hidden changes */
+    *ret = lh_json_page(arena, lh_json_new_array(arena), LH_STR_NONE);
     return lh_arena_check(arena, err);
 }
 

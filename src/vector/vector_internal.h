@@ -95,8 +95,6 @@ LH_MUST_CHECK lh_code vector_definition_change(const vector_definition *definiti
 typedef lh_code (*vector_definition_fn)(void *ctx, const vector_definition *definition, lh_arena *arena, lh_error *err);
 LH_MUST_CHECK lh_code vector_definition_each(lh_vector *vector, vector_definition_fn each, void *ctx, lh_arena *arena,
                                              lh_error *err);
-/* {"items","next_page_token"}; next empty: null. Arena. */
-lh_json *vector_page(lh_json *items, lh_str next, lh_arena *arena);
 /* *ret: the index as it is listed; NULL: it is not. */
 typedef lh_code (*vector_definition_item)(void *ctx, const vector_definition *definition, lh_arena *arena,
                                           lh_json **ret, lh_error *err);
