@@ -165,7 +165,6 @@ static lh_code vectors_show(lh_vectors_job *job, lh_error *err) {
                                           "dataset_snapshot_id",
                                           "created_at",
                                           "created_by",
-                                          "last_embedded_at",
                                           "recall_target"},
                              *const parts[][6] = {
                                  {"recall", "value", "sampled", "below_target"},
@@ -184,6 +183,11 @@ static lh_code vectors_show(lh_vectors_job *job, lh_error *err) {
     lh_cli_rows rows = lh_cli_rows_new(arena, heads, sizeof heads / sizeof *heads);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         vectors_tell(&rows, lh_str_from(members[i]), lh_json_get(answer, members[i]));
+    if (lh_json_get(answer, "last_embedded_at")) {
+        lh_cli_rows_next(&rows);
+        lh_cli_rows_text(&rows, LH_STR("last_embedded_at"));
+        lh_cli_rows_time(&rows, answer, "last_embedded_at");
+    }
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         for (size_t k = 1; k < sizeof *parts / sizeof **parts && parts[i][k]; k++)
             vectors_tell(&rows, lh_arena_printf(arena, "%s.%s", parts[i][0], parts[i][k]),

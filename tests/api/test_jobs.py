@@ -181,6 +181,7 @@ def test_a_search_of_an_index_that_is_being_made_says_so(server, model, job):
     assert [item["last_embedded_at"] for item in stale] == [None]
     told = lakehouse("vectors", "stale", "--url", server.url).stdout
     assert "never" in told and "1970" not in told
+    assert re.search(r"last_embedded_at +│ never", lakehouse("vectors", "show", "made", "--url", server.url).stdout)
     refused = ask(index="made")
     assert refused.status_code == 503 and f"its job {id} is cancelled" in refused.text, refused.text
     model.let(ROWS)
