@@ -116,7 +116,7 @@ lh_code lh_access_keys_list(lh_access *access, lh_arena *arena, lh_json **ret, l
     lh_document_page docs;
     LH_TRY(lh_metastore_list(lh_catalog_metastore(access->catalog), LH_STR("key/"), LH_STR_NONE, KEYS_MAX, arena, &docs,
                              err));
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *doc = NULL;
+    lh_json *items = lh_json_new_array(arena), *doc = NULL;
     for (size_t i = 0; i < docs.count; i++) {
         LH_TRY(lh_json_parse(arena, docs.items[i].text, &doc, err));
         lh_json *item = keys_public(arena, doc);
@@ -124,9 +124,7 @@ lh_code lh_access_keys_list(lh_access *access, lh_arena *arena, lh_json **ret, l
         if (used_ms) lh_json_set_string(arena, item, "last_used_at", lh_str_from(lh_time_rfc3339(used_ms).text));
         lh_json_append(items, item);
     }
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token", lh_json_new_null(arena));
-    *ret = answer;
+    *ret = lh_json_page(arena, items, LH_STR_NONE);
     return LH_OK;
 }
 

@@ -55,7 +55,7 @@ lh_code lh_access_principal_get(lh_catalog *catalog, lh_str name, lh_arena *aren
 }
 
 lh_code lh_access_principals_list(lh_catalog *catalog, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *principal = NULL;
+    lh_json *items = lh_json_new_array(arena), *principal = NULL;
     lh_str after = page.token.len ? access_principal_key(page.token, arena) : LH_STR_NONE;
     lh_document_page docs;
     LH_TRY(lh_metastore_list(lh_catalog_metastore(catalog), LH_STR("principal/"), after,
@@ -64,10 +64,7 @@ lh_code lh_access_principals_list(lh_catalog *catalog, lh_page page, lh_arena *a
         LH_TRY(lh_json_parse(arena, docs.items[i].text, &principal, err));
         lh_json_append(items, principal_public(arena, principal));
     }
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token",
-                docs.more ? lh_json_new_string(arena, lh_json_get_string(principal, "name")) : lh_json_new_null(arena));
-    *ret = answer;
+    *ret = lh_json_page(arena, items, docs.more ? lh_json_get_string(principal, "name") : LH_STR_NONE);
     return lh_arena_check(arena, err);
 }
 

@@ -121,8 +121,8 @@ static lh_code role_names(lh_catalog *catalog, lh_arena *arena, lh_str **ret, si
 }
 
 lh_code lh_access_roles_list(lh_catalog *catalog, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *next = lh_json_new_null(arena);
-    lh_str *names = NULL, last = LH_STR_NONE;
+    lh_json *items = lh_json_new_array(arena);
+    lh_str *names = NULL, last = LH_STR_NONE, next = LH_STR_NONE;
     size_t count = 0, taken = 0;
     LH_TRY(role_names(catalog, arena, &names, &count, err));
     for (size_t i = 0; i < count; i++) {
@@ -130,16 +130,14 @@ lh_code lh_access_roles_list(lh_catalog *catalog, lh_page page, lh_arena *arena,
         uint64_t version;
         if (page.token.len && lh_str_cmp(names[i], page.token) <= 0) continue;
         if (taken == page.limit && page.limit) {
-            next = lh_json_new_string(arena, last);
+            next = last;
             break;
         }
         LH_TRY(access_role_read(catalog, names[i], arena, &role, &version, err));
         lh_json_append(items, role_public(arena, role));
         last = names[i], taken++;
     }
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token", next);
-    *ret = answer;
+    *ret = lh_json_page(arena, items, next);
     return lh_arena_check(arena, err);
 }
 

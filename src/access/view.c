@@ -426,7 +426,7 @@ lh_code lh_access_view_get(lh_catalog *catalog, lh_engine *engine, lh_table_name
 }
 
 lh_code lh_access_views_list(lh_catalog *catalog, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    lh_json *items = lh_json_new_array(arena);
     lh_table_name *names = NULL;
     lh_str next;
     size_t count = 0;
@@ -441,8 +441,6 @@ lh_code lh_access_views_list(lh_catalog *catalog, lh_page page, lh_arena *arena,
         if (code != LH_OK) return code;
         lh_json_append(items, lh_json_copy(arena, item));
     }
-    lh_json_set(arena, answer, "items", items);
-    view_set_text(arena, answer, "next_page_token", next);
-    *ret = answer;
+    *ret = lh_json_page(arena, items, next);
     return lh_arena_check(arena, err);
 }

@@ -87,12 +87,13 @@ lh_code api_ask_example_put(lh_request *request, lh_error *err) {
     static const char *const known[] = {"question", "sql"};
     lh_ask *ask;
     lh_ask_caller caller;
+    bool replaced = false;
     lh_json *body = NULL, *answer = NULL;
     LH_TRY(ask_of(request, &ask, &caller, err));
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(lh_body_check(body, known, 2, err));
-    LH_TRY(lh_ask_example_put(ask, body, &caller, lh_request_arena(request), &answer, err));
-    return lh_respond_json(request, 201, answer, err);
+    LH_TRY(lh_ask_example_put(ask, body, &caller, lh_request_arena(request), &replaced, &answer, err));
+    return lh_respond_json(request, replaced ? 200 : 201, answer, err);
 }
 
 lh_code api_ask_example_delete(lh_request *request, lh_error *err) {

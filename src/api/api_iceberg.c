@@ -51,8 +51,19 @@ lh_code iceberg_answer_empty(lh_request *request, lh_code code, const iceberg_na
 
 lh_catalog *iceberg_catalog(lh_request *request) { return lh_request_catalog(request); }
 
+/* The engine knows a namespace by the spelling that it first saw, and keeps that when one of another case takes its place. */
+static lh_str iceberg_spelled(lh_request *request, lh_str name) {
+    lh_arena *arena = lh_request_arena(request);
+    lh_namespace_of of;
+    bool found =
+        lh_request_is_engine(request) &&
+        lh_namespace_of_sql(iceberg_catalog(request), lh_namespace_text(name, arena), arena, &of, NULL) == LH_OK;
+    return found && of.count == 1 ? of.name : name;
+}
+
 lh_str iceberg_namespace_name(lh_request *request) {
-    return lh_namespace_of_path(lh_request_param(request, "namespace"), lh_request_arena(request));
+    return iceberg_spelled(request,
+                           lh_namespace_of_path(lh_request_param(request, "namespace"), lh_request_arena(request)));
 }
 
 static lh_table_name iceberg_table_name(lh_request *request) {
@@ -433,6 +444,14 @@ static lh_str iceberg_joined(lh_request *request, const lh_json *levels) {
     return joined;
 }
 
+/* Of a body's {"namespace","name"}. */
+static void iceberg_spell(lh_request *request, lh_json *identifier) {
+    if (!lh_request_is_engine(request) || !lh_json_is_array(lh_json_get(identifier, "namespace"))) return;
+    lh_str name = iceberg_spelled(request, iceberg_joined(request, lh_json_get(identifier, "namespace")));
+    lh_json_set(lh_request_arena(request), identifier, "namespace",
+                lh_namespace_levels(name, lh_request_arena(request)));
+}
+
 lh_code api_iceberg_table_commit(lh_request *request, lh_error *err) {
     lh_json *body = NULL, *answer = NULL;
     lh_table_name name = iceberg_table_name(request);
@@ -457,6 +476,8 @@ lh_code api_iceberg_table_drop(lh_request *request, lh_error *err) {
 lh_code api_iceberg_table_rename(lh_request *request, lh_error *err) {
     lh_json *body = NULL;
     LH_TRY(iceberg_body(request, &body, err));
+    iceberg_spell(request, lh_json_get(body, "source"));
+    iceberg_spell(request, lh_json_get(body, "destination"));
     return iceberg_answer_empty(request,
                                 lh_table_rename(iceberg_catalog(request), body, lh_request_arena(request), err),
                                 &iceberg_table_new, err);
@@ -474,6 +495,9 @@ lh_code api_iceberg_metrics(lh_request *request, lh_error *err) {
 lh_code api_iceberg_transaction(lh_request *request, lh_error *err) {
     lh_json *body = NULL;
     LH_TRY(iceberg_body(request, &body, err));
+    lh_json *changes = lh_json_get(body, "table-changes");
+    for (size_t i = 0; i < lh_json_size(changes); i++)
+        iceberg_spell(request, lh_json_get(lh_json_at(changes, i), "identifier"));
     const lh_json *first = lh_json_get(lh_json_at(lh_json_get(body, "table-changes"), 0), "identifier");
     iceberg_link(request, (lh_table_name){iceberg_joined(request, lh_json_get(first, "namespace")),
                                           lh_json_get_string(first, "name")});

@@ -152,7 +152,7 @@ lh_code api_maintenance(lh_request *request, lh_error *err) {
 lh_code api_catalog_verify(lh_request *request, lh_error *err) {
     lh_catalog *catalog = lh_request_app(request)->catalog;
     lh_arena *arena = lh_request_arena(request);
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *item = NULL, *page = NULL;
+    lh_json *items = lh_json_new_array(arena), *item = NULL, *page = NULL;
     lh_str dataset = lh_request_query(request, "dataset");
     lh_table_name name;
     uint64_t limit;
@@ -173,10 +173,7 @@ lh_code api_catalog_verify(lh_request *request, lh_error *err) {
         if (code != LH_OK) return code;
         lh_json_append(items, item);
     }
-    const lh_json *next = lh_json_get(page, "next_page_token");
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token",
-                lh_json_is_null(next) ? lh_json_new_null(arena) : lh_json_copy(arena, next));
+    const lh_json *answer = lh_json_page(arena, items, lh_json_get_string(page, "next_page_token"));
     LH_TRY(lh_arena_check(arena, err));
     return lh_respond_json(request, 200, answer, err);
 }

@@ -157,12 +157,10 @@ lh_code api_objects_list(lh_request *request, lh_error *err) {
     uint64_t limit;
     LH_TRY(lh_request_query_uint(request, "limit", 1, LH_LIMIT_LIST_PAGE, LH_LIMIT_LIST_PAGE, &limit, err));
     LH_TRY(storage_list(request, (size_t)limit, &page, err));
-    lh_json *body = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    lh_json *items = lh_json_new_array(arena);
     for (size_t i = 0; i < page.count; i++) lh_json_append(items, storage_item(arena, &page.entries[i]));
-    lh_json_set(arena, body, "items", items);
     bool more = page.more && page.count > 0;
-    lh_json_set(arena, body, "next_page_token",
-                more ? lh_json_new_string(arena, page.entries[page.count - 1].key) : lh_json_new_null(arena));
+    const lh_json *body = lh_json_page(arena, items, more ? page.entries[page.count - 1].key : LH_STR_NONE);
     LH_TRY(lh_arena_check(arena, err));
     return lh_respond_json(request, 200, body, err);
 }

@@ -10,7 +10,9 @@ lh_code api_vectors_of(lh_request *request, lh_vector **ret, lh_vector_caller *r
     *ret = app->vector;
     if (!app->vector) return lh_fail(err, LH_UNAVAILABLE, "the engine is starting; try again in a second");
     *ret_caller = (lh_vector_caller){.by = lh_request_principal(request, &governed, &permission),
-                                     .cancel = lh_request_cancel(request)};
+                                     .cancel = lh_request_cancel(request),
+                                     .jobs = app->jobs,
+                                     .sees_jobs = admin};
     LH_TRY(api_governor(request, LH_PERMIT_READ, &ret_caller->governor, err));
     return ret_caller->governor
                ? LH_OK

@@ -4,7 +4,8 @@
  * fails there is answered at once; the rest becomes an lh_request. From then on the callbacks only move bytes between the
  * connection and the request's rings, and suspend the connection where they would have to wait. The request gets into its
  * lane when its body is whole, or more than its ring holds: a client that sends slowly holds no worker.
- * A refused request whose body is not read closes its connection, so that no byte of it is taken for another request.
+ * A refused request whose body is not read closes its connection, so that no byte of it is taken for another request; what
+ * its client still sends is read for a while (linger.c).
  *
  * Watching: each open connection has an api_connection in the server's list, which `watch_lock` guards; the
  * watchdog shuts down those that give no whole request head in time (slow or silent clients). */
@@ -40,6 +41,11 @@ static lh_str connection_refusal_body(lh_server *server, const connection_refusa
     return body;
 }
 
+static api_connection *connection_watched(struct MHD_Connection *connection) { /* NULL: there was no memory for it */
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
 /* Answers without reading the body: libmicrohttpd then closes the connection. */
 static enum MHD_Result connection_refuse(lh_server *server, struct MHD_Connection *connection,
                                          const connection_refusal *refusal) {
@@ -60,6 +66,8 @@ static enum MHD_Result connection_refuse(lh_server *server, struct MHD_Connectio
     MHD_add_response_header(response, "Connection", "close");
     enum MHD_Result queued = MHD_queue_response(connection, refusal->status, response);
     MHD_destroy_response(response);
+    api_connection *watched = connection_watched(connection);
+    if (watched) watched->unread = true;
     return queued;
 }
 
@@ -327,8 +335,7 @@ static void connection_guard_drain(const lh_request *request, connection_refusal
 }
 
 static void connection_set_busy(struct MHD_Connection *connection, bool busy) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    api_connection *watched = info ? info->socket_context : NULL;
+    api_connection *watched = connection_watched(connection);
     if (!watched) return;
     atomic_store_explicit(&watched->since_ms, lh_time_monotonic_ms(), memory_order_relaxed);
     atomic_store_explicit(&watched->busy, busy, memory_order_release);
@@ -462,6 +469,7 @@ static void connection_changed(void *cls, struct MHD_Connection *connection, voi
     *(watched->newer ? &watched->newer->older : &server->connections) = watched->older;
     if (watched->older) watched->older->newer = watched->newer;
     pthread_mutex_unlock(&server->watch_lock);
+    if (watched->unread) api_linger_add(&server->lingering, watched->socket);
     free(watched);
 }
 
@@ -521,6 +529,7 @@ void *api_connection_watchdog(void *arg) {
     for (unsigned round = 0; !atomic_load(&server->stopping); round++) {
         lh_time_sleep_ms(API_WATCH_MS);
         connection_watch_requests(server);
+        api_linger_look(&server->lingering);
         if (round % 10 == 0) connection_watch_heads(server);
     }
     return NULL;

@@ -160,7 +160,7 @@ static size_t shown_after(const lh_listed *listed, size_t count, lh_str token, l
 lh_code api_shown_datasets(lh_request *request, const lh_governor *governor, lh_page page, lh_json **ret,
                            lh_error *err) {
     lh_arena *arena = lh_request_arena(request);
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    lh_json *items = lh_json_new_array(arena);
     lh_str within = lh_request_query(request, "namespace"), part = lh_request_query(request, "filter"), last = {0};
     lh_listed *listed = NULL;
     size_t count = 0;
@@ -176,8 +176,6 @@ lh_code api_shown_datasets(lh_request *request, const lh_governor *governor, lh_
         LH_TRY(shown_item(request, &listed[i], items, err));
         last = name;
     }
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token", more ? lh_json_new_string(arena, last) : lh_json_new_null(arena));
-    *ret = answer;
+    *ret = lh_json_page(arena, items, more ? last : LH_STR_NONE);
     return lh_arena_check(arena, err);
 }

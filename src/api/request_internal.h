@@ -93,9 +93,27 @@ struct lh_request {
 typedef struct api_connection {
     int socket;
     _Atomic bool busy; /* a request of it is being served */
+    bool unread;       /* it ends with a body that was refused; its I/O thread's */
     _Atomic uint64_t since_ms;
     struct api_connection *newer, *older;
 } api_connection;
+
+/* Sockets of refused bodies, after their answers (linger.c). `lock` guards what follows. */
+enum { API_LINGERING_MAX = 64 };
+typedef struct api_lingerer {
+    int fd;
+    uint64_t until_ms;
+} api_lingerer;
+typedef struct api_lingering {
+    pthread_mutex_t lock;
+    api_lingerer sockets[API_LINGERING_MAX];
+    size_t count;
+} api_lingering;
+void api_linger_init(api_lingering *all);
+void api_linger_done(api_lingering *all); /* closes them */
+void api_linger_add(api_lingering *all,
+                    int fd); /* its own descriptor of the socket; with API_LINGERING_MAX there it does nothing */
+void api_linger_look(api_lingering *all); /* the watchdog's */
 
 /* Requests with an Idempotency-Key (idempotency.c). `lock` guards both fields below it. */
 typedef struct api_idempotent { /* one that is being done; on its worker's stack */
@@ -134,6 +152,7 @@ struct lh_server {
     size_t active_count;
     pthread_mutex_t watch_lock; /* guards the list of connections */
     api_connection *connections;
+    api_lingering lingering;
     pthread_t watchdog;
     bool watchdog_started;
 };

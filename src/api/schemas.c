@@ -657,7 +657,7 @@ const api_schema api_schemas[] = {
     {"vector_stale_item", "VectorStaleItem", JSON,
      MEMBERS({"index", "string", true, "Which"}, {"dataset", "string", true, "Of which dataset"},
              {"embedding_stale_since", "time", true, "When the dataset came to be another than what was embedded"},
-             {"last_embedded_at", "time", true, "When a job last ended"},
+             {"last_embedded_at", "any", true, "When a job last ended; null: none has"},
              {"refresh", "manual|on_append|scheduled", true, "Its policy"})},
     {"vector_stale", "VectorStale", JSON,
      MEMBERS({"items", "[$vector_stale_item", true, "By name"},

@@ -128,6 +128,7 @@ lh_code lh_server_start(lh_app *app, lh_server **ret, lh_error *err) {
     server->starting.engine = NULL;
     server->starting.ingest = NULL;
     server->starting.maintain = NULL;
+    api_linger_init(&server->lingering);
     api_idempotency_init(&server->idempotency);
     pthread_mutex_init(&server->watch_lock, NULL);
     pthread_mutex_init(&server->active_lock, NULL);
@@ -190,6 +191,7 @@ void lh_server_free(lh_server *server) {
     if (server->internal) MHD_stop_daemon(server->internal);
     for (int i = 0; i < 2; i++) lh_workers_free(server->lanes[i]);
     api_idempotency_done(&server->idempotency);
+    api_linger_done(&server->lingering);
     pthread_cond_destroy(&server->active_changed);
     pthread_mutex_destroy(&server->active_lock);
     pthread_mutex_destroy(&server->watch_lock);

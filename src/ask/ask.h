@@ -43,10 +43,11 @@ LH_MUST_CHECK lh_code lh_ask_summary(lh_ask *ask, lh_table_name name, const lh_j
                                      lh_arena *arena, lh_json **ret, lh_error *err);
 
 /* ---- verified questions (examples.c): what an administrator says is the SQL of a question ---- */
-/* body: {"question","sql"}; takes the place of one of the same words. *ret: {"id","question","sql","created_by","created_at"}. The SQL must
- * run as the caller's. Errors: INVALID, LIMIT, and a statement's. */
+/* body: {"question","sql"}; takes the place of one of the same words, and *ret_replaced says that there was one. *ret:
+ * {"id","question","sql","created_by","created_at","replaced"}. The SQL must be one query, and run as the caller's. Errors: INVALID, LIMIT,
+ * CONFLICT (others give the same one again and again), and a statement's. */
 LH_MUST_CHECK lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena,
-                                         lh_json **ret, lh_error *err);
+                                         bool *ret_replaced, lh_json **ret, lh_error *err);
 /* {"items":[…],"next_page_token"}, by id. Arena. */
 LH_MUST_CHECK lh_code lh_ask_examples(lh_ask *ask, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err);
 /* One of them. Arena. Errors: NOT_FOUND. */

@@ -3,7 +3,13 @@
  * as if it were not there. */
 #include "ask/similar.h"
 
-enum { EXAMPLE_ID_DIGITS = 32, EXAMPLES_MAX = 2000, EXAMPLE_SQL_BYTES = 64 << 10, EXAMPLES_TRIED = 24 };
+enum {
+    EXAMPLE_ID_DIGITS = 32,
+    EXAMPLES_MAX = 2000,
+    EXAMPLE_SQL_BYTES = 64 << 10,
+    EXAMPLES_TRIED = 24,
+    EXAMPLE_TRIES = 5
+};
 
 /* C++ is not C, nor > 5 what < 5 is: signs count, but those that only part words. */
 static void example_signs(lh_str text, size_t from, size_t to, lh_buf *words) {
@@ -72,22 +78,41 @@ lh_code ask_example_find(lh_ask *ask, lh_str question, lh_arena *arena, lh_str *
     return LH_OK;
 }
 
-lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena,
-                           lh_json **ret, lh_error *err) {
+/* *ret_replaced: there was one of that id, in whose place it is. */
+static lh_code example_write(lh_ask *ask, lh_str id, const lh_json *document, lh_arena *arena, bool *ret_replaced,
+                             lh_error *err) {
     lh_metastore *metastore = lh_catalog_metastore(ask->catalog);
+    lh_change change = {.key = example_key(id, arena)};
+    lh_str before;
+    lh_code code = LH_CONFLICT;
+    LH_TRY(lh_json_write(arena, document, false, &change.text, err));
+    for (int i = 0; i < EXAMPLE_TRIES && code == LH_CONFLICT; i++) {
+        code = lh_metastore_get(metastore, change.key, arena, &before, &change.expected, err);
+        *ret_replaced = code == LH_OK;
+        if (code == LH_NOT_FOUND) change.expected = LH_VERSION_ABSENT;
+        else LH_TRY(code);
+        if (!*ret_replaced && lh_metastore_count(metastore, LH_STR(ASK_EXAMPLE_PREFIX)) >= EXAMPLES_MAX)
+            return lh_fail(err, LH_LIMIT, "there are %d verified questions, which is the most", EXAMPLES_MAX);
+        code = lh_metastore_commit(metastore, &change, 1, NULL, err);
+    }
+    return code;
+}
+
+lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller *caller, lh_arena *arena,
+                           bool *ret_replaced, lh_json **ret, lh_error *err) {
     lh_str question = lh_json_get_string(body, "question"), sql = ask_statement(lh_json_get_string(body, "sql")), words,
            id;
     lh_json *document = lh_json_new_object(arena), *ignored = NULL;
+    bool reads;
     if (lh_str_trim(question).len == 0 || question.len > LH_LIMIT_QUESTION_BYTES)
         return lh_fail(err, LH_INVALID, "'question' must be a text of 1 to %d bytes", LH_LIMIT_QUESTION_BYTES);
     if (sql.len == 0 || sql.len > EXAMPLE_SQL_BYTES)
         return lh_fail(err, LH_INVALID, "'sql' must be one query of 1 to %d bytes", EXAMPLE_SQL_BYTES);
     LH_TRY(example_words(question, arena, &words, &id, err));
+    LH_TRY(lh_sql_is_query(sql, &reads, err));
+    if (!reads) return lh_fail(err, LH_INVALID, "'sql' must be one SELECT: it is to answer the question, and no more");
     LH_TRY(ask_run(ask, sql, caller, 1, true, arena, &ignored, err));
-    LH_TRY(ask_bind(ask, sql, caller, arena, err)); /* one statement */
-    lh_change change = {.key = example_key(id, arena), .expected = LH_VERSION_ANY};
-    if (lh_metastore_count(metastore, LH_STR(ASK_EXAMPLE_PREFIX)) >= EXAMPLES_MAX)
-        return lh_fail(err, LH_LIMIT, "there are %d verified questions, which is the most", EXAMPLES_MAX);
+    LH_TRY(ask_bind(ask, sql, caller, arena, err)); /* it answers as it stands */
     lh_json_set_int(arena, document, "schema_version", 1);
     lh_json_set_string(arena, document, "id", id);
     lh_json_set_string(arena, document, "question", question);
@@ -95,9 +120,9 @@ lh_code lh_ask_example_put(lh_ask *ask, const lh_json *body, const lh_ask_caller
     lh_json_set_string(arena, document, "sql", sql);
     lh_json_set_string(arena, document, "created_by", caller->by);
     lh_json_set_string(arena, document, "created_at", lh_str_from(lh_time_rfc3339(lh_time_now_ms()).text));
-    LH_TRY(lh_json_write(arena, document, false, &change.text, err));
-    LH_TRY(lh_metastore_commit(metastore, &change, 1, NULL, err));
+    LH_TRY(example_write(ask, id, document, arena, ret_replaced, err));
     *ret = example_shown(document, arena);
+    lh_json_set_bool(arena, *ret, "replaced", *ret_replaced);
     return lh_arena_check(arena, err);
 }
 
@@ -118,8 +143,8 @@ static lh_code examples_all(lh_ask *ask, lh_arena *arena, lh_json *items, lh_err
 }
 
 lh_code lh_ask_examples(lh_ask *ask, lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena), *next = lh_json_new_null(arena);
-    lh_str after = page.token.len ? example_key(page.token, arena) : LH_STR_NONE;
+    lh_json *items = lh_json_new_array(arena);
+    lh_str after = page.token.len ? example_key(page.token, arena) : LH_STR_NONE, next = LH_STR_NONE;
     lh_document_page got;
     LH_TRY(lh_metastore_list(lh_catalog_metastore(ask->catalog), LH_STR(ASK_EXAMPLE_PREFIX), after,
                              page.limit ? page.limit : EXAMPLES_MAX, arena, &got, err));
@@ -127,11 +152,9 @@ lh_code lh_ask_examples(lh_ask *ask, lh_page page, lh_arena *arena, lh_json **re
         lh_json *document = NULL;
         LH_TRY(lh_json_parse(arena, got.items[i].text, &document, err));
         lh_json_append(items, example_shown(document, arena));
-        if (got.more) next = lh_json_new_string(arena, lh_json_get_string(document, "id"));
+        if (got.more) next = lh_json_get_string(document, "id");
     }
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token", next);
-    *ret = answer;
+    *ret = lh_json_page(arena, items, next);
     return lh_arena_check(arena, err);
 }
 

@@ -16,6 +16,7 @@ enum {
     HTTP_HEADERS_MAX = 256,
     HTTP_HEADER_BYTES_MAX = 64 << 10,
     HTTP_ANSWER_BYTES = 64 << 20,
+    HTTP_ASKED_BYTES = 1 << 20,
 };
 
 struct lh_http_client {
@@ -194,6 +195,13 @@ static bool http_has_line_break(lh_str s) {
     return false;
 }
 
+static lh_code http_add_line(struct curl_slist **list, const char *line, lh_error *err) {
+    struct curl_slist *grown = curl_slist_append(*list, line);
+    if (!grown) return lh_fail(err, LH_NO_MEMORY, "HTTP client: out of memory");
+    *list = grown;
+    return LH_OK;
+}
+
 static lh_code http_add_header(struct curl_slist **list, lh_arena *arena, lh_str name, lh_str value, lh_error *err) {
     if (name.len == 0 || http_has_line_break(name) || lh_str_find(name, ':') < name.len || http_has_line_break(value))
         return lh_fail(err, LH_INVALID, "the request header '%.*s' holds a byte that is not allowed",
@@ -202,10 +210,7 @@ static lh_code http_add_header(struct curl_slist **list, lh_arena *arena, lh_str
     lh_str line = value.len ? lh_arena_printf(arena, "%.*s: %.*s", LH_STR_ARG(name), LH_STR_ARG(value))
                             : lh_arena_printf(arena, "%.*s;", LH_STR_ARG(name));
     LH_TRY(lh_arena_check(arena, err));
-    struct curl_slist *grown = curl_slist_append(*list, line.ptr);
-    if (!grown) return lh_fail(err, LH_NO_MEMORY, "HTTP client: out of memory");
-    *list = grown;
-    return LH_OK;
+    return http_add_line(list, line.ptr, err);
 }
 
 static lh_code http_headers(const lh_http_call *call, lh_arena *arena, struct curl_slist **list, lh_error *err) {
@@ -217,11 +222,10 @@ static lh_code http_headers(const lh_http_call *call, lh_arena *arena, struct cu
     }
     lh_str trace = lh_trace_parent_header(parent);
     if (trace.len) LH_TRY(http_add_header(list, arena, LH_STR("traceparent"), trace, err));
-    struct curl_slist *grown = curl_slist_append(*list, "Expect:"); /* no 100-continue: a round trip for nothing */
-    if (grown && !typed) grown = curl_slist_append(*list = grown, "Content-Type:");
-    if (!grown) return lh_fail(err, LH_NO_MEMORY, "HTTP client: out of memory");
-    *list = grown;
-    return LH_OK;
+    /* A long stream asks first: who refuses it says so before it is sent, and no break of the connection in its midst hides that. Else
+     * it would be a round trip for nothing. */
+    if (!call->read || call->body_bytes < HTTP_ASKED_BYTES) LH_TRY(http_add_line(list, "Expect:", err));
+    return typed ? LH_OK : http_add_line(list, "Content-Type:", err);
 }
 
 static void http_set_options(CURL *easy, const lh_http_client *client, const lh_http_call *call) {

@@ -44,6 +44,9 @@ static bool fake_receive(fake_server *server, int fd) {
                    *length = strcasestr(server->request, "\r\nContent-Length: ");
         if (!end) continue;
         server->head_len = (size_t)(end - server->request) + 4;
+        if (strncmp(server->request, "PUT /refused", 12) == 0 &&
+            strcasestr(server->request, "\r\nExpect: 100-continue\r\n"))
+            break;
         need = server->head_len + (length && length < end ? strtoul(length + 18, NULL, 10) : 0);
     }
     pthread_mutex_lock(&server->lock);
@@ -66,6 +69,8 @@ static bool fake_answer(fake_server *server, int fd) { /* false: close */
         return false;
     }
     if (fake_is(server, "/short")) return fake_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", 42), false;
+    if (fake_is(server, "/refused")) /* and the connection with it: its body was not read */
+        return fake_send(fd, "HTTP/1.1 403 Forbidden\r\nX: y\r\nContent-Length: 2\r\n\r\nno", 55), false;
     if (fake_is(server, "/away"))
         return fake_send(fd, "HTTP/1.1 302 Found\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n", 59);
     if (fake_is(server, "/big")) {
@@ -281,6 +286,23 @@ static void test_http_client__bodies_stream_both_ways(void) {
     fixture_free(f);
 }
 
+static void test_http_client__a_long_stream_that_is_refused_is_not_sent(void) {
+    fixture *f = fixture_new();
+    lh_error err = {0};
+    stream out = {.left = 3000000}, in = {0};
+    CHECK_OK(fixture_do(f, "/refused",
+                        (lh_http_call){.method = "PUT",
+                                       .read = stream_read,
+                                       .read_ctx = &out,
+                                       .body_bytes = 3000000,
+                                       .write = stream_write,
+                                       .write_ctx = &in,
+                                       .on_headers = stream_headers}));
+    CHECK(in.status == 403 && in.got == 2 && out.left == 3000000);
+    CHECK_OK(fixture_do(f, "/echo", (lh_http_call){.method = "GET"}));
+    fixture_free(f);
+}
+
 static void test_http_client__a_callbacks_code_is_the_calls_code(void) {
     fixture *f = fixture_new();
     lh_error err = {0};
@@ -356,6 +378,7 @@ LH_TEST_MAIN(LH_TEST(test_http_client__sends_what_it_was_given_and_returns_statu
              LH_TEST(test_http_client__redirects_are_not_followed_and_other_schemes_not_opened),
              LH_TEST(test_http_client__line_breaks_cannot_be_smuggled_into_headers_or_url),
              LH_TEST(test_http_client__bodies_stream_both_ways),
+             LH_TEST(test_http_client__a_long_stream_that_is_refused_is_not_sent),
              LH_TEST(test_http_client__a_callbacks_code_is_the_calls_code),
              LH_TEST(test_http_client__answer_over_its_cap_is_refused),
              LH_TEST(test_http_client__more_threads_than_connections_wait_their_turn),

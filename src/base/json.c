@@ -221,3 +221,10 @@ void lh_json_remove(lh_json *object, lh_str name) {
 }
 void lh_json_append(lh_json *array, lh_json *value) { yyjson_mut_arr_append(json_in(array), json_in(value)); }
 void lh_json_remove_at(lh_json *array, size_t index) { yyjson_mut_arr_remove(json_in(array), index); }
+
+lh_json *lh_json_page(lh_arena *arena, lh_json *items, lh_str next) {
+    lh_json *page = lh_json_new_object(arena);
+    lh_json_set(arena, page, "items", items);
+    lh_json_set(arena, page, "next_page_token", next.len ? lh_json_new_string(arena, next) : lh_json_new_null(arena));
+    return page;
+}

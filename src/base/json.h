@@ -67,6 +67,8 @@ lh_json_iter lh_json_each(const lh_json *container);
 bool lh_json_next(lh_json_iter *it);
 
 lh_json *lh_json_new_object(lh_arena *arena);
+/* What a list is told as: {"items","next_page_token"}; next: what the page after this begins behind, empty (told as null) where there is none. */
+lh_json *lh_json_page(lh_arena *arena, lh_json *items, lh_str next);
 lh_json *lh_json_new_array(lh_arena *arena);
 lh_json *lh_json_new_null(lh_arena *arena);
 lh_json *lh_json_new_bool(lh_arena *arena, bool value);

@@ -179,7 +179,7 @@ lh_code lh_dataset_search(lh_catalog *catalog, lh_str text, lh_page page, const 
                           lh_json **ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *scratch = NULL;
     search all = {.catalog = catalog, .arena = arena, .seen = seen};
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    lh_json *items = lh_json_new_array(arena);
     search_hit after = {0};
     lh_document_page tables;
     size_t limit = page.limit ? page.limit : SEARCH_PAGE, at = 0;
@@ -192,12 +192,10 @@ lh_code lh_dataset_search(lh_catalog *catalog, lh_str text, lh_page page, const 
     if (all.count) qsort(all.hits, all.count, sizeof *all.hits, search_order);
     while (page.token.len && at < all.count && search_order(&all.hits[at], &after) <= 0) at++;
     for (; at < all.count && lh_json_size(items) < limit; at++) lh_json_append(items, all.hits[at].item);
-    lh_json_set(arena, answer, "items", items);
     const search_hit *last = at > 0 && at < all.count ? &all.hits[at - 1] : NULL;
-    lh_json_set(arena, answer, "next_page_token",
-                last ? lh_json_new_string(
-                           arena, lh_arena_printf(arena, "%" PRIu64 " %.*s", last->score, LH_STR_ARG(last->name)))
-                     : lh_json_new_null(arena));
+    lh_str next = LH_STR_NONE;
+    if (last) next = lh_arena_printf(arena, "%" PRIu64 " %.*s", last->score, LH_STR_ARG(last->name));
+    lh_json *answer = lh_json_page(arena, items, next);
     LH_TRY(lh_arena_check(arena, err));
     *ret = answer;
     return LH_OK;

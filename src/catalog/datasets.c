@@ -138,16 +138,14 @@ static lh_code dataset_list_chunk(lh_catalog *catalog, lh_str prefix, lh_str fil
 
 lh_code lh_dataset_list(lh_catalog *catalog, lh_str namespace_, lh_str filter, const lh_dataset_seen *seen,
                         lh_page page, lh_arena *arena, lh_json **ret, lh_error *err) {
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    lh_json *items = lh_json_new_array(arena);
     lh_str prefix = namespace_.len ? lh_arena_printf(arena, "table/%.*s/", LH_STR_ARG(namespace_)) : LH_STR("table/");
     lh_str after = LH_STR_NONE;
     bool more = true;
     if (page.token.len) LH_TRY(dataset_token_key(page.token, arena, &after, err));
     while (more && (page.limit == 0 || lh_json_size(items) < page.limit))
         LH_TRY(dataset_list_chunk(catalog, prefix, filter, seen, page.limit, arena, items, &after, &more, err));
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token",
-                more ? lh_json_new_string(arena, dataset_token(after, arena)) : lh_json_new_null(arena));
+    lh_json *answer = lh_json_page(arena, items, more ? dataset_token(after, arena) : LH_STR_NONE);
     LH_TRY(lh_arena_check(arena, err));
     *ret = answer;
     return LH_OK;

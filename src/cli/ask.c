@@ -101,7 +101,8 @@ static lh_code examples_add(const ask_job *job, lh_error *err) {
     lh_json_set_string(arena, body, "sql", lh_cli_word(job->words, 2));
     LH_TRY(lh_connection_send(job->session.connection, "POST", LH_STR("/ask/examples"), body, arena, &answer, err));
     if (job->json) return lh_cli_print_json(answer, arena, err);
-    printf("added %.*s\n", LH_STR_ARG(lh_json_get_string(answer, "id")));
+    printf("%s %.*s\n", lh_json_bool(lh_json_get(answer, "replaced"), false) ? "replaced" : "added",
+           LH_STR_ARG(lh_json_get_string(answer, "id")));
     return LH_OK;
 }
 

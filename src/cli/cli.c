@@ -37,6 +37,7 @@ static const lh_cli_command cli_commands[] = {
      "List, describe, annotate, search, drop, compare, migrate and scan datasets",
      "Examples:\n"
      "  lakehouse datasets set orders owner=ann tags=gold,daily columns.email.pii_kind=email\n"
+     "  lakehouse datasets set orders description='What was bought' synonyms='purchases, sales' columns.id.key=true\n"
      "  lakehouse datasets set orders owner=        (back to the default)\n"
      "  lakehouse datasets search orders email\n"
      "  lakehouse datasets history orders           (its snapshots, for AT and rollback)\n"

@@ -268,14 +268,20 @@ void lh_cli_rows_text(lh_cli_rows *rows, lh_str text);
 void lh_cli_rows_count(lh_cli_rows *rows, uint64_t number);
 void lh_cli_rows_json(lh_cli_rows *rows, const lh_json *value);  /* null is NULL, as in an answer */
 void lh_cli_rows_value(lh_cli_rows *rows, const lh_json *value); /* null is an empty cell */
+void lh_cli_rows_known(lh_cli_rows *rows, const lh_json *value); /* null is "-": not known, or not told to who asks */
+void lh_cli_rows_size(lh_cli_rows *rows, const lh_json *bytes);  /* the same, of bytes */
+void lh_cli_rows_time(lh_cli_rows *rows, const lh_json *of,
+                      const char *member); /* null is "never", an absent one "-" */
 LH_MUST_CHECK lh_code lh_cli_rows_print(lh_cli_rows *rows, lh_cli_table_style style, lh_error *err);
 LH_MUST_CHECK lh_code lh_cli_print_json(const lh_json *value, lh_arena *arena, lh_error *err);
 lh_str lh_cli_counted(lh_arena *arena, uint64_t number, const char *noun); /* "1 row", "2 rows"; arena */
 lh_str lh_cli_type(lh_arena *arena, lh_str iceberg);                       /* "list<long>" → "BIGINT[]"; arena */
 bool lh_cli_name_is_plain(lh_str name);                                    /* SQL takes it without quotes */
 void lh_cli_name_append(lh_buf *into, lh_str name); /* as SQL needs it: "Customer Name" in quotes */
-/* The table of `datasets list`. filter: part of the name, empty for all. */
-LH_MUST_CHECK lh_code lh_cli_print_datasets(FILE *into, lh_connection *connection, lh_str filter,
+void lh_cli_table_name_append(lh_buf *into, lh_str namespace_, lh_str name); /* as a statement names it */
+void lh_cli_table_name_read(lh_buf *into, lh_str text); /* a statement's name of a table, as the API has it */
+/* The table of `datasets list`. filter: part of the name, empty for all. as_sql: by the names that statements take. */
+LH_MUST_CHECK lh_code lh_cli_print_datasets(FILE *into, lh_connection *connection, lh_str filter, bool as_sql,
                                             lh_cli_table_style style, lh_arena *arena, lh_error *err);
 lh_str lh_cli_line(lh_arena *arena, lh_str text); /* as one line; arena */
 /* Of a verb's flag that takes a number: NULL, or a whole one; else complains. */

@@ -8,7 +8,7 @@ enum { COMMANDS_DEPTH_MAX = 16, COMMANDS_SCRIPT_BYTES_MAX = 64 << 20 };
 static lh_code command_list(lh_sql *sql, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(64 << 20, &arena, err));
-    return lh_cli_print_datasets(sql->out, sql->connection, LH_STR_NONE, sql->style, arena, err);
+    return lh_cli_print_datasets(sql->out, sql->connection, LH_STR_NONE, true, sql->style, arena, err);
 }
 
 static lh_code command_tables(lh_sql *sql, lh_str argument, lh_error *err) {
@@ -16,26 +16,25 @@ static lh_code command_tables(lh_sql *sql, lh_str argument, lh_error *err) {
     return command_list(sql, err);
 }
 
-/* "Customer Name" → Customer Name, as the API wants it; what is not in quotes stays. */
-static lh_str command_unquote(lh_str name) {
-    bool quoted = name.len > 2 && name.ptr[0] == '"' && name.ptr[name.len - 1] == '"';
-    return quoted ? lh_str_sub(name, 1, name.len - 2) : name;
-}
-
 static lh_code command_describe(lh_sql *sql, lh_str argument, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192);
+    LH_CLEANUP(lh_buf_done) lh_buf path = LH_BUF_INIT(8192), name = LH_BUF_INIT(8192);
     lh_json *dataset = NULL;
     if (argument.len == 0) return command_list(sql, err);
     LH_TRY(lh_arena_new(64 << 20, &arena, err));
     lh_buf_append(&path, LH_STR("/datasets/by-name/"));
-    lh_url_encode(&path, command_unquote(argument), false);
+    lh_cli_table_name_read(&name, argument);
+    LH_TRY(lh_buf_check(&name, err));
+    lh_url_encode(&path, lh_buf_str(&name), false);
     LH_TRY(lh_buf_check(&path, err));
     LH_TRY(lh_connection_get(sql->connection, lh_buf_str(&path), arena, &dataset, err));
     LH_TRY(lh_cli_print_columns(sql->out, lh_json_get(dataset, "schema"), sql->style, arena, err));
-    fprintf(sql->out, "%.*s.%.*s: %.*s, snapshot %" PRId64 "\n", LH_STR_ARG(lh_json_get_string(dataset, "namespace")),
-            LH_STR_ARG(lh_json_get_string(dataset, "name")), LH_STR_ARG(lh_cli_extent(dataset, arena)),
-            lh_json_int(lh_json_get(dataset, "snapshot_id"), -1));
+    name.len = 0;
+    lh_cli_table_name_append(&name, lh_json_get_string(dataset, "namespace"), lh_json_get_string(dataset, "name"));
+    fprintf(sql->out, "%.*s: %.*s", LH_STR_ARG(lh_buf_str(&name)), LH_STR_ARG(lh_cli_extent(dataset, arena)));
+    if (!lh_json_is_null(lh_json_get(dataset, "snapshot_id")))
+        fprintf(sql->out, ", snapshot %" PRId64, lh_json_int(lh_json_get(dataset, "snapshot_id"), -1));
+    fputc('\n', sql->out);
     return LH_OK;
 }
 

@@ -7,16 +7,18 @@
 #include <unistd.h>
 
 /* ---- list ---- */
-static void datasets_add(lh_cli_rows *rows, const lh_json *dataset) {
-    lh_str name = lh_arena_printf(rows->arena, "%.*s.%.*s", LH_STR_ARG(lh_json_get_string(dataset, "namespace")),
-                                  LH_STR_ARG(lh_json_get_string(dataset, "name")));
+static void datasets_add(lh_cli_rows *rows, const lh_json *dataset, bool as_sql) {
+    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(64 << 10);
+    lh_str levels = lh_json_get_string(dataset, "namespace"), name = lh_json_get_string(dataset, "name");
+    if (as_sql) lh_cli_table_name_append(&text, levels, name);
+    else lh_buf_printf(&text, "%.*s.%.*s", LH_STR_ARG(levels), LH_STR_ARG(name));
     lh_cli_rows_next(rows);
-    lh_cli_rows_text(rows, name);
-    lh_cli_rows_count(rows, lh_json_uint(lh_json_get(dataset, "row_count"), 0));
-    lh_cli_rows_text(rows, lh_cli_size(rows->arena, lh_json_uint(lh_json_get(dataset, "bytes"), 0)));
-    lh_cli_rows_count(rows, lh_json_uint(lh_json_get(dataset, "files"), 0));
+    lh_cli_rows_text(rows, lh_buf_str(&text));
+    lh_cli_rows_known(rows, lh_json_get(dataset, "row_count"));
+    lh_cli_rows_size(rows, lh_json_get(dataset, "bytes"));
+    lh_cli_rows_known(rows, lh_json_get(dataset, "files"));
     lh_cli_rows_count(rows, lh_json_size(lh_json_get(dataset, "schema")));
-    lh_cli_rows_value(rows, lh_json_get(dataset, "updated_at"));
+    lh_cli_rows_known(rows, lh_json_get(dataset, "updated_at"));
 }
 
 /* All of them, one array. */
@@ -30,24 +32,25 @@ static lh_code datasets_fetch_all(lh_connection *connection, lh_str filter, lh_a
     return LH_OK;
 }
 
-lh_code lh_cli_print_datasets(FILE *into, lh_connection *connection, lh_str filter, lh_cli_table_style style,
-                              lh_arena *arena, lh_error *err) {
+lh_code lh_cli_print_datasets(FILE *into, lh_connection *connection, lh_str filter, bool as_sql,
+                              lh_cli_table_style style, lh_arena *arena, lh_error *err) {
     static const lh_cli_column heads[] = {{"dataset", false}, {"rows", true},    {"size", true},
                                           {"files", true},    {"columns", true}, {"updated", false}};
     lh_json *all = NULL;
     LH_TRY(datasets_fetch_all(connection, filter, arena, &all, err));
     lh_cli_rows rows = lh_cli_rows_new(arena, heads, sizeof heads / sizeof *heads);
     rows.into = into;
-    for (lh_json_iter it = lh_json_each(all); lh_json_next(&it);) datasets_add(&rows, it.value);
+    for (lh_json_iter it = lh_json_each(all); lh_json_next(&it);) datasets_add(&rows, it.value, as_sql);
     if (lh_json_size(all)) return lh_cli_rows_print(&rows, style, err);
-    if (filter.len) fprintf(into, "No dataset's name holds '%.*s'.\n", LH_STR_ARG(filter));
-    else fprintf(into, "No datasets yet. Load one: lakehouse ingest FILE.csv\n");
+    if (filter.len) fprintf(into, "No dataset that you may see has '%.*s' in its name.\n", LH_STR_ARG(filter));
+    else fprintf(into, "No datasets yet, or none that you may see. Load one: lakehouse ingest FILE.csv\n");
     return LH_OK;
 }
 
 static lh_code datasets_list(const lh_datasets_job *job, lh_error *err) {
     lh_json *all = NULL;
-    if (!job->json) return lh_cli_print_datasets(stdout, job->connection, job->name, lh_cli_style(), job->arena, err);
+    if (!job->json)
+        return lh_cli_print_datasets(stdout, job->connection, job->name, false, lh_cli_style(), job->arena, err);
     LH_TRY(datasets_fetch_all(job->connection, job->name, job->arena, &all, err));
     return lh_cli_print_json(all, job->arena, err);
 }
@@ -103,16 +106,20 @@ static lh_code datasets_search(const lh_datasets_job *job, lh_error *err) {
     return LH_OK;
 }
 
-/* The value of FIELD=VALUE: null for an empty one, words for tags, a number for the interval. */
+/* The value of FIELD=VALUE: null for an empty one, a list for tags and synonyms, a number for the interval, true or false for key. */
 static lh_json *datasets_value(lh_arena *arena, lh_str field, lh_str value) {
     int64_t number;
     if (value.len == 0) return lh_json_new_null(arena);
     if (lh_str_eq(field, LH_STR("expected_interval_s")) && lh_str_to_i64(value, &number) == LH_OK)
         return lh_json_new_int(arena, number);
-    if (!lh_str_eq(field, LH_STR("tags"))) return lh_json_new_string(arena, value);
-    lh_json *tags = lh_json_new_array(arena);
-    while (value.len) lh_json_append(tags, lh_json_new_string(arena, lh_str_trim(lh_str_split(&value, ','))));
-    return tags;
+    bool yes = lh_str_eq(value, LH_STR("true"));
+    if (lh_str_eq(field, LH_STR("key")) && (yes || lh_str_eq(value, LH_STR("false"))))
+        return lh_json_new_bool(arena, yes);
+    if (!lh_str_eq(field, LH_STR("tags")) && !lh_str_eq(field, LH_STR("synonyms")))
+        return lh_json_new_string(arena, value);
+    lh_json *words = lh_json_new_array(arena);
+    while (value.len) lh_json_append(words, lh_json_new_string(arena, lh_str_trim(lh_str_split(&value, ','))));
+    return words;
 }
 
 /* Puts one "owner=ann" or "columns.NAME.pii_kind=email" into the patch; false: it has no '='. */
@@ -129,8 +136,8 @@ static bool datasets_assign(lh_arena *arena, lh_json *patch, lh_str word) {
     if (!lh_json_get(patch, "columns")) lh_json_set(arena, patch, "columns", lh_json_new_object(arena));
     lh_json *columns = lh_json_get(patch, "columns");
     if (!lh_json_get_str(columns, column)) lh_json_put(arena, columns, column, lh_json_new_object(arena));
-    lh_json_put(arena, lh_json_get_str(columns, column), lh_str_sub(word, dot, equals - dot),
-                datasets_value(arena, LH_STR_NONE, value));
+    lh_str of_column = lh_str_sub(word, dot, equals - dot);
+    lh_json_put(arena, lh_json_get_str(columns, column), of_column, datasets_value(arena, of_column, value));
     return true;
 }
 

@@ -9,9 +9,9 @@ static void show_pair(const char *label, lh_str text) {
     if (text.len) printf("  %-*s %.*s\n", SHOW_LABEL_WIDTH, label, LH_STR_ARG(text));
 }
 
-static lh_str show_tags(const lh_json *tags, lh_arena *arena) {
+static lh_str show_words(const lh_json *words, lh_arena *arena) {
     LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(1 << 20);
-    for (lh_json_iter it = lh_json_each(tags); lh_json_next(&it);) {
+    for (lh_json_iter it = lh_json_each(words); lh_json_next(&it);) {
         if (it.index) lh_buf_append(&text, LH_STR(", "));
         lh_buf_append(&text, lh_json_str(it.value, LH_STR_NONE));
     }
@@ -25,7 +25,10 @@ static lh_str show_origin(const lh_json *origin, lh_arena *arena) {
 }
 
 lh_str lh_cli_extent(const lh_json *dataset, lh_arena *arena) {
-    lh_str rows = lh_cli_counted(arena, lh_json_uint(lh_json_get(dataset, "row_count"), 0), "row"),
+    const lh_json *known = lh_json_get(dataset, "row_count");
+    if (lh_json_is_null(lh_json_get(dataset, "files"))) return LH_STR("how much is not told to you");
+    lh_str rows = lh_json_is_null(known) ? LH_STR("an unknown number of rows")
+                                         : lh_cli_counted(arena, lh_json_uint(known, 0), "row"),
            size = lh_cli_size(arena, lh_json_uint(lh_json_get(dataset, "bytes"), 0)),
            files = lh_cli_counted(arena, lh_json_uint(lh_json_get(dataset, "files"), 0), "file");
     return lh_arena_printf(arena, "%.*s, %.*s in %.*s", LH_STR_ARG(rows), LH_STR_ARG(size), LH_STR_ARG(files));
@@ -38,7 +41,8 @@ static void show_head(const lh_json *dataset, lh_arena *arena) {
     show_pair("description", lh_json_get_string(dataset, "description"));
     show_pair("owner", lh_json_get_string(dataset, "owner"));
     show_pair("sensitivity", lh_json_get_string(dataset, "sensitivity"));
-    show_pair("tags", show_tags(lh_json_get(dataset, "tags"), arena));
+    show_pair("tags", show_words(lh_json_get(dataset, "tags"), arena));
+    show_pair("synonyms", show_words(lh_json_get(dataset, "synonyms"), arena));
     show_pair("holds", lh_cli_extent(dataset, arena));
     show_pair("updated", lh_json_get_string(dataset, "updated_at"));
     show_pair("created", lh_json_get_string(dataset, "created_at"));
@@ -64,9 +68,9 @@ lh_code lh_cli_print_columns(FILE *into, const lh_json *columns, lh_cli_table_st
 }
 
 static lh_code show_described_columns(const lh_json *columns, lh_arena *arena, lh_error *err) {
-    static const lh_cli_column heads[] = {{"column", false},      {"type", false}, {"description", false},
-                                          {"sensitivity", false}, {"pii", false},  {"nulls", true},
-                                          {"min", false},         {"max", false}};
+    static const lh_cli_column heads[] = {{"column", false},   {"type", false},        {"description", false},
+                                          {"synonyms", false}, {"sensitivity", false}, {"pii", false},
+                                          {"nulls", true},     {"min", false},         {"max", false}};
     lh_cli_rows rows = lh_cli_rows_new(arena, heads, sizeof heads / sizeof *heads);
     for (lh_json_iter it = lh_json_each(columns); lh_json_next(&it);) {
         const lh_json *statistics = lh_json_get(it.value, "statistics");
@@ -74,6 +78,7 @@ static lh_code show_described_columns(const lh_json *columns, lh_arena *arena, l
         lh_cli_rows_text(&rows, lh_json_get_string(it.value, "name"));
         lh_cli_rows_text(&rows, lh_cli_type(arena, lh_json_get_string(it.value, "type")));
         lh_cli_rows_text(&rows, lh_json_get_string(it.value, "description"));
+        lh_cli_rows_text(&rows, show_words(lh_json_get(it.value, "synonyms"), arena));
         lh_cli_rows_text(&rows, lh_json_get_string(it.value, "sensitivity"));
         lh_cli_rows_text(&rows, lh_json_get_string(it.value, "pii_kind"));
         lh_cli_rows_value(&rows, lh_json_get(statistics, "nulls"));

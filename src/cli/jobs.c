@@ -192,7 +192,7 @@ static lh_code jobs_list(jobs_job *job, lh_error *err) {
     LH_TRY(lh_connection_get_all(job->session.connection, lh_buf_str(&path), arena, &answer, err));
     const lh_json *items = lh_json_get(answer, "items");
     if (job->json) return lh_cli_print_json(items, arena, err);
-    if (lh_json_size(items) == 0) return printf("no jobs\n"), LH_OK;
+    if (lh_json_size(items) == 0) return printf("no jobs that you may see\n"), LH_OK;
     lh_cli_rows rows = lh_cli_rows_new(arena, heads, sizeof heads / sizeof *heads);
     for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
         lh_cli_rows_next(&rows);

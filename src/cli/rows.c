@@ -56,6 +56,21 @@ void lh_cli_rows_value(lh_cli_rows *rows, const lh_json *value) {
     else lh_cli_rows_json(rows, value);
 }
 
+void lh_cli_rows_known(lh_cli_rows *rows, const lh_json *value) {
+    if (lh_json_is_null(value)) lh_cli_rows_text(rows, LH_STR("-"));
+    else lh_cli_rows_json(rows, value);
+}
+
+void lh_cli_rows_size(lh_cli_rows *rows, const lh_json *bytes) {
+    lh_cli_rows_text(rows, lh_json_is_null(bytes) ? LH_STR("-") : lh_cli_size(rows->arena, lh_json_uint(bytes, 0)));
+}
+
+void lh_cli_rows_time(lh_cli_rows *rows, const lh_json *of, const char *member) {
+    const lh_json *value = lh_json_get(of, member);
+    if (value && lh_json_is_null(value)) lh_cli_rows_text(rows, LH_STR("never"));
+    else lh_cli_rows_known(rows, value);
+}
+
 lh_code lh_cli_rows_print(lh_cli_rows *rows, lh_cli_table_style style, lh_error *err) {
     lh_json_set(rows->arena, rows->answer, "rows", rows->rows);
     LH_TRY(lh_arena_check(rows->arena, err));

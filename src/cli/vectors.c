@@ -102,7 +102,9 @@ static lh_code vectors_list(lh_vectors_job *job, lh_error *err) {
     const lh_json *items = lh_json_get(answer, "items");
     if (job->json) return lh_cli_print_json(items, arena, err);
     if (lh_json_size(items) == 0)
-        return printf("no indexes; `lakehouse vectors index DATASET --id COLUMN --text COLUMN` makes one\n"), LH_OK;
+        return printf("no indexes that you may search; `lakehouse vectors index DATASET --id COLUMN --text COLUMN` "
+                      "makes one\n"),
+               LH_OK;
     for (size_t i = 1; i < COUNT; i++)
         heads[i + (i >= MODEL)] = (lh_cli_column){members[i], i == MODEL + 1 || i == MODEL + 2};
     heads[MODEL] = (lh_cli_column){"model", false};
@@ -111,7 +113,8 @@ static lh_code vectors_list(lh_vectors_job *job, lh_error *err) {
         lh_cli_rows_next(&rows);
         for (size_t i = 0; i < COUNT; i++) {
             if (i == MODEL) lh_cli_rows_value(&rows, lh_json_get(lh_json_get(it.value, "model"), "name"));
-            lh_cli_rows_value(&rows, lh_json_get(it.value, members[i]));
+            if (i == COUNT - 1) lh_cli_rows_time(&rows, it.value, members[i]);
+            else lh_cli_rows_known(&rows, lh_json_get(it.value, members[i]));
         }
     }
     return lh_cli_rows_print(&rows, lh_cli_style(), err);
@@ -119,19 +122,22 @@ static lh_code vectors_list(lh_vectors_job *job, lh_error *err) {
 
 static lh_code vectors_stale(lh_vectors_job *job, lh_error *err) {
     static const char *const members[] = {"index", "dataset", "embedding_stale_since", "last_embedded_at", "refresh"};
-    enum { COUNT = sizeof members / sizeof *members };
+    enum { COUNT = sizeof members / sizeof *members, EMBEDDED = 3 };
     lh_cli_column heads[COUNT];
     lh_arena *arena = job->session.arena;
     lh_json *answer = NULL;
     LH_TRY(lh_connection_get_all(job->session.connection, LH_STR("/vectors/stale"), arena, &answer, err));
     const lh_json *items = lh_json_get(answer, "items");
     if (job->json) return lh_cli_print_json(items, arena, err);
-    if (lh_json_size(items) == 0) return printf("no index is stale\n"), LH_OK;
+    if (lh_json_size(items) == 0)
+        return printf("no index that you may know it of is stale (it is told to who sees the whole lake)\n"), LH_OK;
     for (size_t i = 0; i < COUNT; i++) heads[i] = (lh_cli_column){members[i], false};
     lh_cli_rows rows = lh_cli_rows_new(arena, heads, COUNT);
     for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {
         lh_cli_rows_next(&rows);
-        for (size_t i = 0; i < COUNT; i++) lh_cli_rows_value(&rows, lh_json_get(it.value, members[i]));
+        for (size_t i = 0; i < COUNT; i++)
+            if (i == EMBEDDED) lh_cli_rows_time(&rows, it.value, members[i]);
+            else lh_cli_rows_value(&rows, lh_json_get(it.value, members[i]));
     }
     return lh_cli_rows_print(&rows, lh_cli_style(), err);
 }
@@ -159,7 +165,6 @@ static lh_code vectors_show(lh_vectors_job *job, lh_error *err) {
                                           "dataset_snapshot_id",
                                           "created_at",
                                           "created_by",
-                                          "last_embedded_at",
                                           "recall_target"},
                              *const parts[][6] = {
                                  {"recall", "value", "sampled", "below_target"},
@@ -178,6 +183,11 @@ static lh_code vectors_show(lh_vectors_job *job, lh_error *err) {
     lh_cli_rows rows = lh_cli_rows_new(arena, heads, sizeof heads / sizeof *heads);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         vectors_tell(&rows, lh_str_from(members[i]), lh_json_get(answer, members[i]));
+    if (lh_json_get(answer, "last_embedded_at")) {
+        lh_cli_rows_next(&rows);
+        lh_cli_rows_text(&rows, LH_STR("last_embedded_at"));
+        lh_cli_rows_time(&rows, answer, "last_embedded_at");
+    }
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         for (size_t k = 1; k < sizeof *parts / sizeof **parts && parts[i][k]; k++)
             vectors_tell(&rows, lh_arena_printf(arena, "%s.%s", parts[i][0], parts[i][k]),
@@ -299,6 +309,9 @@ static bool vectors_is_understood(lh_vectors_job *job, size_t verb) {
     else if (is_index && !job->texts.count == !job->template_)
         lh_cli_complain(
             "index needs what to embed: --text COLUMN, once or more, or --template 'a text with {columns}'");
+    else if (job->refresh && strcmp(job->refresh, "scheduled") == 0 && !job->cron)
+        lh_cli_complain("--refresh scheduled needs --cron: the times, in UTC, as --cron '30 6 * * 1-5' (minute, hour, "
+                        "day, month, weekday)");
     else
         return lh_cli_is_one_of("chunk-unit", job->chunk_unit, units, sizeof units / sizeof *units) &&
                lh_cli_is_one_of("metric", job->metric, is_best ? bests : metrics, METRICS) &&

@@ -60,7 +60,8 @@ static lh_code trials_print(const lh_json *items, lh_arena *arena, lh_error *err
 }
 
 static lh_code trials_print_some(const lh_json *items, lh_arena *arena, lh_error *err) {
-    if (lh_json_size(items) == 0) return printf("no trials; `lakehouse vectors tune NAME` makes some\n"), LH_OK;
+    if (lh_json_size(items) == 0)
+        return printf("no trials that you may see; `lakehouse vectors tune NAME` makes some\n"), LH_OK;
     return trials_print(items, arena, err);
 }
 
@@ -123,7 +124,8 @@ lh_code lh_vectors_evals(lh_vectors_job *job, lh_error *err) {
     LH_TRY(lh_connection_get_all(job->session.connection, lh_buf_str(&path), arena, &answer, err));
     const lh_json *items = lh_json_get(answer, "items");
     if (job->json) return lh_cli_print_json(items, arena, err);
-    if (lh_json_size(items) == 0) return printf("no eval sets; `lakehouse vectors eval NAME EVAL` makes one\n"), LH_OK;
+    if (lh_json_size(items) == 0)
+        return printf("no eval sets that you may see; `lakehouse vectors eval NAME EVAL` makes one\n"), LH_OK;
     for (size_t i = 1; i < COUNT; i++) heads[i] = (lh_cli_column){members[i], i >= NUMBERS && i < TEXTS};
     lh_cli_rows rows = lh_cli_rows_new(arena, heads, COUNT);
     for (lh_json_iter it = lh_json_each(items); lh_json_next(&it);) {

@@ -59,7 +59,7 @@ static lh_code views_list(const views_job *job, lh_error *err) {
                                                 LH_STR_ARG(lh_json_get_string(it.value, "name"))));
     }
     if (lh_json_size(views)) return lh_cli_rows_print(&rows, lh_cli_style(), err);
-    printf("no views in %.*s\n", LH_STR_ARG(of.len ? of : LH_STR("data")));
+    printf("no views in %.*s that you may see\n", LH_STR_ARG(of.len ? of : LH_STR("data")));
     return LH_OK;
 }
 
@@ -188,7 +188,7 @@ int lh_cli_views(const lh_cli_command *self, int argc, char **argv) {
     lh_cli_list words = {0};
     views_job job = {.words = &words};
     lh_error err = {0};
-    const lh_cli_flag flags[] = {{.name = "yes", .help = "drop: ask no question", .on = &job.yes},
+    const lh_cli_flag flags[] = {{.name = "yes", .letter = 'y', .help = "drop: ask no question", .on = &job.yes},
                                  {.name = "json", .help = "the server's answer, all of it, as JSON", .on = &job.json},
                                  LH_CLI_CLIENT_FLAGS(source),
                                  LH_CLI_CONFIG_FLAGS(source)};

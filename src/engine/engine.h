@@ -156,6 +156,8 @@ LH_MUST_CHECK lh_code lh_engine_run(lh_engine *engine, const lh_query *query, lh
 const char *lh_format_content_type(lh_format format);
 /* Refuses what foreign SQL may not do, by its tokens (used by lh_engine_run; public for its fuzzer). Errors: DENIED, INVALID. */
 LH_MUST_CHECK lh_code lh_sql_guard(lh_str sql, lh_error *err);
+/* *ret: is it one statement, and one that only reads (SELECT, WITH, FROM, VALUES …)? Errors: as lh_sql_guard(). */
+LH_MUST_CHECK lh_code lh_sql_is_query(lh_str sql, bool *ret, lh_error *err);
 
 /* ---- what a query compares with (compared.c): no rows are read, nothing is bound ---- */
 enum { LH_COMPARED_MAX = 1000 };

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "engine/engine.h"
+#include "engine/listing_shim.h"
 
 enum { LH_ENGINE_CONNECTIONS_MAX = 256, LH_ENGINE_RETRIES = 5 };
 #define LH_NO_DEADLINE UINT64_MAX /* deadlines are lh_time_monotonic_ns() */
@@ -151,7 +152,7 @@ lh_code engine_bulk_append(duckdb_connection connection, const char *table, cons
 
 /* ---- sample.c ---- */
 /* Is that table of the lake there now, or without one that schema? ctx: the engine. For listing_shim_install(). */
-bool engine_listing_has(void *ctx, const char *schema, const char *table);
+bool engine_listing_has(void *ctx, const char *schema, const char *table, char spelled[LISTING_SCHEMA_BYTES]);
 lh_code engine_register_sample(lh_engine *engine, duckdb_database database, lh_error *err);
 /* The functions of masks (mask.h), under names that nobody can know. */
 void engine_masks_init(engine_masks *masks, lh_str key);

@@ -108,7 +108,7 @@ static lh_code govern_ask(govern *g, const tree_ref *ref, const lh_relation **re
         return lh_fail(err, LH_DENIED, "there is no table '%s' that you may read", ref->table);
     const lh_table_name written = govern_written(g->run, ref);
     bool as_written = lh_str_eq(written.namespace_, ret_name->namespace_);
-    lh_code code = run_relation(g->run, governor, ret_name, ret, err);
+    lh_code code = governor->relation(governor->ctx, *ret_name, g->run->arena, ret, err);
     if (code != LH_DENIED || as_written) return code;
     return governor->relation(governor->ctx, written, g->run->arena, ret,
                               err); /* in the words of one that is not there */
@@ -343,8 +343,6 @@ static lh_code govern_target(govern *g, const tree_ref *ref, tree_put *put, lh_e
     lh_write write = ref->change == TREE_INSERT                                 ? LH_WRITE_INSERT
                      : ref->change == TREE_UPDATE || ref->change == TREE_DELETE ? LH_WRITE_CHANGE
                                                                                 : LH_WRITE_DEFINE;
-    if (!schema && ref->change != TREE_CREATE && !lh_table_exists(run->engine->catalog, name))
-        name = run_lower_name(run, name);
     LH_TRY(govern_ask_write(g, ref, write, name, &limits, err));
     run->governed_target = name;
     run->governed_writes = true;

@@ -752,3 +752,12 @@ lh_code lh_sql_guard(lh_str sql, lh_error *err) {
     lh_sql_scan scan;
     return lh_sql_scan_guarded(sql, arena, &scan, err);
 }
+
+lh_code lh_sql_is_query(lh_str sql, bool *ret, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(16 << 20, &arena, err));
+    lh_sql_scan scan;
+    LH_TRY(lh_sql_scan_guarded(sql, arena, &scan, err));
+    *ret = scan.statement_count == 1 && scan.statements[0].verb == LH_VERB_QUERY && !scan.statements[0].writes;
+    return LH_OK;
+}

@@ -32,8 +32,9 @@ static lh_code listing_load(engine_run *run, lh_table_name name, lh_error *err) 
     return LH_OK;
 }
 
-/* A namespace is looked up without regard to case, and there may have been one that was written otherwise. */
-bool engine_listing_has(void *ctx, const char *schema, const char *table) {
+/* A namespace is looked up without regard to case, and there may have been one that was written otherwise: the extension knows the one
+ * that took its place by that. */
+bool engine_listing_has(void *ctx, const char *schema, const char *table, char spelled[LISTING_SCHEMA_BYTES]) {
     const lh_engine *engine = ctx;
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     lh_namespace_of of;
@@ -41,7 +42,8 @@ bool engine_listing_has(void *ctx, const char *schema, const char *table) {
     lh_str text = lh_str_from(schema);
     if (lh_arena_new(1 << 20, &arena, NULL) != LH_OK) return true;
     if (lh_namespace_of_sql(engine->catalog, text, arena, &of, NULL) != LH_OK || of.count > 1) return true;
-    if (!lh_str_eq(lh_namespace_text(of.name, arena), text)) return false;
+    lh_str now = lh_namespace_text(of.name, arena);
+    if (!lh_str_eq(now, text) && lh_str_to_cstr(now, spelled, LISTING_SCHEMA_BYTES, NULL) != LH_OK) return false;
     if (table) { /* what cannot be told of is there */
         int64_t ignored_id;
         return lh_table_snapshot_id(engine->catalog, (lh_table_name){of.name, lh_str_from(table)}, &ignored_id, NULL) !=

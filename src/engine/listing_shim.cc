@@ -26,7 +26,7 @@ struct Lists : public ObjectCacheEntry {
     string GetObjectType() override { return ObjectType(); }
     optional_idx GetEstimatedCacheMemory() const override { return optional_idx(); } /* it stays */
 
-    bool (*has)(void *ctx, const char *schema, const char *table) = nullptr;
+    listing_has_fn has = nullptr;
     void *ctx = nullptr;
     table_function_t inner[COUNT] = {};
 };
@@ -44,11 +44,12 @@ class Texts {
     UnifiedVectorFormat format;
 };
 
-/* Which rows of a batch are of what is there. Those of one table follow one another. */
+/* Which rows of a batch are of what is there, their schemas as they are written now. Those of one table follow one another. */
 idx_t select(const Lists &lists, const List &list, DataChunk &batch, SelectionVector &rows) {
     const Texts databases(batch, list.database), schemas(batch, list.schema), tables(batch, list.table);
     const string_t lake("lake");
     string_t schema, table;
+    char spelled[LISTING_SCHEMA_BYTES] = "";
     bool asked = false, has = true;
     idx_t kept = 0;
     for (idx_t row = 0; row < batch.size(); row++) {
@@ -56,11 +57,13 @@ idx_t select(const Lists &lists, const List &list, DataChunk &batch, SelectionVe
             if (!asked || schemas.Get(row) != schema || tables.Get(row) != table) {
                 schema = schemas.Get(row);
                 table = tables.Get(row);
+                spelled[0] = '\0';
                 has = lists.has(lists.ctx, schema.GetString().c_str(),
-                                list.table == list.schema ? nullptr : table.GetString().c_str());
+                                list.table == list.schema ? nullptr : table.GetString().c_str(), spelled);
                 asked = true;
             }
             if (!has) continue;
+            if (spelled[0]) batch.SetValue(list.schema, row, Value(spelled));
         }
         rows.set_index(kept++, row);
     }
@@ -93,8 +96,7 @@ template <size_t N> void replace(ClientContext &context, Lists &lists) {
 
 } // namespace
 
-bool listing_shim_install(duckdb_database database, bool (*has)(void *ctx, const char *schema, const char *table),
-                          void *ctx) {
+bool listing_shim_install(duckdb_database database, listing_has_fn has, void *ctx) {
     try {
         Connection connection(*reinterpret_cast<DatabaseWrapper *>(database)->database);
         auto &context = *connection.context;

@@ -615,18 +615,6 @@ static lh_code run_check_closed(const lh_sql_scan *scan, lh_error *err) {
                 : LH_OK;
 }
 
-lh_code run_relation(const engine_run *run, const lh_governor *governor, lh_table_name *name, const lh_relation **ret,
-                     lh_error *err) {
-    const lh_table_name lower = run_lower_name(run, *name);
-    lh_code code = governor->relation(governor->ctx, *name, run->arena, ret, err);
-    if (code != LH_DENIED || lh_str_eq(lower.name, name->name)) return code;
-    lh_error why = {0};
-    code = governor->relation(governor->ctx, lower, run->arena, ret, &why);
-    if (code == LH_OK) *name = lower;
-    else if (code != LH_DENIED && err) *err = why; /* else in the words about the name as it was written */
-    return code;
-}
-
 /* A caller who sees all is governed just when the statement reads a view. */
 static void run_look_for_views(engine_run *run) {
     const lh_governor *views = run->query->views;
@@ -638,7 +626,8 @@ static void run_look_for_views(engine_run *run) {
         bool exact;
         if (run->scan.tables[i].write || run_state_of(run, &run->scan.tables[i], &name, &ignored, &exact)) continue;
         if (!run_table_name(run, &run->scan.tables[i], &name)) continue;
-        if (run_relation(run, views, &name, &relation, NULL) == LH_OK && relation->view) run->governor = views;
+        if (views->relation(views->ctx, name, run->arena, &relation, NULL) == LH_OK && relation->view)
+            run->governor = views;
     }
 }
 
@@ -654,7 +643,7 @@ static lh_code run_add_bases(engine_run *run, lh_error *err) {
         const lh_relation *relation = NULL;
         lh_table_name name;
         if (tables[i].write || !run_table_name(run, &tables[i], &name)) continue;
-        if (run_relation(run, governor, &name, &relation, NULL) != LH_OK || !relation->view) continue;
+        if (governor->relation(governor->ctx, name, run->arena, &relation, NULL) != LH_OK || !relation->view) continue;
         lh_sql_table base = {.part_count = 2, .statement = tables[i].statement, .has_at = tables[i].has_at};
         base.parts[0] = lh_namespace_text(relation->table.namespace_, run->arena);
         base.parts[1] = relation->table.name;

@@ -61,10 +61,6 @@ typedef struct engine_run {
 bool run_resolve(const engine_run *run, const lh_str *parts, size_t count, lh_table_name *ret);
 lh_namespace_of run_resolve_namespace(const engine_run *run, lh_str schema); /* of "a.b"; "": the default one */
 lh_str run_written_namespace(const engine_run *run, lh_str schema); /* the same in the case that it is written in */
-/* What a governor shows under the table's name, else under that in lower case, as DuckDB looks for it; *name: the one found.
- * Errors: as lh_governor.relation. */
-LH_MUST_CHECK lh_code run_relation(const engine_run *run, const lh_governor *governor, lh_table_name *name,
-                                   const lh_relation **ret, lh_error *err);
 lh_table_name run_lower_name(const engine_run *run, lh_table_name name); /* of the table; ASCII */
 /* The time that a constant of AT (TIMESTAMP => …) is, as the extension has it; asking does no harm to the transaction. */
 bool run_constant_ms(engine_run *run, lh_str constant, int64_t *ret);

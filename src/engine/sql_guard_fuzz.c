@@ -1,5 +1,6 @@
 /* Any bytes as SQL: the guard never crashes, what it reports lies within the text, and it says the same of a text
  * however the text is set: with space behind it, statement by statement, or twice in a row. */
+#include "base/fuzz.h"
 #include "engine/engine.h"
 #include "engine/sql_guard.h"
 
@@ -85,7 +86,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     assert(code == LH_OK || code == LH_DENIED || code == LH_INVALID || code == LH_LIMIT);
     assert(code == lh_sql_guard(sql, NULL));
     if (code == LH_OK) fuzz_within(&scan, sql);
-    else assert(err.message[0] && (code != LH_DENIED || (err.line > 0 && err.column > 0)));
+    else {
+        lh_fuzz_told(code, &err);
+        assert(code != LH_DENIED || (err.line > 0 && err.column > 0));
+    }
     fuzz_again(sql, &scan, code, 1, LH_STR(" "), arena);
     if (code != LH_OK) return 0;
     fuzz_again(sql, &scan, code, 2, LH_STR("\n;\n"), arena);

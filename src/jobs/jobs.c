@@ -148,6 +148,10 @@ lh_code lh_job_get(lh_jobs *jobs, lh_str id, lh_arena *arena, lh_json **ret, lh_
     return lh_arena_check(arena, err);
 }
 
+lh_code lh_job_get_of(lh_jobs *jobs, lh_str subject, lh_arena *arena, lh_json **ret, lh_error *err) {
+    return lh_job_get(jobs, jobs_holder(jobs, subject, arena), arena, ret, err);
+}
+
 static bool jobs_passes(const job_record *record, const lh_job_filter *filter) {
     return (!filter->state.len || lh_str_eq(filter->state, record->state)) &&
            (!filter->kind.len || lh_str_eq(filter->kind, record->kind)) &&
@@ -174,12 +178,9 @@ lh_code lh_jobs_list(lh_jobs *jobs, const lh_job_filter *filter, lh_arena *arena
         if (jobs_passes(&ended[i], filter)) all[count++] = ended[i];
     qsort(all, count, sizeof *all, jobs_newest_first);
     size_t shown = filter->page.limit && filter->page.limit < count ? filter->page.limit : count;
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    lh_json *items = lh_json_new_array(arena);
     for (size_t i = 0; i < shown; i++) lh_json_append(items, jobs_show(jobs, &all[i], arena));
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token",
-                shown < count ? lh_json_new_string(arena, all[shown - 1].id) : lh_json_new_null(arena));
-    *ret = answer;
+    *ret = lh_json_page(arena, items, shown < count ? all[shown - 1].id : LH_STR_NONE);
     return lh_arena_check(arena, err);
 }
 
@@ -224,6 +225,9 @@ static lh_code jobs_wish_again(job_record *record, lh_error *err) {
     if (job_is_open(record) || lh_str_eq(record->state, LH_STR("succeeded")))
         return lh_fail(err, LH_CONFLICT, "the job %.*s is %.*s: only one that failed or was cancelled is tried again",
                        LH_STR_ARG(record->id), LH_STR_ARG(record->state));
+    if (record->retired.len)
+        return lh_fail(err, LH_CONFLICT, "the job %.*s is not tried again: %.*s", LH_STR_ARG(record->id),
+                       LH_STR_ARG(record->retired));
     record->state = LH_STR("queued");
     record->cancel = false;
     record->attempts = record->cut_off = 0;
@@ -238,6 +242,30 @@ lh_code lh_job_cancel(lh_jobs *jobs, lh_str id, lh_arena *arena, lh_json **ret, 
 
 lh_code lh_job_retry(lh_jobs *jobs, lh_str id, lh_arena *arena, lh_json **ret, lh_error *err) {
     return jobs_change(jobs, id, jobs_wish_again, arena, ret, err);
+}
+
+static lh_code jobs_retire(lh_jobs *jobs, lh_str id, lh_str why, lh_arena *arena, lh_error *err) {
+    lh_code code = LH_CONFLICT;
+    job_record record;
+    for (int i = 0; i < JOBS_TRIES && code == LH_CONFLICT; i++) {
+        code = job_read(jobs, id, arena, &record, err);
+        if (code == LH_NOT_FOUND) return LH_OK; /* the oldest go */
+        LH_TRY(code);
+        if (job_is_open(&record)) return jobs_is_busy(jobs, record.subject, arena, err);
+        record.retired = why;
+        code = job_write(jobs, &record, false, arena, err);
+    }
+    return code;
+}
+
+lh_code lh_jobs_retire(lh_jobs *jobs, lh_str subject, lh_str why, lh_arena *arena, lh_error *err) {
+    job_record *ended;
+    size_t count;
+    LH_TRY(job_list(jobs, JOBS_ENDED, arena, &ended, &count, err));
+    for (size_t i = 0; i < count; i++)
+        if (lh_str_eq(ended[i].subject, subject) && !lh_str_eq(ended[i].state, LH_STR("succeeded")))
+            LH_TRY(jobs_retire(jobs, ended[i].id, why, arena, err));
+    return jobs_holder(jobs, subject, arena).len ? jobs_is_busy(jobs, subject, arena, err) : LH_OK;
 }
 
 /* ---- watch ---- */

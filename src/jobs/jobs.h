@@ -45,6 +45,8 @@ LH_MUST_CHECK lh_code lh_job_submit(lh_jobs *jobs, const lh_job_request *request
                                     lh_error *err);
 /* Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_job_get(lh_jobs *jobs, lh_str id, lh_arena *arena, lh_json **ret, lh_error *err);
+/* The one of that subject that is queued or runs. Errors: NOT_FOUND. */
+LH_MUST_CHECK lh_code lh_job_get_of(lh_jobs *jobs, lh_str subject, lh_arena *arena, lh_json **ret, lh_error *err);
 typedef struct lh_job_filter {
     lh_str state, kind, subject, by; /* empty: any */
     lh_page page;
@@ -54,9 +56,12 @@ LH_MUST_CHECK lh_code lh_jobs_list(lh_jobs *jobs, const lh_job_filter *filter, l
                                    lh_error *err);
 /* One that has ended stays as it is. Errors: NOT_FOUND, IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_job_cancel(lh_jobs *jobs, lh_str id, lh_arena *arena, lh_json **ret, lh_error *err);
-/* One that failed or was cancelled is queued again. Errors: NOT_FOUND, CONFLICT (it has not ended, or succeeded; another one of its
- * subject is at work), IO, UNAVAILABLE. */
+/* One that failed or was cancelled is queued again. Errors: NOT_FOUND, CONFLICT (it has not ended, or succeeded; its subject
+ * is gone; another one of its subject is at work), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_job_retry(lh_jobs *jobs, lh_str id, lh_arena *arena, lh_json **ret, lh_error *err);
+/* The subject goes: none of its jobs that have ended is tried again, since that would bring it back. why: for people, told to who asks
+ * for that. Errors: CONFLICT (one is queued or runs), IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_jobs_retire(lh_jobs *jobs, lh_str subject, lh_str why, lh_arena *arena, lh_error *err);
 /* The job, once anything of a job may be another than *change says (0: at once) or timeout_ms passed; *change: for the next call,
  * and as it was after such a time. Errors: NOT_FOUND, UNAVAILABLE (jobs were stopped). */
 LH_MUST_CHECK lh_code lh_job_watch(lh_jobs *jobs, lh_str id, uint64_t timeout_ms, uint64_t *change, lh_arena *arena,

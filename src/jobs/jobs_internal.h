@@ -5,7 +5,7 @@
  *                      so that its version is a claim's fencing token
  * {"schema_version":1,"id","kind","subject","spec","state","created_by","created_at","started_at","ended_at","attempts",
  *  "not_before_ms","owner","lease_until_ms","cancel","cut_off","done_at_claim","done","total","problems","problem_count","error",
- *  "result"}. A job that runs belongs to the gateway `owner`, as long as that renews its lease. */
+ *  "result","retired"}. A job that runs belongs to the gateway `owner`, as long as that renews its lease. */
 #ifndef LH_JOBS_JOBS_INTERNAL_H
 #define LH_JOBS_JOBS_INTERNAL_H
 #include "jobs/jobs.h"
@@ -29,7 +29,7 @@ enum {
 #define JOBS_ENDED "job/ended/"
 
 typedef struct job_record {
-    lh_str id, kind, subject, state, by, owner;
+    lh_str id, kind, subject, state, by, owner, retired; /* retired: why it is not tried again; empty: it may be */
     const lh_json *spec, *error, *result, *problems;
     int64_t created_ms, started_ms, ended_ms; /* 0: not yet */
     int64_t not_before_ms, lease_until_ms;

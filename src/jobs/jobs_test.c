@@ -197,6 +197,30 @@ static void test_jobs__one_is_cancelled_and_tried_again(void) {
     suite_done(&s);
 }
 
+static void test_jobs__none_of_a_subject_that_has_gone_is_tried_again(void) {
+    suite s;
+    lh_error err = {0};
+    lh_json *job = NULL, *other = NULL;
+    suite_init(&s);
+    CHECK(suite_submit(&s, "a", "{\"bad\":true}", &job, &err) == LH_OK);
+    lh_str id = suite_id(suite_await(&s, suite_id(job), "failed"));
+    CHECK(suite_submit(&s, "b", "{\"bad\":true}", &other, &err) == LH_OK);
+    suite_await(&s, suite_id(other), "failed");
+    CHECK_OK(lh_jobs_retire(s.jobs, LH_STR("a"), LH_STR("a has gone"), s.arena, &err));
+    CHECK(lh_job_retry(s.jobs, id, s.arena, &job, &err) == LH_CONFLICT && strstr(err.message, "a has gone"));
+    CHECK_OK(lh_job_retry(s.jobs, suite_id(other), s.arena, &other, &err));
+    suite_await(&s, suite_id(other), "failed");
+    atomic_store(&s.hold, 1); /* a new one of the subject is as any other, and keeps it from going */
+    CHECK(suite_submit(&s, "a", "{}", &job, &err) == LH_OK);
+    CHECK_OK(lh_job_get_of(s.jobs, LH_STR("a"), s.arena, &other, &err));
+    CHECK(lh_str_eq(suite_id(other), suite_id(job)));
+    CHECK(lh_jobs_retire(s.jobs, LH_STR("a"), LH_STR("again"), s.arena, &err) == LH_CONFLICT);
+    atomic_store(&s.hold, 0);
+    suite_await(&s, suite_id(job), "succeeded");
+    CHECK(lh_job_get_of(s.jobs, LH_STR("a"), s.arena, &other, &err) == LH_NOT_FOUND);
+    suite_done(&s);
+}
+
 static void test_jobs__what_runs_at_the_end_of_the_server_is_taken_up_by_the_next(void) {
     suite s;
     lh_error err = {0};
@@ -317,6 +341,7 @@ LH_TEST_MAIN(LH_TEST(test_jobs__one_runs_to_its_end_and_tells_what_it_did),
              LH_TEST(test_jobs__one_that_fails_for_now_is_tried_again_and_one_that_is_wrong_is_not),
              LH_TEST(test_jobs__pauses_grow_and_are_half_by_chance),
              LH_TEST(test_jobs__one_is_cancelled_and_tried_again),
+             LH_TEST(test_jobs__none_of_a_subject_that_has_gone_is_tried_again),
              LH_TEST(test_jobs__what_runs_at_the_end_of_the_server_is_taken_up_by_the_next),
              LH_TEST(test_jobs__one_of_a_process_that_is_gone_is_taken_up_at_once),
              LH_TEST(test_jobs__one_of_another_machine_is_left_alone_until_its_lease_ends),

@@ -31,6 +31,7 @@ lh_code job_parse(lh_document document, lh_arena *arena, job_record *ret, lh_err
         .state = lh_json_get_string(json, "state"),
         .by = lh_json_get_string(json, "created_by"),
         .owner = lh_json_get_string(json, "owner"),
+        .retired = lh_json_get_string(json, "retired"),
         .spec = job_member(json, "spec"),
         .error = job_member(json, "error"),
         .result = job_member(json, "result"),
@@ -65,6 +66,7 @@ static lh_code job_text(const job_record *record, lh_arena *arena, lh_str *ret, 
     lh_json_set_string(arena, json, "state", record->state);
     lh_json_set_string(arena, json, "created_by", record->by);
     lh_json_set_string(arena, json, "owner", record->owner);
+    if (record->retired.len) lh_json_set_string(arena, json, "retired", record->retired);
     job_set(arena, json, "spec", record->spec);
     job_set(arena, json, "error", record->error);
     job_set(arena, json, "result", record->result);

@@ -245,10 +245,7 @@ lh_json *journal_item(const journal_spec *spec, const journal_found *found, cons
 
 lh_json *journal_page(const journal_found_page *page, const journal_spec *spec, const char *const *json,
                       lh_arena *arena) {
-    lh_json *answer = lh_json_new_object(arena), *items = lh_json_new_array(arena);
+    lh_json *items = lh_json_new_array(arena);
     for (size_t i = 0; i < page->count; i++) lh_json_append(items, journal_item(spec, &page->items[i], json, arena));
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token",
-                page->next.len ? lh_json_new_string(arena, page->next) : lh_json_new_null(arena));
-    return answer;
+    return lh_json_page(arena, items, page->next);
 }

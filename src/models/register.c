@@ -298,7 +298,7 @@ lh_code lh_models_record(lh_models *models, lh_str name, const lh_json *evaluati
     uint64_t version, of_model;
     LH_TRY(lh_arena_new(MODELS_ARENA_BYTES, &arena, err));
     lh_code code = models_read(models, register_key(name, arena), arena, &document, &of_model, err);
-    if (code == LH_NOT_FOUND) return models_no_such(name, err);
+    if (code == LH_NOT_FOUND) code = register_get_configured(models, name, arena, &document, err);
     LH_TRY(code);
     LH_TRY(register_evaluations(models, name, arena, &document, &version, err));
     lh_json *items = lh_json_get(document, "items");

@@ -304,11 +304,7 @@ lh_code error_log_read(error_log *log, const lh_error_filter *filter, lh_arena *
         if (code == LH_OK) error_page_read(&page, text);
         else if (code != LH_NOT_FOUND) return code;
     }
-    lh_json *answer = lh_json_new_object(arena);
     const lh_json *last = lh_json_at(page.items, lh_json_size(page.items) - 1);
-    lh_json_set(arena, answer, "items", page.items);
-    lh_json_set(arena, answer, "next_page_token",
-                page.more ? lh_json_new_string(arena, lh_json_get_string(last, "id")) : lh_json_new_null(arena));
-    *ret = answer;
+    *ret = lh_json_page(arena, page.items, page.more ? lh_json_get_string(last, "id") : LH_STR_NONE);
     return lh_arena_check(arena, err);
 }

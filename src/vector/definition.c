@@ -120,6 +120,11 @@ static lh_code definition_read_refresh(vector_definition *d, const lh_json *refr
     d->refresh = lh_str_from(policies[policy]);
     d->cron = lh_json_get_string(refresh, "cron");
     if (policy != 2 && d->cron.len) return lh_fail(err, LH_INVALID, "'refresh.cron' is for the policy scheduled");
+    if (policy == 2 && !d->cron.len)
+        return lh_fail(
+            err, LH_INVALID,
+            "the policy scheduled needs 'refresh.cron': the times, in UTC, as '30 6 * * 1-5' (minute, hour, day, "
+            "month, weekday)");
     return policy == 2 ? lh_cron_parse(d->cron, &cron, err) : LH_OK;
 }
 
@@ -269,7 +274,7 @@ const char *vector_definition_difference(const vector_definition *a, const vecto
 
 /* ---- shown ---- */
 
-static void definition_set_time(lh_arena *arena, lh_json *into, const char *name, int64_t ms) {
+void vector_set_time(lh_arena *arena, lh_json *into, const char *name, int64_t ms) {
     lh_json_set(arena, into, name,
                 ms ? lh_json_new_string(arena, lh_str_from(lh_time_rfc3339(ms).text)) : lh_json_new_null(arena));
 }
@@ -291,9 +296,9 @@ static lh_json *definition_show(lh_vector *vector, const vector_definition *d, b
     int64_t since = vector_stale_since(vector->catalog, d, arena);
     lh_json_set(arena, json, "stale",
                 d->over_view ? lh_json_new_null(arena) : lh_json_new_bool(arena, since || !d->last_embedded_ms));
-    definition_set_time(arena, json, "embedding_stale_since", since);
-    definition_set_time(arena, json, "created_at", d->created_ms);
-    definition_set_time(arena, json, "last_embedded_at", d->last_embedded_ms);
+    vector_set_time(arena, json, "embedding_stale_since", since);
+    vector_set_time(arena, json, "created_at", d->created_ms);
+    vector_set_time(arena, json, "last_embedded_at", d->last_embedded_ms);
     lh_json_set_string(arena, json, "created_by", d->by);
     lh_json_set(arena, json, "recall", vector_recall_show(vector, d, arena));
     lh_json_set(arena, json, "graph", vector_beside_show(vector, d, arena));
@@ -339,13 +344,6 @@ lh_code vector_definition_each(lh_vector *vector, vector_definition_fn each, voi
     return LH_OK;
 }
 
-lh_json *vector_page(lh_json *items, lh_str next, lh_arena *arena) {
-    lh_json *answer = lh_json_new_object(arena);
-    lh_json_set(arena, answer, "items", items);
-    lh_json_set(arena, answer, "next_page_token", next.len ? lh_json_new_string(arena, next) : lh_json_new_null(arena));
-    return answer;
-}
-
 lh_code vector_definition_list(lh_vector *vector, lh_page page, vector_definition_item item, void *ctx, lh_arena *arena,
                                lh_json **ret, lh_error *err) {
     lh_document_page documents = {.more = true};
@@ -367,7 +365,7 @@ lh_code vector_definition_list(lh_vector *vector, lh_page page, vector_definitio
             last = d.name;
         }
     }
-    *ret = vector_page(items, more ? last : LH_STR_NONE, arena);
+    *ret = lh_json_page(arena, items, more ? last : LH_STR_NONE);
     return lh_arena_check(arena, err);
 }
 

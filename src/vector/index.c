@@ -156,6 +156,51 @@ lh_code vector_may_index(lh_vector *vector, const lh_vector_caller *caller, cons
     return lh_fail(err, code, "%s", why.message);
 }
 
+/* ---- is it made? ---- */
+
+static bool index_sees_job(const lh_vector_caller *caller, const lh_json *job) {
+    return caller->sees_jobs || lh_str_eq(lh_json_get_string(job, "created_by"), caller->by);
+}
+
+/* The newest job that makes the index, if the caller may see it, as GET /jobs/ID lets it; NULL: there is none to tell of. */
+static const lh_json *index_job(const lh_vector_caller *caller, lh_str name, lh_arena *arena) {
+    lh_json *list = NULL;
+    const lh_job_filter filter = {
+        .subject = vector_subject(name, arena), .kind = LH_STR(VECTOR_JOB_INDEX), .page = {.limit = 1}};
+    if (!caller->jobs || lh_jobs_list(caller->jobs, &filter, arena, &list, NULL) != LH_OK) return NULL;
+    const lh_json *job = lh_json_at(lh_json_get(list, "items"), 0);
+    return job && index_sees_job(caller, job) ? job : NULL;
+}
+
+static lh_code index_is_being_made(lh_str name, const lh_json *job, lh_arena *arena, lh_error *err) {
+    uint64_t done = lh_json_uint(lh_json_get(job, "done"), 0), total = lh_json_uint(lh_json_get(job, "total"), 0);
+    lh_str id = lh_json_get_string(job, "id"), state = lh_json_get_string(job, "state");
+    lh_str far = state;
+    if (total) far = lh_arena_printf(arena, "%" PRIu64 " of %" PRIu64 " rows", done, total);
+    return lh_fail(err, LH_UNAVAILABLE, "the index '%.*s' is being made by the job %.*s: %.*s",
+                   LH_STR_ARG(lh_str_cut_utf8(name, 100)), LH_STR_ARG(id), LH_STR_ARG(far));
+}
+
+lh_code vector_check_begun(const lh_vector_caller *caller, lh_str name, lh_arena *arena, lh_error *err) {
+    lh_json *job = NULL;
+    if (!caller->jobs || lh_job_get_of(caller->jobs, vector_subject(name, arena), arena, &job, NULL) != LH_OK)
+        return LH_OK;
+    bool makes = lh_str_eq(lh_json_get_string(job, "kind"), LH_STR(VECTOR_JOB_INDEX));
+    return makes && index_sees_job(caller, job) ? index_is_being_made(name, job, arena, err) : LH_OK;
+}
+
+lh_code vector_check_made(const lh_vector_caller *caller, const vector_definition *d, lh_arena *arena, lh_error *err) {
+    if (d->last_embedded_ms) return LH_OK;
+    const lh_json *job = index_job(caller, d->name, arena);
+    if (!job) return lh_fail(err, LH_UNAVAILABLE, "the index '%.*s' is not made yet", LH_STR_ARG(d->name));
+    if (!lh_job_has_ended(job)) return index_is_being_made(d->name, job, arena, err);
+    return lh_fail(err, LH_UNAVAILABLE,
+                   "the index '%.*s' is not made: its job %.*s is %.*s; try that again, or index "
+                   "the dataset anew",
+                   LH_STR_ARG(d->name), LH_STR_ARG(lh_json_get_string(job, "id")),
+                   LH_STR_ARG(lh_json_get_string(job, "state")));
+}
+
 lh_code vector_require_index(lh_vector *vector, const lh_vector_caller *caller, lh_str name, lh_arena *arena,
                              vector_definition *ret, lh_error *err) {
     bool may = false;
@@ -167,8 +212,7 @@ lh_code vector_require_index(lh_vector *vector, const lh_vector_caller *caller, 
         return lh_fail(err, LH_DENIED,
                        "you may not write an index '%.*s', or not see all of its dataset, if there is one",
                        LH_STR_ARG(lh_str_cut_utf8(name, 100)));
-    if (ret->dimensions) return LH_OK;
-    return lh_fail(err, LH_UNAVAILABLE, "the index '%.*s' is being made", LH_STR_ARG(ret->name));
+    return vector_check_made(caller, ret, arena, err);
 }
 
 /* ---- start ---- */
@@ -289,6 +333,8 @@ lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name, co
                        LH_STR_ARG(lh_str_cut_utf8(name, 100)));
     LH_TRY(vector_definition_read(vector->catalog, name, arena, &d, err));
     LH_TRY(index_is_at_rest(jobs, name, arena, err));
+    LH_TRY(lh_jobs_retire(jobs, vector_subject(name, arena),
+                          LH_STR("its index was deleted since; index the dataset anew"), arena, err));
     LH_TRY(vector_trials_drop(vector, &d, arena, err));
     lh_code code = lh_table_drop(vector->catalog, d.table, true, err);
     if (code != LH_NOT_FOUND) LH_TRY(code);

@@ -37,7 +37,7 @@ static lh_json *stale_item(const vector_definition *d, int64_t since_ms, lh_aren
     lh_json_set_string(arena, item, "index", d->name);
     lh_json_set_string(arena, item, "dataset", lh_table_name_text(d->dataset, arena));
     lh_json_set_string(arena, item, "embedding_stale_since", lh_str_from(lh_time_rfc3339(since_ms).text));
-    lh_json_set_string(arena, item, "last_embedded_at", lh_str_from(lh_time_rfc3339(d->last_embedded_ms).text));
+    vector_set_time(arena, item, "last_embedded_at", d->last_embedded_ms);
     lh_json_set_string(arena, item, "refresh", d->refresh);
     return item;
 }
@@ -53,8 +53,8 @@ static lh_code stale_take(void *ctx, const vector_definition *d, lh_arena *arena
 lh_code lh_vector_stale(lh_vector *vector, lh_page page, const lh_vector_caller *caller, lh_arena *arena, lh_json **ret,
                         lh_error *err) {
     if (!caller->governor) return vector_definition_list(vector, page, stale_take, vector, arena, ret, err);
-    *ret = vector_page(lh_json_new_array(arena), LH_STR_NONE,
-                       arena); /* of a dataset seen in part it would tell of hidden changes */
+    /* of a dataset seen in part it would tell of hidden changes */
+    *ret = lh_json_page(arena, lh_json_new_array(arena), LH_STR_NONE);
     return lh_arena_check(arena, err);
 }
 

@@ -516,12 +516,12 @@ lh_code lh_vector_search(lh_vector *vector, const lh_json *body, const lh_vector
     uint64_t started_ns = lh_time_monotonic_ns();
     LH_TRY(vector_search_read(body, &s.asked, err));
     lh_code code = vector_definition_read(vector->catalog, s.asked.index, arena, &s.definition, err);
+    if (code == LH_NOT_FOUND) LH_TRY(vector_check_begun(caller, s.asked.index, arena, err));
     if (code == LH_NOT_FOUND && caller->governor) return search_refuse(s.asked.index, err);
     LH_TRY(code);
     LH_TRY(search_govern(&s, err));
     LH_TRY(search_find_reranker(&s, warnings, err));
-    if (!s.definition.dimensions)
-        return lh_fail(err, LH_UNAVAILABLE, "the index '%.*s' is being made", LH_STR_ARG(s.definition.name));
+    LH_TRY(vector_check_made(caller, &s.definition, arena, err));
     LH_TRY(search_prepare(&s, err));
     code = search_in_served(&s, &items, err);
     vector_served_release(vector, s.served);

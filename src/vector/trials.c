@@ -58,7 +58,7 @@ lh_code lh_vector_eval_list(lh_vector *vector, lh_str index, lh_page page, const
                          .limit = page.limit ? page.limit : SIZE_MAX,
                          .items = lh_json_new_array(arena)};
     LH_TRY(eval_each(vector, page.token, trials_take_eval, &list, arena, err));
-    *ret = vector_page(list.items, list.next, arena);
+    *ret = lh_json_page(arena, list.items, list.next);
     return lh_arena_check(arena, err);
 }
 
@@ -151,7 +151,7 @@ lh_code lh_vector_trial_list(lh_vector *vector, lh_str index, lh_page page, cons
     }
     while (at > 0 && lh_json_size(items) < limit) lh_json_append(items, read.trials[--at]);
     lh_str next = at > 0 ? lh_json_get_string(read.trials[at], "id") : LH_STR_NONE;
-    *ret = vector_page(items, next, arena);
+    *ret = lh_json_page(arena, items, next);
     lh_json_set_uint(arena, *ret, "skipped_lines", read.skipped);
     return lh_arena_check(arena, err);
 }

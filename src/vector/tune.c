@@ -1,6 +1,7 @@
 /* Tuning: the graph that the index has, then a ladder of graphs, each searched with several ef_search, which takes no building. Recall
  * grows with ef_search, so of each graph the smallest one that reaches the target is found by halving. Of those the fastest wins.
- * It ends when the budget is used up, or when TUNE_WORSE graphs in a row are no better than the best before them.
+ * It ends when the budget is used up, or when TUNE_WORSE graphs in a row are no better than the best before them. Each measure is a trial
+ * of the budget, also the one that comes last, below: as long as graphs are built, one is kept back for it.
  *
  * What wins is promoted by one commit of the index's document, so that it is promoted or not, whatever happens; then the graph is made
  * ready, while searches have the one before. Threads link rows in an order of chance, so that one is not quite the graph that was
@@ -36,12 +37,13 @@ typedef struct tune {
     lh_arena *arena;
     double target,
         aim; /* aim: what a measure is to reach: more, where searches found less than an earlier measure did */
-    uint64_t trials, trials_max, until_ns;
+    uint64_t trials, trials_max, until_ns, trials_kept; /* trials_kept: of trials_max, for what is served in the end */
     tune_try winner, closest; /* closest: the one that found most */
 } tune;
 
 static bool tune_is_over(const tune *t) {
-    return t->trials >= t->trials_max || lh_time_monotonic_ns() >= t->until_ns || lh_cancel_fired(t->bench.cancel);
+    return t->trials + t->trials_kept >= t->trials_max || lh_time_monotonic_ns() >= t->until_ns ||
+           lh_cancel_fired(t->bench.cancel);
 }
 
 static bool tune_is_better(const tune_try *a, const tune_try *b) {
@@ -109,6 +111,7 @@ static lh_code tune_search(tune *t, lh_error *err) {
     bool won;
     int worse = 0;
     LH_TRY(tune_graph(t, now, &won, err));
+    t->trials_kept = 1;
     for (size_t i = 0; i < TUNE_RUNGS && worse < TUNE_WORSE && !tune_is_over(t); i++) {
         lh_hnsw_config config = {tune_ladder[i].ef_construction, 1, tune_ladder[i].connectivity, tune_ladder[i].dtype,
                                  now->seed};
@@ -139,13 +142,15 @@ static lh_code tune_promote(tune *t, lh_error *err) {
     return code;
 }
 
-/* The smallest ef_search, of that which won upward, by which the graph that is served reaches the target. */
+/* The smallest ef_search, of that which won upward, by which the graph that is served reaches the target. Where the budget ends before,
+ * what won stays as it was measured. */
 static lh_code tune_verify(tune *t, lh_error *err) {
     lh_hnsw_config config = t->winner.config;
     uint32_t before = config.ef_search;
     tune_try best = {0};
     bool reached = false;
-    for (size_t i = 0; i < TUNE_EFS && !reached && !lh_cancel_fired(t->bench.cancel); i++) {
+    for (size_t i = 0; i < TUNE_EFS && !reached && t->trials < t->trials_max && !lh_cancel_fired(t->bench.cancel);
+         i++) {
         if (tune_efs[i] < before) continue;
         config.ef_search = tune_efs[i];
         LH_TRY(tune_measure(t, t->bench.served->ann, &config, -1, &best, &reached, err));
@@ -161,10 +166,11 @@ static lh_code tune_serve(tune *t, lh_error *err) {
     lh_job_set_phase(t->job, "making ready");
     lh_code code = vector_served_build(t->bench.vector, &t->definition, t->bench.cancel, &served, &why);
     if (code != LH_OK) return LH_OK; /* the next search makes it, or says why not */
+    bool measured = served == t->bench.served; /* what won is the graph that is there */
     vector_served_release(t->bench.vector, t->bench.served);
     t->bench.served = served;
     bool same = served->snapshot_id == t->bench.truth_snapshot_id && !t->bench.allowed; /* a filter is of row numbers */
-    return same ? tune_verify(t, err) : LH_OK;
+    return same && !measured ? tune_verify(t, err) : LH_OK;
 }
 
 /* ---- the job ---- */

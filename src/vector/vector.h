@@ -83,6 +83,8 @@ typedef struct lh_vector_caller {
     lh_cancel *cancel;           /* may be NULL */
     lh_str backend;              /* of a new index whose request names none; empty: hnsw */
     bool may_generate;           /* it may call generators */
+    lh_jobs *jobs;               /* of an index that is being made it is told the job, if it may see that; NULL: not */
+    bool sees_jobs;              /* also those of others */
 } lh_vector_caller;              /* borrowed */
 
 bool lh_vector_is_backend(lh_str name); /* hnsw, lance */

@@ -95,8 +95,6 @@ LH_MUST_CHECK lh_code vector_definition_change(const vector_definition *definiti
 typedef lh_code (*vector_definition_fn)(void *ctx, const vector_definition *definition, lh_arena *arena, lh_error *err);
 LH_MUST_CHECK lh_code vector_definition_each(lh_vector *vector, vector_definition_fn each, void *ctx, lh_arena *arena,
                                              lh_error *err);
-/* {"items","next_page_token"}; next empty: null. Arena. */
-lh_json *vector_page(lh_json *items, lh_str next, lh_arena *arena);
 /* *ret: the index as it is listed; NULL: it is not. */
 typedef lh_code (*vector_definition_item)(void *ctx, const vector_definition *definition, lh_arena *arena,
                                           lh_json **ret, lh_error *err);
@@ -104,6 +102,7 @@ typedef lh_code (*vector_definition_item)(void *ctx, const vector_definition *de
  * nothing of those that are not. Arena. */
 LH_MUST_CHECK lh_code vector_definition_list(lh_vector *vector, lh_page page, vector_definition_item item, void *ctx,
                                              lh_arena *arena, lh_json **ret, lh_error *err);
+void vector_set_time(lh_arena *arena, lh_json *into, const char *name, int64_t ms); /* 0: null, there is none */
 /* The first member by which they are not of the same rows, texts, chunks and vectors; NULL: there is none. */
 const char *vector_definition_difference(const vector_definition *a, const vector_definition *b);
 
@@ -123,7 +122,14 @@ LH_MUST_CHECK lh_code vector_may_search(lh_vector *vector, const lh_vector_calle
 /* May the caller make it? */
 LH_MUST_CHECK lh_code vector_may_index(lh_vector *vector, const lh_vector_caller *caller,
                                        const vector_definition *definition, lh_arena *arena, bool *ret, lh_error *err);
-/* The index, if the caller may make it, and it has rows. To a governed caller who may not it is as if there were none. Errors:
+/* Where there is no index yet: is a job at work, which the caller may see, that makes it? Errors: UNAVAILABLE (so it is; the message
+ * says how far it is). */
+LH_MUST_CHECK lh_code vector_check_begun(const lh_vector_caller *caller, lh_str name, lh_arena *arena, lh_error *err);
+/* Was it ever whole? What is there before is a part, and who asks it is not told of nothing found. Errors: UNAVAILABLE; the message tells
+ * of the job, where the caller may see that. */
+LH_MUST_CHECK lh_code vector_check_made(const lh_vector_caller *caller, const vector_definition *definition,
+                                        lh_arena *arena, lh_error *err);
+/* The index, if the caller may make it, and it was made. To a governed caller who may not it is as if there were none. Errors:
  * NOT_FOUND, DENIED, UNAVAILABLE (it is being made). */
 LH_MUST_CHECK lh_code vector_require_index(lh_vector *vector, const lh_vector_caller *caller, lh_str name,
                                            lh_arena *arena, vector_definition *ret, lh_error *err);

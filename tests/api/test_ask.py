@@ -144,7 +144,7 @@ def test_a_verified_question_goes_first(staffing):
     assert got["by"] == "example" and got["rows"] == [[1000]] and got["answer"] == "people: 1000."
     assert ask(staffing, "how big are we?", parts={"examples": False})["refused"]
     assert [item["question"] for item in staffing.request("GET", "/ask/examples").json()["items"]] == ["How big are we?"]
-    assert staffing.request("POST", "/ask/examples", json={"question": "Drop", "sql": "DROP TABLE candidates"}).status_code == 403
+    assert staffing.request("POST", "/ask/examples", json={"question": "Drop", "sql": "DROP TABLE candidates"}).status_code == 400
     assert staffing.request("DELETE", f"/ask/examples/{made.json()['id']}").status_code == 204
     assert staffing.request("DELETE", f"/ask/examples/{made.json()['id']}").status_code == 404
     assert ask(staffing, "how big are we?")["refused"]
@@ -170,7 +170,7 @@ def test_a_verified_question_is_one_statement(staffing):
     put(400, "SELECT 1; SELECT 2")
     got = put(201, "SELECT 7 ;")
     assert got["sql"] == "SELECT 7" and ask(staffing, "the sequence please")["rows"] == [[7]]
-    put(201, "SELECT count(*) FROM candidates")
+    put(200, "SELECT count(*) FROM candidates")
     assert ask(staffing, "the sequence please")["rows"] == [[1000]]
     assert staffing.request("DELETE", f"/ask/examples/{got['id']}").status_code == 204
 
@@ -389,6 +389,24 @@ def test_verified_questions_have_pages_and_commands(staffing):
         assert staffing.request("GET", f"/ask/examples/{id}").status_code == 404
     assert "no verified question" in run("examples", "remove", id, status=1)
     assert "takes" in run("examples", "add", "only a question", status=2) and "did you mean" in run("examples", "lst", status=2)
+
+
+def test_a_verified_question_that_takes_the_place_of_another_says_so(staffing):
+    def add(question, sql):
+        return staffing.request("POST", "/ask/examples", json={"question": question, "sql": sql})
+    first, again = add("How many zebras?", "SELECT 1 AS n"), add("how MANY zebras", "SELECT 2 AS n")
+    assert (first.status_code, first.json()["replaced"]) == (201, False) and (again.status_code, again.json()["replaced"]) == (200, True)
+    assert again.json()["id"] == first.json()["id"] and "replaced" not in staffing.request("GET", f"/ask/examples/{first.json()['id']}").json()
+    run = lambda *words: subprocess.run([str(BINARY), "ask", "examples", *words, "--url", staffing.url], capture_output=True, text=True)
+    assert run("add", "how many zebras", "SELECT 3 AS n").stdout == f"replaced {first.json()['id']}\n"
+    assert staffing.request("DELETE", f"/ask/examples/{first.json()['id']}").status_code == 204
+    assert run("add", "how many zebras", "SELECT 3 AS n").stdout == f"added {first.json()['id']}\n"
+    for sql in ("DELETE FROM clients", "CREATE TABLE z AS SELECT 1 AS n", "SELECT 1; SELECT 2", "BEGIN", "EXPLAIN SELECT 1"):  # "the caller may only read", to an administrator
+        refused = add("how many zebras", sql)
+        assert refused.status_code == 400 and "must be one SELECT" in refused.text and "may only read" not in refused.text, refused.text
+    assert add("how many zebras", "FROM clients").status_code == 200 and add("how many zebras", "WITH a AS (SELECT 1 AS n) SELECT n FROM a;").status_code == 200
+    assert run("add", "how many zebras", "DROP TABLE clients").returncode == 1
+    assert staffing.request("DELETE", f"/ask/examples/{first.json()['id']}").status_code == 204
 
 
 def test_the_command_line_names_a_model(named):

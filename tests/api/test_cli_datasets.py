@@ -5,6 +5,7 @@ import re
 import pytest
 
 from commands import Terminal, lakehouse
+from governed import ADMIN, Lake, allow
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_history_gives_what_at_takes(orders):
 
 
 def test_list_and_search_say_when_there_is_nothing(orders):
-    assert "No dataset's name holds 'zzz'" in datasets(orders, "list", "zzz").stdout
+    assert "No dataset that you may see has 'zzz' in its name" in datasets(orders, "list", "zzz").stdout
     assert "Nothing has all of: zzz yyy" in datasets(orders, "search", "zzz", "yyy").stdout
     assert "data.orders" in datasets(orders, "search", "orders", "customer").stdout
     assert any(d["name"] == "orders" for d in json.loads(datasets(orders, "--json").stdout))
@@ -110,3 +111,44 @@ def test_drop_asks_on_a_terminal(orders, tmp_path):
     terminal = Terminal(tmp_path, "datasets", "drop", "dropped_or_not", "--yes", "--url", orders.url)
     terminal.expect("dropped dropped_or_not")
     assert terminal.wait() == 0
+
+
+def test_synonyms_and_what_else_is_said_for_questions(orders):
+    """The API had them, the command did not: it sent the words as one text, which is refused."""
+    datasets(orders, "set", "orders", "synonyms=purchases, sales", "description=What was bought", "columns.id.synonyms=number,no", "columns.id.key=true",
+             "columns.day.references=data.calendar.day")
+    told = json.loads(datasets(orders, "describe", "orders", "--json").stdout)
+    columns = {column["name"]: column for column in told["columns"]}
+    assert (told["synonyms"], told["description"]) == (["purchases", "sales"], "What was bought")
+    assert columns["id"]["synonyms"] == ["number", "no"] and columns["id"]["key"] is True and columns["day"]["references"] == "data.calendar.day"
+    page = datasets(orders, "describe", "orders").stdout
+    assert re.search(r"synonyms +purchases, sales\n", page) and re.search(r"id +│ BIGINT .*│ number, no", page)
+    datasets(orders, "set", "orders", "synonyms=", "columns.id.synonyms=", "columns.id.key=false", "columns.day.references=", "description=")
+    told = json.loads(datasets(orders, "describe", "orders", "--json").stdout)
+    assert told["synonyms"] == [] and not told["columns"][0]["key"]
+    done = datasets(orders, "set", "orders", "columns.id.key=perhaps", check=False)
+    assert done.returncode == 1 and "'key'" in done.stderr
+    assert "synonyms=" in lakehouse("datasets", "--help").stdout
+
+
+def test_what_is_not_told_to_a_caller_is_not_shown_as_a_fact(tmp_path):
+    """Who sees a part of the rows is told no counts: that was 0 rows in 0 files; what it may not see at all, 'no datasets yet'."""
+    lake = Lake(tmp_path / "lake", LAKEHOUSE__AI__EMBED_PROVIDER="hash")
+    lake.ingest("hidden", b"id,text\n1,one\n2,two\n")
+    lake.call("POST", "/vectors/index", 202, {"dataset": "hidden", "id_column": "id", "text_columns": ["text"]})
+    part = lake.key("part", allow("dataset", "hidden", row_filter="id < 2"), allow("index", "hidden"))
+    none = lake.key("none", scope="read")
+
+    def run(key, *words):
+        return lakehouse(*words, "--url", lake.server.url, "--api-key", key).stdout
+
+    assert re.search(r"data.hidden │ +- │ +- │ +- │ +2 │ -", run(part, "datasets"))
+    assert "0 rows" not in (page := run(part, "datasets", "show", "hidden")) and "how much is not told to you" in page
+    assert "data.hidden: how much is not told to you\n" in run(part, "sql", "-c", "\\d hidden")
+    assert re.search(r"data.hidden +│ +2 │", run(ADMIN, "datasets")) and "2 rows, " in run(ADMIN, "datasets", "show", "hidden")
+    assert "none that you may see" in run(none, "datasets")
+    assert re.search(r"hidden │ data.hidden │ hash  │ cosine │ +- │ +- │ - +│ -", run(part, "vectors", "list")), run(part, "vectors", "list")
+    for key in (part, none):
+        assert "told to who sees the whole lake" in run(key, "vectors", "stale")
+    assert "no indexes that you may search" in run(none, "vectors", "list")
+    lake.server.stop()

@@ -114,7 +114,7 @@ def test_a_vector_stands_for_the_question_or_beside_it(server):
 def test_eval_sets_are_kept_drawn_listed_and_dropped(server, tmp_path):
     asked = tmp_path / "asked.json"
     asked.write_text(json.dumps([{"query": "roses", "relevant": [2]}, {"query": "pasta"}]))
-    assert vectors(server, "evals", "notes").stdout == "no eval sets; `lakehouse vectors eval NAME EVAL` makes one\n"
+    assert vectors(server, "evals", "notes").stdout == "no eval sets that you may see; `lakehouse vectors eval NAME EVAL` makes one\n"
     assert vectors(server, "eval", "notes", "asked", "--queries", str(asked), "-k", "2").stdout == "asked: 2 queries of notes, with the 2 nearest of each\n"
     kept = server.request("GET", "/vectors/hnsw/evals/asked").json()
     assert [(query["query"], query["relevant"]) for query in kept["queries"]] == [("roses", ["2"]), ("pasta", None)]
@@ -131,7 +131,7 @@ def test_eval_sets_are_kept_drawn_listed_and_dropped(server, tmp_path):
 
 
 def test_the_best_trials_and_what_is_held_are_told(server):
-    assert vectors(server, "best", "notes").stdout == "no trials; `lakehouse vectors tune NAME` makes some\n"
+    assert vectors(server, "best", "notes").stdout == "no trials that you may see; `lakehouse vectors tune NAME` makes some\n"
     vectors(server, "eval", "notes", "drawn", "--count", "3")
     for ef in (5, 60):
         vectors(server, "trial", "notes", "drawn", "--hnsw", f"ef_search={ef},connectivity=8")
@@ -243,3 +243,11 @@ def test_a_lake_that_is_opened_here_says_that_a_job_waits_for_it(tmp_path):
     assert "Bees" not in lakehouse("vectors", "search", "notes", "water", "--root", "lake", **at).stdout
     no_model = lakehouse("vectors", "index", "notes", "--id", "id", "--text", "topic", "--index", "n2", "--root", "lake", env={"LAKEHOUSE__AI__EMBED_PROVIDER": "none"}, cwd=tmp_path, check=False)
     assert no_model.returncode == 1 and "no embed model is configured: set ai.embed_provider" in no_model.stderr
+
+
+def test_a_refresh_at_times_says_that_it_needs_them(server):
+    """It said that '' is no cron."""
+    done = vectors(server, "index", "notes", "--id", "id", "--text", "text", "--refresh", "scheduled", check=False)
+    assert done.returncode == 2 and "--refresh scheduled needs --cron" in done.stderr and "30 6 * * 1-5" in done.stderr
+    answer = server.request("POST", "/vectors/index", json={"dataset": "notes", "id_column": "id", "text_columns": ["text"], "refresh": {"policy": "scheduled"}})
+    assert answer.status_code == 400 and "needs 'refresh.cron'" in answer.text and "30 6 * * 1-5" in answer.text

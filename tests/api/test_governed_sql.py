@@ -40,7 +40,7 @@ def test_it_sees_its_columns_masks_and_rows(lake):
 
 NAMED = [
     "FROM candidates", "TABLE candidates", "SELECT * FROM data.candidates", "SELECT * FROM lake.data.candidates AS c",
-    "SELECT candidates.* FROM candidates", "WITH x AS (FROM candidates) FROM x", "WITH candidates AS (FROM candidates) FROM candidates", "SELECT * FROM (FROM Candidates)",
+    "SELECT candidates.* FROM candidates", "WITH x AS (FROM candidates) FROM x", "WITH candidates AS (FROM candidates) FROM candidates", "SELECT * FROM (FROM DATA.candidates)",
     "SELECT c.* FROM candidates c, LATERAL (SELECT c.id)", "FROM candidates UNION ALL FROM candidates WHERE false",
     "SELECT id, name, email, status, salary FROM candidates QUALIFY row_number() OVER (PARTITION BY name) = 1",
     "SELECT * FROM candidates SEMI JOIN (SELECT name FROM candidates) USING (name)",
@@ -456,7 +456,7 @@ def test_a_view_is_seen_and_nothing_of_its_base(lake):
     assert [item["name"] for item in lake.call("GET", "/datasets", 200, key=bot)["items"]] == ["rich", "safe"]
     assert lake.server.request("POST", "/query/sql", headers={"X-API-Key": bot}, json={"sql": "FROM safe"}).json()["snapshots"] == []
     lake.call("GET", "/catalog/views", 403, key=bot)
-    assert lake.rows("SELECT count(*) FROM Safe s JOIN candidates c USING (name)", ADMIN) == [[179]]  # who sees all reads views, too
+    assert lake.rows("SELECT count(*) FROM safe s JOIN candidates c USING (name)", ADMIN) == [[179]]  # who sees all reads views, too
     assert lake.ask("EXPLAIN SELECT name FROM safe", ADMIN).status_code == 200
     narrow = lake.key("narrow", allow("view", "safe", columns=["name", "status"], row_filter="name LIKE 'n1%'", redactions={"status": {"kind": "null"}}))
     assert lake.rows("SELECT count(*), count(status) FROM safe", narrow) == [[lake.rows("SELECT count(*) FROM safe WHERE name LIKE 'n1%'", bot)[0][0], 0]]
@@ -660,3 +660,34 @@ def test_what_is_put_into_a_statement_has_a_bound(lake):
 def test_a_statement_that_is_not_bound_in_time_says_so(lake):
     answer = lake.ask(" UNION ALL ".join(["SELECT id FROM candidates"] * 500), lake.agent, timeout_ms=20)
     assert answer.status_code == 504 and "timed out" in answer.text
+
+
+def statements_of_case(lake, key):
+    """What each statement about tables that differ in case only came to, with the names that its message has."""
+    told = []
+    for name in ("employees", "Employees", '"employees"', '"Employees"', "EMPLOYEES", '"EMPLOYEES"'):
+        for sql in ("SELECT * FROM {}", "DESCRIBE {}", "INSERT INTO {} (low) VALUES (5)", "UPDATE {} SET low = 6 WHERE low = 5", "DELETE FROM {} WHERE low = 6", "ALTER TABLE {} ADD COLUMN more INTEGER",
+                    "ALTER TABLE {} DROP COLUMN more", "SELECT * FROM {} AT (TIMESTAMP => '2999-01-01')"):
+            answer = lake.ask(sql.format(name), key)
+            told.append((sql.format(name), answer.status_code, answer.json()["rows"] if answer.status_code == 200 else answer.json()["error"]["message"]))
+    return told
+
+
+def test_names_of_tables_have_one_case_to_every_caller(tmp_path):
+    """An exact match, as to an administrator, and nothing else: "Employees" read `employees` where only that was granted. A name that was not granted
+    is as one that is not there, so what a caller is told is the same with and without the hidden table; writes differed."""
+    lake = Lake(tmp_path / "lake")
+    lake.rows("CREATE TABLE employees AS SELECT 1 AS low", ADMIN)
+    key = lake.key("low", allow("dataset", "employees", "read", "write"))
+    alone = statements_of_case(lake, key)
+    assert [row[:2] for row in alone if row[0].startswith("SELECT") and "AT" not in row[0]] == [
+        ("SELECT * FROM employees", 200), ("SELECT * FROM Employees", 403), ('SELECT * FROM "employees"', 200), ('SELECT * FROM "Employees"', 403), ("SELECT * FROM EMPLOYEES", 403), ('SELECT * FROM "EMPLOYEES"', 403)]
+    lake.rows('CREATE TABLE "Employees" AS SELECT 2 AS cap', ADMIN)
+    assert statements_of_case(lake, key) == alone
+    assert lake.rows("FROM employees", ADMIN) == [[1]] and lake.rows('FROM "Employees"', ADMIN) == lake.rows("FROM Employees", ADMIN) == [[2]]
+    both = lake.key("both", allow("dataset", "employees"), allow("dataset", "Employees"))
+    for name, rows in (("employees", [[1]]), ('"Employees"', [[2]]), ("Employees", [[2]])):
+        assert lake.rows(f"SELECT * FROM {name}", both) == rows
+    for caller in (both, ADMIN):
+        assert lake.ask("SELECT * FROM EMPLOYEES", caller).status_code in (400, 403)
+    lake.server.stop()

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from commands import Terminal
+from commands import Terminal, lakehouse
 from endpoints import Scripted, reply
+from governed import Lake, allow
 from harness import Server, wait_for
 
 BATCH = 256  # rows that are embedded together, of one chunk each: so much is done at a time
@@ -138,3 +139,84 @@ def test_the_bar_shows_them(server, model, job, tmp_path):
     model.let(ROWS)
     terminal.expect("index:bar: done in ")
     assert terminal.wait() == 0
+
+
+def test_a_job_of_an_index_that_was_deleted_is_not_tried_again(server, model, job):
+    """It would bring the index back."""
+    id = job("dropped")
+    server.request("POST", f"/jobs/{id}/cancel")
+    wait_for(lambda: look(server, id)["state"] == "cancelled")
+    assert server.request("DELETE", "/vectors/indexes/dropped").status_code == 204
+    refused = server.request("POST", f"/jobs/{id}/retry")
+    assert refused.status_code == 409 and "its index was deleted since; index the dataset anew" in refused.text, refused.text
+    told = lakehouse("jobs", "retry", id, "--url", server.url, check=False)
+    assert told.returncode == 1 and "its index was deleted since" in told.stderr
+    assert look(server, id)["state"] == "cancelled"
+    again = job("dropped")  # a new one of that name is its own
+    server.request("POST", f"/jobs/{again}/cancel")
+    wait_for(lambda: look(server, again)["state"] == "cancelled")
+    assert server.request("POST", f"/jobs/{id}/retry").status_code == 409
+    model.let(ROWS)
+    assert server.request("POST", f"/jobs/{again}/retry").status_code == 202
+    wait_for(lambda: look(server, again)["state"] == "succeeded")
+
+
+def test_a_search_of_an_index_that_is_being_made_says_so(server, model, job):
+    """It found nothing, as if there were nothing to find; so did an answer of passages."""
+    def ask(path="search", **body):
+        return server.request("POST", f"/vectors/{path}", json={"query": "row 1"} | body if path == "search" else {"question": "what is row 1?", **body})
+
+    id = job("made")
+    for answer in (ask(index="made"), ask(index="made", mode="text"), ask("rag", index="made", generate=False)):
+        assert answer.status_code == 503 and f"the index 'made' is being made by the job {id}: 0 of {ROWS} rows" in answer.text, answer.text
+    model.let(BATCH)
+    wait_for(lambda: look(server, id)["done"] == BATCH)
+    told = lakehouse("vectors", "search", "made", "row 1", "--url", server.url, check=False)
+    assert told.returncode == 1 and f"{BATCH} of {ROWS} rows" in told.stderr and "nothing was found" not in told.stdout
+    assert "being made by" in server.request("POST", "/vectors/hnsw/trial", json={"index": "made", "eval": "none"}).text
+    assert "never" in lakehouse("vectors", "list", "--url", server.url).stdout
+    server.request("POST", f"/jobs/{id}/cancel")
+    wait_for(lambda: look(server, id)["state"] == "cancelled")
+    stale = [item for item in server.request("GET", "/vectors/stale").json()["items"] if item["index"] == "made"]
+    assert [item["last_embedded_at"] for item in stale] == [None]
+    told = lakehouse("vectors", "stale", "--url", server.url).stdout
+    assert "never" in told and "1970" not in told
+    assert re.search(r"last_embedded_at +│ never", lakehouse("vectors", "show", "made", "--url", server.url).stdout)
+    refused = ask(index="made")
+    assert refused.status_code == 503 and f"its job {id} is cancelled" in refused.text, refused.text
+    model.let(ROWS)
+    server.request("POST", f"/jobs/{id}/retry")
+    wait_for(lambda: look(server, id)["state"] == "succeeded")
+    assert ask(index="made").json()["items"]
+
+
+def test_an_index_whose_job_only_waits_is_being_made_too(server, model, job):
+    """Two run at once; of the third there is no index yet."""
+    ids = [job(name) for name in ("first", "second")]
+    third = server.request("POST", "/vectors/index", json={"dataset": "slow", "index": "third", "id_column": "id", "text_columns": ["text"]}).json()["id"]
+    answer = server.request("POST", "/vectors/search", json={"index": "third", "query": "row 1"})
+    assert answer.status_code == 503 and f"the index 'third' is being made by the job {third}: queued" in answer.text, answer.text
+    assert server.request("POST", "/vectors/search", json={"index": "fourth", "query": "row 1"}).status_code == 404
+    for id in (third, *ids):
+        server.request("POST", f"/jobs/{id}/cancel")
+        wait_for(lambda: look(server, id)["state"] == "cancelled")
+
+
+def test_who_may_not_see_the_job_is_told_nothing_of_it(tmp_path, model):
+    """Who may search, and sees a part of the rows, is not told how many there are."""
+    model.let(0)
+    lake = Lake(tmp_path / "lake", LAKEHOUSE__AI__EMBED_PROVIDER="openai", LAKEHOUSE__AI__EMBED_MODEL="held", LAKEHOUSE__AI__EMBED_URL=model.url,
+                LAKEHOUSE__AI__TIMEOUT_MS="3600000")
+    lake.ingest("slow", b"id,text\n" + b"".join(b"%d,row %d\n" % (i, i) for i in range(ROWS)))
+    reader = lake.key("reader", allow("dataset", "slow", row_filter="id < 10"), allow("index", "made"))
+    stranger = lake.key("stranger", allow("dataset", "slow"))
+    id = lake.call("POST", "/vectors/index", 202, {"dataset": "slow", "index": "made", "id_column": "id", "text_columns": ["text"]})["id"]
+    wait_for(lambda: lake.call("GET", f"/jobs/{id}", 200).get("phase") == "embedding")
+    search = {"index": "made", "query": "row 1"}
+    assert f"0 of {ROWS} rows" in lake.call("POST", "/vectors/search", 503, search)["error"]["message"]
+    assert lake.call("POST", "/vectors/search", 503, search, key=reader)["error"]["message"] == "the index 'made' is not made yet"
+    assert "if there is one" in lake.call("POST", "/vectors/search", 403, search, key=stranger)["error"]["message"]
+    model.let(ROWS)
+    wait_for(lambda: lake.call("GET", f"/jobs/{id}", 200)["state"] == "succeeded")
+    assert len(lake.call("POST", "/vectors/search", 200, {**search, "k": 100}, key=reader)["items"]) == 10
+    lake.server.stop()

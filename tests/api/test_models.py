@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from commands import Terminal
+from commands import Terminal, lakehouse
 from endpoints import Scripted, reply
 from governed import Lake, allow
 from harness import BINARY, SANITIZED, Server, wait_for
@@ -382,6 +382,20 @@ def test_an_embedder_is_judged_by_what_an_eval_set_calls_relevant(server):
     assert evaluated(server, "narrow", 400) and evaluated(server, "other", 404, eval="asked")
     answer = server.request("POST", "/ai/models/narrow/evaluate", json={"eval": "gone"}).json()
     assert "no eval set 'gone'" in ended(server, answer, "failed")["error"]["message"]
+
+
+def test_the_configurations_own_model_is_judged_too(server):
+    """Its job did all of the work, and failed when there was no registration to keep the result with."""
+    rows = notes(140)
+    server.ingest(lines(rows), "judged")
+    index(server, "judged")
+    asked(server, rows, name="asked_of_its_own")
+    result = evaluated(server, "hash", eval="asked_of_its_own")
+    assert result["model"] == "hash" and result["current"] is None and result["better"] is None and result["candidate"]["queries"] == 20
+    assert server.request("GET", "/ai/models/hash").json()["evaluations"] == [result]
+    told = lakehouse("models", "evaluate", "hash", "--eval", "asked_of_its_own", "--url", server.url).stdout
+    assert "this model:" in told and "ndcg" in told
+    assert len(server.request("GET", "/ai/models/hash").json()["evaluations"]) == 2
 
 
 def test_pieces_of_an_index_say_which_row_they_are_of(server):

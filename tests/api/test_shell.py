@@ -262,3 +262,19 @@ def test_what_sql_cannot_mean_is_said(server):
     assert done.returncode == 1 and "lakehouse sql -c" in done.stderr
     done = sql(server, "-x", "--format", "csv", "-c", "select 1", check=False)
     assert done.returncode == 2 and "not csv" in done.stderr
+
+
+def test_the_tables_are_named_as_statements_name_them(fresh):
+    """`system` is a database of DuckDB's, so what was listed as system.journal could not be asked for by that name."""
+    server = fresh()
+    for statement in ('CREATE TABLE "Odd Name" AS SELECT 1 AS i', "CREATE SCHEMA temp", "CREATE TABLE lake.temp.t AS SELECT 2 AS i",
+                      "CREATE SCHEMA a", 'CREATE SCHEMA "a.b"', 'CREATE TABLE "a.b".t AS SELECT 3 AS i'):
+        server.sql(statement)
+    assert server.request("POST", "/journal/flush").status_code == 200
+    listed = [line.split(" │ ")[0].strip() for line in sql(server, "-c", "\\d").stdout.splitlines() if " │ " in line][1:]
+    assert {'"a.b".t', 'data."Odd Name"', "lake.temp.t", "lake.system.journal"} <= set(listed), listed
+    for name in listed:
+        assert server.query(f"SELECT * FROM {name} LIMIT 0").status_code == 200, name
+        assert f"{name}: 1 row" in sql(server, "-c", f"\\d {name}").stdout or "journal" in name or "audit" in name, name
+    assert 'data."Odd Name": 1 row' in sql(server, "-c", '\\d "Odd Name"').stdout
+    assert "lake.system.journal: " in sql(server, "-c", "\\d system.journal").stdout
