@@ -27,7 +27,10 @@ static size_t sentences_list_mark(lh_str line) {
         digits > at && digits + 1 < line.len && strchr(".)", line.ptr[digits]) && line.ptr[digits + 1] == ' ';
     if (numbered) return digits + 2;
     lh_str box = lh_str_sub(line, at, 4);
-    return at && box.len == 4 && box.ptr[0] == '[' && strchr(" xX", box.ptr[1]) && box.ptr[2] == ']' ? at + 4 : at;
+    return at && box.len == 4 && box.ptr[0] == '[' && strchr(" xX", box.ptr[1]) && box.ptr[2] == ']' &&
+                   box.ptr[3] == ' '
+               ? at + 4
+               : at;
 }
 
 /* All of it that character, and three of them at least. */

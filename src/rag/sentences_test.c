@@ -28,6 +28,7 @@ static void test_sentences__have_letters_and_no_marks_of_lists(void) {
                    "From: A. Moe|To: B. Roe Dear all, it is so.|Agent: Yes.|That: it is|");
     check_document("   1  USE\n   Fill it with\n   fresh water. Do\n   - this\n   - that",
                    "1  USE Fill it with fresh water.|Do|this|that|");
+    check_document("- [ ]\xE6\x90\x91 no box", "[ ]\xE6\x90\x91 no box|");
     check_document("", "");
     check_document("\n\n", "");
 }
