@@ -151,7 +151,7 @@ def test_an_extract_has_sentences_alone_and_rows_with_their_head(server):
         "leave": "---\ntitle: The leave of rowers\nowner: harbour\n---\n# Leave\n\nThe leave of rowers is granted by Dr. Ines K. Vargas at once.",
         "map": "The chart of the skerries: ![chart of the skerries](https://chart.example/a.png) hangs in the hall.",
         "rates": "# Rates\n\n| Port | Dues of ships |\n|---|---|\n| Skara | 52 crowns |\n| Moen | 14 crowns |\n",
-        "reset": "# Winch\n\n## Reset of the winch\n\nHold the lever for twelve seconds. All is lost then.\n\n## Oil\n\nUse fat."}, chunk={"size": 2000})
+        "reset": "# Winch\n\n## Reset of the winch\n\nHold the lever for twelve seconds.\n\n## Oil\n\nRub fat into every wheel."}, chunk={"size": 2000})
     leave = ask(server, "Who grants the leave of rowers?", index="manual", filter="path = 'leave'", min_score=-1)
     assert leave["answer"] == "The leave of rowers is granted by Dr. Ines K. Vargas at once. [1]" and leave["sentences"][0]["supported"]
     assert ask(server, "harbour", index="manual", mode="text")["citations"][0]["id"] == "leave"  # front matter is searched as before
@@ -160,7 +160,7 @@ def test_an_extract_has_sentences_alone_and_rows_with_their_head(server):
     rates = ask(server, "What are the dues of ships in Moen?", index="manual", filter="path = 'rates'", min_score=-1)
     assert rates["answer"].split("\n")[0] == "Port: Moen; Dues of ships: 14 crowns. [1]" and rates["sentences"][0]["supported"] and "| Port |" in rates["citations"][0]["text"]
     reset = ask(server, "How is the reset of the winch done?", index="manual", filter="path = 'reset'", min_score=-1)["answer"]
-    assert "Hold the lever for twelve seconds. [1]" in reset and "Use fat." not in reset
+    assert "Hold the lever for twelve seconds. [1]" in reset and "fat" not in reset
 
 
 def test_half_of_the_words_is_enough_where_nothing_has_more(server):
@@ -174,6 +174,10 @@ def test_half_of_the_words_is_enough_where_nothing_has_more(server):
         assert found("What do I do when I lose my laptop?") == ["both", "lost"] and found("laptop lost", k=1) == ["lost"]
         assert found("Who painted my laptop green?") == []  # one of three
         assert found("Wo ist der cellar?") == ["key"]  # words that any German text has count for nothing
+    long = "Who happens to lose a laptop between the two piers of the northern harbour should tell the keeper of the lighthouse before noon. "
+    index(server, "stock", {"three": "Laptop. Laptop. Laptop.", "both": long + "Boats are counted there each evening by three men of the guard. " * 3, **{f"l{i}": "They lose." for i in range(4)}})
+    found = ask(server, "When do I lose my laptop?", index="stock", mode="text", k=2)["citations"]
+    assert [(citation["id"], found[0]["score"] < citation["score"]) for citation in found] == [("both", False), ("three", True)]  # which words rank first
     answer = ask(server, "cellar key", index="desk", mode="text")
     assert answer["answer"] == "The key of the cellar hangs in the hall. [1]" and not answer["no_answer"]
 
