@@ -183,7 +183,9 @@ static bool extract_says_more(const rag_run *run, const extract_sentence *s, con
  * mark of ours ("[<b x=y>1]"). */
 static lh_code extract_line(const rag_run *run, lh_buf *into, const extract_sentence *s, lh_error *err) {
     rag_said said = {0};
-    LH_TRY(rag_said_read(s->text, &run->passages[s->n - 1], 1, run->arena, &said, err));
+    lh_str cited = lh_arena_printf(run->arena, "%.*s [1]", LH_STR_ARG(s->text)); /* links of its passage stay */
+    LH_TRY(lh_arena_check(run->arena, err));
+    LH_TRY(rag_said_read(cited, &run->passages[s->n - 1], 1, run->arena, &said, err));
     if (said.plain.len == 0) return LH_OK;
     if (into->len) lh_buf_char(into, '\n');
     for (size_t i = 0; i < said.plain.len; i++) lh_buf_char(into, said.plain.ptr[i] == '\n' ? ' ' : said.plain.ptr[i]);

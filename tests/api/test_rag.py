@@ -102,6 +102,7 @@ def test_an_answer_is_made_of_sentences_with_citations(server):
     assert answer["context"]["passages"] == len(answer["citations"]) and answer["context"]["tokens"] > 0
     again = ask(server, "When does the ferry to Port Ellen leave on Sundays?")
     assert steady(again) == steady(answer)
+    assert "See https://tower.example/visit for hours. [1]" in ask(server, "Where do I see the hours of the tower?")["answer"]  # its passage has the link
     quiet = ask(server, "When does the ferry to Port Ellen leave on Sundays?", generate=False)
     assert quiet["answer"] == answer["answer"] and not any("configured" in warning for warning in quiet["warnings"])
 
