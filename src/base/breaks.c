@@ -1,15 +1,97 @@
-/* ICU's iterator over a text that stays where it is. */
+/* ICU's iterator over a text that stays where it is; and where a sentence does not end although ICU's rules say so: behind an
+ * abbreviation, an initial, the day of a date ("15. Januar"), the "!" of an image. ICU has a filter of its own for abbreviations
+ * (@ss=standard), which looks at letters, not at words, so that no sentence could end with "FAQ" for "Q.", and whose list of English
+ * lacks "Dr."; so its lists, of the locale, are read here, and another beside them. */
 #include "base/base.h"
 
-#include <stdio.h>
 #include <unicode/ubrk.h>
 #include <unicode/uloc.h>
+#include <unicode/ures.h>
+#include <unicode/ustring.h>
 #include <unicode/utext.h>
+
+enum { BREAKS_WORD_BYTES = 32, BREAKS_LIST_BYTES = 64 << 10 }; /* the first: of an abbreviation */
 
 struct lh_breaks { /* all owned */
     UBreakIterator *iterator;
     UText *text;
+    bool sentences;
+    char *list;     /* the locale's abbreviations, a NUL behind each */
+    lh_str *listed; /* in order */
+    size_t listed_count;
 };
+
+/* Of any locale, as texts of several languages stand in one lake; without the last point. In order. */
+static const char *const breaks_abbreviations[] = {
+    "Abs",  "Asst", "Attn", "Ca",   "Capt", "Co",  "Corp", "Dept", "Dipl", "Dott",  "Dr",     "Dra",  "Drs",    "E.g",
+    "Fr",   "Gen",  "Gov",  "Hon",  "Hr",   "Hrn", "I.e",  "Inc",  "Lt",   "Ltd",   "Ltda",   "Maj",  "Messrs", "Mio",
+    "Mlle", "Mme",  "Mr",   "Mrd",  "Mrs",  "Ms",  "Nr",   "Prof", "Rev",  "Sen",   "Sgt",    "Sig",  "Sr",     "Sra",
+    "Srta", "St",   "Str",  "Tel",  "Tsd",  "Ud",  "Uds",  "Vgl",  "Z.B",  "al",    "approx", "bspw", "bzgl",   "bzw",
+    "ca",   "cf",   "d.h",  "dott", "dr",   "e.g", "evtl", "exkl", "ggf",  "i.d.R", "i.e",    "incl", "inkl",   "insb",
+    "prof", "tel",  "u.a",  "vgl",  "viz",  "vs",  "z.B",  "z.T",  "zzgl",
+};
+/* Only in front of a number: "Is it allowed? No. Ask first." */
+static const char *const breaks_of_numbers[] = {
+    "Abb", "App", "Art",  "Bd",  "Ch",  "Chap", "Eq",   "Ext", "Fig", "Figs", "Kap", "No",   "Nos",
+    "Núm", "Pág", "Ref",  "Sec", "Tab", "Vol",  "Ziff", "app", "art", "cap",  "ch",  "chap", "eq",
+    "ext", "fig", "figs", "no",  "nos", "núm",  "pp",   "pág", "ref", "sec",  "ver", "vol",
+};
+static const char *const breaks_months[] = {
+    "Januar", "Februar", "März",      "April",   "Mai",      "Juni",
+    "Juli",   "August",  "September", "Oktober", "November", "Dezember",
+};
+
+/* ---- the locale's list ---- */
+
+static int breaks_compare(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
+
+/* Of one with spaces ("n. Chr.") each part; what has no point is none. */
+static void breaks_note(lh_buf *list, lh_str item) {
+    for (lh_str rest = item; rest.len;) {
+        lh_str part = lh_str_split(&rest, ' ');
+        if (!lh_str_ends(part, LH_STR("."))) continue;
+        lh_buf_append(list, part);
+        lh_buf_char(list, '\0');
+    }
+}
+
+static void breaks_read(const UResourceBundle *items, lh_buf *list) {
+    for (int32_t i = 0; i < ures_getSize(items); i++) {
+        UErrorCode status = U_ZERO_ERROR;
+        char text[4 * BREAKS_WORD_BYTES];
+        int32_t units = 0, bytes = 0;
+        const UChar *item = ures_getStringByIndex(items, i, &units, &status);
+        u_strToUTF8(text, sizeof text, &bytes, item, units, &status);
+        if (U_SUCCESS(status) && (size_t)bytes < sizeof text) breaks_note(list, (lh_str){text, (size_t)bytes});
+    }
+}
+
+static bool breaks_sort(lh_breaks *breaks, const lh_buf *list) {
+    size_t count = 0;
+    for (size_t i = 0; i < list->len; i++) count += list->ptr[i] == '\0';
+    breaks->list = malloc(list->len + 1);
+    breaks->listed = calloc(count + 1, sizeof *breaks->listed);
+    if (!breaks->list || !breaks->listed) return false;
+    if (list->len) memcpy(breaks->list, list->ptr, list->len);
+    for (lh_str rest = {breaks->list, list->len}; rest.len;)
+        breaks->listed[breaks->listed_count++] = lh_str_split(&rest, '\0');
+    qsort(breaks->listed, breaks->listed_count, sizeof *breaks->listed, breaks_compare);
+    return true;
+}
+
+/* Languages without a list have none. */
+static bool breaks_list(lh_breaks *breaks, const char *locale) {
+    LH_CLEANUP(lh_buf_done) lh_buf list = LH_BUF_INIT(BREAKS_LIST_BYTES);
+    UErrorCode status = U_ZERO_ERROR;
+    UResourceBundle *rules = ures_open(U_ICUDATA_NAME "-brkitr", locale, &status);
+    UResourceBundle *exceptions = ures_getByKey(rules, "exceptions", NULL, &status);
+    UResourceBundle *items = ures_getByKey(exceptions, "SentenceBreak", NULL, &status);
+    if (U_SUCCESS(status)) breaks_read(items, &list);
+    ures_close(items);
+    ures_close(exceptions);
+    ures_close(rules);
+    return lh_buf_check(&list, NULL) == LH_OK && breaks_sort(breaks, &list);
+}
 
 /* ICU has the rules of all languages for one that it does not know, and for what is none: a slip of the pen would go unseen. Of
  * words it may, for indexes that were made with such a locale are searched still. */
@@ -28,17 +110,16 @@ static bool breaks_is_locale(const char *name) {
 lh_code lh_breaks_new(lh_breaks_kind kind, lh_str locale, lh_breaks **ret, lh_error *err) {
     LH_CLEANUP(lh_breaks_freep) lh_breaks *breaks = calloc(1, sizeof *breaks);
     UErrorCode status = U_ZERO_ERROR;
-    char name[64], with_abbreviations[96];
+    char name[64];
     if (!breaks) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     LH_TRY(lh_str_to_cstr(locale, name, sizeof name, err));
     if (kind == LH_BREAKS_SENTENCES && !breaks_is_locale(name))
         return lh_fail(err, LH_INVALID, "there is no language of the locale '%.*s': say one like en, de_AT or root",
                        LH_STR_ARG(locale));
-    (void)snprintf(with_abbreviations, sizeof with_abbreviations, "%s@ss=standard",
-                   name); /* no sentence ends with "Mr." */
-    breaks->iterator = kind == LH_BREAKS_WORDS ? ubrk_open(UBRK_WORD, name, NULL, 0, &status)
-                                               : ubrk_open(UBRK_SENTENCE, with_abbreviations, NULL, 0, &status);
+    breaks->sentences = kind == LH_BREAKS_SENTENCES;
+    breaks->iterator = ubrk_open(breaks->sentences ? UBRK_SENTENCE : UBRK_WORD, name, NULL, 0, &status);
     if (U_FAILURE(status)) return lh_fail(err, LH_INTERNAL, "the rules of the locale '%s' cannot be opened", name);
+    if (breaks->sentences && !breaks_list(breaks, name)) return lh_fail(err, LH_NO_MEMORY, "out of memory");
     *ret = lh_take(&breaks);
     return LH_OK;
 }
@@ -47,6 +128,8 @@ void lh_breaks_free(lh_breaks *breaks) {
     if (!breaks) return;
     if (breaks->iterator) ubrk_close(breaks->iterator);
     utext_close(breaks->text);
+    free(breaks->listed);
+    free(breaks->list);
     free(breaks);
 }
 
@@ -57,9 +140,82 @@ lh_code lh_breaks_begin(lh_breaks *breaks, lh_str text, lh_error *err) {
     return U_SUCCESS(status) ? LH_OK : lh_fail(err, LH_NO_MEMORY, "out of memory");
 }
 
+/* ---- no end ---- */
+
+static bool breaks_is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool breaks_is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+
+static int breaks_compare_name(const void *key, const void *item) {
+    return lh_str_cmp(*(const lh_str *)key, lh_str_from(*(const char *const *)item));
+}
+
+/* The word at the end of the piece, with its point; longer than an abbreviation: none. */
+static lh_str breaks_last_word(lh_str piece) {
+    size_t start = piece.len;
+    while (start > 0 && piece.len - start <= BREAKS_WORD_BYTES && !strchr(" \t\r\n([{\"'/-", piece.ptr[start - 1]))
+        start--;
+    return piece.len - start > BREAKS_WORD_BYTES ? LH_STR_NONE : lh_str_sub(piece, start, piece.len - start);
+}
+
+/* "J.", "é."; ASCII, or of one character beyond. */
+static bool breaks_is_initial(lh_str word) {
+    unsigned char first = (unsigned char)word.ptr[0];
+    size_t bytes = first < 0x80 ? 1 : first < 0xE0 ? 2 : 3;
+    return word.len == bytes + 1 && !breaks_is_digit(word.ptr[0]) && bytes < 3;
+}
+
+/* "OK.", "PC.": lists have some of them, and sentences end with them. */
+static bool breaks_is_acronym(lh_str word) {
+    size_t capitals = 0;
+    while (capitals + 1 < word.len && breaks_is_upper(word.ptr[capitals])) capitals++;
+    return capitals >= 2 && capitals + 1 == word.len;
+}
+
+static bool breaks_is_day(lh_str word, lh_str next) {
+    bool number = word.len <= 3;
+    for (size_t i = 0; i + 1 < word.len; i++) number = number && breaks_is_digit(word.ptr[i]);
+    for (size_t i = 0; number && i < sizeof breaks_months / sizeof *breaks_months; i++)
+        if (lh_str_starts(next, lh_str_from(breaks_months[i]))) return true;
+    return false;
+}
+
+/* "9 a.m. The": an hour ends a sentence as well as not, and one cut is better than none to be seen. */
+static bool breaks_is_hour(lh_str word) {
+    return lh_str_eq_nocase(word, LH_STR("a.m.")) || lh_str_eq_nocase(word, LH_STR("p.m."));
+}
+
+static bool breaks_is_in(lh_str name, const char *const *list, size_t count) {
+    return bsearch(&name, list, count, sizeof *list, breaks_compare_name) != NULL;
+}
+
+/* word: with its point; next: what follows. */
+static bool breaks_is_abbreviation(const lh_breaks *breaks, lh_str word, lh_str next) {
+    if (word.len < 2 || breaks_is_hour(word)) return false;
+    if (breaks_is_initial(word) || breaks_is_day(word, next)) return true;
+    if (breaks_is_acronym(word)) return false;
+    lh_str name = lh_str_sub(word, 0, word.len - 1);
+    bool numbered = next.len && breaks_is_digit(next.ptr[0]);
+    return breaks_is_in(name, breaks_abbreviations, sizeof breaks_abbreviations / sizeof *breaks_abbreviations) ||
+           (numbered && breaks_is_in(name, breaks_of_numbers, sizeof breaks_of_numbers / sizeof *breaks_of_numbers)) ||
+           bsearch(&word, breaks->listed, breaks->listed_count, sizeof *breaks->listed, breaks_compare) != NULL;
+}
+
+/* Does the sentence go on behind the piece? An end of a line ends it. */
+static bool breaks_go_on(const lh_breaks *breaks, lh_str piece, lh_str rest) {
+    size_t end = piece.len;
+    while (end > 0 && (piece.ptr[end - 1] == ' ' || piece.ptr[end - 1] == '\t')) end--;
+    piece = lh_str_sub(piece, 0, end);
+    if (lh_str_ends(piece, LH_STR("!["))) return true; /* the begin of an image */
+    return lh_str_ends(piece, LH_STR(".")) && breaks_is_abbreviation(breaks, breaks_last_word(piece), rest);
+}
+
 bool lh_breaks_next(lh_breaks *breaks, lh_str text, lh_str *ret) {
     int32_t start = ubrk_current(breaks->iterator), end = ubrk_next(breaks->iterator);
     if (end == UBRK_DONE) return false;
+    while (breaks->sentences && (size_t)end < text.len &&
+           breaks_go_on(breaks, lh_str_sub(text, (size_t)start, (size_t)(end - start)),
+                        lh_str_sub(text, (size_t)end, SIZE_MAX)))
+        end = ubrk_next(breaks->iterator);
     *ret = lh_str_sub(text, (size_t)start, (size_t)end - (size_t)start);
     return true;
 }

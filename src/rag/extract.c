@@ -1,18 +1,26 @@
 /* An answer without a model: of the passages the sentences that are nearest to the question, each with its mark. Nearness is the mean
  * of the cosine of the embeddings and of the share of the question's content words that the sentence has; without an embedder it is
- * that share. */
+ * that share. A sentence also speaks of what is spoken of around it ("## Reset", "Hold the button."), so a part of the nearness of its
+ * headings, or of the sentence before it, is added. What follows the best sentence is said with it.
+ *
+ * Some sentence is always the nearest, also where none is an answer: the best must be near enough itself. */
 #include "rag/rag_internal.h"
 
 enum { EXTRACT_SENTENCES = 4, EXTRACT_WORDS_MIN = 3 };
 #define EXTRACT_SAME 0.95   /* two sentences that say the same */
 #define EXTRACT_ECHO 0.8    /* so much of the question's words */
+#define EXTRACT_AROUND 0.5  /* of the nearness of what a sentence stands under or behind */
+#define EXTRACT_MIN 0.35    /* of the score of a sentence that answers */
+#define EXTRACT_STRANGE 0.6 /* of the nearness of one that has not all names and numbers of the question around it */
+#define EXTRACT_SHARE 0.5   /* of the question's words, more of them: by them it is near enough */
 #define EXTRACT_OF_BEST 0.6 /* what is less near than so much of the nearest is no answer */
 
 typedef struct {
-    lh_str text;
+    lh_str text, under; /* under: headings */
     size_t n, order;
-    double score;
+    double score, near;  /* near: it alone, without what takes from its score or adds to it */
     const float *vector; /* NULL: no embedder */
+    bool answers;        /* is it near enough to be one? */
     bool is_part;        /* of a sentence */
     bool is_echo;        /* of the question: no answer */
 } extract_sentence;
@@ -25,7 +33,7 @@ static int extract_compare(const void *a, const void *b) {
 
 /* What is asked. */
 typedef struct {
-    rag_words content, all;
+    rag_words content, all, facts;
     bool is_question;    /* as its end says */
     const float *vector; /* NULL: no embedder */
 } extract_asked;
@@ -48,54 +56,113 @@ static bool extract_is_echo(const rag_run *run, const extract_asked *asked, cons
            rag_words_share(words, &asked->all) >= EXTRACT_ECHO;
 }
 
-static lh_code extract_score(rag_run *run, const extract_asked *asked, extract_sentence *s, lh_error *err) {
+static lh_code extract_near(rag_run *run, const extract_asked *asked, lh_str text, const float *vector,
+                            rag_words *words, double *ret_cosine, double *ret, lh_error *err) {
+    LH_TRY(rag_words_of(run->terms, text, RAG_WORDS_ALL, run->arena, words, err));
+    double share = asked->content.count ? rag_words_share(words, &asked->content) : 0;
+    *ret_cosine = asked->vector && vector ? lh_ai_cosine(asked->vector, vector, run->dimensions) : share;
+    *ret = (share + *ret_cosine) / 2;
+    return LH_OK;
+}
+
+/* Does the passage speak of something else: is a name or a number of the question not in it? Where all words have a
+ * capital, as nouns of German do, that says nothing. */
+static bool extract_is_strange(const rag_passage *p, const extract_asked *asked) {
+    return asked->facts.count < asked->content.count && rag_words_share(&p->words, &asked->facts) < 1;
+}
+
+/* around: the nearness of what it stands under or behind. */
+static lh_code extract_score(rag_run *run, const extract_asked *asked, double around, extract_sentence *s,
+                             lh_error *err) {
     rag_words words = {0};
-    LH_TRY(rag_words_of(run->terms, s->text, RAG_WORDS_ALL, run->arena, &words, err));
-    double share = asked->content.count ? rag_words_share(&words, &asked->content) : 0;
-    double near = asked->vector && s->vector ? lh_ai_cosine(asked->vector, s->vector, run->dimensions) : share;
+    double cosine;
+    LH_TRY(extract_near(run, asked, s->text, s->vector, &words, &cosine, &s->near, err));
     bool asks = extract_is_question(s->text);
-    s->score = (share + near) / 2;
-    s->is_echo = extract_is_echo(run, asked, &words, s->text) || (asks && near > EXTRACT_SAME);
+    s->score = s->near + EXTRACT_AROUND * around;
+    bool near = cosine >= run->asked.min_score || 2 * s->near - cosine > EXTRACT_SHARE;
+    bool strange = extract_is_strange(&run->passages[s->n - 1], asked);
+    s->answers = near && s->score >= EXTRACT_MIN && (!strange || s->near >= EXTRACT_STRANGE);
+    s->is_echo = extract_is_echo(run, asked, &words, s->text) || (asks && cosine > EXTRACT_SAME);
     if (words.count < EXTRACT_WORDS_MIN || s->is_part || asks) s->score -= 1; /* only where there is nothing else */
     return LH_OK;
 }
 
 /* Was it cut off where the passage begins or ends? */
 static bool extract_is_part(const rag_passage *p, size_t at) {
-    lh_str text = p->sentences[at];
+    lh_str text = p->sentences.items[at].text;
     char first = text.ptr[0], last = text.ptr[text.len - 1];
     bool goes_on = (first >= 'a' && first <= 'z') || (first >= '0' && first <= '9');
-    bool ends = strchr(".!?:;|\"')`", last) || (unsigned char)last >= 0x80;
-    return p->sentence_count > 1 && ((at == 0 && p->start > 0 && goes_on) || (at + 1 == p->sentence_count && !ends));
+    bool ends = strchr(".!?:;|\"')`", last) || (unsigned char)last >= 0x80 || lh_str_ends(p->text, LH_STR("\n")) ||
+                lh_str_search(text, LH_STR(" | ")) != SIZE_MAX;
+    return p->sentences.count > 1 && ((at == 0 && p->start > 0 && goes_on) || (at + 1 == p->sentences.count && !ends));
 }
 
 static lh_code extract_ask(rag_run *run, extract_asked *ret, lh_error *err) {
     float *vector = NULL;
     LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_CONTENT, run->arena, &ret->content, err));
     LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_ALL, run->arena, &ret->all, err));
+    LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_FACTS, run->arena, &ret->facts, err));
     LH_TRY(rag_embed(run, &run->query, 1, &vector, err));
     ret->vector = vector;
     ret->is_question = extract_is_question(run->query);
     return LH_OK;
 }
 
+/* Of the headings of each passage, those of sentences that follow each other once. Arena. */
+static lh_code extract_headings(rag_run *run, const rag_passage *p, const extract_asked *asked, double **ret,
+                                lh_error *err) {
+    const rag_sentences *list = &p->sentences;
+    lh_str *texts = LH_ARENA_ARRAY(run->arena, lh_str, list->count + 1);
+    double *near = LH_ARENA_ARRAY(run->arena, double, list->count + 1);
+    float *vectors = NULL;
+    rag_words words = {0};
+    size_t count = 0, at = 0;
+    double cosine, last = 0;
+    LH_TRY(lh_arena_check(run->arena, err));
+    for (size_t k = 0; k < list->count; k++)
+        if (list->items[k].under.len && (k == 0 || list->items[k].under.ptr != list->items[k - 1].under.ptr))
+            texts[count++] = lh_str_cut_utf8(list->items[k].under, LH_LIMIT_AI_TEXT_BYTES);
+    LH_TRY(rag_embed(run, texts, count, &vectors, err));
+    for (size_t k = 0; k < list->count; k++) {
+        bool same = k && list->items[k].under.ptr == list->items[k - 1].under.ptr;
+        if (list->items[k].under.len == 0) last = 0;
+        else if (!same) {
+            LH_TRY(extract_near(run, asked, texts[at], vectors ? vectors + at * run->dimensions : NULL, &words, &cosine,
+                                &last, err));
+            at++;
+        }
+        near[k] = last;
+    }
+    *ret = near;
+    return LH_OK;
+}
+
+static lh_code extract_passage(rag_run *run, size_t n, const extract_asked *asked, extract_sentence *all, size_t *at,
+                               lh_error *err) {
+    const rag_passage *p = &run->passages[n - 1];
+    double *headings = NULL, before = 0;
+    LH_TRY(extract_headings(run, p, asked, &headings, err));
+    for (size_t k = 0; k < p->sentences.count; k++) {
+        extract_sentence *s = &all[*at];
+        *s = (extract_sentence){.text = p->sentences.items[k].text, .under = p->sentences.items[k].under, .n = n};
+        s->order = *at;
+        s->is_part = extract_is_part(p, k);
+        if (p->vectors) s->vector = p->vectors + k * run->dimensions;
+        LH_TRY(extract_score(run, asked, headings[k] > before ? headings[k] : before, s, err));
+        before = s->near;
+        if (!s->is_echo) ++*at;
+    }
+    return LH_OK;
+}
+
 static lh_code extract_all(rag_run *run, extract_sentence **ret, size_t *ret_count, lh_error *err) {
     size_t count = 0, at = 0;
     extract_asked asked = {0};
-    for (size_t i = 0; i < run->passage_count; i++) count += run->passages[i].sentence_count;
+    for (size_t i = 0; i < run->passage_count; i++) count += run->passages[i].sentences.count;
     extract_sentence *all = LH_ARENA_ARRAY(run->arena, extract_sentence, count + 1);
     LH_TRY(lh_arena_check(run->arena, err));
     LH_TRY(extract_ask(run, &asked, err));
-    for (size_t i = 0; i < run->passage_count; i++) {
-        const rag_passage *p = &run->passages[i];
-        for (size_t k = 0; k < p->sentence_count; k++) {
-            all[at] = (extract_sentence){.text = p->sentences[k], .n = i + 1, .order = at};
-            all[at].is_part = extract_is_part(p, k);
-            if (p->vectors) all[at].vector = p->vectors + k * run->dimensions;
-            LH_TRY(extract_score(run, &asked, &all[at], err));
-            if (!all[at].is_echo) at++;
-        }
-    }
+    for (size_t i = 0; i < run->passage_count; i++) LH_TRY(extract_passage(run, i + 1, &asked, all, &at, err));
     qsort(all, at, sizeof *all, extract_compare);
     *ret = all;
     *ret_count = at;
@@ -112,28 +179,50 @@ static bool extract_says_more(const rag_run *run, const extract_sentence *s, con
     return true;
 }
 
-/* A sentence over several lines is one line. */
-static void extract_line(lh_buf *into, const extract_sentence *s) {
+/* A sentence over several lines is one line. What a document hid from rag_neutral() behind a link or a tag that is taken out is no
+ * mark of ours ("[<b x=y>1]"). */
+static lh_code extract_line(const rag_run *run, lh_buf *into, const extract_sentence *s, lh_error *err) {
+    rag_said said = {0};
+    lh_str cited = lh_arena_printf(run->arena, "%.*s [1]", LH_STR_ARG(s->text)); /* links of its passage stay */
+    LH_TRY(lh_arena_check(run->arena, err));
+    LH_TRY(rag_said_read(cited, &run->passages[s->n - 1], 1, run->arena, &said, err));
+    if (said.plain.len == 0) return LH_OK;
     if (into->len) lh_buf_char(into, '\n');
-    for (size_t i = 0; i < s->text.len; i++) lh_buf_char(into, s->text.ptr[i] == '\n' ? ' ' : s->text.ptr[i]);
+    for (size_t i = 0; i < said.plain.len; i++) lh_buf_char(into, said.plain.ptr[i] == '\n' ? ' ' : said.plain.ptr[i]);
     lh_buf_printf(into, " [%zu]", s->n);
+    return LH_OK;
+}
+
+/* Of the sentences, best first, those to say: the return value is how many. */
+static size_t extract_take(const rag_run *run, const extract_sentence *all, size_t count,
+                           extract_sentence taken[EXTRACT_SENTENCES]) {
+    size_t took = 0;
+    for (size_t i = 0; i < count && took < EXTRACT_SENTENCES; i++) {
+        if (i && all[i].score < EXTRACT_OF_BEST * all[0].score) break;
+        if (extract_says_more(run, &all[i], taken, took)) taken[took++] = all[i];
+    }
+    for (size_t i = 0; i < count && took && took < EXTRACT_SENTENCES; i++) {
+        bool follows = all[i].n == taken[0].n && all[i].order == taken[0].order + 1 && all[i].score >= 0 &&
+                       lh_str_eq(all[i].under, taken[0].under);
+        if (!follows || !extract_says_more(run, &all[i], taken, took)) continue;
+        memmove(taken + 2, taken + 1, (took - 1) * sizeof *taken);
+        taken[1] = all[i];
+        took++;
+    }
+    return took;
 }
 
 lh_code rag_extract(rag_run *run, lh_str *ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(RAG_TEXT_BYTES);
     bool *all = LH_ARENA_ARRAY(run->arena, bool, run->passage_count + 1);
     extract_sentence *sentences = NULL, taken[EXTRACT_SENTENCES];
-    size_t count = 0, took = 0;
+    size_t count = 0, took;
     LH_TRY(lh_arena_check(run->arena, err));
     memset(all, true, run->passage_count);
     LH_TRY(rag_embed_passages(run, all, err));
     LH_TRY(extract_all(run, &sentences, &count, err));
-    for (size_t i = 0; i < count && took < EXTRACT_SENTENCES; i++) {
-        if (i && sentences[i].score < EXTRACT_OF_BEST * sentences[0].score) break;
-        if (!extract_says_more(run, &sentences[i], taken, took)) continue;
-        taken[took++] = sentences[i];
-        extract_line(&text, &sentences[i]);
-    }
+    took = extract_take(run, sentences, count, taken);
+    for (size_t i = 0; i < took && taken[0].answers; i++) LH_TRY(extract_line(run, &text, &taken[i], err));
     LH_TRY(lh_buf_check(&text, err));
     *ret = lh_arena_dup(run->arena, lh_buf_str(&text));
     return lh_arena_check(run->arena, err);

@@ -60,7 +60,7 @@ void rag_visible(lh_str text, lh_buf *into) {
 static size_t prompt_citation(lh_str text, size_t at) {
     bool digits = false;
     size_t end = at + 1;
-    for (; end < text.len && strchr("0123456789,;-^ ", text.ptr[end]); end++)
+    for (; end < text.len && strchr("0123456789,;-^ \t\n", text.ptr[end]); end++)
         digits = digits || (text.ptr[end] >= '0' && text.ptr[end] <= '9');
     return digits && end < text.len && text.ptr[end] == ']' ? end + 1 - at : 0;
 }

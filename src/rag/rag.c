@@ -220,7 +220,7 @@ static lh_code rag_prepare(rag_run *run, lh_error *err) {
     for (size_t i = 0; i < run->passage_count; i++) {
         rag_passage *p = &run->passages[i];
         LH_TRY(rag_words_of(run->terms, p->shown, RAG_WORDS_ALL, run->arena, &p->words, err));
-        LH_TRY(rag_sentences_of(run->sentences, p->shown, true, run->arena, &p->sentences, &p->sentence_count, err));
+        LH_TRY(rag_sentences_of(run->sentences, p->shown, true, run->arena, &p->sentences, err));
     }
     return LH_OK;
 }

@@ -44,14 +44,23 @@ bool rag_words_have(const rag_words *words, lh_str word);
 /* How many of `of` they have; 1 when there is none in it. */
 double rag_words_share(const rag_words *words, const rag_words *of);
 typedef enum { RAG_WORDS_ALL, RAG_WORDS_CONTENT, RAG_WORDS_FACTS, RAG_WORDS_LEAD } rag_words_kind;
-/* CONTENT: without words that stand in any text (of English). FACTS: numbers, and names: words with a capital that do not begin the
+/* CONTENT: without words that stand in any text. FACTS: numbers, and names: words with a capital that do not begin the
  * text, and those with two. LEAD: the word that begins it, when it has a capital and may be a name. Errors: LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code rag_words_of(lh_terms *terms, lh_str text, rag_words_kind kind, lh_arena *arena, rag_words *ret,
                                    lh_error *err);
-/* The sentences that have a letter, without what stands around them; `wrapped`: of a document, where a single end
- * of a line ends none, and headings are none. Arena. */
-LH_MUST_CHECK lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, bool wrapped, lh_arena *arena, lh_str **ret,
-                                       size_t *ret_count, lh_error *err);
+/* ---- sentences.c ---- */
+typedef struct rag_sentence {
+    lh_str text;
+    lh_str under; /* the headings that it stands under, one after the other; empty: none that is in the text */
+} rag_sentence;
+typedef struct rag_sentences {
+    rag_sentence *items; /* arena */
+    size_t count;
+} rag_sentences;
+/* The sentences that have a letter, without what stands around them; `wrapped`: of a document, where a single end of a line ends
+ * none, and what is no sentence of it is left out. *ret is borrowed from the text, or arena where it is wrapped. */
+LH_MUST_CHECK lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, bool wrapped, lh_arena *arena,
+                                       rag_sentences *ret, lh_error *err);
 
 /* ---- a passage ---- */
 typedef struct rag_passage {
@@ -62,8 +71,7 @@ typedef struct rag_passage {
     lh_str text;               /* as the row has it */
     lh_str shown;              /* as a model and an answer may have it: rag_neutral() */
     double score;
-    lh_str *sentences; /* of shown */
-    size_t sentence_count;
+    rag_sentences sentences; /* of shown */
     rag_words words;
     float *vectors; /* of the sentences; NULL: not embedded */
 } rag_passage;      /* arena */

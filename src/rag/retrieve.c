@@ -2,8 +2,8 @@
  * their own scores, by which it is told whether anything is near at all. The rankings of all indexes are then one by reciprocal rank
  * (Cormack, Clarke and Büttcher, 2009): scores of different models do not compare, places do.
  *
- * A hit is of use when its vector is near enough to the question's (min_score), or when it has more than half of the words of
- * the question that say what it is about. */
+ * A hit is of use when its vector is near enough to the question's (min_score), or when it has half of the words of the question
+ * that say what it is about. With no more than half of them it comes behind all others: of two words one stands in many a text. */
 #include "rag/rag_internal.h"
 
 enum { RETRIEVE_RRF_K = 60, RETRIEVE_DEPTH = 32, RETRIEVE_RERANKED = 50 };
@@ -12,7 +12,7 @@ enum { RETRIEVE_RRF_K = 60, RETRIEVE_DEPTH = 32, RETRIEVE_RERANKED = 50 };
 typedef struct {
     rag_passage passage;
     size_t order; /* in which it was first found: of equal scores the first wins */
-    bool near;
+    bool near, half;
 } retrieve_hit;
 
 typedef struct {
@@ -109,10 +109,11 @@ static lh_code retrieve_judge(retrieve *r, lh_error *err) {
     for (size_t i = 0; i < r->count; i++) {
         retrieve_hit *hit = &r->hits[i];
         rag_words words = {0};
-        if (by_words && !hit->near)
+        if (by_words && !hit->near && r->words.count)
             LH_TRY(rag_words_of(run->terms, hit->passage.text, RAG_WORDS_ALL, run->arena, &words, err));
-        if (hit->near || (r->words.count && rag_words_share(&words, &r->words) > RETRIEVE_SHARE))
-            r->hits[kept++] = *hit;
+        double share = words.count ? rag_words_share(&words, &r->words) : 0;
+        hit->half = !hit->near && share <= RETRIEVE_SHARE;
+        if (hit->near || share >= RETRIEVE_SHARE) r->hits[kept++] = *hit;
     }
     r->count = kept;
     return LH_OK;
@@ -120,6 +121,7 @@ static lh_code retrieve_judge(retrieve *r, lh_error *err) {
 
 static int retrieve_compare(const void *a, const void *b) {
     const retrieve_hit *x = a, *y = b;
+    if (x->half != y->half) return x->half - y->half;
     if (x->passage.score != y->passage.score) return x->passage.score < y->passage.score ? 1 : -1;
     return (x->order > y->order) - (x->order < y->order);
 }

@@ -34,16 +34,16 @@ lh_code rag_embed_passages(rag_run *run, const bool *cited, lh_error *err) {
         rag_passage *p = &run->passages[i];
         if (!cited[i] || p->vectors) continue;
         size_t most = SUPPORT_TEXTS_MAX / run->passage_count;
-        if (p->sentence_count > most) p->sentence_count = most;
-        for (size_t k = 0; k < p->sentence_count; k++)
-            texts[count++] = lh_str_cut_utf8(p->sentences[k], LH_LIMIT_AI_TEXT_BYTES);
+        if (p->sentences.count > most) p->sentences.count = most;
+        for (size_t k = 0; k < p->sentences.count; k++)
+            texts[count++] = lh_str_cut_utf8(p->sentences.items[k].text, LH_LIMIT_AI_TEXT_BYTES);
     }
     LH_TRY(rag_embed(run, texts, count, &vectors, err));
     for (size_t i = 0; vectors && i < run->passage_count; i++) {
         rag_passage *p = &run->passages[i];
         if (!cited[i] || p->vectors) continue;
         p->vectors = vectors + at * run->dimensions;
-        at += p->sentence_count;
+        at += p->sentences.count;
     }
     return LH_OK;
 }
@@ -72,7 +72,7 @@ static lh_code support_nearness(rag_run *run, const support_sentence *s, double 
     for (size_t i = 0; i < s->cited_count; i++) {
         const rag_passage *p = &run->passages[s->cited[i] - 1];
         double near = s->vector ? 0 : rag_words_share(&p->words, &words);
-        for (size_t k = 0; s->vector && p->vectors && k < p->sentence_count; k++) {
+        for (size_t k = 0; s->vector && p->vectors && k < p->sentences.count; k++) {
             double cosine = lh_ai_cosine(s->vector, p->vectors + k * run->dimensions, run->dimensions);
             if (cosine > near) near = cosine;
         }
@@ -127,16 +127,16 @@ static lh_code support_cite(rag_run *run, const rag_said *said, support_sentence
 lh_code rag_support(rag_run *run, const rag_said *said, lh_json **ret, lh_error *err) {
     lh_json *told = lh_json_new_array(run->arena);
     bool *cited = LH_ARENA_ARRAY(run->arena, bool, run->passage_count + 1);
-    lh_str *texts = NULL;
+    rag_sentences list = {0};
     float *vectors = NULL;
-    size_t count = 0;
     rag_words asked = {0};
     LH_TRY(rag_words_of(run->terms, run->asked.question, RAG_WORDS_ALL, run->arena, &asked, err));
-    LH_TRY(rag_sentences_of(run->sentences, said->plain, false, run->arena, &texts, &count, err));
-    if (count > SUPPORT_TEXTS_MAX) count = SUPPORT_TEXTS_MAX;
+    LH_TRY(rag_sentences_of(run->sentences, said->plain, false, run->arena, &list, err));
+    size_t count = list.count < SUPPORT_TEXTS_MAX ? list.count : SUPPORT_TEXTS_MAX;
     support_sentence *sentences = LH_ARENA_ARRAY(run->arena, support_sentence, count + 1);
+    lh_str *texts = LH_ARENA_ARRAY(run->arena, lh_str, count + 1);
     LH_TRY(lh_arena_check(run->arena, err));
-    for (size_t i = 0; i < count; i++) sentences[i].text = texts[i];
+    for (size_t i = 0; i < count; i++) sentences[i].text = texts[i] = list.items[i].text;
     LH_TRY(support_cite(run, said, sentences, count, cited, err));
     LH_TRY(rag_embed_passages(run, cited, err));
     if (said->mark_count) LH_TRY(rag_embed(run, texts, count, &vectors, err));

@@ -4,16 +4,35 @@
 
 enum { WORDS_MAX = 1 << 16, WORDS_BYTES = 256 };
 
-/* Stand in any English text, and say nothing of what it is about. In order. */
+/* Stand in any text of their language, and say nothing of what it is about: of English, German, Spanish and French, but for those that
+ * say something in another of them ("die", "son", "pour"). In order. */
 static const char *const words_common[] = {
-    "a",      "about", "after",  "all",  "also",  "am",    "an",    "and",   "any",  "are",   "as",    "at",
-    "be",     "been",  "before", "but",  "by",    "can",   "could", "did",   "do",   "does",  "for",   "from",
-    "had",    "has",   "have",   "he",   "her",   "here",  "him",   "his",   "how",  "i",     "if",    "in",
-    "into",   "is",    "it",     "its",  "just",  "many",  "may",   "me",    "more", "most",  "much",  "must",
-    "my",     "no",    "not",    "of",   "on",    "one",   "or",    "other", "our",  "out",   "over",  "she",
-    "should", "so",    "some",   "such", "than",  "that",  "the",   "their", "them", "then",  "there", "these",
-    "they",   "this",  "those",  "to",   "under", "up",    "us",    "very",  "was",  "we",    "were",  "what",
-    "when",   "where", "which",  "who",  "whom",  "whose", "why",   "will",  "with", "would", "you",   "your",
+    "a",       "aber",    "about",    "after",   "al",     "all",      "als",     "also",    "am",     "an",
+    "and",     "any",     "are",      "as",      "at",     "au",       "auch",    "auf",     "aus",    "aux",
+    "avec",    "be",      "been",     "before",  "bei",    "bis",      "but",     "by",      "can",    "cannot",
+    "ce",      "ces",     "cette",    "combien", "con",    "could",    "cuál",    "cuáles",  "cuándo", "cuánta",
+    "cuántas", "cuánto",  "cuántos",  "cómo",    "dans",   "das",      "dass",    "de",      "del",    "dem",
+    "den",     "der",     "des",      "did",     "diese",  "dieser",   "dieses",  "do",      "does",   "donde",
+    "du",      "durch",   "dónde",    "ein",     "eine",   "einem",    "einen",   "einer",   "eines",  "el",
+    "ella",    "elle",    "en",       "es",      "esta",   "este",     "está",    "et",      "for",    "from",
+    "für",     "gibt",    "haben",    "had",     "happen", "happened", "happens", "has",     "have",   "hay",
+    "he",      "her",     "here",     "him",     "his",    "how",      "i",       "ich",     "if",     "ihr",
+    "ihre",    "il",      "ils",      "im",      "in",     "into",     "is",      "ist",     "it",     "its",
+    "je",      "just",    "kann",     "kein",    "keine",  "können",   "la",      "las",     "le",     "les",
+    "leur",    "leurs",   "lo",       "los",     "mais",   "many",     "may",     "me",      "mein",   "meine",
+    "mit",     "more",    "most",     "much",    "muss",   "must",     "muy",     "my",      "más",    "nach",
+    "nicht",   "no",      "nos",      "not",     "notre",  "nous",     "oder",    "of",      "on",     "one",
+    "or",      "other",   "ou",       "our",     "out",    "over",     "où",      "para",    "pas",    "pero",
+    "por",     "porque",  "pourquoi", "quand",   "que",    "quel",     "quelle",  "quelles", "quels",  "qui",
+    "quién",   "quiénes", "qué",      "se",      "sein",   "seine",    "ser",     "ses",     "she",    "should",
+    "sich",    "sie",     "sind",     "so",      "sobre",  "some",     "sont",    "su",      "such",   "sus",
+    "than",    "that",    "the",      "their",   "them",   "then",     "there",   "these",   "they",   "this",
+    "those",   "tiene",   "to",       "um",      "un",     "una",      "und",     "under",   "une",    "unos",
+    "uns",     "unser",   "unsere",   "unter",   "up",     "us",       "very",    "viel",    "viele",  "vom",
+    "von",     "vor",     "vos",      "votre",   "vous",   "wann",     "warum",   "was",     "we",     "welche",
+    "welchem", "welchen", "welcher",  "welches", "wenn",   "wer",      "werden",  "were",    "what",   "when",
+    "where",   "which",   "who",      "whom",    "whose",  "why",      "wie",     "wieviel", "will",   "wir",
+    "wird",    "with",    "wo",       "would",   "you",    "your",     "zu",      "zum",     "zur",    "über",
 };
 
 /* Begin many a sentence, whatever it is about. In order. */
@@ -111,102 +130,5 @@ lh_code rag_words_of(lh_terms *terms, lh_str text, rag_words_kind kind, lh_arena
     for (size_t i = 0; i < count; i++)
         if (kept == 0 || !lh_str_eq(sorted[kept - 1], sorted[i])) sorted[kept++] = sorted[i];
     *ret = (rag_words){sorted, kept};
-    return LH_OK;
-}
-
-/* ---- sentences ---- */
-
-/* "- ", "* ", "> ", "# ", "3. " and "3) " at the beginning of a line. */
-static size_t words_list_mark(lh_str line) {
-    size_t at = 0;
-    while (at < line.len && strchr(" \t#>*-+|", line.ptr[at])) at++;
-    size_t digits = at;
-    while (digits < line.len && words_is_digit(line.ptr[digits])) digits++;
-    bool numbered =
-        digits > at && digits + 1 < line.len && strchr(".)", line.ptr[digits]) && line.ptr[digits + 1] == ' ';
-    return numbered ? digits + 2 : at;
-}
-
-/* Lines that were only broken are one: a list, a heading and an empty line begin anew. */
-static lh_str words_unwrap(lh_str text, lh_arena *arena) {
-    char *into = lh_arena_alloc(arena, text.len + 1);
-    if (!into) return LH_STR_NONE;
-    memcpy(into, text.ptr ? text.ptr : "", text.len);
-    bool heading = text.len && text.ptr[0] == '#';
-    for (size_t i = 0; i + 1 < text.len; i++) {
-        if (into[i] != '\n') continue;
-        lh_str rest = lh_str_sub(text, i + 1, text.len);
-        bool stays = heading || text.ptr[i + 1] == '\n' || (i && text.ptr[i - 1] == '\n') || words_list_mark(rest) > 0;
-        heading = text.ptr[i + 1] == '#';
-        if (!stays) into[i] = ' ';
-    }
-    return (lh_str){into, text.len};
-}
-
-/* A line that begins or ends code: "```sh"; of it, is there a word behind? */
-static bool words_is_fence(lh_str line, bool *ret_info) {
-    line = lh_str_trim(line);
-    char of = line.len ? line.ptr[0] : 0;
-    size_t marks = 0;
-    while (marks < line.len && line.ptr[marks] == of) marks++;
-    *ret_info = marks < line.len;
-    return (of == '`' || of == '~') && marks >= 3 &&
-           lh_str_find(lh_str_sub(line, marks, line.len), of) == line.len - marks;
-}
-
-/* Does it begin within code? Only a fence that begins some has a word behind it. */
-static bool words_begins_in_code(lh_str text) {
-    bool inside = false, info;
-    for (lh_str rest = text; rest.len;) {
-        if (!words_is_fence(lh_str_split(&rest, '\n'), &info)) continue;
-        if (info) return inside;
-        inside = !inside;
-    }
-    return false;
-}
-
-/* The text with ends of lines where code was. */
-static lh_str words_without_code(lh_str text, lh_arena *arena) {
-    char *into = lh_arena_alloc(arena, text.len + 1);
-    bool inside = words_begins_in_code(text), info;
-    if (!into) return LH_STR_NONE;
-    memcpy(into, text.ptr ? text.ptr : "", text.len);
-    for (lh_str rest = text; rest.len;) {
-        lh_str line = lh_str_split(&rest, '\n');
-        bool fence = words_is_fence(line, &info);
-        if (fence || inside) memset(into + (line.ptr - text.ptr), '\n', line.len);
-        if (fence) inside = !inside;
-    }
-    return (lh_str){into, text.len};
-}
-
-static bool words_has_letter(lh_str text) {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c >= 0x80 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
-    }
-    return false;
-}
-
-lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, bool wrapped, lh_arena *arena, lh_str **ret,
-                         size_t *ret_count, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf items = LH_BUF_INIT(WORDS_MAX * sizeof(lh_str));
-    lh_str sentence;
-    if (wrapped) text = words_unwrap(words_without_code(text, arena), arena);
-    LH_TRY(lh_arena_check(arena, err));
-    LH_TRY(lh_breaks_begin(sentences, text, err));
-    while (lh_breaks_next(sentences, text, &sentence)) {
-        sentence = lh_str_trim(sentence);
-        bool says_nothing =
-            sentence.len && (sentence.ptr[0] == '#' || lh_str_search(sentence, LH_STR("```")) != SIZE_MAX);
-        if (wrapped && says_nothing) continue; /* a heading, or code between its fences */
-        sentence = lh_str_trim(lh_str_sub(sentence, words_list_mark(sentence), sentence.len));
-        if (words_has_letter(sentence)) lh_buf_append(&items, (lh_str){(const char *)&sentence, sizeof sentence});
-    }
-    LH_TRY(lh_buf_check(&items, err));
-    *ret_count = items.len / sizeof(lh_str);
-    *ret = LH_ARENA_ARRAY(arena, lh_str, *ret_count + 1);
-    LH_TRY(lh_arena_check(arena, err));
-    if (items.len) memcpy(*ret, items.ptr, items.len);
     return LH_OK;
 }

@@ -2,15 +2,18 @@
 what. The extension is not part of every set-up: without it (tools/setup-lance) these tests are skipped."""
 import json
 import os
+import random
 import shutil
+import time
 
 import pytest
 
 from governed import ADMIN, Lake, allow
-from harness import BUILD, Server, wait_for
+from harness import BUILD, SANITIZED, Server, wait_for
 from test_vectors import HASH, TEXTS, ended, index, lines, people, submit
 
 pytestmark = pytest.mark.skipif(not (BUILD / "extensions/lance.duckdb_extension").exists(), reason="tools/setup-lance was not run")
+KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 2 if SANITIZED else 3))
 KEYS = {**HASH, "LAKEHOUSE__AUTH__MODE": "keys", "LAKEHOUSE__AUTH__ADMIN_KEY": ADMIN}
 
 
@@ -219,16 +222,35 @@ def test_hidden_rows_are_no_candidates(tmp_path):
 
 
 def test_a_server_killed_while_it_makes_a_dataset_makes_it_again(tmp_path):
-    server = Server(tmp_path / "lake", env=HASH)
+    """First of 3,000 rows, then of a row more each time, which goes into a copy of the dataset that is there."""
+    server, chance, within, more, left = Server(tmp_path / "lake", env=HASH), random.Random(7), 0, 0, set()
     server.ingest(lines(varied(3000)), "killed")
     job = submit(server, "killed", backend="lance")
-    for _ in range(3):  # within the writing, if that can be met; else behind it
-        wait_for(lambda: list(datasets(server, "killed")) or list((server.root / ".scratch/vectors").glob("*.tmp/rows.lance")))
+    state = lambda: server.request("GET", f"/jobs/{job['id']}").json()["state"]
+    being_made = lambda: set((server.root / ".scratch/vectors").glob("*.tmp/rows.lance")) - left  # left: by a kill; swept when they are an hour old
+    for _ in range(KILLS):
+        if state() == "failed":  # the server ended ten times while it had nothing done
+            assert server.request("POST", f"/jobs/{job['id']}/retry").status_code == 202
+        elif state() == "succeeded":
+            more += 1
+            server.sql(f"INSERT INTO killed VALUES ('M{more}', 'TX', 'Keeper of lighthouse {more}.')")
+            job = submit(server, "killed", backend="lance")
+        wait_for(lambda: being_made() or state() in ("succeeded", "failed"))
+        time.sleep(chance.choice((0, 0.2 * chance.random())))
+        within += bool(being_made())
         server.kill()
+        left |= being_made()
         server.start()
+    if state() == "failed":
+        server.request("POST", f"/jobs/{job['id']}/retry")
     ended(server, job)
+    print(f"{KILLS} kills, {within} while a dataset was made, {more} rows more")
+    assert within or KILLS <= 7
     near, exact = (hits(found(server, index="killed", query="forklift badge 7919", k=20, mode=mode)) for mode in ("hnsw", "exact"))
     assert near == exact and len(near) == 20 and len(datasets(server, "killed")) == 1
+    for n in range(1, more + 1, 10):
+        assert found(server, index="killed", query=f"Keeper of lighthouse {n}.", k=1)["items"][0]["id"] == f"M{n}"
+    assert server.sql("SELECT count(*), count(DISTINCT id) FROM vectors.killed") == [[3000 + more, 3000 + more]]
     server.stop()
 
 
