@@ -32,6 +32,34 @@ static lh_code listing_load(engine_run *run, lh_table_name name, lh_error *err) 
     return LH_OK;
 }
 
+/* The extension keeps for ever that a namespace is not there, once a statement has named it, whoever makes it later: so no such statement
+ * comes to it. A governed one does not either (govern.c). Errors: INVALID, as DuckDB says it. */
+lh_code engine_listing_known(engine_run *run, lh_error *err) {
+    const size_t at = (size_t)(run->statement - run->scan.statements);
+    for (size_t i = 0; i < run->scan.table_count && run->engine->catalog && !run->governor; i++) {
+        const lh_sql_table *table = &run->scan.tables[i];
+        size_t first = table->part_count == 3 && lh_str_eq_nocase(table->parts[0], LH_STR("lake")) ? 1 : 0;
+        lh_str schema = table->parts[first], name = table->parts[table->part_count - 1];
+        if (table->statement != at || table->part_count - first != 2) continue;
+        bool own = false; /* of DuckDB */
+        for (lh_str rest = LH_STR("lake main information_schema pg_catalog system temp memory"); rest.len && !own;)
+            own = lh_str_eq_nocase(schema, lh_str_split(&rest, ' '));
+        if (own || run_resolve_namespace(run, schema).count) continue;
+        lh_code code =
+            table->write
+                ? lh_fail(err, LH_INVALID, "Catalog Error: Schema with name \"%.*s\" not found", LH_STR_ARG(schema))
+                : lh_fail(err, LH_INVALID,
+                          "Catalog Error: Table with name \"%.*s.%.*s\" does not exist because schema \"%.*s\" does "
+                          "not exist.",
+                          LH_STR_ARG(schema), LH_STR_ARG(name), LH_STR_ARG(schema));
+        size_t place = lh_str_search(run->statement->text, schema);
+        if (err && place != SIZE_MAX)
+            lh_sql_place(run->query->sql, run->statement->offset + place, &err->line, &err->column);
+        return code;
+    }
+    return LH_OK;
+}
+
 /* A namespace is looked up without regard to case, and there may have been one that was written otherwise: the extension knows the one
  * that took its place by that. */
 bool engine_listing_has(void *ctx, const char *schema, const char *table, char spelled[LISTING_SCHEMA_BYTES]) {

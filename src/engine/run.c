@@ -363,6 +363,7 @@ static lh_code step_extract(run_step *step, lh_str sql, lh_error *err) {
     run_govern_end(step->run);
     uint64_t started_ns = lh_time_monotonic_ns();
     LH_TRY(run_govern(step->run, step->extracted, err));
+    LH_TRY(engine_listing_known(step->run, err));
     if (step->run->governor) run_count_bind(step->run->engine, lh_time_monotonic_ns() - started_ns);
     run_hot_rewrite(step->run, step->extracted, step->count);
     return run_govern_plan(step->run, err);

@@ -358,3 +358,25 @@ def test_a_namespace_that_comes_again_in_another_case_is_found_and_listed(fresh)
     server.sql("DROP TABLE sales.t")
     server.sql('DROP SCHEMA "Sales"')
     assert [row[1] for row in server.sql("SHOW SCHEMAS") if row[0] == "lake"] == ["data"]
+
+
+def test_a_namespace_that_a_statement_named_before_it_was_there_is_found_once_it_is(server):
+    named = lambda name: server.query(f"SELECT count(*) FROM {name}.t")
+    for name in ("by_api", "by_sql", "\"in Case\"", "again"):
+        for _ in range(2):
+            missing = named(name)
+            assert missing.status_code == 400 and "does not exist because schema" in missing.text and missing.json()["error"]["details"]["column"] == 22
+        assert server.query(f"CREATE TABLE {name}.t (a INTEGER)").status_code == 400
+    assert server.request("POST", "/iceberg/v1/namespaces", json={"namespace": ["by_api"]}).status_code == 200
+    field = {"id": 1, "name": "a", "type": "int", "required": False}
+    assert server.request("POST", "/iceberg/v1/namespaces/by_api/tables", json={"name": "t", "schema": {"type": "struct", "fields": [field]}}).status_code == 200
+    assert server.sql("SELECT count(*) FROM by_api.t") == [[0]]
+    for name in ("by_sql", "\"in Case\"", "again"):
+        server.sql(f"CREATE SCHEMA {name}; CREATE TABLE {name}.t AS SELECT 1 AS a")
+        assert server.sql(f"SELECT a FROM {name}.t") == [[1]]
+    server.sql("DROP TABLE again.t; DROP SCHEMA again")
+    assert named("again").status_code == 400
+    server.sql("BEGIN; CREATE SCHEMA again; COMMIT")
+    server.sql("CREATE TABLE again.t AS SELECT 2 AS a")
+    assert server.sql("SELECT a FROM lake.again.t") == [[2]]
+    assert server.query("SELECT count(*) FROM information_schema.tables").status_code == 200
