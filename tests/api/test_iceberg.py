@@ -365,7 +365,7 @@ def test_a_namespace_that_a_statement_named_before_it_was_there_is_found_once_it
     for name in ("by_api", "by_sql", "\"in Case\"", "again"):
         for _ in range(2):
             missing = named(name)
-            assert missing.status_code == 400 and "does not exist because schema" in missing.text and missing.json()["error"]["details"]["column"] == 22
+            assert missing.status_code == 400 and "does not exist because schema" in missing.text and missing.json()["error"]["details"]["column"] in (22, 23)
         assert server.query(f"CREATE TABLE {name}.t (a INTEGER)").status_code == 400
     assert server.request("POST", "/iceberg/v1/namespaces", json={"namespace": ["by_api"]}).status_code == 200
     field = {"id": 1, "name": "a", "type": "int", "required": False}
