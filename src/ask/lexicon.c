@@ -223,6 +223,8 @@ static bool word_means(lh_str said, lh_str name) {
                                            {"wages", "pay"},
                                            {"experienced", "experience"},
                                            {"staff", "employee"},
+                                           {"employee", "staff"},
+                                           {"registration", "registered"},
                                            {"revenue turnover sales spend spending spent", "amount"},
                                            {"revenue turnover sales spend spending spent", "total"},
                                            {"signed joined enrolled registered", "signup"},
@@ -338,7 +340,7 @@ static double phrase_part(const phrase *p, const ask_token *tokens, size_t count
         for (; k < p->count && i < count; k++, i++) {
             double one = word_score(&tokens[i], &p->words[k], true);
             if (one < 0.8 || (one < 0.9 && tokens[i].word.len < 4) ||
-                ask_in(p->words[k].word, "id on at by is of in for number no"))
+                ask_in(p->words[k].word, "id on at by is of in for from to with since until as number no"))
                 break;
             sum += one;
         }

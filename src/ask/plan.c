@@ -122,13 +122,12 @@ int plan_distance(const plan_state *p, int from, int to) {
     return distance;
 }
 
-ask_ref plan_hinted_in(const plan_state *p, ask_ref ref, const char *words) {
+bool plan_called(const plan_state *p, ask_ref ref, const char *words) {
     for (lh_str rest = lh_str_from(words); rest.len;) {
-        lh_str word = lh_str_split(&rest, ' ');
-        const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
-        if (lexicon_column_has(p->lex, ref, &one)) return ref;
+        const ask_token one = plan_word(lh_str_split(&rest, ' '));
+        if (lexicon_column_has(p->lex, ref, &one)) return true;
     }
-    return (ask_ref){ref.table, -1};
+    return false;
 }
 
 ask_ref plan_hinted(const plan_state *p, int table, const char *words, bool numbers) {
@@ -136,7 +135,7 @@ ask_ref plan_hinted(const plan_state *p, int table, const char *words, bool numb
     for (lh_str rest = lh_str_from(words); rest.len;) {
         lh_str word = lh_str_split(&rest, ' ');
         for (size_t c = 0; c < of->column_count; c++) {
-            const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
+            const ask_token one = plan_word(word);
             if ((!numbers || plan_numeric(&of->columns[c])) &&
                 !(of->columns[c].key && ask_names_key(of->columns[c].name)) &&
                 lexicon_column_has(p->lex, (ask_ref){table, (int)c}, &one))
@@ -270,7 +269,7 @@ static size_t plan_on_quoted(plan_state *p, size_t at) {
         int near = p->focus >= 0 ? p->focus : p->entity;
         ask_ref column =
             near >= 0 ? plan_hinted(p, near, "text description notes note name title subject body comment", false)
-                      : (ask_ref){-1, -1};
+                      : PLAN_NONE;
         if (plan_has(column)) plan_subject(p, column, at), p->mentioned[p->subject].placed = true;
     }
     if (plan_on_text(p, text)) return end - at;
@@ -543,7 +542,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
                       .date_subject = {-1, -1}};
     p->plan.base = -1;
     p->plan.order_measure = -1;
-    p->plan.order_column = (ask_ref){-1, -1};
+    p->plan.order_column = PLAN_NONE;
     p->distances = LH_ARENA_ARRAY(arena, int8_t, schema->table_count * schema->table_count + 1);
     plan_mend(p, tokens);
     lexicon_keep(lex, tokens, count);
@@ -558,6 +557,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
         ret->sql = lh_arena_dup(arena, lh_buf_str(&sql));
         plan_chart(p, ret);
         LH_TRY(plan_names(p, ret, err));
+        if (ret->name.len) LH_TRY(plan_nearest(p, ret, err)); /* where nobody is called so */
     } else {
         ret->reason = lh_json_size(p->unplaced) ? LH_STR("some words could not be placed")
                       : code != LH_OK           ? lh_arena_dup(arena, lh_str_from(why.message))

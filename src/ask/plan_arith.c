@@ -151,7 +151,7 @@ static size_t arith_from_to(plan_state *p, size_t at) {
 static ask_ref arith_called(const plan_state *p, int table, const char *words) {
     for (lh_str rest = lh_str_from(words); rest.len;) {
         lh_str word = lh_str_split(&rest, ' ');
-        const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
+        const ask_token one = plan_word(word);
         for (size_t c = 0; c < p->schema->tables[table].column_count; c++) {
             const ask_ref ref = {table, (int)c};
             if (arith_number(p, ref) && lexicon_column_named(p->lex, ref, &one)) return ref;
@@ -276,25 +276,6 @@ size_t plan_arith(plan_state *p, size_t at) {
 
 /* ---- how long ---- */
 
-/* The one date of the table that has one of the words, but for `other`; column -1: none, or several. */
-static ask_ref arith_date(const plan_state *p, int table, const char *words, ask_ref other) {
-    ask_ref found = {table, -1};
-    size_t count = 0;
-    const ask_table *of = &p->schema->tables[table];
-    for (size_t c = 0; c < of->column_count; c++) {
-        bool has = false;
-        const ask_ref ref = {table, (int)c};
-        for (lh_str rest = lh_str_from(words); rest.len;) {
-            lh_str word = lh_str_split(&rest, ' ');
-            const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
-            has |= lexicon_column_has(p->lex, ref, &one);
-        }
-        if (plan_temporal(&of->columns[c]) && has && !plan_same(ref, other)) found = ref, count++;
-    }
-    if (count != 1) found.column = -1;
-    return found;
-}
-
 /* From where to where: the dates that were said, else those that a begin and an end are called by. */
 static bool arith_span(plan_state *p, int table, ask_ref *ret_from, ask_ref *ret_to) {
     ask_ref said[2] = {{-1, -1}, {-1, -1}};
@@ -309,16 +290,16 @@ static bool arith_span(plan_state *p, int table, ask_ref *ret_from, ask_ref *ret
     }
     if (count > 2) return false;
     *ret_from = count == 2 ? said[0]
-                           : arith_date(p, table,
-                                        "start started begin began open opened loaned ordered requested "
-                                        "created sent from received reported",
-                                        said[0]);
+                           : plan_date_called(p, table,
+                                              "start started begin began open opened loaned ordered requested "
+                                              "created sent from received reported",
+                                              said[0]);
     *ret_to = count == 2   ? said[1]
               : count == 1 ? said[0]
-                           : arith_date(p, table,
-                                        "end ended close closed returned finished completed delivered filled "
-                                        "resolved shipped fixed solved until",
-                                        *ret_from);
+                           : plan_date_called(p, table,
+                                              "end ended close closed returned finished completed delivered filled "
+                                              "resolved shipped fixed solved until",
+                                              *ret_from);
     return plan_has(*ret_from) && plan_has(*ret_to);
 }
 

@@ -2,15 +2,13 @@
  * keys lead to all that is shown, by the fewest steps; so no row is counted twice. */
 #include "ask/plan_internal.h"
 
-static const ask_ref nothing = {-1, -1};
-
 /* ---- what a table is called by ---- */
 
 static ask_ref build_named(const plan_state *p, int table, const char *name) {
     const ask_table *of = &p->schema->tables[table];
     for (size_t c = 0; c < of->column_count; c++)
         if (lh_str_eq_nocase(of->columns[c].name, lh_str_from(name))) return (ask_ref){table, (int)c};
-    return nothing;
+    return PLAN_NONE;
 }
 
 static ask_ref build_key(const plan_state *p, int table) {
@@ -22,7 +20,7 @@ static ask_ref build_key(const plan_state *p, int table) {
         }
     for (size_t k = 0; k < p->schema->key_count; k++)
         if (p->schema->keys[k].to.table == table) return p->schema->keys[k].to;
-    return nothing;
+    return PLAN_NONE;
 }
 
 /* The columns that name a row: its name or title, or first and last name, else its key. *ret_key: the key itself. */
@@ -131,12 +129,24 @@ static void build_shown(plan_state *p, ask_ref ref, size_t at) {
     if (p->plan.column_count < ASK_COLUMNS_MAX) p->plan.columns[p->plan.column_count++] = ref;
 }
 
+/* "matters that Ann is responsible for": the column leads to her, who is asked for. */
+static bool build_is_whose(const plan_state *p, ask_ref ref) {
+    bool is = false;
+    for (size_t k = 0; k < p->schema->key_count; k++)
+        for (size_t i = 0; i < p->plan.filter_count && plan_same(p->schema->keys[k].from, ref); i++)
+            is |= p->plan.filters[i].op == ASK_NAMED &&
+                  p->plan.filters[i].column.table == p->schema->keys[k].to.table &&
+                  p->schema->keys[k].to.table != ref.table;
+    return is && p->entity == ref.table;
+}
+
 static void build_mentioned(plan_state *p) {
     bool rows = !p->plan.measure_count && !p->plan.group_count && !plan_has(p->entity_column);
     for (size_t i = 0; i < p->mentioned_count; i++) {
         ask_ref ref = p->mentioned[i].ref;
         const ask_token *before = p->mentioned[i].at ? &p->tokens[p->mentioned[i].at - 1] : NULL;
-        if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref)))) continue;
+        if (p->mentioned[i].placed || (p->has_when && plan_temporal(plan_column(p, ref))) || build_is_whose(p, ref))
+            continue;
         bool done = p->entity >= 0 && !(before && ask_in(before->word, "their the its with a and")) &&
                     p->entity_at < p->mentioned[i].at && p->lead != LEAD_WHEN &&
                     (lh_str_ends(p->tokens[p->mentioned[i].at].word, LH_STR("ed")) ||
@@ -250,7 +260,7 @@ static lh_code build_extreme(plan_state *p, lh_error *err) {
         p->plan.order_measure = (int)p->plan.measure_count - 1;
         return LH_OK;
     }
-    ask_ref by = nothing;
+    ask_ref by = PLAN_NONE;
     LH_TRY(build_by(p, table, &by, err));
     if (!plan_has(by)) {
         if (p->top && !p->extreme_hints) return lh_fail(err, LH_INVALID, "nothing says what the top is by");
@@ -278,11 +288,11 @@ static void build_order(plan_state *p) {
     plan_measure(p, sum ? ASK_SUM : p->plan.descending ? ASK_MAX : ASK_MIN, by);
     if (each) { /* the longest loan of each librarian: one for each, in no order */
         p->plan.ordered = false;
-        p->plan.order_column = nothing;
+        p->plan.order_column = PLAN_NONE;
         return;
     }
     p->plan.order_measure = (int)p->plan.measure_count - 1;
-    p->plan.order_column = nothing;
+    p->plan.order_column = PLAN_NONE;
 }
 
 /* The longest loans on average: of the column that "longest" speaks of, where something has them. */
@@ -291,7 +301,7 @@ static ask_ref build_hinted(const plan_state *p) {
     bool groups = plan_has(p->entity_column) || p->plan.group_count || (p->entity >= 0 && p->entity != table);
     if (!p->extreme || p->order_set || !p->extreme_hints ||
         ask_in(lh_str_sub(lh_str_from(p->extreme_hints), 0, 1), "@ #") || !groups || table < 0)
-        return nothing;
+        return PLAN_NONE;
     return plan_hinted(p, table, p->extreme_hints, true);
 }
 
@@ -342,7 +352,7 @@ static void build_count(plan_state *p) {
              (p->entity >= 0 && p->entity != p->plan.order_column.table))) { /* the worst day for delays on average */
             plan_measure(p, (ask_fn)p->fn, p->plan.order_column);
             p->plan.order_measure = (int)p->plan.measure_count - 1;
-            p->plan.order_column = nothing;
+            p->plan.order_column = PLAN_NONE;
             p->fn = -1;
             return;
         }
@@ -392,7 +402,7 @@ static void build_groups(plan_state *p) {
     bool each = p->outer && plan->group_count == p->outer && p->extreme && plan->ordered && plan->order_measure >= 0 &&
                 (plan_has(p->entity_column) || p->entity_part || (p->entity >= 0 && other)); /* the most of each */
     if (plan_has(p->entity_column)) plan_group(p, p->entity_column, ASK_WHOLE);
-    if (p->entity_part) plan_group(p, nothing, p->entity_part);
+    if (p->entity_part) plan_group(p, PLAN_NONE, p->entity_part);
     else if (p->entity >= 0 && plan->measure_count && other && (!plan->group_count || each) &&
              (plan->ordered || plan->has_having || p->lead == LEAD_LIST || p->lead == LEAD_WHICH ||
               p->lead == LEAD_WHO) &&

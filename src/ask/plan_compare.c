@@ -140,7 +140,7 @@ size_t plan_compare_columns(plan_state *p, size_t at) {
         const ask_column *column = plan_column(p, other.match.ref);
         bool date = plan_temporal(column), sign = !rows[i].temporal && ask_in(lh_str_from(rows[i].words), "over under");
         bool fits = date ? rows[i].temporal || sign : plan_numeric(column) && !rows[i].temporal;
-        ask_ref ref = fits ? compare_said(p, at, date) : (ask_ref){-1, -1};
+        ask_ref ref = fits ? compare_said(p, at, date) : PLAN_NONE;
         if (!plan_has(ref) || ref.table != other.match.ref.table || plan_same(ref, other.match.ref)) continue;
         plan_place(p, ref);
         ask_filter *f = plan_filter(p, ref, rows[i].op);
@@ -194,7 +194,7 @@ static void plan_compare_table(plan_state *p, int table) {
 
 /* "members under 30", of people whose birth is known. */
 static bool compare_age(plan_state *p, int table) {
-    ask_ref birth = plan_is_people(p, table) ? plan_hinted(p, table, "birth born dob", false) : (ask_ref){-1, -1};
+    ask_ref birth = plan_is_people(p, table) ? plan_hinted(p, table, "birth born dob", false) : PLAN_NONE;
     bool young = p->compare.op == ASK_LT || p->compare.op == ASK_LE;
     int y, m, d, years = (int)p->compare.numbers[0];
     if (!plan_has(birth) || !plan_temporal(plan_column(p, birth)) || p->compare.money || p->compare.average ||

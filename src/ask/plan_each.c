@@ -44,8 +44,8 @@ lh_code plan_series(plan_state *p, lh_error *err) {
         const ask_filter *f = &plan->filters[i];
         if (f->op != ASK_IN_TIME || f->when.kind != ASK_RANGE || !f->when.has_from || !f->when.has_to) continue;
         if (f->when.whole_years && (f->has_second || f->when.to - f->when.from > 366))
-            plan_group(p, (ask_ref){-1, -1}, ASK_YEAR);
-        else if (f->when.to - f->when.from > 31) plan_group(p, (ask_ref){-1, -1}, ASK_MONTH);
+            plan_group(p, PLAN_NONE, ASK_YEAR);
+        else if (f->when.to - f->when.from > 31) plan_group(p, PLAN_NONE, ASK_MONTH);
     }
     bool time = plan->group_count == 1 && (plan->groups[0].part || (plan_has(plan->groups[0].column) &&
                                                                     ask_in(plan_column(p, plan->groups[0].column)->name,

@@ -137,8 +137,8 @@ static int extreme_sign(const plan_state *p, size_t at, size_t next, int sign) {
     if (!by.there || by.match.score < 0.85 ||
         ask_in(plan_column(p, by.match.ref)->name, "second minute hour day week month year"))
         return sign;
-    bool bad = plan_has(plan_hinted_in(p, by.match.ref,
-                                       "delay late cost price error defect wait overdue duration age fine debt reply"));
+    bool bad =
+        plan_called(p, by.match.ref, "delay late cost price error defect wait overdue duration age fine debt reply");
     return bad == worst ? 1 : -1;
 }
 

@@ -42,7 +42,7 @@ double plan_beside(const plan_state *p, ask_ref ref, size_t at, size_t words) {
         for (size_t i = 0; i < sizeof ways / sizeof *ways && (back <= 2 || far > 3); i++)
             for (lh_str rest = lh_str_from(ways[i][1]); ask_is(t, ways[i][0]) && rest.len;) {
                 lh_str hint = lh_str_split(&rest, ' ');
-                const ask_token one = {.kind = ASK_WORD, .raw = hint, .word = hint, .one = hint, .stem = hint};
+                const ask_token one = plan_word(hint);
                 if (lexicon_column_has(p->lex, ref, &one)) return far > 3 ? 0.3 : 0.4 / (double)back;
             }
         if (!plan_filler(t) && lexicon_column_has(p->lex, ref, t)) score = 0.3;
@@ -166,6 +166,8 @@ plan_choice plan_best_value(const plan_state *p, size_t at) {
         if (p->entity < 0 && p->focus < 0 && p->main_table < 0)
             score += 0.06 * (double)plan_company(p, found[i].ref.table, at);
         if (plan_column(p, found[i].ref)->key && p->focus == found[i].ref.table) score += 0.2; /* customer C-104 */
+        if (plan_column(p, found[i].ref)->key)
+            score += 0.06; /* of the row itself, rather than of one that refers to it */
         if (plan_column(p, found[i].ref)->listed) score -= 0.02;
         plan_choose(&best, &found[i], score);
     }
@@ -264,9 +266,9 @@ static void plan_way_back(plan_state *p, int table) {
         for (size_t i = p->at + 1; i < p->at + 4; i++)
             if (plan_is_word(p, i, "to from") &&
                 (i + 1 == p->count || plan_is_word(p, i + 1, "them it there") || p->tokens[i + 1].kind == ASK_STOP) &&
-                plan_has(plan_hinted_in(p, key->from,
-                                        ask_is(&p->tokens[i], "to") ? "dest destination target to arrival"
-                                                                    : "origin source from departure")))
+                plan_called(p, key->from,
+                            ask_is(&p->tokens[i], "to") ? "dest destination target to arrival"
+                                                        : "origin source from departure"))
                 taken = k;
     }
     if (ways > 1 && taken < SIZE_MAX) plan_take_key(p, taken);
@@ -295,7 +297,7 @@ void plan_on_other(plan_state *p, int table) {
         plan_way_of(p,
                     plan_has(p->entity_column) ? p->entity_column
                     : p->subject >= 0          ? p->mentioned[p->subject].ref
-                                               : (ask_ref){-1, -1},
+                                               : PLAN_NONE,
                     table);
         ask_filter *f = plan_filter(p, (ask_ref){table, -1}, ASK_EXISTS);
         if (f) f->not = true;
@@ -573,12 +575,7 @@ static void plan_without_column(plan_state *p, const lexicon_match *m, size_t at
 static bool plan_speaks_of(const plan_state *p, ask_ref ref) {
     const char *hints = p->extreme_hints;
     if (!hints || hints[0] == '@' || hints[0] == '#') return true;
-    for (lh_str rest = lh_str_from(hints); rest.len;) {
-        lh_str word = lh_str_split(&rest, ' ');
-        const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
-        if (lexicon_column_has(p->lex, ref, &one)) return true;
-    }
-    return false;
+    return plan_called(p, ref, hints);
 }
 
 /* "how many renewed loans": those that are so are counted. */

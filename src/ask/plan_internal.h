@@ -3,6 +3,7 @@
 #define LH_ASK_PLAN_INTERNAL_H
 #include "ask/lexicon.h"
 
+#define PLAN_NONE ((ask_ref){-1, -1})
 enum { PLAN_MATCHES = LEXICON_MATCHES, PLAN_NOTES_BYTES = 4096 };
 typedef enum plan_lead { LEAD_NONE, LEAD_LIST, LEAD_WHICH, LEAD_WHO, LEAD_WHEN, LEAD_EXISTS } plan_lead;
 typedef struct plan_compare { /* "more than 5", waiting for what is compared */
@@ -99,9 +100,8 @@ typedef struct plan_state {
 } plan_state;
 
 static inline bool plan_has(ask_ref ref) { return ref.column >= 0; }
-static inline ask_token plan_word(const char *word) {
-    lh_str text = lh_str_from(word);
-    return (ask_token){.kind = ASK_WORD, .raw = text, .word = text, .one = text, .stem = text};
+static inline ask_token plan_word(lh_str word) {
+    return (ask_token){.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
 }
 static inline bool plan_is_word(const plan_state *p, size_t at, const char *list) {
     return at < p->count && p->tokens[at].kind == ASK_WORD && ask_in(p->tokens[at].word, list);
@@ -115,8 +115,8 @@ void plan_group(plan_state *p, ask_ref column, ask_part part);
 int plan_distance(const plan_state *p, int from, int to); /* keys between two tables; large: none */
 /* The column of the table whose name has one of the words; column -1: none. */
 ask_ref plan_hinted(const plan_state *p, int table, const char *words, bool numbers);
-/* The column, where its name has one of the words. */
-ask_ref plan_hinted_in(const plan_state *p, ask_ref ref, const char *words);
+/* Has the column's name one of the words? */
+bool plan_called(const plan_state *p, ask_ref ref, const char *words);
 ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure);
 /* How long the unit of time is; that a name has: "duration_seconds". 0: none. */
 double plan_seconds(lh_str unit);
@@ -172,6 +172,8 @@ bool plan_long_value(plan_state *p, size_t at, size_t *ret_words);
 bool plan_long_column(const plan_state *p, size_t at);
 /* ---- plan_times.c ---- */
 size_t plan_time(plan_state *p, size_t at); /* how many words it takes */
+/* The one date of the table that has one of the words, but for `other`; column -1: none, or several. */
+ask_ref plan_date_called(const plan_state *p, int table, const char *words, ask_ref other);
 /* The date of rows of the table, or of what they refer to. */
 ask_ref plan_date(plan_state *p, int table);
 /* Columns for the times that were said. Errors: INVALID (there is no date). */

@@ -12,7 +12,7 @@ static void left_where(plan_state *p) {
     ask_plan *plan = &p->plan;
     ask_ref place = p->entity >= 0
                         ? plan_hinted(p, p->entity, "city address location place room office site country", false)
-                        : (ask_ref){-1, -1};
+                        : PLAN_NONE;
     for (size_t i = 0; i < p->count; i++) /* at whose place */
         if (plan_is_word(p, i, "work works working worked stay staying go going")) place.column = -1;
     if (!plan_has(place) || plan->measure_count || plan->column_count == ASK_COLUMNS_MAX) {
@@ -50,6 +50,23 @@ lh_code plan_masked(plan_state *p, lh_error *err) {
     return LH_OK;
 }
 
+/* How many tables lead both to the entity and to that one, by the fewest steps. */
+static size_t left_ways(const plan_state *p, int table) {
+    size_t ways = 0;
+    int best = 99;
+    if (ask_path(p->schema, table, p->entity, NULL) >= 0) return 1;
+    for (int t = 0; t < (int)p->schema->table_count; t++) {
+        int a = ask_path(p->schema, t, p->entity, NULL), b = ask_path(p->schema, t, table, NULL);
+        bool named = p->focus == t;
+        for (size_t i = 0; i < p->plan.filter_count; i++) named |= p->plan.filters[i].column.table == t;
+        if (a < 0 || b < 0 || a + b > best) continue;
+        if (named && t != table) return 1;
+        ways = a + b < best ? 1 : ways + 1;
+        best = a + b;
+    }
+    return ways;
+}
+
 /* Conditions that are of other rows than those that were named. */
 static void left_filters(plan_state *p) {
     const ask_plan *plan = &p->plan;
@@ -66,6 +83,8 @@ static void left_filters(plan_state *p) {
         if ((f->op == ASK_IS_TRUE || f->op == ASK_IS_FALSE) && !named && !plan->measure_count && elsewhere &&
             ask_path(p->schema, f->column.table, p->entity, NULL) < 0)
             plan_doubt(p, plan_column(p, f->column)->name); /* certified members, where only trainers are */
+        if (elsewhere && f->op == ASK_EQ && left_ways(p, f->column.table) > 1)
+            p->penalty += 0.3, plan_note(p, "several tables lead from one to the other"); /* enrolled, or examined */
         if (f->numerator && f->value_count > 1 && f->value_count == plan_column(p, f->column)->value_count)
             p->penalty += 0.45; /* gold, silver and bronze: all that there are */
     }

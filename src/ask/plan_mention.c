@@ -230,14 +230,18 @@ static bool mention_leads(const plan_state *p, ask_ref from, int table) {
 static void mention_prefer_date(const plan_state *p, plan_choice *column, size_t at) {
     lexicon_match found[PLAN_MATCHES];
     ask_when when;
-    if (!column->there || column->match.score >= 0.98 || plan_temporal(plan_column(p, column->match.ref)) ||
-        at + 1 >= p->count || !lh_str_ends(p->tokens[at].word, LH_STR("ed")) ||
-        !ask_when_parse(p->tokens, p->count, at + 1, p->today, &when))
+    bool verb = lh_str_ends(p->tokens[at].word, LH_STR("ed")) || lh_str_ends(p->tokens[at].word, LH_STR("ing"));
+    if (!column->there || !verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->today, &when))
         return;
+    bool date = plan_temporal(plan_column(p, column->match.ref)), own = column->match.ref.table == p->entity;
+    if ((date && (own || p->entity < 0)) || (!date && column->match.score >= 0.98)) return;
     size_t n = lexicon_columns(p->lex, p->tokens, p->count, at, found, PLAN_MATCHES);
+    int table = date ? p->entity : column->match.ref.table; /* of the courses, not of their teachers */
     for (size_t i = 0; i < n; i++)
-        if (found[i].ref.table == column->match.ref.table && plan_temporal(plan_column(p, found[i].ref)))
+        if (found[i].ref.table == table && plan_temporal(plan_column(p, found[i].ref))) {
             column->match = found[i];
+            return;
+        }
 }
 
 static size_t mention_value(plan_state *p, const plan_choice *value, const plan_choice *column, size_t at) {

@@ -103,7 +103,7 @@ static void rows_candidates(plan_state *p) {
     lexicon_match found[PLAN_MATCHES];
     ask_ref label[2];
     p->name_count = 0;
-    ask_ref subject = p->subject >= 0 ? p->mentioned[p->subject].ref : (ask_ref){-1, -1};
+    ask_ref subject = p->subject >= 0 ? p->mentioned[p->subject].ref : PLAN_NONE;
     if (plan_has(subject) && plan_column(p, subject)->person && !plan_column(p, subject)->value_count) {
         rows_may_be(p, subject); /* managed by Ann Lee */
         return;
@@ -138,7 +138,7 @@ static void rows_candidates(plan_state *p) {
 /* The columns of the one whose name it is. false: nobody's, or it is not known whose: that is to be looked up. */
 static bool rows_whose_name(plan_state *p, ask_ref into[2], size_t *ret_count) {
     if (!p->name_of) rows_candidates(p);
-    ask_ref of = p->name_of ? *p->name_of : p->name_count == 1 ? p->names[0] : (ask_ref){-1, -1};
+    ask_ref of = p->name_of ? *p->name_of : p->name_count == 1 ? p->names[0] : PLAN_NONE;
     if (p->name_of || p->name_count == 1) p->name_count = 0;
     if (of.table < 0) return false;
     into[0] = of;
@@ -180,7 +180,7 @@ static lh_str rows_words(const plan_state *p, size_t at, size_t count) {
 
 static void rows_named(plan_state *p, const ask_ref label[2], size_t n, lh_str name) {
     ask_filter *f = plan_filter(p, label[0], ASK_NAMED);
-    if (f) f->values[f->value_count++] = name, f->other = n == 2 ? label[1] : (ask_ref){-1, -1};
+    if (f) f->values[f->value_count++] = name, f->other = n == 2 ? label[1] : PLAN_NONE;
 }
 
 size_t plan_on_named(plan_state *p, size_t at) {
@@ -262,7 +262,7 @@ static size_t rows_whose(plan_state *p, const ask_key *key, size_t at, bool up) 
     else {
         f->op = ASK_NAMED;
         f->column = label[0];
-        f->other = n == 2 ? label[1] : (ask_ref){-1, -1};
+        f->other = n == 2 ? label[1] : PLAN_NONE;
         f->values[f->value_count++] = rows_words(p, i, words);
     }
     if ((number || form) && !up) f->by_way = false, f->column = key->from; /* as it stands in the row */
@@ -288,24 +288,6 @@ size_t plan_on_self(plan_state *p, size_t at) {
 }
 
 /* ---- open and closed ---- */
-
-/* The one date of the table that has one of the words; column -1: none, or several. */
-static ask_ref rows_date(const plan_state *p, int table, const char *words) {
-    const ask_table *of = &p->schema->tables[table];
-    ask_ref found = {table, -1};
-    size_t count = 0;
-    for (size_t c = 0; c < of->column_count; c++) {
-        bool has = false;
-        for (lh_str rest = lh_str_from(words); rest.len;) {
-            const lh_str word = lh_str_split(&rest, ' ');
-            const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
-            has |= lexicon_column_has(p->lex, (ask_ref){table, (int)c}, &one);
-        }
-        if (has && plan_temporal(&of->columns[c])) found.column = (int)c, count++;
-    }
-    if (count != 1) found.column = -1;
-    return found;
-}
 
 static bool rows_has_value(const plan_state *p, size_t at, int table) {
     lexicon_match found[PLAN_MATCHES];
@@ -353,8 +335,8 @@ static void rows_state(plan_state *p, ask_ref end, bool open, lh_str said) {
 
 /* "overdue": what was due, and has no end; "paid late": what ended after it was due. */
 static size_t rows_due(plan_state *p, size_t at, int table) {
-    ask_ref due = table >= 0 ? rows_date(p, table, "due promised deadline expected") : (ask_ref){-1, -1},
-            end = table >= 0 ? rows_date(p, table, rows_ends) : due;
+    ask_ref due = table >= 0 ? plan_date_called(p, table, "due promised deadline expected", PLAN_NONE) : PLAN_NONE,
+            end = table >= 0 ? plan_date_called(p, table, rows_ends, PLAN_NONE) : due;
     bool late = plan_is_word(p, at, "late"), time = plan_is_word(p, at, "on") && plan_is_word(p, at + 1, "time");
     if (!plan_has(due) || !plan_has(end) || plan_same(due, end)) return 0;
     if (late || time) {
@@ -388,7 +370,7 @@ static ask_ref rows_done(const plan_state *p, int table, lh_str word) {
             if (table >= 0 && plan_numeric(plan_column(p, ref)) && lexicon_column_named(p->lex, ref, &what))
                 other = ref;
             if (!plan_temporal(plan_column(p, ref)) || !lexicon_column_has(p->lex, ref, &what)) continue;
-            if (plan_has(found)) return (ask_ref){-1, -1};
+            if (plan_has(found)) return PLAN_NONE;
             found = ref;
         }
     return plan_has(found) ? found : other; /* scored line items: with a score */
@@ -414,9 +396,11 @@ static bool rows_approval(plan_state *p, size_t at, int table) {
 static bool rows_over(plan_state *p, size_t at, int table) {
     bool over = plan_is_word(p, at, "ended expired lapsed over"),
          runs = plan_is_word(p, at, "active current running valid ongoing");
-    ask_ref end = over || runs ? rows_date(p, table, "end ends ended expires expired expiry expiration until")
-                               : (ask_ref){-1, -1};
-    ask_ref gone = runs ? rows_date(p, table, "cancelled canceled left terminated deactivated") : (ask_ref){-1, -1};
+    ask_ref end = over || runs
+                      ? plan_date_called(p, table, "end ends ended expires expired expiry expiration until", PLAN_NONE)
+                      : PLAN_NONE;
+    ask_ref gone =
+        runs ? plan_date_called(p, table, "cancelled canceled left terminated deactivated", PLAN_NONE) : PLAN_NONE;
     if (!plan_has(end) || plan_has(gone)) return false;
     ask_filter *f = plan_filter(p, end, ASK_IN_TIME);
     if (!f) return false;
@@ -424,7 +408,7 @@ static bool rows_over(plan_state *p, size_t at, int table) {
                    : (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->today};
     f->or_null = runs;
     ask_ref begin =
-        runs ? rows_date(p, table, "start starts started begin begins began from since") : (ask_ref){-1, -1};
+        runs ? plan_date_called(p, table, "start starts started begin begins began from since", PLAN_NONE) : PLAN_NONE;
     ask_filter *begun = plan_has(begin) ? plan_filter(p, begin, ASK_IN_TIME) : NULL;
     if (begun) begun->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today + 1};
     plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(plan_column(p, end)->name));
@@ -437,9 +421,10 @@ static bool rows_when(plan_state *p, size_t at) {
     bool end = plan_is_word(p, at, "end ends ended ending finish finishes expire expires expired"),
          begin = plan_is_word(p, at, "start starts started begin begins began");
     if (table < 0 || (!end && !begin)) return false;
-    ask_ref date = rows_date(p, table,
-                             end ? "end ends ended expires expiry expiration finished until"
-                                 : "start starts started begin begins began from");
+    ask_ref date = plan_date_called(p, table,
+                                    end ? "end ends ended expires expiry expiration finished until"
+                                        : "start starts started begin begins began from",
+                                    PLAN_NONE);
     if (plan_has(date)) p->date_subject = date;
     return plan_has(date);
 }
@@ -460,9 +445,8 @@ size_t plan_on_state(plan_state *p, size_t at) {
     bool not = lh_str_starts(t->word, LH_STR("un")) && t->word.len > 5,
          active = ask_in(t->word, "active current former"),
          open = ask_in(t->word, "open unclosed unresolved unfinished outstanding ongoing pending incomplete");
-    ask_ref end = {-1, -1}, done = before || not
-                                       ? rows_done(p, table, not? lh_str_sub(t->word, 2, t->word.len) : t->word)
-                                       : (ask_ref){-1, -1};
+    ask_ref end = {-1, -1},
+            done = before || not ? rows_done(p, table, not? lh_str_sub(t->word, 2, t->word.len) : t->word) : PLAN_NONE;
     if (plan_has(done)) {
         rows_state(p, done, not, t->raw);
         if (table < 0) p->focus = done.table, p->main_table = p->main_table < 0 ? done.table : p->main_table;
@@ -473,12 +457,12 @@ size_t plan_on_state(plan_state *p, size_t at) {
          still = ask_is(t, "still") && plan_is_word(p, at + 1, "with here employed");
     if (gone || still) {
         int whose = still ? rows : table;
-        end = whose >= 0 ? rows_date(p, whose, rows_gone) : end;
+        end = whose >= 0 ? plan_date_called(p, whose, rows_gone, PLAN_NONE) : end;
         if (!plan_has(end) || ask_in(plan_column(p, end)->name, "departed")) return 0;
         rows_state(p, end, still, t->raw);
         return still ? 2 + (size_t)plan_is_word(p, at + 2, "us") : 1;
     }
-    if (table >= 0 && (open || active)) end = rows_date(p, table, active ? rows_gone : rows_ends);
+    if (table >= 0 && (open || active)) end = plan_date_called(p, table, active ? rows_gone : rows_ends, PLAN_NONE);
     if (!plan_has(end)) return 0;
     rows_state(p, end, !ask_is(t, "former"), t->raw);
     return 1;

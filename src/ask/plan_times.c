@@ -1,8 +1,6 @@
 /* The times that a question names, and of which date of which rows they are. */
 #include "ask/plan_internal.h"
 
-static const ask_ref nothing = {-1, -1};
-
 /* ---- as they are read ---- */
 
 /* "ordered in 2024 and in 2026", "… but not in 2026": rows of the one time, and others of the other. */
@@ -33,7 +31,7 @@ void plan_on_when(plan_state *p, const ask_when *when) {
         ref = p->mentioned[p->subject].ref, plan_place_subject(p);
     else if (p->subject >= 0 && plan_numeric(plan_column(p, p->mentioned[p->subject].ref)) &&
              (plan_column(p, p->mentioned[p->subject].ref)->year_seen ||
-              plan_has(plan_hinted_in(p, p->mentioned[p->subject].ref, "year"))))
+              plan_called(p, p->mentioned[p->subject].ref, "year")))
         ref = p->mentioned[p->subject].ref, plan_place_subject(p); /* built before 1970, of a year */
     else if (plan_has(p->date_subject)) ref = p->date_subject;
     for (size_t i = 0; i < p->mentioned_count; i++) /* "started" is placed */
@@ -105,7 +103,7 @@ static size_t times_periods(plan_state *p, size_t at) {
     if (!together) f->second = second, f->has_second = true;
     if (together) n = 0, next = at;
     if (which) p->more = LH_STR_NONE;
-    if (versus || which || p->comparing) plan_group(p, (ask_ref){-1, -1}, part);
+    if (versus || which || p->comparing) plan_group(p, PLAN_NONE, part);
     else if (ask_is(&p->tokens[at], "and")) plan_note(p, "both times are taken together");
     return next - at + n;
 }
@@ -146,19 +144,24 @@ size_t plan_time(plan_state *p, size_t at) {
 /* ---- of which column ---- */
 
 ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure) {
-    static const char *const usual[] = {"date", "created", "time", "start", "open", "sent", "timestamp", "day", "week"};
+    static const char *const usual[] = {"date", "created", "time",       "start",  "open",   "sent",  "timestamp",
+                                        "day",  "week",    "registered", "joined", "signup", "hired", "enrolled"};
     const ask_table *of = &p->schema->tables[table];
     size_t dates = 0;
-    ask_ref first = nothing;
+    ask_ref first = PLAN_NONE;
     for (size_t c = 0; c < of->column_count; c++)
         if (plan_temporal(&of->columns[c])) {
-            if (!dates++) first = (ask_ref){table, (int)c};
+            bool other = lh_str_starts(of->columns[c].name, LH_STR("birth")) ||
+                         lh_str_starts(of->columns[c].name, LH_STR("due"));
+            if (!dates++ || !plan_has(first)) first = other ? first : (ask_ref){table, (int)c};
         }
+    for (size_t c = 0; c < of->column_count && dates && !plan_has(first); c++) /* none but such */
+        if (plan_temporal(&of->columns[c])) first = (ask_ref){table, (int)c};
     *ret_sure = dates == 1;
     for (size_t i = 0; i < sizeof usual / sizeof *usual && dates > 1; i++)
         for (size_t c = 0; c < of->column_count; c++) {
             lh_str word = lh_str_from(usual[i]);
-            const ask_token one = {.kind = ASK_WORD, .raw = word, .word = word, .one = word, .stem = word};
+            const ask_token one = plan_word(word);
             ask_ref ref = {table, (int)c};
             lh_str name = of->columns[c].name;
             bool end = lh_str_starts(name, LH_STR("birth")) || lh_str_starts(name, LH_STR("born")) ||
@@ -170,16 +173,30 @@ ask_ref plan_date_of(plan_state *p, int table, bool *ret_sure) {
     return first;
 }
 
+ask_ref plan_date_called(const plan_state *p, int table, const char *words, ask_ref other) {
+    const ask_table *of = &p->schema->tables[table];
+    ask_ref found = {table, -1};
+    size_t count = 0;
+    for (size_t c = 0; c < of->column_count; c++) {
+        const ask_ref ref = {table, (int)c};
+        if (!plan_temporal(&of->columns[c]) || plan_same(ref, other) || !plan_called(p, ref, words)) continue;
+        found = ref;
+        count++;
+    }
+    if (count != 1) found.column = -1;
+    return found;
+}
+
 /* The date of rows of the table, or of what they refer to. */
 ask_ref plan_date(plan_state *p, int table) {
     bool sure = false;
-    ask_ref best = table >= 0 ? plan_date_of(p, table, &sure) : nothing;
+    ask_ref best = table >= 0 ? plan_date_of(p, table, &sure) : PLAN_NONE;
     int best_steps = 99;
     bool own = plan_has(best);
     for (int t = 0; table >= 0 && !own && t < (int)p->schema->table_count; t++) {
         int steps = ask_path(p->schema, table, t, NULL);
         bool ignored;
-        ask_ref there = steps > 0 && steps < best_steps ? plan_date_of(p, t, &ignored) : nothing;
+        ask_ref there = steps > 0 && steps < best_steps ? plan_date_of(p, t, &ignored) : PLAN_NONE;
         if (plan_has(there)) best_steps = steps, best = there;
     }
     if (plan_has(best) && !sure) {
@@ -194,7 +211,7 @@ static ask_ref times_number(const plan_state *p, int table, const char *name) {
         const ask_column *column = &p->schema->tables[table].columns[c];
         if (lh_str_eq_nocase(column->name, lh_str_from(name)) && plan_numeric(column)) return (ask_ref){table, (int)c};
     }
-    return nothing;
+    return PLAN_NONE;
 }
 
 static void times_equal(plan_state *p, ask_ref ref, double number, bool numerator) {
@@ -222,7 +239,7 @@ static bool times_parts(plan_state *p, size_t at, int table) {
     if (!one_day && !months) return false;
     bool numerator = f->numerator, when_no_year = one_day && when->no_year;
     *f = (ask_filter){.column = month,
-                      .other = nothing,
+                      .other = PLAN_NONE,
                       .scope = f->scope,
                       .op = ASK_IN_TIME,
                       .numerator = numerator,
@@ -274,7 +291,7 @@ lh_code plan_times(plan_state *p, lh_error *err) {
         ask_group *g = &p->plan.groups[i];
         static const char *const parts[] = {"", "year", "quarter", "month", "week", "day", "weekday", "hour", "month"};
         if (!g->part || plan_has(g->column)) continue;
-        ask_ref number = g->part == ASK_DATE_DAY ? nothing : times_number(p, own, parts[g->part]);
+        ask_ref number = g->part == ASK_DATE_DAY ? PLAN_NONE : times_number(p, own, parts[g->part]);
         if (plan_has(number)) *g = (ask_group){number, ASK_WHOLE, false};
         else g->column = plan_has(p->date_subject) ? p->date_subject : plan_date(p, own);
         if (!plan_has(g->column)) return lh_fail(err, LH_INVALID, "what is asked for has no date");

@@ -26,16 +26,16 @@ static ask_ref value_direction(plan_state *p, int to, size_t words) {
         ways++;
         if (beside > score) score = beside, best = (int)k;
     }
-    if (ways < 2) return (ask_ref){-1, -1};
+    if (ways < 2) return PLAN_NONE;
     if (best >= 0 && p->way >= 0 && p->way != schema->keys[best].from.column) return schema->keys[best].from;
     if (best < 0) {
         p->penalty += 0.45;
         plan_note(p, "several columns of '%.*s' lead to '%.*s'", LH_STR_ARG(schema->tables[from].shown),
                   LH_STR_ARG(schema->tables[to].shown));
-        return (ask_ref){-1, -1};
+        return PLAN_NONE;
     }
     plan_take_key(p, (size_t)best);
-    return (ask_ref){-1, -1};
+    return PLAN_NONE;
 }
 
 static void value_read(plan_state *p, const lexicon_match *m) {
@@ -93,7 +93,7 @@ static ask_ref value_done_on(const plan_state *p, const lexicon_match *value) {
 
 /* "when was order 42 shipped" */
 static bool value_when_done(plan_state *p, const lexicon_match *value) {
-    ask_ref date = value->words == 1 ? value_done_on(p, value) : (ask_ref){-1, -1};
+    ask_ref date = value->words == 1 ? value_done_on(p, value) : PLAN_NONE;
     if (!plan_has(date)) return false;
     p->date_subject = date;
     return true;
@@ -187,7 +187,7 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
 /* A text that is no value known: of the column before it. */
 bool plan_on_text(plan_state *p, lh_str text) {
     bool near = p->subject >= 0;
-    ask_ref ref = near ? p->mentioned[p->subject].ref : (ask_ref){-1, -1};
+    ask_ref ref = near ? p->mentioned[p->subject].ref : PLAN_NONE;
     if (!near || plan_column(p, ref)->type != ASK_TEXT) return false;
     plan_place_subject(p);
     ask_filter *f = plan_filter(p, ref, p->like >= 0 ? (ask_op)p->like : ASK_EQ);

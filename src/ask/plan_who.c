@@ -40,7 +40,7 @@ static ask_ref who_column(const plan_state *p, int table) {
                 lh_str_ends(name, lh_str_from(ends[i])))
                 return (ask_ref){table, (int)c};
         }
-    return (ask_ref){-1, -1};
+    return PLAN_NONE;
 }
 
 /* "who has the most fines": the row of a person, where that is what the table has. */

@@ -275,7 +275,7 @@ static size_t form_series(plan_state *p, size_t at) {
         n = FORM(p, at, &row, "year over year", "year on year", "yoy", "month over month", "month on month", "mom");
         if (!n) return 0;
         p->plan.growth = true;
-        plan_group(p, (ask_ref){-1, -1}, row < 3 ? ASK_YEAR : ASK_MONTH);
+        plan_group(p, PLAN_NONE, row < 3 ? ASK_YEAR : ASK_MONTH);
     }
     p->series = p->tokens[at].raw;
     if (p->fn < 0 && !p->plan.measure_count) p->fn = p->entity >= 0 ? ASK_COUNT : ASK_SUM;
@@ -353,7 +353,7 @@ static size_t form_group(plan_state *p, size_t at) {
     if (n) {
         static const ask_part parts[] = {ASK_MONTH,    ASK_YEAR,    ASK_YEAR,        ASK_WEEK,
                                          ASK_DATE_DAY, ASK_QUARTER, ASK_HOUR_OF_DAY, ASK_YEAR};
-        plan_group(p, (ask_ref){-1, -1}, parts[row]);
+        plan_group(p, PLAN_NONE, parts[row]);
         return n;
     }
     n = FORM(p, at, &row, "sorted by", "ordered by", "order by", "sort by", "in order of", "sorted", "ranked by");

@@ -32,9 +32,24 @@ static lh_code listing_load(engine_run *run, lh_table_name name, lh_error *err) 
     return LH_OK;
 }
 
+/* DROP TABLE IF EXISTS, ALTER VIEW IF EXISTS. */
+static bool listing_if_exists(lh_str text) {
+    lh_str words[4] = {LH_STR_NONE, LH_STR_NONE, LH_STR_NONE, LH_STR_NONE};
+    size_t count = 0;
+    for (size_t at = 0; at < text.len && count < 4;) {
+        size_t from = at;
+        while (at < text.len && !strchr(" \t\r\n", text.ptr[at])) at++;
+        if (at > from) words[count++] = (lh_str){text.ptr + from, at - from};
+        at++;
+    }
+    return (lh_str_eq_nocase(words[0], LH_STR("DROP")) || lh_str_eq_nocase(words[0], LH_STR("ALTER"))) &&
+           lh_str_eq_nocase(words[2], LH_STR("IF")) && lh_str_eq_nocase(words[3], LH_STR("EXISTS"));
+}
+
 /* The extension keeps for ever that a namespace is not there, once a statement has named it, whoever makes it later: so no such statement
- * comes to it. A governed one does not either (govern.c). Errors: INVALID, as DuckDB says it. */
-lh_code engine_listing_known(engine_run *run, lh_error *err) {
+ * comes to it. A governed one does not either (govern.c). */
+lh_code engine_listing_known(engine_run *run, bool *ret_nothing, lh_error *err) {
+    *ret_nothing = false;
     const size_t at = (size_t)(run->statement - run->scan.statements);
     for (size_t i = 0; i < run->scan.table_count && run->engine->catalog && !run->governor; i++) {
         const lh_sql_table *table = &run->scan.tables[i];
@@ -44,7 +59,11 @@ lh_code engine_listing_known(engine_run *run, lh_error *err) {
         bool own = false; /* of DuckDB */
         for (lh_str rest = LH_STR("lake main information_schema pg_catalog system temp memory"); rest.len && !own;)
             own = lh_str_eq_nocase(schema, lh_str_split(&rest, ' '));
-        if (own || run_resolve_namespace(run, schema).count) continue;
+        lh_str written = lh_namespace_text(run_written_namespace(run, schema), run->arena);
+        lh_namespace_of of;
+        if (own || lh_namespace_of_sql(run->engine->catalog, written, run->arena, &of, NULL) != LH_OK || of.count)
+            continue;
+        if (listing_if_exists(run->statement->text)) return *ret_nothing = true, LH_OK;
         lh_code code =
             table->write
                 ? lh_fail(err, LH_INVALID, "Catalog Error: Schema with name \"%.*s\" not found", LH_STR_ARG(schema))

@@ -363,7 +363,6 @@ static lh_code step_extract(run_step *step, lh_str sql, lh_error *err) {
     run_govern_end(step->run);
     uint64_t started_ns = lh_time_monotonic_ns();
     LH_TRY(run_govern(step->run, step->extracted, err));
-    LH_TRY(engine_listing_known(step->run, err));
     if (step->run->governor) run_count_bind(step->run->engine, lh_time_monotonic_ns() - started_ns);
     run_hot_rewrite(step->run, step->extracted, step->count);
     return run_govern_plan(step->run, err);
@@ -388,7 +387,9 @@ static lh_code step_columns(run_step *step, engine_rows *rows, lh_error *err) {
 /* All that DuckDB made of one statement (PIVOT makes several); the last one's result stays in step->result. */
 static lh_code step_run(run_step *step, engine_rows *rows, lh_error *err) {
     engine_run *run = step->run;
-    LH_TRY(step_extract(step, run->statement->text, err));
+    bool nothing;
+    LH_TRY(engine_listing_known(run, &nothing, err));
+    LH_TRY(step_extract(step, nothing ? LH_STR("SELECT true AS \"Success\" WHERE false") : run->statement->text, err));
     idx_t count = step->count;
     for (idx_t i = 0; i < count; i++) {
         bool final = i + 1 == count;

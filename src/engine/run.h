@@ -73,6 +73,7 @@ void run_hot_count(engine_run *run);
 /* ---- listing.c ---- */
 /* Before a statement outside the text's own transaction: if it lists columns, DuckDB is told of the tables that changed. */
 lh_code engine_listing_refresh(engine_run *run, lh_error *err);
-/* Are the namespaces there that the statement names? Errors: INVALID. */
-LH_MUST_CHECK lh_code engine_listing_known(engine_run *run, lh_error *err);
+/* Are the namespaces there that the statement names? *ret_nothing: one is not, and IF EXISTS leaves nothing to do. Errors: INVALID, as
+ * DuckDB says it. */
+LH_MUST_CHECK lh_code engine_listing_known(engine_run *run, bool *ret_nothing, lh_error *err);
 #endif

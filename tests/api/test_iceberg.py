@@ -374,6 +374,11 @@ def test_a_namespace_that_a_statement_named_before_it_was_there_is_found_once_it
     for name in ("by_sql", "\"in Case\"", "again"):
         server.sql(f"CREATE SCHEMA {name}; CREATE TABLE {name}.t AS SELECT 1 AS a")
         assert server.sql(f"SELECT a FROM {name}.t") == [[1]]
+    for i, statement in enumerate(["DROP TABLE IF EXISTS {}.t", "DROP\n VIEW if exists {}.t", "ALTER TABLE IF EXISTS {}.t ADD COLUMN b INTEGER"]):
+        name = f"none_yet_{i}"
+        assert server.query(statement.format(name)).json()["rows"] == []
+        server.sql(f"CREATE SCHEMA {name}; CREATE TABLE {name}.t AS SELECT 1 AS a")
+        assert server.query(statement.format(name)).status_code == 200
     server.sql("DROP TABLE again.t; DROP SCHEMA again")
     assert named("again").status_code == 400
     server.sql("BEGIN; CREATE SCHEMA again; COMMIT")
