@@ -498,12 +498,13 @@ static void plan_chart(const plan_state *p, ask_planned *ret) {
                                                             : LH_STR("table");
 }
 
-static lh_code plan_names(const plan_state *p, ask_planned *ret, lh_error *err) {
+static lh_code plan_names(plan_state *p, ask_planned *ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
     for (size_t i = 0; i < p->plan.filter_count && !ret->name.len; i++)
         if (p->plan.filters[i].op == ASK_NAMED) ret->name = p->plan.filters[i].values[0];
     if (ret->name.len) ask_render_names(p->schema, &p->plan, &sql);
     ret->name_sql = lh_arena_dup(p->arena, lh_buf_str(&sql));
+    if (ret->name.len) LH_TRY(plan_nearest(p, ret, err)); /* where nobody is called so */
     return lh_buf_check(&sql, err);
 }
 
@@ -557,7 +558,6 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
         ret->sql = lh_arena_dup(arena, lh_buf_str(&sql));
         plan_chart(p, ret);
         LH_TRY(plan_names(p, ret, err));
-        if (ret->name.len) LH_TRY(plan_nearest(p, ret, err)); /* where nobody is called so */
     } else {
         ret->reason = lh_json_size(p->unplaced) ? LH_STR("some words could not be placed")
                       : code != LH_OK           ? lh_arena_dup(arena, lh_str_from(why.message))

@@ -1,6 +1,6 @@
-"""Plain questions of small firms over four lakes of theirs (tests/data/ask: a shop, a help desk, a gym, a property manager), each beside the
-statements that answer it, without a model. Written apart from the planner; those of the property manager before any of them was run. A question without
-a statement cannot be answered from the data. What must never be: another answer than one of the statements', told as if it were sure.
+"""Plain questions of small firms over lakes of theirs (tests/data/ask: a shop, a help desk, a gym, two property managers, a staffing firm, an office of lawyers, an academy),
+each beside the statements that answer it, without a model. Written apart from the planner; those of the last five before any of them was run (docs/performance.md#13-ask says how they
+fared then). A question without a statement cannot be answered from the data. What must never be: another answer than one of the statements', told as if it were sure.
 """
 import collections
 import json
@@ -20,10 +20,18 @@ KEYS = {  # what is declared; the others have what is found by names and values
                  "tickets": {"ticket_no": {"key": True}, "customer": {"references": "customers.customer_no"}, "employee_id": {"references": "employees.employee_id"}},
                  "leave_requests": {"request_id": {"key": True}, "person": {"references": "employees.employee_id"}}},
     "gym": {"trainers": {"trainer_id": {"key": True}}, "classes": {"coach": {"references": "trainers.trainer_id"}}},
+    "staffing": {"candidates": {"candidate_id": {"key": True}}, "clients": {"client_id": {"key": True}}, "job_orders": {"job_id": {"key": True}, "client_id": {"references": "clients.client_id"}},
+                 "placements": {"placement_id": {"key": True}, "job_id": {"references": "job_orders.job_id"}, "candidate_id": {"references": "candidates.candidate_id"}},
+                 "calls": {"call_id": {"key": True}, "candidate_id": {"references": "candidates.candidate_id"}, "client_id": {"references": "clients.client_id"}},
+                 "timesheets": {"timesheet_id": {"key": True}, "placement_id": {"references": "placements.placement_id"}}},
+    "office": {"clients": {"client_id": {"key": True}, "lead_partner": {"references": "staff.staff_id"}}, "staff": {"staff_id": {"key": True}},
+               "matters": {"matter_no": {"key": True}, "client_id": {"references": "clients.client_id"}, "responsible": {"references": "staff.staff_id"}},
+               "time_entries": {"entry_id": {"key": True}, "matter_no": {"references": "matters.matter_no"}, "staff_id": {"references": "staff.staff_id"}},
+               "invoices": {"invoice_no": {"key": True}, "matter_no": {"references": "matters.matter_no"}}},
 }
-NOW = "2026-11-15T12:00:00Z"
+NOW = dict.fromkeys(("shop", "helpdesk", "gym", "lets"), "2026-11-15T12:00:00Z") | dict.fromkeys(("staffing", "rentals", "office", "academy"), "2026-11-18T10:00:00Z")
 SURE = 0.8
-RIGHT = {"shop": 0.93, "helpdesk": 0.92, "gym": 0.93, "lets": 0.95}  # of the questions: answered so, or rightly refused; raise it with the planner
+RIGHT = {"shop": 0.94, "helpdesk": 0.95, "gym": 0.95, "lets": 0.97, "staffing": 0.79, "rentals": 0.67, "office": 0.81, "academy": 0.83}  # of the questions: answered so, or rightly refused; raise it with the planner
 
 
 @pytest.fixture(params=sorted(QUESTIONS))
@@ -88,7 +96,7 @@ def answers(expected, names, rows, columns):
 
 
 def judge(server, question):
-    answer = server.request("POST", "/ask", json={"question": question["question"], "now": NOW, "limit": 1000, "parts": {"model": False}})
+    answer = server.request("POST", "/ask", json={"question": question["question"], "now": NOW[question["lake"]], "limit": 1000, "parts": {"model": False}})
     assert answer.status_code == 200, (question["question"], answer.text)
     answer = answer.json()
     if answer["refused"]:
