@@ -182,11 +182,21 @@ static lh_code ask_find_model(lh_ask *ask, const ask_request *a, const lh_ask_ca
     return code == LH_UNAVAILABLE && !a->model.len ? LH_OK : code;
 }
 
+/* A look for a name is a statement of the caller like any other, and is recorded; what cannot be read has nobody. */
+static lh_code ask_is_there(lh_ask *ask, lh_str sql, const lh_ask_caller *caller, lh_arena *arena, lh_json **ret,
+                            lh_error *err) {
+    lh_error failed = {0};
+    lh_code code = ask_run(ask, sql, caller, 1, true, arena, ret, &failed);
+    if (code == LH_INVALID) return *ret = NULL, LH_OK;
+    if (code != LH_OK) *err = failed;
+    return code;
+}
+
 /* A name that nobody has whom the caller may see is a word that was not understood, rather than a question about nobody. */
 static lh_code ask_is_named(lh_ask *ask, const lh_ask_caller *caller, ask_planned *planned, lh_arena *arena,
                             lh_error *err) {
     lh_json *found = NULL;
-    LH_TRY(ask_run(ask, planned->name_sql, caller, 1, false, arena, &found, err));
+    LH_TRY(ask_is_there(ask, planned->name_sql, caller, arena, &found, err));
     if (lh_json_size(lh_json_get(found, "rows"))) return LH_OK;
     planned->sql = LH_STR_NONE;
     planned->confidence = 0;
@@ -215,7 +225,7 @@ static lh_code ask_whose_name(lh_ask *ask, const ask_schema *schema, const ask_q
         of.name_of = &first.names[i];
         LH_TRY(ask_plan_question(schema, &of, arena, &one, err));
         if (!one.name_sql.len) continue;
-        LH_TRY(ask_run(ask, one.name_sql, caller, 1, false, arena, &found, err));
+        LH_TRY(ask_is_there(ask, one.name_sql, caller, arena, &found, err));
         if (!lh_json_size(lh_json_get(found, "rows"))) continue;
         if (count < 2) shown[count] = ask_shown(schema, first.names[i], arena);
         *planned = count++ ? first : one;

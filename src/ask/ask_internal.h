@@ -127,9 +127,10 @@ typedef struct ask_token {
     lh_str one;  /* the same in the singular */
     lh_str stem;
     double number;
+    bool filler; /* says nothing by itself; of the words of a question (plan_words.c) */
     bool percent, capital, upper, plural, possessive, grouped /* 1,000 */, plus /* 10+ */, negated /* unpaid */;
 } ask_token;
-enum { ASK_TOKENS_MAX = 512 };
+enum { ASK_TOKENS_MAX = 256 };
 /* Words, numbers and quoted texts of a text. Of any bytes. Errors: LIMIT (too many words), NO_MEMORY. */
 LH_MUST_CHECK lh_code ask_tokens(lh_terms *terms, lh_str text, lh_arena *arena, ask_token **ret, size_t *ret_count,
                                  lh_error *err);
@@ -209,12 +210,14 @@ typedef struct ask_filter {
     lh_str values[ASK_VALUES_MAX];
     size_t value_count;
     double numbers[2];
+    bool stated;  /* of ASK_IN_TIME: a state such as "overdue", no time that was said */
     bool or_null; /* of ASK_IN_TIME: or there is none */
     bool average; /* of the column over all rows, instead of numbers[0] */
     bool by_way;  /* of the row that `way` refers to, where the table is joined by another of its keys */
     unsigned scope; /* rows elsewhere that are asked for apart: with phone calls, but without e-mails */
     bool only;      /* of rows elsewhere: all that there are */
     ask_ref other;  /* what the column is compared with, or, of ASK_NAMED, the last name; column -1: nothing */
+    ask_ref via;    /* of by_way: the column that refers; column -1: any from or to `way` */
     bool up;        /* of by_way: of the rows that refer to `way`, instead of those that it refers to */
     ask_ref way;
     ask_when when, second; /* second: or in that time */

@@ -58,6 +58,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(err.code == LH_LIMIT || err.code == LH_NO_MEMORY);
         return 0;
     }
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
+    ask_token *tokens = NULL;
+    size_t count = 0;
+    if (lh_terms_new(LH_STR("en"), &terms, NULL) == LH_OK &&
+        ask_tokens(terms, question.text, arena, &tokens, &count, NULL) == LH_OK)
+        for (size_t i = 0; i < count; i++) /* each stands in the text */
+            assert(tokens[i].raw.len == 0 ||
+                   (tokens[i].raw.ptr >= question.text.ptr &&
+                    tokens[i].raw.ptr + tokens[i].raw.len <= question.text.ptr + question.text.len));
     if (planned.sql.len) fuzz_check(planned.sql);
     if (planned.name_sql.len) fuzz_check(planned.name_sql);
     if (planned.nearest_sql.len) fuzz_check(planned.nearest_sql);

@@ -271,7 +271,7 @@ static size_t when_bare(const ask_token *t, size_t count, size_t at, int64_t tod
             return when_months(ret, month < m ? y : y - 1, month, 1), 2;
         }
     }
-    if (b && c && when_count(a) && when_unit_of(b) != WHEN_NO_UNIT && ask_is(c, "ago")) {
+    if (b && c && when_count(a) && when_count(a) <= 2000 && when_unit_of(b) != WHEN_NO_UNIT && ask_is(c, "ago")) {
         when_units(ret, when_unit_of(b), today, -when_count(a), 1);
         return 3;
     }

@@ -51,6 +51,7 @@ ask_filter *plan_filter(plan_state *p, ask_ref column, ask_op op) {
         p->measure_end && p->at <= p->measure_end + (p->not? 1 : 0) && p->at >= p->measure_end; /* loans not renewed */
     *f = (ask_filter){.column = column,
                       .other = {-1, -1},
+                      .via = {-1, -1},
                       .op = op,
                       .not= p->not,
                       .numerator = p->share && (p->after_verb || behind ||
@@ -369,6 +370,7 @@ static size_t plan_on_slip(plan_state *p, size_t at) {
         p->tokens[at].kind == ASK_WORD && p->slips++ < 8 ? lexicon_value_slip(p->lex, &p->tokens[at]) : NULL;
     ask_token *tokens = meant ? LH_ARENA_ARRAY(p->arena, ask_token, p->count) : NULL;
     if (!tokens) return 0;
+    const ask_token *before = p->tokens;
     memcpy(tokens, p->tokens, p->count * sizeof *tokens);
     tokens[at].word = meant->word;
     tokens[at].one = meant->one;
@@ -376,7 +378,7 @@ static size_t plan_on_slip(plan_state *p, size_t at) {
     p->tokens = tokens;
     lexicon_keep(p->lex, tokens, p->count);
     size_t n = plan_mention(p, at);
-    if (!n) return 0;
+    if (!n) return p->tokens = before, 0;
     p->penalty += 0.05;
     plan_note(p, "'%.*s' is read as '%.*s'", LH_STR_ARG(lh_str_cut_utf8(tokens[at].raw, 60)), LH_STR_ARG(meant->word));
     return n;
@@ -444,6 +446,7 @@ static size_t plan_step(plan_state *p, size_t at) {
 
 static void plan_read(plan_state *p) {
     plan_find_main(p);
+    if (p->main_table < 0) plan_count_company(p);
     for (size_t at = 0; at < p->count;) {
         size_t n = plan_step(p, at);
         at += n ? n : 1;

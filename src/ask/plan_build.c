@@ -655,15 +655,17 @@ static void build_shares(plan_state *p) {
     bool numerators = plan_parts_there(plan), parts = false, after = false;
     for (size_t i = 0; i < plan->measure_count && p->share; i++)
         if (plan->measures[i].fn == ASK_COUNT) plan->measures[i].fn = ASK_SHARE;
+    for (size_t i = 0; i < plan->filter_count && p->share; i++) /* overdue orders, of all of them */
+        plan->filters[i].numerator |= plan->filters[i].stated && i < p->parts_before;
     for (size_t i = 0; i < plan->filter_count; i++) {
-        bool part = plan->filters[i].numerator && plan->filters[i].op != ASK_IN_TIME;
+        bool part = plan->filters[i].numerator && (plan->filters[i].op != ASK_IN_TIME || plan->filters[i].stated);
         parts |= part;
         after |= part && p->parts_before && i >= p->parts_before;
     }
     for (size_t i = 0; i < p->parts_before && i < plan->filter_count && after; i++)
         plan->filters[i].numerator = false; /* delivered orders that were late */
     for (size_t i = 0; i < plan->filter_count && parts; i++)
-        if (plan->filters[i].op == ASK_IN_TIME)
+        if (plan->filters[i].op == ASK_IN_TIME && !plan->filters[i].stated)
             plan->filters[i].numerator = false; /* phone tickets in 2025: of that year's */
     for (size_t i = 0; i < plan->filter_count && p->share && !numerators && !plan->group_count; i++)
         plan->filters[i].numerator = plan->filters[i].op != ASK_IN_TIME;

@@ -77,8 +77,11 @@ static bool compare_sum(plan_state *p, ask_ref ref) {
     f->count_op = p->compare.op;
     f->numbers[0] = p->compare.numbers[0];
     f->numbers[1] = p->compare.numbers[1];
+    if (f->count_op == ASK_LT || f->count_op == ASK_LE)
+        p->penalty += 0.25, plan_note(p, "those that have none are left out");
     p->compare.there = false;
     p->subject = -1;
+    p->focus = ref.table;
     return true;
 }
 
@@ -196,9 +199,10 @@ static void plan_compare_table(plan_state *p, int table) {
 static bool compare_age(plan_state *p, int table) {
     ask_ref birth = plan_is_people(p, table) ? plan_hinted(p, table, "birth born dob", false) : PLAN_NONE;
     bool young = p->compare.op == ASK_LT || p->compare.op == ASK_LE;
-    int y, m, d, years = (int)p->compare.numbers[0];
+    const double said = p->compare.numbers[0];
+    int y, m, d, years = said >= 1 && said <= 110 ? (int)said : 0;
     if (!plan_has(birth) || !plan_temporal(plan_column(p, birth)) || p->compare.money || p->compare.average ||
-        (!young && p->compare.op != ASK_GT && p->compare.op != ASK_GE) || years < 1 || years > 110)
+        (!young && p->compare.op != ASK_GT && p->compare.op != ASK_GE) || years < 1)
         return false;
     ask_civil(p->today, &y, &m, &d);
     if (p->compare.op == ASK_GT || p->compare.op == ASK_LE) years++; /* over 30: who is 31 */

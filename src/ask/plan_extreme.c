@@ -182,7 +182,7 @@ size_t plan_extreme(plan_state *p, size_t at) {
         best++;
         p->top_percent = next->percent || plan_is_word(p, at + best, "percent");
         if (p->top_percent && !next->percent) best++;
-        if (p->top_percent && next->number > 100) plan_doubt(p, next->raw);
+        if (next->number > (p->top_percent ? 100 : 100000) || next->number > (double)p->top) plan_doubt(p, next->raw);
         if (p->lead == LEAD_NONE) p->lead = LEAD_LIST;
         p->lead_open = true;
         p->fn = -1;

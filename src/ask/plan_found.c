@@ -127,21 +127,22 @@ plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
     return best;
 }
 
-/* How many other words of the question are of the table: nurses in Akron are of the table that has both. */
-static size_t plan_company(const plan_state *p, int table, size_t at) {
+void plan_count_company(plan_state *p) {
     lexicon_match found[PLAN_MATCHES];
-    size_t many = 0;
-    for (size_t i = 0; i < p->count; i++) {
-        bool of = false;
-        size_t n = i == at ? 0 : lexicon_values(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES);
-        for (size_t k = 0; k < n; k++) of |= found[k].ref.table == table && found[k].score >= 0.9;
-        n = i == at || plan_filler(&p->tokens[i])
-                ? 0
-                : lexicon_columns(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES);
-        for (size_t k = 0; k < n; k++) of |= found[k].ref.table == table && found[k].score >= 0.9;
-        many += of;
-    }
-    return many;
+    size_t *last = LH_ARENA_ARRAY(p->arena, size_t, p->schema->table_count + 1); /* the word that was counted last */
+    p->company = LH_ARENA_ARRAY(p->arena, size_t, p->schema->table_count + 1);
+    for (size_t i = 0; i < p->count && last && p->company; i++)
+        for (int values = 0; values < 2; values++) {
+            size_t n = values ? lexicon_values(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES)
+                       : plan_filler(&p->tokens[i])
+                           ? 0
+                           : lexicon_columns(p->lex, p->tokens, p->count, i, found, PLAN_MATCHES);
+            for (size_t k = 0; k < n; k++) {
+                if (found[k].score < 0.9 || last[found[k].ref.table] == i + 1) continue;
+                last[found[k].ref.table] = i + 1;
+                p->company[found[k].ref.table]++;
+            }
+        }
 }
 
 plan_choice plan_best_value(const plan_state *p, size_t at) {
@@ -163,8 +164,8 @@ plan_choice plan_best_value(const plan_state *p, size_t at) {
             score += 0.6;
         else score += plan_beside(p, found[i].ref, at, found[i].words);
         if (found[i].score >= 0.95) score += 0.1;
-        if (p->entity < 0 && p->focus < 0 && p->main_table < 0)
-            score += 0.06 * (double)plan_company(p, found[i].ref.table, at);
+        if (p->company && p->entity < 0 && p->focus < 0) /* nurses in Akron are of the table that has both */
+            score += 0.06 * (double)p->company[found[i].ref.table];
         if (plan_column(p, found[i].ref)->key && p->focus == found[i].ref.table) score += 0.2; /* customer C-104 */
         if (plan_column(p, found[i].ref)->key)
             score += 0.06; /* of the row itself, rather than of one that refers to it */
@@ -430,8 +431,7 @@ static void plan_measure_column(plan_state *p, ask_ref ref, size_t next) {
     const ask_token *after = next < p->count ? &p->tokens[next] : NULL;
     ask_fn fn = (ask_fn)p->fn;
     if (p->mean && fn == ASK_COUNT && plan_numeric(column)) fn = ASK_AVG, p->mean = false;
-    if (fn == ASK_COUNT && !p->distinct && plan_numeric(column) && !column->key && !(column->value_count && 0))
-        fn = ASK_SUM;
+    if (fn == ASK_COUNT && !p->distinct && plan_numeric(column) && !column->key) fn = ASK_SUM;
     else if (fn == ASK_COUNT) fn = ASK_COUNT_DISTINCT;
     else if (fn == ASK_SUM && !plan_numeric(column)) fn = ASK_COUNT, p->penalty += p->how_much ? 0.45 : 0;
     if ((fn == ASK_AVG || fn == ASK_MEDIAN || fn == ASK_SUM) && !plan_numeric(column)) p->penalty += 0.45;

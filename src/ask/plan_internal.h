@@ -20,6 +20,7 @@ typedef struct plan_state {
     lexicon *lex;
     int8_t *distances; /* of each table from each; 0: not known yet, else 1 more */
     size_t slips;
+    size_t *company; /* of each table: how many words of the question are of it; NULL: a table is named */
     lh_arena *arena;
     const ask_token *tokens;
     size_t count;
@@ -193,7 +194,8 @@ bool plan_is_texts(const plan_state *p); /* "who are the librarians": a column i
 void plan_end_not(plan_state *p);
 void plan_mend(const plan_state *p, ask_token *tokens);
 /* Words that mean nothing here. */
-bool plan_filler(const ask_token *token);
+void plan_mark_filler(ask_token *token);
+static inline bool plan_filler(const ask_token *token) { return token->filler; }
 
 /* ---- plan_arith.c ---- */
 /* What two columns of a row make: the words of it; 0: none begins at `at`. */
@@ -225,6 +227,7 @@ size_t plan_on_state(plan_state *p, size_t at);         /* "open tickets": those
 bool plan_has_shape(const plan_state *p, const ask_token *token, int table); /* is it a key of that table? */
 bool plan_on_shape(plan_state *p, const ask_token *token, size_t at);
 /* ---- plan_found.c ---- */
+void plan_count_company(plan_state *p);
 void plan_subject(plan_state *p, ask_ref ref, size_t at);
 void plan_place(plan_state *p, ask_ref ref);
 /* "with phone calls but no e-mails": rows of that table that are asked for stand apart from those of which there are none. */

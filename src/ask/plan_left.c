@@ -32,11 +32,19 @@ lh_code plan_masked(plan_state *p, lh_error *err) {
     ask_ref found = {-1, -1};
     for (size_t i = 0; i < plan->filter_count; i++) {
         const ask_filter *f = &plan->filters[i];
-        bool years = f->op == ASK_IN_TIME && f->when.whole_years && plan_has(f->column) && plan_column(p, f->column)->year_seen;
-        if (left_is_masked(p, f->column) && !years) found = f->column;
+        const ask_ref named[] = {f->column, f->other, f->by_way ? f->way : PLAN_NONE, f->via};
+        bool years =
+            f->op == ASK_IN_TIME && f->when.whole_years && plan_has(f->column) && plan_column(p, f->column)->year_seen;
+        for (size_t k = 0; k < sizeof named / sizeof *named && !years; k++)
+            if (left_is_masked(p, named[k])) found = named[k];
     }
-    for (size_t i = 0; i < plan->measure_count; i++)
-        if (left_is_masked(p, plan->measures[i].column)) found = plan->measures[i].column;
+    for (size_t i = 0; i < plan->measure_count; i++) {
+        const ask_measure *m = &plan->measures[i];
+        const ask_ref named[] = {m->column, m->how ? m->other : PLAN_NONE, m->fn == ASK_RATIO ? m->whole[0] : PLAN_NONE,
+                                 m->fn == ASK_RATIO ? m->whole[1] : PLAN_NONE};
+        for (size_t k = 0; k < sizeof named / sizeof *named; k++)
+            if (left_is_masked(p, named[k])) found = named[k];
+    }
     if (plan->ordered && plan->order_measure < 0 && left_is_masked(p, plan->order_column)) found = plan->order_column;
     if (plan_has(found))
         return lh_fail(err, LH_INVALID, "'%.*s' is masked for you", LH_STR_ARG(plan_column(p, found)->name));
@@ -85,6 +93,11 @@ static void left_filters(plan_state *p) {
             plan_doubt(p, plan_column(p, f->column)->name); /* certified members, where only trainers are */
         if (elsewhere && f->op == ASK_EQ && left_ways(p, f->column.table) > 1)
             p->penalty += 0.3, plan_note(p, "several tables lead from one to the other"); /* enrolled, or examined */
+        for (size_t k = 0; k < plan->filter_count && f->op == ASK_COUNTS;
+             k++) /* more than 5000 in 2025: all of it, or of then? */
+            if (plan->filters[k].op == ASK_IN_TIME && plan->filters[k].column.table != f->column.table &&
+                plan_elsewhere(p, plan->filters[k].column.table))
+                plan_doubt(p, LH_STR("in"));
         if (f->numerator && f->value_count > 1 && f->value_count == plan_column(p, f->column)->value_count)
             p->penalty += 0.45; /* gold, silver and bronze: all that there are */
     }

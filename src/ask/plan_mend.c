@@ -60,6 +60,7 @@ void plan_mend(const plan_state *p, ask_token *tokens) {
         "lowest longest shortest largest smallest biggest latest earliest oldest newest cheapest "
         "greatest fewest median maximum minimum without greater higher lower";
     mend_cost(p, tokens);
+    for (size_t i = 0; i < p->count; i++) plan_mark_filler(&tokens[i]);
     for (size_t i = 0; i < p->count; i++) {
         lexicon_match ignored[1];
         if (tokens[i].kind != ASK_WORD || tokens[i].capital || tokens[i].word.len < 5 || plan_filler(&tokens[i]) ||
@@ -72,6 +73,7 @@ void plan_mend(const plan_state *p, ask_token *tokens) {
             lh_str form = lh_str_split(&rest, ' ');
             if (!lexicon_slip(tokens[i].word, form)) continue;
             tokens[i].word = tokens[i].one = tokens[i].stem = form;
+            plan_mark_filler(&tokens[i]);
             break;
         }
     }

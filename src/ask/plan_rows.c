@@ -101,7 +101,7 @@ static void rows_candidates(plan_state *p) {
                         plan_has(p->entity_column) ? p->entity_column.table : -1, p->main_table};
     int from = -1;
     lexicon_match found[PLAN_MATCHES];
-    ask_ref label[2];
+    ask_ref label[2] = {PLAN_NONE, PLAN_NONE};
     p->name_count = 0;
     ask_ref subject = p->subject >= 0 ? p->mentioned[p->subject].ref : PLAN_NONE;
     if (plan_has(subject) && plan_column(p, subject)->person && !plan_column(p, subject)->value_count) {
@@ -125,6 +125,7 @@ static void rows_candidates(plan_state *p) {
     }
     for (int t = 0; t < (int)p->schema->table_count; t++) {
         if (from >= 0 && plan_distance(p, from, t) > 3) continue;
+        label[1] = PLAN_NONE;
         bool labelled = rows_unlisted(p, t, label);
         if (labelled) rows_may_be(p, (ask_ref){t, -1});
         for (size_t c = 0; c < p->schema->tables[t].column_count; c++) {
@@ -150,7 +151,10 @@ static bool rows_whose_name(plan_state *p, ask_ref into[2], size_t *ret_count) {
 static bool rows_is_strange(const plan_state *p, size_t at) {
     lexicon_match ignored[1];
     const ask_token *t = &p->tokens[at];
-    return t->kind == ASK_WORD && !plan_filler(t) && !lexicon_tables(p->lex, p->tokens, p->count, at, ignored, 1) &&
+    return t->kind == ASK_WORD && !plan_filler(t) &&
+           !ask_in(t->word,
+                   "above below somebody someone nobody not no than more less most least after before since until") &&
+           !lexicon_tables(p->lex, p->tokens, p->count, at, ignored, 1) &&
            !lexicon_columns(p->lex, p->tokens, p->count, at, ignored, 1) &&
            !lexicon_values(p->lex, p->tokens, p->count, at, ignored, 1);
 }
@@ -174,8 +178,12 @@ static size_t rows_name_words(const plan_state *p, size_t at) {
 }
 
 static lh_str rows_words(const plan_state *p, size_t at, size_t count) {
-    const ask_token *first = &p->tokens[at], *last = &p->tokens[at + count - 1];
-    return (lh_str){first->raw.ptr, (size_t)(last->raw.ptr + last->raw.len - first->raw.ptr)};
+    LH_CLEANUP(lh_buf_done) lh_buf name = LH_BUF_INIT(4096); /* with one space between */
+    for (size_t i = at; i < at + count; i++) {
+        if (i > at) lh_buf_char(&name, ' ');
+        lh_buf_append(&name, p->tokens[i].raw);
+    }
+    return lh_arena_dup(p->arena, lh_buf_str(&name));
 }
 
 static void rows_named(plan_state *p, const ask_ref label[2], size_t n, lh_str name) {
@@ -255,6 +263,7 @@ static size_t rows_whose(plan_state *p, const ask_key *key, size_t at, bool up) 
     if (!f) return 0;
     f->by_way = true;
     f->up = up;
+    f->via = key->from;
     f->way = up ? key->to : key->from;
     if (number) f->numbers[0] = t->number;
     else if (form) f->values[f->value_count++] = t->raw, f->folded = !t->upper;
@@ -280,8 +289,11 @@ size_t plan_on_self(plan_state *p, size_t at) {
         if (table < 0 || t == table) key = rows_self(p, t, at);
     for (int t = 0; t < (int)p->schema->table_count && !key; t++) key = rows_self(p, t, at); /* said of another table */
     if (!key || (up && p->entity >= 0 && p->entity != key->to.table)) return 0;
-    size_t words = rows_whose(p, key, at + 2, up);
+    bool not = down && plan_is_word(p, at + 2, "not");
+    if (not) p->not = true, p->not_word = p->tokens[at + 2].raw;
+    size_t words = rows_whose(p, key, at + 2 + not, up);
     if (!words) return 0;
+    words += not;
     if (p->entity < 0 && !plan_has(p->entity_column) && p->fn < 0) p->entity = p->focus = key->from.table;
     p->lead_open = false;
     return 2 + words;
@@ -313,6 +325,7 @@ static int rows_of_state(const plan_state *p, size_t at, bool *ret_before) {
         else break;
     }
     *ret_before = false;
+    while (at && plan_is_word(p, at - 1, "not no longer yet")) at--; /* that are not open */
     bool behind =
         at && plan_is_word(p, at - 1, "are is still were was yet remain stay been that who have has all always");
     if (behind && p->only && plan_elsewhere(p, p->focus)) return p->focus; /* whose repairs are all fixed */
@@ -324,10 +337,7 @@ static const char rows_ends[] =
     "closed finished completed resolved returned delivered paid decided fixed solved done settled repaired";
 
 static void rows_state(plan_state *p, ask_ref end, bool open, lh_str said) {
-    bool none = p->not && plan_elsewhere(p, end.table); /* no open tickets: none that are open */
-    if (none) p->not = p->without = false, plan_apart(p, end.table);
     ask_filter *f = plan_filter(p, end, open ? ASK_IS_NULL : ASK_NOT_NULL);
-    if (none) p->not = p->without = true, p->value_end = p->at + 1;
     if (f && f->not) f->op = open ? ASK_NOT_NULL : ASK_IS_NULL, f->not = false;
     plan_note(p, "'%.*s' is %s '%.*s'", LH_STR_ARG(lh_str_cut_utf8(said, 60)), open ? "without" : "with",
               LH_STR_ARG(plan_column(p, end)->name));
@@ -338,6 +348,7 @@ static size_t rows_due(plan_state *p, size_t at, int table) {
     ask_ref due = table >= 0 ? plan_date_called(p, table, "due promised deadline expected", PLAN_NONE) : PLAN_NONE,
             end = table >= 0 ? plan_date_called(p, table, rows_ends, PLAN_NONE) : due;
     bool late = plan_is_word(p, at, "late"), time = plan_is_word(p, at, "on") && plan_is_word(p, at + 1, "time");
+    if (!late && !time) plan_drop_not(p); /* of two conditions not both are denied */
     if (!plan_has(due) || !plan_has(end) || plan_same(due, end)) return 0;
     if (late || time) {
         ask_filter *said = p->plan.filter_count ? &p->plan.filters[p->plan.filter_count - 1] : NULL;
@@ -348,7 +359,7 @@ static size_t rows_due(plan_state *p, size_t at, int table) {
         if (f) f->other = due;
     } else {
         ask_filter *f = plan_filter(p, due, ASK_IN_TIME);
-        if (f) f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today};
+        if (f) f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today}, f->stated = true;
         rows_state(p, end, true, p->tokens[at].raw);
     }
     plan_note(p, "'%.*s' is by '%.*s' and '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, due)->name),
@@ -386,6 +397,7 @@ static bool rows_approval(plan_state *p, size_t at, int table) {
              rejected = plan_is_word(p, at, "rejected declined denied");
         if (!about || (!pending && !rejected)) continue;
         ask_filter *f = plan_filter(p, (ask_ref){table, (int)c}, pending ? ASK_IS_NULL : ASK_IS_FALSE);
+        if (f && f->not&&pending) f->op = ASK_NOT_NULL, f->not = false;
         plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(of->columns[c].name));
         return f != NULL;
     }
@@ -402,14 +414,17 @@ static bool rows_over(plan_state *p, size_t at, int table) {
     ask_ref gone =
         runs ? plan_date_called(p, table, "cancelled canceled left terminated deactivated", PLAN_NONE) : PLAN_NONE;
     if (!plan_has(end) || plan_has(gone)) return false;
+    if (runs) plan_drop_not(p);
     ask_filter *f = plan_filter(p, end, ASK_IN_TIME);
     if (!f) return false;
+    f->stated = true;
     f->when = over ? (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today}
                    : (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->today};
     f->or_null = runs;
     ask_ref begin =
         runs ? plan_date_called(p, table, "start starts started begin begins began from since", PLAN_NONE) : PLAN_NONE;
     ask_filter *begun = plan_has(begin) ? plan_filter(p, begin, ASK_IN_TIME) : NULL;
+    if (begun) begun->stated = true;
     if (begun) begun->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today + 1};
     plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(plan_column(p, end)->name));
     return true;
@@ -430,13 +445,8 @@ static bool rows_when(plan_state *p, size_t at) {
 }
 
 /* "open tickets", "tickets that are still open": without the date on which they end; "closed tickets": with it. */
-size_t plan_on_state(plan_state *p, size_t at) {
+static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
     const ask_token *t = &p->tokens[at];
-    bool before = false;
-    if (p->lead == LEAD_WHEN && rows_when(p, at)) return 1;
-    if (t->kind != ASK_WORD || p->grouping) return 0;
-    int table = rows_of_state(p, at, &before);
-    if (table >= 0 && rows_has_value(p, at, table)) return 0;
     int rows = table >= 0 ? table : p->entity >= 0 ? p->entity : p->main_table;
     if (ask_in(t->word, "overdue late") || (ask_is(t, "on") && plan_is_word(p, at + 1, "time"))) {
         if (rows >= 0 && plan_has(plan_hinted(p, rows, "late delay overdue", true))) return 0;
@@ -466,4 +476,23 @@ size_t plan_on_state(plan_state *p, size_t at) {
     if (!plan_has(end)) return 0;
     rows_state(p, end, !ask_is(t, "former"), t->raw);
     return 1;
+}
+
+size_t plan_on_state(plan_state *p, size_t at) {
+    bool before = false;
+    if (p->lead == LEAD_WHEN && rows_when(p, at)) return 1;
+    if (p->tokens[at].kind != ASK_WORD || p->grouping) return 0;
+    int table = rows_of_state(p, at, &before);
+    if (table >= 0 && rows_has_value(p, at, table)) return 0;
+    bool none = before && p->not && plan_elsewhere(p, table); /* no open tickets: none that are open */
+    size_t filters = p->plan.filter_count, words;
+    if (!none) return rows_on_state(p, at, table, before);
+    p->not = p->without = false;
+    unsigned scope = p->scope;
+    plan_apart(p, table);
+    words = rows_on_state(p, at, table, before);
+    p->not = p->without = true;
+    if (p->plan.filter_count > filters) p->value_end = at + words;
+    else p->scope = scope;
+    return words;
 }

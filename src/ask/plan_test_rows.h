@@ -753,3 +753,11 @@
      "EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND "
      "\"loan_log\".\"renewed\") AND NOT EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = "
      "\"readers\".\"reader_id\" AND (\"loan_log\".\"renewed\") IS NOT TRUE)"},
+    {"loans that are not open", "SELECT \"loan_id\" FROM \"loan_log\" WHERE \"returned_at\" IS NOT NULL"},
+    {"readers with no open loans",
+     "SELECT \"readers\".\"reader_id\", \"readers\".\"first_name\", \"readers\".\"last_name\" FROM \"readers\" WHERE "
+     "NOT "
+     "EXISTS (SELECT 1 FROM \"loan_log\" WHERE \"loan_log\".\"reader_id\" = \"readers\".\"reader_id\" AND "
+     "\"loan_log\".\"returned_at\" IS NULL)"},
+    {"top 1.5% of readers by fines", ""},
+    {"books whose title contains isn't", "SELECT \"book_id\", \"title\" FROM \"books\" WHERE \"title\" ILIKE '%n''t%'"},

@@ -164,11 +164,13 @@ void plan_on_value(plan_state *p, const plan_choice *choice) {
     if (value_joins(p, m, way)) return;
     if (p->not&&value_undone(p, m)) return;
     if (p->lead == LEAD_WHEN && value_when_done(p, m)) return;
+    if (p->lead == LEAD_WHEN && lh_str_ends(p->tokens[p->at].word, LH_STR("ed"))) /* of which no date tells */
+        plan_doubt(p, p->tokens[p->at].raw);
     bool elsewhere = p->not && p->entity >= 0 && ask_path(p->schema, p->entity, m->ref.table, NULL) < 0;
     for (size_t i = 0; i < p->plan.filter_count && !elsewhere; i++) { /* never loaned a crime book: none of those */
         ask_filter *none = &p->plan.filters[i];
         if (none->op == ASK_EXISTS && none->not&&none->column.table != m->ref.table &&
-            ask_path(p->schema, none->column.table, m->ref.table, NULL) > 0 &&
+            plan_distance(p, none->column.table, m->ref.table) <= 3 &&
             ask_path(p->schema, p->entity, m->ref.table, NULL) < 0)
             none->column.table = m->ref.table;
     }

@@ -26,11 +26,11 @@ static size_t form_longest(const plan_state *p, size_t at, const char *const *fo
     form_longest((p), (at), (const char *const[]){__VA_ARGS__},                                                        \
                  sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *), (ret))
 
-bool plan_filler(const ask_token *token) {
-    return token->kind == ASK_STOP ||
-           (token->kind == ASK_WORD &&
-            ask_in(
-                token->word,
+void plan_mark_filler(ask_token *token) {
+    token->filler =
+        token->kind == ASK_STOP ||
+        (token->kind == ASK_WORD &&
+         ask_in(token->word,
                 "a an the of in on at to for from with is are was were be been being am do does did have has had "
                 "having get got gets "
                 "and or but that which who whom whose what where there their its it they them these those this his her "
@@ -529,7 +529,8 @@ static size_t form_versus(plan_state *p, size_t at) {
 
 /* "only high ones", "both mail and phone ones": of the rows that each has. */
 static size_t form_all(plan_state *p, size_t at) {
-    size_t row = 0, n = FORM(p, at, &row, "only", "just", "exclusively", "solely", "are all", "were all", "are always");
+    size_t row = 0, n = FORM(p, at, &row, "only", "just", "exclusively", "solely", "are all", "were all", "are always",
+                             "have all", "has all", "had all");
     if (n) {
         bool ends = at + n >= p->count || p->tokens[at + n].kind == ASK_STOP,
              first = (p->entity < 0 && !plan_has(p->entity_column)) ||

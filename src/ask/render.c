@@ -255,11 +255,13 @@ static void render_by_way(render *r, const ask_filter *f) {
         const ask_key *one = &r->schema->keys[k];
         ask_ref near = f->up ? one->to : one->from, far = f->up ? one->from : one->to;
         if (near.table == f->way.table && near.column == f->way.column && far.table == f->column.table &&
-            (!f->up || near.table == far.table))
+            (!f->up || near.table == far.table) &&
+            (f->via.column < 0 || (f->via.table == one->from.table && f->via.column == one->from.column)))
             key = one;
     }
     if (!key) return;
-    own.by_way = false;
+    own.by_way = own.not = false;
+    if (f->not) lh_buf_char(r->into, '(');
     render_column(r, f->way);
     render_text(r, " IN (SELECT ");
     render_column(&inner, f->up ? key->from : key->to);
@@ -267,7 +269,7 @@ static void render_by_way(render *r, const ask_filter *f) {
     render_table(&inner, f->column.table);
     render_text(r, " WHERE ");
     render_condition(&inner, &own);
-    lh_buf_char(r->into, ')');
+    render_text(r, f->not? ")) IS NOT TRUE" : ")");
 }
 
 /* A condition over a column, without NOT where that is written into it. */

@@ -220,6 +220,7 @@ static size_t words_word(words_state *s, size_t at) {
         words_fill(s->terms, s->arena, token, lh_str_sub(s->text, at, end - at - 1));
         ask_token *not = words_add(s, ASK_WORD);
         if (not) words_fill(s->terms, s->arena, not, LH_STR("not"));
+        if (not) not->raw = lh_str_sub(s->text, end - 1, quote + 2); /* n't: each raw is of the text */
         return end - at + quote + 1;
     }
     words_fill(s->terms, s->arena, token, lh_str_sub(s->text, at, end - at));
