@@ -218,8 +218,9 @@ size_t plan_on_name(plan_state *p, size_t at) {
     rows_named(p, label, n, name);
     if (p->subject >= 0 && plan_same(label[0], p->mentioned[p->subject].ref)) plan_place_subject(p);
     p->penalty += 0.05;
-    plan_note(p, "'%.*s' is looked for in '%.*s'", LH_STR_ARG(lh_str_cut_utf8(name, 100)),
-              LH_STR_ARG(plan_column(p, label[0])->name));
+    plan_note(p, "'%.*s' is looked for in '%.*s'%s%.*s%s", LH_STR_ARG(lh_str_cut_utf8(name, 100)),
+              LH_STR_ARG(plan_column(p, label[0])->name), n == 2 ? " and '" : "",
+              LH_STR_ARG(n == 2 ? plan_column(p, label[1])->name : LH_STR_NONE), n == 2 ? "'" : "");
     return words;
 }
 
