@@ -174,6 +174,10 @@ bool rag_facts_hold(const rag_words *facts, const rag_passage *passages, const s
 LH_MUST_CHECK lh_code rag_support(rag_run *run, const rag_said *said, lh_json **ret, lh_error *err);
 
 /* ---- extract.c ---- */
+/* Appends the sentence as a line with the mark of its passage, the n-th: read again, with others around it, that mark is the only
+ * one of it, whatever the document has hidden in it. */
+LH_MUST_CHECK lh_code rag_extract_line(lh_str sentence, const rag_passage *passages, size_t n, lh_arena *arena,
+                                       lh_buf *into, lh_error *err);
 /* The best sentences of the passages, a line each, with their marks. */
 LH_MUST_CHECK lh_code rag_extract(rag_run *run, lh_str *ret, lh_error *err);
 
