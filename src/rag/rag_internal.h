@@ -57,9 +57,11 @@ typedef struct rag_sentences {
     rag_sentence *items; /* arena */
     size_t count;
 } rag_sentences;
-/* The sentences that have a letter, without what stands around them; `wrapped`: of a document, where a single end of a line ends
- * none, and what is no sentence of it is left out. *ret is borrowed from the text, or arena where it is wrapped. */
-LH_MUST_CHECK lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, bool wrapped, lh_arena *arena,
+/* DOCUMENT: a single end of a line ends no sentence, and what is none is left out; PART: of one, but not its begin. */
+typedef enum { RAG_SENTENCES_SAID, RAG_SENTENCES_DOCUMENT, RAG_SENTENCES_PART } rag_sentences_kind;
+/* The sentences that have a letter, without what stands around them. *ret is borrowed from the text, or arena where it is of a
+ * document. */
+LH_MUST_CHECK lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, rag_sentences_kind kind, lh_arena *arena,
                                        rag_sentences *ret, lh_error *err);
 
 /* ---- a passage ---- */

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size > 1 << 13 || lh_arena_new(256 << 20, &arena, NULL) != LH_OK) return 0;
     if (lh_breaks_new(LH_BREAKS_SENTENCES, LH_STR("en"), &breaks, NULL) != LH_OK) return 0;
     if (rag_neutral((lh_str){(const char *)data, size}, LH_STR_NONE, arena, &text, NULL) != LH_OK) return 0;
-    if (rag_sentences_of(breaks, text, true, arena, &sentences, NULL) != LH_OK) return 0;
+    if (rag_sentences_of(breaks, text, RAG_SENTENCES_DOCUMENT, arena, &sentences, NULL) != LH_OK) return 0;
     for (size_t i = 0; i < sentences.count; i++) {
         lh_str sentence = sentences.items[i].text;
         assert(sentence.len && lh_str_is_utf8(sentence) && lh_str_is_utf8(sentences.items[i].under));

@@ -164,6 +164,14 @@ def test_an_extract_has_sentences_alone_and_rows_with_their_head(server):
     assert "Hold the lever for twelve seconds. [1]" in reset and "fat" not in reset
 
 
+def test_only_a_text_begins_with_front_matter_not_a_passage_of_it(server):
+    before = "The keeper of the lock counts the boats each morning. He writes their names into a green book beside the window of the hut."
+    index(server, "lock", {"lock": f"{before}\n\n---\nSluice dues: nine crowns.\n\n---\n\nWho cannot pay waits."}, chunk={"size": 126, "overlap": 0})
+    answer = ask(server, "Sluice dues?", index="lock", mode="text")
+    assert answer["citations"][0]["start"] > 0 and answer["citations"][0]["text"].startswith("---"), [(c["start"], c["text"]) for c in answer["citations"]]
+    assert "Sluice dues: nine crowns. [1]" in answer["answer"]
+
+
 def test_half_of_the_words_is_enough_where_nothing_has_more(server):
     index(server, "desk", {
         "lost": "A lost laptop is told to the desk.", "key": "The key of the cellar hangs in the hall.", "both": "To lose a laptop is human."})
