@@ -5,10 +5,12 @@
 #include "base/base.h"
 
 #include <unicode/ubrk.h>
+#include <unicode/uchar.h>
 #include <unicode/uloc.h>
 #include <unicode/ures.h>
 #include <unicode/ustring.h>
 #include <unicode/utext.h>
+#include <unicode/utf8.h>
 
 enum { BREAKS_WORD_BYTES = 32, BREAKS_LIST_BYTES = 64 << 10 }; /* the first: of an abbreviation */
 
@@ -32,9 +34,21 @@ static const char *const breaks_abbreviations[] = {
 };
 /* Only in front of a number: "Is it allowed? No. Ask first." */
 static const char *const breaks_of_numbers[] = {
-    "Abb", "App", "Art",  "Bd",  "Ch",  "Chap", "Eq",   "Ext", "Fig", "Figs", "Kap", "No",   "Nos",
-    "Núm", "Pág", "Ref",  "Sec", "Tab", "Vol",  "Ziff", "app", "art", "cap",  "ch",  "chap", "eq",
-    "ext", "fig", "figs", "no",  "nos", "núm",  "pp",   "pág", "ref", "sec",  "ver", "vol",
+    "Abb", "App",  "Art", "Bd",  "Ch",  "Chap", "Eq",   "Ext", "Fig", "Figs", "Kap", "No", "Nos",  "Núm", "P",
+    "Pág", "Ref",  "S",   "Sec", "Tab", "Vol",  "Ziff", "app", "art", "c",    "cap", "ch", "chap", "eq",  "ext",
+    "fig", "figs", "n",   "no",  "nos", "núm",  "p",    "pp",  "pág", "ref",  "sec", "v",  "ver",  "vol",
+};
+/* Of a firm's name, which may go on ("Acme Inc. Bristol") or end a sentence. */
+static const char *const breaks_of_firms[] = {"Co", "Corp", "Inc", "Ltd", "Ltda"};
+/* Begin a sentence, and no name: behind "vitamin C." and "Acme Inc." In order. */
+static const char *const breaks_openers[] = {
+    "A",     "Aber",  "After", "All",  "Also",  "And",    "Are",    "At",      "Auch", "Because", "Before",  "But",
+    "By",    "Das",   "Der",   "Die",  "Diese", "Dieser", "Dieses", "Does",    "Ein",  "Eine",    "Ella",    "Elle",
+    "Er",    "Es",    "Esta",  "Este", "Every", "For",    "From",   "He",      "His",  "How",     "However", "I",
+    "Ich",   "If",    "Il",    "Ils",  "In",    "Is",     "It",     "Its",     "Je",   "No",      "Not",     "Nous",
+    "On",    "Our",   "Pero",  "She",  "Sie",   "Since",  "Some",   "Such",    "That", "The",     "Their",   "Then",
+    "There", "These", "They",  "This", "Those", "To",     "Und",    "Une",     "We",   "Wenn",    "What",    "When",
+    "Where", "Which", "While", "Who",  "Why",   "Wir",    "With",   "Without", "You",  "Your",
 };
 static const char *const breaks_months[] = {
     "Januar", "Februar", "März",      "April",   "Mai",      "Juni",
@@ -84,6 +98,7 @@ static bool breaks_list(lh_breaks *breaks, const char *locale) {
     LH_CLEANUP(lh_buf_done) lh_buf list = LH_BUF_INIT(BREAKS_LIST_BYTES);
     UErrorCode status = U_ZERO_ERROR;
     UResourceBundle *rules = ures_open(U_ICUDATA_NAME "-brkitr", locale, &status);
+    if (status == U_USING_DEFAULT_WARNING) status = U_MISSING_RESOURCE_ERROR; /* that is the process's language */
     UResourceBundle *exceptions = ures_getByKey(rules, "exceptions", NULL, &status);
     UResourceBundle *items = ures_getByKey(exceptions, "SentenceBreak", NULL, &status);
     if (U_SUCCESS(status)) breaks_read(items, &list);
@@ -157,11 +172,33 @@ static lh_str breaks_last_word(lh_str piece) {
     return piece.len - start > BREAKS_WORD_BYTES ? LH_STR_NONE : lh_str_sub(piece, start, piece.len - start);
 }
 
-/* "J.", "é."; ASCII, or of one character beyond. */
-static bool breaks_is_initial(lh_str word) {
-    unsigned char first = (unsigned char)word.ptr[0];
-    size_t bytes = first < 0x80 ? 1 : first < 0xE0 ? 2 : 3;
-    return word.len == bytes + 1 && !breaks_is_digit(word.ptr[0]) && bytes < 3;
+static UChar32 breaks_first(lh_str text) {
+    UChar32 first = -1;
+    text = lh_str_sub(text, 0, U8_MAX_LENGTH);
+    if (text.len) U8_GET((const uint8_t *)text.ptr, 0, 0, (int32_t)text.len, first);
+    return first < 0 ? 0 : first;
+}
+
+/* A capital letter at its begin, or a letter of a script that has none. */
+static bool breaks_is_capital(lh_str text) {
+    UChar32 first = breaks_first(text);
+    return u_isalpha(first) && !u_isULowercase(first);
+}
+
+/* "J.", "é.", "%." at its begin; of two bytes at most, so nothing of Chinese. */
+static bool breaks_is_character(lh_str text) {
+    unsigned char first = text.len ? (unsigned char)text.ptr[0] : 0;
+    return first < 0xE0 && lh_str_starts(lh_str_sub(text, first < 0x80 ? 1 : 2, 1), LH_STR("."));
+}
+
+static bool breaks_is_in(lh_str name, const char *const *list, size_t count) {
+    return bsearch(&name, list, count, sizeof *list, breaks_compare_name) != NULL;
+}
+
+static bool breaks_is_opener(lh_str text) {
+    size_t end = 0;
+    while (end < text.len && end < BREAKS_WORD_BYTES && !strchr(" \t\r\n,:;'", text.ptr[end])) end++;
+    return breaks_is_in(lh_str_sub(text, 0, end), breaks_openers, sizeof breaks_openers / sizeof *breaks_openers);
 }
 
 /* "OK.", "PC.": lists have some of them, and sentences end with them. */
@@ -174,8 +211,10 @@ static bool breaks_is_acronym(lh_str word) {
 static bool breaks_is_day(lh_str word, lh_str next) {
     bool number = word.len <= 3;
     for (size_t i = 0; i + 1 < word.len; i++) number = number && breaks_is_digit(word.ptr[i]);
-    for (size_t i = 0; number && i < sizeof breaks_months / sizeof *breaks_months; i++)
-        if (lh_str_starts(next, lh_str_from(breaks_months[i]))) return true;
+    for (size_t i = 0; number && i < sizeof breaks_months / sizeof *breaks_months; i++) {
+        lh_str month = lh_str_from(breaks_months[i]);
+        if (lh_str_starts(next, month) && !u_isalpha(breaks_first(lh_str_sub(next, month.len, SIZE_MAX)))) return true;
+    }
     return false;
 }
 
@@ -184,19 +223,21 @@ static bool breaks_is_hour(lh_str word) {
     return lh_str_eq_nocase(word, LH_STR("a.m.")) || lh_str_eq_nocase(word, LH_STR("p.m."));
 }
 
-static bool breaks_is_in(lh_str name, const char *const *list, size_t count) {
-    return bsearch(&name, list, count, sizeof *list, breaks_compare_name) != NULL;
-}
-
 /* word: with its point; next: what follows. */
 static bool breaks_is_abbreviation(const lh_breaks *breaks, lh_str word, lh_str next) {
     if (word.len < 2 || breaks_is_hour(word)) return false;
-    if (breaks_is_initial(word) || breaks_is_day(word, next)) return true;
-    if (breaks_is_acronym(word)) return false;
     lh_str name = lh_str_sub(word, 0, word.len - 1);
     bool numbered = next.len && breaks_is_digit(next.ptr[0]);
+    if (breaks_is_day(word, next)) return true;
+    if (numbered && breaks_is_in(name, breaks_of_numbers, sizeof breaks_of_numbers / sizeof *breaks_of_numbers))
+        return true;
+    bool one = breaks_is_character(word) && lh_str_find(word, '.') + 1 == word.len;
+    if (one && breaks_is_capital(word)) return breaks_is_capital(next) && !breaks_is_opener(next); /* "J. Smith" */
+    if (one && u_islower(breaks_first(word)) && breaks_is_character(next)) return true;            /* "z. B." */
+    if (breaks_is_acronym(word)) return false;
+    if (breaks_is_in(name, breaks_of_firms, sizeof breaks_of_firms / sizeof *breaks_of_firms))
+        return !breaks_is_opener(next);
     return breaks_is_in(name, breaks_abbreviations, sizeof breaks_abbreviations / sizeof *breaks_abbreviations) ||
-           (numbered && breaks_is_in(name, breaks_of_numbers, sizeof breaks_of_numbers / sizeof *breaks_of_numbers)) ||
            bsearch(&word, breaks->listed, breaks->listed_count, sizeof *breaks->listed, breaks_compare) != NULL;
 }
 

@@ -6,7 +6,7 @@
  * Some sentence is always the nearest, also where none is an answer: the best must be near enough itself. */
 #include "rag/rag_internal.h"
 
-enum { EXTRACT_SENTENCES = 4, EXTRACT_WORDS_MIN = 3 };
+enum { EXTRACT_SENTENCES = 4, EXTRACT_WORDS_MIN = 3, EXTRACT_ROUNDS = 4 };
 #define EXTRACT_SAME 0.95   /* two sentences that say the same */
 #define EXTRACT_ECHO 0.8    /* so much of the question's words */
 #define EXTRACT_AROUND 0.5  /* of the nearness of what a sentence stands under or behind */
@@ -179,17 +179,35 @@ static bool extract_says_more(const rag_run *run, const extract_sentence *s, con
     return true;
 }
 
-/* A sentence over several lines is one line. What a document hid from rag_neutral() behind a link or a tag that is taken out is no
- * mark of ours ("[<b x=y>1]"). */
-static lh_code extract_line(const rag_run *run, lh_buf *into, const extract_sentence *s, lh_error *err) {
-    rag_said said = {0};
-    lh_str cited = lh_arena_printf(run->arena, "%.*s [1]", LH_STR_ARG(s->text)); /* links of its passage stay */
-    LH_TRY(lh_arena_check(run->arena, err));
-    LH_TRY(rag_said_read(cited, &run->passages[s->n - 1], 1, run->arena, &said, err));
-    if (said.plain.len == 0) return LH_OK;
+/* What is taken out when an answer is read leaves another mark behind ("[2[<b x=y>1]]"), so all of it goes here, until nothing does. */
+static lh_code extract_read(lh_str sentence, const rag_passage *passage, lh_arena *arena, lh_str *ret, lh_error *err) {
+    for (int round = 0; round < EXTRACT_ROUNDS; round++) {
+        rag_said said = {0};
+        lh_str cited = lh_arena_printf(arena, "%.*s [1]", LH_STR_ARG(sentence)), before = sentence; /* its links stay */
+        LH_TRY(lh_arena_check(arena, err));
+        LH_TRY(rag_said_read(cited, passage, 1, arena, &said, err));
+        LH_TRY(rag_neutral(said.plain, LH_STR_NONE, arena, &sentence, err));
+        if (!lh_str_eq(sentence, before)) continue;
+        *ret = sentence;
+        return LH_OK;
+    }
+    *ret = LH_STR_NONE; /* without end: not shown */
+    return LH_OK;
+}
+
+lh_code rag_extract_line(lh_str sentence, const rag_passage *passages, size_t n, lh_arena *arena, lh_buf *into,
+                         lh_error *err) {
+    LH_TRY(extract_read(sentence, &passages[n - 1], arena, &sentence, err));
+    if (sentence.len == 0) return LH_OK;
     if (into->len) lh_buf_char(into, '\n');
-    for (size_t i = 0; i < said.plain.len; i++) lh_buf_char(into, said.plain.ptr[i] == '\n' ? ' ' : said.plain.ptr[i]);
-    lh_buf_printf(into, " [%zu]", s->n);
+    size_t ended = sentence.len; /* tags */
+    while (ended > 0 && sentence.ptr[ended - 1] != '>') ended--;
+    for (size_t i = 0; i < sentence.len; i++) {
+        char c = sentence.ptr[i];
+        lh_buf_char(into, c == '\n' ? ' ' : c);
+        if (c == '<' && i >= ended) lh_buf_char(into, ' '); /* the next line would end it, and take the mark with it */
+    }
+    lh_buf_printf(into, " [%zu]", n);
     return LH_OK;
 }
 
@@ -222,7 +240,8 @@ lh_code rag_extract(rag_run *run, lh_str *ret, lh_error *err) {
     LH_TRY(rag_embed_passages(run, all, err));
     LH_TRY(extract_all(run, &sentences, &count, err));
     took = extract_take(run, sentences, count, taken);
-    for (size_t i = 0; i < took && taken[0].answers; i++) LH_TRY(extract_line(run, &text, &taken[i], err));
+    for (size_t i = 0; i < took && taken[0].answers; i++)
+        LH_TRY(rag_extract_line(taken[i].text, run->passages, taken[i].n, run->arena, &text, err));
     LH_TRY(lh_buf_check(&text, err));
     *ret = lh_arena_dup(run->arena, lh_buf_str(&text));
     return lh_arena_check(run->arena, err);

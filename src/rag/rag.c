@@ -220,7 +220,8 @@ static lh_code rag_prepare(rag_run *run, lh_error *err) {
     for (size_t i = 0; i < run->passage_count; i++) {
         rag_passage *p = &run->passages[i];
         LH_TRY(rag_words_of(run->terms, p->shown, RAG_WORDS_ALL, run->arena, &p->words, err));
-        LH_TRY(rag_sentences_of(run->sentences, p->shown, true, run->arena, &p->sentences, err));
+        rag_sentences_kind kind = p->start == 0 ? RAG_SENTENCES_DOCUMENT : RAG_SENTENCES_PART;
+        LH_TRY(rag_sentences_of(run->sentences, p->shown, kind, run->arena, &p->sentences, err));
     }
     return LH_OK;
 }

@@ -57,9 +57,11 @@ typedef struct rag_sentences {
     rag_sentence *items; /* arena */
     size_t count;
 } rag_sentences;
-/* The sentences that have a letter, without what stands around them; `wrapped`: of a document, where a single end of a line ends
- * none, and what is no sentence of it is left out. *ret is borrowed from the text, or arena where it is wrapped. */
-LH_MUST_CHECK lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, bool wrapped, lh_arena *arena,
+/* DOCUMENT: a single end of a line ends no sentence, and what is none is left out; PART: of one, but not its begin. */
+typedef enum { RAG_SENTENCES_SAID, RAG_SENTENCES_DOCUMENT, RAG_SENTENCES_PART } rag_sentences_kind;
+/* The sentences that have a letter, without what stands around them. *ret is borrowed from the text, or arena where it is of a
+ * document. */
+LH_MUST_CHECK lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, rag_sentences_kind kind, lh_arena *arena,
                                        rag_sentences *ret, lh_error *err);
 
 /* ---- a passage ---- */
@@ -174,6 +176,10 @@ bool rag_facts_hold(const rag_words *facts, const rag_passage *passages, const s
 LH_MUST_CHECK lh_code rag_support(rag_run *run, const rag_said *said, lh_json **ret, lh_error *err);
 
 /* ---- extract.c ---- */
+/* Appends the sentence as a line with the mark of its passage, the n-th: read again, with others around it, that mark is the only
+ * one of it, whatever the document has hidden in it. */
+LH_MUST_CHECK lh_code rag_extract_line(lh_str sentence, const rag_passage *passages, size_t n, lh_arena *arena,
+                                       lh_buf *into, lh_error *err);
 /* The best sentences of the passages, a line each, with their marks. */
 LH_MUST_CHECK lh_code rag_extract(rag_run *run, lh_str *ret, lh_error *err);
 

@@ -12,6 +12,8 @@ enum {
     SENTENCES_LABEL_BYTES = 24,
     SENTENCES_KEY_BYTES = 64,
     SENTENCES_SHOUT_BYTES = 60,
+    SENTENCES_HEADING_BYTES = 200, /* each is embedded with all above it, for what stands under it */
+    SENTENCES_PATH_BYTES = 500,
 };
 
 static bool sentences_is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -229,10 +231,10 @@ static void sentences_without_images(lh_str text, lh_buf *into) {
     }
 }
 
-static lh_code sentences_of_document(lh_str text, lh_arena *arena, lh_str *ret, lh_error *err) {
+static lh_code sentences_of_document(lh_str text, bool begins, lh_arena *arena, lh_str *ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf lines = LH_BUF_INIT(RAG_TEXT_BYTES), plain = LH_BUF_INIT(RAG_TEXT_BYTES);
-    sentences_plain p = {
-        .rest = lh_str_sub(text, sentences_front_matter(text), SIZE_MAX), .into = &lines, .arena = arena};
+    size_t front = begins ? sentences_front_matter(text) : 0;
+    sentences_plain p = {.rest = lh_str_sub(text, front, SIZE_MAX), .into = &lines, .arena = arena};
     p.code = sentences_begin_in_code(p.rest);
     p.begins = true;
     while (p.rest.len) sentences_next_line(&p);
@@ -262,28 +264,31 @@ static void sentences_head(sentences_headings *h, lh_str line, lh_arena *arena) 
     while (level < line.len && line.ptr[level] == '#') level++;
     size_t at = level - 1;
     for (size_t i = at; i < SENTENCES_LEVELS; i++) h->levels[i] = LH_STR_NONE;
-    h->levels[at] = lh_str_trim(lh_str_sub(line, level, SIZE_MAX));
+    h->levels[at] = lh_str_cut_utf8(lh_str_trim(lh_str_sub(line, level, SIZE_MAX)), SENTENCES_HEADING_BYTES);
     h->path = LH_STR_NONE;
     for (size_t i = 0; i <= at; i++)
         if (h->levels[i].len)
             h->path = h->path.len ? lh_arena_printf(arena, "%.*s: %.*s", LH_STR_ARG(h->path), LH_STR_ARG(h->levels[i]))
                                   : h->levels[i];
+    h->path = lh_str_cut_utf8(h->path, SENTENCES_PATH_BYTES);
 }
 
-lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, bool wrapped, lh_arena *arena, rag_sentences *ret,
-                         lh_error *err) {
+lh_code rag_sentences_of(lh_breaks *sentences, lh_str text, rag_sentences_kind kind, lh_arena *arena,
+                         rag_sentences *ret, lh_error *err) {
     LH_CLEANUP(lh_buf_done) lh_buf items = LH_BUF_INIT(SENTENCES_BYTES);
     sentences_headings headings = {0};
     lh_str piece, heading = LH_STR_NONE; /* heading: whose line has not ended */
-    if (wrapped) LH_TRY(sentences_of_document(text, arena, &text, err));
+    bool wrapped = kind != RAG_SENTENCES_SAID;
+    if (wrapped) LH_TRY(sentences_of_document(text, kind == RAG_SENTENCES_DOCUMENT, arena, &text, err));
     LH_TRY(lh_breaks_begin(sentences, text, err));
     while (lh_breaks_next(sentences, text, &piece)) {
         rag_sentence s = {.text = lh_str_trim(piece)};
         if (wrapped && (heading.len || sentences_is_heading(s.text))) {
             lh_str begin = heading.len ? heading : piece;
             heading = (lh_str){begin.ptr, (size_t)(piece.ptr + piece.len - begin.ptr)};
+            if (!lh_str_ends(piece, LH_STR("\n"))) continue;
             sentences_head(&headings, lh_str_trim(heading), arena);
-            if (lh_str_ends(piece, LH_STR("\n"))) heading = LH_STR_NONE;
+            heading = LH_STR_NONE;
         } else if (!wrapped ||
                    lh_str_search(s.text, LH_STR("```")) == SIZE_MAX) { /* code that has no lines of its own */
             s.text = lh_str_trim(lh_str_sub(s.text, sentences_list_mark(s.text), s.text.len));

@@ -2,7 +2,7 @@
 #include "base/test.h"
 #include "rag/rag_internal.h"
 
-static void check_sentences(const char *text, bool wrapped, bool under, const char *expected) {
+static void check_sentences(const char *text, rag_sentences_kind kind, bool under, const char *expected) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_CLEANUP(lh_breaks_freep) lh_breaks *breaks = NULL;
     LH_CLEANUP(lh_buf_done) lh_buf all = LH_BUF_INIT(1 << 16);
@@ -10,7 +10,7 @@ static void check_sentences(const char *text, bool wrapped, bool under, const ch
     rag_sentences got = {0};
     CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
     CHECK_OK(lh_breaks_new(LH_BREAKS_SENTENCES, LH_STR("en"), &breaks, &err));
-    CHECK_OK(rag_sentences_of(breaks, lh_str_from(text), wrapped, arena, &got, &err));
+    CHECK_OK(rag_sentences_of(breaks, lh_str_from(text), kind, arena, &got, &err));
     for (size_t i = 0; i < got.count; i++) {
         if (under) lh_buf_printf(&all, "(%.*s) ", LH_STR_ARG(got.items[i].under));
         lh_buf_printf(&all, "%.*s|", LH_STR_ARG(got.items[i].text));
@@ -18,10 +18,13 @@ static void check_sentences(const char *text, bool wrapped, bool under, const ch
     CHECK_STR(lh_buf_str(&all), lh_str_from(expected));
 }
 
-static void check_document(const char *text, const char *expected) { check_sentences(text, true, false, expected); }
+static void check_document(const char *text, const char *expected) {
+    check_sentences(text, RAG_SENTENCES_DOCUMENT, false, expected);
+}
 
 static void test_sentences__have_letters_and_no_marks_of_lists(void) {
-    check_sentences("One is. Two was.\n3. Three\n- four\n\n17.\n* 5\n", false, false, "One is.|Two was.|Three|four|");
+    check_sentences("One is. Two was.\n3. Three\n- four\n\n17.\n* 5\n", RAG_SENTENCES_SAID, false,
+                    "One is.|Two was.|Three|four|");
     check_document("# A head\nOne line\nis broken. And\nanother.\n- an item\n- [ ] two\n- [x] three\n\nEnd",
                    "One line is broken.|And another.|an item|two|three|End|");
     check_document("From: A. Moe\nTo: B. Roe\nDear all,\nit is so.\nAgent: Yes.\nThat: it\nis",
@@ -49,13 +52,16 @@ static void test_sentences__are_no_front_matter(void) {
     check_document("---\nIt is deep.\n\n---\n\nSo it is.", "It is deep.|So it is.|");
     check_document("---\ntitle: The lake\nIt is deep.", "title: The lake It is deep.|");
     check_document("It is.\n\n---\nowner: me\n---\n", "It is.|");
+    /* nor is what only a passage begins with */
+    check_sentences("---\nFee: two crowns.\n\n---\nIt is deep.", RAG_SENTENCES_PART, false,
+                    "Fee: two crowns.|It is deep.|");
 }
 
 static void test_sentences__of_an_image_are_its_words(void) {
     check_document("Click ![the wheel](wheel.png \"A wheel\") to set. Go!", "Click the wheel to set.|Go!|");
     check_document("![A map](https://a.example/map.png)\n\n![](b.png)\n![x][ref] ends.", "A map|x ends.|");
     check_document("So![not one] and ![nor this](", "So![not one] and ![nor this](|");
-    check_sentences("See ![a map](a.png) here. So!", false, false, "See ![a map](a.png) here.|So!|");
+    check_sentences("See ![a map](a.png) here. So!", RAG_SENTENCES_SAID, false, "See ![a map](a.png) here.|So!|");
 }
 
 static void test_sentences__of_a_table_say_what_its_cells_are(void) {
@@ -73,16 +79,39 @@ static void test_sentences__do_not_become_citations(void) {
 
 static void test_sentences__know_their_headings(void) {
     check_sentences("First.\n# The router\nA. One.\n## Reset. Again\nHold it.\n## Update\nDo it.\n# End\nBye. See.",
-                    true, true,
+                    RAG_SENTENCES_DOCUMENT, true,
                     "() First.|(The router) A. One.|(The router: Reset. Again) Hold it.|(The router: Update) Do "
                     "it.|(End) Bye.|(End) See.|");
-    check_sentences("  3  FIRST USE\n  Fill it.\n\nREST & END\nBye.\nRATE: USD\nIt IS SO\nOK THEN.", true, true,
+    check_sentences("  3  FIRST USE\n  Fill it.\n\nREST & END\nBye.\nRATE: USD\nIt IS SO\nOK THEN.",
+                    RAG_SENTENCES_DOCUMENT, true,
                     "(3  FIRST USE) Fill it.|(REST & END) Bye.|(REST & END) RATE: USD It IS SO OK THEN.|");
-    check_sentences("The lake\n========\n\nIt is deep.\n\nFish\n----\n\nMany.\n#1 is pike.", true, true,
-                    "(The lake) It is deep.|(Fish) Many.|(Fish) 1 is pike.|");
+    check_sentences("The lake\n========\n\nIt is deep.\n\nFish\n----\n\nMany.\n#1 is pike.", RAG_SENTENCES_DOCUMENT,
+                    true, "(The lake) It is deep.|(Fish) Many.|(Fish) 1 is pike.|");
+}
+
+/* They are embedded, each for itself with all above it. */
+static void test_sentences__know_only_the_begin_of_long_headings(void) {
+    LH_CLEANUP(lh_buf_done) lh_buf text = LH_BUF_INIT(1 << 20), expected = LH_BUF_INIT(1 << 16);
+    lh_buf_append(&text, LH_STR("# F"));
+    for (int i = 0; i < 2000; i++) lh_buf_append(&text, LH_STR("ä"));
+    for (int i = 0; i < 3; i++) {
+        lh_buf_printf(&text, "\n%.*s ", i + 2, "####");
+        for (int k = 0; k < 20000; k++) lh_buf_append(&text, LH_STR("A? ")); /* sentences, and one heading */
+    }
+    lh_buf_append(&text, LH_STR("\nIt is deep."));
+    lh_buf_char(&text, '\0');
+    lh_buf_append(&expected, LH_STR("(F"));
+    for (int i = 0; i < 99; i++) lh_buf_append(&expected, LH_STR("ä"));
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < 67; k++) lh_buf_append(&expected, k ? LH_STR(" A?") : LH_STR(": A?"));
+    expected.len = 1 + 500;
+    lh_buf_append(&expected, LH_STR(") It is deep.|"));
+    lh_buf_char(&expected, '\0');
+    check_sentences(text.ptr, RAG_SENTENCES_DOCUMENT, true, expected.ptr);
 }
 
 LH_TEST_MAIN(LH_TEST(test_sentences__have_letters_and_no_marks_of_lists), LH_TEST(test_sentences__are_no_code),
              LH_TEST(test_sentences__are_no_front_matter), LH_TEST(test_sentences__of_an_image_are_its_words),
              LH_TEST(test_sentences__of_a_table_say_what_its_cells_are),
-             LH_TEST(test_sentences__do_not_become_citations), LH_TEST(test_sentences__know_their_headings))
+             LH_TEST(test_sentences__do_not_become_citations), LH_TEST(test_sentences__know_their_headings),
+             LH_TEST(test_sentences__know_only_the_begin_of_long_headings))

@@ -131,7 +131,7 @@ lh_code rag_support(rag_run *run, const rag_said *said, lh_json **ret, lh_error 
     float *vectors = NULL;
     rag_words asked = {0};
     LH_TRY(rag_words_of(run->terms, run->asked.question, RAG_WORDS_ALL, run->arena, &asked, err));
-    LH_TRY(rag_sentences_of(run->sentences, said->plain, false, run->arena, &list, err));
+    LH_TRY(rag_sentences_of(run->sentences, said->plain, RAG_SENTENCES_SAID, run->arena, &list, err));
     size_t count = list.count < SUPPORT_TEXTS_MAX ? list.count : SUPPORT_TEXTS_MAX;
     support_sentence *sentences = LH_ARENA_ARRAY(run->arena, support_sentence, count + 1);
     lh_str *texts = LH_ARENA_ARRAY(run->arena, lh_str, count + 1);
