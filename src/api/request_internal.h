@@ -98,21 +98,24 @@ typedef struct api_connection {
     struct api_connection *newer, *older;
 } api_connection;
 
-/* Sockets of refused bodies, after their answers (linger.c). `lock` guards what follows. */
+/* Sockets of refused bodies, after their answers (linger.c). */
 enum { API_LINGERING_MAX = 64 };
 typedef struct api_lingerer {
     int fd;
     uint64_t until_ms;
 } api_lingerer;
-typedef struct api_lingering {
-    pthread_mutex_t lock;
+typedef struct api_lingering { /* of both lists the oldest are first */
     api_lingerer sockets[API_LINGERING_MAX];
-    size_t count;
+    size_t count; /* of `sockets`; both are the watchdog's */
+    pthread_mutex_t lock;
+    api_lingerer
+        added[API_LINGERING_MAX]; /* under the lock, as is their count: those that the watchdog has not seen yet */
+    size_t added_count;
 } api_lingering;
 void api_linger_init(api_lingering *all);
 void api_linger_done(api_lingering *all); /* closes them */
-void api_linger_add(api_lingering *all,
-                    int fd); /* its own descriptor of the socket; with API_LINGERING_MAX there it does nothing */
+/* Says the end of what is sent, and keeps a descriptor of its own; of API_LINGERING_MAX the oldest goes. */
+void api_linger_add(api_lingering *all, int fd);
 void api_linger_look(api_lingering *all); /* the watchdog's */
 
 /* Requests with an Idempotency-Key (idempotency.c). `lock` guards both fields below it. */

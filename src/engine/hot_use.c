@@ -35,8 +35,7 @@ void engine_hot_poke(engine_hot *hot, lh_table_name name) {
     if (!hot) return;
     pthread_mutex_lock(&hot->lock);
     for (const hot_entry *at = hot->entries; at; at = at->next)
-        if (lh_str_eq_nocase(at->name.name, name.name) && lh_str_eq_nocase(at->name.namespace_, name.namespace_))
-            id = at->id;
+        if (lh_str_eq(at->name.name, name.name) && lh_str_eq_nocase(at->name.namespace_, name.namespace_)) id = at->id;
     pthread_mutex_unlock(&hot->lock);
     if (id) engine_hot_poke_id(hot, id);
 }
@@ -49,7 +48,7 @@ static size_t run_hot_find(const engine_run *run, lh_table_name name) {
     for (size_t i = 0; i < run->scan.table_count; i++) {
         const lh_sql_table *table = &run->scan.tables[i];
         const run_before *before = &run->before[i];
-        if (!table->write && !table->has_at && table->statement == statement && before->exact &&
+        if (!table->write && !table->has_at && table->statement == statement && before->version &&
             lh_str_eq(before->name.name, name.name) && lh_str_eq(before->name.namespace_, name.namespace_))
             return i;
     }

@@ -248,14 +248,16 @@ static void test_engine__a_table_has_one_writer(void) {
     _Atomic int turn = 0;
     worker workers[3] = {{0}};
     CHECK(lh_engine_lock_table(s->engine, table_of("t"), NULL, &s->err) == LH_OK);
-    CHECK(lh_engine_lock_table(s->engine, table_of("u"), NULL, &s->err) == LH_OK); /* another table */
+    CHECK(lh_engine_lock_table(s->engine, table_of("u"), NULL, &s->err) == LH_OK); /* another table, */
+    CHECK(lh_engine_lock_table(s->engine, table_of("T"), NULL, &s->err) == LH_OK); /* as is one of another case */
     for (int i = 0; i < 3; i++) {
-        workers[i] =
-            (worker){.s = s, .turn = &turn, .table = table_of(i == 1 ? "T" : "t")}; /* the case does not matter */
+        workers[i] = (worker){.s = s, .turn = &turn, .table = table_of("t")};
+        if (i == 1) workers[i].table.namespace_ = LH_STR("Data"); /* of a namespace the case does not matter */
         worker_start(&workers[i], worker_lock);
         wait_for(s, 0, (uint64_t)i + 1);
     }
     lh_engine_unlock_table(s->engine, table_of("u"));
+    lh_engine_unlock_table(s->engine, table_of("T"));
     CHECK(turn == 0);
     lh_engine_unlock_table(s->engine, table_of("t"));
     for (int i = 0; i < 3; i++) {
@@ -282,6 +284,59 @@ static void test_engine__who_waits_for_a_table_can_be_cancelled(void) {
     CHECK(s->engine->table_locks == NULL);
 }
 
+/* A caller who may write "mine" only; of which it is asked before the locks are taken, and where a statement that writes it begins. */
+typedef struct governed {
+    suite *s;
+    unsigned asked;
+    bool free; /* could another lock "secret" then? */
+} governed;
+
+static lh_code governed_relation(void *ctx, lh_table_name name, lh_arena *arena, const lh_relation **ret,
+                                 lh_error *err) {
+    (void)ctx, (void)name, (void)arena, (void)ret;
+    return lh_fail(err, LH_DENIED, "not to be read");
+}
+
+static lh_code governed_write(void *ctx, lh_write write, lh_table_name name, lh_arena *arena, const lh_relation **ret,
+                              lh_error *err) {
+    governed *g = ctx;
+    (void)write, (void)arena;
+    *ret = NULL;
+    if (!lh_str_eq(name.name, LH_STR("mine"))) return lh_fail(err, LH_DENIED, "not to be written");
+    if (++g->asked < 2) return LH_OK;
+    uint64_t until_ns = lh_time_monotonic_ns() + 100000000u;
+    g->free = engine_lock_table(g->s->engine, table_of("secret"), NULL, until_ns, NULL) == LH_OK;
+    if (g->free) lh_engine_unlock_table(g->s->engine, table_of("secret"));
+    return lh_fail(err, LH_DENIED, "that was all");
+}
+
+static lh_code governed_run(governed *g, const char *sql) {
+    const lh_governor governor = {.ctx = g, .relation = governed_relation, .write = governed_write};
+    const lh_query query = {.sql = lh_str_from(sql), .timeout_ms = 2000, .governor = &governor};
+    return suite_query(g->s, &query);
+}
+
+static void test_engine__who_may_not_write_a_table_neither_waits_for_it_nor_holds_it(void) {
+    static const char *const statements[] = {"INSERT INTO data.secret VALUES (1)",
+                                             "UPDATE data.secret SET a = 1",
+                                             "DELETE FROM data.secret",
+                                             "DROP TABLE data.secret",
+                                             "CREATE TABLE data.secret (a INT)",
+                                             "ALTER TABLE data.secret ADD b INT"};
+    LH_CLEANUP(suite_freep) suite *s = suite_new(1, 0);
+    governed g = {.s = s};
+    CHECK(lh_engine_lock_table(s->engine, table_of("secret"), NULL, &s->err) == LH_OK);
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+        CHECK(governed_run(&g, statements[i]) == LH_DENIED);
+        CHECK(strstr(s->err.message, "not to be written"));
+    }
+    lh_engine_unlock_table(s->engine, table_of("secret"));
+    CHECK(governed_run(&g, "INSERT INTO data.mine VALUES (1); INSERT INTO data.secret VALUES (1)") == LH_DENIED);
+    CHECK(strstr(s->err.message, "that was all"));
+    CHECK(g.asked == 2 && g.free);
+    CHECK(s->engine->table_locks == NULL);
+}
+
 LH_TEST_MAIN(LH_TEST(test_engine__a_full_queue_is_refused_at_once), LH_TEST(test_engine__without_a_queue_nobody_waits),
              LH_TEST(test_engine__who_came_first_goes_first), LH_TEST(test_engine__a_waiter_can_be_cancelled),
              LH_TEST(test_engine__a_waiter_has_its_deadline), LH_TEST(test_engine__what_runs_can_be_cancelled),
@@ -289,4 +344,5 @@ LH_TEST_MAIN(LH_TEST(test_engine__a_full_queue_is_refused_at_once), LH_TEST(test
              LH_TEST(test_engine__what_runs_has_its_deadline),
              LH_TEST(test_engine__an_answer_under_way_can_be_cancelled),
              LH_TEST(test_engine__many_run_and_are_stopped_at_once), LH_TEST(test_engine__a_table_has_one_writer),
-             LH_TEST(test_engine__who_waits_for_a_table_can_be_cancelled))
+             LH_TEST(test_engine__who_waits_for_a_table_can_be_cancelled),
+             LH_TEST(test_engine__who_may_not_write_a_table_neither_waits_for_it_nor_holds_it))

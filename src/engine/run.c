@@ -8,7 +8,8 @@
  * A write that met a foreign commit is rolled back and run again with jittered backoff; inside the text's own
  * transaction it is not, because what came before it is lost.
  * Locks are taken all before the first statement, in the order of their names, so that requests cannot deadlock, and
- * before the connection, so that waiting writers do not hold the pool. */
+ * before the connection, so that waiting writers do not hold the pool. Of a governed caller only those of tables that he may
+ * write: to wait for another would tell that someone writes it, and to hold it would keep its writers away. */
 #include "engine/chunk_shim.h"
 #include "engine/database_shim.h"
 #include "engine/govern.h"
@@ -59,11 +60,19 @@ static int run_name_order(const void *a, const void *b) {
     return order ? order : lh_str_cmp(x->name, y->name);
 }
 
-lh_table_name run_lower_name(const engine_run *run, lh_table_name name) {
-    return (lh_table_name){name.namespace_, lh_arena_lower(run->arena, name.name)};
+/* ---- locks ---- */
+/* Whoever may change rows of it, or define it, may insert. A refusal's words are govern.c's. */
+static bool run_may_write(const engine_run *run, lh_table_name name) {
+    const lh_governor *governor = run->query->governor;
+    const lh_relation *ignored = NULL;
+    return !governor || governor->write(governor->ctx, LH_WRITE_INSERT, name, run->arena, &ignored, NULL) == LH_OK;
 }
 
-/* ---- locks ---- */
+/* A namespace is the one that is there, whatever the case it is written in, also where the text itself makes it. */
+static lh_table_name run_lock_name(const engine_run *run, lh_table_name name) {
+    return (lh_table_name){lh_arena_lower(run->arena, name.namespace_), name.name};
+}
+
 static lh_code run_collect_locks(engine_run *run, lh_error *err) {
     run->locks = LH_ARENA_ARRAY(run->arena, lh_table_name, run->scan.table_count + 1);
     LH_TRY(lh_arena_check(run->arena, err));
@@ -71,9 +80,8 @@ static lh_code run_collect_locks(engine_run *run, lh_error *err) {
     for (size_t i = 0; i < run->scan.table_count; i++) {
         const lh_sql_table *table = &run->scan.tables[i];
         lh_table_name name;
-        if (!table->write || !run_table_name(run, table, &name)) continue;
-        run->locks[count++] =
-            (lh_table_name){lh_arena_lower(run->arena, name.namespace_), lh_arena_lower(run->arena, name.name)};
+        if (!table->write || !run_table_name(run, table, &name) || !run_may_write(run, name)) continue;
+        run->locks[count++] = run_lock_name(run, name);
     }
     LH_TRY(lh_arena_check(run->arena, err));
     if (count) qsort(run->locks, count, sizeof *run->locks, run_name_order);
@@ -83,6 +91,13 @@ static lh_code run_collect_locks(engine_run *run, lh_error *err) {
             run->locks[distinct++] = run->locks[i];
     run->lock_count = distinct;
     return LH_OK;
+}
+
+/* Is it written, under a lock that is held? Nothing is done to what another may be writing just now. */
+static bool run_holds(const engine_run *run, const lh_sql_table *table, lh_table_name *ret) {
+    if (!table->write || !run->locked || !run_table_name(run, table, ret)) return false;
+    const lh_table_name name = run_lock_name(run, *ret);
+    return bsearch(&name, run->locks, run->locked, sizeof name, run_name_order) != NULL;
 }
 
 static lh_code run_lock(engine_run *run, lh_error *err) {
@@ -95,32 +110,23 @@ static lh_code run_lock(engine_run *run, lh_error *err) {
 }
 
 static void run_unlock(engine_run *run) {
-    bool all = run->lock_count > 0 && run->locked == run->lock_count; /* else others may hold them */
-    for (size_t i = 0; all && run->engine->catalog && i < run->scan.table_count; i++) {
+    for (size_t i = 0; run->engine->catalog && i < run->scan.table_count; i++) {
         lh_table_name name; /* an annotation that no commit took */
-        if (!run->scan.tables[i].write || !run_table_name(run, &run->scan.tables[i], &name)) continue;
-        lh_annotation_clear(run->engine->catalog, name);
-        lh_annotation_clear(run->engine->catalog, run_lower_name(run, name));
+        if (run_holds(run, &run->scan.tables[i], &name)) lh_annotation_clear(run->engine->catalog, name);
     }
     while (run->locked > 0) lh_engine_unlock_table(run->engine, run->locks[--run->locked]);
 }
 
 /* ---- snapshots ---- */
-/* False: no table. *ret_exact: it has just the name that the text has, in its case. */
-static bool run_state_of(engine_run *run, const lh_sql_table *table, lh_table_name *ret_name, lh_table_state *ret,
-                         bool *ret_exact) {
+/* False: no table. */
+static bool run_state_of(engine_run *run, const lh_sql_table *table, lh_table_name *ret_name, lh_table_state *ret) {
     lh_catalog *catalog = run->engine->catalog;
-    *ret_exact = false;
-    if (!catalog || !run_table_name(run, table, ret_name)) return false;
-    if (lh_table_version(catalog, *ret_name, ret, NULL) == LH_OK) return *ret_exact = true;
-    *ret_name = run_lower_name(run, *ret_name);
-    return lh_table_version(catalog, *ret_name, ret, NULL) == LH_OK;
+    return catalog && run_table_name(run, table, ret_name) && lh_table_version(catalog, *ret_name, ret, NULL) == LH_OK;
 }
 
 static int64_t run_snapshot_of(engine_run *run, const lh_sql_table *table, lh_table_name *ret_name) {
     lh_table_state state;
-    bool exact;
-    return run_state_of(run, table, ret_name, &state, &exact) ? state.snapshot_id : -2; /* no table */
+    return run_state_of(run, table, ret_name, &state) ? state.snapshot_id : -2; /* no table */
 }
 
 /* Before a transaction begins: where each table stands. */
@@ -130,7 +136,7 @@ static lh_code run_snapshots_before(engine_run *run, lh_error *err) {
     for (size_t i = 0; i < run->scan.table_count; i++) {
         lh_table_state state = {0};
         run_before before = {0};
-        bool found = run_state_of(run, &run->scan.tables[i], &before.name, &state, &before.exact);
+        bool found = run_state_of(run, &run->scan.tables[i], &before.name, &state);
         before.snapshot_id = found ? state.snapshot_id : -2;
         before.version = found ? state.version : 0;
         run->before[i] = before;
@@ -427,8 +433,7 @@ static lh_code run_commit_end(engine_run *run, lh_code code, lh_error *err) {
     for (size_t i = 0; i < run->scan.table_count; i++) {
         lh_table_state state = {0};
         lh_table_name name;
-        bool exact;
-        bool found = run_state_of(run, &run->scan.tables[i], &name, &state, &exact);
+        bool found = run_state_of(run, &run->scan.tables[i], &name, &state);
         uint64_t version = found ? state.version : 0;
         if (run->scan.tables[i].write && run->before[i].version != version) moved = true;
     }
@@ -458,11 +463,10 @@ static lh_code run_step_in(engine_run *run, run_step *step, bool own, engine_row
 
 /* Files of a statement that failed; what cannot be removed is left for maintenance. An unknown outcome keeps them. */
 static void run_sweep(engine_run *run, int64_t since_ms) {
-    for (size_t i = 0; i < run->scan.table_count; i++) {
+    for (size_t i = 0; run->engine->catalog && i < run->scan.table_count; i++) {
         const lh_sql_table *table = &run->scan.tables[i];
-        lh_table_name name = {0};
-        if (!table->write || run->before[i].snapshot_id != run_snapshot_of(run, table, &name) || !name.name.len)
-            continue;
+        lh_table_name name;
+        if (!run_holds(run, table, &name) || run->before[i].snapshot_id != run_snapshot_of(run, table, &name)) continue;
         lh_code ignored = lh_table_sweep(run->engine->catalog, name, run->before[i].snapshot_id, since_ms, NULL);
         (void)ignored;
     }
@@ -470,7 +474,7 @@ static void run_sweep(engine_run *run, int64_t since_ms) {
 
 static bool run_same_table(const engine_run *run, const lh_sql_table *a, const lh_sql_table *b) {
     lh_table_name x, y;
-    return run_table_name(run, a, &x) && run_table_name(run, b, &y) && lh_str_eq_nocase(x.name, y.name) &&
+    return run_table_name(run, a, &x) && run_table_name(run, b, &y) && lh_str_eq(x.name, y.name) &&
            lh_str_eq_nocase(x.namespace_, y.namespace_);
 }
 
@@ -502,8 +506,7 @@ static lh_code run_note_lineage(engine_run *run, lh_error *err) {
         const lh_sql_table *target = &run->scan.tables[i];
         size_t count = 0;
         lh_table_name name;
-        if (!target->write || target->statement != last || !run_table_name(run, target, &name)) continue;
-        (void)run_snapshot_of(run, target, &name); /* its name as it is stored */
+        if (target->statement != last || !run_holds(run, target, &name)) continue;
         for (size_t j = 0; j < run->scan.table_count; j++) {
             const lh_sql_table *source = &run->scan.tables[j];
             lh_str text = run->scan.statements[source->statement].text;
@@ -625,8 +628,7 @@ static void run_look_for_views(engine_run *run) {
         const lh_relation *relation = NULL;
         lh_table_name name;
         lh_table_state ignored;
-        bool exact;
-        if (run->scan.tables[i].write || run_state_of(run, &run->scan.tables[i], &name, &ignored, &exact)) continue;
+        if (run->scan.tables[i].write || run_state_of(run, &run->scan.tables[i], &name, &ignored)) continue;
         if (!run_table_name(run, &run->scan.tables[i], &name)) continue;
         if (views->relation(views->ctx, name, run->arena, &relation, NULL) == LH_OK && relation->view)
             run->governor = views;
@@ -680,7 +682,6 @@ static void run_tell(engine_run *run) {
         lh_table_name name;
         bool known = false;
         if (!run_table_name(run, &run->scan.tables[i], &name)) continue;
-        (void)run_snapshot_of(run, &run->scan.tables[i], &name);
         lh_str text = lh_table_name_text(name, told->arena);
         for (lh_json_iter it = lh_json_each(told->datasets); lh_json_next(&it);)
             known |= lh_str_eq(lh_json_str(it.value, LH_STR_NONE), text);

@@ -8,10 +8,9 @@
 
 /* A table of the text as it was before the transaction began. */
 typedef struct run_before {
-    lh_table_name name;  /* as the catalog has it */
+    lh_table_name name;  /* as the text and the catalog have it */
     int64_t snapshot_id; /* -1 none, -2 no table */
     uint64_t version;    /* 0: no table */
-    bool exact;          /* the text has just this name, in its case */
     uint64_t hot_id;     /* of the copy that is read in its place; 0: none */
 } run_before;
 
@@ -61,7 +60,6 @@ typedef struct engine_run {
 bool run_resolve(const engine_run *run, const lh_str *parts, size_t count, lh_table_name *ret);
 lh_namespace_of run_resolve_namespace(const engine_run *run, lh_str schema); /* of "a.b"; "": the default one */
 lh_str run_written_namespace(const engine_run *run, lh_str schema); /* the same in the case that it is written in */
-lh_table_name run_lower_name(const engine_run *run, lh_table_name name); /* of the table; ASCII */
 /* The time that a constant of AT (TIMESTAMP => …) is, as the extension has it; asking does no harm to the transaction. */
 bool run_constant_ms(engine_run *run, lh_str constant, int64_t *ret);
 

@@ -10,7 +10,7 @@ static lh_code lock_key(lh_table_name name, lh_str *ret, lh_error *err) {
     text[name.namespace_.len] = '\0';
     if (name.name.len) memcpy(text + name.namespace_.len + 1, name.name.ptr, name.name.len);
     text[len] = '\0';
-    for (size_t i = 0; i < len; i++)
+    for (size_t i = 0; i < name.namespace_.len; i++) /* of which a lake has no two that differ in case only */
         if (text[i] >= 'A' && text[i] <= 'Z') text[i] = (char)(text[i] + 32);
     *ret = (lh_str){text, len};
     return LH_OK;

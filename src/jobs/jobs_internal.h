@@ -81,6 +81,8 @@ bool job_is_open(const job_record *record);
 LH_MUST_CHECK lh_code job_parse(lh_document document, lh_arena *arena, job_record *ret, lh_error *err);
 /* Wherever it is. Errors: NOT_FOUND, CORRUPT. */
 LH_MUST_CHECK lh_code job_read(lh_jobs *jobs, lh_str id, lh_arena *arena, job_record *ret, lh_error *err);
+/* That puts the record in the place of the version read; it is as open as it was. Arena. */
+LH_MUST_CHECK lh_code job_change(const job_record *record, lh_arena *arena, lh_change *ret, lh_error *err);
 /* Puts the record in the place of the version read; one that ended moves, with all that this takes. Errors: CONFLICT. */
 LH_MUST_CHECK lh_code job_write(lh_jobs *jobs, const job_record *record, bool was_open, lh_arena *arena, lh_error *err);
 /* As job_write(), of one that is open and runs here from now on. Its version becomes that of the commit, and so of the claim. */

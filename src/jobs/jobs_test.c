@@ -206,7 +206,13 @@ static void test_jobs__none_of_a_subject_that_has_gone_is_tried_again(void) {
     lh_str id = suite_id(suite_await(&s, suite_id(job), "failed"));
     CHECK(suite_submit(&s, "b", "{\"bad\":true}", &other, &err) == LH_OK);
     suite_await(&s, suite_id(other), "failed");
-    CHECK_OK(lh_jobs_retire(s.jobs, LH_STR("a"), LH_STR("a has gone"), s.arena, &err));
+    lh_change gone = {.key = LH_STR("subject/a"), .text = LH_STR("{}"), .expected = 7}; /* of another version */
+    CHECK(lh_jobs_retire(s.jobs, LH_STR("a"), LH_STR("a has gone"), &gone, s.arena, &err) == LH_CONFLICT);
+    CHECK_OK(lh_job_retry(s.jobs, id, s.arena, &job, &err)); /* as the subject is there still */
+    suite_await(&s, id, "failed");
+    gone.expected = LH_VERSION_ABSENT;
+    CHECK_OK(lh_jobs_retire(s.jobs, LH_STR("a"), LH_STR("a has gone"), &gone, s.arena, &err));
+    CHECK(lh_metastore_count(lh_catalog_metastore(s.catalog), LH_STR("subject/a")) == 1);
     CHECK(lh_job_retry(s.jobs, id, s.arena, &job, &err) == LH_CONFLICT && strstr(err.message, "a has gone"));
     CHECK_OK(lh_job_retry(s.jobs, suite_id(other), s.arena, &other, &err));
     suite_await(&s, suite_id(other), "failed");
@@ -214,7 +220,10 @@ static void test_jobs__none_of_a_subject_that_has_gone_is_tried_again(void) {
     CHECK(suite_submit(&s, "a", "{}", &job, &err) == LH_OK);
     CHECK_OK(lh_job_get_of(s.jobs, LH_STR("a"), s.arena, &other, &err));
     CHECK(lh_str_eq(suite_id(other), suite_id(job)));
-    CHECK(lh_jobs_retire(s.jobs, LH_STR("a"), LH_STR("again"), s.arena, &err) == LH_CONFLICT);
+    gone.expected = LH_VERSION_ANY;
+    gone.text = LH_STR_NONE;
+    CHECK(lh_jobs_retire(s.jobs, LH_STR("a"), LH_STR("again"), &gone, s.arena, &err) == LH_CONFLICT);
+    CHECK(lh_metastore_count(lh_catalog_metastore(s.catalog), LH_STR("subject/a")) == 1);
     atomic_store(&s.hold, 0);
     suite_await(&s, suite_id(job), "succeeded");
     CHECK(lh_job_get_of(s.jobs, LH_STR("a"), s.arena, &other, &err) == LH_NOT_FOUND);

@@ -102,19 +102,23 @@ static lh_str job_holder(const job_record *record, lh_arena *arena) {
     return lh_arena_printf(arena, "{\"schema_version\":1,\"id\":\"%.*s\"}", LH_STR_ARG(record->id));
 }
 
+lh_code job_change(const job_record *record, lh_arena *arena, lh_change *ret, lh_error *err) {
+    *ret = (lh_change){.key = job_key(job_is_open(record) ? JOBS_OPEN : JOBS_ENDED, record->id, arena),
+                       .expected = record->version};
+    return job_text(record, arena, &ret->text, err);
+}
+
 lh_code job_write(lh_jobs *jobs, const job_record *record, bool was_open, lh_arena *arena, lh_error *err) {
-    lh_str text, open = job_key(JOBS_OPEN, record->id, arena), ended = job_key(JOBS_ENDED, record->id, arena),
-                 subject = job_subject_key(record->subject, arena), holder = job_holder(record, arena);
+    lh_str open = job_key(JOBS_OPEN, record->id, arena), ended = job_key(JOBS_ENDED, record->id, arena),
+           subject = job_subject_key(record->subject, arena), holder = job_holder(record, arena);
     bool is_new = record->version == LH_VERSION_ABSENT, is_open = job_is_open(record);
     lh_change changes[3];
     size_t count = 0;
-    LH_TRY(job_text(record, arena, &text, err));
-    if (is_open == was_open || is_new) {
-        changes[count++] = (lh_change){.key = is_open ? open : ended, .text = text, .expected = record->version};
-    } else {
-        changes[count++] = (lh_change){.key = was_open ? open : ended, .expected = record->version};
-        changes[count++] = (lh_change){.key = is_open ? open : ended, .text = text, .expected = LH_VERSION_ABSENT};
-    }
+    bool moves = is_open != was_open && !is_new;
+    if (moves) changes[count++] = (lh_change){.key = was_open ? open : ended, .expected = record->version};
+    LH_TRY(job_change(record, arena, &changes[count], err));
+    if (moves) changes[count].expected = LH_VERSION_ABSENT;
+    count++;
     if (is_open && (is_new || !was_open))
         changes[count++] = (lh_change){.key = subject, .text = holder, .expected = LH_VERSION_ABSENT};
     if (!is_open && was_open) changes[count++] = (lh_change){.key = subject, .expected = LH_VERSION_ANY};

@@ -321,7 +321,8 @@ static lh_code index_is_at_rest(lh_jobs *jobs, lh_str name, lh_arena *arena, lh_
     return LH_OK;
 }
 
-/* The table first: a table without a document would be taken for nobody's. */
+/* The table first: a table without a document would be taken for nobody's. The document and what the jobs are allowed go together: where
+ * this ends before, the index is there still, and its jobs can be tried again. */
 lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name, const lh_vector_caller *caller,
                                lh_arena *arena, lh_error *err) {
     vector_definition d;
@@ -333,14 +334,13 @@ lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name, co
                        LH_STR_ARG(lh_str_cut_utf8(name, 100)));
     LH_TRY(vector_definition_read(vector->catalog, name, arena, &d, err));
     LH_TRY(index_is_at_rest(jobs, name, arena, err));
-    LH_TRY(lh_jobs_retire(jobs, vector_subject(name, arena),
-                          LH_STR("its index was deleted since; index the dataset anew"), arena, err));
     LH_TRY(vector_trials_drop(vector, &d, arena, err));
     lh_code code = lh_table_drop(vector->catalog, d.table, true, err);
     if (code != LH_NOT_FOUND) LH_TRY(code);
     LH_TRY(vector_definition_change(&d, arena, &change, err));
     change.text = LH_STR_NONE;
-    LH_TRY(lh_metastore_commit(lh_catalog_metastore(vector->catalog), &change, 1, NULL, err));
+    LH_TRY(lh_jobs_retire(jobs, vector_subject(name, arena),
+                          LH_STR("its index was deleted since; index the dataset anew"), &change, arena, err));
     vector_served_forget(vector, d.table.name);
     vector_store_sweep(vector, &d, LH_STR_NONE);
     vector_recall_forget(vector, d.name);

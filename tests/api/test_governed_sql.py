@@ -463,6 +463,16 @@ def test_a_view_is_seen_and_nothing_of_its_base(lake):
     lake.refused("SELECT salary FROM safe", narrow, status=400)
 
 
+def test_a_view_and_a_table_that_differ_in_case_are_two_to_every_caller(lake):
+    """A view is not looked for where there is a table of its name; one of its name in lower case counted, for an administrator."""
+    lake.rows("CREATE TABLE cased AS SELECT 1 AS id", ADMIN)
+    view(lake, "Cased", "candidates", ["name"])
+    key = lake.key("of-cased", allow("view", "Cased"))
+    for caller in (ADMIN, key):
+        assert lake.rows("SELECT count(*) FROM Cased", caller) == lake.rows("SELECT count(*) FROM candidates", ADMIN)
+    assert lake.rows("FROM cased", ADMIN) == [[1]]
+
+
 def test_a_filter_that_could_raise_shows_nothing(lake):
     lake.ingest("texts", b"id,word\n1,secret\n2,5\n")
     lake.server.sql("UPDATE texts SET word = 'secret' WHERE id = 1")

@@ -161,6 +161,23 @@ def test_a_job_of_an_index_that_was_deleted_is_not_tried_again(server, model, jo
     wait_for(lambda: look(server, again)["state"] == "succeeded")
 
 
+def test_a_job_of_an_index_that_could_not_be_deleted_is_tried_again(server, model, job):
+    """The index stayed, and none of its jobs was tried again any more."""
+    id = job("stays")
+    server.request("POST", f"/jobs/{id}/cancel")
+    wait_for(lambda: look(server, id)["state"] == "cancelled")
+    made = server.request("POST", "/catalog/views", json={"name": "reads_vectors", "base_dataset": "vectors.stays", "columns": ["id"]})
+    assert made.status_code == 201, made.text
+    refused = server.request("DELETE", "/vectors/indexes/stays")
+    assert refused.status_code == 409 and "reads_vectors" in refused.text, refused.text
+    model.let(ROWS)
+    retried = server.request("POST", f"/jobs/{id}/retry")
+    assert retried.status_code == 202, retried.text
+    wait_for(lambda: look(server, id)["state"] == "succeeded")
+    assert server.request("DELETE", "/catalog/views/reads_vectors").status_code == 204
+    assert server.request("DELETE", "/vectors/indexes/stays").status_code == 204
+
+
 def test_a_search_of_an_index_that_is_being_made_says_so(server, model, job):
     """It found nothing, as if there were nothing to find; so did an answer of passages."""
     def ask(path="search", **body):

@@ -2,6 +2,9 @@
 import gzip
 import json
 import socket
+import ssl
+import subprocess
+import time
 
 import pytest
 import requests
@@ -200,3 +203,33 @@ def test_who_sends_a_body_that_is_refused_reads_the_answer(fresh, tmp_path):
     assert server.request("GET", "/health").status_code == 200
     for connection in half:
         connection.close()
+
+
+def test_over_tls_the_end_of_an_answer_is_said_while_its_body_is_still_sent(fresh, tmp_path):
+    """Who reads to the end of the connection waited for as long as the server went on reading. That it does is seen by what it still takes."""
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    server = fresh(env={**KEYS_ENV, "LAKEHOUSE__SERVER__TLS_CERTIFICATE": str(certificate), "LAKEHOUSE__SERVER__TLS_KEY": str(key)})
+    host, port = server.url.split("//")[1].split(":")
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = ssl.create_default_context(cafile=certificate).wrap_bio(incoming, outgoing, server_hostname=host)
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        def until(act):
+            while True:
+                try:
+                    return act()
+                except ssl.SSLWantReadError:
+                    connection.sendall(outgoing.read())
+                    if chunk := connection.recv(65536): incoming.write(chunk)
+                    else: incoming.write_eof()
+
+        until(session.do_handshake)
+        session.write(b"POST /query/sql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{")
+        connection.sendall(outgoing.read())
+        assert until(lambda: session.read(12)) == b"HTTP/1.1 401"
+        while connection.recv(65536): pass
+        for _ in range(3):  # one that was closed refuses the second of these
+            session.write(b"x" * 1000)
+            connection.sendall(outgoing.read())
+            time.sleep(0.1)
