@@ -124,6 +124,9 @@ void lh_ai_remove(lh_ai *ai, lh_ai_task task, lh_str name);
 /* From now on the calls of that principal, or with an empty one of all who have none of their own, that name no model have this
  * one; an empty name: the task's again. Errors: NOT_FOUND, NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_ai_use(lh_ai *ai, lh_ai_task task, lh_str principal, lh_str name, lh_error *err);
+/* What stands for the version of a model whose provider tells none: the first digits of the SHA-256 of where it is and of its name
+ * there, so that vectors of two endpoints are told apart. */
+lh_str lh_ai_endpoint_version(lh_str url, lh_str model, lh_arena *arena);
 /* The file of a model of the provider llama: of a name without '/' in models/ beside the binary. Errors: INVALID, IO. */
 LH_MUST_CHECK lh_code lh_ai_model_file(lh_str model, char into[4096], lh_error *err);
 /* Is there a model that would do the call? Without one it is UNAVAILABLE. */

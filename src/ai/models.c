@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { MODEL_ARENA_BYTES = 64 << 10, MODEL_VERSION_BYTES = 128, MODEL_URL_BYTES = 511 };
+enum { MODEL_ARENA_BYTES = 64 << 10, MODEL_VERSION_BYTES = 128, MODEL_URL_BYTES = 511, MODEL_ENDPOINT_DIGITS = 16 };
 
 static const struct ai_provider_ops *const model_providers[] = {&ai_provider_llama, &ai_provider_hash,
                                                                 &ai_provider_openai, &ai_provider_ollama};
@@ -106,10 +106,21 @@ static lh_code model_read(ai_model *model, const lh_ai_definition *from, lh_erro
     return lh_arena_check(model->arena, err);
 }
 
+static lh_str model_url(lh_str url) {
+    while (lh_str_ends(url, LH_STR("/"))) url.len--;
+    return url;
+}
+
+lh_str lh_ai_endpoint_version(lh_str url, lh_str model, lh_arena *arena) {
+    url = model_url(url);
+    lh_sha256 hash = lh_sha256_of(lh_arena_printf(arena, "%.*s %.*s", LH_STR_ARG(url), LH_STR_ARG(model)));
+    lh_sha256_hex hex = lh_sha256_to_hex(&hash);
+    return lh_arena_dup(arena, lh_str_sub(lh_str_from(hex.text), 0, MODEL_ENDPOINT_DIGITS));
+}
+
 static lh_code model_read_url(lh_ai *ai, ai_model *model, const lh_ai_definition *from, lh_error *err) {
     ai_setup *setup = &model->setup;
-    lh_str url = from->url.len ? from->url : lh_str_from(model->ops->url);
-    while (lh_str_ends(url, LH_STR("/"))) url.len--;
+    lh_str url = model_url(from->url.len ? from->url : lh_str_from(model->ops->url));
     if (!model_is_url(url))
         return lh_fail(err, LH_INVALID, "%s must be http:// or https:// with a host, without user, query or fragment",
                        model_name_of(model, from->task, "url").name);
@@ -119,6 +130,8 @@ static lh_code model_read_url(lh_ai *ai, ai_model *model, const lh_ai_definition
     setup->url = lh_arena_dup(model->arena, url);
     setup->api_key = lh_arena_dup(model->arena, from->api_key);
     setup->http = ai->http;
+    if (!model->ops->version && !model->version.len)
+        model->version = lh_ai_endpoint_version(url, setup->model, model->arena);
     LH_TRY(lh_arena_check(model->arena, err));
     pthread_mutex_lock(&ai->lock);
     model->endpoint = endpoint_take_locked(ai, url);

@@ -87,8 +87,7 @@ static lh_code register_hash_file(const char *path, lh_sha256_hex *ret, lh_error
     return LH_OK;
 }
 
-/* The first digits of the file's hash, which its provider tells too; of an endpoint those of the hash of where it is, so that
- * vectors of two registrations are told apart. */
+/* The first digits of the file's hash, which its provider tells too, or what stands for one of an endpoint. */
 static lh_code register_version(lh_json *document, lh_arena *arena, lh_error *err) {
     lh_str asked = lh_json_get_string(document, "checksum"), model = lh_json_get_string(document, "model");
     lh_str provider = lh_json_get_string(document, "provider");
@@ -100,10 +99,7 @@ static lh_code register_version(lh_json *document, lh_arena *arena, lh_error *er
     if (!is_file && !lh_str_eq(provider, LH_STR("openai"))) return LH_OK; /* they tell their own */
     if (!is_file) {
         lh_str url = lh_json_get_string(document, "url");
-        lh_sha256 hash =
-            lh_sha256_of(lh_arena_printf(arena, "%.*s %.*s", LH_STR_ARG(url), LH_STR_ARG(model)));
-        hex = lh_sha256_to_hex(&hash);
-        lh_json_set_string(arena, document, "version", lh_str_sub(lh_str_from(hex.text), 0, REGISTER_VERSION_DIGITS));
+        lh_json_set_string(arena, document, "version", lh_ai_endpoint_version(url, model, arena));
         return lh_arena_check(arena, err);
     }
     if (lh_str_find(model, '/') < model.len && model.ptr[0] != '/')

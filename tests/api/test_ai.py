@@ -1,4 +1,5 @@
 """Models: the hash embedder, endpoints that speak OpenAI's API (another lakehouse is one) or Ollama's, /v1 for OpenAI's own SDK, and faults."""
+import hashlib
 import json
 import math
 import random
@@ -51,6 +52,11 @@ def refused(answer, status, code, *words):
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), answer.text
     assert all(word in answer.json()["error"]["message"] for word in words), answer.text
     return answer.json()["error"]["message"]
+
+
+def endpoint_version(url, model):
+    """Of a model whose provider tells none."""
+    return hashlib.sha256(f"{url} {model}".encode()).hexdigest()[:16]
 
 
 def embedded(*rows, **members):
@@ -180,7 +186,7 @@ def test_an_endpoint_gives_what_it_gives_directly_in_order(fresh, lake):
     before = lake.metric("lakehouse_ai_calls_total", task="embed")
     assert vectors(server, TEXTS) == vectors(lake, TEXTS)
     assert lake.metric("lakehouse_ai_calls_total", task="embed") == before + 4 + 1  # batches of 64
-    assert server.request("GET", "/ai/models").json()["items"][0] == {"task": "embed", "provider": "openai", "model": "hash", "in_use": True, "version": None, "source": "configuration"}
+    assert server.request("GET", "/ai/models").json()["items"][0] == {"task": "embed", "provider": "openai", "model": "hash", "in_use": True, "version": endpoint_version(lake.url + "/v1", "hash"), "source": "configuration"}
     used = server.request("GET", "/ai/usage").json()["items"]
     assert used == [{"principal": "-", "task": "embed", "calls": 1, "failed": 0, "tokens_in": 200 * 9, "tokens_out": 0}]
     assert server.request("GET", "/ai/health").json()["status"] == "ok"
@@ -414,7 +420,7 @@ def test_a_stream_is_put_together(fresh, scripted):
     endpoint = scripted(stream(*said("Hel", "lo ", "wörld")))
     server = fresh(env=generator(endpoint.url + "/v1"))
     answer = generate(server, "hi", seed=7, temperature=0.5, max_tokens=9, stop=["END", "x"], json_schema={"type": "object"})
-    assert answer.json() == {"model": {"provider": "openai", "name": "chat", "version": None}, "text": "Hello wörld", "finish_reason": "stop", "prompt_tokens": 7, "tokens": 2}
+    assert answer.json() == {"model": {"provider": "openai", "name": "chat", "version": endpoint_version(endpoint.url + "/v1", "chat")}, "text": "Hello wörld", "finish_reason": "stop", "prompt_tokens": 7, "tokens": 2}
     path, _, body = endpoint.seen[0]
     assert path == "/v1/chat/completions" and body == {
         "model": "chat", "messages": [{"role": "user", "content": "hi"}], "stream": True, "stream_options": {"include_usage": True}, "temperature": 0.5, "seed": 7, "max_tokens": 9,
@@ -446,11 +452,12 @@ def events(answer):
 
 
 def test_pieces_are_streamed_on(fresh, scripted):
-    server = fresh(env=generator(scripted(stream(*said("a", "b", reason="length"))).url))
+    endpoint = scripted(stream(*said("a", "b", reason="length")))
+    server = fresh(env=generator(endpoint.url))
     answer = generate(server, stream=True)
     assert answer.headers["Content-Type"] == "text/event-stream"
     assert list(events(answer)) == [("piece", {"text": "a"}), ("piece", {"text": "b"}), (
-        "done", {"model": {"provider": "openai", "name": "chat", "version": None}, "finish_reason": "length", "prompt_tokens": 7, "tokens": 2})]
+        "done", {"model": {"provider": "openai", "name": "chat", "version": endpoint_version(endpoint.url, "chat")}, "finish_reason": "length", "prompt_tokens": 7, "tokens": 2})]
 
 
 def test_the_sdk_chats(fresh, scripted):
@@ -559,7 +566,7 @@ def test_documents_are_ranked(fresh, scripted):
     endpoint = scripted(reply(ranked))
     server = fresh(env=settings(rerank_provider="openai", rerank_model="r", rerank_url=endpoint.url + "/v1"))
     ask = lambda **members: server.request("POST", "/ai/rerank", json={"query": "q", "documents": ["a", "b", "c"], **members})
-    assert ask().json() == {"model": {"provider": "openai", "name": "r", "version": None}, "tokens": 11,
+    assert ask().json() == {"model": {"provider": "openai", "name": "r", "version": endpoint_version(endpoint.url + "/v1", "r")}, "tokens": 11,
                             "results": [{"index": 0, "score": 0.9}, {"index": 2, "score": 0.1}, {"index": 1, "score": -3}]}
     assert [item["index"] for item in ask(top_n=1).json()["results"]] == [0]
     path, _, body = endpoint.seen[1]

@@ -90,7 +90,8 @@ def test_vectors_are_those_of_the_same_file_in_process(fresh, own, servers, kind
     answer = embed(server, TEXTS)
     assert answer.status_code == 200, answer.text
     assert cosines(answer.json()["embeddings"], vectors(own, TEXTS)).min() > 0.999
-    assert answer.json()["model"]["version"] == (servers("ollama").version("minilm") if kind == "ollama" else None)
+    told = answer.json()["model"]["version"]
+    assert told == servers("ollama").version("minilm") if kind == "ollama" else len(told) == 16
     used = server.request("GET", "/ai/usage").json()["items"][0]
     assert (used["calls"], used["failed"]) == (1, 0) and used["tokens_in"] > 5 * len(TEXTS)
     told = health(server)

@@ -211,6 +211,26 @@ def test_a_refresh_that_failed_is_tried_again(tmp_path):
     model.stop()
 
 
+def test_vectors_of_another_endpoint_are_not_compared_and_all_are_made_anew(tmp_path):
+    first, second = Scripted(embedder()), Scripted(embedder())
+    server = Server(tmp_path / "lake", env=by_endpoint(first))
+    server.ingest(lines(people(0, 20)), "d")
+    index(server, "d", index="moved")
+    search(server, index="moved", query="nurse")
+    before = server.request("GET", "/vectors/indexes/moved").json()["model"]
+    server.stop()
+    server = Server(tmp_path / "lake", env=by_endpoint(second))
+    assert "model" in search(server, 409, index="moved", query="nurse")["message"]
+    index(server, "d", index="moved")
+    after = server.request("GET", "/vectors/indexes/moved").json()["model"]
+    assert (before["name"], before["provider"]) == (after["name"], after["provider"]) and before["version"] != after["version"]
+    assert set(TEXTS) <= {text for _, _, body in second.seen for text in body["input"]}  # what did not change was embedded, too
+    assert search(server, index="moved", query="nurse")
+    server.stop(check=False)
+    for model in (first, second):
+        model.stop()
+
+
 def test_a_refresh_is_of_what_the_caller_may_write_and_of_each_that_is_free(tmp_path):
     held, go_on = threading.Event(), threading.Event()
 
