@@ -64,6 +64,16 @@ static lh_code table_try_drop(lh_catalog *catalog, const catalog_table *table, l
     return catalog_commit(catalog, changes, extra_count + 2 + (folder.len > 0), &(catalog_answer){0}, err);
 }
 
+lh_code lh_table_may_drop(lh_catalog *catalog, lh_table_name name, lh_error *err) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_TRY(lh_arena_new(4 * (size_t)LH_LIMIT_JSON_BYTES, &arena, err));
+    catalog_table table;
+    lh_change unused;
+    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
+    const readers_base base = {.name = table.name};
+    return readers_must_be_none(catalog, &base, "dropped", arena, &unused, err);
+}
+
 lh_code lh_table_drop(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err) {
     for (int tries = 0;; tries++) {
         LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;

@@ -334,8 +334,10 @@ lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name, co
                        LH_STR_ARG(lh_str_cut_utf8(name, 100)));
     LH_TRY(vector_definition_read(vector->catalog, name, arena, &d, err));
     LH_TRY(index_is_at_rest(jobs, name, arena, err));
-    LH_TRY(vector_trials_drop(vector, &d, arena, err));
-    lh_code code = lh_table_drop(vector->catalog, d.table, true, err);
+    lh_code code = lh_table_may_drop(vector->catalog, d.table, err);
+    if (code != LH_NOT_FOUND) LH_TRY(code);
+    LH_TRY(vector_trials_drop(vector, &d, arena, err)); /* before the table, whose bucket has them */
+    code = lh_table_drop(vector->catalog, d.table, true, err);
     if (code != LH_NOT_FOUND) LH_TRY(code);
     LH_TRY(vector_definition_change(&d, arena, &change, err));
     change.text = LH_STR_NONE;

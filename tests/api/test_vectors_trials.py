@@ -117,6 +117,17 @@ def test_the_truth_of_an_eval_set_is_that_of_brute_force(server):
     assert figures["relevant_recall"] == 1.0 and figures["k"] == 5 and figures["queries"] == 4
 
 
+def test_an_index_that_may_not_be_deleted_keeps_its_eval_sets(server):
+    make(server, "viewed", [f"resume number {i}" for i in range(30)])
+    call(server, "POST", "/vectors/hnsw/evals", 201, {"name": "stays", "index": "viewed", "queries": [{"query": "resume number 7"}]})
+    call(server, "POST", "/catalog/views", 201, {"name": "reads_viewed", "base_dataset": "vectors.viewed", "columns": ["id"]})
+    assert "reads_viewed" in call(server, "DELETE", "/vectors/indexes/viewed", 409)["error"]["message"]
+    assert call(server, "GET", "/vectors/hnsw/evals/stays", 200)["queries"][0]["query"] == "resume number 7"
+    call(server, "DELETE", "/catalog/views/reads_viewed", 204)
+    call(server, "DELETE", "/vectors/indexes/viewed", 204)
+    call(server, "GET", "/vectors/hnsw/evals/stays", 404)
+
+
 def test_a_given_query_is_its_vector_or_its_text_and_nothing_else(server):
     _, matrix = vectors_of(server, "people")
     vector = [float(x) for x in matrix[5]]
