@@ -70,9 +70,9 @@ static bool fake_answer(fake_server *server, int fd) { /* false: close */
     }
     if (fake_is(server, "/short")) return fake_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", 42), false;
     if (fake_is(server, "/refused")) /* and the connection with it: its body was not read */
-        return fake_send(fd, "HTTP/1.1 403 Forbidden\r\nX: y\r\nContent-Length: 2\r\n\r\nno", 55), false;
+        return fake_send(fd, "HTTP/1.1 403 Forbidden\r\nX: y\r\nContent-Length: 2\r\n\r\nno", 53), false;
     if (fake_is(server, "/away"))
-        return fake_send(fd, "HTTP/1.1 302 Found\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n", 59);
+        return fake_send(fd, "HTTP/1.1 302 Found\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n", 58);
     if (fake_is(server, "/big")) {
         static const char block[100000] = {'x'};
         if (!fake_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n", 45)) return false;
