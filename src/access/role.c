@@ -103,8 +103,6 @@ lh_code lh_access_role_get(lh_catalog *catalog, lh_str name, lh_arena *arena, lh
     return lh_arena_check(arena, err);
 }
 
-static int role_compare(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
-
 /* All names, in order. Arena. */
 static lh_code role_names(lh_catalog *catalog, lh_arena *arena, lh_str **ret, size_t *ret_count, lh_error *err) {
     const lh_str prefix = LH_STR("role/");
@@ -115,7 +113,7 @@ static lh_code role_names(lh_catalog *catalog, lh_arena *arena, lh_str **ret, si
     for (size_t i = 0; i < docs.count; i++) names[i] = lh_str_sub(docs.items[i].key, prefix.len, SIZE_MAX);
     for (size_t i = 0; i < ROLE_BUILT_IN; i++) names[docs.count + i] = lh_str_from(role_built_in[i].name);
     *ret_count = docs.count + ROLE_BUILT_IN;
-    qsort(names, *ret_count, sizeof *names, role_compare);
+    qsort(names, *ret_count, sizeof *names, lh_str_order);
     *ret = names;
     return LH_OK;
 }

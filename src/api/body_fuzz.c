@@ -32,8 +32,7 @@ static const api_route *fuzz_route(lh_str line) {
 static void fuzz_refused(lh_code code, const lh_error *err, const api_route *route, lh_arena *arena) {
     lh_json *sent = NULL;
     api_errors errors = api_errors_of(route->path);
-    assert(code == LH_INVALID || code == LH_LIMIT || code == LH_NO_MEMORY);
-    lh_fuzz_told(code, err);
+    lh_fuzz_refused(code, err);
     lh_str text = api_error_body(arena, errors, api_status_of(code, err), code, err);
     assert(text.len < 8 * LH_ERROR_MESSAGE_BYTES);
     if (lh_arena_check(arena, NULL) != LH_OK) return;

@@ -79,9 +79,9 @@ lh_code plan_entity(plan_state *p, lh_error *err) {
         if (who_person(p)) return LH_OK;
         ask_ref who = who_column(p, p->plan.measures[0].column.table);
         if (!plan_has(who)) return lh_fail(err, LH_INVALID, "nothing says who that is");
-        if (plan_has(who))
-            p->entity_column = who, p->penalty += 0.05,
-            plan_note(p, "who: '%.*s'", LH_STR_ARG(plan_column(p, who)->name));
+        p->entity_column = who;
+        p->penalty += 0.05;
+        plan_note(p, "who: '%.*s'", LH_STR_ARG(plan_column(p, who)->name));
     }
     if (any || p->plan.measure_count) return LH_OK;
     for (size_t i = 0; i < p->mentioned_count && p->entity < 0; i++) p->entity = p->mentioned[i].ref.table;

@@ -296,8 +296,6 @@ static lh_code read_many(const read_run *run, size_t at, bool listed, lh_error *
     return LH_OK;
 }
 
-static int read_compare(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
-
 /* The parts of lists, each once. */
 static lh_code read_parts(const read_run *run, const lh_json *lists, read_texts *into, lh_error *err) {
     const lh_str comma = LH_STR(", ");
@@ -317,7 +315,7 @@ static lh_code read_parts(const read_run *run, const lh_json *lists, read_texts 
     lh_str *all = LH_ARENA_ARRAY(run->arena, lh_str, count + 1);
     LH_TRY(lh_arena_check(run->arena, err));
     if (count) memcpy(all, parts.ptr, parts.len);
-    qsort(all, count, sizeof *all, read_compare);
+    qsort(all, count, sizeof *all, lh_str_order);
     for (size_t i = 0; i < count; i++)
         if (i == 0 || !lh_str_eq(all[i - 1], all[i])) read_take(run->arena, all[i], into);
     return LH_OK;

@@ -57,8 +57,6 @@ static const char *const breaks_months[] = {
 
 /* ---- the locale's list ---- */
 
-static int breaks_compare(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
-
 /* Of one with spaces ("n. Chr.") each part; what has no point is none. */
 static void breaks_note(lh_buf *list, lh_str item) {
     for (lh_str rest = item; rest.len;) {
@@ -89,7 +87,7 @@ static bool breaks_sort(lh_breaks *breaks, const lh_buf *list) {
     if (list->len) memcpy(breaks->list, list->ptr, list->len);
     for (lh_str rest = {breaks->list, list->len}; rest.len;)
         breaks->listed[breaks->listed_count++] = lh_str_split(&rest, '\0');
-    qsort(breaks->listed, breaks->listed_count, sizeof *breaks->listed, breaks_compare);
+    qsort(breaks->listed, breaks->listed_count, sizeof *breaks->listed, lh_str_order);
     return true;
 }
 
@@ -160,10 +158,6 @@ lh_code lh_breaks_begin(lh_breaks *breaks, lh_str text, lh_error *err) {
 static bool breaks_is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool breaks_is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 
-static int breaks_compare_name(const void *key, const void *item) {
-    return lh_str_cmp(*(const lh_str *)key, lh_str_from(*(const char *const *)item));
-}
-
 /* The word at the end of the piece, with its point; longer than an abbreviation: none. */
 static lh_str breaks_last_word(lh_str piece) {
     size_t start = piece.len;
@@ -191,14 +185,10 @@ static bool breaks_is_character(lh_str text) {
     return first < 0xE0 && lh_str_starts(lh_str_sub(text, first < 0x80 ? 1 : 2, 1), LH_STR("."));
 }
 
-static bool breaks_is_in(lh_str name, const char *const *list, size_t count) {
-    return bsearch(&name, list, count, sizeof *list, breaks_compare_name) != NULL;
-}
-
 static bool breaks_is_opener(lh_str text) {
     size_t end = 0;
     while (end < text.len && end < BREAKS_WORD_BYTES && !strchr(" \t\r\n,:;'", text.ptr[end])) end++;
-    return breaks_is_in(lh_str_sub(text, 0, end), breaks_openers, sizeof breaks_openers / sizeof *breaks_openers);
+    return lh_str_is_in(lh_str_sub(text, 0, end), breaks_openers, sizeof breaks_openers / sizeof *breaks_openers);
 }
 
 /* "OK.", "PC.": lists have some of them, and sentences end with them. */
@@ -229,16 +219,16 @@ static bool breaks_is_abbreviation(const lh_breaks *breaks, lh_str word, lh_str 
     lh_str name = lh_str_sub(word, 0, word.len - 1);
     bool numbered = next.len && breaks_is_digit(next.ptr[0]);
     if (breaks_is_day(word, next)) return true;
-    if (numbered && breaks_is_in(name, breaks_of_numbers, sizeof breaks_of_numbers / sizeof *breaks_of_numbers))
+    if (numbered && lh_str_is_in(name, breaks_of_numbers, sizeof breaks_of_numbers / sizeof *breaks_of_numbers))
         return true;
     bool one = breaks_is_character(word) && lh_str_find(word, '.') + 1 == word.len;
     if (one && breaks_is_capital(word)) return breaks_is_capital(next) && !breaks_is_opener(next); /* "J. Smith" */
     if (one && u_islower(breaks_first(word)) && breaks_is_character(next)) return true;            /* "z. B." */
     if (breaks_is_acronym(word)) return false;
-    if (breaks_is_in(name, breaks_of_firms, sizeof breaks_of_firms / sizeof *breaks_of_firms))
+    if (lh_str_is_in(name, breaks_of_firms, sizeof breaks_of_firms / sizeof *breaks_of_firms))
         return !breaks_is_opener(next);
-    return breaks_is_in(name, breaks_abbreviations, sizeof breaks_abbreviations / sizeof *breaks_abbreviations) ||
-           bsearch(&word, breaks->listed, breaks->listed_count, sizeof *breaks->listed, breaks_compare) != NULL;
+    return lh_str_is_in(name, breaks_abbreviations, sizeof breaks_abbreviations / sizeof *breaks_abbreviations) ||
+           bsearch(&word, breaks->listed, breaks->listed_count, sizeof *breaks->listed, lh_str_order) != NULL;
 }
 
 /* Does the sentence go on behind the piece? An end of a line ends it. */

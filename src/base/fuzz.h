@@ -16,4 +16,10 @@ static inline bool lh_fuzz_body(const uint8_t *data, size_t size, size_t size_ma
 static inline void lh_fuzz_told(lh_code code, const lh_error *err) {
     assert(err->code == code && err->message[0] && lh_str_is_utf8(lh_str_from(err->message)));
 }
+
+/* One of a body, within the arena that it is read into. */
+static inline void lh_fuzz_refused(lh_code code, const lh_error *err) {
+    assert(code == LH_INVALID || code == LH_LIMIT || code == LH_NO_MEMORY);
+    lh_fuzz_told(code, err);
+}
 #endif

@@ -10,6 +10,16 @@ int lh_str_cmp(lh_str a, lh_str b) {
     return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
+int lh_str_order(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
+
+static int str_order_listed(const void *s, const void *item) {
+    return lh_str_cmp(*(const lh_str *)s, lh_str_from(*(const char *const *)item));
+}
+
+bool lh_str_is_in(lh_str s, const char *const *list, size_t count) {
+    return bsearch(&s, list, count, sizeof *list, str_order_listed) != NULL;
+}
+
 bool lh_str_starts(lh_str s, lh_str prefix) {
     return s.len >= prefix.len && lh_str_eq((lh_str){s.ptr, prefix.len}, prefix);
 }

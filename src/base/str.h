@@ -21,6 +21,8 @@ typedef struct lh_str {
 lh_str lh_str_from(const char *cstr); /* borrowed; NULL gives the empty string */
 bool lh_str_eq(lh_str a, lh_str b);
 int lh_str_cmp(lh_str a, lh_str b); /* by bytes, shorter first */
+int lh_str_order(const void *a, const void *b); /* the same of two lh_str, for qsort() and bsearch() */
+bool lh_str_is_in(lh_str s, const char *const *list, size_t count); /* of a list in that order */
 bool lh_str_starts(lh_str s, lh_str prefix);
 bool lh_str_ends(lh_str s, lh_str suffix);
 /* Equal but for the case of ASCII letters. */

@@ -130,10 +130,6 @@ static lh_code schema_check_type(schema_check *check, const lh_json *type, lh_st
     return schema_check_type(check, lh_json_get(type, "value"), field, err);
 }
 
-static int schema_compare_names(const void *a, const void *b) {
-    return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b);
-}
-
 static int schema_compare_ids(const void *a, const void *b) {
     int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
     return left < right ? -1 : left > right;
@@ -152,7 +148,7 @@ static lh_code schema_check_fields(schema_check *check, const lh_json *fields, l
         if (check->format < 3 && !lh_json_is_null(lh_json_get(it.value, "initial-default")))
             return lh_fail(err, LH_INVALID, "field '%.*s': initial-default needs format-version 3", LH_STR_ARG(name));
     }
-    qsort(names, count, sizeof *names, schema_compare_names);
+    qsort(names, count, sizeof *names, lh_str_order);
     for (size_t i = 1; i < count; i++)
         if (lh_str_eq(names[i - 1], names[i]))
             return lh_fail(err, LH_INVALID, "a schema has two fields '%.*s'", LH_STR_ARG(names[i]));

@@ -55,11 +55,9 @@ static lh_code register_folder(registration *r, lh_str key, const char *suffix, 
     return LH_OK;
 }
 
-static int register_compare(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
-
 /* Each must be there, and once: a file named twice would have its rows twice. */
 static lh_code register_check(registration *r, lh_error *err) {
-    qsort(r->keys, r->count, sizeof *r->keys, register_compare);
+    qsort(r->keys, r->count, sizeof *r->keys, lh_str_order);
     r->sizes = LH_ARENA_ARRAY(r->arena, uint64_t, r->count);
     if (!r->sizes) return lh_arena_check(r->arena, err);
     for (size_t i = 0; i < r->count; i++) {

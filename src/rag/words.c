@@ -43,22 +43,12 @@ static const char *const words_openers[] = {
     "thus",      "unlike",       "until",    "while",   "within",  "without",   "yes",     "yet",
 };
 
-static int words_compare(const void *a, const void *b) { return lh_str_cmp(*(const lh_str *)a, *(const lh_str *)b); }
-
-static int words_compare_common(const void *key, const void *item) {
-    return lh_str_cmp(*(const lh_str *)key, lh_str_from(*(const char *const *)item));
-}
-
-static bool words_are_in(lh_str lower, const char *const *list, size_t count) {
-    return bsearch(&lower, list, count, sizeof *list, words_compare_common) != NULL;
-}
-
 static bool words_is_opener(lh_str lower) {
-    return words_are_in(lower, words_openers, sizeof words_openers / sizeof *words_openers);
+    return lh_str_is_in(lower, words_openers, sizeof words_openers / sizeof *words_openers);
 }
 
 static bool words_is_common(lh_str lower) {
-    return words_are_in(lower, words_common, sizeof words_common / sizeof *words_common);
+    return lh_str_is_in(lower, words_common, sizeof words_common / sizeof *words_common);
 }
 
 static bool words_is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -100,7 +90,7 @@ static bool words_is_wanted(lh_str word, rag_words_kind kind, bool first, lh_are
 }
 
 bool rag_words_have(const rag_words *words, lh_str word) {
-    return words->count && bsearch(&word, words->items, words->count, sizeof *words->items, words_compare);
+    return words->count && bsearch(&word, words->items, words->count, sizeof *words->items, lh_str_order);
 }
 
 double rag_words_share(const rag_words *words, const rag_words *of) {
@@ -126,7 +116,7 @@ lh_code rag_words_of(lh_terms *terms, lh_str text, rag_words_kind kind, lh_arena
     lh_str *sorted = LH_ARENA_ARRAY(arena, lh_str, count + 1);
     LH_TRY(lh_arena_check(arena, err));
     if (count) memcpy(sorted, items.ptr, items.len);
-    qsort(sorted, count, sizeof *sorted, words_compare);
+    qsort(sorted, count, sizeof *sorted, lh_str_order);
     for (size_t i = 0; i < count; i++)
         if (kept == 0 || !lh_str_eq(sorted[kept - 1], sorted[i])) sorted[kept++] = sorted[i];
     *ret = (rag_words){sorted, kept};

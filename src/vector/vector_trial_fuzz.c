@@ -7,11 +7,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void fuzz_refused(lh_code code, const lh_error *err) {
-    assert(code == LH_INVALID || code == LH_LIMIT || code == LH_NO_MEMORY);
-    lh_fuzz_told(code, err);
-}
-
 static lh_code fuzz_queries(const eval_asked *asked, lh_ann_metric metric, lh_arena *arena, lh_error *err) {
     const vector_definition d = {.name = LH_STR("notes"), .dimensions = 3, .metric = metric};
     for (lh_json_iter it = lh_json_each(asked->queries); lh_json_next(&it);) {
@@ -76,6 +71,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     case 2: code = fuzz_trial(body, arena, &err); break;
     default: code = fuzz_tune(body, &err); break;
     }
-    if (code != LH_OK) fuzz_refused(code, &err);
+    if (code != LH_OK) lh_fuzz_refused(code, &err);
     return 0;
 }
