@@ -4,7 +4,12 @@
  * endpoint, the provider, and a pause before the next; at the end the tokens are counted (usage.c). */
 #include "ai/ai_internal.h"
 
-enum { AI_HEALTH_PAUSE_MS = 1000, AI_HEALTH_TIMEOUT_MS = 3000, AI_HEALTH_ARENA_BYTES = 64 << 20 };
+enum {
+    AI_HEALTH_PAUSE_MS = 1000,
+    AI_HEALTH_TIMEOUT_MS = 3000,
+    AI_HEALTH_ARENA_BYTES = 64 << 20,
+    AI_MODEL_ARENA_BYTES = 1 << 20
+};
 
 const char *const lh_ai_task_names[LH_AI_TASKS] = {"embed", "generate", "rerank"};
 
@@ -94,6 +99,19 @@ lh_code lh_ai_find(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_arena 
     *ret = (lh_ai_model){lh_str_from(model->ops->name), lh_arena_dup(arena, model->name), ai_version(model, arena)};
     ai_models_release(ai, model);
     return lh_arena_check(arena, err);
+}
+
+bool lh_ai_has_changed(lh_ai *ai, lh_ai_task task, const lh_ai_model *of, int64_t *ret_since_ms) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    ai_model *model = NULL;
+    if (lh_arena_new(AI_MODEL_ARENA_BYTES, &arena, NULL) != LH_OK ||
+        ai_models_take(ai, task, &(lh_ai_call){.model = of->name}, &model, NULL) != LH_OK)
+        return false;
+    const lh_ai_model now = {lh_str_from(model->ops->name), model->name, ai_version(model, arena)};
+    bool changed = now.version.len && !lh_ai_is_same(&now, of);
+    *ret_since_ms = model->since_ms;
+    ai_models_release(ai, model);
+    return changed;
 }
 
 /* What each list of models tells of one. */

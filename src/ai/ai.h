@@ -20,6 +20,7 @@ static inline void lh_ai_freep(lh_ai **ai) { lh_ai_free(*ai); }
 /* Who asks, and how long it may take. */
 typedef struct lh_ai_call {
     lh_str model;                  /* by name, or a file's path; empty: the one in use for the task */
+    lh_str version; /* of the named one: a superseded version does the call when it is this; else the model's own */
     lh_str principal;              /* whose tokens are counted */
     const _Atomic bool *cancelled; /* once true the call ends with CANCELLED within a second; NULL is fine */
     uint64_t timeout_ms;           /* of the whole call, tries included; 0: each try has ai.timeout_ms */
@@ -35,7 +36,7 @@ bool lh_ai_is_same(const lh_ai_model *a, const lh_ai_model *b);
 lh_json *lh_ai_model_json(const lh_ai_model *model, lh_arena *arena);
 
 /* Errors of all three tasks below: INVALID (what is asked; the endpoint's refusal of it), LIMIT (a cap of limits.h, or of the
- * endpoint's answer), NOT_FOUND (call->model), UNAVAILABLE (the task has no model; the endpoint does not answer, refuses the key,
+ * endpoint's answer), NOT_FOUND (call->model), CONFLICT (it is another than was registered), UNAVAILABLE (the task has no model; the endpoint does not answer, refuses the key,
  * or its breaker is open; too many calls wait), CORRUPT (an answer that makes no sense), CANCELLED, NO_MEMORY. */
 
 typedef struct lh_ai_embeddings {
@@ -113,13 +114,17 @@ typedef struct lh_ai_definition {
     lh_str version; /* that it has to be, or of a model whose provider does not tell; empty: any */
     uint64_t
         context_tokens; /* of a prompt and its answer together, of a model whose provider does not tell; 0: not known */
+    int64_t since_ms;   /* since when it has the name, Unix milliseconds; 0: now */
 } lh_ai_definition; /* borrowed */
-/* Adds a model beside the configured one, or in the place of the added one of that name, which serves its last calls. Loads and
- * asks nothing. Errors: INVALID, CONFLICT (the configuration has that name), LIMIT, NO_MEMORY. */
-LH_MUST_CHECK lh_code lh_ai_add(lh_ai *ai, const lh_ai_definition *definition, lh_error *err);
+enum { LH_AI_VERSIONS_MAX = 4 };
+/* Adds a model beside the configured one, or in the place of the added one of that name, which serves its last calls. versions: of one
+ * name and task, 1 to LH_AI_VERSIONS_MAX of them; the first does the calls, the others are superseded: each does those that ask for its
+ * version. One that is there already stays loaded. Loads and asks nothing. Errors: INVALID, CONFLICT (the configuration has that
+ * name), LIMIT, NO_MEMORY. */
+LH_MUST_CHECK lh_code lh_ai_add(lh_ai *ai, const lh_ai_definition *versions, size_t count, lh_error *err);
 /* Would lh_ai_add() take it? Loads and asks nothing. Errors: INVALID, NO_MEMORY. */
 LH_MUST_CHECK lh_code lh_ai_check(lh_ai *ai, const lh_ai_definition *definition, lh_error *err);
-/* The added one of that name, if there is one; who used it has the task's again. */
+/* The added one of that name, if there is one, with its superseded versions; who used it has the task's again. */
 void lh_ai_remove(lh_ai *ai, lh_ai_task task, lh_str name);
 /* From now on the calls of that principal, or with an empty one of all who have none of their own, that name no model have this
  * one; an empty name: the task's again. Errors: NOT_FOUND, NO_MEMORY. */
@@ -134,6 +139,8 @@ bool lh_ai_has(lh_ai *ai, lh_ai_task task, const lh_ai_call *call);
 /* Which would do the call; its version as far as it is known. Arena. Errors: UNAVAILABLE (there is none), NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_ai_find(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_arena *arena, lh_ai_model *ret,
                                  lh_error *err);
+/* Does the model of that name make other vectors now, as far as is known? *ret_since_ms: since when it is there. Asks nobody. */
+bool lh_ai_has_changed(lh_ai *ai, lh_ai_task task, const lh_ai_model *model, int64_t *ret_since_ms);
 /* {"items":[{"task","provider","model","version","source":"configuration|registered","in_use"}]}: version null when it is not known;
  * in_use: by the calls of who has none of its own. Does no I/O. Arena. */
 LH_MUST_CHECK lh_code lh_ai_models(lh_ai *ai, lh_arena *arena, lh_json **ret, lh_error *err);

@@ -194,9 +194,11 @@ typedef struct ai_model {
     unsigned users;        /* calls that have it */
     bool gone;             /* from the list: goes with its last user */
     bool configured;       /* by the configuration: stays */
+    bool superseded;       /* under ai->lock: does only calls that ask for its version */
     lh_arena *arena;       /* owned; of the texts below */
     lh_str name, version;  /* version: as in the definition */
     uint64_t context_tokens; /* the same */
+    int64_t since_ms;        /* the same */
     const struct ai_provider_ops *ops;
     void *state;
     ai_setup setup;
@@ -221,7 +223,7 @@ typedef struct ai_task {
 LH_MUST_CHECK lh_code ai_models_configure(lh_ai *ai, const lh_ai_definition *definition, lh_error *err);
 /* The model for the call; given back by ai_models_release(). Errors: UNAVAILABLE (the task has none), NOT_FOUND. */
 LH_MUST_CHECK lh_code ai_models_take(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, ai_model **ret, lh_error *err);
-/* The one after `model`, NULL for the first; for walks, which take each and give it back: *ret NULL at the end. */
+/* The one after `model`, NULL for the first, of those that are not superseded; for walks, which take each and give it back: *ret NULL at the end. */
 ai_model *ai_models_next(lh_ai *ai, lh_ai_task task, ai_model *model);
 /* How often breakers of the task's endpoints opened, each once, however many models it has. */
 uint64_t ai_models_opened(lh_ai *ai, lh_ai_task task);

@@ -37,7 +37,7 @@ static void test_calls__embed_gives_a_vector_a_text_in_order(void) {
     CHECK_OK(lh_ai_embed(of.ai, &(lh_ai_call){0}, texts, 3, of.arena, &got, &err));
     size_t size = got.dimensions * sizeof *got.values;
     CHECK(got.count == 3 && got.dimensions == 384);
-    CHECK_STR(got.model.version, LH_STR("1"));
+    CHECK_STR(got.model.version, LH_STR("1-384"));
     CHECK(memcmp(got.values, got.values + 2 * got.dimensions, size) == 0);
     CHECK(memcmp(got.values, got.values + got.dimensions, size) != 0);
 }

@@ -76,7 +76,7 @@ static void test_kept__what_is_kept_is_not_embedded_again(void) {
     LH_CLEANUP(kept_case_close) kept_case of = {0};
     lh_error err = {0};
     CHECK_OK(kept_case_open(environment, &of, &err));
-    CHECK_OK(lh_ai_add(of.ai, &other, &err));
+    CHECK_OK(lh_ai_add(of.ai, &other, 1, &err));
     ai_counters took = kept_case_embed(&of, "ann", "", texts, 2);
     CHECK(took.calls == 1 && took.tokens_in > 0);
     CHECK(kept_case_embed(&of, "ann", "", texts, 2).calls == 0);

@@ -58,6 +58,14 @@ static bool model_is_url(lh_str url) {
     return good;
 }
 
+/* Does it do what the other does, by the same key? */
+static bool model_is_alike(const ai_model *a, const ai_model *b) {
+    const ai_setup *x = &a->setup, *y = &b->setup;
+    return a->ops == b->ops && lh_str_eq(x->model, y->model) && lh_str_eq(x->url, y->url) &&
+           lh_str_eq(x->api_key, y->api_key) && lh_str_eq(a->version, b->version) &&
+           a->context_tokens == b->context_tokens;
+}
+
 static bool model_is_header(lh_str key) {
     for (size_t i = 0; i < key.len; i++)
         if (key.ptr[i] <= ' ' || key.ptr[i] >= 0x7f) return false;
@@ -100,6 +108,7 @@ static lh_code model_read(ai_model *model, const lh_ai_definition *from, lh_erro
                                        : setup->model;
     model->version = lh_arena_dup(model->arena, lh_str_sub(from->version, 0, MODEL_VERSION_BYTES));
     model->context_tokens = from->context_tokens;
+    model->since_ms = from->since_ms ? from->since_ms : lh_time_now_ms();
     if (setup->model.len == 0 || setup->model.len > LH_LIMIT_NAME_BYTES)
         return lh_fail(err, LH_INVALID, "%s must name the model of provider %s in at most %d bytes",
                        model_name_of(model, from->task, "model").name, ops->name, LH_LIMIT_NAME_BYTES);
@@ -166,11 +175,17 @@ static lh_code model_new(lh_ai *ai, const lh_ai_definition *from, bool configure
 
 static ai_model *models_find_locked(const ai_task *task, lh_str name) {
     for (ai_model *model = task->models; model; model = model->next)
-        if (lh_str_eq(model->name, name)) return model;
+        if (!model->superseded && lh_str_eq(model->name, name)) return model;
     lh_str file = model_file_name(name); /* indexes made by older versions have a path */
     for (ai_model *model = task->models; model && file.len < name.len; model = model->next)
-        if (model_is_file(model->ops) && lh_str_eq(model->name, file)) return model;
+        if (!model->superseded && model_is_file(model->ops) && lh_str_eq(model->name, file)) return model;
     return NULL;
+}
+
+static ai_model *models_find_version_locked(const ai_task *task, lh_str name, lh_str version) {
+    for (ai_model *model = task->models; model && version.len; model = model->next)
+        if (model->superseded && lh_str_eq(model->name, name) && lh_str_eq(model->version, version)) return model;
+    return models_find_locked(task, name);
 }
 
 static ai_use **models_find_use_locked(ai_task *task, lh_str principal) {
@@ -193,18 +208,44 @@ static ai_model *models_in_use_locked(ai_task *task, lh_str principal) {
     return own ? own->model : task->models && task->models->configured ? task->models : NULL;
 }
 
-/* True: nobody has it, so it is freed. */
-static bool models_unlink_locked(ai_task *task, ai_model *model, ai_model *heir) {
-    ai_model **at = &task->models;
-    while (*at != model) at = &(*at)->next;
-    *at = model->next;
-    for (ai_use **use = &task->uses; *use;) {
-        if ((*use)->model != model) use = &(*use)->next;
-        else if (heir) (*use)->model = heir;
-        else models_end_use_locked(use);
+/* Those of a name are another: the first has its calls, none ends it. One that was there already stays, loaded as it is. ended: as
+ * many as are to be freed. */
+static void models_replace_locked(ai_task *task, lh_str name, ai_model **made, size_t count,
+                                  ai_model *ended[2 * LH_AI_VERSIONS_MAX]) {
+    ai_model *before = NULL, **at;
+    size_t n = 0;
+    for (at = &task->models; *at;) {
+        ai_model *model = *at;
+        if (model->configured || !lh_str_eq(model->name, name)) {
+            at = &model->next;
+            continue;
+        }
+        *at = model->next;
+        model->next = before;
+        before = model;
     }
-    model->gone = true;
-    return model->users == 0;
+    for (size_t i = 0; i < count; at = &made[i++]->next) {
+        ai_model **same = &before;
+        while (*same && !model_is_alike(*same, made[i])) same = &(*same)->next;
+        if (*same) {
+            ended[n++] = made[i];
+            made[i] = *same;
+            *same = made[i]->next;
+        }
+        made[i]->superseded = i > 0;
+        made[i]->next = NULL;
+        *at = made[i];
+    }
+    for (ai_use **use = &task->uses; *use;) {
+        bool of_name = !(*use)->model->configured && lh_str_eq((*use)->model->name, name);
+        if (of_name && count) (*use)->model = made[0];
+        if (of_name && !count) models_end_use_locked(use);
+        else use = &(*use)->next;
+    }
+    for (ai_model *model = before; model; model = model->next) {
+        model->gone = true;
+        if (model->users == 0) ended[n++] = model;
+    }
 }
 
 /* ---- what others see of it ---- */
@@ -213,18 +254,17 @@ lh_code ai_models_configure(lh_ai *ai, const lh_ai_definition *definition, lh_er
     return model_new(ai, definition, true, &ai->tasks[definition->task].models, err);
 }
 
-static lh_code models_append_locked(ai_task *task, ai_model *model, ai_model **ret_free, lh_error *err) {
-    ai_model *there = models_find_locked(task, model->name), **end = &task->models;
+static lh_code models_check_place_locked(const ai_task *task, const ai_model *model, lh_error *err) {
+    const ai_model *there = models_find_locked(task, model->name);
     size_t count = 0;
-    for (; *end; end = &(*end)->next) count += !(*end)->configured;
+    for (const ai_model *other = task->models; other; other = other->next)
+        count += !other->configured && !other->superseded;
     if (there && there->configured)
         return lh_fail(err, LH_CONFLICT, "the configuration has a %s model '%.*s': take another name",
                        lh_ai_task_names[model->setup.task], LH_STR_ARG(model->name));
     if (!there && count >= LH_LIMIT_AI_MODELS)
         return lh_fail(err, LH_LIMIT, "%zu %s models are registered: remove one first", count,
                        lh_ai_task_names[model->setup.task]);
-    *end = model;
-    if (there && models_unlink_locked(task, there, model)) *ret_free = there;
     return LH_OK;
 }
 
@@ -235,25 +275,32 @@ lh_code lh_ai_check(lh_ai *ai, const lh_ai_definition *definition, lh_error *err
     return LH_OK;
 }
 
-lh_code lh_ai_add(lh_ai *ai, const lh_ai_definition *definition, lh_error *err) {
-    ai_model *model = NULL, *old = NULL;
-    if (definition->name.len == 0 || definition->name.len > LH_LIMIT_NAME_BYTES)
+lh_code lh_ai_add(lh_ai *ai, const lh_ai_definition *versions, size_t count, lh_error *err) {
+    ai_model *made[LH_AI_VERSIONS_MAX] = {0}, *ended[2 * LH_AI_VERSIONS_MAX] = {0};
+    ai_task *task = &ai->tasks[versions->task];
+    lh_code code = LH_OK;
+    if (versions->name.len == 0 || versions->name.len > LH_LIMIT_NAME_BYTES)
         return lh_fail(err, LH_INVALID, "'name' of a model must have 1 to %d bytes", LH_LIMIT_NAME_BYTES);
-    LH_TRY(model_new(ai, definition, false, &model, err));
-    pthread_mutex_lock(&ai->lock);
-    lh_code code = models_append_locked(&ai->tasks[definition->task], model, &old, err);
-    pthread_mutex_unlock(&ai->lock);
-    model_free(ai, code == LH_OK ? old : model);
+    if (count > LH_AI_VERSIONS_MAX)
+        return lh_fail(err, LH_LIMIT, "a model has at most %d versions", LH_AI_VERSIONS_MAX);
+    for (size_t i = 0; i < count && code == LH_OK; i++) code = model_new(ai, &versions[i], false, &made[i], err);
+    if (code == LH_OK) {
+        pthread_mutex_lock(&ai->lock);
+        code = models_check_place_locked(task, made[0], err);
+        if (code == LH_OK) models_replace_locked(task, versions->name, made, count, ended);
+        pthread_mutex_unlock(&ai->lock);
+    }
+    for (size_t i = 0; i < count && code != LH_OK; i++) model_free(ai, made[i]);
+    for (size_t i = 0; i < 2 * LH_AI_VERSIONS_MAX; i++) model_free(ai, ended[i]);
     return code;
 }
 
 void lh_ai_remove(lh_ai *ai, lh_ai_task which, lh_str name) {
-    ai_task *task = &ai->tasks[which];
+    ai_model *ended[2 * LH_AI_VERSIONS_MAX] = {0};
     pthread_mutex_lock(&ai->lock);
-    ai_model *model = models_find_locked(task, name);
-    bool last = model && !model->configured && models_unlink_locked(task, model, NULL);
+    models_replace_locked(&ai->tasks[which], name, NULL, 0, ended);
     pthread_mutex_unlock(&ai->lock);
-    if (last) model_free(ai, model);
+    for (size_t i = 0; i < 2 * LH_AI_VERSIONS_MAX; i++) model_free(ai, ended[i]);
 }
 
 static lh_code models_use_locked(ai_task *task, lh_str principal, ai_model *model, lh_error *err) {
@@ -296,7 +343,8 @@ lh_code ai_models_take(lh_ai *ai, lh_ai_task which, const lh_ai_call *call, ai_m
     ai_task *task = &ai->tasks[which];
     pthread_mutex_lock(&ai->lock);
     bool any = task->models != NULL;
-    ai_model *model = call->model.len ? models_find_locked(task, call->model) : models_in_use_locked(task, call->principal);
+    ai_model *model = call->model.len ? models_find_version_locked(task, call->model, call->version)
+                                      : models_in_use_locked(task, call->principal);
     if (model) model->users++;
     pthread_mutex_unlock(&ai->lock);
     *ret = model;
@@ -318,6 +366,7 @@ void ai_models_release(lh_ai *ai, ai_model *model) {
 ai_model *ai_models_next(lh_ai *ai, lh_ai_task task, ai_model *model) {
     pthread_mutex_lock(&ai->lock);
     ai_model *next = model ? model->gone ? NULL : model->next : ai->tasks[task].models;
+    while (next && next->superseded) next = next->next;
     if (next) next->users++;
     pthread_mutex_unlock(&ai->lock);
     ai_models_release(ai, model);

@@ -41,9 +41,9 @@ static void test_models__a_call_has_the_named_one_or_its_principal_s_or_everybod
     lh_error err = {0};
     CHECK_OK(models_open(&of, &err));
     lh_ai_definition a = models_hash("a", "hash-10"), b = models_hash("b", "hash-20"), taken = models_hash("hash", "hash-30");
-    CHECK_OK(lh_ai_add(of.ai, &a, &err));
-    CHECK_OK(lh_ai_add(of.ai, &b, &err));
-    CHECK(lh_ai_add(of.ai, &taken, &err) == LH_CONFLICT);
+    CHECK_OK(lh_ai_add(of.ai, &a, 1, &err));
+    CHECK_OK(lh_ai_add(of.ai, &b, 1, &err));
+    CHECK(lh_ai_add(of.ai, &taken, 1, &err) == LH_CONFLICT);
     CHECK(models_dimensions(&of, (lh_ai_call){0}) == 384);
     CHECK(models_dimensions(&of, (lh_ai_call){.model = LH_STR("b")}) == 20);
     CHECK_OK(lh_ai_use(of.ai, LH_AI_EMBED, LH_STR_NONE, LH_STR("a"), &err));
@@ -53,7 +53,7 @@ static void test_models__a_call_has_the_named_one_or_its_principal_s_or_everybod
     CHECK(models_dimensions(&of, (lh_ai_call){.principal = LH_STR("ann")}) == 20);
     CHECK(models_dimensions(&of, (lh_ai_call){.principal = LH_STR("ann"), .model = LH_STR("hash")}) == 384);
     b = models_hash("b", "hash-21"); /* takes the place */
-    CHECK_OK(lh_ai_add(of.ai, &b, &err));
+    CHECK_OK(lh_ai_add(of.ai, &b, 1, &err));
     CHECK(models_dimensions(&of, (lh_ai_call){.principal = LH_STR("ann")}) == 21);
     lh_ai_remove(of.ai, LH_AI_EMBED, LH_STR("b"));
     CHECK(models_dimensions(&of, (lh_ai_call){.principal = LH_STR("ann")}) == 10);
@@ -61,6 +61,35 @@ static void test_models__a_call_has_the_named_one_or_its_principal_s_or_everybod
     CHECK(models_dimensions(&of, (lh_ai_call){0}) == 384);
     lh_ai_remove(of.ai, LH_AI_EMBED, LH_STR("hash")); /* the configuration's stays */
     CHECK(models_dimensions(&of, (lh_ai_call){0}) == 384);
+}
+
+static void test_models__a_superseded_version_does_the_calls_that_ask_for_it(void) {
+    LH_CLEANUP(models_close) models_case of = {0};
+    lh_error err = {0};
+    lh_ai_definition versions[] = {models_hash("a", "hash-30"), models_hash("a", "hash-20"),
+                                   models_hash("a", "hash-10")};
+    const lh_ai_model made = {LH_STR("hash"), LH_STR("a"), LH_STR("1-20")};
+    int64_t since = 0;
+    CHECK_OK(models_open(&of, &err));
+    for (size_t i = 0; i < 3; i++) versions[i].since_ms = 1000 * (int64_t)(3 - i);
+    versions[1].version = LH_STR("1-20");
+    versions[2].version = LH_STR("1-10");
+    CHECK_OK(lh_ai_add(of.ai, &versions[1], 1, &err));
+    CHECK_OK(lh_ai_use(of.ai, LH_AI_EMBED, LH_STR("ann"), LH_STR("a"), &err));
+    CHECK(!lh_ai_has_changed(of.ai, LH_AI_EMBED, &made, &since));
+    CHECK_OK(lh_ai_add(of.ai, versions, 3, &err));
+    CHECK(models_dimensions(&of, (lh_ai_call){.model = LH_STR("a")}) == 30);
+    CHECK(models_dimensions(&of, (lh_ai_call){.principal = LH_STR("ann")}) == 30);
+    CHECK(models_dimensions(&of, (lh_ai_call){.model = LH_STR("a"), .version = LH_STR("1-20")}) == 20);
+    CHECK(models_dimensions(&of, (lh_ai_call){.model = LH_STR("a"), .version = LH_STR("1-10")}) == 10);
+    CHECK(models_dimensions(&of, (lh_ai_call){.model = LH_STR("a"), .version = LH_STR("1-40")}) == 30);
+    CHECK(lh_ai_has_changed(of.ai, LH_AI_EMBED, &made, &since) && since == 3000);
+    lh_json *list = NULL;
+    CHECK_OK(lh_ai_models(of.ai, of.arena, &list, &err));
+    CHECK(lh_json_size(lh_json_get(list, "items")) == 2); /* the configuration's, and one of the name */
+    lh_ai_remove(of.ai, LH_AI_EMBED, LH_STR("a"));
+    CHECK(models_dimensions(&of, (lh_ai_call){.model = LH_STR("a"), .version = LH_STR("1-20")}) == 0);
+    CHECK(models_dimensions(&of, (lh_ai_call){.principal = LH_STR("ann")}) == 384);
 }
 
 static void test_models__a_task_without_any_has_one_once_it_is_in_use(void) {
@@ -74,7 +103,7 @@ static void test_models__a_task_without_any_has_one_once_it_is_in_use(void) {
                                        .model = LH_STR("m"),
                                        .url = LH_STR("http://127.0.0.1:9/v1/")};
     CHECK(!lh_ai_has(of.ai, LH_AI_RERANK, &(lh_ai_call){0}));
-    CHECK_OK(lh_ai_add(of.ai, &endpoint, &err));
+    CHECK_OK(lh_ai_add(of.ai, &endpoint, 1, &err));
     CHECK(!lh_ai_has(of.ai, LH_AI_RERANK, &(lh_ai_call){0}));
     CHECK(lh_ai_find(of.ai, LH_AI_RERANK, &(lh_ai_call){0}, of.arena, &model, &err) == LH_UNAVAILABLE);
     CHECK(lh_ai_has(of.ai, LH_AI_RERANK, &(lh_ai_call){.model = LH_STR("gpu")}));
@@ -132,7 +161,7 @@ static void test_models__calls_go_on_while_models_come_and_go(void) {
     bool good = true;
     for (int round = 0; round < 300 && good; round++) {
         lh_ai_definition a = models_hash("a", round % 2 ? "hash-10" : "hash-20");
-        good = lh_ai_add(of.ai, &a, &err) == LH_OK &&
+        good = lh_ai_add(of.ai, &a, 1, &err) == LH_OK &&
                lh_ai_use(of.ai, LH_AI_EMBED, LH_STR_NONE, LH_STR("a"), &err) == LH_OK;
         if (round % 3 == 0) lh_ai_remove(of.ai, LH_AI_EMBED, LH_STR("a"));
     }
@@ -158,6 +187,7 @@ static void test_models__a_file_is_known_by_its_version_and_others_by_name_too(v
 
 LH_TEST_MAIN(LH_TEST(test_models__a_file_is_known_by_its_version_and_others_by_name_too),
              LH_TEST(test_models__a_call_has_the_named_one_or_its_principal_s_or_everybody_s),
+             LH_TEST(test_models__a_superseded_version_does_the_calls_that_ask_for_it),
              LH_TEST(test_models__a_task_without_any_has_one_once_it_is_in_use),
              LH_TEST(test_models__tokens_are_counted_by_who_tells_them),
              LH_TEST(test_models__calls_go_on_while_models_come_and_go))

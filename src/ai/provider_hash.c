@@ -1,6 +1,6 @@
 /* "hash": an embedder without a model, for tests and for trying things out. It knows spelling, not meaning.
  *
- * Version 1: a word is a run of ASCII letters (taken in lower case), digits and bytes beyond ASCII. Each word is a feature of weight 1,
+ * Version 1-<dimensions>: a word is a run of ASCII letters (taken in lower case), digits and bytes beyond ASCII. Each word is a feature of weight 1,
  * and so is, with weight 1/4, each run of three characters of "<word>". A feature's FNV-1a hash of 64 bits, mixed, gives its
  * dimension and its sign. The sum is scaled to length 1. A text without words has the one feature "". Whatever changes a
  * vector is another version. */
@@ -8,9 +8,7 @@
 
 #include <math.h>
 
-#define HASH_VERSION LH_STR("1")
-
-enum { HASH_DIMENSIONS = 384, HASH_WORD_BYTES = 64, HASH_GRAM = 3 };
+enum { HASH_VERSION = 1, HASH_DIMENSIONS = 384, HASH_WORD_BYTES = 64, HASH_GRAM = 3 };
 typedef struct hash_state {
     size_t dimensions;
 } hash_state;
@@ -82,6 +80,10 @@ static void hash_scale(float *vector, size_t dimensions) {
     for (size_t i = 0; i < dimensions && sum > 0; i++) vector[i] = (float)((double)vector[i] / sqrt(sum));
 }
 
+static lh_str hash_version(void *state, lh_arena *arena) {
+    return lh_arena_printf(arena, "%d-%zu", HASH_VERSION, ((const hash_state *)state)->dimensions);
+}
+
 static lh_code hash_embed(void *state, ai_try *one, const lh_str *texts, size_t count, lh_arena *arena,
                           lh_ai_embeddings *ret, lh_error *err) {
     size_t dimensions = ((const hash_state *)state)->dimensions;
@@ -96,14 +98,9 @@ static lh_code hash_embed(void *state, ai_try *one, const lh_str *texts, size_t 
     *ret = (lh_ai_embeddings){.values = values,
                               .count = count,
                               .dimensions = dimensions,
-                              .model = {.version = HASH_VERSION},
+                              .model = {.version = hash_version(state, arena)},
                               .tokens = tokens};
-    return LH_OK;
-}
-
-static lh_str hash_version(void *state, lh_arena *arena) {
-    (void)state, (void)arena;
-    return HASH_VERSION;
+    return lh_arena_check(arena, err);
 }
 
 static lh_code hash_count(void *state, lh_str text, uint64_t *ret, lh_error *err) {

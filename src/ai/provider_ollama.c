@@ -1,5 +1,6 @@
-/* Ollama's own API: /api/embed, /api/chat as NDJSON, and /api/tags, whose digest of a model is its version. That is asked for at most
- * once a minute, since `ollama pull` may change it; `lock` guards what was answered. */
+/* Ollama's own API: /api/embed, /api/chat as NDJSON, and /api/tags, whose digest of a model is its version. `ollama pull` may change it
+ * at any time, and vectors of two models must not be taken for one's: behind each embedding it is asked for once more. A
+ * text is a text, whichever wrote it: there it is asked for once a minute. `lock` guards what was answered. */
 #include "ai/ai_internal.h"
 
 #include <math.h>
@@ -65,13 +66,14 @@ static lh_str ollama_version(void *of, lh_arena *arena) {
     return version;
 }
 
-/* Looks again when that is due, as a part of a call. Several may at once: it changes nothing. */
-static lh_code ollama_look(ollama_state *state, ai_try *one, lh_arena *arena, lh_str *ret, lh_error *err) {
+/* Looks, or not when that was done less than so long ago, as a part of a call. Several may at once: it changes nothing. */
+static lh_code ollama_look(ollama_state *state, ai_try *one, uint64_t age_ms, lh_arena *arena, lh_str *ret,
+                           lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *scratch = NULL;
     lh_str digest = LH_STR_NONE;
     uint64_t now = lh_time_monotonic_ms();
     pthread_mutex_lock(&state->lock);
-    bool due = !state->version[0] || now - state->asked_ms >= OLLAMA_VERSION_MS;
+    bool due = !state->version[0] || now - state->asked_ms >= age_ms;
     pthread_mutex_unlock(&state->lock);
     if (due) {
         LH_TRY(lh_arena_new(64 << 20, &scratch, err));
@@ -90,8 +92,8 @@ static lh_code ollama_look(ollama_state *state, ai_try *one, lh_arena *arena, lh
 static lh_code ollama_embed(void *state, ai_try *one, const lh_str *texts, size_t count, lh_arena *arena,
                             lh_ai_embeddings *ret, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *scratch = NULL;
-    lh_str version;
-    LH_TRY(ollama_look(state, one, arena, &version, err));
+    lh_str before, version;
+    LH_TRY(ollama_look(state, one, OLLAMA_VERSION_MS, arena, &before, err));
     LH_TRY(lh_arena_new(AI_EXCHANGE_BYTES, &scratch, err));
     lh_json *body = lh_json_new_object(scratch), *answer = NULL;
     lh_json_set_string(scratch, body, "model", one->setup->model);
@@ -111,6 +113,12 @@ static lh_code ollama_embed(void *state, ai_try *one, const lh_str *texts, size_
     if (!fits)
         return lh_fail(err, LH_CORRUPT, "%.*s gave vectors that do not fit %zu texts", LH_STR_ARG(one->setup->url),
                        count);
+    LH_TRY(ollama_look(state, one, 0, arena, &version, err));
+    if (!lh_str_eq(before, version)) {
+        one->again = one->alive = true;
+        return lh_fail(err, LH_UNAVAILABLE, "the model '%.*s' of %.*s became another one during the call",
+                       LH_STR_ARG(one->setup->model), LH_STR_ARG(one->setup->url));
+    }
     *ret = (lh_ai_embeddings){.values = values, .count = count, .dimensions = dimensions};
     ret->model.version = version;
     ret->tokens = lh_json_uint(lh_json_get(answer, "prompt_eval_count"), 0);
@@ -172,7 +180,7 @@ static lh_code ollama_generate(void *state, ai_try *one, const lh_ai_prompt *pro
     ollama_stream stream = {.sink = sink, .arena = arena, .got = &got};
     ai_events_init(&events, AI_EVENTS_LINES, ollama_on_line, &stream);
     if (prompt->grammar.len) return lh_fail(err, LH_INVALID, "Ollama follows a JSON schema, but no grammar");
-    LH_TRY(ollama_look(state, one, arena, &got.model.version, err));
+    LH_TRY(ollama_look(state, one, OLLAMA_VERSION_MS, arena, &got.model.version, err));
     LH_TRY(lh_arena_new(AI_EXCHANGE_BYTES, &scratch, err));
     const ai_exchange exchange = {one, "POST", "/api/chat", ollama_prompt(prompt, one->setup->model, scratch), scratch};
     stream.exchange = &exchange;

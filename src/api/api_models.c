@@ -23,15 +23,16 @@ static lh_code models_read_use(lh_request *request, lh_models_use *ret, lh_error
 }
 
 lh_code api_models_register(lh_request *request, lh_error *err) {
-    static const char *const known[] = {"name",     "task",  "provider", "model",  "url",           "base",
-                                        "checksum", "notes", "check",    "secret", "context_tokens"};
+    static const char *const known[] = {"name",  "task",  "provider", "model",          "url",    "base", "checksum",
+                                        "notes", "check", "secret",   "context_tokens", "replace"};
     lh_json *body = NULL, *answer = NULL;
-    bool check;
+    bool check, replace;
     lh_str name;
     LH_TRY(lh_request_json(request, &body, err));
     LH_TRY(lh_body_check(body, known, sizeof known / sizeof *known, err));
     LH_TRY(api_ai_string(body, "name", true, &name, err));
     LH_TRY(lh_body_bool(body, "check", true, &check, err));
+    LH_TRY(lh_body_bool(body, "replace", false, &replace, err));
     LH_TRY(lh_models_register(lh_request_app(request)->models, body, models_by(request), lh_request_arena(request),
                               &answer, err));
     return lh_respond_json(request, 201, answer, err);

@@ -146,10 +146,11 @@ LH_MUST_CHECK lh_code lh_table_changed_since(lh_catalog *catalog, uint64_t seque
                                              lh_table_name **ret, size_t *ret_count, uint64_t *ret_sequence,
                                              lh_error *err);
 LH_MUST_CHECK lh_code lh_table_rename(lh_catalog *catalog, const lh_json *request, lh_arena *arena, lh_error *err);
-/* Would it be dropped now? For who deletes something else before. Errors: NOT_FOUND; CONFLICT: views read it. */
-LH_MUST_CHECK lh_code lh_table_may_drop(lh_catalog *catalog, lh_table_name name, lh_error *err);
 /* purge also deletes the files that the table's metadata reaches, after the drop is durable. */
 LH_MUST_CHECK lh_code lh_table_drop(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err);
+/* Drops and purges it, and makes the changes, in one commit. Errors: NOT_FOUND, CONFLICT (views read it; a version that changes expect). */
+LH_MUST_CHECK lh_code lh_table_drop_with(lh_catalog *catalog, lh_table_name name, const lh_change *changes,
+                                         size_t count, lh_error *err);
 /* CommitTableRequest → CommitTableResponse. by_engine: the caller is our own engine (takes annotations).
  * A failed requirement or a lost race is CONFLICT; an unknown update or requirement INVALID. Before the log entry is
  * written, every file that a new snapshot adds is fsynced (bucket on disk) or checked to exist. */

@@ -48,33 +48,26 @@ static lh_str table_own_folder(const catalog_table *table) {
     return table->owns_folder ? catalog_folder_of(table->metadata_key) : LH_STR_NONE;
 }
 
-static lh_code table_try_drop(lh_catalog *catalog, const catalog_table *table, lh_arena *arena, lh_error *err) {
+static lh_code table_try_drop(lh_catalog *catalog, const catalog_table *table, const lh_change *with, size_t with_count,
+                              lh_arena *arena, lh_error *err) {
     lh_change *extra = NULL;
-    size_t extra_count = 0;
+    size_t extra_count = 0, count = 0;
     LH_TRY(dataset_drop_changes(catalog, table->name, arena, &extra, &extra_count, err));
     lh_str folder = table_own_folder(table);
-    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + 3);
+    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, extra_count + with_count + 3);
     if (!changes) return lh_arena_check(arena, err);
     const readers_base base = {.name = table->name};
-    LH_TRY(readers_must_be_none(catalog, &base, "dropped", arena, &changes[extra_count + 1], err));
-    if (folder.len) LH_TRY(dropped_change(table, folder, arena, &changes[extra_count + 2], err));
-    changes[0] = (lh_change){.key = catalog_table_key(table->name, arena), .expected = table->version};
-    if (extra_count) memcpy(changes + 1, extra, extra_count * sizeof *extra);
+    changes[count++] = (lh_change){.key = catalog_table_key(table->name, arena), .expected = table->version};
+    LH_TRY(readers_must_be_none(catalog, &base, "dropped", arena, &changes[count++], err));
+    if (folder.len) LH_TRY(dropped_change(table, folder, arena, &changes[count++], err));
+    for (size_t i = 0; i < extra_count; i++) changes[count++] = extra[i];
+    for (size_t i = 0; i < with_count; i++) changes[count++] = with[i];
     LH_TRY(lh_arena_check(arena, err));
-    return catalog_commit(catalog, changes, extra_count + 2 + (folder.len > 0), &(catalog_answer){0}, err);
+    return catalog_commit(catalog, changes, count, &(catalog_answer){0}, err);
 }
 
-lh_code lh_table_may_drop(lh_catalog *catalog, lh_table_name name, lh_error *err) {
-    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
-    LH_TRY(lh_arena_new(4 * (size_t)LH_LIMIT_JSON_BYTES, &arena, err));
-    catalog_table table;
-    lh_change unused;
-    LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
-    const readers_base base = {.name = table.name};
-    return readers_must_be_none(catalog, &base, "dropped", arena, &unused, err);
-}
-
-lh_code lh_table_drop(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err) {
+static lh_code table_drop(lh_catalog *catalog, lh_table_name name, bool purge, int tries_max, const lh_change *with,
+                          size_t with_count, lh_error *err) {
     for (int tries = 0;; tries++) {
         LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
         LH_TRY(lh_arena_new(4 * (size_t)LH_LIMIT_JSON_BYTES, &arena, err));
@@ -83,12 +76,21 @@ lh_code lh_table_drop(lh_catalog *catalog, lh_table_name name, bool purge, lh_er
         lh_error why = {0};
         LH_TRY(catalog_table_find(catalog, name, arena, &table, err));
         if (purge) LH_TRY(catalog_metadata_load(catalog, table.metadata_key, arena, &metadata, err));
-        lh_code code = table_try_drop(catalog, &table, arena, err);
-        if (code == LH_CONFLICT && tries < DROP_TRIES) continue;
+        lh_code code = table_try_drop(catalog, &table, with, with_count, arena, err);
+        if (code == LH_CONFLICT && tries < tries_max) continue;
         if (code != LH_OK || !purge) return code;
         code = table_purge_files(catalog, &table, metadata, &why);
         lh_str own = table_own_folder(&table);
         if (code == LH_OK) return own.len ? dropped_forget(catalog, own, arena, err) : LH_OK;
         return lh_fail(err, LH_IO, "the table is dropped, but not all of its files are deleted: %s", why.message);
     }
+}
+
+lh_code lh_table_drop(lh_catalog *catalog, lh_table_name name, bool purge, lh_error *err) {
+    return table_drop(catalog, name, purge, DROP_TRIES, NULL, 0, err);
+}
+
+lh_code lh_table_drop_with(lh_catalog *catalog, lh_table_name name, const lh_change *changes, size_t count,
+                           lh_error *err) {
+    return table_drop(catalog, name, true, 0, changes, count, err);
 }

@@ -81,7 +81,7 @@ static const lh_cli_command cli_commands[] = {
      "  lakehouse vectors index papers --id id --template '{title} by {author}: {abstract}' --index papers_2\n"
      "  lakehouse vectors search papers 'how do bees find flowers'\n"
      "  lakehouse vectors search papers 'bees' -k 3 --filter \"year > 2020\" --columns title,year\n"
-     "  lakehouse vectors stale                          whose dataset has changed since\n"
+     "  lakehouse vectors stale                          whose dataset, or model, has changed since\n"
      "  lakehouse vectors refresh papers                 embeds what is new or changed; as the same `index` once more\n"
      "  lakehouse vectors tune papers --recall 0.98      finds the fastest graph that finds so much, and takes it\n"
      "  lakehouse vectors eval papers drawn --count 200  queries drawn from the index, with what the exact search "
@@ -102,6 +102,7 @@ static const lh_cli_command cli_commands[] = {
      "--secret gpu\n"
      "  lakehouse models evaluate tuned --eval asked     beside the one in use, by what an eval set calls relevant\n"
      "  lakehouse models use gpu                         for all calls that name no model; --profile ann: for hers\n"
+     "  lakehouse models add tuned --task embed --provider llama --model /models/tuned2.gguf --replace\n"
      "  lakehouse models rollback --task generate        to the one before\n",
      .run = lh_cli_models, .verb = lh_cli_models_verb},
     {"rag", "QUESTION --index NAME [flags]", "Answer a question from indexes, with citations",

@@ -11,7 +11,7 @@ typedef struct models_job {
     const lh_cli_list *words; /* the verb's own from 1 on */
     const char *task, *provider, *model, *url, *secret, *base, *checksum, *notes, *profile, *eval, *context_text;
     uint64_t context_tokens;
-    bool unchecked, force, json;
+    bool unchecked, replace, force, json;
     _Atomic bool interrupted;
 } models_job;
 
@@ -72,6 +72,7 @@ static lh_code models_add(models_job *job, lh_error *err) {
     models_set(job, body, "notes", job->notes);
     if (job->context_text) lh_json_set_uint(job->arena, body, "context_tokens", job->context_tokens);
     lh_json_set_bool(job->arena, body, "check", !job->unchecked);
+    lh_json_set_bool(job->arena, body, "replace", job->replace);
     LH_TRY(lh_connection_send(job->connection, "POST", LH_STR("/ai/models"), body, job->arena, &answer, err));
     if (job->json) return lh_cli_print_json(answer, job->arena, err);
     lh_str name = lh_json_get_string(answer, "name");
@@ -199,6 +200,9 @@ int lh_cli_models(const lh_cli_command *self, int argc, char **argv) {
          .text = &job.context_text},
         {.name = "notes", .value_name = "TEXT", .help = "add: for people", .text = &job.notes},
         {.name = "no-check", .help = "add: do not try it first", .on = &job.unchecked},
+        {.name = "replace",
+         .help = "add: in the place of one of that name, which still answers for indexes that it made",
+         .on = &job.replace},
         {.name = "force", .help = "remove: also when indexes are of it", .on = &job.force},
         {.name = "profile",
          .value_name = "NAME",

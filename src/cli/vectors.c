@@ -121,8 +121,9 @@ static lh_code vectors_list(lh_vectors_job *job, lh_error *err) {
 }
 
 static lh_code vectors_stale(lh_vectors_job *job, lh_error *err) {
-    static const char *const members[] = {"index", "dataset", "embedding_stale_since", "last_embedded_at", "refresh"};
-    enum { COUNT = sizeof members / sizeof *members, EMBEDDED = 3 };
+    static const char *const members[] = {"index",         "dataset",          "embedding_stale_since",
+                                          "stale_because", "last_embedded_at", "refresh"};
+    enum { COUNT = sizeof members / sizeof *members, EMBEDDED = 4 };
     lh_cli_column heads[COUNT];
     lh_arena *arena = job->session.arena;
     lh_json *answer = NULL;
@@ -161,6 +162,7 @@ static lh_code vectors_show(lh_vectors_job *job, lh_error *err) {
                                           "rows",
                                           "chunks",
                                           "stale",
+                                          "stale_because",
                                           "embedding_stale_since",
                                           "dataset_snapshot_id",
                                           "created_at",

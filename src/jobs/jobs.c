@@ -244,11 +244,12 @@ lh_code lh_job_retry(lh_jobs *jobs, lh_str id, lh_arena *arena, lh_json **ret, l
     return jobs_change(jobs, id, jobs_wish_again, arena, ret, err);
 }
 
-/* Adds what each of the subject's jobs that could be tried again becomes. */
-static lh_code jobs_retired(lh_jobs *jobs, lh_str subject, lh_str why, lh_arena *arena, lh_change **ret,
-                            size_t *ret_count, lh_error *err) {
+/* What each of the subject's jobs that could be tried again becomes. */
+lh_code lh_jobs_retire(lh_jobs *jobs, lh_str subject, lh_str why, lh_arena *arena, lh_change **ret, size_t *ret_count,
+                       lh_error *err) {
     job_record *ended;
     size_t count, used = 0;
+    if (jobs_holder(jobs, subject, arena).len) return jobs_is_busy(jobs, subject, arena, err);
     LH_TRY(job_list(jobs, JOBS_ENDED, arena, &ended, &count, err));
     lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, count + 1);
     LH_TRY(lh_arena_check(arena, err));
@@ -257,31 +258,13 @@ static lh_code jobs_retired(lh_jobs *jobs, lh_str subject, lh_str why, lh_arena 
         ended[i].retired = why;
         LH_TRY(job_change(&ended[i], arena, &changes[used++], err));
     }
+    changes[used++] = (lh_change){/* none begins meanwhile */
+                                  .key = job_subject_key(subject, arena),
+                                  .expected = LH_VERSION_ABSENT,
+                                  .check_only = true};
     *ret = changes;
     *ret_count = used;
-    return LH_OK;
-}
-
-lh_code lh_jobs_retire(lh_jobs *jobs, lh_str subject, lh_str why, const lh_change *with, lh_arena *arena,
-                       lh_error *err) {
-    lh_code code = LH_CONFLICT;
-    for (int i = 0; i < JOBS_TRIES && code == LH_CONFLICT; i++) {
-        lh_change *changes;
-        size_t count;
-        if (jobs_holder(jobs, subject, arena).len) return jobs_is_busy(jobs, subject, arena, err);
-        LH_TRY(jobs_retired(jobs, subject, why, arena, &changes, &count, err));
-        lh_change *all = LH_ARENA_ARRAY(arena, lh_change, count + 2);
-        LH_TRY(lh_arena_check(arena, err));
-        if (count) memcpy(all, changes, count * sizeof *all);
-        all[count++] = *with;
-        all[count++] = (lh_change){/* none begins meanwhile */
-                                   .key = job_subject_key(subject, arena),
-                                   .expected = LH_VERSION_ABSENT,
-                                   .check_only = true};
-        LH_TRY(lh_arena_check(arena, err));
-        code = lh_metastore_commit(jobs->metastore, all, count, NULL, err);
-    }
-    return code;
+    return lh_arena_check(arena, err);
 }
 
 /* ---- watch ---- */

@@ -59,11 +59,11 @@ LH_MUST_CHECK lh_code lh_job_cancel(lh_jobs *jobs, lh_str id, lh_arena *arena, l
 /* One that failed or was cancelled is queued again. Errors: NOT_FOUND, CONFLICT (it has not ended, or succeeded; its subject
  * is gone; another one of its subject is at work), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_job_retry(lh_jobs *jobs, lh_str id, lh_arena *arena, lh_json **ret, lh_error *err);
-/* The subject goes, by the change `with`, and in the same commit none of its jobs that have ended is tried again, since that would bring
- * it back: either both are so, or neither. why: for people, told to who asks for that. Errors: CONFLICT (one is queued or runs; or the
- * version of `with`), IO, UNAVAILABLE. */
-LH_MUST_CHECK lh_code lh_jobs_retire(lh_jobs *jobs, lh_str subject, lh_str why, const lh_change *with, lh_arena *arena,
-                                     lh_error *err);
+/* For who deletes a subject: what has to be in the same commit, so that none of its jobs is at work then, and none that has ended is tried
+ * again, since that would bring it back. why: for people, told to who asks for that. Of what has changed since the commit is CONFLICT,
+ * and they are asked for once more. Arena. Errors: CONFLICT (one is queued or runs), IO, UNAVAILABLE. */
+LH_MUST_CHECK lh_code lh_jobs_retire(lh_jobs *jobs, lh_str subject, lh_str why, lh_arena *arena, lh_change **ret,
+                                     size_t *ret_count, lh_error *err);
 /* The job, once anything of a job may be another than *change says (0: at once) or timeout_ms passed; *change: for the next call,
  * and as it was after such a time. Errors: NOT_FOUND, UNAVAILABLE (jobs were stopped). */
 LH_MUST_CHECK lh_code lh_job_watch(lh_jobs *jobs, lh_str id, uint64_t timeout_ms, uint64_t *change, lh_arena *arena,

@@ -197,6 +197,18 @@ static void test_jobs__one_is_cancelled_and_tried_again(void) {
     suite_done(&s);
 }
 
+/* "a" goes, by that change. */
+static lh_code suite_retire(suite *s, const lh_change *gone, lh_error *err) {
+    lh_change *changes;
+    size_t count;
+    LH_TRY(lh_jobs_retire(s->jobs, LH_STR("a"), LH_STR("a has gone"), s->arena, &changes, &count, err));
+    lh_change *all = LH_ARENA_ARRAY(s->arena, lh_change, count + 1);
+    LH_TRY(lh_arena_check(s->arena, err));
+    all[0] = *gone;
+    for (size_t i = 0; i < count; i++) all[i + 1] = changes[i];
+    return lh_metastore_commit(lh_catalog_metastore(s->catalog), all, count + 1, NULL, err);
+}
+
 static void test_jobs__none_of_a_subject_that_has_gone_is_tried_again(void) {
     suite s;
     lh_error err = {0};
@@ -207,11 +219,11 @@ static void test_jobs__none_of_a_subject_that_has_gone_is_tried_again(void) {
     CHECK(suite_submit(&s, "b", "{\"bad\":true}", &other, &err) == LH_OK);
     suite_await(&s, suite_id(other), "failed");
     lh_change gone = {.key = LH_STR("subject/a"), .text = LH_STR("{}"), .expected = 7}; /* of another version */
-    CHECK(lh_jobs_retire(s.jobs, LH_STR("a"), LH_STR("a has gone"), &gone, s.arena, &err) == LH_CONFLICT);
+    CHECK(suite_retire(&s, &gone, &err) == LH_CONFLICT);
     CHECK_OK(lh_job_retry(s.jobs, id, s.arena, &job, &err)); /* as the subject is there still */
     suite_await(&s, id, "failed");
     gone.expected = LH_VERSION_ABSENT;
-    CHECK_OK(lh_jobs_retire(s.jobs, LH_STR("a"), LH_STR("a has gone"), &gone, s.arena, &err));
+    CHECK_OK(suite_retire(&s, &gone, &err));
     CHECK(lh_metastore_count(lh_catalog_metastore(s.catalog), LH_STR("subject/a")) == 1);
     CHECK(lh_job_retry(s.jobs, id, s.arena, &job, &err) == LH_CONFLICT && strstr(err.message, "a has gone"));
     CHECK_OK(lh_job_retry(s.jobs, suite_id(other), s.arena, &other, &err));
@@ -222,7 +234,7 @@ static void test_jobs__none_of_a_subject_that_has_gone_is_tried_again(void) {
     CHECK(lh_str_eq(suite_id(other), suite_id(job)));
     gone.expected = LH_VERSION_ANY;
     gone.text = LH_STR_NONE;
-    CHECK(lh_jobs_retire(s.jobs, LH_STR("a"), LH_STR("again"), &gone, s.arena, &err) == LH_CONFLICT);
+    CHECK(suite_retire(&s, &gone, &err) == LH_CONFLICT);
     CHECK(lh_metastore_count(lh_catalog_metastore(s.catalog), LH_STR("subject/a")) == 1);
     atomic_store(&s.hold, 0);
     suite_await(&s, suite_id(job), "succeeded");

@@ -107,12 +107,13 @@ static lh_str follow_name(lh_str key) { return lh_str_sub(key, strlen(MODELS_DOC
 /* A registration of another task than before is another model. */
 static lh_code follow_model(lh_models *models, const lh_document *document, const lh_json *json, lh_arena *arena,
                             lh_error *err) {
-    lh_ai_definition definition;
+    lh_ai_definition versions[LH_AI_VERSIONS_MAX];
+    size_t count;
     const models_known *before = follow_find(models, document->key);
-    LH_TRY(models_definition(models, follow_name(document->key), json, arena, &definition, err));
-    if (before && before->task != definition.task) lh_ai_remove(models->ai, before->task, definition.name);
-    LH_TRY(lh_ai_add(models->ai, &definition, err));
-    return follow_note(models, document, definition.task, err);
+    LH_TRY(models_versions(models, follow_name(document->key), json, arena, versions, &count, err));
+    if (before && before->task != versions->task) lh_ai_remove(models->ai, before->task, versions->name);
+    LH_TRY(lh_ai_add(models->ai, versions, count, err));
+    return follow_note(models, document, versions->task, err);
 }
 
 static lh_code follow_use(lh_models *models, const lh_document *document, const lh_json *json, lh_error *err) {

@@ -23,13 +23,15 @@ static inline void lh_models_freep(lh_models **models) { lh_models_free(*models)
 LH_MUST_CHECK lh_code lh_models_follow(lh_models *models, lh_error *err);
 
 /* body: {"name","task","provider","model","url"?,"secret"? (its api_key is sent),"base"?,"checksum"? (SHA-256 of the file),
- * "context_tokens"?,"notes"?,"check"? true}. With check the model is tried once, and must answer. Another registration of the name takes its
- * place. *ret: as lh_models_get(). Arena. Errors: INVALID, CONFLICT (name of the configuration's; checksum), NOT_FOUND (file,
+ * "context_tokens"?,"notes"?,"check"? true,"replace"? false}. With check the model is tried once, and must answer. With replace it takes the
+ * place of one of that name, which is superseded: it does the calls that ask for its version, as searches of indexes made by it.
+ * *ret: as lh_models_get(). Arena. Errors: INVALID, CONFLICT (the name is taken; checksum), NOT_FOUND (file,
  * secret), LIMIT, UNAVAILABLE (does not answer), IO. */
 LH_MUST_CHECK lh_code lh_models_register(lh_models *models, const lh_json *body, lh_str by, lh_arena *arena,
                                          lh_json **ret, lh_error *err);
 /* {"name","task","provider","model","url","secret","base","checksum","version","context_tokens","notes","registered_at","registered_by",
- * "evaluations":[…],"profiles":[those who use it],"in_use"}; of one of the configuration null for what only a registration says. Arena. Errors: NOT_FOUND. */
+ * "superseded":[those that had the name, the newest first],"evaluations":[…],"profiles":[those who use it],"in_use"}; of one of the
+ * configuration null for what only a registration says. Arena. Errors: NOT_FOUND. */
 LH_MUST_CHECK lh_code lh_models_get(lh_models *models, lh_str name, lh_arena *arena, lh_json **ret, lh_error *err);
 /* Errors: NOT_FOUND, CONFLICT (it is in use), IO, UNAVAILABLE. */
 LH_MUST_CHECK lh_code lh_models_remove(lh_models *models, lh_str name, lh_error *err);

@@ -1,7 +1,7 @@
 /* What the files of models share.
  *
  * Document ai/model/<name>: {"schema_version":1,"task","provider","model","url","secret","base","checksum","version","context_tokens","notes",
- * "registered_ms","registered_by"}.
+ * "registered_ms","registered_by","superseded":[the same members, the newest first]}.
  * Document ai/evaluation/<name>: {"schema_version":1,"items":[…]}: apart, for another version of a model's document is another model.
  * Document ai/use/<task>, or of a profile ai/use/<task>/<profile>: {"schema_version":1,"history":[{"model","at_ms","by"}]}, the last
  * is in use, of none the configuration's. */
@@ -59,6 +59,8 @@ lh_str models_in_use(const lh_json *use);
 bool models_use_key(lh_str key, lh_ai_task *ret_task, lh_str *ret_profile);
 
 /* ---- register.c ---- */
-LH_MUST_CHECK lh_code models_definition(lh_models *models, lh_str name, const lh_json *document, lh_arena *arena,
-                                        lh_ai_definition *ret, lh_error *err);
+/* What ai is to have of a document: the first does the calls, the others are superseded; one of these that cannot be had here (its
+ * secret is missing) is left out. Arena. Errors: INVALID, NOT_FOUND (the first's secret). */
+LH_MUST_CHECK lh_code models_versions(lh_models *models, lh_str name, const lh_json *document, lh_arena *arena,
+                                      lh_ai_definition ret[LH_AI_VERSIONS_MAX], size_t *ret_count, lh_error *err);
 #endif

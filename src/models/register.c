@@ -21,17 +21,31 @@ static lh_code register_secret(lh_models *models, lh_str name, lh_arena *arena, 
     return LH_OK;
 }
 
-lh_code models_definition(lh_models *models, lh_str name, const lh_json *document, lh_arena *arena,
-                          lh_ai_definition *ret, lh_error *err) {
+static lh_code register_definition(lh_models *models, lh_str name, const lh_json *document, lh_arena *arena,
+                                   lh_ai_definition *ret, lh_error *err) {
     *ret = (lh_ai_definition){.name = name,
                               .provider = lh_json_get_string(document, "provider"),
                               .model = lh_json_get_string(document, "model"),
                               .url = lh_json_get_string(document, "url"),
                               .version = lh_json_get_string(document, "version"),
-                              .context_tokens = (uint64_t)lh_json_int(lh_json_get(document, "context_tokens"), 0)};
+                              .context_tokens = (uint64_t)lh_json_int(lh_json_get(document, "context_tokens"), 0),
+                              .since_ms = lh_json_int(lh_json_get(document, "registered_ms"), 0)};
     if (!lh_ai_task_of(lh_json_get_string(document, "task"), &ret->task))
         return lh_fail(err, LH_INVALID, "'task' must be embed, generate or rerank");
     return register_secret(models, lh_json_get_string(document, "secret"), arena, &ret->api_key, err);
+}
+
+lh_code models_versions(lh_models *models, lh_str name, const lh_json *document, lh_arena *arena,
+                        lh_ai_definition ret[LH_AI_VERSIONS_MAX], size_t *ret_count, lh_error *err) {
+    *ret_count = 1;
+    LH_TRY(register_definition(models, name, document, arena, &ret[0], err));
+    for (lh_json_iter it = lh_json_each(lh_json_get(document, "superseded")); lh_json_next(&it);) {
+        lh_ai_definition *one = &ret[*ret_count];
+        if (*ret_count < LH_AI_VERSIONS_MAX && register_definition(models, name, it.value, arena, one, NULL) == LH_OK &&
+            one->task == ret->task && lh_ai_check(models->ai, one, NULL) == LH_OK)
+            ++*ret_count;
+    }
+    return LH_OK;
 }
 
 /* ---- what a request says ---- */
@@ -138,7 +152,7 @@ static lh_code register_try(lh_models *models, const lh_ai_definition *definitio
     lh_hex(&bits, sizeof bits, random);
     tried.name = lh_arena_printf(arena, "%.*s~%s", LH_STR_ARG(definition->name), random);
     LH_TRY(lh_arena_check(arena, err));
-    LH_TRY(lh_ai_add(models->ai, &tried, err));
+    LH_TRY(lh_ai_add(models->ai, &tried, 1, err));
     const lh_ai_call call = {.model = tried.name, .principal = by, .timeout_ms = REGISTER_TRY_MS};
     lh_code code = register_call(models, tried.task, &call, arena, err);
     lh_ai_remove(models->ai, tried.task, tried.name);
@@ -161,6 +175,41 @@ static lh_code register_check_name(lh_models *models, lh_str name, lh_arena *are
     return LH_OK;
 }
 
+/* Where a document's model is: another one there takes its place. */
+static bool register_is_where(const lh_json *a, const lh_json *b) {
+    return lh_str_eq(lh_json_get_string(a, "provider"), lh_json_get_string(b, "provider")) &&
+           lh_str_eq(lh_json_get_string(a, "model"), lh_json_get_string(b, "model")) &&
+           lh_str_eq(lh_json_get_string(a, "url"), lh_json_get_string(b, "url"));
+}
+
+/* Whose version is not known is asked for by none. */
+static void register_supersede_one(const lh_json *older, lh_arena *arena, lh_json *document) {
+    lh_json *superseded = lh_json_get(document, "superseded"), *copy = lh_json_copy(arena, older);
+    lh_str version = lh_json_get_string(older, "version");
+    bool same_task = lh_str_eq(lh_json_get_string(older, "task"), lh_json_get_string(document, "task"));
+    if (!same_task || !version.len || lh_str_eq(version, lh_json_get_string(document, "version")) ||
+        register_is_where(older, document) || lh_json_size(superseded) >= LH_AI_VERSIONS_MAX - 1)
+        return;
+    lh_json_remove(copy, LH_STR("superseded"));
+    lh_json_remove(copy, LH_STR("schema_version"));
+    lh_json_append(superseded, copy);
+}
+
+/* there: the document before. Its version is in it, or what the provider told. */
+static lh_code register_supersede(lh_models *models, lh_str name, lh_json *there, lh_arena *arena, lh_json *document,
+                                  lh_error *err) {
+    lh_ai_task task;
+    lh_ai_model told;
+    if (!lh_json_get_string(there, "version").len && lh_ai_task_of(lh_json_get_string(there, "task"), &task) &&
+        lh_ai_find(models->ai, task, &(lh_ai_call){.model = name}, arena, &told, NULL) == LH_OK)
+        lh_json_set_string(arena, there, "version", told.version);
+    lh_json_set(arena, document, "superseded", lh_json_new_array(arena));
+    register_supersede_one(there, arena, document);
+    for (lh_json_iter it = lh_json_each(lh_json_get(there, "superseded")); lh_json_next(&it);)
+        register_supersede_one(it.value, arena, document);
+    return lh_arena_check(arena, err);
+}
+
 lh_code lh_models_register(lh_models *models, const lh_json *body, lh_str by, lh_arena *arena, lh_json **ret,
                            lh_error *err) {
     lh_str name = lh_json_get_string(body, "name"), key = register_key(name, arena);
@@ -170,14 +219,21 @@ lh_code lh_models_register(lh_models *models, const lh_json *body, lh_str by, lh
     LH_TRY(register_check_name(models, name, arena, err));
     LH_TRY(register_read(body, arena, document, err));
     LH_TRY(register_version(document, arena, err));
-    lh_code code = models_read(models, key, arena, &there, &version, NULL);
-    if (code == LH_NOT_FOUND && lh_metastore_count(lh_catalog_metastore(models->catalog), LH_STR(MODELS_DOCUMENT)) >=
-                                    LH_LIMIT_AI_MODELS)
+    lh_code code = models_read(models, key, arena, &there, &version, err);
+    if (code != LH_NOT_FOUND) LH_TRY(code);
+    if (there && !lh_json_bool(lh_json_get(body, "replace"), false))
+        return lh_fail(err, LH_CONFLICT,
+                       "there is a model '%.*s' already: take another name, or say replace=true to put this one in its "
+                       "place",
+                       LH_STR_ARG(name));
+    if (!there &&
+        lh_metastore_count(lh_catalog_metastore(models->catalog), LH_STR(MODELS_DOCUMENT)) >= LH_LIMIT_AI_MODELS)
         return lh_fail(err, LH_LIMIT, "%d models are registered: remove one first", LH_LIMIT_AI_MODELS);
     lh_json_set_int(arena, document, "schema_version", MODELS_SCHEMA_VERSION);
     lh_json_set_int(arena, document, "registered_ms", lh_time_now_ms());
     lh_json_set_string(arena, document, "registered_by", by);
-    LH_TRY(models_definition(models, name, document, arena, &definition, err));
+    if (there) LH_TRY(register_supersede(models, name, there, arena, document, err));
+    LH_TRY(register_definition(models, name, document, arena, &definition, err));
     LH_TRY(lh_ai_check(models->ai, &definition, err));
     if (lh_json_bool(lh_json_get(body, "check"), true)) LH_TRY(register_try(models, &definition, by, arena, err));
     LH_TRY(models_put(models, key, document, version, arena, err));
@@ -237,6 +293,18 @@ static lh_code register_evaluations(lh_models *models, lh_str name, lh_arena *ar
     return lh_arena_check(arena, err);
 }
 
+static lh_json *register_superseded(const lh_json *document, lh_arena *arena) {
+    lh_json *items = lh_json_new_array(arena);
+    for (lh_json_iter it = lh_json_each(lh_json_get(document, "superseded")); lh_json_next(&it);) {
+        lh_json *item = lh_json_copy(arena, it.value);
+        lh_time_text at = lh_time_rfc3339(lh_json_int(lh_json_get(item, "registered_ms"), 0));
+        lh_json_remove(item, LH_STR("registered_ms"));
+        lh_json_set_string(arena, item, "registered_at", lh_str_from(at.text));
+        lh_json_append(items, item);
+    }
+    return items;
+}
+
 lh_code lh_models_get(lh_models *models, lh_str name, lh_arena *arena, lh_json **ret, lh_error *err) {
     static const char *const members[] = {"task", "provider", "model",   "url",   "secret",
                                           "base", "checksum", "version", "notes", "context_tokens"};
@@ -260,6 +328,7 @@ lh_code lh_models_get(lh_models *models, lh_str name, lh_arena *arena, lh_json *
                 registered ? lh_json_new_string(arena, lh_str_from(at.text)) : lh_json_new_null(arena));
     lh_json_set(arena, answer, "registered_by", registered ? lh_json_new_string(arena, by) : lh_json_new_null(arena));
     LH_TRY(register_evaluations(models, name, arena, &evaluations, &version, err));
+    lh_json_set(arena, answer, "superseded", register_superseded(document, arena));
     lh_json_set(arena, answer, "evaluations", lh_json_copy(arena, lh_json_get(evaluations, "items")));
     lh_json_set(arena, answer, "profiles", profiles);
     lh_json_set_bool(arena, answer, "in_use", in_use);

@@ -539,8 +539,16 @@ static lh_code build_pipeline(build *b, lh_error *err) {
 
 /* ---- the job ---- */
 
+/* Of the job and its model, so that a try after a crash goes on with it, and one with another model does not. */
+static lh_str build_table(const build *b, const lh_ai_model *model, lh_arena *arena) {
+    lh_sha256 hash =
+        lh_sha256_of(lh_arena_printf(arena, "%.*s/%.*s/%.*s/%.*s", LH_STR_ARG(lh_job_id(b->job)),
+                                     LH_STR_ARG(model->provider), LH_STR_ARG(model->name), LH_STR_ARG(model->version)));
+    return lh_arena_printf(arena, "%.*s_%.8s", LH_STR_ARG(b->definition->name), lh_sha256_to_hex(&hash).text);
+}
+
 /* The model that answers now, before anything is read. For another than the index is of all rows are embedded anew, into a table of
- * their own, named by the job so that it goes on with it after a crash; searches have the old one until the end. */
+ * their own; searches have the old one until the end. */
 static lh_code build_ask_model(build *b, lh_arena *arena, lh_error *err) {
     vector_definition *d = b->definition;
     const lh_str probe = LH_STR("lakehouse");
@@ -551,9 +559,8 @@ static lh_code build_ask_model(build *b, lh_arena *arena, lh_error *err) {
     b->refreshes = d->last_embedded_ms != 0;
     if (d->dimensions && build_is_of(d, &got)) return LH_OK;
     if (d->dimensions) {
-        lh_str id = lh_job_id(b->job);
         b->refreshes = false;
-        d->table.name = lh_arena_printf(arena, "%.*s_%.*s", LH_STR_ARG(d->name), 8, id.ptr + id.len - 8);
+        d->table.name = build_table(b, &got.model, arena);
     }
     d->model = got.model;
     d->dimensions = (uint32_t)got.dimensions;
@@ -583,6 +590,13 @@ static lh_code build_warm(build *b, lh_error *err) {
     return code == LH_CANCELLED ? lh_fail(err, code, "%s", why.message) : LH_OK;
 }
 
+/* What a deletion that was killed left of the trials of an index of that name. This one has none before its first job has ended. */
+static lh_code build_sweep(const build *b, lh_arena *arena, lh_error *err) {
+    vector_trial_files files;
+    LH_TRY(vector_trials_files(b->vector, b->definition, arena, &files, err));
+    return vector_trials_sweep(b->vector, &files, arena, err);
+}
+
 /* A table of that name that no index knows is somebody else's. */
 static lh_code build_begin(build *b, lh_arena *arena, lh_error *err) {
     vector_definition *d = b->definition;
@@ -595,7 +609,8 @@ static lh_code build_begin(build *b, lh_arena *arena, lh_error *err) {
                            LH_STR_ARG(lh_table_name_text(d->table, arena)));
         LH_TRY(build_register(b, arena, err));
     }
-    return vector_store_make(b->vector, d, arena, err);
+    LH_TRY(vector_store_make(b->vector, d, arena, err));
+    return d->last_embedded_ms ? LH_OK : build_sweep(b, arena, err);
 }
 
 static lh_code build_run(build *b, lh_arena *arena, lh_error *err) {

@@ -293,10 +293,14 @@ static lh_json *definition_show(lh_vector *vector, const vector_definition *d, b
     lh_json_set_uint(arena, json, "chunks", d->chunks);
     lh_json_set(arena, json, "dataset_snapshot_id",
                 d->dataset_snapshot_id < 0 ? lh_json_new_null(arena) : lh_json_new_int(arena, d->dataset_snapshot_id));
-    int64_t since = vector_stale_since(vector->catalog, d, arena);
+    vector_stale stale = vector_stale_of(vector, d, arena);
     lh_json_set(arena, json, "stale",
-                d->over_view ? lh_json_new_null(arena) : lh_json_new_bool(arena, since || !d->last_embedded_ms));
-    vector_set_time(arena, json, "embedding_stale_since", since);
+                d->over_view && !stale.because
+                    ? lh_json_new_null(arena)
+                    : lh_json_new_bool(arena, stale.because != NULL || !d->last_embedded_ms));
+    lh_json_set(arena, json, "stale_because",
+                stale.because ? lh_json_new_string(arena, lh_str_from(stale.because)) : lh_json_new_null(arena));
+    vector_set_time(arena, json, "embedding_stale_since", stale.since_ms);
     vector_set_time(arena, json, "created_at", d->created_ms);
     vector_set_time(arena, json, "last_embedded_at", d->last_embedded_ms);
     lh_json_set_string(arena, json, "created_by", d->by);

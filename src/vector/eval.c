@@ -210,13 +210,17 @@ lh_code eval_store(const lh_vector *vector, const vector_definition *d, const ev
     return code;
 }
 
+lh_change eval_removal(const eval_set *eval, lh_arena *arena) {
+    return (lh_change){.key = eval_key(eval->name, arena), .expected = eval->version};
+}
+
 lh_code eval_remove(const lh_vector *vector, const vector_definition *d, const eval_set *eval, lh_error *err) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     LH_TRY(lh_arena_new(64 << 10, &arena, err));
-    const lh_change change = {.key = eval_key(eval->name, arena), .expected = eval->version};
+    const lh_change change = eval_removal(eval, arena);
     LH_TRY(lh_arena_check(arena, err));
     LH_TRY(lh_metastore_commit(lh_catalog_metastore(vector->catalog), &change, 1, NULL, err));
-    if (d) eval_remove_object(vector, d, eval);
+    eval_remove_object(vector, d, eval);
     return LH_OK;
 }
 

@@ -45,8 +45,10 @@ static lh_code make_truth(const eval_order *order, lh_arena *arena, eval_set *ev
 /* Texts become the vectors of the index's model; those that came with a vector keep it. */
 static lh_code make_embed(const eval_order *order, lh_arena *arena, eval_set *eval, lh_error *err) {
     const vector_definition *d = order->definition;
-    const lh_ai_call call = {
-        .model = d->model.name, .principal = order->by, .cancelled = lh_cancel_flag(order->cancel)};
+    const lh_ai_call call = {.model = d->model.name,
+                             .version = d->model.version,
+                             .principal = order->by,
+                             .cancelled = lh_cancel_flag(order->cancel)};
     lh_str *texts = LH_ARENA_ARRAY(arena, lh_str, eval->count + 1);
     size_t *places = LH_ARENA_ARRAY(arena, size_t, eval->count + 1), count = 0;
     lh_ai_embeddings got;

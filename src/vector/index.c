@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { INDEX_LEFT_S = 3600, INDEX_LOOK_MS = 200 };
+enum { INDEX_LEFT_S = 3600, INDEX_LOOK_MS = 200, INDEX_TRIES = 10 };
 
 /* What a process that was killed left: files without their name yet, when they are so old that nobody writes them any more. */
 static void index_sweep(const char *folder) {
@@ -321,30 +321,48 @@ static lh_code index_is_at_rest(lh_jobs *jobs, lh_str name, lh_arena *arena, lh_
     return LH_OK;
 }
 
-/* The table first: a table without a document would be taken for nobody's. The document and what the jobs are allowed go together: where
- * this ends before, the index is there still, and its jobs can be tried again. */
+/* In one commit: the table, the document, the eval sets, and that its jobs are tried again. */
+static lh_code index_try_delete(lh_vector *vector, lh_jobs *jobs, const vector_definition *d, lh_arena *arena,
+                                lh_error *err) {
+    lh_change *retired, *evals;
+    size_t retired_count, eval_count, count = 0;
+    LH_TRY(index_is_at_rest(jobs, d->name, arena, err));
+    LH_TRY(lh_jobs_retire(jobs, vector_subject(d->name, arena),
+                          LH_STR("its index was deleted since; index the dataset anew"), arena, &retired,
+                          &retired_count, err));
+    LH_TRY(vector_trials_changes(vector, d->name, arena, &evals, &eval_count, err));
+    lh_change *changes = LH_ARENA_ARRAY(arena, lh_change, retired_count + eval_count + 1);
+    LH_TRY(lh_arena_check(arena, err));
+    LH_TRY(vector_definition_change(d, arena, &changes[count], err));
+    changes[count++].text = LH_STR_NONE;
+    for (size_t i = 0; i < retired_count; i++) changes[count++] = retired[i];
+    for (size_t i = 0; i < eval_count; i++) changes[count++] = evals[i];
+    if (lh_table_exists(vector->catalog, d->table))
+        return lh_table_drop_with(vector->catalog, d->table, changes, count, err);
+    return lh_metastore_commit(lh_catalog_metastore(vector->catalog), changes, count, NULL, err);
+}
+
+/* Files go once the commit is durable. Those that a crash leaves are nobody's: an index of that name begins without them. */
 lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name, const lh_vector_caller *caller,
                                lh_arena *arena, lh_error *err) {
-    vector_definition d;
-    lh_change change;
+    vector_definition d, after;
+    vector_trial_files files;
     bool granted = !caller->governor;
+    lh_code code = LH_CONFLICT;
     if (!granted) LH_TRY(index_is_granted(vector, caller, LH_ACTION_WRITE, name, arena, &granted, err));
     if (!granted)
         return lh_fail(err, LH_DENIED, "you may not delete an index '%.*s', if there is one",
                        LH_STR_ARG(lh_str_cut_utf8(name, 100)));
-    LH_TRY(vector_definition_read(vector->catalog, name, arena, &d, err));
-    LH_TRY(index_is_at_rest(jobs, name, arena, err));
-    lh_code code = lh_table_may_drop(vector->catalog, d.table, err);
-    if (code != LH_NOT_FOUND) LH_TRY(code);
-    LH_TRY(vector_trials_drop(vector, &d, arena, err)); /* before the table, whose bucket has them */
-    code = lh_table_drop(vector->catalog, d.table, true, err);
-    if (code != LH_NOT_FOUND) LH_TRY(code);
-    LH_TRY(vector_definition_change(&d, arena, &change, err));
-    change.text = LH_STR_NONE;
-    LH_TRY(lh_jobs_retire(jobs, vector_subject(name, arena),
-                          LH_STR("its index was deleted since; index the dataset anew"), &change, arena, err));
+    for (int i = 0; i < INDEX_TRIES && code == LH_CONFLICT; i++) {
+        LH_TRY(vector_definition_read(vector->catalog, name, arena, &d, err));
+        LH_TRY(vector_trials_files(vector, &d, arena, &files, err)); /* its table knows in which bucket */
+        code = index_try_delete(vector, jobs, &d, arena, err);
+    }
+    if (code != LH_OK && vector_definition_read(vector->catalog, name, arena, &after, NULL) != LH_NOT_FOUND)
+        return code; /* else it is gone, but not all of its table's files */
     vector_served_forget(vector, d.table.name);
     vector_store_sweep(vector, &d, LH_STR_NONE);
     vector_recall_forget(vector, d.name);
-    return LH_OK;
+    LH_TRY(code);
+    return vector_trials_sweep(vector, &files, arena, err);
 }

@@ -1,5 +1,5 @@
 /* Keeping indexes up with their datasets. An index is stale when the dataset's snapshot is another than was embedded, whoever made
- * it. One thread looks every few seconds: what is to follow each change is refreshed, and what has its time at that time, each by
+ * it, or the model of its name makes other vectors by now. One thread looks every few seconds: what is to follow each change is refreshed, and what has its time at that time, each by
  * the job that made it. A job that fails is asked for again: at each such time, or after pauses that grow; not one that was cancelled. */
 #include "vector/vector_internal.h"
 
@@ -12,8 +12,8 @@ enum {
 
 /* ---- what is stale ---- */
 
-/* When the dataset came to be another than what was embedded: the time of the snapshot behind that one. */
-int64_t vector_stale_since(lh_catalog *catalog, const vector_definition *d, lh_arena *arena) {
+/* When the dataset came to be another than what was embedded: the time of the snapshot behind that one. 0: it is not. */
+static int64_t stale_dataset_since(lh_catalog *catalog, const vector_definition *d, lh_arena *arena) {
     lh_json *loaded = NULL;
     lh_str etag;
     int64_t now = -1, since = 0;
@@ -32,21 +32,28 @@ int64_t vector_stale_since(lh_catalog *catalog, const vector_definition *d, lh_a
     return since ? since : d->last_embedded_ms;
 }
 
-static lh_json *stale_item(const vector_definition *d, int64_t since_ms, lh_arena *arena) {
+vector_stale vector_stale_of(lh_vector *vector, const vector_definition *d, lh_arena *arena) {
+    int64_t model_ms = 0, dataset_ms = d->last_embedded_ms ? stale_dataset_since(vector->catalog, d, arena) : 0;
+    bool model = d->last_embedded_ms && lh_ai_has_changed(vector->ai, LH_AI_EMBED, &d->model, &model_ms);
+    if (model) return (vector_stale){"model", model_ms > d->last_embedded_ms ? model_ms : d->last_embedded_ms};
+    return (vector_stale){dataset_ms ? "dataset" : NULL, dataset_ms};
+}
+
+static lh_json *stale_item(const vector_definition *d, vector_stale stale, lh_arena *arena) {
     lh_json *item = lh_json_new_object(arena);
     lh_json_set_string(arena, item, "index", d->name);
     lh_json_set_string(arena, item, "dataset", lh_table_name_text(d->dataset, arena));
-    lh_json_set_string(arena, item, "embedding_stale_since", lh_str_from(lh_time_rfc3339(since_ms).text));
+    lh_json_set_string(arena, item, "embedding_stale_since", lh_str_from(lh_time_rfc3339(stale.since_ms).text));
+    lh_json_set_string(arena, item, "stale_because", lh_str_from(stale.because));
     vector_set_time(arena, item, "last_embedded_at", d->last_embedded_ms);
     lh_json_set_string(arena, item, "refresh", d->refresh);
     return item;
 }
 
 static lh_code stale_take(void *ctx, const vector_definition *d, lh_arena *arena, lh_json **ret, lh_error *err) {
-    const lh_vector *vector = ctx;
     (void)err;
-    int64_t since = vector_stale_since(vector->catalog, d, arena);
-    *ret = since ? stale_item(d, since, arena) : NULL;
+    vector_stale stale = vector_stale_of(ctx, d, arena);
+    *ret = stale.because ? stale_item(d, stale, arena) : NULL;
     return LH_OK;
 }
 
@@ -151,11 +158,11 @@ lh_code lh_vector_refresh(lh_vector *vector, lh_jobs *jobs, lh_str dataset, cons
 
 /* ---- by itself ---- */
 
-/* For which snapshot of its dataset an index was asked to be refreshed, and when it is asked again. */
+/* For which snapshot of its dataset, and which model, an index was asked to be refreshed, and when it is asked again. */
 typedef struct asked {
     struct asked *next;
     lh_str index; /* owned */
-    int64_t snapshot_id;
+    int64_t snapshot_id, model_ms; /* model_ms: since when its model is there, if it has changed */
     uint64_t pause_ms, next_ms;
 } asked;
 
@@ -191,11 +198,12 @@ static bool watch_failed(const vector_watch *watch, const vector_definition *d, 
 }
 
 /* What has its time is asked for each time. */
-static bool watch_was_asked(vector_watch *watch, const vector_definition *d, int64_t snapshot_id, lh_arena *arena) {
+static bool watch_was_asked(vector_watch *watch, const vector_definition *d, int64_t snapshot_id, int64_t model_ms,
+                            lh_arena *arena) {
     asked *at = watch_asked(watch, d);
     if (!at) return true;
     uint64_t now = lh_time_monotonic_ms();
-    bool again = at->snapshot_id == snapshot_id;
+    bool again = at->snapshot_id == snapshot_id && at->model_ms == model_ms;
     if (again && lh_str_eq(d->refresh, LH_STR("on_append")) && (now < at->next_ms || !watch_failed(watch, d, arena)))
         return true;
     at->pause_ms = !again                                    ? REFRESH_PAUSE_MS
@@ -203,6 +211,7 @@ static bool watch_was_asked(vector_watch *watch, const vector_definition *d, int
                                                              : REFRESH_PAUSE_MAX_MS;
     at->next_ms = now + at->pause_ms;
     at->snapshot_id = snapshot_id;
+    at->model_ms = model_ms;
     return false;
 }
 
@@ -222,12 +231,13 @@ static lh_code watch_take(void *ctx, const vector_definition *d, lh_arena *arena
     vector_watch *watch = ctx;
     lh_json *job = NULL;
     lh_error why = {0};
-    int64_t now = -1;
+    int64_t now = d->dataset_snapshot_id, model_ms = 0;
     (void)err;
-    if (d->over_view || !d->last_embedded_ms || !watch_is_due(watch, d) ||
-        lh_table_snapshot_id(watch->vector->catalog, d->dataset, &now, NULL) != LH_OK ||
-        now == d->dataset_snapshot_id || watch_was_asked(watch, d, now, arena))
+    if (!d->last_embedded_ms || !watch_is_due(watch, d) ||
+        (!d->over_view && lh_table_snapshot_id(watch->vector->catalog, d->dataset, &now, NULL) != LH_OK))
         return LH_OK;
+    if (!lh_ai_has_changed(watch->vector->ai, LH_AI_EMBED, &d->model, &model_ms)) model_ms = 0;
+    if ((now == d->dataset_snapshot_id && !model_ms) || watch_was_asked(watch, d, now, model_ms, arena)) return LH_OK;
     const lh_vector_caller caller = {.by = d->by};
     lh_code code = refresh_ask(watch->vector, watch->jobs, d, &caller, arena, &job, &why);
     if (code == LH_CONFLICT) watch_forget(watch, d); /* a job is at work: ask behind it */

@@ -34,14 +34,16 @@ static lh_code search_check_model(const search *s, const lh_ai_model *model, siz
     if (dimensions == d->dimensions && lh_ai_is_same(model, &d->model)) return LH_OK;
     return lh_fail(err, LH_CONFLICT,
                    "the index '%.*s' is of the model %.*s, version '%.*s'; the question was embedded by %.*s, version "
-                   "'%.*s'",
+                   "'%.*s': refresh the index, which embeds its rows anew",
                    LH_STR_ARG(d->name), LH_STR_ARG(d->model.name), LH_STR_ARG(d->model.version),
                    LH_STR_ARG(model->name), LH_STR_ARG(model->version));
 }
 
 static lh_code search_embed(search *s, lh_str text, lh_error *err) {
-    const lh_ai_call call = {
-        .model = s->definition.model.name, .principal = s->caller->by, .cancelled = lh_cancel_flag(s->caller->cancel)};
+    const lh_ai_call call = {.model = s->definition.model.name,
+                             .version = s->definition.model.version,
+                             .principal = s->caller->by,
+                             .cancelled = lh_cancel_flag(s->caller->cancel)};
     lh_ai_embeddings got;
     lh_code code = lh_ai_embed(s->vector->ai, &call, &text, 1, s->arena, &got, err);
     if (code == LH_NOT_FOUND)

@@ -65,6 +65,7 @@ LH_MUST_CHECK lh_code eval_read_object(const lh_vector *vector, const vector_def
 /* Writes both; the object of `before` (NULL: none) goes. Errors: CONFLICT (the document is another meanwhile), LIMIT, IO. */
 LH_MUST_CHECK lh_code eval_store(const lh_vector *vector, const vector_definition *definition, const eval_set *before,
                                  lh_arena *arena, eval_set *eval, lh_error *err);
+lh_change eval_removal(const eval_set *eval, lh_arena *arena);
 LH_MUST_CHECK lh_code eval_remove(const lh_vector *vector, const vector_definition *definition, const eval_set *eval,
                                   lh_error *err);
 typedef lh_code (*eval_fn)(void *ctx, const eval_set *eval, lh_arena *arena, lh_error *err);

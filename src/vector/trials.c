@@ -234,41 +234,55 @@ lh_code lh_vector_trial_best(lh_vector *vector, lh_str index, lh_str metric, lh_
 /* ---- with their index ---- */
 
 typedef struct {
-    const lh_vector *vector;
     lh_str index;
-    const vector_definition *definition; /* NULL: its table is gone */
+    lh_change *changes;
+    size_t count, room;
 } trials_of_index;
 
-static lh_code trials_drop_eval(void *ctx, const eval_set *eval, lh_arena *arena, lh_error *err) {
-    const trials_of_index *of = ctx;
-    (void)arena;
-    return lh_str_eq(eval->index, of->index) ? eval_remove(of->vector, of->definition, eval, err) : LH_OK;
+static lh_code trials_take_change(void *ctx, const eval_set *eval, lh_arena *arena, lh_error *err) {
+    trials_of_index *of = ctx;
+    if (!lh_str_eq(eval->index, of->index)) return LH_OK;
+    if (of->count == of->room) {
+        lh_change *more = LH_ARENA_ARRAY(arena, lh_change, 2 * of->room + 8);
+        LH_TRY(lh_arena_check(arena, err));
+        for (size_t i = 0; i < of->count; i++) more[i] = of->changes[i];
+        of->changes = more;
+        of->room = 2 * of->room + 8;
+    }
+    of->changes[of->count++] = eval_removal(eval, arena);
+    return lh_arena_check(arena, err);
 }
 
-/* Also objects that a process which was killed left: they have texts, too. */
-static lh_code trials_sweep(const lh_vector *vector, lh_str prefix, lh_arena *arena, lh_error *err) {
+lh_code vector_trials_changes(const lh_vector *vector, lh_str index, lh_arena *arena, lh_change **ret,
+                              size_t *ret_count, lh_error *err) {
+    trials_of_index of = {.index = index};
+    LH_TRY(eval_each(vector, LH_STR_NONE, trials_take_change, &of, arena, err));
+    *ret = of.changes;
+    *ret_count = of.count;
+    return LH_OK;
+}
+
+lh_code vector_trials_files(const lh_vector *vector, const vector_definition *d, lh_arena *arena,
+                            vector_trial_files *ret, lh_error *err) {
+    lh_str lines = lh_arena_printf(arena, TRIAL_FOLDER "%.*s.jsonl", LH_STR_ARG(d->name));
+    lh_str evals = lh_arena_printf(arena, TRIAL_FOLDER "evals/%.*s/", LH_STR_ARG(d->name));
+    *ret = (vector_trial_files){0};
+    LH_TRY(lh_arena_check(arena, err));
+    if (!lh_table_exists(vector->catalog, d->table)) return LH_OK; /* nobody knows where they lay */
+    LH_TRY(trial_key(vector, d, lines, arena, &ret->journal, err));
+    return trial_key(vector, d, evals, arena, &ret->evals, err);
+}
+
+/* Eval sets have texts of the dataset, and what was measured is of rows that are gone; also objects that a process which was killed left. */
+lh_code vector_trials_sweep(const lh_vector *vector, const vector_trial_files *files, lh_arena *arena, lh_error *err) {
     lh_bucket *bucket = lh_registry_whole(vector->registry);
-    lh_object_page page = {.more = true};
+    lh_object_page page = {.more = files->evals.len > 0};
     lh_str after = LH_STR_NONE;
+    if (files->journal.len) LH_TRY(lh_bucket_delete(bucket, files->journal, LH_STR_NONE, err));
     while (page.more) {
-        LH_TRY(lh_bucket_list(bucket, prefix, after, 1000, arena, &page, err));
+        LH_TRY(lh_bucket_list(bucket, files->evals, after, 1000, arena, &page, err));
         for (size_t i = 0; i < page.count; i++)
             LH_TRY(lh_bucket_delete(bucket, after = page.entries[i].key, LH_STR_NONE, err));
     }
     return LH_OK;
-}
-
-/* Eval sets have texts of the dataset, and what was measured is of rows that are gone. */
-lh_code vector_trials_drop(const lh_vector *vector, const vector_definition *d, lh_arena *arena, lh_error *err) {
-    trials_of_index of = {vector, d->name, d};
-    lh_str key;
-    if (!lh_table_exists(vector->catalog, d->table)) of.definition = NULL; /* nobody knows where they lay */
-    LH_TRY(eval_each(vector, LH_STR_NONE, trials_drop_eval, &of, arena, err));
-    if (!of.definition) return LH_OK;
-    LH_TRY(
-        trial_key(vector, d, lh_arena_printf(arena, TRIAL_FOLDER "%.*s.jsonl", LH_STR_ARG(d->name)), arena, &key, err));
-    LH_TRY(lh_bucket_delete(lh_registry_whole(vector->registry), key, LH_STR_NONE, err));
-    LH_TRY(trial_key(vector, d, lh_arena_printf(arena, TRIAL_FOLDER "evals/%.*s/", LH_STR_ARG(d->name)), arena, &key,
-                     err));
-    return trials_sweep(vector, key, arena, err);
 }

@@ -96,7 +96,7 @@ bool lh_vector_is_backend(lh_str name); /* hnsw, lance */
 LH_MUST_CHECK lh_code lh_vector_index(lh_vector *vector, lh_jobs *jobs, const lh_json *body,
                                       const lh_vector_caller *caller, lh_arena *arena, lh_json **ret, lh_error *err);
 /* {"name","dataset","id_column","text_columns","template","model":{"provider","name","version","dimensions"},"metric","chunk",
- * "backend","table","rows","chunks","dataset_snapshot_id","stale","created_at","created_by","last_embedded_at"}; of a caller
+ * "backend","table","rows","chunks","dataset_snapshot_id","stale","stale_because","created_at","created_by","last_embedded_at"}; of a caller
  * who may not make it without what counts or dates rows. Arena. Errors: NOT_FOUND, also when the caller may not search it. */
 LH_MUST_CHECK lh_code lh_vector_index_get(lh_vector *vector, lh_str name, const lh_vector_caller *caller,
                                           lh_arena *arena, lh_json **ret, lh_error *err);
@@ -112,8 +112,8 @@ LH_MUST_CHECK lh_code lh_vector_index_list(lh_vector *vector, const lh_vector_in
 LH_MUST_CHECK lh_code lh_vector_index_delete(lh_vector *vector, lh_jobs *jobs, lh_str name,
                                              const lh_vector_caller *caller, lh_arena *arena, lh_error *err);
 
-/* {"items":[{"index","dataset","embedding_stale_since","last_embedded_at","refresh"}],"next_page_token"}: whose dataset is another
- * than was embedded, by name; none for a governed caller. Arena. */
+/* {"items":[{"index","dataset","embedding_stale_since","stale_because","last_embedded_at","refresh"}],"next_page_token"}: whose dataset
+ * or model is another than embedded it, by name; none for a governed caller. Arena. */
 LH_MUST_CHECK lh_code lh_vector_stale(lh_vector *vector, lh_page page, const lh_vector_caller *caller, lh_arena *arena,
                                       lh_json **ret, lh_error *err);
 /* {"items":[job],"problems":[{"index","code","message"}]}: lh_vector_index() again for each index of the dataset that the caller may

@@ -149,9 +149,16 @@ void vector_recall_count(lh_vector *vector, lh_vector_stats *stats);
 void vector_recall_forget(lh_vector *vector, lh_str index);
 
 /* ---- trials.c ---- */
-/* With the index: its eval sets, its journal. */
-LH_MUST_CHECK lh_code vector_trials_drop(const lh_vector *vector, const vector_definition *definition, lh_arena *arena,
-                                         lh_error *err);
+/* Which deletes the index's eval sets. Arena. */
+LH_MUST_CHECK lh_code vector_trials_changes(const lh_vector *vector, lh_str index, lh_arena *arena, lh_change **ret,
+                                            size_t *ret_count, lh_error *err);
+typedef struct vector_trial_files {
+    lh_str journal, evals; /* a key, and a prefix of keys; empty: the index has no table, so nobody knows */
+} vector_trial_files;
+LH_MUST_CHECK lh_code vector_trials_files(const lh_vector *vector, const vector_definition *definition, lh_arena *arena,
+                                          vector_trial_files *ret, lh_error *err);
+LH_MUST_CHECK lh_code vector_trials_sweep(const lh_vector *vector, const vector_trial_files *files, lh_arena *arena,
+                                          lh_error *err);
 
 /* ---- source.c: the rows of a dataset as texts ---- */
 typedef struct vector_row {
@@ -259,8 +266,11 @@ bool vector_map_file(const char *path, lh_str *ret);
 lh_code vector_run_index(void *vector, lh_job *job, const lh_json *spec, lh_arena *arena, lh_json **ret, lh_error *err);
 
 /* ---- refresh.c ---- */
-int64_t vector_stale_since(lh_catalog *catalog, const vector_definition *definition,
-                           lh_arena *arena); /* 0: it is not */
+typedef struct vector_stale {
+    const char *because; /* "dataset" or "model": which is another than embedded it; NULL: it is not stale */
+    int64_t since_ms;
+} vector_stale;
+vector_stale vector_stale_of(lh_vector *vector, const vector_definition *definition, lh_arena *arena);
 
 /* ---- bm25.c: texts by their words ---- */
 typedef struct vector_documents { /* numbered from 0 */

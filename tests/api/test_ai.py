@@ -139,7 +139,7 @@ def test_paths_and_keys_are_refused_in_the_words_of_openai(fresh):
 
 
 def test_models_health_and_what_is_not_configured(lake):
-    assert lake.request("GET", "/ai/models").json() == {"items": [{"task": "embed", "provider": "hash", "model": "hash", "in_use": True, "version": "1", "source": "configuration"}]}
+    assert lake.request("GET", "/ai/models").json() == {"items": [{"task": "embed", "provider": "hash", "model": "hash", "in_use": True, "version": "1-384", "source": "configuration"}]}
     health = lake.request("GET", "/ai/health").json()
     assert health["status"] == "ok" and [task["status"] for task in health["tasks"]] == ["ok", "none", "none"]
     refused(generate(lake), 503, "unavailable", "no generate model is configured")
@@ -353,11 +353,11 @@ def test_whose_fault_it_is_where_the_status_says_otherwise(fresh, scripted):
     for _ in range(2):
         refused(embed(server, "x"), 503, "unavailable", "(501): This server")
     assert len(endpoint.seen) == 2
-    endpoint = scripted(tags("d", "m:latest"), reply({"error": "do embedding request: EOF"}, 400), reply({"embeddings": [[1, 0]]}), reply({"error": "the input length exceeds the context length"}, 400))
+    endpoint = scripted(tags("d", "m:latest"), reply({"error": "do embedding request: EOF"}, 400), reply({"embeddings": [[1, 0]]}), tags("d", "m:latest"), reply({"error": "the input length exceeds the context length"}, 400))
     server = fresh(env=settings(embed_provider="ollama", embed_model="m", embed_url=endpoint.url, retries=1))
     assert vectors(server, "x") == [[1, 0]]
     refused(embed(server, "x"), 400, "invalid", "context length")
-    assert len(endpoint.seen) == 4
+    assert len(endpoint.seen) == 5
 
 
 @pytest.mark.parametrize("answer, words", [
@@ -590,14 +590,26 @@ def tags(digest, name="minilm:latest"):
 
 
 def test_ollama_embeds_and_its_digest_is_the_version(fresh, scripted):
-    endpoint = scripted(tags("sha256:one"), reply({"model": "minilm", "embeddings": [[1, 0], [0, 1]], "prompt_eval_count": 4}))
+    two = reply({"model": "minilm", "embeddings": [[1, 0], [0, 1]], "prompt_eval_count": 4})
+    endpoint = scripted(tags("sha256:one"), two, tags("sha256:one"), two)
     server = fresh(env=settings(embed_provider="ollama", embed_model="minilm", embed_url=endpoint.url))
     assert server.request("GET", "/ai/models").json()["items"][0]["version"] is None and not endpoint.seen
     got = embed(server, ["a", "b"]).json()
     assert got["embeddings"] == [[1, 0], [0, 1]] and got["model"] == {"provider": "ollama", "name": "minilm", "version": "sha256:one"} and got["tokens"] == 4
-    assert [path for path, _, _ in endpoint.seen] == ["/api/tags", "/api/embed"] and endpoint.seen[1][2] == {"model": "minilm", "input": ["a", "b"]}
+    assert [path for path, _, _ in endpoint.seen] == ["/api/tags", "/api/embed", "/api/tags"] and endpoint.seen[1][2] == {"model": "minilm", "input": ["a", "b"]}
     assert server.request("GET", "/ai/models").json()["items"][0]["version"] == "sha256:one"
     refused(embed(server, ["a"]), 500, "corrupt", "1 texts")  # two vectors
+
+
+def test_vectors_are_of_the_version_that_ollama_had_before_and_behind_them(fresh, scripted):
+    """`ollama pull` while it embeds: whose vectors these are is not known, so they are made once more."""
+    first, second = (reply({"embeddings": [[number, 0]]}) for number in (1, 2))
+    endpoint = scripted(tags("one"), first, tags("two"), second, tags("two"), second, tags("three"))
+    server = fresh(env=settings(embed_provider="ollama", embed_model="minilm", embed_url=endpoint.url, retries=1))
+    got = embed(server, "a").json()
+    assert got["embeddings"] == [[2, 0]] and got["model"]["version"] == "two" and len(endpoint.seen) == 5
+    server = fresh(env=settings(embed_provider="ollama", embed_model="minilm", embed_url=scripted(tags("two"), second, tags("three")).url, retries=0))
+    refused(embed(server, "a"), 503, "unavailable", "became another one")
 
 
 def test_ollama_has_not_the_model(fresh, scripted):

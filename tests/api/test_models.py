@@ -50,7 +50,7 @@ def test_a_model_is_registered_activated_and_rolled_back_and_stays_after_a_resta
     assert (told["name"], told["task"], told["provider"], told["base"], told["in_use"], told["evaluations"]) == ("tuned", "embed", "hash", "hash", False, [])
     assert dimensions(server) == 384 and dimensions(server, model="tuned") == 256
     configured = server.request("GET", "/ai/models/hash").json()
-    assert (configured["task"], configured["provider"], configured["version"], configured["in_use"], configured["registered_at"]) == ("embed", "hash", "1", True, None)
+    assert (configured["task"], configured["provider"], configured["version"], configured["in_use"], configured["registered_at"]) == ("embed", "hash", "1-384", True, None)
     assert post(server, "tuned/activate") == {"task": "embed", "profile": None, "model": "tuned", "previous": None}
     register(server, name="wide", model="hash-512")
     assert post(server, "wide/activate")["previous"] == "tuned"
@@ -78,13 +78,24 @@ def test_a_model_in_use_is_not_removed_and_one_that_was_removed_is_passed_over_i
     assert answer.status_code == 404 and "'two'" in answer.json()["error"]["message"]
 
 
-def test_another_registration_of_a_name_takes_its_place(server):
-    register(server, name="tuned", model="hash-256")
+def test_another_registration_of_a_name_takes_its_place_when_that_is_said(server):
+    register(server, name="tuned", model="hash-256", notes="the first")
     post(server, "tuned/activate")
-    register(server, name="tuned", model="hash-128")
+    assert "replace=true" in register(server, 409, name="tuned", model="hash-128") and dimensions(server) == 256
+    assert register(server, name="tuned", model="hash-128", replace=True)["superseded"][0]["model"] == "hash-256"
     assert dimensions(server) == 128 and server.request("GET", "/ai/models/tuned").json()["in_use"] is True
     server.restart()
-    assert dimensions(server) == 128
+    [older] = server.request("GET", "/ai/models/tuned").json()["superseded"]
+    assert dimensions(server) == 128 and (older["version"], older["notes"], older["task"]) == ("1-256", "the first", "embed") and older["registered_at"].startswith("20")
+    for size in (64, 32, 16, 8):
+        register(server, name="tuned", model=f"hash-{size}", replace=True)
+    assert [one["version"] for one in register(server, name="tuned", model="hash-64", replace=True)["superseded"]] == ["1-8", "1-16", "1-32"]  # three, none of them what it is now
+    register(server, name="tuned", task="embed", model="hash-64", notes="again", replace=True)
+    assert len([item for item in server.request("GET", "/ai/models").json()["items"] if item["model"] == "tuned"]) == 1
+    assert server.request("DELETE", "/ai/models/tuned").status_code == 409
+    post(server, "hash/activate")
+    assert server.request("DELETE", "/ai/models/tuned").status_code == 204 and dimensions(server) == 384
+    register(server, name="tuned", model="hash-256")  # anew
 
 
 @pytest.mark.parametrize("members, status, words", [
@@ -138,7 +149,7 @@ def test_a_file_is_known_by_its_checksum(tmp_path):
         file.write(b"\0")
     server.start()
     answer = server.request("POST", "/ai/embed", json={"input": "night nurse", "model": "tuned"})
-    assert answer.status_code == 500 and "register it anew" in answer.json()["error"]["message"]
+    assert answer.status_code == 409 and "register it anew" in answer.json()["error"]["message"]
     assert dimensions(server) == 384
     server.stop()
 
@@ -245,8 +256,69 @@ def test_chunks_are_measured_in_tokens_of_the_model(server):
     assert [len(chunk.split()) for chunk, in chunks] == [20] * 5 and " ".join(chunk.strip() for chunk, in chunks) == text
 
 
+def stale(server, name):
+    told = server.request("GET", f"/vectors/indexes/{name}").json()
+    return told["stale"], told["stale_because"]
+
+
+def refreshed(server, name):
+    [job] = server.request("POST", f"/vectors/refresh/{name}").json()["items"]
+    return ended(server, job)["result"]
+
+
+def test_an_index_is_answered_by_the_version_that_made_it_until_it_is_refreshed(server):
+    text = people(0, 1)[0][2]
+    register(server, name="tuned", model="hash-256")
+    server.ingest(lines(people(0, 20)), "kept")
+    index(server, "kept", model="tuned")
+    index(server, "kept", index="followed", model="tuned", refresh={"policy": "on_append"})
+    right = search(server, index="kept", query=text, mode="exact")
+    assert stale(server, "kept") == (False, None)
+    register(server, name="tuned", model="hash-128", replace=True)
+    assert search(server, index="kept", query=text, mode="exact") == right and dimensions(server, model="tuned") == 128
+    assert stale(server, "kept") == (True, "model")
+    listed = {item["index"]: item for item in server.request("GET", "/vectors/stale").json()["items"]}
+    assert listed["kept"]["stale_because"] == "model" and listed["kept"]["embedding_stale_since"] >= listed["kept"]["last_embedded_at"]
+    made = server.request("POST", "/vectors/hnsw/evals", json={"index": "kept", "name": "asked", "queries": [{"query": text}], "k": 3})
+    assert made.status_code in (200, 201, 202), made.text
+    wait_for(lambda: server.request("GET", "/vectors/indexes/followed").json()["model"]["version"] == "1-128", 60)  # by its policy
+    assert stale(server, "followed") == (False, None)
+    server.restart()
+    assert search(server, index="kept", query=text, mode="exact") == right and stale(server, "kept") == (True, "model")
+    assert refreshed(server, "kept")["embedded_rows"] == 20 and stale(server, "kept") == (False, None)
+    assert server.request("GET", "/vectors/indexes/kept").json()["model"]["version"] == "1-128" and search(server, index="kept", query=text)
+    assert refreshed(server, "kept")["embedded_rows"] == 0
+    for size in (16, 17, 18):
+        register(server, name="tuned", model=f"hash-{size}", replace=True)
+    index(server, "kept", index="later", model="tuned")
+    assert search(server, index="kept", query=text)
+    register(server, name="tuned", model="hash-19", replace=True)  # and now its own is forgotten
+    told = search(server, 409, index="kept", query=text)["message"]
+    assert "'1-128'" in told and "'1-19'" in told and "refresh" in told and search(server, index="later", query=text)
+    assert search(server, index="kept", vector=[1.0] * 128)
+    assert refreshed(server, "kept")["embedded_rows"] == 20 and search(server, index="kept", query=text)
+
+
+def test_a_job_whose_model_is_replaced_while_it_runs_ends_with_vectors_of_one(tmp_path):
+    server = Server(tmp_path / "lake", env={**HASH, "LAKEHOUSE__VECTOR__CHECKPOINT_CHUNKS": "500"})
+    rows = 1000 if SANITIZED else 6000
+    server.ingest(lines(people(0, rows)), "d")
+    index(server, "d", index="turned")
+    register(server, name="tuned", model="hash-256")
+    job = submit(server, "d", index="turned", model="tuned")
+    wait_for(lambda: server.request("GET", f"/jobs/{job['id']}").json()["done"] >= 500)
+    register(server, name="tuned", model="hash-192", replace=True)
+    assert ended(server, job)["attempts"] == 2
+    told = server.request("GET", "/vectors/indexes/turned").json()
+    assert (told["model"]["version"], told["rows"]) == ("1-192", rows) and tables(server, "turned") == 1
+    assert server.sql(f"SELECT count(*), count(DISTINCT id), min(len(embedding)), max(len(embedding)), min(model_version), max(model_version) FROM {told['table']}") == [[rows, rows, 192, 192, "1-192", "1-192"]]
+    server.stop()
+
+
 class Searcher(threading.Thread):
-    """Searches without a pause; every hit must be the text that was asked for, which vectors of another model do not give."""
+    """Searches without a pause, in each way; every hit must be the text that was asked for, which vectors of another model do not give."""
+
+    WAYS = [{"mode": "hnsw"}, {"mode": "exact"}, {"mode": "hybrid"}, {"mode": "exact", "filter": "candidate_id < 'C00500'"}, {"mode": "hnsw", "columns": []}]
 
     def __init__(self, server, name):
         super().__init__(daemon=True)
@@ -256,10 +328,14 @@ class Searcher(threading.Thread):
         texts = [text for _, _, text in people(0, 5)]
         while not self.ends.is_set():
             text = texts[self.asked % 5]
-            answer = self.server.request("POST", "/vectors/search", json={"index": self.name_, "query": text, "k": 3, "mode": "hnsw"})
+            way = self.WAYS[self.asked % len(self.WAYS)]
+            answer = self.server.request("POST", "/vectors/search", json={"index": self.name_, "query": text, "k": 3, **way})
             hits = answer.json().get("items", []) if answer.status_code == 200 else []
-            if len(hits) != 3 or any(hit["score"] < 0.999 or hit["text"] != text for hit in hits):
+            if len(hits) != 3 or any((way["mode"] != "hybrid" and hit["score"] < 0.999) or hit["text"] != text for hit in hits):
                 self.failed.append(answer.text)
+            told = self.server.request("POST", "/vectors/rag", json={"index": self.name_, "question": text, "k": 2, "generate": False})
+            if told.status_code != 200 or text not in [passage["text"] for passage in told.json()["citations"]]:
+                self.failed.append(told.text)
             self.asked += 1
 
 
@@ -272,8 +348,11 @@ def test_another_model_takes_its_place_while_searches_run(server):
     for searcher in searchers:
         searcher.start()
     try:
-        for model in ("a", "b", "hash", "a", "b"):
+        for model in ("a", "b", "hash", "a"):
             index(server, "switched", model=model)
+        for size in (200, 300):  # the same name, of another version
+            register(server, name="a", model=f"hash-{size}", replace=True)
+            assert refreshed(server, "switched")["embedded_rows"] == (300 if SANITIZED else 3000)
     finally:
         for searcher in searchers:
             searcher.ends.set()

@@ -67,9 +67,9 @@ def test_rows_are_embedded_and_found(server):
         assert hits[0]["score"] > 0.999 and hits[0]["text"] == TEXTS[3] and (hits[0]["start"], hits[0]["end"]) == (0, len(TEXTS[3]))
         assert hits[0]["columns"] == {"candidate_id": "C0003", "state": "CA" if 3 % 3 == 1 else "TX", "resume": TEXTS[3]}
     rows = server.sql("SELECT count(*), count(DISTINCT id), min(len(embedding)), max(len(embedding)), any_value(model), any_value(model_version) FROM vectors.found")
-    assert rows == [[20, 20, 384, 384, "hash", "1"]]
+    assert rows == [[20, 20, 384, 384, "hash", "1-384"]]
     told = server.request("GET", "/vectors/indexes/found").json()
-    assert told["model"] == {"provider": "hash", "name": "hash", "version": "1", "dimensions": 384}
+    assert told["model"] == {"provider": "hash", "name": "hash", "version": "1-384", "dimensions": 384}
     assert (told["rows"], told["chunks"], told["stale"], told["table"]) == (20, 20, False, "vectors.found")
     assert [item["name"] for item in server.request("GET", "/vectors/indexes", params={"dataset": "found"}).json()["items"]] == ["found"]
     listed = lambda model: [item["name"] for item in server.request("GET", "/vectors/indexes", params={"dataset": "found", "model": model}).json()["items"]]

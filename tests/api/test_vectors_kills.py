@@ -247,6 +247,45 @@ def test_a_refresh_that_is_killed_goes_on_and_is_one_commit(server, model):
     killer.tell("refreshes")
 
 
+def test_a_deletion_that_is_killed_leaves_all_of_the_index_or_nothing(tmp_path):
+    """Table, document and eval set go in one commit; what is left of files is no part of a new index of that name."""
+    chance, stood, went = random.Random(19), 0, 0
+    server = Server(tmp_path / "lake", env={"LAKEHOUSE__AI__EMBED_PROVIDER": "hash", "LAKEHOUSE__VECTOR__RECALL_SAMPLE_EVERY": "0"})
+    assert server.ingest(b"id,text\n" + b"".join(b"%d,nurse %d\n" % (i, i) for i in range(40)), "d").status_code in (200, 201)
+    done = lambda job: wait_for(lambda: server.request("GET", f"/jobs/{job['id']}").json()["state"] == "succeeded")  # noqa: E731
+
+    def delete():
+        try:
+            server.request("DELETE", "/vectors/indexes/d")
+        except OSError:
+            pass  # the server is gone
+
+    for _ in range(KILLS):
+        if server.request("GET", "/vectors/indexes/d").status_code == 404:
+            done(index(server, "d"))
+            trials = server.request("GET", "/vectors/hnsw/trials/d").json()["items"]
+            assert trials == []
+            assert server.request("POST", "/vectors/hnsw/evals", json={"name": "asked", "index": "d", "queries": [{"query": "nurse 7"}]}).status_code == 201
+            done(server.request("POST", "/vectors/hnsw/trial", json={"index": "d", "eval": "asked", "config": {}}).json())
+            assert len(server.request("GET", "/vectors/hnsw/trials/d").json()["items"]) == 1
+        deleting = threading.Thread(target=delete)
+        deleting.start()
+        time.sleep(0.05 * chance.random() * chance.random())
+        server.kill()
+        deleting.join()
+        server.start()
+        there = server.request("GET", "/vectors/indexes/d").status_code == 200
+        tables = [table["name"] for table in server.request("GET", "/iceberg/v1/namespaces/vectors/tables").json()["identifiers"]]
+        assert (tables == ["d"]) == there and (server.request("GET", "/vectors/hnsw/evals/asked").status_code == 200) == there
+        stood, went = stood + there, went + (not there)
+        if there:
+            assert len(server.request("POST", "/vectors/search", json={"index": "d", "query": "nurse 7", "k": 3, "mode": "exact"}).json()["items"]) == 3
+            assert len(server.request("GET", "/vectors/hnsw/trials/d").json()["items"]) == 1
+    print(f"deletions: {KILLS} kills, of which {stood} left the index, and {went} had it gone")
+    assert KILLS < 8 or (stood and went)
+    server.stop()
+
+
 class Gated(Model):
     """Answers the first batch of rows only once `gate` is open."""
 

@@ -128,6 +128,23 @@ def test_an_index_that_may_not_be_deleted_keeps_its_eval_sets(server):
     call(server, "GET", "/vectors/hnsw/evals/stays", 404)
 
 
+def test_what_a_deletion_that_was_killed_left_of_trials_is_no_part_of_a_new_index(server):
+    make(server, "left", [f"resume number {i}" for i in range(30)])
+    call(server, "POST", "/vectors/hnsw/evals", 201, {"name": "of_left", "index": "left", "queries": [{"query": "resume number 7"}]})
+    trial(server, "left", "of_left", {})
+    journal = server.root / "_hnsw_trials" / "left.jsonl"
+    [evals] = (server.root / "_hnsw_trials" / "evals" / "left").iterdir()
+    kept = {file: file.read_bytes() for file in (journal, evals)}
+    call(server, "DELETE", "/vectors/indexes/left", 204)
+    assert not any(file.exists() for file in kept)
+    for file, data in kept.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    ended(server, call(server, "POST", "/vectors/index", 202, {"dataset": "left", "id_column": "candidate_id", "text_columns": ["resume"]}))
+    assert call(server, "GET", "/vectors/hnsw/trials/left", 200)["items"] == [] and not any(file.exists() for file in kept)
+    call(server, "DELETE", "/vectors/indexes/left", 204)
+
+
 def test_a_given_query_is_its_vector_or_its_text_and_nothing_else(server):
     _, matrix = vectors_of(server, "people")
     vector = [float(x) for x in matrix[5]]
