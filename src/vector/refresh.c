@@ -33,7 +33,7 @@ static int64_t stale_dataset_since(lh_catalog *catalog, const vector_definition 
 }
 
 vector_stale vector_stale_of(lh_vector *vector, const vector_definition *d, lh_arena *arena) {
-    int64_t model_ms = 0, dataset_ms = d->last_embedded_ms ? stale_dataset_since(vector->catalog, d, arena) : 0;
+    int64_t model_ms = 0, dataset_ms = stale_dataset_since(vector->catalog, d, arena);
     bool model = d->last_embedded_ms && lh_ai_has_changed(vector->ai, LH_AI_EMBED, &d->model, &model_ms);
     if (model) return (vector_stale){"model", model_ms > d->last_embedded_ms ? model_ms : d->last_embedded_ms};
     return (vector_stale){dataset_ms ? "dataset" : NULL, dataset_ms};

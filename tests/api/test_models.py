@@ -262,8 +262,9 @@ def stale(server, name):
 
 
 def refreshed(server, name):
-    [job] = server.request("POST", f"/vectors/refresh/{name}").json()["items"]
-    return ended(server, job)["result"]
+    jobs = [ended(server, job) for job in server.request("POST", f"/vectors/refresh/{name}").json()["items"]]
+    [result] = [job["result"] for job in jobs if job["result"]["index"] == name]
+    return result
 
 
 def test_an_index_is_answered_by_the_version_that_made_it_until_it_is_refreshed(server):
