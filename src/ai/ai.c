@@ -87,16 +87,12 @@ void lh_ai_free(lh_ai *ai) {
 
 /* ---- what is there ---- */
 
-static lh_str ai_version(ai_model *model, lh_arena *arena) {
-    lh_str version = model->ops->version ? model->ops->version(model->state, arena) : LH_STR_NONE;
-    return version.len ? version : lh_arena_dup(arena, model->version);
-}
-
 lh_code lh_ai_find(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_arena *arena, lh_ai_model *ret,
                    lh_error *err) {
     ai_model *model = NULL;
     LH_TRY(ai_models_take(ai, task, call, &model, err));
-    *ret = (lh_ai_model){lh_str_from(model->ops->name), lh_arena_dup(arena, model->name), ai_version(model, arena)};
+    *ret =
+        (lh_ai_model){lh_str_from(model->ops->name), lh_arena_dup(arena, model->name), ai_model_version(model, arena)};
     ai_models_release(ai, model);
     return lh_arena_check(arena, err);
 }
@@ -104,10 +100,10 @@ lh_code lh_ai_find(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, lh_arena 
 bool lh_ai_has_changed(lh_ai *ai, lh_ai_task task, const lh_ai_model *of, int64_t *ret_since_ms) {
     LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
     ai_model *model = NULL;
-    if (lh_arena_new(AI_MODEL_ARENA_BYTES, &arena, NULL) != LH_OK ||
+    if (lh_arena_new(AI_VERSION_ARENA_BYTES, &arena, NULL) != LH_OK ||
         ai_models_take(ai, task, &(lh_ai_call){.model = of->name}, &model, NULL) != LH_OK)
         return false;
-    const lh_ai_model now = {lh_str_from(model->ops->name), model->name, ai_version(model, arena)};
+    const lh_ai_model now = {lh_str_from(model->ops->name), model->name, ai_model_version(model, arena)};
     bool changed = now.version.len && !lh_ai_is_same(&now, of);
     *ret_since_ms = model->since_ms;
     ai_models_release(ai, model);
@@ -146,7 +142,7 @@ lh_code lh_ai_models(lh_ai *ai, lh_arena *arena, lh_json **ret, lh_error *err) {
         for (ai_model *model = NULL; (model = ai_models_next(ai, task, model));) {
             bool in_use;
             lh_json *item = ai_item(ai, task, model, &in_use, arena);
-            lh_str version = ai_version(model, arena);
+            lh_str version = ai_model_version(model, arena);
             lh_json_set(arena, item, "version",
                         version.len ? lh_json_new_string(arena, version) : lh_json_new_null(arena));
             lh_json_set_string(arena, item, "source",

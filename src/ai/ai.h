@@ -134,6 +134,9 @@ LH_MUST_CHECK lh_code lh_ai_use(lh_ai *ai, lh_ai_task task, lh_str principal, lh
 lh_str lh_ai_endpoint_version(lh_str url, lh_str model, lh_arena *arena);
 /* The file of a model of the provider llama: of a name without '/' in models/ beside the binary. Errors: INVALID, IO. */
 LH_MUST_CHECK lh_code lh_ai_model_file(lh_str model, char into[4096], lh_error *err);
+/* What takes up models that somebody else registered: called before a call is told that there is none of its name, or done by another
+ * version than it asks for. Set before the first call and after the last; fn NULL: nothing does. */
+void lh_ai_set_follow(lh_ai *ai, void (*fn)(void *ctx), void *ctx);
 /* Is there a model that would do the call? Without one it is UNAVAILABLE. */
 bool lh_ai_has(lh_ai *ai, lh_ai_task task, const lh_ai_call *call);
 /* Which would do the call; its version as far as it is known. Arena. Errors: UNAVAILABLE (there is none), NOT_FOUND. */

@@ -189,6 +189,7 @@ typedef struct ai_endpoint { /* a URL that models have in common */
     lh_str url; /* owned */
     ai_breaker breaker;
 } ai_endpoint;
+enum { AI_VERSION_ARENA_BYTES = 64 << 10 };
 typedef struct ai_model {
     struct ai_model *next; /* of its task; under ai->lock, with the next two */
     unsigned users;        /* calls that have it */
@@ -221,6 +222,8 @@ typedef struct ai_task {
 } ai_task;
 /* Puts the model of the configuration into its task. Errors: INVALID, NO_MEMORY. */
 LH_MUST_CHECK lh_code ai_models_configure(lh_ai *ai, const lh_ai_definition *definition, lh_error *err);
+/* The model's version, as far as it is known; asks nobody. Arena. */
+lh_str ai_model_version(const ai_model *model, lh_arena *arena);
 /* The model for the call; given back by ai_models_release(). Errors: UNAVAILABLE (the task has none), NOT_FOUND. */
 LH_MUST_CHECK lh_code ai_models_take(lh_ai *ai, lh_ai_task task, const lh_ai_call *call, ai_model **ret, lh_error *err);
 /* The one after `model`, NULL for the first, of those that are not superseded; for walks, which take each and give it back: *ret NULL at the end. */
@@ -237,6 +240,8 @@ struct lh_ai {
     lh_http_client *http;
     char *ca_file; /* owned */
     ai_task tasks[LH_AI_TASKS];
+    void (*follow)(void *ctx);
+    void *follow_ctx;
     pthread_mutex_t lock; /* guards the lists of models, uses and endpoints */
     ai_endpoint *endpoints;
     ai_usage usage;

@@ -339,14 +339,45 @@ lh_code lh_ai_use(lh_ai *ai, lh_ai_task which, lh_str principal, lh_str name, lh
     return code;
 }
 
-lh_code ai_models_take(lh_ai *ai, lh_ai_task which, const lh_ai_call *call, ai_model **ret, lh_error *err) {
+lh_str ai_model_version(const ai_model *model, lh_arena *arena) {
+    lh_str version = model->ops->version ? model->ops->version(model->state, arena) : LH_STR_NONE;
+    return version.len ? version : lh_arena_dup(arena, model->version);
+}
+
+void lh_ai_set_follow(lh_ai *ai, void (*fn)(void *ctx), void *ctx) {
+    ai->follow = fn;
+    ai->follow_ctx = ctx;
+}
+
+/* NULL: there is none. *ret_any: the task has some. */
+static ai_model *models_take(lh_ai *ai, lh_ai_task which, const lh_ai_call *call, bool *ret_any) {
     ai_task *task = &ai->tasks[which];
     pthread_mutex_lock(&ai->lock);
-    bool any = task->models != NULL;
+    *ret_any = task->models != NULL;
     ai_model *model = call->model.len ? models_find_version_locked(task, call->model, call->version)
                                       : models_in_use_locked(task, call->principal);
     if (model) model->users++;
     pthread_mutex_unlock(&ai->lock);
+    return model;
+}
+
+/* Is it what the call asks for, as far as is known? */
+static bool models_is_asked(const ai_model *model, const lh_ai_call *call) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    if (!model) return !call->model.len;
+    if (!call->version.len || lh_arena_new(AI_VERSION_ARENA_BYTES, &arena, NULL) != LH_OK) return true;
+    lh_str version = ai_model_version(model, arena);
+    return !version.len || lh_str_eq(version, call->version);
+}
+
+lh_code ai_models_take(lh_ai *ai, lh_ai_task which, const lh_ai_call *call, ai_model **ret, lh_error *err) {
+    bool any;
+    ai_model *model = models_take(ai, which, call, &any);
+    if (ai->follow && !models_is_asked(model, call)) {
+        ai_models_release(ai, model);
+        ai->follow(ai->follow_ctx);
+        model = models_take(ai, which, call, &any);
+    }
     *ret = model;
     if (model) return LH_OK;
     if (call->model.len && any) return models_no_such(which, call->model, err);

@@ -6,6 +6,12 @@
 
 enum { MODELS_LIST_MAX = 10000 };
 
+static void models_follow_now(void *ctx) {
+    lh_error why = {0};
+    if (lh_models_follow(ctx, &why) != LH_OK)
+        lh_log(LH_LOG_WARN, "models cannot be followed", "code", lh_code_name(why.code), "why", why.message, NULL);
+}
+
 lh_code lh_models_new(const lh_models_options *options, lh_models **ret, lh_error *err) {
     LH_CLEANUP(lh_models_freep) lh_models *models = calloc(1, sizeof *models);
     if (!models) return lh_fail(err, LH_NO_MEMORY, "out of memory");
@@ -14,6 +20,7 @@ lh_code lh_models_new(const lh_models_options *options, lh_models **ret, lh_erro
     models->catalog = options->catalog;
     models->ai = options->ai;
     if (lh_str_dup(options->folder, &models->folder) != LH_OK) return lh_fail(err, LH_NO_MEMORY, "out of memory");
+    lh_ai_set_follow(models->ai, models_follow_now, models);
     *ret = lh_take(&models);
     return LH_OK;
 }
@@ -25,6 +32,7 @@ static void models_known_free(models_known *known) {
 
 void lh_models_free(lh_models *models) {
     if (!models) return;
+    lh_ai_set_follow(models->ai, NULL, NULL);
     for (models_known *known = models->known, *next; known; known = next) {
         next = known->next;
         models_known_free(known);

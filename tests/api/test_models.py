@@ -414,6 +414,21 @@ def test_another_gateway_of_the_lake_takes_up_what_one_registers(server):
     second.stop()
 
 
+def test_another_gateway_answers_for_an_index_as_soon_as_it_knows_of_it(server):
+    """It looks for new models every few seconds, which is too late for an index that has one."""
+    second = Server(server.root, env=HASH)
+    text = people(0, 1)[0][2]
+    server.ingest(lines(people(0, 20)), "shared")
+    index(server, "shared")
+    for round_, size in enumerate((100, 101, 102, 103)):
+        register(server, name="tuned", model=f"hash-{size}", replace=round_ > 0)
+        index(server, "shared", model="tuned")
+        second.request("GET", "/ready")  # refreshes the catalog
+        assert second.request("GET", "/vectors/indexes/shared").json()["model"]["version"] == f"1-{size}"
+        assert search(second, index="shared", query=text, mode="exact")[0]["text"] == text
+    second.stop()
+
+
 # ---- evaluations ----
 
 def evaluated(server, name, status=202, **body):
