@@ -48,7 +48,8 @@ crash: setup-test ## every test that kills the server, KILLS (100) times each st
 	$(call build-preset,release,build,lakehouse)
 	@LAKEHOUSE_KILLS=$(KILLS) tools/pytest tests/api/test_crash.py tests/api/test_maintenance.py \
 		tests/api/test_schema.py tests/api/test_idempotency.py tests/api/test_journal.py \
-		tests/api/test_models.py tests/api/test_vectors_kills.py tests/api/test_vectors_trials.py tests/api/test_vectors_lance.py -s -k 'crash or kill'
+		tests/api/test_models.py tests/api/test_vectors_kills.py tests/api/test_vectors_beside.py tests/api/test_vectors_trials.py \
+		tests/api/test_vectors_lance.py -s -k 'crash or kill'
 
 asan: setup-test ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call build-preset,asan,build-asan)

@@ -57,6 +57,8 @@ typedef struct ann_kernels {
 const ann_kernels *ann_kernels_of_cpu(void);
 const ann_kernels *ann_kernels_portable(void);
 const ann_kernels *ann_kernels_avx2(void); /* NULL where the processor has none */
+const ann_kernels *ann_kernels_vnni(void); /* as well; those, but for scan4 */
+void ann_vnni_scan4(const int8_t *rows, size_t count, const int16_t *queries, size_t n, int32_t *dots);
 
 /* A row that is not in the graph: it lies within the reach of `of`, a lower row, which is. */
 typedef struct ann_twin {

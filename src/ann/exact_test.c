@@ -147,8 +147,8 @@ static void test_ann__equal_rows_come_by_number_however_many(void) {
     free(vectors);
 }
 
-static void test_ann__kernels_of_the_processor_say_what_plain_c_says(void) {
-    const ann_kernels *plain = ann_kernels_portable(), *fast = ann_kernels_avx2();
+static void kernels_check(const ann_kernels *fast) {
+    const ann_kernels *plain = ann_kernels_portable();
     suite_random random = {7};
     if (!fast) return;
     for (size_t n = ANN_LANES; n <= 10 * (size_t)ANN_LANES; n += ANN_LANES) {
@@ -193,6 +193,11 @@ static void test_ann__kernels_of_the_processor_say_what_plain_c_says(void) {
         CHECK(fabsf(mixed - fast->dot_f16_f32(halves[0][0], floats[1], n)) < 1e-3f);
         CHECK(fabsf(half - fast->dot_f16(halves[0][0], halves[0][1], n)) < 1e-3f);
     }
+}
+
+static void test_ann__kernels_of_the_processor_say_what_plain_c_says(void) {
+    kernels_check(ann_kernels_avx2());
+    kernels_check(ann_kernels_vnni());
 }
 
 static void test_ann__bad_questions_are_refused(void) {

@@ -102,6 +102,7 @@ const ann_kernels *ann_kernels_portable(void) {
 }
 
 const ann_kernels *ann_kernels_of_cpu(void) {
-    const ann_kernels *kernels = ann_kernels_avx2();
+    const ann_kernels *kernels = ann_kernels_vnni();
+    if (!kernels) kernels = ann_kernels_avx2();
     return kernels ? kernels : ann_kernels_portable();
 }

@@ -67,21 +67,35 @@ AVX2 static void avx2_scan(const int8_t *rows, size_t count, const int16_t *quer
     }
 }
 
+/* The sums of four, behind each other. */
+AVX2 static inline __m128i sums_i32(const __m256i *x) {
+    __m256i sum = _mm256_hadd_epi32(_mm256_hadd_epi32(x[0], x[1]), _mm256_hadd_epi32(x[2], x[3]));
+    return _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+}
+
+/* 16 components of a row and of four queries. */
+AVX2 static inline void sums_add(__m256i *sums, const int8_t *from, const __m256i *queries) {
+    __m256i codes = load_i8_as_i16(from);
+    sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(codes, queries[0]));
+    sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(codes, queries[1]));
+    sums[2] = _mm256_add_epi32(sums[2], _mm256_madd_epi16(codes, queries[2]));
+    sums[3] = _mm256_add_epi32(sums[3], _mm256_madd_epi16(codes, queries[3]));
+}
+
 /* The queries' codes come from the cache once for two rows, the rows' once for four queries. */
 AVX2 static void avx2_scan4(const int8_t *rows, size_t count, const int16_t *queries, size_t n, int32_t *dots) {
+    const __m256i zero = _mm256_setzero_si256();
     for (size_t row = 0; row < count; row += 2) {
         const int8_t *first = rows + row * n, *second = row + 1 < count ? first + n : first;
-        __m256i sums[8];
-        for (size_t j = 0; j < 8; j++) sums[j] = _mm256_setzero_si256();
+        __m256i a[4] = {zero, zero, zero, zero}, b[4] = {zero, zero, zero, zero};
         for (size_t i = 0; i < n; i += 16) {
-            __m256i a = load_i8_as_i16(first + i), b = load_i8_as_i16(second + i);
-            for (size_t j = 0; j < 4; j++) {
-                __m256i query = load_256(queries + j * n + i);
-                sums[j] = _mm256_add_epi32(sums[j], _mm256_madd_epi16(a, query));
-                sums[4 + j] = _mm256_add_epi32(sums[4 + j], _mm256_madd_epi16(b, query));
-            }
+            const __m256i query[4] = {load_256(queries + i), load_256(queries + n + i), load_256(queries + 2 * n + i),
+                                      load_256(queries + 3 * n + i)};
+            sums_add(a, first + i, query);
+            sums_add(b, second + i, query);
         }
-        for (size_t j = 0; j < (row + 1 < count ? 8u : 4u); j++) dots[row * 4 + j] = sum_i32(sums[j]);
+        _mm_storeu_si128((__m128i_u *)(void *)(dots + 4 * row), sums_i32(a));
+        if (second != first) _mm_storeu_si128((__m128i_u *)(void *)(dots + 4 * (row + 1)), sums_i32(b));
     }
 }
 
@@ -141,14 +155,25 @@ AVX2 static void avx2_to_f16(const float *from, float factor, uint16_t *to, size
     }
 }
 
+#define AVX2_KERNELS(name, scan4)                                                                                      \
+    {                                                                                                                  \
+        name,           avx2_dot_i8,   avx2_dot_i8_i16, avx2_dot_f32, avx2_dot_f16_f32, avx2_dot_f16,                  \
+        avx2_exact_dot, avx2_exact_l2, avx2_scan,       scan4,        avx2_to_f16,                                     \
+    }
+
 const ann_kernels *ann_kernels_avx2(void) {
-    static const ann_kernels kernels = {
-        "avx2",         avx2_dot_i8,   avx2_dot_i8_i16, avx2_dot_f32, avx2_dot_f16_f32, avx2_dot_f16,
-        avx2_exact_dot, avx2_exact_l2, avx2_scan,       avx2_scan4,   avx2_to_f16,
-    };
+    static const ann_kernels kernels = AVX2_KERNELS("avx2", avx2_scan4);
     bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    return has ? &kernels : NULL;
+}
+
+const ann_kernels *ann_kernels_vnni(void) {
+    static const ann_kernels kernels = AVX2_KERNELS("avx512vnni", ann_vnni_scan4);
+    bool has = ann_kernels_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
     return has ? &kernels : NULL;
 }
 #else
 const ann_kernels *ann_kernels_avx2(void) { return NULL; }
+const ann_kernels *ann_kernels_vnni(void) { return NULL; }
 #endif

@@ -59,6 +59,8 @@ lh_str models_in_use(const lh_json *use);
 bool models_use_key(lh_str key, lh_ai_task *ret_task, lh_str *ret_profile);
 
 /* ---- register.c ---- */
+/* What the body of POST /ai/models says of a model, but its name, into the document. Errors: INVALID, NO_MEMORY. */
+LH_MUST_CHECK lh_code models_read_request(const lh_json *body, lh_arena *arena, lh_json *document, lh_error *err);
 /* What ai is to have of a document: the first does the calls, the others are superseded; one of these that cannot be had here (its
  * secret is missing) is left out. Arena. Errors: INVALID, NOT_FOUND (the first's secret). */
 LH_MUST_CHECK lh_code models_versions(lh_models *models, lh_str name, const lh_json *document, lh_arena *arena,

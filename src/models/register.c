@@ -50,7 +50,7 @@ lh_code models_versions(lh_models *models, lh_str name, const lh_json *document,
 
 /* ---- what a request says ---- */
 
-static lh_code register_read(const lh_json *body, lh_arena *arena, lh_json *document, lh_error *err) {
+lh_code models_read_request(const lh_json *body, lh_arena *arena, lh_json *document, lh_error *err) {
     static const struct {
         const char *name;
         size_t bytes_max;
@@ -217,7 +217,7 @@ lh_code lh_models_register(lh_models *models, const lh_json *body, lh_str by, lh
     lh_ai_definition definition;
     uint64_t version = LH_VERSION_ABSENT;
     LH_TRY(register_check_name(models, name, arena, err));
-    LH_TRY(register_read(body, arena, document, err));
+    LH_TRY(models_read_request(body, arena, document, err));
     LH_TRY(register_version(document, arena, err));
     lh_code code = models_read(models, key, arena, &there, &version, err);
     if (code != LH_NOT_FOUND) LH_TRY(code);

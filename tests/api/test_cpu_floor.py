@@ -8,7 +8,7 @@ import harness
 from harness import SANITIZED, Server
 
 QEMU = shutil.which("qemu-x86_64")
-pytestmark = [pytest.mark.skipif(QEMU is None, reason="qemu-x86_64 is not installed (Debian's qemu-user; tools/setup dev)"),
+pytestmark = [pytest.mark.skipif(QEMU is None, reason="qemu-x86_64 is not installed (Debian's qemu-user; tools/setup test)"),
               pytest.mark.skipif(SANITIZED, reason="a sanitizer's memory does not fit into qemu's")]
 WORDS = ["apple", "pear", "plum", "ferry", "harbour", "anchor", "nurse", "doctor", "clinic", "welder"]
 FLOOR = "models in process need a processor with AVX2, FMA, F16C and BMI2"

@@ -1,6 +1,7 @@
 """Folders of documents: a row for each, what cannot be read put aside, and what hostile ones may not do."""
 import hashlib
 import io
+import json
 import os
 import tarfile
 import zipfile
@@ -322,3 +323,39 @@ def test_from_a_folder_to_a_cited_answer_and_only_changes_are_embedded(embedding
     ingest(embedding, where, "-d", "guide", "--mode", "replace")
     assert "4 rows, 4 chunks, 2 embedded rows, 2 unchanged rows, 1 removed row" in vectors(embedding, "refresh", "guide").stdout
     assert "08:45" in lakehouse(*ask).stdout
+
+
+GUIDE = {"ferry.md": "# Ferry\n\nThe ferry to Port Ellen leaves at 07:15 on weekdays. Bicycles travel free of charge.",
+         "bread.txt": "Sourdough bread rises for sixteen hours. Bake it at 240 degrees until the crust is dark.",
+         "tower.md": "# Tower\n\nThe tower has 214 steps. Children under six pay nothing.",
+         "sick.md": "# Sick leave\n\nCall your manager before nine if you are ill. A doctor's note is needed from the third day.",
+         "pay.html": "<h1>Pay</h1><p>Wages are transferred on the last working day of the month.</p>",
+         "wifi.txt": "The password of the guest network is printed on the back of your badge."}
+
+
+def test_the_guide_by_the_built_in_model_answers_by_meaning_what_spelling_does_not(embedding, tmp_path):
+    """docs/rag.md, its commands as they stand, with the model that embeds without any setting; beside it the model `hash`, which knows spelling only."""
+    where, server = folder(tmp_path, GUIDE, "my-folder"), Server(tmp_path / "lake")
+    for one in (server, embedding):
+        ingest(one, where, "--dataset", "docs")
+        assert "6 rows, 6 chunks, 6 embedded rows" in vectors(one, "index", "docs", "--id", "path", "--text", "text").stdout
+
+    def said(one, question):
+        """The answer's first line, and what is cited first."""
+        answer = json.loads(lakehouse("rag", question, "--index", "docs", "-k", 3, "--json", "--url", one.url).stdout)
+        return ("", "") if answer["no_answer"] else (answer["answer"].splitlines()[0], answer["citations"][0]["id"])
+
+    model = server.request("GET", "/vectors/indexes/docs").json()["model"]
+    assert (model["provider"], model["name"]) == ("llama", "all-minilm-l6-v2")
+    for question, answer in {"When does the ferry to Port Ellen leave?": ("The ferry to Port Ellen leaves at 07:15 on weekdays. [1]", "ferry.md"),
+                             "How many steps has the tower?": ("The tower has 214 steps. [1]", "tower.md"),
+                             "How long does sourdough bread rise?": ("Sourdough bread rises for sixteen hours. [1]", "bread.txt")}.items():
+        assert said(server, question) == said(embedding, question) == answer
+    for question, answer in {"When are salaries paid out?": ("Wages are transferred on the last working day of the month. [1]", "pay.html"),
+                             "Do I need a medical certificate when I am sick?": ("A doctor's note is needed from the third day. [1]", "sick.md")}.items():
+        assert said(server, question) == answer and said(embedding, question) == ("", "")
+    for question in ("Who won the football world cup?", "What is the capital of Mongolia?"):
+        assert said(server, question) == said(embedding, question) == ("", "")
+    out = lakehouse("rag", "When are salaries paid out?", "--index", "docs", "-k", 3, "--url", server.url).stdout
+    assert "Wages are transferred on the last working day of the month. [1]" in out and "data.docs │ pay.html" in out
+    server.stop()

@@ -12,6 +12,7 @@ from harness import SANITIZED, S3Server, Server, wait_for
 from test_vectors import HASH, TEXTS, ended, index, lines, ranked, search, submit
 
 ROWS = 400
+KILLS = int(os.environ.get("LAKEHOUSE_KILLS", 1 if SANITIZED else 4))
 
 
 def rows_of(first, count):
@@ -206,7 +207,7 @@ def test_a_kill_while_files_are_written_leaves_nothing_that_is_served(lake):
     lake.server.ingest(rows_of(0, ROWS), "killed")
     index(lake.server, "killed")
     chance = random.Random(5)
-    for round_ in range(1 if SANITIZED else 4):
+    for round_ in range(KILLS):
         before = lake.files("killed")
         lake.server.ingest(rows_of(ROWS + round_, 1), "killed", mode="append")
         submit(lake.server, "killed")

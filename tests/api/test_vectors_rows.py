@@ -2,6 +2,8 @@
 the index says of itself after."""
 import collections
 import datetime
+import os
+import pathlib
 import threading
 
 import pytest
@@ -99,6 +101,50 @@ def test_sentences_are_those_of_the_language_that_is_set_unless_the_index_says_a
         assert server.sql(f"SELECT trim(text) FROM vectors.{name} ORDER BY chunk")[0] == [first]
         assert server.request("GET", f"/vectors/indexes/{name}").json()["chunk"]["locale"] == chunk.get("locale", "fr")
     server.stop()
+
+
+def scratch(server):
+    """Where the job reads the rows that it is to embed: (bytes that were read, bytes of all)."""
+    for link in pathlib.Path(f"/proc/{server.process.pid}/fd").iterdir():
+        try:
+            if "/spool-" in os.readlink(link):
+                [at] = [line.split()[1] for line in (link.parent.parent / "fdinfo" / link.name).read_text().splitlines() if line.startswith("pos:")]
+                return int(at), link.stat().st_size
+        except FileNotFoundError:
+            pass
+    return None
+
+
+class Slow(Embedder):
+    """Answers a batch only once the job has read ahead of it as far as it may, and to the end if it may that. `ahead`: the most, in rows."""
+    BATCH, QUEUED = 256, 4  # BUILD_BATCH_CHUNKS, BUILD_QUEUE_MAX of build.c
+
+    def __init__(self, count):
+        super().__init__()
+        self.count, self.server_of_job, self.ahead, self.taken = count, None, 0, 0
+
+    def read(self):
+        at, size = scratch(self.server_of_job)
+        return at * self.count / size
+
+    def embed(self, handler, body):
+        if body["input"] != ["lakehouse"]:  # as a job asks which model it is
+            self.taken += len(body["input"])
+            begun = -(-self.taken // self.BATCH) * self.BATCH  # a batch of long texts comes in several requests
+            wait_for(lambda: self.read() >= min(self.count, begun + (self.QUEUED + 1) * self.BATCH), 60)
+            self.ahead = max(self.ahead, self.read() - begun)
+        super().embed(handler, body)
+
+
+def test_rows_are_read_no_further_ahead_of_the_model_than_its_queue_is_long(tmp_path):
+    model = Slow(10 * Slow.BATCH)
+    server = model.server_of_job = Server(tmp_path / "lake", env=by_endpoint(model))
+    server.ingest(rows({f"R{i:05d}": f"{i:06d} " + "words of a long text " * 50 for i in range(model.count)}), "many")
+    assert index(server, "many", chunk={"size": 10000, "overlap": 0})["result"]["chunks"] == model.count == model.taken
+    # those in the queue, those that wait to be put there, and the few that a file's buffer holds; without a bound nearly all are read before the model answers once
+    assert model.ahead <= (model.QUEUED + 1) * model.BATCH + 8, model.ahead
+    server.stop()
+    model.stop()
 
 
 def test_what_a_checkpoint_holds_is_not_embedded_again(tmp_path, model):

@@ -9,8 +9,8 @@ as many as it likes. It has a table on disk and one graph of 8-bit codes (IVF_HN
 time is the table's writing, too. A package that is not there is left out, and that is said.
 
 At the end the goals: no exact search above FAISS's flat index, a graph that answers before USearch's at a recall of .99 and is built in no more time than its
-of f16 and of i8, all by the clock; where one is missed by more than a tenth the run fails (1). The goals in ms and s are of 100,000 × 768 on another machine: they
-are printed for that size, and fail nothing.
+of f16 and of i8, all by the clock; where one is missed the run fails (1), a build, which is timed once, by more than a tenth. The goals in ms and s are of 100,000 × 768 on
+another machine: they are printed for that size, and fail nothing.
 """
 import ctypes
 import json
@@ -29,7 +29,7 @@ ROWS, DIMENSIONS, QUERIES = (int(os.environ.get(name, value)) for name, value in
 WITH = os.environ.get("WITH", "faiss,hnswlib,usearch-f16,usearch-i8,lancedb").split(",")
 BUILD = pathlib.Path(os.environ["LAKEHOUSE_BUILD"])
 K, THREADS, EF_CONSTRUCTION, CONNECTIVITY = 10, 2, 80, 16
-RECALL, TOLERANCE, OURS, EFS = .99, 1.1, "ours, i8", (20, 30, 40, 60, 100)
+RECALL, BUILD_TOLERANCE, OURS, EFS = .99, 1.1, "ours, i8", (20, 30, 40, 60, 100)
 EXACT, HNSW, I8 = 0, 1, 2
 lib = ctypes.CDLL(str(BUILD / "src/ann/libann_bench.so"))
 lib.bench_build.restype = ctypes.c_void_p
@@ -194,23 +194,23 @@ def quickest(results, name):
 
 
 def verdicts(results):
-    """Prints the goals; the names of those beside others that are missed by more than the tolerance."""
+    """Prints the goals; the names of those beside others that are missed."""
     exact = {name: turn for name, turn in results.items() if isinstance(turn, dict) and "theirs_ms" in turn}
     peers = [name for name in ("usearch-f16", "usearch-i8") if f"build {name}" in results]
     walk, walks = quickest(results, OURS), [p50 for p50 in (quickest(results, name) for name in peers) if p50]
     build = results[f"build {OURS}"]["clock_s"]
-    beside = [(f"exact, {name} / FAISS", turn["ours_ms"], turn["theirs_ms"], "ms") for name, turn in exact.items()]
-    beside += [(f"HNSW, p50 at recall {RECALL:g} / USearch", walk or float("inf"), min(walks), "ms")] if walks else []
-    beside += [(f"HNSW, build / {name}", build, results[f"build {name}"]["clock_s"], "s") for name in peers]
+    beside = [(f"exact, {name} / FAISS", turn["ours_ms"], turn["theirs_ms"], "ms", 1) for name, turn in exact.items()]
+    beside += [(f"HNSW, p50 at recall {RECALL:g} / USearch", walk or float("inf"), min(walks), "ms", 1)] if walks else []
+    beside += [(f"HNSW, build / {name}", build, results[f"build {name}"]["clock_s"], "s", BUILD_TOLERANCE) for name in peers]
     alone = [(f"HNSW, p50 at recall {RECALL:g}", walk or float("inf"), .2, "ms"), (f"exact, one query, {THREADS} threads", exact[f"one query, {THREADS} threads"]["ours_ms"], 8, "ms"), ("HNSW, build", build, 30, "s")]
     print()
     if not walks:
         print(f"HNSW beside USearch: {'it is not there' if not peers else f'it comes to no recall of {RECALL:g}' + (', nor does ours' if not walk else '')}")
-    for name, ours, theirs, unit in beside:
-        goals.row(name, ours, theirs, "<= 1x", "met" if ours <= theirs else "not met here", unit)
+    for name, ours, theirs, unit, most in beside:
+        goals.row(name, ours, theirs, f"<= {most:g}x", "met" if ours <= most * theirs else "MISSED", unit)
     for name, ours, most, unit in alone if (ROWS, DIMENSIONS) == (100000, 768) else ():
         goals.row(name, ours, None, f"<= {most:g} {unit}", "met" if ours <= most else "not met here", unit)
-    return [name for name, ours, theirs, _ in beside if ours > TOLERANCE * theirs]
+    return [name for name, ours, theirs, _, most in beside if ours > most * theirs]
 
 
 def main():
@@ -221,7 +221,7 @@ def main():
     (BUILD / "bench_ann.json").write_text(json.dumps(results, indent=1))
     missed = verdicts(results)
     if missed:
-        sys.exit("missed by more than a tenth: " + "; ".join(missed))
+        sys.exit("missed: " + "; ".join(missed))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@ embed by), its texts cut into word pieces by Hugging Face's tokenizers, in batch
 
     tools/bench embed     TEXTS=512 RUNS=3 by default
 
-It fails when the vectors of the two are not alike. GOAL is issue 6's, of two free cores: it is printed, and holds nothing up on a busy machine.
+It fails when the vectors of the two are not alike, and when ONNX Runtime is faster, by the best runs. GOAL is of two free cores of another machine: it is printed, and
+fails nothing.
 """
 import json
 import os
@@ -24,6 +25,7 @@ from tokenizers import BertWordPieceTokenizer
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "api"))
 os.environ.setdefault("LAKEHOUSE_BUILD", str(ROOT / "build"))
+import goals  # noqa: E402
 from harness import Server  # noqa: E402
 
 TEXTS, RUNS, GOAL = int(os.environ.get("TEXTS", 512)), int(os.environ.get("RUNS", 3)), 177
@@ -144,6 +146,10 @@ with tempfile.TemporaryDirectory() as folder:
         best, other = (max(column) for column in zip(*rates))
         for name, column in zip(("lakehouse, POST /ai/embed", f"ONNX Runtime {onnxruntime.__version__} f32"), zip(*rates)):
             print(f"  {name:<32} {'   '.join(f'{value:6.0f}' for value in column)} texts/s")
-        print(f"  ours / theirs, best runs         {best / other:.2f}; goal of two free cores: {GOAL} texts/s ({'met' if best >= GOAL else 'not met here'})")
+        print()
+        goals.row("embedding, best runs / ONNX Runtime", best, other, ">= 1x", "met" if best >= other else "MISSED", "/s")
+        goals.row("embedding, texts of at most 64 tokens", best, None, f">= {GOAL} texts/s", "met" if best >= GOAL else "not met here", "/s")
     finally:
         server.stop()
+if best < other:
+    sys.exit("missed: embedding / ONNX Runtime")
