@@ -238,7 +238,8 @@ static bool breaks_is_abbreviation(lh_str piece, lh_str next) {
     if (breaks_is_ordinal(before, word, next) || (numbered && BREAKS_IS_IN(name, breaks_of_numbers))) return true;
     if (breaks_is_character(word) && lh_str_find(word, '.') + 1 == word.len)
         return breaks_is_initial(before, word, next);
-    if (BREAKS_IS_IN(name, breaks_of_firms)) return breaks_is_acronym(breaks_first_word(next));
+    if (BREAKS_IS_IN(name, breaks_of_firms))
+        return !breaks_is_capital(next) || breaks_is_acronym(breaks_first_word(next));
     if (!breaks_is_dotted(word) && !BREAKS_IS_IN(name, breaks_abbreviations)) return false;
     return alone || !breaks_has_capital(word) || !breaks_is_opener(next);
 }

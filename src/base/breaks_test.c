@@ -18,7 +18,8 @@ static void test_breaks__no_sentence_ends_behind_an_abbreviation(void) {
     check("en", "Call Dr. Smith now. He is in.", "Call Dr. Smith now.|He is in.|");
     check("en", "It is Ms. A. K. Brandt; see Mr. J. R. Hill. Go.", "It is Ms. A. K. Brandt; see Mr. J. R. Hill.|Go.|");
     check("en", "Take e.g. Sand (cf. Marr et al. Again). End.", "Take e.g. Sand (cf. Marr et al. Again).|End.|");
-    check("en", "By St. Mary's of Acme Co. KG and U.S. Steel. End.", "By St. Mary's of Acme Co. KG and U.S. Steel.|End.|");
+    check("en", "By St. Mary's of Acme Co. KG and Acme Inc. (\"A\") and U.S. Steel. End.",
+          "By St. Mary's of Acme Co. KG and Acme Inc. (\"A\") and U.S. Steel.|End.|");
     check("en", "See No. 5 Main, Fig. 3 Left. Is it? No. Ask.", "See No. 5 Main, Fig. 3 Left.|Is it?|No.|Ask.|");
     check("en", "Am 15. Januar kam Hr. Dr. Meyer, z.B. Abends. Ende.",
           "Am 15. Januar kam Hr. Dr. Meyer, z.B. Abends.|Ende.|");
