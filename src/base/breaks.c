@@ -38,13 +38,13 @@ static const char *const breaks_abbreviations[] = {
     "sog",  "stv",  "tel",   "tägl",  "tél",  "vgl",  "vid",     "viz",    "vs",     "wg",    "zzgl", "zzt"};
 /* Only in front of a number: "Is it allowed? No. Ask first." */
 static const char *const breaks_of_numbers[] = {
-    "Abb", "Abs", "App",  "Apr",  "Art",  "Aug",  "Bd",  "Ch",    "Chap", "Dec",  "Dez", "Di",  "Do",   "Eq",
-    "Ext", "Feb", "Fig",  "Figs", "Fr",   "Fri",  "Jan", "Jul",   "Jun",  "Kap",  "Mar", "Mi",  "Mo",   "Mon",
-    "No",  "Nos", "Nov",  "Núm",  "Oct",  "Okt",  "P",   "Pág",   "Págs", "Ref",  "Réf", "S",   "Sa",   "Sat",
-    "Sec", "Sep", "Sept", "So",   "Sun",  "Tab",  "Thu", "Thurs", "Tue",  "Tues", "Vol", "Wed", "Ziff", "abr",
-    "abs", "ago", "app",  "art",  "avr",  "c",    "cap", "ch",    "chap", "dic",  "déc", "ene", "eq",   "ext",
-    "feb", "fig", "figs", "févr", "janv", "juil", "jul", "jun",   "mar",  "n",    "no",  "nos", "nov",  "núm",
-    "oct", "p",   "pp",   "pág",  "págs", "ref",  "réf", "sec",   "sep",  "sept", "v",   "ver", "vol"};
+    "ART",  "Abb", "Abs", "App",  "Apr",  "Art",  "Aug",  "Bd",  "Ch",  "Chap", "Dec",   "Dez", "Di",   "Do",  "Eq",
+    "Ext",  "FIG", "Feb", "Fig",  "Figs", "Fr",   "Fri",  "Jan", "Jul", "Jun",  "Kap",   "Mar", "Mi",   "Mo",  "Mon",
+    "NO",   "No",  "Nos", "Nov",  "Núm",  "Oct",  "Okt",  "P",   "Pág", "Págs", "REV",   "Ref", "Rev",  "Réf", "S",
+    "SEC",  "Sa",  "Sat", "Sec",  "Sep",  "Sept", "So",   "Sun", "Tab", "Thu",  "Thurs", "Tue", "Tues", "Vol", "Wed",
+    "Ziff", "abr", "abs", "ago",  "app",  "art",  "avr",  "c",   "cap", "ch",   "chap",  "dic", "déc",  "ene", "eq",
+    "ext",  "feb", "fig", "figs", "févr", "janv", "juil", "jul", "jun", "mar",  "n",     "no",  "nos",  "nov", "núm",
+    "oct",  "p",   "pp",  "pág",  "págs", "ref",  "rev",  "réf", "sec", "sep",  "sept",  "v",   "ver",  "vol"};
 /* End a name, and so a sentence as well: it goes on only with "KG", "CEO". */
 static const char *const breaks_of_firms[] = {"Cie", "Co", "Corp", "Cía", "Inc", "Ltd", "Ltda"};
 /* A letter behind one tells things apart ("vitamin C."), and is no initial. In lower case. */
@@ -58,7 +58,7 @@ static const char *const breaks_labelled[] = {
     "section",  "sektion",  "size",      "spalte",    "step",      "stufe",  "tabelle",   "tabla",    "table",
     "team",     "teil",     "terminal",  "tier",      "tipo",      "typ",    "type",      "variante", "version",
     "versión",  "vitamin",  "vitamina",  "vitamine",  "zona",      "zone"};
-/* A number behind one is the third of something, in German: "im 3. Quartal". */
+/* A number behind one is the third of something, in German: "im 3. Quartal". In lower case. */
 static const char *const breaks_articles[] = {"bis",   "das",   "dem",   "den",  "der", "des", "die", "im",
                                               "jeden", "jeder", "jedes", "seit", "vom", "zum", "zur"};
 /* Begin a sentence, and no name: behind "by Mr. K.", "in the U.S.". */
@@ -193,12 +193,17 @@ static bool breaks_is_acronym(lh_str word) {
     return capitals >= 2 && capitals == word.len;
 }
 
-static bool breaks_is_labelled(lh_str before) {
-    char lower[BREAKS_WORD_BYTES + 1];
-    for (size_t i = 0; i < before.len; i++)
-        lower[i] = breaks_is_upper(before.ptr[i]) ? (char)(before.ptr[i] - 'A' + 'a') : before.ptr[i];
-    const lh_str word = {lower, before.len};
-    return BREAKS_IS_IN(word, breaks_labelled);
+/* Its ASCII letters small, in the buffer. */
+static lh_str breaks_lower(lh_str word, char into[BREAKS_WORD_BYTES + 1]) {
+    for (size_t i = 0; i < word.len; i++)
+        into[i] = breaks_is_upper(word.ptr[i]) ? (char)(word.ptr[i] - 'A' + 'a') : word.ptr[i];
+    return (lh_str){into, word.len};
+}
+
+static bool breaks_has_digit(lh_str word) {
+    for (size_t i = 0; i < word.len; i++)
+        if (breaks_is_digit(word.ptr[i])) return true;
+    return false;
 }
 
 /* Digits and points. */
@@ -223,7 +228,7 @@ static bool breaks_is_hour(lh_str word) {
 /* Of a letter with a point: is it an initial, "J. Smith", or half of an abbreviation, "z. B."? */
 static bool breaks_is_initial(lh_str before, lh_str word, lh_str next) {
     if (breaks_is_capital(word))
-        return breaks_is_capital(next) && !breaks_is_opener(next) && !breaks_is_labelled(before);
+        return breaks_is_capital(next) && !breaks_is_opener(next) && !BREAKS_IS_IN(before, breaks_labelled);
     return u_islower(breaks_first(word)) && breaks_is_half(next);
 }
 
@@ -232,9 +237,10 @@ static bool breaks_is_abbreviation(lh_str piece, lh_str next) {
     lh_str word = breaks_last_word(piece);
     if (word.len < 2 || breaks_is_hour(word)) return false;
     lh_str name = lh_str_sub(word, 0, word.len - 1), rest = lh_str_sub(piece, 0, piece.len - word.len);
-    lh_str before = breaks_last_word(lh_str_trim(rest));
-    bool alone = lh_str_trim(rest).len == 0, numbered = next.len && breaks_is_digit(next.ptr[0]);
-    if (alone && breaks_is_number(word)) return true; /* "3.2. Payment" */
+    char lower[BREAKS_WORD_BYTES + 1];
+    lh_str before = breaks_lower(breaks_last_word(lh_str_trim(rest)), lower);
+    bool alone = lh_str_trim(rest).len == 0, numbered = breaks_has_digit(breaks_first_word(next)); /* "No. R2199" */
+    if (alone && breaks_is_number(word)) return true;                                              /* "3.2. Payment" */
     if (breaks_is_ordinal(before, word, next) || (numbered && BREAKS_IS_IN(name, breaks_of_numbers))) return true;
     if (breaks_is_character(word) && lh_str_find(word, '.') + 1 == word.len)
         return breaks_is_initial(before, word, next);

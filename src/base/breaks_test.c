@@ -20,7 +20,8 @@ static void test_breaks__no_sentence_ends_behind_an_abbreviation(void) {
     check("en", "Take e.g. Sand (cf. Marr et al. Again). End.", "Take e.g. Sand (cf. Marr et al. Again).|End.|");
     check("en", "By St. Mary's of Acme Co. KG and Acme Inc. (\"A\") and U.S. Steel. End.",
           "By St. Mary's of Acme Co. KG and Acme Inc. (\"A\") and U.S. Steel.|End.|");
-    check("en", "See No. 5 Main, Fig. 3 Left. Is it? No. Ask.", "See No. 5 Main, Fig. 3 Left.|Is it?|No.|Ask.|");
+    check("en", "See No. 5 Main, licence no. R2199 (REV. 7), Fig. 3 Left. Is it? No. Ask.",
+          "See No. 5 Main, licence no. R2199 (REV. 7), Fig. 3 Left.|Is it?|No.|Ask.|");
     check("en", "Am 15. Januar kam Hr. Dr. Meyer, z.B. Abends. Ende.",
           "Am 15. Januar kam Hr. Dr. Meyer, z.B. Abends.|Ende.|");
     check("de", "Das Jahr 300 n. Chr. War gut. Vgl. Band Zwei. Ende.",
@@ -32,8 +33,8 @@ static void test_breaks__no_sentence_ends_behind_an_abbreviation(void) {
     check("en", "E.g. The sea, i.e. It, in the U.S. Navy. End.", "E.g. The sea, i.e. It, in the U.S. Navy.|End.|");
     check("en", "Am 3. Mai, dem 15. Mai. Am 1. März 2020 auch. Ende.",
           "Am 3. Mai, dem 15. Mai.|Am 1. März 2020 auch.|Ende.|");
-    check("de", "Bis zum 3. Quartal kommt i.d.R. Frau Huber, bzw. Herr Dipl.-Ing. Graf. Ende.",
-          "Bis zum 3. Quartal kommt i.d.R. Frau Huber, bzw. Herr Dipl.-Ing. Graf.|Ende.|");
+    check("de", "Bis zum 3. Quartal kommt i.d.R. Frau Huber, bzw. Herr Dipl.-Ing. Graf. Im 4. Quartal auch.",
+          "Bis zum 3. Quartal kommt i.d.R. Frau Huber, bzw. Herr Dipl.-Ing. Graf.|Im 4. Quartal auch.|");
     check("fr", "Selon M. Dupont et Mme. Roy, av. J.-C. Rome existe. Fin.",
           "Selon M. Dupont et Mme. Roy, av. J.-C. Rome existe.|Fin.|");
     check("es", "El Lic. Soto vive en la Av. Juárez, p. ej. Torre Alta. Fin.",

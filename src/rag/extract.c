@@ -80,10 +80,11 @@ static lh_code extract_score(rag_run *run, const extract_asked *asked, double ar
     bool asks = extract_is_question(s->text);
     s->score = s->near + EXTRACT_AROUND * around;
     bool near = cosine >= run->asked.min_score || 2 * s->near - cosine > EXTRACT_SHARE;
-    bool strange = extract_is_strange(&run->passages[s->n - 1], asked);
-    s->answers = near && s->score >= EXTRACT_MIN && (!strange || s->near >= EXTRACT_STRANGE);
+    bool strange = s->near < EXTRACT_STRANGE && extract_is_strange(&run->passages[s->n - 1], asked);
+    s->answers = near && s->score >= EXTRACT_MIN && !strange;
     s->is_echo = extract_is_echo(run, asked, &words, s->text) || (asks && cosine > EXTRACT_SAME);
-    if (words.count < EXTRACT_WORDS_MIN || s->is_part || asks) s->score -= 1; /* only where there is nothing else */
+    if (words.count < EXTRACT_WORDS_MIN || s->is_part || asks || strange)
+        s->score -= 1; /* only where there is nothing else */
     return LH_OK;
 }
 
