@@ -212,21 +212,25 @@ lh_code rag_extract_line(lh_str sentence, const rag_passage *passages, size_t n,
     return LH_OK;
 }
 
+/* The sentence behind the best one, where it goes on with it; NULL: none. */
+static const extract_sentence *extract_next(const extract_sentence *all, size_t count) {
+    for (size_t i = 1; i < count; i++)
+        if (all[i].n == all[0].n && all[i].order == all[0].order + 1)
+            return all[i].score >= 0 && lh_str_eq(all[i].under, all[0].under) ? &all[i] : NULL;
+    return NULL;
+}
+
 /* Of the sentences, best first, those to say: the return value is how many. */
 static size_t extract_take(const rag_run *run, const extract_sentence *all, size_t count,
                            extract_sentence taken[EXTRACT_SENTENCES]) {
     size_t took = 0;
-    for (size_t i = 0; i < count && took < EXTRACT_SENTENCES; i++) {
-        if (i && all[i].score < EXTRACT_OF_BEST * all[0].score) break;
+    if (count == 0) return 0;
+    taken[took++] = all[0];
+    const extract_sentence *next = extract_next(all, count);
+    if (next && extract_says_more(run, next, taken, took)) taken[took++] = *next;
+    for (size_t i = 1; i < count && took < EXTRACT_SENTENCES; i++) {
+        if (all[i].score < EXTRACT_OF_BEST * all[0].score) break;
         if (extract_says_more(run, &all[i], taken, took)) taken[took++] = all[i];
-    }
-    for (size_t i = 0; i < count && took && took < EXTRACT_SENTENCES; i++) {
-        bool follows = all[i].n == taken[0].n && all[i].order == taken[0].order + 1 && all[i].score >= 0 &&
-                       lh_str_eq(all[i].under, taken[0].under);
-        if (!follows || !extract_says_more(run, &all[i], taken, took)) continue;
-        memmove(taken + 2, taken + 1, (took - 1) * sizeof *taken);
-        taken[1] = all[i];
-        took++;
     }
     return took;
 }

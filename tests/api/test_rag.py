@@ -204,6 +204,23 @@ def test_what_is_nearest_is_no_answer_where_nothing_is_near(server):
     assert ask(server, "How many steps has the old tower of Moen?", filter="path = 'tower'")["no_answer"] is True  # of another one
 
 
+def test_what_speaks_of_another_gives_way_to_what_does_not(server):
+    index(server, "papers", {
+        "okafor": "Okafor, who came from the north in the spring of that year, has a paper which will expire in May.",
+        "others": "A licence may expire before the summer ends."})
+    answer = ask(server, "When will the licence of Okafor expire?", index="papers", min_score=0)
+    assert "expire in May" in answer["answer"] and "summer" not in answer["answer"], answer["answer"]
+    assert ask(server, "When will the licence of Okafor expire?", index="papers", min_score=0, filter="path = 'others'")["no_answer"] is True
+
+
+def test_what_follows_the_best_sentence_is_said_with_it_whatever_else_is_near(server):
+    index(server, "bills", {
+        "mail": "Moen disputes the bill of the pilot. It lists hours in which he slept.", "paid": "Moen pays the bill of the pilot in May.",
+        "boat": "The bill of the pilot goes to Moen by boat.", "hand": "A pilot of Moen writes the bill by hand.", "long": "The bill of a pilot is long in Moen."})
+    lines = ask(server, "Why does Moen dispute the bill of the pilot?", index="bills")["answer"].split("\n")
+    assert len(lines) == 4 and [line[:-4] for line in lines[:2]] == ["Moen disputes the bill of the pilot.", "It lists hours in which he slept."], lines
+
+
 def test_several_indexes_are_fused_by_rank_and_what_is_said_twice_is_dropped(server):
     more = {"ferry2": NOTES["ferry"], "island": "The island of Port Ellen has 31 houses. Its ferry is run by two brothers."}
     index(server, "more", more)
