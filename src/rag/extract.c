@@ -34,6 +34,7 @@ static int extract_compare(const void *a, const void *b) {
 /* What is asked. */
 typedef struct {
     rag_words content, all, facts;
+    rag_words rest;      /* content words that are no facts: what is asked of those */
     bool is_question;    /* as its end says */
     const float *vector; /* NULL: no embedder */
 } extract_asked;
@@ -65,22 +66,31 @@ static lh_code extract_near(rag_run *run, const extract_asked *asked, lh_str tex
     return LH_OK;
 }
 
-/* Does the passage speak of something else: is a name or a number of the question not in it? Where all words have a
- * capital, as nouns of German do, that says nothing. */
-static bool extract_is_strange(const rag_passage *p, const extract_asked *asked) {
-    return asked->facts.count < asked->content.count && rag_words_share(&p->words, &asked->facts) < 1;
+/* What a sentence stands under or behind: how near it is, and has it a word of what is asked, but for names and numbers? */
+typedef struct {
+    double near;
+    bool tells;
+} extract_around;
+
+/* Does it speak of something else: is a name or a number of the question not in the passage, or has the sentence, with what is around
+ * it, nothing of what is asked of them ("To: Owen Hill" does not tell which team he supports)? Where all words have a capital, as
+ * nouns of German do, that says nothing, and where most have, the second says nothing. */
+static bool extract_is_strange(const rag_passage *p, const extract_asked *asked, bool tells) {
+    bool asks = asked->facts.count > 0 && asked->rest.count >= asked->facts.count;
+    return asked->rest.count > 0 && ((asks && !tells) || rag_words_share(&p->words, &asked->facts) < 1);
 }
 
-/* around: the nearness of what it stands under or behind. */
-static lh_code extract_score(rag_run *run, const extract_asked *asked, double around, extract_sentence *s,
-                             lh_error *err) {
+static lh_code extract_score(rag_run *run, const extract_asked *asked, extract_around around, extract_around *ret,
+                             extract_sentence *s, lh_error *err) {
     rag_words words = {0};
     double cosine;
     LH_TRY(extract_near(run, asked, s->text, s->vector, &words, &cosine, &s->near, err));
     bool asks = extract_is_question(s->text);
-    s->score = s->near + EXTRACT_AROUND * around;
+    *ret = (extract_around){s->near, rag_words_share(&words, &asked->rest) > 0};
+    s->score = s->near + EXTRACT_AROUND * around.near;
     bool near = cosine >= run->asked.min_score || 2 * s->near - cosine > EXTRACT_SHARE;
-    bool strange = s->near < EXTRACT_STRANGE && extract_is_strange(&run->passages[s->n - 1], asked);
+    bool strange =
+        s->near < EXTRACT_STRANGE && extract_is_strange(&run->passages[s->n - 1], asked, ret->tells || around.tells);
     s->answers = near && s->score >= EXTRACT_MIN && !strange;
     s->is_echo = extract_is_echo(run, asked, &words, s->text) || (asks && cosine > EXTRACT_SAME);
     if (words.count < EXTRACT_WORDS_MIN || s->is_part || asks || strange)
@@ -104,21 +114,26 @@ static lh_code extract_ask(rag_run *run, extract_asked *ret, lh_error *err) {
     LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_ALL, run->arena, &ret->all, err));
     LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_FACTS, run->arena, &ret->facts, err));
     LH_TRY(rag_embed(run, &run->query, 1, &vector, err));
+    ret->rest.items = LH_ARENA_ARRAY(run->arena, lh_str, ret->content.count + 1);
+    LH_TRY(lh_arena_check(run->arena, err));
+    for (size_t i = 0; i < ret->content.count; i++)
+        if (!rag_words_have(&ret->facts, ret->content.items[i]))
+            ret->rest.items[ret->rest.count++] = ret->content.items[i];
     ret->vector = vector;
     ret->is_question = extract_is_question(run->query);
     return LH_OK;
 }
 
 /* Of the headings of each passage, those of sentences that follow each other once. Arena. */
-static lh_code extract_headings(rag_run *run, const rag_passage *p, const extract_asked *asked, double **ret,
+static lh_code extract_headings(rag_run *run, const rag_passage *p, const extract_asked *asked, extract_around **ret,
                                 lh_error *err) {
     const rag_sentences *list = &p->sentences;
     lh_str *texts = LH_ARENA_ARRAY(run->arena, lh_str, list->count + 1);
-    double *near = LH_ARENA_ARRAY(run->arena, double, list->count + 1);
+    extract_around *around = LH_ARENA_ARRAY(run->arena, extract_around, list->count + 1), last = {0};
     float *vectors = NULL;
     rag_words words = {0};
     size_t count = 0, at = 0;
-    double cosine, last = 0;
+    double cosine;
     LH_TRY(lh_arena_check(run->arena, err));
     for (size_t k = 0; k < list->count; k++)
         if (list->items[k].under.len && (k == 0 || list->items[k].under.ptr != list->items[k - 1].under.ptr))
@@ -126,22 +141,23 @@ static lh_code extract_headings(rag_run *run, const rag_passage *p, const extrac
     LH_TRY(rag_embed(run, texts, count, &vectors, err));
     for (size_t k = 0; k < list->count; k++) {
         bool same = k && list->items[k].under.ptr == list->items[k - 1].under.ptr;
-        if (list->items[k].under.len == 0) last = 0;
+        if (list->items[k].under.len == 0) last = (extract_around){0};
         else if (!same) {
             LH_TRY(extract_near(run, asked, texts[at], vectors ? vectors + at * run->dimensions : NULL, &words, &cosine,
-                                &last, err));
+                                &last.near, err));
+            last.tells = rag_words_share(&words, &asked->rest) > 0;
             at++;
         }
-        near[k] = last;
+        around[k] = last;
     }
-    *ret = near;
+    *ret = around;
     return LH_OK;
 }
 
 static lh_code extract_passage(rag_run *run, size_t n, const extract_asked *asked, extract_sentence *all, size_t *at,
                                lh_error *err) {
     const rag_passage *p = &run->passages[n - 1];
-    double *headings = NULL, before = 0;
+    extract_around *headings = NULL, before = {0};
     LH_TRY(extract_headings(run, p, asked, &headings, err));
     for (size_t k = 0; k < p->sentences.count; k++) {
         extract_sentence *s = &all[*at];
@@ -149,8 +165,9 @@ static lh_code extract_passage(rag_run *run, size_t n, const extract_asked *aske
         s->order = *at;
         s->is_part = extract_is_part(p, k);
         if (p->vectors) s->vector = p->vectors + k * run->dimensions;
-        LH_TRY(extract_score(run, asked, headings[k] > before ? headings[k] : before, s, err));
-        before = s->near;
+        const extract_around around = {headings[k].near > before.near ? headings[k].near : before.near,
+                                       headings[k].tells || before.tells};
+        LH_TRY(extract_score(run, asked, around, &before, s, err));
         if (!s->is_echo) ++*at;
     }
     return LH_OK;

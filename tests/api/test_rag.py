@@ -213,6 +213,12 @@ def test_what_speaks_of_another_gives_way_to_what_does_not(server):
     assert ask(server, "When will the licence of Okafor expire?", index="papers", min_score=0, filter="path = 'others'")["no_answer"] is True
 
 
+def test_a_name_alone_is_no_answer_to_what_is_asked_of_it(server):
+    index(server, "club", {"mail": "To: Owen Hill\nFrom: Carla Moen\n\nThe ferry is late.", "member": "Owen Hill plays football on Mondays."})
+    assert ask(server, "Which football team has Owen Hill?", index="club", min_score=0, filter="path = 'mail'")["no_answer"] is True
+    assert ask(server, "Which football team has Owen Hill?", index="club", min_score=0)["answer"] == "Owen Hill plays football on Mondays. [1]"
+
+
 def test_what_follows_the_best_sentence_is_said_with_it_whatever_else_is_near(server):
     index(server, "bills", {
         "mail": "Moen disputes the bill of the pilot. It lists hours in which he slept.", "paid": "Moen pays the bill of the pilot in May.",
