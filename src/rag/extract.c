@@ -13,6 +13,7 @@ enum { EXTRACT_SENTENCES = 4, EXTRACT_WORDS_MIN = 3, EXTRACT_ROUNDS = 4 };
 #define EXTRACT_MIN 0.35    /* of the score of a sentence that answers */
 #define EXTRACT_STRANGE 0.6 /* of the nearness of one that has not all names and numbers of the question around it */
 #define EXTRACT_SHARE 0.5   /* of the question's words, more of them: by them it is near enough */
+#define EXTRACT_UNDER 0.6   /* of the nearness of a heading, or of a question before it, that is what is asked */
 #define EXTRACT_OF_BEST 0.6 /* what is less near than so much of the nearest is no answer */
 
 typedef struct {
@@ -88,9 +89,10 @@ static lh_code extract_score(rag_run *run, const extract_asked *asked, extract_a
     bool asks = extract_is_question(s->text);
     *ret = (extract_around){s->near, rag_words_share(&words, &asked->rest) > 0};
     s->score = s->near + EXTRACT_AROUND * around.near;
-    bool near = cosine >= run->asked.min_score || 2 * s->near - cosine > EXTRACT_SHARE;
-    bool strange =
-        s->near < EXTRACT_STRANGE && extract_is_strange(&run->passages[s->n - 1], asked, ret->tells || around.tells);
+    bool tells = ret->tells || around.tells;
+    bool near = cosine >= run->asked.min_score || 2 * s->near - cosine > EXTRACT_SHARE ||
+                (tells && around.near >= EXTRACT_UNDER);
+    bool strange = s->near < EXTRACT_STRANGE && extract_is_strange(&run->passages[s->n - 1], asked, tells);
     s->answers = near && s->score >= EXTRACT_MIN && !strange;
     s->is_echo = extract_is_echo(run, asked, &words, s->text) || (asks && cosine > EXTRACT_SAME);
     if (words.count < EXTRACT_WORDS_MIN || s->is_part || asks || strange)

@@ -219,6 +219,12 @@ def test_a_name_alone_is_no_answer_to_what_is_asked_of_it(server):
     assert ask(server, "Which football team has Owen Hill?", index="club", min_score=0)["answer"] == "Owen Hill plays football on Mondays. [1]"
 
 
+def test_what_stands_under_the_question_is_its_answer(server):
+    index(server, "help", {"help": "# Help\n\n## What happens if a rower does not fit?\n\nTell us by noon: nobody pays.\n\n## Oars\n\nThey are of ash."})
+    answer = ask(server, "What happens if a rower does not fit?", index="help", min_score=0.9)
+    assert answer["answer"] == "Tell us by noon: nobody pays. [1]", answer["answer"]
+
+
 def test_what_follows_the_best_sentence_is_said_with_it_whatever_else_is_near(server):
     index(server, "bills", {
         "mail": "Moen disputes the bill of the pilot. It lists hours in which he slept.", "paid": "Moen pays the bill of the pilot in May.",
