@@ -35,6 +35,7 @@ static int extract_compare(const void *a, const void *b) {
 /* What is asked. */
 typedef struct {
     rag_words content, all, facts;
+    size_t names;        /* of the facts: "Owen Hill" is one */
     rag_words rest;      /* content words that are no facts: what is asked of those */
     bool is_question;    /* as its end says */
     const float *vector; /* NULL: no embedder */
@@ -74,11 +75,10 @@ typedef struct {
 } extract_around;
 
 /* Does it speak of something else: is a name or a number of the question not in the passage, or has the sentence, with what is around
- * it, nothing of what is asked of them ("To: Owen Hill" does not tell which team he supports)? Where all words have a capital, as
- * nouns of German do, that says nothing, and where most have, the second says nothing. */
+ * it, of a question about one name nothing that is asked of it ("To: Owen Hill" does not tell which team he supports)? Where all
+ * words have a capital that says nothing. */
 static bool extract_is_strange(const rag_passage *p, const extract_asked *asked, bool tells) {
-    bool asks = asked->facts.count > 0 && asked->rest.count >= asked->facts.count;
-    return asked->rest.count > 0 && ((asks && !tells) || rag_words_share(&p->words, &asked->facts) < 1);
+    return asked->rest.count > 0 && ((asked->names == 1 && !tells) || rag_words_share(&p->words, &asked->facts) < 1);
 }
 
 static lh_code extract_score(rag_run *run, const extract_asked *asked, extract_around around, extract_around *ret,
@@ -115,6 +115,7 @@ static lh_code extract_ask(rag_run *run, extract_asked *ret, lh_error *err) {
     LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_CONTENT, run->arena, &ret->content, err));
     LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_ALL, run->arena, &ret->all, err));
     LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_FACTS, run->arena, &ret->facts, err));
+    LH_TRY(rag_words_names(run->terms, run->query, run->arena, &ret->names, err));
     LH_TRY(rag_embed(run, &run->query, 1, &vector, err));
     ret->rest.items = LH_ARENA_ARRAY(run->arena, lh_str, ret->content.count + 1);
     LH_TRY(lh_arena_check(run->arena, err));

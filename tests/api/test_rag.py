@@ -216,6 +216,7 @@ def test_what_speaks_of_another_gives_way_to_what_does_not(server):
 def test_a_name_alone_is_no_answer_to_what_is_asked_of_it(server):
     index(server, "club", {"mail": "To: Owen Hill\nFrom: Carla Moen\n\nThe ferry is late.", "member": "Owen Hill plays football on Mondays."})
     assert ask(server, "Which football team has Owen Hill?", index="club", min_score=0, filter="path = 'mail'")["no_answer"] is True
+    assert ask(server, "How old is Owen Hill?", index="club", min_score=0, filter="path = 'mail'")["no_answer"] is True  # one name of two words
     assert ask(server, "Which football team has Owen Hill?", index="club", min_score=0)["answer"] == "Owen Hill plays football on Mondays. [1]"
 
 
