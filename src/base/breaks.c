@@ -254,8 +254,11 @@ static bool breaks_is_abbreviation(lh_str piece, lh_str next) {
 static bool breaks_go_on(lh_str piece, lh_str rest) {
     size_t end = piece.len;
     while (end > 0 && (piece.ptr[end - 1] == ' ' || piece.ptr[end - 1] == '\t')) end--;
+    bool whole = end == piece.len && end > 0 && strchr(".!?", piece.ptr[end - 1]);
     piece = lh_str_sub(piece, 0, end);
     if (lh_str_ends(piece, LH_STR("!["))) return true; /* the begin of an image */
+    if (whole && lh_str_starts(rest, LH_STR("*")))
+        return true; /* "**Note.** It is": the marks belong to what they end */
     return lh_str_ends(piece, LH_STR(".")) && breaks_is_abbreviation(piece, rest);
 }
 

@@ -27,6 +27,8 @@ static void test_breaks__no_sentence_ends_behind_an_abbreviation(void) {
     check("de", "Das Jahr 300 n. Chr. War gut. Vgl. Band Zwei. Ende.",
           "Das Jahr 300 n. Chr. War gut.|Vgl. Band Zwei.|Ende.|");
     check("es", "La Sra. Romero y el Excmo. Alcalde. Fin.", "La Sra. Romero y el Excmo. Alcalde.|Fin.|");
+    check("en", "So. **Note.** It is *so!* Else go. * Not so. **B** is.",
+          "So.|**Note.** It is *so!* Else go.|* Not so.|**B** is.|");
     check("en", "Look: ![A map](a.png) is here. End!", "Look: ![A map](a.png) is here.|End!|");
     check("en", "By É. Zola, J. R. Hill (p. 5, S. 7), z. B. Abends. Ende.",
           "By É. Zola, J. R. Hill (p. 5, S. 7), z. B. Abends.|Ende.|");
