@@ -238,7 +238,7 @@ static void sentences_next_line(sentences_plain *p) {
         sentences_line(p, line);
         p->begins = p->begins || sentences_has_room(p, line, next);
     }
-    if (sentences_is_blank(line)) p->width = 0;
+    if (lh_str_trim(line).len == 0) p->width = 0; /* where sentences_width() ends, or each line would read all others */
 }
 
 /* "![words](address)" and "![words][name]" at `at`: *ret_words, and behind its end; 0: none. */
