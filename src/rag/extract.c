@@ -13,6 +13,7 @@ enum { EXTRACT_SENTENCES = 4, EXTRACT_WORDS_MIN = 3, EXTRACT_ROUNDS = 4 };
 #define EXTRACT_MIN 0.35    /* of the score of a sentence that answers */
 #define EXTRACT_STRANGE 0.6 /* of the nearness of one that has not all names and numbers of the question around it */
 #define EXTRACT_SHARE 0.5   /* of the question's words, more of them: by them it is near enough */
+#define EXTRACT_UNDER 0.6   /* of the nearness of a heading, or of a question before it, that is what is asked */
 #define EXTRACT_OF_BEST 0.6 /* what is less near than so much of the nearest is no answer */
 
 typedef struct {
@@ -34,6 +35,8 @@ static int extract_compare(const void *a, const void *b) {
 /* What is asked. */
 typedef struct {
     rag_words content, all, facts;
+    size_t names;        /* of the facts: "Owen Hill" is one */
+    rag_words rest;      /* content words that are no facts: what is asked of those */
     bool is_question;    /* as its end says */
     const float *vector; /* NULL: no embedder */
 } extract_asked;
@@ -65,25 +68,35 @@ static lh_code extract_near(rag_run *run, const extract_asked *asked, lh_str tex
     return LH_OK;
 }
 
-/* Does the passage speak of something else: is a name or a number of the question not in it? Where all words have a
- * capital, as nouns of German do, that says nothing. */
-static bool extract_is_strange(const rag_passage *p, const extract_asked *asked) {
-    return asked->facts.count < asked->content.count && rag_words_share(&p->words, &asked->facts) < 1;
+/* What a sentence stands under or behind: how near it is, and has it a word of what is asked, but for names and numbers? */
+typedef struct {
+    double near;
+    bool tells;
+} extract_around;
+
+/* Does it speak of something else: is a name or a number of the question not in the passage, or has the sentence, with what is around
+ * it, of a question about one name nothing that is asked of it ("To: Owen Hill" does not tell which team he supports)? Where all
+ * words have a capital that says nothing. */
+static bool extract_is_strange(const rag_passage *p, const extract_asked *asked, bool tells) {
+    return asked->rest.count > 0 && ((asked->names == 1 && !tells) || rag_words_share(&p->words, &asked->facts) < 1);
 }
 
-/* around: the nearness of what it stands under or behind. */
-static lh_code extract_score(rag_run *run, const extract_asked *asked, double around, extract_sentence *s,
-                             lh_error *err) {
+static lh_code extract_score(rag_run *run, const extract_asked *asked, extract_around around, extract_around *ret,
+                             extract_sentence *s, lh_error *err) {
     rag_words words = {0};
     double cosine;
     LH_TRY(extract_near(run, asked, s->text, s->vector, &words, &cosine, &s->near, err));
     bool asks = extract_is_question(s->text);
-    s->score = s->near + EXTRACT_AROUND * around;
-    bool near = cosine >= run->asked.min_score || 2 * s->near - cosine > EXTRACT_SHARE;
-    bool strange = extract_is_strange(&run->passages[s->n - 1], asked);
-    s->answers = near && s->score >= EXTRACT_MIN && (!strange || s->near >= EXTRACT_STRANGE);
+    *ret = (extract_around){s->near, rag_words_share(&words, &asked->rest) > 0};
+    s->score = s->near + EXTRACT_AROUND * around.near;
+    bool tells = ret->tells || around.tells;
+    bool near = cosine >= run->asked.min_score || 2 * s->near - cosine > EXTRACT_SHARE ||
+                (tells && around.near >= EXTRACT_UNDER);
+    bool strange = s->near < EXTRACT_STRANGE && extract_is_strange(&run->passages[s->n - 1], asked, tells);
+    s->answers = near && s->score >= EXTRACT_MIN && !strange;
     s->is_echo = extract_is_echo(run, asked, &words, s->text) || (asks && cosine > EXTRACT_SAME);
-    if (words.count < EXTRACT_WORDS_MIN || s->is_part || asks) s->score -= 1; /* only where there is nothing else */
+    if (words.count < EXTRACT_WORDS_MIN || s->is_part || asks || strange)
+        s->score -= 1; /* only where there is nothing else */
     return LH_OK;
 }
 
@@ -102,22 +115,28 @@ static lh_code extract_ask(rag_run *run, extract_asked *ret, lh_error *err) {
     LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_CONTENT, run->arena, &ret->content, err));
     LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_ALL, run->arena, &ret->all, err));
     LH_TRY(rag_words_of(run->terms, run->query, RAG_WORDS_FACTS, run->arena, &ret->facts, err));
+    LH_TRY(rag_words_names(run->terms, run->query, run->arena, &ret->names, err));
     LH_TRY(rag_embed(run, &run->query, 1, &vector, err));
+    ret->rest.items = LH_ARENA_ARRAY(run->arena, lh_str, ret->content.count + 1);
+    LH_TRY(lh_arena_check(run->arena, err));
+    for (size_t i = 0; i < ret->content.count; i++)
+        if (!rag_words_have(&ret->facts, ret->content.items[i]))
+            ret->rest.items[ret->rest.count++] = ret->content.items[i];
     ret->vector = vector;
     ret->is_question = extract_is_question(run->query);
     return LH_OK;
 }
 
 /* Of the headings of each passage, those of sentences that follow each other once. Arena. */
-static lh_code extract_headings(rag_run *run, const rag_passage *p, const extract_asked *asked, double **ret,
+static lh_code extract_headings(rag_run *run, const rag_passage *p, const extract_asked *asked, extract_around **ret,
                                 lh_error *err) {
     const rag_sentences *list = &p->sentences;
     lh_str *texts = LH_ARENA_ARRAY(run->arena, lh_str, list->count + 1);
-    double *near = LH_ARENA_ARRAY(run->arena, double, list->count + 1);
+    extract_around *around = LH_ARENA_ARRAY(run->arena, extract_around, list->count + 1), last = {0};
     float *vectors = NULL;
     rag_words words = {0};
     size_t count = 0, at = 0;
-    double cosine, last = 0;
+    double cosine;
     LH_TRY(lh_arena_check(run->arena, err));
     for (size_t k = 0; k < list->count; k++)
         if (list->items[k].under.len && (k == 0 || list->items[k].under.ptr != list->items[k - 1].under.ptr))
@@ -125,22 +144,23 @@ static lh_code extract_headings(rag_run *run, const rag_passage *p, const extrac
     LH_TRY(rag_embed(run, texts, count, &vectors, err));
     for (size_t k = 0; k < list->count; k++) {
         bool same = k && list->items[k].under.ptr == list->items[k - 1].under.ptr;
-        if (list->items[k].under.len == 0) last = 0;
+        if (list->items[k].under.len == 0) last = (extract_around){0};
         else if (!same) {
             LH_TRY(extract_near(run, asked, texts[at], vectors ? vectors + at * run->dimensions : NULL, &words, &cosine,
-                                &last, err));
+                                &last.near, err));
+            last.tells = rag_words_share(&words, &asked->rest) > 0;
             at++;
         }
-        near[k] = last;
+        around[k] = last;
     }
-    *ret = near;
+    *ret = around;
     return LH_OK;
 }
 
 static lh_code extract_passage(rag_run *run, size_t n, const extract_asked *asked, extract_sentence *all, size_t *at,
                                lh_error *err) {
     const rag_passage *p = &run->passages[n - 1];
-    double *headings = NULL, before = 0;
+    extract_around *headings = NULL, before = {0};
     LH_TRY(extract_headings(run, p, asked, &headings, err));
     for (size_t k = 0; k < p->sentences.count; k++) {
         extract_sentence *s = &all[*at];
@@ -148,8 +168,9 @@ static lh_code extract_passage(rag_run *run, size_t n, const extract_asked *aske
         s->order = *at;
         s->is_part = extract_is_part(p, k);
         if (p->vectors) s->vector = p->vectors + k * run->dimensions;
-        LH_TRY(extract_score(run, asked, headings[k] > before ? headings[k] : before, s, err));
-        before = s->near;
+        const extract_around around = {headings[k].near > before.near ? headings[k].near : before.near,
+                                       headings[k].tells || before.tells};
+        LH_TRY(extract_score(run, asked, around, &before, s, err));
         if (!s->is_echo) ++*at;
     }
     return LH_OK;
@@ -211,21 +232,25 @@ lh_code rag_extract_line(lh_str sentence, const rag_passage *passages, size_t n,
     return LH_OK;
 }
 
+/* The sentence behind the best one, where it goes on with it; NULL: none. */
+static const extract_sentence *extract_next(const extract_sentence *all, size_t count) {
+    for (size_t i = 1; i < count; i++)
+        if (all[i].n == all[0].n && all[i].order == all[0].order + 1)
+            return all[i].score >= 0 && lh_str_eq(all[i].under, all[0].under) ? &all[i] : NULL;
+    return NULL;
+}
+
 /* Of the sentences, best first, those to say: the return value is how many. */
 static size_t extract_take(const rag_run *run, const extract_sentence *all, size_t count,
                            extract_sentence taken[EXTRACT_SENTENCES]) {
     size_t took = 0;
-    for (size_t i = 0; i < count && took < EXTRACT_SENTENCES; i++) {
-        if (i && all[i].score < EXTRACT_OF_BEST * all[0].score) break;
+    if (count == 0) return 0;
+    taken[took++] = all[0];
+    const extract_sentence *next = extract_next(all, count);
+    if (next && extract_says_more(run, next, taken, took)) taken[took++] = *next;
+    for (size_t i = 1; i < count && took < EXTRACT_SENTENCES; i++) {
+        if (all[i].score < EXTRACT_OF_BEST * all[0].score) break;
         if (extract_says_more(run, &all[i], taken, took)) taken[took++] = all[i];
-    }
-    for (size_t i = 0; i < count && took && took < EXTRACT_SENTENCES; i++) {
-        bool follows = all[i].n == taken[0].n && all[i].order == taken[0].order + 1 && all[i].score >= 0 &&
-                       lh_str_eq(all[i].under, taken[0].under);
-        if (!follows || !extract_says_more(run, &all[i], taken, took)) continue;
-        memmove(taken + 2, taken + 1, (took - 1) * sizeof *taken);
-        taken[1] = all[i];
-        took++;
     }
     return took;
 }

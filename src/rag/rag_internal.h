@@ -48,6 +48,8 @@ typedef enum { RAG_WORDS_ALL, RAG_WORDS_CONTENT, RAG_WORDS_FACTS, RAG_WORDS_LEAD
  * text, and those with two. LEAD: the word that begins it, when it has a capital and may be a name. Errors: LIMIT, NO_MEMORY. */
 LH_MUST_CHECK lh_code rag_words_of(lh_terms *terms, lh_str text, rag_words_kind kind, lh_arena *arena, rag_words *ret,
                                    lh_error *err);
+/* How many names and numbers it has; those that follow each other are one ("Owen Hill"). Of German none: its nouns look like them. */
+LH_MUST_CHECK lh_code rag_words_names(lh_terms *terms, lh_str text, lh_arena *arena, size_t *ret, lh_error *err);
 /* ---- sentences.c ---- */
 typedef struct rag_sentence {
     lh_str text;

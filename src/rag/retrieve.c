@@ -104,12 +104,11 @@ static lh_code retrieve_index(retrieve *r, size_t at, lh_error *err) {
 
 static lh_code retrieve_judge(retrieve *r, lh_error *err) {
     rag_run *run = r->run;
-    bool by_words = run->asked.mode == RAG_TEXT || run->asked.mode == RAG_HYBRID;
     size_t kept = 0;
     for (size_t i = 0; i < r->count; i++) {
         retrieve_hit *hit = &r->hits[i];
         rag_words words = {0};
-        if (by_words && !hit->near && r->words.count)
+        if (!hit->near && r->words.count)
             LH_TRY(rag_words_of(run->terms, hit->passage.text, RAG_WORDS_ALL, run->arena, &words, err));
         double share = words.count ? rag_words_share(&words, &r->words) : 0;
         hit->half = !hit->near && share <= RETRIEVE_SHARE;

@@ -156,7 +156,37 @@ typedef struct {
     lh_buf *into;
     lh_arena *arena;
     bool code, begins; /* begins: the next line goes on with none */
+    size_t width;      /* of the paragraph's longest line; 0: not looked at */
 } sentences_plain;
+
+static size_t sentences_width(lh_str text) {
+    size_t width = 1;
+    while (text.len) {
+        lh_str line = lh_str_trim(lh_str_split(&text, '\n'));
+        if (line.len == 0) break;
+        if (line.len > width) width = line.len;
+    }
+    return width;
+}
+
+/* A line that was broken has no room for the next word. One that has ends there: a heading, an address, a row of a table that has
+ * lost its lines. A comma, or a small letter that goes on, tells otherwise. */
+static bool sentences_has_room(const sentences_plain *p, lh_str line, lh_str next) {
+    line = lh_str_trim(line);
+    next = lh_str_trim(next);
+    bool goes_on = line.len == 0 || next.len == 0 || strchr(",;-", line.ptr[line.len - 1]) ||
+                   (next.ptr[0] >= 'a' && next.ptr[0] <= 'z') || (unsigned char)next.ptr[0] >= 0x80;
+    return !goes_on && line.len + 1 + lh_str_find(next, ' ') < p->width / 4 * 3;
+}
+
+/* Such a line over text that fills its lines, as in PDFs: words alone, of which the first has a capital. */
+static bool sentences_is_titled(const sentences_plain *p, lh_str line, lh_str next) {
+    line = lh_str_trim(line);
+    if (!sentences_has_room(p, line, next) || lh_str_trim(next).len < p->width / 4 * 3) return false;
+    for (size_t i = 0; i < line.len; i++)
+        if (sentences_is_digit(line.ptr[i]) || strchr(".:!?|@", line.ptr[i])) return false;
+    return sentences_is_capital(line.ptr[0]) && line.len <= SENTENCES_SHOUT_BYTES;
+}
 
 /* "Title" over "=====" or "-----" */
 static bool sentences_is_underlined(const sentences_plain *p, lh_str line, lh_str next) {
@@ -186,6 +216,7 @@ static void sentences_line(sentences_plain *p, lh_str line) {
 }
 
 static void sentences_next_line(sentences_plain *p) {
+    if (p->width == 0) p->width = sentences_width(p->rest);
     lh_str line = lh_str_split(&p->rest, '\n'), after = p->rest, next = lh_str_split(&after, '\n');
     bool info, fence = sentences_is_fence(line, &info), cells = sentences_has_cells(line);
     if (fence || p->code) {
@@ -200,12 +231,14 @@ static void sentences_next_line(sentences_plain *p) {
     } else if (sentences_is_underlined(p, line, next)) {
         sentences_line(p, lh_arena_printf(p->arena, "# %.*s", LH_STR_ARG(lh_str_trim(line))));
         p->rest = after;
-    } else if (sentences_is_shouted(line)) {
+    } else if (sentences_is_shouted(line) || sentences_is_titled(p, line, next)) {
         sentences_line(p, lh_arena_printf(p->arena, "# %.*s", LH_STR_ARG(lh_str_trim(line))));
     } else if (!sentences_is_table_rule(line)) {
         p->head = LH_STR_NONE;
         sentences_line(p, line);
+        p->begins = p->begins || sentences_has_room(p, line, next);
     }
+    if (lh_str_trim(line).len == 0) p->width = 0; /* where sentences_width() ends, or each line would read all others */
 }
 
 /* "![words](address)" and "![words][name]" at `at`: *ret_words, and behind its end; 0: none. */
@@ -222,12 +255,40 @@ static size_t sentences_image(lh_str text, size_t at, lh_str *ret_words) {
     return at + words + 2 + end + 1;
 }
 
-static void sentences_without_images(lh_str text, lh_buf *into) {
+static bool sentences_is_word(char c) {
+    return sentences_is_digit(c) || sentences_is_capital(c) || (c >= 'a' && c <= 'z');
+}
+static bool sentences_is_space(lh_str text, size_t at) { return at >= text.len || strchr(" \t\n", text.ptr[at]); }
+
+/* "**words**" at `at`, in one line; 0: none. */
+static size_t sentences_emphasis(lh_str text, size_t at, lh_str *ret_words) {
+    lh_str part = lh_str_sub(text, at, SENTENCES_IMAGE_BYTES);
+    size_t marks = 0, run = 0;
+    part = lh_str_sub(part, 0, lh_str_find(part, '\n'));
+    while (marks < part.len && part.ptr[marks] == '*') marks++;
+    if (marks > 3 || sentences_is_space(part, marks) || (at && sentences_is_word(text.ptr[at - 1]))) return 0;
+    for (size_t i = marks; i <= part.len; i++) {
+        if (i < part.len && part.ptr[i] == '*') run++;
+        else if (run == marks && !sentences_is_space(part, i - run - 1) &&
+                 (i == part.len || !sentences_is_word(part.ptr[i]))) {
+            *ret_words = lh_str_sub(part, marks, i - run - marks);
+            return at + i;
+        } else run = 0;
+    }
+    return 0;
+}
+
+/* Of images and of what is emphasised only the words. Within "**" there is no further "**", so it does not nest deeply. */
+static void sentences_without_marks(lh_str text, lh_buf *into) {
     for (size_t at = 0, end; at < text.len; at = end) {
         lh_str words;
-        end = text.ptr[at] == '!' ? sentences_image(text, at, &words) : 0;
-        if (end) lh_buf_append(into, words);
-        else lh_buf_char(into, text.ptr[(end = at + 1) - 1]);
+        bool star = text.ptr[at] == '*';
+        end = star ? sentences_emphasis(text, at, &words) : text.ptr[at] == '!' ? sentences_image(text, at, &words) : 0;
+        if (end && star) sentences_without_marks(words, into);
+        else if (end) lh_buf_append(into, words);
+        if (end) continue;
+        for (end = at + 1; star && end < text.len && text.ptr[end] == '*';) end++;
+        lh_buf_append(into, lh_str_sub(text, at, end - at));
     }
 }
 
@@ -239,7 +300,7 @@ static lh_code sentences_of_document(lh_str text, bool begins, lh_arena *arena, 
     p.begins = true;
     while (p.rest.len) sentences_next_line(&p);
     LH_TRY(lh_buf_check(&lines, err));
-    sentences_without_images(lh_buf_str(&lines), &plain);
+    sentences_without_marks(lh_buf_str(&lines), &plain);
     LH_TRY(lh_buf_check(&plain, err));
     return rag_neutral(lh_buf_str(&plain), LH_STR_NONE, arena, ret, err); /* "[![](x)1]": now it is a citation */
 }

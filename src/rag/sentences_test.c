@@ -64,6 +64,27 @@ static void test_sentences__of_an_image_are_its_words(void) {
     check_sentences("See ![a map](a.png) here. So!", RAG_SENTENCES_SAID, false, "See ![a map](a.png) here.|So!|");
 }
 
+static void test_sentences__of_what_is_emphasised_are_its_words(void) {
+    check_document("Between **Acme Inc.** (\"A\") and *Bex*. **Do it.** Then *go **on** now*.",
+                   "Between Acme Inc. (\"A\") and Bex.|Do it.|Then go on now.|");
+    check_document("Take *.txt and *.md of 2*3*4, 5 * 6 * 7, a note. So **it is", /* no marks */
+                   "Take *.txt and *.md of 2*3*4, 5 * 6 * 7, a note.|So **it is|");
+    check_document("* An *item*\n* **Two**\n", "An item|Two|");
+    check_sentences("So **it** is.", RAG_SENTENCES_SAID, false, "So **it** is.|");
+}
+
+static void test_sentences__end_with_a_line_that_was_not_broken(void) {
+    check_document("Unit Day Night\nIntensive care $84.00 $91.00\nEmergency $82.00 $89.25\nTravel nurses\n"
+                   "Nurses who travel are engaged for thirteen weeks, and the hospital\nPatapsco has their rooms.",
+                   "Unit Day Night|Intensive care $84.00 $91.00|Emergency $82.00 $89.25|"
+                   "Nurses who travel are engaged for thirteen weeks, and the hospital Patapsco has their rooms.|");
+    check_document("With kind regards\nMartha Eklund, accounts payable of the laboratory\n",
+                   "Martha Eklund, accounts payable of the laboratory|");
+    check_document(
+        "In this case,\nMartha Eklund, who pays, is to be asked for it\nby letter", /* the comma; the small letter */
+        "In this case, Martha Eklund, who pays, is to be asked for it by letter|");
+}
+
 static void test_sentences__of_a_table_say_what_its_cells_are(void) {
     check_document("Rates:\n\n| Country | Rate |\n|---|--:|\n| Japan | 52 |\n| France | |\n\nThat is all.",
                    "Rates:|Country: Japan; Rate: 52.|Country: France.|That is all.|");
@@ -112,6 +133,8 @@ static void test_sentences__know_only_the_begin_of_long_headings(void) {
 
 LH_TEST_MAIN(LH_TEST(test_sentences__have_letters_and_no_marks_of_lists), LH_TEST(test_sentences__are_no_code),
              LH_TEST(test_sentences__are_no_front_matter), LH_TEST(test_sentences__of_an_image_are_its_words),
+             LH_TEST(test_sentences__of_what_is_emphasised_are_its_words),
+             LH_TEST(test_sentences__end_with_a_line_that_was_not_broken),
              LH_TEST(test_sentences__of_a_table_say_what_its_cells_are),
              LH_TEST(test_sentences__do_not_become_citations), LH_TEST(test_sentences__know_their_headings),
              LH_TEST(test_sentences__know_only_the_begin_of_long_headings))

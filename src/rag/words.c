@@ -43,6 +43,12 @@ static const char *const words_openers[] = {
     "thus",      "unlike",       "until",    "while",   "within",  "without",   "yes",     "yet",
 };
 
+/* One of them tells that nouns have capitals, and names are not known by theirs. In order. */
+static const char *const words_german[] = {
+    "das",   "dem",    "der",     "ein",     "eine", "gibt", "ist", "wann",
+    "warum", "welche", "welcher", "welches", "wer",  "wie",  "wo",
+};
+
 static bool words_is_opener(lh_str lower) {
     return lh_str_is_in(lower, words_openers, sizeof words_openers / sizeof *words_openers);
 }
@@ -121,4 +127,20 @@ lh_code rag_words_of(lh_terms *terms, lh_str text, rag_words_kind kind, lh_arena
         if (kept == 0 || !lh_str_eq(sorted[kept - 1], sorted[i])) sorted[kept++] = sorted[i];
     *ret = (rag_words){sorted, kept};
     return LH_OK;
+}
+
+lh_code rag_words_names(lh_terms *terms, lh_str text, lh_arena *arena, size_t *ret, lh_error *err) {
+    lh_str word;
+    bool first = true, before = false, german = false;
+    size_t count = 0;
+    LH_TRY(lh_terms_begin(terms, text, err));
+    for (; lh_terms_next(terms, text, &word); first = false) {
+        bool is = words_is_wanted(word, RAG_WORDS_FACTS, first, arena);
+        german = german ||
+                 lh_str_is_in(lh_arena_lower(arena, word), words_german, sizeof words_german / sizeof *words_german);
+        count += is && !before;
+        before = is;
+    }
+    *ret = german ? 0 : count;
+    return lh_arena_check(arena, err);
 }

@@ -38,6 +38,25 @@ static void test_words__facts_are_numbers_and_names(void) {
     check_words("0 and 00 and 0.50 and B12", RAG_WORDS_FACTS, "0|0.50|b12|");
 }
 
+static void check_names(const char *question, size_t expected) {
+    LH_CLEANUP(lh_arena_freep) lh_arena *arena = NULL;
+    LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
+    lh_error err = {0};
+    size_t names = 99;
+    CHECK_OK(lh_arena_new(1 << 20, &arena, &err));
+    CHECK_OK(lh_terms_new(LH_STR("en"), &terms, &err));
+    CHECK_OK(rag_words_names(terms, lh_str_from(question), arena, &names, &err));
+    CHECK(names == expected);
+}
+
+static void test_words__names_are_of_one_or_several_words_and_not_the_nouns_of_german(void) {
+    check_names("What does Mr. Owen Hill earn?", 1);
+    check_names("How long did Grace Lind work at Timber Paper in 2019?", 3);
+    check_names("How long is it?", 0);
+    check_names("Wie lange dauert die Probezeit?", 0);
+    check_names("", 0);
+}
+
 static void test_words__what_leads_a_sentence_may_be_a_name(void) {
     check_words("Churchill built it in 1742.", RAG_WORDS_LEAD, "churchil|");
     check_words("It was Churchill.", RAG_WORDS_LEAD, "");
@@ -71,5 +90,7 @@ static void test_words__facts_hold_when_a_cited_passage_has_each(void) {
 }
 
 LH_TEST_MAIN(LH_TEST(test_words__of_a_question_those_count_that_say_what_it_is_about),
-             LH_TEST(test_words__facts_are_numbers_and_names), LH_TEST(test_words__what_leads_a_sentence_may_be_a_name),
+             LH_TEST(test_words__facts_are_numbers_and_names),
+             LH_TEST(test_words__names_are_of_one_or_several_words_and_not_the_nouns_of_german),
+             LH_TEST(test_words__what_leads_a_sentence_may_be_a_name),
              LH_TEST(test_words__facts_hold_when_a_cited_passage_has_each))
