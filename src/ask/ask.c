@@ -247,8 +247,12 @@ static lh_code ask_way(lh_ask *ask, const ask_request *a, const lh_ask_caller *c
     if (a->examples) LH_TRY(ask_by_example(ask, a, caller, arena, ret, err));
     if (*ret) return LH_OK;
     LH_TRY(ask_schema_load(ask, caller, true, arena, &schema, err));
-    const ask_question question = {
-        .text = a->question, .today = a->today, .no_synonyms = !a->synonyms, .no_values = !a->values};
+    const ask_question question = {.text = a->question,
+                                   .today = a->today,
+                                   .no_synonyms = !a->synonyms,
+                                   .no_values = !a->values,
+                                   .cancel = caller->cancel,
+                                   .deadline_ms = caller->timeout_ms ? lh_time_monotonic_ms() + caller->timeout_ms : 0};
     if (a->planner) LH_TRY(ask_plan_question(&schema, &question, arena, &planned, err));
     if (planned.name_count) LH_TRY(ask_whose_name(ask, &schema, &question, caller, &planned, arena, err));
     if (planned.name_sql.len) LH_TRY(ask_is_named(ask, caller, &planned, arena, err));

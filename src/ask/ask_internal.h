@@ -311,8 +311,10 @@ typedef struct ask_question {
     int64_t today; /* a day */
     bool no_synonyms, no_values;
     const ask_ref *name_of; /* one of `names` of an answer that was refused; NULL: not known */
+    const lh_cancel *cancel; /* NULL is fine */
+    uint64_t deadline_ms;    /* of the monotonic clock; 0: none */
 } ask_question;
-/* Reads the question; does no I/O. What it cannot place it says. Errors: LIMIT, NO_MEMORY. */
+/* Reads the question; does no I/O. What it cannot place it says. Errors: LIMIT, NO_MEMORY, CANCELLED (also when its time is over). */
 LH_MUST_CHECK lh_code ask_plan_question(const ask_schema *schema, const ask_question *question, lh_arena *arena,
                                         ask_planned *ret, lh_error *err);
 /* Below it a plan is not taken. */

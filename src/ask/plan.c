@@ -182,7 +182,7 @@ static bool plan_is_event(const plan_state *p, size_t at) {
     ask_when when;
     const ask_token *t = &p->tokens[at];
     bool verb = t->kind == ASK_WORD && (lh_str_ends(t->word, LH_STR("ed")) || ask_in(t->word, "built born sold begun"));
-    return verb && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when);
+    return verb && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when);
 }
 
 /* Of several dates it is not known which one that is. */
@@ -355,7 +355,7 @@ static size_t plan_for_long(plan_state *p, size_t at) {
         state |= plan_is_word(
             p, i, "been open opened active employed unassigned vacant waiting overdue pending still us running");
     size_t n = state && table >= 0 && plan_is_word(p, at, "for")
-                   ? ask_when_span(p->tokens, p->count, at + 1, p->today, &when)
+                   ? ask_when_span(p->tokens, p->count, at + 1, p->question->today, &when)
                    : 0;
     if (!n) return 0;
     p->focus = table;
@@ -444,10 +444,19 @@ static size_t plan_step(plan_state *p, size_t at) {
     return 1;
 }
 
-static void plan_read(plan_state *p) {
+/* A word takes long where many columns have it: who asks may be gone, or its time over, before the last one. */
+static lh_code plan_goes_on(const ask_question *question, lh_error *err) {
+    if (question->cancel && lh_cancel_fired(question->cancel)) return lh_fail(err, LH_CANCELLED, "cancelled");
+    if (question->deadline_ms && lh_time_monotonic_ms() >= question->deadline_ms)
+        return lh_fail(err, LH_CANCELLED, "the question's time went by");
+    return LH_OK;
+}
+
+static lh_code plan_read(plan_state *p, lh_error *err) {
     plan_find_main(p);
     if (p->main_table < 0) plan_count_company(p);
     for (size_t at = 0; at < p->count;) {
+        LH_TRY(plan_goes_on(p->question, err));
         size_t n = plan_step(p, at);
         at += n ? n : 1;
     }
@@ -455,6 +464,7 @@ static void plan_read(plan_state *p) {
     if (p->only) plan_doubt(p, p->only_word);
     if (p->pair) plan_doubt(p, LH_STR("both"));
     p->outer = p->plan.group_count;
+    return plan_goes_on(p->question, err);
 }
 
 /* ---- the nearest question ---- */
@@ -519,6 +529,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     ask_token *tokens = NULL;
     size_t count = 0;
     lh_error why = {0};
+    LH_TRY(plan_goes_on(question, err));
     LH_TRY(lh_terms_new(LH_STR("en"), &terms, err));
     LH_TRY(lexicon_new(schema, !question->no_synonyms, !question->no_values, terms, arena, &lex, err));
     LH_TRY(ask_tokens(terms, question->text, arena, &tokens, &count, err));
@@ -529,7 +540,6 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
                       .arena = arena,
                       .tokens = tokens,
                       .count = count,
-                      .today = question->today,
                       .unplaced = lh_json_new_array(arena),
                       .assumptions = lh_json_new_array(arena),
                       .main_table = -1,
@@ -541,8 +551,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
                       .like = -1,
                       .subject = -1,
                       .row_of = -1,
-                      .text = question->text,
-                      .name_of = question->name_of,
+                      .question = question,
                       .date_subject = {-1, -1}};
     p->plan.base = -1;
     p->plan.order_measure = -1;
@@ -550,7 +559,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     p->distances = LH_ARENA_ARRAY(arena, int8_t, schema->table_count * schema->table_count + 1);
     plan_mend(p, tokens);
     lexicon_keep(lex, tokens, count);
-    plan_read(p);
+    LH_TRY(plan_read(p, err));
     LH_TRY(lh_arena_check(arena, err));
     *ret = (ask_planned){.unplaced = p->unplaced, .assumptions = p->assumptions};
     lh_code code = plan_build(p, &why);

@@ -41,7 +41,7 @@ static bool plan_is_year(const plan_state *p, ask_ref ref) {
 static void plan_age(plan_state *p, ask_ref ref) {
     int year, month, day;
     if (!plan_is_year(p, ref)) return;
-    ask_civil(p->today, &year, &month, &day);
+    ask_civil(p->question->today, &year, &month, &day);
     if (!p->compare.hints || !ask_in(lh_str_from(p->compare.hints), "age") || p->compare.op == ASK_BETWEEN) {
         plan_doubt(p, LH_STR("years"));
         return;
@@ -204,7 +204,7 @@ static bool compare_age(plan_state *p, int table) {
     if (!plan_has(birth) || !plan_temporal(plan_column(p, birth)) || p->compare.money || p->compare.average ||
         (!young && p->compare.op != ASK_GT && p->compare.op != ASK_GE) || years < 1)
         return false;
-    ask_civil(p->today, &y, &m, &d);
+    ask_civil(p->question->today, &y, &m, &d);
     if (p->compare.op == ASK_GT || p->compare.op == ASK_LE) years++; /* over 30: who is 31 */
     int64_t day = ask_day(y - years, m, m == 2 && d == 29 ? 28 : d) + 1;
     ask_filter *f = plan_filter(p, birth, ASK_IN_TIME);

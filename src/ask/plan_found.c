@@ -110,7 +110,7 @@ plan_choice plan_best_column(const plan_state *p, size_t at, plan_want want) {
         ask_when when;
         size_t then = at + found[i].words;
         if (found[i].words > 1 && ask_in(last->word, "since until before after") && then < p->count &&
-            ask_when_parse(p->tokens, p->count, then, p->today, &when)) /* customers since 2020 */
+            ask_when_parse(p->tokens, p->count, then, p->question->today, &when)) /* customers since 2020 */
             continue;
         if ((want == WANT_NUMBER && !plan_numeric(column)) || plan_near(p, found[i].ref.table) <= -1) continue;
         bool number = p->fn == ASK_SUM || p->fn == ASK_AVG || p->fn == ASK_MEDIAN;
@@ -544,7 +544,7 @@ static void plan_on_entity(plan_state *p, ask_ref ref, bool plural) {
 
 static bool plan_is_dated(const plan_state *p, size_t at) {
     ask_when when;
-    return at < p->count && ask_when_parse(p->tokens, p->count, at, p->today, &when) > 0;
+    return at < p->count && ask_when_parse(p->tokens, p->count, at, p->question->today, &when) > 0;
 }
 
 /* "no email": without one. */
@@ -565,7 +565,7 @@ static void plan_without_column(plan_state *p, const lexicon_match *m, size_t at
     if (!f) return;
     f->not = false;
     if (due) { /* not yet due */
-        f->when = (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->today + 1};
+        f->when = (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->question->today + 1};
         return;
     }
     f->zero = plan_numeric(plan_column(p, m->ref)) && plan_sums(plan_column(p, m->ref)->name); /* no overtime hours */

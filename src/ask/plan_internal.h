@@ -24,7 +24,6 @@ typedef struct plan_state {
     lh_arena *arena;
     const ask_token *tokens;
     size_t count;
-    int64_t today;
     ask_plan plan;
     double penalty;
     lh_json *unplaced, *assumptions;
@@ -61,8 +60,7 @@ typedef struct plan_state {
     bool where;       /* is asked */
     bool coin;        /* a value that rows of two tables have, where no table is named */
     bool entity_made; /* nothing said it but a column of it */
-    lh_str text;      /* the question */
-    const ask_ref *name_of; /* whose name it is, where that was looked up; NULL */
+    const ask_question *question;
     ask_ref names[ASK_NAMES_MAX];
     size_t name_count;
     int row_of;     /* one row of that table is meant, by its key; -1 */

@@ -16,7 +16,8 @@ static void mention_on_rate(plan_state *p) {
 static bool mention_is_done(const plan_state *p, size_t at, int *ret_table) {
     lh_str stem = p->tokens[at].stem;
     ask_when when;
-    bool dated = at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->today, &when); /* placed in 2024 */
+    bool dated = at + 1 < p->count &&
+                 ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when); /* placed in 2024 */
     bool often = at + 1 < p->count && p->tokens[at + 1].kind == ASK_WORD && p->entity >= 0 &&
                  ask_in(p->tokens[at + 1].word, "at with for"); /* placed at …, more than once, 3 times */
     for (size_t i = at + 1; i < at + 6 && i < p->count; i++)
@@ -61,7 +62,8 @@ static bool mention_dated(plan_state *p, const lexicon_match *value, const plan_
     const ask_token *t = &p->tokens[at];
     bool only = false, verb = lh_str_ends(t->word, LH_STR("ed")) || lh_str_ends(t->word, LH_STR("ing")) ||
                               ask_in(t->word, "left lost sold won");
-    if (!verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->today, &when)) return false;
+    if (!verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when))
+        return false;
     if (column->there && column->match.ref.table == value->ref.table &&
         plan_temporal(plan_column(p, column->match.ref)))
         return p->date_subject = column->match.ref, true;
@@ -231,7 +233,8 @@ static void mention_prefer_date(const plan_state *p, plan_choice *column, size_t
     lexicon_match found[PLAN_MATCHES];
     ask_when when;
     bool verb = lh_str_ends(p->tokens[at].word, LH_STR("ed")) || lh_str_ends(p->tokens[at].word, LH_STR("ing"));
-    if (!column->there || !verb || at + 1 >= p->count || !ask_when_parse(p->tokens, p->count, at + 1, p->today, &when))
+    if (!column->there || !verb || at + 1 >= p->count ||
+        !ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when))
         return;
     bool date = plan_temporal(plan_column(p, column->match.ref)), own = column->match.ref.table == p->entity;
     if ((date && (own || p->entity < 0)) || (!date && column->match.score >= 0.98)) return;

@@ -138,9 +138,9 @@ static void rows_candidates(plan_state *p) {
 
 /* The columns of the one whose name it is. false: nobody's, or it is not known whose: that is to be looked up. */
 static bool rows_whose_name(plan_state *p, ask_ref into[2], size_t *ret_count) {
-    if (!p->name_of) rows_candidates(p);
-    ask_ref of = p->name_of ? *p->name_of : p->name_count == 1 ? p->names[0] : PLAN_NONE;
-    if (p->name_of || p->name_count == 1) p->name_count = 0;
+    if (!p->question->name_of) rows_candidates(p);
+    ask_ref of = p->question->name_of ? *p->question->name_of : p->name_count == 1 ? p->names[0] : PLAN_NONE;
+    if (p->question->name_of || p->name_count == 1) p->name_count = 0;
     if (of.table < 0) return false;
     into[0] = of;
     *ret_count = plan_has(of) ? 1 : rows_label(p, of.table, into);
@@ -360,7 +360,7 @@ static size_t rows_due(plan_state *p, size_t at, int table) {
         if (f) f->other = due;
     } else {
         ask_filter *f = plan_filter(p, due, ASK_IN_TIME);
-        if (f) f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today}, f->stated = true;
+        if (f) f->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today}, f->stated = true;
         rows_state(p, end, true, p->tokens[at].raw);
     }
     plan_note(p, "'%.*s' is by '%.*s' and '%.*s'", LH_STR_ARG(p->tokens[at].raw), LH_STR_ARG(plan_column(p, due)->name),
@@ -419,14 +419,14 @@ static bool rows_over(plan_state *p, size_t at, int table) {
     ask_filter *f = plan_filter(p, end, ASK_IN_TIME);
     if (!f) return false;
     f->stated = true;
-    f->when = over ? (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today}
-                   : (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->today};
+    f->when = over ? (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today}
+                   : (ask_when){.kind = ASK_RANGE, .has_from = true, .from = p->question->today};
     f->or_null = runs;
     ask_ref begin =
         runs ? plan_date_called(p, table, "start starts started begin begins began from since", PLAN_NONE) : PLAN_NONE;
     ask_filter *begun = plan_has(begin) ? plan_filter(p, begin, ASK_IN_TIME) : NULL;
     if (begun) begun->stated = true;
-    if (begun) begun->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->today + 1};
+    if (begun) begun->when = (ask_when){.kind = ASK_RANGE, .has_to = true, .to = p->question->today + 1};
     plan_note(p, "'%.*s' is by '%.*s'", LH_STR_ARG(p->tokens[at].word), LH_STR_ARG(plan_column(p, end)->name));
     return true;
 }

@@ -93,7 +93,7 @@ static size_t times_periods(plan_state *p, size_t at) {
     if (versus || or) next = at + 1;
     if (plan_is_word(p, at, "compared") && plan_is_word(p, at + 1, "to with against")) next = at + 2, versus = true;
     if (next < p->count && plan_is_word(p, next, "in")) next++;
-    n = next > at && next < p->count ? ask_when_parse(p->tokens, p->count, next, p->today, &second) : 0;
+    n = next > at && next < p->count ? ask_when_parse(p->tokens, p->count, next, p->question->today, &second) : 0;
     if (n && (times_same_year(&f->when, &second) || times_same_year(&second, &f->when))) part = ASK_MONTH;
     ask_part inside =
         p->comparing && (!n || times_period_part(&second) != part) ? times_period_inside(&f->when) : ASK_WHOLE;
@@ -120,7 +120,7 @@ static bool times_is_weekday_of(const plan_state *p, size_t at) {
 
 size_t plan_time(plan_state *p, size_t at) {
     ask_when when;
-    size_t n = ask_when_parse(p->tokens, p->count, at, p->today, &when);
+    size_t n = ask_when_parse(p->tokens, p->count, at, p->question->today, &when);
     const ask_token *t = &p->tokens[at];
     if (!n) return 0;
     if (p->lead == LEAD_WHICH && p->lead_open && plan_is_word(p, at, "year quarter month week day"))
@@ -323,7 +323,7 @@ lh_code plan_times_said(plan_state *p, lh_error *err) {
                 return lh_fail(err, LH_INVALID, "two times are asked for, and how they go together is not clear");
         }
         if (!times_range(a)) continue;
-        if (sums && a->when.has_from && a->when.from > p->today)
+        if (sums && a->when.has_from && a->when.from > p->question->today)
             return lh_fail(err, LH_INVALID, "the time that is asked for is still to come");
         for (size_t k = 0; k < i; k++) {
             const ask_filter *b = &plan->filters[k];

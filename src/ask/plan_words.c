@@ -195,7 +195,8 @@ static const struct {
 static bool form_is_called(const plan_state *p, size_t at, int fn) {
     lexicon_match found[PLAN_MATCHES];
     lh_str behind =
-        lh_str_sub(p->text, (size_t)(p->tokens[at].raw.ptr + p->tokens[at].raw.len - p->text.ptr), p->text.len);
+        lh_str_sub(p->question->text, (size_t)(p->tokens[at].raw.ptr + p->tokens[at].raw.len - p->question->text.ptr),
+                   p->question->text.len);
     bool sign = lh_str_starts(behind, LH_STR(" (")); /* Total (€) */
     bool waits = sign || p->fn >= 0 || p->extreme || p->ordering || p->compare.there || p->tokens[at].capital;
     size_t n = fn == ASK_SUM && (waits || p->tokens[at].plural)
@@ -617,7 +618,8 @@ static size_t form_other(plan_state *p, size_t at) {
              "ends in", "like", "mentioned");
     bool quoted = at + n < p->count && p->tokens[at + n].kind == ASK_QUOTED;
     ask_when when; /* ending in May */
-    if (n > 1 && (row == 20 || row == 21) && ask_when_parse(p->tokens, p->count, at + n - 1, p->today, &when)) n = 0;
+    if (n > 1 && (row == 20 || row == 21) && ask_when_parse(p->tokens, p->count, at + n - 1, p->question->today, &when))
+        n = 0;
     if (n && !quoted && ((row >= 6 && row <= 8) || row == 22) && p->subject < 0)
         return plan_doubt(p, p->tokens[at].raw), n; /* including those without; who like blue */
     if (n) return p->like = row < 11 || row > 21 ? ASK_CONTAINS : row < 17 ? ASK_STARTS : ASK_ENDS, n;
