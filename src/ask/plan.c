@@ -405,6 +405,7 @@ static size_t plan_step(plan_state *p, size_t at) {
     size_t n = 0;
     p->at = at;
     if (t->negated) p->not = !p->not, p->not_word = t->raw;
+    if ((n = plan_on_more(p, at))) return n;
     if ((n = plan_on_named(p, at)) || (n = plan_on_self(p, at))) return n;
     if (plan_aside(p, at)) return 1;
     if ((n = plan_on_quoted(p, at))) return n;
@@ -512,13 +513,21 @@ static void plan_chart(const plan_state *p, ask_planned *ret) {
 }
 
 static lh_code plan_names(plan_state *p, ask_planned *ret, lh_error *err) {
-    LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
-    for (size_t i = 0; i < p->plan.filter_count && !ret->name.len; i++)
-        if (p->plan.filters[i].op == ASK_NAMED) ret->name = p->plan.filters[i].values[0];
-    if (ret->name.len) ask_render_names(p->schema, &p->plan, &sql);
-    ret->name_sql = lh_arena_dup(p->arena, lh_buf_str(&sql));
-    if (ret->name.len) LH_TRY(plan_nearest(p, ret, err)); /* where nobody is called so */
-    return lh_buf_check(&sql, err);
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        for (size_t k = 0; k < p->plan.filters[i].value_count && p->plan.filters[i].op == ASK_NAMED; k++) {
+            LH_CLEANUP(lh_buf_done) lh_buf sql = LH_BUF_INIT(LH_LIMIT_SQL_BYTES);
+            if (ret->name_count == ASK_NAMES_MAX) {
+                ret->sql = LH_STR_NONE;
+                ret->confidence = 0;
+                ret->reason = LH_STR("the question has too many names");
+                return LH_OK;
+            }
+            ask_render_name(p->schema, &p->plan.filters[i], k, &sql);
+            LH_TRY(lh_buf_check(&sql, err));
+            ret->names[ret->name_count++] =
+                (ask_name){p->plan.filters[i].values[k], lh_arena_dup(p->arena, lh_buf_str(&sql))};
+        }
+    return LH_OK;
 }
 
 lh_code ask_plan_question(const ask_schema *schema, const ask_question *question, lh_arena *arena, ask_planned *ret,
@@ -551,6 +560,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
                       .like = -1,
                       .subject = -1,
                       .row_of = -1,
+                      .row_filter = -1,
                       .question = question,
                       .date_subject = {-1, -1}};
     p->plan.base = -1;
@@ -569,14 +579,14 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     if (code == LH_OK && ret->confidence >= ASK_CONFIDENCE_MIN) {
         ret->sql = lh_arena_dup(arena, lh_buf_str(&sql));
         plan_chart(p, ret);
-        LH_TRY(plan_names(p, ret, err));
     } else {
         ret->reason = lh_json_size(p->unplaced) ? LH_STR("some words could not be placed")
                       : code != LH_OK           ? lh_arena_dup(arena, lh_str_from(why.message))
                                                 : LH_STR("the question can be read in too many ways");
-        memcpy(ret->names, p->names, sizeof ret->names);
-        ret->name_count = p->name_count;
-        LH_TRY(plan_nearest(p, ret, err));
+        memcpy(ret->whose, p->whose, sizeof ret->whose);
+        ret->whose_count = p->whose_count;
     }
+    LH_TRY(plan_names(p, ret, err));
+    if (!ret->sql.len || ret->name_count) LH_TRY(plan_nearest(p, ret, err)); /* or where nobody is called so */
     return lh_arena_check(arena, err);
 }

@@ -471,8 +471,9 @@ static void build_list(plan_state *p) {
     plan->distinct = asked && (p->distinct || few || build_kinds(p));
     bool number = p->entity_made && plan->column_count == 1 && plan_numeric(plan_column(p, plan->columns[0])) &&
                   plan->filter_count;
-    bool beside = number || (p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
-                             p->mentioned[0].at > p->entity_at);                     /* readers with their city */
+    bool beside = number || (p->rows && p->row_by.table == p->entity) ||
+                  (p->mentioned_count && (p->subject_projected || p->mentioned[0].with) &&
+                   p->mentioned[0].at > p->entity_at);                               /* readers with their city */
     if (asked && (p->lead != LEAD_LIST || plan->distinct) && own && !beside) return; /* what is the email of … */
     if ((!asked || itself) && p->row_of == p->entity) {                              /* order 17 */
         for (size_t c = 0; c < p->schema->tables[p->entity].column_count && plan->column_count < ASK_COLUMNS_MAX; c++)

@@ -326,6 +326,22 @@ static bool plan_on_mean(plan_state *p, int table, size_t next) {
     return true;
 }
 
+/* "customer 17 orders": those of that one. */
+static bool plan_on_rows_of(plan_state *p, int table, size_t words, size_t at) {
+    ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
+    bool counted = last && last->fn <= ASK_COUNT_DISTINCT && !plan_has(last->column) &&
+                   last->column.table == p->row_by.table && p->measure_at + 3 > p->row_end;
+    if (p->row_filter < 0 || p->row_end != at || p->entity != p->row_by.table || table == p->entity ||
+        !p->tokens[at + words - 1].plural || ask_path(p->schema, table, p->entity, NULL) <= 0 || (last && !counted))
+        return false;
+    if (counted) last->column.table = table;
+    p->entity = p->focus = table;
+    p->entity_at = at;
+    p->entity_plural = true;
+    p->row_of = -1;
+    return true;
+}
+
 /* How many of them. */
 static void plan_count_table(plan_state *p, int table, size_t words, size_t at) {
     if (p->share) p->parts_before = p->plan.filter_count;
@@ -363,6 +379,7 @@ void plan_on_table(plan_state *p, int table, size_t words, size_t at) {
         plan_group_table(p, table, words, at);
         return;
     }
+    if (plan_on_rows_of(p, table, words, at)) return;
     plan_choice of = p->fn >= 0 && p->fn != ASK_COUNT && at + words < p->count
                          ? plan_best_column(p, at + words, WANT_NUMBER)
                          : (plan_choice){0};

@@ -61,9 +61,13 @@ typedef struct plan_state {
     bool coin;        /* a value that rows of two tables have, where no table is named */
     bool entity_made; /* nothing said it but a column of it */
     const ask_question *question;
-    ask_ref names[ASK_NAMES_MAX];
-    size_t name_count;
+    ask_whose whose[ASK_NAMES_MAX]; /* a name may be of one of these */
+    size_t whose_count;
     int row_of;     /* one row of that table is meant, by its key; -1 */
+    int row_filter; /* of the last rows that were meant by key or name; -1 */
+    ask_ref row_by; /* that key, or the first column of the name */
+    size_t row_end; /* what is behind it */
+    bool rows;      /* they are several */
     unsigned scope; /* of filters that are made now; see ask_filter */
     bool only;      /* "only" waits for what all of them are */
     lh_str only_word;
@@ -221,6 +225,7 @@ size_t plan_on_named(plan_state *p, size_t at);         /* "named Ann" */
 size_t plan_on_name(plan_state *p, size_t at);          /* Ann Lee, whom no list of values has */
 size_t plan_on_full_name(plan_state *p, size_t at);     /* of which the first word is known as something else */
 size_t plan_on_self(plan_state *p, size_t at);          /* "managed by Ann Lee", of rows of the same table */
+size_t plan_on_more(plan_state *p, size_t at);          /* "and Bob Ray", behind Ann Lee */
 size_t plan_on_state(plan_state *p, size_t at);         /* "open tickets": those with no end */
 bool plan_has_shape(const plan_state *p, const ask_token *token, int table); /* is it a key of that table? */
 bool plan_on_shape(plan_state *p, const ask_token *token, size_t at);

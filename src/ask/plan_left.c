@@ -75,6 +75,22 @@ static size_t left_ways(const plan_state *p, int table) {
     return ways;
 }
 
+static bool left_is_row(const plan_state *p, const ask_filter *f) {
+    return !f->not && !f->by_way &&
+           (f->op == ASK_NAMED ||
+            (f->op == ASK_EQ && plan_column(p, f->column)->key && ask_names_key(plan_column(p, f->column)->name)));
+}
+
+/* "the phone of E0003 and the salary of Ann Lee": no row is of both. */
+static void left_rows(plan_state *p) {
+    for (size_t i = 0; i < p->plan.filter_count; i++)
+        for (size_t k = 0; k < i && left_is_row(p, &p->plan.filters[i]); k++) {
+            const ask_filter *f = &p->plan.filters[i], *other = &p->plan.filters[k];
+            if (other->column.table == f->column.table && other->scope == f->scope && left_is_row(p, other))
+                plan_doubt(p, LH_STR("and"));
+        }
+}
+
 /* Conditions that are of other rows than those that were named. */
 static void left_filters(plan_state *p) {
     const ask_plan *plan = &p->plan;
@@ -130,6 +146,7 @@ static void left_measures(plan_state *p) {
 
 void plan_left(plan_state *p) {
     const ask_plan *plan = &p->plan;
+    left_rows(p);
     left_filters(p);
     left_measures(p);
     if (p->compare.there) p->penalty += 0.45;
