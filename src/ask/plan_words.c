@@ -47,17 +47,17 @@ void plan_mark_filler(ask_token *token) {
                 "went "
                 "record records row rows entry entries data dataset table database lake system value values number "
                 "amount "
-                "exist exists existing belong belongs belonging available_ contain_ using use stand stands "
+                "exist exists existing belong belongs belonging using use stand stands "
                 "take takes took taken happen happened happens occur occurred occurs held hold holds "
                 "arranged associated related linked attached assigned registered recorded lasted last ended ends end "
                 "logged listed "
-                "person people individual individuals thing things kind kinds type_ order_ respectively corresponding "
+                "person people individual individuals thing things kind kinds respectively corresponding "
                 "set sets far yet already anything something place pls plz details moment usually typically normally "
-                "detail info information subscribed ago time_ times_ between if not_ every exactly_ most_ "
-                "name_ whole entire "
+                "detail info information subscribed ago between if every "
+                "whole entire "
                 "given "
                 "whats anywhere anyone anybody somewhere flying sit sits "
-                "ok hello hi thanks thank mean_ where's how's been's each's"));
+                "ok hello hi thanks thank"));
 }
 
 /* ---- what is asked ---- */
@@ -285,10 +285,9 @@ static size_t form_series(plan_state *p, size_t at) {
 }
 
 static size_t form_share(plan_state *p, size_t at) {
-    size_t row = 0,
-           n = FORM(p, at, &row, "what share of", "what percentage of", "what percent of", "what proportion of",
-                    "what fraction of", "share of", "percentage of", "percent of", "proportion of", "fraction of",
-                    "how many percent of", "rate of_", "percentage", "share", "percent");
+    size_t row = 0, n = FORM(p, at, &row, "what share of", "what percentage of", "what percent of",
+                             "what proportion of", "what fraction of", "share of", "percentage of", "percent of",
+                             "proportion of", "fraction of", "how many percent of", "percentage", "share", "percent");
     if (!n) return 0;
     p->share = true;
     p->fn = ASK_COUNT;
@@ -325,10 +324,9 @@ static bool form_is_value_only(const plan_state *p, size_t at) {
 }
 
 static size_t form_group(plan_state *p, size_t at) {
-    size_t row = 0,
-           n = FORM(p, at, &row, "per", "for each", "for every", "in each", "of each", "by each", "each", "every",
-                    "broken down by", "grouped by", "group by", "split by", "for all", "at each", "from each",
-                    "on each", "in every", "within each", "segmented by", "across", "by", "based on_");
+    size_t row = 0, n = FORM(p, at, &row, "per", "for each", "for every", "in each", "of each", "by each", "each",
+                             "every", "broken down by", "grouped by", "group by", "split by", "for all", "at each",
+                             "from each", "on each", "in every", "within each", "segmented by", "across", "by");
     if (n) {
         bool by = row == 20, across = row == 19 || row == 12;
         size_t ignored = 0;
