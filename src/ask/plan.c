@@ -353,7 +353,7 @@ static size_t plan_for_long(plan_state *p, size_t at) {
     bool state = false;
     for (size_t i = at > 4 ? at - 4 : 0; i < at; i++)
         state |= plan_is_word(
-            p, i, "been open opened active employed unassigned vacant waiting overdue pending still us running");
+            p, i, "been had open opened active employed unassigned vacant waiting overdue pending still us running");
     size_t n = state && table >= 0 && plan_is_word(p, at, "for")
                    ? ask_when_span(p->tokens, p->count, at + 1, p->question->today, &when)
                    : 0;
@@ -561,6 +561,7 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
                       .subject = -1,
                       .row_of = -1,
                       .row_filter = -1,
+                      .row_by = {-1, -1},
                       .question = question,
                       .date_subject = {-1, -1}};
     p->plan.base = -1;

@@ -13,10 +13,15 @@ static ask_ref build_named(const plan_state *p, int table, const char *name) {
 
 static ask_ref build_key(const plan_state *p, int table) {
     const ask_table *of = &p->schema->tables[table];
-    for (int own = 1; own >= 0; own--) /* an own id before any other key */
+    for (int pass = 0; pass < 4;
+         pass++) /* an own id before any other key, and before one that refers to another table's row */
         for (size_t c = 0; c < of->column_count; c++) {
-            bool id = lh_str_ends(of->columns[c].name, LH_STR("id"));
-            if (of->columns[c].key && (!own || id)) return (ask_ref){table, (int)c};
+            bool id = lh_str_ends(of->columns[c].name, LH_STR("id")), refers = false;
+            for (size_t k = 0; k < p->schema->key_count && pass < 2; k++)
+                refers |= plan_same(p->schema->keys[k].from, (ask_ref){table, (int)c}) &&
+                          p->schema->keys[k].to.table != table;
+            bool fits = pass == 0 || pass == 2 ? id : pass == 3 || ask_names_key(of->columns[c].name);
+            if (of->columns[c].key && fits && !refers) return (ask_ref){table, (int)c};
         }
     for (size_t k = 0; k < p->schema->key_count; k++)
         if (p->schema->keys[k].to.table == table) return p->schema->keys[k].to;

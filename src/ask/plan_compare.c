@@ -61,6 +61,7 @@ static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
         if (minutes) plan_note(p, "'%.*s' is in minutes", LH_STR_ARG(name));
         else plan_unplaced(p, unit->raw);
     }
+    if (said <= 0 && has > 0 && ask_in(unit->one, "year month")) plan_doubt(p, unit->raw); /* 5 years, of days */
     if (said <= 0 || has <= 0) return;
     for (int i = 0; i < 2; i++) p->compare.numbers[i] *= said / has;
 }
@@ -221,7 +222,10 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
     bool is_unit = unit > 0;
     int near = p->focus >= 0 ? p->focus : p->entity >= 0 ? p->entity : p->main_table;
     ask_ref hinted = {-1, -1};
+    bool earns = false;
+    for (size_t k = at > 6 ? at - 6 : 0; k < at; k++) earns |= plan_is_word(p, k, "earn earns earning");
     if (near >= 0 && p->compare.hints) hinted = plan_hinted(p, near, p->compare.hints, true);
+    if (near >= 0 && earns && !plan_has(hinted)) hinted = plan_hinted(p, near, "salary wage pay earnings income", true);
     if (near >= 0 && is_unit && !plan_has(hinted)) {
         char words[64];
         lh_str one = p->tokens[i].one;

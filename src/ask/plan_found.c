@@ -331,7 +331,7 @@ static bool plan_on_rows_of(plan_state *p, int table, size_t words, size_t at) {
     ask_measure *last = p->plan.measure_count ? &p->plan.measures[p->plan.measure_count - 1] : NULL;
     bool counted = last && last->fn <= ASK_COUNT_DISTINCT && !plan_has(last->column) &&
                    last->column.table == p->row_by.table && p->measure_at + 3 > p->row_end;
-    if (p->row_filter < 0 || p->row_end != at || p->entity != p->row_by.table || table == p->entity ||
+    if (!plan_has(p->row_by) || p->row_end != at || p->entity != p->row_by.table || table == p->entity ||
         !p->tokens[at + words - 1].plural || ask_path(p->schema, table, p->entity, NULL) <= 0 || (last && !counted))
         return false;
     if (counted) last->column.table = table;

@@ -223,6 +223,7 @@ LH_MUST_CHECK lh_code plan_series(plan_state *p, lh_error *err);
 size_t plan_on_id(plan_state *p, int table, size_t at); /* "ticket 5", behind the table */
 size_t plan_on_named(plan_state *p, size_t at);         /* "named Ann" */
 size_t plan_on_name(plan_state *p, size_t at);          /* Ann Lee, whom no list of values has */
+bool plan_is_full_name(const plan_state *p, size_t at);
 size_t plan_on_full_name(plan_state *p, size_t at);     /* of which the first word is known as something else */
 size_t plan_on_self(plan_state *p, size_t at);          /* "managed by Ann Lee", of rows of the same table */
 size_t plan_on_more(plan_state *p, size_t at);          /* "and Bob Ray", behind Ann Lee */

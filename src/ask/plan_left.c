@@ -60,19 +60,22 @@ lh_code plan_masked(plan_state *p, lh_error *err) {
 
 /* How many tables lead both to the entity and to that one, by the fewest steps. */
 static size_t left_ways(const plan_state *p, int table) {
-    size_t ways = 0;
+    size_t ways = 0, all = 0;
+    bool works = false; /* worked for: not a call of theirs, though that is nearer */
+    for (size_t i = 0; i < p->count; i++) works |= plan_is_word(p, i, "worked works work working");
     int best = 99;
     if (ask_path(p->schema, table, p->entity, NULL) >= 0) return 1;
     for (int t = 0; t < (int)p->schema->table_count; t++) {
         int a = ask_path(p->schema, t, p->entity, NULL), b = ask_path(p->schema, t, table, NULL);
         bool named = p->focus == t;
         for (size_t i = 0; i < p->plan.filter_count; i++) named |= p->plan.filters[i].column.table == t;
+        if (a >= 0 && b >= 0 && a + b <= 4) all++;
         if (a < 0 || b < 0 || a + b > best) continue;
         if (named && t != table) return 1;
         ways = a + b < best ? 1 : ways + 1;
         best = a + b;
     }
-    return ways;
+    return works ? all : ways;
 }
 
 static bool left_is_row(const plan_state *p, const ask_filter *f) {
@@ -89,6 +92,17 @@ static void left_rows(plan_state *p) {
             if (other->column.table == f->column.table && other->scope == f->scope && left_is_row(p, other))
                 plan_doubt(p, LH_STR("and"));
         }
+}
+
+/* "who called Ann Lee": not she. */
+static void left_who(plan_state *p) {
+    bool named = false, other = false;
+    for (size_t i = 0; i < p->plan.filter_count && p->lead == LEAD_WHO && p->entity_made; i++) {
+        const ask_filter *f = &p->plan.filters[i];
+        named |= f->column.table == p->entity && left_is_row(p, f);
+        other |= plan_elsewhere(p, f->column.table);
+    }
+    if (named && other) plan_doubt(p, p->tokens[0].raw);
 }
 
 /* Conditions that are of other rows than those that were named. */
@@ -147,6 +161,7 @@ static void left_measures(plan_state *p) {
 void plan_left(plan_state *p) {
     const ask_plan *plan = &p->plan;
     left_rows(p);
+    left_who(p);
     left_filters(p);
     left_measures(p);
     if (p->compare.there) p->penalty += 0.45;

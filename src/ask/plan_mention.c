@@ -267,12 +267,34 @@ static size_t mention_value(plan_state *p, const plan_choice *value, const plan_
     return value->match.words;
 }
 
+/* "inactive clients", where clients have is_active: not a status of something else. */
+static bool mention_on_denied(plan_state *p, const plan_choice *value, size_t at) {
+    const ask_token *said = &p->tokens[at];
+    plan_choice rows = value->there && at + 1 < p->count ? plan_best_table(p, at + 1) : (plan_choice){0};
+    if (!rows.there || rows.match.score < 0.9 || rows.match.ref.table == value->match.ref.table || said->word.len < 7 ||
+        !(lh_str_starts(said->word, LH_STR("in")) || lh_str_starts(said->word, LH_STR("un"))))
+        return false;
+    const ask_table *of = &p->schema->tables[rows.match.ref.table];
+    const lh_str rest = lh_str_sub(said->word, 2, said->word.len);
+    const ask_token bare = {
+        .kind = ASK_WORD, .raw = rest, .word = rest, .one = rest, .stem = lexicon_stem(p->lex, rest)};
+    for (size_t c = 0; c < of->column_count; c++) {
+        const ask_ref ref = {rows.match.ref.table, (int)c};
+        if (of->columns[c].type != ASK_BOOL || !lexicon_column_named(p->lex, ref, &bare)) continue;
+        ask_filter *f = plan_filter(p, ref, ASK_IS_FALSE);
+        if (f && f->not) f->op = ASK_IS_TRUE, f->not = false;
+        return f != NULL;
+    }
+    return false;
+}
+
 /* The table, column or value at a place; how many words it takes. */
 size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
                 value = plan_best_value(p, at);
     int done = -1;
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
+    if (mention_on_denied(p, &value, at)) return 1;
     if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;
     if (value.there && column.there && mention_is_asked(p, &column, at)) value.there = false;
     if (value.there && column.there && (p->pair || p->neither || mention_is_listed(p, &value, at)) &&

@@ -271,10 +271,15 @@ size_t plan_on_name(plan_state *p, size_t at) {
     return words;
 }
 
-size_t plan_on_full_name(plan_state *p, size_t at) {
+/* "April Nguyen": the first word is known as something else, or is a month. */
+bool plan_is_full_name(const plan_state *p, size_t at) {
     const ask_token *t = &p->tokens[at];
-    bool full = at && t->kind == ASK_WORD && t->capital && !t->possessive && at + 1 < p->count &&
-                p->tokens[at + 1].capital && rows_is_strange(p, at + 1);
+    return at && t->kind == ASK_WORD && t->capital && !t->possessive && at + 1 < p->count &&
+           p->tokens[at + 1].capital && rows_is_strange(p, at + 1);
+}
+
+size_t plan_on_full_name(plan_state *p, size_t at) {
+    bool full = plan_is_full_name(p, at);
     plan_choice value = full ? plan_best_value(p, at) : (plan_choice){0};
     return full && (!value.there || value.match.words == 1) && !plan_long_column(p, at) ? plan_on_name(p, at) : 0;
 }
@@ -341,8 +346,10 @@ static lh_str rows_value(const plan_state *p, const ask_filter *f, size_t at, si
     ask_when when;
     *ret = 1;
     if (f->op == ASK_NAMED) {
-        bool known = plan_best_table(p, at).there || plan_best_column(p, at, WANT_ANY).there ||
-                     plan_best_value(p, at).there || ask_when_parse(p->tokens, p->count, at, p->question->today, &when);
+        bool known =
+            !plan_is_full_name(p, at) &&
+            (plan_best_table(p, at).there || plan_best_column(p, at, WANT_ANY).there || plan_best_value(p, at).there ||
+             ask_when_parse(p->tokens, p->count, at, p->question->today, &when));
         *ret = known || !(t->capital || rows_is_strange(p, at)) ? 0 : rows_name_words(p, at, true);
         return *ret ? rows_words(p, at, *ret) : LH_STR_NONE;
     }

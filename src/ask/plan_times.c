@@ -122,7 +122,12 @@ size_t plan_time(plan_state *p, size_t at) {
     ask_when when;
     size_t n = ask_when_parse(p->tokens, p->count, at, p->question->today, &when);
     const ask_token *t = &p->tokens[at];
-    if (!n) return 0;
+    if (!n || plan_is_full_name(p, at + n - 1)) return 0;
+    bool bare = t->kind == ASK_WORD && (n == 1 || (n == 2 && ask_is(t, "of")));
+    plan_choice value = bare ? plan_best_value(p, at + n - 1) : (plan_choice){0};
+    if (value.there && value.match.score >= 0.95 &&
+        (value.match.ref.table == p->focus || value.match.ref.table == p->entity))
+        return 0; /* weekend orders, of a shift */
     if (p->lead == LEAD_WHICH && p->lead_open && plan_is_word(p, at, "year quarter month week day"))
         return 0;                                                                    /* which month of 2025 */
     if (p->grouping && plan_is_word(p, at, "year quarter month week day")) return 0; /* for each month of 2025 */
