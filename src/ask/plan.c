@@ -414,6 +414,8 @@ static size_t plan_step(plan_state *p, size_t at) {
     if (t->kind == ASK_WORD && ask_in(t->word, "from to") && (n = plan_end(p, at))) return n;
     if (plan_long_value(p, at, &n) || (n = plan_on_full_name(p, at))) return n;
     if ((n = plan_time(p, at)) || (n = plan_for_long(p, at))) return n;
+    if (p->group_end == at && at && p->plan.group_count && plan_is_word(p, at, "type types kind kinds"))
+        return p->group_end = at + 1, 1; /* per payment type */
     if (p->group_end == at && (t->kind == ASK_STOP || ask_is(t, "and")))
         return p->grouping = ask_is(t, "and"), p->group_end = ask_is(t, "and") ? 0 : at + 1, 1;
     if ((((p->lead == LEAD_LIST || p->lead == LEAD_WHICH) && p->lead_open) || at == 0 ||
@@ -530,6 +532,36 @@ static lh_code plan_names(plan_state *p, ask_planned *ret, lh_error *err) {
     return LH_OK;
 }
 
+/* Nothing is read yet. Arena, which may have run out. */
+static plan_state *plan_state_new(const ask_schema *schema, const ask_question *question, lexicon *lex,
+                                  const ask_token *tokens, size_t count, lh_arena *arena) {
+    plan_state *p = LH_ARENA_NEW(arena, plan_state);
+    if (!p) return NULL;
+    *p = (plan_state){.schema = schema,
+                      .question = question,
+                      .lex = lex,
+                      .arena = arena,
+                      .tokens = tokens,
+                      .count = count,
+                      .unplaced = lh_json_new_array(arena),
+                      .assumptions = lh_json_new_array(arena),
+                      .distances = LH_ARENA_ARRAY(arena, int8_t, schema->table_count * schema->table_count + 1),
+                      .plan = {.base = -1, .order_measure = -1, .order_column = {-1, -1}},
+                      .main_table = -1,
+                      .entity = -1,
+                      .entity_column = {-1, -1},
+                      .way = -1,
+                      .focus = -1,
+                      .fn = -1,
+                      .like = -1,
+                      .subject = -1,
+                      .row_of = -1,
+                      .row_filter = -1,
+                      .row_by = {-1, -1},
+                      .date_subject = {-1, -1}};
+    return p;
+}
+
 lh_code ask_plan_question(const ask_schema *schema, const ask_question *question, lh_arena *arena, ask_planned *ret,
                           lh_error *err) {
     LH_CLEANUP(lh_terms_freep) lh_terms *terms = NULL;
@@ -542,32 +574,8 @@ lh_code ask_plan_question(const ask_schema *schema, const ask_question *question
     LH_TRY(lh_terms_new(LH_STR("en"), &terms, err));
     LH_TRY(lexicon_new(schema, !question->no_synonyms, !question->no_values, terms, arena, &lex, err));
     LH_TRY(ask_tokens(terms, question->text, arena, &tokens, &count, err));
-    plan_state *p = LH_ARENA_NEW(arena, plan_state);
+    plan_state *p = plan_state_new(schema, question, lex, tokens, count, arena);
     LH_TRY(lh_arena_check(arena, err));
-    *p = (plan_state){.schema = schema,
-                      .lex = lex,
-                      .arena = arena,
-                      .tokens = tokens,
-                      .count = count,
-                      .unplaced = lh_json_new_array(arena),
-                      .assumptions = lh_json_new_array(arena),
-                      .main_table = -1,
-                      .entity = -1,
-                      .entity_column = {-1, -1},
-                      .way = -1,
-                      .focus = -1,
-                      .fn = -1,
-                      .like = -1,
-                      .subject = -1,
-                      .row_of = -1,
-                      .row_filter = -1,
-                      .row_by = {-1, -1},
-                      .question = question,
-                      .date_subject = {-1, -1}};
-    p->plan.base = -1;
-    p->plan.order_measure = -1;
-    p->plan.order_column = PLAN_NONE;
-    p->distances = LH_ARENA_ARRAY(arena, int8_t, schema->table_count * schema->table_count + 1);
     plan_mend(p, tokens);
     lexicon_keep(lex, tokens, count);
     LH_TRY(plan_read(p, err));

@@ -123,6 +123,12 @@ static void build_shown(plan_state *p, ask_ref ref, size_t at) {
     const ask_column *column = plan_column(p, ref);
     bool whole = p->lead == LEAD_WHICH && p->entity_plural && p->row_of < 0 && p->mentioned_count == 1 && !p->extreme &&
                  plan_numeric(column) && ref.table == p->entity && plan_sums(column->name) && !p->tokens[at].plural;
+    bool traded = p->lead == LEAD_NONE && p->row_of != p->entity && plan_numeric(column) && plan_sums(column->name) &&
+                  at < 2 && plan_is_word(p, at + 1, "of") && ref.table == p->entity;
+    for (size_t i = 0; i < p->mentioned_count; i++)
+        traded &= plan_same(p->mentioned[i].ref, ref) || plan_temporal(plan_column(p, p->mentioned[i].ref));
+    for (size_t i = 0; i < p->count && !whole && traded; i++) /* the quantity of lamps sold */
+        whole = plan_is_word(p, i, "sold bought purchased ordered shipped delivered used produced");
     if (whole) {
         plan_measure(p, ASK_SUM, ref);
         plan_note(p, "'%.*s' is its total", LH_STR_ARG(column->name));

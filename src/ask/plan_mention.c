@@ -288,6 +288,16 @@ static bool mention_on_denied(plan_state *p, const plan_choice *value, size_t at
     return false;
 }
 
+/* "items of sale 12", where there are sale_items: those of that sale. */
+static bool mention_is_of_row(const plan_state *p, const plan_choice *table, size_t at) {
+    size_t of = at + 1, other = at + 2;
+    if (!table->there || table->match.words != 3 || !plan_is_word(p, of, "of")) return false;
+    plan_choice rows = plan_best_table(p, other);
+    size_t next = rows.there ? other + rows.match.words : p->count;
+    return next < p->count && rows.match.score >= 0.9 && rows.match.ref.table != table->match.ref.table &&
+           (p->tokens[next].kind == ASK_NUMERAL || plan_has_shape(p, &p->tokens[next], rows.match.ref.table));
+}
+
 /* The table, column or value at a place; how many words it takes. */
 size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
@@ -295,6 +305,7 @@ size_t plan_mention(plan_state *p, size_t at) {
     int done = -1;
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
     if (mention_on_denied(p, &value, at)) return 1;
+    if (mention_is_of_row(p, &table, at)) return plan_on_table(p, table.match.ref.table, 1, at), 2;
     if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;
     if (value.there && column.there && mention_is_asked(p, &column, at)) value.there = false;
     if (value.there && column.there && (p->pair || p->neither || mention_is_listed(p, &value, at)) &&

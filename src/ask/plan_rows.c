@@ -628,7 +628,10 @@ static size_t rows_on_state(plan_state *p, size_t at, int table, bool before) {
         int whose = still ? rows : table;
         end = whose >= 0 ? plan_date_called(p, whose, rows_gone, PLAN_NONE) : end;
         if (!plan_has(end) || ask_in(plan_column(p, end)->name, "departed")) return 0;
+        ask_when when;
         rows_state(p, end, still, t->raw);
+        if (gone && at + 1 < p->count && ask_when_parse(p->tokens, p->count, at + 1, p->question->today, &when))
+            p->date_subject = end; /* left this year */
         return still ? 2 + (size_t)plan_is_word(p, at + 2, "us") : 1;
     }
     if (table >= 0 && (open || active)) end = plan_date_called(p, table, active ? rows_gone : rows_ends, PLAN_NONE);

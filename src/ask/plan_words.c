@@ -633,7 +633,8 @@ static size_t form_other(plan_state *p, size_t at) {
         if (p->share && p->entity >= 0) p->after_verb = true;
         return n;
     }
-    n = FORM(p, at, &row, "are", "is", "were", "was", "that are", "who are", "got", "did", "do");
+    n = FORM(p, at, &row, "are", "is", "were", "was", "that are", "who are", "got", "did", "do", "use", "used", "uses");
+    if (n && row > 8 && !p->share) n = 0;
     if (n) {
         if (row < 4) form_main_verb(p, at);
         if (p->share && p->entity >= 0) p->after_verb = true;
