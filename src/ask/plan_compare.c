@@ -70,8 +70,11 @@ static void plan_scale(plan_state *p, ask_ref ref, const ask_token *unit) {
 static bool compare_sum(plan_state *p, ask_ref ref) {
     bool all = plan_elsewhere(p, ref.table) && plan_sums(plan_column(p, ref)->name) && !p->compare.average && !p->not;
     bool verb = false;
+    size_t said = 0;
     for (size_t i = p->compare.at > 6 ? p->compare.at - 6 : 0; i < p->compare.at; i++)
-        verb |= plan_is_word(p, i, "spent spend spends paid pay bought earned generated billed sold");
+        if (plan_is_word(p, i, "spent spend spends paid pay bought earned generated billed sold"))
+            verb = true, said = i;
+    if (all && verb) plan_doubt_amount(p, ref, &p->tokens[said]);
     ask_filter *f = all && verb ? plan_filter(p, (ask_ref){ref.table, -1}, ASK_COUNTS) : NULL;
     if (!f) return false;
     f->other = ref;
@@ -244,11 +247,16 @@ static size_t plan_resolve_near(plan_state *p, size_t at, size_t i, size_t unit)
         !is_unit && i < p->count && p->tokens[i].kind == ASK_WORD && !plan_filler(&p->tokens[i]); /* it is of that */
     if (near >= 0 && !plan_has(hinted) && !other && compare_age(p, near)) return unit;
     if (near >= 0 && !plan_has(hinted) && !other) { /* the only number that there is */
-        size_t numbers = 0;
+        size_t numbers = 0, refer = 0; /* charges over 100: their amount, and no number of what they are of */
         const ask_table *of = &p->schema->tables[near];
-        for (size_t c = 0; c < of->column_count; c++)
-            if (plan_numeric(&of->columns[c]) && !of->columns[c].key) numbers++, hinted = (ask_ref){near, (int)c};
-        if (numbers != 1) hinted.column = -1;
+        for (size_t c = 0; c < of->column_count; c++) {
+            if (!plan_numeric(&of->columns[c]) || of->columns[c].key) continue;
+            if (ask_names_key(of->columns[c].name)) refer++;
+            else numbers++;
+            if (!ask_names_key(of->columns[c].name) || !numbers) hinted = (ask_ref){near, (int)c};
+        }
+        bool amount = numbers == 1 && plan_sums(plan_column(p, hinted)->name);
+        if (numbers + refer != 1 && !amount) hinted.column = -1;
         else p->penalty += 0.05, plan_note(p, "the number is of '%.*s'", LH_STR_ARG(plan_column(p, hinted)->name));
     }
     if (plan_has(hinted)) {

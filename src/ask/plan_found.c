@@ -503,13 +503,15 @@ static void plan_extreme_column(plan_state *p, ask_ref ref, size_t at) {
     plan_choice whose =
         !has_entity && next < p->count && !p->extreme_hints ? plan_best_table(p, next) : (plan_choice){0};
     if (whose.there && whose.match.score >= 0.9 && ask_path(p->schema, ref.table, whose.match.ref.table, NULL) > 0) {
-        p->plan.order_measure =
-            (int)plan_measure(p, ASK_AVG, ref); /* the best rated class: by what it has on average */
+        bool done = plan_temporal(plan_column(p, ref)); /* the most booked room: of which there are most */
+        p->plan.order_measure = (int)plan_measure(p, done ? ASK_COUNT : ASK_AVG,
+                                                  done ? (ask_ref){ref.table, -1}
+                                                       : ref); /* the best rated class: by what it has on average */
         p->order_set = p->plan.ordered = true;
         p->plan.descending = p->extreme > 0;
         p->lead_open = true;
         if (p->lead == LEAD_NONE) p->lead = LEAD_WHICH;
-        plan_note(p, "'%.*s' is its average", LH_STR_ARG(plan_column(p, ref)->name));
+        if (!done) plan_note(p, "'%.*s' is its average", LH_STR_ARG(plan_column(p, ref)->name));
         return;
     }
     if (!has_entity) {

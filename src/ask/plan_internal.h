@@ -171,6 +171,8 @@ size_t plan_extreme(plan_state *p, size_t at);
 size_t plan_count_before_extreme(plan_state *p, size_t at);
 /* ---- plan_mention.c ---- */
 size_t plan_mention(plan_state *p, size_t at); /* how many words it takes */
+/* "revenue", which is of one table as well as of another: where none was named, it is not known which. */
+void plan_doubt_amount(plan_state *p, ask_ref ref, const ask_token *said);
 bool plan_long_value(plan_state *p, size_t at, size_t *ret_words);
 bool plan_long_column(const plan_state *p, size_t at);
 /* ---- plan_times.c ---- */

@@ -141,6 +141,19 @@ static void left_filters(plan_state *p) {
     }
 }
 
+/* "suites that cost less than 150": what costs so much is a suite, and no booking of one. */
+static void left_listed(plan_state *p) {
+    plan_choice value = p->entity_made && !p->plan.measure_count && p->count && p->tokens[0].plural
+                            ? plan_best_value(p, 0)
+                            : (plan_choice){0};
+    for (size_t i = 0; i < p->plan.filter_count && value.there; i++)
+        if (plan_same(p->plan.filters[i].column, value.match.ref) && value.match.ref.table != p->entity) {
+            p->penalty += 0.3;
+            plan_note(p, "what is listed is of '%.*s'", LH_STR_ARG(p->schema->tables[p->entity].shown));
+            return;
+        }
+}
+
 static void left_measures(plan_state *p) {
     const ask_plan *plan = &p->plan;
     for (size_t i = 0; i < plan->measure_count; i++) {
@@ -163,6 +176,7 @@ void plan_left(plan_state *p) {
     left_rows(p);
     left_who(p);
     left_filters(p);
+    left_listed(p);
     left_measures(p);
     if (p->compare.there) p->penalty += 0.45;
     if (p->coin) p->penalty += 0.3;

@@ -138,6 +138,22 @@ static bool mention_on_both_names(plan_state *p, const plan_choice *column, size
     return true;
 }
 
+void plan_doubt_amount(plan_state *p, ask_ref ref, const ask_token *said) {
+    bool named = p->focus == ref.table || p->entity == ref.table || p->main_table == ref.table;
+    double near = plan_near(p, ref.table);
+    for (int t = 0; t < (int)p->schema->table_count && !named; t++)
+        for (size_t c = 0; t != ref.table && c < p->schema->tables[t].column_count; c++) {
+            const ask_ref other = {t, (int)c};
+            if (!plan_numeric(plan_column(p, other)) || !lexicon_column_has(p->lex, other, said) ||
+                plan_near(p, t) + 0.01 < near)
+                continue;
+            p->penalty += 0.3;
+            plan_note(p, "'%.*s' is that of '%.*s', not of '%.*s'", LH_STR_ARG(lh_str_cut_utf8(said->raw, 60)),
+                      LH_STR_ARG(p->schema->tables[ref.table].shown), LH_STR_ARG(p->schema->tables[t].shown));
+            return;
+        }
+}
+
 static size_t mention_column(plan_state *p, const plan_choice *column, size_t at) {
     if (column->match.score < 0.5) p->penalty += 0.15;
     else if (column->match.score < 0.75) p->penalty += 0.05;
@@ -150,8 +166,10 @@ static size_t mention_column(plan_state *p, const plan_choice *column, size_t at
                   LH_STR_ARG(plan_column(p, column->other.ref)->name));
     }
     size_t filters = p->plan.filter_count;
-    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending"))
+    if (p->fn < 0 && !p->grouping && ask_in(p->tokens[at].word, "revenue turnover sales spending")) {
         p->fn = ASK_SUM; /* of which nobody means one row's */
+        plan_doubt_amount(p, column->match.ref, &p->tokens[at]);
+    }
     if (mention_on_both_names(p, column, at)) return column->match.words;
     plan_on_column(p, &column->match, at);
     if (plan_column(p, column->match.ref)->type == ASK_BOOL && mention_is_rate(p, at + column->match.words) &&
@@ -298,12 +316,23 @@ static bool mention_is_of_row(const plan_state *p, const plan_choice *table, siz
            (p->tokens[next].kind == ASK_NUMERAL || plan_has_shape(p, &p->tokens[next], rows.match.ref.table));
 }
 
+/* "check out this week": the date of that name, and no state that is inflected ("checked out"). */
+static bool mention_is_when(const plan_state *p, const lexicon_match *value, size_t at) {
+    plan_choice column = value->words > 1 ? plan_best_column(p, at, WANT_ANY) : (plan_choice){0};
+    const ask_token *last = &p->tokens[at + value->words - 1];
+    lh_str text = plan_column(p, value->ref)->values[value->value],
+           said = {p->tokens[at].raw.ptr, (size_t)(last->raw.ptr + last->raw.len - p->tokens[at].raw.ptr)};
+    return column.there && column.match.words >= value->words && plan_temporal(plan_column(p, column.match.ref)) &&
+           column.match.score >= 0.9 && !lh_str_eq_nocase(text, said);
+}
+
 /* The table, column or value at a place; how many words it takes. */
 size_t plan_mention(plan_state *p, size_t at) {
     plan_choice table = plan_best_table(p, at), column = plan_best_column(p, at, WANT_ANY),
                 value = plan_best_value(p, at);
     int done = -1;
     if (!table.there && !column.there && !value.there && mention_twin(p, at)) return plan_mention(p, at);
+    if (value.there && mention_is_when(p, &value.match, at)) value.there = false;
     if (mention_on_denied(p, &value, at)) return 1;
     if (mention_is_of_row(p, &table, at)) return plan_on_table(p, table.match.ref.table, 1, at), 2;
     if (value.there && column.there && mention_is_flag(p, &column, at)) value.there = false;
@@ -353,7 +382,8 @@ size_t plan_mention(plan_state *p, size_t at) {
 
 bool plan_long_value(plan_state *p, size_t at, size_t *ret_words) {
     plan_choice value = plan_best_value(p, at);
-    if (!value.there || value.match.words < 2 || value.match.score < 0.95) return false;
+    if (!value.there || value.match.words < 2 || value.match.score < 0.95 || mention_is_when(p, &value.match, at))
+        return false;
     plan_on_value(p, &value);
     *ret_words = value.match.words;
     return true;

@@ -270,6 +270,16 @@ static void times_none_in_time(plan_state *p) {
         }
 }
 
+/* "bookings for next month", where they have several dates: which one is to come is not said. */
+static void times_ahead(plan_state *p, const ask_filter *f) {
+    size_t dates = 0;
+    if (!plan_has(f->column) || f->when.kind != ASK_RANGE || !f->when.has_from || f->when.from <= p->question->today)
+        return;
+    for (size_t c = 0; c < p->schema->tables[f->column.table].column_count; c++)
+        dates += plan_temporal(plan_column(p, (ask_ref){f->column.table, (int)c}));
+    if (dates > 1) p->penalty += 0.3;
+}
+
 lh_code plan_times(plan_state *p, lh_error *err) {
     int own = p->entity >= 0 ? p->entity : plan_has(p->entity_column) ? p->entity_column.table : p->main_table;
     for (size_t i = 0; i < p->plan.measure_count && p->entity < 0 && !plan_has(p->entity_column); i++)
@@ -287,6 +297,7 @@ lh_code plan_times(plan_state *p, lh_error *err) {
         else if (!times_parts(p, i, table)) {
             f->column = plan_date(p, table);
             if (!plan_has(f->column) && table != own && !times_parts(p, i, own)) f->column = plan_date(p, own);
+            times_ahead(p, f);
         }
         if (!plan_has(p->plan.filters[i].column)) return lh_fail(err, LH_INVALID, "what is asked for has no date");
         if (p->plan.filters[i].when.kind == ASK_MONTH_OF_YEAR &&
